@@ -1,0 +1,42 @@
+export interface ObjectInfo {
+  readonly location: string
+  readonly sizeBytes: number
+  readonly modifiedAtMs: number
+}
+
+export interface ObjectTail {
+  /** The last bytes, at most as many as asked for. */
+  readonly bytes: Uint8Array
+  readonly sizeBytes: number
+}
+
+/**
+ * Where files live. A location is a URI kept to the letter (`file:///a/b`); nothing in it is decoded.
+ * A location outside the store's roots throws `location-not-allowed`, a malformed one `location-invalid`,
+ * a missing object `file-not-found`, a full disk `storage-full`.
+ * Every adapter passes test/objects/object-store.contract.ts.
+ */
+export interface ObjectStore {
+  /** Durable when it resolves; readers never see part of it; never replaces what is there. */
+  putIfAbsent(location: string, bytes: Uint8Array): Promise<'written' | 'already-exists'>
+  /**
+   * As `putIfAbsent`, in constant memory. When the chunks throw, or exceed `bytesMax` (`body-too-large`),
+   * nothing remains.
+   */
+  putStreamIfAbsent(
+    location: string,
+    chunks: AsyncIterable<Uint8Array>,
+    limits: { readonly bytesMax: number },
+  ): Promise<{ readonly outcome: 'written' | 'already-exists'; readonly sizeBytes: number }>
+  /** The whole object; `body-too-large` when it holds more than `bytesMax`. */
+  read(location: string, limits: { readonly bytesMax: number }): Promise<Uint8Array>
+  /** Up to `bytesMax` bytes from `offset`; fewer at the end, none past it. */
+  readRange(location: string, offset: number, bytesMax: number): Promise<Uint8Array>
+  /** The last `bytesMax` bytes and the size, in one round trip. */
+  readTail(location: string, bytesMax: number): Promise<ObjectTail>
+  find(location: string): Promise<ObjectInfo | undefined>
+  /** Every object below a folder, in no order; symbolic links and half-written files are not objects. */
+  list(folder: string): AsyncIterable<ObjectInfo>
+  /** No error when nothing is there. */
+  delete(location: string): Promise<void>
+}
