@@ -1,0 +1,157 @@
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { errorCodeOf, invalidLocation, translateError } from './local-error.ts'
+import { folderOf, nameOf } from './local-location.ts'
+import { type LocalRoots, realPathOf } from './local-roots.ts'
+
+const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY
+const CREATE_ATTEMPTS = 3
+
+/** An open folder. Names in it mean this very folder, whatever becomes of the path that led to it. */
+export class OpenFolder {
+  readonly #handle: FileHandle
+  readonly #base: string
+  readonly #openedAs: string
+  readonly #realPath: string
+  #running: Promise<void> | undefined
+  #waiting: Promise<void> | undefined
+
+  constructor(handle: FileHandle, { openedAs, realPath }: { openedAs: string; realPath: string }) {
+    this.#handle = handle
+    this.#openedAs = openedAs
+    this.#realPath = realPath
+    // Linux has no openat in Node, but /proc gives the same: no link can be slipped in between.
+    this.#base = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : realPath
+  }
+
+  at(name: string): string {
+    return `${this.#base}/${name}`
+  }
+
+  /**
+   * Makes new names durable. Calls that come while one runs share the next, as in group commit.
+   * Throws when the folder is no longer where it was opened: then new names are not where they should be.
+   */
+  sync(): Promise<void> {
+    this.#waiting ??= this.#syncAfterRunning()
+    return this.#waiting
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close()
+  }
+
+  async #syncAfterRunning(): Promise<void> {
+    await this.#running?.catch(() => undefined)
+    this.#waiting = undefined
+    this.#running = this.#syncNow()
+    await this.#running
+  }
+
+  async #syncNow(): Promise<void> {
+    await this.#handle.sync()
+    if ((await realPathOf(this.#handle, this.#openedAs)) !== this.#realPath) {
+      throw new Error(`folder ${this.#openedAs} was moved or removed while it was written to`)
+    }
+  }
+}
+
+interface SharedFolder {
+  readonly opening: Promise<OpenFolder>
+  users: number
+}
+
+/** Folders being written to. Writers at the same time share one handle; nothing is kept for later. */
+export class LocalFolders {
+  readonly #roots: LocalRoots
+  readonly #shared = new Map<string, SharedFolder>()
+
+  constructor(roots: LocalRoots) {
+    this.#roots = roots
+  }
+
+  /** Opens the folder for the length of `work`. A missing one is made when `create`, else the answer is `undefined`. */
+  async use<T>(
+    { path, location, create }: { path: string; location: string; create: boolean },
+    work: (folder: OpenFolder) => Promise<T>,
+  ): Promise<T | undefined> {
+    this.#roots.requireInside(path, location)
+    if (create) return this.#useShared(path, location, work)
+    const folder = await this.#openIfThere(path, location)
+    if (folder === undefined) return undefined
+    return work(folder).finally(() => folder.close())
+  }
+
+  /** The next `use` opens the path anew: what is open was removed. */
+  forget(path: string): void {
+    this.#shared.delete(path)
+  }
+
+  async #useShared<T>(
+    path: string,
+    location: string,
+    work: (folder: OpenFolder) => Promise<T>,
+  ): Promise<T> {
+    let shared = this.#shared.get(path)
+    if (shared === undefined) {
+      shared = { opening: this.#openOrCreate(path, location), users: 0 }
+      this.#shared.set(path, shared)
+    }
+    shared.users++
+    try {
+      return await work(await shared.opening)
+    } finally {
+      shared.users--
+      if (shared.users === 0) await this.#release(path, shared)
+    }
+  }
+
+  async #release(path: string, shared: SharedFolder): Promise<void> {
+    if (this.#shared.get(path) === shared) this.#shared.delete(path)
+    const folder = await shared.opening.catch(() => undefined)
+    await folder?.close()
+  }
+
+  async #openOrCreate(path: string, location: string): Promise<OpenFolder> {
+    for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt++) {
+      const folder = await this.#openIfThere(path, location)
+      if (folder !== undefined) return folder
+      if (this.#roots.isRoot(path)) throw new Error(`folder ${path} is gone: is a disk unmounted?`)
+      await this.#create(path, location)
+    }
+    throw invalidLocation(location, 'it leads through a symbolic link to nothing')
+  }
+
+  async #create(path: string, location: string): Promise<void> {
+    const parent = { path: folderOf(path), location, create: true }
+    await this.use(parent, async (folder) => {
+      await mkdir(folder.at(nameOf(path))).catch((error: unknown) => {
+        if (errorCodeOf(error) !== 'EEXIST') throw translateError(error, 'write', location)
+      })
+      await folder.sync()
+    })
+  }
+
+  async #openIfThere(path: string, location: string): Promise<OpenFolder | undefined> {
+    const openedAs = path === '' ? '/' : path
+    let handle: FileHandle
+    try {
+      handle = await open(openedAs, FOLDER_FLAGS)
+    } catch (error) {
+      await this.#roots.requireLeadsInside(path, location)
+      if (errorCodeOf(error) === 'ENOENT') return undefined
+      if (errorCodeOf(error) === 'ENOTDIR') {
+        throw invalidLocation(location, 'a file stands where it needs a folder')
+      }
+      throw translateError(error, 'write', location)
+    }
+    try {
+      const realPath = await realPathOf(handle, openedAs)
+      this.#roots.requireRealInside(realPath === '/' ? '' : realPath, location)
+      return new OpenFolder(handle, { openedAs, realPath: realPath ?? openedAs })
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+  }
+}

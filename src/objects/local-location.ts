@@ -1,0 +1,87 @@
+import { invalidLocation } from './local-error.ts'
+
+/** Below Linux's 4,096 bytes for a path, with room for a temporary name. */
+const PATH_BYTES_MAX = 4_000
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for.
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/
+// Half of a surrogate pair has no UTF-8 form: several spellings would name one file.
+const LONE_SURROGATE = /\p{Surrogate}/u
+const ENCODED_SEPARATOR_OR_DOT = /%(?:2e|2f|5c|00)/i
+const TEMPORARY_NAME = /^\.moraine-[0-9a-f-]{36}\.tmp$/
+
+/** The absolute path that a location names, to the letter, without a slash at its end. Throws `location-invalid`. */
+export function pathOfFile(location: string): string {
+  const path = absolutePathOf(location)
+  if (path.endsWith('/')) throw invalidLocation(location, 'it ends with a slash, as a folder does')
+  if (isTemporaryName(nameOf(path))) {
+    throw invalidLocation(location, 'such names are kept for files that are being written')
+  }
+  return path
+}
+
+/** As `pathOfFile`, for a folder, which may end with a slash. The root folder is the empty string. */
+export function pathOfFolder(location: string): string {
+  const path = absolutePathOf(location)
+  return path.endsWith('/') ? path.slice(0, -1) : path
+}
+
+/** Whether a name found on disk may be part of a location. */
+export function isUsableName(name: string): boolean {
+  return findFault(`/${name}`) === undefined
+}
+
+/** Hidden, and apart from any name that users choose: what a crash leaves behind can be told from objects. */
+export function temporaryName(uuid: string): string {
+  return `.moraine-${uuid}.tmp`
+}
+
+export function isTemporaryName(name: string): boolean {
+  return TEMPORARY_NAME.test(name)
+}
+
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** Of a path below the root folder; the root folder itself is the empty string. */
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'))
+}
+
+export function isWithin(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`)
+}
+
+function absolutePathOf(location: string): string {
+  const path = withoutScheme(location)
+  if (path === undefined) {
+    throw invalidLocation(
+      location,
+      'a local location is file:///folder/name, with an absolute path',
+    )
+  }
+  const fault = findFault(path)
+  if (fault !== undefined) throw invalidLocation(location, fault)
+  return path
+}
+
+function withoutScheme(location: string): string | undefined {
+  if (location.startsWith('file:///')) return location.slice('file://'.length)
+  if (location.startsWith('file://')) return undefined
+  if (location.startsWith('file:/')) return location.slice('file:'.length)
+  return location.startsWith('/') ? location : undefined
+}
+
+function findFault(path: string): string | undefined {
+  if (path.length > PATH_BYTES_MAX || Buffer.byteLength(path) > PATH_BYTES_MAX) {
+    return `its path is longer than ${PATH_BYTES_MAX} bytes`
+  }
+  if (CONTROL_CHARACTER.test(path)) return 'it holds a control character'
+  if (LONE_SURROGATE.test(path)) return 'it is not valid Unicode'
+  if (path.includes('\\')) return 'it holds a backslash'
+  if (path.includes('//')) return 'it has an empty segment'
+  if (ENCODED_SEPARATOR_OR_DOT.test(path)) return 'it holds an encoded separator, dot or NUL'
+  const segments = path.split('/')
+  if (segments.includes('.') || segments.includes('..')) return 'it has a segment of dots only'
+  return undefined
+}

@@ -1,0 +1,279 @@
+import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, link, lstat, mkdir, open, stat, unlink } from 'node:fs/promises'
+import { CatalogError } from '../core/errors.ts'
+import {
+  errorCodeOf,
+  invalidLocation,
+  isMissing,
+  missingFile,
+  tooLarge,
+  translateError,
+} from './local-error.ts'
+import { LocalFolders, type OpenFolder } from './local-folders.ts'
+import { listFiles } from './local-list.ts'
+import { folderOf, nameOf, pathOfFile, pathOfFolder, temporaryName } from './local-location.ts'
+import { LocalRoots } from './local-roots.ts'
+import type { ObjectInfo, ObjectStore, ObjectTail } from './object-store.ts'
+
+const CREATE_FLAGS =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+const WRITE_ATTEMPTS = 3
+/** Node refuses to read or write 2 GiB in one call. */
+const CALL_BYTES_MAX = 2 ** 30
+
+type WriteOutcome = 'written' | 'already-exists'
+interface Written {
+  readonly outcome: WriteOutcome
+  readonly sizeBytes: number
+}
+/** Writes everything to the file and answers how many bytes. */
+type Fill = (handle: FileHandle) => Promise<number>
+
+/**
+ * Files below the given folders (absolute paths or `file:///` URIs; what may be written may be read).
+ * Makes missing writable folders. A crash may leave `.moraine-<uuid>.tmp` files, which are no objects.
+ */
+export async function openLocalStore({
+  writableRoots,
+  readableRoots,
+}: {
+  readonly writableRoots: readonly string[]
+  readonly readableRoots: readonly string[]
+}): Promise<ObjectStore> {
+  const writable = writableRoots.map(pathOfFolder)
+  const readable = readableRoots.map(pathOfFolder)
+  for (const path of writable) await mkdir(path === '' ? '/' : path, { recursive: true })
+  return new LocalStore({
+    readable: await LocalRoots.of('read', [...writable, ...readable]),
+    writable: await LocalRoots.of('write', writable),
+  })
+}
+
+class LocalStore implements ObjectStore {
+  readonly #readable: LocalRoots
+  readonly #writable: LocalRoots
+  readonly #folders: LocalFolders
+
+  constructor({ readable, writable }: { readable: LocalRoots; writable: LocalRoots }) {
+    this.#readable = readable
+    this.#writable = writable
+    this.#folders = new LocalFolders(writable)
+  }
+
+  async putIfAbsent(location: string, bytes: Uint8Array): Promise<WriteOutcome> {
+    const { outcome } = await this.#write(location, (handle) => {
+      return writeFully(handle, bytes).then(() => bytes.byteLength)
+    })
+    return outcome
+  }
+
+  async putStreamIfAbsent(
+    location: string,
+    chunks: AsyncIterable<Uint8Array>,
+    { bytesMax }: { readonly bytesMax: number },
+  ): Promise<Written> {
+    return this.#write(location, async (handle) => {
+      let sizeBytes = 0
+      for await (const chunk of keepingErrors(chunks)) {
+        sizeBytes += chunk.byteLength
+        if (sizeBytes > bytesMax) throw tooLarge(location, bytesMax)
+        await writeFully(handle, chunk)
+      }
+      return sizeBytes
+    })
+  }
+
+  async read(location: string, { bytesMax }: { readonly bytesMax: number }): Promise<Uint8Array> {
+    return this.#withFile(location, async (handle, sizeBytes) => {
+      if (sizeBytes > bytesMax) throw tooLarge(location, bytesMax)
+      return readAt(handle, 0, sizeBytes)
+    })
+  }
+
+  async readRange(location: string, offset: number, bytesMax: number): Promise<Uint8Array> {
+    requireCounts(offset, bytesMax)
+    return this.#withFile(location, (handle, sizeBytes) => {
+      return readAt(handle, offset, Math.max(0, Math.min(bytesMax, sizeBytes - offset)))
+    })
+  }
+
+  async readTail(location: string, bytesMax: number): Promise<ObjectTail> {
+    requireCounts(0, bytesMax)
+    return this.#withFile(location, async (handle, sizeBytes) => {
+      const length = Math.min(bytesMax, sizeBytes)
+      return { bytes: await readAt(handle, sizeBytes - length, length), sizeBytes }
+    })
+  }
+
+  async find(location: string): Promise<ObjectInfo | undefined> {
+    const path = pathOfFile(location)
+    try {
+      const stats = await lstat(await this.#readable.resolve(path, location))
+      if (!stats.isFile()) return undefined
+      return { location, sizeBytes: stats.size, modifiedAtMs: Math.floor(stats.mtimeMs) }
+    } catch (error) {
+      if (isMissing(error) || isNotFound(error)) return undefined
+      throw translateError(error, 'read', location)
+    }
+  }
+
+  async *list(folder: string): AsyncIterable<ObjectInfo> {
+    const path = pathOfFolder(folder)
+    let real: string
+    try {
+      real = await this.#readable.resolve(path, folder)
+    } catch (error) {
+      if (isNotFound(error)) return
+      throw error
+    }
+    const prefix = folder.endsWith('/') ? folder.slice(0, -1) : folder
+    yield* listFiles(real, prefix)
+  }
+
+  async delete(location: string): Promise<void> {
+    const path = pathOfFile(location)
+    const place = { path: folderOf(path), location, create: false }
+    await this.#folders.use(place, async (folder) => {
+      try {
+        const stats = await lstat(folder.at(nameOf(path)))
+        if (!stats.isFile() && !stats.isSymbolicLink()) return
+        if (stats.isSymbolicLink()) await this.#writable.requireLeadsInside(path, location)
+        await unlink(folder.at(nameOf(path)))
+      } catch (error) {
+        if (!isMissing(error)) throw translateError(error, 'write', location)
+      }
+    })
+  }
+
+  async #withFile<T>(
+    location: string,
+    work: (handle: FileHandle, sizeBytes: number) => Promise<T>,
+  ): Promise<T> {
+    const handle = await this.#readable.openFile(pathOfFile(location), location)
+    try {
+      const stats = await handle.stat()
+      if (!stats.isFile()) throw missingFile(location)
+      return await work(handle, stats.size)
+    } catch (error) {
+      throw translateError(error, 'read', location)
+    } finally {
+      await handle.close()
+    }
+  }
+
+  async #write(location: string, fill: Fill): Promise<Written> {
+    const path = pathOfFile(location)
+    const place = { path: folderOf(path), location, create: true }
+    for (let attempt = 0; attempt < WRITE_ATTEMPTS; attempt++) {
+      const written = await this.#folders.use(place, (folder) => {
+        return this.#writeIn(folder, { path, location, fill })
+      })
+      if (written?.outcome === 'already-exists') await this.#requireFileAt(path, location)
+      if (written !== undefined) return written
+      this.#folders.forget(place.path)
+    }
+    throw new Error(`folder ${place.path} is removed again and again`)
+  }
+
+  /** `undefined` when the folder was removed meanwhile: nothing was taken from `fill` yet. */
+  async #writeIn(
+    folder: OpenFolder,
+    { path, location, fill }: { path: string; location: string; fill: Fill },
+  ): Promise<Written | undefined> {
+    const temporary = folder.at(temporaryName(randomUUID()))
+    let handle: FileHandle | undefined
+    try {
+      handle = await open(temporary, CREATE_FLAGS)
+      const sizeBytes = await fill(handle)
+      await handle.datasync()
+      const outcome = await linkIfAbsent(temporary, folder.at(nameOf(path)))
+      // The temporary name need not be gone for the object to be durable: all three at once.
+      await Promise.all([folder.sync(), unlink(temporary), handle.close()])
+      return { outcome, sizeBytes }
+    } catch (error) {
+      if (handle === undefined && errorCodeOf(error) === 'ENOENT') return undefined
+      await discard(handle, temporary)
+      if (error instanceof SourceError) throw error.cause
+      throw translateError(error, 'write', location)
+    }
+  }
+
+  /** What stands in the way of a write must be an object, or the answer would be a lie. */
+  async #requireFileAt(path: string, location: string): Promise<void> {
+    await this.#writable.requireLeadsInside(path, location)
+    const isThere = await lstat(path).then(
+      () => true,
+      () => false,
+    )
+    const leadsTo = await stat(path).catch(() => undefined)
+    if (isThere && leadsTo?.isFile() !== true) {
+      throw invalidLocation(location, 'something other than a file has this name')
+    }
+  }
+}
+
+/** Marks what the caller's chunks threw, so that it is not taken for trouble of the disk. */
+class SourceError extends Error {}
+
+async function* keepingErrors(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    yield* chunks
+  } catch (cause) {
+    throw new SourceError('read the chunks to write', { cause })
+  }
+}
+
+async function linkIfAbsent(temporary: string, final: string): Promise<WriteOutcome> {
+  try {
+    await link(temporary, final)
+    return 'written'
+  } catch (error) {
+    if (errorCodeOf(error) === 'EEXIST') return 'already-exists'
+    throw error
+  }
+}
+
+async function discard(handle: FileHandle | undefined, temporary: string): Promise<void> {
+  await handle?.close().catch(() => undefined)
+  await unlink(temporary).catch(() => undefined)
+}
+
+async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.byteLength; ) {
+    const { bytesWritten } = await handle.write(
+      bytes,
+      offset,
+      Math.min(CALL_BYTES_MAX, bytes.byteLength - offset),
+    )
+    offset += bytesWritten
+  }
+}
+
+/** Fewer bytes than asked for only when the file became shorter meanwhile. */
+async function readAt(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+  let filled = 0
+  while (filled < length) {
+    const wanted = Math.min(CALL_BYTES_MAX, length - filled)
+    const { bytesRead } = await handle.read(bytes, filled, wanted, offset + filled)
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return filled === length ? bytes : bytes.subarray(0, filled)
+}
+
+function requireCounts(offset: number, bytesMax: number): void {
+  if (
+    Number.isSafeInteger(offset) &&
+    Number.isSafeInteger(bytesMax) &&
+    offset >= 0 &&
+    bytesMax >= 0
+  )
+    return
+  throw new RangeError(`a range of ${bytesMax} bytes from ${offset} makes no sense`)
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof CatalogError && error.code === 'file-not-found'
+}
