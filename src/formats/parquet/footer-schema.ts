@@ -1,0 +1,161 @@
+import { annotationOf } from './annotation.ts'
+import {
+  type ParquetGroup,
+  type ParquetLeaf,
+  type ParquetNode,
+  PHYSICAL_TYPES,
+  type PhysicalType,
+  type Repetition,
+} from './footer-model.ts'
+import { ThriftError, type ThriftStruct } from './thrift.ts'
+import {
+  findNumber,
+  findStructs,
+  getBytes,
+  getCount,
+  getNumber,
+  getStructs,
+} from './thrift-fields.ts'
+
+/** Nested groups; engines stop long before. */
+const SCHEMA_DEPTH_MAX = 64
+/** Groups and columns: bounds the memory of their paths. */
+const SCHEMA_ELEMENTS_MAX = 100_000
+const REPETITIONS: readonly Repetition[] = ['required', 'optional', 'repeated']
+/** Member of the union ColumnOrder. */
+const TYPE_ORDER = 1
+
+export interface FooterSchema {
+  readonly root: ParquetGroup
+  readonly leaves: readonly ParquetLeaf[]
+}
+
+/** Rebuilds the tree from FileMetaData's flat, depth-first list of elements. */
+export function decodeFooterSchema(metadata: ThriftStruct): FooterSchema {
+  const elements = getStructs(metadata, 2)
+  if (elements.length > SCHEMA_ELEMENTS_MAX) throw new ThriftError('too many columns')
+  const builder = new SchemaBuilder(
+    elements,
+    findStructs(metadata, 7)?.map((order) => order.fields[0]?.id === TYPE_ORDER),
+  )
+  const root = builder.node({ path: [], isRepeated: false })
+  if (root.kind !== 'group') throw new ThriftError('the schema has no columns')
+  builder.finish()
+  return { root, leaves: builder.leaves }
+}
+
+interface Place {
+  /** Of the parent. */
+  readonly path: readonly string[]
+  readonly isRepeated: boolean
+}
+
+class SchemaBuilder {
+  readonly leaves: ParquetLeaf[] = []
+  private readonly elements: readonly ThriftStruct[]
+  private readonly typeOrders: readonly boolean[] | undefined
+  private readonly decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  private next = 0
+  private depth = -1
+
+  constructor(elements: readonly ThriftStruct[], typeOrders: readonly boolean[] | undefined) {
+    this.elements = elements
+    this.typeOrders = typeOrders
+  }
+
+  finish(): void {
+    if (this.next !== this.elements.length) throw new ThriftError('schema elements left over')
+    if (this.typeOrders !== undefined && this.typeOrders.length !== this.leaves.length) {
+      throw new ThriftError('column orders do not match the columns')
+    }
+  }
+
+  node(place: Place): ParquetNode {
+    if (this.depth >= SCHEMA_DEPTH_MAX) throw new ThriftError('schema nested too deeply')
+    const element = this.elements[this.next++]
+    if (element === undefined) throw new ThriftError('schema ends too early')
+    const isRoot = this.depth < 0
+    const base = this.base(element, isRoot)
+    const inside: Place = {
+      path: isRoot ? [] : [...place.path, base.name],
+      isRepeated: place.isRepeated || base.repetition === 'repeated',
+    }
+    const physicalType = findNumber(element, 1)
+    // A file without columns has a root that is neither group nor leaf.
+    if (physicalType === undefined || isRoot) {
+      return { kind: 'group', ...base, children: this.children(element, inside) }
+    }
+    return this.leaf(element, base, inside)
+  }
+
+  private base(element: ThriftStruct, isRoot: boolean) {
+    const annotation = annotationOf(element)
+    const fieldId = findNumber(element, 9)
+    return {
+      name: this.name(getBytes(element, 4)),
+      repetition: isRoot ? ('required' as const) : repetitionOf(element),
+      ...(annotation === undefined ? {} : { annotation }),
+      ...(fieldId === undefined || fieldId < 0 ? {} : { fieldId }),
+    }
+  }
+
+  private name(bytes: Uint8Array): string {
+    try {
+      return this.decoder.decode(bytes)
+    } catch {
+      throw new ThriftError('a column name is not UTF-8')
+    }
+  }
+
+  private children(element: ThriftStruct, place: Place): readonly ParquetNode[] {
+    const count = findNumber(element, 5) ?? 0
+    if (count < 0 || count > this.elements.length - this.next) {
+      throw new ThriftError(`a group claims ${count} children`)
+    }
+    this.depth++
+    const children: ParquetNode[] = []
+    for (let i = 0; i < count; i++) children.push(this.node(place))
+    this.depth--
+    return children
+  }
+
+  private leaf(
+    element: ThriftStruct,
+    base: ReturnType<SchemaBuilder['base']>,
+    { path, isRepeated }: Place,
+  ): ParquetLeaf {
+    if ((findNumber(element, 5) ?? 0) !== 0) throw new ThriftError('a column has children')
+    const physicalType = physicalTypeOf(element)
+    const leafIndex = this.leaves.length
+    const leaf: ParquetLeaf = {
+      kind: 'leaf',
+      ...base,
+      physicalType,
+      ...(physicalType === 'FIXED_LEN_BYTE_ARRAY' ? { typeLength: typeLengthOf(element) } : {}),
+      leafIndex,
+      path,
+      isRepeated,
+      hasTypeOrder: this.typeOrders?.[leafIndex] ?? true,
+    }
+    this.leaves.push(leaf)
+    return leaf
+  }
+}
+
+function repetitionOf(element: ThriftStruct): Repetition {
+  const repetition = REPETITIONS[getNumber(element, 3)]
+  if (repetition === undefined) throw new ThriftError('unknown repetition')
+  return repetition
+}
+
+export function physicalTypeOf(struct: ThriftStruct): PhysicalType {
+  const physicalType = PHYSICAL_TYPES[getNumber(struct, 1)]
+  if (physicalType === undefined) throw new ThriftError('unknown physical type')
+  return physicalType
+}
+
+function typeLengthOf(element: ThriftStruct): number {
+  const length = getCount(element, 2)
+  if (length === 0) throw new ThriftError('a fixed length of 0')
+  return length
+}
