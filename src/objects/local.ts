@@ -131,6 +131,25 @@ class LocalStore implements ObjectStore {
     yield* listFiles(real, prefix)
   }
 
+  async moveIfAbsent(from: string, to: string): Promise<'moved' | 'already-exists'> {
+    const source = pathOfFile(from)
+    const target = pathOfFile(to)
+    const outcome = await this.#folders.use(
+      { path: folderOf(source), location: from, create: false },
+      (sourceFolder) =>
+        this.#folders.use({ path: folderOf(target), location: to, create: true }, (folder) =>
+          moveFile(sourceFolder.at(nameOf(source)), folder.at(nameOf(target)), folder).catch(
+            (error) => {
+              throw isMissing(error) ? missingFile(from) : translateError(error, 'write', to)
+            },
+          ),
+        ),
+    )
+    if (outcome === undefined) throw missingFile(from)
+    if (outcome === 'already-exists') await this.#requireFileAt(target, to)
+    return outcome
+  }
+
   async delete(location: string): Promise<void> {
     const path = pathOfFile(location)
     const place = { path: folderOf(path), location, create: false }
@@ -232,6 +251,19 @@ async function linkIfAbsent(temporary: string, final: string): Promise<WriteOutc
     if (errorCodeOf(error) === 'EEXIST') return 'already-exists'
     throw error
   }
+}
+
+/** By a second name first: the object is never without one. A symbolic link is no object. */
+async function moveFile(
+  from: string,
+  to: string,
+  folder: OpenFolder,
+): Promise<'moved' | 'already-exists'> {
+  if (!(await lstat(from)).isFile()) throw Object.assign(new Error(from), { code: 'ENOENT' })
+  if ((await linkIfAbsent(from, to)) === 'already-exists') return 'already-exists'
+  await folder.sync()
+  await unlink(from)
+  return 'moved'
 }
 
 async function discard(handle: FileHandle | undefined, temporary: string): Promise<void> {

@@ -37,6 +37,11 @@ export interface ObjectStore {
   find(location: string): Promise<ObjectInfo | undefined>
   /** Every object below a folder, in no order; symbolic links and half-written files are not objects. */
   list(folder: string): AsyncIterable<ObjectInfo>
+  /**
+   * Gives an object another name, durably. Readers see it under one name at least at any time. Where the store knows
+   * no renaming it copies. A missing `from` throws `file-not-found`.
+   */
+  moveIfAbsent(from: string, to: string): Promise<'moved' | 'already-exists'>
   /** No error when nothing is there. */
   delete(location: string): Promise<void>
 }

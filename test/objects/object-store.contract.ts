@@ -171,6 +171,26 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       expect(await store.putIfAbsent(`${root}/d/gone`, bytesOf('y'))).toBe('written')
     })
 
+    test('a moved object has its new name only, and the same bytes', async () => {
+      await store.putIfAbsent(`${root}/in/a`, bytesOf('moved'))
+      expect(await store.moveIfAbsent(`${root}/in/a`, `${root}/out/far/b`)).toBe('moved')
+      expect(await namesBelow(store, root)).toEqual([`${root}/out/far/b`])
+      expect(textOf(await store.read(`${root}/out/far/b`, { bytesMax: 9 }))).toBe('moved')
+    })
+
+    test('a move never replaces what is there, and a missing object cannot be moved', async () => {
+      await store.putIfAbsent(`${root}/in/a`, bytesOf('a'))
+      await store.putIfAbsent(`${root}/out/b`, bytesOf('b'))
+      expect(await store.moveIfAbsent(`${root}/in/a`, `${root}/out/b`)).toBe('already-exists')
+      expect(await namesBelow(store, root)).toEqual([`${root}/in/a`, `${root}/out/b`])
+      await expectCode(store.moveIfAbsent(`${root}/in/c`, `${root}/out/c`), 'file-not-found')
+      await expectCode(store.moveIfAbsent(`${root}/no/c`, `${root}/out/c`), 'file-not-found')
+      await expectCode(
+        store.moveIfAbsent(`${root}/in/a`, `${opened.outside}/a`),
+        'location-not-allowed',
+      )
+    })
+
     test('names are taken to the letter', async () => {
       const names = ['year=2024/a b.parquet', 'a%20b', 'a+b', 'ä/日本/😀', 'x?y=1#z', '%', 'A', 'a']
       for (const name of names) {
