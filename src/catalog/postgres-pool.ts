@@ -1,0 +1,82 @@
+import type { PostgresPool as KyselyPool, PostgresPoolClient as KyselyPoolClient } from 'kysely'
+import pg from 'pg'
+
+/** The server did not answer, or not in time. Carries no more than the cause's message: no URL, no password. */
+export class ConnectionLostError extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error && cause.message !== '' ? cause.message : 'no connection')
+    this.name = 'ConnectionLostError'
+  }
+}
+
+const ROLLED_BACK: pg.QueryResult = {
+  command: 'ROLLBACK',
+  rowCount: 0,
+  rows: [],
+  fields: [],
+  oid: 0,
+}
+
+/** pg's pool, except that a connection whose state is unknown is closed instead of used again. */
+export class PostgresPool implements KyselyPool {
+  readonly #pool: pg.Pool
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool
+    // An idle connection that breaks is replaced at the next need; unheard, the event would end the process.
+    this.#pool.on('error', () => undefined)
+  }
+
+  async connect(): Promise<KyselyPoolClient> {
+    try {
+      // The cast drops Kysely's form for cursors, which need a package that we do not use.
+      return new GuardedClient(await this.#pool.connect()) as unknown as KyselyPoolClient
+    } catch (error) {
+      throw error instanceof pg.DatabaseError ? error : new ConnectionLostError(error)
+    }
+  }
+
+  end(): Promise<void> {
+    return this.#pool.end()
+  }
+}
+
+class GuardedClient {
+  readonly #client: pg.PoolClient
+  #isBroken = false
+
+  constructor(client: pg.PoolClient) {
+    this.#client = client
+    // pg's pool listens only while the connection is idle.
+    client.on('error', this.#break)
+  }
+
+  async query(text: string, values: readonly unknown[] = []): Promise<pg.QueryResult> {
+    return text === 'rollback' ? await this.#rollBack() : await this.#send(text, values)
+  }
+
+  release(): void {
+    this.#client.off('error', this.#break)
+    this.#client.release(this.#isBroken)
+  }
+
+  async #send(text: string, values: readonly unknown[]): Promise<pg.QueryResult> {
+    try {
+      return await this.#client.query(text, [...values])
+    } catch (error) {
+      if (error instanceof pg.DatabaseError) throw error
+      this.#isBroken = true
+      throw new ConnectionLostError(error)
+    }
+  }
+
+  /** Never throws: the failure that led here is the one to tell, and closing the connection rolls back, too. */
+  async #rollBack(): Promise<pg.QueryResult> {
+    if (!this.#isBroken) await this.#client.query('rollback').catch(this.#break)
+    return ROLLED_BACK
+  }
+
+  readonly #break = (): void => {
+    this.#isBroken = true
+  }
+}

@@ -1,0 +1,110 @@
+import { type Compilable, CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import type { CatalogStore } from './catalog-store.ts'
+import { ConnectionLostError, PostgresPool } from './postgres-pool.ts'
+import { SqlCatalog } from './sql-catalog.ts'
+import type { SqlEngine, SqlTransaction, Trouble } from './sql-engine.ts'
+import type { Database } from './sql-schema.ts'
+
+const INT8_OID = 20
+const CONNECTIONS_MAX = 10
+const CONNECT_MS_MAX = 10_000
+const STATEMENT_MS_MAX = 30_000
+// Above the server's own limit, which answers with a reason; this one is for servers that fall silent.
+const REPLY_MS_MAX = 35_000
+/** "moraine" in ASCII: one lock for all who migrate a database. */
+const MIGRATION_LOCK = 0x6d6f7261696e65n
+
+/** Any server that speaks PostgreSQL's protocol and SQL. Nothing is asked of it until the first call. */
+export async function openPostgresCatalog({
+  url,
+  connectionsMax = CONNECTIONS_MAX,
+}: {
+  url: string
+  connectionsMax?: number
+}): Promise<CatalogStore> {
+  const config: pg.PoolConfig = {
+    connectionString: url,
+    max: connectionsMax,
+    application_name: 'moraine',
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    statement_timeout: STATEMENT_MS_MAX,
+    idle_in_transaction_session_timeout: STATEMENT_MS_MAX,
+    query_timeout: REPLY_MS_MAX,
+    keepAlive: true,
+    types: { getTypeParser: typeParser as pg.CustomTypesConfig['getTypeParser'] },
+  }
+  checkUrl(config)
+  return new SqlCatalog(postgresEngine(new pg.Pool(config)))
+}
+
+/** The parser's own error would carry the URL, and so the password. */
+function checkUrl(config: pg.PoolConfig): void {
+  try {
+    new pg.Client(config)
+  } catch {
+    throw new Error('the URL of the catalog database is not one of PostgreSQL')
+  }
+}
+
+function typeParser(oid: number, format?: 'text' | 'binary'): unknown {
+  return oid === INT8_OID ? BigInt : pg.types.getTypeParser(oid, format as 'text')
+}
+
+function postgresEngine(pool: pg.Pool): SqlEngine {
+  return {
+    name: 'postgres',
+    connection: new Kysely<Database>({
+      dialect: new PostgresDialect({ pool: new PostgresPool(pool) }),
+    }),
+    trouble: postgresTrouble,
+    lockMigrations: async (transaction) => {
+      await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction)
+    },
+    runTogether,
+  }
+}
+
+/** As parts of one statement: a round trip costs more than the work. */
+async function runTogether(
+  transaction: SqlTransaction,
+  statements: readonly Compilable[],
+): Promise<void> {
+  const parameters: unknown[] = []
+  const parts: string[] = []
+  for (const statement of statements) {
+    const compiled = statement.compile()
+    // Placeholders are the only `$` of our statements: names are quoted, values are parameters.
+    const shifted = parameters.length
+    parts.push(compiled.sql.replace(/\$(\d+)/g, (_, number) => `$${Number(number) + shifted}`))
+    parameters.push(...compiled.parameters)
+  }
+  const last = parts.pop()
+  if (last === undefined) return
+  const before = parts.map((part, index) => `part_${index} as (${part})`).join(', ')
+  const text = before === '' ? last : `with ${before} ${last}`
+  await transaction.executeQuery(CompiledQuery.raw(text, parameters))
+}
+
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const TROUBLE_BY_SQLSTATE: Readonly<Record<string, Trouble>> = {
+  '23505': 'unique-violation',
+  '40001': 'contention', // Serialization failure.
+  '40P01': 'contention', // Deadlock.
+  '53100': 'storage-full',
+  '53200': 'overloaded', // Out of memory.
+  '53300': 'overloaded', // Too many connections.
+  '55P03': 'overloaded', // Lock not available in time.
+  '57014': 'overloaded', // Statement timeout.
+  '57P01': 'connection-lost', // The server is stopped,
+  '57P02': 'connection-lost', // has crashed,
+  '57P03': 'connection-lost', // or is starting.
+  '25P03': 'connection-lost', // Idle for too long within a transaction.
+}
+
+function postgresTrouble(error: unknown): Trouble {
+  if (error instanceof ConnectionLostError) return 'connection-lost'
+  if (!(error instanceof pg.DatabaseError)) return 'other'
+  const sqlState = error.code ?? ''
+  return sqlState.startsWith('08') ? 'connection-lost' : (TROUBLE_BY_SQLSTATE[sqlState] ?? 'other')
+}

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Compilable, Kysely, Transaction } from 'kysely'
+import { CatalogError } from '../core/errors.ts'
+import type { Database } from './sql-schema.ts'
+
+export type Connection = Kysely<Database>
+export type SqlTransaction = Transaction<Database>
+
+/**
+ * What a failure of the engine means here. `contention`: rolled back because of others, so try again.
+ * `overloaded`: refused for now. `connection-lost`: nobody knows how far it came.
+ */
+export type Trouble =
+  | 'contention'
+  | 'overloaded'
+  | 'storage-full'
+  | 'connection-lost'
+  | 'unique-violation'
+  | 'other'
+
+/** What differs between the engines. */
+export interface SqlEngine {
+  /** Names the folder of the migrations, too. */
+  readonly name: 'sqlite' | 'postgres'
+  /** Its transactions hold off other writers of what they write until they end. */
+  readonly connection: Connection
+  trouble(error: unknown): Trouble
+  /** Held until the transaction ends, so that one process at a time migrates. */
+  lockMigrations(transaction: SqlTransaction): Promise<void>
+  /** Runs statements that do not depend on each other: in one round trip where that is possible. */
+  runTogether(transaction: SqlTransaction, statements: readonly Compilable[]): Promise<void>
+}
+
+/** How long a statement waits for others before it is `overloaded`. */
+const CONTENTION_MS_MAX = 10_000
+const BACKOFF_MS_MAX = 50
+
+export function read<T>(
+  engine: SqlEngine,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  return persistently(engine, () => work(engine.connection))
+}
+
+/** All of the work or nothing. The work may run several times: it must leave no trace outside the database. */
+export function write<T>(
+  engine: SqlEngine,
+  work: (transaction: SqlTransaction) => Promise<T>,
+): Promise<T> {
+  return persistently(engine, () => writeOnce(engine, work))
+}
+
+async function writeOnce<T>(
+  engine: SqlEngine,
+  work: (transaction: SqlTransaction) => Promise<T>,
+): Promise<T> {
+  let isCommitting = false
+  try {
+    return await engine.connection.transaction().execute(async (transaction) => {
+      const result = await work(transaction)
+      isCommitting = true
+      return result
+    })
+  } catch (error) {
+    if (isCommitting && engine.trouble(error) === 'connection-lost') {
+      const detail = 'the reply to a COMMIT was lost; read back before trying again'
+      throw new CatalogError('commit-state-unknown', detail, { cause: error })
+    }
+    throw error
+  }
+}
+
+async function persistently<T>(engine: SqlEngine, attempt: () => Promise<T>): Promise<T> {
+  const giveUpAtMs = performance.now() + CONTENTION_MS_MAX
+  for (let backoffMs = 1; ; backoffMs = Math.min(2 * backoffMs, BACKOFF_MS_MAX)) {
+    try {
+      return await attempt()
+    } catch (error) {
+      const isWorthIt = engine.trouble(error) === 'contention' && performance.now() < giveUpAtMs
+      if (!isWorthIt) throw translated(engine, error)
+    }
+    await sleep(1 + Math.random() * backoffMs)
+  }
+}
+
+function translated(engine: SqlEngine, error: unknown): unknown {
+  switch (engine.trouble(error)) {
+    case 'contention':
+    case 'overloaded':
+      return new CatalogError('overloaded', 'the catalog database is busy', { cause: error })
+    case 'connection-lost':
+      return new CatalogError('overloaded', 'the catalog database is out of reach', {
+        cause: error,
+      })
+    case 'storage-full':
+      return new CatalogError('storage-full', 'the catalog database has no space left', {
+        cause: error,
+      })
+    default:
+      return error
+  }
+}
+
+// Engines limit the parameters of a statement: SQLite to 32,766, PostgreSQL to 65,535.
+const ROWS_PER_STATEMENT = 1_000
+
+/** Slices small enough for one statement of up to 30 columns. */
+export function* chunks<T>(rows: readonly T[], size = ROWS_PER_STATEMENT): Generator<readonly T[]> {
+  for (let start = 0; start < rows.length; start += size) yield rows.slice(start, start + size)
+}

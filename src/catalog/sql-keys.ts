@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto'
+
+const LEVEL_SEPARATOR = '\u001f'
+const CODE_POINT_MAX = 0x10ffff
+
+/** What names are compared by. Code point by code point, so that the key of a prefix is a prefix of the key. */
+export function nameKey(name: string): string {
+  return Array.from(name, (character) => character.toLowerCase()).join('')
+}
+
+/** Ordered level by level: 0x1F is below every character of a name. */
+export function namespaceKey(namespace: readonly string[]): string {
+  return namespace.map(nameKey).join(LEVEL_SEPARATOR)
+}
+
+/** The least string above all that begin with `prefix`, in the order of code points; none for an empty prefix. */
+export function prefixEnd(prefix: string): string | undefined {
+  const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)
+  while (points.at(-1) === CODE_POINT_MAX) points.pop()
+  const last = points.pop()
+  if (last === undefined) return undefined
+  // Surrogates are no characters: after 0xD7FF comes 0xE000.
+  return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)
+}
+
+/** The first 8 bytes of the path's SHA-256, as a signed integer. */
+export function pathHash(path: string): bigint {
+  return createHash('sha256').update(path).digest().readBigInt64BE(0)
+}
+
+/** All of the path's SHA-256: paths may be longer than an index takes, and hold what a database's text cannot. */
+export function pathKey(path: string): string {
+  return createHash('sha256').update(path).digest('base64url')
+}

@@ -1,0 +1,87 @@
+/**
+ * The tables of schemas/sql. Every integer column is a bigint in both engines: 64-bit ids stay exact,
+ * and the mapping of rows says where a number is enough.
+ */
+export interface Database {
+  namespaces: { namespace_key: string; levels: string }
+  tables: TableRow
+  snapshots: SnapshotRow
+  snapshot_log: {
+    table_uuid: string
+    timestamp_ms: bigint
+    position: bigint
+    snapshot_id: bigint
+  }
+  publications: {
+    table_uuid: string
+    version: bigint
+    metadata_location: string
+    published_at_ms: bigint
+  }
+  known_paths: { table_uuid: string; path_hash: bigint }
+  transactions: TransactionRow
+  transaction_tables: {
+    transaction_id: string
+    table_uuid: string
+    position: bigint
+    base_snapshot_id: bigint | null
+    truncates: bigint
+  }
+  staged_files: {
+    transaction_id: string
+    table_uuid: string
+    path_key: string
+    position: bigint
+    staged_file: string
+  }
+  staged_removals: { transaction_id: string; table_uuid: string; path_key: string; path: string }
+  /** Made by src/catalog/migrations.ts. */
+  moraine_migrations: { number: bigint; name: string }
+}
+
+export interface TableRow {
+  table_uuid: string
+  namespace_key: string
+  name_key: string
+  namespace: string
+  name: string
+  location: string
+  version: bigint
+  definition: string
+  current_snapshot_id: bigint | null
+  last_sequence_number: bigint
+  refs: string
+  last_updated_ms: bigint
+  created_at_ms: bigint
+  metadata_location: string | null
+  published_version: bigint
+  /** Entries that the snapshot log has, and so the position of the next. */
+  log_length: bigint
+}
+
+export interface SnapshotRow {
+  table_uuid: string
+  snapshot_id: bigint
+  parent_snapshot_id: bigint | null
+  sequence_number: bigint
+  timestamp_ms: bigint
+  operation: string
+  summary: string
+  manifest_list: string
+  schema_id: bigint
+  first_row_id: bigint | null
+  added_rows: bigint | null
+}
+
+export interface TransactionRow {
+  transaction_id: string
+  state: string
+  isolation: string
+  details: string
+  created_at_ms: bigint
+  expires_at_ms: bigint
+  ended_at_ms: bigint | null
+  results: string
+  /** Over all tables; also the position of the next staged file. */
+  staged_file_count: bigint
+}

@@ -1,0 +1,106 @@
+import type { Snapshot, SnapshotLogEntry } from '../core/snapshot.ts'
+import type { SnapshotLogPageEntry, SnapshotLogQuery } from './catalog-store.ts'
+import type { Connection } from './sql-engine.ts'
+import { snapshotOf } from './sql-rows.ts'
+
+export async function findSnapshot(
+  connection: Connection,
+  tableUuid: string,
+  snapshotId: bigint,
+): Promise<Snapshot | undefined> {
+  const row = await connection
+    .selectFrom('snapshots')
+    .selectAll()
+    .where('table_uuid', '=', tableUuid)
+    .where('snapshot_id', '=', snapshotId)
+    .executeTakeFirst()
+  return row === undefined ? undefined : snapshotOf(row)
+}
+
+export async function findSnapshotAsAt(
+  connection: Connection,
+  tableUuid: string,
+  asAtMs: number,
+): Promise<Snapshot | undefined> {
+  const row = await connection
+    .selectFrom('snapshots')
+    .selectAll()
+    .where('table_uuid', '=', tableUuid)
+    // A subquery, not a join: there is but one plan for it, a seek in the log's key and one in the snapshots'.
+    .where('snapshot_id', '=', (from) =>
+      from
+        .selectFrom('snapshot_log')
+        .select('snapshot_id')
+        .where('table_uuid', '=', tableUuid)
+        .where('timestamp_ms', '<=', wholeMs(asAtMs))
+        .orderBy('timestamp_ms', 'desc')
+        .orderBy('position', 'desc')
+        .limit(1),
+    )
+    .executeTakeFirst()
+  return row === undefined ? undefined : snapshotOf(row)
+}
+
+export async function listSnapshots(
+  connection: Connection,
+  tableUuid: string,
+): Promise<readonly Snapshot[]> {
+  const rows = await connection
+    .selectFrom('snapshots')
+    .selectAll()
+    .where('table_uuid', '=', tableUuid)
+    .orderBy('sequence_number')
+    .orderBy('timestamp_ms')
+    .execute()
+  return rows.map(snapshotOf)
+}
+
+export async function listSnapshotLog(
+  connection: Connection,
+  tableUuid: string,
+): Promise<readonly SnapshotLogEntry[]> {
+  const rows = await connection
+    .selectFrom('snapshot_log')
+    .select(['timestamp_ms', 'snapshot_id'])
+    .where('table_uuid', '=', tableUuid)
+    .orderBy('timestamp_ms')
+    .orderBy('position')
+    .execute()
+  return rows.map((row) => ({
+    timestampMs: Number(row.timestamp_ms),
+    snapshotId: row.snapshot_id,
+  }))
+}
+
+export async function pageSnapshotLog(
+  connection: Connection,
+  { tableUuid, beforeMs, afterMs, limit }: SnapshotLogQuery,
+): Promise<readonly SnapshotLogPageEntry[]> {
+  let page = connection
+    .selectFrom('snapshot_log')
+    .select(['timestamp_ms as logged_at_ms', 'position', 'snapshot_id as logged_id'])
+    .where('table_uuid', '=', tableUuid)
+    .orderBy('timestamp_ms', 'desc')
+    .orderBy('position', 'desc')
+    .limit(limit)
+  if (beforeMs !== undefined) page = page.where('timestamp_ms', '<', BigInt(Math.ceil(beforeMs)))
+  if (afterMs !== undefined) page = page.where('timestamp_ms', '>', wholeMs(afterMs))
+  const rows = await connection
+    .selectFrom(page.as('page'))
+    .innerJoin('snapshots as s', 's.snapshot_id', 'page.logged_id')
+    .selectAll('s')
+    .select('page.logged_at_ms')
+    .where('s.table_uuid', '=', tableUuid)
+    .orderBy('page.logged_at_ms', 'desc')
+    .orderBy('page.position', 'desc')
+    .execute()
+  return rows.map((row) => ({
+    timestampMs: Number(row.logged_at_ms),
+    snapshotId: row.snapshot_id,
+    snapshot: snapshotOf(row),
+  }))
+}
+
+function wholeMs(instantMs: number): bigint {
+  return BigInt(Math.floor(instantMs))
+}

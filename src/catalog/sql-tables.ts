@@ -1,0 +1,238 @@
+import type { TableState } from '../core/table.ts'
+import type {
+  ListTablesQuery,
+  NewTable,
+  Publication,
+  TableKey,
+  TableSummary,
+} from './catalog-store.ts'
+import type { DefinitionCache } from './definition-cache.ts'
+import { decodeExact, encodeExact } from './exact-json.ts'
+import { type Connection, chunks, type SqlTransaction } from './sql-engine.ts'
+import { nameKey, namespaceKey, prefixEnd } from './sql-keys.ts'
+import { addPaths, copyPaths } from './sql-paths.ts'
+import { changingColumns, logRows, nameColumns, snapshotRow, tableStateOf } from './sql-rows.ts'
+import type { SnapshotRow } from './sql-schema.ts'
+
+/** Answers whether the name and UUID were free; if not, the transaction must be rolled back. */
+export async function insertTable(
+  transaction: SqlTransaction,
+  { state, snapshots, snapshotLog, addedPaths, copyPathsFromTableUuid }: NewTable,
+  definitions: DefinitionCache,
+): Promise<boolean> {
+  const { tableUuid } = state.definition
+  await addNamespaces(transaction, state.namespace)
+  const inserted = await transaction
+    .insertInto('tables')
+    .values({
+      ...changingColumns(state),
+      ...nameColumns(state),
+      table_uuid: tableUuid,
+      definition: definitions.encode(state.definition),
+      created_at_ms: BigInt(state.createdAtMs),
+      metadata_location: state.metadataLocation ?? null,
+      published_version: BigInt(state.publishedVersion),
+      log_length: BigInt(snapshotLog.length),
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  if (inserted.numInsertedOrUpdatedRows !== 1n) return false
+  for (const chunk of chunks(snapshots.map((snapshot) => snapshotRow(tableUuid, snapshot)))) {
+    await transaction.insertInto('snapshots').values(chunk).execute()
+  }
+  for (const chunk of chunks(logRows(tableUuid, snapshotLog, 0n))) {
+    await transaction.insertInto('snapshot_log').values(chunk).execute()
+  }
+  await addPaths(transaction, [{ tableUuid, paths: addedPaths }])
+  if (copyPathsFromTableUuid !== undefined) {
+    await copyPaths(transaction, { fromTableUuid: copyPathsFromTableUuid, toTableUuid: tableUuid })
+  }
+  await addFirstPublication(transaction, state)
+  return true
+}
+
+/** The namespace and its parents, outermost first: in that order concurrent creations wait, not deadlock. */
+export async function addNamespaces(
+  transaction: SqlTransaction,
+  namespace: readonly string[],
+): Promise<void> {
+  if (namespace.length === 0) return
+  const rows = namespace.map((_, depth) => {
+    const levels = namespace.slice(0, depth + 1)
+    return { namespace_key: namespaceKey(levels), levels: encodeExact(levels) }
+  })
+  await transaction
+    .insertInto('namespaces')
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+async function addFirstPublication(transaction: SqlTransaction, state: TableState): Promise<void> {
+  if (state.metadataLocation === undefined) return
+  await addPublication(transaction, {
+    tableUuid: state.definition.tableUuid,
+    version: state.publishedVersion,
+    metadataLocation: state.metadataLocation,
+    publishedAtMs: state.lastUpdatedMs,
+  })
+}
+
+export async function findTable(
+  connection: Connection,
+  key: TableKey,
+  definitions: DefinitionCache,
+): Promise<TableState | undefined> {
+  const row = await connection
+    .selectFrom('tables as t')
+    .leftJoin('snapshots as s', (join) =>
+      join
+        .onRef('s.table_uuid', '=', 't.table_uuid')
+        .onRef('s.snapshot_id', '=', 't.current_snapshot_id'),
+    )
+    .selectAll('t')
+    .select(['s.snapshot_id', 's.parent_snapshot_id', 's.sequence_number', 's.timestamp_ms'])
+    .select(['s.operation', 's.summary', 's.manifest_list', 's.schema_id'])
+    .select(['s.first_row_id', 's.added_rows'])
+    .where((where) =>
+      'tableUuid' in key
+        ? where('t.table_uuid', '=', key.tableUuid)
+        : where.and([
+            where('t.namespace_key', '=', namespaceKey(key.namespace)),
+            where('t.name_key', '=', nameKey(key.name)),
+          ]),
+    )
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  // The joined columns are all there or all null.
+  const snapshot = row.snapshot_id === null ? undefined : (row as SnapshotRow)
+  return tableStateOf(row, snapshot, definitions)
+}
+
+export async function listTables(
+  connection: Connection,
+  { namespace, prefix, after, limit }: ListTablesQuery,
+): Promise<readonly TableSummary[]> {
+  let query = connection
+    .selectFrom('tables')
+    .select(['namespace', 'name', 'table_uuid', 'location', 'created_at_ms', 'last_updated_ms'])
+    .select('current_snapshot_id')
+    .orderBy('namespace_key')
+    .orderBy('name_key')
+    .limit(limit)
+  if (namespace !== undefined) query = query.where('namespace_key', '=', namespaceKey(namespace))
+  if (prefix !== undefined) {
+    const start = nameKey(prefix)
+    const end = prefixEnd(start)
+    query = query.where('name_key', '>=', start)
+    if (end !== undefined) query = query.where('name_key', '<', end)
+  }
+  if (after !== undefined) {
+    const start = [namespaceKey(after.namespace), nameKey(after.name)] as const
+    query = query.where((where) =>
+      where(where.refTuple('namespace_key', 'name_key'), '>', where.tuple(...start)),
+    )
+  }
+  const rows = await query.execute()
+  return rows.map((row) => ({
+    namespace: decodeExact<readonly string[]>(row.namespace),
+    name: row.name,
+    tableUuid: row.table_uuid,
+    location: row.location,
+    createdAtMs: Number(row.created_at_ms),
+    lastUpdatedMs: Number(row.last_updated_ms),
+    currentSnapshotId: row.current_snapshot_id,
+  }))
+}
+
+export async function deleteTable(
+  transaction: SqlTransaction,
+  tableUuid: string,
+): Promise<'dropped' | 'not-found'> {
+  // The table's own row first: who commits to it at the same time waits here, and then finds it gone.
+  const deleted = await transaction
+    .deleteFrom('tables')
+    .where('table_uuid', '=', tableUuid)
+    .executeTakeFirst()
+  if (deleted.numDeletedRows === 0n) return 'not-found'
+  for (const name of ['snapshots', 'snapshot_log', 'known_paths', 'publications'] as const) {
+    await transaction.deleteFrom(name).where('table_uuid', '=', tableUuid).execute()
+  }
+  return 'dropped'
+}
+
+export async function listNamespaces(
+  connection: Connection,
+): Promise<readonly (readonly string[])[]> {
+  const rows = await connection
+    .selectFrom('namespaces')
+    .select('levels')
+    .orderBy('namespace_key')
+    .execute()
+  return rows.map(({ levels }) => decodeExact<readonly string[]>(levels))
+}
+
+export async function recordPublication(
+  transaction: SqlTransaction,
+  publication: Publication,
+): Promise<void> {
+  const version = BigInt(publication.version)
+  const updated = await transaction
+    .updateTable('tables')
+    .set({ published_version: version, metadata_location: publication.metadataLocation })
+    .where('table_uuid', '=', publication.tableUuid)
+    .where('published_version', '<', version)
+    .executeTakeFirst()
+  if (updated.numUpdatedRows === 1n) await addPublication(transaction, publication)
+}
+
+async function addPublication(
+  transaction: SqlTransaction,
+  publication: Publication,
+): Promise<void> {
+  await transaction
+    .insertInto('publications')
+    .values({
+      table_uuid: publication.tableUuid,
+      version: BigInt(publication.version),
+      metadata_location: publication.metadataLocation,
+      published_at_ms: BigInt(publication.publishedAtMs),
+    })
+    .execute()
+}
+
+/** Those that wait the longest come first. */
+export async function listUnpublishedTables(
+  connection: Connection,
+  limit: number,
+): Promise<readonly string[]> {
+  const rows = await connection
+    .selectFrom('tables')
+    .select('table_uuid')
+    .whereRef('published_version', '<', 'version')
+    .orderBy('last_updated_ms')
+    .orderBy('table_uuid')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => row.table_uuid)
+}
+
+export async function listPublications(
+  connection: Connection,
+  tableUuid: string,
+  limit: number,
+): Promise<readonly Publication[]> {
+  const rows = await connection
+    .selectFrom('publications')
+    .selectAll()
+    .where('table_uuid', '=', tableUuid)
+    .orderBy('version', 'desc')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => ({
+    tableUuid,
+    version: Number(row.version),
+    metadataLocation: row.metadata_location,
+    publishedAtMs: Number(row.published_at_ms),
+  }))
+}

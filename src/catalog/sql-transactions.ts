@@ -1,0 +1,233 @@
+import { sql } from 'kysely'
+import type { StagedChange, StagedFile, Transaction } from '../core/transaction.ts'
+import type { Staging } from './catalog-store.ts'
+import { decodeExact, encodeExact } from './exact-json.ts'
+import { type Connection, chunks, type SqlTransaction } from './sql-engine.ts'
+import { pathKey } from './sql-keys.ts'
+import { transactionOf, transactionRow } from './sql-rows.ts'
+
+const STAGING_TABLES = ['staged_files', 'staged_removals', 'transaction_tables'] as const
+const FORGOTTEN_PER_STEP = 500
+
+export async function insertTransaction(
+  sqlTransaction: SqlTransaction,
+  transaction: Transaction,
+): Promise<void> {
+  await sqlTransaction.insertInto('transactions').values(transactionRow(transaction)).execute()
+}
+
+export async function findTransaction(
+  connection: Connection,
+  transactionId: string,
+): Promise<Transaction | undefined> {
+  const row = await connection
+    .selectFrom('transactions')
+    .selectAll()
+    .where('transaction_id', '=', transactionId)
+    .executeTakeFirst()
+  return row === undefined ? undefined : transactionOf(row)
+}
+
+/**
+ * Counts the files in before they are staged, and with that locks the transaction's row: who stages, commits or
+ * aborts at the same time waits. Answers the count so far, or `undefined` when the transaction is not open.
+ */
+export async function reserveFiles(
+  sqlTransaction: SqlTransaction,
+  transactionId: string,
+  fileCount: number,
+): Promise<number | undefined> {
+  const reserved = await sqlTransaction
+    .updateTable('transactions')
+    .set((update) => ({
+      staged_file_count: update('staged_file_count', '+', BigInt(fileCount)),
+    }))
+    .where('transaction_id', '=', transactionId)
+    .where('state', '=', 'open')
+    .returning('staged_file_count')
+    .executeTakeFirst()
+  return reserved === undefined ? undefined : Number(reserved.staged_file_count) - fileCount
+}
+
+/** The first touch fixes the base; later ones can only add a truncate. */
+export async function touchTable(
+  sqlTransaction: SqlTransaction,
+  { transactionId, tableUuid, currentSnapshotId, truncate = false }: Staging,
+): Promise<void> {
+  await sqlTransaction
+    .insertInto('transaction_tables')
+    .values((from) => ({
+      transaction_id: transactionId,
+      table_uuid: tableUuid,
+      position: from
+        .selectFrom('transaction_tables as earlier')
+        .select((count) => count.fn.countAll<bigint>().as('position'))
+        .where('earlier.transaction_id', '=', transactionId),
+      base_snapshot_id: currentSnapshotId,
+      truncates: truncate ? 1n : 0n,
+    }))
+    .onConflict((conflict) => {
+      const known = conflict.columns(['transaction_id', 'table_uuid'])
+      return truncate ? known.doUpdateSet({ truncates: 1n }) : known.doNothing()
+    })
+    .execute()
+}
+
+/** Answers the first path that is staged already; then the transaction must be rolled back. */
+export async function insertStagedFiles(
+  sqlTransaction: SqlTransaction,
+  { transactionId, tableUuid, addedFiles = [] }: Staging,
+  firstPosition: number,
+): Promise<string | undefined> {
+  const twice = findRepeated(addedFiles.map((file) => file.dataFile.path))
+  if (twice !== undefined) return twice
+  let position = BigInt(firstPosition)
+  for (const chunk of chunks(addedFiles)) {
+    const rows = chunk.map((file) => ({
+      transaction_id: transactionId,
+      table_uuid: tableUuid,
+      path_key: pathKey(file.dataFile.path),
+      position: position++,
+      staged_file: encodeExact(file),
+    }))
+    const inserted = await sqlTransaction
+      .insertInto('staged_files')
+      .values(rows)
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('path_key')
+      .execute()
+    if (inserted.length === rows.length) continue
+    const fresh = new Set(inserted.map((row) => row.path_key))
+    return chunk.find((_, index) => !fresh.has(rows[index]?.path_key ?? ''))?.dataFile.path
+  }
+  return undefined
+}
+
+function findRepeated(paths: readonly string[]): string | undefined {
+  const seen = new Set<string>()
+  for (const path of paths) {
+    if (seen.has(path)) return path
+    seen.add(path)
+  }
+  return undefined
+}
+
+/** A removal that is staged already stays as it is. */
+export async function insertStagedRemovals(
+  sqlTransaction: SqlTransaction,
+  { transactionId, tableUuid, removedPaths = [] }: Staging,
+): Promise<void> {
+  for (const chunk of chunks(removedPaths)) {
+    const rows = chunk.map((path) => ({
+      transaction_id: transactionId,
+      table_uuid: tableUuid,
+      path_key: pathKey(path),
+      path: encodeExact(path),
+    }))
+    await sqlTransaction
+      .insertInto('staged_removals')
+      .values(rows)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+}
+
+/** One statement, so that staging at the same time is seen whole or not at all. */
+export async function listStagedChanges(
+  connection: Connection,
+  transactionId: string,
+): Promise<readonly StagedChange[]> {
+  const { rows } = await sql<StagedRow>`
+    select 'table' as kind, table_uuid, position, base_snapshot_id, truncates, '' as body
+    from transaction_tables where transaction_id = ${transactionId}
+    union all
+    select 'file', table_uuid, position, null, 0, staged_file
+    from staged_files where transaction_id = ${transactionId}
+    union all
+    select 'removal', table_uuid, 0, null, 0, path
+    from staged_removals where transaction_id = ${transactionId}`.execute(connection)
+  return stagedChangesOf(rows)
+}
+
+interface StagedRow {
+  readonly kind: string
+  readonly table_uuid: string
+  readonly position: bigint
+  readonly base_snapshot_id: bigint | null
+  readonly truncates: bigint
+  readonly body: string
+}
+
+function stagedChangesOf(rows: readonly StagedRow[]): readonly StagedChange[] {
+  const inOrder = rows.toSorted((a, b) => Number(a.position - b.position))
+  const touches = inOrder.filter((row) => row.kind === 'table')
+  const byTable = new Map<string, StagedRow[]>(touches.map((row) => [row.table_uuid, []]))
+  for (const row of inOrder) byTable.get(row.table_uuid)?.push(row)
+  return touches.map((touch) => {
+    const staged = byTable.get(touch.table_uuid) ?? []
+    return {
+      tableUuid: touch.table_uuid,
+      baseSnapshotId: touch.base_snapshot_id,
+      truncate: touch.truncates === 1n,
+      removedPaths: bodies<string>(staged, 'removal').sort(),
+      addedFiles: bodies<StagedFile>(staged, 'file'),
+    }
+  })
+}
+
+function bodies<T>(staged: readonly StagedRow[], kind: string): T[] {
+  return staged.filter((row) => row.kind === kind).map((row) => decodeExact<T>(row.body))
+}
+
+export async function abortTransaction(
+  sqlTransaction: SqlTransaction,
+  transactionId: string,
+  endedAtMs: number,
+): Promise<'aborted' | 'not-open' | 'not-found'> {
+  const updated = await sqlTransaction
+    .updateTable('transactions')
+    .set({ state: 'aborted', ended_at_ms: BigInt(endedAtMs) })
+    .where('transaction_id', '=', transactionId)
+    .where('state', '=', 'open')
+    .executeTakeFirst()
+  if (updated.numUpdatedRows === 0n) {
+    const known = await findTransaction(sqlTransaction, transactionId)
+    return known === undefined ? 'not-found' : 'not-open'
+  }
+  for (const deletion of stagingDeletes(sqlTransaction, [transactionId])) await deletion.execute()
+  return 'aborted'
+}
+
+export function stagingDeletes(sqlTransaction: SqlTransaction, transactionIds: readonly string[]) {
+  return STAGING_TABLES.map((name) =>
+    sqlTransaction.deleteFrom(name).where('transaction_id', 'in', transactionIds),
+  )
+}
+
+/** Forgets some, so that other writers get their turn. `isDone` when no more are left. */
+export async function forgetSomeTransactions(
+  sqlTransaction: SqlTransaction,
+  beforeMs: number,
+): Promise<{ readonly count: number; readonly isDone: boolean }> {
+  // An open transaction is over when it expired, another one when it ended.
+  const overAtMs = sql<bigint>`coalesce(ended_at_ms, expires_at_ms)`
+  const instant = BigInt(Math.ceil(beforeMs))
+  const deleted = await sqlTransaction
+    .deleteFrom('transactions')
+    .where('transaction_id', 'in', (from) =>
+      from
+        .selectFrom('transactions')
+        .select('transaction_id')
+        .where(overAtMs, '<', instant)
+        .limit(FORGOTTEN_PER_STEP),
+    )
+    // Again, because it may have been committed since it was selected.
+    .where(overAtMs, '<', instant)
+    .returning('transaction_id')
+    .execute()
+  const ids = deleted.map((row) => row.transaction_id)
+  if (ids.length > 0) {
+    for (const deletion of stagingDeletes(sqlTransaction, ids)) await deletion.execute()
+  }
+  return { count: ids.length, isDone: ids.length < FORGOTTEN_PER_STEP }
+}

@@ -1,0 +1,91 @@
+import Sqlite from 'better-sqlite3'
+import {
+  type Compilable,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely'
+import type { CatalogStore } from './catalog-store.ts'
+import { SqlCatalog } from './sql-catalog.ts'
+import type { SqlEngine, SqlTransaction, Trouble } from './sql-engine.ts'
+import type { Database } from './sql-schema.ts'
+import { SqliteDriver } from './sqlite-driver.ts'
+
+const OPENING_MS_MAX = 10_000
+// Short, because it blocks the process: whoever waits longer does so between attempts (sql-engine.ts).
+const BUSY_MS = 5
+
+/**
+ * `path` is a file, made when absent, or `:memory:`. Several processes may open one file of a local disk.
+ * Past `sizeBytesMax` the catalog is `storage-full`.
+ */
+export async function openSqliteCatalog({
+  path,
+  sizeBytesMax,
+}: {
+  path: string
+  sizeBytesMax?: number
+}): Promise<CatalogStore> {
+  const database = new Sqlite(path, { timeout: OPENING_MS_MAX })
+  try {
+    configure(database)
+    if (sizeBytesMax !== undefined) limitSize(database, sizeBytesMax)
+  } catch (error) {
+    database.close()
+    throw new Error(`open the catalog database ${path}`, { cause: error })
+  }
+  return new SqlCatalog(sqliteEngine(database))
+}
+
+function configure(database: Sqlite.Database): void {
+  database.pragma('journal_mode = WAL')
+  // FULL: an acknowledged commit survives power loss.
+  database.pragma('synchronous = FULL')
+  database.pragma('foreign_keys = ON')
+  database.pragma(`busy_timeout = ${BUSY_MS}`)
+  database.defaultSafeIntegers(true)
+}
+
+function limitSize(database: Sqlite.Database, sizeBytesMax: number): void {
+  const pageBytes = Number(database.pragma('page_size', { simple: true }))
+  database.pragma(`max_page_count = ${Math.max(1, Math.floor(sizeBytesMax / pageBytes))}`)
+}
+
+function sqliteEngine(database: Sqlite.Database): SqlEngine {
+  return {
+    name: 'sqlite',
+    connection: new Kysely<Database>({
+      dialect: {
+        createAdapter: () => new SqliteAdapter(),
+        createDriver: () => new SqliteDriver(database),
+        createIntrospector: (connection) => new SqliteIntrospector(connection),
+        createQueryCompiler: () => new SqliteQueryCompiler(),
+      },
+    }),
+    trouble: sqliteTrouble,
+    // Its transactions begin with the lock on the whole file.
+    lockMigrations: async () => undefined,
+    runTogether,
+  }
+}
+
+async function runTogether(
+  transaction: SqlTransaction,
+  statements: readonly Compilable[],
+): Promise<void> {
+  for (const statement of statements) await transaction.executeQuery(statement.compile())
+}
+
+function sqliteTrouble(error: unknown): Trouble {
+  if (!(error instanceof Sqlite.SqliteError)) return 'other'
+  const { code } = error
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return 'contention'
+  if (code === 'SQLITE_FULL') return 'storage-full'
+  // When fsync fails, what was written may be found after a restart, or not.
+  if (code.startsWith('SQLITE_IOERR')) return 'connection-lost'
+  if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
+    return 'unique-violation'
+  }
+  return 'other'
+}

@@ -1,0 +1,33 @@
+import { describeCommits } from './commit.contract.ts'
+import type { OpenedCatalog } from './samples.ts'
+import { describeSharing } from './sharing.contract.ts'
+import { describeSnapshots } from './snapshots.contract.ts'
+import { describeStaging } from './staging.contract.ts'
+import { describeTables } from './tables.contract.ts'
+
+/** What every adapter of CatalogStore keeps. `open` answers an empty catalog that is not migrated yet. */
+export function describeCatalogStore(
+  open: () => Promise<OpenedCatalog>,
+  { isShared }: { isShared: boolean },
+): void {
+  const current = { opened: undefined as OpenedCatalog | undefined }
+  const opened = (): OpenedCatalog => {
+    if (current.opened === undefined) throw new Error('no catalog is open')
+    return current.opened
+  }
+  beforeEach(async () => {
+    current.opened = await open()
+    await current.opened.store.migrate()
+  })
+  afterEach(async () => {
+    await current.opened?.store.close()
+    current.opened = undefined
+  })
+
+  const store = () => opened().store
+  describeTables(store)
+  describeSnapshots(store)
+  describeStaging(store)
+  describeCommits(store)
+  if (isShared) describeSharing(opened)
+}

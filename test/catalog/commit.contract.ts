@@ -1,0 +1,248 @@
+import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import {
+  appendTo,
+  committed,
+  create,
+  newTable,
+  openTransaction,
+  snapshotOf,
+  stagedFileOf,
+  stateOf,
+} from './samples.ts'
+
+export function describeCommits(store: () => CatalogStore): void {
+  describe('commits', () => {
+    test('a commit is all there: state, snapshot, log, paths', async () => {
+      const state = await create(store(), 'planets')
+      const commit = appendTo(state, 2n ** 63n - 1n, ['file:///a'])
+      const definition = { ...state.definition, properties: { owner: 'ada' } }
+      const refs = { v1: { type: 'tag', snapshotId: 2n ** 63n - 1n } } as const
+      const next = { ...commit, state: { ...commit.state, definition, refs } }
+      const outcome = await store().commit({ tables: [next], transactions: [] })
+      expect(outcome).toEqual({ outcome: 'committed' })
+      const { tableUuid } = definition
+      expect(await store().findTable({ tableUuid })).toStrictEqual(next.state)
+      expect(await store().listSnapshots(tableUuid)).toStrictEqual(commit.newSnapshots)
+      expect(await store().listSnapshotLog(tableUuid)).toStrictEqual(commit.newLogEntries)
+    })
+
+    test('of two commits on one version, one wins and the other changes nothing', async () => {
+      const state = await create(store(), 'planets')
+      const { tableUuid } = state.definition
+      const attempts = await Promise.all(
+        [1n, 2n].map(async (snapshotId) => {
+          const transaction = openTransaction()
+          const { transactionId } = transaction
+          await store().startTransaction(transaction)
+          const addedFiles = [stagedFileOf(`file:///${snapshotId}`)]
+          const staging = { transactionId, tableUuid, currentSnapshotId: null, addedFilesMax: 9 }
+          await store().stage({ ...staging, addedFiles })
+          return { snapshotId, transaction, transactionId }
+        }),
+      )
+      const outcomes = await Promise.all(
+        attempts.map(({ snapshotId, transaction }) =>
+          store().commit({
+            tables: [appendTo(state, snapshotId, [`file:///${snapshotId}`])],
+            transactions: [{ transaction: committed(transaction, tableUuid), isNew: false }],
+          }),
+        ),
+      )
+      expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual([
+        'committed',
+        'version-mismatch',
+      ])
+      const lost = outcomes[0]?.outcome === 'committed' ? 1 : 0
+      expect(outcomes[lost]).toEqual({ outcome: 'version-mismatch', tableUuid })
+      const [loser, winner] = lost === 0 ? attempts : attempts.toReversed()
+      const won = winner?.snapshotId ?? 0n
+      const known = await store().findKnownPaths(tableUuid, ['file:///1', 'file:///2'])
+      expect(known).toEqual(new Set([`file:///${won}`]))
+      expect((await store().listSnapshots(tableUuid)).map((s) => s.snapshotId)).toEqual([won])
+      expect((await store().listSnapshotLog(tableUuid)).map((s) => s.snapshotId)).toEqual([won])
+      const loserId = loser?.transactionId ?? ''
+      expect(await store().findTransaction(loserId)).toStrictEqual(loser?.transaction)
+      expect(await store().listStagedChanges(loserId)).toHaveLength(1)
+      const winnerId = winner?.transactionId ?? ''
+      expect(await store().findTransaction(winnerId)).toMatchObject({ state: 'committed' })
+      expect(await store().listStagedChanges(winnerId)).toEqual([])
+    })
+
+    test('a commit of several tables is all or nothing', async () => {
+      const planets = await create(store(), 'planets')
+      const moons = await create(store(), 'moons')
+      const stars = await create(store(), 'stars')
+      const ahead = appendTo(moons, 7n)
+      await store().commit({ tables: [ahead], transactions: [] })
+      const transaction = openTransaction()
+      await store().startTransaction(transaction)
+      const marked = committed(transaction, planets.definition.tableUuid)
+      const tables = [
+        appendTo(planets, 1n, ['file:///p']),
+        appendTo(moons, 2n),
+        appendTo(stars, 3n),
+      ]
+      const outcome = await store().commit({
+        tables,
+        transactions: [{ transaction: marked, isNew: false }],
+      })
+      expect(outcome).toEqual({
+        outcome: 'version-mismatch',
+        tableUuid: moons.definition.tableUuid,
+      })
+      for (const state of [planets, ahead.state, stars]) {
+        const { tableUuid } = state.definition
+        expect(await store().findTable({ tableUuid })).toStrictEqual(state)
+      }
+      const again = [tables[0], appendTo(ahead.state, 2n), tables[2]].filter((t) => t !== undefined)
+      const retried = { tables: again, transactions: [{ transaction: marked, isNew: false }] }
+      expect(await store().commit(retried)).toEqual({ outcome: 'committed' })
+      for (const { state } of again) {
+        const { tableUuid } = state.definition
+        expect(await store().findTable({ tableUuid })).toStrictEqual(state)
+      }
+    })
+
+    test('a committed transaction keeps its results, forgets its files and cannot be committed twice', async () => {
+      const state = await create(store(), 'planets')
+      const { tableUuid } = state.definition
+      const transaction = openTransaction()
+      const { transactionId } = transaction
+      await store().startTransaction(transaction)
+      await store().stage({
+        transactionId,
+        tableUuid,
+        currentSnapshotId: null,
+        addedFiles: [stagedFileOf('file:///a')],
+        removedPaths: ['file:///b'],
+        addedFilesMax: 9,
+      })
+      const marked = committed(transaction, tableUuid)
+      const transactions = [{ transaction: marked, isNew: false }]
+      const first = appendTo(state, 1n)
+      const outcome = await store().commit({ tables: [first], transactions })
+      expect(outcome).toEqual({ outcome: 'committed' })
+      expect(await store().findTransaction(transactionId)).toStrictEqual(marked)
+      expect(await store().listStagedChanges(transactionId)).toEqual([])
+      const refused = { outcome: 'transaction-not-open', transactionId }
+      const second = appendTo(first.state, 2n, ['file:///c'])
+      expect(await store().commit({ tables: [second], transactions })).toEqual(refused)
+      expect(await store().findTable({ tableUuid })).toStrictEqual(first.state)
+      expect(await store().findKnownPaths(tableUuid, ['file:///c'])).toEqual(new Set())
+      expect(await store().abortTransaction(transactionId, 9_000)).toBe('not-open')
+      const isNew = [{ transaction: marked, isNew: true }]
+      expect(await store().commit({ tables: [second], transactions: isNew })).toEqual(refused)
+    })
+
+    test('transactions that are new are inserted as committed, many in one commit', async () => {
+      const state = await create(store(), 'planets')
+      const { tableUuid } = state.definition
+      const fresh = Array.from({ length: 5 }, () => committed(openTransaction(), tableUuid))
+      const open = Array.from({ length: 5 }, () => openTransaction())
+      for (const transaction of open) await store().startTransaction(transaction)
+      const transactions = [
+        ...fresh.map((transaction) => ({ transaction, isNew: true })),
+        ...open.map((t) => ({ transaction: committed(t, tableUuid), isNew: false })),
+      ]
+      const outcome = await store().commit({ tables: [appendTo(state, 1n)], transactions })
+      expect(outcome).toEqual({ outcome: 'committed' })
+      for (const { transaction } of transactions) {
+        expect(await store().findTransaction(transaction.transactionId)).toStrictEqual(transaction)
+      }
+    })
+
+    test('an aborted transaction refuses the whole commit, and it is named', async () => {
+      const state = await create(store(), 'planets')
+      const { tableUuid } = state.definition
+      const [good, bad] = [openTransaction(), openTransaction()]
+      for (const transaction of [good, bad]) await store().startTransaction(transaction)
+      await store().abortTransaction(bad.transactionId, 1_500)
+      const transactions = [good, bad].map((transaction) => ({
+        transaction: committed(transaction, tableUuid),
+        isNew: false,
+      }))
+      expect(await store().commit({ tables: [appendTo(state, 1n)], transactions })).toEqual({
+        outcome: 'transaction-not-open',
+        transactionId: bad.transactionId,
+      })
+      expect(await store().findTransaction(good.transactionId)).toStrictEqual(good)
+      expect(await store().findTable({ tableUuid })).toStrictEqual(state)
+    })
+
+    test('a commit may rename the table, into a namespace that is new', async () => {
+      const state = await create(store(), 'planets')
+      const { tableUuid } = state.definition
+      const moved = { ...appendTo(state, 1n).state, namespace: ['Deep', 'sky'], name: 'Worlds' }
+      const rename = { ...appendTo(state, 1n), state: moved }
+      const outcome = await store().commit({ tables: [rename], transactions: [] })
+      expect(outcome).toEqual({ outcome: 'committed' })
+      expect(await store().findTable({ tableUuid })).toStrictEqual(moved)
+      expect(await store().findTable({ namespace: ['sky'], name: 'planets' })).toBeUndefined()
+      const found = await store().findTable({ namespace: ['deep', 'SKY'], name: 'worlds' })
+      expect(found).toStrictEqual(moved)
+      expect(await store().listNamespaces()).toEqual([['Deep'], ['Deep', 'sky'], ['sky']])
+    })
+
+    test('a name that is taken refuses the rename', async () => {
+      await create(store(), 'moons')
+      const state = await create(store(), 'planets')
+      const commit = appendTo(state, 1n)
+      const rename = { ...commit, state: { ...commit.state, name: 'MOONS' } }
+      await expect(store().commit({ tables: [rename], transactions: [] })).rejects.toMatchObject({
+        code: 'table-already-exists',
+      })
+      const { tableUuid } = state.definition
+      expect(await store().findTable({ tableUuid })).toStrictEqual(state)
+    })
+
+    test('a snapshot id that the table has already is a bug of the caller, and changes nothing', async () => {
+      const state = stateOf('planets')
+      await store().createTable(newTable(state, { snapshots: [snapshotOf(1n)] }))
+      const { tableUuid } = state.definition
+      const commit = { tables: [appendTo(state, 1n, ['file:///a'])], transactions: [] }
+      await expect(store().commit(commit)).rejects.toThrow()
+      expect(await store().findTable({ tableUuid })).toStrictEqual(state)
+      expect(await store().findKnownPaths(tableUuid, ['file:///a'])).toEqual(new Set())
+    })
+
+    test('a definition that another commit changed is never taken for the one read before', async () => {
+      const created = await create(store(), 'planets')
+      const { tableUuid } = created.definition
+      const read = await store().findTable({ tableUuid })
+      if (read === undefined) throw new Error('no table')
+      const owned = { ...read.definition, properties: { owner: 'ada' } }
+      const first = appendTo(read, 1n)
+      const changed = { ...first.state, definition: owned }
+      await store().commit({ tables: [{ ...first, state: changed }], transactions: [] })
+      expect((await store().findTable({ tableUuid }))?.definition).toStrictEqual(owned)
+      // Back to the very object that was read at the beginning.
+      const second = appendTo(changed, 2n)
+      const restored = { ...second.state, definition: read.definition }
+      await store().commit({ tables: [{ ...second, state: restored }], transactions: [] })
+      expect((await store().findTable({ tableUuid }))?.definition).toStrictEqual(created.definition)
+    })
+
+    test('a commit of thousands of paths, snapshots and log entries is one commit', async () => {
+      const state = await create(store(), 'planets')
+      const { tableUuid } = state.definition
+      const addedPaths = Array.from({ length: 6_000 }, (_, index) => `file:///${index}`)
+      const snapshots = Array.from({ length: 2_500 }, (_, index) =>
+        snapshotOf(BigInt(index + 10), { sequenceNumber: BigInt(index) }),
+      )
+      const newLogEntries = snapshots.map(({ snapshotId }, index) => ({
+        timestampMs: index,
+        snapshotId,
+      }))
+      const commit = { ...appendTo(state, 1n), addedPaths, newLogEntries }
+      const newSnapshots = [...commit.newSnapshots, ...snapshots]
+      const outcome = await store().commit({
+        tables: [{ ...commit, newSnapshots }],
+        transactions: [],
+      })
+      expect(outcome).toEqual({ outcome: 'committed' })
+      expect((await store().findKnownPaths(tableUuid, addedPaths)).size).toBe(6_000)
+      expect(await store().listSnapshots(tableUuid)).toHaveLength(2_501)
+      expect(await store().listSnapshotLog(tableUuid)).toEqual(newLogEntries)
+    })
+  })
+}

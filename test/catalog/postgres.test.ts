@@ -1,0 +1,173 @@
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import pg from 'pg'
+import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import { openPostgresCatalog } from '../../src/catalog/postgres.ts'
+import { describeCatalogStore } from './catalog-store.contract.ts'
+import { type PostgresServer, startPostgres, whyNoPostgres } from './postgres-server.ts'
+import { appendTo, create } from './samples.ts'
+
+const reason = whyNoPostgres()
+
+test('a URL that cannot be read is refused without showing its password', async () => {
+  const opening = openPostgresCatalog({ url: 'postgres://ada:secret@host:port/x' })
+  await expect(opening).rejects.toThrow(/URL of the catalog database/)
+  await expect(opening).rejects.not.toThrow(/secret/)
+})
+
+test('a server out of reach is overloaded, so that clients try again', async () => {
+  const store = await openPostgresCatalog({ url: 'postgres://ada:secret@127.0.0.1:1/x' })
+  const failure = await store.ping().catch((error: unknown) => error)
+  expect(failure).toMatchObject({ code: 'overloaded' })
+  expect(JSON.stringify(failure, Object.getOwnPropertyNames(failure))).not.toContain('secret')
+  await store.close()
+})
+
+if (reason !== undefined) {
+  test.skip(`PostgreSQL: ${reason}`, () => undefined)
+} else {
+  describe('PostgreSQL', () => describePostgres())
+}
+
+function describePostgres(): void {
+  let server: PostgresServer
+  const newDatabase = () => server.newDatabase()
+
+  beforeAll(async () => {
+    server = await startPostgres()
+  }, 60_000)
+  afterAll(async () => {
+    await server?.stop()
+  }, 60_000)
+
+  describeCatalogStore(
+    async () => {
+      const url = await newDatabase()
+      return {
+        store: await openPostgresCatalog({ url, connectionsMax: 4 }),
+        openAnother: () => openPostgresCatalog({ url, connectionsMax: 4 }),
+      }
+    },
+    { isShared: true },
+  )
+
+  test('processes that start at once on an empty database both find it migrated', async () => {
+    const url = await newDatabase()
+    const stores = await Promise.all([1, 2, 3].map(() => openPostgresCatalog({ url })))
+    await Promise.all(stores.map((store) => store.migrate()))
+    for (const store of stores) {
+      expect(await store.listTables({ limit: 1 })).toEqual([])
+      await store.close()
+    }
+  })
+
+  test('a database of a newer version is refused', async () => {
+    const url = await newDatabase()
+    const store = await openPostgresCatalog({ url })
+    await store.migrate()
+    await execute(url, `insert into moraine_migrations values (9999, '9999-future.sql')`)
+    await expect(store.migrate()).rejects.toThrow(/schema 9999.*newer Moraine/)
+    await store.close()
+  })
+
+  test('a lost reply to COMMIT is commit-state-unknown, and the commit may have happened', async () => {
+    await withProxy(newDatabase, async ({ store, cutAfter }) => {
+      const state = await create(store, 'planets')
+      const { tableUuid } = state.definition
+      cutAfter('commit')
+      const commit = { tables: [appendTo(state, 1n)], transactions: [] }
+      await expect(store.commit(commit)).rejects.toMatchObject({ code: 'commit-state-unknown' })
+      // The store has connected anew; the server did get the COMMIT.
+      expect(await store.findTable({ tableUuid })).toStrictEqual(appendTo(state, 1n).state)
+    })
+  })
+
+  test('a connection lost before COMMIT is a definite refusal', async () => {
+    await withProxy(newDatabase, async ({ store, cutAfter }) => {
+      const state = await create(store, 'planets')
+      const { tableUuid } = state.definition
+      cutAfter('update "tables"')
+      const commit = { tables: [appendTo(state, 1n)], transactions: [] }
+      await expect(store.commit(commit)).rejects.toMatchObject({ code: 'overloaded' })
+      expect(await store.findTable({ tableUuid })).toStrictEqual(state)
+    })
+  })
+
+  test('a server that ends its connections is found again', async () => {
+    const url = await newDatabase()
+    const store = await openPostgresCatalog({ url })
+    await store.ping()
+    await execute(
+      url,
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+    )
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await store.ping()
+    await store.close()
+  })
+}
+
+async function execute(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query(statement)
+  await client.end()
+}
+
+interface Proxied {
+  readonly store: CatalogStore
+  /** Passes on the next message with this text, and then neither it nor its answer back. */
+  cutAfter(text: string): void
+}
+
+async function withProxy(
+  newDatabase: () => Promise<string>,
+  work: (proxied: Proxied) => Promise<void>,
+): Promise<void> {
+  const direct = new URL(await newDatabase())
+  let cutText: string | undefined
+  const proxy = createServer((client) => {
+    const upstream = connect(Number(direct.port), direct.hostname)
+    for (const socket of [client, upstream]) socket.on('error', () => undefined)
+    upstream.on('data', (chunk) => client.write(chunk))
+    upstream.on('close', () => client.destroy())
+    client.on('close', () => upstream.end())
+    client.on('data', (chunk) => {
+      upstream.write(chunk)
+      if (cutText === undefined || !chunk.includes(cutText)) return
+      cutText = undefined
+      cut(client, upstream)
+    })
+  })
+  const port = await listen(proxy)
+  const url = new URL(direct)
+  url.port = String(port)
+  const store = await openPostgresCatalog({ url: url.href })
+  try {
+    await store.migrate()
+    const cutAfter = (text: string) => {
+      cutText = text
+    }
+    await work({ store, cutAfter })
+  } finally {
+    await store.close()
+    proxy.close()
+  }
+}
+
+/** The server answers, so it has done what it was asked; the client never hears of it. */
+function cut(client: Socket, upstream: Socket): void {
+  upstream.removeAllListeners('data')
+  upstream.once('data', () => {
+    client.destroy()
+    upstream.destroy()
+  })
+}
+
+function listen(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      resolve(typeof address === 'object' && address !== null ? address.port : 0)
+    })
+  })
+}

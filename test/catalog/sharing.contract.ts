@@ -1,0 +1,105 @@
+import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import type { TableState } from '../../src/core/table.ts'
+import { appendTo, create, newTable, type OpenedCatalog, stateOf } from './samples.ts'
+
+/** Two stores over one database, as two processes have them. */
+export function describeSharing(opened: () => OpenedCatalog): void {
+  describe('two stores over one database', () => {
+    const withAnother = async (work: (one: CatalogStore, other: CatalogStore) => Promise<void>) => {
+      const { store, openAnother } = opened()
+      if (openAnother === undefined) throw new Error('this catalog cannot be shared')
+      const other = await openAnother()
+      try {
+        await work(store, other)
+      } finally {
+        await other.close()
+      }
+    }
+
+    test('migrating again, and at once, changes nothing', () =>
+      withAnother(async (one, other) => {
+        const state = await create(one, 'planets')
+        await Promise.all([one.migrate(), other.migrate(), other.migrate(), one.migrate()])
+        const { tableUuid } = state.definition
+        expect(await other.findTable({ tableUuid })).toStrictEqual(state)
+      }))
+
+    test('each version has exactly one winner, and nobody fails', () =>
+      withAnother(async (one, other) => {
+        const state = await create(one, 'planets')
+        const { tableUuid } = state.definition
+        const winsWanted = 15
+        const wins = await Promise.all(
+          [one, other, one, other].map((store, writer) =>
+            race(store, { tableUuid, writer, winsWanted }),
+          ),
+        )
+        const total = 4 * winsWanted
+        const versions = wins.flat().sort((a, b) => a - b)
+        expect(versions).toEqual(Array.from({ length: total }, (_, index) => index + 1))
+        expect((await one.findTable({ tableUuid }))?.version).toBe(total)
+        expect(await other.listSnapshots(tableUuid)).toHaveLength(total)
+        expect(await other.listSnapshotLog(tableUuid)).toHaveLength(total)
+      }))
+
+    test('commits of the same tables in different order do not wait for each other forever', () =>
+      withAnother(async (one, other) => {
+        const names = ['a', 'b', 'c', 'd']
+        const states = await Promise.all(names.map((name) => create(one, name)))
+        const commitAll = (store: CatalogStore, order: TableState[], snapshotId: bigint) =>
+          store.commit({
+            tables: order.map((state) => appendTo(state, snapshotId)),
+            transactions: [],
+          })
+        const outcomes = await Promise.all([
+          commitAll(one, states, 1n),
+          commitAll(other, states.toReversed(), 2n),
+          commitAll(one, [...states.slice(2), ...states.slice(0, 2)], 3n),
+        ])
+        expect(outcomes.filter(({ outcome }) => outcome === 'committed')).toHaveLength(1)
+      }))
+
+    test('what one commits the other sees, with the definition of that version', () =>
+      withAnother(async (one, other) => {
+        const state = await create(one, 'planets')
+        const { tableUuid } = state.definition
+        expect(await other.findTable({ tableUuid })).toStrictEqual(state)
+        const commit = appendTo(state, 1n)
+        const definition = { ...state.definition, properties: { owner: 'ada' } }
+        const next = { ...commit.state, definition }
+        await one.commit({ tables: [{ ...commit, state: next }], transactions: [] })
+        expect(await other.findTable({ tableUuid })).toStrictEqual(next)
+        const seen = await other.findTable({ tableUuid })
+        const again = appendTo(seen ?? next, 2n)
+        await other.commit({ tables: [again], transactions: [] })
+        expect(await one.findTable({ tableUuid })).toStrictEqual(again.state)
+      }))
+
+    test('of two that create one table, one does', () =>
+      withAnother(async (one, other) => {
+        const outcomes = await Promise.all(
+          [one, other, one, other].map((store) => store.createTable(newTable(stateOf('planets')))),
+        )
+        expect(outcomes.filter((outcome) => outcome === 'created')).toHaveLength(1)
+      }))
+  })
+}
+
+/** Commits until it has won so often; answers the versions that it made. */
+async function race(
+  store: CatalogStore,
+  { tableUuid, writer, winsWanted }: { tableUuid: string; writer: number; winsWanted: number },
+): Promise<number[]> {
+  const won: number[] = []
+  while (won.length < winsWanted) {
+    const state = await store.findTable({ tableUuid })
+    if (state === undefined) throw new Error('the table is gone')
+    const snapshotId = BigInt(1_000 * (state.version + 1) + writer)
+    const { outcome } = await store.commit({
+      tables: [appendTo(state, snapshotId, [`file:///${snapshotId}`])],
+      transactions: [],
+    })
+    if (outcome === 'committed') won.push(state.version + 1)
+  }
+  return won
+}

@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto'
+import fc from 'fast-check'
+import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import type { SnapshotLogEntry } from '../../src/core/snapshot.ts'
+import { appendTo, create, newTable, snapshotOf, stateOf } from './samples.ts'
+
+export function describeSnapshots(store: () => CatalogStore): void {
+  describe('snapshots', () => {
+    test('ids of 63 bits are exact, and neighbours are told apart', async () => {
+      const ids = [2n ** 63n - 1n, 2n ** 63n - 2n, 2n ** 53n + 1n, 2n ** 53n, 1n]
+      const snapshots = ids.map((id, index) =>
+        snapshotOf(id, { sequenceNumber: BigInt(index), parentSnapshotId: ids[index - 1] ?? null }),
+      )
+      const state = stateOf('planets')
+      await store().createTable(newTable(state, { snapshots }))
+      const { tableUuid } = state.definition
+      for (const snapshot of snapshots) {
+        expect(await store().findSnapshot(tableUuid, snapshot.snapshotId)).toStrictEqual(snapshot)
+      }
+      expect(await store().listSnapshots(tableUuid)).toStrictEqual(snapshots)
+      expect(await store().findSnapshot(tableUuid, 2n ** 53n + 2n)).toBeUndefined()
+      expect(await store().findSnapshot(randomUUID(), 1n)).toBeUndefined()
+    })
+
+    test('snapshots are listed by sequence number, then time', async () => {
+      const order = [
+        { sequenceNumber: 0n, timestampMs: 7 },
+        { sequenceNumber: 0n, timestampMs: 9 },
+        { sequenceNumber: 2n, timestampMs: 8 },
+        { sequenceNumber: 10n, timestampMs: 1 },
+      ]
+      const snapshots = order.map((at, index) => snapshotOf(BigInt(100 - index), at))
+      const state = stateOf('planets')
+      await store().createTable(newTable(state, { snapshots: snapshots.toReversed() }))
+      expect(await store().listSnapshots(state.definition.tableUuid)).toEqual(snapshots)
+    })
+
+    test('as_at is the last entry of the log at or before the instant', async () => {
+      const steps = fc.array(
+        fc.record({ afterMs: fc.nat({ max: 3 }), snapshot: fc.nat({ max: 4 }) }),
+        { maxLength: 20 },
+      )
+      await fc.assert(
+        fc.asyncProperty(steps, async (changes) => {
+          const log = logOf(changes)
+          const state = stateOf(randomUUID())
+          const snapshots = [10n, 11n, 12n, 13n, 14n].map((id) => snapshotOf(id))
+          await store().createTable(newTable(state, { snapshots, snapshotLog: log }))
+          for (let asAtMs = 99; asAtMs <= 100 + 3 * changes.length; asAtMs++) {
+            const scan = log.filter((entry) => entry.timestampMs <= asAtMs).at(-1)
+            const found = await store().findSnapshotAsAt(state.definition.tableUuid, asAtMs)
+            expect(found?.snapshotId).toBe(scan?.snapshotId)
+          }
+        }),
+        { numRuns: 25 },
+      )
+    })
+
+    test('commits go on with the log where it ends, in the same millisecond, too', async () => {
+      let state = stateOf('planets')
+      const snapshots = [snapshotOf(1n), snapshotOf(2n)]
+      const begin = [
+        { timestampMs: 1_001, snapshotId: 1n },
+        { timestampMs: 1_001, snapshotId: 2n },
+      ]
+      await store().createTable(newTable(state, { snapshots, snapshotLog: begin }))
+      const { tableUuid } = state.definition
+      for (const newLogEntries of [
+        [{ timestampMs: 1_001, snapshotId: 1n }],
+        [],
+        begin.toReversed(),
+      ]) {
+        const commit = { ...appendTo(state, BigInt(state.version + 50)), newLogEntries }
+        await store().commit({ tables: [commit], transactions: [] })
+        state = commit.state
+      }
+      const ids = (await store().listSnapshotLog(tableUuid)).map((entry) => entry.snapshotId)
+      expect(ids).toEqual([1n, 2n, 1n, 2n, 1n])
+      expect((await store().findSnapshotAsAt(tableUuid, 1_001))?.snapshotId).toBe(1n)
+      expect(await store().findSnapshotAsAt(tableUuid, 1_000)).toBeUndefined()
+    })
+
+    test('the log is paged newest first, each entry with its snapshot', async () => {
+      const state = stateOf('planets')
+      const snapshots = [snapshotOf(1n), snapshotOf(2n)]
+      const log = [10, 20, 30, 40, 50].map((timestampMs, index) => ({
+        timestampMs,
+        snapshotId: index % 2 === 0 ? 1n : 2n,
+      }))
+      await store().createTable(newTable(state, { snapshots, snapshotLog: log }))
+      const { tableUuid } = state.definition
+      const times = async (query: { beforeMs?: number; afterMs?: number; limit: number }) =>
+        (await store().pageSnapshotLog({ tableUuid, ...query })).map((entry) => entry.timestampMs)
+      expect(await times({ limit: 2 })).toEqual([50, 40])
+      expect(await times({ limit: 2, beforeMs: 40 })).toEqual([30, 20])
+      expect(await times({ limit: 9, beforeMs: 40, afterMs: 10 })).toEqual([30, 20])
+      expect(await times({ limit: 9, afterMs: 50 })).toEqual([])
+      const [newest] = await store().pageSnapshotLog({ tableUuid, limit: 1 })
+      expect(newest).toStrictEqual({ timestampMs: 50, snapshotId: 1n, snapshot: snapshots[0] })
+      expect(await store().listSnapshotLog(tableUuid)).toStrictEqual(log)
+    })
+  })
+
+  describe('known paths', () => {
+    test('paths are known to the table that has them, and to the others as those of another', async () => {
+      const planets = await create(store(), 'planets')
+      const moons = await create(store(), 'moons')
+      const paths = ['file:///a', 'file:///b']
+      await store().commit({ tables: [appendTo(planets, 1n, paths)], transactions: [] })
+      await store().commit({ tables: [appendTo(moons, 1n, ['file:///b'])], transactions: [] })
+      const asked = ['file:///a', 'file:///b', 'file:///A', 'file:///c', 'file:///a']
+      const ofPlanets = planets.definition.tableUuid
+      const ofMoons = moons.definition.tableUuid
+      expect(await store().findKnownPaths(ofPlanets, asked)).toEqual(new Set(paths))
+      expect(await store().findKnownPaths(ofMoons, asked)).toEqual(new Set(['file:///b']))
+      expect(await store().findPathsOfOtherTables(ofPlanets, asked)).toEqual(new Set(['file:///b']))
+      expect(await store().findPathsOfOtherTables(ofMoons, asked)).toEqual(new Set(paths))
+      expect(await store().findPathsOfOtherTables(randomUUID(), asked)).toEqual(new Set(paths))
+      expect(await store().findKnownPaths(ofPlanets, [])).toEqual(new Set())
+    })
+
+    test('a path that comes twice is no trouble', async () => {
+      const state = await create(store(), 'planets')
+      const first = appendTo(state, 1n, ['file:///a', 'file:///a'])
+      await store().commit({ tables: [first], transactions: [] })
+      const second = appendTo(first.state, 2n, [
+        'file:///a',
+        `file:///${'long'.repeat(2_000)}\u0000`,
+      ])
+      const outcome = await store().commit({ tables: [second], transactions: [] })
+      expect(outcome).toEqual({ outcome: 'committed' })
+      const known = await store().findKnownPaths(state.definition.tableUuid, second.addedPaths)
+      expect(known).toEqual(new Set(second.addedPaths))
+    })
+
+    test('a clone takes over every path, thousands of them, and keeps them when its origin goes', async () => {
+      const origin = await create(store(), 'origin')
+      const paths = Array.from({ length: 5_000 }, (_, index) => `file:///data/${index}.parquet`)
+      await store().commit({ tables: [appendTo(origin, 1n, paths)], transactions: [] })
+      const clone = stateOf('clone')
+      const originUuid = origin.definition.tableUuid
+      await store().createTable(
+        newTable(clone, { addedPaths: ['file:///own'], copyPathsFromTableUuid: originUuid }),
+      )
+      const asked = [...paths, 'file:///own', 'file:///none']
+      const known = await store().findKnownPaths(clone.definition.tableUuid, asked)
+      expect(known.size).toBe(5_001)
+      expect((await store().findPathsOfOtherTables(originUuid, asked)).size).toBe(5_001)
+      await store().dropTable(originUuid)
+      expect((await store().findKnownPaths(clone.definition.tableUuid, asked)).size).toBe(5_001)
+      expect((await store().findKnownPaths(originUuid, asked)).size).toBe(0)
+    })
+  })
+}
+
+function logOf(
+  changes: readonly { readonly afterMs: number; readonly snapshot: number }[],
+): SnapshotLogEntry[] {
+  let timestampMs = 100
+  return changes.map(({ afterMs, snapshot }) => {
+    timestampMs += afterMs
+    return { timestampMs, snapshotId: BigInt(10 + snapshot) }
+  })
+}

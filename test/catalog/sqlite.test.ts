@@ -1,0 +1,102 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { openSqliteCatalog } from '../../src/catalog/sqlite.ts'
+import { describeCatalogStore } from './catalog-store.contract.ts'
+import { appendTo, create } from './samples.ts'
+
+let folder = ''
+let fileCount = 0
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'moraine-sqlite-'))
+})
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true })
+})
+
+function newPath(): string {
+  fileCount += 1
+  return join(folder, `catalog-${fileCount}.db`)
+}
+
+describe('SQLite, a file', () => {
+  describeCatalogStore(
+    async () => {
+      const path = newPath()
+      const openAnother = () => openSqliteCatalog({ path })
+      return { store: await openSqliteCatalog({ path }), openAnother }
+    },
+    { isShared: true },
+  )
+
+  test('a catalog that was closed is there when it is opened again', async () => {
+    const path = newPath()
+    const first = await openSqliteCatalog({ path })
+    await first.migrate()
+    const state = await create(first, 'planets')
+    const commit = appendTo(state, 2n ** 63n - 1n)
+    await first.commit({ tables: [commit], transactions: [] })
+    await first.close()
+    const second = await openSqliteCatalog({ path })
+    await second.migrate()
+    const found = await second.findTable({ namespace: ['sky'], name: 'planets' })
+    expect(found).toStrictEqual(commit.state)
+    await second.close()
+  })
+
+  test('two processes that start at once on a new file both find it migrated', async () => {
+    const path = newPath()
+    const stores = await Promise.all([1, 2, 3].map(() => openSqliteCatalog({ path })))
+    await Promise.all(stores.map((store) => store.migrate()))
+    for (const store of stores) {
+      expect(await store.listTables({ limit: 1 })).toEqual([])
+      await store.close()
+    }
+  })
+
+  test('a database of a newer version is refused', async () => {
+    const path = newPath()
+    const store = await openSqliteCatalog({ path })
+    await store.migrate()
+    const raw = new Sqlite(path)
+    raw.exec(`insert into moraine_migrations values (9999, '9999-future.sql')`)
+    raw.close()
+    await expect(store.migrate()).rejects.toThrow(/schema 9999.*newer Moraine/)
+    await store.close()
+  })
+
+  test('a full disk is storage-full, and changes nothing', async () => {
+    const path = newPath()
+    const store = await openSqliteCatalog({ path })
+    await store.migrate()
+    const state = await create(store, 'planets')
+    await store.close()
+    // A limit gives SQLITE_FULL, as a full disk does.
+    const limited = await openSqliteCatalog({ path, sizeBytesMax: 1 })
+    const paths = Array.from({ length: 2_000 }, (_, index) => `file:///${index}`)
+    const commit = { tables: [appendTo(state, 1n, paths)], transactions: [] }
+    await expect(limited.commit(commit)).rejects.toMatchObject({ code: 'storage-full' })
+    const { tableUuid } = state.definition
+    expect(await limited.findTable({ tableUuid })).toStrictEqual(state)
+    expect(await limited.findKnownPaths(tableUuid, paths)).toEqual(new Set())
+    await limited.close()
+  })
+
+  test('a file that is no database is refused by its path', async () => {
+    await expect(openSqliteCatalog({ path: new URL(import.meta.url).pathname })).rejects.toThrow(
+      /open the catalog database .*sqlite\.test\.ts/,
+    )
+  })
+})
+
+describe('SQLite, in memory', () => {
+  describeCatalogStore(
+    async () => ({
+      store: await openSqliteCatalog({ path: ':memory:' }),
+      openAnother: undefined,
+    }),
+    { isShared: false },
+  )
+})

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto'
+import fc from 'fast-check'
+import type { CatalogStore, Staging } from '../../src/catalog/catalog-store.ts'
+import type { Transaction } from '../../src/core/transaction.ts'
+import { dataFiles } from './arbitraries.ts'
+import { openTransaction, stagedFileOf } from './samples.ts'
+
+export function describeStaging(store: () => CatalogStore): void {
+  const start = async (overrides: Partial<Transaction> = {}): Promise<string> => {
+    const transaction = openTransaction(overrides)
+    await store().startTransaction(transaction)
+    return transaction.transactionId
+  }
+  const stage = (transactionId: string, staging: Partial<Staging> = {}) =>
+    store().stage({
+      transactionId,
+      tableUuid: 'planets',
+      currentSnapshotId: null,
+      addedFilesMax: 10_000,
+      ...staging,
+    })
+
+  describe('transactions', () => {
+    test('a transaction is found as it was started, strange letters included', async () => {
+      const transaction = openTransaction({
+        author: null,
+        message: 'a\u0000b\ud800c',
+        isolation: 'overwrite',
+      })
+      await store().startTransaction(transaction)
+      expect(await store().findTransaction(transaction.transactionId)).toStrictEqual(transaction)
+      expect(await store().findTransaction(randomUUID())).toBeUndefined()
+      await expect(store().startTransaction(transaction)).rejects.toThrow()
+    })
+
+    test('staged changes are listed by first touch, files in the order of staging', async () => {
+      const id = await start()
+      const names = ['c', 'a', 'b', 'z', 'y'].map((name) => `file:///${name}`)
+      await stage(id, { tableUuid: 'second', addedFiles: [stagedFileOf('file:///x')] })
+      await stage(id, { addedFiles: names.slice(0, 3).map(stagedFileOf), currentSnapshotId: 9n })
+      await stage(id, { addedFiles: names.slice(3).map(stagedFileOf), currentSnapshotId: 10n })
+      await stage(id, { removedPaths: ['file:///r2', 'file:///r1'], truncate: true })
+      await stage(id, { removedPaths: ['file:///r1'], truncate: false })
+      expect(await store().listStagedChanges(id)).toStrictEqual([
+        {
+          tableUuid: 'second',
+          baseSnapshotId: null,
+          truncate: false,
+          removedPaths: [],
+          addedFiles: [stagedFileOf('file:///x')],
+        },
+        {
+          tableUuid: 'planets',
+          baseSnapshotId: 9n,
+          truncate: true,
+          removedPaths: ['file:///r1', 'file:///r2'],
+          addedFiles: names.map(stagedFileOf),
+        },
+      ])
+      expect(await store().listStagedChanges(await start())).toEqual([])
+    })
+
+    test('the first touch fixes the base, whatever it stages', async () => {
+      const id = await start()
+      await stage(id, { currentSnapshotId: 2n ** 63n - 1n })
+      await stage(id, { currentSnapshotId: 5n, truncate: true })
+      const [change] = await store().listStagedChanges(id)
+      expect(change).toMatchObject({ baseSnapshotId: 2n ** 63n - 1n, truncate: true })
+    })
+
+    test('a file that is staged already is named, and nothing is staged', async () => {
+      const id = await start()
+      await stage(id, { addedFiles: [stagedFileOf('file:///a')] })
+      const files = ['file:///b', 'file:///a'].map(stagedFileOf)
+      const duplicate = { outcome: 'duplicate', path: 'file:///a' }
+      expect(await stage(id, { addedFiles: files, truncate: true })).toEqual(duplicate)
+      const twice = ['file:///c', 'file:///a2', 'file:///a2'].map(stagedFileOf)
+      expect(await stage(id, { addedFiles: twice })).toEqual({ ...duplicate, path: 'file:///a2' })
+      const [change] = await store().listStagedChanges(id)
+      expect(change).toMatchObject({ truncate: false, addedFiles: [stagedFileOf('file:///a')] })
+      // Another table, another transaction and a removal are no duplicates.
+      const again = [stagedFileOf('file:///a')]
+      const staged = { outcome: 'staged' }
+      expect(await stage(id, { addedFiles: again, tableUuid: 'moons' })).toEqual(staged)
+      expect(await stage(await start(), { addedFiles: again })).toEqual(staged)
+      expect(await stage(id, { removedPaths: ['file:///a'] })).toEqual(staged)
+    })
+
+    test('of many stagings of one file at once, one is staged', async () => {
+      const id = await start()
+      const files = [stagedFileOf('file:///a')]
+      const outcomes = await Promise.all(
+        Array.from({ length: 8 }, () => stage(id, { addedFiles: files })),
+      )
+      expect(outcomes.filter(({ outcome }) => outcome === 'staged')).toHaveLength(1)
+      expect(outcomes.filter(({ outcome }) => outcome === 'duplicate')).toHaveLength(7)
+    })
+
+    test('a transaction takes no more files than it may, over all its tables', async () => {
+      const id = await start()
+      const two = ['file:///a', 'file:///b'].map(stagedFileOf)
+      const limited = { addedFilesMax: 3 }
+      await stage(id, { addedFiles: two, ...limited })
+      const other = { tableUuid: 'moons', ...limited }
+      expect(await stage(id, { addedFiles: two, ...other })).toEqual({ outcome: 'too-many-files' })
+      const one = [stagedFileOf('file:///c')]
+      expect(await stage(id, { addedFiles: one, ...other })).toEqual({ outcome: 'staged' })
+      expect(await stage(id, { addedFiles: one, ...limited })).toEqual({
+        outcome: 'too-many-files',
+      })
+      expect(await stage(id, { truncate: true, ...limited })).toEqual({ outcome: 'staged' })
+      expect(await store().listStagedChanges(id)).toHaveLength(2)
+    })
+
+    test('thousands of files are staged at once, and their order is kept', async () => {
+      const id = await start()
+      const files = Array.from({ length: 3_000 }, (_, index) => stagedFileOf(`file:///${index}`))
+      expect(await stage(id, { addedFiles: files })).toEqual({ outcome: 'staged' })
+      const removedPaths = files.map((file) => file.dataFile.path).sort()
+      await stage(id, { removedPaths })
+      const [change] = await store().listStagedChanges(id)
+      expect(change?.addedFiles).toEqual(files)
+      expect(change?.removedPaths).toEqual(removedPaths)
+    })
+
+    test('every field of a data file survives staging', async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(dataFiles, { minLength: 1, maxLength: 3 }), async (some) => {
+          const id = await start()
+          const addedFiles = some.map((dataFile, index) => ({
+            dataFile: { ...dataFile, path: `${dataFile.path}${index}` },
+            schemaId: index,
+            hasFieldIds: index === 0,
+          }))
+          expect(await stage(id, { addedFiles })).toEqual({ outcome: 'staged' })
+          const [change] = await store().listStagedChanges(id)
+          expect(change?.addedFiles).toStrictEqual(addedFiles)
+        }),
+        { numRuns: 40 },
+      )
+    })
+
+    test('an aborted transaction forgets what was staged, and takes no more', async () => {
+      const id = await start()
+      await stage(id, { addedFiles: [stagedFileOf('file:///a')], removedPaths: ['file:///b'] })
+      expect(await store().abortTransaction(id, 1_500)).toBe('aborted')
+      expect(await store().findTransaction(id)).toMatchObject({
+        state: 'aborted',
+        endedAtMs: 1_500,
+      })
+      expect(await store().listStagedChanges(id)).toEqual([])
+      expect(await stage(id)).toEqual({ outcome: 'not-open' })
+      expect(await store().abortTransaction(id, 1_600)).toBe('not-open')
+      expect(await store().abortTransaction(randomUUID(), 1_600)).toBe('not-found')
+      expect(await stage(randomUUID())).toEqual({ outcome: 'not-open' })
+      expect(await store().findTransaction(id)).toMatchObject({ endedAtMs: 1_500 })
+    })
+
+    test('transactions that ended or expired before an instant are forgotten', async () => {
+      const ended = await start({ expiresAtMs: 9_000 })
+      const expired = await start({ expiresAtMs: 1_999 })
+      const kept = [await start({ expiresAtMs: 2_000 }), await start({ expiresAtMs: 1_000 })]
+      await stage(expired, { addedFiles: [stagedFileOf('file:///a')] })
+      await store().abortTransaction(ended, 1_500)
+      await store().abortTransaction(kept[1] ?? '', 2_000)
+      expect(await store().forgetTransactions(2_000)).toBe(2)
+      expect(await store().forgetTransactions(2_000)).toBe(0)
+      expect(await store().findTransaction(ended)).toBeUndefined()
+      expect(await store().findTransaction(expired)).toBeUndefined()
+      expect(await store().listStagedChanges(expired)).toEqual([])
+      for (const id of kept) expect(await store().findTransaction(id)).toBeDefined()
+    })
+
+    test('more transactions than one step takes are forgotten, too', async () => {
+      for (let index = 0; index < 501; index++) await start({ expiresAtMs: index })
+      expect(await store().forgetTransactions(501)).toBe(501)
+    })
+  })
+}
