@@ -8,7 +8,6 @@ import type { FileSchemaMatch } from './schema-match.ts'
 /** What a manifest entry says of a file, from its footer alone. */
 export interface FileMetrics extends ColumnMetrics {
   readonly recordCount: number
-  readonly fileSizeBytes: number
   readonly columnSizes: ReadonlyMap<number, number>
   readonly valueCounts: ReadonlyMap<number, number>
   readonly nullValueCounts: ReadonlyMap<number, number>
@@ -34,7 +33,6 @@ export function fileMetrics(
   const splitOffsets = splitOffsetsOf(footer)
   return {
     recordCount: footer.rowCount,
-    fileSizeBytes: footer.fileSizeBytes,
     columnSizes: byFieldId(columns, ({ chunks }) => total(chunks.map((c) => c.compressedBytes))),
     valueCounts: byFieldId(columns, ({ chunks }) => total(chunks.map((c) => c.valueCount))),
     nullValueCounts: byFieldId(columns, ({ chunks }) => nullCountOf(chunks)),
