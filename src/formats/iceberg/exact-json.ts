@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto'
+
+export interface JsonLimits {
+  /** Of the text in UTF-8. */
+  readonly bytesMax?: number
+  /** Of arrays and objects within each other. */
+  readonly depthMax?: number
+}
+
+const BYTES_MAX = 512 * 1024 * 1024
+const DEPTH_MAX = 256
+/** Integers of fewer digits are exact in a number. */
+const LONG_DIGITS = 16
+/** Reading a longer one as a bigint takes time that its sender does not deserve. */
+const DIGITS_MAX = 4096
+
+// Nobody can put this into a document: nine random bytes per process. 0x7f needs no escape in JSON, and
+// the whole is Latin-1, so that V8 keeps one byte a character.
+const MARKER = `\u007f${randomBytes(9).toString('base64url')}`
+const MARKER_START = MARKER.charCodeAt(0)
+const MARKED_INTEGER = new RegExp(`"${MARKER}(-?\\d+)"`, 'g')
+
+/**
+ * `JSON.parse`, except that integers beyond 2^53 arrive as bigint. A key `__proto__` becomes a property
+ * of its own. Throws a `SyntaxError` when the text is no JSON or exceeds a limit.
+ */
+export function parseExactJson(text: string, limits: JsonLimits = {}): unknown {
+  const { bytesMax = BYTES_MAX, depthMax = DEPTH_MAX } = limits
+  if (Buffer.byteLength(text) > bytesMax) {
+    throw new SyntaxError(`JSON of more than ${bytesMax} bytes`)
+  }
+  return restoreIntegers(parseMarked(markLongIntegers(text), text), depthMax)
+}
+
+/** `JSON.stringify`, except that a bigint is written as a bare integer. */
+export function stringifyExactJson(value: unknown, indent?: number): string {
+  let hasBigint = false
+  const mark = (_key: string, member: unknown) => {
+    if (typeof member !== 'bigint') return member
+    hasBigint = true
+    return `${MARKER}${member}`
+  }
+  const text = JSON.stringify(value, mark, indent)
+  if (text === undefined) throw new TypeError(`JSON has no form for ${typeof value}`)
+  return hasBigint ? text.replace(MARKED_INTEGER, '$1') : text
+}
+
+function parseMarked(marked: string, text: string): unknown {
+  try {
+    return JSON.parse(marked)
+  } catch (error) {
+    // The message quotes the text that was parsed: it must be the sender's own, without the marker.
+    if (marked !== text) JSON.parse(text)
+    throw error
+  }
+}
+
+/** Turns every long integer outside strings into a string that begins with the marker. */
+function markLongIntegers(text: string): string {
+  const pieces: string[] = []
+  let copied = 0
+  let position = 0
+  while (position < text.length) {
+    const quote = indexOfQuote(text, position)
+    if (quote - position >= LONG_DIGITS) {
+      for (const { start, end } of longIntegers(text, position, quote)) {
+        pieces.push(text.slice(copied, start), '"', MARKER, text.slice(start, end), '"')
+        copied = end
+      }
+    }
+    position = endOfString(text, quote)
+  }
+  if (pieces.length === 0) return text
+  pieces.push(text.slice(copied))
+  return pieces.join('')
+}
+
+function indexOfQuote(text: string, from: number): number {
+  const quote = text.indexOf('"', from)
+  return quote < 0 ? text.length : quote
+}
+
+/** Just after the string that opens at `quote`. A quote after an odd number of backslashes is part of it. */
+function endOfString(text: string, quote: number): number {
+  let end = quote
+  do {
+    end = indexOfQuote(text, end + 1)
+  } while (end < text.length && backslashesBefore(text, end) % 2 === 1)
+  return end + 1
+}
+
+function backslashesBefore(text: string, position: number): number {
+  let start = position
+  while (text[start - 1] === '\\') start--
+  return position - start
+}
+
+interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+function* longIntegers(text: string, from: number, to: number): Generator<Span> {
+  // Greedy runs of digits without look-ahead: linear, whatever the text.
+  const runs = /\d{16,}/g
+  const gap = text.slice(from, to)
+  for (let run = runs.exec(gap); run !== null; run = runs.exec(gap)) {
+    const digits = from + run.index
+    const end = digits + run[0].length
+    const start = text[digits - 1] === '-' ? digits - 1 : digits
+    if (isInteger(text, { digits, start, end })) yield { start, end }
+  }
+}
+
+/** Not part of a float, and not something that is invalid as a number but valid as a string. */
+function isInteger(text: string, { digits, start, end }: Span & { digits: number }): boolean {
+  if (text[digits] === '0' || end - digits > DIGITS_MAX) return false
+  if (start > 0 && '.eE+-'.includes(text.charAt(start - 1))) return false
+  if (end < text.length && '.eE'.includes(text.charAt(end))) return false
+  return !isKey(text, end)
+}
+
+function isKey(text: string, end: number): boolean {
+  let next = end
+  while (next < text.length && ' \t\r\n'.includes(text.charAt(next))) next++
+  return text[next] === ':'
+}
+
+function restoreIntegers(value: unknown, depthLeft: number): unknown {
+  if (typeof value === 'string') return restoreInteger(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (depthLeft === 0) throw new SyntaxError('JSON with too many levels')
+  if (Array.isArray(value)) restoreItems(value, depthLeft - 1)
+  else restoreMembers(value as Record<string, unknown>, depthLeft - 1)
+  return value
+}
+
+function restoreItems(items: unknown[], depthLeft: number): void {
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i]
+    if (mayChange(item)) items[i] = restoreIntegers(item, depthLeft)
+  }
+}
+
+function restoreMembers(members: Record<string, unknown>, depthLeft: number): void {
+  for (const key of Object.keys(members)) {
+    const member = members[key]
+    // JSON.parse made every key, `__proto__` too, a property of its own: assigning only replaces it.
+    if (mayChange(member)) members[key] = restoreIntegers(member, depthLeft)
+  }
+}
+
+function mayChange(value: unknown): boolean {
+  if (typeof value === 'string') return value.charCodeAt(0) === MARKER_START
+  return typeof value === 'object' && value !== null
+}
+
+function restoreInteger(text: string): string | number | bigint {
+  if (!text.startsWith(MARKER)) return text
+  const integer = BigInt(text.slice(MARKER.length))
+  const number = Number(integer)
+  return Number.isSafeInteger(number) ? number : integer
+}

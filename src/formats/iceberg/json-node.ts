@@ -1,0 +1,131 @@
+import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
+import { LONG_MAX, LONG_MIN } from '../../core/single-value.ts'
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+const DEPTH_MAX = 200
+const INT_MAX = 2 ** 31 - 1
+
+/** Where a value comes from: an error names the path, under the code that fits its origin. */
+export interface JsonOrigin {
+  readonly path?: string
+  readonly code?: CatalogErrorCode
+}
+
+/** A JSON value with its path (`$.schemas[0].fields[2].type`), which every error names. */
+export class JsonNode {
+  readonly value: unknown
+  readonly path: string
+  readonly #code: CatalogErrorCode
+  readonly #depth: number
+
+  constructor(value: unknown, origin: JsonOrigin = {}, depth = 0) {
+    this.value = value
+    this.path = origin.path ?? '$'
+    this.#code = origin.code ?? 'metadata-corrupt'
+    this.#depth = depth
+    if (depth > DEPTH_MAX) throw this.error('too many levels')
+  }
+
+  error(problem: string): CatalogError {
+    return new CatalogError(this.#code, `${this.path}: ${problem}`, { facts: { path: this.path } })
+  }
+
+  /** A member that must be there. */
+  get(key: string): JsonNode {
+    const member = this.find(key)
+    if (member === undefined) throw this.#child(`.${key}`, undefined).error('is missing')
+    return member
+  }
+
+  /** `undefined` for a missing member and for null. */
+  find(key: string): JsonNode | undefined {
+    const object = this.#object()
+    const value = Object.hasOwn(object, key) ? object[key] : undefined
+    return value === undefined || value === null ? undefined : this.#child(`.${key}`, value)
+  }
+
+  isObject(): boolean {
+    return typeof this.value === 'object' && this.value !== null && !Array.isArray(this.value)
+  }
+
+  items(): readonly JsonNode[] {
+    if (!Array.isArray(this.value)) throw this.#expected('an array')
+    return this.value.map((item, i) => this.#child(`[${i}]`, item))
+  }
+
+  entries(): readonly (readonly [string, JsonNode])[] {
+    return Object.entries(this.#object()).map(([key, value]) => [
+      key,
+      this.#child(`[${JSON.stringify(key.slice(0, 100))}]`, value),
+    ])
+  }
+
+  string(): string {
+    if (typeof this.value !== 'string') throw this.#expected('a string')
+    return this.value
+  }
+
+  boolean(): boolean {
+    if (typeof this.value !== 'boolean') throw this.#expected('true or false')
+    return this.value
+  }
+
+  /** A 32-bit integer that is not negative. */
+  id(): number {
+    const value = this.safeInteger()
+    if (value < 0 || value > INT_MAX) throw this.error(`${value} is not an id`)
+    return value
+  }
+
+  /** An integer that is exact in a number. */
+  safeInteger(): number {
+    if (!Number.isSafeInteger(this.value)) throw this.#expected('an integer')
+    return this.value as number
+  }
+
+  /** A 64-bit integer. A number beyond 2^53 is refused: it was rounded when it was parsed. */
+  long(): bigint {
+    const { value } = this
+    if (typeof value === 'bigint') {
+      if (value < LONG_MIN || value > LONG_MAX) throw this.error('an integer of more than 64 bits')
+      return value
+    }
+    return BigInt(this.safeInteger())
+  }
+
+  oneOf<T extends string>(allowed: readonly T[]): T {
+    const found = allowed.find((text) => text === this.value)
+    if (found === undefined) throw this.#expected(`one of ${allowed.join(', ')}`)
+    return found
+  }
+
+  stringMap(): Readonly<Record<string, string>> {
+    return this.mapMembers((member) => member.string())
+  }
+
+  /** Keys of any name become properties of the result's own. */
+  mapMembers<T>(read: (member: JsonNode) => T): Readonly<Record<string, T>> {
+    return Object.fromEntries(this.entries().map(([key, member]) => [key, read(member)]))
+  }
+
+  #object(): JsonObject {
+    if (!this.isObject()) throw this.#expected('an object')
+    return this.value as JsonObject
+  }
+
+  #child(step: string, value: unknown): JsonNode {
+    return new JsonNode(value, { path: this.path + step, code: this.#code }, this.#depth + 1)
+  }
+
+  #expected(wanted: string): CatalogError {
+    return this.error(`expected ${wanted}, found ${describe(this.value)}`)
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 100))
+  return typeof value === 'object' ? 'an object' : String(value)
+}

@@ -1,0 +1,87 @@
+import type { PartitionFieldSummary } from '../../core/data-file.ts'
+import type { PartitionSpec } from '../../core/partition-spec.ts'
+import { encodeSingleValue } from '../../core/single-value.ts'
+import type { PrimitiveType, Schema } from '../../core/type.ts'
+import { compareValues, type Value } from '../../core/value.ts'
+import { partitionColumns } from './manifest-schema.ts'
+
+/** The spread of every partition field, in the order of the spec. */
+export function summarizePartitions(
+  spec: PartitionSpec,
+  schema: Schema,
+  partitions: Iterable<readonly (Value | null)[]>,
+): readonly PartitionFieldSummary[] {
+  const spreads = partitionColumns(spec, schema).map(({ type }) => new Spread(type))
+  for (const partition of partitions) {
+    for (const [i, spread] of spreads.entries()) spread.add(partition[i] ?? null)
+  }
+  return spreads.map((spread) => spread.summary())
+}
+
+class Spread {
+  readonly #type: PrimitiveType
+  #containsNull = false
+  #containsNan = false
+  #lower: Value | undefined
+  #upper: Value | undefined
+
+  constructor(type: PrimitiveType) {
+    this.#type = type
+  }
+
+  add(given: Value | null): void {
+    if (given === null) {
+      this.#containsNull = true
+      return
+    }
+    const value = coerceNumber(this.#type, given)
+    if (Number.isNaN(value)) {
+      this.#containsNan = true
+      return
+    }
+    if (this.#lower === undefined || compareValues(this.#type, value, this.#lower) < 0) {
+      this.#lower = value
+    }
+    if (this.#upper === undefined || compareValues(this.#type, value, this.#upper) > 0) {
+      this.#upper = value
+    }
+  }
+
+  summary(): PartitionFieldSummary {
+    return {
+      containsNull: this.#containsNull,
+      containsNan: this.#containsNan,
+      ...(this.#lower !== undefined && { lowerBound: this.#encode(this.#lower, -0) }),
+      ...(this.#upper !== undefined && { upperBound: this.#encode(this.#upper, 0) }),
+    }
+  }
+
+  /** A bound of zero may stand for both zeros of a float: -0 is the lower, +0 the upper. */
+  #encode(bound: Value, zero: number): Uint8Array {
+    const isFloat = this.#type.kind === 'float' || this.#type.kind === 'double'
+    return encodeSingleValue(this.#type, isFloat && bound === 0 ? zero : bound)
+  }
+}
+
+const BIGINT_KINDS = new Set<PrimitiveType['kind']>([
+  'long',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'timestamp_ns',
+  'timestamptz_ns',
+])
+
+/**
+ * A value as its type has it in memory. They differ when a file was written before an int column became a
+ * long, or when a writer chose another width.
+ */
+export function coerceNumber(type: PrimitiveType, value: Value): Value {
+  if (typeof value === 'number' && BIGINT_KINDS.has(type.kind) && Number.isInteger(value)) {
+    return BigInt(value)
+  }
+  if (typeof value === 'bigint' && (type.kind === 'int' || type.kind === 'date')) {
+    return Number(value)
+  }
+  return value
+}

@@ -1,0 +1,239 @@
+import { createHash } from 'node:crypto'
+import { parseUuid } from '../../core/bytes-text.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { PARTITION_FIELD_ID_BASE, type PartitionSpec, UNSORTED } from '../../core/partition-spec.ts'
+import { MAIN_BRANCH, type SnapshotRef } from '../../core/snapshot.ts'
+import type { TableDefinition, TableMetadata } from '../../core/table.ts'
+import { parseExactJson, stringifyExactJson } from './exact-json.ts'
+import { JsonNode, type JsonObject } from './json-node.ts'
+import { readSchema, schemaToJson } from './schema-json.ts'
+import {
+  findSnapshotId,
+  readLogEntry,
+  readSnapshot,
+  readSnapshotRef,
+  snapshotRefToJson,
+  snapshotToJson,
+} from './snapshot-json.ts'
+import {
+  partitionSpecToJson,
+  readPartitionFields,
+  readPartitionSpec,
+  readSortOrder,
+  sortOrderToJson,
+} from './spec-json.ts'
+
+const OLDEST_WRITTEN_VERSION = 2
+
+/** Iceberg spec, Appendix C, "Table Metadata". Version 1 is written as version 2, an upgrade without loss. */
+export function tableMetadataToJson(metadata: TableMetadata): string {
+  return stringifyExactJson(tableMetadataToJsonObject(metadata))
+}
+
+/** As `tableMetadataToJson`, to be part of another document; ids are bigint. */
+export function tableMetadataToJsonObject(metadata: TableMetadata): JsonObject {
+  const { definition, currentSnapshotId, nextRowId } = metadata
+  const formatVersion = Math.max(OLDEST_WRITTEN_VERSION, definition.formatVersion)
+  return {
+    'format-version': formatVersion,
+    'table-uuid': definition.tableUuid,
+    location: definition.location,
+    'last-sequence-number': metadata.lastSequenceNumber,
+    'last-updated-ms': metadata.lastUpdatedMs,
+    'last-column-id': definition.lastColumnId,
+    'current-schema-id': definition.currentSchemaId,
+    schemas: definition.schemas.map(schemaToJson),
+    'default-spec-id': definition.defaultSpecId,
+    'partition-specs': definition.partitionSpecs.map(partitionSpecToJson),
+    'last-partition-id': definition.lastPartitionId,
+    'default-sort-order-id': definition.defaultSortOrderId,
+    'sort-orders': definition.sortOrders.map(sortOrderToJson),
+    properties: definition.properties,
+    ...(currentSnapshotId !== undefined && { 'current-snapshot-id': currentSnapshotId }),
+    ...(formatVersion >= 3 && { 'next-row-id': nextRowId ?? 0n }),
+    refs: Object.fromEntries(
+      Object.entries(metadata.refs).map(([name, ref]) => [name, snapshotRefToJson(ref)]),
+    ),
+    snapshots: metadata.snapshots.map(snapshotToJson),
+    statistics: [],
+    'partition-statistics': [],
+    'snapshot-log': metadata.snapshotLog.map(({ timestampMs, snapshotId }) => ({
+      'timestamp-ms': timestampMs,
+      'snapshot-id': snapshotId,
+    })),
+    'metadata-log': metadata.metadataLog.map(({ timestampMs, metadataFile }) => ({
+      'timestamp-ms': timestampMs,
+      'metadata-file': metadataFile,
+    })),
+  }
+}
+
+/**
+ * Reads versions 1 to 3 as other writers make them. `metadata-corrupt` names the JSON path of what is
+ * wrong; `not-implemented` for a later version.
+ */
+export function parseTableMetadata(text: string): TableMetadata {
+  let json: unknown
+  try {
+    json = parseExactJson(text)
+  } catch (cause) {
+    throw new CatalogError('metadata-corrupt', 'table metadata that is no JSON', { cause })
+  }
+  return tableMetadataFromJson(json)
+}
+
+/** As `parseTableMetadata`, for JSON that `parseExactJson` has parsed. */
+export function tableMetadataFromJson(json: unknown): TableMetadata {
+  const node = new JsonNode(json)
+  const definition = readDefinition(node)
+  const currentSnapshotId = findSnapshotId(node, 'current-snapshot-id')
+  const snapshots = readSnapshots(node, definition)
+  if (currentSnapshotId !== undefined) {
+    const isListed = snapshots.some(({ snapshotId }) => snapshotId === currentSnapshotId)
+    if (!isListed) throw node.get('current-snapshot-id').error('is not among the snapshots')
+  }
+  const nextRowId = node.find('next-row-id')?.long()
+  return {
+    definition,
+    lastSequenceNumber: requiredSince(2, node, 'last-sequence-number')?.long() ?? 0n,
+    lastUpdatedMs: node.get('last-updated-ms').safeInteger(),
+    currentSnapshotId,
+    snapshots,
+    snapshotLog: itemsOf(node, 'snapshot-log').map(readLogEntry),
+    metadataLog: itemsOf(node, 'metadata-log').map((entry) => ({
+      timestampMs: entry.get('timestamp-ms').safeInteger(),
+      metadataFile: entry.get('metadata-file').string(),
+    })),
+    refs: readRefs(node, currentSnapshotId),
+    ...(nextRowId !== undefined && { nextRowId }),
+  }
+}
+
+function readDefinition(node: JsonNode): TableDefinition {
+  const formatVersion = readFormatVersion(node.get('format-version'))
+  const location = node.get('location').string().replace(/\/+$/, '')
+  return {
+    formatVersion,
+    tableUuid: readUuid(requiredSince(2, node, 'table-uuid')) ?? uuidOfLocation(location),
+    location,
+    lastColumnId: node.get('last-column-id').id(),
+    ...readSchemas(node),
+    ...readSpecs(node),
+    ...readSortOrders(node),
+    properties: node.find('properties')?.stringMap() ?? {},
+  }
+}
+
+function readFormatVersion(node: JsonNode): 1 | 2 | 3 {
+  const version = node.safeInteger()
+  if (version === 1 || version === 2 || version === 3) return version
+  if (version < 1) throw node.error(`${version} is no version`)
+  throw new CatalogError('not-implemented', `${node.path}: version ${version} is not read here`)
+}
+
+/** A member that writers of earlier format versions could leave out. */
+function requiredSince(version: 2 | 3, node: JsonNode, key: string): JsonNode | undefined {
+  const isRequired = node.get('format-version').safeInteger() >= version
+  return isRequired ? node.get(key) : node.find(key)
+}
+
+function itemsOf(node: JsonNode, key: string): readonly JsonNode[] {
+  return node.find(key)?.items() ?? []
+}
+
+function readSchemas(node: JsonNode): Pick<TableDefinition, 'schemas' | 'currentSchemaId'> {
+  const listed = requiredSince(2, node, 'schemas')?.items().map(readSchema)
+  const schemas = listed ?? [readSchema(node.get('schema'))]
+  const single = node.find('schema')
+  const currentSchemaId =
+    requiredSince(2, node, 'current-schema-id')?.id() ??
+    (single === undefined ? schemas[0]?.schemaId : readSchema(single).schemaId)
+  if (!schemas.some(({ schemaId }) => schemaId === currentSchemaId)) {
+    throw node.error(`no schema has the current schema's id, ${currentSchemaId}`)
+  }
+  return { schemas, currentSchemaId: currentSchemaId as number }
+}
+
+type Specs = Pick<TableDefinition, 'partitionSpecs' | 'defaultSpecId' | 'lastPartitionId'>
+
+function readSpecs(node: JsonNode): Specs {
+  const listed = requiredSince(2, node, 'partition-specs')?.items().map(readPartitionSpec)
+  const partitionSpecs = listed ?? [
+    { specId: 0, fields: readPartitionFields(node.get('partition-spec')) },
+  ]
+  const defaultSpecId =
+    requiredSince(2, node, 'default-spec-id')?.id() ?? lastSpecId(partitionSpecs)
+  if (!partitionSpecs.some(({ specId }) => specId === defaultSpecId)) {
+    throw node.error(`no partition spec has the default spec's id, ${defaultSpecId}`)
+  }
+  const lastPartitionId =
+    requiredSince(2, node, 'last-partition-id')?.id() ?? highestFieldId(partitionSpecs)
+  return { partitionSpecs, defaultSpecId, lastPartitionId }
+}
+
+function lastSpecId(specs: readonly PartitionSpec[]): number {
+  return specs.reduce((last, { specId }) => Math.max(last, specId), 0)
+}
+
+function highestFieldId(specs: readonly PartitionSpec[]): number {
+  const fields = specs.flatMap((spec) => spec.fields)
+  return fields.reduce((last, { fieldId }) => Math.max(last, fieldId), PARTITION_FIELD_ID_BASE)
+}
+
+function readSortOrders(
+  node: JsonNode,
+): Pick<TableDefinition, 'sortOrders' | 'defaultSortOrderId'> {
+  const sortOrders = requiredSince(2, node, 'sort-orders')?.items().map(readSortOrder) ?? [UNSORTED]
+  const defaultSortOrderId = requiredSince(2, node, 'default-sort-order-id')?.id() ?? 0
+  // Order 0 always means unsorted, listed or not.
+  const isListed = sortOrders.some(({ orderId }) => orderId === defaultSortOrderId)
+  if (!isListed && defaultSortOrderId !== UNSORTED.orderId) {
+    throw node.error(`no sort order has the default order's id, ${defaultSortOrderId}`)
+  }
+  const isUnsortedMissing = !isListed
+  return {
+    sortOrders: isUnsortedMissing ? [UNSORTED, ...sortOrders] : sortOrders,
+    defaultSortOrderId,
+  }
+}
+
+function readSnapshots(node: JsonNode, { currentSchemaId }: TableDefinition) {
+  const snapshots = itemsOf(node, 'snapshots').map((item) => readSnapshot(item, currentSchemaId))
+  return snapshots.sort((left, right) => {
+    if (left.sequenceNumber !== right.sequenceNumber) {
+      return left.sequenceNumber < right.sequenceNumber ? -1 : 1
+    }
+    return left.timestampMs - right.timestampMs
+  })
+}
+
+function readRefs(
+  node: JsonNode,
+  currentSnapshotId: bigint | undefined,
+): Readonly<Record<string, SnapshotRef>> {
+  const refs = node.find('refs')?.mapMembers(readSnapshotRef) ?? {}
+  const main = Object.hasOwn(refs, MAIN_BRANCH) ? refs[MAIN_BRANCH] : undefined
+  if (main !== undefined && main.snapshotId !== currentSnapshotId) {
+    throw node.get('refs').error('the main branch is not at the current snapshot')
+  }
+  if (main !== undefined || currentSnapshotId === undefined) return refs
+  return { ...refs, [MAIN_BRANCH]: { type: 'branch', snapshotId: currentSnapshotId } }
+}
+
+/** Checked, for it becomes a part of locations. */
+function readUuid(node: JsonNode | undefined): string | undefined {
+  if (node === undefined) return undefined
+  const uuid = node.string()
+  if (parseUuid(uuid) === undefined) throw node.error('expected a UUID')
+  return uuid
+}
+
+/** The first writers gave tables no UUID: one from the location stays the same whenever it is read. */
+function uuidOfLocation(location: string): string {
+  const hash = createHash('sha256').update(location).digest()
+  // Version 8, variant 1 (RFC 9562).
+  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x80, 6)
+  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8)
+  const hex = hash.toString('hex', 0, 16)
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
