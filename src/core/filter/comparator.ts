@@ -1,0 +1,169 @@
+import { fromTwosComplement } from '../decimal.ts'
+import { decodeSingleValue, encodeSingleValue } from '../single-value.ts'
+import type { PrimitiveType } from '../type.ts'
+import { compareBytes, compareCodePoints, type Value } from '../value.ts'
+
+/** Compares with one literal. Answers NaN when that is impossible: then neither `<` nor `>` zero is true. */
+export interface Comparator {
+  /** Negative when the bound, in binary single-value form, is under the literal. */
+  bytes(bound: Uint8Array): number
+  /** Negative when the value is under the literal. */
+  value(value: Value): number
+}
+
+/** The literal is of `type` and not NaN. */
+export function comparatorWith(type: PrimitiveType, literal: Value): Comparator {
+  switch (type.kind) {
+    case 'string':
+      return stringComparator(literal as string)
+    case 'uuid':
+      return uuidComparator(literal as Uint8Array)
+    case 'boolean':
+      return booleanComparator(Number(literal))
+    case 'int':
+    case 'date':
+      return numberComparator(literal as number, readInt)
+    case 'float':
+    case 'double':
+      return numberComparator(literal as number, readFloat)
+    case 'decimal':
+      return numberComparator(literal as bigint, readDecimal)
+    case 'fixed':
+    case 'binary':
+      return bytesComparator(literal as Uint8Array)
+    default:
+      return longComparator(type, literal as bigint)
+  }
+}
+
+function numberComparator(
+  literal: number | bigint,
+  read: (bound: Uint8Array) => number | bigint,
+): Comparator {
+  return {
+    bytes: (bound) => compareNumbers(read(bound), literal),
+    value: (value) => compareNumbers(value, literal),
+  }
+}
+
+// JavaScript compares a number with a bigint exactly; a widened column may hold either.
+function compareNumbers(left: Value, right: number | bigint): number {
+  if (typeof left !== 'number' && typeof left !== 'bigint') return Number.NaN
+  if (left < right) return -1
+  if (left > right) return 1
+  return left >= right ? 0 : Number.NaN
+}
+
+function readInt(bytes: Uint8Array): number {
+  return bytes.length === 4 ? readInt32(bytes, 0) : Number.NaN
+}
+
+function readInt32(bytes: Uint8Array, offset: number): number {
+  return (
+    (bytes[offset] as number) |
+    ((bytes[offset + 1] as number) << 8) |
+    ((bytes[offset + 2] as number) << 16) |
+    ((bytes[offset + 3] as number) << 24)
+  )
+}
+
+const SCRATCH = new DataView(new ArrayBuffer(8))
+
+function readFloat(bytes: Uint8Array): number {
+  if (bytes.length !== 4 && bytes.length !== 8) return Number.NaN
+  SCRATCH.setInt32(0, readInt32(bytes, 0), true)
+  if (bytes.length === 4) return SCRATCH.getFloat32(0, true)
+  SCRATCH.setInt32(4, readInt32(bytes, 4), true)
+  return SCRATCH.getFloat64(0, true)
+}
+
+/** A decimal of 38 digits needs 16 bytes; other writers may pad. */
+const DECIMAL_BYTES_MAX = 32
+const SMALL_DECIMAL_BYTES_MAX = 6
+
+function readDecimal(bytes: Uint8Array): number | bigint {
+  const { length } = bytes
+  if (length === 0 || length > DECIMAL_BYTES_MAX) return Number.NaN
+  if (length > SMALL_DECIMAL_BYTES_MAX) return fromTwosComplement(bytes)
+  let value = ((bytes[0] as number) << 24) >> 24
+  for (let i = 1; i < length; i++) value = value * 256 + (bytes[i] as number)
+  return value
+}
+
+/** Compares halves of 32 bits: reading a bigint for each bound would cost an allocation. */
+function longComparator(type: PrimitiveType, literal: bigint): Comparator {
+  const high = Number(literal >> 32n)
+  const low = Number(literal & 0xffffffffn)
+  return {
+    bytes(bound) {
+      if (bound.length !== 8) return compareNumbers(readWidened(type, bound), literal)
+      const difference = readInt32(bound, 4) - high
+      return difference === 0 ? (readInt32(bound, 0) >>> 0) - low : difference
+    },
+    value: (value) =>
+      typeof value === 'bigint' || type.kind === 'long'
+        ? compareNumbers(value, literal)
+        : Number.NaN,
+  }
+}
+
+/** A bound from before the column was an int or a date. */
+function readWidened({ kind }: PrimitiveType, bytes: Uint8Array): Value {
+  const isWidened = kind === 'long' || kind === 'timestamp' || kind === 'timestamp_ns'
+  return isWidened && bytes.length === 4 ? decodeSingleValue({ kind }, bytes) : Number.NaN
+}
+
+function booleanComparator(literal: number): Comparator {
+  return {
+    bytes: (bound) => (bound.length === 1 ? Math.min(bound[0] as number, 1) - literal : Number.NaN),
+    value: (value) => Number(value) - literal,
+  }
+}
+
+// UTF-8 bytes have the order of code points, so bounds need no decoding, nor to be whole characters.
+function stringComparator(literal: string): Comparator {
+  const bytes = encodeSingleValue({ kind: 'string' }, literal)
+  return {
+    bytes: (bound) => compareBytes(bound, bytes),
+    value: (value) => (typeof value === 'string' ? compareCodePoints(value, literal) : Number.NaN),
+  }
+}
+
+function bytesComparator(literal: Uint8Array): Comparator {
+  const compare = (value: Value) =>
+    value instanceof Uint8Array ? compareBytes(value, literal) : Number.NaN
+  return { bytes: compare, value: compare }
+}
+
+/**
+ * Older Java writers took the minimum and maximum of UUIDs by two signed longs, others by unsigned bytes:
+ * a bound says something only where both orders agree.
+ */
+function uuidComparator(literal: Uint8Array): Comparator {
+  const signedLiteral = withSignedHalves(literal)
+  const scratch = new Uint8Array(16)
+  const unsigned = bytesComparator(literal)
+  return {
+    bytes(bound) {
+      if (bound.length !== 16) return Number.NaN
+      scratch.set(bound)
+      const signedOrder = compareBytes(flipSigns(scratch), signedLiteral)
+      const order = compareBytes(bound, literal)
+      return Math.sign(order) === Math.sign(signedOrder) ? order : Number.NaN
+    },
+    value: unsigned.value,
+  }
+}
+
+function withSignedHalves(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(16)
+  copy.set(bytes.subarray(0, 16))
+  return flipSigns(copy)
+}
+
+/** Makes unsigned bytes sort as two signed big-endian longs. */
+function flipSigns(bytes: Uint8Array): Uint8Array {
+  bytes[0] = (bytes[0] as number) ^ 0x80
+  bytes[8] = (bytes[8] as number) ^ 0x80
+  return bytes
+}
