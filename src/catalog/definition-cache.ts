@@ -1,9 +1,8 @@
 import type { TableDefinition } from '../core/table.ts'
 import { decodeExact, encodeExact } from './exact-json.ts'
 
-const TABLES_MAX = 512
-/** In characters: longer definitions are decoded every time. */
-const TEXT_MAX = 262_144
+/** In characters, over all tables; what is decoded takes a few times as much. */
+const CACHED_TEXT_MAX = 8_388_608
 
 const NEVER = -1
 
@@ -20,6 +19,7 @@ interface Written {
  */
 export class DefinitionCache {
   readonly #byTable = new Map<string, TableDefinition>()
+  #cachedTextLength = 0
   readonly #written = new WeakMap<TableDefinition, Written>()
 
   decode(tableUuid: string, text: string, version: number): TableDefinition {
@@ -30,7 +30,7 @@ export class DefinitionCache {
       return cached
     }
     const definition = decodeExact<TableDefinition>(text)
-    if (text.length <= TEXT_MAX) this.#remember(tableUuid, definition, { text, version })
+    this.#remember(tableUuid, definition, { text, version })
     return definition
   }
 
@@ -57,7 +57,12 @@ export class DefinitionCache {
   }
 
   #remember(tableUuid: string, definition: TableDefinition, written: Written): void {
-    if (this.#byTable.size >= TABLES_MAX) this.#byTable.clear()
+    // What the table had before counts on: the sum only has to be an upper bound.
+    this.#cachedTextLength += written.text.length
+    if (this.#cachedTextLength > CACHED_TEXT_MAX) {
+      this.#byTable.clear()
+      this.#cachedTextLength = written.text.length
+    }
     this.#byTable.set(tableUuid, definition)
     this.#written.set(definition, written)
   }

@@ -9,9 +9,12 @@ import type { Database } from './sql-schema.ts'
 const INT8_OID = 20
 const CONNECTIONS_MAX = 10
 const CONNECT_MS_MAX = 10_000
+const CONTENTION_MS_MAX = 10_000
 const STATEMENT_MS_MAX = 30_000
 // Above the server's own limit, which answers with a reason; this one is for servers that fall silent.
 const REPLY_MS_MAX = 35_000
+// Of one statement; the protocol counts in 16 bits.
+const PARAMETERS_MAX = 65_535
 /** "moraine" in ASCII: one lock for all who migrate a database. */
 const MIGRATION_LOCK = 0x6d6f7261696e65n
 
@@ -54,6 +57,7 @@ function typeParser(oid: number, format?: 'text' | 'binary'): unknown {
 function postgresEngine(pool: pg.Pool): SqlEngine {
   return {
     name: 'postgres',
+    contentionMsMax: CONTENTION_MS_MAX,
     connection: new Kysely<Database>({
       dialect: new PostgresDialect({ pool: new PostgresPool(pool) }),
     }),
@@ -65,25 +69,38 @@ function postgresEngine(pool: pg.Pool): SqlEngine {
   }
 }
 
-/** As parts of one statement: a round trip costs more than the work. */
+/** As parts of one statement, where its limit allows: a round trip costs more than the work. */
 async function runTogether(
   transaction: SqlTransaction,
   statements: readonly Compilable[],
 ): Promise<void> {
-  const parameters: unknown[] = []
-  const parts: string[] = []
+  let together: CompiledQuery[] = []
+  let parameterCount = 0
   for (const statement of statements) {
     const compiled = statement.compile()
-    // Placeholders are the only `$` of our statements: names are quoted, values are parameters.
-    const shifted = parameters.length
-    parts.push(compiled.sql.replace(/\$(\d+)/g, (_, number) => `$${Number(number) + shifted}`))
-    parameters.push(...compiled.parameters)
+    if (parameterCount + compiled.parameters.length > PARAMETERS_MAX) {
+      await transaction.executeQuery(joined(together))
+      together = []
+      parameterCount = 0
+    }
+    together.push(compiled)
+    parameterCount += compiled.parameters.length
   }
-  const last = parts.pop()
-  if (last === undefined) return
-  const before = parts.map((part, index) => `part_${index} as (${part})`).join(', ')
-  const text = before === '' ? last : `with ${before} ${last}`
-  await transaction.executeQuery(CompiledQuery.raw(text, parameters))
+  if (together.length > 0) await transaction.executeQuery(joined(together))
+}
+
+/** `with part_0 as (insert ...), part_1 as (insert ...) insert ...` */
+function joined(statements: readonly CompiledQuery[]): CompiledQuery {
+  const parameters: unknown[] = []
+  const parts = statements.map((statement) => {
+    // Placeholders are the only `$` of our statements: names are plain, values are parameters.
+    const shift = parameters.length
+    parameters.push(...statement.parameters)
+    return statement.sql.replace(/\$(\d+)/g, (_, number) => `$${Number(number) + shift}`)
+  })
+  const named = parts.slice(0, -1).map((part, index) => `part_${index} as (${part})`)
+  const before = named.length === 0 ? '' : `with ${named.join(', ')} `
+  return CompiledQuery.raw(before + parts.slice(-1).join(''), parameters)
 }
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html

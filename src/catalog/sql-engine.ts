@@ -24,6 +24,8 @@ export interface SqlEngine {
   readonly name: 'sqlite' | 'postgres'
   /** Its transactions hold off other writers of what they write until they end. */
   readonly connection: Connection
+  /** How long work is tried again because of others before it is `overloaded`. */
+  readonly contentionMsMax: number
   trouble(error: unknown): Trouble
   /** Held until the transaction ends, so that one process at a time migrates. */
   lockMigrations(transaction: SqlTransaction): Promise<void>
@@ -31,8 +33,6 @@ export interface SqlEngine {
   runTogether(transaction: SqlTransaction, statements: readonly Compilable[]): Promise<void>
 }
 
-/** How long a statement waits for others before it is `overloaded`. */
-const CONTENTION_MS_MAX = 10_000
 const BACKOFF_MS_MAX = 50
 
 export function read<T>(
@@ -71,7 +71,7 @@ async function writeOnce<T>(
 }
 
 async function persistently<T>(engine: SqlEngine, attempt: () => Promise<T>): Promise<T> {
-  const giveUpAtMs = performance.now() + CONTENTION_MS_MAX
+  const giveUpAtMs = performance.now() + engine.contentionMsMax
   for (let backoffMs = 1; ; backoffMs = Math.min(2 * backoffMs, BACKOFF_MS_MAX)) {
     try {
       return await attempt()

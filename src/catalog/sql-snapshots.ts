@@ -83,7 +83,7 @@ export async function pageSnapshotLog(
     .orderBy('timestamp_ms', 'desc')
     .orderBy('position', 'desc')
     .limit(limit)
-  if (beforeMs !== undefined) page = page.where('timestamp_ms', '<', BigInt(Math.ceil(beforeMs)))
+  if (beforeMs !== undefined) page = page.where('timestamp_ms', '<', wholeMs(Math.ceil(beforeMs)))
   if (afterMs !== undefined) page = page.where('timestamp_ms', '>', wholeMs(afterMs))
   const rows = await connection
     .selectFrom(page.as('page'))
@@ -102,5 +102,7 @@ export async function pageSnapshotLog(
 }
 
 function wholeMs(instantMs: number): bigint {
-  return BigInt(Math.floor(instantMs))
+  const { MIN_SAFE_INTEGER, MAX_SAFE_INTEGER } = Number
+  // Beyond these nothing happened, and 64 bits would not hold every number.
+  return BigInt(Math.floor(Math.min(Math.max(instantMs, MIN_SAFE_INTEGER), MAX_SAFE_INTEGER)))
 }

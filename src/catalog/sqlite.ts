@@ -12,22 +12,25 @@ import type { SqlEngine, SqlTransaction, Trouble } from './sql-engine.ts'
 import type { Database } from './sql-schema.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
 
-const OPENING_MS_MAX = 10_000
+const CONTENTION_MS_MAX = 10_000
 // Short, because it blocks the process: whoever waits longer does so between attempts (sql-engine.ts).
 const BUSY_MS = 5
 
 /**
  * `path` is a file, made when absent, or `:memory:`. Several processes may open one file of a local disk.
- * Past `sizeBytesMax` the catalog is `storage-full`.
+ * Past `sizeBytesMax` the catalog is `storage-full`; who waits longer than `contentionMsMax` for the writers
+ * of other processes is told `overloaded`.
  */
 export async function openSqliteCatalog({
   path,
   sizeBytesMax,
+  contentionMsMax = CONTENTION_MS_MAX,
 }: {
   path: string
   sizeBytesMax?: number
+  contentionMsMax?: number
 }): Promise<CatalogStore> {
-  const database = new Sqlite(path, { timeout: OPENING_MS_MAX })
+  const database = new Sqlite(path, { timeout: contentionMsMax })
   try {
     configure(database)
     if (sizeBytesMax !== undefined) limitSize(database, sizeBytesMax)
@@ -35,7 +38,7 @@ export async function openSqliteCatalog({
     database.close()
     throw new Error(`open the catalog database ${path}`, { cause: error })
   }
-  return new SqlCatalog(sqliteEngine(database))
+  return new SqlCatalog(sqliteEngine(database, contentionMsMax))
 }
 
 function configure(database: Sqlite.Database): void {
@@ -52,9 +55,10 @@ function limitSize(database: Sqlite.Database, sizeBytesMax: number): void {
   database.pragma(`max_page_count = ${Math.max(1, Math.floor(sizeBytesMax / pageBytes))}`)
 }
 
-function sqliteEngine(database: Sqlite.Database): SqlEngine {
+function sqliteEngine(database: Sqlite.Database, contentionMsMax: number): SqlEngine {
   return {
     name: 'sqlite',
+    contentionMsMax,
     connection: new Kysely<Database>({
       dialect: {
         createAdapter: () => new SqliteAdapter(),

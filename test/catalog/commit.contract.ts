@@ -225,7 +225,7 @@ export function describeCommits(store: () => CatalogStore): void {
     test('a commit of thousands of paths, snapshots and log entries is one commit', async () => {
       const state = await create(store(), 'planets')
       const { tableUuid } = state.definition
-      const addedPaths = Array.from({ length: 6_000 }, (_, index) => `file:///${index}`)
+      const addedPaths = Array.from({ length: 20_000 }, (_, index) => `file:///${index}`)
       const snapshots = Array.from({ length: 2_500 }, (_, index) =>
         snapshotOf(BigInt(index + 10), { sequenceNumber: BigInt(index) }),
       )
@@ -240,7 +240,7 @@ export function describeCommits(store: () => CatalogStore): void {
         transactions: [],
       })
       expect(outcome).toEqual({ outcome: 'committed' })
-      expect((await store().findKnownPaths(tableUuid, addedPaths)).size).toBe(6_000)
+      expect((await store().findKnownPaths(tableUuid, addedPaths)).size).toBe(20_000)
       expect(await store().listSnapshots(tableUuid)).toHaveLength(2_501)
       expect(await store().listSnapshotLog(tableUuid)).toEqual(newLogEntries)
     })

@@ -78,6 +78,8 @@ export function describeSnapshots(store: () => CatalogStore): void {
       expect(ids).toEqual([1n, 2n, 1n, 2n, 1n])
       expect((await store().findSnapshotAsAt(tableUuid, 1_001))?.snapshotId).toBe(1n)
       expect(await store().findSnapshotAsAt(tableUuid, 1_000)).toBeUndefined()
+      expect((await store().findSnapshotAsAt(tableUuid, 1e300))?.snapshotId).toBe(1n)
+      expect(await store().findSnapshotAsAt(tableUuid, -1e300)).toBeUndefined()
     })
 
     test('the log is paged newest first, each entry with its snapshot', async () => {

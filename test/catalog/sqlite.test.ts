@@ -67,6 +67,36 @@ describe('SQLite, a file', () => {
     await store.close()
   })
 
+  test('a writer waits for the one of another process, and readers wait for neither', async () => {
+    const path = newPath()
+    const store = await openSqliteCatalog({ path })
+    await store.migrate()
+    const state = await create(store, 'planets')
+    const { tableUuid } = state.definition
+    const other = new Sqlite(path)
+    other.exec('begin immediate')
+    const waiting = store.commit({ tables: [appendTo(state, 1n)], transactions: [] })
+    expect(await store.findTable({ tableUuid })).toStrictEqual(state)
+    other.exec('commit')
+    expect(await waiting).toEqual({ outcome: 'committed' })
+    other.close()
+    await store.close()
+  })
+
+  test('a writer who waits for too long is overloaded, and may try again', async () => {
+    const path = newPath()
+    const store = await openSqliteCatalog({ path, contentionMsMax: 50 })
+    await store.migrate()
+    const state = await create(store, 'planets')
+    const other = new Sqlite(path)
+    other.exec('begin immediate')
+    const commit = { tables: [appendTo(state, 1n)], transactions: [] }
+    await expect(store.commit(commit)).rejects.toMatchObject({ code: 'overloaded' })
+    other.close()
+    expect(await store.commit(commit)).toEqual({ outcome: 'committed' })
+    await store.close()
+  })
+
   test('a full disk is storage-full, and changes nothing', async () => {
     const path = newPath()
     const store = await openSqliteCatalog({ path })
