@@ -1,7 +1,11 @@
-/** What a service must not take from thin air: the clock and random ids. Tests give their own. */
+/** What a service must not take from thin air: the clock, waiting, random ids. Tests give their own. */
 export interface Ambient {
   /** Epoch milliseconds; may jump backwards. */
   nowMs(): number
   /** A random UUID, lower case with dashes. */
   newUuid(): string
+  /** Resolves after at least this long. */
+  sleep(ms: number): Promise<void>
+  /** From 0 up to but not including 1; for jitter only. */
+  random(): number
 }

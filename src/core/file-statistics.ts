@@ -1,3 +1,4 @@
+import type { DataFile } from './data-file.ts'
 import type { Value } from './value.ts'
 
 /** What pruning may know of one file. `undefined` means "unknown" and never prunes. */
@@ -14,4 +15,18 @@ export interface FileStatistics {
   /** In binary single-value form. */
   lowerBound(fieldId: number): Uint8Array | undefined
   upperBound(fieldId: number): Uint8Array | undefined
+}
+
+/** The statistics that a data file carries. */
+export function fileStatistics(file: DataFile): FileStatistics {
+  return {
+    recordCount: file.recordCount,
+    specId: file.specId,
+    partition: () => file.partition,
+    valueCount: (fieldId) => file.valueCounts?.get(fieldId),
+    nullCount: (fieldId) => file.nullValueCounts?.get(fieldId),
+    nanCount: (fieldId) => file.nanValueCounts?.get(fieldId),
+    lowerBound: (fieldId) => file.lowerBounds?.get(fieldId),
+    upperBound: (fieldId) => file.upperBounds?.get(fieldId),
+  }
 }

@@ -57,4 +57,11 @@ export interface StagedFile {
   readonly schemaId: number
   /** Whether the file has Parquet field ids; without them the table needs a name mapping. */
   readonly hasFieldIds: boolean
+  /** Spellings of the file's columns that the table must take as aliases, or engines would read NULL. */
+  readonly unmappedNames?: readonly UnmappedName[]
+}
+
+export interface UnmappedName {
+  readonly fieldId: number
+  readonly name: string
 }

@@ -1,0 +1,103 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
+
+/** What the service runs with. Read once, at the start. */
+export interface Config {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly catalog:
+    | { readonly kind: 'sqlite'; readonly path: string }
+    | { readonly kind: 'postgres'; readonly url: string }
+  /** `file://` URI, no slash at the end. */
+  readonly warehouse: string
+  readonly allowedLocations: readonly string[]
+  readonly logLevel: (typeof LOG_LEVELS)[number]
+  readonly manifestCacheBytes: number
+}
+
+/** A variable that cannot be used: one line that names it, its value and what is allowed. */
+export class ConfigError extends Error {}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+export function readConfig(environment: Environment): Config {
+  const read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>): T => {
+    const value = environment[name] || fallback
+    const parsed = schema.safeParse(value)
+    if (parsed.success) return parsed.data
+    throw new ConfigError(`${name}=${hideSecrets(value)} cannot be used: give ${allowed}`)
+  }
+  const home = resolve(environment['MORAINE_HOME'] || './.moraine')
+  return {
+    host: read('MORAINE_HOST', '127.0.0.1', 'a host name or address', z.string().min(1)),
+    port: read('MORAINE_PORT', '8181', 'a port from 0 to 65535', integer(0, 65_535)),
+    catalog: read(
+      'MORAINE_CATALOG',
+      `sqlite:${home}/catalog.db`,
+      'sqlite:<file> or postgres://<user>@<host>/<database>',
+      CatalogUrl,
+    ),
+    warehouse: read(
+      'MORAINE_WAREHOUSE',
+      `file://${home}/warehouse`,
+      'file:///<folder> (gs:// and s3:// follow in a later release)',
+      FolderUri,
+    ),
+    allowedLocations: read(
+      'MORAINE_ALLOWED_LOCATIONS',
+      '',
+      'folders like file:///data,/mnt/lake, separated by commas',
+      FolderUris,
+    ),
+    logLevel: read('MORAINE_LOG_LEVEL', 'info', LOG_LEVELS.join(', '), z.enum(LOG_LEVELS)),
+    manifestCacheBytes: read(
+      'MORAINE_MANIFEST_CACHE',
+      '256MB',
+      'a size like 256MB or 2GB',
+      ByteSize,
+    ),
+  }
+}
+
+function integer(min: number, max: number) {
+  return z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min).max(max))
+}
+
+const CatalogUrl = z.string().transform((text, context): Config['catalog'] => {
+  if (/^postgres(ql)?:\/\/[^/]/.test(text)) return { kind: 'postgres', url: text }
+  const path = /^sqlite:(?:\/\/)?(.+)$/.exec(text)?.[1]
+  if (path !== undefined) return { kind: 'sqlite', path: resolve(path) }
+  context.addIssue('neither sqlite nor postgres')
+  return z.NEVER
+})
+
+const FolderUri = z.string().transform((text, context) => {
+  const path = /^(?:file:\/\/)?(\/.*)$/.exec(text)?.[1]
+  if (path !== undefined) return `file://${resolve(path)}`
+  context.addIssue('not a local folder')
+  return z.NEVER
+})
+
+const FolderUris = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  )
+  .pipe(z.array(FolderUri))
+
+const BYTES_PER_UNIT = { KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const
+
+const ByteSize = z
+  .string()
+  .regex(/^\d{1,6}(KB|MB|GB)$/)
+  .transform((text) => Number(text.slice(0, -2)) * BYTES_PER_UNIT[text.slice(-2) as 'KB'])
+
+function hideSecrets(value: string): string {
+  return value.replace(/:[^:@/]*@/, ':***@')
+}

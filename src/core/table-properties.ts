@@ -1,0 +1,90 @@
+import { CatalogError } from './errors.ts'
+
+/** Iceberg table property: how columns are found in files without field ids (Iceberg spec, "Column Projection"). */
+export const NAME_MAPPING_PROPERTY = 'schema.name-mapping.default'
+const DESCRIPTION = 'comment'
+const STEWARD = 'moraine.steward'
+const DISPOSITION = 'moraine.disposition'
+const METADATA = 'moraine.metadata'
+const ALIASES = 'moraine.column-aliases'
+
+export type Disposition = 'snapshot' | 'continuous'
+export type TableProperties = Readonly<Record<string, string>>
+export type AliasesById = ReadonlyMap<number, readonly string[]>
+
+/** What people say about a table. Null or absent: nothing said. */
+export interface TableDescription {
+  readonly description: string | null
+  readonly steward: string | null
+  readonly disposition: Disposition | null
+  /** Any JSON by key. */
+  readonly metadata: Readonly<Record<string, unknown>>
+}
+
+/** A change: an absent member stays, null removes; in `metadata` the same holds for each key. */
+export interface TableDescriptionChange {
+  readonly description?: string | null | undefined
+  readonly steward?: string | null | undefined
+  readonly disposition?: Disposition | null | undefined
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+export function readDescription(properties: TableProperties): TableDescription {
+  return {
+    description: properties[DESCRIPTION] ?? null,
+    steward: properties[STEWARD] ?? null,
+    disposition: (properties[DISPOSITION] as Disposition | undefined) ?? null,
+    metadata: readJson(properties, METADATA) as Record<string, unknown>,
+  }
+}
+
+export function changeDescription(
+  properties: TableProperties,
+  change: TableDescriptionChange,
+): TableProperties {
+  const changed: Record<string, string> = { ...properties }
+  setOrRemove(changed, DESCRIPTION, change.description)
+  setOrRemove(changed, STEWARD, change.steward)
+  setOrRemove(changed, DISPOSITION, change.disposition)
+  if (change.metadata !== undefined) {
+    const before = Object.entries(readDescription(properties).metadata)
+    const merged = new Map([...before, ...Object.entries(change.metadata)])
+    const kept = [...merged].filter(([, value]) => value !== null)
+    const text = kept.length === 0 ? null : JSON.stringify(Object.fromEntries(kept))
+    setOrRemove(changed, METADATA, text)
+  }
+  return changed
+}
+
+export function readAliases(properties: TableProperties): AliasesById {
+  const entries = Object.entries(readJson(properties, ALIASES) as Record<string, string[]>)
+  return new Map(entries.map(([id, names]) => [Number(id), names]))
+}
+
+export function changeAliases(properties: TableProperties, aliases: AliasesById): TableProperties {
+  const named = [...aliases].filter(([, names]) => names.length > 0)
+  const changed: Record<string, string> = { ...properties }
+  const text = named.length === 0 ? null : JSON.stringify(Object.fromEntries(named))
+  setOrRemove(changed, ALIASES, text)
+  return changed
+}
+
+function setOrRemove(
+  properties: Record<string, string>,
+  key: string,
+  value: string | null | undefined,
+): void {
+  if (value === undefined) return
+  if (value === null) delete properties[key]
+  else properties[key] = value
+}
+
+function readJson(properties: TableProperties, key: string): unknown {
+  const text = properties[key]
+  if (text === undefined) return {}
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new CatalogError('metadata-corrupt', `table property ${key} is not JSON`, { cause })
+  }
+}

@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import pino, { type Logger } from 'pino'
+import type { CatalogStore } from './catalog/catalog-store.ts'
+import { openPostgresCatalog } from './catalog/postgres.ts'
+import { openSqliteCatalog } from './catalog/sqlite.ts'
+import { type Config, ConfigError, readConfig } from './config.ts'
+import type { Ambient } from './core/ambient.ts'
+import { createApp } from './http/app.ts'
+import { Metrics } from './http/metrics.ts'
+import { openLocalStore } from './objects/local.ts'
+import { commitBatch } from './services/commit.ts'
+import { CommitQueue } from './services/commit-queue.ts'
+import type { Dependencies } from './services/dependencies.ts'
+import { ManifestCache } from './services/manifest-cache.ts'
+import { Publisher } from './services/publisher.ts'
+import { type CommitDependencies, forgetOldTransactions } from './services/transactions.ts'
+
+const ambient: Ambient = {
+  nowMs: () => Date.now(),
+  newUuid: () => randomUUID(),
+  sleep: (ms) => sleep(ms),
+  random: () => Math.random(),
+}
+
+const FORGET_INTERVAL_MS = 3600 * 1000
+/** Requests that still run get this long at the stop. */
+const STOP_GRACE_MS = 10_000
+/** A client that sends or takes nothing for so long is cut off. */
+const IDLE_SOCKET_MS = 120_000
+
+export interface RunningService {
+  readonly url: string
+  readonly deps: CommitDependencies
+  /** Takes no new requests, lets those under way end, publishes what is left. */
+  close(): Promise<void>
+}
+
+/** Opens the stores and listens. Several can run in one process. */
+export async function startService(config: Config, log: Logger): Promise<RunningService> {
+  const catalog = await openCatalog(config)
+  await catalog.migrate()
+  const metrics = new Metrics()
+  const objects = await openLocalStore({
+    writableRoots: [config.warehouse],
+    readableRoots: config.allowedLocations,
+  })
+  const base: Dependencies = {
+    catalog,
+    objects,
+    ambient,
+    log,
+    meter: metrics,
+    warehouse: config.warehouse,
+    manifests: new ManifestCache({ objects, bytesMax: config.manifestCacheBytes, meter: metrics }),
+    publisher: new Publisher({ catalog, objects, ambient, log, meter: metrics }),
+  }
+  const deps = { ...base, commits: new CommitQueue((batch) => commitBatch(base, batch)) }
+  base.publisher.recover()
+  const housekeeping = setInterval(() => {
+    forgetOldTransactions(base).catch((err) => log.warn({ err }, 'old transactions stay'))
+  }, FORGET_INTERVAL_MS)
+  const server = createServer(createApp({ deps, metrics, log }))
+  server.setTimeout(IDLE_SOCKET_MS)
+  server.requestTimeout = 0 // an upload may take long; a stalled one ends by the idle timeout
+  await listen(server, config)
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    deps,
+    async close() {
+      clearInterval(housekeeping)
+      await stop(server)
+      await base.publisher.close()
+      await catalog.close()
+    },
+  }
+}
+
+function openCatalog({ catalog }: Config): Promise<CatalogStore> {
+  return catalog.kind === 'sqlite'
+    ? openSqliteCatalog({ path: catalog.path })
+    : openPostgresCatalog({ url: catalog.url })
+}
+
+function listen(server: Server, { host, port }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+async function stop(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve))
+  server.closeIdleConnections()
+  const grace = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS)
+  await closed
+  clearTimeout(grace)
+}
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env)
+  const log = pino({ level: config.logLevel })
+  const service = await startService(config, log)
+  log.info({ url: service.url, warehouse: config.warehouse }, `Moraine listens on ${service.url}`)
+  const end = (signal: string) => {
+    log.info({ signal }, 'stopping')
+    service.close().then(
+      () => process.exit(0),
+      (err) => {
+        log.error({ err }, 'could not stop cleanly')
+        process.exit(1)
+      },
+    )
+  }
+  process.once('SIGTERM', end)
+  process.once('SIGINT', end)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  main().catch((error: unknown) => {
+    const isForeseen =
+      error instanceof ConfigError || (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    process.stderr.write(
+      `moraine: ${isForeseen ? (error as Error).message : (error as Error).stack}\n`,
+    )
+    process.exitCode = 1
+  })
+}

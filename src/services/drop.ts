@@ -1,0 +1,90 @@
+import type { Snapshot } from '../core/snapshot.ts'
+import type { TableState } from '../core/table.ts'
+import { mapBounded } from './bounded.ts'
+import type { Dependencies } from './dependencies.ts'
+import { liveFilesCount } from './manifest-merge.ts'
+import { getTable, tableNotFound } from './table-lookup.ts'
+
+const DELETES_AT_ONCE = 16
+/** Paths that one question to the catalog holds. */
+const PATHS_PER_QUESTION = 1_000
+
+export interface DropReport {
+  readonly state: TableState
+  /** Files deleted by a purge; 0 without. */
+  readonly deletedFiles: number
+  /** Files that another table uses, or that are outside the warehouse and not ours to delete. */
+  readonly keptFiles: number
+}
+
+/** Forgets the table. Files stay, unless `purge` asks to delete those that no other table uses. */
+export async function dropTable(
+  deps: Dependencies,
+  table: string,
+  { purge }: { readonly purge: boolean },
+): Promise<DropReport> {
+  const state = await getTable(deps.catalog, table)
+  const { tableUuid } = state.definition
+  const paths = purge ? await everyPath(deps, state) : new Set<string>()
+  // Dropped first: a clone that is made meanwhile finds its source gone and gives up.
+  const outcome = await deps.catalog.dropTable(tableUuid)
+  if (outcome === 'not-found') throw tableNotFound({ tableUuid })
+  const deletedFiles = await deleteUnused(deps, tableUuid, [...paths])
+  return { state, deletedFiles, keptFiles: paths.size - deletedFiles }
+}
+
+/** Every file that any snapshot of the table references, and every metadata file of its own. */
+async function everyPath(deps: Dependencies, state: TableState): Promise<Set<string>> {
+  const { tableUuid, location } = state.definition
+  const paths = new Set<string>()
+  for (const snapshot of await deps.catalog.listSnapshots(tableUuid)) {
+    await addPathsOf(deps, snapshot, paths)
+  }
+  for await (const { location: path } of deps.objects.list(`${location}/metadata`)) paths.add(path)
+  return paths
+}
+
+async function addPathsOf(
+  deps: Dependencies,
+  snapshot: Snapshot,
+  paths: Set<string>,
+): Promise<void> {
+  paths.add(snapshot.manifestList)
+  for (const file of await deps.manifests.getManifestList(snapshot.manifestList)) {
+    if (paths.has(file.path)) continue
+    paths.add(file.path)
+    if (liveFilesCount(file) === 0) continue
+    const manifest = await deps.manifests.getManifest(file)
+    for (let i = 0; i < manifest.entryCount; i++) {
+      if (manifest.isLive(i)) paths.add(manifest.path(i))
+    }
+  }
+}
+
+async function deleteUnused(
+  deps: Dependencies,
+  tableUuid: string,
+  paths: readonly string[],
+): Promise<number> {
+  let deleted = 0
+  for (let start = 0; start < paths.length; start += PATHS_PER_QUESTION) {
+    const page = paths.slice(start, start + PATHS_PER_QUESTION)
+    const usedElsewhere = await deps.catalog.findPathsOfOtherTables(tableUuid, page)
+    const unused = page.filter(
+      (path) => !usedElsewhere.has(path) && path.startsWith(`${deps.warehouse}/`),
+    )
+    const outcomes = await mapBounded(unused, DELETES_AT_ONCE, (path) => deleteOne(deps, path))
+    deleted += outcomes.filter(Boolean).length
+  }
+  return deleted
+}
+
+async function deleteOne(deps: Dependencies, path: string): Promise<boolean> {
+  try {
+    await deps.objects.delete(path)
+    return true
+  } catch (err) {
+    deps.log.warn({ err, path }, 'a file of a purged table could not be deleted')
+    return false
+  }
+}

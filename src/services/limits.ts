@@ -1,0 +1,22 @@
+/** Bounds of every list, loop and queue that a request can drive. docs/limits.md says them to users. */
+export const FILES_PER_REQUEST_MAX = 10_000
+export const FILES_PER_TRANSACTION_MAX = 100_000
+export const TRANSACTION_LIFETIME_SECONDS_MAX = 7 * 24 * 3600
+export const TRANSACTION_LIFETIME_SECONDS_DEFAULT = 3600
+/** An ended transaction can be looked at, and its commit repeated, this long. */
+export const TRANSACTION_RETENTION_MS = 7 * 24 * 3600 * 1000
+/** Lost races in a row before a commit gives up with `commit-conflict`. */
+export const COMMIT_ATTEMPTS_MAX = 20
+/** Transactions joined into one snapshot. */
+export const COMMIT_BATCH_MAX = 64
+/** Commits of one process that may wait for one table. */
+export const COMMIT_QUEUE_MAX = 1_000
+export const INSPECTIONS_AT_ONCE = 16
+/** Of a manifest or manifest list. */
+export const METADATA_FILE_BYTES_MAX = 512 * 1024 * 1024
+export const ENTRIES_PER_MANIFEST_MAX = 10_000
+/** Small manifests of one tier that are merged into one. */
+export const MANIFEST_MERGE_FANOUT = 10
+export const UPLOAD_BYTES_MAX = 64 * 1024 * 1024 * 1024
+/** Of the tail of a Parquet file that is read at first: most footers fit. */
+export const FOOTER_TAIL_BYTES = 64 * 1024

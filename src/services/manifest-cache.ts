@@ -1,0 +1,110 @@
+import type { ManifestFile } from '../core/data-file.ts'
+import { readManifestList } from '../formats/iceberg/manifest-list.ts'
+import { type DecodedManifest, decodeManifest } from '../formats/iceberg/manifest-reader.ts'
+import type { ObjectStore } from '../objects/object-store.ts'
+import { METADATA_FILE_BYTES_MAX } from './limits.ts'
+
+/** Rough heap cost of one decoded line of a manifest list. */
+const MANIFEST_FILE_BYTES = 600
+
+interface Cached {
+  readonly value: unknown
+  readonly bytes: number
+}
+
+export interface CacheMeter {
+  manifestCacheHit(): void
+  manifestCacheMiss(): void
+  manifestCacheBytes(bytes: number): void
+}
+
+/**
+ * Manifests and manifest lists, decoded once. They are immutable, so nothing here can be stale.
+ * Bounded by bytes, least recently used first out; readers of one file share one load.
+ */
+export class ManifestCache {
+  readonly #objects: ObjectStore
+  readonly #bytesMax: number
+  readonly #meter: CacheMeter
+  readonly #cached = new Map<string, Cached>()
+  readonly #loading = new Map<string, Promise<unknown>>()
+  #bytes = 0
+
+  constructor({
+    objects,
+    bytesMax,
+    meter,
+  }: { objects: ObjectStore; bytesMax: number; meter: CacheMeter }) {
+    this.#objects = objects
+    this.#bytesMax = bytesMax
+    this.#meter = meter
+  }
+
+  getManifest(manifest: ManifestFile): Promise<DecodedManifest> {
+    // A manifest that was written for a lost race is listed again under another number.
+    const key = `${manifest.path}#${manifest.sequenceNumber}#${manifest.addedSnapshotId}`
+    return this.#get(key, async () => {
+      const value = decodeManifest(await this.#read(manifest.path), manifest)
+      return { value, bytes: value.retainedBytes }
+    })
+  }
+
+  getManifestList(location: string): Promise<readonly ManifestFile[]> {
+    return this.#get(location, async () => {
+      const value = readManifestList(await this.#read(location))
+      return { value, bytes: value.length * MANIFEST_FILE_BYTES }
+    })
+  }
+
+  /** Of a list that this process has just written: spares reading it back. */
+  rememberManifestList(location: string, manifests: readonly ManifestFile[]): void {
+    this.#keep(location, { value: manifests, bytes: manifests.length * MANIFEST_FILE_BYTES })
+  }
+
+  #read(location: string): Promise<Uint8Array> {
+    return this.#objects.read(location, { bytesMax: METADATA_FILE_BYTES_MAX })
+  }
+
+  async #get<T>(key: string, load: () => Promise<{ value: T; bytes: number }>): Promise<T> {
+    const hit = this.#cached.get(key)
+    if (hit !== undefined) {
+      this.#meter.manifestCacheHit()
+      this.#cached.delete(key)
+      this.#cached.set(key, hit)
+      return hit.value as T
+    }
+    const loading = this.#loading.get(key) ?? this.#load(key, load)
+    return (await loading) as T
+  }
+
+  #load<T>(key: string, load: () => Promise<{ value: T; bytes: number }>): Promise<T> {
+    this.#meter.manifestCacheMiss()
+    const loading = load()
+      .then((loaded) => {
+        this.#keep(key, loaded)
+        return loaded.value
+      })
+      .finally(() => this.#loading.delete(key))
+    this.#loading.set(key, loading)
+    return loading
+  }
+
+  #keep(key: string, cached: Cached): void {
+    if (cached.bytes > this.#bytesMax) return
+    this.#forget(key)
+    this.#cached.set(key, cached)
+    this.#bytes += cached.bytes
+    for (const oldest of this.#cached.keys()) {
+      if (this.#bytes <= this.#bytesMax) break
+      this.#forget(oldest)
+    }
+    this.#meter.manifestCacheBytes(this.#bytes)
+  }
+
+  #forget(key: string): void {
+    const cached = this.#cached.get(key)
+    if (cached === undefined) return
+    this.#cached.delete(key)
+    this.#bytes -= cached.bytes
+  }
+}

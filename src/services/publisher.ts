@@ -1,0 +1,149 @@
+import type { CatalogStore } from '../catalog/catalog-store.ts'
+import type { Ambient } from '../core/ambient.ts'
+import { MAIN_BRANCH } from '../core/snapshot.ts'
+import type { TableMetadata, TableState } from '../core/table.ts'
+import { tableMetadataToJson } from '../formats/iceberg/table-metadata-json.ts'
+import type { ObjectStore } from '../objects/object-store.ts'
+import type { Log } from './dependencies.ts'
+
+/** Between two publications of one table while commits keep coming. */
+const INTERVAL_MS = 200
+const METADATA_LOG_MAX = 100
+const RECOVERY_PAGE = 100
+
+export interface PublisherDependencies {
+  readonly catalog: CatalogStore
+  readonly objects: ObjectStore
+  readonly ambient: Ambient
+  readonly meter: { published(): void }
+  readonly log: Log
+}
+
+/**
+ * Writes `*.metadata.json` from the catalog, off the commit path. A burst of commits shares one publication;
+ * a table that was idle is published at once. The location reaches the catalog only when the file exists.
+ */
+export class Publisher {
+  readonly #deps: PublisherDependencies
+  /** At most one publication runs for a table. */
+  readonly #running = new Map<string, Promise<string | undefined>>()
+  readonly #background = new Set<Promise<void>>()
+  /** Tables with a background loop; true when another commit came meanwhile. */
+  readonly #scheduled = new Map<string, boolean>()
+  #closing = false
+
+  constructor(deps: PublisherDependencies) {
+    this.#deps = deps
+  }
+
+  /** Answers at once; the newest version is published soon, failures are logged and tried again. */
+  schedule(tableUuid: string): void {
+    if (this.#scheduled.has(tableUuid)) {
+      this.#scheduled.set(tableUuid, true)
+      return
+    }
+    this.#scheduled.set(tableUuid, false)
+    const loop = this.#publishUntilQuiet(tableUuid).finally(() => this.#background.delete(loop))
+    this.#background.add(loop)
+  }
+
+  /** Location of a metadata file that holds the version of this moment or a later one; `undefined` if the table is gone. */
+  async publish(tableUuid: string): Promise<string | undefined> {
+    // What runs already may have read the catalog before this call's commit.
+    await this.#running.get(tableUuid)?.catch(() => undefined)
+    const running = this.#running.get(tableUuid) ?? this.#start(tableUuid)
+    return running
+  }
+
+  /** Publishes, in the background, what a crash left unpublished. */
+  recover(): void {
+    const recovery = this.#recoverAll()
+      .catch((err) => this.#deps.log.warn({ err }, 'unpublished tables could not be recovered'))
+      .finally(() => this.#background.delete(recovery))
+    this.#background.add(recovery)
+  }
+
+  /** Resolves when nothing is left to publish. */
+  async close(): Promise<void> {
+    this.#closing = true
+    while (this.#background.size > 0) await Promise.all(this.#background)
+  }
+
+  #start(tableUuid: string): Promise<string | undefined> {
+    const running = this.#publishNow(tableUuid).finally(() => this.#running.delete(tableUuid))
+    this.#running.set(tableUuid, running)
+    return running
+  }
+
+  async #recoverAll(): Promise<void> {
+    for (;;) {
+      const tableUuids = await this.#deps.catalog.listUnpublishedTables(RECOVERY_PAGE)
+      for (const tableUuid of tableUuids) {
+        if (this.#closing) return
+        await this.publish(tableUuid)
+      }
+      if (tableUuids.length < RECOVERY_PAGE) return
+    }
+  }
+
+  async #publishUntilQuiet(tableUuid: string): Promise<void> {
+    const { ambient, log } = this.#deps
+    for (;;) {
+      this.#scheduled.set(tableUuid, false)
+      try {
+        await this.publish(tableUuid)
+      } catch (error) {
+        log.warn({ err: error, tableUuid }, 'metadata file could not be published; trying again')
+        if (this.#closing) break
+        this.#scheduled.set(tableUuid, true)
+      }
+      if (!this.#closing) await ambient.sleep(INTERVAL_MS)
+      if (this.#scheduled.get(tableUuid) !== true) break
+    }
+    this.#scheduled.delete(tableUuid)
+  }
+
+  async #publishNow(tableUuid: string): Promise<string | undefined> {
+    const { catalog, objects, ambient, meter } = this.#deps
+    const state = await catalog.findTable({ tableUuid })
+    if (state === undefined || state.publishedVersion === state.version)
+      return state?.metadataLocation
+    const json = tableMetadataToJson(await this.#collect(state))
+    const version = String(state.version).padStart(5, '0')
+    const { location } = state.definition
+    const metadataLocation = `${location}/metadata/${version}-${ambient.newUuid()}.metadata.json`
+    await objects.putIfAbsent(metadataLocation, new TextEncoder().encode(json))
+    const publication = { tableUuid, version: state.version, metadataLocation }
+    await catalog.recordPublication({ ...publication, publishedAtMs: ambient.nowMs() })
+    meter.published()
+    return metadataLocation
+  }
+
+  /** Reads that follow the state may see later commits: sequence numbers and times tell those apart. */
+  async #collect(state: TableState): Promise<TableMetadata> {
+    const { catalog } = this.#deps
+    const { tableUuid } = state.definition
+    const [snapshots, log, publications] = await Promise.all([
+      catalog.listSnapshots(tableUuid),
+      catalog.listSnapshotLog(tableUuid),
+      catalog.listPublications(tableUuid, METADATA_LOG_MAX),
+    ])
+    const current = state.currentSnapshot
+    const main =
+      current === undefined
+        ? {}
+        : { [MAIN_BRANCH]: { type: 'branch' as const, snapshotId: current.snapshotId } }
+    return {
+      definition: state.definition,
+      lastSequenceNumber: state.lastSequenceNumber,
+      lastUpdatedMs: state.lastUpdatedMs,
+      currentSnapshotId: current?.snapshotId,
+      snapshots: snapshots.filter((s) => s.sequenceNumber <= state.lastSequenceNumber),
+      snapshotLog: log.filter((entry) => entry.timestampMs <= state.lastUpdatedMs),
+      metadataLog: publications
+        .map((p) => ({ timestampMs: p.publishedAtMs, metadataFile: p.metadataLocation }))
+        .reverse(),
+      refs: { ...state.refs, ...main },
+    }
+  }
+}

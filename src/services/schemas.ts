@@ -1,0 +1,122 @@
+import type { ColumnDefinition } from '../core/column-definition.ts'
+import { CatalogError } from '../core/errors.ts'
+import {
+  evolveSchema,
+  reconcileSchema,
+  type SchemaChange,
+  sameSchema,
+} from '../core/schema-evolution.ts'
+import { currentSchema, type TableDefinition, type TableState } from '../core/table.ts'
+import {
+  type AliasesById,
+  changeAliases,
+  NAME_MAPPING_PROPERTY,
+  readAliases,
+} from '../core/table-properties.ts'
+import type { Field, Schema } from '../core/type.ts'
+import type { Dependencies } from './dependencies.ts'
+import { nameMappingText } from './naming.ts'
+import { changeTable } from './table-change.ts'
+
+/** A whole list of columns as they shall be, or a list of changes: exactly one. */
+export interface EvolveRequest {
+  readonly columns?: readonly ColumnDefinition[] | undefined
+  readonly changes?: readonly SchemaChange[] | undefined
+}
+
+/** Changes the schema without touching files. Nothing happens when nothing differs. */
+export function evolveTable(
+  deps: Dependencies,
+  table: string,
+  request: EvolveRequest,
+): Promise<TableState> {
+  return changeTable(deps, table, ({ definition }) => {
+    const evolved = evolve(definition, request)
+    return evolved === undefined ? {} : { definition: evolved }
+  })
+}
+
+function evolve(definition: TableDefinition, request: EvolveRequest): TableDefinition | undefined {
+  const schema = currentSchema(definition)
+  const aliasesById = readAliases(definition.properties)
+  const evolved = evolveSchema({
+    schema,
+    aliasesById,
+    changes: changesOf(request, schema, aliasesById),
+    lastColumnId: definition.lastColumnId,
+    sourceIds: [...definition.partitionSpecs, ...definition.sortOrders].flatMap(({ fields }) =>
+      fields.map((field) => field.sourceId),
+    ),
+  })
+  refuseRevivedNames(definition, evolved.schema)
+  const before = changeAliases(definition.properties, aliasesById)
+  const after = changeAliases(definition.properties, evolved.aliasesById)
+  const isSame = sameSchema(schema, evolved.schema)
+  if (isSame && JSON.stringify(before) === JSON.stringify(after)) return undefined
+  const { schemas, currentSchemaId } = isSame
+    ? definition
+    : withSchema(definition.schemas, evolved.schema)
+  return {
+    ...definition,
+    schemas,
+    currentSchemaId,
+    lastColumnId: Math.max(definition.lastColumnId, evolved.lastColumnId),
+    properties: withNameMapping(after, evolved),
+  }
+}
+
+function changesOf(
+  { columns, changes }: EvolveRequest,
+  schema: Schema,
+  aliasesById: AliasesById,
+): readonly SchemaChange[] {
+  if (columns !== undefined && changes === undefined) {
+    return reconcileSchema({ schema, aliasesById, columns })
+  }
+  if (changes !== undefined && columns === undefined) return changes
+  throw new CatalogError(
+    'schema-invalid',
+    'give all "columns" as they shall be, or a list of "changes": one of the two',
+  )
+}
+
+/** A schema that the table had before gets its old id back (Iceberg keeps each schema once). */
+function withSchema(
+  schemas: readonly Schema[],
+  schema: Schema,
+): Pick<TableDefinition, 'schemas' | 'currentSchemaId'> {
+  const known = schemas.find((candidate) => sameSchema(candidate, schema))
+  if (known !== undefined) return { schemas, currentSchemaId: known.schemaId }
+  const schemaId = Math.max(...schemas.map((candidate) => candidate.schemaId)) + 1
+  return { schemas: [...schemas, { ...schema, schemaId }], currentSchemaId: schemaId }
+}
+
+/**
+ * Files without field ids are read by name: under a name that another column had, a column would show
+ * that column's values.
+ */
+function refuseRevivedNames(definition: TableDefinition, schema: Schema): void {
+  if (definition.properties[NAME_MAPPING_PROPERTY] === undefined) return
+  const before = new Map(currentSchema(definition).fields.map((field) => [field.id, field.name]))
+  for (const field of schema.fields) {
+    if (before.get(field.id) === field.name || !hadOtherColumn(definition, field)) continue
+    throw new CatalogError(
+      'schema-change-invalid',
+      `${field.name}: another column had this name, and files without field ids would show its values: choose another`,
+      { facts: { column: field.name, rule: 'name-of-another-column' } },
+    )
+  }
+}
+
+function hadOtherColumn({ schemas }: TableDefinition, { id, name }: Field): boolean {
+  const key = name.toLowerCase()
+  return schemas.some((old) => old.fields.some((f) => f.id !== id && f.name.toLowerCase() === key))
+}
+
+function withNameMapping(
+  properties: TableDefinition['properties'],
+  { schema, aliasesById }: { readonly schema: Schema; readonly aliasesById: AliasesById },
+): TableDefinition['properties'] {
+  if (properties[NAME_MAPPING_PROPERTY] === undefined) return properties
+  return { ...properties, [NAME_MAPPING_PROPERTY]: nameMappingText(schema, aliasesById) }
+}

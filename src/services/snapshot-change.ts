@@ -1,0 +1,108 @@
+import type { DataFile, ManifestEntry, ManifestFile } from '../core/data-file.ts'
+import type { DecodedManifest } from '../formats/iceberg/manifest-reader.ts'
+import type { ManifestCache } from './manifest-cache.ts'
+import { liveFilesCount } from './manifest-merge.ts'
+
+/** What a batch of transactions does to the files of one table. */
+export interface FileChange {
+  /** In commit order. */
+  readonly added: readonly DataFile[]
+  readonly removedPaths: ReadonlySet<string>
+  /** Removes every file that the table has, delete files included. */
+  readonly truncate: boolean
+}
+
+/** A manifest of the current snapshot whose entries change, with all the entries that it will have. */
+export interface RewrittenManifest {
+  readonly source: ManifestFile
+  readonly entries: readonly ManifestEntry[]
+}
+
+export interface ResolvedChange {
+  /** Without those that the table had already: a file that is removed and added at once simply stays. */
+  readonly added: readonly DataFile[]
+  readonly removed: readonly DataFile[]
+  readonly kept: readonly ManifestFile[]
+  readonly rewritten: readonly RewrittenManifest[]
+}
+
+/** Finds the entries that a change removes. Reads manifests only when something is removed. */
+export async function resolveChange(
+  manifests: readonly ManifestFile[],
+  change: FileChange,
+  cache: ManifestCache,
+): Promise<ResolvedChange> {
+  // Manifests that hold nothing but the deletions of an earlier snapshot have said what they had to say.
+  const live = manifests.filter((manifest) => liveFilesCount(manifest) > 0)
+  if (!change.truncate && change.removedPaths.size === 0) {
+    return { added: change.added, removed: [], kept: live, rewritten: [] }
+  }
+  const addedPaths = new Set(change.added.map((file) => file.path))
+  const kept: ManifestFile[] = []
+  const rewritten: RewrittenManifest[] = []
+  const removed: DataFile[] = []
+  const stays = new Set<string>()
+  for (const source of live) {
+    const manifest = await cache.getManifest(source)
+    if (!touches(manifest, change)) {
+      kept.push(source)
+      continue
+    }
+    const entries = rewriteEntries(manifest, { change, addedPaths, stays })
+    const removedHere = entries.filter((entry) => entry.status === 'deleted')
+    removed.push(...removedHere.map((entry) => entry.dataFile))
+    if (removedHere.length === 0) kept.push(source)
+    else rewritten.push({ source, entries })
+  }
+  const added = change.added.filter((file) => !stays.has(file.path))
+  return { added, removed, kept, rewritten }
+}
+
+function touches(manifest: DecodedManifest, change: FileChange): boolean {
+  if (change.truncate) return true
+  for (let i = 0; i < manifest.entryCount; i++) {
+    if (manifest.isLive(i) && change.removedPaths.has(manifest.path(i))) return true
+  }
+  return false
+}
+
+function rewriteEntries(
+  manifest: DecodedManifest,
+  context: { change: FileChange; addedPaths: ReadonlySet<string>; stays: Set<string> },
+): ManifestEntry[] {
+  const entries: ManifestEntry[] = []
+  for (let i = 0; i < manifest.entryCount; i++) {
+    if (!manifest.isLive(i)) continue
+    const entry = manifest.entry(i)
+    const path = entry.dataFile.path
+    const isRemoved = context.change.truncate || context.change.removedPaths.has(path)
+    if (isRemoved && !context.addedPaths.has(path)) {
+      // Null: the id of the snapshot that removes it is inherited from the manifest list.
+      entries.push({ ...entry, status: 'deleted', snapshotId: null })
+    } else {
+      if (isRemoved) context.stays.add(path)
+      entries.push({ ...entry, status: 'existing' })
+    }
+  }
+  return entries
+}
+
+/** The live entries of these files in a snapshot's manifests. */
+export async function findLiveEntries(
+  manifests: readonly ManifestFile[],
+  paths: ReadonlySet<string>,
+  cache: ManifestCache,
+): Promise<ReadonlyMap<string, ManifestEntry>> {
+  const found = new Map<string, ManifestEntry>()
+  for (const file of manifests) {
+    if (found.size === paths.size) break
+    if (liveFilesCount(file) === 0) continue
+    const manifest = await cache.getManifest(file)
+    for (let i = 0; i < manifest.entryCount; i++) {
+      if (!manifest.isLive(i)) continue
+      const path = manifest.path(i)
+      if (paths.has(path)) found.set(path, manifest.entry(i))
+    }
+  }
+  return found
+}

@@ -1,0 +1,119 @@
+import type { ManifestEntry, ManifestFile } from '../core/data-file.ts'
+import type { Snapshot } from '../core/snapshot.ts'
+import { currentSchema, getSpec, type TableState } from '../core/table.ts'
+import { stringifyExactJson } from '../formats/iceberg/exact-json.ts'
+import { encodeManifestList } from '../formats/iceberg/manifest-list.ts'
+import { describeManifest, encodeManifest } from '../formats/iceberg/manifest-writer.ts'
+import { snapshotToJson } from '../formats/iceberg/snapshot-json.ts'
+import type { Dependencies } from './dependencies.ts'
+import { deleteQuietly } from './orphans.ts'
+
+export interface CreatedManifest {
+  readonly file: ManifestFile
+  readonly bytes: Uint8Array
+}
+
+type SnapshotNumbers = Pick<Snapshot, 'snapshotId' | 'sequenceNumber'>
+
+/** Encodes a manifest under a new name; writes nothing yet. */
+export function createManifest(
+  deps: Dependencies,
+  state: TableState,
+  {
+    entries,
+    like,
+    snapshot,
+  }: {
+    readonly entries: readonly ManifestEntry[]
+    readonly like: Pick<ManifestFile, 'specId' | 'content'>
+    readonly snapshot: SnapshotNumbers
+  },
+): CreatedManifest {
+  const { definition } = state
+  const common = {
+    entries,
+    schema: currentSchema(definition),
+    spec: getSpec(definition, like.specId),
+    content: like.content,
+  }
+  const bytes = encodeManifest(common)
+  const path = `${definition.location}/metadata/manifests/manifest-${deps.ambient.newUuid()}.avro`
+  const numbers = { snapshotId: snapshot.snapshotId, sequenceNumber: snapshot.sequenceNumber }
+  return {
+    file: describeManifest({ ...common, ...numbers, path, lengthBytes: bytes.length }),
+    bytes,
+  }
+}
+
+/**
+ * Writes the files of a snapshot, all at once: names and lengths are known before anything is written.
+ * When one cannot be written, none stays.
+ */
+export async function writeSnapshotFiles(
+  deps: Dependencies,
+  state: TableState,
+  {
+    snapshot,
+    created,
+    list,
+  }: {
+    readonly snapshot: Omit<Snapshot, 'manifestList'>
+    readonly created: readonly CreatedManifest[]
+    readonly list: readonly ManifestFile[]
+  },
+): Promise<{ readonly snapshot: Snapshot; readonly locations: readonly string[] }> {
+  const writing = created.map(({ file, bytes }) => putNew(deps, file.path, bytes))
+  const listBytes = encodeManifestList({ manifests: list, ...snapshot })
+  const outcomes = await Promise.allSettled([
+    writeListAndSnapshot(deps, state, { snapshot, listBytes }),
+    ...writing,
+  ])
+  const manifestPaths = created.map(({ file }) => file.path)
+  const [listOutcome] = outcomes
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failed !== undefined || listOutcome.status === 'rejected') {
+    const written = listOutcome.status === 'fulfilled' ? listOutcome.value.locations : []
+    await deleteQuietly(deps, [...manifestPaths, ...written])
+    throw (failed as PromiseRejectedResult).reason
+  }
+  const written = listOutcome.value
+  deps.manifests.rememberManifestList(written.snapshot.manifestList, list)
+  return { snapshot: written.snapshot, locations: [...manifestPaths, ...written.locations] }
+}
+
+async function putNew(deps: Dependencies, location: string, bytes: Uint8Array): Promise<void> {
+  const outcome = await deps.objects.putIfAbsent(location, bytes)
+  if (outcome === 'already-exists') throw new Error(`a file with a new name exists: ${location}`)
+}
+
+/**
+ * The names hold the snapshot's id, which a crashed or refused attempt at the same change had too: then the
+ * next attempt's number is taken.
+ */
+async function writeListAndSnapshot(
+  deps: Dependencies,
+  { definition }: TableState,
+  {
+    snapshot,
+    listBytes,
+  }: { readonly snapshot: Omit<Snapshot, 'manifestList'>; readonly listBytes: Uint8Array },
+): Promise<{ readonly snapshot: Snapshot; readonly locations: readonly string[] }> {
+  const folder = `${definition.location}/metadata`
+  for (let attempt = 0; ; attempt++) {
+    const manifestList = `${folder}/manifest_lists/man_list-${snapshot.snapshotId}-${attempt}.avro`
+    const suffix = attempt === 0 ? '' : `-${attempt}`
+    const snapshotFile = `${folder}/snapshots/snapshot-${snapshot.snapshotId}${suffix}.json`
+    const named = { ...snapshot, manifestList }
+    const json = stringifyExactJson({
+      'table-uuid': definition.tableUuid,
+      snapshot: snapshotToJson(named),
+    })
+    const outcomes = await Promise.all([
+      deps.objects.putIfAbsent(manifestList, listBytes),
+      deps.objects.putIfAbsent(snapshotFile, new TextEncoder().encode(json)),
+    ])
+    if (outcomes.every((outcome) => outcome === 'written')) {
+      return { snapshot: named, locations: [manifestList, snapshotFile] }
+    }
+  }
+}

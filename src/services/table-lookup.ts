@@ -1,0 +1,84 @@
+import type { CatalogStore, TableKey } from '../catalog/catalog-store.ts'
+import { CatalogError } from '../core/errors.ts'
+import { MAIN_BRANCH, type Snapshot } from '../core/snapshot.ts'
+import type { TableState } from '../core/table.ts'
+import { formatTableName, parseTableIdentifier } from '../core/table-name.ts'
+
+/** Which moment of a table: one of these at most. */
+export interface SnapshotSelector {
+  readonly asAtMs?: number
+  /** A snapshot id, `latest`, or the name of a ref. */
+  readonly snapshotIdentifier?: string
+}
+
+const SNAPSHOT_ID = /^\d{1,19}$/
+
+export async function getTable(catalog: CatalogStore, identifier: string): Promise<TableState> {
+  const key = parseTableIdentifier(identifier)
+  const state = await catalog.findTable(key)
+  if (state === undefined) throw tableNotFound(key)
+  return state
+}
+
+export function tableNotFound(key: TableKey): CatalogError {
+  const table = 'tableUuid' in key ? key.tableUuid : formatTableName(key.namespace, key.name)
+  return new CatalogError('table-not-found', `there is no table ${table}`, { facts: { table } })
+}
+
+/** `undefined` when the table has no snapshot yet and none in particular was asked for. */
+export async function getSnapshot(
+  catalog: CatalogStore,
+  state: TableState,
+  { asAtMs, snapshotIdentifier }: SnapshotSelector,
+): Promise<Snapshot | undefined> {
+  if (asAtMs !== undefined) return getSnapshotAsAt(catalog, state, asAtMs)
+  if (snapshotIdentifier === undefined || isCurrent(snapshotIdentifier))
+    return state.currentSnapshot
+  const snapshotId = SNAPSHOT_ID.test(snapshotIdentifier)
+    ? BigInt(snapshotIdentifier)
+    : state.refs[snapshotIdentifier]?.snapshotId
+  const snapshot =
+    snapshotId === undefined ? undefined : await findSnapshot(catalog, state, snapshotId)
+  if (snapshot === undefined) {
+    throw new CatalogError(
+      'snapshot-not-found',
+      `${formatTableName(state.namespace, state.name)} has no snapshot or ref ${snapshotIdentifier.slice(0, 100)}`,
+      { facts: { snapshot: snapshotIdentifier.slice(0, 100), refs: Object.keys(state.refs) } },
+    )
+  }
+  return snapshot
+}
+
+function isCurrent(snapshotIdentifier: string): boolean {
+  return snapshotIdentifier === 'latest' || snapshotIdentifier === MAIN_BRANCH
+}
+
+async function findSnapshot(
+  catalog: CatalogStore,
+  state: TableState,
+  snapshotId: bigint,
+): Promise<Snapshot | undefined> {
+  if (snapshotId === state.currentSnapshot?.snapshotId) return state.currentSnapshot
+  if (snapshotId >= 2n ** 63n) return undefined
+  return catalog.findSnapshot(state.definition.tableUuid, snapshotId)
+}
+
+async function getSnapshotAsAt(
+  catalog: CatalogStore,
+  state: TableState,
+  asAtMs: number,
+): Promise<Snapshot> {
+  const snapshot = await catalog.findSnapshotAsAt(state.definition.tableUuid, asAtMs)
+  if (snapshot !== undefined) return snapshot
+  const first = (await catalog.listSnapshotLog(state.definition.tableUuid))[0]
+  const name = formatTableName(state.namespace, state.name)
+  const facts = {
+    asAt: new Date(asAtMs).toISOString(),
+    firstSnapshotAt: first === undefined ? null : new Date(first.timestampMs).toISOString(),
+  }
+  const detail =
+    first === undefined
+      ? `${name} has no snapshot yet`
+      : `${name} had no snapshot at ${facts.asAt}; its first is of ${facts.firstSnapshotAt}`
+  throw new CatalogError('as-at-before-first-snapshot', detail, { facts })
+}

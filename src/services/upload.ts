@@ -1,0 +1,99 @@
+import { CatalogError } from '../core/errors.ts'
+import { partitionFolder } from '../core/partition-values.ts'
+import { currentSchema, defaultSpec, type TableState } from '../core/table.ts'
+import type { StagedFile, TableCommitResult } from '../core/transaction.ts'
+import { inspectFile } from './file-inspection.ts'
+import { UPLOAD_BYTES_MAX } from './limits.ts'
+import { deleteQuietly } from './orphans.ts'
+import { stageInspected } from './staging.ts'
+import { getTable } from './table-lookup.ts'
+import { getOpenTransaction } from './transaction-state.ts'
+import {
+  type CommitDependencies,
+  commitInspected,
+  newTransaction,
+  type StartRequest,
+} from './transactions.ts'
+
+export interface UploadReport {
+  readonly state: TableState
+  readonly transactionId: string
+  readonly file: StagedFile
+  /** `undefined` when the file was only staged. */
+  readonly results: readonly TableCommitResult[] | undefined
+}
+
+/**
+ * A Parquet body, streamed in constant memory to the table's `data/` folder and staged; without a transaction it
+ * commits by itself. When the file is refused, or the client goes away, nothing of it stays.
+ */
+export async function uploadFile(
+  deps: CommitDependencies,
+  request: {
+    readonly table: string
+    readonly transactionId?: string | undefined
+    readonly chunks: AsyncIterable<Uint8Array>
+  } & StartRequest,
+): Promise<UploadReport> {
+  const state = await getTable(deps.catalog, request.table)
+  const transaction =
+    request.transactionId === undefined
+      ? newTransaction(deps, request)
+      : await getOpenTransaction(deps, request.transactionId)
+  const file = await receive(deps, state, {
+    chunks: request.chunks,
+    createdAtMs: transaction.createdAtMs,
+  })
+  try {
+    const { transactionId } = transaction
+    if (request.transactionId !== undefined) {
+      await stageInspected(deps, state, { transactionId, files: [file] })
+      return { state, transactionId, file, results: undefined }
+    }
+    const results = await commitInspected(deps, state, { transaction, files: [file] })
+    return { state, transactionId, file, results }
+  } catch (error) {
+    await discardRefused(deps, file, error)
+    throw error
+  }
+}
+
+/** The partition, and so the folder, is known only when the footer is there: the file is moved then. */
+async function receive(
+  deps: CommitDependencies,
+  { definition }: TableState,
+  { chunks, createdAtMs }: { chunks: AsyncIterable<Uint8Array>; createdAtMs: number },
+): Promise<StagedFile> {
+  const folder = `${definition.location}/data`
+  const uuid = deps.ambient.newUuid()
+  const incoming = `${folder}/incoming/${uuid}.parquet`
+  await deps.objects.putStreamIfAbsent(incoming, chunks, { bytesMax: UPLOAD_BYTES_MAX })
+  try {
+    const file = await inspectFile(deps.objects, definition, incoming)
+    const spec = defaultSpec(definition)
+    const partition = partitionFolder(spec, currentSchema(definition), file.dataFile.partition)
+    const segments = [folder, partition, asAtFolder(createdAtMs), `data-0000-${uuid}.parquet`]
+    const path = segments.filter((segment) => segment !== '').join('/')
+    await deps.objects.moveIfAbsent(incoming, path)
+    return { ...file, dataFile: { ...file.dataFile, path } }
+  } catch (error) {
+    await deleteQuietly(deps, [incoming])
+    throw error
+  }
+}
+
+/** `as_at_20240317T235146Z`. */
+function asAtFolder(atMs: number): string {
+  const [seconds] = new Date(atMs).toISOString().replaceAll(/[-:]/g, '').split('.')
+  return `as_at_${seconds}Z`
+}
+
+/** Unless the catalog may name the file after all. */
+async function discardRefused(
+  deps: CommitDependencies,
+  file: StagedFile,
+  error: unknown,
+): Promise<void> {
+  if (error instanceof CatalogError && error.code === 'commit-state-unknown') return
+  await deleteQuietly(deps, [file.dataFile.path])
+}
