@@ -1,0 +1,23 @@
+.PHONY: demo test bench clean
+
+# Both work as the first command in a fresh clone.
+demo: node_modules/.installed
+	@npx tsx scripts/demo.ts
+
+test: node_modules/.installed
+	npm run lint
+	npm run typecheck
+	npm run layers
+	@mkdir -p coverage
+	@NODE_OPTIONS=--experimental-vm-modules npx jest --json --outputFile=coverage/jest.json; \
+	code=$$?; npx tsx scripts/print-test-counts.ts coverage/jest.json; exit $$code
+
+bench: node_modules/.installed
+	npm run bench
+
+node_modules/.installed: package-lock.json package.json
+	npm ci
+	@touch $@
+
+clean:
+	rm -rf node_modules dist coverage .demo

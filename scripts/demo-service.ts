@@ -1,0 +1,85 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const PREFERRED_PORT = 8181
+const START_TIMEOUT_MS = 30_000
+
+export interface DemoService {
+  readonly url: string
+  readonly pid: number
+}
+
+/** Builds the service and leaves it running on its own, with a new home in `folder`. */
+export async function startDemoService(
+  folder: string,
+  { allowedLocation }: { readonly allowedLocation: string },
+): Promise<DemoService> {
+  stopDemoService(folder)
+  rmSync(join(folder, 'home'), { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
+  const port = await findPort()
+  const log = openSync(join(folder, 'service.log'), 'w')
+  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js'], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: {
+      ...process.env,
+      MORAINE_HOME: join(folder, 'home'),
+      MORAINE_PORT: String(port),
+      MORAINE_ALLOWED_LOCATIONS: allowedLocation,
+    },
+  })
+  child.unref()
+  if (child.pid === undefined) throw new Error('the service could not be started')
+  writeFileSync(pidFile(folder), String(child.pid))
+  const url = `http://127.0.0.1:${port}`
+  await untilReady(url, folder)
+  return { url, pid: child.pid }
+}
+
+/** Ends the service of an earlier run, if it still runs. */
+function stopDemoService(folder: string): void {
+  try {
+    const pid = Number(readFileSync(pidFile(folder), 'utf8'))
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    if (command.includes('dist/main.js')) process.kill(pid, 'SIGTERM')
+  } catch {
+    // No earlier run, or it has ended.
+  }
+  rmSync(pidFile(folder), { force: true })
+}
+
+async function untilReady(url: string, folder: string): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS
+  while (Date.now() < deadline) {
+    const answer = await fetch(`${url}/ready`).catch(() => undefined)
+    if (answer?.ok === true) return
+    await sleep(50)
+  }
+  const log = readFileSync(join(folder, 'service.log'), 'utf8')
+  throw new Error(`the service did not become ready:\n${log}`)
+}
+
+/** The usual port, or any free one when something else has it. */
+async function findPort(): Promise<number> {
+  return (await isFree(PREFERRED_PORT)) || isFree(0)
+}
+
+function isFree(port: number): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(0))
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
+    })
+  })
+}
+
+function pidFile(folder: string): string {
+  return join(folder, 'service.pid')
+}
