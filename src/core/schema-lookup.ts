@@ -64,48 +64,6 @@ export function foldName(name: string): string {
   return name.toLowerCase()
 }
 
-/** Whether two schemas hold the same, whatever their ids as schemas. */
-export function sameSchema(left: Schema, right: Schema): boolean {
-  return schemaText(left) === schemaText(right)
-}
-
-function schemaText({ fields, identifierFieldIds }: Schema): string {
-  const identifiers = [...identifierFieldIds].sort((a, b) => a - b)
-  return JSON.stringify([fields.map(fieldKey), identifiers])
-}
-
-function fieldKey(field: Field): unknown {
-  return [
-    field.id,
-    field.name,
-    field.required,
-    field.doc ?? null,
-    jsonKey(field.initialDefault),
-    jsonKey(field.writeDefault),
-    ownTypeName(field.type),
-    childFields(field.type).map(fieldKey),
-  ]
-}
-
-/** Not of what is nested in it. */
-function ownTypeName(type: Type): unknown {
-  switch (type.kind) {
-    case 'decimal':
-      return [type.kind, type.precision, type.scale]
-    case 'fixed':
-      return [type.kind, type.length]
-    case 'opaque':
-      return [type.kind, type.name]
-    default:
-      return type.kind
-  }
-}
-
-function jsonKey(json: unknown): unknown {
-  if (typeof json === 'bigint') return Number.isSafeInteger(Number(json)) ? Number(json) : `${json}`
-  return json ?? null
-}
-
 function matchesOf(
   fields: readonly Field[],
   path: string,

@@ -4,7 +4,6 @@ import {
   findFieldByName,
   findPathToField,
   highestFieldId,
-  sameSchema,
 } from '../../src/core/schema-lookup.ts'
 import type { Field, Schema } from '../../src/core/type.ts'
 
@@ -94,36 +93,4 @@ test('a dotted name that may mean two fields finds none', () => {
   const type = { kind: 'struct', fields: [{ id: 21, name: 'b', required: false, type: long }] }
   const struct = { id: 20, name: 'a', required: false, type } as Field
   expect(findFieldByName({ fields: [...schema.fields, struct] }, 'a.b')).toBeUndefined()
-})
-
-describe('sameSchema', () => {
-  test('the schema id and the order of identifiers do not matter', () => {
-    expect(sameSchema(schema, { ...schema, schemaId: 7 })).toBe(true)
-    expect(
-      sameSchema(
-        { ...schema, identifierFieldIds: [1, 8] },
-        { ...schema, identifierFieldIds: [8, 1] },
-      ),
-    ).toBe(true)
-  })
-
-  const [id, ...others] = schema.fields as [Field, ...Field[]]
-  test.each<[string, Partial<Field>]>([
-    ['id', { id: 10 }],
-    ['name', { name: 'id' }],
-    ['nullability', { required: false }],
-    ['description', { doc: 'key' }],
-    ['initial default', { initialDefault: 1 }],
-    ['write default', { writeDefault: 1n }],
-    ['type', { type: { kind: 'int' } }],
-    ['precision', { type: { kind: 'decimal', precision: 9, scale: 2 } }],
-    ['element', { type: { kind: 'list', elementId: 5, elementRequired: true, element: long } }],
-  ])('a column that differs in %s makes it another schema', (_, change) => {
-    expect(sameSchema(schema, { ...schema, fields: [{ ...id, ...change }, ...others] })).toBe(false)
-  })
-
-  test('order and identifiers make a difference', () => {
-    expect(sameSchema(schema, { ...schema, fields: [...others, id] })).toBe(false)
-    expect(sameSchema(schema, { ...schema, identifierFieldIds: [] })).toBe(false)
-  })
 })
