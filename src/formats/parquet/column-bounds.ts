@@ -63,7 +63,7 @@ function chunkBound(
 ): Value | undefined {
   if (statistics === undefined) return undefined
   const bytes = trustedBytes(statistics, column, side)
-  return bytes === undefined ? undefined : statisticValue(bytes, { ...column, side })
+  return bytes === undefined ? undefined : statisticValue(bytes, column, side)
 }
 
 function widest(

@@ -51,14 +51,14 @@ export function fieldsByName(
   })
   const own = fields.map((field): Named => ({ name: field.name, field }))
   const stages = [
-    index(mapped, asWritten),
-    index(own, asWritten),
-    index(own, withoutCase),
-    index(mapped, withoutCase),
+    new NameIndex(mapped, asWritten),
+    new NameIndex(own, asWritten),
+    new NameIndex(own, withoutCase),
+    new NameIndex(mapped, withoutCase),
   ]
   return columns.map(({ name }) => {
-    for (const [stage, { key, fieldsOfKey }] of stages.entries()) {
-      const candidates = fieldsOfKey.get(key(name))
+    for (const [stage, stageNames] of stages.entries()) {
+      const candidates = stageNames.find(name)
       if (candidates === undefined) continue
       const [field] = candidates
       if (candidates.size === 1 && field !== undefined) {
@@ -77,13 +77,30 @@ interface Named {
   readonly field: Field
 }
 
-function index(named: readonly Named[], key: (name: string) => string) {
-  const fieldsOfKey = new Map<string, Set<Field>>()
-  for (const { name, field } of named) {
-    const fields = fieldsOfKey.get(key(name)) ?? new Set()
-    fieldsOfKey.set(key(name), fields.add(field))
+/** Made when it is first asked: most files are settled by the first. */
+class NameIndex {
+  private readonly named: readonly Named[]
+  private readonly key: (name: string) => string
+  private fieldsOfKey: Map<string, Set<Field>> | undefined
+
+  constructor(named: readonly Named[], key: (name: string) => string) {
+    this.named = named
+    this.key = key
   }
-  return { key, fieldsOfKey }
+
+  find(name: string): ReadonlySet<Field> | undefined {
+    this.fieldsOfKey ??= this.build()
+    return this.fieldsOfKey.get(this.key(name))
+  }
+
+  private build(): Map<string, Set<Field>> {
+    const fieldsOfKey = new Map<string, Set<Field>>()
+    for (const { name, field } of this.named) {
+      const fields = fieldsOfKey.get(this.key(name)) ?? new Set()
+      fieldsOfKey.set(this.key(name), fields.add(field))
+    }
+    return fieldsOfKey
+  }
 }
 
 function asWritten(name: string): string {

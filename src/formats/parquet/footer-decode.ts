@@ -1,5 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import { compareBytes } from '../../core/value.ts'
+import { asciiText } from './ascii-text.ts'
 import type {
   ColumnChunk,
   ColumnStatistics,
@@ -23,6 +24,7 @@ import {
 } from './thrift-fields.ts'
 
 const MAGIC_BYTES = 4
+const DECODER = new TextDecoder()
 
 interface FooterPlace {
   readonly footerOffset: number
@@ -45,9 +47,11 @@ function decodeMetadata(thrift: ThriftStruct, place: FooterPlace): ParquetFooter
   if (findField(thrift, 8) !== undefined) {
     throw new CatalogError('file-not-parquet', 'the Parquet file is encrypted')
   }
-  const { root, leaves } = decodeFooterSchema(thrift)
+  const { root, leaves, leafPaths } = decodeFooterSchema(thrift)
   const rowCount = getCount(thrift, 3)
-  const columns = leaves.map((leaf) => new ColumnDecoder(leaf, place.footerOffset))
+  const columns = leaves.map(
+    (leaf, i) => new ColumnDecoder(leaf, leafPaths[i] ?? [], place.footerOffset),
+  )
   const rowGroups = getStructs(thrift, 4).map((group) => decodeRowGroup(group, columns))
   const groupRows = rowGroups.reduce((sum, group) => sum + group.rowCount, 0)
   if (groupRows !== rowCount) {
@@ -57,7 +61,7 @@ function decodeMetadata(thrift: ThriftStruct, place: FooterPlace): ParquetFooter
   return {
     ...place,
     rowCount,
-    ...(createdBy === undefined ? {} : { createdBy: new TextDecoder().decode(createdBy) }),
+    createdBy: createdBy === undefined ? undefined : textOf(createdBy),
     keyValueMetadata: decodeKeyValues(thrift),
     root,
     leaves,
@@ -67,12 +71,15 @@ function decodeMetadata(thrift: ThriftStruct, place: FooterPlace): ParquetFooter
 }
 
 function decodeKeyValues(thrift: ThriftStruct): ReadonlyMap<string, string> {
-  const decoder = new TextDecoder()
   const entries = (findStructs(thrift, 5) ?? []).map((entry): [string, string] => [
-    decoder.decode(getBytes(entry, 1)),
-    decoder.decode(findBytes(entry, 2) ?? new Uint8Array()),
+    textOf(getBytes(entry, 1)),
+    textOf(findBytes(entry, 2) ?? new Uint8Array()),
   ])
   return new Map(entries)
+}
+
+function textOf(bytes: Uint8Array): string {
+  return asciiText(bytes) ?? DECODER.decode(bytes)
 }
 
 function decodeRowGroup(group: ThriftStruct, decoders: readonly ColumnDecoder[]): RowGroup {
@@ -106,10 +113,9 @@ class ColumnDecoder {
   private readonly pathBytes: readonly Uint8Array[]
   private readonly dataEnd: number
 
-  constructor(leaf: ParquetLeaf, dataEnd: number) {
-    const encoder = new TextEncoder()
+  constructor(leaf: ParquetLeaf, pathBytes: readonly Uint8Array[], dataEnd: number) {
     this.leaf = leaf
-    this.pathBytes = leaf.path.map((name) => encoder.encode(name))
+    this.pathBytes = pathBytes
     this.dataEnd = dataEnd
   }
 
@@ -123,7 +129,6 @@ class ColumnDecoder {
     this.checkIdentity(metadata)
     const valueCount = getCount(metadata, 5)
     this.checkValueCount(valueCount, rowCount)
-    const dictionaryPageOffset = findNumber(metadata, 11)
     const statistics = findStruct(metadata, 12)
     const column: ColumnChunk = {
       path: this.leaf.path,
@@ -132,8 +137,8 @@ class ColumnDecoder {
       compressedBytes: getCount(metadata, 7),
       uncompressedBytes: getCount(metadata, 6),
       dataPageOffset: getCount(metadata, 9),
-      ...(dictionaryPageOffset === undefined ? {} : { dictionaryPageOffset }),
-      ...(statistics === undefined ? {} : { statistics: decodeStatistics(statistics, valueCount) }),
+      dictionaryPageOffset: findNumber(metadata, 11),
+      statistics: statistics === undefined ? undefined : decodeStatistics(statistics, valueCount),
     }
     this.checkRange(column)
     return column
@@ -173,20 +178,12 @@ function decodeStatistics(statistics: ThriftStruct, valueCount: number): ColumnS
   const nullCount = findNumber(statistics, 3)
   const isNullCountPossible = nullCount !== undefined && nullCount >= 0 && nullCount <= valueCount
   return {
-    ...definedBytes('max', findBytes(statistics, 1)),
-    ...definedBytes('min', findBytes(statistics, 2)),
-    ...(isNullCountPossible ? { nullCount } : {}),
-    ...definedBytes('maxValue', findBytes(statistics, 5)),
-    ...definedBytes('minValue', findBytes(statistics, 6)),
-    ...definedFlag('isMaxValueExact', findBoolean(statistics, 7)),
-    ...definedFlag('isMinValueExact', findBoolean(statistics, 8)),
+    min: findBytes(statistics, 2),
+    max: findBytes(statistics, 1),
+    minValue: findBytes(statistics, 6),
+    maxValue: findBytes(statistics, 5),
+    nullCount: isNullCountPossible ? nullCount : undefined,
+    isMinValueExact: findBoolean(statistics, 8),
+    isMaxValueExact: findBoolean(statistics, 7),
   }
-}
-
-function definedBytes<K extends string>(key: K, bytes: Uint8Array | undefined) {
-  return bytes === undefined ? {} : ({ [key]: bytes } as Record<K, Uint8Array>)
-}
-
-function definedFlag<K extends string>(key: K, flag: boolean | undefined) {
-  return flag === undefined ? {} : ({ [key]: flag } as Record<K, boolean>)
 }

@@ -1,10 +1,13 @@
 import type { ThriftStruct } from './thrift.ts'
 
-/** What the end of a Parquet file says of it, checked for consistency. */
+/**
+ * What the end of a Parquet file says of it, checked for consistency. Here what is absent is `undefined`:
+ * objects of one shape decode twice as fast.
+ */
 export interface ParquetFooter {
   readonly fileSizeBytes: number
   readonly rowCount: number
-  readonly createdBy?: string
+  readonly createdBy: string | undefined
   readonly keyValueMetadata: ReadonlyMap<string, string>
   readonly root: ParquetGroup
   /** Depth first, in the order of the column chunks of every row group. */
@@ -60,9 +63,9 @@ export type Annotation =
 interface ParquetNodeBase {
   readonly name: string
   readonly repetition: Repetition
-  readonly annotation?: Annotation
+  readonly annotation: Annotation | undefined
   /** Absent when the writer gave none, or a negative one. */
-  readonly fieldId?: number
+  readonly fieldId: number | undefined
 }
 export interface ParquetGroup extends ParquetNodeBase {
   readonly kind: 'group'
@@ -72,7 +75,7 @@ export interface ParquetLeaf extends ParquetNodeBase {
   readonly kind: 'leaf'
   readonly physicalType: PhysicalType
   /** In bytes; positive, of FIXED_LEN_BYTE_ARRAY only. */
-  readonly typeLength?: number
+  readonly typeLength: number | undefined
   /** Place among the leaves. */
   readonly leafIndex: number
   /** Names from the root's child down to this leaf. */
@@ -103,19 +106,19 @@ export interface ColumnChunk {
   readonly compressedBytes: number
   readonly uncompressedBytes: number
   readonly dataPageOffset: number
-  readonly dictionaryPageOffset?: number
-  readonly statistics?: ColumnStatistics
+  readonly dictionaryPageOffset: number | undefined
+  readonly statistics: ColumnStatistics | undefined
 }
 
 /** Raw bytes in Parquet's PLAIN encoding. Minima and maxima are bounds, never values. */
 export interface ColumnStatistics {
   /** Deprecated; compared as signed bytes by those who wrote it. */
-  readonly min?: Uint8Array
-  readonly max?: Uint8Array
-  readonly minValue?: Uint8Array
-  readonly maxValue?: Uint8Array
+  readonly min: Uint8Array | undefined
+  readonly max: Uint8Array | undefined
+  readonly minValue: Uint8Array | undefined
+  readonly maxValue: Uint8Array | undefined
   /** Absent when it cannot be right: negative, or above the value count. */
-  readonly nullCount?: number
-  readonly isMinValueExact?: boolean
-  readonly isMaxValueExact?: boolean
+  readonly nullCount: number | undefined
+  readonly isMinValueExact: boolean | undefined
+  readonly isMaxValueExact: boolean | undefined
 }

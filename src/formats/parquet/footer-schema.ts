@@ -1,4 +1,5 @@
 import { annotationOf } from './annotation.ts'
+import { asciiText } from './ascii-text.ts'
 import {
   type ParquetGroup,
   type ParquetLeaf,
@@ -24,10 +25,13 @@ const SCHEMA_ELEMENTS_MAX = 100_000
 const REPETITIONS: readonly Repetition[] = ['required', 'optional', 'repeated']
 /** Member of the union ColumnOrder. */
 const TYPE_ORDER = 1
+const STRICT_DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export interface FooterSchema {
   readonly root: ParquetGroup
   readonly leaves: readonly ParquetLeaf[]
+  /** Their paths as the file spells them, in UTF-8. */
+  readonly leafPaths: readonly (readonly Uint8Array[])[]
 }
 
 /** Rebuilds the tree from FileMetaData's flat, depth-first list of elements. */
@@ -38,23 +42,24 @@ export function decodeFooterSchema(metadata: ThriftStruct): FooterSchema {
     elements,
     findStructs(metadata, 7)?.map((order) => order.fields[0]?.id === TYPE_ORDER),
   )
-  const root = builder.node({ path: [], isRepeated: false })
+  const root = builder.node({ path: [], pathBytes: [], isRepeated: false })
   if (root.kind !== 'group') throw new ThriftError('the schema has no columns')
   builder.finish()
-  return { root, leaves: builder.leaves }
+  return { root, leaves: builder.leaves, leafPaths: builder.leafPaths }
 }
 
 interface Place {
   /** Of the parent. */
   readonly path: readonly string[]
+  readonly pathBytes: readonly Uint8Array[]
   readonly isRepeated: boolean
 }
 
 class SchemaBuilder {
   readonly leaves: ParquetLeaf[] = []
+  readonly leafPaths: (readonly Uint8Array[])[] = []
   private readonly elements: readonly ThriftStruct[]
   private readonly typeOrders: readonly boolean[] | undefined
-  private readonly decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   private next = 0
   private depth = -1
 
@@ -75,36 +80,27 @@ class SchemaBuilder {
     const element = this.elements[this.next++]
     if (element === undefined) throw new ThriftError('schema ends too early')
     const isRoot = this.depth < 0
-    const base = this.base(element, isRoot)
+    const nameBytes = getBytes(element, 4)
+    const name = columnName(nameBytes)
+    const repetition = isRoot ? 'required' : repetitionOf(element)
     const inside: Place = {
-      path: isRoot ? [] : [...place.path, base.name],
-      isRepeated: place.isRepeated || base.repetition === 'repeated',
+      path: isRoot ? [] : [...place.path, name],
+      pathBytes: isRoot ? [] : [...place.pathBytes, nameBytes],
+      isRepeated: place.isRepeated || repetition === 'repeated',
     }
-    const physicalType = findNumber(element, 1)
     // A file without columns has a root that is neither group nor leaf.
-    if (physicalType === undefined || isRoot) {
-      return { kind: 'group', ...base, children: this.children(element, inside) }
+    if (isRoot || findNumber(element, 1) === undefined) {
+      const children = this.children(element, inside)
+      return {
+        kind: 'group',
+        name,
+        repetition,
+        annotation: annotationOf(element),
+        fieldId: fieldIdOf(element),
+        children,
+      }
     }
-    return this.leaf(element, base, inside)
-  }
-
-  private base(element: ThriftStruct, isRoot: boolean) {
-    const annotation = annotationOf(element)
-    const fieldId = findNumber(element, 9)
-    return {
-      name: this.name(getBytes(element, 4)),
-      repetition: isRoot ? ('required' as const) : repetitionOf(element),
-      ...(annotation === undefined ? {} : { annotation }),
-      ...(fieldId === undefined || fieldId < 0 ? {} : { fieldId }),
-    }
-  }
-
-  private name(bytes: Uint8Array): string {
-    try {
-      return this.decoder.decode(bytes)
-    } catch {
-      throw new ThriftError('a column name is not UTF-8')
-    }
+    return this.leaf(element, { name, repetition, place: inside })
   }
 
   private children(element: ThriftStruct, place: Place): readonly ParquetNode[] {
@@ -121,25 +117,43 @@ class SchemaBuilder {
 
   private leaf(
     element: ThriftStruct,
-    base: ReturnType<SchemaBuilder['base']>,
-    { path, isRepeated }: Place,
+    { name, repetition, place }: { name: string; repetition: Repetition; place: Place },
   ): ParquetLeaf {
     if ((findNumber(element, 5) ?? 0) !== 0) throw new ThriftError('a column has children')
     const physicalType = physicalTypeOf(element)
     const leafIndex = this.leaves.length
     const leaf: ParquetLeaf = {
       kind: 'leaf',
-      ...base,
+      name,
+      repetition,
+      annotation: annotationOf(element),
+      fieldId: fieldIdOf(element),
       physicalType,
-      ...(physicalType === 'FIXED_LEN_BYTE_ARRAY' ? { typeLength: typeLengthOf(element) } : {}),
+      typeLength: physicalType === 'FIXED_LEN_BYTE_ARRAY' ? typeLengthOf(element) : undefined,
       leafIndex,
-      path,
-      isRepeated,
+      path: place.path,
+      isRepeated: place.isRepeated,
       hasTypeOrder: this.typeOrders?.[leafIndex] ?? true,
     }
     this.leaves.push(leaf)
+    this.leafPaths.push(place.pathBytes)
     return leaf
   }
+}
+
+function columnName(bytes: Uint8Array): string {
+  const ascii = asciiText(bytes)
+  if (ascii !== undefined) return ascii
+  try {
+    return STRICT_DECODER.decode(bytes)
+  } catch {
+    throw new ThriftError('a column name is not UTF-8')
+  }
+}
+
+function fieldIdOf(element: ThriftStruct): number | undefined {
+  const fieldId = findNumber(element, 9)
+  return fieldId === undefined || fieldId < 0 ? undefined : fieldId
 }
 
 function repetitionOf(element: ThriftStruct): Repetition {

@@ -34,13 +34,14 @@ const WIDTHS: Partial<Record<StatisticForm, number>> = {
  */
 export function statisticValue(
   bytes: Uint8Array,
-  { leafType, tableType, side }: { leafType: LeafType; tableType: PrimitiveType; side: Side },
+  { leafType, tableType }: { readonly leafType: LeafType; readonly tableType: PrimitiveType },
+  side: Side,
 ): Value | undefined {
   const width = WIDTHS[leafType.form]
   if (width !== undefined && bytes.length !== width) return undefined
   const value =
     width === undefined
-      ? byteStringValue(bytes, { leafType, side })
+      ? byteStringValue(bytes, leafType, side)
       : scalarValue(bytes, leafType.form, side)
   if (typeof value === 'number' && isBigintType(tableType)) return BigInt(value)
   if (typeof value === 'bigint') return fittingBigint(value, tableType)
@@ -87,7 +88,8 @@ function microsOf(nanos: bigint, side: Side): bigint {
 
 function byteStringValue(
   bytes: Uint8Array,
-  { leafType: { type, form }, side }: { leafType: LeafType; side: Side },
+  { type, form }: LeafType,
+  side: Side,
 ): Value | undefined {
   if (form === 'unusable') return undefined
   if (form === 'text') return side === 'lower' ? lowerTextBound(bytes) : upperTextBound(bytes)

@@ -1,4 +1,5 @@
 import { compareBytes } from '../../core/value.ts'
+import { asciiText } from './ascii-text.ts'
 
 /** Code points of a string, bytes of a binary: Iceberg's default metrics mode, `truncate(16)`. */
 export const TRUNCATED_LENGTH = 16
@@ -23,6 +24,8 @@ export function upperTextBound(bytes: Uint8Array): string | undefined {
 
 /** The first 16 code points, or those before the first byte that is no UTF-8. */
 function validPrefix(bytes: Uint8Array): { text: string; isWhole: boolean } {
+  const ascii = asciiText(bytes.subarray(0, TRUNCATED_LENGTH))
+  if (ascii !== undefined) return { text: ascii, isWhole: ascii.length === bytes.length }
   // No code point takes more than four bytes; one that is cut there is beyond the 16th.
   const head = bytes.subarray(0, 4 * TRUNCATED_LENGTH)
   const decoded = DECODER.decode(head)

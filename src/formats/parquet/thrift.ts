@@ -54,10 +54,10 @@ export class ThriftError extends Error {}
 export interface ThriftLimits {
   /** Nested structs and lists. A Parquet footer needs about ten. */
   readonly depthMax: number
-  /** Fields and elements together: what bounds the memory of the tree, some 50 bytes each. */
+  /** Fields and elements together. A Parquet footer has about 45 for a column chunk; a value takes 50-100 bytes. */
   readonly valuesMax: number
 }
-export const THRIFT_LIMITS: ThriftLimits = { depthMax: 32, valuesMax: 6_000_000 }
+export const THRIFT_LIMITS: ThriftLimits = { depthMax: 32, valuesMax: 3_000_000 }
 
 /** Reads one struct from the start of `bytes`. Binary values are views into `bytes`, not copies. */
 export function readThriftStruct(

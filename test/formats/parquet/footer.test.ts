@@ -181,6 +181,13 @@ testWithShared('a file that was cut short, with its footer put back, is refused'
   }
 })
 
+test('a small footer that would become millions of values is refused before it takes memory', async () => {
+  const footer = new Uint8Array(4_000_000)
+  // Field 2, a list of 3,900,000 structs, each of them one byte.
+  footer.set([0x29, 0xfc, 0xe0, 0x84, 0xee, 0x01])
+  expect(await refusal(fileOf(footer))).toMatch('too many values')
+})
+
 async function isFooterOrRefusal(bytes: Uint8Array): Promise<void> {
   try {
     await footerOf(bytes)
