@@ -54,7 +54,7 @@ export class ThriftError extends Error {}
 export interface ThriftLimits {
   /** Nested structs and lists. A Parquet footer needs about ten. */
   readonly depthMax: number
-  /** Fields and elements together. A Parquet footer has about 45 for a column chunk; a value takes 50-100 bytes. */
+  /** Fields and elements together. A Parquet footer has 20-30 for a column chunk; one takes 50-100 bytes. */
   readonly valuesMax: number
 }
 export const THRIFT_LIMITS: ThriftLimits = { depthMax: 32, valuesMax: 3_000_000 }
