@@ -44,11 +44,8 @@ export function projectPredicate(
   transform: Transform,
 ): ExtentTest | undefined {
   const { type } = predicate.column
-  if (!canTransform(transform, type)) return undefined
+  if (!canTransform(transform, type) || transform.kind === 'void') return undefined
   switch (transform.kind) {
-    case 'void':
-    case 'unknown':
-      return undefined
     case 'identity':
       return testOfPredicate(predicate)
     case 'bucket':

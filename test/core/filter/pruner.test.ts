@@ -272,6 +272,35 @@ describe('partitions drop a file and its manifest, or keep them', () => {
     expect(other.manifestMayMatch({ specId: 4, partitions: [] })).toBe(true)
   })
 
+  test('a partition value from before the column was widened counts as it is', () => {
+    const compiled = pruner('id in (5, 7)', [spec('id', 'identity')])
+    const kept = [4, 5, 6, 7, 8].filter((id) =>
+      compiled.fileMayMatch(file('none', { partition: [id] })),
+    )
+    expect(kept).toEqual([5, 7])
+    const days = pruner("moment > '2001-03-15'", [spec('moment', 'identity')])
+    expect(days.fileMayMatch(file('none', { partition: [3] }))).toBe(true)
+  })
+
+  test('a set of UUIDs is looked for among partition values', () => {
+    const ids = ['1', '2', '3'].map((d) => `${d.repeat(8)}-0000-4000-8000-000000000000`)
+    const compiled = pruner(`key in ('${ids[0]}', '${ids[2]}')`, [spec('key', 'identity')])
+    const kept = ids.filter((id) =>
+      compiled.fileMayMatch(file('none', { partition: [valueFromJson({ kind: 'uuid' }, id)] })),
+    )
+    expect(kept).toEqual([ids[0], ids[2]])
+  })
+
+  test('a transform that its column cannot have keeps', () => {
+    const compiled = pruner("name = 'x'", [spec('name', 'hour')])
+    expect(compiled.fileMayMatch(file('none', { partition: [5] }))).toBe(true)
+  })
+
+  test('a file of unknown size is not taken for empty', () => {
+    const facts = { ...file('id', { rows: -1, nulls: 4 }), valueCount: () => undefined }
+    expect(pruner('id = 1').fileMayMatch(facts)).toBe(true)
+  })
+
   test('the rows that wrap around under truncate are found', () => {
     const compiled = pruner('count <= 5', [spec('count', 'truncate[10]')])
     const wrapped = applyTransform(parseTransform('truncate[10]'), { kind: 'int' }, -(2 ** 31))
