@@ -73,6 +73,10 @@ export function decodeManifest(
   manifest: ManifestFile,
   limits?: AvroLimits,
 ): DecodedManifest {
+  // A file that was cut between two blocks is whole in itself.
+  if (file.length < manifest.lengthBytes) {
+    throw corrupt(`manifest of ${file.length} bytes that should have ${manifest.lengthBytes}`)
+  }
   return new AvroManifest(readAvroContainer(file, limits), manifest)
 }
 
