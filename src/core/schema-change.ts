@@ -113,11 +113,12 @@ function giveAliases(draft: SchemaDraft, target: Target, aliases: readonly strin
   requireAliasNames(path, aliases, CODE)
   draft.setAliases(field.id, aliases)
   if (aliases.length === 0) return
-  const siblings = draft.siblingsOf(target.parent).filter(({ id }) => id !== field.id)
-  const names = new Set(siblings.map(({ name }) => foldName(name)))
-  const taken = aliases.find((alias) => names.has(foldName(alias)))
+  const folded = new Set(aliases.map(foldName))
+  const taken = draft.siblingsOf(target.parent).find(({ id, name }) => {
+    return id !== field.id && folded.has(foldName(name))
+  })
   if (taken !== undefined) {
-    throw refused(path, `its alias ${quoted(taken)} is another column's name`)
+    throw refused(path, `its alias ${quoted(taken.name)} is another column's name`)
   }
 }
 
@@ -140,7 +141,7 @@ function renameColumn(draft: SchemaDraft, target: Target, to: string): void {
   if (to === field.name) return
   draft.replace({ ...field, name: to })
   // A name stands for the column that had it last.
-  for (const sibling of draft.siblingsOf(target.parent)) draft.withdrawAlias(sibling, field.name)
+  draft.withdrawAlias(draft.siblingsOf(target.parent), field.name)
   draft.setAliases(field.id, [...(draft.aliasesById.get(field.id) ?? []), field.name])
 }
 
@@ -178,9 +179,13 @@ function changeType(draft: SchemaDraft, { field, path }: Target, json: unknown):
 
 function describeColumn(draft: SchemaDraft, target: Target, description: string | null): void {
   requireMember(target)
-  const { doc: _, ...field } = target.field
-  if (description !== null) requireDescription(target.path, description, CODE)
-  draft.replace(description === null ? field : { ...field, doc: description })
+  const { doc: _, ...undescribed } = target.field
+  if (description === null) {
+    draft.replace(undescribed)
+    return
+  }
+  requireDescription(target.path, description, CODE)
+  draft.replace({ ...target.field, doc: description })
 }
 
 function changeNullability(
@@ -196,10 +201,13 @@ function changeNullability(
 
 function changeDefault(draft: SchemaDraft, target: Target, json: unknown): void {
   requireMember(target)
-  const { writeDefault: _, ...field } = target.field
-  const isNone = json === null || json === undefined
-  const writeDefault = isNone ? undefined : parseDefault(field.type, json, target.path)
-  draft.replace(isNone ? field : { ...field, writeDefault })
+  const { writeDefault: _, ...undefaulted } = target.field
+  if (json === null || json === undefined) {
+    draft.replace(undefaulted)
+    return
+  }
+  const writeDefault = parseDefault(target.field.type, json, target.path)
+  draft.replace({ ...target.field, writeDefault })
 }
 
 function getTarget(draft: SchemaDraft, reference: ColumnReference): Target {

@@ -85,13 +85,14 @@ export class SchemaDraft {
     else this.#aliases.set(id, aliases)
   }
 
-  withdrawAlias({ id }: Field, name: string): void {
-    const aliases = this.#aliases.get(id)
-    if (aliases === undefined) return
-    this.setAliases(
-      id,
-      aliases.filter((alias) => foldName(alias) !== foldName(name)),
-    )
+  /** The name is no longer an alias of any of the fields. */
+  withdrawAlias(fields: readonly Field[], name: string): void {
+    const folded = foldName(name)
+    for (const { id } of fields) {
+      const aliases = this.#aliases.get(id) ?? []
+      const kept = aliases.filter((alias) => foldName(alias) !== folded)
+      if (kept.length < aliases.length) this.setAliases(id, kept)
+    }
   }
 
   /** A name that is in use is nobody's alias, and what is gone has none. */

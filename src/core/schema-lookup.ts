@@ -1,5 +1,7 @@
 import type { Field, Schema, Type } from './type.ts'
 
+const NONE: readonly Field[] = []
+
 /** Every field, its members right after it. Elements, keys and values count as fields of these names. */
 export function allFields(schema: Pick<Schema, 'fields'>): readonly Field[] {
   const found: Field[] = []
@@ -32,9 +34,11 @@ export function findPathToField(
   fields: readonly Field[],
   id: number,
 ): readonly Field[] | undefined {
+  const here = fields.find((field) => field.id === id)
+  if (here !== undefined) return [here]
   for (const field of fields) {
-    if (field.id === id) return [field]
-    const below = findPathToField(childFields(field.type), id)
+    const children = childFields(field.type)
+    const below = children.length === 0 ? undefined : findPathToField(children, id)
     if (below !== undefined) return [field, ...below]
   }
   return undefined
@@ -55,7 +59,7 @@ export function childFields(type: Type): readonly Field[] {
         { id: type.valueId, name: 'value', required: type.valueRequired, type: type.value },
       ]
     default:
-      return []
+      return NONE
   }
 }
 
@@ -69,12 +73,15 @@ function matchesOf(
   path: string,
   spell: (name: string) => string,
 ): readonly Field[] {
-  return fields.flatMap((field) => {
+  const found: Field[] = []
+  for (const field of fields) {
     const name = spell(field.name)
-    if (name === path) return [field]
-    if (!path.startsWith(`${name}.`)) return []
-    return matchesOf(childFields(field.type), path.slice(name.length + 1), spell)
-  })
+    if (name === path) found.push(field)
+    else if (path[name.length] === '.' && path.startsWith(name)) {
+      found.push(...matchesOf(childFields(field.type), path.slice(name.length + 1), spell))
+    }
+  }
+  return found
 }
 
 function collect(fields: readonly Field[], found: Field[]): void {
