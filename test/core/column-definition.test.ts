@@ -299,12 +299,10 @@ describe('parseColumns', () => {
         fc.constantFrom('int', 'decimal(9,2)'),
         tie('type').map((element) => ({ type: 'list', element })),
         tie('type').map((value) => ({ type: 'map', key: 'int', value })),
-        fc
-          .array(tie('type'), { minLength: 1, maxLength: 3 })
-          .map((members) => ({
-            type: 'struct',
-            fields: members.map((t, i) => column(`m${i}`, t)),
-          })),
+        fc.array(tie('type'), { minLength: 1, maxLength: 3 }).map((members) => ({
+          type: 'struct',
+          fields: members.map((t, i) => column(`m${i}`, t)),
+        })),
       ),
     })).type
     fc.assert(
