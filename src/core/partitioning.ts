@@ -1,5 +1,9 @@
 import { CatalogError } from './errors.ts'
-import { PARTITION_FIELD_ID_BASE, type PartitionField, type PartitionSpec } from './partition-spec.ts'
+import {
+  PARTITION_FIELD_ID_BASE,
+  type PartitionField,
+  type PartitionSpec,
+} from './partition-spec.ts'
 import { findField, findFieldByName } from './schema-lookup.ts'
 import { canTransform, parseTransform, type Transform, transformText } from './transform.ts'
 import { isNested, type Schema, typeName } from './type.ts'

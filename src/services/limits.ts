@@ -19,4 +19,4 @@ export const ENTRIES_PER_MANIFEST_MAX = 10_000
 export const MANIFEST_MERGE_FANOUT = 10
 export const UPLOAD_BYTES_MAX = 64 * 1024 * 1024 * 1024
 /** Of the tail of a Parquet file that is read at first: most footers fit. */
-export const FOOTER_TAIL_BYTES = 64 * 1024
+export const FOOTER_TAIL_BYTES = 16 * 1024

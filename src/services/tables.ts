@@ -4,6 +4,7 @@ import { CatalogError } from '../core/errors.ts'
 import { PARTITION_FIELD_ID_BASE, UNSORTED } from '../core/partition-spec.ts'
 import { buildPartitionSpec, type PartitioningColumn } from '../core/partitioning.ts'
 import { highestFieldId } from '../core/schema-lookup.ts'
+import { requireValidFields } from '../core/schema-rules.ts'
 import type { Snapshot } from '../core/snapshot.ts'
 import { currentSchema, getSchema, type TableDefinition, type TableState } from '../core/table.ts'
 import { formatTableName, parseNewTableName } from '../core/table-name.ts'
@@ -115,7 +116,9 @@ async function columnsOf(
   if (columns !== undefined && inferFrom === undefined) return parseColumns(columns)
   if (columns === undefined && inferFrom !== undefined) {
     const { footer } = await readFooterOf(deps.objects, dataFileLocation(inferFrom))
-    return { fields: inferSchemaFields(footer), aliasesById: new Map() }
+    const fields = inferSchemaFields(footer)
+    requireValidFields(fields)
+    return { fields, aliasesById: new Map() }
   }
   throw new CatalogError(
     'schema-invalid',

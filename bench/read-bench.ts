@@ -1,0 +1,204 @@
+/** Reading: `as_at` over a long history, and a filter over many data files, cold and warm. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openSqliteCatalog } from '../src/catalog/sqlite.ts'
+import type { DataFile } from '../src/core/data-file.ts'
+import { encodeSingleValue } from '../src/core/single-value.ts'
+import type { Snapshot } from '../src/core/snapshot.ts'
+import { openLocalStore } from '../src/objects/local.ts'
+import type { Dependencies } from '../src/services/dependencies.ts'
+import { ManifestCache } from '../src/services/manifest-cache.ts'
+import { Publisher } from '../src/services/publisher.ts'
+import { writeSnapshot } from '../src/services/snapshot-writer.ts'
+import { startBenchService } from './bench-service.ts'
+import { call } from './client.ts'
+import { percentile, printMachine, printRow } from './machine.ts'
+
+const SNAPSHOTS = Number(process.env['BENCH_SNAPSHOTS'] ?? 100_000)
+const FILES = Number(process.env['BENCH_FILES'] ?? 100_000)
+const LOOKUPS = 2_000
+
+const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
+let service = await startBenchService(home)
+const types = ['long', 'long', 'double', 'string', 'timestamp', 'int', 'long', 'date'] as const
+const columns = types.map((type, i) => ({ name: `c${i}`, type }))
+const make = (body: unknown) => call(`${service.url}/v1/tables`, { method: 'POST', body })
+const wide = await make({ name: 'wide', schema: { columns } })
+const long = await make({ name: 'long', schema: { columns: columns.slice(0, 1) } })
+await service.stop()
+
+await fillHistory(long.table_id)
+await fillFiles(wide.table_id)
+
+printMachine(
+  `Reading: as_at over ${SNAPSHOTS} snapshots, a filter over ${FILES} data files with 8 columns`,
+)
+printRow(['what', 'p50 ms', 'p99 ms'])
+printRow(['---', '---', '---'])
+service = await startBenchService(home)
+await timed('raw HTTP: GET /health', 200, () => '/health')
+await timed('as_at: GET /v1/tables/long?as_at= at random', LOOKUPS, () => {
+  const at = new Date(1_600_000_000_000 + Math.floor(Math.random() * SNAPSHOTS) * 1000 + 500)
+  return `/v1/tables/long?as_at=${at.toISOString()}`
+})
+const one = encodeURIComponent('c0 = 424200')
+await timed(`cold: GET /v1/tables/wide?filter=c0 = 424200 (1 of ${FILES})`, 1, () => {
+  return `/v1/tables/wide?filter=${one}`
+})
+await timed('warm: the same', 50, () => `/v1/tables/wide?filter=${one}`)
+const half = encodeURIComponent('c1 >= 50000000')
+await timed('warm: half of the files as JSON', 3, () => `/v1/tables/wide?filter=${half}`)
+await service.stop()
+rmSync(home, { recursive: true })
+
+async function timed(what: string, rounds: number, path: () => string): Promise<void> {
+  const times: number[] = []
+  for (let i = 0; i < rounds; i++) {
+    const begin = performance.now()
+    await call(service.url + path())
+    times.push(performance.now() - begin)
+  }
+  printRow([what, percentile(times, 0.5).toFixed(2), percentile(times, 0.99).toFixed(2)])
+}
+
+/** Rows of the catalog as so many commits leave them; all of them share one manifest list. */
+async function fillHistory(tableUuid: string): Promise<void> {
+  const catalog = await openSqliteCatalog({ path: join(home, 'catalog.db') })
+  let state = await catalog.findTable({ tableUuid })
+  const step = 1_000
+  for (let first = 0; first < SNAPSHOTS && state !== undefined; first += step) {
+    const snapshots = Array.from({ length: step }, (_, i) => historic(first + i))
+    const last = snapshots.at(-1) as Snapshot
+    const changed = {
+      ...state,
+      version: state.version + 1,
+      lastSequenceNumber: last.sequenceNumber,
+      lastUpdatedMs: last.timestampMs,
+      currentSnapshot: last,
+    }
+    await catalog.commit({
+      tables: [
+        {
+          expectedVersion: state.version,
+          state: changed,
+          newSnapshots: snapshots,
+          newLogEntries: snapshots,
+          addedPaths: [],
+        },
+      ],
+      transactions: [],
+    })
+    state = changed
+  }
+  if (state !== undefined) {
+    // An empty manifest list would not be a snapshot's: one that exists serves them all.
+    await withDependencies(async (deps) => {
+      const { encodeManifestList } = await import('../src/formats/iceberg/manifest-list.ts')
+      const list = { manifests: [], snapshotId: 1n, parentSnapshotId: null, sequenceNumber: 1n }
+      await deps.objects.putIfAbsent(listLocation(), encodeManifestList(list))
+    })
+  }
+  await catalog.close()
+}
+
+function listLocation(): string {
+  return `file://${home}/warehouse/shared-list.avro`
+}
+
+function historic(index: number): Snapshot {
+  return {
+    snapshotId: BigInt(index + 1),
+    parentSnapshotId: index === 0 ? null : BigInt(index),
+    sequenceNumber: BigInt(index + 1),
+    timestampMs: 1_600_000_000_000 + index * 1000,
+    operation: 'append',
+    summary: { 'added-data-files': '1', 'total-data-files': String(index + 1) },
+    manifestList: listLocation(),
+    schemaId: 0,
+  }
+}
+
+/** One snapshot of so many data files, in manifests of 10,000 entries. */
+async function fillFiles(tableUuid: string): Promise<void> {
+  await withDependencies(async (deps) => {
+    const state = await deps.catalog.findTable({ tableUuid })
+    if (state === undefined) throw new Error('the table is gone')
+    const added = Array.from({ length: FILES }, (_, i) => dataFile(i))
+    const prepared = await writeSnapshot(deps, state, {
+      change: { added, removedPaths: new Set(), truncate: false },
+      summary: {},
+    })
+    if (prepared === undefined) throw new Error('nothing was written')
+    const { snapshot } = prepared
+    await deps.catalog.commit({
+      tables: [
+        {
+          expectedVersion: state.version,
+          state: {
+            ...state,
+            version: state.version + 1,
+            lastSequenceNumber: snapshot.sequenceNumber,
+            lastUpdatedMs: snapshot.timestampMs,
+            currentSnapshot: snapshot,
+          },
+          newSnapshots: [snapshot],
+          newLogEntries: [snapshot],
+          addedPaths: [],
+        },
+      ],
+      transactions: [],
+    })
+  })
+}
+
+function dataFile(index: number): DataFile {
+  const bound = (i: number, high: boolean): Uint8Array => {
+    const base = index * 1000 + (high ? 999 : 0)
+    switch (types[i]) {
+      case 'double':
+        return encodeSingleValue({ kind: 'double' }, base / 7)
+      case 'string':
+        return encodeSingleValue({ kind: 'string' }, `key ${String(base).padStart(12, '0')}`)
+      case 'int':
+      case 'date':
+        return encodeSingleValue({ kind: 'int' }, base % 20_000)
+      default:
+        return encodeSingleValue({ kind: 'long' }, BigInt(base))
+    }
+  }
+  const byId = <T>(value: (i: number) => T) => new Map(types.map((_, i) => [i + 1, value(i)]))
+  return {
+    content: 'data',
+    path: `file://${home}/warehouse/default/wide/data/part-${String(index).padStart(8, '0')}.parquet`,
+    format: 'parquet',
+    specId: 0,
+    partition: [],
+    recordCount: 1000,
+    fileSizeBytes: 65_536,
+    columnSizes: byId(() => 8_000),
+    valueCounts: byId(() => 1000),
+    nullValueCounts: byId(() => 0),
+    lowerBounds: byId((i) => bound(i, false)),
+    upperBounds: byId((i) => bound(i, true)),
+    splitOffsets: [4],
+  }
+}
+
+async function withDependencies(work: (deps: Dependencies) => Promise<void>): Promise<void> {
+  const catalog = await openSqliteCatalog({ path: join(home, 'catalog.db') })
+  const warehouse = `file://${home}/warehouse`
+  const objects = await openLocalStore({ writableRoots: [warehouse], readableRoots: [] })
+  const meter = new Proxy({}, { get: () => () => undefined }) as Dependencies['meter']
+  const log = { warn: () => undefined }
+  const ambient = {
+    nowMs: () => Date.now(),
+    newUuid: () => crypto.randomUUID(),
+    sleep: async () => undefined,
+    random: () => 0,
+  }
+  const publisher = new Publisher({ catalog, objects, ambient, meter, log })
+  const manifests = new ManifestCache({ objects, bytesMax: 2 ** 28, meter })
+  await work({ catalog, objects, ambient, manifests, publisher, meter, log, warehouse })
+  await catalog.close()
+}

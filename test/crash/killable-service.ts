@@ -1,0 +1,59 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+const ROOT = new URL('../..', import.meta.url).pathname
+/** One level below the root, as `dist` is, so that the SQL files are found. */
+const BUILD = join(ROOT, '.build-crash-test')
+const START_TIMEOUT_MS = 30_000
+
+export function buildService(): void {
+  rmSync(BUILD, { recursive: true, force: true })
+  const arguments_ = ['tsc', '-p', 'tsconfig.build.json', '--outDir', BUILD]
+  execFileSync('npx', arguments_, { cwd: ROOT, stdio: 'pipe' })
+}
+
+export function removeBuild(): void {
+  rmSync(BUILD, { recursive: true, force: true })
+}
+
+/** The compiled service as a process of its own, to be killed. */
+export class KillableService {
+  readonly #child: ChildProcess
+  readonly url: string
+
+  private constructor(child: ChildProcess, url: string) {
+    this.#child = child
+    this.url = url
+  }
+
+  static async start(environment: Record<string, string>): Promise<KillableService> {
+    const child = spawn(process.execPath, [join(BUILD, 'main.js')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'] ?? '', MORAINE_PORT: '0', ...environment },
+    })
+    const said: string[] = []
+    child.stderr?.on('data', (chunk: Buffer) => said.push(chunk.toString()))
+    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
+    const url = await new Promise<string>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`no start: ${said}`)), START_TIMEOUT_MS)
+      child.once('exit', (code) => reject(new Error(`ended with ${code}: ${said}`)))
+      lines.on('line', (line) => {
+        said.push(line)
+        const found = /"url":"(http:[^"]+)"/.exec(line)?.[1]
+        if (found === undefined) return
+        clearTimeout(timer)
+        resolve(found)
+      })
+    })
+    return new KillableService(child, url)
+  }
+
+  /** SIGKILL: nothing in the process gets a chance to tidy up. */
+  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
+    const ended = new Promise<number | null>((resolve) => this.#child.once('exit', resolve))
+    this.#child.kill(signal)
+    return ended
+  }
+}
