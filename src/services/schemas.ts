@@ -13,9 +13,9 @@ import {
   NAME_MAPPING_PROPERTY,
   readAliases,
 } from '../core/table-properties.ts'
-import type { Field, Schema } from '../core/type.ts'
+import type { Schema } from '../core/type.ts'
 import type { Dependencies } from './dependencies.ts'
-import { nameMappingText } from './naming.ts'
+import { findRevivedName, withNameMapping } from './naming.ts'
 import { changeTable } from './table-change.ts'
 
 /** A whole list of columns as they shall be, or a list of changes: exactly one. */
@@ -48,7 +48,7 @@ function evolve(definition: TableDefinition, request: EvolveRequest): TableDefin
       fields.map((field) => field.sourceId),
     ),
   })
-  refuseRevivedNames(definition, evolved.schema)
+  refuseRevivedNames(definition, evolved)
   const before = changeAliases(definition.properties, aliasesById)
   const after = changeAliases(definition.properties, evolved.aliasesById)
   const isSame = sameSchema(schema, evolved.schema)
@@ -61,7 +61,8 @@ function evolve(definition: TableDefinition, request: EvolveRequest): TableDefin
     schemas,
     currentSchemaId,
     lastColumnId: Math.max(definition.lastColumnId, evolved.lastColumnId),
-    properties: withNameMapping(after, evolved),
+    properties:
+      after[NAME_MAPPING_PROPERTY] === undefined ? after : withNameMapping(after, evolved),
   }
 }
 
@@ -95,28 +96,15 @@ function withSchema(
  * Files without field ids are read by name: under a name that another column had, a column would show
  * that column's values.
  */
-function refuseRevivedNames(definition: TableDefinition, schema: Schema): void {
-  if (definition.properties[NAME_MAPPING_PROPERTY] === undefined) return
-  const before = new Map(currentSchema(definition).fields.map((field) => [field.id, field.name]))
-  for (const field of schema.fields) {
-    if (before.get(field.id) === field.name || !hadOtherColumn(definition, field)) continue
-    throw new CatalogError(
-      'schema-change-invalid',
-      `${field.name}: another column had this name, and files without field ids would show its values: choose another`,
-      { facts: { column: field.name, rule: 'name-of-another-column' } },
-    )
-  }
-}
-
-function hadOtherColumn({ schemas }: TableDefinition, { id, name }: Field): boolean {
-  const key = name.toLowerCase()
-  return schemas.some((old) => old.fields.some((f) => f.id !== id && f.name.toLowerCase() === key))
-}
-
-function withNameMapping(
-  properties: TableDefinition['properties'],
-  { schema, aliasesById }: { readonly schema: Schema; readonly aliasesById: AliasesById },
-): TableDefinition['properties'] {
-  if (properties[NAME_MAPPING_PROPERTY] === undefined) return properties
-  return { ...properties, [NAME_MAPPING_PROPERTY]: nameMappingText(schema, aliasesById) }
+function refuseRevivedNames(
+  { properties }: TableDefinition,
+  evolved: { readonly schema: Schema; readonly aliasesById: AliasesById },
+): void {
+  const name = findRevivedName(properties, evolved)
+  if (name === undefined) return
+  throw new CatalogError(
+    'schema-change-invalid',
+    `${name}: another column had this name, and files without field ids would show its values: choose another`,
+    { facts: { column: name, rule: 'name-of-another-column' } },
+  )
 }
