@@ -1,0 +1,16 @@
+import { writeFile } from 'node:fs/promises'
+import { stringify } from 'yaml'
+import { buildOpenApi } from '../src/http/openapi.ts'
+import { problemsMarkdown } from '../src/http/problem-docs.ts'
+import { ROUTES } from '../src/http/route-table.ts'
+
+/** Writes what is made from the routes and problems; test/http holds the files against them. */
+export function openapiYaml(): string {
+  const header = '# Made by `npm run openapi` from src/http: edit the shapes and routes there.\n'
+  return header + stringify(buildOpenApi(ROUTES), { aliasDuplicateObjects: false, lineWidth: 100 })
+}
+
+if (process.argv[1]?.endsWith('write-openapi.ts') === true) {
+  await writeFile(new URL('../openapi.yaml', import.meta.url), openapiYaml())
+  await writeFile(new URL('../docs/problems.md', import.meta.url), problemsMarkdown())
+}

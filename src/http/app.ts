@@ -1,0 +1,78 @@
+import express, { type NextFunction, type Request, type Response } from 'express'
+import helmet from 'helmet'
+import type { Logger } from 'pino'
+import { CatalogError } from '../core/errors.ts'
+import type { CommitDependencies } from '../services/transactions.ts'
+import { registerRoutes, routeOf, sendFailure } from './dispatch.ts'
+import { docsStyleHash } from './docs-page.ts'
+import type { Metrics } from './metrics.ts'
+import { pages } from './pages.ts'
+import { refuseNul } from './query.ts'
+import { requestLog } from './request-log.ts'
+import { ROUTES } from './route-table.ts'
+
+export interface AppOptions {
+  readonly deps: CommitDependencies
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
+/** The whole HTTP face of the service, as a request listener. */
+export function createApp({ deps, metrics, log }: AppOptions): express.Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.set('query parser', false)
+  app.enable('case sensitive routing')
+  app.use(requestLog(log))
+  app.use(measureRequests(metrics))
+  app.use(securityHeaders())
+  app.use((request: Request, _response: Response, next: NextFunction) => {
+    refuseNul(request)
+    next()
+  })
+  registerRoutes(app, ROUTES, { deps, metrics, pages })
+  app.use((request: Request) => {
+    throw new CatalogError('route-not-found', `there is nothing at ${request.path.slice(0, 200)}`, {
+      facts: { docs: '/docs' },
+    })
+  })
+  // Express knows an error handler by its four parameters.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    sendFailure(request, response, error)
+  })
+  return app
+}
+
+function measureRequests(metrics: Metrics) {
+  return (request: Request, response: Response, next: NextFunction) => {
+    const startedAt = performance.now()
+    response.once('close', () => {
+      metrics.requestEnded({
+        method: request.method,
+        route: routeOf(response) ?? 'none',
+        status: response.statusCode,
+        seconds: (performance.now() - startedAt) / 1000,
+      })
+    })
+    next()
+  }
+}
+
+/** Nothing but the style of /docs may run or load; transport security is the business of what ends TLS. */
+function securityHeaders() {
+  return helmet({
+    strictTransportSecurity: false,
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        styleSrc: [`'sha256-${docsStyleHash}'`],
+        imgSrc: ['data:'],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+  })
+}

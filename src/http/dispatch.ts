@@ -1,0 +1,115 @@
+import type { Application, Request, Response } from 'express'
+import { z } from 'zod'
+import { CatalogError } from '../core/errors.ts'
+import { bodyChunks, drain, hasBody, mediaTypeOf, readJsonBody } from './json-body.ts'
+import { requestInvalid, sendProblem, zodErrors } from './problem.ts'
+import { parseQuery } from './query.ts'
+import { JSON_MEDIA_TYPE, sendReply } from './reply.ts'
+import type { Call, PathParameter, Route, RouteContext } from './route.ts'
+
+const NO_PARAMETERS = z.strictObject({})
+
+/** Serves every route; on a known path other methods are refused by name. Earlier routes win. */
+export function registerRoutes(
+  app: Application,
+  routes: readonly Route[],
+  context: RouteContext,
+): void {
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const ofPath = routes.filter((route) => route.path === path)
+    const methods = ofPath.map((route) => route.method)
+    const allow = [...methods, ...(methods.includes('get') ? ['head'] : [])]
+      .join(', ')
+      .toUpperCase()
+    const registered = app.route(expressPath(path)).all((_request, response, next) => {
+      response.locals['route'] = path
+      next()
+    })
+    for (const route of ofPath) registered[route.method](serve(route, context))
+    registered.all((request, response) => {
+      response.setHeader('Allow', allow)
+      throw new CatalogError('method-not-allowed', `${request.method} is not served here`, {
+        facts: { method: request.method, allowed: allow.split(', ') },
+      })
+    })
+  }
+}
+
+/** The pattern that the request matched. Kept apart: Express forgets it when a handler fails. */
+export function routeOf(response: Response): string | undefined {
+  return response.locals['route'] as string | undefined
+}
+
+/** `/v1/tables/{table_identifier}` as Express spells it. */
+export function expressPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1')
+}
+
+/** A problem document if nothing was sent yet; else the connection is reset, so that nothing half looks whole. */
+export function sendFailure(request: Request, response: Response, error: unknown): void {
+  if (response.destroyed) return
+  if (response.headersSent) {
+    request.log.error({ err: error }, 'an answer failed half-way')
+    request.socket.resetAndDestroy()
+    return
+  }
+  for (const name of ['Content-Type', 'Content-Length', 'Location']) response.removeHeader(name)
+  sendProblem(request, response, error)
+  drain(request)
+}
+
+function serve(route: Route, context: RouteContext) {
+  return async (request: Request, response: Response): Promise<void> => {
+    try {
+      const reply = await route.handle((await checkedCall(route, request, context)) as never)
+      await sendReply(request, response, reply)
+    } catch (error) {
+      sendFailure(request, response, error)
+    }
+  }
+}
+
+async function checkedCall(
+  route: Route,
+  request: Request,
+  context: RouteContext,
+): Promise<Call<unknown, unknown>> {
+  const query = parseQuery(request, route.query ?? NO_PARAMETERS)
+  const isUpload = route.uploads?.includes(mediaTypeOf(request) ?? '') === true
+  return {
+    ...context,
+    request,
+    query,
+    body: isUpload ? undefined : await parseBody(route, request),
+    upload: isUpload ? bodyChunks(request) : undefined,
+    param: (name: PathParameter) => String(request.params[name]),
+    accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
+  }
+}
+
+async function parseBody(route: Route, request: Request): Promise<unknown> {
+  if (route.body === undefined) return undefined
+  requireMediaType(route, request)
+  const json = await readJsonBody(request)
+  if (json === undefined && route.isBodyOptional !== true) {
+    throw new CatalogError('body-invalid', 'a JSON body is needed, and this one is empty')
+  }
+  const parsed = route.body.safeParse(json ?? {})
+  if (!parsed.success) throw requestInvalid(zodErrors(parsed.error, 'body'))
+  return parsed.data
+}
+
+function requireMediaType(route: Route, request: Request): void {
+  const mediaType = mediaTypeOf(request)
+  const encoding = request.headers['content-encoding'] ?? 'identity'
+  const supported = [JSON_MEDIA_TYPE, ...(route.uploads ?? [])]
+  const isJson = mediaType === JSON_MEDIA_TYPE || mediaType?.endsWith('+json') === true
+  if (isJson && encoding === 'identity') return
+  if (!hasBody(request)) return
+  const given = (encoding === 'identity' ? (mediaType ?? 'none') : encoding).slice(0, 100)
+  throw new CatalogError(
+    'media-type-unsupported',
+    `${given} is not taken here: send ${supported.join(' or ')}, without Content-Encoding`,
+    { facts: { given, supported } },
+  )
+}

@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto'
+import type {
+  JsonSchema,
+  OpenApiDocument,
+  OperationDoc,
+  ParameterDoc,
+  ResponseDoc,
+} from './openapi.ts'
+
+const STYLE = `
+:root{color-scheme:light dark;--line:#d5dbe1;--soft:#f4f6f8;--ink:#1c2430;--dim:#5a6675;--page:#fff;--link:#0b62a8}
+@media(prefers-color-scheme:dark){:root{--line:#33404f;--soft:#1b232d;--ink:#e3e9f0;--dim:#98a6b5;--page:#12181f;--link:#7cc0ff}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,sans-serif;display:grid;grid-template-columns:17rem minmax(0,1fr)}
+nav{position:sticky;top:0;height:100vh;overflow:auto;padding:1.5rem 1rem;border-right:1px solid var(--line);font-size:.875rem}
+nav h2{font-size:.75rem;text-transform:uppercase;letter-spacing:.06em;color:var(--dim);margin:1.2rem 0 .3rem}
+nav a{display:block;padding:.12rem 0;text-decoration:none}
+main{max-width:58rem;padding:2rem 2.5rem 6rem}
+h1{margin:0 0 .5rem;font-size:2rem}
+h2{margin:3rem 0 .5rem;padding-bottom:.3rem;border-bottom:2px solid var(--line)}
+h3{margin:2.5rem 0 .2rem;font-size:1.15rem}
+h4{margin:1.1rem 0 .3rem;font-size:.8rem;text-transform:uppercase;letter-spacing:.05em;color:var(--dim)}
+a{color:var(--link)}
+code,pre{font:.875em/1.5 ui-monospace,SFMono-Regular,Menlo,monospace}
+code{background:var(--soft);padding:.08em .3em;border-radius:4px}
+pre{background:var(--soft);border:1px solid var(--line);border-radius:8px;padding:.8rem 1rem;overflow:auto;margin:.4rem 0}
+pre code{padding:0;background:none}
+table{border-collapse:collapse;width:100%;font-size:.92rem}
+td,th{border-bottom:1px solid var(--line);padding:.4rem .6rem .4rem 0;text-align:left;vertical-align:top}
+.route{font:600 .95rem ui-monospace,Menlo,monospace;overflow-wrap:anywhere}
+.method{display:inline-block;min-width:4.2em;text-align:center;margin-right:.6em;padding:.1em .5em;border-radius:5px;color:#fff;background:#1b7f4b}
+.post{background:#0b62a8}.delete{background:#b3261e}
+.dim{color:var(--dim)}
+@media(max-width:50rem){body{display:block}nav{position:static;height:auto;border:0}main{padding:1rem}}
+`
+
+/** For the Content-Security-Policy: this style may be applied, and nothing else. */
+export const docsStyleHash = createHash('sha256').update(STYLE).digest('base64')
+
+/** One page that needs nothing from elsewhere and runs no script. */
+export function renderDocs(document: OpenApiDocument): string {
+  const { info, tags, components } = document
+  const sections = tags.map((tag) => ({ ...tag, operations: operationsOf(document, tag.name) }))
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<title>${escapeHtml(info.title)} API</title><style>${STYLE}</style></head>
+<body><nav><strong>${escapeHtml(info.title)}</strong>
+${sections.map(({ name, operations }) => `<h2>${escapeHtml(name)}</h2>${operations.map(link).join('')}`).join('')}
+<h2>shapes</h2>${Object.keys(components.schemas)
+    .map((id) => `<a href="#shape-${escapeHtml(id)}">${escapeHtml(id)}</a>`)
+    .join('')}
+</nav><main><h1>${escapeHtml(info.title)} API</h1>${paragraphs(info.description)}
+<p>For machines: <a href="/openapi.yaml">openapi.yaml</a>. The examples take the address of the service from the shell:</p>
+${pre('MORAINE=http://127.0.0.1:8181')}
+${sections.map(section).join('')}
+<h2 id="shapes">Shapes</h2>${Object.entries(components.schemas).map(shape).join('')}
+</main></body></html>
+`
+}
+
+interface Operation {
+  readonly method: string
+  readonly path: string
+  readonly doc: OperationDoc
+}
+
+function operationsOf({ paths }: OpenApiDocument, tag: string): readonly Operation[] {
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(([, doc]) => doc.tags.includes(tag))
+      .map(([method, doc]) => ({ method, path, doc })),
+  )
+}
+
+function link({ doc }: Operation): string {
+  return `<a href="#${escapeHtml(doc.operationId)}">${escapeHtml(doc.summary)}</a>`
+}
+
+function section(tag: {
+  readonly name: string
+  readonly description: string
+  readonly operations: readonly Operation[]
+}): string {
+  return `<h2 id="${escapeHtml(tag.name)}">${escapeHtml(tag.name)}</h2>${paragraphs(tag.description)}
+${tag.operations.map(operation).join('')}`
+}
+
+function operation({ method, path, doc }: Operation): string {
+  return `<section id="${escapeHtml(doc.operationId)}"><h3>${escapeHtml(doc.summary)}</h3>
+<p class="route"><span class="method ${method}">${method.toUpperCase()}</span>${escapeHtml(path)}</p>
+${paragraphs(doc.description ?? '')}
+${(doc['x-codeSamples'] ?? []).map(({ source }) => pre(source)).join('')}
+${parameters(doc.parameters ?? [])}${body(doc)}
+<h4>Answers</h4>${table(Object.entries(doc.responses).map(response))}</section>`
+}
+
+function parameters(list: readonly ParameterDoc[]): string {
+  if (list.length === 0) return ''
+  const rows = list.map((parameter) => [
+    `<code>${escapeHtml(parameter.name)}</code>`,
+    `<span class="dim">${parameter.in}</span>`,
+    inline(parameter.description ?? ''),
+  ])
+  return `<h4>Parameters</h4>${table(rows)}`
+}
+
+function body({ requestBody }: OperationDoc): string {
+  if (requestBody === undefined) return ''
+  const forms = Object.entries(requestBody.content).map(([mediaType, { schema, example }]) => {
+    const shown = example === undefined ? '' : pre(JSON.stringify(example, null, 2))
+    return `<p><code>${escapeHtml(mediaType)}</code> ${typeText(schema)}</p>${shown}`
+  })
+  return `<h4>Body${requestBody.required ? '' : ' (optional)'}</h4>${forms.join('')}`
+}
+
+function response([status, doc]: [string, ResponseDoc]): readonly string[] {
+  const shapes = Object.values(doc.content ?? {}).map(({ schema }) => typeText(schema))
+  const description = doc.description.split('\n\n').map(inline).join('<br>')
+  return [`<code>${status}</code>`, description, [...new Set(shapes)].join(' ')]
+}
+
+function shape([id, schema]: [string, JsonSchema]): string {
+  const properties = Object.entries((schema['properties'] ?? {}) as Record<string, JsonSchema>)
+  const required = new Set(schema['required'] as readonly string[] | undefined)
+  const rows = properties.map(([name, property]) => [
+    `<code>${escapeHtml(name)}</code>${required.has(name) ? '' : ' <span class="dim">optional</span>'}`,
+    typeText(property),
+    inline(String(property['description'] ?? '')),
+  ])
+  const [example] = (schema['examples'] ?? []) as readonly unknown[]
+  const shown = example === undefined ? '' : pre(JSON.stringify(example, null, 2))
+  const alternatives = properties.length === 0 ? `<p>${typeText(schema)}</p>` : table(rows)
+  return `<section id="shape-${escapeHtml(id)}"><h3>${escapeHtml(id)}</h3>
+${paragraphs(String(schema['description'] ?? ''))}${alternatives}${shown}</section>`
+}
+
+/** A type in few words, with links to shapes. */
+function typeText(schema: JsonSchema): string {
+  const reference = schema['$ref']
+  if (typeof reference === 'string') {
+    const id = escapeHtml(reference.split('/').at(-1) ?? '')
+    return `<a href="#shape-${id}">${id}</a>`
+  }
+  const alternatives = schema['anyOf'] ?? schema['oneOf']
+  if (Array.isArray(alternatives)) {
+    return [...new Set(alternatives.map((one: JsonSchema) => typeText(one)))].join(' or ')
+  }
+  if (schema['type'] === 'array')
+    return `list of ${typeText((schema['items'] ?? {}) as JsonSchema)}`
+  if (schema['type'] === 'object' && schema['properties'] !== undefined) return members(schema)
+  const choices = schema['enum'] ?? (schema['const'] === undefined ? undefined : [schema['const']])
+  if (Array.isArray(choices))
+    return choices.map((one) => `<code>${escapeHtml(String(one))}</code>`).join(' ')
+  return escapeHtml([schema['type'] ?? 'any value'].flat().join(' or '))
+}
+
+function members(schema: JsonSchema): string {
+  const properties = Object.entries(schema['properties'] as Record<string, JsonSchema>)
+  const listed = properties.map(
+    ([name, property]) => `<code>${escapeHtml(name)}</code>: ${typeText(property)}`,
+  )
+  return `{ ${listed.join(', ')} }`
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  return `<table>${rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join('')}</tr>`).join('')}</table>`
+}
+
+function paragraphs(text: string): string {
+  if (text === '') return ''
+  return text
+    .split('\n\n')
+    .map((paragraph) => `<p>${inline(paragraph)}</p>`)
+    .join('')
+}
+
+/** Text with `code` in backticks. */
+function inline(text: string): string {
+  return escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>')
+}
+
+function pre(text: string): string {
+  return `<pre><code>${escapeHtml(text)}</code></pre>`
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (char) => ENTITIES[char] ?? char)
+}

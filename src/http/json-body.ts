@@ -1,0 +1,114 @@
+import type { IncomingMessage } from 'node:http'
+import { CatalogError } from '../core/errors.ts'
+import { parseExactJson } from '../formats/iceberg/exact-json.ts'
+import { findJsonFault } from './json-fault.ts'
+import { requestInvalid } from './problem.ts'
+
+const BODY_BYTES_MAX = 8 * 1024 * 1024
+const BODY_DEPTH_MAX = 64
+/** For the whole body: a trickle must not hold a request open for ever. */
+const BODY_MS_MAX = 60_000
+/** Of what a refused client still sends: read and thrown away, so that it gets to see the refusal. */
+const DRAIN_BYTES_MAX = 64 * 1024 * 1024
+
+/** JSON with exact 64-bit integers; `undefined` when the body is empty. */
+export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
+  const bytes = await readBytes(request)
+  if (bytes.length === 0) return undefined
+  const text = decodeUtf8(bytes)
+  const value = parseJson(text)
+  if (text.includes('\\u')) refuseUnstorableText(value)
+  return value
+}
+
+/** Chunks of the body. Leaving early does not cut the connection, so that a refusal can still be sent. */
+export function bodyChunks(request: IncomingMessage): AsyncIterable<Uint8Array> {
+  return request.iterator({ destroyOnReturn: false })
+}
+
+/** The media type without parameters, in lower case. */
+export function mediaTypeOf(request: IncomingMessage): string | undefined {
+  return request.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+}
+
+export function hasBody(request: IncomingMessage): boolean {
+  const length = request.headers['content-length']
+  return request.headers['transfer-encoding'] !== undefined || (length ?? '0') !== '0'
+}
+
+/** Throws away what comes after a refusal, up to a bound; then the connection is cut. */
+export function drain(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return
+  let drained = 0
+  request.on('data', (chunk: Uint8Array) => {
+    drained += chunk.length
+    if (drained > DRAIN_BYTES_MAX) request.destroy()
+  })
+  request.on('error', () => undefined)
+  request.resume()
+}
+
+async function readBytes(request: IncomingMessage): Promise<Uint8Array> {
+  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) throw tooLarge()
+  const deadline = setTimeout(() => request.destroy(), BODY_MS_MAX)
+  const chunks: Uint8Array[] = []
+  let size = 0
+  try {
+    for await (const chunk of bodyChunks(request)) {
+      size += chunk.length
+      if (size > BODY_BYTES_MAX) throw tooLarge()
+      chunks.push(chunk)
+    }
+  } finally {
+    clearTimeout(deadline)
+  }
+  return Buffer.concat(chunks, size)
+}
+
+function tooLarge(): CatalogError {
+  return new CatalogError('body-too-large', `a JSON body has at most ${BODY_BYTES_MAX} bytes`, {
+    facts: { bytesMax: BODY_BYTES_MAX },
+  })
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new CatalogError('body-invalid', 'the body is not UTF-8', { cause })
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return parseExactJson(text, { bytesMax: BODY_BYTES_MAX, depthMax: BODY_DEPTH_MAX })
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause
+    const fault = findJsonFault(text)
+    if (fault === undefined) throw new CatalogError('body-invalid', cause.message, { cause })
+    const { position, line, column, expected } = fault
+    throw new CatalogError(
+      'body-invalid',
+      `not JSON at position ${position} (line ${line}, column ${column}): expected ${expected}`,
+      { facts: { position, line, column, expected }, cause },
+    )
+  }
+}
+
+const UNSTORABLE = /\0|\p{Surrogate}/u
+
+/** NUL and halves of surrogate pairs: no database column and no file holds them. */
+function refuseUnstorableText(value: unknown, path = 'body'): void {
+  if (typeof value === 'string') refuseUnstorable(value, path)
+  if (typeof value !== 'object' || value === null) return
+  for (const [key, member] of Object.entries(value)) {
+    refuseUnstorable(key, path)
+    refuseUnstorableText(member, `${path}.${key}`)
+  }
+}
+
+function refuseUnstorable(text: string, path: string): void {
+  if (!UNSTORABLE.test(text)) return
+  const message = 'holds a NUL character or half of a surrogate pair'
+  throw requestInvalid([{ path, message }])
+}

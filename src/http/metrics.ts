@@ -1,0 +1,111 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Meter } from '../services/dependencies.ts'
+
+const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120]
+
+/** What operators see at `/metrics`. Each service of a process has its own. */
+export class Metrics implements Meter {
+  readonly #registry = new Registry()
+  readonly #requests = this.#counter(
+    'moraine_http_requests_total',
+    'Requests by method, route pattern and status.',
+    ['method', 'route', 'status'],
+  )
+  readonly #duration = new Histogram({
+    name: 'moraine_http_request_duration_seconds',
+    help: 'From the first byte of the request to the last of the answer.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: SECONDS,
+    registers: [this.#registry],
+  })
+  readonly #commits = this.#counter('moraine_commits_total', 'Transactions committed.')
+  readonly #refusals = this.#counter(
+    'moraine_commit_refusals_total',
+    'Commits refused, by problem code.',
+    ['code'],
+  )
+  readonly #retries = this.#counter(
+    'moraine_commit_retries_total',
+    'Commits that went again because another process came first.',
+  )
+  readonly #stagedFiles = this.#counter('moraine_staged_files_total', 'Data files staged.')
+  readonly #publications = this.#counter(
+    'moraine_publications_total',
+    'Table metadata files written.',
+  )
+  readonly #cacheHits = this.#counter(
+    'moraine_manifest_cache_hits_total',
+    'Manifests and manifest lists that were decoded already.',
+  )
+  readonly #cacheMisses = this.#counter(
+    'moraine_manifest_cache_misses_total',
+    'Manifests and manifest lists that were read from storage.',
+  )
+  readonly #cacheBytes = new Gauge({
+    name: 'moraine_manifest_cache_bytes',
+    help: 'Held by decoded manifests.',
+    registers: [this.#registry],
+  })
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry })
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  /** In the Prometheus text format. */
+  text(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  requestEnded(request: {
+    readonly method: string
+    /** The pattern, never the path: a label has few values. */
+    readonly route: string
+    readonly status: number
+    readonly seconds: number
+  }): void {
+    const { method, route, seconds } = request
+    const labels = { method, route, status: String(request.status) }
+    this.#requests.inc(labels)
+    this.#duration.observe(labels, seconds)
+  }
+
+  committed(transactions: number): void {
+    this.#commits.inc(transactions)
+  }
+
+  commitRefused(code: string): void {
+    this.#refusals.inc({ code })
+  }
+
+  commitRetried(): void {
+    this.#retries.inc()
+  }
+
+  filesStaged(files: number): void {
+    this.#stagedFiles.inc(files)
+  }
+
+  published(): void {
+    this.#publications.inc()
+  }
+
+  manifestCacheHit(): void {
+    this.#cacheHits.inc()
+  }
+
+  manifestCacheMiss(): void {
+    this.#cacheMisses.inc()
+  }
+
+  manifestCacheBytes(bytes: number): void {
+    this.#cacheBytes.set(bytes)
+  }
+
+  #counter(name: string, help: string, labelNames: readonly string[] = []): Counter {
+    return new Counter({ name, help, labelNames: [...labelNames], registers: [this.#registry] })
+  }
+}

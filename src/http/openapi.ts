@@ -1,0 +1,243 @@
+import { z } from 'zod'
+import { CATALOG_ERROR_CODES, type CatalogErrorCode } from '../core/errors.ts'
+import { PROBLEM_MEDIA_TYPE, Problem, STATUS_BY_CODE, standardMembers } from './problem.ts'
+import { PROBLEM_DOCS } from './problem-docs.ts'
+import { JSON_MEDIA_TYPE } from './reply.ts'
+import { type AnswerDoc, PATH_PARAMETERS, type PathParameter, type Route, TAGS } from './route.ts'
+
+export type JsonSchema = Readonly<Record<string, unknown>>
+type Content = Readonly<Record<string, { readonly schema: JsonSchema; readonly example?: unknown }>>
+
+export interface ParameterDoc {
+  readonly name: string
+  readonly in: 'path' | 'query'
+  readonly required: boolean
+  readonly description?: string
+  readonly schema: JsonSchema
+}
+
+export interface ResponseDoc {
+  readonly description: string
+  readonly headers?: Readonly<Record<string, unknown>>
+  readonly content?: Content | ProblemContent
+}
+
+interface ProblemContent {
+  readonly [PROBLEM_MEDIA_TYPE]: {
+    readonly schema: JsonSchema
+    readonly examples: Readonly<Record<string, unknown>>
+  }
+}
+
+export interface OperationDoc {
+  readonly operationId: string
+  readonly tags: readonly string[]
+  readonly summary: string
+  readonly description?: string
+  readonly parameters?: readonly ParameterDoc[]
+  readonly requestBody?: { readonly required: boolean; readonly content: Content }
+  readonly responses: Readonly<Record<string, ResponseDoc>>
+  readonly 'x-codeSamples'?: readonly { readonly lang: string; readonly source: string }[]
+}
+
+export interface OpenApiDocument {
+  readonly openapi: string
+  readonly info: { readonly title: string; readonly version: string; readonly description: string }
+  readonly servers: readonly { readonly url: string }[]
+  readonly tags: readonly { readonly name: string; readonly description: string }[]
+  readonly paths: Readonly<Record<string, Readonly<Record<string, OperationDoc>>>>
+  readonly components: {
+    readonly examples: Readonly<Record<string, unknown>>
+    readonly schemas: Readonly<Record<string, JsonSchema>>
+  }
+}
+
+const API_VERSION = '1.0.0'
+const DESCRIPTION = `Moraine keeps tables as immutable Apache Iceberg snapshots of data files.
+Writers change them in transactions; readers get any table as it was at any moment.
+
+Every error is a problem document (RFC 9457): switch on its \`type\`, \`/problems/<code>\`, which tells what to do.
+64-bit ids are text. Times are RFC 3339 in UTC. Unknown members and parameters are refused.
+Every answer carries \`X-Request-Id\`, the client's own if it sent one.`
+
+/** The same document for the same routes, to the letter. */
+export function buildOpenApi(routes: readonly Route[]): OpenApiDocument {
+  const paths: Record<string, Record<string, OperationDoc>> = {}
+  for (const route of routes) {
+    paths[route.path] = { ...paths[route.path], [route.method]: operation(route) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Moraine', version: API_VERSION, description: DESCRIPTION },
+    servers: [{ url: '/' }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths,
+    components: { examples: problemExamples(), schemas: componentSchemas() },
+  }
+}
+
+function operation(route: Route): OperationDoc {
+  const parameters = [...pathParameters(route.path), ...queryParameters(route)]
+  const body = requestBody(route)
+  return {
+    operationId: route.operationId,
+    tags: [route.tag],
+    summary: route.summary,
+    ...(route.description === undefined ? {} : { description: route.description }),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined ? {} : { requestBody: body }),
+    responses: { ...answers(route), ...problems(route) },
+    ...(route.curl === undefined
+      ? {}
+      : { 'x-codeSamples': [{ lang: 'Shell', source: route.curl }] }),
+  }
+}
+
+function pathParameters(path: string): readonly ParameterDoc[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name: name ?? '',
+    in: 'path',
+    required: true,
+    description: PATH_PARAMETERS[name as PathParameter],
+    schema: { type: 'string' },
+  }))
+}
+
+function queryParameters({ query }: Route): readonly ParameterDoc[] {
+  return Object.entries(query?.shape ?? {}).map(([name, shape]) => {
+    const { description, ...schema } = schemaOf(shape as z.ZodType)
+    return {
+      name,
+      in: 'query',
+      required: false,
+      ...(typeof description === 'string' ? { description } : {}),
+      schema,
+    }
+  })
+}
+
+function requestBody(route: Route): OperationDoc['requestBody'] {
+  if (route.body === undefined) return undefined
+  const uploads = (route.uploads ?? []).map((mediaType) => [
+    mediaType,
+    { schema: { type: 'string', format: 'binary' } },
+  ])
+  return {
+    required: route.isBodyOptional !== true,
+    content: {
+      ...contentOf(JSON_MEDIA_TYPE, route.body),
+      ...Object.fromEntries(uploads),
+    },
+  }
+}
+
+function answers({ answers: documented }: Route): Record<string, ResponseDoc> {
+  return Object.fromEntries(documented.map((answer) => [String(answer.status), answerDoc(answer)]))
+}
+
+function answerDoc(answer: AnswerDoc): ResponseDoc {
+  const { shape, mediaType = JSON_MEDIA_TYPE, alternatives = {} } = answer
+  const others = Object.entries(alternatives).map(([type, form]) => contentOf(type, form))
+  return {
+    description: answer.description,
+    ...(answer.headers === undefined ? {} : { headers: headerDocs(answer.headers) }),
+    ...(shape === undefined
+      ? {}
+      : { content: Object.assign(contentOf(mediaType, shape), ...others) }),
+  }
+}
+
+function headerDocs(headers: Readonly<Record<string, string>>) {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [
+      name,
+      { description, schema: { type: 'string' } },
+    ]),
+  )
+}
+
+function contentOf(mediaType: string, shape: z.ZodType): Content {
+  const example = z.globalRegistry.get(shape)?.['example']
+  return { [mediaType]: { schema: schemaOf(shape), ...(example === undefined ? {} : { example }) } }
+}
+
+/** By status: what any route of its kind may answer, and what this one may. */
+function problems(route: Route): Record<string, ResponseDoc> {
+  const codes = problemCodesOf(route)
+  const statuses = [...new Set(codes.map((code) => STATUS_BY_CODE[code]))].sort()
+  const documented = new Set(route.answers.map((answer) => answer.status))
+  return Object.fromEntries(
+    statuses
+      .filter((status) => !documented.has(status))
+      .map((status) => [
+        String(status),
+        problemResponse(codes.filter((code) => STATUS_BY_CODE[code] === status)),
+      ]),
+  )
+}
+
+export function problemCodesOf(route: Route): readonly CatalogErrorCode[] {
+  const ofBody: readonly CatalogErrorCode[] =
+    route.body === undefined ? [] : ['body-invalid', 'body-too-large', 'media-type-unsupported']
+  const codes = new Set([...route.problems, ...ofBody, 'request-invalid', 'internal'])
+  return CATALOG_ERROR_CODES.filter((code) => codes.has(code))
+}
+
+function problemResponse(codes: readonly CatalogErrorCode[]): ResponseDoc {
+  const examples = codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])
+  return {
+    description: codes.map((code) => `\`${code}\`: ${PROBLEM_DOCS[code].meaning}`).join('\n\n'),
+    content: {
+      [PROBLEM_MEDIA_TYPE]: { schema: schemaOf(Problem), examples: Object.fromEntries(examples) },
+    },
+  }
+}
+
+function problemExamples(): Record<string, unknown> {
+  const examples = [...CATALOG_ERROR_CODES].sort().map((code) => {
+    const summary = PROBLEM_DOCS[code].meaning
+    const instance = '0b6f1f0e-8d0c-4b6e-9d55-2f6c1f0f7a11'
+    return [code, { summary, value: standardMembers(code, { detail: summary, instance }) }]
+  })
+  return Object.fromEntries(examples)
+}
+
+/** A reference for a shape with an id, else the schema itself. */
+function schemaOf(shape: z.ZodType): JsonSchema {
+  const id = z.globalRegistry.get(shape)?.id
+  if (id !== undefined) return { $ref: componentUri(id) }
+  return withoutHeader(z.toJSONSchema(shape, CONVERSION))
+}
+
+/** By the registry form: of a shape with an id, the plain form answers a reference to itself. */
+function componentSchemas(): Record<string, JsonSchema> {
+  const { schemas } = z.toJSONSchema(z.globalRegistry, { ...CONVERSION, uri: componentUri })
+  return Object.fromEntries(
+    Object.entries(schemas)
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([id, schema]) => [id, withoutHeader(schema)]),
+  )
+}
+
+function componentUri(id: string): string {
+  return `#/components/schemas/${id}`
+}
+
+const CONVERSION: z.core.ToJSONSchemaParams = {
+  io: 'input',
+  unrepresentable: ({ zodSchema }) =>
+    zodSchema._zod.def.type === 'bigint' ? { type: 'integer' } : 'any',
+  override: ({ jsonSchema }) => {
+    const node: Record<string, unknown> = jsonSchema
+    if (!('example' in node)) return
+    node['examples'] = [node['example']]
+    delete node['example']
+  },
+}
+
+function withoutHeader(schema: object): JsonSchema {
+  const members = Object.entries(schema).filter(
+    ([name]) => !['$schema', '$id', 'id', '~standard'].includes(name),
+  )
+  return Object.fromEntries(members)
+}

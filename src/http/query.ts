@@ -1,0 +1,40 @@
+import type { IncomingMessage } from 'node:http'
+import type { z } from 'zod'
+import { requestInvalid, zodErrors } from './problem.ts'
+import { requestUrl } from './request-log.ts'
+
+const NUL = /\0|%00/
+
+export function refuseNul(request: IncomingMessage): void {
+  if (!NUL.test(requestUrl(request))) return
+  throw requestInvalid([{ path: 'url', message: 'holds a NUL character' }])
+}
+
+/** The parameters as the shape makes them. Unknown and repeated ones are refused: a typo must not go unseen. */
+export function parseQuery<Shape extends z.ZodObject>(
+  request: IncomingMessage,
+  shape: Shape,
+): z.output<Shape> {
+  const known = Object.keys(shape.shape)
+  const parameters = new Map<string, string>()
+  for (const [name, value] of new URLSearchParams(queryOf(requestUrl(request)))) {
+    if (!known.includes(name)) {
+      const listed =
+        known.length === 0 ? 'there are none' : `the known ones are ${known.join(', ')}`
+      const message = `${JSON.stringify(name.slice(0, 100))} is no parameter here: ${listed}`
+      throw requestInvalid([{ path: 'query', message }], { parametersKnown: known })
+    }
+    if (parameters.has(name)) {
+      throw requestInvalid([{ path: `query.${name}`, message: 'is given more than once' }])
+    }
+    parameters.set(name, value)
+  }
+  const parsed = shape.safeParse(Object.fromEntries(parameters))
+  if (!parsed.success) throw requestInvalid(zodErrors(parsed.error, 'query'))
+  return parsed.data
+}
+
+function queryOf(url: string): string {
+  const mark = url.indexOf('?')
+  return mark < 0 ? '' : url.slice(mark + 1)
+}

@@ -1,0 +1,86 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { stringifyExactJson } from '../formats/iceberg/exact-json.ts'
+
+/** What a handler answers; dispatch.ts sends it. */
+export interface Reply {
+  readonly status: number
+  readonly mediaType: string
+  /** A text, or pieces that are made while they are sent. */
+  readonly body: string | Iterable<string>
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export const JSON_MEDIA_TYPE = 'application/json'
+export const NDJSON_MEDIA_TYPE = 'application/x-ndjson'
+
+/** Characters that are gathered before they are written. */
+const PIECE_LENGTH = 64 * 1024
+/** Work between two turns of the event loop. */
+const SLICE_MS = 10
+
+export function jsonReply(
+  value: unknown,
+  { status = 200, headers = {} }: { status?: number; headers?: Reply['headers'] } = {},
+): Reply {
+  return { status, mediaType: JSON_MEDIA_TYPE, body: stringifyExactJson(value), headers }
+}
+
+export async function sendReply(
+  request: IncomingMessage,
+  response: ServerResponse,
+  reply: Reply,
+): Promise<void> {
+  response.statusCode = reply.status
+  const isText = /^text\/|\+json$|json$|yaml$/.test(reply.mediaType)
+  const charset = isText && !reply.mediaType.includes('charset') ? '; charset=utf-8' : ''
+  response.setHeader('Content-Type', reply.mediaType + charset)
+  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
+  if (typeof reply.body === 'string') return sendText(request, response, reply.body)
+  if (request.method === 'HEAD') response.end()
+  else await sendPieces(response, reply.body)
+}
+
+function sendText(request: IncomingMessage, response: ServerResponse, text: string): void {
+  response.setHeader('Content-Length', Buffer.byteLength(text))
+  response.end(request.method === 'HEAD' ? undefined : text)
+}
+
+/**
+ * Holds no more than one piece, waits for slow readers, lets others work in between, and stops when the client
+ * is gone. Nothing is sent before the first piece is full, so that an early failure still becomes a problem document.
+ */
+async function sendPieces(response: ServerResponse, pieces: Iterable<string>): Promise<void> {
+  let gathered: string[] = []
+  let length = 0
+  let turnAt = performance.now() + SLICE_MS
+  for (const piece of pieces) {
+    gathered.push(piece)
+    length += piece.length
+    if (length >= PIECE_LENGTH) {
+      const isFull = !response.write(gathered.join(''))
+      gathered = []
+      length = 0
+      if (isFull) await drained(response)
+    }
+    if (performance.now() >= turnAt) {
+      await nextTurn()
+      turnAt = performance.now() + SLICE_MS
+    }
+    if (response.destroyed) return
+  }
+  response.end(gathered.join(''))
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  if (response.destroyed) return Promise.resolve()
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.on('drain', done)
+    response.on('close', done)
+  })
+}

@@ -1,0 +1,101 @@
+import { z } from 'zod'
+import { parseAsAt } from '../../core/as-at.ts'
+import type { SnapshotSelector } from '../../services/table-lookup.ts'
+
+export const PAGE_SIZE_MAX = 1_000
+const PAGE_SIZE_DEFAULT = 100
+const PAGE_TOKEN_LENGTH_MAX = 4_000
+
+export const EXAMPLE_UUID = '5f0d6c2e-1c1b-4a55-9d2b-3a8f1f6f2b10'
+export const EXAMPLE_TRANSACTION_ID = 'c0a8012e-7d3f-4f56-8f0b-1b2f6a0e9d21'
+export const EXAMPLE_SNAPSHOT_ID = '4853267719093551'
+export const EXAMPLE_TIME = '2024-03-17T23:51:46.000Z'
+
+// A blank before the offset was a plus sign that the client did not encode.
+const BLANK_FOR_PLUS = /^(\d{4}-\d\d-\d\d[Tt ]\S+) (\d\d:?\d\d)$/
+
+/** In a query. */
+export const QueryMoment = z
+  .string()
+  .transform((text) => parseAsAt(text.replace(BLANK_FOR_PLUS, '$1+$2')))
+  .meta({
+    description:
+      'A moment: epoch milliseconds, an RFC 3339 time (without an offset it is UTC), or a date (its first moment in UTC).',
+    example: '2024-03-17T23:59:59Z',
+  })
+
+/** In a body. */
+export const BodyMoment = z
+  .union([z.string(), z.int()])
+  .transform((moment) => parseAsAt(String(moment)))
+  .meta({
+    description: 'A moment: epoch milliseconds, an RFC 3339 time or a date.',
+    example: '2024-03-17T23:59:59Z',
+  })
+
+export const Filter = z.string().max(50_000).meta({
+  description:
+    "Drops the files that cannot hold a matching row; it prunes files, not rows. `= != <> < <= > >=`, `IN`, `NOT IN`, `BETWEEN`, `IS [NOT] NULL`, `LIKE 'abc%'`, `AND`, `OR`, `NOT`, parentheses; a comma means AND.",
+  example: "id = 4242 AND first_found >= '2024-01-01'",
+})
+
+const SNAPSHOT_ID = /^\d{1,19}$/
+
+/** Text, because it does not fit a JavaScript number; an exact integer is taken, too. */
+export const SnapshotIdInput = z
+  .union([z.string().regex(SNAPSHOT_ID, 'is not a snapshot id'), z.int().min(0), z.bigint()])
+  .transform(String)
+  .meta({ description: 'A snapshot id.', example: EXAMPLE_SNAPSHOT_ID })
+
+export const TransactionId = z
+  .string()
+  .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'is not a transaction id')
+  .transform((id) => id.toLowerCase())
+  .meta({ description: 'As given at the start.', example: EXAMPLE_TRANSACTION_ID })
+
+export const Author = z
+  .string()
+  .max(1_000)
+  .meta({ description: 'Who commits; kept with the snapshot.', example: 'nightly-load' })
+export const Message = z
+  .string()
+  .max(1_000)
+  .meta({ description: 'Why; kept with the snapshot.', example: 'flights of 17 March' })
+
+export const PageQuery = {
+  page_size: z.coerce
+    .number<string>()
+    .int()
+    .min(1)
+    .max(PAGE_SIZE_MAX)
+    .default(PAGE_SIZE_DEFAULT)
+    .meta({ description: 'The most items to answer.', example: 100 }),
+  page_token: z
+    .string()
+    .max(PAGE_TOKEN_LENGTH_MAX)
+    .optional()
+    .meta({ description: '`next_page_token` of the page before.' }),
+}
+
+export const NextPageToken = z
+  .string()
+  .nullable()
+  .meta({ description: 'Gets the next page; null on the last.', example: null })
+
+export const Time = z.string().meta({ description: 'RFC 3339, UTC.', example: EXAMPLE_TIME })
+export const LongText = z.string().regex(/^-?\d+$/)
+
+export function timeText(atMs: number): string {
+  return new Date(atMs).toISOString()
+}
+
+/** With absent members left out. */
+export function selectorOf(selector: {
+  readonly as_at?: number | undefined
+  readonly snapshot_id?: string | undefined
+}): SnapshotSelector {
+  return {
+    ...(selector.as_at === undefined ? {} : { asAtMs: selector.as_at }),
+    ...(selector.snapshot_id === undefined ? {} : { snapshotIdentifier: selector.snapshot_id }),
+  }
+}

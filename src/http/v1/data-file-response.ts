@@ -1,0 +1,117 @@
+import type { DataFile } from '../../core/data-file.ts'
+import { childFields } from '../../core/schema-lookup.ts'
+import { decodeSingleValue, valueToJson } from '../../core/single-value.ts'
+import { getSpec, type TableDefinition } from '../../core/table.ts'
+import { transformResultType } from '../../core/transform.ts'
+import { type Field, isNested, type PrimitiveType, type Schema } from '../../core/type.ts'
+import { stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
+import type { PlannedFile } from '../../services/planning.ts'
+
+interface NamedType {
+  /** Dotted for nested fields. */
+  readonly name: string
+  readonly type: PrimitiveType
+}
+
+/** Writes data files as JSON; what depends on the table alone is worked out once. */
+export class DataFileWriter {
+  readonly #definition: TableDefinition
+  readonly #columns: ReadonlyMap<number, NamedType>
+  readonly #partitions = new Map<number, readonly NamedType[]>()
+
+  /** Bounds are of the columns of `schema`. */
+  constructor(definition: TableDefinition, schema: Schema) {
+    this.#definition = definition
+    this.#columns = new Map(primitiveColumns(schema.fields))
+  }
+
+  /** Without line breaks. */
+  toJson({ dataFile, sequenceNumber, deleteFiles }: PlannedFile): string {
+    return stringifyExactJson({
+      path: dataFile.path,
+      format: dataFile.format,
+      record_count: dataFile.recordCount,
+      file_size_bytes: dataFile.fileSizeBytes,
+      sequence_number: sequenceNumber.toString(),
+      partition: this.#partition(dataFile),
+      bounds: this.#bounds(dataFile),
+      null_counts: this.#nullCounts(dataFile),
+      delete_files: deleteFiles.map((file) => ({
+        path: file.path,
+        content: file.content,
+        format: file.format,
+        record_count: file.recordCount,
+        file_size_bytes: file.fileSizeBytes,
+      })),
+    })
+  }
+
+  #partition({ specId, partition }: DataFile): Record<string, unknown> {
+    const fields = this.#partitionFields(specId)
+    return Object.fromEntries(
+      fields.map(({ name, type }, i) => {
+        const value = partition[i] ?? null
+        return [name, value === null ? null : valueToJson(type, value)]
+      }),
+    )
+  }
+
+  #partitionFields(specId: number): readonly NamedType[] {
+    const known = this.#partitions.get(specId)
+    if (known !== undefined) return known
+    const spec = getSpec(this.#definition, specId)
+    const fields = spec.fields.map(({ name, sourceId, transform }) => {
+      const sourceType = this.#typeOf(sourceId)
+      return { name, type: transformResultType(transform, sourceType) }
+    })
+    this.#partitions.set(specId, fields)
+    return fields
+  }
+
+  /** The source of a partition field may be in other schemas only. */
+  #typeOf(fieldId: number): PrimitiveType {
+    const shown = this.#columns.get(fieldId)
+    if (shown !== undefined) return shown.type
+    for (const schema of this.#definition.schemas) {
+      const column = new Map(primitiveColumns(schema.fields)).get(fieldId)
+      if (column !== undefined) return column.type
+    }
+    return { kind: 'unknown' }
+  }
+
+  #bounds({ lowerBounds, upperBounds }: DataFile): Record<string, unknown> {
+    const ids = new Set([...(lowerBounds?.keys() ?? []), ...(upperBounds?.keys() ?? [])])
+    return this.#byColumn(ids, (id, type) => ({
+      lower: boundToJson(type, lowerBounds?.get(id)),
+      upper: boundToJson(type, upperBounds?.get(id)),
+    }))
+  }
+
+  #nullCounts({ nullValueCounts }: DataFile): Record<string, unknown> {
+    return this.#byColumn(nullValueCounts?.keys() ?? [], (id) => nullValueCounts?.get(id))
+  }
+
+  /** Columns that the schema does not have (any more) are left out. */
+  #byColumn(
+    ids: Iterable<number>,
+    toJson: (id: number, type: PrimitiveType) => unknown,
+  ): Record<string, unknown> {
+    const members: [string, unknown][] = []
+    for (const id of ids) {
+      const column = this.#columns.get(id)
+      if (column !== undefined) members.push([column.name, toJson(id, column.type)])
+    }
+    return Object.fromEntries(members)
+  }
+}
+
+function boundToJson(type: PrimitiveType, bound: Uint8Array | undefined): unknown {
+  return bound === undefined ? null : valueToJson(type, decodeSingleValue(type, bound))
+}
+
+function* primitiveColumns(fields: readonly Field[], prefix = ''): Generator<[number, NamedType]> {
+  for (const { id, name, type } of fields) {
+    if (isNested(type)) yield* primitiveColumns(childFields(type), `${prefix}${name}.`)
+    else yield [id, { name: prefix + name, type }]
+  }
+}

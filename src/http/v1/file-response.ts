@@ -1,0 +1,39 @@
+import type { TableState } from '../../core/table.ts'
+import { formatTableName } from '../../core/table-name.ts'
+import type { StagedFile, TableCommitResult } from '../../core/transaction.ts'
+import { resultToJson } from './transaction-response.ts'
+
+/** One form for staging, removing and truncating, in a transaction or by itself. */
+export function filesToJson({
+  transactionId,
+  state,
+  files,
+  removal = {},
+  results,
+}: {
+  readonly transactionId: string
+  readonly state: TableState
+  readonly files?: readonly StagedFile[]
+  readonly removal?: { readonly removed_files?: number; readonly truncated?: true }
+  /** `undefined` when it is only staged. */
+  readonly results?: readonly TableCommitResult[] | undefined
+}) {
+  return {
+    transaction_id: transactionId,
+    committed: results !== undefined,
+    table: formatTableName(state.namespace, state.name),
+    ...(files === undefined
+      ? {}
+      : { [results === undefined ? 'staged' : 'files']: files.map(fileToJson) }),
+    ...removal,
+    ...(results === undefined ? {} : { results: results.map(resultToJson) }),
+  }
+}
+
+function fileToJson({ dataFile }: StagedFile) {
+  return {
+    path: dataFile.path,
+    record_count: dataFile.recordCount,
+    file_size_bytes: dataFile.fileSizeBytes,
+  }
+}

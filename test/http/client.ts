@@ -1,0 +1,82 @@
+import { problemCodesOf } from '../../src/http/openapi.ts'
+import type { Route } from '../../src/http/route.ts'
+import { ROUTES } from '../../src/http/route-table.ts'
+
+/** JSON of unknown form: a test reads the members that it is about. */
+// biome-ignore lint/suspicious/noExplicitAny: answers are checked against their documented shape below.
+export type Json = any
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  readonly body: Json
+}
+
+export interface RequestOptions {
+  readonly method?: string
+  /** Sent as JSON. */
+  readonly json?: unknown
+  /** Sent as it is. */
+  readonly raw?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>
+  readonly headers?: Record<string, string>
+}
+
+/** Asks, and holds the answer against what openapi.yaml says of it. */
+export async function ask(
+  service: { readonly url: string },
+  path: string,
+  { method, json, raw, headers = {} }: RequestOptions = {},
+): Promise<Answer> {
+  const body = json === undefined ? raw : JSON.stringify(json)
+  const response = await fetch(service.url + path, {
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    redirect: 'manual',
+    headers: { ...(json === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body }),
+  })
+  const text = await response.text()
+  const isJson = /json(;|$)/.test(response.headers.get('content-type') ?? '') && text !== ''
+  const isLines = response.headers.get('content-type')?.includes('ndjson') === true
+  const answer = {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: isJson && !isLines ? JSON.parse(text) : undefined,
+  }
+  requireDocumented(response.url, method ?? (body === undefined ? 'GET' : 'POST'), answer)
+  return answer
+}
+
+export async function post(service: { readonly url: string }, path: string, json: unknown) {
+  return ask(service, path, { method: 'POST', json })
+}
+
+/** The body of an answer that must have this status. */
+export async function must(answer: Promise<Answer>, status = 200): Promise<Json> {
+  const { status: actual, text, body } = await answer
+  if (actual !== status) throw new Error(`expected ${status}, got ${actual}: ${text}`)
+  return body
+}
+
+function requireDocumented(url: string, method: string, answer: Answer): void {
+  const route = findRoute(new URL(url).pathname, method)
+  if (route === undefined || answer.body === undefined) return
+  const documented = route.answers.find(({ status }) => status === answer.status)
+  if (documented?.shape !== undefined) {
+    const parsed = documented.shape.safeParse(answer.body)
+    if (parsed.success) return
+    throw new Error(`${route.operationId} answers what is not documented: ${parsed.error}`)
+  }
+  const codes: readonly string[] = problemCodesOf(route)
+  if (codes.includes(answer.body.title)) return
+  throw new Error(`${route.operationId} does not document ${answer.status} ${answer.text}`)
+}
+
+function findRoute(path: string, method: string): Route | undefined {
+  const wanted = method.toLowerCase() === 'head' ? 'get' : method.toLowerCase()
+  return ROUTES.find((route) => {
+    const pattern = new RegExp(`^${route.path.replaceAll(/\{\w+\}/g, '[^/]+')}/?$`)
+    return route.method === wanted && pattern.test(path)
+  })
+}
