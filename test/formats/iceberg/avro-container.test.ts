@@ -177,6 +177,8 @@ describe('a Zstandard block', () => {
     const skippable = Buffer.from('502a4d1802000000ffff', 'hex')
     const one = frame('2003', LAST_RAW_ABC)
     expect(read(Buffer.concat([one, skippable, one])).toString()).toBe('abcabc')
+    const undeclared = frame('0058', LAST_RAW_ABC)
+    expect(read(Buffer.concat([undeclared, one, undeclared])).toString()).toBe('abcabcabc')
   })
 
   test.each<[string, Buffer]>([
@@ -184,7 +186,7 @@ describe('a Zstandard block', () => {
     ['a declared size beyond its blocks', frame('2004', LAST_RAW_ABC)],
     // 900 blocks of one repeated byte each, 128 KB.
     ['blocks beyond the limit', frame('0058', '02001061'.repeat(900), LAST_RAW_ABC)],
-    ['two frames of undeclared size', Buffer.concat(Array(2).fill(frame('0058', LAST_RAW_ABC)))],
+    ['a window of 2 GB', frame('00a8', LAST_RAW_ABC)],
     ['no last block', frame('0058', '180000616263')],
     ['half a block', frame('0058', '1900006162')],
     ['half a frame to skip', Buffer.from('502a4d1802000000ff', 'hex')],
@@ -192,4 +194,19 @@ describe('a Zstandard block', () => {
   ])('with %s is corrupt', (_, body) => {
     expect(() => read(body)).toThrow(corrupt)
   })
+
+  test('that would take for ever to inflate is corrupt in the end', () => {
+    // One compressed block: no literals, 98,046 sequences of one code each, that of the longest match.
+    const sequences = `00fffeff54000034${'ff'.repeat(8)}`
+    const size = sequences.length / 2
+    const header = (1 | (COMPRESSED << 1) | (size << 3)).toString(16).padStart(2, '0')
+    const body = frame('2001', `${header}0000`, sequences)
+    const file = container('zstandard', block(1, body))
+    const startedAtMs = performance.now()
+    expect(() => readAvroContainer(file, { zstandardTimeoutMs: 300 })).toThrow('within 300 ms')
+    expect(performance.now() - startedAtMs).toBeGreaterThan(250)
+    expect(performance.now() - startedAtMs).toBeLessThan(5000)
+  })
 })
+
+const COMPRESSED = 2
