@@ -1,11 +1,10 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { DuckDBInstance } from '@duckdb/node-api'
 
-const FLIGHTS = join(
-  dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')),
-  'data/flights-3m.parquet',
+const FLIGHTS = fileURLToPath(
+  new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
 )
 
 export interface FlightFiles {

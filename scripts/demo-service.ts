@@ -37,7 +37,7 @@ export async function startDemoService(
   if (child.pid === undefined) throw new Error('the service could not be started')
   writeFileSync(pidFile(folder), String(child.pid))
   const url = `http://127.0.0.1:${port}`
-  await untilReady(url, folder)
+  await untilReady(url, { folder, hasEnded: () => child.exitCode !== null })
   return { url, pid: child.pid }
 }
 
@@ -53,9 +53,12 @@ function stopDemoService(folder: string): void {
   rmSync(pidFile(folder), { force: true })
 }
 
-async function untilReady(url: string, folder: string): Promise<void> {
+async function untilReady(
+  url: string,
+  { folder, hasEnded }: { folder: string; hasEnded: () => boolean },
+): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS
-  while (Date.now() < deadline) {
+  while (Date.now() < deadline && !hasEnded()) {
     const answer = await fetch(`${url}/ready`).catch(() => undefined)
     if (answer?.ok === true) return
     await sleep(50)

@@ -17,13 +17,15 @@ class Shell {
   }
 
   async get(path: string, show: (answer: Answer) => unknown): Promise<Answer> {
-    print(`curl '${this.#url}${path}'`)
+    const [address, filter] = path.split('?filter=')
+    const quoted = filter === undefined ? '' : ` -G --data-urlencode "filter=${filter}"`
+    print(`curl '${this.#url}${address}'${quoted}`)
     return this.#answer(await fetch(encodeURI(this.#url + path)), show)
   }
 
   async post(path: string, body: Json, show: (answer: Answer) => unknown): Promise<Answer> {
     const json = JSON.stringify(body)
-    print(`curl '${this.#url}${path}' --json '${json.replaceAll(`${FOLDER}/`, '$PWD/.demo/')}'`)
+    print(`curl '${this.#url}${path}' --json '${json}'`)
     const headers = { 'content-type': 'application/json' }
     const response = await fetch(this.#url + path, { method: 'POST', headers, body: json })
     return this.#answer(response, show)

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import pino, { type Logger } from 'pino'
@@ -80,10 +82,10 @@ export async function startService(config: Config, log: Logger): Promise<Running
   }
 }
 
-function openCatalog({ catalog }: Config): Promise<CatalogStore> {
-  return catalog.kind === 'sqlite'
-    ? openSqliteCatalog({ path: catalog.path })
-    : openPostgresCatalog({ url: catalog.url })
+async function openCatalog({ catalog }: Config): Promise<CatalogStore> {
+  if (catalog.kind === 'postgres') return openPostgresCatalog({ url: catalog.url })
+  await mkdir(dirname(catalog.path), { recursive: true })
+  return openSqliteCatalog({ path: catalog.path })
 }
 
 function listen(server: Server, { host, port }: Config): Promise<void> {

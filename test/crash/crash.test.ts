@@ -43,7 +43,7 @@ test(`after ${KILLS} SIGKILLs in a commit storm every acknowledged transaction i
     let isOver = false
     const place = { url: service.url, template, folder }
     const storming = storm(place, record, { clients: CLIENTS, isOver: () => isOver })
-    await sleep(30 + Math.random() * 200)
+    await sleep(50 + Math.random() * 450)
     isOver = true
     await service.kill()
     await storming
