@@ -1,9 +1,10 @@
 import type { CatalogStore } from '../catalog/catalog-store.ts'
+import { nextTimestampMs } from '../core/snapshot-log.ts'
 import type { TableDefinition, TableState } from '../core/table.ts'
 import { parseNewTableName } from '../core/table-name.ts'
 import type { Dependencies } from './dependencies.ts'
 import { getSnapshot, getTable, type SnapshotSelector, tableNotFound } from './table-lookup.ts'
-import { alreadyExists, newLocation, newState } from './tables.ts'
+import { alreadyExists, newLocation, newState, publishedLocation } from './tables.ts'
 
 /**
  * A new table over the same files, no bytes copied: it begins with the source's snapshot, manifests and all,
@@ -34,6 +35,10 @@ export async function cloneTable(
   const snapshot = found === undefined ? undefined : { ...found, parentSnapshotId: null }
   const state = {
     ...born,
+    lastUpdatedMs:
+      snapshot === undefined
+        ? born.lastUpdatedMs
+        : nextTimestampMs(born.lastUpdatedMs, snapshot.timestampMs),
     currentSnapshot: snapshot,
     // Numbers of the files it begins with go up to this one.
     lastSequenceNumber: snapshot?.sequenceNumber ?? 0n,
@@ -44,13 +49,13 @@ export async function cloneTable(
     snapshotLog:
       snapshot === undefined
         ? []
-        : [{ timestampMs: born.lastUpdatedMs, snapshotId: snapshot.snapshotId }],
+        : [{ timestampMs: state.lastUpdatedMs, snapshotId: snapshot.snapshotId }],
     addedPaths: [],
     copyPathsFromTableUuid: source.definition.tableUuid,
   })
   if (outcome === 'already-exists') throw alreadyExists(state)
   await requireSource(deps.catalog, source, state)
-  const metadataLocation = await deps.publisher.publish(tableUuid)
+  const metadataLocation = await publishedLocation(deps, state)
   return { ...state, metadataLocation }
 }
 

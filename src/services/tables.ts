@@ -171,7 +171,7 @@ export async function readTable(
 }
 
 /** Waits for the publication of this state; when that fails, the newest that exists. */
-async function publishedLocation(
+export async function publishedLocation(
   deps: Dependencies,
   state: TableState,
 ): Promise<string | undefined> {
