@@ -87,7 +87,7 @@ function listShape(group: ParquetGroup, path: string): FileShape {
 }
 
 /** The two-level lists of older writers (parquet-format, LogicalTypes.md, "Lists", backward compatibility). */
-function isElementItself(repeated: ParquetNode, listName: string): boolean {
+export function isElementItself(repeated: ParquetNode, listName: string): boolean {
   if (repeated.kind === 'leaf' || repeated.children.length !== 1) return true
   if (repeated.children[0]?.repetition === 'repeated') return true
   if (repeated.annotation?.kind === 'LIST' || repeated.annotation?.kind === 'MAP') return true

@@ -241,6 +241,13 @@ export function writeThriftStruct(struct: ThriftStruct): Uint8Array {
   return writer.written()
 }
 
+/** Fields as they stand within a struct, after one with the id `afterId`; the struct goes on. */
+export function writeThriftFields(fields: readonly ThriftField[], afterId: number): Uint8Array {
+  const writer = new ThriftWriter()
+  writer.fields(fields, afterId)
+  return writer.written()
+}
+
 class ThriftWriter {
   private bytes = new Uint8Array(4096)
   private position = 0
@@ -250,7 +257,12 @@ class ThriftWriter {
   }
 
   struct({ fields }: ThriftStruct): void {
-    let last = 0
+    this.fields(fields, 0)
+    this.byte(0)
+  }
+
+  fields(fields: readonly ThriftField[], afterId: number): void {
+    let last = afterId
     for (const { id, type, value } of fields) {
       const wireType = typeof value === 'boolean' ? boolType(value) : type
       const delta = id - last
@@ -263,7 +275,6 @@ class ThriftWriter {
       last = id
       if (typeof value !== 'boolean') this.value(type, value)
     }
-    this.byte(0)
   }
 
   private value(type: number, value: ThriftValue): void {
