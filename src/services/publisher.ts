@@ -78,11 +78,24 @@ export class Publisher {
   async #recoverAll(): Promise<void> {
     for (;;) {
       const tableUuids = await this.#deps.catalog.listUnpublishedTables(RECOVERY_PAGE)
+      let published = 0
       for (const tableUuid of tableUuids) {
         if (this.#closing) return
-        await this.publish(tableUuid)
+        if (await this.#recover(tableUuid)) published += 1
       }
-      if (tableUuids.length < RECOVERY_PAGE) return
+      if (tableUuids.length < RECOVERY_PAGE || published === 0) return
+    }
+  }
+
+  /** One table that cannot be published does not keep the others from it. */
+  async #recover(tableUuid: string): Promise<boolean> {
+    try {
+      await this.publish(tableUuid)
+      return true
+    } catch (err) {
+      this.#deps.log.warn({ err, tableUuid }, 'metadata file could not be published; trying again')
+      this.schedule(tableUuid)
+      return false
     }
   }
 
@@ -114,7 +127,8 @@ export class Publisher {
     const metadataLocation = `${location}/metadata/${version}-${ambient.newUuid()}.metadata.json`
     await objects.putIfAbsent(metadataLocation, new TextEncoder().encode(json))
     const publication = { tableUuid, version: state.version, metadataLocation }
-    await catalog.recordPublication({ ...publication, publishedAtMs: ambient.nowMs() })
+    // As in Iceberg, the metadata log has the time of the change: readers refuse a log ahead of the table's own time.
+    await catalog.recordPublication({ ...publication, publishedAtMs: state.lastUpdatedMs })
     meter.published()
     return metadataLocation
   }

@@ -108,12 +108,32 @@ async function writeListAndSnapshot(
       'table-uuid': definition.tableUuid,
       snapshot: snapshotToJson(named),
     })
-    const outcomes = await Promise.all([
-      deps.objects.putIfAbsent(manifestList, listBytes),
-      deps.objects.putIfAbsent(snapshotFile, new TextEncoder().encode(json)),
+    const written = await putBoth(deps, [
+      { location: manifestList, bytes: listBytes },
+      { location: snapshotFile, bytes: new TextEncoder().encode(json) },
     ])
-    if (outcomes.every((outcome) => outcome === 'written')) {
-      return { snapshot: named, locations: [manifestList, snapshotFile] }
-    }
+    if (written) return { snapshot: named, locations: [manifestList, snapshotFile] }
   }
+}
+
+/** Both or, as far as it can be told, neither. */
+async function putBoth(
+  deps: Dependencies,
+  files: readonly { readonly location: string; readonly bytes: Uint8Array }[],
+): Promise<boolean> {
+  const outcomes = await Promise.allSettled(
+    files.map(({ location, bytes }) => deps.objects.putIfAbsent(location, bytes)),
+  )
+  const isWritten = (_: unknown, i: number) => {
+    const outcome = outcomes[i]
+    return outcome?.status === 'fulfilled' && outcome.value === 'written'
+  }
+  if (files.every(isWritten)) return true
+  await deleteQuietly(
+    deps,
+    files.filter(isWritten).map(({ location }) => location),
+  )
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+  return false
 }

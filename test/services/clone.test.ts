@@ -1,9 +1,9 @@
 import { cloneTable } from '../../src/services/clone.ts'
 import { dropTable } from '../../src/services/drop.ts'
-import { Publisher } from '../../src/services/publisher.ts'
 import { evolveTable } from '../../src/services/schemas.ts'
 import { createTable, readTable, rollbackTable } from '../../src/services/tables.ts'
 import { commitRemoval } from '../../src/services/transactions.ts'
+import { withFailingDisk } from './failing-disk.ts'
 import { append, Lake, liveNames, refusal } from './lake.ts'
 import { openWorkshop, START_MS, type Workshop } from './workshop.ts'
 
@@ -134,16 +134,13 @@ test('times of a clone are never before those of the snapshot that it begins wit
 
 test('a clone that cannot be published yet is there all the same, and is published later', async () => {
   await threeCommits()
-  const objects = Object.create(shop.deps.objects) as typeof shop.deps.objects
-  let isFull = true
-  const deps = { ...shop.deps, objects }
-  const put = shop.deps.objects.putIfAbsent.bind(shop.deps.objects)
-  objects.putIfAbsent = (location, bytes) =>
-    isFull ? Promise.reject(new Error('no space left')) : put(location, bytes)
-  const publisher = new Publisher(deps)
-  const state = await cloneTable({ ...deps, publisher }, { table: 'source', name: 'copy' })
+  const full = withFailingDisk(shop.deps, /metadata\.json$/)
+  const state = await cloneTable(full.deps, { table: 'source', name: 'copy' })
   expect(state.metadataLocation).toBeUndefined()
   expect(await liveNames(shop, 'copy')).toEqual(['a', 'b', 'c'])
-  isFull = false
-  await publisher.close()
+  full.disk.isFailing = false
+  await full.deps.publisher.close()
+  const { metadataLocation } =
+    (await shop.deps.catalog.findTable({ namespace: ['default'], name: 'copy' })) ?? {}
+  expect(metadataLocation).toContain('/00000-')
 })
