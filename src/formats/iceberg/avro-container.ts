@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
-import { CatalogError } from '../../core/errors.ts'
 import { AvroCursor } from './avro-cursor.ts'
 import { type AvroType, parseAvroSchema } from './avro-schema.ts'
 import { corrupt } from './corrupt.ts'
 import { parseExactJson } from './exact-json.ts'
-import { inflateZstandard, withinTime } from './zstandard.ts'
+import { inflateZstandard } from './zstandard.ts'
 
 const MAGIC = Buffer.from('Obj\x01', 'latin1')
 const SYNC_BYTES = 16
@@ -14,8 +13,6 @@ const BLOCK_BYTES = 64 * 1024
 const DEFLATE_LEVEL = 1
 /** Of all blocks together; manifests aim at 8 MB deflated. */
 const INFLATED_BYTES_MAX = 256 * 1024 * 1024
-/** A manifest of 8 MB takes a tenth of it. */
-const ZSTANDARD_TIMEOUT_MS = 5000
 /** Positions in the data are held as uint32. */
 const DATA_BYTES_MAX = 2 ** 32 - 2
 
@@ -92,8 +89,6 @@ function encodeInteger(count: number): Uint8Array {
 export interface AvroLimits {
   /** Of the inflated blocks together. */
   readonly inflatedBytesMax?: number
-  /** For the blocks of a `zstandard` file together: only its decoder can be made to run for ever. */
-  readonly zstandardTimeoutMs?: number
 }
 
 /** A container with its blocks inflated, one after the other. */
@@ -115,6 +110,7 @@ export interface AvroBlock {
 
 /** Throws `metadata-corrupt` on anything but a whole file. */
 export function readAvroContainer(bytes: Uint8Array, limits: AvroLimits = {}): AvroContainer {
+  const { inflatedBytesMax = INFLATED_BYTES_MAX } = limits
   const cursor = new AvroCursor(bytes)
   if (!MAGIC.equals(cursor.readFixed(Math.min(MAGIC.length, bytes.length)))) {
     throw corrupt('no Avro file')
@@ -123,20 +119,8 @@ export function readAvroContainer(bytes: Uint8Array, limits: AvroLimits = {}): A
   const sync = cursor.readFixed(SYNC_BYTES)
   const stored = indexBlocks(cursor, sync)
   const codec = metadata.get('avro.codec') ?? 'null'
-  return { metadata, schema: readSchema(metadata), ...inflate(stored, codec, limits) }
-}
-
-function inflate(stored: readonly StoredBlock[], codec: string, limits: AvroLimits) {
-  const { inflatedBytesMax = INFLATED_BYTES_MAX } = limits
-  const { zstandardTimeoutMs = ZSTANDARD_TIMEOUT_MS } = limits
-  const bytesMax = Math.min(inflatedBytesMax, DATA_BYTES_MAX)
-  if (codec !== 'zstandard') return inflateBlocks(stored, codec, bytesMax)
-  try {
-    return withinTime(() => inflateBlocks(stored, codec, bytesMax), zstandardTimeoutMs)
-  } catch (error) {
-    if (error instanceof CatalogError) throw error
-    throw corrupt(`Avro blocks cannot be inflated within ${zstandardTimeoutMs} ms`, error)
-  }
+  const inflated = inflateBlocks(stored, codec, Math.min(inflatedBytesMax, DATA_BYTES_MAX))
+  return { metadata, schema: readSchema(metadata), ...inflated }
 }
 
 function readMetadata(cursor: AvroCursor): ReadonlyMap<string, string> {

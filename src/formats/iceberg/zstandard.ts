@@ -1,101 +1,66 @@
-import { runInNewContext } from 'node:vm'
-import { Decompress, decompress } from 'fzstd'
 import { corrupt } from './corrupt.ts'
+import { BLOCK_BYTES_MAX, BlockInflater, ZstandardOutput } from './zstandard-block.ts'
 
 const FRAME_MAGIC = 0xfd2fb528
 const SKIPPABLE_MAGIC = 0x184d2a50
-const BLOCK_BYTES_MAX = 128 * 1024
+const RAW_BLOCK = 0
 const RLE_BLOCK = 1
 const COMPRESSED_BLOCK = 2
-/** That of level 19; a reader need not support more than 8 MB. */
-const WINDOW_BYTES_MAX = 32 * 1024 * 1024
-
-interface Frame {
-  readonly end: number
-  /** Of what it holds, if the writer said so. */
-  readonly sizeBytes: number | undefined
-}
 
 /**
- * Inflates Zstandard frames (RFC 8878) to at most `bytesMax`. Sizes are checked before anything is allocated,
- * for fzstd itself trusts the frame header. It does not bound its work either: see `withinTime`.
+ * Inflates Zstandard frames (RFC 8878) to at most `bytesMax`, without dictionaries and without looking at
+ * checksums. Our own, because Node 20 has none, and because twenty bytes make fzstd run for minutes: here, work is
+ * bounded by the bytes in and out.
  */
 export function inflateZstandard(bytes: Uint8Array, bytesMax: number): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const pieces: Uint8Array[] = []
   let left = bytesMax
-  for (let position = 0; position < bytes.length; ) {
-    const { end, sizeBytes } = readFrame(view, position)
-    if (sizeBytes !== undefined && sizeBytes > left) throw tooLarge(bytesMax)
-    const frame = bytes.subarray(position, end)
-    const inflated =
-      sizeBytes === undefined ? inflateStream(frame, left) : inflateTo(frame, sizeBytes)
-    left -= inflated.length
-    pieces.push(inflated)
-    position = end
+  try {
+    for (let position = 0; position < bytes.length; ) {
+      const frame = readFrame(view, position, left)
+      pieces.push(frame.bytes)
+      left -= frame.bytes.length
+      position = frame.end
+    }
+  } catch (error) {
+    if (error instanceof RangeError) throw corrupt('Zstandard frame ends too early', error)
+    throw error
   }
   return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces)
 }
 
-/**
- * Runs synchronous code and throws when it takes longer. Twenty bytes can make fzstd copy for minutes: it neither
- * stops where the bits of a block end nor where its output is full.
- */
-export function withinTime<T>(work: () => T, timeoutMs: number): T {
-  return runInNewContext('work()', { work }, { timeout: timeoutMs }) as T
+interface Frame {
+  readonly bytes: Uint8Array
+  readonly end: number
 }
 
-function inflateTo(frame: Uint8Array, sizeBytes: number): Uint8Array {
-  return sizeBytes === 0 ? new Uint8Array() : decompress(frame, new Uint8Array(sizeBytes))
-}
-
-function inflateStream(frame: Uint8Array, bytesMax: number): Uint8Array {
-  const pieces: Uint8Array[] = []
-  let sizeBytes = 0
-  const stream = new Decompress((piece) => {
-    sizeBytes += piece.length
-    if (sizeBytes > bytesMax) throw tooLarge(bytesMax)
-    pieces.push(piece)
-  })
-  stream.push(frame, true)
-  return Buffer.concat(pieces)
-}
-
-function tooLarge(bytesMax: number): Error {
-  return corrupt(`more than ${bytesMax} bytes after inflation`)
-}
-
-function readFrame(view: DataView, start: number): Frame {
+/** `RangeError` when the view is too short. */
+function readFrame(view: DataView, start: number, bytesMax: number): Frame {
   const magic = view.getUint32(start, true)
   if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) {
-    return { end: checkedEnd(view, start + 8 + view.getUint32(start + 4, true)), sizeBytes: 0 }
+    const end = start + 8 + view.getUint32(start + 4, true)
+    return { bytes: new Uint8Array(), end: checkedEnd(view, end) }
   }
   if (magic !== FRAME_MAGIC) throw corrupt('no Zstandard frame')
   const descriptor = view.getUint8(start + 4)
+  if ((descriptor & 3) !== 0) throw corrupt('Zstandard frame that needs a dictionary')
   const isSingleSegment = (descriptor & 0x20) !== 0
-  const dictionaryBytes = [0, 1, 2, 4][descriptor & 3] as number
-  const sizeAt = start + 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes
+  const sizeAt = start + 5 + (isSingleSegment ? 0 : 1)
   const sizeLength = declaredSizeLength(descriptor >>> 6, isSingleSegment)
-  const blocks = readBlocks(view, sizeAt + sizeLength)
-  const end = checkedEnd(view, blocks.end + (descriptor & 4))
-  if (sizeLength === 0) {
-    checkWindow(view.getUint8(start + 5))
-    return { end, sizeBytes: undefined }
+  const output = new ZstandardOutput(bytesMax)
+  const blocksEnd = readBlocks(view, sizeAt + sizeLength, output)
+  const bytes = output.bytes()
+  if (sizeLength > 0 && declaredSize(view, sizeAt, sizeLength) !== bytes.length) {
+    throw corrupt('Zstandard frame that holds another size than it declares')
   }
-  const sizeBytes = declaredSize(view, sizeAt, sizeLength)
-  if (sizeBytes > blocks.sizeBytesMax) throw corrupt('Zstandard frame holds less than it declares')
-  return { end, sizeBytes }
+  const checksumBytes = descriptor & 4
+  return { bytes, end: checkedEnd(view, blocksEnd + checksumBytes) }
 }
 
 function checkedEnd(view: DataView, end: number): number {
   if (end > view.byteLength) throw corrupt('Zstandard frame ends too early')
   return end
-}
-
-function checkWindow(descriptor: number): void {
-  const base = 2 ** (10 + (descriptor >>> 3))
-  const windowBytes = base + (base / 8) * (descriptor & 7)
-  if (windowBytes > WINDOW_BYTES_MAX) throw corrupt(`Zstandard window of ${windowBytes} bytes`)
 }
 
 function declaredSizeLength(flag: number, isSingleSegment: boolean): number {
@@ -110,17 +75,25 @@ function declaredSize(view: DataView, at: number, length: number): number {
   return Number(view.getBigUint64(at, true))
 }
 
-/** The most that the blocks can hold, and where they end. */
-function readBlocks(view: DataView, start: number): { sizeBytesMax: number; end: number } {
-  let end = start
-  let sizeBytesMax = 0
+/** Answers where the blocks end. */
+function readBlocks(view: DataView, start: number, output: ZstandardOutput): number {
+  const inflater = new BlockInflater(output)
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+  let position = start
   for (let isLast = false; !isLast; ) {
-    const header = view.getUint16(end, true) | (view.getUint8(end + 2) << 16)
+    const header = view.getUint16(position, true) | (view.getUint8(position + 2) << 16)
     isLast = (header & 1) === 1
     const type = (header >>> 1) & 3
     const size = header >>> 3
-    sizeBytesMax += type === COMPRESSED_BLOCK ? BLOCK_BYTES_MAX : size
-    end += 3 + (type === RLE_BLOCK ? 1 : size)
+    if (size > BLOCK_BYTES_MAX) throw corrupt('Zstandard block too large')
+    position += 3
+    const end = checkedEnd(view, position + (type === RLE_BLOCK ? 1 : size))
+    const block = bytes.subarray(position, end)
+    if (type === RAW_BLOCK) output.append(block)
+    else if (type === RLE_BLOCK) output.fill(block[0] as number, size)
+    else if (type === COMPRESSED_BLOCK) inflater.inflate(block)
+    else throw corrupt('Zstandard block of a reserved type')
+    position = end
   }
-  return { sizeBytesMax, end }
+  return position
 }

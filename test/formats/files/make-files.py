@@ -12,6 +12,7 @@ import uuid
 from decimal import Decimal
 
 import fastavro
+import zstandard
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.manifest import (
     DataFile,
@@ -358,6 +359,21 @@ def fastavro_old_list():
     ])
 
 
+def zstandard_files():
+    """Frames of more than one block; zstandard.test.ts makes the same text."""
+    lines = [f"file:///warehouse/{i % 100}/{i * 2654435761 % 2**32:08x}.parquet\n" for i in range(5000)]
+    text = "".join(lines).encode()
+    stream = zstandard.ZstdCompressor(level=3, write_content_size=False).compressobj()
+    frames = {
+        "level-1": zstandard.ZstdCompressor(level=1).compress(text),
+        "level-19-checksum": zstandard.ZstdCompressor(level=19, write_checksum=True).compress(text),
+        "stream": stream.compress(text) + stream.flush(),
+    }
+    for name, frame in frames.items():
+        (FOLDER / f"{name}.zst").write_bytes(frame)
+
+
+zstandard_files()
 pyiceberg_files()
 fastavro_v3()
 fastavro_old_list()
