@@ -88,12 +88,12 @@ function asAtFolder(atMs: number): string {
   return `as_at_${seconds}Z`
 }
 
-/** Unless the catalog may name the file after all. */
+/** Only after a definite refusal: else the catalog may name the file after all, and an orphan harms no one. */
 async function discardRefused(
   deps: CommitDependencies,
   file: StagedFile,
   error: unknown,
 ): Promise<void> {
-  if (error instanceof CatalogError && error.code === 'commit-state-unknown') return
+  if (!(error instanceof CatalogError) || error.code === 'commit-state-unknown') return
   await deleteQuietly(deps, [file.dataFile.path])
 }
