@@ -5,11 +5,14 @@ import { CatalogError } from '../core/errors.ts'
 import type { CommitDependencies } from '../services/transactions.ts'
 import { registerRoutes, routeOf, sendFailure } from './dispatch.ts'
 import { docsStyleHash } from './docs-page.ts'
+import { guardRequest } from './guards.ts'
 import type { Metrics } from './metrics.ts'
 import { pages } from './pages.ts'
-import { refuseNul } from './query.ts'
 import { requestLog } from './request-log.ts'
 import { ROUTES } from './route-table.ts'
+
+/** As nginx calls it: the client did not wait for the whole answer. */
+const CLIENT_GONE = 499
 
 export interface AppOptions {
   readonly deps: CommitDependencies
@@ -28,7 +31,7 @@ export function createApp({ deps, metrics, log }: AppOptions): express.Express {
   app.use(measureRequests(metrics))
   app.use(securityHeaders())
   app.use((request: Request, _response: Response, next: NextFunction) => {
-    refuseNul(request)
+    guardRequest(request)
     next()
   })
   registerRoutes(app, ROUTES, { deps, metrics, pages })
@@ -51,7 +54,7 @@ function measureRequests(metrics: Metrics) {
       metrics.requestEnded({
         method: request.method,
         route: routeOf(response) ?? 'none',
-        status: response.statusCode,
+        status: response.writableFinished ? response.statusCode : CLIENT_GONE,
         seconds: (performance.now() - startedAt) / 1000,
       })
     })

@@ -75,6 +75,7 @@ async function checkedCall(
   context: RouteContext,
 ): Promise<Call<unknown, unknown>> {
   const query = parseQuery(request, route.query ?? NO_PARAMETERS)
+  if (route.body !== undefined && hasBody(request)) requireMediaType(route, request)
   const isUpload = route.uploads?.includes(mediaTypeOf(request) ?? '') === true
   return {
     ...context,
@@ -87,9 +88,22 @@ async function checkedCall(
   }
 }
 
+function requireMediaType(route: Route, request: Request): void {
+  const mediaType = mediaTypeOf(request) ?? 'none'
+  const encoding = request.headers['content-encoding'] ?? 'identity'
+  const supported = [JSON_MEDIA_TYPE, ...(route.uploads ?? [])]
+  const isSupported = supported.includes(mediaType) || mediaType.endsWith('+json')
+  if (isSupported && encoding === 'identity') return
+  const given = (isSupported ? encoding : mediaType).slice(0, 100)
+  throw new CatalogError(
+    'media-type-unsupported',
+    `${given} is not taken here: send ${supported.join(' or ')}, without Content-Encoding`,
+    { facts: { given, supported } },
+  )
+}
+
 async function parseBody(route: Route, request: Request): Promise<unknown> {
   if (route.body === undefined) return undefined
-  requireMediaType(route, request)
   const json = await readJsonBody(request)
   if (json === undefined && route.isBodyOptional !== true) {
     throw new CatalogError('body-invalid', 'a JSON body is needed, and this one is empty')
@@ -97,19 +111,4 @@ async function parseBody(route: Route, request: Request): Promise<unknown> {
   const parsed = route.body.safeParse(json ?? {})
   if (!parsed.success) throw requestInvalid(zodErrors(parsed.error, 'body'))
   return parsed.data
-}
-
-function requireMediaType(route: Route, request: Request): void {
-  const mediaType = mediaTypeOf(request)
-  const encoding = request.headers['content-encoding'] ?? 'identity'
-  const supported = [JSON_MEDIA_TYPE, ...(route.uploads ?? [])]
-  const isJson = mediaType === JSON_MEDIA_TYPE || mediaType?.endsWith('+json') === true
-  if (isJson && encoding === 'identity') return
-  if (!hasBody(request)) return
-  const given = (encoding === 'identity' ? (mediaType ?? 'none') : encoding).slice(0, 100)
-  throw new CatalogError(
-    'media-type-unsupported',
-    `${given} is not taken here: send ${supported.join(' or ')}, without Content-Encoding`,
-    { facts: { given, supported } },
-  )
 }

@@ -7,7 +7,7 @@ import { requestInvalid } from './problem.ts'
 const BODY_BYTES_MAX = 8 * 1024 * 1024
 const BODY_DEPTH_MAX = 64
 /** For the whole body: a trickle must not hold a request open for ever. */
-const BODY_MS_MAX = 60_000
+const BODY_MS_MAX = 120_000
 /** Of what a refused client still sends: read and thrown away, so that it gets to see the refusal. */
 const DRAIN_BYTES_MAX = 64 * 1024 * 1024
 

@@ -230,6 +230,11 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
     remedy: 'Commit it, and go on in another.',
     retry: 'no',
   },
+  'update-invalid': {
+    meaning: 'A metadata update or requirement of an Iceberg commit does not fit the table.',
+    remedy: 'Mend the update that `action` and `index` name.',
+    retry: 'no',
+  },
 }
 
 /** docs/problems.md. */

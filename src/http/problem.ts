@@ -48,6 +48,7 @@ export const STATUS_BY_CODE: Readonly<Record<CatalogErrorCode, number>> = {
   'transaction-expired': 409,
   'transaction-not-found': 404,
   'transaction-too-large': 422,
+  'update-invalid': 400,
 }
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'

@@ -3,13 +3,6 @@ import type { z } from 'zod'
 import { requestInvalid, zodErrors } from './problem.ts'
 import { requestUrl } from './request-log.ts'
 
-const NUL = /\0|%00/
-
-export function refuseNul(request: IncomingMessage): void {
-  if (!NUL.test(requestUrl(request))) return
-  throw requestInvalid([{ path: 'url', message: 'holds a NUL character' }])
-}
-
 /** The parameters as the shape makes them. Unknown and repeated ones are refused: a typo must not go unseen. */
 export function parseQuery<Shape extends z.ZodObject>(
   request: IncomingMessage,

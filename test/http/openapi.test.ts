@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises'
+import pino from 'pino'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { openapiYaml } from '../../scripts/write-openapi.ts'
+import { CATALOG_ERROR_CODES } from '../../src/core/errors.ts'
+import { createApp } from '../../src/http/app.ts'
+import { expressPath } from '../../src/http/dispatch.ts'
+import { Metrics } from '../../src/http/metrics.ts'
+import { problemsMarkdown } from '../../src/http/problem-docs.ts'
+import { startTestService } from './harness.ts'
+
+const root = new URL('../../', import.meta.url)
+const read = (path: string) => readFile(new URL(path, root), 'utf8')
+
+test('openapi.yaml is what the routes say: run `npm run openapi`', async () => {
+  expect(await read('openapi.yaml')).toBe(openapiYaml())
+})
+
+test('every route that Express serves is documented, and every documented one served', async () => {
+  const service = await startTestService()
+  const log = pino({ level: 'silent' })
+  const app = createApp({ deps: service.deps, metrics: new Metrics(), log })
+  const served = app.router.stack.flatMap(({ route }) => {
+    if (route === undefined) return []
+    const methods = route.stack.map((layer) => layer.method).filter(Boolean)
+    return methods.map((method) => `${method} ${route.path}`)
+  })
+  const { paths } = parse(await read('openapi.yaml')) as { paths: Record<string, object> }
+  const documented = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${expressPath(path)}`),
+  )
+  expect(served.sort()).toEqual(documented.sort())
+  await service.close()
+})
+
+test('every reference of openapi.yaml leads somewhere, and every shape is referred to', async () => {
+  const text = await read('openapi.yaml')
+  const document = parse(text)
+  const references = new Set(
+    [...text.matchAll(/\$ref: "?#\/([^"\n]+)"?/g)].map(([, path]) => path ?? ''),
+  )
+  for (const path of references) {
+    const target = path.split('/').reduce((node, key) => node?.[key], document)
+    expect([path, target]).not.toEqual([path, undefined])
+  }
+  const shapes = Object.keys(document.components.schemas).map((id) => `components/schemas/${id}`)
+  expect(shapes.filter((path) => !references.has(path))).toEqual([])
+})
+
+test('operation ids are unique, and every operation has an answer and a summary', async () => {
+  const { paths } = parse(await read('openapi.yaml'))
+  const operations = Object.values(
+    paths as Record<string, Record<string, Record<string, unknown>>>,
+  ).flatMap((methods) => Object.values(methods))
+  const ids = operations.map((operation) => operation['operationId'])
+  expect(new Set(ids).size).toBe(ids.length)
+  for (const operation of operations) {
+    expect(operation['summary']).toMatch(/\w/)
+    const statuses = Object.keys(operation['responses'] as object)
+    expect(statuses.some((status) => /^[23]/.test(status))).toBe(true)
+    expect(statuses).toContain('500')
+  }
+})
+
+test('the example of every shape is of that shape', () => {
+  const shapes = [...z.globalRegistry._idmap.values()] as z.ZodType[]
+  expect(shapes.length).toBeGreaterThan(20)
+  for (const shape of shapes) {
+    const { id, example } = z.globalRegistry.get(shape) as { id: string; example?: unknown }
+    expect([id, shape.safeParse(example).error?.issues]).toEqual([id, undefined])
+  }
+})
+
+test('docs/problems.md has one heading for each problem, and no other', async () => {
+  const text = await read('docs/problems.md')
+  expect(text).toBe(problemsMarkdown())
+  const headings = [...text.matchAll(/^## (.+)$/gm)].map(([, code]) => code)
+  expect(headings).toEqual([...CATALOG_ERROR_CODES].sort())
+})
