@@ -19,7 +19,7 @@ export interface CacheMeter {
 }
 
 /**
- * Manifests and manifest lists, decoded once. They are immutable, so nothing here can be stale.
+ * Manifests and manifest lists, decoded once. They are immutable, so nothing here that was committed can be stale.
  * Bounded by bytes, least recently used first out; readers of one file share one load.
  */
 export class ManifestCache {
@@ -59,6 +59,11 @@ export class ManifestCache {
   /** Of a list that this process has just written: spares reading it back. */
   rememberManifestList(location: string, manifests: readonly ManifestFile[]): void {
     this.#keep(location, { value: manifests, bytes: manifests.length * MANIFEST_FILE_BYTES })
+  }
+
+  /** Lists that were deleted again, never committed: another process may write other ones under their names. */
+  forgetManifestLists(locations: readonly string[]): void {
+    for (const location of locations) this.#forget(location)
   }
 
   #read(location: string): Promise<Uint8Array> {

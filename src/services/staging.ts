@@ -1,4 +1,5 @@
 import type { StageOutcome, Staging } from '../catalog/catalog-store.ts'
+import type { ManifestEntry } from '../core/data-file.ts'
 import { CatalogError } from '../core/errors.ts'
 import type { TableState } from '../core/table.ts'
 import { formatTableName } from '../core/table-name.ts'
@@ -94,8 +95,9 @@ export async function requireLive(
   texts: readonly string[],
 ): Promise<readonly string[]> {
   const paths = texts.map(dataFileLocation)
-  const live = await findLivePaths(deps, state, paths)
-  const missing = paths.filter((path) => !live.has(path))
+  const live = await findLive(deps, state, paths)
+  // Without a delete file, rows that it deletes would come back.
+  const missing = paths.filter((path) => live.get(path)?.dataFile.content !== 'data')
   if (missing.length === 0) return paths
   throw new CatalogError('file-not-in-table', `not in the table: ${missing[0]}`, {
     facts: { paths: missing.slice(0, 20), missing: missing.length },
@@ -122,18 +124,18 @@ export async function touchTable(
   return state
 }
 
-/** Which of these paths are live data files of the table's current snapshot. Cheap for paths never seen. */
-export async function findLivePaths(
+/** The live entries of these paths in the table's current snapshot. Cheap for paths never seen. */
+async function findLive(
   deps: Dependencies,
   state: TableState,
   paths: readonly string[],
-): Promise<ReadonlySet<string>> {
+): Promise<ReadonlyMap<string, ManifestEntry>> {
   const snapshot = state.currentSnapshot
-  if (snapshot === undefined || paths.length === 0) return new Set()
+  if (snapshot === undefined || paths.length === 0) return new Map()
   const known = await deps.catalog.findKnownPaths(state.definition.tableUuid, paths)
-  if (known.size === 0) return known
+  if (known.size === 0) return new Map()
   const manifests = await deps.manifests.getManifestList(snapshot.manifestList)
-  return new Set((await findLiveEntries(manifests, known, deps.manifests)).keys())
+  return findLiveEntries(manifests, known, deps.manifests)
 }
 
 /** Files that the table has already, unless the transaction removes them. */
@@ -147,7 +149,7 @@ export async function refuseLiveFiles(
   },
 ): Promise<void> {
   const paths = request.files.map((file) => file.dataFile.path)
-  const live = await findLivePaths(deps, state, paths)
+  const live = await findLive(deps, state, paths)
   if (live.size === 0) return
   const change = await request.findChange()
   if (change?.truncate === true) return
