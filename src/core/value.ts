@@ -16,8 +16,9 @@ export type Value = boolean | number | bigint | string | Uint8Array
 export function compareValues(type: PrimitiveType, left: Value, right: Value): number {
   if (type.kind === 'string') return compareCodePoints(left as string, right as string)
   if (left instanceof Uint8Array) return compareBytes(left, right as Uint8Array)
-  if (left === right) return 0
-  return left < right ? -1 : 1
+  // Not `===`: of a widened column one may be a number and the other a bigint, which compare exactly.
+  if (left < right) return -1
+  return left > right ? 1 : 0
 }
 
 /** Unsigned, byte by byte; a prefix comes first. */

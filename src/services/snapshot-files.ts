@@ -1,6 +1,6 @@
 import type { ManifestEntry, ManifestFile } from '../core/data-file.ts'
 import type { Snapshot } from '../core/snapshot.ts'
-import { currentSchema, getSpec, type TableState } from '../core/table.ts'
+import { getSpec, schemaOfSpec, type TableState } from '../core/table.ts'
 import { stringifyExactJson } from '../formats/iceberg/exact-json.ts'
 import { encodeManifestList } from '../formats/iceberg/manifest-list.ts'
 import { describeManifest, encodeManifest } from '../formats/iceberg/manifest-writer.ts'
@@ -30,12 +30,9 @@ export function createManifest(
   },
 ): CreatedManifest {
   const { definition } = state
-  const common = {
-    entries,
-    schema: currentSchema(definition),
-    spec: getSpec(definition, like.specId),
-    content: like.content,
-  }
+  const spec = getSpec(definition, like.specId)
+  const schema = schemaOfSpec(definition, spec)
+  const common = { entries, schema, spec, content: like.content }
   const bytes = encodeManifest(common)
   const path = `${definition.location}/metadata/manifests/manifest-${deps.ambient.newUuid()}.avro`
   const numbers = { snapshotId: snapshot.snapshotId, sequenceNumber: snapshot.sequenceNumber }
