@@ -1,4 +1,6 @@
+import { CatalogError } from './errors.ts'
 import type { PartitionSpec, SortOrder } from './partition-spec.ts'
+import { findField } from './schema-lookup.ts'
 import type { Snapshot, SnapshotLogEntry, SnapshotRef } from './snapshot.ts'
 import type { Schema } from './type.ts'
 
@@ -18,7 +20,23 @@ export interface TableDefinition {
   readonly defaultSortOrderId: number
   /** Iceberg table properties; Moraine's own begin with `moraine.`. */
   readonly properties: Readonly<Record<string, string>>
+  /** Statistics files by snapshot id, as they were given. */
+  readonly statistics?: Readonly<Record<string, StoredJson>>
+  /** Partition statistics files by snapshot id, as they were given. */
+  readonly partitionStatistics?: Readonly<Record<string, StoredJson>>
+  /** By key id, as they were given; format version 3. */
+  readonly encryptionKeys?: Readonly<Record<string, StoredJson>>
+  /** Above every row id assigned so far; format version 3, where absent is 0. */
+  readonly nextRowId?: bigint
+  /** What other refs have in `refs`, the main branch has here. */
+  readonly mainRetention?: RefRetention
 }
+
+/** JSON that passes through: 64-bit integers are exact, as number or bigint. */
+export type StoredJson = Readonly<Record<string, unknown>>
+
+/** How long a ref and its snapshots are kept. */
+export type RefRetention = Omit<SnapshotRef, 'type' | 'snapshotId'>
 
 /** A table as of one version of the catalog. */
 export interface TableState {
@@ -63,6 +81,21 @@ export function getSchema(definition: TableDefinition, schemaId: number): Schema
   const schema = definition.schemas.find((s) => s.schemaId === schemaId)
   if (schema === undefined)
     throw new Error(`table ${definition.tableUuid} has no schema ${schemaId}`)
+  return schema
+}
+
+/** The current schema, or the newest that has all source columns of the spec: some may have been dropped since. */
+export function schemaOfSpec(definition: TableDefinition, spec: PartitionSpec): Schema {
+  const candidates = [currentSchema(definition), ...definition.schemas.toReversed()]
+  const schema = candidates.find((candidate) =>
+    spec.fields.every((field) => findField(candidate, field.sourceId) !== undefined),
+  )
+  if (schema === undefined) {
+    throw new CatalogError(
+      'metadata-corrupt',
+      `table ${definition.tableUuid} has no schema with the columns of partition spec ${spec.specId}`,
+    )
+  }
   return schema
 }
 
