@@ -8,8 +8,10 @@ export const CATALOG_ERROR_CODES = [
   'column-type-unknown',
   'commit-conflict',
   'commit-state-unknown',
+  'engine-failed',
   'file-already-in-table',
   'file-changed',
+  'file-corrupt',
   'file-not-found',
   'file-not-in-table',
   'file-not-parquet',
@@ -28,6 +30,7 @@ export const CATALOG_ERROR_CODES = [
   'partitioning-invalid',
   'request-invalid',
   'route-not-found',
+  'row-invalid',
   'method-not-allowed',
   'schema-change-invalid',
   'schema-change-rewrites-files',
@@ -42,6 +45,7 @@ export const CATALOG_ERROR_CODES = [
   'transaction-not-found',
   'transaction-too-large',
   'media-type-unsupported',
+  'update-invalid',
 ] as const
 
 export type CatalogErrorCode = (typeof CATALOG_ERROR_CODES)[number]

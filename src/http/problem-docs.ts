@@ -55,6 +55,12 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
       'Commit the same transaction again: if it was committed, the first result is answered. A request without a transaction: look at the newest snapshot first.',
     retry: 'after a look',
   },
+  'engine-failed': {
+    meaning: 'A conversion crashed, took too long or needed too much memory. Nothing was written.',
+    remedy:
+      'Repeat it. When it fails again, the operator looks in the log and gives the engine more memory (`MORAINE_ENGINE_MEMORY`).',
+    retry: 'yes',
+  },
   'file-already-in-table': {
     meaning: 'The data file is in the table, or staged for it, or given twice.',
     remedy: 'Leave it out: it is there.',
@@ -63,6 +69,11 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
   'file-changed': {
     meaning: 'A data file was replaced while it was read or after it was staged.',
     remedy: 'Data files must not change: write a new file under a new name.',
+    retry: 'no',
+  },
+  'file-corrupt': {
+    meaning: 'A data file or delete file of the table is damaged: `file` names it.',
+    remedy: 'Restore the file, or remove it from the table. Snapshots without it are not affected.',
     retry: 'no',
   },
   'file-not-found': {
@@ -167,6 +178,11 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
   'route-not-found': {
     meaning: 'There is nothing at this path.',
     remedy: '/docs lists every route.',
+    retry: 'no',
+  },
+  'row-invalid': {
+    meaning: 'A row of an uploaded CSV or NDJSON file does not fit the table. Nothing was staged.',
+    remedy: 'Mend `line`, as `detail` says, and send the file again.',
     retry: 'no',
   },
   'schema-change-invalid': {

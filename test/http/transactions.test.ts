@@ -237,6 +237,45 @@ test('an uploaded file is streamed to the table’s own folder and committed', a
   expect((await read(table)).totals.data_files).toBe(2)
 })
 
+test('bounds and partition values are exact and in Iceberg’s JSON form', async () => {
+  const columns = [
+    { name: 'n', type: 'long' },
+    { name: 'day', type: 'date' },
+    { name: 'at', type: 'timestamptz' },
+    { name: 'price', type: 'decimal(9,2)' },
+    { name: 'raw', type: 'binary' },
+  ]
+  const partitioning = [
+    { column: 'at', transform: 'month' },
+    { column: 'day', transform: 'identity' },
+  ]
+  const body = { name: 'exact_values', schema: { columns }, partitioning }
+  await must(post(service, '/v1/tables', body), 201)
+  const path = await writeParquet(
+    `${service.dataFolder}/exact.parquet`,
+    `SELECT 9007199254740993::BIGINT AS n, DATE '2024-03-17' AS day,
+       TIMESTAMPTZ '2024-03-17 23:59:59.000001+00' AS at, 12.30::DECIMAL(9,2) AS price,
+       '\\xAA\\x01'::BLOB AS raw`,
+  )
+  await must(stage('exact_values', [path]))
+  const { text, body: table } = await ask(service, '/v1/tables/exact_values')
+  expect(text).toContain('"n":{"lower":9007199254740993,"upper":9007199254740993}')
+  const at = '2024-03-17T23:59:59.000001+00:00'
+  const [file] = table.data_files
+  expect(file.bounds).toMatchObject({
+    day: { lower: '2024-03-17', upper: '2024-03-17' },
+    at: { lower: at, upper: at },
+    price: { lower: '12.30', upper: '12.30' },
+    raw: { lower: 'aa01', upper: 'aa01' },
+  })
+  expect(file.partition).toEqual({ at_month: 650, day: '2024-03-17' })
+  expect(file.null_counts).toMatchObject({ n: 0, day: 0 })
+  const filtered = (filter: string) => read('exact_values', `?filter=${encodeURIComponent(filter)}`)
+  expect((await filtered('n = 9007199254740993')).data_files).toHaveLength(1)
+  expect((await filtered('n = 9007199254740992')).data_files).toHaveLength(0)
+  expect((await filtered("at >= '2024-04-01T00:00:00Z'")).planning.manifests.kept).toBe(0)
+})
+
 test('text uploads say that they come later', async () => {
   const table = await newTable()
   const headers = { 'Content-Type': 'text/csv' }
