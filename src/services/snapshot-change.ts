@@ -1,7 +1,10 @@
 import type { DataFile, ManifestEntry, ManifestFile } from '../core/data-file.ts'
+import { compareBytes } from '../core/value.ts'
 import type { DecodedManifest } from '../formats/iceberg/manifest-reader.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { liveFilesCount } from './manifest-merge.ts'
+
+const METRICS = ['columnSizes', 'nullValueCounts', 'lowerBounds', 'upperBounds'] as const
 
 /** What a batch of transactions does to the files of one table. */
 export interface FileChange {
@@ -19,7 +22,7 @@ export interface RewrittenManifest {
 }
 
 export interface ResolvedChange {
-  /** Without those that the table had already: a file that is removed and added at once simply stays. */
+  /** Without those that the table had already: a file that is removed and added at once, unchanged, simply stays. */
   readonly added: readonly DataFile[]
   readonly removed: readonly DataFile[]
   readonly kept: readonly ManifestFile[]
@@ -37,7 +40,7 @@ export async function resolveChange(
   if (!change.truncate && change.removedPaths.size === 0) {
     return { added: change.added, removed: [], kept: live, rewritten: [] }
   }
-  const addedPaths = new Set(change.added.map((file) => file.path))
+  const added = new Map(change.added.map((file) => [file.path, file]))
   const kept: ManifestFile[] = []
   const rewritten: RewrittenManifest[] = []
   const removed: DataFile[] = []
@@ -48,14 +51,14 @@ export async function resolveChange(
       kept.push(source)
       continue
     }
-    const entries = rewriteEntries(manifest, { change, addedPaths, stays })
+    const entries = rewriteEntries(manifest, { change, added, stays })
     const removedHere = entries.filter((entry) => entry.status === 'deleted')
     removed.push(...removedHere.map((entry) => entry.dataFile))
     if (removedHere.length === 0) kept.push(source)
     else rewritten.push({ source, entries })
   }
-  const added = change.added.filter((file) => !stays.has(file.path))
-  return { added, removed, kept, rewritten }
+  const addedAnew = change.added.filter((file) => !stays.has(file.path))
+  return { added: addedAnew, removed, kept, rewritten }
 }
 
 function touches(manifest: DecodedManifest, change: FileChange): boolean {
@@ -68,7 +71,7 @@ function touches(manifest: DecodedManifest, change: FileChange): boolean {
 
 function rewriteEntries(
   manifest: DecodedManifest,
-  context: { change: FileChange; addedPaths: ReadonlySet<string>; stays: Set<string> },
+  context: { change: FileChange; added: ReadonlyMap<string, DataFile>; stays: Set<string> },
 ): ManifestEntry[] {
   const entries: ManifestEntry[] = []
   for (let i = 0; i < manifest.entryCount; i++) {
@@ -76,7 +79,8 @@ function rewriteEntries(
     const entry = manifest.entry(i)
     const path = entry.dataFile.path
     const isRemoved = context.change.truncate || context.change.removedPaths.has(path)
-    if (isRemoved && !context.addedPaths.has(path)) {
+    const again = context.added.get(path)
+    if (isRemoved && !(again !== undefined && isSameFile(entry.dataFile, again))) {
       // Null: the id of the snapshot that removes it is inherited from the manifest list.
       entries.push({ ...entry, status: 'deleted', snapshotId: null })
     } else {
@@ -85,6 +89,28 @@ function rewriteEntries(
     }
   }
   return entries
+}
+
+/** Whether all that is known of two files of one path is the same: if not, it was overwritten, and is another file. */
+function isSameFile(left: DataFile, right: DataFile): boolean {
+  return (
+    left.recordCount === right.recordCount &&
+    left.fileSizeBytes === right.fileSizeBytes &&
+    left.specId === right.specId &&
+    METRICS.every((metric) => isSameMap(left[metric], right[metric]))
+  )
+}
+
+function isSameMap(
+  left: ReadonlyMap<number, number | Uint8Array> = new Map(),
+  right: ReadonlyMap<number, number | Uint8Array> = new Map(),
+): boolean {
+  return left.size === right.size && [...left].every(([id, value]) => isSame(value, right.get(id)))
+}
+
+function isSame(left: number | Uint8Array, right: number | Uint8Array | undefined): boolean {
+  if (!(left instanceof Uint8Array && right instanceof Uint8Array)) return left === right
+  return compareBytes(left, right) === 0
 }
 
 /** The live entries of these files in a snapshot's manifests. */
