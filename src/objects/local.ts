@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, createReadStream } from 'node:fs'
 import { type FileHandle, link, lstat, mkdir, open, stat, unlink } from 'node:fs/promises'
 import { CatalogError } from '../core/errors.ts'
 import {
@@ -21,6 +21,9 @@ const CREATE_FLAGS =
 const WRITE_ATTEMPTS = 3
 /** Node refuses to read or write 2 GiB in one call. */
 const CALL_BYTES_MAX = 2 ** 30
+
+const STREAM_CHUNK_BYTES = 64 * 1024
+const STREAM_CHUNK_BYTES_MAX = 512 * 1024
 
 type WriteOutcome = 'written' | 'already-exists'
 interface Written {
@@ -82,6 +85,57 @@ class LocalStore implements ObjectStore {
       }
       return sizeBytes
     })
+  }
+
+  async putFileIfAbsent(location: string, path: string): Promise<WriteOutcome> {
+    const target = pathOfFile(location)
+    const place = { path: folderOf(target), location, create: true }
+    await syncFile(path)
+    const outcome = await this.#folders.use(place, async (folder) => {
+      try {
+        const linked = await linkIfAbsent(path, folder.at(nameOf(target)))
+        await folder.sync()
+        return linked
+      } catch (error) {
+        if (errorCodeOf(error) === 'EXDEV') return undefined
+        throw translateError(error, 'write', location)
+      }
+    })
+    if (outcome === 'already-exists') await this.#requireFileAt(target, location)
+    if (outcome !== undefined) return outcome
+    const chunks = createReadStream(path, { highWaterMark: STREAM_CHUNK_BYTES_MAX })
+    return (await this.putStreamIfAbsent(location, chunks, { bytesMax: Infinity })).outcome
+  }
+
+  async *readStream(
+    location: string,
+    offset: number,
+    lengthBytes: number,
+  ): AsyncIterable<Uint8Array> {
+    requireCounts(offset, lengthBytes)
+    const handle = await this.#readable.openFile(pathOfFile(location), location)
+    try {
+      const end = offset + lengthBytes
+      let chunkBytes = STREAM_CHUNK_BYTES
+      for (let position = offset; position < end; ) {
+        const chunk = await readAt(handle, position, Math.min(chunkBytes, end - position))
+        if (chunk.byteLength === 0) throw missingFile(location)
+        position += chunk.byteLength
+        yield chunk
+        // Who comes back for more reads fast: larger chunks cost it less. A stalled reader holds a small one.
+        chunkBytes = Math.min(chunkBytes * 2, STREAM_CHUNK_BYTES_MAX)
+      }
+    } catch (error) {
+      throw translateError(error, 'read', location)
+    } finally {
+      await handle.close()
+    }
+  }
+
+  async findLocalPath(location: string): Promise<string | undefined> {
+    const path = await this.#readable.resolve(pathOfFile(location), location)
+    if (!(await lstat(path)).isFile()) throw missingFile(location)
+    return path
   }
 
   async read(location: string, { bytesMax }: { readonly bytesMax: number }): Promise<Uint8Array> {
@@ -264,6 +318,15 @@ async function moveFile(
   await folder.sync()
   await unlink(from)
   return 'moved'
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY)
+  try {
+    await handle.datasync()
+  } finally {
+    await handle.close()
+  }
 }
 
 async function discard(handle: FileHandle | undefined, temporary: string): Promise<void> {

@@ -30,6 +30,18 @@ export interface ObjectStore {
   ): Promise<{ readonly outcome: 'written' | 'already-exists'; readonly sizeBytes: number }>
   /** The whole object; `body-too-large` when it holds more than `bytesMax`. */
   read(location: string, limits: { readonly bytesMax: number }): Promise<Uint8Array>
+  /**
+   * Takes a finished local file over, which the caller names no more. As durable and create-only as `putIfAbsent`;
+   * the local file may or may not be gone afterwards.
+   */
+  putFileIfAbsent(location: string, path: string): Promise<'written' | 'already-exists'>
+  /**
+   * Exactly these bytes, read as they are pulled: a reader that stops pulling costs one chunk. Throws `file-not-found`,
+   * also in the middle when the object is shorter. Ending the iteration early frees everything.
+   */
+  readStream(location: string, offset: number, lengthBytes: number): AsyncIterable<Uint8Array>
+  /** An absolute path that holds the object's bytes, where the store has one: for tools that read files only. */
+  findLocalPath(location: string): Promise<string | undefined>
   /** Up to `bytesMax` bytes from `offset`; fewer at the end, none past it. */
   readRange(location: string, offset: number, bytesMax: number): Promise<Uint8Array>
   /** The last `bytesMax` bytes and the size, in one round trip. */

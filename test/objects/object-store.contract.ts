@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { CatalogError } from '../../src/core/errors.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
 
@@ -169,6 +172,34 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       await store.delete(`${root}/nowhere/gone`)
       expect(await namesBelow(store, root)).toEqual([`${root}/d/kept`])
       expect(await store.putIfAbsent(`${root}/d/gone`, bytesOf('y'))).toBe('written')
+    })
+
+    test('a local file is taken over, once', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'moraine-put-file-'))
+      const path = join(folder, 'made')
+      for (const [text, outcome] of [
+        ['first', 'written'],
+        ['second', 'already-exists'],
+      ] as const) {
+        await writeFile(path, text)
+        expect(await store.putFileIfAbsent(`${root}/taken/over`, path)).toBe(outcome)
+        await rm(path, { force: true })
+      }
+      expect(textOf(await store.read(`${root}/taken/over`, { bytesMax: 9 }))).toBe('first')
+      await rm(folder, { recursive: true })
+    })
+
+    test('a stream gives exactly the bytes of its range', async () => {
+      const bytes = new Uint8Array(3_000_000).map((_, i) => i % 251)
+      await store.putIfAbsent(`${root}/long`, bytes)
+      const streamed: Uint8Array[] = []
+      for await (const chunk of store.readStream(`${root}/long`, 7, 2_900_000)) streamed.push(chunk)
+      expect(Buffer.concat(streamed).equals(bytes.subarray(7, 2_900_007))).toBe(true)
+      const read = async (offset: number, length: number) => {
+        for await (const _ of store.readStream(`${root}/long`, offset, length));
+      }
+      await read(0, 0)
+      await expectCode(read(2_999_999, 2), 'file-not-found')
     })
 
     test('a moved object has its new name only, and the same bytes', async () => {
