@@ -113,10 +113,17 @@ function body({ requestBody }: OperationDoc): string {
   return `<h4>Body${requestBody.required ? '' : ' (optional)'}</h4>${forms.join('')}`
 }
 
+const PROBLEM_CODE = /(?<=^|<br>)<code>([a-z-]+)<\/code>/g
+
 function response([status, doc]: [string, ResponseDoc]): readonly string[] {
   const shapes = Object.values(doc.content ?? {}).map(({ schema }) => typeText(schema))
   const description = doc.description.split('\n\n').map(inline).join('<br>')
-  return [`<code>${status}</code>`, description, [...new Set(shapes)].join(' ')]
+  const linked = description.replaceAll(PROBLEM_CODE, '<a href="/problems/$1">$&</a>')
+  return [
+    `<code>${status}</code>`,
+    Number(status) < 400 ? description : linked,
+    [...new Set(shapes)].join(' '),
+  ]
 }
 
 function shape([id, schema]: [string, JsonSchema]): string {
