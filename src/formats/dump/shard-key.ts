@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto'
+
+export interface FileIdentity {
+  readonly path: string
+  readonly sizeBytes: number
+  /** Of a delete file that holds several vectors: where this one is. */
+  readonly contentOffset?: number
+}
+
+/** Everything that the bytes of a shard depend on. */
+export interface ShardIdentity {
+  readonly dataFile: FileIdentity & { readonly recordCount: number }
+  /** Those that apply to the data file, in any order. */
+  readonly deleteFiles: readonly FileIdentity[]
+  /** JSON text of the columns that the shard shows. */
+  readonly schemaJson: string
+  readonly format: string
+  readonly compression: string
+  /** Raised when the same rows would be written differently. */
+  readonly dialectVersion: number
+}
+
+const ENCODER = new TextEncoder()
+
+/** 64 hexadecimal digits: shards of one key have the same bytes. */
+export function shardKey(identity: ShardIdentity): string {
+  const { dataFile, deleteFiles, schemaJson, format, compression, dialectVersion } = identity
+  const deletes = deleteFiles.map(fileText).sort()
+  const texts = [
+    'moraine shard 1',
+    fileText(dataFile),
+    String(dataFile.recordCount),
+    String(deletes.length),
+    ...deletes,
+    schemaJson,
+    format,
+    compression,
+    String(dialectVersion),
+  ]
+  const hash = createHash('sha256')
+  for (const text of texts) hash.update(prefixed(text))
+  return hash.digest('hex')
+}
+
+function fileText({ path, sizeBytes, contentOffset }: FileIdentity): string {
+  return JSON.stringify([path, sizeBytes, contentOffset ?? null])
+}
+
+/** With its length before it: texts that are cut elsewhere differ. */
+function prefixed(text: string): Uint8Array {
+  const bytes = ENCODER.encode(text)
+  const framed = new Uint8Array(8 + bytes.length)
+  new DataView(framed.buffer).setBigUint64(0, BigInt(bytes.length))
+  framed.set(bytes, 8)
+  return framed
+}
