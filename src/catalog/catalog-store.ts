@@ -1,24 +1,32 @@
 import type { Snapshot, SnapshotLogEntry } from '../core/snapshot.ts'
 import type { TableState } from '../core/table.ts'
 import type { StagedChange, StagedFile, Transaction } from '../core/transaction.ts'
+import type { LeaseStore } from './lease-store.ts'
+import type { NamespaceStore } from './namespace-store.ts'
+import type { MutationOptions, ReplayStore } from './replay-store.ts'
+import type { ViewStore } from './view-store.ts'
 
 /** Where the truth is. Every adapter passes test/catalog/catalog-store.contract.ts. */
-export interface CatalogStore {
+export interface CatalogStore extends NamespaceStore, ViewStore, ReplayStore, LeaseStore {
   /** Brings the schema up to date; two processes may call it at once. */
   migrate(): Promise<void>
   /** A cheap round trip; throws when the database is out of reach. */
   ping(): Promise<void>
   close(): Promise<void>
 
-  /** Also makes the namespace and its parents. Names compare without case. */
-  createTable(table: NewTable): Promise<'created' | 'already-exists'>
+  /**
+   * Also makes the namespace and its parents. Names compare without case. `already-exists`, too, when the UUID
+   * is taken; `view-exists` when a view has the name.
+   */
+  createTable(
+    table: NewTable,
+    options?: MutationOptions,
+  ): Promise<'created' | 'already-exists' | 'view-exists'>
   findTable(key: TableKey): Promise<TableState | undefined>
   /** By namespace, then name, both without case. */
   listTables(query: ListTablesQuery): Promise<readonly TableSummary[]>
   /** Forgets the table, its snapshots, log and file paths, in one step. */
-  dropTable(tableUuid: string): Promise<'dropped' | 'not-found'>
-  /** Level by level, by name. */
-  listNamespaces(): Promise<readonly (readonly string[])[]>
+  dropTable(tableUuid: string, options?: MutationOptions): Promise<'dropped' | 'not-found'>
 
   findSnapshot(tableUuid: string, snapshotId: bigint): Promise<Snapshot | undefined>
   /** The snapshot that was current on the main branch at that instant. */
@@ -41,8 +49,8 @@ export interface CatalogStore {
   startTransaction(transaction: Transaction): Promise<void>
   findTransaction(transactionId: string): Promise<Transaction | undefined>
   /**
-   * Adds to what an open transaction has staged. The first call for a table fixes its base snapshot.
-   * `duplicate` when a file of the same path is staged for the table already: then nothing is staged.
+   * Adds to what an open transaction has staged, and one to its revision. The first call for a table fixes its
+   * base snapshot. `duplicate` when a file of the same path is staged for the table already: then nothing is staged.
    */
   stage(staging: Staging): Promise<StageOutcome>
   /** One for each table that the transaction touched, in the order of first touch. */
@@ -58,9 +66,10 @@ export interface CatalogStore {
   /**
    * All or nothing, durable when it resolves: compare-and-swap of every table's version, new snapshots, log
    * entries and paths, transactions marked committed with their results and what they staged forgotten.
-   * A definite refusal is an outcome; `commit-state-unknown` is thrown when the reply was lost.
+   * A definite refusal is an outcome; `commit-state-unknown` is thrown when the reply was lost, and
+   * `table-already-exists` when a table or view (fact `existing`) has the name that a table is to get.
    */
-  commit(commit: CatalogCommit): Promise<CatalogCommitOutcome>
+  commit(commit: CatalogCommit, options?: MutationOptions): Promise<CatalogCommitOutcome>
 
   /** Records that a metadata file of this version exists. A version at or below the published one changes nothing. */
   recordPublication(publication: Publication): Promise<void>
@@ -144,6 +153,12 @@ export interface TableCommit {
   /** Appended to the log of the main branch. */
   readonly newLogEntries: readonly SnapshotLogEntry[]
   readonly addedPaths: readonly string[]
+  /**
+   * Snapshots that the table had and that are forgotten, before the new ones are added; never the current one. The
+   * log loses their entries and all earlier ones: with a gap, `as_at` would answer a snapshot that was not current
+   * (Iceberg spec, "Table Metadata Fields", snapshot-log). Their paths stay known.
+   */
+  readonly removedSnapshotIds?: readonly bigint[]
 }
 
 export interface CatalogCommit {
@@ -158,6 +173,8 @@ export type CatalogCommitOutcome =
   | { readonly outcome: 'version-mismatch'; readonly tableUuid: string }
   /** The transaction was committed or aborted meanwhile; nothing was changed. */
   | { readonly outcome: 'transaction-not-open'; readonly transactionId: string }
+  /** Something was staged since the revision that the commit gives; the transaction is open, nothing was changed. */
+  | { readonly outcome: 'transaction-changed'; readonly transactionId: string }
 
 export interface Publication {
   readonly tableUuid: string

@@ -65,8 +65,24 @@ function postgresEngine(pool: pg.Pool): SqlEngine {
     lockMigrations: async (transaction) => {
       await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction)
     },
+    holdNamespaces,
     runTogether,
   }
+}
+
+async function holdNamespaces(
+  transaction: SqlTransaction,
+  namespaceKeys: readonly string[],
+): Promise<boolean> {
+  const held = await transaction
+    .selectFrom('namespaces')
+    .select('namespace_key')
+    .where('namespace_key', 'in', namespaceKeys)
+    .orderBy('namespace_key')
+    // Whoever creates in them at the same time holds them, too.
+    .forKeyShare()
+    .execute()
+  return held.length === namespaceKeys.length
 }
 
 /** As parts of one statement, where its limit allows: a round trip costs more than the work. */

@@ -17,31 +17,36 @@ import type {
   TableSummary,
 } from './catalog-store.ts'
 import { DefinitionCache } from './definition-cache.ts'
+import type { HeldLease, LeaseOutcome, LeaseRequest } from './lease-store.ts'
 import { migrate } from './migrations.ts'
-import { CommitRefusal, commitAll } from './sql-commit.ts'
+import type {
+  ListChildNamespacesQuery,
+  NamespacePropertiesChange,
+  NamespacePropertiesChanged,
+  NamespaceRecord,
+} from './namespace-store.ts'
+import type { MutationOptions, ReplayRecord } from './replay-store.ts'
+import { commitAll } from './sql-commit.ts'
 import { read, type SqlEngine, write } from './sql-engine.ts'
+import * as leases from './sql-leases.ts'
+import * as namespaces from './sql-namespaces.ts'
 import { findPaths } from './sql-paths.ts'
+import * as replays from './sql-replays.ts'
+import { mutate } from './sql-replays.ts'
 import * as snapshots from './sql-snapshots.ts'
 import * as tables from './sql-tables.ts'
 import * as transactions from './sql-transactions.ts'
-
-/** Thrown to roll back what was staged so far; the outcome is the answer. */
-class StageRefusal extends Error {
-  readonly outcome: StageOutcome
-
-  constructor(outcome: StageOutcome) {
-    super(outcome.outcome)
-    this.outcome = outcome
-  }
-}
+import * as views from './sql-views.ts'
+import type { ListViewsQuery, ViewChange, ViewKey, ViewState, ViewSummary } from './view-store.ts'
 
 /** The catalog in a database of SQL; what differs between the engines is in `SqlEngine`. */
 export class SqlCatalog implements CatalogStore {
   readonly #engine: SqlEngine
-  readonly #definitions = new DefinitionCache()
+  readonly #context: tables.TableContext
 
   constructor(engine: SqlEngine) {
     this.#engine = engine
+    this.#context = { engine, definitions: new DefinitionCache() }
   }
 
   migrate(): Promise<void> {
@@ -56,33 +61,97 @@ export class SqlCatalog implements CatalogStore {
     return this.#engine.connection.destroy()
   }
 
-  async createTable(table: NewTable): Promise<'created' | 'already-exists'> {
-    const alreadyExists = new Error('table already exists')
-    try {
-      await write(this.#engine, async (transaction) => {
-        if (!(await tables.insertTable(transaction, table, this.#definitions))) throw alreadyExists
-      })
-    } catch (error) {
-      if (error === alreadyExists) return 'already-exists'
-      throw error
-    }
-    return 'created'
+  createTable(
+    table: NewTable,
+    options: MutationOptions = {},
+  ): Promise<'created' | 'already-exists' | 'view-exists'> {
+    return mutate(this.#engine, options, (transaction) =>
+      tables.insertTable(transaction, table, this.#context),
+    )
   }
 
   findTable(key: TableKey): Promise<TableState | undefined> {
-    return read(this.#engine, (connection) => tables.findTable(connection, key, this.#definitions))
+    const { definitions } = this.#context
+    return read(this.#engine, (connection) => tables.findTable(connection, key, definitions))
   }
 
   listTables(query: ListTablesQuery): Promise<readonly TableSummary[]> {
     return read(this.#engine, (connection) => tables.listTables(connection, query))
   }
 
-  dropTable(tableUuid: string): Promise<'dropped' | 'not-found'> {
-    return write(this.#engine, (transaction) => tables.deleteTable(transaction, tableUuid))
+  dropTable(tableUuid: string, options: MutationOptions = {}): Promise<'dropped' | 'not-found'> {
+    return mutate(this.#engine, options, (transaction) =>
+      tables.deleteTable(transaction, tableUuid),
+    )
+  }
+
+  createNamespace(
+    namespace: NamespaceRecord,
+    options: MutationOptions = {},
+  ): Promise<'created' | 'already-exists'> {
+    return mutate(this.#engine, options, (transaction) =>
+      namespaces.insertNamespace(transaction, namespace, this.#engine),
+    )
+  }
+
+  findNamespace(levels: readonly string[]): Promise<NamespaceRecord | undefined> {
+    return read(this.#engine, (connection) => namespaces.findNamespace(connection, levels))
   }
 
   listNamespaces(): Promise<readonly (readonly string[])[]> {
-    return read(this.#engine, tables.listNamespaces)
+    return read(this.#engine, namespaces.listNamespaces)
+  }
+
+  listChildNamespaces(query: ListChildNamespacesQuery): Promise<readonly (readonly string[])[]> {
+    return read(this.#engine, (connection) => namespaces.listChildNamespaces(connection, query))
+  }
+
+  updateNamespaceProperties(
+    change: NamespacePropertiesChange,
+    options: MutationOptions = {},
+  ): Promise<NamespacePropertiesChanged | 'not-found'> {
+    return mutate(this.#engine, options, (transaction) =>
+      namespaces.updateNamespaceProperties(transaction, change),
+    )
+  }
+
+  dropNamespace(
+    levels: readonly string[],
+    options: MutationOptions = {},
+  ): Promise<'dropped' | 'not-found' | 'not-empty'> {
+    return mutate(this.#engine, options, (transaction) =>
+      namespaces.deleteNamespace(transaction, levels),
+    )
+  }
+
+  createView(
+    view: ViewState,
+    options: MutationOptions = {},
+  ): Promise<'created' | 'view-exists' | 'table-exists'> {
+    return mutate(this.#engine, options, (transaction) =>
+      views.insertView(transaction, view, this.#engine),
+    )
+  }
+
+  findView(key: ViewKey): Promise<ViewState | undefined> {
+    return read(this.#engine, (connection) => views.findView(connection, key))
+  }
+
+  listViews(query: ListViewsQuery): Promise<readonly ViewSummary[]> {
+    return read(this.#engine, (connection) => views.listViews(connection, query))
+  }
+
+  replaceView(
+    change: ViewChange,
+    options: MutationOptions = {},
+  ): Promise<'replaced' | 'version-mismatch' | 'view-exists' | 'table-exists'> {
+    return mutate(this.#engine, options, (transaction) =>
+      views.replaceView(transaction, change, this.#engine),
+    )
+  }
+
+  dropView(viewUuid: string, options: MutationOptions = {}): Promise<'dropped' | 'not-found'> {
+    return mutate(this.#engine, options, (transaction) => views.deleteView(transaction, viewUuid))
   }
 
   findSnapshot(tableUuid: string, snapshotId: bigint): Promise<Snapshot | undefined> {
@@ -132,26 +201,8 @@ export class SqlCatalog implements CatalogStore {
     )
   }
 
-  async stage(staging: Staging): Promise<StageOutcome> {
-    const fileCount = staging.addedFiles?.length ?? 0
-    try {
-      await write(this.#engine, async (sqlTransaction) => {
-        const { transactionId } = staging
-        const before = await transactions.reserveFiles(sqlTransaction, transactionId, fileCount)
-        if (before === undefined) throw new StageRefusal({ outcome: 'not-open' })
-        if (fileCount > 0 && before + fileCount > staging.addedFilesMax) {
-          throw new StageRefusal({ outcome: 'too-many-files' })
-        }
-        await transactions.touchTable(sqlTransaction, staging)
-        const path = await transactions.insertStagedFiles(sqlTransaction, staging, before)
-        if (path !== undefined) throw new StageRefusal({ outcome: 'duplicate', path })
-        await transactions.insertStagedRemovals(sqlTransaction, staging)
-      })
-    } catch (error) {
-      if (error instanceof StageRefusal) return error.outcome
-      throw error
-    }
-    return { outcome: 'staged' }
+  stage(staging: Staging): Promise<StageOutcome> {
+    return write(this.#engine, (sqlTransaction) => transactions.stage(sqlTransaction, staging))
   }
 
   listStagedChanges(transactionId: string): Promise<readonly StagedChange[]> {
@@ -180,18 +231,18 @@ export class SqlCatalog implements CatalogStore {
     }
   }
 
-  async commit(commit: CatalogCommit): Promise<CatalogCommitOutcome> {
-    const context = { engine: this.#engine, definitions: this.#definitions }
-    try {
-      await write(this.#engine, (transaction) => commitAll(transaction, commit, context))
-    } catch (error) {
-      if (error instanceof CommitRefusal) return error.outcome
-      throw error
-    }
+  async commit(
+    commit: CatalogCommit,
+    options: MutationOptions = {},
+  ): Promise<CatalogCommitOutcome> {
+    const outcome = await mutate(this.#engine, options, (transaction) =>
+      commitAll(transaction, commit, this.#context),
+    )
+    if (outcome.outcome !== 'committed') return outcome
     for (const { state } of commit.tables) {
-      this.#definitions.markWritten(state.definition, state.version)
+      this.#context.definitions.markWritten(state.definition, state.version)
     }
-    return { outcome: 'committed' }
+    return outcome
   }
 
   recordPublication(publication: Publication): Promise<void> {
@@ -204,5 +255,33 @@ export class SqlCatalog implements CatalogStore {
 
   listPublications(tableUuid: string, limit: number): Promise<readonly Publication[]> {
     return read(this.#engine, (connection) => tables.listPublications(connection, tableUuid, limit))
+  }
+
+  findReplay(key: string): Promise<ReplayRecord | undefined> {
+    return read(this.#engine, (connection) => replays.findReplay(connection, key))
+  }
+
+  async rememberReplay(record: ReplayRecord): Promise<void> {
+    await write(this.#engine, (transaction) => replays.insertReplay(transaction, record))
+  }
+
+  forgetReplays(beforeMs: number): Promise<number> {
+    return write(this.#engine, (transaction) => replays.forgetReplays(transaction, beforeMs))
+  }
+
+  acquireLease(request: LeaseRequest): Promise<LeaseOutcome> {
+    return write(this.#engine, (transaction) => leases.acquireLease(transaction, request))
+  }
+
+  renewLease(lease: LeaseRequest & HeldLease): Promise<'renewed' | 'lost'> {
+    return write(this.#engine, (transaction) => leases.renewLease(transaction, lease))
+  }
+
+  releaseLease(lease: HeldLease & { readonly nowMs: number }): Promise<'released' | 'lost'> {
+    return write(this.#engine, (transaction) => leases.releaseLease(transaction, lease))
+  }
+
+  forgetLeases(beforeMs: number): Promise<number> {
+    return write(this.#engine, (transaction) => leases.forgetLeases(transaction, beforeMs))
   }
 }

@@ -1,40 +1,27 @@
 import { sql } from 'kysely'
 import { CatalogError } from '../core/errors.ts'
+import type { TableState } from '../core/table.ts'
 import type { Transaction } from '../core/transaction.ts'
 import type { CatalogCommit, CatalogCommitOutcome, TableCommit } from './catalog-store.ts'
-import type { DefinitionCache } from './definition-cache.ts'
 import { encodeExact } from './exact-json.ts'
-import { chunks, type SqlEngine, type SqlTransaction } from './sql-engine.ts'
+import { chunks, Refusal, type SqlTransaction } from './sql-engine.ts'
+import { claimName } from './sql-names.ts'
+import { addNamespaces } from './sql-namespaces.ts'
 import { pathInserts } from './sql-paths.ts'
 import { changingColumns, logRows, nameColumns, snapshotRow, transactionRow } from './sql-rows.ts'
 import type { TableRow } from './sql-schema.ts'
-import { addNamespaces } from './sql-tables.ts'
-import { stagingDeletes } from './sql-transactions.ts'
-
-/** Thrown to roll back; the outcome is the answer. */
-export class CommitRefusal extends Error {
-  readonly outcome: CatalogCommitOutcome
-
-  constructor(outcome: CatalogCommitOutcome) {
-    super(outcome.outcome)
-    this.outcome = outcome
-  }
-}
-
-interface CommitContext {
-  readonly engine: SqlEngine
-  readonly definitions: DefinitionCache
-}
+import type { TableContext } from './sql-tables.ts'
+import { findTransaction, stagingDeletes } from './sql-transactions.ts'
 
 /**
- * Throws `CommitRefusal`. Transactions first, then tables, both in the order of their ids: whoever commits
+ * Throws `Refusal`. Transactions first, then tables, both in the order of their ids: whoever commits
  * several at once takes the locks in one order. A table's row, which others may want, is held for the shortest time.
  */
 export async function commitAll(
   transaction: SqlTransaction,
   commit: CatalogCommit,
-  context: CommitContext,
-): Promise<void> {
+  context: TableContext,
+): Promise<CatalogCommitOutcome> {
   const isNew = (wanted: boolean) =>
     commit.transactions.filter((t) => t.isNew === wanted).map((t) => t.transaction)
   await insertCommitted(transaction, isNew(true).sort(byTransactionId))
@@ -42,7 +29,9 @@ export async function commitAll(
   const tables = commit.tables.toSorted((a, b) => (tableUuidOf(a) < tableUuidOf(b) ? -1 : 1))
   const firstPositions: bigint[] = []
   for (const table of tables) firstPositions.push(await swapTable(transaction, table, context))
+  for (const table of tables) await forgetSnapshots(transaction, table)
   await context.engine.runTogether(transaction, historyInserts(transaction, tables, firstPositions))
+  return { outcome: 'committed' }
 }
 
 function byTransactionId(left: Transaction, right: Transaction): number {
@@ -64,18 +53,18 @@ async function insertCommitted(
       .onConflict((conflict) => conflict.doNothing())
       .returning('transaction_id')
       .execute()
-    refuseMissing(chunk, inserted)
+    await refuseMissing(sqlTransaction, chunk, inserted)
   }
 }
 
 async function markCommitted(
   sqlTransaction: SqlTransaction,
   transactions: readonly Transaction[],
-  { engine }: CommitContext,
+  { engine }: TableContext,
 ): Promise<void> {
   for (const chunk of chunks(transactions)) {
     const ends = chunk.map(
-      (t) => sql`(${t.transactionId}, ${t.endedAtMs}, ${encodeExact(t.results)})`,
+      (t) => sql`(${t.transactionId}, ${t.endedAtMs}, ${encodeExact(t.results)}, ${t.revision})`,
     )
     // column1 and so on: both engines name the columns of VALUES like this.
     const marked = await sql<{ transaction_id: string }>`
@@ -83,30 +72,34 @@ async function markCommitted(
       set state = 'committed', ended_at_ms = cast(ends.column2 as bigint), results = ends.column3
       from (values ${sql.join(ends)}) as ends
       where transactions.transaction_id = ends.column1 and transactions.state = 'open'
+        and transactions.revision = cast(ends.column4 as bigint)
       returning transaction_id`.execute(sqlTransaction)
-    refuseMissing(chunk, marked.rows)
+    await refuseMissing(sqlTransaction, chunk, marked.rows)
     const ids = chunk.map((t) => t.transactionId)
     await engine.runTogether(sqlTransaction, stagingDeletes(sqlTransaction, ids))
   }
 }
 
-function refuseMissing(
+async function refuseMissing(
+  sqlTransaction: SqlTransaction,
   wanted: readonly Transaction[],
   done: readonly { readonly transaction_id: string }[],
-): void {
+): Promise<void> {
   if (done.length === wanted.length) return
   const doneIds = new Set(done.map((row) => row.transaction_id))
   const missing = wanted.find((transaction) => !doneIds.has(transaction.transactionId))
   // Two of one id: the second was not done.
   const transactionId = (missing ?? wanted[0])?.transactionId ?? ''
-  throw new CommitRefusal({ outcome: 'transaction-not-open', transactionId })
+  const isOpen = (await findTransaction(sqlTransaction, transactionId))?.state === 'open'
+  const outcome = isOpen && missing !== undefined ? 'transaction-changed' : 'transaction-not-open'
+  throw new Refusal<CatalogCommitOutcome>({ outcome, transactionId })
 }
 
 /** Answers the position of the commit's first entry in the table's log. */
 async function swapTable(
   transaction: SqlTransaction,
   table: TableCommit,
-  context: CommitContext,
+  context: TableContext,
 ): Promise<bigint> {
   const { state, expectedVersion, newLogEntries } = table
   if (state.version !== expectedVersion + 1) {
@@ -126,30 +119,51 @@ async function swapTable(
 async function renameTable(
   transaction: SqlTransaction,
   table: TableCommit,
-  context: CommitContext,
+  context: TableContext,
 ): Promise<bigint> {
   const { state } = table
   try {
     const columns = nameColumns(state)
     const logLength = await updateTable(transaction, table, { columns, ...context })
     if (logLength === undefined) {
-      throw new CommitRefusal({ outcome: 'version-mismatch', tableUuid: tableUuidOf(table) })
+      const tableUuid = tableUuidOf(table)
+      throw new Refusal<CatalogCommitOutcome>({ outcome: 'version-mismatch', tableUuid })
     }
-    await addNamespaces(transaction, state.namespace)
+    await takeName(transaction, table, context)
     return logLength
   } catch (error) {
     if (context.engine.trouble(error) !== 'unique-violation') throw error
-    const fullName = [...state.namespace, state.name].join('.')
-    throw new CatalogError('table-already-exists', `Table already exists: ${fullName}`, {
-      facts: { table: fullName },
-      cause: error,
-    })
+    throw nameTaken(state, { existing: 'table', cause: error })
   }
+}
+
+async function takeName(
+  transaction: SqlTransaction,
+  table: TableCommit,
+  { engine }: TableContext,
+): Promise<void> {
+  const { namespace, name } = table.state
+  const uuid = tableUuidOf(table)
+  await addNamespaces(transaction, namespace, engine)
+  const claimed = await claimName(transaction, { namespace, name, kind: 'table', uuid })
+  if (claimed !== 'claimed') throw nameTaken(table.state, { existing: claimed })
+}
+
+function nameTaken(
+  { namespace, name }: TableState,
+  { existing, cause }: { existing: 'table' | 'view'; cause?: unknown },
+): CatalogError {
+  const table = [...namespace, name].join('.')
+  const kind = existing === 'table' ? 'Table' : 'View with same name'
+  return new CatalogError('table-already-exists', `${kind} already exists: ${table}`, {
+    facts: { table, existing },
+    cause,
+  })
 }
 
 type NameColumns = Pick<TableRow, 'namespace' | 'name' | 'namespace_key' | 'name_key'>
 
-interface UpdateContext extends CommitContext {
+interface UpdateContext extends TableContext {
   /** Only if the table is called like this. */
   readonly where?: Pick<NameColumns, 'namespace' | 'name'>
   /** What to call it. */
@@ -176,6 +190,50 @@ async function updateTable(
   }
   const updated = await update.returning('log_length').executeTakeFirst()
   return updated?.log_length
+}
+
+async function forgetSnapshots(transaction: SqlTransaction, table: TableCommit): Promise<void> {
+  const { removedSnapshotIds = [], state } = table
+  const current = state.currentSnapshot?.snapshotId
+  if (current !== undefined && removedSnapshotIds.includes(current)) {
+    throw new Error(`commit that forgets the current snapshot ${current}`)
+  }
+  const tableUuid = tableUuidOf(table)
+  for (const chunk of chunks(removedSnapshotIds)) {
+    await transaction
+      .deleteFrom('snapshots')
+      .where('table_uuid', '=', tableUuid)
+      .where('snapshot_id', 'in', chunk)
+      .execute()
+    await cutLog(transaction, tableUuid, chunk)
+  }
+}
+
+/** Up to and with the last entry of any of these snapshots. */
+async function cutLog(
+  transaction: SqlTransaction,
+  tableUuid: string,
+  snapshotIds: readonly bigint[],
+): Promise<void> {
+  await transaction
+    .deleteFrom('snapshot_log')
+    .where('table_uuid', '=', tableUuid)
+    .where((where) =>
+      where(
+        where.refTuple('timestamp_ms', 'position'),
+        '<=',
+        where
+          .selectFrom('snapshot_log as gap')
+          .select(['gap.timestamp_ms', 'gap.position'])
+          .where('gap.table_uuid', '=', tableUuid)
+          .where('gap.snapshot_id', 'in', snapshotIds)
+          .orderBy('gap.timestamp_ms', 'desc')
+          .orderBy('gap.position', 'desc')
+          .limit(1)
+          .$asTuple('timestamp_ms', 'position'),
+      ),
+    )
+    .execute()
 }
 
 function historyInserts(

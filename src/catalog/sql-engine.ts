@@ -29,11 +29,26 @@ export interface SqlEngine {
   trouble(error: unknown): Trouble
   /** Held until the transaction ends, so that one process at a time migrates. */
   lockMigrations(transaction: SqlTransaction): Promise<void>
+  /**
+   * Keeps these namespaces from being dropped until the transaction ends. Answers whether all are there:
+   * one may have been dropped since it was last seen.
+   */
+  holdNamespaces(transaction: SqlTransaction, namespaceKeys: readonly string[]): Promise<boolean>
   /** Runs statements that do not depend on each other: in one round trip where that is possible. */
   runTogether(transaction: SqlTransaction, statements: readonly Compilable[]): Promise<void>
 }
 
 const BACKOFF_MS_MAX = 50
+
+/** Thrown by the work of `write` to take back what it did so far; the outcome is then the answer. */
+export class Refusal<T> extends Error {
+  readonly outcome: T
+
+  constructor(outcome: T) {
+    super('the work was refused')
+    this.outcome = outcome
+  }
+}
 
 export function read<T>(
   engine: SqlEngine,
@@ -42,12 +57,20 @@ export function read<T>(
   return persistently(engine, () => work(engine.connection))
 }
 
-/** All of the work or nothing. The work may run several times: it must leave no trace outside the database. */
-export function write<T>(
+/**
+ * All of the work, or nothing when it throws; a `Refusal`, which must be of a `T`, is answered. The work may run
+ * several times: it must leave no trace outside the database.
+ */
+export async function write<T>(
   engine: SqlEngine,
   work: (transaction: SqlTransaction) => Promise<T>,
 ): Promise<T> {
-  return persistently(engine, () => writeOnce(engine, work))
+  try {
+    return await persistently(engine, () => writeOnce(engine, work))
+  } catch (error) {
+    if (error instanceof Refusal) return error.outcome
+    throw error
+  }
 }
 
 async function writeOnce<T>(

@@ -13,6 +13,12 @@ export function namespaceKey(namespace: readonly string[]): string {
   return namespace.map(nameKey).join(LEVEL_SEPARATOR)
 }
 
+/** From `start` up to but not including `end` are the keys of all namespaces below the parent, at any depth. */
+export function childKeyRange(parent: readonly string[]): { start: string; end: string } {
+  const start = namespaceKey(parent) + LEVEL_SEPARATOR
+  return { start, end: prefixEnd(start) ?? '' }
+}
+
 /** The least string above all that begin with `prefix`, in the order of code points; none for an empty prefix. */
 export function prefixEnd(prefix: string): string | undefined {
   const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)

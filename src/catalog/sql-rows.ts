@@ -63,8 +63,8 @@ export function changingColumns(state: TableState) {
   }
 }
 
-/** What a table is called: compared to the letter, it tells a rename. */
-export function nameColumns(state: TableState) {
+/** What a table or view is called: compared to the letter, it tells a rename. */
+export function nameColumns(state: Pick<TableState, 'namespace' | 'name'>) {
   return {
     namespace_key: namespaceKey(state.namespace),
     name_key: nameKey(state.name),
@@ -110,6 +110,7 @@ export function transactionRow(transaction: Transaction): TransactionRow {
     ended_at_ms: transaction.endedAtMs === null ? null : BigInt(transaction.endedAtMs),
     results: encodeExact(transaction.results),
     staged_file_count: 0n,
+    revision: BigInt(transaction.revision),
   }
 }
 
@@ -124,6 +125,7 @@ export function transactionOf(row: TransactionRow): Transaction {
     createdAtMs: Number(row.created_at_ms),
     expiresAtMs: Number(row.expires_at_ms),
     endedAtMs: row.ended_at_ms === null ? null : Number(row.ended_at_ms),
+    revision: Number(row.revision),
     results: decodeExact<Transaction['results']>(row.results),
   }
 }

@@ -3,8 +3,10 @@
  * and the mapping of rows says where a number is enough.
  */
 export interface Database {
-  namespaces: { namespace_key: string; levels: string }
+  namespaces: { namespace_key: string; levels: string; properties: string; depth: bigint }
   tables: TableRow
+  views: ViewRow
+  names: { namespace_key: string; name_key: string; kind: 'table' | 'view'; uuid: string }
   snapshots: SnapshotRow
   snapshot_log: {
     table_uuid: string
@@ -35,6 +37,14 @@ export interface Database {
     staged_file: string
   }
   staged_removals: { transaction_id: string; table_uuid: string; path_key: string; path: string }
+  replays: {
+    replay_key: string
+    request_hash: string
+    status: bigint
+    body: string
+    expires_at_ms: bigint
+  }
+  leases: { name: string; owner: string; fencing_token: bigint; expires_at_ms: bigint }
   /** Made by src/catalog/migrations.ts. */
   moraine_migrations: { number: bigint; name: string }
 }
@@ -55,8 +65,21 @@ export interface TableRow {
   created_at_ms: bigint
   metadata_location: string | null
   published_version: bigint
-  /** Entries that the snapshot log has, and so the position of the next. */
+  /** Entries that the snapshot log ever had, and so the position of the next. */
   log_length: bigint
+}
+
+export interface ViewRow {
+  view_uuid: string
+  namespace_key: string
+  name_key: string
+  namespace: string
+  name: string
+  version: bigint
+  metadata: string
+  metadata_location: string
+  created_at_ms: bigint
+  last_updated_ms: bigint
 }
 
 export interface SnapshotRow {
@@ -84,4 +107,5 @@ export interface TransactionRow {
   results: string
   /** Over all tables; also the position of the next staged file. */
   staged_file_count: bigint
+  revision: bigint
 }

@@ -7,21 +7,37 @@ import type {
   TableSummary,
 } from './catalog-store.ts'
 import type { DefinitionCache } from './definition-cache.ts'
-import { decodeExact, encodeExact } from './exact-json.ts'
-import { type Connection, chunks, type SqlTransaction } from './sql-engine.ts'
+import { decodeExact } from './exact-json.ts'
+import {
+  type Connection,
+  chunks,
+  Refusal,
+  type SqlEngine,
+  type SqlTransaction,
+} from './sql-engine.ts'
 import { nameKey, namespaceKey, prefixEnd } from './sql-keys.ts'
+import { claimName, releaseName } from './sql-names.ts'
+import { addNamespaces } from './sql-namespaces.ts'
 import { addPaths, copyPaths } from './sql-paths.ts'
 import { changingColumns, logRows, nameColumns, snapshotRow, tableStateOf } from './sql-rows.ts'
 import type { SnapshotRow } from './sql-schema.ts'
 
-/** Answers whether the name and UUID were free; if not, the transaction must be rolled back. */
+export interface TableContext {
+  readonly engine: SqlEngine
+  readonly definitions: DefinitionCache
+}
+
+/** Throws `Refusal`. */
 export async function insertTable(
   transaction: SqlTransaction,
   { state, snapshots, snapshotLog, addedPaths, copyPathsFromTableUuid }: NewTable,
-  definitions: DefinitionCache,
-): Promise<boolean> {
+  { engine, definitions }: TableContext,
+): Promise<'created'> {
+  const { namespace, name } = state
   const { tableUuid } = state.definition
-  await addNamespaces(transaction, state.namespace)
+  await addNamespaces(transaction, namespace, engine)
+  const claimed = await claimName(transaction, { namespace, name, kind: 'table', uuid: tableUuid })
+  if (claimed === 'view') throw new Refusal('view-exists')
   const inserted = await transaction
     .insertInto('tables')
     .values({
@@ -36,7 +52,7 @@ export async function insertTable(
     })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
-  if (inserted.numInsertedOrUpdatedRows !== 1n) return false
+  if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('already-exists')
   for (const chunk of chunks(snapshots.map((snapshot) => snapshotRow(tableUuid, snapshot)))) {
     await transaction.insertInto('snapshots').values(chunk).execute()
   }
@@ -48,24 +64,7 @@ export async function insertTable(
     await copyPaths(transaction, { fromTableUuid: copyPathsFromTableUuid, toTableUuid: tableUuid })
   }
   await addFirstPublication(transaction, state)
-  return true
-}
-
-/** The namespace and its parents, outermost first: in that order concurrent creations wait, not deadlock. */
-export async function addNamespaces(
-  transaction: SqlTransaction,
-  namespace: readonly string[],
-): Promise<void> {
-  if (namespace.length === 0) return
-  const rows = namespace.map((_, depth) => {
-    const levels = namespace.slice(0, depth + 1)
-    return { namespace_key: namespaceKey(levels), levels: encodeExact(levels) }
-  })
-  await transaction
-    .insertInto('namespaces')
-    .values(rows)
-    .onConflict((conflict) => conflict.doNothing())
-    .execute()
+  return 'created'
 }
 
 async function addFirstPublication(transaction: SqlTransaction, state: TableState): Promise<void> {
@@ -145,31 +144,22 @@ export async function listTables(
   }))
 }
 
+/** Throws `Refusal`. */
 export async function deleteTable(
   transaction: SqlTransaction,
   tableUuid: string,
-): Promise<'dropped' | 'not-found'> {
+): Promise<'dropped'> {
   // The table's own row first: who commits to it at the same time waits here, and then finds it gone.
   const deleted = await transaction
     .deleteFrom('tables')
     .where('table_uuid', '=', tableUuid)
     .executeTakeFirst()
-  if (deleted.numDeletedRows === 0n) return 'not-found'
+  if (deleted.numDeletedRows === 0n) throw new Refusal('not-found')
+  await releaseName(transaction, { kind: 'table', uuid: tableUuid })
   for (const name of ['snapshots', 'snapshot_log', 'known_paths', 'publications'] as const) {
     await transaction.deleteFrom(name).where('table_uuid', '=', tableUuid).execute()
   }
   return 'dropped'
-}
-
-export async function listNamespaces(
-  connection: Connection,
-): Promise<readonly (readonly string[])[]> {
-  const rows = await connection
-    .selectFrom('namespaces')
-    .select('levels')
-    .orderBy('namespace_key')
-    .execute()
-  return rows.map(({ levels }) => decodeExact<readonly string[]>(levels))
 }
 
 export async function recordPublication(

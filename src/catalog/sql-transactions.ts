@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import type { StagedChange, StagedFile, Transaction } from '../core/transaction.ts'
-import type { Staging } from './catalog-store.ts'
+import type { StageOutcome, Staging } from './catalog-store.ts'
 import { decodeExact, encodeExact } from './exact-json.ts'
-import { type Connection, chunks, type SqlTransaction } from './sql-engine.ts'
+import { type Connection, chunks, Refusal, type SqlTransaction } from './sql-engine.ts'
 import { pathKey } from './sql-keys.ts'
 import { transactionOf, transactionRow } from './sql-rows.ts'
 
@@ -28,11 +28,30 @@ export async function findTransaction(
   return row === undefined ? undefined : transactionOf(row)
 }
 
+/** Throws `Refusal`. */
+export async function stage(
+  sqlTransaction: SqlTransaction,
+  staging: Staging,
+): Promise<StageOutcome> {
+  const refuse = (outcome: StageOutcome) => new Refusal(outcome)
+  const fileCount = staging.addedFiles?.length ?? 0
+  const before = await reserveFiles(sqlTransaction, staging.transactionId, fileCount)
+  if (before === undefined) throw refuse({ outcome: 'not-open' })
+  if (fileCount > 0 && before + fileCount > staging.addedFilesMax) {
+    throw refuse({ outcome: 'too-many-files' })
+  }
+  await touchTable(sqlTransaction, staging)
+  const path = await insertStagedFiles(sqlTransaction, staging, before)
+  if (path !== undefined) throw refuse({ outcome: 'duplicate', path })
+  await insertStagedRemovals(sqlTransaction, staging)
+  return { outcome: 'staged' }
+}
+
 /**
- * Counts the files in before they are staged, and with that locks the transaction's row: who stages, commits or
+ * Counts the files in before they are staged, and the staging itself, and with that locks the transaction's row: who stages, commits or
  * aborts at the same time waits. Answers the count so far, or `undefined` when the transaction is not open.
  */
-export async function reserveFiles(
+async function reserveFiles(
   sqlTransaction: SqlTransaction,
   transactionId: string,
   fileCount: number,
@@ -41,6 +60,7 @@ export async function reserveFiles(
     .updateTable('transactions')
     .set((update) => ({
       staged_file_count: update('staged_file_count', '+', BigInt(fileCount)),
+      revision: update('revision', '+', 1n),
     }))
     .where('transaction_id', '=', transactionId)
     .where('state', '=', 'open')
@@ -50,7 +70,7 @@ export async function reserveFiles(
 }
 
 /** The first touch fixes the base; later ones can only add a truncate. */
-export async function touchTable(
+async function touchTable(
   sqlTransaction: SqlTransaction,
   { transactionId, tableUuid, currentSnapshotId, truncate = false }: Staging,
 ): Promise<void> {
@@ -74,7 +94,7 @@ export async function touchTable(
 }
 
 /** Answers the first path that is staged already; then the transaction must be rolled back. */
-export async function insertStagedFiles(
+async function insertStagedFiles(
   sqlTransaction: SqlTransaction,
   { transactionId, tableUuid, addedFiles = [] }: Staging,
   firstPosition: number,
@@ -113,7 +133,7 @@ function findRepeated(paths: readonly string[]): string | undefined {
 }
 
 /** A removal that is staged already stays as it is. */
-export async function insertStagedRemovals(
+async function insertStagedRemovals(
   sqlTransaction: SqlTransaction,
   { transactionId, tableUuid, removedPaths = [] }: Staging,
 ): Promise<void> {

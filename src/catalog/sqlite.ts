@@ -70,6 +70,8 @@ function sqliteEngine(database: Sqlite.Database, contentionMsMax: number): SqlEn
     trouble: sqliteTrouble,
     // Its transactions begin with the lock on the whole file.
     lockMigrations: async () => undefined,
+    // So do all others: nothing is dropped in between.
+    holdNamespaces: async () => true,
     runTogether,
   }
 }
@@ -81,9 +83,14 @@ async function runTogether(
   for (const statement of statements) await transaction.executeQuery(statement.compile())
 }
 
+/** Not by class: the native part throws that of whoever loaded it first, which may be another realm. */
+function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : ''
+  return String(code)
+}
+
 function sqliteTrouble(error: unknown): Trouble {
-  if (!(error instanceof Sqlite.SqliteError)) return 'other'
-  const { code } = error
+  const code = codeOf(error)
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return 'contention'
   if (code === 'SQLITE_FULL') return 'storage-full'
   // When fsync fails, what was written may be found after a restart, or not.

@@ -19,6 +19,8 @@ export interface Transaction {
   readonly expiresAtMs: number
   /** When it was committed or aborted. */
   readonly endedAtMs: number | null
+  /** How often something was staged: what was listed at one revision is all, as long as the revision is that. */
+  readonly revision: number
   /** One for each table that it changed; empty until committed. */
   readonly results: readonly TableCommitResult[]
 }

@@ -53,7 +53,7 @@ export async function cloneTable(
     addedPaths: [],
     copyPathsFromTableUuid: source.definition.tableUuid,
   })
-  if (outcome === 'already-exists') throw alreadyExists(state)
+  if (outcome !== 'created') throw alreadyExists(state, outcome)
   await requireSource(deps.catalog, source, state)
   const metadataLocation = await publishedLocation(deps, state)
   return { ...state, metadataLocation }

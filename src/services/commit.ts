@@ -74,6 +74,10 @@ async function tryCommit(
   }
   await discard(deps, prepared)
   if (outcome.outcome === 'version-mismatch') return outcome
+  if (outcome.outcome === 'transaction-changed') {
+    outcomes.set(outcome.transactionId, stagedMeanwhile(outcome.transactionId))
+    return undefined
+  }
   outcomes.set(outcome.transactionId, await endedElsewhere(deps, outcome.transactionId))
   return undefined
 }
@@ -329,6 +333,14 @@ function lostTooOften(tableUuid: string): CatalogError {
     'commit-conflict',
     'other commits kept coming first: commit the transaction again',
     { facts: { tableUuid, attempts: COMMIT_ATTEMPTS_MAX } },
+  )
+}
+
+function stagedMeanwhile(transactionId: string): CatalogError {
+  return new CatalogError(
+    'commit-conflict',
+    `files were staged in transaction ${transactionId} while it was being committed: commit it again`,
+    { facts: { transactionId } },
   )
 }
 

@@ -12,12 +12,15 @@ import {
   type AliasesById,
   changeAliases,
   changeDescription,
+  readDescription,
   type TableDescriptionChange,
+  type TableProperties,
 } from '../core/table-properties.ts'
 import type { Field, Schema } from '../core/type.ts'
 import { inferSchemaFields } from '../formats/parquet/schema.ts'
 import type { Dependencies } from './dependencies.ts'
 import { dataFileLocation, readFooterOf } from './file-inspection.ts'
+import { TABLE_METADATA_CHARACTERS_MAX } from './limits.ts'
 import { planScan, type ScanPlan } from './planning.ts'
 import { changeTable } from './table-change.ts'
 import { getSnapshot, getTable, type SnapshotSelector } from './table-lookup.ts'
@@ -97,15 +100,19 @@ export function newState(
 async function addTable(deps: Dependencies, state: TableState): Promise<TableState> {
   const none = { snapshots: [], snapshotLog: [], addedPaths: [] }
   const outcome = await deps.catalog.createTable({ state, ...none })
-  if (outcome === 'already-exists') throw alreadyExists(state)
+  if (outcome !== 'created') throw alreadyExists(state, outcome)
   const metadataLocation = await publishedLocation(deps, state)
   return { ...state, metadataLocation }
 }
 
-export function alreadyExists({ namespace, name }: TableState): CatalogError {
+export function alreadyExists(
+  { namespace, name }: TableState,
+  outcome: 'already-exists' | 'view-exists',
+): CatalogError {
   const table = formatTableName(namespace, name)
-  return new CatalogError('table-already-exists', `there is a table ${table} already`, {
-    facts: { table },
+  const existing = outcome === 'view-exists' ? 'view' : 'table'
+  return new CatalogError('table-already-exists', `there is a ${existing} ${table} already`, {
+    facts: { table, existing },
   })
 }
 
@@ -199,6 +206,7 @@ export function describeTable(
 ): Promise<TableState> {
   return changeTable(deps, table, ({ definition }) => {
     const properties = changeDescription(definition.properties, change)
+    requireDescriptionLength(properties)
     return { definition: { ...definition, properties } }
   })
 }
@@ -215,4 +223,16 @@ export function rollbackTable(
       return {}
     return { currentSnapshot: snapshot }
   })
+}
+
+/** Each request is small, but what they merge into must stay so, too: it is part of every metadata file. */
+function requireDescriptionLength(properties: TableProperties): void {
+  const { metadata } = readDescription(properties)
+  const lengthMax = TABLE_METADATA_CHARACTERS_MAX
+  if (JSON.stringify(metadata).length <= lengthMax) return
+  throw new CatalogError(
+    'request-invalid',
+    `a table's "metadata" has at most ${lengthMax} characters of JSON: remove keys by setting them to null`,
+    { facts: { lengthMax } },
+  )
 }

@@ -69,6 +69,7 @@ export async function commitTransaction(
   const transaction = await getTransaction(deps, transactionId)
   if (transaction.state === 'committed') return transaction.results
   requireOpen(transaction, deps.ambient.nowMs())
+  // After the transaction: what is staged between the two makes its revision stale, and the commit is refused.
   const changes = await deps.catalog.listStagedChanges(transactionId)
   return commitCounted(deps, { transaction, isNew: false, changes: changes.filter(isChange) })
 }
@@ -163,6 +164,7 @@ export function newTransaction(deps: Dependencies, request: StartRequest): Trans
     createdAtMs,
     expiresAtMs: createdAtMs + seconds * 1000,
     endedAtMs: null,
+    revision: 0,
     results: [],
   }
 }

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { CatalogStore, NewTable, TableCommit } from '../../src/catalog/catalog-store.ts'
+import type { ReplayRecord } from '../../src/catalog/replay-store.ts'
+import type { ViewState } from '../../src/catalog/view-store.ts'
 import type { DataFile } from '../../src/core/data-file.ts'
 import { UNPARTITIONED, UNSORTED } from '../../src/core/partition-spec.ts'
 import type { Snapshot } from '../../src/core/snapshot.ts'
@@ -110,6 +112,7 @@ export function openTransaction(overrides: Partial<Transaction> = {}): Transacti
     createdAtMs: 1_000,
     expiresAtMs: 5_000,
     endedAtMs: null,
+    revision: 0,
     results: [],
     ...overrides,
   }
@@ -146,4 +149,29 @@ export function dataFileOf(path: string): DataFile {
 
 export function stagedFileOf(path: string): StagedFile {
   return { dataFile: dataFileOf(path), schemaId: 0, hasFieldIds: false }
+}
+
+export function viewOf(name: string, overrides: Partial<ViewState> = {}): ViewState {
+  return {
+    viewUuid: randomUUID(),
+    namespace: ['sky'],
+    name,
+    version: 0,
+    metadata: '{"format-version":1}',
+    metadataLocation: 'file:///views/00000.metadata.json',
+    createdAtMs: 1_000,
+    lastUpdatedMs: 1_000,
+    ...overrides,
+  }
+}
+
+export function replayOf(key: string, overrides: Partial<ReplayRecord> = {}): ReplayRecord {
+  return {
+    key,
+    requestHash: 'a94a8fe5',
+    status: 200,
+    body: '{"table":"sky.planets"}',
+    expiresAtMs: 5_000,
+    ...overrides,
+  }
 }

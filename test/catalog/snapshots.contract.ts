@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
-import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import type { CatalogStore, TableCommit } from '../../src/catalog/catalog-store.ts'
 import type { SnapshotLogEntry } from '../../src/core/snapshot.ts'
+import type { TableState } from '../../src/core/table.ts'
 import { appendTo, create, newTable, snapshotOf, stateOf } from './samples.ts'
 
 export function describeSnapshots(store: () => CatalogStore): void {
@@ -100,6 +101,106 @@ export function describeSnapshots(store: () => CatalogStore): void {
       const [newest] = await store().pageSnapshotLog({ tableUuid, limit: 1 })
       expect(newest).toStrictEqual({ timestampMs: 50, snapshotId: 1n, snapshot: snapshots[0] })
       expect(await store().listSnapshotLog(tableUuid)).toStrictEqual(log)
+    })
+  })
+
+  describe('removed snapshots', () => {
+    /** A table of five snapshots, each logged once, and a sixth entry that is the third again. */
+    const createLogged = async () => {
+      const ids = [1n, 2n, 3n, 4n, 5n]
+      const snapshots = ids.map((id) => snapshotOf(id, { sequenceNumber: id }))
+      const snapshotLog = [...ids, 3n].map((snapshotId, index) => ({
+        timestampMs: 10 * (index + 1),
+        snapshotId,
+      }))
+      const state = stateOf(randomUUID(), { currentSnapshot: snapshots[2], lastSequenceNumber: 5n })
+      const addedPaths = ['file:///a']
+      await store().createTable(newTable(state, { snapshots, snapshotLog, addedPaths }))
+      return { state, tableUuid: state.definition.tableUuid }
+    }
+    const removing = (state: TableState, removedSnapshotIds: bigint[]): TableCommit => ({
+      expectedVersion: state.version,
+      state: { ...state, version: state.version + 1 },
+      newSnapshots: [],
+      newLogEntries: [],
+      addedPaths: [],
+      removedSnapshotIds,
+    })
+    const idsOf = async (tableUuid: string) => ({
+      snapshots: (await store().listSnapshots(tableUuid)).map((s) => s.snapshotId),
+      log: (await store().listSnapshotLog(tableUuid)).map((entry) => entry.snapshotId),
+      page: (await store().pageSnapshotLog({ tableUuid, limit: 9 })).map((e) => e.snapshotId),
+    })
+
+    test('they are forgotten, with their entries of the log; paths stay known', async () => {
+      const { state, tableUuid } = await createLogged()
+      const bystander = await createLogged()
+      const commit = { tables: [removing(state, [2n, 1n])], transactions: [] }
+      expect(await store().commit(commit)).toEqual({ outcome: 'committed' })
+      const left = { snapshots: [3n, 4n, 5n], log: [3n, 4n, 5n, 3n], page: [3n, 5n, 4n, 3n] }
+      expect(await idsOf(tableUuid)).toEqual(left)
+      expect(await store().findSnapshot(tableUuid, 2n)).toBeUndefined()
+      expect(await store().findSnapshotAsAt(tableUuid, 29)).toBeUndefined()
+      expect((await store().findSnapshotAsAt(tableUuid, 30))?.snapshotId).toBe(3n)
+      expect(await store().findTable({ tableUuid })).toMatchObject({
+        version: 1,
+        currentSnapshot: { snapshotId: 3n },
+      })
+      expect((await store().findKnownPaths(tableUuid, ['file:///a'])).size).toBe(1)
+      expect((await idsOf(bystander.tableUuid)).log).toHaveLength(6)
+    })
+
+    test('entries before a gap go, too, so that as_at never answers what was not current', async () => {
+      const { state, tableUuid } = await createLogged()
+      await store().commit({ tables: [removing(state, [4n])], transactions: [] })
+      const left = { snapshots: [1n, 2n, 3n, 5n], log: [5n, 3n], page: [3n, 5n] }
+      expect(await idsOf(tableUuid)).toEqual(left)
+      expect(await store().findSnapshotAsAt(tableUuid, 49)).toBeUndefined()
+    })
+
+    test('a snapshot that never was current leaves the log as it is, an unknown one everything', async () => {
+      const { state, tableUuid } = await createLogged()
+      const aside = { ...removing(state, []), newSnapshots: [snapshotOf(9n)] }
+      await store().commit({ tables: [aside], transactions: [] })
+      await store().commit({ tables: [removing(aside.state, [9n, 77n])], transactions: [] })
+      expect((await idsOf(tableUuid)).snapshots).toEqual([1n, 2n, 3n, 4n, 5n])
+      expect((await idsOf(tableUuid)).log).toHaveLength(6)
+    })
+
+    test('the log goes on after a removal, in the commit of the removal, too', async () => {
+      const { state, tableUuid } = await createLogged()
+      const both = { ...appendTo(state, 6n), removedSnapshotIds: [5n] }
+      await store().commit({ tables: [both], transactions: [] })
+      await store().commit({ tables: [appendTo(both.state, 7n)], transactions: [] })
+      expect((await idsOf(tableUuid)).log).toEqual([3n, 6n, 7n])
+    })
+
+    test('an id that is removed may be given again at once', async () => {
+      const { state, tableUuid } = await createLogged()
+      const again = snapshotOf(1n, { sequenceNumber: 6n, operation: 'overwrite' })
+      const commit = { ...removing(state, [1n]), newSnapshots: [again] }
+      await store().commit({ tables: [commit], transactions: [] })
+      expect(await store().findSnapshot(tableUuid, 1n)).toStrictEqual(again)
+    })
+
+    test('the current snapshot cannot be removed, and a refused commit removes nothing', async () => {
+      const { state, tableUuid } = await createLogged()
+      const current = { tables: [removing(state, [3n])], transactions: [] }
+      await expect(store().commit(current)).rejects.toThrow(/current snapshot 3/)
+      const stale = { ...state, version: 4 }
+      const late = { tables: [removing(stale, [1n])], transactions: [] }
+      expect(await store().commit(late)).toMatchObject({ outcome: 'version-mismatch' })
+      expect((await idsOf(tableUuid)).snapshots).toHaveLength(5)
+    })
+
+    test('thousands are removed in one commit', async () => {
+      const state = stateOf('planets')
+      const ids = Array.from({ length: 2_500 }, (_, index) => BigInt(index + 1))
+      const snapshots = ids.map((id) => snapshotOf(id))
+      const snapshotLog = ids.map((snapshotId, timestampMs) => ({ timestampMs, snapshotId }))
+      await store().createTable(newTable(state, { snapshots, snapshotLog }))
+      await store().commit({ tables: [removing(state, ids.slice(0, -1))], transactions: [] })
+      expect((await idsOf(state.definition.tableUuid)).log).toEqual([2_500n])
     })
   })
 

@@ -1,0 +1,62 @@
+-- Statements end with a semicolon at the end of a line; nothing else may.
+-- Times are epoch milliseconds. Keys are lower-case; levels of a namespace are joined by 0x1F.
+
+alter table namespaces add column properties text not null default '{}';
+
+-- How many levels it has: with it, the children of a namespace are one range of the index.
+alter table namespaces add column depth bigint not null default 1;
+
+update namespaces
+  set depth = 1 + length(namespace_key) - length(replace(namespace_key, chr(31), ''));
+
+create index namespaces_by_depth on namespaces (depth, namespace_key);
+
+create table views (
+  view_uuid text collate "C" not null primary key,
+  namespace_key text collate "C" not null,
+  name_key text collate "C" not null,
+  namespace text not null,
+  name text collate "C" not null,
+  version bigint not null,
+  metadata text not null,
+  metadata_location text not null,
+  created_at_ms bigint not null,
+  last_updated_ms bigint not null
+);
+
+create unique index views_by_name on views (namespace_key, name_key);
+
+-- Each name of a table or view, once: so they exclude each other.
+create table names (
+  namespace_key text collate "C" not null,
+  name_key text collate "C" not null,
+  kind text collate "C" not null check (kind in ('table', 'view')),
+  uuid text collate "C" not null,
+  primary key (namespace_key, name_key)
+);
+
+create index names_by_uuid on names (uuid);
+
+insert into names (namespace_key, name_key, kind, uuid)
+  select namespace_key, name_key, 'table', table_uuid from tables;
+
+create table replays (
+  replay_key text collate "C" not null primary key,
+  request_hash text collate "C" not null,
+  status bigint not null,
+  body text not null,
+  expires_at_ms bigint not null
+);
+
+create index replays_by_end on replays (expires_at_ms);
+
+alter table transactions add column revision bigint not null default 0;
+
+create table leases (
+  name text collate "C" not null primary key,
+  owner text collate "C" not null,
+  fencing_token bigint not null,
+  expires_at_ms bigint not null
+);
+
+create index leases_by_end on leases (expires_at_ms);

@@ -1,0 +1,35 @@
+/**
+ * One holder at a time of a thing with a name, over all processes, for as long as it renews. The clock is the
+ * caller's. A lease keeps two from doing one work, not from thinking that they do: who finds it `lost` must stop,
+ * and what it writes must be safe to write twice or carry the fencing token.
+ */
+export interface LeaseStore {
+  /** Held by anyone, the same owner included, it is `held`. */
+  acquireLease(request: LeaseRequest): Promise<LeaseOutcome>
+  /** From now on for the duration, also when it expired and nobody took it meanwhile. */
+  renewLease(lease: LeaseRequest & HeldLease): Promise<'renewed' | 'lost'>
+  /** From now on others may acquire it. */
+  releaseLease(lease: HeldLease & { readonly nowMs: number }): Promise<'released' | 'lost'>
+  /** Forgets leases that expired or were released before the instant. Answers how many. */
+  forgetLeases(beforeMs: number): Promise<number>
+}
+
+export interface LeaseRequest {
+  readonly name: string
+  /** Unique to one attempt of one process. */
+  readonly owner: string
+  readonly nowMs: number
+  readonly durationMs: number
+}
+
+export interface HeldLease {
+  readonly name: string
+  readonly owner: string
+  readonly fencingToken: bigint
+}
+
+export type LeaseOutcome =
+  /** The token is greater than any that was given for this name before. */
+  | { readonly outcome: 'acquired'; readonly fencingToken: bigint }
+  /** It may be worth trying again before that instant: the holder may release it. */
+  | { readonly outcome: 'held'; readonly expiresAtMs: number }

@@ -1,0 +1,53 @@
+import type { MutationOptions } from './replay-store.ts'
+
+/**
+ * Namespaces as things of their own: with properties, and there without a table. Names compare without case and
+ * keep the spelling that came first. The root, which has no levels, is no namespace.
+ */
+export interface NamespaceStore {
+  /** Makes missing parents, too. */
+  createNamespace(
+    namespace: NamespaceRecord,
+    options?: MutationOptions,
+  ): Promise<'created' | 'already-exists'>
+  findNamespace(levels: readonly string[]): Promise<NamespaceRecord | undefined>
+  /** All namespaces, level by level, by name. */
+  listNamespaces(): Promise<readonly (readonly string[])[]>
+  /** Directly below `parent` (all of the first level when it is empty), by name, after `after`. */
+  listChildNamespaces(query: ListChildNamespacesQuery): Promise<readonly (readonly string[])[]>
+  /** Sets `updates`, then removes `removals`; answers the properties before and after. */
+  updateNamespaceProperties(
+    change: NamespacePropertiesChange,
+    options?: MutationOptions,
+  ): Promise<NamespacePropertiesChanged | 'not-found'>
+  /** `not-empty` while it holds a table, a view or another namespace. */
+  dropNamespace(
+    levels: readonly string[],
+    options?: MutationOptions,
+  ): Promise<'dropped' | 'not-found' | 'not-empty'>
+}
+
+export type NamespaceProperties = Readonly<Record<string, string>>
+
+export interface NamespaceRecord {
+  readonly levels: readonly string[]
+  readonly properties: NamespaceProperties
+}
+
+export interface ListChildNamespacesQuery {
+  readonly parent: readonly string[]
+  /** All levels of the last one seen. */
+  readonly after?: readonly string[]
+  readonly limit: number
+}
+
+export interface NamespacePropertiesChange {
+  readonly levels: readonly string[]
+  readonly updates: NamespaceProperties
+  readonly removals: readonly string[]
+}
+
+export interface NamespacePropertiesChanged {
+  readonly before: NamespaceProperties
+  readonly after: NamespaceProperties
+}

@@ -1,0 +1,80 @@
+import type { HeldLease, LeaseOutcome, LeaseRequest } from './lease-store.ts'
+import type { SqlTransaction } from './sql-engine.ts'
+import type { Database } from './sql-schema.ts'
+
+/** One statement decides, whoever comes at the same time. */
+export async function acquireLease(
+  transaction: SqlTransaction,
+  { name, owner, nowMs, durationMs }: LeaseRequest,
+): Promise<LeaseOutcome> {
+  const acquired = await transaction
+    .insertInto('leases')
+    .values({
+      name,
+      owner,
+      // Greater than the tokens of a lease of this name that was forgotten: it began earlier.
+      fencing_token: BigInt(nowMs),
+      expires_at_ms: BigInt(nowMs + durationMs),
+    })
+    .onConflict((conflict) =>
+      conflict
+        .column('name')
+        .doUpdateSet((row) => ({
+          owner: row.ref('excluded.owner'),
+          fencing_token: row('leases.fencing_token', '+', 1n),
+          expires_at_ms: row.ref('excluded.expires_at_ms'),
+        }))
+        .where('leases.expires_at_ms', '<=', BigInt(nowMs)),
+    )
+    .returning('fencing_token')
+    .executeTakeFirst()
+  if (acquired !== undefined) return { outcome: 'acquired', fencingToken: acquired.fencing_token }
+  const held = await transaction
+    .selectFrom('leases')
+    .select('expires_at_ms')
+    .where('name', '=', name)
+    .executeTakeFirst()
+  return { outcome: 'held', expiresAtMs: Number(held?.expires_at_ms ?? BigInt(nowMs)) }
+}
+
+export async function renewLease(
+  transaction: SqlTransaction,
+  lease: LeaseRequest & HeldLease,
+): Promise<'renewed' | 'lost'> {
+  const expires_at_ms = BigInt(lease.nowMs + lease.durationMs)
+  const isHeld = await updateHeld(transaction, lease, { expires_at_ms })
+  return isHeld ? 'renewed' : 'lost'
+}
+
+/** The row stays without an owner, so that the next token is greater. */
+export async function releaseLease(
+  transaction: SqlTransaction,
+  lease: HeldLease & { readonly nowMs: number },
+): Promise<'released' | 'lost'> {
+  const expires_at_ms = BigInt(lease.nowMs)
+  const isHeld = await updateHeld(transaction, lease, { expires_at_ms, owner: '' })
+  return isHeld ? 'released' : 'lost'
+}
+
+async function updateHeld(
+  transaction: SqlTransaction,
+  { name, owner, fencingToken }: HeldLease,
+  columns: Partial<Database['leases']>,
+): Promise<boolean> {
+  const updated = await transaction
+    .updateTable('leases')
+    .set(columns)
+    .where('name', '=', name)
+    .where('owner', '=', owner)
+    .where('fencing_token', '=', fencingToken)
+    .executeTakeFirst()
+  return updated.numUpdatedRows === 1n
+}
+
+export async function forgetLeases(transaction: SqlTransaction, beforeMs: number): Promise<number> {
+  const deleted = await transaction
+    .deleteFrom('leases')
+    .where('expires_at_ms', '<', BigInt(Math.ceil(beforeMs)))
+    .executeTakeFirst()
+  return Number(deleted.numDeletedRows)
+}

@@ -1,0 +1,78 @@
+import { CatalogError } from '../core/errors.ts'
+import { decodeExact, encodeExact } from './exact-json.ts'
+import type { MutationOptions, ReplayRecord } from './replay-store.ts'
+import { type Connection, type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
+
+const RETRY_AFTER_SECONDS = 1
+
+/** `write`, with the answer to the request that asked for it, if it is to be kept. */
+export function mutate<T>(
+  engine: SqlEngine,
+  { replay }: MutationOptions,
+  work: (transaction: SqlTransaction) => Promise<T>,
+): Promise<T> {
+  if (replay === undefined) return write(engine, work)
+  return write(engine, async (transaction) => {
+    // First: of two requests with one key at once, the second waits here for the first to end.
+    if (!(await insertReplay(transaction, replay))) throw isAnswered(replay)
+    return await work(transaction)
+  })
+}
+
+function isAnswered({ key }: ReplayRecord): CatalogError {
+  return new CatalogError(
+    'overloaded',
+    `another request with the idempotency key ${key} came first: try again for its answer`,
+    { facts: { retryAfterSeconds: RETRY_AFTER_SECONDS } },
+  )
+}
+
+/** Answers whether the key was new. */
+export async function insertReplay(
+  transaction: SqlTransaction,
+  record: ReplayRecord,
+): Promise<boolean> {
+  const inserted = await transaction
+    .insertInto('replays')
+    .values({
+      replay_key: record.key,
+      request_hash: record.requestHash,
+      status: BigInt(record.status),
+      // As JSON, because text may hold what PostgreSQL's cannot: NUL and lone surrogates.
+      body: encodeExact(record.body),
+      expires_at_ms: BigInt(record.expiresAtMs),
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  return inserted.numInsertedOrUpdatedRows === 1n
+}
+
+export async function findReplay(
+  connection: Connection,
+  key: string,
+): Promise<ReplayRecord | undefined> {
+  const row = await connection
+    .selectFrom('replays')
+    .selectAll()
+    .where('replay_key', '=', key)
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  return {
+    key: row.replay_key,
+    requestHash: row.request_hash,
+    status: Number(row.status),
+    body: decodeExact<string>(row.body),
+    expiresAtMs: Number(row.expires_at_ms),
+  }
+}
+
+export async function forgetReplays(
+  transaction: SqlTransaction,
+  beforeMs: number,
+): Promise<number> {
+  const deleted = await transaction
+    .deleteFrom('replays')
+    .where('expires_at_ms', '<', BigInt(Math.ceil(beforeMs)))
+    .executeTakeFirst()
+  return Number(deleted.numDeletedRows)
+}

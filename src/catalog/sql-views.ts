@@ -1,0 +1,140 @@
+import { decodeExact } from './exact-json.ts'
+import { type Connection, Refusal, type SqlEngine, type SqlTransaction } from './sql-engine.ts'
+import { nameKey, namespaceKey } from './sql-keys.ts'
+import { claimName, releaseName } from './sql-names.ts'
+import { addNamespaces } from './sql-namespaces.ts'
+import { nameColumns } from './sql-rows.ts'
+import type { ViewRow } from './sql-schema.ts'
+import type { ListViewsQuery, ViewChange, ViewKey, ViewState, ViewSummary } from './view-store.ts'
+
+/** Throws `Refusal`. */
+export async function insertView(
+  transaction: SqlTransaction,
+  view: ViewState,
+  engine: SqlEngine,
+): Promise<'created'> {
+  await nameView(transaction, view, engine)
+  const inserted = await transaction
+    .insertInto('views')
+    .values({
+      ...changingColumns(view),
+      view_uuid: view.viewUuid,
+      created_at_ms: BigInt(view.createdAtMs),
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('view-exists')
+  return 'created'
+}
+
+async function nameView(
+  transaction: SqlTransaction,
+  { namespace, name, viewUuid }: ViewState,
+  engine: SqlEngine,
+): Promise<void> {
+  await addNamespaces(transaction, namespace, engine)
+  const claimed = await claimName(transaction, { namespace, name, kind: 'view', uuid: viewUuid })
+  if (claimed !== 'claimed') throw new Refusal(`${claimed}-exists`)
+}
+
+function changingColumns(view: ViewState) {
+  return {
+    ...nameColumns(view),
+    version: BigInt(view.version),
+    metadata: view.metadata,
+    metadata_location: view.metadataLocation,
+    last_updated_ms: BigInt(view.lastUpdatedMs),
+  }
+}
+
+export async function findView(
+  connection: Connection,
+  key: ViewKey,
+): Promise<ViewState | undefined> {
+  const row = await connection
+    .selectFrom('views')
+    .selectAll()
+    .where((where) =>
+      'viewUuid' in key
+        ? where('view_uuid', '=', key.viewUuid)
+        : where.and({
+            namespace_key: namespaceKey(key.namespace),
+            name_key: nameKey(key.name),
+          }),
+    )
+    .executeTakeFirst()
+  return row === undefined ? undefined : viewOf(row)
+}
+
+function viewOf(row: ViewRow): ViewState {
+  return {
+    viewUuid: row.view_uuid,
+    namespace: decodeExact<readonly string[]>(row.namespace),
+    name: row.name,
+    version: Number(row.version),
+    metadata: row.metadata,
+    metadataLocation: row.metadata_location,
+    createdAtMs: Number(row.created_at_ms),
+    lastUpdatedMs: Number(row.last_updated_ms),
+  }
+}
+
+export async function listViews(
+  connection: Connection,
+  { namespace, after, limit }: ListViewsQuery,
+): Promise<readonly ViewSummary[]> {
+  let query = connection
+    .selectFrom('views')
+    .select(['namespace', 'name'])
+    .where('namespace_key', '=', namespaceKey(namespace))
+    .orderBy('name_key')
+    .limit(limit)
+  if (after !== undefined) query = query.where('name_key', '>', nameKey(after))
+  const rows = await query.execute()
+  return rows.map((row) => ({
+    namespace: decodeExact<readonly string[]>(row.namespace),
+    name: row.name,
+  }))
+}
+
+/** Throws `Refusal`. The view's row first, then its name: the version decides before the name is looked at. */
+export async function replaceView(
+  transaction: SqlTransaction,
+  { expectedVersion, state }: ViewChange,
+  engine: SqlEngine,
+): Promise<'replaced'> {
+  if (state.version !== expectedVersion + 1) {
+    throw new Error(`view of version ${state.version} upon version ${expectedVersion}`)
+  }
+  const { namespace_key, name_key, namespace, name, ...columns } = changingColumns(state)
+  const replaced = await transaction
+    .updateTable('views')
+    .set(columns)
+    .where('view_uuid', '=', state.viewUuid)
+    .where('version', '=', BigInt(expectedVersion))
+    .returning(['namespace', 'name'])
+    .executeTakeFirst()
+  if (replaced === undefined) throw new Refusal('version-mismatch')
+  if (replaced.namespace === namespace && replaced.name === name) return 'replaced'
+  await nameView(transaction, state, engine)
+  await transaction
+    .updateTable('views')
+    .set({ namespace_key, name_key, namespace, name })
+    .where('view_uuid', '=', state.viewUuid)
+    .execute()
+  return 'replaced'
+}
+
+/** Throws `Refusal`. */
+export async function deleteView(
+  transaction: SqlTransaction,
+  viewUuid: string,
+): Promise<'dropped'> {
+  const deleted = await transaction
+    .deleteFrom('views')
+    .where('view_uuid', '=', viewUuid)
+    .executeTakeFirst()
+  if (deleted.numDeletedRows === 0n) throw new Refusal('not-found')
+  await releaseName(transaction, { kind: 'view', uuid: viewUuid })
+  return 'dropped'
+}

@@ -1,0 +1,57 @@
+import type { MutationOptions } from './replay-store.ts'
+
+/** Views share their names with tables: of one name, in one namespace, there is one or the other. */
+export interface ViewStore {
+  /** Also makes the namespace and its parents. `view-exists`, too, when the UUID is taken. */
+  createView(
+    view: ViewState,
+    options?: MutationOptions,
+  ): Promise<'created' | 'view-exists' | 'table-exists'>
+  findView(key: ViewKey): Promise<ViewState | undefined>
+  /** By name, without case. */
+  listViews(query: ListViewsQuery): Promise<readonly ViewSummary[]>
+  /**
+   * Compare-and-swap of the version; also renames when `state` has another name. `version-mismatch`, too, when
+   * the view is gone.
+   */
+  replaceView(
+    change: ViewChange,
+    options?: MutationOptions,
+  ): Promise<'replaced' | 'version-mismatch' | 'view-exists' | 'table-exists'>
+  dropView(viewUuid: string, options?: MutationOptions): Promise<'dropped' | 'not-found'>
+}
+
+export type ViewKey =
+  | { readonly viewUuid: string }
+  | { readonly namespace: readonly string[]; readonly name: string }
+
+export interface ListViewsQuery {
+  /** Only views directly in this namespace. */
+  readonly namespace: readonly string[]
+  /** Only views after this name in the order. */
+  readonly after?: string
+  readonly limit: number
+}
+
+export interface ViewSummary {
+  readonly namespace: readonly string[]
+  readonly name: string
+}
+
+export interface ViewChange {
+  readonly expectedVersion: number
+  /** The whole new state; its version is one more than expected. The time of creation is not written. */
+  readonly state: ViewState
+}
+
+export interface ViewState {
+  readonly viewUuid: string
+  readonly namespace: readonly string[]
+  readonly name: string
+  readonly version: number
+  /** Iceberg view metadata, as JSON text. */
+  readonly metadata: string
+  readonly metadataLocation: string
+  readonly createdAtMs: number
+  readonly lastUpdatedMs: number
+}
