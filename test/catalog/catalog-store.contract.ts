@@ -1,9 +1,13 @@
 import { describeCommits } from './commit.contract.ts'
+import { describeLeases } from './leases.contract.ts'
+import { describeNamespaces } from './namespaces.contract.ts'
+import { describeReplays } from './replays.contract.ts'
 import type { OpenedCatalog } from './samples.ts'
 import { describeSharing } from './sharing.contract.ts'
 import { describeSnapshots } from './snapshots.contract.ts'
 import { describeStaging } from './staging.contract.ts'
 import { describeTables } from './tables.contract.ts'
+import { describeViews } from './views.contract.ts'
 
 /** What every adapter of CatalogStore keeps. `open` answers an empty catalog that is not migrated yet. */
 export function describeCatalogStore(
@@ -29,5 +33,9 @@ export function describeCatalogStore(
   describeSnapshots(store)
   describeStaging(store)
   describeCommits(store)
+  describeNamespaces(store)
+  describeViews(store)
+  describeReplays(store)
+  describeLeases(store)
   if (isShared) describeSharing(opened)
 }

@@ -1,6 +1,6 @@
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
 import type { TableState } from '../../src/core/table.ts'
-import { appendTo, create, newTable, type OpenedCatalog, stateOf } from './samples.ts'
+import { appendTo, create, newTable, type OpenedCatalog, stateOf, viewOf } from './samples.ts'
 
 /** Two stores over one database, as two processes have them. */
 export function describeSharing(opened: () => OpenedCatalog): void {
@@ -81,6 +81,50 @@ export function describeSharing(opened: () => OpenedCatalog): void {
           [one, other, one, other].map((store) => store.createTable(newTable(stateOf('planets')))),
         )
         expect(outcomes.filter((outcome) => outcome === 'created')).toHaveLength(1)
+      }))
+
+    test('of two that rename a table and a view to one name, one does', () =>
+      withAnother(async (one, other) => {
+        for (let round = 0; round < 5; round++) {
+          const state = await create(one, `planets${round}`)
+          const view = viewOf(`bright${round}`)
+          await other.createView(view)
+          const name = `wanted${round}`
+          const commit = appendTo(state, 1n)
+          const rename = { ...commit, state: { ...commit.state, name } }
+          const [table, replaced] = await Promise.all([
+            one.commit({ tables: [rename], transactions: [] }).then(
+              () => 'renamed',
+              (error: { code: string }) => error.code,
+            ),
+            other.replaceView({ expectedVersion: 0, state: { ...view, version: 1, name } }),
+          ])
+          const outcomes = [table, replaced].join()
+          expect(['renamed,table-exists', 'table-already-exists,replaced']).toContain(outcomes)
+        }
+      }))
+
+    test('a lease has one holder at a time, over both, and its tokens grow', () =>
+      withAnother(async (one, other) => {
+        const tokens: bigint[] = []
+        const turns = 8
+        const work = async (store: CatalogStore, owner: string) => {
+          for (let mine = 0; mine < turns; ) {
+            const lease = { name: 'dump', owner, nowMs: 1_000, durationMs: 1_000 }
+            const acquired = await store.acquireLease(lease)
+            if (acquired.outcome === 'held') continue
+            const { fencingToken } = acquired
+            tokens.push(fencingToken)
+            mine += 1
+            expect(await store.renewLease({ ...lease, fencingToken })).toBe('renewed')
+            // Nobody else came in between.
+            expect(tokens.at(-1)).toBe(fencingToken)
+            expect(await store.releaseLease({ ...lease, fencingToken })).toBe('released')
+          }
+        }
+        await Promise.all([work(one, 'ada'), work(other, 'bob'), work(one, 'eve')])
+        const first = tokens[0] ?? 0n
+        expect(tokens).toEqual(Array.from({ length: 3 * turns }, (_, i) => first + BigInt(i)))
       }))
   })
 }

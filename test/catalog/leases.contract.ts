@@ -1,0 +1,87 @@
+import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import type { HeldLease } from '../../src/catalog/lease-store.ts'
+
+const NAME = 'dump 7/csv'
+
+export function describeLeases(store: () => CatalogStore): void {
+  const acquire = (owner: string, nowMs: number, name = NAME) =>
+    store().acquireLease({ name, owner, nowMs, durationMs: 100 })
+  const mustAcquire = async (owner: string, nowMs: number): Promise<HeldLease> => {
+    const lease = await acquire(owner, nowMs)
+    if (lease.outcome !== 'acquired') throw new Error(`the lease is held: ${owner}`)
+    return { name: NAME, owner, fencingToken: lease.fencingToken }
+  }
+  const renew = (lease: HeldLease, nowMs: number) =>
+    store().renewLease({ ...lease, nowMs, durationMs: 100 })
+
+  describe('leases', () => {
+    test('a lease is held by one until it expires, by its own owner, too', async () => {
+      await mustAcquire('ada', 1_000)
+      const held = { outcome: 'held', expiresAtMs: 1_100 }
+      expect(await acquire('bob', 1_000)).toEqual(held)
+      expect(await acquire('bob', 1_099)).toEqual(held)
+      expect(await acquire('ada', 1_050)).toEqual(held)
+      expect(await acquire('bob', 1_000, 'another')).toMatchObject({ outcome: 'acquired' })
+      expect(await acquire('bob', 1_100)).toMatchObject({ outcome: 'acquired' })
+      expect(await acquire('ada', 1_100)).toEqual({ outcome: 'held', expiresAtMs: 1_200 })
+    })
+
+    test('who renews keeps it, even late, as long as nobody took it', async () => {
+      const lease = await mustAcquire('ada', 1_000)
+      expect(await renew(lease, 1_090)).toBe('renewed')
+      expect(await acquire('bob', 1_150)).toEqual({ outcome: 'held', expiresAtMs: 1_190 })
+      expect(await renew(lease, 5_000)).toBe('renewed')
+      expect(await acquire('bob', 5_099)).toEqual({ outcome: 'held', expiresAtMs: 5_100 })
+    })
+
+    test('who lost it can neither renew nor release it', async () => {
+      const lost = await mustAcquire('ada', 1_000)
+      const lease = await mustAcquire('bob', 1_100)
+      expect(await renew(lost, 1_101)).toBe('lost')
+      expect(await store().releaseLease({ ...lost, nowMs: 1_101 })).toBe('lost')
+      expect(await renew({ ...lost, owner: 'bob' }, 1_101)).toBe('lost')
+      expect(await renew({ ...lease, owner: 'ada' }, 1_101)).toBe('lost')
+      expect(await renew({ ...lease, name: 'another' }, 1_101)).toBe('lost')
+      expect(await acquire('ada', 1_150)).toEqual({ outcome: 'held', expiresAtMs: 1_200 })
+      expect(await renew(lease, 1_150)).toBe('renewed')
+    })
+
+    test('a released lease is free at once, and its holder has lost it', async () => {
+      const lease = await mustAcquire('ada', 1_000)
+      expect(await store().releaseLease({ ...lease, nowMs: 1_010 })).toBe('released')
+      expect(await store().releaseLease({ ...lease, nowMs: 1_010 })).toBe('lost')
+      expect(await renew(lease, 1_010)).toBe('lost')
+      await mustAcquire('bob', 1_010)
+    })
+
+    test('tokens of one name grow, whoever acquires it, and after it was forgotten', async () => {
+      const tokens: bigint[] = []
+      let nowMs = 1_700_000_000_000
+      for (let turn = 0; turn < 9; turn++) {
+        const lease = await mustAcquire(turn % 2 === 0 ? 'ada' : 'bob', nowMs)
+        tokens.push(lease.fencingToken)
+        if (turn % 3 === 0) await store().releaseLease({ ...lease, nowMs })
+        else nowMs += 100
+        if (turn === 5) expect(await store().forgetLeases(nowMs + 1)).toBe(1)
+      }
+      const grown = [...new Set(tokens)].sort((a, b) => (a < b ? -1 : 1))
+      expect(tokens).toEqual(grown)
+    })
+
+    test('leases that ended before an instant are forgotten, those that are held are not', async () => {
+      await acquire('ada', 1_000, 'over')
+      await acquire('ada', 1_001, 'held')
+      expect(await store().forgetLeases(1_101)).toBe(1)
+      expect(await acquire('bob', 1_050, 'held')).toMatchObject({ outcome: 'held' })
+      expect(await acquire('bob', 1_050, 'over')).toMatchObject({ outcome: 'acquired' })
+    })
+
+    test('of many who ask at once, one acquires it', async () => {
+      for (let nowMs = 1_000; nowMs < 2_000; nowMs += 100) {
+        const owners = Array.from({ length: 6 }, (_, index) => `${nowMs}-${index}`)
+        const outcomes = await Promise.all(owners.map((owner) => acquire(owner, nowMs)))
+        expect(outcomes.filter(({ outcome }) => outcome === 'acquired')).toHaveLength(1)
+      }
+    })
+  })
+}

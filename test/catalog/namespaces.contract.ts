@@ -1,0 +1,147 @@
+import fc from 'fast-check'
+import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import { create, newTable, stateOf, viewOf } from './samples.ts'
+
+export function describeNamespaces(store: () => CatalogStore): void {
+  const make = (...levels: string[]) => store().createNamespace({ levels, properties: {} })
+  const childrenOf = (...parent: string[]) => store().listChildNamespaces({ parent, limit: 100 })
+
+  describe('namespaces', () => {
+    test('a namespace is found with its properties, exactly as they were given', async () => {
+      const properties = { owner: 'ada', ['__proto__']: 'data', $bigint: '1', n: 'a\u0000b\ud800c' }
+      const levels = ['Deep sky', 'M 31']
+      expect(await store().createNamespace({ levels, properties })).toBe('created')
+      expect(await store().findNamespace(levels)).toStrictEqual({ levels, properties })
+      const found = await store().findNamespace(['deep SKY', 'm 31'])
+      expect(found?.levels).toEqual(levels)
+      const parent = { levels: ['Deep sky'], properties: {} }
+      expect(await store().findNamespace(['deep sky'])).toStrictEqual(parent)
+      expect(await store().findNamespace(['m 31'])).toBeUndefined()
+      expect(await store().findNamespace([])).toBeUndefined()
+    })
+
+    test('one that is there is left as it is, however it came to be', async () => {
+      await create(store(), 'planets')
+      await store().createNamespace({ levels: ['a', 'b'], properties: { owner: 'ada' } })
+      const twins = [['SKY'], ['A'], ['a', 'B'], []]
+      for (const levels of twins) {
+        const properties = { owner: 'bob' }
+        expect(await store().createNamespace({ levels, properties })).toBe('already-exists')
+      }
+      expect((await store().findNamespace(['a', 'b']))?.properties).toEqual({ owner: 'ada' })
+      expect(await store().findNamespace(['sky'])).toEqual({ levels: ['sky'], properties: {} })
+      await store().createTable(newTable(stateOf('t', { namespace: ['a', 'b'] })))
+      expect((await store().findNamespace(['a', 'b']))?.properties).toEqual({ owner: 'ada' })
+    })
+
+    test('of many creations at once, one is created', async () => {
+      const outcomes = await Promise.all(Array.from({ length: 6 }, () => make('a', 'b', 'c')))
+      expect(outcomes.filter((outcome) => outcome === 'created')).toHaveLength(1)
+    })
+
+    test('children are those directly below, by name, whatever their names hold', async () => {
+      const piece = fc.constantFrom('a', 'A', 'b', ' ', '%', '!', '\u0020x', '\u{10ffff}', 'é', '.')
+      const names = fc.string({ unit: piece, minLength: 1, maxLength: 3 })
+      const trees = fc.array(fc.array(names, { minLength: 1, maxLength: 3 }), { maxLength: 12 })
+      await fc.assert(
+        fc.asyncProperty(trees, async (tree) => {
+          for (const levels of tree) await make(...levels)
+          const all = await store().listNamespaces()
+          for (const parent of [[], ...all]) {
+            const below = all.filter((levels) => isDirectlyBelow(parent, levels))
+            expect(await childrenOf(...parent)).toEqual(below)
+          }
+          for (const levels of all.toReversed()) {
+            expect(await store().dropNamespace(levels)).toBe('dropped')
+          }
+        }),
+        { numRuns: 15 },
+      )
+    })
+
+    test('children are listed page by page', async () => {
+      for (const name of ['d', 'B', 'a', 'C', 'e']) await make('top', name, 'below')
+      const seen: (readonly string[])[] = []
+      for (;;) {
+        const after = seen.at(-1)?.map((level) => level.toUpperCase())
+        const query = { parent: ['TOP'], limit: 2, ...(after === undefined ? {} : { after }) }
+        const page = await store().listChildNamespaces(query)
+        if (page.length === 0) break
+        expect(page.length).toBeLessThanOrEqual(2)
+        seen.push(...page)
+      }
+      expect(seen.map((levels) => levels[1])).toEqual(['a', 'B', 'C', 'd', 'e'])
+      expect(await childrenOf('nowhere')).toEqual([])
+    })
+
+    test('properties are updated, then removed, and both sides are answered', async () => {
+      const before = { owner: 'ada', team: 'stars', ['__proto__']: 'data' }
+      await store().createNamespace({ levels: ['sky'], properties: before })
+      const updates = { team: 'moons', new: '1', both: '2' }
+      const change = { levels: ['SKY'], updates, removals: ['owner', 'both', 'absent'] }
+      const after = { team: 'moons', ['__proto__']: 'data', new: '1' }
+      expect(await store().updateNamespaceProperties(change)).toStrictEqual({ before, after })
+      expect((await store().findNamespace(['sky']))?.properties).toStrictEqual(after)
+      const nowhere = { levels: ['nowhere'], updates, removals: [] }
+      expect(await store().updateNamespaceProperties(nowhere)).toBe('not-found')
+    })
+
+    test('of many updates at once, none is lost', async () => {
+      await make('sky')
+      const keys = Array.from({ length: 8 }, (_, index) => `key-${index}`)
+      await Promise.all(
+        keys.map((key) =>
+          store().updateNamespaceProperties({
+            levels: ['sky'],
+            updates: { [key]: key },
+            removals: [],
+          }),
+        ),
+      )
+      const found = await store().findNamespace(['sky'])
+      expect(Object.keys(found?.properties ?? {}).sort()).toEqual(keys)
+    })
+
+    test('one that holds a table, a view or a namespace is not dropped', async () => {
+      const table = await create(store(), 'planets')
+      const view = viewOf('v', { namespace: ['views'] })
+      await store().createView(view)
+      await make('outer', 'inner')
+      for (const name of ['sky', 'Views', 'OUTER']) {
+        expect(await store().dropNamespace([name])).toBe('not-empty')
+        expect(await store().findNamespace([name])).toBeDefined()
+      }
+      await store().dropTable(table.definition.tableUuid)
+      await store().dropView(view.viewUuid)
+      expect(await store().dropNamespace(['outer', 'INNER'])).toBe('dropped')
+      for (const name of ['sky', 'Views', 'OUTER']) {
+        expect(await store().dropNamespace([name])).toBe('dropped')
+        expect(await store().dropNamespace([name])).toBe('not-found')
+      }
+      expect(await store().listNamespaces()).toEqual([])
+      expect(await store().dropNamespace([])).toBe('not-found')
+    })
+
+    test('one that is dropped while something is put into it is there with it, or neither is', async () => {
+      for (let round = 0; round < 10; round++) {
+        const levels = ['a', `b${round}`]
+        await make(...levels)
+        const [dropped, created] = await Promise.all([
+          store().dropNamespace(levels),
+          store().createTable(newTable(stateOf('t', { namespace: levels }))),
+          make(...levels, 'below'),
+        ])
+        expect(created).toBe('created')
+        expect(['dropped', 'not-empty']).toContain(dropped)
+        expect(await store().findNamespace(levels)).toBeDefined()
+        expect(await childrenOf(...levels)).toHaveLength(1)
+        expect(await store().dropNamespace(levels)).toBe('not-empty')
+      }
+    })
+  })
+}
+
+function isDirectlyBelow(parent: readonly string[], levels: readonly string[]): boolean {
+  if (levels.length !== parent.length + 1) return false
+  return parent.every((level, depth) => level.toLowerCase() === levels[depth]?.toLowerCase())
+}
