@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { copyFile, link, mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CatalogError } from '../core/errors.ts'
+
+const PREFIX = 'engine-'
+const FOLDER_PATTERN = /^engine-(\d{1,10})-[0-9a-f-]{36}$/
+
+/** A folder of this process, for the folders of its jobs. */
+export async function openEngineFolder(temporaryFolder: string): Promise<string> {
+  const folder = join(temporaryFolder, `${PREFIX}${process.pid}-${randomUUID()}`)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  return folder
+}
+
+/** Removes what engines left behind whose processes are gone. `idleMs`: how long nothing has changed there, at least. */
+export async function sweepEngineFolders(temporaryFolder: string, idleMs: number): Promise<void> {
+  for (const name of await readdir(temporaryFolder)) {
+    const pid = Number(FOLDER_PATTERN.exec(name)?.[1])
+    if (Number.isNaN(pid) || isRunning(pid)) continue
+    const folder = join(temporaryFolder, name)
+    // In a shared folder the process may be one of another container.
+    const changedAtMs = (await stat(folder)).mtimeMs
+    if (Date.now() - changedAtMs > idleMs) await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Runs `use` with an empty folder that is gone afterwards. */
+export async function withJobFolder<T>(
+  engineFolder: string,
+  use: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = join(engineFolder, randomUUID())
+  await mkdir(folder, { mode: 0o700 })
+  try {
+    return await use(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Gives a finished file its name, unless something has it. */
+export async function publishFile(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+  } catch (error) {
+    if (!isErrno(error, 'EXDEV', 'EPERM', 'ENOTSUP', 'EMLINK')) throw publicationFailure(error, to)
+    await copyAcross(from, to)
+  }
+}
+
+async function copyAcross(from: string, to: string): Promise<void> {
+  try {
+    await copyFile(from, to, constants.COPYFILE_EXCL)
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) await rm(to, { force: true })
+    throw publicationFailure(error, to)
+  }
+}
+
+function publicationFailure(error: unknown, to: string): Error {
+  if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
+    return new CatalogError('storage-full', 'The disk is full.', { cause: error })
+  }
+  return new Error(`name the output ${to}`, { cause: error })
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return !isErrno(error, 'ESRCH')
+  }
+}
+
+function isErrno(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
+}

@@ -1,0 +1,29 @@
+import type { CatalogErrorCode, ErrorFacts } from '../core/errors.ts'
+import type { ExportJob, IngestJob, IngestResult, JobResult } from './engine.ts'
+
+/** What the service and its children say to each other, by structured clone. */
+export type Task =
+  | { readonly kind: 'export'; readonly job: ExportJob }
+  | { readonly kind: 'ingest'; readonly job: IngestJob }
+
+export interface TaskRequest {
+  readonly task: Task
+  /** The task's own, with nothing in it; what it makes is `OUTPUT_NAME` in it. */
+  readonly folder: string
+  readonly memoryBytes: number
+}
+
+export type TaskResult = JobResult | IngestResult
+
+export type WorkerReply =
+  | { readonly outcome: 'ready' }
+  | { readonly outcome: 'done'; readonly result: TaskResult; readonly residentBytes: number }
+  | {
+      readonly outcome: 'failed'
+      readonly code: CatalogErrorCode
+      readonly detail: string
+      readonly facts: ErrorFacts
+      readonly residentBytes: number
+    }
+
+export const OUTPUT_NAME = 'output'

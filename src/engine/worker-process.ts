@@ -1,0 +1,194 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { CatalogError } from '../core/errors.ts'
+import type { TaskRequest, TaskResult, WorkerReply } from './protocol.ts'
+
+/** What Node, DuckDB and their threads reserve before the first task; little of it is ever touched. */
+const ADDRESS_SPACE_BASE_BYTES = 1_792 * 1024 * 1024
+/** A child whose heap does not shrink again makes way for a new one. */
+const RESIDENT_SLACK_BYTES = 384 * 1024 * 1024
+const HEAP_MEGABYTES_MAX = 384
+const START_MS_MAX = 60_000
+const STDERR_LENGTH_MAX = 2_000
+
+export interface TaskLimits {
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** One child process. It has no secrets of ours in its environment, and dies when its channel closes. */
+export class WorkerProcess {
+  private readonly child: ChildProcess
+  private readonly memoryBytes: number
+  private readonly exited: Promise<void>
+  private hasExited = false
+  private isTired = false
+  private stderr = ''
+
+  private constructor(memoryBytes: number) {
+    this.memoryBytes = memoryBytes
+    this.child = launch(memoryBytes)
+    this.exited = new Promise((resolve) => {
+      const onEnd = (): void => {
+        this.hasExited = true
+        resolve()
+      }
+      this.child.once('exit', onEnd)
+      this.child.once('error', (error) => {
+        this.stderr += error.message
+        if (this.child.pid === undefined) onEnd()
+      })
+    })
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr = (this.stderr + text).slice(-STDERR_LENGTH_MAX)
+    })
+  }
+
+  /** Resolves when the child takes tasks. */
+  static async start(memoryBytes: number, signal?: AbortSignal): Promise<WorkerProcess> {
+    const worker = new WorkerProcess(memoryBytes)
+    await worker.nextReply({ timeoutMs: START_MS_MAX, signal })
+    return worker
+  }
+
+  get isUsable(): boolean {
+    return !this.hasExited && !this.isTired && this.child.connected
+  }
+
+  /** Rejects with `engine-failed` when the child dies or the time is up, with the signal's reason when it is aborted. */
+  async run(request: TaskRequest, limits: TaskLimits): Promise<TaskResult> {
+    this.hold(true)
+    try {
+      const replied = this.nextReply(limits)
+      this.child.send(request, (error) => {
+        // The child is dying: its end tells.
+        if (error !== null) this.child.kill('SIGKILL')
+      })
+      const reply = await replied
+      if (reply.outcome === 'ready') throw this.failed('answered out of turn')
+      if (reply.residentBytes > this.memoryBytes + RESIDENT_SLACK_BYTES) this.isTired = true
+      if (reply.outcome === 'done') return reply.result
+      const { code, detail, facts } = reply
+      throw new CatalogError(code, detail, { facts })
+    } finally {
+      this.hold(false)
+    }
+  }
+
+  /** Resolves when the process is gone. */
+  async kill(): Promise<void> {
+    if (!this.hasExited) this.child.kill('SIGKILL')
+    await this.exited
+  }
+
+  private nextReply({ timeoutMs, signal }: TaskLimits): Promise<WorkerReply> {
+    const { child } = this
+    const { promise, resolve, reject } = newSettler<WorkerReply>()
+    const killAnd = async (reason: unknown): Promise<void> => {
+      await this.kill()
+      reject(reason)
+    }
+    const onAbort = (): void => void killAnd(signal?.reason)
+    const timer = setTimeout(() => {
+      void killAnd(this.failed(`took longer than ${timeoutMs} ms`, { timeoutMs }))
+    }, timeoutMs)
+    const onMessage = (message: unknown): void => resolve(message as WorkerReply)
+    child.once('message', onMessage)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted === true) onAbort()
+    // A reason that came first stays: the end of the child follows each kill.
+    void this.exited.then(() => {
+      const isOurs = signal?.aborted === true
+      reject(isOurs ? signal.reason : this.failed(`ended by itself (${this.ending()})`))
+    })
+    return promise.finally(() => {
+      clearTimeout(timer)
+      child.off('message', onMessage)
+      signal?.removeEventListener('abort', onAbort)
+    })
+  }
+
+  private ending(): string {
+    const { signalCode, exitCode } = this.child
+    return signalCode ?? (exitCode === null ? 'not started' : `exit code ${exitCode}`)
+  }
+
+  private failed(what: string, facts: Readonly<Record<string, unknown>> = {}): CatalogError {
+    return new CatalogError('engine-failed', `A conversion ${what}.`, {
+      facts,
+      ...(this.stderr === '' ? {} : { cause: new Error(this.stderr) }),
+    })
+  }
+
+  /** An idle child does not keep the service alive. */
+  private hold(isBusy: boolean): void {
+    const { child } = this
+    if (isBusy) {
+      child.ref()
+      child.channel?.ref()
+      return
+    }
+    child.unref()
+    child.channel?.unref()
+  }
+}
+
+function newSettler<T>(): {
+  promise: Promise<T>
+  resolve: (value: T) => void
+  reject: (reason: unknown) => void
+} {
+  let resolve: (value: T) => void = () => undefined
+  let reject: (reason: unknown) => void = () => undefined
+  const promise = new Promise<T>((onValue, onReason) => {
+    resolve = onValue
+    reject = onReason
+  })
+  return { promise, resolve, reject }
+}
+
+function launch(memoryBytes: number): ChildProcess {
+  const isSource = import.meta.url.endsWith('.ts')
+  const entry = new URL(isSource ? './worker/main.ts' : './worker/main.js', import.meta.url)
+  const command = [
+    process.execPath,
+    `--max-old-space-size=${HEAP_MEGABYTES_MAX}`,
+    // Each WebAssembly memory reserves 10 GB of address space otherwise.
+    '--disable-wasm-trap-handler',
+    ...(isSource ? ['--import', typeScriptLoader()] : []),
+    fileURLToPath(entry),
+  ]
+  const options = {
+    env: childEnvironment(),
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'] as ['ignore', 'ignore', 'pipe', 'ipc'],
+    serialization: 'advanced' as const,
+  }
+  if (process.platform === 'win32') {
+    return spawn(command[0] ?? '', command.slice(1), options)
+  }
+  // DuckDB's own limit does not hold for single large values; the shell is replaced by Node.
+  const kibibytes = Math.ceil((ADDRESS_SPACE_BASE_BYTES + 2 * memoryBytes) / 1024)
+  const script = 'ulimit -c 0; ulimit -v "$0" 2>/dev/null; exec "$@"'
+  return spawn('/bin/sh', ['-c', script, String(kibibytes), ...command], options)
+}
+
+function typeScriptLoader(): string {
+  return pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+}
+
+function childEnvironment(): Record<string, string> {
+  const kept = ['LD_LIBRARY_PATH', 'SystemRoot'].flatMap((name) => {
+    const value = process.env[name]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return {
+    ...Object.fromEntries(kept),
+    HOME: tmpdir(),
+    TMPDIR: tmpdir(),
+    TZ: 'UTC',
+    // glibc reserves 64 MiB of address space for each thread otherwise.
+    MALLOC_ARENA_MAX: '2',
+  }
+}

@@ -1,0 +1,182 @@
+import { DuckDBTypeId } from '@duckdb/node-api'
+import type { NameMapping } from '../../core/name-mapping.ts'
+import { foldName } from '../../core/schema-lookup.ts'
+import {
+  type Field,
+  isNested,
+  type ListType,
+  type MapType,
+  type NestedType,
+  type StructType,
+  type Type,
+} from '../../core/type.ts'
+import { castSql } from './cast-sql.ts'
+import type { Dialect } from './dialect.ts'
+import type { FileColumn } from './file-column.ts'
+import { notImplemented } from './sql-text.ts'
+import { initialDefaultSql } from './value-sql.ts'
+
+/** Where in a schema an expression stands. */
+export interface Place {
+  /** Dotted, for messages. */
+  readonly column: string
+  /** Of lambdas around it: each level names its variable by it. */
+  readonly depth: number
+  /** Names of nested fields in files without field ids. */
+  readonly names: NameMapping | undefined
+}
+
+/** The value of a field in a row of a file, as the dialect writes it. */
+export function columnSql(
+  field: Field,
+  source: { readonly file: FileColumn; readonly sql: string } | undefined,
+  { dialect, place }: { readonly dialect: Dialect; readonly place: Place },
+): string {
+  if (source === undefined) return defaultSql(field, dialect, place)
+  return new ColumnWriter(dialect).value(field.type, source, place)
+}
+
+function defaultSql(field: Field, dialect: Dialect, place: Place): string {
+  const { type } = field
+  const value = initialDefaultSql(field, place.column)
+  if (value === 'NULL') return dialect.unknown(place.column)
+  return isNested(type) ? dialect.absent(value) : dialect.primitive(type, value)
+}
+
+interface Source {
+  readonly file: FileColumn
+  readonly sql: string
+}
+
+class ColumnWriter {
+  private readonly dialect: Dialect
+
+  constructor(dialect: Dialect) {
+    this.dialect = dialect
+  }
+
+  value(type: Type, source: Source, place: Place): string {
+    if (type.kind === 'unknown') return this.dialect.unknown(place.column)
+    if (!isNested(type)) {
+      requireSameShape(source.file.children.length === 0, place)
+      const cast = { sql: source.sql, column: place.column }
+      return this.dialect.primitive(type, castSql(source.file.type, type, cast))
+    }
+    const nested = this.nested(type, source, place)
+    return nested === source.sql ? nested : `CASE WHEN ${source.sql} IS NOT NULL THEN ${nested} END`
+  }
+
+  private nested(type: NestedType, source: Source, place: Place): string {
+    switch (type.kind) {
+      case 'struct':
+        return this.struct(type, source, place)
+      case 'list':
+        return this.list(type, source, place)
+      case 'map':
+        return this.map(type, source, place)
+    }
+  }
+
+  private struct(type: StructType, { file, sql }: Source, place: Place): string {
+    requireSameShape(file.type.typeId === DuckDBTypeId.STRUCT, place)
+    requireDistinctNames(type.fields, place.column)
+    const members = type.fields.map((field) => {
+      const index = findMember(file.children, field, place.names)
+      const below = {
+        column: `${place.column}.${field.name}`,
+        depth: place.depth,
+        names: namesBelow(place.names, field.id),
+      }
+      const member = file.children[index]
+      const value =
+        member === undefined
+          ? defaultSql(field, this.dialect, below)
+          : this.value(
+              field.type,
+              { file: member, sql: `struct_extract_at(${sql}, ${index + 1})` },
+              below,
+            )
+      return { name: field.name, value }
+    })
+    return this.dialect.struct(members)
+  }
+
+  private list(type: ListType, { file, sql }: Source, place: Place): string {
+    const [element] = file.children
+    const isList = file.type.typeId === DuckDBTypeId.LIST
+    if (!isList || element === undefined) throw anotherShape(place)
+    const variable = `e${place.depth}`
+    const below = {
+      column: `${place.column}.element`,
+      depth: place.depth + 1,
+      names: namesBelow(place.names, type.elementId),
+    }
+    const value = this.value(type.element, { file: element, sql: variable }, below)
+    return value === variable ? sql : `list_transform(${sql}, lambda ${variable}: ${value})`
+  }
+
+  private map(type: MapType, { file, sql }: Source, place: Place): string {
+    const [key, value] = file.children
+    const isMap = file.type.typeId === DuckDBTypeId.MAP
+    if (!isMap || key === undefined || value === undefined) throw anotherShape(place)
+    const variable = `e${place.depth}`
+    const below = { column: place.column, depth: place.depth + 1 }
+    const keySource = { file: key, sql: `${variable}.key` }
+    const valueSource = { file: value, sql: `${variable}.value` }
+    const valuePlace = { ...below, names: namesBelow(place.names, type.valueId) }
+    const keySql = isNested(type.key)
+      ? this.value(type.key, keySource, { ...below, names: namesBelow(place.names, type.keyId) })
+      : this.dialect.key(
+          type.key,
+          castSql(key.type, type.key, { sql: keySource.sql, column: place.column }),
+        )
+    const valueSql = this.value(type.value, valueSource, valuePlace)
+    if (keySql === keySource.sql && valueSql === valueSource.sql) return sql
+    const entries = `list_transform(map_entries(${sql}), lambda ${variable}: struct_pack("key" := ${keySql}, "value" := ${valueSql}))`
+    return this.dialect.map(entries, isNested(type.key))
+  }
+}
+
+/** By field id where the level has any, else by the name mapping, by name, by name without case; -1 when it is not there. */
+export function findMember(
+  members: readonly FileColumn[],
+  field: Field,
+  names: NameMapping | undefined,
+): number {
+  if (members.some((member) => member.fieldId !== undefined)) {
+    return members.findIndex((member) => member.fieldId === field.id)
+  }
+  const mapped = names?.find((entry) => entry.fieldId === field.id)?.names ?? [field.name]
+  const exact = members.findIndex((member) => mapped.includes(member.name))
+  if (exact >= 0) return exact
+  const folded = new Set(mapped.map(foldName))
+  return members.findIndex((member) => folded.has(foldName(member.name)))
+}
+
+/** DuckDB compares names without case. */
+export function requireDistinctNames(fields: readonly Field[], above: string): void {
+  const seen = new Set<string>()
+  for (const { name } of fields) {
+    const folded = foldName(name)
+    const column = above === '' ? name : `${above}.${name}`
+    if (seen.has(folded)) {
+      throw notImplemented(column, 'names that differ only in case cannot be converted')
+    }
+    seen.add(folded)
+  }
+}
+
+export function namesBelow(
+  names: NameMapping | undefined,
+  fieldId: number,
+): NameMapping | undefined {
+  return names?.find((entry) => entry.fieldId === fieldId)?.fields
+}
+
+function requireSameShape(isSame: boolean, place: Place): void {
+  if (!isSame) throw anotherShape(place)
+}
+
+function anotherShape({ column }: Place): Error {
+  return notImplemented(column, 'the file has a column of another shape than the table')
+}

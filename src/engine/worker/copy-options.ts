@@ -1,0 +1,39 @@
+import { CatalogError } from '../../core/errors.ts'
+import type { Schema } from '../../core/type.ts'
+import type { ExportJob } from '../engine.ts'
+import { quoteConstant } from './sql-text.ts'
+import { fieldIdSql } from './type-sql.ts'
+
+/** A multiple of DuckDB's vectors of 2,048 rows. */
+const ROW_GROUP_ROWS = 122_880
+
+export function copyOptions({ target, schema }: Pick<ExportJob, 'target' | 'schema'>): string {
+  switch (target.format) {
+    case 'csv':
+      return (
+        `FORMAT csv, HEADER ${target.header === true}, DELIMITER ',', QUOTE '"', ESCAPE '"', ` +
+        `NULLSTR '', ${textOptions(target.compression)}`
+      )
+    case 'ndjson':
+      return `FORMAT json, ${textOptions(target.compression)}`
+    case 'parquet':
+      return parquetOptions(schema)
+    case 'arrow':
+      throw new CatalogError('not-implemented', 'Arrow dumps are not made yet.')
+  }
+}
+
+/** Without bloom filters: an equality on a binary column is answered from wrong ones (DuckDB #24994). */
+export function parquetOptions(schema: Schema): string {
+  const ids = schema.fields.map(
+    (field) => `${quoteConstant(field.name)}: ${fieldIdSql(field.id, field.type)}`,
+  )
+  return (
+    `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, USE_TMP_FILE false, ` +
+    `WRITE_BLOOM_FILTER false, FIELD_IDS {${ids.join(', ')}}`
+  )
+}
+
+function textOptions(compression: ExportJob['target']['compression']): string {
+  return `COMPRESSION ${compression === 'zstd' ? 'zstd' : 'none'}, USE_TMP_FILE false`
+}

@@ -1,0 +1,146 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { CatalogError } from '../../core/errors.ts'
+import type { Schema } from '../../core/type.ts'
+import { isNested } from '../../core/type.ts'
+import type { EqualityColumn, EqualityDelete, PositionDelete, SourceFile } from '../engine.ts'
+import { castSql } from './cast-sql.ts'
+import { blaming } from './failure.ts'
+import type { FileColumn } from './file-column.ts'
+import { openParquetFile, type ParquetFile } from './parquet-file.ts'
+import { ROWS_MAX, RowSet } from './row-set.ts'
+import type { LinkedFiles } from './source-files.ts'
+import { quoteConstant } from './sql-text.ts'
+import { initialDefaultSql } from './value-sql.ts'
+
+/** Field ids of position delete files (Iceberg spec, "Reserved Field IDs"). */
+const FILE_PATH_ID = 2_147_483_546
+const POSITION_ID = 2_147_483_545
+
+export interface DeleteTask {
+  readonly source: SourceFile
+  readonly schema: Schema
+  readonly linked: LinkedFiles
+}
+
+/**
+ * The rows of a file that are deleted, as positions. Equality deletes become positions first: the rows that remain are
+ * then filtered one by one, so that their order never depends on how a join was done.
+ */
+export async function deletedRows(
+  connection: DuckDBConnection,
+  { source, schema, linked }: DeleteTask,
+): Promise<RowSet> {
+  const deleted = new RowSet(await rowCount(connection, { source, linked }))
+  for (const position of source.deletedPositions ?? []) deleted.add(position)
+  for (const [i, file] of (source.positionDeletes ?? []).entries()) {
+    const name = linked.positionDeletes[i] ?? ''
+    await blaming(file.path, () => addPositions(connection, { file, name, deleted }))
+  }
+  for (const [i, file] of (source.equalityDeletes ?? []).entries()) {
+    const deletes = await blaming(file.path, () =>
+      openParquetFile(connection, linked.equalityDeletes[i] ?? ''),
+    )
+    const data = await openParquetFile(connection, linked.source)
+    const matches = matchSql({ file, deletes, data, schema })
+    // Either of the two may be corrupt; the smaller one is read whole in any case.
+    await blaming(file.path, () => connection.run(`SELECT count(*) FROM ${deletes.scan}`))
+    const sql = `SELECT CAST(row AS BIGINT) FROM ${data.numberedScan} WHERE EXISTS (${matches})`
+    await addRows(connection, sql, deleted)
+  }
+  return deleted
+}
+
+async function rowCount(
+  connection: DuckDBConnection,
+  { source, linked }: Pick<DeleteTask, 'source' | 'linked'>,
+): Promise<number> {
+  const result = await connection.runAndReadAll(
+    `SELECT CAST(num_rows AS BIGINT) FROM parquet_file_metadata(${quoteConstant(linked.source)})`,
+  )
+  const rows = Number(result.getRowsJS()[0]?.[0])
+  if (rows >= 0 && rows <= ROWS_MAX) return rows
+  throw new CatalogError('not-implemented', `${source.path} has too many rows for its deletes.`, {
+    facts: { file: source.path },
+  })
+}
+
+async function addPositions(
+  connection: DuckDBConnection,
+  { file, name, deleted }: { file: PositionDelete; name: string; deleted: RowSet },
+): Promise<void> {
+  const deletes = await openParquetFile(connection, name)
+  const path = reservedColumn(deletes, { id: FILE_PATH_ID, name: 'file_path' })
+  const position = reservedColumn(deletes, { id: POSITION_ID, name: 'pos' })
+  const prepared = await connection.prepare(
+    `SELECT CAST(c${position} AS BIGINT) FROM ${deletes.scan} ` +
+      `WHERE CAST(c${path} AS VARCHAR) = $1`,
+  )
+  prepared.bindVarchar(1, file.dataFile)
+  await addChunks(await prepared.run(), deleted)
+}
+
+function reservedColumn(
+  file: ParquetFile,
+  { id, name }: { readonly id: number; readonly name: string },
+): number {
+  const byId = file.columns.findIndex((column) => column?.fieldId === id)
+  const index = byId >= 0 ? byId : file.names.indexOf(name)
+  if (index < 0) throw new Error(`Invalid Input Error: a file of position deletes without ${name}`)
+  return index
+}
+
+interface Match {
+  readonly file: EqualityDelete
+  readonly deletes: ParquetFile
+  readonly data: ParquetFile
+  readonly schema: Schema
+}
+
+function matchSql(match: Match): string {
+  const { file, deletes } = match
+  const conditions = file.columns.map((column) => equalSql(column, match))
+  const aliases = deletes.names.map((_, i) => `d${i}`).join(', ')
+  return `SELECT 1 FROM (SELECT * FROM ${deletes.scan}) AS d(${aliases}) WHERE ${conditions.join(' AND ')}`
+}
+
+function equalSql(column: EqualityColumn, { file, deletes, data, schema }: Match): string {
+  const index = deletes.names.indexOf(column.nameInDeletes)
+  const inDeletes = deletes.columns[index]
+  if (inDeletes === undefined) throw missing(file.path, column.nameInDeletes)
+  const field = schema.fields.find(({ id }) => id === column.fieldId)
+  const typed = (from: FileColumn, sql: string): string => {
+    const isCast = field !== undefined && !isNested(field.type)
+    return isCast ? castSql(from.type, field.type, { sql, column: field.name }) : sql
+  }
+  const deletedValue = typed(inDeletes, `d.d${index}`)
+  if (column.nameInFile === undefined) {
+    const value = field === undefined ? 'NULL' : initialDefaultSql(field, field.name)
+    return `${value} IS NOT DISTINCT FROM ${deletedValue}`
+  }
+  const dataIndex = data.names.indexOf(column.nameInFile)
+  const inData = data.columns[dataIndex]
+  if (inData === undefined) throw missing(file.path, column.nameInFile)
+  return `${typed(inData, `t.c${dataIndex}`)} IS NOT DISTINCT FROM ${deletedValue}`
+}
+
+function missing(path: string, name: string): CatalogError {
+  return new CatalogError('file-corrupt', `${path} has no column ${name}.`, {
+    facts: { file: path, column: name },
+  })
+}
+
+async function addRows(connection: DuckDBConnection, sql: string, deleted: RowSet): Promise<void> {
+  await addChunks(await connection.run(sql), deleted)
+}
+
+async function addChunks(
+  result: Awaited<ReturnType<DuckDBConnection['run']>>,
+  deleted: RowSet,
+): Promise<void> {
+  for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
+    if (chunk.rowCount === 0) return
+    for (const position of chunk.getColumnValues(0)) {
+      if (typeof position === 'bigint') deleted.add(position)
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import { statSync, unlinkSync } from 'node:fs'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { CatalogError } from '../../core/errors.ts'
+import { type Field, isNested } from '../../core/type.ts'
+import type { ExportJob, JobResult } from '../engine.ts'
+import { OUTPUT_NAME } from '../protocol.ts'
+import { columnSql, namesBelow, requireDistinctNames } from './column-sql.ts'
+import { copyOptions } from './copy-options.ts'
+import { deletedRows } from './deletes.ts'
+import { csvPrimitive, type Dialect, JSON_VALUES, TYPED } from './dialect.ts'
+import { blaming } from './failure.ts'
+import { gzipFile } from './gzip.ts'
+import { openParquetFile, type ParquetFile } from './parquet-file.ts'
+import type { RowSet } from './row-set.ts'
+import { withSession } from './session.ts'
+import { linkFiles } from './source-files.ts'
+import { notImplemented, quoteConstant, quoteName } from './sql-text.ts'
+
+const PLAIN_NAME = 'plain'
+
+export interface TaskPlace {
+  readonly folder: string
+  readonly memoryBytes: number
+}
+
+export async function runExport(job: ExportJob, place: TaskPlace): Promise<JobResult> {
+  const { source, target, schema } = job
+  requireConvertible(job)
+  return await blaming(source.path, async () => {
+    const linked = linkFiles(source)
+    const options = { ...place, linkedPaths: linked.paths }
+    const deleted = hasDeletes(job)
+      ? await withSession({ ...options, trust: 'values' }, (connection) =>
+          deletedRows(connection, { source, schema, linked }),
+        )
+      : undefined
+    const isGzip = target.compression === 'gzip'
+    const copyName = isGzip ? PLAIN_NAME : OUTPUT_NAME
+    const rows = await withSession({ ...options, trust: 'statistics' }, async (connection) => {
+      const file = await openParquetFile(connection, linked.source)
+      const from = { file, deleted: deleted?.isEmpty === false ? deleted : undefined }
+      return await copy(connection, { job, from, copyName })
+    })
+    if (isGzip) {
+      await gzipFile(PLAIN_NAME, OUTPUT_NAME)
+      unlinkSync(PLAIN_NAME)
+    }
+    return { rows, bytes: statSync(OUTPUT_NAME).size }
+  })
+}
+
+function hasDeletes({ source }: ExportJob): boolean {
+  const { deletedPositions = [], positionDeletes = [], equalityDeletes = [] } = source
+  return deletedPositions.length + positionDeletes.length + equalityDeletes.length > 0
+}
+
+function requireConvertible({ schema, target, source }: ExportJob): void {
+  requireDistinctNames(schema.fields, '')
+  const isMatched =
+    schema.fields.length > 0 &&
+    schema.fields.length === source.columns.length &&
+    schema.fields.every((field, i) => field.id === source.columns[i]?.fieldId)
+  if (!isMatched) throw new Error('an export gives one source column for each field, in order')
+  const isText = target.format === 'csv' || target.format === 'ndjson'
+  if (!isText && target.compression !== 'none') {
+    throw new CatalogError('not-implemented', `${target.format} compresses inside: ask for none.`)
+  }
+}
+
+interface From {
+  readonly file: ParquetFile
+  readonly deleted: RowSet | undefined
+}
+
+async function copy(
+  connection: DuckDBConnection,
+  { job, from, copyName }: { job: ExportJob; from: From; copyName: string },
+): Promise<number> {
+  const columns = job.schema.fields.map((field, i) => {
+    const nameInFile = job.source.columns[i]?.nameInFile
+    return `${outputSql(field, { nameInFile, job, file: from.file })} AS ${quoteName(field.name)}`
+  })
+  const { deleted, file } = from
+  const rows =
+    deleted === undefined
+      ? file.scan
+      : `${file.numberedScan} WHERE get_bit(CAST($1 AS BIT), CAST(row AS INTEGER)) = 0`
+  const statement = await connection.prepare(
+    `COPY (SELECT ${columns.join(', ')} FROM ${rows}) TO ${quoteConstant(copyName)} (${copyOptions(job)})`,
+  )
+  if (deleted !== undefined) statement.bindBlob(1, deleted.bits)
+  return (await statement.run()).rowsChanged
+}
+
+interface ColumnSource {
+  readonly nameInFile: string | undefined
+  readonly job: ExportJob
+  readonly file: ParquetFile
+}
+
+function outputSql(field: Field, { nameInFile, job, file }: ColumnSource): string {
+  const { format } = job.target
+  const place = {
+    column: field.name,
+    depth: 0,
+    names: namesBelow(job.source.nameMapping, field.id),
+  }
+  const sourceColumn =
+    nameInFile === undefined ? undefined : fileColumn(file, { field, nameInFile, job })
+  if (format === 'ndjson') return columnSql(field, sourceColumn, { dialect: JSON_VALUES, place })
+  if (format !== 'csv') return columnSql(field, sourceColumn, { dialect: TYPED, place })
+  if (!isNested(field.type)) return columnSql(field, sourceColumn, { dialect: CSV_VALUES, place })
+  const json = columnSql(field, sourceColumn, { dialect: JSON_VALUES, place })
+  return `CASE WHEN ${sourceColumn?.sql ?? 'NULL'} IS NOT NULL THEN CAST(to_json(${json}) AS VARCHAR) END`
+}
+
+/** Of columns that are not nested. */
+const CSV_VALUES: Dialect = { ...JSON_VALUES, primitive: csvPrimitive }
+
+function fileColumn(
+  { names, columns }: ParquetFile,
+  { field, nameInFile, job }: { field: Field; nameInFile: string; job: ExportJob },
+): { file: NonNullable<ParquetFile['columns'][number]>; sql: string } {
+  const index = names.indexOf(nameInFile)
+  if (index < 0) {
+    const facts = { file: job.source.path, column: nameInFile }
+    const detail = `${job.source.path} has no column ${nameInFile}.`
+    throw new CatalogError('file-corrupt', detail, { facts })
+  }
+  const file = columns[index]
+  if (file === undefined) throw notImplemented(field.name, 'its nesting in the file is not known')
+  return { file, sql: `t.c${index}` }
+}

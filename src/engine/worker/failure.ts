@@ -1,0 +1,67 @@
+import { CatalogError } from '../../core/errors.ts'
+
+const DETAIL_LENGTH_MAX = 500
+/** Ours to mend, whatever the file holds. */
+const OWN_FAULT =
+  /^(?:Binder|Parser|Syntax|Catalog|Permission|INTERNAL|FATAL|Fatal|Dependency|Parameter)\b/
+const NO_MEMORY = /^Out of Memory Error|bad_alloc|std::length_error|Array buffer allocation failed/
+const NO_SPACE =
+  /No space left on device|ENOSPC|EDQUOT|Disk quota exceeded|max_temp_directory_size/i
+
+/**
+ * What DuckDB or the disk has against a task, in the caller's terms; `path` is the file that was being read. What is
+ * neither known nor the engine's own fault is said to be `otherwise`.
+ */
+export function taskFailure(
+  error: unknown,
+  path: string,
+  otherwise: 'file-corrupt' | 'engine-failed',
+): CatalogError {
+  if (error instanceof CatalogError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  if (NO_SPACE.test(message)) {
+    return new CatalogError('storage-full', 'The disk is full.', { cause: error })
+  }
+  if (NO_MEMORY.test(message)) {
+    const detail = `Not enough memory to convert ${path}.`
+    return new CatalogError('engine-failed', detail, { facts: { file: path }, cause: error })
+  }
+  const missingPath = findMissingPath(error)
+  if (missingPath !== undefined) {
+    const facts = { file: missingPath }
+    return new CatalogError('file-not-found', `There is no file ${missingPath}.`, { facts })
+  }
+  const [firstLine = ''] = message.split('\n')
+  const reason = firstLine.slice(0, DETAIL_LENGTH_MAX)
+  if (otherwise === 'engine-failed' || isOfSystem(error) || OWN_FAULT.test(message)) {
+    return new CatalogError('engine-failed', `The engine failed on ${path}: ${reason}`, {
+      facts: { file: path },
+      cause: error,
+    })
+  }
+  if (message.startsWith('Not implemented')) {
+    const detail = `${path} has something that cannot be converted: ${reason}`
+    return new CatalogError('not-implemented', detail, { facts: { file: path }, cause: error })
+  }
+  return new CatalogError('file-corrupt', `${path} cannot be read: ${reason}`, {
+    facts: { file: path },
+    cause: error,
+  })
+}
+
+export async function blaming<T>(path: string, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task()
+  } catch (error) {
+    throw taskFailure(error, path, 'file-corrupt')
+  }
+}
+
+function isOfSystem(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error
+}
+
+function findMissingPath(error: unknown): string | undefined {
+  const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+  return isMissing && 'path' in error ? String(error.path) : undefined
+}

@@ -1,0 +1,89 @@
+import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
+
+/** A row of DuckDB's `parquet_schema`, as a tree. */
+export interface ParquetNode {
+  readonly name: string
+  readonly fieldId: number | undefined
+  readonly children: readonly ParquetNode[]
+}
+
+/** A column of a Parquet file as DuckDB reads it, with the field ids that the file gives it. */
+export interface FileColumn {
+  readonly name: string
+  readonly fieldId: number | undefined
+  readonly type: DuckDBType
+  /** Members of a struct in order; the element of a list; key and value of a map. */
+  readonly children: readonly FileColumn[]
+}
+
+export interface SchemaRow {
+  readonly name: string
+  readonly childCount: number
+  readonly fieldId: number | undefined
+}
+
+const DEPTH_MAX = 100
+
+/** The children of the root; `undefined` when the rows, in depth-first order, are no tree. */
+export function treeOf(rows: readonly SchemaRow[]): readonly ParquetNode[] | undefined {
+  let next = 0
+  const take = (depth: number): ParquetNode | undefined => {
+    const row = rows[next++]
+    if (row === undefined || depth > DEPTH_MAX) return undefined
+    const children: ParquetNode[] = []
+    for (let i = 0; i < row.childCount; i++) {
+      const child = take(depth + 1)
+      if (child === undefined) return undefined
+      children.push(child)
+    }
+    return { name: row.name, fieldId: row.fieldId, children }
+  }
+  const root = take(0)
+  return next === rows.length ? root?.children : undefined
+}
+
+/**
+ * Which node each part of a type comes from. The groups that only encode lists and maps have no part of their own, and
+ * older writers leave some of them out: what fits the type is right.
+ */
+export function columnOf(
+  name: string,
+  type: DuckDBType,
+  node: ParquetNode,
+): FileColumn | undefined {
+  const column = (children: readonly (FileColumn | undefined)[]): FileColumn | undefined =>
+    children.every((child) => child !== undefined)
+      ? { name, fieldId: node.fieldId, type, children }
+      : undefined
+  if (type.typeId === DuckDBTypeId.STRUCT) {
+    const { entryNames, entryTypes } = type
+    if (node.children.length !== entryNames.length) return undefined
+    return column(node.children.map((child, i) => memberOf(entryNames[i], entryTypes[i], child)))
+  }
+  const [repeated] = node.children
+  if (type.typeId === DuckDBTypeId.LIST) return column([elementOf(type.valueType, node)])
+  if (type.typeId === DuckDBTypeId.MAP) {
+    const [key, value] = repeated?.children ?? []
+    return column([memberOf('key', type.keyType, key), memberOf('value', type.valueType, value)])
+  }
+  return node.children.length === 0 ? column([]) : undefined
+}
+
+function memberOf(
+  name: string | undefined,
+  type: DuckDBType | undefined,
+  node: ParquetNode | undefined,
+): FileColumn | undefined {
+  if (name === undefined || type === undefined || node === undefined) return undefined
+  return columnOf(name, type, node)
+}
+
+function elementOf(type: DuckDBType, list: ParquetNode): FileColumn | undefined {
+  const [repeated] = list.children
+  // A repeated field outside of a list is its own element.
+  if (repeated === undefined) return columnOf('element', type, list)
+  const [inner] = repeated.children
+  const isWrapped = repeated.children.length === 1 && inner !== undefined
+  const wrapped = isWrapped ? columnOf('element', type, inner) : undefined
+  return wrapped ?? columnOf('element', type, repeated) ?? columnOf('element', type, list)
+}

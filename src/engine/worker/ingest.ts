@@ -1,0 +1,193 @@
+import { statSync, symlinkSync } from 'node:fs'
+import { findValueFromJson, valueToText } from '../../core/single-value.ts'
+import { type Field, isNested } from '../../core/type.ts'
+import type { IngestJob, IngestResult, JobResult } from '../engine.ts'
+import { OUTPUT_NAME } from '../protocol.ts'
+import { requireDistinctNames } from './column-sql.ts'
+import { parquetOptions } from './copy-options.ts'
+import { type CsvField, CsvParser } from './csv-parser.ts'
+import type { TaskPlace } from './export.ts'
+import { parseJsonExactly } from './json-row.ts'
+import { RowInvalid, shown } from './row-invalid.ts'
+import { withSession } from './session.ts'
+import { quoteConstant, quoteName } from './sql-text.ts'
+import { readWholeLines } from './text-lines.ts'
+import { typeSql } from './type-sql.ts'
+import { WireFile } from './wire-file.ts'
+import { FieldNames, ValueInvalid, valuesByField, wireValue } from './wire-json.ts'
+import { wireSql } from './wire-sql.ts'
+import { expectation, wireText } from './wire-text.ts'
+
+const TEXT_NAME = 'text'
+const WIRE_NAME = 'wire.csv'
+/** DuckDB's default; its buffer is sixteen of them. */
+const ROW_BYTES_MIN = 2 * 1024 * 1024
+
+/** Checks every value here, where the line is known, and leaves to DuckDB what cannot fail. */
+export async function runIngest(job: IngestJob, place: TaskPlace): Promise<IngestResult> {
+  requireDistinctNames(job.schema.fields, '')
+  for (const field of job.schema.fields) typeSql(field.type, field.name)
+  symlinkSync(job.path, TEXT_NAME)
+  const wire = new WireFile(WIRE_NAME)
+  try {
+    const write = job.format === 'csv' ? writeCsvRows : writeJsonRows
+    await write(job.schema.fields, wire)
+  } catch (error) {
+    if (!(error instanceof RowInvalid)) throw error
+    return { outcome: 'row-invalid', line: error.line, detail: error.message }
+  } finally {
+    wire.close()
+  }
+  return { outcome: 'written', ...(await writeParquet(job, wire.longestRowBytes, place)) }
+}
+
+async function writeCsvRows(fields: readonly Field[], wire: WireFile): Promise<void> {
+  let columns: readonly (number | undefined)[] | undefined
+  const parser = new CsvParser((record, line) => {
+    if (columns === undefined) {
+      columns = columnsOfHeader(record, fields)
+      return
+    }
+    const isBlank = record.length === 1 && record[0] === null
+    const count = record.length
+    const expected = columns.filter((column) => column !== undefined).length
+    if (isBlank && expected > 1) return
+    if (count !== expected) {
+      throw new RowInvalid(line, `the row has ${count} fields, the header ${expected}`)
+    }
+    const found = columns
+    wire.add(
+      atLine(line, () =>
+        fields.map((field, i) => {
+          const index = found[i]
+          return index === undefined ? defaultText(field) : csvText(field, record[index] ?? null)
+        }),
+      ),
+    )
+  })
+  for await (const text of readWholeLines(TEXT_NAME)) parser.push(text)
+  parser.finish()
+  if (columns === undefined) throw new RowInvalid(1, 'there is no header')
+}
+
+/** Of each field, which column of the text it is. */
+function columnsOfHeader(
+  header: readonly CsvField[],
+  fields: readonly Field[],
+): readonly (number | undefined)[] {
+  const names = new FieldNames(fields)
+  const columns: (number | undefined)[] = fields.map(() => undefined)
+  for (const [i, name] of header.entries()) {
+    const index = names.find(name ?? '')
+    if (index === undefined) throw new RowInvalid(1, `there is no column ${shown(name ?? '')}`)
+    if (columns[index] !== undefined) {
+      throw new RowInvalid(1, `column ${shown(name ?? '')} is given twice`)
+    }
+    columns[index] = i
+  }
+  for (const [i, field] of fields.entries()) {
+    if (columns[i] === undefined) atLine(1, () => defaultText(field))
+  }
+  return columns
+}
+
+function csvText(field: Field, text: CsvField): string | null {
+  if (text === null) return requireNullable(field)
+  const { type, name } = field
+  if (isNested(type)) return JSON.stringify(wireValue(type, parseNested(text, name), name))
+  const wire = wireText(type, text)
+  if (wire !== undefined) return wire
+  throw new ValueInvalid(`column ${shown(name)}: ${shown(text)} is not ${expectation(type)}`)
+}
+
+function parseNested(text: string, name: string): unknown {
+  try {
+    return parseJsonExactly(text)
+  } catch {
+    throw new ValueInvalid(`column ${shown(name)}: ${shown(text)} is not JSON`)
+  }
+}
+
+async function writeJsonRows(fields: readonly Field[], wire: WireFile): Promise<void> {
+  let line = 0
+  for await (const text of readWholeLines(TEXT_NAME)) {
+    const rows = text.split('\n')
+    // After the last line end there is no row.
+    if (rows.at(-1) === '') rows.pop()
+    for (const row of rows) {
+      line++
+      if (row.trim() !== '') wire.add(atLine(line, () => jsonTexts(fields, row)))
+    }
+  }
+}
+
+function jsonTexts(fields: readonly Field[], row: string): readonly (string | null)[] {
+  const values = valuesByField(fields, parseRow(row), '')
+  return fields.map((field, i) => {
+    const value = values[i]
+    if (value === undefined) return defaultText(field)
+    if (value === null) return requireNullable(field)
+    const wire = wireValue(field.type, value, field.name)
+    return typeof wire === 'string' ? wire : JSON.stringify(wire)
+  })
+}
+
+function parseRow(row: string): unknown {
+  try {
+    return parseJsonExactly(row)
+  } catch (error) {
+    throw new ValueInvalid(`the line is not JSON: ${(error as Error).message.slice(0, 200)}`)
+  }
+}
+
+function defaultText(field: Field): string | null {
+  const { type, writeDefault } = field
+  if (writeDefault === undefined || writeDefault === null || isNested(type)) {
+    return requireNullable(field)
+  }
+  const value = findValueFromJson(type, writeDefault)
+  if (value === undefined) return requireNullable(field)
+  const text =
+    value instanceof Uint8Array && type.kind !== 'uuid'
+      ? Buffer.from(value).toString('base64')
+      : valueToText(type, value)
+  return wireText(type, text) ?? null
+}
+
+function requireNullable(field: Field): null {
+  if (field.required) throw new ValueInvalid(`column ${shown(field.name)} is required`)
+  return null
+}
+
+function atLine<T>(line: number, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    throw error instanceof ValueInvalid ? new RowInvalid(line, error.message) : error
+  }
+}
+
+async function writeParquet(
+  { schema, path }: IngestJob,
+  longestRowBytes: number,
+  place: TaskPlace,
+): Promise<JobResult> {
+  const columns = schema.fields.map(
+    (field, i) => `${wireSql(field.type, `c${i}`, field.name)} AS ${quoteName(field.name)}`,
+  )
+  const types = ["'row': 'VARCHAR'", ...schema.fields.map((_, i) => `'c${i}': 'VARCHAR'`)].join(
+    ', ',
+  )
+  const rowBytes = Math.max(ROW_BYTES_MIN, longestRowBytes + 1)
+  const read =
+    `read_csv(${quoteConstant(WIRE_NAME)}, auto_detect = false, header = false, delim = ',', ` +
+    `quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false, ` +
+    `strict_mode = true, parallel = false, max_line_size = ${rowBytes}, columns = {${types}})`
+  return await withSession({ ...place, linkedPaths: [path], trust: 'statistics' }, async (db) => {
+    const copied = await db.run(
+      `COPY (SELECT ${columns.join(', ')} FROM ${read}) ` +
+        `TO ${quoteConstant(OUTPUT_NAME)} (${parquetOptions(schema)})`,
+    )
+    return { rows: copied.rowsChanged, bytes: statSync(OUTPUT_NAME).size }
+  })
+}

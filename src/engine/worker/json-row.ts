@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto'
+
+/** Before the digits of a number that a double may not hold; nobody outside can guess it. */
+const EXACT_MARK = `\u0001${randomUUID()}:`
+/** More digits than a double surely keeps. */
+const LONG_NUMBER = /[\d.eE+-]{16}/
+const NUMBER = /-?\d[\d.eE+-]{14,}/g
+
+/** As `JSON.parse`, but a long number is a text that `exactNumber` knows. */
+export function parseJsonExactly(text: string): unknown {
+  const value: unknown = JSON.parse(text)
+  return LONG_NUMBER.test(text) ? JSON.parse(markLongNumbers(text)) : value
+}
+
+/** The digits of a number, as they were written where that matters; `undefined` for anything else. */
+export function exactNumber(value: unknown): string | undefined {
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value)
+  if (typeof value !== 'string' || !value.startsWith(EXACT_MARK)) return undefined
+  return value.slice(EXACT_MARK.length)
+}
+
+/** The text is valid JSON: outside of its strings, digits are numbers. */
+function markLongNumbers(text: string): string {
+  const parts: string[] = []
+  let at = 0
+  while (at < text.length) {
+    const quote = text.indexOf('"', at)
+    const gapEnd = quote < 0 ? text.length : quote
+    parts.push(
+      text.slice(at, gapEnd).replace(NUMBER, (digits) => JSON.stringify(EXACT_MARK + digits)),
+    )
+    if (quote < 0) break
+    const close = closingQuote(text, quote)
+    parts.push(text.slice(quote, close + 1))
+    at = close + 1
+  }
+  return parts.join('')
+}
+
+function closingQuote(text: string, open: number): number {
+  let at = text.indexOf('"', open + 1)
+  while (isEscaped(text, at)) at = text.indexOf('"', at + 1)
+  return at
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let backslashes = 0
+  while (text[at - 1 - backslashes] === '\\') backslashes++
+  return backslashes % 2 === 1
+}

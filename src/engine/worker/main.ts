@@ -1,0 +1,56 @@
+import { rmSync } from 'node:fs'
+import type { Task, TaskRequest, TaskResult, WorkerReply } from '../protocol.ts'
+import { runExport } from './export.ts'
+import { taskFailure } from './failure.ts'
+import { runIngest } from './ingest.ts'
+
+/** The entry of a child process: one task at a time, until the parent is gone. */
+let folder: string | undefined
+
+process.on('message', (request: TaskRequest) => {
+  void perform(request)
+})
+
+// A conversion in flight has threads of its own: only a kill ends them at once.
+process.on('disconnect', () => {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+  process.kill(process.pid, 'SIGKILL')
+})
+
+reply({ outcome: 'ready' })
+
+async function perform(request: TaskRequest): Promise<void> {
+  folder = request.folder
+  try {
+    // All names in SQL are relative to it.
+    process.chdir(request.folder)
+    const result = await run(request)
+    reply({ outcome: 'done', result, residentBytes: process.memoryUsage.rss() })
+  } catch (error) {
+    const { code, message, facts } = taskFailure(error, pathOf(request.task), 'engine-failed')
+    reply({
+      outcome: 'failed',
+      code,
+      detail: message,
+      facts,
+      residentBytes: process.memoryUsage.rss(),
+    })
+  } finally {
+    process.chdir('/')
+    folder = undefined
+  }
+}
+
+async function run({ task, ...place }: TaskRequest): Promise<TaskResult> {
+  return task.kind === 'export'
+    ? await runExport(task.job, place)
+    : await runIngest(task.job, place)
+}
+
+function reply(message: WorkerReply): void {
+  process.send?.(message)
+}
+
+function pathOf(task: Task): string {
+  return task.kind === 'export' ? task.job.source.path : task.job.path
+}

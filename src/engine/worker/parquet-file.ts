@@ -1,0 +1,49 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { columnOf, type FileColumn, type SchemaRow, treeOf } from './file-column.ts'
+import { quoteConstant } from './sql-text.ts'
+
+/** A Parquet file in the task's folder. Its columns are `c0`, `c1`, ... in SQL: no name of the file gets there. */
+export interface ParquetFile {
+  /** A table named `t`. */
+  readonly scan: string
+  /** The same with the position of each row as `row`. */
+  readonly numberedScan: string
+  /** In the order of the file; `undefined` for one whose nesting is not understood. */
+  readonly columns: readonly (FileColumn | undefined)[]
+  readonly names: readonly string[]
+}
+
+export async function openParquetFile(
+  connection: DuckDBConnection,
+  fileName: string,
+): Promise<ParquetFile> {
+  const read = `read_parquet(${quoteConstant(fileName)}, hive_partitioning = false`
+  const nodes = treeOf(await schemaRows(connection, fileName)) ?? []
+  const described = await connection.runAndReadAll(`SELECT * FROM ${read}) LIMIT 0`)
+  const types = described.columnTypes()
+  if (nodes.length !== types.length) throw new Error('Invalid Input Error: no tree of columns')
+  const aliases = types.map((_, i) => `c${i}`).join(', ')
+  return {
+    scan: `${read}) AS t(${aliases})`,
+    numberedScan: `${read}, file_row_number = true) AS t(${aliases}, row)`,
+    columns: types.map((type, i) => {
+      const node = nodes[i]
+      return node === undefined ? undefined : columnOf(node.name, type, node)
+    }),
+    names: nodes.map((node) => node.name),
+  }
+}
+
+async function schemaRows(
+  connection: DuckDBConnection,
+  fileName: string,
+): Promise<readonly SchemaRow[]> {
+  const result = await connection.runAndReadAll(
+    `SELECT name, num_children, field_id FROM parquet_schema(${quoteConstant(fileName)})`,
+  )
+  return result.getRowsJS().map(([name, childCount, fieldId]) => ({
+    name: String(name),
+    childCount: Number(childCount ?? 0),
+    fieldId: fieldId === null || fieldId === undefined ? undefined : Number(fieldId),
+  }))
+}

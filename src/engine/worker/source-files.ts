@@ -1,0 +1,25 @@
+import { symlinkSync } from 'node:fs'
+import type { SourceFile } from '../engine.ts'
+
+/** Names, in the task's folder, of links to the files that a task reads: safe in SQL, whatever the files are called. */
+export interface LinkedFiles {
+  readonly source: string
+  readonly positionDeletes: readonly string[]
+  readonly equalityDeletes: readonly string[]
+  readonly paths: readonly string[]
+}
+
+export function linkFiles(source: SourceFile): LinkedFiles {
+  const paths: string[] = []
+  const link = (path: string): string => {
+    const name = `source-${paths.push(path)}.parquet`
+    symlinkSync(path, name)
+    return name
+  }
+  return {
+    source: link(source.path),
+    positionDeletes: (source.positionDeletes ?? []).map(({ path }) => link(path)),
+    equalityDeletes: (source.equalityDeletes ?? []).map(({ path }) => link(path)),
+    paths,
+  }
+}

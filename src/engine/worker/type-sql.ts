@@ -1,0 +1,65 @@
+import { type Type, typeName } from '../../core/type.ts'
+import { notImplemented, quoteConstant, quoteName } from './sql-text.ts'
+
+/** DuckDB's name of a table's type; `column` is for the refusal of types that DuckDB does not hold exactly. */
+export function typeSql(type: Type, column: string): string {
+  switch (type.kind) {
+    case 'boolean':
+    case 'float':
+    case 'double':
+    case 'date':
+    case 'time':
+    case 'timestamp':
+    case 'timestamp_ns':
+    case 'uuid':
+      return type.kind.toUpperCase()
+    case 'int':
+      return 'INTEGER'
+    case 'long':
+      return 'BIGINT'
+    case 'timestamptz':
+      return 'TIMESTAMP WITH TIME ZONE'
+    case 'string':
+      return 'VARCHAR'
+    case 'fixed':
+    case 'binary':
+      return 'BLOB'
+    case 'decimal':
+      return `DECIMAL(${type.precision},${type.scale})`
+    case 'list':
+      return `${typeSql(type.element, column)}[]`
+    case 'map':
+      return `MAP(${typeSql(type.key, column)}, ${typeSql(type.value, column)})`
+    case 'struct':
+      return `STRUCT(${type.fields
+        .map(
+          (field) => `${quoteName(field.name)} ${typeSql(field.type, `${column}.${field.name}`)}`,
+        )
+        .join(', ')})`
+    default:
+      throw notImplemented(column, `type ${typeName(type)} cannot be converted`)
+  }
+}
+
+/** The value of COPY's FIELD_IDS for a column. */
+export function fieldIdSql(id: number, type: Type): string {
+  const nested = (members: readonly string[]): string =>
+    `{__duckdb_field_id: ${id}, ${members.join(', ')}}`
+  switch (type.kind) {
+    case 'list':
+      return nested([`element: ${fieldIdSql(type.elementId, type.element)}`])
+    case 'map':
+      return nested([
+        `key: ${fieldIdSql(type.keyId, type.key)}`,
+        `value: ${fieldIdSql(type.valueId, type.value)}`,
+      ])
+    case 'struct':
+      return nested(
+        type.fields.map(
+          (field) => `${quoteConstant(field.name)}: ${fieldIdSql(field.id, field.type)}`,
+        ),
+      )
+    default:
+      return String(id)
+  }
+}

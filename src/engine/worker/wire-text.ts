@@ -1,0 +1,105 @@
+import { uuidText } from '../../core/bytes-text.ts'
+import { findValueFromJson, valueToText } from '../../core/single-value.ts'
+import { type PrimitiveType, typeName } from '../../core/type.ts'
+import type { Value } from '../../core/value.ts'
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+const INTEGER = /^[+-]?\d{1,40}$/
+const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+const NOT_FINITE: ReadonlyMap<string, string> = new Map([
+  ['nan', 'NaN'],
+  ['inf', 'Infinity'],
+  ['+inf', 'Infinity'],
+  ['-inf', '-Infinity'],
+  ['infinity', 'Infinity'],
+  ['+infinity', 'Infinity'],
+  ['-infinity', '-Infinity'],
+])
+/** What DuckDB holds as a finite timestamp, in microseconds: it starts in 290309 BC. */
+const MICROS_MIN = -9_223_372_022_400_000_000n
+const TICKS_MAX = 2n ** 63n - 2n
+const DAYS_MAX = 2 ** 31 - 2
+
+/** A value of the type in the one spelling that wire-sql.ts reads; `undefined` when the text is none. */
+export function wireText(type: PrimitiveType, text: string): string | undefined {
+  switch (type.kind) {
+    case 'string':
+      return text
+    case 'boolean': {
+      const folded = text.toLowerCase()
+      return folded === 'true' || folded === 'false' ? folded : undefined
+    }
+    case 'int':
+    case 'long':
+      return integerText(type, text)
+    case 'float':
+    case 'double':
+      return floatText(type.kind, text)
+    case 'binary':
+    case 'fixed':
+      return base64Text(type, text)
+    default:
+      return otherText(type, text)
+  }
+}
+
+/** For messages. */
+export function expectation(type: PrimitiveType): string {
+  switch (type.kind) {
+    case 'binary':
+    case 'fixed':
+      return `${typeName(type)} as base64`
+    default:
+      return typeName(type)
+  }
+}
+
+function integerText(type: PrimitiveType, text: string): string | undefined {
+  if (!INTEGER.test(text)) return undefined
+  const integer = BigInt(text.startsWith('+') ? text.slice(1) : text)
+  const json = type.kind === 'int' ? Number(integer) : integer
+  return findValueFromJson(type, json) === undefined ? undefined : String(integer)
+}
+
+function floatText(kind: 'float' | 'double', text: string): string | undefined {
+  if (!FLOAT.test(text)) return NOT_FINITE.get(text.toLowerCase())
+  const number = kind === 'float' ? Math.fround(Number(text)) : Number(text)
+  if (!Number.isFinite(number)) return undefined
+  return Object.is(number, -0) ? '-0.0' : String(number)
+}
+
+function base64Text(type: PrimitiveType, text: string): string | undefined {
+  if (!BASE64.test(text)) return undefined
+  const padding = text.endsWith('==') ? 2 : Number(text.endsWith('='))
+  const bytes = (text.length / 4) * 3 - padding
+  return type.kind === 'fixed' && type.length !== bytes ? undefined : text
+}
+
+function otherText(type: PrimitiveType, text: string): string | undefined {
+  // A moment without offset is one in UTC.
+  const utc = type.kind.startsWith('timestamptz') ? findValueFromJson(type, `${text}Z`) : undefined
+  const value = findValueFromJson(type, text) ?? utc
+  return value === undefined ? undefined : ticksText(type, value)
+}
+
+function ticksText(type: PrimitiveType, value: Value): string | undefined {
+  switch (type.kind) {
+    case 'date':
+      return Math.abs(value as number) <= DAYS_MAX ? String(value) : undefined
+    case 'timestamp':
+    case 'timestamptz':
+      return isWithin(value as bigint, MICROS_MIN) ? String(value) : undefined
+    case 'timestamp_ns':
+      return isWithin(value as bigint, -TICKS_MAX) ? String(value) : undefined
+    case 'time':
+      return String(value)
+    case 'uuid':
+      return uuidText(value as Uint8Array)
+    default:
+      return valueToText(type, value)
+  }
+}
+
+function isWithin(ticks: bigint, min: bigint): boolean {
+  return ticks >= min && ticks <= TICKS_MAX
+}
