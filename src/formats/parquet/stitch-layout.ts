@@ -10,7 +10,7 @@ export interface CopyRange {
 
 interface Pages {
   readonly offset: number
-  readonly end: number
+  end: number
   readonly isKept: boolean
 }
 interface PlacedRange extends CopyRange {
@@ -67,7 +67,7 @@ function copiedSpans(footer: ParquetFooter, columns: readonly StitchColumn[]): r
   for (const pages of sortedPages(footer, kept)) {
     const last = spans.at(-1)
     const isJoined = last?.isKept === pages.isKept && pages.offset - (last?.end ?? 0) <= gapBytesMax
-    if (last !== undefined && isJoined) spans[spans.length - 1] = { ...last, end: pages.end }
+    if (last !== undefined && isJoined) last.end = pages.end
     else spans.push(pages)
   }
   return spans.filter(({ isKept }) => isKept)

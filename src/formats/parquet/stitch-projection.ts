@@ -4,9 +4,9 @@ import { fieldsById, fieldsByName } from './field-resolution.ts'
 import { type FileField, fileFields, isElementItself, withDescendants } from './file-field.ts'
 import type { ParquetFooter, ParquetGroup, ParquetLeaf, ParquetNode } from './footer-model.ts'
 import { leafTypeOf } from './leaf-type.ts'
-import { columnOrder, type StitchColumn, type StitchSchema } from './stitch-schema.ts'
+import { columnOrders, type StitchColumn, type StitchSchema } from './stitch-schema.ts'
 import { THRIFT, type ThriftField, type ThriftStruct } from './thrift.ts'
-import { withFields, withoutFields } from './thrift-edit.ts'
+import { withFields } from './thrift-edit.ts'
 import { getStructs } from './thrift-fields.ts'
 
 export type Projection =
@@ -65,6 +65,7 @@ type Names = NameMapping | undefined
 class Projector {
   private readonly footer: ParquetFooter
   private readonly elementOf: ReadonlyMap<ParquetNode, ThriftStruct>
+  private readonly orders: readonly ThriftStruct[] | undefined
   private readonly hasFieldIds: boolean
   private readonly elements: ThriftStruct[] = []
   private readonly columns: StitchColumn[] = []
@@ -73,6 +74,7 @@ class Projector {
   constructor(footer: ParquetFooter) {
     this.footer = footer
     this.elementOf = elementsByNode(footer)
+    this.orders = columnOrders(footer)
     this.hasFieldIds = fileFields(footer.root).some((column) =>
       [...withDescendants(column)].some((field) => field.fieldId !== undefined),
     )
@@ -201,7 +203,7 @@ class Projector {
     this.columns.push({
       leafIndex: leaf.leafIndex,
       path: [...above, ENCODER.encode(label.name)],
-      order: columnOrder(this.footer, leaf.leafIndex),
+      order: this.orders?.[leaf.leafIndex],
     })
   }
 
@@ -212,10 +214,10 @@ class Projector {
 
   private relabelled(node: ParquetNode, { name, fieldId }: Label): ThriftStruct {
     if (name !== node.name) this.isFileOwn = false
-    const element = withoutFields(this.elementOf.get(node) as ThriftStruct, FIELD_ID)
+    const element = this.elementOf.get(node) as ThriftStruct
     const fields: ThriftField[] = [{ id: 4, type: THRIFT.BINARY, value: ENCODER.encode(name) }]
     if (fieldId !== undefined) fields.push({ id: 9, type: THRIFT.I32, value: fieldId })
-    return withFields(element, fields)
+    return withFields(element, fields, FIELD_ID)
   }
 }
 

@@ -21,10 +21,12 @@ export interface MovedColumn {
 
 /** Field of any struct that may hold a second copy of it, offsets and all (BinaryProtocolExtensions.md). */
 export const EXTENSION_FIELD = 32_767
+const GROUP_FIELDS_DROPPED = new Set([7, EXTENSION_FIELD])
 /** Offsets and lengths of the column's indexes, which are not copied. */
 const CHUNK_FIELDS_DROPPED = new Set([1, 4, 5, 6, 7, EXTENSION_FIELD])
 /** Index page, and the Bloom filter, which is not copied. */
 const METADATA_FIELDS_DROPPED = new Set([10, 14, 15, EXTENSION_FIELD])
+const DROPPED_WITH_DICTIONARY = new Set([...METADATA_FIELDS_DROPPED, 11])
 /** The ordinal is an i16. */
 const ORDINAL_MAX = 32_767
 const { I16, I32, I64, LIST, STRUCT, BINARY } = THRIFT
@@ -45,12 +47,13 @@ export function moveRowGroup(
   )
   const offsets = columns.map((column) => movedOffset(move.layout, pagesOf(column).offset))
   const compressedBytes = columns.reduce((sum, column) => sum + column.compressedBytes, 0)
-  const moved = withFields(withoutFields(thrift, new Set([7, EXTENSION_FIELD])), [
+  const fields = [
     { id: 1, type: LIST, value: { elementType: STRUCT, values } },
-    { id: 5, type: I64, value: Math.min(...offsets) },
+    { id: 5, type: I64, value: offsets.reduce((a, b) => Math.min(a, b)) },
     { id: 6, type: I64, value: compressedBytes },
     ...(ordinal <= ORDINAL_MAX ? [{ id: 7, type: I16, value: ordinal }] : []),
-  ])
+  ]
+  const moved = withFields(thrift, fields, GROUP_FIELDS_DROPPED)
   return move.isRearranged ? rearranged(moved, columns, move) : moved
 }
 
@@ -64,19 +67,23 @@ function moveChunk(
     { id: 3, type: LIST, value: { elementType: BINARY, values: column.path } },
     { id: 9, type: I64, value: movedOffset(layout, dataPageOffset) },
   ]
-  const dropped = new Set(METADATA_FIELDS_DROPPED)
-  if (dictionaryPageOffset === undefined || dictionaryPageOffset === 0) dropped.add(11)
-  else fields.push({ id: 11, type: I64, value: movedOffset(layout, dictionaryPageOffset) })
+  // Some writers say 0 for "no dictionary page".
+  const hasDictionary = dictionaryPageOffset !== undefined && dictionaryPageOffset !== 0
+  if (hasDictionary) {
+    fields.push({ id: 11, type: I64, value: movedOffset(layout, dictionaryPageOffset) })
+  }
   const statistics = findStruct(metadata, 12)
   if (statistics !== undefined && column.droppedStatistics.size > 0) {
     const kept = withoutFields(statistics, column.droppedStatistics)
     fields.push({ id: 12, type: STRUCT, value: kept })
   }
-  return withFields(withoutFields(chunk, CHUNK_FIELDS_DROPPED), [
+  const dropped = hasDictionary ? METADATA_FIELDS_DROPPED : DROPPED_WITH_DICTIONARY
+  const moved = [
     // No metadata stands outside of the footer (parquet.thrift, ColumnChunk.file_offset).
     { id: 2, type: I64, value: 0 },
-    { id: 3, type: STRUCT, value: withFields(withoutFields(metadata, dropped), fields) },
-  ])
+    { id: 3, type: STRUCT, value: withFields(metadata, fields, dropped) },
+  ]
+  return withFields(chunk, moved, CHUNK_FIELDS_DROPPED)
 }
 
 function movedOffset(layout: CopyLayout, offset: number): number {
@@ -93,13 +100,16 @@ function rearranged(
 ): ThriftStruct {
   const totalBytes = columns.reduce((sum, column) => sum + column.uncompressedBytes, 0)
   const sorting = sortingColumns(group, move)
-  return withFields(withoutFields(group, new Set([4])), [
+  const fields = [
     { id: 2, type: I64, value: totalBytes },
     ...(sorting.length === 0
       ? []
       : [{ id: 4, type: LIST, value: { elementType: STRUCT, values: sorting } }]),
-  ])
+  ]
+  return withFields(group, fields, SORTING_COLUMNS)
 }
+
+const SORTING_COLUMNS = new Set([4])
 
 /** Rows sorted by (a, b, c) are sorted by (a) when b is gone, and no longer by (a, c). */
 function sortingColumns(group: ThriftStruct, { columns }: RowGroupMove): readonly ThriftStruct[] {

@@ -33,19 +33,21 @@ const DECODER = new TextDecoder()
 
 /** A file's schema as it is. */
 export function ownStitchSchema(footer: ParquetFooter): StitchSchema {
+  const orders = columnOrders(footer)
   return {
     elements: getStructs(footer.thrift, 2),
     columns: footer.leaves.map(({ leafIndex, path }) => ({
       leafIndex,
       path: path.map((name) => ENCODER.encode(name)),
-      order: columnOrder(footer, leafIndex),
+      order: orders?.[leafIndex],
     })),
     isFileOwn: true,
   }
 }
 
-export function columnOrder(footer: ParquetFooter, leafIndex: number): ThriftStruct | undefined {
-  return findStructs(footer.thrift, 7)?.[leafIndex]
+/** One for each leaf, or none at all. */
+export function columnOrders({ thrift }: ParquetFooter): readonly ThriftStruct[] | undefined {
+  return findStructs(thrift, 7)
 }
 
 /**
