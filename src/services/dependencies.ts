@@ -1,6 +1,7 @@
 import type { CatalogStore } from '../catalog/catalog-store.ts'
 import type { Ambient } from '../core/ambient.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
+import type { Log } from './log.ts'
 import type { CacheMeter, ManifestCache } from './manifest-cache.ts'
 import type { Publisher } from './publisher.ts'
 
@@ -12,11 +13,6 @@ export interface Meter extends CacheMeter {
   commitRetried(): void
   filesStaged(files: number): void
   published(): void
-}
-
-/** Something went wrong where nobody waits for an answer. */
-export interface Log {
-  warn(facts: Readonly<Record<string, unknown>>, message: string): void
 }
 
 /** What use cases need; main.ts decides which adapters supply it. */

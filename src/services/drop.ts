@@ -25,23 +25,31 @@ export async function dropTable(
 ): Promise<DropReport> {
   const state = await getTable(deps.catalog, table)
   const { tableUuid } = state.definition
-  const paths = purge ? await everyPath(deps, state) : new Set<string>()
+  const paths = purge ? await everyReferencedPath(deps, tableUuid) : new Set<string>()
   // Dropped first: a clone that is made meanwhile finds its source gone and gives up.
   const outcome = await deps.catalog.dropTable(tableUuid)
   if (outcome === 'not-found') throw tableNotFound({ tableUuid })
+  if (purge) await addMetadataFiles(deps, state, paths)
   const deletedFiles = await deleteUnused(deps, tableUuid, [...paths])
   return { state, deletedFiles, keptFiles: paths.size - deletedFiles }
 }
 
-/** Every file that any snapshot of the table references, and every metadata file of its own. */
-async function everyPath(deps: Dependencies, state: TableState): Promise<Set<string>> {
-  const { tableUuid, location } = state.definition
+async function everyReferencedPath(deps: Dependencies, tableUuid: string): Promise<Set<string>> {
   const paths = new Set<string>()
   for (const snapshot of await deps.catalog.listSnapshots(tableUuid)) {
     await addPathsOf(deps, snapshot, paths)
   }
-  for await (const { location: path } of deps.objects.list(`${location}/metadata`)) paths.add(path)
   return paths
+}
+
+/** Looked for after the drop: a publication that was under way has written its file by then, or takes it back. */
+async function addMetadataFiles(
+  deps: Dependencies,
+  { definition }: TableState,
+  paths: Set<string>,
+): Promise<void> {
+  const folder = `${definition.location}/metadata`
+  for await (const { location } of deps.objects.list(folder)) paths.add(location)
 }
 
 async function addPathsOf(

@@ -11,6 +11,8 @@ export const COMMIT_ATTEMPTS_MAX = 20
 export const COMMIT_BATCH_MAX = 64
 /** Commits of one process that may wait for one table. */
 export const COMMIT_QUEUE_MAX = 1_000
+/** Of a table's `metadata` as JSON. */
+export const TABLE_METADATA_CHARACTERS_MAX = 65_536
 export const INSPECTIONS_AT_ONCE = 16
 /** Of a manifest or manifest list. */
 export const METADATA_FILE_BYTES_MAX = 512 * 1024 * 1024

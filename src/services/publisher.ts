@@ -4,10 +4,12 @@ import { MAIN_BRANCH } from '../core/snapshot.ts'
 import type { TableMetadata, TableState } from '../core/table.ts'
 import { tableMetadataToJson } from '../formats/iceberg/table-metadata-json.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
-import type { Log } from './dependencies.ts'
+import type { Log } from './log.ts'
 
 /** Between two publications of one table while commits keep coming. */
 const INTERVAL_MS = 200
+/** Between two attempts while publications fail. */
+const RETRY_INTERVAL_MS_MAX = 30_000
 const METADATA_LOG_MAX = 100
 const RECOVERY_PAGE = 100
 
@@ -101,16 +103,18 @@ export class Publisher {
 
   async #publishUntilQuiet(tableUuid: string): Promise<void> {
     const { ambient, log } = this.#deps
-    for (;;) {
+    for (let waitMs = INTERVAL_MS; ; ) {
       this.#scheduled.set(tableUuid, false)
       try {
         await this.publish(tableUuid)
+        waitMs = INTERVAL_MS
       } catch (error) {
+        waitMs = Math.min(waitMs * 2, RETRY_INTERVAL_MS_MAX)
         log.warn({ err: error, tableUuid }, 'metadata file could not be published; trying again')
         if (this.#closing) break
         this.#scheduled.set(tableUuid, true)
       }
-      if (!this.#closing) await ambient.sleep(INTERVAL_MS)
+      if (!this.#closing) await ambient.sleep(waitMs)
       if (this.#scheduled.get(tableUuid) !== true) break
     }
     this.#scheduled.delete(tableUuid)
@@ -129,6 +133,11 @@ export class Publisher {
     const publication = { tableUuid, version: state.version, metadataLocation }
     // As in Iceberg, the metadata log has the time of the change: readers refuse a log ahead of the table's own time.
     await catalog.recordPublication({ ...publication, publishedAtMs: state.lastUpdatedMs })
+    if ((await catalog.findTable({ tableUuid })) === undefined) {
+      // Dropped meanwhile: a purge may have looked for files before this one was there.
+      await objects.delete(metadataLocation)
+      return undefined
+    }
     meter.published()
     return metadataLocation
   }

@@ -53,7 +53,7 @@ export async function resolveChange(
     }
     const entries = rewriteEntries(manifest, { change, added, stays })
     const removedHere = entries.filter((entry) => entry.status === 'deleted')
-    removed.push(...removedHere.map((entry) => entry.dataFile))
+    for (const entry of removedHere) removed.push(entry.dataFile)
     if (removedHere.length === 0) kept.push(source)
     else rewritten.push({ source, entries })
   }

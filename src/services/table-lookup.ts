@@ -32,8 +32,7 @@ export async function getSnapshot(
   { asAtMs, snapshotIdentifier }: SnapshotSelector,
 ): Promise<Snapshot | undefined> {
   if (asAtMs !== undefined) return getSnapshotAsAt(catalog, state, asAtMs)
-  if (snapshotIdentifier === undefined || isCurrent(snapshotIdentifier))
-    return state.currentSnapshot
+  if (isCurrent(snapshotIdentifier)) return state.currentSnapshot
   const snapshotId = SNAPSHOT_ID.test(snapshotIdentifier)
     ? BigInt(snapshotIdentifier)
     : state.refs[snapshotIdentifier]?.snapshotId
@@ -49,8 +48,11 @@ export async function getSnapshot(
   return snapshot
 }
 
-function isCurrent(snapshotIdentifier: string): boolean {
-  return snapshotIdentifier === 'latest' || snapshotIdentifier === MAIN_BRANCH
+/** Whether it means the table as it is now. */
+export function isCurrent(
+  snapshotIdentifier: string | undefined,
+): snapshotIdentifier is 'latest' | typeof MAIN_BRANCH | undefined {
+  return snapshotIdentifier === undefined || ['latest', MAIN_BRANCH].includes(snapshotIdentifier)
 }
 
 async function findSnapshot(

@@ -23,7 +23,10 @@ import { dataFileLocation, readFooterOf } from './file-inspection.ts'
 import { TABLE_METADATA_CHARACTERS_MAX } from './limits.ts'
 import { planScan, type ScanPlan } from './planning.ts'
 import { changeTable } from './table-change.ts'
-import { getSnapshot, getTable, type SnapshotSelector } from './table-lookup.ts'
+import { getSnapshot, getTable, isCurrent, type SnapshotSelector } from './table-lookup.ts'
+
+/** Below one of these lie the files of another table, or what is swept. */
+const RESERVED_FOLDERS = ['metadata', 'data', 'dumps']
 
 export interface CreateTableRequest extends TableDescriptionChange {
   readonly name: string
@@ -152,6 +155,15 @@ export async function newLocation(
       facts: { location, warehouse: deps.warehouse },
     })
   }
+  const segments = location.slice(deps.warehouse.length).split('/')
+  const reserved = segments.find((segment) => RESERVED_FOLDERS.includes(segment))
+  if (reserved !== undefined) {
+    throw new CatalogError(
+      'location-not-allowed',
+      `a table's location has no folder called ${reserved}: tables and dumps keep their own files there`,
+      { facts: { location, reserved: RESERVED_FOLDERS } },
+    )
+  }
   for await (const _ of deps.objects.list(`${location}/metadata`)) {
     throw new CatalogError('location-not-allowed', `${location} holds the metadata of a table`, {
       facts: { location },
@@ -166,7 +178,7 @@ export async function readTable(
   request: SnapshotSelector & { readonly table: string; readonly filter?: string | undefined },
 ): Promise<TableReading> {
   const state = await getTable(deps.catalog, request.table)
-  const isNow = request.asAtMs === undefined && request.snapshotIdentifier === undefined
+  const isNow = request.asAtMs === undefined && isCurrent(request.snapshotIdentifier)
   const snapshot = await getSnapshot(deps.catalog, state, request)
   const schema =
     isNow || snapshot === undefined
