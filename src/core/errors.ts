@@ -8,6 +8,7 @@ export const CATALOG_ERROR_CODES = [
   'column-type-unknown',
   'commit-conflict',
   'commit-state-unknown',
+  'data-file-missing',
   'engine-failed',
   'file-already-in-table',
   'file-changed',

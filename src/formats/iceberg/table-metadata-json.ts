@@ -2,8 +2,14 @@ import { createHash } from 'node:crypto'
 import { parseUuid } from '../../core/bytes-text.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { PARTITION_FIELD_ID_BASE, type PartitionSpec, UNSORTED } from '../../core/partition-spec.ts'
-import { MAIN_BRANCH, type SnapshotRef } from '../../core/snapshot.ts'
-import type { TableDefinition, TableMetadata } from '../../core/table.ts'
+import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../../core/snapshot.ts'
+import {
+  currentSchema,
+  defaultSpec,
+  type RefRetention,
+  type TableDefinition,
+  type TableMetadata,
+} from '../../core/table.ts'
 import { parseExactJson, stringifyExactJson } from './exact-json.ts'
 import { JsonNode, type JsonObject } from './json-node.ts'
 import { readSchema, schemaToJson } from './schema-json.ts'
@@ -16,29 +22,34 @@ import {
   snapshotToJson,
 } from './snapshot-json.ts'
 import {
+  partitionFieldsToJson,
   partitionSpecToJson,
   readPartitionFields,
   readPartitionSpec,
   readSortOrder,
   sortOrderToJson,
 } from './spec-json.ts'
+import { readEncryptionKeys, readStatisticsFiles } from './stored-json.ts'
 
-const OLDEST_WRITTEN_VERSION = 2
-
-/** Iceberg spec, Appendix C, "Table Metadata". Version 1 is written as version 2, an upgrade without loss. */
+/**
+ * Iceberg spec, Appendix C, "Table Metadata". A table of version 1 that has a sequence number is written as version
+ * 2, for it has manifests of that version: an upgrade without loss.
+ */
 export function tableMetadataToJson(metadata: TableMetadata): string {
   return stringifyExactJson(tableMetadataToJsonObject(metadata))
 }
 
 /** As `tableMetadataToJson`, to be part of another document; ids are bigint. */
 export function tableMetadataToJsonObject(metadata: TableMetadata): JsonObject {
-  const { definition, currentSnapshotId, nextRowId } = metadata
-  const formatVersion = Math.max(OLDEST_WRITTEN_VERSION, definition.formatVersion)
+  const { definition, currentSnapshotId, lastSequenceNumber } = metadata
+  const isVersion1 = definition.formatVersion === 1 && lastSequenceNumber === 0n
+  const formatVersion = isVersion1 ? 1 : Math.max(2, definition.formatVersion)
+  const nextRowId = metadata.nextRowId ?? definition.nextRowId ?? 0n
   return {
     'format-version': formatVersion,
     'table-uuid': definition.tableUuid,
     location: definition.location,
-    'last-sequence-number': metadata.lastSequenceNumber,
+    ...(isVersion1 ? onlyInVersion1(definition) : { 'last-sequence-number': lastSequenceNumber }),
     'last-updated-ms': metadata.lastUpdatedMs,
     'last-column-id': definition.lastColumnId,
     'current-schema-id': definition.currentSchemaId,
@@ -50,13 +61,19 @@ export function tableMetadataToJsonObject(metadata: TableMetadata): JsonObject {
     'sort-orders': definition.sortOrders.map(sortOrderToJson),
     properties: definition.properties,
     ...(currentSnapshotId !== undefined && { 'current-snapshot-id': currentSnapshotId }),
-    ...(formatVersion >= 3 && { 'next-row-id': nextRowId ?? 0n }),
+    ...(formatVersion >= 3 && { 'next-row-id': nextRowId }),
+    ...(definition.encryptionKeys !== undefined && {
+      'encryption-keys': Object.values(definition.encryptionKeys),
+    }),
     refs: Object.fromEntries(
-      Object.entries(metadata.refs).map(([name, ref]) => [name, snapshotRefToJson(ref)]),
+      Object.entries(metadata.refs).map(([name, ref]) => [
+        name,
+        snapshotRefToJson(name === MAIN_BRANCH ? { ...definition.mainRetention, ...ref } : ref),
+      ]),
     ),
-    snapshots: metadata.snapshots.map(snapshotToJson),
-    statistics: [],
-    'partition-statistics': [],
+    snapshots: metadata.snapshots.map((snapshot) => snapshotOfVersion(snapshot, formatVersion)),
+    statistics: Object.values(definition.statistics ?? {}),
+    'partition-statistics': Object.values(definition.partitionStatistics ?? {}),
     'snapshot-log': metadata.snapshotLog.map(({ timestampMs, snapshotId }) => ({
       'timestamp-ms': timestampMs,
       'snapshot-id': snapshotId,
@@ -66,6 +83,21 @@ export function tableMetadataToJsonObject(metadata: TableMetadata): JsonObject {
       'metadata-file': metadataFile,
     })),
   }
+}
+
+/** What readers of the first version look for, beside the lists that replaced it. */
+function onlyInVersion1(definition: TableDefinition): JsonObject {
+  return {
+    schema: schemaToJson(currentSchema(definition)),
+    'partition-spec': partitionFieldsToJson(defaultSpec(definition)),
+  }
+}
+
+function snapshotOfVersion(snapshot: Snapshot, formatVersion: number): JsonObject {
+  const json = snapshotToJson(snapshot)
+  if (formatVersion > 1) return json
+  const { 'sequence-number': _, ...rest } = json
+  return rest
 }
 
 /**
@@ -121,7 +153,31 @@ function readDefinition(node: JsonNode): TableDefinition {
     ...readSpecs(node),
     ...readSortOrders(node),
     properties: node.find('properties')?.stringMap() ?? {},
+    ...readLater(node, formatVersion),
   }
+}
+
+/** What is in the definition only where a writer put it. */
+function readLater(node: JsonNode, formatVersion: number): Partial<TableDefinition> {
+  const statistics = readStatisticsFiles(node.find('statistics'))
+  const partitionStatistics = readStatisticsFiles(node.find('partition-statistics'))
+  const encryptionKeys = readEncryptionKeys(node.find('encryption-keys'))
+  const nextRowId = formatVersion >= 3 ? node.find('next-row-id')?.long() : undefined
+  const mainRetention = readMainRetention(node)
+  return {
+    ...(statistics !== undefined && { statistics }),
+    ...(partitionStatistics !== undefined && { partitionStatistics }),
+    ...(encryptionKeys !== undefined && { encryptionKeys }),
+    ...(nextRowId !== undefined && { nextRowId }),
+    ...(mainRetention !== undefined && { mainRetention }),
+  }
+}
+
+function readMainRetention(node: JsonNode): RefRetention | undefined {
+  const main = node.find('refs')?.find(MAIN_BRANCH)
+  if (main === undefined) return undefined
+  const { type: _type, snapshotId: _snapshotId, ...retention } = readSnapshotRef(main)
+  return Object.keys(retention).length === 0 ? undefined : retention
 }
 
 function readFormatVersion(node: JsonNode): 1 | 2 | 3 {

@@ -172,11 +172,42 @@ describe('table metadata', () => {
     ])
   })
 
-  test('of version 1 is written as version 2, and reads the same otherwise', () => {
+  test('of version 1 is written as such while it has no sequence numbers, else as version 2', () => {
     const first = parseTableMetadata(VERSION_1)
-    const again = parseTableMetadata(tableMetadataToJson(first))
+    const text = tableMetadataToJson(first)
+    expect(parseTableMetadata(text)).toEqual(first)
+    expect(JSON.parse(text)).toMatchObject({
+      'format-version': 1,
+      schema: { fields: [{ name: 'x' }, { name: 'y' }, { name: 'z' }] },
+      'partition-spec': [{ name: 'x', 'source-id': 1 }, { name: 'y_bucket' }],
+    })
+    expect(text).not.toMatch('sequence-number')
+
+    const later = { ...first, lastSequenceNumber: 1n }
     const definition = { ...first.definition, formatVersion: 2 }
-    expect(again).toEqual({ ...first, definition })
+    expect(parseTableMetadata(tableMetadataToJson(later))).toEqual({ ...later, definition })
+  })
+
+  test('keeps statistics, encryption keys and how long the main branch is kept', () => {
+    const statistics = { 'snapshot-id': SNAPSHOT_ID, 'statistics-path': 's.puffin', more: [1] }
+    const definition = {
+      ...METADATA.definition,
+      formatVersion: 3 as const,
+      nextRowId: 2n ** 60n,
+      statistics: { [String(SNAPSHOT_ID)]: statistics },
+      partitionStatistics: { [String(PARENT_ID)]: { 'snapshot-id': PARENT_ID, a: null } },
+      encryptionKeys: { k1: { 'key-id': 'k1', 'encrypted-key-metadata': 'AA==' } },
+      mainRetention: { minSnapshotsToKeep: 3, maxRefAgeMs: 7 },
+    }
+    const read = parseTableMetadata(tableMetadataToJson({ ...METADATA, definition }))
+    expect(read.definition).toEqual(definition)
+    expect(read.nextRowId).toBe(2n ** 60n)
+    expect(read.refs['main']).toEqual({
+      type: 'branch',
+      snapshotId: SNAPSHOT_ID,
+      minSnapshotsToKeep: 3,
+      maxRefAgeMs: 7,
+    })
   })
 
   test('of version 3 keeps row ids, and transforms and types that are not known here', () => {

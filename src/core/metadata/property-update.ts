@@ -1,0 +1,99 @@
+import type { TableDefinition } from '../table.ts'
+import { readAliases, readDescription } from '../table-properties.ts'
+import type { TableDraft } from './table-draft.ts'
+import { invalidUpdate, shortened } from './update-problem.ts'
+
+/** As Iceberg's `TableProperties`: they are told by other members of the metadata, and never stored. */
+const RESERVED_PROPERTIES: ReadonlySet<string> = new Set([
+  'format-version',
+  'uuid',
+  'snapshot-count',
+  'current-snapshot-summary',
+  'current-snapshot-id',
+  'current-snapshot-timestamp-ms',
+  'current-schema',
+  'default-partition-spec',
+  'default-sort-order',
+])
+const FORMAT_VERSION = 'format-version'
+const OWN_PREFIX = 'moraine.'
+const PROPERTIES_MAX = 10_000
+
+/** Reserved ones are passed over, but for the format version, which upgrades the table as in Iceberg's Java library. */
+export function setProperties(draft: TableDraft, updates: Readonly<Record<string, string>>): void {
+  for (const [key, value] of Object.entries(updates)) {
+    if (key === FORMAT_VERSION) upgradeFormatVersion(draft, parseFormatVersion(value))
+    else if (!RESERVED_PROPERTIES.has(key)) draft.properties.set(key, value)
+  }
+}
+
+export function removeProperties(draft: TableDraft, removals: readonly string[]): void {
+  for (const key of removals) draft.properties.delete(key)
+}
+
+export function upgradeFormatVersion(draft: TableDraft, givenVersion: number): void {
+  const { formatVersion } = draft.definition
+  const version = requireFormatVersion(givenVersion)
+  if (version < formatVersion) {
+    throw invalidUpdate(`Cannot downgrade v${formatVersion} table to v${version}`)
+  }
+  if (version > formatVersion) draft.change({ formatVersion: version })
+}
+
+/** Not too many, and Moraine's own as `/v1` can read them. */
+export function checkProperties(properties: Readonly<Record<string, string>>): void {
+  if (Object.keys(properties).length > PROPERTIES_MAX) {
+    throw invalidUpdate(`A table has at most ${PROPERTIES_MAX} properties`)
+  }
+  if (!Object.keys(properties).some((key) => key.startsWith(OWN_PREFIX))) return
+  try {
+    checkOwn(properties)
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause)
+    throw invalidUpdate(`Invalid property of Moraine's own: ${problem}`)
+  }
+}
+
+export function unreservedProperties(
+  properties: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const kept = Object.entries(properties).filter(([key]) => !RESERVED_PROPERTIES.has(key))
+  return Object.fromEntries(kept)
+}
+
+/** What the properties of a new table say; 2 when they say nothing. */
+export function formatVersionOf(
+  properties: Readonly<Record<string, string>>,
+): TableDefinition['formatVersion'] {
+  const text = Object.hasOwn(properties, FORMAT_VERSION) ? properties[FORMAT_VERSION] : undefined
+  return text === undefined ? 2 : requireFormatVersion(parseFormatVersion(text))
+}
+
+export function requireFormatVersion(version: number): TableDefinition['formatVersion'] {
+  if (version === 1 || version === 2 || version === 3) return version
+  throw invalidUpdate(`Unsupported format version: v${version} (supported: v3)`)
+}
+
+function parseFormatVersion(text: string): number {
+  if (/^\d{1,5}$/.test(text)) return Number(text)
+  throw invalidUpdate(`Invalid format version: ${shortened(text)}`)
+}
+
+function checkOwn(properties: Readonly<Record<string, string>>): void {
+  const { metadata, disposition } = readDescription(properties)
+  requirePlainObject(metadata, 'moraine.metadata')
+  if (disposition !== null && disposition !== 'snapshot' && disposition !== 'continuous') {
+    throw new Error('moraine.disposition is snapshot or continuous')
+  }
+  for (const [id, names] of readAliases(properties)) {
+    const isList = Array.isArray(names) && names.every((name) => typeof name === 'string')
+    if (!Number.isInteger(id) || !isList) {
+      throw new Error('moraine.column-aliases is an object of lists of names by field id')
+    }
+  }
+}
+
+function requirePlainObject(value: unknown, property: string): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
+  throw new Error(`${property} is a JSON object`)
+}

@@ -1,0 +1,146 @@
+import { childFields, findField, findPathToField } from '../schema-lookup.ts'
+import type { TableDefinition } from '../table.ts'
+import { type Field, isNested, type Schema, type Type, typeName } from '../type.ts'
+import { invalidUpdate, shortened } from './update-problem.ts'
+
+type FormatVersion = TableDefinition['formatVersion']
+
+/** Of a schema, nested fields included. Wider than what `/v1` makes: other writers' tables must pass. */
+const FIELDS_MAX = 10_000
+const TYPE_DEPTH_MAX = 64
+const NAME_LENGTH_MAX = 1_000
+const SINCE_V3 = new Set(['timestamp_ns', 'timestamptz_ns', 'variant', 'unknown', 'opaque'])
+const KNOWN_OPAQUE = /^(?:geometry|geography)\b/
+
+interface FieldAtPath {
+  readonly path: string
+  readonly field: Field
+}
+
+/** Field ids and full names are unique, identifier fields can identify. Throws `update-invalid`. */
+export function checkSchema(schema: Schema): readonly FieldAtPath[] {
+  const found = fieldsByPath(schema.fields)
+  const paths = new Set<string>()
+  const ids = new Set<number>()
+  for (const { path, field } of found) {
+    const text = shortened(path)
+    if (field.name === '') throw invalidUpdate('Invalid schema: a field has no name')
+    if (field.name.length > NAME_LENGTH_MAX) {
+      throw invalidUpdate(`Invalid schema: a name of more than ${NAME_LENGTH_MAX} characters`)
+    }
+    if (paths.has(path)) throw invalidUpdate(`Invalid schema: multiple fields for name ${text}`)
+    if (ids.has(field.id)) throw invalidUpdate(`Invalid schema: multiple fields of id ${field.id}`)
+    checkKnownType(field.type)
+    paths.add(path)
+    ids.add(field.id)
+  }
+  for (const id of schema.identifierFieldIds) checkIdentifierField(schema, id)
+  return found
+}
+
+/**
+ * Whether a table of this format version can have the schema. Defaults that one of its schemas has already are
+ * no reason to refuse: `/v1` adds columns with a default to tables of version 2.
+ */
+export function checkSchemaVersion(
+  fields: readonly FieldAtPath[],
+  version: FormatVersion,
+  present: readonly Schema[] = [],
+): void {
+  if (version >= 3) return
+  const problems = fields.flatMap(({ path, field }) => {
+    const text = shortened(path)
+    if (SINCE_V3.has(field.type.kind)) {
+      return [`Invalid type for ${text}: ${typeName(field.type)} is not supported until v3`]
+    }
+    if (field.initialDefault === undefined || present.some((schema) => hasDefault(schema, field))) {
+      return []
+    }
+    const value = shortened(String(field.initialDefault))
+    return [
+      `Invalid initial default for ${text}: non-null default (${value}) is not supported until v3`,
+    ]
+  })
+  if (problems.length === 0) return
+  throw invalidUpdate(`Invalid schema for v${version}:\n- ${problems.slice(0, 20).join('\n- ')}`)
+}
+
+/** Same fields in the same order with the same ids, and the same identifier fields: what Iceberg calls one schema. */
+export function schemaKey({ fields, identifierFieldIds }: Schema): string {
+  const identifiers = [...identifierFieldIds].sort((left, right) => left - right)
+  return JSON.stringify([fields.map(fieldKey), identifiers], (_name, value: unknown) => {
+    if (typeof value !== 'bigint') return value
+    const isExact = Number.isSafeInteger(Number(value))
+    return isExact ? Number(value) : `${value}n`
+  })
+}
+
+function fieldsByPath(fields: readonly Field[]): readonly FieldAtPath[] {
+  const found: FieldAtPath[] = []
+  const collect = (level: readonly Field[], above: string, depth: number): void => {
+    if (level.length > 0 && depth > TYPE_DEPTH_MAX) {
+      throw invalidUpdate(`Invalid schema: types nested more than ${TYPE_DEPTH_MAX} deep`)
+    }
+    for (const field of level) {
+      const path = `${above}${field.name}`
+      found.push({ path, field })
+      if (found.length > FIELDS_MAX) {
+        throw invalidUpdate(`Invalid schema: more than ${FIELDS_MAX} fields`)
+      }
+      collect(childFields(field.type), `${path}.`, depth + 1)
+    }
+  }
+  collect(fields, '', 1)
+  return found
+}
+
+function checkKnownType(type: Type): void {
+  if (type.kind !== 'opaque' || KNOWN_OPAQUE.test(type.name)) return
+  throw invalidUpdate(`Cannot parse type string to primitive: ${shortened(type.name)}`)
+}
+
+function checkIdentifierField(schema: Schema, id: number): void {
+  const path = findPathToField(schema.fields, id)
+  const field = path?.at(-1)
+  const rule = (problem: string) =>
+    invalidUpdate(
+      `Cannot add field ${shortened(field?.name ?? String(id))} as an identifier field: ${problem}`,
+    )
+  if (path === undefined || field === undefined) throw rule('field does not exist')
+  if (isNested(field.type)) throw rule('not a primitive type field')
+  if (field.type.kind === 'float' || field.type.kind === 'double') {
+    throw rule('must not be float or double field')
+  }
+  if (path.some((step) => !step.required)) throw rule('not a required field')
+  if (path.slice(0, -1).some((step) => step.type.kind !== 'struct')) {
+    throw rule('must not be nested in a list or map')
+  }
+}
+
+function hasDefault(schema: Schema, field: Field): boolean {
+  const known = findField(schema, field.id)
+  return known !== undefined && String(known.initialDefault) === String(field.initialDefault)
+}
+
+function fieldKey(field: Field): readonly unknown[] {
+  const { id, name, required, type, doc, initialDefault, writeDefault } = field
+  const defaults = [initialDefault ?? null, writeDefault ?? null]
+  return [id, name, required, typeKey(type), doc ?? null, ...defaults]
+}
+
+function typeKey(type: Type): unknown {
+  switch (type.kind) {
+    case 'list':
+      return ['list', type.elementId, type.elementRequired, typeKey(type.element)]
+    case 'map':
+      return [
+        'map',
+        [type.keyId, typeKey(type.key)],
+        [type.valueId, type.valueRequired, typeKey(type.value)],
+      ]
+    case 'struct':
+      return ['struct', type.fields.map(fieldKey)]
+    default:
+      return typeName(type)
+  }
+}

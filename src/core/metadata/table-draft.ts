@@ -1,0 +1,81 @@
+import type { SnapshotRef } from '../snapshot.ts'
+import type { StoredJson, TableDefinition, TableState } from '../table.ts'
+import { ChangingMap } from './changing-map.ts'
+import { SnapshotDraft } from './snapshot-draft.ts'
+import type { SpecIndex } from './spec-index.ts'
+import type { UpdateContext } from './table-update.ts'
+
+/** A table while updates are applied to it one by one. */
+export class TableDraft {
+  /** But for the four maps below, which hold the newer truth. */
+  definition: TableDefinition
+  readonly properties: ChangingMap<string>
+  readonly statistics: ChangingMap<StoredJson>
+  readonly partitionStatistics: ChangingMap<StoredJson>
+  readonly encryptionKeys: ChangingMap<StoredJson>
+  /** Every ref but `main`. */
+  readonly refs: ChangingMap<SnapshotRef>
+  readonly snapshots: SnapshotDraft
+  /** The main branch; its snapshot exists. */
+  mainSnapshotId: bigint | undefined
+  lastSequenceNumber: bigint
+  lastAddedSchemaId: number | undefined
+  lastAddedSpecId: number | undefined
+  lastAddedSortOrderId: number | undefined
+  /** Made at first use, kept up to date from then on. */
+  schemaIdsByKey: Map<string, number> | undefined
+  specIndex: SpecIndex | undefined
+  sortOrderIdsByKey: Map<string, number> | undefined
+
+  constructor(base: TableState, { findSnapshot }: UpdateContext) {
+    const { currentSnapshot, definition } = base
+    this.definition = asWritten(base)
+    this.properties = new ChangingMap(definition.properties)
+    this.statistics = new ChangingMap(definition.statistics ?? {})
+    this.partitionStatistics = new ChangingMap(definition.partitionStatistics ?? {})
+    this.encryptionKeys = new ChangingMap(definition.encryptionKeys ?? {})
+    this.refs = new ChangingMap(base.refs)
+    this.snapshots = new SnapshotDraft((id) =>
+      id === currentSnapshot?.snapshotId ? currentSnapshot : findSnapshot?.(id),
+    )
+    this.mainSnapshotId = currentSnapshot?.snapshotId
+    this.lastSequenceNumber = base.lastSequenceNumber
+  }
+
+  change(part: Partial<TableDefinition>): void {
+    this.definition = { ...this.definition, ...part }
+  }
+
+  /** With the maps; the very object that was given, if nothing was changed. */
+  finishDefinition(): TableDefinition {
+    const { definition } = this
+    const maps = {
+      properties: this.properties.toRecord(),
+      ...changedMap('statistics', definition.statistics, this.statistics),
+      ...changedMap(
+        'partitionStatistics',
+        definition.partitionStatistics,
+        this.partitionStatistics,
+      ),
+      ...changedMap('encryptionKeys', definition.encryptionKeys, this.encryptionKeys),
+    }
+    const isSame = maps.properties === definition.properties && Object.keys(maps).length === 1
+    return isSame ? definition : { ...definition, ...maps }
+  }
+}
+
+/** Whoever gave a table of version 1 a sequence number wrote manifests of version 2. */
+function asWritten({ definition, lastSequenceNumber }: TableState): TableDefinition {
+  const isUpgraded = definition.formatVersion === 1 && lastSequenceNumber > 0n
+  return isUpgraded ? { ...definition, formatVersion: 2 } : definition
+}
+
+function changedMap(
+  name: 'statistics' | 'partitionStatistics' | 'encryptionKeys',
+  before: Readonly<Record<string, StoredJson>> | undefined,
+  map: ChangingMap<StoredJson>,
+): Partial<TableDefinition> {
+  const record = map.toRecord()
+  const isSame = before === undefined ? map.size === 0 : record === before
+  return isSame ? {} : { [name]: record }
+}

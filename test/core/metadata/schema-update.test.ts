@@ -1,0 +1,177 @@
+import type { TableUpdate } from '../../../src/core/metadata/table-update.ts'
+import { currentSchema } from '../../../src/core/table.ts'
+import type { Field, Schema, Type } from '../../../src/core/type.ts'
+import {
+  addSnapshot,
+  field,
+  refusalOf,
+  SCHEMA,
+  schemaOf,
+  setRef,
+  TableModel,
+  tableOf,
+} from './samples.ts'
+
+const WIDER = schemaOf(...SCHEMA.fields, field(4, 'mass', 'double', { doc: 'in kg' }))
+const SET_LAST: TableUpdate = { action: 'set-current-schema', schemaId: -1 }
+
+const add = (schema: Schema): TableUpdate => ({ action: 'add-schema', schema })
+const one = (type: Type): Schema => schemaOf({ id: 9, name: 'odd', required: false, type })
+
+function refusalFor(updates: readonly TableUpdate[], version: 1 | 2 | 3 = 2) {
+  const { code, message } = refusalOf(() => new TableModel(tableOf(version)).apply(updates))
+  return { code, message }
+}
+
+describe('add-schema', () => {
+  test('assigns the next id and raises the last column id', () => {
+    const { definition } = new TableModel().apply([add({ ...WIDER, schemaId: 77 }), SET_LAST]).state
+    expect(definition.schemas.map((s) => s.schemaId)).toEqual([0, 1])
+    expect(definition).toMatchObject({ currentSchemaId: 1, lastColumnId: 4 })
+    expect(currentSchema(definition).fields).toEqual(WIDER.fields)
+  })
+
+  test('reuses the id of a schema that says the same, and that counts as added last', () => {
+    const model = new TableModel().apply([add(WIDER), SET_LAST])
+    const { definition } = model.apply([add(WIDER), add(SCHEMA), SET_LAST]).state
+    expect(definition.schemas).toHaveLength(2)
+    expect(definition.currentSchemaId).toBe(0)
+  })
+
+  test.each<[string, Partial<Field>]>([
+    ['name', { name: 'label' }],
+    ['doc', { doc: 'x' }],
+    ['requiredness', { required: true }],
+    ['write default', { writeDefault: 'x' }],
+    ['type', { type: { kind: 'fixed', length: 3 } }],
+  ])('takes another %s for another schema', (_what, change) => {
+    const [first, second, ...rest] = SCHEMA.fields as [Field, Field, ...Field[]]
+    const model = new TableModel().apply([add(schemaOf(first, { ...second, ...change }, ...rest))])
+    expect(model.state.definition.schemas).toHaveLength(2)
+  })
+
+  test('never lowers the last column id', () => {
+    const model = new TableModel().apply([add(WIDER), SET_LAST])
+    expect(model.apply([add(schemaOf(field(1, 'id')))]).state.definition.lastColumnId).toBe(4)
+  })
+
+  test.each<[string, Type]>([
+    ['variant', { kind: 'variant' }],
+    ['timestamp_ns', { kind: 'timestamp_ns' }],
+    ['unknown', { kind: 'unknown' }],
+    ['geometry(srid:4326)', { kind: 'opaque', name: 'geometry(srid:4326)' }],
+  ])('of type %s waits for version 3', (name, type) => {
+    expect(refusalFor([add(one(type))])).toEqual({
+      code: 'update-invalid',
+      message:
+        `Invalid schema for v2:\n- Invalid type for odd: ${name} is not supported until v3` +
+        ' (updates[0], add-schema)',
+    })
+    expect(() => new TableModel(tableOf(3)).apply([add(one(type))])).not.toThrow()
+  })
+
+  test('with a default waits for version 3, unless the table has that very default', () => {
+    const withDefault = schemaOf(...SCHEMA.fields, field(4, 'mass', 'long', { initialDefault: 5 }))
+    expect(refusalFor([add(withDefault)]).message).toMatch(
+      'Invalid initial default for mass: non-null default (5) is not supported until v3',
+    )
+    const base = tableOf()
+    const definition = { ...base.definition, schemas: [{ ...withDefault, schemaId: 0 }] }
+    const model = new TableModel({ ...base, definition })
+    const evolved = schemaOf(...withDefault.fields, field(5, 'radius'))
+    expect(() => model.apply([add(evolved), SET_LAST])).not.toThrow()
+  })
+
+  test.each<[string, Schema, string]>([
+    ['one name twice', schemaOf(field(1, 'a'), field(2, 'a')), 'multiple fields for name a'],
+    ['one id twice', schemaOf(field(1, 'a'), field(1, 'b')), 'multiple fields of id 1'],
+    ['no name', schemaOf(field(1, '')), 'a field has no name'],
+    [
+      'an unheard type',
+      one({ kind: 'opaque', name: 'money' }),
+      'Cannot parse type string to primitive: money',
+    ],
+    [
+      'a full name twice',
+      schemaOf(field(1, 'a.b'), {
+        id: 2,
+        name: 'a',
+        required: false,
+        type: { kind: 'struct', fields: [field(3, 'b')] },
+      }),
+      'multiple fields for name a.b',
+    ],
+    [
+      'an optional identifier field',
+      { ...SCHEMA, identifierFieldIds: [2] },
+      'Cannot add field name as an identifier field: not a required field',
+    ],
+    [
+      'an identifier field that is not there',
+      { ...SCHEMA, identifierFieldIds: [99] },
+      'Cannot add field 99 as an identifier field: field does not exist',
+    ],
+    [
+      'a float as identifier field',
+      { ...schemaOf(field(1, 'x', 'float', { required: true })), identifierFieldIds: [1] },
+      'must not be float or double field',
+    ],
+  ])('with %s is refused', (_what, schema, message) => {
+    const refusal = refusalFor([add(schema)], 3)
+    expect(refusal.code).toBe('update-invalid')
+    expect(refusal.message).toMatch(message)
+  })
+
+  test('with hostile depth or width is refused', () => {
+    let deep: Type = { kind: 'long' }
+    for (let id = 1; id < 100; id++) {
+      deep = { kind: 'list', elementId: id, elementRequired: true, element: deep }
+    }
+    expect(refusalFor([add(schemaOf({ ...field(100, 'd'), type: deep }))]).message).toMatch('deep')
+    const wide = Array.from({ length: 10_001 }, (_, i) => field(i, `c${i}`))
+    expect(refusalFor([add(schemaOf(...wide))]).message).toMatch('more than 10000 fields')
+  })
+})
+
+describe('the current schema', () => {
+  test('is not set to one that is unknown or was never added', () => {
+    expect(refusalFor([{ action: 'set-current-schema', schemaId: 5 }]).message).toMatch(
+      'Cannot set current schema to unknown schema: 5',
+    )
+    expect(refusalFor([SET_LAST]).message).toMatch('no schema has been added')
+  })
+
+  test('keeps the columns that the default partition spec and sort order need', () => {
+    const model = new TableModel().apply([
+      {
+        action: 'add-spec',
+        spec: { fields: [{ sourceId: 2, name: 'n', transform: { kind: 'bucket', buckets: 4 } }] },
+      },
+      { action: 'set-default-spec', specId: -1 },
+    ])
+    const without = schemaOf(field(1, 'id', 'long', { required: true }))
+    const dropped = refusalOf(() => model.apply([add(without), SET_LAST]))
+    expect(dropped.message).toBe('Cannot find source column for partition field: n (id 2)')
+  })
+
+  test('is not removed, nor is that of the current snapshot; unknown ids are passed over', () => {
+    const remove = (...schemaIds: number[]): TableUpdate => ({
+      action: 'remove-schemas',
+      schemaIds,
+    })
+    expect(refusalFor([remove(0)]).message).toMatch('Cannot remove the current schema')
+
+    const model = new TableModel().apply([addSnapshot(1n, 1n), setRef('main', 1n)])
+    model.apply([add(WIDER), SET_LAST])
+    expect(refusalOf(() => model.apply([remove(0)])).message).toMatch(
+      'Cannot remove the schema of the current snapshot: 0',
+    )
+    model.apply([addSnapshot(2n, 2n), setRef('main', 2n)])
+    expect(model.apply([remove(0, 41)]).state.definition.schemas.map((s) => s.schemaId)).toEqual([
+      1,
+    ])
+    expect(refusalOf(() => model.apply([add(SCHEMA), remove(2), SET_LAST])).message).toMatch(
+      'no schema has been added',
+    )
+  })
+})
