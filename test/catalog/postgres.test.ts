@@ -3,8 +3,9 @@ import pg from 'pg'
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
 import { openPostgresCatalog } from '../../src/catalog/postgres.ts'
 import { describeCatalogStore } from './catalog-store.contract.ts'
+import { expectUpToDate, firstSchema } from './first-schema.ts'
 import { type PostgresServer, startPostgres, whyNoPostgres } from './postgres-server.ts'
-import { appendTo, create } from './samples.ts'
+import { appendTo, create, newTable, stateOf } from './samples.ts'
 
 const reason = whyNoPostgres()
 
@@ -69,6 +70,38 @@ function describePostgres(): void {
     await store.close()
   })
 
+  test('a database of the first schema is brought up to date, with what is in it', async () => {
+    const url = await newDatabase()
+    const script = await firstSchema('postgres')
+    await execute(url, script)
+    const store = await openPostgresCatalog({ url })
+    await expectUpToDate(store)
+    await store.close()
+  })
+
+  test('a namespace is not dropped while a table is being created in it', async () => {
+    const url = await newDatabase()
+    const store = await openPostgresCatalog({ url })
+    await store.migrate()
+    await store.createNamespace({ levels: ['sky'], properties: {} })
+    // Two, because a transaction sees but one state of the server's activity.
+    const [blocker, watcher] = [await connectTo(url), await connectTo(url)]
+    await blocker.query('begin')
+    await blocker.query(`insert into names values ('sky', 'planets', 'view', 'other')`)
+    const creating = store.createTable(newTable(stateOf('planets')))
+    // The creation has its namespace by now, and waits for the name.
+    await untilWaiting(watcher, 1)
+    const dropping = store.dropNamespace(['sky'])
+    await Promise.race([dropping, untilWaiting(watcher, 2)])
+    await blocker.query('rollback')
+    expect(await creating).toBe('created')
+    expect(await dropping).toBe('not-empty')
+    expect(await store.findNamespace(['sky'])).toBeDefined()
+    await blocker.end()
+    await watcher.end()
+    await store.close()
+  })
+
   test('a lost reply to COMMIT is commit-state-unknown, and the commit may have happened', async () => {
     await withProxy(newDatabase, async ({ store, cutAfter }) => {
       const state = await create(store, 'planets')
@@ -106,9 +139,27 @@ function describePostgres(): void {
   })
 }
 
-async function execute(url: string, statement: string): Promise<void> {
+/** Until so many connections of this database wait for a lock. */
+async function untilWaiting(client: pg.Client, connections: number): Promise<void> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    const { rows } = await client.query<{ count: string }>(
+      `select count(*) from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock'`,
+    )
+    if (Number(rows[0]?.count) === connections) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error(`${connections} connections should wait for a lock`)
+}
+
+async function connectTo(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
+  return client
+}
+
+async function execute(url: string, statement: string): Promise<void> {
+  const client = await connectTo(url)
   await client.query(statement)
   await client.end()
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts'
 import { describeCatalogStore } from './catalog-store.contract.ts'
+import { expectUpToDate, firstSchema } from './first-schema.ts'
 import { appendTo, create } from './samples.ts'
 
 let folder = ''
@@ -54,6 +55,16 @@ describe('SQLite, a file', () => {
       expect(await store.listTables({ limit: 1 })).toEqual([])
       await store.close()
     }
+  })
+
+  test('a database of the first schema is brought up to date, with what is in it', async () => {
+    const path = newPath()
+    const database = new Sqlite(path)
+    database.exec(await firstSchema('sqlite'))
+    database.close()
+    const store = await openSqliteCatalog({ path })
+    await expectUpToDate(store)
+    await store.close()
   })
 
   test('a database of a newer version is refused', async () => {
