@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 
@@ -16,6 +17,12 @@ export interface Config {
   readonly allowedLocations: readonly string[]
   readonly logLevel: (typeof LOG_LEVELS)[number]
   readonly manifestCacheBytes: number
+  /** Conversion workers, each a process of one thread. */
+  readonly engineProcesses: number
+  /** Of each worker. */
+  readonly engineMemoryBytes: number
+  /** Absolute path; for files on their way, on the warehouse's disk by default. */
+  readonly temporaryFolder: string
 }
 
 /** A variable that cannot be used: one line that names it, its value and what is allowed. */
@@ -59,6 +66,14 @@ export function readConfig(environment: Environment): Config {
       'a size like 256MB or 2GB',
       ByteSize,
     ),
+    engineProcesses: read(
+      'MORAINE_ENGINE_PROCESSES',
+      String(availableParallelism()),
+      'a number of processes from 1 to 256',
+      integer(1, 256),
+    ),
+    engineMemoryBytes: read('MORAINE_ENGINE_MEMORY', '512MB', 'a size like 512MB or 2GB', ByteSize),
+    temporaryFolder: `${home}/tmp`,
   }
 }
 

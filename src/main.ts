@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
@@ -11,15 +11,20 @@ import { openPostgresCatalog } from './catalog/postgres.ts'
 import { openSqliteCatalog } from './catalog/sqlite.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import type { Ambient } from './core/ambient.ts'
+import { openDuckDbEngine } from './engine/duckdb.ts'
+import type { Engine } from './engine/engine.ts'
 import { createApp } from './http/app.ts'
 import { Metrics } from './http/metrics.ts'
 import { openLocalStore } from './objects/local.ts'
 import { commitBatch } from './services/commit.ts'
 import { CommitQueue } from './services/commit-queue.ts'
 import type { Dependencies } from './services/dependencies.ts'
+import type { DumpDependencies } from './services/dump/dump-dependencies.ts'
+import { Dumps } from './services/dump/dumps.ts'
 import { ManifestCache } from './services/manifest-cache.ts'
 import { Publisher } from './services/publisher.ts'
-import { type CommitDependencies, forgetOldTransactions } from './services/transactions.ts'
+import type { ServiceDependencies } from './services/service-dependencies.ts'
+import { forgetOldTransactions } from './services/transactions.ts'
 
 const ambient: Ambient = {
   nowMs: () => Date.now(),
@@ -29,6 +34,11 @@ const ambient: Ambient = {
 }
 
 const FORGET_INTERVAL_MS = 3600 * 1000
+/** One data file is converted in a job. */
+const ENGINE_JOB_TIMEOUT_MS = 30 * 60 * 1000
+const ENGINE_QUEUE_MAX = 1_000
+/** Dumps of the newest snapshots that stay, for each table and format. */
+const DUMPS_KEPT = 3
 /** Requests that still run get this long at the stop. */
 const STOP_GRACE_MS = 10_000
 /** A client that sends or takes nothing for so long is cut off. */
@@ -36,7 +46,7 @@ const IDLE_SOCKET_MS = 120_000
 
 export interface RunningService {
   readonly url: string
-  readonly deps: CommitDependencies
+  readonly deps: ServiceDependencies
   /** Takes no new requests, lets those under way end, publishes what is left. */
   close(): Promise<void>
 }
@@ -60,7 +70,19 @@ export async function startService(config: Config, log: Logger): Promise<Running
     manifests: new ManifestCache({ objects, bytesMax: config.manifestCacheBytes, meter: metrics }),
     publisher: new Publisher({ catalog, objects, ambient, log, meter: metrics }),
   }
-  const deps = { ...base, commits: new CommitQueue((batch) => commitBatch(base, batch)) }
+  const engine = await openEngine(config)
+  const dumpDeps: DumpDependencies = {
+    ...base,
+    engine,
+    temporaryFolder: config.temporaryFolder,
+    conversionsAtOnce: config.engineProcesses,
+    removeLocalFile: (path) => rm(path, { force: true }),
+  }
+  const deps: ServiceDependencies = {
+    ...dumpDeps,
+    commits: new CommitQueue((batch) => commitBatch(base, batch)),
+    dumps: new Dumps(dumpDeps, { keepNewest: DUMPS_KEPT }),
+  }
   base.publisher.recover()
   const housekeeping = setInterval(() => {
     forgetOldTransactions(base).catch((err) => log.warn({ err }, 'old transactions stay'))
@@ -75,7 +97,10 @@ export async function startService(config: Config, log: Logger): Promise<Running
     deps,
     async close() {
       clearInterval(housekeeping)
+      const dumpsClosed = deps.dumps.close()
       await stop(server)
+      await dumpsClosed
+      await engine.close()
       await base.publisher.close()
       await catalog.close()
     },
@@ -86,6 +111,16 @@ async function openCatalog({ catalog }: Config): Promise<CatalogStore> {
   if (catalog.kind === 'postgres') return openPostgresCatalog({ url: catalog.url })
   await mkdir(dirname(catalog.path), { recursive: true })
   return openSqliteCatalog({ path: catalog.path })
+}
+
+function openEngine(config: Config): Promise<Engine> {
+  return openDuckDbEngine({
+    processes: config.engineProcesses,
+    memoryBytes: config.engineMemoryBytes,
+    temporaryFolder: config.temporaryFolder,
+    jobTimeoutMs: ENGINE_JOB_TIMEOUT_MS,
+    queueMax: ENGINE_QUEUE_MAX,
+  })
 }
 
 function listen(server: Server, { host, port }: Config): Promise<void> {

@@ -55,6 +55,11 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
       'Commit the same transaction again: if it was committed, the first result is answered. A request without a transaction: look at the newest snapshot first.',
     retry: 'after a look',
   },
+  'data-file-missing': {
+    meaning: 'A data file or delete file that the snapshot needs is gone: `path` names it.',
+    remedy: 'Restore the file, or remove it from the table. Snapshots without it are not affected.',
+    retry: 'no',
+  },
   'engine-failed': {
     meaning: 'A conversion crashed, took too long or needed too much memory. Nothing was written.',
     remedy:

@@ -14,6 +14,7 @@ export const STATUS_BY_CODE: Readonly<Record<CatalogErrorCode, number>> = {
   'column-type-unknown': 422,
   'commit-conflict': 409,
   'commit-state-unknown': 503,
+  'data-file-missing': 410,
   'engine-failed': 503,
   'file-already-in-table': 409,
   'file-changed': 409,

@@ -21,3 +21,29 @@ export async function mapBounded<Item, Result>(
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker))
   return results
 }
+
+/** Works ahead by at most `atOnce`, and gives the results in the order of the items. */
+export async function* inOrder<Item, Result>(
+  items: readonly Item[],
+  atOnce: number,
+  work: (item: Item) => Promise<Result>,
+): AsyncIterable<Result> {
+  const running: Promise<Result>[] = []
+  let next = 0
+  const startNext = () => {
+    if (next >= items.length) return
+    const started = work(items[next++] as Item)
+    // Looked at in turn; until then a failure must not count as unhandled.
+    started.catch(() => undefined)
+    running.push(started)
+  }
+  for (let i = 0; i < atOnce; i++) startNext()
+  try {
+    for (let first = running.shift(); first !== undefined; first = running.shift()) {
+      yield await first
+      startNext()
+    }
+  } finally {
+    await Promise.allSettled(running)
+  }
+}

@@ -1,0 +1,39 @@
+import {
+  ARROW_END_BYTES,
+  ARROW_PREFIX_BYTES,
+  arrowSchemaBytes,
+} from '../../formats/dump/arrow-ipc.ts'
+import type { DumpPiece } from '../../formats/dump/dump-index.ts'
+import { inOrder } from '../bounded.ts'
+import { convertSource } from './dump-convert.ts'
+import type { DumpDependencies } from './dump-dependencies.ts'
+import { sha256OfPieces } from './dump-digest.ts'
+import type { DumpBuild, DumpContent } from './dump-text.ts'
+
+/** One Arrow IPC stream: the schema of the first shard, the batches of all, and one end. */
+export async function buildArrow(deps: DumpDependencies, build: DumpBuild): Promise<DumpContent> {
+  const { target, sources, progress, signal } = build
+  let last: DumpPiece | undefined
+  for await (const shard of inOrder(sources, deps.conversionsAtOnce, (source) =>
+    convertSource(deps, target, source, signal),
+  )) {
+    const prefix = await deps.objects.readRange(shard.location, 0, ARROW_PREFIX_BYTES)
+    const schemaBytes = arrowSchemaBytes(prefix)
+    if (last === undefined) progress.add(part(shard, { offset: 0, lengthBytes: schemaBytes }))
+    const lengthBytes = shard.lengthBytes - schemaBytes - ARROW_END_BYTES
+    progress.add({ ...part(shard, { offset: schemaBytes, lengthBytes }), rowCount: shard.rowCount })
+    last = shard
+  }
+  if (last !== undefined) {
+    const offset = last.lengthBytes - ARROW_END_BYTES
+    progress.add(part(last, { offset, lengthBytes: ARROW_END_BYTES }))
+  }
+  return { sha256: await sha256OfPieces(deps.objects, progress.pieces, signal) }
+}
+
+function part(
+  { location }: DumpPiece,
+  place: Pick<DumpPiece, 'offset' | 'lengthBytes'>,
+): DumpPiece {
+  return { location, ...place, rowCount: 0 }
+}

@@ -1,0 +1,57 @@
+import type { DataFile } from '../../core/data-file.ts'
+import { type FileIdentity, shardKey } from '../../formats/dump/shard-key.ts'
+import { stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
+import { schemaToJson } from '../../formats/iceberg/schema-json.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { planScan } from '../planning.ts'
+import { DIALECT_VERSION, type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
+
+/** One data file of a dump, and where its converted rows are. */
+export interface DumpSource {
+  readonly dataFile: DataFile
+  readonly sequenceNumber: bigint
+  readonly deleteFiles: readonly DataFile[]
+  readonly shardLocation: string
+}
+
+/**
+ * The data files of a snapshot in commit order (sequence number, then path), so that the dump of a table that only
+ * grows begins with the bytes of the one before.
+ */
+export async function listDumpSources(
+  deps: Dependencies,
+  target: DumpTarget,
+): Promise<readonly DumpSource[]> {
+  const { state, snapshot, schema } = target
+  const plan = await planScan(deps, state, { snapshot, schema })
+  const shards = `${folderOf(deps.warehouse, target)}/shards`
+  const schemaJson = stringifyExactJson(schemaToJson({ ...schema, schemaId: 0 }))
+  const sources: DumpSource[] = []
+  for (const { dataFile, sequenceNumber, deleteFiles } of plan.plannedFiles()) {
+    const key = shardKey({
+      dataFile: { ...identityOf(dataFile), recordCount: dataFile.recordCount },
+      deleteFiles: deleteFiles.map(identityOf),
+      schemaJson,
+      format: target.format,
+      compression: target.compression,
+      dialectVersion: DIALECT_VERSION,
+    })
+    const shardLocation = `${shards}/${key}.${extensionOf(target)}`
+    sources.push({ dataFile, sequenceNumber, deleteFiles, shardLocation })
+  }
+  return sources.sort(byCommitOrder)
+}
+
+function identityOf(file: DataFile): FileIdentity {
+  const { path, fileSizeBytes: sizeBytes, contentOffset } = file
+  return { path, sizeBytes, ...(contentOffset !== undefined && { contentOffset }) }
+}
+
+function byCommitOrder(left: DumpSource, right: DumpSource): number {
+  if (left.sequenceNumber !== right.sequenceNumber) {
+    return left.sequenceNumber < right.sequenceNumber ? -1 : 1
+  }
+  const [leftPath, rightPath] = [left.dataFile.path, right.dataFile.path]
+  if (leftPath === rightPath) return 0
+  return leftPath < rightPath ? -1 : 1
+}
