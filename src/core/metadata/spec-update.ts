@@ -78,12 +78,13 @@ function assignFieldIds(
   const taken = new Set(given.flatMap(({ fieldId }) => (fieldId === undefined ? [] : [fieldId])))
   let lastId = Math.max(lastPartitionId, PARTITION_FIELD_ID_BASE, ...taken)
   return given.map((field, position) => {
-    if (field.fieldId !== undefined) {
-      checkFieldId(draft, field, field.fieldId)
-      return { ...field, fieldId: field.fieldId }
-    }
     // Version 1 has no ids in its files: they are the positions.
-    if (formatVersion === 1) return { ...field, fieldId: PARTITION_FIELD_ID_BASE + 1 + position }
+    const positionId = PARTITION_FIELD_ID_BASE + 1 + position
+    const givenId = field.fieldId ?? (formatVersion === 1 ? positionId : undefined)
+    if (givenId !== undefined) {
+      checkFieldId(draft, field, givenId)
+      return { ...field, fieldId: givenId }
+    }
     const reused = indexOf(draft).findFieldId(field)
     const fieldId = reused === undefined || taken.has(reused) ? ++lastId : reused
     taken.add(fieldId)

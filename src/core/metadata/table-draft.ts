@@ -48,19 +48,12 @@ export class TableDraft {
 
   /** With the maps; the very object that was given, if nothing was changed. */
   finishDefinition(): TableDefinition {
-    const { definition } = this
-    const maps = {
-      properties: this.properties.toRecord(),
-      ...changedMap('statistics', definition.statistics, this.statistics),
-      ...changedMap(
-        'partitionStatistics',
-        definition.partitionStatistics,
-        this.partitionStatistics,
-      ),
-      ...changedMap('encryptionKeys', definition.encryptionKeys, this.encryptionKeys),
-    }
-    const isSame = maps.properties === definition.properties && Object.keys(maps).length === 1
-    return isSame ? definition : { ...definition, ...maps }
+    const properties = this.properties.toRecord()
+    const isSame = properties === this.definition.properties
+    let definition = isSame ? this.definition : { ...this.definition, properties }
+    definition = withMap(definition, 'statistics', this.statistics)
+    definition = withMap(definition, 'partitionStatistics', this.partitionStatistics)
+    return withMap(definition, 'encryptionKeys', this.encryptionKeys)
   }
 }
 
@@ -70,12 +63,14 @@ function asWritten({ definition, lastSequenceNumber }: TableState): TableDefinit
   return isUpgraded ? { ...definition, formatVersion: 2 } : definition
 }
 
-function changedMap(
+/** An empty map is absent. */
+function withMap(
+  definition: TableDefinition,
   name: 'statistics' | 'partitionStatistics' | 'encryptionKeys',
-  before: Readonly<Record<string, StoredJson>> | undefined,
   map: ChangingMap<StoredJson>,
-): Partial<TableDefinition> {
+): TableDefinition {
+  const { [name]: before, ...rest } = definition
   const record = map.toRecord()
-  const isSame = before === undefined ? map.size === 0 : record === before
-  return isSame ? {} : { [name]: record }
+  if (map.size === 0) return before === undefined ? definition : rest
+  return record === before ? definition : { ...definition, [name]: record }
 }

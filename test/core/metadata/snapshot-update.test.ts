@@ -1,0 +1,233 @@
+import { snapshotIdsMentioned, type TableUpdate } from '../../../src/core/metadata/table-update.ts'
+import type { SnapshotRef } from '../../../src/core/snapshot.ts'
+import {
+  addSnapshot,
+  BORN_MS,
+  field,
+  refusalOf,
+  schemaOf,
+  setRef,
+  snapshotOf,
+  TableModel,
+  tableOf,
+} from './samples.ts'
+
+const STATISTICS = { 'statistics-path': 's3://bucket/a.puffin' }
+
+function refOf(refName: string, ref: Partial<SnapshotRef>): TableUpdate {
+  const full: SnapshotRef = { type: 'branch', snapshotId: 1n, ...ref }
+  return { action: 'set-snapshot-ref', refName, ref: full }
+}
+
+const remove = (...snapshotIds: bigint[]): TableUpdate => ({
+  action: 'remove-snapshots',
+  snapshotIds,
+})
+
+/** Snapshots 1 and 2, one after the other on main. */
+function grown(version: 2 | 3 = 2): TableModel {
+  const rows = (firstRowId: bigint) => (version === 3 ? { firstRowId, addedRows: 10n } : {})
+  return new TableModel(tableOf(version))
+    .apply([addSnapshot(1n, 1n, rows(0n)), setRef('main', 1n)])
+    .apply([addSnapshot(2n, 2n, { parentSnapshotId: 1n, ...rows(10n) }), setRef('main', 2n)])
+}
+
+describe('add-snapshot', () => {
+  test('keeps the time that its writer gave, and logs the time of the commit', () => {
+    const model = new TableModel().apply(
+      [addSnapshot(1n, 1n, { timestampMs: 5 }), setRef('main', 1n)],
+      BORN_MS + 50,
+    )
+    expect(model.snapshots.get(1n)?.timestampMs).toBe(5)
+    expect(model.state.currentSnapshot).toBe(model.snapshots.get(1n))
+    expect(model.log).toEqual([{ timestampMs: BORN_MS + 50, snapshotId: 1n }])
+    expect(model.state).toMatchObject({ lastUpdatedMs: BORN_MS + 50, lastSequenceNumber: 1n })
+  })
+
+  test('logs strictly later times even when the clock goes back', () => {
+    const { log, state } = grown().apply([setRef('main', 1n)], 12)
+    expect(log).toEqual([
+      { timestampMs: BORN_MS + 1, snapshotId: 1n },
+      { timestampMs: BORN_MS + 2, snapshotId: 2n },
+      { timestampMs: BORN_MS + 3, snapshotId: 1n },
+    ])
+    expect(state.lastUpdatedMs).toBe(BORN_MS + 3)
+  })
+
+  test('is of the current schema unless it says another', () => {
+    const model = new TableModel().apply([
+      { action: 'add-schema', schema: schemaOf(field(1, 'id')) },
+      { action: 'set-current-schema', schemaId: -1 },
+      addSnapshot(1n, 1n),
+      addSnapshot(2n, 2n, { schemaId: 0 }),
+    ])
+    expect([...model.snapshots.values()].map((s) => s.schemaId)).toEqual([1, 0])
+  })
+
+  test('leaves the definition as it was, so that nobody writes it again', () => {
+    const before = tableOf()
+    expect(
+      new TableModel(before).apply([addSnapshot(1n, 1n), setRef('main', 1n)]).state.definition,
+    ).toBe(before.definition)
+  })
+
+  test.each<[string, TableUpdate, string]>([
+    ['a known id', addSnapshot(2n, 3n), 'Snapshot already exists for id: 2'],
+    ['a negative id', addSnapshot(-1n, 3n), 'Invalid snapshot id: -1'],
+    ['an unknown schema', addSnapshot(3n, 3n, { schemaId: 8 }), 'unknown schema: 8'],
+    ['a time before 1970', addSnapshot(3n, 3n, { timestampMs: -1 }), 'Invalid snapshot timestamp'],
+    ['a time after 9999', addSnapshot(3n, 3n, { timestampMs: 8e15 }), 'Invalid snapshot timestamp'],
+    ['a negative sequence number', addSnapshot(3n, -4n), 'Invalid sequence number: -4'],
+  ])('with %s is refused', (_what, update, message) => {
+    const { code, message: found } = refusalOf(() => grown().apply([update]))
+    expect(code).toBe('update-invalid')
+    expect(found).toMatch(message)
+  })
+
+  test('with a sequence number that others took is a conflict, to be tried again', () => {
+    const stale = addSnapshot(3n, 2n, { parentSnapshotId: 1n })
+    expect(refusalOf(() => grown().apply([stale]))).toMatchObject({
+      code: 'commit-conflict',
+      message:
+        'Cannot add snapshot with sequence number 2 older than last sequence number 2' +
+        ' (updates[0], add-snapshot)',
+      facts: { action: 'add-snapshot', index: 0 },
+    })
+  })
+
+  test('without a parent replaces the table, even behind its sequence numbers', () => {
+    const model = grown().apply([addSnapshot(3n, 1n), setRef('main', 3n)])
+    expect(model.state.lastSequenceNumber).toBe(2n)
+    expect(model.state.currentSnapshot?.snapshotId).toBe(3n)
+  })
+
+  test('has no sequence number in version 1', () => {
+    const model = new TableModel(tableOf(1))
+    expect(refusalOf(() => model.apply([addSnapshot(1n, 1n)])).message).toMatch(
+      'must be 0 in v1: 1',
+    )
+    model.apply([addSnapshot(1n, 0n), addSnapshot(2n, 0n, { parentSnapshotId: 1n })])
+    expect(model.state.lastSequenceNumber).toBe(0n)
+  })
+
+  test('in version 3 takes row ids from where the table stands', () => {
+    const model = grown(3)
+    expect(model.state.definition.nextRowId).toBe(20n)
+    const third = (more: object) => addSnapshot(3n, 3n, { parentSnapshotId: 2n, ...more })
+    expect(
+      model.apply([third({ firstRowId: 25n, addedRows: 2n ** 60n })]).state.definition.nextRowId,
+    ).toBe(25n + 2n ** 60n)
+    const refusal = (more: object) => refusalOf(() => grown(3).apply([third(more)]))
+    expect(refusal({ firstRowId: 19n, addedRows: 1n })).toMatchObject({ code: 'commit-conflict' })
+    expect(refusal({ firstRowId: 19n, addedRows: 1n }).message).toMatch('row-id: 19 < 20')
+    expect(refusal({ addedRows: 1n }).message).toMatch('first-row-id is null')
+    expect(refusal({ firstRowId: 20n }).message).toMatch('added-rows is null')
+    expect(refusal({ firstRowId: 20n, addedRows: -1n }).message).toMatch('Invalid added-rows: -1')
+    expect(refusal({ firstRowId: 20n, addedRows: 2n ** 63n }).code).toBe('update-invalid')
+  })
+})
+
+describe('refs', () => {
+  test('a snapshot that is current only between two updates of a commit has no log entry', () => {
+    const { log } = new TableModel().apply([
+      addSnapshot(1n, 1n),
+      setRef('main', 1n),
+      addSnapshot(2n, 2n, { parentSnapshotId: 1n }),
+      setRef('main', 2n),
+    ])
+    expect(log.map((entry) => entry.snapshotId)).toEqual([2n])
+  })
+
+  test('keep their retention, on main too', () => {
+    const main = refOf('main', { snapshotId: 2n, minSnapshotsToKeep: 3, maxRefAgeMs: 9 })
+    const model = grown().apply([main, refOf('t', { type: 'tag', maxRefAgeMs: 4 })])
+    expect(model.state.definition.mainRetention).toEqual({ minSnapshotsToKeep: 3, maxRefAgeMs: 9 })
+    expect(model.state.refs['t']).toEqual({ type: 'tag', snapshotId: 1n, maxRefAgeMs: 4 })
+    expect(model.apply([setRef('main', 2n)]).state.definition).not.toHaveProperty('mainRetention')
+  })
+
+  test('that are set to what they are change nothing', () => {
+    const model = grown().apply([refOf('b', { maxSnapshotAgeMs: 5 })])
+    const { state } = model
+    expect(model.apply([refOf('b', { maxSnapshotAgeMs: 5 }), setRef('main', 2n)]).state).toBe(state)
+  })
+
+  test.each<[string, TableUpdate, string]>([
+    ['an unknown snapshot', refOf('b', { snapshotId: 9n }), 'Cannot set b to unknown snapshot: 9'],
+    ['main as a tag', refOf('main', { type: 'tag' }), 'Cannot make main a tag'],
+    ['no name', refOf('', {}), 'Invalid ref name'],
+    [
+      'a tag with snapshots to keep',
+      refOf('t', { type: 'tag', minSnapshotsToKeep: 1 }),
+      'Tags do not',
+    ],
+    ['a tag with a snapshot age', refOf('t', { type: 'tag', maxSnapshotAgeMs: 1 }), 'Tags do not'],
+    ['no snapshot to keep', refOf('b', { minSnapshotsToKeep: 0 }), 'greater than 0'],
+    ['no snapshot age', refOf('b', { maxSnapshotAgeMs: 0 }), 'greater than 0 ms'],
+    ['no ref age', refOf('b', { maxRefAgeMs: -1 }), 'Max reference age'],
+  ])('with %s are refused', (_what, update, message) => {
+    expect(refusalOf(() => grown().apply([update])).message).toMatch(message)
+  })
+
+  test('may become of the other kind', () => {
+    const model = grown().apply([refOf('r', {}), refOf('r', { type: 'tag' })])
+    expect(model.state.refs['r']?.type).toBe('tag')
+  })
+
+  test('are removed; without main there is no current snapshot, and the log stays', () => {
+    const model = grown().apply([
+      refOf('b', {}),
+      refOf('main', { snapshotId: 2n, maxRefAgeMs: 4 }),
+      { action: 'remove-snapshot-ref', refName: 'b' },
+      { action: 'remove-snapshot-ref', refName: 'unheard' },
+      { action: 'remove-snapshot-ref', refName: 'main' },
+    ])
+    expect(model.state).toMatchObject({ refs: {}, currentSnapshot: undefined })
+    expect(model.state.definition).not.toHaveProperty('mainRetention')
+    expect(model.log).toHaveLength(2)
+    expect(model.apply([setRef('main', 2n)]).log.map((e) => e.snapshotId)).toEqual([1n, 2n, 2n])
+  })
+})
+
+describe('remove-snapshots', () => {
+  test('takes refs, statistics and the log before them along, and passes over unknown ids', () => {
+    const model = grown().apply([
+      refOf('b', {}),
+      refOf('kept', { snapshotId: 2n }),
+      { action: 'set-statistics', snapshotId: 1n, statistics: STATISTICS },
+      { action: 'set-partition-statistics', snapshotId: 1n, statistics: STATISTICS },
+      { action: 'set-statistics', snapshotId: 2n, statistics: STATISTICS },
+    ])
+    model.apply([remove(1n, 77n)])
+    expect(Object.keys(model.state.refs)).toEqual(['kept'])
+    expect(model.state.definition.statistics).toEqual({ 2: STATISTICS })
+    expect(model.state.definition).not.toHaveProperty('partitionStatistics')
+    expect(model.log.map((entry) => entry.snapshotId)).toEqual([2n])
+    expect([...model.snapshots.keys()]).toEqual([2n])
+  })
+
+  test('of the current one leaves the table without', () => {
+    const { state, log } = grown().apply([remove(2n)])
+    expect(state.currentSnapshot).toBeUndefined()
+    expect(log).toEqual([])
+    expect(state.lastSequenceNumber).toBe(2n)
+  })
+
+  test('of one that the same commit added leaves no trace of it', () => {
+    const model = grown().apply([addSnapshot(3n, 3n, { parentSnapshotId: 2n }), remove(3n)])
+    expect(model.snapshots.size).toBe(2)
+    expect(refusalOf(() => model.apply([remove(1n), addSnapshot(1n, 9n)])).message).toMatch(
+      'Snapshot already exists for id: 1',
+    )
+  })
+})
+
+test('an append on any branch costs a look-up of what it mentions, and no more', () => {
+  const updates = [addSnapshot(5n, 1n), setRef('b', 6n), remove(7n, 8n), setRef('main', 5n)]
+  expect([...snapshotIdsMentioned(updates)]).toEqual([5n, 6n, 7n, 8n])
+  const statistics: TableUpdate = { action: 'set-statistics', snapshotId: 4n, statistics: {} }
+  expect([
+    ...snapshotIdsMentioned([statistics, { action: 'remove-schemas', schemaIds: [1] }]),
+  ]).toEqual([4n])
+  expect(snapshotOf(5n, 1n)).not.toHaveProperty('schemaId')
+})

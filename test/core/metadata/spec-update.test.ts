@@ -1,0 +1,185 @@
+import type { TableUpdate, UnboundPartitionField } from '../../../src/core/metadata/table-update.ts'
+import type { SortField } from '../../../src/core/partition-spec.ts'
+import { parseTransform } from '../../../src/core/transform.ts'
+import { refusalOf, TableModel, tableOf } from './samples.ts'
+
+const SET_LAST: TableUpdate = { action: 'set-default-spec', specId: -1 }
+const SET_LAST_ORDER: TableUpdate = { action: 'set-default-sort-order', sortOrderId: -1 }
+
+function part(
+  name: string,
+  sourceId: number,
+  transform: string,
+  fieldId?: number,
+): UnboundPartitionField {
+  const field = { name, sourceId, transform: parseTransform(transform) }
+  return fieldId === undefined ? field : { ...field, fieldId }
+}
+
+function addSpec(...fields: UnboundPartitionField[]): TableUpdate {
+  return { action: 'add-spec', spec: { fields } }
+}
+
+function sort(sourceId: number, transform = 'identity', more: Partial<SortField> = {}): SortField {
+  const field = { sourceId, transform: parseTransform(transform) }
+  return { ...field, direction: 'asc', nullOrder: 'nulls-first', ...more }
+}
+
+function addOrder(...fields: SortField[]): TableUpdate {
+  return { action: 'add-sort-order', sortOrder: { fields } }
+}
+
+function refusalFor(updates: readonly TableUpdate[], version: 1 | 2 | 3 = 2): string {
+  const error = refusalOf(() => new TableModel(tableOf(version)).apply(updates))
+  expect(error.code).toBe('update-invalid')
+  return error.message
+}
+
+describe('add-spec', () => {
+  test('assigns the next spec id and fresh field ids from 1000', () => {
+    const { definition } = new TableModel().apply([
+      addSpec(part('day', 3, 'day'), part('bucket', 1, 'bucket[16]')),
+      SET_LAST,
+    ]).state
+    expect(definition).toMatchObject({ defaultSpecId: 1, lastPartitionId: 1001 })
+    expect(definition.partitionSpecs[1]?.fields.map((f) => f.fieldId)).toEqual([1000, 1001])
+  })
+
+  test('gives a field without id the id of its like, whatever its name', () => {
+    const model = new TableModel().apply([
+      addSpec(part('day', 3, 'day'), part('id', 1, 'identity')),
+    ])
+    const { definition } = model.apply([
+      addSpec(part('b', 1, 'bucket[4]'), part('id_again', 1, 'identity')),
+    ]).state
+    expect(definition.partitionSpecs[2]?.fields.map((f) => f.fieldId)).toEqual([1002, 1001])
+    expect(definition.lastPartitionId).toBe(1002)
+  })
+
+  test('keeps the field ids that are given', () => {
+    const { definition } = new TableModel().apply([
+      addSpec(part('day', 3, 'day', 1007), part('id', 1, 'identity')),
+    ]).state
+    expect(definition.partitionSpecs[1]?.fields.map((f) => f.fieldId)).toEqual([1007, 1008])
+    expect(definition.lastPartitionId).toBe(1008)
+  })
+
+  test('reuses a spec with the same sources, transforms and names, and that counts as added last', () => {
+    const model = new TableModel().apply([addSpec(part('day', 3, 'day')), SET_LAST])
+    expect(model.apply([addSpec(), SET_LAST]).state.definition.defaultSpecId).toBe(0)
+    const { definition } = model.apply([addSpec(part('day', 3, 'day')), SET_LAST]).state
+    expect(definition.partitionSpecs).toHaveLength(2)
+    expect(definition.defaultSpecId).toBe(1)
+    expect(
+      model.apply([addSpec(part('d', 3, 'day'))]).state.definition.partitionSpecs,
+    ).toHaveLength(3)
+  })
+
+  test.each<[string, UnboundPartitionField[], string]>([
+    [
+      'no such column',
+      [part('x', 9, 'identity')],
+      'Cannot find source column for partition field: x',
+    ],
+    [
+      'a transform of another type',
+      [part('x', 2, 'day')],
+      'Invalid source type string for transform: day',
+    ],
+    ['a transform that nobody knows', [part('x', 2, 'zorder')], 'for transform: zorder'],
+    ['one name twice', [part('x', 1, 'identity'), part('x', 2, 'identity')], 'more than once: x'],
+    ['no name', [part('', 1, 'identity')], 'empty partition name'],
+    ["another column's name", [part('name', 1, 'identity')], 'name that exists in schema: name'],
+    [
+      'one id twice',
+      [part('x', 1, 'identity', 1000), part('y', 2, 'identity', 1000)],
+      'more than once: 1000',
+    ],
+    ['an id below 1000', [part('x', 1, 'identity', 999)], 'Invalid partition field id: 999'],
+  ])('with %s is refused', (_what, fields, message) => {
+    expect(refusalFor([addSpec(...fields)])).toMatch(message)
+  })
+
+  test("with another field's id is refused", () => {
+    const first = addSpec(part('day', 3, 'day'))
+    expect(refusalFor([first, addSpec(part('x', 1, 'identity', 1000))])).toMatch(
+      'Cannot use partition field id 1000 for x: it is that of day',
+    )
+  })
+
+  test('in version 1 needs ids in sequence, and voids a field to drop it', () => {
+    const model = new TableModel(tableOf(1)).apply([
+      addSpec(part('day', 3, 'day'), part('id', 1, 'identity')),
+      SET_LAST,
+    ])
+    const voided = addSpec(part('day', 3, 'void', 1000), part('id', 1, 'identity', 1001))
+    expect(model.apply([voided, SET_LAST]).state.definition.defaultSpecId).toBe(2)
+    const revived = addSpec(part('day', 3, 'day', 1000))
+    expect(model.apply([revived]).state.definition.partitionSpecs).toHaveLength(4)
+    expect(refusalFor([addSpec(part('day', 3, 'day', 1001))], 1)).toMatch(
+      'Spec does not use sequential IDs that are required in v1: 1001',
+    )
+    expect(refusalOf(() => model.apply([addSpec(part('n', 2, 'identity'))])).message).toMatch(
+      'Cannot use partition field id 1000 for n: it is that of day',
+    )
+  })
+})
+
+describe('partition specs', () => {
+  test('are the default only when they are there', () => {
+    expect(refusalFor([SET_LAST])).toMatch('no spec has been added')
+    expect(refusalFor([{ action: 'set-default-spec', specId: 4 }])).toMatch('unknown spec: 4')
+  })
+
+  test('are removed unless they are the default', () => {
+    const remove = (...specIds: number[]): TableUpdate => ({
+      action: 'remove-partition-specs',
+      specIds,
+    })
+    expect(refusalFor([remove(0)])).toMatch('Cannot remove the default partition spec')
+    const model = new TableModel().apply([addSpec(part('day', 3, 'day')), SET_LAST])
+    const { definition } = model.apply([remove(0, 12)]).state
+    expect(definition.partitionSpecs.map((s) => s.specId)).toEqual([1])
+    expect(definition.lastPartitionId).toBe(1000)
+    expect(refusalOf(() => model.apply([addSpec(), remove(2), SET_LAST])).message).toMatch(
+      'no spec has been added',
+    )
+  })
+})
+
+describe('sort orders', () => {
+  test('get the next id from 1, and unsorted is 0', () => {
+    const model = new TableModel().apply([addOrder(sort(1), sort(3, 'day')), SET_LAST_ORDER])
+    expect(model.state.definition.defaultSortOrderId).toBe(1)
+    expect(model.apply([addOrder(), SET_LAST_ORDER]).state.definition.defaultSortOrderId).toBe(0)
+    expect(model.state.definition.sortOrders.map((o) => o.orderId)).toEqual([0, 1])
+  })
+
+  test('are reused when they say the same', () => {
+    const model = new TableModel().apply([
+      addOrder(sort(1)),
+      addOrder(sort(1, 'identity', { direction: 'desc' })),
+    ])
+    expect(model.apply([addOrder(sort(1)), SET_LAST_ORDER]).state.definition).toMatchObject({
+      defaultSortOrderId: 1,
+      sortOrders: { length: 3 },
+    })
+  })
+
+  test.each<[string, readonly TableUpdate[], string]>([
+    [
+      'a column that is not there',
+      [addOrder(sort(8))],
+      'Cannot find source column for sort field: 8',
+    ],
+    ['a transform of another type', [addOrder(sort(2, 'hour'))], 'Invalid source type string'],
+    [
+      'an unknown default',
+      [{ action: 'set-default-sort-order', sortOrderId: 3 }],
+      'unknown sort order: 3',
+    ],
+    ['no order added', [SET_LAST_ORDER], 'no sort order has been added'],
+  ])('with %s are refused', (_what, updates, message) => {
+    expect(refusalFor(updates)).toMatch(message)
+  })
+})
