@@ -2,7 +2,7 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import helmet from 'helmet'
 import type { Logger } from 'pino'
 import { CatalogError } from '../core/errors.ts'
-import type { CommitDependencies } from '../services/transactions.ts'
+import type { ServiceDependencies } from '../services/service-dependencies.ts'
 import { registerRoutes, routeOf, sendFailure } from './dispatch.ts'
 import { docsStyleHash } from './docs-page.ts'
 import { guardRequest } from './guards.ts'
@@ -15,7 +15,7 @@ import { ROUTES } from './route-table.ts'
 const CLIENT_GONE = 499
 
 export interface AppOptions {
-  readonly deps: CommitDependencies
+  readonly deps: ServiceDependencies
   readonly metrics: Metrics
   readonly log: Logger
 }

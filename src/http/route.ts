@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import type { CatalogErrorCode } from '../core/errors.ts'
-import type { CommitDependencies } from '../services/transactions.ts'
+import type { ServiceDependencies } from '../services/service-dependencies.ts'
 import type { Metrics } from './metrics.ts'
 import type { Reply } from './reply.ts'
 
@@ -13,7 +13,7 @@ export interface Pages {
 
 /** What handlers work with, the same for every request. */
 export interface RouteContext {
-  readonly deps: CommitDependencies
+  readonly deps: ServiceDependencies
   readonly metrics: Metrics
   readonly pages: Pages
 }
