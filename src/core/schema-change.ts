@@ -1,7 +1,8 @@
 import { type ColumnDefinition, parseColumn } from './column-definition.ts'
 import { parseColumnType, parseDefault } from './column-type.ts'
 import type { CatalogError } from './errors.ts'
-import type { ColumnReference, Placement, SchemaDraft } from './schema-draft.ts'
+import { rewrittenField } from './rewritten-field.ts'
+import type { ColumnReference, Placement, RewritingIds, SchemaDraft } from './schema-draft.ts'
 import { allFields, foldName } from './schema-lookup.ts'
 import {
   COLUMNS_MAX,
@@ -11,7 +12,7 @@ import {
   requireDescription,
   schemaError,
 } from './schema-rules.ts'
-import { type Field, typeName } from './type.ts'
+import { type Field, type Type, typeName } from './type.ts'
 import { classifyTypeChange } from './type-change.ts'
 
 const CODE = 'schema-change-invalid'
@@ -46,6 +47,8 @@ export type ColumnChange = ColumnReference &
 export interface BoundIds {
   readonly sources: ReadonlySet<number>
   readonly identifiers: ReadonlySet<number>
+  /** Absent: changes that rewrite data files are refused. */
+  readonly rewriting: RewritingIds | undefined
 }
 
 interface Target {
@@ -74,7 +77,7 @@ function changeColumn(draft: SchemaDraft, change: ColumnChange, bound: BoundIds)
       break
     case 'widen':
     case 'type':
-      changeType(draft, target, change.type)
+      changeType(draft, target, { json: change.type, bound })
       break
     case 'describe':
       describeColumn(draft, target, change.description)
@@ -154,7 +157,12 @@ function moveColumn(draft: SchemaDraft, target: Target, placement: Placement): v
   draft.move(target.field, target.parent, placement)
 }
 
-function changeType(draft: SchemaDraft, { field, path }: Target, json: unknown): void {
+function changeType(
+  draft: SchemaDraft,
+  target: Target,
+  { json, bound }: { json: unknown; bound: BoundIds },
+): void {
+  const { field, path } = target
   const type = parseColumnType(json, path)
   const [from, to] = [typeName(field.type), typeName(type)].map(quoted)
   switch (classifyTypeChange(field.type, type)) {
@@ -164,17 +172,36 @@ function changeType(draft: SchemaDraft, { field, path }: Target, json: unknown):
       draft.replace({ ...field, type })
       return
     case 'rewrite':
-      throw schemaError(
-        path,
-        `${from} to ${to} rewrites the table's data files, which is not possible yet`,
-        'schema-change-rewrites-files',
-      )
+      rewriteColumn(draft, target, { type, bound })
+      return
     case 'impossible':
       throw refused(
         path,
         `${from} cannot become ${to}: int widens to long, float to double, and a decimal to more digits`,
       )
   }
+}
+
+function rewriteColumn(
+  draft: SchemaDraft,
+  { field, parent, path }: Target,
+  { type, bound }: { type: Type; bound: BoundIds },
+): void {
+  const { rewriting } = bound
+  if (rewriting === undefined || parent !== undefined) {
+    const change = [field.type, type].map((one) => quoted(typeName(one))).join(' to ')
+    const what = parent === undefined ? 'here' : 'within nested columns'
+    const rule = `${change} rewrites the table's data files, which is not possible ${what} yet`
+    throw schemaError(path, rule, 'schema-change-rewrites-files')
+  }
+  const source = draft.rewrites.get(field.id) ?? field.id
+  if (bound.identifiers.has(source)) {
+    throw refused(path, 'it identifies rows, so its type only widens')
+  }
+  if (bound.sources.has(source)) {
+    throw refused(path, 'the table is partitioned or sorted by it, so its type only widens')
+  }
+  draft.rewrite(field, rewrittenField(field, type), rewriting)
 }
 
 function describeColumn(draft: SchemaDraft, target: Target, description: string | null): void {

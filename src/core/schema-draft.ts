@@ -17,11 +17,18 @@ export interface Placement {
   readonly before?: string | undefined
 }
 
+/**
+ * Whether a column whose values are converted stays the same field. With a `new` id every schema is valid Iceberg; but
+ * files without field ids are found by name, and a name can stand for one id only (docs/decisions/0008).
+ */
+export type RewritingIds = 'new' | 'kept'
+
 /** A schema while its changes are applied one by one. Names may clash meanwhile. */
 export class SchemaDraft {
   #fields: readonly Field[]
   #lastColumnId: number
   readonly #aliases: Map<number, readonly string[]>
+  readonly #rewrites = new Map<number, number>()
 
   constructor(fields: readonly Field[], lastColumnId: number, aliasesById: AliasesById) {
     this.#fields = fields
@@ -41,9 +48,14 @@ export class SchemaDraft {
     return this.#aliases
   }
 
+  /** Columns whose values must be converted: of each, the id that it has now and the one that it had. */
+  get rewrites(): ReadonlyMap<number, number> {
+    return this.#rewrites
+  }
+
   /** From the top-level column down to the one meant. Throws `schema-change-invalid` when there is none. */
   getPath({ id, name = '' }: ColumnReference): readonly Field[] {
-    const fieldId = id ?? findFieldByName({ fields: this.#fields }, name)?.id
+    const fieldId = this.#presentId(id) ?? findFieldByName({ fields: this.#fields }, name)?.id
     const path = fieldId === undefined ? undefined : findPathToField(this.#fields, fieldId)
     if (path !== undefined) return path
     const rule = 'the schema has no such column, or more than one'
@@ -80,6 +92,20 @@ export class SchemaDraft {
     this.#fields = replaceField(this.#fields, field)
   }
 
+  /** Exchanges a top-level column for another of its name, which files have under the first one's id. */
+  rewrite(field: Field, replacement: Omit<Field, 'id'>, ids: RewritingIds): void {
+    const id = ids === 'kept' ? field.id : ++this.#lastColumnId
+    const source = this.#rewrites.get(field.id) ?? field.id
+    this.#fields = this.#fields.map((other) =>
+      other.id === field.id ? { ...replacement, id } : other,
+    )
+    this.#rewrites.delete(field.id)
+    this.#rewrites.set(id, source)
+    const aliases = this.#aliases.get(field.id)
+    this.#aliases.delete(field.id)
+    if (aliases !== undefined) this.setAliases(id, aliases)
+  }
+
   setAliases(id: number, aliases: readonly string[]): void {
     if (aliases.length === 0) this.#aliases.delete(id)
     else this.#aliases.set(id, aliases)
@@ -112,6 +138,12 @@ export class SchemaDraft {
     }
     settle(this.#fields)
     for (const id of this.#aliases.keys()) if (!settled.has(id)) this.#aliases.delete(id)
+  }
+
+  /** Changes of one request speak of a rewritten column by the id that they know. */
+  #presentId(id: number | undefined): number | undefined {
+    for (const [present, source] of this.#rewrites) if (source === id) return present
+    return id
   }
 
   #editSiblings(

@@ -1,7 +1,7 @@
 import { type ColumnDefinition, parseColumn } from './column-definition.ts'
 import { CatalogError } from './errors.ts'
 import { applyChange, type BoundIds, type SchemaChange } from './schema-change.ts'
-import { SchemaDraft } from './schema-draft.ts'
+import { type RewritingIds, SchemaDraft } from './schema-draft.ts'
 import { childFields } from './schema-lookup.ts'
 import { reconcileLevel } from './schema-reconciliation.ts'
 import {
@@ -22,6 +22,8 @@ export interface SchemaEvolution {
   readonly lastColumnId: number
   /** Source columns of any partition spec or sort order that is still in use. */
   readonly sourceIds: Iterable<number>
+  /** Absent: changes that rewrite data files are refused. */
+  readonly rewriting?: RewritingIds
 }
 
 export interface EvolvedSchema {
@@ -29,6 +31,8 @@ export interface EvolvedSchema {
   readonly schema: Schema
   readonly lastColumnId: number
   readonly aliasesById: AliasesById
+  /** Columns that files have under another type: of each, its id here and the one that it had. */
+  readonly rewrites: ReadonlyMap<number, number>
 }
 
 /** Each costs up to 0.3 ms on the largest table. */
@@ -48,6 +52,7 @@ export function evolveSchema(evolution: SchemaEvolution): EvolvedSchema {
   const bound: BoundIds = {
     sources: new Set(evolution.sourceIds),
     identifiers: new Set(schema.identifierFieldIds),
+    rewriting: evolution.rewriting,
   }
   return asChangeError(() => {
     for (const change of changes) applyChange(draft, change, bound)
@@ -62,8 +67,16 @@ export function evolveSchema(evolution: SchemaEvolution): EvolvedSchema {
       schema: { ...schema, fields: draft.fields },
       lastColumnId: draft.lastColumnId,
       aliasesById: draft.aliasesById,
+      rewrites: rewritesOf(schema, draft),
     }
   })
+}
+
+/** Without columns that the same request adds or drops: no file has them, or need not have them. */
+function rewritesOf(schema: Schema, draft: SchemaDraft): ReadonlyMap<number, number> {
+  const before = new Set(schema.fields.map((field) => field.id))
+  const after = new Set(draft.fields.map((field) => field.id))
+  return new Map([...draft.rewrites].filter(([id, source]) => after.has(id) && before.has(source)))
 }
 
 /**

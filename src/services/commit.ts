@@ -9,6 +9,7 @@ import { COMMIT_ATTEMPTS_MAX } from './limits.ts'
 import { withNames } from './naming.ts'
 import { deleteQuietly } from './orphans.ts'
 import { type PreparedSnapshot, writeSnapshot } from './snapshot-writer.ts'
+import { isUnknownState } from './table-change.ts'
 import { tableNotFound } from './table-lookup.ts'
 import { getTransaction, requireOpen } from './transaction-state.ts'
 
@@ -229,10 +230,6 @@ async function commitPrepared(
     if (stored?.state === 'committed') return { outcome: 'committed' }
     throw error
   }
-}
-
-function isUnknownState(error: unknown): boolean {
-  return error instanceof CatalogError && error.code === 'commit-state-unknown'
 }
 
 function tableCommit({ state, members, prepared }: PreparedTable): TableCommit {

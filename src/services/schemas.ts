@@ -14,8 +14,9 @@ import {
   readAliases,
 } from '../core/table-properties.ts'
 import type { Schema } from '../core/type.ts'
-import type { Dependencies } from './dependencies.ts'
+import type { DumpDependencies } from './dump/dump-dependencies.ts'
 import { findRevivedName, withNameMapping } from './naming.ts'
+import { type EvolvedTable, SchemaRewrite } from './rewrite-schema.ts'
 import { changeTable } from './table-change.ts'
 
 /** A whole list of columns as they shall be, or a list of changes: exactly one. */
@@ -24,19 +25,34 @@ export interface EvolveRequest {
   readonly changes?: readonly SchemaChange[] | undefined
 }
 
-/** Changes the schema without touching files. Nothing happens when nothing differs. */
-export function evolveTable(
-  deps: Dependencies,
+/**
+ * Changes the schema, and rewrites the data files where the new types need it: all in one step. Nothing happens when
+ * nothing differs. When other commits come between, files that they added are rewritten, too; too often, it is a
+ * `commit-conflict`.
+ */
+export async function evolveTable(
+  deps: DumpDependencies,
   table: string,
   request: EvolveRequest,
 ): Promise<TableState> {
-  return changeTable(deps, table, ({ definition }) => {
-    const evolved = evolve(definition, request)
-    return evolved === undefined ? {} : { definition: evolved }
-  })
+  const rewrite = new SchemaRewrite(deps)
+  try {
+    const state = await changeTable(deps, table, async (before) => {
+      const evolved = evolve(before.definition, request)
+      if (evolved === undefined) return {}
+      const { definition, rewrites } = evolved
+      const prepared = rewrites.size === 0 ? undefined : await rewrite.prepare(before, evolved)
+      return { definition, ...(prepared !== undefined && { prepared }) }
+    })
+    await rewrite.end('committed')
+    return state
+  } catch (error) {
+    await rewrite.end(error)
+    throw error
+  }
 }
 
-function evolve(definition: TableDefinition, request: EvolveRequest): TableDefinition | undefined {
+function evolve(definition: TableDefinition, request: EvolveRequest): EvolvedTable | undefined {
   const schema = currentSchema(definition)
   const aliasesById = readAliases(definition.properties)
   const evolved = evolveSchema({
@@ -47,6 +63,7 @@ function evolve(definition: TableDefinition, request: EvolveRequest): TableDefin
     sourceIds: [...definition.partitionSpecs, ...definition.sortOrders].flatMap(({ fields }) =>
       fields.map((field) => field.sourceId),
     ),
+    rewriting: definition.properties[NAME_MAPPING_PROPERTY] === undefined ? 'new' : 'kept',
   })
   refuseRevivedNames(definition, evolved)
   const before = changeAliases(definition.properties, aliasesById)
@@ -56,13 +73,12 @@ function evolve(definition: TableDefinition, request: EvolveRequest): TableDefin
   const { schemas, currentSchemaId } = isSame
     ? definition
     : withSchema(definition.schemas, evolved.schema)
+  const properties =
+    after[NAME_MAPPING_PROPERTY] === undefined ? after : withNameMapping(after, evolved)
+  const lastColumnId = Math.max(definition.lastColumnId, evolved.lastColumnId)
   return {
-    ...definition,
-    schemas,
-    currentSchemaId,
-    lastColumnId: Math.max(definition.lastColumnId, evolved.lastColumnId),
-    properties:
-      after[NAME_MAPPING_PROPERTY] === undefined ? after : withNameMapping(after, evolved),
+    definition: { ...definition, schemas, currentSchemaId, lastColumnId, properties },
+    rewrites: evolved.rewrites,
   }
 }
 

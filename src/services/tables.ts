@@ -4,6 +4,7 @@ import { CatalogError } from '../core/errors.ts'
 import { PARTITION_FIELD_ID_BASE, UNSORTED } from '../core/partition-spec.ts'
 import { buildPartitionSpec, type PartitioningColumn } from '../core/partitioning.ts'
 import { highestFieldId } from '../core/schema-lookup.ts'
+import { schemaIdAfterRollback } from '../core/schema-of-rollback.ts'
 import { requireValidFields } from '../core/schema-rules.ts'
 import type { Snapshot } from '../core/snapshot.ts'
 import { currentSchema, getSchema, type TableDefinition, type TableState } from '../core/table.ts'
@@ -223,7 +224,10 @@ export function describeTable(
   })
 }
 
-/** Makes an older snapshot current, as a new entry of the log: nothing is forgotten. */
+/**
+ * Makes an older snapshot current, as a new entry of the log: nothing is forgotten. The schema stays, unless files of
+ * that snapshot hold a column that was converted to another type since.
+ */
 export function rollbackTable(
   deps: Dependencies,
   table: string,
@@ -233,7 +237,11 @@ export function rollbackTable(
     const snapshot = await getSnapshot(deps.catalog, state, selector)
     if (snapshot === undefined || snapshot.snapshotId === state.currentSnapshot?.snapshotId)
       return {}
-    return { currentSnapshot: snapshot }
+    const { definition } = state
+    const currentSchemaId = schemaIdAfterRollback(definition, snapshot.schemaId)
+    return currentSchemaId === definition.currentSchemaId
+      ? { currentSnapshot: snapshot }
+      : { currentSnapshot: snapshot, definition: { ...definition, currentSchemaId } }
   })
 }
 

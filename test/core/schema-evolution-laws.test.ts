@@ -37,7 +37,8 @@ const schemas = fc
   .uniqueArray(columns, { minLength: 1, maxLength: 5, selector: (c) => foldName(c.name) })
   .map((list): EvolvedSchema => {
     const { fields, aliasesById, lastColumnId } = parseColumns(list)
-    return { schema: { schemaId: 0, fields, identifierFieldIds: [] }, aliasesById, lastColumnId }
+    const schema = { schemaId: 0, fields, identifierFieldIds: [] }
+    return { schema, aliasesById, lastColumnId, rewrites: new Map() }
   })
 
 const paths = fc.oneof(

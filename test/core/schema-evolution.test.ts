@@ -61,6 +61,7 @@ describe('evolveSchema', () => {
       schema: SCHEMA,
       lastColumnId: PARSED.lastColumnId,
       aliasesById: PARSED.aliasesById,
+      rewrites: new Map(),
     })
     evolve([{ op: 'drop', name: 'price' }])
     expect(SCHEMA).toEqual(before)

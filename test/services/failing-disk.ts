@@ -2,7 +2,7 @@ import type { ObjectStore } from '../../src/objects/object-store.ts'
 import { commitBatch } from '../../src/services/commit.ts'
 import { CommitQueue } from '../../src/services/commit-queue.ts'
 import { Publisher } from '../../src/services/publisher.ts'
-import type { CommitDependencies } from '../../src/services/transactions.ts'
+import type { WorkshopDependencies } from './workshop.ts'
 
 export interface FailingDisk {
   isFailing: boolean
@@ -10,9 +10,9 @@ export interface FailingDisk {
 
 /** The same services, over a disk that refuses to write what has such a name. */
 export function withFailingDisk(
-  deps: CommitDependencies,
+  deps: WorkshopDependencies,
   pattern: RegExp,
-): { readonly disk: FailingDisk; readonly deps: CommitDependencies } {
+): { readonly disk: FailingDisk; readonly deps: WorkshopDependencies } {
   const disk = { isFailing: true }
   const putIfAbsent: ObjectStore['putIfAbsent'] = (location, bytes) =>
     disk.isFailing && pattern.test(location)

@@ -6,13 +6,9 @@ import { cloneTable } from '../../src/services/clone.ts'
 import { evolveTable } from '../../src/services/schemas.ts'
 import { stageFiles, stageRemoval, stageTruncation } from '../../src/services/staging.ts'
 import { createTable, readTable, rollbackTable } from '../../src/services/tables.ts'
-import {
-  type CommitDependencies,
-  commitTransaction,
-  startTransaction,
-} from '../../src/services/transactions.ts'
+import { commitTransaction, startTransaction } from '../../src/services/transactions.ts'
 import { Lake, liveNames } from './lake.ts'
-import { openWorkshop, type Workshop } from './workshop.ts'
+import { openWorkshop, type Workshop, type WorkshopDependencies } from './workshop.ts'
 
 const FILES = 24
 const RECORDS = 10
@@ -113,13 +109,13 @@ afterEach(() => shop.close())
 class Play {
   readonly model = new Model()
   readonly #open: OpenTransaction[] = []
-  readonly #processes: readonly CommitDependencies[]
+  readonly #processes: readonly WorkshopDependencies[]
   #turn = 0
   #columns = 0
   #table: string
   #clones = 0
 
-  constructor(table: string, processes: readonly CommitDependencies[]) {
+  constructor(table: string, processes: readonly WorkshopDependencies[]) {
     this.#table = table
     this.#processes = processes
   }
@@ -128,8 +124,8 @@ class Play {
     return this.#table
   }
 
-  get #deps(): CommitDependencies {
-    return this.#processes[this.#turn % this.#processes.length] as CommitDependencies
+  get #deps(): WorkshopDependencies {
+    return this.#processes[this.#turn % this.#processes.length] as WorkshopDependencies
   }
 
   async do(step: Step): Promise<void> {
@@ -235,7 +231,7 @@ class Play {
     })
     const results = await Promise.all(
       appends.map((open, i) => {
-        const deps = this.#processes[i % this.#processes.length] as CommitDependencies
+        const deps = this.#processes[i % this.#processes.length] as WorkshopDependencies
         return commitTransaction(deps, open.transactionId)
       }),
     )
@@ -293,7 +289,7 @@ function sameSet(left: ReadonlySet<string>, right: ReadonlySet<string>): boolean
 }
 
 /** Holds what a fresh process reads against the model, at every snapshot. */
-async function expectModel(deps: CommitDependencies, { model, table }: Play): Promise<void> {
+async function expectModel(deps: WorkshopDependencies, { model, table }: Play): Promise<void> {
   const { state } = await readTable(deps, { table })
   const snapshots = await deps.catalog.listSnapshots(state.definition.tableUuid)
   expect(snapshots.map((s) => s.snapshotId).sort()).toEqual(
@@ -320,7 +316,7 @@ function expectIncreasing(numbers: readonly bigint[]): void {
   }
 }
 
-async function expectFilesExist(deps: CommitDependencies, manifestList: string): Promise<void> {
+async function expectFilesExist(deps: WorkshopDependencies, manifestList: string): Promise<void> {
   for (const file of await deps.manifests.getManifestList(manifestList)) {
     expect(existsSync(file.path.slice('file://'.length))).toBe(true)
     const manifest = await deps.manifests.getManifest(file)

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DataFile, ManifestEntry } from '../../src/core/data-file.ts'
-import { createManifest, writeSnapshotFiles } from '../../src/services/snapshot-files.ts'
+import type { DataFile } from '../../src/core/data-file.ts'
 import { stageRemoval } from '../../src/services/staging.ts'
 import { createTable, readTable, type TableReading } from '../../src/services/tables.ts'
 import { commitRemoval, startTransaction } from '../../src/services/transactions.ts'
+import { commitDeletes } from './commit-deletes.ts'
 import { append, Lake, liveNames, nameOf, refusal } from './lake.ts'
 import { openWorkshop, SHARED_DATA, START_MS, type Workshop } from './workshop.ts'
 
@@ -117,69 +117,6 @@ describe('delete files of other writers', () => {
   } as const
 
   /** Commits delete files as an Iceberg client would: its own manifest, put before those of the parent. */
-  async function commitDeletes(table: string, files: readonly DataFile[]): Promise<void> {
-    const { state } = await readTable(shop.deps, { table })
-    const parent = state.currentSnapshot
-    const numbers = {
-      snapshotId: BigInt(1000 + state.version),
-      sequenceNumber: state.lastSequenceNumber + 1n,
-    }
-    const entries = files.map(
-      (dataFile): ManifestEntry => ({
-        ...{
-          status: 'added',
-          snapshotId: null,
-          sequenceNumber: null,
-          fileSequenceNumber: null,
-          dataFile,
-        },
-      }),
-    )
-    const created = createManifest(shop.deps, state, {
-      entries,
-      like: { specId: 0, content: 'deletes' },
-      snapshot: numbers,
-    })
-    const kept =
-      parent === undefined ? [] : await shop.deps.manifests.getManifestList(parent.manifestList)
-    const timestampMs = state.lastUpdatedMs + 1
-    const { snapshot } = await writeSnapshotFiles(shop.deps, state, {
-      snapshot: {
-        ...numbers,
-        ...{
-          parentSnapshotId: parent?.snapshotId ?? null,
-          timestampMs,
-          operation: 'overwrite',
-          schemaId: 0,
-        },
-        summary: { 'total-delete-files': String(files.length) },
-      },
-      created: [created],
-      list: [created.file, ...kept],
-    })
-    const outcome = await shop.deps.catalog.commit({
-      tables: [
-        {
-          expectedVersion: state.version,
-          state: {
-            ...state,
-            ...{
-              version: state.version + 1,
-              currentSnapshot: snapshot,
-              lastUpdatedMs: timestampMs,
-            },
-            lastSequenceNumber: numbers.sequenceNumber,
-          },
-          newSnapshots: [snapshot],
-          newLogEntries: [{ timestampMs, snapshotId: snapshot.snapshotId }],
-          addedPaths: [...files.map((file) => file.path), created.file.path, snapshot.manifestList],
-        },
-      ],
-      transactions: [],
-    })
-    expect(outcome.outcome).toBe('committed')
-  }
-
   async function deletesByFile(): Promise<Record<string, string[]>> {
     const { plan } = await readTable(shop.deps, { table: 't' })
     return Object.fromEntries(
@@ -202,7 +139,7 @@ describe('delete files of other writers', () => {
   })
 
   test('apply to the files that the specification says, and to none added later', async () => {
-    await commitDeletes('t', [
+    await commitDeletes(shop, 't', [
       deleteFile('pos', {}),
       deleteFile('pos-of-a', { referencedDataFile: `file://${shop.dataFolder}/a.parquet` }),
       deleteFile('eq', { content: 'equality-deletes', equalityIds: [1] }),
@@ -216,7 +153,9 @@ describe('delete files of other writers', () => {
   })
 
   test('are counted and carried on by commits, and go with a truncation', async () => {
-    await commitDeletes('t', [deleteFile('eq', { content: 'equality-deletes', equalityIds: [1] })])
+    await commitDeletes(shop, 't', [
+      deleteFile('eq', { content: 'equality-deletes', equalityIds: [1] }),
+    ])
     await append(shop, 't', await lake.numbers(shop, 'later'))
     const { snapshot } = await readTable(shop.deps, { table: 't' })
     expect(snapshot?.summary).toMatchObject({
@@ -238,7 +177,7 @@ describe('delete files of other writers', () => {
   })
 
   test('cannot be removed by path: rows would come back', async () => {
-    await commitDeletes('t', [deleteFile('pos', {})])
+    await commitDeletes(shop, 't', [deleteFile('pos', {})])
     const { transactionId } = await startTransaction(shop.deps, {})
     const paths = [`${shop.dataFolder}/pos.parquet`]
     const attempt = stageRemoval(shop.deps, { table: 't', transactionId, paths })

@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts'
+import { openDuckDbEngine } from '../../src/engine/duckdb.ts'
+import type { Engine } from '../../src/engine/engine.ts'
 import { openLocalStore } from '../../src/objects/local.ts'
 import { commitBatch } from '../../src/services/commit.ts'
 import { CommitQueue } from '../../src/services/commit-queue.ts'
 import type { Dependencies, Meter } from '../../src/services/dependencies.ts'
+import type { DumpDependencies } from '../../src/services/dump/dump-dependencies.ts'
 import { ManifestCache } from '../../src/services/manifest-cache.ts'
 import { Publisher } from '../../src/services/publisher.ts'
 import type { CommitDependencies } from '../../src/services/transactions.ts'
@@ -46,15 +49,17 @@ export class CountingMeter implements Meter {
   }
 }
 
+export type WorkshopDependencies = CommitDependencies & DumpDependencies
+
 export interface Workshop {
-  readonly deps: CommitDependencies
+  readonly deps: WorkshopDependencies
   readonly meter: CountingMeter
   /** A folder that files may be registered from. */
   readonly dataFolder: string
   /** Moves the clock; it stands still otherwise. */
   setClock(ms: number): void
   /** Another process on the same catalog and files. */
-  another(): Promise<CommitDependencies>
+  another(): Promise<WorkshopDependencies>
   close(): Promise<void>
 }
 
@@ -73,8 +78,8 @@ export async function openWorkshop(): Promise<Workshop> {
     random: () => 0.5,
   }
   const meter = new CountingMeter()
-  const opened: { catalog: CatalogStore; publisher: Publisher }[] = []
-  const open = async (): Promise<CommitDependencies> => {
+  const opened: { catalog: CatalogStore; publisher: Publisher; engine: Engine }[] = []
+  const open = async (): Promise<WorkshopDependencies> => {
     const catalog = await openSqliteCatalog({ path: join(home, 'catalog.db') })
     await catalog.migrate()
     const objects = await openLocalStore({
@@ -83,13 +88,26 @@ export async function openWorkshop(): Promise<Workshop> {
     })
     const log = { warn: (facts: unknown, message: string) => warnings.push({ facts, message }) }
     const publisher = new Publisher({ catalog, objects, ambient, meter, log })
-    opened.push({ catalog, publisher })
+    const temporaryFolder = join(home, 'tmp')
+    // A child starts with the first conversion.
+    const engine = await openDuckDbEngine({
+      ...{ processes: 2, memoryBytes: 512 * 1024 * 1024, temporaryFolder },
+      ...{ jobTimeoutMs: 60_000, queueMax: 100 },
+    })
+    opened.push({ catalog, publisher, engine })
     const manifests = new ManifestCache({ objects, bytesMax: 64 * 1024 * 1024, meter })
     const warehouse = `file://${home}/warehouse`
     const base: Dependencies = {
       ...{ catalog, objects, ambient, meter, log, publisher, manifests, warehouse },
     }
-    return { ...base, commits: new CommitQueue((batch) => commitBatch(base, batch)) }
+    return {
+      ...base,
+      engine,
+      temporaryFolder,
+      conversionsAtOnce: 2,
+      removeLocalFile: (path) => rm(path, { force: true }),
+      commits: new CommitQueue((batch) => commitBatch(base, batch)),
+    }
   }
   const warnings: unknown[] = []
   return {
@@ -101,6 +119,7 @@ export async function openWorkshop(): Promise<Workshop> {
     },
     another: open,
     async close() {
+      for (const { engine } of opened) await engine.close()
       for (const { publisher } of opened) await publisher.close()
       for (const { catalog } of opened) await catalog.close()
       await rm(home, { recursive: true, force: true })

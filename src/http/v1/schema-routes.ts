@@ -6,6 +6,16 @@ import { type Call, defineRoute, type Route } from '../route.ts'
 import { EvolveSchemaRequest, SchemasAnswer } from './schema-shapes.ts'
 import { schemasToJson } from './table-response.ts'
 
+/** Of changes that write the data files anew. */
+const CONVERSION_PROBLEMS = [
+  'data-file-missing',
+  'engine-failed',
+  'file-corrupt',
+  'not-implemented',
+  'overloaded',
+  'storage-full',
+] as const
+
 const list = {
   method: 'get',
   tag: 'schemas',
@@ -21,7 +31,7 @@ const evolve = {
   tag: 'schemas',
   summary: 'Evolve the schema',
   description:
-    'Add (a column that is not nullable needs a default), drop, rename (the old name becomes an alias), move, widen (`int` to `long`, `float` to `double`, decimals to more digits). No file is touched. All changes or none.',
+    'Add (a column that is not nullable needs a default), drop, rename (the old name becomes an alias), move, widen (`int` to `long`, `float` to `double`, decimals to more digits): no file is touched. `long` to `double`, `date` to `timestamp` and `boolean` to `int` write all data files of the table anew, up to 50 GB, and answer when that is done; older snapshots stay as they are. All changes or none; asking again changes nothing.',
   body: EvolveSchemaRequest,
   answers: [
     { status: 200, description: 'All schemas, the new one among them.', shape: SchemasAnswer },
@@ -35,6 +45,7 @@ const evolve = {
     'column-type-unknown',
     'commit-conflict',
     'commit-state-unknown',
+    ...CONVERSION_PROBLEMS,
   ],
   curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/schemas -H 'Content-Type: application/json' -d '{"changes":[{"op":"add","column":{"name":"gate","type":"string"}}]}'`,
 } as const
