@@ -5,6 +5,8 @@ import type { Dependencies } from './dependencies.ts'
 import { liveFilesCount } from './manifest-merge.ts'
 import { getTable, tableNotFound } from './table-lookup.ts'
 
+/** In `metadata/` of a table that was dropped and not purged. */
+export const DROPPED_MARK = 'dropped.json'
 const DELETES_AT_ONCE = 16
 /** Paths that one question to the catalog holds. */
 const PATHS_PER_QUESTION = 1_000
@@ -30,6 +32,7 @@ export async function dropTable(
   const outcome = await deps.catalog.dropTable(tableUuid)
   if (outcome === 'not-found') throw tableNotFound({ tableUuid })
   if (purge) await addMetadataFiles(deps, state, paths)
+  else await markDropped(deps, state)
   const deletedFiles = await deleteUnused(deps, tableUuid, [...paths])
   return { state, deletedFiles, keptFiles: paths.size - deletedFiles }
 }
@@ -50,6 +53,16 @@ async function addMetadataFiles(
 ): Promise<void> {
   const folder = `${definition.location}/metadata`
   for await (const { location } of deps.objects.list(folder)) paths.add(location)
+}
+
+/** Its files stay; a catalog that is rebuilt from files must not bring it back. */
+async function markDropped(deps: Dependencies, { definition }: TableState): Promise<void> {
+  const note = new TextEncoder().encode(JSON.stringify({ 'table-uuid': definition.tableUuid }))
+  try {
+    await deps.objects.putIfAbsent(`${definition.location}/metadata/${DROPPED_MARK}`, note)
+  } catch (err) {
+    deps.log.warn({ err, location: definition.location }, 'a dropped table could not be marked')
+  }
 }
 
 async function addPathsOf(

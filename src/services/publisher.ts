@@ -1,17 +1,22 @@
 import type { CatalogStore } from '../catalog/catalog-store.ts'
 import type { Ambient } from '../core/ambient.ts'
-import { MAIN_BRANCH } from '../core/snapshot.ts'
+import { CatalogError } from '../core/errors.ts'
 import type { TableMetadata, TableState } from '../core/table.ts'
 import { tableMetadataToJson } from '../formats/iceberg/table-metadata-json.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
 import type { Log } from './log.ts'
+import { RecentJson } from './recent-json.ts'
+import { collectMetadata, newMetadataLocation } from './table-metadata.ts'
 
+/** Top-level key of a metadata file: what the table was called, for whoever finds nothing but files. */
+export const TABLE_NAME_KEY = 'moraine-table'
 /** Between two publications of one table while commits keep coming. */
 const INTERVAL_MS = 200
 /** Between two attempts while publications fail. */
 const RETRY_INTERVAL_MS_MAX = 30_000
-const METADATA_LOG_MAX = 100
 const RECOVERY_PAGE = 100
+const COLLECT_ATTEMPTS_MAX = 20
+const RECENT_BYTES_MAX = 64 * 1024 * 1024
 
 export interface PublisherDependencies {
   readonly catalog: CatalogStore
@@ -21,14 +26,22 @@ export interface PublisherDependencies {
   readonly log: Log
 }
 
+export interface Published {
+  /** What the file holds. */
+  readonly state: TableState
+  readonly metadataLocation: string
+}
+
 /**
  * Writes `*.metadata.json` from the catalog, off the commit path. A burst of commits shares one publication;
  * a table that was idle is published at once. The location reaches the catalog only when the file exists.
  */
 export class Publisher {
+  /** The metadata of what was published or read lately, by its location. */
+  readonly recent = new RecentJson(RECENT_BYTES_MAX)
   readonly #deps: PublisherDependencies
   /** At most one publication runs for a table. */
-  readonly #running = new Map<string, Promise<string | undefined>>()
+  readonly #running = new Map<string, Promise<Published | undefined>>()
   readonly #background = new Set<Promise<void>>()
   /** Tables with a background loop; true when another commit came meanwhile. */
   readonly #scheduled = new Map<string, boolean>()
@@ -51,6 +64,11 @@ export class Publisher {
 
   /** Location of a metadata file that holds the version of this moment or a later one; `undefined` if the table is gone. */
   async publish(tableUuid: string): Promise<string | undefined> {
+    return (await this.publishMetadata(tableUuid))?.metadataLocation
+  }
+
+  /** As `publish`, with what the file holds. */
+  async publishMetadata(tableUuid: string): Promise<Published | undefined> {
     // What runs already may have read the catalog before this call's commit.
     await this.#running.get(tableUuid)?.catch(() => undefined)
     const running = this.#running.get(tableUuid) ?? this.#start(tableUuid)
@@ -71,7 +89,7 @@ export class Publisher {
     while (this.#background.size > 0) await Promise.all(this.#background)
   }
 
-  #start(tableUuid: string): Promise<string | undefined> {
+  #start(tableUuid: string): Promise<Published | undefined> {
     const running = this.#publishNow(tableUuid).finally(() => this.#running.delete(tableUuid))
     this.#running.set(tableUuid, running)
     return running
@@ -120,16 +138,15 @@ export class Publisher {
     this.#scheduled.delete(tableUuid)
   }
 
-  async #publishNow(tableUuid: string): Promise<string | undefined> {
+  async #publishNow(tableUuid: string): Promise<Published | undefined> {
     const { catalog, objects, ambient, meter } = this.#deps
-    const state = await catalog.findTable({ tableUuid })
-    if (state === undefined || state.publishedVersion === state.version)
-      return state?.metadataLocation
-    const json = tableMetadataToJson(await this.#collect(state))
-    const version = String(state.version).padStart(5, '0')
-    const { location } = state.definition
-    const metadataLocation = `${location}/metadata/${version}-${ambient.newUuid()}.metadata.json`
-    await objects.putIfAbsent(metadataLocation, new TextEncoder().encode(json))
+    const collected = await this.#collect(tableUuid)
+    if (collected === undefined || !('metadata' in collected)) return collected
+    const { state, metadata } = collected
+    const json = tableMetadataToJson(metadata)
+    const metadataLocation = newMetadataLocation(state, ambient.newUuid())
+    await objects.putIfAbsent(metadataLocation, metadataFile(state, json))
+    this.recent.remember(metadataLocation, new TextEncoder().encode(json))
     const publication = { tableUuid, version: state.version, metadataLocation }
     // As in Iceberg, the metadata log has the time of the change: readers refuse a log ahead of the table's own time.
     await catalog.recordPublication({ ...publication, publishedAtMs: state.lastUpdatedMs })
@@ -139,34 +156,30 @@ export class Publisher {
       return undefined
     }
     meter.published()
-    return metadataLocation
+    return { state, metadataLocation }
   }
 
-  /** Reads that follow the state may see later commits: sequence numbers and times tell those apart. */
-  async #collect(state: TableState): Promise<TableMetadata> {
+  /** The newest version as it is published already, or with the metadata to publish. */
+  async #collect(
+    tableUuid: string,
+  ): Promise<Published | { state: TableState; metadata: TableMetadata } | undefined> {
     const { catalog } = this.#deps
-    const { tableUuid } = state.definition
-    const [snapshots, log, publications] = await Promise.all([
-      catalog.listSnapshots(tableUuid),
-      catalog.listSnapshotLog(tableUuid),
-      catalog.listPublications(tableUuid, METADATA_LOG_MAX),
-    ])
-    const current = state.currentSnapshot
-    const main =
-      current === undefined
-        ? {}
-        : { [MAIN_BRANCH]: { type: 'branch' as const, snapshotId: current.snapshotId } }
-    return {
-      definition: state.definition,
-      lastSequenceNumber: state.lastSequenceNumber,
-      lastUpdatedMs: state.lastUpdatedMs,
-      currentSnapshotId: current?.snapshotId,
-      snapshots: snapshots.filter((s) => s.sequenceNumber <= state.lastSequenceNumber),
-      snapshotLog: log.filter((entry) => entry.timestampMs <= state.lastUpdatedMs),
-      metadataLog: publications
-        .map((p) => ({ timestampMs: p.publishedAtMs, metadataFile: p.metadataLocation }))
-        .reverse(),
-      refs: { ...state.refs, ...main },
+    for (let attempt = 0; attempt < COLLECT_ATTEMPTS_MAX; attempt++) {
+      const state = await catalog.findTable({ tableUuid })
+      if (state === undefined) return undefined
+      const { metadataLocation } = state
+      if (state.publishedVersion === state.version && metadataLocation !== undefined) {
+        return { state, metadataLocation }
+      }
+      const metadata = await collectMetadata(catalog, state)
+      if (metadata !== undefined) return { state, metadata }
     }
+    throw new CatalogError('overloaded', 'the table changes faster than it can be published')
   }
+}
+
+/** The bytes of a metadata file, which also tells the table's name. */
+export function metadataFile({ namespace, name }: TableState, json: string): Uint8Array {
+  const named = JSON.stringify({ [TABLE_NAME_KEY]: { namespace, name } })
+  return new TextEncoder().encode(`${json.slice(0, -1)},${named.slice(1)}`)
 }
