@@ -10,6 +10,7 @@ import type { Metrics } from './metrics.ts'
 import { pages } from './pages.ts'
 import { requestLog } from './request-log.ts'
 import { ROUTES } from './route-table.ts'
+import { type DumpLimits, DumpStreams } from './v1/dump-streams.ts'
 
 /** As nginx calls it: the client did not wait for the whole answer. */
 const CLIENT_GONE = 499
@@ -18,10 +19,12 @@ export interface AppOptions {
   readonly deps: ServiceDependencies
   readonly metrics: Metrics
   readonly log: Logger
+  /** Other than the usual ones. */
+  readonly dumpLimits?: Partial<DumpLimits>
 }
 
 /** The whole HTTP face of the service, as a request listener. */
-export function createApp({ deps, metrics, log }: AppOptions): express.Express {
+export function createApp({ deps, metrics, log, dumpLimits }: AppOptions): express.Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -34,7 +37,8 @@ export function createApp({ deps, metrics, log }: AppOptions): express.Express {
     guardRequest(request)
     next()
   })
-  registerRoutes(app, ROUTES, { deps, metrics, pages })
+  const dumpStreams = new DumpStreams(metrics, dumpLimits)
+  registerRoutes(app, ROUTES, { deps, metrics, pages, dumpStreams })
   app.use((request: Request) => {
     throw new CatalogError('route-not-found', `there is nothing at ${request.path.slice(0, 200)}`, {
       facts: { docs: '/docs' },

@@ -7,6 +7,8 @@ import { parseQuery } from './query.ts'
 import { JSON_MEDIA_TYPE, sendReply } from './reply.ts'
 import type { Call, PathParameter, Route, RouteContext } from './route.ts'
 
+/** One for all: to make an error for each answer would cost more than many answers. */
+const CLOSED = new Error('the answer is closed')
 const NO_PARAMETERS = z.strictObject({})
 
 /** Serves every route; on a known path other methods are refused by name. Earlier routes win. */
@@ -61,7 +63,8 @@ export function sendFailure(request: Request, response: Response, error: unknown
 function serve(route: Route, context: RouteContext) {
   return async (request: Request, response: Response): Promise<void> => {
     try {
-      const reply = await route.handle((await checkedCall(route, request, context)) as never)
+      const call = await checkedCall(route, request, { ...context, closed: closingOf(response) })
+      const reply = await route.handle(call as never)
       await sendReply(request, response, reply)
     } catch (error) {
       sendFailure(request, response, error)
@@ -69,10 +72,16 @@ function serve(route: Route, context: RouteContext) {
   }
 }
 
+function closingOf(response: Response): AbortSignal {
+  const controller = new AbortController()
+  response.once('close', () => controller.abort(CLOSED))
+  return controller.signal
+}
+
 async function checkedCall(
   route: Route,
   request: Request,
-  context: RouteContext,
+  context: RouteContext & Pick<Call<unknown, unknown>, 'closed'>,
 ): Promise<Call<unknown, unknown>> {
   const query = parseQuery(request, route.query ?? NO_PARAMETERS)
   if (route.body !== undefined && hasBody(request)) requireMediaType(route, request)

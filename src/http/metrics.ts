@@ -1,10 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Meter } from '../services/dependencies.ts'
+import type { DumpMeter } from '../services/dump/dump-meter.ts'
 
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120]
 
 /** What operators see at `/metrics`. Each service of a process has its own. */
-export class Metrics implements Meter {
+export class Metrics implements Meter, DumpMeter {
   readonly #registry = new Registry()
   readonly #requests = this.#counter(
     'moraine_http_requests_total',
@@ -46,6 +47,22 @@ export class Metrics implements Meter {
     help: 'Held by decoded manifests.',
     registers: [this.#registry],
   })
+  readonly #dumpStreams = new Gauge({
+    name: 'moraine_dump_streams',
+    help: 'Dumps that are being sent, or waited for.',
+    registers: [this.#registry],
+  })
+  readonly #dumpBytes = this.#counter('moraine_dump_bytes_total', 'Bytes of dumps sent.')
+  readonly #dumpStalls = this.#counter(
+    'moraine_dump_stalled_readers_total',
+    'Readers of dumps cut off because they took nothing for too long.',
+  )
+  readonly #dumpBuilds = this.#counter('moraine_dump_builds_total', 'Dumps that were begun.')
+  readonly #dumpFailures = this.#counter(
+    'moraine_dump_failures_total',
+    'Dumps that could not be made, by problem code.',
+    ['code'],
+  )
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry })
@@ -103,6 +120,26 @@ export class Metrics implements Meter {
 
   manifestCacheBytes(bytes: number): void {
     this.#cacheBytes.set(bytes)
+  }
+
+  dumpStreamsActive(streams: number): void {
+    this.#dumpStreams.set(streams)
+  }
+
+  dumpBytesSent(bytes: number): void {
+    this.#dumpBytes.inc(bytes)
+  }
+
+  dumpReaderStalled(): void {
+    this.#dumpStalls.inc()
+  }
+
+  dumpStarted(): void {
+    this.#dumpBuilds.inc()
+  }
+
+  dumpFailed(code: string): void {
+    this.#dumpFailures.inc({ code })
   }
 
   #counter(name: string, help: string, labelNames: readonly string[] = []): Counter {

@@ -60,6 +60,12 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
     remedy: 'Restore the file, or remove it from the table. Snapshots without it are not affected.',
     retry: 'no',
   },
+  'dump-not-ready': {
+    meaning: 'The dump is being made, and a part or digest of it was asked for.',
+    remedy:
+      'Repeat the request after Retry-After; `status_url` tells how far it is. A request without Range gets what is ready at once.',
+    retry: 'yes',
+  },
   'engine-failed': {
     meaning: 'A conversion crashed, took too long or needed too much memory. Nothing was written.',
     remedy:
@@ -111,6 +117,11 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
     remedy: 'Mend it at `position`; `near` shows the place, `expected` what would be right.',
     retry: 'no',
   },
+  'idempotency-key-reused': {
+    meaning: 'Another request had the same `Idempotency-Key`.',
+    remedy: 'Give each request a key of its own; only a repetition of it has the same.',
+    retry: 'no',
+  },
   internal: {
     meaning: 'Something went wrong in the service. Nothing of the cause is shown.',
     remedy: 'Give the operator the `error_id`: the log has the rest under it.',
@@ -149,6 +160,26 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
       'A name begins with a letter or `_` and has at most 128 letters, digits, `_` and `-`; levels are joined by dots.',
     retry: 'no',
   },
+  'namespace-already-exists': {
+    meaning: 'There is a namespace of this name already; names compare without case.',
+    remedy: 'Choose another name, or use the namespace that is there.',
+    retry: 'no',
+  },
+  'namespace-not-empty': {
+    meaning: 'The namespace holds a table, a view or another namespace.',
+    remedy: 'Drop or move what is in it first.',
+    retry: 'after a look',
+  },
+  'namespace-not-found': {
+    meaning: 'There is no such namespace, or it was dropped.',
+    remedy: 'Create it first: POST /iceberg/v1/namespaces.',
+    retry: 'no',
+  },
+  'namespace-update-invalid': {
+    meaning: 'A property of a namespace is to be set and removed at once.',
+    remedy: 'Leave it out of one of the two.',
+    retry: 'no',
+  },
   'not-acceptable': {
     meaning: 'The Accept header asks for forms that this answer does not have.',
     remedy: 'Accept one of `available`.',
@@ -174,6 +205,23 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
     remedy: 'The problem names the `column` and the `rule`.',
     retry: 'no',
   },
+  'precondition-failed': {
+    meaning: 'The dump is not the one that If-Match or If-Unmodified-Since speaks of.',
+    remedy: 'Take it from the start: `etag` is what it is now.',
+    retry: 'no',
+  },
+  'precondition-required': {
+    meaning:
+      'A part was asked for at an address whose bytes change with the table: halves of two snapshots could be joined.',
+    remedy:
+      'Ask at `pinned_url`, whose bytes never change. Delete a partial file that is of another snapshot: its id is in the file name.',
+    retry: 'no',
+  },
+  'range-not-satisfiable': {
+    meaning: 'The part that was asked for begins at or after the end of the file.',
+    remedy: 'The file has `length_bytes` bytes; one that is as long is complete.',
+    retry: 'no',
+  },
   'request-invalid': {
     meaning:
       'A member of the body, a parameter or the URL is missing, unknown or of the wrong form.',
@@ -197,7 +245,7 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
   },
   'schema-change-rewrites-files': {
     meaning:
-      'The change of type would rewrite the table’s data files, which this release does not do yet.',
+      'The change of type would convert values within nested columns, which this release does not do yet.',
     remedy: 'Add a new column instead, or write a new table.',
     retry: 'no',
   },
@@ -254,6 +302,11 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
   'update-invalid': {
     meaning: 'A metadata update or requirement of an Iceberg commit does not fit the table.',
     remedy: 'Mend the update that `action` and `index` name.',
+    retry: 'no',
+  },
+  'view-not-found': {
+    meaning: 'There is no such view, or it was dropped.',
+    remedy: 'GET /v1/views lists what there is.',
     retry: 'no',
   },
 }

@@ -15,6 +15,7 @@ export const STATUS_BY_CODE: Readonly<Record<CatalogErrorCode, number>> = {
   'commit-conflict': 409,
   'commit-state-unknown': 503,
   'data-file-missing': 410,
+  'dump-not-ready': 503,
   'engine-failed': 503,
   'file-already-in-table': 409,
   'file-changed': 409,
@@ -25,6 +26,7 @@ export const STATUS_BY_CODE: Readonly<Record<CatalogErrorCode, number>> = {
   'file-schema-mismatch': 422,
   'file-spans-partitions': 422,
   'filter-invalid': 400,
+  'idempotency-key-reused': 422,
   internal: 500,
   'location-invalid': 400,
   'location-not-allowed': 403,
@@ -32,11 +34,18 @@ export const STATUS_BY_CODE: Readonly<Record<CatalogErrorCode, number>> = {
   'metadata-corrupt': 500,
   'method-not-allowed': 405,
   'name-invalid': 400,
+  'namespace-already-exists': 409,
+  'namespace-not-empty': 409,
+  'namespace-not-found': 404,
+  'namespace-update-invalid': 422,
   'not-acceptable': 406,
   'not-implemented': 501,
   overloaded: 503,
   'page-token-invalid': 400,
   'partitioning-invalid': 422,
+  'precondition-failed': 412,
+  'precondition-required': 428,
+  'range-not-satisfiable': 416,
   'request-invalid': 400,
   'route-not-found': 404,
   'row-invalid': 422,
@@ -53,6 +62,7 @@ export const STATUS_BY_CODE: Readonly<Record<CatalogErrorCode, number>> = {
   'transaction-not-found': 404,
   'transaction-too-large': 422,
   'update-invalid': 400,
+  'view-not-found': 404,
 }
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
@@ -94,20 +104,38 @@ export function sendProblem(
   response: ServerResponse,
   error: unknown,
 ): void {
-  const foreseen = asCatalogError(error)
-  const isHidden = foreseen === undefined || STATUS_BY_CODE[foreseen.code] === 500
-  const shown = isHidden ? hide(request, error) : foreseen
-  if (isHidden) response.err = error instanceof Error ? error : new Error(String(error))
+  const shown = shownError(request, error)
+  if (shown !== error && shown.code === 'internal')
+    response.err = error instanceof Error ? error : new Error(String(error))
   const status = STATUS_BY_CODE[shown.code]
   if (status === 503) response.setHeader('Retry-After', retryAfterSeconds(shown.facts))
-  const body = stringifyExactJson({
-    ...snakeCaseMembers(shown.facts),
-    ...standardMembers(shown.code, { detail: shown.message, instance: String(request.id) }),
-  })
+  if (status === 416) {
+    response.setHeader('Content-Range', `bytes */${String(shown.facts['lengthBytes'])}`)
+  }
+  const body = stringifyExactJson(membersOf(request, shown))
   response.statusCode = status
   response.setHeader('Content-Type', PROBLEM_MEDIA_TYPE)
   response.setHeader('Content-Length', Buffer.byteLength(body))
   response.end(request.method === 'HEAD' ? undefined : body)
+}
+
+/** The problem document of any error, as a part of another answer. */
+export function problemBody(request: IncomingMessage, error: unknown): Record<string, unknown> {
+  return membersOf(request, shownError(request, error))
+}
+
+/** What was unforeseen goes to the log. */
+function shownError(request: IncomingMessage, error: unknown): CatalogError {
+  const foreseen = asCatalogError(error)
+  const isHidden = foreseen === undefined || STATUS_BY_CODE[foreseen.code] === 500
+  return isHidden ? hide(request, error) : foreseen
+}
+
+function membersOf(request: IncomingMessage, { code, message, facts }: CatalogError) {
+  return {
+    ...snakeCaseMembers(facts),
+    ...standardMembers(code, { detail: message, instance: String(request.id) }),
+  }
 }
 
 /** RFC 9457, section 3.1. */

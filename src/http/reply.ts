@@ -6,8 +6,8 @@ import { stringifyExactJson } from '../formats/iceberg/exact-json.ts'
 export interface Reply {
   readonly status: number
   readonly mediaType: string
-  /** A text, or pieces that are made while they are sent. */
-  readonly body: string | Iterable<string>
+  /** A text, pieces that are made while they are sent, or what sends the body itself and ends the response. */
+  readonly body: string | Iterable<string> | ((response: ServerResponse) => Promise<void> | void)
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -32,13 +32,18 @@ export async function sendReply(
   reply: Reply,
 ): Promise<void> {
   response.statusCode = reply.status
-  const isText = /^text\/|\+json$|json$|yaml$/.test(reply.mediaType)
-  const charset = isText && !reply.mediaType.includes('charset') ? '; charset=utf-8' : ''
-  response.setHeader('Content-Type', reply.mediaType + charset)
+  const charset = needsCharset(reply) ? '; charset=utf-8' : ''
+  if (reply.status !== 304) response.setHeader('Content-Type', reply.mediaType + charset)
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
+  if (typeof reply.body === 'function') return reply.body(response)
   if (typeof reply.body === 'string') return sendText(request, response, reply.body)
   if (request.method === 'HEAD') response.end()
   else await sendPieces(response, reply.body)
+}
+
+function needsCharset({ mediaType, body }: Reply): boolean {
+  const isText = /^text\/|\+json$|json$|yaml$/.test(mediaType)
+  return isText && !mediaType.includes('charset') && typeof body !== 'function'
 }
 
 function sendText(request: IncomingMessage, response: ServerResponse, text: string): void {

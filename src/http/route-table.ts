@@ -1,5 +1,7 @@
+import { CKAN_ROUTES } from './ckan/dump-routes.ts'
 import { OPERATOR_ROUTES } from './operator-routes.ts'
 import type { Route } from './route.ts'
+import { DUMP_ROUTES } from './v1/dump-routes.ts'
 import { FILE_ROUTES } from './v1/file-routes.ts'
 import { READING_ROUTES } from './v1/reading-routes.ts'
 import { SCHEMA_ROUTES } from './v1/schema-routes.ts'
@@ -14,6 +16,8 @@ export const ROUTES: readonly Route[] = [
   ...SCHEMA_ROUTES,
   ...SNAPSHOT_ROUTES,
   ...FILE_ROUTES,
+  ...DUMP_ROUTES,
+  ...CKAN_ROUTES,
   ...READING_ROUTES,
   ...TRANSACTION_ROUTES,
 ]

@@ -4,6 +4,7 @@ import type { CatalogErrorCode } from '../core/errors.ts'
 import type { ServiceDependencies } from '../services/service-dependencies.ts'
 import type { Metrics } from './metrics.ts'
 import type { Reply } from './reply.ts'
+import type { DumpStreams } from './v1/dump-streams.ts'
 
 export interface Pages {
   /** `undefined` when the file was not installed with the service. */
@@ -16,6 +17,7 @@ export interface RouteContext {
   readonly deps: ServiceDependencies
   readonly metrics: Metrics
   readonly pages: Pages
+  readonly dumpStreams: DumpStreams
 }
 
 /** One request, checked. */
@@ -26,6 +28,8 @@ export interface Call<Query, Body> extends RouteContext {
   /** The body as it comes in, when it has one of the route's upload media types. */
   readonly upload: AsyncIterable<Uint8Array> | undefined
   readonly request: IncomingMessage
+  /** Aborted when the answer is out, or the client is gone before. */
+  readonly closed: AbortSignal
   /** A part of the path, decoded. */
   param(name: PathParameter): string
   /** The first of these media types that the client prefers; `undefined` when it takes none. */
@@ -46,6 +50,7 @@ export const TAGS = {
   tables: 'Tables: create, find, read at any moment, describe, clone, roll back, drop.',
   schemas: 'Schemas and their evolution.',
   files: 'Adding and removing data files.',
+  dumps: 'Any snapshot as one file: CSV, NDJSON, Parquet or Arrow.',
   transactions: 'Several changes, to one table or many, that become visible at once.',
   operations: 'For operators and readers.',
 } as const

@@ -1,0 +1,47 @@
+import { CatalogError } from '../../core/errors.ts'
+import { getSchema } from '../../core/table.ts'
+import { formatTableName } from '../../core/table-name.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { getSnapshot, getTable, type SnapshotSelector } from '../table-lookup.ts'
+import { choiceOf, type DumpFormatChoice, type DumpTarget, requireChoice } from './dump-key.ts'
+
+/** The dump that is meant. It has the columns that the table had at the snapshot: so its bytes never change. */
+export async function getDumpTarget(
+  deps: Pick<Dependencies, 'catalog'>,
+  request: DumpFormatChoice & { readonly table: string; readonly selector: SnapshotSelector },
+): Promise<DumpTarget> {
+  requireChoice(request)
+  const state = await getTable(deps.catalog, request.table)
+  const snapshot = await getSnapshot(deps.catalog, state, request.selector)
+  if (snapshot === undefined) {
+    const table = formatTableName(state.namespace, state.name)
+    throw new CatalogError('snapshot-not-found', `${table} has no snapshot yet: nothing to dump`, {
+      facts: { table },
+    })
+  }
+  const schema = getSchema(state.definition, snapshot.schemaId)
+  return { state, snapshot, schema, ...choiceOf(request) }
+}
+
+/**
+ * When the table became what an `as_at`, or now, shows of it. `isExact`: no other change is of the same second, so
+ * that a date of HTTP tells it from all others.
+ */
+export async function findChangeTime(
+  deps: Pick<Dependencies, 'catalog'>,
+  { state }: DumpTarget,
+  asAtMs: number | undefined,
+): Promise<{ readonly atMs: number; readonly isExact: boolean } | undefined> {
+  const [newest, before] = await deps.catalog.pageSnapshotLog({
+    tableUuid: state.definition.tableUuid,
+    ...(asAtMs === undefined ? {} : { beforeMs: asAtMs + 1 }),
+    limit: 2,
+  })
+  if (newest === undefined) return undefined
+  const isExact = before === undefined || secondOf(before) < secondOf(newest)
+  return { atMs: newest.timestampMs, isExact }
+}
+
+function secondOf({ timestampMs }: { readonly timestampMs: number }): number {
+  return Math.floor(timestampMs / 1000)
+}
