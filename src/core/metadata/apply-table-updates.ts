@@ -164,6 +164,7 @@ function changeOf(
     definition === base.definition &&
     refs === base.refs &&
     isMainSame &&
+    draft.lastSequenceNumber === base.lastSequenceNumber &&
     newSnapshots.length === 0 &&
     removedSnapshotIds.length === 0
   if (isSame) return { state: base, newSnapshots, removedSnapshotIds, newLogEntries: [] }

@@ -41,7 +41,9 @@ export function removeSchemas(draft: TableDraft, schemaIds: readonly number[]): 
   const kept = schemas.filter(({ schemaId }) => !removed.has(schemaId))
   if (kept.length === schemas.length) return
   draft.change({ schemas: kept })
-  draft.schemaIdsByKey = undefined
+  for (const schema of schemas) {
+    if (removed.has(schema.schemaId)) draft.schemaIdsByKey?.delete(schemaKey(schema))
+  }
   if (draft.lastAddedSchemaId !== undefined && removed.has(draft.lastAddedSchemaId)) {
     draft.lastAddedSchemaId = undefined
   }

@@ -2,40 +2,70 @@ import type { PartitionField, PartitionSpec } from '../partition-spec.ts'
 import { transformText } from '../transform.ts'
 import type { UnboundPartitionField } from './table-update.ts'
 
-/** What is known of a table's partition specs. */
+/** What is known of a table's partition specs. Whatever is found is of the first spec that has it. */
 export class SpecIndex {
-  readonly #specIdsByKey = new Map<string, number>()
-  /** The first field of an id that is not void: a table of version 1 voids fields and may revive them. */
-  readonly #fieldsById = new Map<number, PartitionField>()
-  readonly #fieldIdsByMeaning = new Map<string, number>()
+  readonly #specIds = new Layers<number>()
+  readonly #fieldIds = new Layers<number>()
+  /** A table of version 1 voids fields and may revive them: a field's meaning is that of one that is not void. */
+  readonly #fields = new Layers<PartitionField>()
+  readonly #voidFields = new Layers<PartitionField>()
 
   constructor(specs: readonly PartitionSpec[]) {
     for (const spec of specs) this.add(spec)
   }
 
-  add(spec: PartitionSpec): void {
-    this.#specIdsByKey.set(specKey(spec.fields), spec.specId)
-    for (const field of spec.fields) {
-      this.#fieldIdsByMeaning.set(meaningOf(field), field.fieldId)
-      const known = this.#fieldsById.get(field.fieldId)
-      if (known === undefined || known.transform.kind === 'void') {
-        this.#fieldsById.set(field.fieldId, field)
-      }
+  add({ specId, fields }: PartitionSpec): void {
+    this.#specIds.add(specId, specKey(fields), specId)
+    for (const field of fields) {
+      this.#fieldIds.add(specId, meaningOf(field), field.fieldId)
+      this.#fieldsLike(field).add(specId, String(field.fieldId), field)
+    }
+  }
+
+  remove({ specId, fields }: PartitionSpec): void {
+    this.#specIds.remove(specId, specKey(fields))
+    for (const field of fields) {
+      this.#fieldIds.remove(specId, meaningOf(field))
+      this.#fieldsLike(field).remove(specId, String(field.fieldId))
     }
   }
 
   /** Of a spec with the same sources, transforms and names. */
   findSpecId(fields: readonly UnboundPartitionField[]): number | undefined {
-    return this.#specIdsByKey.get(specKey(fields))
+    return this.#specIds.findFirst(specKey(fields))
   }
 
-  /** Of the newest field that has the same source and transform. */
+  /** Of a field that has the same source and transform. */
   findFieldId(field: UnboundPartitionField): number | undefined {
-    return this.#fieldIdsByMeaning.get(meaningOf(field))
+    return this.#fieldIds.findFirst(meaningOf(field))
   }
 
   findField(fieldId: number): PartitionField | undefined {
-    return this.#fieldsById.get(fieldId)
+    const key = String(fieldId)
+    return this.#fields.findFirst(key) ?? this.#voidFields.findFirst(key)
+  }
+
+  #fieldsLike({ transform }: PartitionField): Layers<PartitionField> {
+    return transform.kind === 'void' ? this.#voidFields : this.#fields
+  }
+}
+
+/** A map with values of many specs, each of which can be withdrawn. */
+class Layers<Value> {
+  readonly #byKey = new Map<string, Map<number, Value>>()
+
+  add(specId: number, key: string, value: Value): void {
+    const layers = this.#byKey.get(key) ?? new Map<number, Value>()
+    if (!layers.has(specId)) layers.set(specId, value)
+    this.#byKey.set(key, layers)
+  }
+
+  remove(specId: number, key: string): void {
+    this.#byKey.get(key)?.delete(specId)
+  }
+
+  findFirst(key: string): Value | undefined {
+    return this.#byKey.get(key)?.values().next().value
   }
 }
 

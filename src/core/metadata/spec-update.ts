@@ -52,7 +52,7 @@ export function removeSpecs(draft: TableDraft, specIds: readonly number[]): void
   const kept = partitionSpecs.filter(({ specId }) => !removed.has(specId))
   if (kept.length === partitionSpecs.length) return
   draft.change({ partitionSpecs: kept })
-  draft.specIndex = undefined
+  for (const spec of partitionSpecs) if (removed.has(spec.specId)) draft.specIndex?.remove(spec)
   if (draft.lastAddedSpecId !== undefined && removed.has(draft.lastAddedSpecId)) {
     draft.lastAddedSpecId = undefined
   }

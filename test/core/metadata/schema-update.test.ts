@@ -50,6 +50,28 @@ describe('add-schema', () => {
     expect(model.state.definition.schemas).toHaveLength(2)
   })
 
+  test('knows nested types apart, and counts the ids in them', () => {
+    const nested = (valueRequired: boolean, more: Partial<Field> = {}): Schema => {
+      const member = field(8, 'deep', 'long', more)
+      const inList: Type = { kind: 'struct', fields: [member] }
+      const list: Type = { kind: 'list', elementId: 7, elementRequired: true, element: inList }
+      const key: Type = { kind: 'string' }
+      const type: Type = { kind: 'map', keyId: 5, key, valueId: 6, valueRequired, value: list }
+      return schemaOf(...SCHEMA.fields, { id: 4, name: 'm', required: false, type })
+    }
+    const big = 2n ** 60n
+    const model = new TableModel(tableOf(3)).apply([
+      add(nested(true)),
+      add(nested(false)),
+      add(nested(true, { writeDefault: big })),
+      add(nested(true)),
+      // A small id may come as either.
+      add(nested(true, { writeDefault: 5n })),
+      add(nested(true, { writeDefault: 5 })),
+    ])
+    expect(model.state.definition).toMatchObject({ lastColumnId: 8, schemas: { length: 5 } })
+  })
+
   test('never lowers the last column id', () => {
     const model = new TableModel().apply([add(WIDER), SET_LAST])
     expect(model.apply([add(schemaOf(field(1, 'id')))]).state.definition.lastColumnId).toBe(4)
@@ -110,6 +132,43 @@ describe('add-schema', () => {
       'an identifier field that is not there',
       { ...SCHEMA, identifierFieldIds: [99] },
       'Cannot add field 99 as an identifier field: field does not exist',
+    ],
+    [
+      'a struct as identifier field',
+      {
+        fields: [
+          {
+            id: 1,
+            name: 's',
+            required: true,
+            type: { kind: 'struct', fields: [field(2, 'a', 'long', { required: true })] },
+          },
+        ],
+        schemaId: 0,
+        identifierFieldIds: [2, 1],
+      },
+      'Cannot add field s as an identifier field: not a primitive type field',
+    ],
+    [
+      'an identifier field in a list',
+      {
+        fields: [
+          {
+            id: 1,
+            name: 'l',
+            required: true,
+            type: { kind: 'list', elementId: 2, elementRequired: true, element: { kind: 'long' } },
+          },
+        ],
+        schemaId: 0,
+        identifierFieldIds: [2],
+      },
+      'must not be nested in a list or map',
+    ],
+    [
+      'too long a name',
+      schemaOf(field(1, 'x'.repeat(1_001))),
+      'a name of more than 1000 characters',
     ],
     [
       'a float as identifier field',

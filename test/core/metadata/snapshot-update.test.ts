@@ -169,6 +169,16 @@ describe('refs', () => {
     expect(refusalOf(() => grown().apply([update])).message).toMatch(message)
   })
 
+  test('are bounded, in number and in length of name', () => {
+    const many = Array.from({ length: 10_000 }, (_, i) => setRef(`b${i}`, 1n))
+    const model = grown().apply(many)
+    expect(refusalOf(() => model.apply([setRef('one-more', 1n)])).message).toMatch('at most 10000')
+    expect(() => model.apply([setRef('b7', 2n)])).not.toThrow()
+    expect(refusalOf(() => model.apply([setRef('x'.repeat(1_001), 1n)])).message).toMatch(
+      'Invalid ref name: more than 1000 characters',
+    )
+  })
+
   test('may become of the other kind', () => {
     const model = grown().apply([refOf('r', {}), refOf('r', { type: 'tag' })])
     expect(model.state.refs['r']?.type).toBe('tag')
@@ -216,6 +226,8 @@ describe('remove-snapshots', () => {
   test('of one that the same commit added leaves no trace of it', () => {
     const model = grown().apply([addSnapshot(3n, 3n, { parentSnapshotId: 2n }), remove(3n)])
     expect(model.snapshots.size).toBe(2)
+    // But for its sequence number, which was used.
+    expect(model.state.lastSequenceNumber).toBe(3n)
     expect(refusalOf(() => model.apply([remove(1n), addSnapshot(1n, 9n)])).message).toMatch(
       'Snapshot already exists for id: 1',
     )

@@ -1,7 +1,8 @@
 import type { TableUpdate, UnboundPartitionField } from '../../../src/core/metadata/table-update.ts'
 import type { SortField } from '../../../src/core/partition-spec.ts'
 import { parseTransform } from '../../../src/core/transform.ts'
-import { refusalOf, TableModel, tableOf } from './samples.ts'
+import type { Field } from '../../../src/core/type.ts'
+import { field, refusalOf, SCHEMA, schemaOf, TableModel, tableOf } from './samples.ts'
 
 const SET_LAST: TableUpdate = { action: 'set-default-spec', specId: -1 }
 const SET_LAST_ORDER: TableUpdate = { action: 'set-default-sort-order', sortOrderId: -1 }
@@ -98,6 +99,60 @@ describe('add-spec', () => {
     ['an id below 1000', [part('x', 1, 'identity', 999)], 'Invalid partition field id: 999'],
   ])('with %s is refused', (_what, fields, message) => {
     expect(refusalFor([addSpec(...fields)])).toMatch(message)
+  })
+
+  test('gives two fields that mean the same different ids', () => {
+    const { definition } = new TableModel().apply([
+      addSpec(part('a', 1, 'identity')),
+      addSpec(part('b', 1, 'identity'), part('c', 1, 'identity')),
+    ]).state
+    expect(definition.partitionSpecs[2]?.fields.map((f) => f.fieldId)).toEqual([1000, 1001])
+  })
+
+  test('takes a member of a struct for its source, but nothing else that is nested', () => {
+    const point: Field = {
+      id: 4,
+      name: 'place',
+      required: false,
+      type: { kind: 'struct', fields: [field(5, 'x')] },
+    }
+    const list: Field = {
+      id: 6,
+      name: 'list',
+      required: false,
+      type: { kind: 'list', elementId: 7, elementRequired: true, element: { kind: 'long' } },
+    }
+    const model = new TableModel().apply([
+      { action: 'add-schema', schema: schemaOf(...SCHEMA.fields, point, list) },
+      { action: 'set-current-schema', schemaId: -1 },
+      addSpec(part('place.x', 5, 'identity')),
+    ])
+    const refused = (sourceId: number) =>
+      refusalOf(() => model.apply([addSpec(part('p', sourceId, 'identity'))])).message
+    expect(refused(4)).toMatch('Cannot partition by non-primitive source field: struct<x: long>')
+    expect(refused(7)).toMatch('Invalid partition field parent: element is in a list or map')
+    expect(refusalOf(() => model.apply([addOrder(sort(4))])).message).toMatch(
+      'Cannot sort by non-primitive source field',
+    )
+  })
+
+  test('has at most 1,000 fields', () => {
+    const many = Array.from({ length: 1_001 }, (_, i) => part(`p${i}`, 1, 'identity'))
+    expect(refusalFor([addSpec(...many)])).toMatch('More than 1000 partition fields')
+    const orders = Array.from({ length: 1_001 }, () => sort(1))
+    expect(refusalFor([addOrder(...orders)])).toMatch('More than 1000 sort fields')
+  })
+
+  test('forgets the ids of specs that are removed', () => {
+    const model = new TableModel().apply([
+      addSpec(part('a', 1, 'identity')),
+      addSpec(part('b', 1, 'identity', 1005)),
+      { action: 'remove-partition-specs', specIds: [1] },
+      addSpec(part('c', 1, 'identity')),
+      addSpec(part('d', 2, 'identity', 1000)),
+    ])
+    const ids = model.state.definition.partitionSpecs.map((s) => s.fields.map((f) => f.fieldId))
+    expect(ids).toEqual([[], [1005], [1005], [1000]])
   })
 
   test("with another field's id is refused", () => {

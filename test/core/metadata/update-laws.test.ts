@@ -42,7 +42,7 @@ describe('any sequence of updates that are valid one after the other', () => {
         }
         expect(currentSchema(model.state.definition).fields.length).toBeGreaterThan(0)
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
   })
 
@@ -59,7 +59,7 @@ describe('any sequence of updates that are valid one after the other', () => {
         expect(contentOf(halves)).toEqual(contentOf(whole))
         expect(contentOf(single)).toEqual(contentOf(whole))
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
   })
 })

@@ -102,6 +102,11 @@ describe('a version of a view', () => {
     ).toBe(2)
   })
 
+  test('is the same in whatever order its summary is', () => {
+    const view = apply(viewOf(), add('select 2', { summary: { a: '1', b: '2' } }))
+    expect(apply(view, add('select 2', { summary: { b: '2', a: '1' } }))).toBe(view)
+  })
+
   test.each<[string, Partial<ViewVersion>]>([
     ['summary', { summary: { engine: 'trino' } }],
     ['catalog', { defaultCatalog: 'c' }],

@@ -1,4 +1,5 @@
 import { newViewMetadata } from '../../../src/core/metadata/apply-view-updates.ts'
+import type { ViewMetadata } from '../../../src/core/metadata/view-metadata.ts'
 import { parseExactJson } from '../../../src/formats/iceberg/exact-json.ts'
 import {
   parseCommitViewRequest,
@@ -60,6 +61,10 @@ function corrupt(change: (json: Json) => void): string {
 describe('view metadata', () => {
   test('is read as it was written', () => {
     expect(parseViewMetadata(viewMetadataToJson(VIEW))).toEqual(VIEW)
+    const [version] = VIEW.versions
+    const two = { ...VIEW, versions: [version, { ...version, versionId: 2 }] } as ViewMetadata
+    const backwards = { ...two, versions: two.versions.toReversed() }
+    expect(parseViewMetadata(viewMetadataToJson(backwards))).toEqual(two)
     const example = parseViewMetadata(FROM_SPECIFICATION)
     expect(JSON.parse(viewMetadataToJson(example))).toEqual(JSON.parse(FROM_SPECIFICATION))
   })
