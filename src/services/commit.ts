@@ -1,6 +1,6 @@
 import type { CatalogCommitOutcome, TableCommit } from '../catalog/catalog-store.ts'
 import { CatalogError } from '../core/errors.ts'
-import type { TableState } from '../core/table.ts'
+import type { TableDefinition, TableState } from '../core/table.ts'
 import { formatTableName } from '../core/table-name.ts'
 import type { StagedChange, TableCommitResult, Transaction } from '../core/transaction.ts'
 import { type ValidChange, validateChange } from './commit-validation.ts'
@@ -239,7 +239,7 @@ function tableCommit({ state, members, prepared }: PreparedTable): TableCommit {
     state: {
       ...state,
       definition: withNames(
-        state.definition,
+        inVersion2(state.definition),
         members.map((member) => member.valid),
       ),
       version: state.version + 1,
@@ -251,6 +251,11 @@ function tableCommit({ state, members, prepared }: PreparedTable): TableCommit {
     newLogEntries: [{ timestampMs: snapshot.timestampMs, snapshotId: snapshot.snapshotId }],
     addedPaths: prepared.addedPaths,
   }
+}
+
+/** What is written is of version 2: a table of version 1 is upgraded by its first commit here. */
+function inVersion2(definition: TableDefinition): TableDefinition {
+  return definition.formatVersion === 1 ? { ...definition, formatVersion: 2 } : definition
 }
 
 function resultsByTransaction(

@@ -1,4 +1,5 @@
 import type { DataFile, ManifestEntry, ManifestFile } from '../core/data-file.ts'
+import { CatalogError } from '../core/errors.ts'
 import type { Operation, Snapshot } from '../core/snapshot.ts'
 import { nextTimestampMs } from '../core/snapshot-log.ts'
 import type { TableState } from '../core/table.ts'
@@ -36,6 +37,7 @@ export async function writeSnapshot(
   state: TableState,
   request: SnapshotRequest,
 ): Promise<PreparedSnapshot | undefined> {
+  requireWritable(state)
   const parent = state.currentSnapshot
   const manifests =
     parent === undefined ? [] : await deps.manifests.getManifestList(parent.manifestList)
@@ -68,6 +70,16 @@ export async function writeSnapshot(
     ],
     writtenLocations: written.locations,
   }
+}
+
+/** Row lineage, which version 3 asks of every writer, is not written here yet. */
+function requireWritable({ definition }: TableState): void {
+  if (definition.formatVersion <= 2) return
+  throw new CatalogError(
+    'not-implemented',
+    `the table is of Iceberg format version ${definition.formatVersion}; here files are committed to versions 1 and 2: commit through the Iceberg REST API`,
+    { facts: { formatVersion: definition.formatVersion } },
+  )
 }
 
 function operationOf({ added, removed }: ResolvedChange): Operation {
