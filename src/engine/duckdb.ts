@@ -1,11 +1,18 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Engine, ExportJob, IngestJob, IngestResult, JobOptions, JobResult } from './engine.ts'
+import type {
+  Engine,
+  ExportRequest,
+  IngestJob,
+  IngestResult,
+  JobOptions,
+  JobResult,
+} from './engine.ts'
 import { openEngineFolder, publishFile, sweepEngineFolders, withJobFolder } from './job-folder.ts'
 import { OUTPUT_NAME } from './protocol.ts'
 import { type PoolOptions, WorkerPool } from './worker-pool.ts'
 
-export interface DuckDbEngineOptions extends PoolOptions {
+export interface DuckDbEngineOptions extends Omit<PoolOptions, 'folder'> {
   /** Of the children's memory each; DuckDB spills to disk beyond it. */
   readonly memoryBytes: number
   /** For half-made outputs and what DuckDB spills; best on the disk of the targets. */
@@ -25,12 +32,13 @@ class DuckDbEngine implements Engine {
   private readonly folder: string
 
   constructor(options: DuckDbEngineOptions, folder: string) {
-    this.pool = new WorkerPool(options)
+    this.pool = new WorkerPool({ ...options, folder })
     this.memoryBytes = options.memoryBytes
     this.folder = folder
   }
 
-  async export(job: ExportJob, options?: JobOptions): Promise<JobResult> {
+  async export(job: ExportRequest, options?: JobOptions): Promise<JobResult> {
+    this.pool.requireOpen()
     return await withJobFolder(this.folder, async (folder) => {
       const request = {
         task: { kind: 'export', job },
@@ -44,6 +52,7 @@ class DuckDbEngine implements Engine {
   }
 
   async ingest(job: IngestJob, options?: JobOptions): Promise<IngestResult> {
+    this.pool.requireOpen()
     return await withJobFolder(this.folder, async (folder) => {
       const request = {
         task: { kind: 'ingest', job },

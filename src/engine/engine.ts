@@ -61,6 +61,9 @@ export interface ExportJob {
   }
 }
 
+/** Without a source: the columns and no row, for formats that can say so. */
+export type ExportRequest = Omit<ExportJob, 'source'> & { readonly source: SourceFile | undefined }
+
 /** Rows of a text file, typed by a schema, into Parquet with field ids. */
 export interface IngestJob {
   /** Absolute path of the uploaded text. */
@@ -93,7 +96,7 @@ export interface JobOptions {
  * The same job gives the same bytes, on every machine. Passes test/engine/engine.contract.ts.
  */
 export interface Engine {
-  export(job: ExportJob, options?: JobOptions): Promise<JobResult>
+  export(job: ExportRequest, options?: JobOptions): Promise<JobResult>
   ingest(job: IngestJob, options?: JobOptions): Promise<IngestResult>
   /** Kills what runs. */
   close(): Promise<void>

@@ -76,5 +76,6 @@ function isRunning(pid: number): boolean {
 }
 
 function isErrno(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
+  const isCoded = typeof error === 'object' && error !== null && 'code' in error
+  return isCoded && codes.includes(String(error.code))
 }

@@ -1,9 +1,9 @@
 import type { CatalogErrorCode, ErrorFacts } from '../core/errors.ts'
-import type { ExportJob, IngestJob, IngestResult, JobResult } from './engine.ts'
+import type { ExportRequest, IngestJob, IngestResult, JobResult } from './engine.ts'
 
 /** What the service and its children say to each other, by structured clone. */
 export type Task =
-  | { readonly kind: 'export'; readonly job: ExportJob }
+  | { readonly kind: 'export'; readonly job: ExportRequest }
   | { readonly kind: 'ingest'; readonly job: IngestJob }
 
 export interface TaskRequest {

@@ -6,6 +6,8 @@ import { WorkerProcess } from './worker-process.ts'
 export interface PoolOptions {
   readonly processes: number
   readonly memoryBytes: number
+  /** Of the jobs' folders. */
+  readonly folder: string
   readonly jobTimeoutMs: number
   /** Jobs that wait; one more is `overloaded`. */
   readonly queueMax: number
@@ -29,9 +31,14 @@ export class WorkerPool {
     this.options = options
   }
 
+  /** Throws when nothing may start any more. */
+  requireOpen(): void {
+    this.closing.signal.throwIfAborted()
+  }
+
   async run(request: TaskRequest, { signal }: JobOptions = {}): Promise<TaskResult> {
     signal?.throwIfAborted()
-    this.closing.signal.throwIfAborted()
+    this.requireOpen()
     const task = this.takePlace(signal).then(() => this.runInPlace(request, signal))
     this.tasks.add(task)
     try {
@@ -49,8 +56,8 @@ export class WorkerPool {
   }
 
   private async runNow(request: TaskRequest, signal: AbortSignal): Promise<TaskResult> {
-    const { memoryBytes, jobTimeoutMs } = this.options
-    const worker = this.takeIdle() ?? (await WorkerProcess.start(memoryBytes, signal))
+    const { jobTimeoutMs } = this.options
+    const worker = this.takeIdle() ?? (await WorkerProcess.start(this.options, signal))
     try {
       return await worker.run(request, { timeoutMs: jobTimeoutMs, signal })
     } finally {

@@ -13,6 +13,12 @@ const HEAP_MEGABYTES_MAX = 384
 const START_MS_MAX = 60_000
 const STDERR_LENGTH_MAX = 2_000
 
+export interface WorkerOptions {
+  readonly memoryBytes: number
+  /** What the child removes when its parent is gone. */
+  readonly folder: string
+}
+
 export interface TaskLimits {
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
@@ -27,9 +33,9 @@ export class WorkerProcess {
   private isTired = false
   private stderr = ''
 
-  private constructor(memoryBytes: number) {
+  private constructor({ memoryBytes, folder }: WorkerOptions) {
     this.memoryBytes = memoryBytes
-    this.child = launch(memoryBytes)
+    this.child = launch(memoryBytes, folder)
     this.exited = new Promise((resolve) => {
       const onEnd = (): void => {
         this.hasExited = true
@@ -47,8 +53,8 @@ export class WorkerProcess {
   }
 
   /** Resolves when the child takes tasks. */
-  static async start(memoryBytes: number, signal?: AbortSignal): Promise<WorkerProcess> {
-    const worker = new WorkerProcess(memoryBytes)
+  static async start(options: WorkerOptions, signal?: AbortSignal): Promise<WorkerProcess> {
+    const worker = new WorkerProcess(options)
     await worker.nextReply({ timeoutMs: START_MS_MAX, signal })
     return worker
   }
@@ -86,25 +92,28 @@ export class WorkerProcess {
   private nextReply({ timeoutMs, signal }: TaskLimits): Promise<WorkerReply> {
     const { child } = this
     const { promise, resolve, reject } = newSettler<WorkerReply>()
-    const killAnd = async (reason: unknown): Promise<void> => {
-      await this.kill()
-      reject(reason)
+    let cause: unknown
+    const endBecause = (reason: unknown): void => {
+      cause ??= reason
+      child.kill('SIGKILL')
     }
-    const onAbort = (): void => void killAnd(signal?.reason)
+    const onAbort = (): void => endBecause(signal?.reason)
     const timer = setTimeout(() => {
-      void killAnd(this.failed(`took longer than ${timeoutMs} ms`, { timeoutMs }))
+      endBecause(this.failed(`took longer than ${timeoutMs} ms`, { timeoutMs }))
     }, timeoutMs)
     const onMessage = (message: unknown): void => resolve(message as WorkerReply)
     child.once('message', onMessage)
     signal?.addEventListener('abort', onAbort, { once: true })
     if (signal?.aborted === true) onAbort()
-    // A reason that came first stays: the end of the child follows each kill.
-    void this.exited.then(() => {
-      const isOurs = signal?.aborted === true
-      reject(isOurs ? signal.reason : this.failed(`ended by itself (${this.ending()})`))
-    })
+    const onEnd = (): void => reject(cause ?? this.failed(`ended by itself (${this.ending()})`))
+    // Never again, where it has ended before.
+    child.once('exit', onEnd)
+    child.once('error', onEnd)
+    if (this.hasExited) onEnd()
     return promise.finally(() => {
       clearTimeout(timer)
+      child.off('exit', onEnd)
+      child.off('error', onEnd)
       child.off('message', onMessage)
       signal?.removeEventListener('abort', onAbort)
     })
@@ -149,7 +158,7 @@ function newSettler<T>(): {
   return { promise, resolve, reject }
 }
 
-function launch(memoryBytes: number): ChildProcess {
+function launch(memoryBytes: number, folder: string): ChildProcess {
   const isSource = import.meta.url.endsWith('.ts')
   const entry = new URL(isSource ? './worker/main.ts' : './worker/main.js', import.meta.url)
   const command = [
@@ -159,6 +168,7 @@ function launch(memoryBytes: number): ChildProcess {
     '--disable-wasm-trap-handler',
     ...(isSource ? ['--import', typeScriptLoader()] : []),
     fileURLToPath(entry),
+    folder,
   ]
   const options = {
     env: childEnvironment(),

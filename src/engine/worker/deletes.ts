@@ -41,10 +41,9 @@ export async function deletedRows(
       openParquetFile(connection, linked.equalityDeletes[i] ?? ''),
     )
     const data = await openParquetFile(connection, linked.source)
-    const matches = matchSql({ file, deletes, data, schema })
     // Either of the two may be corrupt; the smaller one is read whole in any case.
     await blaming(file.path, () => connection.run(`SELECT count(*) FROM ${deletes.scan}`))
-    const sql = `SELECT CAST(row AS BIGINT) FROM ${data.numberedScan} WHERE EXISTS (${matches})`
+    const sql = `SELECT CAST(row AS BIGINT) FROM ${semiJoinSql({ file, deletes, data, schema })}`
     await addRows(connection, sql, deleted)
   }
   return deleted
@@ -96,11 +95,13 @@ interface Match {
   readonly schema: Schema
 }
 
-function matchSql(match: Match): string {
-  const { file, deletes } = match
+/** An explicit join: of a subquery, without the optimizers that are distrusted, each row would be compared with each. */
+function semiJoinSql(match: Match): string {
+  const { file, deletes, data } = match
   const conditions = file.columns.map((column) => equalSql(column, match))
   const aliases = deletes.names.map((_, i) => `d${i}`).join(', ')
-  return `SELECT 1 FROM (SELECT * FROM ${deletes.scan}) AS d(${aliases}) WHERE ${conditions.join(' AND ')}`
+  const keys = `(SELECT * FROM ${deletes.scan}) AS d(${aliases})`
+  return `${data.numberedScan} SEMI JOIN ${keys} ON (${conditions.join(' AND ')})`
 }
 
 function equalSql(column: EqualityColumn, { file, deletes, data, schema }: Match): string {

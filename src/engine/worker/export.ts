@@ -2,7 +2,7 @@ import { statSync, unlinkSync } from 'node:fs'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { CatalogError } from '../../core/errors.ts'
 import { type Field, isNested } from '../../core/type.ts'
-import type { ExportJob, JobResult } from '../engine.ts'
+import type { ExportJob, ExportRequest, JobResult } from '../engine.ts'
 import { OUTPUT_NAME } from '../protocol.ts'
 import { columnSql, namesBelow, requireDistinctNames } from './column-sql.ts'
 import { copyOptions } from './copy-options.ts'
@@ -23,9 +23,10 @@ export interface TaskPlace {
   readonly memoryBytes: number
 }
 
-export async function runExport(job: ExportJob, place: TaskPlace): Promise<JobResult> {
+export async function runExport(job: ExportRequest, place: TaskPlace): Promise<JobResult> {
   const { source, target, schema } = job
   requireConvertible(job)
+  if (source === undefined) return await exportNothing(job, place)
   return await blaming(source.path, async () => {
     const linked = linkFiles(source)
     const options = { ...place, linkedPaths: linked.paths }
@@ -34,32 +35,47 @@ export async function runExport(job: ExportJob, place: TaskPlace): Promise<JobRe
           deletedRows(connection, { source, schema, linked }),
         )
       : undefined
-    const isGzip = target.compression === 'gzip'
-    const copyName = isGzip ? PLAIN_NAME : OUTPUT_NAME
     const rows = await withSession({ ...options, trust: 'statistics' }, async (connection) => {
       const file = await openParquetFile(connection, linked.source)
       const from = { file, deleted: deleted?.isEmpty === false ? deleted : undefined }
-      return await copy(connection, { job, from, copyName })
+      return await copy(connection, { job, from, copyName: copyNameOf(target) })
     })
-    if (isGzip) {
-      await gzipFile(PLAIN_NAME, OUTPUT_NAME)
-      unlinkSync(PLAIN_NAME)
-    }
-    return { rows, bytes: statSync(OUTPUT_NAME).size }
+    return await finish(target, rows)
   })
 }
 
-function hasDeletes({ source }: ExportJob): boolean {
-  const { deletedPositions = [], positionDeletes = [], equalityDeletes = [] } = source
+async function exportNothing(job: ExportRequest, place: TaskPlace): Promise<JobResult> {
+  const options = { ...place, linkedPaths: [], trust: 'statistics' } as const
+  const rows = await withSession(options, (connection) =>
+    copy(connection, { job, from: undefined, copyName: copyNameOf(job.target) }),
+  )
+  return await finish(job.target, rows)
+}
+
+function copyNameOf({ compression }: ExportJob['target']): string {
+  return compression === 'gzip' ? PLAIN_NAME : OUTPUT_NAME
+}
+
+async function finish({ compression }: ExportJob['target'], rows: number): Promise<JobResult> {
+  if (compression === 'gzip') {
+    await gzipFile(PLAIN_NAME, OUTPUT_NAME)
+    unlinkSync(PLAIN_NAME)
+  }
+  return { rows, bytes: statSync(OUTPUT_NAME).size }
+}
+
+function hasDeletes({ source }: ExportRequest): boolean {
+  const { deletedPositions = [], positionDeletes = [], equalityDeletes = [] } = source ?? {}
   return deletedPositions.length + positionDeletes.length + equalityDeletes.length > 0
 }
 
-function requireConvertible({ schema, target, source }: ExportJob): void {
+function requireConvertible({ schema, target, source }: ExportRequest): void {
   requireDistinctNames(schema.fields, '')
+  const columns = source?.columns ?? schema.fields.map(({ id }) => ({ fieldId: id }))
   const isMatched =
     schema.fields.length > 0 &&
-    schema.fields.length === source.columns.length &&
-    schema.fields.every((field, i) => field.id === source.columns[i]?.fieldId)
+    schema.fields.length === columns.length &&
+    schema.fields.every((field, i) => field.id === columns[i]?.fieldId)
   if (!isMatched) throw new Error('an export gives one source column for each field, in order')
   const isText = target.format === 'csv' || target.format === 'ndjson'
   if (!isText && target.compression !== 'none') {
@@ -74,28 +90,31 @@ interface From {
 
 async function copy(
   connection: DuckDBConnection,
-  { job, from, copyName }: { job: ExportJob; from: From; copyName: string },
+  { job, from, copyName }: { job: ExportRequest; from: From | undefined; copyName: string },
 ): Promise<number> {
   const columns = job.schema.fields.map((field, i) => {
-    const nameInFile = job.source.columns[i]?.nameInFile
-    return `${outputSql(field, { nameInFile, job, file: from.file })} AS ${quoteName(field.name)}`
+    const nameInFile = job.source?.columns[i]?.nameInFile
+    return `${outputSql(field, { nameInFile, job, file: from?.file })} AS ${quoteName(field.name)}`
   })
-  const { deleted, file } = from
-  const rows =
-    deleted === undefined
-      ? file.scan
-      : `${file.numberedScan} WHERE get_bit(CAST($1 AS BIT), CAST(row AS INTEGER)) = 0`
+  const query = `SELECT ${columns.join(', ')} FROM ${rowsSql(from)}`
   const statement = await connection.prepare(
-    `COPY (SELECT ${columns.join(', ')} FROM ${rows}) TO ${quoteConstant(copyName)} (${copyOptions(job)})`,
+    `COPY (${query}) TO ${quoteConstant(copyName)} (${copyOptions(job)})`,
   )
-  if (deleted !== undefined) statement.bindBlob(1, deleted.bits)
+  if (from?.deleted !== undefined) statement.bindBlob(1, from.deleted.bits)
   return (await statement.run()).rowsChanged
+}
+
+function rowsSql(from: From | undefined): string {
+  if (from === undefined) return 'range(0)'
+  const { file, deleted } = from
+  if (deleted === undefined) return file.scan
+  return `${file.numberedScan} WHERE get_bit(CAST($1 AS BIT), CAST(row AS INTEGER)) = 0`
 }
 
 interface ColumnSource {
   readonly nameInFile: string | undefined
-  readonly job: ExportJob
-  readonly file: ParquetFile
+  readonly job: ExportRequest
+  readonly file: ParquetFile | undefined
 }
 
 function outputSql(field: Field, { nameInFile, job, file }: ColumnSource): string {
@@ -103,10 +122,12 @@ function outputSql(field: Field, { nameInFile, job, file }: ColumnSource): strin
   const place = {
     column: field.name,
     depth: 0,
-    names: namesBelow(job.source.nameMapping, field.id),
+    names: namesBelow(job.source?.nameMapping, field.id),
   }
   const sourceColumn =
-    nameInFile === undefined ? undefined : fileColumn(file, { field, nameInFile, job })
+    nameInFile === undefined || file === undefined
+      ? undefined
+      : fileColumn(file, { field, nameInFile, job })
   if (format === 'ndjson') return columnSql(field, sourceColumn, { dialect: JSON_VALUES, place })
   if (format !== 'csv') return columnSql(field, sourceColumn, { dialect: TYPED, place })
   if (!isNested(field.type)) return columnSql(field, sourceColumn, { dialect: CSV_VALUES, place })
@@ -119,12 +140,12 @@ const CSV_VALUES: Dialect = { ...JSON_VALUES, primitive: csvPrimitive }
 
 function fileColumn(
   { names, columns }: ParquetFile,
-  { field, nameInFile, job }: { field: Field; nameInFile: string; job: ExportJob },
+  { field, nameInFile, job }: { field: Field; nameInFile: string; job: ExportRequest },
 ): { file: NonNullable<ParquetFile['columns'][number]>; sql: string } {
   const index = names.indexOf(nameInFile)
   if (index < 0) {
-    const facts = { file: job.source.path, column: nameInFile }
-    const detail = `${job.source.path} has no column ${nameInFile}.`
+    const facts = { file: job.source?.path, column: nameInFile }
+    const detail = `${job.source?.path} has no column ${nameInFile}.`
     throw new CatalogError('file-corrupt', detail, { facts })
   }
   const file = columns[index]

@@ -14,7 +14,9 @@ export function parseJsonExactly(text: string): unknown {
 
 /** The digits of a number, as they were written where that matters; `undefined` for anything else. */
 export function exactNumber(value: unknown): string | undefined {
-  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value)
+  if (typeof value === 'number' && Number.isFinite(value)) {
+    return Object.is(value, -0) ? '-0' : String(value)
+  }
   if (typeof value !== 'string' || !value.startsWith(EXACT_MARK)) return undefined
   return value.slice(EXACT_MARK.length)
 }

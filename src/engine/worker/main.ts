@@ -4,23 +4,30 @@ import { runExport } from './export.ts'
 import { taskFailure } from './failure.ts'
 import { runIngest } from './ingest.ts'
 
-/** The entry of a child process: one task at a time, until the parent is gone. */
-let folder: string | undefined
+/** The entry of a child process: one task at a time, until the parent is gone. Its argument is the parent's folder. */
+const [, , parentFolder] = process.argv
 
 process.on('message', (request: TaskRequest) => {
   void perform(request)
 })
 
-// A conversion in flight has threads of its own: only a kill ends them at once.
-process.on('disconnect', () => {
-  if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
-  process.kill(process.pid, 'SIGKILL')
-})
+process.on('disconnect', abandon)
+// The parent may have gone while this was loading.
+if (process.connected) reply({ outcome: 'ready' })
+else abandon()
 
-reply({ outcome: 'ready' })
+/** Nobody is left to clear up. A conversion in flight has threads of its own: only a kill ends them at once. */
+function abandon(): void {
+  try {
+    if (parentFolder !== undefined) {
+      rmSync(parentFolder, { recursive: true, force: true, maxRetries: 10 })
+    }
+  } finally {
+    process.kill(process.pid, 'SIGKILL')
+  }
+}
 
 async function perform(request: TaskRequest): Promise<void> {
-  folder = request.folder
   try {
     // All names in SQL are relative to it.
     process.chdir(request.folder)
@@ -37,7 +44,6 @@ async function perform(request: TaskRequest): Promise<void> {
     })
   } finally {
     process.chdir('/')
-    folder = undefined
   }
 }
 
@@ -52,5 +58,5 @@ function reply(message: WorkerReply): void {
 }
 
 function pathOf(task: Task): string {
-  return task.kind === 'export' ? task.job.source.path : task.job.path
+  return task.kind === 'export' ? (task.job.source?.path ?? 'no rows') : task.job.path
 }

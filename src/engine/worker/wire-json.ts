@@ -147,10 +147,17 @@ function scalarText(type: PrimitiveType, json: unknown): string | undefined {
 }
 
 function invalid(column: string, json: unknown, expected: string): ValueInvalid {
-  const text = exactNumber(json) ?? (typeof json === 'string' ? shown(json) : JSON.stringify(json))
+  const text = jsonText(json)
   const value = text.length > 80 ? `${text.slice(0, 80)}…` : text
   const where = column === '' ? 'the line' : `column ${shown(column)}`
   return new ValueInvalid(`${where}: ${value} is not ${expected}`)
+}
+
+function jsonText(json: unknown): string {
+  if (typeof json === 'string') return exactNumber(json) ?? shown(json)
+  return typeof json === 'number' && !Number.isFinite(json)
+    ? 'a number that large'
+    : JSON.stringify(json)
 }
 
 function dotted(column: string, name: string): string {

@@ -1,0 +1,131 @@
+import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './samples.ts'
+
+const SCHEMA = schemaOf(field(1, 'i', 'long'), field(2, 's', 'string'), field(3, 'b', 'binary'))
+const ROWS = `SELECT range AS i, CASE WHEN range % 3 > 0 THEN 's' || range % 3 END AS s,
+  CASE WHEN range % 4 > 0 THEN encode('b' || range % 4) END AS b FROM range(20)`
+
+/** What an engine promises of rows that are deleted (Iceberg spec, "Delete Formats"). */
+export function describeDeletes(name: string, open: OpenEngine): void {
+  describe(`deletes in the engine ${name}`, () => {
+    let bench: Bench
+    let path: string
+
+    beforeAll(async () => {
+      bench = await Bench.open(open)
+      path = await bench.parquet(ROWS)
+    })
+    afterAll(() => bench.close())
+
+    async function keptRows(deletes: object): Promise<readonly number[]> {
+      const source = { ...sourceOf(path, SCHEMA), ...deletes }
+      const text = await bench.exportText({ source, schema: SCHEMA })
+      return text
+        .split('\n')
+        .slice(0, -1)
+        .map((row) => Number(row.split(',')[0]))
+    }
+
+    function allBut(isDeleted: (i: number) => boolean): readonly number[] {
+      return Array.from({ length: 20 }, (_, i) => i).filter((i) => !isDeleted(i))
+    }
+
+    test('rows at deleted positions are left out, positions that no row has are nothing', async () => {
+      const deletedPositions = BigInt64Array.of(0n, 7n, 8n, 9n, 19n, 20n, 9_999_999_999_999n)
+      const deleted = [0, 7, 8, 9, 19]
+      expect(await keptRows({ deletedPositions })).toEqual(allBut((i) => deleted.includes(i)))
+    })
+
+    test('a file of position deletes counts for the data file it names exactly', async () => {
+      const deletes = await bench.parquet(
+        `SELECT * FROM (VALUES ('s3://b/a', 3::BIGINT), ('s3://b/A', 4), ('s3://b/a', 5), ('s3://b/a%', 6)) AS t(file_path, pos)`,
+      )
+      const positionDeletes = [{ path: deletes, dataFile: 's3://b/a' }]
+      expect(await keptRows({ positionDeletes })).toEqual(allBut((i) => i === 3 || i === 5))
+    })
+
+    test('an equality delete takes the rows that are equal in all its columns, and NULL equals NULL', async () => {
+      const deletes = await bench.parquet(
+        `SELECT * FROM (VALUES ('s1', 0), (NULL, 0), ('nothing', 0)) AS t(key, other)`,
+      )
+      const columns = [{ fieldId: 2, nameInFile: 's', nameInDeletes: 'key' }]
+      const equalityDeletes = [{ path: deletes, columns }]
+      expect(await keptRows({ equalityDeletes })).toEqual(allBut((i) => i % 3 < 2))
+
+      const both = await bench.parquet(
+        `SELECT 's1' AS s, encode('b1') AS b UNION ALL SELECT NULL, NULL`,
+      )
+      const twoColumns = [
+        { fieldId: 2, nameInFile: 's', nameInDeletes: 's' },
+        { fieldId: 3, nameInFile: 'b', nameInDeletes: 'b' },
+      ]
+      expect(await keptRows({ equalityDeletes: [{ path: both, columns: twoColumns }] })).toEqual(
+        allBut((i) => (i % 3 === 1 && i % 4 === 1) || (i % 3 === 0 && i % 4 === 0)),
+      )
+    })
+
+    test('an equality on a binary column finds its rows though the files have bloom filters', async () => {
+      const rows =
+        "SELECT range AS i, NULL::VARCHAR AS s, encode('k' || range % 100) AS b FROM range(20000)"
+      const bloomed = await bench.parquet(rows, ', WRITE_BLOOM_FILTER true, ROW_GROUP_SIZE 2048')
+      const deletes = await bench.parquet("SELECT encode('k5') AS b", ', WRITE_BLOOM_FILTER true')
+      const columns = [{ fieldId: 3, nameInFile: 'b', nameInDeletes: 'b' }]
+      const source = { ...sourceOf(bloomed, SCHEMA), equalityDeletes: [{ path: deletes, columns }] }
+      const target = { format: 'parquet' } as const
+      const { result } = await bench.export({ source, schema: SCHEMA, target })
+      expect(result.rows).toBe(19_800)
+    })
+
+    test('an equality delete on a column that the file lacks compares its default', async () => {
+      const schema = schemaOf(
+        field(1, 'i', 'long'),
+        field(9, 'added', 'int', { initialDefault: 7 }),
+      )
+      const columns = [{ fieldId: 9, nameInFile: undefined, nameInDeletes: 'added' }]
+      const source = {
+        path,
+        columns: [
+          { fieldId: 1, nameInFile: 'i' },
+          { fieldId: 9, nameInFile: undefined },
+        ],
+      }
+      const rowsWith = async (value: string): Promise<number> => {
+        const deletes = await bench.parquet(`SELECT ${value} AS added`)
+        const equalityDeletes = [{ path: deletes, columns }]
+        return (await bench.export({ source: { ...source, equalityDeletes }, schema })).result.rows
+      }
+      expect(await rowsWith('7')).toBe(0)
+      expect(await rowsWith('8')).toBe(20)
+      expect(await rowsWith('NULL::INTEGER')).toBe(20)
+    })
+
+    test('rows keep their order when there are more deletes than rows', async () => {
+      const big = await bench.parquet(
+        'SELECT range AS i, md5(range::VARCHAR) AS s, NULL::BLOB AS b FROM range(200000)',
+      )
+      const deletes = await bench.parquet(
+        'SELECT md5((range * 2)::VARCHAR) AS s FROM range(400000) ORDER BY hash(range)',
+      )
+      const columns = [{ fieldId: 2, nameInFile: 's', nameInDeletes: 's' }]
+      const source = {
+        ...sourceOf(big, SCHEMA),
+        equalityDeletes: [{ path: deletes, columns }],
+        deletedPositions: BigInt64Array.from({ length: 10_000 }, (_, i) => BigInt(i)),
+      }
+      const text = await bench.exportText({ source, schema: SCHEMA })
+      const rows = text.trimEnd().split('\n')
+      expect(rows.length).toBe(95_000)
+      expect(rows.every((row, k) => row.startsWith(`${10_001 + 2 * k},`))).toBe(true)
+    })
+
+    test('a damaged file of deletes is named, and nothing is written', async () => {
+      const deletes = await bench.parquet('SELECT 1 AS no_such_columns')
+      const source = {
+        ...sourceOf(path, SCHEMA),
+        positionDeletes: [{ path: deletes, dataFile: 'x' }],
+      }
+      const target = { path: bench.newPath('csv'), format: 'csv', compression: 'none' } as const
+      const failure = await failureOf(bench.engine.export({ source, schema: SCHEMA, target }))
+      expect([failure.code, failure.facts['file']]).toEqual(['file-corrupt', deletes])
+    })
+  })
+}

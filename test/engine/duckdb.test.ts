@@ -1,0 +1,37 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { jest } from '@jest/globals'
+import { openDuckDbEngine } from '../../src/engine/duckdb.ts'
+import { describeDeletes } from './deletes.contract.ts'
+import { describeJobs } from './engine.contract.ts'
+import { describeExport } from './export.contract.ts'
+import { describeIngest } from './ingest.contract.ts'
+import type { OpenedEngine } from './samples.ts'
+
+async function open(): Promise<OpenedEngine> {
+  const temporaryFolder = await mkdtemp(join(tmpdir(), 'moraine-engine-work-'))
+  const engine = await openDuckDbEngine({
+    processes: 2,
+    memoryBytes: 256_000_000,
+    temporaryFolder,
+    jobTimeoutMs: 60_000,
+    queueMax: 200,
+  })
+  return {
+    engine,
+    temporaryFolder,
+    close: async () => {
+      await engine.close()
+      await rm(temporaryFolder, { recursive: true })
+    },
+  }
+}
+
+// Children start slowly where all processors are busy.
+jest.setTimeout(60_000)
+
+describeJobs('DuckDB', open)
+describeExport('DuckDB', open)
+describeDeletes('DuckDB', open)
+describeIngest('DuckDB', open)
