@@ -20,6 +20,8 @@ export const ENTRIES_PER_MANIFEST_MAX = 10_000
 /** Small manifests of one tier that are merged into one. */
 export const MANIFEST_MERGE_FANOUT = 10
 export const UPLOAD_BYTES_MAX = 64 * 1024 * 1024 * 1024
+/** Of CSV and NDJSON, which take about as much again on the local disk while they are converted. */
+export const TEXT_UPLOAD_BYTES_MAX = 16 * 1024 * 1024 * 1024
 /** Of all live data files of a table whose column gets a type that their values must be converted to. */
 export const REWRITE_BYTES_MAX = 50 * 1024 * 1024 * 1024
 /** Of the tail of a Parquet file that is read at first: most footers fit. */

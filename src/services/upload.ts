@@ -2,6 +2,7 @@ import { CatalogError } from '../core/errors.ts'
 import { partitionFolder } from '../core/partition-values.ts'
 import { currentSchema, defaultSpec, type TableState } from '../core/table.ts'
 import type { StagedFile, TableCommitResult } from '../core/transaction.ts'
+import type { TextFormat } from '../engine/engine.ts'
 import { inspectFile } from './file-inspection.ts'
 import { UPLOAD_BYTES_MAX } from './limits.ts'
 import { deleteQuietly } from './orphans.ts'
@@ -14,6 +15,8 @@ import {
   newTransaction,
   type StartRequest,
 } from './transactions.ts'
+import { asAtFolder } from './upload-location.ts'
+import { ingestText, type TextUploadDependencies } from './upload-text.ts'
 
 export interface UploadReport {
   readonly state: TableState
@@ -23,27 +26,57 @@ export interface UploadReport {
   readonly results: readonly TableCommitResult[] | undefined
 }
 
+export type UploadRequest = StartRequest & {
+  readonly table: string
+  readonly transactionId?: string | undefined
+  readonly chunks: AsyncIterable<Uint8Array>
+}
+
+export type UploadDependencies = CommitDependencies & TextUploadDependencies
+
+/** Brings the body to a location that nothing has; when it cannot, nothing stays there. */
+type Receive = (state: TableState, location: string) => Promise<unknown>
+
 /**
  * A Parquet body, streamed in constant memory to the table's `data/` folder and staged; without a transaction it
  * commits by itself. When the file is refused, or the client goes away, nothing of it stays.
  */
-export async function uploadFile(
+export function uploadFile(
   deps: CommitDependencies,
-  request: {
-    readonly table: string
-    readonly transactionId?: string | undefined
-    readonly chunks: AsyncIterable<Uint8Array>
-  } & StartRequest,
+  request: UploadRequest,
+): Promise<UploadReport> {
+  const limits = { bytesMax: UPLOAD_BYTES_MAX }
+  return upload(deps, request, (_state, location) =>
+    deps.objects.putStreamIfAbsent(location, request.chunks, limits),
+  )
+}
+
+/** As `uploadFile`, of rows in CSV or NDJSON, which become a Parquet file of the table's types. */
+export function uploadText(
+  deps: UploadDependencies,
+  request: UploadRequest & {
+    readonly format: TextFormat
+    readonly signal?: AbortSignal | undefined
+  },
+): Promise<UploadReport> {
+  const { format, chunks, signal } = request
+  return upload(deps, request, (state, location) =>
+    ingestText(deps, state, { format, chunks, signal, location }),
+  )
+}
+
+async function upload(
+  deps: CommitDependencies,
+  request: UploadRequest,
+  receive: Receive,
 ): Promise<UploadReport> {
   const state = await getTable(deps.catalog, request.table)
   const transaction =
     request.transactionId === undefined
       ? newTransaction(deps, request)
       : await getOpenTransaction(deps, request.transactionId)
-  const file = await receive(deps, state, {
-    chunks: request.chunks,
-    createdAtMs: transaction.createdAtMs,
-  })
+  const { createdAtMs } = transaction
+  const file = await placeFile(deps, state, { receive, createdAtMs })
   try {
     const { transactionId } = transaction
     if (request.transactionId !== undefined) {
@@ -59,15 +92,16 @@ export async function uploadFile(
 }
 
 /** The partition, and so the folder, is known only when the footer is there: the file is moved then. */
-async function receive(
+async function placeFile(
   deps: CommitDependencies,
-  { definition }: TableState,
-  { chunks, createdAtMs }: { chunks: AsyncIterable<Uint8Array>; createdAtMs: number },
+  state: TableState,
+  { receive, createdAtMs }: { readonly receive: Receive; readonly createdAtMs: number },
 ): Promise<StagedFile> {
+  const { definition } = state
   const folder = `${definition.location}/data`
   const uuid = deps.ambient.newUuid()
   const incoming = `${folder}/incoming/${uuid}.parquet`
-  await deps.objects.putStreamIfAbsent(incoming, chunks, { bytesMax: UPLOAD_BYTES_MAX })
+  await receive(state, incoming)
   try {
     const file = await inspectFile(deps.objects, definition, incoming)
     const spec = defaultSpec(definition)
@@ -80,12 +114,6 @@ async function receive(
     await deleteQuietly(deps, [incoming])
     throw error
   }
-}
-
-/** `as_at_20240317T235146Z`. */
-function asAtFolder(atMs: number): string {
-  const [seconds] = new Date(atMs).toISOString().replaceAll(/[-:]/g, '').split('.')
-  return `as_at_${seconds}Z`
 }
 
 /** Only after a definite refusal: else the catalog may name the file after all, and an orphan harms no one. */

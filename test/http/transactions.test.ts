@@ -275,10 +275,3 @@ test('bounds and partition values are exact and in Iceberg’s JSON form', async
   expect((await filtered('n = 9007199254740992')).data_files).toHaveLength(0)
   expect((await filtered("at >= '2024-04-01T00:00:00Z'")).planning.manifests.kept).toBe(0)
 })
-
-test('text uploads say that they come later', async () => {
-  const table = await newTable()
-  const headers = { 'Content-Type': 'text/csv' }
-  const answer = await ask(service, `/v1/tables/${table}/files`, { raw: 'n\n1\n', headers })
-  expect(answer.body).toMatchObject({ status: 501, title: 'not-implemented' })
-})

@@ -7,13 +7,13 @@ import { openSqliteCatalog } from '../../src/catalog/sqlite.ts'
 import { openDuckDbEngine } from '../../src/engine/duckdb.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { openLocalStore } from '../../src/objects/local.ts'
+import { writeLocalFile } from '../../src/objects/local-file.ts'
 import { commitBatch } from '../../src/services/commit.ts'
 import { CommitQueue } from '../../src/services/commit-queue.ts'
 import type { Dependencies, Meter } from '../../src/services/dependencies.ts'
-import type { DumpDependencies } from '../../src/services/dump/dump-dependencies.ts'
 import { ManifestCache } from '../../src/services/manifest-cache.ts'
 import { Publisher } from '../../src/services/publisher.ts'
-import type { CommitDependencies } from '../../src/services/transactions.ts'
+import type { UploadDependencies } from '../../src/services/upload.ts'
 
 export const SHARED_DATA = new URL('../../../shared/data', import.meta.url).pathname
 
@@ -49,7 +49,7 @@ export class CountingMeter implements Meter {
   }
 }
 
-export type WorkshopDependencies = CommitDependencies & DumpDependencies
+export type WorkshopDependencies = UploadDependencies
 
 export interface Workshop {
   readonly deps: WorkshopDependencies
@@ -106,6 +106,7 @@ export async function openWorkshop(): Promise<Workshop> {
       temporaryFolder,
       conversionsAtOnce: 2,
       removeLocalFile: (path) => rm(path, { force: true }),
+      writeLocalFile,
       commits: new CommitQueue((batch) => commitBatch(base, batch)),
     }
   }

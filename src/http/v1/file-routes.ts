@@ -1,8 +1,8 @@
 import type { z } from 'zod'
-import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
+import type { CatalogErrorCode } from '../../core/errors.ts'
 import { stageFiles, stageRemoval, stageTruncation } from '../../services/staging.ts'
 import { commitFiles, commitRemoval } from '../../services/transactions.ts'
-import { uploadFile } from '../../services/upload.ts'
+import { uploadFile, uploadText } from '../../services/upload.ts'
 import { mediaTypeOf } from '../json-body.ts'
 import { requestInvalid } from '../problem.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../reply.ts'
@@ -22,8 +22,11 @@ const PARQUET_MEDIA_TYPES = [
   'application/x-parquet',
   'application/octet-stream',
 ]
-/** To come with dumps. */
-const TEXT_MEDIA_TYPES = ['text/csv', NDJSON_MEDIA_TYPE, 'application/ndjson']
+const TEXT_FORMATS = new Map<string, 'csv' | 'ndjson'>([
+  ['text/csv', 'csv'],
+  [NDJSON_MEDIA_TYPE, 'ndjson'],
+  ['application/ndjson', 'ndjson'],
+])
 
 const COMMIT_PROBLEMS: readonly CatalogErrorCode[] = [
   'table-not-found',
@@ -48,10 +51,10 @@ const stage = defineRoute(
     tag: 'files',
     summary: 'Add data files',
     description:
-      'By path, as JSON: the footers are read at once, and all files are taken or none. Or a Parquet file as the body, streamed to the table’s own folder. With a transaction id it is staged; without one it commits by itself.',
+      'By path, as JSON: the footers are read at once, and all files are taken or none. Or a Parquet, CSV or NDJSON file as the body, streamed to the table’s own folder. CSV begins with a line of column names and is read as dumps are written; its rows, and objects of NDJSON, become a Parquet file of the table’s types: columns that are missing have their default, and the first bad row is refused with its `line`, and nothing is taken. With a transaction id it is staged; without one it commits by itself.',
     query: UploadQuery,
     body: StageFilesRequest,
-    uploads: [...PARQUET_MEDIA_TYPES, ...TEXT_MEDIA_TYPES],
+    uploads: [...PARQUET_MEDIA_TYPES, ...TEXT_FORMATS.keys()],
     answers: [
       { status: 200, description: 'Staged or committed, by path.', shape: FilesAnswer },
       { status: 201, description: 'Uploaded, and staged or committed.', shape: FilesAnswer },
@@ -66,6 +69,8 @@ const stage = defineRoute(
       'location-invalid',
       'location-not-allowed',
       'transaction-too-large',
+      'row-invalid',
+      'engine-failed',
       'not-implemented',
     ],
     curl: `curl -X POST "$MORAINE/v1/tables/aviation.flights/files" -H 'Content-Type: application/vnd.apache.parquet' -T flights.parquet`,
@@ -88,24 +93,21 @@ async function stageByPath({ deps, param, query, body }: StageCall): Promise<Rep
 }
 
 async function upload(
-  { deps, param, query, request }: StageCall,
+  { deps, param, query, request, closed }: StageCall,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<Reply> {
-  const mediaType = mediaTypeOf(request) ?? ''
-  if (TEXT_MEDIA_TYPES.includes(mediaType)) {
-    throw new CatalogError(
-      'not-implemented',
-      `${mediaType} uploads come with dumps, in a later release: send Parquet`,
-      { facts: { supported: PARQUET_MEDIA_TYPES } },
-    )
-  }
-  const { file, ...report } = await uploadFile(deps, {
+  const upload = {
     table: param('table_identifier'),
     transactionId: query.transaction_id,
     author: query.author,
     message: query.message,
     chunks,
-  })
+  }
+  const format = TEXT_FORMATS.get(mediaTypeOf(request) ?? '')
+  const { file, ...report } =
+    format === undefined
+      ? await uploadFile(deps, upload)
+      : await uploadText(deps, { ...upload, format, signal: closed })
   return jsonReply(filesToJson({ ...report, files: [file] }), { status: 201 })
 }
 

@@ -1,0 +1,40 @@
+import { open, rm } from 'node:fs/promises'
+import { CatalogError } from '../core/errors.ts'
+import { translateError } from './local-error.ts'
+
+const WHAT = 'a temporary file'
+
+/** Writes a new file in constant memory; when the chunks throw, or exceed `bytesMax` (`body-too-large`), nothing remains. */
+export async function writeLocalFile(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  { bytesMax }: { readonly bytesMax: number },
+): Promise<void> {
+  const handle = await open(path, 'wx', 0o600).catch(translated)
+  let sizeBytes = 0
+  try {
+    for await (const chunk of chunks) {
+      sizeBytes += chunk.byteLength
+      if (sizeBytes > bytesMax) throw tooLarge(bytesMax)
+      for (let at = 0; at < chunk.byteLength; ) {
+        at += (await handle.write(chunk, at).catch(translated)).bytesWritten
+      }
+    }
+    await handle.close()
+  } catch (error) {
+    await handle.close().catch(() => undefined)
+    await rm(path, { force: true })
+    throw error
+  }
+}
+
+/** The path of the service's own disk is nothing for a caller. */
+function translated(error: unknown): never {
+  throw translateError(error, 'write', WHAT)
+}
+
+function tooLarge(bytesMax: number): CatalogError {
+  return new CatalogError('body-too-large', `the body has at most ${bytesMax} bytes`, {
+    facts: { bytesMax },
+  })
+}
