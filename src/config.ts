@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 
+/** A worker does not start with less. */
+const ENGINE_MEMORY_BYTES_MIN = 256 * 1024 * 1024
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
 /** What the service runs with. Read once, at the start. */
@@ -35,7 +37,7 @@ export function readConfig(environment: Environment): Config {
     const value = environment[name] || fallback
     const parsed = schema.safeParse(value)
     if (parsed.success) return parsed.data
-    throw new ConfigError(`${name}=${hideSecrets(value)} cannot be used: give ${allowed}`)
+    throw new ConfigError(`${name}=${shown(value)} cannot be used: give ${allowed}`)
   }
   const home = resolve(environment['MORAINE_HOME'] || './.moraine')
   return {
@@ -72,7 +74,12 @@ export function readConfig(environment: Environment): Config {
       'a number of processes from 1 to 256',
       integer(1, 256),
     ),
-    engineMemoryBytes: read('MORAINE_ENGINE_MEMORY', '512MB', 'a size like 512MB or 2GB', ByteSize),
+    engineMemoryBytes: read(
+      'MORAINE_ENGINE_MEMORY',
+      '512MB',
+      'a size from 256MB on, like 512MB or 2GB',
+      ByteSize.pipe(z.int().min(ENGINE_MEMORY_BYTES_MIN)),
+    ),
     temporaryFolder: `${home}/tmp`,
   }
 }
@@ -113,6 +120,13 @@ const ByteSize = z
   .regex(/^\d{1,6}(KB|MB|GB)$/)
   .transform((text) => Number(text.slice(0, -2)) * BYTES_PER_UNIT[text.slice(-2) as 'KB'])
 
-function hideSecrets(value: string): string {
-  return value.replace(/:[^:@/]*@/, ':***@')
+const SHOWN_LENGTH_MAX = 200
+
+/** In one line, and without passwords, which may have any character. */
+function shown(value: string): string {
+  return value
+    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
+    .replace(/(:\/\/[^:@/]*):.*@/, '$1:***@')
+    .replaceAll(/(password=)[^&]*/gi, '$1***')
+    .slice(0, SHOWN_LENGTH_MAX)
 }

@@ -1,0 +1,116 @@
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { ConfigError, readConfig } from '../src/config.ts'
+
+const MIB = 1024 * 1024
+
+test('without any variable, a laptop has all that it needs below one folder', () => {
+  const home = resolve('.moraine')
+  expect(readConfig({})).toEqual({
+    host: '127.0.0.1',
+    port: 8181,
+    catalog: { kind: 'sqlite', path: `${home}/catalog.db` },
+    warehouse: `file://${home}/warehouse`,
+    allowedLocations: [],
+    logLevel: 'info',
+    manifestCacheBytes: 256 * MIB,
+    engineProcesses: availableParallelism(),
+    engineMemoryBytes: 512 * MIB,
+    temporaryFolder: `${home}/tmp`,
+  })
+})
+
+test('an empty variable is one that is not there', () => {
+  const empty = Object.fromEntries(VARIABLES.map((name) => [name, '']))
+  expect(readConfig(empty)).toEqual(readConfig({}))
+})
+
+const VARIABLES = [
+  'MORAINE_HOME',
+  'MORAINE_HOST',
+  'MORAINE_PORT',
+  'MORAINE_CATALOG',
+  'MORAINE_WAREHOUSE',
+  'MORAINE_ALLOWED_LOCATIONS',
+  'MORAINE_LOG_LEVEL',
+  'MORAINE_MANIFEST_CACHE',
+  'MORAINE_ENGINE_PROCESSES',
+  'MORAINE_ENGINE_MEMORY',
+] as const
+
+test.each([
+  ['MORAINE_HOME', '/srv/moraine', { temporaryFolder: '/srv/moraine/tmp' }],
+  ['MORAINE_HOME', '/srv/moraine', { warehouse: 'file:///srv/moraine/warehouse' }],
+  ['MORAINE_HOME', '/srv/x', { catalog: { kind: 'sqlite', path: '/srv/x/catalog.db' } }],
+  ['MORAINE_HOST', '0.0.0.0', { host: '0.0.0.0' }],
+  ['MORAINE_PORT', '0', { port: 0 }],
+  ['MORAINE_PORT', '65535', { port: 65_535 }],
+  ['MORAINE_CATALOG', 'sqlite:/srv/c.db', { catalog: { kind: 'sqlite', path: '/srv/c.db' } }],
+  [
+    'MORAINE_CATALOG',
+    'postgres://ann:pw@db/moraine',
+    { catalog: { kind: 'postgres', url: 'postgres://ann:pw@db/moraine' } },
+  ],
+  ['MORAINE_WAREHOUSE', 'file:///srv/lake/', { warehouse: 'file:///srv/lake' }],
+  ['MORAINE_WAREHOUSE', '/srv/lake', { warehouse: 'file:///srv/lake' }],
+  [
+    'MORAINE_ALLOWED_LOCATIONS',
+    'file:///data, /mnt/lake/,',
+    { allowedLocations: ['file:///data', 'file:///mnt/lake'] },
+  ],
+  ['MORAINE_LOG_LEVEL', 'silent', { logLevel: 'silent' }],
+  ['MORAINE_MANIFEST_CACHE', '2GB', { manifestCacheBytes: 2048 * MIB }],
+  ['MORAINE_ENGINE_PROCESSES', '1', { engineProcesses: 1 }],
+  ['MORAINE_ENGINE_PROCESSES', '256', { engineProcesses: 256 }],
+  ['MORAINE_ENGINE_MEMORY', '512MB', { engineMemoryBytes: 512 * MIB }],
+  ['MORAINE_ENGINE_MEMORY', '1GB', { engineMemoryBytes: 1024 * MIB }],
+])('%s=%s', (name, value, expected) => {
+  expect(readConfig({ [name]: value })).toMatchObject(expected)
+})
+
+test.each([
+  ['MORAINE_PORT', '65536', 'a port from 0 to 65535'],
+  ['MORAINE_PORT', '-1', 'a port from 0 to 65535'],
+  ['MORAINE_PORT', '80a', 'a port from 0 to 65535'],
+  ['MORAINE_CATALOG', 'mysql://db', 'sqlite:<file> or postgres://'],
+  ['MORAINE_WAREHOUSE', 'lake', 'file:///<folder>'],
+  ['MORAINE_WAREHOUSE', 'ftp://host/lake', 'file:///<folder>'],
+  ['MORAINE_ALLOWED_LOCATIONS', '/data,lake', 'separated by commas'],
+  ['MORAINE_LOG_LEVEL', 'loud', 'trace, debug, info, warn, error, silent'],
+  ['MORAINE_MANIFEST_CACHE', '256', 'a size like 256MB or 2GB'],
+  ['MORAINE_ENGINE_PROCESSES', '0', 'from 1 to 256'],
+  ['MORAINE_ENGINE_PROCESSES', '257', 'from 1 to 256'],
+  ['MORAINE_ENGINE_PROCESSES', '1.5', 'from 1 to 256'],
+  ['MORAINE_ENGINE_MEMORY', 'lots', 'a size from 256MB on'],
+  ['MORAINE_ENGINE_MEMORY', '-512MB', 'a size from 256MB on'],
+  ['MORAINE_ENGINE_MEMORY', '255MB', 'a size from 256MB on'],
+])('%s=%s stops the start with one line that says what is allowed', (name, value, allowed) => {
+  const message = messageOf({ [name]: value })
+  expect(message).toContain(`${name}=${value} `)
+  expect(message).toContain(allowed)
+  expect(message).not.toContain('\n')
+})
+
+test('a password is in no message', () => {
+  const message = messageOf({ MORAINE_CATALOG: 'mysql://ann:s3cret@db/moraine' })
+  expect(message).toContain('mysql://ann:***@db/moraine')
+  expect(message).not.toContain('s3cret')
+  const difficult = messageOf({ MORAINE_CATALOG: 'mysql://ann:a/b@c:d@db/moraine' })
+  for (const part of ['a/b', 'c:d']) expect(difficult).not.toContain(part)
+  const asParameter = messageOf({ MORAINE_CATALOG: 'postgres:///db?user=x&password=s3cret' })
+  expect(asParameter).not.toContain('s3cret')
+})
+
+test('a value of several lines is told in one', () => {
+  expect(messageOf({ MORAINE_PORT: '80\n81' })).not.toContain('\n')
+})
+
+function messageOf(environment: Record<string, string>): string {
+  try {
+    readConfig(environment)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  throw new Error('it was accepted')
+}
