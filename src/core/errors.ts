@@ -35,6 +35,8 @@ export const CATALOG_ERROR_CODES = [
   'overloaded',
   'page-token-invalid',
   'partitioning-invalid',
+  'plan-not-found',
+  'plan-task-not-found',
   'precondition-failed',
   'precondition-required',
   'range-not-satisfiable',
@@ -56,6 +58,7 @@ export const CATALOG_ERROR_CODES = [
   'transaction-too-large',
   'media-type-unsupported',
   'update-invalid',
+  'view-already-exists',
   'view-not-found',
 ] as const
 

@@ -6,6 +6,8 @@ import type { ServiceDependencies } from '../services/service-dependencies.ts'
 import { registerRoutes, routeOf, sendFailure } from './dispatch.ts'
 import { docsStyleHash } from './docs-page.ts'
 import { guardRequest } from './guards.ts'
+import { serveIceberg } from './iceberg/dispatch.ts'
+import { ICEBERG_ROUTES } from './iceberg/route-table.ts'
 import type { Metrics } from './metrics.ts'
 import { pages } from './pages.ts'
 import { requestLog } from './request-log.ts'
@@ -33,6 +35,7 @@ export function createApp({ deps, metrics, log, dumpLimits }: AppOptions): expre
   app.use(requestLog(log))
   app.use(measureRequests(metrics))
   app.use(securityHeaders())
+  app.use(serveIceberg(ICEBERG_ROUTES, deps))
   app.use((request: Request, _response: Response, next: NextFunction) => {
     guardRequest(request)
     next()

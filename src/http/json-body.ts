@@ -13,10 +13,14 @@ const DRAIN_BYTES_MAX = 64 * 1024 * 1024
 
 /** JSON with exact 64-bit integers; `undefined` when the body is empty. */
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
-  const bytes = await readBytes(request)
+  return parseJsonBody(await readBody(request, BODY_BYTES_MAX), BODY_BYTES_MAX)
+}
+
+/** As `readJsonBody`, for bytes that were read before. */
+export function parseJsonBody(bytes: Uint8Array, bytesMax: number): unknown {
   if (bytes.length === 0) return undefined
   const text = decodeUtf8(bytes)
-  const value = parseJson(text)
+  const value = parseJson(text, bytesMax)
   if (text.includes('\\u')) refuseUnstorableText(value)
   return value
 }
@@ -48,15 +52,15 @@ export function drain(request: IncomingMessage): void {
   request.resume()
 }
 
-async function readBytes(request: IncomingMessage): Promise<Uint8Array> {
-  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) throw tooLarge()
+export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax)
   const deadline = setTimeout(() => request.destroy(), BODY_MS_MAX)
   const chunks: Uint8Array[] = []
   let size = 0
   try {
     for await (const chunk of bodyChunks(request)) {
       size += chunk.length
-      if (size > BODY_BYTES_MAX) throw tooLarge()
+      if (size > bytesMax) throw tooLarge(bytesMax)
       chunks.push(chunk)
     }
   } finally {
@@ -65,9 +69,9 @@ async function readBytes(request: IncomingMessage): Promise<Uint8Array> {
   return Buffer.concat(chunks, size)
 }
 
-function tooLarge(): CatalogError {
-  return new CatalogError('body-too-large', `a JSON body has at most ${BODY_BYTES_MAX} bytes`, {
-    facts: { bytesMax: BODY_BYTES_MAX },
+function tooLarge(bytesMax: number): CatalogError {
+  return new CatalogError('body-too-large', `a JSON body has at most ${bytesMax} bytes`, {
+    facts: { bytesMax },
   })
 }
 
@@ -79,9 +83,9 @@ function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
-function parseJson(text: string): unknown {
+function parseJson(text: string, bytesMax: number): unknown {
   try {
-    return parseExactJson(text, { bytesMax: BODY_BYTES_MAX, depthMax: BODY_DEPTH_MAX })
+    return parseExactJson(text, { bytesMax, depthMax: BODY_DEPTH_MAX })
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause
     const fault = findJsonFault(text)

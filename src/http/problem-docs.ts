@@ -205,6 +205,16 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
     remedy: 'The problem names the `column` and the `rule`.',
     retry: 'no',
   },
+  'plan-not-found': {
+    meaning: 'The plan id is of no plan of this table, or what it read was removed since.',
+    remedy: 'Plan the scan again.',
+    retry: 'no',
+  },
+  'plan-task-not-found': {
+    meaning: 'The plan task is of no plan of this table, or what it read was removed since.',
+    remedy: 'Plan the scan again.',
+    retry: 'no',
+  },
   'precondition-failed': {
     meaning: 'The dump is not the one that If-Match or If-Unmodified-Since speaks of.',
     remedy: 'Take it from the start: `etag` is what it is now.',
@@ -302,6 +312,12 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
   'update-invalid': {
     meaning: 'A metadata update or requirement of an Iceberg commit does not fit the table.',
     remedy: 'Mend the update that `action` and `index` name.',
+    retry: 'no',
+  },
+  'view-already-exists': {
+    meaning:
+      'A view or table has the name already; names of both are compared together, without case.',
+    remedy: 'Choose another name, or replace the view.',
     retry: 'no',
   },
   'view-not-found': {

@@ -43,6 +43,8 @@ export const STATUS_BY_CODE: Readonly<Record<CatalogErrorCode, number>> = {
   overloaded: 503,
   'page-token-invalid': 400,
   'partitioning-invalid': 422,
+  'plan-not-found': 404,
+  'plan-task-not-found': 404,
   'precondition-failed': 412,
   'precondition-required': 428,
   'range-not-satisfiable': 416,
@@ -62,6 +64,7 @@ export const STATUS_BY_CODE: Readonly<Record<CatalogErrorCode, number>> = {
   'transaction-not-found': 404,
   'transaction-too-large': 422,
   'update-invalid': 400,
+  'view-already-exists': 409,
   'view-not-found': 404,
 }
 

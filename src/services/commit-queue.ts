@@ -32,15 +32,25 @@ export class CommitQueue {
 
   /** Resolves when the commit is durable; `overloaded` when too many wait for a table already. */
   async commit(pending: PendingTransaction): Promise<Results> {
-    const tableUuids = [...new Set(pending.changes.map((change) => change.tableUuid))].sort()
+    const tableUuids = inOrder(pending.changes.map((change) => change.tableUuid))
+    const outcome = await this.#counted(tableUuids, () => this.#commitInTurn(pending, tableUuids))
+    const result = outcome.get(pending.transaction.transactionId)
+    if (result instanceof Error) throw result
+    if (result === undefined) throw new Error('a commit ended without an outcome')
+    return result
+  }
+
+  /** Any other change of these tables, in their turn among the commits; `overloaded` as `commit`. */
+  inTurns<T>(tableUuids: readonly string[], work: () => Promise<T>): Promise<T> {
+    const ordered = inOrder(tableUuids)
+    return this.#counted(ordered, () => this.#inTurns(ordered, work))
+  }
+
+  async #counted<T>(tableUuids: readonly string[], work: () => Promise<T>): Promise<T> {
     for (const tableUuid of tableUuids) this.#refuseWhenFull(tableUuid)
     for (const tableUuid of tableUuids) this.#count(tableUuid, 1)
     try {
-      const outcome = await this.#commitInTurn(pending, tableUuids)
-      const result = outcome.get(pending.transaction.transactionId)
-      if (result instanceof Error) throw result
-      if (result === undefined) throw new Error('a commit ended without an outcome')
-      return result
+      return await work()
     } finally {
       for (const tableUuid of tableUuids) this.#count(tableUuid, -1)
     }
@@ -102,6 +112,10 @@ export class CommitQueue {
     if (count === 0) this.#waiting.delete(tableUuid)
     else this.#waiting.set(tableUuid, count)
   }
+}
+
+function inOrder(tableUuids: readonly string[]): readonly string[] {
+  return [...new Set(tableUuids)].sort()
 }
 
 function onlyAppends({ changes }: PendingTransaction): boolean {

@@ -1,3 +1,4 @@
+import type { MutationOptions } from '../catalog/replay-store.ts'
 import type { Snapshot } from '../core/snapshot.ts'
 import type { TableState } from '../core/table.ts'
 import { mapBounded } from './bounded.ts'
@@ -23,13 +24,13 @@ export interface DropReport {
 export async function dropTable(
   deps: Dependencies,
   table: string,
-  { purge }: { readonly purge: boolean },
+  { purge, options = {} }: { readonly purge: boolean; readonly options?: MutationOptions },
 ): Promise<DropReport> {
   const state = await getTable(deps.catalog, table)
   const { tableUuid } = state.definition
   const paths = purge ? await everyReferencedPath(deps, tableUuid) : new Set<string>()
   // Dropped first: a clone that is made meanwhile finds its source gone and gives up.
-  const outcome = await deps.catalog.dropTable(tableUuid)
+  const outcome = await deps.catalog.dropTable(tableUuid, options)
   if (outcome === 'not-found') throw tableNotFound({ tableUuid })
   if (purge) await addMetadataFiles(deps, state, paths)
   else await markDropped(deps, state)

@@ -1,0 +1,121 @@
+import type { NextFunction, Request, Response } from 'express'
+import type { CatalogError } from '../../core/errors.ts'
+import {
+  answerKeeper,
+  findKeptAnswer,
+  KEEPS_NOTHING,
+  type KeyedRequest,
+  keyedRequest,
+} from '../../services/iceberg/idempotency.ts'
+import type { CommitDependencies } from '../../services/transactions.ts'
+import { guardRequest } from '../guards.ts'
+import { drain, parseJsonBody, readBody } from '../json-body.ts'
+import { requestUrl } from '../request-log.ts'
+import { errorReply, isFinalRefusal } from './error-model.ts'
+import { ICEBERG_ROOT, type Match, matchRoute, servedPath } from './matcher.ts'
+import { replayReply } from './replay.ts'
+import { sendIcebergReply } from './reply.ts'
+import type { IcebergCall, IcebergReply, IcebergRoute } from './route.ts'
+
+const BODY_BYTES_MAX = 64 * 1024 * 1024
+const LEVEL_SEPARATOR = '\u001f'
+
+/** Serves what is below `/iceberg`, with an error model and rules of its own; all else goes on. */
+export function serveIceberg(routes: readonly IcebergRoute[], deps: CommitDependencies) {
+  const endpoints = routes.map(({ method, path }) => `${method} ${path}`)
+  return async (request: Request, response: Response, next: NextFunction): Promise<void> => {
+    const url = requestUrl(request)
+    const [path = '', ...query] = url.split('?')
+    if (path !== ICEBERG_ROOT && !path.startsWith(`${ICEBERG_ROOT}/`)) {
+      next()
+      return
+    }
+    try {
+      guardRequest(request)
+      const rest = path.slice(ICEBERG_ROOT.length)
+      const match = matchRoute(routes, { method: request.method, path: rest })
+      response.locals['route'] = ICEBERG_ROOT + servedPath(match.route)
+      const call = callOf(request, match, query.join('?'))
+      sendIcebergReply(request, response, await answer({ ...call, deps, endpoints }, match.route))
+    } catch (error) {
+      sendRefusal(request, response, error)
+    }
+  }
+
+  async function answer(call: UnreadCall, route: IcebergRoute): Promise<IcebergReply> {
+    const bytes =
+      route.method === 'POST' ? await readBody(call.request, BODY_BYTES_MAX) : new Uint8Array()
+    const keyed = route.isMutation === true ? keyedRequestOf(call, bytes) : undefined
+    const body = () => parseJsonBody(bytes, BODY_BYTES_MAX)
+    if (keyed === undefined) {
+      return route.handle({ ...call, body: body(), keeper: KEEPS_NOTHING })
+    }
+    return answerOnce(call, keyed, async () =>
+      route.handle({ ...call, body: body(), keeper: answerKeeper(deps, keyed) }),
+    )
+  }
+}
+
+type UnreadCall = Omit<IcebergCall, 'body' | 'keeper'> & { readonly response: Response }
+
+/**
+ * A request that was answered before gets that answer. So does one whose own attempt failed because the same request,
+ * sent twice, came first, or because only the word of its success was lost.
+ */
+async function answerOnce(
+  call: UnreadCall,
+  keyed: KeyedRequest,
+  work: () => Promise<IcebergReply>,
+): Promise<IcebergReply> {
+  const before = await findKeptAnswer(call.deps, keyed)
+  if (before !== undefined) return replayReply(call.deps, before)
+  try {
+    return await work()
+  } catch (error) {
+    const meanwhile = await findKeptAnswer(call.deps, keyed)
+    if (meanwhile !== undefined) return replayReply(call.deps, meanwhile)
+    const refusal = errorReply(call.request, call.response, error)
+    if (!isFinalRefusal(refusal)) throw error
+    const text = Buffer.concat(refusal.body ?? []).toString()
+    const value: unknown = JSON.parse(text)
+    await answerKeeper(call.deps, keyed).withoutEffect({
+      ...{ kind: 'json', status: refusal.status, value },
+    })
+    return refusal
+  }
+}
+
+function callOf(
+  request: Request,
+  { params }: Match,
+  query: string,
+): Omit<UnreadCall, 'deps' | 'endpoints'> {
+  const param = (name: string) => params.get(name) ?? ''
+  return {
+    request,
+    response: request.res as Response,
+    query: new Map(new URLSearchParams(query)),
+    param,
+    namespace: () => param('namespace').split(LEVEL_SEPARATOR),
+  }
+}
+
+function keyedRequestOf({ request }: UnreadCall, body: Uint8Array): KeyedRequest | undefined {
+  const key = request.headers['idempotency-key']
+  if (typeof key !== 'string') return undefined
+  return keyedRequest(key, [request.method ?? '', requestUrl(request), body])
+}
+
+/** An answer that failed half-way is cut off: nothing half may look whole. */
+function sendRefusal(request: Request, response: Response, error: unknown): void {
+  if (response.destroyed) return
+  if (response.headersSent) {
+    request.log.error({ err: error }, 'an answer failed half-way')
+    request.socket.resetAndDestroy()
+    return
+  }
+  const { allowed } = (error as Partial<CatalogError> | null)?.facts ?? {}
+  if (typeof allowed === 'string') response.setHeader('Allow', allowed)
+  sendIcebergReply(request, response, errorReply(request, response, error))
+  drain(request)
+}

@@ -1,0 +1,27 @@
+import { CatalogError } from '../../core/errors.ts'
+import type { Dependencies } from '../../services/dependencies.ts'
+import type { KeptAnswer } from '../../services/iceberg/kept-answer.ts'
+import { loadTableByUuid } from '../../services/iceberg/load-table.ts'
+import { json, noContent } from './reply.ts'
+import type { IcebergReply } from './route.ts'
+import { tableReply } from './table-reply.ts'
+
+/**
+ * The answer to a repeated request. Of a table it is what the table is now (Iceberg REST specification,
+ * `Idempotency-Key`: "may reflect a newer state"); when it was dropped since, that is said instead.
+ */
+export async function replayReply(deps: Dependencies, kept: KeptAnswer): Promise<IcebergReply> {
+  switch (kept.kind) {
+    case 'empty':
+      return noContent()
+    case 'json':
+      return json(kept.value, { status: kept.status })
+    case 'table': {
+      const loaded = await loadTableByUuid(deps, kept.tableUuid)
+      if (loaded !== undefined) return tableReply(loaded, 'all')
+      throw new CatalogError('table-not-found', 'The request was done; its table is dropped since')
+    }
+    default:
+      throw new Error(`no answer of kind ${kept.kind} can be given again`)
+  }
+}

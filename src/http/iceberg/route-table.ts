@@ -1,0 +1,11 @@
+import { CONFIG_ROUTES } from './config-routes.ts'
+import { NAMESPACE_ROUTES } from './namespace-routes.ts'
+import type { IcebergRoute } from './route.ts'
+import { TABLE_ROUTES } from './table-routes.ts'
+
+/** Every route of the Iceberg REST API: what is here is served and advertised, and nothing else. */
+export const ICEBERG_ROUTES: readonly IcebergRoute[] = [
+  ...CONFIG_ROUTES,
+  ...NAMESPACE_ROUTES,
+  ...TABLE_ROUTES,
+]

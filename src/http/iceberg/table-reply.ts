@@ -1,0 +1,18 @@
+import type { CreatedTable } from '../../services/iceberg/create-table.ts'
+import { type SnapshotMode, tableTag } from '../../services/iceberg/load-table.ts'
+import { utf8 } from './reply.ts'
+import type { IcebergReply } from './route.ts'
+
+/** Iceberg REST specification, `LoadTableResult`. */
+export function tableReply(
+  { state, metadataLocation, json }: CreatedTable,
+  mode: SnapshotMode,
+): IcebergReply {
+  const location =
+    metadataLocation === undefined ? '' : `"metadata-location":${JSON.stringify(metadataLocation)},`
+  return {
+    status: 200,
+    body: [utf8(`{${location}"metadata":`), json, utf8(',"config":{}}')],
+    ...(metadataLocation === undefined ? {} : { headers: { ETag: tableTag(state, mode) } }),
+  }
+}

@@ -1,0 +1,22 @@
+import type { NamespacedName } from '../../core/table-name.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { getNamespace } from './namespaces.ts'
+import { type Page, type PageRequest, readPages } from './page.ts'
+
+/** Of one namespace, by name without case. */
+export async function listTables(
+  deps: Dependencies,
+  { namespace, page }: { readonly namespace: readonly string[]; readonly page: PageRequest },
+): Promise<Page<NamespacedName>> {
+  await getNamespace(deps, namespace)
+  const { items, nextPageToken } = await readPages(page, {
+    list: (name, limit) =>
+      deps.catalog.listTables({
+        namespace,
+        limit,
+        ...(name === undefined ? {} : { after: { namespace, name } }),
+      }),
+    position: ({ name }) => name,
+  })
+  return { items: items.map(({ name, namespace: of }) => ({ namespace: of, name })), nextPageToken }
+}

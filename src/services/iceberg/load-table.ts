@@ -1,0 +1,134 @@
+import type { TableKey } from '../../catalog/catalog-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { Snapshot } from '../../core/snapshot.ts'
+import type { TableState } from '../../core/table.ts'
+import type { NamespacedName } from '../../core/table-name.ts'
+import { tableMetadataToJson } from '../../formats/iceberg/table-metadata-json.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { collectMetadata, metadataWith, refsOf } from '../table-metadata.ts'
+import { requireRestName, shownName } from './rest-name.ts'
+
+/** Which snapshots the metadata has: all, or those of branches and tags. */
+export type SnapshotMode = 'all' | 'refs'
+
+export interface LoadedTable {
+  /** What the file and the JSON hold. */
+  readonly state: TableState
+  readonly metadataLocation: string
+  /** The metadata as JSON, in UTF-8. */
+  readonly json: Uint8Array
+}
+
+/** Above it one question for all snapshots is cheaper than one for each. */
+const SINGLE_LOOKUPS_MAX = 32
+const ATTEMPTS_MAX = 20
+
+export async function getRestTable(
+  { catalog }: Pick<Dependencies, 'catalog'>,
+  name: NamespacedName,
+): Promise<TableState> {
+  const state = await catalog.findTable(requireRestName(name))
+  if (state === undefined) throw tableDoesNotExist(name)
+  return state
+}
+
+export function tableDoesNotExist(name: NamespacedName): CatalogError {
+  const table = shownName(name)
+  return new CatalogError('table-not-found', `Table does not exist: ${table}`, { facts: { table } })
+}
+
+/** Different for each version, and for what is shown of it. */
+export function tableTag({ definition, version }: TableState, mode: SnapshotMode): string {
+  return `"${definition.tableUuid}-${version}-${mode}"`
+}
+
+/** This version or a later one, in a metadata file that exists. `undefined` when the table is gone. */
+export async function loadTable(
+  deps: Dependencies,
+  state: TableState,
+  mode: SnapshotMode,
+): Promise<LoadedTable | undefined> {
+  let newest: TableState | undefined = state
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const published = await publishedOf(deps, newest)
+    if (published === undefined) return undefined
+    await requireFile(deps, published.metadataLocation)
+    const json = await jsonOf(deps, published, mode)
+    if (json !== undefined) return { ...published, json }
+    newest = await deps.catalog.findTable(keyOf(state))
+    if (newest === undefined) return undefined
+  }
+  throw new CatalogError('overloaded', 'The table changes faster than it can be read: try again')
+}
+
+function keyOf({ definition }: TableState): TableKey {
+  return { tableUuid: definition.tableUuid }
+}
+
+async function publishedOf(
+  { publisher }: Dependencies,
+  state: TableState,
+): Promise<Omit<LoadedTable, 'json'> | undefined> {
+  const { metadataLocation, publishedVersion, version } = state
+  if (publishedVersion === version && metadataLocation !== undefined) {
+    return { state, metadataLocation }
+  }
+  return publisher.publishMetadata(state.definition.tableUuid)
+}
+
+/** A table without its metadata file is of no use to clients that read files; Iceberg's own catalogs refuse it, too. */
+async function requireFile({ objects }: Dependencies, location: string): Promise<void> {
+  if ((await objects.find(location)) === undefined) throw metadataFileMissing(location)
+}
+
+export function metadataFileMissing(location: string): CatalogError {
+  const detail = `Failed to open input stream for file: ${location.slice(0, 1_000)}`
+  return new CatalogError('file-not-found', detail)
+}
+
+/** `undefined` when what the version needs is gone, because of a later one. */
+async function jsonOf(
+  { catalog, publisher }: Dependencies,
+  { state, metadataLocation }: Omit<LoadedTable, 'json'>,
+  mode: SnapshotMode,
+): Promise<Uint8Array | undefined> {
+  const key = mode === 'all' ? metadataLocation : `${metadataLocation}#refs`
+  const recent = publisher.recent.find(key)
+  if (recent !== undefined) return recent
+  const metadata =
+    mode === 'all'
+      ? await collectMetadata(catalog, state)
+      : await metadataWith(catalog, state, await snapshotsOfRefs({ catalog }, state))
+  if (metadata === undefined) return undefined
+  const json = new TextEncoder().encode(tableMetadataToJson(metadata))
+  publisher.recent.remember(key, json)
+  return json
+}
+
+async function snapshotsOfRefs(
+  { catalog }: Pick<Dependencies, 'catalog'>,
+  state: TableState,
+): Promise<readonly Snapshot[]> {
+  const { tableUuid } = state.definition
+  const { currentSnapshot } = state
+  const ids = new Set(Object.values(refsOf(state)).map(({ snapshotId }) => snapshotId))
+  if (ids.size > SINGLE_LOOKUPS_MAX) {
+    return (await catalog.listSnapshots(tableUuid)).filter((s) => ids.has(s.snapshotId))
+  }
+  const found = await Promise.all(
+    [...ids].map((id) =>
+      id === currentSnapshot?.snapshotId ? currentSnapshot : catalog.findSnapshot(tableUuid, id),
+    ),
+  )
+  const snapshots = found.filter((snapshot) => snapshot !== undefined)
+  return snapshots.sort((left, right) => (left.sequenceNumber < right.sequenceNumber ? -1 : 1))
+}
+
+/** `undefined` when there is no such table any more. */
+export async function loadTableByUuid(
+  deps: Dependencies,
+  tableUuid: string,
+): Promise<LoadedTable | undefined> {
+  const state = await deps.catalog.findTable({ tableUuid })
+  return state === undefined ? undefined : loadTable(deps, state, 'all')
+}

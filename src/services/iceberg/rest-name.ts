@@ -1,0 +1,59 @@
+import { CatalogError } from '../../core/errors.ts'
+import { formatTableName, type NamespacedName } from '../../core/table-name.ts'
+
+/** Of one level or name, in bytes of UTF-8. Together with the next it keeps index keys below PostgreSQL's 2,700. */
+const NAME_BYTES_MAX = 512
+const NAMESPACE_BYTES_MAX = 1_024
+/** What a refusal repeats of a name. */
+const SHOWN_MAX = 200
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for.
+const UNUSABLE = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u
+
+/** Wider than `/v1`: any text without control characters. Throws `name-invalid`. */
+export function requireRestName({ namespace, name }: NamespacedName): NamespacedName {
+  requireRestNamespace(namespace)
+  requirePart(name, 'a name')
+  return { namespace, name }
+}
+
+/** At least one level. Throws `name-invalid`. */
+export function requireRestNamespace(levels: readonly string[]): readonly string[] {
+  if (levels.length === 0) throw invalidName('', 'a namespace has at least one level')
+  for (const level of levels) requirePart(level, 'a level of a namespace')
+  if (bytesOf(levels.join('.')) > NAMESPACE_BYTES_MAX) {
+    throw invalidName(levels.join('.'), `a namespace has at most ${NAMESPACE_BYTES_MAX} bytes`)
+  }
+  return levels
+}
+
+/** As Iceberg's Java library shows it. */
+export function shownNamespace(levels: readonly string[]): string {
+  return shown(levels.join('.'))
+}
+
+export function shownName({ namespace, name }: NamespacedName): string {
+  return shown(formatTableName(namespace, name))
+}
+
+function requirePart(part: string, what: string): void {
+  if (part === '') throw invalidName(part, `${what} is not empty`)
+  if (UNUSABLE.test(part)) throw invalidName(part, `${what} has no control characters`)
+  if (bytesOf(part) > NAME_BYTES_MAX) {
+    throw invalidName(part, `${what} has at most ${NAME_BYTES_MAX} bytes`)
+  }
+}
+
+function invalidName(name: string, rule: string): CatalogError {
+  return new CatalogError('name-invalid', `Invalid name: ${JSON.stringify(shown(name))}: ${rule}`, {
+    facts: { name: shown(name), rule },
+  })
+}
+
+function shown(text: string): string {
+  return text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}…`
+}
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length
+}

@@ -1,0 +1,34 @@
+/** JSON documents as bytes of UTF-8, by name; least recently used first out. A name stands for one content for ever. */
+export class RecentJson {
+  readonly #bytesMax: number
+  readonly #byName = new Map<string, Uint8Array>()
+  #bytes = 0
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  find(name: string): Uint8Array | undefined {
+    const found = this.#byName.get(name)
+    if (found === undefined) return undefined
+    this.#byName.delete(name)
+    this.#byName.set(name, found)
+    return found
+  }
+
+  remember(name: string, json: Uint8Array): void {
+    if (json.length > this.#bytesMax / 2) return
+    this.#forget(name)
+    this.#byName.set(name, json)
+    this.#bytes += json.length
+    for (const oldest of this.#byName.keys()) {
+      if (this.#bytes <= this.#bytesMax) return
+      this.#forget(oldest)
+    }
+  }
+
+  #forget(name: string): void {
+    this.#bytes -= this.#byName.get(name)?.length ?? 0
+    this.#byName.delete(name)
+  }
+}
