@@ -22,28 +22,51 @@ export async function mapBounded<Item, Result>(
   return results
 }
 
-/** Works ahead by at most `atOnce`, and gives the results in the order of the items. */
+/**
+ * The results in the order of the items, with `atOnce` under way until all are done: a slow consumer holds no work up,
+ * so results should be small. Nothing more is started after a failure, or when the consumer stops.
+ */
 export async function* inOrder<Item, Result>(
   items: readonly Item[],
   atOnce: number,
   work: (item: Item) => Promise<Result>,
 ): AsyncIterable<Result> {
-  const running: Promise<Result>[] = []
+  const results = items.map(() => newSettler<Result>())
   let next = 0
-  const startNext = () => {
-    if (next >= items.length) return
-    const started = work(items[next++] as Item)
-    // Looked at in turn; until then a failure must not count as unhandled.
-    started.catch(() => undefined)
-    running.push(started)
-  }
-  for (let i = 0; i < atOnce; i++) startNext()
-  try {
-    for (let first = running.shift(); first !== undefined; first = running.shift()) {
-      yield await first
-      startNext()
+  let isOver = false
+  const worker = async (): Promise<void> => {
+    while (next < items.length && !isOver) {
+      const index = next++
+      const { resolve, reject } = results[index] as Settler<Result>
+      await work(items[index] as Item).then(resolve, (error) => {
+        isOver = true
+        reject(error)
+      })
     }
-  } finally {
-    await Promise.allSettled(running)
   }
+  const workers = Array.from({ length: Math.min(atOnce, items.length) }, worker)
+  try {
+    for (const { promise } of results) yield await promise
+  } finally {
+    isOver = true
+    await Promise.all(workers)
+  }
+}
+
+interface Settler<T> {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T) => void
+  readonly reject: (error: unknown) => void
+}
+
+function newSettler<T>(): Settler<T> {
+  let resolve: Settler<T>['resolve'] = () => undefined
+  let reject: Settler<T>['reject'] = () => undefined
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  // Looked at in turn; until then a failure must not count as unhandled.
+  promise.catch(() => undefined)
+  return { promise, resolve, reject }
 }

@@ -1,7 +1,7 @@
 import type { NameMapping } from '../../core/name-mapping.ts'
 import type { Field } from '../../core/type.ts'
-import { fieldsById, fieldsByName } from './field-resolution.ts'
-import { fileFields } from './file-field.ts'
+import { fieldsByName } from './field-resolution.ts'
+import { type FileField, fileFields } from './file-field.ts'
 import type { ParquetFooter } from './footer-model.ts'
 
 /**
@@ -15,11 +15,30 @@ export function namesInFile(
 ): ReadonlyMap<number, string> {
   const columns = fileFields(footer.root)
   const hasIds = columns.some((column) => column.fieldId !== undefined)
-  const resolutions = hasIds
-    ? fieldsById(columns, fields)
-    : fieldsByName(columns, fields, nameMapping)
+  return hasIds ? namesById(columns, fields) : namesByName(columns, fields, nameMapping)
+}
+
+/** Ids alone count: two columns may have exchanged their names since the file was written. */
+function namesById(
+  columns: readonly FileField[],
+  fields: readonly Field[],
+): ReadonlyMap<number, string> {
   const names = new Map<number, string>()
-  for (const [index, resolution] of resolutions.entries()) {
+  const wanted = new Set(fields.map((field) => field.id))
+  for (const { fieldId, name } of columns) {
+    if (fieldId === undefined || !wanted.has(fieldId) || names.has(fieldId)) continue
+    names.set(fieldId, name)
+  }
+  return names
+}
+
+function namesByName(
+  columns: readonly FileField[],
+  fields: readonly Field[],
+  nameMapping: NameMapping | undefined,
+): ReadonlyMap<number, string> {
+  const names = new Map<number, string>()
+  for (const [index, resolution] of fieldsByName(columns, fields, nameMapping).entries()) {
     const name = columns[index]?.name
     if (resolution.outcome !== 'found' || name === undefined) continue
     if (!names.has(resolution.field.id)) names.set(resolution.field.id, name)

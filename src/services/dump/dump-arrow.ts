@@ -5,18 +5,16 @@ import {
 } from '../../formats/dump/arrow-ipc.ts'
 import type { DumpPiece } from '../../formats/dump/dump-index.ts'
 import { inOrder } from '../bounded.ts'
-import { convertSource } from './dump-convert.ts'
+import type { DumpBuild, DumpContent } from './dump-build.ts'
+import { obtainEmptyShard, obtainShard } from './dump-convert.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { sha256OfPieces } from './dump-digest.ts'
-import type { DumpBuild, DumpContent } from './dump-text.ts'
 
 /** One Arrow IPC stream: the schema of the first shard, the batches of all, and one end. */
 export async function buildArrow(deps: DumpDependencies, build: DumpBuild): Promise<DumpContent> {
-  const { target, sources, progress, signal } = build
+  const { progress, signal } = build
   let last: DumpPiece | undefined
-  for await (const shard of inOrder(sources, deps.conversionsAtOnce, (source) =>
-    convertSource(deps, target, source, signal),
-  )) {
+  for await (const shard of shardsOf(deps, build)) {
     const prefix = await deps.objects.readRange(shard.location, 0, ARROW_PREFIX_BYTES)
     const schemaBytes = arrowSchemaBytes(prefix)
     if (last === undefined) progress.add(part(shard, { offset: 0, lengthBytes: schemaBytes }))
@@ -29,6 +27,14 @@ export async function buildArrow(deps: DumpDependencies, build: DumpBuild): Prom
     progress.add(part(last, { offset, lengthBytes: ARROW_END_BYTES }))
   }
   return { sha256: await sha256OfPieces(deps.objects, progress.pieces, signal) }
+}
+
+function shardsOf(deps: DumpDependencies, build: DumpBuild): AsyncIterable<DumpPiece> {
+  // Only a shard says what the columns are.
+  const sources = build.sources.length === 0 ? [undefined] : build.sources
+  return inOrder(sources, deps.conversionsAtOnce, (source) =>
+    source === undefined ? obtainEmptyShard(deps, build) : obtainShard(deps, build, source),
+  )
 }
 
 function part(

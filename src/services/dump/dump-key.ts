@@ -1,8 +1,9 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { Snapshot } from '../../core/snapshot.ts'
-import type { TableState } from '../../core/table.ts'
+import { getSchema, type TableState } from '../../core/table.ts'
 import type { Schema } from '../../core/type.ts'
 import type { DumpCompression, DumpFormat } from '../../formats/dump/dump-index.ts'
+import { indexLocationIn } from './dump-folder.ts'
 
 /** Raised when the same rows would be written as other bytes: then every shard is made anew. */
 export const DIALECT_VERSION = 1
@@ -14,6 +15,16 @@ export interface DumpTarget {
   readonly schema: Schema
   readonly format: DumpFormat
   readonly compression: DumpCompression
+}
+
+/** A dump has the columns that the table had at the snapshot: one that was added since would change bytes that are out. */
+export function dumpTargetOf(
+  state: TableState,
+  snapshot: Snapshot,
+  choice: DumpFormatChoice,
+): DumpTarget {
+  const schema = getSchema(state.definition, snapshot.schemaId)
+  return { state, snapshot, schema, ...choiceOf(choice) }
 }
 
 const MEDIA_TYPES: Record<DumpFormat, string> = {
@@ -53,20 +64,24 @@ export function dumpName({ state, snapshot, ...choice }: DumpTarget): string {
   return `${state.definition.tableUuid}/${extensionOf(choice)}/${snapshot.snapshotId}`
 }
 
-export function formatFolder(
-  warehouse: string,
-  target: { readonly tableUuid: string } & DumpFormatChoice,
-): string {
-  return `${warehouse}/dumps/${target.tableUuid}/${extensionOf(target)}`
+export function allDumpsFolder(warehouse: string): string {
+  return `${warehouse}/dumps`
 }
 
-export function folderOf(warehouse: string, target: DumpTarget): string {
-  const { tableUuid } = target.state.definition
-  return formatFolder(warehouse, { tableUuid, ...choiceOf(target) })
+export function dumpsFolder(warehouse: string, tableUuid: string): string {
+  return `${allDumpsFolder(warehouse)}/${tableUuid}`
+}
+
+/** Where the dumps of one table in one format are. */
+export function folderOf(
+  warehouse: string,
+  { state, ...choice }: Pick<DumpTarget, 'state'> & DumpFormatChoice,
+): string {
+  return `${dumpsFolder(warehouse, state.definition.tableUuid)}/${extensionOf(choice)}`
 }
 
 export function indexLocation(warehouse: string, target: DumpTarget): string {
-  return `${folderOf(warehouse, target)}/${target.snapshot.snapshotId}/index.json`
+  return indexLocationIn(folderOf(warehouse, target), target.snapshot.snapshotId)
 }
 
 export function choiceOf({ format, compression }: DumpFormatChoice): DumpFormatChoice {

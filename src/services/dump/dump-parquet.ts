@@ -8,12 +8,13 @@ import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stit
 import { mapBounded } from '../bounded.ts'
 import { readFooterOf } from '../file-inspection.ts'
 import { INSPECTIONS_AT_ONCE } from '../limits.ts'
-import { convertSource, namingDataFile, tableNameMapping } from './dump-convert.ts'
+import type { DumpBuild, DumpContent } from './dump-build.ts'
+import { namingDataFile, obtainEmptyShard, obtainShard, requireRows } from './dump-convert.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { sha256OfPieces } from './dump-digest.ts'
 import { folderOf } from './dump-key.ts'
 import type { DumpSource } from './dump-sources.ts'
-import type { DumpBuild, DumpContent } from './dump-text.ts'
+import { tableNameMapping } from './source-file.ts'
 
 const MAGIC_BYTES = 4
 
@@ -25,12 +26,19 @@ interface Copied {
   readonly key: string
 }
 
+/** A data file, and its row groups where they can be copied. */
+interface Part {
+  readonly source: DumpSource
+  readonly copied: Copied | undefined
+}
+
 /**
  * One valid Parquet file of any size: row groups of the data files copied without decoding under one new footer.
  * Files with deletes or another physical schema are rewritten first. The length is known before the first byte.
  */
 export async function buildParquet(deps: DumpDependencies, build: DumpBuild): Promise<DumpContent> {
   const parts = await copyableParts(deps, build)
+  build.signal.throwIfAborted()
   const plan = planStitch(parts.map(({ footer, schema }): StitchPart => ({ footer, schema })))
   const pieces = await piecesOf(deps, build, { parts, plan })
   for (const piece of pieces) build.progress.add(piece)
@@ -39,24 +47,47 @@ export async function buildParquet(deps: DumpDependencies, build: DumpBuild): Pr
 
 async function copyableParts(deps: DumpDependencies, build: DumpBuild): Promise<readonly Copied[]> {
   const { sources } = build
+  if (sources.length === 0) {
+    return [await getCopyable(deps, build, (await obtainEmptyShard(deps, build)).location)]
+  }
   const parts = await mapBounded(sources, INSPECTIONS_AT_ONCE, (source) =>
-    source.deleteFiles.length > 0
-      ? Promise.resolve(undefined)
-      : findCopyable(deps, build, source.dataFile.path).catch((error) => {
-          throw namingDataFile(error, source.dataFile)
-        }),
+    inspect(deps, build, source),
   )
-  const keys = new Set(parts.map((part) => part?.key))
-  if (keys.size <= 1 && !keys.has(undefined)) return parts.filter((part) => part !== undefined)
+  const copied = parts.flatMap((part) => part.copied ?? [])
+  const isOfOneShape = new Set(copied.map(({ key }) => key)).size === 1
+  if (isOfOneShape && copied.length === parts.length) return copied
 
   // The engine gives every file one shape; what has that shape already need not be rewritten.
-  const odd = Math.max(0, parts.indexOf(undefined))
-  const first = await rewrite(deps, build, sources[odd] as DumpSource)
-  return mapBounded([...sources.entries()], deps.conversionsAtOnce, async ([index, source]) => {
-    if (index === odd) return first
-    const part = parts[index]
-    return part?.key === first.key ? part : rewrite(deps, build, source)
+  const odd = oddestOf(parts)
+  const first = await rewrite(deps, build, odd.source)
+  return mapBounded(parts, deps.conversionsAtOnce, async (part) => {
+    if (part === odd) return first
+    return part.copied?.key === first.key ? part.copied : rewrite(deps, build, part.source)
   })
+}
+
+async function inspect(
+  deps: DumpDependencies,
+  build: DumpBuild,
+  source: DumpSource,
+): Promise<Part> {
+  const { dataFile, deleteFiles } = source
+  if (deleteFiles.length > 0 || dataFile.format !== 'parquet') return { source, copied: undefined }
+  try {
+    const copied = await findCopyable(deps, build, dataFile.path)
+    if (copied !== undefined) requireRows(source, copied.footer.rowCount)
+    return { source, copied }
+  } catch (error) {
+    throw namingDataFile(error, dataFile)
+  }
+}
+
+/** One that must be rewritten in any case, or else of the shape that the fewest have. */
+function oddestOf(parts: readonly Part[]): Part {
+  const counts = new Map<string | undefined, number>()
+  for (const { copied } of parts) counts.set(copied?.key, (counts.get(copied?.key) ?? 0) + 1)
+  const rarity = ({ copied }: Part) => (copied === undefined ? 0 : (counts.get(copied.key) ?? 0))
+  return parts.reduce((oddest, part) => (rarity(part) < rarity(oddest) ? part : oddest))
 }
 
 async function rewrite(
@@ -64,11 +95,19 @@ async function rewrite(
   build: DumpBuild,
   source: DumpSource,
 ): Promise<Copied> {
-  const { location } = await convertSource(deps, build.target, source, build.signal)
-  const part = await findCopyable(deps, build, location)
-  if (part === undefined)
-    throw new Error(`a file that the engine wrote cannot be copied: ${location}`)
-  return part
+  const { location } = await obtainShard(deps, build, source)
+  return getCopyable(deps, build, location)
+}
+
+/** Of a file that the engine wrote. */
+async function getCopyable(
+  deps: DumpDependencies,
+  build: DumpBuild,
+  location: string,
+): Promise<Copied> {
+  const copied = await findCopyable(deps, build, location)
+  if (copied !== undefined) return copied
+  throw new Error(`a file that the engine wrote cannot be copied: ${location}`)
 }
 
 /** `undefined` when the pages themselves would have to change. */

@@ -1,10 +1,13 @@
+import { createHash } from 'node:crypto'
 import type { DataFile } from '../../core/data-file.ts'
+import { nameMappingToJson } from '../../core/name-mapping.ts'
 import { type FileIdentity, shardKey } from '../../formats/dump/shard-key.ts'
 import { stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
 import { schemaToJson } from '../../formats/iceberg/schema-json.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { planScan } from '../planning.ts'
 import { DIALECT_VERSION, type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
+import { tableNameMapping } from './source-file.ts'
 
 /** One data file of a dump, and where its converted rows are. */
 export interface DumpSource {
@@ -25,13 +28,13 @@ export async function listDumpSources(
   const { state, snapshot, schema } = target
   const plan = await planScan(deps, state, { snapshot, schema })
   const shards = `${folderOf(deps.warehouse, target)}/shards`
-  const schemaJson = stringifyExactJson(schemaToJson({ ...schema, schemaId: 0 }))
+  const columns = columnsText(target)
   const sources: DumpSource[] = []
   for (const { dataFile, sequenceNumber, deleteFiles } of plan.plannedFiles()) {
     const key = shardKey({
       dataFile: { ...identityOf(dataFile), recordCount: dataFile.recordCount },
       deleteFiles: deleteFiles.map(identityOf),
-      schemaJson,
+      schemaJson: columns,
       format: target.format,
       compression: target.compression,
       dialectVersion: DIALECT_VERSION,
@@ -40,6 +43,21 @@ export async function listDumpSources(
     sources.push({ dataFile, sequenceNumber, deleteFiles, shardLocation })
   }
   return sources.sort(byCommitOrder)
+}
+
+/** Of a dump of no rows in a format that shows the columns nevertheless. */
+export function emptyShardLocation(warehouse: string, target: DumpTarget): string {
+  const sha256 = createHash('sha256').update(columnsText(target)).digest('hex')
+  const name = `empty-${DIALECT_VERSION}-${sha256}.${extensionOf(target)}`
+  return `${folderOf(warehouse, target)}/shards/${name}`
+}
+
+/** What the columns of a shard depend on: files without field ids are read by the mapping. */
+function columnsText({ state, schema }: DumpTarget): string {
+  return stringifyExactJson({
+    schema: schemaToJson({ ...schema, schemaId: 0 }),
+    mapping: nameMappingToJson(tableNameMapping(state.definition, schema)),
+  })
 }
 
 function identityOf(file: DataFile): FileIdentity {

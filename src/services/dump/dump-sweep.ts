@@ -1,61 +1,92 @@
-import { parseDumpIndex } from '../../formats/dump/dump-index.ts'
-import { METADATA_FILE_BYTES_MAX } from '../limits.ts'
+import type { TableState } from '../../core/table.ts'
+import type { ObjectInfo } from '../../objects/object-store.ts'
+import type { Dependencies } from '../dependencies.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
-import type { DumpTarget } from './dump-key.ts'
+import { type DumpFolder, listDumpFolder, readDumpIndex, snapshotIdOf } from './dump-folder.ts'
+import { dumpsFolder } from './dump-key.ts'
+import type { DumpLease } from './dump-lease.ts'
 
-interface Found {
-  readonly location: string
-  readonly modifiedAtMs: number
+export interface SweepRequest {
+  /** Of one table and format. The caller holds its lease. */
+  readonly folder: string
+  readonly lease: DumpLease
+  readonly keepNewest: number
+  /** Snapshots whose dumps stay however old they are. */
+  readonly lasting: ReadonlySet<string>
+}
+
+/** Forgets dumps of older snapshots, then shards that no index names. */
+export async function sweepDumps(deps: DumpDependencies, request: SweepRequest): Promise<void> {
+  const { folder, lease, keepNewest, lasting } = request
+  const found = await listDumpFolder(deps, folder)
+  const stale = found.indexes.filter(
+    ({ location }, rank) => rank >= keepNewest && !lasting.has(snapshotIdOf(location)),
+  )
+  await removeDumps(deps, { found, stale, lease })
+}
+
+/** Snapshots that a branch or tag names, and the one whose dump was made just now. */
+export function lastingSnapshots({ refs }: TableState, snapshotId: bigint): ReadonlySet<string> {
+  const named = Object.values(refs).map((ref) => String(ref.snapshotId))
+  return new Set([...named, String(snapshotId)])
 }
 
 /**
- * Forgets dumps of older snapshots of one table in one format: the newest few stay, and those that a tag or branch
- * names. Then shards go that no index names. The caller holds the lease of the format.
+ * Removes the dumps of these indexes and every shard that no other index names. Answers how many bytes went. Without
+ * its index a dump is not there, so the index goes first, whatever becomes of its shards.
  */
-export async function sweepDumps(
-  deps: DumpDependencies,
+export async function removeDumps(
+  deps: Pick<Dependencies, 'objects' | 'log'>,
   {
-    folder,
-    keepNewest,
-    target,
-  }: { readonly folder: string; readonly keepNewest: number; readonly target: DumpTarget },
-): Promise<void> {
-  const indexes: Found[] = []
-  const others: Found[] = []
-  for await (const found of deps.objects.list(folder)) {
-    if (found.location.endsWith('/index.json')) indexes.push(found)
-    else others.push(found)
+    found,
+    stale,
+    lease,
+  }: {
+    readonly found: DumpFolder
+    readonly stale: readonly ObjectInfo[]
+    readonly lease: DumpLease
+  },
+): Promise<number> {
+  // Another process may be taking over what no index names yet: only who has the lease may delete it.
+  await lease.confirm()
+  const staleLocations = new Set(stale.map(({ location }) => location))
+  const kept = found.indexes.filter(({ location }) => !staleLocations.has(location))
+  let bytes = 0
+  const remove = async ({ location, sizeBytes }: ObjectInfo) => {
+    lease.signal.throwIfAborted()
+    await deps.objects.delete(location)
+    bytes += sizeBytes
   }
-  const refs = Object.values(target.state.refs).map((ref) => String(ref.snapshotId))
-  const lasting = new Set([...refs, String(target.snapshot.snapshotId)])
-  const newestFirst = indexes.sort((a, b) => b.modifiedAtMs - a.modifiedAtMs)
-  const kept = newestFirst.filter(
-    ({ location }, rank) => rank < keepNewest || lasting.has(snapshotOf(location)),
-  )
-  const stale = newestFirst.filter((index) => !kept.includes(index))
-  // The index first: without it a dump is not there, whatever becomes of its shards.
-  for (const { location } of stale) await deps.objects.delete(location)
-  const named = await namedLocations(deps, kept)
-  for (const { location } of others) {
-    if (!named.has(location)) await deps.objects.delete(location)
+  for (const index of stale) await remove(index)
+  const named = await namedShards(deps, found, kept)
+  for (const shard of found.shards.values()) {
+    if (!named.has(shard.location)) await remove(shard)
   }
+  return bytes
 }
 
-async function namedLocations(
-  deps: DumpDependencies,
-  indexes: readonly Found[],
+/** A damaged index names nothing: its dump has to be made again in any case. */
+async function namedShards(
+  deps: Pick<Dependencies, 'objects' | 'log'>,
+  { shards }: DumpFolder,
+  indexes: readonly ObjectInfo[],
 ): Promise<ReadonlySet<string>> {
   const named = new Set<string>()
   for (const { location } of indexes) {
-    const bytes = await deps.objects.read(location, { bytesMax: METADATA_FILE_BYTES_MAX })
-    for (const piece of parseDumpIndex(new TextDecoder().decode(bytes)).pieces) {
-      named.add(piece.location)
+    const index = await readDumpIndex(deps, location)
+    for (const piece of index?.pieces ?? []) {
+      if (shards.has(piece.location)) named.add(piece.location)
     }
   }
   return named
 }
 
-/** From `.../<snapshot id>/index.json`. */
-function snapshotOf(indexLocation: string): string {
-  return indexLocation.split('/').at(-2) ?? ''
+/** All dumps of a table that is gone. */
+export async function forgetDumpsOfTable(
+  { objects, warehouse }: Pick<Dependencies, 'objects' | 'warehouse'>,
+  tableUuid: string,
+): Promise<void> {
+  for await (const { location } of objects.list(dumpsFolder(warehouse, tableUuid))) {
+    await objects.delete(location)
+  }
 }

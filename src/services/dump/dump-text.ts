@@ -5,72 +5,65 @@ import type { DumpCompression, DumpIndex, DumpPiece } from '../../formats/dump/d
 import { gzipMember } from '../../formats/dump/gzip-join.ts'
 import { storedZstandardFrame } from '../../formats/dump/zstandard-frame.ts'
 import { inOrder } from '../bounded.ts'
-import { convertSource } from './dump-convert.ts'
+import type { DumpBuild, DumpContent } from './dump-build.ts'
+import { obtainShard } from './dump-convert.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
+import { readPieces } from './dump-digest.ts'
 import { type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
-import type { DumpProgress } from './dump-progress.ts'
-import type { DumpSource } from './dump-sources.ts'
-
-/** What the bytes of a dump turned out to be. */
-export type DumpContent = Pick<DumpIndex, 'digestState' | 'extends' | 'sha256'>
-
-export interface DumpBuild {
-  readonly target: DumpTarget
-  readonly sources: readonly DumpSource[]
-  /** An earlier dump of the table in this format, to take finished shards from. */
-  readonly base: DumpIndex | undefined
-  readonly progress: DumpProgress
-  readonly signal: AbortSignal
-}
 
 /**
- * Converts what no earlier dump has converted, and hands the pieces on in order. The digest goes on where that of the
- * base ended when this dump begins with the base's bytes.
+ * Converts what no earlier dump has converted, and hands the pieces on in order. The digest goes on where that of an
+ * earlier dump ended when this one begins with its bytes.
  */
 export async function buildText(deps: DumpDependencies, build: DumpBuild): Promise<DumpContent> {
-  const { target, sources, base, progress, signal } = build
+  const { target, sources, progress, signal } = build
   const header = await headerPiece(deps, target)
-  const finished = new Map(base?.pieces.map((piece) => [piece.location, piece]))
-  const locations = [
-    ...(header === undefined ? [] : [header.location]),
-    ...sources.map((source) => source.shardLocation),
-  ]
-  const isPrefix = base?.pieces.every((piece, i) => piece.location === locations[i]) ?? false
-  const resumed =
-    isPrefix && base?.digestState !== undefined
-      ? await ContinuingDigest.resume(base.digestState)
-      : undefined
+  const prefix = findPrefix(build, header)
+  const resumed = await resumeDigest(build, prefix)
   const digest = resumed ?? (await ContinuingDigest.start())
+  const hashedPieces = resumed === undefined ? 0 : (prefix?.pieces.length ?? 0)
   const take = async (piece: DumpPiece) => {
     progress.add(piece)
-    const isHashed = resumed !== undefined && progress.pieces.length <= (base?.pieces.length ?? 0)
-    if (!isHashed) await hashPiece(deps, digest, piece)
+    if (progress.pieces.length <= hashedPieces) return
+    for await (const chunk of readPieces(deps.objects, [piece], signal)) digest.update(chunk)
   }
   if (header !== undefined) await take(header)
-  for await (const piece of inOrder(sources, deps.conversionsAtOnce, async (source) => {
-    return finished.get(source.shardLocation) ?? (await convertSource(deps, target, source, signal))
-  })) {
-    signal.throwIfAborted()
-    await take(piece)
-  }
+  const shards = inOrder(sources, deps.conversionsAtOnce, (source) =>
+    obtainShard(deps, build, source),
+  )
+  for await (const shard of shards) await take(shard)
   return {
     sha256: digest.hex(),
     digestState: digest.save(),
-    ...(isPrefix &&
-      base !== undefined && {
-        extends: { snapshotId: base.snapshotId, bytes: base.lengthBytes },
-      }),
+    ...(prefix !== undefined && {
+      extends: { snapshotId: prefix.snapshotId, bytes: prefix.lengthBytes },
+    }),
   }
 }
 
-async function hashPiece(
-  deps: DumpDependencies,
-  digest: ContinuingDigest,
-  { location, offset, lengthBytes }: DumpPiece,
-): Promise<void> {
-  for await (const chunk of deps.objects.readStream(location, offset, lengthBytes)) {
-    digest.update(chunk)
-  }
+/** The longest earlier dump that this one begins with. */
+function findPrefix(
+  { target, sources, made }: DumpBuild,
+  header: DumpPiece | undefined,
+): DumpIndex | undefined {
+  const locations = sources.map((source) => source.shardLocation)
+  if (header !== undefined) locations.unshift(header.location)
+  const prefixes = made.bases.filter(
+    ({ pieces, snapshotId }) =>
+      snapshotId !== target.snapshot.snapshotId &&
+      pieces.every((piece, i) => piece.location === locations[i]),
+  )
+  return prefixes.sort((a, b) => b.lengthBytes - a.lengthBytes)[0]
+}
+
+/** A shard that is gone is made again, and may have other bytes than it had: then all is hashed. */
+async function resumeDigest(
+  { made }: DumpBuild,
+  prefix: DumpIndex | undefined,
+): Promise<ContinuingDigest | undefined> {
+  if (prefix?.digestState === undefined || !made.haveWhole(prefix.pieces)) return undefined
+  const digest = await ContinuingDigest.resume(prefix.digestState)
+  return digest?.lengthBytes === prefix.lengthBytes ? digest : undefined
 }
 
 /** The one header line of a CSV dump, as a piece of its own before all shards. */

@@ -1,31 +1,47 @@
 import { CatalogError } from '../../core/errors.ts'
-import {
-  type DumpIndex,
-  parseDumpIndex,
-  serialiseDumpIndex,
-} from '../../formats/dump/dump-index.ts'
-import { METADATA_FILE_BYTES_MAX } from '../limits.ts'
+import { type DumpIndex, serialiseDumpIndex } from '../../formats/dump/dump-index.ts'
+import type { ObjectInfo } from '../../objects/object-store.ts'
+import { BoundedMap } from './bounded-map.ts'
 import { buildArrow } from './dump-arrow.ts'
+import { keepBudget } from './dump-budget.ts'
+import type { DumpBuild, DumpContent } from './dump-build.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
+import { readDumpIndex } from './dump-folder.ts'
 import {
   type DumpTarget,
   dumpName,
+  dumpTargetOf,
   fileNameOf,
-  formatFolder,
+  folderOf,
   indexLocation,
   mediaTypeOf,
   requireChoice,
 } from './dump-key.ts'
-import { withDumpLease } from './dump-lease.ts'
+import { DumpLease } from './dump-lease.ts'
 import { buildParquet } from './dump-parquet.ts'
 import { DumpProgress } from './dump-progress.ts'
 import { listDumpSources } from './dump-sources.ts'
-import { sweepDumps } from './dump-sweep.ts'
-import { buildText, type DumpContent } from './dump-text.ts'
+import { forgetDumpsOfTable, lastingSnapshots, sweepDumps } from './dump-sweep.ts'
+import { buildText } from './dump-text.ts'
+import { MadeShards } from './made-shards.ts'
 
-/** Earlier dumps that are looked at for finished shards. */
-const BASES_MAX = 10
 const INDEXES_CACHED_MAX = 200
+const FAILURES_KEPT_MAX = 1_000
+const USES_KEPT_MAX = 10_000
+
+/** What dumps count; http/metrics.ts shows it to operators. */
+export interface DumpMeter {
+  dumpStarted(): void
+  dumpFailed(code: string): void
+}
+
+export interface DumpOptions {
+  /** Newest dumps of each table and format that stay. */
+  readonly keepNewest: number
+  /** Of all dumps together; unlimited when absent. The newest may go beyond it until the next is made. */
+  readonly bytesMax?: number
+  readonly meter?: DumpMeter
+}
 
 export type DumpState =
   | { readonly state: 'ready'; readonly index: DumpIndex }
@@ -39,30 +55,41 @@ export type DumpState =
  */
 export class Dumps {
   readonly #deps: DumpDependencies
-  readonly #keepNewest: number
+  readonly #options: DumpOptions
   readonly #running = new Map<string, DumpProgress>()
-  readonly #failed = new Map<string, unknown>()
-  readonly #indexes = new Map<string, DumpIndex>()
+  readonly #tidying = new Set<Promise<void>>()
+  readonly #failed = new BoundedMap<string, { readonly error: unknown }>(FAILURES_KEPT_MAX)
+  /** By location, as they were when they had that time of change. */
+  readonly #indexes = new BoundedMap<string, { modifiedAtMs: number; index: DumpIndex }>(
+    INDEXES_CACHED_MAX,
+  )
+  readonly #usedAtMs = new BoundedMap<string, number>(USES_KEPT_MAX)
   readonly #closing = new AbortController()
 
-  constructor(deps: DumpDependencies, { keepNewest }: { readonly keepNewest: number }) {
+  constructor(deps: DumpDependencies, options: DumpOptions) {
     this.#deps = deps
-    this.#keepNewest = keepNewest
+    this.#options = options
   }
 
   /** The finished dump, or its progress: one that nobody makes yet is begun. */
   async open(target: DumpTarget): Promise<DumpIndex | DumpProgress> {
     requireChoice(target)
-    const index = await this.find(target)
-    return index ?? this.#progressOf(target)
+    const { warehouse, ambient } = this.#deps
+    this.#usedAtMs.set(indexLocation(warehouse, target), ambient.nowMs())
+    return (await this.find(target)) ?? this.#progressOf(target)
   }
 
+  /** Looks each time: another process may have removed it. */
   async find(target: DumpTarget): Promise<DumpIndex | undefined> {
-    const name = dumpName(target)
-    const cached = this.#indexes.get(name)
-    if (cached !== undefined) return cached
-    const index = await this.#readIndex(indexLocation(this.#deps.warehouse, target))
-    if (index !== undefined) this.#remember(name, index)
+    const location = indexLocation(this.#deps.warehouse, target)
+    const info = await this.#deps.objects.find(location)
+    if (info === undefined) return undefined
+    const cached = this.#indexes.get(location)
+    if (cached?.modifiedAtMs === info.modifiedAtMs) return cached.index
+    const index = await readDumpIndex(this.#deps, location)
+    if (index !== undefined) {
+      this.#indexes.set(location, { modifiedAtMs: info.modifiedAtMs, index })
+    }
     return index
   }
 
@@ -72,106 +99,139 @@ export class Dumps {
     if (running !== undefined) return { state: 'running', pieces: running.pieces.length }
     const index = await this.find(target)
     if (index !== undefined) return { state: 'ready', index }
-    if (this.#failed.has(name)) return { state: 'failed', error: this.#failed.get(name) }
-    return { state: 'absent' }
+    const failure = this.#failed.get(name)
+    return failure === undefined ? { state: 'absent' } : { state: 'failed', ...failure }
   }
 
   /** A dump one of whose files is gone: its index goes, too, so that the next request makes it again. */
   async forget(target: DumpTarget): Promise<void> {
-    this.#indexes.delete(dumpName(target))
-    await this.#deps.objects.delete(indexLocation(this.#deps.warehouse, target))
+    const location = indexLocation(this.#deps.warehouse, target)
+    this.#indexes.delete(location)
+    await this.#deps.objects.delete(location)
   }
 
   /** Stops what is being made; nothing half-made is ever served. */
   async close(): Promise<void> {
     this.#closing.abort(new CatalogError('overloaded', 'the service stops: try again soon'))
     await Promise.allSettled([...this.#running.values()].map((progress) => progress.done))
+    await Promise.allSettled(this.#tidying)
   }
 
   #progressOf(target: DumpTarget): DumpProgress {
     const name = dumpName(target)
     const running = this.#running.get(name)
     if (running !== undefined) return running
-    const progress = new DumpProgress((made) => this.#make(target, made))
-    this.#running.set(name, progress)
     this.#failed.delete(name)
-    progress.done
-      .catch((error) => this.#failed.set(name, error))
-      .finally(() => this.#running.delete(name))
+    const progress = new DumpProgress(async (made) => {
+      try {
+        return await this.#make(target, made)
+      } catch (error) {
+        this.#failed.set(name, { error })
+        this.#options.meter?.dumpFailed(error instanceof CatalogError ? error.code : 'internal')
+        throw error
+      } finally {
+        // Before anybody learns of the end, so that who asks again then begins anew.
+        this.#running.delete(name)
+      }
+    })
+    this.#running.set(name, progress)
     return progress
   }
 
-  async #make(target: DumpTarget, progress: DumpProgress): Promise<DumpIndex> {
-    const { tableUuid } = target.state.definition
-    const folder = formatFolder(this.#deps.warehouse, { tableUuid, ...target })
-    // One at a time for a table and format: shards are shared, and a sweep must not meet a half-made dump.
-    const lease = { name: `dump ${folder}`, signal: this.#closing.signal }
-    return withDumpLease(this.#deps, lease, async (signal) => {
+  async #make(asked: DumpTarget, progress: DumpProgress): Promise<DumpIndex> {
+    const target = dumpTargetOf(asked.state, asked.snapshot, asked)
+    const folder = folderOf(this.#deps.warehouse, target)
+    const wish = { folder, signal: this.#closing.signal }
+    const lease = await DumpLease.acquire(this.#deps, wish)
+    let isTidied = false
+    try {
       const made = await this.find(target)
       if (made !== undefined) {
         for (const piece of made.pieces) progress.add(piece)
         return made
       }
-      const index = await this.#build(target, progress, signal)
-      await sweepDumps(this.#deps, { folder, keepNewest: this.#keepNewest, target }).catch((err) =>
-        this.#deps.log.warn({ err, folder }, 'stale dumps could not be swept'),
-      )
+      this.#options.meter?.dumpStarted()
+      const index = await this.#build(target, progress, lease)
+      isTidied = true
+      this.#tidyLater(target, lease)
       return index
-    })
+    } catch (error) {
+      if (isStorageFull(error)) await this.#giveSpaceBack(target, lease)
+      throw error
+    } finally {
+      if (!isTidied) await lease.release()
+    }
   }
 
-  async #build(
-    target: DumpTarget,
-    progress: DumpProgress,
-    signal: AbortSignal,
-  ): Promise<DumpIndex> {
+  async #build(target: DumpTarget, progress: DumpProgress, lease: DumpLease): Promise<DumpIndex> {
     const deps = this.#deps
     const sources = await listDumpSources(deps, target)
-    const build = { target, sources, base: await this.#findBase(target), progress, signal }
-    const content = await this.#buildContent(build)
+    const made = await MadeShards.load(deps, folderOf(deps.warehouse, target))
+    const content = await this.#buildContent({
+      ...{ target, sources, made, progress },
+      signal: lease.signal,
+    })
     const index = describe(target, progress, { content, createdAtMs: deps.ambient.nowMs() })
-    signal.throwIfAborted()
-    const bytes = new TextEncoder().encode(serialiseDumpIndex(index))
-    await deps.objects.putIfAbsent(indexLocation(deps.warehouse, target), bytes)
-    this.#remember(dumpName(target), index)
+    // Whoever has the lease now may have removed what this index would name.
+    await lease.confirm()
+    await this.#putIndex(target, index)
     return index
   }
 
-  #buildContent(build: Parameters<typeof buildText>[1]): Promise<DumpContent> {
+  #buildContent(build: DumpBuild): Promise<DumpContent> {
     if (build.target.format === 'parquet') return buildParquet(this.#deps, build)
     if (build.target.format === 'arrow') return buildArrow(this.#deps, build)
     return buildText(this.#deps, build)
   }
 
-  /** The newest earlier dump of the table in this format. */
-  async #findBase(target: DumpTarget): Promise<DumpIndex | undefined> {
-    const entries = await this.#deps.catalog.pageSnapshotLog({
-      tableUuid: target.state.definition.tableUuid,
-      beforeMs: target.snapshot.timestampMs + 1,
-      limit: BASES_MAX,
-    })
-    for (const { snapshot } of entries) {
-      if (snapshot.snapshotId === target.snapshot.snapshotId) continue
-      const index = await this.find({ ...target, snapshot })
-      if (index !== undefined) return index
-    }
-    return undefined
+  /** What stands there is a damaged index, or else `find` had found it. */
+  async #putIndex(target: DumpTarget, index: DumpIndex): Promise<void> {
+    const { objects, warehouse } = this.#deps
+    const location = indexLocation(warehouse, target)
+    const bytes = new TextEncoder().encode(serialiseDumpIndex(index))
+    if ((await objects.putIfAbsent(location, bytes)) === 'written') return
+    await objects.delete(location)
+    await objects.putIfAbsent(location, bytes)
   }
 
-  async #readIndex(location: string): Promise<DumpIndex | undefined> {
-    const { objects } = this.#deps
-    if ((await objects.find(location)) === undefined) return undefined
-    const bytes = await objects.read(location, { bytesMax: METADATA_FILE_BYTES_MAX })
-    return parseDumpIndex(new TextDecoder().decode(bytes))
+  /** Readers of the new dump need not wait for it; the next build does. */
+  #tidyLater(target: DumpTarget, lease: DumpLease): void {
+    const tidying = this.#tidy(target, lease)
+      .catch((err) => this.#deps.log.warn({ err, dump: dumpName(target) }, 'dumps were not tidied'))
+      .then(() => lease.release())
+      .finally(() => this.#tidying.delete(tidying))
+    this.#tidying.add(tidying)
   }
 
-  #remember(name: string, index: DumpIndex): void {
-    this.#indexes.set(name, index)
-    const [oldest] = this.#indexes.keys()
-    if (this.#indexes.size > INDEXES_CACHED_MAX && oldest !== undefined) {
-      this.#indexes.delete(oldest)
-    }
+  async #tidy(target: DumpTarget, lease: DumpLease): Promise<void> {
+    const deps = this.#deps
+    const { tableUuid } = target.state.definition
+    const folder = folderOf(deps.warehouse, target)
+    const state = await deps.catalog.findTable({ tableUuid })
+    // Dropped while its dump was made.
+    if (state === undefined) return forgetDumpsOfTable(deps, tableUuid)
+    const { keepNewest, bytesMax } = this.#options
+    const lasting = lastingSnapshots(state, target.snapshot.snapshotId)
+    await sweepDumps(deps, { folder, lease, keepNewest, lasting })
+    if (bytesMax === undefined) return
+    const lastUsedMs = ({ location, modifiedAtMs }: ObjectInfo) =>
+      this.#usedAtMs.get(location) ?? modifiedAtMs
+    const newIndexLocation = indexLocation(deps.warehouse, target)
+    await keepBudget(deps, { bytesMax, lastUsedMs, newIndexLocation, folder, lease })
   }
+
+  /** Shards of a dump that cannot be finished help nobody while the disk is full. */
+  async #giveSpaceBack({ state, ...target }: DumpTarget, lease: DumpLease): Promise<void> {
+    const folder = folderOf(this.#deps.warehouse, { state, ...target })
+    const lasting = lastingSnapshots(state, target.snapshot.snapshotId)
+    await sweepDumps(this.#deps, { folder, lease, keepNewest: Infinity, lasting }).catch((err) =>
+      this.#deps.log.warn({ err, folder }, 'shards of a dump that failed could not be removed'),
+    )
+  }
+}
+
+function isStorageFull(error: unknown): boolean {
+  return error instanceof CatalogError && error.code === 'storage-full'
 }
 
 function describe(

@@ -1,0 +1,70 @@
+import type { ObjectInfo } from '../../objects/object-store.ts'
+import type { DumpDependencies } from './dump-dependencies.ts'
+import { isIndex, listDumpFolder } from './dump-folder.ts'
+import { allDumpsFolder } from './dump-key.ts'
+import { DumpLease } from './dump-lease.ts'
+import { removeDumps } from './dump-sweep.ts'
+
+export interface BudgetRequest {
+  readonly bytesMax: number
+  /** Of an index, when a reader asked for its dump last; the time it was made where nobody did. */
+  readonly lastUsedMs: (index: ObjectInfo) => number
+  /** Stays, even where it alone is larger than the budget. */
+  readonly newIndexLocation: string
+  /** Its folder and the lease of it, which the caller holds. */
+  readonly folder: string
+  readonly lease: DumpLease
+}
+
+/** Forgets the dumps that were not asked for longest, over all tables and formats, until the rest is within the budget. */
+export async function keepBudget(deps: DumpDependencies, request: BudgetRequest): Promise<void> {
+  const { bytesMax, lastUsedMs, newIndexLocation } = request
+  const { totalBytes, indexes } = await listAll(deps)
+  let excessBytes = totalBytes - bytesMax
+  if (excessBytes <= 0) return
+  const oldestFirst = indexes
+    .filter(({ location }) => location !== newIndexLocation)
+    .sort((a, b) => lastUsedMs(a) - lastUsedMs(b))
+  for (const index of oldestFirst) {
+    if (excessBytes <= 0) return
+    excessBytes -= await evict(deps, request, index)
+  }
+}
+
+async function listAll({ objects, warehouse }: DumpDependencies) {
+  const indexes: ObjectInfo[] = []
+  let totalBytes = 0
+  for await (const info of objects.list(allDumpsFolder(warehouse))) {
+    totalBytes += info.sizeBytes
+    if (isIndex(info.location)) indexes.push(info)
+  }
+  return { indexes, totalBytes }
+}
+
+/** Answers how many bytes went: none where a dump is being made, which may take over shards of this one. */
+async function evict(
+  deps: DumpDependencies,
+  { folder, lease }: BudgetRequest,
+  index: ObjectInfo,
+): Promise<number> {
+  const folderOfIndex = index.location.split('/').slice(0, -2).join('/')
+  if (folderOfIndex === folder) return evictUnder(deps, { folder, lease }, index)
+  const { signal } = lease
+  const own = await DumpLease.tryAcquire(deps, { folder: folderOfIndex, signal })
+  if (own === undefined) return 0
+  try {
+    return await evictUnder(deps, { folder: folderOfIndex, lease: own }, index)
+  } finally {
+    await own.release()
+  }
+}
+
+async function evictUnder(
+  deps: DumpDependencies,
+  { folder, lease }: Pick<BudgetRequest, 'folder' | 'lease'>,
+  index: ObjectInfo,
+): Promise<number> {
+  const found = await listDumpFolder(deps, folder)
+  const stale = found.indexes.filter(({ location }) => location === index.location)
+  return removeDumps(deps, { found, stale, lease })
+}

@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createTable } from '../../../src/services/tables.ts'
+import { append, Lake } from '../lake.ts'
+import { SHARED_DATA } from '../workshop.ts'
+import { type DumpShop, openDumpShop } from './dump-shop.ts'
+import { expectRows } from './row-check.ts'
+
+const MISSIONS = 'missions/year_2024/month_03/day_17/as_at_20240317-235146'
+const FLIGHTS = new URL(
+  '../../../node_modules/vega-datasets/data/flights-200k.json',
+  import.meta.url,
+).pathname
+const testWithShared = existsSync(SHARED_DATA) ? test : test.skip
+
+/** Every format, and every compression of one of them. */
+const CHOICES = [
+  { format: 'csv' },
+  { format: 'csv', compression: 'gzip' },
+  { format: 'csv', compression: 'zstd' },
+  { format: 'ndjson' },
+  { format: 'ndjson', compression: 'gzip' },
+  { format: 'ndjson', compression: 'zstd' },
+  { format: 'parquet' },
+] as const
+
+let lake: Lake
+let shop: DumpShop
+beforeAll(async () => {
+  lake = await Lake.open()
+})
+afterAll(() => lake.close())
+beforeEach(async () => {
+  shop = await openDumpShop()
+})
+afterEach(() => shop.close())
+
+function queryOf(paths: readonly string[]): string {
+  const files = paths.map((path) => `'${path}'`).join(', ')
+  return `SELECT * FROM read_parquet([${files}], hive_partitioning = false)`
+}
+
+/** Commits the parts one after the other, and looks at every snapshot in every choice. */
+async function checkEverySnapshot(
+  table: string,
+  parts: readonly (readonly string[])[],
+): Promise<void> {
+  await createTable(shop.deps, { name: table, inferFrom: parts[0]?.[0] })
+  const snapshots: { id: string; paths: string[] }[] = []
+  const paths: string[] = []
+  for (const part of parts) {
+    const id = String(await append(shop, table, ...part.toReversed()))
+    // Of one commit the files come in the order of their paths.
+    paths.push(...[...part].sort())
+    snapshots.push({ id, paths: [...paths] })
+  }
+  for (const snapshot of snapshots) {
+    for (const choice of CHOICES) {
+      const dump = await shop.make(table, { ...choice, snapshotIdentifier: snapshot.id })
+      const rows = await expectRows(shop, lake, { dump, query: queryOf(snapshot.paths) })
+      expect(rows).toBeGreaterThan(0)
+    }
+  }
+}
+
+testWithShared.each([['planets'], ['satellites'], ['astronauts'], ['space_missions']])(
+  'a dump of %s has the rows of its file, in every format',
+  async (name) => {
+    await checkEverySnapshot(name, [[join(SHARED_DATA, `${name}.parquet`)]])
+  },
+  60_000,
+)
+
+testWithShared(
+  'dumps of the missions have their rows at each of three snapshots',
+  async () => {
+    const paths = (await readdir(join(SHARED_DATA, MISSIONS)))
+      .filter((name) => name.endsWith('.parquet'))
+      .sort()
+      .map((name) => join(SHARED_DATA, MISSIONS, name))
+    await checkEverySnapshot('missions', [paths.slice(4), paths.slice(0, 2), paths.slice(2, 4)])
+  },
+  120_000,
+)
+
+testWithShared(
+  'dumps of a hundred files of security findings have their rows at both snapshots',
+  async () => {
+    const folder = join(SHARED_DATA, 'security_findings')
+    const paths = (await readdir(folder)).sort().map((name) => join(folder, name))
+    await checkEverySnapshot('findings', [paths.slice(50), paths.slice(0, 50)])
+  },
+  240_000,
+)
+
+test('dumps of the flights have the rows of the months that were there', async () => {
+  const months: string[][] = []
+  for (let month = 1; month <= 3; month++) {
+    const path = `${shop.dataFolder}/flights-${month}.parquet`
+    const query = `SELECT 1 + row // 80000 AS month, * EXCLUDE (row) FROM
+      (SELECT *, row_number() OVER () AS row FROM read_json('${FLIGHTS}'))
+      WHERE 1 + row // 80000 = ${month}`
+    months.push([await lake.write(path, query)])
+  }
+  await checkEverySnapshot('flights', months)
+}, 240_000)
