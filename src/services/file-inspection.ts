@@ -10,6 +10,7 @@ import { type ParquetFooter, readParquetFooter } from '../formats/parquet/footer
 import { fileMetrics } from '../formats/parquet/metrics.ts'
 import { matchFileSchema } from '../formats/parquet/schema-match.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
+import { withoutRequired } from './converted-file.ts'
 import { FOOTER_TAIL_BYTES } from './limits.ts'
 
 const LOCATION_LENGTH_MAX = 2_048
@@ -53,15 +54,19 @@ export async function readFooterOf(objects: ObjectStore, location: string): Prom
   }
 }
 
+/** Who has looked for nulls where there must be none: nobody, or the engine that wrote the file. */
+export type NullsChecked = 'by-nobody' | 'by-the-engine'
+
 /** Reads the footer only: is this a file of the table, and what does it hold? */
 export async function inspectFile(
   objects: ObjectStore,
   definition: TableDefinition,
   location: string,
+  nullsChecked: NullsChecked = 'by-nobody',
 ): Promise<StagedFile> {
   const file = await readFooterOf(objects, location)
   try {
-    return describeFile(definition, location, file)
+    return describeFile(definition, location, { ...file, nullsChecked })
   } catch (error) {
     throw namingFile(error, location)
   }
@@ -70,12 +75,13 @@ export async function inspectFile(
 function describeFile(
   definition: TableDefinition,
   path: string,
-  { footer, fileSizeBytes }: FooterOfFile,
+  { footer, fileSizeBytes, nullsChecked }: FooterOfFile & { readonly nullsChecked: NullsChecked },
 ): StagedFile {
   const schema = currentSchema(definition)
   const spec = defaultSpec(definition)
   const nameMapping = nameMappingOf(schema, readAliases(definition.properties))
-  const match = matchFileSchema({ footer, schema, nameMapping })
+  const matched = nullsChecked === 'by-nobody' ? schema : withoutRequired(schema)
+  const match = matchFileSchema({ footer, schema: matched, nameMapping })
   const unpartitioned: DataFile = {
     content: 'data',
     path,

@@ -16,6 +16,7 @@ import { schemaToJson } from '../formats/iceberg/schema-json.ts'
 import { fileMetrics } from '../formats/parquet/metrics.ts'
 import { matchFileSchema } from '../formats/parquet/schema-match.ts'
 import { inOrder } from './bounded.ts'
+import { requireWritable, withoutRequired } from './converted-file.ts'
 import { namingDataFile, requireRows } from './dump/dump-convert.ts'
 import type { DumpDependencies } from './dump/dump-dependencies.ts'
 import { describeSource } from './dump/source-file.ts'
@@ -55,6 +56,7 @@ export class SchemaRewrite {
     const plan = await planScan(this.#deps, state, { snapshot: state.currentSnapshot, schema })
     if (plan.totals.dataFiles === 0) return undefined
     if (plan.totals.bytes > REWRITE_BYTES_MAX) throw tooLarge(state, plan.totals.bytes)
+    requireWritable(currentSchema(evolved.definition))
     const added: DataFile[] = []
     const sources = [...plan.plannedFiles()].sort(byCommitOrder)
     const converted = inOrder(sources, this.#deps.conversionsAtOnce, (source) =>
@@ -144,7 +146,7 @@ export class SchemaRewrite {
     const { footer, fileSizeBytes } = await readFooterOf(this.#deps.objects, path)
     const schema = currentSchema(definition)
     return {
-      ...fileMetrics(footer, matchFileSchema({ footer, schema }), schema),
+      ...fileMetrics(footer, matchFileSchema({ footer, schema: withoutRequired(schema) }), schema),
       content: 'data',
       path,
       format: 'parquet',

@@ -1,6 +1,7 @@
 import { CatalogError } from '../core/errors.ts'
 import { currentSchema, type TableState } from '../core/table.ts'
 import type { TextFormat } from '../engine/engine.ts'
+import { requireWritable } from './converted-file.ts'
 import type { DumpDependencies } from './dump/dump-dependencies.ts'
 import { TEXT_UPLOAD_BYTES_MAX } from './limits.ts'
 
@@ -28,11 +29,13 @@ export async function ingestText(
   { definition }: TableState,
   { format, chunks, signal, location }: TextUpload & { readonly location: string },
 ): Promise<void> {
+  const schema = currentSchema(definition)
+  requireWritable(schema)
   const path = `${deps.temporaryFolder}/${deps.ambient.newUuid()}`
   const targetPath = `${deps.temporaryFolder}/${deps.ambient.newUuid()}`
   try {
     await deps.writeLocalFile(path, chunks, { bytesMax: TEXT_UPLOAD_BYTES_MAX })
-    const job = { path, format, schema: currentSchema(definition), targetPath }
+    const job = { path, format, schema, targetPath }
     const result = await deps.engine.ingest(job, signal === undefined ? {} : { signal })
     if (result.outcome === 'row-invalid') throw rowInvalid(result)
     await deps.objects.putFileIfAbsent(location, targetPath)

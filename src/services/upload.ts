@@ -3,7 +3,7 @@ import { partitionFolder } from '../core/partition-values.ts'
 import { currentSchema, defaultSpec, type TableState } from '../core/table.ts'
 import type { StagedFile, TableCommitResult } from '../core/transaction.ts'
 import type { TextFormat } from '../engine/engine.ts'
-import { inspectFile } from './file-inspection.ts'
+import { inspectFile, type NullsChecked } from './file-inspection.ts'
 import { UPLOAD_BYTES_MAX } from './limits.ts'
 import { deleteQuietly } from './orphans.ts'
 import { stageInspected } from './staging.ts'
@@ -34,8 +34,11 @@ export type UploadRequest = StartRequest & {
 
 export type UploadDependencies = CommitDependencies & TextUploadDependencies
 
-/** Brings the body to a location that nothing has; when it cannot, nothing stays there. */
-type Receive = (state: TableState, location: string) => Promise<unknown>
+interface Receiver {
+  readonly nullsChecked: NullsChecked
+  /** Brings the body to a location that nothing has; when it cannot, nothing stays there. */
+  receive(state: TableState, location: string): Promise<unknown>
+}
 
 /**
  * A Parquet body, streamed in constant memory to the table's `data/` folder and staged; without a transaction it
@@ -46,9 +49,10 @@ export function uploadFile(
   request: UploadRequest,
 ): Promise<UploadReport> {
   const limits = { bytesMax: UPLOAD_BYTES_MAX }
-  return upload(deps, request, (_state, location) =>
-    deps.objects.putStreamIfAbsent(location, request.chunks, limits),
-  )
+  return upload(deps, request, {
+    nullsChecked: 'by-nobody',
+    receive: (_state, location) => deps.objects.putStreamIfAbsent(location, request.chunks, limits),
+  })
 }
 
 /** As `uploadFile`, of rows in CSV or NDJSON, which become a Parquet file of the table's types. */
@@ -60,15 +64,16 @@ export function uploadText(
   },
 ): Promise<UploadReport> {
   const { format, chunks, signal } = request
-  return upload(deps, request, (state, location) =>
-    ingestText(deps, state, { format, chunks, signal, location }),
-  )
+  return upload(deps, request, {
+    nullsChecked: 'by-the-engine',
+    receive: (state, location) => ingestText(deps, state, { format, chunks, signal, location }),
+  })
 }
 
 async function upload(
   deps: CommitDependencies,
   request: UploadRequest,
-  receive: Receive,
+  receiver: Receiver,
 ): Promise<UploadReport> {
   const state = await getTable(deps.catalog, request.table)
   const transaction =
@@ -76,7 +81,7 @@ async function upload(
       ? newTransaction(deps, request)
       : await getOpenTransaction(deps, request.transactionId)
   const { createdAtMs } = transaction
-  const file = await placeFile(deps, state, { receive, createdAtMs })
+  const file = await placeFile(deps, state, { ...receiver, createdAtMs })
   try {
     const { transactionId } = transaction
     if (request.transactionId !== undefined) {
@@ -95,7 +100,7 @@ async function upload(
 async function placeFile(
   deps: CommitDependencies,
   state: TableState,
-  { receive, createdAtMs }: { readonly receive: Receive; readonly createdAtMs: number },
+  { receive, nullsChecked, createdAtMs }: Receiver & { readonly createdAtMs: number },
 ): Promise<StagedFile> {
   const { definition } = state
   const folder = `${definition.location}/data`
@@ -103,7 +108,7 @@ async function placeFile(
   const incoming = `${folder}/incoming/${uuid}.parquet`
   await receive(state, incoming)
   try {
-    const file = await inspectFile(deps.objects, definition, incoming)
+    const file = await inspectFile(deps.objects, definition, incoming, nullsChecked)
     const spec = defaultSpec(definition)
     const partition = partitionFolder(spec, currentSchema(definition), file.dataFile.partition)
     const segments = [folder, partition, asAtFolder(createdAtMs), `data-0000-${uuid}.parquet`]

@@ -199,3 +199,39 @@ test('an upload to a transaction that has ended reads nothing of the body', asyn
   expect((await refusal(attempt)).code).toBe('transaction-expired')
   expect(isRead).toBe(false)
 })
+
+test('every type that an upload can hold fits the table, required and nested ones among them', async () => {
+  const types = [
+    ...['boolean', 'int', 'long', 'float', 'double', 'decimal(38,10)', 'date', 'time'],
+    ...['timestamp', 'timestamptz', 'string', 'uuid', 'binary', 'list<int>', 'map<string, date>'],
+  ]
+  const point = {
+    type: 'struct',
+    fields: [
+      { id: 1, name: 'x', required: true, type: 'double' },
+      { id: 2, name: 'y', required: false, type: 'double' },
+    ],
+  }
+  await createTable(shop.deps, {
+    name: `${table}all`,
+    columns: [...types, point].map((type, i) => ({ name: `c${i}`, type, nullable: false })),
+  })
+  const values = [
+    ...[true, 1, 2, 0.5, 0.25, '1.5', '1969-12-31', '12:00:00.000001'],
+    ...['1969-12-31T23:59:59.999999', '1969-12-31T23:59:59Z', 's'],
+    ...['f81d4fae-7dec-11d0-a765-00a0c91e6bf6', 'AAE=', [1, null], { a: '2024-02-29' }],
+    { x: 1, y: null },
+  ]
+  const row = Object.fromEntries(values.map((value, i) => [`c${i}`, value]))
+  const text = `${JSON.stringify(row)}\n`
+  const { file } = await upload('ndjson', text, { table: `${table}all` })
+  expect(file.dataFile).toMatchObject({ recordCount: 1 })
+  const missing = await refusal(upload('ndjson', '{}\n', { table: `${table}all` }))
+  expect(missing).toMatchObject({ code: 'row-invalid', facts: { line: 1 } })
+})
+
+test('a table with a fixed column takes no text, and says why before it reads any', async () => {
+  await createTable(shop.deps, { name: `${table}f`, columns: [{ name: 'f', type: 'fixed(2)' }] })
+  const refused = await refusal(upload('ndjson', '{"f": "AAE="}\n', { table: `${table}f` }))
+  expect(refused).toMatchObject({ code: 'not-implemented', facts: { column: 'f' } })
+})
