@@ -1,5 +1,6 @@
 /** `make demo`: real flights through the public API, each request printed as the curl command that it is. */
 import { relative, resolve } from 'node:path'
+import { showDumps } from './demo-dump.ts'
 import { splitFlights } from './demo-flights.ts'
 import { startDemoService } from './demo-service.ts'
 
@@ -61,8 +62,13 @@ async function main(): Promise<void> {
   const service = await startDemoService(FOLDER, { allowedLocation: `${FOLDER}/flights` })
   const shell = new Shell(service.url)
   const march = await commitMonths(shell, files.months)
-  await readThePast(shell, march)
-  await replaceAndUndo(shell, files.late)
+  await readThePast(shell, march.timestamp)
+  const now = await replaceAndUndo(shell, files.late)
+  await showDumps({
+    url: service.url,
+    folder: FOLDER,
+    snapshots: { march: march.snapshot_id, now: now.snapshot_id },
+  })
   console.log(`
 Moraine is still running at ${service.url}
   the API, to read and try    ${service.url}/docs
@@ -71,8 +77,8 @@ Moraine is still running at ${service.url}
   to stop it                  kill ${service.pid}`)
 }
 
-/** Answers the moment after March was committed. */
-async function commitMonths(shell: Shell, months: readonly string[]): Promise<string> {
+/** Answers what the commit of March said. */
+async function commitMonths(shell: Shell, months: readonly string[]): Promise<Answer> {
   say('A table, its columns taken from a file, partitioned by month')
   await shell.post(
     '/v1/tables',
@@ -88,7 +94,7 @@ async function commitMonths(shell: Shell, months: readonly string[]): Promise<st
     ],
   )
   say('One transaction a month: start, stage, commit (six flights left at midnight of 1 July)')
-  let march = ''
+  let march: Answer
   for (const [index, path] of months.entries()) {
     const message = path.slice(path.lastIndexOf('/') + 1)
     const start = { author: 'demo', message }
@@ -98,7 +104,7 @@ async function commitMonths(shell: Shell, months: readonly string[]): Promise<st
       (t) => t.transaction_id,
     )
     await shell.post('/v1/tables/flights/files', { transaction_id, files: [{ path }] }, (s) =>
-      s.staged.map((f: Answer) => `${rows(f.record_count)} staged, ${JSON.stringify(f.partition)}`),
+      s.staged.map((f: Answer) => `${rows(f.record_count)} staged`),
     )
     const commit = await shell.post(
       '/v1/transactions/commit',
@@ -106,7 +112,7 @@ async function commitMonths(shell: Shell, months: readonly string[]): Promise<st
       ({ results: [r] }) =>
         `snapshot ${r.snapshot_id}: +${r.added_data_files} file, +${rows(r.added_records)}`,
     )
-    if (index === 2) march = commit.results[0].timestamp
+    if (index === 2) march = commit.results[0]
   }
   return march
 }
@@ -139,7 +145,8 @@ async function readThePast(shell: Shell, march: string): Promise<void> {
   )
 }
 
-async function replaceAndUndo(shell: Shell, late: string): Promise<void> {
+/** Answers the snapshot that is current in the end. */
+async function replaceAndUndo(shell: Shell, late: string): Promise<Answer> {
   const now = (await shell.get('/v1/tables/flights', (t) => `${rows(t.totals.records)} now`))
     .snapshot
   say('A clone: another table over the same files, no bytes copied')
@@ -170,6 +177,7 @@ async function replaceAndUndo(shell: Shell, late: string): Promise<void> {
   await shell.get('/v1/tables/flights/snapshots?page_size=3', (log) =>
     log.snapshots.map((s: Answer) => `${s.logged_at}  ${s.snapshot_id.padStart(16)}`),
   )
+  return now
 }
 
 await main()
