@@ -22,6 +22,14 @@ export interface CatalogStore extends NamespaceStore, ViewStore, ReplayStore, Le
     table: NewTable,
     options?: MutationOptions,
   ): Promise<'created' | 'already-exists' | 'view-exists'>
+  /**
+   * `createTable` in place of a table of the same name, which is forgotten in the same step as by `dropTable`.
+   * `version-mismatch`, too, when that one is gone.
+   */
+  replaceTable(
+    replacement: TableReplacement,
+    options?: MutationOptions,
+  ): Promise<'created' | 'already-exists' | 'view-exists' | 'version-mismatch'>
   findTable(key: TableKey): Promise<TableState | undefined>
   /** By namespace, then name, both without case. */
   listTables(query: ListTablesQuery): Promise<readonly TableSummary[]>
@@ -92,6 +100,14 @@ export interface NewTable {
   readonly addedPaths: readonly string[]
   /** Takes over every known path of this table, too. */
   readonly copyPathsFromTableUuid?: string
+  /** Of a registered table: metadata files of its earlier versions, for the metadata log. */
+  readonly earlierPublications?: readonly Omit<Publication, 'tableUuid'>[]
+}
+
+export interface TableReplacement {
+  readonly tableUuid: string
+  readonly expectedVersion: number
+  readonly table: NewTable
 }
 
 export interface ListTablesQuery {

@@ -14,6 +14,7 @@ import type {
   StageOutcome,
   Staging,
   TableKey,
+  TableReplacement,
   TableSummary,
 } from './catalog-store.ts'
 import { DefinitionCache } from './definition-cache.ts'
@@ -67,6 +68,15 @@ export class SqlCatalog implements CatalogStore {
   ): Promise<'created' | 'already-exists' | 'view-exists'> {
     return mutate(this.#engine, options, (transaction) =>
       tables.insertTable(transaction, table, this.#context),
+    )
+  }
+
+  replaceTable(
+    replacement: TableReplacement,
+    options: MutationOptions = {},
+  ): Promise<'created' | 'already-exists' | 'view-exists' | 'version-mismatch'> {
+    return mutate(this.#engine, options, (transaction) =>
+      tables.replaceTable(transaction, replacement, this.#context),
     )
   }
 

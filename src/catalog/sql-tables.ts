@@ -4,6 +4,7 @@ import type {
   NewTable,
   Publication,
   TableKey,
+  TableReplacement,
   TableSummary,
 } from './catalog-store.ts'
 import type { DefinitionCache } from './definition-cache.ts'
@@ -30,7 +31,7 @@ export interface TableContext {
 /** Throws `Refusal`. */
 export async function insertTable(
   transaction: SqlTransaction,
-  { state, snapshots, snapshotLog, addedPaths, copyPathsFromTableUuid }: NewTable,
+  { state, snapshots, snapshotLog, addedPaths, ...more }: NewTable,
   { engine, definitions }: TableContext,
 ): Promise<'created'> {
   const { namespace, name } = state
@@ -60,11 +61,33 @@ export async function insertTable(
     await transaction.insertInto('snapshot_log').values(chunk).execute()
   }
   await addPaths(transaction, [{ tableUuid, paths: addedPaths }])
+  const { copyPathsFromTableUuid, earlierPublications = [] } = more
   if (copyPathsFromTableUuid !== undefined) {
     await copyPaths(transaction, { fromTableUuid: copyPathsFromTableUuid, toTableUuid: tableUuid })
   }
+  for (const publication of earlierPublications) {
+    await addPublication(transaction, { tableUuid, ...publication })
+  }
   await addFirstPublication(transaction, state)
   return 'created'
+}
+
+/** Throws `Refusal`. */
+export async function replaceTable(
+  transaction: SqlTransaction,
+  { tableUuid, expectedVersion, table }: TableReplacement,
+  context: TableContext,
+): Promise<'created'> {
+  // Changes nothing, but who commits at the same time waits here, and then finds the table gone or newer.
+  const found = await transaction
+    .updateTable('tables')
+    .set((column) => ({ version: column.ref('version') }))
+    .where('table_uuid', '=', tableUuid)
+    .where('version', '=', BigInt(expectedVersion))
+    .executeTakeFirst()
+  if (found.numUpdatedRows === 0n) throw new Refusal('version-mismatch')
+  await deleteTable(transaction, tableUuid)
+  return insertTable(transaction, table, context)
 }
 
 async function addFirstPublication(transaction: SqlTransaction, state: TableState): Promise<void> {

@@ -17,10 +17,14 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
 }
 
 /** As `readJsonBody`, for bytes that were read before. */
-export function parseJsonBody(bytes: Uint8Array, bytesMax: number): unknown {
+export function parseJsonBody(
+  bytes: Uint8Array,
+  bytesMax: number,
+  depthMax = BODY_DEPTH_MAX,
+): unknown {
   if (bytes.length === 0) return undefined
   const text = decodeUtf8(bytes)
-  const value = parseJson(text, bytesMax)
+  const value = parseJson(text, { bytesMax, depthMax })
   if (text.includes('\\u')) refuseUnstorableText(value)
   return value
 }
@@ -83,9 +87,12 @@ function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
-function parseJson(text: string, bytesMax: number): unknown {
+function parseJson(
+  text: string,
+  { bytesMax, depthMax }: { readonly bytesMax: number; readonly depthMax: number },
+): unknown {
   try {
-    return parseExactJson(text, { bytesMax, depthMax: BODY_DEPTH_MAX })
+    return parseExactJson(text, { bytesMax, depthMax })
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause
     const fault = findJsonFault(text)

@@ -1,4 +1,5 @@
 import type { MutationOptions } from '../catalog/replay-store.ts'
+import { CatalogError } from '../core/errors.ts'
 import type { Snapshot } from '../core/snapshot.ts'
 import type { TableState } from '../core/table.ts'
 import { mapBounded } from './bounded.ts'
@@ -9,6 +10,7 @@ import { getTable, tableNotFound } from './table-lookup.ts'
 /** In `metadata/` of a table that was dropped and not purged. */
 export const DROPPED_MARK = 'dropped.json'
 const DELETES_AT_ONCE = 16
+const PUBLICATIONS_MAX = 100_000
 /** Paths that one question to the catalog holds. */
 const PATHS_PER_QUESTION = 1_000
 
@@ -29,10 +31,11 @@ export async function dropTable(
   const state = await getTable(deps.catalog, table)
   const { tableUuid } = state.definition
   const paths = purge ? await everyReferencedPath(deps, tableUuid) : new Set<string>()
+  const isOwn = purge ? await ownMetadata(deps, state) : () => false
   // Dropped first: a clone that is made meanwhile finds its source gone and gives up.
   const outcome = await deps.catalog.dropTable(tableUuid, options)
   if (outcome === 'not-found') throw tableNotFound({ tableUuid })
-  if (purge) await addMetadataFiles(deps, state, paths)
+  if (purge) await addMetadataFiles(deps, state, { paths, isOwn })
   else await markDropped(deps, state)
   const deletedFiles = await deleteUnused(deps, tableUuid, [...paths])
   return { state, deletedFiles, keptFiles: paths.size - deletedFiles }
@@ -46,14 +49,35 @@ async function everyReferencedPath(deps: Dependencies, tableUuid: string): Promi
   return paths
 }
 
+type IsOwn = (location: string) => boolean
+
+/**
+ * What of the `metadata/` below the table's location is the table's alone. A location that was given may be that of
+ * other tables, too: there only what this one is known to have written goes.
+ */
+async function ownMetadata({ catalog }: Dependencies, { definition }: TableState): Promise<IsOwn> {
+  const { tableUuid, location } = definition
+  if (location.endsWith(tableUuid)) return () => true
+  const publications = await catalog.listPublications(tableUuid, PUBLICATIONS_MAX)
+  const snapshots = await catalog.listSnapshots(tableUuid)
+  const files = new Set(publications.map(({ metadataLocation }) => metadataLocation))
+  const ids = new Set(snapshots.map(({ snapshotId }) => String(snapshotId)))
+  return (path) => {
+    const snapshotId = /\/snapshots\/snapshot-(\d+)(?:-\d+)?\.json$/.exec(path)?.[1]
+    return files.has(path) || (snapshotId !== undefined && ids.has(snapshotId))
+  }
+}
+
 /** Looked for after the drop: a publication that was under way has written its file by then, or takes it back. */
 async function addMetadataFiles(
   deps: Dependencies,
   { definition }: TableState,
-  paths: Set<string>,
+  { paths, isOwn }: { readonly paths: Set<string>; readonly isOwn: IsOwn },
 ): Promise<void> {
   const folder = `${definition.location}/metadata`
-  for await (const { location } of deps.objects.list(folder)) paths.add(location)
+  for await (const { location } of deps.objects.list(folder)) {
+    if (isOwn(location)) paths.add(location)
+  }
 }
 
 /** Its files stay; a catalog that is rebuilt from files must not bring it back. */
@@ -72,14 +96,31 @@ async function addPathsOf(
   paths: Set<string>,
 ): Promise<void> {
   paths.add(snapshot.manifestList)
-  for (const file of await deps.manifests.getManifestList(snapshot.manifestList)) {
+  const { manifests } = deps
+  const files = await readOrSkip(deps, () => manifests.getManifestList(snapshot.manifestList))
+  for (const file of files ?? []) {
     if (paths.has(file.path)) continue
     paths.add(file.path)
     if (liveFilesCount(file) === 0) continue
-    const manifest = await deps.manifests.getManifest(file)
+    const manifest = await readOrSkip(deps, () => manifests.getManifest(file))
+    if (manifest === undefined) continue
     for (let i = 0; i < manifest.entryCount; i++) {
       if (manifest.isLive(i)) paths.add(manifest.path(i))
     }
+  }
+}
+
+/** A table whose files are gone or broken in part can still be purged, of what is known. */
+async function readOrSkip<T>(
+  { log }: Dependencies,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (err) {
+    if (!(err instanceof CatalogError)) throw err
+    log.warn({ err }, 'a purge leaves what an unreadable file names')
+    return undefined
   }
 }
 
@@ -92,13 +133,16 @@ async function deleteUnused(
   for (let start = 0; start < paths.length; start += PATHS_PER_QUESTION) {
     const page = paths.slice(start, start + PATHS_PER_QUESTION)
     const usedElsewhere = await deps.catalog.findPathsOfOtherTables(tableUuid, page)
-    const unused = page.filter(
-      (path) => !usedElsewhere.has(path) && path.startsWith(`${deps.warehouse}/`),
-    )
+    const unused = page.filter((path) => !usedElsewhere.has(path) && isInWarehouse(deps, path))
     const outcomes = await mapBounded(unused, DELETES_AT_ONCE, (path) => deleteOne(deps, path))
     deleted += outcomes.filter(Boolean).length
   }
   return deleted
+}
+
+function isInWarehouse({ warehouse }: Dependencies, path: string): boolean {
+  // Other writers spell locations of local files with one slash, too.
+  return path.replace(/^file:\/(?!\/)/, 'file:///').startsWith(`${warehouse}/`)
 }
 
 async function deleteOne(deps: Dependencies, path: string): Promise<boolean> {

@@ -2,6 +2,8 @@ import type { CatalogStore } from '../catalog/catalog-store.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../core/snapshot.ts'
 import type { TableMetadata, TableState } from '../core/table.ts'
 
+/** Iceberg, "Table behavior properties": how many earlier metadata files the log names. */
+const METADATA_LOG_PROPERTY = 'write.metadata.previous-versions-max'
 const METADATA_LOG_MAX = 100
 
 /** A name that no file has: below the table's own location, as Iceberg's writers call theirs. */
@@ -47,9 +49,10 @@ export async function metadataWith(
   const refs = refsOf(state)
   const ids = new Set(snapshots.map(({ snapshotId }) => snapshotId))
   if (Object.values(refs).some(({ snapshotId }) => !ids.has(snapshotId))) return undefined
+  const logMax = metadataLogMax(state)
   const [log, publications] = await Promise.all([
     catalog.listSnapshotLog(tableUuid),
-    catalog.listPublications(tableUuid, METADATA_LOG_MAX),
+    catalog.listPublications(tableUuid, logMax + 1),
   ])
   return {
     definition: state.definition,
@@ -60,8 +63,16 @@ export async function metadataWith(
     snapshotLog: log.filter((entry) => entry.timestampMs <= state.lastUpdatedMs),
     metadataLog: publications
       .filter(({ version }) => version < state.version)
+      .slice(0, logMax)
       .map((p) => ({ timestampMs: p.publishedAtMs, metadataFile: p.metadataLocation }))
       .reverse(),
     refs,
   }
+}
+
+function metadataLogMax({ definition }: TableState): number {
+  const wanted = Number(definition.properties[METADATA_LOG_PROPERTY] ?? METADATA_LOG_MAX)
+  return Number.isInteger(wanted)
+    ? Math.min(Math.max(wanted, 1), METADATA_LOG_MAX)
+    : METADATA_LOG_MAX
 }

@@ -46,7 +46,7 @@ export function serveIceberg(routes: readonly IcebergRoute[], deps: CommitDepend
     const bytes =
       route.method === 'POST' ? await readBody(call.request, BODY_BYTES_MAX) : new Uint8Array()
     const keyed = route.isMutation === true ? keyedRequestOf(call, bytes) : undefined
-    const body = () => parseJsonBody(bytes, BODY_BYTES_MAX)
+    const body = () => parseJsonBody(bytes, BODY_BYTES_MAX, route.bodyDepthMax)
     if (keyed === undefined) {
       return route.handle({ ...call, body: body(), keeper: KEEPS_NOTHING })
     }

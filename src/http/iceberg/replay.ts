@@ -2,9 +2,10 @@ import { CatalogError } from '../../core/errors.ts'
 import type { Dependencies } from '../../services/dependencies.ts'
 import type { KeptAnswer } from '../../services/iceberg/kept-answer.ts'
 import { loadTableByUuid } from '../../services/iceberg/load-table.ts'
+import { readUnregistered } from '../../services/iceberg/register-table.ts'
 import { json, noContent } from './reply.ts'
 import type { IcebergReply } from './route.ts'
-import { tableReply } from './table-reply.ts'
+import { metadataReply, tableReply } from './table-reply.ts'
 
 /**
  * The answer to a repeated request. Of a table it is what the table is now (Iceberg REST specification,
@@ -21,6 +22,8 @@ export async function replayReply(deps: Dependencies, kept: KeptAnswer): Promise
       if (loaded !== undefined) return tableReply(loaded, 'all')
       throw new CatalogError('table-not-found', 'The request was done; its table is dropped since')
     }
+    case 'metadata-file':
+      return metadataReply(await readUnregistered(deps, kept.location))
     default:
       throw new Error(`no answer of kind ${kept.kind} can be given again`)
   }

@@ -35,5 +35,7 @@ export interface IcebergRoute {
   readonly path: string
   /** Whether an `Idempotency-Key` counts. */
   readonly isMutation?: boolean
+  /** Of arrays and objects within each other in the body; 64 when absent. */
+  readonly bodyDepthMax?: number
   handle(call: IcebergCall): Promise<IcebergReply> | IcebergReply
 }

@@ -1,5 +1,5 @@
 import type { CreatedTable } from '../../services/iceberg/create-table.ts'
-import { type SnapshotMode, tableTag } from '../../services/iceberg/load-table.ts'
+import { type LoadedTable, type SnapshotMode, tableTag } from '../../services/iceberg/load-table.ts'
 import { utf8 } from './reply.ts'
 import type { IcebergReply } from './route.ts'
 
@@ -15,4 +15,13 @@ export function tableReply(
     body: [utf8(`{${location}"metadata":`), json, utf8(',"config":{}}')],
     ...(metadataLocation === undefined ? {} : { headers: { ETag: tableTag(state, mode) } }),
   }
+}
+
+/** Iceberg REST specification, `UnregisterTableResult`. */
+export function metadataReply({
+  metadataLocation,
+  json,
+}: Pick<LoadedTable, 'metadataLocation' | 'json'>): IcebergReply {
+  const head = `{"metadata-location":${JSON.stringify(metadataLocation)},"metadata":`
+  return { status: 200, body: [utf8(head), json, utf8('}')] }
 }

@@ -8,6 +8,7 @@ import { listTables } from '../../services/iceberg/list-tables.ts'
 import {
   getRestTable,
   loadTable,
+  requirePublishedFile,
   type SnapshotMode,
   tableDoesNotExist,
   tableTag,
@@ -46,8 +47,9 @@ export const TABLE_ROUTES: readonly IcebergRoute[] = [
       const mode = snapshotMode(call)
       const state = await getRestTable(call.deps, tableName(call))
       const tag = tableTag(state, mode)
-      if (knowsTag(call, tag)) return { status: 304, headers: { ETag: tag } }
-      return loadedReply(call, state, mode)
+      if (!knowsTag(call, tag)) return loadedReply(call, state, mode)
+      await requirePublishedFile(call.deps, state)
+      return { status: 304, headers: { ETag: tag } }
     },
   },
   {

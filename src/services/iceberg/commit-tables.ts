@@ -215,7 +215,7 @@ async function isThere(
   return false
 }
 
-function lostTooOften(): CatalogError {
+export function lostTooOften(): CatalogError {
   return new CatalogError('commit-conflict', 'Other commits kept coming first: try again', {
     facts: { attempts: COMMIT_ATTEMPTS_MAX },
   })

@@ -5,6 +5,7 @@ import type { NamespacedName } from '../../core/table-name.ts'
 import { parseCreateTableRequest } from '../../formats/iceberg/rest-table-request.ts'
 import { tableMetadataToJson } from '../../formats/iceberg/table-metadata-json.ts'
 import type { Dependencies } from '../dependencies.ts'
+import { DROPPED_MARK } from '../drop.ts'
 import { metadataFile } from '../publisher.ts'
 import { newMetadataLocation, refsOf } from '../table-metadata.ts'
 import { newState } from '../tables.ts'
@@ -68,9 +69,19 @@ export async function addTable(
     if (!isUnknown) await deps.objects.delete(metadataLocation).catch(() => undefined)
     throw error
   }
+  await forgetDrop(deps, state.definition.location)
   const bytes = new TextEncoder().encode(json)
   deps.publisher.recent.remember(metadataLocation, bytes)
   return { state, metadataLocation, json: bytes }
+}
+
+/** Of an earlier table in the same place: a rebuilt catalog must know that there is one again. */
+export async function forgetDrop(
+  { objects, log }: Pick<Dependencies, 'objects' | 'log'>,
+  location: string,
+): Promise<void> {
+  const mark = `${location}/metadata/${DROPPED_MARK}`
+  await objects.delete(mark).catch((err) => log.warn({ err, mark }, 'a mark of a drop stays'))
 }
 
 export async function refuseTakenName(
@@ -82,10 +93,14 @@ export async function refuseTakenName(
   if (view !== undefined) throw nameTaken(name, 'view')
 }
 
-export function nameTaken(name: NamespacedName, existing: 'table' | 'view'): CatalogError {
+export function nameTaken(
+  name: NamespacedName,
+  existing: 'table' | 'view',
+  detail?: string,
+): CatalogError {
   const table = shownName(name)
   const what = existing === 'view' ? 'View with same name' : 'Table'
-  return new CatalogError('table-already-exists', `${what} already exists: ${table}`, {
+  return new CatalogError('table-already-exists', detail ?? `${what} already exists: ${table}`, {
     facts: { table, existing },
   })
 }

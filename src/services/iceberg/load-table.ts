@@ -42,6 +42,14 @@ export function tableTag({ definition, version }: TableState, mode: SnapshotMode
   return `"${definition.tableUuid}-${version}-${mode}"`
 }
 
+/** Throws `file-not-found` when the newest metadata file was there and is not any more. */
+export async function requirePublishedFile(
+  deps: Pick<Dependencies, 'objects'>,
+  { metadataLocation }: TableState,
+): Promise<void> {
+  if (metadataLocation !== undefined) await requireFile(deps, metadataLocation)
+}
+
 /** This version or a later one, in a metadata file that exists. `undefined` when the table is gone. */
 export async function loadTable(
   deps: Dependencies,
@@ -77,7 +85,10 @@ async function publishedOf(
 }
 
 /** A table without its metadata file is of no use to clients that read files; Iceberg's own catalogs refuse it, too. */
-async function requireFile({ objects }: Dependencies, location: string): Promise<void> {
+async function requireFile(
+  { objects }: Pick<Dependencies, 'objects'>,
+  location: string,
+): Promise<void> {
   if ((await objects.find(location)) === undefined) throw metadataFileMissing(location)
 }
 

@@ -14,8 +14,7 @@ const load = (name: string, query = '', headers: Record<string, string> = {}) =>
   rest(service, `/namespaces/sky/tables/${inPath(name)}${query}`, { headers })
 const commit = (name: string, json: object) =>
   rest(service, `/namespaces/sky/tables/${inPath(name)}`, { json })
-const change = (name: string, ...updates: object[]) =>
-  commit(name, { requirements: [], updates })
+const change = (name: string, ...updates: object[]) => commit(name, { requirements: [], updates })
 
 test('a table is created, loaded, changed and dropped', async () => {
   const made = await must(create('stars'))

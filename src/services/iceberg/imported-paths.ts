@@ -1,0 +1,66 @@
+import type { ManifestFile } from '../../core/data-file.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { Snapshot } from '../../core/snapshot.ts'
+import type { TableState } from '../../core/table.ts'
+import { mapBounded } from '../bounded.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { refsOf } from '../table-metadata.ts'
+import { readable } from './snapshot-paths.ts'
+
+const LISTS_AT_ONCE = 8
+const MANIFESTS_AT_ONCE = 16
+const PATHS_MAX = 5_000_000
+
+/**
+ * Every path that the snapshots of an imported table reference. Those of branches and tags must be whole; of older
+ * ones files may be gone, as when someone cleaned up behind them. All must be where files may be read.
+ */
+export async function pathsOfImported(
+  deps: Dependencies,
+  state: TableState,
+  snapshots: readonly Snapshot[],
+): Promise<readonly string[]> {
+  const current = new Set(Object.values(refsOf(state)).map(({ snapshotId }) => snapshotId))
+  const paths = new Set<string>()
+  const manifests = new Map<string, { file: ManifestFile; isCurrent: boolean }>()
+  await mapBounded(snapshots, LISTS_AT_ONCE, async ({ snapshotId, manifestList }) => {
+    add(paths, manifestList)
+    const isCurrent = current.has(snapshotId)
+    const files = await readOr(isCurrent, `manifest list ${manifestList}`, () =>
+      deps.manifests.getManifestList(manifestList),
+    )
+    for (const file of files ?? []) {
+      const known = manifests.get(file.path)
+      manifests.set(file.path, { file, isCurrent: isCurrent || known?.isCurrent === true })
+    }
+  })
+  await mapBounded([...manifests.values()], MANIFESTS_AT_ONCE, async ({ file, isCurrent }) => {
+    add(paths, file.path)
+    const manifest = await readOr(isCurrent, `manifest ${file.path}`, () =>
+      deps.manifests.getManifest(file),
+    )
+    for (let i = 0; i < (manifest?.entryCount ?? 0); i++) add(paths, manifest?.path(i) ?? '')
+  })
+  return [...paths]
+}
+
+async function readOr<T>(
+  isNeeded: boolean,
+  what: string,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await readable(what, read)
+  } catch (error) {
+    const isGone = error instanceof CatalogError && error.code === 'update-invalid'
+    if (isNeeded || !isGone) throw error
+    return undefined
+  }
+}
+
+function add(paths: Set<string>, path: string): void {
+  paths.add(path)
+  if (paths.size > PATHS_MAX) {
+    throw new CatalogError('update-invalid', `A table of more than ${PATHS_MAX} files`)
+  }
+}

@@ -1,0 +1,117 @@
+import type { NewTable } from '../../catalog/catalog-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { checkProperties } from '../../core/metadata/property-update.ts'
+import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/snapshot.ts'
+import type { TableMetadata } from '../../core/table.ts'
+import type { NamespacedName } from '../../core/table-name.ts'
+import { readTableMetadataFile } from '../../formats/iceberg/metadata-file.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { pathsOfImported } from './imported-paths.ts'
+import { metadataFileMissing } from './load-table.ts'
+import { requireWritableLocation } from './table-location.ts'
+
+const FILE_BYTES_MAX = 256 * 1024 * 1024
+const PUBLICATIONS_MAX = 100
+
+/** Throws `file-not-found` in Iceberg's words, and `update-invalid` for what is no table metadata. */
+export async function readMetadataAt(
+  { objects }: Pick<Dependencies, 'objects'>,
+  location: string,
+): Promise<TableMetadata> {
+  let bytes: Uint8Array
+  try {
+    bytes = await objects.read(location, { bytesMax: FILE_BYTES_MAX })
+  } catch (error) {
+    const isMissing = error instanceof CatalogError && error.code === 'file-not-found'
+    throw isMissing ? metadataFileMissing(location) : error
+  }
+  try {
+    return readTableMetadataFile(bytes)
+  } catch (cause) {
+    if (!(cause instanceof CatalogError)) throw cause
+    throw invalidFile(location, cause.message, cause)
+  }
+}
+
+/** The table that a metadata file describes, all of it, at a version that follows the files of its metadata log. */
+export async function importTable(
+  deps: Dependencies,
+  metadata: TableMetadata,
+  {
+    name,
+    metadataLocation,
+    versionMin,
+  }: {
+    readonly name: NamespacedName
+    readonly metadataLocation: string
+    readonly versionMin: number
+  },
+): Promise<NewTable> {
+  const refuse = (problem: string) => invalidFile(metadataLocation, problem)
+  const byId = requireConsistent(metadata, refuse)
+  requireWritableLocation(deps, metadata.definition.location)
+  const { definition, currentSnapshotId } = metadata
+  const earlier = metadata.metadataLog.slice(-PUBLICATIONS_MAX)
+  const version = Math.max(versionMin, earlier.length)
+  const { [MAIN_BRANCH]: _main, ...refs } = metadata.refs
+  const state = {
+    ...name,
+    definition: { ...definition, tableUuid: definition.tableUuid.toLowerCase() },
+    version,
+    lastSequenceNumber: metadata.lastSequenceNumber,
+    lastUpdatedMs: metadata.lastUpdatedMs,
+    createdAtMs: deps.ambient.nowMs(),
+    currentSnapshot: currentSnapshotId === undefined ? undefined : byId.get(currentSnapshotId),
+    refs,
+    metadataLocation,
+    publishedVersion: version,
+  }
+  return {
+    state,
+    snapshots: metadata.snapshots,
+    snapshotLog: knownLog(metadata.snapshotLog, byId),
+    addedPaths: await pathsOfImported(deps, state, metadata.snapshots),
+    earlierPublications: earlier.map(({ timestampMs, metadataFile }, i) => ({
+      version: version - earlier.length + i,
+      metadataLocation: metadataFile,
+      publishedAtMs: timestampMs,
+    })),
+  }
+}
+
+function requireConsistent(
+  { definition, snapshots, refs, lastSequenceNumber }: TableMetadata,
+  refuse: (problem: string) => CatalogError,
+): ReadonlyMap<bigint, Snapshot> {
+  const byId = new Map(snapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
+  if (byId.size < snapshots.length) throw refuse('two snapshots have one id')
+  for (const { snapshotId, sequenceNumber, schemaId } of snapshots) {
+    if (snapshotId < 0n) throw refuse(`${snapshotId} is no snapshot id`)
+    if (sequenceNumber > lastSequenceNumber) {
+      throw refuse(`snapshot ${snapshotId} is ahead of the last sequence number`)
+    }
+    const isCurrent = snapshotId === refs[MAIN_BRANCH]?.snapshotId
+    if (isCurrent && !definition.schemas.some((schema) => schema.schemaId === schemaId)) {
+      throw refuse(`the current snapshot has an unknown schema, ${schemaId}`)
+    }
+  }
+  for (const [name, { snapshotId }] of Object.entries(refs)) {
+    if (!byId.has(snapshotId)) throw refuse(`${name.slice(0, 100)} is at an unknown snapshot`)
+  }
+  checkProperties(definition.properties)
+  return byId
+}
+
+/** What follows the last entry of a snapshot that is gone (Iceberg spec, "Table Metadata Fields", snapshot-log). */
+function knownLog(
+  log: readonly SnapshotLogEntry[],
+  byId: ReadonlyMap<bigint, Snapshot>,
+): readonly SnapshotLogEntry[] {
+  const lastGap = log.findLastIndex(({ snapshotId }) => !byId.has(snapshotId))
+  return log.slice(lastGap + 1).sort((left, right) => left.timestampMs - right.timestampMs)
+}
+
+function invalidFile(location: string, problem: string, cause?: unknown): CatalogError {
+  const detail = `Cannot parse metadata file: ${location.slice(0, 1_000)}: ${problem}`
+  return new CatalogError('update-invalid', detail, { cause })
+}

@@ -1,0 +1,13 @@
+import type { NamespacedName } from '../../core/table-name.ts'
+import { requestNode } from '../../formats/iceberg/rest-table-request.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { getRestTable } from './load-table.ts'
+
+/** Engines report their scans and commits. The report is taken and looked at no further. */
+export async function takeMetricsReport(
+  deps: Dependencies,
+  { name, json }: { readonly name: NamespacedName; readonly json: unknown },
+): Promise<void> {
+  requestNode(json).get('report-type').string()
+  await getRestTable(deps, name)
+}
