@@ -16,13 +16,16 @@ import type { Engine } from './engine/engine.ts'
 import { createApp } from './http/app.ts'
 import { Metrics } from './http/metrics.ts'
 import { openLocalStore } from './objects/local.ts'
+import { writeLocalFile } from './objects/local-file.ts'
 import { commitBatch } from './services/commit.ts'
 import { CommitQueue } from './services/commit-queue.ts'
 import type { Dependencies } from './services/dependencies.ts'
 import type { DumpDependencies } from './services/dump/dump-dependencies.ts'
 import { Dumps } from './services/dump/dumps.ts'
+import { forgetOldReplays } from './services/iceberg/idempotency.ts'
 import { ManifestCache } from './services/manifest-cache.ts'
 import { Publisher } from './services/publisher.ts'
+import { rebuildCatalog } from './services/rebuild.ts'
 import type { ServiceDependencies } from './services/service-dependencies.ts'
 import { forgetOldTransactions } from './services/transactions.ts'
 
@@ -51,16 +54,17 @@ export interface RunningService {
   close(): Promise<void>
 }
 
-/** Opens the stores and listens. Several can run in one process. */
-export async function startService(config: Config, log: Logger): Promise<RunningService> {
+async function openStores(
+  config: Config,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
+): Promise<Dependencies> {
   const catalog = await openCatalog(config)
   await catalog.migrate()
-  const metrics = new Metrics()
   const objects = await openLocalStore({
     writableRoots: [config.warehouse],
     readableRoots: config.allowedLocations,
   })
-  const base: Dependencies = {
+  return {
     catalog,
     objects,
     ambient,
@@ -70,6 +74,12 @@ export async function startService(config: Config, log: Logger): Promise<Running
     manifests: new ManifestCache({ objects, bytesMax: config.manifestCacheBytes, meter: metrics }),
     publisher: new Publisher({ catalog, objects, ambient, log, meter: metrics }),
   }
+}
+
+/** Opens the stores and listens. Several can run in one process. */
+export async function startService(config: Config, log: Logger): Promise<RunningService> {
+  const metrics = new Metrics()
+  const base = await openStores(config, { log, metrics })
   const engine = await openEngine(config)
   const dumpDeps: DumpDependencies = {
     ...base,
@@ -80,12 +90,14 @@ export async function startService(config: Config, log: Logger): Promise<Running
   }
   const deps: ServiceDependencies = {
     ...dumpDeps,
+    writeLocalFile,
     commits: new CommitQueue((batch) => commitBatch(base, batch)),
-    dumps: new Dumps(dumpDeps, { keepNewest: DUMPS_KEPT }),
+    dumps: new Dumps(dumpDeps, { keepNewest: DUMPS_KEPT, meter: metrics }),
   }
   base.publisher.recover()
   const housekeeping = setInterval(() => {
     forgetOldTransactions(base).catch((err) => log.warn({ err }, 'old transactions stay'))
+    forgetOldReplays(base).catch((err) => log.warn({ err }, 'answers to old requests stay'))
   }, FORGET_INTERVAL_MS)
   const server = createServer(createApp({ deps, metrics, log }))
   server.setTimeout(IDLE_SOCKET_MS)
@@ -102,9 +114,20 @@ export async function startService(config: Config, log: Logger): Promise<Running
       await dumpsClosed
       await engine.close()
       await base.publisher.close()
-      await catalog.close()
+      await base.catalog.close()
     },
   }
+}
+
+/** Registers every table again from the files of the warehouse; prints a line for each. */
+async function rebuild(config: Config, log: Logger): Promise<void> {
+  const base = await openStores(config, { log, metrics: new Metrics() })
+  for await (const { outcome, table, location, detail } of rebuildCatalog(base)) {
+    const told = detail === undefined ? '' : `: ${detail}`
+    process.stdout.write(`${outcome}  ${table ?? ''}  ${location}${told}\n`)
+  }
+  await base.publisher.close()
+  await base.catalog.close()
 }
 
 async function openCatalog({ catalog }: Config): Promise<CatalogStore> {
@@ -143,6 +166,11 @@ async function stop(server: Server): Promise<void> {
 
 async function main(): Promise<void> {
   const config = readConfig(process.env)
+  const [, , command, ...others] = process.argv
+  if (command === 'rebuild' && others.length === 0) {
+    return rebuild(config, pino({ level: config.logLevel }, pino.destination(2)))
+  }
+  if (command !== undefined) throw new ConfigError(`unknown command ${command}: there is "rebuild"`)
   const log = pino({ level: config.logLevel })
   const service = await startService(config, log)
   log.info({ url: service.url, warehouse: config.warehouse }, `Moraine listens on ${service.url}`)
