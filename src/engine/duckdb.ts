@@ -9,7 +9,7 @@ import type {
   JobResult,
 } from './engine.ts'
 import { openEngineFolder, publishFile, sweepEngineFolders, withJobFolder } from './job-folder.ts'
-import { OUTPUT_NAME } from './protocol.ts'
+import { OUTPUT_NAME, type Task, type TaskResult } from './protocol.ts'
 import { type PoolOptions, WorkerPool } from './worker-pool.ts'
 
 export interface DuckDbEngineOptions extends Omit<PoolOptions, 'folder'> {
@@ -38,31 +38,16 @@ class DuckDbEngine implements Engine {
   }
 
   async export(job: ExportRequest, options?: JobOptions): Promise<JobResult> {
-    this.pool.requireOpen()
-    return await withJobFolder(this.folder, async (folder) => {
-      const request = {
-        task: { kind: 'export', job },
-        folder,
-        memoryBytes: this.memoryBytes,
-      } as const
-      const result = await this.pool.run(request, options)
-      await publishFile(join(folder, OUTPUT_NAME), job.target.path)
+    return await this.perform({ kind: 'export', job }, options, async (result, output) => {
+      await publishFile(output, job.target.path)
       return result as JobResult
     })
   }
 
   async ingest(job: IngestJob, options?: JobOptions): Promise<IngestResult> {
-    this.pool.requireOpen()
-    return await withJobFolder(this.folder, async (folder) => {
-      const request = {
-        task: { kind: 'ingest', job },
-        folder,
-        memoryBytes: this.memoryBytes,
-      } as const
-      const result = (await this.pool.run(request, options)) as IngestResult
-      if (result.outcome === 'written') {
-        await publishFile(join(folder, OUTPUT_NAME), job.targetPath)
-      }
+    return await this.perform({ kind: 'ingest', job }, options, async (taskResult, output) => {
+      const result = taskResult as IngestResult
+      if (result.outcome === 'written') await publishFile(output, job.targetPath)
       return result
     })
   }
@@ -70,5 +55,18 @@ class DuckDbEngine implements Engine {
   async close(): Promise<void> {
     await this.pool.close()
     await rm(this.folder, { recursive: true, force: true })
+  }
+
+  private async perform<T>(
+    task: Task,
+    options: JobOptions = {},
+    publish: (result: TaskResult, output: string) => Promise<T>,
+  ): Promise<T> {
+    return await this.pool.inTurn(options, (run) =>
+      withJobFolder(this.folder, async (folder) => {
+        const result = await run({ task, folder, memoryBytes: this.memoryBytes })
+        return await publish(result, join(folder, OUTPUT_NAME))
+      }),
+    )
   }
 }

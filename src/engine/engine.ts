@@ -40,8 +40,9 @@ export interface EqualityDelete {
 }
 
 export interface EqualityColumn {
-  /** `undefined` when the file lacks it: then its rows have the default. The column may be gone from the schema. */
+  /** Of a column that may be gone from the schema. */
   readonly fieldId: number
+  /** `undefined` when the file lacks it: then its rows have the default. */
   readonly nameInFile: string | undefined
   readonly nameInDeletes: string
 }

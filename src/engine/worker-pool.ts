@@ -13,6 +13,8 @@ export interface PoolOptions {
   readonly queueMax: number
 }
 
+export type RunTask = (request: TaskRequest) => Promise<TaskResult>
+
 interface Waiting {
   readonly start: () => void
   readonly refuse: (reason: unknown) => void
@@ -22,7 +24,7 @@ interface Waiting {
 export class WorkerPool {
   private readonly options: PoolOptions
   private readonly idle: WorkerProcess[] = []
-  private readonly tasks = new Set<Promise<unknown>>()
+  private readonly jobs = new Set<Promise<unknown>>()
   private running = 0
   private readonly waiting: Waiting[] = []
   private readonly closing = new AbortController()
@@ -31,20 +33,19 @@ export class WorkerPool {
     this.options = options
   }
 
-  /** Throws when nothing may start any more. */
-  requireOpen(): void {
-    this.closing.signal.throwIfAborted()
-  }
-
-  async run(request: TaskRequest, { signal }: JobOptions = {}): Promise<TaskResult> {
+  /**
+   * Runs `use` when its turn has come, in the order of the calls. It gives its task to a child by `run`, and may do
+   * what belongs to it before and after.
+   */
+  async inTurn<T>({ signal }: JobOptions, use: (run: RunTask) => Promise<T>): Promise<T> {
     signal?.throwIfAborted()
-    this.requireOpen()
-    const task = this.takePlace(signal).then(() => this.runInPlace(request, signal))
-    this.tasks.add(task)
+    this.closing.signal.throwIfAborted()
+    const job = this.takePlace(signal).then(() => this.inPlace(signal, use))
+    this.jobs.add(job)
     try {
-      return await task
+      return await job
     } finally {
-      this.tasks.delete(task)
+      this.jobs.delete(job)
     }
   }
 
@@ -52,7 +53,7 @@ export class WorkerPool {
   async close(): Promise<void> {
     this.closing.abort(new CatalogError('engine-failed', 'The engine is closing.'))
     for (const { refuse } of this.waiting.splice(0)) refuse(this.closing.signal.reason)
-    await Promise.allSettled([...this.tasks, ...this.idle.splice(0).map((worker) => worker.kill())])
+    await Promise.allSettled([...this.jobs, ...this.idle.splice(0).map((worker) => worker.kill())])
   }
 
   private async runNow(request: TaskRequest, signal: AbortSignal): Promise<TaskResult> {
@@ -88,7 +89,10 @@ export class WorkerPool {
           signal?.removeEventListener('abort', onAbort)
           resolve()
         },
-        refuse: reject,
+        refuse: (reason) => {
+          signal?.removeEventListener('abort', onAbort)
+          reject(reason)
+        },
       }
       const onAbort = (): void => {
         this.waiting.splice(this.waiting.indexOf(waiting), 1)
@@ -99,15 +103,16 @@ export class WorkerPool {
     })
   }
 
-  private async runInPlace(
-    request: TaskRequest,
+  private async inPlace<T>(
     signal: AbortSignal | undefined,
-  ): Promise<TaskResult> {
+    use: (run: RunTask) => Promise<T>,
+  ): Promise<T> {
+    const signals = signal === undefined ? [] : [signal]
+    const ends = AbortSignal.any([this.closing.signal, ...signals])
     try {
-      const signals = signal === undefined ? [] : [signal]
-      return await this.runNow(request, AbortSignal.any([this.closing.signal, ...signals]))
+      return await use((request) => this.runNow(request, ends))
     } finally {
-      // The place goes from task to task: only when nobody waits is it free.
+      // The place goes from job to job: only when nobody waits is it free.
       const next = this.waiting.shift()
       if (next === undefined) this.running--
       else next.start()
