@@ -24,7 +24,7 @@ import { readFooterOf } from './file-inspection.ts'
 import { REWRITE_BYTES_MAX } from './limits.ts'
 import { deleteQuietly } from './orphans.ts'
 import { type PlannedFile, planScan } from './planning.ts'
-import { type PreparedSnapshot, writeSnapshot } from './snapshot-writer.ts'
+import { type PreparedSnapshot, requireWritableVersion, writeSnapshot } from './snapshot-writer.ts'
 import { isUnknownState } from './table-change.ts'
 import { asAtFolder } from './upload-location.ts'
 
@@ -56,6 +56,7 @@ export class SchemaRewrite {
     const plan = await planScan(this.#deps, state, { snapshot: state.currentSnapshot, schema })
     if (plan.totals.dataFiles === 0) return undefined
     if (plan.totals.bytes > REWRITE_BYTES_MAX) throw tooLarge(state, plan.totals.bytes)
+    requireWritableVersion(state)
     requireWritable(currentSchema(evolved.definition))
     const added: DataFile[] = []
     const sources = [...plan.plannedFiles()].sort(byCommitOrder)

@@ -37,7 +37,7 @@ export async function writeSnapshot(
   state: TableState,
   request: SnapshotRequest,
 ): Promise<PreparedSnapshot | undefined> {
-  requireWritable(state)
+  requireWritableVersion(state)
   const parent = state.currentSnapshot
   const manifests =
     parent === undefined ? [] : await deps.manifests.getManifestList(parent.manifestList)
@@ -73,7 +73,7 @@ export async function writeSnapshot(
 }
 
 /** Row lineage, which version 3 asks of every writer, is not written here yet. */
-function requireWritable({ definition }: TableState): void {
+export function requireWritableVersion({ definition }: TableState): void {
   if (definition.formatVersion <= 2) return
   throw new CatalogError(
     'not-implemented',

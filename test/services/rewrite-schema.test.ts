@@ -4,6 +4,7 @@ import { nameMappingFromJson } from '../../src/core/name-mapping.ts'
 import { currentSchema } from '../../src/core/table.ts'
 import { NAME_MAPPING_PROPERTY } from '../../src/core/table-properties.ts'
 import { evolveTable } from '../../src/services/schemas.ts'
+import { changeTable } from '../../src/services/table-change.ts'
 import type { SnapshotSelector } from '../../src/services/table-lookup.ts'
 import { createTable, readTable, rollbackTable } from '../../src/services/tables.ts'
 import { commitDeletes } from './commit-deletes.ts'
@@ -199,6 +200,16 @@ test('deleted rows are gone for good, and their delete files with them', async (
   expect((await rows()).map(({ k }) => k)).toEqual(['1', '3', '4'])
   const { plan } = await readTable(shop.deps, { table: 't' })
   expect([...plan.plannedFiles()].map((file) => file.deleteFiles)).toEqual([[]])
+})
+
+test('a table of format version 3 is refused before any file is converted', async () => {
+  await newTable()
+  await changeTable(shop.deps, 't', ({ definition }) => ({
+    definition: { ...definition, formatVersion: 3 },
+  }))
+  const engine = changed(shop.deps.engine, { export: () => Promise.reject(new Error('asked')) })
+  const attempt = evolveTable({ ...shop.deps, engine }, 't', { changes: [TO_DOUBLE] })
+  expect((await refusal(attempt)).code).toBe('not-implemented')
 })
 
 test('changes that rewrite and changes of metadata are made together, or none of them', async () => {
