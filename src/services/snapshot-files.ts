@@ -32,7 +32,8 @@ export function createManifest(
   const { definition } = state
   const spec = getSpec(definition, like.specId)
   const schema = schemaOfSpec(definition, spec)
-  const common = { entries, schema, spec, content: like.content }
+  const version = definition.formatVersion === 3 ? 3 : 2
+  const common = { entries, schema, spec, content: like.content, version } as const
   const bytes = encodeManifest(common)
   const path = `${definition.location}/metadata/manifests/manifest-${deps.ambient.newUuid()}.avro`
   const numbers = { snapshotId: snapshot.snapshotId, sequenceNumber: snapshot.sequenceNumber }

@@ -45,8 +45,14 @@ export function primitiveTypesById(schema: Schema): ReadonlyMap<number, Primitiv
   return types
 }
 
-/** Iceberg spec, "Manifests", version 2. The deprecated `distinct_counts` is not written. */
-export function manifestEntrySchema(columns: readonly PartitionColumn[]): AvroTypeJson {
+/** Of a manifest; a table of version 1 gets those of version 2. */
+export type ManifestVersion = 2 | 3
+
+/** Iceberg spec, "Manifests". The deprecated `distinct_counts` is not written. */
+export function manifestEntrySchema(
+  columns: readonly PartitionColumn[],
+  version: ManifestVersion = 2,
+): AvroTypeJson {
   return {
     type: 'record',
     name: 'manifest_entry',
@@ -55,12 +61,15 @@ export function manifestEntrySchema(columns: readonly PartitionColumn[]): AvroTy
       optional(1, 'snapshot_id', INT64),
       optional(3, 'sequence_number', INT64),
       optional(4, 'file_sequence_number', INT64),
-      required(2, 'data_file', dataFileSchema(columns)),
+      required(2, 'data_file', dataFileSchema(columns, version)),
     ],
   }
 }
 
-function dataFileSchema(columns: readonly PartitionColumn[]): AvroTypeJson {
+function dataFileSchema(
+  columns: readonly PartitionColumn[],
+  version: ManifestVersion,
+): AvroTypeJson {
   const partition = { type: 'record', name: 'r102', fields: columns.map(partitionField) }
   return {
     type: 'record',
@@ -83,9 +92,16 @@ function dataFileSchema(columns: readonly PartitionColumn[]): AvroTypeJson {
       optional(135, 'equality_ids', { type: 'array', items: 'int', 'element-id': 136 }),
       optional(140, 'sort_order_id', 'int'),
       optional(143, 'referenced_data_file', 'string'),
+      ...(version === 3 ? VERSION_3_FIELDS : []),
     ],
   }
 }
+
+const VERSION_3_FIELDS = [
+  optional(142, 'first_row_id', INT64),
+  optional(144, 'content_offset', 'long'),
+  optional(145, 'content_size_in_bytes', 'long'),
+]
 
 /** Avro's maps have strings for keys, so Iceberg writes pairs. */
 function intMap(keyId: number, valueId: number, value: string): AvroTypeJson {

@@ -17,6 +17,7 @@ import { compileRecordCodec } from './avro-record-codec.ts'
 import { schemaText } from './manifest-list-schema.ts'
 import {
   decimalBytes,
+  type ManifestVersion,
   manifestEntrySchema,
   type PartitionColumn,
   partitionColumns,
@@ -32,6 +33,8 @@ export interface ManifestContent {
   /** Of every entry. */
   readonly spec: PartitionSpec
   readonly content: 'data' | 'deletes'
+  /** 2 when it is absent. Deletion vectors and row ids are of version 3. */
+  readonly version?: ManifestVersion
 }
 
 const STATUS_CODES: Record<EntryStatus, number> = { existing: 0, added: 1, deleted: 2 }
@@ -41,10 +44,11 @@ const CONTENT_CODES: Record<FileContent, number> = {
   'equality-deletes': 2,
 }
 
-/** A manifest of format version 2. Its length, which manifest lists need, is that of the array. */
-export function encodeManifest({ entries, schema, spec, content }: ManifestContent): Uint8Array {
+/** Its length, which manifest lists need, is that of the array. */
+export function encodeManifest(manifest: ManifestContent): Uint8Array {
+  const { entries, schema, spec, content, version = 2 } = manifest
   const columns = partitionColumns(spec, schema)
-  const { text, codec } = compiled(columns)
+  const { text, codec } = compiled(columns, version)
   return writeAvroContainer({
     schemaText: text,
     metadata: {
@@ -52,11 +56,11 @@ export function encodeManifest({ entries, schema, spec, content }: ManifestConte
       'schema-id': String(schema.schemaId),
       'partition-spec': JSON.stringify(partitionFieldsToJson(spec)),
       'partition-spec-id': String(spec.specId),
-      'format-version': '2',
+      'format-version': String(version),
       content,
     },
     codec,
-    records: records(entries, columns),
+    records: records(entries, columns, version),
   })
 }
 
@@ -69,8 +73,8 @@ interface Compiled {
 const COMPILED_MAX = 256
 const compiledBySchema = new Map<string, Compiled>()
 
-function compiled(columns: readonly PartitionColumn[]): Compiled {
-  const schema = manifestEntrySchema(columns)
+function compiled(columns: readonly PartitionColumn[], version: ManifestVersion): Compiled {
+  const schema = manifestEntrySchema(columns, version)
   const text = schemaText(schema)
   let found = compiledBySchema.get(text)
   if (found === undefined) {
@@ -81,20 +85,28 @@ function compiled(columns: readonly PartitionColumn[]): Compiled {
   return found
 }
 
-function* records(entries: readonly ManifestEntry[], columns: readonly PartitionColumn[]) {
+function* records(
+  entries: readonly ManifestEntry[],
+  columns: readonly PartitionColumn[],
+  version: ManifestVersion,
+) {
   for (const entry of entries) {
     yield {
       status: STATUS_CODES[entry.status],
       snapshot_id: entry.snapshotId,
       sequence_number: entry.sequenceNumber,
       file_sequence_number: entry.fileSequenceNumber,
-      data_file: dataFileRecord(entry.dataFile, columns),
+      data_file: dataFileRecord(entry.dataFile, columns, version),
     }
   }
 }
 
-function dataFileRecord(file: DataFile, columns: readonly PartitionColumn[]): object {
-  if (file.contentOffset !== undefined || file.format === 'puffin') {
+function dataFileRecord(
+  file: DataFile,
+  columns: readonly PartitionColumn[],
+  version: ManifestVersion,
+): object {
+  if (version === 2 && (file.contentOffset !== undefined || file.format === 'puffin')) {
     const detail = `${file.path}: a deletion vector cannot be written to a table of version 2`
     throw new CatalogError('not-implemented', detail)
   }
@@ -117,6 +129,10 @@ function dataFileRecord(file: DataFile, columns: readonly PartitionColumn[]): ob
     equality_ids: file.equalityIds ?? null,
     sort_order_id: file.sortOrderId ?? null,
     referenced_data_file: file.referencedDataFile ?? null,
+    // Of version 3 only.
+    first_row_id: file.firstRowId ?? null,
+    content_offset: file.contentOffset ?? null,
+    content_size_in_bytes: file.contentSizeBytes ?? null,
   }
 }
 

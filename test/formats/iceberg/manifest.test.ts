@@ -1,6 +1,6 @@
 import avsc from 'avsc'
 import fc from 'fast-check'
-import type { ManifestEntry } from '../../../src/core/data-file.ts'
+import type { DataFile, ManifestEntry } from '../../../src/core/data-file.ts'
 import { readAvroContainer } from '../../../src/formats/iceberg/avro-container.ts'
 import { schemaText } from '../../../src/formats/iceberg/manifest-list-schema.ts'
 import { decodeManifest } from '../../../src/formats/iceberg/manifest-reader.ts'
@@ -183,6 +183,26 @@ describe('a manifest', () => {
   test('of version 2 refuses deletion vectors', () => {
     const write = () => encodeDays([addedFile(1, { format: 'puffin', contentOffset: 4 })])
     expect(write).toThrow(expect.objectContaining({ code: 'not-implemented' }))
+  })
+
+  test('of version 3 keeps deletion vectors and row ids, each in its field', () => {
+    const vector: Partial<DataFile> = {
+      ...{ content: 'position-deletes', format: 'puffin', referencedDataFile: 'file:///a.parquet' },
+      ...{ contentOffset: 4, contentSizeBytes: 2 ** 40 },
+    }
+    const written = [addedFile(1, { firstRowId: 2n ** 60n }), addedFile(2, vector), addedFile(3)]
+    const common = { schema: SCHEMA, spec: DAY_SPEC, content: 'deletes', version: 3 } as const
+    const file = encodeManifest({ ...common, entries: written })
+    const { specId } = DAY_SPEC
+    const manifest = decodeManifest(file, manifestFile({ content: 'deletes', specId }))
+    expect([0, 1, 2].map((i) => manifest.entry(i).dataFile)).toEqual(
+      written.map(({ dataFile }) => ({ ...dataFile, specId })),
+    )
+    const metadata = Object.fromEntries(readAvroContainer(file).metadata)
+    expect(metadata['format-version']).toBe('3')
+    for (const id of [142, 143, 144, 145]) {
+      expect(metadata['avro.schema']).toContain(`"field-id":${id}`)
+    }
   })
 
   test('cannot be written without the source column that types a partition', () => {
