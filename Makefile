@@ -1,4 +1,4 @@
-.PHONY: demo test bench clean
+.PHONY: demo test interop bench clean
 
 # Both work as the first command in a fresh clone.
 demo: node_modules/.installed
@@ -12,6 +12,10 @@ test: node_modules/.installed
 	@NODE_OPTIONS=--experimental-vm-modules npx jest --json --outputFile=coverage/jest.json; \
 	code=$$?; npx tsx scripts/print-test-counts.ts coverage/jest.json; exit $$code
 
+# PyIceberg and the Iceberg REST Compatibility Kit; INTEROP_SPARK=1 adds Spark.
+interop: node_modules/.installed
+	@npx tsx interop/run.ts
+
 bench: node_modules/.installed
 	npm run bench
 
@@ -20,4 +24,5 @@ node_modules/.installed: package-lock.json package.json
 	@touch $@
 
 clean:
-	rm -rf node_modules dist coverage .demo
+	rm -rf node_modules dist coverage .demo interop/.results
+	rm -rf interop/.venv interop/rck/lib interop/spark/.venv interop/spark/lib

@@ -1,0 +1,66 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { runCommand } from './command.ts'
+import { failure } from './expected-failures.ts'
+import { parseJunitReport, type TestResult } from './junit-report.ts'
+import { INTEROP, RESULTS } from './places.ts'
+import { findPythonObstacle, PythonEnvironment } from './python.ts'
+import { startTestedService, type TestedService } from './service.ts'
+import type { Suite } from './suite.ts'
+
+const RUN_TIMEOUT_MS = 6 * 60 * 1000
+
+interface Place {
+  /** Below this folder, with the tests. */
+  readonly folder: string
+  readonly python: string
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+const python = new PythonEnvironment({
+  folder: '.venv',
+  requirements: 'pyiceberg/requirements.txt',
+})
+
+export const pyicebergSuite: Suite = {
+  name: 'PyIceberg 0.12.0',
+  findObstacle: findPythonObstacle,
+  install: () => python.install(),
+  run: () => runPytest({ folder: 'pyiceberg', python: python.python }),
+}
+
+/** Runs the tests of a folder against a service of their own. */
+export async function runPytest(place: Place): Promise<TestResult[]> {
+  const service = await startTestedService({ name: place.folder })
+  try {
+    return await testService(service, place)
+  } finally {
+    await service.stop()
+  }
+}
+
+async function testService(service: TestedService, place: Place): Promise<TestResult[]> {
+  const report = join(RESULTS, `${place.folder}-report.xml`)
+  const log = join(RESULTS, `${place.folder}.log`)
+  rmSync(report, { force: true })
+  const code = await runCommand({
+    program: place.python,
+    args: ['-m', 'pytest', '-ra', '-p', 'no:cacheprovider', `--junitxml=${report}`, '.'],
+    cwd: join(INTEROP, place.folder),
+    log,
+    timeoutMs: RUN_TIMEOUT_MS,
+    environment: {
+      ...place.environment,
+      MORAINE_URL: service.url,
+      MORAINE_DATA: service.dataFolder,
+      PYTHONDONTWRITEBYTECODE: '1',
+    },
+  })
+  if (!existsSync(report)) {
+    return [failure(`${place.folder}#run`, `no report, ended with ${code}: ${log}`)]
+  }
+  const results = parseJunitReport(readFileSync(report, 'utf8'))
+  // 0 and 1 are pytest's own: all passed, some failed.
+  if (code === 0 || code === 1) return results
+  return [...results, failure(`${place.folder}#run`, `pytest ended with ${code}: ${log}`)]
+}

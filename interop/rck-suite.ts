@@ -1,0 +1,126 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { runCommand } from './command.ts'
+import { failure, judgeByList, parseExpectedFailures } from './expected-failures.ts'
+import { parseJunitReport, type TestResult } from './junit-report.ts'
+import { findMavenObstacle, installJars } from './maven.ts'
+import { INTEROP, RESULTS } from './places.ts'
+import { startTestedService } from './service.ts'
+import type { Suite } from './suite.ts'
+
+const RUN_TIMEOUT_MS = 6 * 60 * 1000
+/** 101 table and 50 view tests; six more are repetitions with another format version. */
+const TESTS_IN_KIT = 157
+const KIT_PACKAGE = 'org.apache.iceberg.rest'
+const KIT_CLASSES = ['RESTCompatibilityKitCatalogTests', 'RESTCompatibilityKitViewCatalogTests']
+/** What the kit leaves out on every server, with no switch of its own: see rck/*.java. */
+const EXTRA_CLASS = 'NestedAndSlashedNamesTests'
+const EXTRA_TESTS = [
+  'testListNestedNamespaces',
+  'testDropNamespaceWithNestedNamespace',
+  'testNamespaceWithSlash',
+  'testTableNameWithSlash',
+]
+/** The kit creates tables at `file:/tmp/<namespace>/<table>`, and says so to the letter. */
+const KIT_WAREHOUSE = '/tmp'
+
+const folder = join(INTEROP, 'rck')
+
+export const rckSuite: Suite = {
+  name: 'Iceberg REST Compatibility Kit 1.11.0',
+  findObstacle: findMavenObstacle,
+  install: async () => {
+    await installJars('rck')
+    await compileExtra()
+  },
+  run: async () => {
+    const before = new Set(readdirSync(KIT_WAREHOUSE))
+    try {
+      const kit = await runClasses('rck', KIT_CLASSES.map(selectClass))
+      const extra = await runClasses('rck-extra', EXTRA_TESTS.map(selectExtraTest))
+      return judge(takeExtra(kit, extra))
+    } finally {
+      removeNewFolders(before)
+    }
+  },
+}
+
+async function compileExtra(): Promise<void> {
+  const source = join(folder, `${EXTRA_CLASS}.java`)
+  const args = ['-cp', 'lib/*', '-d', 'lib/classes', source]
+  const log = join(RESULTS, 'rck-javac.log')
+  const code = await runCommand({ program: 'javac', args, cwd: folder, log, timeoutMs: 120_000 })
+  if (code !== 0) throw new Error(`javac ended with ${code}:\n${readFileSync(log, 'utf8')}`)
+}
+
+/** Each run has a service of its own: the kit wants an empty catalog. */
+async function runClasses(name: string, selection: readonly string[]): Promise<TestResult[]> {
+  const service = await startTestedService({ name, warehouse: KIT_WAREHOUSE })
+  try {
+    const reports = join(RESULTS, `${name}-reports`)
+    rmSync(reports, { recursive: true, force: true })
+    const log = join(RESULTS, `${name}.log`)
+    const args = kitArguments(`${service.url}/iceberg`, [...selection, `--reports-dir=${reports}`])
+    const command = { program: 'java', args, cwd: folder, log, timeoutMs: RUN_TIMEOUT_MS }
+    const code = await runCommand(command)
+    const report = join(reports, 'TEST-junit-jupiter.xml')
+    if (!existsSync(report))
+      return [failure(`${name}#run`, `no report, ended with ${code}: ${log}`)]
+    return parseJunitReport(readFileSync(report, 'utf8'))
+  } finally {
+    await service.stop()
+  }
+}
+
+function judge(results: readonly TestResult[]): TestResult[] {
+  const list = readFileSync(join(folder, 'expected-failures.txt'), 'utf8')
+  const judged = judgeByList(results, parseExpectedFailures(list))
+  if (results.length === TESTS_IN_KIT) return judged
+  return [...judged, failure('rck#count', `${results.length} tests instead of ${TESTS_IN_KIT}`)]
+}
+
+function selectClass(name: string): string {
+  return `--select-class=${KIT_PACKAGE}.${name}`
+}
+
+function selectExtraTest(test: string): string {
+  return `--select-method=${KIT_PACKAGE}.${EXTRA_CLASS}#${test}`
+}
+
+function kitArguments(uri: string, selection: readonly string[]): string[] {
+  return [
+    ...['-cp', 'lib/classes:lib/*'],
+    // Only Gradle strips the prefix `rck.`: these two go without.
+    ...[`-Duri=${uri}`, '-Drck.local=false'],
+    '-Drck.requires-namespace-create=true',
+    '-Drck.supports-serverside-retry=true',
+    '-Drck.overrides-requested-location=false',
+    '-Drck.supports-names-with-dot=true',
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+    ...['org.junit.platform.console.ConsoleLauncher', 'execute', '--disable-banner'],
+    ...['--details=summary', ...selection],
+  ]
+}
+
+/** An extra test stands for the one of the kit that is left out there. */
+function takeExtra(kit: readonly TestResult[], extra: readonly TestResult[]): TestResult[] {
+  const testOf = ({ name }: TestResult) => name.slice(name.indexOf('#'))
+  const leftOut = kit.filter(({ outcome }) => outcome === 'skipped').map(testOf)
+  const unknown = extra.filter((result) => !leftOut.includes(testOf(result)))
+  const stands = new Map(extra.map((result) => [testOf(result), result]))
+  const merged = kit.map((result) => {
+    const stand = result.outcome === 'skipped' ? stands.get(testOf(result)) : undefined
+    return stand === undefined ? result : { ...stand, name: result.name }
+  })
+  return [...merged, ...unknown]
+}
+
+/** The kit's folders only: those named like its namespaces, that were not there before. */
+function removeNewFolders(before: ReadonlySet<string>): void {
+  const isOfKit =
+    /^(a|newdb|new\.db|new%2Edb|new\/db|ns|ns[12]|ns_[12]|other_ns|non-existing|parent|dumps)$/
+  for (const name of readdirSync(KIT_WAREHOUSE)) {
+    if (before.has(name) || !isOfKit.test(name)) continue
+    rmSync(join(KIT_WAREHOUSE, name), { recursive: true, force: true })
+  }
+}

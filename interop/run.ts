@@ -1,0 +1,70 @@
+/** `make interop`: other people's clients against the built service. The last line is the count. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { endRunningCommands } from './command.ts'
+import { failure, skip } from './expected-failures.ts'
+import type { Outcome, TestResult } from './junit-report.ts'
+import { RESULTS, ROOT } from './places.ts'
+import { pyicebergSuite } from './pyiceberg-suite.ts'
+import { rckSuite } from './rck-suite.ts'
+import { sparkSuite } from './spark-suite.ts'
+import type { Suite } from './suite.ts'
+
+const SUITES: Readonly<Record<string, Suite>> = {
+  pyiceberg: pyicebergSuite,
+  rck: rckSuite,
+  spark: sparkSuite,
+}
+
+async function main(names: readonly string[]): Promise<void> {
+  mkdirSync(RESULTS, { recursive: true })
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' })
+  const results: TestResult[] = []
+  for (const name of names) {
+    const suite = SUITES[name]
+    if (suite === undefined) throw new Error(`no suite '${name}': ${Object.keys(SUITES)}`)
+    results.push(...(await runSuite(suite)))
+  }
+  const failed = count(results, 'failed')
+  console.log(tally(results))
+  process.exitCode = failed === 0 && count(results, 'passed') > 0 ? 0 : 1
+}
+
+async function runSuite(suite: Suite): Promise<TestResult[]> {
+  console.log(`\n# ${suite.name}`)
+  const obstacle = suite.findObstacle()
+  const startedAt = performance.now()
+  const results = obstacle === undefined ? await installAndRun(suite) : [skip(suite.name, obstacle)]
+  for (const { name, outcome, reason } of results) {
+    if (outcome !== 'passed') console.log(`${outcome}  ${name}: ${reason}`)
+  }
+  console.log(`${tally(results)}, ${Math.round((performance.now() - startedAt) / 1000)} s`)
+  return results
+}
+
+async function installAndRun(suite: Suite): Promise<TestResult[]> {
+  try {
+    await suite.install()
+    return await suite.run()
+  } catch (error) {
+    return [failure(suite.name, error instanceof Error ? error.message : String(error))]
+  }
+}
+
+function tally(results: readonly TestResult[]): string {
+  const outcomes: readonly Outcome[] = ['passed', 'failed', 'skipped']
+  return outcomes.map((outcome) => `${count(results, outcome)} ${outcome}`).join(', ')
+}
+
+function count(results: readonly TestResult[], outcome: Outcome): number {
+  return results.filter((result) => result.outcome === outcome).length
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    endRunningCommands()
+    process.exit(1)
+  })
+}
+const chosen = process.argv.slice(2)
+await main(chosen.length > 0 ? chosen : Object.keys(SUITES))

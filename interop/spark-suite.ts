@@ -1,0 +1,31 @@
+import { join } from 'node:path'
+import { findMavenObstacle, installJars } from './maven.ts'
+import { INTEROP } from './places.ts'
+import { runPytest } from './pyiceberg-suite.ts'
+import { findPythonObstacle, PythonEnvironment } from './python.ts'
+import type { Suite } from './suite.ts'
+
+const python = new PythonEnvironment({
+  folder: 'spark/.venv',
+  requirements: 'spark/requirements.txt',
+})
+
+export const sparkSuite: Suite = {
+  name: 'Spark 3.5 with Iceberg 1.11.0',
+  findObstacle: () => {
+    if (process.env['INTEROP_SPARK'] !== '1') {
+      return 'downloads 400 MB; INTEROP_SPARK=1 runs it'
+    }
+    return findPythonObstacle() ?? findMavenObstacle()
+  },
+  install: async () => {
+    await python.install()
+    await installJars('spark')
+  },
+  run: () =>
+    runPytest({
+      folder: 'spark',
+      python: python.python,
+      environment: { SPARK_JARS_FOLDER: join(INTEROP, 'spark', 'lib') },
+    }),
+}

@@ -1,0 +1,63 @@
+import json
+import os
+import urllib.request
+import uuid
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+URL = os.environ["MORAINE_URL"]
+ICEBERG_URI = os.environ.get("INTEROP_CATALOG_URI", f"{URL}/iceberg")
+
+
+@pytest.fixture(scope="session")
+def spark():
+    jars = ",".join(str(jar) for jar in Path(os.environ["SPARK_JARS_FOLDER"]).glob("*.jar"))
+    session = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.jars", jars)
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config(
+            "spark.sql.extensions",
+            "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        )
+        .config("spark.sql.catalog.moraine", "org.apache.iceberg.spark.SparkCatalog")
+        .config("spark.sql.catalog.moraine.type", "rest")
+        .config("spark.sql.catalog.moraine.uri", ICEBERG_URI)
+        .config("spark.sql.catalog.moraine.cache-enabled", "false")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def namespace(spark) -> str:
+    name = f"ns_{uuid.uuid4().hex[:12]}"
+    spark.sql(f"CREATE NAMESPACE moraine.{name}")
+    return name
+
+
+@pytest.fixture
+def folder() -> Path:
+    made = Path(os.environ["MORAINE_DATA"]) / uuid.uuid4().hex
+    made.mkdir()
+    return made
+
+
+@pytest.fixture(scope="session")
+def v1():
+    def call(path: str, body: dict | None = None) -> dict:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"content-type": "application/json"}
+        request = urllib.request.Request(URL + path, data=data, headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    return call

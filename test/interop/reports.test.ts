@@ -1,0 +1,48 @@
+import { judgeByList, parseExpectedFailures } from '../../interop/expected-failures.ts'
+import { parseJunitReport } from '../../interop/junit-report.ts'
+
+const REPORT = `<?xml version="1.0"?>
+<testsuite name="kit" tests="4">
+<properties><property name="a" value="&lt;testcase name=&quot;no&quot;/&gt;"/></properties>
+<testcase name="passes()" classname="org.example.Kit" time="0.25"/>
+<testcase name="fails(int)[2]" classname="org.example.Kit" time="1">
+<failure message="expected &lt;1&gt; &amp; got &quot;2&quot;" type="x"><![CDATA[trace
+	at org.example.Kit]]></failure>
+<system-out><![CDATA[unique-id: ]]></system-out>
+</testcase>
+<testcase name="breaks" classname="test_kit" time="0"><error type="y"><![CDATA[no
+  message	at org.example
+	at org.example]]></error></testcase>
+<testcase name="aborts()" classname="org.example.Kit" time="0"><skipped/></testcase>
+</testsuite>`
+
+test('a report tells of each test what became of it, and why', () => {
+  expect(parseJunitReport(REPORT)).toEqual([
+    { name: 'Kit#passes', outcome: 'passed', reason: '', seconds: 0.25 },
+    { name: 'Kit#fails(int)[2]', outcome: 'failed', reason: 'expected <1> & got "2"', seconds: 1 },
+    { name: 'test_kit#breaks', outcome: 'failed', reason: 'no message at org.example', seconds: 0 },
+    { name: 'Kit#aborts', outcome: 'skipped', reason: '', seconds: 0 },
+  ])
+})
+
+test('a failure is forgiven by its name and reason only', () => {
+  const list = parseExpectedFailures('# comment\n\nKit#fails(int)[2]: not ours: a: b\n')
+  const outcomes = judgeByList(parseJunitReport(REPORT), list).map((r) => [r.outcome, r.reason])
+  expect(outcomes[1]).toEqual(['skipped', 'not ours: a: b'])
+  expect(outcomes[2]?.[0]).toBe('failed')
+})
+
+test('the list has to be true: what passes, and what is not there, must not be on it', () => {
+  const list = parseExpectedFailures('Kit#passes: why\nKit#gone: why')
+  const failed = judgeByList(parseJunitReport(REPORT), list).filter((r) => r.outcome === 'failed')
+  expect(failed.map((r) => r.name)).toEqual([
+    'Kit#passes',
+    'Kit#fails(int)[2]',
+    'test_kit#breaks',
+    'Kit#gone',
+  ])
+})
+
+test('a line of the list without a reason is refused', () => {
+  expect(() => parseExpectedFailures('Kit#passes')).toThrow("not 'test: reason': Kit#passes")
+})
