@@ -13,7 +13,9 @@ import { type Config, ConfigError, readConfig } from './config.ts'
 import type { Ambient } from './core/ambient.ts'
 import { openDuckDbEngine } from './engine/duckdb.ts'
 import type { Engine } from './engine/engine.ts'
+import { openEngineFolder } from './engine/job-folder.ts'
 import { createApp } from './http/app.ts'
+import { cutIdleSockets } from './http/idle-sockets.ts'
 import { Metrics } from './http/metrics.ts'
 import { openLocalStore } from './objects/local.ts'
 import { writeLocalFile } from './objects/local-file.ts'
@@ -84,7 +86,8 @@ export async function startService(config: Config, log: Logger): Promise<Running
   const dumpDeps: DumpDependencies = {
     ...base,
     engine,
-    temporaryFolder: config.temporaryFolder,
+    // Swept by the engine of a later process, when this one was killed.
+    temporaryFolder: await openEngineFolder(config.temporaryFolder),
     conversionsAtOnce: config.engineProcesses,
     removeLocalFile: (path) => rm(path, { force: true }),
   }
@@ -100,7 +103,7 @@ export async function startService(config: Config, log: Logger): Promise<Running
     forgetOldReplays(base).catch((err) => log.warn({ err }, 'answers to old requests stay'))
   }, FORGET_INTERVAL_MS)
   const server = createServer(createApp({ deps, metrics, log }))
-  server.setTimeout(IDLE_SOCKET_MS)
+  cutIdleSockets(server, IDLE_SOCKET_MS)
   server.requestTimeout = 0 // an upload may take long; a stalled one ends by the idle timeout
   await listen(server, config)
   const { port } = server.address() as AddressInfo

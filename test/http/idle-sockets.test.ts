@@ -1,0 +1,54 @@
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { cutIdleSockets } from '../../src/http/idle-sockets.ts'
+
+const IDLE_MS = 100
+
+let server: Server
+let port: number
+beforeEach(async () => {
+  server = createServer(async (request, response) => {
+    for await (const _ of request);
+    if (request.url === '/slow') await sleep(6 * IDLE_MS)
+    response.end('done')
+  })
+  cutIdleSockets(server, IDLE_MS)
+  server.keepAliveTimeout = IDLE_MS
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  port = (server.address() as AddressInfo).port
+})
+afterEach(async () => {
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+/** What a client gets that sends this and then waits for the end. */
+function exchange(text: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(text))
+    let answer = ''
+    socket.on('data', (chunk) => {
+      answer += chunk.toString()
+    })
+    socket.on('error', () => undefined)
+    socket.on('close', () => resolve(answer))
+  })
+}
+
+test('a client that waits for a slow answer is not cut off', async () => {
+  const answer = await exchange('GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  expect(answer).toContain('200 OK')
+  expect(answer).toContain('done')
+})
+
+test('a client that stops in the middle of its body is cut off', async () => {
+  const begun = Date.now()
+  const answer = await exchange('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc')
+  expect(answer).not.toContain('200 OK')
+  expect(Date.now() - begun).toBeGreaterThanOrEqual(IDLE_MS)
+})
+
+test('a kept connection that says nothing more is cut off', async () => {
+  expect(await exchange('GET / HTTP/1.1\r\nHost: x\r\n\r\n')).toContain('200 OK')
+})
