@@ -1,6 +1,8 @@
 import { CONFIG_ROUTES } from './config-routes.ts'
 import { NAMESPACE_ROUTES } from './namespace-routes.ts'
+import { PLAN_ROUTES } from './plan-routes.ts'
 import type { IcebergRoute } from './route.ts'
+import { TABLE_MORE_ROUTES } from './table-more-routes.ts'
 import { TABLE_ROUTES } from './table-routes.ts'
 
 /** Every route of the Iceberg REST API: what is here is served and advertised, and nothing else. */
@@ -8,4 +10,6 @@ export const ICEBERG_ROUTES: readonly IcebergRoute[] = [
   ...CONFIG_ROUTES,
   ...NAMESPACE_ROUTES,
   ...TABLE_ROUTES,
+  ...TABLE_MORE_ROUTES,
+  ...PLAN_ROUTES,
 ]
