@@ -28,7 +28,7 @@ export async function renameTable(
   await deps.commits.inTurns([tableUuid], async () => {
     for (let attempt = 1; ; attempt++) {
       const state = await getRestTable(deps, source)
-      await refuseTaken(deps, state, target)
+      await refuseTaken(deps, state, { source, target })
       if (await tryRename(deps, { state, target }, keeper)) return
       deps.meter.commitRetried()
       if (attempt === COMMIT_ATTEMPTS_MAX) throw lostTooOften()
@@ -61,13 +61,13 @@ async function tryRename(
 async function refuseTaken(
   { catalog }: Dependencies,
   state: TableState,
-  target: NamespacedName,
+  { source, target }: { readonly source: NamespacedName; readonly target: NamespacedName },
 ): Promise<void> {
   const [table, view] = await Promise.all([catalog.findTable(target), catalog.findView(target)])
   const isSelf = table?.definition.tableUuid === state.definition.tableUuid
   const isSame = isSelf && shownName(state) === shownName(target)
-  if (isSame || (table !== undefined && !isSelf)) throw cannotRename(state, target, 'table')
-  if (view !== undefined) throw cannotRename(state, target, 'view')
+  if (isSame || (table !== undefined && !isSelf)) throw cannotRename(source, target, 'table')
+  if (view !== undefined) throw cannotRename(source, target, 'view')
 }
 
 function cannotRename(

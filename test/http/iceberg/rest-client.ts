@@ -56,6 +56,14 @@ export async function refused(answer: Promise<RestAnswer>): Promise<[number, str
   return [status, body.error.type, body.error.message]
 }
 
+/** As `refused`, for a test that is about a part of it. */
+export async function refusal(
+  answer: Promise<RestAnswer>,
+): Promise<{ readonly status: number; readonly type: string; readonly message: string }> {
+  const [status, type, message] = await refused(answer)
+  return { status, type, message }
+}
+
 /** As in a path: levels joined by 0x1F, all encoded. */
 export function inPath(...levels: readonly string[]): string {
   return levels.map(encodeURIComponent).join('%1F')
