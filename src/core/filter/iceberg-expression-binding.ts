@@ -7,6 +7,7 @@ import {
   type Type,
   typeName,
 } from '../type.ts'
+import { compareValues, type Value } from '../value.ts'
 import {
   allOf,
   anyOf,
@@ -97,7 +98,7 @@ function bindNode(node: IcebergExpression, columns: ColumnNames, isNegated: bool
     case 'and':
     case 'or': {
       const operands = node.operands.map((operand) => bindNode(operand, columns, isNegated))
-      return (node.kind === 'and') === isNegated ? anyOf(operands) : allOf(operands)
+      return (node.kind === 'and') === isNegated ? anyOf(mergeSets(operands)) : allOf(operands)
     }
     default:
       return bindPredicate(node, columns, isNegated)
@@ -165,6 +166,10 @@ function bindUnary(
   return isNull ? { kind: 'is-null', column } : notNull(column)
 }
 
+/** Of a larger set only the least and the greatest are looked at. */
+const SEARCHED_VALUES_MAX = 1_000
+/** Only files that hold one value are ruled out by a set of others: a larger one is not worth its cost. */
+const EXCLUDED_VALUES_MAX = 20
 const UNMEASURED = new Set(['variant', 'opaque', 'unknown'])
 const NEGATED: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
   '=': '!=',
@@ -197,14 +202,41 @@ function bindSet(
   const parts = predicate.values.map((literal) =>
     compareWithLiteral(predicate, column, { operator, literal }),
   )
-  return isNotIn ? allOf(parts) : anyOf(mergeEqualities(column, parts))
+  if (isNotIn && parts.length > EXCLUDED_VALUES_MAX) return EVERY_ROW
+  return isNotIn ? allOf(parts) : anyOf(mergeSets(parts))
 }
 
-function mergeEqualities(column: BoundColumn, parts: readonly BoundFilter[]): BoundFilter[] {
-  const values = parts.flatMap((part) => (part.kind === 'in' ? part.values : []))
+/** Values of one column in one set, whatever they were in before. */
+function mergeSets(parts: readonly BoundFilter[]): BoundFilter[] {
   const rest = parts.filter((part) => part.kind !== 'in')
-  if (values.length === 0) return rest
-  return [...rest, { kind: 'in', column, values: sortedValues(column.type, values) }]
+  const sets = new Map<number, { readonly column: BoundColumn; readonly values: Value[] }>()
+  for (const part of parts) {
+    if (part.kind !== 'in') continue
+    const { column } = part
+    const set = sets.get(column.fieldId) ?? { column, values: [] }
+    for (const value of part.values) set.values.push(value)
+    sets.set(column.fieldId, set)
+  }
+  return [...rest, ...[...sets.values()].map(setFilter)]
+}
+
+function setFilter({
+  column,
+  values,
+}: {
+  readonly column: BoundColumn
+  readonly values: readonly Value[]
+}): BoundFilter {
+  const { type } = column
+  if (values.length <= SEARCHED_VALUES_MAX) {
+    return { kind: 'in', column, values: sortedValues(type, values) }
+  }
+  const low = values.reduce((left, right) => (compareValues(type, left, right) <= 0 ? left : right))
+  const high = values.reduce((left, right) =>
+    compareValues(type, left, right) >= 0 ? left : right,
+  )
+  const inclusive = (value: Value) => ({ value, isInclusive: true })
+  return { kind: 'range', column, low: inclusive(low), high: inclusive(high) }
 }
 
 function bindPrefix(
@@ -301,6 +333,9 @@ function place(type: PrimitiveType, literal: IcebergLiteral): Placement | 'uncle
   }
   if (typeof literal === 'number' && !Number.isFinite(literal)) {
     return placeLiteral(type, literalOf('string', literal))
+  }
+  if (typeof literal === 'number' && Number.isSafeInteger(literal)) {
+    if (type.kind === 'long' || MICROS.has(type.kind)) return { kind: 'at', value: BigInt(literal) }
   }
   // A number for a time is the count that the type is stored as: days or microseconds since 1970, or since midnight.
   if (type.kind === 'date') return placeLiteral({ kind: 'int' }, literalOf('number', literal))

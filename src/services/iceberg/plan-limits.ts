@@ -5,9 +5,9 @@ export const PAGE_LENGTH_MAX = 1024 * 1024
 /** Manifest entries that one request looks at; what is left becomes a plan task of its own. */
 export const ENTRIES_PER_REQUEST_MAX = 200_000
 /** Comparisons to judge one file; of a filter that takes more, only a part prunes. */
-export const FILTER_COST_MAX = 500
+export const FILTER_COST_MAX = 200
 /** Of one request: a costly filter looks at fewer entries. */
-export const COMPARISONS_PER_REQUEST_MAX = 20_000_000
+export const COMPARISONS_PER_REQUEST_MAX = 2_000_000
 /** Of all plan tasks in one answer, in characters. */
 export const PLAN_TASKS_LENGTH_MAX = 256 * 1024
 /** A filter as JSON that a plan task carries; a longer one is left out, and the plan keeps every file. */

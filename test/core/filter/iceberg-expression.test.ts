@@ -130,12 +130,23 @@ test('depth, predicates and literals are bounded', () => {
   expect(() => bind({ type: 'in', term: 'id', values })).toThrow(/more than 100000 literals/)
 })
 
-test('a long chain of one kind is one node, so that judging a file is not deep', () => {
-  let chain: unknown = { type: 'eq', term: 'id', value: 0 }
+test('a long chain of one kind is one node, and equalities of a column are one set', () => {
+  let chain: unknown = { type: 'lt', term: 'ratio', value: 0 }
   for (let i = 1; i < 900; i++) {
-    chain = { type: 'or', left: chain, right: { type: 'eq', term: 'id', value: i } }
+    chain = { type: 'or', left: chain, right: { type: 'eq', term: 'id', value: 900 - i } }
   }
   const bound = bind(chain)
-  expect(bound).toMatchObject({ kind: 'or' })
-  expect(bound.kind === 'or' && bound.operands).toHaveLength(900)
+  expect(bound.kind === 'or' && bound.operands).toHaveLength(2)
+  expect(bound).toMatchObject({ operands: [{ kind: 'range' }, { kind: 'in', column: LONG }] })
+})
+
+test('of a huge set only the ends are looked at, and of a huge exclusion nothing', () => {
+  const values = Array.from({ length: 50_000 }, (_, i) => (i * 7_919) % 50_000)
+  expect(bind({ type: 'in', term: 'id', values })).toEqual({
+    kind: 'range',
+    column: LONG,
+    low: { value: 0n, isInclusive: true },
+    high: { value: 49_999n, isInclusive: true },
+  })
+  expect(bind({ type: 'not-in', term: 'id', values })).toEqual(ALL)
 })

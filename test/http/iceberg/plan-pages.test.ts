@@ -56,13 +56,12 @@ describe('pages', () => {
   })
 
   test('of a filter too long for a plan task keep more files, and lose none', async () => {
-    const values = Array.from({ length: 20_000 }, (_, i) => i + 1_000_000_000)
-    const filter = { type: 'in', term: 'id', values: [5, 43_205, ...values] }
+    const values = Array.from({ length: 20_000 }, (_, i) => i)
+    const filter = { type: 'in', term: 'id', values }
     const first = await must(client.ask('many', { filter }))
-    expect(pathsOf(await client.follow('many', first))).toEqual(['part-000000', 'part-004320'])
-    const not = { type: 'not-in', term: 'id', values: [5, ...values] }
-    const planned = await client.plan('many', { filter: not })
-    expect(new Set(pathsOf(planned)).size).toBeGreaterThanOrEqual(FILES)
+    const planned = await client.follow('many', first)
+    expect(planned.tasks.length).toBeGreaterThanOrEqual(2_000)
+    expect(new Set(pathsOf(planned)).has('part-001999')).toBe(true)
     expect(planned.tasks[0]['residual-filter']).toBeUndefined()
     const ids = planned.pages[0]['plan-id']
     expect(ids.length).toBeLessThan(8_000)
