@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasTool, runCommand } from './command.ts'
@@ -22,9 +23,10 @@ export class PythonEnvironment {
     return join(this.#folder, 'bin', 'python')
   }
 
-  /** Makes it anew when the requirements have changed. */
+  /** Makes it anew when the requirements have changed, or the Python that it links to. */
   async install(): Promise<void> {
-    const wanted = readFileSync(this.#requirements, 'utf8')
+    const version = execFileSync('python3', ['--version'], { encoding: 'utf8' })
+    const wanted = `# ${version}${readFileSync(this.#requirements, 'utf8')}`
     const stamp = join(this.#folder, 'installed-requirements.txt')
     if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
     rmSync(this.#folder, { recursive: true, force: true })

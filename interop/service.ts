@@ -46,7 +46,10 @@ export async function startTestedService(options: ServiceOptions): Promise<Teste
   })
   closeSync(log)
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  const killAtExit = () => child.kill('SIGKILL')
+  const killAtExit = () => {
+    child.kill('SIGKILL')
+    rmSync(home, { recursive: true, force: true })
+  }
   process.once('exit', killAtExit)
   const stop = async () => {
     child.kill('SIGTERM')

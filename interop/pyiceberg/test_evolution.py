@@ -118,6 +118,19 @@ def test_identity_partitions_of_each_type_are_kept(catalog, namespace, arrow_typ
     assert len(list(loaded.scan().plan_files())) == 2
 
 
+def test_a_table_of_version_3_is_made_and_changed(catalog, namespace):
+    """PyIceberg 0.12 does not write the manifests of version 3: Spark's suite does."""
+    table = catalog.create_table(
+        (namespace, "t"), pa.schema([("a", pa.int64())]), properties={"format-version": "3"}
+    )
+    with table.update_schema() as update:
+        update.add_column("b", StringType())
+    loaded = catalog.load_table((namespace, "t"))
+    assert loaded.format_version == 3
+    assert loaded.metadata.next_row_id == 0
+    assert [field.name for field in loaded.schema().fields] == ["a", "b"]
+
+
 def test_the_sort_order_changes(catalog, namespace):
     table = catalog.create_table((namespace, "t"), pa.schema([("a", pa.int64())]))
     with table.update_sort_order() as update:

@@ -52,6 +52,18 @@ def folder() -> Path:
 
 
 @pytest.fixture(scope="session")
+def dump():
+    """The lines of a table's CSV below its header."""
+
+    def lines(table: str, query: str = "") -> list[str]:
+        address = f"{URL}/v1/tables/{table}/dump?format=csv{query}"
+        with urllib.request.urlopen(address, timeout=120) as answer:
+            return sorted(answer.read().decode().splitlines()[1:])
+
+    return lines
+
+
+@pytest.fixture(scope="session")
 def v1():
     def call(path: str, body: dict | None = None) -> dict:
         data = None if body is None else json.dumps(body).encode()

@@ -39,7 +39,7 @@ def test_rows_are_merged_updated_and_deleted(spark, table):
     assert ids(spark, f"SELECT id FROM {table}") == [1, 2, 9]
 
 
-def test_position_deletes_are_written_and_known_to_v1(spark, namespace, v1):
+def test_position_deletes_are_written_and_known_to_v1(spark, namespace, v1, dump):
     name = f"moraine.{namespace}.m"
     spark.sql(
         f"CREATE TABLE {name} (id BIGINT) USING iceberg"
@@ -51,9 +51,10 @@ def test_position_deletes_are_written_and_known_to_v1(spark, namespace, v1):
     told = v1(f"/v1/tables/{namespace}.m")
     deletes = [file for data in told["data_files"] for file in data["delete_files"]]
     assert [file["record_count"] for file in deletes] == [5]
+    assert dump(f"{namespace}.m") == ["1", "3", "5", "7", "9"]
 
 
-def test_deletion_vectors_of_version_3_are_written(spark, namespace):
+def test_deletion_vectors_of_version_3_are_written_and_dumped(spark, namespace, dump):
     name = f"moraine.{namespace}.m"
     spark.sql(
         f"CREATE TABLE {name} (id BIGINT) USING iceberg"
@@ -63,6 +64,7 @@ def test_deletion_vectors_of_version_3_are_written(spark, namespace):
     spark.sql(f"DELETE FROM {name} WHERE id % 2 = 0")
     assert ids(spark, f"SELECT id FROM {name}") == [1, 3, 5, 7, 9]
     assert ids(spark, f"SELECT _row_id FROM {name}") == [1, 3, 5, 7, 9]
+    assert dump(f"{namespace}.m") == ["1", "3", "5", "7", "9"]
 
 
 def test_the_past_is_read_by_id_time_and_ref(spark, table):
