@@ -26,7 +26,12 @@ export async function commitDeletes(
       },
     }),
   )
-  const created = createManifest(shop.deps, state, {
+  const isOfVersion3 = files.some((file) => file.format === 'puffin')
+  const { definition } = state
+  const writer = isOfVersion3
+    ? { ...state, definition: { ...definition, formatVersion: 3 as const } }
+    : state
+  const created = createManifest(shop.deps, writer, {
     entries,
     like: { specId: 0, content: 'deletes' },
     snapshot: numbers,
@@ -41,7 +46,7 @@ export async function commitDeletes(
         parentSnapshotId: parent?.snapshotId ?? null,
         timestampMs,
         operation: 'overwrite',
-        schemaId: 0,
+        schemaId: state.definition.currentSchemaId,
       },
       summary: { 'total-delete-files': String(files.length) },
     },

@@ -17,14 +17,15 @@ export function sha256OfPieces(
   return sha256Of(readPieces(objects, pieces, signal))
 }
 
-/** The bytes of the pieces, one after the other, read as they are pulled. */
+/** The bytes of the pieces, one after the other, read as they are pulled; in the `buffer` if one is given. */
 export async function* readPieces(
   objects: ObjectStore,
   pieces: readonly Pick<DumpPiece, 'location' | 'offset' | 'lengthBytes'>[],
   signal?: AbortSignal,
+  buffer?: Uint8Array,
 ): AsyncIterable<Uint8Array> {
   for (const { location, offset, lengthBytes } of pieces) {
     signal?.throwIfAborted()
-    yield* objects.readStream(location, offset, lengthBytes)
+    yield* objects.readStream(location, offset, lengthBytes, buffer)
   }
 }

@@ -31,6 +31,7 @@ export class DumpLease {
         deps.log.warn({ err, name: held.name }, 'a lease could not be renewed; trying again'),
       )
     }, RENEWAL_MS)
+    this.#renewal.unref()
   }
 
   /** Waits for its turn. */

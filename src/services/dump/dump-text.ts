@@ -9,15 +9,15 @@ import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainShard } from './dump-convert.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { readPieces } from './dump-digest.ts'
-import { type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
+import { extensionOf, folderOf } from './dump-key.ts'
 
 /**
  * Converts what no earlier dump has converted, and hands the pieces on in order. The digest goes on where that of an
  * earlier dump ended when this one begins with its bytes.
  */
 export async function buildText(deps: DumpDependencies, build: DumpBuild): Promise<DumpContent> {
-  const { target, sources, progress, signal } = build
-  const header = await headerPiece(deps, target)
+  const { sources, progress, signal } = build
+  const header = await headerPiece(deps, build)
   const prefix = findPrefix(build, header)
   const resumed = await resumeDigest(build, prefix)
   const digest = resumed ?? (await ContinuingDigest.start())
@@ -66,14 +66,19 @@ async function resumeDigest(
   return digest?.lengthBytes === prefix.lengthBytes ? digest : undefined
 }
 
-/** The one header line of a CSV dump, as a piece of its own before all shards. */
+/**
+ * What comes before all shards: the one header line of CSV. A compressed file of nothing is not empty, so that stands
+ * there, too.
+ */
 async function headerPiece(
   deps: DumpDependencies,
-  target: DumpTarget,
+  { target, sources }: DumpBuild,
 ): Promise<DumpPiece | undefined> {
-  if (target.format !== 'csv') return undefined
-  const text = new TextEncoder().encode(csvHeader(target.schema))
-  const bytes = await compressed(text, target.compression)
+  const { format, compression, schema } = target
+  const isOfNothing = sources.length === 0 && compression !== 'none'
+  if (format !== 'csv' && !isOfNothing) return undefined
+  const text = new TextEncoder().encode(format === 'csv' ? csvHeader(schema) : '')
+  const bytes = await compressed(text, compression)
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   const folder = `${folderOf(deps.warehouse, target)}/shards`
   const location = `${folder}/header-${sha256}.${extensionOf(target)}`

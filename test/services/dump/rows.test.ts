@@ -5,25 +5,14 @@ import { createTable } from '../../../src/services/tables.ts'
 import { append, Lake } from '../lake.ts'
 import { SHARED_DATA } from '../workshop.ts'
 import { type DumpShop, openDumpShop } from './dump-shop.ts'
-import { expectRows } from './row-check.ts'
+import { expectRowsInEveryFormat } from './every-format.ts'
 
 const MISSIONS = 'missions/year_2024/month_03/day_17/as_at_20240317-235146'
 const FLIGHTS = new URL(
-  '../../../node_modules/vega-datasets/data/flights-200k.json',
+  '../../../node_modules/vega-datasets/data/flights-20k.json',
   import.meta.url,
 ).pathname
 const testWithShared = existsSync(SHARED_DATA) ? test : test.skip
-
-/** Every format, and every compression of one of them. */
-const CHOICES = [
-  { format: 'csv' },
-  { format: 'csv', compression: 'gzip' },
-  { format: 'csv', compression: 'zstd' },
-  { format: 'ndjson' },
-  { format: 'ndjson', compression: 'gzip' },
-  { format: 'ndjson', compression: 'zstd' },
-  { format: 'parquet' },
-] as const
 
 let lake: Lake
 let shop: DumpShop
@@ -56,11 +45,8 @@ async function checkEverySnapshot(
     snapshots.push({ id, paths: [...paths] })
   }
   for (const snapshot of snapshots) {
-    for (const choice of CHOICES) {
-      const dump = await shop.make(table, { ...choice, snapshotIdentifier: snapshot.id })
-      const rows = await expectRows(shop, lake, { dump, query: queryOf(snapshot.paths) })
-      expect(rows).toBeGreaterThan(0)
-    }
+    const wish = { table, query: queryOf(snapshot.paths), snapshotIdentifier: snapshot.id }
+    expect(await expectRowsInEveryFormat(shop, lake, wish)).toBeGreaterThan(0)
   }
 }
 
@@ -98,10 +84,10 @@ test('dumps of the flights have the rows of the months that were there', async (
   const months: string[][] = []
   for (let month = 1; month <= 3; month++) {
     const path = `${shop.dataFolder}/flights-${month}.parquet`
-    const query = `SELECT 1 + row // 80000 AS month, * EXCLUDE (row) FROM
-      (SELECT *, row_number() OVER () AS row FROM read_json('${FLIGHTS}'))
-      WHERE 1 + row // 80000 = ${month}`
-    months.push([await lake.write(path, query)])
+    const query = `SELECT strptime("date", '%Y/%m/%d %H:%M') AS at, * EXCLUDE ("date")
+      FROM read_json('${FLIGHTS}', columns = {"date": 'VARCHAR', delay: 'INTEGER',
+        distance: 'INTEGER', origin: 'VARCHAR', destination: 'VARCHAR'})`
+    months.push([await lake.write(path, `FROM (${query}) WHERE month(at) = ${month}`)])
   }
   await checkEverySnapshot('flights', months)
 }, 240_000)
