@@ -3,9 +3,11 @@ import type { Dependencies } from '../../services/dependencies.ts'
 import type { KeptAnswer } from '../../services/iceberg/kept-answer.ts'
 import { loadTableByUuid } from '../../services/iceberg/load-table.ts'
 import { readUnregistered } from '../../services/iceberg/register-table.ts'
+import { findViewByUuid } from '../../services/iceberg/view-catalog.ts'
 import { json, noContent } from './reply.ts'
 import type { IcebergReply } from './route.ts'
 import { metadataReply, tableReply } from './table-reply.ts'
+import { viewReply } from './view-reply.ts'
 
 /**
  * The answer to a repeated request. Of a table it is what the table is now (Iceberg REST specification,
@@ -24,7 +26,10 @@ export async function replayReply(deps: Dependencies, kept: KeptAnswer): Promise
     }
     case 'metadata-file':
       return metadataReply(await readUnregistered(deps, kept.location))
-    default:
-      throw new Error(`no answer of kind ${kept.kind} can be given again`)
+    case 'view': {
+      const view = await findViewByUuid(deps, kept.viewUuid)
+      if (view !== undefined) return viewReply(view)
+      throw new CatalogError('view-not-found', 'The request was done; its view is dropped since')
+    }
   }
 }

@@ -4,6 +4,7 @@ import { PLAN_ROUTES } from './plan-routes.ts'
 import type { IcebergRoute } from './route.ts'
 import { TABLE_MORE_ROUTES } from './table-more-routes.ts'
 import { TABLE_ROUTES } from './table-routes.ts'
+import { VIEW_ROUTES } from './view-routes.ts'
 
 /** Every route of the Iceberg REST API: what is here is served and advertised, and nothing else. */
 export const ICEBERG_ROUTES: readonly IcebergRoute[] = [
@@ -12,4 +13,5 @@ export const ICEBERG_ROUTES: readonly IcebergRoute[] = [
   ...TABLE_ROUTES,
   ...TABLE_MORE_ROUTES,
   ...PLAN_ROUTES,
+  ...VIEW_ROUTES,
 ]
