@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jest } from '@jest/globals'
 import { openDuckDbEngine } from '../../src/engine/duckdb.ts'
+import { describeArrow } from './arrow.contract.ts'
 import { describeDeletes } from './deletes.contract.ts'
 import { describeJobs } from './engine.contract.ts'
 import { describeExport } from './export.contract.ts'
@@ -33,5 +34,6 @@ jest.setTimeout(60_000)
 
 describeJobs('DuckDB', open)
 describeExport('DuckDB', open)
+describeArrow('DuckDB', open)
 describeDeletes('DuckDB', open)
 describeIngest('DuckDB', open)

@@ -58,7 +58,7 @@ export function describeJobs(name: string, open: OpenEngine): void {
       const cut = bench.path('cut.parquet')
       await writeFile(cut, bytes.subarray(0, bytes.length - 20))
       for (const bad of [text, damaged, cut]) {
-        for (const format of ['csv', 'ndjson', 'parquet'] as const) {
+        for (const format of ['csv', 'ndjson', 'parquet', 'arrow'] as const) {
           const job = jobOf(bad, { format })
           const { code, facts } = await failureOf(bench.engine.export(job))
           expect([code, facts['file']]).toEqual(['file-corrupt', bad])

@@ -30,25 +30,45 @@ export const TYPED: Dialect = {
 /** docs/dump-dialects.md, "NDJSON": what DuckDB then writes as JSON. */
 export const JSON_VALUES: Dialect = {
   primitive: jsonPrimitive,
-  key: (type, sql) => `CAST(${csvPrimitive(type, sql)} AS VARCHAR)`,
+  key: (type, sql) => `CAST(${jsonKey(type, sql)} AS VARCHAR)`,
   struct,
   map: (entries, hasNestedKey) => (hasNestedKey ? entries : `map_from_entries(${entries})`),
   absent: () => 'NULL',
   unknown: () => 'NULL',
 }
 
-/** docs/dump-dialects.md, "CSV", for a column that is not nested; nested ones are JSON text. */
+/**
+ * docs/dump-dialects.md, "CSV", for a column that is not nested; nested ones are JSON text. DuckDB's own texts where they
+ * say the same: they take half the time of formatted ones, but for dates.
+ */
 export function csvPrimitive(type: PrimitiveType, sql: string): string {
   switch (type.kind) {
     case 'float':
     case 'double':
-      return (
-        `CASE WHEN isfinite(${sql}) THEN CAST(${sql} AS VARCHAR) WHEN isnan(${sql}) THEN 'NaN' ` +
-        `WHEN ${sql} > 0 THEN 'Infinity' WHEN ${sql} < 0 THEN '-Infinity' END`
-      )
+      return floatText(sql)
+    case 'time':
+      return `CAST(${sql} AS VARCHAR)`
+    case 'timestamp':
+      return calendarSql(sql, CSV_TIMESTAMP)
+    case 'timestamptz':
+      return calendarSql(sql, CSV_TIMESTAMPTZ)
+    case 'timestamp_ns':
+      return `CAST(${sql} AS VARCHAR)`
     default:
       return textual(type, sql)
   }
+}
+
+/** As `jsonPrimitive`, but that a name has to be a text, also of a number that JSON has not. */
+function jsonKey(type: PrimitiveType, sql: string): string {
+  return type.kind === 'float' || type.kind === 'double' ? floatText(sql) : textual(type, sql)
+}
+
+function floatText(sql: string): string {
+  return (
+    `CASE WHEN isfinite(${sql}) THEN CAST(${sql} AS VARCHAR) WHEN isnan(${sql}) THEN 'NaN' ` +
+    `WHEN ${sql} > 0 THEN 'Infinity' WHEN ${sql} < 0 THEN '-Infinity' END`
+  )
 }
 
 function jsonPrimitive(type: PrimitiveType, sql: string): string {
@@ -66,13 +86,13 @@ function textual(type: PrimitiveType, sql: string): string {
     case 'decimal':
       return decimalSql(type, sql)
     case 'date':
-      return calendarSql(sql, { literal: 'DATE', format: '' })
+      return calendarSql(sql, DATE)
     case 'time':
       return `strftime(DATE '1970-01-01' + ${sql}, '%H:%M:%S.%f')`
     case 'timestamp':
-      return calendarSql(sql, { literal: 'TIMESTAMP', format: 'T%H:%M:%S.%f' })
+      return calendarSql(sql, JSON_TIMESTAMP)
     case 'timestamptz':
-      return calendarSql(sql, { literal: 'TIMESTAMPTZ', format: 'T%H:%M:%S.%f+00:00' })
+      return calendarSql(sql, JSON_TIMESTAMPTZ)
     case 'timestamp_ns':
       return `strftime(${sql}, '%Y-%m-%dT%H:%M:%S.%n')`
     case 'uuid':
@@ -96,30 +116,71 @@ function decimalSql(
   return `regexp_replace(${text}, '^(-?)[.]', '\\10.')`
 }
 
+/** How the moments of a type are written; each text is one of an expression of the type that `plain` gives. */
+interface Calendar {
+  readonly literal: (day: string) => string
+  /** The same moment as a type of DuckDB's that has no time zone. */
+  readonly plain: (sql: string) => string
+  /** The whole text, of years 1 to 9999. */
+  readonly text: (plain: string) => string
+  /** What follows the year. */
+  readonly afterYear: (plain: string) => string
+}
+
+const DATE = formatted({
+  literal: (day: string) => `DATE '${day}'`,
+  plain: (sql: string) => sql,
+  format: '-%m-%d',
+})
+const TIMESTAMP = {
+  literal: (day: string) => `TIMESTAMP '${day} 00:00:00'`,
+  plain: (sql: string) => sql,
+}
+const TIMESTAMPTZ = {
+  literal: (day: string) => `TIMESTAMPTZ '${day} 00:00:00+00'`,
+  // By count: casts and formats of the zoned type ask its calendar library for each value.
+  plain: (sql: string) => `make_timestamp(epoch_us(${sql}))`,
+}
+const JSON_TIMESTAMP = formatted({ ...TIMESTAMP, format: '-%m-%dT%H:%M:%S.%f' })
+const JSON_TIMESTAMPTZ = formatted({ ...TIMESTAMPTZ, format: '-%m-%dT%H:%M:%S.%f+00:00' })
+const CSV_TIMESTAMP = cast({ ...TIMESTAMP, suffix: '' })
+const CSV_TIMESTAMPTZ = cast({ ...TIMESTAMPTZ, suffix: '+00:00' })
+
+type Moments = Pick<Calendar, 'literal' | 'plain'>
+
+function formatted({ format, ...moments }: Moments & { readonly format: string }): Calendar {
+  return {
+    ...moments,
+    text: (plain) => `strftime(${plain}, '%Y${format}')`,
+    afterYear: (plain) => `strftime(${plain}, '${format}')`,
+  }
+}
+
+function cast({ suffix, ...moments }: Moments & { readonly suffix: string }): Calendar {
+  const ending = suffix === '' ? '' : ` || '${suffix}'`
+  return {
+    ...moments,
+    text: (plain) => `CAST(${plain} AS VARCHAR)${ending}`,
+    afterYear: (plain) =>
+      `strftime(${plain}, '-%m-%d ') || CAST(CAST(${plain} AS TIME) AS VARCHAR)${ending}`,
+  }
+}
+
 /**
  * As Iceberg writes dates: `2017-11-16`, `-0044-03-15`, `+12024-01-01`. The comparison with constants costs nothing
  * where the file's statistics decide it. What DuckDB takes for an infinity has no calendar.
  */
-function calendarSql(
-  sql: string,
-  { literal, format }: { readonly literal: string; readonly format: string },
-): string {
-  const zone = literal === 'TIMESTAMPTZ' ? '+00' : ''
-  const rest = format === '' ? `-%m-%d` : `-%m-%d${format}`
+function calendarSql(sql: string, { literal, plain, text, afterYear }: Calendar): string {
+  const moment = plain(sql)
   return (
-    `CASE WHEN ${sql} >= ${literal} '0001-01-01${midnight(literal)}${zone}' ` +
-    `AND ${sql} < ${literal} '10000-01-01${midnight(literal)}${zone}' ` +
-    `THEN strftime(${sql}, '%Y${rest}') ` +
+    `CASE WHEN ${sql} >= ${literal('0001-01-01')} AND ${sql} < ${literal('10000-01-01')} ` +
+    `THEN ${text(moment)} ` +
     `WHEN ${sql} IS NULL THEN NULL ` +
     `WHEN NOT isfinite(${sql}) THEN error('a date or timestamp outside of the calendar') ` +
-    `ELSE (CASE WHEN year(${sql}) < 0 THEN printf('%05d', year(${sql})) ` +
-    `WHEN year(${sql}) > 9999 THEN printf('+%d', year(${sql})) ELSE '0000' END) ` +
-    `|| strftime(${sql}, '${rest}') END`
+    `ELSE (CASE WHEN year(${moment}) < 0 THEN printf('%05d', year(${moment})) ` +
+    `WHEN year(${moment}) > 9999 THEN printf('+%d', year(${moment})) ELSE '0000' END) ` +
+    `|| ${afterYear(moment)} END`
   )
-}
-
-function midnight(literal: string): string {
-  return literal === 'DATE' ? '' : ' 00:00:00'
 }
 
 function struct(members: readonly { readonly name: string; readonly value: string }[]): string {

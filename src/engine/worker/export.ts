@@ -4,6 +4,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { type Field, isNested } from '../../core/type.ts'
 import type { ExportJob, ExportRequest, JobResult } from '../engine.ts'
 import { OUTPUT_NAME } from '../protocol.ts'
+import { writeArrowStream } from './arrow-file.ts'
 import { columnSql, namesBelow, requireDistinctNames } from './column-sql.ts'
 import { copyOptions } from './copy-options.ts'
 import { deletedRows } from './deletes.ts'
@@ -16,7 +17,8 @@ import { withSession } from './session.ts'
 import { linkFiles } from './source-files.ts'
 import { notImplemented, quoteConstant, quoteName } from './sql-text.ts'
 
-const PLAIN_NAME = 'plain'
+/** What is not the output yet: the text before it is compressed, the rows before they are Arrow's. */
+const INTERIM_NAME = 'interim'
 
 export interface TaskPlace {
   readonly folder: string
@@ -52,14 +54,24 @@ async function exportNothing(job: ExportRequest, place: TaskPlace): Promise<JobR
   return await finish(job.target, rows)
 }
 
-function copyNameOf({ compression }: ExportJob['target']): string {
-  return compression === 'gzip' ? PLAIN_NAME : OUTPUT_NAME
+function copyNameOf({ format, compression }: ExportJob['target']): string {
+  return compression === 'gzip' || format === 'arrow' ? INTERIM_NAME : OUTPUT_NAME
 }
 
-async function finish({ compression }: ExportJob['target'], rows: number): Promise<JobResult> {
+async function finish(
+  { format, compression }: ExportJob['target'],
+  rows: number,
+): Promise<JobResult> {
   if (compression === 'gzip') {
-    await gzipFile(PLAIN_NAME, OUTPUT_NAME)
-    unlinkSync(PLAIN_NAME)
+    await gzipFile(INTERIM_NAME, OUTPUT_NAME)
+    unlinkSync(INTERIM_NAME)
+  }
+  if (format === 'arrow') {
+    const written = await writeArrowStream(INTERIM_NAME, OUTPUT_NAME)
+    unlinkSync(INTERIM_NAME)
+    if (written !== rows) {
+      throw new CatalogError('engine-failed', `Of ${rows} rows ${written} were written as Arrow.`)
+    }
   }
   return { rows, bytes: statSync(OUTPUT_NAME).size }
 }
