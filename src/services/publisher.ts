@@ -16,6 +16,9 @@ const INTERVAL_MS = 200
 const RETRY_INTERVAL_MS_MAX = 30_000
 const RECOVERY_PAGE = 100
 const COLLECT_ATTEMPTS_MAX = 20
+const PUBLISH_ATTEMPTS_MAX = 20
+/** Newer ones that other processes may have recorded in the meantime. */
+const PUBLICATIONS_LOOKED_AT = 1_000
 const RECENT_BYTES_MAX = 64 * 1024 * 1024
 
 export interface PublisherDependencies {
@@ -30,6 +33,11 @@ export interface Published {
   /** What the file holds. */
   readonly state: TableState
   readonly metadataLocation: string
+}
+
+interface Collected {
+  readonly state: TableState
+  readonly metadata: TableMetadata
 }
 
 /**
@@ -139,30 +147,47 @@ export class Publisher {
   }
 
   async #publishNow(tableUuid: string): Promise<Published | undefined> {
+    for (let attempt = 0; attempt < PUBLISH_ATTEMPTS_MAX; attempt++) {
+      const collected = await this.#collect(tableUuid)
+      if (collected === undefined || !('metadata' in collected)) return collected
+      const published = await this.#write(collected)
+      if (published !== undefined) return published
+    }
+    throw new CatalogError('overloaded', 'other processes publish the table all the time')
+  }
+
+  /** `undefined` when it came to nothing: the table is gone, or another process has published this version. */
+  async #write({ state, metadata }: Collected): Promise<Published | undefined> {
     const { catalog, objects, ambient, meter } = this.#deps
-    const collected = await this.#collect(tableUuid)
-    if (collected === undefined || !('metadata' in collected)) return collected
-    const { state, metadata } = collected
+    const { tableUuid } = state.definition
     const json = tableMetadataToJson(metadata)
     const metadataLocation = newMetadataLocation(state, ambient.newUuid())
     await objects.putIfAbsent(metadataLocation, metadataFile(state, json))
-    this.recent.remember(metadataLocation, new TextEncoder().encode(json))
     const publication = { tableUuid, version: state.version, metadataLocation }
     // As in Iceberg, the metadata log has the time of the change: readers refuse a log ahead of the table's own time.
     await catalog.recordPublication({ ...publication, publishedAtMs: state.lastUpdatedMs })
-    if ((await catalog.findTable({ tableUuid })) === undefined) {
-      // Dropped meanwhile: a purge may have looked for files before this one was there.
+    if (!(await this.#isRecorded(tableUuid, metadataLocation))) {
+      // A version has one file. And when the table was dropped, a purge may have looked for files before.
       await objects.delete(metadataLocation)
       return undefined
     }
+    this.recent.remember(metadataLocation, new TextEncoder().encode(json))
     meter.published()
     return { state, metadataLocation }
   }
 
+  async #isRecorded(tableUuid: string, metadataLocation: string): Promise<boolean> {
+    const { catalog } = this.#deps
+    const state = await catalog.findTable({ tableUuid })
+    if (state === undefined || state.metadataLocation === metadataLocation) {
+      return state !== undefined
+    }
+    const lately = await catalog.listPublications(tableUuid, PUBLICATIONS_LOOKED_AT)
+    return lately.some((publication) => publication.metadataLocation === metadataLocation)
+  }
+
   /** The newest version as it is published already, or with the metadata to publish. */
-  async #collect(
-    tableUuid: string,
-  ): Promise<Published | { state: TableState; metadata: TableMetadata } | undefined> {
+  async #collect(tableUuid: string): Promise<Published | Collected | undefined> {
     const { catalog } = this.#deps
     for (let attempt = 0; attempt < COLLECT_ATTEMPTS_MAX; attempt++) {
       const state = await catalog.findTable({ tableUuid })
