@@ -4,6 +4,7 @@ import type { Snapshot } from '../core/snapshot.ts'
 import type { TableState } from '../core/table.ts'
 import { mapBounded } from './bounded.ts'
 import type { Dependencies } from './dependencies.ts'
+import { forgetDumpsOfTable } from './dump/dump-sweep.ts'
 import { liveFilesCount } from './manifest-merge.ts'
 import { getTable, tableNotFound } from './table-lookup.ts'
 
@@ -38,6 +39,10 @@ export async function dropTable(
   if (purge) await addMetadataFiles(deps, state, { paths, isOwn })
   else await markDropped(deps, state)
   const deletedFiles = await deleteUnused(deps, tableUuid, [...paths])
+  // Nobody can ask for them any more, purge or not; they can be made again from a table that is registered again.
+  await forgetDumpsOfTable(deps, tableUuid).catch((err) =>
+    deps.log.warn({ err, tableUuid }, 'dumps of a dropped table could not be deleted'),
+  )
   return { state, deletedFiles, keptFiles: paths.size - deletedFiles }
 }
 

@@ -113,6 +113,11 @@ export class Dumps {
   /** Stops what is being made; nothing half-made is ever served. */
   async close(): Promise<void> {
     this.#closing.abort(new CatalogError('overloaded', 'the service stops: try again soon'))
+    await this.settle()
+  }
+
+  /** Resolves when all that was begun is made, and stale dumps are swept. */
+  async settle(): Promise<void> {
     await Promise.allSettled([...this.#running.values()].map((progress) => progress.done))
     await Promise.allSettled(this.#tidying)
   }

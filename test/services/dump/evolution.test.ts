@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { jest } from '@jest/globals'
 import type { DataFile } from '../../../src/core/data-file.ts'
 import type { SchemaChange } from '../../../src/core/schema-evolution.ts'
 import { evolveTable } from '../../../src/services/schemas.ts'
@@ -8,6 +9,9 @@ import { commitDeletes } from '../commit-deletes.ts'
 import { append, Lake, refusal } from '../lake.ts'
 import { type DumpShop, openDumpShop } from './dump-shop.ts'
 import { expectRowsInEveryFormat } from './every-format.ts'
+
+/** Engines start as processes of their own. */
+jest.setTimeout(120_000)
 
 let lake: Lake
 let shop: DumpShop
@@ -84,7 +88,7 @@ describe.each([
     // The columns of a snapshot are those that the table had then.
     const then = { table: 't', query: `FROM ${old}`, ...before }
     expect(await expectRowsInEveryFormat(shop, lake, then)).toBe(5000)
-  }, 60_000)
+  })
 
   test('keep their values when only names and order changed, and Parquet is copied without the engine', async () => {
     await createOld(options)
@@ -108,7 +112,7 @@ describe.each([
     const query = `SELECT day, id, name AS title, place FROM read_parquet('${path('old')}')
       UNION ALL FROM read_parquet('${path('new')}')`
     expect(await expectRowsInEveryFormat(shop, lake, { table: 't', query })).toBe(5010)
-  }, 60_000)
+  })
 })
 
 test('two columns that exchanged their names keep their values, by field id', async () => {
@@ -131,7 +135,7 @@ test('two columns that exchanged their names keep their values, by field id', as
   const now = `SELECT a AS b, b AS a FROM read_parquet('${path('one')}')
     UNION ALL SELECT b, a FROM read_parquet('${path('two')}')`
   expect(await expectRowsInEveryFormat(shop, lake, { table: 't', query: now })).toBe(12)
-}, 60_000)
+})
 
 describe('deleted rows', () => {
   const IDS = ', FIELD_IDS {n: 1, s: 2, gone: 3}'
@@ -188,7 +192,7 @@ describe('deleted rows', () => {
   test('by position are left out of the file that is named, and of no other', async () => {
     await commitDeletes(shop, 't', [await positions('a', 'SELECT range * 2 FROM range(100)')])
     expect(await expectLive('NOT (n < 200 AND n % 2 = 0)')).toBe(1900)
-  }, 60_000)
+  })
 
   test('by position add up over several delete files and snapshots, and each snapshot has its own', async () => {
     await commitDeletes(shop, 't', [await positions('a', 'SELECT range FROM range(10)')])
@@ -198,7 +202,7 @@ describe('deleted rows', () => {
     const query = `FROM read_parquet(['${path('a')}', '${path('b')}']) WHERE n >= 10`
     const earlier = { table: 't', query, snapshotIdentifier: first }
     expect(await expectRowsInEveryFormat(shop, lake, earlier)).toBe(1990)
-  }, 60_000)
+  })
 
   test('by equality are those of older files only, and NULL equals NULL', async () => {
     const query = `SELECT * FROM (VALUES ('s1'), (NULL)) AS t(s)`
@@ -208,7 +212,7 @@ describe('deleted rows', () => {
     await append(shop, 't', await lake.write(path('later'), rowsFrom(2000), IDS))
     const live = `n >= 2000 OR s NOT IN ('s1')`
     expect(await expectLive(live, { files: ['a', 'b', 'later'] })).toBe(2200)
-  }, 60_000)
+  })
 
   test('by equality of a column that was dropped since stay deleted', async () => {
     const equality = { content: 'equality-deletes', equalityIds: [3] } as const
@@ -224,7 +228,7 @@ describe('deleted rows', () => {
     const kept = `FROM read_parquet(['${path('a')}', '${path('b')}']) WHERE gone <> 4`
     const query = `SELECT n, s ${kept} UNION ALL FROM read_parquet('${path('later')}')`
     expect(await expectRowsInEveryFormat(shop, lake, { table: 't', query })).toBe(1819)
-  }, 60_000)
+  })
 
   test('of all kinds at once, until none is left', async () => {
     const all = await deleteFile('all', 'SELECT range AS n FROM range(995)', {
@@ -234,7 +238,7 @@ describe('deleted rows', () => {
     expect(await expectLive('n >= 1000')).toBe(1000)
     await commitDeletes(shop, 't', [await positions('b', 'SELECT range FROM range(1000)')])
     expect(await expectLive('false')).toBe(0)
-  }, 60_000)
+  })
 
   test('of a deletion vector are left out, and position deletes that it replaces do not count', async () => {
     const lows = Array.from({ length: 500 }, (_, i) => 2 * i)
@@ -255,7 +259,7 @@ describe('deleted rows', () => {
     const error = await refusal(shop.make('t'))
     expect(error.code).toBe('metadata-corrupt')
     expect(error.facts).toMatchObject({ path: `file://${path('a')}` })
-  }, 60_000)
+  })
 
   test('a delete file of a format that is not read is refused, not passed over', async () => {
     const avro = await deleteFile('odd', 'SELECT 1 AS x', { format: 'avro' })

@@ -1,9 +1,13 @@
+import { jest } from '@jest/globals'
 import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { createTable } from '../../../src/services/tables.ts'
 import { append, Lake, refusal } from '../lake.ts'
 import { type DumpShop, type MadeDump, openDumpShop } from './dump-shop.ts'
 import { expectRows } from './row-check.ts'
+
+/** Engines start as processes of their own. */
+jest.setTimeout(120_000)
 
 let lake: Lake
 let shop: DumpShop
@@ -43,23 +47,19 @@ test.each([
   ['all files are copied', ['BIGINT', 'BIGINT', 'BIGINT'], 0],
   ['some files are rewritten', ['BIGINT', 'INTEGER', 'BIGINT', 'INTEGER'], 2],
   ['all files are rewritten', ['INTEGER', 'INTEGER', 'INTEGER'], 3],
-] as const)(
-  '%s, and every row is there once, in order',
-  async (_, types, exportsMax) => {
-    const queries: string[] = []
-    for (const [i, type] of types.entries()) queries.push(await file(`f${i}`, type))
-    const dump = await shop.make('t', { format: 'parquet' })
-    expect(shop.counting.exports).toBe(exportsMax)
-    const query = queries.join(' UNION ALL ')
-    expect(await expectRows(shop, lake, { dump, query })).toBe(types.length * 5000)
-    const rows = await hyparquetRows(dump)
-    const expected = types.flatMap((_type, i) =>
-      Array.from({ length: 5000 }, (_row, n) => ({ n: BigInt(n), s: `f${i}${n}` })),
-    )
-    expect(rows).toEqual(expected)
-  },
-  60_000,
-)
+] as const)('%s, and every row is there once, in order', async (_, types, exportsMax) => {
+  const queries: string[] = []
+  for (const [i, type] of types.entries()) queries.push(await file(`f${i}`, type))
+  const dump = await shop.make('t', { format: 'parquet' })
+  expect(shop.counting.exports).toBe(exportsMax)
+  const query = queries.join(' UNION ALL ')
+  expect(await expectRows(shop, lake, { dump, query })).toBe(types.length * 5000)
+  const rows = await hyparquetRows(dump)
+  const expected = types.flatMap((_type, i) =>
+    Array.from({ length: 5000 }, (_row, n) => ({ n: BigInt(n), s: `f${i}${n}` })),
+  )
+  expect(rows).toEqual(expected)
+})
 
 test('the next snapshot takes rewritten files over', async () => {
   await file('a', 'INTEGER')
@@ -73,7 +73,7 @@ test('the next snapshot takes rewritten files over', async () => {
   const dump = await shop.make('t', { format: 'parquet' })
   expect(shop.counting.exports - before).toBeLessThanOrEqual(1)
   await expectRows(shop, lake, { dump, query: query.join(' UNION ALL ') })
-}, 60_000)
+})
 
 test('compression around a Parquet file is refused', async () => {
   await file('a', 'BIGINT')

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals'
 import type { JobOptions } from '../../../src/engine/engine.ts'
 import type { DumpIndex, DumpPiece } from '../../../src/formats/dump/dump-index.ts'
 import { DumpProgress } from '../../../src/services/dump/dump-progress.ts'
@@ -7,6 +8,9 @@ import { changed } from '../failing-disk.ts'
 import { append, Lake, refusal } from '../lake.ts'
 import { START_MS } from '../workshop.ts'
 import { bytesOf, type DumpShop, finished, openDumpShop, type Process } from './dump-shop.ts'
+
+/** Engines start as processes of their own. */
+jest.setTimeout(120_000)
 
 let lake: Lake
 let shop: DumpShop
