@@ -111,6 +111,7 @@ class LocalStore implements ObjectStore {
     location: string,
     offset: number,
     lengthBytes: number,
+    buffer?: Uint8Array,
   ): AsyncIterable<Uint8Array> {
     requireCounts(offset, lengthBytes)
     const handle = await this.#readable.openFile(pathOfFile(location), location)
@@ -118,7 +119,8 @@ class LocalStore implements ObjectStore {
       const end = offset + lengthBytes
       let chunkBytes = STREAM_CHUNK_BYTES
       for (let position = offset; position < end; ) {
-        const chunk = await readAt(handle, position, Math.min(chunkBytes, end - position))
+        const length = Math.min(buffer?.byteLength ?? chunkBytes, end - position)
+        const chunk = await readInto(handle, position, buffer?.subarray(0, length) ?? fresh(length))
         if (chunk.byteLength === 0) throw missingFile(location)
         position += chunk.byteLength
         yield chunk
@@ -346,8 +348,21 @@ async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> 
 }
 
 /** Fewer bytes than asked for only when the file became shorter meanwhile. */
-async function readAt(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+function readAt(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  return readInto(handle, offset, fresh(length))
+}
+
+function fresh(length: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+}
+
+/** As `readAt`, into memory of the caller's. */
+async function readInto(
+  handle: FileHandle,
+  offset: number,
+  bytes: Uint8Array,
+): Promise<Uint8Array> {
+  const length = bytes.byteLength
   let filled = 0
   while (filled < length) {
     const wanted = Math.min(CALL_BYTES_MAX, length - filled)

@@ -37,9 +37,15 @@ export interface ObjectStore {
   putFileIfAbsent(location: string, path: string): Promise<'written' | 'already-exists'>
   /**
    * Exactly these bytes, read as they are pulled: a reader that stops pulling costs one chunk. Throws `file-not-found`,
-   * also in the middle when the object is shorter. Ending the iteration early frees everything.
+   * also in the middle when the object is shorter. Ending the iteration early frees everything. With a `buffer` chunks
+   * may lie in it: then each is valid until the next is pulled.
    */
-  readStream(location: string, offset: number, lengthBytes: number): AsyncIterable<Uint8Array>
+  readStream(
+    location: string,
+    offset: number,
+    lengthBytes: number,
+    buffer?: Uint8Array,
+  ): AsyncIterable<Uint8Array>
   /** An absolute path that holds the object's bytes, where the store has one: for tools that read files only. */
   findLocalPath(location: string): Promise<string | undefined>
   /** Up to `bytesMax` bytes from `offset`; fewer at the end, none past it. */

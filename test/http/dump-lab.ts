@@ -121,6 +121,7 @@ export async function openFace(
   const whole = service.deps.engine
   const deps = {
     ...service.deps,
+    ...(engine !== undefined && { conversionsAtOnce: 1 }),
     engine: {
       export: engine?.export ?? whole.export.bind(whole),
       ingest: whole.ingest.bind(whole),
@@ -153,7 +154,8 @@ export function openReader(url: string, { httpVersion = '1.1' } = {}): Promise<S
   const { hostname, port, pathname, search } = new URL(url)
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname, () => {
-      socket.write(`GET ${pathname}${search} HTTP/${httpVersion}\r\nHost: ${hostname}\r\n\r\n`)
+      const start = `GET ${pathname}${search} HTTP/${httpVersion}`
+      socket.write(`${start}\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`)
       socket.pause()
       resolve(socket)
     })

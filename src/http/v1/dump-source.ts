@@ -1,45 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { CatalogError } from '../../core/errors.ts'
 import { type DumpIndex, findPiecesInRange } from '../../formats/dump/dump-index.ts'
 import { readPieces } from '../../services/dump/dump-digest.ts'
 import { DumpProgress } from '../../services/dump/dump-progress.ts'
 import type { DumpCall, DumpResource } from './dump-resource.ts'
 
-/** Bytes whose first chunk is there: from here on only the disk or the network can fail. */
+/** Bytes whose first chunks are there: what cannot be read at all was thrown already. */
 export type OpenedBytes = AsyncIterable<Uint8Array>
 
-/** Waits for the first chunk, so that what cannot be read at all is still a problem document. */
-export async function openChunks(chunks: AsyncIterable<Uint8Array>): Promise<OpenedBytes> {
+/** Enough to reach beyond a header line or a magic number, to the first rows. */
+const HELD_BYTES = 32 * 1024
+
+/**
+ * Waits for the first bytes, so that what cannot be read is still a problem document. `waitMs`: how long for more
+ * when some are there.
+ */
+async function openChunks(
+  chunks: AsyncIterable<Uint8Array>,
+  waitMs?: number,
+): Promise<OpenedBytes> {
   const iterator = chunks[Symbol.asyncIterator]()
-  const first = await iterator.next()
-  return (async function* () {
-    try {
-      for (let next = first; next.done !== true; next = await iterator.next()) yield next.value
-    } finally {
-      await iterator.return?.()
-    }
-  })()
+  const held: Uint8Array[] = []
+  const late = waitMs === undefined ? undefined : sleep(waitMs)
+  let next: Promise<IteratorResult<Uint8Array>> | undefined = iterator.next()
+  for (let bytes = 0; next !== undefined; ) {
+    const isWaiting = held.length > 0 && late !== undefined
+    const result = await (isWaiting ? Promise.race([next, late]) : next)
+    if (result === undefined || result.done === true) break
+    bytes += result.value.byteLength
+    const isEnough = bytes >= HELD_BYTES
+    // The buffer is used again for the next chunk.
+    held.push(isEnough ? result.value : new Uint8Array(result.value))
+    next = isEnough ? undefined : iterator.next()
+  }
+  next?.catch(() => undefined)
+  return goOn(held, next, iterator)
+}
+
+async function* goOn(
+  held: Uint8Array[],
+  next: Promise<IteratorResult<Uint8Array>> | undefined,
+  iterator: AsyncIterator<Uint8Array>,
+): OpenedBytes {
+  try {
+    for (let chunk = held.shift(); chunk !== undefined; chunk = held.shift()) yield chunk
+    let result = await (next ?? iterator.next())
+    for (; result.done !== true; result = await iterator.next()) yield result.value
+  } finally {
+    await iterator.return?.()
+  }
 }
 
 export function openRange(
-  { deps, closed }: DumpCall,
+  { deps, closed, dumpStreams }: DumpCall,
   index: DumpIndex,
   range: { readonly start: number; readonly end: number },
 ): Promise<OpenedBytes> {
-  return openChunks(readPieces(deps.objects, findPiecesInRange(index, range), closed))
+  const bytes = Math.min(dumpStreams.limits.chunkBytes, range.end - range.start)
+  const buffer = Buffer.allocUnsafeSlow(bytes)
+  return openChunks(readPieces(deps.objects, findPiecesInRange(index, range), closed, buffer))
 }
 
 /** The bytes of a dump that is being made, as they come. */
 export function openProgress(
-  { deps, closed }: DumpCall,
+  { deps, closed, dumpStreams: { limits } }: DumpCall,
   progress: DumpProgress,
 ): Promise<OpenedBytes> {
-  return openChunks(
-    (async function* () {
-      for await (const piece of untilClosed(progress.follow(), closed)) {
-        yield* readPieces(deps.objects, [piece], closed)
-      }
-    })(),
-  )
+  const buffer = Buffer.allocUnsafeSlow(limits.chunkBytes)
+  const chunks = (async function* () {
+    for await (const piece of untilClosed(progress.follow(), closed)) {
+      yield* readPieces(deps.objects, [piece], closed, buffer)
+    }
+  })()
+  return openChunks(chunks, limits.firstRowsMs)
 }
 
 /** Ends with the signal, also while the next item is not there yet. */

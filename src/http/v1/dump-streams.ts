@@ -11,13 +11,19 @@ export interface DumpLimits {
   readonly indexWaitMs: number
   /** A dump that is made within this time is answered with its length and digest. */
   readonly firstWaitMs: number
+  /** Of a dump that is being made, so much longer is waited for rows: what fails early is a problem document. */
+  readonly firstRowsMs: number
+  /** What a reader costs beside its connection, however slow it is. */
+  readonly chunkBytes: number
 }
 
 export const DUMP_LIMITS: DumpLimits = {
   streamsMax: 1_000,
   stalledMs: 120_000,
   indexWaitMs: 60_000,
-  firstWaitMs: 700,
+  firstWaitMs: 500,
+  firstRowsMs: 300,
+  chunkBytes: 128 * 1024,
 }
 
 const RETRY_AFTER_SECONDS = 5
