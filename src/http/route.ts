@@ -39,6 +39,8 @@ export interface Call<Query, Body> extends RouteContext {
 export const PATH_PARAMETERS = {
   table_identifier:
     'The name of a table (in namespace `default`), `namespace.name`, a deeper dotted name, or its UUID.',
+  view_identifier:
+    'The name of a view (in namespace `default`), `namespace.name`, a deeper dotted name, or its UUID.',
   snapshot_identifier: 'A snapshot id, `latest`, or the name of a branch or tag.',
   transaction_id: 'As it was given at the start.',
   code: 'The last part of a problem’s `type`.',
@@ -49,6 +51,7 @@ export type PathParameter = keyof typeof PATH_PARAMETERS
 export const TAGS = {
   tables: 'Tables: create, find, read at any moment, describe, clone, roll back, drop.',
   schemas: 'Schemas and their evolution.',
+  views: 'Views: queries by name, in the dialects of several engines.',
   files: 'Adding and removing data files.',
   dumps: 'Any snapshot as one file: CSV, NDJSON, Parquet or Arrow.',
   transactions: 'Several changes, to one table or many, that become visible at once.',
@@ -68,7 +71,7 @@ export interface AnswerDoc {
 
 /** All that there is to know of a route: it is served and documented from this. */
 export interface RouteSpec<Query extends z.ZodObject, Body extends z.ZodType> {
-  readonly method: 'get' | 'post' | 'delete'
+  readonly method: 'get' | 'post' | 'put' | 'delete'
   /** With `{parameters}`. */
   readonly path: string
   readonly operationId: string

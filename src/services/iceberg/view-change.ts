@@ -24,11 +24,15 @@ export function wantedByName(name: NamespacedName): WantedView {
 /** Throws `view-not-found`. */
 export async function getView(
   { catalog }: Pick<Dependencies, 'catalog'>,
-  { key, shown }: WantedView,
+  wanted: WantedView,
 ): Promise<ViewState> {
-  const state = await catalog.findView(key)
-  if (state !== undefined) return state
-  throw new CatalogError('view-not-found', `View does not exist: ${shown}`, {
+  const state = await catalog.findView(wanted.key)
+  if (state === undefined) throw viewNotFound(wanted)
+  return state
+}
+
+export function viewNotFound({ shown }: WantedView): CatalogError {
+  return new CatalogError('view-not-found', `View does not exist: ${shown}`, {
     facts: { view: shown },
   })
 }
