@@ -23,6 +23,8 @@ export interface Config {
   readonly engineProcesses: number
   /** Of each worker. */
   readonly engineMemoryBytes: number
+  /** Of all dumps together; the least recently used go first. */
+  readonly dumpBudgetBytes: number
   /** Absolute path; for files on their way, on the warehouse's disk by default. */
   readonly temporaryFolder: string
 }
@@ -80,6 +82,7 @@ export function readConfig(environment: Environment): Config {
       'a size from 256MB on, like 512MB or 2GB',
       ByteSize.pipe(z.int().min(ENGINE_MEMORY_BYTES_MIN)),
     ),
+    dumpBudgetBytes: read('MORAINE_DUMP_BUDGET', '50GB', 'a size like 500MB or 50GB', ByteSize),
     temporaryFolder: `${home}/tmp`,
   }
 }

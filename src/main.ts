@@ -95,7 +95,11 @@ export async function startService(config: Config, log: Logger): Promise<Running
     ...dumpDeps,
     writeLocalFile,
     commits: new CommitQueue((batch) => commitBatch(base, batch)),
-    dumps: new Dumps(dumpDeps, { keepNewest: DUMPS_KEPT, meter: metrics }),
+    dumps: new Dumps(dumpDeps, {
+      keepNewest: DUMPS_KEPT,
+      bytesMax: config.dumpBudgetBytes,
+      meter: metrics,
+    }),
   }
   base.publisher.recover()
   const housekeeping = setInterval(() => {

@@ -16,6 +16,7 @@ test('without any variable, a laptop has all that it needs below one folder', ()
     manifestCacheBytes: 256 * MIB,
     engineProcesses: availableParallelism(),
     engineMemoryBytes: 512 * MIB,
+    dumpBudgetBytes: 50 * 1024 * MIB,
     temporaryFolder: `${home}/tmp`,
   })
 })
@@ -36,6 +37,7 @@ const VARIABLES = [
   'MORAINE_MANIFEST_CACHE',
   'MORAINE_ENGINE_PROCESSES',
   'MORAINE_ENGINE_MEMORY',
+  'MORAINE_DUMP_BUDGET',
 ] as const
 
 test.each([
@@ -64,6 +66,7 @@ test.each([
   ['MORAINE_ENGINE_PROCESSES', '256', { engineProcesses: 256 }],
   ['MORAINE_ENGINE_MEMORY', '512MB', { engineMemoryBytes: 512 * MIB }],
   ['MORAINE_ENGINE_MEMORY', '1GB', { engineMemoryBytes: 1024 * MIB }],
+  ['MORAINE_DUMP_BUDGET', '200MB', { dumpBudgetBytes: 200 * MIB }],
 ])('%s=%s', (name, value, expected) => {
   expect(readConfig({ [name]: value })).toMatchObject(expected)
 })
@@ -78,6 +81,7 @@ test.each([
   ['MORAINE_ALLOWED_LOCATIONS', '/data,lake', 'separated by commas'],
   ['MORAINE_LOG_LEVEL', 'loud', 'trace, debug, info, warn, error, silent'],
   ['MORAINE_MANIFEST_CACHE', '256', 'a size like 256MB or 2GB'],
+  ['MORAINE_DUMP_BUDGET', 'unlimited', 'a size like 500MB or 50GB'],
   ['MORAINE_ENGINE_PROCESSES', '0', 'from 1 to 256'],
   ['MORAINE_ENGINE_PROCESSES', '257', 'from 1 to 256'],
   ['MORAINE_ENGINE_PROCESSES', '1.5', 'from 1 to 256'],
