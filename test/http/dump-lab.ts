@@ -112,10 +112,17 @@ export interface Face {
   close(): Promise<void>
 }
 
+export interface FaceOptions {
+  readonly limits?: Partial<DumpLimits>
+  readonly engine?: Partial<Engine>
+  /** After which the server drops connections of its own. */
+  readonly idleMs?: number
+}
+
 /** Another HTTP face of the same service, with limits of its own and an engine that the test has a hand on. */
 export async function openFace(
   service: TestService,
-  { limits = {}, engine }: { limits?: Partial<DumpLimits>; engine?: Partial<Engine> } = {},
+  { limits = {}, engine, idleMs = 0 }: FaceOptions = {},
 ): Promise<Face> {
   const metrics = new Metrics()
   const whole = service.deps.engine
@@ -132,6 +139,7 @@ export async function openFace(
   const log = pino({ level: 'silent' })
   const app = createApp({ deps: { ...deps, dumps }, metrics, log, dumpLimits: limits })
   const server = createHttpServer(app)
+  server.setTimeout(idleMs)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -16,6 +16,7 @@ import {
   openReader,
   readToEnd,
   rows,
+  run,
   sha256,
 } from './dump-lab.ts'
 import { startTestService, type TestService } from './harness.ts'
@@ -118,8 +119,10 @@ test.each(['1.1', '1.0'])(
     await makeTable(service, table, [rows(1_000), rows(1_000, 1_000)])
     const gate = gatedEngine()
     const { url } = await face({ engine: gate.engine, limits: { firstWaitMs: 10 } })
-    const reader = await openReader(`${url}/v1/tables/${table}/dump?format=ndjson`, { httpVersion })
+    const address = `/v1/tables/${table}/dump?format=ndjson`
+    const reader = await openReader(url + address, { httpVersion })
     const ended = readToEnd(reader)
+    const curl = run('curl', ['-s', `--http${httpVersion}`, url + address])
     await eventually(() => gate.jobs > 0)
     gate.open()
     await sleep(1_500)
@@ -127,6 +130,8 @@ test.each(['1.1', '1.0'])(
     const { text, end } = await ended
     expect(text).toContain('"id":0')
     expect(end).toBe('reset')
+    expect((await curl).stdout).toContain('"id":0')
+    expect((await curl).code).toBe(56)
     const failed = await must(ask({ url }, `/v1/tables/${table}/dump/status?format=ndjson`))
     expect(failed).toMatchObject({ state: 'failed', problem: { title: 'engine-failed' } })
     // Next time nothing is sent before it is whole, so that a client learns why it fails.
@@ -136,6 +141,21 @@ test.each(['1.1', '1.0'])(
     expect((await again).body).toMatchObject({ status: 503, title: 'engine-failed' })
   },
 )
+
+test('who waits for a dump is not idle', async () => {
+  await makeTable(service, 'lengthy', [rows(1_000), rows(1_000, 1_000)])
+  const gate = gatedEngine()
+  const { url } = await face({ engine: gate.engine, idleMs: 200 })
+  const waiting = download(`${url}/v1/tables/lengthy/dump?format=ndjson`)
+  for (const jobs of [1, 2]) {
+    await eventually(() => gate.jobs === jobs)
+    await sleep(1_000)
+    gate.open()
+  }
+  const { body, isWhole } = await waiting
+  expect(isWhole).toBe(true)
+  expect(body.toString().split('\n')).toHaveLength(2_001)
+})
 
 test('a part of a dump that is being made waits for it, but not for ever', async () => {
   const [snapshotId] = await makeTable(service, 'later', [rows(1_000)])

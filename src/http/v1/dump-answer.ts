@@ -40,6 +40,8 @@ export async function answerDump(call: DumpCall, resource: DumpResource): Promis
     throw preconditionRequired(resource)
   }
   call.dumpStreams.enter(call.closed)
+  // Until something is sent, whoever waits here is idle for a good reason.
+  call.request.socket.setTimeout(0)
   try {
     return await answerGet(call, resource, { range, preferences })
   } catch (error) {
