@@ -8,6 +8,7 @@ import { describeDeletes } from './deletes.contract.ts'
 import { describeJobs } from './engine.contract.ts'
 import { describeExport } from './export.contract.ts'
 import { describeIngest } from './ingest.contract.ts'
+import { describeNanoseconds } from './nanoseconds.contract.ts'
 import type { OpenedEngine } from './samples.ts'
 
 async function open(): Promise<OpenedEngine> {
@@ -35,5 +36,6 @@ jest.setTimeout(60_000)
 describeJobs('DuckDB', open)
 describeExport('DuckDB', open)
 describeArrow('DuckDB', open)
+describeNanoseconds('DuckDB', open)
 describeDeletes('DuckDB', open)
 describeIngest('DuckDB', open)

@@ -60,7 +60,7 @@ class ColumnWriter {
     if (!isNested(type)) {
       requireSameShape(source.file.children.length === 0, place)
       const cast = { sql: source.sql, column: place.column }
-      return this.dialect.primitive(type, castSql(source.file.type, type, cast))
+      return this.dialect.primitive(type, castSql(source.file, type, cast))
     }
     const nested = this.nested(type, source, place)
     return nested === source.sql ? nested : `CASE WHEN ${source.sql} IS NOT NULL THEN ${nested} END`
@@ -128,7 +128,7 @@ class ColumnWriter {
       ? this.value(type.key, keySource, { ...below, names: namesBelow(place.names, type.keyId) })
       : this.dialect.key(
           type.key,
-          castSql(key.type, type.key, { sql: keySource.sql, column: place.column }),
+          castSql(key, type.key, { sql: keySource.sql, column: place.column }),
         )
     const valueSql = this.value(type.value, valueSource, valuePlace)
     if (keySql === keySource.sql && valueSql === valueSource.sql) return sql

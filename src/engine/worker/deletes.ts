@@ -111,7 +111,7 @@ function equalSql(column: EqualityColumn, { file, deletes, data, schema }: Match
   const field = schema.fields.find(({ id }) => id === column.fieldId)
   const typed = (from: FileColumn, sql: string): string => {
     const isCast = field !== undefined && !isNested(field.type)
-    return isCast ? castSql(from.type, field.type, { sql, column: field.name }) : sql
+    return isCast ? castSql(from, field.type, { sql, column: field.name }) : sql
   }
   const deletedValue = typed(inDeletes, `d.d${index}`)
   if (column.nameInFile === undefined) {

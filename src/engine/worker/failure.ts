@@ -1,6 +1,8 @@
 import { CatalogError } from '../../core/errors.ts'
 
 const DETAIL_LENGTH_MAX = 500
+/** What an `error()` in a query of ours begins with when a value cannot be converted exactly. */
+export const REFUSAL = 'not converted: '
 /** Ours to mend, whatever the file holds. */
 const OWN_FAULT =
   /^(?:Binder|Parser|Syntax|Catalog|Permission|INTERNAL|FATAL|Fatal|Dependency|Parameter)\b/
@@ -30,6 +32,11 @@ export function taskFailure(
   if (missingPath !== undefined) {
     const facts = { file: missingPath }
     return new CatalogError('file-not-found', `There is no file ${missingPath}.`, { facts })
+  }
+  if (message.startsWith(`Invalid Input Error: ${REFUSAL}`)) {
+    const [, refusal = ''] = message.split(REFUSAL)
+    const detail = `${path} cannot be converted exactly: ${refusal.slice(0, DETAIL_LENGTH_MAX)}.`
+    return new CatalogError('not-implemented', detail, { facts: { file: path }, cause: error })
   }
   const [firstLine = ''] = message.split('\n')
   const reason = firstLine.slice(0, DETAIL_LENGTH_MAX)

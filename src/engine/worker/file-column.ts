@@ -4,6 +4,7 @@ import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
 export interface ParquetNode {
   readonly name: string
   readonly fieldId: number | undefined
+  readonly isNanoseconds: boolean
   readonly children: readonly ParquetNode[]
 }
 
@@ -12,6 +13,8 @@ export interface FileColumn {
   readonly name: string
   readonly fieldId: number | undefined
   readonly type: DuckDBType
+  /** Whether the file counts them, whatever DuckDB makes of it. */
+  readonly isNanoseconds: boolean
   /** Members of a struct in order; the element of a list; key and value of a map. */
   readonly children: readonly FileColumn[]
 }
@@ -20,6 +23,7 @@ export interface SchemaRow {
   readonly name: string
   readonly childCount: number
   readonly fieldId: number | undefined
+  readonly isNanoseconds: boolean
 }
 
 const DEPTH_MAX = 100
@@ -36,7 +40,8 @@ export function treeOf(rows: readonly SchemaRow[]): readonly ParquetNode[] | und
       if (child === undefined) return undefined
       children.push(child)
     }
-    return { name: row.name, fieldId: row.fieldId, children }
+    const { name, fieldId, isNanoseconds } = row
+    return { name, fieldId, isNanoseconds, children }
   }
   const root = take(0)
   return next === rows.length ? root?.children : undefined
@@ -53,7 +58,7 @@ export function columnOf(
 ): FileColumn | undefined {
   const column = (children: readonly (FileColumn | undefined)[]): FileColumn | undefined =>
     children.every((child) => child !== undefined)
-      ? { name, fieldId: node.fieldId, type, children }
+      ? { name, fieldId: node.fieldId, type, isNanoseconds: node.isNanoseconds, children }
       : undefined
   if (type.typeId === DuckDBTypeId.STRUCT) {
     const { entryNames, entryTypes } = type

@@ -39,11 +39,13 @@ async function schemaRows(
   fileName: string,
 ): Promise<readonly SchemaRow[]> {
   const result = await connection.runAndReadAll(
-    `SELECT name, num_children, field_id FROM parquet_schema(${quoteConstant(fileName)})`,
+    `SELECT name, num_children, field_id, logical_type LIKE '%NanoSeconds%' ` +
+      `FROM parquet_schema(${quoteConstant(fileName)})`,
   )
-  return result.getRowsJS().map(([name, childCount, fieldId]) => ({
+  return result.getRowsJS().map(([name, childCount, fieldId, isNanoseconds]) => ({
     name: String(name),
     childCount: Number(childCount ?? 0),
     fieldId: fieldId === null || fieldId === undefined ? undefined : Number(fieldId),
+    isNanoseconds: isNanoseconds === true,
   }))
 }
