@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { CatalogError } from '../../core/errors.ts'
 import type { DumpPiece } from '../../formats/dump/dump-index.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer.ts'
 import { planStitch, type StitchPart, type StitchPlan } from '../../formats/parquet/stitch.ts'
@@ -42,7 +43,18 @@ export async function buildParquet(deps: DumpDependencies, build: DumpBuild): Pr
   const plan = planStitch(parts.map(({ footer, schema }): StitchPart => ({ footer, schema })))
   const pieces = await piecesOf(deps, build, { parts, plan })
   for (const piece of pieces) build.progress.add(piece)
-  return { sha256: await sha256OfPieces(deps.objects, pieces, build.signal) }
+  try {
+    return { sha256: await sha256OfPieces(deps.objects, pieces, build.signal) }
+  } catch (error) {
+    throw namingMissing(error, build.sources)
+  }
+}
+
+/** A data file that was there when its footer was read. */
+function namingMissing(error: unknown, sources: readonly DumpSource[]): unknown {
+  const location = error instanceof CatalogError ? error.facts['location'] : undefined
+  const source = sources.find(({ dataFile }) => dataFile.path === location)
+  return source === undefined ? error : namingDataFile(error, source.dataFile)
 }
 
 async function copyableParts(deps: DumpDependencies, build: DumpBuild): Promise<readonly Copied[]> {

@@ -1,4 +1,5 @@
 import type { TableState } from '../../core/table.ts'
+import type { DumpIndex } from '../../formats/dump/dump-index.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import type { Dependencies } from '../dependencies.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
@@ -79,6 +80,19 @@ async function namedShards(
     }
   }
   return named
+}
+
+/** What the disk has damaged so that it shows: without the index, nobody would know how long a shard has to be. */
+export async function removeShortShards(
+  { objects }: Pick<Dependencies, 'objects'>,
+  { pieces }: Pick<DumpIndex, 'pieces'>,
+  folder: string,
+): Promise<void> {
+  for (const { location, offset, lengthBytes } of pieces) {
+    if (!location.startsWith(`${folder}/`)) continue
+    const info = await objects.find(location)
+    if (info !== undefined && info.sizeBytes < offset + lengthBytes) await objects.delete(location)
+  }
 }
 
 /** All dumps of a table that is gone. */

@@ -21,7 +21,12 @@ import { DumpLease } from './dump-lease.ts'
 import { buildParquet } from './dump-parquet.ts'
 import { DumpProgress } from './dump-progress.ts'
 import { listDumpSources } from './dump-sources.ts'
-import { forgetDumpsOfTable, lastingSnapshots, sweepDumps } from './dump-sweep.ts'
+import {
+  forgetDumpsOfTable,
+  lastingSnapshots,
+  removeShortShards,
+  sweepDumps,
+} from './dump-sweep.ts'
 import { buildText } from './dump-text.ts'
 import { MadeShards } from './made-shards.ts'
 
@@ -105,9 +110,10 @@ export class Dumps {
 
   /** A dump one of whose files is gone: its index goes, too, so that the next request makes it again. */
   async forget(target: DumpTarget): Promise<void> {
-    const location = indexLocation(this.#deps.warehouse, target)
-    this.#indexes.delete(location)
-    await this.#deps.objects.delete(location)
+    const { objects, warehouse } = this.#deps
+    const index = await this.find(target)
+    if (index !== undefined) await removeShortShards(this.#deps, index, folderOf(warehouse, target))
+    await objects.delete(indexLocation(warehouse, target))
   }
 
   /** Stops what is being made; nothing half-made is ever served. */

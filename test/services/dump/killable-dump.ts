@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openSqliteCatalog } from '../../../src/catalog/sqlite.ts'
+import { openDuckDbEngine } from '../../../src/engine/duckdb.ts'
+import { openLocalStore } from '../../../src/objects/local.ts'
+import { dumpTargetOf } from '../../../src/services/dump/dump-key.ts'
+import { DumpProgress } from '../../../src/services/dump/dump-progress.ts'
+import { Dumps } from '../../../src/services/dump/dumps.ts'
+import { ManifestCache } from '../../../src/services/manifest-cache.ts'
+import { Publisher } from '../../../src/services/publisher.ts'
+import { getTable } from '../../../src/services/table-lookup.ts'
+import { CountingMeter } from '../workshop.ts'
+
+/** Run as a child, to be killed: makes the dump of a table in the home `argv[2]`, at the time `argv[3]`. */
+const [home = '', nowText = '', table = '', format = ''] = process.argv.slice(2)
+
+const ambient = {
+  nowMs: () => Number(nowText),
+  newUuid: () => randomUUID(),
+  sleep: (ms: number) => sleep(ms),
+  random: () => 0.5,
+}
+const meter = new CountingMeter()
+const log = { warn: () => undefined }
+const warehouse = `file://${home}/warehouse`
+const catalog = await openSqliteCatalog({ path: `${home}/catalog.db` })
+const roots = { writableRoots: [warehouse], readableRoots: [`file://${home}/lake`] }
+const objects = await openLocalStore(roots)
+const temporaryFolder = `${home}/tmp`
+const engine = await openDuckDbEngine({
+  ...{ processes: 1, memoryBytes: 256 * 1024 * 1024, temporaryFolder },
+  ...{ jobTimeoutMs: 60_000, queueMax: 100 },
+})
+const dumps = new Dumps(
+  {
+    ...{ catalog, objects, ambient, meter, log, warehouse, engine, temporaryFolder },
+    manifests: new ManifestCache({ objects, bytesMax: 64 * 1024 * 1024, meter }),
+    publisher: new Publisher({ catalog, objects, ambient, meter, log }),
+    conversionsAtOnce: 1,
+    removeLocalFile: (path) => rm(path, { force: true }),
+  },
+  { keepNewest: 3 },
+)
+const state = await getTable(catalog, table)
+if (state.currentSnapshot === undefined) throw new Error(`${table} has no snapshot`)
+const choice = { format: format as 'csv', compression: 'none' } as const
+const opened = await dumps.open(dumpTargetOf(state, state.currentSnapshot, choice))
+if (opened instanceof DumpProgress) await opened.done
