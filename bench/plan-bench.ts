@@ -1,0 +1,194 @@
+/** Planning on the server: a table of many files, whole, by a partition and by a column, as one client and as many. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openSqliteCatalog } from '../src/catalog/sqlite.ts'
+import type { DataFile } from '../src/core/data-file.ts'
+import { encodeSingleValue } from '../src/core/single-value.ts'
+import { openLocalStore } from '../src/objects/local.ts'
+import type { Dependencies } from '../src/services/dependencies.ts'
+import { ManifestCache } from '../src/services/manifest-cache.ts'
+import { Publisher } from '../src/services/publisher.ts'
+import { writeSnapshot } from '../src/services/snapshot-writer.ts'
+import { startBenchService } from './bench-service.ts'
+import { call } from './client.ts'
+import { percentile, printMachine, printRow } from './machine.ts'
+
+const FILES = Number(process.env['BENCH_FILES'] ?? 100_000)
+/** Of each day; a manifest holds 10,000 files. */
+const FILES_PER_DAY = 100
+
+interface Answer {
+  readonly 'file-scan-tasks': readonly unknown[]
+  readonly 'plan-tasks'?: readonly string[]
+}
+
+const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
+let service = await startBenchService(home)
+const columns = [
+  { name: 'id', type: 'long' },
+  { name: 'day', type: 'date' },
+  { name: 'value', type: 'double' },
+]
+const table = await call(`${service.url}/v1/tables`, {
+  method: 'POST',
+  body: {
+    name: 'wide',
+    schema: { columns },
+    partitioning: [{ column: 'day', transform: 'identity' }],
+  },
+})
+await service.stop()
+await fillFiles(table.table_id)
+
+printMachine(`Planning in the REST catalog: ${FILES} data files, ${FILES_PER_DAY} in a partition`)
+printRow(['what', 'tasks', 'p50 ms', 'p99 ms', 'tasks/s'])
+printRow(['---', '---', '---', '---', '---'])
+service = await startBenchService(home)
+const ROOT = `${service.url}/iceberg/v1/namespaces/default/tables/wide`
+const ONE_DAY = { type: 'eq', term: 'day', value: 424 }
+const ONE_FILE = { type: 'eq', term: 'id', value: 424_200 }
+const stats = ['id', 'day', 'value']
+await timed('cold: the first page, no filter', 1, () => plan({}))
+await timed('the first page, no filter', 20, () => plan({}))
+await timed('all pages, one after another', 5, () => planAll({}, 1))
+await timed('all pages, 8 at once', 5, () => planAll({}, 8))
+await timed('all pages with statistics, 8 at once', 3, () => planAll({ 'stats-fields': stats }, 8))
+await timed('one partition of the manifests', 200, () => plan({ filter: ONE_DAY }))
+await timed('one file by its bounds', 50, () => plan({ filter: ONE_FILE }))
+await timed('one partition and one file', 200, () => {
+  return plan({ filter: { type: 'and', left: ONE_DAY, right: ONE_FILE } })
+})
+await printHold()
+await service.stop()
+rmSync(home, { recursive: true })
+
+async function plan(body: object): Promise<number> {
+  const answer: Answer = await call(`${ROOT}/plan`, { method: 'POST', body })
+  return answer['file-scan-tasks'].length
+}
+
+async function planAll(body: object, atOnce: number): Promise<number> {
+  const first: Answer = await call(`${ROOT}/plan`, { method: 'POST', body })
+  const pending = [...(first['plan-tasks'] ?? [])]
+  let tasks = first['file-scan-tasks'].length
+  const follow = async () => {
+    for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
+      const page: Answer = await call(`${ROOT}/tasks`, {
+        method: 'POST',
+        body: { 'plan-task': next },
+      })
+      tasks += page['file-scan-tasks'].length
+      pending.push(...(page['plan-tasks'] ?? []))
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, follow))
+  return tasks
+}
+
+async function timed(what: string, rounds: number, work: () => Promise<number>): Promise<void> {
+  const times: number[] = []
+  let tasks = 0
+  for (let i = 0; i < rounds; i++) {
+    const begin = performance.now()
+    tasks = await work()
+    times.push(performance.now() - begin)
+  }
+  const p50 = percentile(times, 0.5)
+  const rate = ((tasks * 1000) / p50).toFixed(0)
+  printRow([what, String(tasks), p50.toFixed(1), percentile(times, 0.99).toFixed(1), rate])
+}
+
+/** How long the service took no other request while it made plans. */
+async function printHold(): Promise<void> {
+  await fetch(`${service.url}/metrics`)
+  await planAll({ 'stats-fields': stats }, 4)
+  const text = await (await fetch(`${service.url}/metrics`)).text()
+  const lagOf = (name: string) =>
+    Number(new RegExp(`^nodejs_eventloop_lag_${name}_seconds (\\S+)`, 'm').exec(text)?.[1]) * 1000
+  const [p50, p99, max] = ['p50', 'p99', 'max'].map((name) => lagOf(name).toFixed(1))
+  printRow([
+    'event loop meanwhile (longest in the last column)',
+    '',
+    p50 ?? '',
+    p99 ?? '',
+    max ?? '',
+  ])
+}
+
+/** One snapshot of so many data files, in manifests of 10,000 entries. */
+async function fillFiles(tableUuid: string): Promise<void> {
+  await withDependencies(async (deps) => {
+    const state = await deps.catalog.findTable({ tableUuid })
+    if (state === undefined) throw new Error('the table is gone')
+    const added = Array.from({ length: FILES }, (_, i) => dataFile(i))
+    const prepared = await writeSnapshot(deps, state, {
+      change: { added, removedPaths: new Set(), truncate: false },
+      summary: {},
+    })
+    if (prepared === undefined) throw new Error('nothing was written')
+    const { snapshot } = prepared
+    await deps.catalog.commit({
+      tables: [
+        {
+          expectedVersion: state.version,
+          state: {
+            ...state,
+            version: state.version + 1,
+            lastSequenceNumber: snapshot.sequenceNumber,
+            lastUpdatedMs: snapshot.timestampMs,
+            currentSnapshot: snapshot,
+          },
+          newSnapshots: [snapshot],
+          newLogEntries: [snapshot],
+          addedPaths: [],
+        },
+      ],
+      transactions: [],
+    })
+  })
+}
+
+function dataFile(index: number): DataFile {
+  const day = Math.floor(index / FILES_PER_DAY)
+  const bounds = (offset: number) =>
+    new Map([
+      [1, encodeSingleValue({ kind: 'long' }, BigInt(index * 1000 + offset))],
+      [2, encodeSingleValue({ kind: 'date' }, day)],
+      [3, encodeSingleValue({ kind: 'double' }, (index * 1000 + offset) / 7)],
+    ])
+  const counts = (count: number) => new Map([1, 2, 3].map((id) => [id, count]))
+  return {
+    content: 'data',
+    path: `file://${home}/warehouse/default/wide/data/day=${day}/part-${String(index).padStart(8, '0')}.parquet`,
+    format: 'parquet',
+    specId: 0,
+    partition: [day],
+    recordCount: 1000,
+    fileSizeBytes: 65_536,
+    columnSizes: counts(8_000),
+    valueCounts: counts(1000),
+    nullValueCounts: counts(0),
+    lowerBounds: bounds(0),
+    upperBounds: bounds(999),
+    splitOffsets: [4],
+  }
+}
+
+async function withDependencies(work: (deps: Dependencies) => Promise<void>): Promise<void> {
+  const catalog = await openSqliteCatalog({ path: join(home, 'catalog.db') })
+  const warehouse = `file://${home}/warehouse`
+  const objects = await openLocalStore({ writableRoots: [warehouse], readableRoots: [] })
+  const meter = new Proxy({}, { get: () => () => undefined }) as Dependencies['meter']
+  const log = { warn: () => undefined }
+  const ambient = {
+    nowMs: () => Date.now(),
+    newUuid: () => crypto.randomUUID(),
+    sleep: async () => undefined,
+    random: () => 0,
+  }
+  const publisher = new Publisher({ catalog, objects, ambient, meter, log })
+  const manifests = new ManifestCache({ objects, bytesMax: 2 ** 28, meter })
+  await work({ catalog, objects, ambient, manifests, publisher, meter, log, warehouse })
+  await catalog.close()
+}
