@@ -3,7 +3,7 @@ import type { ViewLogEntry, ViewVersion } from './view-metadata.ts'
 
 const HISTORY_SIZE = 'version.history.num-entries'
 const HISTORY_SIZE_DEFAULT = 10
-const DROP_DIALECT_ALLOWED = 'replace.drop-dialect-allowed'
+const DROP_DIALECT_ALLOWED = 'replace.drop-dialect.allowed'
 
 type Properties = Readonly<Record<string, string>>
 

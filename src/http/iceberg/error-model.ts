@@ -102,9 +102,18 @@ export function errorReply(
       message: `Internal Server Error; the log has it under ${errorId}`,
     })
   }
-  const { status, type } = ICEBERG_ERRORS[foreseen.code]
-  const reply = modelOf({ status, type, message: foreseen.message })
+  const { status } = ICEBERG_ERRORS[foreseen.code]
+  const reply = modelOf({ status, type: typeOf(foreseen), message: foreseen.message })
   return status === 429 || status === 503 ? { ...reply, headers: { 'Retry-After': '1' } } : reply
+}
+
+/**
+ * Java's client throws for a view's bad version what it would throw itself, if it is told so. For tables it is not:
+ * only after a BadRequestException does it delete the files of a refused commit.
+ */
+function typeOf({ code, facts }: CatalogError): string {
+  const isBadVersion = code === 'update-invalid' && facts['action'] === 'add-view-version'
+  return isBadVersion ? 'IllegalArgumentException' : ICEBERG_ERRORS[code].type
 }
 
 /** Whether a repetition of the request must get the same refusal. */

@@ -8,8 +8,12 @@ import type { Dependencies } from '../dependencies.ts'
 import { COMMIT_ATTEMPTS_MAX } from '../limits.ts'
 import { lostTooOften } from './commit-tables.ts'
 import { shownName } from './rest-name.ts'
+import { requireWritableLocation } from './table-location.ts'
 
-type ViewDependencies = Pick<Dependencies, 'catalog' | 'objects' | 'ambient'>
+type ViewDependencies = Pick<Dependencies, 'catalog' | 'objects' | 'ambient' | 'warehouse'>
+
+/** Iceberg view specification: where metadata files go, when not below the view's location. */
+const METADATA_PATH = 'write.metadata.path'
 
 /** How a view is asked for, for messages; and how it is found. */
 export interface WantedView {
@@ -126,7 +130,7 @@ class LostRace extends Error {}
 
 /** The file goes again only when the catalog certainly does not name it. */
 async function withMetadataFile<T>(
-  { objects, ambient }: ViewDependencies,
+  deps: ViewDependencies,
   {
     metadata,
     version,
@@ -134,9 +138,10 @@ async function withMetadataFile<T>(
   }: { readonly metadata: ViewMetadata; readonly version: number; readonly json: string },
   work: (metadataLocation: string) => Promise<T>,
 ): Promise<T> {
+  const { objects, ambient } = deps
   const number = String(version).padStart(5, '0')
   const file = `${number}-${ambient.newUuid()}.metadata.json`
-  const metadataLocation = `${metadata.location}/metadata/${file}`
+  const metadataLocation = `${metadataFolder(deps, metadata)}/${file}`
   await objects.putIfAbsent(metadataLocation, new TextEncoder().encode(json))
   try {
     return await work(metadataLocation)
@@ -145,6 +150,16 @@ async function withMetadataFile<T>(
     if (!isUnknown) await objects.delete(metadataLocation).catch(() => undefined)
     throw error
   }
+}
+
+function metadataFolder(
+  deps: ViewDependencies,
+  { location, properties }: Pick<ViewMetadata, 'location' | 'properties'>,
+): string {
+  const given = Object.hasOwn(properties, METADATA_PATH) ? properties[METADATA_PATH] : undefined
+  if (given === undefined) return `${location}/metadata`
+  requireWritableLocation(deps, given)
+  return given.replace(/\/+$/, '')
 }
 
 export function viewNameTaken(

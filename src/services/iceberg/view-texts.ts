@@ -25,7 +25,7 @@ import {
 /** Of a view (Iceberg view specification, "View Metadata"). */
 const DESCRIPTION = 'comment'
 /** Whoever gives all texts anew means to drop the dialects that they leave out. */
-const DROP_DIALECT_ALLOWED = 'replace.drop-dialect-allowed'
+const DROP_DIALECT_ALLOWED = 'replace.drop-dialect.allowed'
 
 /** A view as `/v1` shows it. */
 export interface ViewReading extends NamespacedName {

@@ -144,10 +144,10 @@ describe('a version of a view', () => {
     const representations = [{ type: 'sql', sql: 's', dialect: 'trino' }] as const
     const replace = [add('x', { representations }), LAST]
     expect(refusalFor(...replace)).toBe(
-      'Cannot replace view due to loss of view dialects (replace.drop-dialect-allowed=false):\n' +
+      'Cannot replace view due to loss of view dialects (replace.drop-dialect.allowed=false):\n' +
         'Previous dialects: [spark]\nNew dialects: [trino]',
     )
-    const allowed = set({ 'replace.drop-dialect-allowed': 'TRUE' })
+    const allowed = set({ 'replace.drop-dialect.allowed': 'TRUE' })
     expect(apply(viewOf(), ...replace, allowed).currentVersionId).toBe(2)
   })
 })

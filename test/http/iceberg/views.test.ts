@@ -292,3 +292,38 @@ test('a repeated request with a key gets the answer again, and does nothing twic
   expect(await must(replace('keyed', { updates }, update))).toEqual(replaced)
   expect(await filesOf(replaced)).toHaveLength(2)
 })
+
+test('metadata files of a view go where its properties say, below the warehouse', async () => {
+  const base = (await must(create('elsewhere_base'))).metadata.location
+  const properties = { 'write.metadata.path': `${base}-files/deep//` }
+  const made = await must(create('elsewhere', { properties }))
+  expect(made['metadata-location']).toMatch(`${base}-files/deep/00000-`)
+  expect(made.metadata.location).not.toContain(`${base}-files`)
+  for (const path of ['file:///etc', `${base}/../../..`, 'none', '']) {
+    const outside = setProperties({ 'write.metadata.path': path })
+    const answer = await replace('elsewhere', { updates: [outside] })
+    expect([400, 403]).toContain(answer.status)
+  }
+  expect(await must(load('elsewhere'))).toEqual(made)
+})
+
+test('a bad version of a view is what Java would throw itself', async () => {
+  const twice = ['spark', 'SPARK'].map((dialect) => ({ type: 'sql', sql: 'select 1', dialect }))
+  const [status, type, message] = await refused(
+    create('twice', { 'view-version': version('', { representations: twice }) }),
+  )
+  expect([status, type]).toEqual([400, 'IllegalArgumentException'])
+  expect(message).toMatch('Invalid view version: Cannot add multiple queries for dialect spark')
+})
+
+test('a dialect is dropped only from a view that allows it', async () => {
+  const trino = { representations: [{ type: 'sql', sql: 'select 2', dialect: 'trino' }] }
+  const updates = [
+    { action: 'add-view-version', 'view-version': version('', { 'version-id': 2, ...trino }) },
+    { action: 'set-current-view-version', 'view-version-id': -1 },
+  ]
+  await must(create('strict'))
+  expect((await refused(replace('strict', { updates })))[2]).toMatch('loss of view dialects')
+  await must(create('lax', { properties: { 'replace.drop-dialect.allowed': 'true' } }))
+  expect((await must(replace('lax', { updates }))).metadata['current-version-id']).toBe(2)
+})
