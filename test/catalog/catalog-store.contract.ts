@@ -1,6 +1,7 @@
 import { describeCommits } from './commit.contract.ts'
 import { describeLeases } from './leases.contract.ts'
 import { describeNamespaces } from './namespaces.contract.ts'
+import { describeReplacements } from './replacement.contract.ts'
 import { describeReplays } from './replays.contract.ts'
 import type { OpenedCatalog } from './samples.ts'
 import { describeSharing } from './sharing.contract.ts'
@@ -36,6 +37,7 @@ export function describeCatalogStore(
   describeNamespaces(store)
   describeViews(store)
   describeReplays(store)
+  describeReplacements(store)
   describeLeases(store)
   if (isShared) describeSharing(opened)
 }

@@ -1,0 +1,54 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { encodeManifestList } from '../src/formats/iceberg/manifest-list.ts'
+import { describeManifest, encodeManifest } from '../src/formats/iceberg/manifest-writer.ts'
+import { schemaFromJson } from '../src/formats/iceberg/schema-json.ts'
+import type { Answer } from './client.ts'
+
+/** Writes what an engine writes before it commits an append of one file: a manifest and a manifest list. */
+export function writeBenchSnapshot(metadata: Answer, snapshotId: bigint): Record<string, unknown> {
+  const folder = `${metadata.location}/metadata`
+  const sequenceNumber = BigInt(metadata['last-sequence-number']) + 1n
+  const parent = metadata['current-snapshot-id'] ?? null
+  const name = `${snapshotId}-${process.hrtime.bigint()}`
+  const common = {
+    entries: [
+      {
+        status: 'added' as const,
+        ...{ snapshotId: null, sequenceNumber: null, fileSequenceNumber: null },
+        dataFile: {
+          ...{ content: 'data' as const, path: `file:///lake/${name}.parquet` },
+          ...{ format: 'parquet' as const, specId: 0, partition: [] },
+          ...{ recordCount: 1000, fileSizeBytes: 100_000 },
+        },
+      },
+    ],
+    schema: schemaFromJson(metadata.schemas[0]),
+    spec: { specId: 0, fields: [] },
+    content: 'data' as const,
+  }
+  const bytes = encodeManifest(common)
+  const path = `${folder}/${name}-m0.avro`
+  const manifestList = `${folder}/snap-${name}.avro`
+  const numbers = { snapshotId, sequenceNumber, path, lengthBytes: bytes.length }
+  const manifests = [describeManifest({ ...common, ...numbers })]
+  put(path, bytes)
+  const parentSnapshotId = parent === null ? null : BigInt(parent)
+  put(manifestList, encodeManifestList({ manifests, snapshotId, parentSnapshotId, sequenceNumber }))
+  return {
+    'snapshot-id': snapshotId,
+    ...(parent !== null && { 'parent-snapshot-id': parent }),
+    'sequence-number': sequenceNumber,
+    'timestamp-ms': Date.now(),
+    'manifest-list': manifestList,
+    summary: { operation: 'append', 'added-data-files': '1' },
+    'schema-id': 0,
+  }
+}
+
+function put(location: string, bytes: Uint8Array): void {
+  const path = fileURLToPath(location)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, bytes)
+}
