@@ -29,7 +29,7 @@ const roots = { writableRoots: [warehouse], readableRoots: [`file://${home}/lake
 const objects = await openLocalStore(roots)
 const temporaryFolder = `${home}/tmp`
 const engine = await openDuckDbEngine({
-  ...{ processes: 1, memoryBytes: 256 * 1024 * 1024, temporaryFolder },
+  ...{ processes: 1, memoryBytes: 512 * 1024 * 1024, temporaryFolder },
   ...{ jobTimeoutMs: 60_000, queueMax: 100 },
 })
 const dumps = new Dumps(
