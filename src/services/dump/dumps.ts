@@ -208,7 +208,10 @@ export class Dumps {
   /** Readers of the new dump need not wait for it; the next build does. */
   #tidyLater(target: DumpTarget, lease: DumpLease): void {
     const tidying = this.#tidy(target, lease)
-      .catch((err) => this.#deps.log.warn({ err, dump: dumpName(target) }, 'dumps were not tidied'))
+      .catch((err) => {
+        if (this.#closing.signal.aborted) return
+        this.#deps.log.warn({ err, dump: dumpName(target) }, 'dumps were not tidied')
+      })
       .then(() => lease.release())
       .finally(() => this.#tidying.delete(tidying))
     this.#tidying.add(tidying)

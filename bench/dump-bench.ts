@@ -1,0 +1,312 @@
+/**
+ * Dumps: conversion beside one DuckDB COPY of the same files in the same run; what one more file costs; first byte.
+ * Run: BENCH_ROWS=24000000 npx tsx bench/dump-bench.ts
+ */
+import { randomUUID } from 'node:crypto'
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DuckDBInstance, version } from '@duckdb/node-api'
+import { openSqliteCatalog } from '../src/catalog/sqlite.ts'
+import { openDuckDbEngine } from '../src/engine/duckdb.ts'
+import type { Engine } from '../src/engine/engine.ts'
+import type { DumpIndex } from '../src/formats/dump/dump-index.ts'
+import { openLocalStore } from '../src/objects/local.ts'
+import { commitBatch } from '../src/services/commit.ts'
+import { CommitQueue } from '../src/services/commit-queue.ts'
+import type { Meter } from '../src/services/dependencies.ts'
+import { readPieces } from '../src/services/dump/dump-digest.ts'
+import { type DumpFormatChoice, dumpTargetOf } from '../src/services/dump/dump-key.ts'
+import { DumpProgress } from '../src/services/dump/dump-progress.ts'
+import { Dumps } from '../src/services/dump/dumps.ts'
+import { ManifestCache } from '../src/services/manifest-cache.ts'
+import { Publisher } from '../src/services/publisher.ts'
+import { getTable } from '../src/services/table-lookup.ts'
+import { createTable } from '../src/services/tables.ts'
+import { commitFiles } from '../src/services/transactions.ts'
+import { printMachine, printRow } from './machine.ts'
+
+const ROWS = Number(process.env['BENCH_ROWS'] ?? 20_000_000)
+const FILES = 16
+const SMALL_FILES = 100
+const SMALL_FILE_ROWS = Math.ceil(ROWS / 400)
+const ENGINE_MEMORY_BYTES = 512 * 1024 * 1024
+
+const CHOICES: readonly (DumpFormatChoice & { readonly copyOptions: string })[] = [
+  { format: 'csv', compression: 'none', copyOptions: 'FORMAT csv' },
+  { format: 'csv', compression: 'gzip', copyOptions: 'FORMAT csv, COMPRESSION gzip' },
+  { format: 'ndjson', compression: 'none', copyOptions: 'FORMAT json' },
+  { format: 'parquet', compression: 'none', copyOptions: 'FORMAT parquet, COMPRESSION zstd' },
+]
+
+const SILENT: Meter = {
+  committed: () => undefined,
+  commitRefused: () => undefined,
+  commitRetried: () => undefined,
+  filesStaged: () => undefined,
+  published: () => undefined,
+  manifestCacheHit: () => undefined,
+  manifestCacheMiss: () => undefined,
+  manifestCacheBytes: () => undefined,
+}
+
+async function main(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'moraine-dump-bench-'))
+  const service = await openService(folder)
+  try {
+    printMachine('Dumps')
+    console.log(`DuckDB ${version()}; ${availableParallelism()} engine processes of one thread\n`)
+    await warmUp(service, folder)
+    const paths = await writeFiles(folder, { name: 'big', count: FILES, rows: ROWS / FILES })
+    await service.createTable('big', paths)
+    await measureConversions(service, folder, paths)
+    await measureIncrement(service, folder)
+  } finally {
+    await service.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Like the lineitem table of TPC-H: numbers, dates, decimals, short words and a comment. */
+function rowsSql(first: number, end: number): string {
+  return `SELECT i AS orderkey, (hash(i) % 200000)::BIGINT AS partkey, (i % 7)::INTEGER AS line,
+    ((hash(i + 1) % 10000000) / 100)::DECIMAL(12, 2) AS price, (hash(i) % 11) / 100.0 AS discount,
+    CASE WHEN i % 3 = 0 THEN 'R' WHEN i % 3 = 1 THEN 'A' ELSE 'N' END AS flag,
+    DATE '1992-01-01' + (hash(i) % 2500)::INTEGER AS shipped,
+    TIMESTAMP '1992-01-01' + to_seconds(i % 100000000) AS received,
+    CASE WHEN i % 5 > 0 THEN 'regular deposits, "final" ' || md5(i::VARCHAR) END AS comment
+    FROM range(${first}, ${end}) t(i)`
+}
+
+async function writeFiles(
+  folder: string,
+  { name, count, rows }: { name: string; count: number; rows: number },
+): Promise<string[]> {
+  await mkdir(join(folder, 'lake'), { recursive: true })
+  const instance = await DuckDBInstance.create(':memory:')
+  const connection = await instance.connect()
+  const paths: string[] = []
+  for (let i = 0; i < count; i++) {
+    const path = join(folder, 'lake', `${name}-${String(i).padStart(4, '0')}.parquet`)
+    const query = rowsSql(Math.floor(i * rows), Math.floor((i + 1) * rows))
+    await connection.run(`COPY (${query}) TO '${path}' (FORMAT parquet, COMPRESSION zstd)`)
+    paths.push(path)
+  }
+  connection.closeSync()
+  instance.closeSync()
+  return paths
+}
+
+interface Service {
+  readonly engine: MeasuredEngine
+  createTable(name: string, paths: readonly string[]): Promise<void>
+  append(name: string, path: string): Promise<void>
+  dump(name: string, choice: DumpFormatChoice): Promise<MeasuredDump>
+  forgetAll(): Promise<void>
+  close(): Promise<void>
+}
+
+interface MeasuredDump {
+  readonly index: DumpIndex
+  readonly seconds: number
+  readonly firstByteSeconds: number
+}
+
+/** The engine it is given, with the time that its exports took. */
+class MeasuredEngine implements Engine {
+  readonly #engine: Engine
+  exports = 0
+  seconds = 0
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  export: Engine['export'] = async (job, options) => {
+    this.exports++
+    const begin = performance.now()
+    try {
+      return await this.#engine.export(job, options)
+    } finally {
+      this.seconds += (performance.now() - begin) / 1000
+    }
+  }
+
+  ingest: Engine['ingest'] = (job, options) => this.#engine.ingest(job, options)
+
+  close(): Promise<void> {
+    return this.#engine.close()
+  }
+}
+
+async function openService(folder: string): Promise<Service> {
+  const warehouse = `file://${folder}/warehouse`
+  const temporaryFolder = join(folder, 'tmp')
+  const ambient = {
+    nowMs: () => Date.now(),
+    newUuid: () => randomUUID(),
+    sleep: (ms: number) => sleep(ms),
+    random: () => Math.random(),
+  }
+  const log = {
+    warn: (facts: Readonly<Record<string, unknown>>, message: string) =>
+      console.warn(message, facts),
+  }
+  const catalog = await openSqliteCatalog({ path: join(folder, 'catalog.db') })
+  await catalog.migrate()
+  const roots = { writableRoots: [warehouse], readableRoots: [join(folder, 'lake')] }
+  const objects = await openLocalStore(roots)
+  const processes = availableParallelism()
+  const duckDb = await openDuckDbEngine({
+    ...{ processes, memoryBytes: ENGINE_MEMORY_BYTES, temporaryFolder },
+    ...{ jobTimeoutMs: 3_600_000, queueMax: 1000 },
+  })
+  const engine = new MeasuredEngine(duckDb)
+  const base = {
+    ...{ catalog, objects, ambient, log, warehouse, meter: SILENT, engine, temporaryFolder },
+    manifests: new ManifestCache({ objects, bytesMax: 256 * 1024 * 1024, meter: SILENT }),
+    publisher: new Publisher({ catalog, objects, ambient, log, meter: SILENT }),
+    conversionsAtOnce: processes,
+    removeLocalFile: (path: string) => rm(path, { force: true }),
+  }
+  const deps = { ...base, commits: new CommitQueue((batch) => commitBatch(base, batch)) }
+  const dumps = new Dumps(deps, { keepNewest: 3 })
+  return {
+    engine,
+    async createTable(name, paths) {
+      await createTable(deps, { name, inferFrom: paths[0] })
+      await commitFiles(deps, { table: name, paths })
+    },
+    async append(name, path) {
+      await commitFiles(deps, { table: name, paths: [path] })
+    },
+    async dump(name, choice) {
+      const state = await getTable(catalog, name)
+      if (state.currentSnapshot === undefined) throw new Error('no snapshot')
+      const begin = performance.now()
+      const opened = await dumps.open(dumpTargetOf(state, state.currentSnapshot, choice))
+      const first = await firstByte(opened)
+      const firstByteSeconds = (first - begin) / 1000
+      const index = opened instanceof DumpProgress ? await opened.done : opened
+      return { index, seconds: (performance.now() - begin) / 1000, firstByteSeconds }
+    },
+    async forgetAll() {
+      await dumps.settle()
+      await rm(join(folder, 'warehouse', 'dumps'), { recursive: true, force: true })
+    },
+    async close() {
+      await dumps.close()
+      await engine.close()
+      await base.publisher.close()
+      await catalog.close()
+    },
+  }
+
+  async function firstByte(opened: DumpIndex | DumpProgress): Promise<number> {
+    const pieces = opened instanceof DumpProgress ? opened.follow() : opened.pieces
+    for await (const piece of pieces) {
+      // A header is not what anybody waits for.
+      if (piece.rowCount === 0) continue
+      for await (const _ of readPieces(objects, [piece])) return performance.now()
+    }
+    return performance.now()
+  }
+}
+
+/** Starting two children costs a second, once in the life of a service. */
+async function warmUp(service: Service, folder: string): Promise<void> {
+  const paths = await writeFiles(folder, { name: 'warm', count: FILES, rows: 100 })
+  await service.createTable('warm', paths)
+  const begin = performance.now()
+  await service.dump('warm', { format: 'csv', compression: 'none' })
+  const milliseconds = performance.now() - begin
+  console.log(
+    `A first dump, of ${FILES} tiny files, that starts the engine: ${milliseconds.toFixed(0)} ms\n`,
+  )
+}
+
+async function measureConversions(
+  service: Service,
+  folder: string,
+  paths: readonly string[],
+): Promise<void> {
+  console.log(`### ${ROWS} rows in ${FILES} files\n`)
+  const heads = ['format', 'million rows/s', 'MB/s of output', 's', 'first row of data, ms']
+  printRow([...heads, 'one DuckDB COPY, s', 'times as fast'])
+  printRow(['---', '---', '---', '---', '---', '---', '---'])
+  for (const choice of CHOICES) {
+    const copySeconds = await copyWithDuckDb(folder, paths, choice.copyOptions)
+    const { index, seconds, firstByteSeconds } = await service.dump('big', choice)
+    await service.forgetAll()
+    printRow([
+      choice.compression === 'none' ? choice.format : `${choice.format} ${choice.compression}`,
+      (index.rowCount / seconds / 1e6).toFixed(2),
+      (index.lengthBytes / seconds / 1e6).toFixed(0),
+      seconds.toFixed(2),
+      (firstByteSeconds * 1000).toFixed(0),
+      copySeconds.toFixed(2),
+      (copySeconds / seconds).toFixed(2),
+    ])
+  }
+}
+
+/** What anybody would do without us: one process, as many threads as it likes, order kept. */
+async function copyWithDuckDb(
+  folder: string,
+  paths: readonly string[],
+  options: string,
+): Promise<number> {
+  const target = join(folder, 'copy')
+  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '4GB' })
+  const connection = await instance.connect()
+  const files = paths.map((path) => `'${path}'`).join(', ')
+  const begin = performance.now()
+  await connection.run(`COPY (FROM read_parquet([${files}])) TO '${target}' (${options})`)
+  const seconds = (performance.now() - begin) / 1000
+  connection.closeSync()
+  instance.closeSync()
+  if ((await stat(target)).size === 0) throw new Error('nothing was copied')
+  await rm(target)
+  return seconds
+}
+
+async function measureIncrement(service: Service, folder: string): Promise<void> {
+  const count = SMALL_FILES + 1
+  const paths = await writeFiles(folder, { name: 'small', count, rows: SMALL_FILE_ROWS })
+  const added = paths.pop() ?? ''
+  await service.createTable('growing', paths)
+  const choice = { format: 'csv', compression: 'none' } as const
+  const first = await measured(service, choice)
+  await service.append('growing', added)
+  const second = await measured(service, choice)
+  console.log(`\n### One file more than ${SMALL_FILES}, CSV of ${first.megabytes.toFixed(0)} MB\n`)
+  printRow(['dump', 'exports', 'engine seconds', 'wall seconds'])
+  printRow(['---', '---', '---', '---'])
+  for (const [name, figures] of [
+    ['first', first],
+    ['second', second],
+  ] as const) {
+    const { exports, engineSeconds, seconds } = figures
+    printRow([name, exports, engineSeconds.toFixed(2), seconds.toFixed(2)])
+  }
+  const engine = (100 * second.engineSeconds) / first.engineSeconds
+  const wall = (100 * second.seconds) / first.seconds
+  console.log(
+    `\nThe second costs ${engine.toFixed(1)} % of the engine, ${wall.toFixed(1)} % of wall.`,
+  )
+}
+
+async function measured(service: Service, choice: DumpFormatChoice) {
+  const { engine } = service
+  const before = { exports: engine.exports, seconds: engine.seconds }
+  const { index, seconds } = await service.dump('growing', choice)
+  return {
+    exports: engine.exports - before.exports,
+    engineSeconds: engine.seconds - before.seconds,
+    seconds,
+    megabytes: index.lengthBytes / 1e6,
+  }
+}
+
+await main()
