@@ -1,7 +1,10 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
 
-/** Rows of a record batch, and of the row group that it comes from: what of the file is in memory at a time. */
-export const ARROW_BATCH_ROWS = 20_480
+/** Rows of a record batch, and of the row group that it comes from: what of the file is in memory at a time, thrice. */
+export const ARROW_BATCH_ROWS = 4_096
+/** 512 MiB, within the address space of a child. */
+const MEMORY_PAGES_MAX = 8_192
 /** A stream ends with a continuation mark and a length of zero (Arrow columnar format, "IPC Streaming Format"). */
 const END_BYTES = 8
 
@@ -21,6 +24,8 @@ export async function writeArrowStream(from: string, to: string): Promise<number
 }
 
 async function copyBatches(source: number, write: (bytes: Uint8Array) => void): Promise<number> {
+  // Its memory is reserved whole: without a limit there would be no address space left for DuckDB.
+  setFlagsFromString(`--wasm-max-mem-pages=${MEMORY_PAGES_MAX}`)
   // The compiled module is instantiated as it is loaded: only by children that need it.
   const { ParquetFile } = await import('parquet-wasm/node')
   // It asks for a size and for the bytes of slices: a Blob of Node's would be an experimental feature.
