@@ -2,6 +2,7 @@ import type { TableState } from '../../core/table.ts'
 import type { DumpIndex } from '../../formats/dump/dump-index.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import type { Dependencies } from '../dependencies.ts'
+import { digestStateLocation } from './digest-state.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { type DumpFolder, listDumpFolder, readDumpIndex, snapshotIdOf } from './dump-folder.ts'
 import { dumpsFolder } from './dump-key.ts'
@@ -74,6 +75,7 @@ async function namedShards(
 ): Promise<ReadonlySet<string>> {
   const named = new Set<string>()
   for (const { location } of indexes) {
+    named.add(digestStateLocation(location))
     const index = await readDumpIndex(deps, location)
     for (const piece of index?.pieces ?? []) {
       if (shards.has(piece.location)) named.add(piece.location)

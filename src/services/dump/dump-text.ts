@@ -5,10 +5,12 @@ import type { DumpCompression, DumpIndex, DumpPiece } from '../../formats/dump/d
 import { gzipMember } from '../../formats/dump/gzip-join.ts'
 import { storedZstandardFrame } from '../../formats/dump/zstandard-frame.ts'
 import { inOrder } from '../bounded.ts'
+import { resumeDigest } from './digest-state.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainShard } from './dump-convert.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { readPieces } from './dump-digest.ts'
+import { indexLocationIn } from './dump-folder.ts'
 import { extensionOf, folderOf } from './dump-key.ts'
 
 /**
@@ -19,8 +21,8 @@ export async function buildText(deps: DumpDependencies, build: DumpBuild): Promi
   const { sources, progress, signal } = build
   const header = await headerPiece(deps, build)
   const prefix = findPrefix(build, header)
-  const resumed = await resumeDigest(build, prefix)
-  const digest = resumed ?? (await ContinuingDigest.start())
+  const resumed = await resumeAfter(deps, build, prefix)
+  const digest = resumed ?? createHash('sha256')
   const hashedPieces = resumed === undefined ? 0 : (prefix?.pieces.length ?? 0)
   const take = async (piece: DumpPiece) => {
     progress.add(piece)
@@ -33,8 +35,8 @@ export async function buildText(deps: DumpDependencies, build: DumpBuild): Promi
   )
   for await (const shard of shards) await take(shard)
   return {
-    sha256: digest.hex(),
-    digestState: digest.save(),
+    sha256: digest instanceof ContinuingDigest ? digest.hex() : digest.digest('hex'),
+    ...(resumed !== undefined && { digestState: resumed.save() }),
     ...(prefix !== undefined && {
       extends: { snapshotId: prefix.snapshotId, bytes: prefix.lengthBytes },
     }),
@@ -57,13 +59,14 @@ function findPrefix(
 }
 
 /** A shard that is gone is made again, and may have other bytes than it had: then all is hashed. */
-async function resumeDigest(
-  { made }: DumpBuild,
+async function resumeAfter(
+  deps: DumpDependencies,
+  { made, target }: DumpBuild,
   prefix: DumpIndex | undefined,
 ): Promise<ContinuingDigest | undefined> {
-  if (prefix?.digestState === undefined || !made.haveWhole(prefix.pieces)) return undefined
-  const digest = await ContinuingDigest.resume(prefix.digestState)
-  return digest?.lengthBytes === prefix.lengthBytes ? digest : undefined
+  if (prefix === undefined || !made.haveWhole(prefix.pieces)) return undefined
+  const location = indexLocationIn(folderOf(deps.warehouse, target), prefix.snapshotId)
+  return resumeDigest(deps, { index: prefix, location })
 }
 
 /**

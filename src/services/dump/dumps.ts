@@ -2,6 +2,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { type DumpIndex, serialiseDumpIndex } from '../../formats/dump/dump-index.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import { BoundedMap } from './bounded-map.ts'
+import { saveDigestState } from './digest-state.ts'
 import { buildArrow } from './dump-arrow.ts'
 import { keepBudget } from './dump-budget.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
@@ -31,6 +32,8 @@ import { buildText } from './dump-text.ts'
 import { MadeShards } from './made-shards.ts'
 
 const INDEXES_CACHED_MAX = 200
+/** Hashed anew in 100 ms. */
+const CONTINUED_BYTES_MIN = 128 * 1024 * 1024
 const FAILURES_KEPT_MAX = 1_000
 const USES_KEPT_MAX = 10_000
 
@@ -46,6 +49,8 @@ export interface DumpOptions {
   /** Of all dumps together; unlimited when absent. The newest may go beyond it until the next is made. */
   readonly bytesMax?: number
   readonly meter?: DumpMeter
+  /** From this length on a dump is hashed once more, so that the digest of the next can continue. */
+  readonly continuedBytesMin?: number
 }
 
 export type DumpState =
@@ -164,7 +169,7 @@ export class Dumps {
       this.#options.meter?.dumpStarted()
       const index = await this.#build(target, progress, lease)
       isTidied = true
-      this.#tidyLater(target, lease)
+      this.#tidyLater(target, index, lease)
       return index
     } catch (error) {
       if (isStorageFull(error)) await this.#giveSpaceBack(target, lease)
@@ -205,16 +210,32 @@ export class Dumps {
     await objects.putIfAbsent(location, bytes)
   }
 
-  /** Readers of the new dump need not wait for it; the next build does. */
-  #tidyLater(target: DumpTarget, lease: DumpLease): void {
-    const tidying = this.#tidy(target, lease)
+  /** Readers of the new dump need not wait for it; the next build does, until the lease is free. */
+  #tidyLater(target: DumpTarget, index: DumpIndex, lease: DumpLease): void {
+    const tidying = this.#finishUp(target, index, lease)
       .catch((err) => {
         if (this.#closing.signal.aborted) return
         this.#deps.log.warn({ err, dump: dumpName(target) }, 'dumps were not tidied')
       })
-      .then(() => lease.release())
       .finally(() => this.#tidying.delete(tidying))
     this.#tidying.add(tidying)
+  }
+
+  async #finishUp(target: DumpTarget, index: DumpIndex, lease: DumpLease): Promise<void> {
+    try {
+      await this.#tidy(target, lease)
+    } finally {
+      await lease.release()
+    }
+    await this.#saveDigestState(target, index)
+  }
+
+  async #saveDigestState(target: DumpTarget, index: DumpIndex): Promise<void> {
+    const { continuedBytesMin = CONTINUED_BYTES_MIN } = this.#options
+    const isText = target.format === 'csv' || target.format === 'ndjson'
+    if (!isText || index.digestState !== undefined || index.lengthBytes < continuedBytesMin) return
+    const location = indexLocation(this.#deps.warehouse, target)
+    await saveDigestState(this.#deps, { index, location, signal: this.#closing.signal })
   }
 
   async #tidy(target: DumpTarget, lease: DumpLease): Promise<void> {

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { jest } from '@jest/globals'
 import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
@@ -17,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => lake.close())
 beforeEach(async () => {
-  shop = await openDumpShop()
+  shop = await openDumpShop({ continuedBytesMin: 0 })
   await createTable(shop.deps, {
     name: 't',
     columns: [
@@ -49,6 +50,7 @@ describe.each(TEXT_CHOICES)('%j of a table that only grows', (wish) => {
     const first = await shop.make('t', wish)
     expect(first.index.extends).toBeUndefined()
     expect(shop.counting.exports).toBe(2)
+    await shop.dumps.settle()
     await append(shop, 't', await write('0-is-later'))
     // Many commits may come between two dumps.
     for (let i = 0; i < 12; i++)
@@ -62,6 +64,26 @@ describe.each(TEXT_CHOICES)('%j of a table that only grows', (wish) => {
     })
     expect(second.index.digestState).toBeDefined()
   })
+})
+
+test('a digest continues from that of the dump before, and from no wrong one', async () => {
+  await append(shop, 't', await write('a'))
+  await shop.make('t')
+  await shop.dumps.settle()
+  const states: string[] = []
+  for await (const { location } of shop.deps.objects.list(`${shop.deps.warehouse}/dumps`)) {
+    if (location.endsWith('/digest-state')) states.push(location)
+  }
+  expect(states).toHaveLength(1)
+  await append(shop, 't', await write('b'))
+  const continued = await shop.make('t')
+  expect(continued.index.digestState).toBeDefined()
+  // `shop.make` holds each digest against the bytes.
+  await writeFile(new URL(states[0] ?? ''), 'sha256-wasm-1.0.AAAA.0000000000000000')
+  await shop.dumps.forget(await shop.target('t'))
+  const { index } = await shop.make('t')
+  expect(index.digestState).toBeUndefined()
+  expect(index.sha256).toBe(continued.index.sha256)
 })
 
 test('rows come by sequence number, then by path', async () => {
