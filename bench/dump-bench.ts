@@ -13,6 +13,7 @@ import { openDuckDbEngine } from '../src/engine/duckdb.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import type { DumpIndex } from '../src/formats/dump/dump-index.ts'
 import { openLocalStore } from '../src/objects/local.ts'
+import { writeLocalFile } from '../src/objects/local-file.ts'
 import { commitBatch } from '../src/services/commit.ts'
 import { CommitQueue } from '../src/services/commit-queue.ts'
 import type { Meter } from '../src/services/dependencies.ts'
@@ -20,6 +21,7 @@ import { readPieces } from '../src/services/dump/dump-digest.ts'
 import { type DumpFormatChoice, dumpTargetOf } from '../src/services/dump/dump-key.ts'
 import { DumpProgress } from '../src/services/dump/dump-progress.ts'
 import { Dumps } from '../src/services/dump/dumps.ts'
+import { LocalFileCache } from '../src/services/local-file-cache.ts'
 import { ManifestCache } from '../src/services/manifest-cache.ts'
 import { Publisher } from '../src/services/publisher.ts'
 import { getTable } from '../src/services/table-lookup.ts'
@@ -103,6 +105,8 @@ interface Service {
   createTable(name: string, paths: readonly string[]): Promise<void>
   append(name: string, path: string): Promise<void>
   dump(name: string, choice: DumpFormatChoice): Promise<MeasuredDump>
+  /** What is done when nobody waits: sweeps, and the digest that the next dump continues. */
+  settle(): Promise<void>
   forgetAll(): Promise<void>
   close(): Promise<void>
 }
@@ -167,6 +171,10 @@ async function openService(folder: string): Promise<Service> {
     ...{ catalog, objects, ambient, log, warehouse, meter: SILENT, engine, temporaryFolder },
     manifests: new ManifestCache({ objects, bytesMax: 256 * 1024 * 1024, meter: SILENT }),
     publisher: new Publisher({ catalog, objects, ambient, log, meter: SILENT }),
+    localFiles: new LocalFileCache({
+      ...{ objects, folder: temporaryFolder, bytesMax: 2 ** 30, newUuid: ambient.newUuid },
+      ...{ writeLocalFile, removeLocalFile: (path: string) => rm(path, { force: true }) },
+    }),
     conversionsAtOnce: processes,
     removeLocalFile: (path: string) => rm(path, { force: true }),
   }
@@ -191,6 +199,7 @@ async function openService(folder: string): Promise<Service> {
       const index = opened instanceof DumpProgress ? await opened.done : opened
       return { index, seconds: (performance.now() - begin) / 1000, firstByteSeconds }
     },
+    settle: () => dumps.settle(),
     async forgetAll() {
       await dumps.settle()
       await rm(join(folder, 'warehouse', 'dumps'), { recursive: true, force: true })
@@ -278,6 +287,7 @@ async function measureIncrement(service: Service, folder: string): Promise<void>
   await service.createTable('growing', paths)
   const choice = { format: 'csv', compression: 'none' } as const
   const first = await measured(service, choice)
+  await service.settle()
   await service.append('growing', added)
   const second = await measured(service, choice)
   console.log(`\n### One file more than ${SMALL_FILES}, CSV of ${first.megabytes.toFixed(0)} MB\n`)

@@ -25,6 +25,8 @@ import type { Dependencies } from './services/dependencies.ts'
 import type { DumpDependencies } from './services/dump/dump-dependencies.ts'
 import { Dumps } from './services/dump/dumps.ts'
 import { forgetOldReplays } from './services/iceberg/idempotency.ts'
+import { LOCAL_FILE_CACHE_BYTES_MAX } from './services/limits.ts'
+import { LocalFileCache } from './services/local-file-cache.ts'
 import { ManifestCache } from './services/manifest-cache.ts'
 import { Publisher } from './services/publisher.ts'
 import { rebuildCatalog } from './services/rebuild.ts'
@@ -83,13 +85,23 @@ export async function startService(config: Config, log: Logger): Promise<Running
   const metrics = new Metrics()
   const base = await openStores(config, { log, metrics })
   const engine = await openEngine(config)
+  // Swept by the engine of a later process, when this one was killed.
+  const temporaryFolder = await openEngineFolder(config.temporaryFolder)
+  const removeLocalFile = (path: string) => rm(path, { force: true })
   const dumpDeps: DumpDependencies = {
     ...base,
     engine,
-    // Swept by the engine of a later process, when this one was killed.
-    temporaryFolder: await openEngineFolder(config.temporaryFolder),
+    temporaryFolder,
+    localFiles: new LocalFileCache({
+      objects: base.objects,
+      folder: temporaryFolder,
+      bytesMax: LOCAL_FILE_CACHE_BYTES_MAX,
+      newUuid: ambient.newUuid,
+      writeLocalFile,
+      removeLocalFile,
+    }),
     conversionsAtOnce: config.engineProcesses,
-    removeLocalFile: (path) => rm(path, { force: true }),
+    removeLocalFile,
   }
   const deps: ServiceDependencies = {
     ...dumpDeps,

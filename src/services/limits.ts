@@ -24,5 +24,7 @@ export const UPLOAD_BYTES_MAX = 64 * 1024 * 1024 * 1024
 export const TEXT_UPLOAD_BYTES_MAX = 16 * 1024 * 1024 * 1024
 /** Of all live data files of a table whose column gets a type that their values must be converted to. */
 export const REWRITE_BYTES_MAX = 50 * 1024 * 1024 * 1024
+/** Of copies of data files that lie in a bucket, for engines to read. */
+export const LOCAL_FILE_CACHE_BYTES_MAX = 10 * 1024 * 1024 * 1024
 /** Of the tail of a Parquet file that is read at first: most footers fit. */
 export const FOOTER_TAIL_BYTES = 16 * 1024

@@ -19,7 +19,7 @@ import { inOrder } from './bounded.ts'
 import { requireWritable, withoutRequired } from './converted-file.ts'
 import { namingDataFile, requireRows } from './dump/dump-convert.ts'
 import type { DumpDependencies } from './dump/dump-dependencies.ts'
-import { describeSource } from './dump/source-file.ts'
+import { describeSource, type FileAccess } from './dump/source-file.ts'
 import { readFooterOf } from './file-inspection.ts'
 import { REWRITE_BYTES_MAX } from './limits.ts'
 import { deleteQuietly } from './orphans.ts'
@@ -96,15 +96,25 @@ export class SchemaRewrite {
     }
   }
 
-  async #convert(
+  #convert(
     state: TableState,
     evolved: EvolvedTable,
     source: PlannedFile,
   ): Promise<DataFile | undefined> {
+    const { localFiles, objects } = this.#deps
+    return localFiles.use(({ pathOf }) =>
+      this.#convertFile({ objects, pathOf }, { state, evolved, source }),
+    )
+  }
+
+  async #convertFile(
+    access: FileAccess,
+    { state, evolved, source }: { state: TableState; evolved: EvolvedTable; source: PlannedFile },
+  ): Promise<DataFile | undefined> {
     const { engine, temporaryFolder, ambient, objects } = this.#deps
     const schema = currentSchema(evolved.definition)
     const before = currentSchema(state.definition)
-    const described = await describeSource(this.#deps, { state, schema: before }, source)
+    const described = await describeSource(access, { state, schema: before }, source)
     const names = new Map(described.columns.map((column) => [column.fieldId, column.nameInFile]))
     const columns = schema.fields.map(({ id }) => ({
       fieldId: id,

@@ -11,6 +11,7 @@ import { writeLocalFile } from '../../src/objects/local-file.ts'
 import { commitBatch } from '../../src/services/commit.ts'
 import { CommitQueue } from '../../src/services/commit-queue.ts'
 import type { Dependencies, Meter } from '../../src/services/dependencies.ts'
+import { LocalFileCache } from '../../src/services/local-file-cache.ts'
 import { ManifestCache } from '../../src/services/manifest-cache.ts'
 import { Publisher } from '../../src/services/publisher.ts'
 import type { UploadDependencies } from '../../src/services/upload.ts'
@@ -104,6 +105,10 @@ export async function openWorkshop(): Promise<Workshop> {
       ...base,
       engine,
       temporaryFolder,
+      localFiles: new LocalFileCache({
+        ...{ objects, folder: temporaryFolder, bytesMax: 2 ** 30, newUuid: ambient.newUuid },
+        ...{ writeLocalFile, removeLocalFile: (path) => rm(path, { force: true }) },
+      }),
       conversionsAtOnce: 2,
       removeLocalFile: (path) => rm(path, { force: true }),
       writeLocalFile,

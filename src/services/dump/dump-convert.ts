@@ -17,9 +17,12 @@ export async function obtainShard(
   if (made !== undefined) return made
   const location = source.shardLocation
   try {
-    const sourceFile = await describeSource(deps, build.target, source)
-    const exported = { location, source: sourceFile, check: checkRows(source) }
-    return await exportShard(deps, build, exported)
+    return await deps.localFiles.use(async ({ pathOf }) => {
+      const access = { objects: deps.objects, pathOf }
+      const sourceFile = await describeSource(access, build.target, source)
+      const exported = { location, source: sourceFile, check: checkRows(source) }
+      return exportShard(deps, build, exported)
+    })
   } catch (error) {
     throw namingDataFile(error, source.dataFile)
   }

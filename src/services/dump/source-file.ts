@@ -9,43 +9,47 @@ import type { EqualityDelete, SourceFile } from '../../engine/engine.ts'
 import { readDeletionVector } from '../../formats/iceberg/deletion-vector.ts'
 import { namesInFile } from '../../formats/parquet/file-columns.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
 import { readFooterOf } from '../file-inspection.ts'
 import { METADATA_FILE_BYTES_MAX } from '../limits.ts'
+import type { LocalPaths } from '../local-file-cache.ts'
 import type { PlannedFile } from '../planning.ts'
-import type { DumpDependencies } from './dump-dependencies.ts'
 import type { DumpTarget } from './dump-key.ts'
 
-/** A data file with what applies to it, as the engine takes it. */
+/** A data file with what applies to it, as the engine takes it, as long as the paths are good. */
 export async function describeSource(
-  deps: DumpDependencies,
+  { objects, pathOf }: FileAccess,
   { state: { definition }, schema }: Pick<DumpTarget, 'state' | 'schema'>,
   { dataFile, deleteFiles }: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>,
 ): Promise<SourceFile> {
   requireParquet(dataFile)
-  const { footer } = await readFooterOf(deps.objects, dataFile.path)
+  const { footer } = await readFooterOf(objects, dataFile.path)
   const nameMapping = tableNameMapping(definition, schema)
   const names = namesInFile(footer, schema.fields, nameMapping)
   const { vector, positions, equalities } = sortDeletes(deleteFiles)
   const positionDeletes = await Promise.all(
     positions.map(async ({ path }) => ({
-      path: await localPathOf(deps, path),
+      path: await pathOf(path),
       dataFile: dataFile.path,
     })),
   )
   const equalityDeletes = await Promise.all(
-    equalities.map((file) => describeEquality(deps, definition, { file, footer })),
+    equalities.map((file) => describeEquality({ objects, pathOf }, definition, { file, footer })),
   )
   return {
-    path: await localPathOf(deps, dataFile.path),
+    path: await pathOf(dataFile.path),
     columns: schema.fields.map(({ id }) => ({ fieldId: id, nameInFile: names.get(id) })),
     nameMapping,
     ...(vector !== undefined && {
-      deletedPositions: await readVector(deps, vector, dataFile.recordCount),
+      deletedPositions: await readVector(objects, vector, dataFile.recordCount),
     }),
     ...(positionDeletes.length > 0 && { positionDeletes }),
     ...(equalityDeletes.length > 0 && { equalityDeletes }),
   }
 }
+
+/** Footers come from the store; engines read files of the local disk only. */
+export type FileAccess = LocalPaths & { readonly objects: ObjectStore }
 
 /** The mapping that engines use; the table's own names where it has none, for files that carry no field ids. */
 export function tableNameMapping(definition: TableDefinition, schema: Schema): NameMapping {
@@ -87,7 +91,7 @@ function requireParquet({ path, format }: DataFile): void {
 }
 
 async function describeEquality(
-  deps: DumpDependencies,
+  { objects, pathOf }: FileAccess,
   definition: TableDefinition,
   { file, footer }: { file: DataFile; footer: ParquetFooter },
 ): Promise<EqualityDelete> {
@@ -95,13 +99,13 @@ async function describeEquality(
   if (equalityIds.length === 0) {
     throw new CatalogError('metadata-corrupt', `${path} deletes by no column`)
   }
-  const { footer: deleteFooter } = await readFooterOf(deps.objects, path)
+  const { footer: deleteFooter } = await readFooterOf(objects, path)
   const fields = equalityIds.map((id) => fieldOfAnySchema(definition, id))
   const mapping = tableNameMapping(definition, { schemaId: 0, fields, identifierFieldIds: [] })
   const inFile = namesInFile(footer, fields, mapping)
   const inDeletes = namesInFile(deleteFooter, fields, mapping)
   return {
-    path: await localPathOf(deps, path),
+    path: await pathOf(path),
     columns: fields.map(({ id, name }) => ({
       fieldId: id,
       nameInFile: inFile.get(id),
@@ -123,7 +127,7 @@ function fieldOfAnySchema({ schemas }: TableDefinition, fieldId: number): Field 
 }
 
 async function readVector(
-  { objects }: DumpDependencies,
+  objects: ObjectStore,
   { path, contentOffset, contentSizeBytes }: DataFile,
   positionsMax: number,
 ): Promise<BigInt64Array> {
@@ -133,11 +137,4 @@ async function readVector(
   }
   const blob = await objects.readRange(path, contentOffset, contentSizeBytes)
   return readDeletionVector(blob, { positionsMax })
-}
-
-/** Engines read files of the local disk only. */
-async function localPathOf({ objects }: DumpDependencies, location: string): Promise<string> {
-  const path = await objects.findLocalPath(location)
-  if (path !== undefined) return path
-  throw new CatalogError('not-implemented', `${location} is not on a local disk`)
 }

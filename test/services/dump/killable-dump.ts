@@ -4,9 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openSqliteCatalog } from '../../../src/catalog/sqlite.ts'
 import { openDuckDbEngine } from '../../../src/engine/duckdb.ts'
 import { openLocalStore } from '../../../src/objects/local.ts'
+import { writeLocalFile } from '../../../src/objects/local-file.ts'
 import { dumpTargetOf } from '../../../src/services/dump/dump-key.ts'
 import { DumpProgress } from '../../../src/services/dump/dump-progress.ts'
 import { Dumps } from '../../../src/services/dump/dumps.ts'
+import { LocalFileCache } from '../../../src/services/local-file-cache.ts'
 import { ManifestCache } from '../../../src/services/manifest-cache.ts'
 import { Publisher } from '../../../src/services/publisher.ts'
 import { getTable } from '../../../src/services/table-lookup.ts'
@@ -37,6 +39,10 @@ const dumps = new Dumps(
     ...{ catalog, objects, ambient, meter, log, warehouse, engine, temporaryFolder },
     manifests: new ManifestCache({ objects, bytesMax: 64 * 1024 * 1024, meter }),
     publisher: new Publisher({ catalog, objects, ambient, meter, log }),
+    localFiles: new LocalFileCache({
+      ...{ objects, folder: temporaryFolder, bytesMax: 2 ** 30, newUuid: ambient.newUuid },
+      ...{ writeLocalFile, removeLocalFile: (path) => rm(path, { force: true }) },
+    }),
     conversionsAtOnce: 1,
     removeLocalFile: (path) => rm(path, { force: true }),
   },

@@ -85,7 +85,7 @@ test('dumps of the flights have the rows of the months that were there', async (
     const query = `SELECT strptime("date", '%Y/%m/%d %H:%M') AS at, * EXCLUDE ("date")
       FROM read_json('${FLIGHTS}', columns = {"date": 'VARCHAR', delay: 'INTEGER',
         distance: 'INTEGER', origin: 'VARCHAR', destination: 'VARCHAR'})`
-    months.push([await lake.write(path, `FROM (${query}) WHERE month(at) = ${month}`)])
+    months.push([await lake.write(path, `FROM (${query}) WHERE month("at") = ${month}`)])
   }
   await checkEverySnapshot('flights', months)
 })
