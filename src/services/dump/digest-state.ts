@@ -1,7 +1,7 @@
 import { ContinuingDigest } from '../../formats/dump/continuing-digest.ts'
 import type { DumpIndex } from '../../formats/dump/dump-index.ts'
 import type { Dependencies } from '../dependencies.ts'
-import { readPieces } from './dump-digest.ts'
+import { hashPieces } from './dump-digest.ts'
 
 const STATE_BYTES_MAX = 4_096
 
@@ -19,10 +19,7 @@ export async function saveDigestState(
   { index, location, signal }: { index: DumpIndex; location: string; signal: AbortSignal },
 ): Promise<void> {
   const digest = await ContinuingDigest.start()
-  for await (const chunk of readPieces(objects, index.pieces, signal)) {
-    signal.throwIfAborted()
-    digest.update(chunk)
-  }
+  await hashPieces(objects, { pieces: index.pieces, digest, signal })
   const bytes = new TextEncoder().encode(digest.save())
   await objects.putIfAbsent(digestStateLocation(location), bytes)
 }

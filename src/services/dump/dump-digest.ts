@@ -2,19 +2,36 @@ import { createHash } from 'node:crypto'
 import type { DumpPiece } from '../../formats/dump/dump-index.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 
-/** In hexadecimal. */
-export async function sha256Of(chunks: AsyncIterable<Uint8Array>): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of chunks) hash.update(chunk)
-  return hash.digest('hex')
-}
+const BUFFER_BYTES = 512 * 1024
 
-export function sha256OfPieces(
+/** In hexadecimal. */
+export async function sha256OfPieces(
   objects: ObjectStore,
   pieces: readonly DumpPiece[],
   signal: AbortSignal,
 ): Promise<string> {
-  return sha256Of(readPieces(objects, pieces, signal))
+  const hash = createHash('sha256')
+  await hashPieces(objects, { pieces, digest: hash, signal })
+  return hash.digest('hex')
+}
+
+export async function hashPieces(
+  objects: ObjectStore,
+  {
+    pieces,
+    digest,
+    signal,
+  }: {
+    readonly pieces: readonly DumpPiece[]
+    readonly digest: { update(chunk: Uint8Array): unknown }
+    readonly signal: AbortSignal
+  },
+): Promise<void> {
+  const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  for await (const chunk of readPieces(objects, pieces, signal, buffer)) {
+    signal.throwIfAborted()
+    digest.update(chunk)
+  }
 }
 
 /** The bytes of the pieces, one after the other, read as they are pulled; in the `buffer` if one is given. */

@@ -9,7 +9,7 @@ import { resumeDigest } from './digest-state.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainShard } from './dump-convert.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
-import { readPieces } from './dump-digest.ts'
+import { hashPieces } from './dump-digest.ts'
 import { indexLocationIn } from './dump-folder.ts'
 import { extensionOf, folderOf } from './dump-key.ts'
 
@@ -27,7 +27,7 @@ export async function buildText(deps: DumpDependencies, build: DumpBuild): Promi
   const take = async (piece: DumpPiece) => {
     progress.add(piece)
     if (progress.pieces.length <= hashedPieces) return
-    for await (const chunk of readPieces(deps.objects, [piece], signal)) digest.update(chunk)
+    await hashPieces(deps.objects, { pieces: [piece], digest, signal })
   }
   if (header !== undefined) await take(header)
   const shards = inOrder(sources, deps.conversionsAtOnce, (source) =>
