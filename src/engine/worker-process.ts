@@ -85,6 +85,8 @@ export class WorkerProcess {
 
   /** Resolves when the process is gone. */
   async kill(): Promise<void> {
+    // An idle child keeps nothing alive: without this a service that stops would end before its last steps.
+    this.child.ref()
     if (!this.hasExited) this.child.kill('SIGKILL')
     await this.exited
   }
