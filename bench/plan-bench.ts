@@ -2,14 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openSqliteCatalog } from '../src/catalog/sqlite.ts'
 import type { DataFile } from '../src/core/data-file.ts'
 import { encodeSingleValue } from '../src/core/single-value.ts'
-import { openLocalStore } from '../src/objects/local.ts'
-import type { Dependencies } from '../src/services/dependencies.ts'
-import { ManifestCache } from '../src/services/manifest-cache.ts'
-import { Publisher } from '../src/services/publisher.ts'
-import { writeSnapshot } from '../src/services/snapshot-writer.ts'
+import { fillFiles } from './bench-home.ts'
 import { startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
 import { percentile, printMachine, printRow } from './machine.ts'
@@ -39,7 +34,10 @@ const table = await call(`${service.url}/v1/tables`, {
   },
 })
 await service.stop()
-await fillFiles(table.table_id)
+await fillFiles(home, {
+  tableUuid: table.table_id,
+  added: Array.from({ length: FILES }, (_, i) => dataFile(i)),
+})
 
 printMachine(`Planning in the REST catalog: ${FILES} data files, ${FILES_PER_DAY} in a partition`)
 printRow(['what', 'tasks', 'p50 ms', 'p99 ms', 'tasks/s'])
@@ -116,39 +114,6 @@ async function printHold(): Promise<void> {
   ])
 }
 
-/** One snapshot of so many data files, in manifests of 10,000 entries. */
-async function fillFiles(tableUuid: string): Promise<void> {
-  await withDependencies(async (deps) => {
-    const state = await deps.catalog.findTable({ tableUuid })
-    if (state === undefined) throw new Error('the table is gone')
-    const added = Array.from({ length: FILES }, (_, i) => dataFile(i))
-    const prepared = await writeSnapshot(deps, state, {
-      change: { added, removedPaths: new Set(), truncate: false },
-      summary: {},
-    })
-    if (prepared === undefined) throw new Error('nothing was written')
-    const { snapshot } = prepared
-    await deps.catalog.commit({
-      tables: [
-        {
-          expectedVersion: state.version,
-          state: {
-            ...state,
-            version: state.version + 1,
-            lastSequenceNumber: snapshot.sequenceNumber,
-            lastUpdatedMs: snapshot.timestampMs,
-            currentSnapshot: snapshot,
-          },
-          newSnapshots: [snapshot],
-          newLogEntries: [snapshot],
-          addedPaths: [],
-        },
-      ],
-      transactions: [],
-    })
-  })
-}
-
 function dataFile(index: number): DataFile {
   const day = Math.floor(index / FILES_PER_DAY)
   const bounds = (offset: number) =>
@@ -173,22 +138,4 @@ function dataFile(index: number): DataFile {
     upperBounds: bounds(999),
     splitOffsets: [4],
   }
-}
-
-async function withDependencies(work: (deps: Dependencies) => Promise<void>): Promise<void> {
-  const catalog = await openSqliteCatalog({ path: join(home, 'catalog.db') })
-  const warehouse = `file://${home}/warehouse`
-  const objects = await openLocalStore({ writableRoots: [warehouse], readableRoots: [] })
-  const meter = new Proxy({}, { get: () => () => undefined }) as Dependencies['meter']
-  const log = { warn: () => undefined }
-  const ambient = {
-    nowMs: () => Date.now(),
-    newUuid: () => crypto.randomUUID(),
-    sleep: async () => undefined,
-    random: () => 0,
-  }
-  const publisher = new Publisher({ catalog, objects, ambient, meter, log })
-  const manifests = new ManifestCache({ objects, bytesMax: 2 ** 28, meter })
-  await work({ catalog, objects, ambient, manifests, publisher, meter, log, warehouse })
-  await catalog.close()
 }

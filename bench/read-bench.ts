@@ -6,11 +6,7 @@ import { openSqliteCatalog } from '../src/catalog/sqlite.ts'
 import type { DataFile } from '../src/core/data-file.ts'
 import { encodeSingleValue } from '../src/core/single-value.ts'
 import type { Snapshot } from '../src/core/snapshot.ts'
-import { openLocalStore } from '../src/objects/local.ts'
-import type { Dependencies } from '../src/services/dependencies.ts'
-import { ManifestCache } from '../src/services/manifest-cache.ts'
-import { Publisher } from '../src/services/publisher.ts'
-import { writeSnapshot } from '../src/services/snapshot-writer.ts'
+import { fillFiles, withDependencies } from './bench-home.ts'
 import { startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
 import { percentile, printMachine, printRow } from './machine.ts'
@@ -29,7 +25,10 @@ const long = await make({ name: 'long', schema: { columns: columns.slice(0, 1) }
 await service.stop()
 
 await fillHistory(long.table_id)
-await fillFiles(wide.table_id)
+await fillFiles(home, {
+  tableUuid: wide.table_id,
+  added: Array.from({ length: FILES }, (_, i) => dataFile(i)),
+})
 
 printMachine(
   `Reading: as_at over ${SNAPSHOTS} snapshots, a filter over ${FILES} data files with 8 columns`,
@@ -93,7 +92,7 @@ async function fillHistory(tableUuid: string): Promise<void> {
   }
   if (state !== undefined) {
     // An empty manifest list would not be a snapshot's: one that exists serves them all.
-    await withDependencies(async (deps) => {
+    await withDependencies(home, async (deps) => {
       const { encodeManifestList } = await import('../src/formats/iceberg/manifest-list.ts')
       const list = { manifests: [], snapshotId: 1n, parentSnapshotId: null, sequenceNumber: 1n }
       await deps.objects.putIfAbsent(listLocation(), encodeManifestList(list))
@@ -117,39 +116,6 @@ function historic(index: number): Snapshot {
     manifestList: listLocation(),
     schemaId: 0,
   }
-}
-
-/** One snapshot of so many data files, in manifests of 10,000 entries. */
-async function fillFiles(tableUuid: string): Promise<void> {
-  await withDependencies(async (deps) => {
-    const state = await deps.catalog.findTable({ tableUuid })
-    if (state === undefined) throw new Error('the table is gone')
-    const added = Array.from({ length: FILES }, (_, i) => dataFile(i))
-    const prepared = await writeSnapshot(deps, state, {
-      change: { added, removedPaths: new Set(), truncate: false },
-      summary: {},
-    })
-    if (prepared === undefined) throw new Error('nothing was written')
-    const { snapshot } = prepared
-    await deps.catalog.commit({
-      tables: [
-        {
-          expectedVersion: state.version,
-          state: {
-            ...state,
-            version: state.version + 1,
-            lastSequenceNumber: snapshot.sequenceNumber,
-            lastUpdatedMs: snapshot.timestampMs,
-            currentSnapshot: snapshot,
-          },
-          newSnapshots: [snapshot],
-          newLogEntries: [snapshot],
-          addedPaths: [],
-        },
-      ],
-      transactions: [],
-    })
-  })
 }
 
 function dataFile(index: number): DataFile {
@@ -183,22 +149,4 @@ function dataFile(index: number): DataFile {
     upperBounds: byId((i) => bound(i, true)),
     splitOffsets: [4],
   }
-}
-
-async function withDependencies(work: (deps: Dependencies) => Promise<void>): Promise<void> {
-  const catalog = await openSqliteCatalog({ path: join(home, 'catalog.db') })
-  const warehouse = `file://${home}/warehouse`
-  const objects = await openLocalStore({ writableRoots: [warehouse], readableRoots: [] })
-  const meter = new Proxy({}, { get: () => () => undefined }) as Dependencies['meter']
-  const log = { warn: () => undefined }
-  const ambient = {
-    nowMs: () => Date.now(),
-    newUuid: () => crypto.randomUUID(),
-    sleep: async () => undefined,
-    random: () => 0,
-  }
-  const publisher = new Publisher({ catalog, objects, ambient, meter, log })
-  const manifests = new ManifestCache({ objects, bytesMax: 2 ** 28, meter })
-  await work({ catalog, objects, ambient, manifests, publisher, meter, log, warehouse })
-  await catalog.close()
 }
