@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,6 +17,7 @@ import { openEngineFolder } from './engine/job-folder.ts'
 import { createApp } from './http/app.ts'
 import { cutIdleSockets } from './http/idle-sockets.ts'
 import { Metrics } from './http/metrics.ts'
+import { createHttpServer } from './http/server.ts'
 import { openLocalStore } from './objects/local.ts'
 import { writeLocalFile } from './objects/local-file.ts'
 import { commitBatch } from './services/commit.ts'
@@ -118,7 +119,7 @@ export async function startService(config: Config, log: Logger): Promise<Running
     forgetOldTransactions(base).catch((err) => log.warn({ err }, 'old transactions stay'))
     forgetOldReplays(base).catch((err) => log.warn({ err }, 'answers to old requests stay'))
   }, FORGET_INTERVAL_MS)
-  const server = createServer(createApp({ deps, metrics, log }))
+  const server = createHttpServer(createApp({ deps, metrics, log }))
   cutIdleSockets(server, IDLE_SOCKET_MS)
   server.requestTimeout = 0 // an upload may take long; a stalled one ends by the idle timeout
   await listen(server, config)
