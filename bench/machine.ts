@@ -1,41 +1,32 @@
-import {
-  closeSync,
-  fdatasyncSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
-import { cpus, tmpdir, totalmem } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { fdatasyncsPerSecond } from './disk-limits.ts'
+
+export const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+export function describeMachine(): string {
+  const [cpu] = cpus()
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
+  return `${process.platform}, ${cpus().length} x ${cpu?.model.trim() ?? 'unknown'}, ${memory}`
+}
+
+/** Of Moraine, Node and these packages. */
+export function versionsOf(packages: readonly string[]): Record<string, string> {
+  const of = (folder: string): string =>
+    JSON.parse(readFileSync(`${ROOT}${folder}package.json`, 'utf8')).version
+  const others = packages.map((name) => [name, of(`node_modules/${name}/`)])
+  return { moraine: of(''), node: process.versions.node, ...Object.fromEntries(others) }
+}
 
 /** What every figure depends on: printed above them. */
 export function printMachine(title: string): void {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-  const [cpu] = cpus()
+  const { moraine, node } = versionsOf([])
   console.log(`\n## ${title}`)
   console.log(
-    `Moraine ${version}, Node ${process.version}, ${cpus().length} x ${cpu?.model ?? 'unknown'}, ` +
-      `${Math.round(totalmem() / 2 ** 30)} GiB; fdatasync of 4 KiB: ${fdatasyncsPerSecond()}/s\n`,
+    `Moraine ${moraine}, Node ${node}, ${describeMachine()}; ` +
+      `fdatasync of 4 KiB: ${fdatasyncsPerSecond()}/s\n`,
   )
-}
-
-/** How often this disk can promise that bytes stay: nothing durable is faster, but by sharing. */
-export function fdatasyncsPerSecond(): number {
-  const folder = mkdtempSync(join(tmpdir(), 'moraine-fdatasync-'))
-  const file = openSync(join(folder, 'x'), 'w')
-  const block = Buffer.alloc(4096, 1)
-  const rounds = 300
-  const begin = performance.now()
-  for (let i = 0; i < rounds; i++) {
-    writeSync(file, block)
-    fdatasyncSync(file)
-  }
-  const seconds = (performance.now() - begin) / 1000
-  closeSync(file)
-  rmSync(folder, { recursive: true })
-  return Math.round(rounds / seconds)
 }
 
 export function percentile(values: readonly number[], p: number): number {

@@ -1,19 +1,52 @@
-/** `npm run bench`: every measurement, one after the other; each prints its machine, load and peer. */
+/**
+ * `npm run bench [name ...]`: every measurement, one after the other, then one table of all figures.
+ * BENCH_QUICK=1 for a short look. A bench that fails does not stop the others; the exit code tells it.
+ */
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { ROOT } from './machine.ts'
+import { RECORDS_VARIABLE } from './report.ts'
+import { type BenchRun, parseRecords, RESULTS_FOLDER, renderTable, saveResults } from './results.ts'
+import { fileOfBench, selectBenches } from './selection.ts'
 
-const FOLDER = fileURLToPath(new URL('.', import.meta.url))
-const wanted = process.argv.slice(2)
-const benches = readdirSync(FOLDER)
-  .filter((name) => name.endsWith('-bench.ts'))
-  .filter((name) => wanted.length === 0 || wanted.some((word) => name.startsWith(word)))
+const FOLDER = join(ROOT, 'bench')
+/** One that hangs would hide what the others measured. */
+const BENCH_TIMEOUT_MS = 30 * 60 * 1000
 
-let code = 0
-for (const bench of benches) {
-  const { status } = spawnSync(process.execPath, ['--import', 'tsx', FOLDER + bench], {
-    stdio: 'inherit',
-  })
-  if (status !== 0) code = 1
+function main(words: readonly string[]): void {
+  const benches = selectBenches(readdirSync(FOLDER), words)
+  mkdirSync(RESULTS_FOLDER, { recursive: true })
+  const recordsFile = join(RESULTS_FOLDER, `records-${process.pid}.ndjson`)
+  const runs = benches.map((bench) => runBench(bench, recordsFile))
+  const records = parseRecords(existsSync(recordsFile) ? readFileSync(recordsFile, 'utf8') : '')
+  rmSync(recordsFile, { force: true })
+  const file = saveResults({ runs, records })
+  console.log(`\n# All figures\n\n${renderTable(records)}\n`)
+  for (const { bench, outcome, seconds } of runs) console.log(`${outcome}  ${bench}, ${seconds} s`)
+  const total = runs.reduce((sum, { seconds }) => sum + seconds, 0)
+  console.log(`\n${total} s in all; written to ${relative(ROOT, file)}`)
+  if (runs.some(({ outcome }) => outcome === 'failed')) process.exitCode = 1
 }
-process.exitCode = code
+
+function runBench(bench: string, recordsFile: string): BenchRun {
+  const begin = performance.now()
+  const { status } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', join(FOLDER, fileOfBench(bench))],
+    {
+      stdio: 'inherit',
+      timeout: BENCH_TIMEOUT_MS,
+      env: { ...process.env, [RECORDS_VARIABLE]: recordsFile },
+    },
+  )
+  const seconds = Math.round((performance.now() - begin) / 1000)
+  return { bench, outcome: status === 0 ? 'done' : 'failed', seconds }
+}
+
+try {
+  main(process.argv.slice(2))
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 2
+}
