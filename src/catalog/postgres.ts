@@ -55,12 +55,14 @@ function typeParser(oid: number, format?: 'text' | 'binary'): unknown {
 }
 
 function postgresEngine(pool: pg.Pool): SqlEngine {
+  const connection = new Kysely<Database>({
+    dialect: new PostgresDialect({ pool: new PostgresPool(pool) }),
+  })
   return {
     name: 'postgres',
     contentionMsMax: CONTENTION_MS_MAX,
-    connection: new Kysely<Database>({
-      dialect: new PostgresDialect({ pool: new PostgresPool(pool) }),
-    }),
+    connection,
+    transact: (work) => connection.transaction().execute(work),
     trouble: postgresTrouble,
     lockMigrations: async (transaction) => {
       await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction)

@@ -34,6 +34,11 @@ export interface SqlEngine {
    * one may have been dropped since it was last seen.
    */
   holdNamespaces(transaction: SqlTransaction, namespaceKeys: readonly string[]): Promise<boolean>
+  /**
+   * All of the work, durable when it resolves, or nothing when it throws what the work throws. Others' work may be
+   * part of the same transaction: when its end fails, it fails for all.
+   */
+  transact<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>
   /** Runs statements that do not depend on each other: in one round trip where that is possible. */
   runTogether(transaction: SqlTransaction, statements: readonly Compilable[]): Promise<void>
 }
@@ -79,7 +84,7 @@ async function writeOnce<T>(
 ): Promise<T> {
   let isCommitting = false
   try {
-    return await engine.connection.transaction().execute(async (transaction) => {
+    return await engine.transact(async (transaction) => {
       const result = await work(transaction)
       isCommitting = true
       return result

@@ -11,10 +11,13 @@ import { SqlCatalog } from './sql-catalog.ts'
 import type { SqlEngine, SqlTransaction, Trouble } from './sql-engine.ts'
 import type { Database } from './sql-schema.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
+import { SqliteWriteGroup } from './sqlite-write-group.ts'
 
 const CONTENTION_MS_MAX = 10_000
 // Short, because it blocks the process: whoever waits longer does so between attempts (sql-engine.ts).
 const BUSY_MS = 5
+/** Path hashes are looked up all over their index: SQLite's own 2 MiB hold but 100,000 of them. */
+const CACHE_KIB = 64 * 1024
 
 /**
  * `path` is a file, made when absent, or `:memory:`. Several processes may open one file of a local disk.
@@ -46,6 +49,7 @@ function configure(database: Sqlite.Database): void {
   // FULL: an acknowledged commit survives power loss.
   database.pragma('synchronous = FULL')
   database.pragma('foreign_keys = ON')
+  database.pragma(`cache_size = -${CACHE_KIB}`)
   database.pragma(`busy_timeout = ${BUSY_MS}`)
   database.defaultSafeIntegers(true)
 }
@@ -56,17 +60,20 @@ function limitSize(database: Sqlite.Database, sizeBytesMax: number): void {
 }
 
 function sqliteEngine(database: Sqlite.Database, contentionMsMax: number): SqlEngine {
+  const connection = new Kysely<Database>({
+    dialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver: () => new SqliteDriver(database),
+      createIntrospector: (kysely) => new SqliteIntrospector(kysely),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  })
+  const group = new SqliteWriteGroup(connection, () => database.inTransaction)
   return {
     name: 'sqlite',
     contentionMsMax,
-    connection: new Kysely<Database>({
-      dialect: {
-        createAdapter: () => new SqliteAdapter(),
-        createDriver: () => new SqliteDriver(database),
-        createIntrospector: (connection) => new SqliteIntrospector(connection),
-        createQueryCompiler: () => new SqliteQueryCompiler(),
-      },
-    }),
+    connection,
+    transact: (work) => group.transact(work),
     trouble: sqliteTrouble,
     // Its transactions begin with the lock on the whole file.
     lockMigrations: async () => undefined,
