@@ -1,24 +1,45 @@
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { ROOT } from './machine.ts'
 
 export interface BenchService {
   readonly url: string
+  readonly pid: number
   stop(): Promise<void>
 }
 
 /** The service as a process of its own, with its embedded defaults. */
-export async function startBenchService(
+export function startBenchService(
   home: string,
   environment: Record<string, string> = {},
 ): Promise<BenchService> {
-  const main = new URL('../src/main.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, ['--import', 'tsx', main], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, MORAINE_HOME: home, MORAINE_PORT: '0', ...environment },
+  return startProgram('src/main.ts', {
+    MORAINE_HOME: home,
+    MORAINE_PORT: '0',
+    ...environment,
   })
+}
+
+/**
+ * Runs a program that prints a JSON line with its `url`. With BENCH_PROFILE=<folder> its processor profile is
+ * there after the stop, for Chrome's developer tools.
+ */
+export async function startProgram(
+  path: string,
+  environment: Record<string, string> = {},
+): Promise<BenchService> {
+  const profiles = process.env['BENCH_PROFILE']
+  const profiling = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
+  const child = spawn(process.execPath, [...profiling, '--import', 'tsx', join(ROOT, path)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...environment },
+  })
+  const killAtExit = () => child.kill('SIGKILL')
+  process.once('exit', killAtExit)
   const lines = createInterface({ input: child.stdout })
   const url = await new Promise<string>((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`the service ended with ${code}`)))
+    child.once('exit', (code) => reject(new Error(`${path} ended with ${code}`)))
     lines.on('line', (line) => {
       const found = /"url":"(http:[^"]+)"/.exec(line)?.[1]
       if (found !== undefined) resolve(found)
@@ -26,7 +47,9 @@ export async function startBenchService(
   })
   return {
     url,
+    pid: child.pid ?? 0,
     async stop() {
+      process.off('exit', killAtExit)
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')
       await ended

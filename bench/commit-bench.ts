@@ -1,106 +1,135 @@
 /** Append transactions per second through the public API: durable, one file each. */
-import { linkSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DuckDBInstance } from '@duckdb/node-api'
-import { startBenchService } from './bench-service.ts'
+import { type BenchService, startBenchService, startProgram } from './bench-service.ts'
 import { call } from './client.ts'
-import { percentile, printMachine, printRow } from './machine.ts'
+import { durableFilesPerSecond, fdatasyncsPerSecond } from './disk-limits.ts'
+import { FileLinks, LINKED_COLUMNS } from './file-links.ts'
+import type { HttpConnection } from './http-connection.ts'
+import { measureHttpLimits } from './http-limits.ts'
+import { LOAD_SECONDS, runLoad, WARM_UP_SECONDS } from './load.ts'
+import { printMachine, printRow } from './machine.ts'
+import { type Aim, type Figure, openReport } from './report.ts'
 
-const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5)
+const WRITE_DELAY_MS = 50
+const FILES_PER_SECOND = 2_000
 
 interface Load {
   readonly clients: number
   readonly tables: number
   readonly steps: 'one call' | 'start + stage + commit'
+  readonly writeDelayMs?: number
 }
 
-const LOADS: readonly Load[] = [
-  { clients: 1, tables: 1, steps: 'one call' },
-  { clients: 64, tables: 1, steps: 'one call' },
-  { clients: 64, tables: 1, steps: 'start + stage + commit' },
-  { clients: 1, tables: 16, steps: 'one call' },
-  { clients: 64, tables: 16, steps: 'one call' },
-]
+const ONE_TABLE: Load = { clients: 64, tables: 1, steps: 'one call' }
 
+const report = openReport('commit')
 const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
-const lake = join(home, 'lake')
-mkdirSync(lake)
-const template = join(home, 'template.parquet')
-const instance = await DuckDBInstance.create(':memory:')
-const connection = await instance.connect()
-await connection.run(
-  `COPY (SELECT range AS id, range * 1.5 AS price, 'name ' || range AS name FROM range(1000))
-   TO '${template}' (FORMAT parquet)`,
-)
-let files = 0
-function newFile(): string {
-  const path = join(lake, `f-${++files}.parquet`)
-  linkSync(template, path)
-  return path
+const links = await FileLinks.make(home)
+let loads = 0
+
+try {
+  await main()
+} finally {
+  rmSync(home, { recursive: true })
 }
 
-printMachine('Commits: transactions per second, one Parquet file each, acknowledged means fsynced')
-printRow(['clients', 'tables', 'steps', 'transactions/s', 'snapshots/s', 'p50 ms', 'p99 ms'])
-printRow(['---', '---', '---', '---', '---', '---', '---'])
-for (const load of LOADS) await measure(load)
-rmSync(home, { recursive: true })
-
-async function measure({ clients, tables, steps }: Load): Promise<void> {
-  const service = await startBenchService(join(home, `home-${files}`), {
-    MORAINE_ALLOWED_LOCATIONS: lake,
-    MORAINE_LOG_LEVEL: 'info',
-  })
-  const columns = [
-    { name: 'id', type: 'long' },
-    { name: 'price', type: 'decimal(21,1)' },
-    { name: 'name', type: 'string' },
-  ]
-  const names = Array.from({ length: tables }, (_, i) => `t${i}`)
-  for (const name of names) {
-    await call(`${service.url}/v1/tables`, { method: 'POST', body: { name, schema: { columns } } })
-  }
-  const times: number[] = []
-  const end = performance.now() + SECONDS * 1000
-  await Promise.all(
-    Array.from({ length: clients }, async (_, client) => {
-      for (let i = client; performance.now() < end; i++) {
-        const begin = performance.now()
-        await commit(`${service.url}/v1`, { table: names[i % tables] as string, steps })
-        times.push(performance.now() - begin)
-      }
-    }),
+async function main(): Promise<void> {
+  printMachine(
+    'Commits: transactions per second, one Parquet file each, acknowledged means fsynced',
   )
+  const http = await measureHttpLimits()
+  const sync = { what: 'fdatasync, one after another', value: fdatasyncsPerSecond() }
+  const post = { what: 'POST to bare Express, 64 clients', value: http.post64 }
+  const [alone, four] = [await durableFilesPerSecond(1), await durableFilesPerSecond(4)]
+  console.log(
+    `Bare Express: POST ${http.post1}/s to 1 client, ${http.post64}/s to 64. New files of 4 KiB, synced: ` +
+      `${alone}/s, ${four}/s four at once. ${WARM_UP_SECONDS} s of warm-up, ${LOAD_SECONDS} s measured.\n`,
+  )
+  printRow([
+    ...['clients', 'tables', 'steps', 'ms added to a write', 'transactions/s', 'snapshots/s'],
+    ...['p50 ms', 'p99 ms', 'service CPU us', 'client CPU us'],
+  ])
+  printRow(Array.from({ length: 10 }, () => '---'))
+  await measure({ clients: 1, tables: 1, steps: 'one call' }, { limit: sync })
+  const oneTable = await measure(ONE_TABLE, { limit: post, aim: { atLeast: 1000 } })
+  const threeCalls = { what: `${post.what}, for each of 3 calls`, value: http.post64 / 3 }
+  const steps = 'start + stage + commit'
+  await measure({ ...ONE_TABLE, steps }, { limit: threeCalls, aim: { atLeast: 400 } })
+  const slow = { ...ONE_TABLE, writeDelayMs: WRITE_DELAY_MS }
+  await measure(slow, { limit: post, aim: { atLeast: 500 } })
+  await measure({ ...ONE_TABLE, tables: 16 }, { limit: post, aim: { atLeast: oneTable } })
+}
+
+/** Answers transactions per second. */
+async function measure(
+  load: Load,
+  beside: { readonly limit: NonNullable<Figure['limit']>; readonly aim?: Aim },
+): Promise<number> {
+  const { clients, tables, steps, writeDelayMs = 0 } = load
+  const service = await startService(writeDelayMs)
+  const names = Array.from({ length: tables }, (_, i) => `t${i}`)
+  const schema = { columns: LINKED_COLUMNS }
+  for (const name of names) {
+    await call(`${service.url}/v1/tables`, { method: 'POST', body: { name, schema } })
+  }
+  links.prepare((LOAD_SECONDS + WARM_UP_SECONDS) * FILES_PER_SECOND)
+  const begin = performance.now()
+  let turn = 0
+  const result = await runLoad({
+    ...{ url: service.url, pid: service.pid, clients },
+    work: (connection) => commit(connection, names[turn++ % tables] as string, steps),
+  })
+  const snapshots = await countSnapshots(service, names)
+  const seconds = (performance.now() - begin) / 1000
+  await service.stop()
+  const { perSecond, p50Ms, p99Ms, serviceCpuUs, clientCpuUs } = result
+  const rates = [perSecond, snapshots / seconds].map(Math.round)
+  const times = [p50Ms, p99Ms].map((ms) => ms.toFixed(1))
+  const cpu = [serviceCpuUs, clientCpuUs].map(Math.round)
+  printRow([clients, tables, steps, writeDelayMs, ...rates, ...times, ...cpu])
+  const where = tables === 1 ? 'one table' : `${tables} tables`
+  const delay = writeDelayMs === 0 ? '' : `, ${writeDelayMs} ms added to every write`
+  const what = `one-file appends, ${where}, ${clients} client${clients === 1 ? '' : 's'}, ${steps}${delay}`
+  report.figure({ what, value: perSecond, unit: '/s', ...beside })
+  return perSecond
+}
+
+function startService(writeDelayMs: number): Promise<BenchService> {
+  const place = join(home, `home-${loads++}`)
+  const environment = { MORAINE_ALLOWED_LOCATIONS: links.folder, MORAINE_LOG_LEVEL: 'info' }
+  if (writeDelayMs === 0) return startBenchService(place, environment)
+  return startProgram('bench/slow-store-main.ts', {
+    ...environment,
+    MORAINE_HOME: place,
+    MORAINE_PORT: '0',
+    BENCH_WRITE_DELAY_MS: String(writeDelayMs),
+  })
+}
+
+async function countSnapshots(service: BenchService, names: readonly string[]): Promise<number> {
   let snapshots = 0
   for (const name of names) {
     const page = await call(`${service.url}/v1/tables/${name}/snapshots?page_size=1`)
     snapshots += Number(page.snapshots[0]?.sequence_number ?? 0)
   }
-  await service.stop()
-  const perSecond = (count: number) => Math.round(count / SECONDS)
-  const ms = (p: number) => percentile(times, p).toFixed(1)
-  printRow([
-    clients,
-    tables,
-    steps,
-    perSecond(times.length),
-    perSecond(snapshots),
-    ms(0.5),
-    ms(0.99),
-  ])
+  return snapshots
 }
 
 async function commit(
-  v1: string,
-  { table, steps }: { table: string; steps: Load['steps'] },
+  connection: HttpConnection,
+  table: string,
+  steps: Load['steps'],
 ): Promise<void> {
-  const file = { files: [{ path: newFile() }] }
-  const post = (path: string, body: unknown) => call(v1 + path, { method: 'POST', body })
+  const files = [{ path: links.take() }]
+  const stage = `/v1/tables/${table}/files`
   if (steps === 'one call') {
-    await post(`/tables/${table}/files`, file)
+    await connection.post(stage, JSON.stringify({ files }))
     return
   }
-  const { transaction_id } = await post('/transactions/start', {})
-  await post(`/tables/${table}/files`, { transaction_id, ...file })
-  await post('/transactions/commit', { transaction_id })
+  const started = await connection.post('/v1/transactions/start', '{}')
+  const { transaction_id } = started as { transaction_id: string }
+  await connection.post(stage, JSON.stringify({ transaction_id, files }))
+  await connection.post('/v1/transactions/commit', JSON.stringify({ transaction_id }))
 }

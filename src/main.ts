@@ -20,6 +20,7 @@ import { Metrics } from './http/metrics.ts'
 import { createHttpServer } from './http/server.ts'
 import { openLocalStore } from './objects/local.ts'
 import { writeLocalFile } from './objects/local-file.ts'
+import type { ObjectStore } from './objects/object-store.ts'
 import { commitBatch } from './services/commit.ts'
 import { CommitQueue } from './services/commit-queue.ts'
 import type { Dependencies } from './services/dependencies.ts'
@@ -59,16 +60,22 @@ export interface RunningService {
   close(): Promise<void>
 }
 
+export interface StartOptions {
+  /** For what stands between the service and its objects: a bench puts the latency of a bucket there. */
+  readonly wrapObjects?: (objects: ObjectStore) => ObjectStore
+}
+
 async function openStores(
   config: Config,
-  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
+  { log, metrics, wrapObjects }: StartOptions & { readonly log: Logger; readonly metrics: Metrics },
 ): Promise<Dependencies> {
   const catalog = await openCatalog(config)
   await catalog.migrate()
-  const objects = await openLocalStore({
+  const store = await openLocalStore({
     writableRoots: [config.warehouse],
     readableRoots: config.allowedLocations,
   })
+  const objects = wrapObjects?.(store) ?? store
   return {
     catalog,
     objects,
@@ -82,9 +89,13 @@ async function openStores(
 }
 
 /** Opens the stores and listens. Several can run in one process. */
-export async function startService(config: Config, log: Logger): Promise<RunningService> {
+export async function startService(
+  config: Config,
+  log: Logger,
+  options: StartOptions = {},
+): Promise<RunningService> {
   const metrics = new Metrics()
-  const base = await openStores(config, { log, metrics })
+  const base = await openStores(config, { log, metrics, ...options })
   const engine = await openEngine(config)
   // Swept by the engine of a later process, when this one was killed.
   const temporaryFolder = await openEngineFolder(config.temporaryFolder)

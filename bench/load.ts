@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { HttpConnection } from './http-connection.ts'
+import { percentile } from './machine.ts'
+import { IS_QUICK } from './report.ts'
+
+export const LOAD_SECONDS = Number(process.env['BENCH_SECONDS'] ?? (IS_QUICK ? 1 : 5))
+/** Before the clock starts: connections opened, code compiled. */
+export const WARM_UP_SECONDS = IS_QUICK ? 0.5 : 2
+
+export interface Load {
+  readonly url: string
+  /** Each with a connection of its own, and the next request when the last is answered. */
+  readonly clients: number
+  readonly seconds?: number
+  readonly warmUpSeconds?: number
+  /** Whose processor time is told beside that of the client. */
+  readonly pid: number
+  /** One round; a `false` is not counted. */
+  work(connection: HttpConnection, client: number): Promise<unknown>
+}
+
+export interface LoadResult {
+  readonly perSecond: number
+  /** Of those that answered `false`. */
+  readonly refusedPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  /** Processor time of this process, and of the one that is measured, for each round. */
+  readonly clientCpuUs: number
+  readonly serviceCpuUs: number
+}
+
+/** So many clients that do one thing again and again. What ends after the end is not counted. */
+export async function runLoad(load: Load): Promise<LoadResult> {
+  const connections = await Promise.all(
+    Array.from({ length: load.clients }, () => HttpConnection.open(load.url)),
+  )
+  let isOver = false
+  const warmUpSeconds = load.warmUpSeconds ?? WARM_UP_SECONDS
+  const counter = new Counter()
+  const clients = connections.map(async (connection, client) => {
+    while (!isOver) {
+      const begin = performance.now()
+      const answer = await load.work(connection, client)
+      counter.count(answer !== false, performance.now() - begin)
+    }
+  })
+  const finish = async (): Promise<LoadResult> => {
+    await sleep(warmUpSeconds * 1000)
+    const before = { at: performance.now(), client: ownCpuUs(), service: cpuUsOf(load.pid) }
+    counter.reset()
+    await sleep((load.seconds ?? LOAD_SECONDS) * 1000)
+    const { times, refused } = counter
+    const seconds = (performance.now() - before.at) / 1000
+    const share = (us: number) => us / Math.max(1, times.length)
+    isOver = true
+    return {
+      perSecond: times.length / seconds,
+      refusedPerSecond: refused / seconds,
+      p50Ms: percentile(times, 0.5),
+      p99Ms: percentile(times, 0.99),
+      clientCpuUs: share(ownCpuUs() - before.client),
+      serviceCpuUs: share(cpuUsOf(load.pid) - before.service),
+    }
+  }
+  const [result] = await Promise.all([finish(), ...clients])
+  for (const connection of connections) connection.close()
+  return result
+}
+
+class Counter {
+  times: number[] = []
+  refused = 0
+
+  count(isDone: boolean, ms: number): void {
+    if (isDone) this.times.push(ms)
+    else this.refused++
+  }
+
+  reset(): void {
+    this.times = []
+    this.refused = 0
+  }
+}
+
+function ownCpuUs(): number {
+  const { user, system } = process.cpuUsage()
+  return user + system
+}
+
+/** Of a process and all its threads; 0 where the system does not tell it (it is Linux's way). */
+function cpuUsOf(pid: number): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // `id (name) state ...`: the name may hold anything. Times are in hundredths of a second.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * 10_000
+  } catch {
+    return 0
+  }
+}

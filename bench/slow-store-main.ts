@@ -1,0 +1,38 @@
+/** The service over a store whose every write takes BENCH_WRITE_DELAY_MS longer, as a bucket's does. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import pino from 'pino'
+import { readConfig } from '../src/config.ts'
+import { startService } from '../src/main.ts'
+import type { ObjectStore } from '../src/objects/object-store.ts'
+
+const WRITES: readonly (keyof ObjectStore)[] = [
+  'putIfAbsent',
+  'putStreamIfAbsent',
+  'putFileIfAbsent',
+  'moveIfAbsent',
+  'delete',
+]
+const delayMs = Number(process.env['BENCH_WRITE_DELAY_MS'])
+
+function withSlowWrites(objects: ObjectStore): ObjectStore {
+  return new Proxy(objects, {
+    get(store, name) {
+      const method: unknown = Reflect.get(store, name)
+      if (typeof method !== 'function') return method
+      if (!WRITES.some((write) => write === name)) return method.bind(store)
+      return async (...args: unknown[]) => {
+        await sleep(delayMs)
+        return method.apply(store, args)
+      }
+    },
+  })
+}
+
+const config = readConfig(process.env)
+const log = pino({ level: config.logLevel })
+const service = await startService(config, log, { wrapObjects: withSlowWrites })
+log.info({ url: service.url }, `every write takes ${delayMs} ms longer`)
+process.once('SIGTERM', async () => {
+  await service.close()
+  process.exit(0)
+})
