@@ -63,7 +63,7 @@ export function sendFailure(request: Request, response: Response, error: unknown
 function serve(route: Route, context: RouteContext) {
   return async (request: Request, response: Response): Promise<void> => {
     try {
-      const call = await checkedCall(route, request, { ...context, closed: closingOf(response) })
+      const call = await checkedCall(route, context, request, response)
       const reply = await route.handle(call as never)
       await sendReply(request, response, reply)
     } catch (error) {
@@ -74,21 +74,29 @@ function serve(route: Route, context: RouteContext) {
 
 function closingOf(response: Response): AbortSignal {
   const controller = new AbortController()
+  if (response.closed || response.destroyed) controller.abort(CLOSED)
   response.once('close', () => controller.abort(CLOSED))
   return controller.signal
 }
 
 async function checkedCall(
   route: Route,
+  context: RouteContext,
   request: Request,
-  context: RouteContext & Pick<Call<unknown, unknown>, 'closed'>,
+  response: Response,
 ): Promise<Call<unknown, unknown>> {
   const query = parseQuery(request, route.query ?? NO_PARAMETERS)
   if (route.body !== undefined && hasBody(request)) requireMediaType(route, request)
   const isUpload = route.uploads?.includes(mediaTypeOf(request) ?? '') === true
+  let closed: AbortSignal | undefined
   return {
     ...context,
     request,
+    // Few look at it, and a signal for each request costs as much as its routing.
+    get closed() {
+      closed ??= closingOf(response)
+      return closed
+    },
     query,
     body: isUpload ? undefined : await parseBody(route, request),
     upload: isUpload ? bodyChunks(request) : undefined,

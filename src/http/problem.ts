@@ -108,8 +108,6 @@ export function sendProblem(
   error: unknown,
 ): void {
   const shown = shownError(request, error)
-  if (shown !== error && shown.code === 'internal')
-    response.err = error instanceof Error ? error : new Error(String(error))
   const status = STATUS_BY_CODE[shown.code]
   if (status === 503) response.setHeader('Retry-After', retryAfterSeconds(shown.facts))
   if (status === 416) {

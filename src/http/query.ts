@@ -8,9 +8,17 @@ export function parseQuery<Shape extends z.ZodObject>(
   request: IncomingMessage,
   shape: Shape,
 ): z.output<Shape> {
+  const query = queryOf(requestUrl(request))
+  const parameters = query === '' ? new Map<string, string>() : parametersOf(query, shape)
+  const parsed = shape.safeParse(Object.fromEntries(parameters))
+  if (!parsed.success) throw requestInvalid(zodErrors(parsed.error, 'query'))
+  return parsed.data
+}
+
+function parametersOf(query: string, shape: z.ZodObject): ReadonlyMap<string, string> {
   const known = Object.keys(shape.shape)
   const parameters = new Map<string, string>()
-  for (const [name, value] of new URLSearchParams(queryOf(requestUrl(request)))) {
+  for (const [name, value] of new URLSearchParams(query)) {
     if (!known.includes(name)) {
       const listed =
         known.length === 0 ? 'there are none' : `the known ones are ${known.join(', ')}`
@@ -22,9 +30,7 @@ export function parseQuery<Shape extends z.ZodObject>(
     }
     parameters.set(name, value)
   }
-  const parsed = shape.safeParse(Object.fromEntries(parameters))
-  if (!parsed.success) throw requestInvalid(zodErrors(parsed.error, 'query'))
-  return parsed.data
+  return parameters
 }
 
 function queryOf(url: string): string {

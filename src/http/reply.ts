@@ -12,6 +12,7 @@ export interface Reply {
 }
 
 export const JSON_MEDIA_TYPE = 'application/json'
+const JSON_CONTENT_TYPE = `${JSON_MEDIA_TYPE}; charset=utf-8`
 export const NDJSON_MEDIA_TYPE = 'application/x-ndjson'
 
 /** Characters that are gathered before they are written. */
@@ -32,8 +33,7 @@ export async function sendReply(
   reply: Reply,
 ): Promise<void> {
   response.statusCode = reply.status
-  const charset = needsCharset(reply) ? '; charset=utf-8' : ''
-  if (reply.status !== 304) response.setHeader('Content-Type', reply.mediaType + charset)
+  if (reply.status !== 304) response.setHeader('Content-Type', contentTypeOf(reply))
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
   if (typeof reply.body === 'function') return reply.body(response)
   if (typeof reply.body === 'string') return sendText(request, response, reply.body)
@@ -41,9 +41,11 @@ export async function sendReply(
   else await sendPieces(response, reply.body)
 }
 
-function needsCharset({ mediaType, body }: Reply): boolean {
+function contentTypeOf({ mediaType, body }: Reply): string {
+  if (mediaType === JSON_MEDIA_TYPE && typeof body !== 'function') return JSON_CONTENT_TYPE
   const isText = /^text\/|\+json$|json$|yaml$/.test(mediaType)
-  return isText && !mediaType.includes('charset') && typeof body !== 'function'
+  const needsCharset = isText && !mediaType.includes('charset') && typeof body !== 'function'
+  return needsCharset ? `${mediaType}; charset=utf-8` : mediaType
 }
 
 function sendText(request: IncomingMessage, response: ServerResponse, text: string): void {

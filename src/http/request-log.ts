@@ -1,34 +1,74 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { NextFunction } from 'express'
 import type { Logger } from 'pino'
-import { type HttpLogger, pinoHttp } from 'pino-http'
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** The client's own request id, or one that it got. */
+    id: string
+    log: RequestLog
+  }
+}
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
 const URL_LENGTH_MAX = 2_000
 /** Asked every few seconds by machines: not worth a line each. */
 const QUIET = /^\/(?:health|ready|metrics)(?:\?|$)/
 
-/** One line a request, under the request id that the client gave or gets. Neither headers nor bodies are logged. */
-export function requestLog(log: Logger): HttpLogger {
-  return pinoHttp({
-    logger: log,
-    genReqId: requestId,
-    quietReqLogger: true,
-    customLogLevel: (request, response, error) => {
-      if (error !== undefined || response.statusCode >= 500) return 'error'
-      return QUIET.test(request.url ?? '') ? 'debug' : 'info'
-    },
-    wrapSerializers: false,
-    serializers: {
-      req: (request: IncomingMessage) => ({
-        method: request.method,
-        url: requestUrl(request).slice(0, URL_LENGTH_MAX),
-        remoteAddress: request.socket.remoteAddress,
-        userAgent: request.headers['user-agent']?.slice(0, URL_LENGTH_MAX),
-      }),
-      res: (response: ServerResponse) => ({ statusCode: response.statusCode }),
-    },
-  })
+/** Lines under the id of one request. A child logger for each request would cost more than the request's routing. */
+class RequestLog {
+  readonly #log: Logger
+  readonly #requestId: string
+
+  constructor(log: Logger, requestId: string) {
+    this.#log = log
+    this.#requestId = requestId
+  }
+
+  warn(facts: object, message: string): void {
+    this.#log.warn({ reqId: this.#requestId, ...facts }, message)
+  }
+
+  error(facts: object, message: string): void {
+    this.#log.error({ reqId: this.#requestId, ...facts }, message)
+  }
+}
+
+/** One line a request, when its answer is out or its client gone. Neither headers nor bodies are logged. */
+export function requestLog(log: Logger) {
+  return (request: IncomingMessage, response: ServerResponse, next: NextFunction): void => {
+    const startedAt = performance.now()
+    const { remoteAddress } = request.socket
+    request.id = requestId(request)
+    request.log = new RequestLog(log, request.id)
+    response.setHeader('X-Request-Id', request.id)
+    response.once('close', () => {
+      const { statusCode } = response
+      const line = {
+        reqId: request.id,
+        req: {
+          method: request.method,
+          url: requestUrl(request).slice(0, URL_LENGTH_MAX),
+          remoteAddress,
+          userAgent: request.headers['user-agent']?.slice(0, URL_LENGTH_MAX),
+        },
+        res: { statusCode },
+        responseTime: Math.round(performance.now() - startedAt),
+      }
+      if (statusCode >= 500) log.error(line, 'request errored')
+      else log[quietLevel(request)](line, endOf(response))
+    })
+    next()
+  }
+}
+
+function quietLevel(request: IncomingMessage): 'debug' | 'info' {
+  return QUIET.test(requestUrl(request)) ? 'debug' : 'info'
+}
+
+function endOf(response: ServerResponse): string {
+  return response.writableFinished ? 'request completed' : 'request aborted'
 }
 
 /** As the client sent it: Express shortens `url` while it routes. */
@@ -36,9 +76,7 @@ export function requestUrl(request: IncomingMessage): string {
   return (request as { originalUrl?: string }).originalUrl ?? request.url ?? ''
 }
 
-function requestId(request: IncomingMessage, response: ServerResponse): string {
-  const given = request.headers['x-request-id']
-  const id = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
-  response.setHeader('X-Request-Id', id)
-  return id
+function requestId({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id']
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }

@@ -34,14 +34,32 @@ export function parseExactJson(text: string, limits: JsonLimits = {}): unknown {
 
 /** `JSON.stringify`, except that a bigint is written as a bare integer. */
 export function stringifyExactJson(value: unknown, indent?: number): string {
+  return withoutBigint(value, indent) ?? withBigints(value, indent)
+}
+
+/** Several times as fast as with a replacer; `undefined` when a bigint is in the value. */
+function withoutBigint(value: unknown, indent?: number): string | undefined {
+  try {
+    return textOf(value, JSON.stringify(value, undefined, indent))
+  } catch (error) {
+    if (error instanceof TypeError) return undefined
+    throw error
+  }
+}
+
+function textOf(value: unknown, text: string | undefined): string {
+  if (text === undefined) throw new TypeError(`JSON has no form for ${typeof value}`)
+  return text
+}
+
+function withBigints(value: unknown, indent?: number): string {
   let hasBigint = false
   const mark = (_key: string, member: unknown) => {
     if (typeof member !== 'bigint') return member
     hasBigint = true
     return `${MARKER}${member}`
   }
-  const text = JSON.stringify(value, mark, indent)
-  if (text === undefined) throw new TypeError(`JSON has no form for ${typeof value}`)
+  const text = textOf(value, JSON.stringify(value, mark, indent))
   return hasBigint ? text.replace(MARKED_INTEGER, '$1') : text
 }
 

@@ -23,14 +23,17 @@ const LEVEL_SEPARATOR = '\u001f'
 /** Serves what is below `/iceberg`, with an error model and rules of its own; all else goes on. */
 export function serveIceberg(routes: readonly IcebergRoute[], deps: CommitDependencies) {
   const endpoints = routes.map(({ method, path }) => `${method} ${path}`)
-  return async (request: Request, response: Response, next: NextFunction): Promise<void> => {
+  return (request: Request, response: Response, next: NextFunction) => {
     const url = requestUrl(request)
-    const [path = '', ...query] = url.split('?')
-    if (path !== ICEBERG_ROOT && !path.startsWith(`${ICEBERG_ROOT}/`)) {
-      next()
-      return
+    if (url.startsWith(ICEBERG_ROOT) && '/?'.includes(url.charAt(ICEBERG_ROOT.length))) {
+      return serve(request, response, url)
     }
+    return next()
+  }
+
+  async function serve(request: Request, response: Response, url: string): Promise<void> {
     try {
+      const [path = '', ...query] = url.split('?')
       guardRequest(request)
       const rest = path.slice(ICEBERG_ROOT.length)
       const match = matchRoute(routes, { method: request.method, path: rest })
@@ -74,7 +77,7 @@ async function answerOnce(
   } catch (error) {
     const meanwhile = await findKeptAnswer(call.deps, keyed)
     if (meanwhile !== undefined) return replayReply(call.deps, meanwhile)
-    const refusal = errorReply(call.request, call.response, error)
+    const refusal = errorReply(call.request, error)
     if (!isFinalRefusal(refusal)) throw error
     const text = Buffer.concat(refusal.body ?? []).toString()
     const value: unknown = JSON.parse(text)
@@ -116,6 +119,6 @@ function sendRefusal(request: Request, response: Response, error: unknown): void
   }
   const { allowed } = (error as Partial<CatalogError> | null)?.facts ?? {}
   if (typeof allowed === 'string') response.setHeader('Allow', allowed)
-  sendIcebergReply(request, response, errorReply(request, response, error))
+  sendIcebergReply(request, response, errorReply(request, error))
   drain(request)
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
 import { json } from './reply.ts'
 import type { IcebergReply } from './route.ts'
@@ -87,15 +87,10 @@ export const ICEBERG_ERRORS: Readonly<Record<CatalogErrorCode, IcebergError>> = 
 const MESSAGE_LENGTH_MAX = 2_000
 
 /** Iceberg REST specification, `ErrorModel`, of any error; what was unforeseen goes to the log only. */
-export function errorReply(
-  request: IncomingMessage,
-  response: ServerResponse,
-  error: unknown,
-): IcebergReply {
+export function errorReply(request: IncomingMessage, error: unknown): IcebergReply {
   const foreseen = error instanceof CatalogError ? error : undefined
   if (foreseen === undefined || ICEBERG_ERRORS[foreseen.code] === FAILURE) {
     const errorId = randomUUID()
-    response.err = error instanceof Error ? error : new Error(String(error))
     request.log.error({ err: error, errorId }, 'a request failed')
     return modelOf({
       ...FAILURE,
