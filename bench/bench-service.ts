@@ -45,6 +45,8 @@ export async function startProgram(
       if (found !== undefined) resolve(found)
     })
   })
+  lines.close()
+  child.stdout.resume() // its log is not read: that would cost the client time
   return {
     url,
     pid: child.pid ?? 0,

@@ -10,7 +10,8 @@ import type { HttpConnection } from './http-connection.ts'
 import { measureHttpLimits } from './http-limits.ts'
 import { LOAD_SECONDS, runLoad, WARM_UP_SECONDS } from './load.ts'
 import { printMachine, printRow } from './machine.ts'
-import { type Aim, type Figure, openReport } from './report.ts'
+import { measureCommitPeers } from './peers/commit-peers.ts'
+import { type Aim, type Figure, openReport, type Peer } from './report.ts'
 
 const WRITE_DELAY_MS = 50
 const FILES_PER_SECOND = 2_000
@@ -20,6 +21,12 @@ interface Load {
   readonly tables: number
   readonly steps: 'one call' | 'start + stage + commit'
   readonly writeDelayMs?: number
+}
+
+interface Beside {
+  readonly limit: NonNullable<Figure['limit']>
+  readonly aim?: Aim
+  readonly peer?: Peer
 }
 
 const ONE_TABLE: Load = { clients: 64, tables: 1, steps: 'one call' }
@@ -47,13 +54,16 @@ async function main(): Promise<void> {
     `Bare Express: POST ${http.post1}/s to 1 client, ${http.post64}/s to 64. New files of 4 KiB, synced: ` +
       `${alone}/s, ${four}/s four at once. ${WARM_UP_SECONDS} s of warm-up, ${LOAD_SECONDS} s measured.\n`,
   )
+  const peers = await measureCommitPeers(report, { home, template: links.template })
+  const alone1 = peers.alone && { peer: peers.alone }
+  const together = peers.together && { peer: peers.together }
   printRow([
     ...['clients', 'tables', 'steps', 'ms added to a write', 'transactions/s', 'snapshots/s'],
     ...['p50 ms', 'p99 ms', 'service CPU us', 'client CPU us'],
   ])
   printRow(Array.from({ length: 10 }, () => '---'))
-  await measure({ clients: 1, tables: 1, steps: 'one call' }, { limit: sync })
-  const oneTable = await measure(ONE_TABLE, { limit: post, aim: { atLeast: 1000 } })
+  await measure({ clients: 1, tables: 1, steps: 'one call' }, { limit: sync, ...alone1 })
+  const oneTable = await measure(ONE_TABLE, { limit: post, aim: { atLeast: 1000 }, ...together })
   const threeCalls = { what: `${post.what}, for each of 3 calls`, value: http.post64 / 3 }
   const steps = 'start + stage + commit'
   await measure({ ...ONE_TABLE, steps }, { limit: threeCalls, aim: { atLeast: 400 } })
@@ -63,10 +73,7 @@ async function main(): Promise<void> {
 }
 
 /** Answers transactions per second. */
-async function measure(
-  load: Load,
-  beside: { readonly limit: NonNullable<Figure['limit']>; readonly aim?: Aim },
-): Promise<number> {
+async function measure(load: Load, beside: Beside): Promise<number> {
   const { clients, tables, steps, writeDelayMs = 0 } = load
   const service = await startService(writeDelayMs)
   const names = Array.from({ length: tables }, (_, i) => `t${i}`)
