@@ -1,242 +1,203 @@
-/** The Iceberg REST API: loads of a table with a long history, and commits per second. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { Agent, request } from 'node:http'
+/**
+ * The Iceberg REST API: loads of a table with a long history, and commits per second; the same client against
+ * Iceberg's own REST server in the same run. `npx tsx bench/rest-bench.ts --loads`: without the commits.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseExactJson, stringifyExactJson } from '../src/formats/iceberg/exact-json.ts'
-import { startBenchService } from './bench-service.ts'
-import type { Answer } from './client.ts'
+import { type BenchService, startBenchService } from './bench-service.ts'
+import { FileLinks } from './file-links.ts'
+import { HttpConnection } from './http-connection.ts'
+import { type HttpLimits, measureHttpLimits } from './http-limits.ts'
+import { LOAD_SECONDS, WARM_UP_SECONDS } from './load.ts'
 import { percentile, printMachine, printRow } from './machine.ts'
-import { writeBenchSnapshot } from './rest-snapshot.ts'
+import { askPythonPeer } from './peers/python-peer.ts'
+import { startRestFixture } from './peers/rest-fixture.ts'
+import { IS_QUICK, openReport, type Peer } from './report.ts'
+import { measureRestCommits, type RestLoad } from './rest-commits.ts'
+import { makeNamespace, type RestServer, registerLongTable } from './rest-table.ts'
 
-const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5)
-const SNAPSHOTS = 9_000
-const LOADS = 300
-const SCHEMA = {
-  type: 'struct',
-  fields: [{ id: 1, name: 'id', required: false, type: 'long' }],
+const SNAPSHOTS = Number(process.env['BENCH_SNAPSHOTS'] ?? 9_000)
+const LOADS = IS_QUICK ? 30 : 200
+const PYICEBERG_SECONDS = IS_QUICK ? 2 : 5
+const ALL_COMMITS: readonly RestLoad[] = [
+  { what: 'properties', clients: 1, tables: 1 },
+  { what: 'properties', clients: 16, tables: 1 },
+  { what: 'properties', clients: 64, tables: 1 },
+  { what: 'properties', clients: 64, tables: 16 },
+  { what: 'append', clients: 1, tables: 1 },
+  { what: 'append', clients: 16, tables: 1 },
+  { what: 'append', clients: 64, tables: 16 },
+]
+const COMMITS = IS_QUICK ? ALL_COMMITS.filter(({ clients }) => clients === 16) : ALL_COMMITS
+
+interface Server extends RestServer {
+  readonly service: BenchService
+  /** For clients that are given an address and add `/v1`. */
+  readonly uri: string
 }
 
-const agent = new Agent({ keepAlive: true, maxSockets: 256 })
+/** One figure of a server; the fixture's are measured first and stand beside ours. */
+type Told = (what: string, value: number, unit: string) => void
+
+const report = openReport('rest')
 const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
+const links = await FileLinks.make(home)
 
-interface Got {
-  readonly status: number
-  readonly etag: string
-  readonly bytes: Buffer
-}
-
-function ask(
-  url: string,
-  {
-    method = 'GET',
-    body,
-    headers = {},
-  }: { method?: string; body?: unknown; headers?: Record<string, string> } = {},
-): Promise<Got> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method, agent, headers }, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('error', reject)
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          etag: response.headers.etag ?? '',
-          bytes: Buffer.concat(chunks),
-        }),
-      )
-    })
-    outgoing.on('error', reject)
-    outgoing.end(body === undefined ? undefined : stringifyExactJson(body))
-  })
-}
-
-async function must(got: Promise<Got>): Promise<Answer> {
-  const { status, bytes } = await got
-  if (status >= 300) throw new Error(`${status} ${bytes.toString().slice(0, 500)}`)
-  return bytes.length === 0 ? undefined : parseExactJson(bytes.toString())
-}
-
-async function withService<T>(
-  work: (rest: string, warehouse: string) => Promise<T>,
-  folder: string,
-): Promise<T> {
-  const place = join(home, folder)
-  const service = await startBenchService(place, { MORAINE_LOG_LEVEL: 'info' })
-  const rest = `${service.url}/iceberg/v1`
-  await must(ask(`${rest}/namespaces`, { method: 'POST', body: { namespace: ['bench'] } }))
-  try {
-    return await work(rest, join(place, 'warehouse'))
-  } finally {
-    await service.stop()
-  }
-}
-
-printMachine(`Load of a table with ${SNAPSHOTS} snapshots`)
-printRow(['what', 'bytes', 'first ms', 'p50 ms', 'p99 ms'])
-printRow(['---', '---', '---', '---', '---'])
-await withService(measureLoads, 'loads')
-
-// --loads: without the commits.
-if (process.argv.includes('--loads')) {
+try {
+  await main()
+} finally {
   rmSync(home, { recursive: true })
-  process.exit()
-}
-printMachine(
-  'Commits per second through REST, each with a metadata file of its own or a shared one',
-)
-printRow(['what', 'clients', 'tables', 'commits/s', 'refused/s', 'p50 ms', 'p99 ms'])
-printRow(['---', '---', '---', '---', '---', '---', '---'])
-for (const what of ['properties', 'append'] as const) {
-  for (const tables of [1, 16]) {
-    for (const clients of [1, 16, 64]) {
-      await withService(
-        (rest) => measureCommits(rest, { what, clients, tables }),
-        `commits-${what}-${tables}-${clients}`,
-      )
-    }
-  }
-}
-rmSync(home, { recursive: true })
-
-async function measureLoads(rest: string, warehouse: string): Promise<void> {
-  await registerLongTable(rest, warehouse)
-  const table = `${rest}/namespaces/bench/tables/long`
-  const health = rest.replace('/iceberg/v1', '/health')
-  await printLoads('(/health, for comparison)', { url: health, headers: {}, bytes: 0, firstMs: 0 })
-  for (const [what, query] of [
-    ['all', ''],
-    ['refs', '?snapshots=refs'],
-  ] as const) {
-    const begin = performance.now()
-    const { bytes, etag } = await ask(table + query)
-    const firstMs = performance.now() - begin
-    await printLoads(what, { url: table + query, headers: {}, bytes: bytes.length, firstMs })
-    const headers = { 'if-none-match': etag }
-    await printLoads(`304 of ${what}`, { url: table + query, headers, bytes: 0, firstMs: 0 })
-  }
 }
 
-async function printLoads(
-  what: string,
-  load: { url: string; headers: Record<string, string>; bytes: number; firstMs: number },
-): Promise<void> {
-  const times: number[] = []
-  for (let i = 0; i < LOADS; i++) {
-    const begin = performance.now()
-    await ask(load.url, { headers: load.headers })
-    times.push(performance.now() - begin)
+async function main(): Promise<void> {
+  printMachine(`Iceberg REST: a table with ${SNAPSHOTS} snapshots, and commits`)
+  const limits = await measureHttpLimits()
+  console.log(`${WARM_UP_SECONDS} s of warm-up before each ${LOAD_SECONDS} s of commits\n`)
+  const peers = new Map<string, Peer>()
+  const fixture = await openFixture()
+  if (fixture !== undefined) {
+    const { version, ...server } = fixture
+    const what = 'RESTCatalogServer'
+    await measureServer(server, (name, value) => peers.set(name, { what, version, value }))
   }
-  const ms = (p: number) => percentile(times, p).toFixed(2)
-  printRow([what, load.bytes, load.firstMs.toFixed(1), ms(0.5), ms(0.99)])
-}
-
-/** As another catalog left it: every snapshot has the one manifest list. */
-async function registerLongTable(rest: string, warehouse: string): Promise<void> {
-  const made = await must(
-    ask(`${rest}/namespaces/bench/tables`, {
-      method: 'POST',
-      body: { name: 'seed', schema: SCHEMA },
-    }),
-  )
-  const written = writeBenchSnapshot(made.metadata, 1n)
-  const start = Date.now() - SNAPSHOTS * 1000
-  const snapshots = Array.from({ length: SNAPSHOTS }, (_, i) => ({
-    ...written,
-    'snapshot-id': 4_000_000_000_000_000_000n + BigInt(i),
-    'sequence-number': i + 1,
-    'timestamp-ms': start + i * 1000,
-    summary: {
-      ...{ operation: 'append', 'added-data-files': '1', 'added-records': '1000' },
-      ...{ 'total-data-files': `${i + 1}`, 'total-records': `${i * 1000}` },
-      ...{ 'spark.app.id': `local-${start}`, 'engine-name': 'spark', 'engine-version': '3.5.1' },
-    },
-  }))
-  const folder = join(warehouse, 'bench', 'long')
-  mkdirSync(join(folder, 'metadata'), { recursive: true })
-  const last = snapshots.at(-1)
-  const metadata = {
-    ...made.metadata,
-    'table-uuid': '11111111-2222-4333-8444-555555555555',
-    location: `file://${folder}`,
-    'last-sequence-number': SNAPSHOTS,
-    'last-updated-ms': last?.['timestamp-ms'],
-    'current-snapshot-id': last?.['snapshot-id'],
-    refs: { main: { type: 'branch', 'snapshot-id': last?.['snapshot-id'] } },
-    snapshots,
-    'snapshot-log': snapshots.map((s) => ({
-      ...{ 'snapshot-id': s['snapshot-id'], 'timestamp-ms': s['timestamp-ms'] },
-    })),
-    'metadata-log': [],
-  }
-  const path = join(folder, 'metadata', '00001-x.metadata.json')
-  writeFileSync(path, stringifyExactJson(metadata))
-  const body = { name: 'long', 'metadata-location': `file://${path}` }
-  await must(ask(`${rest}/namespaces/bench/register`, { method: 'POST', body }))
-}
-
-interface Load {
-  readonly what: 'properties' | 'append'
-  readonly clients: number
-  readonly tables: number
-}
-
-async function measureCommits(rest: string, { what, clients, tables }: Load): Promise<void> {
-  const urls: string[] = []
-  for (let i = 0; i < tables; i++) {
-    const body = { name: `t${i}`, schema: SCHEMA }
-    await must(ask(`${rest}/namespaces/bench/tables`, { method: 'POST', body }))
-    urls.push(`${rest}/namespaces/bench/tables/t${i}`)
-  }
-  const times: number[] = []
-  let refused = 0
-  let snapshotId = 0n
-  const end = performance.now() + SECONDS * 1000
-  const work = Array.from({ length: clients }, async (_, client) => {
-    const url = urls[client % tables] as string
-    let metadata = (await must(ask(url))).metadata
-    while (performance.now() < end) {
-      const begin = performance.now()
-      snapshotId += 1n
-      const body =
-        what === 'append' ? appendOf(metadata, snapshotId) : propertyOf(client, `${begin}`)
-      const got = await ask(url, { method: 'POST', body })
-      if (got.status === 409) {
-        refused += 1
-        metadata = (await must(ask(`${url}?snapshots=refs`))).metadata
-        continue
-      }
-      const done = await must(Promise.resolve(got))
-      metadata = done.metadata
-      times.push(performance.now() - begin)
-    }
+  await measureServer(await openMoraine(), (what, value, unit) => {
+    const peer = peers.get(what)
+    const aim = what === 'load, snapshots=refs, p50' ? { aim: { atMost: 5 } } : {}
+    const limit = limitOf(what, limits)
+    report.figure({ what, value, unit, ...aim, limit, ...(peer === undefined ? {} : { peer }) })
   })
-  await Promise.all(work)
-  const perSecond = (count: number) => Math.round(count / SECONDS)
-  const ms = (p: number) => percentile(times, p).toFixed(1)
-  printRow([
-    ...[what, clients, tables, perSecond(times.length), perSecond(refused)],
-    ...[ms(0.5), ms(0.99)],
-  ])
 }
 
-function propertyOf(client: number, value: string): unknown {
-  const updates = [{ action: 'set-properties', updates: { [`client-${client}`]: value } }]
-  return { requirements: [], updates }
+function limitOf(what: string, limits: HttpLimits) {
+  if (what.startsWith('load')) {
+    return { what: 'GET from bare Express, 1 client, mean', value: 1000 / limits.get1 }
+  }
+  const isAlone = / 1 (client|process)/.test(what)
+  return isAlone
+    ? { what: 'POST to bare Express, 1 client', value: limits.post1 }
+    : { what: 'POST to bare Express, 64 clients', value: limits.post64 }
 }
 
-function appendOf(metadata: Answer, snapshotId: bigint): unknown {
-  const snapshot = writeBenchSnapshot(metadata, snapshotId)
-  const before = metadata['current-snapshot-id'] ?? null
-  return {
-    requirements: [{ type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': before }],
-    updates: [
-      { action: 'add-snapshot', snapshot },
-      {
-        ...{ action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch' },
-        'snapshot-id': snapshotId,
+async function openMoraine(): Promise<Server> {
+  const place = join(home, 'moraine')
+  const environment = { MORAINE_ALLOWED_LOCATIONS: links.folder, MORAINE_LOG_LEVEL: 'info' }
+  const service = await startBenchService(place, environment)
+  const { url, pid } = service
+  const warehouse = join(place, 'warehouse')
+  const uri = `${url}/iceberg`
+  return { name: 'Moraine', service, url, pid, uri, root: '/iceberg/v1', warehouse }
+}
+
+async function openFixture(): Promise<(Server & { readonly version: string }) | undefined> {
+  const place = join(home, 'fixture')
+  try {
+    const service = await startRestFixture(place)
+    const { url, pid, version } = service
+    const name = `RESTCatalogServer ${version}`
+    const warehouse = join(place, 'warehouse')
+    return { name, service, url, pid, uri: url, root: '/v1', warehouse, version }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    report.skip("peer: Iceberg's RESTCatalogServer", reason.slice(0, 200))
+    return undefined
+  }
+}
+
+async function measureServer(server: Server, told: Told): Promise<void> {
+  try {
+    console.log(`\n### ${server.name}\n`)
+    await makeNamespace(server)
+    await measureLoads(server, told)
+    if (process.argv.includes('--loads')) return
+    await measureCommits(server, told)
+    await measurePyIceberg(server, told)
+  } finally {
+    await server.service.stop()
+  }
+}
+
+async function measureLoads(server: Server, told: Told): Promise<void> {
+  printRow(['load', 'status', 'bytes', 'first ms', 'p50 ms', 'p99 ms'])
+  printRow(['---', '---', '---', '---', '---', '---'])
+  const path = await registerLongTable(server, SNAPSHOTS)
+  const connection = await HttpConnection.open(server.url)
+  for (const [what, query] of [
+    ['snapshots=all', ''],
+    ['snapshots=refs', '?snapshots=refs'],
+  ] as const) {
+    const question = { path: path + query }
+    const { p50, etag } = await timeLoads(connection, what, question)
+    told(`load, ${what}, p50`, p50, 'ms')
+    if (etag === undefined) continue
+    const headers = `if-none-match: ${etag}\r\n`
+    const again = await timeLoads(connection, `${what}, known already`, { ...question, headers })
+    told(`load, ${what}, known already (304), p50`, again.p50, 'ms')
+  }
+  connection.close()
+}
+
+async function timeLoads(
+  connection: HttpConnection,
+  what: string,
+  question: { readonly path: string; readonly headers?: string },
+): Promise<{ readonly p50: number; readonly etag: string | undefined }> {
+  const ask = async () => {
+    const begin = performance.now()
+    const reply = await connection.ask(question)
+    if (reply.status >= 400) throw new Error(`${question.path}: ${reply.status}`)
+    return { ms: performance.now() - begin, reply }
+  }
+  const { ms: first, reply } = await ask()
+  for (let i = 0; i < LOADS / 4; i++) await ask()
+  const times: number[] = []
+  for (let i = 0; i < LOADS; i++) times.push((await ask()).ms)
+  const p50 = percentile(times, 0.5)
+  const shown = [first, p50, percentile(times, 0.99)].map((ms) => ms.toFixed(2))
+  printRow([what, reply.status, reply.body.length, ...shown])
+  return { p50, etag: /\r\netag: *([^\r]+)/i.exec(reply.head)?.[1] }
+}
+
+async function measureCommits(server: Server, told: Told): Promise<void> {
+  console.log('')
+  const heads = ['commits', 'clients', 'tables', 'commits/s', 'refused/s', 'p50 ms', 'p99 ms']
+  printRow([...heads, 'server CPU us', 'client CPU us'])
+  printRow(Array.from({ length: 9 }, () => '---'))
+  for (const load of COMMITS) {
+    const { what, clients, tables } = load
+    const result = await measureRestCommits(server, load)
+    const { perSecond, refusedPerSecond, p50Ms, p99Ms, serviceCpuUs, clientCpuUs } = result
+    const rates = [perSecond, refusedPerSecond].map(Math.round)
+    const times = [p50Ms, p99Ms].map((ms) => ms.toFixed(1))
+    const cpu = [serviceCpuUs, clientCpuUs].map(Math.round)
+    printRow([what, clients, tables, ...rates, ...times, ...cpu])
+    told(`commits: ${describe(load)}`, perSecond, '/s')
+  }
+}
+
+function describe({ what, clients, tables }: RestLoad): string {
+  const how = what === 'append' ? 'appends, manifests by the client' : 'properties'
+  const plural = (count: number, of: string) => `${count} ${of}${count === 1 ? '' : 's'}`
+  return `${how}, ${plural(tables, 'table')}, ${plural(clients, 'client')}`
+}
+
+/** A whole client: it reads and writes the metadata files itself, so that it is what is measured for the most part. */
+async function measurePyIceberg(server: Server, told: Told): Promise<void> {
+  for (const processes of [1, 4]) {
+    const what = `commits: PyIceberg add_files, 1 table, ${processes} process${processes > 1 ? 'es' : ''}`
+    const name = `${server.name.split(' ')[0]}-${processes}`
+    const answer = await askPythonPeer<{ perSecond: number; conflictsPerSecond: number }>(report, {
+      what: `${what}, of ${server.name}`,
+      environment: 'pyiceberg',
+      script: 'pyiceberg_rest.py',
+      request: {
+        ...{ uri: server.uri, template: links.template, folder: links.folder, name },
+        ...{ processes, seconds: PYICEBERG_SECONDS },
       },
-    ],
+    })
+    if (answer === undefined) continue
+    const { perSecond, conflictsPerSecond } = answer
+    console.log(`${what}: ${perSecond.toFixed(1)}/s, ${conflictsPerSecond.toFixed(1)} conflicts/s`)
+    told(what, perSecond, '/s')
   }
 }

@@ -10,7 +10,7 @@ import type { Answer } from './client.ts'
 export function writeBenchSnapshot(metadata: Answer, snapshotId: bigint): Record<string, unknown> {
   const folder = `${metadata.location}/metadata`
   const sequenceNumber = BigInt(metadata['last-sequence-number']) + 1n
-  const parent = metadata['current-snapshot-id'] ?? null
+  const parent = currentSnapshotIdOf(metadata)
   const name = `${snapshotId}-${process.hrtime.bigint()}`
   const common = {
     entries: [
@@ -45,6 +45,11 @@ export function writeBenchSnapshot(metadata: Answer, snapshotId: bigint): Record
     summary: { operation: 'append', 'added-data-files': '1' },
     'schema-id': 0,
   }
+}
+
+/** Java's `current-snapshot-id` of a table without one is -1. */
+export function currentSnapshotIdOf(metadata: Answer): bigint | number | null {
+  return metadata.refs?.main?.['snapshot-id'] ?? null
 }
 
 function put(location: string, bytes: Uint8Array): void {

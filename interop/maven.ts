@@ -15,7 +15,7 @@ export async function installJars(folder: string): Promise<void> {
   const wanted = readFileSync(join(cwd, 'pom.xml'), 'utf8')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
   rmSync(lib, { recursive: true, force: true })
-  const log = join(RESULTS, `${folder}-maven.log`)
+  const log = join(RESULTS, `${folder.replaceAll('/', '-')}-maven.log`)
   const args = ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib']
   const timeoutMs = INSTALL_TIMEOUT_MS
   const code = await runCommand({ program: 'mvn', args, cwd, log, timeoutMs })
