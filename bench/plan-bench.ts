@@ -7,9 +7,13 @@ import { encodeSingleValue } from '../src/core/single-value.ts'
 import { fillFiles } from './bench-home.ts'
 import { startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
+import { measureHttpLimits } from './http-limits.ts'
 import { percentile, printMachine, printRow } from './machine.ts'
+import { askPythonPeer } from './peers/python-peer.ts'
+import { IS_QUICK, openReport, type Peer } from './report.ts'
 
-const FILES = Number(process.env['BENCH_FILES'] ?? 100_000)
+const FILES = Number(process.env['BENCH_FILES'] ?? (IS_QUICK ? 10_000 : 100_000))
+const PEER_ROUNDS = 2
 /** Of each day; a manifest holds 10,000 files. */
 const FILES_PER_DAY = 100
 
@@ -40,13 +44,19 @@ await fillFiles(home, {
 })
 
 printMachine(`Planning in the REST catalog: ${FILES} data files, ${FILES_PER_DAY} in a partition`)
-printRow(['what', 'tasks', 'p50 ms', 'p99 ms', 'tasks/s'])
-printRow(['---', '---', '---', '---', '---'])
+const report = openReport('plan')
+const { post1 } = await measureHttpLimits()
+const limit = { what: 'POST to bare Express, 1 client, mean', value: 1000 / post1 }
 service = await startBenchService(home)
 const ROOT = `${service.url}/iceberg/v1/namespaces/default/tables/wide`
-const ONE_DAY = { type: 'eq', term: 'day', value: 424 }
-const ONE_FILE = { type: 'eq', term: 'id', value: 424_200 }
+const DAY = 42
+const ONE_DAY = { type: 'eq', term: 'day', value: DAY }
+const ONE_FILE = { type: 'eq', term: 'id', value: DAY * FILES_PER_DAY * 1000 }
+const BOTH = { type: 'and', left: ONE_DAY, right: ONE_FILE }
 const stats = ['id', 'day', 'value']
+const peers = await measurePyIceberg()
+printRow(['what', 'tasks', 'p50 ms', 'p99 ms', 'tasks/s'])
+printRow(['---', '---', '---', '---', '---'])
 await timed('cold: the first page, no filter', 1, () => plan({}))
 await timed('the first page, no filter', 20, () => plan({}))
 await timed('all pages, one after another', 5, () => planAll({}, 1))
@@ -54,12 +64,46 @@ await timed('all pages, 8 at once', 5, () => planAll({}, 8))
 await timed('all pages with statistics, 8 at once', 3, () => planAll({ 'stats-fields': stats }, 8))
 await timed('one partition of the manifests', 200, () => plan({ filter: ONE_DAY }))
 await timed('one file by its bounds', 50, () => plan({ filter: ONE_FILE }))
-await timed('one partition and one file', 200, () => {
-  return plan({ filter: { type: 'and', left: ONE_DAY, right: ONE_FILE } })
-})
+await timed('one partition and one file', 200, () => plan({ filter: BOTH }))
 await printHold()
 await service.stop()
 rmSync(home, { recursive: true })
+
+/** The same table by its files, with no service between: what an engine does for itself. */
+async function measurePyIceberg(): Promise<ReadonlyMap<string, Peer>> {
+  const day = new Date(DAY * 86_400_000).toISOString().slice(0, 10)
+  const byDay = `day = '${day}'`
+  const byId = `id = ${ONE_FILE.value}`
+  const { 'metadata-location': metadataLocation } = await call(ROOT)
+  const answer = await askPythonPeer<{
+    version: string
+    answers: Record<string, { files: number; firstMs: number; bestMs: number }>
+  }>(report, {
+    what: 'peer: PyIceberg, planning',
+    environment: 'pyiceberg',
+    script: 'pyiceberg_plan.py',
+    request: {
+      metadataLocation,
+      rounds: PEER_ROUNDS,
+      filters: {
+        'one partition of the manifests': byDay,
+        'one file by its bounds': byId,
+        'one partition and one file': `${byDay} and ${byId}`,
+        'all pages, 8 at once': '',
+      },
+    },
+  })
+  if (answer === undefined) return new Map()
+  printRow(['PyIceberg, from local files', 'tasks', 'first ms', `best of ${PEER_ROUNDS} more, ms`])
+  printRow(['---', '---', '---', '---'])
+  const found = new Map<string, Peer>()
+  for (const [name, { files, firstMs, bestMs }] of Object.entries(answer.answers)) {
+    printRow([name, files, firstMs.toFixed(1), bestMs.toFixed(1)])
+    found.set(name, { what: 'PyIceberg', version: answer.version, value: bestMs })
+  }
+  console.log('')
+  return found
+}
 
 async function plan(body: object): Promise<number> {
   const answer: Answer = await call(`${ROOT}/plan`, { method: 'POST', body })
@@ -95,6 +139,11 @@ async function timed(what: string, rounds: number, work: () => Promise<number>):
   const p50 = percentile(times, 0.5)
   const rate = ((tasks * 1000) / p50).toFixed(0)
   printRow([what, String(tasks), p50.toFixed(1), percentile(times, 0.99).toFixed(1), rate])
+  const peer = peers.get(what)
+  report.figure({
+    ...{ what: `${FILES} files: ${what}, p50`, value: p50, unit: 'ms', limit },
+    ...(peer === undefined ? {} : { peer }),
+  })
 }
 
 /** How long the service took no other request while it made plans. */
@@ -105,6 +154,8 @@ async function printHold(): Promise<void> {
   const lagOf = (name: string) =>
     Number(new RegExp(`^nodejs_eventloop_lag_${name}_seconds (\\S+)`, 'm').exec(text)?.[1]) * 1000
   const [p50, p99, max] = ['p50', 'p99', 'max'].map((name) => lagOf(name).toFixed(1))
+  const held = { what: `${FILES} files: event loop held at most while planning all, 4 at once` }
+  report.figure({ ...held, value: lagOf('max'), unit: 'ms', aim: { atMost: 50 } })
   printRow([
     'event loop meanwhile (longest in the last column)',
     '',
