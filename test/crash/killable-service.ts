@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const ROOT = new URL('../..', import.meta.url).pathname
-/** One level below the root, as `dist` is, so that the SQL files are found. */
-const BUILD = join(ROOT, '.build-crash-test')
+/** One level below the root, as `dist` is, so that the SQL files are found. Test files may run side by side. */
+const BUILD = join(ROOT, `.build-test-${process.pid}`)
 const START_TIMEOUT_MS = 30_000
 
 export function buildService(): void {

@@ -1,0 +1,142 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
+import { buildService, KillableService, removeBuild } from '../crash/killable-service.ts'
+import { writeParquet } from '../parquet-files.ts'
+import { checkHistory } from './check-history.ts'
+import type { Place } from './client.ts'
+import type { History } from './history.ts'
+import { readLogs } from './read-logs.ts'
+import { Recorder } from './recorder.ts'
+import { createTables, storm, TABLES } from './storm.ts'
+
+/** Of each storm. TEST_STORM_SECONDS makes it longer, TEST_STORM_SEED repeats one's choices. */
+const SECONDS = Number(process.env['TEST_STORM_SECONDS'] ?? 4)
+const SEED = Number(process.env['TEST_STORM_SEED'] ?? Date.now() % 1_000_000)
+/** However slow the machine is, enough happens at once. */
+const OPERATIONS_MIN = 100
+const CLIENTS = 12
+const TIMEOUT_MS = 120_000 + 20_000 * SECONDS
+
+/** What well-behaved clients may be refused for, however they race. */
+const FORESEEN = [
+  'commit-conflict',
+  'CommitFailedException',
+  'file-already-in-table',
+  'file-not-in-table',
+  'transaction-aborted',
+  'transaction-committed',
+]
+
+let home: string
+let templates: Place['templates']
+beforeAll(async () => {
+  buildService()
+  home = mkdtempSync(join(tmpdir(), 'moraine-storm-'))
+  const write = async (records: number) => {
+    const query = `SELECT range::BIGINT AS n FROM range(${records})`
+    return { records, path: await writeParquet(join(home, `${records}.parquet`), query) }
+  }
+  templates = [await write(1), await write(10), await write(1000)]
+}, 120_000)
+afterAll(() => {
+  rmSync(home, { recursive: true, force: true })
+  removeBuild()
+})
+
+const withPostgres = whyNoPostgres() === undefined ? test : test.skip
+
+test(
+  'what clients of one service see is what one order of their transactions explains',
+  () => expectOneOrder('one', { processes: 1 }),
+  TIMEOUT_MS,
+)
+
+test(
+  'what clients of two services on one SQLite file see is what one order explains',
+  () => expectOneOrder('two', { processes: 2 }),
+  TIMEOUT_MS,
+)
+
+withPostgres(
+  'what clients of two services on one PostgreSQL see is what one order explains',
+  async () => {
+    const postgres = await startPostgres()
+    try {
+      await expectOneOrder('postgres', { processes: 2, catalog: await postgres.newDatabase() })
+    } finally {
+      await postgres.stop()
+    }
+  },
+  TIMEOUT_MS,
+)
+
+interface Setting {
+  readonly processes: number
+  readonly catalog?: string
+}
+
+async function expectOneOrder(name: string, { processes, catalog }: Setting): Promise<void> {
+  const folder = join(home, name, 'lake')
+  mkdirSync(folder, { recursive: true })
+  const environment = {
+    MORAINE_HOME: join(home, name, 'moraine'),
+    MORAINE_ALLOWED_LOCATIONS: folder,
+    ...(catalog !== undefined && { MORAINE_CATALOG: catalog }),
+  }
+  const recorder = new Recorder()
+  const place = { tables: TABLES, templates, folder }
+  await withServices(environment, processes, async (urls) => {
+    await createTables(urls[0] as string)
+    const end = performance.now() + SECONDS * 1000
+    const isOver = () => performance.now() > end && recorder.operations.length >= OPERATIONS_MIN
+    const choices = { seed: SEED, clients: CLIENTS }
+    await storm({ ...place, urls: () => urls, isOver }, recorder, choices)
+  })
+  // By a new process: one that runs may still be at work for a client that has gone away.
+  const logs = await withServices(environment, 1, ([url]) => readLogs(url as string, TABLES))
+  report(name, recorder, logs)
+
+  const readings = [...recorder.readings, ...logs.readings]
+  expect(checkHistory({ ...recorder, readings, tables: logs.tables })).toEqual([])
+  expect(recorder.failures).toEqual([])
+  expect(Object.keys(recorder.refusals).filter((code) => !FORESEEN.includes(code))).toEqual([])
+  // Else the storm was none.
+  const shared = logs.tables.flatMap(({ snapshots }) =>
+    snapshots.filter((snapshot) => snapshot.operationIds.length > 1),
+  )
+  expect(shared.length).toBeGreaterThan(0)
+}
+
+/** Stops them as an operator does. */
+async function withServices<T>(
+  environment: Record<string, string>,
+  processes: number,
+  work: (urls: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const services: KillableService[] = []
+  try {
+    for (let i = 0; i < processes; i++) services.push(await KillableService.start(environment))
+    return await work(services.map(({ url }) => url))
+  } finally {
+    const codes = await Promise.all(services.map((service) => service.kill('SIGTERM')))
+    expect(codes).toEqual(services.map(() => 0))
+  }
+}
+
+function report(
+  name: string,
+  { operations, readings, refusals }: Recorder,
+  { tables }: Pick<History, 'tables'>,
+): void {
+  const count = (outcome: string) => operations.filter((o) => o.outcome === outcome).length
+  const snapshots = tables.flatMap((log) => log.snapshots)
+  const shared = snapshots.filter(({ operationIds }) => operationIds.length > 1)
+  process.stdout.write(
+    `storm "${name}", seed ${SEED}: ${operations.length} operations, ${count('committed')} committed, ` +
+      `${count('refused')} refused, ${count('unknown')} unknown; ${readings.length} readings; ` +
+      `${snapshots.length} snapshots, ${shared.length} of several operations; ` +
+      `${JSON.stringify(refusals)}\n`,
+  )
+}

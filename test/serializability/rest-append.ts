@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { readManifestList } from '../../src/formats/iceberg/manifest-list.ts'
+import { appendCommit, writeAppend } from '../http/iceberg/engine-client.ts'
+import { callService, type Json, type Told } from './caller.ts'
+import type { TableChange } from './history.ts'
+import type { Random } from './random.ts'
+import type { Begun } from './recorder.ts'
+
+/** An append to one table or several as an Iceberg client makes it; `undefined` when a table could not be loaded. */
+export async function appendByRest(
+  url: string,
+  { id, changes }: Begun,
+  random: Random,
+): Promise<Told | undefined> {
+  const commits: Json[] = []
+  for (const change of changes) {
+    const { status, body } = await callService(tableUrl(url, change))
+    if (status !== 200) return undefined
+    const json = await commitOf(body.metadata, { id, change, random })
+    commits.push({ identifier: { namespace: ['default'], name: change.table }, ...json })
+  }
+  const [only] = changes
+  if (only !== undefined && changes.length === 1) {
+    return callService(tableUrl(url, only), { json: commits[0] })
+  }
+  return callService(`${url}/iceberg/v1/transactions/commit`, {
+    json: { 'table-changes': commits },
+  })
+}
+
+function tableUrl(url: string, { table }: TableChange): string {
+  return `${url}/iceberg/v1/namespaces/default/tables/${table}`
+}
+
+async function commitOf(
+  metadata: Json,
+  { id, change, random }: { id: string; change: TableChange; random: Random },
+): Promise<Json> {
+  const current = metadata.snapshots?.find(
+    (snapshot: Json) => snapshot['snapshot-id'] === metadata['current-snapshot-id'],
+  )
+  const before =
+    current === undefined
+      ? []
+      : readManifestList(await readFile(fileURLToPath(current['manifest-list'])))
+  const written = await writeAppend(metadata, {
+    snapshotId:
+      2n ** 62n + BigInt(random.below(2 ** 31)) * 2n ** 31n + BigInt(random.below(2 ** 31)),
+    files: change.added.map(({ path }) => path),
+    before,
+  })
+  const summary = { operation: 'append', 'moraine.message': id }
+  return appendCommit(metadata, { ...written.json, summary })
+}
