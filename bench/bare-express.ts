@@ -1,7 +1,10 @@
 /** Express as the service uses it, without work: the most that HTTP allows here. Started as a child. */
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
+
+const CHUNK = Buffer.alloc(64 * 1024, 'a')
 
 const app = express()
 app.disable('x-powered-by')
@@ -10,6 +13,16 @@ app.get('/', (_request, response) => {
 })
 app.post('/', express.json(), (request, response) => {
   response.json({ received: Object.keys(request.body).length })
+})
+/** As many bytes, all of one buffer: what a download can be at most. */
+app.get('/bytes/:count', async (request, response) => {
+  let left = Number(request.params.count)
+  response.setHeader('content-length', left)
+  for (; left > 0; left -= CHUNK.length) {
+    const chunk = left < CHUNK.length ? CHUNK.subarray(0, left) : CHUNK
+    if (!response.write(chunk)) await once(response, 'drain')
+  }
+  response.end()
 })
 const server = createServer(app)
 server.listen(0, '127.0.0.1', () => {

@@ -3,16 +3,19 @@
  * `npx tsx bench/convert-bench.ts [rows, 4000000 by default] [csv, for no other format]`
  */
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { arch, cpus, loadavg, platform, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance, version } from '@duckdb/node-api'
 import type { Field } from '../src/core/type.ts'
 import { openDuckDbEngine } from '../src/engine/duckdb.ts'
 import type { Compression, Engine, ExportFormat } from '../src/engine/engine.ts'
+import { printMachine } from './machine.ts'
+import { IS_QUICK, openReport } from './report.ts'
 
 const FILES = 16
 const PROCESSES = 2
-const rows = Number(process.argv[2] ?? 4_000_000)
+const rows = Number(process.argv[2] ?? (IS_QUICK ? 400_000 : 4_000_000))
+const report = openReport('convert')
 
 const FIELDS: readonly Field[] = [
   { id: 1, name: 'order_key', required: false, type: { kind: 'long' } },
@@ -39,10 +42,8 @@ try {
 }
 
 async function main(): Promise<void> {
-  console.log(
-    `${platform()} ${arch()}, ${cpus().length} x ${cpus()[0]?.model}, load ${loadavg()[0]?.toFixed(1)}`,
-  )
-  console.log(`Node ${process.version}, DuckDB ${version()}, ${PROCESSES} children`)
+  printMachine('Conversions by the engine')
+  console.log(`DuckDB ${version()}, ${PROCESSES} children`)
   await withDuckDb(async (db) => {
     for (const [i, path] of sources.entries()) {
       const from = Math.floor((rows * i) / FILES)
@@ -96,6 +97,11 @@ async function compare(engine: Engine, target: Target, options: string): Promise
   const bytes = compression === 'none' ? ours.bytes : (plainBytes.get(format) ?? ours.bytes)
   plainBytes.set(format, bytes)
   const speed = (ms: number): string => (bytes / 1_000 / ms).toFixed(0)
+  report.figure({
+    what: `${FILES} files to ${format}, ${compression}, by ${PROCESSES} children`,
+    ...{ value: bytes / 1_000 / ours.ms, unit: 'MB/s' },
+    peer: { what: 'one DuckDB COPY', version: version(), value: bytes / 1_000 / plainMs },
+  })
   console.log(
     `| ${format} ${compression} | ${speed(ours.ms)} | ${((rows / ours.ms) * 1000).toFixed(0)} ` +
       `| ${speed(plainMs)} | ${(plainMs / ours.ms).toFixed(2)} | ${(oursCpuMs / 1000).toFixed(1)} ` +

@@ -27,13 +27,17 @@ import { Publisher } from '../src/services/publisher.ts'
 import { getTable } from '../src/services/table-lookup.ts'
 import { createTable } from '../src/services/tables.ts'
 import { commitFiles } from '../src/services/transactions.ts'
+import { diskMegabytesPerSecond } from './disk-limits.ts'
 import { printMachine, printRow } from './machine.ts'
+import { IS_QUICK, openReport } from './report.ts'
 
-const ROWS = Number(process.env['BENCH_ROWS'] ?? 20_000_000)
+const ROWS = Number(process.env['BENCH_ROWS'] ?? (IS_QUICK ? 1_000_000 : 20_000_000))
 const FILES = 16
 const SMALL_FILES = 100
 const SMALL_FILE_ROWS = Math.ceil(ROWS / 400)
 const ENGINE_MEMORY_BYTES = 512 * 1024 * 1024
+
+const report = openReport('dump')
 
 const CHOICES: readonly (DumpFormatChoice & { readonly copyOptions: string })[] = [
   { format: 'csv', compression: 'none', copyOptions: 'FORMAT csv' },
@@ -244,12 +248,26 @@ async function measureConversions(
   const heads = ['format', 'million rows/s', 'MB/s of output', 's', 'first row of data, ms']
   printRow([...heads, 'one DuckDB COPY, s', 'times as fast'])
   printRow(['---', '---', '---', '---', '---', '---', '---'])
+  const disk = diskMegabytesPerSecond().written
   for (const choice of CHOICES) {
     const copySeconds = await copyWithDuckDb(folder, paths, choice.copyOptions)
     const { index, seconds, firstByteSeconds } = await service.dump('big', choice)
     await service.forgetAll()
+    const name =
+      choice.compression === 'none' ? choice.format : `${choice.format} ${choice.compression}`
+    const bytesPerRow = index.lengthBytes / index.rowCount
+    report.figure({
+      what: `${ROWS} rows in ${FILES} files to ${name}`,
+      ...{ value: index.rowCount / seconds / 1e6, unit: 'million rows/s' },
+      limit: { what: 'the disk, written in sequence and synced', value: disk / bytesPerRow },
+      peer: {
+        what: 'one DuckDB COPY, not synced',
+        version: version(),
+        value: ROWS / copySeconds / 1e6,
+      },
+    })
     printRow([
-      choice.compression === 'none' ? choice.format : `${choice.format} ${choice.compression}`,
+      name,
       (index.rowCount / seconds / 1e6).toFixed(2),
       (index.lengthBytes / seconds / 1e6).toFixed(0),
       seconds.toFixed(2),
@@ -302,6 +320,9 @@ async function measureIncrement(service: Service, folder: string): Promise<void>
   }
   const engine = (100 * second.engineSeconds) / first.engineSeconds
   const wall = (100 * second.seconds) / first.seconds
+  const what = `a dump with one file more than ${SMALL_FILES}, of the first one's`
+  report.figure({ what: `${what} engine time`, value: engine, unit: '%' })
+  report.figure({ what: `${what} time`, value: wall, unit: '%' })
   console.log(
     `\nThe second costs ${engine.toFixed(1)} % of the engine, ${wall.toFixed(1)} % of wall.`,
   )

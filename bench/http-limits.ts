@@ -1,8 +1,10 @@
 import { startProgram } from './bench-service.ts'
+import { HttpConnection } from './http-connection.ts'
 import { runLoad } from './load.ts'
 import { IS_QUICK } from './report.ts'
 
 const LIMIT_SECONDS = IS_QUICK ? 0.5 : 2
+const STREAM_BYTES = 128 * 1024 * 1024
 const SMALL_JSON = JSON.stringify({ files: [{ path: '/lake/some-file-of-a-table.parquet' }] })
 
 /** Requests per second that Express answers without work, to the client that loads the service too. */
@@ -32,4 +34,17 @@ export async function measureHttpLimits(): Promise<HttpLimits> {
   }
   await bare.stop()
   return limits
+}
+
+/** Of one download from bare Express to one client of ours, which keeps it in memory. Best of three. */
+export async function streamMegabytesPerSecond(url: string): Promise<number> {
+  const connection = await HttpConnection.open(url)
+  const speeds: number[] = []
+  for (let round = 0; round < 3; round++) {
+    const begin = performance.now()
+    const { body } = await connection.ask({ path: `/bytes/${STREAM_BYTES}` })
+    speeds.push(body.length / 1e3 / (performance.now() - begin))
+  }
+  connection.close()
+  return Math.round(Math.max(...speeds))
 }

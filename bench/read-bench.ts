@@ -7,13 +7,16 @@ import type { DataFile } from '../src/core/data-file.ts'
 import { encodeSingleValue } from '../src/core/single-value.ts'
 import type { Snapshot } from '../src/core/snapshot.ts'
 import { fillFiles, withDependencies } from './bench-home.ts'
-import { startBenchService } from './bench-service.ts'
+import { startBenchService, startProgram } from './bench-service.ts'
 import { call } from './client.ts'
+import { HttpConnection } from './http-connection.ts'
+import { measureHttpLimits, streamMegabytesPerSecond } from './http-limits.ts'
 import { percentile, printMachine, printRow } from './machine.ts'
+import { IS_QUICK, openReport } from './report.ts'
 
-const SNAPSHOTS = Number(process.env['BENCH_SNAPSHOTS'] ?? 100_000)
-const FILES = Number(process.env['BENCH_FILES'] ?? 100_000)
-const LOOKUPS = 2_000
+const SNAPSHOTS = Number(process.env['BENCH_SNAPSHOTS'] ?? (IS_QUICK ? 10_000 : 100_000))
+const FILES = Number(process.env['BENCH_FILES'] ?? (IS_QUICK ? 10_000 : 100_000))
+const LOOKUPS = IS_QUICK ? 200 : 2_000
 
 const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
 let service = await startBenchService(home)
@@ -33,32 +36,55 @@ await fillFiles(home, {
 printMachine(
   `Reading: as_at over ${SNAPSHOTS} snapshots, a filter over ${FILES} data files with 8 columns`,
 )
-printRow(['what', 'p50 ms', 'p99 ms'])
-printRow(['---', '---', '---'])
+const report = openReport('read')
+const { get1 } = await measureHttpLimits()
+const bare = await startProgram('bench/bare-express.ts')
+const streamed = await streamMegabytesPerSecond(bare.url)
+await bare.stop()
+const limit = { what: 'GET from bare Express, 1 client, mean', value: 1000 / get1 }
+printRow(['what', 'bytes', 'p50 ms', 'p99 ms'])
+printRow(['---', '---', '---', '---'])
 service = await startBenchService(home)
+const connection = await HttpConnection.open(service.url)
 await timed('raw HTTP: GET /health', 200, () => '/health')
 await timed('as_at: GET /v1/tables/long?as_at= at random', LOOKUPS, () => {
   const at = new Date(1_600_000_000_000 + Math.floor(Math.random() * SNAPSHOTS) * 1000 + 500)
   return `/v1/tables/long?as_at=${at.toISOString()}`
 })
-const one = encodeURIComponent('c0 = 424200')
-await timed(`cold: GET /v1/tables/wide?filter=c0 = 424200 (1 of ${FILES})`, 1, () => {
+const one = encodeURIComponent(`c0 = ${FILES * 500}`)
+await timed('cold: GET /v1/tables/wide?filter= for one file', 1, () => {
   return `/v1/tables/wide?filter=${one}`
 })
 await timed('warm: the same', 50, () => `/v1/tables/wide?filter=${one}`)
-const half = encodeURIComponent('c1 >= 50000000')
-await timed('warm: half of the files as JSON', 3, () => `/v1/tables/wide?filter=${half}`)
+const half = encodeURIComponent(`c1 >= ${FILES * 500}`)
+const json = await timed('warm: half of the files as JSON', 3, () => {
+  return `/v1/tables/wide?filter=${half}`
+})
+report.figure({
+  what: `${FILES / 2} files as JSON, streamed`,
+  value: json.bytes / 1e3 / json.p50,
+  unit: 'MB/s',
+  limit: { what: 'bytes of one buffer from bare Express', value: streamed },
+})
+connection.close()
 await service.stop()
 rmSync(home, { recursive: true })
 
-async function timed(what: string, rounds: number, path: () => string): Promise<void> {
+async function timed(what: string, rounds: number, path: () => string) {
   const times: number[] = []
+  let bytes = 0
   for (let i = 0; i < rounds; i++) {
     const begin = performance.now()
-    await call(service.url + path())
+    const { status, body } = await connection.ask({ path: path() })
+    if (status !== 200) throw new Error(`${what}: ${status} ${body.toString().slice(0, 500)}`)
     times.push(performance.now() - begin)
+    bytes = body.length
   }
-  printRow([what, percentile(times, 0.5).toFixed(2), percentile(times, 0.99).toFixed(2)])
+  const p50 = percentile(times, 0.5)
+  printRow([what, bytes, p50.toFixed(2), percentile(times, 0.99).toFixed(2)])
+  const size = `${SNAPSHOTS} snapshots, ${FILES} files`
+  report.figure({ what: `${size}: ${what}, p50`, value: p50, unit: 'ms', limit })
+  return { p50, bytes }
 }
 
 /** Rows of the catalog as so many commits leave them; all of them share one manifest list. */

@@ -17,7 +17,7 @@ import { IS_QUICK, openReport, type Peer } from './report.ts'
 import { measureRestCommits, type RestLoad } from './rest-commits.ts'
 import { makeNamespace, type RestServer, registerLongTable } from './rest-table.ts'
 
-const SNAPSHOTS = Number(process.env['BENCH_SNAPSHOTS'] ?? 9_000)
+const SNAPSHOTS = 9_000
 const LOADS = IS_QUICK ? 30 : 200
 const PYICEBERG_SECONDS = IS_QUICK ? 2 : 5
 const ALL_COMMITS: readonly RestLoad[] = [

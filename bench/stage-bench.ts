@@ -2,9 +2,8 @@
  * How fast data files can be staged: footers read and metrics taken, 16 files in parallel.
  * Run: npx tsx bench/stage-bench.ts [files]
  */
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { parquetMetadataAsync } from 'hyparquet'
@@ -16,19 +15,24 @@ import { inferSchemaFields } from '../src/formats/parquet/schema.ts'
 import { matchFileSchema } from '../src/formats/parquet/schema-match.ts'
 import { openLocalStore } from '../src/objects/local.ts'
 import type { ObjectStore } from '../src/objects/object-store.ts'
+import { printMachine, versionsOf } from './machine.ts'
+import { IS_QUICK, openReport } from './report.ts'
 
 const PARALLEL = 16
 /** What the service asks for, and what is enough for most files. */
 const TAILS = [64 * 1024, 16 * 1024]
-const ROUNDS = 5
+const ROUNDS = IS_QUICK ? 2 : 5
 const ROWS_OF_FILE = `
   SELECT file * 1000 + i AS id, DATE '2024-01-01' + (i % 365)::INTEGER AS day,
     'carrier-' || (i % 20) AS carrier, (i * 1.25)::DECIMAL(12,2) AS price, i / 3 AS delay,
     TIMESTAMP '2024-01-01' + to_seconds(i) AS departed, md5(i::VARCHAR) AS code, i % 2 = 0 AS late
   FROM range(1000) t(i)`
 
+const report = openReport('stage')
+const VERSIONS = versionsOf(['hyparquet', '@duckdb/node-api'])
+
 async function main(): Promise<void> {
-  const fileCount = Number(process.argv[2] ?? 1000)
+  const fileCount = Number(process.argv[2] ?? (IS_QUICK ? 100 : 1000))
   const folder = await mkdtemp(join(tmpdir(), 'moraine-stage-bench-'))
   try {
     await writeFiles(folder, fileCount)
@@ -48,15 +52,23 @@ async function main(): Promise<void> {
 async function measureTail({ store, locations, first, tailBytes }: Load): Promise<void> {
   const schema: Schema = { schemaId: 0, fields: inferSchemaFields(first), identifierFieldIds: [] }
   const nameMapping = nameMappingOf(schema)
-  await measure('the store alone, nothing decoded', locations, async (location) => {
-    await store.readTail(location, tailBytes)
-  })
+  const storeAlone = await measure(
+    'the store alone, nothing decoded',
+    locations,
+    async (location) => {
+      await store.readTail(location, tailBytes)
+    },
+  )
   await measure('footers', locations, (location) => readFooter(store, location, tailBytes))
-  await measure('footers, matched to the schema, with metrics', locations, async (location) => {
-    const footer = await readFooter(store, location, tailBytes)
-    fileMetrics(footer, matchFileSchema({ footer, schema, nameMapping }), schema)
-  })
-  await measure('peer: hyparquet metadata', locations, async (location) => {
+  const whole = await measure(
+    'footers, matched to the schema, with metrics',
+    locations,
+    async (location) => {
+      const footer = await readFooter(store, location, tailBytes)
+      fileMetrics(footer, matchFileSchema({ footer, schema, nameMapping }), schema)
+    },
+  )
+  const hyparquet = await measure('peer: hyparquet metadata', locations, async (location) => {
     const tail = await store.readTail(location, tailBytes)
     const start = tail.sizeBytes - tail.bytes.length
     const slice = async (from: number, to = tail.sizeBytes) =>
@@ -65,6 +77,16 @@ async function measureTail({ store, locations, first, tailBytes }: Load): Promis
       { byteLength: tail.sizeBytes, slice },
       { initialFetchSize: tail.bytes.length },
     )
+  })
+  report.figure({
+    what: `footers read and matched with metrics, ${PARALLEL} at once, tail of ${tailBytes / 1024} KiB`,
+    ...{ value: whole, unit: 'files/s' },
+    limit: { what: 'the store alone', value: storeAlone },
+    peer: {
+      what: 'hyparquet, metadata only',
+      version: VERSIONS['hyparquet'] ?? '',
+      value: hyparquet,
+    },
   })
 }
 
@@ -99,7 +121,7 @@ async function measure(
   name: string,
   locations: readonly string[],
   work: (location: string) => Promise<unknown>,
-): Promise<void> {
+): Promise<number> {
   const rates: number[] = []
   for (let round = 0; round < ROUNDS; round++) {
     const startedAtMs = performance.now()
@@ -112,25 +134,21 @@ async function measure(
   }
   rates.sort((a, b) => a - b)
   const best = Math.round(rates.at(-1) ?? 0).toLocaleString('en')
-  const median = Math.round(rates[rates.length >> 1] ?? 0).toLocaleString('en')
-  console.log(`  ${name.padEnd(46)} ${best.padStart(8)} files/s best, ${median} median`)
+  const median = rates[rates.length >> 1] ?? 0
+  console.log(
+    `  ${name.padEnd(46)} ${best.padStart(8)} files/s best, ${Math.round(median).toLocaleString('en')} median`,
+  )
+  return median
 }
 
 function printLoad(footer: ParquetFooter, fileCount: number): void {
   const footerBytes = footer.fileSizeBytes - footer.footerOffset - 8
-  const [cpu] = cpus()
-  console.log(`machine  ${cpus().length} x ${cpu?.model.trim()}, ${process.platform}`)
-  console.log(`versions Node ${process.version}, hyparquet ${version('hyparquet')}`)
+  printMachine('Staging: footers of data files')
   console.log(
-    `load     ${fileCount} files of DuckDB (@duckdb/node-api ${version('@duckdb/node-api')}), ` +
+    `${fileCount} files of DuckDB (@duckdb/node-api ${VERSIONS['@duckdb/node-api']}), ` +
       `${footer.leaves.length} columns, ${footer.fileSizeBytes} bytes each, ` +
       `footer ${footerBytes}; ${PARALLEL} in parallel, ${ROUNDS} rounds`,
   )
-}
-
-function version(name: string): string {
-  const path = new URL(`../node_modules/${name}/package.json`, import.meta.url)
-  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
 }
 
 await main()

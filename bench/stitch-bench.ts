@@ -9,13 +9,18 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { readParquetFooter } from '../src/formats/parquet/footer.ts'
 import { planStitch, type StitchPlan, StitchPlanner } from '../src/formats/parquet/stitch.ts'
 import { printMachine } from './machine.ts'
+import { IS_QUICK, openReport } from './report.ts'
 
 const FILES = 16
-const ROUNDS = 5
-const PLANNED_FILES = [100, 1000, 10_000]
+const ROUNDS = IS_QUICK ? 2 : 5
+const PLANNED_FILES = IS_QUICK ? [100] : [100, 1000, 10_000]
 const CHUNK_BYTES = 1024 * 1024
 const TAIL_BYTES = 64 * 1024
 const BYTES_OF_ROW = 38
+
+const PLAIN = 'plain copy, one file after another'
+const STITCHED = 'stitched into one'
+const report = openReport('stitch')
 
 interface Source {
   readonly handle: FileHandle
@@ -23,7 +28,7 @@ interface Source {
 }
 
 async function main(): Promise<void> {
-  const megabytes = Number(process.argv[2] ?? 500)
+  const megabytes = Number(process.argv[2] ?? (IS_QUICK ? 50 : 500))
   const folder = await mkdtemp(join(tmpdir(), 'moraine-stitch-bench-'))
   try {
     printMachine('Stitching Parquet')
@@ -61,7 +66,7 @@ async function writeFiles(folder: string, rowsOfFile: number): Promise<readonly 
 async function measureCopies(sources: readonly Source[], target: string): Promise<void> {
   const bytes = sources.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   console.log(`\n${FILES} files, ${(bytes / 1e6).toFixed(0)} MB, best of ${ROUNDS}, not synced`)
-  const kinds = { 'plain copy, one file after another': plainCopy, 'stitched into one': stitchCopy }
+  const kinds = { [PLAIN]: plainCopy, [STITCHED]: stitchCopy }
   const best = new Map<string, number>()
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, copy] of Object.entries(kinds)) {
@@ -75,6 +80,12 @@ async function measureCopies(sources: readonly Source[], target: string): Promis
   for (const [name, ms] of best) {
     console.log(`${name.padEnd(40)} ${(bytes / 1e3 / ms).toFixed(0).padStart(6)} MB/s`)
   }
+  const speedOf = (name: string) => bytes / 1e3 / (best.get(name) ?? Number.NaN)
+  report.figure({
+    what: `${FILES} Parquet files of ${(bytes / 1e6).toFixed(0)} MB stitched into one, not synced`,
+    ...{ value: speedOf(STITCHED), unit: 'MB/s' },
+    limit: { what: PLAIN, value: speedOf(PLAIN) },
+  })
 }
 
 async function plainCopy(sources: readonly Source[], target: string): Promise<void> {
@@ -165,6 +176,7 @@ async function measurePlans(sources: readonly Source[]): Promise<void> {
         `${(allMs - plannedMs).toFixed(0)} ms, plan ${plannedMs.toFixed(0)} ms, ` +
         `new footer ${(plan.tail.length / 1e6).toFixed(1)} MB`,
     )
+    report.figure({ what: `one footer planned for ${files} files`, value: allMs, unit: 'ms' })
   }
   console.log(`largest resident size ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB`)
 }
