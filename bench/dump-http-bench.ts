@@ -6,20 +6,22 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { startBenchService } from './bench-service.ts'
+import { startBenchService, startProgram } from './bench-service.ts'
 import { call } from './client.ts'
 import { percentile, printMachine, printRow } from './machine.ts'
+import { IS_QUICK, openReport } from './report.ts'
 
 const FILES = 4
-const ROWS_PER_FILE = 4_000_000
-const ROUNDS = 7
+const ROWS_PER_FILE = IS_QUICK ? 400_000 : 4_000_000
+const ROUNDS = IS_QUICK ? 3 : 7
 const STALLED_READERS = 500
 const LEAVING_AT_ONCE = 50
-const LEAVING_ROUNDS = 10
+const LEAVING_ROUNDS = IS_QUICK ? 2 : 10
 const NGINX_PORT = 18_181
 const TIMES = '%{time_starttransfer} %{time_total} %{size_download}'
 
 const run = promisify(execFile)
+const report = openReport('dump-http')
 
 printMachine('Dumps over HTTP')
 const home = await mkdtemp(join(tmpdir(), 'moraine-dump-bench-'))
@@ -66,17 +68,33 @@ async function makeCachedDump(): Promise<string> {
 /** The same bytes, from the service and from nginx as one static file, in turns. */
 async function compareThroughput(url: string): Promise<void> {
   const nginx = await startNginx(url)
+  const bare = await startProgram('bench/bare-express.ts')
   const ours: number[] = []
   const theirs: number[] = []
+  const bares: number[] = []
+  const { stdout } = await run('curl', ['-sf', '-o', '/dev/null', '-w', TIMES, url])
+  const bytes = Number(stdout.split(' ')[2])
   for (let round = 0; round < ROUNDS; round++) {
     ours.push(await megabytesPerSecond(url))
+    bares.push(await megabytesPerSecond(`${bare.url}/bytes/${bytes}`))
     if (nginx !== undefined) theirs.push(await megabytesPerSecond(nginx.url))
   }
+  await bare.stop()
+  const p50 = percentile(ours, 0.5)
+  report.figure({
+    what: `a dump of ${megabytes(bytes)} MB, made already, to one client`,
+    ...{ value: p50, unit: 'MB/s' },
+    limit: { what: 'bytes of one buffer from bare Express', value: percentile(bares, 0.5) },
+    ...(nginx !== undefined && {
+      aim: { atLeast: 0.7 * percentile(theirs, 0.5) },
+      peer: { what: 'nginx', version: nginx.version, value: percentile(theirs, 0.5) },
+    }),
+  })
   printRow(['one client, cached', 'MB/s p50', 'best'])
   printRow(['---', '---', '---'])
   printRow(['Moraine', percentile(ours, 0.5).toFixed(0), Math.max(...ours).toFixed(0)])
   if (nginx === undefined) {
-    console.log('\nnginx is not installed: nothing to compare with')
+    report.skip('peer: nginx, one static file', 'nginx is not installed')
     return
   }
   printRow([
@@ -91,7 +109,9 @@ async function compareThroughput(url: string): Promise<void> {
 }
 
 async function startNginx(url: string) {
-  if (spawnSync('nginx', ['-v']).error !== undefined) return undefined
+  const told = spawnSync('nginx', ['-v'], { encoding: 'utf8' })
+  if (told.error !== undefined) return undefined
+  const version = /nginx\/(\S+)/.exec(told.stderr)?.[1] ?? 'unknown'
   const root = `${home}/static`
   await mkdir(`${home}/logs`, { recursive: true })
   await mkdir(root)
@@ -106,7 +126,8 @@ server { listen 127.0.0.1:${NGINX_PORT}; root ${root}; } }`
   await run('chmod', ['-R', 'a+rX', home])
   const child = spawn('nginx', ['-p', home, '-c', `${home}/nginx.conf`], { stdio: 'ignore' })
   await sleep(500)
-  return { url: `http://127.0.0.1:${NGINX_PORT}/dump.csv`, stop: () => child.kill('SIGQUIT') }
+  const stop = () => child.kill('SIGQUIT')
+  return { url: `http://127.0.0.1:${NGINX_PORT}/dump.csv`, version, stop }
 }
 
 async function megabytesPerSecond(url: string): Promise<number> {
@@ -128,6 +149,10 @@ async function measureStalledReaders(url: string): Promise<void> {
       `(aim 256); ${megabytes(before)} MB before, ${megabytes(after)} MB with them`,
   )
   await leave(readers)
+  report.figure({
+    what: `memory for each of ${STALLED_READERS} stalled readers of a dump`,
+    ...{ value: firstTime, unit: 'KiB', aim: { atMost: 256 } },
+  })
 }
 
 /** How long after its socket is closed a reader's place, file and buffer are free. */
@@ -145,6 +170,10 @@ async function measureRelease(url: string): Promise<void> {
     }
   }
   const [p50, p99] = [0.5, 0.99].map((p) => percentile(releasedAfterMs, p).toFixed(0))
+  report.figure({
+    what: `what a dump's reader held is free, of ${LEAVING_AT_ONCE} that left at once, p99`,
+    ...{ value: percentile(releasedAfterMs, 0.99), unit: 'ms', aim: { atMost: 250 } },
+  })
   console.log(
     `Release after ${LEAVING_AT_ONCE} left at once: p50 ${p50} ms, p99 ${p99} ms (aim 250), ` +
       'as /metrics tells it',
