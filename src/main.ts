@@ -20,6 +20,7 @@ import { Metrics } from './http/metrics.ts'
 import { createHttpServer } from './http/server.ts'
 import { openLocalStore } from './objects/local.ts'
 import { writeLocalFile } from './objects/local-file.ts'
+import { LocalThreads } from './objects/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { commitBatch } from './services/commit.ts'
 import { CommitQueue } from './services/commit-queue.ts'
@@ -42,6 +43,8 @@ const ambient: Ambient = {
   random: () => Math.random(),
 }
 
+/** Writers wait for the disk most of the time: one for each file of a commit, and one for its publication. */
+const OBJECT_THREADS = { writers: 4, readers: 1 }
 const FORGET_INTERVAL_MS = 3600 * 1000
 /** One data file is converted in a job. */
 const ENGINE_JOB_TIMEOUT_MS = 30 * 60 * 1000
@@ -67,13 +70,23 @@ export interface StartOptions {
 
 async function openStores(
   config: Config,
-  { log, metrics, wrapObjects }: StartOptions & { readonly log: Logger; readonly metrics: Metrics },
+  {
+    log,
+    metrics,
+    threads,
+    wrapObjects,
+  }: StartOptions & {
+    readonly log: Logger
+    readonly metrics: Metrics
+    readonly threads: LocalThreads
+  },
 ): Promise<Dependencies> {
   const catalog = await openCatalog(config)
   await catalog.migrate()
   const store = await openLocalStore({
     writableRoots: [config.warehouse],
     readableRoots: config.allowedLocations,
+    threads,
   })
   const objects = wrapObjects?.(store) ?? store
   return {
@@ -95,7 +108,8 @@ export async function startService(
   options: StartOptions = {},
 ): Promise<RunningService> {
   const metrics = new Metrics()
-  const base = await openStores(config, { log, metrics, ...options })
+  const threads = new LocalThreads(OBJECT_THREADS)
+  const base = await openStores(config, { log, metrics, threads, ...options })
   const engine = await openEngine(config)
   // Swept by the engine of a later process, when this one was killed.
   const temporaryFolder = await openEngineFolder(config.temporaryFolder)
@@ -146,19 +160,22 @@ export async function startService(
       await engine.close()
       await base.publisher.close()
       await base.catalog.close()
+      await threads.close()
     },
   }
 }
 
 /** Registers every table again from the files of the warehouse; prints a line for each. */
 async function rebuild(config: Config, log: Logger): Promise<void> {
-  const base = await openStores(config, { log, metrics: new Metrics() })
+  const threads = new LocalThreads(OBJECT_THREADS)
+  const base = await openStores(config, { log, metrics: new Metrics(), threads })
   for await (const { outcome, table, location, detail } of rebuildCatalog(base)) {
     const told = detail === undefined ? '' : `: ${detail}`
     process.stdout.write(`${outcome}  ${table ?? ''}  ${location}${told}\n`)
   }
   await base.publisher.close()
   await base.catalog.close()
+  await threads.close()
 }
 
 async function openCatalog({ catalog }: Config): Promise<CatalogStore> {

@@ -1,4 +1,3 @@
-import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, readlink, realpath } from 'node:fs/promises'
 import { posix } from 'node:path'
 import {
@@ -9,10 +8,9 @@ import {
   translateError,
 } from './local-error.ts'
 import { isWithin } from './local-location.ts'
+import { READ_FLAGS } from './local-open-flags.ts'
 
 const LINKS_MAX = 40
-// O_NONBLOCK: opening a FIFO that nobody writes to must not hang.
-const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** A folder below which files may be used: as it was named, and where that leads. */
 interface Root {
@@ -24,10 +22,13 @@ interface Root {
 export class LocalRoots {
   readonly #access: FileAccess
   readonly #roots: readonly Root[]
+  /** Where the roots lead. */
+  readonly realPaths: readonly string[]
 
   private constructor(access: FileAccess, roots: readonly Root[]) {
     this.#access = access
     this.#roots = roots
+    this.realPaths = roots.map((root) => root.realPath)
   }
 
   /** Paths without a slash at their end. A root that does not exist yet must not become a symbolic link. */

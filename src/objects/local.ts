@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
 import { type FileHandle, link, lstat, mkdir, open, stat, unlink } from 'node:fs/promises'
 import { CatalogError } from '../core/errors.ts'
+import { fresh, readAt, readInto, requireCounts, writeFully } from './local-bytes.ts'
 import {
   errorCodeOf,
   invalidLocation,
@@ -13,14 +14,14 @@ import {
 import { LocalFolders, type OpenFolder } from './local-folders.ts'
 import { listFiles } from './local-list.ts'
 import { folderOf, nameOf, pathOfFile, pathOfFolder, temporaryName } from './local-location.ts'
+import { CREATE_FLAGS } from './local-open-flags.ts'
 import { LocalRoots } from './local-roots.ts'
+import type { LocalThreads } from './local-threads.ts'
+import type { ThreadOutcome, ThreadTask } from './local-worker-protocol.ts'
 import type { ObjectInfo, ObjectStore, ObjectTail } from './object-store.ts'
 
-const CREATE_FLAGS =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 const WRITE_ATTEMPTS = 3
-/** Node refuses to read or write 2 GiB in one call. */
-const CALL_BYTES_MAX = 2 ** 30
+const THREAD_BYTES_MAX = 1024 * 1024
 
 const STREAM_CHUNK_BYTES = 64 * 1024
 const STREAM_CHUNK_BYTES_MAX = 512 * 1024
@@ -40,31 +41,58 @@ type Fill = (handle: FileHandle) => Promise<number>
 export async function openLocalStore({
   writableRoots,
   readableRoots,
+  threads,
 }: {
   readonly writableRoots: readonly string[]
   readonly readableRoots: readonly string[]
+  /** For short files. Of no use where there is no /proc. */
+  readonly threads?: LocalThreads
 }): Promise<ObjectStore> {
   const writable = writableRoots.map(pathOfFolder)
   const readable = readableRoots.map(pathOfFolder)
   for (const path of writable) await mkdir(path === '' ? '/' : path, { recursive: true })
-  return new LocalStore({
+  const roots = {
     readable: await LocalRoots.of('read', [...writable, ...readable]),
     writable: await LocalRoots.of('write', writable),
-  })
+  }
+  if (threads === undefined || process.platform !== 'linux') return new LocalStore(roots)
+  return new LocalStore({ ...roots, threads })
 }
 
 class LocalStore implements ObjectStore {
   readonly #readable: LocalRoots
   readonly #writable: LocalRoots
   readonly #folders: LocalFolders
+  readonly #threads: LocalThreads | undefined
 
-  constructor({ readable, writable }: { readable: LocalRoots; writable: LocalRoots }) {
+  constructor({
+    readable,
+    writable,
+    threads,
+  }: {
+    readable: LocalRoots
+    writable: LocalRoots
+    threads?: LocalThreads
+  }) {
     this.#readable = readable
     this.#writable = writable
+    this.#threads = threads
     this.#folders = new LocalFolders(writable)
   }
 
   async putIfAbsent(location: string, bytes: Uint8Array): Promise<WriteOutcome> {
+    const path = pathOfFile(location)
+    this.#writable.requireInside(path, location)
+    const result = await this.#inThread(bytes.byteLength, {
+      ...{ kind: 'put', folder: folderOf(path), name: nameOf(path), bytes },
+      roots: this.#writable.realPaths,
+      temporaryName: temporaryName(randomUUID()),
+    })
+    if (result?.outcome === 'written') return 'written'
+    if (result?.outcome === 'failed') {
+      const { code, message } = result
+      throw translateError(Object.assign(new Error(message), { code }), 'write', location)
+    }
     const { outcome } = await this.#write(location, (handle) => {
       return writeFully(handle, bytes).then(() => bytes.byteLength)
     })
@@ -156,6 +184,13 @@ class LocalStore implements ObjectStore {
 
   async readTail(location: string, bytesMax: number): Promise<ObjectTail> {
     requireCounts(0, bytesMax)
+    const path = pathOfFile(location)
+    this.#readable.requireInside(path, location)
+    const result = await this.#inThread(bytesMax, {
+      ...{ kind: 'tail', path, bytesMax },
+      roots: this.#readable.realPaths,
+    })
+    if (result?.outcome === 'read') return result
     return this.#withFile(location, async (handle, sizeBytes) => {
       const length = Math.min(bytesMax, sizeBytes)
       return { bytes: await readAt(handle, sizeBytes - length, length), sizeBytes }
@@ -219,6 +254,11 @@ class LocalStore implements ObjectStore {
         if (!isMissing(error)) throw translateError(error, 'write', location)
       }
     })
+  }
+
+  /** One message to a thread in place of ten calls of the event loop's; long files are not worth the copy. */
+  async #inThread(byteLength: number, task: ThreadTask): Promise<ThreadOutcome | undefined> {
+    return byteLength > THREAD_BYTES_MAX ? undefined : this.#threads?.run(task)
   }
 
   async #withFile<T>(
@@ -334,54 +374,6 @@ async function syncFile(path: string): Promise<void> {
 async function discard(handle: FileHandle | undefined, temporary: string): Promise<void> {
   await handle?.close().catch(() => undefined)
   await unlink(temporary).catch(() => undefined)
-}
-
-async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < bytes.byteLength; ) {
-    const { bytesWritten } = await handle.write(
-      bytes,
-      offset,
-      Math.min(CALL_BYTES_MAX, bytes.byteLength - offset),
-    )
-    offset += bytesWritten
-  }
-}
-
-/** Fewer bytes than asked for only when the file became shorter meanwhile. */
-function readAt(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  return readInto(handle, offset, fresh(length))
-}
-
-function fresh(length: number): Uint8Array {
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
-}
-
-/** As `readAt`, into memory of the caller's. */
-async function readInto(
-  handle: FileHandle,
-  offset: number,
-  bytes: Uint8Array,
-): Promise<Uint8Array> {
-  const length = bytes.byteLength
-  let filled = 0
-  while (filled < length) {
-    const wanted = Math.min(CALL_BYTES_MAX, length - filled)
-    const { bytesRead } = await handle.read(bytes, filled, wanted, offset + filled)
-    if (bytesRead === 0) break
-    filled += bytesRead
-  }
-  return filled === length ? bytes : bytes.subarray(0, filled)
-}
-
-function requireCounts(offset: number, bytesMax: number): void {
-  if (
-    Number.isSafeInteger(offset) &&
-    Number.isSafeInteger(bytesMax) &&
-    offset >= 0 &&
-    bytesMax >= 0
-  )
-    return
-  throw new RangeError(`a range of ${bytesMax} bytes from ${offset} makes no sense`)
 }
 
 function isNotFound(error: unknown): boolean {

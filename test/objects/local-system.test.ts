@@ -19,6 +19,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openLocalStore } from '../../src/objects/local.ts'
 import { realPathByIdentity } from '../../src/objects/local-roots.ts'
+import { LocalThreads } from '../../src/objects/local-threads.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
 import {
   attemptsOn,
@@ -32,7 +33,10 @@ import {
 const isRoot = process.getuid?.() === 0
 const tinyDisk = mountTinyDisk()
 
-afterAll(() => {
+const inThreads = new LocalThreads({ writers: 2, readers: 1 })
+
+afterAll(async () => {
+  await inThreads.close()
   if (tinyDisk === undefined) return
   execFileSync('umount', ['--lazy', tinyDisk])
   rmSync(tinyDisk, { recursive: true })
@@ -51,7 +55,10 @@ function mountTinyDisk(): string | undefined {
   }
 }
 
-describe('the local store and the operating system', () => {
+describe.each([
+  ['in calls of its own', {}],
+  ['in threads', { threads: inThreads }],
+])('the local store and the operating system, %s', (_way, way) => {
   let base: string
   let warehouse: string
   let store: ObjectStore
@@ -59,7 +66,7 @@ describe('the local store and the operating system', () => {
   beforeEach(async () => {
     base = await realpath(await mkdtemp(join(tmpdir(), 'moraine-objects-')))
     warehouse = `${base}/warehouse`
-    store = await openLocalStore({ writableRoots: [warehouse], readableRoots: [] })
+    store = await openLocalStore({ writableRoots: [warehouse], readableRoots: [], ...way })
   })
   afterEach(() => rm(base, { recursive: true }))
 
@@ -118,15 +125,18 @@ describe('the local store and the operating system', () => {
   const testOnTinyDisk = tinyDisk === undefined ? test.skip : test
   testOnTinyDisk('a full disk is storage-full and leaves nothing (needs mount)', async () => {
     const root = `${tinyDisk}`
-    const tiny = await openLocalStore({ writableRoots: [root], readableRoots: [] })
+    const tiny = await openLocalStore({ writableRoots: [root], readableRoots: [], ...way })
     expect(await tiny.putIfAbsent(`${root}/small`, bytesOf('fits'))).toBe('written')
-    const large = new Uint8Array(1_000_000)
+    // Of a length that threads take, too.
+    const large = new Uint8Array(500_000)
     await expectCode(tiny.putIfAbsent(`${root}/a/large`, large), 'storage-full')
     const parts = chunksOf(...Array.from({ length: 40 }, () => 'x'.repeat(20_000)))
     const streamed = tiny.putStreamIfAbsent(`${root}/a/large`, parts, { bytesMax: 10 ** 9 })
     await expectCode(streamed, 'storage-full')
     expect(await readdir(`${root}/a`)).toEqual([])
     expect(await tiny.putIfAbsent(`${root}/a/large`, bytesOf('now it fits'))).toBe('written')
+    await rm(`${root}/a`, { recursive: true })
+    await rm(`${root}/small`)
   })
 
   test('a writer killed half-way leaves no object, and the name stays free', async () => {
@@ -182,6 +192,7 @@ describe('the local store and the operating system', () => {
     for (let i = 0; i < 400; i++) {
       const location = `${warehouse}/swapped/file`
       seen.add(await store.read(location, { bytesMax: 99 }).then(textOf, codeOf))
+      seen.add(await store.readTail(location, 99).then(({ bytes }) => textOf(bytes), codeOf))
       seen.add(await store.putIfAbsent(`${warehouse}/swapped/new-${i}`, bytesOf('x')).catch(codeOf))
     }
     child.kill('SIGKILL')

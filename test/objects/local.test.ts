@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLocalStore } from '../../src/objects/local.ts'
+import { LocalThreads } from '../../src/objects/local-threads.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
 import {
   attemptsOn,
@@ -12,21 +13,35 @@ import {
   textOf,
 } from './object-store.contract.ts'
 
+const inThreads = new LocalThreads({ writers: 2, readers: 1 })
+const WAYS = [
+  ['in calls of its own', undefined],
+  ['in threads', inThreads],
+] as const
+
+afterAll(() => inThreads.close())
+
 async function temporaryFolder(): Promise<string> {
   return realpath(await mkdtemp(join(tmpdir(), 'moraine-objects-')))
 }
 
-describeObjectStore('of local files', async () => {
-  const base = await temporaryFolder()
-  await writeFile(`${base}/secret`, 'secret')
-  const store = await openLocalStore({ writableRoots: [`${base}/warehouse`], readableRoots: [] })
-  return {
-    store,
-    root: `file://${base}/warehouse`,
-    outside: `file://${base}/secret`,
-    close: () => rm(base, { recursive: true }),
-  }
-})
+for (const [way, threads] of WAYS) {
+  describeObjectStore(`of local files, ${way}`, async () => {
+    const base = await temporaryFolder()
+    await writeFile(`${base}/secret`, 'secret')
+    const store = await openLocalStore({
+      writableRoots: [`${base}/warehouse`],
+      readableRoots: [],
+      ...(threads === undefined ? {} : { threads }),
+    })
+    return {
+      store,
+      root: `file://${base}/warehouse`,
+      outside: `file://${base}/secret`,
+      close: () => rm(base, { recursive: true }),
+    }
+  })
+}
 
 describeObjectStore('of local files below a root that is a symbolic link', async () => {
   const base = await temporaryFolder()
@@ -41,7 +56,7 @@ describeObjectStore('of local files below a root that is a symbolic link', async
   }
 })
 
-describe('the local store and its roots', () => {
+describe.each(WAYS)('the local store and its roots, %s', (_way, threads) => {
   let base: string
   let store: ObjectStore
 
@@ -54,6 +69,7 @@ describe('the local store and its roots', () => {
     store = await openLocalStore({
       writableRoots: [`file://${base}/warehouse`],
       readableRoots: [`${base}/lake/`, `${base}/later`],
+      ...(threads === undefined ? {} : { threads }),
     })
   })
   afterEach(() => rm(base, { recursive: true }))
