@@ -1,6 +1,10 @@
 import type { DataFile, ManifestEntry, ManifestFile } from '../core/data-file.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { liveFilesCount } from './manifest-merge.ts'
+import { Turns } from './turns.ts'
+
+/** Between two looks at the clock. */
+const ENTRIES_PER_LOOK = 64
 
 interface DeleteEntry {
   readonly file: DataFile
@@ -24,10 +28,12 @@ export class DeleteFileIndex {
     },
   ): Promise<DeleteFileIndex> {
     const index = new DeleteFileIndex()
+    const turns = new Turns()
     for (const file of manifests) {
       if (file.content !== 'deletes' || liveFilesCount(file) === 0) continue
       const manifest = await cache.getManifest(file)
       for (let i = 0; i < manifest.entryCount; i++) {
+        if (i % ENTRIES_PER_LOOK === 0) await turns.take()
         if (manifest.isLive(i)) index.#add(manifest.entry(i), unpartitionedSpecIds)
       }
     }

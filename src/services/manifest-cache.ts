@@ -1,8 +1,9 @@
 import type { ManifestFile } from '../core/data-file.ts'
 import { readManifestList } from '../formats/iceberg/manifest-list.ts'
-import { type DecodedManifest, decodeManifest } from '../formats/iceberg/manifest-reader.ts'
+import { type DecodedManifest, decodeManifestInTurns } from '../formats/iceberg/manifest-reader.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
 import { METADATA_FILE_BYTES_MAX } from './limits.ts'
+import { Turns } from './turns.ts'
 
 /** Rough heap cost of one decoded line of a manifest list. */
 const MANIFEST_FILE_BYTES = 600
@@ -44,7 +45,9 @@ export class ManifestCache {
     // A manifest that was written for a lost race is listed again under another number.
     const key = `${manifest.path}#${manifest.sequenceNumber}#${manifest.addedSnapshotId}`
     return this.#get(key, async () => {
-      const value = decodeManifest(await this.#read(manifest.path), manifest)
+      const file = await this.#read(manifest.path)
+      const turns = new Turns()
+      const value = await decodeManifestInTurns(file, manifest, () => turns.take())
       return { value, bytes: value.retainedBytes }
     })
   }

@@ -1,4 +1,4 @@
-import type { DataFile, ManifestFile } from '../core/data-file.ts'
+import type { DataFile, ManifestEntry, ManifestFile } from '../core/data-file.ts'
 import { bindFilter } from '../core/filter/bind.ts'
 import { parseFilter } from '../core/filter/parser.ts'
 import { compilePruner, type Pruner } from '../core/filter/pruner.ts'
@@ -6,9 +6,15 @@ import type { Snapshot } from '../core/snapshot.ts'
 import type { TableState } from '../core/table.ts'
 import type { Schema } from '../core/type.ts'
 import type { DecodedManifest } from '../formats/iceberg/manifest-reader.ts'
+import { mapBounded } from './bounded.ts'
 import { DeleteFileIndex } from './delete-files.ts'
 import type { Dependencies } from './dependencies.ts'
 import { liveFilesCount } from './manifest-merge.ts'
+import { matchingRows } from './matching-rows.ts'
+import { Turns } from './turns.ts'
+
+/** Of one plan, read and decoded meanwhile: a disk or a store answers several as fast as one. */
+const MANIFESTS_AT_ONCE = 4
 
 /** One data file that may hold matching rows. */
 export interface PlannedFile {
@@ -31,11 +37,13 @@ export interface ScanPlan {
   readonly totals: { readonly dataFiles: number; readonly records: number; readonly bytes: number }
   /** The files kept, made as they are read: a plan of a million files costs no million objects. */
   plannedFiles(): Iterable<PlannedFile>
+  /** The same for less: their data files have no metrics of columns. */
+  plannedFilesWithoutMetrics(): Iterable<PlannedFile>
 }
 
 interface KeptManifest {
   readonly manifest: DecodedManifest
-  readonly kept: readonly number[]
+  readonly kept: Uint32Array
 }
 
 /** The data files of a snapshot that the filter does not rule out. `filter-invalid` points at the character. */
@@ -57,10 +65,13 @@ export async function planScan(
     snapshot === undefined ? [] : await deps.manifests.getManifestList(snapshot.manifestList)
   const live = manifests.filter((file) => file.content === 'data' && liveFilesCount(file) > 0)
   const candidates = live.filter((file) => pruner?.manifestMayMatch(file) ?? true)
-  const kept: KeptManifest[] = []
-  for (const file of candidates) {
-    kept.push(keepFiles(await deps.manifests.getManifest(file), pruner))
-  }
+  const turns = new Turns()
+  const judged = await mapBounded(candidates, MANIFESTS_AT_ONCE, async (file) => {
+    const manifest = await deps.manifests.getManifest(file)
+    return { manifest, kept: await matchingRows(manifest, { pruner, turns }) }
+  })
+  // The other manifests need not stay in memory while the answer is sent.
+  const kept = judged.filter((each) => each.kept.length > 0)
   const deletes = await loadDeletes(deps, state, manifests)
   return assemble({ schema, live, candidates, kept, deletes })
 }
@@ -68,15 +79,6 @@ export async function planScan(
 function newPruner(state: TableState, schema: Schema, filter: string): Pruner {
   const specs = state.definition.partitionSpecs
   return compilePruner({ filter: bindFilter(parseFilter(filter), schema), specs })
-}
-
-function keepFiles(manifest: DecodedManifest, pruner: Pruner | undefined): KeptManifest {
-  const kept: number[] = []
-  for (let i = 0; i < manifest.entryCount; i++) {
-    if (!manifest.isLive(i)) continue
-    if (pruner === undefined || pruner.fileMayMatch(manifest.statistics(i))) kept.push(i)
-  }
-  return { manifest, kept }
 }
 
 function loadDeletes(
@@ -121,7 +123,9 @@ function assemble({
     manifests: countsOf(live.length, candidates.length),
     files: countsOf(filesTotal, filesKept),
     totals: { dataFiles: filesKept, records, bytes },
-    plannedFiles: () => eachPlannedFile(kept, deletes),
+    plannedFiles: () => eachPlannedFile(kept, deletes, (manifest, i) => manifest.entry(i)),
+    plannedFilesWithoutMetrics: () =>
+      eachPlannedFile(kept, deletes, (manifest, i) => manifest.entryWithoutMetrics(i)),
   }
 }
 
@@ -132,10 +136,11 @@ function countsOf(total: number, kept: number): ScanCounts {
 function* eachPlannedFile(
   kept: readonly KeptManifest[],
   deletes: DeleteFileIndex,
+  entryOf: (manifest: DecodedManifest, i: number) => ManifestEntry,
 ): Iterable<PlannedFile> {
   for (const { manifest, kept: indexes } of kept) {
     for (const i of indexes) {
-      const entry = manifest.entry(i)
+      const entry = entryOf(manifest, i)
       const sequenceNumber = entry.sequenceNumber ?? 0n
       const { dataFile } = entry
       const deleteFiles = deletes.isEmpty ? [] : deletes.findFor(dataFile, sequenceNumber)

@@ -1,14 +1,23 @@
 import { fromTwosComplement } from '../decimal.ts'
 import { decodeSingleValue, encodeSingleValue } from '../single-value.ts'
 import type { PrimitiveType } from '../type.ts'
-import { compareBytes, compareCodePoints, type Value } from '../value.ts'
+import { compareBytes, compareCodePoints, compareSlice, type Value } from '../value.ts'
 
 /** Compares with one literal. Answers NaN when that is impossible: then neither `<` nor `>` zero is true. */
 export interface Comparator {
   /** Negative when the bound, in binary single-value form, is under the literal. */
   bytes(bound: Uint8Array): number
+  /** The same of a bound that lies among other bytes. */
+  slice(bytes: Uint8Array, start: number, end: number): number
   /** Negative when the value is under the literal. */
   value(value: Value): number
+}
+
+type CompareSlice = Comparator['slice']
+type ReadSlice = (bytes: Uint8Array, start: number, end: number) => number | bigint
+
+function newComparator(slice: CompareSlice, value: Comparator['value']): Comparator {
+  return { slice, value, bytes: (bound) => slice(bound, 0, bound.length) }
 }
 
 /** The literal is of `type` and not NaN. */
@@ -36,14 +45,11 @@ export function comparatorWith(type: PrimitiveType, literal: Value): Comparator 
   }
 }
 
-function numberComparator(
-  literal: number | bigint,
-  read: (bound: Uint8Array) => number | bigint,
-): Comparator {
-  return {
-    bytes: (bound) => compareNumbers(read(bound), literal),
-    value: (value) => compareNumbers(value, literal),
-  }
+function numberComparator(literal: number | bigint, read: ReadSlice): Comparator {
+  return newComparator(
+    (bytes, start, end) => compareNumbers(read(bytes, start, end), literal),
+    (value) => compareNumbers(value, literal),
+  )
 }
 
 // JavaScript compares a number with a bigint exactly; a widened column may hold either.
@@ -54,8 +60,8 @@ function compareNumbers(left: Value, right: number | bigint): number {
   return left >= right ? 0 : Number.NaN
 }
 
-function readInt(bytes: Uint8Array): number {
-  return bytes.length === 4 ? readInt32(bytes, 0) : Number.NaN
+function readInt(bytes: Uint8Array, start: number, end: number): number {
+  return end - start === 4 ? readInt32(bytes, start) : Number.NaN
 }
 
 function readInt32(bytes: Uint8Array, offset: number): number {
@@ -69,11 +75,12 @@ function readInt32(bytes: Uint8Array, offset: number): number {
 
 const SCRATCH = new DataView(new ArrayBuffer(8))
 
-function readFloat(bytes: Uint8Array): number {
-  if (bytes.length !== 4 && bytes.length !== 8) return Number.NaN
-  SCRATCH.setInt32(0, readInt32(bytes, 0), true)
-  if (bytes.length === 4) return SCRATCH.getFloat32(0, true)
-  SCRATCH.setInt32(4, readInt32(bytes, 4), true)
+function readFloat(bytes: Uint8Array, start: number, end: number): number {
+  const length = end - start
+  if (length !== 4 && length !== 8) return Number.NaN
+  SCRATCH.setInt32(0, readInt32(bytes, start), true)
+  if (length === 4) return SCRATCH.getFloat32(0, true)
+  SCRATCH.setInt32(4, readInt32(bytes, start + 4), true)
   return SCRATCH.getFloat64(0, true)
 }
 
@@ -81,12 +88,12 @@ function readFloat(bytes: Uint8Array): number {
 const DECIMAL_BYTES_MAX = 32
 const SMALL_DECIMAL_BYTES_MAX = 6
 
-function readDecimal(bytes: Uint8Array): number | bigint {
-  const { length } = bytes
+function readDecimal(bytes: Uint8Array, start: number, end: number): number | bigint {
+  const length = end - start
   if (length === 0 || length > DECIMAL_BYTES_MAX) return Number.NaN
-  if (length > SMALL_DECIMAL_BYTES_MAX) return fromTwosComplement(bytes)
-  let value = ((bytes[0] as number) << 24) >> 24
-  for (let i = 1; i < length; i++) value = value * 256 + (bytes[i] as number)
+  if (length > SMALL_DECIMAL_BYTES_MAX) return fromTwosComplement(bytes.subarray(start, end))
+  let value = ((bytes[start] as number) << 24) >> 24
+  for (let i = start + 1; i < end; i++) value = value * 256 + (bytes[i] as number)
   return value
 }
 
@@ -94,17 +101,19 @@ function readDecimal(bytes: Uint8Array): number | bigint {
 function longComparator(type: PrimitiveType, literal: bigint): Comparator {
   const high = Number(literal >> 32n)
   const low = Number(literal & 0xffffffffn)
-  return {
-    bytes(bound) {
-      if (bound.length !== 8) return compareNumbers(readWidened(type, bound), literal)
-      const difference = readInt32(bound, 4) - high
-      return difference === 0 ? (readInt32(bound, 0) >>> 0) - low : difference
+  return newComparator(
+    (bytes, start, end) => {
+      if (end - start !== 8) {
+        return compareNumbers(readWidened(type, bytes.subarray(start, end)), literal)
+      }
+      const difference = readInt32(bytes, start + 4) - high
+      return difference === 0 ? (readInt32(bytes, start) >>> 0) - low : difference
     },
-    value: (value) =>
+    (value) =>
       typeof value === 'bigint' || type.kind === 'long'
         ? compareNumbers(value, literal)
         : Number.NaN,
-  }
+  )
 }
 
 /** A bound from before the column was an int or a date. */
@@ -114,25 +123,27 @@ function readWidened({ kind }: PrimitiveType, bytes: Uint8Array): Value {
 }
 
 function booleanComparator(literal: number): Comparator {
-  return {
-    bytes: (bound) => (bound.length === 1 ? Math.min(bound[0] as number, 1) - literal : Number.NaN),
-    value: (value) => Number(value) - literal,
-  }
+  return newComparator(
+    (bytes, start, end) =>
+      end - start === 1 ? Math.min(bytes[start] as number, 1) - literal : Number.NaN,
+    (value) => Number(value) - literal,
+  )
 }
 
 // UTF-8 bytes have the order of code points, so bounds need no decoding, nor to be whole characters.
 function stringComparator(literal: string): Comparator {
-  const bytes = encodeSingleValue({ kind: 'string' }, literal)
-  return {
-    bytes: (bound) => compareBytes(bound, bytes),
-    value: (value) => (typeof value === 'string' ? compareCodePoints(value, literal) : Number.NaN),
-  }
+  const encoded = encodeSingleValue({ kind: 'string' }, literal)
+  return newComparator(
+    (bytes, start, end) => compareSlice(bytes, start, end, encoded),
+    (value) => (typeof value === 'string' ? compareCodePoints(value, literal) : Number.NaN),
+  )
 }
 
 function bytesComparator(literal: Uint8Array): Comparator {
-  const compare = (value: Value) =>
-    value instanceof Uint8Array ? compareBytes(value, literal) : Number.NaN
-  return { bytes: compare, value: compare }
+  return newComparator(
+    (bytes, start, end) => compareSlice(bytes, start, end, literal),
+    (value) => (value instanceof Uint8Array ? compareBytes(value, literal) : Number.NaN),
+  )
 }
 
 /**
@@ -142,17 +153,14 @@ function bytesComparator(literal: Uint8Array): Comparator {
 function uuidComparator(literal: Uint8Array): Comparator {
   const signedLiteral = withSignedHalves(literal)
   const scratch = new Uint8Array(16)
-  const unsigned = bytesComparator(literal)
-  return {
-    bytes(bound) {
-      if (bound.length !== 16) return Number.NaN
-      scratch.set(bound)
-      const signedOrder = compareBytes(flipSigns(scratch), signedLiteral)
-      const order = compareBytes(bound, literal)
-      return Math.sign(order) === Math.sign(signedOrder) ? order : Number.NaN
-    },
-    value: unsigned.value,
-  }
+  const { value } = bytesComparator(literal)
+  return newComparator((bytes, start, end) => {
+    if (end - start !== 16) return Number.NaN
+    for (let i = 0; i < 16; i++) scratch[i] = bytes[start + i] as number
+    const order = compareBytes(scratch, literal)
+    const signedOrder = compareBytes(flipSigns(scratch), signedLiteral)
+    return Math.sign(order) === Math.sign(signedOrder) ? order : Number.NaN
+  }, value)
 }
 
 function withSignedHalves(bytes: Uint8Array): Uint8Array {

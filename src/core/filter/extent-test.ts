@@ -1,6 +1,6 @@
 import { encodeSingleValue } from '../single-value.ts'
 import type { PrimitiveType } from '../type.ts'
-import type { Value } from '../value.ts'
+import { compareSlice, type Value } from '../value.ts'
 import type { Endpoint } from './bound-filter.ts'
 import { type Comparator, comparatorWith } from './comparator.ts'
 
@@ -99,9 +99,13 @@ function firstNotUnder(
 }
 
 /** Bounds of strings and binary may be cut, and not every writer rounds the upper one up: equal bounds prove nothing. */
+export function isExactBound({ kind }: PrimitiveType): boolean {
+  return kind !== 'string' && kind !== 'binary' && kind !== 'fixed'
+}
+
 export function notEqualTest(type: PrimitiveType, literal: Value): ExtentTest {
   const comparator = comparatorWith(type, literal)
-  const isExact = type.kind !== 'string' && type.kind !== 'binary' && type.kind !== 'fixed'
+  const isExact = isExactBound(type)
   return {
     extent: (lower, upper) =>
       !isExact ||
@@ -115,33 +119,38 @@ export function notEqualTest(type: PrimitiveType, literal: Value): ExtentTest {
 
 /** Strings that begin with `prefix`, which is not empty: bytes from the prefix up to its successor. */
 export function prefixTest(prefix: string): ExtentTest {
-  const bytes = encodeSingleValue({ kind: 'string' }, prefix)
+  const bytes = encodePrefix(prefix)
   return {
     extent: (lower, upper) =>
-      !(lower !== undefined && comparePrefix(lower, bytes) > 0) &&
-      !(upper !== undefined && comparePrefix(upper, bytes) < 0),
+      !(lower !== undefined && comparePrefix(lower, 0, lower.length, bytes) > 0) &&
+      !(upper !== undefined && comparePrefix(upper, 0, upper.length, bytes) < 0),
     value: (value) => typeof value !== 'string' || value.startsWith(prefix),
   }
 }
 
 export function notPrefixTest(prefix: string): ExtentTest {
-  const bytes = encodeSingleValue({ kind: 'string' }, prefix)
+  const bytes = encodePrefix(prefix)
   return {
     extent: (lower, upper) =>
       lower === undefined ||
       upper === undefined ||
-      comparePrefix(lower, bytes) !== 0 ||
-      comparePrefix(upper, bytes) !== 0,
+      comparePrefix(lower, 0, lower.length, bytes) !== 0 ||
+      comparePrefix(upper, 0, upper.length, bytes) !== 0,
     value: (value) => typeof value !== 'string' || !value.startsWith(prefix),
   }
 }
 
-/** Zero when `bytes` begin with the prefix, else on which side of all such bytes they are. */
-function comparePrefix(bytes: Uint8Array, prefix: Uint8Array): number {
-  const shared = Math.min(bytes.length, prefix.length)
-  for (let i = 0; i < shared; i++) {
-    const difference = (bytes[i] as number) - (prefix[i] as number)
-    if (difference !== 0) return difference
-  }
-  return bytes.length < prefix.length ? -1 : 0
+export function encodePrefix(prefix: string): Uint8Array {
+  return encodeSingleValue({ kind: 'string' }, prefix)
+}
+
+/** Zero when the bytes begin with the prefix, else on which side of all such bytes they are. */
+export function comparePrefix(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  prefix: Uint8Array,
+): number {
+  const order = compareSlice(bytes, start, Math.min(end, start + prefix.length), prefix)
+  return Math.sign(order)
 }

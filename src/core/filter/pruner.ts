@@ -1,15 +1,22 @@
 import type { ManifestFile, PartitionFieldSummary } from '../data-file.ts'
+import type { FileColumns, PartitionValues } from '../file-columns.ts'
 import type { FileStatistics } from '../file-statistics.ts'
 import type { PartitionField, PartitionSpec } from '../partition-spec.ts'
 import type { BoundFilter, BoundPredicate } from './bound-filter.ts'
+import { metricsNarrowing, metricsTestOfAll, type NarrowFiles } from './metrics-narrowing.ts'
 import { metricsTest } from './metrics-test.ts'
 import { type PartitionTest, partitionTest } from './partition-test.ts'
+import { addMarks, clearNumbers, copyOf, type RowSelection } from './row-selection.ts'
 
 /** Tells what can be left unread. False is a proof that no row matches; every doubt is true. */
 export interface Pruner {
   /** Of a manifest of data files; of delete files only where they apply to their own partition alone. */
   manifestMayMatch(manifest: Pick<ManifestFile, 'specId' | 'partitions'>): boolean
   fileMayMatch(file: FileStatistics): boolean
+  /** False when none of these files may match: cheaper than a look at each. */
+  someMayMatch(files: FileColumns): boolean
+  /** Clears the rows of the files that `fileMayMatch` refuses. */
+  narrow(files: FileColumns, rows: RowSelection): void
 }
 
 /** A file or manifest of a spec that is not among `specs` is judged without its partition. */
@@ -23,6 +30,10 @@ export function compilePruner(plan: {
   const manifests = new Map(
     specs.map((spec) => [spec.specId, compileManifests(filter, spec.fields)]),
   )
+  const narrowWithoutPartition = compileNarrowing(filter, [])
+  const narrowings = new Map(
+    specs.map((spec) => [spec.specId, compileNarrowing(filter, spec.fields)]),
+  )
   return {
     manifestMayMatch({ specId, partitions }) {
       const test = manifests.get(specId)
@@ -31,6 +42,12 @@ export function compilePruner(plan: {
     fileMayMatch(file) {
       if (file.recordCount === 0) return false
       return (files.get(file.specId) ?? withoutPartition)(file)
+    },
+    someMayMatch: compileTree(filter, metricsTestOfAll),
+    narrow(many, rows) {
+      clearNumbers({ rows: undefined, values: many.recordCounts }, rows, (count) => count === 0)
+      const narrow = narrowings.get(many.specId) ?? narrowWithoutPartition
+      narrow(many, rows)
     },
   }
 }
@@ -54,6 +71,57 @@ function compileFiles(
       })
     }
   })
+}
+
+function compileNarrowing(filter: BoundFilter, fields: readonly PartitionField[]): NarrowFiles {
+  switch (filter.kind) {
+    case 'always':
+      return filter.value ? () => undefined : (_, rows) => rows.marks.fill(0)
+    case 'and': {
+      const parts = filter.operands.map((operand) => compileNarrowing(operand, fields))
+      return (files, rows) => {
+        for (const narrow of parts) narrow(files, rows)
+      }
+    }
+    case 'or':
+      return narrowToUnion(filter.operands.map((operand) => compileNarrowing(operand, fields)))
+    default:
+      return leafNarrowing(filter, fields)
+  }
+}
+
+function narrowToUnion(parts: readonly NarrowFiles[]): NarrowFiles {
+  return (files, rows) => {
+    const before = copyOf(rows)
+    rows.marks.fill(0)
+    for (const narrow of parts) {
+      const part = copyOf(before)
+      narrow(files, part)
+      addMarks(rows, part)
+    }
+  }
+}
+
+function leafNarrowing(predicate: BoundPredicate, fields: readonly PartitionField[]): NarrowFiles {
+  const narrowByMetrics = metricsNarrowing(predicate)
+  const partitions = partitionTests(predicate, fields)
+  return (files, rows) => {
+    for (const { index, test } of partitions) {
+      const values = files.partitions[index]
+      if (values !== undefined) narrowByPartition(values, test, rows)
+    }
+    narrowByMetrics(files, rows)
+  }
+}
+
+/** Judges each distinct value once. */
+function narrowByPartition(
+  { distinct, codes }: PartitionValues,
+  test: PartitionTest,
+  rows: RowSelection,
+): void {
+  const verdicts = Uint8Array.from(distinct, (value) => (test.value(value) ? 1 : 0))
+  clearNumbers({ rows: undefined, values: codes }, rows, (code) => verdicts[code] === 0)
 }
 
 function compileManifests(

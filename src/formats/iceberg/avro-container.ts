@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
 import { AvroCursor } from './avro-cursor.ts'
 import { type AvroType, parseAvroSchema } from './avro-schema.ts'
 import { corrupt } from './corrupt.ts'
@@ -91,12 +92,48 @@ export interface AvroLimits {
   readonly inflatedBytesMax?: number
 }
 
-/** A container with its blocks inflated, one after the other. */
-export interface AvroContainer {
+/** A container whose blocks are yet to be inflated. */
+export interface StoredContainer {
   /** The file's own metadata, `avro.schema` and `avro.codec` included. */
   readonly metadata: ReadonlyMap<string, string>
   /** The writer's. */
   readonly schema: AvroType
+  readonly blocks: readonly StoredBlock[]
+  readonly codec: string
+  /** The body of a block, to at most so many bytes. */
+  readonly inflate: Inflater
+  /** Of the inflated blocks together. */
+  readonly inflatedBytesMax: number
+}
+
+export interface StoredBlock {
+  /** Records it claims to hold: check it against its bytes. */
+  readonly count: number
+  readonly body: Uint8Array
+}
+
+/** Throws `metadata-corrupt` on anything but a whole file. */
+export function openAvroContainer(bytes: Uint8Array, limits: AvroLimits = {}): StoredContainer {
+  const { inflatedBytesMax = INFLATED_BYTES_MAX } = limits
+  const cursor = new AvroCursor(bytes)
+  if (!MAGIC.equals(cursor.readFixed(Math.min(MAGIC.length, bytes.length)))) {
+    throw corrupt('no Avro file')
+  }
+  const metadata = readMetadata(cursor)
+  const sync = cursor.readFixed(SYNC_BYTES)
+  const codec = metadata.get('avro.codec') ?? 'null'
+  return {
+    metadata,
+    blocks: indexBlocks(cursor, sync),
+    codec,
+    inflate: inflaterOf(codec),
+    inflatedBytesMax: Math.min(inflatedBytesMax, DATA_BYTES_MAX),
+    schema: readSchema(metadata),
+  }
+}
+
+/** A container with its blocks inflated, one after the other. */
+export interface AvroContainer extends Pick<StoredContainer, 'metadata' | 'schema'> {
   readonly data: Uint8Array
   readonly blocks: readonly AvroBlock[]
 }
@@ -109,19 +146,64 @@ export interface AvroBlock {
 }
 
 /** Throws `metadata-corrupt` on anything but a whole file. */
-export function readAvroContainer(bytes: Uint8Array, limits: AvroLimits = {}): AvroContainer {
-  const { inflatedBytesMax = INFLATED_BYTES_MAX } = limits
-  const cursor = new AvroCursor(bytes)
-  if (!MAGIC.equals(cursor.readFixed(Math.min(MAGIC.length, bytes.length)))) {
-    throw corrupt('no Avro file')
+export function readAvroContainer(bytes: Uint8Array, limits?: AvroLimits): AvroContainer {
+  const { metadata, schema, ...stored } = openAvroContainer(bytes, limits)
+  const bodies: Uint8Array[] = []
+  const blocks: AvroBlock[] = []
+  let start = 0
+  for (const { count, body } of stored.blocks) {
+    const inflated = inflateWithin(stored, body, start)
+    const end = start + inflated.length
+    bodies.push(inflated)
+    blocks.push({ count, start, end })
+    start = end
   }
-  const metadata = readMetadata(cursor)
-  const sync = cursor.readFixed(SYNC_BYTES)
-  const stored = indexBlocks(cursor, sync)
-  const codec = metadata.get('avro.codec') ?? 'null'
-  const inflated = inflateBlocks(stored, codec, Math.min(inflatedBytesMax, DATA_BYTES_MAX))
-  return { metadata, schema: readSchema(metadata), ...inflated }
+  const data = bodies.length === 1 ? (bodies[0] as Uint8Array) : Buffer.concat(bodies)
+  return { metadata, schema, data, blocks }
 }
+
+/** `inflatedBytes` is what the blocks before it took. */
+export function inflateWithin(
+  { inflate, inflatedBytesMax }: Pick<StoredContainer, 'inflate' | 'inflatedBytesMax'>,
+  body: Uint8Array,
+  inflatedBytes: number,
+): Uint8Array {
+  const inflated = inflate(body, inflatedBytesMax - inflatedBytes)
+  if (inflatedBytes + inflated.length > inflatedBytesMax) {
+    throw corrupt(`Avro blocks of more than ${inflatedBytesMax} bytes`)
+  }
+  return inflated
+}
+
+/** As `inflateWithin`, on another thread when it may take long. */
+export async function inflateAside(
+  container: StoredContainer,
+  body: Uint8Array,
+  inflatedBytes: number,
+): Promise<Uint8Array> {
+  if (container.codec !== 'deflate') return inflateWithin(container, body, inflatedBytes)
+  const bytesMax = container.inflatedBytesMax - inflatedBytes
+  if (body.length <= SMALL_BODY_BYTES) {
+    try {
+      return inflateRawSync(body, { maxOutputLength: Math.min(SMALL_BLOCK_BYTES, bytesMax) })
+    } catch {
+      // It is damaged, or holds far more than it seems to.
+    }
+  }
+  try {
+    return await inflateRawAside(body, { maxOutputLength: Math.max(1, bytesMax) })
+  } catch (error) {
+    throw corrupt(`Avro block cannot be inflated to at most ${bytesMax} bytes`, error)
+  }
+}
+
+const inflateRawAside = promisify(inflateRaw) as (
+  body: Uint8Array,
+  options: { readonly maxOutputLength: number },
+) => Promise<Uint8Array>
+/** What a block of 64 KB takes and holds in most files: a change of threads would cost more than inflating it. */
+const SMALL_BODY_BYTES = 64 * 1024
+const SMALL_BLOCK_BYTES = 1024 * 1024
 
 function readMetadata(cursor: AvroCursor): ReadonlyMap<string, string> {
   const metadata = new Map<string, string>()
@@ -143,11 +225,6 @@ function readSchema(metadata: ReadonlyMap<string, string>): AvroType {
   return parseAvroSchema(json)
 }
 
-interface StoredBlock {
-  readonly count: number
-  readonly body: Uint8Array
-}
-
 function indexBlocks(cursor: AvroCursor, sync: Uint8Array): readonly StoredBlock[] {
   const blocks: StoredBlock[] = []
   while (cursor.remaining > 0) {
@@ -160,23 +237,6 @@ function indexBlocks(cursor: AvroCursor, sync: Uint8Array): readonly StoredBlock
     blocks.push({ count, body })
   }
   return blocks
-}
-
-function inflateBlocks(stored: readonly StoredBlock[], codec: string, bytesMax: number) {
-  const inflateBlock = inflaterOf(codec)
-  const bodies: Uint8Array[] = []
-  const blocks: AvroBlock[] = []
-  let start = 0
-  for (const { count, body } of stored) {
-    const inflated = inflateBlock(body, bytesMax - start)
-    const end = start + inflated.length
-    if (end > bytesMax) throw corrupt(`Avro blocks of more than ${bytesMax} bytes`)
-    bodies.push(inflated)
-    blocks.push({ count, start, end })
-    start = end
-  }
-  const data = bodies.length === 1 ? (bodies[0] as Uint8Array) : Buffer.concat(bodies)
-  return { data, blocks }
 }
 
 type Inflater = (body: Uint8Array, bytesMax: number) => Uint8Array

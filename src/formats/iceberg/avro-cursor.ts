@@ -37,7 +37,27 @@ export class AvroCursor {
   readInteger(): number {
     const first = this.readByte()
     if (first < 0x80) return (first >>> 1) ^ -(first & 1)
+    const { bytes, position } = this
+    // Most that are longer have two or three bytes.
+    if (position + 1 < this.end) {
+      const second = bytes[position] as number
+      const two = (first & 0x7f) | ((second & 0x7f) << 7)
+      if (second < 0x80) {
+        this.position = position + 1
+        return (two >>> 1) ^ -(two & 1)
+      }
+      const third = bytes[position + 1] as number
+      if (third < 0x80) {
+        this.position = position + 2
+        const three = two | (third << 14)
+        return (three >>> 1) ^ -(three & 1)
+      }
+    }
     this.position--
+    return this.#readLongInteger()
+  }
+
+  #readLongInteger(): number {
     this.readHalves()
     const value = this.high * UINT32 + (this.low >>> 0)
     if (!Number.isSafeInteger(value))

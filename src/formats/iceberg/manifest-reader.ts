@@ -9,11 +9,12 @@ import type {
   ManifestEntry,
   ManifestFile,
 } from '../../core/data-file.ts'
+import { type FileColumns, partitionOfRow, statisticsOfRow } from '../../core/file-columns.ts'
 import type { FileStatistics } from '../../core/file-statistics.ts'
 import type { PartitionSpec } from '../../core/partition-spec.ts'
+import { findNumber, numberAt } from '../../core/row-numbers.ts'
 import type { Schema } from '../../core/type.ts'
-import type { Value } from '../../core/value.ts'
-import { type AvroContainer, type AvroLimits, readAvroContainer } from './avro-container.ts'
+import type { AvroLimits } from './avro-container.ts'
 import { AvroCursor } from './avro-cursor.ts'
 import {
   bytes,
@@ -29,16 +30,13 @@ import {
   text,
 } from './avro-reader.ts'
 import { corrupt } from './corrupt.ts'
-import { parseExactJson } from './exact-json.ts'
-import { JsonNode } from './json-node.ts'
-import { ABSENT, ManifestScan, type MetricName } from './manifest-scan.ts'
-import { partitionReader } from './partition-values.ts'
-import { schemaFromJson } from './schema-json.ts'
-import { readPartitionFields } from './spec-json.ts'
+import { ManifestDecoder } from './manifest-decoder.ts'
+import type { ManifestColumns } from './manifest-scan.ts'
+import { type BoundName, bitOf, type CountName } from './metric-columns.ts'
 
 /**
- * A manifest as columns over its inflated bytes: nothing of an entry is materialised until it is asked
- * for. Entries are numbered from 0. What is answered keeps the manifest in memory only where said.
+ * A manifest as columns: an entry is made when it is asked for. Entries are numbered from 0. What is answered
+ * keeps the manifest in memory only where said.
  */
 export interface DecodedManifest {
   readonly entryCount: number
@@ -50,22 +48,28 @@ export interface DecodedManifest {
   readonly spec: PartitionSpec
   /** Of the table when the manifest was written; `undefined` when it is unreadable. */
   readonly schema: Schema | undefined
+  /** Statistics of all entries, the deleted ones included. */
+  readonly files: FileColumns
   status(i: number): EntryStatus
   /** Added or existing. */
   isLive(i: number): boolean
   path(i: number): string
   recordCount(i: number): number
   fileSizeBytes(i: number): number
+  /** Inherited where the entry leaves it null. */
+  snapshotId(i: number): bigint | null
   /** Inherited where the entry leaves it null; null still for a wrongly written existing entry. */
   sequenceNumber(i: number): bigint | null
   /** All that is known, inherited ids and numbers included; keeps nothing of the manifest in memory. */
   entry(i: number): ManifestEntry
+  /** As `entry`, without the metrics of its columns, which cost most. */
+  entryWithoutMetrics(i: number): ManifestEntry
   /** A new object that keeps the manifest in memory. Its bounds are views of the manifest's bytes. */
   statistics(i: number): FileStatistics
 }
 
 /**
- * Checks every offset and length once. Throws `metadata-corrupt` when the bytes are no manifest of format
+ * Checks every length and count once. Throws `metadata-corrupt` when the bytes are no manifest of format
  * version 1 to 3. `manifest` is its line in the manifest list, from which entries inherit.
  */
 export function decodeManifest(
@@ -73,11 +77,38 @@ export function decodeManifest(
   manifest: ManifestFile,
   limits?: AvroLimits,
 ): DecodedManifest {
+  const decoder = openManifest(file, manifest, limits)
+  return newManifest(decoder, decoder.decode(), manifest)
+}
+
+/** As `decodeManifest`; calls `turn` between slices of well under a millisecond, for it to let others work. */
+export async function decodeManifestInTurns(
+  file: Uint8Array,
+  manifest: ManifestFile,
+  turn: () => Promise<void> | undefined,
+): Promise<DecodedManifest> {
+  const decoder = openManifest(file, manifest)
+  return newManifest(decoder, await decoder.decodeInTurns(turn), manifest)
+}
+
+function openManifest(
+  file: Uint8Array,
+  manifest: ManifestFile,
+  limits?: AvroLimits,
+): ManifestDecoder {
   // A file that was cut between two blocks is whole in itself.
   if (file.length < manifest.lengthBytes) {
     throw corrupt(`manifest of ${file.length} bytes that should have ${manifest.lengthBytes}`)
   }
-  return new AvroManifest(readAvroContainer(file, limits), manifest)
+  return new ManifestDecoder(file, { specId: manifest.specId, restIds: REST_IDS, limits })
+}
+
+function newManifest(
+  { spec, schema }: ManifestDecoder,
+  columns: ManifestColumns,
+  manifest: ManifestFile,
+): DecodedManifest {
+  return new ColumnarManifest({ spec, schema, columns, manifest })
 }
 
 const STATUSES: readonly EntryStatus[] = ['existing', 'added', 'deleted']
@@ -98,100 +129,83 @@ const RARE_FIELDS = new Map<number, ReaderOf<unknown>>([
   [144, optionally(integer)],
   [145, optionally(integer)],
 ])
+const REST_IDS: ReadonlySet<number> = new Set(RARE_FIELDS.keys())
 
-class AvroManifest implements DecodedManifest {
+class ColumnarManifest implements DecodedManifest {
   readonly entryCount: number
   readonly retainedBytes: number
   readonly specId: number
   readonly content: 'data' | 'deletes'
   readonly spec: PartitionSpec
   readonly schema: Schema | undefined
+  readonly files: FileColumns
   readonly #manifest: ManifestFile
-  readonly #scan: ManifestScan
-  readonly #cursor: AvroCursor
-  readonly #readPartition: Read<readonly (Value | null)[]>
-  readonly #readRareFields: Read<FieldValues>
+  readonly #columns: ManifestColumns
+  readonly #readRest: Read<FieldValues>
   readonly #firstRowIds: readonly (bigint | undefined)[] | undefined
 
-  constructor(container: AvroContainer, manifest: ManifestFile) {
+  constructor({
+    spec,
+    schema,
+    columns,
+    manifest,
+  }: {
+    readonly spec: PartitionSpec
+    readonly schema: Schema | undefined
+    readonly columns: ManifestColumns
+    readonly manifest: ManifestFile
+  }) {
     this.#manifest = manifest
-    this.#scan = new ManifestScan(container)
-    this.#cursor = new AvroCursor(compact(container.data))
-    this.entryCount = this.#scan.entryCount
-    this.retainedBytes = this.#cursor.bytes.buffer.byteLength + this.#scan.byteLength
+    this.#columns = columns
+    this.entryCount = columns.entryCount
     this.specId = manifest.specId
     this.content = manifest.content
-    this.schema = findSchema(container)
-    this.spec = { specId: manifest.specId, fields: readSpecFields(container) }
-    const { dataFileType } = this.#scan
-    const partitionType = dataFileType.fields.find(({ id }) => id === 102)?.type
-    if (partitionType?.kind !== 'record') throw corrupt('manifest without partitions')
-    this.#readPartition = partitionReader(partitionType, this.spec, this.schema)
-    this.#readRareFields = record(RARE_FIELDS)(dataFileType)
+    this.schema = schema
+    this.spec = spec
+    this.files = fileColumns(columns, manifest.specId)
+    this.#readRest = record(RARE_FIELDS)(columns.restType)
     this.#firstRowIds = this.#inheritFirstRowIds()
+    this.retainedBytes = columns.byteLength + ROW_ID_BYTES * (this.#firstRowIds?.length ?? 0)
   }
 
   status(i: number): EntryStatus {
-    return STATUSES[this.#scan.status[this.#checked(i)] as number] as EntryStatus
+    return STATUSES[numberAt(this.#columns.status, this.#checked(i))] as EntryStatus
   }
 
   isLive(i: number): boolean {
-    return this.#scan.status[this.#checked(i)] !== DELETED
+    return numberAt(this.#columns.status, this.#checked(i)) !== DELETED
   }
 
   path(i: number): string {
-    return this.#at(this.#scan.pathAt, i).readString()
+    return this.#columns.paths.get(this.#checked(i))
   }
 
   recordCount(i: number): number {
-    return this.#scan.recordCount[this.#checked(i)] as number
+    return numberAt(this.#columns.recordCounts, this.#checked(i))
   }
 
   fileSizeBytes(i: number): number {
-    return this.#scan.fileSizeBytes[this.#checked(i)] as number
+    return numberAt(this.#columns.fileSizesBytes, this.#checked(i))
+  }
+
+  snapshotId(i: number): bigint | null {
+    return this.#columns.snapshotIds.get(this.#checked(i)) ?? this.#manifest.addedSnapshotId
   }
 
   sequenceNumber(i: number): bigint | null {
-    return this.#scan.sequenceNumber.get(this.#checked(i)) ?? this.#inheritedNumber(i)
+    return this.#columns.sequenceNumbers.get(this.#checked(i)) ?? this.#inheritedNumber(i)
   }
 
   entry(i: number): ManifestEntry {
-    const fileSequenceNumber = this.#scan.fileSequenceNumber.get(this.#checked(i))
-    return {
-      status: this.status(i),
-      snapshotId: this.#scan.snapshotId.get(i) ?? this.#manifest.addedSnapshotId,
-      sequenceNumber: this.sequenceNumber(i),
-      fileSequenceNumber: fileSequenceNumber ?? this.#inheritedNumber(i),
-      dataFile: this.#dataFile(i),
-    }
+    return this.#entry(i, this.#metrics(this.#checked(i)))
+  }
+
+  entryWithoutMetrics(i: number): ManifestEntry {
+    return this.#entry(this.#checked(i), {})
   }
 
   statistics(i: number): FileStatistics {
-    return new EntryStatistics(this, this.#checked(i))
-  }
-
-  partition(i: number): readonly (Value | null)[] {
-    return this.#readPartition(this.#at(this.#scan.partitionAt, i))
-  }
-
-  count(name: MetricName, i: number, fieldId: number): number | undefined {
-    return this.#find(name, i, fieldId) ? this.#cursor.readInteger() : undefined
-  }
-
-  bound(name: MetricName, i: number, fieldId: number): Uint8Array | undefined {
-    return this.#find(name, i, fieldId) ? this.#cursor.readBytes() : undefined
-  }
-
-  /** Moves the cursor to the value. */
-  #find(name: MetricName, i: number, fieldId: number): boolean {
-    const column = this.#scan.metric(name)
-    if (column === undefined || column.positions[i] === ABSENT) return false
-    return column.map.find(this.#at(column.positions, i), fieldId)
-  }
-
-  #at(positions: Uint32Array, i: number): AvroCursor {
-    this.#cursor.position = positions[this.#checked(i)] as number
-    return this.#cursor
+    return statisticsOfRow(this.files, this.#checked(i))
   }
 
   #checked(i: number): number {
@@ -204,32 +218,46 @@ class AvroManifest implements DecodedManifest {
    * the column have 0, and those of one that was listed with 0 cannot have another.
    */
   #inheritedNumber(i: number): bigint | null {
-    if (!this.#scan.hasSequenceNumbers) return 0n
+    if (!this.#columns.hasSequenceNumbers) return 0n
     const { sequenceNumber } = this.#manifest
-    const inherits = this.#scan.status[i] === ADDED || sequenceNumber === 0n
+    const inherits = numberAt(this.#columns.status, i) === ADDED || sequenceNumber === 0n
     return inherits ? sequenceNumber : null
   }
 
-  #dataFile(i: number): DataFile {
-    const rare = this.#readRareFields(this.#at(this.#scan.dataFileAt, i))
+  #entry(i: number, metrics: ColumnMetrics): ManifestEntry {
     return {
-      content: CONTENTS[this.#scan.content[i] as number] as FileContent,
+      status: this.status(i),
+      snapshotId: this.snapshotId(i),
+      sequenceNumber: this.sequenceNumber(i),
+      fileSequenceNumber: this.#columns.fileSequenceNumbers.get(i) ?? this.#inheritedNumber(i),
+      dataFile: this.#dataFile(i, metrics),
+    }
+  }
+
+  #dataFile(i: number, metrics: ColumnMetrics): DataFile {
+    const rest = this.#rest(i)
+    return {
+      content: CONTENTS[numberAt(this.#columns.content, i)] as FileContent,
       path: this.path(i),
-      format: toFormat(rare.get(101)),
+      format: toFormat(rest.get(101)),
       specId: this.specId,
-      partition: this.partition(i),
+      partition: partitionOfRow(this.files, i),
       recordCount: this.recordCount(i),
       fileSizeBytes: this.fileSizeBytes(i),
-      ...this.#metrics(i),
-      ...present('keyMetadata', rare.get(131)),
-      ...present('splitOffsets', rare.get(132)),
-      ...present('equalityIds', rare.get(135)),
-      ...present('sortOrderId', rare.get(140)),
-      ...present('firstRowId', rare.get(142) ?? this.#firstRowIds?.[i]),
-      ...present('referencedDataFile', rare.get(143)),
-      ...present('contentOffset', rare.get(144)),
-      ...present('contentSizeBytes', rare.get(145)),
+      ...metrics,
+      ...present('keyMetadata', rest.get(131)),
+      ...present('splitOffsets', rest.get(132)),
+      ...present('equalityIds', rest.get(135)),
+      ...present('sortOrderId', rest.get(140)),
+      ...present('firstRowId', rest.get(142) ?? this.#firstRowIds?.[i]),
+      ...present('referencedDataFile', rest.get(143)),
+      ...present('contentOffset', rest.get(144)),
+      ...present('contentSizeBytes', rest.get(145)),
     }
+  }
+
+  #rest(i: number): FieldValues {
+    return this.#readRest(new AvroCursor(this.#columns.rest.get(i)))
   }
 
   #metrics(i: number): ColumnMetrics {
@@ -243,21 +271,28 @@ class AvroManifest implements DecodedManifest {
     }
   }
 
-  #counts(name: MetricName, i: number): CountByFieldId | undefined {
-    return this.#readMap(name, i, (cursor) => cursor.readInteger())
+  #counts(name: CountName, i: number): CountByFieldId | undefined {
+    if (!this.#hasMap(name, i)) return undefined
+    const counts = new Map<number, number>()
+    for (const [fieldId, column] of this.#columns.metrics.counts[name]) {
+      const value = findNumber(column, i)
+      if (value !== undefined) counts.set(fieldId, value)
+    }
+    return counts
   }
 
-  #bounds(name: MetricName, i: number): BoundByFieldId | undefined {
-    return this.#readMap(name, i, (cursor) => cursor.readBytes().slice())
+  #bounds(name: BoundName, i: number): BoundByFieldId | undefined {
+    if (!this.#hasMap(name, i)) return undefined
+    const bounds = new Map<number, Uint8Array>()
+    for (const [fieldId, column] of this.#columns.metrics.bounds[name]) {
+      const value = column.find(i)
+      if (value !== undefined) bounds.set(fieldId, value.slice())
+    }
+    return bounds
   }
 
-  #readMap<T>(name: MetricName, i: number, read: Read<T>): Map<number, T> | undefined {
-    const column = this.#scan.metric(name)
-    if (column === undefined || column.positions[i] === ABSENT) return undefined
-    const values = new Map<number, T>()
-    const cursor = this.#at(column.positions, i)
-    column.map.forEach(cursor, (key) => values.set(key, read(cursor)))
-    return values
+  #hasMap(name: CountName | BoundName, i: number): boolean {
+    return (numberAt(this.#columns.metricMaps, i) & bitOf(name)) !== 0
   }
 
   /** Iceberg spec, "First Row ID Inheritance": by the records of earlier data files without an id. */
@@ -265,9 +300,8 @@ class AvroManifest implements DecodedManifest {
     const { firstRowId, content } = this.#manifest
     if (firstRowId === undefined || content !== 'data') return undefined
     let next = firstRowId
-    return Array.from(this.#scan.status, (status, i) => {
-      const own = this.#readRareFields(this.#at(this.#scan.dataFileAt, i)).get(142)
-      if (status === DELETED || own !== undefined) return undefined
+    return Array.from({ length: this.entryCount }, (_, i) => {
+      if (!this.isLive(i) || this.#rest(i).get(142) !== undefined) return undefined
       const inherited = next
       next += BigInt(this.recordCount(i))
       return inherited
@@ -275,71 +309,22 @@ class AvroManifest implements DecodedManifest {
   }
 }
 
-class EntryStatistics implements FileStatistics {
-  readonly #manifest: AvroManifest
-  readonly #entry: number
+/** Heap cost of a bigint in an array. */
+const ROW_ID_BYTES = 32
 
-  constructor(manifest: AvroManifest, entry: number) {
-    this.#manifest = manifest
-    this.#entry = entry
+function fileColumns(columns: ManifestColumns, specId: number): FileColumns {
+  const { counts, bounds } = columns.metrics
+  return {
+    rowCount: columns.entryCount,
+    specId,
+    recordCounts: columns.recordCounts,
+    partitions: columns.partitions,
+    valueCounts: (fieldId) => counts.valueCounts.get(fieldId),
+    nullCounts: (fieldId) => counts.nullValueCounts.get(fieldId),
+    nanCounts: (fieldId) => counts.nanValueCounts.get(fieldId),
+    lowerBounds: (fieldId) => bounds.lowerBounds.get(fieldId),
+    upperBounds: (fieldId) => bounds.upperBounds.get(fieldId),
   }
-
-  get recordCount(): number {
-    return this.#manifest.recordCount(this.#entry)
-  }
-
-  get specId(): number {
-    return this.#manifest.specId
-  }
-
-  partition(): readonly (Value | null)[] {
-    return this.#manifest.partition(this.#entry)
-  }
-
-  valueCount(fieldId: number): number | undefined {
-    return this.#manifest.count('valueCounts', this.#entry, fieldId)
-  }
-
-  nullCount(fieldId: number): number | undefined {
-    return this.#manifest.count('nullValueCounts', this.#entry, fieldId)
-  }
-
-  nanCount(fieldId: number): number | undefined {
-    return this.#manifest.count('nanValueCounts', this.#entry, fieldId)
-  }
-
-  lowerBound(fieldId: number): Uint8Array | undefined {
-    return this.#manifest.bound('lowerBounds', this.#entry, fieldId)
-  }
-
-  upperBound(fieldId: number): Uint8Array | undefined {
-    return this.#manifest.bound('upperBounds', this.#entry, fieldId)
-  }
-}
-
-/** Small buffers are cut from larger ones, which they would keep in memory. */
-function compact(data: Uint8Array): Uint8Array {
-  return data.buffer.byteLength > 1.25 * data.byteLength ? new Uint8Array(data) : data
-}
-
-function findSchema({ metadata }: AvroContainer): Schema | undefined {
-  try {
-    return schemaFromJson(parseExactJson(metadata.get('schema') ?? ''))
-  } catch {
-    return undefined
-  }
-}
-
-function readSpecFields({ metadata }: AvroContainer): PartitionSpec['fields'] {
-  const key = 'partition-spec'
-  let json: unknown
-  try {
-    json = parseExactJson(metadata.get(key) ?? '')
-  } catch (error) {
-    throw corrupt('manifest without a readable partition spec', error)
-  }
-  const node = new JsonNode(json, { path: key })
-  return readPartitionFields(node.isObject() ? node.get('fields') : node)
 }
 
 function toFormat(value: unknown): FileFormat {

@@ -1,33 +1,18 @@
-import type { AvroContainer } from './avro-container.ts'
+import type { Numbers } from '../../core/row-numbers.ts'
 import { AvroCursor } from './avro-cursor.ts'
-import { AvroIntMap } from './avro-int-map.ts'
 import { isNull, SkipCompiler, unexpected } from './avro-reader.ts'
-import { type AvroRecord, type AvroType, unwrapOptional } from './avro-schema.ts'
+import { type AvroField, type AvroRecord, type AvroType, unwrapOptional } from './avro-schema.ts'
+import { bytesOfNumbers, NumberRowsBuilder } from './column-builders.ts'
 import { corrupt } from './corrupt.ts'
-
-/** Position of a value that the entry does not have. */
-export const ABSENT = 0xffffffff
-
-const COUNT_KINDS: readonly AvroType['kind'][] = ['int', 'long']
-const BOUND_KINDS: readonly AvroType['kind'][] = ['bytes']
-
-/** The metrics of a data file: field id, ids of the map's key and value, and the Avro types of its values. */
-const METRICS = {
-  columnSizes: { id: 108, keyId: 117, valueId: 118, kinds: COUNT_KINDS },
-  valueCounts: { id: 109, keyId: 119, valueId: 120, kinds: COUNT_KINDS },
-  nullValueCounts: { id: 110, keyId: 121, valueId: 122, kinds: COUNT_KINDS },
-  nanValueCounts: { id: 137, keyId: 138, valueId: 139, kinds: COUNT_KINDS },
-  lowerBounds: { id: 125, keyId: 126, valueId: 127, kinds: BOUND_KINDS },
-  upperBounds: { id: 128, keyId: 129, valueId: 130, kinds: BOUND_KINDS },
-} as const
-
-export type MetricName = keyof typeof METRICS
-
-export interface MetricColumn {
-  readonly map: AvroIntMap
-  /** Of the map in the data, or `ABSENT`. */
-  readonly positions: Uint32Array
-}
+import { type LongColumn, LongColumnBuilder } from './long-column.ts'
+import { isMetric, type MetricColumns, MetricColumnsBuilder } from './metric-columns.ts'
+import type { PartitionColumns, PartitionColumnsBuilder } from './partition-columns.ts'
+import {
+  type BytesColumn,
+  BytesColumnBuilder,
+  type PathColumn,
+  PathColumnBuilder,
+} from './text-columns.ts'
 
 const STATUS = 0
 const SNAPSHOT_ID = 1
@@ -39,156 +24,202 @@ const PARTITION = 102
 const RECORD_COUNT = 103
 const FILE_SIZE = 104
 const CONTENT = 134
+/** Between two chances for others to work. */
+const ENTRIES_PER_STEP = 64
+/** What the objects of one manifest take beside its columns. */
+const OVERHEAD_BYTES = 4_000
 
-/** 64-bit integers by row, some of them null. */
-export class LongColumn {
-  readonly #values: BigInt64Array
-  readonly #present: Uint8Array
-
-  constructor(rows: number) {
-    this.#values = new BigInt64Array(rows)
-    this.#present = new Uint8Array(rows)
-  }
-
-  get(row: number): bigint | null {
-    return this.#present[row] === 1 ? (this.#values[row] as bigint) : null
-  }
-
-  set(row: number, value: bigint): void {
-    this.#values[row] = value
-    this.#present[row] = 1
-  }
-
-  get byteLength(): number {
-    return this.#values.byteLength + this.#present.byteLength
-  }
-}
-
-/** What one checked walk over a manifest keeps of each entry: all else is found by its position. */
-export class ManifestScan {
+/** All that a manifest says of its entries, by column. */
+export interface ManifestColumns {
   readonly entryCount: number
-  readonly entryType: AvroRecord
-  readonly dataFileType: AvroRecord
-  readonly status: Uint8Array
-  readonly content: Uint8Array
-  readonly recordCount: Float64Array
-  readonly fileSizeBytes: Float64Array
-  readonly snapshotId: LongColumn
-  readonly sequenceNumber: LongColumn
-  readonly fileSequenceNumber: LongColumn
+  /** Of the arrays, and an estimate of what is not in arrays. */
+  readonly byteLength: number
   /** False for manifests of format version 1. */
   readonly hasSequenceNumbers: boolean
-  readonly dataFileAt: Uint32Array
-  readonly pathAt: Uint32Array
-  readonly partitionAt: Uint32Array
-  readonly #metrics = new Map<MetricName, MetricColumn>()
+  readonly status: Numbers
+  readonly content: Numbers
+  readonly recordCounts: Numbers
+  readonly fileSizesBytes: Numbers
+  readonly snapshotIds: LongColumn
+  readonly sequenceNumbers: LongColumn
+  readonly fileSequenceNumbers: LongColumn
+  readonly paths: PathColumn
+  readonly partitions: PartitionColumns['columns']
+  /** Which maps of metrics an entry has: the sum of their `MetricColumns.bits`. */
+  readonly metricMaps: Numbers
+  readonly metrics: MetricColumns
+  /** The other fields that were asked for, as Avro, in the order of `restType`. */
+  readonly rest: BytesColumn
+  readonly restType: AvroRecord
+}
+
+export interface ScanRequest {
+  /** The writer's, of an entry. */
+  readonly schema: AvroType
+  readonly partitionsOf: (type: AvroRecord) => PartitionColumnsBuilder
+  /** Fields of a data file without a column of their own. */
+  readonly restIds: ReadonlySet<number>
+}
+
+type Scan = (cursor: AvroCursor, row: number) => void
+
+/** Walks once over the entries of a manifest, checks each length and value, and fills the columns. */
+export class ManifestScan {
   readonly #skips = new SkipCompiler()
+  readonly #entryBytesMin: number
+  readonly #hasSequenceNumbers: boolean
+  readonly #status = new NumberRowsBuilder()
+  readonly #content = new NumberRowsBuilder()
+  readonly #recordCounts = new NumberRowsBuilder()
+  readonly #fileSizesBytes = new NumberRowsBuilder()
+  readonly #snapshotIds = new LongColumnBuilder()
+  readonly #sequenceNumbers = new LongColumnBuilder()
+  readonly #fileSequenceNumbers = new LongColumnBuilder()
+  readonly #paths = new PathColumnBuilder()
+  readonly #partitions: PartitionColumnsBuilder
+  readonly #metricMaps = new NumberRowsBuilder()
+  readonly #metrics = new MetricColumnsBuilder()
+  readonly #rest = new BytesColumnBuilder()
+  readonly #restFields: AvroField[] = []
+  readonly #restIds: ReadonlySet<number>
+  readonly #scanEntry: Scan
+  /** Of the entry that is walked over. */
+  #maps = 0
+  #row = 0
 
-  /** Throws `metadata-corrupt` unless every entry is whole and within its block. */
-  constructor({ schema, data, blocks }: AvroContainer) {
-    this.entryType = recordType(schema)
-    this.dataFileType = recordType(getField(this.entryType, DATA_FILE))
-    this.hasSequenceNumbers = this.entryType.fields.some(({ id }) => id === SEQUENCE_NUMBER)
-    const entryBytesMin = Math.max(1, this.#skips.minimumBytes(schema))
-    let rows = 0
-    for (const { count, start, end } of blocks) {
-      if (count * entryBytesMin > end - start) throw corrupt(`Avro block of ${count} records`)
-      rows += count
-    }
-    this.entryCount = rows
-    this.status = new Uint8Array(rows)
-    this.content = new Uint8Array(rows)
-    this.recordCount = new Float64Array(rows)
-    this.fileSizeBytes = new Float64Array(rows)
-    this.snapshotId = new LongColumn(rows)
-    this.sequenceNumber = new LongColumn(rows)
-    this.fileSequenceNumber = new LongColumn(rows)
-    this.dataFileAt = new Uint32Array(rows)
-    this.pathAt = new Uint32Array(rows)
-    this.partitionAt = new Uint32Array(rows)
-    const scanEntry = this.#compileEntry()
-    let row = 0
-    for (const { count, start, end } of blocks) {
-      const cursor = new AvroCursor(data, start, end)
-      for (let i = 0; i < count; i++) scanEntry(cursor, row++)
+  /** Throws `metadata-corrupt` when this is no schema of a manifest. */
+  constructor({ schema, partitionsOf, restIds }: ScanRequest) {
+    const entryType = recordType(schema)
+    const dataFileType = recordType(getField(entryType, DATA_FILE))
+    this.#restIds = restIds
+    this.#partitions = partitionsOf(recordType(getField(dataFileType, PARTITION)))
+    this.#entryBytesMin = Math.max(1, this.#skips.minimumBytes(schema))
+    this.#hasSequenceNumbers = entryType.fields.some(({ id }) => id === SEQUENCE_NUMBER)
+    this.#scanEntry = this.#compileEntry(entryType, this.#compileDataFile(dataFileType))
+  }
+
+  /** The next block, inflated, in steps of some entries each. Its bytes must stay as they are. */
+  *scanBlock(data: Uint8Array, count: number): Generator<void> {
+    if (count * this.#entryBytesMin > data.length) throw corrupt(`Avro block of ${count} records`)
+    const cursor = new AvroCursor(data)
+    for (let i = 0; i < count; i++) {
+      this.#maps = 0
+      this.#scanEntry(cursor, this.#row)
+      this.#metricMaps.set(this.#row, this.#maps)
+      this.#rest.endRow()
+      this.#row++
+      if (i % ENTRIES_PER_STEP === ENTRIES_PER_STEP - 1) yield
     }
   }
 
-  metric(name: MetricName): MetricColumn | undefined {
-    return this.#metrics.get(name)
-  }
-
-  /** Memory of the columns. */
-  get byteLength(): number {
-    let sum = this.snapshotId.byteLength * 3
-    for (const column of [this.status, this.content, this.recordCount, this.fileSizeBytes]) {
-      sum += column.byteLength
+  finish(): ManifestColumns {
+    const entryCount = this.#row
+    const partitions = this.#partitions.finish(entryCount)
+    const numbers = {
+      status: this.#status.finish(entryCount),
+      content: this.#content.finish(entryCount),
+      recordCounts: this.#recordCounts.finish(entryCount),
+      fileSizesBytes: this.#fileSizesBytes.finish(entryCount),
+      metricMaps: this.#metricMaps.finish(entryCount),
     }
-    return sum + (3 + this.#metrics.size) * this.pathAt.byteLength
+    const columns = {
+      snapshotIds: this.#snapshotIds.finish(entryCount),
+      sequenceNumbers: this.#sequenceNumbers.finish(entryCount),
+      fileSequenceNumbers: this.#fileSequenceNumbers.finish(entryCount),
+      paths: this.#paths.finish(entryCount),
+      metrics: this.#metrics.finish(entryCount),
+      rest: this.#rest.finish(entryCount),
+    }
+    let byteLength = OVERHEAD_BYTES + partitions.byteLength
+    for (const column of Object.values(numbers)) byteLength += bytesOfNumbers(column)
+    for (const column of Object.values(columns)) byteLength += column.byteLength
+    return {
+      ...numbers,
+      ...columns,
+      entryCount,
+      byteLength,
+      hasSequenceNumbers: this.#hasSequenceNumbers,
+      partitions: partitions.columns,
+      restType: { kind: 'record', fields: this.#restFields },
+    }
   }
 
-  #compileEntry(): Scan {
-    const { entryType } = this
+  #compileEntry(entryType: AvroRecord, scanDataFile: Scan): Scan {
     getField(entryType, STATUS)
-    return this.#compileRecord(entryType, (id, type) => {
+    return this.#compileRecord(entryType, ({ id, type }) => {
       switch (id) {
         case STATUS:
-          return code(type, this.status, 'status')
+          return code(type, this.#status, 'status')
         case SNAPSHOT_ID:
-          return longInto(type, this.snapshotId)
+          return longInto(type, this.#snapshotIds)
         case SEQUENCE_NUMBER:
-          return longInto(type, this.sequenceNumber)
+          return longInto(type, this.#sequenceNumbers)
         case FILE_SEQUENCE_NUMBER:
-          return longInto(type, this.fileSequenceNumber)
+          return longInto(type, this.#fileSequenceNumbers)
         case DATA_FILE:
-          return at(this.dataFileAt, this.#compileDataFile())
+          return scanDataFile
         default:
-          return undefined
+          return this.#skips.skipOf(type)
       }
     })
   }
 
-  #compileDataFile(): Scan {
-    const { dataFileType } = this
+  #compileDataFile(dataFileType: AvroRecord): Scan {
     for (const id of [PATH, PARTITION, RECORD_COUNT, FILE_SIZE]) getField(dataFileType, id)
-    return this.#compileRecord(dataFileType, (id, type) => {
+    return this.#compileRecord(dataFileType, (field) => {
+      const { id, type } = field
       switch (id) {
         case CONTENT:
-          return code(type, this.content, 'content')
+          return code(type, this.#content, 'content')
         case PATH:
           if (type.kind !== 'string') throw unexpected(type)
-          return at(this.pathAt, (cursor) => cursor.skipBytes())
+          return (cursor, row) => {
+            const length = cursor.readLength()
+            const start = cursor.position
+            cursor.position = start + length
+            this.#paths.set(row, cursor.bytes, start, cursor.position)
+          }
         case PARTITION:
-          return at(this.partitionAt, this.#skips.skipOf(recordType(type)))
+          return (cursor, row) => this.#partitions.read(cursor, row)
         case RECORD_COUNT:
-          return count(type, this.recordCount)
+          return count(type, this.#recordCounts)
         case FILE_SIZE:
-          return count(type, this.fileSizeBytes)
+          return count(type, this.#fileSizesBytes)
         default:
-          return this.#compileMetric(id, type)
+          return this.#compileMetric(field) ?? this.#compileRest(field)
       }
     })
   }
 
-  #compileMetric(id: number, declared: AvroType): Scan | undefined {
-    const name = (Object.keys(METRICS) as MetricName[]).find((key) => METRICS[key].id === id)
-    if (name === undefined) return undefined
+  #compileMetric({ id, type: declared }: AvroField): Scan | undefined {
+    if (id === undefined || !isMetric(id)) return undefined
     const { type, nullIndex } = unwrapOptional(declared)
-    const map = new AvroIntMap(type, METRICS[name], METRICS[name].kinds)
-    const positions = new Uint32Array(this.entryCount).fill(ABSENT)
-    this.#metrics.set(name, { map, positions })
-    return unlessNull(declared, nullIndex, at(positions, this.#skips.skipOf(type)))
+    const { bit, scan } = this.#metrics.compile(id, type)
+    return unlessNull(declared, nullIndex, (cursor, row) => {
+      this.#maps |= bit
+      scan(cursor, row)
+    })
   }
 
-  #compileRecord(
-    { fields }: AvroRecord,
-    compileField: (id: number, type: AvroType) => Scan | undefined,
-  ): Scan {
+  #compileRest(field: AvroField): Scan {
+    const skip = this.#skips.skipOf(field.type)
+    if (field.id === undefined || !this.#restIds.has(field.id)) return skip
+    this.#restFields.push(field)
+    return (cursor) => {
+      const start = cursor.position
+      skip(cursor)
+      this.#rest.add(cursor.bytes, start, cursor.position)
+    }
+  }
+
+  /** Of two fields with one id the first counts. */
+  #compileRecord({ fields }: AvroRecord, compileField: (field: AvroField) => Scan): Scan {
     const known = new Set<number>()
-    const scans = fields.map(({ id, type }): Scan => {
+    const scans = fields.map((field): Scan => {
+      const { id, type } = field
       if (id === undefined || known.has(id)) return this.#skips.skipOf(type)
       known.add(id)
-      return compileField(id, type) ?? this.#skips.skipOf(type)
+      return compileField(field)
     })
     return (cursor, row) => {
       for (const scan of scans) scan(cursor, row)
@@ -196,37 +227,28 @@ export class ManifestScan {
   }
 }
 
-type Scan = (cursor: AvroCursor, row: number) => void
-
-function at(positions: Uint32Array, scan: Scan): Scan {
-  return (cursor, row) => {
-    positions[row] = cursor.position
-    scan(cursor, row)
-  }
-}
-
 /** A status or content: 0, 1 or 2. */
-function code(declared: AvroType, column: Uint8Array, name: string): Scan {
+function code(declared: AvroType, column: NumberRowsBuilder, name: string): Scan {
   const { type, nullIndex } = unwrapOptional(declared)
   if (type.kind !== 'int') throw unexpected(type)
   return unlessNull(declared, nullIndex, (cursor, row) => {
     const value = cursor.readInteger()
     if (value < 0 || value > 2) throw corrupt(`manifest entry with ${name} ${value}`)
-    column[row] = value
+    column.set(row, value)
   })
 }
 
-function count(declared: AvroType, column: Float64Array): Scan {
+function count(declared: AvroType, column: NumberRowsBuilder): Scan {
   const { type, nullIndex } = unwrapOptional(declared)
   if (type.kind !== 'long' && type.kind !== 'int') throw unexpected(type)
   return unlessNull(declared, nullIndex, (cursor, row) => {
     const value = cursor.readInteger()
     if (value < 0) throw corrupt(`manifest entry with a count of ${value}`)
-    column[row] = value
+    column.set(row, value)
   })
 }
 
-function longInto(declared: AvroType, column: LongColumn): Scan {
+function longInto(declared: AvroType, column: LongColumnBuilder): Scan {
   const { type, nullIndex } = unwrapOptional(declared)
   if (type.kind !== 'long' && type.kind !== 'int') throw unexpected(type)
   return unlessNull(declared, nullIndex, (cursor, row) => column.set(row, cursor.readLong()))

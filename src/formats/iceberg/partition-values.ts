@@ -11,7 +11,6 @@ import {
   optionally,
   type Read,
   type ReaderOf,
-  record,
   text,
   unexpected,
 } from './avro-reader.ts'
@@ -21,16 +20,16 @@ import { partitionColumns } from './manifest-schema.ts'
 import { coerceNumber } from './partition-summary.ts'
 
 /**
- * Reads partition structs of a writer's Avro type as values in the order of the spec. Fields are matched by
- * id. `schema` gives the values their Iceberg types; without it they are of the type that Avro says.
+ * How to read each field of a spec from partition structs of a writer's Avro type, by field id. `schema` gives the
+ * values their Iceberg types; without it they are of the type that Avro says.
  */
-export function partitionReader(
+export function partitionReaders(
   struct: AvroRecord,
   spec: PartitionSpec,
   schema: Schema | undefined,
-): Read<readonly (Value | null)[]> {
+): ReadonlyMap<number, ReaderOf<Value | undefined>> {
   const types = columnTypes(spec, schema)
-  const readers = new Map<number, ReaderOf<unknown>>()
+  const readers = new Map<number, ReaderOf<Value | undefined>>()
   for (const [i, { fieldId, transform, name }] of spec.fields.entries()) {
     if (hasField(struct.fields, fieldId)) {
       readers.set(fieldId, optionally(partitionValueOf(types?.[i])))
@@ -39,11 +38,7 @@ export function partitionReader(
       throw corrupt(`manifest without the partition field ${fieldId}, ${name}`)
     }
   }
-  const read = record(readers)(struct)
-  return (cursor) => {
-    const values = read(cursor)
-    return spec.fields.map(({ fieldId }) => (values.get(fieldId) as Value | undefined) ?? null)
-  }
+  return readers
 }
 
 function hasField(fields: readonly AvroField[], id: number): boolean {

@@ -3,11 +3,11 @@ export const TASKS_PER_PAGE_MAX = 1_000
 /** Of the tasks in one answer, in characters of JSON. */
 export const PAGE_LENGTH_MAX = 1024 * 1024
 /** Manifest entries that one request looks at; what is left becomes a plan task of its own. */
-export const ENTRIES_PER_REQUEST_MAX = 200_000
+export const ENTRIES_PER_REQUEST_MAX = 2_000_000
 /** Comparisons to judge one file; of a filter that takes more, only a part prunes. */
 export const FILTER_COST_MAX = 200
 /** Of one request: a costly filter looks at fewer entries. */
-export const COMPARISONS_PER_REQUEST_MAX = 2_000_000
+export const COMPARISONS_PER_REQUEST_MAX = 20_000_000
 /** Of all plan tasks in one answer, in characters. */
 export const PLAN_TASKS_LENGTH_MAX = 256 * 1024
 /** A filter as JSON that a plan task carries; a longer one is left out, and the plan keeps every file. */
@@ -19,5 +19,3 @@ export const RESIDUAL_LENGTH_MAX = 1024
 export const STATS_FIELDS_MAX = 1_000
 /** From one snapshot back to another. */
 export const ANCESTRY_MAX = 10_000
-/** Work between two turns of the event loop. */
-export const SLICE_MS = 10

@@ -114,7 +114,7 @@ async function appendedManifests(
     data: [...byPath.values()],
     isInScan(manifest, entry) {
       if (manifest.status(entry) !== 'added') return false
-      const { snapshotId } = manifest.entry(entry)
+      const snapshotId = manifest.snapshotId(entry)
       return snapshotId !== null && ids.has(snapshotId)
     },
     // What a file held when it was appended is what an incremental scan reads.

@@ -6,8 +6,10 @@ import { bindIcebergExpression } from '../../core/filter/iceberg-expression-bind
 import { compilePruner, type Pruner } from '../../core/filter/pruner.ts'
 import type { TableDefinition, TableState } from '../../core/table.ts'
 import { stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
-import type { DecodedManifest } from '../../formats/iceberg/manifest-reader.ts'
 import type { Dependencies } from '../dependencies.ts'
+import { matchingRows } from '../matching-rows.ts'
+import { Turns } from '../turns.ts'
+import { KeptFiles } from './kept-files.ts'
 import { ContentFileWriter } from './plan-file-json.ts'
 import {
   COMPARISONS_PER_REQUEST_MAX,
@@ -15,7 +17,6 @@ import {
   FILTER_COST_MAX,
   PLAN_TASKS_LENGTH_MAX,
   RESIDUAL_LENGTH_MAX,
-  SLICE_MS,
   TASKS_PER_PAGE_MAX,
 } from './plan-limits.ts'
 import { manifestsOf, type ScanManifests } from './plan-manifests.ts'
@@ -104,9 +105,6 @@ async function planToken(
   }
 }
 
-/** Between two looks at the clock. */
-const ENTRIES_PER_LOOK = 64
-
 const GONE: ReadonlySet<string> = new Set(['filter-invalid', 'not-implemented', 'request-invalid'])
 
 /** Of this very table, and with a schema that it has. */
@@ -119,17 +117,13 @@ function tokenOf({ definition }: TableState, text: string, notFound: NotFound): 
   return token
 }
 
-interface Kept extends Position {
-  readonly decoded: DecodedManifest
-}
-
 async function planRange(
   deps: Dependencies,
   definition: TableDefinition,
   token: PlanToken,
 ): Promise<PlannedTasks> {
   const { spec, range } = token
-  const turns = new Turns(deps)
+  const turns = new Turns()
   const manifests = await manifestsOf(deps, definition, spec)
   const pruning = pruningOf(definition, spec)
   const { kept, rest } = await findFiles(deps, { manifests, pruning, range, turns })
@@ -138,18 +132,32 @@ async function planRange(
     deletes: await manifests.deletes(),
     residual: residualOf(spec.filter),
   })
-  let written = 0
-  for (const { decoded, entry } of kept) {
-    if (page.isFull) break
-    page.add(decoded.entry(entry))
-    written += 1
-    await turns.take()
-  }
+  const written = await fillPage(page, kept, { spec, turns })
+  const left = { kept, written, rest }
   return {
     fileScanTasks: page.tasks,
     deleteFiles: page.deleteFiles,
-    planTasks: planTasksOf(token, { positions: kept.slice(written), rest, pageSize: written }),
+    planTasks: planTasksOf(token, left),
   }
+}
+
+/** The number of files that went into it. */
+async function fillPage(
+  page: TaskPage,
+  kept: KeptFiles,
+  { spec, turns }: { readonly spec: ScanSpec; readonly turns: Turns },
+): Promise<number> {
+  const withMetrics = spec.statsFieldIds.length > 0
+  let written = 0
+  for (const { decoded, rows } of kept.manifests) {
+    for (const row of rows) {
+      if (page.isFull) return written
+      page.add(withMetrics ? decoded.entry(row) : decoded.entryWithoutMetrics(row))
+      written += 1
+      await turns.take()
+    }
+  }
+  return written
 }
 
 interface Pruning {
@@ -184,8 +192,8 @@ interface Scan {
 async function findFiles(
   deps: Dependencies,
   scan: Scan,
-): Promise<{ readonly kept: readonly Kept[]; readonly rest: ScanRange | undefined }> {
-  const kept: Kept[] = []
+): Promise<{ readonly kept: KeptFiles; readonly rest: ScanRange | undefined }> {
+  const kept = new KeptFiles()
   const seenMax = Math.min(
     ENTRIES_PER_REQUEST_MAX,
     COMPARISONS_PER_REQUEST_MAX / Math.max(1, scan.pruning?.cost ?? 0),
@@ -200,7 +208,14 @@ async function findFiles(
     }
     const decoded = await deps.manifests.getManifest(file)
     const end = Math.min(stretch.end, decoded.entryCount)
-    await keepEntries(scan, { ...stretch, decoded, end }, kept)
+    const rows = await matchingRows(decoded, {
+      pruner: scan.pruning?.pruner,
+      start: first,
+      end,
+      isInScan: (row) => scan.manifests.isInScan(decoded, row),
+      turns: scan.turns,
+    })
+    kept.add({ manifest, decoded, rows })
     seen += Math.max(0, end - first)
   }
   return { kept, rest: undefined }
@@ -225,27 +240,13 @@ function* stretchesOf({ manifests, range: { from, to } }: Scan): Iterable<Stretc
   }
 }
 
-async function keepEntries(
-  { manifests, pruning, turns }: Scan,
-  { manifest, decoded, first, end }: Stretch & { readonly decoded: DecodedManifest },
-  kept: Kept[],
-): Promise<void> {
-  for (let entry = first; entry < end; entry++) {
-    if (entry % ENTRIES_PER_LOOK === 0) await turns.take()
-    if (!manifests.isInScan(decoded, entry)) continue
-    if (pruning === undefined || pruning.pruner.fileMayMatch(decoded.statistics(entry))) {
-      kept.push({ manifest, entry, decoded })
-    }
-  }
-}
-
 /** One for each page that is left; when that were too much text, the last one stands for all that follow. */
 function planTasksOf(
   { spec, range }: PlanToken,
   found: {
-    readonly positions: readonly Position[]
+    readonly kept: KeptFiles
+    readonly written: number
     readonly rest: ScanRange | undefined
-    readonly pageSize: number
   },
 ): readonly string[] {
   const ranges = pagesOf(found, found.rest?.from ?? range.to)
@@ -262,30 +263,11 @@ function planTasksOf(
   return tasks
 }
 
+/** Of as many files as the page that was written has. */
 function pagesOf(
-  { positions, pageSize }: { readonly positions: readonly Position[]; readonly pageSize: number },
+  { kept, written }: { readonly kept: KeptFiles; readonly written: number },
   end: Position | undefined,
 ): ScanRange[] {
-  const step = Math.min(Math.max(pageSize, 1), TASKS_PER_PAGE_MAX)
-  const ranges: ScanRange[] = []
-  for (let i = 0; i < positions.length; i += step) {
-    ranges.push({ from: positions[i] as Position, to: positions[i + step] ?? end })
-  }
-  return ranges
-}
-
-/** Lets others work in between. */
-class Turns {
-  readonly #ambient: Dependencies['ambient']
-  #nextMs = performance.now() + SLICE_MS
-
-  constructor({ ambient }: Pick<Dependencies, 'ambient'>) {
-    this.#ambient = ambient
-  }
-
-  async take(): Promise<void> {
-    if (performance.now() < this.#nextMs) return
-    await this.#ambient.sleep(0)
-    this.#nextMs = performance.now() + SLICE_MS
-  }
+  const starts = kept.everyNth(Math.min(Math.max(written, 1), TASKS_PER_PAGE_MAX), written)
+  return starts.map((from, i) => ({ from, to: starts[i + 1] ?? end }))
 }

@@ -238,7 +238,7 @@ function fromEntry({
   dataFile,
 }: ManifestEntry) {
   const pairs = (map: ReadonlyMap<number, unknown> | undefined) =>
-    map === undefined ? null : [...map].map(([key, value]) => [key, plain(value)])
+    map === undefined ? null : byKey([...map].map(([key, value]) => [key, plain(value)]))
   return [
     ['existing', 'added', 'deleted'].indexOf(status),
     snapshotId,
@@ -267,10 +267,14 @@ function fromEntry({
 function fromAvsc(record: Record<string, unknown>) {
   const file = record['data_file'] as Record<string, unknown>
   const pairs = (name: string) =>
-    (file[name] as { key: number; value: unknown }[] | null)?.map((pair) => [
-      pair.key,
-      plain(pair.value),
-    ]) ?? null
+    file[name] === null
+      ? null
+      : byKey(
+          (file[name] as { key: number; value: unknown }[]).map(({ key, value }) => [
+            key,
+            plain(value),
+          ]),
+        )
   return [
     record['status'],
     record['snapshot_id'],
@@ -307,4 +311,9 @@ function plain(value: unknown, isDecimal = false): unknown {
 
 function decimal(bytes: Buffer): string {
   return `decimal ${BigInt.asIntN(8 * bytes.length, BigInt(`0x${bytes.toString('hex')}`))}`
+}
+
+/** A map has no order. */
+function byKey(pairs: readonly [number, unknown][]): readonly [number, unknown][] {
+  return pairs.toSorted(([left], [right]) => left - right)
 }

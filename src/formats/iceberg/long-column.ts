@@ -1,0 +1,60 @@
+/** 64-bit integers by row, some of them null. */
+export interface LongColumn {
+  get(row: number): bigint | null
+  readonly byteLength: number
+}
+
+/** Takes no room for a value that all rows share. */
+export class LongColumnBuilder {
+  #values: BigInt64Array<ArrayBufferLike> = new BigInt64Array(0)
+  #present: Uint8Array<ArrayBufferLike> = new Uint8Array(0)
+  #first: bigint | undefined
+  /** Rows from 0 on that have had the first row's value; the arrays are empty as long as no other came. */
+  #shared = 0
+
+  /** Rows ascend; those that are left out are null. */
+  set(row: number, value: bigint): void {
+    if (this.#values.length === 0) {
+      if (row === this.#shared && (row === 0 || value === this.#first)) {
+        this.#first = value
+        this.#shared = row + 1
+        return
+      }
+      this.#spread(row + 1)
+    }
+    if (row >= this.#values.length) this.#grow(2 * row)
+    this.#values[row] = value
+    this.#present[row] = 1
+  }
+
+  finish(rowCount: number): LongColumn {
+    if (this.#values.length === 0) {
+      const value = this.#first ?? null
+      if (value === null || this.#shared === rowCount) return { byteLength: 0, get: () => value }
+      this.#spread(rowCount)
+    }
+    this.#grow(rowCount)
+    const values = this.#values.slice(0, rowCount)
+    const present = this.#present.slice(0, rowCount)
+    return {
+      byteLength: values.byteLength + present.byteLength,
+      get: (row) => (present[row] === 1 ? (values[row] as bigint) : null),
+    }
+  }
+
+  #spread(length: number): void {
+    this.#grow(length)
+    if (this.#first === undefined) return
+    this.#values.fill(this.#first, 0, this.#shared)
+    this.#present.fill(1, 0, this.#shared)
+  }
+
+  #grow(length: number): void {
+    if (length <= this.#values.length) return
+    const [values, present] = [new BigInt64Array(length), new Uint8Array(length)]
+    values.set(this.#values)
+    present.set(this.#present)
+    this.#values = values
+    this.#present = present
+  }
+}
