@@ -16,8 +16,9 @@ test: node_modules/.installed
 interop: node_modules/.installed
 	@npx tsx interop/run.ts
 
+# All of it; BENCH=commit for one, BENCH_QUICK=1 for a short look. docs/performance.md tells how to read it.
 bench: node_modules/.installed
-	npm run bench
+	npm run bench $(BENCH)
 
 node_modules/.installed: package-lock.json package.json
 	npm ci
@@ -25,4 +26,5 @@ node_modules/.installed: package-lock.json package.json
 
 clean:
 	rm -rf node_modules dist coverage .demo interop/.results
+	rm -rf bench/results bench/.peers bench/peers/lib
 	rm -rf interop/.venv interop/rck/lib interop/spark/.venv interop/spark/lib

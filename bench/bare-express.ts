@@ -1,8 +1,8 @@
-/** Express as the service uses it, without work: the most that HTTP allows here. Started as a child. */
+/** Express as the service starts it, without work: the most that HTTP allows here. Started as a child. */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
+import { createHttpServer } from '../src/http/server.ts'
 
 const CHUNK = Buffer.alloc(64 * 1024, 'a')
 
@@ -24,7 +24,7 @@ app.get('/bytes/:count', async (request, response) => {
   }
   response.end()
 })
-const server = createServer(app)
+const server = createHttpServer(app)
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo
   console.log(JSON.stringify({ url: `http://127.0.0.1:${port}` }))

@@ -66,6 +66,22 @@ export function renderTable(records: readonly BenchRecord[]): string {
   return all.map((cells) => `| ${HEAD.map((_, i) => cells[i] ?? '').join(' | ')} |`).join('\n')
 }
 
+/** The figures that have an aim, those that miss it first. */
+export function renderAims(records: readonly BenchRecord[]): string {
+  const aimed = records.filter((record) => 'aim' in record && record.aim !== undefined)
+  const isMissed = (record: BenchRecord) => 'value' in record && meetsAim(record) === false
+  return renderTable([...aimed].sort((a, b) => Number(isMissed(b)) - Number(isMissed(a))))
+}
+
+/** Of a Markdown document that has `<!-- name -->` and `<!-- /name -->`, each on a line of its own. */
+export function replaceBetweenMarks(document: string, name: string, text: string): string {
+  const [begin, end] = [`<!-- ${name} -->\n`, `\n<!-- /${name} -->`]
+  const from = document.indexOf(begin) + begin.length
+  const to = document.indexOf(end)
+  if (from < begin.length || to < from - 1) throw new Error(`the document has no ${begin.trim()}`)
+  return `${document.slice(0, from)}${text}${document.slice(to)}`
+}
+
 function figureCells({ value, unit, aim, limit, peer }: Figure): string[] {
   return [
     `${round(value)} ${unit}`,

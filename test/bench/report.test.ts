@@ -2,7 +2,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { meetsAim, openReport, RECORDS_VARIABLE } from '../../bench/report.ts'
-import { mergeResults, parseRecords, renderTable, round } from '../../bench/results.ts'
+import {
+  mergeResults,
+  parseRecords,
+  renderAims,
+  renderTable,
+  replaceBetweenMarks,
+  round,
+} from '../../bench/results.ts'
 import { selectBenches } from '../../bench/selection.ts'
 
 const FILES = ['commit-bench.ts', 'plan-million-bench.ts', 'plan-bench.ts', 'machine.ts']
@@ -96,4 +103,22 @@ test('the figures of a bench that ran again replace its earlier ones, and no oth
     runs: [run('commit', 6), run('read', 7)],
     records: [{ ...commit, value: 2 }, read],
   })
+})
+
+test('the table of aims has the missed ones first, and nothing without an aim', () => {
+  const records = recordsOf((report) => {
+    report.figure({ what: 'kept', value: 1, unit: '/s', aim: { atLeast: 1 } })
+    report.figure({ what: 'told', value: 1, unit: '/s' })
+    report.figure({ what: 'missed', value: 1, unit: '/s', aim: { atLeast: 2 } })
+  })
+  const names = renderAims(records).split('\n').slice(2)
+  expect(names.map((line) => line.split(' | ')[1])).toEqual(['missed', 'kept'])
+})
+
+test('a document gets new text between its marks, again and again, and keeps the rest', () => {
+  const empty = 'a\n<!-- x -->\n<!-- /x -->\nb'
+  const once = replaceBetweenMarks(empty, 'x', 'one')
+  expect(once).toBe('a\n<!-- x -->\none\n<!-- /x -->\nb')
+  expect(replaceBetweenMarks(once, 'x', 'two')).toBe('a\n<!-- x -->\ntwo\n<!-- /x -->\nb')
+  expect(() => replaceBetweenMarks(empty, 'y', 'one')).toThrow('<!-- y -->')
 })
