@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type Compilable, sql } from 'kysely'
 import { CatalogError } from '../core/errors.ts'
 import type { TableState } from '../core/table.ts'
 import type { Transaction } from '../core/transaction.ts'
@@ -8,8 +8,17 @@ import { chunks, Refusal, type SqlTransaction } from './sql-engine.ts'
 import { claimName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
 import { pathInserts } from './sql-paths.ts'
-import { changingColumns, logRows, nameColumns, snapshotRow, transactionRow } from './sql-rows.ts'
-import type { TableRow } from './sql-schema.ts'
+import { type Param, prepared, rowOf } from './sql-prepared.ts'
+import {
+  CHANGING_COLUMNS,
+  changingColumns,
+  logRows,
+  nameColumns,
+  SNAPSHOT_COLUMNS,
+  snapshotRow,
+  transactionRow,
+} from './sql-rows.ts'
+import type { SnapshotRow, TableRow } from './sql-schema.ts'
 import type { TableContext } from './sql-tables.ts'
 import { findTransaction, stagingDeletes } from './sql-transactions.ts'
 
@@ -173,11 +182,15 @@ interface UpdateContext extends TableContext {
 /** The compare-and-swap. Answers the new length of the log; `undefined` when there is no such row. */
 async function updateTable(
   transaction: SqlTransaction,
-  { state, expectedVersion, newLogEntries }: TableCommit,
+  table: TableCommit,
   { definitions, where, columns }: UpdateContext,
 ): Promise<bigint | undefined> {
+  const { state, expectedVersion, newLogEntries } = table
   const { definition } = state
   const isSame = definitions.isWritten(definition, expectedVersion)
+  if (isSame && where !== undefined && columns === undefined) {
+    return updateUsual(transaction, table, where)
+  }
   let update = transaction
     .updateTable('tables')
     .set({ ...changingColumns(state), ...columns })
@@ -191,6 +204,44 @@ async function updateTable(
   const updated = await update.returning('log_length').executeTakeFirst()
   return updated?.log_length
 }
+
+interface UsualUpdate extends ReturnType<typeof changingColumns> {
+  readonly tableUuid: string
+  readonly expectedVersion: bigint
+  readonly newEntries: bigint
+  readonly namespace: string
+  readonly name: string
+}
+
+/** Neither name nor definition changes. */
+async function updateUsual(
+  transaction: SqlTransaction,
+  { state, expectedVersion, newLogEntries }: TableCommit,
+  { namespace, name }: Pick<NameColumns, 'namespace' | 'name'>,
+): Promise<bigint | undefined> {
+  const values = {
+    ...changingColumns(state),
+    tableUuid: state.definition.tableUuid,
+    expectedVersion: BigInt(expectedVersion),
+    newEntries: BigInt(newLogEntries.length),
+    namespace,
+    name,
+  }
+  const { rows } = await transaction.executeQuery(usualUpdate(transaction, values))
+  return rows[0]?.log_length
+}
+
+const usualUpdate = prepared((connection, param: Param<UsualUpdate>) =>
+  connection
+    .updateTable('tables')
+    .set(rowOf(CHANGING_COLUMNS, param))
+    .set((row) => ({ log_length: row('log_length', '+', param('newEntries')) }))
+    .where('table_uuid', '=', param('tableUuid'))
+    .where('version', '=', param('expectedVersion'))
+    .where('namespace', '=', param('namespace'))
+    .where('name', '=', param('name'))
+    .returning('log_length'),
+)
 
 async function forgetSnapshots(transaction: SqlTransaction, table: TableCommit): Promise<void> {
   const { removedSnapshotIds = [], state } = table
@@ -252,8 +303,21 @@ function historyInserts(
     paths: table.addedPaths,
   }))
   return [
-    ...Array.from(chunks(snapshots), (rows) => transaction.insertInto('snapshots').values(rows)),
+    ...Array.from(chunks(snapshots), (rows) => snapshotInsert(transaction, rows)),
     ...Array.from(chunks(log), (rows) => transaction.insertInto('snapshot_log').values(rows)),
     ...pathInserts(transaction, paths),
   ]
 }
+
+/** Most commits bring one snapshot. */
+function snapshotInsert(transaction: SqlTransaction, rows: readonly SnapshotRow[]): Compilable {
+  const [first, ...others] = rows
+  if (first === undefined || others.length > 0) {
+    return transaction.insertInto('snapshots').values(rows)
+  }
+  return { compile: () => oneSnapshotInsert(transaction, first) }
+}
+
+const oneSnapshotInsert = prepared((connection, param: Param<SnapshotRow>) =>
+  connection.insertInto('snapshots').values(rowOf(SNAPSHOT_COLUMNS, param)),
+)

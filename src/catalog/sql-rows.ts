@@ -7,6 +7,12 @@ import { decodeExact, encodeExact } from './exact-json.ts'
 import { nameKey, namespaceKey } from './sql-keys.ts'
 import type { SnapshotRow, TableRow, TransactionRow } from './sql-schema.ts'
 
+export const SNAPSHOT_COLUMNS = [
+  ...(['table_uuid', 'snapshot_id', 'parent_snapshot_id', 'sequence_number'] as const),
+  ...(['timestamp_ms', 'operation', 'summary', 'manifest_list', 'schema_id'] as const),
+  ...(['first_row_id', 'added_rows'] as const),
+] satisfies readonly (keyof SnapshotRow)[]
+
 export function snapshotRow(tableUuid: string, snapshot: Snapshot): SnapshotRow {
   return {
     table_uuid: tableUuid,
@@ -50,6 +56,11 @@ export function logRows(
     snapshot_id: entry.snapshotId,
   }))
 }
+
+export const CHANGING_COLUMNS = [
+  ...(['location', 'version', 'current_snapshot_id', 'last_sequence_number'] as const),
+  ...(['refs', 'last_updated_ms'] as const),
+] satisfies readonly (keyof ReturnType<typeof changingColumns>)[]
 
 /** The columns that a commit may change; the definition apart, because it seldom does. */
 export function changingColumns(state: TableState) {
@@ -97,6 +108,11 @@ export function tableStateOf(
     publishedVersion: Number(row.published_version),
   }
 }
+
+export const TRANSACTION_COLUMNS = [
+  ...(['transaction_id', 'state', 'isolation', 'details', 'created_at_ms'] as const),
+  ...(['expires_at_ms', 'ended_at_ms', 'results', 'staged_file_count', 'revision'] as const),
+] satisfies readonly (keyof TransactionRow)[]
 
 export function transactionRow(transaction: Transaction): TransactionRow {
   return {

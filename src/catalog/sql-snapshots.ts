@@ -1,6 +1,7 @@
 import type { Snapshot, SnapshotLogEntry } from '../core/snapshot.ts'
 import type { SnapshotLogPageEntry, SnapshotLogQuery } from './catalog-store.ts'
 import type { Connection } from './sql-engine.ts'
+import { type Param, prepared } from './sql-prepared.ts'
 import { snapshotOf } from './sql-rows.ts'
 
 export async function findSnapshot(
@@ -8,14 +9,21 @@ export async function findSnapshot(
   tableUuid: string,
   snapshotId: bigint,
 ): Promise<Snapshot | undefined> {
-  const row = await connection
-    .selectFrom('snapshots')
-    .selectAll()
-    .where('table_uuid', '=', tableUuid)
-    .where('snapshot_id', '=', snapshotId)
-    .executeTakeFirst()
+  const { rows } = await connection.executeQuery(
+    snapshotById(connection, { tableUuid, snapshotId }),
+  )
+  const [row] = rows
   return row === undefined ? undefined : snapshotOf(row)
 }
+
+const snapshotById = prepared(
+  (connection, param: Param<{ tableUuid: string; snapshotId: bigint }>) =>
+    connection
+      .selectFrom('snapshots')
+      .selectAll()
+      .where('table_uuid', '=', param('tableUuid'))
+      .where('snapshot_id', '=', param('snapshotId')),
+)
 
 export async function findSnapshotAsAt(
   connection: Connection,

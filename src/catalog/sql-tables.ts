@@ -20,6 +20,7 @@ import { nameKey, namespaceKey, prefixEnd } from './sql-keys.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
 import { addPaths, copyPaths } from './sql-paths.ts'
+import { type Param, prepared } from './sql-prepared.ts'
 import { changingColumns, logRows, nameColumns, snapshotRow, tableStateOf } from './sql-rows.ts'
 import type { SnapshotRow } from './sql-schema.ts'
 
@@ -100,12 +101,20 @@ async function addFirstPublication(transaction: SqlTransaction, state: TableStat
   })
 }
 
-export async function findTable(
-  connection: Connection,
-  key: TableKey,
-  definitions: DefinitionCache,
-): Promise<TableState | undefined> {
-  const row = await connection
+const tableByUuid = prepared((connection, param: Param<{ tableUuid: string }>) =>
+  selectTable(connection).where('t.table_uuid', '=', param('tableUuid')),
+)
+
+const tableByName = prepared(
+  (connection, param: Param<{ namespaceKey: string; nameKey: string }>) =>
+    selectTable(connection)
+      .where('t.namespace_key', '=', param('namespaceKey'))
+      .where('t.name_key', '=', param('nameKey')),
+)
+
+/** With its current snapshot. */
+function selectTable(connection: Connection) {
+  return connection
     .selectFrom('tables as t')
     .leftJoin('snapshots as s', (join) =>
       join
@@ -116,15 +125,22 @@ export async function findTable(
     .select(['s.snapshot_id', 's.parent_snapshot_id', 's.sequence_number', 's.timestamp_ms'])
     .select(['s.operation', 's.summary', 's.manifest_list', 's.schema_id'])
     .select(['s.first_row_id', 's.added_rows'])
-    .where((where) =>
-      'tableUuid' in key
-        ? where('t.table_uuid', '=', key.tableUuid)
-        : where.and([
-            where('t.namespace_key', '=', namespaceKey(key.namespace)),
-            where('t.name_key', '=', nameKey(key.name)),
-          ]),
-    )
-    .executeTakeFirst()
+}
+
+export async function findTable(
+  connection: Connection,
+  key: TableKey,
+  definitions: DefinitionCache,
+): Promise<TableState | undefined> {
+  const query =
+    'tableUuid' in key
+      ? tableByUuid(connection, { tableUuid: key.tableUuid })
+      : tableByName(connection, {
+          namespaceKey: namespaceKey(key.namespace),
+          nameKey: nameKey(key.name),
+        })
+  const { rows } = await connection.executeQuery(query)
+  const [row] = rows
   if (row === undefined) return undefined
   // The joined columns are all there or all null.
   const snapshot = row.snapshot_id === null ? undefined : (row as SnapshotRow)

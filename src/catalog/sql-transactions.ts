@@ -4,29 +4,46 @@ import type { StageOutcome, Staging } from './catalog-store.ts'
 import { decodeExact, encodeExact } from './exact-json.ts'
 import { type Connection, chunks, Refusal, type SqlTransaction } from './sql-engine.ts'
 import { pathKey } from './sql-keys.ts'
-import { transactionOf, transactionRow } from './sql-rows.ts'
+import { type Param, prepared, rowOf } from './sql-prepared.ts'
+import { TRANSACTION_COLUMNS, transactionOf, transactionRow } from './sql-rows.ts'
+import type { Database, TransactionRow } from './sql-schema.ts'
 
 const STAGING_TABLES = ['staged_files', 'staged_removals', 'transaction_tables'] as const
 const FORGOTTEN_PER_STEP = 500
+const STAGED_FILE_COLUMNS = [
+  'transaction_id',
+  'table_uuid',
+  'path_key',
+  'position',
+  'staged_file',
+] as const
 
 export async function insertTransaction(
   sqlTransaction: SqlTransaction,
   transaction: Transaction,
 ): Promise<void> {
-  await sqlTransaction.insertInto('transactions').values(transactionRow(transaction)).execute()
+  await sqlTransaction.executeQuery(transactionInsert(sqlTransaction, transactionRow(transaction)))
 }
+
+const transactionInsert = prepared((connection, param: Param<TransactionRow>) =>
+  connection.insertInto('transactions').values(rowOf(TRANSACTION_COLUMNS, param)),
+)
 
 export async function findTransaction(
   connection: Connection,
   transactionId: string,
 ): Promise<Transaction | undefined> {
-  const row = await connection
-    .selectFrom('transactions')
-    .selectAll()
-    .where('transaction_id', '=', transactionId)
-    .executeTakeFirst()
+  const { rows } = await connection.executeQuery(transactionById(connection, { transactionId }))
+  const [row] = rows
   return row === undefined ? undefined : transactionOf(row)
 }
+
+const transactionById = prepared((connection, param: Param<{ transactionId: string }>) =>
+  connection
+    .selectFrom('transactions')
+    .selectAll()
+    .where('transaction_id', '=', param('transactionId')),
+)
 
 /** Throws `Refusal`. */
 export async function stage(
@@ -56,41 +73,65 @@ async function reserveFiles(
   transactionId: string,
   fileCount: number,
 ): Promise<number | undefined> {
-  const reserved = await sqlTransaction
-    .updateTable('transactions')
-    .set((update) => ({
-      staged_file_count: update('staged_file_count', '+', BigInt(fileCount)),
-      revision: update('revision', '+', 1n),
-    }))
-    .where('transaction_id', '=', transactionId)
-    .where('state', '=', 'open')
-    .returning('staged_file_count')
-    .executeTakeFirst()
+  const { rows } = await sqlTransaction.executeQuery(
+    reservation(sqlTransaction, { transactionId, fileCount: BigInt(fileCount) }),
+  )
+  const [reserved] = rows
   return reserved === undefined ? undefined : Number(reserved.staged_file_count) - fileCount
 }
+
+const reservation = prepared(
+  (connection, param: Param<{ transactionId: string; fileCount: bigint }>) =>
+    connection
+      .updateTable('transactions')
+      .set((update) => ({
+        staged_file_count: update('staged_file_count', '+', param('fileCount')),
+        revision: update('revision', '+', 1n),
+      }))
+      .where('transaction_id', '=', param('transactionId'))
+      .where('state', '=', 'open')
+      .returning('staged_file_count'),
+)
 
 /** The first touch fixes the base; later ones can only add a truncate. */
 async function touchTable(
   sqlTransaction: SqlTransaction,
   { transactionId, tableUuid, currentSnapshotId, truncate = false }: Staging,
 ): Promise<void> {
-  await sqlTransaction
-    .insertInto('transaction_tables')
-    .values((from) => ({
-      transaction_id: transactionId,
-      table_uuid: tableUuid,
-      position: from
-        .selectFrom('transaction_tables as earlier')
-        .select((count) => count.fn.countAll<bigint>().as('position'))
-        .where('earlier.transaction_id', '=', transactionId),
-      base_snapshot_id: currentSnapshotId,
-      truncates: truncate ? 1n : 0n,
-    }))
-    .onConflict((conflict) => {
-      const known = conflict.columns(['transaction_id', 'table_uuid'])
-      return truncate ? known.doUpdateSet({ truncates: 1n }) : known.doNothing()
-    })
-    .execute()
+  const touch = truncate ? truncatingTouch : plainTouch
+  const values = { transactionId, tableUuid, currentSnapshotId }
+  await sqlTransaction.executeQuery(touch(sqlTransaction, values))
+}
+
+interface Touch {
+  readonly transactionId: string
+  readonly tableUuid: string
+  readonly currentSnapshotId: bigint | null
+}
+
+const plainTouch = prepared((connection, param: Param<Touch>) =>
+  touchInsert(connection, param, 0n).onConflict((conflict) =>
+    conflict.columns(['transaction_id', 'table_uuid']).doNothing(),
+  ),
+)
+
+const truncatingTouch = prepared((connection, param: Param<Touch>) =>
+  touchInsert(connection, param, 1n).onConflict((conflict) =>
+    conflict.columns(['transaction_id', 'table_uuid']).doUpdateSet({ truncates: 1n }),
+  ),
+)
+
+function touchInsert(connection: Connection, param: Param<Touch>, truncates: bigint) {
+  return connection.insertInto('transaction_tables').values((from) => ({
+    transaction_id: param('transactionId'),
+    table_uuid: param('tableUuid'),
+    position: from
+      .selectFrom('transaction_tables as earlier')
+      .select((count) => count.fn.countAll<bigint>().as('position'))
+      .where('earlier.transaction_id', '=', param('transactionId')),
+    base_snapshot_id: param('currentSnapshotId'),
+    truncates,
+  }))
 }
 
 /** Answers the first path that is staged already; then the transaction must be rolled back. */
@@ -110,17 +151,36 @@ async function insertStagedFiles(
       position: position++,
       staged_file: encodeExact(file),
     }))
-    const inserted = await sqlTransaction
-      .insertInto('staged_files')
-      .values(rows)
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('path_key')
-      .execute()
+    const inserted = await insertNewFiles(sqlTransaction, rows)
     if (inserted.length === rows.length) continue
     const fresh = new Set(inserted.map((row) => row.path_key))
     return chunk.find((_, index) => !fresh.has(rows[index]?.path_key ?? ''))?.dataFile.path
   }
   return undefined
+}
+
+/** Answers those that were not there. */
+async function insertNewFiles(
+  sqlTransaction: SqlTransaction,
+  rows: readonly Database['staged_files'][],
+): Promise<readonly { readonly path_key: string }[]> {
+  const [first, ...others] = rows
+  if (first !== undefined && others.length === 0) {
+    return (await sqlTransaction.executeQuery(oneFileInsert(sqlTransaction, first))).rows
+  }
+  return stagedFilesInsert(sqlTransaction, rows).execute()
+}
+
+const oneFileInsert = prepared((connection, param: Param<Database['staged_files']>) =>
+  stagedFilesInsert(connection, [rowOf(STAGED_FILE_COLUMNS, param)]),
+)
+
+function stagedFilesInsert(connection: Connection, rows: readonly Database['staged_files'][]) {
+  return connection
+    .insertInto('staged_files')
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('path_key')
 }
 
 function findRepeated(paths: readonly string[]): string | undefined {

@@ -22,11 +22,20 @@ export interface ValidChange {
 export async function validateChange(
   deps: Dependencies,
   state: TableState,
-  { transaction, change }: { transaction: Transaction; change: StagedChange },
+  {
+    transaction,
+    change,
+    known,
+  }: {
+    readonly transaction: Transaction
+    readonly change: StagedChange
+    /** Of all paths that the batch adds: those that the table may have had. */
+    readonly known: ReadonlySet<string>
+  },
 ): Promise<ValidChange> {
   if (change.truncate || change.removedPaths.length > 0) requireBase(state, transaction, change)
   const files = await bringUpToDate(deps, state, change.addedFiles)
-  await refuseLiveFiles(deps, state, { files, findChange: async () => change })
+  await refuseLiveFiles(deps, state, { files, known, findChange: async () => change })
   return {
     change,
     addedFiles: files.map((file) => file.dataFile),

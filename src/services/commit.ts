@@ -88,13 +88,13 @@ async function validateBatch(
   batch: readonly PendingTransaction[],
   outcomes: Outcomes,
 ): Promise<readonly TableBatch[]> {
-  const states = await loadTables(deps, batch)
+  const loaded = await loadTables(deps, batch)
   const addedPaths = new Set<string>()
   const tables = new Map<string, { state: TableState; members: TableBatch['members'][number][] }>()
   for (const pending of batch) {
     try {
       requireOpen(pending.transaction, deps.ambient.nowMs())
-      const valid = await validateTransaction(deps, pending, states)
+      const valid = await validateTransaction(deps, pending, loaded)
       refuseClashInBatch(valid, addedPaths)
       for (const { state, change } of valid) {
         const table = tables.get(change.change.tableUuid) ?? { state, members: [] }
@@ -111,27 +111,43 @@ async function validateBatch(
   return [...tables.values()]
 }
 
+interface LoadedTable {
+  readonly state: TableState
+  /** Of the paths that the batch adds: those that the table may have had. */
+  readonly known: ReadonlySet<string>
+}
+
+/** The state first: what is added to the table after it makes its version stale. */
 async function loadTables(
   deps: Dependencies,
   batch: readonly PendingTransaction[],
-): Promise<ReadonlyMap<string, TableState>> {
-  const tableUuids = new Set(batch.flatMap((p) => p.changes.map((change) => change.tableUuid)))
-  const states = await Promise.all(
-    [...tableUuids].map((tableUuid) => deps.catalog.findTable({ tableUuid })),
-  )
-  return new Map(states.filter((s) => s !== undefined).map((s) => [s.definition.tableUuid, s]))
+): Promise<ReadonlyMap<string, LoadedTable>> {
+  const addedPaths = new Map<string, string[]>()
+  for (const { tableUuid, addedFiles } of batch.flatMap((pending) => pending.changes)) {
+    const paths = addedPaths.get(tableUuid) ?? []
+    for (const { dataFile } of addedFiles) paths.push(dataFile.path)
+    addedPaths.set(tableUuid, paths)
+  }
+  const tables = Array.from(addedPaths, async ([tableUuid, paths]) => {
+    const state = await deps.catalog.findTable({ tableUuid })
+    if (state === undefined) return []
+    const known = await deps.catalog.findKnownPaths(tableUuid, paths)
+    return [[tableUuid, { state, known }] as const]
+  })
+  return new Map((await Promise.all(tables)).flat())
 }
 
 async function validateTransaction(
   deps: Dependencies,
   { transaction, changes }: PendingTransaction,
-  states: ReadonlyMap<string, TableState>,
+  tables: ReadonlyMap<string, LoadedTable>,
 ): Promise<{ state: TableState; change: ValidChange }[]> {
   const valid: { state: TableState; change: ValidChange }[] = []
   for (const change of changes) {
-    const state = states.get(change.tableUuid)
-    if (state === undefined) throw tableNotFound({ tableUuid: change.tableUuid })
-    valid.push({ state, change: await validateChange(deps, state, { transaction, change }) })
+    const table = tables.get(change.tableUuid)
+    if (table === undefined) throw tableNotFound({ tableUuid: change.tableUuid })
+    const { state, known } = table
+    valid.push({ state, change: await validateChange(deps, state, { transaction, change, known }) })
   }
   return valid
 }

@@ -130,10 +130,18 @@ async function findLive(
   state: TableState,
   paths: readonly string[],
 ): Promise<ReadonlyMap<string, ManifestEntry>> {
-  const snapshot = state.currentSnapshot
-  if (snapshot === undefined || paths.length === 0) return new Map()
+  if (state.currentSnapshot === undefined || paths.length === 0) return new Map()
   const known = await deps.catalog.findKnownPaths(state.definition.tableUuid, paths)
-  if (known.size === 0) return new Map()
+  return findLiveAmong(deps, state, known)
+}
+
+async function findLiveAmong(
+  deps: Dependencies,
+  state: TableState,
+  known: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, ManifestEntry>> {
+  const snapshot = state.currentSnapshot
+  if (snapshot === undefined || known.size === 0) return new Map()
   const manifests = await deps.manifests.getManifestList(snapshot.manifestList)
   return findLiveEntries(manifests, known, deps.manifests)
 }
@@ -144,12 +152,18 @@ export async function refuseLiveFiles(
   state: TableState,
   request: {
     readonly files: readonly StagedFile[]
+    /** Which of the files the table may have had, when that was asked already. */
+    readonly known?: ReadonlySet<string>
     /** What the transaction does to the table so far. Asked only when a file is there already. */
     readonly findChange: () => Promise<StagedChange | undefined>
   },
 ): Promise<void> {
   const paths = request.files.map((file) => file.dataFile.path)
-  const live = await findLive(deps, state, paths)
+  const { known } = request
+  const live =
+    known === undefined
+      ? await findLive(deps, state, paths)
+      : await findLiveAmong(deps, state, new Set(paths.filter((path) => known.has(path))))
   if (live.size === 0) return
   const change = await request.findChange()
   if (change?.truncate === true) return
