@@ -26,5 +26,5 @@ node_modules/.installed: package-lock.json package.json
 
 clean:
 	rm -rf node_modules dist coverage .demo interop/.results
-	rm -rf bench/results bench/.peers bench/peers/lib
+	rm -rf bench/results bench/.build bench/.peers bench/peers/lib
 	rm -rf interop/.venv interop/rck/lib interop/spark/.venv interop/spark/lib

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { ROOT } from './machine.ts'
+import { build, builtPath } from './build.ts'
 
 export interface BenchService {
   readonly url: string
@@ -9,7 +8,7 @@ export interface BenchService {
   stop(): Promise<void>
 }
 
-/** The service as a process of its own, with its embedded defaults. */
+/** The built service as a process of its own, with its embedded defaults. */
 export function startBenchService(
   home: string,
   environment: Record<string, string> = {},
@@ -22,8 +21,8 @@ export function startBenchService(
 }
 
 /**
- * Runs a program that prints a JSON line with its `url`. With BENCH_PROFILE=<folder> its processor profile is
- * there after the stop, for Chrome's developer tools.
+ * Runs a program, the service or a `*-main.ts` of this folder, that prints a JSON line with its `url`.
+ * With BENCH_PROFILE=<folder> its processor profile is there after the stop, for Chrome's developer tools.
  */
 export async function startProgram(
   path: string,
@@ -31,7 +30,9 @@ export async function startProgram(
 ): Promise<BenchService> {
   const profiles = process.env['BENCH_PROFILE']
   const profiling = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
-  const child = spawn(process.execPath, [...profiling, '--import', 'tsx', join(ROOT, path)], {
+  build()
+  const args = [...profiling, '--enable-source-maps', builtPath(path)]
+  const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...environment },
   })

@@ -68,7 +68,7 @@ async function makeCachedDump(): Promise<string> {
 /** The same bytes, from the service and from nginx as one static file, in turns. */
 async function compareThroughput(url: string): Promise<void> {
   const nginx = await startNginx(url)
-  const bare = await startProgram('bench/bare-express.ts')
+  const bare = await startProgram('bench/bare-express-main.ts')
   const ours: number[] = []
   const theirs: number[] = []
   const bares: number[] = []

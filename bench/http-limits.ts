@@ -16,7 +16,7 @@ export interface HttpLimits {
 }
 
 export async function measureHttpLimits(): Promise<HttpLimits> {
-  const bare = await startProgram('bench/bare-express.ts')
+  const bare = await startProgram('bench/bare-express-main.ts')
   const measure = async (method: 'GET' | 'POST', clients: number): Promise<number> => {
     const body = method === 'POST' ? { body: SMALL_JSON } : {}
     const { perSecond } = await runLoad({

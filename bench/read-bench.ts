@@ -38,7 +38,7 @@ printMachine(
 )
 const report = openReport('read')
 const { get1 } = await measureHttpLimits()
-const bare = await startProgram('bench/bare-express.ts')
+const bare = await startProgram('bench/bare-express-main.ts')
 const streamed = await streamMegabytesPerSecond(bare.url)
 await bare.stop()
 const limit = { what: 'GET from bare Express, 1 client, mean', value: 1000 / get1 }

@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { build } from './build.ts'
 import { ROOT } from './machine.ts'
 import { RECORDS_VARIABLE } from './report.ts'
 import { type BenchRun, parseRecords, RESULTS_FOLDER, renderTable, saveResults } from './results.ts'
@@ -16,6 +17,7 @@ const BENCH_TIMEOUT_MS = 30 * 60 * 1000
 
 function main(words: readonly string[]): void {
   const benches = selectBenches(readdirSync(FOLDER), words)
+  build()
   mkdirSync(RESULTS_FOLDER, { recursive: true })
   const recordsFile = join(RESULTS_FOLDER, `records-${process.pid}.ndjson`)
   const runs = benches.map((bench) => runBench(bench, recordsFile))
