@@ -43,6 +43,10 @@ export interface CatalogStore extends NamespaceStore, ViewStore, ReplayStore, Le
   listSnapshots(tableUuid: string): Promise<readonly Snapshot[]>
   /** The whole log of the main branch, oldest first. */
   listSnapshotLog(tableUuid: string): Promise<readonly SnapshotLogEntry[]>
+  /** As `listSnapshots`, in pages: a history of any length keeps no other work waiting. */
+  readSnapshots(tableUuid: string): AsyncIterable<readonly Snapshot[]>
+  /** As `listSnapshotLog`, in pages. */
+  readSnapshotLog(tableUuid: string): AsyncIterable<readonly SnapshotLogEntry[]>
   /** One page of the log, newest first, each with its snapshot. */
   pageSnapshotLog(query: SnapshotLogQuery): Promise<readonly SnapshotLogPageEntry[]>
 

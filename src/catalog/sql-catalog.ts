@@ -184,6 +184,18 @@ export class SqlCatalog implements CatalogStore {
     return read(this.#engine, (connection) => snapshots.listSnapshotLog(connection, tableUuid))
   }
 
+  readSnapshots(tableUuid: string): AsyncIterable<readonly Snapshot[]> {
+    return snapshots.inPages((last) =>
+      read(this.#engine, (connection) => snapshots.nextSnapshots(connection, tableUuid, last)),
+    )
+  }
+
+  readSnapshotLog(tableUuid: string): AsyncIterable<readonly SnapshotLogEntry[]> {
+    return snapshots.inPages((last: snapshots.PositionedEntry | undefined) =>
+      read(this.#engine, (connection) => snapshots.nextLogEntries(connection, tableUuid, last)),
+    )
+  }
+
   pageSnapshotLog(query: SnapshotLogQuery): Promise<readonly SnapshotLogPageEntry[]> {
     return read(this.#engine, (connection) => snapshots.pageSnapshotLog(connection, query))
   }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Snapshot, SnapshotLogEntry } from '../core/snapshot.ts'
 import type { SnapshotLogPageEntry, SnapshotLogQuery } from './catalog-store.ts'
 import type { Connection } from './sql-engine.ts'
@@ -59,8 +60,81 @@ export async function listSnapshots(
     .where('table_uuid', '=', tableUuid)
     .orderBy('sequence_number')
     .orderBy('timestamp_ms')
+    .orderBy('snapshot_id')
     .execute()
   return rows.map(snapshotOf)
+}
+
+/** Of a history that is read whole: some milliseconds of work. */
+const PAGE_ROWS = 500
+
+/** Lets others work after each page. `next` answers what follows the last item of the page before. */
+export async function* inPages<T>(
+  next: (last: T | undefined) => Promise<readonly T[]>,
+): AsyncGenerator<readonly T[]> {
+  for (let page = await next(undefined); page.length > 0; page = await next(page.at(-1))) {
+    yield page
+    if (page.length < PAGE_ROWS) return
+    await nextTurn()
+  }
+}
+
+export async function nextSnapshots(
+  connection: Connection,
+  tableUuid: string,
+  last: Snapshot | undefined,
+): Promise<readonly Snapshot[]> {
+  let page = connection
+    .selectFrom('snapshots')
+    .selectAll()
+    .where('table_uuid', '=', tableUuid)
+    .orderBy('sequence_number')
+    .orderBy('timestamp_ms')
+    .orderBy('snapshot_id')
+    .limit(PAGE_ROWS)
+  if (last !== undefined) {
+    const { sequenceNumber, timestampMs, snapshotId } = last
+    page = page.where((where) =>
+      where(
+        where.refTuple('sequence_number', 'timestamp_ms', 'snapshot_id'),
+        '>',
+        where.tuple(sequenceNumber, BigInt(timestampMs), snapshotId),
+      ),
+    )
+  }
+  return (await page.execute()).map(snapshotOf)
+}
+
+export interface PositionedEntry extends SnapshotLogEntry {
+  readonly position: bigint
+}
+
+export async function nextLogEntries(
+  connection: Connection,
+  tableUuid: string,
+  last: PositionedEntry | undefined,
+): Promise<readonly PositionedEntry[]> {
+  let page = connection
+    .selectFrom('snapshot_log')
+    .select(['timestamp_ms', 'position', 'snapshot_id'])
+    .where('table_uuid', '=', tableUuid)
+    .orderBy('timestamp_ms')
+    .orderBy('position')
+    .limit(PAGE_ROWS)
+  if (last !== undefined) {
+    page = page.where((where) =>
+      where(
+        where.refTuple('timestamp_ms', 'position'),
+        '>',
+        where.tuple(BigInt(last.timestampMs), last.position),
+      ),
+    )
+  }
+  return (await page.execute()).map((row) => ({
+    timestampMs: Number(row.timestamp_ms),
+    snapshotId: row.snapshot_id,
+    position: row.position,
+  }))
 }
 
 export async function listSnapshotLog(

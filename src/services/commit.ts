@@ -69,7 +69,7 @@ async function tryCommit(
   const results = resultsByTransaction(accepted, prepared)
   const outcome = await commitPrepared(deps, prepared, { accepted, results })
   if (outcome.outcome === 'committed') {
-    for (const { state } of prepared) deps.publisher.schedule(state.definition.tableUuid)
+    for (const table of prepared) deps.publisher.committed(tableCommit(table))
     for (const [transactionId, tableResults] of results) outcomes.set(transactionId, tableResults)
     return undefined
   }

@@ -1,14 +1,16 @@
-/** JSON documents as bytes of UTF-8, by name; least recently used first out. A name stands for one content for ever. */
+import { sizeOf } from './pieces.ts'
+
+/** JSON documents as pieces of UTF-8, by name; least recently used first out. A name stands for one content for ever. */
 export class RecentJson {
   readonly #bytesMax: number
-  readonly #byName = new Map<string, Uint8Array>()
+  readonly #byName = new Map<string, readonly Uint8Array[]>()
   #bytes = 0
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
   }
 
-  find(name: string): Uint8Array | undefined {
+  find(name: string): readonly Uint8Array[] | undefined {
     const found = this.#byName.get(name)
     if (found === undefined) return undefined
     this.#byName.delete(name)
@@ -16,11 +18,11 @@ export class RecentJson {
     return found
   }
 
-  remember(name: string, json: Uint8Array): void {
-    if (json.length > this.#bytesMax / 2) return
+  remember(name: string, json: readonly Uint8Array[]): void {
+    if (sizeOf(json) > this.#bytesMax / 2) return
     this.#forget(name)
     this.#byName.set(name, json)
-    this.#bytes += json.length
+    this.#bytes += sizeOf(json)
     for (const oldest of this.#byName.keys()) {
       if (this.#bytes <= this.#bytesMax) return
       this.#forget(oldest)
@@ -28,7 +30,7 @@ export class RecentJson {
   }
 
   #forget(name: string): void {
-    this.#bytes -= this.#byName.get(name)?.length ?? 0
+    this.#bytes -= sizeOf(this.#byName.get(name) ?? [])
     this.#byName.delete(name)
   }
 }

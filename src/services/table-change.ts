@@ -32,7 +32,7 @@ export async function changeTable(
     const { state: changed } = tableCommit
     const outcome = await commit(deps, tableCommit, difference)
     if (outcome.outcome === 'committed') {
-      deps.publisher.schedule(state.definition.tableUuid)
+      deps.publisher.committed(tableCommit)
       return changed
     }
     if (attempt === COMMIT_ATTEMPTS_MAX) {

@@ -1,6 +1,6 @@
 import type { CatalogStore, TableKey } from '../catalog/catalog-store.ts'
 import { CatalogError } from '../core/errors.ts'
-import { MAIN_BRANCH, type Snapshot } from '../core/snapshot.ts'
+import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../core/snapshot.ts'
 import type { TableState } from '../core/table.ts'
 import { formatTableName, parseTableIdentifier } from '../core/table-name.ts'
 
@@ -72,7 +72,7 @@ async function getSnapshotAsAt(
 ): Promise<Snapshot> {
   const snapshot = await catalog.findSnapshotAsAt(state.definition.tableUuid, asAtMs)
   if (snapshot !== undefined) return snapshot
-  const first = (await catalog.listSnapshotLog(state.definition.tableUuid))[0]
+  const first = await findFirstEntry(catalog, state)
   const name = formatTableName(state.namespace, state.name)
   const facts = {
     asAt: new Date(asAtMs).toISOString(),
@@ -83,4 +83,12 @@ async function getSnapshotAsAt(
       ? `${name} has no snapshot yet`
       : `${name} had no snapshot at ${facts.asAt}; its first is of ${facts.firstSnapshotAt}`
   throw new CatalogError('as-at-before-first-snapshot', detail, { facts })
+}
+
+async function findFirstEntry(
+  catalog: CatalogStore,
+  { definition }: TableState,
+): Promise<SnapshotLogEntry | undefined> {
+  for await (const page of catalog.readSnapshotLog(definition.tableUuid)) return page[0]
+  return undefined
 }

@@ -1,6 +1,7 @@
 import type { CatalogStore } from '../catalog/catalog-store.ts'
-import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../core/snapshot.ts'
-import type { TableMetadata, TableState } from '../core/table.ts'
+import { MAIN_BRANCH, type SnapshotRef } from '../core/snapshot.ts'
+import type { TableState } from '../core/table.ts'
+import { type MetadataFrame, tableMetadataFrame } from '../formats/iceberg/table-metadata-json.ts'
 
 /** Iceberg, "Table behavior properties": how many earlier metadata files the log names. */
 const METADATA_LOG_PROPERTY = 'write.metadata.previous-versions-max'
@@ -25,49 +26,43 @@ export function refsOf({
   return { ...refs, [MAIN_BRANCH]: { type: 'branch', snapshotId } }
 }
 
-/**
- * All that the metadata file of this version holds. Reads that follow the state may see later commits: sequence
- * numbers and times tell those apart. `undefined` when a later commit has removed what this version needs: then
- * the table has a newer one to look at.
- */
-export async function collectMetadata(
-  catalog: CatalogStore,
-  state: TableState,
-): Promise<TableMetadata | undefined> {
-  const found = await catalog.listSnapshots(state.definition.tableUuid)
-  const snapshots = found.filter((s) => s.sequenceNumber <= state.lastSequenceNumber)
-  return metadataWith(catalog, state, snapshots)
+/** Items of `snapshots` and `snapshot-log` in table metadata, separated by commas: JSON in UTF-8. */
+export interface HistoryText {
+  readonly snapshots: readonly Uint8Array[]
+  readonly log: readonly Uint8Array[]
 }
 
-/** The metadata with these snapshots only. `undefined` when a ref's snapshot is not among them. */
-export async function metadataWith(
-  catalog: CatalogStore,
-  state: TableState,
-  snapshots: readonly Snapshot[],
-): Promise<TableMetadata | undefined> {
-  const { tableUuid } = state.definition
-  const refs = refsOf(state)
-  const ids = new Set(snapshots.map(({ snapshotId }) => snapshotId))
-  if (Object.values(refs).some(({ snapshotId }) => !ids.has(snapshotId))) return undefined
+/** All of a metadata file but the snapshots and their log. */
+export async function readFrame(catalog: CatalogStore, state: TableState): Promise<MetadataFrame> {
   const logMax = metadataLogMax(state)
-  const [log, publications] = await Promise.all([
-    catalog.listSnapshotLog(tableUuid),
-    catalog.listPublications(tableUuid, logMax + 1),
-  ])
-  return {
+  const publications = await catalog.listPublications(state.definition.tableUuid, logMax + 1)
+  return tableMetadataFrame({
     definition: state.definition,
     lastSequenceNumber: state.lastSequenceNumber,
     lastUpdatedMs: state.lastUpdatedMs,
     currentSnapshotId: state.currentSnapshot?.snapshotId,
-    snapshots,
-    snapshotLog: log.filter((entry) => entry.timestampMs <= state.lastUpdatedMs),
     metadataLog: publications
       .filter(({ version }) => version < state.version)
       .slice(0, logMax)
       .map((p) => ({ timestampMs: p.publishedAtMs, metadataFile: p.metadataLocation }))
       .reverse(),
-    refs,
-  }
+    refs: refsOf(state),
+  })
+}
+
+/** Table metadata as JSON in UTF-8; `members` are added at its end. */
+export function metadataPieces(
+  { head, between, end }: MetadataFrame,
+  { snapshots, log }: HistoryText,
+  members: Readonly<Record<string, unknown>> = {},
+): readonly Uint8Array[] {
+  const added = JSON.stringify(members).slice(1, -1)
+  const tail = added === '' ? end : `${end.slice(0, -1)},${added}}`
+  return [utf8(head), ...snapshots, utf8(between), ...log, utf8(tail)]
+}
+
+function utf8(text: string): Uint8Array {
+  return Buffer.from(text)
 }
 
 function metadataLogMax({ definition }: TableState): number {

@@ -190,12 +190,16 @@ export async function readTable(
   return { state, snapshot, schema, plan, metadataLocation }
 }
 
-/** Waits for the publication of this state; when that fails, the newest that exists. */
+/** Waits for the publication of this state; when that fails, or is not cheap, the newest that exists. */
 export async function publishedLocation(
   deps: Dependencies,
   state: TableState,
 ): Promise<string | undefined> {
   if (state.publishedVersion === state.version) return state.metadataLocation
+  if (state.metadataLocation !== undefined && !deps.publisher.isCheap(state)) {
+    deps.publisher.schedule(state.definition.tableUuid)
+    return state.metadataLocation
+  }
   try {
     return await deps.publisher.publish(state.definition.tableUuid)
   } catch (err) {

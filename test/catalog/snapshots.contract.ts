@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import type { CatalogStore, TableCommit } from '../../src/catalog/catalog-store.ts'
-import type { SnapshotLogEntry } from '../../src/core/snapshot.ts'
+import type { Snapshot, SnapshotLogEntry } from '../../src/core/snapshot.ts'
 import type { TableState } from '../../src/core/table.ts'
 import { appendTo, create, newTable, snapshotOf, stateOf } from './samples.ts'
 
@@ -34,6 +34,33 @@ export function describeSnapshots(store: () => CatalogStore): void {
       const state = stateOf('planets')
       await store().createTable(newTable(state, { snapshots: snapshots.toReversed() }))
       expect(await store().listSnapshots(state.definition.tableUuid)).toEqual(snapshots)
+    })
+
+    test('a history of several pages is read whole and in order', async () => {
+      const count = 1_234
+      const snapshots = Array.from({ length: count }, (_, i) =>
+        snapshotOf(BigInt(((i * 7_919) % count) + 1), {
+          sequenceNumber: BigInt(Math.floor(i / 3)),
+          timestampMs: 1_000 + Math.floor(i / 2),
+        }),
+      )
+      const snapshotLog = snapshots.map(({ snapshotId }, i) => ({
+        timestampMs: 1_000 + Math.floor(i / 4),
+        snapshotId,
+      }))
+      const state = stateOf('planets')
+      await store().createTable(newTable(state, { snapshots, snapshotLog }))
+      await store().createTable(newTable(stateOf('moons'), { snapshots: [snapshotOf(9n)] }))
+      const { tableUuid } = state.definition
+      const read: Snapshot[] = []
+      for await (const page of store().readSnapshots(tableUuid)) read.push(...page)
+      expect(read).toEqual(await store().listSnapshots(tableUuid))
+      expect(new Set(read.map(({ snapshotId }) => snapshotId)).size).toBe(count)
+      const log: SnapshotLogEntry[] = []
+      for await (const page of store().readSnapshotLog(tableUuid)) log.push(...page)
+      expect(log).toMatchObject(snapshotLog)
+      expect(log).toHaveLength(count)
+      for await (const page of store().readSnapshots(randomUUID())) expect(page).toBe('never')
     })
 
     test('as_at is the last entry of the log at or before the instant', async () => {

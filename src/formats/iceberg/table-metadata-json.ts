@@ -11,6 +11,7 @@ import {
   type TableMetadata,
 } from '../../core/table.ts'
 import { parseExactJson, stringifyExactJson } from './exact-json.ts'
+import { logEntryText, snapshotText } from './history-json.ts'
 import { JsonNode, type JsonObject } from './json-node.ts'
 import { readSchema, schemaToJson } from './schema-json.ts'
 import {
@@ -36,14 +37,43 @@ import { readEncryptionKeys, readStatisticsFiles } from './stored-json.ts'
  * 2, for it has manifests of that version: an upgrade without loss.
  */
 export function tableMetadataToJson(metadata: TableMetadata): string {
-  return stringifyExactJson(tableMetadataToJsonObject(metadata))
+  const formatVersion = writtenFormatVersion(metadata)
+  const { head, between, end } = tableMetadataFrame(metadata)
+  const snapshots = metadata.snapshots.map((s) => snapshotText(s, formatVersion)).join(',')
+  return head + snapshots + between + metadata.snapshotLog.map(logEntryText).join(',') + end
+}
+
+/** What stands around the items of `snapshots` and, after `between`, of `snapshot-log`. */
+export interface MetadataFrame {
+  readonly head: string
+  readonly between: string
+  readonly end: string
+}
+
+/** The text of all but the history, whose length it does not depend on; the items of that come from history-json.ts. */
+export function tableMetadataFrame(
+  metadata: Omit<TableMetadata, 'snapshots' | 'snapshotLog'>,
+): MetadataFrame {
+  const json = tableMetadataToJsonObject({ ...metadata, snapshots: [], snapshotLog: [] })
+  const { snapshots: _, 'snapshot-log': _log, ...rest } = json
+  const head = `${stringifyExactJson(rest).slice(0, -1)},"snapshots":[`
+  return { head, between: '],"snapshot-log":[', end: ']}' }
+}
+
+/** A table of version 1 that has a sequence number is written as version 2. */
+export function writtenFormatVersion({
+  definition,
+  lastSequenceNumber,
+}: Pick<TableMetadata, 'definition' | 'lastSequenceNumber'>): number {
+  const isVersion1 = definition.formatVersion === 1 && lastSequenceNumber === 0n
+  return isVersion1 ? 1 : Math.max(2, definition.formatVersion)
 }
 
 /** As `tableMetadataToJson`, to be part of another document; ids are bigint. */
 export function tableMetadataToJsonObject(metadata: TableMetadata): JsonObject {
   const { definition, currentSnapshotId, lastSequenceNumber } = metadata
-  const isVersion1 = definition.formatVersion === 1 && lastSequenceNumber === 0n
-  const formatVersion = isVersion1 ? 1 : Math.max(2, definition.formatVersion)
+  const formatVersion = writtenFormatVersion(metadata)
+  const isVersion1 = formatVersion === 1
   const nextRowId = metadata.nextRowId ?? definition.nextRowId ?? 0n
   return {
     'format-version': formatVersion,

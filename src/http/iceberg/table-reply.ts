@@ -12,7 +12,7 @@ export function tableReply(
     metadataLocation === undefined ? '' : `"metadata-location":${JSON.stringify(metadataLocation)},`
   return {
     status: 200,
-    body: [utf8(`{${location}"metadata":`), json, utf8(',"config":{}}')],
+    body: [utf8(`{${location}"metadata":`), ...json, utf8(',"config":{}}')],
     ...(metadataLocation === undefined ? {} : { headers: { ETag: tableTag(state, mode) } }),
   }
 }
@@ -23,5 +23,5 @@ export function metadataReply({
   json,
 }: Pick<LoadedTable, 'metadataLocation' | 'json'>): IcebergReply {
   const head = `{"metadata-location":${JSON.stringify(metadataLocation)},"metadata":`
-  return { status: 200, body: [utf8(head), json, utf8('}')] }
+  return { status: 200, body: [utf8(head), ...json, utf8('}')] }
 }

@@ -201,7 +201,8 @@ const tableMembers = {
   created_at: Time,
   updated_at: Time,
   metadata_location: z.string().nullable().meta({
-    description: 'Newest Iceberg metadata file, for readers by path.',
+    description:
+      'Newest Iceberg metadata file, for readers by path. After a commit to a table of thousands of snapshots it may be some seconds behind.',
   }),
   schema: z.strictObject({ schema_id: z.int(), columns: z.array(Column) }),
   partitioning: z.array(

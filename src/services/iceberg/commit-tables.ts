@@ -14,6 +14,7 @@ import {
 import { mapBounded } from '../bounded.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { COMMIT_ATTEMPTS_MAX } from '../limits.ts'
+import { findAmongAll } from '../table-history.ts'
 import type { CommitDependencies } from '../transactions.ts'
 import { createByCommit } from './create-by-commit.ts'
 import type { AnswerKeeper, KeptAnswer } from './kept-answer.ts'
@@ -129,7 +130,7 @@ function commitInTurn(
       const tables = await mapBounded(commits, TABLES_AT_ONCE, (c) => tableCommit(deps, c))
       const isCommitted = await tryCommit(deps, tables, keeper.withEffect(answer))
       if (isCommitted) {
-        for (const { state } of tables) deps.publisher.schedule(state.definition.tableUuid)
+        for (const table of tables) deps.publisher.committed(table)
         return changes.map(({ base, change }) => committedState(tables, base) ?? change.state)
       }
       deps.meter.commitRetried()
@@ -166,11 +167,11 @@ async function snapshotsMentioned(
   { definition: { tableUuid } }: TableState,
   { updates }: TableRequest,
 ): Promise<ReadonlyMap<bigint, Snapshot>> {
-  const ids = [...snapshotIdsMentioned(updates)]
+  const ids = new Set(snapshotIdsMentioned(updates))
   const found =
-    ids.length > SINGLE_LOOKUPS_MAX
-      ? await catalog.listSnapshots(tableUuid)
-      : await Promise.all(ids.map((snapshotId) => catalog.findSnapshot(tableUuid, snapshotId)))
+    ids.size > SINGLE_LOOKUPS_MAX
+      ? await findAmongAll(catalog, tableUuid, ids)
+      : await Promise.all([...ids].map((id) => catalog.findSnapshot(tableUuid, id)))
   return new Map(found.filter((s) => s !== undefined).map((s) => [s.snapshotId, s]))
 }
 

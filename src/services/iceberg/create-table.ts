@@ -40,8 +40,10 @@ export async function createTable(
   })
   requireWritableLocation(deps, definition.location)
   const state = newState(deps, { namespace: levels, name: request.name, definition })
-  const bytes = new TextEncoder().encode(jsonOfNew({ state, snapshots: [], snapshotLog: [] }))
-  if (request.stageCreate) return { state, json: bytes, metadataLocation: undefined }
+  if (request.stageCreate) {
+    const text = jsonOfNew({ state, snapshots: [], snapshotLog: [] })
+    return { state, json: [new TextEncoder().encode(text)], metadataLocation: undefined }
+  }
   const none = { snapshots: [], snapshotLog: [], addedPaths: [] }
   return addTable(deps, { state, ...none }, keeper)
 }
@@ -70,9 +72,9 @@ export async function addTable(
     throw error
   }
   await forgetDrop(deps, state.definition.location)
-  const bytes = new TextEncoder().encode(json)
-  deps.publisher.recent.remember(metadataLocation, bytes)
-  return { state, metadataLocation, json: bytes }
+  const pieces = [new TextEncoder().encode(json)]
+  deps.publisher.recent.remember(metadataLocation, pieces)
+  return { state, metadataLocation, json: pieces }
 }
 
 /** Of an earlier table in the same place: a rebuilt catalog must know that there is one again. */

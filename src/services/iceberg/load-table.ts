@@ -1,11 +1,11 @@
-import type { TableKey } from '../../catalog/catalog-store.ts'
+import type { CatalogStore, TableKey } from '../../catalog/catalog-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { Snapshot } from '../../core/snapshot.ts'
 import type { TableState } from '../../core/table.ts'
 import type { NamespacedName } from '../../core/table-name.ts'
-import { tableMetadataToJson } from '../../formats/iceberg/table-metadata-json.ts'
 import type { Dependencies } from '../dependencies.ts'
-import { collectMetadata, metadataWith, refsOf } from '../table-metadata.ts'
+import { findAmongAll, readLog, TableHistory } from '../table-history.ts'
+import { type HistoryText, metadataPieces, readFrame, refsOf } from '../table-metadata.ts'
 import { requireRestName, shownName } from './rest-name.ts'
 
 /** Which snapshots the metadata has: all, or those of branches and tags. */
@@ -15,8 +15,8 @@ export interface LoadedTable {
   /** What the file and the JSON hold. */
   readonly state: TableState
   readonly metadataLocation: string
-  /** The metadata as JSON, in UTF-8. */
-  readonly json: Uint8Array
+  /** The metadata as JSON in UTF-8, in pieces that others may share. */
+  readonly json: readonly Uint8Array[]
 }
 
 /** Above it one question for all snapshots is cheaper than one for each. */
@@ -99,33 +99,50 @@ export function metadataFileMissing(location: string): CatalogError {
 
 /** `undefined` when what the version needs is gone, because of a later one. */
 async function jsonOf(
-  { catalog, publisher }: Dependencies,
+  deps: Dependencies,
   { state, metadataLocation }: Omit<LoadedTable, 'json'>,
   mode: SnapshotMode,
-): Promise<Uint8Array | undefined> {
+): Promise<readonly Uint8Array[] | undefined> {
+  const { catalog, publisher } = deps
   const key = mode === 'all' ? metadataLocation : `${metadataLocation}#refs`
   const recent = publisher.recent.find(key)
   if (recent !== undefined) return recent
-  const metadata =
-    mode === 'all'
-      ? await collectMetadata(catalog, state)
-      : await metadataWith(catalog, state, await snapshotsOfRefs({ catalog }, state))
-  if (metadata === undefined) return undefined
-  const json = new TextEncoder().encode(tableMetadataToJson(metadata))
+  const history = await (mode === 'all' ? historyOf(deps, state) : historyOfRefs(deps, state))
+  if (history === undefined) return undefined
+  const json = metadataPieces(await readFrame(catalog, state), history)
   publisher.recent.remember(key, json)
   return json
 }
 
-async function snapshotsOfRefs(
-  { catalog }: Pick<Dependencies, 'catalog'>,
+async function historyOf(
+  { publisher: { histories } }: Dependencies,
   state: TableState,
-): Promise<readonly Snapshot[]> {
-  const { tableUuid } = state.definition
-  const { currentSnapshot } = state
+): Promise<HistoryText | undefined> {
+  return histories.find(state) ?? (await histories.read(state))
+}
+
+/** The snapshots of branches and tags, and the whole log. `undefined` when one of them is gone. */
+async function historyOfRefs(
+  { catalog, publisher: { histories } }: Dependencies,
+  state: TableState,
+): Promise<HistoryText | undefined> {
   const ids = new Set(Object.values(refsOf(state)).map(({ snapshotId }) => snapshotId))
-  if (ids.size > SINGLE_LOOKUPS_MAX) {
-    return (await catalog.listSnapshots(tableUuid)).filter((s) => ids.has(s.snapshotId))
-  }
+  const snapshots = await findSnapshots(catalog, state, ids)
+  if (snapshots.length < ids.size) return undefined
+  const history = new TableHistory(state)
+  history.addSnapshots(snapshots)
+  const log = histories.find(state)?.log
+  if (log === undefined) await readLog(catalog, state, history)
+  return { ...history.text, ...(log !== undefined && { log }) }
+}
+
+/** By sequence number; fewer when some are gone. */
+async function findSnapshots(
+  catalog: CatalogStore,
+  { definition: { tableUuid }, currentSnapshot }: TableState,
+  ids: ReadonlySet<bigint>,
+): Promise<readonly Snapshot[]> {
+  if (ids.size > SINGLE_LOOKUPS_MAX) return findAmongAll(catalog, tableUuid, ids)
   const found = await Promise.all(
     [...ids].map((id) =>
       id === currentSnapshot?.snapshotId ? currentSnapshot : catalog.findSnapshot(tableUuid, id),

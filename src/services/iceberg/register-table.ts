@@ -123,5 +123,5 @@ export async function readUnregistered(
   metadataLocation: string,
 ): Promise<Pick<LoadedTable, 'metadataLocation' | 'json'>> {
   const text = tableMetadataToJson(await readMetadataAt(deps, metadataLocation))
-  return { metadataLocation, json: new TextEncoder().encode(text) }
+  return { metadataLocation, json: [new TextEncoder().encode(text)] }
 }

@@ -48,12 +48,13 @@ async function tryRename(
     lastUpdatedMs: nextTimestampMs(deps.ambient.nowMs(), state.lastUpdatedMs),
   }
   const none = { newSnapshots: [], newLogEntries: [], addedPaths: [] }
+  const commit = { expectedVersion: state.version, state: renamed, ...none }
   const { outcome } = await deps.catalog.commit(
-    { tables: [{ expectedVersion: state.version, state: renamed, ...none }], transactions: [] },
+    { tables: [commit], transactions: [] },
     keeper.withEffect({ kind: 'empty' }),
   )
   if (outcome !== 'committed') return false
-  deps.publisher.schedule(state.definition.tableUuid)
+  deps.publisher.committed(commit)
   return true
 }
 

@@ -228,7 +228,7 @@ class Run {
     expect(shapeOf(state)).toEqual(shapeOfModel(this.#newest))
     const loaded = await loadTable(shop.deps, state, 'all')
     if (loaded === undefined) throw new Error('the table is gone')
-    const metadata = parseExactJson(new TextDecoder().decode(loaded.json)) as Json
+    const metadata = parseExactJson(new TextDecoder().decode(Buffer.concat(loaded.json))) as Json
     const ids = metadata.snapshots.map((s: Json) => BigInt(s['snapshot-id']))
     expect(ids.sort()).toEqual([...this.#newest.snapshots].sort())
     const isNew = this.#metadata?.location !== loaded.metadataLocation

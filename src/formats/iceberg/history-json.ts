@@ -1,0 +1,23 @@
+import type { Snapshot, SnapshotLogEntry } from '../../core/snapshot.ts'
+
+/** One of `snapshots` in table metadata, as `snapshotToJson` says it: made by the thousand, so without its objects. */
+export function snapshotText(snapshot: Snapshot, formatVersion: number): string {
+  const { parentSnapshotId, operation, firstRowId, addedRows } = snapshot
+  const parent = parentSnapshotId === null ? '' : `,"parent-snapshot-id":${parentSnapshotId}`
+  const sequence = formatVersion > 1 ? `,"sequence-number":${snapshot.sequenceNumber}` : ''
+  const summary = JSON.stringify({ ...snapshot.summary, operation })
+  const rows =
+    (firstRowId === undefined ? '' : `,"first-row-id":${firstRowId}`) +
+    (addedRows === undefined ? '' : `,"added-rows":${addedRows}`)
+  return (
+    `{"snapshot-id":${snapshot.snapshotId}${parent}${sequence},` +
+    `"timestamp-ms":${snapshot.timestampMs},` +
+    `"manifest-list":${JSON.stringify(snapshot.manifestList)},` +
+    `"summary":${summary},"schema-id":${snapshot.schemaId}${rows}}`
+  )
+}
+
+/** One of `snapshot-log` in table metadata. */
+export function logEntryText({ timestampMs, snapshotId }: SnapshotLogEntry): string {
+  return `{"timestamp-ms":${timestampMs},"snapshot-id":${snapshotId}}`
+}
