@@ -34,7 +34,7 @@ export async function fillFiles(
           },
           newSnapshots: [snapshot],
           newLogEntries: [snapshot],
-          addedPaths: [],
+          addedPaths: prepared.addedPaths,
         },
       ],
       transactions: [],
@@ -49,7 +49,10 @@ export async function withDependencies(
 ): Promise<void> {
   const catalog = await openSqliteCatalog({ path: join(home, 'catalog.db') })
   const warehouse = `file://${home}/warehouse`
-  const objects = await openLocalStore({ writableRoots: [warehouse], readableRoots: [] })
+  const objects = await openLocalStore({
+    writableRoots: [warehouse],
+    readableRoots: [`file://${home}/lake`],
+  })
   const meter = new Proxy({}, { get: () => () => undefined }) as Dependencies['meter']
   const log = { warn: () => undefined }
   const ambient = {

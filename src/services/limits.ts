@@ -17,6 +17,8 @@ export const INSPECTIONS_AT_ONCE = 16
 /** Of a manifest or manifest list. */
 export const METADATA_FILE_BYTES_MAX = 512 * 1024 * 1024
 export const ENTRIES_PER_MANIFEST_MAX = 10_000
+/** Entries that one commit decodes and encodes again to merge manifests; the others are copied as they are. */
+export const RECODED_ENTRIES_MAX = 2_000
 /** Small manifests of one tier that are merged into one. */
 export const MANIFEST_MERGE_FANOUT = 10
 export const UPLOAD_BYTES_MAX = 64 * 1024 * 1024 * 1024

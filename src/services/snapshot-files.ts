@@ -3,7 +3,12 @@ import type { Snapshot } from '../core/snapshot.ts'
 import { getSpec, schemaOfSpec, type TableState } from '../core/table.ts'
 import { stringifyExactJson } from '../formats/iceberg/exact-json.ts'
 import { encodeManifestList } from '../formats/iceberg/manifest-list.ts'
-import { describeManifest, encodeManifest } from '../formats/iceberg/manifest-writer.ts'
+import {
+  type CopiedManifest,
+  describeManifest,
+  encodeManifest,
+  type ManifestContent,
+} from '../formats/iceberg/manifest-writer.ts'
 import { snapshotToJson } from '../formats/iceberg/snapshot-json.ts'
 import type { Dependencies } from './dependencies.ts'
 import { deleteQuietly } from './orphans.ts'
@@ -21,19 +26,19 @@ export function createManifest(
   state: TableState,
   {
     entries,
+    copied = [],
     like,
     snapshot,
   }: {
     readonly entries: readonly ManifestEntry[]
+    /** Whose entries follow. */
+    readonly copied?: readonly CopiedManifest[]
     readonly like: Pick<ManifestFile, 'specId' | 'content'>
     readonly snapshot: SnapshotNumbers
   },
 ): CreatedManifest {
   const { definition } = state
-  const spec = getSpec(definition, like.specId)
-  const schema = schemaOfSpec(definition, spec)
-  const version = definition.formatVersion === 3 ? 3 : 2
-  const common = { entries, schema, spec, content: like.content, version } as const
+  const common = { ...manifestForm(state, like), entries, copied }
   const bytes = encodeManifest(common)
   const path = `${definition.location}/metadata/manifests/manifest-${deps.ambient.newUuid()}.avro`
   const numbers = { snapshotId: snapshot.snapshotId, sequenceNumber: snapshot.sequenceNumber }
@@ -41,6 +46,16 @@ export function createManifest(
     file: describeManifest({ ...common, ...numbers, path, lengthBytes: bytes.length }),
     bytes,
   }
+}
+
+/** What all manifests of a spec have in common. */
+export function manifestForm(
+  { definition }: TableState,
+  { specId, content }: Pick<ManifestFile, 'specId' | 'content'>,
+): Omit<ManifestContent, 'entries' | 'copied'> {
+  const spec = getSpec(definition, specId)
+  const schema = schemaOfSpec(definition, spec)
+  return { schema, spec, content, version: definition.formatVersion === 3 ? 3 : 2 }
 }
 
 /**

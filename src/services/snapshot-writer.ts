@@ -7,6 +7,7 @@ import { snapshotIdOf } from '../formats/iceberg/snapshot-id.ts'
 import type { Dependencies } from './dependencies.ts'
 import { ENTRIES_PER_MANIFEST_MAX } from './limits.ts'
 import { planMerges } from './manifest-merge.ts'
+import { mergeManifests } from './manifest-merger.ts'
 import { type FileChange, type ResolvedChange, resolveChange } from './snapshot-change.ts'
 import { type CreatedManifest, createManifest, writeSnapshotFiles } from './snapshot-files.ts'
 import { changeSummary, totalsOf } from './snapshot-summary.ts'
@@ -136,8 +137,7 @@ async function arrangeManifests(
   created.push(...resolved.rewritten.map(({ source, entries }) => create(entries, source)))
   let kept = resolved.kept
   for (const group of planMerges(kept)) {
-    const entries = await liveEntries(deps, group)
-    created.push(create(entries, group[0] as ManifestFile))
+    created.push(await mergeManifests(deps, state, { group, snapshot }))
     kept = kept.filter((manifest) => !group.includes(manifest))
   }
   return { created, list: [...created.map((manifest) => manifest.file), ...kept] }
@@ -168,18 +168,4 @@ function addedEntries(added: readonly DataFile[]): ManifestEntry[][] {
 
 function specIdOf(entries: readonly ManifestEntry[]): number {
   return (entries[0] as ManifestEntry).dataFile.specId
-}
-
-async function liveEntries(
-  deps: Dependencies,
-  group: readonly ManifestFile[],
-): Promise<ManifestEntry[]> {
-  const entries: ManifestEntry[] = []
-  for (const file of group) {
-    const manifest = await deps.manifests.getManifest(file)
-    for (let i = 0; i < manifest.entryCount; i++) {
-      if (manifest.isLive(i)) entries.push({ ...manifest.entry(i), status: 'existing' })
-    }
-  }
-  return entries
 }

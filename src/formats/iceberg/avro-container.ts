@@ -29,6 +29,8 @@ export interface AvroContainerContent<T> {
   readonly codec: RecordCodec<T>
   readonly records: Iterable<T>
   readonly compression?: 'null' | 'deflate'
+  /** Of other files of this schema and compression: they follow the records as they are. */
+  readonly storedBlocks?: readonly StoredBlock[]
 }
 
 /** An Avro object container file with blocks of about 64 KB. */
@@ -39,6 +41,9 @@ export function writeAvroContainer<T>(content: AvroContainerContent<T>): Uint8Ar
   const parts: Uint8Array[] = [MAGIC, encodeMetadata(header), sync]
   for (const { count, bytes } of encodeBlocks(codec, records)) {
     const body = compression === 'null' ? bytes : deflateRawSync(bytes, { level: DEFLATE_LEVEL })
+    parts.push(encodeInteger(count), encodeInteger(body.length), body, sync)
+  }
+  for (const { count, body } of content.storedBlocks ?? []) {
     parts.push(encodeInteger(count), encodeInteger(body.length), body, sync)
   }
   return Buffer.concat(parts)

@@ -12,7 +12,12 @@ import { CatalogError } from '../../core/errors.ts'
 import type { PartitionSpec } from '../../core/partition-spec.ts'
 import type { PrimitiveType, Schema } from '../../core/type.ts'
 import type { Value } from '../../core/value.ts'
-import { type RecordCodec, writeAvroContainer } from './avro-container.ts'
+import {
+  openAvroContainer,
+  type RecordCodec,
+  type StoredBlock,
+  writeAvroContainer,
+} from './avro-container.ts'
 import { compileRecordCodec } from './avro-record-codec.ts'
 import { schemaText } from './manifest-list-schema.ts'
 import {
@@ -22,7 +27,7 @@ import {
   type PartitionColumn,
   partitionColumns,
 } from './manifest-schema.ts'
-import { coerceNumber, summarizePartitions } from './partition-summary.ts'
+import { coerceNumber, joinSummaries, summarizePartitions } from './partition-summary.ts'
 import { schemaToJson } from './schema-json.ts'
 import { partitionFieldsToJson } from './spec-json.ts'
 
@@ -35,6 +40,14 @@ export interface ManifestContent {
   readonly content: 'data' | 'deletes'
   /** 2 when it is absent. Deletion vectors and row ids are of version 3. */
   readonly version?: ManifestVersion
+  /** Manifests whose entries follow, taken over as they are. */
+  readonly copied?: readonly CopiedManifest[]
+}
+
+/** A manifest with nothing but `existing` entries, in the blocks that hold them. */
+export interface CopiedManifest {
+  readonly file: ManifestFile
+  readonly blocks: readonly StoredBlock[]
 }
 
 const STATUS_CODES: Record<EntryStatus, number> = { existing: 0, added: 1, deleted: 2 }
@@ -44,9 +57,41 @@ const CONTENT_CODES: Record<FileContent, number> = {
   'equality-deletes': 2,
 }
 
+/**
+ * The entries of a manifest as they are stored, to be copied into another of this schema and spec without being
+ * decoded; `undefined` when they must be written anew: some are added or deleted, or it was written otherwise.
+ */
+export function findCopiedManifest(
+  bytes: Uint8Array,
+  file: ManifestFile,
+  like: Pick<ManifestContent, 'schema' | 'spec' | 'version'>,
+): CopiedManifest | undefined {
+  if (!isCopyable(file)) return undefined
+  const { metadata, codec, blocks } = openAvroContainer(bytes)
+  const { text } = compiled(partitionColumns(like.spec, like.schema), like.version ?? 2)
+  const count = blocks.reduce((sum, block) => sum + block.count, 0)
+  const isSame =
+    codec === 'deflate' &&
+    metadata.get('avro.schema') === text &&
+    metadata.get('content') === file.content &&
+    count === file.existingFilesCount
+  return isSame ? { file, blocks } : undefined
+}
+
+/** As far as the manifest list tells: all entries have their own ids and numbers, and none is gone. */
+export function isCopyable(file: ManifestFile): boolean {
+  return (
+    file.addedFilesCount === 0 &&
+    file.deletedFilesCount === 0 &&
+    file.keyMetadata === undefined &&
+    file.firstRowId === undefined &&
+    file.partitions?.every(({ containsNan }) => containsNan !== undefined) === true
+  )
+}
+
 /** Its length, which manifest lists need, is that of the array. */
 export function encodeManifest(manifest: ManifestContent): Uint8Array {
-  const { entries, schema, spec, content, version = 2 } = manifest
+  const { entries, schema, spec, content, version = 2, copied = [] } = manifest
   const columns = partitionColumns(spec, schema)
   const { text, codec } = compiled(columns, version)
   return writeAvroContainer({
@@ -61,6 +106,7 @@ export function encodeManifest(manifest: ManifestContent): Uint8Array {
     },
     codec,
     records: records(entries, columns, version),
+    storedBlocks: copied.flatMap(({ blocks }) => blocks),
   })
 }
 
@@ -187,7 +233,9 @@ export interface WrittenManifest extends ManifestContent {
 /** The line for a manifest list. */
 export function describeManifest(manifest: WrittenManifest): ManifestFile {
   const { entries, spec, schema, sequenceNumber } = manifest
+  const copied = (manifest.copied ?? []).map(({ file }) => file)
   const partitions = entries.map((entry) => entry.dataFile.partition)
+  const summaries = copied.flatMap((file) => (file.partitions ? [file.partitions] : []))
   const added = tally(entries, 'added')
   const existing = tally(entries, 'existing')
   const deleted = tally(entries, 'deleted')
@@ -197,16 +245,27 @@ export function describeManifest(manifest: WrittenManifest): ManifestFile {
     specId: spec.specId,
     content: manifest.content,
     sequenceNumber,
-    minSequenceNumber: minSequenceNumber(entries, sequenceNumber),
+    minSequenceNumber: minSequenceNumber(entries, { copied, inherited: sequenceNumber }),
     addedSnapshotId: manifest.snapshotId,
     addedFilesCount: added.files,
-    existingFilesCount: existing.files,
+    existingFilesCount: sumOf(copied, 'existingFilesCount', existing.files),
     deletedFilesCount: deleted.files,
     addedRowsCount: added.rows,
-    existingRowsCount: existing.rows,
+    existingRowsCount: sumOf(copied, 'existingRowsCount', existing.rows),
     deletedRowsCount: deleted.rows,
-    partitions: summarizePartitions(spec, schema, partitions),
+    partitions: joinSummaries(spec, schema, [
+      ...(entries.length > 0 ? [summarizePartitions(spec, schema, partitions)] : []),
+      ...summaries,
+    ]),
   }
+}
+
+function sumOf(
+  files: readonly ManifestFile[],
+  count: 'existingFilesCount' | 'existingRowsCount',
+  others: number,
+): number {
+  return files.reduce((sum, file) => sum + file[count], others)
 }
 
 function tally(entries: readonly ManifestEntry[], status: EntryStatus) {
@@ -221,8 +280,14 @@ function tally(entries: readonly ManifestEntry[], status: EntryStatus) {
 }
 
 /** Of the live entries; the manifest's own when there is none. */
-function minSequenceNumber(entries: readonly ManifestEntry[], inherited: bigint): bigint {
+function minSequenceNumber(
+  entries: readonly ManifestEntry[],
+  { copied, inherited }: { readonly copied: readonly ManifestFile[]; readonly inherited: bigint },
+): bigint {
   let minimum: bigint | undefined
+  for (const file of copied) {
+    if (minimum === undefined || file.minSequenceNumber < minimum) minimum = file.minSequenceNumber
+  }
   for (const { status, sequenceNumber } of entries) {
     if (status === 'deleted') continue
     const number = sequenceNumber ?? inherited

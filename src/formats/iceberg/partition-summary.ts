@@ -1,6 +1,6 @@
 import type { PartitionFieldSummary } from '../../core/data-file.ts'
 import type { PartitionSpec } from '../../core/partition-spec.ts'
-import { encodeSingleValue } from '../../core/single-value.ts'
+import { decodeSingleValue, encodeSingleValue } from '../../core/single-value.ts'
 import type { PrimitiveType, Schema } from '../../core/type.ts'
 import { compareValues, type Value } from '../../core/value.ts'
 import { partitionColumns } from './manifest-schema.ts'
@@ -16,6 +16,21 @@ export function summarizePartitions(
     for (const [i, spread] of spreads.entries()) spread.add(partition[i] ?? null)
   }
   return spreads.map((spread) => spread.summary())
+}
+
+/** The spread over several manifests, each with one summary for every field of the spec. */
+export function joinSummaries(
+  spec: PartitionSpec,
+  schema: Schema,
+  summaries: readonly (readonly PartitionFieldSummary[])[],
+): readonly PartitionFieldSummary[] {
+  const [only, ...others] = summaries
+  if (only !== undefined && others.length === 0) return only
+  return partitionColumns(spec, schema).map(({ type }, i) => {
+    const spread = new Spread(type)
+    for (const summary of summaries) spread.join(summary[i])
+    return spread.summary()
+  })
 }
 
 class Spread {
@@ -45,6 +60,15 @@ class Spread {
     if (this.#upper === undefined || compareValues(this.#type, value, this.#upper) > 0) {
       this.#upper = value
     }
+  }
+
+  join(summary: PartitionFieldSummary | undefined): void {
+    if (summary === undefined) return
+    for (const bound of [summary.lowerBound, summary.upperBound]) {
+      if (bound !== undefined) this.add(decodeSingleValue(this.#type, bound))
+    }
+    this.#containsNull ||= summary.containsNull
+    this.#containsNan ||= summary.containsNan === true
   }
 
   summary(): PartitionFieldSummary {
