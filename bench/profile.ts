@@ -1,0 +1,72 @@
+/** Of V8's processor profile what is read here. */
+export interface CpuProfile {
+  readonly nodes: readonly ProfileNode[]
+  /** The node that ran at each sample. */
+  readonly samples: readonly number[]
+  /** Microseconds since the sample before. */
+  readonly timeDeltas: readonly number[]
+}
+
+interface ProfileNode {
+  readonly id: number
+  readonly callFrame: {
+    readonly functionName: string
+    readonly url: string
+    readonly lineNumber: number
+  }
+}
+
+export interface Share {
+  readonly name: string
+  readonly percent: number
+}
+
+export interface ProfileSummary {
+  /** Without the time in which nothing ran. */
+  readonly seconds: number
+  /** Their own time, without what they call; the longest first. */
+  readonly functions: readonly Share[]
+  /** The same by package, folder of the service, or part of Node. */
+  readonly places: readonly Share[]
+}
+
+const IDLE = '(idle)'
+
+export function summarizeProfile({ nodes, samples, timeDeltas }: CpuProfile): ProfileSummary {
+  const byId = new Map(nodes.map((node) => [node.id, node.callFrame]))
+  const functions = new Map<string, number>()
+  const places = new Map<string, number>()
+  let totalUs = 0
+  for (const [i, id] of samples.entries()) {
+    const frame = byId.get(id)
+    // A delta before the first sample of a profile can be negative.
+    const us = Math.max(0, timeDeltas[i] ?? 0)
+    if (frame === undefined || frame.functionName === IDLE) continue
+    totalUs += us
+    const place = placeOf(frame)
+    const line = frame.url === '' ? '' : `, line ${frame.lineNumber + 1}`
+    add(functions, `${frame.functionName || '(anonymous)'}  ${fileOf(frame.url)}${line}`, us)
+    add(places, place, us)
+  }
+  const shares = (times: ReadonlyMap<string, number>) =>
+    [...times]
+      .map(([name, us]) => ({ name, percent: (100 * us) / totalUs }))
+      .sort((a, b) => b.percent - a.percent)
+  return { seconds: totalUs / 1e6, functions: shares(functions), places: shares(places) }
+}
+
+function add(times: Map<string, number>, name: string, us: number): void {
+  times.set(name, (times.get(name) ?? 0) + us)
+}
+
+function placeOf({ url, functionName }: ProfileNode['callFrame']): string {
+  if (url === '') return functionName.startsWith('(') ? functionName : 'V8 and native code'
+  if (url.startsWith('node:')) return url.split('/').slice(0, 2).join('/')
+  const packageName = /node_modules\/((?:@[^/]+\/)?[^/]+)(?!.*node_modules\/)/.exec(url)?.[1]
+  if (packageName !== undefined) return `package ${packageName}`
+  return /\/((?:src|dist)\/.*)\/[^/]+$/.exec(url)?.[1] ?? 'other'
+}
+
+function fileOf(url: string): string {
+  return /\/((?:src|dist|node_modules)\/.*)$/.exec(url)?.[1] ?? url
+}
