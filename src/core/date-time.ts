@@ -69,8 +69,10 @@ export function yearText(year: number): string {
   return year > 9999 ? `+${year}` : String(year).padStart(4, '0')
 }
 
+const TWO_DIGITS = Array.from({ length: 100 }, (_, number) => String(number).padStart(2, '0'))
+
 export function twoDigits(number: number): string {
-  return String(number).padStart(2, '0')
+  return TWO_DIGITS[number] ?? String(number).padStart(2, '0')
 }
 
 /** `22:31:08.123456` for a count of `10 ** -digits` seconds since midnight. */
@@ -85,9 +87,21 @@ export function timeText(ticks: bigint, digits: 6 | 9): string {
 
 /** `2017-11-16T22:31:08.123456` for a count of `10 ** -digits` seconds since 1970. */
 export function timestampText(ticks: bigint, digits: 6 | 9): string {
+  const micros = digits === 6 ? Number(ticks) : Number.NaN
+  if (Number.isSafeInteger(micros)) return microsText(micros)
   const perDay = digits === 6 ? MICROS_PER_DAY : NANOS_PER_DAY
   const days = floorDivide(ticks, perDay)
   return `${dateText(Number(days))}T${timeText(ticks - days * perDay, digits)}`
+}
+
+/** As `timestampText`, in numbers, which are exact for the years 1685 to 2255: lists have many of them. */
+function microsText(micros: number): string {
+  const seconds = Math.floor(micros / 1_000_000)
+  const days = Math.floor(seconds / 86_400)
+  const second = seconds - days * 86_400
+  const minutes = Math.floor(second / 60)
+  const clock = `${twoDigits(Math.floor(minutes / 60))}:${twoDigits(minutes % 60)}:${twoDigits(second % 60)}`
+  return `${dateText(days)}T${clock}.${String(micros - seconds * 1_000_000).padStart(6, '0')}`
 }
 
 const DATE_PATTERN = /^([+-]?)(\d{4,8})-(\d{2})-(\d{2})$/

@@ -20,6 +20,23 @@ test('days and dates are one to one over all ints', () => {
   )
 })
 
+test('a microsecond is the same moment as its thousand nanoseconds, at the edges of seconds and days, too', () => {
+  const long = fc.bigInt({ min: -(2n ** 53n) - 10n, max: 2n ** 53n + 10n })
+  const second = fc.bigInt({ min: -9_007_199_254n, max: 9_007_199_254n })
+  const edge = fc
+    .tuple(second, fc.bigInt({ min: -2n, max: 2n }))
+    .map(([seconds, micros]) => seconds * 1_000_000n + micros)
+  const midnight = fc
+    .tuple(fc.bigInt({ min: -104_249n, max: 104_249n }), fc.bigInt({ min: -2n, max: 2n }))
+    .map(([days, micros]) => days * 86_400_000_000n + micros)
+  fc.assert(
+    fc.property(fc.oneof(long, edge, midnight), (micros) => {
+      expect(`${timestampText(micros, 6)}000`).toBe(timestampText(micros * 1000n, 9))
+    }),
+    { numRuns: 20_000 },
+  )
+})
+
 test('instants are written as JavaScript writes them', () => {
   const instant = fc.date({
     min: new Date('0000-01-01'),

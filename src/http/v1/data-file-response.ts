@@ -10,6 +10,8 @@ import type { PlannedFile } from '../../services/planning.ts'
 interface NamedType {
   /** Dotted for nested fields. */
   readonly name: string
+  /** The name as JSON. */
+  readonly key: string
   readonly type: PrimitiveType
 }
 
@@ -25,25 +27,16 @@ export class DataFileWriter {
     this.#columns = new Map(primitiveColumns(schema.fields))
   }
 
-  /** Without line breaks. */
+  /** Without line breaks. As text, piece by piece: lists have a hundred thousand of them. */
   toJson({ dataFile, sequenceNumber, deleteFiles }: PlannedFile): string {
-    return stringifyExactJson({
-      path: dataFile.path,
-      format: dataFile.format,
-      record_count: dataFile.recordCount,
-      file_size_bytes: dataFile.fileSizeBytes,
-      sequence_number: sequenceNumber.toString(),
-      partition: this.#partition(dataFile),
-      bounds: this.#bounds(dataFile),
-      null_counts: this.#nullCounts(dataFile),
-      delete_files: deleteFiles.map((file) => ({
-        path: file.path,
-        content: file.content,
-        format: file.format,
-        record_count: file.recordCount,
-        file_size_bytes: file.fileSizeBytes,
-      })),
-    })
+    return (
+      `{"path":${JSON.stringify(dataFile.path)},"format":"${dataFile.format}"` +
+      `,"record_count":${dataFile.recordCount},"file_size_bytes":${dataFile.fileSizeBytes}` +
+      `,"sequence_number":"${sequenceNumber}"` +
+      `,"partition":${stringifyExactJson(this.#partition(dataFile))}` +
+      `,"bounds":{${this.#bounds(dataFile)}},"null_counts":{${this.#nullCounts(dataFile)}}` +
+      `,"delete_files":${deleteFiles.length === 0 ? '[]' : deleteFilesToJson(deleteFiles)}}`
+    )
   }
 
   #partition({ specId, partition }: DataFile): Record<string, unknown> {
@@ -62,7 +55,7 @@ export class DataFileWriter {
     const spec = getSpec(this.#definition, specId)
     const fields = spec.fields.map(({ name, sourceId, transform }) => {
       const sourceType = this.#typeOf(sourceId)
-      return { name, type: transformResultType(transform, sourceType) }
+      return namedType(name, transformResultType(transform, sourceType))
     })
     this.#partitions.set(specId, fields)
     return fields
@@ -79,39 +72,55 @@ export class DataFileWriter {
     return { kind: 'unknown' }
   }
 
-  #bounds({ lowerBounds, upperBounds }: DataFile): Record<string, unknown> {
+  #bounds({ lowerBounds, upperBounds }: DataFile): string {
     const ids = new Set([...(lowerBounds?.keys() ?? []), ...(upperBounds?.keys() ?? [])])
-    return this.#byColumn(ids, (id, type) => ({
-      lower: boundToJson(type, lowerBounds?.get(id)),
-      upper: boundToJson(type, upperBounds?.get(id)),
-    }))
+    return this.#byColumn(ids, (id, type) => {
+      const lower = boundToJson(type, lowerBounds?.get(id))
+      return `{"lower":${lower},"upper":${boundToJson(type, upperBounds?.get(id))}}`
+    })
   }
 
-  #nullCounts({ nullValueCounts }: DataFile): Record<string, unknown> {
-    return this.#byColumn(nullValueCounts?.keys() ?? [], (id) => nullValueCounts?.get(id))
+  #nullCounts({ nullValueCounts }: DataFile): string {
+    return this.#byColumn(nullValueCounts?.keys() ?? [], (id) => String(nullValueCounts?.get(id)))
   }
 
   /** Columns that the schema does not have (any more) are left out. */
-  #byColumn(
-    ids: Iterable<number>,
-    toJson: (id: number, type: PrimitiveType) => unknown,
-  ): Record<string, unknown> {
-    const members: [string, unknown][] = []
+  #byColumn(ids: Iterable<number>, toJson: (id: number, type: PrimitiveType) => string): string {
+    let members = ''
     for (const id of ids) {
       const column = this.#columns.get(id)
-      if (column !== undefined) members.push([column.name, toJson(id, column.type)])
+      if (column === undefined) continue
+      members += `${members === '' ? '' : ','}${column.key}:${toJson(id, column.type)}`
     }
-    return Object.fromEntries(members)
+    return members
   }
 }
 
-function boundToJson(type: PrimitiveType, bound: Uint8Array | undefined): unknown {
-  return bound === undefined ? null : valueToJson(type, decodeSingleValue(type, bound))
+function deleteFilesToJson(deleteFiles: readonly DataFile[]): string {
+  return JSON.stringify(
+    deleteFiles.map((file) => ({
+      path: file.path,
+      content: file.content,
+      format: file.format,
+      record_count: file.recordCount,
+      file_size_bytes: file.fileSizeBytes,
+    })),
+  )
+}
+
+function boundToJson(type: PrimitiveType, bound: Uint8Array | undefined): string {
+  if (bound === undefined) return 'null'
+  const json = valueToJson(type, decodeSingleValue(type, bound))
+  return typeof json === 'bigint' ? String(json) : JSON.stringify(json)
+}
+
+function namedType(name: string, type: PrimitiveType): NamedType {
+  return { name, key: JSON.stringify(name), type }
 }
 
 function* primitiveColumns(fields: readonly Field[], prefix = ''): Generator<[number, NamedType]> {
   for (const { id, name, type } of fields) {
     if (isNested(type)) yield* primitiveColumns(childFields(type), `${prefix}${name}.`)
-    else yield [id, { name: prefix + name, type }]
+    else yield [id, namedType(prefix + name, type)]
   }
 }
