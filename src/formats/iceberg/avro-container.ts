@@ -190,7 +190,8 @@ export async function inflateAside(
   const bytesMax = container.inflatedBytesMax - inflatedBytes
   if (body.length <= SMALL_BODY_BYTES) {
     try {
-      return inflateRawSync(body, { maxOutputLength: Math.min(SMALL_BLOCK_BYTES, bytesMax) })
+      const maxOutputLength = Math.max(1, Math.min(SMALL_BLOCK_BYTES, bytesMax))
+      return inflateRawSync(body, { maxOutputLength, chunkSize: chunkBytesFor(body) })
     } catch {
       // It is damaged, or holds far more than it seems to.
     }
@@ -244,6 +245,14 @@ function indexBlocks(cursor: AvroCursor, sync: Uint8Array): readonly StoredBlock
   return blocks
 }
 
+/** Room for a whole block mostly: putting a block together from chunks of 16 KB takes a third more time. */
+function chunkBytesFor({ length }: Uint8Array): number {
+  return Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, 5 * length))
+}
+
+const CHUNK_BYTES_MIN = 1024
+const CHUNK_BYTES_MAX = 72 * 1024
+
 type Inflater = (body: Uint8Array, bytesMax: number) => Uint8Array
 
 function inflaterOf(codec: string): Inflater {
@@ -253,7 +262,10 @@ function inflaterOf(codec: string): Inflater {
     case 'deflate':
       return guarded((body, bytesMax) =>
         // Bytes after the end of the stream are ignored: PyIceberg writes three.
-        inflateRawSync(body, { maxOutputLength: Math.max(1, bytesMax) }),
+        inflateRawSync(body, {
+          maxOutputLength: Math.max(1, bytesMax),
+          chunkSize: chunkBytesFor(body),
+        }),
       )
     case 'zstandard':
       return guarded(inflateZstandard)
