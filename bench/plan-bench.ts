@@ -7,7 +7,8 @@ import { encodeSingleValue } from '../src/core/single-value.ts'
 import { fillFiles } from './bench-home.ts'
 import { startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
-import { measureHttpLimits } from './http-limits.ts'
+import { HttpConnection } from './http-connection.ts'
+import { measureHttpLimits, measureStream } from './http-limits.ts'
 import { percentile, printMachine, printRow } from './machine.ts'
 import { askPythonPeer } from './peers/python-peer.ts'
 import { IS_QUICK, openReport, type Peer } from './report.ts'
@@ -46,9 +47,14 @@ await fillFiles(home, {
 printMachine(`Planning in the REST catalog: ${FILES} data files, ${FILES_PER_DAY} in a partition`)
 const report = openReport('plan')
 const { post1 } = await measureHttpLimits()
-const limit = { what: 'POST to bare Express, 1 client, mean', value: 1000 / post1 }
+const streamed = await measureStream()
 service = await startBenchService(home)
-const ROOT = `${service.url}/iceberg/v1/namespaces/default/tables/wide`
+const TABLE = '/iceberg/v1/namespaces/default/tables/wide'
+const AT_ONCE = 8
+const connections = await Promise.all(
+  Array.from({ length: AT_ONCE }, () => HttpConnection.open(service.url)),
+)
+let receivedBytes = 0
 const DAY = 42
 const ONE_DAY = { type: 'eq', term: 'day', value: DAY }
 const ONE_FILE = { type: 'eq', term: 'id', value: DAY * FILES_PER_DAY * 1000 }
@@ -60,12 +66,15 @@ printRow(['---', '---', '---', '---', '---'])
 await timed('cold: the first page, no filter', 1, () => plan({}))
 await timed('the first page, no filter', 20, () => plan({}))
 await timed('all pages, one after another', 5, () => planAll({}, 1))
-await timed('all pages, 8 at once', 5, () => planAll({}, 8))
-await timed('all pages with statistics, 8 at once', 3, () => planAll({ 'stats-fields': stats }, 8))
+await timed('all pages, 8 at once', 5, () => planAll({}, AT_ONCE))
+await timed('all pages with statistics, 8 at once', 3, () => {
+  return planAll({ 'stats-fields': stats }, AT_ONCE)
+})
 await timed('one partition of the manifests', 200, () => plan({ filter: ONE_DAY }))
 await timed('one file by its bounds', 50, () => plan({ filter: ONE_FILE }))
 await timed('one partition and one file', 200, () => plan({ filter: BOTH }))
 await printHold()
+for (const connection of connections) connection.close()
 await service.stop()
 rmSync(home, { recursive: true })
 
@@ -74,7 +83,7 @@ async function measurePyIceberg(): Promise<ReadonlyMap<string, Peer>> {
   const day = new Date(DAY * 86_400_000).toISOString().slice(0, 10)
   const byDay = `day = '${day}'`
   const byId = `id = ${ONE_FILE.value}`
-  const { 'metadata-location': metadataLocation } = await call(ROOT)
+  const { 'metadata-location': metadataLocation } = await call(service.url + TABLE)
   const answer = await askPythonPeer<{
     version: string
     answers: Record<string, { files: number; firstMs: number; bestMs: number }>
@@ -106,20 +115,17 @@ async function measurePyIceberg(): Promise<ReadonlyMap<string, Peer>> {
 }
 
 async function plan(body: object): Promise<number> {
-  const answer: Answer = await call(`${ROOT}/plan`, { method: 'POST', body })
+  const answer = await ask('plan', body, 0)
   return answer['file-scan-tasks'].length
 }
 
 async function planAll(body: object, atOnce: number): Promise<number> {
-  const first: Answer = await call(`${ROOT}/plan`, { method: 'POST', body })
+  const first = await ask('plan', body, 0)
   const pending = [...(first['plan-tasks'] ?? [])]
   let tasks = first['file-scan-tasks'].length
-  const follow = async () => {
+  const follow = async (_: unknown, connection: number) => {
     for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
-      const page: Answer = await call(`${ROOT}/tasks`, {
-        method: 'POST',
-        body: { 'plan-task': next },
-      })
+      const page = await ask('tasks', { 'plan-task': next }, connection)
       tasks += page['file-scan-tasks'].length
       pending.push(...(page['plan-tasks'] ?? []))
     }
@@ -128,9 +134,20 @@ async function planAll(body: object, atOnce: number): Promise<number> {
   return tasks
 }
 
+async function ask(what: 'plan' | 'tasks', body: object, connection: number): Promise<Answer> {
+  const reply = await (connections[connection] as HttpConnection).ask({
+    ...{ method: 'POST', path: `${TABLE}/${what}`, body: JSON.stringify(body) },
+  })
+  receivedBytes += reply.body.length
+  const text = reply.body.toString()
+  if (reply.status !== 200) throw new Error(`${what}: ${reply.status} ${text.slice(0, 500)}`)
+  return JSON.parse(text)
+}
+
 async function timed(what: string, rounds: number, work: () => Promise<number>): Promise<void> {
   const times: number[] = []
   let tasks = 0
+  receivedBytes = 0
   for (let i = 0; i < rounds; i++) {
     const begin = performance.now()
     tasks = await work()
@@ -140,6 +157,11 @@ async function timed(what: string, rounds: number, work: () => Promise<number>):
   const rate = ((tasks * 1000) / p50).toFixed(0)
   printRow([what, String(tasks), p50.toFixed(1), percentile(times, 0.99).toFixed(1), rate])
   const peer = peers.get(what)
+  const megabytes = receivedBytes / rounds / 1e6
+  const limit = {
+    what: `POST to bare Express and ${megabytes.toFixed(1)} MB of one buffer from it`,
+    value: 1000 / post1 + (megabytes / streamed) * 1000,
+  }
   report.figure({
     ...{ what: `${FILES} files: ${what}, p50`, value: p50, unit: 'ms', limit },
     ...(peer === undefined ? {} : { peer }),

@@ -7,10 +7,10 @@ import type { DataFile } from '../src/core/data-file.ts'
 import { encodeSingleValue } from '../src/core/single-value.ts'
 import type { Snapshot } from '../src/core/snapshot.ts'
 import { fillFiles, withDependencies } from './bench-home.ts'
-import { startBenchService, startProgram } from './bench-service.ts'
+import { startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
 import { HttpConnection } from './http-connection.ts'
-import { measureHttpLimits, streamMegabytesPerSecond } from './http-limits.ts'
+import { measureHttpLimits, measureStream } from './http-limits.ts'
 import { percentile, printMachine, printRow } from './machine.ts'
 import { IS_QUICK, openReport } from './report.ts'
 
@@ -38,9 +38,7 @@ printMachine(
 )
 const report = openReport('read')
 const { get1 } = await measureHttpLimits()
-const bare = await startProgram('bench/bare-express-main.ts')
-const streamed = await streamMegabytesPerSecond(bare.url)
-await bare.stop()
+const streamed = await measureStream()
 const limit = { what: 'GET from bare Express, 1 client, mean', value: 1000 / get1 }
 printRow(['what', 'bytes', 'p50 ms', 'p99 ms'])
 printRow(['---', '---', '---', '---'])
