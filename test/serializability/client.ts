@@ -13,6 +13,8 @@ export interface Place {
   /** Parquet files, the first of one record, and the folder where each append gets names of its own for them. */
   readonly templates: readonly { readonly path: string; readonly records: number }[]
   readonly folder: string
+  /** Resolves while the service runs. */
+  readonly ready: () => Promise<void>
   /** No more work, nor another attempt. */
   readonly isOver: () => boolean
 }
@@ -51,7 +53,10 @@ export class Client {
   }
 
   async work(): Promise<void> {
-    while (!this.#place.isOver()) await this.#act(this.#random.weighted(WEIGHTS))
+    while (!this.#place.isOver()) {
+      await this.#place.ready()
+      await this.#act(this.#random.weighted(WEIGHTS))
+    }
   }
 
   #act(kind: keyof typeof WEIGHTS): Promise<void> {
@@ -106,6 +111,7 @@ export class Client {
   async #appendAndRetry(): Promise<void> {
     const addition = this.#addition()
     const told = await this.#append(addition, this.#random.below(CUT_MS_MAX))
+    await this.#place.ready()
     if (outcomeOf(told) === 'unknown' && !this.#place.isOver()) await this.#append(addition)
   }
 
@@ -201,6 +207,7 @@ export class Client {
     let told = first
     for (let attempt = 1; attempt < ATTEMPTS_MAX; attempt++) {
       if (outcomeOf(told) !== 'unknown' || this.#place.isOver()) return told
+      await this.#place.ready()
       told = await commit()
     }
     return told
