@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { fdatasyncsPerSecond } from './disk-limits.ts'
 
@@ -9,6 +9,11 @@ export function describeMachine(): string {
   const [cpu] = cpus()
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
   return `${process.platform}, ${cpus().length} x ${cpu?.model.trim() ?? 'unknown'}, ${memory}`
+}
+
+/** Of the last minute; 0 where the system keeps none. */
+export function loadAverage(): number {
+  return Number((loadavg()[0] ?? 0).toFixed(2))
 }
 
 /** Of Moraine, Node and these packages. */
@@ -24,7 +29,7 @@ export function printMachine(title: string): void {
   const { moraine, node } = versionsOf([])
   console.log(`\n## ${title}`)
   console.log(
-    `Moraine ${moraine}, Node ${node}, ${describeMachine()}; ` +
+    `Moraine ${moraine}, Node ${node}, ${describeMachine()}, load average ${loadAverage()}; ` +
       `fdatasync of 4 KiB: ${fdatasyncsPerSecond()}/s\n`,
   )
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
-import { describeMachine, ROOT, versionsOf } from './machine.ts'
+import { describeMachine, loadAverage, ROOT, versionsOf } from './machine.ts'
 
 /** Where `run-all.ts` wants the records, one JSON a line; a bench that runs alone keeps none. */
 export const RECORDS_VARIABLE = 'BENCH_RECORDS'
@@ -43,6 +43,8 @@ export interface Circumstances {
   /** RFC 3339, UTC. */
   readonly time: string
   readonly quick: boolean
+  /** Of the system in the minute before the bench; what else ran shares its cores. */
+  readonly loadAverage: number
 }
 
 export type BenchRecord = Circumstances & (Figure | Skip)
@@ -61,6 +63,7 @@ export function openReport(bench: string): Report {
     versions: versionsOf(['express', 'better-sqlite3', '@duckdb/node-api']),
     commit: commitId(),
     quick: IS_QUICK,
+    loadAverage: loadAverage(),
   }
   const record = (entry: Figure | Skip) => {
     if (target === undefined) return

@@ -4,9 +4,10 @@
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join, relative } from 'node:path'
 import { build } from './build.ts'
-import { ROOT } from './machine.ts'
+import { loadAverage, ROOT } from './machine.ts'
 import { RECORDS_VARIABLE } from './report.ts'
 import { type BenchRun, parseRecords, RESULTS_FOLDER, renderTable, saveResults } from './results.ts'
 import { fileOfBench, selectBenches } from './selection.ts'
@@ -14,9 +15,12 @@ import { fileOfBench, selectBenches } from './selection.ts'
 const FOLDER = join(ROOT, 'bench')
 /** One that hangs would hide what the others measured. */
 const BENCH_TIMEOUT_MS = 30 * 60 * 1000
+/** Of the cores: beyond it others take what is to be measured. */
+const BUSY_SHARE = 0.5
 
 function main(words: readonly string[]): void {
   const benches = selectBenches(readdirSync(FOLDER), words)
+  const busyWith = loadAverage()
   build()
   mkdirSync(RESULTS_FOLDER, { recursive: true })
   const recordsFile = join(RESULTS_FOLDER, `records-${process.pid}.ndjson`)
@@ -28,6 +32,9 @@ function main(words: readonly string[]): void {
   for (const { bench, outcome, seconds } of runs) console.log(`${outcome}  ${bench}, ${seconds} s`)
   const total = runs.reduce((sum, { seconds }) => sum + seconds, 0)
   console.log(`\n${total} s in all; written to ${relative(ROOT, file)}`)
+  if (busyWith > BUSY_SHARE * availableParallelism()) {
+    console.log(`The machine was busy before (load average ${busyWith}): compare ratios only.`)
+  }
   if (runs.some(({ outcome }) => outcome === 'failed')) process.exitCode = 1
 }
 
