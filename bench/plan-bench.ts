@@ -10,7 +10,7 @@ import { call } from './client.ts'
 import { HttpConnection } from './http-connection.ts'
 import { measureHttpLimits, measureStream } from './http-limits.ts'
 import { percentile, printMachine, printRow } from './machine.ts'
-import { askPythonPeer } from './peers/python-peer.ts'
+import { planWithPyIceberg } from './peers/plan-peers.ts'
 import { IS_QUICK, openReport, type Peer } from './report.ts'
 
 const FILES = Number(process.env['BENCH_FILES'] ?? (IS_QUICK ? 10_000 : 100_000))
@@ -78,40 +78,18 @@ for (const connection of connections) connection.close()
 await service.stop()
 rmSync(home, { recursive: true })
 
-/** The same table by its files, with no service between: what an engine does for itself. */
 async function measurePyIceberg(): Promise<ReadonlyMap<string, Peer>> {
   const day = new Date(DAY * 86_400_000).toISOString().slice(0, 10)
   const byDay = `day = '${day}'`
   const byId = `id = ${ONE_FILE.value}`
   const { 'metadata-location': metadataLocation } = await call(service.url + TABLE)
-  const answer = await askPythonPeer<{
-    version: string
-    answers: Record<string, { files: number; firstMs: number; bestMs: number }>
-  }>(report, {
-    what: 'peer: PyIceberg, planning',
-    environment: 'pyiceberg',
-    script: 'pyiceberg_plan.py',
-    request: {
-      metadataLocation,
-      rounds: PEER_ROUNDS,
-      filters: {
-        'one partition of the manifests': byDay,
-        'one file by its bounds': byId,
-        'one partition and one file': `${byDay} and ${byId}`,
-        'all pages, 8 at once': '',
-      },
-    },
-  })
-  if (answer === undefined) return new Map()
-  printRow(['PyIceberg, from local files', 'tasks', 'first ms', `best of ${PEER_ROUNDS} more, ms`])
-  printRow(['---', '---', '---', '---'])
-  const found = new Map<string, Peer>()
-  for (const [name, { files, firstMs, bestMs }] of Object.entries(answer.answers)) {
-    printRow([name, files, firstMs.toFixed(1), bestMs.toFixed(1)])
-    found.set(name, { what: 'PyIceberg', version: answer.version, value: bestMs })
+  const filters = {
+    'one partition of the manifests': byDay,
+    'one file by its bounds': byId,
+    'one partition and one file': `${byDay} and ${byId}`,
+    'all pages, 8 at once': '',
   }
-  console.log('')
-  return found
+  return planWithPyIceberg(report, { metadataLocation, rounds: PEER_ROUNDS, filters })
 }
 
 async function plan(body: object): Promise<number> {

@@ -11,6 +11,7 @@ import { type DecodedManifest, decodeManifest } from '../src/formats/iceberg/man
 import { fillFiles, withDependencies } from './bench-home.ts'
 import { type BenchService, startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
+import { memoryCopyMegabytesPerSecond } from './disk-limits.ts'
 import { percentile, printMachine, printRow } from './machine.ts'
 import {
   COLUMNS,
@@ -20,7 +21,8 @@ import {
   nameOf,
   scatteredUser,
 } from './million-files.ts'
-import { type Aim, IS_QUICK, openReport } from './report.ts'
+import { planWithPyIceberg } from './peers/plan-peers.ts'
+import { type Aim, IS_QUICK, openReport, type Peer } from './report.ts'
 
 const FILES = Number(process.env['BENCH_FILES'] ?? (IS_QUICK ? 50_000 : 1_000_000))
 const FILES_PER_COMMIT = 10_000
@@ -31,14 +33,6 @@ const kept = process.env['BENCH_MILLION_HOME']
 const home = kept ?? mkdtempSync(join(tmpdir(), 'moraine-bench-'))
 const done = join(home, `filled-${FILES}`)
 if (!existsSync(done)) await fill()
-
-printMachine(
-  `Planning over ${FILES} files, ${FILES_PER_DAY} in a partition, ${COLUMNS.length} columns with bounds`,
-)
-const report = openReport('plan-million')
-await measureMemory()
-printRow(['what', 'files', 'first ms', 'p50 ms', 'p99 ms', 'loop held at most, ms'])
-printRow(['---', '---', '---', '---', '---', '---'])
 
 const FILTERS = {
   'one partition': {
@@ -68,18 +62,31 @@ const FILTERS = {
   },
 } as const
 
+printMachine(
+  `Planning over ${FILES} files, ${FILES_PER_DAY} in a partition, ${COLUMNS.length} columns with bounds`,
+)
+const report = openReport('plan-million')
+await measureMemory()
+// One bound of one column of every file, each byte read once.
+const scanMs = (FILES * 8) / 1e3 / memoryCopyMegabytesPerSecond()
+const limit = { what: 'memory: 8 bytes of every file, copied once', value: scanMs }
+const peers = await measurePyIceberg()
+printRow(['what', 'files', 'first ms', 'p50 ms', 'p99 ms', 'loop held at most, ms'])
+printRow(['---', '---', '---', '---', '---', '---'])
+
 for (const [name, { text, expression, aim }] of Object.entries(FILTERS)) {
   const cold = await startBenchService(home, { MORAINE_MANIFEST_CACHE: CACHE })
   const url = `${cold.url}/v1/tables/wide/latest?filter=${encodeURIComponent(text)}`
   const read = async () => (await call(url)).data_files.length
-  await timed(cold, { what: `GET, ${name}`, rounds: 30, aim, work: read })
+  const peer = peers.get(name)
+  await timed(cold, { what: `GET, ${name}`, rounds: 30, aim, peer, work: read })
   if (expression !== undefined) {
     const plan = async () => {
       const path = `${cold.url}/iceberg/v1/namespaces/default/tables/wide/plan`
       const answer = await call(path, { method: 'POST', body: { filter: expression } })
       return answer['file-scan-tasks'].length
     }
-    await timed(cold, { what: `REST plan, ${name}`, rounds: 30, aim, work: plan })
+    await timed(cold, { what: `REST plan, ${name}`, rounds: 30, aim, peer, work: plan })
   }
   await cold.stop()
 }
@@ -103,6 +110,19 @@ async function fill(): Promise<void> {
     await fillFiles(home, { tableUuid, added })
   }
   writeFileSync(done, '')
+}
+
+/** Each scan of a million files takes it a minute: no second one. */
+async function measurePyIceberg(): Promise<ReadonlyMap<string, Peer>> {
+  const service = await startBenchService(home)
+  const path = '/iceberg/v1/namespaces/default/tables/wide'
+  const { 'metadata-location': metadataLocation } = await call(service.url + path)
+  await service.stop()
+  const filters = {
+    'one partition': FILTERS['one partition'].text,
+    'a column in the order of the files': FILTERS['a column in the order of the files'].text,
+  }
+  return planWithPyIceberg(report, { metadataLocation, rounds: 0, filters })
 }
 
 /** Of the decoded manifests alone, by what the process holds with and without them. */
@@ -145,10 +165,12 @@ interface Load {
   readonly what: string
   readonly rounds: number
   readonly aim: Aim
+  readonly peer: Peer | undefined
   readonly work: () => Promise<number>
 }
 
-async function timed(service: BenchService, { what, rounds, aim, work }: Load): Promise<void> {
+async function timed(service: BenchService, load: Load): Promise<void> {
+  const { what, rounds, aim, peer, work } = load
   await loopHeldMs(service)
   const times: number[] = []
   let files = 0
@@ -163,7 +185,10 @@ async function timed(service: BenchService, { what, rounds, aim, work }: Load): 
   const cells = [first, p50, percentile(warm, 0.99), heldMs].map((ms) => ms.toFixed(1))
   printRow([what, files, ...cells])
   const common = { unit: 'ms' } as const
-  report.figure({ ...common, what: `${FILES} files: ${what}, warm, p50`, value: p50, aim })
+  report.figure({
+    ...{ ...common, what: `${FILES} files: ${what}, warm, p50`, value: p50, aim, limit },
+    ...(peer === undefined ? {} : { peer }),
+  })
   report.figure({
     ...common,
     what: `${FILES} files: ${what}, first`,

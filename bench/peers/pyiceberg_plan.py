@@ -21,6 +21,6 @@ if __name__ == "__main__":
     answers = {}
     for name, row_filter in request["filters"].items():
         files, first = plan(table, row_filter)
-        again = min(plan(table, row_filter)[1] for _ in range(request["rounds"]))
-        answers[name] = {"files": files, "firstMs": first, "bestMs": again}
+        times = [first] + [plan(table, row_filter)[1] for _ in range(request["rounds"])]
+        answers[name] = {"files": files, "firstMs": first, "bestMs": min(times)}
     print(json.dumps({"version": pyiceberg.__version__, "answers": answers}))
