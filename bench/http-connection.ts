@@ -60,6 +60,7 @@ export class HttpConnection {
     const length = body === undefined ? '' : `content-length: ${Buffer.byteLength(body)}\r\n`
     const type = body === undefined ? '' : 'content-type: application/json\r\n'
     const head = `${method} ${path} HTTP/1.1\r\nhost: ${this.#host}\r\n${headers}${type}${length}\r\n`
+    if (this.#waiting !== undefined) throw new Error('the last question is not answered yet')
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject }
       this.#socket.write(body === undefined ? head : head + body)
