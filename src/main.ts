@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
@@ -35,6 +36,7 @@ import { Publisher } from './services/publisher.ts'
 import { rebuildCatalog } from './services/rebuild.ts'
 import type { ServiceDependencies } from './services/service-dependencies.ts'
 import { forgetOldTransactions } from './services/transactions.ts'
+import { ManifestThreads } from './threads/manifest-threads.ts'
 
 const ambient: Ambient = {
   nowMs: () => Date.now(),
@@ -45,6 +47,8 @@ const ambient: Ambient = {
 
 /** Writers wait for the disk most of the time: one for each file of a commit, and one for its publication. */
 const OBJECT_THREADS = { writers: 4, readers: 1 }
+/** One core is the event loop's. */
+const MANIFEST_THREADS = Math.min(4, availableParallelism() - 1)
 const FORGET_INTERVAL_MS = 3600 * 1000
 /** One data file is converted in a job. */
 const ENGINE_JOB_TIMEOUT_MS = 30 * 60 * 1000
@@ -68,6 +72,25 @@ export interface StartOptions {
   readonly wrapObjects?: (objects: ObjectStore) => ObjectStore
 }
 
+interface Threads {
+  readonly objects: LocalThreads
+  readonly manifests: ManifestThreads
+  close(): Promise<void>
+}
+
+/** Each starts when there is something for it to do. */
+function newThreads(): Threads {
+  const objects = new LocalThreads(OBJECT_THREADS)
+  const manifests = new ManifestThreads(MANIFEST_THREADS)
+  return {
+    objects,
+    manifests,
+    close: async () => {
+      await Promise.all([objects.close(), manifests.close()])
+    },
+  }
+}
+
 async function openStores(
   config: Config,
   {
@@ -78,7 +101,7 @@ async function openStores(
   }: StartOptions & {
     readonly log: Logger
     readonly metrics: Metrics
-    readonly threads: LocalThreads
+    readonly threads: Threads
   },
 ): Promise<Dependencies> {
   const catalog = await openCatalog(config)
@@ -86,7 +109,7 @@ async function openStores(
   const store = await openLocalStore({
     writableRoots: [config.warehouse],
     readableRoots: config.allowedLocations,
-    threads,
+    threads: threads.objects,
   })
   const objects = wrapObjects?.(store) ?? store
   return {
@@ -96,7 +119,10 @@ async function openStores(
     log,
     meter: metrics,
     warehouse: config.warehouse,
-    manifests: new ManifestCache({ objects, bytesMax: config.manifestCacheBytes, meter: metrics }),
+    manifests: new ManifestCache({
+      ...{ objects, bytesMax: config.manifestCacheBytes, meter: metrics },
+      decodeAside: (file, manifest) => threads.manifests.decode(file, manifest),
+    }),
     publisher: new Publisher({ catalog, objects, ambient, log, meter: metrics }),
   }
 }
@@ -108,7 +134,7 @@ export async function startService(
   options: StartOptions = {},
 ): Promise<RunningService> {
   const metrics = new Metrics()
-  const threads = new LocalThreads(OBJECT_THREADS)
+  const threads = newThreads()
   const base = await openStores(config, { log, metrics, threads, ...options })
   const engine = await openEngine(config)
   // Swept by the engine of a later process, when this one was killed.
@@ -167,7 +193,7 @@ export async function startService(
 
 /** Registers every table again from the files of the warehouse; prints a line for each. */
 async function rebuild(config: Config, log: Logger): Promise<void> {
-  const threads = new LocalThreads(OBJECT_THREADS)
+  const threads = newThreads()
   const base = await openStores(config, { log, metrics: new Metrics(), threads })
   for await (const { outcome, table, location, detail } of rebuildCatalog(base)) {
     const told = detail === undefined ? '' : `: ${detail}`

@@ -5,41 +5,33 @@ import { compareBytes } from './value.ts'
 /** Bytes of each value; 0 when they differ. */
 export type BoundWidth = 0 | 4 | 8
 
-/** The lower or the upper bounds of one column in many files, in binary single-value form. */
-export class BoundValues {
+/** Plain, so that it can go from thread to thread. */
+export interface BoundParts {
   /** Those that have a bound, ascending; `undefined` when all have. */
   readonly rows: Uint32Array | undefined
   readonly width: BoundWidth
   /** Of all values, one after the other, from the start of their buffer. */
   readonly bytes: Uint8Array
-  readonly count: number
   /** Where each value ends, when their widths differ. */
+  readonly ends: Uint32Array
+  readonly count: number
+}
+
+/** The lower or the upper bounds of one column in many files, in binary single-value form. */
+export class BoundValues {
+  readonly rows: Uint32Array | undefined
+  readonly width: BoundWidth
+  readonly bytes: Uint8Array
+  readonly count: number
   readonly #ends: Uint32Array
   readonly #edges = new Map<string, Uint8Array | undefined>()
 
-  constructor({
-    rows,
-    width,
-    bytes,
-    ends,
-    count,
-  }: {
-    readonly rows: Uint32Array | undefined
-    readonly width: BoundWidth
-    readonly bytes: Uint8Array
-    readonly ends: Uint32Array
-    readonly count: number
-  }) {
+  constructor({ rows, width, bytes, ends, count }: BoundParts) {
     this.rows = rows
     this.width = width
     this.bytes = bytes
     this.count = count
     this.#ends = ends
-  }
-
-  /** Of the arrays. */
-  get byteLength(): number {
-    return this.bytes.byteLength + this.#ends.byteLength + (this.rows?.byteLength ?? 0)
   }
 
   start(index: number): number {

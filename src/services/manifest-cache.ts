@@ -8,6 +8,11 @@ import { Turns } from './turns.ts'
 /** Rough heap cost of one decoded line of a manifest list. */
 const MANIFEST_FILE_BYTES = 600
 
+/** Some milliseconds of work: less than a change of threads is worth. */
+const SMALL_MANIFEST_BYTES = 32 * 1024
+
+export type DecodeManifest = (file: Uint8Array, manifest: ManifestFile) => Promise<DecodedManifest>
+
 interface Cached {
   readonly value: unknown
   readonly bytes: number
@@ -27,6 +32,7 @@ export class ManifestCache {
   readonly #objects: ObjectStore
   readonly #bytesMax: number
   readonly #meter: CacheMeter
+  readonly #decodeAside: DecodeManifest | undefined
   readonly #cached = new Map<string, Cached>()
   readonly #loading = new Map<string, Promise<unknown>>()
   #bytes = 0
@@ -35,10 +41,18 @@ export class ManifestCache {
     objects,
     bytesMax,
     meter,
-  }: { objects: ObjectStore; bytesMax: number; meter: CacheMeter }) {
+    decodeAside,
+  }: {
+    readonly objects: ObjectStore
+    readonly bytesMax: number
+    readonly meter: CacheMeter
+    /** On another thread; without it, manifests are decoded between other work. */
+    readonly decodeAside?: DecodeManifest | undefined
+  }) {
     this.#objects = objects
     this.#bytesMax = bytesMax
     this.#meter = meter
+    this.#decodeAside = decodeAside
   }
 
   getManifest(manifest: ManifestFile): Promise<DecodedManifest> {
@@ -46,8 +60,7 @@ export class ManifestCache {
     const key = `${manifest.path}#${manifest.sequenceNumber}#${manifest.addedSnapshotId}`
     return this.#get(key, async () => {
       const file = await this.#read(manifest.path)
-      const turns = new Turns()
-      const value = await decodeManifestInTurns(file, manifest, () => turns.take())
+      const value = await this.#decode(file, manifest)
       return { value, bytes: value.retainedBytes }
     })
   }
@@ -67,6 +80,14 @@ export class ManifestCache {
   /** Lists that were deleted again, never committed: another process may write other ones under their names. */
   forgetManifestLists(locations: readonly string[]): void {
     for (const location of locations) this.#forget(location)
+  }
+
+  #decode(file: Uint8Array, manifest: ManifestFile): Promise<DecodedManifest> {
+    if (this.#decodeAside !== undefined && file.length > SMALL_MANIFEST_BYTES) {
+      return this.#decodeAside(file, manifest)
+    }
+    const turns = new Turns()
+    return decodeManifestInTurns(file, manifest, () => turns.take())
   }
 
   #read(location: string): Promise<Uint8Array> {

@@ -1,4 +1,4 @@
-import { BoundValues, type BoundWidth } from '../../core/bound-values.ts'
+import type { BoundParts, BoundWidth } from '../../core/bound-values.ts'
 import type { Numbers, SparseNumbers } from '../../core/row-numbers.ts'
 
 /** Room of a column at first; doubled when it is full, so that memory follows what the file really holds. */
@@ -131,15 +131,15 @@ export class BoundsBuilder {
     this.#length = at + length
   }
 
-  finish(rowCount: number): BoundValues {
+  finish(rowCount: number): BoundParts {
     const { count } = this.#rows
-    return new BoundValues({
+    return {
       rows: this.#rows.finish(rowCount),
       width: this.#width,
       bytes: this.#bytes.slice(0, this.#length),
       ends: this.#ends.slice(0, this.#width === 0 ? count : 0),
       count,
-    })
+    }
   }
 
   /** From the first value of another width on, all ends are kept. */

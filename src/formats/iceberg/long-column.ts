@@ -1,7 +1,17 @@
-/** 64-bit integers by row, some of them null. */
-export interface LongColumn {
-  get(row: number): bigint | null
-  readonly byteLength: number
+/** 64-bit integers by row: one that all rows have (null among them), or a value for each row that has one. */
+export type LongColumn =
+  | bigint
+  | null
+  | { readonly values: BigInt64Array; readonly present: Uint8Array }
+
+export function longAt(column: LongColumn, row: number): bigint | null {
+  if (column === null || typeof column === 'bigint') return column
+  return column.present[row] === 1 ? (column.values[row] as bigint) : null
+}
+
+export function bytesOfLongs(column: LongColumn): number {
+  if (column === null || typeof column === 'bigint') return 0
+  return column.values.byteLength + column.present.byteLength
 }
 
 /** Takes no room for a value that all rows share. */
@@ -30,16 +40,11 @@ export class LongColumnBuilder {
   finish(rowCount: number): LongColumn {
     if (this.#values.length === 0) {
       const value = this.#first ?? null
-      if (value === null || this.#shared === rowCount) return { byteLength: 0, get: () => value }
+      if (value === null || this.#shared === rowCount) return value
       this.#spread(rowCount)
     }
     this.#grow(rowCount)
-    const values = this.#values.slice(0, rowCount)
-    const present = this.#present.slice(0, rowCount)
-    return {
-      byteLength: values.byteLength + present.byteLength,
-      get: (row) => (present[row] === 1 ? (values[row] as bigint) : null),
-    }
+    return { values: this.#values.slice(0, rowCount), present: this.#present.slice(0, rowCount) }
   }
 
   #spread(length: number): void {

@@ -15,10 +15,16 @@ import { PartitionColumnsBuilder } from './partition-columns.ts'
 import { schemaFromJson } from './schema-json.ts'
 import { readPartitionFields } from './spec-json.ts'
 
-/** Opens a manifest's header, and fills the columns from its blocks, one after the other. */
-export class ManifestDecoder {
+export interface ManifestContent {
   readonly spec: PartitionSpec
   readonly schema: Schema | undefined
+  readonly columns: ManifestColumns
+}
+
+/** Opens a manifest's header, and fills the columns from its blocks, one after the other. */
+export class ManifestDecoder {
+  readonly #spec: PartitionSpec
+  readonly #schema: Schema | undefined
   readonly #container: StoredContainer
   readonly #scan: ManifestScan
   #inflatedBytes = 0
@@ -39,8 +45,8 @@ export class ManifestDecoder {
     this.#container = container
     const spec = { specId, fields: readSpecFields(container) }
     const schema = findSchema(container)
-    this.spec = spec
-    this.schema = schema
+    this.#spec = spec
+    this.#schema = schema
     this.#scan = new ManifestScan({
       schema: container.schema,
       partitionsOf: (type) => new PartitionColumnsBuilder(type, spec, schema),
@@ -48,7 +54,7 @@ export class ManifestDecoder {
     })
   }
 
-  decode(): ManifestColumns {
+  decode(): ManifestContent {
     for (const { body, count } of this.#container.blocks) {
       const data = inflateWithin(this.#container, body, this.#inflatedBytes)
       this.#inflatedBytes += data.length
@@ -56,10 +62,10 @@ export class ManifestDecoder {
         // Nobody waits for a turn.
       }
     }
-    return this.#scan.finish()
+    return this.#finish()
   }
 
-  async decodeInTurns(turn: () => Promise<void> | undefined): Promise<ManifestColumns> {
+  async decodeInTurns(turn: () => Promise<void> | undefined): Promise<ManifestContent> {
     for (const { body, count } of this.#container.blocks) {
       const data = await inflateAside(this.#container, body, this.#inflatedBytes)
       this.#inflatedBytes += data.length
@@ -70,7 +76,11 @@ export class ManifestDecoder {
       const waiting = turn()
       if (waiting !== undefined) await waiting
     }
-    return this.#scan.finish()
+    return this.#finish()
+  }
+
+  #finish(): ManifestContent {
+    return { spec: this.#spec, schema: this.#schema, columns: this.#scan.finish() }
   }
 }
 

@@ -1,3 +1,4 @@
+import { BoundValues } from '../../core/bound-values.ts'
 import type {
   BoundByFieldId,
   ColumnMetrics,
@@ -30,9 +31,11 @@ import {
   text,
 } from './avro-reader.ts'
 import { corrupt } from './corrupt.ts'
-import { ManifestDecoder } from './manifest-decoder.ts'
+import { longAt } from './long-column.ts'
+import { type ManifestContent, ManifestDecoder } from './manifest-decoder.ts'
 import type { ManifestColumns } from './manifest-scan.ts'
 import { type BoundName, bitOf, type CountName } from './metric-columns.ts'
+import { BytesColumn, PathColumn } from './text-columns.ts'
 
 /**
  * A manifest as columns: an entry is made when it is asked for. Entries are numbered from 0. What is answered
@@ -77,8 +80,23 @@ export function decodeManifest(
   manifest: ManifestFile,
   limits?: AvroLimits,
 ): DecodedManifest {
-  const decoder = openManifest(file, manifest, limits)
-  return newManifest(decoder, decoder.decode(), manifest)
+  return manifestOf(readManifestContent(file, manifest, limits), manifest)
+}
+
+/** The part of `decodeManifest` that takes long. What it answers is plain, so that another thread can do it. */
+export function readManifestContent(
+  file: Uint8Array,
+  manifest: ManifestIdentity,
+  limits?: AvroLimits,
+): ManifestContent {
+  return openManifest(file, manifest, limits).decode()
+}
+
+/** Of its line in the manifest list. */
+export type ManifestIdentity = Pick<ManifestFile, 'specId' | 'lengthBytes'>
+
+export function manifestOf(content: ManifestContent, manifest: ManifestFile): DecodedManifest {
+  return new ColumnarManifest(content, manifest)
 }
 
 /** As `decodeManifest`; calls `turn` between slices of well under a millisecond, for it to let others work. */
@@ -87,13 +105,12 @@ export async function decodeManifestInTurns(
   manifest: ManifestFile,
   turn: () => Promise<void> | undefined,
 ): Promise<DecodedManifest> {
-  const decoder = openManifest(file, manifest)
-  return newManifest(decoder, await decoder.decodeInTurns(turn), manifest)
+  return manifestOf(await openManifest(file, manifest).decodeInTurns(turn), manifest)
 }
 
 function openManifest(
   file: Uint8Array,
-  manifest: ManifestFile,
+  manifest: ManifestIdentity,
   limits?: AvroLimits,
 ): ManifestDecoder {
   // A file that was cut between two blocks is whole in itself.
@@ -101,14 +118,6 @@ function openManifest(
     throw corrupt(`manifest of ${file.length} bytes that should have ${manifest.lengthBytes}`)
   }
   return new ManifestDecoder(file, { specId: manifest.specId, restIds: REST_IDS, limits })
-}
-
-function newManifest(
-  { spec, schema }: ManifestDecoder,
-  columns: ManifestColumns,
-  manifest: ManifestFile,
-): DecodedManifest {
-  return new ColumnarManifest({ spec, schema, columns, manifest })
 }
 
 const STATUSES: readonly EntryStatus[] = ['existing', 'added', 'deleted']
@@ -141,20 +150,13 @@ class ColumnarManifest implements DecodedManifest {
   readonly files: FileColumns
   readonly #manifest: ManifestFile
   readonly #columns: ManifestColumns
+  readonly #paths: PathColumn
+  readonly #boundColumns: BoundColumns
+  readonly #restBytes: BytesColumn
   readonly #readRest: Read<FieldValues>
   readonly #firstRowIds: readonly (bigint | undefined)[] | undefined
 
-  constructor({
-    spec,
-    schema,
-    columns,
-    manifest,
-  }: {
-    readonly spec: PartitionSpec
-    readonly schema: Schema | undefined
-    readonly columns: ManifestColumns
-    readonly manifest: ManifestFile
-  }) {
+  constructor({ spec, schema, columns }: ManifestContent, manifest: ManifestFile) {
     this.#manifest = manifest
     this.#columns = columns
     this.entryCount = columns.entryCount
@@ -162,7 +164,13 @@ class ColumnarManifest implements DecodedManifest {
     this.content = manifest.content
     this.schema = schema
     this.spec = spec
-    this.files = fileColumns(columns, manifest.specId)
+    this.#paths = new PathColumn(columns.paths)
+    this.#restBytes = new BytesColumn(columns.rest)
+    this.#boundColumns = {
+      lowerBounds: boundColumns(columns, 'lowerBounds'),
+      upperBounds: boundColumns(columns, 'upperBounds'),
+    }
+    this.files = fileColumns(columns, this.#boundColumns, manifest.specId)
     this.#readRest = record(RARE_FIELDS)(columns.restType)
     this.#firstRowIds = this.#inheritFirstRowIds()
     this.retainedBytes = columns.byteLength + ROW_ID_BYTES * (this.#firstRowIds?.length ?? 0)
@@ -177,7 +185,7 @@ class ColumnarManifest implements DecodedManifest {
   }
 
   path(i: number): string {
-    return this.#columns.paths.get(this.#checked(i))
+    return this.#paths.get(this.#checked(i))
   }
 
   recordCount(i: number): number {
@@ -189,11 +197,11 @@ class ColumnarManifest implements DecodedManifest {
   }
 
   snapshotId(i: number): bigint | null {
-    return this.#columns.snapshotIds.get(this.#checked(i)) ?? this.#manifest.addedSnapshotId
+    return longAt(this.#columns.snapshotIds, this.#checked(i)) ?? this.#manifest.addedSnapshotId
   }
 
   sequenceNumber(i: number): bigint | null {
-    return this.#columns.sequenceNumbers.get(this.#checked(i)) ?? this.#inheritedNumber(i)
+    return longAt(this.#columns.sequenceNumbers, this.#checked(i)) ?? this.#inheritedNumber(i)
   }
 
   entry(i: number): ManifestEntry {
@@ -229,7 +237,7 @@ class ColumnarManifest implements DecodedManifest {
       status: this.status(i),
       snapshotId: this.snapshotId(i),
       sequenceNumber: this.sequenceNumber(i),
-      fileSequenceNumber: this.#columns.fileSequenceNumbers.get(i) ?? this.#inheritedNumber(i),
+      fileSequenceNumber: longAt(this.#columns.fileSequenceNumbers, i) ?? this.#inheritedNumber(i),
       dataFile: this.#dataFile(i, metrics),
     }
   }
@@ -257,7 +265,7 @@ class ColumnarManifest implements DecodedManifest {
   }
 
   #rest(i: number): FieldValues {
-    return this.#readRest(new AvroCursor(this.#columns.rest.get(i)))
+    return this.#readRest(new AvroCursor(this.#restBytes.get(i)))
   }
 
   #metrics(i: number): ColumnMetrics {
@@ -284,7 +292,7 @@ class ColumnarManifest implements DecodedManifest {
   #bounds(name: BoundName, i: number): BoundByFieldId | undefined {
     if (!this.#hasMap(name, i)) return undefined
     const bounds = new Map<number, Uint8Array>()
-    for (const [fieldId, column] of this.#columns.metrics.bounds[name]) {
+    for (const [fieldId, column] of this.#boundColumns[name]) {
       const value = column.find(i)
       if (value !== undefined) bounds.set(fieldId, value.slice())
     }
@@ -312,8 +320,16 @@ class ColumnarManifest implements DecodedManifest {
 /** Heap cost of a bigint in an array. */
 const ROW_ID_BYTES = 32
 
-function fileColumns(columns: ManifestColumns, specId: number): FileColumns {
-  const { counts, bounds } = columns.metrics
+type BoundColumns = Readonly<Record<BoundName, ReadonlyMap<number, BoundValues>>>
+
+function boundColumns({ metrics }: ManifestColumns, name: BoundName) {
+  const columns = new Map<number, BoundValues>()
+  for (const [fieldId, parts] of metrics.bounds[name]) columns.set(fieldId, new BoundValues(parts))
+  return columns
+}
+
+function fileColumns(columns: ManifestColumns, bounds: BoundColumns, specId: number): FileColumns {
+  const { counts } = columns.metrics
   return {
     rowCount: columns.entryCount,
     specId,

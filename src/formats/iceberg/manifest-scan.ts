@@ -4,14 +4,14 @@ import { isNull, SkipCompiler, unexpected } from './avro-reader.ts'
 import { type AvroField, type AvroRecord, type AvroType, unwrapOptional } from './avro-schema.ts'
 import { bytesOfNumbers, NumberRowsBuilder } from './column-builders.ts'
 import { corrupt } from './corrupt.ts'
-import { type LongColumn, LongColumnBuilder } from './long-column.ts'
+import { bytesOfLongs, type LongColumn, LongColumnBuilder } from './long-column.ts'
 import { isMetric, type MetricColumns, MetricColumnsBuilder } from './metric-columns.ts'
 import type { PartitionColumns, PartitionColumnsBuilder } from './partition-columns.ts'
 import {
-  type BytesColumn,
   BytesColumnBuilder,
-  type PathColumn,
+  type BytesParts,
   PathColumnBuilder,
+  type PathParts,
 } from './text-columns.ts'
 
 const STATUS = 0
@@ -29,7 +29,7 @@ const ENTRIES_PER_STEP = 64
 /** What the objects of one manifest take beside its columns. */
 const OVERHEAD_BYTES = 4_000
 
-/** All that a manifest says of its entries, by column. */
+/** All that a manifest says of its entries, by column. Plain, so that it can go from thread to thread. */
 export interface ManifestColumns {
   readonly entryCount: number
   /** Of the arrays, and an estimate of what is not in arrays. */
@@ -43,13 +43,13 @@ export interface ManifestColumns {
   readonly snapshotIds: LongColumn
   readonly sequenceNumbers: LongColumn
   readonly fileSequenceNumbers: LongColumn
-  readonly paths: PathColumn
+  readonly paths: PathParts
   readonly partitions: PartitionColumns['columns']
   /** Which maps of metrics an entry has: the sum of their `MetricColumns.bits`. */
   readonly metricMaps: Numbers
   readonly metrics: MetricColumns
   /** The other fields that were asked for, as Avro, in the order of `restType`. */
-  readonly rest: BytesColumn
+  readonly rest: BytesParts
   readonly restType: AvroRecord
 }
 
@@ -122,20 +122,25 @@ export class ManifestScan {
       fileSizesBytes: this.#fileSizesBytes.finish(entryCount),
       metricMaps: this.#metricMaps.finish(entryCount),
     }
-    const columns = {
+    const longs = {
       snapshotIds: this.#snapshotIds.finish(entryCount),
       sequenceNumbers: this.#sequenceNumbers.finish(entryCount),
       fileSequenceNumbers: this.#fileSequenceNumbers.finish(entryCount),
-      paths: this.#paths.finish(entryCount),
-      metrics: this.#metrics.finish(entryCount),
-      rest: this.#rest.finish(entryCount),
     }
-    let byteLength = OVERHEAD_BYTES + partitions.byteLength
-    for (const column of Object.values(numbers)) byteLength += bytesOfNumbers(column)
-    for (const column of Object.values(columns)) byteLength += column.byteLength
+    const paths = this.#paths.finish(entryCount)
+    const rest = this.#rest.finish(entryCount)
+    const metrics = this.#metrics.finish(entryCount)
+    let byteLength = OVERHEAD_BYTES + partitions.byteLength + metrics.byteLength
+    byteLength += paths.bytes.length + rest.bytes.length
+    const others = [paths.ends, paths.shared, rest.ends, rest.codes, ...Object.values(numbers)]
+    for (const column of others) byteLength += bytesOfNumbers(column)
+    for (const column of Object.values(longs)) byteLength += bytesOfLongs(column)
     return {
       ...numbers,
-      ...columns,
+      ...longs,
+      paths,
+      rest,
+      metrics,
       entryCount,
       byteLength,
       hasSequenceNumbers: this.#hasSequenceNumbers,

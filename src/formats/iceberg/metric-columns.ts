@@ -1,4 +1,4 @@
-import type { BoundValues } from '../../core/bound-values.ts'
+import type { BoundParts } from '../../core/bound-values.ts'
 import type { SparseNumbers } from '../../core/row-numbers.ts'
 import type { AvroCursor } from './avro-cursor.ts'
 import { AvroIntMap } from './avro-int-map.ts'
@@ -42,7 +42,7 @@ export function isMetric(id: number): boolean {
 /** The metrics of all entries of a manifest, by column. */
 export interface MetricColumns {
   readonly counts: Readonly<Record<CountName, ReadonlyMap<number, SparseNumbers>>>
-  readonly bounds: Readonly<Record<BoundName, ReadonlyMap<number, BoundValues>>>
+  readonly bounds: Readonly<Record<BoundName, ReadonlyMap<number, BoundParts>>>
   readonly byteLength: number
 }
 
@@ -83,10 +83,11 @@ export class MetricColumnsBuilder {
       return columns
     }
     const boundsOf = (name: BoundName) => {
-      const columns = new Map<number, BoundValues>()
+      const columns = new Map<number, BoundParts>()
       for (const builder of this.#bounds.get(name)?.builders() ?? []) {
         const column = builder.finish(rowCount)
-        byteLength += COLUMN_OVERHEAD_BYTES + column.byteLength
+        byteLength += COLUMN_OVERHEAD_BYTES + column.bytes.byteLength
+        byteLength += column.ends.byteLength + (column.rows?.byteLength ?? 0)
         columns.set(builder.fieldId, column)
       }
       return columns

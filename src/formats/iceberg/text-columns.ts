@@ -1,8 +1,16 @@
 import { type Numbers, numberAt } from '../../core/row-numbers.ts'
-import { bytesOfNumbers, NumberRowsBuilder, withRoom } from './column-builders.ts'
+import { NumberRowsBuilder, withRoom } from './column-builders.ts'
 
 /** A text of this many rows may lean on the ones before it. */
 const CHAIN_MAX = 16
+
+/** Plain, so that it can go from thread to thread. */
+export interface PathParts {
+  readonly bytes: Uint8Array
+  readonly ends: Numbers
+  /** Bytes that each text shares with the one before it. */
+  readonly shared: Numbers
+}
 
 /** Texts by row, in UTF-8, without what each shares with the one before it. */
 export class PathColumn {
@@ -10,14 +18,10 @@ export class PathColumn {
   readonly #ends: Numbers
   readonly #shared: Numbers
 
-  constructor(bytes: Uint8Array, { ends, shared }: { ends: Numbers; shared: Numbers }) {
+  constructor({ bytes, ends, shared }: PathParts) {
     this.#bytes = bytes
     this.#ends = ends
     this.#shared = shared
-  }
-
-  get byteLength(): number {
-    return this.#bytes.length + bytesOfNumbers(this.#ends) + bytesOfNumbers(this.#shared)
   }
 
   get(row: number): string {
@@ -83,12 +87,22 @@ export class PathColumnBuilder {
     this.#previousEnd = end
   }
 
-  finish(rowCount: number): PathColumn {
-    return new PathColumn(this.#bytes.slice(0, this.#length), {
+  finish(rowCount: number): PathParts {
+    return {
+      bytes: this.#bytes.slice(0, this.#length),
       ends: this.#ends.finish(rowCount),
       shared: this.#shared.finish(rowCount),
-    })
+    }
   }
+}
+
+/** Plain, so that it can go from thread to thread. */
+export interface BytesParts {
+  readonly bytes: Uint8Array
+  /** Of the different values. */
+  readonly ends: Numbers
+  /** Which of them a row has. */
+  readonly codes: Numbers
 }
 
 /** Bytes by row, each different value once. */
@@ -97,14 +111,10 @@ export class BytesColumn {
   readonly #ends: Numbers
   readonly #codes: Numbers
 
-  constructor(bytes: Uint8Array, { ends, codes }: { ends: Numbers; codes: Numbers }) {
+  constructor({ bytes, ends, codes }: BytesParts) {
     this.#bytes = bytes
     this.#ends = ends
     this.#codes = codes
-  }
-
-  get byteLength(): number {
-    return this.#bytes.length + bytesOfNumbers(this.#ends) + bytesOfNumbers(this.#codes)
   }
 
   /** A view. */
@@ -144,11 +154,12 @@ export class BytesColumnBuilder {
     this.#length = this.#start
   }
 
-  finish(rowCount: number): BytesColumn {
-    return new BytesColumn(new Uint8Array(this.#bytes.subarray(0, this.#length)), {
+  finish(rowCount: number): BytesParts {
+    return {
+      bytes: new Uint8Array(this.#bytes.subarray(0, this.#length)),
       ends: this.#ends.finish(this.#codeByText.size),
       codes: this.#codes.finish(rowCount),
-    })
+    }
   }
 
   #isAsLast(): boolean {

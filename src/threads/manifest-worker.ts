@@ -1,0 +1,36 @@
+/** A thread that decodes manifests: the garbage of it stays here, and the columns go without being copied. */
+import { parentPort } from 'node:worker_threads'
+import { CatalogError } from '../core/errors.ts'
+import { readManifestContent } from '../formats/iceberg/manifest-reader.ts'
+import type { DecodeReply, DecodeRequest } from './manifest-message.ts'
+
+parentPort?.on('message', (request: DecodeRequest) => {
+  const reply = decode(request)
+  parentPort?.postMessage(reply, [...buffersIn(reply)])
+})
+
+function decode({ id, file, manifest }: DecodeRequest): DecodeReply {
+  try {
+    return { id, content: readManifestContent(file, manifest) }
+  } catch (error) {
+    const code = error instanceof CatalogError ? error.code : undefined
+    return {
+      id,
+      failure: { code, message: error instanceof Error ? error.message : String(error) },
+    }
+  }
+}
+
+/** Of all arrays of numbers in a plain value, each once. */
+function buffersIn(value: unknown, found = new Set<ArrayBuffer>()): Set<ArrayBuffer> {
+  if (ArrayBuffer.isView(value)) {
+    // A view of a part would take the rest along.
+    const { buffer, byteLength } = value
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) found.add(buffer)
+  } else if (value instanceof Map) {
+    for (const each of value.values()) buffersIn(each, found)
+  } else if (typeof value === 'object' && value !== null) {
+    for (const each of Object.values(value)) buffersIn(each, found)
+  }
+  return found
+}
