@@ -158,7 +158,7 @@ export async function startService(
   const deps: ServiceDependencies = {
     ...dumpDeps,
     writeLocalFile,
-    commits: new CommitQueue((batch) => commitBatch(base, batch)),
+    commits: new CommitQueue((batch) => commitBatch(base, batch), { sleep: ambient.sleep }),
     dumps: new Dumps(dumpDeps, {
       keepNewest: DUMPS_KEPT,
       bytesMax: config.dumpBudgetBytes,

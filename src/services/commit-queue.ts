@@ -12,22 +12,50 @@ interface OpenBatch {
   readonly outcome: Promise<BatchOutcome>
 }
 
+/** Shares of what the last batch took: a batch waits so long for the next to join, and so long for all. */
+const QUIET_SHARE = 1 / 8
+const GATHER_SHARE = 1 / 3
+const QUIET_MS_MAX = 10
+const GATHER_MS_MAX = 50
+/** Tables whose last batch is remembered. */
+const LAST_BATCHES_MAX = 10_000
+
+export interface CommitQueueOptions {
+  readonly batchMax?: number
+  /** Without it no batch waits for more members. */
+  readonly sleep?: (ms: number) => Promise<void>
+}
+
+interface LastBatch {
+  readonly tookMs: number
+  readonly endedAtMs: number
+  /** Those whom it answered and those who waited meanwhile. */
+  readonly callers: number
+}
+
 /**
  * The commits of one process, in order of arrival on each table, so that they do not race each other.
  * Appends that wait for the same table are joined into one batch; all else goes alone. Tables share nothing:
  * a transaction over several takes its turn on each, in the order of their ids, so that no two wait for each other.
+ *
+ * Those whom a batch has just answered come back soon, and the first of them would go alone while the others wait.
+ * So a batch that follows another of several waits a little for as many, as long as they keep joining. A table with
+ * one client never waits.
  */
 export class CommitQueue {
   readonly #commitBatch: CommitBatch
   readonly #batchMax: number
+  readonly #sleep: CommitQueueOptions['sleep']
   /** Resolves when the last in line of a table is done. */
   readonly #lines = new Map<string, Promise<void>>()
   readonly #openBatches = new Map<string, OpenBatch>()
   readonly #waiting = new Map<string, number>()
+  readonly #lastBatches = new Map<string, LastBatch>()
 
-  constructor(commitBatch: CommitBatch, batchMax = COMMIT_BATCH_MAX) {
+  constructor(commitBatch: CommitBatch, { batchMax, sleep }: CommitQueueOptions = {}) {
     this.#commitBatch = commitBatch
-    this.#batchMax = batchMax
+    this.#batchMax = batchMax ?? COMMIT_BATCH_MAX
+    this.#sleep = sleep
   }
 
   /** Resolves when the commit is durable; `overloaded` when too many wait for a table already. */
@@ -71,12 +99,49 @@ export class CommitQueue {
       return open.outcome
     }
     const members = [pending]
-    const outcome = this.#inTurns([tableUuid], () => {
+    const outcome = this.#inTurns([tableUuid], async () => {
+      await this.#gather(tableUuid, members)
       if (this.#openBatches.get(tableUuid)?.members === members) this.#openBatches.delete(tableUuid)
-      return this.#commitBatch(members)
+      const beganAtMs = performance.now()
+      try {
+        return await this.#commitBatch(members)
+      } finally {
+        this.#remember(tableUuid, { members, beganAtMs })
+      }
     })
     this.#openBatches.set(tableUuid, { members, outcome })
     return outcome
+  }
+
+  async #gather(tableUuid: string, members: readonly PendingTransaction[]): Promise<void> {
+    const last = this.#lastBatches.get(tableUuid)
+    if (last === undefined || last.callers === 1 || this.#sleep === undefined) return
+    const quietMs = Math.min(last.tookMs * QUIET_SHARE, QUIET_MS_MAX)
+    const gatherMs = Math.min(last.tookMs * GATHER_SHARE, GATHER_MS_MAX)
+    const nowMs = performance.now()
+    if (nowMs - last.endedAtMs > gatherMs) return
+    const endMs = nowMs + gatherMs
+    const expected = Math.min(last.callers, this.#batchMax)
+    for (let count = 0; count < members.length && members.length < expected; ) {
+      if (performance.now() >= endMs) return
+      count = members.length
+      await this.#sleep(quietMs)
+    }
+  }
+
+  #remember(
+    tableUuid: string,
+    { members, beganAtMs }: { members: readonly PendingTransaction[]; beganAtMs: number },
+  ): void {
+    const endedAtMs = performance.now()
+    const waiting = this.#openBatches.get(tableUuid)?.members.length ?? 0
+    const last = { tookMs: endedAtMs - beganAtMs, endedAtMs, callers: members.length + waiting }
+    this.#lastBatches.delete(tableUuid)
+    this.#lastBatches.set(tableUuid, last)
+    for (const oldest of this.#lastBatches.keys()) {
+      if (this.#lastBatches.size <= LAST_BATCHES_MAX) return
+      this.#lastBatches.delete(oldest)
+    }
   }
 
   async #inTurns<T>(tableUuids: readonly string[], work: () => Promise<T>): Promise<T> {

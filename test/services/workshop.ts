@@ -112,7 +112,7 @@ export async function openWorkshop(): Promise<Workshop> {
       conversionsAtOnce: 2,
       removeLocalFile: (path) => rm(path, { force: true }),
       writeLocalFile,
-      commits: new CommitQueue((batch) => commitBatch(base, batch)),
+      commits: new CommitQueue((batch) => commitBatch(base, batch), { sleep: ambient.sleep }),
     }
   }
   const warnings: unknown[] = []
