@@ -49,6 +49,26 @@ export function writeAvroContainer<T>(content: AvroContainerContent<T>): Uint8Ar
   return Buffer.concat(parts)
 }
 
+/** Blocks of these encoded records, deflated. */
+export function* storeRecords(records: Iterable<Uint8Array>): Generator<StoredBlock> {
+  let parts: Uint8Array[] = []
+  let length = 0
+  for (const record of records) {
+    parts.push(record)
+    length += record.length
+    if (length < BLOCK_BYTES) continue
+    yield storeBlock(parts)
+    parts = []
+    length = 0
+  }
+  if (parts.length > 0) yield storeBlock(parts)
+}
+
+function storeBlock(records: readonly Uint8Array[]): StoredBlock {
+  const body = deflateRawSync(Buffer.concat(records), { level: DEFLATE_LEVEL })
+  return { count: records.length, body }
+}
+
 function* encodeBlocks<T>(codec: RecordCodec<T>, records: Iterable<T>) {
   let buffer = Buffer.allocUnsafe(2 * BLOCK_BYTES)
   let position = 0

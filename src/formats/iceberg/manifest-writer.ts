@@ -12,12 +12,7 @@ import { CatalogError } from '../../core/errors.ts'
 import type { PartitionSpec } from '../../core/partition-spec.ts'
 import type { PrimitiveType, Schema } from '../../core/type.ts'
 import type { Value } from '../../core/value.ts'
-import {
-  openAvroContainer,
-  type RecordCodec,
-  type StoredBlock,
-  writeAvroContainer,
-} from './avro-container.ts'
+import { type RecordCodec, type StoredBlock, writeAvroContainer } from './avro-container.ts'
 import { compileRecordCodec } from './avro-record-codec.ts'
 import { schemaText } from './manifest-list-schema.ts'
 import {
@@ -57,36 +52,13 @@ const CONTENT_CODES: Record<FileContent, number> = {
   'equality-deletes': 2,
 }
 
-/**
- * The entries of a manifest as they are stored, to be copied into another of this schema and spec without being
- * decoded; `undefined` when they must be written anew: some are added or deleted, or it was written otherwise.
- */
-export function findCopiedManifest(
-  bytes: Uint8Array,
-  file: ManifestFile,
-  like: Pick<ManifestContent, 'schema' | 'spec' | 'version'>,
-): CopiedManifest | undefined {
-  if (!isCopyable(file)) return undefined
-  const { metadata, codec, blocks } = openAvroContainer(bytes)
-  const { text } = compiled(partitionColumns(like.spec, like.schema), like.version ?? 2)
-  const count = blocks.reduce((sum, block) => sum + block.count, 0)
-  const isSame =
-    codec === 'deflate' &&
-    metadata.get('avro.schema') === text &&
-    metadata.get('content') === file.content &&
-    count === file.existingFilesCount
-  return isSame ? { file, blocks } : undefined
-}
-
-/** As far as the manifest list tells: all entries have their own ids and numbers, and none is gone. */
-export function isCopyable(file: ManifestFile): boolean {
-  return (
-    file.addedFilesCount === 0 &&
-    file.deletedFilesCount === 0 &&
-    file.keyMetadata === undefined &&
-    file.firstRowId === undefined &&
-    file.partitions?.every(({ containsNan }) => containsNan !== undefined) === true
-  )
+/** Of the entries of a manifest as they are written here. */
+export function entrySchemaText({
+  schema,
+  spec,
+  version = 2,
+}: Pick<ManifestContent, 'schema' | 'spec' | 'version'>): string {
+  return compiled(partitionColumns(spec, schema), version).text
 }
 
 /** Its length, which manifest lists need, is that of the array. */

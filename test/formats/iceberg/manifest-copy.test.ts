@@ -1,13 +1,16 @@
 import fc from 'fast-check'
 import type { ManifestEntry, ManifestFile } from '../../../src/core/data-file.ts'
-import { openAvroContainer } from '../../../src/formats/iceberg/avro-container.ts'
+import { openAvroContainer, storeRecords } from '../../../src/formats/iceberg/avro-container.ts'
+import {
+  findCopiedManifest,
+  isCopyable,
+  recodeManifest,
+} from '../../../src/formats/iceberg/manifest-copy.ts'
 import { decodeManifest } from '../../../src/formats/iceberg/manifest-reader.ts'
 import {
   type CopiedManifest,
   describeManifest,
   encodeManifest,
-  findCopiedManifest,
-  isCopyable,
 } from '../../../src/formats/iceberg/manifest-writer.ts'
 import { addedFile, DAY_SPEC, manifestEntry, SCHEMA, WIDE_SPEC } from './manifest-samples.ts'
 
@@ -98,4 +101,44 @@ test('a manifest whose list says too little is not copied', () => {
   expect(isCopyable({ ...file, partitions: [{ containsNull: false }] })).toBe(false)
   expect(isCopyable({ ...file, keyMetadata: new Uint8Array(1) })).toBe(false)
   expect(isCopyable({ ...file, firstRowId: 1n })).toBe(false)
+})
+
+const added = existing.map((entry): ManifestEntry => ({ ...entry, status: 'added' }))
+const inheriting = added.map((entry): ManifestEntry => {
+  return { ...entry, snapshotId: null, sequenceNumber: null, fileSequenceNumber: null }
+})
+
+test('entries that are recoded are existing ones with the numbers that they have or inherit, of the same files', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(existing, added, inheriting), { minLength: 1, maxLength: 6 }),
+      (entries) => {
+        const written = write({ entries })
+        const { file, records } = recodeManifest(written.bytes, written.file, WIDE) ?? {}
+        const copied = { file: file as ManifestFile, blocks: [...storeRecords(records ?? [])] }
+        const joined = write({ entries: [], copied: [copied] })
+        const expected = entriesOf(written).map((entry) => ({ ...entry, status: 'existing' }))
+        expect(entriesOf(joined)).toEqual(expected)
+        const again = write({ entries: expected as ManifestEntry[] })
+        expect({ ...joined.file, lengthBytes: 0 }).toEqual({ ...again.file, lengthBytes: 0 })
+      },
+    ),
+    { numRuns: 100 },
+  )
+})
+
+test('what is gone, or stands otherwise, is not recoded', () => {
+  const [entry, other] = fc.sample(existing, 2) as [ManifestEntry, ManifestEntry]
+  const recode = ({ bytes, file }: ReturnType<typeof write>) => recodeManifest(bytes, file, WIDE)
+  expect(recode(write({ entries: [entry] }))).toBeDefined()
+  const gone = write({ entries: [entry, { ...other, status: 'deleted' }] })
+  expect(recode(gone)).toBeUndefined()
+  // A list that does not tell of the deletion.
+  const count = { deletedFilesCount: 0, existingFilesCount: 2 }
+  expect(recode({ ...gone, file: { ...gone.file, ...count } })).toBeUndefined()
+  // Only added entries inherit.
+  expect(recode(write({ entries: [{ ...entry, sequenceNumber: null }] }))).toBeUndefined()
+  const { bytes, file } = write({ entries: [entry] })
+  expect(recodeManifest(bytes, file, { ...WIDE, version: 3 })).toBeUndefined()
+  expect(recodeManifest(bytes, { ...file, keyMetadata: new Uint8Array(1) }, WIDE)).toBeUndefined()
 })
