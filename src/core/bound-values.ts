@@ -23,7 +23,7 @@ export class BoundValues {
   readonly width: BoundWidth
   readonly bytes: Uint8Array
   readonly count: number
-  readonly #ends: Uint32Array
+  readonly ends: Uint32Array
   readonly #edges = new Map<string, Uint8Array | undefined>()
 
   constructor({ rows, width, bytes, ends, count }: BoundParts) {
@@ -31,16 +31,16 @@ export class BoundValues {
     this.width = width
     this.bytes = bytes
     this.count = count
-    this.#ends = ends
+    this.ends = ends
   }
 
   start(index: number): number {
     if (this.width > 0) return index * this.width
-    return index === 0 ? 0 : (this.#ends[index - 1] as number)
+    return index === 0 ? 0 : (this.ends[index - 1] as number)
   }
 
   end(index: number): number {
-    return this.width > 0 ? (index + 1) * this.width : (this.#ends[index] as number)
+    return this.width > 0 ? (index + 1) * this.width : (this.ends[index] as number)
   }
 
   /** A view. */

@@ -1,11 +1,11 @@
-import type { DataFile, ManifestEntry, ManifestFile } from '../core/data-file.ts'
+import type { DataFile, ManifestFile } from '../core/data-file.ts'
 import { bindFilter } from '../core/filter/bind.ts'
 import { parseFilter } from '../core/filter/parser.ts'
 import { compilePruner, type Pruner } from '../core/filter/pruner.ts'
 import type { Snapshot } from '../core/snapshot.ts'
 import type { TableState } from '../core/table.ts'
 import type { Schema } from '../core/type.ts'
-import type { DecodedManifest } from '../formats/iceberg/manifest-reader.ts'
+import type { DecodedManifest, MetricName } from '../formats/iceberg/manifest-reader.ts'
 import { mapBounded } from './bounded.ts'
 import { DeleteFileIndex } from './delete-files.ts'
 import type { Dependencies } from './dependencies.ts'
@@ -35,10 +35,11 @@ export interface ScanPlan {
   readonly files: ScanCounts
   /** Of the files kept. */
   readonly totals: { readonly dataFiles: number; readonly records: number; readonly bytes: number }
-  /** The files kept, made as they are read: a plan of a million files costs no million objects. */
-  plannedFiles(): Iterable<PlannedFile>
-  /** The same for less: their data files have no metrics of columns. */
-  plannedFilesWithoutMetrics(): Iterable<PlannedFile>
+  /**
+   * The files kept, made as they are read: a plan of a million files costs no million objects. Without the metrics
+   * that are not asked for they cost less.
+   */
+  plannedFiles(metrics?: readonly MetricName[]): Iterable<PlannedFile>
 }
 
 interface KeptManifest {
@@ -123,9 +124,7 @@ function assemble({
     manifests: countsOf(live.length, candidates.length),
     files: countsOf(filesTotal, filesKept),
     totals: { dataFiles: filesKept, records, bytes },
-    plannedFiles: () => eachPlannedFile(kept, deletes, (manifest, i) => manifest.entry(i)),
-    plannedFilesWithoutMetrics: () =>
-      eachPlannedFile(kept, deletes, (manifest, i) => manifest.entryWithoutMetrics(i)),
+    plannedFiles: (metrics) => eachPlannedFile(kept, deletes, metrics),
   }
 }
 
@@ -136,11 +135,11 @@ function countsOf(total: number, kept: number): ScanCounts {
 function* eachPlannedFile(
   kept: readonly KeptManifest[],
   deletes: DeleteFileIndex,
-  entryOf: (manifest: DecodedManifest, i: number) => ManifestEntry,
+  metrics?: readonly MetricName[],
 ): Iterable<PlannedFile> {
   for (const { manifest, kept: indexes } of kept) {
     for (const i of indexes) {
-      const entry = entryOf(manifest, i)
+      const entry = manifest.entry(i, metrics)
       const sequenceNumber = entry.sequenceNumber ?? 0n
       const { dataFile } = entry
       const deleteFiles = deletes.isEmpty ? [] : deletes.findFor(dataFile, sequenceNumber)

@@ -3,7 +3,7 @@ import { indexOfRow } from '../row-numbers.ts'
 import type { PrimitiveType } from '../type.ts'
 import type { Value } from '../value.ts'
 import type { ComparingPredicate, Endpoint } from './bound-filter.ts'
-import { comparatorWith } from './comparator.ts'
+import { type Comparator, comparatorWith } from './comparator.ts'
 import { comparePrefix, encodePrefix, isExactBound, setTest } from './extent-test.ts'
 import { clearRow, forEachValue, type RowSelection } from './row-selection.ts'
 
@@ -115,6 +115,7 @@ function clearerBeyond(
   sign: 1 | -1,
 ): (bounds: BoundValues, rows: RowSelection) => void {
   const { slice } = comparatorWith(type, value)
+  const clearOthers = sliceClearer(slice, { isInclusive, sign })
   const clearNumbers = numberClearer(Number(value), { isInclusive, sign })
   const clearHalves = typeof value === 'bigint' ? halvesClearer(value, isInclusive) : undefined
   return (bounds, rows) => {
@@ -129,10 +130,28 @@ function clearerBeyond(
     if (halves !== undefined && clearHalves !== undefined) {
       return clearHalves[sign](halves.subarray(2 * start, 2 * (start + marks.length)), marks)
     }
+    if (some === undefined) return clearOthers(bounds, rows)
     forEachValue(some, rows, (index, row) => {
       const order = slice(bytes, bounds.start(index), bounds.end(index)) * sign
       if (isInclusive ? order > 0 : order >= 0) clearRow(rows, row)
     })
+  }
+}
+
+/** Of all rows a bound, of any width; rows that are cleared already are passed over. */
+function sliceClearer(
+  slice: Comparator['slice'],
+  { isInclusive, sign }: { readonly isInclusive: boolean; readonly sign: 1 | -1 },
+): (bounds: BoundValues, rows: RowSelection) => void {
+  const isBeyond = isInclusive ? (order: number) => order > 0 : (order: number) => order >= 0
+  return (bounds, { start, marks }) => {
+    const { bytes, ends, width } = bounds
+    let from = bounds.start(start)
+    for (let i = 0; i < marks.length; i++) {
+      const to = width > 0 ? from + width : (ends[start + i] as number)
+      if (marks[i] === 1 && isBeyond(slice(bytes, from, to) * sign)) marks[i] = 0
+      from = to
+    }
   }
 }
 

@@ -63,10 +63,11 @@ export interface DecodedManifest {
   snapshotId(i: number): bigint | null
   /** Inherited where the entry leaves it null; null still for a wrongly written existing entry. */
   sequenceNumber(i: number): bigint | null
-  /** All that is known, inherited ids and numbers included; keeps nothing of the manifest in memory. */
-  entry(i: number): ManifestEntry
-  /** As `entry`, without the metrics of its columns, which cost most. */
-  entryWithoutMetrics(i: number): ManifestEntry
+  /**
+   * All that is known, inherited ids and numbers included; keeps nothing of the manifest in memory. Metrics of
+   * columns cost most: without those that are not asked for, their members are absent.
+   */
+  entry(i: number, metrics?: readonly MetricName[]): ManifestEntry
   /** A new object that keeps the manifest in memory. Its bounds are views of the manifest's bytes. */
   statistics(i: number): FileStatistics
 }
@@ -119,6 +120,17 @@ function openManifest(
   }
   return new ManifestDecoder(file, { specId: manifest.specId, restIds: REST_IDS, limits })
 }
+
+export type MetricName = CountName | BoundName
+
+const ALL_METRICS: readonly MetricName[] = [
+  'columnSizes',
+  'valueCounts',
+  'nullValueCounts',
+  'nanValueCounts',
+  'lowerBounds',
+  'upperBounds',
+]
 
 const STATUSES: readonly EntryStatus[] = ['existing', 'added', 'deleted']
 const DELETED = 2
@@ -204,12 +216,14 @@ class ColumnarManifest implements DecodedManifest {
     return longAt(this.#columns.sequenceNumbers, this.#checked(i)) ?? this.#inheritedNumber(i)
   }
 
-  entry(i: number): ManifestEntry {
-    return this.#entry(i, this.#metrics(this.#checked(i)))
-  }
-
-  entryWithoutMetrics(i: number): ManifestEntry {
-    return this.#entry(this.#checked(i), {})
+  entry(i: number, metrics: readonly MetricName[] = ALL_METRICS): ManifestEntry {
+    return {
+      status: this.status(i),
+      snapshotId: this.snapshotId(i),
+      sequenceNumber: this.sequenceNumber(i),
+      fileSequenceNumber: longAt(this.#columns.fileSequenceNumbers, i) ?? this.#inheritedNumber(i),
+      dataFile: this.#dataFile(i, this.#metrics(i, metrics)),
+    }
   }
 
   statistics(i: number): FileStatistics {
@@ -230,16 +244,6 @@ class ColumnarManifest implements DecodedManifest {
     const { sequenceNumber } = this.#manifest
     const inherits = numberAt(this.#columns.status, i) === ADDED || sequenceNumber === 0n
     return inherits ? sequenceNumber : null
-  }
-
-  #entry(i: number, metrics: ColumnMetrics): ManifestEntry {
-    return {
-      status: this.status(i),
-      snapshotId: this.snapshotId(i),
-      sequenceNumber: this.sequenceNumber(i),
-      fileSequenceNumber: longAt(this.#columns.fileSequenceNumbers, i) ?? this.#inheritedNumber(i),
-      dataFile: this.#dataFile(i, metrics),
-    }
   }
 
   #dataFile(i: number, metrics: ColumnMetrics): DataFile {
@@ -268,19 +272,18 @@ class ColumnarManifest implements DecodedManifest {
     return this.#readRest(new AvroCursor(this.#restBytes.get(i)))
   }
 
-  #metrics(i: number): ColumnMetrics {
-    return {
-      ...present('columnSizes', this.#counts('columnSizes', i)),
-      ...present('valueCounts', this.#counts('valueCounts', i)),
-      ...present('nullValueCounts', this.#counts('nullValueCounts', i)),
-      ...present('nanValueCounts', this.#counts('nanValueCounts', i)),
-      ...present('lowerBounds', this.#bounds('lowerBounds', i)),
-      ...present('upperBounds', this.#bounds('upperBounds', i)),
+  #metrics(i: number, names: readonly MetricName[]): ColumnMetrics {
+    const metrics: { -readonly [name in keyof ColumnMetrics]: ColumnMetrics[name] } = {}
+    const maps = numberAt(this.#columns.metricMaps, i)
+    for (const name of names) {
+      if ((maps & bitOf(name)) === 0) continue
+      if (name === 'lowerBounds' || name === 'upperBounds') metrics[name] = this.#bounds(name, i)
+      else metrics[name] = this.#counts(name, i)
     }
+    return metrics
   }
 
-  #counts(name: CountName, i: number): CountByFieldId | undefined {
-    if (!this.#hasMap(name, i)) return undefined
+  #counts(name: CountName, i: number): CountByFieldId {
     const counts = new Map<number, number>()
     for (const [fieldId, column] of this.#columns.metrics.counts[name]) {
       const value = findNumber(column, i)
@@ -289,18 +292,13 @@ class ColumnarManifest implements DecodedManifest {
     return counts
   }
 
-  #bounds(name: BoundName, i: number): BoundByFieldId | undefined {
-    if (!this.#hasMap(name, i)) return undefined
+  #bounds(name: BoundName, i: number): BoundByFieldId {
     const bounds = new Map<number, Uint8Array>()
     for (const [fieldId, column] of this.#boundColumns[name]) {
       const value = column.find(i)
       if (value !== undefined) bounds.set(fieldId, value.slice())
     }
     return bounds
-  }
-
-  #hasMap(name: CountName | BoundName, i: number): boolean {
-    return (numberAt(this.#columns.metricMaps, i) & bitOf(name)) !== 0
   }
 
   /** Iceberg spec, "First Row ID Inheritance": by the records of earlier data files without an id. */

@@ -31,8 +31,10 @@ export type BoundName = keyof typeof BOUNDS
 const COUNT_NAMES = Object.keys(COUNTS) as readonly CountName[]
 const BOUND_NAMES = Object.keys(BOUNDS) as readonly BoundName[]
 
+const METRICS = { ...COUNTS, ...BOUNDS }
+
 export function bitOf(name: CountName | BoundName): number {
-  return { ...COUNTS, ...BOUNDS }[name].bit
+  return METRICS[name].bit
 }
 
 export function isMetric(id: number): boolean {

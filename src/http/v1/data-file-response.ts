@@ -15,6 +15,9 @@ interface NamedType {
   readonly type: PrimitiveType
 }
 
+/** What the writer needs of a data file's metrics. */
+export const SHOWN_METRICS = ['nullValueCounts', 'lowerBounds', 'upperBounds'] as const
+
 /** Writes data files as JSON; what depends on the table alone is worked out once. */
 export class DataFileWriter {
   readonly #definition: TableDefinition

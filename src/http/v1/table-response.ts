@@ -8,7 +8,7 @@ import type { Schema } from '../../core/type.ts'
 import { stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
 import type { listTables, TableReading } from '../../services/tables.ts'
 import { timeText } from './common-shapes.ts'
-import { DataFileWriter } from './data-file-response.ts'
+import { DataFileWriter, SHOWN_METRICS } from './data-file-response.ts'
 
 type TableSummary = Awaited<ReturnType<typeof listTables>>[number]
 
@@ -107,7 +107,7 @@ export function* readingAsJson(reading: TableReading): Generator<string> {
   yield `${head.slice(0, -1)},"data_files":[`
   const writer = new DataFileWriter(state.definition, reading.schema)
   let separator = '\n'
-  for (const file of plan.plannedFiles()) {
+  for (const file of plan.plannedFiles(SHOWN_METRICS)) {
     yield separator + writer.toJson(file)
     separator = ',\n'
   }
@@ -117,5 +117,5 @@ export function* readingAsJson(reading: TableReading): Generator<string> {
 /** One data file a line. */
 export function* readingAsNdjson({ state, schema, plan }: TableReading): Generator<string> {
   const writer = new DataFileWriter(state.definition, schema)
-  for (const file of plan.plannedFiles()) yield `${writer.toJson(file)}\n`
+  for (const file of plan.plannedFiles(SHOWN_METRICS)) yield `${writer.toJson(file)}\n`
 }

@@ -30,7 +30,7 @@ export async function listDumpSources(
   const shards = `${folderOf(deps.warehouse, target)}/shards`
   const columns = columnsText(target)
   const sources: DumpSource[] = []
-  for (const { dataFile, sequenceNumber, deleteFiles } of plan.plannedFiles()) {
+  for (const { dataFile, sequenceNumber, deleteFiles } of plan.plannedFiles([])) {
     const key = shardKey({
       dataFile: { ...identityOf(dataFile), recordCount: dataFile.recordCount },
       deleteFiles: deleteFiles.map(identityOf),

@@ -147,12 +147,13 @@ async function fillPage(
   kept: KeptFiles,
   { spec, turns }: { readonly spec: ScanSpec; readonly turns: Turns },
 ): Promise<number> {
-  const withMetrics = spec.statsFieldIds.length > 0
+  // Without statistics to give, none are made.
+  const metrics = spec.statsFieldIds.length > 0 ? undefined : []
   let written = 0
   for (const { decoded, rows } of kept.manifests) {
     for (const row of rows) {
       if (page.isFull) return written
-      page.add(withMetrics ? decoded.entry(row) : decoded.entryWithoutMetrics(row))
+      page.add(decoded.entry(row, metrics))
       written += 1
       await turns.take()
     }
