@@ -1,6 +1,6 @@
 # Built and run with:
 #   docker build -t moraine .
-#   docker run -p 8181:8181 -v moraine:/data moraine
+#   docker run -p 127.0.0.1:8181:8181 -v moraine:/data moraine
 FROM node:20-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
