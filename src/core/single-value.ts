@@ -99,15 +99,22 @@ export function decodeSingleValue(type: PrimitiveType, bytes: Uint8Array): Value
   }
 }
 
+const SCRATCH_BYTES = new Uint8Array(8)
+const SCRATCH = new DataView(SCRATCH_BYTES.buffer)
+
 function decodeScalar(type: PrimitiveType, bytes: Uint8Array): Value {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (bytes.length === 4) {
-    const value = decodeFourBytes(type, view)
+  const { length } = bytes
+  // A view of the bytes themselves would cost more than reading them.
+  if (length === 4 || length === 8) {
+    for (let i = 0; i < length; i++) SCRATCH_BYTES[i] = bytes[i] as number
+  }
+  if (length === 4) {
+    const value = decodeFourBytes(type, SCRATCH)
     if (value !== undefined) return value
-  } else if (bytes.length === 8) {
-    if (type.kind === 'double') return view.getFloat64(0, true)
+  } else if (length === 8) {
+    if (type.kind === 'double') return SCRATCH.getFloat64(0, true)
     if (type.kind !== 'int' && type.kind !== 'date' && type.kind !== 'float') {
-      return view.getBigInt64(0, true)
+      return SCRATCH.getBigInt64(0, true)
     }
   }
   throw impossibleLength(type, bytes)
