@@ -1,10 +1,8 @@
 import type { DataFile, ManifestEntry, ManifestFile } from '../core/data-file.ts'
+import { forEachLiveEntry } from './live-entries.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { liveFilesCount } from './manifest-merge.ts'
 import { Turns } from './turns.ts'
-
-/** Between two looks at the clock. */
-const ENTRIES_PER_LOOK = 64
 
 interface DeleteEntry {
   readonly file: DataFile
@@ -32,10 +30,9 @@ export class DeleteFileIndex {
     for (const file of manifests) {
       if (file.content !== 'deletes' || liveFilesCount(file) === 0) continue
       const manifest = await cache.getManifest(file)
-      for (let i = 0; i < manifest.entryCount; i++) {
-        if (i % ENTRIES_PER_LOOK === 0) await turns.take()
-        if (manifest.isLive(i)) index.#add(manifest.entry(i), unpartitionedSpecIds)
-      }
+      await forEachLiveEntry(manifest, turns, (i) => {
+        index.#add(manifest.entry(i), unpartitionedSpecIds)
+      })
     }
     return index
   }

@@ -1,8 +1,10 @@
 import type { DataFile, ManifestEntry, ManifestFile } from '../core/data-file.ts'
 import { compareBytes } from '../core/value.ts'
 import type { DecodedManifest } from '../formats/iceberg/manifest-reader.ts'
+import { forEachLiveEntry, someLiveEntry } from './live-entries.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { liveFilesCount } from './manifest-merge.ts'
+import { Turns } from './turns.ts'
 
 const METRICS = ['columnSizes', 'nullValueCounts', 'lowerBounds', 'upperBounds'] as const
 
@@ -45,13 +47,14 @@ export async function resolveChange(
   const rewritten: RewrittenManifest[] = []
   const removed: DataFile[] = []
   const stays = new Set<string>()
+  const turns = new Turns()
   for (const source of live) {
     const manifest = await cache.getManifest(source)
-    if (!touches(manifest, change)) {
+    if (!(await touches(manifest, change, turns))) {
       kept.push(source)
       continue
     }
-    const entries = rewriteEntries(manifest, { change, added, stays })
+    const entries = await rewriteEntries(manifest, { change, added, stays, turns })
     const removedHere = entries.filter((entry) => entry.status === 'deleted')
     for (const entry of removedHere) removed.push(entry.dataFile)
     if (removedHere.length === 0) kept.push(source)
@@ -61,21 +64,25 @@ export async function resolveChange(
   return { added: addedAnew, removed, kept, rewritten }
 }
 
-function touches(manifest: DecodedManifest, change: FileChange): boolean {
-  if (change.truncate) return true
-  for (let i = 0; i < manifest.entryCount; i++) {
-    if (manifest.isLive(i) && change.removedPaths.has(manifest.path(i))) return true
-  }
-  return false
+async function touches(
+  manifest: DecodedManifest,
+  { truncate, removedPaths }: FileChange,
+  turns: Turns,
+): Promise<boolean> {
+  return truncate || someLiveEntry(manifest, turns, (i) => removedPaths.has(manifest.path(i)))
 }
 
-function rewriteEntries(
+async function rewriteEntries(
   manifest: DecodedManifest,
-  context: { change: FileChange; added: ReadonlyMap<string, DataFile>; stays: Set<string> },
-): ManifestEntry[] {
+  context: {
+    readonly change: FileChange
+    readonly added: ReadonlyMap<string, DataFile>
+    readonly stays: Set<string>
+    readonly turns: Turns
+  },
+): Promise<ManifestEntry[]> {
   const entries: ManifestEntry[] = []
-  for (let i = 0; i < manifest.entryCount; i++) {
-    if (!manifest.isLive(i)) continue
+  await forEachLiveEntry(manifest, context.turns, (i) => {
     const entry = manifest.entry(i)
     const path = entry.dataFile.path
     const isRemoved = context.change.truncate || context.change.removedPaths.has(path)
@@ -87,7 +94,7 @@ function rewriteEntries(
       if (isRemoved) context.stays.add(path)
       entries.push({ ...entry, status: 'existing' })
     }
-  }
+  })
   return entries
 }
 
@@ -120,15 +127,15 @@ export async function findLiveEntries(
   cache: ManifestCache,
 ): Promise<ReadonlyMap<string, ManifestEntry>> {
   const found = new Map<string, ManifestEntry>()
+  const turns = new Turns()
   for (const file of manifests) {
     if (found.size === paths.size) break
     if (liveFilesCount(file) === 0) continue
     const manifest = await cache.getManifest(file)
-    for (let i = 0; i < manifest.entryCount; i++) {
-      if (!manifest.isLive(i)) continue
+    await forEachLiveEntry(manifest, turns, (i) => {
       const path = manifest.path(i)
       if (paths.has(path)) found.set(path, manifest.entry(i))
-    }
+    })
   }
   return found
 }

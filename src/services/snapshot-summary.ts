@@ -1,6 +1,8 @@
 import type { DataFile, ManifestFile } from '../core/data-file.ts'
 import type { Snapshot } from '../core/snapshot.ts'
+import { forEachLiveEntry } from './live-entries.ts'
 import type { ManifestCache } from './manifest-cache.ts'
+import { Turns } from './turns.ts'
 
 /** Totals of a snapshot, under their names in the specification (Iceberg spec, "Snapshot summary"). */
 const TOTALS = [
@@ -58,11 +60,10 @@ export async function totalsOf(
   ) as Totals
   if (Object.values(totals).every(Number.isSafeInteger)) return totals
   const counted = { ...NO_FILES }
+  const turns = new Turns()
   for (const file of manifests) {
     const manifest = await cache.getManifest(file)
-    for (let i = 0; i < manifest.entryCount; i++) {
-      if (manifest.isLive(i)) addFile(counted, manifest.entry(i).dataFile)
-    }
+    await forEachLiveEntry(manifest, turns, (i) => addFile(counted, manifest.entry(i, []).dataFile))
   }
   return counted
 }
