@@ -8,7 +8,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import pino, { type Logger } from 'pino'
 import type { CatalogStore } from './catalog/catalog-store.ts'
-import { openPostgresCatalog } from './catalog/postgres.ts'
 import { openSqliteCatalog } from './catalog/sqlite.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import type { Ambient } from './core/ambient.ts'
@@ -16,6 +15,7 @@ import { openDuckDbEngine } from './engine/duckdb.ts'
 import type { Engine } from './engine/engine.ts'
 import { openEngineFolder } from './engine/job-folder.ts'
 import { createApp } from './http/app.ts'
+import { watchEventLoop } from './http/event-loop.ts'
 import { cutIdleSockets } from './http/idle-sockets.ts'
 import { Metrics } from './http/metrics.ts'
 import { createHttpServer } from './http/server.ts'
@@ -33,7 +33,6 @@ import { LOCAL_FILE_CACHE_BYTES_MAX } from './services/limits.ts'
 import { LocalFileCache } from './services/local-file-cache.ts'
 import { ManifestCache } from './services/manifest-cache.ts'
 import { Publisher } from './services/publisher.ts'
-import { rebuildCatalog } from './services/rebuild.ts'
 import type { ServiceDependencies } from './services/service-dependencies.ts'
 import { forgetOldTransactions } from './services/transactions.ts'
 import { ManifestThreads } from './threads/manifest-threads.ts'
@@ -173,6 +172,7 @@ export async function startService(
   const server = createHttpServer(createApp({ deps, metrics, log }))
   cutIdleSockets(server, IDLE_SOCKET_MS)
   server.requestTimeout = 0 // an upload may take long; a stalled one ends by the idle timeout
+  const stopWatch = watchEventLoop((seconds) => metrics.eventLoopHeld(seconds))
   await listen(server, config)
   const { port } = server.address() as AddressInfo
   return {
@@ -180,6 +180,7 @@ export async function startService(
     deps,
     async close() {
       clearInterval(housekeeping)
+      stopWatch()
       const dumpsClosed = deps.dumps.close()
       await stop(server)
       await dumpsClosed
@@ -193,6 +194,7 @@ export async function startService(
 
 /** Registers every table again from the files of the warehouse; prints a line for each. */
 async function rebuild(config: Config, log: Logger): Promise<void> {
+  const { rebuildCatalog } = await import('./services/rebuild.ts')
   const threads = newThreads()
   const base = await openStores(config, { log, metrics: new Metrics(), threads })
   for await (const { outcome, table, location, detail } of rebuildCatalog(base)) {
@@ -205,7 +207,11 @@ async function rebuild(config: Config, log: Logger): Promise<void> {
 }
 
 async function openCatalog({ catalog }: Config): Promise<CatalogStore> {
-  if (catalog.kind === 'postgres') return openPostgresCatalog({ url: catalog.url })
+  if (catalog.kind === 'postgres') {
+    // Not for those who start with SQLite: every module is a file to find, read and compile.
+    const { openPostgresCatalog } = await import('./catalog/postgres.ts')
+    return openPostgresCatalog({ url: catalog.url })
+  }
   await mkdir(dirname(catalog.path), { recursive: true })
   return openSqliteCatalog({ path: catalog.path })
 }

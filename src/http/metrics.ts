@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Meter } from '../services/dependencies.ts'
 import type { DumpMeter } from '../services/dump/dumps.ts'
 
+const HOLD_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120]
 
 /** What operators see at `/metrics`. Each service of a process has its own. */
@@ -64,7 +65,17 @@ export class Metrics implements Meter, DumpMeter {
     ['code'],
   )
 
+  readonly #loopHolds = new Histogram({
+    name: 'moraine_event_loop_held_seconds',
+    help: 'How late timers came because one piece of work held the event loop; one a turn of 5 ms.',
+    buckets: HOLD_SECONDS,
+    registers: [this.#registry],
+  })
+  /** Since the last scrape. */
+  #longestHoldSeconds = 0
+
   constructor() {
+    this.#exportLongestHold()
     collectDefaultMetrics({ register: this.#registry })
   }
 
@@ -75,6 +86,27 @@ export class Metrics implements Meter, DumpMeter {
   /** In the Prometheus text format. */
   text(): Promise<string> {
     return this.#registry.metrics()
+  }
+
+  eventLoopHeld(seconds: number): void {
+    this.#loopHolds.observe(seconds)
+    this.#longestHoldSeconds = Math.max(this.#longestHoldSeconds, seconds)
+  }
+
+  #exportLongestHold(): void {
+    const takeLongest = () => {
+      const seconds = this.#longestHoldSeconds
+      this.#longestHoldSeconds = 0
+      return seconds
+    }
+    new Gauge({
+      name: 'moraine_event_loop_held_max_seconds',
+      help: 'The longest since the last scrape.',
+      registers: [this.#registry],
+      collect() {
+        this.set(takeLongest())
+      },
+    })
   }
 
   requestEnded(request: {
