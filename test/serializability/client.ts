@@ -74,7 +74,7 @@ export class Client {
       case 'several':
         return this.#steps(kind, this.#mixture(), 'commit')
       case 'replace':
-        return this.#steps(kind, [this.#replacement()], 'commit')
+        return this.#steps(kind, [{ ...this.#addition(), truncates: true }], 'commit')
       case 'abort':
         return this.#steps(kind, this.#mixture(), 'abort')
       case 'abort or commit':
@@ -116,7 +116,7 @@ export class Client {
   }
 
   async #truncate(): Promise<void> {
-    const table = this.#random.pick(this.#truncated)
+    const table = this.#random.pick(this.#place.tables)
     const isolation = this.#random.pick(['snapshot', 'overwrite'])
     const overwrites = isolation === 'overwrite'
     const change = { table, added: [], removed: [], truncates: true, overwrites }
@@ -262,17 +262,8 @@ export class Client {
     const { tables } = this.#place
     return this.#random.some(tables, 1 + this.#random.below(tables.length)).map((table) => ({
       ...this.#addition(table),
-      truncates: this.#truncated.includes(table) && this.#random.below(8) === 0,
+      truncates: this.#random.below(8) === 0,
     }))
-  }
-
-  #replacement(): TableChange {
-    return { ...this.#addition(this.#random.pick(this.#truncated)), truncates: true }
-  }
-
-  /** All tables but the last, which grows: there manifests are merged, and merged ones rewritten by removals. */
-  get #truncated(): readonly string[] {
-    return this.#place.tables.slice(0, -1)
   }
 
   #addition(
