@@ -1,17 +1,22 @@
+import { copyFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import type { CatalogStore } from '../../../src/catalog/catalog-store.ts'
 import { CatalogError } from '../../../src/core/errors.ts'
 import type { TableState } from '../../../src/core/table.ts'
+import type { TableCommitResult } from '../../../src/core/transaction.ts'
 import { parseExactJson } from '../../../src/formats/iceberg/exact-json.ts'
+import { commitBatch } from '../../../src/services/commit.ts'
+import { CommitQueue } from '../../../src/services/commit-queue.ts'
 import { commitTable } from '../../../src/services/iceberg/commit-tables.ts'
 import { createTable } from '../../../src/services/iceberg/create-table.ts'
 import { KEEPS_NOTHING } from '../../../src/services/iceberg/idempotency.ts'
 import { loadTable } from '../../../src/services/iceberg/load-table.ts'
 import { createNamespace } from '../../../src/services/iceberg/namespaces.ts'
 import { refsOf } from '../../../src/services/table-metadata.ts'
-import type { CommitDependencies } from '../../../src/services/transactions.ts'
+import { type CommitDependencies, commitFiles } from '../../../src/services/transactions.ts'
 import { writeAppend } from '../../http/iceberg/engine-client.ts'
 import type { Json } from '../../http/iceberg/rest-client.ts'
+import { writeParquet } from '../../parquet-files.ts'
 import { changed } from '../failing-disk.ts'
 import { openWorkshop, type Workshop } from '../workshop.ts'
 import {
@@ -30,7 +35,7 @@ type Fault = 'none' | 'lost-before' | 'lost-after' | 'broken'
 
 /** What one client does in one round; the numbers choose among what it sees. */
 interface Step {
-  readonly kind: Intent['kind']
+  readonly kind: Exclude<Intent['kind'], 'files'>
   readonly process: 0 | 1
   /** Whether it has looked at the table in this round, or acts on what it saw in the one before. */
   readonly isFresh: boolean
@@ -54,7 +59,17 @@ const steps: fc.Arbitrary<Step> = fc.record({
   fault: fc.constantFrom('none', 'none', 'none', 'none', 'lost-before', 'lost-after', 'broken'),
   choice: fc.nat(7),
 })
-const rounds = fc.array(fc.array(steps, { minLength: 1, maxLength: 6 }), {
+interface Round {
+  readonly steps: readonly Step[]
+  /** Files that are appended at the same time, each in a transaction of its own. */
+  readonly files: number
+}
+
+const round: fc.Arbitrary<Round> = fc.record({
+  steps: fc.array(steps, { minLength: 1, maxLength: 6 }),
+  files: fc.constantFrom(0, 0, 1, 4),
+})
+const rounds = fc.array(round, {
   minLength: 2,
   maxLength: 8,
 })
@@ -62,9 +77,13 @@ const rounds = fc.array(fc.array(steps, { minLength: 1, maxLength: 6 }), {
 let shop: Workshop
 let processes: readonly CommitDependencies[]
 let tables = 0
+let template = ''
+/** Told of what the queues of the processes commit. */
+let onFilesCommitted: (version: number, snapshotId: bigint) => void = () => undefined
 beforeAll(async () => {
   shop = await openWorkshop()
-  processes = [shop.deps, await shop.another()]
+  processes = [shop.deps, await shop.another()].map(withWatchedQueue)
+  template = await writeParquet(`${shop.dataFolder}/template.parquet`, 'SELECT 1::BIGINT AS c1')
   await createNamespace(shop.deps, { namespace: ['m'] }, KEEPS_NOTHING)
 })
 afterAll(() => shop.close())
@@ -73,7 +92,22 @@ test('commits of several clients, with faults, leave what they would one after t
   await fc.assert(fc.asyncProperty(rounds, runRounds), { numRuns: 25 })
 }, 120_000)
 
-async function runRounds(all: readonly (readonly Step[])[]): Promise<void> {
+/** Commits through REST and of files take their turns in one queue, as in the service. */
+function withWatchedQueue(deps: CommitDependencies): CommitDependencies {
+  const commit: CatalogStore['commit'] = async (work, options) => {
+    const outcome = await deps.catalog.commit(work, options)
+    const [table] = work.tables
+    const snapshotId = table?.newSnapshots[0]?.snapshotId
+    if (outcome.outcome === 'committed' && table !== undefined && snapshotId !== undefined) {
+      onFilesCommitted(table.state.version, snapshotId)
+    }
+    return outcome
+  }
+  const watched = { ...deps, catalog: changed(deps.catalog, { commit }) }
+  return { ...deps, commits: new CommitQueue((batch) => commitBatch(watched, batch)) }
+}
+
+async function runRounds(all: readonly Round[]): Promise<void> {
   const run = new Run(`t${++tables}`)
   await run.start()
   for (const round of all) await run.play(round)
@@ -87,6 +121,7 @@ class Run {
   readonly #history: Model[] = [EMPTY]
   #viewBefore: View = EMPTY
   #operations = 0
+  #files = 0
   #metadata: Json
   readonly #locations = new Set<string>()
 
@@ -104,12 +139,18 @@ class Run {
     await this.#look()
   }
 
-  async play(round: readonly Step[]): Promise<void> {
+  async play({ steps: round, files }: Round): Promise<void> {
     const first = this.#history.length - 1
     const applied = new Map<number, Operation>()
     const work = round.map((step) => ({ step, operation: this.#operationOf(step) }))
     this.#viewBefore = this.#newest
+    onFilesCommitted = (version, snapshotId) => {
+      const intent = { kind: 'files', snapshotId } as const
+      applied.set(version, { key: `version-${version}`, view: EMPTY, intent })
+    }
+    const appends = Array.from({ length: files }, (_, i) => this.#appendFile(i))
     const outcomes = await Promise.all(work.map((w) => this.#commit(w, applied)))
+    const appended = await Promise.all(appends)
     for (let version = first + 1; version <= first + applied.size; version++) {
       const operation = applied.get(version)
       if (operation === undefined) throw new Error(`nobody made version ${version}`)
@@ -121,7 +162,23 @@ class Run {
       const { operation, step } = work[index] as (typeof work)[number]
       this.#judge({ operation, step, outcome, first, applied: [...applied.values()] })
     }
+    // None is refused, however the others race, and each has its own counts.
+    for (const [result, ...others] of appended) {
+      expect(others).toEqual([])
+      expect(result).toMatchObject({ addedDataFiles: 1, addedRecords: 1, operation: 'append' })
+      expect(
+        this.#history.slice(first).some((m) => m.refs.get('main') === result?.snapshotId),
+      ).toBe(true)
+    }
     await this.#look()
+  }
+
+  async #appendFile(index: number): Promise<readonly TableCommitResult[]> {
+    const path = `${shop.dataFolder}/${this.#name.name}-${++this.#files}.parquet`
+    await copyFile(template, path)
+    const deps = processes[index % 3 === 2 ? 1 : 0] as CommitDependencies
+    const { results } = await commitFiles(deps, { table: `m.${this.#name.name}`, paths: [path] })
+    return results
   }
 
   async finish(): Promise<void> {

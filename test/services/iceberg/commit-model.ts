@@ -30,6 +30,8 @@ export type Intent =
   | { readonly kind: 'tag'; readonly name: string; readonly snapshotId: bigint }
   | { readonly kind: 'remove-tag'; readonly name: string }
   | { readonly kind: 'expire'; readonly snapshotId: bigint }
+  /** What the service commits itself, for one transaction of `/v1` or several that share a snapshot. */
+  | { readonly kind: 'files'; readonly snapshotId: bigint }
 
 /** One commit: what it is to do, decided on what its client saw. */
 export interface Operation {
@@ -65,6 +67,13 @@ export function applyToModel(model: Model, { key, view, intent }: Operation): Ou
     case 'expire':
       for (const [name, id] of refs) if (id === intent.snapshotId) refs.delete(name)
       return { ...done, refs, snapshots: model.snapshots.filter((id) => id !== intent.snapshotId) }
+    case 'files':
+      return {
+        ...model,
+        refs: refs.set('main', intent.snapshotId),
+        sequenceNumber: model.sequenceNumber + 1n,
+        snapshots: [...model.snapshots, intent.snapshotId],
+      }
   }
 }
 
@@ -123,6 +132,8 @@ export function requestOf({ key, view, intent }: Operation, snapshot?: Json): Js
       return request([refIs(intent.name, null)], setRef(intent.name, 'tag', intent.snapshotId))
     case 'remove-tag':
       return request([], { action: 'remove-snapshot-ref', 'ref-name': intent.name })
+    case 'files':
+      throw new Error('the service makes no request of its own')
     case 'expire':
       return request([], { action: 'remove-snapshots', 'snapshot-ids': [intent.snapshotId] })
   }
