@@ -164,7 +164,6 @@ export async function startService(
       meter: metrics,
     }),
   }
-  base.publisher.recover()
   const housekeeping = setInterval(() => {
     forgetOldTransactions(base).catch((err) => log.warn({ err }, 'old transactions stay'))
     forgetOldReplays(base).catch((err) => log.warn({ err }, 'answers to old requests stay'))
@@ -174,6 +173,7 @@ export async function startService(
   server.requestTimeout = 0 // an upload may take long; a stalled one ends by the idle timeout
   const stopWatch = watchEventLoop((seconds) => metrics.eventLoopHeld(seconds))
   await listen(server, config)
+  base.publisher.recover() // whoever asks already comes first
   const { port } = server.address() as AddressInfo
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,

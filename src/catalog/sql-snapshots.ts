@@ -31,24 +31,30 @@ export async function findSnapshotAsAt(
   tableUuid: string,
   asAtMs: number,
 ): Promise<Snapshot | undefined> {
-  const row = await connection
+  const { rows } = await connection.executeQuery(
+    snapshotAsAt(connection, { tableUuid, asAtMs: wholeMs(asAtMs) }),
+  )
+  const [row] = rows
+  return row === undefined ? undefined : snapshotOf(row)
+}
+
+const snapshotAsAt = prepared((connection, param: Param<{ tableUuid: string; asAtMs: bigint }>) =>
+  connection
     .selectFrom('snapshots')
     .selectAll()
-    .where('table_uuid', '=', tableUuid)
+    .where('table_uuid', '=', param('tableUuid'))
     // A subquery, not a join: there is but one plan for it, a seek in the log's key and one in the snapshots'.
     .where('snapshot_id', '=', (from) =>
       from
         .selectFrom('snapshot_log')
         .select('snapshot_id')
-        .where('table_uuid', '=', tableUuid)
-        .where('timestamp_ms', '<=', wholeMs(asAtMs))
+        .where('table_uuid', '=', param('tableUuid'))
+        .where('timestamp_ms', '<=', param('asAtMs'))
         .orderBy('timestamp_ms', 'desc')
         .orderBy('position', 'desc')
         .limit(1),
-    )
-    .executeTakeFirst()
-  return row === undefined ? undefined : snapshotOf(row)
-}
+    ),
+)
 
 export async function listSnapshots(
   connection: Connection,

@@ -18,6 +18,8 @@ const DIGITS_MAX = 4096
 // the whole is Latin-1, so that V8 keeps one byte a character.
 const MARKER = `\u007f${randomBytes(9).toString('base64url')}`
 const MARKER_START = MARKER.charCodeAt(0)
+const BACKSLASH = 0x5c
+const LONG_RUN = /\d{16}/
 const MARKED_INTEGER = new RegExp(`"${MARKER}(-?\\d+)"`, 'g')
 
 /**
@@ -75,6 +77,7 @@ function parseMarked(marked: string, text: string): unknown {
 
 /** Turns every long integer outside strings into a string that begins with the marker. */
 function markLongIntegers(text: string): string {
+  if (!LONG_RUN.test(text)) return text
   const pieces: string[] = []
   let copied = 0
   let position = 0
@@ -109,7 +112,7 @@ function endOfString(text: string, quote: number): number {
 
 function backslashesBefore(text: string, position: number): number {
   let start = position
-  while (text[start - 1] === '\\') start--
+  while (text.charCodeAt(start - 1) === BACKSLASH) start--
   return position - start
 }
 

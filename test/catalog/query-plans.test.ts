@@ -1,0 +1,75 @@
+import Sqlite from 'better-sqlite3'
+import { type CompiledQuery, Kysely, SqliteDialect } from 'kysely'
+import { migrate } from '../../src/catalog/migrations.ts'
+import type { Connection, SqlEngine } from '../../src/catalog/sql-engine.ts'
+import type { Database } from '../../src/catalog/sql-schema.ts'
+import {
+  findSnapshot,
+  findSnapshotAsAt,
+  nextLogEntries,
+  nextSnapshots,
+  pageSnapshotLog,
+} from '../../src/catalog/sql-snapshots.ts'
+import { snapshotOf } from './samples.ts'
+
+const database = new Sqlite(':memory:')
+let asked: CompiledQuery[] = []
+const connection: Connection = new Kysely<Database>({
+  dialect: new SqliteDialect({ database }),
+  log: ({ query }) => {
+    asked.push(query)
+  },
+})
+
+beforeAll(() =>
+  migrate({
+    ...{ name: 'sqlite', connection, contentionMsMax: 0, trouble: () => 'other' },
+    ...{ lockMigrations: async () => undefined, holdNamespaces: async () => true },
+    transact: (work) => connection.transaction().execute(work),
+    runTogether: async () => undefined,
+  } satisfies SqlEngine),
+)
+beforeEach(() => {
+  asked = []
+})
+afterAll(() => connection.destroy())
+
+function planOf({ sql, parameters }: CompiledQuery): string[] {
+  const steps = database.prepare(`explain query plan ${sql}`).all(...parameters)
+  return steps.map((step) => String((step as { detail: string }).detail))
+}
+
+test.each<[string, () => Promise<unknown>]>([
+  ['as_at', () => findSnapshotAsAt(connection, 't', 5)],
+  ['a snapshot by its id', () => findSnapshot(connection, 't', 5n)],
+  ['a page of the log', () => pageSnapshotLog(connection, { tableUuid: 't', limit: 10 })],
+  [
+    'a page of the log in an interval',
+    () => pageSnapshotLog(connection, { tableUuid: 't', beforeMs: 9, afterMs: 5, limit: 10 }),
+  ],
+  ['the first snapshots of a history', () => nextSnapshots(connection, 't', undefined)],
+  ['the next snapshots of a history', () => nextSnapshots(connection, 't', snapshotOf(7n))],
+  ['the first entries of the log', () => nextLogEntries(connection, 't', undefined)],
+  [
+    'the next entries of the log',
+    () => nextLogEntries(connection, 't', { timestampMs: 5, position: 5n, snapshotId: 5n }),
+  ],
+])('%s neither scans nor sorts a history', async (what, ask) => {
+  await ask()
+  const [query, ...others] = asked
+  if (query === undefined) throw new Error('nothing was asked')
+  expect(others).toEqual([])
+  const plan = planOf(query)
+  const ofHistory = plan.filter((step) => /snapshot|\bs\b/.test(step))
+  expect(ofHistory.length).toBeGreaterThan(0)
+  for (const step of ofHistory) expect(step).toMatch(/^SEARCH /)
+  // What a page holds may be put in order, never what the table holds.
+  if (!what.startsWith('a page')) expect(plan.join('\n')).not.toContain('TEMP B-TREE')
+})
+
+test('a scan would be told', () => {
+  const scanning = connection.selectFrom('snapshots').selectAll().orderBy('manifest_list').compile()
+  const plan = planOf(scanning).join('\n')
+  expect(plan).toMatch(/^SCAN snapshots/)
+  expect(plan).toContain('TEMP B-TREE')
+})
