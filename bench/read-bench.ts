@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fillFiles } from './bench-home.ts'
 import { startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
@@ -15,6 +16,9 @@ import { WIDE_COLUMNS, wideFile } from './wide-files.ts'
 const SNAPSHOTS = Number(process.env['BENCH_SNAPSHOTS'] ?? (IS_QUICK ? 10_000 : 100_000))
 const FILES = Number(process.env['BENCH_FILES'] ?? (IS_QUICK ? 10_000 : 100_000))
 const LOOKUPS = IS_QUICK ? 200 : 2_000
+
+/** At its start the service publishes what the fill has left unpublished. */
+const SETTLE_MS = 3_000
 
 const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
 let service = await startBenchService(home)
@@ -39,6 +43,7 @@ const limit = { what: 'GET from bare Express, 1 client, mean', value: 1000 / get
 printRow(['what', 'bytes', 'p50 ms', 'p99 ms'])
 printRow(['---', '---', '---', '---'])
 service = await startBenchService(home)
+await sleep(SETTLE_MS)
 const connection = await HttpConnection.open(service.url)
 await timed('raw HTTP: GET /health', 200, () => '/health')
 await timed('as_at: GET /v1/tables/long?as_at= at random', LOOKUPS, () => {
