@@ -59,7 +59,7 @@ export class ManifestCache {
     // A manifest that was written for a lost race is listed again under another number.
     const key = `${manifest.path}#${manifest.sequenceNumber}#${manifest.addedSnapshotId}`
     return this.#get(key, async () => {
-      const file = await this.#read(manifest.path)
+      const file = this.#takeWritten(manifest.path) ?? (await this.#read(manifest.path))
       const value = await this.#decode(file, manifest)
       return { value, bytes: value.retainedBytes }
     })
@@ -77,6 +77,12 @@ export class ManifestCache {
     this.#keep(location, { value: manifests, bytes: manifests.length * MANIFEST_FILE_BYTES })
   }
 
+  /** Of a manifest that this process has just written: soon it is merged, and need not be read for that. */
+  rememberManifest(location: string, file: Uint8Array): void {
+    if (file.length > SMALL_MANIFEST_BYTES) return
+    this.#keep(writtenKey(location), { value: file, bytes: file.length + MANIFEST_FILE_BYTES })
+  }
+
   /** Lists that were deleted again, never committed: another process may write other ones under their names. */
   forgetManifestLists(locations: readonly string[]): void {
     for (const location of locations) this.#forget(location)
@@ -88,6 +94,13 @@ export class ManifestCache {
     }
     const turns = new Turns()
     return decodeManifestInTurns(file, manifest, () => turns.take())
+  }
+
+  /** Once: from then on there is what was decoded of it. */
+  #takeWritten(location: string): Uint8Array | undefined {
+    const written = this.#cached.get(writtenKey(location))?.value
+    this.#forget(writtenKey(location))
+    return written as Uint8Array | undefined
   }
 
   #read(location: string): Promise<Uint8Array> {
@@ -136,4 +149,8 @@ export class ManifestCache {
     this.#cached.delete(key)
     this.#bytes -= cached.bytes
   }
+}
+
+function writtenKey(location: string): string {
+  return `written ${location}`
 }

@@ -91,6 +91,7 @@ export async function writeSnapshotFiles(
   }
   const written = listOutcome.value
   deps.manifests.rememberManifestList(written.snapshot.manifestList, list)
+  for (const { file, bytes } of created) deps.manifests.rememberManifest(file.path, bytes)
   return { snapshot: written.snapshot, locations: [...manifestPaths, ...written.locations] }
 }
 

@@ -110,3 +110,22 @@ test('a manifest list of a lost race is not taken for the one that another proce
   await commitFiles(other, { table: 't', paths: [f] })
   expect(await liveNames(shop, 't')).toEqual(['base', 'f'])
 })
+
+test('a commit merges manifests of this process without reading them back', async () => {
+  const { cache, reads } = counting(1e6)
+  const deps = { ...shop.deps, manifests: cache }
+  const commits = new CommitQueue((batch) => commitBatch(deps, batch))
+  const names = Array.from({ length: 12 }, (_, i) => `f${10 + i}`)
+  for (const [i, name] of names.entries()) {
+    await commitFiles(
+      { ...deps, commits },
+      { table: 't', paths: [await lake.numbers(shop, name, i)] },
+    )
+  }
+  expect(reads).toEqual([])
+  const { snapshot } = await readTable(shop.deps, { table: 't' })
+  const list = await shop.deps.manifests.getManifestList(snapshot?.manifestList ?? '')
+  expect(list.length).toBeLessThan(12)
+  // Another cache, which reads what was merged.
+  expect(await liveNames(shop, 't')).toEqual(names)
+})
