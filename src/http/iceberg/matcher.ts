@@ -43,19 +43,35 @@ function paramsOf(
   route: IcebergRoute,
   segments: readonly string[],
 ): ReadonlyMap<string, string> | undefined {
-  const pattern = servedPath(route).split('/')
+  const pattern = patternOf(route)
   if (pattern.length !== segments.length) return undefined
+  if (pattern.some(({ text }, i) => text !== undefined && text !== segments[i])) return undefined
   const params = new Map<string, string>()
-  for (const [index, wanted] of pattern.entries()) {
-    const segment = segments[index] ?? ''
-    const name = /^\{(.+)\}$/.exec(wanted)?.[1]
-    if (name === undefined) {
-      if (segment !== wanted) return undefined
-    } else {
-      params.set(name, segment)
-    }
+  for (const [i, { name }] of pattern.entries()) {
+    if (name !== undefined) params.set(name, segments[i] ?? '')
   }
   return params
+}
+
+/** Of a path: a text to the letter, or any text under a name. */
+interface PatternSegment {
+  readonly text?: string
+  readonly name?: string
+}
+
+const PATTERNS = new WeakMap<IcebergRoute, readonly PatternSegment[]>()
+
+function patternOf(route: IcebergRoute): readonly PatternSegment[] {
+  const known = PATTERNS.get(route)
+  if (known !== undefined) return known
+  const pattern = servedPath(route)
+    .split('/')
+    .map((text) => {
+      const name = /^\{(.+)\}$/.exec(text)?.[1]
+      return name === undefined ? { text } : { name }
+    })
+  PATTERNS.set(route, pattern)
+  return pattern
 }
 
 /** A plus is a blank: so Java's clients encode it, and all encode a plus as `%2B`. */
