@@ -58,14 +58,13 @@ export function entrySchemaText({
   spec,
   version = 2,
 }: Pick<ManifestContent, 'schema' | 'spec' | 'version'>): string {
-  return compiled(partitionColumns(spec, schema), version).text
+  return compiledFor({ schema, spec, version }).text
 }
 
 /** Its length, which manifest lists need, is that of the array. */
 export function encodeManifest(manifest: ManifestContent): Uint8Array {
   const { entries, schema, spec, content, version = 2, copied = [] } = manifest
-  const columns = partitionColumns(spec, schema)
-  const { text, codec } = compiled(columns, version)
+  const { columns, text, codec } = compiledFor({ schema, spec, version })
   return writeAvroContainer({
     schemaText: text,
     metadata: {
@@ -83,24 +82,45 @@ export function encodeManifest(manifest: ManifestContent): Uint8Array {
 }
 
 interface Compiled {
+  readonly columns: readonly PartitionColumn[]
   readonly text: string
   readonly codec: RecordCodec<object>
 }
 
 /** Compiling costs half a millisecond, as much as encoding a small manifest. */
 const COMPILED_MAX = 256
-const compiledBySchema = new Map<string, Compiled>()
+const codecByText = new Map<string, RecordCodec<object>>()
+/** And making the text a third of that: a table's schema and spec are the same objects from commit to commit. */
+const compiledBySpec = new WeakMap<PartitionSpec, { schema: Schema; compiled: Compiled[] }>()
 
-function compiled(columns: readonly PartitionColumn[], version: ManifestVersion): Compiled {
+function compiledFor({
+  schema,
+  spec,
+  version,
+}: {
+  readonly schema: Schema
+  readonly spec: PartitionSpec
+  readonly version: ManifestVersion
+}): Compiled {
+  let known = compiledBySpec.get(spec)
+  if (known?.schema !== schema) {
+    known = { schema, compiled: [] }
+    compiledBySpec.set(spec, known)
+  }
+  known.compiled[version] ??= compile(partitionColumns(spec, schema), version)
+  return known.compiled[version]
+}
+
+function compile(columns: readonly PartitionColumn[], version: ManifestVersion): Compiled {
   const schema = manifestEntrySchema(columns, version)
   const text = schemaText(schema)
-  let found = compiledBySchema.get(text)
-  if (found === undefined) {
-    found = { text, codec: compileRecordCodec(schema) }
-    if (compiledBySchema.size >= COMPILED_MAX) compiledBySchema.clear()
-    compiledBySchema.set(text, found)
+  let codec = codecByText.get(text)
+  if (codec === undefined) {
+    codec = compileRecordCodec(schema)
+    if (codecByText.size >= COMPILED_MAX) codecByText.clear()
+    codecByText.set(text, codec)
   }
-  return found
+  return { columns, text, codec }
 }
 
 function* records(
