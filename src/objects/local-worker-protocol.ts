@@ -25,13 +25,3 @@ export type ThreadOutcome =
   | { readonly outcome: 'written' | 'already-exists' | 'not-done' }
   | { readonly outcome: 'failed'; readonly code: string; readonly message: string }
   | { readonly outcome: 'read'; readonly bytes: Uint8Array; readonly sizeBytes: number }
-
-export interface ThreadRequest {
-  readonly id: number
-  readonly task: ThreadTask
-}
-
-export interface ThreadReply {
-  readonly id: number
-  readonly result: ThreadOutcome
-}

@@ -13,17 +13,11 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs'
-import { parentPort } from 'node:worker_threads'
+import { answerTasks } from '../threads/answer-tasks.ts'
 import { errorCodeOf } from './local-error.ts'
 import { isWithin } from './local-location.ts'
 import { CREATE_FLAGS, READ_FLAGS } from './local-open-flags.ts'
-import type {
-  PutTask,
-  TailTask,
-  ThreadOutcome,
-  ThreadReply,
-  ThreadRequest,
-} from './local-worker-protocol.ts'
+import type { PutTask, TailTask, ThreadOutcome, ThreadTask } from './local-worker-protocol.ts'
 
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY
 const FOLDERS_MAX = 64
@@ -32,12 +26,10 @@ const NOT_DONE: ThreadOutcome = { outcome: 'not-done' }
 /** Open folders by the path that led to them, the latest used last. */
 const folders = new Map<string, number>()
 
-parentPort?.on('message', ({ id, task }: ThreadRequest) => {
-  const result = task.kind === 'put' ? put(task) : readTail(task)
-  const reply: ThreadReply = { id, result }
-  const transfer = result.outcome === 'read' ? [result.bytes.buffer as ArrayBuffer] : []
-  parentPort?.postMessage(reply, transfer)
-})
+answerTasks(
+  (task: ThreadTask) => (task.kind === 'put' ? put(task) : readTail(task)),
+  (result) => (result.outcome === 'read' ? [result.bytes.buffer as ArrayBuffer] : []),
+)
 
 /** As the local store's own writing: a temporary name, fdatasync, the name only if it is free, fsync of the folder. */
 function put({ roots, folder, name, temporaryName, bytes }: PutTask): ThreadOutcome {

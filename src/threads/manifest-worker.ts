@@ -1,23 +1,18 @@
 /** A thread that decodes manifests: the garbage of it stays here, and the columns go without being copied. */
-import { parentPort } from 'node:worker_threads'
 import { CatalogError } from '../core/errors.ts'
 import { readManifestContent } from '../formats/iceberg/manifest-reader.ts'
-import type { DecodeReply, DecodeRequest } from './manifest-message.ts'
+import { answerTasks } from './answer-tasks.ts'
+import type { DecodeResult, DecodeTask } from './manifest-message.ts'
 
-parentPort?.on('message', (request: DecodeRequest) => {
-  const reply = decode(request)
-  parentPort?.postMessage(reply, [...buffersIn(reply)])
-})
+answerTasks(decode, (result) => [...buffersIn(result)])
 
-function decode({ id, file, manifest }: DecodeRequest): DecodeReply {
+function decode({ file, manifest }: DecodeTask): DecodeResult {
   try {
-    return { id, content: readManifestContent(file, manifest) }
+    return { content: readManifestContent(file, manifest) }
   } catch (error) {
     const code = error instanceof CatalogError ? error.code : undefined
-    return {
-      id,
-      failure: { code, message: error instanceof Error ? error.message : String(error) },
-    }
+    const message = error instanceof Error ? error.message : String(error)
+    return { failure: { code, message } }
   }
 }
 

@@ -58,7 +58,7 @@ describe('threads of the local store', () => {
     await threads.close()
     const outcomes = await putting
     const refused = outcomes.flatMap((o) => (o.status === 'rejected' ? [String(o.reason)] : []))
-    expect(new Set(refused)).toEqual(new Set(['Error: a thread of the local store ended']))
+    expect(new Set(refused)).toEqual(new Set(['Error: the thread moraine-objects ended']))
     for (const [i, { status }] of outcomes.entries()) {
       if (status === 'fulfilled') expect(await readFile(`${base}/folder/${i}`)).toBeDefined()
     }

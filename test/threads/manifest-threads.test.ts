@@ -58,7 +58,7 @@ test('a thread answers for a damaged file with the same error, and goes on', asy
 test('what is under way when the threads end is refused, and a new thread does what comes then', async () => {
   const own = new ManifestThreads(1)
   const underWay = own.decode(file, listed)
-  const refused = expect(underWay).rejects.toThrow('a thread that decoded manifests ended')
+  const refused = expect(underWay).rejects.toThrow('the thread moraine-manifests ended')
   await own.close()
   await refused
   expect((await own.decode(file, listed)).entryCount).toBe(300)
