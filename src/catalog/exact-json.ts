@@ -21,11 +21,29 @@ function toPlain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toPlain)
   if (value instanceof Uint8Array) return { $bytes: base64(value) }
   if (value instanceof Map) return { $map: pairsToPlain([...value]) }
-  const members = Object.entries(value)
-  // An object of the user's with such a key must not be taken for one of ours.
-  if (members.some(([key]) => key.startsWith('$'))) return { $object: pairsToPlain(members) }
-  // Not by assignment: a member called __proto__ is data like any other.
-  return Object.fromEntries(members.map(([key, member]) => [key, toPlain(member)]))
+  return objectToPlain(value)
+}
+
+function objectToPlain(value: object): object {
+  const plain: Record<string, unknown> = {}
+  const members = value as Record<string, unknown>
+  for (const key of Object.keys(value)) {
+    // An object of the user's with such a key must not be taken for one of ours.
+    if (key.startsWith('$')) return { $object: pairsToPlain(Object.entries(value)) }
+    setMember(plain, key, toPlain(members[key]))
+  }
+  return plain
+}
+
+/** A member called __proto__ is data like any other. */
+function setMember(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key !== '__proto__') {
+    object[key] = value
+    return
+  }
+  Object.defineProperty(object, key, {
+    ...{ value, enumerable: true, configurable: true, writable: true },
+  })
 }
 
 function pairsToPlain(pairs: readonly (readonly [unknown, unknown])[]): unknown {
@@ -44,13 +62,22 @@ function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 
+/** Changes what it is given in place: nobody else has it. */
 function fromPlain(plain: unknown): unknown {
   if (typeof plain !== 'object' || plain === null) return plain
-  if (Array.isArray(plain)) return plain.map(fromPlain)
-  const members = Object.entries(plain)
-  const [first] = members
-  if (members.length === 1 && first?.[0].startsWith('$')) return fromTagged(first[0], first[1])
-  return Object.fromEntries(members.map(([key, member]) => [key, fromPlain(member)]))
+  if (Array.isArray(plain)) {
+    for (let i = 0; i < plain.length; i++) plain[i] = fromPlain(plain[i])
+    return plain
+  }
+  const members = plain as Record<string, unknown>
+  const keys = Object.keys(plain)
+  const [first] = keys
+  if (keys.length === 1 && first?.startsWith('$')) return fromTagged(first, members[first])
+  for (const key of keys) {
+    const member = members[key]
+    if (typeof member === 'object') setMember(members, key, fromPlain(member))
+  }
+  return plain
 }
 
 function fromTagged(tag: string, content: unknown): unknown {
