@@ -1,9 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type SqliteDatabase from 'better-sqlite3'
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely'
 
 const CACHED_STATEMENTS_MAX = 256
 /** In characters; statements with many rows are rarely met twice. */
 const CACHED_TEXT_MAX = 4_096
+/** Of work in one turn of the event loop: then others get theirs, in the middle of a transaction, too. */
+const TURN_MS_MAX = 10
 
 /**
  * Kysely's own driver begins deferred transactions, which fail when another process writes in between, and
@@ -58,16 +61,30 @@ export class SqliteDriver implements Driver {
 class SqliteConnection implements DatabaseConnection {
   readonly #database: SqliteDatabase.Database
   readonly #statements = new Map<string, SqliteDatabase.Statement<unknown[], unknown>>()
+  /** Of the first query in this turn of the event loop; `undefined` before it. */
+  #turnBeganMs: number | undefined
 
   constructor(database: SqliteDatabase.Database) {
     this.#database = database
   }
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    if (this.#isTurnOver()) await nextTurn()
     const statement = this.#prepare(sql)
     if (statement.reader) return { rows: statement.all(parameters) as R[] }
     const { changes } = statement.run(parameters)
     return { rows: [], numAffectedRows: BigInt(changes) }
+  }
+
+  #isTurnOver(): boolean {
+    const nowMs = performance.now()
+    if (this.#turnBeganMs === undefined) {
+      this.#turnBeganMs = nowMs
+      setImmediate(() => {
+        this.#turnBeganMs = undefined
+      })
+    }
+    return nowMs - this.#turnBeganMs > TURN_MS_MAX
   }
 
   // biome-ignore lint/correctness/useYield: the interface asks for it; nothing here streams.

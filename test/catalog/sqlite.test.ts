@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts'
 import { describeCatalogStore } from './catalog-store.contract.ts'
@@ -105,6 +106,25 @@ describe('SQLite, a file', () => {
     await expect(store.commit(commit)).rejects.toMatchObject({ code: 'overloaded' })
     other.close()
     expect(await store.commit(commit)).toEqual({ outcome: 'committed' })
+    await store.close()
+  })
+
+  test('other work goes on in the middle of a large commit', async () => {
+    const store = await openSqliteCatalog({ path: newPath() })
+    await store.migrate()
+    const state = await create(store, 'planets')
+    const paths = Array.from({ length: 100_000 }, (_, index) => `file:///${index}`)
+    let isDone = false
+    const committing = store
+      .commit({ tables: [appendTo(state, 1n, paths)], transactions: [] })
+      .finally(() => {
+        isDone = true
+      })
+    let turns = 0
+    for (; !isDone; turns++) await nextTurn()
+    expect(await committing).toEqual({ outcome: 'committed' })
+    // Tens, when each lasts ten milliseconds; two, when it is all done in one.
+    expect(turns).toBeGreaterThan(5)
     await store.close()
   })
 
