@@ -90,7 +90,7 @@ async function holdNamespaces(
 /** As parts of one statement, where its limit allows: a round trip costs more than the work. */
 async function runTogether(
   transaction: SqlTransaction,
-  statements: readonly Compilable[],
+  statements: Iterable<Compilable>,
 ): Promise<void> {
   let together: CompiledQuery[] = []
   let parameterCount = 0

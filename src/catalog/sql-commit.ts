@@ -287,11 +287,11 @@ async function cutLog(
     .execute()
 }
 
-function historyInserts(
+function* historyInserts(
   transaction: SqlTransaction,
   tables: readonly TableCommit[],
   firstPositions: readonly bigint[],
-) {
+): Generator<Compilable> {
   const snapshots = tables.flatMap((table) =>
     table.newSnapshots.map((snapshot) => snapshotRow(tableUuidOf(table), snapshot)),
   )
@@ -302,11 +302,9 @@ function historyInserts(
     tableUuid: tableUuidOf(table),
     paths: table.addedPaths,
   }))
-  return [
-    ...Array.from(chunks(snapshots), (rows) => snapshotInsert(transaction, rows)),
-    ...Array.from(chunks(log), (rows) => transaction.insertInto('snapshot_log').values(rows)),
-    ...pathInserts(transaction, paths),
-  ]
+  for (const rows of chunks(snapshots)) yield snapshotInsert(transaction, rows)
+  for (const rows of chunks(log)) yield transaction.insertInto('snapshot_log').values(rows)
+  yield* pathInserts(transaction, paths)
 }
 
 /** Most commits bring one snapshot. */

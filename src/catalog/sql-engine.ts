@@ -40,7 +40,7 @@ export interface SqlEngine {
    */
   transact<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>
   /** Runs statements that do not depend on each other: in one round trip where that is possible. */
-  runTogether(transaction: SqlTransaction, statements: readonly Compilable[]): Promise<void>
+  runTogether(transaction: SqlTransaction, statements: Iterable<Compilable>): Promise<void>
 }
 
 const BACKOFF_MS_MAX = 50

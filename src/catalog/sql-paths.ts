@@ -6,17 +6,16 @@ export interface PathsOfTable {
   readonly paths: readonly string[]
 }
 
-/** The statements that add the paths; one that is known already stays as it is. */
-export function pathInserts(transaction: SqlTransaction, tables: readonly PathsOfTable[]) {
-  const rows = tables.flatMap(({ tableUuid, paths }) =>
-    paths.map((path) => ({ table_uuid: tableUuid, path_hash: pathHash(path) })),
-  )
-  return Array.from(chunks(rows), (chunk) =>
-    transaction
-      .insertInto('known_paths')
-      .values(chunk)
-      .onConflict((conflict) => conflict.doNothing()),
-  )
+/** The statements that add the paths, each made when it is asked for; a path that is known already stays as it is. */
+export function* pathInserts(transaction: SqlTransaction, tables: readonly PathsOfTable[]) {
+  for (const { tableUuid, paths } of tables) {
+    for (const chunk of chunks(paths)) {
+      yield transaction
+        .insertInto('known_paths')
+        .values(chunk.map((path) => ({ table_uuid: tableUuid, path_hash: pathHash(path) })))
+        .onConflict((conflict) => conflict.doNothing())
+    }
+  }
 }
 
 export async function addPaths(

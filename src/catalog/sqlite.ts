@@ -85,7 +85,7 @@ function sqliteEngine(database: Sqlite.Database, contentionMsMax: number): SqlEn
 
 async function runTogether(
   transaction: SqlTransaction,
-  statements: readonly Compilable[],
+  statements: Iterable<Compilable>,
 ): Promise<void> {
   for (const statement of statements) await transaction.executeQuery(statement.compile())
 }
