@@ -1,4 +1,4 @@
-/** Bounds of every list, loop and queue that a request can drive. docs/limits.md says them to users. */
+/** Bounds of every list, loop and queue that a request can drive. README.md says the ones that users meet. */
 export const FILES_PER_REQUEST_MAX = 10_000
 export const FILES_PER_TRANSACTION_MAX = 100_000
 export const TRANSACTION_LIFETIME_SECONDS_MAX = 7 * 24 * 3600
