@@ -11,6 +11,7 @@ import type {
 import { openEngineFolder, publishFile, sweepEngineFolders, withJobFolder } from './job-folder.ts'
 import { OUTPUT_NAME, type Task, type TaskResult } from './protocol.ts'
 import { type PoolOptions, WorkerPool } from './worker-pool.ts'
+import { WornOutError } from './worker-process.ts'
 
 export interface DuckDbEngineOptions extends Omit<PoolOptions, 'folder'> {
   /** Of the children's memory each; DuckDB spills to disk beyond it. */
@@ -62,11 +63,19 @@ class DuckDbEngine implements Engine {
     options: JobOptions = {},
     publish: (result: TaskResult, output: string) => Promise<T>,
   ): Promise<T> {
-    return await this.pool.inTurn(options, (run) =>
-      withJobFolder(this.folder, async (folder) => {
-        const result = await run({ task, folder, memoryBytes: this.memoryBytes })
-        return await publish(result, join(folder, OUTPUT_NAME))
-      }),
-    )
+    return await this.pool.inTurn(options, async (run) => {
+      const attempt = (inNewChild: boolean) =>
+        withJobFolder(this.folder, async (folder) => {
+          const request = { task, folder, memoryBytes: this.memoryBytes }
+          const result = await run(request, { inNewChild })
+          return await publish(result, join(folder, OUTPUT_NAME))
+        })
+      try {
+        return await attempt(false)
+      } catch (error) {
+        if (error instanceof WornOutError) return await attempt(true)
+        throw error
+      }
+    })
   }
 }

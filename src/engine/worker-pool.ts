@@ -13,7 +13,11 @@ export interface PoolOptions {
   readonly queueMax: number
 }
 
-export type RunTask = (request: TaskRequest) => Promise<TaskResult>
+/** `inNewChild`: not in one that has done other tasks. */
+export type RunTask = (
+  request: TaskRequest,
+  options?: { readonly inNewChild: boolean },
+) => Promise<TaskResult>
 
 interface Waiting {
   readonly start: () => void
@@ -56,9 +60,13 @@ export class WorkerPool {
     await Promise.allSettled([...this.jobs, ...this.idle.splice(0).map((worker) => worker.kill())])
   }
 
-  private async runNow(request: TaskRequest, signal: AbortSignal): Promise<TaskResult> {
+  private async runNow(
+    request: TaskRequest,
+    { signal, inNewChild }: { readonly signal: AbortSignal; readonly inNewChild: boolean },
+  ): Promise<TaskResult> {
     const { jobTimeoutMs } = this.options
-    const worker = this.takeIdle() ?? (await WorkerProcess.start(this.options, signal))
+    const idle = inNewChild ? undefined : this.takeIdle()
+    const worker = idle ?? (await WorkerProcess.start(this.options, signal))
     try {
       return await worker.run(request, { timeoutMs: jobTimeoutMs, signal })
     } finally {
@@ -110,7 +118,9 @@ export class WorkerPool {
     const signals = signal === undefined ? [] : [signal]
     const ends = AbortSignal.any([this.closing.signal, ...signals])
     try {
-      return await use((request) => this.runNow(request, ends))
+      return await use((request, { inNewChild } = { inNewChild: false }) =>
+        this.runNow(request, { signal: ends, inNewChild }),
+      )
     } finally {
       // The place goes from job to job: only when nobody waits is it free.
       const next = this.waiting.shift()

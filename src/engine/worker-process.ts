@@ -24,6 +24,12 @@ export interface TaskLimits {
   readonly signal?: AbortSignal | undefined
 }
 
+/**
+ * A child that had done other tasks before ran out of its address space: what they reserved stays reserved, and a new
+ * child has room for the task.
+ */
+export class WornOutError extends CatalogError {}
+
 /** One child process. It has no secrets of ours in its environment, and dies when its channel closes. */
 export class WorkerProcess {
   private readonly child: ChildProcess
@@ -31,6 +37,7 @@ export class WorkerProcess {
   private readonly exited: Promise<void>
   private hasExited = false
   private isTired = false
+  private hasWorked = false
   private stderr = ''
 
   private constructor({ memoryBytes, folder }: WorkerOptions) {
@@ -75,6 +82,7 @@ export class WorkerProcess {
       const reply = await replied
       if (reply.outcome === 'ready') throw this.failed('answered out of turn')
       if (reply.residentBytes > this.memoryBytes + RESIDENT_SLACK_BYTES) this.isTired = true
+      this.hasWorked = true
       if (reply.outcome === 'done') return reply.result
       const { code, detail, facts } = reply
       throw new CatalogError(code, detail, { facts })
@@ -107,7 +115,7 @@ export class WorkerProcess {
     child.once('message', onMessage)
     signal?.addEventListener('abort', onAbort, { once: true })
     if (signal?.aborted === true) onAbort()
-    const onEnd = (): void => reject(cause ?? this.failed(`ended by itself (${this.ending()})`))
+    const onEnd = (): void => reject(cause ?? this.endedByItself())
     // Never again, where it has ended before.
     child.once('exit', onEnd)
     child.once('error', onEnd)
@@ -119,6 +127,13 @@ export class WorkerProcess {
       child.off('message', onMessage)
       signal?.removeEventListener('abort', onAbort)
     })
+  }
+
+  private endedByItself(): CatalogError {
+    const failure = this.failed(`ended by itself (${this.ending()})`)
+    // That is how V8 ends when it gets no more memory.
+    if (!this.hasWorked || this.child.signalCode !== 'SIGABRT') return failure
+    return new WornOutError(failure.code, failure.message, { facts: failure.facts, cause: failure })
   }
 
   private ending(): string {

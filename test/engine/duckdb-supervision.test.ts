@@ -165,6 +165,31 @@ onLinux(
   },
 )
 
+async function abortedInTheMiddle(engine: Engine, before: readonly number[]) {
+  const exporting = engine.export(jobOf(long))
+  const outcome = exporting.then(
+    ({ rows }) => rows,
+    (error) => error.code,
+  )
+  await eventually(outputIsGrowing)
+  const [child = 0] = (await childrenOf(process.pid)).filter((id) => !before.includes(id))
+  process.kill(child, 'SIGABRT')
+  return outcome
+}
+
+onLinux('what a child has no memory left for, after other tasks, a new child does', async () => {
+  const before = await childrenOf(process.pid)
+  const engine = await open()
+  await engine.export(jobOf(small))
+  expect(await abortedInTheMiddle(engine, before)).toBe(3_000_000)
+})
+
+onLinux('what a new child has no memory for has failed', async () => {
+  const before = await childrenOf(process.pid)
+  const engine = await open()
+  expect(await abortedInTheMiddle(engine, before)).toBe('engine-failed')
+})
+
 onLinux('children have nothing of our environment', async () => {
   const before = await childrenOf(process.pid)
   process.env['MORAINE_SECRET'] = 'hush'
