@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { openSqliteCatalog } from '../src/catalog/sqlite.ts'
-import type { DataFile } from '../src/core/data-file.ts'
+import type { DataFile } from '../src/core/file/data-file.ts'
 import { openLocalStore } from '../src/objects/local.ts'
 import type { Dependencies } from '../src/services/dependencies.ts'
 import { ManifestCache } from '../src/services/manifest-cache.ts'

@@ -1,4 +1,4 @@
-import type { ManifestFile } from '../src/core/data-file.ts'
+import type { ManifestFile } from '../src/core/file/data-file.ts'
 import { liveFilesCount, planMerges } from '../src/services/manifest-merge.ts'
 
 export interface Growth {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { openSqliteCatalog } from '../src/catalog/sqlite.ts'
-import type { Snapshot } from '../src/core/snapshot.ts'
+import type { Snapshot } from '../src/core/table/snapshot.ts'
 import { encodeManifestList } from '../src/formats/iceberg/manifest-list.ts'
 import { withDependencies } from './bench-home.ts'
 

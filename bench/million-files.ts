@@ -1,7 +1,7 @@
-import type { DataFile } from '../src/core/data-file.ts'
-import { encodeSingleValue } from '../src/core/single-value.ts'
-import type { PrimitiveType } from '../src/core/type.ts'
-import type { Value } from '../src/core/value.ts'
+import type { DataFile } from '../src/core/file/data-file.ts'
+import { encodeSingleValue } from '../src/core/value/single-value.ts'
+import type { PrimitiveType } from '../src/core/value/type.ts'
+import type { Value } from '../src/core/value/value.ts'
 
 /** Of each day; a manifest holds 10,000 files. */
 export const FILES_PER_DAY = 1_000

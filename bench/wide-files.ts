@@ -1,5 +1,5 @@
-import type { DataFile } from '../src/core/data-file.ts'
-import { encodeSingleValue } from '../src/core/single-value.ts'
+import type { DataFile } from '../src/core/file/data-file.ts'
+import { encodeSingleValue } from '../src/core/value/single-value.ts'
 
 const TYPES = ['long', 'long', 'double', 'string', 'timestamp', 'int', 'long', 'date'] as const
 

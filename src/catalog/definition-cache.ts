@@ -1,4 +1,4 @@
-import type { TableDefinition } from '../core/table.ts'
+import type { TableDefinition } from '../core/table/table.ts'
 import { decodeExact, encodeExact } from './exact-json.ts'
 
 /** In characters, over all tables; what is decoded takes a few times as much. */

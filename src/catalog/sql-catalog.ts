@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
-import type { Snapshot, SnapshotLogEntry } from '../core/snapshot.ts'
-import type { TableState } from '../core/table.ts'
-import type { StagedChange, Transaction } from '../core/transaction.ts'
+import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
+import type { TableState } from '../core/table/table.ts'
+import type { StagedChange, Transaction } from '../core/table/transaction.ts'
 import type {
   CatalogCommit,
   CatalogCommitOutcome,

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Snapshot, SnapshotLogEntry } from '../core/snapshot.ts'
+import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
 import type { SnapshotLogPageEntry, SnapshotLogQuery } from './catalog-store.ts'
 import type { Connection } from './sql-engine.ts'
 import { type Param, prepared } from './sql-prepared.ts'

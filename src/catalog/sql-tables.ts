@@ -1,4 +1,4 @@
-import type { TableState } from '../core/table.ts'
+import type { TableState } from '../core/table/table.ts'
 import type {
   ListTablesQuery,
   NewTable,

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { StagedChange, StagedFile, Transaction } from '../core/transaction.ts'
+import type { StagedChange, StagedFile, Transaction } from '../core/table/transaction.ts'
 import type { StageOutcome, Staging } from './catalog-store.ts'
 import { decodeExact, encodeExact } from './exact-json.ts'
 import { type Connection, chunks, Refusal, type SqlTransaction } from './sql-engine.ts'

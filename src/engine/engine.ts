@@ -1,5 +1,5 @@
-import type { NameMapping } from '../core/name-mapping.ts'
-import type { Schema } from '../core/type.ts'
+import type { NameMapping } from '../core/schema/name-mapping.ts'
+import type { Schema } from '../core/value/type.ts'
 
 export type TextFormat = 'csv' | 'ndjson'
 export type ExportFormat = TextFormat | 'parquet' | 'arrow'

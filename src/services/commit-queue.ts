@@ -1,5 +1,5 @@
 import { CatalogError } from '../core/errors.ts'
-import type { TableCommitResult } from '../core/transaction.ts'
+import type { TableCommitResult } from '../core/table/transaction.ts'
 import type { BatchOutcome, PendingTransaction } from './commit.ts'
 import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from './limits.ts'
 

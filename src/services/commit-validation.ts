@@ -1,8 +1,13 @@
-import type { DataFile } from '../core/data-file.ts'
 import { CatalogError } from '../core/errors.ts'
-import { currentSchema, type TableState } from '../core/table.ts'
-import { formatTableName } from '../core/table-name.ts'
-import type { StagedChange, StagedFile, Transaction, UnmappedName } from '../core/transaction.ts'
+import type { DataFile } from '../core/file/data-file.ts'
+import { currentSchema, type TableState } from '../core/table/table.ts'
+import { formatTableName } from '../core/table/table-name.ts'
+import type {
+  StagedChange,
+  StagedFile,
+  Transaction,
+  UnmappedName,
+} from '../core/table/transaction.ts'
 import { mapBounded } from './bounded.ts'
 import type { Dependencies } from './dependencies.ts'
 import { inspectFile } from './file-inspection.ts'

@@ -1,7 +1,7 @@
 import { CatalogError } from '../core/errors.ts'
-import { allFields } from '../core/schema-lookup.ts'
-import type { Field, Schema, Type } from '../core/type.ts'
-import { typeName } from '../core/type.ts'
+import { allFields } from '../core/schema/schema-lookup.ts'
+import type { Field, Schema, Type } from '../core/value/type.ts'
+import { typeName } from '../core/value/type.ts'
 
 /** Before any work: the engine has no form for these that Iceberg's readers take. */
 export function requireWritable(schema: Schema): void {

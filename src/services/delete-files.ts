@@ -1,4 +1,4 @@
-import type { DataFile, ManifestEntry, ManifestFile } from '../core/data-file.ts'
+import type { DataFile, ManifestEntry, ManifestFile } from '../core/file/data-file.ts'
 import { forEachLiveEntry } from './live-entries.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { liveFilesCount } from './manifest-merge.ts'

@@ -1,5 +1,5 @@
 import type { CatalogStore, TableCommit } from '../catalog/catalog-store.ts'
-import type { TableState } from '../core/table.ts'
+import type { TableState } from '../core/table/table.ts'
 import { readHistory, type TableHistory } from './table-history.ts'
 import type { HistoryText } from './table-metadata.ts'
 

@@ -1,5 +1,5 @@
 import type { SnapshotLogPageEntry } from '../catalog/catalog-store.ts'
-import type { TableState } from '../core/table.ts'
+import type { TableState } from '../core/table/table.ts'
 import type { Dependencies } from './dependencies.ts'
 import { getTable } from './table-lookup.ts'
 

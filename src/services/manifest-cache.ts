@@ -1,4 +1,4 @@
-import type { ManifestFile } from '../core/data-file.ts'
+import type { ManifestFile } from '../core/file/data-file.ts'
 import { readManifestList } from '../formats/iceberg/manifest-list.ts'
 import { type DecodedManifest, decodeManifestInTurns } from '../formats/iceberg/manifest-reader.ts'
 import type { ObjectStore } from '../objects/object-store.ts'

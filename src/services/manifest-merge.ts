@@ -1,4 +1,4 @@
-import type { ManifestFile } from '../core/data-file.ts'
+import type { ManifestFile } from '../core/file/data-file.ts'
 import { isCopyable } from '../formats/iceberg/manifest-copy.ts'
 import { ENTRIES_PER_MANIFEST_MAX, MANIFEST_MERGE_FANOUT, RECODED_ENTRIES_MAX } from './limits.ts'
 

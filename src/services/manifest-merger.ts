@@ -1,6 +1,6 @@
-import type { ManifestEntry, ManifestFile } from '../core/data-file.ts'
-import type { Snapshot } from '../core/snapshot.ts'
-import type { TableState } from '../core/table.ts'
+import type { ManifestEntry, ManifestFile } from '../core/file/data-file.ts'
+import type { Snapshot } from '../core/table/snapshot.ts'
+import type { TableState } from '../core/table/table.ts'
 import { storeRecords } from '../formats/iceberg/avro-container.ts'
 import { findCopiedManifest, recodeManifest } from '../formats/iceberg/manifest-copy.ts'
 import {

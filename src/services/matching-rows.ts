@@ -1,5 +1,5 @@
-import type { Pruner } from '../core/filter/pruner.ts'
-import { clearRow, type RowSelection, selectAll } from '../core/filter/row-selection.ts'
+import type { Pruner } from '../core/filter/prune/pruner.ts'
+import { clearRow, type RowSelection, selectAll } from '../core/filter/prune/row-selection.ts'
 import type { DecodedManifest } from '../formats/iceberg/manifest-reader.ts'
 import type { Turns } from './turns.ts'
 

@@ -5,9 +5,10 @@ import {
   nameMappingFromJson,
   nameMappingOf,
   nameMappingToJson,
-} from '../core/name-mapping.ts'
-import { foldName } from '../core/schema-lookup.ts'
-import { currentSchema, type TableDefinition } from '../core/table.ts'
+} from '../core/schema/name-mapping.ts'
+import { foldName } from '../core/schema/schema-lookup.ts'
+import { currentSchema, type TableDefinition } from '../core/table/table.ts'
+import type { UnmappedName } from '../core/table/transaction.ts'
 import {
   type AliasesById,
   changeAliases,
@@ -15,8 +16,7 @@ import {
   readAliases,
   type TableProperties,
 } from '../core/table-properties.ts'
-import type { UnmappedName } from '../core/transaction.ts'
-import type { Schema } from '../core/type.ts'
+import type { Schema } from '../core/value/type.ts'
 
 /** The definition with all that engines need to find the columns of newly added files by name. */
 export function withNames(

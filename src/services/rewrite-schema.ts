@@ -1,16 +1,16 @@
-import type { DataFile } from '../core/data-file.ts'
 import { CatalogError } from '../core/errors.ts'
-import { partitionFolder } from '../core/partition-values.ts'
-import { findField } from '../core/schema-lookup.ts'
+import type { DataFile } from '../core/file/data-file.ts'
+import { partitionFolder } from '../core/partition/partition-values.ts'
+import { findField } from '../core/schema/schema-lookup.ts'
 import {
   currentSchema,
   getSpec,
   schemaOfSpec,
   type TableDefinition,
   type TableState,
-} from '../core/table.ts'
-import { formatTableName } from '../core/table-name.ts'
-import { typeName } from '../core/type.ts'
+} from '../core/table/table.ts'
+import { formatTableName } from '../core/table/table-name.ts'
+import { typeName } from '../core/value/type.ts'
 import { stringifyExactJson } from '../formats/iceberg/exact-json.ts'
 import { schemaToJson } from '../formats/iceberg/schema-json.ts'
 import { fileMetrics } from '../formats/parquet/metrics.ts'

@@ -1,19 +1,19 @@
-import type { ColumnDefinition } from '../core/column-definition.ts'
 import { CatalogError } from '../core/errors.ts'
+import type { ColumnDefinition } from '../core/schema/column-definition.ts'
 import {
   evolveSchema,
   reconcileSchema,
   type SchemaChange,
   sameSchema,
-} from '../core/schema-evolution.ts'
-import { currentSchema, type TableDefinition, type TableState } from '../core/table.ts'
+} from '../core/schema/schema-evolution.ts'
+import { currentSchema, type TableDefinition, type TableState } from '../core/table/table.ts'
 import {
   type AliasesById,
   changeAliases,
   NAME_MAPPING_PROPERTY,
   readAliases,
 } from '../core/table-properties.ts'
-import type { Schema } from '../core/type.ts'
+import type { Schema } from '../core/value/type.ts'
 import type { DumpDependencies } from './dump/dump-dependencies.ts'
 import { findRevivedName, withNameMapping } from './naming.ts'
 import { type EvolvedTable, SchemaRewrite } from './rewrite-schema.ts'

@@ -1,5 +1,5 @@
-import type { DataFile, ManifestEntry, ManifestFile } from '../core/data-file.ts'
-import { compareBytes } from '../core/value.ts'
+import type { DataFile, ManifestEntry, ManifestFile } from '../core/file/data-file.ts'
+import { compareBytes } from '../core/value/value.ts'
 import type { DecodedManifest } from '../formats/iceberg/manifest-reader.ts'
 import { forEachLiveEntry, someLiveEntry } from './live-entries.ts'
 import type { ManifestCache } from './manifest-cache.ts'

@@ -1,6 +1,6 @@
-import type { ManifestEntry, ManifestFile } from '../core/data-file.ts'
-import type { Snapshot } from '../core/snapshot.ts'
-import { getSpec, schemaOfSpec, type TableState } from '../core/table.ts'
+import type { ManifestEntry, ManifestFile } from '../core/file/data-file.ts'
+import type { Snapshot } from '../core/table/snapshot.ts'
+import { getSpec, schemaOfSpec, type TableState } from '../core/table/table.ts'
 import { stringifyExactJson } from '../formats/iceberg/exact-json.ts'
 import { encodeManifestList } from '../formats/iceberg/manifest-list.ts'
 import {

@@ -1,5 +1,5 @@
-import type { DataFile, ManifestFile } from '../core/data-file.ts'
-import type { Snapshot } from '../core/snapshot.ts'
+import type { DataFile, ManifestFile } from '../core/file/data-file.ts'
+import type { Snapshot } from '../core/table/snapshot.ts'
 import { forEachLiveEntry } from './live-entries.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { Turns } from './turns.ts'

@@ -1,6 +1,6 @@
 import type { CatalogStore, TableCommit } from '../catalog/catalog-store.ts'
-import type { Snapshot, SnapshotLogEntry } from '../core/snapshot.ts'
-import type { TableState } from '../core/table.ts'
+import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
+import type { TableState } from '../core/table/table.ts'
 import { logEntryText, snapshotText } from '../formats/iceberg/history-json.ts'
 import { writtenFormatVersion } from '../formats/iceberg/table-metadata-json.ts'
 import { GrowingText } from './growing-text.ts'

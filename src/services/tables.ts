@@ -1,14 +1,19 @@
 import type { ListTablesQuery, TableSummary } from '../catalog/catalog-store.ts'
-import { type ColumnDefinition, parseColumns } from '../core/column-definition.ts'
 import { CatalogError } from '../core/errors.ts'
-import { PARTITION_FIELD_ID_BASE, UNSORTED } from '../core/partition-spec.ts'
-import { buildPartitionSpec, type PartitioningColumn } from '../core/partitioning.ts'
-import { highestFieldId } from '../core/schema-lookup.ts'
-import { schemaIdAfterRollback } from '../core/schema-of-rollback.ts'
-import { requireValidFields } from '../core/schema-rules.ts'
-import type { Snapshot } from '../core/snapshot.ts'
-import { currentSchema, getSchema, type TableDefinition, type TableState } from '../core/table.ts'
-import { formatTableName, parseNewTableName } from '../core/table-name.ts'
+import { PARTITION_FIELD_ID_BASE, UNSORTED } from '../core/partition/partition-spec.ts'
+import { buildPartitionSpec, type PartitioningColumn } from '../core/partition/partitioning.ts'
+import { type ColumnDefinition, parseColumns } from '../core/schema/column-definition.ts'
+import { highestFieldId } from '../core/schema/schema-lookup.ts'
+import { requireValidFields } from '../core/schema/schema-rules.ts'
+import { schemaIdAfterRollback } from '../core/table/schema-of-rollback.ts'
+import type { Snapshot } from '../core/table/snapshot.ts'
+import {
+  currentSchema,
+  getSchema,
+  type TableDefinition,
+  type TableState,
+} from '../core/table/table.ts'
+import { formatTableName, parseNewTableName } from '../core/table/table-name.ts'
 import {
   type AliasesById,
   changeAliases,
@@ -17,7 +22,7 @@ import {
   type TableDescriptionChange,
   type TableProperties,
 } from '../core/table-properties.ts'
-import type { Field, Schema } from '../core/type.ts'
+import type { Field, Schema } from '../core/value/type.ts'
 import { inferSchemaFields } from '../formats/parquet/schema.ts'
 import type { Dependencies } from './dependencies.ts'
 import { dataFileLocation, readFooterOf } from './file-inspection.ts'

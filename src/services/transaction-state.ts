@@ -1,5 +1,5 @@
 import { CatalogError } from '../core/errors.ts'
-import type { Transaction } from '../core/transaction.ts'
+import type { Transaction } from '../core/table/transaction.ts'
 import type { Dependencies } from './dependencies.ts'
 
 export type VisibleState = 'open' | 'expired' | 'committed' | 'aborted'

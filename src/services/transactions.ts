@@ -1,12 +1,12 @@
 import { CatalogError } from '../core/errors.ts'
-import type { TableState } from '../core/table.ts'
+import type { TableState } from '../core/table/table.ts'
 import type {
   Isolation,
   StagedChange,
   StagedFile,
   TableCommitResult,
   Transaction,
-} from '../core/transaction.ts'
+} from '../core/table/transaction.ts'
 import type { PendingTransaction } from './commit.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import type { Dependencies } from './dependencies.ts'

@@ -1,5 +1,5 @@
 import { CatalogError } from '../core/errors.ts'
-import { currentSchema, type TableState } from '../core/table.ts'
+import { currentSchema, type TableState } from '../core/table/table.ts'
 import type { TextFormat } from '../engine/engine.ts'
 import { requireWritable } from './converted-file.ts'
 import type { DumpDependencies } from './dump/dump-dependencies.ts'

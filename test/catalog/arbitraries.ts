@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { DataFile } from '../../src/core/data-file.ts'
+import type { DataFile } from '../../src/core/file/data-file.ts'
 
 const bytes = fc.uint8Array({ maxLength: 20 })
 const counts = fc

@@ -2,11 +2,15 @@ import { randomUUID } from 'node:crypto'
 import type { CatalogStore, NewTable, TableCommit } from '../../src/catalog/catalog-store.ts'
 import type { ReplayRecord } from '../../src/catalog/replay-store.ts'
 import type { ViewState } from '../../src/catalog/view-store.ts'
-import type { DataFile } from '../../src/core/data-file.ts'
-import { UNPARTITIONED, UNSORTED } from '../../src/core/partition-spec.ts'
-import type { Snapshot } from '../../src/core/snapshot.ts'
-import type { TableDefinition, TableState } from '../../src/core/table.ts'
-import type { StagedFile, TableCommitResult, Transaction } from '../../src/core/transaction.ts'
+import type { DataFile } from '../../src/core/file/data-file.ts'
+import { UNPARTITIONED, UNSORTED } from '../../src/core/partition/partition-spec.ts'
+import type { Snapshot } from '../../src/core/table/snapshot.ts'
+import type { TableDefinition, TableState } from '../../src/core/table/table.ts'
+import type {
+  StagedFile,
+  TableCommitResult,
+  Transaction,
+} from '../../src/core/table/transaction.ts'
 
 export interface OpenedCatalog {
   readonly store: CatalogStore

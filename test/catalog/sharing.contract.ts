@@ -1,5 +1,5 @@
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
-import type { TableState } from '../../src/core/table.ts'
+import type { TableState } from '../../src/core/table/table.ts'
 import { appendTo, create, newTable, type OpenedCatalog, stateOf, viewOf } from './samples.ts'
 
 /** Two stores over one database, as two processes have them. */

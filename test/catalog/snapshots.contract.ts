@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import type { CatalogStore, TableCommit } from '../../src/catalog/catalog-store.ts'
-import type { Snapshot, SnapshotLogEntry } from '../../src/core/snapshot.ts'
-import type { TableState } from '../../src/core/table.ts'
+import type { Snapshot, SnapshotLogEntry } from '../../src/core/table/snapshot.ts'
+import type { TableState } from '../../src/core/table/table.ts'
 import { appendTo, create, newTable, snapshotOf, stateOf } from './samples.ts'
 
 export function describeSnapshots(store: () => CatalogStore): void {

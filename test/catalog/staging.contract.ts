@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import type { CatalogStore, Staging } from '../../src/catalog/catalog-store.ts'
-import type { Transaction } from '../../src/core/transaction.ts'
+import type { Transaction } from '../../src/core/table/transaction.ts'
 import { dataFiles } from './arbitraries.ts'
 import { openTransaction, stagedFileOf } from './samples.ts'
 

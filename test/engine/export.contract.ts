@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib'
 import { decompress } from 'fzstd'
 import { parquetMetadata } from 'hyparquet'
-import type { Field } from '../../src/core/type.ts'
+import type { Field } from '../../src/core/value/type.ts'
 import { readParquetRows } from '../interop-readers/rows.ts'
 import { querySql } from '../parquet-files.ts'
 import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './samples.ts'

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import fc from 'fast-check'
-import type { Schema } from '../../src/core/type.ts'
+import type { Schema } from '../../src/core/value/type.ts'
 import type { IngestResult, TextFormat } from '../../src/engine/engine.ts'
 import { querySql } from '../parquet-files.ts'
 import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './samples.ts'

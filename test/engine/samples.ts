@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CatalogError } from '../../src/core/errors.ts'
-import type { Field, Schema, Type } from '../../src/core/type.ts'
+import type { Field, Schema, Type } from '../../src/core/value/type.ts'
 import type { Engine, ExportJob, IngestResult, JobResult } from '../../src/engine/engine.ts'
 import { querySql } from '../parquet-files.ts'
 

@@ -1,4 +1,4 @@
-import type { ManifestFile } from '../../src/core/data-file.ts'
+import type { ManifestFile } from '../../src/core/file/data-file.ts'
 import { commitBatch } from '../../src/services/commit.ts'
 import { CommitQueue } from '../../src/services/commit-queue.ts'
 import { ManifestCache } from '../../src/services/manifest-cache.ts'

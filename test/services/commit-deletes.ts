@@ -1,4 +1,4 @@
-import type { DataFile, ManifestEntry } from '../../src/core/data-file.ts'
+import type { DataFile, ManifestEntry } from '../../src/core/file/data-file.ts'
 import { createManifest, writeSnapshotFiles } from '../../src/services/snapshot-files.ts'
 import { readTable } from '../../src/services/tables.ts'
 import type { Workshop } from './workshop.ts'

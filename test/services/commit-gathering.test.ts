@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Transaction } from '../../src/core/transaction.ts'
+import type { Transaction } from '../../src/core/table/transaction.ts'
 import type { PendingTransaction } from '../../src/services/commit.ts'
 import { CommitQueue } from '../../src/services/commit-queue.ts'
 

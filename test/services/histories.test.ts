@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
-import type { TableMetadata } from '../../src/core/table.ts'
+import type { TableMetadata } from '../../src/core/table/table.ts'
 import { parseTableMetadata } from '../../src/formats/iceberg/table-metadata-json.ts'
 import { commitBatch } from '../../src/services/commit.ts'
 import { CommitQueue } from '../../src/services/commit-queue.ts'

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { ManifestFile } from '../../src/core/data-file.ts'
+import type { ManifestFile } from '../../src/core/file/data-file.ts'
 import {
   ENTRIES_PER_MANIFEST_MAX,
   MANIFEST_MERGE_FANOUT,

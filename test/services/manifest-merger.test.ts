@@ -1,5 +1,5 @@
-import type { ManifestEntry, ManifestFile } from '../../src/core/data-file.ts'
-import type { TableState } from '../../src/core/table.ts'
+import type { ManifestEntry, ManifestFile } from '../../src/core/file/data-file.ts'
+import type { TableState } from '../../src/core/table/table.ts'
 import { openAvroContainer } from '../../src/formats/iceberg/avro-container.ts'
 import { decodeManifest } from '../../src/formats/iceberg/manifest-reader.ts'
 import { describeManifest } from '../../src/formats/iceberg/manifest-writer.ts'

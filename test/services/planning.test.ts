@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DataFile } from '../../src/core/data-file.ts'
+import type { DataFile } from '../../src/core/file/data-file.ts'
 import { stageRemoval } from '../../src/services/staging.ts'
 import { createTable, readTable, type TableReading } from '../../src/services/tables.ts'
 import { commitRemoval, startTransaction } from '../../src/services/transactions.ts'

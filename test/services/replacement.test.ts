@@ -1,4 +1,4 @@
-import type { TableCommitResult } from '../../src/core/transaction.ts'
+import type { TableCommitResult } from '../../src/core/table/transaction.ts'
 import { stageFiles, stageRemoval, stageTruncation } from '../../src/services/staging.ts'
 import { createTable, readTable } from '../../src/services/tables.ts'
 import { commitTransaction, startTransaction } from '../../src/services/transactions.ts'

@@ -1,5 +1,5 @@
-import type { SchemaChange } from '../../src/core/schema-evolution.ts'
-import { currentSchema } from '../../src/core/table.ts'
+import type { SchemaChange } from '../../src/core/schema/schema-evolution.ts'
+import { currentSchema } from '../../src/core/table/table.ts'
 import { NAME_MAPPING_PROPERTY } from '../../src/core/table-properties.ts'
 import { evolveTable } from '../../src/services/schemas.ts'
 import { stageFiles } from '../../src/services/staging.ts'

@@ -1,13 +1,13 @@
-import { UNSORTED } from '../partition-spec.ts'
-import type { SnapshotLogEntry } from '../snapshot.ts'
-import { nextTimestampMs } from '../snapshot-log.ts'
+import { UNSORTED } from '../partition/partition-spec.ts'
+import type { SnapshotLogEntry } from '../table/snapshot.ts'
+import { nextTimestampMs } from '../table/snapshot-log.ts'
 import {
   currentSchema,
   defaultSpec,
   type StoredJson,
   type TableDefinition,
   type TableState,
-} from '../table.ts'
+} from '../table/table.ts'
 import { withoutSlashes } from './location.ts'
 import {
   checkProperties,

@@ -1,4 +1,4 @@
-import type { Schema } from '../type.ts'
+import type { Schema } from '../value/type.ts'
 import { ChangingMap } from './changing-map.ts'
 import { withoutSlashes } from './location.ts'
 import { checkSchema, schemaKey } from './schema-check.ts'

@@ -1,15 +1,15 @@
-import { parseUuid } from '../bytes-text.ts'
-import { assignFreshIds } from '../column-definition.ts'
 import {
   PARTITION_FIELD_ID_BASE,
   type PartitionSpec,
   type SortOrder,
   UNPARTITIONED,
   UNSORTED,
-} from '../partition-spec.ts'
-import { allFields } from '../schema-lookup.ts'
-import type { TableDefinition, TableState } from '../table.ts'
-import type { Schema } from '../type.ts'
+} from '../partition/partition-spec.ts'
+import { assignFreshIds } from '../schema/column-definition.ts'
+import { allFields } from '../schema/schema-lookup.ts'
+import type { TableDefinition, TableState } from '../table/table.ts'
+import { parseUuid } from '../value/bytes-text.ts'
+import type { Schema } from '../value/type.ts'
 import { applyTableUpdates } from './apply-table-updates.ts'
 import { withoutSlashes } from './location.ts'
 import {

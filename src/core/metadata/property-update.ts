@@ -1,4 +1,4 @@
-import type { TableDefinition } from '../table.ts'
+import type { TableDefinition } from '../table/table.ts'
 import { readAliases, readDescription } from '../table-properties.ts'
 import type { TableDraft } from './table-draft.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'

@@ -1,6 +1,6 @@
-import { childFields, findField, findPathToField } from '../schema-lookup.ts'
-import type { TableDefinition } from '../table.ts'
-import { type Field, isNested, type Schema, type Type, typeName } from '../type.ts'
+import { childFields, findField, findPathToField } from '../schema/schema-lookup.ts'
+import type { TableDefinition } from '../table/table.ts'
+import { type Field, isNested, type Schema, type Type, typeName } from '../value/type.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'
 
 type FormatVersion = TableDefinition['formatVersion']

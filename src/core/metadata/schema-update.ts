@@ -1,5 +1,5 @@
-import { highestFieldId } from '../schema-lookup.ts'
-import type { Schema } from '../type.ts'
+import { highestFieldId } from '../schema/schema-lookup.ts'
+import type { Schema } from '../value/type.ts'
 import { checkSchema, checkSchemaVersion, schemaKey } from './schema-check.ts'
 import type { TableDraft } from './table-draft.ts'
 import { LAST_ADDED } from './table-update.ts'

@@ -1,4 +1,4 @@
-import type { Snapshot } from '../snapshot.ts'
+import type { Snapshot } from '../table/snapshot.ts'
 
 /** The snapshots of a table, as far as a commit mentions them, while they are changed. */
 export class SnapshotDraft {

@@ -1,5 +1,5 @@
-import { type SortOrder, UNSORTED } from '../partition-spec.ts'
-import { transformText } from '../transform.ts'
+import { type SortOrder, UNSORTED } from '../partition/partition-spec.ts'
+import { transformText } from '../partition/transform.ts'
 import { checkSortFields } from './spec-check.ts'
 import type { TableDraft } from './table-draft.ts'
 import { LAST_ADDED } from './table-update.ts'

@@ -1,7 +1,7 @@
-import type { PartitionSpec, SortOrder } from '../partition-spec.ts'
-import { findField, findPathToField } from '../schema-lookup.ts'
-import { canTransform, type Transform, transformText } from '../transform.ts'
-import { isNested, type Schema, type Type, typeName } from '../type.ts'
+import type { PartitionSpec, SortOrder } from '../partition/partition-spec.ts'
+import { canTransform, type Transform, transformText } from '../partition/transform.ts'
+import { findField, findPathToField } from '../schema/schema-lookup.ts'
+import { isNested, type Schema, type Type, typeName } from '../value/type.ts'
 import type { UnboundPartitionField } from './table-update.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'
 

@@ -1,5 +1,5 @@
-import type { PartitionField, PartitionSpec } from '../partition-spec.ts'
-import { transformText } from '../transform.ts'
+import type { PartitionField, PartitionSpec } from '../partition/partition-spec.ts'
+import { transformText } from '../partition/transform.ts'
 import type { UnboundPartitionField } from './table-update.ts'
 
 /** What is known of a table's partition specs. Whatever is found is of the first spec that has it. */

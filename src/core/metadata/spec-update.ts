@@ -1,5 +1,5 @@
-import { PARTITION_FIELD_ID_BASE, type PartitionField } from '../partition-spec.ts'
-import { INT_MAX } from '../single-value.ts'
+import { PARTITION_FIELD_ID_BASE, type PartitionField } from '../partition/partition-spec.ts'
+import { INT_MAX } from '../value/single-value.ts'
 import { checkPartitionFields } from './spec-check.ts'
 import { meaningOf, SpecIndex } from './spec-index.ts'
 import type { TableDraft } from './table-draft.ts'

@@ -1,5 +1,5 @@
-import type { SnapshotRef } from '../snapshot.ts'
-import type { StoredJson, TableDefinition, TableState } from '../table.ts'
+import type { SnapshotRef } from '../table/snapshot.ts'
+import type { StoredJson, TableDefinition, TableState } from '../table/table.ts'
 import { ChangingMap } from './changing-map.ts'
 import { SnapshotDraft } from './snapshot-draft.ts'
 import type { SpecIndex } from './spec-index.ts'

@@ -1,5 +1,5 @@
-import { MAIN_BRANCH, type SnapshotRef } from '../snapshot.ts'
-import type { TableState } from '../table.ts'
+import { MAIN_BRANCH, type SnapshotRef } from '../table/snapshot.ts'
+import type { TableState } from '../table/table.ts'
 import type { TableRequirement } from './table-update.ts'
 import { invalidUpdate, shortened, staleUpdate } from './update-problem.ts'
 

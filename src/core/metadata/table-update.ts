@@ -1,7 +1,7 @@
-import type { PartitionField, SortOrder } from '../partition-spec.ts'
-import type { Snapshot, SnapshotLogEntry, SnapshotRef } from '../snapshot.ts'
-import type { StoredJson, TableState } from '../table.ts'
-import type { Schema } from '../type.ts'
+import type { PartitionField, SortOrder } from '../partition/partition-spec.ts'
+import type { Snapshot, SnapshotLogEntry, SnapshotRef } from '../table/snapshot.ts'
+import type { StoredJson, TableState } from '../table/table.ts'
+import type { Schema } from '../value/type.ts'
 
 /** In place of an id: the schema, partition spec or sort order that was added last in the same commit. */
 export const LAST_ADDED = -1

@@ -1,4 +1,4 @@
-import type { Schema } from '../type.ts'
+import type { Schema } from '../value/type.ts'
 
 /** Iceberg view specification, "View Metadata". */
 export interface ViewMetadata {

@@ -1,6 +1,6 @@
 import { DuckDBTypeId } from '@duckdb/node-api'
-import type { NameMapping } from '../../core/name-mapping.ts'
-import { foldName } from '../../core/schema-lookup.ts'
+import type { NameMapping } from '../../core/schema/name-mapping.ts'
+import { foldName } from '../../core/schema/schema-lookup.ts'
 import {
   type Field,
   isNested,
@@ -9,7 +9,7 @@ import {
   type NestedType,
   type StructType,
   type Type,
-} from '../../core/type.ts'
+} from '../../core/value/type.ts'
 import { castSql } from './cast-sql.ts'
 import type { Dialect } from './dialect.ts'
 import type { FileColumn } from './file-column.ts'

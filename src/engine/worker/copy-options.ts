@@ -1,4 +1,4 @@
-import type { Schema } from '../../core/type.ts'
+import type { Schema } from '../../core/value/type.ts'
 import type { ExportJob } from '../engine.ts'
 import { ARROW_BATCH_ROWS } from './arrow-file.ts'
 import { quoteConstant } from './sql-text.ts'

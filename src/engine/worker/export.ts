@@ -1,7 +1,7 @@
 import { statSync, unlinkSync } from 'node:fs'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { CatalogError } from '../../core/errors.ts'
-import { type Field, isNested } from '../../core/type.ts'
+import { type Field, isNested } from '../../core/value/type.ts'
 import type { ExportJob, ExportRequest, JobResult } from '../engine.ts'
 import { OUTPUT_NAME } from '../protocol.ts'
 import { writeArrowStream } from './arrow-file.ts'

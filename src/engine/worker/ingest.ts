@@ -1,6 +1,6 @@
 import { statSync, symlinkSync } from 'node:fs'
-import { findValueFromJson, valueToText } from '../../core/single-value.ts'
-import { type Field, isNested } from '../../core/type.ts'
+import { findValueFromJson, valueToText } from '../../core/value/single-value.ts'
+import { type Field, isNested } from '../../core/value/type.ts'
 import type { IngestJob, IngestResult, JobResult } from '../engine.ts'
 import { OUTPUT_NAME } from '../protocol.ts'
 import { requireDistinctNames } from './column-sql.ts'

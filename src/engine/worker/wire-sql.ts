@@ -1,4 +1,4 @@
-import { isNested, type NestedType, type PrimitiveType, type Type } from '../../core/type.ts'
+import { isNested, type NestedType, type PrimitiveType, type Type } from '../../core/value/type.ts'
 import { quoteConstant, quoteName } from './sql-text.ts'
 import { typeSql } from './type-sql.ts'
 

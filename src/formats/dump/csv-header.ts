@@ -1,4 +1,4 @@
-import type { Schema } from '../../core/type.ts'
+import type { Schema } from '../../core/value/type.ts'
 
 /** The header line of a CSV dump, with its line ending (RFC 4180 quoting, `\n`). */
 export function csvHeader({ fields }: Schema): string {

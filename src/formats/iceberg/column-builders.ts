@@ -1,5 +1,5 @@
-import type { BoundParts, BoundWidth } from '../../core/bound-values.ts'
-import type { Numbers, SparseNumbers } from '../../core/row-numbers.ts'
+import type { BoundParts, BoundWidth } from '../../core/value/bound-values.ts'
+import type { Numbers, SparseNumbers } from '../../core/value/row-numbers.ts'
 
 /** Room of a column at first; doubled when it is full, so that memory follows what the file really holds. */
 const ROOM_MIN = 16

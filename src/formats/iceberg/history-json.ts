@@ -1,4 +1,4 @@
-import type { Snapshot, SnapshotLogEntry } from '../../core/snapshot.ts'
+import type { Snapshot, SnapshotLogEntry } from '../../core/table/snapshot.ts'
 
 /** One of `snapshots` in table metadata, as `snapshotToJson` says it: made by the thousand, so without its objects. */
 export function snapshotText(snapshot: Snapshot, formatVersion: number): string {

@@ -1,5 +1,5 @@
 import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
-import { LONG_MAX, LONG_MIN } from '../../core/single-value.ts'
+import { LONG_MAX, LONG_MIN } from '../../core/value/single-value.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 

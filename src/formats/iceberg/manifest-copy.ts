@@ -1,4 +1,4 @@
-import type { ManifestFile } from '../../core/data-file.ts'
+import type { ManifestFile } from '../../core/file/data-file.ts'
 import { openAvroContainer, type StoredContainer } from './avro-container.ts'
 import { AvroCursor } from './avro-cursor.ts'
 import { isNull, type Read, SkipCompiler } from './avro-reader.ts'

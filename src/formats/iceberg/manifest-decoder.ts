@@ -1,5 +1,5 @@
-import type { PartitionSpec } from '../../core/partition-spec.ts'
-import type { Schema } from '../../core/type.ts'
+import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
+import type { Schema } from '../../core/value/type.ts'
 import {
   type AvroLimits,
   inflateAside,

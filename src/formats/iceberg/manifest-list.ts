@@ -1,4 +1,4 @@
-import type { ManifestFile, PartitionFieldSummary } from '../../core/data-file.ts'
+import type { ManifestFile, PartitionFieldSummary } from '../../core/file/data-file.ts'
 import { type AvroLimits, readAvroContainer, writeAvroContainer } from './avro-container.ts'
 import { AvroCursor } from './avro-cursor.ts'
 import {

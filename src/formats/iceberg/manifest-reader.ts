@@ -1,4 +1,3 @@
-import { BoundValues } from '../../core/bound-values.ts'
 import type {
   BoundByFieldId,
   ColumnMetrics,
@@ -9,12 +8,13 @@ import type {
   FileFormat,
   ManifestEntry,
   ManifestFile,
-} from '../../core/data-file.ts'
-import { type FileColumns, partitionOfRow, statisticsOfRow } from '../../core/file-columns.ts'
-import type { FileStatistics } from '../../core/file-statistics.ts'
-import type { PartitionSpec } from '../../core/partition-spec.ts'
-import { findNumber, numberAt } from '../../core/row-numbers.ts'
-import type { Schema } from '../../core/type.ts'
+} from '../../core/file/data-file.ts'
+import { type FileColumns, partitionOfRow, statisticsOfRow } from '../../core/file/file-columns.ts'
+import type { FileStatistics } from '../../core/file/file-statistics.ts'
+import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
+import { BoundValues } from '../../core/value/bound-values.ts'
+import { findNumber, numberAt } from '../../core/value/row-numbers.ts'
+import type { Schema } from '../../core/value/type.ts'
 import type { AvroLimits } from './avro-container.ts'
 import { AvroCursor } from './avro-cursor.ts'
 import {

@@ -1,4 +1,4 @@
-import type { Numbers } from '../../core/row-numbers.ts'
+import type { Numbers } from '../../core/value/row-numbers.ts'
 import { AvroCursor } from './avro-cursor.ts'
 import { isNull, SkipCompiler, unexpected } from './avro-reader.ts'
 import { type AvroField, type AvroRecord, type AvroType, unwrapOptional } from './avro-schema.ts'

@@ -1,6 +1,6 @@
-import type { PartitionSpec } from '../../core/partition-spec.ts'
-import { transformResultType } from '../../core/transform.ts'
-import { isNested, type PrimitiveType, type Schema, type Type } from '../../core/type.ts'
+import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
+import { transformResultType } from '../../core/partition/transform.ts'
+import { isNested, type PrimitiveType, type Schema, type Type } from '../../core/value/type.ts'
 import {
   type AvroFieldJson,
   type AvroTypeJson,

@@ -1,3 +1,4 @@
+import { CatalogError } from '../../core/errors.ts'
 import type {
   BoundByFieldId,
   CountByFieldId,
@@ -6,12 +7,11 @@ import type {
   FileContent,
   ManifestEntry,
   ManifestFile,
-} from '../../core/data-file.ts'
-import { toTwosComplement } from '../../core/decimal.ts'
-import { CatalogError } from '../../core/errors.ts'
-import type { PartitionSpec } from '../../core/partition-spec.ts'
-import type { PrimitiveType, Schema } from '../../core/type.ts'
-import type { Value } from '../../core/value.ts'
+} from '../../core/file/data-file.ts'
+import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
+import { toTwosComplement } from '../../core/value/decimal.ts'
+import type { PrimitiveType, Schema } from '../../core/value/type.ts'
+import type { Value } from '../../core/value/value.ts'
 import { type RecordCodec, type StoredBlock, writeAvroContainer } from './avro-container.ts'
 import { compileRecordCodec } from './avro-record-codec.ts'
 import { schemaText } from './manifest-list-schema.ts'

@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import { CatalogError } from '../../core/errors.ts'
-import type { TableMetadata } from '../../core/table.ts'
+import type { TableMetadata } from '../../core/table/table.ts'
 import { parseTableMetadata } from './table-metadata-json.ts'
 
 const TEXT_BYTES_MAX = 256 * 1024 * 1024

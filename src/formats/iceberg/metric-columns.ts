@@ -1,5 +1,5 @@
-import type { BoundParts } from '../../core/bound-values.ts'
-import type { SparseNumbers } from '../../core/row-numbers.ts'
+import type { BoundParts } from '../../core/value/bound-values.ts'
+import type { SparseNumbers } from '../../core/value/row-numbers.ts'
 import type { AvroCursor } from './avro-cursor.ts'
 import { AvroIntMap } from './avro-int-map.ts'
 import type { AvroType } from './avro-schema.ts'

@@ -1,8 +1,8 @@
-import type { PartitionFieldSummary } from '../../core/data-file.ts'
-import type { PartitionSpec } from '../../core/partition-spec.ts'
-import { decodeSingleValue, encodeSingleValue } from '../../core/single-value.ts'
-import type { PrimitiveType, Schema } from '../../core/type.ts'
-import { compareValues, type Value } from '../../core/value.ts'
+import type { PartitionFieldSummary } from '../../core/file/data-file.ts'
+import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
+import { decodeSingleValue, encodeSingleValue } from '../../core/value/single-value.ts'
+import type { PrimitiveType, Schema } from '../../core/value/type.ts'
+import { compareValues, type Value } from '../../core/value/value.ts'
 import { partitionColumns } from './manifest-schema.ts'
 
 /** The spread of every partition field, in the order of the spec. */

@@ -1,8 +1,8 @@
-import { parseUuid } from '../../core/bytes-text.ts'
-import { fromTwosComplement } from '../../core/decimal.ts'
-import type { PartitionSpec } from '../../core/partition-spec.ts'
-import type { PrimitiveType, Schema } from '../../core/type.ts'
-import type { Value } from '../../core/value.ts'
+import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
+import { parseUuid } from '../../core/value/bytes-text.ts'
+import { fromTwosComplement } from '../../core/value/decimal.ts'
+import type { PrimitiveType, Schema } from '../../core/value/type.ts'
+import type { Value } from '../../core/value/value.ts'
 import {
   boolean,
   bytes,

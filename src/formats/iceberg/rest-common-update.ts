@@ -1,5 +1,5 @@
-import { parseUuid } from '../../core/bytes-text.ts'
-import type { Schema } from '../../core/type.ts'
+import { parseUuid } from '../../core/value/bytes-text.ts'
+import type { Schema } from '../../core/value/type.ts'
 import type { JsonNode } from './json-node.ts'
 import { readSchema } from './schema-json.ts'
 

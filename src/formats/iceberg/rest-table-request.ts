@@ -3,9 +3,9 @@ import type {
   TableUpdate,
   UnboundPartitionSpec,
 } from '../../core/metadata/table-update.ts'
-import type { SortOrder } from '../../core/partition-spec.ts'
-import type { NamespacedName } from '../../core/table-name.ts'
-import type { Schema } from '../../core/type.ts'
+import type { SortOrder } from '../../core/partition/partition-spec.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
+import type { Schema } from '../../core/value/type.ts'
 import { JsonNode } from './json-node.ts'
 import { boundedItems } from './rest-common-update.ts'
 import { readTableUpdate, readUnboundSpec } from './rest-table-update.ts'

@@ -1,7 +1,7 @@
 import { LAST_ADDED } from '../../core/metadata/table-update.ts'
 import type { ViewRequirement, ViewUpdate, ViewVersion } from '../../core/metadata/view-metadata.ts'
-import type { NamespacedName } from '../../core/table-name.ts'
-import type { Schema } from '../../core/type.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
+import type { Schema } from '../../core/value/type.ts'
 import type { JsonNode } from './json-node.ts'
 import {
   boundedItems,

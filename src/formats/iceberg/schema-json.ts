@@ -6,7 +6,7 @@ import {
   type Schema,
   type Type,
   typeName,
-} from '../../core/type.ts'
+} from '../../core/value/type.ts'
 import { JsonNode, type JsonObject, type JsonOrigin } from './json-node.ts'
 
 /** Iceberg spec, Appendix C, "Schemas". */

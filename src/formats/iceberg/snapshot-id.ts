@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { DataFile } from '../../core/data-file.ts'
-import type { Operation } from '../../core/snapshot.ts'
-import { compareCodePoints } from '../../core/value.ts'
+import type { DataFile } from '../../core/file/data-file.ts'
+import type { Operation } from '../../core/table/snapshot.ts'
+import { compareCodePoints } from '../../core/value/value.ts'
 
 export type FileIdentity = Pick<DataFile, 'path' | 'recordCount' | 'fileSizeBytes'>
 

@@ -1,5 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
-import type { Snapshot, SnapshotLogEntry, SnapshotRef } from '../../core/snapshot.ts'
+import type { Snapshot, SnapshotLogEntry, SnapshotRef } from '../../core/table/snapshot.ts'
 import { JsonNode, type JsonObject, type JsonOrigin } from './json-node.ts'
 
 const OPERATIONS = ['append', 'replace', 'overwrite', 'delete'] as const

@@ -4,8 +4,8 @@ import {
   type PartitionSpec,
   type SortField,
   type SortOrder,
-} from '../../core/partition-spec.ts'
-import { parseTransform, type Transform, transformText } from '../../core/transform.ts'
+} from '../../core/partition/partition-spec.ts'
+import { parseTransform, type Transform, transformText } from '../../core/partition/transform.ts'
 import { JsonNode, type JsonObject, type JsonOrigin } from './json-node.ts'
 
 /** Iceberg spec, Appendix C, "Partition Specs". */

@@ -1,4 +1,4 @@
-import type { StoredJson } from '../../core/table.ts'
+import type { StoredJson } from '../../core/table/table.ts'
 import type { JsonNode } from './json-node.ts'
 
 type StoredById = Readonly<Record<string, StoredJson>>

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto'
-import { parseUuid } from '../../core/bytes-text.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { PARTITION_FIELD_ID_BASE, type PartitionSpec, UNSORTED } from '../../core/partition-spec.ts'
-import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../../core/snapshot.ts'
+import {
+  PARTITION_FIELD_ID_BASE,
+  type PartitionSpec,
+  UNSORTED,
+} from '../../core/partition/partition-spec.ts'
+import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../../core/table/snapshot.ts'
 import {
   currentSchema,
   defaultSpec,
   type RefRetention,
   type TableDefinition,
   type TableMetadata,
-} from '../../core/table.ts'
+} from '../../core/table/table.ts'
+import { parseUuid } from '../../core/value/bytes-text.ts'
 import { parseExactJson, stringifyExactJson } from './exact-json.ts'
 import { logEntryText, snapshotText } from './history-json.ts'
 import { JsonNode, type JsonObject } from './json-node.ts'

@@ -1,4 +1,4 @@
-import { type Numbers, numberAt } from '../../core/row-numbers.ts'
+import { type Numbers, numberAt } from '../../core/value/row-numbers.ts'
 import { NumberRowsBuilder, withRoom } from './column-builders.ts'
 
 /** A text of this many rows may lean on the ones before it. */

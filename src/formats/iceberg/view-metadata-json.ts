@@ -1,4 +1,3 @@
-import { parseUuid } from '../../core/bytes-text.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { LAST_ADDED } from '../../core/metadata/table-update.ts'
 import type {
@@ -6,6 +5,7 @@ import type {
   ViewRepresentation,
   ViewVersion,
 } from '../../core/metadata/view-metadata.ts'
+import { parseUuid } from '../../core/value/bytes-text.ts'
 import { parseExactJson, stringifyExactJson } from './exact-json.ts'
 import { JsonNode, type JsonObject } from './json-node.ts'
 import { readSchema, schemaToJson } from './schema-json.ts'

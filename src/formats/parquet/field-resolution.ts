@@ -1,5 +1,5 @@
-import type { NameMapping } from '../../core/name-mapping.ts'
-import type { Field } from '../../core/type.ts'
+import type { NameMapping } from '../../core/schema/name-mapping.ts'
+import type { Field } from '../../core/value/type.ts'
 import type { FileField } from './file-field.ts'
 import type { SchemaProblem } from './schema-problem.ts'
 

@@ -1,5 +1,5 @@
-import type { NameMapping } from '../../core/name-mapping.ts'
-import type { Field } from '../../core/type.ts'
+import type { NameMapping } from '../../core/schema/name-mapping.ts'
+import type { Field } from '../../core/value/type.ts'
 import { fieldsByName } from './field-resolution.ts'
 import { type FileField, fileFields } from './file-field.ts'
 import type { ParquetFooter } from './footer-model.ts'

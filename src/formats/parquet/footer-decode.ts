@@ -1,5 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
-import { compareBytes } from '../../core/value.ts'
+import { compareBytes } from '../../core/value/value.ts'
 import { asciiText } from './ascii-text.ts'
 import type {
   ColumnChunk,

@@ -1,4 +1,4 @@
-import type { PrimitiveType } from '../../core/type.ts'
+import type { PrimitiveType } from '../../core/value/type.ts'
 import { annotationName } from './file-field.ts'
 import type { Annotation, ParquetLeaf, PhysicalType } from './footer-model.ts'
 

@@ -1,5 +1,5 @@
-import type { ColumnMetrics } from '../../core/data-file.ts'
-import type { PrimitiveType, Schema, Type } from '../../core/type.ts'
+import type { ColumnMetrics } from '../../core/file/data-file.ts'
+import type { PrimitiveType, Schema, Type } from '../../core/value/type.ts'
 import { type BoundedColumn, type ColumnBounds, columnBounds } from './column-bounds.ts'
 import type { ColumnChunk, ParquetFooter } from './footer-model.ts'
 import { leafTypeOf } from './leaf-type.ts'

@@ -1,4 +1,4 @@
-import { type PrimitiveType, typeName } from '../../core/type.ts'
+import { type PrimitiveType, typeName } from '../../core/value/type.ts'
 import type { LeafType } from './leaf-type.ts'
 
 /** Whether engines read a column of the file as the table's type: the same, or one that was widened to it. */

@@ -1,6 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
-import type { NameMapping } from '../../core/name-mapping.ts'
-import { type Field, isNested, type Schema, type Type, typeName } from '../../core/type.ts'
+import type { NameMapping } from '../../core/schema/name-mapping.ts'
+import { type Field, isNested, type Schema, type Type, typeName } from '../../core/value/type.ts'
 import { fieldsById, fieldsByName, type Resolution } from './field-resolution.ts'
 import { type FileField, fileFields, withDescendants } from './file-field.ts'
 import type { ParquetFooter } from './footer-model.ts'

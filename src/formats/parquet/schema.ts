@@ -1,5 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
-import type { Field, Type } from '../../core/type.ts'
+import type { Field, Type } from '../../core/value/type.ts'
 import { type FileField, fileFields, withDescendants } from './file-field.ts'
 import type { ParquetFooter, ParquetLeaf } from './footer-model.ts'
 import { leafTypeOf } from './leaf-type.ts'

@@ -1,7 +1,7 @@
-import { floorDivide, fromTwosComplement } from '../../core/decimal.ts'
-import { LONG_MAX, LONG_MIN } from '../../core/single-value.ts'
-import type { PrimitiveType } from '../../core/type.ts'
-import type { Value } from '../../core/value.ts'
+import { floorDivide, fromTwosComplement } from '../../core/value/decimal.ts'
+import { LONG_MAX, LONG_MIN } from '../../core/value/single-value.ts'
+import type { PrimitiveType } from '../../core/value/type.ts'
+import type { Value } from '../../core/value/value.ts'
 import type { LeafType, StatisticForm } from './leaf-type.ts'
 import {
   fixedBound,

@@ -1,5 +1,5 @@
-import type { NameMapping } from '../../core/name-mapping.ts'
-import { type Field, isNested, type Schema, type Type, typeName } from '../../core/type.ts'
+import type { NameMapping } from '../../core/schema/name-mapping.ts'
+import { type Field, isNested, type Schema, type Type, typeName } from '../../core/value/type.ts'
 import { fieldsById, fieldsByName } from './field-resolution.ts'
 import { type FileField, fileFields, isElementItself, withDescendants } from './file-field.ts'
 import type { ParquetFooter, ParquetGroup, ParquetLeaf, ParquetNode } from './footer-model.ts'

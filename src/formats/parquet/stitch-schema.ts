@@ -1,4 +1,4 @@
-import { hexText } from '../../core/bytes-text.ts'
+import { hexText } from '../../core/value/bytes-text.ts'
 import { annotationOf } from './annotation.ts'
 import type { Annotation, ParquetFooter } from './footer-model.ts'
 import { type ThriftStruct, writeThriftStruct } from './thrift.ts'

@@ -1,5 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
-import { compareBytes } from '../../core/value.ts'
+import { compareBytes } from '../../core/value/value.ts'
 import type { ParquetFooter } from './footer-model.ts'
 import { CopyLayout, type CopyRange } from './stitch-layout.ts'
 import { areOldBinaryBoundsWrong, stitchProblem } from './stitch-problem.ts'

@@ -1,4 +1,4 @@
-import { compareBytes } from '../../core/value.ts'
+import { compareBytes } from '../../core/value/value.ts'
 import { asciiText } from './ascii-text.ts'
 
 /** Code points of a string, bytes of a binary: Iceberg's default metrics mode, `truncate(16)`. */

@@ -1,6 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
-import type { TableState } from '../../core/table.ts'
-import type { NamespacedName } from '../../core/table-name.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
 import { commitTable, commitTransactionOfTables } from '../../services/iceberg/commit-tables.ts'
 import { createTable } from '../../services/iceberg/create-table.ts'
 import { dropRestTable } from '../../services/iceberg/drop-table.ts'

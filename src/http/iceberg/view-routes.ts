@@ -1,4 +1,4 @@
-import type { NamespacedName } from '../../core/table-name.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
 import {
   createRestView,
   dropRestView,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseAsAt } from '../../core/as-at.ts'
+import { parseAsAt } from '../../core/table/as-at.ts'
 import type { SnapshotSelector } from '../../services/table-lookup.ts'
 
 export const PAGE_SIZE_MAX = 1_000

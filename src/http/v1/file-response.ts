@@ -1,6 +1,6 @@
-import type { TableState } from '../../core/table.ts'
-import { formatTableName } from '../../core/table-name.ts'
-import type { StagedFile, TableCommitResult } from '../../core/transaction.ts'
+import type { TableState } from '../../core/table/table.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
+import type { StagedFile, TableCommitResult } from '../../core/table/transaction.ts'
 import { resultToJson } from './transaction-response.ts'
 
 /** One form for staging, removing and truncating, in a transaction or by itself. */

@@ -1,5 +1,5 @@
-import type { TableState } from '../../core/table.ts'
-import { parseNamespace } from '../../core/table-name.ts'
+import type { TableState } from '../../core/table/table.ts'
+import { parseNamespace } from '../../core/table/table-name.ts'
 import { cloneTable } from '../../services/clone.ts'
 import { dropTable } from '../../services/drop.ts'
 import { createTable, describeTable, listTables, rollbackTable } from '../../services/tables.ts'

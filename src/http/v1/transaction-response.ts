@@ -1,4 +1,4 @@
-import type { StagedChange, TableCommitResult, Transaction } from '../../core/transaction.ts'
+import type { StagedChange, TableCommitResult, Transaction } from '../../core/table/transaction.ts'
 import type { TransactionView } from '../../services/transactions.ts'
 import { timeText } from './common-shapes.ts'
 

@@ -1,6 +1,6 @@
-import { describeColumns } from '../../core/column-definition.ts'
 import type { ViewMetadata, ViewVersion } from '../../core/metadata/view-metadata.ts'
-import { formatTableName, type NamespacedName } from '../../core/table-name.ts'
+import { describeColumns } from '../../core/schema/column-definition.ts'
+import { formatTableName, type NamespacedName } from '../../core/table/table-name.ts'
 import type { ViewReading } from '../../services/iceberg/view-texts.ts'
 import { timeText } from './common-shapes.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { DEFAULT_NAMESPACE, parseNamespace } from '../../core/table-name.ts'
+import { DEFAULT_NAMESPACE, parseNamespace } from '../../core/table/table-name.ts'
 import {
   createView,
   dropView,

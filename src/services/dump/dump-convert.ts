@@ -1,5 +1,5 @@
-import type { DataFile } from '../../core/data-file.ts'
 import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
+import type { DataFile } from '../../core/file/data-file.ts'
 import type { ExportRequest, JobResult } from '../../engine/engine.ts'
 import type { DumpPiece } from '../../formats/dump/dump-index.ts'
 import type { DumpBuild } from './dump-build.ts'

@@ -1,7 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
-import type { Snapshot } from '../../core/snapshot.ts'
-import { getSchema, type TableState } from '../../core/table.ts'
-import type { Schema } from '../../core/type.ts'
+import type { Snapshot } from '../../core/table/snapshot.ts'
+import { getSchema, type TableState } from '../../core/table/table.ts'
+import type { Schema } from '../../core/value/type.ts'
 import type { DumpCompression, DumpFormat } from '../../formats/dump/dump-index.ts'
 import { indexLocationIn } from './dump-folder.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { DataFile } from '../../core/data-file.ts'
-import { nameMappingToJson } from '../../core/name-mapping.ts'
+import type { DataFile } from '../../core/file/data-file.ts'
+import { nameMappingToJson } from '../../core/schema/name-mapping.ts'
 import { type FileIdentity, shardKey } from '../../formats/dump/shard-key.ts'
 import { stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
 import { schemaToJson } from '../../formats/iceberg/schema-json.ts'

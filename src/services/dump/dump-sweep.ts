@@ -1,4 +1,4 @@
-import type { TableState } from '../../core/table.ts'
+import type { TableState } from '../../core/table/table.ts'
 import type { DumpIndex } from '../../formats/dump/dump-index.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import type { Dependencies } from '../dependencies.ts'

@@ -1,6 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
-import { getSchema } from '../../core/table.ts'
-import { formatTableName } from '../../core/table-name.ts'
+import { getSchema } from '../../core/table/table.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { getSnapshot, getTable, type SnapshotSelector } from '../table-lookup.ts'
 import { choiceOf, type DumpFormatChoice, type DumpTarget, requireChoice } from './dump-key.ts'

@@ -1,10 +1,14 @@
-import type { DataFile } from '../../core/data-file.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { type NameMapping, nameMappingFromJson, nameMappingOf } from '../../core/name-mapping.ts'
-import { findPathToField } from '../../core/schema-lookup.ts'
-import type { TableDefinition } from '../../core/table.ts'
+import type { DataFile } from '../../core/file/data-file.ts'
+import {
+  type NameMapping,
+  nameMappingFromJson,
+  nameMappingOf,
+} from '../../core/schema/name-mapping.ts'
+import { findPathToField } from '../../core/schema/schema-lookup.ts'
+import type { TableDefinition } from '../../core/table/table.ts'
 import { NAME_MAPPING_PROPERTY, readAliases } from '../../core/table-properties.ts'
-import type { Field, Schema } from '../../core/type.ts'
+import type { Field, Schema } from '../../core/value/type.ts'
 import type { EqualityDelete, SourceFile } from '../../engine/engine.ts'
 import { readDeletionVector } from '../../formats/iceberg/deletion-vector.ts'
 import { namesInFile } from '../../formats/parquet/file-columns.ts'

@@ -3,9 +3,9 @@ import { CatalogError } from '../../core/errors.ts'
 import { applyTableUpdates } from '../../core/metadata/apply-table-updates.ts'
 import { checkRequirements } from '../../core/metadata/table-requirement.ts'
 import { snapshotIdsMentioned, type TableChange } from '../../core/metadata/table-update.ts'
-import type { Snapshot } from '../../core/snapshot.ts'
-import type { TableState } from '../../core/table.ts'
-import type { NamespacedName } from '../../core/table-name.ts'
+import type { Snapshot } from '../../core/table/snapshot.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
 import {
   type CommitTableRequest,
   parseCommitTableRequest,

@@ -1,7 +1,7 @@
 import type { NewTable } from '../../catalog/catalog-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { newTableDefinition } from '../../core/metadata/new-table.ts'
-import type { NamespacedName } from '../../core/table-name.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
 import { parseCreateTableRequest } from '../../formats/iceberg/rest-table-request.ts'
 import { tableMetadataToJson } from '../../formats/iceberg/table-metadata-json.ts'
 import type { Dependencies } from '../dependencies.ts'

@@ -1,4 +1,4 @@
-import type { NamespacedName } from '../../core/table-name.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { dropTable } from '../drop.ts'
 import type { AnswerKeeper } from './kept-answer.ts'

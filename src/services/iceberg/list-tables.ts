@@ -1,4 +1,4 @@
-import type { NamespacedName } from '../../core/table-name.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { getNamespace } from './namespaces.ts'
 import { type Page, type PageRequest, readPages } from './page.ts'

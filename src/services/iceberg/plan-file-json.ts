@@ -1,10 +1,10 @@
-import type { BoundByFieldId, CountByFieldId, DataFile } from '../../core/data-file.ts'
-import { findField } from '../../core/schema-lookup.ts'
-import { valueToJson } from '../../core/single-value.ts'
-import { getSpec, schemaOfSpec, type TableDefinition } from '../../core/table.ts'
-import { transformResultType } from '../../core/transform.ts'
-import { isNested, type PrimitiveType } from '../../core/type.ts'
-import type { Value } from '../../core/value.ts'
+import type { BoundByFieldId, CountByFieldId, DataFile } from '../../core/file/data-file.ts'
+import { transformResultType } from '../../core/partition/transform.ts'
+import { findField } from '../../core/schema/schema-lookup.ts'
+import { getSpec, schemaOfSpec, type TableDefinition } from '../../core/table/table.ts'
+import { valueToJson } from '../../core/value/single-value.ts'
+import { isNested, type PrimitiveType } from '../../core/value/type.ts'
+import type { Value } from '../../core/value/value.ts'
 import { stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
 
 /** Iceberg REST specification, `ContentFile`, in the forms that Iceberg's own clients read. */

@@ -1,8 +1,11 @@
 import { CatalogError } from '../../core/errors.ts'
-import { parseIcebergExpression } from '../../core/filter/iceberg-expression.ts'
-import { bindIcebergExpression, ColumnNames } from '../../core/filter/iceberg-expression-binding.ts'
-import { currentSchema, getSchema, type TableState } from '../../core/table.ts'
-import type { Schema } from '../../core/type.ts'
+import {
+  bindIcebergExpression,
+  ColumnNames,
+} from '../../core/filter/bind/iceberg-expression-binding.ts'
+import { parseIcebergExpression } from '../../core/filter/parse/iceberg-expression.ts'
+import { currentSchema, getSchema, type TableState } from '../../core/table/table.ts'
+import type { Schema } from '../../core/value/type.ts'
 import { JsonNode } from '../../formats/iceberg/json-node.ts'
 import { boundedItems } from '../../formats/iceberg/rest-common-update.ts'
 import type { Dependencies } from '../dependencies.ts'

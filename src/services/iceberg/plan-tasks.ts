@@ -1,5 +1,5 @@
-import type { DataFile, ManifestEntry } from '../../core/data-file.ts'
-import { compareBytes } from '../../core/value.ts'
+import type { DataFile, ManifestEntry } from '../../core/file/data-file.ts'
+import { compareBytes } from '../../core/value/value.ts'
 import type { DeleteFileIndex } from '../delete-files.ts'
 import type { ContentFileWriter } from './plan-file-json.ts'
 import { PAGE_LENGTH_MAX, TASKS_PER_PAGE_MAX } from './plan-limits.ts'

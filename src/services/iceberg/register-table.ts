@@ -1,6 +1,6 @@
 import type { NewTable } from '../../catalog/catalog-store.ts'
-import type { TableState } from '../../core/table.ts'
-import type { NamespacedName } from '../../core/table-name.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
 import { readName, requestNode } from '../../formats/iceberg/rest-table-request.ts'
 import { tableMetadataToJson } from '../../formats/iceberg/table-metadata-json.ts'
 import type { Dependencies } from '../dependencies.ts'

@@ -1,4 +1,4 @@
-import type { NamespacedName } from '../../core/table-name.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
 import { requestNode } from '../../formats/iceberg/rest-table-request.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { getRestTable } from './load-table.ts'

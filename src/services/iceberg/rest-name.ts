@@ -1,5 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
-import { formatTableName, type NamespacedName } from '../../core/table-name.ts'
+import { formatTableName, type NamespacedName } from '../../core/table/table-name.ts'
 
 /** Of one level or name, in bytes of UTF-8. Together with the next it keeps index keys below PostgreSQL's 2,700. */
 const NAME_BYTES_MAX = 512

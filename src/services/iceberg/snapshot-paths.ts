@@ -1,6 +1,6 @@
-import type { ManifestFile } from '../../core/data-file.ts'
 import { CatalogError } from '../../core/errors.ts'
-import type { Snapshot } from '../../core/snapshot.ts'
+import type { ManifestFile } from '../../core/file/data-file.ts'
+import type { Snapshot } from '../../core/table/snapshot.ts'
 import { mapBounded } from '../bounded.ts'
 import type { Dependencies } from '../dependencies.ts'
 

@@ -1,5 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
-import type { NamespacedName } from '../../core/table-name.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { dataFileLocation } from '../file-inspection.ts'
 

@@ -6,7 +6,7 @@ import {
   newViewMetadata,
 } from '../../core/metadata/apply-view-updates.ts'
 import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
-import type { NamespacedName } from '../../core/table-name.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
 import { readIdentifier, readName, requestNode } from '../../formats/iceberg/rest-table-request.ts'
 import {
   parseCommitViewRequest,

@@ -1,15 +1,15 @@
 import type { ListViewsQuery, ViewSummary } from '../../catalog/view-store.ts'
-import { type ColumnDefinition, parseColumns } from '../../core/column-definition.ts'
 import { applyViewUpdates, newViewMetadata } from '../../core/metadata/apply-view-updates.ts'
 import { LAST_ADDED } from '../../core/metadata/table-update.ts'
 import type { ViewMetadata, ViewUpdate, ViewVersion } from '../../core/metadata/view-metadata.ts'
+import { type ColumnDefinition, parseColumns } from '../../core/schema/column-definition.ts'
 import {
   formatTableName,
   type NamespacedName,
   parseNewTableName,
   parseTableIdentifier,
-} from '../../core/table-name.ts'
-import type { Schema } from '../../core/type.ts'
+} from '../../core/table/table-name.ts'
+import type { Schema } from '../../core/value/type.ts'
 import { parseViewMetadata } from '../../formats/iceberg/view-metadata-json.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { defaultLocation, requireWritableLocation } from './table-location.ts'

@@ -1,7 +1,7 @@
-import { BoundValues, type BoundWidth } from '../../../src/core/bound-values.ts'
-import type { FileColumns } from '../../../src/core/file-columns.ts'
-import type { FileStatistics } from '../../../src/core/file-statistics.ts'
-import type { Numbers, SparseNumbers } from '../../../src/core/row-numbers.ts'
+import type { FileColumns } from '../../../src/core/file/file-columns.ts'
+import type { FileStatistics } from '../../../src/core/file/file-statistics.ts'
+import { BoundValues, type BoundWidth } from '../../../src/core/value/bound-values.ts'
+import type { Numbers, SparseNumbers } from '../../../src/core/value/row-numbers.ts'
 
 /** The statistics of files as columns, made the simplest way. */
 export function columnsOf(files: readonly FileStatistics[], partitionFields: number): FileColumns {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import { timestampText } from '../../../src/core/date-time.ts'
-import type { Field, PrimitiveType, Schema } from '../../../src/core/type.ts'
-import type { Value } from '../../../src/core/value.ts'
+import { timestampText } from '../../../src/core/value/date-time.ts'
+import type { Field, PrimitiveType, Schema } from '../../../src/core/value/type.ts'
+import type { Value } from '../../../src/core/value/value.ts'
 
 /** An independent, slow reading of filters: a model tree, its text, and its truth for one row. */
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { dateText, timestampText } from '../../../src/core/date-time.ts'
-import { decimalText } from '../../../src/core/decimal.ts'
-import type { Value } from '../../../src/core/value.ts'
-import { compareBytes, compareCodePoints } from '../../../src/core/value.ts'
+import { dateText, timestampText } from '../../../src/core/value/date-time.ts'
+import { decimalText } from '../../../src/core/value/decimal.ts'
+import type { Value } from '../../../src/core/value/value.ts'
+import { compareBytes, compareCodePoints } from '../../../src/core/value/value.ts'
 import { COLUMNS, type Row } from './filter-model.ts'
 
 /** An independent, slow reading of Iceberg expressions: JSON, and its truth for one row by each kind of reader. */

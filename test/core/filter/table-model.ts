@@ -1,17 +1,17 @@
 import fc from 'fast-check'
-import type { PartitionFieldSummary } from '../../../src/core/data-file.ts'
-import type { FileStatistics } from '../../../src/core/file-statistics.ts'
-import type { PartitionSpec } from '../../../src/core/partition-spec.ts'
-import { encodeSingleValue } from '../../../src/core/single-value.ts'
+import type { PartitionFieldSummary } from '../../../src/core/file/data-file.ts'
+import type { FileStatistics } from '../../../src/core/file/file-statistics.ts'
+import type { PartitionSpec } from '../../../src/core/partition/partition-spec.ts'
 import {
   applyTransform,
   canTransform,
   parseTransform,
   type Transform,
   transformResultType,
-} from '../../../src/core/transform.ts'
-import type { PrimitiveType } from '../../../src/core/type.ts'
-import { compareValues, type Value } from '../../../src/core/value.ts'
+} from '../../../src/core/partition/transform.ts'
+import { encodeSingleValue } from '../../../src/core/value/single-value.ts'
+import type { PrimitiveType } from '../../../src/core/value/type.ts'
+import { compareValues, type Value } from '../../../src/core/value/value.ts'
 import { COLUMNS, type Row } from './filter-model.ts'
 
 /** Tables as honest writers leave them: partitioned rows, and metrics that may be missing or rough. */

@@ -1,6 +1,14 @@
 import { applyTableUpdates } from '../../../src/core/metadata/apply-table-updates.ts'
 import type { TableUpdate } from '../../../src/core/metadata/table-update.ts'
-import { addSnapshot, BORN_MS, refusalOf, setRef, TableModel, tableOf, UUID } from './samples.ts'
+import {
+  addSnapshot,
+  BORN_MS,
+  refusalOf,
+  setRef,
+  TableModel,
+  tableOf,
+  UUID,
+} from './metadata-samples.ts'
 
 const set = (updates: Record<string, string>): TableUpdate => ({
   action: 'set-properties',

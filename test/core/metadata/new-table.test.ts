@@ -1,7 +1,15 @@
 import { createFromUpdates, newTableDefinition } from '../../../src/core/metadata/new-table.ts'
 import type { TableUpdate } from '../../../src/core/metadata/table-update.ts'
-import type { Schema } from '../../../src/core/type.ts'
-import { addSnapshot, BORN_MS, field, refusalOf, schemaOf, setRef, UUID } from './samples.ts'
+import type { Schema } from '../../../src/core/value/type.ts'
+import {
+  addSnapshot,
+  BORN_MS,
+  field,
+  refusalOf,
+  schemaOf,
+  setRef,
+  UUID,
+} from './metadata-samples.ts'
 
 const REQUEST = { tableUuid: UUID, location: 's3://b/t/' }
 

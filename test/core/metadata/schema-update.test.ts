@@ -1,6 +1,6 @@
 import type { TableUpdate } from '../../../src/core/metadata/table-update.ts'
-import { currentSchema } from '../../../src/core/table.ts'
-import type { Field, Schema, Type } from '../../../src/core/type.ts'
+import { currentSchema } from '../../../src/core/table/table.ts'
+import type { Field, Schema, Type } from '../../../src/core/value/type.ts'
 import {
   addSnapshot,
   field,
@@ -10,7 +10,7 @@ import {
   setRef,
   TableModel,
   tableOf,
-} from './samples.ts'
+} from './metadata-samples.ts'
 
 const WIDER = schemaOf(...SCHEMA.fields, field(4, 'mass', 'double', { doc: 'in kg' }))
 const SET_LAST: TableUpdate = { action: 'set-current-schema', schemaId: -1 }

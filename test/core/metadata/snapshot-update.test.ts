@@ -1,5 +1,5 @@
 import { snapshotIdsMentioned, type TableUpdate } from '../../../src/core/metadata/table-update.ts'
-import type { SnapshotRef } from '../../../src/core/snapshot.ts'
+import type { SnapshotRef } from '../../../src/core/table/snapshot.ts'
 import {
   addSnapshot,
   BORN_MS,
@@ -10,7 +10,7 @@ import {
   snapshotOf,
   TableModel,
   tableOf,
-} from './samples.ts'
+} from './metadata-samples.ts'
 
 const STATISTICS = { 'statistics-path': 's3://bucket/a.puffin' }
 

@@ -1,8 +1,8 @@
 import type { TableUpdate, UnboundPartitionField } from '../../../src/core/metadata/table-update.ts'
-import type { SortField } from '../../../src/core/partition-spec.ts'
-import { parseTransform } from '../../../src/core/transform.ts'
-import type { Field } from '../../../src/core/type.ts'
-import { field, refusalOf, SCHEMA, schemaOf, TableModel, tableOf } from './samples.ts'
+import type { SortField } from '../../../src/core/partition/partition-spec.ts'
+import { parseTransform } from '../../../src/core/partition/transform.ts'
+import type { Field } from '../../../src/core/value/type.ts'
+import { field, refusalOf, SCHEMA, schemaOf, TableModel, tableOf } from './metadata-samples.ts'
 
 const SET_LAST: TableUpdate = { action: 'set-default-spec', specId: -1 }
 const SET_LAST_ORDER: TableUpdate = { action: 'set-default-sort-order', sortOrderId: -1 }

@@ -1,6 +1,6 @@
-import { highestFieldId } from '../../../src/core/schema-lookup.ts'
-import { currentSchema, defaultSpec } from '../../../src/core/table.ts'
-import type { TableModel } from './samples.ts'
+import { highestFieldId } from '../../../src/core/schema/schema-lookup.ts'
+import { currentSchema, defaultSpec } from '../../../src/core/table/table.ts'
+import type { TableModel } from './metadata-samples.ts'
 
 /** What the Iceberg specification says of every table, and Iceberg's Java library checks when it reads one. */
 export function expectValidTable(model: TableModel): void {

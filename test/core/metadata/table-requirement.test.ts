@@ -1,6 +1,6 @@
 import { checkRequirements } from '../../../src/core/metadata/table-requirement.ts'
 import type { TableRequirement } from '../../../src/core/metadata/table-update.ts'
-import { addSnapshot, refusalOf, setRef, TableModel, tableOf, UUID } from './samples.ts'
+import { addSnapshot, refusalOf, setRef, TableModel, tableOf, UUID } from './metadata-samples.ts'
 
 const { state } = new TableModel().apply([
   addSnapshot(11n, 1n),

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import type { TableUpdate, UnboundPartitionField } from '../../../src/core/metadata/table-update.ts'
-import type { SnapshotRef } from '../../../src/core/snapshot.ts'
-import { currentSchema } from '../../../src/core/table.ts'
-import { BORN_MS, field, schemaOf, snapshotOf, TableModel, tableOf } from './samples.ts'
+import type { SnapshotRef } from '../../../src/core/table/snapshot.ts'
+import { currentSchema } from '../../../src/core/table/table.ts'
+import { BORN_MS, field, schemaOf, snapshotOf, TableModel, tableOf } from './metadata-samples.ts'
 
 /** Random numbers, of which an update that is valid for a table is made. */
 type Dice = readonly number[]

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { currentSchema } from '../../../src/core/table.ts'
-import { BORN_MS, TableModel, tableOf } from './samples.ts'
+import { currentSchema } from '../../../src/core/table/table.ts'
+import { BORN_MS, TableModel, tableOf } from './metadata-samples.ts'
 import { expectValidTable } from './table-invariants.ts'
 import { type Story, stories } from './update-arbitrary.ts'
 

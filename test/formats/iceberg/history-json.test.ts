@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { Operation, Snapshot } from '../../../src/core/snapshot.ts'
+import type { Operation, Snapshot } from '../../../src/core/table/snapshot.ts'
 import { parseExactJson, stringifyExactJson } from '../../../src/formats/iceberg/exact-json.ts'
 import { logEntryText, snapshotText } from '../../../src/formats/iceberg/history-json.ts'
 import { snapshotToJson } from '../../../src/formats/iceberg/snapshot-json.ts'

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { ManifestEntry, ManifestFile } from '../../../src/core/data-file.ts'
+import type { ManifestEntry, ManifestFile } from '../../../src/core/file/data-file.ts'
 import { openAvroContainer, storeRecords } from '../../../src/formats/iceberg/avro-container.ts'
 import {
   findCopiedManifest,

@@ -1,6 +1,6 @@
 import avsc from 'avsc'
 import fc from 'fast-check'
-import type { ManifestFile } from '../../../src/core/data-file.ts'
+import type { ManifestFile } from '../../../src/core/file/data-file.ts'
 import { readAvroContainer } from '../../../src/formats/iceberg/avro-container.ts'
 import { encodeManifestList, readManifestList } from '../../../src/formats/iceberg/manifest-list.ts'
 import { manifestFile } from './manifest-samples.ts'

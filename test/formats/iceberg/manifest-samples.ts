@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import type { DataFile, ManifestEntry, ManifestFile } from '../../../src/core/data-file.ts'
-import type { PartitionSpec } from '../../../src/core/partition-spec.ts'
-import { parseTransform } from '../../../src/core/transform.ts'
-import type { PrimitiveType, Schema } from '../../../src/core/type.ts'
-import type { Value } from '../../../src/core/value.ts'
+import type { DataFile, ManifestEntry, ManifestFile } from '../../../src/core/file/data-file.ts'
+import type { PartitionSpec } from '../../../src/core/partition/partition-spec.ts'
+import { parseTransform } from '../../../src/core/partition/transform.ts'
+import type { PrimitiveType, Schema } from '../../../src/core/value/type.ts'
+import type { Value } from '../../../src/core/value/value.ts'
 import { typeFromJson } from '../../../src/formats/iceberg/schema-json.ts'
 
 const COLUMN_TYPES = [

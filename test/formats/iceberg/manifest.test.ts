@@ -1,6 +1,6 @@
 import avsc from 'avsc'
 import fc from 'fast-check'
-import type { DataFile, ManifestEntry } from '../../../src/core/data-file.ts'
+import type { DataFile, ManifestEntry } from '../../../src/core/file/data-file.ts'
 import { readAvroContainer } from '../../../src/formats/iceberg/avro-container.ts'
 import { schemaText } from '../../../src/formats/iceberg/manifest-list-schema.ts'
 import { decodeManifest } from '../../../src/formats/iceberg/manifest-reader.ts'

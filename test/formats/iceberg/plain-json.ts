@@ -1,4 +1,4 @@
-import type { ManifestFile } from '../../../src/core/data-file.ts'
+import type { ManifestFile } from '../../../src/core/file/data-file.ts'
 
 /** Values as JSON that a person can write: `5n` is a bigint, `0x00ff` is bytes, a map is an object. */
 export function toPlainJson(value: unknown): unknown {

@@ -5,7 +5,7 @@ import {
   parseCommitTransactionRequest,
   parseCreateTableRequest,
 } from '../../../src/formats/iceberg/rest-table-request.ts'
-import { refusalOf } from '../../core/metadata/samples.ts'
+import { refusalOf } from '../../core/metadata/metadata-samples.ts'
 
 const SCHEMA = {
   type: 'struct',

@@ -1,5 +1,5 @@
 import type { TableRequirement, TableUpdate } from '../../../src/core/metadata/table-update.ts'
-import { transformText } from '../../../src/core/transform.ts'
+import { transformText } from '../../../src/core/partition/transform.ts'
 import type { JsonObject } from '../../../src/formats/iceberg/json-node.ts'
 import { schemaToJson } from '../../../src/formats/iceberg/schema-json.ts'
 import { snapshotRefToJson } from '../../../src/formats/iceberg/snapshot-json.ts'

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { Field, Schema, Type } from '../../../src/core/type.ts'
+import type { Field, Schema, Type } from '../../../src/core/value/type.ts'
 import {
   schemaFromJson,
   schemaToJson,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { UNPARTITIONED, UNSORTED } from '../../../src/core/partition-spec.ts'
-import type { TableMetadata } from '../../../src/core/table.ts'
+import { UNPARTITIONED, UNSORTED } from '../../../src/core/partition/partition-spec.ts'
+import type { TableMetadata } from '../../../src/core/table/table.ts'
 import {
   parseTableMetadata,
   tableMetadataToJson,

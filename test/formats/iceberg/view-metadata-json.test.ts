@@ -10,7 +10,7 @@ import {
   viewMetadataToJson,
   viewVersionToJson,
 } from '../../../src/formats/iceberg/view-metadata-json.ts'
-import { field, refusalOf, schemaOf, UUID } from '../../core/metadata/samples.ts'
+import { field, refusalOf, schemaOf, UUID } from '../../core/metadata/metadata-samples.ts'
 
 const VIEW = newViewMetadata({
   viewUuid: UUID,

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { decodeSingleValue } from '../../../src/core/single-value.ts'
+import { decodeSingleValue } from '../../../src/core/value/single-value.ts'
 import type {
   ListType,
   MapType,
   PrimitiveType,
   Schema,
   StructType,
-} from '../../../src/core/type.ts'
-import { compareValues, type Value } from '../../../src/core/value.ts'
+} from '../../../src/core/value/type.ts'
+import { compareValues, type Value } from '../../../src/core/value/value.ts'
 import type { ParquetFooter } from '../../../src/formats/parquet/footer-model.ts'
 import { fileMetrics } from '../../../src/formats/parquet/metrics.ts'
 import { inferSchemaFields } from '../../../src/formats/parquet/schema.ts'

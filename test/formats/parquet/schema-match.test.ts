@@ -1,6 +1,6 @@
 import { CatalogError } from '../../../src/core/errors.ts'
-import { nameMappingOf } from '../../../src/core/name-mapping.ts'
-import type { Field, PrimitiveType, Schema, Type } from '../../../src/core/type.ts'
+import { nameMappingOf } from '../../../src/core/schema/name-mapping.ts'
+import type { Field, PrimitiveType, Schema, Type } from '../../../src/core/value/type.ts'
 import { inferSchemaFields } from '../../../src/formats/parquet/schema.ts'
 import { matchFileSchema } from '../../../src/formats/parquet/schema-match.ts'
 import type { SchemaProblem } from '../../../src/formats/parquet/schema-problem.ts'

@@ -1,5 +1,5 @@
 import { parquetMetadata, parquetSchema } from 'hyparquet'
-import { type Type, typeName } from '../../../src/core/type.ts'
+import { type Type, typeName } from '../../../src/core/value/type.ts'
 import { inferSchemaFields } from '../../../src/formats/parquet/schema.ts'
 import { footerOf, LOGICAL, type SampleNode, sampleFooter } from './sample-file.ts'
 import { readShared, SHARED_FILES, testWithShared } from './shared-data.ts'

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { nameMappingOf } from '../../../src/core/name-mapping.ts'
-import type { Field, Schema, Type } from '../../../src/core/type.ts'
+import { nameMappingOf } from '../../../src/core/schema/name-mapping.ts'
+import type { Field, Schema, Type } from '../../../src/core/value/type.ts'
 import { inferSchemaFields } from '../../../src/formats/parquet/schema.ts'
 import { planStitch, type StitchPart } from '../../../src/formats/parquet/stitch.ts'
 import { projectFileSchema } from '../../../src/formats/parquet/stitch-projection.ts'

@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import type { ManifestEntry, ManifestFile } from '../../../src/core/data-file.ts'
+import type { ManifestEntry, ManifestFile } from '../../../src/core/file/data-file.ts'
 import { encodeManifestList } from '../../../src/formats/iceberg/manifest-list.ts'
 import { describeManifest, encodeManifest } from '../../../src/formats/iceberg/manifest-writer.ts'
 import { schemaFromJson } from '../../../src/formats/iceberg/schema-json.ts'

@@ -1,5 +1,5 @@
-import type { DataFile } from '../../../src/core/data-file.ts'
-import { encodeSingleValue } from '../../../src/core/single-value.ts'
+import type { DataFile } from '../../../src/core/file/data-file.ts'
+import { encodeSingleValue } from '../../../src/core/value/single-value.ts'
 import type { TestService } from '../harness.ts'
 import { madeFile } from './made-files.ts'
 import { type Json, must, type RestAnswer, rest } from './rest-client.ts'

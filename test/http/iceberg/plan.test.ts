@@ -1,4 +1,4 @@
-import { encodeSingleValue } from '../../../src/core/single-value.ts'
+import { encodeSingleValue } from '../../../src/core/value/single-value.ts'
 import { startTestService, type TestService } from '../harness.ts'
 import { commitFiles, commitManifest, madeFile } from './made-files.ts'
 import { numbered, PlanClient, pathsOf, SPEC } from './plan-client.ts'

@@ -1,0 +1,85 @@
+import type { Value } from '../value/value.ts'
+
+export type FileContent = 'data' | 'position-deletes' | 'equality-deletes'
+export type FileFormat = 'parquet' | 'avro' | 'orc' | 'puffin'
+
+/** Numbers by field id. Counts are exact integers below 2^53. */
+export type CountByFieldId = ReadonlyMap<number, number>
+/** Bounds by field id, each in Iceberg's binary single-value form (Iceberg spec, Appendix D). */
+export type BoundByFieldId = ReadonlyMap<number, Uint8Array>
+
+/** What is known of one file without reading it. An absent map or entry means "unknown", never zero. */
+export interface ColumnMetrics {
+  /** Compressed, in bytes. */
+  readonly columnSizes?: CountByFieldId
+  /** Values, nulls and NaNs included. */
+  readonly valueCounts?: CountByFieldId
+  readonly nullValueCounts?: CountByFieldId
+  readonly nanValueCounts?: CountByFieldId
+  /** At or below every value that is neither null nor NaN; strings and binary may be truncated. */
+  readonly lowerBounds?: BoundByFieldId
+  /** At or above every such value. */
+  readonly upperBounds?: BoundByFieldId
+}
+
+/** A data file or delete file (Iceberg spec, "Data file fields"). */
+export interface DataFile extends ColumnMetrics {
+  readonly content: FileContent
+  /** Full location with scheme, kept to the letter. */
+  readonly path: string
+  readonly format: FileFormat
+  readonly specId: number
+  /** One value for each field of the partition spec, in its order. */
+  readonly partition: readonly (Value | null)[]
+  readonly recordCount: number
+  readonly fileSizeBytes: number
+  readonly splitOffsets?: readonly number[]
+  readonly equalityIds?: readonly number[]
+  readonly sortOrderId?: number
+  readonly keyMetadata?: Uint8Array
+  /** Of a position delete file or deletion vector that applies to one data file only. */
+  readonly referencedDataFile?: string
+  readonly contentOffset?: number
+  readonly contentSizeBytes?: number
+  readonly firstRowId?: bigint
+}
+
+export type EntryStatus = 'existing' | 'added' | 'deleted'
+
+/** One line of a manifest. Null ids and numbers are inherited from the manifest list. */
+export interface ManifestEntry {
+  readonly status: EntryStatus
+  readonly snapshotId: bigint | null
+  readonly sequenceNumber: bigint | null
+  readonly fileSequenceNumber: bigint | null
+  readonly dataFile: DataFile
+}
+
+/** Spread of one partition field over a manifest (Iceberg spec, `field_summary`); bounds in binary single-value form. */
+export interface PartitionFieldSummary {
+  readonly containsNull: boolean
+  readonly containsNan?: boolean
+  readonly lowerBound?: Uint8Array
+  readonly upperBound?: Uint8Array
+}
+
+/** One line of a manifest list (Iceberg spec, `manifest_file`). */
+export interface ManifestFile {
+  readonly path: string
+  readonly lengthBytes: number
+  readonly specId: number
+  readonly content: 'data' | 'deletes'
+  readonly sequenceNumber: bigint
+  readonly minSequenceNumber: bigint
+  readonly addedSnapshotId: bigint
+  readonly addedFilesCount: number
+  readonly existingFilesCount: number
+  readonly deletedFilesCount: number
+  readonly addedRowsCount: number
+  readonly existingRowsCount: number
+  readonly deletedRowsCount: number
+  /** In the order of the partition spec's fields; absent when the writer gave none. */
+  readonly partitions?: readonly PartitionFieldSummary[]
+  readonly keyMetadata?: Uint8Array
+  readonly firstRowId?: bigint
+}

@@ -1,0 +1,198 @@
+import type { FileStatistics } from '../file/file-statistics.ts'
+import { findPathToField } from '../schema/schema-lookup.ts'
+import { civilFromDays, twoDigits, yearText } from '../value/date-time.ts'
+import { decodeSingleValue, encodeSingleValue } from '../value/single-value.ts'
+import { isNested, type PrimitiveType, type Schema } from '../value/type.ts'
+import { compareBytes, compareValues, type Value } from '../value/value.ts'
+import type { PartitionField, PartitionSpec } from './partition-spec.ts'
+import {
+  applyTransform,
+  canTransform,
+  isOrderPreserving,
+  transformResultType,
+  transformToHuman,
+} from './transform.ts'
+
+export interface SpannedField {
+  /** Of the partition field. */
+  readonly name: string
+  readonly reason:
+    | 'more-than-one-value'
+    | 'nulls-and-values'
+    | 'statistics-missing'
+    | 'transform-unknown'
+}
+
+export type PartitionOutcome =
+  /** One value for each field of the spec, in its order. */
+  | { readonly outcome: 'single'; readonly values: readonly (Value | null)[] }
+  | { readonly outcome: 'spans'; readonly fields: readonly SpannedField[] }
+
+type FieldOutcome = { readonly value: Value | null } | SpannedField['reason']
+
+/** Writers cut bounds of strings to this many code points, and of binary to as many bytes. */
+const TRUNCATED_LENGTH = 16
+
+/**
+ * The one partition that a data file lies in, as far as its metrics prove it. A file without rows fits every
+ * partition, and is put in the one of nulls.
+ */
+export function partitionOf(file: {
+  readonly spec: PartitionSpec
+  readonly schema: Schema
+  readonly statistics: FileStatistics
+}): PartitionOutcome {
+  const { spec, schema, statistics } = file
+  const values: (Value | null)[] = []
+  const spanned: SpannedField[] = []
+  for (const field of spec.fields) {
+    const result = valueOfField(field, schema, statistics)
+    if (typeof result === 'string') spanned.push({ name: field.name, reason: result })
+    else values.push(result.value)
+  }
+  return spanned.length === 0
+    ? { outcome: 'single', values }
+    : { outcome: 'spans', fields: spanned }
+}
+
+function valueOfField(
+  field: PartitionField,
+  schema: Schema,
+  statistics: FileStatistics,
+): FieldOutcome {
+  if (field.transform.kind === 'void' || statistics.recordCount === 0) return { value: null }
+  const path = findPathToField(schema.fields, field.sourceId)
+  const type = path?.at(-1)?.type
+  if (type === undefined || isNested(type) || !canTransform(field.transform, type)) {
+    return 'transform-unknown'
+  }
+  const isRequired = path?.every((step) => step.required) === true
+  const nulls = statistics.nullCount(field.sourceId) ?? (isRequired ? 0 : undefined)
+  if (nulls === undefined) return 'statistics-missing'
+  const total = statistics.valueCount(field.sourceId) ?? statistics.recordCount
+  if (nulls > 0) return nulls >= total ? { value: null } : 'nulls-and-values'
+  return valueFromBounds(field, type, statistics)
+}
+
+function valueFromBounds(
+  { sourceId, transform }: PartitionField,
+  type: PrimitiveType,
+  statistics: FileStatistics,
+): FieldOutcome {
+  const isFloat = type.kind === 'float' || type.kind === 'double'
+  if (isFloat && statistics.nanCount(sourceId) !== 0) {
+    return statistics.nanCount(sourceId) === undefined
+      ? 'statistics-missing'
+      : 'more-than-one-value'
+  }
+  const lower = wholeValue(type, statistics.lowerBound(sourceId))
+  const upper = wholeValue(type, statistics.upperBound(sourceId))
+  if (lower === undefined || upper === undefined) return 'statistics-missing'
+  if (!isOrderPreserving(transform)) {
+    if (compareValues(type, lower, upper) !== 0) return 'more-than-one-value'
+    if (mayBeCut(type, lower)) return 'statistics-missing'
+    return { value: applyTransform(transform, type, lower) }
+  }
+  const low = applyTransform(transform, type, lower) as Value
+  const high = applyTransform(transform, type, upper) as Value
+  return isSame(transformResultType(transform, type), low, high)
+    ? { value: low }
+    : 'more-than-one-value'
+}
+
+/** `undefined` also for bytes that were cut inside a character: decoding would make different bounds equal. */
+function wholeValue(type: PrimitiveType, bound: Uint8Array | undefined): Value | undefined {
+  if (bound === undefined) return undefined
+  const value = decodeSingleValue(type, bound)
+  if (type.kind !== 'string') return value
+  return compareBytes(encodeSingleValue(type, value), bound) === 0 ? value : undefined
+}
+
+function mayBeCut(type: PrimitiveType, value: Value): boolean {
+  if (type.kind === 'string') return Array.from(value as string).length >= TRUNCATED_LENGTH
+  return type.kind === 'binary' && (value as Uint8Array).length >= TRUNCATED_LENGTH
+}
+
+/** Zero and minus zero are two partitions. */
+function isSame(type: PrimitiveType, left: Value, right: Value): boolean {
+  return typeof left === 'number' ? Object.is(left, right) : compareValues(type, left, right) === 0
+}
+
+const NULL_FOLDER = '__HIVE_DEFAULT_PARTITION__'
+const FOLDER_PART_LENGTH_MAX = 100
+const CALENDAR_LEVELS = ['year', 'month', 'day', 'hour'] as const
+
+type CalendarLevel = (typeof CALENDAR_LEVELS)[number]
+
+/**
+ * Hive-style folders, without a slash at either end: `year=2024/month=03/day=17/region=north`; empty for an
+ * unpartitioned table. A day becomes three folders unless that would name a folder twice.
+ */
+export function partitionFolder(
+  spec: PartitionSpec,
+  schema: Schema,
+  values: readonly (Value | null)[],
+): string {
+  const splitField = fieldToSplit(spec)
+  const folders = spec.fields.flatMap((field, index) => {
+    const value = values[index] ?? null
+    if (field.transform.kind === 'void') return []
+    const type = findPathToField(schema.fields, field.sourceId)?.at(-1)?.type
+    const sourceType: PrimitiveType =
+      type === undefined || isNested(type) ? { kind: 'unknown' } : type
+    if (field === splitField) return calendarFolders(field, value)
+    const text = value === null ? null : transformToHuman(field.transform, sourceType, value)
+    return [folder(field.name, text)]
+  })
+  return folders.join('/')
+}
+
+/** The only calendar field, when no other field has the name of a level. */
+function fieldToSplit({ fields }: PartitionSpec): PartitionField | undefined {
+  const [first, second] = fields.filter((field) => isLevel(field.transform.kind))
+  if (first === undefined || second !== undefined) return undefined
+  const isClear = fields.every((field) => field === first || !isLevel(field.name.toLowerCase()))
+  return isClear ? first : undefined
+}
+
+function isLevel(word: string): word is CalendarLevel {
+  return CALENDAR_LEVELS.some((level) => level === word)
+}
+
+function calendarFolders({ transform }: PartitionField, value: Value | null): readonly string[] {
+  const depth = CALENDAR_LEVELS.indexOf(transform.kind as CalendarLevel) + 1
+  const levels = CALENDAR_LEVELS.slice(0, depth)
+  if (value === null) return levels.map((level) => folder(level, null))
+  const parts = calendarParts(transform.kind, value as number)
+  return levels.map((level, index) => folder(level, parts[index] ?? null))
+}
+
+function calendarParts(kind: string, value: number): readonly string[] {
+  switch (kind) {
+    case 'year':
+      return [yearText(value + 1970)]
+    case 'month': {
+      const year = Math.floor(value / 12)
+      return [yearText(year + 1970), twoDigits(value - year * 12 + 1)]
+    }
+    case 'day':
+      return dayParts(value)
+    default: {
+      const days = Math.floor(value / 24)
+      return [...dayParts(days), twoDigits(value - days * 24)]
+    }
+  }
+}
+
+function dayParts(days: number): readonly string[] {
+  const { year, month, day } = civilFromDays(days)
+  return [yearText(year), twoDigits(month), twoDigits(day)]
+}
+
+function folder(name: string, value: string | null): string {
+  return `${safePart(name)}=${value === null ? NULL_FOLDER : safePart(value)}`
+}
+
+function safePart(text: string): string {
+  return text.slice(0, FOLDER_PART_LENGTH_MAX).replaceAll(/[^A-Za-z0-9_.-]/gu, '_')
+}

@@ -1,0 +1,106 @@
+import { CatalogError } from '../errors.ts'
+import type { AliasesById } from '../table-properties.ts'
+import type { Field, Schema, Type } from '../value/type.ts'
+
+/**
+ * Which field a column of a file without field ids is, level by level (Iceberg spec, "Column Projection").
+ * An element of a list is named `element`, the halves of a map `key` and `value`, whatever the file calls them.
+ */
+export type NameMapping = readonly MappedField[]
+
+export interface MappedField {
+  /** Absent: a name that is known to be no column. */
+  readonly fieldId?: number
+  readonly names: readonly string[]
+  readonly fields?: NameMapping
+}
+
+/** Nested types; also bounds what is parsed. */
+const DEPTH_MAX = 100
+
+/**
+ * The mapping of a schema. A current name wins over another field's alias on its level, and of two fields
+ * with one alias the first has it: a name stands for one field only.
+ */
+export function nameMappingOf(schema: Schema, aliasesById: AliasesById = new Map()): NameMapping {
+  return mapFields(schema.fields, aliasesById)
+}
+
+function mapFields(fields: readonly Field[], aliasesById: AliasesById): NameMapping {
+  const taken = new Set(fields.map((field) => field.name))
+  return fields.map((field) => {
+    const aliases = (aliasesById.get(field.id) ?? []).filter((alias) => {
+      if (taken.has(alias)) return false
+      taken.add(alias)
+      return true
+    })
+    return mapped(field.id, [field.name, ...aliases], mapType(field.type, aliasesById))
+  })
+}
+
+function mapType(type: Type, aliasesById: AliasesById): NameMapping | undefined {
+  switch (type.kind) {
+    case 'struct':
+      return mapFields(type.fields, aliasesById)
+    case 'list':
+      return [mapped(type.elementId, ['element'], mapType(type.element, aliasesById))]
+    case 'map':
+      return [
+        mapped(type.keyId, ['key'], mapType(type.key, aliasesById)),
+        mapped(type.valueId, ['value'], mapType(type.value, aliasesById)),
+      ]
+    default:
+      return undefined
+  }
+}
+
+function mapped(
+  fieldId: number | undefined,
+  names: readonly string[],
+  fields: NameMapping | undefined,
+): MappedField {
+  return {
+    ...(fieldId === undefined ? {} : { fieldId }),
+    names,
+    ...(fields === undefined ? {} : { fields }),
+  }
+}
+
+/** JSON value of the property `schema.name-mapping.default` (Iceberg spec, "Name Mapping Serialization"). */
+export function nameMappingToJson(mapping: NameMapping): unknown {
+  return mapping.map(({ fieldId, names, fields }) => ({
+    ...(fieldId === undefined ? {} : { 'field-id': fieldId }),
+    names,
+    ...(fields === undefined ? {} : { fields: nameMappingToJson(fields) }),
+  }))
+}
+
+/** The inverse of `nameMappingToJson`; `metadata-corrupt` when it is no name mapping. */
+export function nameMappingFromJson(json: unknown): NameMapping {
+  return mappingFromJson(json, 0)
+}
+
+function mappingFromJson(json: unknown, depth: number): NameMapping {
+  if (!Array.isArray(json)) throw corrupt('a list of fields is missing')
+  if (depth > DEPTH_MAX) throw corrupt('nested too deeply')
+  return json.map((entry: unknown) => mappedFieldFromJson(entry, depth))
+}
+
+function mappedFieldFromJson(json: unknown, depth: number): MappedField {
+  if (typeof json !== 'object' || json === null) throw corrupt('a field is not an object')
+  const { 'field-id': fieldId, names = [], fields } = json as Readonly<Record<string, unknown>>
+  if (!Array.isArray(names) || !names.every((name): name is string => typeof name === 'string')) {
+    throw corrupt('names are not strings')
+  }
+  const hasFieldId = fieldId !== undefined && fieldId !== null
+  if (hasFieldId && !Number.isInteger(fieldId)) throw corrupt('a field id is not an integer')
+  return mapped(
+    hasFieldId ? (fieldId as number) : undefined,
+    names,
+    fields === undefined || fields === null ? undefined : mappingFromJson(fields, depth + 1),
+  )
+}
+
+function corrupt(detail: string): CatalogError {
+  return new CatalogError('metadata-corrupt', `name mapping: ${detail}`)
+}

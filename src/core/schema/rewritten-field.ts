@@ -1,0 +1,27 @@
+import type { Field, Type } from '../value/type.ts'
+
+/** The column with a type that its values are converted to, and its defaults converted likewise. */
+export function rewrittenField(field: Field, type: Type): Omit<Field, 'id'> {
+  const { id: _, initialDefault, writeDefault, ...rest } = field
+  return {
+    ...rest,
+    type,
+    ...(initialDefault !== undefined && { initialDefault: converted(initialDefault, type) }),
+    ...(writeDefault !== undefined && { writeDefault: converted(writeDefault, type) }),
+  }
+}
+
+/** Of JSON single values: `true` is 1 as a number, a date midnight as a timestamp. */
+function converted(json: unknown, type: Type): unknown {
+  if (json === null) return null
+  switch (type.kind) {
+    case 'double':
+      return Number(json)
+    case 'timestamp':
+      return `${json}T00:00:00.000000`
+    case 'int':
+      return json === true ? 1 : 0
+    default:
+      throw new Error(`no column is rewritten to ${type.kind}`)
+  }
+}

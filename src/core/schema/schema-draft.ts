@@ -1,0 +1,215 @@
+import type { AliasesById } from '../table-properties.ts'
+import type { Field, Type } from '../value/type.ts'
+import { assignFreshIds } from './column-definition.ts'
+import { childFields, findFieldByName, findPathToField, foldName } from './schema-lookup.ts'
+import { schemaError } from './schema-rules.ts'
+
+/** A column by its dotted name, or by field id, which stays right while names change. */
+export interface ColumnReference {
+  readonly name?: string | undefined
+  readonly id?: number | undefined
+}
+
+/** Among its siblings, whose names are taken to the letter. None of them: at the end. */
+export interface Placement {
+  readonly first?: true | undefined
+  readonly after?: string | undefined
+  readonly before?: string | undefined
+}
+
+/**
+ * Whether a column whose values are converted stays the same field. With a `new` id every schema is valid Iceberg; but
+ * files without field ids are found by name, and a name can stand for one id only (docs/decisions/0008).
+ */
+export type RewritingIds = 'new' | 'kept'
+
+/** A schema while its changes are applied one by one. Names may clash meanwhile. */
+export class SchemaDraft {
+  #fields: readonly Field[]
+  #lastColumnId: number
+  readonly #aliases: Map<number, readonly string[]>
+  readonly #rewrites = new Map<number, number>()
+
+  constructor(fields: readonly Field[], lastColumnId: number, aliasesById: AliasesById) {
+    this.#fields = fields
+    this.#lastColumnId = lastColumnId
+    this.#aliases = new Map(aliasesById)
+  }
+
+  get fields(): readonly Field[] {
+    return this.#fields
+  }
+
+  get lastColumnId(): number {
+    return this.#lastColumnId
+  }
+
+  get aliasesById(): AliasesById {
+    return this.#aliases
+  }
+
+  /** Columns whose values must be converted: of each, the id that it has now and the one that it had. */
+  get rewrites(): ReadonlyMap<number, number> {
+    return this.#rewrites
+  }
+
+  /** From the top-level column down to the one meant. Throws `schema-change-invalid` when there is none. */
+  getPath({ id, name = '' }: ColumnReference): readonly Field[] {
+    const fieldId = this.#presentId(id) ?? findFieldByName({ fields: this.#fields }, name)?.id
+    const path = fieldId === undefined ? undefined : findPathToField(this.#fields, fieldId)
+    if (path !== undefined) return path
+    const rule = 'the schema has no such column, or more than one'
+    throw schemaError(id === undefined ? name : `of id ${id}`, rule, 'schema-change-invalid')
+  }
+
+  /** Of the members of a struct, or of the columns. */
+  siblingsOf(parent: Field | undefined): readonly Field[] {
+    const current = parent === undefined ? undefined : findPathToField(this.#fields, parent.id)
+    return parent === undefined ? this.#fields : childFields((current?.at(-1) ?? parent).type)
+  }
+
+  /** Fresh ids for the field and all that is in it. Answers the field as added. */
+  add(field: Field, parent: Field | undefined, placement: Placement): Field {
+    const fresh = assignFreshIds([field], this.#lastColumnId + 1)
+    const [added = field] = fresh.fields
+    this.#lastColumnId = fresh.lastId
+    this.#editSiblings(parent, (siblings) => place(siblings, added, placement))
+    return added
+  }
+
+  drop(field: Field, parent: Field | undefined): void {
+    this.#editSiblings(parent, (siblings) => siblings.filter((other) => other.id !== field.id))
+  }
+
+  move(field: Field, parent: Field | undefined, placement: Placement): void {
+    this.#editSiblings(parent, (siblings) => {
+      const others = siblings.filter((other) => other.id !== field.id)
+      return place(others, field, placement)
+    })
+  }
+
+  replace(field: Field): void {
+    this.#fields = replaceField(this.#fields, field)
+  }
+
+  /** Exchanges a top-level column for another of its name, which files have under the first one's id. */
+  rewrite(field: Field, replacement: Omit<Field, 'id'>, ids: RewritingIds): void {
+    const id = ids === 'kept' ? field.id : ++this.#lastColumnId
+    const source = this.#rewrites.get(field.id) ?? field.id
+    this.#fields = this.#fields.map((other) =>
+      other.id === field.id ? { ...replacement, id } : other,
+    )
+    this.#rewrites.delete(field.id)
+    this.#rewrites.set(id, source)
+    const aliases = this.#aliases.get(field.id)
+    this.#aliases.delete(field.id)
+    if (aliases !== undefined) this.setAliases(id, aliases)
+  }
+
+  setAliases(id: number, aliases: readonly string[]): void {
+    if (aliases.length === 0) this.#aliases.delete(id)
+    else this.#aliases.set(id, aliases)
+  }
+
+  /** The name is no longer an alias of any of the fields. */
+  withdrawAlias(fields: readonly Field[], name: string): void {
+    const folded = foldName(name)
+    for (const { id } of fields) {
+      const aliases = this.#aliases.get(id) ?? []
+      const kept = aliases.filter((alias) => foldName(alias) !== folded)
+      if (kept.length < aliases.length) this.setAliases(id, kept)
+    }
+  }
+
+  /** A name that is in use is nobody's alias, and what is gone has none. */
+  settleAliases(): void {
+    const settled = new Set<number>()
+    const settle = (level: readonly Field[]): void => {
+      const owners = new Map(level.map((field) => [foldName(field.name), field.id]))
+      for (const field of level) {
+        const aliases = this.#aliases.get(field.id) ?? []
+        const kept = aliases.filter((alias) => {
+          return alias !== field.name && (owners.get(foldName(alias)) ?? field.id) === field.id
+        })
+        this.setAliases(field.id, kept)
+        settled.add(field.id)
+        settle(childFields(field.type))
+      }
+    }
+    settle(this.#fields)
+    for (const id of this.#aliases.keys()) if (!settled.has(id)) this.#aliases.delete(id)
+  }
+
+  /** Changes of one request speak of a rewritten column by the id that they know. */
+  #presentId(id: number | undefined): number | undefined {
+    for (const [present, source] of this.#rewrites) if (source === id) return present
+    return id
+  }
+
+  #editSiblings(
+    parent: Field | undefined,
+    edit: (siblings: readonly Field[]) => readonly Field[],
+  ): void {
+    if (parent === undefined) this.#fields = edit(this.#fields)
+    else
+      this.replace({ ...parent, type: withChildren(parent.type, edit(childFields(parent.type))) })
+  }
+}
+
+function place(others: readonly Field[], field: Field, placement: Placement): readonly Field[] {
+  const at = indexOf(others, field, placement)
+  return [...others.slice(0, at), field, ...others.slice(at)]
+}
+
+function indexOf(others: readonly Field[], field: Field, placement: Placement): number {
+  const { first, after, before } = placement
+  if ([first, after, before].filter((given) => given !== undefined).length > 1) {
+    const rule = 'its place is one of first, after and before'
+    throw schemaError(field.name, rule, 'schema-change-invalid')
+  }
+  if (first !== undefined) return 0
+  const neighbour = after ?? before
+  if (neighbour === undefined) return others.length
+  const index = findNeighbour(others, neighbour)
+  if (index < 0) {
+    const rule = `there is no column ${neighbour.slice(0, 100)} beside it`
+    throw schemaError(field.name, rule, 'schema-change-invalid')
+  }
+  return after === undefined ? index : index + 1
+}
+
+function findNeighbour(others: readonly Field[], name: string): number {
+  const exact = others.findIndex((other) => other.name === name)
+  return exact >= 0 ? exact : others.findIndex((other) => foldName(other.name) === foldName(name))
+}
+
+function replaceField(fields: readonly Field[], replacement: Field): readonly Field[] {
+  let isChanged = false
+  const replaced = fields.map((field) => {
+    const next = replaceWithin(field, replacement)
+    isChanged ||= next !== field
+    return next
+  })
+  return isChanged ? replaced : fields
+}
+
+function replaceWithin(field: Field, replacement: Field): Field {
+  if (field.id === replacement.id) return replacement
+  const before = childFields(field.type)
+  if (before.length === 0) return field
+  const after = replaceField(before, replacement)
+  return after === before ? field : { ...field, type: withChildren(field.type, after) }
+}
+
+/** The inverse of `childFields`. */
+function withChildren(type: Type, children: readonly Field[]): Type {
+  const [first, second] = children
+  if (type.kind === 'struct') return { kind: 'struct', fields: children }
+  if (type.kind === 'list' && first !== undefined) {
+    return { ...type, elementRequired: first.required, element: first.type }
+  }
+  if (type.kind === 'map' && first !== undefined && second !== undefined) {
+    return { ...type, key: first.type, valueRequired: second.required, value: second.type }
+  }
+  return type
+}

@@ -1,0 +1,92 @@
+import type { Field, Schema, Type } from '../value/type.ts'
+
+const NONE: readonly Field[] = []
+
+/** Every field, its members right after it. Elements, keys and values count as fields of these names. */
+export function allFields(schema: Pick<Schema, 'fields'>): readonly Field[] {
+  const found: Field[] = []
+  collect(schema.fields, found)
+  return found
+}
+
+export function findField(schema: Pick<Schema, 'fields'>, id: number): Field | undefined {
+  return findPathToField(schema.fields, id)?.at(-1)
+}
+
+/**
+ * Dotted from the top: `address.zip`, `prices.element`, `scores.value`. Case counts; where nothing is called so,
+ * the one field that is without case. Names may have dots of their own.
+ */
+export function findFieldByName(schema: Pick<Schema, 'fields'>, path: string): Field | undefined {
+  const exact = matchesOf(schema.fields, path, (name) => name)
+  if (exact.length > 0) return exact.length === 1 ? exact[0] : undefined
+  const folded = matchesOf(schema.fields, foldName(path), foldName)
+  return folded.length === 1 ? folded[0] : undefined
+}
+
+/** 0 when there is no field. */
+export function highestFieldId(schema: Pick<Schema, 'fields'>): number {
+  return allFields(schema).reduce((highest, field) => Math.max(highest, field.id), 0)
+}
+
+/** From the top-level field down to the field itself. */
+export function findPathToField(
+  fields: readonly Field[],
+  id: number,
+): readonly Field[] | undefined {
+  const here = fields.find((field) => field.id === id)
+  if (here !== undefined) return [here]
+  for (const field of fields) {
+    const children = childFields(field.type)
+    const below = children.length === 0 ? undefined : findPathToField(children, id)
+    if (below !== undefined) return [field, ...below]
+  }
+  return undefined
+}
+
+/** The fields directly in a type: members, `element`, or `key` and `value`. */
+export function childFields(type: Type): readonly Field[] {
+  switch (type.kind) {
+    case 'struct':
+      return type.fields
+    case 'list':
+      return [
+        { id: type.elementId, name: 'element', required: type.elementRequired, type: type.element },
+      ]
+    case 'map':
+      return [
+        { id: type.keyId, name: 'key', required: true, type: type.key },
+        { id: type.valueId, name: 'value', required: type.valueRequired, type: type.value },
+      ]
+    default:
+      return NONE
+  }
+}
+
+/** Names that differ only so are the same. */
+export function foldName(name: string): string {
+  return name.toLowerCase()
+}
+
+function matchesOf(
+  fields: readonly Field[],
+  path: string,
+  spell: (name: string) => string,
+): readonly Field[] {
+  const found: Field[] = []
+  for (const field of fields) {
+    const name = spell(field.name)
+    if (name === path) found.push(field)
+    else if (path[name.length] === '.' && path.startsWith(name)) {
+      found.push(...matchesOf(childFields(field.type), path.slice(name.length + 1), spell))
+    }
+  }
+  return found
+}
+
+function collect(fields: readonly Field[], found: Field[]): void {
+  for (const field of fields) {
+    found.push(field)
+    collect(childFields(field.type), found)
+  }
+}

@@ -1,0 +1,32 @@
+import { CatalogError } from '../errors.ts'
+import { parseTimestamp } from '../value/date-time.ts'
+import { floorDivide } from '../value/decimal.ts'
+
+const EPOCH_MS = /^\d{1,15}$/
+/** Of the longest instant with nanoseconds and offset, and some more digits. */
+const TEXT_LENGTH_MAX = 64
+/** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999Z: what RFC 3339 can say. */
+const AS_AT_MS_MIN = -62_135_596_800_000
+const AS_AT_MS_MAX = 253_402_300_799_999
+const FORMS = 'epoch milliseconds, an RFC 3339 time, or a date'
+
+/**
+ * Epoch milliseconds of `1710719999000`, `2024-03-17T23:59:59.25+01:00` (no offset means UTC) or `2024-03-17`
+ * (its first moment in UTC). Finer digits are cut. Throws `as-at-invalid`.
+ */
+export function parseAsAt(text: string): number {
+  const asAtMs = text.length > TEXT_LENGTH_MAX ? undefined : findMs(text)
+  if (asAtMs === undefined || asAtMs < AS_AT_MS_MIN || asAtMs > AS_AT_MS_MAX) {
+    const given = text.slice(0, 100)
+    throw new CatalogError('as-at-invalid', `${given} is not a moment: give ${FORMS}.`, {
+      facts: { asAt: given, forms: FORMS },
+    })
+  }
+  return asAtMs
+}
+
+function findMs(text: string): number | undefined {
+  if (EPOCH_MS.test(text)) return Number(text)
+  const parsed = parseTimestamp(text)
+  return parsed === undefined ? undefined : Number(floorDivide(parsed.nanos, 1_000_000n))
+}

@@ -1,0 +1,31 @@
+import { classifyTypeChange } from '../schema/type-change.ts'
+import type { Field, Schema } from '../value/type.ts'
+import { getSchema, type TableDefinition } from './table.ts'
+
+/**
+ * The schema for a table that goes back to a snapshot of an older one: the current schema, unless values of a column
+ * were converted between the two. Files of before do not have that column as it is now.
+ */
+export function schemaIdAfterRollback(definition: TableDefinition, schemaId: number): number {
+  const { currentSchemaId } = definition
+  const [first, last] = [schemaId, currentSchemaId].sort((a, b) => a - b) as [number, number]
+  const between = definition.schemas
+    .filter((schema) => schema.schemaId >= first && schema.schemaId <= last)
+    .sort((a, b) => a.schemaId - b.schemaId)
+  const isConverted =
+    hasConverted(getSchema(definition, schemaId), getSchema(definition, currentSchemaId)) ||
+    between.slice(1).some((later, i) => hasConverted(between[i] as Schema, later))
+  return isConverted ? schemaId : currentSchemaId
+}
+
+function hasConverted(earlier: Schema, later: Schema): boolean {
+  return later.fields.some((field) => {
+    const before = earlier.fields.find(({ id }) => id === field.id) ?? namesake(earlier, field)
+    return before !== undefined && classifyTypeChange(before.type, field.type) === 'rewrite'
+  })
+}
+
+/** A converted column has a new id as a rule, and always its name. */
+function namesake({ fields }: Schema, { name }: Field): Field | undefined {
+  return fields.find((field) => field.name === name)
+}
