@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { openSqliteCatalog } from '../src/catalog/sqlite.ts'
 import type { Snapshot } from '../src/core/table/snapshot.ts'
-import { encodeManifestList } from '../src/formats/iceberg/manifest-list.ts'
+import { encodeManifestList } from '../src/formats/manifest/manifest-list.ts'
 import { withDependencies } from './bench-home.ts'
 
 /** Of the first snapshot; each of the others is a second later. */

@@ -1,4 +1,4 @@
-import { parseExactJson, stringifyExactJson } from '../src/formats/iceberg/exact-json.ts'
+import { parseExactJson, stringifyExactJson } from '../src/formats/json/exact-json.ts'
 import type { Answer } from './client.ts'
 import type { HttpConnection } from './http-connection.ts'
 import { type LoadResult, runLoad } from './load.ts'

@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { encodeManifestList } from '../src/formats/iceberg/manifest-list.ts'
-import { describeManifest, encodeManifest } from '../src/formats/iceberg/manifest-writer.ts'
-import { schemaFromJson } from '../src/formats/iceberg/schema-json.ts'
+import { encodeManifestList } from '../src/formats/manifest/manifest-list.ts'
+import { describeManifest, encodeManifest } from '../src/formats/manifest/manifest-writer.ts'
+import { schemaFromJson } from '../src/formats/metadata/schema-json.ts'
 import type { Answer } from './client.ts'
 
 /** Writes what an engine writes before it commits an append of one file: a manifest and a manifest list. */

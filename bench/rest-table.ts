@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseExactJson, stringifyExactJson } from '../src/formats/iceberg/exact-json.ts'
+import { parseExactJson, stringifyExactJson } from '../src/formats/json/exact-json.ts'
 import type { Answer } from './client.ts'
 import { HttpConnection, type Question } from './http-connection.ts'
 import { writeBenchSnapshot } from './rest-snapshot.ts'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { CatalogError } from '../core/errors.ts'
-import { parseExactJson } from '../formats/iceberg/exact-json.ts'
+import { parseExactJson } from '../formats/json/exact-json.ts'
 import { findJsonFault } from './json-fault.ts'
 import { requestInvalid } from './problem.ts'
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { CatalogError, type CatalogErrorCode, type ErrorFacts } from '../core/errors.ts'
-import { stringifyExactJson } from '../formats/iceberg/exact-json.ts'
+import { stringifyExactJson } from '../formats/json/exact-json.ts'
 
 /** The one place where a trouble gets its status. */
 export const STATUS_BY_CODE: Readonly<Record<CatalogErrorCode, number>> = {

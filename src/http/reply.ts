@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { stringifyExactJson } from '../formats/iceberg/exact-json.ts'
+import { stringifyExactJson } from '../formats/json/exact-json.ts'
 import { Turns } from '../services/turns.ts'
 
 /** What a handler answers; dispatch.ts sends it. */

@@ -1,4 +1,4 @@
-import type { DecodedManifest } from '../formats/iceberg/manifest-reader.ts'
+import type { DecodedManifest } from '../formats/manifest/manifest-reader.ts'
 import type { Turns } from './turns.ts'
 
 /** Between two looks at the clock. */

@@ -1,6 +1,6 @@
 import type { ManifestFile } from '../core/file/data-file.ts'
-import { readManifestList } from '../formats/iceberg/manifest-list.ts'
-import { type DecodedManifest, decodeManifestInTurns } from '../formats/iceberg/manifest-reader.ts'
+import { readManifestList } from '../formats/manifest/manifest-list.ts'
+import { type DecodedManifest, decodeManifestInTurns } from '../formats/manifest/manifest-reader.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
 import { METADATA_FILE_BYTES_MAX } from './limits.ts'
 import { Turns } from './turns.ts'

@@ -1,13 +1,13 @@
 import type { ManifestEntry, ManifestFile } from '../core/file/data-file.ts'
 import type { Snapshot } from '../core/table/snapshot.ts'
 import type { TableState } from '../core/table/table.ts'
-import { storeRecords } from '../formats/iceberg/avro-container.ts'
-import { findCopiedManifest, recodeManifest } from '../formats/iceberg/manifest-copy.ts'
+import { storeRecords } from '../formats/avro/avro-container.ts'
+import { findCopiedManifest, recodeManifest } from '../formats/manifest/manifest-copy.ts'
 import {
   type CopiedManifest,
   describeManifest,
   encodeManifest,
-} from '../formats/iceberg/manifest-writer.ts'
+} from '../formats/manifest/manifest-writer.ts'
 import { mapBounded } from './bounded.ts'
 import type { Dependencies } from './dependencies.ts'
 import { METADATA_FILE_BYTES_MAX } from './limits.ts'

@@ -1,6 +1,6 @@
 import type { DataFile, ManifestEntry, ManifestFile } from '../core/file/data-file.ts'
 import { compareBytes } from '../core/value/value.ts'
-import type { DecodedManifest } from '../formats/iceberg/manifest-reader.ts'
+import type { DecodedManifest } from '../formats/manifest/manifest-reader.ts'
 import { forEachLiveEntry, someLiveEntry } from './live-entries.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { liveFilesCount } from './manifest-merge.ts'

@@ -1,15 +1,15 @@
 import type { ManifestEntry, ManifestFile } from '../core/file/data-file.ts'
 import type { Snapshot } from '../core/table/snapshot.ts'
 import { getSpec, schemaOfSpec, type TableState } from '../core/table/table.ts'
-import { stringifyExactJson } from '../formats/iceberg/exact-json.ts'
-import { encodeManifestList } from '../formats/iceberg/manifest-list.ts'
+import { stringifyExactJson } from '../formats/json/exact-json.ts'
+import { encodeManifestList } from '../formats/manifest/manifest-list.ts'
 import {
   type CopiedManifest,
   describeManifest,
   encodeManifest,
   type ManifestContent,
-} from '../formats/iceberg/manifest-writer.ts'
-import { snapshotToJson } from '../formats/iceberg/snapshot-json.ts'
+} from '../formats/manifest/manifest-writer.ts'
+import { snapshotToJson } from '../formats/metadata/snapshot-json.ts'
 import type { Dependencies } from './dependencies.ts'
 import { deleteQuietly } from './orphans.ts'
 

@@ -3,7 +3,7 @@ import type { DataFile, ManifestEntry, ManifestFile } from '../core/file/data-fi
 import type { Operation, Snapshot } from '../core/table/snapshot.ts'
 import { nextTimestampMs } from '../core/table/snapshot-log.ts'
 import type { TableState } from '../core/table/table.ts'
-import { snapshotIdOf } from '../formats/iceberg/snapshot-id.ts'
+import { snapshotIdOf } from '../formats/metadata/snapshot-id.ts'
 import type { Dependencies } from './dependencies.ts'
 import { ENTRIES_PER_MANIFEST_MAX } from './limits.ts'
 import { planMerges } from './manifest-merge.ts'

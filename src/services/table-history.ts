@@ -1,8 +1,8 @@
 import type { CatalogStore, TableCommit } from '../catalog/catalog-store.ts'
 import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
 import type { TableState } from '../core/table/table.ts'
-import { logEntryText, snapshotText } from '../formats/iceberg/history-json.ts'
-import { writtenFormatVersion } from '../formats/iceberg/table-metadata-json.ts'
+import { logEntryText, snapshotText } from '../formats/metadata/history-json.ts'
+import { writtenFormatVersion } from '../formats/metadata/table-metadata-json.ts'
 import { GrowingText } from './growing-text.ts'
 import { type HistoryText, refsOf } from './table-metadata.ts'
 

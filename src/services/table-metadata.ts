@@ -1,7 +1,7 @@
 import type { CatalogStore } from '../catalog/catalog-store.ts'
 import { MAIN_BRANCH, type SnapshotRef } from '../core/table/snapshot.ts'
 import type { TableState } from '../core/table/table.ts'
-import { type MetadataFrame, tableMetadataFrame } from '../formats/iceberg/table-metadata-json.ts'
+import { type MetadataFrame, tableMetadataFrame } from '../formats/metadata/table-metadata-json.ts'
 
 /** Iceberg, "Table behavior properties": how many earlier metadata files the log names. */
 const METADATA_LOG_PROPERTY = 'write.metadata.previous-versions-max'

@@ -23,7 +23,7 @@ import {
   type TableProperties,
 } from '../core/table-properties.ts'
 import type { Field, Schema } from '../core/value/type.ts'
-import { inferSchemaFields } from '../formats/parquet/schema.ts'
+import { inferSchemaFields } from '../formats/parquet/schema/parquet-schema.ts'
 import type { Dependencies } from './dependencies.ts'
 import { dataFileLocation, readFooterOf } from './file-inspection.ts'
 import { TABLE_METADATA_CHARACTERS_MAX } from './limits.ts'

@@ -1,6 +1,6 @@
 import type { CatalogErrorCode } from '../core/errors.ts'
-import type { ManifestContent } from '../formats/iceberg/manifest-decoder.ts'
-import type { ManifestIdentity } from '../formats/iceberg/manifest-reader.ts'
+import type { ManifestContent } from '../formats/manifest/manifest-decoder.ts'
+import type { ManifestIdentity } from '../formats/manifest/manifest-reader.ts'
 
 export interface DecodeTask {
   readonly file: Uint8Array

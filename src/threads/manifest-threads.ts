@@ -1,6 +1,6 @@
 import { CatalogError } from '../core/errors.ts'
 import type { ManifestFile } from '../core/file/data-file.ts'
-import { type DecodedManifest, manifestOf } from '../formats/iceberg/manifest-reader.ts'
+import { type DecodedManifest, manifestOf } from '../formats/manifest/manifest-reader.ts'
 import type { DecodeResult, DecodeTask } from './manifest-message.ts'
 import { idlestOf, TaskThread } from './task-thread.ts'
 

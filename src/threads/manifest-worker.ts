@@ -1,6 +1,6 @@
 /** A thread that decodes manifests: the garbage of it stays here, and the columns go without being copied. */
 import { CatalogError } from '../core/errors.ts'
-import { readManifestContent } from '../formats/iceberg/manifest-reader.ts'
+import { readManifestContent } from '../formats/manifest/manifest-reader.ts'
 import { answerTasks } from './answer-tasks.ts'
 import type { DecodeResult, DecodeTask } from './manifest-message.ts'
 

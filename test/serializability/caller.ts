@@ -1,4 +1,4 @@
-import { parseExactJson, stringifyExactJson } from '../../src/formats/iceberg/exact-json.ts'
+import { parseExactJson, stringifyExactJson } from '../../src/formats/json/exact-json.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of the public API, as any client sees them
 export type Json = any

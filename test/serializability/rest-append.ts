@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { readManifestList } from '../../src/formats/iceberg/manifest-list.ts'
+import { readManifestList } from '../../src/formats/manifest/manifest-list.ts'
 import { appendCommit, writeAppend } from '../http/iceberg/engine-client.ts'
 import { callService, type Json, type Told } from './caller.ts'
 import type { TableChange } from './history.ts'

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
 import type { TableMetadata } from '../../src/core/table/table.ts'
-import { parseTableMetadata } from '../../src/formats/iceberg/table-metadata-json.ts'
+import { parseTableMetadata } from '../../src/formats/metadata/table-metadata-json.ts'
 import { commitBatch } from '../../src/services/commit.ts'
 import { CommitQueue } from '../../src/services/commit-queue.ts'
 import { Histories } from '../../src/services/histories.ts'

@@ -6,7 +6,7 @@ import {
   RECODED_ENTRIES_MAX,
 } from '../../src/services/limits.ts'
 import { isCopied, liveFilesCount, planMerges } from '../../src/services/manifest-merge.ts'
-import { manifestFile } from '../formats/iceberg/manifest-samples.ts'
+import { manifestFile } from '../formats/manifest/manifest-samples.ts'
 
 /** Of files that one commit added. */
 function addedManifest(files: number, part: Partial<ManifestFile> = {}): ManifestFile {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import type { Snapshot } from '../../src/core/table/snapshot.ts'
-import { encodeManifestList } from '../../src/formats/iceberg/manifest-list.ts'
+import { encodeManifestList } from '../../src/formats/manifest/manifest-list.ts'
 import { Publisher } from '../../src/services/publisher.ts'
 import { createTable, describeTable, readTable } from '../../src/services/tables.ts'
 import { openWorkshop, START_MS, type Workshop } from './workshop.ts'

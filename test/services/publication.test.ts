@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TableMetadata } from '../../src/core/table/table.ts'
-import { parseTableMetadata } from '../../src/formats/iceberg/table-metadata-json.ts'
+import { parseTableMetadata } from '../../src/formats/metadata/table-metadata-json.ts'
 import { commitBatch } from '../../src/services/commit.ts'
 import { CommitQueue } from '../../src/services/commit-queue.ts'
 import { Publisher } from '../../src/services/publisher.ts'

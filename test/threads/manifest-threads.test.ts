@@ -1,7 +1,7 @@
-import { decodeManifest } from '../../src/formats/iceberg/manifest-reader.ts'
-import { encodeManifest } from '../../src/formats/iceberg/manifest-writer.ts'
+import { decodeManifest } from '../../src/formats/manifest/manifest-reader.ts'
+import { encodeManifest } from '../../src/formats/manifest/manifest-writer.ts'
 import { ManifestThreads } from '../../src/threads/manifest-threads.ts'
-import { addedFile, DAY_SPEC, manifestFile, SCHEMA } from '../formats/iceberg/manifest-samples.ts'
+import { addedFile, DAY_SPEC, manifestFile, SCHEMA } from '../formats/manifest/manifest-samples.ts'
 
 let threads: ManifestThreads
 beforeAll(() => {

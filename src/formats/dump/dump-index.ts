@@ -1,6 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
-import { parseExactJson, stringifyExactJson } from '../iceberg/exact-json.ts'
-import { JsonNode } from '../iceberg/json-node.ts'
+import { parseExactJson, stringifyExactJson } from '../json/exact-json.ts'
+import { JsonNode } from '../json/json-node.ts'
 import type { ByteRange } from './byte-range.ts'
 
 export const DUMP_FORMATS = ['csv', 'ndjson', 'parquet', 'arrow'] as const

@@ -1,7 +1,7 @@
 import { parseUuid } from '../../core/value/bytes-text.ts'
 import type { Schema } from '../../core/value/type.ts'
-import type { JsonNode } from './json-node.ts'
-import { readSchema } from './schema-json.ts'
+import type { JsonNode } from '../json/json-node.ts'
+import { readSchema } from '../metadata/schema-json.ts'
 
 const REMOVALS_MAX = 10_000
 

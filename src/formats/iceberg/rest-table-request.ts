@@ -6,11 +6,11 @@ import type {
 import type { SortOrder } from '../../core/partition/partition-spec.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { Schema } from '../../core/value/type.ts'
-import { JsonNode } from './json-node.ts'
+import { JsonNode } from '../json/json-node.ts'
+import { readSchema } from '../metadata/schema-json.ts'
+import { readSortOrder } from '../metadata/spec-json.ts'
 import { boundedItems } from './rest-common-update.ts'
 import { readTableUpdate, readUnboundSpec } from './rest-table-update.ts'
-import { readSchema } from './schema-json.ts'
-import { readSortOrder } from './spec-json.ts'
 
 /** Of one commit, over all its tables. */
 export const UPDATES_MAX = 5_000

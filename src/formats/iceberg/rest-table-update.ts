@@ -4,16 +4,16 @@ import {
   type UnboundPartitionSpec,
   type UnboundSnapshot,
 } from '../../core/metadata/table-update.ts'
-import type { JsonNode } from './json-node.ts'
+import type { JsonNode } from '../json/json-node.ts'
+import { readSnapshot, readSnapshotRef } from '../metadata/snapshot-json.ts'
+import { readPartitionSpec, readSortOrder } from '../metadata/spec-json.ts'
+import { storedJson } from '../metadata/stored-json.ts'
 import {
   boundedItems,
   COMMON_UPDATE_READERS,
   readUpdate,
   type UpdateReaders,
 } from './rest-common-update.ts'
-import { readSnapshot, readSnapshotRef } from './snapshot-json.ts'
-import { readPartitionSpec, readSortOrder } from './spec-json.ts'
-import { storedJson } from './stored-json.ts'
 
 const SNAPSHOT_IDS_MAX = 100_000
 const IDS_MAX = 10_000

@@ -2,7 +2,9 @@ import { LAST_ADDED } from '../../core/metadata/table-update.ts'
 import type { ViewRequirement, ViewUpdate, ViewVersion } from '../../core/metadata/view-metadata.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { Schema } from '../../core/value/type.ts'
-import type { JsonNode } from './json-node.ts'
+import type { JsonNode } from '../json/json-node.ts'
+import { readSchema } from '../metadata/schema-json.ts'
+import { readViewVersion } from '../metadata/view-metadata-json.ts'
 import {
   boundedItems,
   COMMON_UPDATE_READERS,
@@ -10,8 +12,6 @@ import {
   type UpdateReaders,
 } from './rest-common-update.ts'
 import { readIdentifier, readName, requestNode, UPDATES_MAX } from './rest-table-request.ts'
-import { readSchema } from './schema-json.ts'
-import { readViewVersion } from './view-metadata-json.ts'
 
 const REQUIREMENTS_MAX = 1_000
 

@@ -4,7 +4,7 @@ import { childFields } from '../../core/schema/schema-lookup.ts'
 import { getSpec, type TableDefinition } from '../../core/table/table.ts'
 import { decodeSingleValue, valueToJson } from '../../core/value/single-value.ts'
 import { type Field, isNested, type PrimitiveType, type Schema } from '../../core/value/type.ts'
-import { stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
+import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import type { PlannedFile } from '../../services/planning.ts'
 
 interface NamedType {

@@ -5,7 +5,7 @@ import { currentSchema, defaultSpec, type TableState } from '../../core/table/ta
 import { formatTableName } from '../../core/table/table-name.ts'
 import { readAliases, readDescription } from '../../core/table-properties.ts'
 import type { Schema } from '../../core/value/type.ts'
-import { stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
+import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import type { listTables, TableReading } from '../../services/tables.ts'
 import { timeText } from './common-shapes.ts'
 import { DataFileWriter, SHOWN_METRICS } from './data-file-response.ts'

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto'
 import { CatalogError } from '../../core/errors.ts'
 import type { DumpPiece } from '../../formats/dump/dump-index.ts'
-import type { ParquetFooter } from '../../formats/parquet/footer.ts'
-import { planStitch, type StitchPart, type StitchPlan } from '../../formats/parquet/stitch.ts'
-import { stitchProblem } from '../../formats/parquet/stitch-problem.ts'
-import { projectFileSchema } from '../../formats/parquet/stitch-projection.ts'
-import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch-schema.ts'
+import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
+import {
+  planStitch,
+  type StitchPart,
+  type StitchPlan,
+} from '../../formats/parquet/stitch/stitch.ts'
+import { stitchProblem } from '../../formats/parquet/stitch/stitch-problem.ts'
+import { projectFileSchema } from '../../formats/parquet/stitch/stitch-projection.ts'
+import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
 import { mapBounded } from '../bounded.ts'
 import { readFooterOf } from '../file-inspection.ts'
 import { INSPECTIONS_AT_ONCE } from '../limits.ts'

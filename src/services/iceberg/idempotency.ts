@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ReplayRecord } from '../../catalog/replay-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { parseUuid } from '../../core/value/bytes-text.ts'
-import { parseExactJson, stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
+import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
 import type { Dependencies } from '../dependencies.ts'
 import type { AnswerKeeper, KeptAnswer } from './kept-answer.ts'
 

@@ -1,4 +1,4 @@
-import type { DecodedManifest } from '../../formats/iceberg/manifest-reader.ts'
+import type { DecodedManifest } from '../../formats/manifest/manifest-reader.ts'
 import type { Position } from './plan-token.ts'
 
 /** Entries of one manifest. */

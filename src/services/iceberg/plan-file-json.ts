@@ -5,7 +5,7 @@ import { getSpec, schemaOfSpec, type TableDefinition } from '../../core/table/ta
 import { valueToJson } from '../../core/value/single-value.ts'
 import { isNested, type PrimitiveType } from '../../core/value/type.ts'
 import type { Value } from '../../core/value/value.ts'
-import { stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
+import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 
 /** Iceberg REST specification, `ContentFile`, in the forms that Iceberg's own clients read. */
 export class ContentFileWriter {

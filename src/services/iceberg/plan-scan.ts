@@ -5,7 +5,7 @@ import { bindIcebergExpression } from '../../core/filter/bind/iceberg-expression
 import { parseIcebergExpression } from '../../core/filter/parse/iceberg-expression.ts'
 import { compilePruner, type Pruner } from '../../core/filter/prune/pruner.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
-import { stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
+import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { matchingRows } from '../matching-rows.ts'
 import { Turns } from '../turns.ts'

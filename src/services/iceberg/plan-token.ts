@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { parseExactJson, stringifyExactJson } from '../../formats/iceberg/exact-json.ts'
-import { JsonNode } from '../../formats/iceberg/json-node.ts'
 import { boundedItems } from '../../formats/iceberg/rest-common-update.ts'
+import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
+import { JsonNode } from '../../formats/json/json-node.ts'
 import { ID_FILTER_LENGTH_MAX, STATS_FIELDS_MAX, TASK_FILTER_LENGTH_MAX } from './plan-limits.ts'
 
 /** All that the tasks of a scan depend on; nothing of it changes from page to page. */

@@ -12,7 +12,7 @@ import {
   parseCommitViewRequest,
   parseCreateViewRequest,
 } from '../../formats/iceberg/rest-view-request.ts'
-import { parseViewMetadata } from '../../formats/iceberg/view-metadata-json.ts'
+import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
 import type { Dependencies } from '../dependencies.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
 import { metadataFileMissing } from './load-table.ts'

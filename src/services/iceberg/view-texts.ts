@@ -10,7 +10,7 @@ import {
   parseTableIdentifier,
 } from '../../core/table/table-name.ts'
 import type { Schema } from '../../core/value/type.ts'
-import { parseViewMetadata } from '../../formats/iceberg/view-metadata-json.ts'
+import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { defaultLocation, requireWritableLocation } from './table-location.ts'
 import {

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { findRef } from '../../../src/core/metadata/table-requirement.ts'
 import type { Snapshot } from '../../../src/core/table/snapshot.ts'
 import type { TableMetadata, TableState } from '../../../src/core/table/table.ts'
-import { parseExactJson } from '../../../src/formats/iceberg/exact-json.ts'
 import { parseCommitTableRequest } from '../../../src/formats/iceberg/rest-table-request.ts'
-import { tableMetadataFromJson } from '../../../src/formats/iceberg/table-metadata-json.ts'
+import { parseExactJson } from '../../../src/formats/json/exact-json.ts'
+import { tableMetadataFromJson } from '../../../src/formats/metadata/table-metadata-json.ts'
 import { TableModel } from '../../core/metadata/metadata-samples.ts'
 
 const FOLDER = new URL('rest-golden/', import.meta.url)

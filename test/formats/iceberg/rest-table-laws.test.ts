@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { findRef } from '../../../src/core/metadata/table-requirement.ts'
 import type { TableMetadata } from '../../../src/core/table/table.ts'
-import { parseExactJson, stringifyExactJson } from '../../../src/formats/iceberg/exact-json.ts'
 import { parseCommitTableRequest } from '../../../src/formats/iceberg/rest-table-request.ts'
+import { parseExactJson, stringifyExactJson } from '../../../src/formats/json/exact-json.ts'
 import {
   parseTableMetadata,
   tableMetadataToJson,
-} from '../../../src/formats/iceberg/table-metadata-json.ts'
+} from '../../../src/formats/metadata/table-metadata-json.ts'
 import { BORN_MS, refusalOf, TableModel, tableOf } from '../../core/metadata/metadata-samples.ts'
 import { stories } from '../../core/metadata/update-arbitrary.ts'
 import { tableUpdateToJson } from './rest-update-json.ts'

@@ -1,10 +1,10 @@
 import type { TableUpdate } from '../../../src/core/metadata/table-update.ts'
-import { parseExactJson } from '../../../src/formats/iceberg/exact-json.ts'
 import {
   parseCommitTableRequest,
   parseCommitTransactionRequest,
   parseCreateTableRequest,
 } from '../../../src/formats/iceberg/rest-table-request.ts'
+import { parseExactJson } from '../../../src/formats/json/exact-json.ts'
 import { refusalOf } from '../../core/metadata/metadata-samples.ts'
 
 const SCHEMA = {

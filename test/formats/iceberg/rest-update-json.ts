@@ -1,9 +1,9 @@
 import type { TableRequirement, TableUpdate } from '../../../src/core/metadata/table-update.ts'
 import { transformText } from '../../../src/core/partition/transform.ts'
-import type { JsonObject } from '../../../src/formats/iceberg/json-node.ts'
-import { schemaToJson } from '../../../src/formats/iceberg/schema-json.ts'
-import { snapshotRefToJson } from '../../../src/formats/iceberg/snapshot-json.ts'
-import { sortOrderToJson } from '../../../src/formats/iceberg/spec-json.ts'
+import type { JsonObject } from '../../../src/formats/json/json-node.ts'
+import { schemaToJson } from '../../../src/formats/metadata/schema-json.ts'
+import { snapshotRefToJson } from '../../../src/formats/metadata/snapshot-json.ts'
+import { sortOrderToJson } from '../../../src/formats/metadata/spec-json.ts'
 
 /** What a client would send. */
 export function tableUpdateToJson(update: TableUpdate): JsonObject {

@@ -1,12 +1,12 @@
-import { readParquetFooter } from '../../../src/formats/parquet/footer.ts'
-import type { ParquetFooter } from '../../../src/formats/parquet/footer-model.ts'
+import { readParquetFooter } from '../../../src/formats/parquet/footer/footer.ts'
+import type { ParquetFooter } from '../../../src/formats/parquet/footer/footer-model.ts'
 import {
   THRIFT,
   type ThriftField,
   type ThriftStruct,
   type ThriftValue,
   writeThriftStruct,
-} from '../../../src/formats/parquet/thrift.ts'
+} from '../../../src/formats/parquet/thrift/thrift.ts'
 
 /** Footers made to measure: whatever a writer could say, sound or not, before a file of zeros. */
 

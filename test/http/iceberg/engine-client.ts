@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import type { ManifestEntry, ManifestFile } from '../../../src/core/file/data-file.ts'
-import { encodeManifestList } from '../../../src/formats/iceberg/manifest-list.ts'
-import { describeManifest, encodeManifest } from '../../../src/formats/iceberg/manifest-writer.ts'
-import { schemaFromJson } from '../../../src/formats/iceberg/schema-json.ts'
+import { encodeManifestList } from '../../../src/formats/manifest/manifest-list.ts'
+import { describeManifest, encodeManifest } from '../../../src/formats/manifest/manifest-writer.ts'
+import { schemaFromJson } from '../../../src/formats/metadata/schema-json.ts'
 import type { Json } from './rest-client.ts'
 
 const UNPARTITIONED = { specId: 0, fields: [] }

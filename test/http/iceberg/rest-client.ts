@@ -1,4 +1,4 @@
-import { parseExactJson, stringifyExactJson } from '../../../src/formats/iceberg/exact-json.ts'
+import { parseExactJson, stringifyExactJson } from '../../../src/formats/json/exact-json.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON of unknown form; a test reads the members that it is about.
 export type Json = any

@@ -1,0 +1,305 @@
+import { randomBytes } from 'node:crypto'
+import { promisify } from 'node:util'
+import { deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
+import { corrupt } from '../corrupt.ts'
+import { parseExactJson } from '../json/exact-json.ts'
+import { inflateZstandard } from '../zstandard/zstandard.ts'
+import { AvroCursor } from './avro-cursor.ts'
+import { type AvroType, parseAvroSchema } from './avro-schema.ts'
+
+const MAGIC = Buffer.from('Obj\x01', 'latin1')
+const SYNC_BYTES = 16
+const BLOCK_BYTES = 64 * 1024
+/** Level 1 is 1.9 times as fast as 6, for 6.6 % more bytes. */
+const DEFLATE_LEVEL = 1
+/** Of all blocks together; manifests aim at 8 MB deflated. */
+const INFLATED_BYTES_MAX = 256 * 1024 * 1024
+/** Positions in the data are held as uint32. */
+const DATA_BYTES_MAX = 2 ** 32 - 2
+
+/** Writes one record at `position` and answers where it ends; negative when the buffer is too small. */
+export interface RecordCodec<T> {
+  encode(record: T, buffer: Buffer, position: number): number
+}
+
+export interface AvroContainerContent<T> {
+  /** Kept to the letter in the header. */
+  readonly schemaText: string
+  readonly metadata: Readonly<Record<string, string>>
+  readonly codec: RecordCodec<T>
+  readonly records: Iterable<T>
+  readonly compression?: 'null' | 'deflate'
+  /** Of other files of this schema and compression: they follow the records as they are. */
+  readonly storedBlocks?: readonly StoredBlock[]
+}
+
+/** An Avro object container file with blocks of about 64 KB. */
+export function writeAvroContainer<T>(content: AvroContainerContent<T>): Uint8Array {
+  const { schemaText, metadata, records, codec, compression = 'deflate' } = content
+  const sync = randomBytes(SYNC_BYTES)
+  const header = { 'avro.schema': schemaText, 'avro.codec': compression, ...metadata }
+  const parts: Uint8Array[] = [MAGIC, encodeMetadata(header), sync]
+  for (const { count, bytes } of encodeBlocks(codec, records)) {
+    const body = compression === 'null' ? bytes : deflateRawSync(bytes, { level: DEFLATE_LEVEL })
+    parts.push(encodeInteger(count), encodeInteger(body.length), body, sync)
+  }
+  for (const { count, body } of content.storedBlocks ?? []) {
+    parts.push(encodeInteger(count), encodeInteger(body.length), body, sync)
+  }
+  return Buffer.concat(parts)
+}
+
+/** Blocks of these encoded records, deflated. */
+export function* storeRecords(records: Iterable<Uint8Array>): Generator<StoredBlock> {
+  let parts: Uint8Array[] = []
+  let length = 0
+  for (const record of records) {
+    parts.push(record)
+    length += record.length
+    if (length < BLOCK_BYTES) continue
+    yield storeBlock(parts)
+    parts = []
+    length = 0
+  }
+  if (parts.length > 0) yield storeBlock(parts)
+}
+
+function storeBlock(records: readonly Uint8Array[]): StoredBlock {
+  const body = deflateRawSync(Buffer.concat(records), { level: DEFLATE_LEVEL })
+  return { count: records.length, body }
+}
+
+function* encodeBlocks<T>(codec: RecordCodec<T>, records: Iterable<T>) {
+  let buffer = Buffer.allocUnsafe(2 * BLOCK_BYTES)
+  let position = 0
+  let count = 0
+  for (const record of records) {
+    let end = codec.encode(record, buffer, position)
+    while (end < 0) {
+      const grown = Buffer.allocUnsafe(Math.max(2 * buffer.length, buffer.length - end))
+      buffer.copy(grown, 0, 0, position)
+      buffer = grown
+      end = codec.encode(record, buffer, position)
+    }
+    position = end
+    count++
+    if (position >= BLOCK_BYTES) {
+      yield { count, bytes: Buffer.from(buffer.subarray(0, position)) }
+      position = 0
+      count = 0
+    }
+  }
+  if (count > 0) yield { count, bytes: Buffer.from(buffer.subarray(0, position)) }
+}
+
+function encodeMetadata(metadata: Readonly<Record<string, string>>): Uint8Array {
+  const entries = Object.entries(metadata)
+  const parts = entries.flatMap(([key, value]) => [encodeString(key), encodeString(value)])
+  return Buffer.concat([encodeInteger(entries.length), ...parts, encodeInteger(0)])
+}
+
+function encodeString(text: string): Uint8Array {
+  const bytes = Buffer.from(text)
+  return Buffer.concat([encodeInteger(bytes.length), bytes])
+}
+
+/** A count or length as a zig-zag varint. */
+function encodeInteger(count: number): Uint8Array {
+  const bytes: number[] = []
+  let rest = 2 * count
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80)
+  bytes.push(rest)
+  return Uint8Array.from(bytes)
+}
+
+export interface AvroLimits {
+  /** Of the inflated blocks together. */
+  readonly inflatedBytesMax?: number
+}
+
+/** A container whose blocks are yet to be inflated. */
+export interface StoredContainer {
+  /** The file's own metadata, `avro.schema` and `avro.codec` included. */
+  readonly metadata: ReadonlyMap<string, string>
+  /** The writer's. */
+  readonly schema: AvroType
+  readonly blocks: readonly StoredBlock[]
+  readonly codec: string
+  /** The body of a block, to at most so many bytes. */
+  readonly inflate: Inflater
+  /** Of the inflated blocks together. */
+  readonly inflatedBytesMax: number
+}
+
+export interface StoredBlock {
+  /** Records it claims to hold: check it against its bytes. */
+  readonly count: number
+  readonly body: Uint8Array
+}
+
+/** Throws `metadata-corrupt` on anything but a whole file. */
+export function openAvroContainer(bytes: Uint8Array, limits: AvroLimits = {}): StoredContainer {
+  const { inflatedBytesMax = INFLATED_BYTES_MAX } = limits
+  const cursor = new AvroCursor(bytes)
+  if (!MAGIC.equals(cursor.readFixed(Math.min(MAGIC.length, bytes.length)))) {
+    throw corrupt('no Avro file')
+  }
+  const metadata = readMetadata(cursor)
+  const sync = cursor.readFixed(SYNC_BYTES)
+  const codec = metadata.get('avro.codec') ?? 'null'
+  return {
+    metadata,
+    blocks: indexBlocks(cursor, sync),
+    codec,
+    inflate: inflaterOf(codec),
+    inflatedBytesMax: Math.min(inflatedBytesMax, DATA_BYTES_MAX),
+    schema: readSchema(metadata),
+  }
+}
+
+/** A container with its blocks inflated, one after the other. */
+export interface AvroContainer extends Pick<StoredContainer, 'metadata' | 'schema'> {
+  readonly data: Uint8Array
+  readonly blocks: readonly AvroBlock[]
+}
+
+export interface AvroBlock {
+  /** Records it claims to hold: check it against its bytes. */
+  readonly count: number
+  readonly start: number
+  readonly end: number
+}
+
+/** Throws `metadata-corrupt` on anything but a whole file. */
+export function readAvroContainer(bytes: Uint8Array, limits?: AvroLimits): AvroContainer {
+  const { metadata, schema, ...stored } = openAvroContainer(bytes, limits)
+  const bodies: Uint8Array[] = []
+  const blocks: AvroBlock[] = []
+  let start = 0
+  for (const { count, body } of stored.blocks) {
+    const inflated = inflateWithin(stored, body, start)
+    const end = start + inflated.length
+    bodies.push(inflated)
+    blocks.push({ count, start, end })
+    start = end
+  }
+  const data = bodies.length === 1 ? (bodies[0] as Uint8Array) : Buffer.concat(bodies)
+  return { metadata, schema, data, blocks }
+}
+
+/** `inflatedBytes` is what the blocks before it took. */
+export function inflateWithin(
+  { inflate, inflatedBytesMax }: Pick<StoredContainer, 'inflate' | 'inflatedBytesMax'>,
+  body: Uint8Array,
+  inflatedBytes: number,
+): Uint8Array {
+  const inflated = inflate(body, inflatedBytesMax - inflatedBytes)
+  if (inflatedBytes + inflated.length > inflatedBytesMax) {
+    throw corrupt(`Avro blocks of more than ${inflatedBytesMax} bytes`)
+  }
+  return inflated
+}
+
+/** As `inflateWithin`, on another thread when it may take long. */
+export async function inflateAside(
+  container: StoredContainer,
+  body: Uint8Array,
+  inflatedBytes: number,
+): Promise<Uint8Array> {
+  if (container.codec !== 'deflate') return inflateWithin(container, body, inflatedBytes)
+  const bytesMax = container.inflatedBytesMax - inflatedBytes
+  if (body.length <= SMALL_BODY_BYTES) {
+    try {
+      const maxOutputLength = Math.max(1, Math.min(SMALL_BLOCK_BYTES, bytesMax))
+      return inflateRawSync(body, { maxOutputLength, chunkSize: chunkBytesFor(body) })
+    } catch {
+      // It is damaged, or holds far more than it seems to.
+    }
+  }
+  try {
+    return await inflateRawAside(body, { maxOutputLength: Math.max(1, bytesMax) })
+  } catch (error) {
+    throw corrupt(`Avro block cannot be inflated to at most ${bytesMax} bytes`, error)
+  }
+}
+
+const inflateRawAside = promisify(inflateRaw) as (
+  body: Uint8Array,
+  options: { readonly maxOutputLength: number },
+) => Promise<Uint8Array>
+/** What a block of 64 KB takes and holds in most files: a change of threads would cost more than inflating it. */
+const SMALL_BODY_BYTES = 64 * 1024
+const SMALL_BLOCK_BYTES = 1024 * 1024
+
+function readMetadata(cursor: AvroCursor): ReadonlyMap<string, string> {
+  const metadata = new Map<string, string>()
+  for (let count = cursor.readItemCount(); count > 0; count = cursor.readItemCount()) {
+    for (let i = 0; i < count; i++) metadata.set(cursor.readString(), cursor.readString())
+  }
+  return metadata
+}
+
+function readSchema(metadata: ReadonlyMap<string, string>): AvroType {
+  const text = metadata.get('avro.schema')
+  if (text === undefined) throw corrupt('Avro file without a schema')
+  let json: unknown
+  try {
+    json = parseExactJson(text)
+  } catch (error) {
+    throw corrupt('Avro schema that is no JSON', error)
+  }
+  return parseAvroSchema(json)
+}
+
+function indexBlocks(cursor: AvroCursor, sync: Uint8Array): readonly StoredBlock[] {
+  const blocks: StoredBlock[] = []
+  while (cursor.remaining > 0) {
+    const count = cursor.readInteger()
+    if (count < 0) throw corrupt(`Avro block of ${count} records`)
+    const body = cursor.readBytes()
+    if (Buffer.compare(cursor.readFixed(SYNC_BYTES), sync) !== 0) {
+      throw corrupt('Avro block without its sync marker')
+    }
+    blocks.push({ count, body })
+  }
+  return blocks
+}
+
+/** Room for a whole block mostly: putting a block together from chunks of 16 KB takes a third more time. */
+function chunkBytesFor({ length }: Uint8Array): number {
+  return Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, 5 * length))
+}
+
+const CHUNK_BYTES_MIN = 1024
+const CHUNK_BYTES_MAX = 72 * 1024
+
+type Inflater = (body: Uint8Array, bytesMax: number) => Uint8Array
+
+function inflaterOf(codec: string): Inflater {
+  switch (codec) {
+    case 'null':
+      return (body) => body
+    case 'deflate':
+      return guarded((body, bytesMax) =>
+        // Bytes after the end of the stream are ignored: PyIceberg writes three.
+        inflateRawSync(body, {
+          maxOutputLength: Math.max(1, bytesMax),
+          chunkSize: chunkBytesFor(body),
+        }),
+      )
+    case 'zstandard':
+      return guarded(inflateZstandard)
+    default:
+      throw corrupt(`Avro codec ${JSON.stringify(codec.slice(0, 100))}, which is not read here`)
+  }
+}
+
+function guarded(inflate: Inflater): Inflater {
+  return (body, bytesMax) => {
+    try {
+      return inflate(body, bytesMax)
+    } catch (error) {
+      throw corrupt(`Avro block cannot be inflated to at most ${bytesMax} bytes`, error)
+    }
+  }
+}

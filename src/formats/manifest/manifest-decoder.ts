@@ -1,0 +1,105 @@
+import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
+import type { Schema } from '../../core/value/type.ts'
+import {
+  type AvroLimits,
+  inflateAside,
+  inflateWithin,
+  openAvroContainer,
+  type StoredContainer,
+} from '../avro/avro-container.ts'
+import { corrupt } from '../corrupt.ts'
+import { parseExactJson } from '../json/exact-json.ts'
+import { JsonNode } from '../json/json-node.ts'
+import { schemaFromJson } from '../metadata/schema-json.ts'
+import { readPartitionFields } from '../metadata/spec-json.ts'
+import { type ManifestColumns, ManifestScan } from './manifest-scan.ts'
+import { PartitionColumnsBuilder } from './partition-columns.ts'
+
+export interface ManifestContent {
+  readonly spec: PartitionSpec
+  readonly schema: Schema | undefined
+  readonly columns: ManifestColumns
+}
+
+/** Opens a manifest's header, and fills the columns from its blocks, one after the other. */
+export class ManifestDecoder {
+  readonly #spec: PartitionSpec
+  readonly #schema: Schema | undefined
+  readonly #container: StoredContainer
+  readonly #scan: ManifestScan
+  #inflatedBytes = 0
+
+  constructor(
+    file: Uint8Array,
+    {
+      specId,
+      restIds,
+      limits,
+    }: {
+      readonly specId: number
+      readonly restIds: ReadonlySet<number>
+      readonly limits?: AvroLimits | undefined
+    },
+  ) {
+    const container = openAvroContainer(file, limits)
+    this.#container = container
+    const spec = { specId, fields: readSpecFields(container) }
+    const schema = findSchema(container)
+    this.#spec = spec
+    this.#schema = schema
+    this.#scan = new ManifestScan({
+      schema: container.schema,
+      partitionsOf: (type) => new PartitionColumnsBuilder(type, spec, schema),
+      restIds,
+    })
+  }
+
+  decode(): ManifestContent {
+    for (const { body, count } of this.#container.blocks) {
+      const data = inflateWithin(this.#container, body, this.#inflatedBytes)
+      this.#inflatedBytes += data.length
+      for (const _ of this.#scan.scanBlock(data, count)) {
+        // Nobody waits for a turn.
+      }
+    }
+    return this.#finish()
+  }
+
+  async decodeInTurns(turn: () => Promise<void> | undefined): Promise<ManifestContent> {
+    for (const { body, count } of this.#container.blocks) {
+      const data = await inflateAside(this.#container, body, this.#inflatedBytes)
+      this.#inflatedBytes += data.length
+      for (const _ of this.#scan.scanBlock(data, count)) {
+        const waiting = turn()
+        if (waiting !== undefined) await waiting
+      }
+      const waiting = turn()
+      if (waiting !== undefined) await waiting
+    }
+    return this.#finish()
+  }
+
+  #finish(): ManifestContent {
+    return { spec: this.#spec, schema: this.#schema, columns: this.#scan.finish() }
+  }
+}
+
+function findSchema({ metadata }: StoredContainer): Schema | undefined {
+  try {
+    return schemaFromJson(parseExactJson(metadata.get('schema') ?? ''))
+  } catch {
+    return undefined
+  }
+}
+
+function readSpecFields({ metadata }: StoredContainer): PartitionSpec['fields'] {
+  const key = 'partition-spec'
+  let json: unknown
+  try {
+    json = parseExactJson(metadata.get(key) ?? '')
+  } catch (error) {
+    throw corrupt('manifest without a readable partition spec', error)
+  }
+  const node = new JsonNode(json, { path: key })
+  return readPartitionFields(node.isObject() ? node.get('fields') : node)
+}

@@ -1,0 +1,178 @@
+import type { ManifestFile, PartitionFieldSummary } from '../../core/file/data-file.ts'
+import { type AvroLimits, readAvroContainer, writeAvroContainer } from '../avro/avro-container.ts'
+import { AvroCursor } from '../avro/avro-cursor.ts'
+import {
+  boolean,
+  bytes,
+  type FieldValues,
+  integer,
+  list,
+  long,
+  mandatory,
+  optionally,
+  type ReaderOf,
+  record,
+  SkipCompiler,
+  text,
+} from '../avro/avro-reader.ts'
+import { corrupt } from '../corrupt.ts'
+import { compileRecordCodec } from './avro-record-codec.ts'
+import { MANIFEST_LIST_SCHEMA, schemaText } from './manifest-list-schema.ts'
+
+export interface ManifestListContent {
+  readonly manifests: readonly ManifestFile[]
+  readonly snapshotId: bigint
+  readonly parentSnapshotId: bigint | null
+  readonly sequenceNumber: bigint
+}
+
+const CODEC = compileRecordCodec(MANIFEST_LIST_SCHEMA)
+const SCHEMA_TEXT = schemaText(MANIFEST_LIST_SCHEMA)
+
+/** A manifest list of format version 2. */
+export function encodeManifestList(content: ManifestListContent): Uint8Array {
+  const { manifests, snapshotId, parentSnapshotId, sequenceNumber } = content
+  return writeAvroContainer({
+    schemaText: SCHEMA_TEXT,
+    metadata: {
+      'snapshot-id': String(snapshotId),
+      // `null`, as Iceberg's Java library writes it.
+      'parent-snapshot-id': String(parentSnapshotId),
+      'sequence-number': String(sequenceNumber),
+      'format-version': '2',
+    },
+    codec: CODEC,
+    records: manifests.map(toRecord),
+  })
+}
+
+function toRecord(manifest: ManifestFile): object {
+  return {
+    manifest_path: manifest.path,
+    manifest_length: manifest.lengthBytes,
+    partition_spec_id: manifest.specId,
+    content: manifest.content === 'data' ? 0 : 1,
+    sequence_number: manifest.sequenceNumber,
+    min_sequence_number: manifest.minSequenceNumber,
+    added_snapshot_id: manifest.addedSnapshotId,
+    added_files_count: manifest.addedFilesCount,
+    existing_files_count: manifest.existingFilesCount,
+    deleted_files_count: manifest.deletedFilesCount,
+    added_rows_count: manifest.addedRowsCount,
+    existing_rows_count: manifest.existingRowsCount,
+    deleted_rows_count: manifest.deletedRowsCount,
+    partitions: manifest.partitions?.map(toSummaryRecord) ?? null,
+    key_metadata: toBuffer(manifest.keyMetadata),
+  }
+}
+
+function toSummaryRecord(summary: PartitionFieldSummary): object {
+  return {
+    contains_null: summary.containsNull,
+    contains_nan: summary.containsNan ?? null,
+    lower_bound: toBuffer(summary.lowerBound),
+    upper_bound: toBuffer(summary.upperBound),
+  }
+}
+
+function toBuffer(value: Uint8Array | undefined): Buffer | null {
+  return value === undefined ? null : Buffer.from(value.buffer, value.byteOffset, value.length)
+}
+
+const SUMMARY_FIELDS = new Map<number, ReaderOf<unknown>>([
+  [509, mandatory(boolean)],
+  [518, optionally(boolean)],
+  [510, optionally(bytes)],
+  [511, optionally(bytes)],
+])
+
+const MANIFEST_FILE_FIELDS = new Map<number, ReaderOf<unknown>>([
+  [500, mandatory(text)],
+  [501, mandatory(integer)],
+  [502, mandatory(integer)],
+  [517, optionally(integer)],
+  [515, optionally(long)],
+  [516, optionally(long)],
+  [503, optionally(long)],
+  [504, optionally(integer)],
+  [505, optionally(integer)],
+  [506, optionally(integer)],
+  [512, optionally(integer)],
+  [513, optionally(integer)],
+  [514, optionally(integer)],
+  [507, optionally(list(record(SUMMARY_FIELDS)))],
+  [519, optionally(bytes)],
+  [520, optionally(long)],
+])
+
+/**
+ * Reads a manifest list of any writer and format version. In version 1 the counts may be unknown; they are
+ * read as 1, because the specification has a reader take them for "not zero": with 0, files would be lost.
+ */
+export function readManifestList(file: Uint8Array, limits?: AvroLimits): readonly ManifestFile[] {
+  const { schema, data, blocks } = readAvroContainer(file, limits)
+  const read = record(MANIFEST_FILE_FIELDS)(schema)
+  const recordBytesMin = Math.max(1, new SkipCompiler().minimumBytes(schema))
+  const manifests: ManifestFile[] = []
+  for (const { count, start, end } of blocks) {
+    if (count * recordBytesMin > end - start) throw corrupt(`Avro block of ${count} records`)
+    const cursor = new AvroCursor(data, start, end)
+    for (let i = 0; i < count; i++) manifests.push(toManifestFile(read(cursor)))
+  }
+  return manifests
+}
+
+const UNKNOWN_COUNT = 1
+
+function toManifestFile(values: FieldValues): ManifestFile {
+  const partitions = values.get(507) as readonly FieldValues[] | undefined
+  const keyMetadata = values.get(519) as Uint8Array | undefined
+  const firstRowId = values.get(520) as bigint | undefined
+  return {
+    path: required(values, 500) as string,
+    lengthBytes: count(required(values, 501)),
+    specId: count(required(values, 502)),
+    content: toContent(values.get(517)),
+    sequenceNumber: (values.get(515) ?? 0n) as bigint,
+    minSequenceNumber: (values.get(516) ?? 0n) as bigint,
+    addedSnapshotId: required(values, 503) as bigint,
+    addedFilesCount: count(values.get(504) ?? UNKNOWN_COUNT),
+    existingFilesCount: count(values.get(505) ?? UNKNOWN_COUNT),
+    deletedFilesCount: count(values.get(506) ?? UNKNOWN_COUNT),
+    addedRowsCount: count(values.get(512) ?? UNKNOWN_COUNT),
+    existingRowsCount: count(values.get(513) ?? UNKNOWN_COUNT),
+    deletedRowsCount: count(values.get(514) ?? UNKNOWN_COUNT),
+    ...(partitions !== undefined && { partitions: partitions.map(toSummary) }),
+    ...(keyMetadata !== undefined && { keyMetadata }),
+    ...(firstRowId !== undefined && { firstRowId }),
+  }
+}
+
+function toContent(value: unknown): ManifestFile['content'] {
+  if (value === undefined || value === 0) return 'data'
+  if (value === 1) return 'deletes'
+  throw corrupt(`manifest list with content ${value}`)
+}
+
+function toSummary(values: FieldValues): PartitionFieldSummary {
+  const containsNan = values.get(518) as boolean | undefined
+  const lowerBound = values.get(510) as Uint8Array | undefined
+  const upperBound = values.get(511) as Uint8Array | undefined
+  return {
+    containsNull: required(values, 509) as boolean,
+    ...(containsNan !== undefined && { containsNan }),
+    ...(lowerBound !== undefined && { lowerBound }),
+    ...(upperBound !== undefined && { upperBound }),
+  }
+}
+
+function required(values: FieldValues, id: number): unknown {
+  const value = values.get(id)
+  if (value === undefined) throw corrupt(`manifest list without field ${id}`)
+  return value
+}
+
+function count(value: unknown): number {
+  if ((value as number) < 0) throw corrupt(`manifest list with a count of ${value}`)
+  return value as number
+}

@@ -1,0 +1,106 @@
+import { CatalogError } from '../../core/errors.ts'
+import type { Snapshot, SnapshotLogEntry, SnapshotRef } from '../../core/table/snapshot.ts'
+import { JsonNode, type JsonObject, type JsonOrigin } from '../json/json-node.ts'
+
+const OPERATIONS = ['append', 'replace', 'overwrite', 'delete'] as const
+
+/** Iceberg spec, Appendix C, "Snapshots". Ids are bigint: write it with `stringifyExactJson`. */
+export function snapshotToJson(snapshot: Snapshot): JsonObject {
+  const { parentSnapshotId, operation, summary, firstRowId, addedRows } = snapshot
+  return {
+    'snapshot-id': snapshot.snapshotId,
+    ...(parentSnapshotId !== null && { 'parent-snapshot-id': parentSnapshotId }),
+    'sequence-number': snapshot.sequenceNumber,
+    'timestamp-ms': snapshot.timestampMs,
+    'manifest-list': snapshot.manifestList,
+    summary: { ...summary, operation },
+    'schema-id': snapshot.schemaId,
+    ...(firstRowId !== undefined && { 'first-row-id': firstRowId }),
+    ...(addedRows !== undefined && { 'added-rows': addedRows }),
+  }
+}
+
+/** Of the table that a snapshot belongs to, for what a writer may leave out. */
+export interface SnapshotDefaults extends JsonOrigin {
+  /** 0 unless given. */
+  readonly schemaId?: number
+}
+
+/**
+ * The inverse of `snapshotToJson`. An absent operation (format version 1) is `overwrite`, which promises
+ * least. `not-implemented` for a snapshot of version 1 without a manifest list.
+ */
+export function snapshotFromJson(json: unknown, defaults: SnapshotDefaults = {}): Snapshot {
+  return readSnapshot(new JsonNode(json, defaults), defaults.schemaId ?? 0)
+}
+
+export function readSnapshot(node: JsonNode, defaultSchemaId: number): Snapshot {
+  if (node.find('manifests') !== undefined && node.find('manifest-list') === undefined) {
+    const detail = `${node.path}: a snapshot that lists its manifests itself is not read here`
+    throw new CatalogError('not-implemented', detail)
+  }
+  const summaryNode = node.find('summary')
+  const { operation: _, ...summary } = summaryNode?.stringMap() ?? {}
+  const firstRowId = node.find('first-row-id')?.long()
+  const addedRows = node.find('added-rows')?.long()
+  return {
+    snapshotId: node.get('snapshot-id').long(),
+    parentSnapshotId: findSnapshotId(node, 'parent-snapshot-id') ?? null,
+    sequenceNumber: node.find('sequence-number')?.long() ?? 0n,
+    timestampMs: node.get('timestamp-ms').safeInteger(),
+    operation: summaryNode?.find('operation')?.oneOf(OPERATIONS) ?? 'overwrite',
+    summary,
+    manifestList: node.get('manifest-list').string(),
+    schemaId: node.find('schema-id')?.id() ?? defaultSchemaId,
+    ...(firstRowId !== undefined && { firstRowId }),
+    ...(addedRows !== undefined && { addedRows }),
+  }
+}
+
+/** Older writers put -1 where there is no snapshot. */
+export function findSnapshotId(node: JsonNode, key: string): bigint | undefined {
+  const id = node.find(key)?.long()
+  return id === -1n ? undefined : id
+}
+
+export function snapshotRefToJson(ref: SnapshotRef): JsonObject {
+  const { minSnapshotsToKeep, maxSnapshotAgeMs, maxRefAgeMs } = ref
+  return {
+    'snapshot-id': ref.snapshotId,
+    type: ref.type,
+    ...(minSnapshotsToKeep !== undefined && { 'min-snapshots-to-keep': minSnapshotsToKeep }),
+    ...(maxSnapshotAgeMs !== undefined && { 'max-snapshot-age-ms': maxSnapshotAgeMs }),
+    ...(maxRefAgeMs !== undefined && { 'max-ref-age-ms': maxRefAgeMs }),
+  }
+}
+
+export function snapshotRefFromJson(json: unknown, origin?: JsonOrigin): SnapshotRef {
+  return readSnapshotRef(new JsonNode(json, origin))
+}
+
+export function readSnapshotRef(node: JsonNode): SnapshotRef {
+  const minSnapshotsToKeep = node.find('min-snapshots-to-keep')?.safeInteger()
+  const maxSnapshotAgeMs = readAge(node.find('max-snapshot-age-ms'))
+  const maxRefAgeMs = readAge(node.find('max-ref-age-ms'))
+  return {
+    type: node.get('type').oneOf(['branch', 'tag']),
+    snapshotId: node.get('snapshot-id').long(),
+    ...(minSnapshotsToKeep !== undefined && { minSnapshotsToKeep }),
+    ...(maxSnapshotAgeMs !== undefined && { maxSnapshotAgeMs }),
+    ...(maxRefAgeMs !== undefined && { maxRefAgeMs }),
+  }
+}
+
+/** "For ever" is often written as the largest long; no age beyond 2^53 ms differs from it. */
+function readAge(node: JsonNode | undefined): number | undefined {
+  if (node === undefined) return undefined
+  const age = node.long()
+  return age > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(age)
+}
+
+export function readLogEntry(node: JsonNode): SnapshotLogEntry {
+  return {
+    timestampMs: node.get('timestamp-ms').safeInteger(),
+    snapshotId: node.get('snapshot-id').long(),
+  }
+}

@@ -1,0 +1,329 @@
+import { createHash } from 'node:crypto'
+import { CatalogError } from '../../core/errors.ts'
+import {
+  PARTITION_FIELD_ID_BASE,
+  type PartitionSpec,
+  UNSORTED,
+} from '../../core/partition/partition-spec.ts'
+import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../../core/table/snapshot.ts'
+import {
+  currentSchema,
+  defaultSpec,
+  type RefRetention,
+  type TableDefinition,
+  type TableMetadata,
+} from '../../core/table/table.ts'
+import { parseUuid } from '../../core/value/bytes-text.ts'
+import { parseExactJson, stringifyExactJson } from '../json/exact-json.ts'
+import { JsonNode, type JsonObject } from '../json/json-node.ts'
+import { logEntryText, snapshotText } from './history-json.ts'
+import { readSchema, schemaToJson } from './schema-json.ts'
+import {
+  findSnapshotId,
+  readLogEntry,
+  readSnapshot,
+  readSnapshotRef,
+  snapshotRefToJson,
+  snapshotToJson,
+} from './snapshot-json.ts'
+import {
+  partitionFieldsToJson,
+  partitionSpecToJson,
+  readPartitionFields,
+  readPartitionSpec,
+  readSortOrder,
+  sortOrderToJson,
+} from './spec-json.ts'
+import { readEncryptionKeys, readStatisticsFiles } from './stored-json.ts'
+
+/**
+ * Iceberg spec, Appendix C, "Table Metadata". A table of version 1 that has a sequence number is written as version
+ * 2, for it has manifests of that version: an upgrade without loss.
+ */
+export function tableMetadataToJson(metadata: TableMetadata): string {
+  const formatVersion = writtenFormatVersion(metadata)
+  const { head, between, end } = tableMetadataFrame(metadata)
+  const snapshots = metadata.snapshots.map((s) => snapshotText(s, formatVersion)).join(',')
+  return head + snapshots + between + metadata.snapshotLog.map(logEntryText).join(',') + end
+}
+
+/** What stands around the items of `snapshots` and, after `between`, of `snapshot-log`. */
+export interface MetadataFrame {
+  readonly head: string
+  readonly between: string
+  readonly end: string
+}
+
+/** The text of all but the history, whose length it does not depend on; the items of that come from history-json.ts. */
+export function tableMetadataFrame(
+  metadata: Omit<TableMetadata, 'snapshots' | 'snapshotLog'>,
+): MetadataFrame {
+  const json = tableMetadataToJsonObject({ ...metadata, snapshots: [], snapshotLog: [] })
+  const { snapshots: _, 'snapshot-log': _log, ...rest } = json
+  const head = `${stringifyExactJson(rest).slice(0, -1)},"snapshots":[`
+  return { head, between: '],"snapshot-log":[', end: ']}' }
+}
+
+/** A table of version 1 that has a sequence number is written as version 2. */
+export function writtenFormatVersion({
+  definition,
+  lastSequenceNumber,
+}: Pick<TableMetadata, 'definition' | 'lastSequenceNumber'>): number {
+  const isVersion1 = definition.formatVersion === 1 && lastSequenceNumber === 0n
+  return isVersion1 ? 1 : Math.max(2, definition.formatVersion)
+}
+
+/** As `tableMetadataToJson`, to be part of another document; ids are bigint. */
+export function tableMetadataToJsonObject(metadata: TableMetadata): JsonObject {
+  const { definition, currentSnapshotId, lastSequenceNumber } = metadata
+  const formatVersion = writtenFormatVersion(metadata)
+  const isVersion1 = formatVersion === 1
+  const nextRowId = metadata.nextRowId ?? definition.nextRowId ?? 0n
+  return {
+    'format-version': formatVersion,
+    'table-uuid': definition.tableUuid,
+    location: definition.location,
+    ...(isVersion1 ? onlyInVersion1(definition) : { 'last-sequence-number': lastSequenceNumber }),
+    'last-updated-ms': metadata.lastUpdatedMs,
+    'last-column-id': definition.lastColumnId,
+    'current-schema-id': definition.currentSchemaId,
+    schemas: definition.schemas.map(schemaToJson),
+    'default-spec-id': definition.defaultSpecId,
+    'partition-specs': definition.partitionSpecs.map(partitionSpecToJson),
+    'last-partition-id': definition.lastPartitionId,
+    'default-sort-order-id': definition.defaultSortOrderId,
+    'sort-orders': definition.sortOrders.map(sortOrderToJson),
+    properties: definition.properties,
+    ...(currentSnapshotId !== undefined && { 'current-snapshot-id': currentSnapshotId }),
+    ...(formatVersion >= 3 && { 'next-row-id': nextRowId }),
+    ...(definition.encryptionKeys !== undefined && {
+      'encryption-keys': Object.values(definition.encryptionKeys),
+    }),
+    refs: Object.fromEntries(
+      Object.entries(metadata.refs).map(([name, ref]) => [
+        name,
+        snapshotRefToJson(name === MAIN_BRANCH ? { ...definition.mainRetention, ...ref } : ref),
+      ]),
+    ),
+    snapshots: metadata.snapshots.map((snapshot) => snapshotOfVersion(snapshot, formatVersion)),
+    statistics: Object.values(definition.statistics ?? {}),
+    'partition-statistics': Object.values(definition.partitionStatistics ?? {}),
+    'snapshot-log': metadata.snapshotLog.map(({ timestampMs, snapshotId }) => ({
+      'timestamp-ms': timestampMs,
+      'snapshot-id': snapshotId,
+    })),
+    'metadata-log': metadata.metadataLog.map(({ timestampMs, metadataFile }) => ({
+      'timestamp-ms': timestampMs,
+      'metadata-file': metadataFile,
+    })),
+  }
+}
+
+/** What readers of the first version look for, beside the lists that replaced it. */
+function onlyInVersion1(definition: TableDefinition): JsonObject {
+  return {
+    schema: schemaToJson(currentSchema(definition)),
+    'partition-spec': partitionFieldsToJson(defaultSpec(definition)),
+  }
+}
+
+function snapshotOfVersion(snapshot: Snapshot, formatVersion: number): JsonObject {
+  const json = snapshotToJson(snapshot)
+  if (formatVersion > 1) return json
+  const { 'sequence-number': _, ...rest } = json
+  return rest
+}
+
+/**
+ * Reads versions 1 to 3 as other writers make them. `metadata-corrupt` names the JSON path of what is
+ * wrong; `not-implemented` for a later version.
+ */
+export function parseTableMetadata(text: string): TableMetadata {
+  let json: unknown
+  try {
+    json = parseExactJson(text)
+  } catch (cause) {
+    throw new CatalogError('metadata-corrupt', 'table metadata that is no JSON', { cause })
+  }
+  return tableMetadataFromJson(json)
+}
+
+/** As `parseTableMetadata`, for JSON that `parseExactJson` has parsed. */
+export function tableMetadataFromJson(json: unknown): TableMetadata {
+  const node = new JsonNode(json)
+  const definition = readDefinition(node)
+  const currentSnapshotId = findSnapshotId(node, 'current-snapshot-id')
+  const snapshots = readSnapshots(node, definition)
+  if (currentSnapshotId !== undefined) {
+    const isListed = snapshots.some(({ snapshotId }) => snapshotId === currentSnapshotId)
+    if (!isListed) throw node.get('current-snapshot-id').error('is not among the snapshots')
+  }
+  const nextRowId = node.find('next-row-id')?.long()
+  return {
+    definition,
+    lastSequenceNumber: requiredSince(2, node, 'last-sequence-number')?.long() ?? 0n,
+    lastUpdatedMs: node.get('last-updated-ms').safeInteger(),
+    currentSnapshotId,
+    snapshots,
+    snapshotLog: itemsOf(node, 'snapshot-log').map(readLogEntry),
+    metadataLog: itemsOf(node, 'metadata-log').map((entry) => ({
+      timestampMs: entry.get('timestamp-ms').safeInteger(),
+      metadataFile: entry.get('metadata-file').string(),
+    })),
+    refs: readRefs(node, currentSnapshotId),
+    ...(nextRowId !== undefined && { nextRowId }),
+  }
+}
+
+function readDefinition(node: JsonNode): TableDefinition {
+  const formatVersion = readFormatVersion(node.get('format-version'))
+  const location = node.get('location').string().replace(/\/+$/, '')
+  return {
+    formatVersion,
+    tableUuid: readUuid(requiredSince(2, node, 'table-uuid')) ?? uuidOfLocation(location),
+    location,
+    lastColumnId: node.get('last-column-id').id(),
+    ...readSchemas(node),
+    ...readSpecs(node),
+    ...readSortOrders(node),
+    properties: node.find('properties')?.stringMap() ?? {},
+    ...readLater(node, formatVersion),
+  }
+}
+
+/** What is in the definition only where a writer put it. */
+function readLater(node: JsonNode, formatVersion: number): Partial<TableDefinition> {
+  const statistics = readStatisticsFiles(node.find('statistics'))
+  const partitionStatistics = readStatisticsFiles(node.find('partition-statistics'))
+  const encryptionKeys = readEncryptionKeys(node.find('encryption-keys'))
+  const nextRowId = formatVersion >= 3 ? node.find('next-row-id')?.long() : undefined
+  const mainRetention = readMainRetention(node)
+  return {
+    ...(statistics !== undefined && { statistics }),
+    ...(partitionStatistics !== undefined && { partitionStatistics }),
+    ...(encryptionKeys !== undefined && { encryptionKeys }),
+    ...(nextRowId !== undefined && { nextRowId }),
+    ...(mainRetention !== undefined && { mainRetention }),
+  }
+}
+
+function readMainRetention(node: JsonNode): RefRetention | undefined {
+  const main = node.find('refs')?.find(MAIN_BRANCH)
+  if (main === undefined) return undefined
+  const { type: _type, snapshotId: _snapshotId, ...retention } = readSnapshotRef(main)
+  return Object.keys(retention).length === 0 ? undefined : retention
+}
+
+function readFormatVersion(node: JsonNode): 1 | 2 | 3 {
+  const version = node.safeInteger()
+  if (version === 1 || version === 2 || version === 3) return version
+  if (version < 1) throw node.error(`${version} is no version`)
+  throw new CatalogError('not-implemented', `${node.path}: version ${version} is not read here`)
+}
+
+/** A member that writers of earlier format versions could leave out. */
+function requiredSince(version: 2 | 3, node: JsonNode, key: string): JsonNode | undefined {
+  const isRequired = node.get('format-version').safeInteger() >= version
+  return isRequired ? node.get(key) : node.find(key)
+}
+
+function itemsOf(node: JsonNode, key: string): readonly JsonNode[] {
+  return node.find(key)?.items() ?? []
+}
+
+function readSchemas(node: JsonNode): Pick<TableDefinition, 'schemas' | 'currentSchemaId'> {
+  const listed = requiredSince(2, node, 'schemas')?.items().map(readSchema)
+  const schemas = listed ?? [readSchema(node.get('schema'))]
+  const single = node.find('schema')
+  const currentSchemaId =
+    requiredSince(2, node, 'current-schema-id')?.id() ??
+    (single === undefined ? schemas[0]?.schemaId : readSchema(single).schemaId)
+  if (!schemas.some(({ schemaId }) => schemaId === currentSchemaId)) {
+    throw node.error(`no schema has the current schema's id, ${currentSchemaId}`)
+  }
+  return { schemas, currentSchemaId: currentSchemaId as number }
+}
+
+type Specs = Pick<TableDefinition, 'partitionSpecs' | 'defaultSpecId' | 'lastPartitionId'>
+
+function readSpecs(node: JsonNode): Specs {
+  const listed = requiredSince(2, node, 'partition-specs')?.items().map(readPartitionSpec)
+  const partitionSpecs = listed ?? [
+    { specId: 0, fields: readPartitionFields(node.get('partition-spec')) },
+  ]
+  const defaultSpecId =
+    requiredSince(2, node, 'default-spec-id')?.id() ?? lastSpecId(partitionSpecs)
+  if (!partitionSpecs.some(({ specId }) => specId === defaultSpecId)) {
+    throw node.error(`no partition spec has the default spec's id, ${defaultSpecId}`)
+  }
+  const lastPartitionId =
+    requiredSince(2, node, 'last-partition-id')?.id() ?? highestFieldId(partitionSpecs)
+  return { partitionSpecs, defaultSpecId, lastPartitionId }
+}
+
+function lastSpecId(specs: readonly PartitionSpec[]): number {
+  return specs.reduce((last, { specId }) => Math.max(last, specId), 0)
+}
+
+function highestFieldId(specs: readonly PartitionSpec[]): number {
+  const fields = specs.flatMap((spec) => spec.fields)
+  return fields.reduce((last, { fieldId }) => Math.max(last, fieldId), PARTITION_FIELD_ID_BASE)
+}
+
+function readSortOrders(
+  node: JsonNode,
+): Pick<TableDefinition, 'sortOrders' | 'defaultSortOrderId'> {
+  const sortOrders = requiredSince(2, node, 'sort-orders')?.items().map(readSortOrder) ?? [UNSORTED]
+  const defaultSortOrderId = requiredSince(2, node, 'default-sort-order-id')?.id() ?? 0
+  // Order 0 always means unsorted, listed or not.
+  const isListed = sortOrders.some(({ orderId }) => orderId === defaultSortOrderId)
+  if (!isListed && defaultSortOrderId !== UNSORTED.orderId) {
+    throw node.error(`no sort order has the default order's id, ${defaultSortOrderId}`)
+  }
+  const isUnsortedMissing = !isListed
+  return {
+    sortOrders: isUnsortedMissing ? [UNSORTED, ...sortOrders] : sortOrders,
+    defaultSortOrderId,
+  }
+}
+
+function readSnapshots(node: JsonNode, { currentSchemaId }: TableDefinition) {
+  const snapshots = itemsOf(node, 'snapshots').map((item) => readSnapshot(item, currentSchemaId))
+  return snapshots.sort((left, right) => {
+    if (left.sequenceNumber !== right.sequenceNumber) {
+      return left.sequenceNumber < right.sequenceNumber ? -1 : 1
+    }
+    return left.timestampMs - right.timestampMs
+  })
+}
+
+function readRefs(
+  node: JsonNode,
+  currentSnapshotId: bigint | undefined,
+): Readonly<Record<string, SnapshotRef>> {
+  const refs = node.find('refs')?.mapMembers(readSnapshotRef) ?? {}
+  const main = Object.hasOwn(refs, MAIN_BRANCH) ? refs[MAIN_BRANCH] : undefined
+  if (main !== undefined && main.snapshotId !== currentSnapshotId) {
+    throw node.get('refs').error('the main branch is not at the current snapshot')
+  }
+  if (main !== undefined || currentSnapshotId === undefined) return refs
+  return { ...refs, [MAIN_BRANCH]: { type: 'branch', snapshotId: currentSnapshotId } }
+}
+
+/** Checked, for it becomes a part of locations. */
+function readUuid(node: JsonNode | undefined): string | undefined {
+  if (node === undefined) return undefined
+  const uuid = node.string()
+  if (parseUuid(uuid) === undefined) throw node.error('expected a UUID')
+  return uuid
+}
+
+/** The first writers gave tables no UUID: one from the location stays the same whenever it is read. */
+function uuidOfLocation(location: string): string {
+  const hash = createHash('sha256').update(location).digest()
+  // Version 8, variant 1 (RFC 9562).
+  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x80, 6)
+  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8)
+  const hex = hash.toString('hex', 0, 16)
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}

@@ -1,0 +1,189 @@
+import { CatalogError } from '../../../core/errors.ts'
+import { compareBytes } from '../../../core/value/value.ts'
+import { findField, readThriftStruct, ThriftError, type ThriftStruct } from '../thrift/thrift.ts'
+import {
+  findBoolean,
+  findBytes,
+  findNumber,
+  findStruct,
+  findStructs,
+  getByteStrings,
+  getBytes,
+  getCount,
+  getNumber,
+  getStructs,
+} from '../thrift/thrift-fields.ts'
+import { asciiText } from './ascii-text.ts'
+import type {
+  ColumnChunk,
+  ColumnStatistics,
+  ParquetFooter,
+  ParquetLeaf,
+  RowGroup,
+} from './footer-model.ts'
+import { decodeFooterSchema, physicalTypeOf } from './footer-schema.ts'
+
+const MAGIC_BYTES = 4
+const DECODER = new TextDecoder()
+
+interface FooterPlace {
+  readonly footerOffset: number
+  readonly fileSizeBytes: number
+}
+
+/** Decodes FileMetaData and checks it against itself and the file's size; throws `file-not-parquet`. */
+export function decodeFooter(bytes: Uint8Array, place: FooterPlace): ParquetFooter {
+  try {
+    return decodeMetadata(readThriftStruct(bytes).struct, place)
+  } catch (cause) {
+    if (!(cause instanceof ThriftError)) throw cause
+    throw new CatalogError('file-not-parquet', `the Parquet footer is corrupt: ${cause.message}`, {
+      cause,
+    })
+  }
+}
+
+function decodeMetadata(thrift: ThriftStruct, place: FooterPlace): ParquetFooter {
+  if (findField(thrift, 8) !== undefined) {
+    throw new CatalogError('file-not-parquet', 'the Parquet file is encrypted')
+  }
+  const { root, leaves, leafPaths } = decodeFooterSchema(thrift)
+  const rowCount = getCount(thrift, 3)
+  const columns = leaves.map(
+    (leaf, i) => new ColumnDecoder(leaf, leafPaths[i] ?? [], place.footerOffset),
+  )
+  const rowGroups = getStructs(thrift, 4).map((group) => decodeRowGroup(group, columns))
+  const groupRows = rowGroups.reduce((sum, group) => sum + group.rowCount, 0)
+  if (groupRows !== rowCount) {
+    throw new ThriftError(`row groups hold ${groupRows} rows, the file claims ${rowCount}`)
+  }
+  const createdBy = findBytes(thrift, 6)
+  return {
+    ...place,
+    rowCount,
+    createdBy: createdBy === undefined ? undefined : textOf(createdBy),
+    keyValueMetadata: decodeKeyValues(thrift),
+    root,
+    leaves,
+    rowGroups,
+    thrift,
+  }
+}
+
+function decodeKeyValues(thrift: ThriftStruct): ReadonlyMap<string, string> {
+  const entries = (findStructs(thrift, 5) ?? []).map((entry): [string, string] => [
+    textOf(getBytes(entry, 1)),
+    textOf(findBytes(entry, 2) ?? new Uint8Array()),
+  ])
+  return new Map(entries)
+}
+
+function textOf(bytes: Uint8Array): string {
+  return asciiText(bytes) ?? DECODER.decode(bytes)
+}
+
+function decodeRowGroup(group: ThriftStruct, decoders: readonly ColumnDecoder[]): RowGroup {
+  const rowCount = getCount(group, 3)
+  const chunks = getStructs(group, 1)
+  if (chunks.length !== decoders.length) {
+    throw new ThriftError(`a row group has ${chunks.length} of ${decoders.length} columns`)
+  }
+  let fileOffset: number | undefined
+  const columns = decoders.map((decoder, i) => {
+    const column = decoder.decode(chunks[i] as ThriftStruct, rowCount)
+    const start = firstPageOffset(column)
+    if (column.compressedBytes > 0 && (fileOffset === undefined || start < fileOffset)) {
+      fileOffset = start
+    }
+    return column
+  })
+  return { rowCount, totalBytes: getCount(group, 2), fileOffset, columns }
+}
+
+/** Where a column chunk begins: its dictionary page, if that comes before the data. */
+function firstPageOffset({ dictionaryPageOffset, dataPageOffset }: ColumnChunk): number {
+  // Some writers say 0 for "no dictionary page".
+  if (dictionaryPageOffset === undefined || dictionaryPageOffset === 0) return dataPageOffset
+  return Math.min(dictionaryPageOffset, dataPageOffset)
+}
+
+/** Decodes the chunks of one column, in every row group. */
+class ColumnDecoder {
+  private readonly leaf: ParquetLeaf
+  private readonly pathBytes: readonly Uint8Array[]
+  private readonly dataEnd: number
+
+  constructor(leaf: ParquetLeaf, pathBytes: readonly Uint8Array[], dataEnd: number) {
+    this.leaf = leaf
+    this.pathBytes = pathBytes
+    this.dataEnd = dataEnd
+  }
+
+  decode(chunk: ThriftStruct, rowCount: number): ColumnChunk {
+    if (findField(chunk, 8) !== undefined || findField(chunk, 9) !== undefined) {
+      throw this.corrupt('is encrypted')
+    }
+    if ((findBytes(chunk, 1)?.length ?? 0) > 0) throw this.corrupt('is in another file')
+    const metadata = findStruct(chunk, 3)
+    if (metadata === undefined) throw this.corrupt('has no metadata')
+    this.checkIdentity(metadata)
+    const valueCount = getCount(metadata, 5)
+    this.checkValueCount(valueCount, rowCount)
+    const statistics = findStruct(metadata, 12)
+    const column: ColumnChunk = {
+      path: this.leaf.path,
+      codec: getNumber(metadata, 4),
+      valueCount,
+      compressedBytes: getCount(metadata, 7),
+      uncompressedBytes: getCount(metadata, 6),
+      dataPageOffset: getCount(metadata, 9),
+      dictionaryPageOffset: findNumber(metadata, 11),
+      statistics: statistics === undefined ? undefined : decodeStatistics(statistics, valueCount),
+    }
+    this.checkRange(column)
+    return column
+  }
+
+  private checkIdentity(metadata: ThriftStruct): void {
+    if (physicalTypeOf(metadata) !== this.leaf.physicalType) throw this.corrupt('changes its type')
+    const path = getByteStrings(metadata, 3)
+    const isSame =
+      path.length === this.pathBytes.length &&
+      path.every((name, i) => compareBytes(name, this.pathBytes[i] as Uint8Array) === 0)
+    if (!isSame) throw this.corrupt('is not where the schema has it')
+  }
+
+  private checkValueCount(valueCount: number, rowCount: number): void {
+    // A repeated column has at least one entry for a row, for an empty list, too.
+    const fits = this.leaf.isRepeated ? valueCount >= rowCount : valueCount === rowCount
+    if (!fits) throw this.corrupt(`has ${valueCount} values in ${rowCount} rows`)
+  }
+
+  /** A file that was cut short, and given its old footer, is caught here. */
+  private checkRange(column: ColumnChunk): void {
+    if (column.valueCount === 0 && column.compressedBytes === 0) return
+    const start = firstPageOffset(column)
+    const end = start + column.compressedBytes
+    if (start < MAGIC_BYTES || end > this.dataEnd || column.dataPageOffset > this.dataEnd) {
+      throw this.corrupt(`has its pages at ${start}-${end}, outside the data of the file`)
+    }
+  }
+
+  private corrupt(detail: string): ThriftError {
+    return new ThriftError(`column ${this.leaf.path.join('.')} ${detail}`)
+  }
+}
+
+function decodeStatistics(statistics: ThriftStruct, valueCount: number): ColumnStatistics {
+  const nullCount = findNumber(statistics, 3)
+  const isNullCountPossible = nullCount !== undefined && nullCount >= 0 && nullCount <= valueCount
+  return {
+    min: findBytes(statistics, 2),
+    max: findBytes(statistics, 1),
+    minValue: findBytes(statistics, 6),
+    maxValue: findBytes(statistics, 5),
+    nullCount: isNullCountPossible ? nullCount : undefined,
+    isMinValueExact: findBoolean(statistics, 8),
+    isMaxValueExact: findBoolean(statistics, 7),
+  }
+}

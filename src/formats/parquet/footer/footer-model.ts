@@ -1,0 +1,124 @@
+import type { ThriftStruct } from '../thrift/thrift.ts'
+
+/**
+ * What the end of a Parquet file says of it, checked for consistency. Here what is absent is `undefined`:
+ * objects of one shape decode twice as fast.
+ */
+export interface ParquetFooter {
+  readonly fileSizeBytes: number
+  readonly rowCount: number
+  readonly createdBy: string | undefined
+  readonly keyValueMetadata: ReadonlyMap<string, string>
+  readonly root: ParquetGroup
+  /** Depth first, in the order of the column chunks of every row group. */
+  readonly leaves: readonly ParquetLeaf[]
+  readonly rowGroups: readonly RowGroup[]
+  /** Where the footer begins: column chunks end at or before it. */
+  readonly footerOffset: number
+  /** The whole footer, unknown fields included, for rewriting it. */
+  readonly thrift: ThriftStruct
+}
+
+export type Repetition = 'required' | 'optional' | 'repeated'
+export const PHYSICAL_TYPES = [
+  'BOOLEAN',
+  'INT32',
+  'INT64',
+  'INT96',
+  'FLOAT',
+  'DOUBLE',
+  'BYTE_ARRAY',
+  'FIXED_LEN_BYTE_ARRAY',
+] as const
+export type PhysicalType = (typeof PHYSICAL_TYPES)[number]
+export type TimeUnit = 'millis' | 'micros' | 'nanos'
+
+/** The logical type, or what the older converted type says when there is none. */
+export type Annotation =
+  | {
+      readonly kind:
+        | 'STRING'
+        | 'MAP'
+        | 'MAP_KEY_VALUE'
+        | 'LIST'
+        | 'ENUM'
+        | 'DATE'
+        | 'INTERVAL'
+        | 'NULL'
+        | 'JSON'
+        | 'BSON'
+        | 'UUID'
+        | 'FLOAT16'
+        | 'VARIANT'
+        | 'GEOMETRY'
+        | 'GEOGRAPHY'
+    }
+  | { readonly kind: 'DECIMAL'; readonly precision: number; readonly scale: number }
+  | { readonly kind: 'TIME'; readonly unit: TimeUnit; readonly adjustedToUtc: boolean }
+  | { readonly kind: 'TIMESTAMP'; readonly unit: TimeUnit; readonly adjustedToUtc: boolean }
+  | { readonly kind: 'INTEGER'; readonly bitWidth: number; readonly signed: boolean }
+  /** Of a later version of the format. */
+  | { readonly kind: 'UNKNOWN'; readonly logicalTypeId: number }
+
+interface ParquetNodeBase {
+  readonly name: string
+  readonly repetition: Repetition
+  readonly annotation: Annotation | undefined
+  /** Absent when the writer gave none, or a negative one. */
+  readonly fieldId: number | undefined
+}
+export interface ParquetGroup extends ParquetNodeBase {
+  readonly kind: 'group'
+  readonly children: readonly ParquetNode[]
+}
+export interface ParquetLeaf extends ParquetNodeBase {
+  readonly kind: 'leaf'
+  readonly physicalType: PhysicalType
+  /** In bytes; positive, of FIXED_LEN_BYTE_ARRAY only. */
+  readonly typeLength: number | undefined
+  /** Place among the leaves. */
+  readonly leafIndex: number
+  /** Names from the root's child down to this leaf. */
+  readonly path: readonly string[]
+  /** Whether it or anything above it is repeated. */
+  readonly isRepeated: boolean
+  /** Whether `minValue` and `maxValue` follow the order that the type defines. */
+  readonly hasTypeOrder: boolean
+}
+export type ParquetNode = ParquetGroup | ParquetLeaf
+
+export interface RowGroup {
+  readonly rowCount: number
+  /** Uncompressed. */
+  readonly totalBytes: number
+  /** Of its first page, by its column chunks; `undefined` when it has no bytes. */
+  readonly fileOffset: number | undefined
+  /** One for each leaf, in the order of the leaves. */
+  readonly columns: readonly ColumnChunk[]
+}
+
+export interface ColumnChunk {
+  readonly path: readonly string[]
+  /** Thrift enum CompressionCodec. */
+  readonly codec: number
+  /** Values, nulls included. */
+  readonly valueCount: number
+  readonly compressedBytes: number
+  readonly uncompressedBytes: number
+  readonly dataPageOffset: number
+  readonly dictionaryPageOffset: number | undefined
+  readonly statistics: ColumnStatistics | undefined
+}
+
+/** Raw bytes in Parquet's PLAIN encoding. Minima and maxima are bounds, never values. */
+export interface ColumnStatistics {
+  /** Deprecated; compared as signed bytes by those who wrote it. */
+  readonly min: Uint8Array | undefined
+  readonly max: Uint8Array | undefined
+  readonly minValue: Uint8Array | undefined
+  readonly maxValue: Uint8Array | undefined
+  /** Absent when it cannot be right: negative, or above the value count. */
+  readonly nullCount: number | undefined
+  readonly isMinValueExact: boolean | undefined
+  readonly isMaxValueExact: boolean | undefined
+}

@@ -1,0 +1,74 @@
+import { CatalogError } from '../../../core/errors.ts'
+import { decodeFooter } from './footer-decode.ts'
+import type { ParquetFooter } from './footer-model.ts'
+
+export type { ParquetFooter } from './footer-model.ts'
+
+/** Of the Thrift footer, in bytes. Real ones take kilobytes; memory is up to ten times this. */
+export const FOOTER_BYTES_MAX = 64 * 1024 * 1024
+const MAGIC_BYTES = 4
+/** Length of the footer and the magic number. */
+const TRAILER_BYTES = 8
+
+/** The last bytes of an object, as `ObjectStore.readTail` answers them. */
+export interface FileTail {
+  readonly bytes: Uint8Array
+  readonly sizeBytes: number
+}
+export type ReadRange = (offset: number, bytesMax: number) => Promise<Uint8Array>
+
+/**
+ * Reads the footer from the file's last bytes, and asks for more only when it is longer than those.
+ * Throws `file-not-parquet` for anything that is not a whole, consistent, unencrypted Parquet file.
+ */
+export async function readParquetFooter(
+  tail: FileTail,
+  readRange: ReadRange,
+): Promise<ParquetFooter> {
+  const lengthBytes = footerLength(tail)
+  const footerOffset = tail.sizeBytes - TRAILER_BYTES - lengthBytes
+  const { buffer, byteOffset, byteLength } = tail.bytes
+  // Not a Buffer: its views cost three times as much, and a footer has one for each value.
+  const held = new Uint8Array(buffer, byteOffset, byteLength - TRAILER_BYTES)
+  const bytes =
+    held.length >= lengthBytes
+      ? held.subarray(held.length - lengthBytes)
+      : await completeFooter(held, { footerOffset, lengthBytes }, readRange)
+  return decodeFooter(bytes, { footerOffset, fileSizeBytes: tail.sizeBytes })
+}
+
+function footerLength({ bytes, sizeBytes }: FileTail): number {
+  if (sizeBytes < MAGIC_BYTES + TRAILER_BYTES || bytes.length < TRAILER_BYTES) {
+    throw notParquet(`${sizeBytes} bytes are too few for a Parquet file`)
+  }
+  const magic = String.fromCharCode(...bytes.subarray(bytes.length - MAGIC_BYTES))
+  if (magic === 'PARE') throw notParquet('the Parquet footer is encrypted')
+  if (magic !== 'PAR1') throw notParquet('the file does not end as a Parquet file does (PAR1)')
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const lengthBytes = view.getUint32(bytes.length - TRAILER_BYTES, true)
+  if (lengthBytes > sizeBytes - TRAILER_BYTES - MAGIC_BYTES) {
+    throw notParquet(`a footer of ${lengthBytes} bytes does not fit the file's ${sizeBytes}`)
+  }
+  if (lengthBytes > FOOTER_BYTES_MAX) {
+    throw notParquet(`a footer of ${lengthBytes} bytes is more than ${FOOTER_BYTES_MAX}`)
+  }
+  return lengthBytes
+}
+
+async function completeFooter(
+  held: Uint8Array,
+  { footerOffset, lengthBytes }: { footerOffset: number; lengthBytes: number },
+  readRange: ReadRange,
+): Promise<Uint8Array> {
+  const missing = lengthBytes - held.length
+  const head = await readRange(footerOffset, missing)
+  if (head.length !== missing) throw notParquet('the file became shorter while it was read')
+  const bytes = new Uint8Array(lengthBytes)
+  bytes.set(head)
+  bytes.set(held, missing)
+  return bytes
+}
+
+function notParquet(detail: string): CatalogError {
+  return new CatalogError('file-not-parquet', detail)
+}

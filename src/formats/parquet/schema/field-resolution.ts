@@ -1,0 +1,116 @@
+import type { NameMapping } from '../../../core/schema/name-mapping.ts'
+import type { Field } from '../../../core/value/type.ts'
+import type { FileField } from './file-field.ts'
+import type { SchemaProblem } from './schema-problem.ts'
+
+/** Which field of a struct of the table a column of the file is. */
+export type Resolution =
+  | {
+      readonly outcome: 'found'
+      readonly field: Field
+      /** The name mapping does not hold the file's spelling. */
+      readonly isNameMissing: boolean
+    }
+  | { readonly outcome: 'refused'; readonly problem: Omit<SchemaProblem, 'column'> }
+
+export function fieldsById(
+  columns: readonly FileField[],
+  fields: readonly Field[],
+): readonly Resolution[] {
+  const byId = new Map(fields.map((field) => [field.id, field]))
+  const byName = new Map(fields.map((field) => [field.name, field]))
+  const idsInFile = new Set(columns.map((column) => column.fieldId))
+  return columns.map(({ fieldId, name }) => {
+    if (fieldId === undefined) {
+      return refused('field-ids', 'has no field id, other columns of the file do')
+    }
+    const field = byId.get(fieldId)
+    if (field === undefined) {
+      return refused('extra-column', `(field id ${fieldId}) is not a column of the table`)
+    }
+    // A rename explains one differing name; two exchanged ones are ids of another table.
+    const namesake = byName.get(name)
+    if (namesake !== undefined && namesake.id !== fieldId && idsInFile.has(namesake.id)) {
+      const detail = `has field id ${fieldId}, which is ${field.name} in the table`
+      return refused('field-ids', detail)
+    }
+    return { outcome: 'found', field, isNameMissing: false }
+  })
+}
+
+/** By the name mapping, as engines do; then by the table's names, exactly, without case, by alias without case. */
+export function fieldsByName(
+  columns: readonly FileField[],
+  fields: readonly Field[],
+  names: NameMapping | undefined,
+): readonly Resolution[] {
+  const byId = new Map(fields.map((field) => [field.id, field]))
+  const mapped = (names ?? []).flatMap((entry): Named[] => {
+    const field = byId.get(entry.fieldId ?? -1)
+    return field === undefined ? [] : entry.names.map((name) => ({ name, field }))
+  })
+  const own = fields.map((field): Named => ({ name: field.name, field }))
+  const stages = [
+    new NameIndex(mapped, asWritten),
+    new NameIndex(own, asWritten),
+    new NameIndex(own, withoutCase),
+    new NameIndex(mapped, withoutCase),
+  ]
+  return columns.map(({ name }) => {
+    for (const [stage, stageNames] of stages.entries()) {
+      const candidates = stageNames.find(name)
+      if (candidates === undefined) continue
+      const [field] = candidates
+      if (candidates.size === 1 && field !== undefined) {
+        const isNameMissing = stage > 0 && (names !== undefined || name !== field.name)
+        return { outcome: 'found', field, isNameMissing }
+      }
+      const choices = [...candidates].map((candidate) => candidate.name).join(', ')
+      return refused('ambiguous-column', `could be any of ${choices}`)
+    }
+    return refused('extra-column', 'is not a column of the table')
+  })
+}
+
+interface Named {
+  readonly name: string
+  readonly field: Field
+}
+
+/** Made when it is first asked: most files are settled by the first. */
+class NameIndex {
+  private readonly named: readonly Named[]
+  private readonly key: (name: string) => string
+  private fieldsOfKey: Map<string, Set<Field>> | undefined
+
+  constructor(named: readonly Named[], key: (name: string) => string) {
+    this.named = named
+    this.key = key
+  }
+
+  find(name: string): ReadonlySet<Field> | undefined {
+    this.fieldsOfKey ??= this.build()
+    return this.fieldsOfKey.get(this.key(name))
+  }
+
+  private build(): Map<string, Set<Field>> {
+    const fieldsOfKey = new Map<string, Set<Field>>()
+    for (const { name, field } of this.named) {
+      const fields = fieldsOfKey.get(this.key(name)) ?? new Set()
+      fieldsOfKey.set(this.key(name), fields.add(field))
+    }
+    return fieldsOfKey
+  }
+}
+
+function asWritten(name: string): string {
+  return name
+}
+
+function withoutCase(name: string): string {
+  return name.toLowerCase()
+}
+
+function refused(rule: SchemaProblem['rule'], detail: string): Resolution {
+  return { outcome: 'refused', problem: { rule, detail } }
+}

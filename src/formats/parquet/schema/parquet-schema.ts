@@ -1,0 +1,129 @@
+import { CatalogError } from '../../../core/errors.ts'
+import type { Field, Type } from '../../../core/value/type.ts'
+import type { ParquetFooter, ParquetLeaf } from '../footer/footer-model.ts'
+import { type FileField, fileFields, withDescendants } from './file-field.ts'
+import { leafTypeOf } from './leaf-type.ts'
+
+/** Ids above are Iceberg's own (Iceberg spec, "Reserved Field IDs"). */
+export const FIELD_ID_MAX = 2_147_483_447
+
+export interface InferredField extends Field {
+  /** What an engine may stumble over in this column, for people. */
+  readonly notes?: readonly string[]
+}
+
+/**
+ * The table columns that hold a file's. The file's own field ids are kept when every field has a good one;
+ * else ids are 1, 2, ... in Iceberg's order: all fields of a struct, then what is inside each.
+ * Throws `column-type-unknown` naming every column that no Iceberg reader would take,
+ * `file-schema-mismatch` for a file without columns or with a name twice.
+ */
+export function inferSchemaFields(footer: ParquetFooter): readonly InferredField[] {
+  const columns = fileFields(footer.root)
+  if (columns.length === 0)
+    throw new CatalogError('file-schema-mismatch', 'the file has no columns')
+  refuseUnsupported(columns)
+  refuseDuplicates(columns)
+  const ids = new FieldIds(hasAllFieldIds(columns))
+  return inferStruct(columns, ids).map((field, i) => {
+    const notes = notesOf(columns[i] as FileField)
+    return notes.length === 0 ? field : { ...field, notes }
+  })
+}
+
+function refuseUnsupported(columns: readonly FileField[]): void {
+  const unsupported = columns
+    .flatMap((column) => [...withDescendants(column)])
+    .flatMap(({ path, shape }) => {
+      if (shape.kind === 'unsupported') return [{ column: path, type: shape.name }]
+      if (shape.kind !== 'leaf') return []
+      const leafType = leafTypeOf(shape.leaf)
+      return 'unsupported' in leafType ? [{ column: path, type: leafType.unsupported }] : []
+    })
+  if (unsupported.length === 0) return
+  const list = unsupported.map(({ column, type }) => `${column}: ${type}`).join('; ')
+  throw new CatalogError('column-type-unknown', `no Iceberg type can hold ${list}`, {
+    facts: { columns: unsupported },
+  })
+}
+
+function refuseDuplicates(columns: readonly FileField[]): void {
+  const seen = new Set<string>()
+  for (const { path } of columns.flatMap((column) => [...withDescendants(column)])) {
+    if (seen.has(path)) {
+      throw new CatalogError('file-schema-mismatch', `the file has two columns ${path}`, {
+        facts: { column: path },
+      })
+    }
+    seen.add(path)
+  }
+}
+
+function hasAllFieldIds(columns: readonly FileField[]): boolean {
+  const ids = columns.flatMap((column) => [...withDescendants(column)].map((f) => f.fieldId))
+  const good = ids.filter((id) => id !== undefined && id >= 1 && id <= FIELD_ID_MAX)
+  return good.length === ids.length && new Set(good).size === ids.length
+}
+
+class FieldIds {
+  private readonly keep: boolean
+  private last = 0
+
+  constructor(keep: boolean) {
+    this.keep = keep
+  }
+
+  idOf(field: FileField): number {
+    if (this.keep && field.fieldId !== undefined) return field.fieldId
+    this.last++
+    return this.last
+  }
+}
+
+/** Ids of the whole level first, as Iceberg's `TypeUtil.assignFreshIds` gives them. */
+function inferStruct(fields: readonly FileField[], ids: FieldIds): Field[] {
+  const level = fields.map((field) => ids.idOf(field))
+  return fields.map((field, i) => ({
+    id: level[i] as number,
+    name: field.name,
+    required: field.required,
+    type: inferType(field, ids),
+  }))
+}
+
+function inferType({ shape }: FileField, ids: FieldIds): Type {
+  switch (shape.kind) {
+    case 'struct':
+      return { kind: 'struct', fields: inferStruct(shape.fields, ids) }
+    case 'list': {
+      const elementId = ids.idOf(shape.element)
+      const element = inferType(shape.element, ids)
+      return { kind: 'list', elementId, elementRequired: shape.element.required, element }
+    }
+    case 'map': {
+      const keyId = ids.idOf(shape.key)
+      const valueId = ids.idOf(shape.value)
+      const key = inferType(shape.key, ids)
+      const value = inferType(shape.value, ids)
+      return { kind: 'map', keyId, key, valueId, valueRequired: shape.value.required, value }
+    }
+    case 'leaf':
+      return inferLeaf(shape.leaf)
+    case 'unsupported':
+      throw new Error('unsupported columns were refused before')
+  }
+}
+
+function inferLeaf(leaf: ParquetLeaf): Type {
+  const leafType = leafTypeOf(leaf)
+  if ('type' in leafType) return leafType.type
+  throw new Error('unsupported columns were refused before')
+}
+
+export function notesOf(column: FileField): readonly string[] {
+  return [...withDescendants(column)].flatMap(({ path, shape }) => {
+    if (shape.kind !== 'leaf') return []
+    const leafType = leafTypeOf(shape.leaf)
+    return 'note' in leafType && leafType.note !== undefined ? [`${path}: ${leafType.note}`] : []
+  })
+}

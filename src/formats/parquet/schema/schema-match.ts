@@ -1,0 +1,184 @@
+import { CatalogError } from '../../../core/errors.ts'
+import type { NameMapping } from '../../../core/schema/name-mapping.ts'
+import { type Field, isNested, type Schema, type Type, typeName } from '../../../core/value/type.ts'
+import type { ParquetFooter } from '../footer/footer-model.ts'
+import { fieldsById, fieldsByName, type Resolution } from './field-resolution.ts'
+import { type FileField, fileFields, withDescendants } from './file-field.ts'
+import { leafTypeOf } from './leaf-type.ts'
+import { isNeverNull } from './never-null.ts'
+import { notesOf } from './parquet-schema.ts'
+import { isReadableAs } from './readable-as.ts'
+import type { SchemaProblem } from './schema-problem.ts'
+
+/** Problems beyond these are counted, not listed. */
+const PROBLEMS_MAX = 100
+
+export interface FileSchemaMatch {
+  /** Whether columns were found by the file's own field ids; else engines need a name mapping. */
+  readonly hasFieldIds: boolean
+  /** Field id of the table by index of the file's leaf. */
+  readonly fieldIds: readonly number[]
+  /** Spellings of the file that the name mapping does not hold: without them engines read NULL. */
+  readonly missingNames: readonly { readonly fieldId: number; readonly name: string }[]
+  /** What an engine may stumble over, for people. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * Says which column of the table each column of the file is: by field id when the file carries any, as
+ * engines will, else by name. Throws `file-schema-mismatch` with every problem in `facts.problems`.
+ */
+export function matchFileSchema(input: {
+  readonly footer: ParquetFooter
+  readonly schema: Schema
+  readonly nameMapping?: NameMapping
+}): FileSchemaMatch {
+  const { footer, schema, nameMapping } = input
+  const columns = fileFields(footer.root)
+  const hasFieldIds = columns.some((column) =>
+    [...withDescendants(column)].some((field) => field.fieldId !== undefined),
+  )
+  const matcher = new Matcher(footer, hasFieldIds)
+  matcher.matchStruct(columns, { fields: schema.fields, names: nameMapping, path: '' })
+  if (matcher.problems.length > 0) throw mismatch(matcher.problems)
+  return {
+    hasFieldIds,
+    fieldIds: matcher.fieldIds,
+    missingNames: matcher.missingNames,
+    notes: columns.flatMap(notesOf),
+  }
+}
+
+function mismatch(problems: readonly SchemaProblem[]): CatalogError {
+  const told = problems.slice(0, 3).map(({ column, detail }) => `${column} ${detail}`)
+  const rest = problems.length > 3 ? `; and ${problems.length - 3} more` : ''
+  return new CatalogError(
+    'file-schema-mismatch',
+    `the file does not fit the table: ${told.join('; ')}${rest}`,
+    { facts: { problems: problems.slice(0, PROBLEMS_MAX), problemCount: problems.length } },
+  )
+}
+
+interface StructOfTable {
+  readonly fields: readonly Field[]
+  readonly names: NameMapping | undefined
+  /** Dotted, with a dot at the end; empty at the top. */
+  readonly path: string
+}
+type NestedField = Pick<Field, 'id' | 'required' | 'type'>
+
+class Matcher {
+  readonly problems: SchemaProblem[] = []
+  readonly fieldIds: number[] = []
+  readonly missingNames: { fieldId: number; name: string }[] = []
+  private readonly footer: ParquetFooter
+  private readonly hasFieldIds: boolean
+
+  constructor(footer: ParquetFooter, hasFieldIds: boolean) {
+    this.footer = footer
+    this.hasFieldIds = hasFieldIds
+  }
+
+  matchStruct(columns: readonly FileField[], table: StructOfTable): void {
+    const resolutions = this.hasFieldIds
+      ? fieldsById(columns, table.fields)
+      : fieldsByName(columns, table.fields, table.names)
+    const found = new Set<number>()
+    columns.forEach((column, i) => {
+      const resolution = resolutions[i] as Resolution
+      if (resolution.outcome !== 'found') {
+        this.problems.push({ column: column.path, ...resolution.problem })
+        return
+      }
+      const { field } = resolution
+      if (found.has(field.id)) {
+        const detail = `is a second column for ${table.path}${field.name}`
+        this.problems.push({ column: column.path, rule: 'ambiguous-column', detail })
+        return
+      }
+      found.add(field.id)
+      if (resolution.isNameMissing) this.missingNames.push({ fieldId: field.id, name: column.name })
+      this.matchField(column, field, { names: table.names, path: `${table.path}${field.name}` })
+    })
+    this.checkMissing(table, found)
+  }
+
+  private checkMissing({ fields, path }: StructOfTable, found: ReadonlySet<number>): void {
+    for (const { id, name, required, initialDefault } of fields) {
+      if (found.has(id) || !required || (initialDefault ?? null) !== null) continue
+      const detail = 'is required, has no default and is not in the file'
+      this.problems.push({ column: `${path}${name}`, rule: 'missing-column', detail })
+    }
+  }
+
+  private matchField(
+    column: FileField,
+    table: NestedField,
+    { names, path }: { names: NameMapping | undefined; path: string },
+  ): void {
+    if (table.required && !column.required && !isNeverNull(this.footer, column)) {
+      const detail = 'is required in the table and may be null in the file'
+      this.problems.push({ column: column.path, rule: 'null-in-required-column', detail })
+    }
+    const inside = {
+      names: names?.find((mapped) => mapped.fieldId === table.id)?.fields,
+      path: `${path}.`,
+    }
+    const { shape } = column
+    const { type } = table
+    if (shape.kind === 'struct' && type.kind === 'struct') {
+      this.matchStruct(shape.fields, { fields: type.fields, ...inside })
+    } else if (shape.kind === 'list' && type.kind === 'list') {
+      const element = { id: type.elementId, required: type.elementRequired, type: type.element }
+      this.matchInner(shape.element, element, inside)
+    } else if (shape.kind === 'map' && type.kind === 'map') {
+      // A key is never null, though some writers declare it optional.
+      this.matchInner(shape.key, { id: type.keyId, required: false, type: type.key }, inside)
+      const value = { id: type.valueId, required: type.valueRequired, type: type.value }
+      this.matchInner(shape.value, value, inside)
+    } else {
+      this.matchLeaf(column, table)
+    }
+  }
+
+  /** An element, key or value: its place says what it is, its id must agree. */
+  private matchInner(
+    column: FileField,
+    table: NestedField,
+    inside: { names: NameMapping | undefined; path: string },
+  ): void {
+    if (this.hasFieldIds && column.fieldId !== table.id) {
+      const detail =
+        column.fieldId === undefined
+          ? 'has no field id, other columns of the file do'
+          : `has field id ${column.fieldId}, in the table it is ${table.id}`
+      this.problems.push({ column: column.path, rule: 'field-ids', detail })
+      return
+    }
+    this.matchField(column, table, { names: inside.names, path: column.path })
+  }
+
+  private matchLeaf({ path, shape }: FileField, { id, type }: NestedField): void {
+    const leafType = shape.kind === 'leaf' ? leafTypeOf(shape.leaf) : undefined
+    if (shape.kind === 'leaf' && leafType !== undefined && 'type' in leafType) {
+      if (!isNested(type) && isReadableAs(leafType, type)) {
+        this.fieldIds[shape.leaf.leafIndex] = id
+        return
+      }
+    }
+    const fileType = leafType === undefined ? shapeName(shape) : nameOf(leafType)
+    this.problems.push({
+      column: path,
+      rule: 'column-type',
+      detail: `is ${fileType} in the file and ${typeName(type)} in the table`,
+    })
+  }
+}
+
+function nameOf(leafType: { readonly type: Type } | { readonly unsupported: string }): string {
+  return 'type' in leafType ? typeName(leafType.type) : leafType.unsupported
+}
+
+function shapeName(shape: FileField['shape']): string {
+  return shape.kind === 'unsupported' ? shape.name : `a ${shape.kind}`
+}

@@ -1,0 +1,97 @@
+import { encodeSingleValue } from '../../../core/value/single-value.ts'
+import type { PrimitiveType } from '../../../core/value/type.ts'
+import { compareBytes, compareValues, type Value } from '../../../core/value/value.ts'
+import type { ColumnChunk, ColumnStatistics, ParquetLeaf } from '../footer/footer-model.ts'
+import type { LeafType, StatisticForm } from '../schema/leaf-type.ts'
+import { type Side, statisticValue } from './statistic-value.ts'
+
+/** In binary single-value form of the table's type. */
+export interface ColumnBounds {
+  readonly lower?: Uint8Array
+  readonly upper?: Uint8Array
+}
+
+export interface BoundedColumn {
+  readonly leaf: ParquetLeaf
+  readonly leafType: LeafType
+  readonly tableType: PrimitiveType
+  /** One for each row group. */
+  readonly chunks: readonly ColumnChunk[]
+}
+
+/** What old writers compared as signed values, and rightly so. */
+const SIGNED_FORMS: ReadonlySet<StatisticForm> = new Set<StatisticForm>([
+  'boolean',
+  'int32',
+  'int64',
+  'float',
+  'double',
+  'time-millis',
+  'millis',
+  'nanos',
+])
+
+/**
+ * Bounds over all row groups. A side that any row group with values leaves open has none; a NaN among the
+ * bounds, or a minimum above a maximum, says that the writer's statistics mean something else: no bounds.
+ */
+export function columnBounds(column: BoundedColumn): ColumnBounds {
+  const { tableType } = column
+  const chunks = column.chunks.filter(mayHaveValues)
+  const lowers = chunks.map((chunk) => chunkBound(chunk, column, 'lower'))
+  const uppers = chunks.map((chunk) => chunkBound(chunk, column, 'upper'))
+  if (lowers.some(Number.isNaN) || uppers.some(Number.isNaN)) return {}
+  const lower = widest(lowers, tableType, 'lower')
+  const upper = widest(uppers, tableType, 'upper')
+  const areCrossed =
+    lower !== undefined && upper !== undefined && compareValues(tableType, lower, upper) > 0
+  if (areCrossed) return {}
+  return {
+    ...(lower === undefined ? {} : { lower: encodeSingleValue(tableType, lower) }),
+    ...(upper === undefined ? {} : { upper: encodeSingleValue(tableType, upper) }),
+  }
+}
+
+function mayHaveValues({ valueCount, statistics }: ColumnChunk): boolean {
+  return valueCount > 0 && statistics?.nullCount !== valueCount
+}
+
+function chunkBound(
+  { statistics }: ColumnChunk,
+  column: BoundedColumn,
+  side: Side,
+): Value | undefined {
+  if (statistics === undefined) return undefined
+  const bytes = trustedBytes(statistics, column, side)
+  return bytes === undefined ? undefined : statisticValue(bytes, column, side)
+}
+
+function widest(
+  values: readonly (Value | undefined)[],
+  type: PrimitiveType,
+  side: Side,
+): Value | undefined {
+  let widest: Value | undefined
+  for (const value of values) {
+    if (value === undefined) return undefined
+    const order = widest === undefined ? 0 : compareValues(type, value, widest)
+    const isWider = side === 'lower' ? order < 0 : order > 0
+    if (widest === undefined || isWider) widest = value
+  }
+  return widest
+}
+
+function trustedBytes(
+  statistics: ColumnStatistics,
+  { leaf, leafType }: BoundedColumn,
+  side: Side,
+): Uint8Array | undefined {
+  const { min, max, minValue, maxValue } = statistics
+  const ordered = side === 'lower' ? minValue : maxValue
+  if (ordered !== undefined && leaf.hasTypeOrder) return ordered
+  if (min === undefined || max === undefined) return undefined
+  // The deprecated pair was compared as signed bytes; a single value needs no order.
+  const isTrusted = SIGNED_FORMS.has(leafType.form) || compareBytes(min, max) === 0
+  if (!isTrusted) return undefined
+  return side === 'lower' ? min : max
+}

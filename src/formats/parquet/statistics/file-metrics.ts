@@ -1,0 +1,116 @@
+import type { ColumnMetrics } from '../../../core/file/data-file.ts'
+import type { PrimitiveType, Schema, Type } from '../../../core/value/type.ts'
+import type { ColumnChunk, ParquetFooter } from '../footer/footer-model.ts'
+import { leafTypeOf } from '../schema/leaf-type.ts'
+import type { FileSchemaMatch } from '../schema/schema-match.ts'
+import { type BoundedColumn, type ColumnBounds, columnBounds } from './column-bounds.ts'
+
+/** What a manifest entry says of a file, from its footer alone. */
+export interface FileMetrics extends ColumnMetrics {
+  readonly recordCount: number
+  readonly columnSizes: ReadonlyMap<number, number>
+  readonly valueCounts: ReadonlyMap<number, number>
+  readonly nullValueCounts: ReadonlyMap<number, number>
+  readonly lowerBounds: ReadonlyMap<number, Uint8Array>
+  readonly upperBounds: ReadonlyMap<number, Uint8Array>
+  /** Where row groups begin, ascending; absent when there is none. */
+  readonly splitOffsets?: readonly number[]
+}
+
+/**
+ * Metrics by field id of the table, bounds in the table's types. What is below a list or map has counts and
+ * no bounds, as Iceberg has it. NaN counts are not in a Parquet footer.
+ */
+export function fileMetrics(
+  footer: ParquetFooter,
+  match: FileSchemaMatch,
+  schema: Schema,
+): FileMetrics {
+  const columns = matchedColumns(footer, match, schema)
+  const bounds = columns
+    .filter(({ leaf }) => !leaf.isRepeated)
+    .map((column): [number, ColumnBounds] => [column.fieldId, columnBounds(column)])
+  const splitOffsets = splitOffsetsOf(footer)
+  return {
+    recordCount: footer.rowCount,
+    columnSizes: byFieldId(columns, ({ chunks }) => total(chunks.map((c) => c.compressedBytes))),
+    valueCounts: byFieldId(columns, ({ chunks }) => total(chunks.map((c) => c.valueCount))),
+    nullValueCounts: byFieldId(columns, ({ chunks }) => nullCountOf(chunks)),
+    lowerBounds: new Map(bounds.flatMap(([id, { lower }]) => (lower ? [[id, lower]] : []))),
+    upperBounds: new Map(bounds.flatMap(([id, { upper }]) => (upper ? [[id, upper]] : []))),
+    ...(splitOffsets.length === 0 ? {} : { splitOffsets }),
+  }
+}
+
+interface MatchedColumn extends BoundedColumn {
+  readonly fieldId: number
+}
+
+function matchedColumns(
+  footer: ParquetFooter,
+  match: FileSchemaMatch,
+  schema: Schema,
+): readonly MatchedColumn[] {
+  const types = new Map<number, PrimitiveType>()
+  for (const field of schema.fields) collectPrimitives(field.id, field.type, types)
+  return footer.leaves.map((leaf) => {
+    const fieldId = match.fieldIds[leaf.leafIndex]
+    const tableType = fieldId === undefined ? undefined : types.get(fieldId)
+    const leafType = leafTypeOf(leaf)
+    if (fieldId === undefined || tableType === undefined || 'unsupported' in leafType) {
+      throw new Error(`column ${leaf.path.join('.')} is not matched to the schema`)
+    }
+    const chunks = footer.rowGroups.map((group) => group.columns[leaf.leafIndex] as ColumnChunk)
+    return { fieldId, leaf, leafType, tableType, chunks }
+  })
+}
+
+function byFieldId(
+  columns: readonly MatchedColumn[],
+  count: (column: MatchedColumn) => number | undefined,
+): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>()
+  for (const column of columns) {
+    const value = count(column)
+    if (value !== undefined) counts.set(column.fieldId, value)
+  }
+  return counts
+}
+
+function collectPrimitives(id: number, type: Type, types: Map<number, PrimitiveType>): void {
+  switch (type.kind) {
+    case 'struct':
+      for (const field of type.fields) collectPrimitives(field.id, field.type, types)
+      return
+    case 'list':
+      collectPrimitives(type.elementId, type.element, types)
+      return
+    case 'map':
+      collectPrimitives(type.keyId, type.key, types)
+      collectPrimitives(type.valueId, type.value, types)
+      return
+    default:
+      types.set(id, type)
+  }
+}
+
+/** `undefined` when a row group does not say. */
+function nullCountOf(chunks: readonly ColumnChunk[]): number | undefined {
+  let nullCount = 0
+  for (const { valueCount, statistics } of chunks) {
+    if (valueCount === 0) continue
+    if (statistics?.nullCount === undefined) return undefined
+    nullCount += statistics.nullCount
+  }
+  return nullCount
+}
+
+function splitOffsetsOf(footer: ParquetFooter): readonly number[] {
+  return footer.rowGroups
+    .flatMap(({ fileOffset }) => (fileOffset === undefined ? [] : [fileOffset]))
+    .sort((a, b) => a - b)
+}
+
+function total(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0)
+}

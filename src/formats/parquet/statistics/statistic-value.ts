@@ -1,0 +1,111 @@
+import { floorDivide, fromTwosComplement } from '../../../core/value/decimal.ts'
+import { LONG_MAX, LONG_MIN } from '../../../core/value/single-value.ts'
+import type { PrimitiveType } from '../../../core/value/type.ts'
+import type { Value } from '../../../core/value/value.ts'
+import type { LeafType, StatisticForm } from '../schema/leaf-type.ts'
+import {
+  fixedBound,
+  lowerBinaryBound,
+  lowerTextBound,
+  upperBinaryBound,
+  upperTextBound,
+} from './text-bound.ts'
+
+export type Side = 'lower' | 'upper'
+
+/** Decimals of 38 digits need 16 bytes; some writers pad. */
+const DECIMAL_BYTES_MAX = 32
+const WIDTHS: Partial<Record<StatisticForm, number>> = {
+  boolean: 1,
+  int32: 4,
+  uint32: 4,
+  int64: 8,
+  uint64: 8,
+  float: 4,
+  double: 8,
+  'time-millis': 4,
+  millis: 8,
+  nanos: 8,
+}
+
+/**
+ * A bound on the column in the table's type, from a minimum or maximum in the file's statistics:
+ * lower ones are rounded down, upper ones up. `undefined` when the bytes give none; NaN comes through.
+ */
+export function statisticValue(
+  bytes: Uint8Array,
+  { leafType, tableType }: { readonly leafType: LeafType; readonly tableType: PrimitiveType },
+  side: Side,
+): Value | undefined {
+  const width = WIDTHS[leafType.form]
+  if (width !== undefined && bytes.length !== width) return undefined
+  const value =
+    width === undefined
+      ? byteStringValue(bytes, leafType, side)
+      : scalarValue(bytes, leafType.form, side)
+  if (typeof value === 'number' && isBigintType(tableType)) return BigInt(value)
+  if (typeof value === 'bigint') return fittingBigint(value, tableType)
+  return value
+}
+
+function scalarValue(bytes: Uint8Array, form: StatisticForm, side: Side): Value | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  switch (form) {
+    case 'boolean':
+      return bytes[0] === 1
+    case 'int32':
+      return view.getInt32(0, true)
+    case 'uint32':
+      return view.getUint32(0, true)
+    case 'int64':
+      return view.getBigInt64(0, true)
+    case 'uint64':
+      return view.getBigUint64(0, true)
+    case 'float':
+      return signedZero(view.getFloat32(0, true), side)
+    case 'double':
+      return signedZero(view.getFloat64(0, true), side)
+    case 'time-millis':
+      return BigInt(view.getInt32(0, true)) * 1000n
+    case 'millis':
+      return view.getBigInt64(0, true) * 1000n
+    case 'nanos':
+      return microsOf(view.getBigInt64(0, true), side)
+    default:
+      return undefined
+  }
+}
+
+/** -0 and +0 are equal to writers, and not to Iceberg: a zero bound must hold both. */
+function signedZero(value: number, side: Side): number {
+  if (value !== 0) return value
+  return side === 'lower' ? -0 : 0
+}
+
+function microsOf(nanos: bigint, side: Side): bigint {
+  return side === 'lower' ? floorDivide(nanos, 1000n) : -floorDivide(-nanos, 1000n)
+}
+
+function byteStringValue(
+  bytes: Uint8Array,
+  { type, form }: LeafType,
+  side: Side,
+): Value | undefined {
+  if (form === 'unusable') return undefined
+  if (form === 'text') return side === 'lower' ? lowerTextBound(bytes) : upperTextBound(bytes)
+  if (form === 'decimal-bytes') {
+    const isPossible = bytes.length > 0 && bytes.length <= DECIMAL_BYTES_MAX
+    return isPossible ? fromTwosComplement(bytes) : undefined
+  }
+  if (type.kind === 'fixed') return fixedBound(bytes, { length: type.length, side })
+  if (type.kind === 'uuid') return fixedBound(bytes, { length: 16, side })
+  return side === 'lower' ? lowerBinaryBound(bytes) : upperBinaryBound(bytes)
+}
+
+function isBigintType({ kind }: PrimitiveType): boolean {
+  return kind === 'long' || kind === 'decimal'
+}
+
+function fittingBigint(value: bigint, { kind }: PrimitiveType): bigint | undefined {
+  return kind === 'decimal' || (value >= LONG_MIN && value <= LONG_MAX) ? value : undefined
+}

@@ -1,0 +1,84 @@
+import type { ParquetFooter } from '../footer/footer-model.ts'
+import { pagesOf } from './stitch-problem.ts'
+import type { StitchColumn } from './stitch-schema.ts'
+
+/** Bytes of a part, to be copied as they are. */
+export interface CopyRange {
+  readonly offset: number
+  readonly lengthBytes: number
+}
+
+interface Pages {
+  readonly offset: number
+  end: number
+  readonly isKept: boolean
+}
+interface PlacedRange extends CopyRange {
+  /** In the stitched file. */
+  readonly target: number
+}
+
+/** Rather copied than made a range of its own. */
+const GAP_BYTES_MAX = 64 * 1024
+
+/** Which bytes of a part are copied, and where they come to stand. */
+export class CopyLayout {
+  /** In the order of the part. */
+  readonly ranges: readonly CopyRange[]
+  /** Of all ranges. */
+  readonly lengthBytes: number
+  private readonly placed: readonly PlacedRange[]
+
+  constructor(footer: ParquetFooter, columns: readonly StitchColumn[], target: number) {
+    const placed: PlacedRange[] = []
+    let next = target
+    for (const { offset, end } of copiedSpans(footer, columns)) {
+      placed.push({ offset, lengthBytes: end - offset, target: next })
+      next += end - offset
+    }
+    this.placed = placed
+    this.ranges = placed.map(({ offset, lengthBytes }) => ({ offset, lengthBytes }))
+    this.lengthBytes = next - target
+  }
+
+  /** Where a byte of the part comes to stand; `undefined` when it is not copied. */
+  findTarget(offset: number): number | undefined {
+    let low = 0
+    let high = this.placed.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.placed[middle] as PlacedRange).offset <= offset) low = middle + 1
+      else high = middle
+    }
+    const range = this.placed[low - 1]
+    if (range === undefined || offset >= range.offset + range.lengthBytes) return undefined
+    return range.target + offset - range.offset
+  }
+}
+
+/**
+ * Pages of the kept columns, and small gaps between them. Where a column is left out, nothing but pages of
+ * the others: what was dropped from a table must not leave the house in a file of it.
+ */
+function copiedSpans(footer: ParquetFooter, columns: readonly StitchColumn[]): readonly Pages[] {
+  const kept = new Set(columns.map(({ leafIndex }) => leafIndex))
+  const gapBytesMax = kept.size === footer.leaves.length ? GAP_BYTES_MAX : 0
+  const spans: Pages[] = []
+  for (const pages of sortedPages(footer, kept)) {
+    const last = spans.at(-1)
+    const isJoined = last?.isKept === pages.isKept && pages.offset - (last?.end ?? 0) <= gapBytesMax
+    if (last !== undefined && isJoined) last.end = pages.end
+    else spans.push(pages)
+  }
+  return spans.filter(({ isKept }) => isKept)
+}
+
+/** They do not overlap: `stitchProblem` has looked. */
+function sortedPages(footer: ParquetFooter, kept: ReadonlySet<number>): readonly Pages[] {
+  return footer.rowGroups
+    .filter(({ rowCount }) => rowCount > 0)
+    .flatMap(({ columns }) =>
+      columns.map((column, i): Pages => ({ ...pagesOf(column), isKept: kept.has(i) })),
+    )
+    .sort((a, b) => a.offset - b.offset)
+}

@@ -1,0 +1,64 @@
+import type { ColumnChunk, ParquetFooter } from '../footer/footer-model.ts'
+import { findField } from '../thrift/thrift.ts'
+
+/**
+ * Why the row groups of a file may not be copied as they are, so that it must be rewritten; `undefined` when
+ * they may. What readParquetFooter refuses (encryption, columns in other files) does not come here.
+ */
+export function stitchProblem(footer: ParquetFooter): string | undefined {
+  if (findField(footer.thrift, 9) !== undefined) return 'its footer is signed'
+  if (isWriterBefore(footer.createdBy, 'parquet-mr', [1, 8])) {
+    return `readers must know that ${footer.createdBy} wrote it`
+  }
+  const chunks = footer.rowGroups.flatMap(({ rowCount, columns }) => (rowCount > 0 ? columns : []))
+  const odd = chunks.find((column) => !arePagesInPlace(column))
+  if (odd !== undefined) return `the pages of column ${odd.path.join('.')} are not in one place`
+  return doOverlap(chunks) ? 'pages of its columns overlap' : undefined
+}
+
+function doOverlap(chunks: readonly ColumnChunk[]): boolean {
+  const pages = chunks.map(pagesOf).sort((a, b) => a.offset - b.offset)
+  return pages.some(({ end }, i) => end > (pages[i + 1]?.offset ?? end))
+}
+
+/**
+ * Whether bounds of binary columns in the old fields are wrong: readers ask the writer's name, which a
+ * stitched file no longer has (PARQUET-251, and Arrow's ApplicationVersion::HasCorrectStatistics).
+ */
+export function areOldBinaryBoundsWrong({ createdBy }: ParquetFooter): boolean {
+  return (
+    createdBy === undefined ||
+    isWriterBefore(createdBy, 'parquet-mr', [1, 10]) ||
+    isWriterBefore(createdBy, 'parquet-cpp', [1, 3])
+  )
+}
+
+/** Parquet-MR's "parquet-mr version 1.8.1 (build ...)". A version that cannot be read counts as old. */
+function isWriterBefore(
+  createdBy: string | undefined,
+  application: string,
+  [major, minor]: readonly [number, number],
+): boolean {
+  const [name, version = ''] = createdBy?.split(' version ') ?? []
+  if (name !== application) return false
+  const [, writerMajor = 0, writerMinor = 0] = /^\s*(\d+)\.(\d+)/.exec(version)?.map(Number) ?? []
+  return writerMajor < major || (writerMajor === major && writerMinor < minor)
+}
+
+function arePagesInPlace(column: ColumnChunk): boolean {
+  const { offset, end } = pagesOf(column)
+  const { dataPageOffset, dictionaryPageOffset = 0 } = column
+  return (
+    offset < end &&
+    dataPageOffset < end &&
+    (dictionaryPageOffset === 0 || dictionaryPageOffset < end)
+  )
+}
+
+/** Where the pages of a column chunk are in the file. */
+export function pagesOf(column: ColumnChunk): { readonly offset: number; readonly end: number } {
+  const { dataPageOffset, dictionaryPageOffset = 0, compressedBytes } = column
+  const offset =
+    dictionaryPageOffset === 0 ? dataPageOffset : Math.min(dictionaryPageOffset, dataPageOffset)
+  return { offset, end: offset + compressedBytes }
+}

@@ -1,0 +1,262 @@
+import { CatalogError } from '../../../core/errors.ts'
+import { compareBytes } from '../../../core/value/value.ts'
+import type { ParquetFooter } from '../footer/footer-model.ts'
+import {
+  THRIFT,
+  type ThriftField,
+  type ThriftStruct,
+  writeThriftFields,
+  writeThriftStruct,
+} from '../thrift/thrift.ts'
+import { findNumber, getStructs } from '../thrift/thrift-fields.ts'
+import { CopyLayout, type CopyRange } from './stitch-layout.ts'
+import { areOldBinaryBoundsWrong, stitchProblem } from './stitch-problem.ts'
+import { EXTENSION_FIELD, type MovedColumn, moveRowGroup } from './stitch-row-group.ts'
+import {
+  isTypeOrder,
+  ownStitchSchema,
+  physicalSchemaKey,
+  type StitchColumn,
+  type StitchSchema,
+} from './stitch-schema.ts'
+
+export type { CopyRange } from './stitch-layout.ts'
+
+export interface StitchPart {
+  readonly footer: ParquetFooter
+  /** The columns it shows, with the table's names and field ids; its own when absent. */
+  readonly schema?: StitchSchema
+}
+export interface StitchOptions {
+  /** Put into the footer whatever the parts say. */
+  readonly keyValueMetadata?: ReadonlyMap<string, string>
+}
+
+/** The stitched file is `head`, every range of every part in order, then `tail`. */
+export interface StitchPlan {
+  readonly head: Uint8Array
+  /** One list for each part; empty for a part without rows. */
+  readonly ranges: readonly (readonly CopyRange[])[]
+  readonly tail: Uint8Array
+  readonly lengthBytes: number
+  readonly rowCount: number
+  readonly rowGroupCount: number
+}
+
+const ENCODER = new TextEncoder()
+const MAGIC = ENCODER.encode('PAR1')
+/** Part of the bytes that a dump promises: it changes only together with the dump's dialect. */
+const CREATED_BY = 'moraine version 1.0.0'
+/** What readers in Java can address. */
+const FOOTER_BYTES_MAX = 2 ** 31 - 1
+/** Of FileMetaData; higher ids are of later versions of the format. */
+const KNOWN_METADATA_FIELDS = 9
+/** Of Statistics: `max_value`, `min_value` and their exactness; then `max` and `min`. */
+const ORDERED_BOUNDS = [5, 6, 7, 8]
+const OLD_BOUNDS = [1, 2]
+const TYPE_ORDER: ThriftStruct = {
+  fields: [{ id: 1, type: THRIFT.STRUCT, value: { fields: [] } }],
+}
+const { BINARY, I32, I64, LIST, STRUCT } = THRIFT
+
+export function planStitch(parts: Iterable<StitchPart>, options: StitchOptions = {}): StitchPlan {
+  const planner = new StitchPlanner(options)
+  for (const part of parts) planner.add(part)
+  return planner.finish()
+}
+
+/**
+ * Many Parquet files as one, without decoding: pages are copied, and all that says where they are is
+ * written anew. Takes footers one by one and keeps only what it writes of each, so memory is that of the
+ * new footer. Page indexes and Bloom filters are left behind.
+ */
+export class StitchPlanner {
+  private readonly options: StitchOptions
+  private first: { readonly schema: StitchSchema; readonly key: string } | undefined
+  private readonly ranges: (readonly CopyRange[])[] = []
+  private readonly rowGroups: Uint8Array[] = []
+  private rowGroupBytes = 0
+  private rowCount = 0
+  private position = MAGIC.length
+  private formatVersion = 1
+  private keyValues: Map<string, string> | undefined
+  private laterFields: ThriftField[] | undefined
+
+  constructor(options: StitchOptions = {}) {
+    this.options = options
+  }
+
+  /**
+   * The ranges of the part to copy. `file-schema-mismatch` when the part has to be rewritten first: ask
+   * `stitchProblem` and compare `physicalSchemaKey` before.
+   */
+  add({ footer, schema = ownStitchSchema(footer) }: StitchPart): readonly CopyRange[] {
+    this.checkPart(footer, schema)
+    const layout = new CopyLayout(footer, schema.columns, this.position)
+    this.addRowGroups(footer, schema, layout)
+    this.rowCount += footer.rowCount
+    this.position += layout.lengthBytes
+    if (!Number.isSafeInteger(this.position) || !Number.isSafeInteger(this.rowCount)) {
+      throw new CatalogError('not-implemented', 'the file would have more than 2^53 bytes or rows')
+    }
+    this.formatVersion = Math.max(this.formatVersion, findNumber(footer.thrift, 1) ?? 1)
+    this.keepEqualKeyValues(footer, schema)
+    this.keepEqualLaterFields(footer)
+    this.ranges.push(layout.ranges)
+    return layout.ranges
+  }
+
+  finish(): StitchPlan {
+    if (this.first === undefined) throw new RangeError('a Parquet file needs a part for its schema')
+    const footer = this.footer(this.first.schema)
+    const length = new Uint8Array(4)
+    new DataView(length.buffer).setUint32(0, footer.length, true)
+    const tail = concat([footer, length, MAGIC])
+    return {
+      head: MAGIC.slice(),
+      ranges: this.ranges,
+      tail,
+      lengthBytes: this.position + tail.length,
+      rowCount: this.rowCount,
+      rowGroupCount: this.rowGroups.length,
+    }
+  }
+
+  private checkPart(footer: ParquetFooter, schema: StitchSchema): void {
+    const problem = stitchProblem(footer)
+    if (problem !== undefined) throw misfit(problem)
+    const key = physicalSchemaKey(schema)
+    this.first ??= { schema, key }
+    if (this.first.key !== key) throw misfit('its physical schema differs from that of the first')
+  }
+
+  private addRowGroups(footer: ParquetFooter, schema: StitchSchema, layout: CopyLayout): void {
+    const areOldBoundsWrong = areOldBinaryBoundsWrong(footer)
+    const columns = schema.columns.map((column): MovedColumn => {
+      const { leafIndex, path } = column
+      const droppedStatistics = droppedBounds(footer, column, areOldBoundsWrong)
+      return { leafIndex, path, droppedStatistics }
+    })
+    const isRearranged =
+      columns.length !== footer.leaves.length || columns.some((c, i) => c.leafIndex !== i)
+    const structs = getStructs(footer.thrift, 4)
+    footer.rowGroups.forEach((group, i) => {
+      if (group.rowCount === 0) return
+      const thrift = structs[i] as ThriftStruct
+      const move = { layout, columns, isRearranged }
+      this.keepRowGroup(moveRowGroup({ group, thrift }, move, this.rowGroups.length))
+    })
+  }
+
+  private keepRowGroup(rowGroup: ThriftStruct): void {
+    const bytes = writeThriftStruct(rowGroup)
+    this.rowGroupBytes += bytes.length
+    if (this.rowGroupBytes > FOOTER_BYTES_MAX) throw footerTooLong()
+    this.rowGroups.push(bytes)
+  }
+
+  private keepEqualKeyValues({ keyValueMetadata }: ParquetFooter, { isFileOwn }: StitchSchema) {
+    // Most of it describes the columns: it is wrong of others.
+    const own = isFileOwn ? keyValueMetadata : new Map<string, string>()
+    this.keyValues ??= new Map(own)
+    for (const [key, value] of this.keyValues) {
+      if (own.get(key) !== value) this.keyValues.delete(key)
+    }
+  }
+
+  private keepEqualLaterFields({ thrift }: ParquetFooter): void {
+    const later = thrift.fields.filter(
+      ({ id }) => id > KNOWN_METADATA_FIELDS && id !== EXTENSION_FIELD,
+    )
+    this.laterFields ??= later
+    if (this.laterFields.length === 0) return
+    const written = later.map((field) => writeThriftStruct({ fields: [field] }))
+    this.laterFields = this.laterFields.filter((field) => {
+      const bytes = writeThriftStruct({ fields: [field] })
+      return written.some((other) => compareBytes(bytes, other) === 0)
+    })
+  }
+
+  /** FileMetaData, with the row groups as they were written when they came. */
+  private footer({ elements, columns }: StitchSchema): Uint8Array {
+    const before: ThriftField[] = [
+      { id: 1, type: I32, value: this.formatVersion },
+      { id: 2, type: LIST, value: { elementType: STRUCT, values: elements } },
+      { id: 3, type: I64, value: this.rowCount },
+    ]
+    const keyValues = this.keyValueStructs()
+    const orders = columns.map(({ order }) =>
+      order === undefined || isTypeOrder(order) ? TYPE_ORDER : order,
+    )
+    const after: ThriftField[] = [
+      ...(keyValues.length === 0
+        ? []
+        : [{ id: 5, type: LIST, value: { elementType: STRUCT, values: keyValues } }]),
+      { id: 6, type: BINARY, value: ENCODER.encode(CREATED_BY) },
+      { id: 7, type: LIST, value: { elementType: STRUCT, values: orders } },
+      ...(this.laterFields ?? []),
+    ]
+    const footer = [
+      writeThriftFields(before, 0),
+      structListHeader(this.rowGroups.length),
+      ...this.rowGroups,
+      writeThriftFields(after, 4),
+      Uint8Array.of(0),
+    ]
+    if (footer.reduce((sum, bytes) => sum + bytes.length, 0) > FOOTER_BYTES_MAX) {
+      throw footerTooLong()
+    }
+    return concat(footer)
+  }
+
+  private keyValueStructs(): readonly ThriftStruct[] {
+    const all = new Map([...(this.keyValues ?? []), ...(this.options.keyValueMetadata ?? [])])
+    return [...all].map(([key, value]) => ({
+      fields: [
+        { id: 1, type: BINARY, value: ENCODER.encode(key) },
+        { id: 2, type: BINARY, value: ENCODER.encode(value) },
+      ],
+    }))
+  }
+}
+
+function droppedBounds(
+  { leaves }: ParquetFooter,
+  { leafIndex, order }: StitchColumn,
+  areOldBoundsWrong: boolean,
+): ReadonlySet<number> {
+  const isBinary = leaves[leafIndex]?.physicalType.endsWith('BYTE_ARRAY') ?? false
+  return new Set([
+    ...(order === undefined ? ORDERED_BOUNDS : []),
+    ...(areOldBoundsWrong && isBinary ? OLD_BOUNDS : []),
+  ])
+}
+
+/** Of field 4, right after field 3. */
+function structListHeader(count: number): Uint8Array {
+  const empty = { elementType: STRUCT, values: [] }
+  const [fieldHeader = 0] = writeThriftFields([{ id: 4, type: LIST, value: empty }], 3)
+  if (count < 15) return Uint8Array.of(fieldHeader, (count << 4) | STRUCT)
+  const bytes = [fieldHeader, 0xf0 | STRUCT]
+  let rest = count
+  for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128)
+  return Uint8Array.from([...bytes, rest])
+}
+
+function concat(pieces: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let position = 0
+  for (const piece of pieces) {
+    bytes.set(piece, position)
+    position += piece.length
+  }
+  return bytes
+}
+
+function misfit(problem: string): CatalogError {
+  return new CatalogError('file-schema-mismatch', `the file cannot be stitched: ${problem}`)
+}
+
+function footerTooLong(): CatalogError {
+  return new CatalogError('not-implemented', 'the Parquet footer would have more than 2^31 bytes')
+}

@@ -1,0 +1,28 @@
+import type { ThriftField, ThriftStruct } from '../thrift/thrift.ts'
+
+const NONE: ReadonlySet<number> = new Set()
+
+/**
+ * Puts fields, which come in the order of their ids, in the place of those with the same ids, or where they
+ * belong; leaves out the dropped ones.
+ */
+export function withFields(
+  { fields }: ThriftStruct,
+  replacements: readonly ThriftField[],
+  dropped: ReadonlySet<number> = NONE,
+): ThriftStruct {
+  const edited: ThriftField[] = []
+  let next = 0
+  for (const field of fields) {
+    for (; (replacements[next]?.id ?? Number.POSITIVE_INFINITY) < field.id; next++) {
+      edited.push(replacements[next] as ThriftField)
+    }
+    const isReplaced = replacements.some(({ id }) => id === field.id)
+    if (!isReplaced && !dropped.has(field.id)) edited.push(field)
+  }
+  return { fields: [...edited, ...replacements.slice(next)] }
+}
+
+export function withoutFields(struct: ThriftStruct, ids: ReadonlySet<number>): ThriftStruct {
+  return { fields: struct.fields.filter(({ id }) => !ids.has(id)) }
+}

@@ -1,0 +1,99 @@
+import { corrupt } from '../corrupt.ts'
+import { BLOCK_BYTES_MAX, BlockInflater, ZstandardOutput } from './zstandard-block.ts'
+
+const FRAME_MAGIC = 0xfd2fb528
+const SKIPPABLE_MAGIC = 0x184d2a50
+const RAW_BLOCK = 0
+const RLE_BLOCK = 1
+const COMPRESSED_BLOCK = 2
+
+/**
+ * Inflates Zstandard frames (RFC 8878) to at most `bytesMax`, without dictionaries and without looking at
+ * checksums. Our own, because Node 20 has none, and because twenty bytes make fzstd run for minutes: here, work is
+ * bounded by the bytes in and out.
+ */
+export function inflateZstandard(bytes: Uint8Array, bytesMax: number): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const pieces: Uint8Array[] = []
+  let left = bytesMax
+  try {
+    for (let position = 0; position < bytes.length; ) {
+      const frame = readFrame(view, position, left)
+      pieces.push(frame.bytes)
+      left -= frame.bytes.length
+      position = frame.end
+    }
+  } catch (error) {
+    if (error instanceof RangeError) throw corrupt('Zstandard frame ends too early', error)
+    throw error
+  }
+  return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces)
+}
+
+interface Frame {
+  readonly bytes: Uint8Array
+  readonly end: number
+}
+
+/** `RangeError` when the view is too short. */
+function readFrame(view: DataView, start: number, bytesMax: number): Frame {
+  const magic = view.getUint32(start, true)
+  if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) {
+    const end = start + 8 + view.getUint32(start + 4, true)
+    return { bytes: new Uint8Array(), end: checkedEnd(view, end) }
+  }
+  if (magic !== FRAME_MAGIC) throw corrupt('no Zstandard frame')
+  const descriptor = view.getUint8(start + 4)
+  if ((descriptor & 3) !== 0) throw corrupt('Zstandard frame that needs a dictionary')
+  const isSingleSegment = (descriptor & 0x20) !== 0
+  const sizeAt = start + 5 + (isSingleSegment ? 0 : 1)
+  const sizeLength = declaredSizeLength(descriptor >>> 6, isSingleSegment)
+  const output = new ZstandardOutput(bytesMax)
+  const blocksEnd = readBlocks(view, sizeAt + sizeLength, output)
+  const bytes = output.bytes()
+  if (sizeLength > 0 && declaredSize(view, sizeAt, sizeLength) !== bytes.length) {
+    throw corrupt('Zstandard frame that holds another size than it declares')
+  }
+  const checksumBytes = descriptor & 4
+  return { bytes, end: checkedEnd(view, blocksEnd + checksumBytes) }
+}
+
+function checkedEnd(view: DataView, end: number): number {
+  if (end > view.byteLength) throw corrupt('Zstandard frame ends too early')
+  return end
+}
+
+function declaredSizeLength(flag: number, isSingleSegment: boolean): number {
+  if (flag === 0) return isSingleSegment ? 1 : 0
+  return 2 ** flag
+}
+
+function declaredSize(view: DataView, at: number, length: number): number {
+  if (length === 1) return view.getUint8(at)
+  if (length === 2) return view.getUint16(at, true) + 256
+  if (length === 4) return view.getUint32(at, true)
+  return Number(view.getBigUint64(at, true))
+}
+
+/** Answers where the blocks end. */
+function readBlocks(view: DataView, start: number, output: ZstandardOutput): number {
+  const inflater = new BlockInflater(output)
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+  let position = start
+  for (let isLast = false; !isLast; ) {
+    const header = view.getUint16(position, true) | (view.getUint8(position + 2) << 16)
+    isLast = (header & 1) === 1
+    const type = (header >>> 1) & 3
+    const size = header >>> 3
+    if (size > BLOCK_BYTES_MAX) throw corrupt('Zstandard block too large')
+    position += 3
+    const end = checkedEnd(view, position + (type === RLE_BLOCK ? 1 : size))
+    const block = bytes.subarray(position, end)
+    if (type === RAW_BLOCK) output.append(block)
+    else if (type === RLE_BLOCK) output.fill(block[0] as number, size)
+    else if (type === COMPRESSED_BLOCK) inflater.inflate(block)
+    else throw corrupt('Zstandard block of a reserved type')
+    position = end
+  }
+  return position
+}

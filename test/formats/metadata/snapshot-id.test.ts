@@ -1,0 +1,68 @@
+import fc from 'fast-check'
+import {
+  type FileIdentity,
+  type SnapshotContent,
+  snapshotIdOf,
+} from '../../../src/formats/metadata/snapshot-id.ts'
+
+const file = (path: string, recordCount = 1, fileSizeBytes = 2): FileIdentity => ({
+  path,
+  recordCount,
+  fileSizeBytes,
+})
+
+const CONTENT: SnapshotContent = {
+  parentSnapshotId: 7n,
+  schemaId: 0,
+  operation: 'append',
+  added: [file('file:///a', 10, 100), file('file:///b', 20, 200)],
+  removed: [],
+  counter: 0,
+}
+
+describe('snapshotIdOf', () => {
+  test('is the same in every release', () => {
+    // Computed by hand in Python, from the rule.
+    expect(snapshotIdOf(CONTENT)).toBe(7239821095247148n)
+    expect(snapshotIdOf({ ...CONTENT, parentSnapshotId: null, added: [] })).toBe(1288178576355269n)
+  })
+
+  test('does not depend on the order of files', () => {
+    const files = fc.array(
+      fc.record({ path: fc.string(), recordCount: fc.nat(), fileSizeBytes: fc.nat() }),
+    )
+    fc.assert(
+      fc.property(files, files, (added, removed) => {
+        const id = snapshotIdOf({ ...CONTENT, added, removed })
+        const reversed = { added: added.toReversed(), removed: removed.toReversed() }
+        expect(snapshotIdOf({ ...CONTENT, ...reversed })).toBe(id)
+        expect(id).toBeGreaterThan(0n)
+        expect(id).toBeLessThan(2n ** 53n)
+      }),
+    )
+  })
+
+  test('depends on every part, and on where one ends and the next begins', () => {
+    const variants: Partial<SnapshotContent>[] = [
+      {},
+      { parentSnapshotId: 8n },
+      { parentSnapshotId: null },
+      { schemaId: 1 },
+      { operation: 'overwrite' },
+      { counter: 1 },
+      { added: [] },
+      { added: [file('file:///a', 10, 100)] },
+      { added: [], removed: CONTENT.added },
+      { added: [file('file:///a', 10, 100)], removed: [file('file:///b', 20, 200)] },
+      { added: [file('file:///a', 11, 100), file('file:///b', 20, 200)] },
+      { added: [file('file:///a', 10, 101), file('file:///b', 20, 200)] },
+      { added: [file('file:///a', 100, 10), file('file:///b', 20, 200)] },
+      { added: [file('file:///a1', 0, 100), file('file:///b', 20, 200)] },
+      {
+        added: [file('file:///a', 10, 100), file('file:///b', 20, 200), file('file:///b', 20, 200)],
+      },
+    ]
+    const ids = variants.map((variant) => snapshotIdOf({ ...CONTENT, ...variant }))
+    expect(new Set(ids).size).toBe(variants.length)
+  })
+})
