@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { openSqliteCatalog } from '../src/catalog/sqlite.ts'
+import { openSqliteCatalog } from '../src/catalog/sqlite/sqlite.ts'
 import type { DataFile } from '../src/core/file/data-file.ts'
 import { openLocalStore } from '../src/objects/local.ts'
 import type { Dependencies } from '../src/services/dependencies.ts'

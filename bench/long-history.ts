@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { openSqliteCatalog } from '../src/catalog/sqlite.ts'
+import { openSqliteCatalog } from '../src/catalog/sqlite/sqlite.ts'
 import type { Snapshot } from '../src/core/table/snapshot.ts'
 import { encodeManifestList } from '../src/formats/manifest/manifest-list.ts'
 import { withDependencies } from './bench-home.ts'

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import pino, { type Logger } from 'pino'
 import type { CatalogStore } from './catalog/catalog-store.ts'
-import { openSqliteCatalog } from './catalog/sqlite.ts'
+import { openSqliteCatalog } from './catalog/sqlite/sqlite.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import type { Ambient } from './core/ambient.ts'
 import { openDuckDbEngine } from './engine/duckdb.ts'
@@ -209,7 +209,7 @@ async function rebuild(config: Config, log: Logger): Promise<void> {
 async function openCatalog({ catalog }: Config): Promise<CatalogStore> {
   if (catalog.kind === 'postgres') {
     // Not for those who start with SQLite: every module is a file to find, read and compile.
-    const { openPostgresCatalog } = await import('./catalog/postgres.ts')
+    const { openPostgresCatalog } = await import('./catalog/postgres/postgres.ts')
     return openPostgresCatalog({ url: catalog.url })
   }
   await mkdir(dirname(catalog.path), { recursive: true })

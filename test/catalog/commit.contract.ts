@@ -9,7 +9,7 @@ import {
   stagedFileOf,
   stateOf,
   viewOf,
-} from './samples.ts'
+} from './catalog-samples.ts'
 
 export function describeCommits(store: () => CatalogStore): void {
   describe('commits', () => {

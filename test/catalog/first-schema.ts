@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
-import { encodeExact } from '../../src/catalog/exact-json.ts'
-import { committed, newTable, openTransaction, stateOf, viewOf } from './samples.ts'
+import { encodeExact } from '../../src/catalog/sql/tagged-json.ts'
+import { committed, newTable, openTransaction, stateOf, viewOf } from './catalog-samples.ts'
 
 const UUID = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff'
 const TRANSACTION_ID = '6f9619ff-8b86-4d01-b42d-00cf4fc96400'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
-import { create, newTable, stateOf, viewOf } from './samples.ts'
+import { create, newTable, stateOf, viewOf } from './catalog-samples.ts'
 
 export function describeNamespaces(store: () => CatalogStore): void {
   const make = (...levels: string[]) => store().createNamespace({ levels, properties: {} })

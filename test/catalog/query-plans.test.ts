@@ -1,16 +1,16 @@
 import Sqlite from 'better-sqlite3'
 import { type CompiledQuery, Kysely, SqliteDialect } from 'kysely'
-import { migrate } from '../../src/catalog/migrations.ts'
-import type { Connection, SqlEngine } from '../../src/catalog/sql-engine.ts'
-import type { Database } from '../../src/catalog/sql-schema.ts'
+import { migrate } from '../../src/catalog/sql/migrations.ts'
+import type { Connection, SqlEngine } from '../../src/catalog/sql/sql-engine.ts'
+import type { Database } from '../../src/catalog/sql/sql-schema.ts'
 import {
   findSnapshot,
   findSnapshotAsAt,
   nextLogEntries,
   nextSnapshots,
   pageSnapshotLog,
-} from '../../src/catalog/sql-snapshots.ts'
-import { snapshotOf } from './samples.ts'
+} from '../../src/catalog/sql/sql-snapshots.ts'
+import { snapshotOf } from './catalog-samples.ts'
 
 const database = new Sqlite(':memory:')
 let asked: CompiledQuery[] = []

@@ -1,5 +1,5 @@
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
-import { create, definitionOf, newTable, snapshotOf, stateOf } from './samples.ts'
+import { create, definitionOf, newTable, snapshotOf, stateOf } from './catalog-samples.ts'
 
 export function describeReplacements(store: () => CatalogStore): void {
   describe('replacing a table', () => {

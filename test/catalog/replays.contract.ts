@@ -1,6 +1,6 @@
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
 import type { MutationOptions } from '../../src/catalog/replay-store.ts'
-import { appendTo, create, newTable, replayOf, stateOf, viewOf } from './samples.ts'
+import { appendTo, create, newTable, replayOf, stateOf, viewOf } from './catalog-samples.ts'
 
 export function describeReplays(store: () => CatalogStore): void {
   const planets = stateOf('planets')

@@ -1,6 +1,13 @@
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
 import type { TableState } from '../../src/core/table/table.ts'
-import { appendTo, create, newTable, type OpenedCatalog, stateOf, viewOf } from './samples.ts'
+import {
+  appendTo,
+  create,
+  newTable,
+  type OpenedCatalog,
+  stateOf,
+  viewOf,
+} from './catalog-samples.ts'
 
 /** Two stores over one database, as two processes have them. */
 export function describeSharing(opened: () => OpenedCatalog): void {

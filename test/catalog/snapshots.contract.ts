@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import type { CatalogStore, TableCommit } from '../../src/catalog/catalog-store.ts'
 import type { Snapshot, SnapshotLogEntry } from '../../src/core/table/snapshot.ts'
 import type { TableState } from '../../src/core/table/table.ts'
-import { appendTo, create, newTable, snapshotOf, stateOf } from './samples.ts'
+import { appendTo, create, newTable, snapshotOf, stateOf } from './catalog-samples.ts'
 
 export function describeSnapshots(store: () => CatalogStore): void {
   describe('snapshots', () => {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import type { CatalogStore, Staging } from '../../src/catalog/catalog-store.ts'
 import type { Transaction } from '../../src/core/table/transaction.ts'
 import { dataFiles } from './arbitraries.ts'
-import { openTransaction, stagedFileOf } from './samples.ts'
+import { openTransaction, stagedFileOf } from './catalog-samples.ts'
 
 export function describeStaging(store: () => CatalogStore): void {
   const start = async (overrides: Partial<Transaction> = {}): Promise<string> => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
-import { appendTo, create, definitionOf, newTable, snapshotOf, stateOf } from './samples.ts'
+import { appendTo, create, definitionOf, newTable, snapshotOf, stateOf } from './catalog-samples.ts'
 
 export function describeTables(store: () => CatalogStore): void {
   describe('tables', () => {

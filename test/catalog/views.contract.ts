@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
 import type { ViewState } from '../../src/catalog/view-store.ts'
-import { create, newTable, stateOf, viewOf } from './samples.ts'
+import { create, newTable, stateOf, viewOf } from './catalog-samples.ts'
 
 export function describeViews(store: () => CatalogStore): void {
   const createView = async (name: string): Promise<ViewState> => {

@@ -1,4 +1,4 @@
-import { openSqliteCatalog } from '../../src/catalog/sqlite.ts'
+import { openSqliteCatalog } from '../../src/catalog/sqlite/sqlite.ts'
 import { cloneTable } from '../../src/services/clone.ts'
 import { dropTable } from '../../src/services/drop.ts'
 import { Publisher } from '../../src/services/publisher.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openSqliteCatalog } from '../../../src/catalog/sqlite.ts'
+import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
 import { openDuckDbEngine } from '../../../src/engine/duckdb.ts'
 import { openLocalStore } from '../../../src/objects/local.ts'
 import { writeLocalFile } from '../../../src/objects/local-file.ts'

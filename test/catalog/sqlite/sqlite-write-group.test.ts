@@ -1,9 +1,9 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
-import { openSqliteCatalog } from '../../src/catalog/sqlite.ts'
-import { appendTo, create } from './samples.ts'
+import type { CatalogStore } from '../../../src/catalog/catalog-store.ts'
+import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
+import { appendTo, create } from '../catalog-samples.ts'
 
 let folder = ''
 let path = ''

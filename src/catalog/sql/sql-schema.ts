@@ -45,7 +45,7 @@ export interface Database {
     expires_at_ms: bigint
   }
   leases: { name: string; owner: string; fencing_token: bigint; expires_at_ms: bigint }
-  /** Made by src/catalog/migrations.ts. */
+  /** Made by src/catalog/sql/migrations.ts. */
   moraine_migrations: { number: bigint; name: string }
 }
 

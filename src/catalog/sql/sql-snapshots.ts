@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
-import type { SnapshotLogPageEntry, SnapshotLogQuery } from './catalog-store.ts'
+import type { Snapshot, SnapshotLogEntry } from '../../core/table/snapshot.ts'
+import type { SnapshotLogPageEntry, SnapshotLogQuery } from '../catalog-store.ts'
 import type { Connection } from './sql-engine.ts'
 import { type Param, prepared } from './sql-prepared.ts'
 import { snapshotOf } from './sql-rows.ts'

@@ -1,11 +1,11 @@
-import { decodeExact } from './exact-json.ts'
+import type { ListViewsQuery, ViewChange, ViewKey, ViewState, ViewSummary } from '../view-store.ts'
 import { type Connection, Refusal, type SqlEngine, type SqlTransaction } from './sql-engine.ts'
 import { nameKey, namespaceKey } from './sql-keys.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
 import { nameColumns } from './sql-rows.ts'
 import type { ViewRow } from './sql-schema.ts'
-import type { ListViewsQuery, ViewChange, ViewKey, ViewState, ViewSummary } from './view-store.ts'
+import { decodeExact } from './tagged-json.ts'
 
 /** Throws `Refusal`. */
 export async function insertView(

@@ -1,7 +1,7 @@
-import { CatalogError } from '../core/errors.ts'
-import { decodeExact, encodeExact } from './exact-json.ts'
-import type { MutationOptions, ReplayRecord } from './replay-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { MutationOptions, ReplayRecord } from '../replay-store.ts'
 import { type Connection, type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
+import { decodeExact, encodeExact } from './tagged-json.ts'
 
 const RETRY_AFTER_SECONDS = 1
 

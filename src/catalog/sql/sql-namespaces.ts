@@ -1,12 +1,12 @@
-import { decodeExact, encodeExact } from './exact-json.ts'
 import type {
   ListChildNamespacesQuery,
   NamespacePropertiesChange,
   NamespacePropertiesChanged,
   NamespaceRecord,
-} from './namespace-store.ts'
+} from '../namespace-store.ts'
 import { type Connection, Refusal, type SqlEngine, type SqlTransaction } from './sql-engine.ts'
 import { childKeyRange, namespaceKey } from './sql-keys.ts'
+import { decodeExact, encodeExact } from './tagged-json.ts'
 
 /**
  * The namespace and its parents, outermost first: in that order concurrent creations wait, not deadlock.

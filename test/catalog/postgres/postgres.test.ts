@@ -1,11 +1,11 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import pg from 'pg'
-import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
-import { openPostgresCatalog } from '../../src/catalog/postgres.ts'
-import { describeCatalogStore } from './catalog-store.contract.ts'
-import { expectUpToDate, firstSchema } from './first-schema.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from './postgres-server.ts'
-import { appendTo, create, newTable, stateOf } from './samples.ts'
+import type { CatalogStore } from '../../../src/catalog/catalog-store.ts'
+import { openPostgresCatalog } from '../../../src/catalog/postgres/postgres.ts'
+import { appendTo, create, newTable, stateOf } from '../catalog-samples.ts'
+import { describeCatalogStore } from '../catalog-store.contract.ts'
+import { expectUpToDate, firstSchema } from '../first-schema.ts'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../postgres-server.ts'
 
 const reason = whyNoPostgres()
 

@@ -6,10 +6,10 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
-import type { CatalogStore } from './catalog-store.ts'
-import { SqlCatalog } from './sql-catalog.ts'
-import type { SqlEngine, SqlTransaction, Trouble } from './sql-engine.ts'
-import type { Database } from './sql-schema.ts'
+import type { CatalogStore } from '../catalog-store.ts'
+import { SqlCatalog } from '../sql/sql-catalog.ts'
+import type { SqlEngine, SqlTransaction, Trouble } from '../sql/sql-engine.ts'
+import type { Database } from '../sql/sql-schema.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
 import { SqliteWriteGroup } from './sqlite-write-group.ts'
 

@@ -1,9 +1,8 @@
 import { type Compilable, sql } from 'kysely'
-import { CatalogError } from '../core/errors.ts'
-import type { TableState } from '../core/table/table.ts'
-import type { Transaction } from '../core/table/transaction.ts'
-import type { CatalogCommit, CatalogCommitOutcome, TableCommit } from './catalog-store.ts'
-import { encodeExact } from './exact-json.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { Transaction } from '../../core/table/transaction.ts'
+import type { CatalogCommit, CatalogCommitOutcome, TableCommit } from '../catalog-store.ts'
 import { chunks, Refusal, type SqlTransaction } from './sql-engine.ts'
 import { claimName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
@@ -21,6 +20,7 @@ import {
 import type { SnapshotRow, TableRow } from './sql-schema.ts'
 import type { TableContext } from './sql-tables.ts'
 import { findTransaction, stagingDeletes } from './sql-transactions.ts'
+import { encodeExact } from './tagged-json.ts'
 
 /**
  * Throws `Refusal`. Transactions first, then tables, both in the order of their ids: whoever commits

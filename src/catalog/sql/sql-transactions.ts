@@ -1,12 +1,12 @@
 import { sql } from 'kysely'
-import type { StagedChange, StagedFile, Transaction } from '../core/table/transaction.ts'
-import type { StageOutcome, Staging } from './catalog-store.ts'
-import { decodeExact, encodeExact } from './exact-json.ts'
+import type { StagedChange, StagedFile, Transaction } from '../../core/table/transaction.ts'
+import type { StageOutcome, Staging } from '../catalog-store.ts'
 import { type Connection, chunks, Refusal, type SqlTransaction } from './sql-engine.ts'
 import { pathKey } from './sql-keys.ts'
 import { type Param, prepared, rowOf } from './sql-prepared.ts'
 import { TRANSACTION_COLUMNS, transactionOf, transactionRow } from './sql-rows.ts'
 import type { Database, TransactionRow } from './sql-schema.ts'
+import { decodeExact, encodeExact } from './tagged-json.ts'
 
 const STAGING_TABLES = ['staged_files', 'staged_removals', 'transaction_tables'] as const
 const FORGOTTEN_PER_STEP = 500

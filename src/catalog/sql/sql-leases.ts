@@ -1,4 +1,4 @@
-import type { HeldLease, LeaseOutcome, LeaseRequest } from './lease-store.ts'
+import type { HeldLease, LeaseOutcome, LeaseRequest } from '../lease-store.ts'
 import type { SqlTransaction } from './sql-engine.ts'
 import type { Database } from './sql-schema.ts'
 

@@ -1,4 +1,4 @@
-import type { TableState } from '../core/table/table.ts'
+import type { TableState } from '../../core/table/table.ts'
 import type {
   ListTablesQuery,
   NewTable,
@@ -6,9 +6,8 @@ import type {
   TableKey,
   TableReplacement,
   TableSummary,
-} from './catalog-store.ts'
+} from '../catalog-store.ts'
 import type { DefinitionCache } from './definition-cache.ts'
-import { decodeExact } from './exact-json.ts'
 import {
   type Connection,
   chunks,
@@ -23,6 +22,7 @@ import { addPaths, copyPaths } from './sql-paths.ts'
 import { type Param, prepared } from './sql-prepared.ts'
 import { changingColumns, logRows, nameColumns, snapshotRow, tableStateOf } from './sql-rows.ts'
 import type { SnapshotRow } from './sql-schema.ts'
+import { decodeExact } from './tagged-json.ts'
 
 export interface TableContext {
   readonly engine: SqlEngine

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
-import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
-import type { TableState } from '../core/table/table.ts'
-import type { StagedChange, Transaction } from '../core/table/transaction.ts'
+import type { Snapshot, SnapshotLogEntry } from '../../core/table/snapshot.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { StagedChange, Transaction } from '../../core/table/transaction.ts'
 import type {
   CatalogCommit,
   CatalogCommitOutcome,
@@ -16,17 +16,18 @@ import type {
   TableKey,
   TableReplacement,
   TableSummary,
-} from './catalog-store.ts'
-import { DefinitionCache } from './definition-cache.ts'
-import type { HeldLease, LeaseOutcome, LeaseRequest } from './lease-store.ts'
-import { migrate } from './migrations.ts'
+} from '../catalog-store.ts'
+import type { HeldLease, LeaseOutcome, LeaseRequest } from '../lease-store.ts'
 import type {
   ListChildNamespacesQuery,
   NamespacePropertiesChange,
   NamespacePropertiesChanged,
   NamespaceRecord,
-} from './namespace-store.ts'
-import type { MutationOptions, ReplayRecord } from './replay-store.ts'
+} from '../namespace-store.ts'
+import type { MutationOptions, ReplayRecord } from '../replay-store.ts'
+import type { ListViewsQuery, ViewChange, ViewKey, ViewState, ViewSummary } from '../view-store.ts'
+import { DefinitionCache } from './definition-cache.ts'
+import { migrate } from './migrations.ts'
 import { commitAll } from './sql-commit.ts'
 import { read, type SqlEngine, write } from './sql-engine.ts'
 import * as leases from './sql-leases.ts'
@@ -38,7 +39,6 @@ import * as snapshots from './sql-snapshots.ts'
 import * as tables from './sql-tables.ts'
 import * as transactions from './sql-transactions.ts'
 import * as views from './sql-views.ts'
-import type { ListViewsQuery, ViewChange, ViewKey, ViewState, ViewSummary } from './view-store.ts'
 
 /** The catalog in a database of SQL; what differs between the engines is in `SqlEngine`. */
 export class SqlCatalog implements CatalogStore {

@@ -1,10 +1,10 @@
 import { type Compilable, CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
-import type { CatalogStore } from './catalog-store.ts'
+import type { CatalogStore } from '../catalog-store.ts'
+import { SqlCatalog } from '../sql/sql-catalog.ts'
+import type { SqlEngine, SqlTransaction, Trouble } from '../sql/sql-engine.ts'
+import type { Database } from '../sql/sql-schema.ts'
 import { ConnectionLostError, PostgresPool } from './postgres-pool.ts'
-import { SqlCatalog } from './sql-catalog.ts'
-import type { SqlEngine, SqlTransaction, Trouble } from './sql-engine.ts'
-import type { Database } from './sql-schema.ts'
 
 const INT8_OID = 20
 const CONNECTIONS_MAX = 10

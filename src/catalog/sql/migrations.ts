@@ -8,8 +8,8 @@ interface Migration {
   readonly statements: readonly string[]
 }
 
-// The same place from src/catalog and from dist/catalog.
-const MIGRATIONS = new URL('../../schemas/sql/', import.meta.url)
+// The same place from src/catalog/sql and from dist/catalog/sql.
+const MIGRATIONS = new URL('../../../schemas/sql/', import.meta.url)
 const FILE_NAME = /^(\d{4})-[a-z0-9-]+\.sql$/
 
 /** Applies what is missing, all of it or nothing. A database that a newer Moraine made is refused. */

@@ -1,5 +1,5 @@
-import type { TableDefinition } from '../core/table/table.ts'
-import { decodeExact, encodeExact } from './exact-json.ts'
+import type { TableDefinition } from '../../core/table/table.ts'
+import { decodeExact, encodeExact } from './tagged-json.ts'
 
 /** In characters, over all tables; what is decoded takes a few times as much. */
 const CACHED_TEXT_MAX = 8_388_608
