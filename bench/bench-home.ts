@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { openSqliteCatalog } from '../src/catalog/sqlite/sqlite.ts'
 import type { DataFile } from '../src/core/file/data-file.ts'
-import { openLocalStore } from '../src/objects/local.ts'
+import { openLocalStore } from '../src/objects/local/local-store.ts'
 import type { Dependencies } from '../src/services/dependencies.ts'
 import { ManifestCache } from '../src/services/manifest-cache.ts'
 import { Publisher } from '../src/services/publisher.ts'

@@ -13,7 +13,7 @@ import { type ParquetFooter, readParquetFooter } from '../src/formats/parquet/fo
 import { inferSchemaFields } from '../src/formats/parquet/schema/parquet-schema.ts'
 import { matchFileSchema } from '../src/formats/parquet/schema/schema-match.ts'
 import { fileMetrics } from '../src/formats/parquet/statistics/file-metrics.ts'
-import { openLocalStore } from '../src/objects/local.ts'
+import { openLocalStore } from '../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../src/objects/object-store.ts'
 import { printMachine, versionsOf } from './machine.ts'
 import { IS_QUICK, openReport } from './report.ts'

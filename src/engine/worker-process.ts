@@ -177,7 +177,10 @@ function newSettler<T>(): {
 
 function launch(memoryBytes: number, folder: string): ChildProcess {
   const isSource = import.meta.url.endsWith('.ts')
-  const entry = new URL(isSource ? './worker/main.ts' : './worker/main.js', import.meta.url)
+  const entry = new URL(
+    isSource ? './worker/worker-main.ts' : './worker/worker-main.js',
+    import.meta.url,
+  )
   const command = [
     process.execPath,
     `--max-old-space-size=${HEAP_MEGABYTES_MAX}`,

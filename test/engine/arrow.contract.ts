@@ -5,7 +5,7 @@ import {
   ARROW_PREFIX_BYTES,
   arrowSchemaBytes,
 } from '../../src/formats/dump/arrow-ipc.ts'
-import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './samples.ts'
+import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
 
 const ARROW = { format: 'arrow' } as const
 const EVERY_TYPE = schemaOf(

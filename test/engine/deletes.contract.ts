@@ -1,4 +1,4 @@
-import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './samples.ts'
+import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
 
 const SCHEMA = schemaOf(field(1, 'i', 'long'), field(2, 's', 'string'), field(3, 'b', 'binary'))
 const ROWS = `SELECT range AS i, CASE WHEN range % 3 > 0 THEN 's' || range % 3 END AS s,

@@ -8,7 +8,7 @@ import { type DuckDbEngineOptions, openDuckDbEngine } from '../../src/engine/duc
 import type { Engine, ExportJob } from '../../src/engine/engine.ts'
 import { querySql } from '../parquet-files.ts'
 import { childrenOf, eventually, HAS_PROC, isRunning } from './children.ts'
-import { failureOf, field, schemaOf, sourceOf } from './samples.ts'
+import { failureOf, field, schemaOf, sourceOf } from './engine-samples.ts'
 
 const SCHEMA = schemaOf(field(1, 's', 'string'))
 const onLinux = HAS_PROC ? test : test.skip

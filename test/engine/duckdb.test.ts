@@ -6,10 +6,10 @@ import { openDuckDbEngine } from '../../src/engine/duckdb.ts'
 import { describeArrow } from './arrow.contract.ts'
 import { describeDeletes } from './deletes.contract.ts'
 import { describeJobs } from './engine.contract.ts'
+import type { OpenedEngine } from './engine-samples.ts'
 import { describeExport } from './export.contract.ts'
 import { describeIngest } from './ingest.contract.ts'
 import { describeNanoseconds } from './nanoseconds.contract.ts'
-import type { OpenedEngine } from './samples.ts'
 
 async function open(): Promise<OpenedEngine> {
   const temporaryFolder = await mkdtemp(join(tmpdir(), 'moraine-engine-work-'))

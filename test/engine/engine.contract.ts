@@ -1,6 +1,6 @@
 import { readFile, symlink, writeFile } from 'node:fs/promises'
 import type { ExportJob } from '../../src/engine/engine.ts'
-import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './samples.ts'
+import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
 
 const SCHEMA = schemaOf(field(1, 'i', 'long'), field(2, 's', 'string'))
 const SMALL = "SELECT range AS i, 's' || range AS s FROM range(10)"

@@ -4,7 +4,7 @@ import { parquetMetadata } from 'hyparquet'
 import type { Field } from '../../src/core/value/type.ts'
 import { readParquetRows } from '../interop-readers/rows.ts'
 import { querySql } from '../parquet-files.ts'
-import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './samples.ts'
+import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
 
 const EVERY_TYPE = schemaOf(
   field(1, 'ok', 'boolean'),

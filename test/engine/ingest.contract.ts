@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import type { Schema } from '../../src/core/value/type.ts'
 import type { IngestResult, TextFormat } from '../../src/engine/engine.ts'
 import { querySql } from '../parquet-files.ts'
-import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './samples.ts'
+import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
 
 const SCHEMA = schemaOf(
   field(1, 'i', 'int'),

@@ -9,7 +9,7 @@ import {
   type Vector,
 } from 'apache-arrow'
 import { Table as ParquetTable, writeParquet } from 'parquet-wasm/node'
-import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './samples.ts'
+import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
 
 const LOCAL = new Timestamp(TimeUnit.NANOSECOND)
 const ZONED = new Timestamp(TimeUnit.NANOSECOND, 'UTC')

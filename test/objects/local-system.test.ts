@@ -17,9 +17,9 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { openLocalStore } from '../../src/objects/local.ts'
-import { realPathByIdentity } from '../../src/objects/local-roots.ts'
-import { LocalThreads } from '../../src/objects/local-threads.ts'
+import { realPathByIdentity } from '../../src/objects/local/local-roots.ts'
+import { openLocalStore } from '../../src/objects/local/local-store.ts'
+import { LocalThreads } from '../../src/objects/local/local-threads.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
 import {
   attemptsOn,

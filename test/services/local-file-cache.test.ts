@@ -1,8 +1,8 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openLocalStore } from '../../src/objects/local.ts'
-import { writeLocalFile } from '../../src/objects/local-file.ts'
+import { writeLocalFile } from '../../src/objects/local/local-file.ts'
+import { openLocalStore } from '../../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
 import { LocalFileCache } from '../../src/services/local-file-cache.ts'
 

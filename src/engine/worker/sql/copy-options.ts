@@ -1,5 +1,5 @@
-import type { Schema } from '../../core/value/type.ts'
-import type { ExportJob } from '../engine.ts'
+import type { Schema } from '../../../core/value/type.ts'
+import type { ExportJob } from '../../engine.ts'
 import { ARROW_BATCH_ROWS } from './arrow-file.ts'
 import { quoteConstant } from './sql-text.ts'
 import { fieldIdSql } from './type-sql.ts'

@@ -1,4 +1,4 @@
-import type { PrimitiveType } from '../../core/value/type.ts'
+import type { PrimitiveType } from '../../../core/value/type.ts'
 import { notImplemented, quoteName } from './sql-text.ts'
 
 /** How values become what a format holds. The expressions it is given are of the table's own types. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
 import { type FileHandle, link, lstat, mkdir, open, stat, unlink } from 'node:fs/promises'
-import { CatalogError } from '../core/errors.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { ObjectInfo, ObjectStore, ObjectTail } from '../object-store.ts'
 import { fresh, readAt, readInto, requireCounts, writeFully } from './local-bytes.ts'
 import {
   errorCodeOf,
@@ -18,7 +19,6 @@ import { CREATE_FLAGS } from './local-open-flags.ts'
 import { LocalRoots } from './local-roots.ts'
 import type { LocalThreads } from './local-threads.ts'
 import type { ThreadOutcome, ThreadTask } from './local-worker-protocol.ts'
-import type { ObjectInfo, ObjectStore, ObjectTail } from './object-store.ts'
 
 const WRITE_ATTEMPTS = 3
 const THREAD_BYTES_MAX = 1024 * 1024

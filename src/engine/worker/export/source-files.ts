@@ -1,5 +1,5 @@
 import { symlinkSync } from 'node:fs'
-import type { SourceFile } from '../engine.ts'
+import type { SourceFile } from '../../engine.ts'
 
 /** Names, in the task's folder, of links to the files that a task reads: safe in SQL, whatever the files are called. */
 export interface LinkedFiles {

@@ -1,4 +1,4 @@
-import { idlestOf, TaskThread } from '../threads/task-thread.ts'
+import { idlestOf, TaskThread } from '../../threads/task-thread.ts'
 import type { ThreadOutcome, ThreadTask } from './local-worker-protocol.ts'
 
 type LocalThread = TaskThread<ThreadTask, ThreadOutcome>

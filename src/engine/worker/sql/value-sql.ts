@@ -1,7 +1,7 @@
-import { hexText } from '../../core/value/bytes-text.ts'
-import { valueFromJson, valueToText } from '../../core/value/single-value.ts'
-import { type Field, isNested } from '../../core/value/type.ts'
-import type { Value } from '../../core/value/value.ts'
+import { hexText } from '../../../core/value/bytes-text.ts'
+import { valueFromJson, valueToText } from '../../../core/value/single-value.ts'
+import { type Field, isNested } from '../../../core/value/type.ts'
+import type { Value } from '../../../core/value/value.ts'
 import { notImplemented, quoteText } from './sql-text.ts'
 import { typeSql } from './type-sql.ts'
 

@@ -1,5 +1,5 @@
 import { DuckDBTypeId } from '@duckdb/node-api'
-import type { PrimitiveType } from '../../core/value/type.ts'
+import type { PrimitiveType } from '../../../core/value/type.ts'
 import { REFUSAL } from './failure.ts'
 import type { FileColumn } from './file-column.ts'
 import { quoteText } from './sql-text.ts'

@@ -1,4 +1,4 @@
-import { CatalogError } from '../../core/errors.ts'
+import { CatalogError } from '../../../core/errors.ts'
 
 /** A name as SQL. DuckDB ends a statement at U+0000, so a name that holds one is refused. */
 export function quoteName(name: string): string {

@@ -1,7 +1,7 @@
 import { lstat, opendir, realpath } from 'node:fs/promises'
+import type { ObjectInfo } from '../object-store.ts'
 import { errorCodeOf, isMissing, translateError } from './local-error.ts'
 import { isTemporaryName, isUsableName } from './local-location.ts'
-import type { ObjectInfo } from './object-store.ts'
 
 const STATS_AT_ONCE = 32
 

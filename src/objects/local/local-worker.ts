@@ -13,7 +13,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs'
-import { answerTasks } from '../threads/answer-tasks.ts'
+import { answerTasks } from '../../threads/answer-tasks.ts'
 import { errorCodeOf } from './local-error.ts'
 import { isWithin } from './local-location.ts'
 import { CREATE_FLAGS, READ_FLAGS } from './local-open-flags.ts'

@@ -1,7 +1,7 @@
-import { uuidText } from '../../core/value/bytes-text.ts'
-import { findValueFromJson, valueToText } from '../../core/value/single-value.ts'
-import { type PrimitiveType, typeName } from '../../core/value/type.ts'
-import type { Value } from '../../core/value/value.ts'
+import { uuidText } from '../../../core/value/bytes-text.ts'
+import { findValueFromJson, valueToText } from '../../../core/value/single-value.ts'
+import { type PrimitiveType, typeName } from '../../../core/value/type.ts'
+import type { Value } from '../../../core/value/value.ts'
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 const INTEGER = /^[+-]?\d{1,40}$/

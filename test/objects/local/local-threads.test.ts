@@ -1,10 +1,10 @@
 import { mkdtemp, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openLocalStore } from '../../src/objects/local.ts'
-import { LocalThreads } from '../../src/objects/local-threads.ts'
-import type { ObjectStore } from '../../src/objects/object-store.ts'
-import { bytesOf } from './object-store.contract.ts'
+import { openLocalStore } from '../../../src/objects/local/local-store.ts'
+import { LocalThreads } from '../../../src/objects/local/local-threads.ts'
+import type { ObjectStore } from '../../../src/objects/object-store.ts'
+import { bytesOf } from '../object-store.contract.ts'
 
 let base = ''
 let threads: LocalThreads

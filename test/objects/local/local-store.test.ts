@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openLocalStore } from '../../src/objects/local.ts'
-import { LocalThreads } from '../../src/objects/local-threads.ts'
-import type { ObjectStore } from '../../src/objects/object-store.ts'
+import { openLocalStore } from '../../../src/objects/local/local-store.ts'
+import { LocalThreads } from '../../../src/objects/local/local-threads.ts'
+import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import {
   attemptsOn,
   bytesOf,
@@ -11,7 +11,7 @@ import {
   expectCode,
   namesBelow,
   textOf,
-} from './object-store.contract.ts'
+} from '../object-store.contract.ts'
 
 const inThreads = new LocalThreads({ writers: 2, readers: 1 })
 const WAYS = [

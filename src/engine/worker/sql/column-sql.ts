@@ -1,6 +1,6 @@
 import { DuckDBTypeId } from '@duckdb/node-api'
-import type { NameMapping } from '../../core/schema/name-mapping.ts'
-import { foldName } from '../../core/schema/schema-lookup.ts'
+import type { NameMapping } from '../../../core/schema/name-mapping.ts'
+import { foldName } from '../../../core/schema/schema-lookup.ts'
 import {
   type Field,
   isNested,
@@ -9,11 +9,11 @@ import {
   type NestedType,
   type StructType,
   type Type,
-} from '../../core/value/type.ts'
+} from '../../../core/value/type.ts'
 import { castSql } from './cast-sql.ts'
-import type { Dialect } from './dialect.ts'
 import type { FileColumn } from './file-column.ts'
 import { notImplemented } from './sql-text.ts'
+import type { Dialect } from './text-dialect.ts'
 import { initialDefaultSql } from './value-sql.ts'
 
 /** Where in a schema an expression stands. */

@@ -1,4 +1,4 @@
-import { foldName } from '../../core/schema/schema-lookup.ts'
+import { foldName } from '../../../core/schema/schema-lookup.ts'
 import {
   type Field,
   isNested,
@@ -7,7 +7,7 @@ import {
   type PrimitiveType,
   type StructType,
   type Type,
-} from '../../core/value/type.ts'
+} from '../../../core/value/type.ts'
 import { exactNumber } from './json-row.ts'
 import { shown } from './row-invalid.ts'
 import { expectation, wireText } from './wire-text.ts'

@@ -1,4 +1,4 @@
-import { CatalogError } from '../../core/errors.ts'
+import { CatalogError } from '../../../core/errors.ts'
 
 const DETAIL_LENGTH_MAX = 500
 /** What an `error()` in a query of ours begins with when a value cannot be converted exactly. */

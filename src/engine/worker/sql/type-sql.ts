@@ -1,4 +1,4 @@
-import { type Type, typeName } from '../../core/value/type.ts'
+import { type Type, typeName } from '../../../core/value/type.ts'
 import { notImplemented, quoteConstant, quoteName } from './sql-text.ts'
 
 /** DuckDB's name of a table's type; `column` is for the refusal of types that DuckDB does not hold exactly. */

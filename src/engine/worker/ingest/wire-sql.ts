@@ -1,6 +1,11 @@
-import { isNested, type NestedType, type PrimitiveType, type Type } from '../../core/value/type.ts'
-import { quoteConstant, quoteName } from './sql-text.ts'
-import { typeSql } from './type-sql.ts'
+import {
+  isNested,
+  type NestedType,
+  type PrimitiveType,
+  type Type,
+} from '../../../core/value/type.ts'
+import { quoteConstant, quoteName } from '../sql/sql-text.ts'
+import { typeSql } from '../sql/type-sql.ts'
 
 /** A column of the wire, which is all text, as a value of the table's type. Nested ones are JSON of texts. */
 export function wireSql(type: Type, sql: string, column: string): string {

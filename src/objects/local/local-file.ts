@@ -1,5 +1,5 @@
 import { open, rm } from 'node:fs/promises'
-import { CatalogError } from '../core/errors.ts'
+import { CatalogError } from '../../core/errors.ts'
 import { translateError } from './local-error.ts'
 
 const WHAT = 'a temporary file'

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs'
 import type { Task, TaskRequest, TaskResult, WorkerReply } from '../protocol.ts'
-import { runExport } from './export.ts'
-import { taskFailure } from './failure.ts'
-import { runIngest } from './ingest.ts'
+import { runExport } from './export/export-job.ts'
+import { runIngest } from './ingest/ingest-job.ts'
+import { taskFailure } from './sql/failure.ts'
 
 /** The entry of a child process: one task at a time, until the parent is gone. Its argument is the parent's folder. */
 const [, , parentFolder] = process.argv
