@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { openSqliteCatalog } from '../src/catalog/sqlite/sqlite.ts'
 import type { DataFile } from '../src/core/file/data-file.ts'
+import type { Dependencies } from '../src/lake/dependencies.ts'
+import { Publisher } from '../src/lake/publish/publisher.ts'
+import { ManifestCache } from '../src/lake/scan/manifest-cache.ts'
+import { writeSnapshot } from '../src/lake/snapshot/snapshot-writer.ts'
 import { openLocalStore } from '../src/objects/local/local-store.ts'
-import type { Dependencies } from '../src/services/dependencies.ts'
-import { ManifestCache } from '../src/services/manifest-cache.ts'
-import { Publisher } from '../src/services/publisher.ts'
-import { writeSnapshot } from '../src/services/snapshot-writer.ts'
 
 /** One snapshot that adds these data files, which need not exist: nothing but metadata is read of them. */
 export async function fillFiles(

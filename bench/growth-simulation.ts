@@ -1,5 +1,5 @@
 import type { ManifestFile } from '../src/core/file/data-file.ts'
-import { liveFilesCount, planMerges } from '../src/services/manifest-merge.ts'
+import { liveFilesCount, planMerges } from '../src/lake/snapshot/plan-merges.ts'
 
 export interface Growth {
   readonly entriesMergedMean: number

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Meter } from '../services/dependencies.ts'
+import type { Meter } from '../lake/dependencies.ts'
 import type { DumpMeter } from '../services/dump/dumps.ts'
 
 const HOLD_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]

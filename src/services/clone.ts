@@ -2,8 +2,13 @@ import type { CatalogStore } from '../catalog/catalog-store.ts'
 import { nextTimestampMs } from '../core/table/snapshot-log.ts'
 import type { TableDefinition, TableState } from '../core/table/table.ts'
 import { parseNewTableName } from '../core/table/table-name.ts'
-import type { Dependencies } from './dependencies.ts'
-import { getSnapshot, getTable, type SnapshotSelector, tableNotFound } from './table-lookup.ts'
+import type { Dependencies } from '../lake/dependencies.ts'
+import {
+  getSnapshot,
+  getTable,
+  type SnapshotSelector,
+  tableNotFound,
+} from '../lake/table-lookup.ts'
 import { alreadyExists, newLocation, newState, publishedLocation } from './tables.ts'
 
 /**

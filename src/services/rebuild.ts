@@ -5,11 +5,11 @@ import { formatTableName } from '../core/table/table-name.ts'
 import { parseExactJson } from '../formats/json/exact-json.ts'
 import { snapshotFromJson } from '../formats/metadata/snapshot-json.ts'
 import { tableMetadataFromJson } from '../formats/metadata/table-metadata-json.ts'
-import type { Dependencies } from './dependencies.ts'
+import type { Dependencies } from '../lake/dependencies.ts'
+import { METADATA_FILE_BYTES_MAX } from '../lake/limits.ts'
+import { TABLE_NAME_KEY } from '../lake/publish/publisher.ts'
+import { liveFilesCount } from '../lake/snapshot/plan-merges.ts'
 import { DROPPED_MARK } from './drop.ts'
-import { METADATA_FILE_BYTES_MAX } from './limits.ts'
-import { liveFilesCount } from './manifest-merge.ts'
-import { TABLE_NAME_KEY } from './publisher.ts'
 
 /** `<version>-<uuid>.metadata.json`, in the `metadata/` of a table. */
 const METADATA_FILE = /^(.+)\/metadata\/(\d{5,15})-[^/]+\.metadata\.json$/

@@ -15,17 +15,21 @@ import { stringifyExactJson } from '../formats/json/exact-json.ts'
 import { schemaToJson } from '../formats/metadata/schema-json.ts'
 import { matchFileSchema } from '../formats/parquet/schema/schema-match.ts'
 import { fileMetrics } from '../formats/parquet/statistics/file-metrics.ts'
-import { inOrder } from './bounded.ts'
-import { requireWritable, withoutRequired } from './converted-file.ts'
+import { inOrder } from '../lake/bounded.ts'
+import { isUnknownState } from '../lake/commit/change-table.ts'
+import { readFooterOf } from '../lake/commit/inspect-file.ts'
+import type { DumpDependencies } from '../lake/convert/conversion-dependencies.ts'
+import { requireWritable, withoutRequired } from '../lake/convert/converted-file.ts'
+import { describeSource, type FileAccess } from '../lake/convert/source-file.ts'
+import { REWRITE_BYTES_MAX } from '../lake/limits.ts'
+import { type PlannedFile, planScan } from '../lake/scan/plan-files.ts'
+import { deleteQuietly } from '../lake/snapshot/orphans.ts'
+import {
+  type PreparedSnapshot,
+  requireWritableVersion,
+  writeSnapshot,
+} from '../lake/snapshot/snapshot-writer.ts'
 import { namingDataFile, requireRows } from './dump/dump-convert.ts'
-import type { DumpDependencies } from './dump/dump-dependencies.ts'
-import { describeSource, type FileAccess } from './dump/source-file.ts'
-import { readFooterOf } from './file-inspection.ts'
-import { REWRITE_BYTES_MAX } from './limits.ts'
-import { deleteQuietly } from './orphans.ts'
-import { type PlannedFile, planScan } from './planning.ts'
-import { type PreparedSnapshot, requireWritableVersion, writeSnapshot } from './snapshot-writer.ts'
-import { isUnknownState } from './table-change.ts'
 import { asAtFolder } from './upload-location.ts'
 
 /** The table as it shall be, and of each column whose values must be converted, its new id and the one in files. */

@@ -14,10 +14,10 @@ import {
   readAliases,
 } from '../core/table-properties.ts'
 import type { Schema } from '../core/value/type.ts'
-import type { DumpDependencies } from './dump/dump-dependencies.ts'
-import { findRevivedName, withNameMapping } from './naming.ts'
+import { changeTable } from '../lake/commit/change-table.ts'
+import { findRevivedName, withNameMapping } from '../lake/commit/name-mapping-update.ts'
+import type { DumpDependencies } from '../lake/convert/conversion-dependencies.ts'
 import { type EvolvedTable, SchemaRewrite } from './rewrite-schema.ts'
-import { changeTable } from './table-change.ts'
 
 /** A whole list of columns as they shall be, or a list of changes: exactly one. */
 export interface EvolveRequest {

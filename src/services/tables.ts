@@ -24,12 +24,12 @@ import {
 } from '../core/table-properties.ts'
 import type { Field, Schema } from '../core/value/type.ts'
 import { inferSchemaFields } from '../formats/parquet/schema/parquet-schema.ts'
-import type { Dependencies } from './dependencies.ts'
-import { dataFileLocation, readFooterOf } from './file-inspection.ts'
-import { TABLE_METADATA_CHARACTERS_MAX } from './limits.ts'
-import { planScan, type ScanPlan } from './planning.ts'
-import { changeTable } from './table-change.ts'
-import { getSnapshot, getTable, isCurrent, type SnapshotSelector } from './table-lookup.ts'
+import { changeTable } from '../lake/commit/change-table.ts'
+import { dataFileLocation, readFooterOf } from '../lake/commit/inspect-file.ts'
+import type { Dependencies } from '../lake/dependencies.ts'
+import { TABLE_METADATA_CHARACTERS_MAX } from '../lake/limits.ts'
+import { planScan, type ScanPlan } from '../lake/scan/plan-files.ts'
+import { getSnapshot, getTable, isCurrent, type SnapshotSelector } from '../lake/table-lookup.ts'
 
 /** Below one of these lie the files of another table, or what is swept. */
 const RESERVED_FOLDERS = ['metadata', 'data', 'dumps']

@@ -3,18 +3,18 @@ import { partitionFolder } from '../core/partition/partition-values.ts'
 import { currentSchema, defaultSpec, type TableState } from '../core/table/table.ts'
 import type { StagedFile, TableCommitResult } from '../core/table/transaction.ts'
 import type { TextFormat } from '../engine/engine.ts'
-import { inspectFile, type NullsChecked } from './file-inspection.ts'
-import { UPLOAD_BYTES_MAX } from './limits.ts'
-import { deleteQuietly } from './orphans.ts'
-import { stageInspected } from './staging.ts'
-import { getTable } from './table-lookup.ts'
-import { getOpenTransaction } from './transaction-state.ts'
+import { inspectFile, type NullsChecked } from '../lake/commit/inspect-file.ts'
+import { stageInspected } from '../lake/commit/staging.ts'
+import { getOpenTransaction } from '../lake/commit/transaction-state.ts'
 import {
   type CommitDependencies,
   commitInspected,
   newTransaction,
   type StartRequest,
-} from './transactions.ts'
+} from '../lake/commit/transactions.ts'
+import { UPLOAD_BYTES_MAX } from '../lake/limits.ts'
+import { deleteQuietly } from '../lake/snapshot/orphans.ts'
+import { getTable } from '../lake/table-lookup.ts'
 import { asAtFolder } from './upload-location.ts'
 import { ingestText, type TextUploadDependencies } from './upload-text.ts'
 

@@ -2,7 +2,7 @@ import { get, type IncomingMessage } from 'node:http'
 import type { DataFile } from '../../src/core/file/data-file.ts'
 import type { Snapshot } from '../../src/core/table/snapshot.ts'
 import { encodeSingleValue } from '../../src/core/value/single-value.ts'
-import { writeSnapshot } from '../../src/services/snapshot-writer.ts'
+import { writeSnapshot } from '../../src/lake/snapshot/snapshot-writer.ts'
 import { ask, must, post } from './client.ts'
 import { startTestService, type TestService } from './harness.ts'
 

@@ -1,7 +1,7 @@
 import { evolveTable } from '../../src/services/schemas.ts'
 import { createTable, readTable } from '../../src/services/tables.ts'
-import { append, Lake, liveNames, refusal } from '../services/lake.ts'
-import { openWorkshop, type Workshop } from '../services/workshop.ts'
+import { append, Lake, liveNames, refusal } from '../lake/lake.ts'
+import { openWorkshop, type Workshop } from '../lake/workshop.ts'
 import { type Row, readMetadata, readRows, serveFilesToFetch } from './icebird.ts'
 import { canonical, readParquetRows } from './rows.ts'
 

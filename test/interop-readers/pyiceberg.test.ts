@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { commitRemoval } from '../../src/lake/commit/transactions.ts'
 import { cloneTable } from '../../src/services/clone.ts'
 import { evolveTable } from '../../src/services/schemas.ts'
 import { createTable, readTable, rollbackTable } from '../../src/services/tables.ts'
-import { commitRemoval } from '../../src/services/transactions.ts'
-import { append, Lake } from '../services/lake.ts'
-import { openWorkshop, SHARED_DATA, type Workshop } from '../services/workshop.ts'
+import { append, Lake } from '../lake/lake.ts'
+import { openWorkshop, SHARED_DATA, type Workshop } from '../lake/workshop.ts'
 import { hasPyIceberg, readWithPyIceberg } from './pyiceberg.ts'
 
 const testPy = hasPyIceberg ? test : test.skip

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { stageFiles, stageRemoval, stageTruncation } from '../../src/services/staging.ts'
+import { stageFiles, stageRemoval, stageTruncation } from '../../src/lake/commit/staging.ts'
+import { commitTransaction, startTransaction } from '../../src/lake/commit/transactions.ts'
 import { createTable, readTable } from '../../src/services/tables.ts'
-import { commitTransaction, startTransaction } from '../../src/services/transactions.ts'
-import { openWorkshop, SHARED_DATA, type Workshop } from '../services/workshop.ts'
+import { openWorkshop, SHARED_DATA, type Workshop } from '../lake/workshop.ts'
 import { type Row, readMetadata, readRows, serveFilesToFetch } from './icebird.ts'
 import { canonical, readParquetRows } from './rows.ts'
 

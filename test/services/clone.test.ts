@@ -1,11 +1,11 @@
+import { commitRemoval } from '../../src/lake/commit/transactions.ts'
 import { cloneTable } from '../../src/services/clone.ts'
 import { dropTable } from '../../src/services/drop.ts'
 import { evolveTable } from '../../src/services/schemas.ts'
 import { createTable, readTable, rollbackTable } from '../../src/services/tables.ts'
-import { commitRemoval } from '../../src/services/transactions.ts'
-import { withFailingDisk } from './failing-disk.ts'
-import { append, Lake, liveNames, refusal } from './lake.ts'
-import { openWorkshop, START_MS, type Workshop } from './workshop.ts'
+import { withFailingDisk } from '../lake/failing-disk.ts'
+import { append, Lake, liveNames, refusal } from '../lake/lake.ts'
+import { openWorkshop, START_MS, type Workshop } from '../lake/workshop.ts'
 
 let lake: Lake
 let shop: Workshop

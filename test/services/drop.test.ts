@@ -1,11 +1,11 @@
 import { createReadStream, existsSync } from 'node:fs'
+import { commitFiles, commitRemoval } from '../../src/lake/commit/transactions.ts'
 import { cloneTable } from '../../src/services/clone.ts'
 import { dropTable } from '../../src/services/drop.ts'
 import { createTable, readTable } from '../../src/services/tables.ts'
-import { commitFiles, commitRemoval } from '../../src/services/transactions.ts'
 import { uploadFile } from '../../src/services/upload.ts'
-import { append, Lake, liveNames, refusal } from './lake.ts'
-import { openWorkshop, type Workshop } from './workshop.ts'
+import { append, Lake, liveNames, refusal } from '../lake/lake.ts'
+import { openWorkshop, type Workshop } from '../lake/workshop.ts'
 
 let lake: Lake
 let shop: Workshop

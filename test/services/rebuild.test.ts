@@ -1,13 +1,13 @@
 import { openSqliteCatalog } from '../../src/catalog/sqlite/sqlite.ts'
+import { type CommitDependencies, commitFiles } from '../../src/lake/commit/transactions.ts'
+import { Publisher } from '../../src/lake/publish/publisher.ts'
 import { cloneTable } from '../../src/services/clone.ts'
 import { dropTable } from '../../src/services/drop.ts'
-import { Publisher } from '../../src/services/publisher.ts'
 import { type RebuiltTable, rebuildCatalog } from '../../src/services/rebuild.ts'
 import { evolveTable } from '../../src/services/schemas.ts'
 import { createTable, describeTable, readTable, rollbackTable } from '../../src/services/tables.ts'
-import { type CommitDependencies, commitFiles } from '../../src/services/transactions.ts'
+import { openWorkshop, type Workshop } from '../lake/workshop.ts'
 import { writeParquet } from '../parquet-files.ts'
-import { openWorkshop, type Workshop } from './workshop.ts'
 
 let shop: Workshop
 beforeEach(async () => {

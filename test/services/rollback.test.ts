@@ -1,9 +1,9 @@
+import { commitRemoval } from '../../src/lake/commit/transactions.ts'
+import type { SnapshotSelector } from '../../src/lake/table-lookup.ts'
 import { evolveTable } from '../../src/services/schemas.ts'
-import type { SnapshotSelector } from '../../src/services/table-lookup.ts'
 import { createTable, readTable, rollbackTable } from '../../src/services/tables.ts'
-import { commitRemoval } from '../../src/services/transactions.ts'
-import { append, Lake, liveNames, refusal } from './lake.ts'
-import { openWorkshop, START_MS, type Workshop } from './workshop.ts'
+import { append, Lake, liveNames, refusal } from '../lake/lake.ts'
+import { openWorkshop, START_MS, type Workshop } from '../lake/workshop.ts'
 
 const HOUR_MS = 3_600_000
 let lake: Lake

@@ -1,12 +1,12 @@
 import type { SchemaChange } from '../../src/core/schema/schema-evolution.ts'
 import { currentSchema } from '../../src/core/table/table.ts'
 import { NAME_MAPPING_PROPERTY } from '../../src/core/table-properties.ts'
+import { stageFiles } from '../../src/lake/commit/staging.ts'
+import { commitTransaction, startTransaction } from '../../src/lake/commit/transactions.ts'
 import { evolveTable } from '../../src/services/schemas.ts'
-import { stageFiles } from '../../src/services/staging.ts'
 import { createTable, readTable } from '../../src/services/tables.ts'
-import { commitTransaction, startTransaction } from '../../src/services/transactions.ts'
-import { append, Lake, liveNames, refusal } from './lake.ts'
-import { openWorkshop, type Workshop } from './workshop.ts'
+import { append, Lake, liveNames, refusal } from '../lake/lake.ts'
+import { openWorkshop, type Workshop } from '../lake/workshop.ts'
 
 let lake: Lake
 let shop: Workshop

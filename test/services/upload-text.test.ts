@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises'
+import { commitTransaction, startTransaction } from '../../src/lake/commit/transactions.ts'
 import { evolveTable } from '../../src/services/schemas.ts'
 import { createTable, readTable } from '../../src/services/tables.ts'
-import { commitTransaction, startTransaction } from '../../src/services/transactions.ts'
 import { uploadText } from '../../src/services/upload.ts'
-import { changed } from './failing-disk.ts'
-import { Lake, liveNames, refusal } from './lake.ts'
-import { openWorkshop, START_MS, type Workshop } from './workshop.ts'
+import { changed } from '../lake/failing-disk.ts'
+import { Lake, liveNames, refusal } from '../lake/lake.ts'
+import { openWorkshop, START_MS, type Workshop } from '../lake/workshop.ts'
 
 let lake: Lake
 let shop: Workshop

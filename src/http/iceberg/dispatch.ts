@@ -1,5 +1,6 @@
 import type { NextFunction, Request, Response } from 'express'
 import type { CatalogError } from '../../core/errors.ts'
+import type { CommitDependencies } from '../../lake/commit/transactions.ts'
 import {
   answerKeeper,
   findKeptAnswer,
@@ -7,7 +8,6 @@ import {
   type KeyedRequest,
   keyedRequest,
 } from '../../services/iceberg/idempotency.ts'
-import type { CommitDependencies } from '../../services/transactions.ts'
 import { guardRequest } from '../guards.ts'
 import { drain, parseJsonBody, readBody } from '../json-body.ts'
 import { requestUrl } from '../request-log.ts'

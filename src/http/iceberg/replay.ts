@@ -1,5 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
-import type { Dependencies } from '../../services/dependencies.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
 import type { KeptAnswer } from '../../services/iceberg/kept-answer.ts'
 import { loadTableByUuid } from '../../services/iceberg/load-table.ts'
 import { readUnregistered } from '../../services/iceberg/register-table.ts'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import type { CommitDependencies } from '../../lake/commit/transactions.ts'
 import type { AnswerKeeper } from '../../services/iceberg/kept-answer.ts'
-import type { CommitDependencies } from '../../services/transactions.ts'
 
 export type IcebergMethod = 'GET' | 'HEAD' | 'POST' | 'DELETE'
 

@@ -5,7 +5,7 @@ import { getSpec, type TableDefinition } from '../../core/table/table.ts'
 import { decodeSingleValue, valueToJson } from '../../core/value/single-value.ts'
 import { type Field, isNested, type PrimitiveType, type Schema } from '../../core/value/type.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
-import type { PlannedFile } from '../../services/planning.ts'
+import type { PlannedFile } from '../../lake/scan/plan-files.ts'
 
 interface NamedType {
   /** Dotted for nested fields. */

@@ -1,6 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { DumpFormat } from '../../formats/dump/dump-index.ts'
 import { contentDisposition } from '../../formats/dump/http-fields.ts'
+import type { SnapshotSelector } from '../../lake/table-lookup.ts'
 import {
   DIALECT_VERSION,
   type DumpFormatChoice,
@@ -10,7 +11,6 @@ import {
   mediaTypeOf,
 } from '../../services/dump/dump-key.ts'
 import { findChangeTime, getDumpTarget } from '../../services/dump/dump-target.ts'
-import type { SnapshotSelector } from '../../services/table-lookup.ts'
 import { requestInvalid } from '../problem.ts'
 import type { Call } from '../route.ts'
 import { httpDate, type Validators } from './dump-preconditions.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { FILES_PER_REQUEST_MAX } from '../../services/limits.ts'
+import { FILES_PER_REQUEST_MAX } from '../../lake/limits.ts'
 import { Author, EXAMPLE_TRANSACTION_ID, Message, TransactionId } from './common-shapes.ts'
 import { CommitResult, EXAMPLE_RESULT, Isolation } from './transaction-shapes.ts'
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
+import { getTable } from '../../lake/table-lookup.ts'
 import { evolveTable } from '../../services/schemas.ts'
-import { getTable } from '../../services/table-lookup.ts'
 import { jsonReply, type Reply } from '../reply.ts'
 import { type Call, defineRoute, type Route } from '../route.ts'
 import { EvolveSchemaRequest, SchemasAnswer } from './schema-shapes.ts'

@@ -1,5 +1,5 @@
 import type { StagedChange, TableCommitResult, Transaction } from '../../core/table/transaction.ts'
-import type { TransactionView } from '../../services/transactions.ts'
+import type { TransactionView } from '../../lake/commit/transactions.ts'
 import { timeText } from './common-shapes.ts'
 
 /** Of each list in the view of a transaction; the counts beside them are whole. */

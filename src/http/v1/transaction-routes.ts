@@ -4,7 +4,7 @@ import {
   commitTransaction,
   startTransaction,
   viewTransaction,
-} from '../../services/transactions.ts'
+} from '../../lake/commit/transactions.ts'
 import { jsonReply } from '../reply.ts'
 import { defineRoute, type Route } from '../route.ts'
 import { TransactionId } from './common-shapes.ts'

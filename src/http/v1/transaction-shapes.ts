@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { TRANSACTION_LIFETIME_SECONDS_MAX } from '../../services/limits.ts'
+import { TRANSACTION_LIFETIME_SECONDS_MAX } from '../../lake/limits.ts'
 import {
   Author,
   EXAMPLE_SNAPSHOT_ID,

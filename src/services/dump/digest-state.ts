@@ -1,6 +1,6 @@
 import { ContinuingDigest } from '../../formats/dump/continuing-digest.ts'
 import type { DumpIndex } from '../../formats/dump/dump-index.ts'
-import type { Dependencies } from '../dependencies.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
 import { hashPieces } from './dump-digest.ts'
 
 const STATE_BYTES_MAX = 4_096

@@ -4,10 +4,10 @@ import {
   arrowSchemaBytes,
 } from '../../formats/dump/arrow-ipc.ts'
 import type { DumpPiece } from '../../formats/dump/dump-index.ts'
-import { inOrder } from '../bounded.ts'
+import { inOrder } from '../../lake/bounded.ts'
+import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainEmptyShard, obtainShard } from './dump-convert.ts'
-import type { DumpDependencies } from './dump-dependencies.ts'
 import { sha256OfPieces } from './dump-digest.ts'
 
 /** One Arrow IPC stream: the schema of the first shard, the batches of all, and one end. */

@@ -2,10 +2,10 @@ import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import type { ExportRequest, JobResult } from '../../engine/engine.ts'
 import type { DumpPiece } from '../../formats/dump/dump-index.ts'
+import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import { describeSource } from '../../lake/convert/source-file.ts'
 import type { DumpBuild } from './dump-build.ts'
-import type { DumpDependencies } from './dump-dependencies.ts'
 import { type DumpSource, emptyShardLocation } from './dump-sources.ts'
-import { describeSource } from './source-file.ts'
 
 /** The shard of a source's live rows: one that is there, or a new one. */
 export async function obtainShard(

@@ -1,8 +1,8 @@
 import { CatalogError } from '../../core/errors.ts'
 import { type DumpIndex, parseDumpIndex } from '../../formats/dump/dump-index.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { METADATA_FILE_BYTES_MAX } from '../../lake/limits.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
-import type { Dependencies } from '../dependencies.ts'
-import { METADATA_FILE_BYTES_MAX } from '../limits.ts'
 
 const INDEX_NAME = '/index.json'
 

@@ -10,16 +10,16 @@ import {
 import { stitchProblem } from '../../formats/parquet/stitch/stitch-problem.ts'
 import { projectFileSchema } from '../../formats/parquet/stitch/stitch-projection.ts'
 import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
-import { mapBounded } from '../bounded.ts'
-import { readFooterOf } from '../file-inspection.ts'
-import { INSPECTIONS_AT_ONCE } from '../limits.ts'
+import { mapBounded } from '../../lake/bounded.ts'
+import { readFooterOf } from '../../lake/commit/inspect-file.ts'
+import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import { tableNameMapping } from '../../lake/convert/source-file.ts'
+import { INSPECTIONS_AT_ONCE } from '../../lake/limits.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { namingDataFile, obtainEmptyShard, obtainShard, requireRows } from './dump-convert.ts'
-import type { DumpDependencies } from './dump-dependencies.ts'
 import { sha256OfPieces } from './dump-digest.ts'
 import { folderOf } from './dump-key.ts'
 import type { DumpSource } from './dump-sources.ts'
-import { tableNameMapping } from './source-file.ts'
 
 const MAGIC_BYTES = 4
 

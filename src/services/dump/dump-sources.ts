@@ -4,10 +4,10 @@ import { nameMappingToJson } from '../../core/schema/name-mapping.ts'
 import { type FileIdentity, shardKey } from '../../formats/dump/shard-key.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { schemaToJson } from '../../formats/metadata/schema-json.ts'
-import type { Dependencies } from '../dependencies.ts'
-import { planScan } from '../planning.ts'
+import { tableNameMapping } from '../../lake/convert/source-file.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { planScan } from '../../lake/scan/plan-files.ts'
 import { DIALECT_VERSION, type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
-import { tableNameMapping } from './source-file.ts'
 
 /** One data file of a dump, and where its converted rows are. */
 export interface DumpSource {

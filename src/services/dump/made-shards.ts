@@ -1,5 +1,5 @@
 import type { DumpIndex, DumpPiece } from '../../formats/dump/dump-index.ts'
-import type { DumpDependencies } from './dump-dependencies.ts'
+import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import { listDumpFolder, readDumpIndex } from './dump-folder.ts'
 import type { DumpSource } from './dump-sources.ts'
 

@@ -11,11 +11,11 @@ import {
   parseCommitTableRequest,
   parseCommitTransactionRequest,
 } from '../../formats/iceberg/rest-table-request.ts'
-import { mapBounded } from '../bounded.ts'
-import type { Dependencies } from '../dependencies.ts'
-import { COMMIT_ATTEMPTS_MAX } from '../limits.ts'
-import { findAmongAll } from '../table-history.ts'
-import type { CommitDependencies } from '../transactions.ts'
+import { mapBounded } from '../../lake/bounded.ts'
+import type { CommitDependencies } from '../../lake/commit/transactions.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { COMMIT_ATTEMPTS_MAX } from '../../lake/limits.ts'
+import { findAmongAll } from '../../lake/publish/table-history.ts'
 import { createByCommit } from './create-by-commit.ts'
 import type { AnswerKeeper, KeptAnswer } from './kept-answer.ts'
 import { getRestTable, tableDoesNotExist } from './load-table.ts'

@@ -1,5 +1,5 @@
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../dependencies.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
 import { dropTable } from '../drop.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
 import { getRestTable } from './load-table.ts'

@@ -3,7 +3,7 @@ import type { ReplayRecord } from '../../catalog/replay-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { parseUuid } from '../../core/value/bytes-text.ts'
 import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
-import type { Dependencies } from '../dependencies.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
 import type { AnswerKeeper, KeptAnswer } from './kept-answer.ts'
 
 /** How long a client may repeat a request, as it is advertised (ISO 8601). */

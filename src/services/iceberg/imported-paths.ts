@@ -2,9 +2,9 @@ import { CatalogError } from '../../core/errors.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
-import { mapBounded } from '../bounded.ts'
-import type { Dependencies } from '../dependencies.ts'
-import { refsOf } from '../table-metadata.ts'
+import { mapBounded } from '../../lake/bounded.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { refsOf } from '../../lake/publish/metadata-pieces.ts'
 import { readable } from './snapshot-paths.ts'
 
 const LISTS_AT_ONCE = 8

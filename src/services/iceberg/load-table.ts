@@ -3,9 +3,14 @@ import { CatalogError } from '../../core/errors.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../dependencies.ts'
-import { findAmongAll, readLog, TableHistory } from '../table-history.ts'
-import { type HistoryText, metadataPieces, readFrame, refsOf } from '../table-metadata.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import {
+  type HistoryText,
+  metadataPieces,
+  readFrame,
+  refsOf,
+} from '../../lake/publish/metadata-pieces.ts'
+import { findAmongAll, readLog, TableHistory } from '../../lake/publish/table-history.ts'
 import { requireRestName, shownName } from './rest-name.ts'
 
 /** Which snapshots the metadata has: all, or those of branches and tags. */

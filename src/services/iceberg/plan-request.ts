@@ -8,7 +8,7 @@ import { currentSchema, getSchema, type TableState } from '../../core/table/tabl
 import type { Schema } from '../../core/value/type.ts'
 import { boundedItems } from '../../formats/iceberg/rest-common-update.ts'
 import { JsonNode } from '../../formats/json/json-node.ts'
-import type { Dependencies } from '../dependencies.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
 import { STATS_FIELDS_MAX } from './plan-limits.ts'
 import type { ScanSpec } from './plan-token.ts'
 

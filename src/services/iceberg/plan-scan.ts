@@ -6,9 +6,9 @@ import { parseIcebergExpression } from '../../core/filter/parse/iceberg-expressi
 import { compilePruner, type Pruner } from '../../core/filter/prune/pruner.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
-import type { Dependencies } from '../dependencies.ts'
-import { matchingRows } from '../matching-rows.ts'
-import { Turns } from '../turns.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { matchingRows } from '../../lake/scan/matching-rows.ts'
+import { Turns } from '../../lake/turns.ts'
 import { KeptFiles } from './kept-files.ts'
 import { ContentFileWriter } from './plan-file-json.ts'
 import {

@@ -1,6 +1,6 @@
 import type { DataFile, ManifestEntry } from '../../core/file/data-file.ts'
 import { compareBytes } from '../../core/value/value.ts'
-import type { DeleteFileIndex } from '../delete-files.ts'
+import type { DeleteFileIndex } from '../../lake/scan/delete-file-index.ts'
 import type { ContentFileWriter } from './plan-file-json.ts'
 import { PAGE_LENGTH_MAX, TASKS_PER_PAGE_MAX } from './plan-limits.ts'
 

@@ -1,6 +1,6 @@
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { requestNode } from '../../formats/iceberg/rest-table-request.ts'
-import type { Dependencies } from '../dependencies.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
 import { getRestTable } from './load-table.ts'
 
 /** Engines report their scans and commits. The report is taken and looked at no further. */

@@ -13,7 +13,7 @@ import {
   parseCreateViewRequest,
 } from '../../formats/iceberg/rest-view-request.ts'
 import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
-import type { Dependencies } from '../dependencies.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
 import { metadataFileMissing } from './load-table.ts'
 import { getNamespace } from './namespaces.ts'

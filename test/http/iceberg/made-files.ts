@@ -1,9 +1,9 @@
 import type { DataFile, ManifestEntry } from '../../../src/core/file/data-file.ts'
 import type { Operation, Snapshot } from '../../../src/core/table/snapshot.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
-import type { Dependencies } from '../../../src/services/dependencies.ts'
-import { createManifest, writeSnapshotFiles } from '../../../src/services/snapshot-files.ts'
-import { writeSnapshot } from '../../../src/services/snapshot-writer.ts'
+import type { Dependencies } from '../../../src/lake/dependencies.ts'
+import { createManifest, writeSnapshotFiles } from '../../../src/lake/snapshot/snapshot-files.ts'
+import { writeSnapshot } from '../../../src/lake/snapshot/snapshot-writer.ts'
 
 /** Snapshots of files that nobody has written: their metadata is all that planning looks at. */
 

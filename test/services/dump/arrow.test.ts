@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals'
 import { tableFromIPC } from 'apache-arrow'
 import { createTable } from '../../../src/services/tables.ts'
-import { append, Lake } from '../lake.ts'
+import { append, Lake } from '../../lake/lake.ts'
 import { type DumpShop, openDumpShop } from './dump-shop.ts'
 
 /** Engines start as processes of their own. */

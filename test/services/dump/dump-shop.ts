@@ -8,14 +8,14 @@ import type {
   DumpFormat,
   DumpIndex,
 } from '../../../src/formats/dump/dump-index.ts'
-import type { DumpDependencies } from '../../../src/services/dump/dump-dependencies.ts'
+import type { DumpDependencies } from '../../../src/lake/convert/conversion-dependencies.ts'
+import type { SnapshotSelector } from '../../../src/lake/table-lookup.ts'
 import { readPieces } from '../../../src/services/dump/dump-digest.ts'
 import { type DumpTarget, dumpTargetOf } from '../../../src/services/dump/dump-key.ts'
 import { DumpProgress } from '../../../src/services/dump/dump-progress.ts'
 import { type DumpOptions, Dumps } from '../../../src/services/dump/dumps.ts'
-import type { SnapshotSelector } from '../../../src/services/table-lookup.ts'
 import { readTable } from '../../../src/services/tables.ts'
-import { openWorkshop, type Workshop } from '../workshop.ts'
+import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 
 export interface DumpWish extends SnapshotSelector {
   readonly format?: DumpFormat

@@ -1,4 +1,4 @@
-import type { Lake } from '../lake.ts'
+import type { Lake } from '../../lake/lake.ts'
 import type { DumpShop, DumpWish } from './dump-shop.ts'
 import { expectRows } from './row-check.ts'
 

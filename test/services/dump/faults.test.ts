@@ -8,8 +8,8 @@ import { jest } from '@jest/globals'
 import { indexLocation } from '../../../src/services/dump/dump-key.ts'
 import type { DumpProgress } from '../../../src/services/dump/dump-progress.ts'
 import { createTable } from '../../../src/services/tables.ts'
-import { append, Lake, refusal } from '../lake.ts'
-import { START_MS } from '../workshop.ts'
+import { append, Lake, refusal } from '../../lake/lake.ts'
+import { START_MS } from '../../lake/workshop.ts'
 import { bytesOf, type DumpShop, finished, openDumpShop } from './dump-shop.ts'
 
 /** Engines start as processes of their own. */

@@ -2,7 +2,7 @@ import { jest } from '@jest/globals'
 import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { createTable } from '../../../src/services/tables.ts'
-import { append, Lake, refusal } from '../lake.ts'
+import { append, Lake, refusal } from '../../lake/lake.ts'
 import { type DumpShop, type MadeDump, openDumpShop } from './dump-shop.ts'
 import { expectRows } from './row-check.ts'
 

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import type { Lake } from '../lake.ts'
+import type { Lake } from '../../lake/lake.ts'
 import { type DumpShop, type MadeDump, saved } from './dump-shop.ts'
 
 interface Column {

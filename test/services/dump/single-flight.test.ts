@@ -4,9 +4,9 @@ import type { DumpIndex, DumpPiece } from '../../../src/formats/dump/dump-index.
 import { DumpProgress } from '../../../src/services/dump/dump-progress.ts'
 import { Dumps } from '../../../src/services/dump/dumps.ts'
 import { createTable } from '../../../src/services/tables.ts'
-import { changed } from '../failing-disk.ts'
-import { append, Lake, refusal } from '../lake.ts'
-import { START_MS } from '../workshop.ts'
+import { changed } from '../../lake/failing-disk.ts'
+import { append, Lake, refusal } from '../../lake/lake.ts'
+import { START_MS } from '../../lake/workshop.ts'
 import { bytesOf, type DumpShop, finished, openDumpShop, type Process } from './dump-shop.ts'
 
 /** Engines start as processes of their own. */

@@ -1,11 +1,11 @@
 import { utimes } from 'node:fs/promises'
 import { jest } from '@jest/globals'
 import type { DumpIndex } from '../../../src/formats/dump/dump-index.ts'
+import { commitRemoval } from '../../../src/lake/commit/transactions.ts'
 import { dropTable } from '../../../src/services/drop.ts'
 import { indexLocation } from '../../../src/services/dump/dump-key.ts'
 import { createTable } from '../../../src/services/tables.ts'
-import { commitRemoval } from '../../../src/services/transactions.ts'
-import { append, Lake } from '../lake.ts'
+import { append, Lake } from '../../lake/lake.ts'
 import { bytesOf, type DumpShop, type DumpWish, finished, openDumpShop } from './dump-shop.ts'
 
 /** Engines start as processes of their own. */

@@ -1,0 +1,94 @@
+import type { CatalogCommitOutcome, TableCommit } from '../../catalog/catalog-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { COMMIT_ATTEMPTS_MAX } from '../limits.ts'
+import { deleteQuietly } from '../snapshot/orphans.ts'
+import type { PreparedSnapshot } from '../snapshot/snapshot-writer.ts'
+import { getTable } from '../table-lookup.ts'
+
+/** What a change leaves different; nothing at all when it is empty. */
+export type TableDifference = Partial<Pick<TableState, 'definition' | 'currentSnapshot'>> & {
+  /** A new snapshot, of files that are written already. */
+  readonly prepared?: PreparedSnapshot
+}
+
+/**
+ * Changes a table in one step. `change` is asked again when another commit comes first,
+ * so that it always speaks of the newest state.
+ */
+export async function changeTable(
+  deps: Dependencies,
+  identifier: string,
+  change: (state: TableState) => Promise<TableDifference> | TableDifference,
+): Promise<TableState> {
+  for (let attempt = 1; ; attempt++) {
+    const state = await getTable(deps.catalog, identifier)
+    const difference = await change(state)
+    if (Object.keys(difference).length === 0) return state
+    const lastUpdatedMs = nextTimestampMs(deps.ambient.nowMs(), state.lastUpdatedMs)
+    const tableCommit = commitOf(state, difference, lastUpdatedMs)
+    const { state: changed } = tableCommit
+    const outcome = await commit(deps, tableCommit, difference)
+    if (outcome.outcome === 'committed') {
+      deps.publisher.committed(tableCommit)
+      return changed
+    }
+    if (attempt === COMMIT_ATTEMPTS_MAX) {
+      throw new CatalogError('commit-conflict', 'other commits kept coming first: try again')
+    }
+    await deps.ambient.sleep(deps.ambient.random() * Math.min(2 ** attempt, 100))
+  }
+}
+
+function commitOf(
+  state: TableState,
+  { prepared, ...difference }: TableDifference,
+  nowMs: number,
+): TableCommit {
+  const snapshot = prepared?.snapshot ?? difference.currentSnapshot
+  const lastUpdatedMs = prepared?.snapshot.timestampMs ?? nowMs
+  return {
+    expectedVersion: state.version,
+    state: {
+      ...state,
+      ...difference,
+      version: state.version + 1,
+      lastUpdatedMs,
+      ...(prepared !== undefined && {
+        currentSnapshot: prepared.snapshot,
+        lastSequenceNumber: prepared.snapshot.sequenceNumber,
+      }),
+    },
+    newSnapshots: prepared === undefined ? [] : [prepared.snapshot],
+    newLogEntries:
+      snapshot === undefined
+        ? []
+        : [{ timestampMs: lastUpdatedMs, snapshotId: snapshot.snapshotId }],
+    addedPaths: prepared?.addedPaths ?? [],
+  }
+}
+
+async function commit(
+  deps: Dependencies,
+  tableCommit: TableCommit,
+  { prepared }: TableDifference,
+): Promise<CatalogCommitOutcome> {
+  let isRefused = true
+  try {
+    const outcome = await deps.catalog.commit({ tables: [tableCommit], transactions: [] })
+    isRefused = outcome.outcome !== 'committed'
+    return outcome
+  } catch (error) {
+    isRefused = !isUnknownState(error)
+    throw error
+  } finally {
+    if (isRefused) await deleteQuietly(deps, prepared?.writtenLocations ?? [])
+  }
+}
+
+/** Then the catalog may name the files after all. */
+export function isUnknownState(error: unknown): boolean {
+  return error instanceof CatalogError && error.code === 'commit-state-unknown'
+}

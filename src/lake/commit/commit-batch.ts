@@ -1,0 +1,367 @@
+import type { CatalogCommitOutcome, TableCommit } from '../../catalog/catalog-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { TableDefinition, TableState } from '../../core/table/table.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
+import type { StagedChange, TableCommitResult, Transaction } from '../../core/table/transaction.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { COMMIT_ATTEMPTS_MAX } from '../limits.ts'
+import { deleteQuietly } from '../snapshot/orphans.ts'
+import { type PreparedSnapshot, writeSnapshot } from '../snapshot/snapshot-writer.ts'
+import { tableNotFound } from '../table-lookup.ts'
+import { isUnknownState } from './change-table.ts'
+import { type ValidChange, validateChange } from './commit-validation.ts'
+import { withNames } from './name-mapping-update.ts'
+import { getTransaction, requireOpen } from './transaction-state.ts'
+
+export interface PendingTransaction {
+  readonly transaction: Transaction
+  /** Not in the catalog yet: it is started and committed in one step. */
+  readonly isNew: boolean
+  readonly changes: readonly StagedChange[]
+}
+
+/** What became of each transaction of a batch, by transaction id. */
+export type BatchOutcome = ReadonlyMap<string, readonly TableCommitResult[] | Error>
+
+type Outcomes = Map<string, readonly TableCommitResult[] | Error>
+
+interface TableBatch {
+  readonly state: TableState
+  readonly members: readonly { readonly pending: PendingTransaction; readonly valid: ValidChange }[]
+}
+
+interface PreparedTable extends TableBatch {
+  readonly prepared: PreparedSnapshot
+}
+
+/**
+ * Commits a batch: each table that it touches gets one snapshot, all in one step of the catalog.
+ * A batch is one transaction of any kind, or several that only append to one and the same table.
+ * One that is refused fails alone; when another process comes first, the batch goes again on the new state.
+ */
+export async function commitBatch(
+  deps: Dependencies,
+  batch: readonly PendingTransaction[],
+): Promise<BatchOutcome> {
+  const outcomes: Outcomes = new Map()
+  const unique = new Map(batch.map((pending) => [pending.transaction.transactionId, pending]))
+  for (let attempt = 1; ; attempt++) {
+    const waiting = [...unique.values()].filter((p) => !outcomes.has(p.transaction.transactionId))
+    if (waiting.length === 0) return outcomes
+    const raced = await tryCommit(deps, waiting, outcomes)
+    if (raced === undefined) continue
+    deps.meter.commitRetried()
+    if (attempt === COMMIT_ATTEMPTS_MAX) throw lostTooOften(raced.tableUuid)
+    await deps.ambient.sleep(deps.ambient.random() * Math.min(2 ** attempt, 100))
+  }
+}
+
+/** Settles at least one transaction, or answers which table another process was first on. */
+async function tryCommit(
+  deps: Dependencies,
+  waiting: readonly PendingTransaction[],
+  outcomes: Outcomes,
+): Promise<{ readonly tableUuid: string } | undefined> {
+  const tables = await validateBatch(deps, waiting, outcomes)
+  const accepted = waiting.filter((p) => !outcomes.has(p.transaction.transactionId))
+  if (accepted.length === 0) return undefined
+  const prepared = await prepareTables(deps, tables)
+  const results = resultsByTransaction(accepted, prepared)
+  const outcome = await commitPrepared(deps, prepared, { accepted, results })
+  if (outcome.outcome === 'committed') {
+    for (const table of prepared) deps.publisher.committed(tableCommit(table))
+    for (const [transactionId, tableResults] of results) outcomes.set(transactionId, tableResults)
+    return undefined
+  }
+  await discard(deps, prepared)
+  if (outcome.outcome === 'version-mismatch') return outcome
+  if (outcome.outcome === 'transaction-changed') {
+    outcomes.set(outcome.transactionId, stagedMeanwhile(outcome.transactionId))
+    return undefined
+  }
+  outcomes.set(outcome.transactionId, await endedElsewhere(deps, outcome.transactionId))
+  return undefined
+}
+
+async function validateBatch(
+  deps: Dependencies,
+  batch: readonly PendingTransaction[],
+  outcomes: Outcomes,
+): Promise<readonly TableBatch[]> {
+  const loaded = await loadTables(deps, batch)
+  const addedPaths = new Set<string>()
+  const tables = new Map<string, { state: TableState; members: TableBatch['members'][number][] }>()
+  for (const pending of batch) {
+    try {
+      requireOpen(pending.transaction, deps.ambient.nowMs())
+      const valid = await validateTransaction(deps, pending, loaded)
+      refuseClashInBatch(valid, addedPaths)
+      for (const { state, change } of valid) {
+        const table = tables.get(change.change.tableUuid) ?? { state, members: [] }
+        table.members.push({ pending, valid: change })
+        tables.set(change.change.tableUuid, table)
+      }
+    } catch (error) {
+      outcomes.set(
+        pending.transaction.transactionId,
+        await refusedOrCommitted(deps, pending, error),
+      )
+    }
+  }
+  return [...tables.values()]
+}
+
+interface LoadedTable {
+  readonly state: TableState
+  /** Of the paths that the batch adds: those that the table may have had. */
+  readonly known: ReadonlySet<string>
+}
+
+/** The state first: what is added to the table after it makes its version stale. */
+async function loadTables(
+  deps: Dependencies,
+  batch: readonly PendingTransaction[],
+): Promise<ReadonlyMap<string, LoadedTable>> {
+  const addedPaths = new Map<string, string[]>()
+  for (const { tableUuid, addedFiles } of batch.flatMap((pending) => pending.changes)) {
+    const paths = addedPaths.get(tableUuid) ?? []
+    for (const { dataFile } of addedFiles) paths.push(dataFile.path)
+    addedPaths.set(tableUuid, paths)
+  }
+  const tables = Array.from(addedPaths, async ([tableUuid, paths]) => {
+    const state = await deps.catalog.findTable({ tableUuid })
+    if (state === undefined) return []
+    const known = await deps.catalog.findKnownPaths(tableUuid, paths)
+    return [[tableUuid, { state, known }] as const]
+  })
+  return new Map((await Promise.all(tables)).flat())
+}
+
+async function validateTransaction(
+  deps: Dependencies,
+  { transaction, changes }: PendingTransaction,
+  tables: ReadonlyMap<string, LoadedTable>,
+): Promise<{ state: TableState; change: ValidChange }[]> {
+  const valid: { state: TableState; change: ValidChange }[] = []
+  for (const change of changes) {
+    const table = tables.get(change.tableUuid)
+    if (table === undefined) throw tableNotFound({ tableUuid: change.tableUuid })
+    const { state, known } = table
+    valid.push({ state, change: await validateChange(deps, state, { transaction, change, known }) })
+  }
+  return valid
+}
+
+function refuseClashInBatch(
+  valid: readonly { change: ValidChange }[],
+  addedPaths: Set<string>,
+): void {
+  const keys = valid.flatMap(({ change }) =>
+    change.addedFiles.map((file) => `${change.change.tableUuid} ${file.path}`),
+  )
+  const clash = keys.find((key) => addedPaths.has(key))
+  if (clash !== undefined) {
+    const path = clash.slice(clash.indexOf(' ') + 1)
+    throw new CatalogError('file-already-in-table', `${path} is added by another transaction`, {
+      facts: { path },
+    })
+  }
+  for (const key of keys) addedPaths.add(key)
+}
+
+/** Writes the files of every table's new snapshot. When one fails, none of the others stays. */
+async function prepareTables(
+  deps: Dependencies,
+  tables: readonly TableBatch[],
+): Promise<readonly PreparedTable[]> {
+  const outcomes = await Promise.allSettled(tables.map((table) => prepareTable(deps, table)))
+  const prepared = outcomes.flatMap((o) => (o.status === 'fulfilled' && o.value ? [o.value] : []))
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failed === undefined) return prepared
+  await discard(deps, prepared)
+  throw failed.reason
+}
+
+async function prepareTable(
+  deps: Dependencies,
+  table: TableBatch,
+): Promise<PreparedTable | undefined> {
+  const { members, state } = table
+  const changes = members.map((member) => member.valid.change)
+  const transactions = members.map((member) => member.pending.transaction)
+  const prepared = await writeSnapshot(deps, state, {
+    change: {
+      added: members.flatMap((member) => member.valid.addedFiles),
+      removedPaths: new Set(changes.flatMap((change) => change.removedPaths)),
+      truncate: changes.some((change) => change.truncate),
+    },
+    summary: transactionSummary(transactions),
+  })
+  return prepared === undefined ? undefined : { ...table, prepared }
+}
+
+function transactionSummary(transactions: readonly Transaction[]): Record<string, string> {
+  const texts = (select: (t: Transaction) => string | null) =>
+    [...new Set(transactions.map(select))].filter((text) => text !== null).join('; ')
+  const summary: Record<string, string> = {
+    'moraine.transaction-ids': transactions.map((t) => t.transactionId).join(','),
+  }
+  const author = texts((t) => t.author)
+  const message = texts((t) => t.message)
+  if (author !== '') summary['moraine.author'] = author
+  if (message !== '') summary['moraine.message'] = message
+  return summary
+}
+
+async function commitPrepared(
+  deps: Dependencies,
+  prepared: readonly PreparedTable[],
+  {
+    accepted,
+    results,
+  }: {
+    accepted: readonly PendingTransaction[]
+    results: ReadonlyMap<string, readonly TableCommitResult[]>
+  },
+): Promise<CatalogCommitOutcome> {
+  const endedAtMs = deps.ambient.nowMs()
+  const transactions = accepted.map(({ transaction, isNew }) => ({
+    isNew,
+    transaction: {
+      ...transaction,
+      state: 'committed' as const,
+      endedAtMs,
+      results: results.get(transaction.transactionId) ?? [],
+    },
+  }))
+  try {
+    return await deps.catalog.commit({ tables: prepared.map(tableCommit), transactions })
+  } catch (error) {
+    if (!isUnknownState(error)) {
+      await discard(deps, prepared)
+      throw error
+    }
+    // The files stay: the catalog may name them. Its own word decides, when it can be had.
+    const stored = await deps.catalog.findTransaction(accepted[0]?.transaction.transactionId ?? '')
+    if (stored?.state === 'committed') return { outcome: 'committed' }
+    throw error
+  }
+}
+
+function tableCommit({ state, members, prepared }: PreparedTable): TableCommit {
+  const { snapshot } = prepared
+  return {
+    expectedVersion: state.version,
+    state: {
+      ...state,
+      definition: withNames(
+        inVersion2(state.definition),
+        members.map((member) => member.valid),
+      ),
+      version: state.version + 1,
+      lastSequenceNumber: snapshot.sequenceNumber,
+      lastUpdatedMs: snapshot.timestampMs,
+      currentSnapshot: snapshot,
+    },
+    newSnapshots: [snapshot],
+    newLogEntries: [{ timestampMs: snapshot.timestampMs, snapshotId: snapshot.snapshotId }],
+    addedPaths: prepared.addedPaths,
+  }
+}
+
+/** What is written is of version 2: a table of version 1 is upgraded by its first commit here. */
+function inVersion2(definition: TableDefinition): TableDefinition {
+  return definition.formatVersion === 1 ? { ...definition, formatVersion: 2 } : definition
+}
+
+function resultsByTransaction(
+  accepted: readonly PendingTransaction[],
+  prepared: readonly PreparedTable[],
+): ReadonlyMap<string, readonly TableCommitResult[]> {
+  const results = new Map<string, TableCommitResult[]>(
+    accepted.map(({ transaction }) => [transaction.transactionId, []]),
+  )
+  for (const table of prepared) {
+    const isShared = table.members.length > 1
+    for (const { pending, valid } of table.members) {
+      // In a shared snapshot everything is an append, so each transaction's own files are its own counts.
+      const own = isShared ? { added: valid.addedFiles, removed: [] } : table.prepared
+      results.get(pending.transaction.transactionId)?.push(tableResult(table, own))
+    }
+  }
+  return results
+}
+
+function tableResult(
+  { state, prepared: { snapshot } }: PreparedTable,
+  { added, removed }: Pick<PreparedSnapshot, 'added' | 'removed'>,
+): TableCommitResult {
+  const records = (files: PreparedSnapshot['added']) =>
+    files.reduce((sum, file) => sum + (file.content === 'data' ? file.recordCount : 0), 0)
+  return {
+    tableUuid: state.definition.tableUuid,
+    table: formatTableName(state.namespace, state.name),
+    snapshotId: snapshot.snapshotId,
+    parentSnapshotId: snapshot.parentSnapshotId,
+    sequenceNumber: snapshot.sequenceNumber,
+    timestampMs: snapshot.timestampMs,
+    operation: snapshot.operation,
+    addedDataFiles: added.length,
+    addedRecords: records(added),
+    removedDataFiles: removed.filter((file) => file.content === 'data').length,
+    removedRecords: records(removed),
+  }
+}
+
+/** What speaks against a transaction may be its own first commit: then that one's answer is given again. */
+async function refusedOrCommitted(
+  deps: Dependencies,
+  { transaction, isNew }: PendingTransaction,
+  error: unknown,
+): Promise<readonly TableCommitResult[] | Error> {
+  if (isNew) return asError(error)
+  const stored = await deps.catalog.findTransaction(transaction.transactionId)
+  return stored?.state === 'committed' ? stored.results : asError(error)
+}
+
+/** Two commits of one transaction at once: the second answers what the first did. */
+async function endedElsewhere(
+  deps: Dependencies,
+  transactionId: string,
+): Promise<readonly TableCommitResult[] | Error> {
+  try {
+    const stored = await getTransaction(deps, transactionId)
+    if (stored.state === 'committed') return stored.results
+    requireOpen(stored, deps.ambient.nowMs())
+    return new Error(`transaction ${transactionId} is open and refuses to be committed`)
+  } catch (error) {
+    return asError(error)
+  }
+}
+
+async function discard(deps: Dependencies, prepared: readonly PreparedTable[]): Promise<void> {
+  await deleteQuietly(
+    deps,
+    prepared.flatMap((table) => table.prepared.writtenLocations),
+  )
+}
+
+function lostTooOften(tableUuid: string): CatalogError {
+  return new CatalogError(
+    'commit-conflict',
+    'other commits kept coming first: commit the transaction again',
+    { facts: { tableUuid, attempts: COMMIT_ATTEMPTS_MAX } },
+  )
+}
+
+function stagedMeanwhile(transactionId: string): CatalogError {
+  return new CatalogError(
+    'commit-conflict',
+    `files were staged in transaction ${transactionId} while it was being committed: commit it again`,
+    { facts: { transactionId } },
+  )
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}

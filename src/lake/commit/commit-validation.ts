@@ -1,0 +1,84 @@
+import { CatalogError } from '../../core/errors.ts'
+import type { DataFile } from '../../core/file/data-file.ts'
+import { currentSchema, type TableState } from '../../core/table/table.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
+import type {
+  StagedChange,
+  StagedFile,
+  Transaction,
+  UnmappedName,
+} from '../../core/table/transaction.ts'
+import { mapBounded } from '../bounded.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { INSPECTIONS_AT_ONCE } from '../limits.ts'
+import { inspectFile } from './inspect-file.ts'
+import { refuseLiveFiles } from './staging.ts'
+
+/** One transaction's change to one table, held against the table as it is now. */
+export interface ValidChange {
+  readonly change: StagedChange
+  readonly addedFiles: readonly DataFile[]
+  /** Whether a file among them has no field ids, so that the table needs a name mapping. */
+  readonly needsNameMapping: boolean
+  readonly unmappedNames: readonly UnmappedName[]
+}
+
+/** Throws what the transaction is refused for; changes nothing. */
+export async function validateChange(
+  deps: Dependencies,
+  state: TableState,
+  {
+    transaction,
+    change,
+    known,
+  }: {
+    readonly transaction: Transaction
+    readonly change: StagedChange
+    /** Of all paths that the batch adds: those that the table may have had. */
+    readonly known: ReadonlySet<string>
+  },
+): Promise<ValidChange> {
+  if (change.truncate || change.removedPaths.length > 0) requireBase(state, transaction, change)
+  const files = await bringUpToDate(deps, state, change.addedFiles)
+  await refuseLiveFiles(deps, state, { files, known, findChange: async () => change })
+  return {
+    change,
+    addedFiles: files.map((file) => file.dataFile),
+    needsNameMapping: files.some((file) => !file.hasFieldIds),
+    unmappedNames: files.flatMap((file) => file.unmappedNames ?? []),
+  }
+}
+
+/** Appends commute; what truncates or removes was decided on a base, and holds for that base only. */
+function requireBase(state: TableState, transaction: Transaction, change: StagedChange): void {
+  const currentSnapshotId = state.currentSnapshot?.snapshotId ?? null
+  if (transaction.isolation === 'overwrite' || currentSnapshotId === change.baseSnapshotId) return
+  const table = formatTableName(state.namespace, state.name)
+  throw new CatalogError(
+    'commit-conflict',
+    `${table} was committed to since transaction ${transaction.transactionId} first touched it: ` +
+      'look at the table and start again, or start with "isolation": "overwrite"',
+    {
+      facts: {
+        table,
+        baseSnapshotId: change.baseSnapshotId?.toString() ?? null,
+        currentSnapshotId: currentSnapshotId?.toString() ?? null,
+      },
+    },
+  )
+}
+
+/** A file that was staged under an older schema or partition spec is read again under the current one. */
+async function bringUpToDate(
+  deps: Dependencies,
+  { definition }: TableState,
+  files: readonly StagedFile[],
+): Promise<readonly StagedFile[]> {
+  const { schemaId } = currentSchema(definition)
+  const isCurrent = (file: StagedFile) =>
+    file.schemaId === schemaId && file.dataFile.specId === definition.defaultSpecId
+  if (files.every(isCurrent)) return files
+  return mapBounded(files, INSPECTIONS_AT_ONCE, async (file) =>
+    isCurrent(file) ? file : inspectFile(deps.objects, definition, file.dataFile.path),
+  )
+}

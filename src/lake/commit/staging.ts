@@ -1,0 +1,208 @@
+import type { StageOutcome, Staging } from '../../catalog/catalog-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { ManifestEntry } from '../../core/file/data-file.ts'
+import type { TableState } from '../../core/table/table.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
+import type { StagedChange, StagedFile } from '../../core/table/transaction.ts'
+import { mapBounded } from '../bounded.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { FILES_PER_TRANSACTION_MAX, INSPECTIONS_AT_ONCE } from '../limits.ts'
+import { findLiveEntries } from '../snapshot/snapshot-change.ts'
+import { getTable } from '../table-lookup.ts'
+import { dataFileLocation, inspectFile } from './inspect-file.ts'
+import { getOpenTransaction } from './transaction-state.ts'
+
+/** What was staged, for the answer. */
+export interface StagedReport {
+  readonly state: TableState
+  readonly files: readonly StagedFile[]
+}
+
+/**
+ * Reads the footers and stages the files for the table. All or none: the first file that is refused is named.
+ */
+export async function stageFiles(
+  deps: Dependencies,
+  request: {
+    readonly table: string
+    readonly transactionId: string
+    readonly paths: readonly string[]
+  },
+): Promise<StagedReport> {
+  await getOpenTransaction(deps, request.transactionId)
+  const state = await getTable(deps.catalog, request.table)
+  const files = await inspectFiles(deps, state, request.paths)
+  await stageInspected(deps, state, { transactionId: request.transactionId, files })
+  return { state, files }
+}
+
+/** Stages files whose footers were read. All or none. */
+export async function stageInspected(
+  deps: Dependencies,
+  state: TableState,
+  {
+    transactionId,
+    files,
+  }: { readonly transactionId: string; readonly files: readonly StagedFile[] },
+): Promise<void> {
+  await refuseLiveFiles(deps, state, {
+    files,
+    findChange: async () => {
+      const changes = await deps.catalog.listStagedChanges(transactionId)
+      return changes.find((change) => change.tableUuid === state.definition.tableUuid)
+    },
+  })
+  await stage(deps, state, { transactionId, addedFiles: files })
+  deps.meter.filesStaged(files.length)
+}
+
+/** Footers of new files for a table, in the order given; a file given twice is refused. */
+export async function inspectFiles(
+  deps: Dependencies,
+  state: TableState,
+  paths: readonly string[],
+): Promise<StagedFile[]> {
+  const locations = paths.map(dataFileLocation)
+  const seen = new Set<string>()
+  for (const location of locations) {
+    if (seen.has(location)) throw alreadyThere(location, 'is given twice')
+    seen.add(location)
+  }
+  return mapBounded(locations, INSPECTIONS_AT_ONCE, (location) =>
+    inspectFile(deps.objects, state.definition, location),
+  )
+}
+
+export async function stageRemoval(
+  deps: Dependencies,
+  request: {
+    readonly table: string
+    readonly transactionId: string
+    readonly paths: readonly string[]
+  },
+): Promise<TableState> {
+  await getOpenTransaction(deps, request.transactionId)
+  const state = await getTable(deps.catalog, request.table)
+  const removedPaths = await requireLive(deps, state, request.paths)
+  await stage(deps, state, { transactionId: request.transactionId, removedPaths })
+  return state
+}
+
+/** The locations of these files, all of which the table has now. */
+export async function requireLive(
+  deps: Dependencies,
+  state: TableState,
+  texts: readonly string[],
+): Promise<readonly string[]> {
+  const paths = texts.map(dataFileLocation)
+  const live = await findLive(deps, state, paths)
+  // Without a delete file, rows that it deletes would come back.
+  const missing = paths.filter((path) => live.get(path)?.dataFile.content !== 'data')
+  if (missing.length === 0) return paths
+  throw new CatalogError('file-not-in-table', `not in the table: ${missing[0]}`, {
+    facts: { paths: missing.slice(0, 20), missing: missing.length },
+  })
+}
+
+export async function stageTruncation(
+  deps: Dependencies,
+  request: { readonly table: string; readonly transactionId: string },
+): Promise<TableState> {
+  await getOpenTransaction(deps, request.transactionId)
+  const state = await getTable(deps.catalog, request.table)
+  await stage(deps, state, { transactionId: request.transactionId, truncate: true })
+  return state
+}
+
+/** Marks the table as touched, so that its base snapshot is that of this moment. */
+export async function touchTable(
+  deps: Dependencies,
+  request: { readonly table: string; readonly transactionId: string },
+): Promise<TableState> {
+  const state = await getTable(deps.catalog, request.table)
+  await stage(deps, state, { transactionId: request.transactionId })
+  return state
+}
+
+/** The live entries of these paths in the table's current snapshot. Cheap for paths never seen. */
+async function findLive(
+  deps: Dependencies,
+  state: TableState,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, ManifestEntry>> {
+  if (state.currentSnapshot === undefined || paths.length === 0) return new Map()
+  const known = await deps.catalog.findKnownPaths(state.definition.tableUuid, paths)
+  return findLiveAmong(deps, state, known)
+}
+
+async function findLiveAmong(
+  deps: Dependencies,
+  state: TableState,
+  known: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, ManifestEntry>> {
+  const snapshot = state.currentSnapshot
+  if (snapshot === undefined || known.size === 0) return new Map()
+  const manifests = await deps.manifests.getManifestList(snapshot.manifestList)
+  return findLiveEntries(manifests, known, deps.manifests)
+}
+
+/** Files that the table has already, unless the transaction removes them. */
+export async function refuseLiveFiles(
+  deps: Dependencies,
+  state: TableState,
+  request: {
+    readonly files: readonly StagedFile[]
+    /** Which of the files the table may have had, when that was asked already. */
+    readonly known?: ReadonlySet<string>
+    /** What the transaction does to the table so far. Asked only when a file is there already. */
+    readonly findChange: () => Promise<StagedChange | undefined>
+  },
+): Promise<void> {
+  const paths = request.files.map((file) => file.dataFile.path)
+  const { known } = request
+  const live =
+    known === undefined
+      ? await findLive(deps, state, paths)
+      : await findLiveAmong(deps, state, new Set(paths.filter((path) => known.has(path))))
+  if (live.size === 0) return
+  const change = await request.findChange()
+  if (change?.truncate === true) return
+  const removed = new Set(change?.removedPaths)
+  const clash = paths.find((path) => live.has(path) && !removed.has(path))
+  if (clash !== undefined) {
+    throw alreadyThere(clash, `is in ${formatTableName(state.namespace, state.name)} already`)
+  }
+}
+
+type StageWhat = Pick<Staging, 'transactionId' | 'addedFiles' | 'removedPaths' | 'truncate'>
+
+async function stage(deps: Dependencies, state: TableState, what: StageWhat): Promise<void> {
+  const staged = await deps.catalog.stage({
+    ...what,
+    tableUuid: state.definition.tableUuid,
+    currentSnapshotId: state.currentSnapshot?.snapshotId ?? null,
+    addedFilesMax: FILES_PER_TRANSACTION_MAX,
+  })
+  if (staged.outcome !== 'staged') await refuse(deps, staged, what.transactionId)
+}
+
+async function refuse(
+  deps: Dependencies,
+  staged: Exclude<StageOutcome, { outcome: 'staged' }>,
+  transactionId: string,
+): Promise<never> {
+  if (staged.outcome === 'duplicate') throw alreadyThere(staged.path, 'is staged already')
+  if (staged.outcome === 'too-many-files') {
+    throw new CatalogError(
+      'transaction-too-large',
+      `a transaction adds at most ${FILES_PER_TRANSACTION_MAX} files: commit, and start another`,
+      { facts: { filesMax: FILES_PER_TRANSACTION_MAX } },
+    )
+  }
+  await getOpenTransaction(deps, transactionId)
+  throw new Error(`transaction ${transactionId} is open and refuses to be staged to`)
+}
+
+function alreadyThere(path: string, how: string): CatalogError {
+  return new CatalogError('file-already-in-table', `${path} ${how}`, { facts: { path } })
+}

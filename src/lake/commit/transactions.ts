@@ -1,0 +1,198 @@
+import { CatalogError } from '../../core/errors.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type {
+  Isolation,
+  StagedChange,
+  StagedFile,
+  TableCommitResult,
+  Transaction,
+} from '../../core/table/transaction.ts'
+import type { Dependencies } from '../dependencies.ts'
+import {
+  TRANSACTION_LIFETIME_SECONDS_DEFAULT,
+  TRANSACTION_LIFETIME_SECONDS_MAX,
+  TRANSACTION_RETENTION_MS,
+} from '../limits.ts'
+import { getTable } from '../table-lookup.ts'
+import type { PendingTransaction } from './commit-batch.ts'
+import type { CommitQueue } from './commit-queue.ts'
+import { inspectFiles, requireLive, touchTable } from './staging.ts'
+import {
+  getTransaction,
+  requireOpen,
+  type VisibleState,
+  visibleState,
+} from './transaction-state.ts'
+
+export interface StartRequest {
+  readonly tables?: readonly string[] | undefined
+  readonly author?: string | undefined
+  readonly message?: string | undefined
+  readonly isolation?: Isolation | undefined
+  readonly expiresInSeconds?: number | undefined
+}
+
+export interface TransactionView {
+  readonly transaction: Transaction
+  readonly state: VisibleState
+  /** Of an open transaction; empty afterwards. */
+  readonly changes: readonly StagedChange[]
+}
+
+/** A transaction that committed by itself. */
+export interface CommittedFiles {
+  readonly state: TableState
+  readonly files: readonly StagedFile[]
+  readonly transactionId: string
+  readonly results: readonly TableCommitResult[]
+}
+
+export type CommitDependencies = Dependencies & { readonly commits: CommitQueue }
+
+export async function startTransaction(
+  deps: Dependencies,
+  request: StartRequest,
+): Promise<Transaction> {
+  for (const table of request.tables ?? []) await getTable(deps.catalog, table)
+  const transaction = newTransaction(deps, request)
+  await deps.catalog.startTransaction(transaction)
+  const { transactionId } = transaction
+  for (const table of request.tables ?? []) await touchTable(deps, { table, transactionId })
+  return transaction
+}
+
+/** Committing again answers the first result again, however the first answer was lost. */
+export async function commitTransaction(
+  deps: CommitDependencies,
+  transactionId: string,
+): Promise<readonly TableCommitResult[]> {
+  const transaction = await getTransaction(deps, transactionId)
+  if (transaction.state === 'committed') return transaction.results
+  requireOpen(transaction, deps.ambient.nowMs())
+  // After the transaction: what is staged between the two makes its revision stale, and the commit is refused.
+  const changes = await deps.catalog.listStagedChanges(transactionId)
+  return commitCounted(deps, { transaction, isNew: false, changes: changes.filter(isChange) })
+}
+
+/** Start, stage and commit in one step. */
+export async function commitFiles(
+  deps: CommitDependencies,
+  request: { readonly table: string; readonly paths: readonly string[] } & StartRequest,
+): Promise<CommittedFiles> {
+  const state = await getTable(deps.catalog, request.table)
+  const files = await inspectFiles(deps, state, request.paths)
+  const transaction = newTransaction(deps, request)
+  const results = await commitInspected(deps, state, { transaction, files })
+  return { state, files, transactionId: transaction.transactionId, results }
+}
+
+/** Commits files whose footers were read, in a transaction that the catalog does not know yet. */
+export async function commitInspected(
+  deps: CommitDependencies,
+  state: TableState,
+  request: { readonly transaction: Transaction; readonly files: readonly StagedFile[] },
+): Promise<readonly TableCommitResult[]> {
+  deps.meter.filesStaged(request.files.length)
+  return commitCounted(deps, {
+    transaction: request.transaction,
+    isNew: true,
+    changes: [{ ...emptyChange(state), addedFiles: request.files }],
+  })
+}
+
+/** One removal or truncation that commits by itself. */
+export async function commitRemoval(
+  deps: CommitDependencies,
+  request: {
+    readonly table: string
+    readonly change: { readonly removedPaths: readonly string[]; readonly truncate: boolean }
+  } & StartRequest,
+): Promise<CommittedFiles> {
+  const state = await getTable(deps.catalog, request.table)
+  const transaction = newTransaction(deps, request)
+  const removedPaths = await requireLive(deps, state, request.change.removedPaths)
+  const results = await commitCounted(deps, {
+    transaction,
+    isNew: true,
+    changes: [{ ...emptyChange(state), truncate: request.change.truncate, removedPaths }],
+  })
+  return { state, files: [], transactionId: transaction.transactionId, results }
+}
+
+export async function abortTransaction(
+  deps: Dependencies,
+  transactionId: string,
+): Promise<TransactionView> {
+  const transaction = await getTransaction(deps, transactionId)
+  if (transaction.state === 'committed') requireOpen(transaction, deps.ambient.nowMs())
+  await deps.catalog.abortTransaction(transactionId, deps.ambient.nowMs())
+  const view = await viewTransaction(deps, transactionId)
+  if (view.state === 'committed') requireOpen(view.transaction, deps.ambient.nowMs())
+  return view
+}
+
+export async function viewTransaction(
+  deps: Dependencies,
+  transactionId: string,
+): Promise<TransactionView> {
+  const transaction = await getTransaction(deps, transactionId)
+  const state = visibleState(transaction, deps.ambient.nowMs())
+  const changes =
+    transaction.state === 'open' ? await deps.catalog.listStagedChanges(transactionId) : []
+  return { transaction, state, changes }
+}
+
+/** Ended and expired transactions are kept for a while, so that a commit can be repeated. */
+export function forgetOldTransactions(deps: Dependencies): Promise<number> {
+  return deps.catalog.forgetTransactions(deps.ambient.nowMs() - TRANSACTION_RETENTION_MS)
+}
+
+export function newTransaction(deps: Dependencies, request: StartRequest): Transaction {
+  const seconds = request.expiresInSeconds ?? TRANSACTION_LIFETIME_SECONDS_DEFAULT
+  if (!(seconds > 0 && seconds <= TRANSACTION_LIFETIME_SECONDS_MAX)) {
+    throw new CatalogError('request-invalid', 'a transaction lives from 1 second up to a week', {
+      facts: { secondsMax: TRANSACTION_LIFETIME_SECONDS_MAX },
+    })
+  }
+  const createdAtMs = deps.ambient.nowMs()
+  return {
+    transactionId: deps.ambient.newUuid(),
+    state: 'open',
+    isolation: request.isolation ?? 'snapshot',
+    author: request.author ?? null,
+    message: request.message ?? null,
+    createdAtMs,
+    expiresAtMs: createdAtMs + seconds * 1000,
+    endedAtMs: null,
+    revision: 0,
+    results: [],
+  }
+}
+
+async function commitCounted(
+  deps: CommitDependencies,
+  pending: PendingTransaction,
+): Promise<readonly TableCommitResult[]> {
+  try {
+    const results = await deps.commits.commit(pending)
+    deps.meter.committed(1)
+    return results
+  } catch (error) {
+    deps.meter.commitRefused(error instanceof CatalogError ? error.code : 'internal')
+    throw error
+  }
+}
+
+function emptyChange(state: TableState): StagedChange {
+  return {
+    tableUuid: state.definition.tableUuid,
+    baseSnapshotId: state.currentSnapshot?.snapshotId ?? null,
+    truncate: false,
+    removedPaths: [],
+    addedFiles: [],
+  }
+}
+
+function isChange(change: StagedChange): boolean {
+  return change.truncate || change.removedPaths.length > 0 || change.addedFiles.length > 0
+}

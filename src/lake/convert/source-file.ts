@@ -1,0 +1,144 @@
+import { CatalogError } from '../../core/errors.ts'
+import type { DataFile } from '../../core/file/data-file.ts'
+import {
+  type NameMapping,
+  nameMappingFromJson,
+  nameMappingOf,
+} from '../../core/schema/name-mapping.ts'
+import { findPathToField } from '../../core/schema/schema-lookup.ts'
+import type { TableDefinition } from '../../core/table/table.ts'
+import { NAME_MAPPING_PROPERTY, readAliases } from '../../core/table-properties.ts'
+import type { Field, Schema } from '../../core/value/type.ts'
+import type { EqualityDelete, SourceFile } from '../../engine/engine.ts'
+import { readDeletionVector } from '../../formats/deletes/deletion-vector.ts'
+import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
+import { namesInFile } from '../../formats/parquet/schema/names-in-file.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
+import type { DumpTarget } from '../../services/dump/dump-key.ts'
+import { readFooterOf } from '../commit/inspect-file.ts'
+import { METADATA_FILE_BYTES_MAX } from '../limits.ts'
+import type { PlannedFile } from '../scan/plan-files.ts'
+import type { LocalPaths } from './local-file-cache.ts'
+
+/** A data file with what applies to it, as the engine takes it, as long as the paths are good. */
+export async function describeSource(
+  { objects, pathOf }: FileAccess,
+  { state: { definition }, schema }: Pick<DumpTarget, 'state' | 'schema'>,
+  { dataFile, deleteFiles }: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>,
+): Promise<SourceFile> {
+  requireParquet(dataFile)
+  const { footer } = await readFooterOf(objects, dataFile.path)
+  const nameMapping = tableNameMapping(definition, schema)
+  const names = namesInFile(footer, schema.fields, nameMapping)
+  const { vector, positions, equalities } = sortDeletes(deleteFiles)
+  const positionDeletes = await Promise.all(
+    positions.map(async ({ path }) => ({
+      path: await pathOf(path),
+      dataFile: dataFile.path,
+    })),
+  )
+  const equalityDeletes = await Promise.all(
+    equalities.map((file) => describeEquality({ objects, pathOf }, definition, { file, footer })),
+  )
+  return {
+    path: await pathOf(dataFile.path),
+    columns: schema.fields.map(({ id }) => ({ fieldId: id, nameInFile: names.get(id) })),
+    nameMapping,
+    ...(vector !== undefined && {
+      deletedPositions: await readVector(objects, vector, dataFile.recordCount),
+    }),
+    ...(positionDeletes.length > 0 && { positionDeletes }),
+    ...(equalityDeletes.length > 0 && { equalityDeletes }),
+  }
+}
+
+/** Footers come from the store; engines read files of the local disk only. */
+export type FileAccess = LocalPaths & { readonly objects: ObjectStore }
+
+/** The mapping that engines use; the table's own names where it has none, for files that carry no field ids. */
+export function tableNameMapping(definition: TableDefinition, schema: Schema): NameMapping {
+  const text = definition.properties[NAME_MAPPING_PROPERTY]
+  if (text === undefined) return nameMappingOf(schema, readAliases(definition.properties))
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (cause) {
+    throw new CatalogError('metadata-corrupt', `${NAME_MAPPING_PROPERTY} is no JSON`, { cause })
+  }
+  return nameMappingFromJson(json)
+}
+
+interface SortedDeletes {
+  readonly vector: DataFile | undefined
+  readonly positions: readonly DataFile[]
+  readonly equalities: readonly DataFile[]
+}
+
+function sortDeletes(deleteFiles: readonly DataFile[]): SortedDeletes {
+  const isVector = ({ content, format }: DataFile) =>
+    content === 'position-deletes' && format === 'puffin'
+  const [vector, ...others] = deleteFiles.filter(isVector)
+  if (others.length > 0) {
+    throw new CatalogError('metadata-corrupt', 'it has more than one deletion vector')
+  }
+  const files = deleteFiles.filter((file) => !isVector(file))
+  for (const file of files) requireParquet(file)
+  // A vector holds what position deletes of its file held before (Iceberg spec, "Scan Planning").
+  const isPosition = ({ content }: DataFile) => content === 'position-deletes'
+  const positions = vector === undefined ? files.filter(isPosition) : []
+  return { vector, positions, equalities: files.filter((file) => !isPosition(file)) }
+}
+
+function requireParquet({ path, format }: DataFile): void {
+  if (format === 'parquet') return
+  throw new CatalogError('not-implemented', `${path} is of format ${format}: only Parquet is read`)
+}
+
+async function describeEquality(
+  { objects, pathOf }: FileAccess,
+  definition: TableDefinition,
+  { file, footer }: { file: DataFile; footer: ParquetFooter },
+): Promise<EqualityDelete> {
+  const { equalityIds = [], path } = file
+  if (equalityIds.length === 0) {
+    throw new CatalogError('metadata-corrupt', `${path} deletes by no column`)
+  }
+  const { footer: deleteFooter } = await readFooterOf(objects, path)
+  const fields = equalityIds.map((id) => fieldOfAnySchema(definition, id))
+  const mapping = tableNameMapping(definition, { schemaId: 0, fields, identifierFieldIds: [] })
+  const inFile = namesInFile(footer, fields, mapping)
+  const inDeletes = namesInFile(deleteFooter, fields, mapping)
+  return {
+    path: await pathOf(path),
+    columns: fields.map(({ id, name }) => ({
+      fieldId: id,
+      nameInFile: inFile.get(id),
+      nameInDeletes: inDeletes.get(id) ?? name,
+    })),
+  }
+}
+
+/** An equality delete may speak of a column that was dropped since. */
+function fieldOfAnySchema({ schemas }: TableDefinition, fieldId: number): Field {
+  for (const schema of schemas.toReversed()) {
+    const [field, ...below] = findPathToField(schema.fields, fieldId) ?? []
+    if (field === undefined) continue
+    if (below.length === 0) return field
+    const detail = `an equality delete speaks of a column inside ${field.name}`
+    throw new CatalogError('not-implemented', detail)
+  }
+  throw new CatalogError('metadata-corrupt', `no schema has field ${fieldId} of an equality delete`)
+}
+
+async function readVector(
+  objects: ObjectStore,
+  { path, contentOffset, contentSizeBytes }: DataFile,
+  positionsMax: number,
+): Promise<BigInt64Array> {
+  const isPlaced = contentOffset !== undefined && contentSizeBytes !== undefined
+  if (!isPlaced || contentSizeBytes > METADATA_FILE_BYTES_MAX) {
+    throw new CatalogError('metadata-corrupt', `${path} is not said where it has the vector`)
+  }
+  const blob = await objects.readRange(path, contentOffset, contentSizeBytes)
+  return readDeletionVector(blob, { positionsMax })
+}

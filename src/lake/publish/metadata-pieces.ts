@@ -1,0 +1,76 @@
+import type { CatalogStore } from '../../catalog/catalog-store.ts'
+import { MAIN_BRANCH, type SnapshotRef } from '../../core/table/snapshot.ts'
+import type { TableState } from '../../core/table/table.ts'
+import {
+  type MetadataFrame,
+  tableMetadataFrame,
+} from '../../formats/metadata/table-metadata-json.ts'
+
+/** Iceberg, "Table behavior properties": how many earlier metadata files the log names. */
+const METADATA_LOG_PROPERTY = 'write.metadata.previous-versions-max'
+const METADATA_LOG_MAX = 100
+
+/** A name that no file has: below the table's own location, as Iceberg's writers call theirs. */
+export function newMetadataLocation(
+  { definition, version }: Pick<TableState, 'definition' | 'version'>,
+  uuid: string,
+): string {
+  const number = String(version).padStart(5, '0')
+  return `${definition.location}/metadata/${number}-${uuid}.metadata.json`
+}
+
+/** Main included. */
+export function refsOf({
+  refs,
+  currentSnapshot,
+}: TableState): Readonly<Record<string, SnapshotRef>> {
+  if (currentSnapshot === undefined) return refs
+  const { snapshotId } = currentSnapshot
+  return { ...refs, [MAIN_BRANCH]: { type: 'branch', snapshotId } }
+}
+
+/** Items of `snapshots` and `snapshot-log` in table metadata, separated by commas: JSON in UTF-8. */
+export interface HistoryText {
+  readonly snapshots: readonly Uint8Array[]
+  readonly log: readonly Uint8Array[]
+}
+
+/** All of a metadata file but the snapshots and their log. */
+export async function readFrame(catalog: CatalogStore, state: TableState): Promise<MetadataFrame> {
+  const logMax = metadataLogMax(state)
+  const publications = await catalog.listPublications(state.definition.tableUuid, logMax + 1)
+  return tableMetadataFrame({
+    definition: state.definition,
+    lastSequenceNumber: state.lastSequenceNumber,
+    lastUpdatedMs: state.lastUpdatedMs,
+    currentSnapshotId: state.currentSnapshot?.snapshotId,
+    metadataLog: publications
+      .filter(({ version }) => version < state.version)
+      .slice(0, logMax)
+      .map((p) => ({ timestampMs: p.publishedAtMs, metadataFile: p.metadataLocation }))
+      .reverse(),
+    refs: refsOf(state),
+  })
+}
+
+/** Table metadata as JSON in UTF-8; `members` are added at its end. */
+export function metadataPieces(
+  { head, between, end }: MetadataFrame,
+  { snapshots, log }: HistoryText,
+  members: Readonly<Record<string, unknown>> = {},
+): readonly Uint8Array[] {
+  const added = JSON.stringify(members).slice(1, -1)
+  const tail = added === '' ? end : `${end.slice(0, -1)},${added}}`
+  return [utf8(head), ...snapshots, utf8(between), ...log, utf8(tail)]
+}
+
+function utf8(text: string): Uint8Array {
+  return Buffer.from(text)
+}
+
+function metadataLogMax({ definition }: TableState): number {
+  const wanted = Number(definition.properties[METADATA_LOG_PROPERTY] ?? METADATA_LOG_MAX)
+  return Number.isInteger(wanted)
+    ? Math.min(Math.max(wanted, 1), METADATA_LOG_MAX)
+    : METADATA_LOG_MAX
+}

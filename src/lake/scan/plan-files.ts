@@ -1,0 +1,149 @@
+import type { DataFile, ManifestFile } from '../../core/file/data-file.ts'
+import { bindFilter } from '../../core/filter/bind/bind-filter.ts'
+import { parseFilter } from '../../core/filter/parse/filter-parser.ts'
+import { compilePruner, type Pruner } from '../../core/filter/prune/pruner.ts'
+import type { Snapshot } from '../../core/table/snapshot.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { Schema } from '../../core/value/type.ts'
+import type { DecodedManifest, MetricName } from '../../formats/manifest/manifest-reader.ts'
+import { mapBounded } from '../bounded.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { liveFilesCount } from '../snapshot/plan-merges.ts'
+import { Turns } from '../turns.ts'
+import { DeleteFileIndex } from './delete-file-index.ts'
+import { matchingRows } from './matching-rows.ts'
+
+/** Of one plan, read and decoded meanwhile: a disk or a store answers several as fast as one. */
+const MANIFESTS_AT_ONCE = 4
+
+/** One data file that may hold matching rows. */
+export interface PlannedFile {
+  readonly dataFile: DataFile
+  readonly sequenceNumber: bigint
+  readonly deleteFiles: readonly DataFile[]
+}
+
+export interface ScanCounts {
+  readonly total: number
+  readonly skipped: number
+  readonly kept: number
+}
+
+export interface ScanPlan {
+  readonly schema: Schema
+  readonly manifests: ScanCounts
+  readonly files: ScanCounts
+  /** Of the files kept. */
+  readonly totals: { readonly dataFiles: number; readonly records: number; readonly bytes: number }
+  /**
+   * The files kept, made as they are read: a plan of a million files costs no million objects. Without the metrics
+   * that are not asked for they cost less.
+   */
+  plannedFiles(metrics?: readonly MetricName[]): Iterable<PlannedFile>
+}
+
+interface KeptManifest {
+  readonly manifest: DecodedManifest
+  readonly kept: Uint32Array
+}
+
+/** The data files of a snapshot that the filter does not rule out. `filter-invalid` points at the character. */
+export async function planScan(
+  deps: Dependencies,
+  state: TableState,
+  {
+    snapshot,
+    schema,
+    filter,
+  }: {
+    readonly snapshot: Snapshot | undefined
+    readonly schema: Schema
+    readonly filter?: string | undefined
+  },
+): Promise<ScanPlan> {
+  const pruner = filter === undefined ? undefined : newPruner(state, schema, filter)
+  const manifests =
+    snapshot === undefined ? [] : await deps.manifests.getManifestList(snapshot.manifestList)
+  const live = manifests.filter((file) => file.content === 'data' && liveFilesCount(file) > 0)
+  const candidates = live.filter((file) => pruner?.manifestMayMatch(file) ?? true)
+  const turns = new Turns()
+  const judged = await mapBounded(candidates, MANIFESTS_AT_ONCE, async (file) => {
+    const manifest = await deps.manifests.getManifest(file)
+    return { manifest, kept: await matchingRows(manifest, { pruner, turns }) }
+  })
+  // The other manifests need not stay in memory while the answer is sent.
+  const kept = judged.filter((each) => each.kept.length > 0)
+  const deletes = await loadDeletes(deps, state, manifests)
+  return assemble({ schema, live, candidates, kept, deletes })
+}
+
+function newPruner(state: TableState, schema: Schema, filter: string): Pruner {
+  const specs = state.definition.partitionSpecs
+  return compilePruner({ filter: bindFilter(parseFilter(filter), schema), specs })
+}
+
+function loadDeletes(
+  deps: Dependencies,
+  { definition }: TableState,
+  manifests: readonly ManifestFile[],
+): Promise<DeleteFileIndex> {
+  const unpartitioned = definition.partitionSpecs.filter((spec) =>
+    spec.fields.every((field) => field.transform.kind === 'void'),
+  )
+  return DeleteFileIndex.load(manifests, {
+    cache: deps.manifests,
+    unpartitionedSpecIds: new Set(unpartitioned.map((spec) => spec.specId)),
+  })
+}
+
+function assemble({
+  schema,
+  live,
+  candidates,
+  kept,
+  deletes,
+}: {
+  readonly schema: Schema
+  readonly live: readonly ManifestFile[]
+  readonly candidates: readonly ManifestFile[]
+  readonly kept: readonly KeptManifest[]
+  readonly deletes: DeleteFileIndex
+}): ScanPlan {
+  const filesTotal = live.reduce((sum, file) => sum + liveFilesCount(file), 0)
+  const filesKept = kept.reduce((sum, { kept: indexes }) => sum + indexes.length, 0)
+  let records = 0
+  let bytes = 0
+  for (const { manifest, kept: indexes } of kept) {
+    for (const i of indexes) {
+      records += manifest.recordCount(i)
+      bytes += manifest.fileSizeBytes(i)
+    }
+  }
+  return {
+    schema,
+    manifests: countsOf(live.length, candidates.length),
+    files: countsOf(filesTotal, filesKept),
+    totals: { dataFiles: filesKept, records, bytes },
+    plannedFiles: (metrics) => eachPlannedFile(kept, deletes, metrics),
+  }
+}
+
+function countsOf(total: number, kept: number): ScanCounts {
+  return { total, skipped: total - kept, kept }
+}
+
+function* eachPlannedFile(
+  kept: readonly KeptManifest[],
+  deletes: DeleteFileIndex,
+  metrics?: readonly MetricName[],
+): Iterable<PlannedFile> {
+  for (const { manifest, kept: indexes } of kept) {
+    for (const i of indexes) {
+      const entry = manifest.entry(i, metrics)
+      const sequenceNumber = entry.sequenceNumber ?? 0n
+      const { dataFile } = entry
+      const deleteFiles = deletes.isEmpty ? [] : deletes.findFor(dataFile, sequenceNumber)
+      yield { dataFile, sequenceNumber, deleteFiles }
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import type { ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
+import type { Snapshot } from '../../core/table/snapshot.ts'
+import type { TableState } from '../../core/table/table.ts'
+import { storeRecords } from '../../formats/avro/avro-container.ts'
+import { findCopiedManifest, recodeManifest } from '../../formats/manifest/manifest-copy.ts'
+import {
+  type CopiedManifest,
+  describeManifest,
+  encodeManifest,
+} from '../../formats/manifest/manifest-writer.ts'
+import { mapBounded } from '../bounded.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { METADATA_FILE_BYTES_MAX } from '../limits.ts'
+import { Turns } from '../turns.ts'
+import { isCopied } from './plan-merges.ts'
+import { type CreatedManifest, createManifest, manifestForm } from './snapshot-files.ts'
+
+/** Encoded at once: some milliseconds. */
+const SLICE_ENTRIES = 200
+const MANIFESTS_AT_ONCE = 16
+
+interface Merge {
+  /** Of one partition spec and content. */
+  readonly group: readonly ManifestFile[]
+  readonly snapshot: Pick<Snapshot, 'snapshotId' | 'sequenceNumber'>
+}
+
+/** What becomes of the manifests of a group. */
+class Merged {
+  readonly copied: CopiedManifest[] = []
+  readonly recoded: ManifestFile[] = []
+  readonly records: Uint8Array[] = []
+
+  /** With the records of all small ones in blocks of their own, which one of them stands for. */
+  all(): readonly CopiedManifest[] {
+    const [first, ...others] = this.recoded
+    if (first === undefined) return this.copied
+    const small = { file: first, blocks: [...storeRecords(this.records)] }
+    return [small, ...others.map((file) => ({ file, blocks: [] })), ...this.copied]
+  }
+}
+
+/**
+ * One manifest of the live entries of several. Large ones are copied block by block as they are stored, entries of
+ * small ones record by record. Those of another writer, or with deleted entries, are decoded and encoded again. All
+ * that takes long goes in slices, so that others work meanwhile.
+ */
+export async function mergeManifests(
+  deps: Dependencies,
+  state: TableState,
+  { group, snapshot }: Merge,
+): Promise<CreatedManifest> {
+  const like = group[0] as ManifestFile
+  const form = manifestForm(state, like)
+  const merged = new Merged()
+  const turns = new Turns()
+  let entries: ManifestEntry[] = []
+  const read = ({ path }: ManifestFile) =>
+    deps.objects.read(path, { bytesMax: METADATA_FILE_BYTES_MAX })
+  const files = await mapBounded(group, MANIFESTS_AT_ONCE, read)
+  for (const [index, file] of group.entries()) {
+    await turns.take()
+    if (take(merged, { file, form, bytes: files[index] as Uint8Array })) continue
+    for await (const entry of liveEntries(deps, file)) {
+      entries.push(entry)
+      if (entries.length < SLICE_ENTRIES) continue
+      merged.copied.push(encodeSlice(state, like, { entries, snapshot }))
+      entries = []
+      await turns.take()
+    }
+  }
+  return createManifest(deps, state, { entries, copied: merged.all(), like, snapshot })
+}
+
+/** False when its entries must be decoded. */
+function take(
+  merged: Merged,
+  {
+    file,
+    form,
+    bytes,
+  }: {
+    readonly file: ManifestFile
+    readonly form: ReturnType<typeof manifestForm>
+    readonly bytes: Uint8Array
+  },
+): boolean {
+  const copied = isCopied(file) ? findCopiedManifest(bytes, file, form) : undefined
+  if (copied !== undefined) {
+    merged.copied.push(copied)
+    return true
+  }
+  const recoded = recodeManifest(bytes, file, form)
+  if (recoded === undefined) return false
+  merged.recoded.push(recoded.file)
+  for (const record of recoded.records) merged.records.push(record)
+  return true
+}
+
+async function* liveEntries(
+  { manifests }: Dependencies,
+  file: ManifestFile,
+): AsyncGenerator<ManifestEntry> {
+  const manifest = await manifests.getManifest(file)
+  for (let i = 0; i < manifest.entryCount; i++) {
+    if (manifest.isLive(i)) yield { ...manifest.entry(i), status: 'existing' }
+  }
+}
+
+/** As a manifest of their own, which is written nowhere. */
+function encodeSlice(
+  state: TableState,
+  like: ManifestFile,
+  { entries, snapshot }: Pick<Merge, 'snapshot'> & { readonly entries: readonly ManifestEntry[] },
+): CopiedManifest {
+  const content = { ...manifestForm(state, like), entries }
+  const bytes = encodeManifest(content)
+  const file = describeManifest({ ...content, ...snapshot, path: '', lengthBytes: bytes.length })
+  const found = findCopiedManifest(bytes, file, content)
+  if (found === undefined) throw new Error('a manifest that was just encoded cannot be copied')
+  return found
+}

@@ -1,0 +1,10 @@
+import type { Dependencies } from '../dependencies.ts'
+
+/** Deletes files that nothing names. What cannot be deleted stays an orphan, which harms no reader. */
+export async function deleteQuietly(
+  deps: Pick<Dependencies, 'objects' | 'manifests'>,
+  locations: readonly string[],
+): Promise<void> {
+  deps.manifests.forgetManifestLists(locations)
+  await Promise.allSettled(locations.map((location) => deps.objects.delete(location)))
+}

@@ -1,0 +1,77 @@
+import type { DataFile, ManifestEntry } from '../../../src/core/file/data-file.ts'
+import { createManifest, writeSnapshotFiles } from '../../../src/lake/snapshot/snapshot-files.ts'
+import { readTable } from '../../../src/services/tables.ts'
+import type { Workshop } from '../workshop.ts'
+
+/** A snapshot of delete files, as another writer adds them. */
+export async function commitDeletes(
+  shop: Workshop,
+  table: string,
+  files: readonly DataFile[],
+): Promise<void> {
+  const { state } = await readTable(shop.deps, { table })
+  const parent = state.currentSnapshot
+  const numbers = {
+    snapshotId: BigInt(1000 + state.version),
+    sequenceNumber: state.lastSequenceNumber + 1n,
+  }
+  const entries = files.map(
+    (dataFile): ManifestEntry => ({
+      ...{
+        status: 'added',
+        snapshotId: null,
+        sequenceNumber: null,
+        fileSequenceNumber: null,
+        dataFile,
+      },
+    }),
+  )
+  const isOfVersion3 = files.some((file) => file.format === 'puffin')
+  const { definition } = state
+  const writer = isOfVersion3
+    ? { ...state, definition: { ...definition, formatVersion: 3 as const } }
+    : state
+  const created = createManifest(shop.deps, writer, {
+    entries,
+    like: { specId: 0, content: 'deletes' },
+    snapshot: numbers,
+  })
+  const kept =
+    parent === undefined ? [] : await shop.deps.manifests.getManifestList(parent.manifestList)
+  const timestampMs = state.lastUpdatedMs + 1
+  const { snapshot } = await writeSnapshotFiles(shop.deps, state, {
+    snapshot: {
+      ...numbers,
+      ...{
+        parentSnapshotId: parent?.snapshotId ?? null,
+        timestampMs,
+        operation: 'overwrite',
+        schemaId: state.definition.currentSchemaId,
+      },
+      summary: { 'total-delete-files': String(files.length) },
+    },
+    created: [created],
+    list: [created.file, ...kept],
+  })
+  const outcome = await shop.deps.catalog.commit({
+    tables: [
+      {
+        expectedVersion: state.version,
+        state: {
+          ...state,
+          ...{
+            version: state.version + 1,
+            currentSnapshot: snapshot,
+            lastUpdatedMs: timestampMs,
+          },
+          lastSequenceNumber: numbers.sequenceNumber,
+        },
+        newSnapshots: [snapshot],
+        newLogEntries: [{ timestampMs, snapshotId: snapshot.snapshotId }],
+        addedPaths: [...files.map((file) => file.path), created.file.path, snapshot.manifestList],
+      },
+    ],
+    transactions: [],
+  })
+  if (outcome.outcome !== 'committed') throw new Error(outcome.outcome)
+}

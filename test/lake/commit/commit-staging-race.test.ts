@@ -1,0 +1,94 @@
+import type { CatalogStore } from '../../../src/catalog/catalog-store.ts'
+import { stageFiles } from '../../../src/lake/commit/staging.ts'
+import {
+  type CommitDependencies,
+  commitFiles,
+  commitTransaction,
+  startTransaction,
+  viewTransaction,
+} from '../../../src/lake/commit/transactions.ts'
+import { createTable } from '../../../src/services/tables.ts'
+import { Lake, liveNames, refusal } from '../lake.ts'
+import { openWorkshop, type Workshop } from '../workshop.ts'
+
+let lake: Lake
+let shop: Workshop
+beforeAll(async () => {
+  lake = await Lake.open()
+})
+afterAll(() => lake.close())
+beforeEach(async () => {
+  shop = await openWorkshop()
+  await createTable(shop.deps, { name: 'numbers', columns: [{ name: 'n', type: 'long' }] })
+})
+afterEach(() => shop.close())
+
+async function stage(transactionId: string, ...paths: string[]): Promise<void> {
+  await stageFiles(shop.deps, { table: 'numbers', transactionId, paths })
+}
+
+/** The same catalog; once, between listing what is staged and committing it, something else happens. */
+function whenListed(happening: () => Promise<unknown>): CommitDependencies {
+  let isOver = false
+  const { catalog } = shop.deps
+  const listStagedChanges: CatalogStore['listStagedChanges'] = async (transactionId) => {
+    const changes = await catalog.listStagedChanges(transactionId)
+    if (!isOver) await happening()
+    isOver = true
+    return changes
+  }
+  const interrupted = new Proxy(catalog, {
+    get(target, name) {
+      if (name === 'listStagedChanges') return listStagedChanges
+      const member: unknown = Reflect.get(target, name, target)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+  return { ...shop.deps, catalog: interrupted }
+}
+
+test('a file staged while its transaction is being committed is never lost: commit again', async () => {
+  const { transactionId } = await startTransaction(shop.deps, {})
+  await stage(transactionId, await lake.numbers(shop, 'early'))
+  const late = await lake.numbers(shop, 'late', 10)
+  const racing = whenListed(() => stage(transactionId, late))
+  const error = await refusal(commitTransaction(racing, transactionId))
+  expect(error).toMatchObject({ code: 'commit-conflict', facts: { transactionId } })
+  expect(error.message).toMatch(/staged .* while it was being committed: commit it again/)
+  expect(await liveNames(shop, 'numbers')).toEqual([])
+  expect((await viewTransaction(shop.deps, transactionId)).state).toBe('open')
+  const [result] = await commitTransaction(racing, transactionId)
+  expect(result).toMatchObject({ addedDataFiles: 2, addedRecords: 20 })
+  expect(await liveNames(shop, 'numbers')).toEqual(['early', 'late'])
+})
+
+test('a commit that comes between listing and committing is no reason to refuse', async () => {
+  const { transactionId } = await startTransaction(shop.deps, {})
+  await stage(transactionId, await lake.numbers(shop, 'mine'))
+  const paths = [await lake.numbers(shop, 'theirs', 10)]
+  const racing = whenListed(() => commitFiles(shop.deps, { table: 'numbers', paths }))
+  await commitTransaction(racing, transactionId)
+  expect(await liveNames(shop, 'numbers')).toEqual(['mine', 'theirs'])
+})
+
+test('many stagings and commits at once: every file that was answered as staged is committed', async () => {
+  const { transactionId } = await startTransaction(shop.deps, {})
+  const another = await shop.another()
+  const names = Array.from({ length: 8 }, (_, index) => `f${index}`)
+  const paths = await Promise.all(names.map((name, i) => lake.numbers(shop, name, 10 * i)))
+  const staged: string[] = []
+  await Promise.all(
+    paths.map(async (path, index) => {
+      const isStaged = await stage(transactionId, path).then(
+        () => true,
+        () => false,
+      )
+      if (isStaged) staged.push(names[index] ?? '')
+      const deps = index % 2 === 0 ? shop.deps : another
+      await commitTransaction(deps, transactionId).catch(() => undefined)
+    }),
+  )
+  await commitTransaction(shop.deps, transactionId)
+  expect(staged).not.toEqual([])
+  expect(await liveNames(shop, 'numbers')).toEqual(staged.sort())
+})

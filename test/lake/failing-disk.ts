@@ -1,0 +1,37 @@
+import { commitBatch } from '../../src/lake/commit/commit-batch.ts'
+import { CommitQueue } from '../../src/lake/commit/commit-queue.ts'
+import { Publisher } from '../../src/lake/publish/publisher.ts'
+import type { ObjectStore } from '../../src/objects/object-store.ts'
+import type { WorkshopDependencies } from './workshop.ts'
+
+export interface FailingDisk {
+  isFailing: boolean
+}
+
+/** The same services, over a disk that refuses to write what has such a name. */
+export function withFailingDisk(
+  deps: WorkshopDependencies,
+  pattern: RegExp,
+): { readonly disk: FailingDisk; readonly deps: WorkshopDependencies } {
+  const disk = { isFailing: true }
+  const putIfAbsent: ObjectStore['putIfAbsent'] = (location, bytes) =>
+    disk.isFailing && pattern.test(location)
+      ? Promise.reject(new Error(`no space left for ${location}`))
+      : deps.objects.putIfAbsent(location, bytes)
+  const objects = changed(deps.objects, { putIfAbsent })
+  const failing = { ...deps, objects, publisher: new Publisher({ ...deps, objects }) }
+  const commits = new CommitQueue((batch) => commitBatch(failing, batch))
+  return { disk, deps: { ...failing, commits } }
+}
+
+/** The same port with some of its methods replaced, to make failures that the real one has now and then. */
+export function changed<Port extends object>(port: Port, methods: Partial<Port>): Port {
+  return new Proxy(port, {
+    get(target, name) {
+      const replaced = methods[name as keyof Port]
+      if (replaced !== undefined) return replaced
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}

@@ -1,0 +1,183 @@
+import { readFile } from 'node:fs/promises'
+import type { CatalogStore } from '../../../src/catalog/catalog-store.ts'
+import type { TableMetadata } from '../../../src/core/table/table.ts'
+import { parseTableMetadata } from '../../../src/formats/metadata/table-metadata-json.ts'
+import { commitBatch } from '../../../src/lake/commit/commit-batch.ts'
+import { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
+import { commitFiles } from '../../../src/lake/commit/transactions.ts'
+import { Histories } from '../../../src/lake/publish/history-cache.ts'
+import { Publisher } from '../../../src/lake/publish/publisher.ts'
+import { commitTable } from '../../../src/services/iceberg/commit-tables.ts'
+import { KEEPS_NOTHING } from '../../../src/services/iceberg/idempotency.ts'
+import { createTable, describeTable } from '../../../src/services/tables.ts'
+import { changed } from '../failing-disk.ts'
+import { Lake } from '../lake.ts'
+import { openWorkshop, type Workshop, type WorkshopDependencies } from '../workshop.ts'
+
+let lake: Lake
+let shop: Workshop
+let readings: number
+let deps: WorkshopDependencies
+let files = 0
+
+beforeAll(async () => {
+  lake = await Lake.open()
+})
+afterAll(() => lake.close())
+beforeEach(async () => {
+  shop = await openWorkshop()
+  readings = 0
+  deps = countingReadings(shop.deps)
+})
+afterEach(async () => {
+  await deps.publisher.close()
+  await shop.close()
+})
+
+/** The same services; counts how often a whole history is read from the catalog. */
+function countingReadings(base: WorkshopDependencies): WorkshopDependencies {
+  const readSnapshots: CatalogStore['readSnapshots'] = (tableUuid) => {
+    readings += 1
+    return base.catalog.readSnapshots(tableUuid)
+  }
+  const catalog = changed(base.catalog, { readSnapshots })
+  const counted = { ...base, catalog, publisher: new Publisher({ ...base, catalog }) }
+  return { ...counted, commits: new CommitQueue((batch) => commitBatch(counted, batch)) }
+}
+
+async function newTable(): Promise<string> {
+  const columns = [{ name: 'n', type: 'long' }]
+  const { definition } = await createTable(deps, { name: 't', columns })
+  return definition.tableUuid
+}
+
+async function append(by: WorkshopDependencies): Promise<void> {
+  files += 1
+  await commitFiles(by, { table: 't', paths: [await lake.numbers(shop, `f${files}`, files * 10)] })
+}
+
+async function change(updates: readonly unknown[]): Promise<void> {
+  const name = { namespace: ['default'], name: 't' }
+  await commitTable(deps, { name, json: { requirements: [], updates } }, KEEPS_NOTHING)
+}
+
+async function published(tableUuid: string): Promise<TableMetadata> {
+  const location = await deps.publisher.publish(tableUuid)
+  return parseTableMetadata(await readFile((location ?? '').slice('file://'.length), 'utf8'))
+}
+
+/** What is in the file is what is in the catalog. */
+async function expectWhole(tableUuid: string): Promise<void> {
+  const { snapshots, snapshotLog, ...metadata } = await published(tableUuid)
+  expect(snapshots).toEqual(await deps.catalog.listSnapshots(tableUuid))
+  expect(snapshotLog).toEqual(await deps.catalog.listSnapshotLog(tableUuid))
+  const state = await deps.catalog.findTable({ tableUuid })
+  expect(metadata.currentSnapshotId).toBe(state?.currentSnapshot?.snapshotId)
+  expect(metadata.lastSequenceNumber).toBe(state?.lastSequenceNumber)
+}
+
+test('a commit adds to what was published: the history is not read again', async () => {
+  const tableUuid = await newTable()
+  await append(deps)
+  await expectWhole(tableUuid)
+  const readingsBefore = readings
+  for (let i = 0; i < 5; i++) {
+    await append(deps)
+    await expectWhole(tableUuid)
+  }
+  await describeTable(deps, 't', { description: 'five more' })
+  await expectWhole(tableUuid)
+  expect(readings).toBe(readingsBefore)
+})
+
+test('what another process committed is in the file, too', async () => {
+  const tableUuid = await newTable()
+  const another = await shop.another()
+  for (const by of [deps, deps, another, deps, another, another, deps, deps]) {
+    await append(by)
+    await expectWhole(tableUuid)
+  }
+})
+
+test('what another process committed between two commits of this one is in the file', async () => {
+  const tableUuid = await newTable()
+  const another = await shop.another()
+  await append(deps)
+  await expectWhole(tableUuid)
+  await append(deps)
+  await append(another)
+  await append(deps)
+  await expectWhole(tableUuid)
+})
+
+test('snapshots that were removed are not in the file', async () => {
+  const tableUuid = await newTable()
+  for (let i = 0; i < 4; i++) await append(deps)
+  const { snapshots } = await published(tableUuid)
+  const removed = snapshots.slice(0, 2).map(({ snapshotId }) => snapshotId)
+  await change([{ action: 'remove-snapshots', 'snapshot-ids': removed }])
+  await expectWhole(tableUuid)
+  expect((await published(tableUuid)).snapshots).toHaveLength(2)
+  await append(deps)
+  await expectWhole(tableUuid)
+})
+
+test('snapshots that are on no branch are in the file, in the order of the catalog', async () => {
+  const tableUuid = await newTable()
+  await append(deps)
+  const { snapshots } = await published(tableUuid)
+  const [first] = snapshots
+  for (const [number, timestampMs] of [
+    [2, 9_000_000_000_000],
+    [3, 8_000_000_000_000],
+  ] as const) {
+    const snapshot = {
+      ...{ 'snapshot-id': 1000 + number, 'parent-snapshot-id': first?.snapshotId },
+      ...{ 'sequence-number': number, 'timestamp-ms': timestampMs, 'schema-id': 0 },
+      ...{ 'manifest-list': first?.manifestList, summary: { operation: 'append' } },
+    }
+    await change([{ action: 'add-snapshot', snapshot }])
+    await expectWhole(tableUuid)
+  }
+})
+
+test('commits that come while a history is read are followed, not lost', async () => {
+  const tableUuid = await newTable()
+  for (let i = 0; i < 3; i++) await append(deps)
+  const state = await deps.catalog.findTable({ tableUuid })
+  if (state === undefined) throw new Error('the table is gone')
+  const histories = new Histories(deps.catalog, 1_000_000)
+  const reading = histories.read(state)
+  const [commit] = await nextCommits(1)
+  if (commit === undefined) throw new Error('no commit')
+  histories.committed(commit)
+  await reading
+  const after = await deps.catalog.findTable({ tableUuid })
+  const text = histories.find(commit.state)
+  expect(after?.version).toBe(commit.state.version)
+  const items = JSON.parse(`[${Buffer.concat(text?.snapshots ?? []).toString()}]`)
+  expect(items).toHaveLength(4)
+})
+
+test('histories stay within their bytes', async () => {
+  const tableUuid = await newTable()
+  for (let i = 0; i < 3; i++) await append(deps)
+  const state = await deps.catalog.findTable({ tableUuid })
+  if (state === undefined) throw new Error('the table is gone')
+  const small = new Histories(deps.catalog, 1_000)
+  expect(Buffer.concat((await small.read(state))?.log ?? []).length).toBeGreaterThan(0)
+  expect(small.find(state)).toBeUndefined()
+  const large = new Histories(deps.catalog, 1_000_000)
+  await large.read(state)
+  expect(large.find(state)).toBeDefined()
+})
+
+/** What the publisher is told of these appends. */
+async function nextCommits(count: number) {
+  const told: Parameters<Publisher['committed']>[0][] = []
+  const publisher = changed(deps.publisher, { committed: (commit) => void told.push(commit) })
+  const listening = { ...deps, publisher }
+  const commits = new CommitQueue((batch) => commitBatch(listening, batch))
+  for (let i = 0; i < count; i++) await append({ ...listening, commits })
+  return told
+}

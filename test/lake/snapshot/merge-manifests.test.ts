@@ -1,0 +1,89 @@
+import type { ManifestEntry, ManifestFile } from '../../../src/core/file/data-file.ts'
+import type { TableState } from '../../../src/core/table/table.ts'
+import { openAvroContainer } from '../../../src/formats/avro/avro-container.ts'
+import { decodeManifest } from '../../../src/formats/manifest/manifest-reader.ts'
+import { describeManifest } from '../../../src/formats/manifest/manifest-writer.ts'
+import { mergeManifests } from '../../../src/lake/snapshot/merge-manifests.ts'
+import { createManifest, manifestForm } from '../../../src/lake/snapshot/snapshot-files.ts'
+import { createTable } from '../../../src/services/tables.ts'
+import { openWorkshop, type Workshop } from '../workshop.ts'
+
+const SNAPSHOT = { snapshotId: 55n, sequenceNumber: 9n }
+const LIKE = { specId: 0, content: 'data' as const }
+
+let shop: Workshop
+let state: TableState
+beforeEach(async () => {
+  shop = await openWorkshop()
+  state = await createTable(shop.deps, {
+    name: 'numbers',
+    columns: [
+      { name: 'n', type: 'long' },
+      { name: 'day', type: 'date' },
+    ],
+    partitioning: [{ column: 'day', transform: 'identity' }],
+  })
+})
+afterEach(() => shop.close())
+
+function entries(from: number, count: number, status: ManifestEntry['status']): ManifestEntry[] {
+  return Array.from({ length: count }, (_, i) => ({
+    ...{ status, snapshotId: 5n, sequenceNumber: BigInt(from + 1), fileSequenceNumber: 2n },
+    dataFile: {
+      ...{ content: 'data', format: 'parquet', specId: 0, partition: [from + i] },
+      path: `file:///lake/f${from + i}.parquet`,
+      ...{ recordCount: 10, fileSizeBytes: 1000 },
+    },
+  }))
+}
+
+async function put(entries: readonly ManifestEntry[]): Promise<ManifestFile> {
+  const { file, bytes } = createManifest(shop.deps, state, {
+    ...{ entries, like: LIKE, snapshot: { snapshotId: 5n, sequenceNumber: 3n } },
+  })
+  await shop.deps.objects.putIfAbsent(file.path, bytes)
+  return file
+}
+
+async function merge(group: readonly ManifestFile[]) {
+  const merged = await mergeManifests(shop.deps, state, { group, snapshot: SNAPSHOT })
+  const manifest = decodeManifest(merged.bytes, merged.file)
+  const read = Array.from({ length: manifest.entryCount }, (_, i) => manifest.entry(i))
+  return { ...merged, entries: read.sort((a, b) => day(a) - day(b)) }
+}
+
+function day({ dataFile }: ManifestEntry): number {
+  return dataFile.partition[0] as number
+}
+
+test('small and large manifests, merged, have the live entries of all and are described as such', async () => {
+  const group = [
+    await put(entries(0, 3, 'added')),
+    await put([...entries(100, 450, 'existing'), ...entries(600, 5, 'deleted')]),
+    await put(entries(1000, 300, 'existing')),
+    await put(entries(2000, 40, 'existing')),
+  ]
+  const { file, entries: merged } = await merge(group)
+  const expected = [
+    ...entries(0, 3, 'existing'),
+    ...entries(100, 450, 'existing'),
+    ...entries(1000, 300, 'existing'),
+    ...entries(2000, 40, 'existing'),
+  ]
+  expect(merged).toEqual(expected)
+  const again = { ...manifestForm(state, LIKE), entries: expected, ...SNAPSHOT }
+  const { path, lengthBytes } = file
+  expect(file).toEqual(describeManifest({ ...again, path, lengthBytes }))
+})
+
+test('of a large manifest the stored blocks are taken over, of small ones they are made anew', async () => {
+  const large = await put(entries(0, 2_000, 'existing'))
+  const blocksOf = (bytes: Uint8Array) => openAvroContainer(bytes).blocks
+  const stored = blocksOf(await shop.deps.objects.read(large.path, { bytesMax: 2 ** 20 }))
+  expect(stored.length).toBeGreaterThan(1)
+  const small = await Promise.all([3000, 3010, 3020].map((n) => put(entries(n, 10, 'existing'))))
+  const blocks = blocksOf((await merge([large, ...small])).bytes)
+  const [first, ...others] = blocks
+  expect(first?.count).toBe(30)
+  expect(others).toEqual(stored)
+})

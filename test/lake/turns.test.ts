@@ -1,0 +1,29 @@
+import { Turns } from '../../src/lake/turns.ts'
+
+function hold(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+test('of many long works one has a slice in each turn of the event loop, each after the other', async () => {
+  let turn = 0
+  let isOver = false
+  const count = () => {
+    turn += 1
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  const slices: { readonly who: number; readonly turn: number }[] = []
+  const work = async (who: number) => {
+    const turns = new Turns()
+    for (let slice = 0; slice < 4; slice++) {
+      await turns.take()
+      slices.push({ who, turn })
+      hold(10)
+    }
+  }
+  await Promise.all([0, 1, 2].map(work))
+  isOver = true
+  expect(new Set(slices.map((slice) => slice.turn)).size).toBe(slices.length)
+  expect(slices.map(({ who }) => who)).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2])
+})
