@@ -28,13 +28,13 @@ import type { Dependencies } from './lake/dependencies.ts'
 import { LOCAL_FILE_CACHE_BYTES_MAX } from './lake/limits.ts'
 import { Publisher } from './lake/publish/publisher.ts'
 import { ManifestCache } from './lake/scan/manifest-cache.ts'
+import { Dumps } from './modules/dumps/dumps.ts'
+import { forgetOldReplays } from './modules/iceberg-rest/idempotency.ts'
 import { writeLocalFile } from './objects/local/local-file.ts'
 import { openLocalStore } from './objects/local/local-store.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
-import { Dumps } from './services/dump/dumps.ts'
-import { forgetOldReplays } from './services/iceberg/idempotency.ts'
-import type { ServiceDependencies } from './services/service-dependencies.ts'
+import type { ServiceDependencies } from './service-dependencies.ts'
 import { ManifestThreads } from './threads/manifest-threads.ts'
 
 const ambient: Ambient = {
@@ -194,7 +194,7 @@ export async function startService(
 
 /** Registers every table again from the files of the warehouse; prints a line for each. */
 async function rebuild(config: Config, log: Logger): Promise<void> {
-  const { rebuildCatalog } = await import('./services/rebuild.ts')
+  const { rebuildCatalog } = await import('./modules/operations/rebuild.ts')
   const threads = newThreads()
   const base = await openStores(config, { log, metrics: new Metrics(), threads })
   for await (const { outcome, table, location, detail } of rebuildCatalog(base)) {

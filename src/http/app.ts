@@ -4,17 +4,17 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import helmet from 'helmet'
 import type { Logger } from 'pino'
 import { CatalogError } from '../core/errors.ts'
-import type { ServiceDependencies } from '../services/service-dependencies.ts'
+import { type DumpLimits, DumpStreams } from '../modules/dumps/http/dump-streams.ts'
+import { serveIceberg } from '../modules/iceberg-rest/http/rest-dispatch.ts'
+import { ICEBERG_ROUTES } from '../modules/iceberg-rest/http/rest-route-table.ts'
+import type { ServiceDependencies } from '../service-dependencies.ts'
 import { registerRoutes, routeOf, sendFailure } from './dispatch.ts'
 import { docsStyleHash } from './docs-page.ts'
 import { guardRequest } from './guards.ts'
-import { serveIceberg } from './iceberg/dispatch.ts'
-import { ICEBERG_ROUTES } from './iceberg/route-table.ts'
 import type { Metrics } from './metrics.ts'
 import { pages } from './pages.ts'
 import { requestLog } from './request-log.ts'
 import { ROUTES } from './route-table.ts'
-import { type DumpLimits, DumpStreams } from './v1/dump-streams.ts'
 
 /** As nginx calls it: the client did not wait for the whole answer. */
 const CLIENT_GONE = 499

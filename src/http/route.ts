@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import type { CatalogErrorCode } from '../core/errors.ts'
-import type { ServiceDependencies } from '../services/service-dependencies.ts'
+import type { DumpStreams } from '../modules/dumps/http/dump-streams.ts'
+import type { ServiceDependencies } from '../service-dependencies.ts'
 import type { Metrics } from './metrics.ts'
 import type { Reply } from './reply.ts'
-import type { DumpStreams } from './v1/dump-streams.ts'
 
 export interface Pages {
   /** `undefined` when the file was not installed with the service. */

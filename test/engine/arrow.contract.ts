@@ -4,7 +4,7 @@ import {
   ARROW_END_BYTES,
   ARROW_PREFIX_BYTES,
   arrowSchemaBytes,
-} from '../../src/formats/dump/arrow-ipc.ts'
+} from '../../src/modules/dumps/format/arrow-ipc.ts'
 import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
 
 const ARROW = { format: 'arrow' } as const

@@ -1,5 +1,5 @@
-import { evolveTable } from '../../src/services/schemas.ts'
-import { createTable, readTable } from '../../src/services/tables.ts'
+import { evolveTable } from '../../src/modules/tables/evolve-table.ts'
+import { createTable, readTable } from '../../src/modules/tables/tables.ts'
 import { append, Lake, liveNames, refusal } from '../lake/lake.ts'
 import { openWorkshop, type Workshop } from '../lake/workshop.ts'
 import { type Row, readMetadata, readRows, serveFilesToFetch } from './icebird.ts'

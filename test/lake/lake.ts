@@ -4,7 +4,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { CatalogError } from '../../src/core/errors.ts'
 import { commitFiles } from '../../src/lake/commit/transactions.ts'
 import type { SnapshotSelector } from '../../src/lake/table-lookup.ts'
-import { readTable } from '../../src/services/tables.ts'
+import { readTable } from '../../src/modules/tables/tables.ts'
 import type { Workshop } from './workshop.ts'
 
 /** One DuckDB for all Parquet files of a test file: opening one costs more than writing a small file. */

@@ -12,9 +12,9 @@ import { LocalFileCache } from '../../src/lake/convert/local-file-cache.ts'
 import type { Dependencies, Meter } from '../../src/lake/dependencies.ts'
 import { Publisher } from '../../src/lake/publish/publisher.ts'
 import { ManifestCache } from '../../src/lake/scan/manifest-cache.ts'
+import type { UploadDependencies } from '../../src/modules/files/upload.ts'
 import { writeLocalFile } from '../../src/objects/local/local-file.ts'
 import { openLocalStore } from '../../src/objects/local/local-store.ts'
-import type { UploadDependencies } from '../../src/services/upload.ts'
 
 export const SHARED_DATA = new URL('../../../shared/data', import.meta.url).pathname
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { readManifestList } from '../../src/formats/manifest/manifest-list.ts'
-import { appendCommit, writeAppend } from '../http/iceberg/engine-client.ts'
+import { appendCommit, writeAppend } from '../modules/iceberg-rest/http/engine-client.ts'
 import { callService, type Json, type Told } from './caller.ts'
 import type { TableChange } from './history.ts'
 import type { Random } from './random.ts'

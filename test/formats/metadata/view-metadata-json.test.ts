@@ -1,15 +1,15 @@
 import { newViewMetadata } from '../../../src/core/metadata/apply-view-updates.ts'
 import type { ViewMetadata } from '../../../src/core/metadata/view-metadata.ts'
-import {
-  parseCommitViewRequest,
-  parseCreateViewRequest,
-} from '../../../src/formats/iceberg/rest-view-request.ts'
 import { parseExactJson } from '../../../src/formats/json/exact-json.ts'
 import {
   parseViewMetadata,
   viewMetadataToJson,
   viewVersionToJson,
 } from '../../../src/formats/metadata/view-metadata-json.ts'
+import {
+  parseCommitViewRequest,
+  parseCreateViewRequest,
+} from '../../../src/modules/iceberg-rest/requests/view-request-json.ts'
 import { field, refusalOf, schemaOf, UUID } from '../../core/metadata/metadata-samples.ts'
 
 const VIEW = newViewMetadata({

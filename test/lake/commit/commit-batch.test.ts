@@ -7,7 +7,7 @@ import {
   startTransaction,
   viewTransaction,
 } from '../../../src/lake/commit/transactions.ts'
-import { createTable, readTable } from '../../../src/services/tables.ts'
+import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { writeParquet } from '../../parquet-files.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 

@@ -1,6 +1,6 @@
 import type { DataFile, ManifestEntry } from '../../../src/core/file/data-file.ts'
 import { createManifest, writeSnapshotFiles } from '../../../src/lake/snapshot/snapshot-files.ts'
-import { readTable } from '../../../src/services/tables.ts'
+import { readTable } from '../../../src/modules/tables/tables.ts'
 import type { Workshop } from '../workshop.ts'
 
 /** A snapshot of delete files, as another writer adds them. */

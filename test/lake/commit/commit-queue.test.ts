@@ -15,8 +15,8 @@ import {
   startTransaction,
 } from '../../../src/lake/commit/transactions.ts'
 import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from '../../../src/lake/limits.ts'
-import { evolveTable } from '../../../src/services/schemas.ts'
-import { createTable, readTable } from '../../../src/services/tables.ts'
+import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
+import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { Lake, liveNames, refusal } from '../lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 

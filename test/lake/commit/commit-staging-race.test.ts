@@ -7,7 +7,7 @@ import {
   startTransaction,
   viewTransaction,
 } from '../../../src/lake/commit/transactions.ts'
-import { createTable } from '../../../src/services/tables.ts'
+import { createTable } from '../../../src/modules/tables/tables.ts'
 import { Lake, liveNames, refusal } from '../lake.ts'
 import { openWorkshop, type Workshop } from '../workshop.ts'
 

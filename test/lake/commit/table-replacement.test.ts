@@ -1,7 +1,7 @@
 import type { TableCommitResult } from '../../../src/core/table/transaction.ts'
 import { stageFiles, stageRemoval, stageTruncation } from '../../../src/lake/commit/staging.ts'
 import { commitTransaction, startTransaction } from '../../../src/lake/commit/transactions.ts'
-import { createTable, readTable } from '../../../src/services/tables.ts'
+import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { append, Lake, liveNames } from '../lake.ts'
 import { openWorkshop, type Workshop } from '../workshop.ts'
 

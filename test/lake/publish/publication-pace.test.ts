@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import type { Snapshot } from '../../../src/core/table/snapshot.ts'
 import { encodeManifestList } from '../../../src/formats/manifest/manifest-list.ts'
 import { Publisher } from '../../../src/lake/publish/publisher.ts'
-import { createTable, describeTable, readTable } from '../../../src/services/tables.ts'
+import { createTable, describeTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
 let shop: Workshop

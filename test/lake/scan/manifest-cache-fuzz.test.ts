@@ -11,8 +11,11 @@ import type { Dependencies } from '../../../src/lake/dependencies.ts'
 import { ManifestCache } from '../../../src/lake/scan/manifest-cache.ts'
 import { planScan } from '../../../src/lake/scan/plan-files.ts'
 import { getTable } from '../../../src/lake/table-lookup.ts'
-import { fetchScanTasks, planTableScan } from '../../../src/services/iceberg/plan-scan.ts'
-import { createTable, rollbackTable } from '../../../src/services/tables.ts'
+import {
+  fetchScanTasks,
+  planTableScan,
+} from '../../../src/modules/iceberg-rest/plan/plan-table-scan.ts'
+import { createTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
 import {
   changedFiles,
   commitChange,

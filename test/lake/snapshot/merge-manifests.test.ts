@@ -5,7 +5,7 @@ import { decodeManifest } from '../../../src/formats/manifest/manifest-reader.ts
 import { describeManifest } from '../../../src/formats/manifest/manifest-writer.ts'
 import { mergeManifests } from '../../../src/lake/snapshot/merge-manifests.ts'
 import { createManifest, manifestForm } from '../../../src/lake/snapshot/snapshot-files.ts'
-import { createTable } from '../../../src/services/tables.ts'
+import { createTable } from '../../../src/modules/tables/tables.ts'
 import { openWorkshop, type Workshop } from '../workshop.ts'
 
 const SNAPSHOT = { snapshotId: 55n, sequenceNumber: 9n }

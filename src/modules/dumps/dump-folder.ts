@@ -1,0 +1,60 @@
+import { CatalogError } from '../../core/errors.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { METADATA_FILE_BYTES_MAX } from '../../lake/limits.ts'
+import type { ObjectInfo } from '../../objects/object-store.ts'
+import { type DumpIndex, parseDumpIndex } from './format/dump-index.ts'
+
+const INDEX_NAME = '/index.json'
+
+/** What is there of the dumps of one table in one format. */
+export interface DumpFolder {
+  /** Newest first. */
+  readonly indexes: readonly ObjectInfo[]
+  /** Everything else, by location: shards, headers, footers. */
+  readonly shards: ReadonlyMap<string, ObjectInfo>
+}
+
+/** `<folder>/<snapshot id>/index.json` */
+export function indexLocationIn(folder: string, snapshotId: bigint): string {
+  return `${folder}/${snapshotId}${INDEX_NAME}`
+}
+
+export async function listDumpFolder(
+  { objects }: Pick<Dependencies, 'objects'>,
+  folder: string,
+): Promise<DumpFolder> {
+  const indexes: ObjectInfo[] = []
+  const shards = new Map<string, ObjectInfo>()
+  for await (const info of objects.list(folder)) {
+    if (isIndex(info.location)) indexes.push(info)
+    else shards.set(info.location, info)
+  }
+  indexes.sort((a, b) => b.modifiedAtMs - a.modifiedAtMs || (a.location < b.location ? -1 : 1))
+  return { indexes, shards }
+}
+
+export function isIndex(location: string): boolean {
+  return location.endsWith(INDEX_NAME)
+}
+
+/** The last but one part of its location. */
+export function snapshotIdOf(indexLocation: string): string {
+  return indexLocation.split('/').at(-2) ?? ''
+}
+
+/** `undefined` when there is none, or none that can be read: then the dump is made again. */
+export async function readDumpIndex(
+  deps: Pick<Dependencies, 'objects' | 'log'>,
+  location: string,
+): Promise<DumpIndex | undefined> {
+  try {
+    const bytes = await deps.objects.read(location, { bytesMax: METADATA_FILE_BYTES_MAX })
+    return parseDumpIndex(new TextDecoder().decode(bytes))
+  } catch (err) {
+    if (!(err instanceof CatalogError)) throw err
+    if (err.code === 'file-not-found') return undefined
+    if (err.code !== 'metadata-corrupt') throw err
+    deps.log.warn({ err, location }, 'the index of a dump is damaged; the dump is made again')
+    return undefined
+  }
+}

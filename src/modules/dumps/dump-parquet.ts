@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto'
+import { CatalogError } from '../../core/errors.ts'
+import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
+import {
+  planStitch,
+  type StitchPart,
+  type StitchPlan,
+} from '../../formats/parquet/stitch/stitch.ts'
+import { stitchProblem } from '../../formats/parquet/stitch/stitch-problem.ts'
+import { projectFileSchema } from '../../formats/parquet/stitch/stitch-projection.ts'
+import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
+import { mapBounded } from '../../lake/bounded.ts'
+import { readFooterOf } from '../../lake/commit/inspect-file.ts'
+import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import { tableNameMapping } from '../../lake/convert/source-file.ts'
+import { INSPECTIONS_AT_ONCE } from '../../lake/limits.ts'
+import type { DumpBuild, DumpContent } from './dump-build.ts'
+import { namingDataFile, obtainEmptyShard, obtainShard, requireRows } from './dump-convert.ts'
+import { sha256OfPieces } from './dump-digest.ts'
+import { folderOf } from './dump-key.ts'
+import type { DumpSource } from './dump-sources.ts'
+import type { DumpPiece } from './format/dump-index.ts'
+
+const MAGIC_BYTES = 4
+
+/** A file whose row groups can be copied under a footer that shows the table's columns. */
+interface Copied {
+  readonly location: string
+  readonly footer: ParquetFooter
+  readonly schema: StitchSchema
+  readonly key: string
+}
+
+/** A data file, and its row groups where they can be copied. */
+interface Part {
+  readonly source: DumpSource
+  readonly copied: Copied | undefined
+}
+
+/**
+ * One valid Parquet file of any size: row groups of the data files copied without decoding under one new footer.
+ * Files with deletes or another physical schema are rewritten first. The length is known before the first byte.
+ */
+export async function buildParquet(deps: DumpDependencies, build: DumpBuild): Promise<DumpContent> {
+  const parts = await copyableParts(deps, build)
+  build.signal.throwIfAborted()
+  const plan = planStitch(parts.map(({ footer, schema }): StitchPart => ({ footer, schema })))
+  const pieces = await piecesOf(deps, build, { parts, plan })
+  for (const piece of pieces) build.progress.add(piece)
+  try {
+    return { sha256: await sha256OfPieces(deps.objects, pieces, build.signal) }
+  } catch (error) {
+    throw namingMissing(error, build.sources)
+  }
+}
+
+/** A data file that was there when its footer was read. */
+function namingMissing(error: unknown, sources: readonly DumpSource[]): unknown {
+  const location = error instanceof CatalogError ? error.facts['location'] : undefined
+  const source = sources.find(({ dataFile }) => dataFile.path === location)
+  return source === undefined ? error : namingDataFile(error, source.dataFile)
+}
+
+async function copyableParts(deps: DumpDependencies, build: DumpBuild): Promise<readonly Copied[]> {
+  const { sources } = build
+  if (sources.length === 0) {
+    return [await getCopyable(deps, build, (await obtainEmptyShard(deps, build)).location)]
+  }
+  const parts = await mapBounded(sources, INSPECTIONS_AT_ONCE, (source) =>
+    inspect(deps, build, source),
+  )
+  const copied = parts.flatMap((part) => part.copied ?? [])
+  const isOfOneShape = new Set(copied.map(({ key }) => key)).size === 1
+  if (isOfOneShape && copied.length === parts.length) return copied
+
+  // The engine gives every file one shape; what has that shape already need not be rewritten.
+  const odd = oddestOf(parts)
+  const first = await rewrite(deps, build, odd.source)
+  return mapBounded(parts, deps.conversionsAtOnce, async (part) => {
+    if (part === odd) return first
+    return part.copied?.key === first.key ? part.copied : rewrite(deps, build, part.source)
+  })
+}
+
+async function inspect(
+  deps: DumpDependencies,
+  build: DumpBuild,
+  source: DumpSource,
+): Promise<Part> {
+  const { dataFile, deleteFiles } = source
+  if (deleteFiles.length > 0 || dataFile.format !== 'parquet') return { source, copied: undefined }
+  try {
+    const copied = await findCopyable(deps, build, dataFile.path)
+    if (copied !== undefined) requireRows(source, copied.footer.rowCount)
+    return { source, copied }
+  } catch (error) {
+    throw namingDataFile(error, dataFile)
+  }
+}
+
+/** One that must be rewritten in any case, or else of the shape that the fewest have. */
+function oddestOf(parts: readonly Part[]): Part {
+  const counts = new Map<string | undefined, number>()
+  for (const { copied } of parts) counts.set(copied?.key, (counts.get(copied?.key) ?? 0) + 1)
+  const rarity = ({ copied }: Part) => (copied === undefined ? 0 : (counts.get(copied.key) ?? 0))
+  return parts.reduce((oddest, part) => (rarity(part) < rarity(oddest) ? part : oddest))
+}
+
+async function rewrite(
+  deps: DumpDependencies,
+  build: DumpBuild,
+  source: DumpSource,
+): Promise<Copied> {
+  const { location } = await obtainShard(deps, build, source)
+  return getCopyable(deps, build, location)
+}
+
+/** Of a file that the engine wrote. */
+async function getCopyable(
+  deps: DumpDependencies,
+  build: DumpBuild,
+  location: string,
+): Promise<Copied> {
+  const copied = await findCopyable(deps, build, location)
+  if (copied !== undefined) return copied
+  throw new Error(`a file that the engine wrote cannot be copied: ${location}`)
+}
+
+/** `undefined` when the pages themselves would have to change. */
+async function findCopyable(
+  deps: DumpDependencies,
+  { target: { state, schema } }: DumpBuild,
+  location: string,
+): Promise<Copied | undefined> {
+  const { footer } = await readFooterOf(deps.objects, location)
+  if (stitchProblem(footer) !== undefined) return undefined
+  const nameMapping = tableNameMapping(state.definition, schema)
+  const projection = projectFileSchema({ footer, schema, nameMapping })
+  if (projection.outcome === 'differs') return undefined
+  return { location, footer, schema: projection.schema, key: physicalSchemaKey(projection.schema) }
+}
+
+async function piecesOf(
+  deps: DumpDependencies,
+  { target }: DumpBuild,
+  { parts, plan }: { parts: readonly Copied[]; plan: StitchPlan },
+): Promise<readonly DumpPiece[]> {
+  const sha256 = createHash('sha256').update(plan.tail).digest('hex')
+  const folder = `${folderOf(deps.warehouse, target)}/shards`
+  const footerLocation = `${folder}/footer-${sha256}.parquet-footer`
+  await deps.objects.putIfAbsent(footerLocation, plan.tail)
+  const copied = parts.flatMap(({ location, footer }, index) =>
+    (plan.ranges[index] ?? []).map(
+      ({ offset, lengthBytes }, range): DumpPiece => ({
+        location,
+        offset,
+        lengthBytes,
+        rowCount: range === 0 ? footer.rowCount : 0,
+      }),
+    ),
+  )
+  const tailBytes = plan.tail.length
+  const magicOffset = tailBytes - MAGIC_BYTES
+  return [
+    // A Parquet file ends with the four bytes that it begins with.
+    { location: footerLocation, offset: magicOffset, lengthBytes: MAGIC_BYTES, rowCount: 0 },
+    ...copied,
+    { location: footerLocation, offset: 0, lengthBytes: tailBytes, rowCount: 0, sha256 },
+  ]
+}

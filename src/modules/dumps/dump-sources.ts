@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import type { DataFile } from '../../core/file/data-file.ts'
+import { nameMappingToJson } from '../../core/schema/name-mapping.ts'
+import { stringifyExactJson } from '../../formats/json/exact-json.ts'
+import { schemaToJson } from '../../formats/metadata/schema-json.ts'
+import { tableNameMapping } from '../../lake/convert/source-file.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { planScan } from '../../lake/scan/plan-files.ts'
+import { DIALECT_VERSION, type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
+import { type FileIdentity, shardKey } from './format/shard-key.ts'
+
+/** One data file of a dump, and where its converted rows are. */
+export interface DumpSource {
+  readonly dataFile: DataFile
+  readonly sequenceNumber: bigint
+  readonly deleteFiles: readonly DataFile[]
+  readonly shardLocation: string
+}
+
+/**
+ * The data files of a snapshot in commit order (sequence number, then path), so that the dump of a table that only
+ * grows begins with the bytes of the one before.
+ */
+export async function listDumpSources(
+  deps: Dependencies,
+  target: DumpTarget,
+): Promise<readonly DumpSource[]> {
+  const { state, snapshot, schema } = target
+  const plan = await planScan(deps, state, { snapshot, schema })
+  const shards = `${folderOf(deps.warehouse, target)}/shards`
+  const columns = columnsText(target)
+  const sources: DumpSource[] = []
+  for (const { dataFile, sequenceNumber, deleteFiles } of plan.plannedFiles([])) {
+    const key = shardKey({
+      dataFile: { ...identityOf(dataFile), recordCount: dataFile.recordCount },
+      deleteFiles: deleteFiles.map(identityOf),
+      schemaJson: columns,
+      format: target.format,
+      compression: target.compression,
+      dialectVersion: DIALECT_VERSION,
+    })
+    const shardLocation = `${shards}/${key}.${extensionOf(target)}`
+    sources.push({ dataFile, sequenceNumber, deleteFiles, shardLocation })
+  }
+  return sources.sort(byCommitOrder)
+}
+
+/** Of a dump of no rows in a format that shows the columns nevertheless. */
+export function emptyShardLocation(warehouse: string, target: DumpTarget): string {
+  const sha256 = createHash('sha256').update(columnsText(target)).digest('hex')
+  const name = `empty-${DIALECT_VERSION}-${sha256}.${extensionOf(target)}`
+  return `${folderOf(warehouse, target)}/shards/${name}`
+}
+
+/** What the columns of a shard depend on: files without field ids are read by the mapping. */
+function columnsText({ state, schema }: DumpTarget): string {
+  return stringifyExactJson({
+    schema: schemaToJson({ ...schema, schemaId: 0 }),
+    mapping: nameMappingToJson(tableNameMapping(state.definition, schema)),
+  })
+}
+
+function identityOf(file: DataFile): FileIdentity {
+  const { path, fileSizeBytes: sizeBytes, contentOffset } = file
+  return { path, sizeBytes, ...(contentOffset !== undefined && { contentOffset }) }
+}
+
+function byCommitOrder(left: DumpSource, right: DumpSource): number {
+  if (left.sequenceNumber !== right.sequenceNumber) {
+    return left.sequenceNumber < right.sequenceNumber ? -1 : 1
+  }
+  const [leftPath, rightPath] = [left.dataFile.path, right.dataFile.path]
+  if (leftPath === rightPath) return 0
+  return leftPath < rightPath ? -1 : 1
+}

@@ -1,0 +1,108 @@
+import type { TableState } from '../../core/table/table.ts'
+import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import type { ObjectInfo } from '../../objects/object-store.ts'
+import { digestStateLocation } from './digest-state.ts'
+import { type DumpFolder, listDumpFolder, readDumpIndex, snapshotIdOf } from './dump-folder.ts'
+import { dumpsFolder } from './dump-key.ts'
+import type { DumpLease } from './dump-lease.ts'
+import type { DumpIndex } from './format/dump-index.ts'
+
+export interface SweepRequest {
+  /** Of one table and format. The caller holds its lease. */
+  readonly folder: string
+  readonly lease: DumpLease
+  readonly keepNewest: number
+  /** Snapshots whose dumps stay however old they are. */
+  readonly lasting: ReadonlySet<string>
+}
+
+/** Forgets dumps of older snapshots, then shards that no index names. */
+export async function sweepDumps(deps: DumpDependencies, request: SweepRequest): Promise<void> {
+  const { folder, lease, keepNewest, lasting } = request
+  const found = await listDumpFolder(deps, folder)
+  const stale = found.indexes.filter(
+    ({ location }, rank) => rank >= keepNewest && !lasting.has(snapshotIdOf(location)),
+  )
+  await removeDumps(deps, { found, stale, lease })
+}
+
+/** Snapshots that a branch or tag names, and the one whose dump was made just now. */
+export function lastingSnapshots({ refs }: TableState, snapshotId: bigint): ReadonlySet<string> {
+  const named = Object.values(refs).map((ref) => String(ref.snapshotId))
+  return new Set([...named, String(snapshotId)])
+}
+
+/**
+ * Removes the dumps of these indexes and every shard that no other index names. Answers how many bytes went. Without
+ * its index a dump is not there, so the index goes first, whatever becomes of its shards.
+ */
+export async function removeDumps(
+  deps: Pick<Dependencies, 'objects' | 'log'>,
+  {
+    found,
+    stale,
+    lease,
+  }: {
+    readonly found: DumpFolder
+    readonly stale: readonly ObjectInfo[]
+    readonly lease: DumpLease
+  },
+): Promise<number> {
+  // Another process may be taking over what no index names yet: only who has the lease may delete it.
+  await lease.confirm()
+  const staleLocations = new Set(stale.map(({ location }) => location))
+  const kept = found.indexes.filter(({ location }) => !staleLocations.has(location))
+  let bytes = 0
+  const remove = async ({ location, sizeBytes }: ObjectInfo) => {
+    lease.signal.throwIfAborted()
+    await deps.objects.delete(location)
+    bytes += sizeBytes
+  }
+  for (const index of stale) await remove(index)
+  const named = await namedShards(deps, found, kept)
+  for (const shard of found.shards.values()) {
+    if (!named.has(shard.location)) await remove(shard)
+  }
+  return bytes
+}
+
+/** A damaged index names nothing: its dump has to be made again in any case. */
+async function namedShards(
+  deps: Pick<Dependencies, 'objects' | 'log'>,
+  { shards }: DumpFolder,
+  indexes: readonly ObjectInfo[],
+): Promise<ReadonlySet<string>> {
+  const named = new Set<string>()
+  for (const { location } of indexes) {
+    named.add(digestStateLocation(location))
+    const index = await readDumpIndex(deps, location)
+    for (const piece of index?.pieces ?? []) {
+      if (shards.has(piece.location)) named.add(piece.location)
+    }
+  }
+  return named
+}
+
+/** What the disk has damaged so that it shows: without the index, nobody would know how long a shard has to be. */
+export async function removeShortShards(
+  { objects }: Pick<Dependencies, 'objects'>,
+  { pieces }: Pick<DumpIndex, 'pieces'>,
+  folder: string,
+): Promise<void> {
+  for (const { location, offset, lengthBytes } of pieces) {
+    if (!location.startsWith(`${folder}/`)) continue
+    const info = await objects.find(location)
+    if (info !== undefined && info.sizeBytes < offset + lengthBytes) await objects.delete(location)
+  }
+}
+
+/** All dumps of a table that is gone. */
+export async function forgetDumpsOfTable(
+  { objects, warehouse }: Pick<Dependencies, 'objects' | 'warehouse'>,
+  tableUuid: string,
+): Promise<void> {
+  for await (const { location } of objects.list(dumpsFolder(warehouse, tableUuid))) {
+    await objects.delete(location)
+  }
+}

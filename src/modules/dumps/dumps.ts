@@ -1,0 +1,290 @@
+import { CatalogError } from '../../core/errors.ts'
+import { BoundedMap } from '../../lake/bounded-map.ts'
+import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import type { ObjectInfo } from '../../objects/object-store.ts'
+import { saveDigestState } from './digest-state.ts'
+import { buildArrow } from './dump-arrow.ts'
+import { keepBudget } from './dump-budget.ts'
+import type { DumpBuild, DumpContent } from './dump-build.ts'
+import { readDumpIndex } from './dump-folder.ts'
+import {
+  type DumpTarget,
+  dumpName,
+  dumpTargetOf,
+  fileNameOf,
+  folderOf,
+  indexLocation,
+  mediaTypeOf,
+  requireChoice,
+} from './dump-key.ts'
+import { DumpLease } from './dump-lease.ts'
+import { buildParquet } from './dump-parquet.ts'
+import { DumpProgress } from './dump-progress.ts'
+import { listDumpSources } from './dump-sources.ts'
+import {
+  forgetDumpsOfTable,
+  lastingSnapshots,
+  removeShortShards,
+  sweepDumps,
+} from './dump-sweep.ts'
+import { buildText } from './dump-text.ts'
+import { type DumpIndex, serialiseDumpIndex } from './format/dump-index.ts'
+import { MadeShards } from './made-shards.ts'
+
+const INDEXES_CACHED_MAX = 200
+/** Hashed anew in 100 ms. */
+const CONTINUED_BYTES_MIN = 128 * 1024 * 1024
+const FAILURES_KEPT_MAX = 1_000
+const USES_KEPT_MAX = 10_000
+
+/** What dumps count; http/metrics.ts shows it to operators. */
+export interface DumpMeter {
+  dumpStarted(): void
+  dumpFailed(code: string): void
+}
+
+export interface DumpOptions {
+  /** Newest dumps of each table and format that stay. */
+  readonly keepNewest: number
+  /** Of all dumps together; unlimited when absent. The newest may go beyond it until the next is made. */
+  readonly bytesMax?: number
+  readonly meter?: DumpMeter
+  /** From this length on a dump is hashed once more, so that the digest of the next can continue. */
+  readonly continuedBytesMin?: number
+}
+
+export type DumpState =
+  | { readonly state: 'ready'; readonly index: DumpIndex }
+  | { readonly state: 'running'; readonly pieces: number }
+  | { readonly state: 'failed'; readonly error: unknown }
+  | { readonly state: 'absent' }
+
+/**
+ * Dumps of this catalog. Each is made once however many ask, also across processes: the first makes it, the rest
+ * follow. What is made is found again by its index, which is written last.
+ */
+export class Dumps {
+  readonly #deps: DumpDependencies
+  readonly #options: DumpOptions
+  readonly #running = new Map<string, DumpProgress>()
+  readonly #tidying = new Set<Promise<void>>()
+  readonly #failed = new BoundedMap<string, { readonly error: unknown }>(FAILURES_KEPT_MAX)
+  /** By location, as they were when they had that time of change. */
+  readonly #indexes = new BoundedMap<string, { modifiedAtMs: number; index: DumpIndex }>(
+    INDEXES_CACHED_MAX,
+  )
+  readonly #usedAtMs = new BoundedMap<string, number>(USES_KEPT_MAX)
+  readonly #closing = new AbortController()
+
+  constructor(deps: DumpDependencies, options: DumpOptions) {
+    this.#deps = deps
+    this.#options = options
+  }
+
+  /** The finished dump, or its progress: one that nobody makes yet is begun. */
+  async open(target: DumpTarget): Promise<DumpIndex | DumpProgress> {
+    requireChoice(target)
+    const { warehouse, ambient } = this.#deps
+    this.#usedAtMs.set(indexLocation(warehouse, target), ambient.nowMs())
+    return (await this.find(target)) ?? this.#progressOf(target)
+  }
+
+  /** Looks each time: another process may have removed it. */
+  async find(target: DumpTarget): Promise<DumpIndex | undefined> {
+    const location = indexLocation(this.#deps.warehouse, target)
+    const info = await this.#deps.objects.find(location)
+    if (info === undefined) return undefined
+    const cached = this.#indexes.get(location)
+    if (cached?.modifiedAtMs === info.modifiedAtMs) return cached.index
+    const index = await readDumpIndex(this.#deps, location)
+    if (index !== undefined) {
+      this.#indexes.set(location, { modifiedAtMs: info.modifiedAtMs, index })
+    }
+    return index
+  }
+
+  async state(target: DumpTarget): Promise<DumpState> {
+    const name = dumpName(target)
+    const running = this.#running.get(name)
+    if (running !== undefined) return { state: 'running', pieces: running.pieces.length }
+    const index = await this.find(target)
+    if (index !== undefined) return { state: 'ready', index }
+    const failure = this.#failed.get(name)
+    return failure === undefined ? { state: 'absent' } : { state: 'failed', ...failure }
+  }
+
+  /** A dump one of whose files is gone: its index goes, too, so that the next request makes it again. */
+  async forget(target: DumpTarget): Promise<void> {
+    const { objects, warehouse } = this.#deps
+    const index = await this.find(target)
+    if (index !== undefined) await removeShortShards(this.#deps, index, folderOf(warehouse, target))
+    await objects.delete(indexLocation(warehouse, target))
+  }
+
+  /** Stops what is being made; nothing half-made is ever served. */
+  async close(): Promise<void> {
+    this.#closing.abort(new CatalogError('overloaded', 'the service stops: try again soon'))
+    await this.settle()
+  }
+
+  /** Resolves when all that was begun is made, and stale dumps are swept. */
+  async settle(): Promise<void> {
+    await Promise.allSettled([...this.#running.values()].map((progress) => progress.done))
+    await Promise.allSettled(this.#tidying)
+  }
+
+  #progressOf(target: DumpTarget): DumpProgress {
+    const name = dumpName(target)
+    const running = this.#running.get(name)
+    if (running !== undefined) return running
+    this.#failed.delete(name)
+    const progress = new DumpProgress(async (made) => {
+      try {
+        return await this.#make(target, made)
+      } catch (error) {
+        this.#failed.set(name, { error })
+        this.#options.meter?.dumpFailed(error instanceof CatalogError ? error.code : 'internal')
+        throw error
+      } finally {
+        // Before anybody learns of the end, so that who asks again then begins anew.
+        this.#running.delete(name)
+      }
+    })
+    this.#running.set(name, progress)
+    return progress
+  }
+
+  async #make(asked: DumpTarget, progress: DumpProgress): Promise<DumpIndex> {
+    const target = dumpTargetOf(asked.state, asked.snapshot, asked)
+    const folder = folderOf(this.#deps.warehouse, target)
+    const wish = { folder, signal: this.#closing.signal }
+    const lease = await DumpLease.acquire(this.#deps, wish)
+    let isTidied = false
+    try {
+      const made = await this.find(target)
+      if (made !== undefined) {
+        for (const piece of made.pieces) progress.add(piece)
+        return made
+      }
+      this.#options.meter?.dumpStarted()
+      const index = await this.#build(target, progress, lease)
+      isTidied = true
+      this.#tidyLater(target, index, lease)
+      return index
+    } catch (error) {
+      if (isStorageFull(error)) await this.#giveSpaceBack(target, lease)
+      throw error
+    } finally {
+      if (!isTidied) await lease.release()
+    }
+  }
+
+  async #build(target: DumpTarget, progress: DumpProgress, lease: DumpLease): Promise<DumpIndex> {
+    const deps = this.#deps
+    const sources = await listDumpSources(deps, target)
+    const made = await MadeShards.load(deps, folderOf(deps.warehouse, target))
+    const content = await this.#buildContent({
+      ...{ target, sources, made, progress },
+      signal: lease.signal,
+    })
+    const index = describe(target, progress, { content, createdAtMs: deps.ambient.nowMs() })
+    // Whoever has the lease now may have removed what this index would name.
+    await lease.confirm()
+    await this.#putIndex(target, index)
+    return index
+  }
+
+  #buildContent(build: DumpBuild): Promise<DumpContent> {
+    if (build.target.format === 'parquet') return buildParquet(this.#deps, build)
+    if (build.target.format === 'arrow') return buildArrow(this.#deps, build)
+    return buildText(this.#deps, build)
+  }
+
+  /** What stands there is a damaged index, or else `find` had found it. */
+  async #putIndex(target: DumpTarget, index: DumpIndex): Promise<void> {
+    const { objects, warehouse } = this.#deps
+    const location = indexLocation(warehouse, target)
+    const bytes = new TextEncoder().encode(serialiseDumpIndex(index))
+    if ((await objects.putIfAbsent(location, bytes)) === 'written') return
+    await objects.delete(location)
+    await objects.putIfAbsent(location, bytes)
+  }
+
+  /** Readers of the new dump need not wait for it; the next build does, until the lease is free. */
+  #tidyLater(target: DumpTarget, index: DumpIndex, lease: DumpLease): void {
+    const tidying = this.#finishUp(target, index, lease)
+      .catch((err) => {
+        if (this.#closing.signal.aborted) return
+        this.#deps.log.warn({ err, dump: dumpName(target) }, 'dumps were not tidied')
+      })
+      .finally(() => this.#tidying.delete(tidying))
+    this.#tidying.add(tidying)
+  }
+
+  async #finishUp(target: DumpTarget, index: DumpIndex, lease: DumpLease): Promise<void> {
+    try {
+      await this.#tidy(target, lease)
+    } finally {
+      await lease.release()
+    }
+    await this.#saveDigestState(target, index)
+  }
+
+  async #saveDigestState(target: DumpTarget, index: DumpIndex): Promise<void> {
+    const { continuedBytesMin = CONTINUED_BYTES_MIN } = this.#options
+    const isText = target.format === 'csv' || target.format === 'ndjson'
+    if (!isText || index.digestState !== undefined || index.lengthBytes < continuedBytesMin) return
+    const location = indexLocation(this.#deps.warehouse, target)
+    await saveDigestState(this.#deps, { index, location, signal: this.#closing.signal })
+  }
+
+  async #tidy(target: DumpTarget, lease: DumpLease): Promise<void> {
+    const deps = this.#deps
+    const { tableUuid } = target.state.definition
+    const folder = folderOf(deps.warehouse, target)
+    const state = await deps.catalog.findTable({ tableUuid })
+    // Dropped while its dump was made.
+    if (state === undefined) return forgetDumpsOfTable(deps, tableUuid)
+    const { keepNewest, bytesMax } = this.#options
+    const lasting = lastingSnapshots(state, target.snapshot.snapshotId)
+    await sweepDumps(deps, { folder, lease, keepNewest, lasting })
+    if (bytesMax === undefined) return
+    const lastUsedMs = ({ location, modifiedAtMs }: ObjectInfo) =>
+      this.#usedAtMs.get(location) ?? modifiedAtMs
+    const newIndexLocation = indexLocation(deps.warehouse, target)
+    await keepBudget(deps, { bytesMax, lastUsedMs, newIndexLocation, folder, lease })
+  }
+
+  /** Shards of a dump that cannot be finished help nobody while the disk is full. */
+  async #giveSpaceBack({ state, ...target }: DumpTarget, lease: DumpLease): Promise<void> {
+    const folder = folderOf(this.#deps.warehouse, { state, ...target })
+    const lasting = lastingSnapshots(state, target.snapshot.snapshotId)
+    await sweepDumps(this.#deps, { folder, lease, keepNewest: Infinity, lasting }).catch((err) =>
+      this.#deps.log.warn({ err, folder }, 'shards of a dump that failed could not be removed'),
+    )
+  }
+}
+
+function isStorageFull(error: unknown): boolean {
+  return error instanceof CatalogError && error.code === 'storage-full'
+}
+
+function describe(
+  target: DumpTarget,
+  { pieces }: DumpProgress,
+  { content, createdAtMs }: { content: DumpContent; createdAtMs: number },
+): DumpIndex {
+  return {
+    tableUuid: target.state.definition.tableUuid,
+    snapshotId: target.snapshot.snapshotId,
+    format: target.format,
+    compression: target.compression,
+    mediaType: mediaTypeOf(target),
+    fileName: fileNameOf(target),
+    createdAtMs,
+    pieces: [...pieces],
+    lengthBytes: pieces.reduce((sum, piece) => sum + piece.lengthBytes, 0),
+    rowCount: pieces.reduce((sum, piece) => sum + piece.rowCount, 0),
+    ...content,
+  }
+}

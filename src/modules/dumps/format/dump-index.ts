@@ -1,0 +1,180 @@
+import { CatalogError } from '../../../core/errors.ts'
+import type { ByteRange } from '../../../formats/dump/byte-range.ts'
+import { parseExactJson, stringifyExactJson } from '../../../formats/json/exact-json.ts'
+import { JsonNode } from '../../../formats/json/json-node.ts'
+
+export const DUMP_FORMATS = ['csv', 'ndjson', 'parquet', 'arrow'] as const
+export const DUMP_COMPRESSIONS = ['none', 'gzip', 'zstd'] as const
+export type DumpFormat = (typeof DUMP_FORMATS)[number]
+export type DumpCompression = (typeof DUMP_COMPRESSIONS)[number]
+
+/** Bytes of an object, as they stand in a dump. */
+export interface DumpPiece {
+  readonly location: string
+  /** Where they begin in the object. */
+  readonly offset: number
+  readonly lengthBytes: number
+  readonly rowCount: number
+  /** Of these bytes, in hexadecimal. */
+  readonly sha256?: string
+}
+
+/** What a dump is made of, in order. It is written last: without it there is no dump. */
+export interface DumpIndex {
+  readonly tableUuid: string
+  readonly snapshotId: bigint
+  readonly format: DumpFormat
+  readonly compression: DumpCompression
+  readonly mediaType: string
+  readonly fileName: string
+  readonly createdAtMs: number
+  readonly pieces: readonly DumpPiece[]
+  /** Of all pieces. */
+  readonly lengthBytes: number
+  readonly rowCount: number
+  /** Of the whole file, in hexadecimal. */
+  readonly sha256: string
+  /** From which the digest of a dump that begins with this one continues. */
+  readonly digestState?: string
+  /** The dump of this snapshot is the first `bytes` bytes of this one. */
+  readonly extends?: { readonly snapshotId: bigint; readonly bytes: number }
+}
+
+const VERSION = 1
+const BYTES_MAX = 512 * 1024 * 1024
+const PIECES_MAX = 2_000_000
+const SHA256 = /^[0-9a-f]{64}$/
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const DIGEST_STATE_LENGTH_MAX = 1000
+
+export function serialiseDumpIndex(index: DumpIndex): string {
+  return stringifyExactJson({
+    version: VERSION,
+    table_uuid: index.tableUuid,
+    snapshot_id: String(index.snapshotId),
+    format: index.format,
+    compression: index.compression,
+    media_type: index.mediaType,
+    file_name: index.fileName,
+    created_at: new Date(index.createdAtMs).toISOString(),
+    total_bytes: index.lengthBytes,
+    total_rows: index.rowCount,
+    sha256: index.sha256,
+    digest_state: index.digestState,
+    extends: index.extends && {
+      snapshot_id: String(index.extends.snapshotId),
+      byte: index.extends.bytes,
+    },
+    pieces: index.pieces.map(({ location, offset, lengthBytes, rowCount, sha256 }) => ({
+      location,
+      offset,
+      length: lengthBytes,
+      rows: rowCount,
+      sha256,
+    })),
+  })
+}
+
+/** The inverse of `serialiseDumpIndex`; `metadata-corrupt` for a text that does not add up. */
+export function parseDumpIndex(text: string): DumpIndex {
+  const node = new JsonNode(parseJson(text))
+  const version = node.get('version').safeInteger()
+  if (version !== VERSION) throw node.error(`version ${version} is not known`)
+  const pieces = node.get('pieces').items()
+  if (pieces.length > PIECES_MAX) throw node.error(`more than ${PIECES_MAX} pieces`)
+  const digestState = node.find('digest_state')?.string()
+  if ((digestState?.length ?? 0) > DIGEST_STATE_LENGTH_MAX)
+    throw node.error('digest_state too long')
+  const extended = node.find('extends')
+  const index: DumpIndex = {
+    tableUuid: matching(node.get('table_uuid'), UUID),
+    snapshotId: snapshotId(node.get('snapshot_id')),
+    format: node.get('format').oneOf(DUMP_FORMATS),
+    compression: node.get('compression').oneOf(DUMP_COMPRESSIONS),
+    mediaType: node.get('media_type').string(),
+    fileName: node.get('file_name').string(),
+    createdAtMs: instant(node.get('created_at')),
+    pieces: pieces.map(piece),
+    lengthBytes: countOf(node.get('total_bytes')),
+    rowCount: countOf(node.get('total_rows')),
+    sha256: matching(node.get('sha256'), SHA256),
+    ...(digestState === undefined ? {} : { digestState }),
+    ...(extended === undefined ? {} : { extends: extension(extended) }),
+  }
+  checkTotals(index, node)
+  return index
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return parseExactJson(text, { bytesMax: BYTES_MAX, depthMax: 8 })
+  } catch (cause) {
+    throw new CatalogError('metadata-corrupt', 'the index of the dump is no JSON', { cause })
+  }
+}
+
+function piece(node: JsonNode): DumpPiece {
+  const sha256 = node.find('sha256')
+  return {
+    location: node.get('location').string(),
+    offset: countOf(node.get('offset')),
+    lengthBytes: countOf(node.get('length')),
+    rowCount: countOf(node.get('rows')),
+    ...(sha256 === undefined ? {} : { sha256: matching(sha256, SHA256) }),
+  }
+}
+
+function extension(node: JsonNode): { snapshotId: bigint; bytes: number } {
+  return { snapshotId: snapshotId(node.get('snapshot_id')), bytes: countOf(node.get('byte')) }
+}
+
+function checkTotals({ pieces, ...index }: DumpIndex, node: JsonNode): void {
+  const bytes = pieces.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0)
+  if (bytes !== index.lengthBytes) {
+    throw node.error(`pieces have ${bytes} bytes, the whole ${index.lengthBytes}`)
+  }
+  const rows = pieces.reduce((sum, { rowCount }) => sum + rowCount, 0)
+  if (rows !== index.rowCount) throw node.error(`pieces have ${rows} rows, not ${index.rowCount}`)
+  if ((index.extends?.bytes ?? 0) > bytes) throw node.error('extends more than the whole')
+}
+
+function countOf(node: JsonNode): number {
+  const count = node.safeInteger()
+  if (count < 0) throw node.error(`${count} is negative`)
+  return count
+}
+
+function matching(node: JsonNode, pattern: RegExp): string {
+  const text = node.string()
+  if (!pattern.test(text)) throw node.error(`does not match ${pattern.source}`)
+  return text
+}
+
+function snapshotId(node: JsonNode): bigint {
+  return BigInt(matching(node, /^\d{1,19}$/))
+}
+
+function instant(node: JsonNode): number {
+  const milliseconds = Date.parse(matching(node, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/))
+  if (Number.isNaN(milliseconds)) throw node.error('is no time')
+  return milliseconds
+}
+
+/** The bytes of a range, as parts of pieces in order; none is empty. */
+export function findPiecesInRange(
+  { pieces }: Pick<DumpIndex, 'pieces'>,
+  { start, end }: ByteRange,
+): readonly DumpSlice[] {
+  const slices: DumpSlice[] = []
+  let pieceStart = 0
+  for (const { location, offset, lengthBytes } of pieces) {
+    if (pieceStart >= end) break
+    const from = Math.max(start - pieceStart, 0)
+    const to = Math.min(end - pieceStart, lengthBytes)
+    if (from < to) slices.push({ location, offset: offset + from, lengthBytes: to - from })
+    pieceStart += lengthBytes
+  }
+  return slices
+}
+
+export type DumpSlice = Pick<DumpPiece, 'location' | 'offset' | 'lengthBytes'>

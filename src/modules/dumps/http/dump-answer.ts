@@ -1,0 +1,191 @@
+import type { ServerResponse } from 'node:http'
+import { CatalogError } from '../../../core/errors.ts'
+import { contentRange, parseRange } from '../../../formats/dump/byte-range.ts'
+import { reprDigest } from '../../../formats/dump/http-fields.ts'
+import type { Reply } from '../../../http/reply.ts'
+import {
+  isRangeCurrent,
+  judgePreconditions,
+  saysWhichState,
+} from '../../../http/v1/dump-preconditions.ts'
+import { type Preferences, parsePrefer } from '../../../http/v1/dump-prefer.ts'
+import { fileNameOf, mediaTypeOf } from '../dump-key.ts'
+import type { DumpProgress } from '../dump-progress.ts'
+import type { DumpIndex } from '../format/dump-index.ts'
+import {
+  cacheHeaders,
+  type DumpCall,
+  type DumpResource,
+  fileHeaders,
+  pinnedPath,
+} from './dump-resource.ts'
+import { answerAccepted, notReady } from './dump-status.ts'
+import {
+  forgetIfVanished,
+  type OpenedBytes,
+  openProgress,
+  openRange,
+  waitForIndex,
+} from './open-bytes.ts'
+
+/** The file, a part of it, or why not: GET and HEAD of every address of a dump. */
+export async function answerDump(call: DumpCall, resource: DumpResource): Promise<Reply> {
+  const { headers, method } = call.request
+  const verdict = judgePreconditions(headers, resource.validators)
+  if (verdict === 'failed') throw preconditionFailed(resource)
+  if (verdict === 'not-modified') {
+    const end = (response: ServerResponse) => void response.end()
+    return { status: 304, mediaType: '', headers: cacheHeaders(resource), body: end }
+  }
+  const preferences = parsePrefer(headers['prefer'])
+  if (method === 'HEAD') return answerHead(call, resource, preferences)
+  const range = wantedRange(call, resource)
+  if (range !== undefined && resource.isMoving && !saysWhichState(headers)) {
+    throw preconditionRequired(resource)
+  }
+  call.dumpStreams.enter(call.closed)
+  // Until something is sent, whoever waits here is idle for a good reason.
+  call.request.socket.setTimeout(0)
+  try {
+    return await answerGet(call, resource, { range, preferences })
+  } catch (error) {
+    // Before the first byte: made again at once, or the data file that is missing gets named.
+    if (!(await forgetIfVanished(call, resource, error))) throw error
+    return answerGet(call, resource, { range, preferences })
+  }
+}
+
+/** The Range header, when it is one that would be honoured. */
+function wantedRange({ request }: DumpCall, { validators }: DumpResource): string | undefined {
+  const { range } = request.headers
+  const isPart = parseRange(range, Number.MAX_SAFE_INTEGER).outcome !== 'whole'
+  return isPart && isRangeCurrent(request.headers, validators) ? range : undefined
+}
+
+/** It neither begins the dump nor waits for it, unless `Prefer: wait` asks to. */
+async function answerHead(
+  call: DumpCall,
+  resource: DumpResource,
+  { waitSeconds }: Preferences,
+): Promise<Reply> {
+  const { dumps } = call.deps
+  const index =
+    waitSeconds === undefined
+      ? await dumps.find(resource.target)
+      : await waitForIndex(
+          await dumps.open(resource.target),
+          waitMs(call, waitSeconds),
+          call.closed,
+        )
+  const headers = index === undefined ? fileHeaders(resource) : wholeHeaders(resource, index)
+  const end = (response: ServerResponse) => void response.end()
+  return { status: 200, mediaType: mediaTypeOf(resource.target), headers, body: end }
+}
+
+async function answerGet(
+  call: DumpCall,
+  resource: DumpResource,
+  { range, preferences }: { range: string | undefined; preferences: Preferences },
+): Promise<Reply> {
+  const { dumps } = call.deps
+  const { limits } = call.dumpStreams
+  const { isAsync, waitSeconds } = preferences
+  const before = await dumps.state(resource.target)
+  const opened = await dumps.open(resource.target)
+  // What failed before is not sent until it is whole: half a file again would not tell the reason.
+  const isWholeNeeded = range !== undefined || before.state === 'failed'
+  const patienceMs = isWholeNeeded ? limits.indexWaitMs : limits.firstWaitMs
+  const ownWaitMs = waitSeconds === undefined ? undefined : waitMs(call, waitSeconds)
+  const index = await waitForIndex(opened, ownWaitMs ?? (isAsync ? 0 : patienceMs), call.closed)
+  if (index !== undefined) return indexReply(call, resource, { index, range })
+  if (isAsync) return answerAccepted(call, resource)
+  if (isWholeNeeded) throw notReady(resource.target)
+  const bytes = await openProgress(call, opened as DumpProgress)
+  return bytesReply(call, resource, { status: 200, headers: fileHeaders(resource), bytes })
+}
+
+async function indexReply(
+  call: DumpCall,
+  resource: DumpResource,
+  { index, range }: { index: DumpIndex; range: string | undefined },
+): Promise<Reply> {
+  const { lengthBytes } = index
+  const wanted = parseRange(range, lengthBytes)
+  if (wanted.outcome === 'unsatisfiable') throw rangeNotSatisfiable(resource, lengthBytes)
+  const whole = wholeHeaders(resource, index)
+  if (wanted.outcome === 'whole') {
+    const bytes = await openRange(call, index, { start: 0, end: lengthBytes })
+    return bytesReply(call, resource, { status: 200, headers: whole, bytes })
+  }
+  const headers = {
+    ...whole,
+    'Content-Length': String(wanted.range.end - wanted.range.start),
+    'Content-Range': contentRange(wanted.range, lengthBytes),
+  }
+  const bytes = await openRange(call, index, wanted.range)
+  return bytesReply(call, resource, { status: 206, headers, bytes })
+}
+
+function wholeHeaders(resource: DumpResource, { lengthBytes, sha256 }: DumpIndex) {
+  return {
+    ...fileHeaders(resource),
+    'Content-Length': String(lengthBytes),
+    // Of the whole file, on parts and on HEAD as well (RFC 9530).
+    'Repr-Digest': reprDigest(sha256),
+  }
+}
+
+function bytesReply(
+  call: DumpCall,
+  resource: DumpResource,
+  {
+    status,
+    headers,
+    bytes,
+  }: { status: number; headers: Readonly<Record<string, string>>; bytes: OpenedBytes },
+): Reply {
+  return {
+    status,
+    mediaType: mediaTypeOf(resource.target),
+    headers,
+    body: async (response) => {
+      try {
+        await call.dumpStreams.send(response, bytes)
+      } catch (error) {
+        await forgetIfVanished(call, resource, error)
+        throw error
+      }
+    },
+  }
+}
+
+function waitMs({ dumpStreams }: DumpCall, seconds: number): number {
+  return Math.min(seconds * 1000, dumpStreams.limits.indexWaitMs)
+}
+
+function preconditionFailed({ target, validators }: DumpResource): CatalogError {
+  return new CatalogError(
+    'precondition-failed',
+    `the dump here is ${validators.etag}, of ${fileNameOf(target)}`,
+    { facts: { etag: validators.etag, pinnedUrl: pinnedPath(target) } },
+  )
+}
+
+function preconditionRequired({ target, validators }: DumpResource): CatalogError {
+  const pinnedUrl = pinnedPath(target)
+  const fileName = fileNameOf(target)
+  const resume = `curl -fL -C - -o '${fileName}' "$MORAINE${pinnedUrl}"`
+  return new CatalogError(
+    'precondition-required',
+    `this address moves with the table, so parts of it may not fit together; resume ${fileName} with ${resume}`,
+    { facts: { pinnedUrl, fileName, etag: validators.etag, resume } },
+  )
+}
+
+function rangeNotSatisfiable({ target }: DumpResource, lengthBytes: number): CatalogError {
+  return new CatalogError(
+    'range-not-satisfiable',
+    `${fileNameOf(target)} has ${lengthBytes} bytes: the range begins at or after its end`,
+    { facts: { lengthBytes } },
+  )
+}

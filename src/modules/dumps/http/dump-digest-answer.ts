@@ -1,0 +1,25 @@
+import type { Reply } from '../../../http/reply.ts'
+import { fileNameOf } from '../dump-key.ts'
+import { type DumpCall, type DumpResource, pinnedPath } from './dump-resource.ts'
+import { notReady } from './dump-status.ts'
+import { waitForIndex } from './open-bytes.ts'
+
+/** The digest of the file, as `sha256sum -c` takes it; the dump is made for it if it must be. */
+export async function answerDigest(
+  call: DumpCall,
+  { target, isMoving }: DumpResource,
+): Promise<Reply> {
+  const { deps, dumpStreams, closed } = call
+  const opened = await deps.dumps.open(target)
+  const index = await waitForIndex(opened, dumpStreams.limits.indexWaitMs, closed)
+  if (index === undefined) throw notReady(target)
+  return {
+    status: 200,
+    mediaType: 'text/plain',
+    body: `${index.sha256}  ${fileNameOf(target)}\n`,
+    headers: {
+      'Content-Location': pinnedPath(target, '.sha256'),
+      'Cache-Control': isMoving ? 'private, no-cache' : 'private, max-age=31536000, immutable',
+    },
+  }
+}

@@ -1,0 +1,142 @@
+import { CatalogError } from '../../../core/errors.ts'
+import { contentDisposition } from '../../../formats/dump/http-fields.ts'
+import { requestInvalid } from '../../../http/problem.ts'
+import type { Call } from '../../../http/route.ts'
+import { httpDate, type Validators } from '../../../http/v1/dump-preconditions.ts'
+import type { SnapshotSelector } from '../../../lake/table-lookup.ts'
+import {
+  DIALECT_VERSION,
+  type DumpFormatChoice,
+  type DumpTarget,
+  extensionOf,
+  fileNameOf,
+  mediaTypeOf,
+} from '../dump-key.ts'
+import { findChangeTime, getDumpTarget } from '../dump-target.ts'
+import type { DumpFormat } from '../format/dump-index.ts'
+
+/** What a dump's address leads to at this moment. */
+export interface DumpResource {
+  readonly target: DumpTarget
+  /** Whether the address may lead to another snapshot later. */
+  readonly isMoving: boolean
+  readonly validators: Validators
+}
+
+export type DumpCall = Pick<
+  Call<unknown, unknown>,
+  'accepts' | 'closed' | 'deps' | 'dumpStreams' | 'param' | 'request'
+>
+
+interface Choice {
+  readonly format: DumpFormat
+  readonly compression: DumpFormatChoice['compression']
+  readonly as_at?: number | undefined
+  readonly snapshot_id?: string | undefined
+  readonly ref?: string | undefined
+}
+
+const NUMERIC = /^\d{1,19}$/
+
+/** Of the table, at what the query selects. */
+export async function findDump(call: DumpCall, choice: Choice): Promise<DumpResource> {
+  const given = (['as_at', 'snapshot_id', 'ref'] as const).filter(
+    (name) => choice[name] !== undefined,
+  )
+  if (given.length > 1) {
+    throw requestInvalid([{ path: 'query', message: `give one of ${given.join(', ')}` }])
+  }
+  const snapshotIdentifier = choice.snapshot_id ?? choice.ref
+  const selector: SnapshotSelector = {
+    ...(choice.as_at !== undefined && { asAtMs: choice.as_at }),
+    ...(snapshotIdentifier !== undefined && { snapshotIdentifier }),
+  }
+  return describe(call, choice, selector)
+}
+
+/** Of the snapshot that the path names. Only an id stays what it is; `latest` and refs move. */
+export async function findDumpAt(call: DumpCall, choice: Choice): Promise<DumpResource> {
+  return describe(call, choice, { snapshotIdentifier: call.param('snapshot_identifier') })
+}
+
+async function describe(
+  call: DumpCall,
+  { format, compression }: Choice,
+  selector: SnapshotSelector,
+): Promise<DumpResource> {
+  const table = call.param('table_identifier')
+  const target = await getDumpTarget(call.deps, { table, selector, format, compression })
+  const { asAtMs, snapshotIdentifier = '' } = selector
+  const isMoving = !NUMERIC.test(snapshotIdentifier)
+  // Refs have no log: when one moved is not known.
+  const isLogged = isMoving && ['', 'latest', 'main'].includes(snapshotIdentifier)
+  const change = isLogged ? await findChangeTime(call.deps, target, asAtMs) : undefined
+  const validators = {
+    etag: entityTag(target),
+    lastModifiedMs: change?.atMs ?? target.snapshot.timestampMs,
+    isDateExact: isMoving ? change?.isExact === true : true,
+  }
+  return { target, isMoving, validators }
+}
+
+/** Content-addressed: the same bytes have the same tag, whoever made them. */
+function entityTag(target: DumpTarget): string {
+  const { tableUuid } = target.state.definition
+  return `"${target.snapshot.snapshotId}-${tableUuid}-${extensionOf(target)}-${DIALECT_VERSION}"`
+}
+
+/** An address that means this dump for ever, also when the table gets another name. */
+export function pinnedPath(target: DumpTarget, kind: '' | '.sha256' | '/status' = ''): string {
+  const compression = target.compression === 'none' ? '' : `&compression=${target.compression}`
+  const snapshot = `${target.state.definition.tableUuid}/${target.snapshot.snapshotId}`
+  return `/v1/tables/${snapshot}/dump${kind}?format=${target.format}${compression}`
+}
+
+/** What goes with any answer about the dump, also a 304. */
+export function cacheHeaders({ target, isMoving, validators }: DumpResource) {
+  return {
+    ETag: validators.etag,
+    'Last-Modified': httpDate(validators.lastModifiedMs),
+    // Not to be recoded on the way: the digest and every range would be wrong.
+    'Cache-Control': isMoving
+      ? 'private, no-cache, no-transform'
+      : 'private, max-age=31536000, immutable, no-transform',
+    'Content-Location': pinnedPath(target),
+    Vary: 'Accept',
+  }
+}
+
+/** What is known of the file before it is made. */
+export function fileHeaders(resource: DumpResource) {
+  const { target } = resource
+  const digest = `<${pinnedPath(target, '.sha256')}>; rel="describedby"; type="text/plain"`
+  return {
+    ...cacheHeaders(resource),
+    'Content-Type': mediaTypeOf(target),
+    'Content-Disposition': contentDisposition(fileNameOf(target)),
+    'Accept-Ranges': 'bytes',
+    Link: `<${pinnedPath(target)}>; rel="canonical", ${digest}`,
+  }
+}
+
+const FORMAT_BY_MEDIA_TYPE: Readonly<Record<string, DumpFormat>> = {
+  'text/csv': 'csv',
+  'application/x-ndjson': 'ndjson',
+  'application/ndjson': 'ndjson',
+  'application/vnd.apache.parquet': 'parquet',
+  'application/vnd.apache.arrow.stream': 'arrow',
+}
+
+/** The parameter wins over Accept: an address that names the format can be handed on. */
+export function chooseFormat(
+  given: DumpFormat | undefined,
+  accepts: DumpCall['accepts'],
+): DumpFormat {
+  if (given !== undefined) return given
+  const available = Object.keys(FORMAT_BY_MEDIA_TYPE)
+  const format = FORMAT_BY_MEDIA_TYPE[accepts(available) ?? '']
+  if (format !== undefined) return format
+  throw new CatalogError('not-acceptable', `a dump comes as ${available.join(', ')}`, {
+    facts: { available },
+  })
+}

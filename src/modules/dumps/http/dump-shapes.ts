@@ -1,0 +1,115 @@
+import { z } from 'zod'
+import { Problem } from '../../../http/problem.ts'
+import {
+  EXAMPLE_SNAPSHOT_ID,
+  EXAMPLE_UUID,
+  LongText,
+  QueryMoment,
+  Time,
+} from '../../../http/v1/common-shapes.ts'
+import { DUMP_COMPRESSIONS, DUMP_FORMATS } from '../format/dump-index.ts'
+
+const REF_LENGTH_MAX = 1_000
+
+const Format = z.enum(DUMP_FORMATS)
+const Compression = z
+  .enum(DUMP_COMPRESSIONS)
+  .default('none')
+  .meta({ description: 'Of csv and ndjson; Parquet and Arrow compress their own pages.' })
+const FORMAT_DESCRIPTION = 'What kind of file.'
+
+/** Of the snapshot that the path names. */
+export const PinnedChoiceQuery = z.strictObject({
+  format: Format.default('csv').meta({ description: FORMAT_DESCRIPTION }),
+  compression: Compression,
+})
+
+const selectors = {
+  as_at: QueryMoment.optional(),
+  snapshot_id: z
+    .string()
+    .regex(/^\d{1,19}$/, 'is not a snapshot id')
+    .optional()
+    .meta({ description: 'A snapshot id: then the bytes never change.' }),
+  ref: z
+    .string()
+    .min(1)
+    .max(REF_LENGTH_MAX)
+    .optional()
+    .meta({ description: 'The name of a branch or tag.' }),
+}
+
+/** One of `as_at`, `snapshot_id` and `ref`, or the table as it is now. */
+export const MovingChoiceQuery = z.strictObject({ ...PinnedChoiceQuery.shape, ...selectors })
+
+const download = {
+  format: Format.optional().meta({
+    description: `${FORMAT_DESCRIPTION} When it is absent, Accept chooses; csv if that leaves it open.`,
+  }),
+  redirect: z.enum(['auto', 'never']).default('auto').meta({
+    description:
+      '`never`: the bytes come from this service. `auto`: a store that signs URLs may be pointed to instead, with a 302 (`curl -L`).',
+  }),
+}
+
+export const PinnedDumpQuery = z.strictObject({ ...PinnedChoiceQuery.shape, ...download })
+export const MovingDumpQuery = z.strictObject({ ...MovingChoiceQuery.shape, ...download })
+
+export const CkanDumpQuery = z.strictObject({
+  format: z
+    .enum([...DUMP_FORMATS, 'tsv', 'json', 'xml'])
+    .default('csv')
+    .meta({
+      description: '`csv`, `ndjson`, `parquet` or `arrow`; CKAN’s others are answered with a 501.',
+    }),
+  bom: z.string().max(10).optional().meta({ description: 'Ignored: there is never a BOM.' }),
+  redirect: download.redirect,
+})
+
+/** Bytes of any format. */
+export const DumpBytes = z.string().meta({ description: 'The file.' })
+export const DigestLine = z
+  .string()
+  .meta({ description: 'As `sha256sum -c` takes it: the digest, two blanks, the file name.' })
+
+export const DumpStatusAnswer = z
+  .strictObject({
+    state: z.enum(['ready', 'running', 'failed', 'absent']).meta({
+      description: '`absent`: nobody asked for the dump yet; a GET of `url` begins it.',
+    }),
+    table_uuid: z.string(),
+    snapshot_id: LongText,
+    format: Format,
+    compression: z.enum(DUMP_COMPRESSIONS),
+    file_name: z.string(),
+    url: z.string().meta({ description: 'Of the dump; its bytes never change.' }),
+    etag: z.string(),
+    pieces_done: z.int().optional().meta({ description: 'While it runs: parts that are made.' }),
+    bytes: z.int().optional(),
+    rows: z.int().optional(),
+    sha256: z.string().optional().meta({ description: 'Of the whole file, in hexadecimal.' }),
+    created_at: Time.optional(),
+    extends: z.strictObject({ snapshot_id: LongText, byte: z.int() }).nullable().optional().meta({
+      description:
+        'The dump of this snapshot is the first `byte` bytes of this one: whoever has it needs only the rest.',
+    }),
+    problem: Problem.optional().meta({ description: 'Why it failed.' }),
+  })
+  .meta({
+    id: 'DumpStatus',
+    example: {
+      state: 'ready',
+      table_uuid: EXAMPLE_UUID,
+      snapshot_id: EXAMPLE_SNAPSHOT_ID,
+      format: 'csv',
+      compression: 'none',
+      file_name: `flights-${EXAMPLE_SNAPSHOT_ID}.csv`,
+      url: `/v1/tables/${EXAMPLE_UUID}/${EXAMPLE_SNAPSHOT_ID}/dump?format=csv`,
+      etag: `"${EXAMPLE_SNAPSHOT_ID}-${EXAMPLE_UUID}-csv-1"`,
+      bytes: 104_857_600,
+      rows: 1_048_576,
+      sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      created_at: '2024-03-18T00:10:02.000Z',
+      extends: { snapshot_id: '1894662008811407', byte: 94_371_840 },
+    },
+  })

@@ -1,0 +1,91 @@
+import type { IncomingMessage } from 'node:http'
+import { CatalogError } from '../../../core/errors.ts'
+import { problemBody } from '../../../http/problem.ts'
+import { jsonReply, type Reply } from '../../../http/reply.ts'
+import { timeText } from '../../../http/v1/common-shapes.ts'
+import { type DumpTarget, fileNameOf } from '../dump-key.ts'
+import type { DumpState } from '../dumps.ts'
+import { type DumpCall, type DumpResource, pinnedPath } from './dump-resource.ts'
+
+const RETRY_AFTER_SECONDS = 2
+
+/** How far a dump is. It begins nothing. */
+export async function answerStatus(call: DumpCall, resource: DumpResource): Promise<Reply> {
+  const state = await call.deps.dumps.state(resource.target)
+  const isRunning = state.state === 'running'
+  return jsonReply(statusToJson(call.request, resource, state), {
+    headers: {
+      'Cache-Control': 'no-store',
+      'Content-Location': pinnedPath(resource.target, '/status'),
+      ...(isRunning && { 'Retry-After': String(RETRY_AFTER_SECONDS) }),
+    },
+  })
+}
+
+/** For a client that does not want to wait. */
+export async function answerAccepted(call: DumpCall, resource: DumpResource): Promise<Reply> {
+  const state = await call.deps.dumps.state(resource.target)
+  return jsonReply(statusToJson(call.request, resource, state), {
+    status: 202,
+    headers: {
+      'Cache-Control': 'no-store',
+      Location: pinnedPath(resource.target, '/status'),
+      'Retry-After': String(RETRY_AFTER_SECONDS),
+      'Preference-Applied': 'respond-async',
+    },
+  })
+}
+
+function statusToJson(
+  request: IncomingMessage,
+  { target, validators }: DumpResource,
+  state: DumpState,
+) {
+  return {
+    state: state.state,
+    table_uuid: target.state.definition.tableUuid,
+    snapshot_id: String(target.snapshot.snapshotId),
+    format: target.format,
+    compression: target.compression,
+    file_name: fileNameOf(target),
+    url: pinnedPath(target),
+    etag: validators.etag,
+    ...ofState(request, state),
+  }
+}
+
+function ofState(request: IncomingMessage, state: DumpState) {
+  switch (state.state) {
+    case 'absent':
+      return {}
+    case 'running':
+      return { pieces_done: state.pieces }
+    case 'failed':
+      return { problem: problemBody(request, state.error) }
+    case 'ready': {
+      const { lengthBytes, rowCount, sha256, createdAtMs, extends: base } = state.index
+      return {
+        bytes: lengthBytes,
+        rows: rowCount,
+        sha256,
+        created_at: timeText(createdAtMs),
+        extends:
+          base === undefined ? null : { snapshot_id: String(base.snapshotId), byte: base.bytes },
+      }
+    }
+  }
+}
+
+/** The dump takes longer than a client should be kept waiting. */
+export function notReady(target: DumpTarget): CatalogError {
+  return new CatalogError(
+    'dump-not-ready',
+    'the dump is being made: repeat this soon, or leave Range out to get what is ready',
+    {
+      facts: {
+        statusUrl: pinnedPath(target, '/status'),
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      },
+    },
+  )
+}

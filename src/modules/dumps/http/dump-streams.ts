@@ -1,0 +1,99 @@
+import type { ServerResponse } from 'node:http'
+import { CatalogError } from '../../../core/errors.ts'
+import type { Metrics } from '../../../http/metrics.ts'
+
+export interface DumpLimits {
+  /** Dumps that are sent or waited for at once. */
+  readonly streamsMax: number
+  /** A reader that takes nothing for so long is cut off, within twice the time. */
+  readonly stalledMs: number
+  /** How long a request waits for a dump that it cannot have in parts. */
+  readonly indexWaitMs: number
+  /** A dump that is made within this time is answered with its length and digest. */
+  readonly firstWaitMs: number
+  /** Of a dump that is being made, so much longer is waited for rows: what fails early is a problem document. */
+  readonly firstRowsMs: number
+  /** What a reader costs beside its connection, however slow it is. */
+  readonly chunkBytes: number
+}
+
+export const DUMP_LIMITS: DumpLimits = {
+  streamsMax: 1_000,
+  stalledMs: 120_000,
+  indexWaitMs: 60_000,
+  firstWaitMs: 500,
+  firstRowsMs: 300,
+  chunkBytes: 128 * 1024,
+}
+
+const RETRY_AFTER_SECONDS = 5
+
+/** Sends dumps to many readers at once, each at its own speed, none for ever. */
+export class DumpStreams {
+  readonly limits: DumpLimits
+  readonly #metrics: Metrics
+  #active = 0
+
+  constructor(metrics: Metrics, limits: Partial<DumpLimits> = {}) {
+    this.#metrics = metrics
+    this.limits = { ...DUMP_LIMITS, ...limits }
+  }
+
+  /** Takes a place until the answer is closed; `overloaded` when there is none. */
+  enter(closed: AbortSignal): void {
+    closed.throwIfAborted()
+    if (this.#active >= this.limits.streamsMax) {
+      throw new CatalogError('overloaded', `${this.#active} dumps are being read already`, {
+        facts: { streamsMax: this.limits.streamsMax, retryAfterSeconds: RETRY_AFTER_SECONDS },
+      })
+    }
+    this.#count(1)
+    closed.addEventListener('abort', () => this.#count(-1), { once: true })
+  }
+
+  /**
+   * Pulls the next chunk when the kernel took the one before: a slow reader costs one chunk. Returns early when the
+   * reader is gone; ends the iteration in any case.
+   */
+  async send(response: ServerResponse, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const watch = this.#watch(response)
+    for await (const chunk of chunks) {
+      watch.isSending = true
+      if (!(await taken(response, chunk))) return
+      watch.isSending = false
+      this.#metrics.dumpBytesSent(chunk.byteLength)
+    }
+    watch.isSending = true
+    response.end()
+  }
+
+  /** Nothing but a reader that does not read counts as a stall: a dump that is being made may take its time. */
+  #watch(response: ServerResponse): { isSending: boolean } {
+    const watch = { isSending: false }
+    response.setTimeout(this.limits.stalledMs, () => {
+      if (!watch.isSending) return
+      this.#metrics.dumpReaderStalled()
+      // A reset also frees what the kernel still holds for the reader.
+      response.socket?.resetAndDestroy()
+    })
+    return watch
+  }
+
+  #count(by: 1 | -1): void {
+    this.#active += by
+    this.#metrics.dumpStreamsActive(this.#active)
+  }
+}
+
+/** Whether the reader is still there when the chunk has left this process. */
+function taken(response: ServerResponse, chunk: Uint8Array): Promise<boolean> {
+  if (response.destroyed) return Promise.resolve(false)
+  return new Promise((resolve) => {
+    const closed = () => resolve(false)
+    response.once('close', closed)
+    response.write(chunk, (error) => {
+      response.off('close', closed)
+      resolve(error === undefined || error === null)
+    })
+  })
+}

@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CatalogError } from '../../../core/errors.ts'
+import { readPieces } from '../dump-digest.ts'
+import { DumpProgress } from '../dump-progress.ts'
+import { type DumpIndex, findPiecesInRange } from '../format/dump-index.ts'
+import type { DumpCall, DumpResource } from './dump-resource.ts'
+
+/** Bytes whose first chunks are there: what cannot be read at all was thrown already. */
+export type OpenedBytes = AsyncIterable<Uint8Array>
+
+/** Enough to reach beyond a header line or a magic number, to the first rows. */
+const HELD_BYTES = 32 * 1024
+
+/**
+ * Waits for the first bytes, so that what cannot be read is still a problem document. `waitMs`: how long for more
+ * when some are there.
+ */
+async function openChunks(
+  chunks: AsyncIterable<Uint8Array>,
+  waitMs?: number,
+): Promise<OpenedBytes> {
+  const iterator = chunks[Symbol.asyncIterator]()
+  const held: Uint8Array[] = []
+  const late = waitMs === undefined ? undefined : sleep(waitMs)
+  let next: Promise<IteratorResult<Uint8Array>> | undefined = iterator.next()
+  for (let bytes = 0; next !== undefined; ) {
+    const isWaiting = held.length > 0 && late !== undefined
+    const result = await (isWaiting ? Promise.race([next, late]) : next)
+    if (result === undefined || result.done === true) break
+    bytes += result.value.byteLength
+    const isEnough = bytes >= HELD_BYTES
+    // The buffer is used again for the next chunk.
+    held.push(isEnough ? result.value : new Uint8Array(result.value))
+    next = isEnough ? undefined : iterator.next()
+  }
+  next?.catch(() => undefined)
+  return goOn(held, next, iterator)
+}
+
+async function* goOn(
+  held: Uint8Array[],
+  next: Promise<IteratorResult<Uint8Array>> | undefined,
+  iterator: AsyncIterator<Uint8Array>,
+): OpenedBytes {
+  try {
+    for (let chunk = held.shift(); chunk !== undefined; chunk = held.shift()) yield chunk
+    let result = await (next ?? iterator.next())
+    for (; result.done !== true; result = await iterator.next()) yield result.value
+  } finally {
+    await iterator.return?.()
+  }
+}
+
+export function openRange(
+  { deps, closed, dumpStreams }: DumpCall,
+  index: DumpIndex,
+  range: { readonly start: number; readonly end: number },
+): Promise<OpenedBytes> {
+  const bytes = Math.min(dumpStreams.limits.chunkBytes, range.end - range.start)
+  const buffer = Buffer.allocUnsafeSlow(bytes)
+  return openChunks(readPieces(deps.objects, findPiecesInRange(index, range), closed, buffer))
+}
+
+/** The bytes of a dump that is being made, as they come. */
+export function openProgress(
+  { deps, closed, dumpStreams: { limits } }: DumpCall,
+  progress: DumpProgress,
+): Promise<OpenedBytes> {
+  const buffer = Buffer.allocUnsafeSlow(limits.chunkBytes)
+  const chunks = (async function* () {
+    for await (const piece of untilClosed(progress.follow(), closed)) {
+      yield* readPieces(deps.objects, [piece], closed, buffer)
+    }
+  })()
+  return openChunks(chunks, limits.firstRowsMs)
+}
+
+/** Ends with the signal, also while the next item is not there yet. */
+async function* untilClosed<Item>(
+  items: AsyncIterable<Item>,
+  closed: AbortSignal,
+): AsyncIterable<Item> {
+  const iterator = items[Symbol.asyncIterator]()
+  const aborted = rejectionOf(closed)
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted])
+      if (next.done === true) return
+      yield next.value
+    }
+  } finally {
+    // Not waited for: it takes effect when the next item comes.
+    void Promise.resolve(iterator.return?.()).catch(() => undefined)
+  }
+}
+
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  const rejection = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  rejection.catch(() => undefined)
+  return rejection
+}
+
+/** The finished dump, `undefined` when that takes longer, its failure, or the signal's reason. */
+export async function waitForIndex(
+  opened: DumpIndex | DumpProgress,
+  waitMs: number,
+  closed: AbortSignal,
+): Promise<DumpIndex | undefined> {
+  if (!(opened instanceof DumpProgress)) return opened
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), waitMs)
+  })
+  try {
+    return await Promise.race([opened.done, late, rejectionOf(closed)])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Names what is wrong to the client, and lets the dump be made again when a part of it has vanished. */
+export async function forgetIfVanished(
+  { deps, request }: DumpCall,
+  { target }: DumpResource,
+  error: unknown,
+): Promise<boolean> {
+  if (!(error instanceof CatalogError && error.code === 'file-not-found')) return false
+  request.log.warn({ err: error }, 'a file of a dump has vanished; the dump is forgotten')
+  await deps.dumps.forget(target)
+  return true
+}

@@ -1,0 +1,103 @@
+import { z } from 'zod'
+import {
+  Author,
+  EXAMPLE_TRANSACTION_ID,
+  Message,
+  TransactionId,
+} from '../../http/v1/common-shapes.ts'
+import { FILES_PER_REQUEST_MAX } from '../../lake/limits.ts'
+import { CommitResult, EXAMPLE_RESULT, Isolation } from './transaction-shapes.ts'
+
+const EXAMPLE_PATH = 'file:///data/flights-0001.parquet'
+
+const Files = z
+  .array(
+    z.strictObject({
+      path: z.string().min(1).meta({ description: 'Full location.', example: EXAMPLE_PATH }),
+    }),
+  )
+  .min(1)
+  .max(FILES_PER_REQUEST_MAX)
+const InTransaction = TransactionId.optional().meta({
+  description: 'The transaction to stage in. Without one it commits by itself.',
+  example: EXAMPLE_TRANSACTION_ID,
+})
+
+export const StageFilesRequest = z
+  .strictObject({
+    transaction_id: InTransaction,
+    files: Files,
+    author: Author.optional(),
+    message: Message.optional(),
+  })
+  .meta({
+    id: 'StageFilesRequest',
+    example: { transaction_id: EXAMPLE_TRANSACTION_ID, files: [{ path: EXAMPLE_PATH }] },
+  })
+
+/** Of an upload, whose body is the file. */
+export const UploadQuery = z.strictObject({
+  transaction_id: InTransaction,
+  author: Author.optional(),
+  message: Message.optional(),
+})
+
+export const RemoveFilesRequest = z
+  .strictObject({
+    transaction_id: InTransaction,
+    files: Files,
+    isolation: Isolation.optional(),
+    author: Author.optional(),
+    message: Message.optional(),
+  })
+  .meta({
+    id: 'RemoveFilesRequest',
+    example: { transaction_id: EXAMPLE_TRANSACTION_ID, files: [{ path: EXAMPLE_PATH }] },
+  })
+
+export const TruncateRequest = z
+  .strictObject({
+    transaction_id: InTransaction,
+    isolation: Isolation.optional(),
+    author: Author.optional(),
+    message: Message.optional(),
+  })
+  .meta({ id: 'TruncateRequest', example: { transaction_id: EXAMPLE_TRANSACTION_ID } })
+
+const StagedFile = z.strictObject({
+  path: z.string().meta({ example: EXAMPLE_PATH }),
+  record_count: z.int().meta({ example: 1024 }),
+  file_size_bytes: z.int().meta({ example: 51_200 }),
+})
+const exampleStaged = { path: EXAMPLE_PATH, record_count: 1024, file_size_bytes: 51_200 }
+
+export const FilesAnswer = z
+  .strictObject({
+    transaction_id: z.string(),
+    committed: z.boolean().meta({ description: 'False: staged, and visible at the commit.' }),
+    table: z.string().meta({ example: 'aviation.flights' }),
+    staged: z
+      .array(StagedFile)
+      .optional()
+      .meta({ description: 'Data files that were staged, in the order given.' }),
+    files: z
+      .array(StagedFile)
+      .optional()
+      .meta({ description: 'Data files that were committed, in the order given.' }),
+    removed_files: z.int().optional().meta({ description: 'How many were named for removal.' }),
+    truncated: z.literal(true).optional(),
+    results: z
+      .array(CommitResult)
+      .optional()
+      .meta({ description: 'What it did, when it committed by itself.' }),
+  })
+  .meta({
+    id: 'FilesAnswer',
+    example: {
+      transaction_id: EXAMPLE_TRANSACTION_ID,
+      committed: true,
+      table: 'aviation.flights',
+      files: [exampleStaged],
+      results: [EXAMPLE_RESULT],
+    },
+  })

@@ -1,0 +1,148 @@
+import { z } from 'zod'
+import {
+  Author,
+  EXAMPLE_SNAPSHOT_ID,
+  EXAMPLE_TIME,
+  EXAMPLE_TRANSACTION_ID,
+  EXAMPLE_UUID,
+  LongText,
+  Message,
+  Time,
+  TransactionId,
+} from '../../http/v1/common-shapes.ts'
+import { TRANSACTION_LIFETIME_SECONDS_MAX } from '../../lake/limits.ts'
+
+const TABLES_MAX = 1_000
+
+export const Isolation = z.enum(['snapshot', 'overwrite']).meta({
+  description:
+    '`snapshot`: a removal or truncation conflicts with any commit since the transaction first touched the table. `overwrite`: it applies to whatever is there.',
+  example: 'snapshot',
+})
+
+export const StartTransactionRequest = z
+  .strictObject({
+    tables: z
+      .array(z.string())
+      .max(TABLES_MAX)
+      .optional()
+      .meta({
+        description: 'Tables whose present snapshot is the base of what follows.',
+        example: ['aviation.flights'],
+      }),
+    author: Author.optional(),
+    message: Message.optional(),
+    isolation: Isolation.optional(),
+    expires_in_seconds: z
+      .int()
+      .min(1)
+      .max(TRANSACTION_LIFETIME_SECONDS_MAX)
+      .optional()
+      .meta({ description: 'An hour when absent; at most a week.', example: 3600 }),
+  })
+  .meta({
+    id: 'StartTransactionRequest',
+    example: { author: 'nightly-load', message: 'flights of 17 March', expires_in_seconds: 3600 },
+  })
+
+export const TransactionRequest = z
+  .strictObject({ transaction_id: TransactionId })
+  .meta({ id: 'TransactionRequest', example: { transaction_id: EXAMPLE_TRANSACTION_ID } })
+
+export const EXAMPLE_RESULT = {
+  table_id: EXAMPLE_UUID,
+  table: 'aviation.flights',
+  snapshot_id: EXAMPLE_SNAPSHOT_ID,
+  parent_snapshot_id: null,
+  sequence_number: '1',
+  timestamp: EXAMPLE_TIME,
+  operation: 'append',
+  added_data_files: 1,
+  added_records: 1024,
+  removed_data_files: 0,
+  removed_records: 0,
+}
+
+export const CommitResult = z
+  .strictObject({
+    table_id: z.string(),
+    table: z.string(),
+    snapshot_id: LongText,
+    parent_snapshot_id: LongText.nullable(),
+    sequence_number: LongText,
+    timestamp: Time,
+    operation: z.enum(['append', 'replace', 'overwrite', 'delete']),
+    added_data_files: z.int(),
+    added_records: z.int(),
+    removed_data_files: z.int(),
+    removed_records: z.int(),
+  })
+  .meta({
+    id: 'CommitResult',
+    description: 'What a commit did to one table.',
+    example: EXAMPLE_RESULT,
+  })
+
+export const CommitAnswer = z
+  .strictObject({
+    transaction_id: z.string(),
+    state: z.literal('committed'),
+    results: z.array(CommitResult),
+  })
+  .meta({
+    id: 'CommitAnswer',
+    example: {
+      transaction_id: EXAMPLE_TRANSACTION_ID,
+      state: 'committed',
+      results: [EXAMPLE_RESULT],
+    },
+  })
+
+const transactionMembers = {
+  transaction_id: z.string(),
+  state: z.enum(['open', 'expired', 'committed', 'aborted']),
+  isolation: z.enum(['snapshot', 'overwrite']),
+  author: z.string().nullable(),
+  message: z.string().nullable(),
+  created_at: Time,
+  expires_at: Time,
+}
+const exampleTransaction = {
+  transaction_id: EXAMPLE_TRANSACTION_ID,
+  state: 'open',
+  isolation: 'snapshot',
+  author: 'nightly-load',
+  message: null,
+  created_at: EXAMPLE_TIME,
+  expires_at: EXAMPLE_TIME,
+}
+
+export const StartedAnswer = z
+  .strictObject(transactionMembers)
+  .meta({ id: 'StartedTransaction', example: exampleTransaction })
+
+export const TransactionAnswer = z
+  .strictObject({
+    ...transactionMembers,
+    ended_at: Time.nullable(),
+    staged: z
+      .array(
+        z.strictObject({
+          table_id: z.string(),
+          base_snapshot_id: LongText.nullable(),
+          truncate: z.boolean(),
+          removed_files: z.int(),
+          added_files: z.int(),
+          removed: z.array(z.string()).meta({ description: 'Paths; the first thousand.' }),
+          added: z
+            .array(z.strictObject({ path: z.string(), record_count: z.int() }))
+            .meta({ description: 'The first thousand.' }),
+        }),
+      )
+      .meta({ description: 'Of an open transaction, table by table.' }),
+    results: z.array(CommitResult).meta({ description: 'Of a committed one.' }),
+  })
+  .meta({
+    id: 'Transaction',
+    example: { ...exampleTransaction, ended_at: null, staged: [], results: [] },
+  })

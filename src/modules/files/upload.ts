@@ -1,0 +1,132 @@
+import { CatalogError } from '../../core/errors.ts'
+import { partitionFolder } from '../../core/partition/partition-values.ts'
+import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
+import type { StagedFile, TableCommitResult } from '../../core/table/transaction.ts'
+import type { TextFormat } from '../../engine/engine.ts'
+import { inspectFile, type NullsChecked } from '../../lake/commit/inspect-file.ts'
+import { stageInspected } from '../../lake/commit/staging.ts'
+import { getOpenTransaction } from '../../lake/commit/transaction-state.ts'
+import {
+  type CommitDependencies,
+  commitInspected,
+  newTransaction,
+  type StartRequest,
+} from '../../lake/commit/transactions.ts'
+import { UPLOAD_BYTES_MAX } from '../../lake/limits.ts'
+import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
+import { getTable } from '../../lake/table-lookup.ts'
+import { asAtFolder } from './upload-location.ts'
+import { ingestText, type TextUploadDependencies } from './upload-text.ts'
+
+export interface UploadReport {
+  readonly state: TableState
+  readonly transactionId: string
+  readonly file: StagedFile
+  /** `undefined` when the file was only staged. */
+  readonly results: readonly TableCommitResult[] | undefined
+}
+
+export type UploadRequest = StartRequest & {
+  readonly table: string
+  readonly transactionId?: string | undefined
+  readonly chunks: AsyncIterable<Uint8Array>
+}
+
+export type UploadDependencies = CommitDependencies & TextUploadDependencies
+
+interface Receiver {
+  readonly nullsChecked: NullsChecked
+  /** Brings the body to a location that nothing has; when it cannot, nothing stays there. */
+  receive(state: TableState, location: string): Promise<unknown>
+}
+
+/**
+ * A Parquet body, streamed in constant memory to the table's `data/` folder and staged; without a transaction it
+ * commits by itself. When the file is refused, or the client goes away, nothing of it stays.
+ */
+export function uploadFile(
+  deps: CommitDependencies,
+  request: UploadRequest,
+): Promise<UploadReport> {
+  const limits = { bytesMax: UPLOAD_BYTES_MAX }
+  return upload(deps, request, {
+    nullsChecked: 'by-nobody',
+    receive: (_state, location) => deps.objects.putStreamIfAbsent(location, request.chunks, limits),
+  })
+}
+
+/** As `uploadFile`, of rows in CSV or NDJSON, which become a Parquet file of the table's types. */
+export function uploadText(
+  deps: UploadDependencies,
+  request: UploadRequest & {
+    readonly format: TextFormat
+    readonly signal?: AbortSignal | undefined
+  },
+): Promise<UploadReport> {
+  const { format, chunks, signal } = request
+  return upload(deps, request, {
+    nullsChecked: 'by-the-engine',
+    receive: (state, location) => ingestText(deps, state, { format, chunks, signal, location }),
+  })
+}
+
+async function upload(
+  deps: CommitDependencies,
+  request: UploadRequest,
+  receiver: Receiver,
+): Promise<UploadReport> {
+  const state = await getTable(deps.catalog, request.table)
+  const transaction =
+    request.transactionId === undefined
+      ? newTransaction(deps, request)
+      : await getOpenTransaction(deps, request.transactionId)
+  const { createdAtMs } = transaction
+  const file = await placeFile(deps, state, { ...receiver, createdAtMs })
+  try {
+    const { transactionId } = transaction
+    if (request.transactionId !== undefined) {
+      await stageInspected(deps, state, { transactionId, files: [file] })
+      return { state, transactionId, file, results: undefined }
+    }
+    const results = await commitInspected(deps, state, { transaction, files: [file] })
+    return { state, transactionId, file, results }
+  } catch (error) {
+    await discardRefused(deps, file, error)
+    throw error
+  }
+}
+
+/** The partition, and so the folder, is known only when the footer is there: the file is moved then. */
+async function placeFile(
+  deps: CommitDependencies,
+  state: TableState,
+  { receive, nullsChecked, createdAtMs }: Receiver & { readonly createdAtMs: number },
+): Promise<StagedFile> {
+  const { definition } = state
+  const folder = `${definition.location}/data`
+  const uuid = deps.ambient.newUuid()
+  const incoming = `${folder}/incoming/${uuid}.parquet`
+  await receive(state, incoming)
+  try {
+    const file = await inspectFile(deps.objects, definition, incoming, nullsChecked)
+    const spec = defaultSpec(definition)
+    const partition = partitionFolder(spec, currentSchema(definition), file.dataFile.partition)
+    const segments = [folder, partition, asAtFolder(createdAtMs), `data-0000-${uuid}.parquet`]
+    const path = segments.filter((segment) => segment !== '').join('/')
+    await deps.objects.moveIfAbsent(incoming, path)
+    return { ...file, dataFile: { ...file.dataFile, path } }
+  } catch (error) {
+    await deleteQuietly(deps, [incoming])
+    throw error
+  }
+}
+
+/** Only after a definite refusal: else the catalog may name the file after all, and an orphan harms no one. */
+async function discardRefused(
+  deps: CommitDependencies,
+  file: StagedFile,
+  error: unknown,
+): Promise<void> {
+  if (!(error instanceof CatalogError) || error.code === 'commit-state-unknown') return
+  await deleteQuietly(deps, [file.dataFile.path])
+}

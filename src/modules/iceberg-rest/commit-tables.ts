@@ -1,0 +1,223 @@
+import type { TableCommit } from '../../catalog/catalog-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { applyTableUpdates } from '../../core/metadata/apply-table-updates.ts'
+import { checkRequirements } from '../../core/metadata/table-requirement.ts'
+import { snapshotIdsMentioned, type TableChange } from '../../core/metadata/table-update.ts'
+import type { Snapshot } from '../../core/table/snapshot.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
+import { mapBounded } from '../../lake/bounded.ts'
+import type { CommitDependencies } from '../../lake/commit/transactions.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { COMMIT_ATTEMPTS_MAX } from '../../lake/limits.ts'
+import { findAmongAll } from '../../lake/publish/table-history.ts'
+import { createByCommit } from './create-by-commit.ts'
+import type { AnswerKeeper, KeptAnswer } from './kept-answer.ts'
+import { getRestTable, tableDoesNotExist } from './load-table.ts'
+import {
+  type CommitTableRequest,
+  parseCommitTableRequest,
+  parseCommitTransactionRequest,
+} from './requests/table-request-json.ts'
+import { requireRestName, shownName } from './rest-name.ts'
+import { pathsOfNewSnapshots } from './snapshot-paths.ts'
+import { requireWritableLocation } from './table-location.ts'
+
+/** What one commit asks of one table. */
+interface TableRequest extends Pick<CommitTableRequest, 'requirements' | 'updates'> {
+  readonly name: NamespacedName
+}
+
+/** Above it one question for all snapshots is cheaper than one for each. */
+const SINGLE_LOOKUPS_MAX = 32
+const TABLES_AT_ONCE = 8
+
+/** Iceberg REST specification, `CommitTableRequest`. Answers the table as the commit, or a later one, left it. */
+export async function commitTable(
+  deps: CommitDependencies,
+  { name, json }: { readonly name: NamespacedName; readonly json: unknown },
+  keeper: AnswerKeeper,
+): Promise<TableState> {
+  const request = { ...parseCommitTableRequest(json), name: requireRestName(name) }
+  for (;;) {
+    const state = await deps.catalog.findTable(name)
+    if (state === undefined && isCreation(request)) {
+      const created = await createByCommit(deps, request, keeper)
+      if (created !== undefined) return created
+      continue
+    }
+    if (state === undefined) throw tableDoesNotExist(name)
+    const { tableUuid } = state.definition
+    const answer: KeptAnswer = { kind: 'table', tableUuid }
+    const [committed] = await commitInTurn(deps, { requests: [request], tableUuids: [tableUuid] }, [
+      keeper,
+      answer,
+    ])
+    if (committed === undefined) throw new Error('a commit ended without a table')
+    return committed
+  }
+}
+
+/** Iceberg REST specification, `CommitTransactionRequest`: all tables or none. */
+export async function commitTransactionOfTables(
+  deps: CommitDependencies,
+  json: unknown,
+  keeper: AnswerKeeper,
+): Promise<void> {
+  const requests = parseCommitTransactionRequest(json).map(
+    ({ identifier, requirements, updates }): TableRequest => ({
+      name: requireRestName(identifier),
+      ...{ requirements, updates },
+    }),
+  )
+  const [only, ...others] = requests
+  const isLone = only !== undefined && others.length === 0
+  if (isLone && isCreation(only) && (await deps.catalog.findTable(only.name)) === undefined) {
+    const created = await createByCommit(deps, only, asEmpty(keeper))
+    if (created !== undefined) return
+  }
+  const states = await mapBounded(requests, TABLES_AT_ONCE, ({ name }) => getRestTable(deps, name))
+  const tableUuids = states.map(({ definition }) => definition.tableUuid)
+  refuseTwice(states)
+  await commitInTurn(deps, { requests, tableUuids }, [keeper, { kind: 'empty' }])
+}
+
+function isCreation({ requirements }: TableRequest): boolean {
+  return requirements.some(({ type }) => type === 'assert-create')
+}
+
+function asEmpty(keeper: AnswerKeeper): AnswerKeeper {
+  return {
+    withEffect: () => keeper.withEffect({ kind: 'empty' }),
+    withoutEffect: () => keeper.withoutEffect({ kind: 'empty' }),
+  }
+}
+
+function refuseTwice(states: readonly TableState[]): void {
+  const seen = new Set<string>()
+  for (const state of states) {
+    const { tableUuid } = state.definition
+    if (seen.has(tableUuid)) {
+      const detail = `Invalid transaction: table ${shownName(state)} is changed twice`
+      throw new CatalogError('update-invalid', detail)
+    }
+    seen.add(tableUuid)
+  }
+}
+
+interface Work {
+  readonly requests: readonly TableRequest[]
+  readonly tableUuids: readonly string[]
+}
+
+/**
+ * In turn with the other commits of these tables in this process; when another process comes first, the requirements
+ * are checked on what it left, and if they still hold the updates are applied to that.
+ */
+function commitInTurn(
+  deps: CommitDependencies,
+  { requests, tableUuids }: Work,
+  [keeper, answer]: readonly [AnswerKeeper, KeptAnswer],
+): Promise<readonly TableState[]> {
+  return deps.commits.inTurns(tableUuids, async () => {
+    for (let attempt = 1; ; attempt++) {
+      const changes = await mapBounded(requests, TABLES_AT_ONCE, (r) => changeOf(deps, r))
+      const commits = changes.filter(({ change, base }) => change.state !== base)
+      if (commits.length === 0) {
+        await keeper.withoutEffect(answer)
+        return changes.map(({ base }) => base)
+      }
+      const tables = await mapBounded(commits, TABLES_AT_ONCE, (c) => tableCommit(deps, c))
+      const isCommitted = await tryCommit(deps, tables, keeper.withEffect(answer))
+      if (isCommitted) {
+        for (const table of tables) deps.publisher.committed(table)
+        return changes.map(({ base, change }) => committedState(tables, base) ?? change.state)
+      }
+      deps.meter.commitRetried()
+      if (attempt === COMMIT_ATTEMPTS_MAX) throw lostTooOften()
+      await deps.ambient.sleep(deps.ambient.random() * Math.min(2 ** attempt, 100))
+    }
+  })
+}
+
+function committedState(tables: readonly TableCommit[], base: TableState): TableState | undefined {
+  return tables.find(({ state }) => state.definition.tableUuid === base.definition.tableUuid)?.state
+}
+
+interface Change {
+  readonly base: TableState
+  readonly change: TableChange
+}
+
+async function changeOf(deps: Dependencies, request: TableRequest): Promise<Change> {
+  const base = await getRestTable(deps, request.name)
+  checkRequirements(request.requirements, base)
+  const existing = await snapshotsMentioned(deps, base, request)
+  const change = applyTableUpdates(base, request.updates, {
+    nowMs: deps.ambient.nowMs(),
+    findSnapshot: (snapshotId) => existing.get(snapshotId),
+  })
+  const { location } = change.state.definition
+  if (location !== base.definition.location) requireWritableLocation(deps, location)
+  return { base, change }
+}
+
+async function snapshotsMentioned(
+  { catalog }: Dependencies,
+  { definition: { tableUuid } }: TableState,
+  { updates }: TableRequest,
+): Promise<ReadonlyMap<bigint, Snapshot>> {
+  const ids = new Set(snapshotIdsMentioned(updates))
+  const found =
+    ids.size > SINGLE_LOOKUPS_MAX
+      ? await findAmongAll(catalog, tableUuid, ids)
+      : await Promise.all([...ids].map((id) => catalog.findSnapshot(tableUuid, id)))
+  return new Map(found.filter((s) => s !== undefined).map((s) => [s.snapshotId, s]))
+}
+
+async function tableCommit(deps: Dependencies, { base, change }: Change): Promise<TableCommit> {
+  return {
+    expectedVersion: base.version,
+    state: { ...change.state, version: base.version + 1 },
+    newSnapshots: change.newSnapshots,
+    newLogEntries: change.newLogEntries,
+    removedSnapshotIds: change.removedSnapshotIds,
+    addedPaths: await pathsOfNewSnapshots(deps, change.newSnapshots),
+  }
+}
+
+/** False when another commit came first. */
+async function tryCommit(
+  deps: Dependencies,
+  tables: readonly TableCommit[],
+  options: ReturnType<AnswerKeeper['withEffect']>,
+): Promise<boolean> {
+  try {
+    const { outcome } = await deps.catalog.commit({ tables, transactions: [] }, options)
+    return outcome === 'committed'
+  } catch (error) {
+    const isUnknown = error instanceof CatalogError && error.code === 'commit-state-unknown'
+    if (isUnknown && (await isThere(deps, tables))) return true
+    throw error
+  }
+}
+
+/** A snapshot id that the table did not have before tells that the commit happened, although its answer was lost. */
+async function isThere(
+  { catalog }: Dependencies,
+  tables: readonly TableCommit[],
+): Promise<boolean> {
+  for (const { state, newSnapshots } of tables) {
+    const [snapshot] = newSnapshots
+    if (snapshot === undefined) continue
+    const { tableUuid } = state.definition
+    return (await catalog.findSnapshot(tableUuid, snapshot.snapshotId)) !== undefined
+  }
+  return false
+}
+
+export function lostTooOften(): CatalogError {
+  return new CatalogError('commit-conflict', 'Other commits kept coming first: try again', {
+    facts: { attempts: COMMIT_ATTEMPTS_MAX },
+  })
+}

@@ -1,0 +1,43 @@
+import { CatalogError } from '../../core/errors.ts'
+import { createFromUpdates } from '../../core/metadata/new-table.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { addTable, nameTaken } from './create-table.ts'
+import type { AnswerKeeper } from './kept-answer.ts'
+import { getNamespace } from './namespaces.ts'
+import type { CommitTableRequest } from './requests/table-request-json.ts'
+import { pathsOfNewSnapshots } from './snapshot-paths.ts'
+import { defaultLocation, requireWritableLocation } from './table-location.ts'
+
+/** The end of a staged creation. `undefined` when another table has got the name meanwhile. */
+export async function createByCommit(
+  deps: Dependencies,
+  {
+    name,
+    requirements,
+    updates,
+  }: Pick<CommitTableRequest, 'requirements' | 'updates'> & { readonly name: NamespacedName },
+  keeper: AnswerKeeper,
+): Promise<TableState | undefined> {
+  const { levels } = await getNamespace(deps, name.namespace)
+  if ((await deps.catalog.findView(name)) !== undefined) throw nameTaken(name, 'view')
+  const tableUuid = deps.ambient.newUuid()
+  const { state, newSnapshots, newLogEntries } = createFromUpdates(requirements, updates, {
+    namespace: levels,
+    name: name.name,
+    tableUuid,
+    location: defaultLocation(deps, name, tableUuid),
+    nowMs: deps.ambient.nowMs(),
+  })
+  requireWritableLocation(deps, state.definition.location)
+  const addedPaths = await pathsOfNewSnapshots(deps, newSnapshots)
+  const table = { state, snapshots: newSnapshots, snapshotLog: newLogEntries, addedPaths }
+  try {
+    return (await addTable(deps, table, keeper)).state
+  } catch (error) {
+    const isTaken = error instanceof CatalogError && error.code === 'table-already-exists'
+    if (isTaken && (await deps.catalog.findTable(name)) !== undefined) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,125 @@
+import type { NewTable } from '../../catalog/catalog-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { newTableDefinition } from '../../core/metadata/new-table.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
+import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { newMetadataLocation, refsOf } from '../../lake/publish/metadata-pieces.ts'
+import { metadataFile } from '../../lake/publish/publisher.ts'
+import { DROPPED_MARK } from '../tables/drop-table.ts'
+import { newState } from '../tables/tables.ts'
+import type { AnswerKeeper } from './kept-answer.ts'
+import type { LoadedTable } from './load-table.ts'
+import { getNamespace } from './namespaces.ts'
+import { parseCreateTableRequest } from './requests/table-request-json.ts'
+import { requireRestName, shownName } from './rest-name.ts'
+import { defaultLocation, requireWritableLocation } from './table-location.ts'
+
+export interface CreatedTable extends Omit<LoadedTable, 'metadataLocation'> {
+  /** `undefined`: staged, and nothing was made. */
+  readonly metadataLocation: string | undefined
+}
+
+/** Iceberg REST specification, `CreateTableRequest`. A staged creation only answers the metadata to begin with. */
+export async function createTable(
+  deps: Dependencies,
+  { namespace, json }: { readonly namespace: readonly string[]; readonly json: unknown },
+  keeper: AnswerKeeper,
+): Promise<CreatedTable> {
+  const request = parseCreateTableRequest(json)
+  const name = requireRestName({ namespace, name: request.name })
+  const { levels } = await getNamespace(deps, namespace)
+  await refuseTakenName(deps, name)
+  const tableUuid = deps.ambient.newUuid()
+  const location = request.location ?? defaultLocation(deps, name, tableUuid)
+  const { schema, spec, sortOrder, properties } = request
+  const definition = newTableDefinition({
+    ...{ tableUuid, location, schema, properties },
+    ...(spec === undefined ? {} : { spec }),
+    ...(sortOrder === undefined ? {} : { sortOrder }),
+  })
+  requireWritableLocation(deps, definition.location)
+  const state = newState(deps, { namespace: levels, name: request.name, definition })
+  if (request.stageCreate) {
+    const text = jsonOfNew({ state, snapshots: [], snapshotLog: [] })
+    return { state, json: [new TextEncoder().encode(text)], metadataLocation: undefined }
+  }
+  const none = { snapshots: [], snapshotLog: [], addedPaths: [] }
+  return addTable(deps, { state, ...none }, keeper)
+}
+
+/**
+ * The metadata file first: a table never is without one. The file goes again only when the table certainly was not
+ * made. Throws `table-already-exists` when the name is taken.
+ */
+export async function addTable(
+  deps: Dependencies,
+  table: NewTable,
+  keeper: AnswerKeeper,
+): Promise<LoadedTable> {
+  const { tableUuid } = table.state.definition
+  const json = jsonOfNew(table)
+  const metadataLocation = newMetadataLocation(table.state, deps.ambient.newUuid())
+  await deps.objects.putIfAbsent(metadataLocation, metadataFile(table.state, json))
+  const state = { ...table.state, metadataLocation, publishedVersion: table.state.version }
+  try {
+    const options = keeper.withEffect({ kind: 'table', tableUuid })
+    const outcome = await deps.catalog.createTable({ ...table, state }, options)
+    if (outcome !== 'created') throw nameTaken(state, outcome === 'view-exists' ? 'view' : 'table')
+  } catch (error) {
+    const isUnknown = error instanceof CatalogError && error.code === 'commit-state-unknown'
+    if (!isUnknown) await deps.objects.delete(metadataLocation).catch(() => undefined)
+    throw error
+  }
+  await forgetDrop(deps, state.definition.location)
+  const pieces = [new TextEncoder().encode(json)]
+  deps.publisher.recent.remember(metadataLocation, pieces)
+  return { state, metadataLocation, json: pieces }
+}
+
+/** Of an earlier table in the same place: a rebuilt catalog must know that there is one again. */
+export async function forgetDrop(
+  { objects, log }: Pick<Dependencies, 'objects' | 'log'>,
+  location: string,
+): Promise<void> {
+  const mark = `${location}/metadata/${DROPPED_MARK}`
+  await objects.delete(mark).catch((err) => log.warn({ err, mark }, 'a mark of a drop stays'))
+}
+
+export async function refuseTakenName(
+  { catalog }: Pick<Dependencies, 'catalog'>,
+  name: NamespacedName,
+): Promise<void> {
+  const [table, view] = await Promise.all([catalog.findTable(name), catalog.findView(name)])
+  if (table !== undefined) throw nameTaken(name, 'table')
+  if (view !== undefined) throw nameTaken(name, 'view')
+}
+
+export function nameTaken(
+  name: NamespacedName,
+  existing: 'table' | 'view',
+  detail?: string,
+): CatalogError {
+  const table = shownName(name)
+  const what = existing === 'view' ? 'View with same name' : 'Table'
+  return new CatalogError('table-already-exists', detail ?? `${what} already exists: ${table}`, {
+    facts: { table, existing },
+  })
+}
+
+function jsonOfNew({
+  state,
+  snapshots,
+  snapshotLog,
+}: Pick<NewTable, 'state' | 'snapshots' | 'snapshotLog'>): string {
+  return tableMetadataToJson({
+    definition: state.definition,
+    lastSequenceNumber: state.lastSequenceNumber,
+    lastUpdatedMs: state.lastUpdatedMs,
+    currentSnapshotId: state.currentSnapshot?.snapshotId,
+    snapshots,
+    snapshotLog,
+    metadataLog: [],
+    refs: refsOf(state),
+  })
+}

@@ -1,0 +1,14 @@
+import type { NamespacedName } from '../../core/table/table-name.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { dropTable } from '../tables/drop-table.ts'
+import type { AnswerKeeper } from './kept-answer.ts'
+import { getRestTable } from './load-table.ts'
+
+export async function dropRestTable(
+  deps: Dependencies,
+  { name, purge }: { readonly name: NamespacedName; readonly purge: boolean },
+  keeper: AnswerKeeper,
+): Promise<void> {
+  const { tableUuid } = (await getRestTable(deps, name)).definition
+  await dropTable(deps, tableUuid, { purge, options: keeper.withEffect({ kind: 'empty' }) })
+}

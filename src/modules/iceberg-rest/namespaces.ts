@@ -1,0 +1,132 @@
+import type { NamespaceRecord } from '../../catalog/namespace-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import type { AnswerKeeper } from './kept-answer.ts'
+import { type Page, type PageRequest, readPages } from './page.ts'
+import { boundedItems } from './requests/common-update-json.ts'
+import { requestNode } from './requests/table-request-json.ts'
+import { requireRestNamespace, shownNamespace } from './rest-name.ts'
+
+const LEVELS_MAX = 100
+const PROPERTIES_MAX = 10_000
+
+/** Iceberg REST specification, `UpdateNamespacePropertiesResponse`. */
+export interface NamespaceUpdate {
+  readonly updated: readonly string[]
+  readonly removed: readonly string[]
+  readonly missing: readonly string[]
+}
+
+/** `namespace-already-exists` compares without case. Missing parents are made, too. */
+export async function createNamespace(
+  { catalog }: Dependencies,
+  json: unknown,
+  keeper: AnswerKeeper,
+): Promise<NamespaceRecord> {
+  const node = requestNode(json)
+  const given = boundedItems(node.get('namespace'), LEVELS_MAX).map((level) => level.string())
+  const levels = requireRestNamespace(given)
+  const properties = node.find('properties')?.stringMap() ?? {}
+  refuseTooMany(Object.keys(properties).length)
+  const value = { namespace: levels, properties }
+  const outcome = await catalog.createNamespace(
+    { levels, properties },
+    keeper.withEffect({ kind: 'json', status: 200, value }),
+  )
+  if (outcome === 'created') return { levels, properties }
+  const namespace = shownNamespace(levels)
+  throw new CatalogError('namespace-already-exists', `Namespace already exists: ${namespace}`, {
+    facts: { namespace },
+  })
+}
+
+export async function getNamespace(
+  { catalog }: Pick<Dependencies, 'catalog'>,
+  levels: readonly string[],
+): Promise<NamespaceRecord> {
+  const found = await catalog.findNamespace(requireRestNamespace(levels))
+  if (found === undefined) throw namespaceNotFound(levels)
+  return found
+}
+
+/** Directly below the parent; of the first level without one. */
+export async function listNamespaces(
+  deps: Dependencies,
+  { parent, page }: { readonly parent: readonly string[]; readonly page: PageRequest },
+): Promise<Page<readonly string[]>> {
+  if (parent.length > 0) await getNamespace(deps, parent)
+  return readPages(page, {
+    list: (after, limit) =>
+      deps.catalog.listChildNamespaces({
+        parent,
+        limit,
+        ...(after === undefined ? {} : { after: [...parent, after] }),
+      }),
+    position: (levels) => levels.at(-1) ?? '',
+  })
+}
+
+export async function dropNamespace(
+  { catalog }: Dependencies,
+  levels: readonly string[],
+  keeper: AnswerKeeper,
+): Promise<void> {
+  requireRestNamespace(levels)
+  const outcome = await catalog.dropNamespace(levels, keeper.withEffect({ kind: 'empty' }))
+  if (outcome === 'not-found') throw namespaceNotFound(levels)
+  if (outcome === 'dropped') return
+  const namespace = shownNamespace(levels)
+  throw new CatalogError('namespace-not-empty', `Namespace ${namespace} is not empty`, {
+    facts: { namespace },
+  })
+}
+
+export async function updateNamespace(
+  deps: Dependencies,
+  { levels, json }: { readonly levels: readonly string[]; readonly json: unknown },
+  keeper: AnswerKeeper,
+): Promise<NamespaceUpdate> {
+  const node = requestNode(json)
+  const removals = node.find('removals')
+  const removed = [
+    ...new Set(
+      removals === undefined
+        ? []
+        : boundedItems(removals, PROPERTIES_MAX).map((key) => key.string()),
+    ),
+  ]
+  const updates = node.find('updates')?.stringMap() ?? {}
+  const both = removed.find((key) => Object.hasOwn(updates, key))
+  if (both !== undefined) throw setAndRemoved(both)
+  const { properties } = await getNamespace(deps, levels)
+  refuseTooMany(new Set([...Object.keys(properties), ...Object.keys(updates)]).size)
+  const answer = (before: NamespaceRecord['properties']): NamespaceUpdate => ({
+    updated: Object.keys(updates),
+    removed: removed.filter((key) => Object.hasOwn(before, key)),
+    missing: removed.filter((key) => !Object.hasOwn(before, key)),
+  })
+  const changed = await deps.catalog.updateNamespaceProperties(
+    { levels, updates, removals: removed },
+    keeper.withEffect({ kind: 'json', status: 200, value: answer(properties) }),
+  )
+  if (changed === 'not-found') throw namespaceNotFound(levels)
+  return answer(changed.before)
+}
+
+export function namespaceNotFound(levels: readonly string[]): CatalogError {
+  const namespace = shownNamespace(levels)
+  return new CatalogError('namespace-not-found', `Namespace does not exist: ${namespace}`, {
+    facts: { namespace },
+  })
+}
+
+function setAndRemoved(key: string): CatalogError {
+  const detail = `Invalid namespace update: cannot simultaneously set and remove keys: [${key.slice(0, 200)}]`
+  return new CatalogError('namespace-update-invalid', detail, { facts: { key: key.slice(0, 200) } })
+}
+
+function refuseTooMany(count: number): void {
+  if (count <= PROPERTIES_MAX) return
+  const detail = `A namespace has at most ${PROPERTIES_MAX} properties`
+  throw new CatalogError('update-invalid', detail)
+}

@@ -1,0 +1,145 @@
+import { CatalogError } from '../../../core/errors.ts'
+import type { ManifestFile } from '../../../core/file/data-file.ts'
+import type { Snapshot } from '../../../core/table/snapshot.ts'
+import type { TableDefinition } from '../../../core/table/table.ts'
+import type { DecodedManifest } from '../../../formats/manifest/manifest-reader.ts'
+import type { Dependencies } from '../../../lake/dependencies.ts'
+import { DeleteFileIndex } from '../../../lake/scan/delete-file-index.ts'
+import { ANCESTRY_MAX } from './plan-limits.ts'
+import { snapshotNotFound } from './plan-request.ts'
+import type { ScanSpec } from './plan-token.ts'
+
+/** What a scan goes through, the same in every request for it: all of it is immutable. */
+export interface ScanManifests {
+  readonly data: readonly ManifestFile[]
+  isInScan(manifest: DecodedManifest, entry: number): boolean
+  deletes(): Promise<DeleteFileIndex>
+}
+
+const NOTHING: ScanManifests = {
+  data: [],
+  isInScan: () => false,
+  deletes: async () => new DeleteFileIndex(),
+}
+
+/** Throws `request-invalid` when the snapshot was expired meanwhile. */
+export async function manifestsOf(
+  deps: Dependencies,
+  definition: TableDefinition,
+  { snapshotId, startSnapshotId }: ScanSpec,
+): Promise<ScanManifests> {
+  if (snapshotId === undefined) return NOTHING
+  const snapshot = await getSnapshot(deps, definition, snapshotId)
+  if (startSnapshotId !== undefined) {
+    return appendedManifests(
+      deps,
+      await appendsBetween(deps, definition, snapshot, startSnapshotId),
+    )
+  }
+  const manifests = await deps.manifests.getManifestList(snapshot.manifestList)
+  return {
+    data: manifests.filter(({ content }) => content === 'data'),
+    isInScan: (manifest, entry) => manifest.isLive(entry),
+    deletes: () => deleteIndexOf(deps, definition, manifests),
+  }
+}
+
+async function getSnapshot(
+  { catalog }: Dependencies,
+  { tableUuid }: TableDefinition,
+  snapshotId: bigint,
+): Promise<Snapshot> {
+  const snapshot = await catalog.findSnapshot(tableUuid, snapshotId)
+  if (snapshot === undefined) throw snapshotNotFound(snapshotId)
+  return snapshot
+}
+
+/** Newest first; `start` itself is not among them, and may be expired. */
+async function appendsBetween(
+  deps: Dependencies,
+  definition: TableDefinition,
+  end: Snapshot,
+  start: bigint,
+): Promise<readonly Snapshot[]> {
+  const appends: Snapshot[] = []
+  let snapshot = end
+  for (let steps = 0; snapshot.snapshotId !== start; steps++) {
+    refuseRemovals(snapshot, { start, end: end.snapshotId })
+    if (snapshot.operation === 'append') appends.push(snapshot)
+    const parentId = snapshot.parentSnapshotId
+    if (parentId === start) break
+    const parent =
+      parentId === null || steps >= ANCESTRY_MAX
+        ? undefined
+        : await deps.catalog.findSnapshot(definition.tableUuid, parentId)
+    if (parent === undefined) throw notAnAncestor(start, end.snapshotId)
+    snapshot = parent
+  }
+  return appends
+}
+
+/** A compaction (`replace`) changes no rows; what else removes files would go unseen by who reads appends only. */
+function refuseRemovals(
+  { operation, snapshotId }: Snapshot,
+  range: { readonly start: bigint; readonly end: bigint },
+): void {
+  if (operation === 'append' || operation === 'replace') return
+  throw new CatalogError(
+    'not-implemented',
+    `Found ${operation} operation, cannot support incremental data in snapshots (${range.start}, ${range.end}]`,
+    { facts: { operation, snapshotId } },
+  )
+}
+
+function notAnAncestor(start: bigint, end: bigint): CatalogError {
+  return new CatalogError(
+    'request-invalid',
+    `Starting snapshot (exclusive) ${start} is not a parent ancestor of end snapshot ${end}`,
+  )
+}
+
+/** Files are in the manifests that their own snapshot wrote; later merges only repeat them as existing. */
+async function appendedManifests(
+  deps: Dependencies,
+  appends: readonly Snapshot[],
+): Promise<ScanManifests> {
+  const ids = new Set(appends.map(({ snapshotId }) => snapshotId))
+  const byPath = new Map<string, ManifestFile>()
+  for (const { manifestList } of appends) {
+    for (const file of await deps.manifests.getManifestList(manifestList)) {
+      if (file.content === 'data' && ids.has(file.addedSnapshotId)) byPath.set(file.path, file)
+    }
+  }
+  return {
+    data: [...byPath.values()],
+    isInScan(manifest, entry) {
+      if (manifest.status(entry) !== 'added') return false
+      const snapshotId = manifest.snapshotId(entry)
+      return snapshotId !== null && ids.has(snapshotId)
+    },
+    // What a file held when it was appended is what an incremental scan reads.
+    deletes: NOTHING.deletes,
+  }
+}
+
+/** By manifest list, as long as that is cached: every page of a scan asks for the same index. */
+const DELETE_INDEXES = new WeakMap<readonly ManifestFile[], Promise<DeleteFileIndex>>()
+
+function deleteIndexOf(
+  deps: Dependencies,
+  { partitionSpecs }: TableDefinition,
+  manifests: readonly ManifestFile[],
+): Promise<DeleteFileIndex> {
+  const known = DELETE_INDEXES.get(manifests)
+  if (known !== undefined) return known
+  const unpartitioned = partitionSpecs.filter((spec) =>
+    spec.fields.every((field) => field.transform.kind === 'void'),
+  )
+  const loading = DeleteFileIndex.load(manifests, {
+    cache: deps.manifests,
+    unpartitionedSpecIds: new Set(unpartitioned.map((spec) => spec.specId)),
+  })
+  DELETE_INDEXES.set(manifests, loading)
+  loading.catch(() => DELETE_INDEXES.delete(manifests))
+  return loading
+}

@@ -1,0 +1,127 @@
+import type { NewTable } from '../../catalog/catalog-store.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
+import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
+import type { CommitDependencies } from '../../lake/commit/transactions.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { COMMIT_ATTEMPTS_MAX } from '../../lake/limits.ts'
+import { dropTable } from '../tables/drop-table.ts'
+import { lostTooOften } from './commit-tables.ts'
+import { forgetDrop, nameTaken, refuseTakenName } from './create-table.ts'
+import type { AnswerKeeper } from './kept-answer.ts'
+import { getRestTable, type LoadedTable, loadTable, tableDoesNotExist } from './load-table.ts'
+import { importTable, readMetadataAt } from './metadata-import.ts'
+import { getNamespace } from './namespaces.ts'
+import { readName, requestNode } from './requests/table-request-json.ts'
+import { requireRestName } from './rest-name.ts'
+
+/**
+ * Iceberg REST specification, `RegisterTableRequest`. With `overwrite` the metadata takes the place of the table that
+ * has the name; the UUID of the file must not be that of another table.
+ */
+export async function registerTable(
+  deps: CommitDependencies,
+  { namespace, json }: { readonly namespace: readonly string[]; readonly json: unknown },
+  keeper: AnswerKeeper,
+): Promise<LoadedTable> {
+  const node = requestNode(json)
+  const name = requireRestName({ namespace, name: readName(node.get('name')) })
+  const metadataLocation = node.get('metadata-location').string()
+  const overwrite = node.find('overwrite')?.boolean() ?? false
+  const { levels } = await getNamespace(deps, namespace)
+  const before = overwrite ? await deps.catalog.findTable(name) : undefined
+  if (before === undefined) await refuseTakenName(deps, name)
+  const metadata = await readMetadataAt(deps, metadataLocation)
+  const importAt = (versionMin: number) =>
+    importTable(deps, metadata, {
+      ...{ metadataLocation, versionMin },
+      name: { namespace: levels, name: name.name },
+    })
+  const tableUuid = metadata.definition.tableUuid.toLowerCase()
+  const uuids = before === undefined ? [tableUuid] : [tableUuid, before.definition.tableUuid]
+  const state = await deps.commits.inTurns(uuids, () =>
+    before === undefined
+      ? addImported(deps, importAt(0), keeper)
+      : replaceByImported(deps, { name, importAt }, keeper),
+  )
+  await forgetDrop(deps, state.definition.location)
+  const loaded = await loadTable(deps, state, 'all')
+  if (loaded === undefined) throw tableDoesNotExist(name)
+  return loaded
+}
+
+async function addImported(
+  deps: Dependencies,
+  importing: Promise<NewTable>,
+  keeper: AnswerKeeper,
+): Promise<TableState> {
+  const table = await importing
+  const { tableUuid } = table.state.definition
+  const options = keeper.withEffect({ kind: 'table', tableUuid })
+  requireCreated(await deps.catalog.createTable(table, options), table)
+  return table.state
+}
+
+async function replaceByImported(
+  deps: Dependencies,
+  {
+    name,
+    importAt,
+  }: { readonly name: NamespacedName; importAt(versionMin: number): Promise<NewTable> },
+  keeper: AnswerKeeper,
+): Promise<TableState> {
+  for (let attempt = 1; attempt <= COMMIT_ATTEMPTS_MAX; attempt++) {
+    const before = await deps.catalog.findTable(name)
+    if (before === undefined) return addImported(deps, importAt(0), keeper)
+    const table = await importAt(before.version + 1)
+    const { tableUuid } = table.state.definition
+    const replacement = {
+      ...{ table, tableUuid: before.definition.tableUuid, expectedVersion: before.version },
+    }
+    const options = keeper.withEffect({ kind: 'table', tableUuid })
+    const outcome = await deps.catalog.replaceTable(replacement, options)
+    if (outcome === 'version-mismatch') continue
+    requireCreated(outcome, table)
+    return table.state
+  }
+  throw lostTooOften()
+}
+
+function requireCreated(
+  outcome: 'created' | 'already-exists' | 'view-exists',
+  { state }: NewTable,
+): void {
+  if (outcome === 'created') return
+  if (outcome === 'view-exists') throw nameTaken(state, 'view')
+  const { tableUuid } = state.definition
+  throw nameTaken(
+    state,
+    'table',
+    `Table already exists: another table has the UUID ${tableUuid} of the metadata file, or the name`,
+  )
+}
+
+/** Takes the table out of the catalog, and answers where its metadata is. All files stay. */
+export async function unregisterTable(
+  deps: CommitDependencies,
+  name: NamespacedName,
+  keeper: AnswerKeeper,
+): Promise<LoadedTable> {
+  const { tableUuid } = (await getRestTable(deps, name)).definition
+  return deps.commits.inTurns([tableUuid], async () => {
+    const loaded = await loadTable(deps, await getRestTable(deps, name), 'all')
+    if (loaded === undefined) throw tableDoesNotExist(name)
+    const options = keeper.withEffect({ kind: 'metadata-file', location: loaded.metadataLocation })
+    await dropTable(deps, loaded.state.definition.tableUuid, { purge: false, options })
+    return loaded
+  })
+}
+
+/** The answer of an unregistration that was done before. */
+export async function readUnregistered(
+  deps: Pick<Dependencies, 'objects'>,
+  metadataLocation: string,
+): Promise<Pick<LoadedTable, 'metadataLocation' | 'json'>> {
+  const text = tableMetadataToJson(await readMetadataAt(deps, metadataLocation))
+  return { metadataLocation, json: [new TextEncoder().encode(text)] }
+}

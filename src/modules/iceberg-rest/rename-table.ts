@@ -1,0 +1,82 @@
+import type { CatalogError } from '../../core/errors.ts'
+import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
+import type { CommitDependencies } from '../../lake/commit/transactions.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { COMMIT_ATTEMPTS_MAX } from '../../lake/limits.ts'
+import { lostTooOften } from './commit-tables.ts'
+import { nameTaken } from './create-table.ts'
+import type { AnswerKeeper } from './kept-answer.ts'
+import { getRestTable } from './load-table.ts'
+import { getNamespace } from './namespaces.ts'
+import { readIdentifier, requestNode } from './requests/table-request-json.ts'
+import { requireRestName, shownName } from './rest-name.ts'
+
+/** Iceberg REST specification, `RenameTableRequest`: also into another namespace, which must exist. */
+export async function renameTable(
+  deps: CommitDependencies,
+  json: unknown,
+  keeper: AnswerKeeper,
+): Promise<void> {
+  const node = requestNode(json)
+  const source = requireRestName(readIdentifier(node.get('source')))
+  const destination = requireRestName(readIdentifier(node.get('destination')))
+  const { tableUuid } = (await getRestTable(deps, source)).definition
+  const { levels } = await getNamespace(deps, destination.namespace)
+  const target = { namespace: levels, name: destination.name }
+  await deps.commits.inTurns([tableUuid], async () => {
+    for (let attempt = 1; ; attempt++) {
+      const state = await getRestTable(deps, source)
+      await refuseTaken(deps, state, { source, target })
+      if (await tryRename(deps, { state, target }, keeper)) return
+      deps.meter.commitRetried()
+      if (attempt === COMMIT_ATTEMPTS_MAX) throw lostTooOften()
+    }
+  })
+}
+
+async function tryRename(
+  deps: Dependencies,
+  { state, target }: { readonly state: TableState; readonly target: NamespacedName },
+  keeper: AnswerKeeper,
+): Promise<boolean> {
+  const renamed = {
+    ...state,
+    ...target,
+    version: state.version + 1,
+    lastUpdatedMs: nextTimestampMs(deps.ambient.nowMs(), state.lastUpdatedMs),
+  }
+  const none = { newSnapshots: [], newLogEntries: [], addedPaths: [] }
+  const commit = { expectedVersion: state.version, state: renamed, ...none }
+  const { outcome } = await deps.catalog.commit(
+    { tables: [commit], transactions: [] },
+    keeper.withEffect({ kind: 'empty' }),
+  )
+  if (outcome !== 'committed') return false
+  deps.publisher.committed(commit)
+  return true
+}
+
+/** A name that differs in case only is the table's own. */
+async function refuseTaken(
+  { catalog }: Dependencies,
+  state: TableState,
+  { source, target }: { readonly source: NamespacedName; readonly target: NamespacedName },
+): Promise<void> {
+  const [table, view] = await Promise.all([catalog.findTable(target), catalog.findView(target)])
+  const isSelf = table?.definition.tableUuid === state.definition.tableUuid
+  const isSame = isSelf && shownName(state) === shownName(target)
+  if (isSame || (table !== undefined && !isSelf)) throw cannotRename(source, target, 'table')
+  if (view !== undefined) throw cannotRename(source, target, 'view')
+}
+
+function cannotRename(
+  from: NamespacedName,
+  to: NamespacedName,
+  existing: 'table' | 'view',
+): CatalogError {
+  const what = existing === 'table' ? 'Table' : 'View'
+  const detail = `Cannot rename ${shownName(from)} to ${shownName(to)}. ${what} already exists`
+  return nameTaken(to, existing, detail)
+}

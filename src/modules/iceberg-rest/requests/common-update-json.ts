@@ -1,0 +1,66 @@
+import { parseUuid } from '../../../core/value/bytes-text.ts'
+import type { Schema } from '../../../core/value/type.ts'
+import type { JsonNode } from '../../../formats/json/json-node.ts'
+import { readSchema } from '../../../formats/metadata/schema-json.ts'
+
+const REMOVALS_MAX = 10_000
+
+/** Updates that tables and views share. */
+export type CommonUpdate =
+  | { readonly action: 'assign-uuid'; readonly uuid: string }
+  | { readonly action: 'upgrade-format-version'; readonly formatVersion: number }
+  | { readonly action: 'add-schema'; readonly schema: Schema }
+  | { readonly action: 'set-location'; readonly location: string }
+  | { readonly action: 'set-properties'; readonly updates: Readonly<Record<string, string>> }
+  | { readonly action: 'remove-properties'; readonly removals: readonly string[] }
+
+/** How to read each update, by its action. */
+export type UpdateReaders<Update extends { readonly action: string }> = {
+  readonly [Action in Update['action']]: (
+    node: JsonNode,
+  ) => Omit<Extract<Update, { readonly action: Action }>, 'action'>
+}
+
+export const COMMON_UPDATE_READERS: UpdateReaders<CommonUpdate> = {
+  'assign-uuid': (node) => ({ uuid: readUuid(node.get('uuid')) }),
+  'upgrade-format-version': (node) => ({ formatVersion: node.get('format-version').id() }),
+  // `last-column-id` is deprecated: the highest field id tells the same, and cannot be wrong.
+  'add-schema': (node) => ({ schema: readSchema(node.get('schema')) }),
+  'set-location': (node) => ({ location: node.get('location').string() }),
+  // Clients from before the specification say `updated` and `removed`.
+  'set-properties': (node) => ({
+    updates: (node.find('updated') ?? node.get('updates')).stringMap(),
+  }),
+  'remove-properties': (node) => ({
+    removals: boundedItems(node.find('removed') ?? node.get('removals'), REMOVALS_MAX).map((key) =>
+      key.string(),
+    ),
+  }),
+}
+
+/** Members that the specification does not know are passed over; an action that it does not know is refused. */
+export function readUpdate<Update extends { readonly action: string }>(
+  node: JsonNode,
+  readers: UpdateReaders<Update>,
+): Update {
+  const action = node.get('action')
+  const name = action.string()
+  if (!Object.hasOwn(readers, name)) {
+    throw action.error(`${JSON.stringify(name.slice(0, 100))} is not an update that is known here`)
+  }
+  return { action: name, ...readers[name as Update['action']](node) } as unknown as Update
+}
+
+/** The items of an array that is not too long. */
+export function boundedItems(node: JsonNode, itemsMax: number): readonly JsonNode[] {
+  if (Array.isArray(node.value) && node.value.length > itemsMax) {
+    throw node.error(`has ${node.value.length} items, and at most ${itemsMax} are taken`)
+  }
+  return node.items()
+}
+
+export function readUuid(node: JsonNode): string {
+  const uuid = node.string()
+  if (parseUuid(uuid) === undefined) throw node.error('expected a UUID')
+  return uuid
+}

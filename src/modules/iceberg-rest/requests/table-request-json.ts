@@ -1,0 +1,143 @@
+import type {
+  TableRequirement,
+  TableUpdate,
+  UnboundPartitionSpec,
+} from '../../../core/metadata/table-update.ts'
+import type { SortOrder } from '../../../core/partition/partition-spec.ts'
+import type { NamespacedName } from '../../../core/table/table-name.ts'
+import type { Schema } from '../../../core/value/type.ts'
+import { JsonNode } from '../../../formats/json/json-node.ts'
+import { readSchema } from '../../../formats/metadata/schema-json.ts'
+import { readSortOrder } from '../../../formats/metadata/spec-json.ts'
+import { boundedItems } from './common-update-json.ts'
+import { readTableUpdate, readUnboundSpec } from './table-update-json.ts'
+
+/** Of one commit, over all its tables. */
+export const UPDATES_MAX = 5_000
+const REQUIREMENTS_MAX = 1_000
+const TABLE_CHANGES_MAX = 1_000
+const NAMESPACE_LEVELS_MAX = 100
+
+/** Iceberg REST specification, `CommitTableRequest`. */
+export interface CommitTableRequest {
+  /** Left out by clients that name the table in the path only. */
+  readonly identifier: NamespacedName | undefined
+  readonly requirements: readonly TableRequirement[]
+  readonly updates: readonly TableUpdate[]
+}
+
+export interface TransactionTableChange extends CommitTableRequest {
+  readonly identifier: NamespacedName
+}
+
+export interface CreateTableRequest {
+  readonly name: string
+  readonly location: string | undefined
+  readonly schema: Schema
+  readonly spec: UnboundPartitionSpec | undefined
+  readonly sortOrder: SortOrder | undefined
+  readonly properties: Readonly<Record<string, string>>
+  readonly stageCreate: boolean
+}
+
+/** For JSON of `parseExactJson`, as all here. `update-invalid` names the JSON path of what is wrong. */
+export function parseCommitTableRequest(json: unknown): CommitTableRequest {
+  const node = requestNode(json)
+  const identifier = node.find('identifier')
+  return {
+    identifier: identifier === undefined ? undefined : readIdentifier(identifier),
+    requirements: readRequirements(node),
+    updates: readUpdates(node),
+  }
+}
+
+/** Iceberg REST specification, `CommitTransactionRequest`: each table once, at least one. */
+export function parseCommitTransactionRequest(json: unknown): readonly TransactionTableChange[] {
+  const list = requestNode(json).get('table-changes')
+  const items = boundedItems(list, TABLE_CHANGES_MAX)
+  if (items.length === 0) throw list.error('is empty')
+  let updatesLeft = UPDATES_MAX
+  return items.map((node) => {
+    const updates = readUpdates(node, updatesLeft)
+    updatesLeft -= updates.length
+    const identifier = readIdentifier(node.get('identifier'))
+    return { identifier, requirements: readRequirements(node), updates }
+  })
+}
+
+/** Iceberg REST specification, `CreateTableRequest`. */
+export function parseCreateTableRequest(json: unknown): CreateTableRequest {
+  const node = requestNode(json)
+  const spec = node.find('partition-spec')
+  const sortOrder = node.find('write-order')
+  return {
+    name: readName(node.get('name')),
+    location: node.find('location')?.string(),
+    schema: readSchema(node.get('schema')),
+    spec: spec === undefined ? undefined : readUnboundSpec(spec),
+    sortOrder: sortOrder === undefined ? undefined : readSortOrder(sortOrder),
+    properties: node.find('properties')?.stringMap() ?? {},
+    stageCreate: node.find('stage-create')?.boolean() ?? false,
+  }
+}
+
+export function requestNode(json: unknown): JsonNode {
+  return new JsonNode(json, { code: 'update-invalid' })
+}
+
+export function readIdentifier(node: JsonNode): NamespacedName {
+  const levels = boundedItems(node.get('namespace'), NAMESPACE_LEVELS_MAX)
+  return { namespace: levels.map((level) => level.string()), name: readName(node.get('name')) }
+}
+
+export function readName(node: JsonNode): string {
+  const name = node.string()
+  if (name === '') throw node.error('is empty')
+  return name
+}
+
+function readUpdates(node: JsonNode, updatesMax = UPDATES_MAX): readonly TableUpdate[] {
+  return boundedItems(node.get('updates'), updatesMax).map(readTableUpdate)
+}
+
+function readRequirements(node: JsonNode): readonly TableRequirement[] {
+  return boundedItems(node.get('requirements'), REQUIREMENTS_MAX).map(readTableRequirement)
+}
+
+const REQUIREMENT_TYPES = [
+  'assert-create',
+  'assert-table-uuid',
+  'assert-ref-snapshot-id',
+  'assert-last-assigned-field-id',
+  'assert-current-schema-id',
+  'assert-last-assigned-partition-id',
+  'assert-default-spec-id',
+  'assert-default-sort-order-id',
+] as const satisfies readonly TableRequirement['type'][]
+
+/** Iceberg REST specification, `TableRequirement`. */
+export function readTableRequirement(node: JsonNode): TableRequirement {
+  const type = node.get('type').oneOf(REQUIREMENT_TYPES)
+  switch (type) {
+    case 'assert-create':
+      return { type }
+    case 'assert-table-uuid':
+      return { type, uuid: node.get('uuid').string() }
+    case 'assert-ref-snapshot-id':
+      return {
+        type,
+        ref: node.get('ref').string(),
+        snapshotId: node.find('snapshot-id')?.long() ?? null,
+      }
+    case 'assert-last-assigned-field-id':
+      return { type, lastAssignedFieldId: node.get('last-assigned-field-id').id() }
+    case 'assert-current-schema-id':
+      return { type, currentSchemaId: node.get('current-schema-id').id() }
+    case 'assert-last-assigned-partition-id':
+      return { type, lastAssignedPartitionId: node.get('last-assigned-partition-id').id() }
+    case 'assert-default-spec-id':
+      return { type, defaultSpecId: node.get('default-spec-id').id() }
+    case 'assert-default-sort-order-id':
+      return { type, defaultSortOrderId: node.get('default-sort-order-id').id() }
+  }
+}

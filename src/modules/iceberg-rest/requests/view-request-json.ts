@@ -1,0 +1,80 @@
+import { LAST_ADDED } from '../../../core/metadata/table-update.ts'
+import type {
+  ViewRequirement,
+  ViewUpdate,
+  ViewVersion,
+} from '../../../core/metadata/view-metadata.ts'
+import type { NamespacedName } from '../../../core/table/table-name.ts'
+import type { Schema } from '../../../core/value/type.ts'
+import type { JsonNode } from '../../../formats/json/json-node.ts'
+import { readSchema } from '../../../formats/metadata/schema-json.ts'
+import { readViewVersion } from '../../../formats/metadata/view-metadata-json.ts'
+import {
+  boundedItems,
+  COMMON_UPDATE_READERS,
+  readUpdate,
+  type UpdateReaders,
+} from './common-update-json.ts'
+import { readIdentifier, readName, requestNode, UPDATES_MAX } from './table-request-json.ts'
+
+const REQUIREMENTS_MAX = 1_000
+
+/** Iceberg REST specification, `CommitViewRequest`. */
+export interface CommitViewRequest {
+  readonly identifier: NamespacedName | undefined
+  readonly requirements: readonly ViewRequirement[]
+  readonly updates: readonly ViewUpdate[]
+}
+
+export interface CreateViewRequest {
+  readonly name: string
+  readonly location: string | undefined
+  readonly schema: Schema
+  readonly version: ViewVersion
+  readonly properties: Readonly<Record<string, string>>
+}
+
+/** For JSON of `parseExactJson`. `update-invalid` names the JSON path of what is wrong. */
+export function parseCommitViewRequest(json: unknown): CommitViewRequest {
+  const node = requestNode(json)
+  const identifier = node.find('identifier')
+  const requirements = node.find('requirements')
+  return {
+    identifier: identifier === undefined ? undefined : readIdentifier(identifier),
+    requirements:
+      requirements === undefined
+        ? []
+        : boundedItems(requirements, REQUIREMENTS_MAX).map(readViewRequirement),
+    updates: boundedItems(node.get('updates'), UPDATES_MAX).map(readViewUpdate),
+  }
+}
+
+/** Iceberg REST specification, `CreateViewRequest`. */
+export function parseCreateViewRequest(json: unknown): CreateViewRequest {
+  const node = requestNode(json)
+  return {
+    name: readName(node.get('name')),
+    location: node.find('location')?.string(),
+    schema: readSchema(node.get('schema')),
+    version: readViewVersion(node.get('view-version')),
+    properties: node.find('properties')?.stringMap() ?? {},
+  }
+}
+
+const VIEW_UPDATE_READERS: UpdateReaders<ViewUpdate> = {
+  ...COMMON_UPDATE_READERS,
+  'add-view-version': (node) => ({ version: readViewVersion(node.get('view-version')) }),
+  'set-current-view-version': (node) => {
+    const versionId = node.get('view-version-id')
+    return { versionId: versionId.value === LAST_ADDED ? LAST_ADDED : versionId.id() }
+  },
+}
+
+function readViewUpdate(node: JsonNode): ViewUpdate {
+  return readUpdate(node, VIEW_UPDATE_READERS)
+}
+
+function readViewRequirement(node: JsonNode): ViewRequirement {
+  const type = node.get('type').oneOf(['assert-view-uuid'])
+  return { type, uuid: node.get('uuid').string() }
+}

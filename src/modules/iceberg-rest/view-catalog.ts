@@ -1,0 +1,190 @@
+import type { ViewState } from '../../catalog/view-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import {
+  applyViewUpdates,
+  checkViewRequirements,
+  newViewMetadata,
+} from '../../core/metadata/apply-view-updates.ts'
+import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
+import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import {
+  addView,
+  changeView,
+  getView,
+  refuseTakenViewName,
+  viewNameTaken,
+  wantedByName,
+} from '../views/change-view.ts'
+import type { AnswerKeeper } from './kept-answer.ts'
+import { metadataFileMissing } from './load-table.ts'
+import { getNamespace } from './namespaces.ts'
+import { type Page, type PageRequest, readPages } from './page.ts'
+import { readIdentifier, readName, requestNode } from './requests/table-request-json.ts'
+import { parseCommitViewRequest, parseCreateViewRequest } from './requests/view-request-json.ts'
+import { requireRestName, shownName } from './rest-name.ts'
+import { defaultLocation, requireWritableLocation } from './table-location.ts'
+
+const METADATA_FILE_BYTES_MAX = 64 * 1024 * 1024
+
+interface InNamespace {
+  readonly namespace: readonly string[]
+  readonly json: unknown
+}
+
+/** Of one namespace, by name without case. */
+export async function listRestViews(
+  deps: Dependencies,
+  { namespace, page }: { readonly namespace: readonly string[]; readonly page: PageRequest },
+): Promise<Page<NamespacedName>> {
+  await getNamespace(deps, namespace)
+  return readPages(page, {
+    list: (after, limit) =>
+      deps.catalog.listViews({ namespace, limit, ...(after === undefined ? {} : { after }) }),
+    position: ({ name }) => name,
+  })
+}
+
+/** Iceberg REST specification, `CreateViewRequest`. */
+export async function createRestView(
+  deps: Dependencies,
+  { namespace, json }: InNamespace,
+  keeper: AnswerKeeper,
+): Promise<ViewState> {
+  const request = parseCreateViewRequest(json)
+  const name = requireRestName({ namespace, name: request.name })
+  const { levels } = await getNamespace(deps, namespace)
+  await refuseTakenViewName(deps, name)
+  const viewUuid = deps.ambient.newUuid()
+  const { schema, version, properties } = request
+  const metadata = newViewMetadata({
+    ...{ viewUuid, schema, version, properties },
+    location: request.location ?? defaultLocation(deps, name, viewUuid),
+    nowMs: deps.ambient.nowMs(),
+  })
+  requireWritableLocation(deps, metadata.location)
+  const options = keeper.withEffect({ kind: 'view', viewUuid })
+  return addView(deps, { namespace: levels, name: name.name, metadata }, options)
+}
+
+export function getRestView(deps: Dependencies, name: NamespacedName): Promise<ViewState> {
+  return getView(deps, wantedByName(requireRestName(name)))
+}
+
+/** Of a request that was done before; `undefined` when the view was dropped since. */
+export function findViewByUuid(
+  { catalog }: Pick<Dependencies, 'catalog'>,
+  viewUuid: string,
+): Promise<ViewState | undefined> {
+  return catalog.findView({ viewUuid })
+}
+
+/** Iceberg REST specification, `CommitViewRequest`. */
+export async function replaceRestView(
+  deps: Dependencies,
+  { name, json }: { readonly name: NamespacedName; readonly json: unknown },
+  keeper: AnswerKeeper,
+): Promise<ViewState> {
+  const { requirements, updates } = parseCommitViewRequest(json)
+  const { state, isChanged } = await changeView(deps, wantedByName(requireRestName(name)), {
+    change: (_state, base) => {
+      checkViewRequirements(requirements, base)
+      const metadata = applyViewUpdates(base, updates, { nowMs: deps.ambient.nowMs() })
+      if (metadata.location !== base.location) requireWritableLocation(deps, metadata.location)
+      return metadata === base ? undefined : { metadata }
+    },
+    options: ({ viewUuid }) => keeper.withEffect({ kind: 'view', viewUuid }),
+  })
+  if (!isChanged) await keeper.withoutEffect({ kind: 'view', viewUuid: state.viewUuid })
+  return state
+}
+
+/** Its metadata files stay. */
+export async function dropRestView(
+  deps: Dependencies,
+  name: NamespacedName,
+  keeper: AnswerKeeper,
+): Promise<void> {
+  const { viewUuid } = await getRestView(deps, name)
+  const outcome = await deps.catalog.dropView(viewUuid, keeper.withEffect({ kind: 'empty' }))
+  // Somebody else dropped it meanwhile: say so as if they had come first.
+  if (outcome === 'not-found') await getRestView(deps, name)
+}
+
+/** Iceberg REST specification, `RenameTableRequest` of views: also into another namespace, which must exist. */
+export async function renameView(
+  deps: Dependencies,
+  json: unknown,
+  keeper: AnswerKeeper,
+): Promise<void> {
+  const node = requestNode(json)
+  const source = requireRestName(readIdentifier(node.get('source')))
+  const destination = requireRestName(readIdentifier(node.get('destination')))
+  const { viewUuid } = await getRestView(deps, source)
+  const { levels } = await getNamespace(deps, destination.namespace)
+  await refuseTakenDestination(deps, viewUuid, { source, destination })
+  await changeView(deps, wantedByName(source), {
+    change: () => ({ name: { namespace: levels, name: destination.name } }),
+    options: () => keeper.withEffect({ kind: 'empty' }),
+  })
+}
+
+/** A name that differs in case only is the view's own. */
+async function refuseTakenDestination(
+  { catalog }: Dependencies,
+  viewUuid: string,
+  { source, destination }: Readonly<Record<'source' | 'destination', NamespacedName>>,
+): Promise<void> {
+  const [view, table] = await Promise.all([
+    catalog.findView(destination),
+    catalog.findTable(destination),
+  ])
+  const isSame = shownName(source) === shownName(destination)
+  const isTaken = view !== undefined && (view.viewUuid !== viewUuid || isSame)
+  if (!isTaken && table === undefined) return
+  const what = isTaken ? 'View' : 'Table'
+  throw viewNameTaken(
+    destination,
+    isTaken ? 'view-exists' : 'table-exists',
+    `Cannot rename ${shownName(source)} to ${shownName(destination)}. ${what} already exists`,
+  )
+}
+
+/** Iceberg REST specification, `RegisterViewRequest`: the file stays the view's metadata file. */
+export async function registerView(
+  deps: Dependencies,
+  { namespace, json }: InNamespace,
+  keeper: AnswerKeeper,
+): Promise<ViewState> {
+  const node = requestNode(json)
+  const name = requireRestName({ namespace, name: readName(node.get('name')) })
+  const metadataLocation = node.get('metadata-location').string()
+  const { levels } = await getNamespace(deps, namespace)
+  await refuseTakenViewName(deps, name)
+  const metadata = await readMetadataAt(deps, metadataLocation)
+  requireWritableLocation(deps, metadata.location)
+  const viewUuid = metadata.viewUuid.toLowerCase()
+  const options = keeper.withEffect({ kind: 'view', viewUuid })
+  return addView(deps, { namespace: levels, name: name.name, metadata, metadataLocation }, options)
+}
+
+async function readMetadataAt(
+  { objects }: Pick<Dependencies, 'objects'>,
+  location: string,
+): Promise<ViewMetadata> {
+  let bytes: Uint8Array
+  try {
+    bytes = await objects.read(location, { bytesMax: METADATA_FILE_BYTES_MAX })
+  } catch (error) {
+    const isMissing = error instanceof CatalogError && error.code === 'file-not-found'
+    throw isMissing ? metadataFileMissing(location) : error
+  }
+  try {
+    return parseViewMetadata(new TextDecoder().decode(bytes))
+  } catch (cause) {
+    if (!(cause instanceof CatalogError) || cause.code !== 'metadata-corrupt') throw cause
+    const detail = `Invalid metadata file: ${location.slice(0, 200)}: ${cause.message}`
+    throw new CatalogError('update-invalid', detail, { cause })
+  }
+}

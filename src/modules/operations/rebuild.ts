@@ -1,0 +1,190 @@
+import { CatalogError } from '../../core/errors.ts'
+import { MAIN_BRANCH, type Snapshot } from '../../core/table/snapshot.ts'
+import type { TableMetadata, TableState } from '../../core/table/table.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
+import { parseExactJson } from '../../formats/json/exact-json.ts'
+import { snapshotFromJson } from '../../formats/metadata/snapshot-json.ts'
+import { tableMetadataFromJson } from '../../formats/metadata/table-metadata-json.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { METADATA_FILE_BYTES_MAX } from '../../lake/limits.ts'
+import { TABLE_NAME_KEY } from '../../lake/publish/publisher.ts'
+import { liveFilesCount } from '../../lake/snapshot/plan-merges.ts'
+import { DROPPED_MARK } from '../tables/drop-table.ts'
+
+/** `<version>-<uuid>.metadata.json`, in the `metadata/` of a table. */
+const METADATA_FILE = /^(.+)\/metadata\/(\d{5,15})-[^/]+\.metadata\.json$/
+const SNAPSHOT_FILE = /^(.+)\/metadata\/snapshots\/snapshot-\d+(?:-(\d+))?\.json$/
+const DROPPED_FILE = new RegExp(`^(.+)/metadata/${DROPPED_MARK}$`)
+
+export interface RebuiltTable {
+  readonly location: string
+  /** Dotted; `undefined` when the files do not say. */
+  readonly table: string | undefined
+  readonly outcome: 'registered' | 'already-there' | 'dropped' | 'unreadable'
+  readonly detail?: string
+}
+
+interface TableFiles {
+  metadata: { readonly location: string; readonly version: number } | undefined
+  readonly snapshots: { readonly location: string; readonly attempt: number }[]
+  isDropped: boolean
+}
+
+/**
+ * Registers every table of the warehouse again from its newest metadata file, and commits that came after it from
+ * their snapshot files. Tables that the catalog has stay as they are. A commit that a crash interrupted before it was
+ * acknowledged may come back with the rest.
+ */
+export async function* rebuildCatalog(deps: Dependencies): AsyncIterable<RebuiltTable> {
+  const tables = await findTables(deps)
+  for (const [location, files] of tables) {
+    try {
+      yield await rebuildTable(deps, location, files)
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error)
+      yield { location, table: undefined, outcome: 'unreadable', detail }
+    }
+  }
+}
+
+async function findTables(deps: Dependencies): Promise<ReadonlyMap<string, TableFiles>> {
+  const tables = new Map<string, TableFiles>()
+  const filesAt = (location: string): TableFiles => {
+    const files = tables.get(location) ?? { metadata: undefined, snapshots: [], isDropped: false }
+    tables.set(location, files)
+    return files
+  }
+  for await (const { location } of deps.objects.list(deps.warehouse)) {
+    const [, table, version] = METADATA_FILE.exec(location) ?? []
+    if (table !== undefined) {
+      const files = filesAt(table)
+      const isNewer = files.metadata === undefined || Number(version) > files.metadata.version
+      if (isNewer) files.metadata = { location, version: Number(version) }
+    }
+    const [, ofTable, attempt] = SNAPSHOT_FILE.exec(location) ?? []
+    if (ofTable !== undefined) {
+      filesAt(ofTable).snapshots.push({ location, attempt: Number(attempt ?? 0) })
+    }
+    const [, dropped] = DROPPED_FILE.exec(location) ?? []
+    if (dropped !== undefined) filesAt(dropped).isDropped = true
+  }
+  return tables
+}
+
+async function rebuildTable(
+  deps: Dependencies,
+  location: string,
+  { metadata: file, snapshots, isDropped }: TableFiles,
+): Promise<RebuiltTable> {
+  if (isDropped) return { location, table: undefined, outcome: 'dropped' }
+  if (file === undefined) {
+    throw new CatalogError('metadata-corrupt', 'it has snapshots and no metadata file')
+  }
+  const json = (await readJson(deps, file.location)) as Record<string, unknown>
+  const { namespace, name } = nameIn(json)
+  const metadata = await withLaterSnapshots(deps, tableMetadataFromJson(json), snapshots)
+  const state = stateOf(metadata, { namespace, name, version: file.version })
+  const outcome = await deps.catalog.createTable({
+    state,
+    snapshots: metadata.snapshots,
+    snapshotLog: metadata.snapshotLog,
+    addedPaths: [...(await pathsOf(deps, metadata.snapshots))],
+  })
+  if (outcome === 'created') deps.publisher.schedule(state.definition.tableUuid)
+  return {
+    location,
+    table: formatTableName(namespace, name),
+    outcome: outcome === 'created' ? 'registered' : 'already-there',
+  }
+}
+
+/** Commits follow each other by parent and sequence number; of several attempts at one the last counts. */
+async function withLaterSnapshots(
+  deps: Dependencies,
+  metadata: TableMetadata,
+  files: TableFiles['snapshots'],
+): Promise<TableMetadata> {
+  const later = new Map<string, Snapshot>()
+  for (const { location } of files.toSorted((a, b) => a.attempt - b.attempt)) {
+    const json = (await readJson(deps, location)) as { readonly snapshot?: unknown }
+    const snapshot = snapshotFromJson(json.snapshot)
+    if (snapshot.sequenceNumber > metadata.lastSequenceNumber) {
+      later.set(followerKey(snapshot.parentSnapshotId, snapshot.sequenceNumber), snapshot)
+    }
+  }
+  let rebuilt = metadata
+  for (;;) {
+    const next = later.get(
+      followerKey(rebuilt.currentSnapshotId ?? null, rebuilt.lastSequenceNumber + 1n),
+    )
+    if (next === undefined) return rebuilt
+    rebuilt = {
+      ...rebuilt,
+      lastSequenceNumber: next.sequenceNumber,
+      lastUpdatedMs: next.timestampMs,
+      currentSnapshotId: next.snapshotId,
+      snapshots: [...rebuilt.snapshots, next],
+      snapshotLog: [
+        ...rebuilt.snapshotLog,
+        { timestampMs: next.timestampMs, snapshotId: next.snapshotId },
+      ],
+    }
+  }
+}
+
+function followerKey(parentSnapshotId: bigint | null, sequenceNumber: bigint): string {
+  return `${parentSnapshotId}/${sequenceNumber}`
+}
+
+function stateOf(
+  metadata: TableMetadata,
+  { namespace, name, version }: Pick<TableState, 'namespace' | 'name' | 'version'>,
+): TableState {
+  const { [MAIN_BRANCH]: _, ...refs } = metadata.refs
+  return {
+    namespace,
+    name,
+    definition: metadata.definition,
+    // One more than any that was published, so that the next metadata file is the newest.
+    version: version + 1,
+    lastSequenceNumber: metadata.lastSequenceNumber,
+    lastUpdatedMs: metadata.lastUpdatedMs,
+    createdAtMs: metadata.snapshotLog[0]?.timestampMs ?? metadata.lastUpdatedMs,
+    currentSnapshot: metadata.snapshots.find((s) => s.snapshotId === metadata.currentSnapshotId),
+    refs,
+    metadataLocation: undefined,
+    publishedVersion: -1,
+  }
+}
+
+/** Every data file, manifest and manifest list, as commits would have noted them. */
+async function pathsOf(
+  deps: Dependencies,
+  snapshots: readonly Snapshot[],
+): Promise<ReadonlySet<string>> {
+  const paths = new Set<string>()
+  for (const { manifestList } of snapshots) {
+    paths.add(manifestList)
+    for (const file of await deps.manifests.getManifestList(manifestList)) {
+      if (paths.has(file.path)) continue
+      paths.add(file.path)
+      if (liveFilesCount(file) === 0) continue
+      const manifest = await deps.manifests.getManifest(file)
+      for (let i = 0; i < manifest.entryCount; i++) paths.add(manifest.path(i))
+    }
+  }
+  return paths
+}
+
+function nameIn(json: Record<string, unknown>): Pick<TableState, 'namespace' | 'name'> {
+  const named = json[TABLE_NAME_KEY] as Partial<Record<'namespace' | 'name', unknown>> | undefined
+  const { namespace, name } = named ?? {}
+  const isNamespace = Array.isArray(namespace) && namespace.every((l) => typeof l === 'string')
+  if (isNamespace && typeof name === 'string') return { namespace: namespace as string[], name }
+  throw new CatalogError('metadata-corrupt', 'its metadata file does not say what it is called')
+}
+
+async function readJson(deps: Dependencies, location: string): Promise<unknown> {
+  const bytes = await deps.objects.read(location, { bytesMax: METADATA_FILE_BYTES_MAX })
+  return parseExactJson(new TextDecoder().decode(bytes))
+}

@@ -1,0 +1,77 @@
+import type { CatalogStore } from '../../catalog/catalog-store.ts'
+import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
+import type { TableDefinition, TableState } from '../../core/table/table.ts'
+import { parseNewTableName } from '../../core/table/table-name.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import {
+  getSnapshot,
+  getTable,
+  type SnapshotSelector,
+  tableNotFound,
+} from '../../lake/table-lookup.ts'
+import { alreadyExists, newLocation, newState, publishedLocation } from './tables.ts'
+
+/**
+ * A new table over the same files, no bytes copied: it begins with the source's snapshot, manifests and all,
+ * and goes its own way from there.
+ */
+export async function cloneTable(
+  deps: Dependencies,
+  request: SnapshotSelector & {
+    readonly table: string
+    readonly name: string
+    readonly namespace?: string | undefined
+  },
+): Promise<TableState> {
+  const source = await getTable(deps.catalog, request.table)
+  const found = await getSnapshot(deps.catalog, source, request)
+  const { namespace, name } = parseNewTableName(request)
+  const tableUuid = deps.ambient.newUuid()
+  const location = await newLocation(deps, undefined, { namespace, name, tableUuid })
+  const isPast = request.asAtMs !== undefined || request.snapshotIdentifier !== undefined
+  const definition: TableDefinition = {
+    ...source.definition,
+    tableUuid,
+    location,
+    currentSchemaId:
+      isPast && found !== undefined ? found.schemaId : source.definition.currentSchemaId,
+  }
+  const born = newState(deps, { namespace, name, definition })
+  const snapshot = found === undefined ? undefined : { ...found, parentSnapshotId: null }
+  const state = {
+    ...born,
+    lastUpdatedMs:
+      snapshot === undefined
+        ? born.lastUpdatedMs
+        : nextTimestampMs(born.lastUpdatedMs, snapshot.timestampMs),
+    currentSnapshot: snapshot,
+    // Numbers of the files it begins with go up to this one.
+    lastSequenceNumber: snapshot?.sequenceNumber ?? 0n,
+  }
+  const outcome = await deps.catalog.createTable({
+    state,
+    snapshots: snapshot === undefined ? [] : [snapshot],
+    snapshotLog:
+      snapshot === undefined
+        ? []
+        : [{ timestampMs: state.lastUpdatedMs, snapshotId: snapshot.snapshotId }],
+    addedPaths: [],
+    copyPathsFromTableUuid: source.definition.tableUuid,
+  })
+  if (outcome !== 'created') throw alreadyExists(state, outcome)
+  await requireSource(deps.catalog, source, state)
+  const metadataLocation = await publishedLocation(deps, state)
+  return { ...state, metadataLocation }
+}
+
+/** Had the source been dropped meanwhile, a purge could not know of the clone's files. */
+async function requireSource(
+  catalog: CatalogStore,
+  source: TableState,
+  clone: TableState,
+): Promise<void> {
+  const { tableUuid } = source.definition
+  if ((await catalog.findTable({ tableUuid })) !== undefined) return
+  await catalog.dropTable(clone.definition.tableUuid)
+  throw tableNotFound({ tableUuid })
+}

@@ -1,0 +1,161 @@
+import type { MutationOptions } from '../../catalog/replay-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { Snapshot } from '../../core/table/snapshot.ts'
+import type { TableState } from '../../core/table/table.ts'
+import { mapBounded } from '../../lake/bounded.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { liveFilesCount } from '../../lake/snapshot/plan-merges.ts'
+import { getTable, tableNotFound } from '../../lake/table-lookup.ts'
+import { forgetDumpsOfTable } from '../dumps/dump-sweep.ts'
+
+/** In `metadata/` of a table that was dropped and not purged. */
+export const DROPPED_MARK = 'dropped.json'
+const DELETES_AT_ONCE = 16
+const PUBLICATIONS_MAX = 100_000
+/** Paths that one question to the catalog holds. */
+const PATHS_PER_QUESTION = 1_000
+
+export interface DropReport {
+  readonly state: TableState
+  /** Files deleted by a purge; 0 without. */
+  readonly deletedFiles: number
+  /** Files that another table uses, or that are outside the warehouse and not ours to delete. */
+  readonly keptFiles: number
+}
+
+/** Forgets the table. Files stay, unless `purge` asks to delete those that no other table uses. */
+export async function dropTable(
+  deps: Dependencies,
+  table: string,
+  { purge, options = {} }: { readonly purge: boolean; readonly options?: MutationOptions },
+): Promise<DropReport> {
+  const state = await getTable(deps.catalog, table)
+  const { tableUuid } = state.definition
+  const paths = purge ? await everyReferencedPath(deps, tableUuid) : new Set<string>()
+  const isOwn = purge ? await ownMetadata(deps, state) : () => false
+  // Dropped first: a clone that is made meanwhile finds its source gone and gives up.
+  const outcome = await deps.catalog.dropTable(tableUuid, options)
+  if (outcome === 'not-found') throw tableNotFound({ tableUuid })
+  if (purge) await addMetadataFiles(deps, state, { paths, isOwn })
+  else await markDropped(deps, state)
+  const deletedFiles = await deleteUnused(deps, tableUuid, [...paths])
+  // Nobody can ask for them any more, purge or not; they can be made again from a table that is registered again.
+  await forgetDumpsOfTable(deps, tableUuid).catch((err) =>
+    deps.log.warn({ err, tableUuid }, 'dumps of a dropped table could not be deleted'),
+  )
+  return { state, deletedFiles, keptFiles: paths.size - deletedFiles }
+}
+
+async function everyReferencedPath(deps: Dependencies, tableUuid: string): Promise<Set<string>> {
+  const paths = new Set<string>()
+  for (const snapshot of await deps.catalog.listSnapshots(tableUuid)) {
+    await addPathsOf(deps, snapshot, paths)
+  }
+  return paths
+}
+
+type IsOwn = (location: string) => boolean
+
+/**
+ * What of the `metadata/` below the table's location is the table's alone. A location that was given may be that of
+ * other tables, too: there only what this one is known to have written goes.
+ */
+async function ownMetadata({ catalog }: Dependencies, { definition }: TableState): Promise<IsOwn> {
+  const { tableUuid, location } = definition
+  if (location.endsWith(tableUuid)) return () => true
+  const publications = await catalog.listPublications(tableUuid, PUBLICATIONS_MAX)
+  const snapshots = await catalog.listSnapshots(tableUuid)
+  const files = new Set(publications.map(({ metadataLocation }) => metadataLocation))
+  const ids = new Set(snapshots.map(({ snapshotId }) => String(snapshotId)))
+  return (path) => {
+    const snapshotId = /\/snapshots\/snapshot-(\d+)(?:-\d+)?\.json$/.exec(path)?.[1]
+    return files.has(path) || (snapshotId !== undefined && ids.has(snapshotId))
+  }
+}
+
+/** Looked for after the drop: a publication that was under way has written its file by then, or takes it back. */
+async function addMetadataFiles(
+  deps: Dependencies,
+  { definition }: TableState,
+  { paths, isOwn }: { readonly paths: Set<string>; readonly isOwn: IsOwn },
+): Promise<void> {
+  const folder = `${definition.location}/metadata`
+  for await (const { location } of deps.objects.list(folder)) {
+    if (isOwn(location)) paths.add(location)
+  }
+}
+
+/** Its files stay; a catalog that is rebuilt from files must not bring it back. */
+async function markDropped(deps: Dependencies, { definition }: TableState): Promise<void> {
+  const note = new TextEncoder().encode(JSON.stringify({ 'table-uuid': definition.tableUuid }))
+  try {
+    await deps.objects.putIfAbsent(`${definition.location}/metadata/${DROPPED_MARK}`, note)
+  } catch (err) {
+    deps.log.warn({ err, location: definition.location }, 'a dropped table could not be marked')
+  }
+}
+
+async function addPathsOf(
+  deps: Dependencies,
+  snapshot: Snapshot,
+  paths: Set<string>,
+): Promise<void> {
+  paths.add(snapshot.manifestList)
+  const { manifests } = deps
+  const files = await readOrSkip(deps, () => manifests.getManifestList(snapshot.manifestList))
+  for (const file of files ?? []) {
+    if (paths.has(file.path)) continue
+    paths.add(file.path)
+    if (liveFilesCount(file) === 0) continue
+    const manifest = await readOrSkip(deps, () => manifests.getManifest(file))
+    if (manifest === undefined) continue
+    for (let i = 0; i < manifest.entryCount; i++) {
+      if (manifest.isLive(i)) paths.add(manifest.path(i))
+    }
+  }
+}
+
+/** A table whose files are gone or broken in part can still be purged, of what is known. */
+async function readOrSkip<T>(
+  { log }: Dependencies,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (err) {
+    if (!(err instanceof CatalogError)) throw err
+    log.warn({ err }, 'a purge leaves what an unreadable file names')
+    return undefined
+  }
+}
+
+async function deleteUnused(
+  deps: Dependencies,
+  tableUuid: string,
+  paths: readonly string[],
+): Promise<number> {
+  let deleted = 0
+  for (let start = 0; start < paths.length; start += PATHS_PER_QUESTION) {
+    const page = paths.slice(start, start + PATHS_PER_QUESTION)
+    const usedElsewhere = await deps.catalog.findPathsOfOtherTables(tableUuid, page)
+    const unused = page.filter((path) => !usedElsewhere.has(path) && isInWarehouse(deps, path))
+    const outcomes = await mapBounded(unused, DELETES_AT_ONCE, (path) => deleteOne(deps, path))
+    deleted += outcomes.filter(Boolean).length
+  }
+  return deleted
+}
+
+function isInWarehouse({ warehouse }: Dependencies, path: string): boolean {
+  // Other writers spell locations of local files with one slash, too.
+  return path.replace(/^file:\/(?!\/)/, 'file:///').startsWith(`${warehouse}/`)
+}
+
+async function deleteOne(deps: Dependencies, path: string): Promise<boolean> {
+  try {
+    await deps.objects.delete(path)
+    return true
+  } catch (err) {
+    deps.log.warn({ err, path }, 'a file of a purged table could not be deleted')
+    return false
+  }
+}

@@ -1,0 +1,126 @@
+import { CatalogError } from '../../core/errors.ts'
+import type { ColumnDefinition } from '../../core/schema/column-definition.ts'
+import {
+  evolveSchema,
+  reconcileSchema,
+  type SchemaChange,
+  sameSchema,
+} from '../../core/schema/schema-evolution.ts'
+import { currentSchema, type TableDefinition, type TableState } from '../../core/table/table.ts'
+import {
+  type AliasesById,
+  changeAliases,
+  NAME_MAPPING_PROPERTY,
+  readAliases,
+} from '../../core/table-properties.ts'
+import type { Schema } from '../../core/value/type.ts'
+import { changeTable } from '../../lake/commit/change-table.ts'
+import { findRevivedName, withNameMapping } from '../../lake/commit/name-mapping-update.ts'
+import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import { type EvolvedTable, SchemaRewrite } from './rewrite-schema.ts'
+
+/** A whole list of columns as they shall be, or a list of changes: exactly one. */
+export interface EvolveRequest {
+  readonly columns?: readonly ColumnDefinition[] | undefined
+  readonly changes?: readonly SchemaChange[] | undefined
+}
+
+/**
+ * Changes the schema, and rewrites the data files where the new types need it: all in one step. Nothing happens when
+ * nothing differs. When other commits come between, files that they added are rewritten, too; too often, it is a
+ * `commit-conflict`.
+ */
+export async function evolveTable(
+  deps: DumpDependencies,
+  table: string,
+  request: EvolveRequest,
+): Promise<TableState> {
+  const rewrite = new SchemaRewrite(deps)
+  try {
+    const state = await changeTable(deps, table, async (before) => {
+      const evolved = evolve(before.definition, request)
+      if (evolved === undefined) return {}
+      const { definition, rewrites } = evolved
+      const prepared = rewrites.size === 0 ? undefined : await rewrite.prepare(before, evolved)
+      return { definition, ...(prepared !== undefined && { prepared }) }
+    })
+    await rewrite.end('committed')
+    return state
+  } catch (error) {
+    await rewrite.end(error)
+    throw error
+  }
+}
+
+function evolve(definition: TableDefinition, request: EvolveRequest): EvolvedTable | undefined {
+  const schema = currentSchema(definition)
+  const aliasesById = readAliases(definition.properties)
+  const evolved = evolveSchema({
+    schema,
+    aliasesById,
+    changes: changesOf(request, schema, aliasesById),
+    lastColumnId: definition.lastColumnId,
+    sourceIds: [...definition.partitionSpecs, ...definition.sortOrders].flatMap(({ fields }) =>
+      fields.map((field) => field.sourceId),
+    ),
+    rewriting: definition.properties[NAME_MAPPING_PROPERTY] === undefined ? 'new' : 'kept',
+  })
+  refuseRevivedNames(definition, evolved)
+  const before = changeAliases(definition.properties, aliasesById)
+  const after = changeAliases(definition.properties, evolved.aliasesById)
+  const isSame = sameSchema(schema, evolved.schema)
+  if (isSame && JSON.stringify(before) === JSON.stringify(after)) return undefined
+  const { schemas, currentSchemaId } = isSame
+    ? definition
+    : withSchema(definition.schemas, evolved.schema)
+  const properties =
+    after[NAME_MAPPING_PROPERTY] === undefined ? after : withNameMapping(after, evolved)
+  const lastColumnId = Math.max(definition.lastColumnId, evolved.lastColumnId)
+  return {
+    definition: { ...definition, schemas, currentSchemaId, lastColumnId, properties },
+    rewrites: evolved.rewrites,
+  }
+}
+
+function changesOf(
+  { columns, changes }: EvolveRequest,
+  schema: Schema,
+  aliasesById: AliasesById,
+): readonly SchemaChange[] {
+  if (columns !== undefined && changes === undefined) {
+    return reconcileSchema({ schema, aliasesById, columns })
+  }
+  if (changes !== undefined && columns === undefined) return changes
+  throw new CatalogError(
+    'schema-invalid',
+    'give all "columns" as they shall be, or a list of "changes": one of the two',
+  )
+}
+
+/** A schema that the table had before gets its old id back (Iceberg keeps each schema once). */
+function withSchema(
+  schemas: readonly Schema[],
+  schema: Schema,
+): Pick<TableDefinition, 'schemas' | 'currentSchemaId'> {
+  const known = schemas.find((candidate) => sameSchema(candidate, schema))
+  if (known !== undefined) return { schemas, currentSchemaId: known.schemaId }
+  const schemaId = Math.max(...schemas.map((candidate) => candidate.schemaId)) + 1
+  return { schemas: [...schemas, { ...schema, schemaId }], currentSchemaId: schemaId }
+}
+
+/**
+ * Files without field ids are read by name: under a name that another column had, a column would show
+ * that column's values.
+ */
+function refuseRevivedNames(
+  { properties }: TableDefinition,
+  evolved: { readonly schema: Schema; readonly aliasesById: AliasesById },
+): void {
+  const name = findRevivedName(properties, evolved)
+  if (name === undefined) return
+  throw new CatalogError(
+    'schema-change-invalid',
+    `${name}: another column had this name, and files without field ids would show its values: choose another`,
+    { facts: { column: name, rule: 'name-of-another-column' } },
+  )
+}

@@ -1,0 +1,35 @@
+import type { SnapshotLogPageEntry } from '../../catalog/catalog-store.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { getTable } from '../../lake/table-lookup.ts'
+
+export interface SnapshotLogPage {
+  readonly state: TableState
+  /** Newest first. */
+  readonly entries: readonly SnapshotLogPageEntry[]
+  /** Entries earlier than this follow; `undefined` at the end of the log. */
+  readonly nextBeforeMs: number | undefined
+}
+
+/** One page of a table's snapshot log. Times in the log strictly increase, so a time says where the next page begins. */
+export async function pageSnapshotLog(
+  deps: Pick<Dependencies, 'catalog'>,
+  request: {
+    readonly table: string
+    readonly beforeMs?: number | undefined
+    readonly afterMs?: number | undefined
+    readonly limit: number
+  },
+): Promise<SnapshotLogPage> {
+  const state = await getTable(deps.catalog, request.table)
+  const { beforeMs, afterMs, limit } = request
+  const found = await deps.catalog.pageSnapshotLog({
+    tableUuid: state.definition.tableUuid,
+    ...(beforeMs === undefined ? {} : { beforeMs }),
+    ...(afterMs === undefined ? {} : { afterMs }),
+    limit: limit + 1,
+  })
+  const entries = found.slice(0, limit)
+  const nextBeforeMs = found.length > limit ? entries.at(-1)?.timestampMs : undefined
+  return { state, entries, nextBeforeMs }
+}

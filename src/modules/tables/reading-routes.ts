@@ -1,0 +1,88 @@
+import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
+import { JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
+import { defineRoute, type Route } from '../../http/route.ts'
+import { selectorOf } from '../../http/v1/common-shapes.ts'
+import { readingAsJson, readingAsNdjson } from './table-response.ts'
+import {
+  DataFileAnswer,
+  ReadSnapshotQuery,
+  ReadTableQuery,
+  TableReadingAnswer,
+} from './table-shapes.ts'
+import { readTable, type TableReading } from './tables.ts'
+
+const ANSWER = {
+  status: 200,
+  description:
+    'The table at that snapshot. `data_files` comes last and is streamed; as NDJSON, only the data files, one a line.',
+  shape: TableReadingAnswer,
+  alternatives: { [NDJSON_MEDIA_TYPE]: DataFileAnswer },
+}
+const PROBLEMS: readonly CatalogErrorCode[] = [
+  'table-not-found',
+  'name-invalid',
+  'filter-invalid',
+  'column-not-found',
+  'not-acceptable',
+]
+
+const read = defineRoute(
+  {
+    method: 'get',
+    path: '/v1/tables/{table_identifier}',
+    operationId: 'readTable',
+    tag: 'tables',
+    summary: 'Read a table, now or as at a moment',
+    description:
+      'Definition, schema, snapshot, and the data files that the filter cannot rule out. Without `as_at` the schema is the current one; with it, that of the snapshot.',
+    query: ReadTableQuery,
+    answers: [ANSWER],
+    problems: [...PROBLEMS, 'as-at-invalid', 'as-at-before-first-snapshot'],
+    curl: `curl -G $MORAINE/v1/tables/aviation.flights --data-urlencode "filter=flight_id = 4242" --data-urlencode "as_at=2024-03-17T23:59:59Z"`,
+  },
+  async ({ deps, param, query, accepts }) => {
+    const form = acceptedForm(accepts)
+    const table = param('table_identifier')
+    const selector = selectorOf({ as_at: query.as_at })
+    return readingReply(await readTable(deps, { table, filter: query.filter, ...selector }), form)
+  },
+)
+
+const readSnapshot = defineRoute(
+  {
+    method: 'get',
+    path: '/v1/tables/{table_identifier}/{snapshot_identifier}',
+    operationId: 'readSnapshot',
+    tag: 'tables',
+    summary: 'Read a table at a snapshot',
+    description: 'At a snapshot id, `latest`, or the name of a branch or tag.',
+    query: ReadSnapshotQuery,
+    answers: [ANSWER],
+    problems: [...PROBLEMS, 'snapshot-not-found'],
+    curl: 'curl $MORAINE/v1/tables/aviation.flights/latest',
+  },
+  async ({ deps, param, query, accepts }) => {
+    const form = acceptedForm(accepts)
+    const table = param('table_identifier')
+    const selector = selectorOf({ snapshot_id: param('snapshot_identifier') })
+    return readingReply(await readTable(deps, { table, filter: query.filter, ...selector }), form)
+  },
+)
+
+function acceptedForm(accepts: (mediaTypes: readonly string[]) => string | undefined): string {
+  const available = [JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, 'application/ndjson']
+  const accepted = accepts(available)
+  if (accepted !== undefined) return accepted
+  throw new CatalogError('not-acceptable', `the answer comes as ${available.join(' or ')}`, {
+    facts: { available },
+  })
+}
+
+function readingReply(reading: TableReading, form: string): Reply {
+  const common = { status: 200, headers: { Vary: 'Accept' } }
+  return form === JSON_MEDIA_TYPE
+    ? { ...common, mediaType: JSON_MEDIA_TYPE, body: readingAsJson(reading) }
+    : { ...common, mediaType: NDJSON_MEDIA_TYPE, body: readingAsNdjson(reading) }
+}
+
+export const READING_ROUTES: readonly Route[] = [read, readSnapshot]

@@ -1,0 +1,215 @@
+import { CatalogError } from '../../core/errors.ts'
+import type { DataFile } from '../../core/file/data-file.ts'
+import { partitionFolder } from '../../core/partition/partition-values.ts'
+import { findField } from '../../core/schema/schema-lookup.ts'
+import {
+  currentSchema,
+  getSpec,
+  schemaOfSpec,
+  type TableDefinition,
+  type TableState,
+} from '../../core/table/table.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
+import { typeName } from '../../core/value/type.ts'
+import { stringifyExactJson } from '../../formats/json/exact-json.ts'
+import { schemaToJson } from '../../formats/metadata/schema-json.ts'
+import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
+import { fileMetrics } from '../../formats/parquet/statistics/file-metrics.ts'
+import { inOrder } from '../../lake/bounded.ts'
+import { isUnknownState } from '../../lake/commit/change-table.ts'
+import { readFooterOf } from '../../lake/commit/inspect-file.ts'
+import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import { requireWritable, withoutRequired } from '../../lake/convert/converted-file.ts'
+import { describeSource, type FileAccess } from '../../lake/convert/source-file.ts'
+import { REWRITE_BYTES_MAX } from '../../lake/limits.ts'
+import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
+import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
+import {
+  type PreparedSnapshot,
+  requireWritableVersion,
+  writeSnapshot,
+} from '../../lake/snapshot/snapshot-writer.ts'
+import { namingDataFile, requireRows } from '../dumps/dump-convert.ts'
+import { asAtFolder } from '../files/upload-location.ts'
+
+/** The table as it shall be, and of each column whose values must be converted, its new id and the one in files. */
+export interface EvolvedTable {
+  readonly definition: TableDefinition
+  readonly rewrites: ReadonlyMap<number, number>
+}
+
+/**
+ * Writes the live rows of a table into new data files of another schema. Prepared again after a lost race, it converts
+ * only the files that it has not converted yet. Until the commit, nothing names the new files.
+ */
+export class SchemaRewrite {
+  readonly #deps: DumpDependencies
+  /** By what they were made of; `undefined` where no row is left. */
+  readonly #converted = new Map<string, DataFile | undefined>()
+  /** All that were written, of conversions for a schema that was overtaken, too. */
+  readonly #locations = new Set<string>()
+  #used: ReadonlySet<string> = new Set()
+
+  constructor(deps: DumpDependencies) {
+    this.#deps = deps
+  }
+
+  /** `undefined` when the table has no files. */
+  async prepare(state: TableState, evolved: EvolvedTable): Promise<PreparedSnapshot | undefined> {
+    const schema = currentSchema(state.definition)
+    const plan = await planScan(this.#deps, state, { snapshot: state.currentSnapshot, schema })
+    if (plan.totals.dataFiles === 0) return undefined
+    if (plan.totals.bytes > REWRITE_BYTES_MAX) throw tooLarge(state, plan.totals.bytes)
+    requireWritableVersion(state)
+    requireWritable(currentSchema(evolved.definition))
+    const added: DataFile[] = []
+    const sources = [...plan.plannedFiles()].sort(byCommitOrder)
+    const converted = inOrder(sources, this.#deps.conversionsAtOnce, (source) =>
+      this.#convertOnce(state, evolved, source),
+    )
+    for await (const file of converted) if (file !== undefined) added.push(file)
+    this.#used = new Set(added.map((file) => file.path))
+    const next = { ...state, definition: evolved.definition }
+    return writeSnapshot(this.#deps, next, {
+      change: { added, removedPaths: new Set(), truncate: true },
+      summary: { 'moraine.schema-change': describe(state, evolved) },
+    })
+  }
+
+  /** Deletes what no snapshot needs: all of it after a refusal, nothing when the outcome is not known. */
+  async end(outcome: unknown): Promise<void> {
+    if (isUnknownState(outcome)) return
+    const used = outcome === 'committed' ? this.#used : new Set()
+    const unused = [...this.#locations].filter((location) => !used.has(location))
+    await deleteQuietly(this.#deps, unused)
+  }
+
+  async #convertOnce(
+    state: TableState,
+    evolved: EvolvedTable,
+    source: PlannedFile,
+  ): Promise<DataFile | undefined> {
+    const key = keyOf(state, evolved, source)
+    if (this.#converted.has(key)) return this.#converted.get(key)
+    try {
+      const file = await this.#convert(state, evolved, source)
+      this.#converted.set(key, file)
+      return file
+    } catch (error) {
+      throw namingDataFile(error, source.dataFile)
+    }
+  }
+
+  #convert(
+    state: TableState,
+    evolved: EvolvedTable,
+    source: PlannedFile,
+  ): Promise<DataFile | undefined> {
+    const { localFiles, objects } = this.#deps
+    return localFiles.use(({ pathOf }) =>
+      this.#convertFile({ objects, pathOf }, { state, evolved, source }),
+    )
+  }
+
+  async #convertFile(
+    access: FileAccess,
+    { state, evolved, source }: { state: TableState; evolved: EvolvedTable; source: PlannedFile },
+  ): Promise<DataFile | undefined> {
+    const { engine, temporaryFolder, ambient, objects } = this.#deps
+    const schema = currentSchema(evolved.definition)
+    const before = currentSchema(state.definition)
+    const described = await describeSource(access, { state, schema: before }, source)
+    const names = new Map(described.columns.map((column) => [column.fieldId, column.nameInFile]))
+    const columns = schema.fields.map(({ id }) => ({
+      fieldId: id,
+      nameInFile: names.get(evolved.rewrites.get(id) ?? id),
+    }))
+    const path = `${temporaryFolder}/${ambient.newUuid()}`
+    try {
+      const { rows } = await engine.export({
+        source: { ...described, columns },
+        schema,
+        target: { path, format: 'parquet', compression: 'none' },
+      })
+      requireRows(source, rows)
+      if (rows === 0) return undefined
+      const location = this.#newLocation(state, source)
+      this.#locations.add(location)
+      await objects.putFileIfAbsent(location, path)
+      return await this.#describe(location, evolved, source.dataFile)
+    } finally {
+      await this.#deps.removeLocalFile(path)
+    }
+  }
+
+  #newLocation({ definition }: TableState, { dataFile }: PlannedFile): string {
+    const { ambient } = this.#deps
+    const spec = getSpec(definition, dataFile.specId)
+    const folder = partitionFolder(spec, schemaOfSpec(definition, spec), dataFile.partition)
+    const index = String(this.#locations.size).padStart(4, '0')
+    const name = `data-${index}-${ambient.newUuid()}.parquet`
+    const segments = [definition.location, 'data', folder, asAtFolder(ambient.nowMs()), name]
+    return segments.filter((segment) => segment !== '').join('/')
+  }
+
+  /** Its rows lie in the partition that they were in: no source column of a partition spec is ever rewritten. */
+  async #describe(
+    path: string,
+    { definition }: EvolvedTable,
+    { specId, partition, sortOrderId }: DataFile,
+  ): Promise<DataFile> {
+    const { footer, fileSizeBytes } = await readFooterOf(this.#deps.objects, path)
+    const schema = currentSchema(definition)
+    return {
+      ...fileMetrics(footer, matchFileSchema({ footer, schema: withoutRequired(schema) }), schema),
+      content: 'data',
+      path,
+      format: 'parquet',
+      specId,
+      partition,
+      fileSizeBytes,
+      ...(sortOrderId !== undefined && { sortOrderId }),
+    }
+  }
+}
+
+/** What a converted file is made of: the same of both gives the same rows. */
+function keyOf(
+  { definition }: TableState,
+  { definition: evolved }: EvolvedTable,
+  { dataFile, deleteFiles }: PlannedFile,
+): string {
+  const files = [dataFile, ...deleteFiles].map((file) => [file.path, file.contentOffset ?? 0])
+  const schemas = [currentSchema(definition), currentSchema(evolved)].map(schemaToJson)
+  return stringifyExactJson([...schemas, ...files])
+}
+
+function byCommitOrder(left: PlannedFile, right: PlannedFile): number {
+  if (left.sequenceNumber !== right.sequenceNumber) {
+    return left.sequenceNumber < right.sequenceNumber ? -1 : 1
+  }
+  const [leftPath, rightPath] = [left.dataFile.path, right.dataFile.path]
+  if (leftPath === rightPath) return 0
+  return leftPath < rightPath ? -1 : 1
+}
+
+/** `n: long to double`. */
+function describe({ definition }: TableState, { definition: evolved, rewrites }: EvolvedTable) {
+  const [before, after] = [currentSchema(definition), currentSchema(evolved)]
+  const changes = [...rewrites].map(([id, source]) => {
+    const types = [findField(before, source), findField(after, id)].map((field) =>
+      field === undefined ? '' : typeName(field.type),
+    )
+    return `${findField(after, id)?.name}: ${types.join(' to ')}`
+  })
+  return changes.join(', ')
+}
+
+function tooLarge(state: TableState, bytes: number): CatalogError {
+  const table = formatTableName(state.namespace, state.name)
+  return new CatalogError(
+    'schema-change-invalid',
+    `${table} has ${bytes} bytes of data files: a change that rewrites them all is for at most ${REWRITE_BYTES_MAX}`,
+    { facts: { rule: 'too-large-to-rewrite', bytes, bytesMax: REWRITE_BYTES_MAX } },
+  )
+}

@@ -1,0 +1,74 @@
+import type { z } from 'zod'
+import { jsonReply, type Reply } from '../../http/reply.ts'
+import { type Call, defineRoute, type Route } from '../../http/route.ts'
+import { getTable } from '../../lake/table-lookup.ts'
+import { evolveTable } from './evolve-table.ts'
+import { EvolveSchemaRequest, SchemasAnswer } from './schema-shapes.ts'
+import { schemasToJson } from './table-response.ts'
+
+/** Of changes that write the data files anew. */
+const CONVERSION_PROBLEMS = [
+  'data-file-missing',
+  'engine-failed',
+  'file-corrupt',
+  'not-implemented',
+  'overloaded',
+  'storage-full',
+] as const
+
+const list = {
+  method: 'get',
+  tag: 'schemas',
+  summary: 'The schemas that the table has had',
+  description: 'Each with its id; snapshots say which schema they were written with.',
+  answers: [{ status: 200, description: 'All schemas.', shape: SchemasAnswer }],
+  problems: ['table-not-found', 'name-invalid'],
+  curl: 'curl $MORAINE/v1/tables/aviation.flights/schemas',
+} as const
+
+const evolve = {
+  method: 'post',
+  tag: 'schemas',
+  summary: 'Evolve the schema',
+  description:
+    'Add (a column that is not nullable needs a default), drop, rename (the old name becomes an alias), move, widen (`int` to `long`, `float` to `double`, decimals to more digits): no file is touched. `long` to `double`, `date` to `timestamp` and `boolean` to `int` write all data files of the table anew, up to 50 GB, and answer when that is done; older snapshots stay as they are. All changes or none; asking again changes nothing.',
+  body: EvolveSchemaRequest,
+  answers: [
+    { status: 200, description: 'All schemas, the new one among them.', shape: SchemasAnswer },
+  ],
+  problems: [
+    'table-not-found',
+    'name-invalid',
+    'schema-invalid',
+    'schema-change-invalid',
+    'schema-change-rewrites-files',
+    'column-type-unknown',
+    'commit-conflict',
+    'commit-state-unknown',
+    ...CONVERSION_PROBLEMS,
+  ],
+  curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/schemas -H 'Content-Type: application/json' -d '{"changes":[{"op":"add","column":{"name":"gate","type":"string"}}]}'`,
+} as const
+
+async function listSchemas({ deps, param }: Call<unknown, unknown>): Promise<Reply> {
+  return jsonReply(schemasToJson(await getTable(deps.catalog, param('table_identifier'))))
+}
+
+async function evolveSchema({
+  deps,
+  param,
+  body,
+}: Call<unknown, z.output<typeof EvolveSchemaRequest>>): Promise<Reply> {
+  return jsonReply(schemasToJson(await evolveTable(deps, param('table_identifier'), body)))
+}
+
+const TABLE_PATH = '/v1/tables/{table_identifier}/schemas'
+/** An older address of the same thing. */
+const VIEW_PATH = '/v1/views/{table_identifier}/schemas'
+
+export const SCHEMA_ROUTES: readonly Route[] = [
+  defineRoute({ ...list, path: TABLE_PATH, operationId: 'listSchemas' }, listSchemas),
+  defineRoute({ ...evolve, path: TABLE_PATH, operationId: 'evolveSchema' }, evolveSchema),
+  defineRoute({ ...list, path: VIEW_PATH, operationId: 'listViewSchemas' }, listSchemas),
+  defineRoute({ ...evolve, path: VIEW_PATH, operationId: 'evolveViewSchema' }, evolveSchema),
+]

@@ -1,0 +1,121 @@
+import { describePartitioning } from '../../core/partition/partitioning.ts'
+import { describeColumns } from '../../core/schema/column-definition.ts'
+import type { Snapshot } from '../../core/table/snapshot.ts'
+import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
+import { readAliases, readDescription } from '../../core/table-properties.ts'
+import type { Schema } from '../../core/value/type.ts'
+import { stringifyExactJson } from '../../formats/json/exact-json.ts'
+import { timeText } from '../../http/v1/common-shapes.ts'
+import { DataFileWriter, SHOWN_METRICS } from './data-file-response.ts'
+import type { listTables, TableReading } from './tables.ts'
+
+type TableSummary = Awaited<ReturnType<typeof listTables>>[number]
+
+/** The table without its data files, at its newest snapshot unless another is given. */
+export function tableToJson(
+  state: TableState,
+  shown: {
+    readonly snapshot: Snapshot | undefined
+    readonly schema: Schema
+    readonly metadataLocation: string | undefined
+  } = {
+    snapshot: state.currentSnapshot,
+    schema: currentSchema(state.definition),
+    metadataLocation: state.metadataLocation,
+  },
+) {
+  const { definition } = state
+  const { snapshot, schema } = shown
+  return {
+    table_id: definition.tableUuid,
+    name: state.name,
+    namespace: state.namespace.join('.'),
+    identifier: formatTableName(state.namespace, state.name),
+    ...readDescription(definition.properties),
+    location: definition.location,
+    format_version: definition.formatVersion,
+    created_at: timeText(state.createdAtMs),
+    updated_at: timeText(state.lastUpdatedMs),
+    metadata_location: shown.metadataLocation ?? null,
+    schema: schemaToJson(schema, state),
+    partitioning: describePartitioning(defaultSpec(definition), currentSchema(definition)),
+    refs: Object.fromEntries(
+      Object.entries(state.refs).map(([name, ref]) => [
+        name,
+        { type: ref.type, snapshot_id: ref.snapshotId.toString() },
+      ]),
+    ),
+    snapshot: snapshot === undefined ? null : snapshotToJson(snapshot),
+  }
+}
+
+export function schemasToJson(state: TableState) {
+  const { definition } = state
+  return {
+    current_schema_id: definition.currentSchemaId,
+    schemas: definition.schemas.map((schema) => schemaToJson(schema, state)),
+  }
+}
+
+function schemaToJson(schema: Schema, { definition }: TableState) {
+  return {
+    schema_id: schema.schemaId,
+    columns: describeColumns(schema, readAliases(definition.properties)),
+  }
+}
+
+export function snapshotToJson(snapshot: Snapshot) {
+  const transactionIds = snapshot.summary['moraine.transaction-ids'] ?? ''
+  return {
+    snapshot_id: snapshot.snapshotId.toString(),
+    parent_snapshot_id: snapshot.parentSnapshotId?.toString() ?? null,
+    sequence_number: snapshot.sequenceNumber.toString(),
+    timestamp: timeText(snapshot.timestampMs),
+    operation: snapshot.operation,
+    schema_id: snapshot.schemaId,
+    manifest_list: snapshot.manifestList,
+    summary: snapshot.summary,
+    transaction_ids: transactionIds === '' ? [] : transactionIds.split(','),
+    author: snapshot.summary['moraine.author'] ?? null,
+    message: snapshot.summary['moraine.message'] ?? null,
+  }
+}
+
+export function summaryToJson(table: TableSummary) {
+  return {
+    table_id: table.tableUuid,
+    name: table.name,
+    namespace: table.namespace.join('.'),
+    identifier: formatTableName(table.namespace, table.name),
+    location: table.location,
+    created_at: timeText(table.createdAtMs),
+    updated_at: timeText(table.lastUpdatedMs),
+    current_snapshot_id: table.currentSnapshotId?.toString() ?? null,
+  }
+}
+
+/** One JSON document in pieces: all that is known of the table first, then its data files, each as it is made. */
+export function* readingAsJson(reading: TableReading): Generator<string> {
+  const { state, plan } = reading
+  const { dataFiles, records, bytes } = plan.totals
+  const head = stringifyExactJson({
+    ...tableToJson(state, reading),
+    planning: { manifests: plan.manifests, files: plan.files },
+    totals: { data_files: dataFiles, records, bytes },
+  })
+  yield `${head.slice(0, -1)},"data_files":[`
+  const writer = new DataFileWriter(state.definition, reading.schema)
+  let separator = '\n'
+  for (const file of plan.plannedFiles(SHOWN_METRICS)) {
+    yield separator + writer.toJson(file)
+    separator = ',\n'
+  }
+  yield ']}\n'
+}
+
+/** One data file a line. */
+export function* readingAsNdjson({ state, schema, plan }: TableReading): Generator<string> {
+  const writer = new DataFileWriter(state.definition, schema)
+  for (const file of plan.plannedFiles(SHOWN_METRICS)) yield `${writer.toJson(file)}\n`
+}

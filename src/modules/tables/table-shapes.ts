@@ -1,0 +1,370 @@
+import { z } from 'zod'
+import {
+  Author,
+  BodyMoment,
+  EXAMPLE_SNAPSHOT_ID,
+  EXAMPLE_TIME,
+  EXAMPLE_TRANSACTION_ID,
+  EXAMPLE_UUID,
+  Filter,
+  LongText,
+  Message,
+  NextPageToken,
+  PageQuery,
+  QueryMoment,
+  SnapshotIdInput,
+  Time,
+} from '../../http/v1/common-shapes.ts'
+import { Column, ColumnInput, EXAMPLE_COLUMN } from './schema-shapes.ts'
+
+const METADATA_BYTES_MAX = 64 * 1024
+const LOCATION_LENGTH_MAX = 2_048
+
+const Description = z.string().max(10_000).meta({ example: 'Flights of all airlines.' })
+const Steward = z
+  .string()
+  .max(1_000)
+  .meta({ description: 'Who answers for the table.', example: 'ops@example.org' })
+const Disposition = z.enum(['snapshot', 'continuous']).meta({
+  description:
+    '`snapshot`: each load replaces the table; `continuous`: data is added all the time. A hint for readers.',
+  example: 'continuous',
+})
+const Metadata = z
+  .record(z.string().max(200), z.unknown())
+  .refine(fitsMetadata, 'at most 64 KiB of JSON, integers beyond 2^53 as text')
+  .meta({ description: 'Anything, by key; at most 64 KiB of JSON.', example: { sla: 'daily' } })
+
+function fitsMetadata(metadata: Readonly<Record<string, unknown>>): boolean {
+  try {
+    return Buffer.byteLength(JSON.stringify(metadata)) <= METADATA_BYTES_MAX
+  } catch {
+    return false // a bigint: other writers of JSON would round it
+  }
+}
+
+const Partitioning = z
+  .strictObject({
+    column: z.string().max(1_000).meta({ example: 'departed_at' }),
+    transform: z.string().max(100).meta({
+      description: '`identity`, `year`, `month`, `day`, `hour`, `bucket[N]`, `truncate[N]`.',
+      example: 'day',
+    }),
+  })
+  .meta({ example: { column: 'departed_at', transform: 'day' } })
+
+export const TableName = z
+  .string()
+  .meta({ description: 'Letters, digits, `_` and `-`; at most 128.', example: 'flights' })
+export const Namespace = z
+  .string()
+  .meta({ description: 'Dotted; `default` when absent.', example: 'aviation' })
+
+export const CreateTableRequest = z
+  .strictObject({
+    name: TableName,
+    namespace: Namespace.optional(),
+    schema: z
+      .strictObject({ columns: z.array(ColumnInput) })
+      .optional()
+      .meta({ description: 'The columns. This or `infer_from`.' }),
+    infer_from: z.string().optional().meta({
+      description: 'Location of a Parquet file to take the columns from.',
+      example: 'file:///data/flights.parquet',
+    }),
+    partitioning: z.array(Partitioning).max(100).optional(),
+    location: z.string().max(LOCATION_LENGTH_MAX).optional().meta({
+      description: 'An empty folder below the warehouse for the table’s own files.',
+    }),
+    description: Description.nullish(),
+    steward: Steward.nullish(),
+    disposition: Disposition.nullish(),
+    metadata: Metadata.optional(),
+  })
+  .meta({
+    id: 'CreateTableRequest',
+    example: {
+      name: 'flights',
+      namespace: 'aviation',
+      schema: {
+        columns: [
+          { name: 'flight_id', type: 'long', nullable: false },
+          { name: 'departed_at', type: 'timestamptz' },
+        ],
+      },
+      partitioning: [{ column: 'departed_at', transform: 'day' }],
+      description: 'Flights of all airlines.',
+    },
+  })
+
+export const DescribeTableRequest = z
+  .strictObject({
+    description: Description.nullish(),
+    steward: Steward.nullish(),
+    disposition: Disposition.nullish(),
+    metadata: Metadata.optional().meta({
+      description: 'Merged key by key; null removes a key. At most 64 KiB of JSON.',
+    }),
+  })
+  .meta({
+    id: 'DescribeTableRequest',
+    description: 'What is absent stays; null removes.',
+    example: { steward: 'ops@example.org', metadata: { sla: 'daily', draft: null } },
+  })
+
+export const CloneTableRequest = z
+  .strictObject({
+    name: TableName,
+    namespace: Namespace.optional(),
+    as_at: BodyMoment.optional(),
+    snapshot_id: SnapshotIdInput.optional(),
+  })
+  .refine((r) => r.as_at === undefined || r.snapshot_id === undefined, {
+    message: 'give as_at or snapshot_id, not both',
+  })
+  .meta({ id: 'CloneTableRequest', example: { name: 'flights_2024', as_at: '2024-12-31' } })
+
+export const RollbackTableRequest = z
+  .strictObject({ as_at: BodyMoment.optional(), snapshot_id: SnapshotIdInput.optional() })
+  .refine((r) => (r.as_at === undefined) !== (r.snapshot_id === undefined), {
+    message: 'give as_at or snapshot_id: one of the two',
+  })
+  .meta({ id: 'RollbackTableRequest', example: { snapshot_id: EXAMPLE_SNAPSHOT_ID } })
+
+export const ReadTableQuery = z.strictObject({
+  as_at: QueryMoment.optional(),
+  filter: Filter.optional(),
+})
+export const ReadSnapshotQuery = z.strictObject({ filter: Filter.optional() })
+export const DropTableQuery = z.strictObject({
+  purge: z.enum(['true', 'false']).optional().meta({
+    description: 'Also deletes the files that no other table uses.',
+    example: 'true',
+  }),
+})
+export const ListTablesQuery = z.strictObject({
+  namespace: Namespace.optional().meta({
+    description: 'Only tables directly in this namespace.',
+    example: 'aviation',
+  }),
+  prefix: z.string().max(128).optional().meta({
+    description: 'Only tables whose name begins so, without case.',
+    example: 'fli',
+  }),
+  ...PageQuery,
+})
+
+const SnapshotId = LongText.meta({ example: EXAMPLE_SNAPSHOT_ID })
+
+export const SnapshotAnswer = z
+  .strictObject({
+    snapshot_id: SnapshotId,
+    parent_snapshot_id: SnapshotId.nullable(),
+    sequence_number: LongText.meta({ example: '12' }),
+    timestamp: Time,
+    operation: z.enum(['append', 'replace', 'overwrite', 'delete']),
+    schema_id: z.int(),
+    manifest_list: z.string(),
+    summary: z.record(z.string(), z.string()),
+    transaction_ids: z.array(z.string()),
+    author: Author.nullable(),
+    message: Message.nullable(),
+  })
+  .meta({
+    id: 'Snapshot',
+    example: {
+      snapshot_id: EXAMPLE_SNAPSHOT_ID,
+      parent_snapshot_id: null,
+      sequence_number: '1',
+      timestamp: EXAMPLE_TIME,
+      operation: 'append',
+      schema_id: 0,
+      manifest_list: 'file:///warehouse/aviation/flights/metadata/manifest_lists/man_list-1-0.avro',
+      summary: { 'added-data-files': '1', 'total-records': '1024' },
+      transaction_ids: [EXAMPLE_TRANSACTION_ID],
+      author: 'nightly-load',
+      message: null,
+    },
+  })
+
+const tableMembers = {
+  table_id: z.string().meta({ description: 'The table’s UUID.', example: EXAMPLE_UUID }),
+  name: z.string().meta({ example: 'flights' }),
+  namespace: z.string().meta({ example: 'aviation' }),
+  identifier: z.string().meta({ example: 'aviation.flights' }),
+  description: z.string().nullable(),
+  steward: z.string().nullable(),
+  disposition: z.enum(['snapshot', 'continuous']).nullable(),
+  metadata: z.record(z.string(), z.unknown()),
+  location: z.string().meta({ example: 'file:///warehouse/aviation/flights' }),
+  format_version: z.int().meta({ description: 'Of Apache Iceberg.', example: 2 }),
+  created_at: Time,
+  updated_at: Time,
+  metadata_location: z.string().nullable().meta({
+    description:
+      'Newest Iceberg metadata file, for readers by path. After a commit to a table of thousands of snapshots it may be some seconds behind.',
+  }),
+  schema: z.strictObject({ schema_id: z.int(), columns: z.array(Column) }),
+  partitioning: z.array(
+    z.strictObject({ name: z.string(), column: z.string(), transform: z.string() }),
+  ),
+  refs: z
+    .record(
+      z.string(),
+      z.strictObject({ type: z.enum(['branch', 'tag']), snapshot_id: SnapshotId }),
+    )
+    .meta({ description: 'Branches and tags beside `main`.' }),
+  snapshot: SnapshotAnswer.nullable().meta({
+    description: 'The one that is shown; null while the table has none.',
+  }),
+}
+
+const exampleTable = {
+  table_id: EXAMPLE_UUID,
+  name: 'flights',
+  namespace: 'aviation',
+  identifier: 'aviation.flights',
+  description: 'Flights of all airlines.',
+  steward: null,
+  disposition: null,
+  metadata: {},
+  location: 'file:///warehouse/aviation/flights',
+  format_version: 2,
+  created_at: EXAMPLE_TIME,
+  updated_at: EXAMPLE_TIME,
+  metadata_location: 'file:///warehouse/aviation/flights/metadata/00000-a.metadata.json',
+  schema: { schema_id: 0, columns: [EXAMPLE_COLUMN] },
+  partitioning: [],
+  refs: {},
+  snapshot: null,
+}
+
+export const TableAnswer = z.strictObject(tableMembers).meta({ id: 'Table', example: exampleTable })
+
+const Counts = z
+  .strictObject({ total: z.int(), skipped: z.int(), kept: z.int() })
+  .meta({ example: { total: 100, skipped: 99, kept: 1 } })
+const DeleteFile = z.strictObject({
+  path: z.string(),
+  content: z.enum(['position-deletes', 'equality-deletes']),
+  format: z.string(),
+  record_count: z.int(),
+  file_size_bytes: z.int(),
+})
+
+export const DataFileAnswer = z
+  .strictObject({
+    path: z.string(),
+    format: z.string(),
+    record_count: z.int(),
+    file_size_bytes: z.int(),
+    sequence_number: LongText,
+    partition: z.record(z.string(), z.unknown()).meta({
+      description: 'By partition field, in Iceberg’s JSON single-value form.',
+    }),
+    bounds: z.record(z.string(), z.strictObject({ lower: z.unknown(), upper: z.unknown() })).meta({
+      description:
+        'By column: no value is below `lower` or above `upper`, which may be cut short; null is unknown.',
+    }),
+    null_counts: z.record(z.string(), z.int()),
+    delete_files: z.array(DeleteFile).meta({ description: 'Rows to leave out.' }),
+  })
+  .meta({
+    id: 'DataFile',
+    example: {
+      path: 'file:///data/flights-0001.parquet',
+      format: 'parquet',
+      record_count: 1024,
+      file_size_bytes: 51_200,
+      sequence_number: '1',
+      partition: {},
+      bounds: { flight_id: { lower: 1, upper: 1024 } },
+      null_counts: { flight_id: 0 },
+      delete_files: [],
+    },
+  })
+
+export const TableReadingAnswer = z
+  .strictObject({
+    ...tableMembers,
+    planning: z.strictObject({ manifests: Counts, files: Counts }),
+    totals: z
+      .strictObject({ data_files: z.int(), records: z.int(), bytes: z.int() })
+      .meta({ description: 'Of the data files that are listed.' }),
+    data_files: z.array(DataFileAnswer),
+  })
+  .meta({
+    id: 'TableReading',
+    example: {
+      ...exampleTable,
+      planning: {
+        manifests: { total: 0, skipped: 0, kept: 0 },
+        files: { total: 0, skipped: 0, kept: 0 },
+      },
+      totals: { data_files: 0, records: 0, bytes: 0 },
+      data_files: [],
+    },
+  })
+
+export const TableListAnswer = z
+  .strictObject({
+    tables: z.array(
+      z.strictObject({
+        table_id: z.string(),
+        name: z.string(),
+        namespace: z.string(),
+        identifier: z.string(),
+        location: z.string(),
+        created_at: Time,
+        updated_at: Time,
+        current_snapshot_id: SnapshotId.nullable(),
+      }),
+    ),
+    next_page_token: NextPageToken,
+  })
+  .meta({ id: 'TableList', example: { tables: [], next_page_token: null } })
+
+export const DropTableAnswer = z
+  .strictObject({
+    identifier: z.string(),
+    table_id: z.string(),
+    purged: z.boolean(),
+    deleted_files: z.int(),
+    kept_files: z.int().meta({
+      description: 'Files that another table uses, or that are not below the warehouse.',
+    }),
+  })
+  .meta({
+    id: 'DropTableAnswer',
+    example: {
+      identifier: 'aviation.flights',
+      table_id: EXAMPLE_UUID,
+      purged: true,
+      deleted_files: 12,
+      kept_files: 3,
+    },
+  })
+
+export const SnapshotLogQuery = z.strictObject({
+  before: QueryMoment.optional().meta({
+    description: 'Only entries earlier than this moment.',
+    example: '2024-03-18',
+  }),
+  after: QueryMoment.optional().meta({
+    description: 'Only entries later than this moment.',
+    example: '2024-03-01',
+  }),
+  ...PageQuery,
+})
+
+export const SnapshotLogAnswer = z
+  .strictObject({
+    snapshots: z.array(
+      SnapshotAnswer.extend({
+        logged_at: Time.meta({ description: 'When it became current.' }),
+        is_current: z.boolean(),
+      }),
+    ),
+    next_page_token: NextPageToken,
+  })
+  .meta({ id: 'SnapshotLog', example: { snapshots: [], next_page_token: null } })

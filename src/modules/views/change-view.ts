@@ -1,0 +1,185 @@
+import type { MutationOptions } from '../../catalog/replay-store.ts'
+import type { ViewKey, ViewState } from '../../catalog/view-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
+import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/view-metadata-json.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { COMMIT_ATTEMPTS_MAX } from '../../lake/limits.ts'
+import { lostTooOften } from '../iceberg-rest/commit-tables.ts'
+import { shownName } from '../iceberg-rest/rest-name.ts'
+import { requireWritableLocation } from '../iceberg-rest/table-location.ts'
+
+type ViewDependencies = Pick<Dependencies, 'catalog' | 'objects' | 'ambient' | 'warehouse'>
+
+/** Iceberg view specification: where metadata files go, when not below the view's location. */
+const METADATA_PATH = 'write.metadata.path'
+
+/** How a view is asked for, for messages; and how it is found. */
+export interface WantedView {
+  readonly key: ViewKey
+  readonly shown: string
+}
+
+export function wantedByName(name: NamespacedName): WantedView {
+  return { key: name, shown: shownName(name) }
+}
+
+/** Throws `view-not-found`. */
+export async function getView(
+  { catalog }: Pick<Dependencies, 'catalog'>,
+  wanted: WantedView,
+): Promise<ViewState> {
+  const state = await catalog.findView(wanted.key)
+  if (state === undefined) throw viewNotFound(wanted)
+  return state
+}
+
+export function viewNotFound({ shown }: WantedView): CatalogError {
+  return new CatalogError('view-not-found', `View does not exist: ${shown}`, {
+    facts: { view: shown },
+  })
+}
+
+/** The metadata file first: a view never is without one. Throws `view-already-exists` when the name is taken. */
+export async function addView(
+  deps: ViewDependencies,
+  view: NamespacedName & { readonly metadata: ViewMetadata; readonly metadataLocation?: string },
+  options: MutationOptions,
+): Promise<ViewState> {
+  const nowMs = deps.ambient.nowMs()
+  const { namespace, name, metadata } = view
+  const state = {
+    ...{ viewUuid: metadata.viewUuid.toLowerCase(), namespace, name, version: 0 },
+    ...{ metadata: viewMetadataToJson(metadata), createdAtMs: nowMs, lastUpdatedMs: nowMs },
+  }
+  const add = async (metadataLocation: string) => {
+    const added = { ...state, metadataLocation }
+    const outcome = await deps.catalog.createView(added, options)
+    if (outcome !== 'created') throw viewNameTaken(view, outcome)
+    return added
+  }
+  if (view.metadataLocation !== undefined) return add(view.metadataLocation)
+  return withMetadataFile(deps, { metadata, version: 0, json: state.metadata }, add)
+}
+
+/** What a change makes of a view; `undefined` when it stays as it is. */
+export interface ChangedView {
+  readonly metadata?: ViewMetadata
+  readonly name?: NamespacedName
+}
+
+/**
+ * Changes a view. `change` is asked again when another change comes first, so that it always speaks of the newest
+ * state. Answers the view as it is then.
+ */
+export async function changeView(
+  deps: ViewDependencies,
+  wanted: WantedView,
+  {
+    change,
+    options,
+  }: {
+    change(state: ViewState, metadata: ViewMetadata): ChangedView | undefined
+    options(state: ViewState): MutationOptions
+  },
+): Promise<{ readonly state: ViewState; readonly isChanged: boolean }> {
+  for (let attempt = 1; attempt <= COMMIT_ATTEMPTS_MAX; attempt++) {
+    const state = await getView(deps, wanted)
+    const changed = change(state, parseViewMetadata(state.metadata))
+    if (changed === undefined) return { state, isChanged: false }
+    const replaced = await tryReplace(deps, { state, changed }, options(state))
+    if (replaced !== undefined) return { state: replaced, isChanged: true }
+    await deps.ambient.sleep(deps.ambient.random() * Math.min(2 ** attempt, 100))
+  }
+  throw lostTooOften()
+}
+
+/** `undefined` when another change came first. */
+async function tryReplace(
+  deps: ViewDependencies,
+  { state, changed }: { readonly state: ViewState; readonly changed: ChangedView },
+  options: MutationOptions,
+): Promise<ViewState | undefined> {
+  const { metadata } = changed
+  const version = state.version + 1
+  const renamed = {
+    ...{ ...state, ...changed.name, version },
+    lastUpdatedMs: Math.max(deps.ambient.nowMs(), state.lastUpdatedMs),
+  }
+  const replace = async (next: ViewState) => {
+    const expectedVersion = state.version
+    const outcome = await deps.catalog.replaceView({ expectedVersion, state: next }, options)
+    if (outcome === 'replaced') return next
+    if (outcome === 'version-mismatch') throw new LostRace()
+    throw viewNameTaken(next, outcome)
+  }
+  try {
+    if (metadata === undefined) return await replace(renamed)
+    const json = viewMetadataToJson(metadata)
+    return await withMetadataFile(deps, { metadata, version, json }, (metadataLocation) =>
+      replace({ ...renamed, metadata: json, metadataLocation }),
+    )
+  } catch (error) {
+    if (error instanceof LostRace) return undefined
+    throw error
+  }
+}
+
+class LostRace extends Error {}
+
+/** The file goes again only when the catalog certainly does not name it. */
+async function withMetadataFile<T>(
+  deps: ViewDependencies,
+  {
+    metadata,
+    version,
+    json,
+  }: { readonly metadata: ViewMetadata; readonly version: number; readonly json: string },
+  work: (metadataLocation: string) => Promise<T>,
+): Promise<T> {
+  const { objects, ambient } = deps
+  const number = String(version).padStart(5, '0')
+  const file = `${number}-${ambient.newUuid()}.metadata.json`
+  const metadataLocation = `${metadataFolder(deps, metadata)}/${file}`
+  await objects.putIfAbsent(metadataLocation, new TextEncoder().encode(json))
+  try {
+    return await work(metadataLocation)
+  } catch (error) {
+    const isUnknown = error instanceof CatalogError && error.code === 'commit-state-unknown'
+    if (!isUnknown) await objects.delete(metadataLocation).catch(() => undefined)
+    throw error
+  }
+}
+
+function metadataFolder(
+  deps: ViewDependencies,
+  { location, properties }: Pick<ViewMetadata, 'location' | 'properties'>,
+): string {
+  const given = Object.hasOwn(properties, METADATA_PATH) ? properties[METADATA_PATH] : undefined
+  if (given === undefined) return `${location}/metadata`
+  requireWritableLocation(deps, given)
+  return given.replace(/\/+$/, '')
+}
+
+export function viewNameTaken(
+  name: NamespacedName,
+  outcome: 'view-exists' | 'table-exists',
+  detail?: string,
+): CatalogError {
+  const view = shownName(name)
+  const existing = outcome === 'table-exists' ? 'table' : 'view'
+  const what = existing === 'table' ? 'Table with same name' : 'View'
+  return new CatalogError('view-already-exists', detail ?? `${what} already exists: ${view}`, {
+    facts: { view, existing },
+  })
+}
+
+export async function refuseTakenViewName(
+  { catalog }: Pick<Dependencies, 'catalog'>,
+  name: NamespacedName,
+): Promise<void> {
+  const [view, table] = await Promise.all([catalog.findView(name), catalog.findTable(name)])
+  if (view !== undefined) throw viewNameTaken(name, 'view-exists')
+  if (table !== undefined) throw viewNameTaken(name, 'table-exists')
+}

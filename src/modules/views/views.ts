@@ -1,0 +1,178 @@
+import type { ListViewsQuery, ViewSummary } from '../../catalog/view-store.ts'
+import { applyViewUpdates, newViewMetadata } from '../../core/metadata/apply-view-updates.ts'
+import { LAST_ADDED } from '../../core/metadata/table-update.ts'
+import type { ViewMetadata, ViewUpdate, ViewVersion } from '../../core/metadata/view-metadata.ts'
+import { type ColumnDefinition, parseColumns } from '../../core/schema/column-definition.ts'
+import {
+  formatTableName,
+  type NamespacedName,
+  parseNewTableName,
+  parseTableIdentifier,
+} from '../../core/table/table-name.ts'
+import type { Schema } from '../../core/value/type.ts'
+import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import { defaultLocation, requireWritableLocation } from '../iceberg-rest/table-location.ts'
+import {
+  addView,
+  changeView,
+  getView,
+  refuseTakenViewName,
+  viewNotFound,
+  type WantedView,
+} from './change-view.ts'
+
+/** Of a view (Iceberg view specification, "View Metadata"). */
+const DESCRIPTION = 'comment'
+/** Whoever gives all texts anew means to drop the dialects that they leave out. */
+const DROP_DIALECT_ALLOWED = 'replace.drop-dialect.allowed'
+
+/** A view as `/v1` shows it. */
+export interface ViewReading extends NamespacedName {
+  readonly metadata: ViewMetadata
+  readonly metadataLocation: string
+  readonly createdAtMs: number
+  readonly lastUpdatedMs: number
+}
+
+export interface ViewText {
+  readonly sql: string
+  readonly dialect: string
+}
+
+export interface ReplaceViewRequest {
+  /** One for each dialect, at least one. */
+  readonly queries: readonly ViewText[]
+  /** What the query answers. Absent, it stays as it is; of a new view, nothing is said. */
+  readonly columns?: readonly ColumnDefinition[] | undefined
+  /** Null removes it. */
+  readonly description?: string | null | undefined
+  /** Of tables that the query names without one; that of the view when absent. */
+  readonly defaultNamespace?: readonly string[] | undefined
+}
+
+export interface CreateViewRequest extends ReplaceViewRequest {
+  readonly name: string
+  /** Dotted; `default` when absent. */
+  readonly namespace?: string | undefined
+}
+
+/** Names follow the rule of `/v1`. Throws `view-already-exists`. */
+export async function createView(
+  deps: Dependencies,
+  request: CreateViewRequest,
+): Promise<ViewReading> {
+  const name = parseNewTableName(request)
+  await refuseTakenViewName(deps, name)
+  const viewUuid = deps.ambient.newUuid()
+  const nowMs = deps.ambient.nowMs()
+  const { description } = request
+  const metadata = newViewMetadata({
+    ...{ viewUuid, nowMs },
+    location: defaultLocation(deps, name, viewUuid),
+    schema: schemaOf(request.columns ?? []),
+    version: versionOf(request, { namespace: name.namespace, nowMs }),
+    properties: description === undefined || description === null ? {} : { comment: description },
+  })
+  requireWritableLocation(deps, metadata.location)
+  return { ...(await addView(deps, { ...name, metadata }, {})), metadata }
+}
+
+/** Throws `view-not-found`. */
+export async function readView(deps: Dependencies, identifier: string): Promise<ViewReading> {
+  const state = await getView(deps, wanted(identifier))
+  return { ...state, metadata: parseViewMetadata(state.metadata) }
+}
+
+export function listViews(
+  { catalog }: Pick<Dependencies, 'catalog'>,
+  query: ListViewsQuery,
+): Promise<readonly ViewSummary[]> {
+  return catalog.listViews(query)
+}
+
+/** Gives the view new texts, as a new version; nothing happens when they are those that it has. */
+export async function replaceView(
+  deps: Dependencies,
+  identifier: string,
+  request: ReplaceViewRequest,
+): Promise<ViewReading> {
+  const { state } = await changeView(deps, wanted(identifier), {
+    change: ({ namespace }, base) => {
+      const metadata = replaced(base, request, { namespace, nowMs: deps.ambient.nowMs() })
+      return metadata === base ? undefined : { metadata }
+    },
+    options: () => ({}),
+  })
+  return { ...state, metadata: parseViewMetadata(state.metadata) }
+}
+
+/** Answers the view that it was. Its metadata files stay. */
+export async function dropView(deps: Dependencies, identifier: string): Promise<ViewReading> {
+  const view = await readView(deps, identifier)
+  const outcome = await deps.catalog.dropView(view.metadata.viewUuid.toLowerCase())
+  if (outcome === 'dropped') return view
+  throw viewNotFound(wanted(identifier))
+}
+
+function wanted(identifier: string): WantedView {
+  const key = parseTableIdentifier(identifier)
+  if ('tableUuid' in key) return { key: { viewUuid: key.tableUuid }, shown: key.tableUuid }
+  return { key, shown: formatTableName(key.namespace, key.name) }
+}
+
+interface Setting {
+  readonly namespace: readonly string[]
+  readonly nowMs: number
+}
+
+function replaced(base: ViewMetadata, request: ReplaceViewRequest, setting: Setting): ViewMetadata {
+  const current = base.versions.find(({ versionId }) => versionId === base.currentVersionId)
+  const { columns, description } = request
+  const addSchema: readonly ViewUpdate[] =
+    columns === undefined ? [] : [{ action: 'add-schema', schema: schemaOf(columns) }]
+  const schemaId = columns === undefined ? (current?.schemaId ?? 0) : LAST_ADDED
+  const version = { ...versionOf(request, setting), schemaId }
+  const described = applyViewUpdates(base, describing(description), setting)
+  const allowing: ViewMetadata = {
+    ...described,
+    properties: { ...described.properties, [DROP_DIALECT_ALLOWED]: 'true' },
+  }
+  const texts = applyViewUpdates(
+    allowing,
+    [
+      ...addSchema,
+      { action: 'add-view-version', version },
+      { action: 'set-current-view-version', versionId: LAST_ADDED },
+    ],
+    setting,
+  )
+  return texts === allowing ? described : { ...texts, properties: described.properties }
+}
+
+function describing(description: string | null | undefined): readonly ViewUpdate[] {
+  if (description === undefined) return []
+  return description === null
+    ? [{ action: 'remove-properties', removals: [DESCRIPTION] }]
+    : [{ action: 'set-properties', updates: { [DESCRIPTION]: description } }]
+}
+
+function versionOf(
+  { queries, defaultNamespace }: ReplaceViewRequest,
+  { namespace, nowMs }: Setting,
+): ViewVersion {
+  return {
+    versionId: 1,
+    timestampMs: nowMs,
+    schemaId: 0,
+    summary: { 'engine-name': 'moraine' },
+    representations: queries.map(({ sql, dialect }) => ({ type: 'sql', sql, dialect })),
+    defaultNamespace: defaultNamespace ?? namespace,
+  }
+}
+
+/** A view about whose columns nothing was said has none. */
+function schemaOf(columns: readonly ColumnDefinition[]): Schema {
+  const fields = columns.length === 0 ? [] : parseColumns(columns).fields
+  return { schemaId: 0, fields, identifierFieldIds: [] }
+}

@@ -1,0 +1,56 @@
+import fc from 'fast-check'
+import { type ShardIdentity, shardKey } from '../../../../src/modules/dumps/format/shard-key.ts'
+
+const BASE: ShardIdentity = {
+  dataFile: { path: 'file:///w/data/a.parquet', sizeBytes: 100, recordCount: 10 },
+  deleteFiles: [
+    { path: 'd1', sizeBytes: 1 },
+    { path: 'd2', sizeBytes: 2 },
+  ],
+  schemaJson: '{"fields":[]}',
+  format: 'csv',
+  compression: 'none',
+  dialectVersion: 1,
+}
+
+test('the key of a shard does not change from version to version', () => {
+  expect(shardKey(BASE)).toBe('40ae910fd6253946c3da71778eebb790382aeb8cde4014cbfd65d91c19ffe5d5')
+})
+
+test('delete files count in any order', () => {
+  expect(shardKey({ ...BASE, deleteFiles: [...BASE.deleteFiles].reverse() })).toBe(shardKey(BASE))
+})
+
+test('everything that the bytes depend on changes the key', () => {
+  const [first, second] = BASE.deleteFiles
+  if (first === undefined || second === undefined) throw new Error('no delete files')
+  const others: readonly ShardIdentity[] = [
+    BASE,
+    { ...BASE, dataFile: { ...BASE.dataFile, path: 'b' } },
+    { ...BASE, dataFile: { ...BASE.dataFile, sizeBytes: 101 } },
+    { ...BASE, dataFile: { ...BASE.dataFile, recordCount: 11 } },
+    { ...BASE, deleteFiles: [] },
+    { ...BASE, deleteFiles: [first] },
+    { ...BASE, deleteFiles: [first, first] },
+    { ...BASE, deleteFiles: [first, { ...second, sizeBytes: 3 }] },
+    { ...BASE, deleteFiles: [first, { ...second, contentOffset: 4 }] },
+    { ...BASE, deleteFiles: [first, { ...second, contentOffset: 40 }] },
+    { ...BASE, schemaJson: '{"fields":[1]}' },
+    { ...BASE, format: 'ndjson' },
+    { ...BASE, compression: 'gzip' },
+    { ...BASE, dialectVersion: 2 },
+  ]
+  expect(new Set(others.map(shardKey)).size).toBe(others.length)
+})
+
+test('texts that are cut elsewhere have another key', () => {
+  const letters = fc.string({ unit: fc.constantFrom('a', '1', '"', ','), maxLength: 3 })
+  const identity = fc.record({ schemaJson: letters, format: letters, compression: letters })
+  fc.assert(
+    fc.property(identity, identity, (one, other) => {
+      const isSame = JSON.stringify(one) === JSON.stringify(other)
+      expect(shardKey({ ...BASE, ...one }) === shardKey({ ...BASE, ...other })).toBe(isSame)
+    }),
+    { numRuns: 1000 },
+  )
+})

@@ -1,0 +1,126 @@
+import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
+import { type CommitDependencies, commitFiles } from '../../../src/lake/commit/transactions.ts'
+import { Publisher } from '../../../src/lake/publish/publisher.ts'
+import { type RebuiltTable, rebuildCatalog } from '../../../src/modules/operations/rebuild.ts'
+import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
+import { dropTable } from '../../../src/modules/tables/drop-table.ts'
+import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
+import {
+  createTable,
+  describeTable,
+  readTable,
+  rollbackTable,
+} from '../../../src/modules/tables/tables.ts'
+import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
+import { writeParquet } from '../../parquet-files.ts'
+
+let shop: Workshop
+beforeEach(async () => {
+  shop = await openWorkshop()
+})
+afterEach(() => shop.close())
+
+async function append(table: string, name: string): Promise<void> {
+  const path = `${shop.dataFolder}/${table}-${name}.parquet`
+  await writeParquet(path, `SELECT range::BIGINT AS n FROM range(10)`)
+  await commitFiles(shop.deps, { table, paths: [path] })
+}
+
+/** The services over an empty catalog and the same files. */
+async function rebuilt(): Promise<{ deps: CommitDependencies; tables: RebuiltTable[] }> {
+  const catalog = await openSqliteCatalog({ path: ':memory:' })
+  await catalog.migrate()
+  const publisher = new Publisher({ ...shop.deps, catalog })
+  const deps = { ...shop.deps, catalog, publisher }
+  const tables: RebuiltTable[] = []
+  for await (const table of rebuildCatalog(deps)) tables.push(table)
+  await publisher.close()
+  return { deps, tables }
+}
+
+async function historyOf(deps: CommitDependencies, table: string) {
+  const { state, snapshot, plan } = await readTable(deps, { table })
+  const { tableUuid } = state.definition
+  return {
+    definition: state.definition,
+    snapshot,
+    refs: state.refs,
+    lastSequenceNumber: state.lastSequenceNumber,
+    log: await deps.catalog.listSnapshotLog(tableUuid),
+    snapshots: await deps.catalog.listSnapshots(tableUuid),
+    files: [...plan.plannedFiles()].map((file) => file.dataFile.path).sort(),
+  }
+}
+
+test('every table comes back from its files: schemas, history, rollback, clone, description', async () => {
+  await createTable(shop.deps, { name: 'a', columns: [{ name: 'n', type: 'long' }] })
+  await createTable(shop.deps, {
+    name: 'b',
+    namespace: 'x.y',
+    columns: [{ name: 'n', type: 'long' }],
+  })
+  for (const name of ['1', '2', '3']) await append('a', name)
+  const first = (await shop.deps.catalog.listTables({ limit: 1 }))[0]?.tableUuid ?? ''
+  const snapshots = await shop.deps.catalog.listSnapshots(first)
+  await rollbackTable(shop.deps, 'a', { snapshotIdentifier: String(snapshots[1]?.snapshotId) })
+  await evolveTable(shop.deps, 'a', {
+    changes: [{ op: 'add', column: { name: 'm', type: 'int' } }],
+  })
+  await describeTable(shop.deps, 'x.y.b', { description: 'empty', metadata: { k: [1] } })
+  await cloneTable(shop.deps, { table: 'a', name: 'copy' })
+  await shop.deps.publisher.close()
+
+  const { deps, tables } = await rebuilt()
+  expect(tables.map((table) => table.outcome)).toEqual(['registered', 'registered', 'registered'])
+  for (const table of ['a', 'x.y.b', 'copy']) {
+    expect(await historyOf(deps, table)).toEqual(await historyOf(shop.deps, table))
+  }
+})
+
+test('commits after the newest metadata file come back from their snapshot files', async () => {
+  await createTable(shop.deps, { name: 'a', columns: [{ name: 'n', type: 'long' }] })
+  await append('a', '1')
+  const { metadataLocation: first } = await readTable(shop.deps, { table: 'a' })
+  await append('a', '2')
+  await append('a', '3')
+  await shop.deps.publisher.close()
+  // As when the process is killed before it published the last commits.
+  const { state } = await readTable(shop.deps, { table: 'a' })
+  for await (const { location } of shop.deps.objects.list(
+    `${state.definition.location}/metadata`,
+  )) {
+    const isLater = location.endsWith('.metadata.json') && location > String(first)
+    if (isLater) await shop.deps.objects.delete(location)
+  }
+
+  const again = await rebuilt()
+  const [before, after] = [await historyOf(shop.deps, 'a'), await historyOf(again.deps, 'a')]
+  expect(after.files).toEqual(before.files)
+  expect(after.files).toHaveLength(3)
+  expect(after.log).toEqual(before.log)
+})
+
+test('a dropped table stays dropped, and a file is still in its table only once', async () => {
+  for (const name of ['a', 'gone']) {
+    await createTable(shop.deps, { name, columns: [{ name: 'n', type: 'long' }] })
+    await append(name, '1')
+  }
+  await dropTable(shop.deps, 'gone', { purge: false })
+  await shop.deps.publisher.close()
+  const { deps, tables } = await rebuilt()
+  expect(tables.map((table) => table.outcome).sort()).toEqual(['dropped', 'registered'])
+  expect(await deps.catalog.listTables({ limit: 9 })).toHaveLength(1)
+  const paths = [`${shop.dataFolder}/a-1.parquet`]
+  await expect(commitFiles(deps, { table: 'a', paths })).rejects.toMatchObject({
+    code: 'file-already-in-table',
+  })
+})
+
+test('a metadata file that is no metadata is named, and the others come back', async () => {
+  await createTable(shop.deps, { name: 'a', columns: [{ name: 'n', type: 'long' }] })
+  await shop.deps.publisher.close()
+  const bad = `${shop.deps.warehouse}/default/bad/metadata/00001-x.metadata.json`
+  await shop.deps.objects.putIfAbsent(bad, new TextEncoder().encode('{}'))
+  const { tables } = await rebuilt()
+  expect(tables.map((table) => table.outcome).sort()).toEqual(['registered', 'unreadable'])
+})
