@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { stringify } from 'yaml'
-import { buildOpenApi } from '../src/http/openapi.ts'
-import { problemsMarkdown } from '../src/http/problem-docs.ts'
+import { buildOpenApi } from '../src/http/docs/openapi.ts'
+import { problemsMarkdown } from '../src/http/docs/problem-docs.ts'
 import { ROUTES } from '../src/http/route-table.ts'
 
 /** Writes what is made from the routes and problems; test/http holds the files against them. */

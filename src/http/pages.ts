@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { renderDocs } from './docs-page.ts'
-import { buildOpenApi } from './openapi.ts'
+import { renderDocs } from './docs/docs-page.ts'
+import { buildOpenApi } from './docs/openapi.ts'
 import type { Pages } from './route.ts'
 import { ROUTES } from './route-table.ts'
 

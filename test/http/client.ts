@@ -1,4 +1,4 @@
-import { problemCodesOf } from '../../src/http/openapi.ts'
+import { problemCodesOf } from '../../src/http/docs/openapi.ts'
 import type { Route } from '../../src/http/route.ts'
 import { ROUTES } from '../../src/http/route-table.ts'
 

@@ -5,11 +5,11 @@ import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
 import { buildService, KillableService, removeBuild } from '../crash/killable-service.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { checkHistory } from './check-history.ts'
-import type { Place } from './client.ts'
 import type { History } from './history.ts'
 import { readLogs } from './read-logs.ts'
 import { Recorder } from './recorder.ts'
 import { createTables, FORESEEN_REFUSALS, storm, TABLES } from './storm.ts'
+import type { Place } from './storm-client.ts'
 
 /** Of each storm. TEST_STORM_SECONDS makes it longer, TEST_STORM_SEED repeats one's choices. */
 const SECONDS = Number(process.env['TEST_STORM_SECONDS'] ?? 4)

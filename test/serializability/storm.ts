@@ -1,7 +1,7 @@
 import { callService } from './caller.ts'
-import { Client, type Place } from './client.ts'
 import { Random } from './random.ts'
 import type { Recorder } from './recorder.ts'
+import { Client, type Place } from './storm-client.ts'
 
 export const TABLES = ['a', 'b', 'c'] as const
 

@@ -1,10 +1,5 @@
 import { z } from 'zod'
-import {
-  Author,
-  EXAMPLE_TRANSACTION_ID,
-  Message,
-  TransactionId,
-} from '../../http/v1/common-shapes.ts'
+import { Author, EXAMPLE_TRANSACTION_ID, Message, TransactionId } from '../../http/common-shapes.ts'
 import { FILES_PER_REQUEST_MAX } from '../../lake/limits.ts'
 import { CommitResult, EXAMPLE_RESULT, Isolation } from './transaction-shapes.ts'
 

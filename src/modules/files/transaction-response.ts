@@ -1,5 +1,5 @@
 import type { StagedChange, TableCommitResult, Transaction } from '../../core/table/transaction.ts'
-import { timeText } from '../../http/v1/common-shapes.ts'
+import { timeText } from '../../http/common-shapes.ts'
 import type { TransactionView } from '../../lake/commit/transactions.ts'
 
 /** Of each list in the view of a transaction; the counts beside them are whole. */

@@ -1,7 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
+import { TransactionId } from '../../http/common-shapes.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
-import { TransactionId } from '../../http/v1/common-shapes.ts'
 import {
   abortTransaction,
   commitTransaction,

@@ -9,7 +9,7 @@ import {
   Message,
   Time,
   TransactionId,
-} from '../../http/v1/common-shapes.ts'
+} from '../../http/common-shapes.ts'
 import { TRANSACTION_LIFETIME_SECONDS_MAX } from '../../lake/limits.ts'
 
 const TABLES_MAX = 1_000

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CATALOG_ERROR_CODES, CatalogError } from '../../core/errors.ts'
-import { problemMarkdown } from '../../http/problem-docs.ts'
+import { problemMarkdown } from '../../http/docs/problem-docs.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 

@@ -1,7 +1,7 @@
 import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
+import { selectorOf } from '../../http/common-shapes.ts'
 import { JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
-import { selectorOf } from '../../http/v1/common-shapes.ts'
 import { readingAsJson, readingAsNdjson } from './table-response.ts'
 import {
   DataFileAnswer,

@@ -6,7 +6,7 @@ import { formatTableName } from '../../core/table/table-name.ts'
 import { readAliases, readDescription } from '../../core/table-properties.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
-import { timeText } from '../../http/v1/common-shapes.ts'
+import { timeText } from '../../http/common-shapes.ts'
 import { DataFileWriter, SHOWN_METRICS } from './data-file-response.ts'
 import type { listTables, TableReading } from './tables.ts'
 

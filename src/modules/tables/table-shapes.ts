@@ -14,7 +14,7 @@ import {
   QueryMoment,
   SnapshotIdInput,
   Time,
-} from '../../http/v1/common-shapes.ts'
+} from '../../http/common-shapes.ts'
 import { Column, ColumnInput, EXAMPLE_COLUMN } from './schema-shapes.ts'
 
 const METADATA_BYTES_MAX = 64 * 1024

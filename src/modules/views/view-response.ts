@@ -1,7 +1,7 @@
 import type { ViewMetadata, ViewVersion } from '../../core/metadata/view-metadata.ts'
 import { describeColumns } from '../../core/schema/column-definition.ts'
 import { formatTableName, type NamespacedName } from '../../core/table/table-name.ts'
-import { timeText } from '../../http/v1/common-shapes.ts'
+import { timeText } from '../../http/common-shapes.ts'
 import type { ViewReading } from './views.ts'
 
 export function viewToJson(view: ViewReading) {

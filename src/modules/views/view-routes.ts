@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { DEFAULT_NAMESPACE, parseNamespace } from '../../core/table/table-name.ts'
+import { pageToken, parsePageToken } from '../../http/page-token.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
-import { pageToken, parsePageToken } from '../../http/v1/page-token.ts'
 import { viewNameToJson, viewToJson } from './view-response.ts'
 import {
   CreateViewRequest,

@@ -5,7 +5,7 @@ import {
   NextPageToken,
   PageQuery,
   Time,
-} from '../../http/v1/common-shapes.ts'
+} from '../../http/common-shapes.ts'
 import { Column, ColumnInput, EXAMPLE_COLUMN } from '../tables/schema-shapes.ts'
 
 const QUERIES_MAX = 100

@@ -1,7 +1,7 @@
 import { CatalogError } from '../../../core/errors.ts'
-import type { ByteRange } from '../../../formats/dump/byte-range.ts'
 import { parseExactJson, stringifyExactJson } from '../../../formats/json/exact-json.ts'
 import { JsonNode } from '../../../formats/json/json-node.ts'
+import type { ByteRange } from '../../../http/byte-range.ts'
 
 export const DUMP_FORMATS = ['csv', 'ndjson', 'parquet', 'arrow'] as const
 export const DUMP_COMPRESSIONS = ['none', 'gzip', 'zstd'] as const

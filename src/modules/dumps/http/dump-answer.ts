@@ -1,14 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import { CatalogError } from '../../../core/errors.ts'
-import { contentRange, parseRange } from '../../../formats/dump/byte-range.ts'
-import { reprDigest } from '../../../formats/dump/http-fields.ts'
+import { contentRange, parseRange } from '../../../http/byte-range.ts'
+import { reprDigest } from '../../../http/http-fields.ts'
+import { isRangeCurrent, judgePreconditions, saysWhichState } from '../../../http/preconditions.ts'
+import { type Preferences, parsePrefer } from '../../../http/prefer.ts'
 import type { Reply } from '../../../http/reply.ts'
-import {
-  isRangeCurrent,
-  judgePreconditions,
-  saysWhichState,
-} from '../../../http/v1/dump-preconditions.ts'
-import { type Preferences, parsePrefer } from '../../../http/v1/dump-prefer.ts'
 import { fileNameOf, mediaTypeOf } from '../dump-key.ts'
 import type { DumpProgress } from '../dump-progress.ts'
 import type { DumpIndex } from '../format/dump-index.ts'

@@ -1,8 +1,8 @@
 import { CatalogError } from '../../../core/errors.ts'
-import { contentDisposition } from '../../../formats/dump/http-fields.ts'
+import { contentDisposition } from '../../../http/http-fields.ts'
+import { httpDate, type Validators } from '../../../http/preconditions.ts'
 import { requestInvalid } from '../../../http/problem.ts'
 import type { Call } from '../../../http/route.ts'
-import { httpDate, type Validators } from '../../../http/v1/dump-preconditions.ts'
 import type { SnapshotSelector } from '../../../lake/table-lookup.ts'
 import {
   DIALECT_VERSION,

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { Problem } from '../../../http/problem.ts'
 import {
   EXAMPLE_SNAPSHOT_ID,
   EXAMPLE_UUID,
   LongText,
   QueryMoment,
   Time,
-} from '../../../http/v1/common-shapes.ts'
+} from '../../../http/common-shapes.ts'
+import { Problem } from '../../../http/problem.ts'
 import { DUMP_COMPRESSIONS, DUMP_FORMATS } from '../format/dump-index.ts'
 
 const REF_LENGTH_MAX = 1_000

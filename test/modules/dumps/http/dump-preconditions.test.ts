@@ -3,8 +3,8 @@ import {
   judgePreconditions,
   parseHttpDate,
   saysWhichState,
-} from '../../../../src/http/v1/dump-preconditions.ts'
-import { parsePrefer } from '../../../../src/http/v1/dump-prefer.ts'
+} from '../../../../src/http/preconditions.ts'
+import { parsePrefer } from '../../../../src/http/prefer.ts'
 
 const ETAG = '"17-csv-1"'
 const CHANGED_MS = Date.UTC(2024, 2, 17, 23, 51, 46, 789)

@@ -1,4 +1,4 @@
-import { parseHex } from '../../core/value/bytes-text.ts'
+import { parseHex } from '../core/value/bytes-text.ts'
 
 /**
  * Content-Disposition that saves under `fileName`: in ASCII for old clients, and exactly (RFC 6266, 8187).

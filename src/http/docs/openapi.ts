@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { CATALOG_ERROR_CODES, type CatalogErrorCode } from '../core/errors.ts'
-import { PROBLEM_MEDIA_TYPE, Problem, STATUS_BY_CODE, standardMembers } from './problem.ts'
+import { CATALOG_ERROR_CODES, type CatalogErrorCode } from '../../core/errors.ts'
+import { PROBLEM_MEDIA_TYPE, Problem, STATUS_BY_CODE, standardMembers } from '../problem.ts'
+import { JSON_MEDIA_TYPE } from '../reply.ts'
+import { type AnswerDoc, PATH_PARAMETERS, type PathParameter, type Route, TAGS } from '../route.ts'
 import { PROBLEM_DOCS } from './problem-docs.ts'
-import { JSON_MEDIA_TYPE } from './reply.ts'
-import { type AnswerDoc, PATH_PARAMETERS, type PathParameter, type Route, TAGS } from './route.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
 type Content = Readonly<Record<string, { readonly schema: JsonSchema; readonly example?: unknown }>>

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { contentRange, parseRange } from '../../../src/formats/dump/byte-range.ts'
+import { contentRange, parseRange } from '../../src/http/byte-range.ts'
 
 function part(start: number, end: number) {
   return { outcome: 'part', range: { start, end } }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { validateHeaderValue } from 'node:http'
 import fc from 'fast-check'
-import { contentDisposition, reprDigest } from '../../../src/formats/dump/http-fields.ts'
+import { contentDisposition, reprDigest } from '../../src/http/http-fields.ts'
 
 test('a plain name stands as it is, in both forms', () => {
   expect(contentDisposition('flights-123.csv.gz')).toBe(

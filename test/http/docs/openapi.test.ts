@@ -2,15 +2,15 @@ import { readFile } from 'node:fs/promises'
 import pino from 'pino'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { openapiYaml } from '../../scripts/write-openapi.ts'
-import { CATALOG_ERROR_CODES } from '../../src/core/errors.ts'
-import { createApp } from '../../src/http/app.ts'
-import { expressPath } from '../../src/http/dispatch.ts'
-import { Metrics } from '../../src/http/metrics.ts'
-import { problemsMarkdown } from '../../src/http/problem-docs.ts'
-import { startTestService } from './harness.ts'
+import { openapiYaml } from '../../../scripts/write-openapi.ts'
+import { CATALOG_ERROR_CODES } from '../../../src/core/errors.ts'
+import { createApp } from '../../../src/http/app.ts'
+import { expressPath } from '../../../src/http/dispatch.ts'
+import { problemsMarkdown } from '../../../src/http/docs/problem-docs.ts'
+import { Metrics } from '../../../src/http/metrics.ts'
+import { startTestService } from '../harness.ts'
 
-const root = new URL('../../', import.meta.url)
+const root = new URL('../../../', import.meta.url)
 const read = (path: string) => readFile(new URL(path, root), 'utf8')
 
 test('openapi.yaml is what the routes say: run `npm run openapi`', async () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { CatalogError } from '../../core/errors.ts'
+import { CatalogError } from '../core/errors.ts'
 
 /** Opaque to clients: where the next page begins. */
 export function pageToken(position: readonly unknown[]): string {

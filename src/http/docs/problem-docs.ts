@@ -1,5 +1,5 @@
-import { CATALOG_ERROR_CODES, type CatalogErrorCode } from '../core/errors.ts'
-import { STATUS_BY_CODE } from './problem.ts'
+import { CATALOG_ERROR_CODES, type CatalogErrorCode } from '../../core/errors.ts'
+import { STATUS_BY_CODE } from '../problem.ts'
 
 export interface ProblemDoc {
   readonly meaning: string
