@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Turns } from '../core/turns.ts'
 import { stringifyExactJson } from '../formats/json/exact-json.ts'
-import { Turns } from '../lake/turns.ts'
 
 /** What a handler answers; dispatch.ts sends it. */
 export interface Reply {

@@ -1,7 +1,7 @@
 import type { CatalogStore } from '../catalog/catalog-store.ts'
 import type { Ambient } from '../core/ambient.ts'
+import type { Log } from '../core/log.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
-import type { Log } from './log.ts'
 import type { Publisher } from './publish/publisher.ts'
 import type { CacheMeter, ManifestCache } from './scan/manifest-cache.ts'
 

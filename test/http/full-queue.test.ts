@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { COMMIT_QUEUE_MAX } from '../../src/lake/limits.ts'
+import { COMMIT_QUEUE_MAX } from '../../src/core/limits.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { ask, must, post } from './client.ts'
 import { startTestService, type TestService } from './harness.ts'

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { CatalogError } from '../../src/core/errors.ts'
 import { commitFiles } from '../../src/lake/commit/transactions.ts'
-import type { SnapshotSelector } from '../../src/lake/table-lookup.ts'
+import type { SnapshotSelector } from '../../src/lake/table/table-lookup.ts'
 import { readTable } from '../../src/modules/tables/tables.ts'
 import type { Workshop } from './workshop.ts'
 

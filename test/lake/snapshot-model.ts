@@ -10,7 +10,7 @@ import type { Value } from '../../src/core/value/value.ts'
 import type { Dependencies } from '../../src/lake/dependencies.ts'
 import type { FileChange } from '../../src/lake/snapshot/snapshot-change.ts'
 import { writeSnapshot } from '../../src/lake/snapshot/snapshot-writer.ts'
-import { getTable } from '../../src/lake/table-lookup.ts'
+import { getTable } from '../../src/lake/table/table-lookup.ts'
 
 /** What a snapshot holds by an account of our own: data files and their sequence numbers by path. */
 export type LiveFiles = ReadonlyMap<string, { readonly file: DataFile; readonly sequence: bigint }>

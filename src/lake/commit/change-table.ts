@@ -1,12 +1,12 @@
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/catalog-store.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Dependencies } from '../dependencies.ts'
-import { COMMIT_ATTEMPTS_MAX } from '../limits.ts'
 import { deleteQuietly } from '../snapshot/orphans.ts'
 import type { PreparedSnapshot } from '../snapshot/snapshot-writer.ts'
-import { getTable } from '../table-lookup.ts'
+import { getTable } from '../table/table-lookup.ts'
 
 /** What a change leaves different; nothing at all when it is empty. */
 export type TableDifference = Partial<Pick<TableState, 'definition' | 'currentSnapshot'>> & {

@@ -1,6 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
+import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from '../../core/limits.ts'
 import type { TableCommitResult } from '../../core/table/transaction.ts'
-import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from '../limits.ts'
 import type { BatchOutcome, PendingTransaction } from './commit-batch.ts'
 
 type Results = readonly TableCommitResult[]

@@ -1,5 +1,7 @@
+import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
+import { INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type {
@@ -8,10 +10,8 @@ import type {
   Transaction,
   UnmappedName,
 } from '../../core/table/transaction.ts'
-import { mapBounded } from '../bounded.ts'
 import type { Dependencies } from '../dependencies.ts'
-import { INSPECTIONS_AT_ONCE } from '../limits.ts'
-import { inspectFile } from './inspect-file.ts'
+import { inspectFile } from '../file/inspect-file.ts'
 import { refuseLiveFiles } from './staging.ts'
 
 /** One transaction's change to one table, held against the table as it is now. */

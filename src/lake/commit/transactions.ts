@@ -1,4 +1,9 @@
 import { CatalogError } from '../../core/errors.ts'
+import {
+  TRANSACTION_LIFETIME_SECONDS_DEFAULT,
+  TRANSACTION_LIFETIME_SECONDS_MAX,
+  TRANSACTION_RETENTION_MS,
+} from '../../core/limits.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type {
   Isolation,
@@ -8,12 +13,7 @@ import type {
   Transaction,
 } from '../../core/table/transaction.ts'
 import type { Dependencies } from '../dependencies.ts'
-import {
-  TRANSACTION_LIFETIME_SECONDS_DEFAULT,
-  TRANSACTION_LIFETIME_SECONDS_MAX,
-  TRANSACTION_RETENTION_MS,
-} from '../limits.ts'
-import { getTable } from '../table-lookup.ts'
+import { getTable } from '../table/table-lookup.ts'
 import type { PendingTransaction } from './commit-batch.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import { inspectFiles, requireLive, touchTable } from './staging.ts'

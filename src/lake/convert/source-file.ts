@@ -1,5 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
+import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
 import {
   type NameMapping,
   nameMappingFromJson,
@@ -15,8 +16,7 @@ import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import { namesInFile } from '../../formats/parquet/schema/names-in-file.ts'
 import type { DumpTarget } from '../../modules/dumps/dump-key.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
-import { readFooterOf } from '../commit/inspect-file.ts'
-import { METADATA_FILE_BYTES_MAX } from '../limits.ts'
+import { readFooterOf } from '../file/inspect-file.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import type { LocalPaths } from './local-file-cache.ts'
 

@@ -1,4 +1,4 @@
-import { sizeOf } from '../pieces.ts'
+import { sizeOf } from './pieces.ts'
 
 /** JSON documents as pieces of UTF-8, by name; least recently used first out. A name stands for one content for ever. */
 export class RecentJson {

@@ -2,11 +2,10 @@ import { Readable } from 'node:stream'
 import type { CatalogStore, TableCommit } from '../../catalog/catalog-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
+import type { Log } from '../../core/log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { MetadataFrame } from '../../formats/metadata/table-metadata-json.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
-import type { Log } from '../log.ts'
-import { sizeOf } from '../pieces.ts'
 import { Histories } from './history-cache.ts'
 import { RecentJson } from './json-cache.ts'
 import {
@@ -15,6 +14,7 @@ import {
   newMetadataLocation,
   readFrame,
 } from './metadata-pieces.ts'
+import { sizeOf } from './pieces.ts'
 
 /** Top-level key of a metadata file: what the table was called, for whoever finds nothing but files. */
 export const TABLE_NAME_KEY = 'moraine-table'

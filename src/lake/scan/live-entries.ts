@@ -1,5 +1,5 @@
+import type { Turns } from '../../core/turns.ts'
 import type { DecodedManifest } from '../../formats/manifest/manifest-reader.ts'
-import type { Turns } from '../turns.ts'
 
 /** Between two looks at the clock. */
 const ENTRIES_PER_LOOK = 64

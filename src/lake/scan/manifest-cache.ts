@@ -1,12 +1,12 @@
 import type { ManifestFile } from '../../core/file/data-file.ts'
+import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
+import { Turns } from '../../core/turns.ts'
 import { readManifestList } from '../../formats/manifest/manifest-list.ts'
 import {
   type DecodedManifest,
   decodeManifestInTurns,
 } from '../../formats/manifest/manifest-reader.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
-import { METADATA_FILE_BYTES_MAX } from '../limits.ts'
-import { Turns } from '../turns.ts'
 
 /** Rough heap cost of one decoded line of a manifest list. */
 const MANIFEST_FILE_BYTES = 600

@@ -1,7 +1,7 @@
 import type { Pruner } from '../../core/filter/prune/pruner.ts'
 import { clearRow, type RowSelection, selectAll } from '../../core/filter/prune/row-selection.ts'
+import type { Turns } from '../../core/turns.ts'
 import type { DecodedManifest } from '../../formats/manifest/manifest-reader.ts'
-import type { Turns } from '../turns.ts'
 
 /** Entries that are judged at once: a manifest of ours holds 10,000. */
 const ROWS_AT_ONCE = 10_000

@@ -1,6 +1,9 @@
+import { mapBounded } from '../../core/bounded.ts'
 import type { ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
+import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
+import { Turns } from '../../core/turns.ts'
 import { storeRecords } from '../../formats/avro/avro-container.ts'
 import { findCopiedManifest, recodeManifest } from '../../formats/manifest/manifest-copy.ts'
 import {
@@ -8,10 +11,7 @@ import {
   describeManifest,
   encodeManifest,
 } from '../../formats/manifest/manifest-writer.ts'
-import { mapBounded } from '../bounded.ts'
 import type { Dependencies } from '../dependencies.ts'
-import { METADATA_FILE_BYTES_MAX } from '../limits.ts'
-import { Turns } from '../turns.ts'
 import { isCopied } from './plan-merges.ts'
 import { type CreatedManifest, createManifest, manifestForm } from './snapshot-files.ts'
 

@@ -1,6 +1,10 @@
 import type { ManifestFile } from '../../core/file/data-file.ts'
+import {
+  ENTRIES_PER_MANIFEST_MAX,
+  MANIFEST_MERGE_FANOUT,
+  RECODED_ENTRIES_MAX,
+} from '../../core/limits.ts'
 import { isCopyable } from '../../formats/manifest/manifest-copy.ts'
-import { ENTRIES_PER_MANIFEST_MAX, MANIFEST_MERGE_FANOUT, RECODED_ENTRIES_MAX } from '../limits.ts'
 
 /** Fewer are encoded again, so that merged manifests have few and large blocks. */
 const COPIED_ENTRIES_MIN = 100

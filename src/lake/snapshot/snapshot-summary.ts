@@ -1,8 +1,8 @@
 import type { DataFile, ManifestFile } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
+import { Turns } from '../../core/turns.ts'
 import { forEachLiveEntry } from '../scan/live-entries.ts'
 import type { ManifestCache } from '../scan/manifest-cache.ts'
-import { Turns } from '../turns.ts'
 
 /** Totals of a snapshot, under their names in the specification (Iceberg spec, "Snapshot summary"). */
 const TOTALS = [

@@ -1,4 +1,4 @@
-import { inOrder } from '../../lake/bounded.ts'
+import { inOrder } from '../../core/bounded.ts'
 import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainEmptyShard, obtainShard } from './dump-convert.ts'

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import {
   planStitch,
@@ -9,11 +11,9 @@ import {
 import { stitchProblem } from '../../formats/parquet/stitch/stitch-problem.ts'
 import { projectFileSchema } from '../../formats/parquet/stitch/stitch-projection.ts'
 import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
-import { mapBounded } from '../../lake/bounded.ts'
-import { readFooterOf } from '../../lake/commit/inspect-file.ts'
 import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import { tableNameMapping } from '../../lake/convert/source-file.ts'
-import { INSPECTIONS_AT_ONCE } from '../../lake/limits.ts'
+import { readFooterOf } from '../../lake/file/inspect-file.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { namingDataFile, obtainEmptyShard, obtainShard, requireRows } from './dump-convert.ts'
 import { sha256OfPieces } from './dump-digest.ts'

@@ -2,7 +2,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { getSchema } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
-import { getSnapshot, getTable, type SnapshotSelector } from '../../lake/table-lookup.ts'
+import { getSnapshot, getTable, type SnapshotSelector } from '../../lake/table/table-lookup.ts'
 import { choiceOf, type DumpFormatChoice, type DumpTarget, requireChoice } from './dump-key.ts'
 
 /** The dump that is meant. It has the columns that the table had at the snapshot: so its bytes never change. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { inOrder } from '../../lake/bounded.ts'
+import { inOrder } from '../../core/bounded.ts'
 import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import { resumeDigest } from './digest-state.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'

@@ -1,5 +1,5 @@
+import { BoundedMap } from '../../core/bounded-map.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { BoundedMap } from '../../lake/bounded-map.ts'
 import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import { saveDigestState } from './digest-state.ts'

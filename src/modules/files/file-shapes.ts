@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { FILES_PER_REQUEST_MAX } from '../../core/limits.ts'
 import { Author, EXAMPLE_TRANSACTION_ID, Message, TransactionId } from '../../http/common-shapes.ts'
-import { FILES_PER_REQUEST_MAX } from '../../lake/limits.ts'
 import { CommitResult, EXAMPLE_RESULT, Isolation } from './transaction-shapes.ts'
 
 const EXAMPLE_PATH = 'file:///data/flights-0001.parquet'

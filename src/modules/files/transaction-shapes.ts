@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { TRANSACTION_LIFETIME_SECONDS_MAX } from '../../core/limits.ts'
 import {
   Author,
   EXAMPLE_SNAPSHOT_ID,
@@ -10,7 +11,6 @@ import {
   Time,
   TransactionId,
 } from '../../http/common-shapes.ts'
-import { TRANSACTION_LIFETIME_SECONDS_MAX } from '../../lake/limits.ts'
 
 const TABLES_MAX = 1_000
 

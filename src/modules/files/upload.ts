@@ -1,9 +1,9 @@
 import { CatalogError } from '../../core/errors.ts'
+import { UPLOAD_BYTES_MAX } from '../../core/limits.ts'
 import { partitionFolder } from '../../core/partition/partition-values.ts'
 import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
 import type { StagedFile, TableCommitResult } from '../../core/table/transaction.ts'
 import type { TextFormat } from '../../engine/engine.ts'
-import { inspectFile, type NullsChecked } from '../../lake/commit/inspect-file.ts'
 import { stageInspected } from '../../lake/commit/staging.ts'
 import { getOpenTransaction } from '../../lake/commit/transaction-state.ts'
 import {
@@ -12,10 +12,10 @@ import {
   newTransaction,
   type StartRequest,
 } from '../../lake/commit/transactions.ts'
-import { UPLOAD_BYTES_MAX } from '../../lake/limits.ts'
+import { inspectFile, type NullsChecked } from '../../lake/file/inspect-file.ts'
+import { asAtFolder } from '../../lake/snapshot/as-at-folder.ts'
 import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
-import { getTable } from '../../lake/table-lookup.ts'
-import { asAtFolder } from './upload-location.ts'
+import { getTable } from '../../lake/table/table-lookup.ts'
 import { ingestText, type TextUploadDependencies } from './upload-text.ts'
 
 export interface UploadReport {

@@ -1,16 +1,17 @@
 import type { TableCommit } from '../../catalog/catalog-store.ts'
+import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
 import { applyTableUpdates } from '../../core/metadata/apply-table-updates.ts'
 import { checkRequirements } from '../../core/metadata/table-requirement.ts'
 import { snapshotIdsMentioned, type TableChange } from '../../core/metadata/table-update.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import { mapBounded } from '../../lake/bounded.ts'
 import type { CommitDependencies } from '../../lake/commit/transactions.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
-import { COMMIT_ATTEMPTS_MAX } from '../../lake/limits.ts'
 import { findAmongAll } from '../../lake/publish/table-history.ts'
+import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { createByCommit } from './create-by-commit.ts'
 import type { AnswerKeeper, KeptAnswer } from './kept-answer.ts'
 import { getRestTable, tableDoesNotExist } from './load-table.ts'
@@ -21,7 +22,6 @@ import {
 } from './requests/table-request-json.ts'
 import { requireRestName, shownName } from './rest-name.ts'
 import { pathsOfNewSnapshots } from './snapshot-paths.ts'
-import { requireWritableLocation } from './table-location.ts'
 
 /** What one commit asks of one table. */
 interface TableRequest extends Pick<CommitTableRequest, 'requirements' | 'updates'> {

@@ -3,12 +3,12 @@ import { createFromUpdates } from '../../core/metadata/new-table.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
+import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
 import { addTable, nameTaken } from './create-table.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
 import { getNamespace } from './namespaces.ts'
 import type { CommitTableRequest } from './requests/table-request-json.ts'
 import { pathsOfNewSnapshots } from './snapshot-paths.ts'
-import { defaultLocation, requireWritableLocation } from './table-location.ts'
 
 /** The end of a staged creation. `undefined` when another table has got the name meanwhile. */
 export async function createByCommit(

@@ -6,6 +6,7 @@ import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.
 import type { Dependencies } from '../../lake/dependencies.ts'
 import { newMetadataLocation, refsOf } from '../../lake/publish/metadata-pieces.ts'
 import { metadataFile } from '../../lake/publish/publisher.ts'
+import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
 import { DROPPED_MARK } from '../tables/drop-table.ts'
 import { newState } from '../tables/tables.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
@@ -13,7 +14,6 @@ import type { LoadedTable } from './load-table.ts'
 import { getNamespace } from './namespaces.ts'
 import { parseCreateTableRequest } from './requests/table-request-json.ts'
 import { requireRestName, shownName } from './rest-name.ts'
-import { defaultLocation, requireWritableLocation } from './table-location.ts'
 
 export interface CreatedTable extends Omit<LoadedTable, 'metadataLocation'> {
   /** `undefined`: staged, and nothing was made. */

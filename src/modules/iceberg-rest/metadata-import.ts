@@ -6,9 +6,9 @@ import type { TableMetadata } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { readTableMetadataFile } from '../../formats/metadata/metadata-file.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
+import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { pathsOfImported } from './imported-paths.ts'
 import { metadataFileMissing } from './load-table.ts'
-import { requireWritableLocation } from './table-location.ts'
 
 const FILE_BYTES_MAX = 256 * 1024 * 1024
 const PUBLICATIONS_MAX = 100

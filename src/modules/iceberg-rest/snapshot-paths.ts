@@ -1,7 +1,7 @@
+import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
-import { mapBounded } from '../../lake/bounded.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
 
 const LISTS_AT_ONCE = 4

@@ -9,6 +9,7 @@ import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
+import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
 import {
   addView,
   changeView,
@@ -24,7 +25,6 @@ import { type Page, type PageRequest, readPages } from './page.ts'
 import { readIdentifier, readName, requestNode } from './requests/table-request-json.ts'
 import { parseCommitViewRequest, parseCreateViewRequest } from './requests/view-request-json.ts'
 import { requireRestName, shownName } from './rest-name.ts'
-import { defaultLocation, requireWritableLocation } from './table-location.ts'
 
 const METADATA_FILE_BYTES_MAX = 64 * 1024 * 1024
 

@@ -8,7 +8,7 @@ import {
   getTable,
   type SnapshotSelector,
   tableNotFound,
-} from '../../lake/table-lookup.ts'
+} from '../../lake/table/table-lookup.ts'
 import { alreadyExists, newLocation, newState, publishedLocation } from './tables.ts'
 
 /**

@@ -1,11 +1,11 @@
 import type { MutationOptions } from '../../catalog/replay-store.ts'
+import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
-import { mapBounded } from '../../lake/bounded.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
 import { liveFilesCount } from '../../lake/snapshot/plan-merges.ts'
-import { getTable, tableNotFound } from '../../lake/table-lookup.ts'
+import { getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
 import { forgetDumpsOfTable } from '../dumps/dump-sweep.ts'
 
 /** In `metadata/` of a table that was dropped and not purged. */

@@ -1,7 +1,7 @@
 import type { SnapshotLogPageEntry } from '../../catalog/catalog-store.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
-import { getTable } from '../../lake/table-lookup.ts'
+import { getTable } from '../../lake/table/table-lookup.ts'
 
 export interface SnapshotLogPage {
   readonly state: TableState

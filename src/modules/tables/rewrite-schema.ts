@@ -1,5 +1,7 @@
+import { inOrder } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
+import { REWRITE_BYTES_MAX } from '../../core/limits.ts'
 import { partitionFolder } from '../../core/partition/partition-values.ts'
 import { findField } from '../../core/schema/schema-lookup.ts'
 import {
@@ -15,14 +17,13 @@ import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { schemaToJson } from '../../formats/metadata/schema-json.ts'
 import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetrics } from '../../formats/parquet/statistics/file-metrics.ts'
-import { inOrder } from '../../lake/bounded.ts'
 import { isUnknownState } from '../../lake/commit/change-table.ts'
-import { readFooterOf } from '../../lake/commit/inspect-file.ts'
 import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import { requireWritable, withoutRequired } from '../../lake/convert/converted-file.ts'
 import { describeSource, type FileAccess } from '../../lake/convert/source-file.ts'
-import { REWRITE_BYTES_MAX } from '../../lake/limits.ts'
+import { readFooterOf } from '../../lake/file/inspect-file.ts'
 import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
+import { asAtFolder } from '../../lake/snapshot/as-at-folder.ts'
 import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
 import {
   type PreparedSnapshot,
@@ -30,7 +31,6 @@ import {
   writeSnapshot,
 } from '../../lake/snapshot/snapshot-writer.ts'
 import { namingDataFile, requireRows } from '../dumps/dump-convert.ts'
-import { asAtFolder } from '../files/upload-location.ts'
 
 /** The table as it shall be, and of each column whose values must be converted, its new id and the one in files. */
 export interface EvolvedTable {

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../http/route.ts'
-import { getTable } from '../../lake/table-lookup.ts'
+import { getTable } from '../../lake/table/table-lookup.ts'
 import { evolveTable } from './evolve-table.ts'
 import { EvolveSchemaRequest, SchemasAnswer } from './schema-shapes.ts'
 import { schemasToJson } from './table-response.ts'

@@ -1,5 +1,6 @@
 import type { ListTablesQuery, TableSummary } from '../../catalog/catalog-store.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { TABLE_METADATA_CHARACTERS_MAX } from '../../core/limits.ts'
 import { PARTITION_FIELD_ID_BASE, UNSORTED } from '../../core/partition/partition-spec.ts'
 import { buildPartitionSpec, type PartitioningColumn } from '../../core/partition/partitioning.ts'
 import { type ColumnDefinition, parseColumns } from '../../core/schema/column-definition.ts'
@@ -25,11 +26,15 @@ import {
 import type { Field, Schema } from '../../core/value/type.ts'
 import { inferSchemaFields } from '../../formats/parquet/schema/parquet-schema.ts'
 import { changeTable } from '../../lake/commit/change-table.ts'
-import { dataFileLocation, readFooterOf } from '../../lake/commit/inspect-file.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
-import { TABLE_METADATA_CHARACTERS_MAX } from '../../lake/limits.ts'
+import { dataFileLocation, readFooterOf } from '../../lake/file/inspect-file.ts'
 import { planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
-import { getSnapshot, getTable, isCurrent, type SnapshotSelector } from '../../lake/table-lookup.ts'
+import {
+  getSnapshot,
+  getTable,
+  isCurrent,
+  type SnapshotSelector,
+} from '../../lake/table/table-lookup.ts'
 
 /** Below one of these lie the files of another table, or what is swept. */
 const RESERVED_FOLDERS = ['metadata', 'data', 'dumps']

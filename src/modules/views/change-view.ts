@@ -1,14 +1,14 @@
 import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { ViewKey, ViewState } from '../../catalog/view-store.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
 import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/view-metadata-json.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
-import { COMMIT_ATTEMPTS_MAX } from '../../lake/limits.ts'
+import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { lostTooOften } from '../iceberg-rest/commit-tables.ts'
 import { shownName } from '../iceberg-rest/rest-name.ts'
-import { requireWritableLocation } from '../iceberg-rest/table-location.ts'
 
 type ViewDependencies = Pick<Dependencies, 'catalog' | 'objects' | 'ambient' | 'warehouse'>
 

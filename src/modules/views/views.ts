@@ -12,7 +12,7 @@ import {
 import type { Schema } from '../../core/value/type.ts'
 import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
-import { defaultLocation, requireWritableLocation } from '../iceberg-rest/table-location.ts'
+import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
 import {
   addView,
   changeView,

@@ -1,5 +1,6 @@
 import { copyFile } from 'node:fs/promises'
 import type { CatalogError } from '../../../src/core/errors.ts'
+import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from '../../../src/core/limits.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import type { StagedFile, TableCommitResult } from '../../../src/core/table/transaction.ts'
 import { commitBatch, type PendingTransaction } from '../../../src/lake/commit/commit-batch.ts'
@@ -14,7 +15,6 @@ import {
   newTransaction,
   startTransaction,
 } from '../../../src/lake/commit/transactions.ts'
-import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from '../../../src/lake/limits.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { Lake, liveNames, refusal } from '../lake.ts'

@@ -10,7 +10,7 @@ import { currentSchema, type TableState } from '../../../src/core/table/table.ts
 import type { Dependencies } from '../../../src/lake/dependencies.ts'
 import { ManifestCache } from '../../../src/lake/scan/manifest-cache.ts'
 import { planScan } from '../../../src/lake/scan/plan-files.ts'
-import { getTable } from '../../../src/lake/table-lookup.ts'
+import { getTable } from '../../../src/lake/table/table-lookup.ts'
 import {
   fetchScanTasks,
   planTableScan,

@@ -4,7 +4,7 @@ import {
   ENTRIES_PER_MANIFEST_MAX,
   MANIFEST_MERGE_FANOUT,
   RECODED_ENTRIES_MAX,
-} from '../../../src/lake/limits.ts'
+} from '../../../src/core/limits.ts'
 import { isCopied, liveFilesCount, planMerges } from '../../../src/lake/snapshot/plan-merges.ts'
 import { manifestFile } from '../../formats/manifest/manifest-samples.ts'
 

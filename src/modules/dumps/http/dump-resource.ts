@@ -3,7 +3,7 @@ import { contentDisposition } from '../../../http/http-fields.ts'
 import { httpDate, type Validators } from '../../../http/preconditions.ts'
 import { requestInvalid } from '../../../http/problem.ts'
 import type { Call } from '../../../http/route.ts'
-import type { SnapshotSelector } from '../../../lake/table-lookup.ts'
+import type { SnapshotSelector } from '../../../lake/table/table-lookup.ts'
 import {
   DIALECT_VERSION,
   type DumpFormatChoice,

@@ -5,10 +5,10 @@ import { bindIcebergExpression } from '../../../core/filter/bind/iceberg-express
 import { parseIcebergExpression } from '../../../core/filter/parse/iceberg-expression.ts'
 import { compilePruner, type Pruner } from '../../../core/filter/prune/pruner.ts'
 import type { TableDefinition, TableState } from '../../../core/table/table.ts'
+import { Turns } from '../../../core/turns.ts'
 import { stringifyExactJson } from '../../../formats/json/exact-json.ts'
 import type { Dependencies } from '../../../lake/dependencies.ts'
 import { matchingRows } from '../../../lake/scan/matching-rows.ts'
-import { Turns } from '../../../lake/turns.ts'
 import { KeptFiles } from './kept-files.ts'
 import { ContentFileWriter } from './plan-file-json.ts'
 import {

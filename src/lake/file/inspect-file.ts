@@ -1,6 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { fileStatistics } from '../../core/file/file-statistics.ts'
+import { FOOTER_TAIL_BYTES } from '../../core/limits.ts'
 import { partitionOf, type SpannedField } from '../../core/partition/partition-values.ts'
 import { nameMappingOf } from '../../core/schema/name-mapping.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
@@ -11,7 +12,6 @@ import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetrics } from '../../formats/parquet/statistics/file-metrics.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { withoutRequired } from '../convert/converted-file.ts'
-import { FOOTER_TAIL_BYTES } from '../limits.ts'
 
 const LOCATION_LENGTH_MAX = 2_048
 const ONE_SLASH_FILE = /^file:\/(?!\/)/

@@ -1,7 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import { dataFileLocation } from '../../lake/commit/inspect-file.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { dataFileLocation } from '../file/inspect-file.ts'
 
 const SEGMENT_LENGTH_MAX = 60
 /** Below the warehouse: what is there may be swept. */

@@ -1,8 +1,8 @@
-import type { CatalogStore, TableKey } from '../catalog/catalog-store.ts'
-import { CatalogError } from '../core/errors.ts'
-import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../core/table/snapshot.ts'
-import type { TableState } from '../core/table/table.ts'
-import { formatTableName, parseTableIdentifier } from '../core/table/table-name.ts'
+import type { CatalogStore, TableKey } from '../../catalog/catalog-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/table/snapshot.ts'
+import type { TableState } from '../../core/table/table.ts'
+import { formatTableName, parseTableIdentifier } from '../../core/table/table-name.ts'
 
 /** Which moment of a table: one of these at most. */
 export interface SnapshotSelector {

@@ -1,4 +1,4 @@
-import { Turns } from '../../src/lake/turns.ts'
+import { Turns } from '../../src/core/turns.ts'
 
 function hold(ms: number): void {
   const end = performance.now() + ms
