@@ -1,0 +1,93 @@
+/** Every type of event. Names are never changed; another shape of `data` is another version. */
+export const EVENT_TYPES = [
+  'moraine.namespace.created.v1',
+  'moraine.namespace.dropped.v1',
+  'moraine.namespace.updated.v1',
+  'moraine.table.committed.v1',
+  'moraine.table.created.v1',
+  'moraine.table.dropped.v1',
+  'moraine.table.renamed.v1',
+  'moraine.table.replaced.v1',
+  'moraine.view.created.v1',
+  'moraine.view.dropped.v1',
+  'moraine.view.renamed.v1',
+  'moraine.view.replaced.v1',
+] as const
+
+export type EventType = (typeof EVENT_TYPES)[number]
+
+/**
+ * What happened, in the order of positions. Every mutation of a table, view or namespace writes its event in its own
+ * database transaction: one for each new version of a table, so a commit that many share has one.
+ */
+export interface EventStore {
+  /**
+   * The events after a position, oldest first. Numbers what is visible and has no position yet, so nothing can come
+   * to light later at a position that was passed: a reader that follows `nextAfter` sees each event once.
+   */
+  listEvents(query: EventQuery): Promise<EventPage>
+  /** Numbers what is visible, as `listEvents` does. */
+  findEventRange(): Promise<EventRange>
+  /** Forgets events from before the instant, oldest first, up to the first that is younger; returns how many. */
+  forgetEvents(beforeMs: number): Promise<number>
+  /** How far a consumer with this name has come; `undefined` before its first `saveEventCursor`. */
+  findEventCursor(name: string): Promise<bigint | undefined>
+  /** `fenced` when someone with a greater token has written it: then nothing changes. */
+  saveEventCursor(cursor: EventCursor): Promise<'saved' | 'fenced'>
+}
+
+/** Who caused a change. Kept with its events for audit, never shown by the public route. */
+export interface EventOrigin {
+  readonly principal?: string
+  readonly requestId?: string
+  readonly address?: string
+}
+
+export interface CatalogEvent {
+  readonly position: bigint
+  /** Unique over all catalogs. */
+  readonly eventId: string
+  readonly type: EventType
+  /** UUID of the table or view; the dotted name of a namespace. */
+  readonly subject: string
+  /** Dotted, as it was after the change; before it, for a drop. */
+  readonly name: string
+  /** The version that the change made; 0 for namespaces, which have none. */
+  readonly version: number
+  readonly timeMs: number
+  readonly data: EventData
+  readonly origin: EventOrigin
+}
+
+/** Members of the CloudEvent's `data`, beside those that every event has. Ids of 64 bits are decimal strings. */
+export type EventData = Readonly<Record<string, unknown>>
+
+export interface EventQuery {
+  readonly after: bigint
+  readonly types?: readonly EventType[]
+  /** Only those with this subject or, without case, this name. */
+  readonly subject?: string
+  readonly limit: number
+}
+
+export interface EventPage {
+  readonly events: readonly CatalogEvent[]
+  /** Everything up to here was looked at, whether it is among `events` or not. */
+  readonly nextAfter: bigint
+  /** Whether more may follow at once. */
+  readonly hasMore: boolean
+}
+
+export interface EventRange {
+  /** Events up to and with this position are forgotten; 0 at first. */
+  readonly forgotten: bigint
+  /** The greatest position given so far; 0 at first. */
+  readonly last: bigint
+}
+
+export interface EventCursor {
+  readonly name: string
+  readonly position: bigint
+  /** Of the lease under which the consumer reads. */
+  readonly fencingToken: bigint
+}
