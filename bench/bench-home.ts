@@ -13,7 +13,7 @@ export async function fillFiles(
   { tableUuid, added }: { readonly tableUuid: string; readonly added: readonly DataFile[] },
 ): Promise<void> {
   await withDependencies(home, async (deps) => {
-    const state = await deps.catalog.findTable({ tableUuid })
+    const state = await deps.catalog.tables.find({ tableUuid })
     if (state === undefined) throw new Error('the table is gone')
     const prepared = await writeSnapshot(deps, state, {
       change: { added, removedPaths: new Set(), truncate: false },
@@ -21,7 +21,7 @@ export async function fillFiles(
     })
     if (prepared === undefined) throw new Error('nothing was written')
     const { snapshot } = prepared
-    await deps.catalog.commit({
+    await deps.catalog.tables.commit({
       tables: [
         {
           expectedVersion: state.version,

@@ -72,7 +72,7 @@ async function measureSize(files: number): Promise<Measured> {
 async function fill(home: string, files: number): Promise<void> {
   let tableUuid = ''
   await withDependencies(home, async ({ catalog }) => {
-    const state = await catalog.findTable({ namespace: ['default'], name: 'wide' })
+    const state = await catalog.tables.find({ namespace: ['default'], name: 'wide' })
     tableUuid = state?.definition.tableUuid ?? ''
   })
   for (let done = 0; done < files; done += FILL_MAX) {
@@ -117,7 +117,7 @@ async function measureCommits(base: Dependencies, links: FileLinks): Promise<Mea
 }
 
 async function listManifests({ catalog, manifests }: Dependencies) {
-  const state = await catalog.findTable({ namespace: ['default'], name: 'wide' })
+  const state = await catalog.tables.find({ namespace: ['default'], name: 'wide' })
   return manifests.getManifestList(state?.currentSnapshot?.manifestList ?? '')
 }
 

@@ -17,7 +17,7 @@ export async function fillHistory(
   }: { readonly tableUuid: string; readonly snapshots: number; readonly first?: number },
 ): Promise<void> {
   const catalog = await openSqliteCatalog({ path: join(home, 'catalog.db') })
-  let state = await catalog.findTable({ tableUuid })
+  let state = await catalog.tables.find({ tableUuid })
   const step = 1_000
   for (let first = start; first < count && state !== undefined; first += step) {
     const snapshots = Array.from({ length: Math.min(step, count - first) }, (_, i) =>
@@ -31,7 +31,7 @@ export async function fillHistory(
       lastUpdatedMs: last.timestampMs,
       currentSnapshot: last,
     }
-    await catalog.commit({
+    await catalog.tables.commit({
       tables: [
         {
           expectedVersion: state.version,

@@ -130,7 +130,7 @@ async function measureMemory(): Promise<void> {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   await withDependencies(home, async (deps) => {
-    const table = await deps.catalog.findTable({ namespace: ['default'], name: 'wide' })
+    const table = await deps.catalog.tables.find({ namespace: ['default'], name: 'wide' })
     const list = await deps.manifests.getManifestList(table?.currentSnapshot?.manifestList ?? '')
     const held = () => {
       collect()

@@ -62,7 +62,7 @@ async function fillTables(): Promise<void> {
   const { table_id } = await call(`${service.url}/v1/tables`, { method: 'POST', body })
   await service.stop()
   await withDependencies(home, async ({ catalog }) => {
-    const model = await catalog.findTable({ tableUuid: table_id })
+    const model = await catalog.tables.find({ tableUuid: table_id })
     if (model === undefined) throw new Error('the model is gone')
     for (let i = 0; i < TABLES; i++) {
       const tableUuid = crypto.randomUUID()
@@ -70,7 +70,7 @@ async function fillTables(): Promise<void> {
       const definition = { ...model.definition, tableUuid, location }
       const publishedVersion = i % 2 === 0 ? model.version : -1
       const state = { ...model, name: `t${i}`, definition, publishedVersion }
-      await catalog.createTable({ state, snapshots: [], snapshotLog: [], addedPaths: [] })
+      await catalog.tables.create({ state, snapshots: [], snapshotLog: [], addedPaths: [] })
     }
   })
 }

@@ -7,7 +7,7 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import pino, { type Logger } from 'pino'
-import type { CatalogStore } from './catalog/catalog-store.ts'
+import type { Catalog } from './catalog/catalog.ts'
 import { openSqliteCatalog } from './catalog/sqlite/sqlite.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import type { Ambient } from './core/ambient.ts'
@@ -206,7 +206,7 @@ async function rebuild(config: Config, log: Logger): Promise<void> {
   await threads.close()
 }
 
-async function openCatalog({ catalog }: Config): Promise<CatalogStore> {
+async function openCatalog({ catalog }: Config): Promise<Catalog> {
   if (catalog.kind === 'postgres') {
     // Not for those who start with SQLite: every module is a file to find, read and compile.
     const { openPostgresCatalog } = await import('./catalog/postgres/postgres.ts')

@@ -4,14 +4,14 @@
  * and what it writes must be safe to write twice or carry the fencing token.
  */
 export interface LeaseStore {
-  /** Held by anyone, the same owner included, it is `held`. */
-  acquireLease(request: LeaseRequest): Promise<LeaseOutcome>
-  /** From now on for the duration, also when it expired and nobody took it meanwhile. */
-  renewLease(lease: LeaseRequest & HeldLease): Promise<'renewed' | 'lost'>
+  /** `held` if anyone holds it, the same owner included. */
+  acquire(request: LeaseRequest): Promise<LeaseOutcome>
+  /** From now on for the duration, also when it expired and nobody took it since. */
+  renew(lease: LeaseRequest & HeldLease): Promise<'renewed' | 'lost'>
   /** From now on others may acquire it. */
-  releaseLease(lease: HeldLease & { readonly nowMs: number }): Promise<'released' | 'lost'>
-  /** Forgets leases that expired or were released before the instant. Answers how many. */
-  forgetLeases(beforeMs: number): Promise<number>
+  release(lease: HeldLease & { readonly nowMs: number }): Promise<'released' | 'lost'>
+  /** Forgets leases that expired or were released before the instant. Returns how many. */
+  forget(beforeMs: number): Promise<number>
 }
 
 export interface LeaseRequest {

@@ -6,22 +6,20 @@ import type { MutationOptions } from './replay-store.ts'
  */
 export interface NamespaceStore {
   /** Makes missing parents, too. */
-  createNamespace(
+  create(
     namespace: NamespaceRecord,
     options?: MutationOptions,
   ): Promise<'created' | 'already-exists'>
-  findNamespace(levels: readonly string[]): Promise<NamespaceRecord | undefined>
-  /** All namespaces, level by level, by name. */
-  listNamespaces(): Promise<readonly (readonly string[])[]>
+  find(levels: readonly string[]): Promise<NamespaceRecord | undefined>
   /** Directly below `parent` (all of the first level when it is empty), by name, after `after`. */
-  listChildNamespaces(query: ListChildNamespacesQuery): Promise<readonly (readonly string[])[]>
-  /** Sets `updates`, then removes `removals`; answers the properties before and after. */
-  updateNamespaceProperties(
+  listChildren(query: ListChildNamespacesQuery): Promise<readonly (readonly string[])[]>
+  /** Sets `updates`, then removes `removals`; returns the properties before and after. */
+  updateProperties(
     change: NamespacePropertiesChange,
     options?: MutationOptions,
   ): Promise<NamespacePropertiesChanged | 'not-found'>
   /** `not-empty` while it holds a table, a view or another namespace. */
-  dropNamespace(
+  drop(
     levels: readonly string[],
     options?: MutationOptions,
   ): Promise<'dropped' | 'not-found' | 'not-empty'>

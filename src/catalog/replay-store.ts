@@ -1,11 +1,11 @@
 /** Answers to requests with an `Idempotency-Key`, so that a repeated request gets the same one. */
 export interface ReplayStore {
   /** Found until it is forgotten, expired or not. */
-  findReplay(key: string): Promise<ReplayRecord | undefined>
+  find(key: string): Promise<ReplayRecord | undefined>
   /** Of a final refusal, which changed nothing else. Does nothing when the key is there. */
-  rememberReplay(record: ReplayRecord): Promise<void>
-  /** Forgets those that expired before the instant. Answers how many. */
-  forgetReplays(beforeMs: number): Promise<number>
+  remember(record: ReplayRecord): Promise<void>
+  /** Forgets those that expired before the instant. Returns how many. */
+  forget(beforeMs: number): Promise<number>
 }
 
 export interface ReplayRecord {

@@ -3,22 +3,22 @@ import type { MutationOptions } from './replay-store.ts'
 /** Views share their names with tables: of one name, in one namespace, there is one or the other. */
 export interface ViewStore {
   /** Also makes the namespace and its parents. `view-exists`, too, when the UUID is taken. */
-  createView(
+  create(
     view: ViewState,
     options?: MutationOptions,
   ): Promise<'created' | 'view-exists' | 'table-exists'>
-  findView(key: ViewKey): Promise<ViewState | undefined>
+  find(key: ViewKey): Promise<ViewState | undefined>
   /** By name, without case. */
-  listViews(query: ListViewsQuery): Promise<readonly ViewSummary[]>
+  list(query: ListViewsQuery): Promise<readonly ViewSummary[]>
   /**
    * Compare-and-swap of the version; also renames when `state` has another name. `version-mismatch`, too, when
    * the view is gone.
    */
-  replaceView(
+  replace(
     change: ViewChange,
     options?: MutationOptions,
   ): Promise<'replaced' | 'version-mismatch' | 'view-exists' | 'table-exists'>
-  dropView(viewUuid: string, options?: MutationOptions): Promise<'dropped' | 'not-found'>
+  drop(viewUuid: string, options?: MutationOptions): Promise<'dropped' | 'not-found'>
 }
 
 export type ViewKey =

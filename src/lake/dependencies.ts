@@ -1,4 +1,4 @@
-import type { CatalogStore } from '../catalog/catalog-store.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 import type { Ambient } from '../core/ambient.ts'
 import type { Log } from '../core/log.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
@@ -17,7 +17,7 @@ export interface Meter extends CacheMeter {
 
 /** What use cases need; main.ts decides which adapters supply it. */
 export interface Dependencies {
-  readonly catalog: CatalogStore
+  readonly catalog: Catalog
   readonly objects: ObjectStore
   readonly ambient: Ambient
   readonly manifests: ManifestCache

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { CatalogStore, NewTable, TableCommit } from '../../src/catalog/catalog-store.ts'
+import type { Catalog } from '../../src/catalog/catalog.ts'
 import type { ReplayRecord } from '../../src/catalog/replay-store.ts'
+import type { NewTable, TableCommit } from '../../src/catalog/table-store.ts'
 import type { ViewState } from '../../src/catalog/view-store.ts'
 import type { DataFile } from '../../src/core/file/data-file.ts'
 import { UNPARTITIONED, UNSORTED } from '../../src/core/partition/partition-spec.ts'
-import type { Snapshot } from '../../src/core/table/snapshot.ts'
+import type { Snapshot, SnapshotLogEntry } from '../../src/core/table/snapshot.ts'
 import type { TableDefinition, TableState } from '../../src/core/table/table.ts'
 import type {
   StagedFile,
@@ -13,9 +14,9 @@ import type {
 } from '../../src/core/table/transaction.ts'
 
 export interface OpenedCatalog {
-  readonly store: CatalogStore
-  /** A second store over the same database, as another process would have. */
-  readonly openAnother: (() => Promise<CatalogStore>) | undefined
+  readonly catalog: Catalog
+  /** A second catalog over the same database, as another process would have. */
+  readonly openAnother: (() => Promise<Catalog>) | undefined
 }
 
 export function definitionOf(tableUuid: string = randomUUID()): TableDefinition {
@@ -78,10 +79,34 @@ export function newTable(state: TableState, overrides: Partial<NewTable> = {}): 
 }
 
 /** Creates the table and answers the state that it then has. */
-export async function create(store: CatalogStore, name: string): Promise<TableState> {
+export async function create(catalog: Catalog, name: string): Promise<TableState> {
   const state = stateOf(name)
-  expect(await store.createTable(newTable(state))).toBe('created')
+  expect(await catalog.tables.create(newTable(state))).toBe('created')
   return state
+}
+
+/** The whole snapshot log of a table, oldest first. */
+export async function logOf(
+  { snapshots }: Pick<Catalog, 'snapshots'>,
+  tableUuid: string,
+): Promise<SnapshotLogEntry[]> {
+  const log: SnapshotLogEntry[] = []
+  for await (const page of snapshots.readLog(tableUuid)) {
+    for (const { timestampMs, snapshotId } of page) log.push({ timestampMs, snapshotId })
+  }
+  return log
+}
+
+/** All namespaces below `parent`, each before its children. */
+export async function allNamespaces(
+  catalog: Pick<Catalog, 'namespaces'>,
+  parent: readonly string[] = [],
+): Promise<(readonly string[])[]> {
+  const children = await catalog.namespaces.listChildren({ parent, limit: 1_000 })
+  const trees = await Promise.all(
+    children.map(async (child) => [child, ...(await allNamespaces(catalog, child))]),
+  )
+  return trees.flat()
 }
 
 /** A commit of one snapshot upon `state`. */

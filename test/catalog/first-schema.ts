@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import type { Catalog } from '../../src/catalog/catalog.ts'
 import { encodeExact } from '../../src/catalog/sql/tagged-json.ts'
 import { committed, newTable, openTransaction, stateOf, viewOf } from './catalog-samples.ts'
 
@@ -24,26 +24,30 @@ export async function firstSchema(engineName: 'sqlite' | 'postgres'): Promise<st
   `
 }
 
-export async function expectUpToDate(store: CatalogStore): Promise<void> {
-  await store.migrate()
+export async function expectUpToDate(catalog: Catalog): Promise<void> {
+  await catalog.migrate()
   const namespace = ['Deep', 'sky']
-  expect(await store.findTable({ namespace, name: 'planets' })).toMatchObject({ name: 'Planets' })
-  expect(await store.findNamespace(['deep'])).toEqual({ levels: ['Deep'], properties: {} })
-  const first = await store.listChildNamespaces({ parent: [], limit: 9 })
+  expect(await catalog.tables.find({ namespace, name: 'planets' })).toMatchObject({
+    name: 'Planets',
+  })
+  expect(await catalog.namespaces.find(['deep'])).toEqual({ levels: ['Deep'], properties: {} })
+  const first = await catalog.namespaces.listChildren({ parent: [], limit: 9 })
   expect(first).toEqual([['Deep'], ['deep!']])
-  expect(await store.listChildNamespaces({ parent: ['deep'], limit: 9 })).toEqual([namespace])
-  expect(await store.createView(viewOf('planets', { namespace }))).toBe('table-exists')
-  expect(await store.createTable(newTable(stateOf('planets', { namespace })))).toBe(
+  expect(await catalog.namespaces.listChildren({ parent: ['deep'], limit: 9 })).toEqual([namespace])
+  expect(await catalog.views.create(viewOf('planets', { namespace }))).toBe('table-exists')
+  expect(await catalog.tables.create(newTable(stateOf('planets', { namespace })))).toBe(
     'already-exists',
   )
-  expect(await store.dropNamespace(['deep', 'SKY'])).toBe('not-empty')
-  const open = await store.findTransaction(TRANSACTION_ID)
+  expect(await catalog.namespaces.drop(['deep', 'SKY'])).toBe('not-empty')
+  const open = await catalog.transactions.find(TRANSACTION_ID)
   expect(open).toEqual(
     openTransaction({ transactionId: TRANSACTION_ID, author: null, message: null }),
   )
   if (open === undefined) throw new Error('no transaction')
   const transactions = [{ transaction: committed(open, UUID), isNew: false }]
-  expect(await store.commit({ tables: [], transactions })).toEqual({ outcome: 'committed' })
-  expect(await store.dropTable(UUID)).toBe('dropped')
-  expect(await store.dropNamespace(['deep', 'SKY'])).toBe('dropped')
+  expect(await catalog.tables.commit({ tables: [], transactions })).toEqual({
+    outcome: 'committed',
+  })
+  expect(await catalog.tables.drop(UUID)).toBe('dropped')
+  expect(await catalog.namespaces.drop(['deep', 'SKY'])).toBe('dropped')
 }

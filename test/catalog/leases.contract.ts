@@ -1,18 +1,18 @@
-import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import type { Catalog } from '../../src/catalog/catalog.ts'
 import type { HeldLease } from '../../src/catalog/lease-store.ts'
 
 const NAME = 'dump 7/csv'
 
-export function describeLeases(store: () => CatalogStore): void {
+export function describeLeases(catalog: () => Catalog): void {
   const acquire = (owner: string, nowMs: number, name = NAME) =>
-    store().acquireLease({ name, owner, nowMs, durationMs: 100 })
+    catalog().leases.acquire({ name, owner, nowMs, durationMs: 100 })
   const mustAcquire = async (owner: string, nowMs: number): Promise<HeldLease> => {
     const lease = await acquire(owner, nowMs)
     if (lease.outcome !== 'acquired') throw new Error(`the lease is held: ${owner}`)
     return { name: NAME, owner, fencingToken: lease.fencingToken }
   }
   const renew = (lease: HeldLease, nowMs: number) =>
-    store().renewLease({ ...lease, nowMs, durationMs: 100 })
+    catalog().leases.renew({ ...lease, nowMs, durationMs: 100 })
 
   describe('leases', () => {
     test('a lease is held by one until it expires, by its own owner, too', async () => {
@@ -38,7 +38,7 @@ export function describeLeases(store: () => CatalogStore): void {
       const lost = await mustAcquire('ada', 1_000)
       const lease = await mustAcquire('bob', 1_100)
       expect(await renew(lost, 1_101)).toBe('lost')
-      expect(await store().releaseLease({ ...lost, nowMs: 1_101 })).toBe('lost')
+      expect(await catalog().leases.release({ ...lost, nowMs: 1_101 })).toBe('lost')
       expect(await renew({ ...lost, owner: 'bob' }, 1_101)).toBe('lost')
       expect(await renew({ ...lease, owner: 'ada' }, 1_101)).toBe('lost')
       expect(await renew({ ...lease, name: 'another' }, 1_101)).toBe('lost')
@@ -48,8 +48,8 @@ export function describeLeases(store: () => CatalogStore): void {
 
     test('a released lease is free at once, and its holder has lost it', async () => {
       const lease = await mustAcquire('ada', 1_000)
-      expect(await store().releaseLease({ ...lease, nowMs: 1_010 })).toBe('released')
-      expect(await store().releaseLease({ ...lease, nowMs: 1_010 })).toBe('lost')
+      expect(await catalog().leases.release({ ...lease, nowMs: 1_010 })).toBe('released')
+      expect(await catalog().leases.release({ ...lease, nowMs: 1_010 })).toBe('lost')
       expect(await renew(lease, 1_010)).toBe('lost')
       await mustAcquire('bob', 1_010)
     })
@@ -60,9 +60,9 @@ export function describeLeases(store: () => CatalogStore): void {
       for (let turn = 0; turn < 9; turn++) {
         const lease = await mustAcquire(turn % 2 === 0 ? 'ada' : 'bob', nowMs)
         tokens.push(lease.fencingToken)
-        if (turn % 3 === 0) await store().releaseLease({ ...lease, nowMs })
+        if (turn % 3 === 0) await catalog().leases.release({ ...lease, nowMs })
         else nowMs += 100
-        if (turn === 5) expect(await store().forgetLeases(nowMs + 1)).toBe(1)
+        if (turn === 5) expect(await catalog().leases.forget(nowMs + 1)).toBe(1)
       }
       const grown = [...new Set(tokens)].sort((a, b) => (a < b ? -1 : 1))
       expect(tokens).toEqual(grown)
@@ -71,7 +71,7 @@ export function describeLeases(store: () => CatalogStore): void {
     test('leases that ended before an instant are forgotten, those that are held are not', async () => {
       await acquire('ada', 1_000, 'over')
       await acquire('ada', 1_001, 'held')
-      expect(await store().forgetLeases(1_101)).toBe(1)
+      expect(await catalog().leases.forget(1_101)).toBe(1)
       expect(await acquire('bob', 1_050, 'held')).toMatchObject({ outcome: 'held' })
       expect(await acquire('bob', 1_050, 'over')).toMatchObject({ outcome: 'acquired' })
     })

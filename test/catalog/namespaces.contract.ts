@@ -1,37 +1,38 @@
 import fc from 'fast-check'
-import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
-import { create, newTable, stateOf, viewOf } from './catalog-samples.ts'
+import type { Catalog } from '../../src/catalog/catalog.ts'
+import { allNamespaces, create, newTable, stateOf, viewOf } from './catalog-samples.ts'
 
-export function describeNamespaces(store: () => CatalogStore): void {
-  const make = (...levels: string[]) => store().createNamespace({ levels, properties: {} })
-  const childrenOf = (...parent: string[]) => store().listChildNamespaces({ parent, limit: 100 })
+export function describeNamespaces(catalog: () => Catalog): void {
+  const make = (...levels: string[]) => catalog().namespaces.create({ levels, properties: {} })
+  const childrenOf = (...parent: string[]) =>
+    catalog().namespaces.listChildren({ parent, limit: 100 })
 
   describe('namespaces', () => {
     test('a namespace is found with its properties, exactly as they were given', async () => {
       const properties = { owner: 'ada', ['__proto__']: 'data', $bigint: '1', n: 'a\u0000b\ud800c' }
       const levels = ['Deep sky', 'M 31']
-      expect(await store().createNamespace({ levels, properties })).toBe('created')
-      expect(await store().findNamespace(levels)).toStrictEqual({ levels, properties })
-      const found = await store().findNamespace(['deep SKY', 'm 31'])
+      expect(await catalog().namespaces.create({ levels, properties })).toBe('created')
+      expect(await catalog().namespaces.find(levels)).toStrictEqual({ levels, properties })
+      const found = await catalog().namespaces.find(['deep SKY', 'm 31'])
       expect(found?.levels).toEqual(levels)
       const parent = { levels: ['Deep sky'], properties: {} }
-      expect(await store().findNamespace(['deep sky'])).toStrictEqual(parent)
-      expect(await store().findNamespace(['m 31'])).toBeUndefined()
-      expect(await store().findNamespace([])).toBeUndefined()
+      expect(await catalog().namespaces.find(['deep sky'])).toStrictEqual(parent)
+      expect(await catalog().namespaces.find(['m 31'])).toBeUndefined()
+      expect(await catalog().namespaces.find([])).toBeUndefined()
     })
 
     test('one that is there is left as it is, however it came to be', async () => {
-      await create(store(), 'planets')
-      await store().createNamespace({ levels: ['a', 'b'], properties: { owner: 'ada' } })
+      await create(catalog(), 'planets')
+      await catalog().namespaces.create({ levels: ['a', 'b'], properties: { owner: 'ada' } })
       const twins = [['SKY'], ['A'], ['a', 'B'], []]
       for (const levels of twins) {
         const properties = { owner: 'bob' }
-        expect(await store().createNamespace({ levels, properties })).toBe('already-exists')
+        expect(await catalog().namespaces.create({ levels, properties })).toBe('already-exists')
       }
-      expect((await store().findNamespace(['a', 'b']))?.properties).toEqual({ owner: 'ada' })
-      expect(await store().findNamespace(['sky'])).toEqual({ levels: ['sky'], properties: {} })
-      await store().createTable(newTable(stateOf('t', { namespace: ['a', 'b'] })))
-      expect((await store().findNamespace(['a', 'b']))?.properties).toEqual({ owner: 'ada' })
+      expect((await catalog().namespaces.find(['a', 'b']))?.properties).toEqual({ owner: 'ada' })
+      expect(await catalog().namespaces.find(['sky'])).toEqual({ levels: ['sky'], properties: {} })
+      await catalog().tables.create(newTable(stateOf('t', { namespace: ['a', 'b'] })))
+      expect((await catalog().namespaces.find(['a', 'b']))?.properties).toEqual({ owner: 'ada' })
     })
 
     test('of many creations at once, one is created', async () => {
@@ -46,13 +47,13 @@ export function describeNamespaces(store: () => CatalogStore): void {
       await fc.assert(
         fc.asyncProperty(trees, async (tree) => {
           for (const levels of tree) await make(...levels)
-          const all = await store().listNamespaces()
+          const all = await allNamespaces(catalog())
           for (const parent of [[], ...all]) {
             const below = all.filter((levels) => isDirectlyBelow(parent, levels))
             expect(await childrenOf(...parent)).toEqual(below)
           }
           for (const levels of all.toReversed()) {
-            expect(await store().dropNamespace(levels)).toBe('dropped')
+            expect(await catalog().namespaces.drop(levels)).toBe('dropped')
           }
         }),
         { numRuns: 15 },
@@ -65,7 +66,7 @@ export function describeNamespaces(store: () => CatalogStore): void {
       for (;;) {
         const after = seen.at(-1)?.map((level) => level.toUpperCase())
         const query = { parent: ['TOP'], limit: 2, ...(after === undefined ? {} : { after }) }
-        const page = await store().listChildNamespaces(query)
+        const page = await catalog().namespaces.listChildren(query)
         if (page.length === 0) break
         expect(page.length).toBeLessThanOrEqual(2)
         seen.push(...page)
@@ -76,14 +77,14 @@ export function describeNamespaces(store: () => CatalogStore): void {
 
     test('properties are updated, then removed, and both sides are answered', async () => {
       const before = { owner: 'ada', team: 'stars', ['__proto__']: 'data' }
-      await store().createNamespace({ levels: ['sky'], properties: before })
+      await catalog().namespaces.create({ levels: ['sky'], properties: before })
       const updates = { team: 'moons', new: '1', both: '2' }
       const change = { levels: ['SKY'], updates, removals: ['owner', 'both', 'absent'] }
       const after = { team: 'moons', ['__proto__']: 'data', new: '1' }
-      expect(await store().updateNamespaceProperties(change)).toStrictEqual({ before, after })
-      expect((await store().findNamespace(['sky']))?.properties).toStrictEqual(after)
+      expect(await catalog().namespaces.updateProperties(change)).toStrictEqual({ before, after })
+      expect((await catalog().namespaces.find(['sky']))?.properties).toStrictEqual(after)
       const nowhere = { levels: ['nowhere'], updates, removals: [] }
-      expect(await store().updateNamespaceProperties(nowhere)).toBe('not-found')
+      expect(await catalog().namespaces.updateProperties(nowhere)).toBe('not-found')
     })
 
     test('of many updates at once, none is lost', async () => {
@@ -91,35 +92,35 @@ export function describeNamespaces(store: () => CatalogStore): void {
       const keys = Array.from({ length: 8 }, (_, index) => `key-${index}`)
       await Promise.all(
         keys.map((key) =>
-          store().updateNamespaceProperties({
+          catalog().namespaces.updateProperties({
             levels: ['sky'],
             updates: { [key]: key },
             removals: [],
           }),
         ),
       )
-      const found = await store().findNamespace(['sky'])
+      const found = await catalog().namespaces.find(['sky'])
       expect(Object.keys(found?.properties ?? {}).sort()).toEqual(keys)
     })
 
     test('one that holds a table, a view or a namespace is not dropped', async () => {
-      const table = await create(store(), 'planets')
+      const table = await create(catalog(), 'planets')
       const view = viewOf('v', { namespace: ['views'] })
-      await store().createView(view)
+      await catalog().views.create(view)
       await make('outer', 'inner')
       for (const name of ['sky', 'Views', 'OUTER']) {
-        expect(await store().dropNamespace([name])).toBe('not-empty')
-        expect(await store().findNamespace([name])).toBeDefined()
+        expect(await catalog().namespaces.drop([name])).toBe('not-empty')
+        expect(await catalog().namespaces.find([name])).toBeDefined()
       }
-      await store().dropTable(table.definition.tableUuid)
-      await store().dropView(view.viewUuid)
-      expect(await store().dropNamespace(['outer', 'INNER'])).toBe('dropped')
+      await catalog().tables.drop(table.definition.tableUuid)
+      await catalog().views.drop(view.viewUuid)
+      expect(await catalog().namespaces.drop(['outer', 'INNER'])).toBe('dropped')
       for (const name of ['sky', 'Views', 'OUTER']) {
-        expect(await store().dropNamespace([name])).toBe('dropped')
-        expect(await store().dropNamespace([name])).toBe('not-found')
+        expect(await catalog().namespaces.drop([name])).toBe('dropped')
+        expect(await catalog().namespaces.drop([name])).toBe('not-found')
       }
-      expect(await store().listNamespaces()).toEqual([])
-      expect(await store().dropNamespace([])).toBe('not-found')
+      expect(await allNamespaces(catalog())).toEqual([])
+      expect(await catalog().namespaces.drop([])).toBe('not-found')
     })
 
     test('one that is dropped while something is put into it is there with it, or neither is', async () => {
@@ -127,15 +128,15 @@ export function describeNamespaces(store: () => CatalogStore): void {
         const levels = ['a', `b${round}`]
         await make(...levels)
         const [dropped, created] = await Promise.all([
-          store().dropNamespace(levels),
-          store().createTable(newTable(stateOf('t', { namespace: levels }))),
+          catalog().namespaces.drop(levels),
+          catalog().tables.create(newTable(stateOf('t', { namespace: levels }))),
           make(...levels, 'below'),
         ])
         expect(created).toBe('created')
         expect(['dropped', 'not-empty']).toContain(dropped)
-        expect(await store().findNamespace(levels)).toBeDefined()
+        expect(await catalog().namespaces.find(levels)).toBeDefined()
         expect(await childrenOf(...levels)).toHaveLength(1)
-        expect(await store().dropNamespace(levels)).toBe('not-empty')
+        expect(await catalog().namespaces.drop(levels)).toBe('not-empty')
       }
     })
   })

@@ -3,13 +3,7 @@ import { type CompiledQuery, Kysely, SqliteDialect } from 'kysely'
 import { migrate } from '../../src/catalog/sql/migrations.ts'
 import type { Connection, SqlEngine } from '../../src/catalog/sql/sql-engine.ts'
 import type { Database } from '../../src/catalog/sql/sql-schema.ts'
-import {
-  findSnapshot,
-  findSnapshotAsAt,
-  nextLogEntries,
-  nextSnapshots,
-  pageSnapshotLog,
-} from '../../src/catalog/sql/sql-snapshots.ts'
+import { nextLogEntries, nextSnapshots, SqlSnapshots } from '../../src/catalog/sql/sql-snapshots.ts'
 import { snapshotOf } from './catalog-samples.ts'
 
 const database = new Sqlite(':memory:')
@@ -21,14 +15,15 @@ const connection: Connection = new Kysely<Database>({
   },
 })
 
-beforeAll(() =>
-  migrate({
-    ...{ name: 'sqlite', connection, contentionMsMax: 0, trouble: () => 'other' },
-    ...{ lockMigrations: async () => undefined, holdNamespaces: async () => true },
-    transact: (work) => connection.transaction().execute(work),
-    runTogether: async () => undefined,
-  } satisfies SqlEngine),
-)
+const engine: SqlEngine = {
+  ...{ name: 'sqlite', connection, contentionMsMax: 0, trouble: () => 'other' },
+  ...{ lockMigrations: async () => undefined, holdNamespaces: async () => true },
+  transact: (work) => connection.transaction().execute(work),
+  runTogether: async () => undefined,
+}
+const snapshots = new SqlSnapshots(engine)
+
+beforeAll(() => migrate(engine))
 beforeEach(() => {
   asked = []
 })
@@ -40,12 +35,12 @@ function planOf({ sql, parameters }: CompiledQuery): string[] {
 }
 
 test.each<[string, () => Promise<unknown>]>([
-  ['as_at', () => findSnapshotAsAt(connection, 't', 5)],
-  ['a snapshot by its id', () => findSnapshot(connection, 't', 5n)],
-  ['a page of the log', () => pageSnapshotLog(connection, { tableUuid: 't', limit: 10 })],
+  ['as_at', () => snapshots.findAsAt('t', 5)],
+  ['a snapshot by its id', () => snapshots.find('t', 5n)],
+  ['a page of the log', () => snapshots.pageLog({ tableUuid: 't', limit: 10 })],
   [
     'a page of the log in an interval',
-    () => pageSnapshotLog(connection, { tableUuid: 't', beforeMs: 9, afterMs: 5, limit: 10 }),
+    () => snapshots.pageLog({ tableUuid: 't', beforeMs: 9, afterMs: 5, limit: 10 }),
   ],
   ['the first snapshots of a history', () => nextSnapshots(connection, 't', undefined)],
   ['the next snapshots of a history', () => nextSnapshots(connection, 't', snapshotOf(7n))],

@@ -1,7 +1,7 @@
-import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import type { Catalog } from '../../src/catalog/catalog.ts'
 import { create, definitionOf, newTable, snapshotOf, stateOf } from './catalog-samples.ts'
 
-export function describeReplacements(store: () => CatalogStore): void {
+export function describeReplacements(catalog: () => Catalog): void {
   describe('replacing a table', () => {
     const replacementOf = (before: { definition: { tableUuid: string } }, name: string) => {
       const snapshot = snapshotOf(7n)
@@ -26,34 +26,36 @@ export function describeReplacements(store: () => CatalogStore): void {
     test('the new one has the name and nothing of the old one, even under the same UUID', async () => {
       const before = stateOf('Planets')
       const old = newTable(before, { snapshots: [snapshotOf(5n)], addedPaths: ['old'] })
-      expect(await store().createTable(old)).toBe('created')
+      expect(await catalog().tables.create(old)).toBe('created')
       const { tableUuid } = before.definition
       const table = replacementOf(before, 'Planets')
-      expect(await store().replaceTable({ tableUuid, expectedVersion: 0, table })).toBe('created')
-      expect(await store().findTable({ tableUuid })).toStrictEqual(table.state)
-      expect(await store().listSnapshots(tableUuid)).toEqual(table.snapshots)
-      const known = await store().findKnownPaths(tableUuid, ['old', 'new'])
+      expect(await catalog().tables.replace({ tableUuid, expectedVersion: 0, table })).toBe(
+        'created',
+      )
+      expect(await catalog().tables.find({ tableUuid })).toStrictEqual(table.state)
+      expect(await catalog().snapshots.list(tableUuid)).toEqual(table.snapshots)
+      const known = await catalog().paths.findKnown(tableUuid, ['old', 'new'])
       expect([...known]).toEqual(['new'])
-      const publications = await store().listPublications(tableUuid, 10)
+      const publications = await catalog().publications.list(tableUuid, 10)
       expect(publications.map(({ version }) => version)).toEqual([3, 2, 1])
     })
 
     test('a version that is not the newest, or a taken UUID, changes nothing', async () => {
-      const before = await create(store(), 'Planets')
-      const other = await create(store(), 'Moons')
+      const before = await create(catalog(), 'Planets')
+      const other = await create(catalog(), 'Moons')
       const { tableUuid } = before.definition
       const replay = { key: 'k', requestHash: 'h', status: 200, body: '', expiresAtMs: 1 }
       const replace = (expectedVersion: number, of: typeof before) =>
-        store().replaceTable(
+        catalog().tables.replace(
           { tableUuid, expectedVersion, table: replacementOf(of, 'Planets') },
           { replay },
         )
       expect(await replace(4, before)).toBe('version-mismatch')
       expect(await replace(0, other)).toBe('already-exists')
-      expect(await store().findTable({ tableUuid })).toStrictEqual(before)
-      expect(await store().findReplay('k')).toBeUndefined()
+      expect(await catalog().tables.find({ tableUuid })).toStrictEqual(before)
+      expect(await catalog().replays.find('k')).toBeUndefined()
       expect(await replace(0, before)).toBe('created')
-      expect(await store().findReplay('k')).toEqual(replay)
+      expect(await catalog().replays.find('k')).toEqual(replay)
     })
   })
 }

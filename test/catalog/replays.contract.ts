@@ -1,8 +1,8 @@
-import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import type { Catalog } from '../../src/catalog/catalog.ts'
 import type { MutationOptions } from '../../src/catalog/replay-store.ts'
 import { appendTo, create, newTable, replayOf, stateOf, viewOf } from './catalog-samples.ts'
 
-export function describeReplays(store: () => CatalogStore): void {
+export function describeReplays(catalog: () => Catalog): void {
   const planets = stateOf('planets')
   const { tableUuid } = planets.definition
   const bright = viewOf('bright')
@@ -10,31 +10,36 @@ export function describeReplays(store: () => CatalogStore): void {
   const mutations: readonly [string, (options: MutationOptions) => Promise<unknown>, unknown][] = [
     [
       'createNamespace',
-      (options) => store().createNamespace({ levels: ['sky'], properties: {} }, options),
+      (options) => catalog().namespaces.create({ levels: ['sky'], properties: {} }, options),
       'already-exists',
     ],
-    ['createTable', (options) => store().createTable(newTable(planets), options), 'already-exists'],
+    [
+      'createTable',
+      (options) => catalog().tables.create(newTable(planets), options),
+      'already-exists',
+    ],
     [
       'commit',
-      (options) => store().commit({ tables: [appendTo(planets, 1n)], transactions: [] }, options),
+      (options) =>
+        catalog().tables.commit({ tables: [appendTo(planets, 1n)], transactions: [] }, options),
       { outcome: 'version-mismatch', tableUuid },
     ],
-    ['dropTable', (options) => store().dropTable(tableUuid, options), 'not-found'],
-    ['createView', (options) => store().createView(bright, options), 'view-exists'],
+    ['dropTable', (options) => catalog().tables.drop(tableUuid, options), 'not-found'],
+    ['createView', (options) => catalog().views.create(bright, options), 'view-exists'],
     [
       'replaceView',
       (options) => {
         const change = { expectedVersion: 0, state: { ...bright, version: 1 } }
-        return store().replaceView(change, options)
+        return catalog().views.replace(change, options)
       },
       'version-mismatch',
     ],
-    ['dropView', (options) => store().dropView(bright.viewUuid, options), 'not-found'],
-    ['dropNamespace', (options) => store().dropNamespace(['sky'], options), 'not-found'],
+    ['dropView', (options) => catalog().views.drop(bright.viewUuid, options), 'not-found'],
+    ['dropNamespace', (options) => catalog().namespaces.drop(['sky'], options), 'not-found'],
     [
       'updateNamespaceProperties',
       (options) =>
-        store().updateNamespaceProperties(
+        catalog().namespaces.updateProperties(
           { levels: ['sky'], updates: { a: 'b' }, removals: [] },
           options,
         ),
@@ -49,10 +54,10 @@ export function describeReplays(store: () => CatalogStore): void {
         if (name === 'updateNamespaceProperties') continue
         const replay = replayOf(`${name} first`)
         expect(await mutate({ replay })).not.toEqual(refused)
-        expect(await store().findReplay(replay.key)).toStrictEqual(replay)
+        expect(await catalog().replays.find(replay.key)).toStrictEqual(replay)
         const second = replayOf(`${name} second`)
         expect(await mutate({ replay: second })).toEqual(refused)
-        expect(await store().findReplay(second.key)).toBeUndefined()
+        expect(await catalog().replays.find(second.key)).toBeUndefined()
       }
     })
 
@@ -60,16 +65,16 @@ export function describeReplays(store: () => CatalogStore): void {
       const [, update, refused] = mutations.at(-1) ?? []
       const replay = replayOf('update')
       expect(await update?.({ replay })).toEqual(refused)
-      expect(await store().findReplay('update')).toBeUndefined()
-      await store().createNamespace({ levels: ['sky'], properties: {} })
+      expect(await catalog().replays.find('update')).toBeUndefined()
+      await catalog().namespaces.create({ levels: ['sky'], properties: {} })
       expect(await update?.({ replay })).toEqual({ before: {}, after: { a: 'b' } })
-      expect(await store().findReplay('update')).toStrictEqual(replay)
+      expect(await catalog().replays.find('update')).toStrictEqual(replay)
     })
 
     test('a key that is there changes nothing, and says when to try again', async () => {
-      const state = await create(store(), 'moons')
-      await store().createView(viewOf('faint'))
-      await store().rememberReplay(replayOf('key'))
+      const state = await create(catalog(), 'moons')
+      await catalog().views.create(viewOf('faint'))
+      await catalog().replays.remember(replayOf('key'))
       const commit = { tables: [appendTo(state, 1n)], transactions: [] }
       const options = { replay: replayOf('key', { status: 204 }) }
       const { tableUuid: moonsUuid } = state.definition
@@ -79,8 +84,8 @@ export function describeReplays(store: () => CatalogStore): void {
             () =>
               mutate(options),
         ),
-        () => store().commit(commit, options),
-        () => store().dropTable(moonsUuid, options),
+        () => catalog().tables.commit(commit, options),
+        () => catalog().tables.drop(moonsUuid, options),
       ]
       for (const attempt of attempts) {
         await expect(attempt()).rejects.toMatchObject({
@@ -88,54 +93,54 @@ export function describeReplays(store: () => CatalogStore): void {
           facts: { retryAfterSeconds: 1 },
         })
       }
-      expect(await store().findTable({ tableUuid: moonsUuid })).toStrictEqual(state)
-      expect(await store().listTables({ limit: 9 })).toHaveLength(1)
-      expect(await store().listViews({ namespace: ['sky'], limit: 9 })).toHaveLength(1)
-      expect(await store().findReplay('key')).toStrictEqual(replayOf('key'))
+      expect(await catalog().tables.find({ tableUuid: moonsUuid })).toStrictEqual(state)
+      expect(await catalog().tables.list({ limit: 9 })).toHaveLength(1)
+      expect(await catalog().views.list({ namespace: ['sky'], limit: 9 })).toHaveLength(1)
+      expect(await catalog().replays.find('key')).toStrictEqual(replayOf('key'))
     })
 
     test('of many requests with one key at once, one takes effect', async () => {
       const names = Array.from({ length: 8 }, (_, index) => `t${index}`)
       const outcomes = await Promise.all(
         names.map((name) =>
-          store()
-            .createTable(newTable(stateOf(name)), { replay: replayOf('key', { body: name }) })
+          catalog()
+            .tables.create(newTable(stateOf(name)), { replay: replayOf('key', { body: name }) })
             .catch((error: { code?: string }) => error.code),
         ),
       )
       expect(outcomes.filter((outcome) => outcome === 'overloaded')).toHaveLength(7)
-      const [table] = await store().listTables({ limit: 9 })
+      const [table] = await catalog().tables.list({ limit: 9 })
       expect(outcomes[names.indexOf(table?.name ?? '')]).toBe('created')
-      expect((await store().findReplay('key'))?.body).toBe(table?.name)
+      expect((await catalog().replays.find('key'))?.body).toBe(table?.name)
     })
 
     test('a commit that fails keeps no answer', async () => {
-      const state = await create(store(), 'planets')
-      await create(store(), 'moons')
+      const state = await create(catalog(), 'planets')
+      await create(catalog(), 'moons')
       const commit = appendTo(state, 1n)
       const rename = { ...commit, state: { ...commit.state, name: 'moons' } }
       const options = { replay: replayOf('key') }
-      const attempt = store().commit({ tables: [rename], transactions: [] }, options)
+      const attempt = catalog().tables.commit({ tables: [rename], transactions: [] }, options)
       await expect(attempt).rejects.toMatchObject({ code: 'table-already-exists' })
-      expect(await store().findReplay('key')).toBeUndefined()
+      expect(await catalog().replays.find('key')).toBeUndefined()
     })
 
     test('a remembered refusal is found, letter for letter, and the first one stays', async () => {
       const refusal = replayOf('key', { status: 409, body: '{"a":"\u0000\ud800"}' })
-      await store().rememberReplay(refusal)
-      await store().rememberReplay(replayOf('key', { status: 200 }))
-      expect(await store().findReplay('key')).toStrictEqual(refusal)
-      expect(await store().findReplay('KEY')).toBeUndefined()
+      await catalog().replays.remember(refusal)
+      await catalog().replays.remember(replayOf('key', { status: 200 }))
+      expect(await catalog().replays.find('key')).toStrictEqual(refusal)
+      expect(await catalog().replays.find('KEY')).toBeUndefined()
     })
 
     test('answers that expired before an instant are forgotten', async () => {
       for (const [index, expiresAtMs] of [1_999, 2_000, 10].entries()) {
-        await store().rememberReplay(replayOf(`${index}`, { expiresAtMs }))
+        await catalog().replays.remember(replayOf(`${index}`, { expiresAtMs }))
       }
-      expect(await store().forgetReplays(2_000)).toBe(2)
-      expect(await store().forgetReplays(2_000)).toBe(0)
-      expect(await store().findReplay('0')).toBeUndefined()
-      expect(await store().findReplay('1')).toBeDefined()
+      expect(await catalog().replays.forget(2_000)).toBe(2)
+      expect(await catalog().replays.forget(2_000)).toBe(0)
+      expect(await catalog().replays.find('0')).toBeUndefined()
+      expect(await catalog().replays.find('1')).toBeDefined()
     })
   })
 }

@@ -1,8 +1,9 @@
-import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import type { Catalog } from '../../src/catalog/catalog.ts'
 import type { TableState } from '../../src/core/table/table.ts'
 import {
   appendTo,
   create,
+  logOf,
   newTable,
   type OpenedCatalog,
   stateOf,
@@ -12,12 +13,12 @@ import {
 /** Two stores over one database, as two processes have them. */
 export function describeSharing(opened: () => OpenedCatalog): void {
   describe('two stores over one database', () => {
-    const withAnother = async (work: (one: CatalogStore, other: CatalogStore) => Promise<void>) => {
-      const { store, openAnother } = opened()
+    const withAnother = async (work: (one: Catalog, other: Catalog) => Promise<void>) => {
+      const { catalog, openAnother } = opened()
       if (openAnother === undefined) throw new Error('this catalog cannot be shared')
       const other = await openAnother()
       try {
-        await work(store, other)
+        await work(catalog, other)
       } finally {
         await other.close()
       }
@@ -28,7 +29,7 @@ export function describeSharing(opened: () => OpenedCatalog): void {
         const state = await create(one, 'planets')
         await Promise.all([one.migrate(), other.migrate(), other.migrate(), one.migrate()])
         const { tableUuid } = state.definition
-        expect(await other.findTable({ tableUuid })).toStrictEqual(state)
+        expect(await other.tables.find({ tableUuid })).toStrictEqual(state)
       }))
 
     test('each version has exactly one winner, and nobody fails', () =>
@@ -37,24 +38,24 @@ export function describeSharing(opened: () => OpenedCatalog): void {
         const { tableUuid } = state.definition
         const winsWanted = 15
         const wins = await Promise.all(
-          [one, other, one, other].map((store, writer) =>
-            race(store, { tableUuid, writer, winsWanted }),
+          [one, other, one, other].map((catalog, writer) =>
+            race(catalog, { tableUuid, writer, winsWanted }),
           ),
         )
         const total = 4 * winsWanted
         const versions = wins.flat().sort((a, b) => a - b)
         expect(versions).toEqual(Array.from({ length: total }, (_, index) => index + 1))
-        expect((await one.findTable({ tableUuid }))?.version).toBe(total)
-        expect(await other.listSnapshots(tableUuid)).toHaveLength(total)
-        expect(await other.listSnapshotLog(tableUuid)).toHaveLength(total)
+        expect((await one.tables.find({ tableUuid }))?.version).toBe(total)
+        expect(await other.snapshots.list(tableUuid)).toHaveLength(total)
+        expect(await logOf(other, tableUuid)).toHaveLength(total)
       }))
 
     test('commits of the same tables in different order do not wait for each other forever', () =>
       withAnother(async (one, other) => {
         const names = ['a', 'b', 'c', 'd']
         const states = await Promise.all(names.map((name) => create(one, name)))
-        const commitAll = (store: CatalogStore, order: TableState[], snapshotId: bigint) =>
-          store.commit({
+        const commitAll = (catalog: Catalog, order: TableState[], snapshotId: bigint) =>
+          catalog.tables.commit({
             tables: order.map((state) => appendTo(state, snapshotId)),
             transactions: [],
           })
@@ -70,22 +71,24 @@ export function describeSharing(opened: () => OpenedCatalog): void {
       withAnother(async (one, other) => {
         const state = await create(one, 'planets')
         const { tableUuid } = state.definition
-        expect(await other.findTable({ tableUuid })).toStrictEqual(state)
+        expect(await other.tables.find({ tableUuid })).toStrictEqual(state)
         const commit = appendTo(state, 1n)
         const definition = { ...state.definition, properties: { owner: 'ada' } }
         const next = { ...commit.state, definition }
-        await one.commit({ tables: [{ ...commit, state: next }], transactions: [] })
-        expect(await other.findTable({ tableUuid })).toStrictEqual(next)
-        const seen = await other.findTable({ tableUuid })
+        await one.tables.commit({ tables: [{ ...commit, state: next }], transactions: [] })
+        expect(await other.tables.find({ tableUuid })).toStrictEqual(next)
+        const seen = await other.tables.find({ tableUuid })
         const again = appendTo(seen ?? next, 2n)
-        await other.commit({ tables: [again], transactions: [] })
-        expect(await one.findTable({ tableUuid })).toStrictEqual(again.state)
+        await other.tables.commit({ tables: [again], transactions: [] })
+        expect(await one.tables.find({ tableUuid })).toStrictEqual(again.state)
       }))
 
     test('of two that create one table, one does', () =>
       withAnother(async (one, other) => {
         const outcomes = await Promise.all(
-          [one, other, one, other].map((store) => store.createTable(newTable(stateOf('planets')))),
+          [one, other, one, other].map((catalog) =>
+            catalog.tables.create(newTable(stateOf('planets'))),
+          ),
         )
         expect(outcomes.filter((outcome) => outcome === 'created')).toHaveLength(1)
       }))
@@ -95,16 +98,16 @@ export function describeSharing(opened: () => OpenedCatalog): void {
         for (let round = 0; round < 5; round++) {
           const state = await create(one, `planets${round}`)
           const view = viewOf(`bright${round}`)
-          await other.createView(view)
+          await other.views.create(view)
           const name = `wanted${round}`
           const commit = appendTo(state, 1n)
           const rename = { ...commit, state: { ...commit.state, name } }
           const [table, replaced] = await Promise.all([
-            one.commit({ tables: [rename], transactions: [] }).then(
+            one.tables.commit({ tables: [rename], transactions: [] }).then(
               () => 'renamed',
               (error: { code: string }) => error.code,
             ),
-            other.replaceView({ expectedVersion: 0, state: { ...view, version: 1, name } }),
+            other.views.replace({ expectedVersion: 0, state: { ...view, version: 1, name } }),
           ])
           const outcomes = [table, replaced].join()
           expect(['renamed,table-exists', 'table-already-exists,replaced']).toContain(outcomes)
@@ -115,18 +118,18 @@ export function describeSharing(opened: () => OpenedCatalog): void {
       withAnother(async (one, other) => {
         const tokens: bigint[] = []
         const turns = 8
-        const work = async (store: CatalogStore, owner: string) => {
+        const work = async (catalog: Catalog, owner: string) => {
           for (let mine = 0; mine < turns; ) {
             const lease = { name: 'dump', owner, nowMs: 1_000, durationMs: 1_000 }
-            const acquired = await store.acquireLease(lease)
+            const acquired = await catalog.leases.acquire(lease)
             if (acquired.outcome === 'held') continue
             const { fencingToken } = acquired
             tokens.push(fencingToken)
             mine += 1
-            expect(await store.renewLease({ ...lease, fencingToken })).toBe('renewed')
+            expect(await catalog.leases.renew({ ...lease, fencingToken })).toBe('renewed')
             // Nobody else came in between.
             expect(tokens.at(-1)).toBe(fencingToken)
-            expect(await store.releaseLease({ ...lease, fencingToken })).toBe('released')
+            expect(await catalog.leases.release({ ...lease, fencingToken })).toBe('released')
           }
         }
         await Promise.all([work(one, 'ada'), work(other, 'bob'), work(one, 'eve')])
@@ -138,15 +141,15 @@ export function describeSharing(opened: () => OpenedCatalog): void {
 
 /** Commits until it has won so often; answers the versions that it made. */
 async function race(
-  store: CatalogStore,
+  catalog: Catalog,
   { tableUuid, writer, winsWanted }: { tableUuid: string; writer: number; winsWanted: number },
 ): Promise<number[]> {
   const won: number[] = []
   while (won.length < winsWanted) {
-    const state = await store.findTable({ tableUuid })
+    const state = await catalog.tables.find({ tableUuid })
     if (state === undefined) throw new Error('the table is gone')
     const snapshotId = BigInt(1_000 * (state.version + 1) + writer)
-    const { outcome } = await store.commit({
+    const { outcome } = await catalog.tables.commit({
       tables: [appendTo(state, snapshotId, [`file:///${snapshotId}`])],
       transactions: [],
     })

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
-import type { CatalogStore, TableCommit } from '../../src/catalog/catalog-store.ts'
+import type { Catalog } from '../../src/catalog/catalog.ts'
+import type { TableCommit } from '../../src/catalog/table-store.ts'
 import type { Snapshot, SnapshotLogEntry } from '../../src/core/table/snapshot.ts'
 import type { TableState } from '../../src/core/table/table.ts'
-import { appendTo, create, newTable, snapshotOf, stateOf } from './catalog-samples.ts'
+import { appendTo, create, logOf, newTable, snapshotOf, stateOf } from './catalog-samples.ts'
 
-export function describeSnapshots(store: () => CatalogStore): void {
+export function describeSnapshots(catalog: () => Catalog): void {
   describe('snapshots', () => {
     test('ids of 63 bits are exact, and neighbours are told apart', async () => {
       const ids = [2n ** 63n - 1n, 2n ** 63n - 2n, 2n ** 53n + 1n, 2n ** 53n, 1n]
@@ -13,14 +14,16 @@ export function describeSnapshots(store: () => CatalogStore): void {
         snapshotOf(id, { sequenceNumber: BigInt(index), parentSnapshotId: ids[index - 1] ?? null }),
       )
       const state = stateOf('planets')
-      await store().createTable(newTable(state, { snapshots }))
+      await catalog().tables.create(newTable(state, { snapshots }))
       const { tableUuid } = state.definition
       for (const snapshot of snapshots) {
-        expect(await store().findSnapshot(tableUuid, snapshot.snapshotId)).toStrictEqual(snapshot)
+        expect(await catalog().snapshots.find(tableUuid, snapshot.snapshotId)).toStrictEqual(
+          snapshot,
+        )
       }
-      expect(await store().listSnapshots(tableUuid)).toStrictEqual(snapshots)
-      expect(await store().findSnapshot(tableUuid, 2n ** 53n + 2n)).toBeUndefined()
-      expect(await store().findSnapshot(randomUUID(), 1n)).toBeUndefined()
+      expect(await catalog().snapshots.list(tableUuid)).toStrictEqual(snapshots)
+      expect(await catalog().snapshots.find(tableUuid, 2n ** 53n + 2n)).toBeUndefined()
+      expect(await catalog().snapshots.find(randomUUID(), 1n)).toBeUndefined()
     })
 
     test('snapshots are listed by sequence number, then time', async () => {
@@ -32,8 +35,8 @@ export function describeSnapshots(store: () => CatalogStore): void {
       ]
       const snapshots = order.map((at, index) => snapshotOf(BigInt(100 - index), at))
       const state = stateOf('planets')
-      await store().createTable(newTable(state, { snapshots: snapshots.toReversed() }))
-      expect(await store().listSnapshots(state.definition.tableUuid)).toEqual(snapshots)
+      await catalog().tables.create(newTable(state, { snapshots: snapshots.toReversed() }))
+      expect(await catalog().snapshots.list(state.definition.tableUuid)).toEqual(snapshots)
     })
 
     test('a history of several pages is read whole and in order', async () => {
@@ -49,18 +52,18 @@ export function describeSnapshots(store: () => CatalogStore): void {
         snapshotId,
       }))
       const state = stateOf('planets')
-      await store().createTable(newTable(state, { snapshots, snapshotLog }))
-      await store().createTable(newTable(stateOf('moons'), { snapshots: [snapshotOf(9n)] }))
+      await catalog().tables.create(newTable(state, { snapshots, snapshotLog }))
+      await catalog().tables.create(newTable(stateOf('moons'), { snapshots: [snapshotOf(9n)] }))
       const { tableUuid } = state.definition
       const read: Snapshot[] = []
-      for await (const page of store().readSnapshots(tableUuid)) read.push(...page)
-      expect(read).toEqual(await store().listSnapshots(tableUuid))
+      for await (const page of catalog().snapshots.read(tableUuid)) read.push(...page)
+      expect(read).toEqual(await catalog().snapshots.list(tableUuid))
       expect(new Set(read.map(({ snapshotId }) => snapshotId)).size).toBe(count)
       const log: SnapshotLogEntry[] = []
-      for await (const page of store().readSnapshotLog(tableUuid)) log.push(...page)
+      for await (const page of catalog().snapshots.readLog(tableUuid)) log.push(...page)
       expect(log).toMatchObject(snapshotLog)
       expect(log).toHaveLength(count)
-      for await (const page of store().readSnapshots(randomUUID())) expect(page).toBe('never')
+      for await (const page of catalog().snapshots.read(randomUUID())) expect(page).toBe('never')
     })
 
     test('as_at is the last entry of the log at or before the instant', async () => {
@@ -70,13 +73,13 @@ export function describeSnapshots(store: () => CatalogStore): void {
       )
       await fc.assert(
         fc.asyncProperty(steps, async (changes) => {
-          const log = logOf(changes)
+          const log = expectedLog(changes)
           const state = stateOf(randomUUID())
           const snapshots = [10n, 11n, 12n, 13n, 14n].map((id) => snapshotOf(id))
-          await store().createTable(newTable(state, { snapshots, snapshotLog: log }))
+          await catalog().tables.create(newTable(state, { snapshots, snapshotLog: log }))
           for (let asAtMs = 99; asAtMs <= 100 + 3 * changes.length; asAtMs++) {
             const scan = log.filter((entry) => entry.timestampMs <= asAtMs).at(-1)
-            const found = await store().findSnapshotAsAt(state.definition.tableUuid, asAtMs)
+            const found = await catalog().snapshots.findAsAt(state.definition.tableUuid, asAtMs)
             expect(found?.snapshotId).toBe(scan?.snapshotId)
           }
         }),
@@ -91,7 +94,7 @@ export function describeSnapshots(store: () => CatalogStore): void {
         { timestampMs: 1_001, snapshotId: 1n },
         { timestampMs: 1_001, snapshotId: 2n },
       ]
-      await store().createTable(newTable(state, { snapshots, snapshotLog: begin }))
+      await catalog().tables.create(newTable(state, { snapshots, snapshotLog: begin }))
       const { tableUuid } = state.definition
       for (const newLogEntries of [
         [{ timestampMs: 1_001, snapshotId: 1n }],
@@ -99,15 +102,15 @@ export function describeSnapshots(store: () => CatalogStore): void {
         begin.toReversed(),
       ]) {
         const commit = { ...appendTo(state, BigInt(state.version + 50)), newLogEntries }
-        await store().commit({ tables: [commit], transactions: [] })
+        await catalog().tables.commit({ tables: [commit], transactions: [] })
         state = commit.state
       }
-      const ids = (await store().listSnapshotLog(tableUuid)).map((entry) => entry.snapshotId)
+      const ids = (await logOf(catalog(), tableUuid)).map((entry) => entry.snapshotId)
       expect(ids).toEqual([1n, 2n, 1n, 2n, 1n])
-      expect((await store().findSnapshotAsAt(tableUuid, 1_001))?.snapshotId).toBe(1n)
-      expect(await store().findSnapshotAsAt(tableUuid, 1_000)).toBeUndefined()
-      expect((await store().findSnapshotAsAt(tableUuid, 1e300))?.snapshotId).toBe(1n)
-      expect(await store().findSnapshotAsAt(tableUuid, -1e300)).toBeUndefined()
+      expect((await catalog().snapshots.findAsAt(tableUuid, 1_001))?.snapshotId).toBe(1n)
+      expect(await catalog().snapshots.findAsAt(tableUuid, 1_000)).toBeUndefined()
+      expect((await catalog().snapshots.findAsAt(tableUuid, 1e300))?.snapshotId).toBe(1n)
+      expect(await catalog().snapshots.findAsAt(tableUuid, -1e300)).toBeUndefined()
     })
 
     test('the log is paged newest first, each entry with its snapshot', async () => {
@@ -117,17 +120,19 @@ export function describeSnapshots(store: () => CatalogStore): void {
         timestampMs,
         snapshotId: index % 2 === 0 ? 1n : 2n,
       }))
-      await store().createTable(newTable(state, { snapshots, snapshotLog: log }))
+      await catalog().tables.create(newTable(state, { snapshots, snapshotLog: log }))
       const { tableUuid } = state.definition
       const times = async (query: { beforeMs?: number; afterMs?: number; limit: number }) =>
-        (await store().pageSnapshotLog({ tableUuid, ...query })).map((entry) => entry.timestampMs)
+        (await catalog().snapshots.pageLog({ tableUuid, ...query })).map(
+          (entry) => entry.timestampMs,
+        )
       expect(await times({ limit: 2 })).toEqual([50, 40])
       expect(await times({ limit: 2, beforeMs: 40 })).toEqual([30, 20])
       expect(await times({ limit: 9, beforeMs: 40, afterMs: 10 })).toEqual([30, 20])
       expect(await times({ limit: 9, afterMs: 50 })).toEqual([])
-      const [newest] = await store().pageSnapshotLog({ tableUuid, limit: 1 })
+      const [newest] = await catalog().snapshots.pageLog({ tableUuid, limit: 1 })
       expect(newest).toStrictEqual({ timestampMs: 50, snapshotId: 1n, snapshot: snapshots[0] })
-      expect(await store().listSnapshotLog(tableUuid)).toStrictEqual(log)
+      expect(await logOf(catalog(), tableUuid)).toStrictEqual(log)
     })
   })
 
@@ -142,7 +147,7 @@ export function describeSnapshots(store: () => CatalogStore): void {
       }))
       const state = stateOf(randomUUID(), { currentSnapshot: snapshots[2], lastSequenceNumber: 5n })
       const addedPaths = ['file:///a']
-      await store().createTable(newTable(state, { snapshots, snapshotLog, addedPaths }))
+      await catalog().tables.create(newTable(state, { snapshots, snapshotLog, addedPaths }))
       return { state, tableUuid: state.definition.tableUuid }
     }
     const removing = (state: TableState, removedSnapshotIds: bigint[]): TableCommit => ({
@@ -154,42 +159,45 @@ export function describeSnapshots(store: () => CatalogStore): void {
       removedSnapshotIds,
     })
     const idsOf = async (tableUuid: string) => ({
-      snapshots: (await store().listSnapshots(tableUuid)).map((s) => s.snapshotId),
-      log: (await store().listSnapshotLog(tableUuid)).map((entry) => entry.snapshotId),
-      page: (await store().pageSnapshotLog({ tableUuid, limit: 9 })).map((e) => e.snapshotId),
+      snapshots: (await catalog().snapshots.list(tableUuid)).map((s) => s.snapshotId),
+      log: (await logOf(catalog(), tableUuid)).map((entry) => entry.snapshotId),
+      page: (await catalog().snapshots.pageLog({ tableUuid, limit: 9 })).map((e) => e.snapshotId),
     })
 
     test('they are forgotten, with their entries of the log; paths stay known', async () => {
       const { state, tableUuid } = await createLogged()
       const bystander = await createLogged()
       const commit = { tables: [removing(state, [2n, 1n])], transactions: [] }
-      expect(await store().commit(commit)).toEqual({ outcome: 'committed' })
+      expect(await catalog().tables.commit(commit)).toEqual({ outcome: 'committed' })
       const left = { snapshots: [3n, 4n, 5n], log: [3n, 4n, 5n, 3n], page: [3n, 5n, 4n, 3n] }
       expect(await idsOf(tableUuid)).toEqual(left)
-      expect(await store().findSnapshot(tableUuid, 2n)).toBeUndefined()
-      expect(await store().findSnapshotAsAt(tableUuid, 29)).toBeUndefined()
-      expect((await store().findSnapshotAsAt(tableUuid, 30))?.snapshotId).toBe(3n)
-      expect(await store().findTable({ tableUuid })).toMatchObject({
+      expect(await catalog().snapshots.find(tableUuid, 2n)).toBeUndefined()
+      expect(await catalog().snapshots.findAsAt(tableUuid, 29)).toBeUndefined()
+      expect((await catalog().snapshots.findAsAt(tableUuid, 30))?.snapshotId).toBe(3n)
+      expect(await catalog().tables.find({ tableUuid })).toMatchObject({
         version: 1,
         currentSnapshot: { snapshotId: 3n },
       })
-      expect((await store().findKnownPaths(tableUuid, ['file:///a'])).size).toBe(1)
+      expect((await catalog().paths.findKnown(tableUuid, ['file:///a'])).size).toBe(1)
       expect((await idsOf(bystander.tableUuid)).log).toHaveLength(6)
     })
 
     test('entries before a gap go, too, so that as_at never answers what was not current', async () => {
       const { state, tableUuid } = await createLogged()
-      await store().commit({ tables: [removing(state, [4n])], transactions: [] })
+      await catalog().tables.commit({ tables: [removing(state, [4n])], transactions: [] })
       const left = { snapshots: [1n, 2n, 3n, 5n], log: [5n, 3n], page: [3n, 5n] }
       expect(await idsOf(tableUuid)).toEqual(left)
-      expect(await store().findSnapshotAsAt(tableUuid, 49)).toBeUndefined()
+      expect(await catalog().snapshots.findAsAt(tableUuid, 49)).toBeUndefined()
     })
 
     test('a snapshot that never was current leaves the log as it is, an unknown one everything', async () => {
       const { state, tableUuid } = await createLogged()
       const aside = { ...removing(state, []), newSnapshots: [snapshotOf(9n)] }
-      await store().commit({ tables: [aside], transactions: [] })
-      await store().commit({ tables: [removing(aside.state, [9n, 77n])], transactions: [] })
+      await catalog().tables.commit({ tables: [aside], transactions: [] })
+      await catalog().tables.commit({
+        tables: [removing(aside.state, [9n, 77n])],
+        transactions: [],
+      })
       expect((await idsOf(tableUuid)).snapshots).toEqual([1n, 2n, 3n, 4n, 5n])
       expect((await idsOf(tableUuid)).log).toHaveLength(6)
     })
@@ -197,8 +205,8 @@ export function describeSnapshots(store: () => CatalogStore): void {
     test('the log goes on after a removal, in the commit of the removal, too', async () => {
       const { state, tableUuid } = await createLogged()
       const both = { ...appendTo(state, 6n), removedSnapshotIds: [5n] }
-      await store().commit({ tables: [both], transactions: [] })
-      await store().commit({ tables: [appendTo(both.state, 7n)], transactions: [] })
+      await catalog().tables.commit({ tables: [both], transactions: [] })
+      await catalog().tables.commit({ tables: [appendTo(both.state, 7n)], transactions: [] })
       expect((await idsOf(tableUuid)).log).toEqual([3n, 6n, 7n])
     })
 
@@ -206,17 +214,17 @@ export function describeSnapshots(store: () => CatalogStore): void {
       const { state, tableUuid } = await createLogged()
       const again = snapshotOf(1n, { sequenceNumber: 6n, operation: 'overwrite' })
       const commit = { ...removing(state, [1n]), newSnapshots: [again] }
-      await store().commit({ tables: [commit], transactions: [] })
-      expect(await store().findSnapshot(tableUuid, 1n)).toStrictEqual(again)
+      await catalog().tables.commit({ tables: [commit], transactions: [] })
+      expect(await catalog().snapshots.find(tableUuid, 1n)).toStrictEqual(again)
     })
 
     test('the current snapshot cannot be removed, and a refused commit removes nothing', async () => {
       const { state, tableUuid } = await createLogged()
       const current = { tables: [removing(state, [3n])], transactions: [] }
-      await expect(store().commit(current)).rejects.toThrow(/current snapshot 3/)
+      await expect(catalog().tables.commit(current)).rejects.toThrow(/current snapshot 3/)
       const stale = { ...state, version: 4 }
       const late = { tables: [removing(stale, [1n])], transactions: [] }
-      expect(await store().commit(late)).toMatchObject({ outcome: 'version-mismatch' })
+      expect(await catalog().tables.commit(late)).toMatchObject({ outcome: 'version-mismatch' })
       expect((await idsOf(tableUuid)).snapshots).toHaveLength(5)
     })
 
@@ -225,65 +233,73 @@ export function describeSnapshots(store: () => CatalogStore): void {
       const ids = Array.from({ length: 2_500 }, (_, index) => BigInt(index + 1))
       const snapshots = ids.map((id) => snapshotOf(id))
       const snapshotLog = ids.map((snapshotId, timestampMs) => ({ timestampMs, snapshotId }))
-      await store().createTable(newTable(state, { snapshots, snapshotLog }))
-      await store().commit({ tables: [removing(state, ids.slice(0, -1))], transactions: [] })
+      await catalog().tables.create(newTable(state, { snapshots, snapshotLog }))
+      await catalog().tables.commit({
+        tables: [removing(state, ids.slice(0, -1))],
+        transactions: [],
+      })
       expect((await idsOf(state.definition.tableUuid)).log).toEqual([2_500n])
     })
   })
 
   describe('known paths', () => {
     test('paths are known to the table that has them, and to the others as those of another', async () => {
-      const planets = await create(store(), 'planets')
-      const moons = await create(store(), 'moons')
+      const planets = await create(catalog(), 'planets')
+      const moons = await create(catalog(), 'moons')
       const paths = ['file:///a', 'file:///b']
-      await store().commit({ tables: [appendTo(planets, 1n, paths)], transactions: [] })
-      await store().commit({ tables: [appendTo(moons, 1n, ['file:///b'])], transactions: [] })
+      await catalog().tables.commit({ tables: [appendTo(planets, 1n, paths)], transactions: [] })
+      await catalog().tables.commit({
+        tables: [appendTo(moons, 1n, ['file:///b'])],
+        transactions: [],
+      })
       const asked = ['file:///a', 'file:///b', 'file:///A', 'file:///c', 'file:///a']
       const ofPlanets = planets.definition.tableUuid
       const ofMoons = moons.definition.tableUuid
-      expect(await store().findKnownPaths(ofPlanets, asked)).toEqual(new Set(paths))
-      expect(await store().findKnownPaths(ofMoons, asked)).toEqual(new Set(['file:///b']))
-      expect(await store().findPathsOfOtherTables(ofPlanets, asked)).toEqual(new Set(['file:///b']))
-      expect(await store().findPathsOfOtherTables(ofMoons, asked)).toEqual(new Set(paths))
-      expect(await store().findPathsOfOtherTables(randomUUID(), asked)).toEqual(new Set(paths))
-      expect(await store().findKnownPaths(ofPlanets, [])).toEqual(new Set())
+      expect(await catalog().paths.findKnown(ofPlanets, asked)).toEqual(new Set(paths))
+      expect(await catalog().paths.findKnown(ofMoons, asked)).toEqual(new Set(['file:///b']))
+      expect(await catalog().paths.findOfOtherTables(ofPlanets, asked)).toEqual(
+        new Set(['file:///b']),
+      )
+      expect(await catalog().paths.findOfOtherTables(ofMoons, asked)).toEqual(new Set(paths))
+      expect(await catalog().paths.findOfOtherTables(randomUUID(), asked)).toEqual(new Set(paths))
+      expect(await catalog().paths.findKnown(ofPlanets, [])).toEqual(new Set())
     })
 
     test('a path that comes twice is no trouble', async () => {
-      const state = await create(store(), 'planets')
+      const state = await create(catalog(), 'planets')
       const first = appendTo(state, 1n, ['file:///a', 'file:///a'])
-      await store().commit({ tables: [first], transactions: [] })
+      await catalog().tables.commit({ tables: [first], transactions: [] })
       const second = appendTo(first.state, 2n, [
         'file:///a',
         `file:///${'long'.repeat(2_000)}\u0000`,
       ])
-      const outcome = await store().commit({ tables: [second], transactions: [] })
+      const outcome = await catalog().tables.commit({ tables: [second], transactions: [] })
       expect(outcome).toEqual({ outcome: 'committed' })
-      const known = await store().findKnownPaths(state.definition.tableUuid, second.addedPaths)
+      const known = await catalog().paths.findKnown(state.definition.tableUuid, second.addedPaths)
       expect(known).toEqual(new Set(second.addedPaths))
     })
 
     test('a clone takes over every path, thousands of them, and keeps them when its origin goes', async () => {
-      const origin = await create(store(), 'origin')
+      const origin = await create(catalog(), 'origin')
       const paths = Array.from({ length: 5_000 }, (_, index) => `file:///data/${index}.parquet`)
-      await store().commit({ tables: [appendTo(origin, 1n, paths)], transactions: [] })
+      await catalog().tables.commit({ tables: [appendTo(origin, 1n, paths)], transactions: [] })
       const clone = stateOf('clone')
       const originUuid = origin.definition.tableUuid
-      await store().createTable(
+      await catalog().tables.create(
         newTable(clone, { addedPaths: ['file:///own'], copyPathsFromTableUuid: originUuid }),
       )
       const asked = [...paths, 'file:///own', 'file:///none']
-      const known = await store().findKnownPaths(clone.definition.tableUuid, asked)
+      const known = await catalog().paths.findKnown(clone.definition.tableUuid, asked)
       expect(known.size).toBe(5_001)
-      expect((await store().findPathsOfOtherTables(originUuid, asked)).size).toBe(5_001)
-      await store().dropTable(originUuid)
-      expect((await store().findKnownPaths(clone.definition.tableUuid, asked)).size).toBe(5_001)
-      expect((await store().findKnownPaths(originUuid, asked)).size).toBe(0)
+      expect((await catalog().paths.findOfOtherTables(originUuid, asked)).size).toBe(5_001)
+      await catalog().tables.drop(originUuid)
+      expect((await catalog().paths.findKnown(clone.definition.tableUuid, asked)).size).toBe(5_001)
+      expect((await catalog().paths.findKnown(originUuid, asked)).size).toBe(0)
     })
   })
 }
 
-function logOf(
+function expectedLog(
   changes: readonly { readonly afterMs: number; readonly snapshot: number }[],
 ): SnapshotLogEntry[] {
   let timestampMs = 100

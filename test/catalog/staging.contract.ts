@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
-import type { CatalogStore, Staging } from '../../src/catalog/catalog-store.ts'
+import type { Catalog } from '../../src/catalog/catalog.ts'
+import type { Staging } from '../../src/catalog/transaction-store.ts'
 import type { Transaction } from '../../src/core/table/transaction.ts'
 import { dataFiles } from './arbitraries.ts'
 import { openTransaction, stagedFileOf } from './catalog-samples.ts'
 
-export function describeStaging(store: () => CatalogStore): void {
+export function describeStaging(catalog: () => Catalog): void {
   const start = async (overrides: Partial<Transaction> = {}): Promise<string> => {
     const transaction = openTransaction(overrides)
-    await store().startTransaction(transaction)
+    await catalog().transactions.start(transaction)
     return transaction.transactionId
   }
   const stage = (transactionId: string, staging: Partial<Staging> = {}) =>
-    store().stage({
+    catalog().transactions.stage({
       transactionId,
       tableUuid: 'planets',
       currentSnapshotId: null,
@@ -27,10 +28,12 @@ export function describeStaging(store: () => CatalogStore): void {
         message: 'a\u0000b\ud800c',
         isolation: 'overwrite',
       })
-      await store().startTransaction(transaction)
-      expect(await store().findTransaction(transaction.transactionId)).toStrictEqual(transaction)
-      expect(await store().findTransaction(randomUUID())).toBeUndefined()
-      await expect(store().startTransaction(transaction)).rejects.toBeDefined()
+      await catalog().transactions.start(transaction)
+      expect(await catalog().transactions.find(transaction.transactionId)).toStrictEqual(
+        transaction,
+      )
+      expect(await catalog().transactions.find(randomUUID())).toBeUndefined()
+      await expect(catalog().transactions.start(transaction)).rejects.toBeDefined()
     })
 
     test('staged changes are listed by first touch, files in the order of staging', async () => {
@@ -41,7 +44,7 @@ export function describeStaging(store: () => CatalogStore): void {
       await stage(id, { addedFiles: names.slice(3).map(stagedFileOf), currentSnapshotId: 10n })
       await stage(id, { removedPaths: ['file:///r2', 'file:///r1'], truncate: true })
       await stage(id, { removedPaths: ['file:///r1'], truncate: false })
-      expect(await store().listStagedChanges(id)).toStrictEqual([
+      expect(await catalog().transactions.listStaged(id)).toStrictEqual([
         {
           tableUuid: 'second',
           baseSnapshotId: null,
@@ -57,14 +60,14 @@ export function describeStaging(store: () => CatalogStore): void {
           addedFiles: names.map(stagedFileOf),
         },
       ])
-      expect(await store().listStagedChanges(await start())).toEqual([])
+      expect(await catalog().transactions.listStaged(await start())).toEqual([])
     })
 
     test('the first touch fixes the base, whatever it stages', async () => {
       const id = await start()
       await stage(id, { currentSnapshotId: 2n ** 63n - 1n })
       await stage(id, { currentSnapshotId: 5n, truncate: true })
-      const [change] = await store().listStagedChanges(id)
+      const [change] = await catalog().transactions.listStaged(id)
       expect(change).toMatchObject({ baseSnapshotId: 2n ** 63n - 1n, truncate: true })
     })
 
@@ -76,7 +79,7 @@ export function describeStaging(store: () => CatalogStore): void {
       expect(await stage(id, { addedFiles: files, truncate: true })).toEqual(duplicate)
       const twice = ['file:///c', 'file:///a2', 'file:///a2'].map(stagedFileOf)
       expect(await stage(id, { addedFiles: twice })).toEqual({ ...duplicate, path: 'file:///a2' })
-      const [change] = await store().listStagedChanges(id)
+      const [change] = await catalog().transactions.listStaged(id)
       expect(change).toMatchObject({ truncate: false, addedFiles: [stagedFileOf('file:///a')] })
       // Another table, another transaction and a removal are no duplicates.
       const again = [stagedFileOf('file:///a')]
@@ -109,7 +112,7 @@ export function describeStaging(store: () => CatalogStore): void {
         outcome: 'too-many-files',
       })
       expect(await stage(id, { truncate: true, ...limited })).toEqual({ outcome: 'staged' })
-      expect(await store().listStagedChanges(id)).toHaveLength(2)
+      expect(await catalog().transactions.listStaged(id)).toHaveLength(2)
     })
 
     test('thousands of files are staged at once, and their order is kept', async () => {
@@ -118,7 +121,7 @@ export function describeStaging(store: () => CatalogStore): void {
       expect(await stage(id, { addedFiles: files })).toEqual({ outcome: 'staged' })
       const removedPaths = files.map((file) => file.dataFile.path).sort()
       await stage(id, { removedPaths })
-      const [change] = await store().listStagedChanges(id)
+      const [change] = await catalog().transactions.listStaged(id)
       expect(change?.addedFiles).toEqual(files)
       expect(change?.removedPaths).toEqual(removedPaths)
     })
@@ -133,7 +136,7 @@ export function describeStaging(store: () => CatalogStore): void {
             hasFieldIds: index === 0,
           }))
           expect(await stage(id, { addedFiles })).toEqual({ outcome: 'staged' })
-          const [change] = await store().listStagedChanges(id)
+          const [change] = await catalog().transactions.listStaged(id)
           expect(change?.addedFiles).toStrictEqual(addedFiles)
         }),
         { numRuns: 40 },
@@ -143,17 +146,17 @@ export function describeStaging(store: () => CatalogStore): void {
     test('an aborted transaction forgets what was staged, and takes no more', async () => {
       const id = await start()
       await stage(id, { addedFiles: [stagedFileOf('file:///a')], removedPaths: ['file:///b'] })
-      expect(await store().abortTransaction(id, 1_500)).toBe('aborted')
-      expect(await store().findTransaction(id)).toMatchObject({
+      expect(await catalog().transactions.abort(id, 1_500)).toBe('aborted')
+      expect(await catalog().transactions.find(id)).toMatchObject({
         state: 'aborted',
         endedAtMs: 1_500,
       })
-      expect(await store().listStagedChanges(id)).toEqual([])
+      expect(await catalog().transactions.listStaged(id)).toEqual([])
       expect(await stage(id)).toEqual({ outcome: 'not-open' })
-      expect(await store().abortTransaction(id, 1_600)).toBe('not-open')
-      expect(await store().abortTransaction(randomUUID(), 1_600)).toBe('not-found')
+      expect(await catalog().transactions.abort(id, 1_600)).toBe('not-open')
+      expect(await catalog().transactions.abort(randomUUID(), 1_600)).toBe('not-found')
       expect(await stage(randomUUID())).toEqual({ outcome: 'not-open' })
-      expect(await store().findTransaction(id)).toMatchObject({ endedAtMs: 1_500 })
+      expect(await catalog().transactions.find(id)).toMatchObject({ endedAtMs: 1_500 })
     })
 
     test('transactions that ended or expired before an instant are forgotten', async () => {
@@ -161,19 +164,19 @@ export function describeStaging(store: () => CatalogStore): void {
       const expired = await start({ expiresAtMs: 1_999 })
       const kept = [await start({ expiresAtMs: 2_000 }), await start({ expiresAtMs: 1_000 })]
       await stage(expired, { addedFiles: [stagedFileOf('file:///a')] })
-      await store().abortTransaction(ended, 1_500)
-      await store().abortTransaction(kept[1] ?? '', 2_000)
-      expect(await store().forgetTransactions(2_000)).toBe(2)
-      expect(await store().forgetTransactions(2_000)).toBe(0)
-      expect(await store().findTransaction(ended)).toBeUndefined()
-      expect(await store().findTransaction(expired)).toBeUndefined()
-      expect(await store().listStagedChanges(expired)).toEqual([])
-      for (const id of kept) expect(await store().findTransaction(id)).toBeDefined()
+      await catalog().transactions.abort(ended, 1_500)
+      await catalog().transactions.abort(kept[1] ?? '', 2_000)
+      expect(await catalog().transactions.forget(2_000)).toBe(2)
+      expect(await catalog().transactions.forget(2_000)).toBe(0)
+      expect(await catalog().transactions.find(ended)).toBeUndefined()
+      expect(await catalog().transactions.find(expired)).toBeUndefined()
+      expect(await catalog().transactions.listStaged(expired)).toEqual([])
+      for (const id of kept) expect(await catalog().transactions.find(id)).toBeDefined()
     })
 
     test('more transactions than one step takes are forgotten, too', async () => {
       for (let index = 0; index < 501; index++) await start({ expiresAtMs: index })
-      expect(await store().forgetTransactions(501)).toBe(501)
+      expect(await catalog().transactions.forget(501)).toBe(501)
     })
   })
 }

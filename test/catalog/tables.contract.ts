@@ -1,9 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
-import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
-import { appendTo, create, definitionOf, newTable, snapshotOf, stateOf } from './catalog-samples.ts'
+import type { Catalog } from '../../src/catalog/catalog.ts'
+import {
+  allNamespaces,
+  appendTo,
+  create,
+  definitionOf,
+  logOf,
+  newTable,
+  snapshotOf,
+  stateOf,
+} from './catalog-samples.ts'
 
-export function describeTables(store: () => CatalogStore): void {
+export function describeTables(catalog: () => Catalog): void {
   describe('tables', () => {
     test('a created table is found by name and by UUID, exactly as it was given', async () => {
       const snapshot = snapshotOf(2n ** 63n - 1n, {
@@ -20,50 +29,52 @@ export function describeTables(store: () => CatalogStore): void {
         publishedVersion: 3,
         version: 4,
       })
-      const created = await store().createTable(newTable(state, { snapshots: [snapshot] }))
+      const created = await catalog().tables.create(newTable(state, { snapshots: [snapshot] }))
       expect(created).toBe('created')
-      const found = await store().findTable({ tableUuid: state.definition.tableUuid })
+      const found = await catalog().tables.find({ tableUuid: state.definition.tableUuid })
       expect(found).toStrictEqual(state)
-      expect(await store().findTable({ namespace: ['sky'], name: 'Planets' })).toStrictEqual(state)
-      expect(await store().findTable({ namespace: ['sky'], name: 'moons' })).toBeUndefined()
-      expect(await store().findTable({ namespace: [], name: 'Planets' })).toBeUndefined()
-      expect(await store().findTable({ tableUuid: randomUUID() })).toBeUndefined()
+      expect(await catalog().tables.find({ namespace: ['sky'], name: 'Planets' })).toStrictEqual(
+        state,
+      )
+      expect(await catalog().tables.find({ namespace: ['sky'], name: 'moons' })).toBeUndefined()
+      expect(await catalog().tables.find({ namespace: [], name: 'Planets' })).toBeUndefined()
+      expect(await catalog().tables.find({ tableUuid: randomUUID() })).toBeUndefined()
     })
 
     test('names keep their case and compare without it', async () => {
-      await create(store(), 'Planets')
-      const found = await store().findTable({ namespace: ['SKY'], name: 'pLANETS' })
+      await create(catalog(), 'Planets')
+      const found = await catalog().tables.find({ namespace: ['SKY'], name: 'pLANETS' })
       expect(found).toMatchObject({ namespace: ['sky'], name: 'Planets' })
       const twin = stateOf('PLANETS', { namespace: ['Sky'] })
-      expect(await store().createTable(newTable(twin))).toBe('already-exists')
-      await create(store(), 'ΌΔΟΣ')
-      expect(await store().findTable({ namespace: ['sky'], name: 'όδοσ' })).toBeDefined()
+      expect(await catalog().tables.create(newTable(twin))).toBe('already-exists')
+      await create(catalog(), 'ΌΔΟΣ')
+      expect(await catalog().tables.find({ namespace: ['sky'], name: 'όδοσ' })).toBeDefined()
     })
 
     test('a refused creation leaves no snapshot, path or namespace behind', async () => {
-      const first = await create(store(), 'planets')
+      const first = await create(catalog(), 'planets')
       const { tableUuid } = first.definition
       const twin = stateOf('other', { definition: first.definition, namespace: ['elsewhere'] })
       const contents = { snapshots: [snapshotOf(5n)], addedPaths: ['file:///a'] }
-      expect(await store().createTable(newTable(twin, contents))).toBe('already-exists')
-      expect(await store().listSnapshots(tableUuid)).toEqual([])
-      expect(await store().findKnownPaths(tableUuid, ['file:///a'])).toEqual(new Set())
-      expect(await store().listNamespaces()).toEqual([['sky']])
+      expect(await catalog().tables.create(newTable(twin, contents))).toBe('already-exists')
+      expect(await catalog().snapshots.list(tableUuid)).toEqual([])
+      expect(await catalog().paths.findKnown(tableUuid, ['file:///a'])).toEqual(new Set())
+      expect(await allNamespaces(catalog())).toEqual([['sky']])
     })
 
     test('of many creations of one name at once, one is created', async () => {
       const names = ['planets', 'Planets', 'PLANETS', 'pLanets', 'plAnets', 'plaNets']
       const outcomes = await Promise.all(
-        names.map((name) => store().createTable(newTable(stateOf(name)))),
+        names.map((name) => catalog().tables.create(newTable(stateOf(name)))),
       )
       expect(outcomes.filter((outcome) => outcome === 'created')).toHaveLength(1)
     })
 
     test('a namespace is made with its parents, and listed level by level', async () => {
       for (const namespace of [['b'], ['a', 'x', 'y'], ['a2'], ['A', 'X', 'z'], []]) {
-        await store().createTable(newTable(stateOf('t', { namespace })))
+        await catalog().tables.create(newTable(stateOf('t', { namespace })))
       }
-      expect(await store().listNamespaces()).toEqual([
+      expect(await allNamespaces(catalog())).toEqual([
         ['a'],
         ['a', 'x'],
         ['a', 'x', 'y'],
@@ -82,12 +93,12 @@ export function describeTables(store: () => CatalogStore): void {
         { namespace: ['b'], name: 'b' },
       ]
       for (const { namespace, name } of wanted.toReversed()) {
-        await store().createTable(newTable(stateOf(name, { namespace })))
+        await catalog().tables.create(newTable(stateOf(name, { namespace })))
       }
       const seen = []
       let after: { namespace: readonly string[]; name: string } | undefined
       for (;;) {
-        const page = await store().listTables({
+        const page = await catalog().tables.list({
           limit: 2,
           ...(after === undefined ? {} : { after }),
         })
@@ -98,14 +109,14 @@ export function describeTables(store: () => CatalogStore): void {
         after = { namespace: last.namespace.map((level) => level.toUpperCase()), name: last.name }
       }
       expect(seen).toEqual(wanted)
-      const inA = await store().listTables({ namespace: ['A'], limit: 10 })
+      const inA = await catalog().tables.list({ namespace: ['A'], limit: 10 })
       expect(inA.map((table) => table.name)).toEqual(['b', 'C'])
     })
 
     test('a summary says where the table is and what it holds', async () => {
-      const state = await create(store(), 'planets')
-      await store().commit({ tables: [appendTo(state, 2n ** 63n - 1n)], transactions: [] })
-      expect(await store().listTables({ limit: 1 })).toStrictEqual([
+      const state = await create(catalog(), 'planets')
+      await catalog().tables.commit({ tables: [appendTo(state, 2n ** 63n - 1n)], transactions: [] })
+      expect(await catalog().tables.list({ limit: 1 })).toStrictEqual([
         {
           namespace: ['sky'],
           name: 'planets',
@@ -131,12 +142,12 @@ export function describeTables(store: () => CatalogStore): void {
         'a\u{10ffff}z',
         'a\ud7ffz',
       ]
-      for (const name of names) await create(store(), name)
+      for (const name of names) await create(catalog(), name)
       const piece = fc.constantFrom('a', 'A', '%', '_', '\\', 'b', 'x', '\u{10ffff}', '\ud7ff')
       const prefixes = fc.array(piece, { maxLength: 3 }).map((pieces) => pieces.join(''))
       await fc.assert(
         fc.asyncProperty(prefixes, async (prefix) => {
-          const listed = await store().listTables({ prefix, limit: 100 })
+          const listed = await catalog().tables.list({ prefix, limit: 100 })
           const wanted = names.filter((n) => n.toLowerCase().startsWith(prefix.toLowerCase()))
           expect(listed.map((table) => table.name).sort()).toEqual(wanted.sort())
         }),
@@ -145,56 +156,58 @@ export function describeTables(store: () => CatalogStore): void {
     })
 
     test('a dropped table is forgotten, and its name is free', async () => {
-      const state = await create(store(), 'planets')
+      const state = await create(catalog(), 'planets')
       const { tableUuid } = state.definition
       const commit = appendTo(state, 5n, ['file:///a'])
-      await store().commit({ tables: [commit], transactions: [] })
+      await catalog().tables.commit({ tables: [commit], transactions: [] })
       const publication = { tableUuid, version: 1, metadataLocation: 'm', publishedAtMs: 1 }
-      await store().recordPublication(publication)
-      expect(await store().dropTable(tableUuid)).toBe('dropped')
-      expect(await store().dropTable(tableUuid)).toBe('not-found')
-      expect(await store().findTable({ tableUuid })).toBeUndefined()
-      expect(await store().listTables({ limit: 10 })).toEqual([])
+      await catalog().publications.record(publication)
+      expect(await catalog().tables.drop(tableUuid)).toBe('dropped')
+      expect(await catalog().tables.drop(tableUuid)).toBe('not-found')
+      expect(await catalog().tables.find({ tableUuid })).toBeUndefined()
+      expect(await catalog().tables.list({ limit: 10 })).toEqual([])
       const late = appendTo(commit.state, 6n)
-      expect(await store().commit({ tables: [late], transactions: [] })).toEqual({
+      expect(await catalog().tables.commit({ tables: [late], transactions: [] })).toEqual({
         outcome: 'version-mismatch',
         tableUuid,
       })
       // Under the same UUID, so that anything left over would show.
       const again = stateOf('planets', { definition: state.definition })
-      expect(await store().createTable(newTable(again))).toBe('created')
-      expect(await store().listSnapshots(tableUuid)).toEqual([])
-      expect(await store().listSnapshotLog(tableUuid)).toEqual([])
-      expect(await store().findKnownPaths(tableUuid, ['file:///a'])).toEqual(new Set())
-      expect(await store().listPublications(tableUuid, 9)).toEqual([])
+      expect(await catalog().tables.create(newTable(again))).toBe('created')
+      expect(await catalog().snapshots.list(tableUuid)).toEqual([])
+      expect(await logOf(catalog(), tableUuid)).toEqual([])
+      expect(await catalog().paths.findKnown(tableUuid, ['file:///a'])).toEqual(new Set())
+      expect(await catalog().publications.list(tableUuid, 9)).toEqual([])
     })
   })
 
   describe('publications', () => {
     test('a publication moves forward only, and the newest is the one that is answered', async () => {
-      const state = await create(store(), 'planets')
+      const state = await create(catalog(), 'planets')
       const { tableUuid } = state.definition
       const publish = (version: number) =>
-        store().recordPublication({
+        catalog().publications.record({
           tableUuid,
           version,
           metadataLocation: `file:///m/${version}`,
           publishedAtMs: 10 + version,
         })
       for (const version of [0, 3, 2, 3, 5]) await publish(version)
-      expect(await store().findTable({ tableUuid })).toMatchObject({
+      expect(await catalog().tables.find({ tableUuid })).toMatchObject({
         metadataLocation: 'file:///m/5',
         publishedVersion: 5,
       })
-      expect((await store().listPublications(tableUuid, 2)).map((p) => p.version)).toEqual([5, 3])
-      expect(await store().listPublications(tableUuid, 9)).toHaveLength(3)
-      expect(await store().listPublications(randomUUID(), 9)).toEqual([])
+      expect((await catalog().publications.list(tableUuid, 2)).map((p) => p.version)).toEqual([
+        5, 3,
+      ])
+      expect(await catalog().publications.list(tableUuid, 9)).toHaveLength(3)
+      expect(await catalog().publications.list(randomUUID(), 9)).toEqual([])
     })
 
     test('a table that begins with a metadata file has it in its log', async () => {
       const state = stateOf('planets', { metadataLocation: 'file:///m/0', publishedVersion: 0 })
-      await store().createTable(newTable(state))
-      expect(await store().listPublications(state.definition.tableUuid, 9)).toEqual([
+      await catalog().tables.create(newTable(state))
+      expect(await catalog().publications.list(state.definition.tableUuid, 9)).toEqual([
         {
           tableUuid: state.definition.tableUuid,
           version: 0,
@@ -207,32 +220,32 @@ export function describeTables(store: () => CatalogStore): void {
     test('tables whose newest version is unpublished are listed, the longest waiting first', async () => {
       const late = stateOf('late', { lastUpdatedMs: 3_000 })
       const early = stateOf('early', { lastUpdatedMs: 2_000 })
-      for (const state of [late, early]) await store().createTable(newTable(state))
+      for (const state of [late, early]) await catalog().tables.create(newTable(state))
       const uuids = [early.definition.tableUuid, late.definition.tableUuid]
-      expect(await store().listUnpublishedTables(10)).toEqual(uuids)
-      expect(await store().listUnpublishedTables(1)).toEqual(uuids.slice(0, 1))
-      await store().recordPublication({
+      expect(await catalog().publications.listUnpublishedTables(10)).toEqual(uuids)
+      expect(await catalog().publications.listUnpublishedTables(1)).toEqual(uuids.slice(0, 1))
+      await catalog().publications.record({
         tableUuid: early.definition.tableUuid,
         version: 0,
         metadataLocation: 'm',
         publishedAtMs: 1,
       })
-      expect(await store().listUnpublishedTables(10)).toEqual(uuids.slice(1))
-      await store().commit({ tables: [appendTo(early, 1n)], transactions: [] })
-      expect(await store().listUnpublishedTables(10)).toHaveLength(2)
+      expect(await catalog().publications.listUnpublishedTables(10)).toEqual(uuids.slice(1))
+      await catalog().tables.commit({ tables: [appendTo(early, 1n)], transactions: [] })
+      expect(await catalog().publications.listUnpublishedTables(10)).toHaveLength(2)
     })
 
     test('a commit leaves the publication as it was', async () => {
-      const state = await create(store(), 'planets')
+      const state = await create(catalog(), 'planets')
       const { tableUuid } = state.definition
-      await store().recordPublication({
+      await catalog().publications.record({
         tableUuid,
         version: 0,
         metadataLocation: 'file:///m/0',
         publishedAtMs: 1,
       })
-      await store().commit({ tables: [appendTo(state, 1n)], transactions: [] })
-      expect(await store().findTable({ tableUuid })).toMatchObject({
+      await catalog().tables.commit({ tables: [appendTo(state, 1n)], transactions: [] })
+      expect(await catalog().tables.find({ tableUuid })).toMatchObject({
         version: 1,
         metadataLocation: 'file:///m/0',
         publishedVersion: 0,
@@ -251,7 +264,7 @@ export function describeTables(store: () => CatalogStore): void {
     }))
     const schemas = [{ schemaId: 0, fields, identifierFieldIds: [] }]
     const state = stateOf('wide', { definition: { ...definition, schemas } })
-    await store().createTable(newTable(state))
-    expect(await store().findTable({ namespace: ['sky'], name: 'wide' })).toStrictEqual(state)
+    await catalog().tables.create(newTable(state))
+    expect(await catalog().tables.find({ namespace: ['sky'], name: 'wide' })).toStrictEqual(state)
   })
 }

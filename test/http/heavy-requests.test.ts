@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 async function stateOf(name: string) {
-  const state = await service.deps.catalog.findTable({ namespace: ['default'], name })
+  const state = await service.deps.catalog.tables.find({ namespace: ['default'], name })
   if (state === undefined) throw new Error('the table is gone')
   return state
 }
@@ -74,7 +74,7 @@ async function commit(name: string, snapshots: readonly Snapshot[]): Promise<voi
     currentSnapshot: last,
   }
   const changes = { newSnapshots: snapshots, newLogEntries: snapshots, addedPaths: [] }
-  const { outcome } = await service.deps.catalog.commit({
+  const { outcome } = await service.deps.catalog.tables.commit({
     tables: [{ expectedVersion: state.version, state: changed, ...changes }],
     transactions: [],
   })

@@ -1,3 +1,4 @@
+import type { Catalog } from '../../src/catalog/catalog.ts'
 import { commitBatch } from '../../src/lake/commit/commit-batch.ts'
 import { CommitQueue } from '../../src/lake/commit/commit-queue.ts'
 import { Publisher } from '../../src/lake/publish/publisher.ts'
@@ -34,4 +35,17 @@ export function changed<Port extends object>(port: Port, methods: Partial<Port>)
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
+}
+
+type StoreName = {
+  [N in keyof Catalog]: Catalog[N] extends () => unknown ? never : N
+}[keyof Catalog]
+
+/** The same catalog with some methods of one store replaced. */
+export function withStore<N extends StoreName>(
+  catalog: Catalog,
+  name: N,
+  methods: Partial<Catalog[N]>,
+): Catalog {
+  return { ...catalog, [name]: changed<Catalog[N]>(catalog[name], methods) }
 }

@@ -291,7 +291,7 @@ function sameSet(left: ReadonlySet<string>, right: ReadonlySet<string>): boolean
 /** Holds what a fresh process reads against the model, at every snapshot. */
 async function expectModel(deps: WorkshopDependencies, { model, table }: Play): Promise<void> {
   const { state } = await readTable(deps, { table })
-  const snapshots = await deps.catalog.listSnapshots(state.definition.tableUuid)
+  const snapshots = await deps.catalog.snapshots.list(state.definition.tableUuid)
   expect(snapshots.map((s) => s.snapshotId).sort()).toEqual(
     [...model.filesBySnapshot.keys()].sort(),
   )

@@ -109,7 +109,7 @@ export async function commitState(
   },
 ): Promise<void> {
   const current = snapshot ?? before.currentSnapshot
-  const outcome = await deps.catalog.commit({
+  const outcome = await deps.catalog.tables.commit({
     tables: [
       {
         expectedVersion: before.version,

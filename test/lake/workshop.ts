@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CatalogStore } from '../../src/catalog/catalog-store.ts'
+import type { Catalog } from '../../src/catalog/catalog.ts'
 import { openSqliteCatalog } from '../../src/catalog/sqlite/sqlite.ts'
 import { openDuckDbEngine } from '../../src/engine/duckdb.ts'
 import type { Engine } from '../../src/engine/engine.ts'
@@ -79,7 +79,7 @@ export async function openWorkshop(): Promise<Workshop> {
     random: () => 0.5,
   }
   const meter = new CountingMeter()
-  const opened: { catalog: CatalogStore; publisher: Publisher; engine: Engine }[] = []
+  const opened: { catalog: Catalog; publisher: Publisher; engine: Engine }[] = []
   const open = async (): Promise<WorkshopDependencies> => {
     const catalog = await openSqliteCatalog({ path: join(home, 'catalog.db') })
     await catalog.migrate()

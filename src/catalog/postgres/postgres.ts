@@ -1,7 +1,7 @@
 import { type Compilable, CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
-import type { CatalogStore } from '../catalog-store.ts'
-import { SqlCatalog } from '../sql/sql-catalog.ts'
+import type { Catalog } from '../catalog.ts'
+import { sqlCatalog } from '../sql/sql-catalog.ts'
 import type { SqlEngine, SqlTransaction, Trouble } from '../sql/sql-engine.ts'
 import type { Database } from '../sql/sql-schema.ts'
 import { ConnectionLostError, PostgresPool } from './postgres-pool.ts'
@@ -25,7 +25,7 @@ export async function openPostgresCatalog({
 }: {
   url: string
   connectionsMax?: number
-}): Promise<CatalogStore> {
+}): Promise<Catalog> {
   const config: pg.PoolConfig = {
     connectionString: url,
     max: connectionsMax,
@@ -38,7 +38,7 @@ export async function openPostgresCatalog({
     types: { getTypeParser: typeParser as pg.CustomTypesConfig['getTypeParser'] },
   }
   checkUrl(config)
-  return new SqlCatalog(postgresEngine(new pg.Pool(config)))
+  return sqlCatalog(postgresEngine(new pg.Pool(config)))
 }
 
 /** The parser's own error would carry the URL, and so the password. */

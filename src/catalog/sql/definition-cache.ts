@@ -1,10 +1,17 @@
 import type { TableDefinition } from '../../core/table/table.ts'
+import type { SqlEngine } from './sql-engine.ts'
 import { decodeExact, encodeExact } from './tagged-json.ts'
 
 /** In characters, over all tables; what is decoded takes a few times as much. */
 const CACHED_TEXT_MAX = 8_388_608
 
 const NEVER = -1
+
+/** What the work on tables needs of its engine. */
+export interface TableContext {
+  readonly engine: SqlEngine
+  readonly definitions: DefinitionCache
+}
 
 interface Written {
   readonly text: string

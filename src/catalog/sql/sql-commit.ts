@@ -2,7 +2,8 @@ import { type Compilable, sql } from 'kysely'
 import { CatalogError } from '../../core/errors.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Transaction } from '../../core/table/transaction.ts'
-import type { CatalogCommit, CatalogCommitOutcome, TableCommit } from '../catalog-store.ts'
+import type { CatalogCommit, CatalogCommitOutcome, TableCommit } from '../table-store.ts'
+import type { TableContext } from './definition-cache.ts'
 import { chunks, Refusal, type SqlTransaction } from './sql-engine.ts'
 import { claimName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
@@ -18,7 +19,6 @@ import {
   transactionRow,
 } from './sql-rows.ts'
 import type { SnapshotRow, TableRow } from './sql-schema.ts'
-import type { TableContext } from './sql-tables.ts'
 import { findTransaction, stagingDeletes } from './sql-transactions.ts'
 import { encodeExact } from './tagged-json.ts'
 

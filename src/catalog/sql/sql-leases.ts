@@ -1,9 +1,60 @@
-import type { HeldLease, LeaseOutcome, LeaseRequest } from '../lease-store.ts'
-import type { SqlTransaction } from './sql-engine.ts'
+import type { HeldLease, LeaseOutcome, LeaseRequest, LeaseStore } from '../lease-store.ts'
+import { type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
 import type { Database } from './sql-schema.ts'
 
+export class SqlLeases implements LeaseStore {
+  readonly #engine: SqlEngine
+
+  constructor(engine: SqlEngine) {
+    this.#engine = engine
+  }
+
+  acquire(request: LeaseRequest): Promise<LeaseOutcome> {
+    return write(this.#engine, (transaction) => acquireLease(transaction, request))
+  }
+
+  async renew(lease: LeaseRequest & HeldLease): Promise<'renewed' | 'lost'> {
+    const expires_at_ms = BigInt(lease.nowMs + lease.durationMs)
+    const isHeld = await this.#updateHeld(lease, { expires_at_ms })
+    return isHeld ? 'renewed' : 'lost'
+  }
+
+  /** The row stays without an owner, so that the next token is greater. */
+  async release(lease: HeldLease & { readonly nowMs: number }): Promise<'released' | 'lost'> {
+    const expires_at_ms = BigInt(lease.nowMs)
+    const isHeld = await this.#updateHeld(lease, { expires_at_ms, owner: '' })
+    return isHeld ? 'released' : 'lost'
+  }
+
+  forget(beforeMs: number): Promise<number> {
+    return write(this.#engine, async (transaction) => {
+      const deleted = await transaction
+        .deleteFrom('leases')
+        .where('expires_at_ms', '<', BigInt(Math.ceil(beforeMs)))
+        .executeTakeFirst()
+      return Number(deleted.numDeletedRows)
+    })
+  }
+
+  #updateHeld(
+    { name, owner, fencingToken }: HeldLease,
+    columns: Partial<Database['leases']>,
+  ): Promise<boolean> {
+    return write(this.#engine, async (transaction) => {
+      const updated = await transaction
+        .updateTable('leases')
+        .set(columns)
+        .where('name', '=', name)
+        .where('owner', '=', owner)
+        .where('fencing_token', '=', fencingToken)
+        .executeTakeFirst()
+      return updated.numUpdatedRows === 1n
+    })
+  }
+}
+
 /** One statement decides, whoever comes at the same time. */
-export async function acquireLease(
+async function acquireLease(
   transaction: SqlTransaction,
   { name, owner, nowMs, durationMs }: LeaseRequest,
 ): Promise<LeaseOutcome> {
@@ -35,46 +86,4 @@ export async function acquireLease(
     .where('name', '=', name)
     .executeTakeFirst()
   return { outcome: 'held', expiresAtMs: Number(held?.expires_at_ms ?? BigInt(nowMs)) }
-}
-
-export async function renewLease(
-  transaction: SqlTransaction,
-  lease: LeaseRequest & HeldLease,
-): Promise<'renewed' | 'lost'> {
-  const expires_at_ms = BigInt(lease.nowMs + lease.durationMs)
-  const isHeld = await updateHeld(transaction, lease, { expires_at_ms })
-  return isHeld ? 'renewed' : 'lost'
-}
-
-/** The row stays without an owner, so that the next token is greater. */
-export async function releaseLease(
-  transaction: SqlTransaction,
-  lease: HeldLease & { readonly nowMs: number },
-): Promise<'released' | 'lost'> {
-  const expires_at_ms = BigInt(lease.nowMs)
-  const isHeld = await updateHeld(transaction, lease, { expires_at_ms, owner: '' })
-  return isHeld ? 'released' : 'lost'
-}
-
-async function updateHeld(
-  transaction: SqlTransaction,
-  { name, owner, fencingToken }: HeldLease,
-  columns: Partial<Database['leases']>,
-): Promise<boolean> {
-  const updated = await transaction
-    .updateTable('leases')
-    .set(columns)
-    .where('name', '=', name)
-    .where('owner', '=', owner)
-    .where('fencing_token', '=', fencingToken)
-    .executeTakeFirst()
-  return updated.numUpdatedRows === 1n
-}
-
-export async function forgetLeases(transaction: SqlTransaction, beforeMs: number): Promise<number> {
-  const deleted = await transaction
-    .deleteFrom('leases')
-    .where('expires_at_ms', '<', BigInt(Math.ceil(beforeMs)))
-    .executeTakeFirst()
-  return Number(deleted.numDeletedRows)
 }

@@ -3,10 +3,69 @@ import type {
   NamespacePropertiesChange,
   NamespacePropertiesChanged,
   NamespaceRecord,
+  NamespaceStore,
 } from '../namespace-store.ts'
-import { type Connection, Refusal, type SqlEngine, type SqlTransaction } from './sql-engine.ts'
+import type { MutationOptions } from '../replay-store.ts'
+import {
+  type Connection,
+  Refusal,
+  read,
+  type SqlEngine,
+  type SqlTransaction,
+} from './sql-engine.ts'
 import { childKeyRange, namespaceKey } from './sql-keys.ts'
+import { mutate } from './sql-replays.ts'
 import { decodeExact, encodeExact } from './tagged-json.ts'
+
+export class SqlNamespaces implements NamespaceStore {
+  readonly #engine: SqlEngine
+
+  constructor(engine: SqlEngine) {
+    this.#engine = engine
+  }
+
+  create(
+    namespace: NamespaceRecord,
+    options: MutationOptions = {},
+  ): Promise<'created' | 'already-exists'> {
+    return mutate(this.#engine, options, (transaction) =>
+      insertNamespace(transaction, namespace, this.#engine),
+    )
+  }
+
+  async find(levels: readonly string[]): Promise<NamespaceRecord | undefined> {
+    const row = await read(this.#engine, (connection) =>
+      connection
+        .selectFrom('namespaces')
+        .select(['levels', 'properties'])
+        .where('namespace_key', '=', namespaceKey(levels))
+        .executeTakeFirst(),
+    )
+    return row === undefined
+      ? undefined
+      : { levels: decodeExact(row.levels), properties: decodeExact(row.properties) }
+  }
+
+  listChildren(query: ListChildNamespacesQuery): Promise<readonly (readonly string[])[]> {
+    return read(this.#engine, (connection) => listChildNamespaces(connection, query))
+  }
+
+  updateProperties(
+    change: NamespacePropertiesChange,
+    options: MutationOptions = {},
+  ): Promise<NamespacePropertiesChanged | 'not-found'> {
+    return mutate(this.#engine, options, (transaction) =>
+      updateNamespaceProperties(transaction, change),
+    )
+  }
+
+  drop(
+    levels: readonly string[],
+    options: MutationOptions = {},
+  ): Promise<'dropped' | 'not-found' | 'not-empty'> {
+    return mutate(this.#engine, options, (transaction) => deleteNamespace(transaction, levels))
+  }
+}
 
 /**
  * The namespace and its parents, outermost first: in that order concurrent creations wait, not deadlock.
@@ -40,7 +99,7 @@ function namespaceRow(levels: readonly string[], properties: NamespaceRecord['pr
 }
 
 /** Throws `Refusal`. */
-export async function insertNamespace(
+async function insertNamespace(
   transaction: SqlTransaction,
   { levels, properties }: NamespaceRecord,
   engine: SqlEngine,
@@ -56,32 +115,7 @@ export async function insertNamespace(
   return 'created'
 }
 
-export async function findNamespace(
-  connection: Connection,
-  levels: readonly string[],
-): Promise<NamespaceRecord | undefined> {
-  const row = await connection
-    .selectFrom('namespaces')
-    .select(['levels', 'properties'])
-    .where('namespace_key', '=', namespaceKey(levels))
-    .executeTakeFirst()
-  return row === undefined
-    ? undefined
-    : { levels: decodeExact(row.levels), properties: decodeExact(row.properties) }
-}
-
-export async function listNamespaces(
-  connection: Connection,
-): Promise<readonly (readonly string[])[]> {
-  const rows = await connection
-    .selectFrom('namespaces')
-    .select('levels')
-    .orderBy('namespace_key')
-    .execute()
-  return rows.map(({ levels }) => decodeExact<readonly string[]>(levels))
-}
-
-export async function listChildNamespaces(
+async function listChildNamespaces(
   connection: Connection,
   { parent, after, limit }: ListChildNamespacesQuery,
 ): Promise<readonly (readonly string[])[]> {
@@ -99,7 +133,7 @@ function children(connection: Connection, parent: readonly string[]) {
 }
 
 /** Throws `Refusal`. */
-export async function updateNamespaceProperties(
+async function updateNamespaceProperties(
   transaction: SqlTransaction,
   { levels, updates, removals }: NamespacePropertiesChange,
 ): Promise<NamespacePropertiesChanged> {
@@ -123,7 +157,7 @@ export async function updateNamespaceProperties(
 }
 
 /** Throws `Refusal`. */
-export async function deleteNamespace(
+async function deleteNamespace(
   transaction: SqlTransaction,
   levels: readonly string[],
 ): Promise<'dropped'> {

@@ -1,5 +1,22 @@
-import { type Connection, chunks, type SqlTransaction } from './sql-engine.ts'
+import type { PathStore } from '../path-store.ts'
+import { type Connection, chunks, read, type SqlEngine, type SqlTransaction } from './sql-engine.ts'
 import { pathHash } from './sql-keys.ts'
+
+export class SqlPaths implements PathStore {
+  readonly #engine: SqlEngine
+
+  constructor(engine: SqlEngine) {
+    this.#engine = engine
+  }
+
+  findKnown(tableUuid: string, paths: readonly string[]): Promise<ReadonlySet<string>> {
+    return read(this.#engine, (connection) => findPaths(connection, { tableUuid, paths }, 'own'))
+  }
+
+  findOfOtherTables(tableUuid: string, paths: readonly string[]): Promise<ReadonlySet<string>> {
+    return read(this.#engine, (connection) => findPaths(connection, { tableUuid, paths }, 'other'))
+  }
+}
 
 export interface PathsOfTable {
   readonly tableUuid: string
@@ -44,7 +61,7 @@ export async function copyPaths(
 }
 
 /** `own`: among the table's own paths; `other`: among those of all other tables. */
-export async function findPaths(
+async function findPaths(
   connection: Connection,
   { tableUuid, paths }: PathsOfTable,
   whose: 'own' | 'other',

@@ -1,9 +1,45 @@
 import { CatalogError } from '../../core/errors.ts'
-import type { MutationOptions, ReplayRecord } from '../replay-store.ts'
-import { type Connection, type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
+import type { MutationOptions, ReplayRecord, ReplayStore } from '../replay-store.ts'
+import { read, type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
 import { decodeExact, encodeExact } from './tagged-json.ts'
 
 const RETRY_AFTER_SECONDS = 1
+
+export class SqlReplays implements ReplayStore {
+  readonly #engine: SqlEngine
+
+  constructor(engine: SqlEngine) {
+    this.#engine = engine
+  }
+
+  async find(key: string): Promise<ReplayRecord | undefined> {
+    const row = await read(this.#engine, (connection) =>
+      connection.selectFrom('replays').selectAll().where('replay_key', '=', key).executeTakeFirst(),
+    )
+    if (row === undefined) return undefined
+    return {
+      key: row.replay_key,
+      requestHash: row.request_hash,
+      status: Number(row.status),
+      body: decodeExact<string>(row.body),
+      expiresAtMs: Number(row.expires_at_ms),
+    }
+  }
+
+  async remember(record: ReplayRecord): Promise<void> {
+    await write(this.#engine, (transaction) => insertReplay(transaction, record))
+  }
+
+  forget(beforeMs: number): Promise<number> {
+    return write(this.#engine, async (transaction) => {
+      const deleted = await transaction
+        .deleteFrom('replays')
+        .where('expires_at_ms', '<', BigInt(Math.ceil(beforeMs)))
+        .executeTakeFirst()
+      return Number(deleted.numDeletedRows)
+    })
+  }
+}
 
 /** `write`, with the answer to the request that asked for it, if it is to be kept. */
 export function mutate<T>(
@@ -27,11 +63,8 @@ function isAnswered({ key }: ReplayRecord): CatalogError {
   )
 }
 
-/** Answers whether the key was new. */
-export async function insertReplay(
-  transaction: SqlTransaction,
-  record: ReplayRecord,
-): Promise<boolean> {
+/** Returns whether the key was new. */
+async function insertReplay(transaction: SqlTransaction, record: ReplayRecord): Promise<boolean> {
   const inserted = await transaction
     .insertInto('replays')
     .values({
@@ -45,34 +78,4 @@ export async function insertReplay(
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   return inserted.numInsertedOrUpdatedRows === 1n
-}
-
-export async function findReplay(
-  connection: Connection,
-  key: string,
-): Promise<ReplayRecord | undefined> {
-  const row = await connection
-    .selectFrom('replays')
-    .selectAll()
-    .where('replay_key', '=', key)
-    .executeTakeFirst()
-  if (row === undefined) return undefined
-  return {
-    key: row.replay_key,
-    requestHash: row.request_hash,
-    status: Number(row.status),
-    body: decodeExact<string>(row.body),
-    expiresAtMs: Number(row.expires_at_ms),
-  }
-}
-
-export async function forgetReplays(
-  transaction: SqlTransaction,
-  beforeMs: number,
-): Promise<number> {
-  const deleted = await transaction
-    .deleteFrom('replays')
-    .where('expires_at_ms', '<', BigInt(Math.ceil(beforeMs)))
-    .executeTakeFirst()
-  return Number(deleted.numDeletedRows)
 }

@@ -1,20 +1,54 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Snapshot, SnapshotLogEntry } from '../../core/table/snapshot.ts'
-import type { SnapshotLogPageEntry, SnapshotLogQuery } from '../catalog-store.ts'
-import type { Connection } from './sql-engine.ts'
+import type { SnapshotLogPageEntry, SnapshotLogQuery, SnapshotStore } from '../snapshot-store.ts'
+import { type Connection, read, type SqlEngine } from './sql-engine.ts'
 import { type Param, prepared } from './sql-prepared.ts'
 import { snapshotOf } from './sql-rows.ts'
 
-export async function findSnapshot(
-  connection: Connection,
-  tableUuid: string,
-  snapshotId: bigint,
-): Promise<Snapshot | undefined> {
-  const { rows } = await connection.executeQuery(
-    snapshotById(connection, { tableUuid, snapshotId }),
-  )
-  const [row] = rows
-  return row === undefined ? undefined : snapshotOf(row)
+export class SqlSnapshots implements SnapshotStore {
+  readonly #engine: SqlEngine
+
+  constructor(engine: SqlEngine) {
+    this.#engine = engine
+  }
+
+  async find(tableUuid: string, snapshotId: bigint): Promise<Snapshot | undefined> {
+    const { rows } = await read(this.#engine, (connection) =>
+      connection.executeQuery(snapshotById(connection, { tableUuid, snapshotId })),
+    )
+    const [row] = rows
+    return row === undefined ? undefined : snapshotOf(row)
+  }
+
+  async findAsAt(tableUuid: string, asAtMs: number): Promise<Snapshot | undefined> {
+    const instant = wholeMs(asAtMs)
+    const { rows } = await read(this.#engine, (connection) =>
+      connection.executeQuery(snapshotAsAt(connection, { tableUuid, asAtMs: instant })),
+    )
+    const [row] = rows
+    return row === undefined ? undefined : snapshotOf(row)
+  }
+
+  async list(tableUuid: string): Promise<readonly Snapshot[]> {
+    const rows = await read(this.#engine, (connection) => inOrder(connection, tableUuid).execute())
+    return rows.map(snapshotOf)
+  }
+
+  read(tableUuid: string): AsyncIterable<readonly Snapshot[]> {
+    return inPages((last) =>
+      read(this.#engine, (connection) => nextSnapshots(connection, tableUuid, last)),
+    )
+  }
+
+  readLog(tableUuid: string): AsyncIterable<readonly SnapshotLogEntry[]> {
+    return inPages((last: PositionedEntry | undefined) =>
+      read(this.#engine, (connection) => nextLogEntries(connection, tableUuid, last)),
+    )
+  }
+
+  pageLog(query: SnapshotLogQuery): Promise<readonly SnapshotLogPageEntry[]> {
+    return read(this.#engine, (connection) => pageSnapshotLog(connection, query))
+  }
 }
 
 const snapshotById = prepared(
@@ -25,18 +59,6 @@ const snapshotById = prepared(
       .where('table_uuid', '=', param('tableUuid'))
       .where('snapshot_id', '=', param('snapshotId')),
 )
-
-export async function findSnapshotAsAt(
-  connection: Connection,
-  tableUuid: string,
-  asAtMs: number,
-): Promise<Snapshot | undefined> {
-  const { rows } = await connection.executeQuery(
-    snapshotAsAt(connection, { tableUuid, asAtMs: wholeMs(asAtMs) }),
-  )
-  const [row] = rows
-  return row === undefined ? undefined : snapshotOf(row)
-}
 
 const snapshotAsAt = prepared((connection, param: Param<{ tableUuid: string; asAtMs: bigint }>) =>
   connection
@@ -56,26 +78,22 @@ const snapshotAsAt = prepared((connection, param: Param<{ tableUuid: string; asA
     ),
 )
 
-export async function listSnapshots(
-  connection: Connection,
-  tableUuid: string,
-): Promise<readonly Snapshot[]> {
-  const rows = await connection
+/** Oldest first. */
+function inOrder(connection: Connection, tableUuid: string) {
+  return connection
     .selectFrom('snapshots')
     .selectAll()
     .where('table_uuid', '=', tableUuid)
     .orderBy('sequence_number')
     .orderBy('timestamp_ms')
     .orderBy('snapshot_id')
-    .execute()
-  return rows.map(snapshotOf)
 }
 
-/** Of a history that is read whole: some milliseconds of work. */
+/** One page of a history that is read whole: some milliseconds of work. */
 const PAGE_ROWS = 500
 
 /** Lets others work after each page. `next` answers what follows the last item of the page before. */
-export async function* inPages<T>(
+async function* inPages<T>(
   next: (last: T | undefined) => Promise<readonly T[]>,
 ): AsyncGenerator<readonly T[]> {
   for (let page = await next(undefined); page.length > 0; page = await next(page.at(-1))) {
@@ -90,14 +108,7 @@ export async function nextSnapshots(
   tableUuid: string,
   last: Snapshot | undefined,
 ): Promise<readonly Snapshot[]> {
-  let page = connection
-    .selectFrom('snapshots')
-    .selectAll()
-    .where('table_uuid', '=', tableUuid)
-    .orderBy('sequence_number')
-    .orderBy('timestamp_ms')
-    .orderBy('snapshot_id')
-    .limit(PAGE_ROWS)
+  let page = inOrder(connection, tableUuid).limit(PAGE_ROWS)
   if (last !== undefined) {
     const { sequenceNumber, timestampMs, snapshotId } = last
     page = page.where((where) =>
@@ -111,7 +122,7 @@ export async function nextSnapshots(
   return (await page.execute()).map(snapshotOf)
 }
 
-export interface PositionedEntry extends SnapshotLogEntry {
+interface PositionedEntry extends SnapshotLogEntry {
   readonly position: bigint
 }
 
@@ -143,24 +154,7 @@ export async function nextLogEntries(
   }))
 }
 
-export async function listSnapshotLog(
-  connection: Connection,
-  tableUuid: string,
-): Promise<readonly SnapshotLogEntry[]> {
-  const rows = await connection
-    .selectFrom('snapshot_log')
-    .select(['timestamp_ms', 'snapshot_id'])
-    .where('table_uuid', '=', tableUuid)
-    .orderBy('timestamp_ms')
-    .orderBy('position')
-    .execute()
-  return rows.map((row) => ({
-    timestampMs: Number(row.timestamp_ms),
-    snapshotId: row.snapshot_id,
-  }))
-}
-
-export async function pageSnapshotLog(
+async function pageSnapshotLog(
   connection: Connection,
   { tableUuid, beforeMs, afterMs, limit }: SnapshotLogQuery,
 ): Promise<readonly SnapshotLogPageEntry[]> {

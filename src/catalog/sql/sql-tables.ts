@@ -1,17 +1,22 @@
 import type { TableState } from '../../core/table/table.ts'
+import type { MutationOptions } from '../replay-store.ts'
 import type {
+  CatalogCommit,
+  CatalogCommitOutcome,
   ListTablesQuery,
   NewTable,
-  Publication,
   TableKey,
   TableReplacement,
+  TableStore,
   TableSummary,
-} from '../catalog-store.ts'
-import type { DefinitionCache } from './definition-cache.ts'
+} from '../table-store.ts'
+import { DefinitionCache, type TableContext } from './definition-cache.ts'
+import { commitAll } from './sql-commit.ts'
 import {
   type Connection,
   chunks,
   Refusal,
+  read,
   type SqlEngine,
   type SqlTransaction,
 } from './sql-engine.ts'
@@ -20,17 +25,70 @@ import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
 import { addPaths, copyPaths } from './sql-paths.ts'
 import { type Param, prepared } from './sql-prepared.ts'
+import { addPublication } from './sql-publications.ts'
+import { mutate } from './sql-replays.ts'
 import { changingColumns, logRows, nameColumns, snapshotRow, tableStateOf } from './sql-rows.ts'
 import type { SnapshotRow } from './sql-schema.ts'
 import { decodeExact } from './tagged-json.ts'
 
-export interface TableContext {
-  readonly engine: SqlEngine
-  readonly definitions: DefinitionCache
+export class SqlTables implements TableStore {
+  readonly #context: TableContext
+
+  constructor(engine: SqlEngine) {
+    this.#context = { engine, definitions: new DefinitionCache() }
+  }
+
+  create(
+    table: NewTable,
+    options: MutationOptions = {},
+  ): Promise<'created' | 'already-exists' | 'view-exists'> {
+    return mutate(this.#context.engine, options, (transaction) =>
+      insertTable(transaction, table, this.#context),
+    )
+  }
+
+  replace(
+    replacement: TableReplacement,
+    options: MutationOptions = {},
+  ): Promise<'created' | 'already-exists' | 'view-exists' | 'version-mismatch'> {
+    return mutate(this.#context.engine, options, (transaction) =>
+      replaceTable(transaction, replacement, this.#context),
+    )
+  }
+
+  find(key: TableKey): Promise<TableState | undefined> {
+    const { engine, definitions } = this.#context
+    return read(engine, (connection) => findTable(connection, key, definitions))
+  }
+
+  list(query: ListTablesQuery): Promise<readonly TableSummary[]> {
+    return read(this.#context.engine, (connection) => listTables(connection, query))
+  }
+
+  drop(tableUuid: string, options: MutationOptions = {}): Promise<'dropped' | 'not-found'> {
+    return mutate(this.#context.engine, options, (transaction) =>
+      deleteTable(transaction, tableUuid),
+    )
+  }
+
+  async commit(
+    commit: CatalogCommit,
+    options: MutationOptions = {},
+  ): Promise<CatalogCommitOutcome> {
+    const { engine, definitions } = this.#context
+    const outcome = await mutate(engine, options, (transaction) =>
+      commitAll(transaction, commit, this.#context),
+    )
+    if (outcome.outcome !== 'committed') return outcome
+    for (const { state } of commit.tables) {
+      definitions.markWritten(state.definition, state.version)
+    }
+    return outcome
+  }
 }
 
 /** Throws `Refusal`. */
-export async function insertTable(
+async function insertTable(
   transaction: SqlTransaction,
   { state, snapshots, snapshotLog, addedPaths, ...more }: NewTable,
   { engine, definitions }: TableContext,
@@ -74,7 +132,7 @@ export async function insertTable(
 }
 
 /** Throws `Refusal`. */
-export async function replaceTable(
+async function replaceTable(
   transaction: SqlTransaction,
   { tableUuid, expectedVersion, table }: TableReplacement,
   context: TableContext,
@@ -127,7 +185,7 @@ function selectTable(connection: Connection) {
     .select(['s.first_row_id', 's.added_rows'])
 }
 
-export async function findTable(
+async function findTable(
   connection: Connection,
   key: TableKey,
   definitions: DefinitionCache,
@@ -147,7 +205,7 @@ export async function findTable(
   return tableStateOf(row, snapshot, definitions)
 }
 
-export async function listTables(
+async function listTables(
   connection: Connection,
   { namespace, prefix, after, limit }: ListTablesQuery,
 ): Promise<readonly TableSummary[]> {
@@ -184,10 +242,7 @@ export async function listTables(
 }
 
 /** Throws `Refusal`. */
-export async function deleteTable(
-  transaction: SqlTransaction,
-  tableUuid: string,
-): Promise<'dropped'> {
+async function deleteTable(transaction: SqlTransaction, tableUuid: string): Promise<'dropped'> {
   // The table's own row first: who commits to it at the same time waits here, and then finds it gone.
   const deleted = await transaction
     .deleteFrom('tables')
@@ -199,69 +254,4 @@ export async function deleteTable(
     await transaction.deleteFrom(name).where('table_uuid', '=', tableUuid).execute()
   }
   return 'dropped'
-}
-
-export async function recordPublication(
-  transaction: SqlTransaction,
-  publication: Publication,
-): Promise<void> {
-  const version = BigInt(publication.version)
-  const updated = await transaction
-    .updateTable('tables')
-    .set({ published_version: version, metadata_location: publication.metadataLocation })
-    .where('table_uuid', '=', publication.tableUuid)
-    .where('published_version', '<', version)
-    .executeTakeFirst()
-  if (updated.numUpdatedRows === 1n) await addPublication(transaction, publication)
-}
-
-async function addPublication(
-  transaction: SqlTransaction,
-  publication: Publication,
-): Promise<void> {
-  await transaction
-    .insertInto('publications')
-    .values({
-      table_uuid: publication.tableUuid,
-      version: BigInt(publication.version),
-      metadata_location: publication.metadataLocation,
-      published_at_ms: BigInt(publication.publishedAtMs),
-    })
-    .execute()
-}
-
-/** Those that wait the longest come first. */
-export async function listUnpublishedTables(
-  connection: Connection,
-  limit: number,
-): Promise<readonly string[]> {
-  const rows = await connection
-    .selectFrom('tables')
-    .select('table_uuid')
-    .whereRef('published_version', '<', 'version')
-    .orderBy('last_updated_ms')
-    .orderBy('table_uuid')
-    .limit(limit)
-    .execute()
-  return rows.map((row) => row.table_uuid)
-}
-
-export async function listPublications(
-  connection: Connection,
-  tableUuid: string,
-  limit: number,
-): Promise<readonly Publication[]> {
-  const rows = await connection
-    .selectFrom('publications')
-    .selectAll()
-    .where('table_uuid', '=', tableUuid)
-    .orderBy('version', 'desc')
-    .limit(limit)
-    .execute()
-  return rows.map((row) => ({
-    tableUuid,
-    version: Number(row.version),
-    metadataLocation: row.metadata_location,
-    publishedAtMs: Number(row.published_at_ms),
-  }))
 }

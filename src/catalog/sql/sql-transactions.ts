@@ -1,7 +1,15 @@
 import { sql } from 'kysely'
 import type { StagedChange, StagedFile, Transaction } from '../../core/table/transaction.ts'
-import type { StageOutcome, Staging } from '../catalog-store.ts'
-import { type Connection, chunks, Refusal, type SqlTransaction } from './sql-engine.ts'
+import type { StageOutcome, Staging, TransactionStore } from '../transaction-store.ts'
+import {
+  type Connection,
+  chunks,
+  Refusal,
+  read,
+  type SqlEngine,
+  type SqlTransaction,
+  write,
+} from './sql-engine.ts'
 import { pathKey } from './sql-keys.ts'
 import { type Param, prepared, rowOf } from './sql-prepared.ts'
 import { TRANSACTION_COLUMNS, transactionOf, transactionRow } from './sql-rows.ts'
@@ -18,11 +26,47 @@ const STAGED_FILE_COLUMNS = [
   'staged_file',
 ] as const
 
-export async function insertTransaction(
-  sqlTransaction: SqlTransaction,
-  transaction: Transaction,
-): Promise<void> {
-  await sqlTransaction.executeQuery(transactionInsert(sqlTransaction, transactionRow(transaction)))
+export class SqlTransactions implements TransactionStore {
+  readonly #engine: SqlEngine
+
+  constructor(engine: SqlEngine) {
+    this.#engine = engine
+  }
+
+  async start(transaction: Transaction): Promise<void> {
+    await write(this.#engine, (sqlTransaction) =>
+      sqlTransaction.executeQuery(transactionInsert(sqlTransaction, transactionRow(transaction))),
+    )
+  }
+
+  find(transactionId: string): Promise<Transaction | undefined> {
+    return read(this.#engine, (connection) => findTransaction(connection, transactionId))
+  }
+
+  stage(staging: Staging): Promise<StageOutcome> {
+    return write(this.#engine, (sqlTransaction) => stage(sqlTransaction, staging))
+  }
+
+  listStaged(transactionId: string): Promise<readonly StagedChange[]> {
+    return read(this.#engine, (connection) => listStagedChanges(connection, transactionId))
+  }
+
+  abort(transactionId: string, endedAtMs: number): Promise<'aborted' | 'not-open' | 'not-found'> {
+    return write(this.#engine, (sqlTransaction) =>
+      abortTransaction(sqlTransaction, transactionId, endedAtMs),
+    )
+  }
+
+  async forget(beforeMs: number): Promise<number> {
+    let forgotten = 0
+    for (;;) {
+      const step = await write(this.#engine, (sqlTransaction) =>
+        forgetSomeTransactions(sqlTransaction, beforeMs),
+      )
+      forgotten += step.count
+      if (step.isDone) return forgotten
+    }
+  }
 }
 
 const transactionInsert = prepared((connection, param: Param<TransactionRow>) =>
@@ -46,10 +90,7 @@ const transactionById = prepared((connection, param: Param<{ transactionId: stri
 )
 
 /** Throws `Refusal`. */
-export async function stage(
-  sqlTransaction: SqlTransaction,
-  staging: Staging,
-): Promise<StageOutcome> {
+async function stage(sqlTransaction: SqlTransaction, staging: Staging): Promise<StageOutcome> {
   const refuse = (outcome: StageOutcome) => new Refusal(outcome)
   const fileCount = staging.addedFiles?.length ?? 0
   const before = await reserveFiles(sqlTransaction, staging.transactionId, fileCount)
@@ -213,7 +254,7 @@ async function insertStagedRemovals(
 }
 
 /** One statement, so that staging at the same time is seen whole or not at all. */
-export async function listStagedChanges(
+async function listStagedChanges(
   connection: Connection,
   transactionId: string,
 ): Promise<readonly StagedChange[]> {
@@ -259,7 +300,7 @@ function bodies<T>(staged: readonly StagedRow[], kind: string): T[] {
   return staged.filter((row) => row.kind === kind).map((row) => decodeExact<T>(row.body))
 }
 
-export async function abortTransaction(
+async function abortTransaction(
   sqlTransaction: SqlTransaction,
   transactionId: string,
   endedAtMs: number,
@@ -285,7 +326,7 @@ export function stagingDeletes(sqlTransaction: SqlTransaction, transactionIds: r
 }
 
 /** Forgets some, so that other writers get their turn. `isDone` when no more are left. */
-export async function forgetSomeTransactions(
+async function forgetSomeTransactions(
   sqlTransaction: SqlTransaction,
   beforeMs: number,
 ): Promise<{ readonly count: number; readonly isDone: boolean }> {

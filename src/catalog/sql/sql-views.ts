@@ -1,14 +1,67 @@
-import type { ListViewsQuery, ViewChange, ViewKey, ViewState, ViewSummary } from '../view-store.ts'
-import { type Connection, Refusal, type SqlEngine, type SqlTransaction } from './sql-engine.ts'
+import type { MutationOptions } from '../replay-store.ts'
+import type {
+  ListViewsQuery,
+  ViewChange,
+  ViewKey,
+  ViewState,
+  ViewStore,
+  ViewSummary,
+} from '../view-store.ts'
+import {
+  type Connection,
+  Refusal,
+  read,
+  type SqlEngine,
+  type SqlTransaction,
+} from './sql-engine.ts'
 import { nameKey, namespaceKey } from './sql-keys.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
+import { mutate } from './sql-replays.ts'
 import { nameColumns } from './sql-rows.ts'
 import type { ViewRow } from './sql-schema.ts'
 import { decodeExact } from './tagged-json.ts'
 
+export class SqlViews implements ViewStore {
+  readonly #engine: SqlEngine
+
+  constructor(engine: SqlEngine) {
+    this.#engine = engine
+  }
+
+  create(
+    view: ViewState,
+    options: MutationOptions = {},
+  ): Promise<'created' | 'view-exists' | 'table-exists'> {
+    return mutate(this.#engine, options, (transaction) =>
+      insertView(transaction, view, this.#engine),
+    )
+  }
+
+  find(key: ViewKey): Promise<ViewState | undefined> {
+    return read(this.#engine, (connection) => findView(connection, key))
+  }
+
+  list(query: ListViewsQuery): Promise<readonly ViewSummary[]> {
+    return read(this.#engine, (connection) => listViews(connection, query))
+  }
+
+  replace(
+    change: ViewChange,
+    options: MutationOptions = {},
+  ): Promise<'replaced' | 'version-mismatch' | 'view-exists' | 'table-exists'> {
+    return mutate(this.#engine, options, (transaction) =>
+      replaceView(transaction, change, this.#engine),
+    )
+  }
+
+  drop(viewUuid: string, options: MutationOptions = {}): Promise<'dropped' | 'not-found'> {
+    return mutate(this.#engine, options, (transaction) => deleteView(transaction, viewUuid))
+  }
+}
+
 /** Throws `Refusal`. */
-export async function insertView(
+async function insertView(
   transaction: SqlTransaction,
   view: ViewState,
   engine: SqlEngine,
@@ -47,10 +100,7 @@ function changingColumns(view: ViewState) {
   }
 }
 
-export async function findView(
-  connection: Connection,
-  key: ViewKey,
-): Promise<ViewState | undefined> {
+async function findView(connection: Connection, key: ViewKey): Promise<ViewState | undefined> {
   const row = await connection
     .selectFrom('views')
     .selectAll()
@@ -79,7 +129,7 @@ function viewOf(row: ViewRow): ViewState {
   }
 }
 
-export async function listViews(
+async function listViews(
   connection: Connection,
   { namespace, after, limit }: ListViewsQuery,
 ): Promise<readonly ViewSummary[]> {
@@ -98,7 +148,7 @@ export async function listViews(
 }
 
 /** Throws `Refusal`. The view's row first, then its name: the version decides before the name is looked at. */
-export async function replaceView(
+async function replaceView(
   transaction: SqlTransaction,
   { expectedVersion, state }: ViewChange,
   engine: SqlEngine,
@@ -126,10 +176,7 @@ export async function replaceView(
 }
 
 /** Throws `Refusal`. */
-export async function deleteView(
-  transaction: SqlTransaction,
-  viewUuid: string,
-): Promise<'dropped'> {
+async function deleteView(transaction: SqlTransaction, viewUuid: string): Promise<'dropped'> {
   const deleted = await transaction
     .deleteFrom('views')
     .where('view_uuid', '=', viewUuid)

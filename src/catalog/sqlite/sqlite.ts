@@ -6,8 +6,8 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
-import type { CatalogStore } from '../catalog-store.ts'
-import { SqlCatalog } from '../sql/sql-catalog.ts'
+import type { Catalog } from '../catalog.ts'
+import { sqlCatalog } from '../sql/sql-catalog.ts'
 import type { SqlEngine, SqlTransaction, Trouble } from '../sql/sql-engine.ts'
 import type { Database } from '../sql/sql-schema.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
@@ -32,7 +32,7 @@ export async function openSqliteCatalog({
   path: string
   sizeBytesMax?: number
   contentionMsMax?: number
-}): Promise<CatalogStore> {
+}): Promise<Catalog> {
   const database = new Sqlite(path, { timeout: contentionMsMax })
   try {
     configure(database)
@@ -41,7 +41,7 @@ export async function openSqliteCatalog({
     database.close()
     throw new Error(`open the catalog database ${path}`, { cause: error })
   }
-  return new SqlCatalog(sqliteEngine(database, contentionMsMax))
+  return sqlCatalog(sqliteEngine(database, contentionMsMax))
 }
 
 function configure(database: Sqlite.Database): void {

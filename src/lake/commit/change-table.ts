@@ -1,4 +1,4 @@
-import type { CatalogCommitOutcome, TableCommit } from '../../catalog/catalog-store.ts'
+import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
@@ -77,7 +77,7 @@ async function commit(
 ): Promise<CatalogCommitOutcome> {
   let isRefused = true
   try {
-    const outcome = await deps.catalog.commit({ tables: [tableCommit], transactions: [] })
+    const outcome = await deps.catalog.tables.commit({ tables: [tableCommit], transactions: [] })
     isRefused = outcome.outcome !== 'committed'
     return outcome
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { CatalogCommitOutcome, TableCommit } from '../../catalog/catalog-store.ts'
+import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
@@ -129,9 +129,9 @@ async function loadTables(
     addedPaths.set(tableUuid, paths)
   }
   const tables = Array.from(addedPaths, async ([tableUuid, paths]) => {
-    const state = await deps.catalog.findTable({ tableUuid })
+    const state = await deps.catalog.tables.find({ tableUuid })
     if (state === undefined) return []
-    const known = await deps.catalog.findKnownPaths(tableUuid, paths)
+    const known = await deps.catalog.paths.findKnown(tableUuid, paths)
     return [[tableUuid, { state, known }] as const]
   })
   return new Map((await Promise.all(tables)).flat())
@@ -235,14 +235,16 @@ async function commitPrepared(
     },
   }))
   try {
-    return await deps.catalog.commit({ tables: prepared.map(tableCommit), transactions })
+    return await deps.catalog.tables.commit({ tables: prepared.map(tableCommit), transactions })
   } catch (error) {
     if (!isUnknownState(error)) {
       await discard(deps, prepared)
       throw error
     }
     // The files stay: the catalog may name them. Its own word decides, when it can be had.
-    const stored = await deps.catalog.findTransaction(accepted[0]?.transaction.transactionId ?? '')
+    const stored = await deps.catalog.transactions.find(
+      accepted[0]?.transaction.transactionId ?? '',
+    )
     if (stored?.state === 'committed') return { outcome: 'committed' }
     throw error
   }
@@ -320,7 +322,7 @@ async function refusedOrCommitted(
   error: unknown,
 ): Promise<readonly TableCommitResult[] | Error> {
   if (isNew) return asError(error)
-  const stored = await deps.catalog.findTransaction(transaction.transactionId)
+  const stored = await deps.catalog.transactions.find(transaction.transactionId)
   return stored?.state === 'committed' ? stored.results : asError(error)
 }
 

@@ -1,5 +1,6 @@
-import type { StageOutcome, Staging } from '../../catalog/catalog-store.ts'
+import type { StageOutcome, Staging } from '../../catalog/transaction-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
+
 import { CatalogError } from '../../core/errors.ts'
 import type { ManifestEntry } from '../../core/file/data-file.ts'
 import { FILES_PER_TRANSACTION_MAX, INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
@@ -48,7 +49,7 @@ export async function stageInspected(
   await refuseLiveFiles(deps, state, {
     files,
     findChange: async () => {
-      const changes = await deps.catalog.listStagedChanges(transactionId)
+      const changes = await deps.catalog.transactions.listStaged(transactionId)
       return changes.find((change) => change.tableUuid === state.definition.tableUuid)
     },
   })
@@ -131,7 +132,7 @@ async function findLive(
   paths: readonly string[],
 ): Promise<ReadonlyMap<string, ManifestEntry>> {
   if (state.currentSnapshot === undefined || paths.length === 0) return new Map()
-  const known = await deps.catalog.findKnownPaths(state.definition.tableUuid, paths)
+  const known = await deps.catalog.paths.findKnown(state.definition.tableUuid, paths)
   return findLiveAmong(deps, state, known)
 }
 
@@ -177,7 +178,7 @@ export async function refuseLiveFiles(
 type StageWhat = Pick<Staging, 'transactionId' | 'addedFiles' | 'removedPaths' | 'truncate'>
 
 async function stage(deps: Dependencies, state: TableState, what: StageWhat): Promise<void> {
-  const staged = await deps.catalog.stage({
+  const staged = await deps.catalog.transactions.stage({
     ...what,
     tableUuid: state.definition.tableUuid,
     currentSnapshotId: state.currentSnapshot?.snapshotId ?? null,

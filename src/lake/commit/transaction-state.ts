@@ -13,7 +13,7 @@ export async function getTransaction(
   deps: Pick<Dependencies, 'catalog'>,
   transactionId: string,
 ): Promise<Transaction> {
-  const transaction = await deps.catalog.findTransaction(transactionId)
+  const transaction = await deps.catalog.transactions.find(transactionId)
   if (transaction === undefined) {
     throw new CatalogError('transaction-not-found', `there is no transaction ${transactionId}`, {
       facts: { transactionId },

@@ -55,7 +55,7 @@ export async function startTransaction(
 ): Promise<Transaction> {
   for (const table of request.tables ?? []) await getTable(deps.catalog, table)
   const transaction = newTransaction(deps, request)
-  await deps.catalog.startTransaction(transaction)
+  await deps.catalog.transactions.start(transaction)
   const { transactionId } = transaction
   for (const table of request.tables ?? []) await touchTable(deps, { table, transactionId })
   return transaction
@@ -70,7 +70,7 @@ export async function commitTransaction(
   if (transaction.state === 'committed') return transaction.results
   requireOpen(transaction, deps.ambient.nowMs())
   // After the transaction: what is staged between the two makes its revision stale, and the commit is refused.
-  const changes = await deps.catalog.listStagedChanges(transactionId)
+  const changes = await deps.catalog.transactions.listStaged(transactionId)
   return commitCounted(deps, { transaction, isNew: false, changes: changes.filter(isChange) })
 }
 
@@ -125,7 +125,7 @@ export async function abortTransaction(
 ): Promise<TransactionView> {
   const transaction = await getTransaction(deps, transactionId)
   if (transaction.state === 'committed') requireOpen(transaction, deps.ambient.nowMs())
-  await deps.catalog.abortTransaction(transactionId, deps.ambient.nowMs())
+  await deps.catalog.transactions.abort(transactionId, deps.ambient.nowMs())
   const view = await viewTransaction(deps, transactionId)
   if (view.state === 'committed') requireOpen(view.transaction, deps.ambient.nowMs())
   return view
@@ -138,13 +138,13 @@ export async function viewTransaction(
   const transaction = await getTransaction(deps, transactionId)
   const state = visibleState(transaction, deps.ambient.nowMs())
   const changes =
-    transaction.state === 'open' ? await deps.catalog.listStagedChanges(transactionId) : []
+    transaction.state === 'open' ? await deps.catalog.transactions.listStaged(transactionId) : []
   return { transaction, state, changes }
 }
 
 /** Ended and expired transactions are kept for a while, so that a commit can be repeated. */
 export function forgetOldTransactions(deps: Dependencies): Promise<number> {
-  return deps.catalog.forgetTransactions(deps.ambient.nowMs() - TRANSACTION_RETENTION_MS)
+  return deps.catalog.transactions.forget(deps.ambient.nowMs() - TRANSACTION_RETENTION_MS)
 }
 
 export function newTransaction(deps: Dependencies, request: StartRequest): Transaction {

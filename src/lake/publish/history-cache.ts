@@ -1,4 +1,5 @@
-import type { CatalogStore, TableCommit } from '../../catalog/catalog-store.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { TableCommit } from '../../catalog/table-store.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { HistoryText } from './metadata-pieces.ts'
 import { readHistory, type TableHistory } from './table-history.ts'
@@ -11,13 +12,13 @@ interface Reading {
 
 /** Histories of the tables that were published lately, within a bound of bytes; least recently used first out. */
 export class Histories {
-  readonly #catalog: CatalogStore
+  readonly #catalog: Catalog
   readonly #bytesMax: number
   readonly #byTable = new Map<string, TableHistory>()
   readonly #readings = new Set<Reading>()
   #bytes = 0
 
-  constructor(catalog: CatalogStore, bytesMax: number) {
+  constructor(catalog: Catalog, bytesMax: number) {
     this.#catalog = catalog
     this.#bytesMax = bytesMax
   }

@@ -1,4 +1,4 @@
-import type { CatalogStore } from '../../catalog/catalog-store.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
 import { MAIN_BRANCH, type SnapshotRef } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import {
@@ -36,9 +36,9 @@ export interface HistoryText {
 }
 
 /** All of a metadata file but the snapshots and their log. */
-export async function readFrame(catalog: CatalogStore, state: TableState): Promise<MetadataFrame> {
+export async function readFrame(catalog: Catalog, state: TableState): Promise<MetadataFrame> {
   const logMax = metadataLogMax(state)
-  const publications = await catalog.listPublications(state.definition.tableUuid, logMax + 1)
+  const publications = await catalog.publications.list(state.definition.tableUuid, logMax + 1)
   return tableMetadataFrame({
     definition: state.definition,
     lastSequenceNumber: state.lastSequenceNumber,

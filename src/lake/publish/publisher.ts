@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
-import type { CatalogStore, TableCommit } from '../../catalog/catalog-store.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { TableCommit } from '../../catalog/table-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
@@ -45,7 +46,7 @@ const WHOLE_BYTES_MAX = 1024 * 1024
 const REREADS = 3
 
 export interface PublisherDependencies {
-  readonly catalog: CatalogStore
+  readonly catalog: Catalog
   readonly objects: ObjectStore
   readonly ambient: Ambient
   readonly meter: { published(): void }
@@ -154,7 +155,7 @@ export class Publisher {
 
   async #recoverAll(): Promise<void> {
     for (;;) {
-      const tableUuids = await this.#deps.catalog.listUnpublishedTables(RECOVERY_PAGE)
+      const tableUuids = await this.#deps.catalog.publications.listUnpublishedTables(RECOVERY_PAGE)
       let published = 0
       for (const tableUuid of tableUuids) {
         if (this.#closing) return
@@ -228,7 +229,7 @@ export class Publisher {
     const bytes = await this.#put(metadataLocation, pieces)
     const publication = { tableUuid, version: state.version, metadataLocation }
     // As in Iceberg, the metadata log has the time of the change: readers refuse a log ahead of the table's own time.
-    await catalog.recordPublication({ ...publication, publishedAtMs: state.lastUpdatedMs })
+    await catalog.publications.record({ ...publication, publishedAtMs: state.lastUpdatedMs })
     if (!(await this.#isRecorded(tableUuid, metadataLocation))) {
       // A version has one file. And when the table was dropped, a purge may have looked for files before.
       await objects.delete(metadataLocation)
@@ -256,11 +257,11 @@ export class Publisher {
 
   async #isRecorded(tableUuid: string, metadataLocation: string): Promise<boolean> {
     const { catalog } = this.#deps
-    const state = await catalog.findTable({ tableUuid })
+    const state = await catalog.tables.find({ tableUuid })
     if (state === undefined || state.metadataLocation === metadataLocation) {
       return state !== undefined
     }
-    const lately = await catalog.listPublications(tableUuid, PUBLICATIONS_LOOKED_AT)
+    const lately = await catalog.publications.list(tableUuid, PUBLICATIONS_LOOKED_AT)
     return lately.some((publication) => publication.metadataLocation === metadataLocation)
   }
 
@@ -268,7 +269,7 @@ export class Publisher {
   async #collect(tableUuid: string): Promise<Published | Collected | undefined> {
     const { catalog } = this.#deps
     for (let attempt = 0; attempt < COLLECT_ATTEMPTS_MAX; attempt++) {
-      const state = await catalog.findTable({ tableUuid })
+      const state = await catalog.tables.find({ tableUuid })
       if (state === undefined) return undefined
       const { metadataLocation } = state
       if (state.publishedVersion === state.version && metadataLocation !== undefined) {

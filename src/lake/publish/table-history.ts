@@ -1,4 +1,5 @@
-import type { CatalogStore, TableCommit } from '../../catalog/catalog-store.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { TableCommit } from '../../catalog/table-store.ts'
 import type { Snapshot, SnapshotLogEntry } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { logEntryText, snapshotText } from '../../formats/metadata/history-json.ts'
@@ -87,13 +88,13 @@ function bySequence(left: Snapshot, right: Snapshot): number {
  * `undefined` when a later commit has removed what this version needs: then the table has a newer one to look at.
  */
 export async function readHistory(
-  catalog: CatalogStore,
+  catalog: Catalog,
   state: TableState,
 ): Promise<TableHistory | undefined> {
   const { tableUuid } = state.definition
   const history = new TableHistory(state)
   const missing = new Set(Object.values(refsOf(state)).map(({ snapshotId }) => snapshotId))
-  for await (const page of catalog.readSnapshots(tableUuid)) {
+  for await (const page of catalog.snapshots.read(tableUuid)) {
     const ofVersion = page.filter((s) => s.sequenceNumber <= state.lastSequenceNumber)
     for (const { snapshotId } of ofVersion) missing.delete(snapshotId)
     history.addSnapshots(ofVersion)
@@ -104,23 +105,23 @@ export async function readHistory(
 }
 
 export async function readLog(
-  catalog: CatalogStore,
+  catalog: Catalog,
   { definition, lastUpdatedMs }: TableState,
   history: TableHistory,
 ): Promise<void> {
-  for await (const page of catalog.readSnapshotLog(definition.tableUuid)) {
+  for await (const page of catalog.snapshots.readLog(definition.tableUuid)) {
     history.addLogEntries(page.filter(({ timestampMs }) => timestampMs <= lastUpdatedMs))
   }
 }
 
 /** Those of the table that have these ids: for more ids than are worth a question each. */
 export async function findAmongAll(
-  catalog: CatalogStore,
+  catalog: Catalog,
   tableUuid: string,
   ids: ReadonlySet<bigint>,
 ): Promise<readonly Snapshot[]> {
   const found: Snapshot[] = []
-  for await (const page of catalog.readSnapshots(tableUuid)) {
+  for await (const page of catalog.snapshots.read(tableUuid)) {
     found.push(...page.filter(({ snapshotId }) => ids.has(snapshotId)))
   }
   return found

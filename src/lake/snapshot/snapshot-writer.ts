@@ -106,7 +106,7 @@ async function newSnapshotId(
       ...content,
       counter,
     })
-    if ((await deps.catalog.findSnapshot(tableUuid, snapshotId)) === undefined) return snapshotId
+    if ((await deps.catalog.snapshots.find(tableUuid, snapshotId)) === undefined) return snapshotId
   }
 }
 

@@ -1,4 +1,5 @@
-import type { CatalogStore, TableKey } from '../../catalog/catalog-store.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { TableKey } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
@@ -13,9 +14,9 @@ export interface SnapshotSelector {
 
 const SNAPSHOT_ID = /^\d{1,19}$/
 
-export async function getTable(catalog: CatalogStore, identifier: string): Promise<TableState> {
+export async function getTable(catalog: Catalog, identifier: string): Promise<TableState> {
   const key = parseTableIdentifier(identifier)
-  const state = await catalog.findTable(key)
+  const state = await catalog.tables.find(key)
   if (state === undefined) throw tableNotFound(key)
   return state
 }
@@ -27,7 +28,7 @@ export function tableNotFound(key: TableKey): CatalogError {
 
 /** `undefined` when the table has no snapshot yet and none in particular was asked for. */
 export async function getSnapshot(
-  catalog: CatalogStore,
+  catalog: Catalog,
   state: TableState,
   { asAtMs, snapshotIdentifier }: SnapshotSelector,
 ): Promise<Snapshot | undefined> {
@@ -56,21 +57,21 @@ export function isCurrent(
 }
 
 async function findSnapshot(
-  catalog: CatalogStore,
+  catalog: Catalog,
   state: TableState,
   snapshotId: bigint,
 ): Promise<Snapshot | undefined> {
   if (snapshotId === state.currentSnapshot?.snapshotId) return state.currentSnapshot
   if (snapshotId >= 2n ** 63n) return undefined
-  return catalog.findSnapshot(state.definition.tableUuid, snapshotId)
+  return catalog.snapshots.find(state.definition.tableUuid, snapshotId)
 }
 
 async function getSnapshotAsAt(
-  catalog: CatalogStore,
+  catalog: Catalog,
   state: TableState,
   asAtMs: number,
 ): Promise<Snapshot> {
-  const snapshot = await catalog.findSnapshotAsAt(state.definition.tableUuid, asAtMs)
+  const snapshot = await catalog.snapshots.findAsAt(state.definition.tableUuid, asAtMs)
   if (snapshot !== undefined) return snapshot
   const first = await findFirstEntry(catalog, state)
   const name = formatTableName(state.namespace, state.name)
@@ -86,9 +87,9 @@ async function getSnapshotAsAt(
 }
 
 async function findFirstEntry(
-  catalog: CatalogStore,
+  catalog: Catalog,
   { definition }: TableState,
 ): Promise<SnapshotLogEntry | undefined> {
-  for await (const page of catalog.readSnapshotLog(definition.tableUuid)) return page[0]
+  for await (const page of catalog.snapshots.readLog(definition.tableUuid)) return page[0]
   return undefined
 }

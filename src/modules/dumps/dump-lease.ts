@@ -71,13 +71,13 @@ export class DumpLease {
     clearInterval(this.#renewal)
     const { catalog, ambient } = this.#deps
     // Whoever waits gets it when it expires.
-    await catalog.releaseLease({ ...this.#held, nowMs: ambient.nowMs() }).catch(() => undefined)
+    await catalog.leases.release({ ...this.#held, nowMs: ambient.nowMs() }).catch(() => undefined)
   }
 
   async #renew(): Promise<void> {
     const { catalog, ambient } = this.#deps
     const request = { ...this.#held, nowMs: ambient.nowMs(), durationMs: DURATION_MS }
-    if ((await catalog.renewLease(request)) === 'renewed') return
+    if ((await catalog.leases.renew(request)) === 'renewed') return
     this.#lost.abort(
       new CatalogError('overloaded', 'another process took the dump over: try again'),
     )
@@ -88,7 +88,7 @@ function ask(
   { catalog, ambient }: DumpDependencies,
   { name, owner }: { readonly name: string; readonly owner: string },
 ): Promise<LeaseOutcome> {
-  return catalog.acquireLease({ name, owner, nowMs: ambient.nowMs(), durationMs: DURATION_MS })
+  return catalog.leases.acquire({ name, owner, nowMs: ambient.nowMs(), durationMs: DURATION_MS })
 }
 
 function nameOf(folder: string): string {

@@ -32,7 +32,7 @@ export async function findChangeTime(
   { state }: DumpTarget,
   asAtMs: number | undefined,
 ): Promise<{ readonly atMs: number; readonly isExact: boolean } | undefined> {
-  const [newest, before] = await deps.catalog.pageSnapshotLog({
+  const [newest, before] = await deps.catalog.snapshots.pageLog({
     tableUuid: state.definition.tableUuid,
     ...(asAtMs === undefined ? {} : { beforeMs: asAtMs + 1 }),
     limit: 2,

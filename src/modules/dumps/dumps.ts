@@ -242,7 +242,7 @@ export class Dumps {
     const deps = this.#deps
     const { tableUuid } = target.state.definition
     const folder = folderOf(deps.warehouse, target)
-    const state = await deps.catalog.findTable({ tableUuid })
+    const state = await deps.catalog.tables.find({ tableUuid })
     // Dropped while its dump was made.
     if (state === undefined) return forgetDumpsOfTable(deps, tableUuid)
     const { keepNewest, bytesMax } = this.#options

@@ -1,5 +1,6 @@
-import type { TableCommit } from '../../catalog/catalog-store.ts'
+import type { TableCommit } from '../../catalog/table-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
+
 import { CatalogError } from '../../core/errors.ts'
 import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
 import { applyTableUpdates } from '../../core/metadata/apply-table-updates.ts'
@@ -40,7 +41,7 @@ export async function commitTable(
 ): Promise<TableState> {
   const request = { ...parseCommitTableRequest(json), name: requireRestName(name) }
   for (;;) {
-    const state = await deps.catalog.findTable(name)
+    const state = await deps.catalog.tables.find(name)
     if (state === undefined && isCreation(request)) {
       const created = await createByCommit(deps, request, keeper)
       if (created !== undefined) return created
@@ -72,7 +73,7 @@ export async function commitTransactionOfTables(
   )
   const [only, ...others] = requests
   const isLone = only !== undefined && others.length === 0
-  if (isLone && isCreation(only) && (await deps.catalog.findTable(only.name)) === undefined) {
+  if (isLone && isCreation(only) && (await deps.catalog.tables.find(only.name)) === undefined) {
     const created = await createByCommit(deps, only, asEmpty(keeper))
     if (created !== undefined) return
   }
@@ -171,7 +172,7 @@ async function snapshotsMentioned(
   const found =
     ids.size > SINGLE_LOOKUPS_MAX
       ? await findAmongAll(catalog, tableUuid, ids)
-      : await Promise.all([...ids].map((id) => catalog.findSnapshot(tableUuid, id)))
+      : await Promise.all([...ids].map((id) => catalog.snapshots.find(tableUuid, id)))
   return new Map(found.filter((s) => s !== undefined).map((s) => [s.snapshotId, s]))
 }
 
@@ -193,7 +194,7 @@ async function tryCommit(
   options: ReturnType<AnswerKeeper['withEffect']>,
 ): Promise<boolean> {
   try {
-    const { outcome } = await deps.catalog.commit({ tables, transactions: [] }, options)
+    const { outcome } = await deps.catalog.tables.commit({ tables, transactions: [] }, options)
     return outcome === 'committed'
   } catch (error) {
     const isUnknown = error instanceof CatalogError && error.code === 'commit-state-unknown'
@@ -211,7 +212,7 @@ async function isThere(
     const [snapshot] = newSnapshots
     if (snapshot === undefined) continue
     const { tableUuid } = state.definition
-    return (await catalog.findSnapshot(tableUuid, snapshot.snapshotId)) !== undefined
+    return (await catalog.snapshots.find(tableUuid, snapshot.snapshotId)) !== undefined
   }
   return false
 }

@@ -21,7 +21,7 @@ export async function createByCommit(
   keeper: AnswerKeeper,
 ): Promise<TableState | undefined> {
   const { levels } = await getNamespace(deps, name.namespace)
-  if ((await deps.catalog.findView(name)) !== undefined) throw nameTaken(name, 'view')
+  if ((await deps.catalog.views.find(name)) !== undefined) throw nameTaken(name, 'view')
   const tableUuid = deps.ambient.newUuid()
   const { state, newSnapshots, newLogEntries } = createFromUpdates(requirements, updates, {
     namespace: levels,
@@ -37,7 +37,7 @@ export async function createByCommit(
     return (await addTable(deps, table, keeper)).state
   } catch (error) {
     const isTaken = error instanceof CatalogError && error.code === 'table-already-exists'
-    if (isTaken && (await deps.catalog.findTable(name)) !== undefined) return undefined
+    if (isTaken && (await deps.catalog.tables.find(name)) !== undefined) return undefined
     throw error
   }
 }

@@ -1,4 +1,4 @@
-import type { NewTable } from '../../catalog/catalog-store.ts'
+import type { NewTable } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { newTableDefinition } from '../../core/metadata/new-table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
@@ -64,7 +64,7 @@ export async function addTable(
   const state = { ...table.state, metadataLocation, publishedVersion: table.state.version }
   try {
     const options = keeper.withEffect({ kind: 'table', tableUuid })
-    const outcome = await deps.catalog.createTable({ ...table, state }, options)
+    const outcome = await deps.catalog.tables.create({ ...table, state }, options)
     if (outcome !== 'created') throw nameTaken(state, outcome === 'view-exists' ? 'view' : 'table')
   } catch (error) {
     const isUnknown = error instanceof CatalogError && error.code === 'commit-state-unknown'
@@ -90,7 +90,7 @@ export async function refuseTakenName(
   { catalog }: Pick<Dependencies, 'catalog'>,
   name: NamespacedName,
 ): Promise<void> {
-  const [table, view] = await Promise.all([catalog.findTable(name), catalog.findView(name)])
+  const [table, view] = await Promise.all([catalog.tables.find(name), catalog.views.find(name)])
   if (table !== undefined) throw nameTaken(name, 'table')
   if (view !== undefined) throw nameTaken(name, 'view')
 }

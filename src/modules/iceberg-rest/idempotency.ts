@@ -33,7 +33,7 @@ export async function findKeptAnswer(
   { catalog }: Pick<Dependencies, 'catalog'>,
   { key, requestHash }: KeyedRequest,
 ): Promise<KeptAnswer | undefined> {
-  const record = await catalog.findReplay(key)
+  const record = await catalog.replays.find(key)
   if (record === undefined) return undefined
   if (record.requestHash !== requestHash) {
     throw new CatalogError(
@@ -62,7 +62,7 @@ export function answerKeeper(
   })
   return {
     withEffect: (answer) => ({ replay: record(answer) }),
-    withoutEffect: (answer) => catalog.rememberReplay(record(answer)),
+    withoutEffect: (answer) => catalog.replays.remember(record(answer)),
   }
 }
 
@@ -71,7 +71,7 @@ export function forgetOldReplays({
   catalog,
   ambient,
 }: Pick<Dependencies, 'catalog' | 'ambient'>): Promise<number> {
-  return catalog.forgetReplays(ambient.nowMs())
+  return catalog.replays.forget(ambient.nowMs())
 }
 
 function statusOf(answer: KeptAnswer): number {

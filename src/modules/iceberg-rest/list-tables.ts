@@ -11,7 +11,7 @@ export async function listTables(
   await getNamespace(deps, namespace)
   const { items, nextPageToken } = await readPages(page, {
     list: (name, limit) =>
-      deps.catalog.listTables({
+      deps.catalog.tables.list({
         namespace,
         limit,
         ...(name === undefined ? {} : { after: { namespace, name } }),

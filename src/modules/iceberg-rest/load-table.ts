@@ -1,4 +1,5 @@
-import type { CatalogStore, TableKey } from '../../catalog/catalog-store.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { TableKey } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
@@ -32,7 +33,7 @@ export async function getRestTable(
   { catalog }: Pick<Dependencies, 'catalog'>,
   name: NamespacedName,
 ): Promise<TableState> {
-  const state = await catalog.findTable(requireRestName(name))
+  const state = await catalog.tables.find(requireRestName(name))
   if (state === undefined) throw tableDoesNotExist(name)
   return state
 }
@@ -68,7 +69,7 @@ export async function loadTable(
     await requireFile(deps, published.metadataLocation)
     const json = await jsonOf(deps, published, mode)
     if (json !== undefined) return { ...published, json }
-    newest = await deps.catalog.findTable(keyOf(state))
+    newest = await deps.catalog.tables.find(keyOf(state))
     if (newest === undefined) return undefined
   }
   throw new CatalogError('overloaded', 'The table changes faster than it can be read: try again')
@@ -143,14 +144,14 @@ async function historyOfRefs(
 
 /** By sequence number; fewer when some are gone. */
 async function findSnapshots(
-  catalog: CatalogStore,
+  catalog: Catalog,
   { definition: { tableUuid }, currentSnapshot }: TableState,
   ids: ReadonlySet<bigint>,
 ): Promise<readonly Snapshot[]> {
   if (ids.size > SINGLE_LOOKUPS_MAX) return findAmongAll(catalog, tableUuid, ids)
   const found = await Promise.all(
     [...ids].map((id) =>
-      id === currentSnapshot?.snapshotId ? currentSnapshot : catalog.findSnapshot(tableUuid, id),
+      id === currentSnapshot?.snapshotId ? currentSnapshot : catalog.snapshots.find(tableUuid, id),
     ),
   )
   const snapshots = found.filter((snapshot) => snapshot !== undefined)
@@ -162,6 +163,6 @@ export async function loadTableByUuid(
   deps: Dependencies,
   tableUuid: string,
 ): Promise<LoadedTable | undefined> {
-  const state = await deps.catalog.findTable({ tableUuid })
+  const state = await deps.catalog.tables.find({ tableUuid })
   return state === undefined ? undefined : loadTable(deps, state, 'all')
 }

@@ -1,4 +1,4 @@
-import type { NewTable } from '../../catalog/catalog-store.ts'
+import type { NewTable } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { checkProperties } from '../../core/metadata/property-update.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/table/snapshot.ts'

@@ -29,7 +29,7 @@ export async function createNamespace(
   const properties = node.find('properties')?.stringMap() ?? {}
   refuseTooMany(Object.keys(properties).length)
   const value = { namespace: levels, properties }
-  const outcome = await catalog.createNamespace(
+  const outcome = await catalog.namespaces.create(
     { levels, properties },
     keeper.withEffect({ kind: 'json', status: 200, value }),
   )
@@ -44,7 +44,7 @@ export async function getNamespace(
   { catalog }: Pick<Dependencies, 'catalog'>,
   levels: readonly string[],
 ): Promise<NamespaceRecord> {
-  const found = await catalog.findNamespace(requireRestNamespace(levels))
+  const found = await catalog.namespaces.find(requireRestNamespace(levels))
   if (found === undefined) throw namespaceNotFound(levels)
   return found
 }
@@ -57,7 +57,7 @@ export async function listNamespaces(
   if (parent.length > 0) await getNamespace(deps, parent)
   return readPages(page, {
     list: (after, limit) =>
-      deps.catalog.listChildNamespaces({
+      deps.catalog.namespaces.listChildren({
         parent,
         limit,
         ...(after === undefined ? {} : { after: [...parent, after] }),
@@ -72,7 +72,7 @@ export async function dropNamespace(
   keeper: AnswerKeeper,
 ): Promise<void> {
   requireRestNamespace(levels)
-  const outcome = await catalog.dropNamespace(levels, keeper.withEffect({ kind: 'empty' }))
+  const outcome = await catalog.namespaces.drop(levels, keeper.withEffect({ kind: 'empty' }))
   if (outcome === 'not-found') throw namespaceNotFound(levels)
   if (outcome === 'dropped') return
   const namespace = shownNamespace(levels)
@@ -105,7 +105,7 @@ export async function updateNamespace(
     removed: removed.filter((key) => Object.hasOwn(before, key)),
     missing: removed.filter((key) => !Object.hasOwn(before, key)),
   })
-  const changed = await deps.catalog.updateNamespaceProperties(
+  const changed = await deps.catalog.namespaces.updateProperties(
     { levels, updates, removals: removed },
     keeper.withEffect({ kind: 'json', status: 200, value: answer(properties) }),
   )

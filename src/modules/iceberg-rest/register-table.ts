@@ -1,5 +1,6 @@
-import type { NewTable } from '../../catalog/catalog-store.ts'
+import type { NewTable } from '../../catalog/table-store.ts'
 import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
+
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
@@ -29,7 +30,7 @@ export async function registerTable(
   const metadataLocation = node.get('metadata-location').string()
   const overwrite = node.find('overwrite')?.boolean() ?? false
   const { levels } = await getNamespace(deps, namespace)
-  const before = overwrite ? await deps.catalog.findTable(name) : undefined
+  const before = overwrite ? await deps.catalog.tables.find(name) : undefined
   if (before === undefined) await refuseTakenName(deps, name)
   const metadata = await readMetadataAt(deps, metadataLocation)
   const importAt = (versionMin: number) =>
@@ -58,7 +59,7 @@ async function addImported(
   const table = await importing
   const { tableUuid } = table.state.definition
   const options = keeper.withEffect({ kind: 'table', tableUuid })
-  requireCreated(await deps.catalog.createTable(table, options), table)
+  requireCreated(await deps.catalog.tables.create(table, options), table)
   return table.state
 }
 
@@ -71,7 +72,7 @@ async function replaceByImported(
   keeper: AnswerKeeper,
 ): Promise<TableState> {
   for (let attempt = 1; attempt <= COMMIT_ATTEMPTS_MAX; attempt++) {
-    const before = await deps.catalog.findTable(name)
+    const before = await deps.catalog.tables.find(name)
     if (before === undefined) return addImported(deps, importAt(0), keeper)
     const table = await importAt(before.version + 1)
     const { tableUuid } = table.state.definition
@@ -79,7 +80,7 @@ async function replaceByImported(
       ...{ table, tableUuid: before.definition.tableUuid, expectedVersion: before.version },
     }
     const options = keeper.withEffect({ kind: 'table', tableUuid })
-    const outcome = await deps.catalog.replaceTable(replacement, options)
+    const outcome = await deps.catalog.tables.replace(replacement, options)
     if (outcome === 'version-mismatch') continue
     requireCreated(outcome, table)
     return table.state

@@ -49,7 +49,7 @@ async function tryRename(
   }
   const none = { newSnapshots: [], newLogEntries: [], addedPaths: [] }
   const commit = { expectedVersion: state.version, state: renamed, ...none }
-  const { outcome } = await deps.catalog.commit(
+  const { outcome } = await deps.catalog.tables.commit(
     { tables: [commit], transactions: [] },
     keeper.withEffect({ kind: 'empty' }),
   )
@@ -64,7 +64,7 @@ async function refuseTaken(
   state: TableState,
   { source, target }: { readonly source: NamespacedName; readonly target: NamespacedName },
 ): Promise<void> {
-  const [table, view] = await Promise.all([catalog.findTable(target), catalog.findView(target)])
+  const [table, view] = await Promise.all([catalog.tables.find(target), catalog.views.find(target)])
   const isSelf = table?.definition.tableUuid === state.definition.tableUuid
   const isSame = isSelf && shownName(state) === shownName(target)
   if (isSame || (table !== undefined && !isSelf)) throw cannotRename(source, target, 'table')

@@ -41,7 +41,7 @@ export async function listRestViews(
   await getNamespace(deps, namespace)
   return readPages(page, {
     list: (after, limit) =>
-      deps.catalog.listViews({ namespace, limit, ...(after === undefined ? {} : { after }) }),
+      deps.catalog.views.list({ namespace, limit, ...(after === undefined ? {} : { after }) }),
     position: ({ name }) => name,
   })
 }
@@ -77,7 +77,7 @@ export function findViewByUuid(
   { catalog }: Pick<Dependencies, 'catalog'>,
   viewUuid: string,
 ): Promise<ViewState | undefined> {
-  return catalog.findView({ viewUuid })
+  return catalog.views.find({ viewUuid })
 }
 
 /** Iceberg REST specification, `CommitViewRequest`. */
@@ -107,7 +107,7 @@ export async function dropRestView(
   keeper: AnswerKeeper,
 ): Promise<void> {
   const { viewUuid } = await getRestView(deps, name)
-  const outcome = await deps.catalog.dropView(viewUuid, keeper.withEffect({ kind: 'empty' }))
+  const outcome = await deps.catalog.views.drop(viewUuid, keeper.withEffect({ kind: 'empty' }))
   // Somebody else dropped it meanwhile: say so as if they had come first.
   if (outcome === 'not-found') await getRestView(deps, name)
 }
@@ -137,8 +137,8 @@ async function refuseTakenDestination(
   { source, destination }: Readonly<Record<'source' | 'destination', NamespacedName>>,
 ): Promise<void> {
   const [view, table] = await Promise.all([
-    catalog.findView(destination),
-    catalog.findTable(destination),
+    catalog.views.find(destination),
+    catalog.tables.find(destination),
   ])
   const isSame = shownName(source) === shownName(destination)
   const isTaken = view !== undefined && (view.viewUuid !== viewUuid || isSame)

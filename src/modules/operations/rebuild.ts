@@ -84,7 +84,7 @@ async function rebuildTable(
   const { namespace, name } = nameIn(json)
   const metadata = await withLaterSnapshots(deps, tableMetadataFromJson(json), snapshots)
   const state = stateOf(metadata, { namespace, name, version: file.version })
-  const outcome = await deps.catalog.createTable({
+  const outcome = await deps.catalog.tables.create({
     state,
     snapshots: metadata.snapshots,
     snapshotLog: metadata.snapshotLog,

@@ -1,4 +1,4 @@
-import type { CatalogStore } from '../../catalog/catalog-store.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { parseNewTableName } from '../../core/table/table-name.ts'
@@ -48,7 +48,7 @@ export async function cloneTable(
     // Numbers of the files it begins with go up to this one.
     lastSequenceNumber: snapshot?.sequenceNumber ?? 0n,
   }
-  const outcome = await deps.catalog.createTable({
+  const outcome = await deps.catalog.tables.create({
     state,
     snapshots: snapshot === undefined ? [] : [snapshot],
     snapshotLog:
@@ -66,12 +66,12 @@ export async function cloneTable(
 
 /** Had the source been dropped meanwhile, a purge could not know of the clone's files. */
 async function requireSource(
-  catalog: CatalogStore,
+  catalog: Catalog,
   source: TableState,
   clone: TableState,
 ): Promise<void> {
   const { tableUuid } = source.definition
-  if ((await catalog.findTable({ tableUuid })) !== undefined) return
-  await catalog.dropTable(clone.definition.tableUuid)
+  if ((await catalog.tables.find({ tableUuid })) !== undefined) return
+  await catalog.tables.drop(clone.definition.tableUuid)
   throw tableNotFound({ tableUuid })
 }

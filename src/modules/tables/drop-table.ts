@@ -34,7 +34,7 @@ export async function dropTable(
   const paths = purge ? await everyReferencedPath(deps, tableUuid) : new Set<string>()
   const isOwn = purge ? await ownMetadata(deps, state) : () => false
   // Dropped first: a clone that is made meanwhile finds its source gone and gives up.
-  const outcome = await deps.catalog.dropTable(tableUuid, options)
+  const outcome = await deps.catalog.tables.drop(tableUuid, options)
   if (outcome === 'not-found') throw tableNotFound({ tableUuid })
   if (purge) await addMetadataFiles(deps, state, { paths, isOwn })
   else await markDropped(deps, state)
@@ -48,7 +48,7 @@ export async function dropTable(
 
 async function everyReferencedPath(deps: Dependencies, tableUuid: string): Promise<Set<string>> {
   const paths = new Set<string>()
-  for (const snapshot of await deps.catalog.listSnapshots(tableUuid)) {
+  for (const snapshot of await deps.catalog.snapshots.list(tableUuid)) {
     await addPathsOf(deps, snapshot, paths)
   }
   return paths
@@ -63,8 +63,8 @@ type IsOwn = (location: string) => boolean
 async function ownMetadata({ catalog }: Dependencies, { definition }: TableState): Promise<IsOwn> {
   const { tableUuid, location } = definition
   if (location.endsWith(tableUuid)) return () => true
-  const publications = await catalog.listPublications(tableUuid, PUBLICATIONS_MAX)
-  const snapshots = await catalog.listSnapshots(tableUuid)
+  const publications = await catalog.publications.list(tableUuid, PUBLICATIONS_MAX)
+  const snapshots = await catalog.snapshots.list(tableUuid)
   const files = new Set(publications.map(({ metadataLocation }) => metadataLocation))
   const ids = new Set(snapshots.map(({ snapshotId }) => String(snapshotId)))
   return (path) => {
@@ -137,7 +137,7 @@ async function deleteUnused(
   let deleted = 0
   for (let start = 0; start < paths.length; start += PATHS_PER_QUESTION) {
     const page = paths.slice(start, start + PATHS_PER_QUESTION)
-    const usedElsewhere = await deps.catalog.findPathsOfOtherTables(tableUuid, page)
+    const usedElsewhere = await deps.catalog.paths.findOfOtherTables(tableUuid, page)
     const unused = page.filter((path) => !usedElsewhere.has(path) && isInWarehouse(deps, path))
     const outcomes = await mapBounded(unused, DELETES_AT_ONCE, (path) => deleteOne(deps, path))
     deleted += outcomes.filter(Boolean).length

@@ -1,4 +1,4 @@
-import type { SnapshotLogPageEntry } from '../../catalog/catalog-store.ts'
+import type { SnapshotLogPageEntry } from '../../catalog/snapshot-store.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
@@ -23,7 +23,7 @@ export async function pageSnapshotLog(
 ): Promise<SnapshotLogPage> {
   const state = await getTable(deps.catalog, request.table)
   const { beforeMs, afterMs, limit } = request
-  const found = await deps.catalog.pageSnapshotLog({
+  const found = await deps.catalog.snapshots.pageLog({
     tableUuid: state.definition.tableUuid,
     ...(beforeMs === undefined ? {} : { beforeMs }),
     ...(afterMs === undefined ? {} : { afterMs }),

@@ -1,4 +1,4 @@
-import type { ListTablesQuery, TableSummary } from '../../catalog/catalog-store.ts'
+import type { ListTablesQuery, TableSummary } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { TABLE_METADATA_CHARACTERS_MAX } from '../../core/limits.ts'
 import { PARTITION_FIELD_ID_BASE, UNSORTED } from '../../core/partition/partition-spec.ts'
@@ -113,7 +113,7 @@ export function newState(
 
 async function addTable(deps: Dependencies, state: TableState): Promise<TableState> {
   const none = { snapshots: [], snapshotLog: [], addedPaths: [] }
-  const outcome = await deps.catalog.createTable({ state, ...none })
+  const outcome = await deps.catalog.tables.create({ state, ...none })
   if (outcome !== 'created') throw alreadyExists(state, outcome)
   const metadataLocation = await publishedLocation(deps, state)
   return { ...state, metadataLocation }
@@ -223,7 +223,7 @@ export function listTables(
   deps: Dependencies,
   query: ListTablesQuery,
 ): Promise<readonly TableSummary[]> {
-  return deps.catalog.listTables(query)
+  return deps.catalog.tables.list(query)
 }
 
 export function describeTable(

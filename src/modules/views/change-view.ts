@@ -30,7 +30,7 @@ export async function getView(
   { catalog }: Pick<Dependencies, 'catalog'>,
   wanted: WantedView,
 ): Promise<ViewState> {
-  const state = await catalog.findView(wanted.key)
+  const state = await catalog.views.find(wanted.key)
   if (state === undefined) throw viewNotFound(wanted)
   return state
 }
@@ -55,7 +55,7 @@ export async function addView(
   }
   const add = async (metadataLocation: string) => {
     const added = { ...state, metadataLocation }
-    const outcome = await deps.catalog.createView(added, options)
+    const outcome = await deps.catalog.views.create(added, options)
     if (outcome !== 'created') throw viewNameTaken(view, outcome)
     return added
   }
@@ -109,7 +109,7 @@ async function tryReplace(
   }
   const replace = async (next: ViewState) => {
     const expectedVersion = state.version
-    const outcome = await deps.catalog.replaceView({ expectedVersion, state: next }, options)
+    const outcome = await deps.catalog.views.replace({ expectedVersion, state: next }, options)
     if (outcome === 'replaced') return next
     if (outcome === 'version-mismatch') throw new LostRace()
     throw viewNameTaken(next, outcome)
@@ -179,7 +179,7 @@ export async function refuseTakenViewName(
   { catalog }: Pick<Dependencies, 'catalog'>,
   name: NamespacedName,
 ): Promise<void> {
-  const [view, table] = await Promise.all([catalog.findView(name), catalog.findTable(name)])
+  const [view, table] = await Promise.all([catalog.views.find(name), catalog.tables.find(name)])
   if (view !== undefined) throw viewNameTaken(name, 'view-exists')
   if (table !== undefined) throw viewNameTaken(name, 'table-exists')
 }

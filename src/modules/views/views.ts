@@ -88,7 +88,7 @@ export function listViews(
   { catalog }: Pick<Dependencies, 'catalog'>,
   query: ListViewsQuery,
 ): Promise<readonly ViewSummary[]> {
-  return catalog.listViews(query)
+  return catalog.views.list(query)
 }
 
 /** Gives the view new texts, as a new version; nothing happens when they are those that it has. */
@@ -110,7 +110,7 @@ export async function replaceView(
 /** Answers the view that it was. Its metadata files stay. */
 export async function dropView(deps: Dependencies, identifier: string): Promise<ViewReading> {
   const view = await readView(deps, identifier)
-  const outcome = await deps.catalog.dropView(view.metadata.viewUuid.toLowerCase())
+  const outcome = await deps.catalog.views.drop(view.metadata.viewUuid.toLowerCase())
   if (outcome === 'dropped') return view
   throw viewNotFound(wanted(identifier))
 }

@@ -1,9 +1,9 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import pg from 'pg'
-import type { CatalogStore } from '../../../src/catalog/catalog-store.ts'
+import type { Catalog } from '../../../src/catalog/catalog.ts'
 import { openPostgresCatalog } from '../../../src/catalog/postgres/postgres.ts'
+import { describeCatalog } from '../catalog.contract.ts'
 import { appendTo, create, newTable, stateOf } from '../catalog-samples.ts'
-import { describeCatalogStore } from '../catalog-store.contract.ts'
 import { expectUpToDate, firstSchema } from '../first-schema.ts'
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../postgres-server.ts'
 
@@ -16,11 +16,11 @@ test('a URL that cannot be read is refused without showing its password', async 
 })
 
 test('a server out of reach is overloaded, so that clients try again', async () => {
-  const store = await openPostgresCatalog({ url: 'postgres://ada:secret@127.0.0.1:1/x' })
-  const failure = await store.ping().catch((error: unknown) => error)
+  const catalog = await openPostgresCatalog({ url: 'postgres://ada:secret@127.0.0.1:1/x' })
+  const failure = await catalog.ping().catch((error: unknown) => error)
   expect(failure).toMatchObject({ code: 'overloaded' })
   expect(JSON.stringify(failure, Object.getOwnPropertyNames(failure))).not.toContain('secret')
-  await store.close()
+  await catalog.close()
 })
 
 if (reason !== undefined) {
@@ -40,11 +40,11 @@ function describePostgres(): void {
     await server?.stop()
   }, 60_000)
 
-  describeCatalogStore(
+  describeCatalog(
     async () => {
       const url = await newDatabase()
       return {
-        store: await openPostgresCatalog({ url, connectionsMax: 4 }),
+        catalog: await openPostgresCatalog({ url, connectionsMax: 4 }),
         openAnother: () => openPostgresCatalog({ url, connectionsMax: 4 }),
       }
     },
@@ -54,88 +54,90 @@ function describePostgres(): void {
   test('processes that start at once on an empty database both find it migrated', async () => {
     const url = await newDatabase()
     const stores = await Promise.all([1, 2, 3].map(() => openPostgresCatalog({ url })))
-    await Promise.all(stores.map((store) => store.migrate()))
-    for (const store of stores) {
-      expect(await store.listTables({ limit: 1 })).toEqual([])
-      await store.close()
+    await Promise.all(stores.map((catalog) => catalog.migrate()))
+    for (const catalog of stores) {
+      expect(await catalog.tables.list({ limit: 1 })).toEqual([])
+      await catalog.close()
     }
   })
 
   test('a database of a newer version is refused', async () => {
     const url = await newDatabase()
-    const store = await openPostgresCatalog({ url })
-    await store.migrate()
+    const catalog = await openPostgresCatalog({ url })
+    await catalog.migrate()
     await execute(url, `insert into moraine_migrations values (9999, '9999-future.sql')`)
-    await expect(store.migrate()).rejects.toThrow(/schema 9999.*newer Moraine/)
-    await store.close()
+    await expect(catalog.migrate()).rejects.toThrow(/schema 9999.*newer Moraine/)
+    await catalog.close()
   })
 
   test('a database of the first schema is brought up to date, with what is in it', async () => {
     const url = await newDatabase()
     const script = await firstSchema('postgres')
     await execute(url, script)
-    const store = await openPostgresCatalog({ url })
-    await expectUpToDate(store)
-    await store.close()
+    const catalog = await openPostgresCatalog({ url })
+    await expectUpToDate(catalog)
+    await catalog.close()
   })
 
   test('a namespace is not dropped while a table is being created in it', async () => {
     const url = await newDatabase()
-    const store = await openPostgresCatalog({ url })
-    await store.migrate()
-    await store.createNamespace({ levels: ['sky'], properties: {} })
+    const catalog = await openPostgresCatalog({ url })
+    await catalog.migrate()
+    await catalog.namespaces.create({ levels: ['sky'], properties: {} })
     // Two, because a transaction sees but one state of the server's activity.
     const [blocker, watcher] = [await connectTo(url), await connectTo(url)]
     await blocker.query('begin')
     await blocker.query(`insert into names values ('sky', 'planets', 'view', 'other')`)
-    const creating = store.createTable(newTable(stateOf('planets')))
+    const creating = catalog.tables.create(newTable(stateOf('planets')))
     // The creation has its namespace by now, and waits for the name.
     await untilWaiting(watcher, 1)
-    const dropping = store.dropNamespace(['sky'])
+    const dropping = catalog.namespaces.drop(['sky'])
     await Promise.race([dropping, untilWaiting(watcher, 2)])
     await blocker.query('rollback')
     expect(await creating).toBe('created')
     expect(await dropping).toBe('not-empty')
-    expect(await store.findNamespace(['sky'])).toBeDefined()
+    expect(await catalog.namespaces.find(['sky'])).toBeDefined()
     await blocker.end()
     await watcher.end()
-    await store.close()
+    await catalog.close()
   })
 
   test('a lost reply to COMMIT is commit-state-unknown, and the commit may have happened', async () => {
-    await withProxy(newDatabase, async ({ store, cutAfter }) => {
-      const state = await create(store, 'planets')
+    await withProxy(newDatabase, async ({ catalog, cutAfter }) => {
+      const state = await create(catalog, 'planets')
       const { tableUuid } = state.definition
       cutAfter('commit')
       const commit = { tables: [appendTo(state, 1n)], transactions: [] }
-      await expect(store.commit(commit)).rejects.toMatchObject({ code: 'commit-state-unknown' })
-      // The store has connected anew; the server did get the COMMIT.
-      expect(await store.findTable({ tableUuid })).toStrictEqual(appendTo(state, 1n).state)
+      await expect(catalog.tables.commit(commit)).rejects.toMatchObject({
+        code: 'commit-state-unknown',
+      })
+      // The catalog has connected anew; the server did get the COMMIT.
+      expect(await catalog.tables.find({ tableUuid })).toStrictEqual(appendTo(state, 1n).state)
     })
   })
 
   test('a connection lost before COMMIT is a definite refusal', async () => {
-    await withProxy(newDatabase, async ({ store, cutAfter }) => {
-      const state = await create(store, 'planets')
+    await withProxy(newDatabase, async ({ catalog, cutAfter }) => {
+      const state = await create(catalog, 'planets')
       const { tableUuid } = state.definition
       cutAfter('update "tables"')
       const commit = { tables: [appendTo(state, 1n)], transactions: [] }
-      await expect(store.commit(commit)).rejects.toMatchObject({ code: 'overloaded' })
-      expect(await store.findTable({ tableUuid })).toStrictEqual(state)
+      await expect(catalog.tables.commit(commit)).rejects.toMatchObject({ code: 'overloaded' })
+      expect(await catalog.tables.find({ tableUuid })).toStrictEqual(state)
     })
   })
 
   test('a server that ends its connections is found again', async () => {
     const url = await newDatabase()
-    const store = await openPostgresCatalog({ url })
-    await store.ping()
+    const catalog = await openPostgresCatalog({ url })
+    await catalog.ping()
     await execute(
       url,
       'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
     )
     await new Promise((resolve) => setTimeout(resolve, 100))
-    await store.ping()
-    await store.close()
+    await catalog.ping()
+    await catalog.close()
   })
 }
 
@@ -165,7 +167,7 @@ async function execute(url: string, statement: string): Promise<void> {
 }
 
 interface Proxied {
-  readonly store: CatalogStore
+  readonly catalog: Catalog
   /** Passes on the next message with this text, and then neither it nor its answer back. */
   cutAfter(text: string): void
 }
@@ -192,15 +194,15 @@ async function withProxy(
   const port = await listen(proxy)
   const url = new URL(direct)
   url.port = String(port)
-  const store = await openPostgresCatalog({ url: url.href })
+  const catalog = await openPostgresCatalog({ url: url.href })
   try {
-    await store.migrate()
+    await catalog.migrate()
     const cutAfter = (text: string) => {
       cutText = text
     }
-    await work({ store, cutAfter })
+    await work({ catalog, cutAfter })
   } finally {
-    await store.close()
+    await catalog.close()
     proxy.close()
   }
 }

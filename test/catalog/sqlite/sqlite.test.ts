@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
+import { describeCatalog } from '../catalog.contract.ts'
 import { appendTo, create } from '../catalog-samples.ts'
-import { describeCatalogStore } from '../catalog-store.contract.ts'
 import { expectUpToDate, firstSchema } from '../first-schema.ts'
 
 let folder = ''
@@ -24,11 +24,11 @@ function newPath(): string {
 }
 
 describe('SQLite, a file', () => {
-  describeCatalogStore(
+  describeCatalog(
     async () => {
       const path = newPath()
       const openAnother = () => openSqliteCatalog({ path })
-      return { store: await openSqliteCatalog({ path }), openAnother }
+      return { catalog: await openSqliteCatalog({ path }), openAnother }
     },
     { isShared: true },
   )
@@ -39,11 +39,11 @@ describe('SQLite, a file', () => {
     await first.migrate()
     const state = await create(first, 'planets')
     const commit = appendTo(state, 2n ** 63n - 1n)
-    await first.commit({ tables: [commit], transactions: [] })
+    await first.tables.commit({ tables: [commit], transactions: [] })
     await first.close()
     const second = await openSqliteCatalog({ path })
     await second.migrate()
-    const found = await second.findTable({ namespace: ['sky'], name: 'planets' })
+    const found = await second.tables.find({ namespace: ['sky'], name: 'planets' })
     expect(found).toStrictEqual(commit.state)
     await second.close()
   })
@@ -51,10 +51,10 @@ describe('SQLite, a file', () => {
   test('two processes that start at once on a new file both find it migrated', async () => {
     const path = newPath()
     const stores = await Promise.all([1, 2, 3].map(() => openSqliteCatalog({ path })))
-    await Promise.all(stores.map((store) => store.migrate()))
-    for (const store of stores) {
-      expect(await store.listTables({ limit: 1 })).toEqual([])
-      await store.close()
+    await Promise.all(stores.map((catalog) => catalog.migrate()))
+    for (const catalog of stores) {
+      expect(await catalog.tables.list({ limit: 1 })).toEqual([])
+      await catalog.close()
     }
   })
 
@@ -63,59 +63,59 @@ describe('SQLite, a file', () => {
     const database = new Sqlite(path)
     database.exec(await firstSchema('sqlite'))
     database.close()
-    const store = await openSqliteCatalog({ path })
-    await expectUpToDate(store)
-    await store.close()
+    const catalog = await openSqliteCatalog({ path })
+    await expectUpToDate(catalog)
+    await catalog.close()
   })
 
   test('a database of a newer version is refused', async () => {
     const path = newPath()
-    const store = await openSqliteCatalog({ path })
-    await store.migrate()
+    const catalog = await openSqliteCatalog({ path })
+    await catalog.migrate()
     const raw = new Sqlite(path)
     raw.exec(`insert into moraine_migrations values (9999, '9999-future.sql')`)
     raw.close()
-    await expect(store.migrate()).rejects.toThrow(/schema 9999.*newer Moraine/)
-    await store.close()
+    await expect(catalog.migrate()).rejects.toThrow(/schema 9999.*newer Moraine/)
+    await catalog.close()
   })
 
   test('a writer waits for the one of another process, and readers wait for neither', async () => {
     const path = newPath()
-    const store = await openSqliteCatalog({ path })
-    await store.migrate()
-    const state = await create(store, 'planets')
+    const catalog = await openSqliteCatalog({ path })
+    await catalog.migrate()
+    const state = await create(catalog, 'planets')
     const { tableUuid } = state.definition
     const other = new Sqlite(path)
     other.exec('begin immediate')
-    const waiting = store.commit({ tables: [appendTo(state, 1n)], transactions: [] })
-    expect(await store.findTable({ tableUuid })).toStrictEqual(state)
+    const waiting = catalog.tables.commit({ tables: [appendTo(state, 1n)], transactions: [] })
+    expect(await catalog.tables.find({ tableUuid })).toStrictEqual(state)
     other.exec('commit')
     expect(await waiting).toEqual({ outcome: 'committed' })
     other.close()
-    await store.close()
+    await catalog.close()
   })
 
   test('a writer who waits for too long is overloaded, and may try again', async () => {
     const path = newPath()
-    const store = await openSqliteCatalog({ path, contentionMsMax: 50 })
-    await store.migrate()
-    const state = await create(store, 'planets')
+    const catalog = await openSqliteCatalog({ path, contentionMsMax: 50 })
+    await catalog.migrate()
+    const state = await create(catalog, 'planets')
     const other = new Sqlite(path)
     other.exec('begin immediate')
     const commit = { tables: [appendTo(state, 1n)], transactions: [] }
-    await expect(store.commit(commit)).rejects.toMatchObject({ code: 'overloaded' })
+    await expect(catalog.tables.commit(commit)).rejects.toMatchObject({ code: 'overloaded' })
     other.close()
-    expect(await store.commit(commit)).toEqual({ outcome: 'committed' })
-    await store.close()
+    expect(await catalog.tables.commit(commit)).toEqual({ outcome: 'committed' })
+    await catalog.close()
   })
 
   test('other work goes on in the middle of a large commit', async () => {
-    const store = await openSqliteCatalog({ path: newPath() })
-    await store.migrate()
-    const state = await create(store, 'planets')
+    const catalog = await openSqliteCatalog({ path: newPath() })
+    await catalog.migrate()
+    const state = await create(catalog, 'planets')
     const paths = Array.from({ length: 100_000 }, (_, index) => `file:///${index}`)
     let isDone = false
-    const committing = store
+    const committing = catalog.tables
       .commit({ tables: [appendTo(state, 1n, paths)], transactions: [] })
       .finally(() => {
         isDone = true
@@ -125,23 +125,23 @@ describe('SQLite, a file', () => {
     expect(await committing).toEqual({ outcome: 'committed' })
     // Tens, when each lasts ten milliseconds; two, when it is all done in one.
     expect(turns).toBeGreaterThan(5)
-    await store.close()
+    await catalog.close()
   })
 
   test('a full disk is storage-full, and changes nothing', async () => {
     const path = newPath()
-    const store = await openSqliteCatalog({ path })
-    await store.migrate()
-    const state = await create(store, 'planets')
-    await store.close()
+    const catalog = await openSqliteCatalog({ path })
+    await catalog.migrate()
+    const state = await create(catalog, 'planets')
+    await catalog.close()
     // A limit gives SQLITE_FULL, as a full disk does.
     const limited = await openSqliteCatalog({ path, sizeBytesMax: 1 })
     const paths = Array.from({ length: 2_000 }, (_, index) => `file:///${index}`)
     const commit = { tables: [appendTo(state, 1n, paths)], transactions: [] }
-    await expect(limited.commit(commit)).rejects.toMatchObject({ code: 'storage-full' })
+    await expect(limited.tables.commit(commit)).rejects.toMatchObject({ code: 'storage-full' })
     const { tableUuid } = state.definition
-    expect(await limited.findTable({ tableUuid })).toStrictEqual(state)
-    expect(await limited.findKnownPaths(tableUuid, paths)).toEqual(new Set())
+    expect(await limited.tables.find({ tableUuid })).toStrictEqual(state)
+    expect(await limited.paths.findKnown(tableUuid, paths)).toEqual(new Set())
     await limited.close()
   })
 
@@ -153,9 +153,9 @@ describe('SQLite, a file', () => {
 })
 
 describe('SQLite, in memory', () => {
-  describeCatalogStore(
+  describeCatalog(
     async () => ({
-      store: await openSqliteCatalog({ path: ':memory:' }),
+      catalog: await openSqliteCatalog({ path: ':memory:' }),
       openAnother: undefined,
     }),
     { isShared: false },

@@ -8,6 +8,7 @@ import {
   viewTransaction,
 } from '../../../src/lake/commit/transactions.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
+import { logOf } from '../../catalog/catalog-samples.ts'
 import { writeParquet } from '../../parquet-files.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
@@ -108,7 +109,7 @@ test('two commits of one transaction at once give one snapshot and one answer', 
   ])
   expect(answers[1]).toEqual(answers[0])
   expect(answers[2]).toEqual(answers[0])
-  expect(await shop.deps.catalog.listSnapshots(answers[0]?.[0]?.tableUuid ?? '')).toHaveLength(1)
+  expect(await shop.deps.catalog.snapshots.list(answers[0]?.[0]?.tableUuid ?? '')).toHaveLength(1)
 })
 
 test('a truncation replaces what the table has by what the transaction adds', async () => {
@@ -237,7 +238,7 @@ test('times of snapshots grow whatever the clock does, so that as_at is never am
     })
   }
   const { state } = await readTable(shop.deps, { table: 'numbers' })
-  const log = await shop.deps.catalog.listSnapshotLog(state.definition.tableUuid)
+  const log = await logOf(shop.deps.catalog, state.definition.tableUuid)
   const times = log.map((entry) => entry.timestampMs)
   expect(times).toEqual([...new Set(times)].sort((x, y) => x - y))
   expect(await liveFiles(times[1])).toEqual(['f0', 'f1'])
@@ -261,7 +262,7 @@ test('appends that wait for one table are committed in one snapshot, each with i
   expect(answers.map(({ results }) => results[0]?.addedRecords)).toEqual(paths.map((_, i) => i + 1))
   const { state, plan } = await readTable(shop.deps, { table: 'numbers' })
   expect(plan.totals).toMatchObject({ dataFiles: 12, records: 78 })
-  const snapshots = await shop.deps.catalog.listSnapshots(state.definition.tableUuid)
+  const snapshots = await shop.deps.catalog.snapshots.list(state.definition.tableUuid)
   expect(snapshots.length).toBeLessThan(12)
   const ids = snapshots.flatMap((s) => s.summary['moraine.transaction-ids']?.split(','))
   expect(ids.sort()).toEqual(answers.map((answer) => answer.transactionId).sort())

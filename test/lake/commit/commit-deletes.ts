@@ -53,7 +53,7 @@ export async function commitDeletes(
     created: [created],
     list: [created.file, ...kept],
   })
-  const outcome = await shop.deps.catalog.commit({
+  const outcome = await shop.deps.catalog.tables.commit({
     tables: [
       {
         expectedVersion: state.version,

@@ -1,4 +1,4 @@
-import type { CatalogStore } from '../../../src/catalog/catalog-store.ts'
+import type { TransactionStore } from '../../../src/catalog/transaction-store.ts'
 import { stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
   type CommitDependencies,
@@ -8,6 +8,7 @@ import {
   viewTransaction,
 } from '../../../src/lake/commit/transactions.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
+import { withStore } from '../failing-disk.ts'
 import { Lake, liveNames, refusal } from '../lake.ts'
 import { openWorkshop, type Workshop } from '../workshop.ts'
 
@@ -31,20 +32,13 @@ async function stage(transactionId: string, ...paths: string[]): Promise<void> {
 function whenListed(happening: () => Promise<unknown>): CommitDependencies {
   let isOver = false
   const { catalog } = shop.deps
-  const listStagedChanges: CatalogStore['listStagedChanges'] = async (transactionId) => {
-    const changes = await catalog.listStagedChanges(transactionId)
+  const listStaged: TransactionStore['listStaged'] = async (transactionId) => {
+    const changes = await catalog.transactions.listStaged(transactionId)
     if (!isOver) await happening()
     isOver = true
     return changes
   }
-  const interrupted = new Proxy(catalog, {
-    get(target, name) {
-      if (name === 'listStagedChanges') return listStagedChanges
-      const member: unknown = Reflect.get(target, name, target)
-      return typeof member === 'function' ? member.bind(target) : member
-    },
-  })
-  return { ...shop.deps, catalog: interrupted }
+  return { ...shop.deps, catalog: withStore(catalog, 'transactions', { listStaged }) }
 }
 
 test('a file staged while its transaction is being committed is never lost: commit again', async () => {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { CatalogStore } from '../../../src/catalog/catalog-store.ts'
+import type { SnapshotStore } from '../../../src/catalog/snapshot-store.ts'
 import type { TableMetadata } from '../../../src/core/table/table.ts'
 import { parseTableMetadata } from '../../../src/formats/metadata/table-metadata-json.ts'
 import { commitBatch } from '../../../src/lake/commit/commit-batch.ts'
@@ -10,7 +10,8 @@ import { Publisher } from '../../../src/lake/publish/publisher.ts'
 import { commitTable } from '../../../src/modules/iceberg-rest/commit-tables.ts'
 import { KEEPS_NOTHING } from '../../../src/modules/iceberg-rest/idempotency.ts'
 import { createTable, describeTable } from '../../../src/modules/tables/tables.ts'
-import { changed } from '../failing-disk.ts'
+import { logOf } from '../../catalog/catalog-samples.ts'
+import { changed, withStore } from '../failing-disk.ts'
 import { Lake } from '../lake.ts'
 import { openWorkshop, type Workshop, type WorkshopDependencies } from '../workshop.ts'
 
@@ -36,11 +37,11 @@ afterEach(async () => {
 
 /** The same services; counts how often a whole history is read from the catalog. */
 function countingReadings(base: WorkshopDependencies): WorkshopDependencies {
-  const readSnapshots: CatalogStore['readSnapshots'] = (tableUuid) => {
+  const read: SnapshotStore['read'] = (tableUuid) => {
     readings += 1
-    return base.catalog.readSnapshots(tableUuid)
+    return base.catalog.snapshots.read(tableUuid)
   }
-  const catalog = changed(base.catalog, { readSnapshots })
+  const catalog = withStore(base.catalog, 'snapshots', { read })
   const counted = { ...base, catalog, publisher: new Publisher({ ...base, catalog }) }
   return { ...counted, commits: new CommitQueue((batch) => commitBatch(counted, batch)) }
 }
@@ -69,9 +70,9 @@ async function published(tableUuid: string): Promise<TableMetadata> {
 /** What is in the file is what is in the catalog. */
 async function expectWhole(tableUuid: string): Promise<void> {
   const { snapshots, snapshotLog, ...metadata } = await published(tableUuid)
-  expect(snapshots).toEqual(await deps.catalog.listSnapshots(tableUuid))
-  expect(snapshotLog).toEqual(await deps.catalog.listSnapshotLog(tableUuid))
-  const state = await deps.catalog.findTable({ tableUuid })
+  expect(snapshots).toEqual(await deps.catalog.snapshots.list(tableUuid))
+  expect(snapshotLog).toEqual(await logOf(deps.catalog, tableUuid))
+  const state = await deps.catalog.tables.find({ tableUuid })
   expect(metadata.currentSnapshotId).toBe(state?.currentSnapshot?.snapshotId)
   expect(metadata.lastSequenceNumber).toBe(state?.lastSequenceNumber)
 }
@@ -144,7 +145,7 @@ test('snapshots that are on no branch are in the file, in the order of the catal
 test('commits that come while a history is read are followed, not lost', async () => {
   const tableUuid = await newTable()
   for (let i = 0; i < 3; i++) await append(deps)
-  const state = await deps.catalog.findTable({ tableUuid })
+  const state = await deps.catalog.tables.find({ tableUuid })
   if (state === undefined) throw new Error('the table is gone')
   const histories = new Histories(deps.catalog, 1_000_000)
   const reading = histories.read(state)
@@ -152,7 +153,7 @@ test('commits that come while a history is read are followed, not lost', async (
   if (commit === undefined) throw new Error('no commit')
   histories.committed(commit)
   await reading
-  const after = await deps.catalog.findTable({ tableUuid })
+  const after = await deps.catalog.tables.find({ tableUuid })
   const text = histories.find(commit.state)
   expect(after?.version).toBe(commit.state.version)
   const items = JSON.parse(`[${Buffer.concat(text?.snapshots ?? []).toString()}]`)
@@ -162,7 +163,7 @@ test('commits that come while a history is read are followed, not lost', async (
 test('histories stay within their bytes', async () => {
   const tableUuid = await newTable()
   for (let i = 0; i < 3; i++) await append(deps)
-  const state = await deps.catalog.findTable({ tableUuid })
+  const state = await deps.catalog.tables.find({ tableUuid })
   if (state === undefined) throw new Error('the table is gone')
   const small = new Histories(deps.catalog, 1_000)
   expect(Buffer.concat((await small.read(state))?.log ?? []).length).toBeGreaterThan(0)

@@ -35,7 +35,7 @@ async function longTable(name: string, count: number): Promise<string> {
     ...{ currentSnapshot: snapshots.at(-1), metadataLocation: undefined, publishedVersion: -1 },
   }
   const snapshotLog = snapshots.map(({ snapshotId, timestampMs }) => ({ snapshotId, timestampMs }))
-  await shop.deps.catalog.createTable({ state, snapshots, snapshotLog, addedPaths: [] })
+  await shop.deps.catalog.tables.create({ state, snapshots, snapshotLog, addedPaths: [] })
   const list = { manifests: [], snapshotId: 1n, parentSnapshotId: null, sequenceNumber: 1n }
   await shop.deps.objects.putIfAbsent(`${location}/list`, encodeManifestList(list))
   return tableUuid
@@ -71,7 +71,7 @@ test('a stop does not wait until a rest is over', async () => {
   while (slept === 0) await new Promise(setImmediate)
   publisher.schedule(tableUuid)
   await publisher.close()
-  const state = await shop.deps.catalog.findTable({ tableUuid })
+  const state = await shop.deps.catalog.tables.find({ tableUuid })
   expect(state?.publishedVersion).toBe(state?.version)
 })
 

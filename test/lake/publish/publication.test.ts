@@ -28,7 +28,7 @@ async function newTable(name: string): Promise<string> {
 }
 
 async function stateOf(tableUuid: string) {
-  const state = await shop.deps.catalog.findTable({ tableUuid })
+  const state = await shop.deps.catalog.tables.find({ tableUuid })
   if (state === undefined) throw new Error('the table is gone')
   return state
 }

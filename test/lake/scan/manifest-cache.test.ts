@@ -4,7 +4,7 @@ import { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { ManifestCache } from '../../../src/lake/scan/manifest-cache.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
-import { changed } from '../failing-disk.ts'
+import { changed, withStore } from '../failing-disk.ts'
 import { append, Lake, liveNames } from '../lake.ts'
 import { CountingMeter, openWorkshop, type Workshop } from '../workshop.ts'
 
@@ -92,13 +92,13 @@ test('a manifest list of a lost race is not taken for the one that another proce
   const [f, g] = [await lake.numbers(shop, 'f'), await lake.numbers(shop, 'g')]
   const other = await shop.another()
   let isFirst = true
-  const catalog = changed(shop.deps.catalog, {
+  const catalog = withStore(shop.deps.catalog, 'tables', {
     commit: async (commit) => {
       if (isFirst) {
         isFirst = false
         await commitFiles(other, { table: 't', paths: [g] })
       }
-      return shop.deps.catalog.commit(commit)
+      return shop.deps.catalog.tables.commit(commit)
     },
   })
   const racing = { ...shop.deps, catalog }

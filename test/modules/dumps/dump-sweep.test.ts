@@ -107,7 +107,7 @@ test('what a tag names stays however old it is, and so does what was made just n
 async function tag(table: string, name: string, snapshotId: string): Promise<void> {
   const { state } = await shop.target(table)
   const refs = { ...state.refs, [name]: { type: 'tag', snapshotId: BigInt(snapshotId) } as const }
-  const outcome = await shop.deps.catalog.commit({
+  const outcome = await shop.deps.catalog.tables.commit({
     tables: [
       {
         expectedVersion: state.version,
@@ -202,7 +202,7 @@ describe('a budget', () => {
       .slice(0, -2)
       .join('/')}`
     const nowMs = shop.deps.ambient.nowMs()
-    await shop.deps.catalog.acquireLease({ name, owner: 'x', nowMs, durationMs: 10_000 })
+    await shop.deps.catalog.leases.acquire({ name, owner: 'x', nowMs, durationMs: 10_000 })
     await make('u')
     expect(await indexesOf('t')).toHaveLength(1)
   })

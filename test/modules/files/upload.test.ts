@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { commitTransaction, startTransaction } from '../../../src/lake/commit/transactions.ts'
 import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
-import { changed } from '../../lake/failing-disk.ts'
+import { withStore } from '../../lake/failing-disk.ts'
 import { Lake, liveNames, refusal } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
 
@@ -140,7 +140,7 @@ test('a transaction that ends while the body comes in refuses it, and nothing st
   const body = await readFile(await lake.numbers(shop, 'a'))
   async function* slow(): AsyncGenerator<Uint8Array> {
     yield body
-    await shop.deps.catalog.abortTransaction(transactionId, START_MS)
+    await shop.deps.catalog.transactions.abort(transactionId, START_MS)
   }
   const attempt = uploadFile(shop.deps, { table: 't', transactionId, chunks: slow() })
   expect((await refusal(attempt)).code).toBe('transaction-aborted')
@@ -149,9 +149,9 @@ test('a transaction that ends while the body comes in refuses it, and nothing st
 
 test('when the answer of the catalog is lost, a file that it may name stays', async () => {
   const { transactionId } = await startTransaction(shop.deps, {})
-  const catalog = changed(shop.deps.catalog, {
+  const catalog = withStore(shop.deps.catalog, 'transactions', {
     stage: async (staging) => {
-      await shop.deps.catalog.stage(staging)
+      await shop.deps.catalog.transactions.stage(staging)
       throw new Error('connection terminated')
     },
   })

@@ -1,6 +1,7 @@
 import { copyFile } from 'node:fs/promises'
 import fc from 'fast-check'
-import type { CatalogStore } from '../../../src/catalog/catalog-store.ts'
+import type { Catalog } from '../../../src/catalog/catalog.ts'
+import type { TableStore } from '../../../src/catalog/table-store.ts'
 import { CatalogError } from '../../../src/core/errors.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import type { TableCommitResult } from '../../../src/core/table/transaction.ts'
@@ -14,7 +15,7 @@ import { createTable } from '../../../src/modules/iceberg-rest/create-table.ts'
 import { KEEPS_NOTHING } from '../../../src/modules/iceberg-rest/idempotency.ts'
 import { loadTable } from '../../../src/modules/iceberg-rest/load-table.ts'
 import { createNamespace } from '../../../src/modules/iceberg-rest/namespaces.ts'
-import { changed } from '../../lake/failing-disk.ts'
+import { withStore } from '../../lake/failing-disk.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import { writeParquet } from '../../parquet-files.ts'
 import {
@@ -94,8 +95,8 @@ test('commits of several clients, with faults, leave what they would one after t
 
 /** Commits through REST and of files take their turns in one queue, as in the service. */
 function withWatchedQueue(deps: CommitDependencies): CommitDependencies {
-  const commit: CatalogStore['commit'] = async (work, options) => {
-    const outcome = await deps.catalog.commit(work, options)
+  const commit: TableStore['commit'] = async (work, options) => {
+    const outcome = await deps.catalog.tables.commit(work, options)
     const [table] = work.tables
     const snapshotId = table?.newSnapshots[0]?.snapshotId
     if (outcome.outcome === 'committed' && table !== undefined && snapshotId !== undefined) {
@@ -103,7 +104,7 @@ function withWatchedQueue(deps: CommitDependencies): CommitDependencies {
     }
     return outcome
   }
-  const watched = { ...deps, catalog: changed(deps.catalog, { commit }) }
+  const watched = { ...deps, catalog: withStore(deps.catalog, 'tables', { commit }) }
   return { ...deps, commits: new CommitQueue((batch) => commitBatch(watched, batch)) }
 }
 
@@ -195,7 +196,7 @@ class Run {
   async #requireWhole(snapshot: Json): Promise<void> {
     const manifests = await shop.deps.manifests.getManifestList(snapshot['manifest-list'])
     const paths = [snapshot['manifest-list'], ...manifests.map(({ path }) => path)]
-    const known = await shop.deps.catalog.findKnownPaths(metadataUuid(this.#metadata), paths)
+    const known = await shop.deps.catalog.paths.findKnown(metadataUuid(this.#metadata), paths)
     expect([...known].sort()).toEqual(paths.sort())
   }
 
@@ -279,7 +280,7 @@ class Run {
   /** The table as clients load it is what the model says. */
   async #look(): Promise<void> {
     const [{ catalog }] = processes as [CommitDependencies]
-    const state = await catalog.findTable(this.#name)
+    const state = await catalog.tables.find(this.#name)
     if (state === undefined) throw new Error('the table is gone')
     expect(state.version).toBe(this.#history.length - 1)
     expect(shapeOf(state)).toEqual(shapeOfModel(this.#newest))
@@ -302,22 +303,22 @@ function metadataUuid({ metadata }: Json): string {
 
 /** The commit happens or not, and its answer arrives or not. */
 function faultyCatalog(
-  catalog: CatalogStore,
+  catalog: Catalog,
   fault: Fault,
   onApplied: (version: number) => void,
-): CatalogStore {
-  const commit: CatalogStore['commit'] = async (work, options) => {
+): Catalog {
+  const commit: TableStore['commit'] = async (work, options) => {
     const lost = new CatalogError('commit-state-unknown', 'the answer was lost')
     if (fault === 'lost-before') throw lost
     if (fault === 'broken') throw new Error('the database broke down')
-    const outcome = await catalog.commit(work, options)
+    const outcome = await catalog.tables.commit(work, options)
     if (outcome.outcome === 'committed') {
       for (const { state } of work.tables) onApplied(state.version)
       if (fault === 'lost-after') throw lost
     }
     return outcome
   }
-  return changed(catalog, { commit })
+  return withStore(catalog, 'tables', { commit })
 }
 
 function shapeOf(state: TableState) {

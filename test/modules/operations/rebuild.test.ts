@@ -11,6 +11,7 @@ import {
   readTable,
   rollbackTable,
 } from '../../../src/modules/tables/tables.ts'
+import { logOf } from '../../catalog/catalog-samples.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import { writeParquet } from '../../parquet-files.ts'
 
@@ -46,8 +47,8 @@ async function historyOf(deps: CommitDependencies, table: string) {
     snapshot,
     refs: state.refs,
     lastSequenceNumber: state.lastSequenceNumber,
-    log: await deps.catalog.listSnapshotLog(tableUuid),
-    snapshots: await deps.catalog.listSnapshots(tableUuid),
+    log: await logOf(deps.catalog, tableUuid),
+    snapshots: await deps.catalog.snapshots.list(tableUuid),
     files: [...plan.plannedFiles()].map((file) => file.dataFile.path).sort(),
   }
 }
@@ -60,8 +61,8 @@ test('every table comes back from its files: schemas, history, rollback, clone, 
     columns: [{ name: 'n', type: 'long' }],
   })
   for (const name of ['1', '2', '3']) await append('a', name)
-  const first = (await shop.deps.catalog.listTables({ limit: 1 }))[0]?.tableUuid ?? ''
-  const snapshots = await shop.deps.catalog.listSnapshots(first)
+  const first = (await shop.deps.catalog.tables.list({ limit: 1 }))[0]?.tableUuid ?? ''
+  const snapshots = await shop.deps.catalog.snapshots.list(first)
   await rollbackTable(shop.deps, 'a', { snapshotIdentifier: String(snapshots[1]?.snapshotId) })
   await evolveTable(shop.deps, 'a', {
     changes: [{ op: 'add', column: { name: 'm', type: 'int' } }],
@@ -109,7 +110,7 @@ test('a dropped table stays dropped, and a file is still in its table only once'
   await shop.deps.publisher.close()
   const { deps, tables } = await rebuilt()
   expect(tables.map((table) => table.outcome).sort()).toEqual(['dropped', 'registered'])
-  expect(await deps.catalog.listTables({ limit: 9 })).toHaveLength(1)
+  expect(await deps.catalog.tables.list({ limit: 9 })).toHaveLength(1)
   const paths = [`${shop.dataFolder}/a-1.parquet`]
   await expect(commitFiles(deps, { table: 'a', paths })).rejects.toMatchObject({
     code: 'file-already-in-table',

@@ -127,7 +127,7 @@ test('times of a clone are never before those of the snapshot that it begins wit
   const { snapshot } = await readTable(shop.deps, { table: 'source' })
   expect(copy.lastUpdatedMs).toBeGreaterThan(snapshot?.timestampMs ?? Number.POSITIVE_INFINITY)
   await append(shop, 'copy', await lake.numbers(shop, 'e'))
-  const snapshots = await shop.deps.catalog.listSnapshots(copy.definition.tableUuid)
+  const snapshots = await shop.deps.catalog.snapshots.list(copy.definition.tableUuid)
   const [begin, next] = snapshots.map((snapshot) => snapshot.timestampMs)
   expect(next).toBeGreaterThan(begin as number)
 })
@@ -141,6 +141,6 @@ test('a clone that cannot be published yet is there all the same, and is publish
   full.disk.isFailing = false
   await full.deps.publisher.close()
   const { metadataLocation } =
-    (await shop.deps.catalog.findTable({ namespace: ['default'], name: 'copy' })) ?? {}
+    (await shop.deps.catalog.tables.find({ namespace: ['default'], name: 'copy' })) ?? {}
   expect(metadataLocation).toContain('/00000-')
 })

@@ -8,7 +8,7 @@ import type { SnapshotSelector } from '../../../src/lake/table/table-lookup.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
 import { commitDeletes } from '../../lake/commit/commit-deletes.ts'
-import { changed } from '../../lake/failing-disk.ts'
+import { changed, withStore } from '../../lake/failing-disk.ts'
 import { append, Lake, refusal } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
 
@@ -287,7 +287,7 @@ test('a commit that comes between is kept: its file is converted, too, and the o
 
 test('when other commits keep coming first it is a conflict, and nothing stays', async () => {
   await newTable()
-  const catalog = changed(shop.deps.catalog, {
+  const catalog = withStore(shop.deps.catalog, 'tables', {
     commit: async ({ tables }) => ({
       outcome: 'version-mismatch',
       tableUuid: tables[0]?.state.definition.tableUuid ?? '',
@@ -302,7 +302,7 @@ test('when other commits keep coming first it is a conflict, and nothing stays',
 test('a crash between the files and the commit leaves the table as it was', async () => {
   const before = await newTable()
   const old = await rows()
-  const catalog = changed(shop.deps.catalog, {
+  const catalog = withStore(shop.deps.catalog, 'tables', {
     commit: () => Promise.reject(new Error('killed')),
   })
   // A process that is killed deletes nothing any more.
@@ -321,9 +321,9 @@ test('a crash between the files and the commit leaves the table as it was', asyn
 test('when the answer to the commit is lost, files that the catalog may name stay', async () => {
   await newTable()
   const { CatalogError } = await import('../../../src/core/errors.ts')
-  const catalog = changed(shop.deps.catalog, {
+  const catalog = withStore(shop.deps.catalog, 'tables', {
     commit: async (commit, options) => {
-      await shop.deps.catalog.commit(commit, options)
+      await shop.deps.catalog.tables.commit(commit, options)
       throw new CatalogError('commit-state-unknown', 'connection terminated')
     },
   })

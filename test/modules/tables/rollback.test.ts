@@ -2,6 +2,7 @@ import { commitRemoval } from '../../../src/lake/commit/transactions.ts'
 import type { SnapshotSelector } from '../../../src/lake/table/table-lookup.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
+import { logOf } from '../../catalog/catalog-samples.ts'
 import { append, Lake, liveNames, refusal } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
 
@@ -31,7 +32,7 @@ function rollback(moment: SnapshotSelector) {
 
 async function log(): Promise<bigint[]> {
   const { state } = await readTable(shop.deps, { table: 't' })
-  const entries = await shop.deps.catalog.listSnapshotLog(state.definition.tableUuid)
+  const entries = await logOf(shop.deps.catalog, state.definition.tableUuid)
   const times = entries.map((entry) => entry.timestampMs)
   expect(times).toEqual([...new Set(times)].sort((x, y) => x - y))
   return entries.map((entry) => entry.snapshotId)
@@ -70,7 +71,7 @@ test('the same files added again after a rollback make another snapshot than bef
   const { state, snapshot } = await readTable(shop.deps, { table: 't' })
   expect(snapshot).toMatchObject({ parentSnapshotId: ids[1], sequenceNumber: 5n })
   expect(snapshot?.summary['total-records']).toBe('30')
-  expect(await shop.deps.catalog.listSnapshots(state.definition.tableUuid)).toHaveLength(5)
+  expect(await shop.deps.catalog.snapshots.list(state.definition.tableUuid)).toHaveLength(5)
 })
 
 test('a rollback to what is current changes nothing', async () => {
@@ -115,7 +116,7 @@ test('rollbacks and appends that race all happen', async () => {
     rollbackTable(another, 't', { snapshotIdentifier: String(ids[1]) }),
   ])
   const { state } = await readTable(shop.deps, { table: 't' })
-  const snapshots = await shop.deps.catalog.listSnapshots(state.definition.tableUuid)
+  const snapshots = await shop.deps.catalog.snapshots.list(state.definition.tableUuid)
   const numbers = snapshots.map((snapshot) => snapshot.sequenceNumber)
   expect(numbers).toEqual([...new Set(numbers)].sort((x, y) => Number(x - y)))
   const added = snapshots.slice(3).flatMap((s) => s.summary['moraine.transaction-ids']?.split(','))

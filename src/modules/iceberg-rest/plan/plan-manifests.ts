@@ -49,7 +49,7 @@ async function getSnapshot(
   { tableUuid }: TableDefinition,
   snapshotId: bigint,
 ): Promise<Snapshot> {
-  const snapshot = await catalog.findSnapshot(tableUuid, snapshotId)
+  const snapshot = await catalog.snapshots.find(tableUuid, snapshotId)
   if (snapshot === undefined) throw snapshotNotFound(snapshotId)
   return snapshot
 }
@@ -71,7 +71,7 @@ async function appendsBetween(
     const parent =
       parentId === null || steps >= ANCESTRY_MAX
         ? undefined
-        : await deps.catalog.findSnapshot(definition.tableUuid, parentId)
+        : await deps.catalog.snapshots.find(definition.tableUuid, parentId)
     if (parent === undefined) throw notAnAncestor(start, end.snapshotId)
     snapshot = parent
   }

@@ -41,7 +41,7 @@ export async function scanSpecOf(
   const snapshot =
     snapshotId === undefined || snapshotId === state.currentSnapshot?.snapshotId
       ? state.currentSnapshot
-      : await catalog.findSnapshot(tableUuid, snapshotId)
+      : await catalog.snapshots.find(tableUuid, snapshotId)
   if (snapshot === undefined && snapshotId !== undefined) throw snapshotNotFound(snapshotId)
   const schema =
     request.useSnapshotSchema && snapshot !== undefined

@@ -80,7 +80,7 @@ export async function commitManifest(
 }
 
 async function stateOf({ catalog }: Dependencies, tableUuid: string): Promise<TableState> {
-  const state = await catalog.findTable({ tableUuid })
+  const state = await catalog.tables.find({ tableUuid })
   if (state === undefined) throw new Error('the table is gone')
   return state
 }
@@ -90,7 +90,7 @@ async function commit(
   state: TableState,
   snapshot: Snapshot,
 ): Promise<Snapshot> {
-  const { outcome } = await catalog.commit({
+  const { outcome } = await catalog.tables.commit({
     tables: [
       {
         expectedVersion: state.version,

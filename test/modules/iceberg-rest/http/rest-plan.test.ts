@@ -210,7 +210,7 @@ describe('delete files', () => {
   })
 
   test('of a snapshot before them do not apply', async () => {
-    const snapshots = await service.deps.catalog.listSnapshots(uuid)
+    const snapshots = await service.deps.catalog.snapshots.list(uuid)
     const { pages, tasks } = await client.plan('deleted', {
       'snapshot-id': snapshots[0]?.snapshotId,
     })

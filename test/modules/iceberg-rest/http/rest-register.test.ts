@@ -60,7 +60,7 @@ test('a table moves to another catalog and back: unregister and register lose no
   expect(await must(load('b', 'moved here'))).toEqual(back)
   const uuid = back.metadata['table-uuid']
   expect((await ask(service, `/v1/tables/${uuid}`)).status).toBe(200)
-  const known = await service.deps.catalog.findKnownPaths(uuid, ['file:///x/1', 'file:///x/3'])
+  const known = await service.deps.catalog.paths.findKnown(uuid, ['file:///x/1', 'file:///x/3'])
   expect([...known]).toEqual(['file:///x/1'])
   const json = { requirements: [], updates: [setProperties({ back: 'yes' })] }
   const changed = await must(rest(service, at('b', 'moved here'), { json }))

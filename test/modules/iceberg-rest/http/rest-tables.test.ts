@@ -156,7 +156,7 @@ test('an append of an engine is there in both APIs at once, with 63-bit ids exac
     ...{ snapshotId: 6n, files: ['file:///x/3'], before: manifests },
   })
   await must(commit('appended', appendCommit(done.metadata, next.json)))
-  const known = await service.deps.catalog.findKnownPaths(metadata['table-uuid'], [
+  const known = await service.deps.catalog.paths.findKnown(metadata['table-uuid'], [
     ...['file:///x/1', 'file:///x/2', 'file:///x/3', String(json['manifest-list'])],
     manifests[0]?.path ?? '',
   ])

@@ -10,8 +10,8 @@ import { describeStaging } from './staging.contract.ts'
 import { describeTables } from './tables.contract.ts'
 import { describeViews } from './views.contract.ts'
 
-/** What every adapter of CatalogStore keeps. `open` answers an empty catalog that is not migrated yet. */
-export function describeCatalogStore(
+/** What every adapter of Catalog keeps. `open` answers an empty catalog that is not migrated yet. */
+export function describeCatalog(
   open: () => Promise<OpenedCatalog>,
   { isShared }: { isShared: boolean },
 ): void {
@@ -22,22 +22,22 @@ export function describeCatalogStore(
   }
   beforeEach(async () => {
     current.opened = await open()
-    await current.opened.store.migrate()
+    await current.opened.catalog.migrate()
   })
   afterEach(async () => {
-    await current.opened?.store.close()
+    await current.opened?.catalog.close()
     current.opened = undefined
   })
 
-  const store = () => opened().store
-  describeTables(store)
-  describeSnapshots(store)
-  describeStaging(store)
-  describeCommits(store)
-  describeNamespaces(store)
-  describeViews(store)
-  describeReplays(store)
-  describeReplacements(store)
-  describeLeases(store)
+  const catalog = () => opened().catalog
+  describeTables(catalog)
+  describeSnapshots(catalog)
+  describeStaging(catalog)
+  describeCommits(catalog)
+  describeNamespaces(catalog)
+  describeViews(catalog)
+  describeReplays(catalog)
+  describeReplacements(catalog)
+  describeLeases(catalog)
   if (isShared) describeSharing(opened)
 }

@@ -1,0 +1,31 @@
+import type { LeaseStore } from './lease-store.ts'
+import type { NamespaceStore } from './namespace-store.ts'
+import type { PathStore } from './path-store.ts'
+import type { PublicationStore } from './publication-store.ts'
+import type { ReplayStore } from './replay-store.ts'
+import type { SnapshotStore } from './snapshot-store.ts'
+import type { TableStore } from './table-store.ts'
+import type { TransactionStore } from './transaction-store.ts'
+import type { ViewStore } from './view-store.ts'
+
+/**
+ * Where the truth is: small stores over one database. Who uses one or two of them asks for these alone
+ * (`Pick<Catalog, 'tables' | 'snapshots'>`). Every adapter passes test/catalog/catalog.contract.ts.
+ */
+export interface Catalog {
+  readonly tables: TableStore
+  readonly snapshots: SnapshotStore
+  readonly transactions: TransactionStore
+  readonly publications: PublicationStore
+  readonly paths: PathStore
+  readonly namespaces: NamespaceStore
+  readonly views: ViewStore
+  readonly replays: ReplayStore
+  readonly leases: LeaseStore
+
+  /** Brings the schema up to date; two processes may call it at once. */
+  migrate(): Promise<void>
+  /** A cheap round trip; throws when the database is out of reach. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}

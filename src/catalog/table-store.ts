@@ -1,0 +1,113 @@
+import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
+import type { TableState } from '../core/table/table.ts'
+import type { Transaction } from '../core/table/transaction.ts'
+import type { Publication } from './publication-store.ts'
+import type { MutationOptions } from './replay-store.ts'
+
+/** The tables and their newest states. Its contract: test/catalog/tables.contract.ts, commit.contract.ts. */
+export interface TableStore {
+  /**
+   * Also makes the namespace and its parents. Names compare without case. `already-exists`, too, when
+   * the UUID is taken; `view-exists` when a view has the name.
+   */
+  create(
+    table: NewTable,
+    options?: MutationOptions,
+  ): Promise<'created' | 'already-exists' | 'view-exists'>
+  /**
+   * `create` in place of a table of the same name, which is forgotten in the same step as by `drop`.
+   * `version-mismatch`, too, when that one is gone.
+   */
+  replace(
+    replacement: TableReplacement,
+    options?: MutationOptions,
+  ): Promise<'created' | 'already-exists' | 'view-exists' | 'version-mismatch'>
+  find(key: TableKey): Promise<TableState | undefined>
+  /** By namespace, then name, both without case. */
+  list(query: ListTablesQuery): Promise<readonly TableSummary[]>
+  /** Forgets the table, its snapshots, log and file paths, in one step. */
+  drop(tableUuid: string, options?: MutationOptions): Promise<'dropped' | 'not-found'>
+
+  /**
+   * All or nothing, durable when it resolves: compare-and-swap of every table's version, new
+   * snapshots, log entries and paths, transactions marked committed with their results and what they
+   * staged forgotten. A definite refusal is an outcome; `commit-state-unknown` is thrown when the reply
+   * was lost, and `table-already-exists` when a table or view (fact `existing`) has the name that a
+   * table is to get.
+   */
+  commit(commit: CatalogCommit, options?: MutationOptions): Promise<CatalogCommitOutcome>
+}
+
+export type TableKey =
+  | { readonly tableUuid: string }
+  | { readonly namespace: readonly string[]; readonly name: string }
+
+export interface NewTable {
+  readonly state: TableState
+  /** Of a clone: snapshots it begins with, oldest first, and its log. */
+  readonly snapshots: readonly Snapshot[]
+  readonly snapshotLog: readonly SnapshotLogEntry[]
+  /** Paths that it references from the start. */
+  readonly addedPaths: readonly string[]
+  /** Takes over every known path of this table, too. */
+  readonly copyPathsFromTableUuid?: string
+  /** Of a registered table: metadata files of its earlier versions, for the metadata log. */
+  readonly earlierPublications?: readonly Omit<Publication, 'tableUuid'>[]
+}
+
+export interface TableReplacement {
+  readonly tableUuid: string
+  readonly expectedVersion: number
+  readonly table: NewTable
+}
+
+export interface ListTablesQuery {
+  /** Only tables directly in this namespace. */
+  readonly namespace?: readonly string[]
+  /** Of the name, without case. Taken to the letter: `%` and `_` are no wildcards. */
+  readonly prefix?: string
+  /** Only tables after this one in the order. */
+  readonly after?: { readonly namespace: readonly string[]; readonly name: string }
+  readonly limit: number
+}
+
+export interface TableSummary {
+  readonly namespace: readonly string[]
+  readonly name: string
+  readonly tableUuid: string
+  readonly location: string
+  readonly createdAtMs: number
+  readonly lastUpdatedMs: number
+  readonly currentSnapshotId: bigint | null
+}
+
+export interface TableCommit {
+  readonly expectedVersion: number
+  /** The whole new state; its version is one more than expected. `metadataLocation` and `publishedVersion` are not written. */
+  readonly state: TableState
+  readonly newSnapshots: readonly Snapshot[]
+  /** Appended to the log of the main branch. */
+  readonly newLogEntries: readonly SnapshotLogEntry[]
+  readonly addedPaths: readonly string[]
+  /**
+   * Snapshots that the table had and that are forgotten, before the new ones are added; never the current one. The
+   * log loses their entries and all earlier ones: with a gap, `as_at` would answer a snapshot that was not current
+   * (Iceberg spec, "Table Metadata Fields", snapshot-log). Their paths stay known.
+   */
+  readonly removedSnapshotIds?: readonly bigint[]
+}
+
+export interface CatalogCommit {
+  readonly tables: readonly TableCommit[]
+  /** Each is committed with its results; one that is not in the catalog yet is inserted as committed. */
+  readonly transactions: readonly { readonly transaction: Transaction; readonly isNew: boolean }[]
+}
+
+export type CatalogCommitOutcome =
+  | { readonly outcome: 'committed' }
+  /** Another commit came first, or the table is gone; nothing was changed. */
+  | { readonly outcome: 'version-mismatch'; readonly tableUuid: string }
+  /** The transaction was committed or aborted meanwhile; nothing was changed. */
+  | { readonly outcome: 'transaction-not-open'; readonly transactionId: string }
+  /** Something was staged since the revision that the commit gives; the transaction is open, nothing was changed. */
+  | { readonly outcome: 'transaction-changed'; readonly transactionId: string }

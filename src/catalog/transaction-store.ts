@@ -1,0 +1,40 @@
+import type { StagedChange, StagedFile, Transaction } from '../core/table/transaction.ts'
+
+/**
+ * Transactions and what they have staged. `TableStore.commit` ends them as committed.
+ * Its contract: test/catalog/staging.contract.ts.
+ */
+export interface TransactionStore {
+  start(transaction: Transaction): Promise<void>
+  find(transactionId: string): Promise<Transaction | undefined>
+  /**
+   * Adds to what an open transaction has staged, and one to its revision. The first call for a table
+   * fixes its base snapshot. `duplicate` when a file of the same path is staged for the table already:
+   * then nothing is staged.
+   */
+  stage(staging: Staging): Promise<StageOutcome>
+  /** One for each table that the transaction touched, in the order of first touch. */
+  listStaged(transactionId: string): Promise<readonly StagedChange[]>
+  /** Also forgets what was staged. */
+  abort(transactionId: string, endedAtMs: number): Promise<'aborted' | 'not-open' | 'not-found'>
+  /** Forgets those that ended, and open ones that expired, before the instant. Returns how many. */
+  forget(beforeMs: number): Promise<number>
+}
+
+export interface Staging {
+  readonly transactionId: string
+  readonly tableUuid: string
+  /** Taken as the base if the transaction has not touched the table before. */
+  readonly currentSnapshotId: bigint | null
+  readonly addedFiles?: readonly StagedFile[]
+  readonly removedPaths?: readonly string[]
+  readonly truncate?: boolean
+  /** The most files that the transaction may have added over all its tables. */
+  readonly addedFilesMax: number
+}
+
+export type StageOutcome =
+  | { readonly outcome: 'staged' }
+  | { readonly outcome: 'duplicate'; readonly path: string }
+  | { readonly outcome: 'not-open' }
+  | { readonly outcome: 'too-many-files' }
