@@ -2,12 +2,13 @@ import { writeFile } from 'node:fs/promises'
 import { stringify } from 'yaml'
 import { buildOpenApi } from '../src/http/docs/openapi.ts'
 import { problemsMarkdown } from '../src/http/docs/problem-docs.ts'
-import { ROUTES } from '../src/http/route-table.ts'
+import { documentedRoutes } from '../src/modules.ts'
 
 /** Writes what is made from the routes and problems; test/http holds the files against them. */
 export function openapiYaml(): string {
-  const header = '# Made by `npm run openapi` from src/http: edit the shapes and routes there.\n'
-  return header + stringify(buildOpenApi(ROUTES), { aliasDuplicateObjects: false, lineWidth: 100 })
+  const header = '# Made by `npm run openapi` from src/modules: edit the shapes and routes there.\n'
+  const document = buildOpenApi(documentedRoutes())
+  return header + stringify(document, { aliasDuplicateObjects: false, lineWidth: 100 })
 }
 
 if (process.argv[1]?.endsWith('write-openapi.ts') === true) {

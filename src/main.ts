@@ -28,13 +28,13 @@ import { LocalFileCache } from './lake/convert/local-file-cache.ts'
 import type { Dependencies } from './lake/dependencies.ts'
 import { Publisher } from './lake/publish/publisher.ts'
 import { ManifestCache } from './lake/scan/manifest-cache.ts'
-import { Dumps } from './modules/dumps/dumps.ts'
 import { forgetOldReplays } from './modules/iceberg-rest/idempotency.ts'
+import { LakeMetrics } from './modules/operations/lake-metrics.ts'
+import { listModules, type ModulePlatform, routesOf } from './modules.ts'
 import { writeLocalFile } from './objects/local/local-file.ts'
 import { openLocalStore } from './objects/local/local-store.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
-import type { ServiceDependencies } from './service-dependencies.ts'
 import { ManifestThreads } from './threads/manifest-threads.ts'
 
 const ambient: Ambient = {
@@ -52,8 +52,6 @@ const FORGET_INTERVAL_MS = 3600 * 1000
 /** One data file is converted in a job. */
 const ENGINE_JOB_TIMEOUT_MS = 30 * 60 * 1000
 const ENGINE_QUEUE_MAX = 1_000
-/** Dumps of the newest snapshots that stay, for each table and format. */
-const DUMPS_KEPT = 3
 /** Requests that still run get this long at the stop. */
 const STOP_GRACE_MS = 10_000
 /** A client that sends or takes nothing for so long is cut off. */
@@ -61,7 +59,7 @@ const IDLE_SOCKET_MS = 120_000
 
 export interface RunningService {
   readonly url: string
-  readonly deps: ServiceDependencies
+  readonly deps: ModulePlatform
   /** Takes no new requests, lets those under way end, publishes what is left. */
   close(): Promise<void>
 }
@@ -111,18 +109,20 @@ async function openStores(
     threads: threads.objects,
   })
   const objects = wrapObjects?.(store) ?? store
+  const meter = new LakeMetrics()
+  metrics.register(meter.meters)
   return {
     catalog,
     objects,
     ambient,
     log,
-    meter: metrics,
+    meter,
     warehouse: config.warehouse,
     manifests: new ManifestCache({
-      ...{ objects, bytesMax: config.manifestCacheBytes, meter: metrics },
+      ...{ objects, bytesMax: config.manifestCacheBytes, meter },
       decodeAside: (file, manifest) => threads.manifests.decode(file, manifest),
     }),
-    publisher: new Publisher({ catalog, objects, ambient, log, meter: metrics }),
+    publisher: new Publisher({ catalog, objects, ambient, log, meter }),
   }
 }
 
@@ -154,21 +154,25 @@ export async function startService(
     conversionsAtOnce: config.engineProcesses,
     removeLocalFile,
   }
-  const deps: ServiceDependencies = {
+  const deps: ModulePlatform = {
     ...dumpDeps,
+    metrics,
     writeLocalFile,
     commits: new CommitQueue((batch) => commitBatch(base, batch), { sleep: ambient.sleep }),
-    dumps: new Dumps(dumpDeps, {
-      keepNewest: DUMPS_KEPT,
-      bytesMax: config.dumpBudgetBytes,
-      meter: metrics,
-    }),
+    dumpBudgetBytes: config.dumpBudgetBytes,
   }
+  const modules = listModules(deps)
+  for (const { meters = [] } of modules) metrics.register(meters)
   const housekeeping = setInterval(() => {
     forgetOldTransactions(base).catch((err) => log.warn({ err }, 'old transactions stay'))
     forgetOldReplays(base).catch((err) => log.warn({ err }, 'answers to old requests stay'))
   }, FORGET_INTERVAL_MS)
-  const server = createHttpServer(createApp({ deps, metrics, log }))
+  const server = createHttpServer(
+    createApp({
+      ...{ metrics, log, routes: routesOf(modules) },
+      dialects: modules.flatMap(({ dialect = [] }) => dialect),
+    }),
+  )
   cutIdleSockets(server, IDLE_SOCKET_MS)
   server.requestTimeout = 0 // an upload may take long; a stalled one ends by the idle timeout
   const stopWatch = watchEventLoop((seconds) => metrics.eventLoopHeld(seconds))
@@ -181,9 +185,9 @@ export async function startService(
     async close() {
       clearInterval(housekeeping)
       stopWatch()
-      const dumpsClosed = deps.dumps.close()
+      const modulesClosed = Promise.all(modules.map((module) => module.close?.()))
       await stop(server)
-      await dumpsClosed
+      await modulesClosed
       await engine.close()
       await base.publisher.close()
       await base.catalog.close()

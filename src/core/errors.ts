@@ -35,6 +35,7 @@ export const CATALOG_ERROR_CODES = [
   'overloaded',
   'page-token-invalid',
   'partitioning-invalid',
+  'permission-denied',
   'plan-not-found',
   'plan-task-not-found',
   'precondition-failed',

@@ -1,34 +1,49 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import express, { type NextFunction, type Request, type Response } from 'express'
+import express, {
+  type NextFunction,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express'
 import helmet from 'helmet'
 import type { Logger } from 'pino'
 import { CatalogError } from '../core/errors.ts'
-import { type DumpLimits, DumpStreams } from '../modules/dumps/http/dump-streams.ts'
-import { serveIceberg } from '../modules/iceberg-rest/http/rest-dispatch.ts'
-import { ICEBERG_ROUTES } from '../modules/iceberg-rest/http/rest-route-table.ts'
-import type { ServiceDependencies } from '../service-dependencies.ts'
+import { ALLOWS_ALL, type Authorizer } from './authorizer.ts'
 import { registerRoutes, routeOf, sendFailure } from './dispatch.ts'
 import { docsStyleHash } from './docs/docs-page.ts'
 import { guardRequest } from './guards.ts'
 import type { Metrics } from './metrics.ts'
-import { pages } from './pages.ts'
 import { requestLog } from './request-log.ts'
-import { ROUTES } from './route-table.ts'
+import type { Route } from './route.ts'
 
 /** As nginx calls it: the client did not wait for the whole answer. */
 const CLIENT_GONE = 499
 
 export interface AppOptions {
-  readonly deps: ServiceDependencies
+  readonly routes: readonly Route[]
+  /** Other protocols, each below a root of its own; they pass on what is not theirs. */
+  readonly dialects?: readonly RequestHandler[]
   readonly metrics: Metrics
   readonly log: Logger
-  /** Other than the usual ones. */
-  readonly dumpLimits?: Partial<DumpLimits>
+  /** Allows everything when absent. */
+  readonly authorizer?: Authorizer
+  /**
+   * Makes a route that should have asked for a permission and has not answer 500, instead of only a line in the log.
+   * Tests set it.
+   */
+  readonly isPermissionEnforced?: boolean
 }
 
 /** The whole HTTP face of the service, as a request listener. */
-export function createApp({ deps, metrics, log, dumpLimits }: AppOptions): express.Express {
+export function createApp({
+  routes,
+  dialects = [],
+  metrics,
+  log,
+  authorizer = ALLOWS_ALL,
+  isPermissionEnforced = false,
+}: AppOptions): express.Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -37,13 +52,15 @@ export function createApp({ deps, metrics, log, dumpLimits }: AppOptions): expre
   app.use(requestLog(log))
   app.use(measureRequests(metrics))
   app.use(securityHeaders())
-  app.use(serveIceberg(ICEBERG_ROUTES, deps))
+  for (const dialect of dialects) app.use(dialect)
   app.use((request: Request, _response: Response, next: NextFunction) => {
     guardRequest(request)
     next()
   })
-  const dumpStreams = new DumpStreams(metrics, dumpLimits)
-  registerRoutes(app, ROUTES, { deps, metrics, pages, dumpStreams })
+  registerRoutes(app, routes, {
+    authorizer,
+    unasked: isPermissionEnforced ? refuseUnasked : logUnasked,
+  })
   app.use((request: Request) => {
     throw new CatalogError('route-not-found', `there is nothing at ${request.path.slice(0, 200)}`, {
       facts: { docs: '/docs' },
@@ -54,6 +71,14 @@ export function createApp({ deps, metrics, log, dumpLimits }: AppOptions): expre
     sendFailure(request, response, error)
   })
   return app
+}
+
+function refuseUnasked({ operationId }: Route): never {
+  throw new Error(`${operationId} has answered without asking for a permission`)
+}
+
+function logUnasked({ operationId }: Route, request: IncomingMessage): void {
+  request.log.error({ operationId }, 'a route has answered without asking for a permission')
 }
 
 function measureRequests(metrics: Metrics) {

@@ -1,23 +1,29 @@
+import type { IncomingMessage } from 'node:http'
 import type { Application, Request, Response } from 'express'
 import { z } from 'zod'
 import { CatalogError } from '../core/errors.ts'
+import { ANONYMOUS, type Authorizer } from './authorizer.ts'
 import { bodyChunks, drain, hasBody, mediaTypeOf, readJsonBody } from './json-body.ts'
+import { CallPermissions, targetOf } from './permission.ts'
 import { requestInvalid, sendProblem, zodErrors } from './problem.ts'
 import { parseQuery } from './query.ts'
 import { JSON_MEDIA_TYPE, sendReply } from './reply.ts'
-import type { Call, PathParameter, Route, RouteContext } from './route.ts'
+import { type Call, inMatchingOrder, type Route } from './route.ts'
 
 /** One for all: to make an error for each answer would cost more than many answers. */
 const CLOSED = new Error('the answer is closed')
 const NO_PARAMETERS = z.strictObject({})
 
-/** Serves every route; on a known path other methods are refused by name. Earlier routes win. */
-export function registerRoutes(
-  app: Application,
-  routes: readonly Route[],
-  context: RouteContext,
-): void {
-  for (const path of new Set(routes.map((route) => route.path))) {
+/** What stands between a request and its handler. */
+export interface Gate {
+  readonly authorizer: Authorizer
+  /** Called when a route has answered that should have called `authorize` and has not. */
+  unasked(route: Route, request: IncomingMessage): void
+}
+
+/** Serves every route; on a known path other methods are refused by name. */
+export function registerRoutes(app: Application, routes: readonly Route[], gate: Gate): void {
+  for (const path of new Set(inMatchingOrder(routes).map((route) => route.path))) {
     const ofPath = routes.filter((route) => route.path === path)
     const methods = ofPath.map((route) => route.method)
     const allow = [...methods, ...(methods.includes('get') ? ['head'] : [])]
@@ -27,7 +33,7 @@ export function registerRoutes(
       response.locals['route'] = path
       next()
     })
-    for (const route of ofPath) registered[route.method](serve(route, context))
+    for (const route of ofPath) registered[route.method](serve(route, gate))
     registered.all((request, response) => {
       response.setHeader('Allow', allow)
       throw new CatalogError('method-not-allowed', `${request.method} is not served here`, {
@@ -60,11 +66,14 @@ export function sendFailure(request: Request, response: Response, error: unknown
   drain(request)
 }
 
-function serve(route: Route, context: RouteContext) {
+function serve(route: Route, gate: Gate) {
   return async (request: Request, response: Response): Promise<void> => {
     try {
-      const call = await checkedCall(route, context, request, response)
+      const permissions = new CallPermissions(gate.authorizer, ANONYMOUS)
+      const call = await checkedCall(route, permissions, request, response)
       const reply = await route.handle(call as never)
+      const isUnasked = route.permission === 'in-use-case' && !permissions.hasAsked
+      if (isUnasked) gate.unasked(route, request)
       await sendReply(request, response, reply)
     } catch (error) {
       sendFailure(request, response, error)
@@ -81,17 +90,23 @@ function closingOf(response: Response): AbortSignal {
 
 async function checkedCall(
   route: Route,
-  context: RouteContext,
+  permissions: CallPermissions,
   request: Request,
   response: Response,
 ): Promise<Call<unknown, unknown>> {
   const query = parseQuery(request, route.query ?? NO_PARAMETERS)
+  const param = (name: string) => String(request.params[name])
+  if (typeof route.permission === 'object') {
+    const target = targetOf(route.permission, { query, param })
+    const decided = permissions.require(route.permission.privilege, target)
+    if (decided !== undefined) await decided
+  }
   if (route.body !== undefined && hasBody(request)) requireMediaType(route, request)
   const isUpload = route.uploads?.includes(mediaTypeOf(request) ?? '') === true
   let closed: AbortSignal | undefined
   return {
-    ...context,
     request,
+    principal: permissions.principal,
     // Few look at it, and a signal for each request costs as much as its routing.
     get closed() {
       closed ??= closingOf(response)
@@ -100,8 +115,9 @@ async function checkedCall(
     query,
     body: isUpload ? undefined : await parseBody(route, request),
     upload: isUpload ? bodyChunks(request) : undefined,
-    param: (name: PathParameter) => String(request.params[name]),
+    param,
     accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
+    authorize: (privilege, targets) => permissions.requireAll(privilege, targets),
   }
 }
 

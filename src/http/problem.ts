@@ -43,6 +43,7 @@ export const STATUS_BY_CODE: Readonly<Record<CatalogErrorCode, number>> = {
   overloaded: 503,
   'page-token-invalid': 400,
   'partitioning-invalid': 422,
+  'permission-denied': 403,
   'plan-not-found': 404,
   'plan-task-not-found': 404,
   'precondition-failed': 412,

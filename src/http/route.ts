@@ -1,62 +1,51 @@
 import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import type { CatalogErrorCode } from '../core/errors.ts'
-import type { DumpStreams } from '../modules/dumps/http/dump-streams.ts'
-import type { ServiceDependencies } from '../service-dependencies.ts'
-import type { Metrics } from './metrics.ts'
+import type { Principal, Privilege, Target } from './authorizer.ts'
+import type { Permission } from './permission.ts'
 import type { Reply } from './reply.ts'
 
-export interface Pages {
-  /** `undefined` when the file was not installed with the service. */
-  openapiYaml(): Promise<string | undefined>
-  docsHtml(): string
-}
-
-/** What handlers work with, the same for every request. */
-export interface RouteContext {
-  readonly deps: ServiceDependencies
-  readonly metrics: Metrics
-  readonly pages: Pages
-  readonly dumpStreams: DumpStreams
-}
-
 /** One request, checked. */
-export interface Call<Query, Body> extends RouteContext {
+export interface Call<Query, Body, Parameter extends string = string> {
   readonly query: Query
   /** Of the JSON body; `undefined` when there is none or it is an upload. */
   readonly body: Body
   /** The body as it comes in, when it has one of the route's upload media types. */
   readonly upload: AsyncIterable<Uint8Array> | undefined
   readonly request: IncomingMessage
+  readonly principal: Principal
   /** Aborted when the answer is out, or the client is gone before. */
   readonly closed: AbortSignal
   /** A part of the path, decoded. */
-  param(name: PathParameter): string
+  param(name: Parameter): string
   /** The first of these media types that the client prefers; `undefined` when it takes none. */
   accepts(mediaTypes: readonly string[]): string | undefined
+  /**
+   * Throws `permission-denied` unless the principal has the privilege on all of these. A route whose permission is
+   * `in-use-case` must have asked before it answers.
+   */
+  authorize(privilege: Privilege, targets: readonly Target[]): Promise<void>
 }
 
-export const PATH_PARAMETERS = {
+/** The names in `/v1/tables/{table_identifier}`. */
+export type ParameterOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | ParameterOf<Rest>
+  : never
+
+/** Parts of a path that mean the same wherever they stand. */
+export const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   table_identifier:
     'The name of a table (in namespace `default`), `namespace.name`, a deeper dotted name, or its UUID.',
   view_identifier:
     'The name of a view (in namespace `default`), `namespace.name`, a deeper dotted name, or its UUID.',
   snapshot_identifier: 'A snapshot id, `latest`, or the name of a branch or tag.',
-  transaction_id: 'As it was given at the start.',
-  code: 'The last part of a problem’s `type`.',
-} as const
+}
 
-export type PathParameter = keyof typeof PATH_PARAMETERS
-
-export const TAGS = {
-  tables: 'Tables: create, find, read at any moment, describe, clone, roll back, drop.',
-  schemas: 'Schemas and their evolution.',
-  views: 'Views: queries by name, in the dialects of several engines.',
-  files: 'Adding and removing data files.',
-  dumps: 'Any snapshot as one file: CSV, NDJSON, Parquet or Arrow.',
-  transactions: 'Several changes, to one table or many, that become visible at once.',
-  operations: 'For operators and readers.',
-} as const
+/** Under which the documents list a route. */
+export interface Tag {
+  readonly name: string
+  readonly description: string
+}
 
 export interface AnswerDoc {
   readonly status: number
@@ -69,15 +58,23 @@ export interface AnswerDoc {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** All that there is to know of a route: it is served and documented from this. */
-export interface RouteSpec<Query extends z.ZodObject, Body extends z.ZodType> {
+/** All that there is to know of a route: it is served, documented and checked from this. */
+export interface RouteSpec<
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+  Path extends string = string,
+> {
   readonly method: 'get' | 'post' | 'put' | 'delete'
   /** With `{parameters}`. */
-  readonly path: string
+  readonly path: Path
+  /** What the parameters are that `PATH_PARAMETERS` does not tell of. */
+  readonly parameters?: Readonly<Record<string, string>>
   readonly operationId: string
-  readonly tag: keyof typeof TAGS
+  readonly tag: Tag
   readonly summary: string
   readonly description?: string
+  /** What the caller must be allowed to. */
+  readonly permission: Permission<z.output<Query>, ParameterOf<Path>>
   readonly query?: Query
   readonly body?: Body
   /** An empty body stands for `{}`. */
@@ -98,9 +95,32 @@ export interface Route extends RouteSpec<z.ZodObject, z.ZodType> {
 export function defineRoute<
   Query extends z.ZodObject = z.ZodObject<Record<never, never>>,
   Body extends z.ZodType = z.ZodUndefined,
+  const Path extends string = string,
 >(
-  spec: RouteSpec<Query, Body>,
-  handle: (call: Call<z.output<Query>, z.output<Body>>) => Promise<Reply> | Reply,
+  spec: RouteSpec<Query, Body, Path>,
+  handle: (
+    call: Call<z.output<Query>, z.output<Body>, ParameterOf<Path>>,
+  ) => Promise<Reply> | Reply,
 ): Route {
   return { ...spec, handle }
+}
+
+/**
+ * The order in which a path is held against the routes: where two could match, the one whose text is fixed comes
+ * before the one that takes any. Among equals it is theirs.
+ */
+export function inMatchingOrder<Of extends Pick<Route, 'path'>>(
+  routes: readonly Of[],
+): readonly Of[] {
+  const keyed = routes.map((route) => ({ route, key: matchingKey(route) }))
+  keyed.sort((left, right) => (left.key < right.key ? -1 : Number(left.key > right.key)))
+  return keyed.map(({ route }) => route)
+}
+
+/** A letter for each segment: `f` of a fixed text, `p` of a parameter. */
+function matchingKey({ path }: Pick<Route, 'path'>): string {
+  return path
+    .split('/')
+    .map((segment) => (segment.startsWith('{') ? 'p' : 'f'))
+    .join('')
 }

@@ -5,7 +5,7 @@ import type { ObjectStore } from '../objects/object-store.ts'
 import type { Publisher } from './publish/publisher.ts'
 import type { CacheMeter, ManifestCache } from './scan/manifest-cache.ts'
 
-/** What services count; http/metrics.ts shows it to operators. */
+/** What the lake counts. */
 export interface Meter extends CacheMeter {
   committed(transactions: number): void
   commitRefused(code: string): void

@@ -1,6 +1,8 @@
 import { problemCodesOf } from '../../src/http/docs/openapi.ts'
-import type { Route } from '../../src/http/route.ts'
-import { ROUTES } from '../../src/http/route-table.ts'
+import { inMatchingOrder, type Route } from '../../src/http/route.ts'
+import { documentedRoutes } from '../../src/modules.ts'
+
+const ROUTES = inMatchingOrder(documentedRoutes())
 
 /** JSON of unknown form: a test reads the members that it is about. */
 // biome-ignore lint/suspicious/noExplicitAny: answers are checked against their documented shape below.

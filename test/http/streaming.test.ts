@@ -3,9 +3,10 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
 import pino from 'pino'
+import { ALLOWS_ALL } from '../../src/http/authorizer.ts'
 import { registerRoutes } from '../../src/http/dispatch.ts'
 import { requestLog } from '../../src/http/request-log.ts'
-import { defineRoute, type RouteContext } from '../../src/http/route.ts'
+import { defineRoute } from '../../src/http/route.ts'
 
 const LINE = `${'x'.repeat(999)}\n`
 let made = 0
@@ -18,7 +19,8 @@ const lines = (path: string, pieces: () => Iterable<string>) =>
       method: 'get',
       path,
       operationId: path.slice(1),
-      tag: 'operations',
+      tag: { name: 'streams', description: '' },
+      permission: 'public',
       summary: path,
       answers: [],
       problems: [],
@@ -57,7 +59,7 @@ beforeAll(async () => {
     lines('/slow', slowLines),
     lines('/quick', () => ['{}\n']),
   ]
-  registerRoutes(app, routes, {} as RouteContext)
+  registerRoutes(app, routes, { authorizer: ALLOWS_ALL, unasked: () => undefined })
   server = createServer(app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { CATALOG_ERROR_CODES, type CatalogErrorCode } from '../../core/errors.ts'
 import { PROBLEM_MEDIA_TYPE, Problem, STATUS_BY_CODE, standardMembers } from '../problem.ts'
 import { JSON_MEDIA_TYPE } from '../reply.ts'
-import { type AnswerDoc, PATH_PARAMETERS, type PathParameter, type Route, TAGS } from '../route.ts'
+import { type AnswerDoc, PATH_PARAMETERS, type Route } from '../route.ts'
 import { PROBLEM_DOCS } from './problem-docs.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
@@ -70,18 +70,18 @@ export function buildOpenApi(routes: readonly Route[]): OpenApiDocument {
     openapi: '3.1.0',
     info: { title: 'Moraine', version: API_VERSION, description: DESCRIPTION },
     servers: [{ url: '/' }],
-    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    tags: [...new Set(routes.map(({ tag }) => tag))],
     paths,
     components: { examples: problemExamples(), schemas: componentSchemas() },
   }
 }
 
 function operation(route: Route): OperationDoc {
-  const parameters = [...pathParameters(route.path), ...queryParameters(route)]
+  const parameters = [...pathParameters(route), ...queryParameters(route)]
   const body = requestBody(route)
   return {
     operationId: route.operationId,
-    tags: [route.tag],
+    tags: [route.tag.name],
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
     ...(parameters.length === 0 ? {} : { parameters }),
@@ -93,12 +93,13 @@ function operation(route: Route): OperationDoc {
   }
 }
 
-function pathParameters(path: string): readonly ParameterDoc[] {
-  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
-    name: name ?? '',
+function pathParameters({ path, parameters = {} }: Route): readonly ParameterDoc[] {
+  const known = { ...PATH_PARAMETERS, ...parameters }
+  return [...path.matchAll(/\{([\w-]+)\}/g)].map(([, name = '']) => ({
+    name,
     in: 'path',
     required: true,
-    description: PATH_PARAMETERS[name as PathParameter],
+    description: known[name] ?? '',
     schema: { type: 'string' },
   }))
 }

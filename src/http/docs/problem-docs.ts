@@ -205,6 +205,11 @@ export const PROBLEM_DOCS: Readonly<Record<CatalogErrorCode, ProblemDoc>> = {
     remedy: 'The problem names the `column` and the `rule`.',
     retry: 'no',
   },
+  'permission-denied': {
+    meaning: 'The caller may not do this.',
+    remedy: 'Ask whoever owns what it is about for the `privilege` that is missing.',
+    retry: 'no',
+  },
   'plan-not-found': {
     meaning: 'The plan id is of no plan of this table, or what it read was removed since.',
     remedy: 'Plan the scan again.',

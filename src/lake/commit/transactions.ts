@@ -61,17 +61,22 @@ export async function startTransaction(
   return transaction
 }
 
-/** Committing again answers the first result again, however the first answer was lost. */
+/**
+ * Committing again answers the first result again, however the first answer was lost. `permit` throws unless whoever
+ * asks may change all of the tables.
+ */
 export async function commitTransaction(
   deps: CommitDependencies,
   transactionId: string,
+  permit?: (tableUuids: readonly string[]) => Promise<void>,
 ): Promise<readonly TableCommitResult[]> {
   const transaction = await getTransaction(deps, transactionId)
   if (transaction.state === 'committed') return transaction.results
   requireOpen(transaction, deps.ambient.nowMs())
   // After the transaction: what is staged between the two makes its revision stale, and the commit is refused.
-  const changes = await deps.catalog.transactions.listStaged(transactionId)
-  return commitCounted(deps, { transaction, isNew: false, changes: changes.filter(isChange) })
+  const changes = (await deps.catalog.transactions.listStaged(transactionId)).filter(isChange)
+  await permit?.(changes.map(({ tableUuid }) => tableUuid))
+  return commitCounted(deps, { transaction, isNew: false, changes })
 }
 
 /** Start, stage and commit in one step. */

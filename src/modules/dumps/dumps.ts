@@ -37,7 +37,7 @@ const CONTINUED_BYTES_MIN = 128 * 1024 * 1024
 const FAILURES_KEPT_MAX = 1_000
 const USES_KEPT_MAX = 10_000
 
-/** What dumps count; http/metrics.ts shows it to operators. */
+/** What the making of dumps counts. */
 export interface DumpMeter {
   dumpStarted(): void
   dumpFailed(code: string): void

@@ -1,11 +1,16 @@
 import type { z } from 'zod'
 import type { CatalogErrorCode } from '../../core/errors.ts'
 import { mediaTypeOf } from '../../http/json-body.ts'
+import { onTable } from '../../http/permission.ts'
 import { requestInvalid } from '../../http/problem.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
-import { type Call, defineRoute, type Route } from '../../http/route.ts'
+import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
 import { stageFiles, stageRemoval, stageTruncation } from '../../lake/commit/staging.ts'
-import { commitFiles, commitRemoval } from '../../lake/commit/transactions.ts'
+import {
+  type CommitDependencies,
+  commitFiles,
+  commitRemoval,
+} from '../../lake/commit/transactions.ts'
 import { filesToJson } from './file-response.ts'
 import {
   FilesAnswer,
@@ -14,8 +19,9 @@ import {
   TruncateRequest,
   UploadQuery,
 } from './file-shapes.ts'
-import { uploadFile, uploadText } from './upload.ts'
+import { type UploadDependencies, uploadFile, uploadText } from './upload.ts'
 
+const FILES_TAG: Tag = { name: 'files', description: 'Adding and removing data files.' }
 const PARQUET_MEDIA_TYPES = [
   'application/vnd.apache.parquet',
   'application/parquet',
@@ -43,42 +49,48 @@ const COMMIT_PROBLEMS: readonly CatalogErrorCode[] = [
 
 type StageCall = Call<z.output<typeof UploadQuery>, z.output<typeof StageFilesRequest> | undefined>
 
-const stage = defineRoute(
-  {
-    method: 'post',
-    path: '/v1/tables/{table_identifier}/files',
-    operationId: 'stageFiles',
-    tag: 'files',
-    summary: 'Add data files',
-    description:
-      'By path, as JSON: the footers are read at once, and all files are taken or none. Or a Parquet, CSV or NDJSON file as the body, streamed to the table’s own folder. CSV begins with a line of column names and is read as dumps are written; its rows, and objects of NDJSON, become a Parquet file of the table’s types: columns that are missing have their default, and the first bad row is refused with its `line`, and nothing is taken. With a transaction id it is staged; without one it commits by itself.',
-    query: UploadQuery,
-    body: StageFilesRequest,
-    uploads: [...PARQUET_MEDIA_TYPES, ...TEXT_FORMATS.keys()],
-    answers: [
-      { status: 200, description: 'Staged or committed, by path.', shape: FilesAnswer },
-      { status: 201, description: 'Uploaded, and staged or committed.', shape: FilesAnswer },
-    ],
-    problems: [
-      ...COMMIT_PROBLEMS,
-      'file-not-found',
-      'file-not-parquet',
-      'file-schema-mismatch',
-      'file-spans-partitions',
-      'file-already-in-table',
-      'location-invalid',
-      'location-not-allowed',
-      'transaction-too-large',
-      'row-invalid',
-      'engine-failed',
-      'not-implemented',
-    ],
-    curl: `curl -X POST "$MORAINE/v1/tables/aviation.flights/files" -H 'Content-Type: application/vnd.apache.parquet' -T flights.parquet`,
-  },
-  (call) => (call.upload === undefined ? stageByPath(call) : upload(call, call.upload)),
-)
+const stage = (deps: UploadDependencies) =>
+  defineRoute(
+    {
+      method: 'post',
+      path: '/v1/tables/{table_identifier}/files',
+      operationId: 'stageFiles',
+      tag: FILES_TAG,
+      permission: onTable('modify'),
+      summary: 'Add data files',
+      description:
+        'By path, as JSON: the footers are read at once, and all files are taken or none. Or a Parquet, CSV or NDJSON file as the body, streamed to the table’s own folder. CSV begins with a line of column names and is read as dumps are written; its rows, and objects of NDJSON, become a Parquet file of the table’s types: columns that are missing have their default, and the first bad row is refused with its `line`, and nothing is taken. With a transaction id it is staged; without one it commits by itself.',
+      query: UploadQuery,
+      body: StageFilesRequest,
+      uploads: [...PARQUET_MEDIA_TYPES, ...TEXT_FORMATS.keys()],
+      answers: [
+        { status: 200, description: 'Staged or committed, by path.', shape: FilesAnswer },
+        { status: 201, description: 'Uploaded, and staged or committed.', shape: FilesAnswer },
+      ],
+      problems: [
+        ...COMMIT_PROBLEMS,
+        'file-not-found',
+        'file-not-parquet',
+        'file-schema-mismatch',
+        'file-spans-partitions',
+        'file-already-in-table',
+        'location-invalid',
+        'location-not-allowed',
+        'transaction-too-large',
+        'row-invalid',
+        'engine-failed',
+        'not-implemented',
+      ],
+      curl: `curl -X POST "$MORAINE/v1/tables/aviation.flights/files" -H 'Content-Type: application/vnd.apache.parquet' -T flights.parquet`,
+    },
+    (call) =>
+      call.upload === undefined ? stageByPath(deps, call) : upload(deps, call, call.upload),
+  )
 
-async function stageByPath({ deps, param, query, body }: StageCall): Promise<Reply> {
+async function stageByPath(
+  deps: CommitDependencies,
+  { param, query, body }: StageCall,
+): Promise<Reply> {
   if (body === undefined) throw new Error('a request to stage by path has no body')
   const table = param('table_identifier')
   const paths = body.files.map((file) => file.path)
@@ -93,7 +105,8 @@ async function stageByPath({ deps, param, query, body }: StageCall): Promise<Rep
 }
 
 async function upload(
-  { deps, param, query, request, closed }: StageCall,
+  deps: UploadDependencies,
+  { param, query, request, closed }: StageCall,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<Reply> {
   const upload = {
@@ -111,72 +124,76 @@ async function upload(
   return jsonReply(filesToJson({ ...report, files: [file] }), { status: 201 })
 }
 
-const remove = defineRoute(
-  {
-    method: 'post',
-    path: '/v1/tables/{table_identifier}/files/remove',
-    operationId: 'removeFiles',
-    tag: 'files',
-    summary: 'Remove data files',
-    description: 'From the table; the files themselves stay where they are, for older snapshots.',
-    body: RemoveFilesRequest,
-    answers: [{ status: 200, description: 'Staged or committed.', shape: FilesAnswer }],
-    problems: [...COMMIT_PROBLEMS, 'file-not-in-table', 'location-invalid'],
-    curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/files/remove -H 'Content-Type: application/json' -d '{"files":[{"path":"file:///data/flights-0001.parquet"}]}'`,
-  },
-  async ({ deps, param, body }) => {
-    const table = param('table_identifier')
-    const removedPaths = body.files.map((file) => file.path)
-    const removal = { removed_files: removedPaths.length }
-    const transactionId = body.transaction_id
-    if (transactionId !== undefined) {
-      refuseIsolation(body.isolation)
-      const state = await stageRemoval(deps, { table, transactionId, paths: removedPaths })
-      return jsonReply(filesToJson({ transactionId, state, removal }))
-    }
-    const change = { removedPaths, truncate: false }
-    const { files: _, ...committed } = await commitRemoval(deps, {
-      table,
-      change,
-      ...commitOptions(body),
-    })
-    return jsonReply(filesToJson({ ...committed, removal }))
-  },
-)
+const remove = (deps: UploadDependencies) =>
+  defineRoute(
+    {
+      method: 'post',
+      path: '/v1/tables/{table_identifier}/files/remove',
+      operationId: 'removeFiles',
+      tag: FILES_TAG,
+      permission: onTable('modify'),
+      summary: 'Remove data files',
+      description: 'From the table; the files themselves stay where they are, for older snapshots.',
+      body: RemoveFilesRequest,
+      answers: [{ status: 200, description: 'Staged or committed.', shape: FilesAnswer }],
+      problems: [...COMMIT_PROBLEMS, 'file-not-in-table', 'location-invalid'],
+      curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/files/remove -H 'Content-Type: application/json' -d '{"files":[{"path":"file:///data/flights-0001.parquet"}]}'`,
+    },
+    async ({ param, body }) => {
+      const table = param('table_identifier')
+      const removedPaths = body.files.map((file) => file.path)
+      const removal = { removed_files: removedPaths.length }
+      const transactionId = body.transaction_id
+      if (transactionId !== undefined) {
+        refuseIsolation(body.isolation)
+        const state = await stageRemoval(deps, { table, transactionId, paths: removedPaths })
+        return jsonReply(filesToJson({ transactionId, state, removal }))
+      }
+      const change = { removedPaths, truncate: false }
+      const { files: _, ...committed } = await commitRemoval(deps, {
+        table,
+        change,
+        ...commitOptions(body),
+      })
+      return jsonReply(filesToJson({ ...committed, removal }))
+    },
+  )
 
-const truncate = defineRoute(
-  {
-    method: 'post',
-    path: '/v1/tables/{table_identifier}/files/truncate',
-    operationId: 'truncateTable',
-    tag: 'files',
-    summary: 'Remove every data file',
-    description:
-      'Every file that the table has at the commit; not those that the same transaction adds. The body may be empty.',
-    body: TruncateRequest,
-    isBodyOptional: true,
-    answers: [{ status: 200, description: 'Staged or committed.', shape: FilesAnswer }],
-    problems: COMMIT_PROBLEMS,
-    curl: 'curl -X POST $MORAINE/v1/tables/aviation.flights/files/truncate',
-  },
-  async ({ deps, param, body }) => {
-    const table = param('table_identifier')
-    const removal = { truncated: true as const }
-    const transactionId = body.transaction_id
-    if (transactionId !== undefined) {
-      refuseIsolation(body.isolation)
-      const state = await stageTruncation(deps, { table, transactionId })
-      return jsonReply(filesToJson({ transactionId, state, removal }))
-    }
-    const change = { removedPaths: [], truncate: true }
-    const { files: _, ...committed } = await commitRemoval(deps, {
-      table,
-      change,
-      ...commitOptions(body),
-    })
-    return jsonReply(filesToJson({ ...committed, removal }))
-  },
-)
+const truncate = (deps: UploadDependencies) =>
+  defineRoute(
+    {
+      method: 'post',
+      path: '/v1/tables/{table_identifier}/files/truncate',
+      operationId: 'truncateTable',
+      tag: FILES_TAG,
+      permission: onTable('modify'),
+      summary: 'Remove every data file',
+      description:
+        'Every file that the table has at the commit; not those that the same transaction adds. The body may be empty.',
+      body: TruncateRequest,
+      isBodyOptional: true,
+      answers: [{ status: 200, description: 'Staged or committed.', shape: FilesAnswer }],
+      problems: COMMIT_PROBLEMS,
+      curl: 'curl -X POST $MORAINE/v1/tables/aviation.flights/files/truncate',
+    },
+    async ({ param, body }) => {
+      const table = param('table_identifier')
+      const removal = { truncated: true as const }
+      const transactionId = body.transaction_id
+      if (transactionId !== undefined) {
+        refuseIsolation(body.isolation)
+        const state = await stageTruncation(deps, { table, transactionId })
+        return jsonReply(filesToJson({ transactionId, state, removal }))
+      }
+      const change = { removedPaths: [], truncate: true }
+      const { files: _, ...committed } = await commitRemoval(deps, {
+        table,
+        change,
+        ...commitOptions(body),
+      })
+      return jsonReply(filesToJson({ ...committed, removal }))
+    },
+  )
 
 function commitOptions(body: z.output<typeof TruncateRequest>) {
   return { author: body.author, message: body.message, isolation: body.isolation }
@@ -189,4 +206,6 @@ function refuseIsolation(isolation: unknown): void {
   ])
 }
 
-export const FILE_ROUTES: readonly Route[] = [stage, remove, truncate]
+export function fileRoutes(deps: UploadDependencies): readonly Route[] {
+  return [stage(deps), remove(deps), truncate(deps)]
+}

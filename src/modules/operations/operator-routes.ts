@@ -1,11 +1,21 @@
 import { z } from 'zod'
 import { CATALOG_ERROR_CODES, CatalogError } from '../../core/errors.ts'
 import { problemMarkdown } from '../../http/docs/problem-docs.ts'
+import type { Metrics } from '../../http/metrics.ts'
+import { onCatalog } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
-import { defineRoute, type Route } from '../../http/route.ts'
+import { defineRoute, type Route, type Tag } from '../../http/route.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Pages } from './pages.ts'
 
+const OPERATIONS_TAG: Tag = { name: 'operations', description: 'For operators and readers.' }
 /** A catalog that does not answer for so long is not ready. */
 const PING_MS_MAX = 5_000
+
+export interface OperationsDependencies extends Pick<Dependencies, 'catalog'> {
+  readonly metrics: Metrics
+  readonly pages: Pages
+}
 
 const Health = z
   .strictObject({ status: z.literal('ok') })
@@ -23,7 +33,8 @@ const home = defineRoute(
     method: 'get',
     path: '/',
     operationId: 'home',
-    tag: 'operations',
+    tag: OPERATIONS_TAG,
+    permission: 'public',
     summary: 'Leads to /docs',
     answers: [
       {
@@ -42,7 +53,8 @@ const health = defineRoute(
     method: 'get',
     path: '/health',
     operationId: 'health',
-    tag: 'operations',
+    tag: OPERATIONS_TAG,
+    permission: 'public',
     summary: 'Is the process alive?',
     answers: [{ status: 200, description: 'It is.', shape: Health }],
     problems: [],
@@ -51,33 +63,35 @@ const health = defineRoute(
   () => jsonReply({ status: 'ok' }),
 )
 
-const ready = defineRoute(
-  {
-    method: 'get',
-    path: '/ready',
-    operationId: 'ready',
-    tag: 'operations',
-    summary: 'Can it serve?',
-    description: 'Asks the catalog database.',
-    answers: [
-      { status: 200, description: 'It can.', shape: Readiness },
-      { status: 503, description: 'It cannot; `reason` says why.', shape: Readiness },
-    ],
-    problems: [],
-    curl: 'curl $MORAINE/ready',
-  },
-  async ({ deps, request }) => {
-    try {
-      await withinTime(deps.catalog.ping())
-      return jsonReply({ status: 'ready' })
-    } catch (err) {
-      request.log.warn({ err }, 'not ready')
-      const cause = err instanceof Error && 'code' in err ? ` (${String(err.code)})` : ''
-      const reason = `the catalog database does not answer${cause}`
-      return jsonReply({ status: 'not-ready', reason }, { status: 503 })
-    }
-  },
-)
+const ready = ({ catalog }: Pick<Dependencies, 'catalog'>) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/ready',
+      operationId: 'ready',
+      tag: OPERATIONS_TAG,
+      permission: 'public',
+      summary: 'Can it serve?',
+      description: 'Asks the catalog database.',
+      answers: [
+        { status: 200, description: 'It can.', shape: Readiness },
+        { status: 503, description: 'It cannot; `reason` says why.', shape: Readiness },
+      ],
+      problems: [],
+      curl: 'curl $MORAINE/ready',
+    },
+    async ({ request }) => {
+      try {
+        await withinTime(catalog.ping())
+        return jsonReply({ status: 'ready' })
+      } catch (err) {
+        request.log.warn({ err }, 'not ready')
+        const cause = err instanceof Error && 'code' in err ? ` (${String(err.code)})` : ''
+        const reason = `the catalog database does not answer${cause}`
+        return jsonReply({ status: 'not-ready', reason }, { status: 503 })
+      }
+    },
+  )
 
 async function withinTime(work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
@@ -91,67 +105,75 @@ async function withinTime(work: Promise<void>): Promise<void> {
   }
 }
 
-const metrics = defineRoute(
-  {
-    method: 'get',
-    path: '/metrics',
-    operationId: 'metrics',
-    tag: 'operations',
-    summary: 'Counts and times for Prometheus',
-    answers: [
-      { status: 200, description: 'Prometheus text.', shape: Text, mediaType: 'text/plain' },
-    ],
-    problems: [],
-    curl: 'curl $MORAINE/metrics',
-  },
-  async (call): Promise<Reply> => ({
-    status: 200,
-    mediaType: call.metrics.contentType,
-    body: await call.metrics.text(),
-  }),
-)
+const metrics = ({ metrics: shown }: OperationsDependencies) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/metrics',
+      operationId: 'metrics',
+      tag: OPERATIONS_TAG,
+      permission: onCatalog('describe'),
+      summary: 'Counts and times for Prometheus',
+      answers: [
+        { status: 200, description: 'Prometheus text.', shape: Text, mediaType: 'text/plain' },
+      ],
+      problems: [],
+      curl: 'curl $MORAINE/metrics',
+    },
+    async (): Promise<Reply> => ({
+      status: 200,
+      mediaType: shown.contentType,
+      body: await shown.text(),
+    }),
+  )
 
-const openapi = defineRoute(
-  {
-    method: 'get',
-    path: '/openapi.yaml',
-    operationId: 'openapi',
-    tag: 'operations',
-    summary: 'This API, for machines',
-    answers: [
-      { status: 200, description: 'OpenAPI 3.1.', shape: Text, mediaType: 'application/yaml' },
-    ],
-    problems: ['route-not-found'],
-    curl: 'curl $MORAINE/openapi.yaml',
-  },
-  async ({ pages }): Promise<Reply> => {
-    const body = await pages.openapiYaml()
-    if (body !== undefined) return { status: 200, mediaType: 'application/yaml', body }
-    throw new CatalogError('route-not-found', 'openapi.yaml was not installed with this service')
-  },
-)
+const openapi = ({ pages }: OperationsDependencies) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/openapi.yaml',
+      operationId: 'openapi',
+      tag: OPERATIONS_TAG,
+      permission: 'public',
+      summary: 'This API, for machines',
+      answers: [
+        { status: 200, description: 'OpenAPI 3.1.', shape: Text, mediaType: 'application/yaml' },
+      ],
+      problems: ['route-not-found'],
+      curl: 'curl $MORAINE/openapi.yaml',
+    },
+    async (): Promise<Reply> => {
+      const body = await pages.openapiYaml()
+      if (body !== undefined) return { status: 200, mediaType: 'application/yaml', body }
+      throw new CatalogError('route-not-found', 'openapi.yaml was not installed with this service')
+    },
+  )
 
-const docs = defineRoute(
-  {
-    method: 'get',
-    path: '/docs',
-    operationId: 'docs',
-    tag: 'operations',
-    summary: 'This API, for people',
-    answers: [{ status: 200, description: 'One page.', shape: Text, mediaType: 'text/html' }],
-    problems: [],
-  },
-  ({ pages }): Reply => ({ status: 200, mediaType: 'text/html', body: pages.docsHtml() }),
-)
+const docs = ({ pages }: OperationsDependencies) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/docs',
+      operationId: 'docs',
+      tag: OPERATIONS_TAG,
+      permission: 'public',
+      summary: 'This API, for people',
+      answers: [{ status: 200, description: 'One page.', shape: Text, mediaType: 'text/html' }],
+      problems: [],
+    },
+    (): Reply => ({ status: 200, mediaType: 'text/html', body: pages.docsHtml() }),
+  )
 
 const problem = defineRoute(
   {
     method: 'get',
     path: '/problems/{code}',
     operationId: 'explainProblem',
-    tag: 'operations',
+    tag: OPERATIONS_TAG,
+    permission: 'public',
     summary: 'What a problem means and what to do',
     description: 'The `type` of a problem document leads here.',
+    parameters: { code: 'The last part of a problem’s `type`.' },
     answers: [{ status: 200, description: 'Markdown.', shape: Text, mediaType: 'text/markdown' }],
     problems: ['route-not-found'],
     curl: 'curl $MORAINE/problems/commit-conflict',
@@ -167,12 +189,6 @@ const problem = defineRoute(
   },
 )
 
-export const OPERATOR_ROUTES: readonly Route[] = [
-  home,
-  health,
-  ready,
-  metrics,
-  openapi,
-  docs,
-  problem,
-]
+export function operatorRoutes(deps: OperationsDependencies): readonly Route[] {
+  return [home, health, ready(deps), metrics(deps), openapi(deps), docs(deps), problem]
+}

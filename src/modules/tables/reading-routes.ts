@@ -1,7 +1,9 @@
 import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
+import { onTable } from '../../http/permission.ts'
 import { JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
 import { readingAsJson, readingAsNdjson } from './table-response.ts'
 import {
   DataFileAnswer,
@@ -9,6 +11,7 @@ import {
   ReadTableQuery,
   TableReadingAnswer,
 } from './table-shapes.ts'
+import { TABLES_TAG } from './table-tags.ts'
 import { readTable, type TableReading } from './tables.ts'
 
 const ANSWER = {
@@ -26,48 +29,52 @@ const PROBLEMS: readonly CatalogErrorCode[] = [
   'not-acceptable',
 ]
 
-const read = defineRoute(
-  {
-    method: 'get',
-    path: '/v1/tables/{table_identifier}',
-    operationId: 'readTable',
-    tag: 'tables',
-    summary: 'Read a table, now or as at a moment',
-    description:
-      'Definition, schema, snapshot, and the data files that the filter cannot rule out. Without `as_at` the schema is the current one; with it, that of the snapshot.',
-    query: ReadTableQuery,
-    answers: [ANSWER],
-    problems: [...PROBLEMS, 'as-at-invalid', 'as-at-before-first-snapshot'],
-    curl: `curl -G $MORAINE/v1/tables/aviation.flights --data-urlencode "filter=flight_id = 4242" --data-urlencode "as_at=2024-03-17T23:59:59Z"`,
-  },
-  async ({ deps, param, query, accepts }) => {
-    const form = acceptedForm(accepts)
-    const table = param('table_identifier')
-    const selector = selectorOf({ as_at: query.as_at })
-    return readingReply(await readTable(deps, { table, filter: query.filter, ...selector }), form)
-  },
-)
+const read = (deps: Dependencies) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/tables/{table_identifier}',
+      operationId: 'readTable',
+      tag: TABLES_TAG,
+      permission: onTable('select'),
+      summary: 'Read a table, now or as at a moment',
+      description:
+        'Definition, schema, snapshot, and the data files that the filter cannot rule out. Without `as_at` the schema is the current one; with it, that of the snapshot.',
+      query: ReadTableQuery,
+      answers: [ANSWER],
+      problems: [...PROBLEMS, 'as-at-invalid', 'as-at-before-first-snapshot'],
+      curl: `curl -G $MORAINE/v1/tables/aviation.flights --data-urlencode "filter=flight_id = 4242" --data-urlencode "as_at=2024-03-17T23:59:59Z"`,
+    },
+    async ({ param, query, accepts }) => {
+      const form = acceptedForm(accepts)
+      const table = param('table_identifier')
+      const selector = selectorOf({ as_at: query.as_at })
+      return readingReply(await readTable(deps, { table, filter: query.filter, ...selector }), form)
+    },
+  )
 
-const readSnapshot = defineRoute(
-  {
-    method: 'get',
-    path: '/v1/tables/{table_identifier}/{snapshot_identifier}',
-    operationId: 'readSnapshot',
-    tag: 'tables',
-    summary: 'Read a table at a snapshot',
-    description: 'At a snapshot id, `latest`, or the name of a branch or tag.',
-    query: ReadSnapshotQuery,
-    answers: [ANSWER],
-    problems: [...PROBLEMS, 'snapshot-not-found'],
-    curl: 'curl $MORAINE/v1/tables/aviation.flights/latest',
-  },
-  async ({ deps, param, query, accepts }) => {
-    const form = acceptedForm(accepts)
-    const table = param('table_identifier')
-    const selector = selectorOf({ snapshot_id: param('snapshot_identifier') })
-    return readingReply(await readTable(deps, { table, filter: query.filter, ...selector }), form)
-  },
-)
+const readSnapshot = (deps: Dependencies) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/tables/{table_identifier}/{snapshot_identifier}',
+      operationId: 'readSnapshot',
+      tag: TABLES_TAG,
+      permission: onTable('select'),
+      summary: 'Read a table at a snapshot',
+      description: 'At a snapshot id, `latest`, or the name of a branch or tag.',
+      query: ReadSnapshotQuery,
+      answers: [ANSWER],
+      problems: [...PROBLEMS, 'snapshot-not-found'],
+      curl: 'curl $MORAINE/v1/tables/aviation.flights/latest',
+    },
+    async ({ param, query, accepts }) => {
+      const form = acceptedForm(accepts)
+      const table = param('table_identifier')
+      const selector = selectorOf({ snapshot_id: param('snapshot_identifier') })
+      return readingReply(await readTable(deps, { table, filter: query.filter, ...selector }), form)
+    },
+  )
 
 function acceptedForm(accepts: (mediaTypes: readonly string[]) => string | undefined): string {
   const available = [JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, 'application/ndjson']
@@ -85,4 +92,6 @@ function readingReply(reading: TableReading, form: string): Reply {
     : { ...common, mediaType: NDJSON_MEDIA_TYPE, body: readingAsNdjson(reading) }
 }
 
-export const READING_ROUTES: readonly Route[] = [read, readSnapshot]
+export function readingRoutes(deps: Dependencies): readonly Route[] {
+  return [read(deps), readSnapshot(deps)]
+}

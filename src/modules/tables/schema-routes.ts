@@ -1,10 +1,14 @@
 import type { z } from 'zod'
+import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../http/route.ts'
+import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { evolveTable } from './evolve-table.ts'
 import { EvolveSchemaRequest, SchemasAnswer } from './schema-shapes.ts'
 import { schemasToJson } from './table-response.ts'
+import { SCHEMAS_TAG } from './table-tags.ts'
 
 /** Of changes that write the data files anew. */
 const CONVERSION_PROBLEMS = [
@@ -18,7 +22,8 @@ const CONVERSION_PROBLEMS = [
 
 const list = {
   method: 'get',
-  tag: 'schemas',
+  tag: SCHEMAS_TAG,
+  permission: onTable('describe'),
   summary: 'The schemas that the table has had',
   description: 'Each with its id; snapshots say which schema they were written with.',
   answers: [{ status: 200, description: 'All schemas.', shape: SchemasAnswer }],
@@ -28,7 +33,8 @@ const list = {
 
 const evolve = {
   method: 'post',
-  tag: 'schemas',
+  tag: SCHEMAS_TAG,
+  permission: onTable('modify'),
   summary: 'Evolve the schema',
   description:
     'Add (a column that is not nullable needs a default), drop, rename (the old name becomes an alias), move, widen (`int` to `long`, `float` to `double`, decimals to more digits): no file is touched. `long` to `double`, `date` to `timestamp` and `boolean` to `int` write all data files of the table anew, up to 50 GB, and answer when that is done; older snapshots stay as they are. All changes or none; asking again changes nothing.',
@@ -50,25 +56,28 @@ const evolve = {
   curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/schemas -H 'Content-Type: application/json' -d '{"changes":[{"op":"add","column":{"name":"gate","type":"string"}}]}'`,
 } as const
 
-async function listSchemas({ deps, param }: Call<unknown, unknown>): Promise<Reply> {
-  return jsonReply(schemasToJson(await getTable(deps.catalog, param('table_identifier'))))
+type EvolveCall = Call<unknown, z.output<typeof EvolveSchemaRequest>>
+
+function listSchemas({ catalog }: Pick<Dependencies, 'catalog'>) {
+  return async ({ param }: Call<unknown, unknown>): Promise<Reply> =>
+    jsonReply(schemasToJson(await getTable(catalog, param('table_identifier'))))
 }
 
-async function evolveSchema({
-  deps,
-  param,
-  body,
-}: Call<unknown, z.output<typeof EvolveSchemaRequest>>): Promise<Reply> {
-  return jsonReply(schemasToJson(await evolveTable(deps, param('table_identifier'), body)))
+function evolveSchema(deps: DumpDependencies) {
+  return async ({ param, body }: EvolveCall): Promise<Reply> =>
+    jsonReply(schemasToJson(await evolveTable(deps, param('table_identifier'), body)))
 }
 
 const TABLE_PATH = '/v1/tables/{table_identifier}/schemas'
 /** An older address of the same thing. */
 const VIEW_PATH = '/v1/views/{table_identifier}/schemas'
 
-export const SCHEMA_ROUTES: readonly Route[] = [
-  defineRoute({ ...list, path: TABLE_PATH, operationId: 'listSchemas' }, listSchemas),
-  defineRoute({ ...evolve, path: TABLE_PATH, operationId: 'evolveSchema' }, evolveSchema),
-  defineRoute({ ...list, path: VIEW_PATH, operationId: 'listViewSchemas' }, listSchemas),
-  defineRoute({ ...evolve, path: VIEW_PATH, operationId: 'evolveViewSchema' }, evolveSchema),
-]
+export function schemaRoutes(deps: DumpDependencies): readonly Route[] {
+  const [listed, evolved] = [listSchemas(deps), evolveSchema(deps)]
+  return [
+    defineRoute({ ...list, path: TABLE_PATH, operationId: 'listSchemas' }, listed),
+    defineRoute({ ...evolve, path: TABLE_PATH, operationId: 'evolveSchema' }, evolved),
+    defineRoute({ ...list, path: VIEW_PATH, operationId: 'listViewSchemas' }, listed),
+    defineRoute({ ...evolve, path: VIEW_PATH, operationId: 'evolveViewSchema' }, evolved),
+  ]
+}

@@ -1,42 +1,48 @@
 import { timeText } from '../../http/common-shapes.ts'
 import { pageToken, parsePageToken, SnapshotLogPosition } from '../../http/page-token.ts'
+import { onTable } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
 import { pageSnapshotLog } from './list-snapshots.ts'
 import { snapshotToJson } from './table-response.ts'
 import { SnapshotLogAnswer, SnapshotLogQuery } from './table-shapes.ts'
+import { TABLES_TAG } from './table-tags.ts'
 
-const list = defineRoute(
-  {
-    method: 'get',
-    path: '/v1/tables/{table_identifier}/snapshots',
-    operationId: 'listSnapshots',
-    tag: 'tables',
-    summary: 'The snapshot log, newest first',
-    description: 'Which snapshot became current when. A rollback makes an older one current again.',
-    query: SnapshotLogQuery,
-    answers: [{ status: 200, description: 'One page of the log.', shape: SnapshotLogAnswer }],
-    problems: ['table-not-found', 'name-invalid', 'as-at-invalid', 'page-token-invalid'],
-    curl: 'curl "$MORAINE/v1/tables/aviation.flights/snapshots?after=2024-03-01"',
-  },
-  async ({ deps, param, query }) => {
-    const { state, entries, nextBeforeMs } = await pageSnapshotLog(deps, {
-      table: param('table_identifier'),
-      beforeMs: earliest(query.before, query.page_token),
-      afterMs: query.after,
-      limit: query.page_size,
-    })
-    const currentId = state.currentSnapshot?.snapshotId
-    return jsonReply({
-      snapshots: entries.map(({ timestampMs, snapshotId, snapshot }) => ({
-        logged_at: timeText(timestampMs),
-        is_current: snapshotId === currentId,
-        ...snapshotToJson(snapshot),
-      })),
-      next_page_token: nextBeforeMs === undefined ? null : pageToken([nextBeforeMs]),
-    })
-  },
-)
+const list = (deps: Pick<Dependencies, 'catalog'>) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/tables/{table_identifier}/snapshots',
+      operationId: 'listSnapshots',
+      tag: TABLES_TAG,
+      permission: onTable('describe'),
+      summary: 'The snapshot log, newest first',
+      description:
+        'Which snapshot became current when. A rollback makes an older one current again.',
+      query: SnapshotLogQuery,
+      answers: [{ status: 200, description: 'One page of the log.', shape: SnapshotLogAnswer }],
+      problems: ['table-not-found', 'name-invalid', 'as-at-invalid', 'page-token-invalid'],
+      curl: 'curl "$MORAINE/v1/tables/aviation.flights/snapshots?after=2024-03-01"',
+    },
+    async ({ param, query }) => {
+      const { state, entries, nextBeforeMs } = await pageSnapshotLog(deps, {
+        table: param('table_identifier'),
+        beforeMs: earliest(query.before, query.page_token),
+        afterMs: query.after,
+        limit: query.page_size,
+      })
+      const currentId = state.currentSnapshot?.snapshotId
+      return jsonReply({
+        snapshots: entries.map(({ timestampMs, snapshotId, snapshot }) => ({
+          logged_at: timeText(timestampMs),
+          is_current: snapshotId === currentId,
+          ...snapshotToJson(snapshot),
+        })),
+        next_page_token: nextBeforeMs === undefined ? null : pageToken([nextBeforeMs]),
+      })
+    },
+  )
 
 function earliest(beforeMs: number | undefined, token: string | undefined): number | undefined {
   if (token === undefined) return beforeMs
@@ -44,4 +50,6 @@ function earliest(beforeMs: number | undefined, token: string | undefined): numb
   return beforeMs === undefined ? position : Math.min(beforeMs, position)
 }
 
-export const SNAPSHOT_ROUTES: readonly Route[] = [list]
+export function snapshotRoutes(deps: Pick<Dependencies, 'catalog'>): readonly Route[] {
+  return [list(deps)]
+}

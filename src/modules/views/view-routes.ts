@@ -1,8 +1,14 @@
 import { z } from 'zod'
-import { DEFAULT_NAMESPACE, parseNamespace } from '../../core/table/table-name.ts'
+import {
+  DEFAULT_NAMESPACE,
+  parseNamespace,
+  parseNewTableName,
+} from '../../core/table/table-name.ts'
 import { pageToken, parsePageToken } from '../../http/page-token.ts'
+import { onView } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
-import { defineRoute, type Route } from '../../http/route.ts'
+import { defineRoute, type Route, type Tag } from '../../http/route.ts'
+import type { Dependencies } from '../../lake/dependencies.ts'
 import { viewNameToJson, viewToJson } from './view-response.ts'
 import {
   CreateViewRequest,
@@ -14,6 +20,10 @@ import {
 } from './view-shapes.ts'
 import { createView, dropView, listViews, readView, replaceView } from './views.ts'
 
+const VIEWS_TAG: Tag = {
+  name: 'views',
+  description: 'Views: queries by name, in the dialects of several engines.',
+}
 const VIEWS = '/v1/views'
 const VIEW = `${VIEWS}/{view_identifier}`
 const CHANGING = [
@@ -25,111 +35,130 @@ const CHANGING = [
 const STORING = ['storage-full', 'commit-state-unknown'] as const
 const ViewPosition = z.tuple([z.string().min(1)])
 
-const create = defineRoute(
-  {
-    method: 'post',
-    path: VIEWS,
-    operationId: 'createView',
-    tag: 'views',
-    summary: 'Create a view',
-    description: 'Views and tables share their names: of one name there is one or the other.',
-    body: CreateViewRequest,
-    answers: [
-      {
-        status: 201,
-        description: 'Created.',
-        shape: ViewAnswer,
-        headers: { Location: 'Where to read the view.' },
+const create = (deps: Dependencies) =>
+  defineRoute(
+    {
+      method: 'post',
+      path: VIEWS,
+      operationId: 'createView',
+      tag: VIEWS_TAG,
+      permission: 'in-use-case',
+      summary: 'Create a view',
+      description: 'Views and tables share their names: of one name there is one or the other.',
+      body: CreateViewRequest,
+      answers: [
+        {
+          status: 201,
+          description: 'Created.',
+          shape: ViewAnswer,
+          headers: { Location: 'Where to read the view.' },
+        },
+      ],
+      problems: ['view-already-exists', ...CHANGING, ...STORING],
+      curl: `curl -X POST $MORAINE/v1/views -H 'Content-Type: application/json' -d '{"name":"late_flights","namespace":"aviation","queries":[{"dialect":"duckdb","sql":"SELECT * FROM flights WHERE delay > 15"}]}'`,
+    },
+    async ({ authorize, body }) => {
+      const { name, namespace } = body
+      await authorize('create', [{ on: 'namespace', name: parseNewTableName(body).namespace }])
+      const view = viewToJson(await createView(deps, { name, namespace, ...textsOf(body) }))
+      const headers = { Location: `/v1/views/${view.identifier}` }
+      return jsonReply(view, { status: 201, headers })
+    },
+  )
+
+const list = (deps: Dependencies) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: VIEWS,
+      operationId: 'listViews',
+      tag: VIEWS_TAG,
+      permission: {
+        privilege: 'describe',
+        on: 'namespace',
+        target: ({ query }) => namespaceOf(query.namespace),
       },
-    ],
-    problems: ['view-already-exists', ...CHANGING, ...STORING],
-    curl: `curl -X POST $MORAINE/v1/views -H 'Content-Type: application/json' -d '{"name":"late_flights","namespace":"aviation","queries":[{"dialect":"duckdb","sql":"SELECT * FROM flights WHERE delay > 15"}]}'`,
-  },
-  async ({ deps, body }) => {
-    const { name, namespace } = body
-    const view = viewToJson(await createView(deps, { name, namespace, ...textsOf(body) }))
-    const headers = { Location: `/v1/views/${view.identifier}` }
-    return jsonReply(view, { status: 201, headers })
-  },
-)
+      summary: 'List views',
+      description: 'Of one namespace, by name.',
+      query: ListViewsQuery,
+      answers: [{ status: 200, description: 'One page.', shape: ViewListAnswer }],
+      problems: ['name-invalid', 'page-token-invalid'],
+      curl: 'curl "$MORAINE/v1/views?namespace=aviation"',
+    },
+    async ({ query }) => {
+      const { namespace, page_token, page_size } = query
+      const views = await listViews(deps, {
+        namespace: namespaceOf(namespace),
+        ...(page_token === undefined ? {} : { after: parsePageToken(page_token, ViewPosition)[0] }),
+        limit: page_size + 1,
+      })
+      const page = views.slice(0, page_size)
+      const last = views.length > page_size ? page.at(-1) : undefined
+      return jsonReply({
+        views: page.map(viewNameToJson),
+        next_page_token: last === undefined ? null : pageToken([last.name]),
+      })
+    },
+  )
 
-const list = defineRoute(
-  {
-    method: 'get',
-    path: VIEWS,
-    operationId: 'listViews',
-    tag: 'views',
-    summary: 'List views',
-    description: 'Of one namespace, by name.',
-    query: ListViewsQuery,
-    answers: [{ status: 200, description: 'One page.', shape: ViewListAnswer }],
-    problems: ['name-invalid', 'page-token-invalid'],
-    curl: 'curl "$MORAINE/v1/views?namespace=aviation"',
-  },
-  async ({ deps, query }) => {
-    const { namespace, page_token, page_size } = query
-    const views = await listViews(deps, {
-      namespace: namespace === undefined ? DEFAULT_NAMESPACE : parseNamespace(namespace),
-      ...(page_token === undefined ? {} : { after: parsePageToken(page_token, ViewPosition)[0] }),
-      limit: page_size + 1,
-    })
-    const page = views.slice(0, page_size)
-    const last = views.length > page_size ? page.at(-1) : undefined
-    return jsonReply({
-      views: page.map(viewNameToJson),
-      next_page_token: last === undefined ? null : pageToken([last.name]),
-    })
-  },
-)
+const read = (deps: Dependencies) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: VIEW,
+      operationId: 'getView',
+      tag: VIEWS_TAG,
+      permission: onView('select'),
+      summary: 'Read a view',
+      description: 'Its text in every dialect, its columns, and the versions that it has had.',
+      answers: [{ status: 200, description: 'The view.', shape: ViewAnswer }],
+      problems: ['view-not-found', 'name-invalid'],
+      curl: 'curl $MORAINE/v1/views/aviation.late_flights',
+    },
+    async ({ param }) => jsonReply(viewToJson(await readView(deps, param('view_identifier')))),
+  )
 
-const read = defineRoute(
-  {
-    method: 'get',
-    path: VIEW,
-    operationId: 'getView',
-    tag: 'views',
-    summary: 'Read a view',
-    description: 'Its text in every dialect, its columns, and the versions that it has had.',
-    answers: [{ status: 200, description: 'The view.', shape: ViewAnswer }],
-    problems: ['view-not-found', 'name-invalid'],
-    curl: 'curl $MORAINE/v1/views/aviation.late_flights',
-  },
-  async ({ deps, param }) => jsonReply(viewToJson(await readView(deps, param('view_identifier')))),
-)
+const replace = (deps: Dependencies) =>
+  defineRoute(
+    {
+      method: 'put',
+      path: VIEW,
+      operationId: 'replaceView',
+      tag: VIEWS_TAG,
+      permission: onView('modify'),
+      summary: 'Replace what a view says',
+      description: 'As a new version; with what it says already nothing happens.',
+      body: ReplaceViewRequest,
+      answers: [{ status: 200, description: 'The view as it is now.', shape: ViewAnswer }],
+      problems: ['view-not-found', 'commit-conflict', ...CHANGING, ...STORING],
+      curl: `curl -X PUT $MORAINE/v1/views/aviation.late_flights -H 'Content-Type: application/json' -d '{"queries":[{"dialect":"duckdb","sql":"SELECT * FROM flights WHERE delay > 30"}]}'`,
+    },
+    async ({ param, body }) =>
+      jsonReply(viewToJson(await replaceView(deps, param('view_identifier'), textsOf(body)))),
+  )
 
-const replace = defineRoute(
-  {
-    method: 'put',
-    path: VIEW,
-    operationId: 'replaceView',
-    tag: 'views',
-    summary: 'Replace what a view says',
-    description: 'As a new version; with what it says already nothing happens.',
-    body: ReplaceViewRequest,
-    answers: [{ status: 200, description: 'The view as it is now.', shape: ViewAnswer }],
-    problems: ['view-not-found', 'commit-conflict', ...CHANGING, ...STORING],
-    curl: `curl -X PUT $MORAINE/v1/views/aviation.late_flights -H 'Content-Type: application/json' -d '{"queries":[{"dialect":"duckdb","sql":"SELECT * FROM flights WHERE delay > 30"}]}'`,
-  },
-  async ({ deps, param, body }) =>
-    jsonReply(viewToJson(await replaceView(deps, param('view_identifier'), textsOf(body)))),
-)
+const drop = (deps: Dependencies) =>
+  defineRoute(
+    {
+      method: 'delete',
+      path: VIEW,
+      operationId: 'dropView',
+      tag: VIEWS_TAG,
+      permission: onView('own'),
+      summary: 'Drop a view',
+      answers: [{ status: 200, description: 'Dropped.', shape: DropViewAnswer }],
+      problems: ['view-not-found', 'name-invalid'],
+      curl: 'curl -X DELETE $MORAINE/v1/views/aviation.late_flights',
+    },
+    async ({ param }) => {
+      const { view_id, identifier } = viewToJson(await dropView(deps, param('view_identifier')))
+      return jsonReply({ view_id, identifier })
+    },
+  )
 
-const drop = defineRoute(
-  {
-    method: 'delete',
-    path: VIEW,
-    operationId: 'dropView',
-    tag: 'views',
-    summary: 'Drop a view',
-    answers: [{ status: 200, description: 'Dropped.', shape: DropViewAnswer }],
-    problems: ['view-not-found', 'name-invalid'],
-    curl: 'curl -X DELETE $MORAINE/v1/views/aviation.late_flights',
-  },
-  async ({ deps, param }) => {
-    const { view_id, identifier } = viewToJson(await dropView(deps, param('view_identifier')))
-    return jsonReply({ view_id, identifier })
-  },
-)
+function namespaceOf(text: string | undefined): readonly string[] {
+  return text === undefined ? DEFAULT_NAMESPACE : parseNamespace(text)
+}
 
 function textsOf(body: z.output<typeof ReplaceViewRequest>) {
   const { queries, schema, description, default_namespace } = body
@@ -140,4 +169,6 @@ function textsOf(body: z.output<typeof ReplaceViewRequest>) {
   }
 }
 
-export const VIEW_ROUTES: readonly Route[] = [create, list, read, replace, drop]
+export function viewRoutes(deps: Dependencies): readonly Route[] {
+  return [create(deps), list(deps), read(deps), replace(deps), drop(deps)]
+}

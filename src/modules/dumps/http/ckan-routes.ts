@@ -1,36 +1,45 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { onTable } from '../../../http/permission.ts'
 import { defineRoute, type Route } from '../../../http/route.ts'
 import { DUMP_FORMATS } from '../format/dump-index.ts'
 import { answerDump } from './dump-answer.ts'
-import { DUMP_ANSWERS, DUMP_PROBLEMS } from './dump-docs.ts'
-import { findDump } from './dump-resource.ts'
+import { DUMP_ANSWERS, DUMP_PROBLEMS, DUMPS_TAG } from './dump-docs.ts'
+import { type DumpService, findDump } from './dump-resource.ts'
 import { CkanDumpQuery } from './dump-shapes.ts'
 
-const dump = defineRoute(
-  {
-    method: 'get',
-    path: '/datastore/dump/{table_identifier}',
-    operationId: 'ckanDump',
-    tag: 'dumps',
-    summary: 'Download the table as CKAN’s DataStore does',
-    description:
-      'The same file as `/v1/tables/{table_identifier}/dump`, always of one snapshot and always whole: there is no `limit` and no `offset`.',
-    query: CkanDumpQuery,
-    answers: DUMP_ANSWERS,
-    problems: [...DUMP_PROBLEMS, 'precondition-required'],
-    curl: 'curl -fLOJ "$MORAINE/datastore/dump/flights?format=csv"',
-  },
-  async (call) => {
-    const format = DUMP_FORMATS.find((known) => known === call.query.format)
-    if (format === undefined) {
-      throw new CatalogError(
-        'not-implemented',
-        `${call.query.format} is not made here: take one of ${DUMP_FORMATS.join(', ')}`,
-        { facts: { formats: DUMP_FORMATS } },
+const dump = (service: DumpService) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/datastore/dump/{table_identifier}',
+      operationId: 'ckanDump',
+      tag: DUMPS_TAG,
+      permission: onTable('select'),
+      summary: 'Download the table as CKAN’s DataStore does',
+      description:
+        'The same file as `/v1/tables/{table_identifier}/dump`, always of one snapshot and always whole: there is no `limit` and no `offset`.',
+      query: CkanDumpQuery,
+      answers: DUMP_ANSWERS,
+      problems: [...DUMP_PROBLEMS, 'precondition-required'],
+      curl: 'curl -fLOJ "$MORAINE/datastore/dump/flights?format=csv"',
+    },
+    async (call) => {
+      const format = DUMP_FORMATS.find((known) => known === call.query.format)
+      if (format === undefined) {
+        throw new CatalogError(
+          'not-implemented',
+          `${call.query.format} is not made here: take one of ${DUMP_FORMATS.join(', ')}`,
+          { facts: { formats: DUMP_FORMATS } },
+        )
+      }
+      return answerDump(
+        service,
+        call,
+        await findDump(service, call, { format, compression: 'none' }),
       )
-    }
-    return answerDump(call, await findDump(call, { format, compression: 'none' }))
-  },
-)
+    },
+  )
 
-export const CKAN_ROUTES: readonly Route[] = [dump]
+export function ckanRoutes(service: DumpService): readonly Route[] {
+  return [dump(service)]
+}

@@ -12,6 +12,7 @@ import {
   cacheHeaders,
   type DumpCall,
   type DumpResource,
+  type DumpService,
   fileHeaders,
   pinnedPath,
 } from './dump-resource.ts'
@@ -25,7 +26,11 @@ import {
 } from './open-bytes.ts'
 
 /** The file, a part of it, or why not: GET and HEAD of every address of a dump. */
-export async function answerDump(call: DumpCall, resource: DumpResource): Promise<Reply> {
+export async function answerDump(
+  service: DumpService,
+  call: DumpCall,
+  resource: DumpResource,
+): Promise<Reply> {
   const { headers, method } = call.request
   const verdict = judgePreconditions(headers, resource.validators)
   if (verdict === 'failed') throw preconditionFailed(resource)
@@ -34,20 +39,20 @@ export async function answerDump(call: DumpCall, resource: DumpResource): Promis
     return { status: 304, mediaType: '', headers: cacheHeaders(resource), body: end }
   }
   const preferences = parsePrefer(headers['prefer'])
-  if (method === 'HEAD') return answerHead(call, resource, preferences)
+  if (method === 'HEAD') return answerHead(service, call, resource, preferences)
   const range = wantedRange(call, resource)
   if (range !== undefined && resource.isMoving && !saysWhichState(headers)) {
     throw preconditionRequired(resource)
   }
-  call.dumpStreams.enter(call.closed)
+  service.streams.enter(call.closed)
   // Until something is sent, whoever waits here is idle for a good reason.
   call.request.socket.setTimeout(0)
   try {
-    return await answerGet(call, resource, { range, preferences })
+    return await answerGet(service, call, resource, { range, preferences })
   } catch (error) {
     // Before the first byte: made again at once, or the data file that is missing gets named.
-    if (!(await forgetIfVanished(call, resource, error))) throw error
-    return answerGet(call, resource, { range, preferences })
+    if (!(await forgetIfVanished(service, call, resource, error))) throw error
+    return answerGet(service, call, resource, { range, preferences })
   }
 }
 
@@ -60,17 +65,18 @@ function wantedRange({ request }: DumpCall, { validators }: DumpResource): strin
 
 /** It neither begins the dump nor waits for it, unless `Prefer: wait` asks to. */
 async function answerHead(
+  service: DumpService,
   call: DumpCall,
   resource: DumpResource,
   { waitSeconds }: Preferences,
 ): Promise<Reply> {
-  const { dumps } = call.deps
+  const { dumps } = service
   const index =
     waitSeconds === undefined
       ? await dumps.find(resource.target)
       : await waitForIndex(
           await dumps.open(resource.target),
-          waitMs(call, waitSeconds),
+          waitMs(service, waitSeconds),
           call.closed,
         )
   const headers = index === undefined ? fileHeaders(resource) : wholeHeaders(resource, index)
@@ -79,28 +85,30 @@ async function answerHead(
 }
 
 async function answerGet(
+  service: DumpService,
   call: DumpCall,
   resource: DumpResource,
   { range, preferences }: { range: string | undefined; preferences: Preferences },
 ): Promise<Reply> {
-  const { dumps } = call.deps
-  const { limits } = call.dumpStreams
+  const { dumps } = service
+  const { limits } = service.streams
   const { isAsync, waitSeconds } = preferences
   const before = await dumps.state(resource.target)
   const opened = await dumps.open(resource.target)
   // What failed before is not sent until it is whole: half a file again would not tell the reason.
   const isWholeNeeded = range !== undefined || before.state === 'failed'
   const patienceMs = isWholeNeeded ? limits.indexWaitMs : limits.firstWaitMs
-  const ownWaitMs = waitSeconds === undefined ? undefined : waitMs(call, waitSeconds)
+  const ownWaitMs = waitSeconds === undefined ? undefined : waitMs(service, waitSeconds)
   const index = await waitForIndex(opened, ownWaitMs ?? (isAsync ? 0 : patienceMs), call.closed)
-  if (index !== undefined) return indexReply(call, resource, { index, range })
-  if (isAsync) return answerAccepted(call, resource)
+  if (index !== undefined) return indexReply(service, call, resource, { index, range })
+  if (isAsync) return answerAccepted(service, call, resource)
   if (isWholeNeeded) throw notReady(resource.target)
-  const bytes = await openProgress(call, opened as DumpProgress)
-  return bytesReply(call, resource, { status: 200, headers: fileHeaders(resource), bytes })
+  const bytes = await openProgress(service, call, opened as DumpProgress)
+  return bytesReply(service, call, resource, { status: 200, headers: fileHeaders(resource), bytes })
 }
 
 async function indexReply(
+  service: DumpService,
   call: DumpCall,
   resource: DumpResource,
   { index, range }: { index: DumpIndex; range: string | undefined },
@@ -110,16 +118,16 @@ async function indexReply(
   if (wanted.outcome === 'unsatisfiable') throw rangeNotSatisfiable(resource, lengthBytes)
   const whole = wholeHeaders(resource, index)
   if (wanted.outcome === 'whole') {
-    const bytes = await openRange(call, index, { start: 0, end: lengthBytes })
-    return bytesReply(call, resource, { status: 200, headers: whole, bytes })
+    const bytes = await openRange(service, call, index, { start: 0, end: lengthBytes })
+    return bytesReply(service, call, resource, { status: 200, headers: whole, bytes })
   }
   const headers = {
     ...whole,
     'Content-Length': String(wanted.range.end - wanted.range.start),
     'Content-Range': contentRange(wanted.range, lengthBytes),
   }
-  const bytes = await openRange(call, index, wanted.range)
-  return bytesReply(call, resource, { status: 206, headers, bytes })
+  const bytes = await openRange(service, call, index, wanted.range)
+  return bytesReply(service, call, resource, { status: 206, headers, bytes })
 }
 
 function wholeHeaders(resource: DumpResource, { lengthBytes, sha256 }: DumpIndex) {
@@ -132,6 +140,7 @@ function wholeHeaders(resource: DumpResource, { lengthBytes, sha256 }: DumpIndex
 }
 
 function bytesReply(
+  service: DumpService,
   call: DumpCall,
   resource: DumpResource,
   {
@@ -146,17 +155,17 @@ function bytesReply(
     headers,
     body: async (response) => {
       try {
-        await call.dumpStreams.send(response, bytes)
+        await service.streams.send(response, bytes)
       } catch (error) {
-        await forgetIfVanished(call, resource, error)
+        await forgetIfVanished(service, call, resource, error)
         throw error
       }
     },
   }
 }
 
-function waitMs({ dumpStreams }: DumpCall, seconds: number): number {
-  return Math.min(seconds * 1000, dumpStreams.limits.indexWaitMs)
+function waitMs({ streams }: DumpService, seconds: number): number {
+  return Math.min(seconds * 1000, streams.limits.indexWaitMs)
 }
 
 function preconditionFailed({ target, validators }: DumpResource): CatalogError {

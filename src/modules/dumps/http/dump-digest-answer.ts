@@ -1,17 +1,17 @@
 import type { Reply } from '../../../http/reply.ts'
 import { fileNameOf } from '../dump-key.ts'
-import { type DumpCall, type DumpResource, pinnedPath } from './dump-resource.ts'
+import { type DumpCall, type DumpResource, type DumpService, pinnedPath } from './dump-resource.ts'
 import { notReady } from './dump-status.ts'
 import { waitForIndex } from './open-bytes.ts'
 
 /** The digest of the file, as `sha256sum -c` takes it; the dump is made for it if it must be. */
 export async function answerDigest(
-  call: DumpCall,
+  { dumps, streams }: DumpService,
+  { closed }: DumpCall,
   { target, isMoving }: DumpResource,
 ): Promise<Reply> {
-  const { deps, dumpStreams, closed } = call
-  const opened = await deps.dumps.open(target)
-  const index = await waitForIndex(opened, dumpStreams.limits.indexWaitMs, closed)
+  const opened = await dumps.open(target)
+  const index = await waitForIndex(opened, streams.limits.indexWaitMs, closed)
   if (index === undefined) throw notReady(target)
   return {
     status: 200,

@@ -1,6 +1,11 @@
 import type { CatalogErrorCode } from '../../../core/errors.ts'
-import type { AnswerDoc } from '../../../http/route.ts'
+import type { AnswerDoc, Tag } from '../../../http/route.ts'
 import { DumpBytes, DumpStatusAnswer } from './dump-shapes.ts'
+
+export const DUMPS_TAG: Tag = {
+  name: 'dumps',
+  description: 'Any snapshot as one file: CSV, NDJSON, Parquet or Arrow.',
+}
 
 export const DUMP_DESCRIPTION =
   'One file, with exactly the rows and columns of the snapshot; `HEAD` works, too, and begins nothing. The first request begins the dump and gets what is ready at once, without a length; once it is made there are `Content-Length`, `Repr-Digest` and Range. `Prefer: wait=30` waits for that; `Prefer: respond-async` answers 202 with the `Location` of the status. When something fails in the middle the connection is reset: a file that ended properly is whole.'

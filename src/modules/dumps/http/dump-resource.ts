@@ -3,6 +3,7 @@ import { contentDisposition } from '../../../http/http-fields.ts'
 import { httpDate, type Validators } from '../../../http/preconditions.ts'
 import { requestInvalid } from '../../../http/problem.ts'
 import type { Call } from '../../../http/route.ts'
+import type { Dependencies } from '../../../lake/dependencies.ts'
 import type { SnapshotSelector } from '../../../lake/table/table-lookup.ts'
 import {
   DIALECT_VERSION,
@@ -13,7 +14,9 @@ import {
   mediaTypeOf,
 } from '../dump-key.ts'
 import { findChangeTime, getDumpTarget } from '../dump-target.ts'
+import type { Dumps } from '../dumps.ts'
 import type { DumpFormat } from '../format/dump-index.ts'
+import type { DumpStreams } from './dump-streams.ts'
 
 /** What a dump's address leads to at this moment. */
 export interface DumpResource {
@@ -23,10 +26,13 @@ export interface DumpResource {
   readonly validators: Validators
 }
 
-export type DumpCall = Pick<
-  Call<unknown, unknown>,
-  'accepts' | 'closed' | 'deps' | 'dumpStreams' | 'param' | 'request'
->
+/** What the routes of dumps work with. */
+export interface DumpService extends Pick<Dependencies, 'catalog' | 'objects'> {
+  readonly dumps: Dumps
+  readonly streams: DumpStreams
+}
+
+export type DumpCall = Pick<Call<unknown, unknown>, 'accepts' | 'closed' | 'param' | 'request'>
 
 interface Choice {
   readonly format: DumpFormat
@@ -39,7 +45,11 @@ interface Choice {
 const NUMERIC = /^\d{1,19}$/
 
 /** Of the table, at what the query selects. */
-export async function findDump(call: DumpCall, choice: Choice): Promise<DumpResource> {
+export async function findDump(
+  service: DumpService,
+  call: DumpCall,
+  choice: Choice,
+): Promise<DumpResource> {
   const given = (['as_at', 'snapshot_id', 'ref'] as const).filter(
     (name) => choice[name] !== undefined,
   )
@@ -51,26 +61,34 @@ export async function findDump(call: DumpCall, choice: Choice): Promise<DumpReso
     ...(choice.as_at !== undefined && { asAtMs: choice.as_at }),
     ...(snapshotIdentifier !== undefined && { snapshotIdentifier }),
   }
-  return describe(call, choice, selector)
+  return describe(service, { call, choice, selector })
 }
 
 /** Of the snapshot that the path names. Only an id stays what it is; `latest` and refs move. */
-export async function findDumpAt(call: DumpCall, choice: Choice): Promise<DumpResource> {
-  return describe(call, choice, { snapshotIdentifier: call.param('snapshot_identifier') })
+export async function findDumpAt(
+  service: DumpService,
+  call: DumpCall,
+  choice: Choice,
+): Promise<DumpResource> {
+  const selector = { snapshotIdentifier: call.param('snapshot_identifier') }
+  return describe(service, { call, choice, selector })
 }
 
 async function describe(
-  call: DumpCall,
-  { format, compression }: Choice,
-  selector: SnapshotSelector,
+  service: DumpService,
+  {
+    call,
+    choice: { format, compression },
+    selector,
+  }: { call: DumpCall; choice: Choice; selector: SnapshotSelector },
 ): Promise<DumpResource> {
   const table = call.param('table_identifier')
-  const target = await getDumpTarget(call.deps, { table, selector, format, compression })
+  const target = await getDumpTarget(service, { table, selector, format, compression })
   const { asAtMs, snapshotIdentifier = '' } = selector
   const isMoving = !NUMERIC.test(snapshotIdentifier)
   // Refs have no log: when one moved is not known.
   const isLogged = isMoving && ['', 'latest', 'main'].includes(snapshotIdentifier)
-  const change = isLogged ? await findChangeTime(call.deps, target, asAtMs) : undefined
+  const change = isLogged ? await findChangeTime(service, target, asAtMs) : undefined
   const validators = {
     etag: entityTag(target),
     lastModifiedMs: change?.atMs ?? target.snapshot.timestampMs,

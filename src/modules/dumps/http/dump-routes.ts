@@ -1,9 +1,16 @@
 import type { CatalogErrorCode } from '../../../core/errors.ts'
+import { onTable } from '../../../http/permission.ts'
 import { type AnswerDoc, defineRoute, type Route } from '../../../http/route.ts'
 import { answerDump } from './dump-answer.ts'
 import { answerDigest } from './dump-digest-answer.ts'
-import { DUMP_ANSWERS, DUMP_DESCRIPTION, DUMP_PROBLEMS, FINDING_PROBLEMS } from './dump-docs.ts'
-import { chooseFormat, findDump, findDumpAt } from './dump-resource.ts'
+import {
+  DUMP_ANSWERS,
+  DUMP_DESCRIPTION,
+  DUMP_PROBLEMS,
+  DUMPS_TAG,
+  FINDING_PROBLEMS,
+} from './dump-docs.ts'
+import { chooseFormat, type DumpService, findDump, findDumpAt } from './dump-resource.ts'
 import {
   DigestLine,
   DumpStatusAnswer,
@@ -19,47 +26,51 @@ const MOVING_PROBLEMS: readonly CatalogErrorCode[] = [
   'as-at-before-first-snapshot',
 ]
 
-const dump = defineRoute(
-  {
-    method: 'get',
-    path: '/v1/tables/{table_identifier}/dump',
-    operationId: 'dumpTable',
-    tag: 'dumps',
-    summary: 'Download the table as one file, now or as at a moment',
-    description: `${DUMP_DESCRIPTION}
+const dump = (service: DumpService) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/tables/{table_identifier}/dump',
+      operationId: 'dumpTable',
+      tag: DUMPS_TAG,
+      permission: onTable('select'),
+      summary: 'Download the table as one file, now or as at a moment',
+      description: `${DUMP_DESCRIPTION}
 
 This address moves with the table. \`Content-Location\` is that of the very bytes: resume there. A Range here needs \`If-Range\` or \`If-Match\`, else it is a 428: halves of two snapshots never join.`,
-    query: MovingDumpQuery,
-    answers: DUMP_ANSWERS,
-    problems: [...DUMP_PROBLEMS, ...MOVING_PROBLEMS, 'precondition-required'],
-    curl: 'curl -fLOJ "$MORAINE/v1/tables/aviation.flights/dump?format=csv&as_at=2024-03-17"',
-  },
-  async (call) => {
-    const format = chooseFormat(call.query.format, call.accepts)
-    return answerDump(call, await findDump(call, { ...call.query, format }))
-  },
-)
+      query: MovingDumpQuery,
+      answers: DUMP_ANSWERS,
+      problems: [...DUMP_PROBLEMS, ...MOVING_PROBLEMS, 'precondition-required'],
+      curl: 'curl -fLOJ "$MORAINE/v1/tables/aviation.flights/dump?format=csv&as_at=2024-03-17"',
+    },
+    async (call) => {
+      const format = chooseFormat(call.query.format, call.accepts)
+      return answerDump(service, call, await findDump(service, call, { ...call.query, format }))
+    },
+  )
 
-const dumpAt = defineRoute(
-  {
-    method: 'get',
-    path: '/v1/tables/{table_identifier}/{snapshot_identifier}/dump',
-    operationId: 'dumpSnapshot',
-    tag: 'dumps',
-    summary: 'Download a snapshot as one file',
-    description: `${DUMP_DESCRIPTION}
+const dumpAt = (service: DumpService) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/tables/{table_identifier}/{snapshot_identifier}/dump',
+      operationId: 'dumpSnapshot',
+      tag: DUMPS_TAG,
+      permission: onTable('select'),
+      summary: 'Download a snapshot as one file',
+      description: `${DUMP_DESCRIPTION}
 
 With a snapshot id the bytes never change: downloads can be resumed and split.`,
-    query: PinnedDumpQuery,
-    answers: DUMP_ANSWERS,
-    problems: [...DUMP_PROBLEMS, 'precondition-required'],
-    curl: 'curl -fL -C - -o flights.csv "$MORAINE/v1/tables/aviation.flights/4853267719093551/dump?format=csv"',
-  },
-  async (call) => {
-    const format = chooseFormat(call.query.format, call.accepts)
-    return answerDump(call, await findDumpAt(call, { ...call.query, format }))
-  },
-)
+      query: PinnedDumpQuery,
+      answers: DUMP_ANSWERS,
+      problems: [...DUMP_PROBLEMS, 'precondition-required'],
+      curl: 'curl -fL -C - -o flights.csv "$MORAINE/v1/tables/aviation.flights/4853267719093551/dump?format=csv"',
+    },
+    async (call) => {
+      const format = chooseFormat(call.query.format, call.accepts)
+      return answerDump(service, call, await findDumpAt(service, call, { ...call.query, format }))
+    },
+  )
 
 const DIGEST_ANSWERS: readonly AnswerDoc[] = [
   { status: 200, description: 'The digest.', shape: DigestLine, mediaType: 'text/plain' },
@@ -67,37 +78,41 @@ const DIGEST_ANSWERS: readonly AnswerDoc[] = [
 const DIGEST_DESCRIPTION =
   'Waits for the dump for up to a minute, then answers 503: ask again. The name in the line is that of the file.'
 
-const digest = defineRoute(
-  {
-    method: 'get',
-    path: '/v1/tables/{table_identifier}/dump.sha256',
-    operationId: 'digestDump',
-    tag: 'dumps',
-    summary: 'The SHA-256 of a dump',
-    description: DIGEST_DESCRIPTION,
-    query: MovingChoiceQuery,
-    answers: DIGEST_ANSWERS,
-    problems: [...FINDING_PROBLEMS, ...MOVING_PROBLEMS, 'dump-not-ready'],
-    curl: 'curl -f "$MORAINE/v1/tables/aviation.flights/dump.sha256?format=csv" | sha256sum -c',
-  },
-  async (call) => answerDigest(call, await findDump(call, call.query)),
-)
+const digest = (service: DumpService) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/tables/{table_identifier}/dump.sha256',
+      operationId: 'digestDump',
+      tag: DUMPS_TAG,
+      permission: onTable('select'),
+      summary: 'The SHA-256 of a dump',
+      description: DIGEST_DESCRIPTION,
+      query: MovingChoiceQuery,
+      answers: DIGEST_ANSWERS,
+      problems: [...FINDING_PROBLEMS, ...MOVING_PROBLEMS, 'dump-not-ready'],
+      curl: 'curl -f "$MORAINE/v1/tables/aviation.flights/dump.sha256?format=csv" | sha256sum -c',
+    },
+    async (call) => answerDigest(service, call, await findDump(service, call, call.query)),
+  )
 
-const digestAt = defineRoute(
-  {
-    method: 'get',
-    path: '/v1/tables/{table_identifier}/{snapshot_identifier}/dump.sha256',
-    operationId: 'digestSnapshotDump',
-    tag: 'dumps',
-    summary: 'The SHA-256 of a dump of a snapshot',
-    description: DIGEST_DESCRIPTION,
-    query: PinnedChoiceQuery,
-    answers: DIGEST_ANSWERS,
-    problems: [...FINDING_PROBLEMS, 'dump-not-ready'],
-    curl: 'curl -f $MORAINE/v1/tables/aviation.flights/4853267719093551/dump.sha256 | sha256sum -c',
-  },
-  async (call) => answerDigest(call, await findDumpAt(call, call.query)),
-)
+const digestAt = (service: DumpService) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/tables/{table_identifier}/{snapshot_identifier}/dump.sha256',
+      operationId: 'digestSnapshotDump',
+      tag: DUMPS_TAG,
+      permission: onTable('select'),
+      summary: 'The SHA-256 of a dump of a snapshot',
+      description: DIGEST_DESCRIPTION,
+      query: PinnedChoiceQuery,
+      answers: DIGEST_ANSWERS,
+      problems: [...FINDING_PROBLEMS, 'dump-not-ready'],
+      curl: 'curl -f $MORAINE/v1/tables/aviation.flights/4853267719093551/dump.sha256 | sha256sum -c',
+    },
+    async (call) => answerDigest(service, call, await findDumpAt(service, call, call.query)),
+  )
 
 const STATUS_ANSWERS: readonly AnswerDoc[] = [
   { status: 200, description: 'How far it is.', shape: DumpStatusAnswer },
@@ -109,36 +124,49 @@ mv flights-<extends.snapshot_id>.csv <file_name>
 curl -fL -C - -o <file_name> "$MORAINE<url>"
 \`\`\``
 
-const status = defineRoute(
-  {
-    method: 'get',
-    path: '/v1/tables/{table_identifier}/dump/status',
-    operationId: 'dumpStatus',
-    tag: 'dumps',
-    summary: 'How far a dump is, and what it extends',
-    description: STATUS_DESCRIPTION,
-    query: MovingChoiceQuery,
-    answers: STATUS_ANSWERS,
-    problems: [...FINDING_PROBLEMS, ...MOVING_PROBLEMS],
-    curl: 'curl "$MORAINE/v1/tables/aviation.flights/dump/status?format=csv"',
-  },
-  async (call) => answerStatus(call, await findDump(call, call.query)),
-)
+const status = (service: DumpService) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/tables/{table_identifier}/dump/status',
+      operationId: 'dumpStatus',
+      tag: DUMPS_TAG,
+      permission: onTable('select'),
+      summary: 'How far a dump is, and what it extends',
+      description: STATUS_DESCRIPTION,
+      query: MovingChoiceQuery,
+      answers: STATUS_ANSWERS,
+      problems: [...FINDING_PROBLEMS, ...MOVING_PROBLEMS],
+      curl: 'curl "$MORAINE/v1/tables/aviation.flights/dump/status?format=csv"',
+    },
+    async (call) => answerStatus(service, call, await findDump(service, call, call.query)),
+  )
 
-const statusAt = defineRoute(
-  {
-    method: 'get',
-    path: '/v1/tables/{table_identifier}/{snapshot_identifier}/dump/status',
-    operationId: 'snapshotDumpStatus',
-    tag: 'dumps',
-    summary: 'How far a dump of a snapshot is, and what it extends',
-    description: STATUS_DESCRIPTION,
-    query: PinnedChoiceQuery,
-    answers: STATUS_ANSWERS,
-    problems: FINDING_PROBLEMS,
-    curl: 'curl "$MORAINE/v1/tables/aviation.flights/4853267719093551/dump/status?format=csv"',
-  },
-  async (call) => answerStatus(call, await findDumpAt(call, call.query)),
-)
+const statusAt = (service: DumpService) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/tables/{table_identifier}/{snapshot_identifier}/dump/status',
+      operationId: 'snapshotDumpStatus',
+      tag: DUMPS_TAG,
+      permission: onTable('select'),
+      summary: 'How far a dump of a snapshot is, and what it extends',
+      description: STATUS_DESCRIPTION,
+      query: PinnedChoiceQuery,
+      answers: STATUS_ANSWERS,
+      problems: FINDING_PROBLEMS,
+      curl: 'curl "$MORAINE/v1/tables/aviation.flights/4853267719093551/dump/status?format=csv"',
+    },
+    async (call) => answerStatus(service, call, await findDumpAt(service, call, call.query)),
+  )
 
-export const DUMP_ROUTES: readonly Route[] = [dump, dumpAt, digest, digestAt, status, statusAt]
+export function dumpRoutes(service: DumpService): readonly Route[] {
+  return [
+    dump(service),
+    dumpAt(service),
+    digest(service),
+    digestAt(service),
+    status(service),
+    statusAt(service),
+  ]
+}

@@ -5,13 +5,17 @@ import { problemBody } from '../../../http/problem.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
 import { type DumpTarget, fileNameOf } from '../dump-key.ts'
 import type { DumpState } from '../dumps.ts'
-import { type DumpCall, type DumpResource, pinnedPath } from './dump-resource.ts'
+import { type DumpCall, type DumpResource, type DumpService, pinnedPath } from './dump-resource.ts'
 
 const RETRY_AFTER_SECONDS = 2
 
 /** How far a dump is. It begins nothing. */
-export async function answerStatus(call: DumpCall, resource: DumpResource): Promise<Reply> {
-  const state = await call.deps.dumps.state(resource.target)
+export async function answerStatus(
+  { dumps }: DumpService,
+  call: DumpCall,
+  resource: DumpResource,
+): Promise<Reply> {
+  const state = await dumps.state(resource.target)
   const isRunning = state.state === 'running'
   return jsonReply(statusToJson(call.request, resource, state), {
     headers: {
@@ -23,8 +27,12 @@ export async function answerStatus(call: DumpCall, resource: DumpResource): Prom
 }
 
 /** For a client that does not want to wait. */
-export async function answerAccepted(call: DumpCall, resource: DumpResource): Promise<Reply> {
-  const state = await call.deps.dumps.state(resource.target)
+export async function answerAccepted(
+  { dumps }: DumpService,
+  call: DumpCall,
+  resource: DumpResource,
+): Promise<Reply> {
+  const state = await dumps.state(resource.target)
   return jsonReply(statusToJson(call.request, resource, state), {
     status: 202,
     headers: {

@@ -1,6 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import { CatalogError } from '../../../core/errors.ts'
-import type { Metrics } from '../../../http/metrics.ts'
+
+/** What the sending of dumps counts. */
+export interface StreamMeter {
+  dumpStreamsActive(streams: number): void
+  dumpBytesSent(bytes: number): void
+  dumpReaderStalled(): void
+}
 
 export interface DumpLimits {
   /** Dumps that are sent or waited for at once. */
@@ -31,11 +37,11 @@ const RETRY_AFTER_SECONDS = 5
 /** Sends dumps to many readers at once, each at its own speed, none for ever. */
 export class DumpStreams {
   readonly limits: DumpLimits
-  readonly #metrics: Metrics
+  readonly #meter: StreamMeter
   #active = 0
 
-  constructor(metrics: Metrics, limits: Partial<DumpLimits> = {}) {
-    this.#metrics = metrics
+  constructor(meter: StreamMeter, limits: Partial<DumpLimits> = {}) {
+    this.#meter = meter
     this.limits = { ...DUMP_LIMITS, ...limits }
   }
 
@@ -61,7 +67,7 @@ export class DumpStreams {
       watch.isSending = true
       if (!(await taken(response, chunk))) return
       watch.isSending = false
-      this.#metrics.dumpBytesSent(chunk.byteLength)
+      this.#meter.dumpBytesSent(chunk.byteLength)
     }
     watch.isSending = true
     response.end()
@@ -72,7 +78,7 @@ export class DumpStreams {
     const watch = { isSending: false }
     response.setTimeout(this.limits.stalledMs, () => {
       if (!watch.isSending) return
-      this.#metrics.dumpReaderStalled()
+      this.#meter.dumpReaderStalled()
       // A reset also frees what the kernel still holds for the reader.
       response.socket?.resetAndDestroy()
     })
@@ -81,7 +87,7 @@ export class DumpStreams {
 
   #count(by: 1 | -1): void {
     this.#active += by
-    this.#metrics.dumpStreamsActive(this.#active)
+    this.#meter.dumpStreamsActive(this.#active)
   }
 }
 

@@ -3,7 +3,7 @@ import { CatalogError } from '../../../core/errors.ts'
 import { readPieces } from '../dump-digest.ts'
 import { DumpProgress } from '../dump-progress.ts'
 import { type DumpIndex, findPiecesInRange } from '../format/dump-index.ts'
-import type { DumpCall, DumpResource } from './dump-resource.ts'
+import type { DumpCall, DumpResource, DumpService } from './dump-resource.ts'
 
 /** Bytes whose first chunks are there: what cannot be read at all was thrown already. */
 export type OpenedBytes = AsyncIterable<Uint8Array>
@@ -52,24 +52,26 @@ async function* goOn(
 }
 
 export function openRange(
-  { deps, closed, dumpStreams }: DumpCall,
+  { objects, streams }: DumpService,
+  { closed }: DumpCall,
   index: DumpIndex,
   range: { readonly start: number; readonly end: number },
 ): Promise<OpenedBytes> {
-  const bytes = Math.min(dumpStreams.limits.chunkBytes, range.end - range.start)
+  const bytes = Math.min(streams.limits.chunkBytes, range.end - range.start)
   const buffer = Buffer.allocUnsafeSlow(bytes)
-  return openChunks(readPieces(deps.objects, findPiecesInRange(index, range), closed, buffer))
+  return openChunks(readPieces(objects, findPiecesInRange(index, range), closed, buffer))
 }
 
 /** The bytes of a dump that is being made, as they come. */
 export function openProgress(
-  { deps, closed, dumpStreams: { limits } }: DumpCall,
+  { objects, streams: { limits } }: DumpService,
+  { closed }: DumpCall,
   progress: DumpProgress,
 ): Promise<OpenedBytes> {
   const buffer = Buffer.allocUnsafeSlow(limits.chunkBytes)
   const chunks = (async function* () {
     for await (const piece of untilClosed(progress.follow(), closed)) {
-      yield* readPieces(deps.objects, [piece], closed, buffer)
+      yield* readPieces(objects, [piece], closed, buffer)
     }
   })()
   return openChunks(chunks, limits.firstRowsMs)
@@ -123,12 +125,13 @@ export async function waitForIndex(
 
 /** Names what is wrong to the client, and lets the dump be made again when a part of it has vanished. */
 export async function forgetIfVanished(
-  { deps, request }: DumpCall,
+  { dumps }: DumpService,
+  { request }: DumpCall,
   { target }: DumpResource,
   error: unknown,
 ): Promise<boolean> {
   if (!(error instanceof CatalogError && error.code === 'file-not-found')) return false
   request.log.warn({ err: error }, 'a file of a dump has vanished; the dump is forgotten')
-  await deps.dumps.forget(target)
+  await dumps.forget(target)
   return true
 }

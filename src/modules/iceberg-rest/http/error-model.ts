@@ -59,6 +59,7 @@ export const ICEBERG_ERRORS: Readonly<Record<CatalogErrorCode, IcebergError>> = 
   overloaded: { status: 429, type: 'TooManyRequestsException' },
   'page-token-invalid': BAD_REQUEST,
   'partitioning-invalid': BAD_REQUEST,
+  'permission-denied': { status: 403, type: 'ForbiddenException' },
   'plan-not-found': { status: 404, type: 'NoSuchPlanIdException' },
   'plan-task-not-found': { status: 404, type: 'NoSuchPlanTaskException' },
   'precondition-failed': { status: 412, type: 'BadRequestException' },

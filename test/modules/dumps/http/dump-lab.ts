@@ -7,8 +7,10 @@ import pino from 'pino'
 import type { Engine } from '../../../../src/engine/engine.ts'
 import { createApp } from '../../../../src/http/app.ts'
 import { Metrics } from '../../../../src/http/metrics.ts'
-import { Dumps } from '../../../../src/modules/dumps/dumps.ts'
+import type { Dumps } from '../../../../src/modules/dumps/dumps.ts'
 import type { DumpLimits } from '../../../../src/modules/dumps/http/dump-streams.ts'
+import { dumpsModule } from '../../../../src/modules/dumps/http/dumps-module.ts'
+import { listModules, routesOf } from '../../../../src/modules.ts'
 import { ask, type Json, must, post } from '../../../http/client.ts'
 import type { TestService } from '../../../http/harness.ts'
 import { writeParquet } from '../../../parquet-files.ts'
@@ -135,9 +137,12 @@ export async function openFace(
       close: whole.close.bind(whole),
     },
   } as TestService['deps']
-  const dumps = new Dumps(deps, { keepNewest: 3, meter: metrics })
+  const dumping = dumpsModule({ ...deps, dumpLimits: limits })
+  metrics.register(dumping.meters ?? [])
+  const { dumps } = dumping
+  const others = listModules(deps).filter(({ name }) => name !== dumping.name)
   const log = pino({ level: 'silent' })
-  const app = createApp({ deps: { ...deps, dumps }, metrics, log, dumpLimits: limits })
+  const app = createApp({ routes: routesOf([dumping, ...others]), metrics, log })
   const server = createHttpServer(app)
   server.setTimeout(idleMs)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -1,0 +1,46 @@
+import type { Route } from './http/route.ts'
+import { dumpsModule } from './modules/dumps/http/dumps-module.ts'
+import { filesModule } from './modules/files/files-module.ts'
+import { icebergRestModule } from './modules/iceberg-rest/http/iceberg-rest-module.ts'
+import type { Module } from './modules/module.ts'
+import { operationsModule } from './modules/operations/operations-module.ts'
+import { tablesModule } from './modules/tables/tables-module.ts'
+import { viewsModule } from './modules/views/views-module.ts'
+
+/** What all capabilities together ask for; each takes what it needs of it. */
+export type ModulePlatform = Parameters<typeof tablesModule>[0] &
+  Parameters<typeof viewsModule>[0] &
+  Parameters<typeof filesModule>[0] &
+  Parameters<typeof dumpsModule>[0] &
+  Parameters<typeof icebergRestModule>[0] &
+  Parameters<typeof operationsModule>[0]
+
+/** Every capability of the service. */
+export function listModules(platform: ModulePlatform): readonly Module[] {
+  const modules: readonly Module[] = [
+    tablesModule(platform),
+    viewsModule(platform),
+    filesModule(platform),
+    dumpsModule(platform),
+    icebergRestModule(platform),
+    operationsModule(platform, () => routesOf(modules)),
+  ]
+  return modules
+}
+
+export function routesOf(modules: readonly Module[]): readonly Route[] {
+  return modules.flatMap(({ routes = [] }) => routes)
+}
+
+/** Every route, to be read and not called: no platform is behind it. */
+export function documentedRoutes(): readonly Route[] {
+  return routesOf(listModules(NO_PLATFORM as ModulePlatform))
+}
+
+/** Has any member, and any member of that; to call one is an error. */
+const NO_PLATFORM: unknown = new Proxy(() => undefined, {
+  get: (_target, name) => (typeof name === 'symbol' ? undefined : NO_PLATFORM),
+  apply: () => {
+    throw new Error('no platform is open behind these routes')
+  },
+})

@@ -1,0 +1,37 @@
+import type { DumpDependencies } from '../../../lake/convert/conversion-dependencies.ts'
+import type { Module } from '../../module.ts'
+import { DumpMetrics } from '../dump-metrics.ts'
+import { Dumps } from '../dumps.ts'
+import { ckanRoutes } from './ckan-routes.ts'
+import { dumpRoutes } from './dump-routes.ts'
+import { type DumpLimits, DumpStreams } from './dump-streams.ts'
+
+/** Dumps of the newest snapshots that stay, for each table and format. */
+const DUMPS_KEPT = 3
+
+export type DumpsPlatform = DumpDependencies & {
+  /** Of all dumps together; unlimited when absent. */
+  readonly dumpBudgetBytes?: number | undefined
+  /** Other than the usual ones. */
+  readonly dumpLimits?: Partial<DumpLimits> | undefined
+}
+
+/** Any snapshot as one file. */
+export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps: Dumps } {
+  const { catalog, objects, dumpBudgetBytes: bytesMax } = platform
+  const metrics = new DumpMetrics()
+  const dumps = new Dumps(platform, {
+    keepNewest: DUMPS_KEPT,
+    meter: metrics,
+    ...(bytesMax !== undefined && { bytesMax }),
+  })
+  const streams = new DumpStreams(metrics, platform.dumpLimits)
+  const service = { catalog, objects, dumps, streams }
+  return {
+    name: 'dumps',
+    routes: [...dumpRoutes(service), ...ckanRoutes(service)],
+    meters: metrics.meters,
+    dumps,
+    close: () => dumps.close(),
+  }
+}

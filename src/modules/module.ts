@@ -1,0 +1,22 @@
+import type { RequestHandler } from 'express'
+import type { CatalogErrorCode } from '../core/errors.ts'
+import type { Meter } from '../http/metrics.ts'
+import type { Route } from '../http/route.ts'
+
+/**
+ * One capability. `modules.ts` lists them; nothing else names them. To make one opens nothing and calls nothing: the
+ * documents are made from modules behind which there is no platform.
+ */
+export interface Module {
+  readonly name: string
+  /** Served, documented, counted, and checked for permission. */
+  readonly routes?: readonly Route[]
+  /** Another protocol below a root of its own. */
+  readonly dialect?: RequestHandler
+  /** Problem codes that only its own routes answer. */
+  readonly problems?: readonly CatalogErrorCode[]
+  /** What it counts, shown at `/metrics`. */
+  readonly meters?: readonly Meter[]
+  /** Ends what it has begun. Called once, while the stores are still open. */
+  close?(): Promise<void>
+}

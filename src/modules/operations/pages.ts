@@ -1,0 +1,33 @@
+import { readFile } from 'node:fs/promises'
+import { renderDocs } from '../../http/docs/docs-page.ts'
+import { buildOpenApi } from '../../http/docs/openapi.ts'
+import type { Route } from '../../http/route.ts'
+
+// The same distance from src/modules/operations and from dist/modules/operations.
+const OPENAPI_YAML = new URL('../../../openapi.yaml', import.meta.url)
+
+/** The documents of an API. */
+export class Pages {
+  readonly #routes: () => readonly Route[]
+  #html: string | undefined
+
+  /** Asks for the routes when the first page is: they are not all there before. */
+  constructor(routes: () => readonly Route[]) {
+    this.#routes = routes
+  }
+
+  /** `undefined` when the file was not installed with the service. */
+  async openapiYaml(): Promise<string | undefined> {
+    try {
+      return await readFile(OPENAPI_YAML, 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  docsHtml(): string {
+    this.#html ??= renderDocs(buildOpenApi(this.#routes()))
+    return this.#html
+  }
+}

@@ -1,0 +1,19 @@
+import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import type { Module } from '../module.ts'
+import { readingRoutes } from './reading-routes.ts'
+import { schemaRoutes } from './schema-routes.ts'
+import { snapshotRoutes } from './snapshot-routes.ts'
+import { tableRoutes } from './table-routes.ts'
+
+/** Tables: their definitions, schemas and snapshots, and reading them. */
+export function tablesModule(platform: DumpDependencies): Module {
+  return {
+    name: 'tables',
+    routes: [
+      ...tableRoutes(platform),
+      ...schemaRoutes(platform),
+      ...snapshotRoutes(platform),
+      ...readingRoutes(platform),
+    ],
+  }
+}
