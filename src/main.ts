@@ -26,6 +26,7 @@ import { forgetOldTransactions } from './lake/commit/transactions.ts'
 import type { DumpDependencies } from './lake/convert/conversion-dependencies.ts'
 import { LocalFileCache } from './lake/convert/local-file-cache.ts'
 import type { Dependencies } from './lake/dependencies.ts'
+import { forgetOldLeases } from './lake/jobs/old-leases.ts'
 import { Publisher } from './lake/publish/publisher.ts'
 import { ManifestCache } from './lake/scan/manifest-cache.ts'
 import { forgetOldReplays } from './modules/iceberg-rest/idempotency.ts'
@@ -165,6 +166,7 @@ export async function startService(
   for (const { meters = [] } of modules) metrics.register(meters)
   const housekeeping = setInterval(() => {
     forgetOldTransactions(base).catch((err) => log.warn({ err }, 'old transactions stay'))
+    forgetOldLeases(base).catch((err) => log.warn({ err }, 'leases that ended stay'))
     forgetOldReplays(base).catch((err) => log.warn({ err }, 'answers to old requests stay'))
   }, FORGET_INTERVAL_MS)
   const server = createHttpServer(

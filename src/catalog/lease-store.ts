@@ -1,7 +1,8 @@
 /**
- * One holder at a time of a thing with a name, over all processes, for as long as it renews. The clock is the
- * caller's. A lease keeps two from doing one work, not from thinking that they do: who finds it `lost` must stop,
- * and what it writes must be safe to write twice or carry the fencing token.
+ * One holder at a time of a thing with a name, over all processes, for as long as it renews. The
+ * clock is the caller's. A lease keeps two from doing one work, not from thinking that they do: who
+ * finds it `lost` must stop, and what it writes must be safe to write twice or carry the fencing
+ * token.
  */
 export interface LeaseStore {
   /** `held` if anyone holds it, the same owner included. */
@@ -10,7 +11,11 @@ export interface LeaseStore {
   renew(lease: LeaseRequest & HeldLease): Promise<'renewed' | 'lost'>
   /** From now on others may acquire it. */
   release(lease: HeldLease & { readonly nowMs: number }): Promise<'released' | 'lost'>
-  /** Forgets leases that expired or were released before the instant. Returns how many. */
+  /**
+   * Forgets leases that expired or were released before the instant, unless their token is ahead of
+   * it: tokens of a name grow over that, too, as long as no clock is behind the instant. Returns
+   * how many.
+   */
   forget(beforeMs: number): Promise<number>
 }
 

@@ -5,6 +5,8 @@ export const TRANSACTION_LIFETIME_SECONDS_MAX = 7 * 24 * 3600
 export const TRANSACTION_LIFETIME_SECONDS_DEFAULT = 3600
 /** An ended transaction can be looked at, and its commit repeated, this long. */
 export const TRANSACTION_RETENTION_MS = 7 * 24 * 3600 * 1000
+/** A lease that nobody renewed can be renewed this long, and clocks may differ by as much. */
+export const LEASE_RETENTION_MS = 24 * 3600 * 1000
 /** Lost races in a row before a commit gives up with `commit-conflict`. */
 export const COMMIT_ATTEMPTS_MAX = 20
 /** Transactions joined into one snapshot. */

@@ -68,12 +68,33 @@ export function describeLeases(catalog: () => Catalog): void {
       expect(tokens).toEqual(grown)
     })
 
-    test('leases that ended before an instant are forgotten, those that are held are not', async () => {
+    test('leases that ended before an instant are forgotten, held ones are not', async () => {
       await acquire('ada', 1_000, 'over')
       await acquire('ada', 1_001, 'held')
       expect(await catalog().leases.forget(1_101)).toBe(1)
       expect(await acquire('bob', 1_050, 'held')).toMatchObject({ outcome: 'held' })
       expect(await acquire('bob', 1_050, 'over')).toMatchObject({ outcome: 'acquired' })
+    })
+
+    test('a token that is ahead of the clock is not forgotten: the next one is greater', async () => {
+      const tokens: bigint[] = []
+      for (let turn = 0; turn < 9; turn++) {
+        const lease = await mustAcquire('ada', 1_000)
+        tokens.push(lease.fencingToken)
+        await catalog().leases.release({ ...lease, nowMs: 1_000 })
+      }
+      expect(await catalog().leases.forget(1_005)).toBe(0)
+      tokens.push((await mustAcquire('bob', 1_005)).fencingToken)
+      expect(tokens).toEqual(tokens.map((_, index) => 1_000n + BigInt(index)))
+      expect(await catalog().leases.forget(1_106)).toBe(1)
+      expect((await mustAcquire('bob', 1_106)).fencingToken).toBe(1_106n)
+    })
+
+    test('a lease that was forgotten is lost to its holder', async () => {
+      const lease = await mustAcquire('ada', 1_000)
+      expect(await catalog().leases.forget(1_101)).toBe(1)
+      expect(await renew(lease, 1_101)).toBe('lost')
+      expect(await catalog().leases.release({ ...lease, nowMs: 1_101 })).toBe('lost')
     })
 
     test('of many who ask at once, one acquires it', async () => {

@@ -27,10 +27,13 @@ export class SqlLeases implements LeaseStore {
   }
 
   forget(beforeMs: number): Promise<number> {
+    const before = BigInt(Math.ceil(beforeMs))
     return write(this.#engine, async (transaction) => {
       const deleted = await transaction
         .deleteFrom('leases')
-        .where('expires_at_ms', '<', BigInt(Math.ceil(beforeMs)))
+        .where('expires_at_ms', '<', before)
+        // The next of the name begins with the clock, so a token that is ahead of it has to stay.
+        .where('fencing_token', '<', before)
         .executeTakeFirst()
       return Number(deleted.numDeletedRows)
     })
@@ -63,7 +66,7 @@ async function acquireLease(
     .values({
       name,
       owner,
-      // Greater than the tokens of a lease of this name that was forgotten: it began earlier.
+      // Greater than the tokens of a lease of this name that was forgotten: they were behind the clock.
       fencing_token: BigInt(nowMs),
       expires_at_ms: BigInt(nowMs + durationMs),
     })
