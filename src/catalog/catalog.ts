@@ -9,8 +9,9 @@ import type { TransactionStore } from './transaction-store.ts'
 import type { ViewStore } from './view-store.ts'
 
 /**
- * Where the truth is: small stores over one database. Who uses one or two of them asks for these alone
- * (`Pick<Catalog, 'tables' | 'snapshots'>`). Every adapter passes test/catalog/catalog.contract.ts.
+ * Where the truth is: small stores over one database. Who uses one or two of them asks for these
+ * alone (`Pick<Catalog, 'tables' | 'snapshots'>`). Every adapter passes
+ * test/catalog/catalog.contract.ts.
  */
 export interface Catalog {
   readonly tables: TableStore

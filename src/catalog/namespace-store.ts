@@ -1,8 +1,9 @@
 import type { MutationOptions } from './replay-store.ts'
 
 /**
- * Namespaces as things of their own: with properties, and there without a table. Names compare without case and
- * keep the spelling that came first. The root, which has no levels, is no namespace.
+ * Namespaces as things of their own: with properties, and there without a table. Names compare
+ * without case and keep the spelling that came first. The root, which has no levels, is no
+ * namespace.
  */
 export interface NamespaceStore {
   /** Makes missing parents, too. */

@@ -20,8 +20,9 @@ export interface ReplayRecord {
 
 export interface MutationOptions {
   /**
-   * Kept in the database transaction of the mutation itself, and only if that changes something. When the key is
-   * there already, nothing is changed and `overloaded` is thrown: who tries again finds the first answer.
+   * Kept in the database transaction of the mutation itself, and only if that changes something.
+   * When the key is there already, nothing is changed and `overloaded` is thrown: who tries again
+   * finds the first answer.
    */
   readonly replay?: ReplayRecord
 }

@@ -1,8 +1,9 @@
 import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
 
 /**
- * The histories of tables: their snapshots, and the log of which of them was current on the main branch
- * from when on. Commits write them (`TableStore`). Its contract: test/catalog/snapshots.contract.ts.
+ * The histories of tables: their snapshots, and the log of which of them was current on the main
+ * branch from when on. Commits write them (`TableStore`). Its contract:
+ * test/catalog/snapshots.contract.ts.
  */
 export interface SnapshotStore {
   find(tableUuid: string, snapshotId: bigint): Promise<Snapshot | undefined>

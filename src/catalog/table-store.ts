@@ -4,19 +4,22 @@ import type { Transaction } from '../core/table/transaction.ts'
 import type { Publication } from './publication-store.ts'
 import type { MutationOptions } from './replay-store.ts'
 
-/** The tables and their newest states. Its contract: test/catalog/tables.contract.ts, commit.contract.ts. */
+/**
+ * The tables and their newest states. Its contract: test/catalog/tables.contract.ts,
+ * commit.contract.ts.
+ */
 export interface TableStore {
   /**
-   * Also makes the namespace and its parents. Names compare without case. `already-exists`, too, when
-   * the UUID is taken; `view-exists` when a view has the name.
+   * Also makes the namespace and its parents. Names compare without case. `already-exists`, too,
+   * when the UUID is taken; `view-exists` when a view has the name.
    */
   create(
     table: NewTable,
     options?: MutationOptions,
   ): Promise<'created' | 'already-exists' | 'view-exists'>
   /**
-   * `create` in place of a table of the same name, which is forgotten in the same step as by `drop`.
-   * `version-mismatch`, too, when that one is gone.
+   * `create` in place of a table of the same name, which is forgotten in the same step as by
+   * `drop`. `version-mismatch`, too, when that one is gone.
    */
   replace(
     replacement: TableReplacement,
@@ -30,10 +33,10 @@ export interface TableStore {
 
   /**
    * All or nothing, durable when it resolves: compare-and-swap of every table's version, new
-   * snapshots, log entries and paths, transactions marked committed with their results and what they
-   * staged forgotten. A definite refusal is an outcome; `commit-state-unknown` is thrown when the reply
-   * was lost, and `table-already-exists` when a table or view (fact `existing`) has the name that a
-   * table is to get.
+   * snapshots, log entries and paths, transactions marked committed with their results and what
+   * they staged forgotten. A definite refusal is an outcome; `commit-state-unknown` is thrown when
+   * the reply was lost, and `table-already-exists` when a table or view (fact `existing`) has the
+   * name that a table is to get.
    */
   commit(commit: CatalogCommit, options?: MutationOptions): Promise<CatalogCommitOutcome>
 }
@@ -83,23 +86,30 @@ export interface TableSummary {
 
 export interface TableCommit {
   readonly expectedVersion: number
-  /** The whole new state; its version is one more than expected. `metadataLocation` and `publishedVersion` are not written. */
+  /**
+   * The whole new state; its version is one more than expected. `metadataLocation` and
+   * `publishedVersion` are not written.
+   */
   readonly state: TableState
   readonly newSnapshots: readonly Snapshot[]
   /** Appended to the log of the main branch. */
   readonly newLogEntries: readonly SnapshotLogEntry[]
   readonly addedPaths: readonly string[]
   /**
-   * Snapshots that the table had and that are forgotten, before the new ones are added; never the current one. The
-   * log loses their entries and all earlier ones: with a gap, `as_at` would answer a snapshot that was not current
-   * (Iceberg spec, "Table Metadata Fields", snapshot-log). Their paths stay known.
+   * Snapshots that the table had and that are forgotten, before the new ones are added; never the
+   * current one. The log loses their entries and all earlier ones: with a gap, `as_at` would answer
+   * a snapshot that was not current (Iceberg spec, "Table Metadata Fields", snapshot-log). Their
+   * paths stay known.
    */
   readonly removedSnapshotIds?: readonly bigint[]
 }
 
 export interface CatalogCommit {
   readonly tables: readonly TableCommit[]
-  /** Each is committed with its results; one that is not in the catalog yet is inserted as committed. */
+  /**
+   * Each is committed with its results; one that is not in the catalog yet is inserted as
+   * committed.
+   */
   readonly transactions: readonly { readonly transaction: Transaction; readonly isNew: boolean }[]
 }
 
@@ -109,5 +119,8 @@ export type CatalogCommitOutcome =
   | { readonly outcome: 'version-mismatch'; readonly tableUuid: string }
   /** The transaction was committed or aborted meanwhile; nothing was changed. */
   | { readonly outcome: 'transaction-not-open'; readonly transactionId: string }
-  /** Something was staged since the revision that the commit gives; the transaction is open, nothing was changed. */
+  /**
+   * Something was staged since the revision that the commit gives; the transaction is open, nothing
+   * was changed.
+   */
   | { readonly outcome: 'transaction-changed'; readonly transactionId: string }

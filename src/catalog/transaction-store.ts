@@ -2,15 +2,15 @@ import type { StagedChange, StagedFile, Transaction } from '../core/table/transa
 
 /**
  * Transactions and what they have staged. `TableStore.commit` ends them as committed.
- * Its contract: test/catalog/staging.contract.ts.
+ * Its contract: test/catalog/transactions.contract.ts.
  */
 export interface TransactionStore {
   start(transaction: Transaction): Promise<void>
   find(transactionId: string): Promise<Transaction | undefined>
   /**
-   * Adds to what an open transaction has staged, and one to its revision. The first call for a table
-   * fixes its base snapshot. `duplicate` when a file of the same path is staged for the table already:
-   * then nothing is staged.
+   * Adds to what an open transaction has staged, and one to its revision. The first call for a
+   * table fixes its base snapshot. `duplicate` when a file of the same path is staged for the table
+   * already: then nothing is staged.
    */
   stage(staging: Staging): Promise<StageOutcome>
   /** One for each table that the transaction touched, in the order of first touch. */

@@ -1,6 +1,8 @@
 import type { MutationOptions } from './replay-store.ts'
 
-/** Views share their names with tables: of one name, in one namespace, there is one or the other. */
+/**
+ * Views share their names with tables: of one name, in one namespace, there is one or the other.
+ */
 export interface ViewStore {
   /** Also makes the namespace and its parents. `view-exists`, too, when the UUID is taken. */
   create(
@@ -11,8 +13,8 @@ export interface ViewStore {
   /** By name, without case. */
   list(query: ListViewsQuery): Promise<readonly ViewSummary[]>
   /**
-   * Compare-and-swap of the version; also renames when `state` has another name. `version-mismatch`, too, when
-   * the view is gone.
+   * Compare-and-swap of the version; also renames when `state` has another name.
+   * `version-mismatch`, too, when the view is gone.
    */
   replace(
     change: ViewChange,
@@ -40,7 +42,10 @@ export interface ViewSummary {
 
 export interface ViewChange {
   readonly expectedVersion: number
-  /** The whole new state; its version is one more than expected. The time of creation is not written. */
+  /**
+   * The whole new state; its version is one more than expected. The time of creation is not
+   * written.
+   */
   readonly state: ViewState
 }
 

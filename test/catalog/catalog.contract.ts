@@ -2,15 +2,19 @@ import type { OpenedCatalog } from './catalog-samples.ts'
 import { describeCommits } from './commit.contract.ts'
 import { describeLeases } from './leases.contract.ts'
 import { describeNamespaces } from './namespaces.contract.ts'
+import { describePaths } from './paths.contract.ts'
+import { describePublications } from './publications.contract.ts'
 import { describeReplacements } from './replacement.contract.ts'
 import { describeReplays } from './replays.contract.ts'
 import { describeSharing } from './sharing.contract.ts'
 import { describeSnapshots } from './snapshots.contract.ts'
-import { describeStaging } from './staging.contract.ts'
 import { describeTables } from './tables.contract.ts'
+import { describeTransactions } from './transactions.contract.ts'
 import { describeViews } from './views.contract.ts'
 
-/** What every adapter of Catalog keeps. `open` answers an empty catalog that is not migrated yet. */
+/**
+ * What every adapter of Catalog keeps. `open` answers an empty catalog that is not migrated yet.
+ */
 export function describeCatalog(
   open: () => Promise<OpenedCatalog>,
   { isShared }: { isShared: boolean },
@@ -32,8 +36,10 @@ export function describeCatalog(
   const catalog = () => opened().catalog
   describeTables(catalog)
   describeSnapshots(catalog)
-  describeStaging(catalog)
+  describeTransactions(catalog)
   describeCommits(catalog)
+  describePublications(catalog)
+  describePaths(catalog)
   describeNamespaces(catalog)
   describeViews(catalog)
   describeReplays(catalog)

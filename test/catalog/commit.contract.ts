@@ -106,7 +106,7 @@ export function describeCommits(catalog: () => Catalog): void {
       }
     })
 
-    test('a committed transaction keeps its results, forgets its files and cannot be committed twice', async () => {
+    test('a committed transaction keeps its results, not its files, and commits once', async () => {
       const state = await create(catalog(), 'planets')
       const { tableUuid } = state.definition
       const transaction = openTransaction()
@@ -139,7 +139,7 @@ export function describeCommits(catalog: () => Catalog): void {
       )
     })
 
-    test('what was staged since the revision of the commit refuses it, and nothing is lost', async () => {
+    test('what was staged since its revision refuses a commit, and nothing is lost', async () => {
       const state = await create(catalog(), 'planets')
       const { tableUuid } = state.definition
       const [changed, other] = [openTransaction(), openTransaction()]
@@ -294,7 +294,7 @@ export function describeCommits(catalog: () => Catalog): void {
       expect(await catalog().views.create(viewOf('planets'))).toBe('created')
     })
 
-    test('a snapshot id that the table has already is a bug of the caller, and changes nothing', async () => {
+    test('a snapshot id that the table has is a bug of the caller: nothing changes', async () => {
       const state = stateOf('planets')
       await catalog().tables.create(newTable(state, { snapshots: [snapshotOf(1n)] }))
       const { tableUuid } = state.definition
@@ -305,7 +305,7 @@ export function describeCommits(catalog: () => Catalog): void {
       expect(await catalog().paths.findKnown(tableUuid, ['file:///a'])).toEqual(new Set())
     })
 
-    test('a definition that another commit changed is never taken for the one read before', async () => {
+    test('a definition that another commit changed is not mistaken for the older', async () => {
       const created = await create(catalog(), 'planets')
       const { tableUuid } = created.definition
       const read = await catalog().tables.find({ tableUuid })

@@ -6,7 +6,9 @@ import { committed, newTable, openTransaction, stateOf, viewOf } from './catalog
 const UUID = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff'
 const TRANSACTION_ID = '6f9619ff-8b86-4d01-b42d-00cf4fc96400'
 
-/** A script that makes what the first migration alone had made, and a table and a transaction in it. */
+/**
+ * A script that makes what the first migration alone had made, and a table and a transaction in it.
+ */
 export async function firstSchema(engineName: 'sqlite' | 'postgres'): Promise<string> {
   const first = new URL(`../../schemas/sql/${engineName}/0001-catalog.sql`, import.meta.url)
   const { definition } = stateOf('Planets')

@@ -123,7 +123,7 @@ export function describeNamespaces(catalog: () => Catalog): void {
       expect(await catalog().namespaces.drop([])).toBe('not-found')
     })
 
-    test('one that is dropped while something is put into it is there with it, or neither is', async () => {
+    test('one dropped while something is put into it is there with it, or neither is', async () => {
       for (let round = 0; round < 10; round++) {
         const levels = ['a', `b${round}`]
         await make(...levels)

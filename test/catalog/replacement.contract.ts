@@ -23,7 +23,7 @@ export function describeReplacements(catalog: () => Catalog): void {
       return newTable(state, { snapshots: [snapshot], earlierPublications, addedPaths: ['new'] })
     }
 
-    test('the new one has the name and nothing of the old one, even under the same UUID', async () => {
+    test('the new one has the name and nothing of the old, even under the same UUID', async () => {
       const before = stateOf('Planets')
       const old = newTable(before, { snapshots: [snapshotOf(5n)], addedPaths: ['old'] })
       expect(await catalog().tables.create(old)).toBe('created')

@@ -6,7 +6,10 @@ export function describeReplays(catalog: () => Catalog): void {
   const planets = stateOf('planets')
   const { tableUuid } = planets.definition
   const bright = viewOf('bright')
-  /** Each takes effect when it comes after those before it, and answers its last word when it comes again. */
+  /**
+   * Each takes effect when it comes after those before it, and answers its last word when it comes
+   * again.
+   */
   const mutations: readonly [string, (options: MutationOptions) => Promise<unknown>, unknown][] = [
     [
       'createNamespace',
@@ -61,7 +64,7 @@ export function describeReplays(catalog: () => Catalog): void {
       }
     })
 
-    test('an update of properties keeps its answer, too, unless there is no namespace', async () => {
+    test('an update of properties keeps its answer, unless there is no namespace', async () => {
       const [, update, refused] = mutations.at(-1) ?? []
       const replay = replayOf('update')
       expect(await update?.({ replay })).toEqual(refused)

@@ -4,7 +4,7 @@ import type { Catalog } from '../../src/catalog/catalog.ts'
 import type { TableCommit } from '../../src/catalog/table-store.ts'
 import type { Snapshot, SnapshotLogEntry } from '../../src/core/table/snapshot.ts'
 import type { TableState } from '../../src/core/table/table.ts'
-import { appendTo, create, logOf, newTable, snapshotOf, stateOf } from './catalog-samples.ts'
+import { appendTo, logOf, newTable, snapshotOf, stateOf } from './catalog-samples.ts'
 
 export function describeSnapshots(catalog: () => Catalog): void {
   describe('snapshots', () => {
@@ -182,7 +182,7 @@ export function describeSnapshots(catalog: () => Catalog): void {
       expect((await idsOf(bystander.tableUuid)).log).toHaveLength(6)
     })
 
-    test('entries before a gap go, too, so that as_at never answers what was not current', async () => {
+    test('entries before a gap go, too: as_at never finds what was not current', async () => {
       const { state, tableUuid } = await createLogged()
       await catalog().tables.commit({ tables: [removing(state, [4n])], transactions: [] })
       const left = { snapshots: [1n, 2n, 3n, 5n], log: [5n, 3n], page: [3n, 5n] }
@@ -190,7 +190,7 @@ export function describeSnapshots(catalog: () => Catalog): void {
       expect(await catalog().snapshots.findAsAt(tableUuid, 49)).toBeUndefined()
     })
 
-    test('a snapshot that never was current leaves the log as it is, an unknown one everything', async () => {
+    test('one that never was current leaves the log alone, an unknown one everything', async () => {
       const { state, tableUuid } = await createLogged()
       const aside = { ...removing(state, []), newSnapshots: [snapshotOf(9n)] }
       await catalog().tables.commit({ tables: [aside], transactions: [] })
@@ -218,7 +218,7 @@ export function describeSnapshots(catalog: () => Catalog): void {
       expect(await catalog().snapshots.find(tableUuid, 1n)).toStrictEqual(again)
     })
 
-    test('the current snapshot cannot be removed, and a refused commit removes nothing', async () => {
+    test('the current snapshot cannot be removed; a refused commit removes nothing', async () => {
       const { state, tableUuid } = await createLogged()
       const current = { tables: [removing(state, [3n])], transactions: [] }
       await expect(catalog().tables.commit(current)).rejects.toThrow(/current snapshot 3/)
@@ -239,62 +239,6 @@ export function describeSnapshots(catalog: () => Catalog): void {
         transactions: [],
       })
       expect((await idsOf(state.definition.tableUuid)).log).toEqual([2_500n])
-    })
-  })
-
-  describe('known paths', () => {
-    test('paths are known to the table that has them, and to the others as those of another', async () => {
-      const planets = await create(catalog(), 'planets')
-      const moons = await create(catalog(), 'moons')
-      const paths = ['file:///a', 'file:///b']
-      await catalog().tables.commit({ tables: [appendTo(planets, 1n, paths)], transactions: [] })
-      await catalog().tables.commit({
-        tables: [appendTo(moons, 1n, ['file:///b'])],
-        transactions: [],
-      })
-      const asked = ['file:///a', 'file:///b', 'file:///A', 'file:///c', 'file:///a']
-      const ofPlanets = planets.definition.tableUuid
-      const ofMoons = moons.definition.tableUuid
-      expect(await catalog().paths.findKnown(ofPlanets, asked)).toEqual(new Set(paths))
-      expect(await catalog().paths.findKnown(ofMoons, asked)).toEqual(new Set(['file:///b']))
-      expect(await catalog().paths.findOfOtherTables(ofPlanets, asked)).toEqual(
-        new Set(['file:///b']),
-      )
-      expect(await catalog().paths.findOfOtherTables(ofMoons, asked)).toEqual(new Set(paths))
-      expect(await catalog().paths.findOfOtherTables(randomUUID(), asked)).toEqual(new Set(paths))
-      expect(await catalog().paths.findKnown(ofPlanets, [])).toEqual(new Set())
-    })
-
-    test('a path that comes twice is no trouble', async () => {
-      const state = await create(catalog(), 'planets')
-      const first = appendTo(state, 1n, ['file:///a', 'file:///a'])
-      await catalog().tables.commit({ tables: [first], transactions: [] })
-      const second = appendTo(first.state, 2n, [
-        'file:///a',
-        `file:///${'long'.repeat(2_000)}\u0000`,
-      ])
-      const outcome = await catalog().tables.commit({ tables: [second], transactions: [] })
-      expect(outcome).toEqual({ outcome: 'committed' })
-      const known = await catalog().paths.findKnown(state.definition.tableUuid, second.addedPaths)
-      expect(known).toEqual(new Set(second.addedPaths))
-    })
-
-    test('a clone takes over every path, thousands of them, and keeps them when its origin goes', async () => {
-      const origin = await create(catalog(), 'origin')
-      const paths = Array.from({ length: 5_000 }, (_, index) => `file:///data/${index}.parquet`)
-      await catalog().tables.commit({ tables: [appendTo(origin, 1n, paths)], transactions: [] })
-      const clone = stateOf('clone')
-      const originUuid = origin.definition.tableUuid
-      await catalog().tables.create(
-        newTable(clone, { addedPaths: ['file:///own'], copyPathsFromTableUuid: originUuid }),
-      )
-      const asked = [...paths, 'file:///own', 'file:///none']
-      const known = await catalog().paths.findKnown(clone.definition.tableUuid, asked)
-      expect(known.size).toBe(5_001)
-      expect((await catalog().paths.findOfOtherTables(originUuid, asked)).size).toBe(5_001)
-      await catalog().tables.drop(originUuid)
-      expect((await catalog().paths.findKnown(clone.definition.tableUuid, asked)).size).toBe(5_001)
-      expect((await catalog().paths.findKnown(originUuid, asked)).size).toBe(0)
     })
   })
 }

@@ -6,7 +6,7 @@ import type { Transaction } from '../../src/core/table/transaction.ts'
 import { dataFiles } from './arbitraries.ts'
 import { openTransaction, stagedFileOf } from './catalog-samples.ts'
 
-export function describeStaging(catalog: () => Catalog): void {
+export function describeTransactions(catalog: () => Catalog): void {
   const start = async (overrides: Partial<Transaction> = {}): Promise<string> => {
     const transaction = openTransaction(overrides)
     await catalog().transactions.start(transaction)

@@ -1,7 +1,10 @@
 import type { PostgresPool as KyselyPool, PostgresPoolClient as KyselyPoolClient } from 'kysely'
 import pg from 'pg'
 
-/** The server did not answer, or not in time. Carries no more than the cause's message: no URL, no password. */
+/**
+ * The server did not answer, or not in time. Carries no more than the cause's message: no URL, no
+ * password.
+ */
 export class ConnectionLostError extends Error {
   constructor(cause: unknown) {
     super(cause instanceof Error && cause.message !== '' ? cause.message : 'no connection')
@@ -23,7 +26,8 @@ export class PostgresPool implements KyselyPool {
 
   constructor(pool: pg.Pool) {
     this.#pool = pool
-    // An idle connection that breaks is replaced at the next need; unheard, the event would end the process.
+    // An idle connection that breaks is replaced at the next need; unheard, the event would end the
+    // process.
     this.#pool.on('error', () => undefined)
   }
 
@@ -70,7 +74,10 @@ class GuardedClient {
     }
   }
 
-  /** Never throws: the failure that led here is the one to tell, and closing the connection rolls back, too. */
+  /**
+   * Never throws: the failure that led here is the one to tell, and closing the connection rolls
+   * back, too.
+   */
   async #rollBack(): Promise<pg.QueryResult> {
     if (!this.#isBroken) await this.#client.query('rollback').catch(this.#break)
     return ROLLED_BACK

@@ -11,14 +11,18 @@ const CONNECTIONS_MAX = 10
 const CONNECT_MS_MAX = 10_000
 const CONTENTION_MS_MAX = 10_000
 const STATEMENT_MS_MAX = 30_000
-// Above the server's own limit, which answers with a reason; this one is for servers that fall silent.
+// Above the server's own limit, which answers with a reason; this one is for servers that fall
+// silent.
 const REPLY_MS_MAX = 35_000
 // Of one statement; the protocol counts in 16 bits.
 const PARAMETERS_MAX = 65_535
 /** "moraine" in ASCII: one lock for all who migrate a database. */
 const MIGRATION_LOCK = 0x6d6f7261696e65n
 
-/** Any server that speaks PostgreSQL's protocol and SQL. Nothing is asked of it until the first call. */
+/**
+ * Any server that speaks PostgreSQL's protocol and SQL. Nothing is asked of it until the first
+ * call.
+ */
 export async function openPostgresCatalog({
   url,
   connectionsMax = CONNECTIONS_MAX,

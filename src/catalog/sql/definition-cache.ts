@@ -20,9 +20,9 @@ interface Written {
 }
 
 /**
- * Most commits leave the definition as it was, and the definition of a wide table is its longest part. A
- * definition that was read is the same object as long as its text is the same, so that neither decoding,
- * encoding nor writing it again is needed.
+ * Most commits leave the definition as it was, and the definition of a wide table is its longest
+ * part. A definition that was read is the same object as long as its text is the same, so that
+ * neither decoding, encoding nor writing it again is needed.
  */
 export class DefinitionCache {
   readonly #byTable = new Map<string, TableDefinition>()

@@ -12,7 +12,9 @@ interface Migration {
 const MIGRATIONS = new URL('../../../schemas/sql/', import.meta.url)
 const FILE_NAME = /^(\d{4})-[a-z0-9-]+\.sql$/
 
-/** Applies what is missing, all of it or nothing. A database that a newer Moraine made is refused. */
+/**
+ * Applies what is missing, all of it or nothing. A database that a newer Moraine made is refused.
+ */
 export async function migrate(engine: SqlEngine): Promise<void> {
   const migrations = await readMigrations(engine.name)
   await write(engine, async (transaction) => {

@@ -23,8 +23,9 @@ import { findTransaction, stagingDeletes } from './sql-transactions.ts'
 import { encodeExact } from './tagged-json.ts'
 
 /**
- * Throws `Refusal`. Transactions first, then tables, both in the order of their ids: whoever commits
- * several at once takes the locks in one order. A table's row, which others may want, is held for the shortest time.
+ * Throws `Refusal`. Transactions first, then tables, both in the order of their ids: whoever
+ * commits several at once takes the locks in one order. A table's row, which others may want, is
+ * held for the shortest time.
  */
 export async function commitAll(
   transaction: SqlTransaction,
@@ -122,8 +123,8 @@ async function swapTable(
 }
 
 /**
- * The usual commit leaves the name alone, and does not come here. This one finds out whether the version was
- * another, or the name is to change.
+ * The usual commit leaves the name alone, and does not come here. This one finds out whether the
+ * version was another, or the name is to change.
  */
 async function renameTable(
   transaction: SqlTransaction,
@@ -179,7 +180,9 @@ interface UpdateContext extends TableContext {
   readonly columns?: NameColumns
 }
 
-/** The compare-and-swap. Answers the new length of the log; `undefined` when there is no such row. */
+/**
+ * The compare-and-swap. Answers the new length of the log; `undefined` when there is no such row.
+ */
 async function updateTable(
   transaction: SqlTransaction,
   table: TableCommit,

@@ -7,8 +7,8 @@ export type Connection = Kysely<Database>
 export type SqlTransaction = Transaction<Database>
 
 /**
- * What a failure of the engine means here. `contention`: rolled back because of others, so try again.
- * `overloaded`: refused for now. `connection-lost`: nobody knows how far it came.
+ * What a failure of the engine means here. `contention`: rolled back because of others, so try
+ * again. `overloaded`: refused for now. `connection-lost`: nobody knows how far it came.
  */
 export type Trouble =
   | 'contention'
@@ -30,13 +30,13 @@ export interface SqlEngine {
   /** Held until the transaction ends, so that one process at a time migrates. */
   lockMigrations(transaction: SqlTransaction): Promise<void>
   /**
-   * Keeps these namespaces from being dropped until the transaction ends. Answers whether all are there:
-   * one may have been dropped since it was last seen.
+   * Keeps these namespaces from being dropped until the transaction ends. Answers whether all are
+   * there: one may have been dropped since it was last seen.
    */
   holdNamespaces(transaction: SqlTransaction, namespaceKeys: readonly string[]): Promise<boolean>
   /**
-   * All of the work, durable when it resolves, or nothing when it throws what the work throws. Others' work may be
-   * part of the same transaction: when its end fails, it fails for all.
+   * All of the work, durable when it resolves, or nothing when it throws what the work throws.
+   * Others' work may be part of the same transaction: when its end fails, it fails for all.
    */
   transact<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>
   /** Runs statements that do not depend on each other: in one round trip where that is possible. */
@@ -45,7 +45,9 @@ export interface SqlEngine {
 
 const BACKOFF_MS_MAX = 50
 
-/** Thrown by the work of `write` to take back what it did so far; the outcome is then the answer. */
+/**
+ * Thrown by the work of `write` to take back what it did so far; the outcome is then the answer.
+ */
 export class Refusal<T> extends Error {
   readonly outcome: T
 
@@ -63,8 +65,8 @@ export function read<T>(
 }
 
 /**
- * All of the work, or nothing when it throws; a `Refusal`, which must be of a `T`, is answered. The work may run
- * several times: it must leave no trace outside the database.
+ * All of the work, or nothing when it throws; a `Refusal`, which must be of a `T`, is answered. The
+ * work may run several times: it must leave no trace outside the database.
  */
 export async function write<T>(
   engine: SqlEngine,

@@ -3,7 +3,10 @@ import { createHash } from 'node:crypto'
 const LEVEL_SEPARATOR = '\u001f'
 const CODE_POINT_MAX = 0x10ffff
 
-/** What names are compared by. Code point by code point, so that the key of a prefix is a prefix of the key. */
+/**
+ * What names are compared by. Code point by code point, so that the key of a prefix is a prefix of
+ * the key.
+ */
 export function nameKey(name: string): string {
   return Array.from(name, (character) => character.toLowerCase()).join('')
 }
@@ -13,13 +16,19 @@ export function namespaceKey(namespace: readonly string[]): string {
   return namespace.map(nameKey).join(LEVEL_SEPARATOR)
 }
 
-/** From `start` up to but not including `end` are the keys of all namespaces below the parent, at any depth. */
+/**
+ * From `start` up to but not including `end` are the keys of all namespaces below the parent, at
+ * any depth.
+ */
 export function childKeyRange(parent: readonly string[]): { start: string; end: string } {
   const start = namespaceKey(parent) + LEVEL_SEPARATOR
   return { start, end: prefixEnd(start) ?? '' }
 }
 
-/** The least string above all that begin with `prefix`, in the order of code points; none for an empty prefix. */
+/**
+ * The least string above all that begin with `prefix`, in the order of code points; none for an
+ * empty prefix.
+ */
 export function prefixEnd(prefix: string): string | undefined {
   const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)
   while (points.at(-1) === CODE_POINT_MAX) points.pop()
@@ -34,7 +43,10 @@ export function pathHash(path: string): bigint {
   return createHash('sha256').update(path).digest().readBigInt64BE(0)
 }
 
-/** All of the path's SHA-256: paths may be longer than an index takes, and hold what a database's text cannot. */
+/**
+ * All of the path's SHA-256: paths may be longer than an index takes, and hold what a database's
+ * text cannot.
+ */
 export function pathKey(path: string): string {
   return createHash('sha256').update(path).digest('base64url')
 }

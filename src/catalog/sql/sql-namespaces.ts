@@ -68,8 +68,8 @@ export class SqlNamespaces implements NamespaceStore {
 }
 
 /**
- * The namespace and its parents, outermost first: in that order concurrent creations wait, not deadlock.
- * None of them is dropped before the transaction ends.
+ * The namespace and its parents, outermost first: in that order concurrent creations wait, not
+ * deadlock. None of them is dropped before the transaction ends.
  */
 export async function addNamespaces(
   transaction: SqlTransaction,
@@ -162,7 +162,8 @@ async function deleteNamespace(
   levels: readonly string[],
 ): Promise<'dropped'> {
   const key = namespaceKey(levels)
-  // Its own row first: who puts something into it at the same time is waited for, and then seen below.
+  // Its own row first: who puts something into it at the same time is waited for, and then seen
+  // below.
   const deleted = await transaction
     .deleteFrom('namespaces')
     .where('namespace_key', '=', key)

@@ -23,7 +23,10 @@ export interface PathsOfTable {
   readonly paths: readonly string[]
 }
 
-/** The statements that add the paths, each made when it is asked for; a path that is known already stays as it is. */
+/**
+ * The statements that add the paths, each made when it is asked for; a path that is known already
+ * stays as it is.
+ */
 export function* pathInserts(transaction: SqlTransaction, tables: readonly PathsOfTable[]) {
   for (const { tableUuid, paths } of tables) {
     for (const chunk of chunks(paths)) {

@@ -1,6 +1,6 @@
 /**
- * The tables of schemas/sql. Every integer column is a bigint in both engines: 64-bit ids stay exact,
- * and the mapping of rows says where a number is enough.
+ * The tables of schemas/sql. Every integer column is a bigint in both engines: 64-bit ids stay
+ * exact, and the mapping of rows says where a number is enough.
  */
 export interface Database {
   namespaces: { namespace_key: string; levels: string; properties: string; depth: bigint }

@@ -65,7 +65,8 @@ const snapshotAsAt = prepared((connection, param: Param<{ tableUuid: string; asA
     .selectFrom('snapshots')
     .selectAll()
     .where('table_uuid', '=', param('tableUuid'))
-    // A subquery, not a join: there is but one plan for it, a seek in the log's key and one in the snapshots'.
+    // A subquery, not a join: there is but one plan for it, a seek in the log's key and one in the
+    // snapshots'.
     .where('snapshot_id', '=', (from) =>
       from
         .selectFrom('snapshot_log')
@@ -92,7 +93,9 @@ function inOrder(connection: Connection, tableUuid: string) {
 /** One page of a history that is read whole: some milliseconds of work. */
 const PAGE_ROWS = 500
 
-/** Lets others work after each page. `next` answers what follows the last item of the page before. */
+/**
+ * Lets others work after each page. `next` answers what follows the last item of the page before.
+ */
 async function* inPages<T>(
   next: (last: T | undefined) => Promise<readonly T[]>,
 ): AsyncGenerator<readonly T[]> {

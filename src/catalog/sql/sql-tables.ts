@@ -137,7 +137,8 @@ async function replaceTable(
   { tableUuid, expectedVersion, table }: TableReplacement,
   context: TableContext,
 ): Promise<'created'> {
-  // Changes nothing, but who commits at the same time waits here, and then finds the table gone or newer.
+  // Changes nothing, but who commits at the same time waits here, and then finds the table gone or
+  // newer.
   const found = await transaction
     .updateTable('tables')
     .set((column) => ({ version: column.ref('version') }))
@@ -243,7 +244,8 @@ async function listTables(
 
 /** Throws `Refusal`. */
 async function deleteTable(transaction: SqlTransaction, tableUuid: string): Promise<'dropped'> {
-  // The table's own row first: who commits to it at the same time waits here, and then finds it gone.
+  // The table's own row first: who commits to it at the same time waits here, and then finds it
+  // gone.
   const deleted = await transaction
     .deleteFrom('tables')
     .where('table_uuid', '=', tableUuid)

@@ -106,8 +106,9 @@ async function stage(sqlTransaction: SqlTransaction, staging: Staging): Promise<
 }
 
 /**
- * Counts the files in before they are staged, and the staging itself, and with that locks the transaction's row: who stages, commits or
- * aborts at the same time waits. Answers the count so far, or `undefined` when the transaction is not open.
+ * Counts the files in before they are staged, and the staging itself, and with that locks the
+ * transaction's row: who stages, commits or aborts at the same time waits. Answers the count so
+ * far, or `undefined` when the transaction is not open.
  */
 async function reserveFiles(
   sqlTransaction: SqlTransaction,

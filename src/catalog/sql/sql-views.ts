@@ -147,7 +147,10 @@ async function listViews(
   }))
 }
 
-/** Throws `Refusal`. The view's row first, then its name: the version decides before the name is looked at. */
+/**
+ * Throws `Refusal`. The view's row first, then its name: the version decides before the name is
+ * looked at.
+ */
 async function replaceView(
   transaction: SqlTransaction,
   { expectedVersion, state }: ViewChange,

@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer'
 
 /**
- * JSON that gives back what was put in: bigint, Uint8Array, Map, NaN, infinities and -0 travel as objects with
- * one key that begins with `$`, e.g. `9n` as `{"$bigint":"9"}`. Absent and undefined members are one.
+ * JSON that gives back what was put in: bigint, Uint8Array, Map, NaN, infinities and -0 travel as
+ * objects with one key that begins with `$`, e.g. `9n` as `{"$bigint":"9"}`. Absent and undefined
+ * members are one.
  */
 export function encodeExact(value: unknown): string {
   return JSON.stringify(toPlain(value))

@@ -5,12 +5,15 @@ import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kys
 const CACHED_STATEMENTS_MAX = 256
 /** In characters; statements with many rows are rarely met twice. */
 const CACHED_TEXT_MAX = 4_096
-/** Of work in one turn of the event loop: then others get theirs, in the middle of a transaction, too. */
+/**
+ * Of work in one turn of the event loop: then others get theirs, in the middle of a transaction,
+ * too.
+ */
 const TURN_MS_MAX = 10
 
 /**
- * Kysely's own driver begins deferred transactions, which fail when another process writes in between, and
- * prepares anew for every query. One connection: queries and transactions take turns.
+ * Kysely's own driver begins deferred transactions, which fail when another process writes in
+ * between, and prepares anew for every query. One connection: queries and transactions take turns.
  */
 export class SqliteDriver implements Driver {
   readonly #database: SqliteDatabase.Database

@@ -17,9 +17,10 @@ const RELEASE = CompiledQuery.raw('release member')
 const ROLLBACK = CompiledQuery.raw('rollback to member')
 
 /**
- * Units of work that come in one turn of the event loop share one transaction, and so one fsync: an fsync costs
- * ten times what their statements cost. Each has a savepoint of its own, so that what it throws takes back its own
- * statements only. Nobody is answered before the COMMIT; when that fails, it fails for all.
+ * Units of work that come in one turn of the event loop share one transaction, and so one fsync: an
+ * fsync costs ten times what their statements cost. Each has a savepoint of its own, so that what
+ * it throws takes back its own statements only. Nobody is answered before the COMMIT; when that
+ * fails, it fails for all.
  */
 export class SqliteWriteGroup {
   readonly #connection: Connection
@@ -33,7 +34,9 @@ export class SqliteWriteGroup {
     this.#isInTransaction = isInTransaction
   }
 
-  /** Durable when it resolves. Throws what the work throws, or what the COMMIT of the group does. */
+  /**
+   * Durable when it resolves. Throws what the work throws, or what the COMMIT of the group does.
+   */
   transact<T>(work: Work<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ work, resolve: resolve as (value: unknown) => void, reject })

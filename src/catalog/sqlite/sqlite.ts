@@ -14,15 +14,16 @@ import { SqliteDriver } from './sqlite-driver.ts'
 import { SqliteWriteGroup } from './sqlite-write-group.ts'
 
 const CONTENTION_MS_MAX = 10_000
-// Short, because it blocks the process: whoever waits longer does so between attempts (sql-engine.ts).
+// Short, because it blocks the process: whoever waits longer does so between attempts
+// (sql-engine.ts).
 const BUSY_MS = 5
 /** Path hashes are looked up all over their index: SQLite's own 2 MiB hold but 100,000 of them. */
 const CACHE_KIB = 64 * 1024
 
 /**
- * `path` is a file, made when absent, or `:memory:`. Several processes may open one file of a local disk.
- * Past `sizeBytesMax` the catalog is `storage-full`; who waits longer than `contentionMsMax` for the writers
- * of other processes is told `overloaded`.
+ * `path` is a file, made when absent, or `:memory:`. Several processes may open one file of a local
+ * disk. Past `sizeBytesMax` the catalog is `storage-full`; who waits longer than `contentionMsMax`
+ * for the writers of other processes is told `overloaded`.
  */
 export async function openSqliteCatalog({
   path,
@@ -90,7 +91,9 @@ async function runTogether(
   for (const statement of statements) await transaction.executeQuery(statement.compile())
 }
 
-/** Not by class: the native part throws that of whoever loaded it first, which may be another realm. */
+/**
+ * Not by class: the native part throws that of whoever loaded it first, which may be another realm.
+ */
 function codeOf(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : ''
   return String(code)

@@ -1,6 +1,5 @@
 import type { StageOutcome, Staging } from '../../catalog/transaction-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
-
 import { CatalogError } from '../../core/errors.ts'
 import type { ManifestEntry } from '../../core/file/data-file.ts'
 import { FILES_PER_TRANSACTION_MAX, INSPECTIONS_AT_ONCE } from '../../core/limits.ts'

@@ -1,6 +1,5 @@
 import type { TableCommit } from '../../catalog/table-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
-
 import { CatalogError } from '../../core/errors.ts'
 import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
 import { applyTableUpdates } from '../../core/metadata/apply-table-updates.ts'

@@ -1,6 +1,5 @@
 import type { NewTable } from '../../catalog/table-store.ts'
 import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
-
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'

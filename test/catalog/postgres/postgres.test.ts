@@ -102,7 +102,7 @@ function describePostgres(): void {
     await catalog.close()
   })
 
-  test('a lost reply to COMMIT is commit-state-unknown, and the commit may have happened', async () => {
+  test('a lost reply to COMMIT is commit-state-unknown: it may have happened', async () => {
     await withProxy(newDatabase, async ({ catalog, cutAfter }) => {
       const state = await create(catalog, 'planets')
       const { tableUuid } = state.definition
@@ -133,7 +133,8 @@ function describePostgres(): void {
     await catalog.ping()
     await execute(
       url,
-      'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and pid <> pg_backend_pid()`,
     )
     await new Promise((resolve) => setTimeout(resolve, 100))
     await catalog.ping()
