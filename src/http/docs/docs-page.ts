@@ -90,6 +90,7 @@ function operation({ method, path, doc }: Operation): string {
 <p class="route"><span class="method ${method}">${method.toUpperCase()}</span>${escapeHtml(path)}</p>
 ${paragraphs(doc.description ?? '')}
 ${(doc['x-codeSamples'] ?? []).map(({ source }) => pre(source)).join('')}
+<p class="dim">Permission: ${escapeHtml(doc['x-permission'])}.</p>
 ${parameters(doc.parameters ?? [])}${body(doc)}
 <h4>Answers</h4>${table(Object.entries(doc.responses).map(response))}</section>`
 }

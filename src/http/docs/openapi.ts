@@ -37,6 +37,8 @@ export interface OperationDoc {
   readonly parameters?: readonly ParameterDoc[]
   readonly requestBody?: { readonly required: boolean; readonly content: Content }
   readonly responses: Readonly<Record<string, ResponseDoc>>
+  /** What the caller must be allowed to, in words. */
+  readonly 'x-permission': string
   readonly 'x-codeSamples'?: readonly { readonly lang: string; readonly source: string }[]
 }
 
@@ -87,10 +89,17 @@ function operation(route: Route): OperationDoc {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: body }),
     responses: { ...answers(route), ...problems(route) },
+    'x-permission': permissionText(route),
     ...(route.curl === undefined
       ? {}
       : { 'x-codeSamples': [{ lang: 'Shell', source: route.curl }] }),
   }
+}
+
+function permissionText({ permission }: Route): string {
+  if (permission === 'public') return 'none'
+  if (permission === 'in-use-case') return 'on each thing that the request names'
+  return `${permission.privilege} on the ${permission.on}`
 }
 
 function pathParameters({ path, parameters = {} }: Route): readonly ParameterDoc[] {
@@ -180,7 +189,12 @@ function problems(route: Route): Record<string, ResponseDoc> {
 export function problemCodesOf(route: Route): readonly CatalogErrorCode[] {
   const ofBody: readonly CatalogErrorCode[] =
     route.body === undefined ? [] : ['body-invalid', 'body-too-large', 'media-type-unsupported']
-  const codes = new Set([...route.problems, ...ofBody, 'request-invalid', 'internal'])
+  const ofCaller: readonly CatalogErrorCode[] =
+    route.permission === 'public' ? [] : ['permission-denied']
+  const codes = new Set([
+    ...[...route.problems, ...ofBody, ...ofCaller],
+    ...(['request-invalid', 'internal'] as const),
+  ])
   return CATALOG_ERROR_CODES.filter((code) => codes.has(code))
 }
 
