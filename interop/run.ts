@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { endRunningCommands } from './command.ts'
 import { failure, skip } from './expected-failures.ts'
+import { imageSuite } from './image-suite.ts'
 import type { Outcome, TestResult } from './junit-report.ts'
 import { RESULTS, ROOT } from './places.ts'
 import { pyicebergSuite } from './pyiceberg-suite.ts'
@@ -13,6 +14,7 @@ import type { Suite } from './suite.ts'
 const SUITES: Readonly<Record<string, Suite>> = {
   pyiceberg: pyicebergSuite,
   rck: rckSuite,
+  image: imageSuite,
   spark: sparkSuite,
 }
 
