@@ -13,8 +13,8 @@ const python = new PythonEnvironment({
 export const sparkSuite: Suite = {
   name: 'Spark 3.5 with Iceberg 1.11.0',
   findObstacle: () => {
-    if (process.env['INTEROP_SPARK'] !== '1') {
-      return 'downloads 400 MB; INTEROP_SPARK=1 runs it'
+    if (process.env['INTEROP_ALL'] !== '1') {
+      return 'downloads 400 MB; `make interop-all` runs it'
     }
     return findPythonObstacle() ?? findMavenObstacle()
   },

@@ -1,4 +1,4 @@
-"""Makes the golden files of stitch-writers.test.ts: the same columns, three files of each writer.
+"""Makes the golden files of stitch-writers.oracle.test.ts: the same columns, three files of each writer.
 
 Run: pip install pyarrow polars fastparquet pandas && python make-files.py
 """
