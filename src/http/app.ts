@@ -11,7 +11,7 @@ import type { Logger } from 'pino'
 import { CatalogError } from '../core/errors.ts'
 import { ALLOWS_ALL, type Authorizer } from './authorizer.ts'
 import { registerRoutes, routeOf, sendFailure } from './dispatch.ts'
-import { docsStyleHash } from './docs/docs-page.ts'
+import { DOCS_STYLE_HASH } from './docs-style.ts'
 import { guardRequest } from './guards.ts'
 import type { Metrics } from './metrics.ts'
 import { requestLog } from './request-log.ts'
@@ -116,7 +116,7 @@ const chooseHeaders = helmet({
     useDefaults: false,
     directives: {
       defaultSrc: ["'none'"],
-      styleSrc: [`'sha256-${docsStyleHash}'`],
+      styleSrc: [`'sha256-${DOCS_STYLE_HASH}'`],
       imgSrc: ['data:'],
       baseUri: ["'none'"],
       formAction: ["'none'"],

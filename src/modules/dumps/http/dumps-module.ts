@@ -1,8 +1,8 @@
 import type { DumpDependencies } from '../../../lake/convert/conversion-dependencies.ts'
 import type { Module } from '../../module.ts'
-import { DumpMetrics } from '../dump-metrics.ts'
 import { Dumps } from '../dumps.ts'
 import { ckanRoutes } from './ckan-routes.ts'
+import { DumpMetrics } from './dump-metrics.ts'
 import { dumpRoutes } from './dump-routes.ts'
 import { type DumpLimits, DumpStreams } from './dump-streams.ts'
 

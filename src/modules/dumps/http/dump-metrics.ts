@@ -1,6 +1,6 @@
-import { counter, gauge } from '../../http/metrics.ts'
-import type { DumpMeter } from './dumps.ts'
-import type { StreamMeter } from './http/dump-streams.ts'
+import { counter, gauge } from '../../../http/metrics.ts'
+import type { DumpMeter } from '../dumps.ts'
+import type { StreamMeter } from './dump-streams.ts'
 
 /** What dumps count, for operators. */
 export class DumpMetrics implements DumpMeter, StreamMeter {
