@@ -1,6 +1,7 @@
 import { type Compilable, CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import type { Catalog } from '../catalog.ts'
+import { CatalogUnusableError } from '../catalog-unusable-error.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
 import type { SqlEngine, SqlTransaction, Trouble } from '../sql/sql-engine.ts'
 import type { Database } from '../sql/sql-schema.ts'
@@ -50,7 +51,10 @@ function checkUrl(config: pg.PoolConfig): void {
   try {
     new pg.Client(config)
   } catch {
-    throw new Error('the URL of the catalog database is not one of PostgreSQL')
+    throw new CatalogUnusableError({
+      problem: 'the URL of the catalog database is not one of PostgreSQL',
+      remedy: 'give one like postgres://<user>@<host>/<database>',
+    })
   }
 }
 

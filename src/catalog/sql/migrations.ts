@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { sql } from 'kysely'
+import { CatalogUnusableError } from '../catalog-unusable-error.ts'
 import { type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
 
 interface Migration {
@@ -22,10 +23,10 @@ export async function migrate(engine: SqlEngine): Promise<void> {
     const applied = await findAppliedNumber(transaction)
     const known = migrations.at(-1)?.number ?? 0
     if (applied > known) {
-      throw new Error(
-        `the catalog database has schema ${applied}, and this Moraine knows ${known} at most: ` +
-          'start a newer Moraine, or give it another database',
-      )
+      throw new CatalogUnusableError({
+        problem: `the database has schema ${applied}, and this Moraine knows ${known} at most`,
+        remedy: 'start a newer Moraine or give another database',
+      })
     }
     for (const migration of migrations.filter(({ number }) => number > applied)) {
       await apply(transaction, migration)
