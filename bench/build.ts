@@ -7,7 +7,7 @@ import { ROOT } from './machine.ts'
 const BUILT_VARIABLE = 'BENCH_BUILT'
 const FOLDER = join(ROOT, 'bench/.build')
 /** What the service reads beside its code. */
-const BESIDE = ['schemas', 'openapi.yaml']
+const BESIDE = ['schemas', 'openapi.yaml', 'package.json']
 
 /**
  * Compiles the service and the programs of the benches, once in a run: what users start is compiled, too, and

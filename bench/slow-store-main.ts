@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pino from 'pino'
 import { readConfig } from '../src/config.ts'
-import { startService } from '../src/main.ts'
 import type { ObjectStore } from '../src/objects/object-store.ts'
+import { startService } from '../src/service.ts'
 
 const WRITES: readonly (keyof ObjectStore)[] = [
   'putIfAbsent',

@@ -8,6 +8,8 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as cons
 
 /** What the service runs with. Read once, at the start. */
 export interface Config {
+  /** Absolute path of the folder that everything is in by default. */
+  readonly home: string
   readonly host: string
   /** 0: any free one. */
   readonly port: number
@@ -43,6 +45,7 @@ export function readConfig(environment: Environment): Config {
   }
   const home = resolve(environment['MORAINE_HOME'] || './.moraine')
   return {
+    home,
     host: read('MORAINE_HOST', '127.0.0.1', 'a host name or address', z.string().min(1)),
     port: read('MORAINE_PORT', '8181', 'a port from 0 to 65535', integer(0, 65_535)),
     catalog: read(
@@ -126,7 +129,7 @@ const ByteSize = z
 const SHOWN_LENGTH_MAX = 200
 
 /** In one line, and without passwords, which may have any character. */
-function shown(value: string): string {
+export function shown(value: string): string {
   return value
     .replaceAll(/[\s\p{Cc}]+/gu, ' ')
     .replace(/(:\/\/[^:@/]*):.*@/, '$1:***@')

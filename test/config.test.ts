@@ -7,6 +7,7 @@ const MIB = 1024 * 1024
 test('without any variable, a laptop has all that it needs below one folder', () => {
   const home = resolve('.moraine')
   expect(readConfig({})).toEqual({
+    home,
     host: '127.0.0.1',
     port: 8181,
     catalog: { kind: 'sqlite', path: `${home}/catalog.db` },

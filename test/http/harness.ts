@@ -6,7 +6,7 @@ import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import pino from 'pino'
 import { readConfig } from '../../src/config.ts'
-import { type RunningService, startService } from '../../src/main.ts'
+import { type RunningService, startService } from '../../src/service.ts'
 
 const SHARED = resolve(fileURLToPath(import.meta.url), '../../../../shared/data')
 

@@ -4,7 +4,7 @@ import type { TableCommitResult } from '../../core/table/transaction.ts'
 import type { BatchOutcome, PendingTransaction } from './commit-batch.ts'
 
 type Results = readonly TableCommitResult[]
-type CommitBatch = (batch: readonly PendingTransaction[]) => Promise<BatchOutcome>
+export type CommitBatch = (batch: readonly PendingTransaction[]) => Promise<BatchOutcome>
 
 /** Appends that will be committed together; open to more until its turn comes. */
 interface OpenBatch {

@@ -1,0 +1,28 @@
+import type { AddCommand, Shell } from './shell.ts'
+
+export const addRebuild: AddCommand = (program, shell) => {
+  program
+    .command('rebuild')
+    .description('register every table again from the files of the warehouse')
+    .action(() => rebuild(shell))
+}
+
+/** Prints a line for each table. */
+async function rebuild({ readConfig, print }: Shell): Promise<void> {
+  const config = readConfig()
+  const [{ pino }, { openPlatform }, { rebuildCatalog }] = await Promise.all([
+    import('pino'),
+    import('../service.ts'),
+    import('../modules/operations/rebuild.ts'),
+  ])
+  const log = pino({ level: config.logLevel }, pino.destination(2))
+  const platform = await openPlatform(config, { log })
+  try {
+    for await (const { outcome, table, location, detail } of rebuildCatalog(platform)) {
+      const told = detail === undefined ? '' : `: ${detail}`
+      print(`${outcome}  ${table ?? ''}  ${location}${told}`)
+    }
+  } finally {
+    await platform.close()
+  }
+}

@@ -1,0 +1,24 @@
+import type { AddCommand, Shell } from './shell.ts'
+
+export const addServe: AddCommand = (program, shell) => {
+  program
+    .command('serve')
+    .description('serve the catalog over HTTP until SIGTERM or SIGINT (the default)')
+    .action(() => serve(shell))
+}
+
+async function serve(shell: Shell): Promise<void> {
+  const config = shell.readConfig()
+  const stopped = shell.untilStopped()
+  const [{ pino }, { startService }] = await Promise.all([import('pino'), import('../service.ts')])
+  const log = pino({ level: config.logLevel })
+  const service = await startService(config, log)
+  log.info({ url: service.url, warehouse: config.warehouse }, `Moraine listens on ${service.url}`)
+  log.info({ signal: await stopped }, 'stopping')
+  try {
+    await service.close()
+  } catch (err) {
+    log.error({ err }, 'could not stop cleanly')
+    process.exitCode = 1
+  }
+}

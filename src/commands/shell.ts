@@ -1,0 +1,15 @@
+import type { Command } from 'commander'
+import type { Config } from '../config.ts'
+
+/** What a command has of its process. */
+export interface Shell {
+  /** Reads the environment; throws a `ConfigError` that names the variable. */
+  readConfig(): Config
+  /** Writes a line of the command's result to standard output. */
+  print(line: string): void
+  /** Resolves with the first signal that asks the process to end; the next one kills it. */
+  untilStopped(): Promise<NodeJS.Signals>
+}
+
+/** Adds one command to the command line. */
+export type AddCommand = (program: Command, shell: Shell) => void

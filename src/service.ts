@@ -1,0 +1,317 @@
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { availableParallelism } from 'node:os'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Catalog } from './catalog/catalog.ts'
+import type { Config } from './config.ts'
+import type { Ambient } from './core/ambient.ts'
+import { LOCAL_FILE_CACHE_BYTES_MAX } from './core/limits.ts'
+import type { Log } from './core/log.ts'
+import type { Engine } from './engine/engine.ts'
+import { openEngineFolder } from './engine/job-folder.ts'
+import { startHousekeeping } from './housekeeping.ts'
+import { type AppOptions, createApp } from './http/app.ts'
+import { watchEventLoop } from './http/event-loop.ts'
+import { cutIdleSockets } from './http/idle-sockets.ts'
+import { Metrics } from './http/metrics.ts'
+import { createHttpServer } from './http/server.ts'
+import { commitBatch } from './lake/commit/commit-batch.ts'
+import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
+import { type CommitDependencies, forgetOldTransactions } from './lake/commit/transactions.ts'
+import { LocalFileCache } from './lake/convert/local-file-cache.ts'
+import type { Dependencies, Meter } from './lake/dependencies.ts'
+import { forgetOldLeases } from './lake/jobs/old-leases.ts'
+import { Publisher } from './lake/publish/publisher.ts'
+import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.ts'
+import { forgetOldReplays } from './modules/iceberg-rest/idempotency.ts'
+import type { Module } from './modules/module.ts'
+import { LakeMetrics } from './modules/operations/lake-metrics.ts'
+import { listModules, type ModulePlatform, routesOf } from './modules.ts'
+import { writeLocalFile } from './objects/local/local-file.ts'
+import { openLocalStore } from './objects/local/local-store.ts'
+import { LocalThreads } from './objects/local/local-threads.ts'
+import type { ObjectStore } from './objects/object-store.ts'
+import { type Opened, openAll } from './opened.ts'
+import { cannotListen, catalogUnusable, makeFolder } from './start-failure.ts'
+import { ManifestThreads } from './threads/manifest-threads.ts'
+
+const AMBIENT: Ambient = {
+  nowMs: () => Date.now(),
+  newUuid: () => randomUUID(),
+  sleep: (ms) => sleep(ms),
+  random: () => Math.random(),
+}
+
+/** Writers wait for the disk most of the time: one for each file of a commit, and one for its publication. */
+const OBJECT_THREADS = { writers: 4, readers: 1 }
+/** One core is the event loop's. */
+const MANIFEST_THREADS = Math.min(4, availableParallelism() - 1)
+const HOUSEKEEPING_INTERVAL_MS = 3600 * 1000
+/** One data file is converted in a job. */
+const ENGINE_JOB_TIMEOUT_MS = 30 * 60 * 1000
+const ENGINE_QUEUE_MAX = 1_000
+/** Requests that still run get this long at the stop. */
+const STOP_GRACE_MS = 10_000
+/** A client that sends or takes nothing for so long is cut off. */
+const IDLE_SOCKET_MS = 120_000
+
+/** What tests and benches replace, or put in between. */
+export interface Overrides {
+  readonly ambient?: Partial<Ambient>
+  readonly log?: Log
+  readonly meter?: Meter
+  readonly wrapCatalog?: (catalog: Catalog) => Catalog
+  /** A bench puts the latency of a bucket there. */
+  readonly wrapObjects?: (objects: ObjectStore) => ObjectStore
+  readonly wrapEngine?: (engine: Engine) => Engine
+  readonly engineJobTimeoutMs?: number
+  readonly engineQueueMax?: number
+  /** Whether threads write short files and decode manifests, as they do by default. */
+  readonly inThreads?: boolean
+  /** Writable besides the warehouse: absolute paths or `file:///` URIs. */
+  readonly writableFolders?: readonly string[]
+}
+
+/** The open stores and the lake on them, without a network. */
+export type Platform = ModulePlatform & {
+  /** Publishes what is left, and closes everything in the reverse order of opening. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the stores, the engine and the lake. Several can be open in one process, on one catalog too. What an
+ * operator can put right is a `ConfigError`; a failure closes what was opened already.
+ */
+export function openPlatform(config: Config, overrides: Overrides = {}): Promise<Platform> {
+  return openAll(async (opened) => {
+    const { metrics, meter } = newMeter(overrides)
+    const lake = await openLake(config, { ...overrides, meter }, opened)
+    await makeFolder(config, config.temporaryFolder)
+    const engine = opened.add(await openEngine(config, overrides), (it) => it.close())
+    const removeLocalFile = (path: string) => rm(path, { force: true })
+    // Swept by the engine of a later process, when this one is killed.
+    const temporaryFolder = opened.add(await openEngineFolder(config.temporaryFolder), (path) =>
+      rm(path, { recursive: true, force: true }),
+    )
+    return {
+      ...lake,
+      metrics,
+      engine,
+      temporaryFolder,
+      localFiles: new LocalFileCache({
+        objects: lake.objects,
+        folder: temporaryFolder,
+        bytesMax: LOCAL_FILE_CACHE_BYTES_MAX,
+        newUuid: lake.ambient.newUuid,
+        writeLocalFile,
+        removeLocalFile,
+      }),
+      conversionsAtOnce: config.engineProcesses,
+      writeLocalFile,
+      removeLocalFile,
+      dumpBudgetBytes: config.dumpBudgetBytes,
+      close: () => opened.close(),
+    }
+  })
+}
+
+function newMeter(overrides: Overrides): { readonly metrics: Metrics; readonly meter: Meter } {
+  const metrics = new Metrics()
+  if (overrides.meter !== undefined) return { metrics, meter: overrides.meter }
+  const meter = new LakeMetrics()
+  metrics.register(meter.meters)
+  return { metrics, meter }
+}
+
+async function openLake(
+  config: Config,
+  overrides: Overrides & { readonly meter: Meter },
+  opened: Opened,
+): Promise<CommitDependencies> {
+  const { wrapCatalog, wrapObjects, inThreads = true, meter } = overrides
+  const manifestThreads = opened.add(new ManifestThreads(MANIFEST_THREADS), (it) => it.close())
+  const objectThreads = opened.add(new LocalThreads(OBJECT_THREADS), (it) => it.close())
+  const catalog = await openCatalog(config, opened)
+  const objects = await openObjects(config, {
+    writableFolders: overrides.writableFolders ?? [],
+    ...(inThreads && { threads: objectThreads }),
+  })
+  const lake = composeLake(
+    {
+      catalog: wrapCatalog?.(catalog) ?? catalog,
+      objects: wrapObjects?.(objects) ?? objects,
+      ambient: { ...AMBIENT, ...overrides.ambient },
+      log: overrides.log ?? { warn: () => undefined },
+      meter,
+      warehouse: config.warehouse,
+    },
+    {
+      manifestCacheBytes: config.manifestCacheBytes,
+      ...(inThreads && {
+        decodeAside: (file, manifest) => manifestThreads.decode(file, manifest),
+      }),
+    },
+  )
+  opened.add(lake.publisher, (it) => it.close())
+  return lake
+}
+
+/** The ports that the lake stands on. */
+export type LakePorts = Omit<Dependencies, 'manifests' | 'publisher'>
+
+export interface LakeSettings {
+  readonly manifestCacheBytes?: number
+  /** Decodes manifests on another thread; without it, between other work. */
+  readonly decodeAside?: DecodeManifest
+  /** Other than `commitBatch`, for tests of the queue. */
+  readonly commitBatch?: CommitBatch
+}
+
+const MANIFEST_CACHE_BYTES = 256 * 1024 * 1024
+
+/** The lake on ports that are open. Nothing starts here; its publisher is closed by who has it. */
+export function composeLake(ports: LakePorts, settings: LakeSettings = {}): CommitDependencies {
+  const { catalog, objects, ambient, log, meter, warehouse } = ports
+  const { manifestCacheBytes: bytesMax = MANIFEST_CACHE_BYTES, decodeAside } = settings
+  const base: Dependencies = {
+    ...{ catalog, objects, ambient, log, meter, warehouse },
+    manifests: new ManifestCache({ objects, bytesMax, meter, decodeAside }),
+    publisher: new Publisher({ catalog, objects, ambient, log, meter }),
+  }
+  const commit = settings.commitBatch ?? ((batch) => commitBatch(base, batch))
+  return { ...base, commits: new CommitQueue(commit, { sleep: ambient.sleep }) }
+}
+
+async function openCatalog(config: Config, opened: Opened): Promise<Catalog> {
+  if (config.catalog.kind === 'sqlite') await makeFolder(config, dirname(config.catalog.path))
+  try {
+    const catalog = opened.add(await openDatabase(config), (it) => it.close())
+    await catalog.migrate()
+    return catalog
+  } catch (error) {
+    throw catalogUnusable(config, error)
+  }
+}
+
+/** Loads the driver of the database in use only: every module is a file to find, read and compile. */
+async function openDatabase({ catalog }: Config): Promise<Catalog> {
+  if (catalog.kind === 'postgres') {
+    const { openPostgresCatalog } = await import('./catalog/postgres/postgres.ts')
+    return openPostgresCatalog({ url: catalog.url })
+  }
+  const { openSqliteCatalog } = await import('./catalog/sqlite/sqlite.ts')
+  return openSqliteCatalog({ path: catalog.path })
+}
+
+async function openObjects(
+  config: Config,
+  options: { readonly writableFolders: readonly string[]; readonly threads?: LocalThreads },
+): Promise<ObjectStore> {
+  const { writableFolders, ...threads } = options
+  await makeFolder(config, new URL(config.warehouse).pathname)
+  return openLocalStore({
+    writableRoots: [config.warehouse, ...writableFolders],
+    readableRoots: config.allowedLocations,
+    ...threads,
+  })
+}
+
+async function openEngine(config: Config, overrides: Overrides): Promise<Engine> {
+  const { openDuckDbEngine } = await import('./engine/duckdb.ts')
+  const engine = await openDuckDbEngine({
+    processes: config.engineProcesses,
+    memoryBytes: config.engineMemoryBytes,
+    temporaryFolder: config.temporaryFolder,
+    jobTimeoutMs: overrides.engineJobTimeoutMs ?? ENGINE_JOB_TIMEOUT_MS,
+    queueMax: overrides.engineQueueMax ?? ENGINE_QUEUE_MAX,
+  })
+  return overrides.wrapEngine?.(engine) ?? engine
+}
+
+export interface ServiceOverrides extends Omit<Overrides, 'log'> {
+  readonly app?: Pick<AppOptions, 'authorizer' | 'isPermissionEnforced'>
+}
+
+export interface RunningService {
+  readonly url: string
+  readonly deps: Platform
+  /** Takes no new requests, lets those under way end, publishes what is left. */
+  close(): Promise<void>
+}
+
+/** Opens a platform, serves it over HTTP and keeps house. Several can run in one process. */
+export function startService(
+  config: Config,
+  log: Logger,
+  overrides: ServiceOverrides = {},
+): Promise<RunningService> {
+  return openAll(async (opened) => {
+    const platform = await openPlatform(config, { ...overrides, log })
+    opened.add(platform, (it) => it.close())
+    const { metrics } = platform
+    const modules = listModules(platform)
+    for (const { meters = [] } of modules) metrics.register(meters)
+    const dialects = modules.flatMap(({ dialect = [] }) => dialect)
+    const routes = routesOf(modules)
+    const app = createApp({ routes, dialects, metrics, log, ...overrides.app })
+    const server = createHttpServer(app)
+    cutIdleSockets(server, IDLE_SOCKET_MS)
+    server.requestTimeout = 0 // an upload may take long; a stalled one ends by the idle timeout
+    await listen(server, config)
+    // Requests that wait for the work of a module end when that is stopped, so both stop together.
+    opened.add(server, (it) => Promise.all([closeModules(modules), stop(it)]))
+    const tasks = housekeepingTasks(platform)
+    const everyMs = HOUSEKEEPING_INTERVAL_MS
+    opened.add(startHousekeeping(tasks, { everyMs, log }), (it) => it.close())
+    opened.add(
+      watchEventLoop((seconds) => metrics.eventLoopHeld(seconds)),
+      (end) => end(),
+    )
+    platform.publisher.recover() // whoever asks already comes first
+    return { url: urlOf(server, config), deps: platform, close: () => opened.close() }
+  })
+}
+
+function closeModules(modules: readonly Module[]): Promise<unknown> {
+  return Promise.all(modules.map((module) => module.close?.()))
+}
+
+/** What is forgotten in time. */
+function housekeepingTasks(platform: Platform) {
+  return [
+    { warning: 'old transactions stay', run: () => forgetOldTransactions(platform) },
+    { warning: 'leases that ended stay', run: () => forgetOldLeases(platform) },
+    { warning: 'answers to old requests stay', run: () => forgetOldReplays(platform) },
+  ]
+}
+
+async function listen(server: Server, config: Config): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(config.port, config.host, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  } catch (error) {
+    throw cannotListen(config, error)
+  }
+}
+
+function urlOf(server: Server, { host }: Config): string {
+  const { port } = server.address() as AddressInfo
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+async function stop(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve))
+  server.closeIdleConnections()
+  const grace = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS)
+  await closed
+  clearTimeout(grace)
+}

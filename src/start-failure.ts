@@ -1,0 +1,147 @@
+import { access, constants, mkdir, stat } from 'node:fs/promises'
+import { dirname, relative } from 'node:path'
+import { CatalogUnusableError } from './catalog/catalog-unusable-error.ts'
+import { type Config, ConfigError, shown } from './config.ts'
+import { CatalogError } from './core/errors.ts'
+
+/** What is wrong, and what to do about it. */
+type Advice = readonly [cause: string, remedy: string]
+
+interface Setting {
+  readonly name: string
+  readonly value: string
+}
+
+const FOLDER_ADVICE: Readonly<Record<string, Advice>> = {
+  EACCES: ['this user may not write there', 'give a folder that it may write'],
+  EPERM: ['this user may not write there', 'give a folder that it may write'],
+  EROFS: ['its file system is read-only', 'give a folder on another one'],
+  EEXIST: ['there is a file of that name', 'give a folder'],
+  ENOTDIR: ['part of the path is a file', 'give a folder'],
+  ENOENT: ['no folder can be made there', 'give a folder that exists or can be made'],
+  ENOSPC: ['the disk is full', 'free some space or give a folder on another disk'],
+  ENAMETOOLONG: ['the path is too long', 'give a shorter one'],
+}
+
+const HOST_REMEDY = 'give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all'
+
+const PORT_ADVICE: Readonly<Record<string, Advice>> = {
+  EADDRINUSE: [
+    'another process listens there already',
+    'stop that one or give another port (0: any free one)',
+  ],
+  EACCES: ['this user may not listen on it', 'give a port from 1024 on'],
+}
+
+const HOST_ADVICE: Readonly<Record<string, Advice>> = {
+  EADDRNOTAVAIL: ['this machine has no such address', HOST_REMEDY],
+  EAFNOSUPPORT: ['this machine has no addresses of that kind', HOST_REMEDY],
+  EINVAL: ['it is not an address to listen on', HOST_REMEDY],
+  ENOTFOUND: ['no such host name is known', HOST_REMEDY],
+  EAI_AGAIN: ['the name server does not answer', HOST_REMEDY],
+}
+
+const SQLITE_ADVICE: Readonly<Record<string, Advice>> = {
+  SQLITE_NOTADB: [
+    'that file is not an SQLite database',
+    "give the catalog's own file or the path of a new one",
+  ],
+  SQLITE_CORRUPT: [
+    'that database is damaged',
+    'restore it from a backup, or give the path of a new one and run "moraine rebuild"',
+  ],
+  SQLITE_CANTOPEN: ['that file cannot be opened', 'give a file that this user may write'],
+  SQLITE_READONLY: ['this user may not write that file', 'give a file that it may write'],
+  SQLITE_PERM: ['this user may not write that file', 'give a file that it may write'],
+  SQLITE_BUSY: ['another process has locked that file', 'end that process and start again'],
+}
+
+const DATABASE_REMEDY = 'check that the database is there, runs and lets this user in'
+
+/** Makes the folder if it is missing. Throws a `ConfigError` if this process cannot write in it. */
+export async function makeFolder(config: Config, path: string): Promise<void> {
+  try {
+    await makeMissing(path)
+    await access(path, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw unusable(settingOf(config, path), error, FOLDER_ADVICE[codeOf(error)])
+  }
+}
+
+/** As mkdir's `recursive`, which tries for ever where nothing can be made, as below /proc. */
+async function makeMissing(path: string): Promise<void> {
+  if (await isFolder(path)) return
+  if (dirname(path) !== path) await makeMissing(dirname(path))
+  await mkdir(path).catch(async (error: unknown) => {
+    // Another process that starts at the same time may have made it.
+    if (!(await isFolder(path))) throw error
+  })
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined)
+  return found?.isDirectory() ?? false
+}
+
+/** The `ConfigError` of a catalog that cannot be opened; the error itself when it is a fault of ours. */
+export function catalogUnusable(config: Config, error: unknown): unknown {
+  if (error instanceof ConfigError) return error
+  return unusable(catalogSetting(config), error, catalogAdvice(error))
+}
+
+/** The `ConfigError` of an address that cannot be listened on. */
+export function cannotListen({ host, port }: Config, error: unknown): unknown {
+  const code = codeOf(error)
+  const portAdvice = PORT_ADVICE[code]
+  return portAdvice === undefined
+    ? unusable({ name: 'MORAINE_HOST', value: host }, error, HOST_ADVICE[code])
+    : unusable({ name: 'MORAINE_PORT', value: String(port) }, error, portAdvice)
+}
+
+function unusable(setting: Setting, error: unknown, advice: Advice | undefined): unknown {
+  if (advice === undefined) return error
+  const [cause, remedy] = advice
+  const { name, value } = setting
+  return new ConfigError(`${name}=${shown(value)} cannot be used: ${shown(cause)}; ${remedy}`, {
+    cause: error,
+  })
+}
+
+function settingOf(config: Config, path: string): Setting {
+  const isIn = (folder: string) => !relative(folder, path).startsWith('..')
+  if (isIn(config.home)) return { name: 'MORAINE_HOME', value: config.home }
+  if (!isIn(config.warehouse.slice('file://'.length))) return catalogSetting(config)
+  return { name: 'MORAINE_WAREHOUSE', value: config.warehouse }
+}
+
+function catalogSetting({ catalog }: Config): Setting {
+  const value = catalog.kind === 'sqlite' ? `sqlite:${catalog.path}` : catalog.url
+  return { name: 'MORAINE_CATALOG', value }
+}
+
+function catalogAdvice(error: unknown): Advice | undefined {
+  if (error instanceof CatalogUnusableError) return [error.problem, error.remedy]
+  const innermost = innermostCause(error)
+  const code = codeOf(innermost)
+  // SQLite refines its codes behind the second underscore, as in SQLITE_CANTOPEN_ISDIR.
+  const known = SQLITE_ADVICE[code.split('_').slice(0, 2).join('_')]
+  if (known !== undefined) return known
+  const isForeseen = code !== '' || error instanceof CatalogError
+  return isForeseen ? [messageOf(innermost), DATABASE_REMEDY] : undefined
+}
+
+function innermostCause(error: unknown): unknown {
+  let innermost = error
+  while (innermost instanceof Error && innermost.cause !== undefined) innermost = innermost.cause
+  return innermost
+}
+
+/** Not by class: the native part of SQLite throws that of whoever loaded it first. */
+function codeOf(error: unknown): string {
+  const hasCode = typeof error === 'object' && error !== null && 'code' in error
+  return hasCode ? String(error.code) : ''
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
