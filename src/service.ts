@@ -212,7 +212,7 @@ async function openObjects(
   options: { readonly writableFolders: readonly string[]; readonly threads?: LocalThreads },
 ): Promise<ObjectStore> {
   const { writableFolders, ...threads } = options
-  await makeFolder(config, new URL(config.warehouse).pathname)
+  await makeFolder(config, config.warehouse.slice('file://'.length))
   return openLocalStore({
     writableRoots: [config.warehouse, ...writableFolders],
     readableRoots: config.allowedLocations,
