@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { stringify } from 'yaml'
 import { buildOpenApi } from '../src/http/docs/openapi.ts'
-import { problemsMarkdown } from '../src/http/docs/problem-docs.ts'
 import { documentedRoutes } from '../src/modules.ts'
+import { problemsMarkdown } from '../src/problem/problem-markdown.ts'
 
 /** Writes what is made from the routes and problems; test/http holds the files against them. */
 export function openapiYaml(): string {

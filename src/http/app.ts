@@ -8,7 +8,7 @@ import express, {
 } from 'express'
 import helmet from 'helmet'
 import type { Logger } from 'pino'
-import { CatalogError } from '../core/errors.ts'
+import { ProblemError } from '../problem/problems.ts'
 import { ALLOWS_ALL, type Authorizer } from './authorizer.ts'
 import { registerRoutes, routeOf, sendFailure } from './dispatch.ts'
 import { DOCS_STYLE_HASH } from './docs-style.ts'
@@ -62,7 +62,7 @@ export function createApp({
     unasked: isPermissionEnforced ? refuseUnasked : logUnasked,
   })
   app.use((request: Request) => {
-    throw new CatalogError('route-not-found', `there is nothing at ${request.path.slice(0, 200)}`, {
+    throw new ProblemError('route-not-found', `there is nothing at ${request.path.slice(0, 200)}`, {
       facts: { docs: '/docs' },
     })
   })

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Application, Request, Response } from 'express'
 import { z } from 'zod'
-import { CatalogError } from '../core/errors.ts'
+import { ProblemError } from '../problem/problems.ts'
 import { ANONYMOUS, type Authorizer } from './authorizer.ts'
 import { bodyChunks, drain, hasBody, mediaTypeOf, readJsonBody } from './json-body.ts'
 import { CallPermissions, targetOf } from './permission.ts'
@@ -36,7 +36,7 @@ export function registerRoutes(app: Application, routes: readonly Route[], gate:
     for (const route of ofPath) registered[route.method](serve(route, gate))
     registered.all((request, response) => {
       response.setHeader('Allow', allow)
-      throw new CatalogError('method-not-allowed', `${request.method} is not served here`, {
+      throw new ProblemError('method-not-allowed', `${request.method} is not served here`, {
         facts: { method: request.method, allowed: allow.split(', ') },
       })
     })
@@ -128,7 +128,7 @@ function requireMediaType(route: Route, request: Request): void {
   const isSupported = supported.includes(mediaType) || mediaType.endsWith('+json')
   if (isSupported && encoding === 'identity') return
   const given = (isSupported ? encoding : mediaType).slice(0, 100)
-  throw new CatalogError(
+  throw new ProblemError(
     'media-type-unsupported',
     `${given} is not taken here: send ${supported.join(' or ')}, without Content-Encoding`,
     { facts: { given, supported } },
@@ -139,7 +139,7 @@ async function parseBody(route: Route, request: Request): Promise<unknown> {
   if (route.body === undefined) return undefined
   const json = await readJsonBody(request)
   if (json === undefined && route.isBodyOptional !== true) {
-    throw new CatalogError('body-invalid', 'a JSON body is needed, and this one is empty')
+    throw new ProblemError('body-invalid', 'a JSON body is needed, and this one is empty')
   }
   const parsed = route.body.safeParse(json ?? {})
   if (!parsed.success) throw requestInvalid(zodErrors(parsed.error, 'body'))

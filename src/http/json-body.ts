@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { CatalogError } from '../core/errors.ts'
 import { parseExactJson } from '../formats/json/exact-json.ts'
+import { ProblemError } from '../problem/problems.ts'
 import { findJsonFault } from './json-fault.ts'
 import { requestInvalid } from './problem.ts'
 
@@ -102,7 +103,7 @@ function decodeUtf8(bytes: Uint8Array): string {
   try {
     return UTF8.decode(bytes)
   } catch (cause) {
-    throw new CatalogError('body-invalid', 'the body is not UTF-8', { cause })
+    throw new ProblemError('body-invalid', 'the body is not UTF-8', { cause })
   }
 }
 
@@ -115,9 +116,9 @@ function parseJson(
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause
     const fault = findJsonFault(text)
-    if (fault === undefined) throw new CatalogError('body-invalid', cause.message, { cause })
+    if (fault === undefined) throw new ProblemError('body-invalid', cause.message, { cause })
     const { position, line, column, expected } = fault
-    throw new CatalogError(
+    throw new ProblemError(
       'body-invalid',
       `not JSON at position ${position} (line ${line}, column ${column}): expected ${expected}`,
       { facts: { position, line, column, expected }, cause },

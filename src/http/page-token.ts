@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { CatalogError } from '../core/errors.ts'
+import { ProblemError } from '../problem/problems.ts'
 
 /** Opaque to clients: where the next page begins. */
 export function pageToken(position: readonly unknown[]): string {
@@ -13,7 +13,7 @@ export function parsePageToken<Shape extends z.ZodType>(
 ): z.output<Shape> {
   const parsed = shape.safeParse(decode(token))
   if (parsed.success) return parsed.data
-  throw new CatalogError('page-token-invalid', 'this list has given no such page token')
+  throw new ProblemError('page-token-invalid', 'this list has given no such page token')
 }
 
 function decode(token: string): unknown {

@@ -1,4 +1,4 @@
-import { CatalogError } from '../core/errors.ts'
+import { ProblemError } from '../problem/problems.ts'
 import type {
   Authorizer,
   Principal,
@@ -93,8 +93,8 @@ export function targetOf<Query>(
   return { on, name: target(call) } as Target
 }
 
-function permissionDenied(privilege: Privilege, { on }: Target): CatalogError {
-  return new CatalogError(
+function permissionDenied(privilege: Privilege, { on }: Target): ProblemError {
+  return new ProblemError(
     'permission-denied',
     `you lack the privilege ${privilege} on this ${on}`,
     {

@@ -1,73 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
-import { CatalogError, type CatalogErrorCode, type ErrorFacts } from '../core/errors.ts'
+import { CatalogError, type CodedError, type ErrorFacts } from '../core/errors.ts'
 import { stringifyExactJson } from '../formats/json/exact-json.ts'
-
-/** The one place where a trouble gets its status. */
-export const STATUS_BY_CODE: Readonly<Record<CatalogErrorCode, number>> = {
-  'as-at-before-first-snapshot': 404,
-  'as-at-invalid': 400,
-  'body-invalid': 400,
-  'body-too-large': 413,
-  'column-not-found': 422,
-  'column-type-unknown': 422,
-  'commit-conflict': 409,
-  'commit-state-unknown': 503,
-  'data-file-missing': 410,
-  'dump-not-ready': 503,
-  'engine-failed': 503,
-  'file-already-in-table': 409,
-  'file-changed': 409,
-  'file-corrupt': 422,
-  'file-not-found': 422,
-  'file-not-in-table': 422,
-  'file-not-parquet': 422,
-  'file-schema-mismatch': 422,
-  'file-spans-partitions': 422,
-  'filter-invalid': 400,
-  'idempotency-key-reused': 422,
-  internal: 500,
-  'location-invalid': 400,
-  'location-not-allowed': 403,
-  'media-type-unsupported': 415,
-  'metadata-corrupt': 500,
-  'method-not-allowed': 405,
-  'name-invalid': 400,
-  'namespace-already-exists': 409,
-  'namespace-not-empty': 409,
-  'namespace-not-found': 404,
-  'namespace-update-invalid': 422,
-  'not-acceptable': 406,
-  'not-implemented': 501,
-  overloaded: 503,
-  'page-token-invalid': 400,
-  'partitioning-invalid': 422,
-  'permission-denied': 403,
-  'plan-not-found': 404,
-  'plan-task-not-found': 404,
-  'precondition-failed': 412,
-  'precondition-required': 428,
-  'range-not-satisfiable': 416,
-  'request-invalid': 400,
-  'route-not-found': 404,
-  'row-invalid': 422,
-  'schema-change-invalid': 422,
-  'schema-change-rewrites-files': 501,
-  'schema-invalid': 422,
-  'snapshot-not-found': 404,
-  'storage-full': 507,
-  'table-already-exists': 409,
-  'table-not-found': 404,
-  'transaction-aborted': 409,
-  'transaction-committed': 409,
-  'transaction-expired': 409,
-  'transaction-not-found': 404,
-  'transaction-too-large': 422,
-  'update-invalid': 400,
-  'view-already-exists': 409,
-  'view-not-found': 404,
-}
+import { asProblem, PROBLEMS, type ProblemCode, ProblemError } from '../problem/problems.ts'
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 
@@ -109,7 +45,7 @@ export function sendProblem(
   error: unknown,
 ): void {
   const shown = shownError(request, error)
-  const status = STATUS_BY_CODE[shown.code]
+  const status = PROBLEMS[shown.code].status
   if (status === 503) response.setHeader('Retry-After', retryAfterSeconds(shown.facts))
   if (status === 416) {
     response.setHeader('Content-Range', `bytes */${String(shown.facts['lengthBytes'])}`)
@@ -127,13 +63,13 @@ export function problemBody(request: IncomingMessage, error: unknown): Record<st
 }
 
 /** What was unforeseen goes to the log. */
-function shownError(request: IncomingMessage, error: unknown): CatalogError {
-  const foreseen = asCatalogError(error)
-  const isHidden = foreseen === undefined || STATUS_BY_CODE[foreseen.code] === 500
+function shownError(request: IncomingMessage, error: unknown): CodedError<ProblemCode> {
+  const foreseen = foreseenError(error)
+  const isHidden = foreseen === undefined || PROBLEMS[foreseen.code].status === 500
   return isHidden ? hide(request, error) : foreseen
 }
 
-function membersOf(request: IncomingMessage, { code, message, facts }: CatalogError) {
+function membersOf(request: IncomingMessage, { code, message, facts }: CodedError<ProblemCode>) {
   return {
     ...snakeCaseMembers(facts),
     ...standardMembers(code, { detail: message, instance: String(request.id) }),
@@ -142,14 +78,16 @@ function membersOf(request: IncomingMessage, { code, message, facts }: CatalogEr
 
 /** RFC 9457, section 3.1. */
 export function standardMembers(
-  code: CatalogErrorCode,
+  code: ProblemCode,
   { detail, instance }: { readonly detail: string; readonly instance: string },
 ) {
-  return { type: `/problems/${code}`, title: code, status: STATUS_BY_CODE[code], detail, instance }
+  const { title, status } = PROBLEMS[code]
+  return { type: `/problems/${code}`, title, status, detail, instance }
 }
 
-function asCatalogError(error: unknown): CatalogError | undefined {
-  if (error instanceof CatalogError) return error
+function foreseenError(error: unknown): CodedError<ProblemCode> | undefined {
+  const problem = asProblem(error)
+  if (problem !== undefined) return problem
   // Express refuses a path that it cannot decode with an error that carries its status.
   if (error instanceof URIError || (error as { status?: unknown } | null)?.status === 400) {
     return requestInvalid([{ path: 'path', message: 'is not a valid percent-encoding of UTF-8' }])
@@ -157,12 +95,12 @@ function asCatalogError(error: unknown): CatalogError | undefined {
   return undefined
 }
 
-function hide(request: IncomingMessage, cause: unknown): CatalogError {
+function hide(request: IncomingMessage, cause: unknown): ProblemError {
   const errorId = randomUUID()
   request.log.error({ err: cause, errorId }, 'a request failed')
-  return new CatalogError(
+  return new ProblemError(
     'internal',
-    'something went wrong on our side; the log has it under this error id',
+    'the service failed unexpectedly; its log has the cause under this error id',
     { facts: { errorId } },
   )
 }
@@ -186,9 +124,11 @@ function snakeCaseMembers(facts: ErrorFacts): Record<string, unknown> {
 export const Problem = z
   .looseObject({
     type: z.string().meta({ description: 'Stable; what to switch on.' }),
-    title: z.string().meta({ description: 'The code, the last part of the type.' }),
+    title: z.string().meta({ description: 'A short phrase for people.' }),
     status: z.int().meta({ description: 'The HTTP status.' }),
-    detail: z.string().meta({ description: 'For people; its wording may change.' }),
+    detail: z
+      .string()
+      .meta({ description: 'For people: what went wrong here. Its wording may change.' }),
     instance: z.string().meta({ description: 'The request id, as in X-Request-Id and the log.' }),
   })
   .meta({

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
-import type { CatalogErrorCode } from '../core/errors.ts'
+import type { ProblemCode } from '../problem/problems.ts'
 import type { Principal, Privilege, Target } from './authorizer.ts'
 import type { Permission } from './permission.ts'
 import type { Reply } from './reply.ts'
@@ -83,7 +83,7 @@ export interface RouteSpec<
   readonly uploads?: readonly string[]
   readonly answers: readonly AnswerDoc[]
   /** Beside those that any route may answer. */
-  readonly problems: readonly CatalogErrorCode[]
+  readonly problems: readonly ProblemCode[]
   /** As a shell command, with `$MORAINE` for the address. */
   readonly curl?: string
 }

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express'
-import type { CatalogErrorCode } from '../core/errors.ts'
 import type { Meter } from '../http/metrics.ts'
 import type { Route } from '../http/route.ts'
+import type { ProblemCode } from '../problem/problems.ts'
 
 /**
  * One capability. `modules.ts` lists them; nothing else names them. To make one opens nothing and calls nothing: the
@@ -14,7 +14,7 @@ export interface Module {
   /** Another protocol below a root of its own. */
   readonly dialect?: RequestHandler
   /** Problem codes that only its own routes answer. */
-  readonly problems?: readonly CatalogErrorCode[]
+  readonly problems?: readonly ProblemCode[]
   /** What it counts, shown at `/metrics`. */
   readonly meters?: readonly Meter[]
   /** Ends what it has begun. Called once, while the stores are still open. */

@@ -35,9 +35,9 @@ const stage = (path: unknown) => post(service, '/v1/tables/target/files', { file
 const create = (body: unknown) => post(service, '/v1/tables', body)
 const columns = [{ name: 'n', type: 'long' }]
 
-async function refused(asked: Promise<Answer>, status: number, title: string): Promise<Json> {
+async function refused(asked: Promise<Answer>, status: number, code: string): Promise<Json> {
   const answer = await asked
-  expect(answer.body).toMatchObject({ status, title, type: `/problems/${title}` })
+  expect(answer.body).toMatchObject({ status, type: `/problems/${code}` })
   expect(answer.status).toBe(status)
   expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/)
   expect(answer.body.instance).toBe(answer.headers.get('x-request-id'))
@@ -67,7 +67,7 @@ test('bad names, also one of 10,000 characters', async () => {
   }
   await refused(create({ name: randomUUID(), schema: { columns } }), 400, 'name-invalid')
   const long = await fetch(`${service.url}/v1/tables/${'x'.repeat(10_000)}`)
-  expect(await long.json()).toMatchObject({ title: 'name-invalid' })
+  expect(await long.json()).toMatchObject({ type: '/problems/name-invalid' })
 })
 
 test('bad JSON, with the place where it breaks', async () => {
@@ -163,7 +163,7 @@ test('paths outside the allowed locations', async () => {
   const outside = ['file:///etc/passwd', '/etc/passwd', 'file:/etc/passwd']
   for (const path of outside) await refused(stage(path), 403, 'location-not-allowed')
   for (const path of [`file://${service.dataFolder}/../catalog.db`, 'x.parquet', 'file://host/x']) {
-    expect((await stage(path)).body.title).toMatch(/^location-(invalid|not-allowed)$/)
+    expect((await stage(path)).body.type).toMatch(/\/location-(invalid|not-allowed)$/)
   }
   const inferred = { name: 'stolen', infer_from: 'file:///etc/passwd' }
   await refused(create(inferred), 403, 'location-not-allowed')
@@ -232,7 +232,7 @@ test('a malformed filter points at the character', async () => {
   const problem = await refused(filter('n = 1 AND AND'), 400, 'filter-invalid')
   expect(problem.position).toBe(10)
   expect(problem.near).toContain('^')
-  expect((await filter('nope = 1')).body.title).toMatch(/^(filter-invalid|column-not-found)$/)
+  expect((await filter('nope = 1')).body.type).toMatch(/\/(filter-invalid|column-not-found)$/)
   await refused(filter('('.repeat(5_000)), 400, 'filter-invalid')
 })
 
@@ -258,7 +258,7 @@ test('unknown and repeated parameters name themselves', async () => {
 test('nothing at a path, and another method at a known one', async () => {
   await refused(ask(service, '/v2/tables'), 404, 'route-not-found')
   const answer = await ask(service, '/v1/transactions/start')
-  expect(answer.body).toMatchObject({ status: 405, title: 'method-not-allowed' })
+  expect(answer.body).toMatchObject({ status: 405, type: '/problems/method-not-allowed' })
   expect(answer.headers.get('allow')).toBe('POST')
   const patched = await ask(service, '/v1/tables', { method: 'PATCH' })
   expect(patched.headers.get('allow')?.split(', ').sort()).toEqual(['GET', 'HEAD', 'POST'])

@@ -29,7 +29,7 @@ test('a commit to a table for which too many wait is a 503 that says when to try
   )
   const files = { files: [{ path }] }
   const refused = await post(service, '/v1/tables/busy/files', files)
-  expect([refused.status, refused.body.title]).toEqual([503, 'overloaded'])
+  expect([refused.status, refused.body.type]).toEqual([503, '/problems/overloaded'])
   expect(refused.headers.get('retry-after')).toBe('1')
   const started = await must(post(service, '/v1/transactions/start', {}), 201)
   const inSteps = { transaction_id: started.transaction_id }

@@ -82,6 +82,6 @@ testWithShared('a file of another table is refused, and nothing is committed', a
   await must(post(service, '/v1/tables', { name: 'moons', schema: { columns } }), 201)
   const files = [{ path: sharedFile('satellites.parquet') }]
   const refused = await post(service, '/v1/tables/moons/files', { files })
-  expect(refused.body).toMatchObject({ status: 422, title: 'file-schema-mismatch' })
+  expect(refused.body).toMatchObject({ status: 422, type: '/problems/file-schema-mismatch' })
   expect((await must(ask(service, '/v1/tables/moons'))).snapshot).toBeNull()
 })

@@ -99,7 +99,7 @@ test('a reader that stops reading stops the work, and one that leaves ends it', 
 test('a failure before anything was sent is a problem document', async () => {
   const answer = await fetch(`${url}/early-failure`)
   expect(answer.status).toBe(500)
-  expect(await answer.json()).toMatchObject({ title: 'internal' })
+  expect(await answer.json()).toMatchObject({ type: '/problems/internal' })
 })
 
 test('a failure half-way resets the connection: the answer must not look whole', async () => {

@@ -245,7 +245,7 @@ test.each(ROUTES)('%s answers 403 to who may not, and does nothing', async (_, r
   if (first === undefined) expect(status).toBeLessThan(400)
   else {
     const [privilege, on] = first.split(' ')
-    expect(body).toMatchObject({ status: 403, title: 'permission-denied', privilege, on })
+    expect(body).toMatchObject({ status: 403, type: '/problems/permission-denied', privilege, on })
   }
 })
 

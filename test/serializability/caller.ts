@@ -42,5 +42,5 @@ export async function callService(url: string, { json, cutAfterMs }: Asking = {}
 export function outcomeOf({ status, body }: Told): 'committed' | 'refused' | 'unknown' {
   if (status >= 200 && status < 300) return 'committed'
   if (status >= 400 && status < 500) return 'refused'
-  return body?.title === 'overloaded' ? 'refused' : 'unknown'
+  return body?.type === '/problems/overloaded' ? 'refused' : 'unknown'
 }

@@ -71,7 +71,7 @@ export class Recorder {
 }
 
 function codeOf({ body }: Told): string {
-  return body?.title ?? body?.error?.type ?? 'unnamed'
+  return body?.type?.replace('/problems/', '') ?? body?.error?.type ?? 'unnamed'
 }
 
 /** A REST commit is answered the table instead. */

@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import { CATALOG_ERROR_CODES, type CatalogErrorCode } from '../../core/errors.ts'
-import { PROBLEM_MEDIA_TYPE, Problem, STATUS_BY_CODE, standardMembers } from '../problem.ts'
+import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from '../../problem/problems.ts'
+import { PROBLEM_MEDIA_TYPE, Problem, standardMembers } from '../problem.ts'
 import { JSON_MEDIA_TYPE } from '../reply.ts'
 import { type AnswerDoc, PATH_PARAMETERS, type Route } from '../route.ts'
-import { PROBLEM_DOCS } from './problem-docs.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
 type Content = Readonly<Record<string, { readonly schema: JsonSchema; readonly example?: unknown }>>
@@ -174,34 +173,34 @@ function contentOf(mediaType: string, shape: z.ZodType): Content {
 /** By status: what any route of its kind may answer, and what this one may. */
 function problems(route: Route): Record<string, ResponseDoc> {
   const codes = problemCodesOf(route)
-  const statuses = [...new Set(codes.map((code) => STATUS_BY_CODE[code]))].sort()
+  const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))].sort()
   const documented = new Set(route.answers.map((answer) => answer.status))
   return Object.fromEntries(
     statuses
       .filter((status) => !documented.has(status))
       .map((status) => [
         String(status),
-        problemResponse(codes.filter((code) => STATUS_BY_CODE[code] === status)),
+        problemResponse(codes.filter((code) => PROBLEMS[code].status === status)),
       ]),
   )
 }
 
-export function problemCodesOf(route: Route): readonly CatalogErrorCode[] {
-  const ofBody: readonly CatalogErrorCode[] =
+export function problemCodesOf(route: Route): readonly ProblemCode[] {
+  const ofBody: readonly ProblemCode[] =
     route.body === undefined ? [] : ['body-invalid', 'body-too-large', 'media-type-unsupported']
-  const ofCaller: readonly CatalogErrorCode[] =
+  const ofCaller: readonly ProblemCode[] =
     route.permission === 'public' ? [] : ['permission-denied']
   const codes = new Set([
     ...[...route.problems, ...ofBody, ...ofCaller],
     ...(['request-invalid', 'internal'] as const),
   ])
-  return CATALOG_ERROR_CODES.filter((code) => codes.has(code))
+  return PROBLEM_CODES.filter((code) => codes.has(code))
 }
 
-function problemResponse(codes: readonly CatalogErrorCode[]): ResponseDoc {
+function problemResponse(codes: readonly ProblemCode[]): ResponseDoc {
   const examples = codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])
   return {
-    description: codes.map((code) => `\`${code}\`: ${PROBLEM_DOCS[code].meaning}`).join('\n\n'),
+    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].meaning}`).join('\n\n'),
     content: {
       [PROBLEM_MEDIA_TYPE]: { schema: schemaOf(Problem), examples: Object.fromEntries(examples) },
     },
@@ -209,8 +208,8 @@ function problemResponse(codes: readonly CatalogErrorCode[]): ResponseDoc {
 }
 
 function problemExamples(): Record<string, unknown> {
-  const examples = [...CATALOG_ERROR_CODES].sort().map((code) => {
-    const summary = PROBLEM_DOCS[code].meaning
+  const examples = PROBLEM_CODES.map((code) => {
+    const summary = PROBLEMS[code].meaning
     const instance = '0b6f1f0e-8d0c-4b6e-9d55-2f6c1f0f7a11'
     return [code, { summary, value: standardMembers(code, { detail: summary, instance }) }]
   })

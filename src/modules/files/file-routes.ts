@@ -1,5 +1,4 @@
 import type { z } from 'zod'
-import type { CatalogErrorCode } from '../../core/errors.ts'
 import { mediaTypeOf } from '../../http/json-body.ts'
 import { onTable } from '../../http/permission.ts'
 import { requestInvalid } from '../../http/problem.ts'
@@ -11,6 +10,7 @@ import {
   commitFiles,
   commitRemoval,
 } from '../../lake/commit/transactions.ts'
+import type { ProblemCode } from '../../problem/problems.ts'
 import { filesToJson } from './file-response.ts'
 import {
   FilesAnswer,
@@ -34,7 +34,7 @@ const TEXT_FORMATS = new Map<string, 'csv' | 'ndjson'>([
   ['application/ndjson', 'ndjson'],
 ])
 
-const COMMIT_PROBLEMS: readonly CatalogErrorCode[] = [
+const COMMIT_PROBLEMS: readonly ProblemCode[] = [
   'table-not-found',
   'name-invalid',
   'transaction-not-found',

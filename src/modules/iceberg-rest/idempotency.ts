@@ -4,6 +4,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { parseUuid } from '../../core/value/bytes-text.ts'
 import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
+import { ProblemError } from '../../problem/problems.ts'
 import type { AnswerKeeper, KeptAnswer } from './kept-answer.ts'
 
 /** How long a client may repeat a request, as it is advertised (ISO 8601). */
@@ -36,7 +37,7 @@ export async function findKeptAnswer(
   const record = await catalog.replays.find(key)
   if (record === undefined) return undefined
   if (record.requestHash !== requestHash) {
-    throw new CatalogError(
+    throw new ProblemError(
       'idempotency-key-reused',
       `Idempotency-Key ${key} belongs to another request`,
     )

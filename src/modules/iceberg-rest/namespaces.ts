@@ -1,6 +1,7 @@
 import type { NamespaceRecord } from '../../catalog/namespace-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
+import { ProblemError } from '../../problem/problems.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
 import { type Page, type PageRequest, readPages } from './page.ts'
 import { boundedItems } from './requests/common-update-json.ts'
@@ -35,7 +36,7 @@ export async function createNamespace(
   )
   if (outcome === 'created') return { levels, properties }
   const namespace = shownNamespace(levels)
-  throw new CatalogError('namespace-already-exists', `Namespace already exists: ${namespace}`, {
+  throw new ProblemError('namespace-already-exists', `Namespace already exists: ${namespace}`, {
     facts: { namespace },
   })
 }
@@ -76,7 +77,7 @@ export async function dropNamespace(
   if (outcome === 'not-found') throw namespaceNotFound(levels)
   if (outcome === 'dropped') return
   const namespace = shownNamespace(levels)
-  throw new CatalogError('namespace-not-empty', `Namespace ${namespace} is not empty`, {
+  throw new ProblemError('namespace-not-empty', `Namespace ${namespace} is not empty`, {
     facts: { namespace },
   })
 }
@@ -113,16 +114,16 @@ export async function updateNamespace(
   return answer(changed.before)
 }
 
-export function namespaceNotFound(levels: readonly string[]): CatalogError {
+export function namespaceNotFound(levels: readonly string[]): ProblemError {
   const namespace = shownNamespace(levels)
-  return new CatalogError('namespace-not-found', `Namespace does not exist: ${namespace}`, {
+  return new ProblemError('namespace-not-found', `Namespace does not exist: ${namespace}`, {
     facts: { namespace },
   })
 }
 
-function setAndRemoved(key: string): CatalogError {
+function setAndRemoved(key: string): ProblemError {
   const detail = `Invalid namespace update: cannot simultaneously set and remove keys: [${key.slice(0, 200)}]`
-  return new CatalogError('namespace-update-invalid', detail, { facts: { key: key.slice(0, 200) } })
+  return new ProblemError('namespace-update-invalid', detail, { facts: { key: key.slice(0, 200) } })
 }
 
 function refuseTooMany(count: number): void {

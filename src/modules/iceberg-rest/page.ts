@@ -1,4 +1,4 @@
-import { CatalogError } from '../../core/errors.ts'
+import { ProblemError } from '../../problem/problems.ts'
 
 /** Iceberg REST specification, `PageToken`: absent, everything is answered at once; empty, the first page. */
 export interface PageRequest {
@@ -61,6 +61,6 @@ function decodeToken(token: string): string {
   return String.fromCodePoint(...points)
 }
 
-function unknownToken(): CatalogError {
-  return new CatalogError('page-token-invalid', 'Invalid page token: no list has given it')
+function unknownToken(): ProblemError {
+  return new ProblemError('page-token-invalid', 'Invalid page token: no list has given it')
 }

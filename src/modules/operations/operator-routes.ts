@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { CATALOG_ERROR_CODES, CatalogError } from '../../core/errors.ts'
-import { problemMarkdown } from '../../http/docs/problem-docs.ts'
 import type { Metrics } from '../../http/metrics.ts'
 import { onCatalog } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../http/route.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
+import { problemMarkdown } from '../../problem/problem-markdown.ts'
+import { PROBLEM_CODES, ProblemError } from '../../problem/problems.ts'
 import type { Pages } from './pages.ts'
 
 const OPERATIONS_TAG: Tag = { name: 'operations', description: 'For operators and readers.' }
@@ -145,7 +145,7 @@ const openapi = ({ pages }: OperationsDependencies) =>
     async (): Promise<Reply> => {
       const body = await pages.openapiYaml()
       if (body !== undefined) return { status: 200, mediaType: 'application/yaml', body }
-      throw new CatalogError('route-not-found', 'openapi.yaml was not installed with this service')
+      throw new ProblemError('route-not-found', 'openapi.yaml was not installed with this service')
     },
   )
 
@@ -179,12 +179,12 @@ const problem = defineRoute(
     curl: 'curl $MORAINE/problems/commit-conflict',
   },
   ({ param }): Reply => {
-    const code = CATALOG_ERROR_CODES.find((known) => known === param('code'))
+    const code = PROBLEM_CODES.find((known) => known === param('code'))
     if (code !== undefined) {
       return { status: 200, mediaType: 'text/markdown', body: problemMarkdown(code) }
     }
-    throw new CatalogError('route-not-found', 'there is no such problem', {
-      facts: { codes: CATALOG_ERROR_CODES },
+    throw new ProblemError('route-not-found', 'there is no such problem', {
+      facts: { codes: PROBLEM_CODES },
     })
   },
 )

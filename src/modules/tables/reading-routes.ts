@@ -1,9 +1,9 @@
-import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
 import { onTable } from '../../http/permission.ts'
 import { JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
+import { type ProblemCode, ProblemError } from '../../problem/problems.ts'
 import { readingAsJson, readingAsNdjson } from './table-response.ts'
 import {
   DataFileAnswer,
@@ -21,7 +21,7 @@ const ANSWER = {
   shape: TableReadingAnswer,
   alternatives: { [NDJSON_MEDIA_TYPE]: DataFileAnswer },
 }
-const PROBLEMS: readonly CatalogErrorCode[] = [
+const PROBLEMS: readonly ProblemCode[] = [
   'table-not-found',
   'name-invalid',
   'filter-invalid',
@@ -80,7 +80,7 @@ function acceptedForm(accepts: (mediaTypes: readonly string[]) => string | undef
   const available = [JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, 'application/ndjson']
   const accepted = accepts(available)
   if (accepted !== undefined) return accepted
-  throw new CatalogError('not-acceptable', `the answer comes as ${available.join(' or ')}`, {
+  throw new ProblemError('not-acceptable', `the answer comes as ${available.join(' or ')}`, {
     facts: { available },
   })
 }

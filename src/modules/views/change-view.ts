@@ -7,6 +7,7 @@ import type { NamespacedName } from '../../core/table/table-name.ts'
 import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/view-metadata-json.ts'
 import type { Dependencies } from '../../lake/dependencies.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
+import { ProblemError } from '../../problem/problems.ts'
 import { lostTooOften } from '../iceberg-rest/commit-tables.ts'
 import { shownName } from '../iceberg-rest/rest-name.ts'
 
@@ -35,8 +36,8 @@ export async function getView(
   return state
 }
 
-export function viewNotFound({ shown }: WantedView): CatalogError {
-  return new CatalogError('view-not-found', `View does not exist: ${shown}`, {
+export function viewNotFound({ shown }: WantedView): ProblemError {
+  return new ProblemError('view-not-found', `View does not exist: ${shown}`, {
     facts: { view: shown },
   })
 }
@@ -166,11 +167,11 @@ export function viewNameTaken(
   name: NamespacedName,
   outcome: 'view-exists' | 'table-exists',
   detail?: string,
-): CatalogError {
+): ProblemError {
   const view = shownName(name)
   const existing = outcome === 'table-exists' ? 'table' : 'view'
   const what = existing === 'table' ? 'Table with same name' : 'View'
-  return new CatalogError('view-already-exists', detail ?? `${what} already exists: ${view}`, {
+  return new ProblemError('view-already-exists', detail ?? `${what} already exists: ${view}`, {
     facts: { view, existing },
   })
 }

@@ -3,10 +3,8 @@ import pino from 'pino'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { openapiYaml } from '../../../scripts/write-openapi.ts'
-import { CATALOG_ERROR_CODES } from '../../../src/core/errors.ts'
 import { createApp } from '../../../src/http/app.ts'
 import { expressPath } from '../../../src/http/dispatch.ts'
-import { problemsMarkdown } from '../../../src/http/docs/problem-docs.ts'
 import { Metrics } from '../../../src/http/metrics.ts'
 import { listModules, routesOf } from '../../../src/modules.ts'
 import { startTestService } from '../harness.ts'
@@ -75,11 +73,4 @@ test('the example of every shape is of that shape', () => {
     const { id, example } = z.globalRegistry.get(shape) as { id: string; example?: unknown }
     expect([id, shape.safeParse(example).error?.issues]).toEqual([id, undefined])
   }
-})
-
-test('docs/problems.md has one heading for each problem, and no other', async () => {
-  const text = await read('docs/problems.md')
-  expect(text).toBe(problemsMarkdown())
-  const headings = [...text.matchAll(/^## (.+)$/gm)].map(([, code]) => code)
-  expect(headings).toEqual([...CATALOG_ERROR_CODES].sort())
 })

@@ -59,7 +59,7 @@ test('a bad row is a 422 with its line, and nothing is staged', async () => {
   const { transaction_id: id } = await must(post(service, '/v1/transactions/start', {}), 201)
   const query = `?transaction_id=${id}`
   const refused = await uploadText(table, 'n\n1\n2\nthree\n', 'text/csv', query)
-  expect(refused.body).toMatchObject({ status: 422, title: 'row-invalid', line: 4 })
+  expect(refused.body).toMatchObject({ status: 422, type: '/problems/row-invalid', line: 4 })
   expect(refused.body.detail).toContain('three')
   await must(uploadText(table, 'n\n1\n', 'text/csv', query), 201)
   const committed = await must(post(service, '/v1/transactions/commit', { transaction_id: id }))

@@ -100,7 +100,11 @@ test('an aborted transaction leaves nothing and says so', async () => {
   expect(await must(abort())).toMatchObject({ state: 'aborted', staged: [] })
   expect(await must(abort())).toMatchObject({ state: 'aborted' })
   const refused = await commit(transaction_id)
-  expect(refused.body).toMatchObject({ status: 409, title: 'transaction-aborted', transaction_id })
+  expect(refused.body).toMatchObject({
+    status: 409,
+    type: '/problems/transaction-aborted',
+    transaction_id,
+  })
   expect((await read(table)).snapshot).toBeNull()
 })
 
@@ -110,9 +114,9 @@ test('a committed transaction cannot be aborted or added to', async () => {
   await must(stage(table, [await newFile()], { transaction_id }))
   await must(commit(transaction_id))
   const aborted = await post(service, '/v1/transactions/abort', { transaction_id })
-  expect(aborted.body.title).toBe('transaction-committed')
+  expect(aborted.body.type).toBe('/problems/transaction-committed')
   const staged = await stage(table, [await newFile()], { transaction_id })
-  expect(staged.body.title).toBe('transaction-committed')
+  expect(staged.body.type).toBe('/problems/transaction-committed')
 })
 
 test('an expired transaction is a 409 that says when it expired', async () => {
@@ -121,8 +125,12 @@ test('an expired transaction is a 409 that says when it expired', async () => {
   const { expires_at } = await must(ask(service, `/v1/transactions/${transaction_id}`))
   await new Promise((resolve) => setTimeout(resolve, Date.parse(expires_at) - Date.now() + 20))
   const refused = await stage(table, [await newFile()], { transaction_id })
-  expect(refused.body).toMatchObject({ status: 409, title: 'transaction-expired', expires_at })
-  expect((await commit(transaction_id)).body.title).toBe('transaction-expired')
+  expect(refused.body).toMatchObject({
+    status: 409,
+    type: '/problems/transaction-expired',
+    expires_at,
+  })
+  expect((await commit(transaction_id)).body.type).toBe('/problems/transaction-expired')
   const view = await must(ask(service, `/v1/transactions/${transaction_id}`))
   expect(view.state).toBe('expired')
   expect((await read(table)).snapshot).toBeNull()
@@ -154,7 +162,7 @@ test('a truncation on an old base is a conflict that names both snapshots', asyn
   const refused = await commit(transaction_id)
   expect(refused.body).toMatchObject({
     status: 409,
-    title: 'commit-conflict',
+    type: '/problems/commit-conflict',
     base_snapshot_id: first.results[0].snapshot_id,
     current_snapshot_id: second.results[0].snapshot_id,
   })
@@ -174,7 +182,7 @@ test('time travel, clone and rollback agree on what the table was', async () => 
   const before = await ask(service, `/v1/tables/${table}?as_at=1999-12-31`)
   expect(before.body).toMatchObject({
     status: 404,
-    title: 'as-at-before-first-snapshot',
+    type: '/problems/as-at-before-first-snapshot',
     first_snapshot_at: one.timestamp,
   })
   const cloned = await ask(service, `/v1/tables/${table}/clone`, {
@@ -188,7 +196,9 @@ test('time travel, clone and rollback agree on what the table was', async () => 
   const ids = log.snapshots.map((entry: { snapshot_id: string }) => entry.snapshot_id)
   expect(ids).toEqual([one.snapshot_id, two.snapshot_id, one.snapshot_id])
   expect((await read(table, '/latest')).totals.records).toBe(10)
-  expect((await ask(service, `/v1/tables/${table}/404`)).body.title).toBe('snapshot-not-found')
+  expect((await ask(service, `/v1/tables/${table}/404`)).body.type).toBe(
+    '/problems/snapshot-not-found',
+  )
 })
 
 test('the snapshot log comes in pages, newest first, between two moments', async () => {

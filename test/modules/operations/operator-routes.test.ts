@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { get, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CATALOG_ERROR_CODES } from '../../../src/core/errors.ts'
+import { PROBLEM_CODES, PROBLEMS } from '../../../src/problem/problems.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 
@@ -26,7 +26,7 @@ test('a service without its catalog is alive, not ready, and says why', async ()
   const broken = await ask(other, '/v1/tables')
   expect(broken.body).toMatchObject({
     status: 500,
-    title: 'internal',
+    type: '/problems/internal',
     error_id: expect.any(String),
   })
   expect(Object.keys(broken.body).sort()).toEqual(
@@ -81,12 +81,12 @@ test('the documentation needs nothing from elsewhere', async () => {
 })
 
 test('the type of a problem leads to its explanation', async () => {
-  for (const code of CATALOG_ERROR_CODES) {
+  for (const code of PROBLEM_CODES) {
     const { status, text } = await ask(service, `/problems/${code}`)
     expect([code, status]).toEqual([code, 200])
-    expect(text).toContain(`## ${code}`)
+    expect(text).toContain(`## ${code}\n\n${PROBLEMS[code].title}. `)
   }
-  expect((await ask(service, '/problems/nonsense')).body.title).toBe('route-not-found')
+  expect((await ask(service, '/problems/nonsense')).body.type).toBe('/problems/route-not-found')
 })
 
 test('HEAD is answered like GET, without the body', async () => {
@@ -163,7 +163,10 @@ test('pages of other sites cannot change anything', async () => {
   const truncate = (origin: string) =>
     ask(service, '/v1/transactions/start', { method: 'POST', headers: { Origin: origin } })
   for (const origin of ['https://evil.example', 'null']) {
-    expect((await truncate(origin)).body).toMatchObject({ status: 400, title: 'request-invalid' })
+    expect((await truncate(origin)).body).toMatchObject({
+      status: 400,
+      type: '/problems/request-invalid',
+    })
   }
   expect((await truncate(service.url)).status).toBe(201)
 })

@@ -107,7 +107,7 @@ test('lists come in pages that hold every table once', async () => {
 test('a page token of our own making is refused', async () => {
   for (const token of ['x', 'WzFd', '%%%', Buffer.from('[[1],2]').toString('base64url')]) {
     const answer = await ask(service, `/v1/tables?page_token=${encodeURIComponent(token)}`)
-    expect(answer.body).toMatchObject({ status: 400, title: 'page-token-invalid' })
+    expect(answer.body).toMatchObject({ status: 400, type: '/problems/page-token-invalid' })
   }
 })
 
@@ -149,11 +149,15 @@ test('a change of schema that is not possible names the column and the rule', as
   await must(create('rigid'), 201)
   const narrow = { changes: [{ op: 'widen', name: 'id', type: 'string' }] }
   const refused = await post(service, '/v1/tables/rigid/schemas', narrow)
-  expect(refused.body).toMatchObject({ status: 422, title: 'schema-change-invalid', column: 'id' })
+  expect(refused.body).toMatchObject({
+    status: 422,
+    type: '/problems/schema-change-invalid',
+    column: 'id',
+  })
   const added = { op: 'add', column: { name: 'many', type: 'list<long>' } }
   const within = { op: 'widen', name: 'many.element', type: 'double' }
   const nested = await post(service, '/v1/tables/rigid/schemas', { changes: [added, within] })
-  expect(nested.body).toMatchObject({ status: 501, title: 'schema-change-rewrites-files' })
+  expect(nested.body).toMatchObject({ status: 501, type: '/problems/schema-change-rewrites-files' })
   expect((await must(ask(service, '/v1/tables/rigid/schemas'))).schemas).toHaveLength(1)
 })
 
@@ -161,7 +165,7 @@ test('a dropped table is gone, and its name free', async () => {
   const { table_id } = await must(create('doomed'), 201)
   const dropped = await must(ask(service, '/v1/tables/doomed?purge=true', { method: 'DELETE' }))
   expect(dropped).toMatchObject({ identifier: 'default.doomed', table_id, purged: true })
-  expect((await ask(service, `/v1/tables/${table_id}`)).body.title).toBe('table-not-found')
+  expect((await ask(service, `/v1/tables/${table_id}`)).body.type).toBe('/problems/table-not-found')
   await must(create('doomed'), 201)
 })
 
@@ -173,7 +177,7 @@ test('metadata with integers beyond 2^53 is refused rather than rounded', async 
     headers: { 'Content-Type': 'application/json' },
   })
   expect(answer.body).toMatchObject({
-    title: 'request-invalid',
+    type: '/problems/request-invalid',
     errors: [{ path: 'body.metadata' }],
   })
 })

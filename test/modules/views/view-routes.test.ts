@@ -24,7 +24,7 @@ const drop = (name: string) => ask(service, `/v1/views/${name}`, { method: 'DELE
 
 async function refused(asked: Promise<Answer>): Promise<[number, string, Json]> {
   const { status, body } = await asked
-  return [status, body.title, body]
+  return [status, body.type.replace('/problems/', ''), body]
 }
 
 test('a view is created, read, replaced and dropped', async () => {
@@ -127,11 +127,11 @@ test('views are listed by namespace, in pages', async () => {
 test('names are shared with tables, and follow the rule of /v1', async () => {
   await must(post(service, '/v1/tables', { name: 'ground', schema: { columns } }), 201)
   await must(create('taken'), 201)
-  const [status, title, table] = await refused(create('Ground'))
-  expect([status, title, table.existing]).toEqual([409, 'view-already-exists', 'table'])
+  const [status, code, table] = await refused(create('Ground'))
+  expect([status, code, table.existing]).toEqual([409, 'view-already-exists', 'table'])
   expect((await refused(create('taken')))[2]).toMatchObject({ status: 409, existing: 'view' })
   const clash = post(service, '/v1/tables', { name: 'taken', schema: { columns } })
-  expect((await refused(clash))[2]).toMatchObject({ title: 'table-already-exists' })
+  expect((await refused(clash))[2]).toMatchObject({ type: '/problems/table-already-exists' })
   for (const name of ['1st', 'a b', '', 'a..b', 'ä', randomUUID(), 'x'.repeat(200)]) {
     expect((await refused(create(name))).slice(0, 2)).toEqual([400, 'name-invalid'])
   }
@@ -163,8 +163,8 @@ test.each<[string, object, number, string]>([
   ],
   ['a column twice', { schema: { columns: [...columns, ...columns] } }, 422, 'schema-invalid'],
   ['a bad namespace', { default_namespace: 'a b' }, 400, 'name-invalid'],
-])('a view with %s is refused', async (_, more, status, title) => {
-  expect((await refused(create('odd', more))).slice(0, 2)).toEqual([status, title])
+])('a view with %s is refused', async (_, more, status, code) => {
+  expect((await refused(create('odd', more))).slice(0, 2)).toEqual([status, code])
   expect((await read('odd')).status).toBe(404)
 })
 

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
-import { CatalogError } from '../../../core/errors.ts'
 import { contentRange, parseRange } from '../../../http/byte-range.ts'
 import { reprDigest } from '../../../http/http-fields.ts'
 import { isRangeCurrent, judgePreconditions, saysWhichState } from '../../../http/preconditions.ts'
 import { type Preferences, parsePrefer } from '../../../http/prefer.ts'
 import type { Reply } from '../../../http/reply.ts'
+import { ProblemError } from '../../../problem/problems.ts'
 import { fileNameOf, mediaTypeOf } from '../dump-key.ts'
 import type { DumpProgress } from '../dump-progress.ts'
 import type { DumpIndex } from '../format/dump-index.ts'
@@ -168,27 +168,27 @@ function waitMs({ streams }: DumpService, seconds: number): number {
   return Math.min(seconds * 1000, streams.limits.indexWaitMs)
 }
 
-function preconditionFailed({ target, validators }: DumpResource): CatalogError {
-  return new CatalogError(
+function preconditionFailed({ target, validators }: DumpResource): ProblemError {
+  return new ProblemError(
     'precondition-failed',
     `the dump here is ${validators.etag}, of ${fileNameOf(target)}`,
     { facts: { etag: validators.etag, pinnedUrl: pinnedPath(target) } },
   )
 }
 
-function preconditionRequired({ target, validators }: DumpResource): CatalogError {
+function preconditionRequired({ target, validators }: DumpResource): ProblemError {
   const pinnedUrl = pinnedPath(target)
   const fileName = fileNameOf(target)
   const resume = `curl -fL -C - -o '${fileName}' "$MORAINE${pinnedUrl}"`
-  return new CatalogError(
+  return new ProblemError(
     'precondition-required',
     `this address moves with the table, so parts of it may not fit together; resume ${fileName} with ${resume}`,
     { facts: { pinnedUrl, fileName, etag: validators.etag, resume } },
   )
 }
 
-function rangeNotSatisfiable({ target }: DumpResource, lengthBytes: number): CatalogError {
-  return new CatalogError(
+function rangeNotSatisfiable({ target }: DumpResource, lengthBytes: number): ProblemError {
+  return new ProblemError(
     'range-not-satisfiable',
     `${fileNameOf(target)} has ${lengthBytes} bytes: the range begins at or after its end`,
     { facts: { lengthBytes } },

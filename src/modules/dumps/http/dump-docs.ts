@@ -1,5 +1,5 @@
-import type { CatalogErrorCode } from '../../../core/errors.ts'
 import type { AnswerDoc, Tag } from '../../../http/route.ts'
+import type { ProblemCode } from '../../../problem/problems.ts'
 import { DumpBytes, DumpStatusAnswer } from './dump-shapes.ts'
 
 export const DUMPS_TAG: Tag = {
@@ -50,7 +50,7 @@ export const DUMP_ANSWERS: readonly AnswerDoc[] = [
 ]
 
 /** When it is not clear of what. */
-export const FINDING_PROBLEMS: readonly CatalogErrorCode[] = [
+export const FINDING_PROBLEMS: readonly ProblemCode[] = [
   'table-not-found',
   'name-invalid',
   'snapshot-not-found',
@@ -59,7 +59,7 @@ export const FINDING_PROBLEMS: readonly CatalogErrorCode[] = [
   'storage-full',
 ]
 
-export const DUMP_PROBLEMS: readonly CatalogErrorCode[] = [
+export const DUMP_PROBLEMS: readonly ProblemCode[] = [
   ...FINDING_PROBLEMS,
   'dump-not-ready',
   'not-acceptable',

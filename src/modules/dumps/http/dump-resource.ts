@@ -1,10 +1,10 @@
-import { CatalogError } from '../../../core/errors.ts'
 import { contentDisposition } from '../../../http/http-fields.ts'
 import { httpDate, type Validators } from '../../../http/preconditions.ts'
 import { requestInvalid } from '../../../http/problem.ts'
 import type { Call } from '../../../http/route.ts'
 import type { Dependencies } from '../../../lake/dependencies.ts'
 import type { SnapshotSelector } from '../../../lake/table/table-lookup.ts'
+import { ProblemError } from '../../../problem/problems.ts'
 import {
   DIALECT_VERSION,
   type DumpFormatChoice,
@@ -154,7 +154,7 @@ export function chooseFormat(
   const available = Object.keys(FORMAT_BY_MEDIA_TYPE)
   const format = FORMAT_BY_MEDIA_TYPE[accepts(available) ?? '']
   if (format !== undefined) return format
-  throw new CatalogError('not-acceptable', `a dump comes as ${available.join(', ')}`, {
+  throw new ProblemError('not-acceptable', `a dump comes as ${available.join(', ')}`, {
     facts: { available },
   })
 }

@@ -1,6 +1,6 @@
-import type { CatalogErrorCode } from '../../../core/errors.ts'
 import { onTable } from '../../../http/permission.ts'
 import { type AnswerDoc, defineRoute, type Route } from '../../../http/route.ts'
+import type { ProblemCode } from '../../../problem/problems.ts'
 import { answerDump } from './dump-answer.ts'
 import { answerDigest } from './dump-digest-answer.ts'
 import {
@@ -21,10 +21,7 @@ import {
 } from './dump-shapes.ts'
 import { answerStatus } from './dump-status.ts'
 
-const MOVING_PROBLEMS: readonly CatalogErrorCode[] = [
-  'as-at-invalid',
-  'as-at-before-first-snapshot',
-]
+const MOVING_PROBLEMS: readonly ProblemCode[] = ['as-at-invalid', 'as-at-before-first-snapshot']
 
 const dump = (service: DumpService) =>
   defineRoute(

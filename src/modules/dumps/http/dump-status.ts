@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { CatalogError } from '../../../core/errors.ts'
 import { timeText } from '../../../http/common-shapes.ts'
 import { problemBody } from '../../../http/problem.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
+import { ProblemError } from '../../../problem/problems.ts'
 import { type DumpTarget, fileNameOf } from '../dump-key.ts'
 import type { DumpState } from '../dumps.ts'
 import { type DumpCall, type DumpResource, type DumpService, pinnedPath } from './dump-resource.ts'
@@ -85,8 +85,8 @@ function ofState(request: IncomingMessage, state: DumpState) {
 }
 
 /** The dump takes longer than a client should be kept waiting. */
-export function notReady(target: DumpTarget): CatalogError {
-  return new CatalogError(
+export function notReady(target: DumpTarget): ProblemError {
+  return new ProblemError(
     'dump-not-ready',
     'the dump is being made: repeat this soon, or leave Range out to get what is ready',
     {

@@ -1,5 +1,6 @@
 import { CatalogError } from '../../../core/errors.ts'
 import type { Dependencies } from '../../../lake/dependencies.ts'
+import { ProblemError } from '../../../problem/problems.ts'
 import type { KeptAnswer } from '../kept-answer.ts'
 import { loadTableByUuid } from '../load-table.ts'
 import { readUnregistered } from '../register-table.ts'
@@ -29,7 +30,7 @@ export async function replayReply(deps: Dependencies, kept: KeptAnswer): Promise
     case 'view': {
       const view = await findViewByUuid(deps, kept.viewUuid)
       if (view !== undefined) return viewReply(view)
-      throw new CatalogError('view-not-found', 'The request was done; its view is dropped since')
+      throw new ProblemError('view-not-found', 'The request was done; its view is dropped since')
     }
   }
 }

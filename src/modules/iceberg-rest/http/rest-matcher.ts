@@ -1,4 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { ProblemError } from '../../../problem/problems.ts'
 import type { IcebergRoute } from './rest-route.ts'
 
 export interface Match {
@@ -31,7 +32,7 @@ export function matchRoute(
   const [first] = ofPath
   if (first === undefined) {
     const detail = `There is nothing at ${ICEBERG_ROOT}${path.slice(0, 200)}`
-    throw new CatalogError('route-not-found', detail)
+    throw new ProblemError('route-not-found', detail)
   }
   const match = ofPath.find(({ route }) => route.method === method)
   if (match === undefined) throw methodNotAllowed(method, ofPath)
@@ -84,9 +85,9 @@ function decode(text: string): string {
   }
 }
 
-function methodNotAllowed(method: string, ofPath: readonly Match[]): CatalogError {
+function methodNotAllowed(method: string, ofPath: readonly Match[]): ProblemError {
   const allowed = ofPath.map(({ route }) => route.method)
-  return new CatalogError('method-not-allowed', `${method} is not served here`, {
+  return new ProblemError('method-not-allowed', `${method} is not served here`, {
     facts: { allowed: allowed.join(', ') },
   })
 }

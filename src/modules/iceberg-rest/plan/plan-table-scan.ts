@@ -9,6 +9,7 @@ import { Turns } from '../../../core/turns.ts'
 import { stringifyExactJson } from '../../../formats/json/exact-json.ts'
 import type { Dependencies } from '../../../lake/dependencies.ts'
 import { matchingRows } from '../../../lake/scan/matching-rows.ts'
+import { ProblemError } from '../../../problem/problems.ts'
 import { KeptFiles } from './kept-files.ts'
 import { ContentFileWriter } from './plan-file-json.ts'
 import {
@@ -79,14 +80,14 @@ export function fetchScanTasks(
   return planToken(deps, state, planTask, planTaskNotFound)
 }
 
-type NotFound = () => CatalogError
+type NotFound = () => ProblemError
 
-function planNotFound(): CatalogError {
-  return new CatalogError('plan-not-found', 'The plan id does not exist')
+function planNotFound(): ProblemError {
+  return new ProblemError('plan-not-found', 'The plan id does not exist')
 }
 
-function planTaskNotFound(): CatalogError {
-  return new CatalogError('plan-task-not-found', 'The plan task does not exist')
+function planTaskNotFound(): ProblemError {
+  return new ProblemError('plan-task-not-found', 'The plan task does not exist')
 }
 
 async function planToken(

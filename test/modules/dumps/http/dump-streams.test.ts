@@ -133,12 +133,12 @@ test.each(['1.1', '1.0'])(
     expect((await curl).stdout).toContain('"id":0')
     expect((await curl).code).toBe(56)
     const failed = await must(ask({ url }, `/v1/tables/${table}/dump/status?format=ndjson`))
-    expect(failed).toMatchObject({ state: 'failed', problem: { title: 'engine-failed' } })
+    expect(failed).toMatchObject({ state: 'failed', problem: { type: '/problems/engine-failed' } })
     // Next time nothing is sent before it is whole, so that a client learns why it fails.
     const again = ask({ url }, `/v1/tables/${table}/dump?format=ndjson`)
     await eventually(() => gate.jobs > 2)
     gate.fail()
-    expect((await again).body).toMatchObject({ status: 503, title: 'engine-failed' })
+    expect((await again).body).toMatchObject({ status: 503, type: '/problems/engine-failed' })
   },
 )
 
@@ -166,7 +166,7 @@ test('a part of a dump that is being made waits for it, but not for ever', async
   const early = await ask({ url }, address, { headers })
   expect(early.status).toBe(503)
   expect(early.headers.get('retry-after')).toMatch(/^\d+$/)
-  expect(early.body).toMatchObject({ title: 'dump-not-ready' })
+  expect(early.body).toMatchObject({ type: '/problems/dump-not-ready' })
   expect((await must(ask({ url }, early.body.status_url))).state).toBe('running')
   expect((await ask({ url }, address.replace('/dump', '/dump.sha256'))).status).toBe(503)
   gate.open()
@@ -179,7 +179,7 @@ test('a reader too many is told to come again', async () => {
   await eventually(async () => (await metric('moraine_dump_streams')) === 2)
   const refused = await ask({ url }, big)
   expect(refused.status).toBe(503)
-  expect(refused.body).toMatchObject({ title: 'overloaded', streams_max: 2 })
+  expect(refused.body).toMatchObject({ type: '/problems/overloaded', streams_max: 2 })
   expect(refused.headers.get('retry-after')).toBe('5')
   expect((await download(url + big, { method: 'HEAD' })).status).toBe(200)
   readers[0]?.destroy()
@@ -290,7 +290,7 @@ test('a Parquet dump whose data file has vanished names it', async () => {
   const after = await ask(service, address)
   expect(whole.status === 410 || !whole.isWhole).toBe(true)
   expect(after.status).toBe(410)
-  expect(after.body).toMatchObject({ title: 'data-file-missing', path: `file://${path}` })
+  expect(after.body).toMatchObject({ type: '/problems/data-file-missing', path: `file://${path}` })
 })
 
 /** Of this process: bytes outside of the JavaScript heap. */

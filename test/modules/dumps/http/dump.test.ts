@@ -101,7 +101,10 @@ test('a range past the end is a 416 that says how long the file is', async () =>
   expect(refused.status).toBe(416)
   expect(refused.headers['content-range']).toBe(`bytes */${body.length}`)
   const problem = await ask(service, pinned().slice(service.url.length), { headers })
-  expect(problem.body).toMatchObject({ title: 'range-not-satisfiable', length_bytes: body.length })
+  expect(problem.body).toMatchObject({
+    type: '/problems/range-not-satisfiable',
+    length_bytes: body.length,
+  })
 })
 
 test.each(['bytes=0-1,5-6', 'lines=1-2', 'bytes=9-3'])(
@@ -146,7 +149,7 @@ test('parts of a moving address are a 428 that names the pinned one, unless the 
   const answer = await ask(service, '/v1/tables/flights/dump', { headers: { Range: 'bytes=5-' } })
   expect(answer.status).toBe(428)
   expect(answer.body).toMatchObject({
-    title: 'precondition-required',
+    type: '/problems/precondition-required',
     pinned_url: headers['content-location'],
     detail: expect.stringContaining(`curl -fL -C - -o 'flights-${snapshots[1]}.csv'`),
   })
@@ -222,21 +225,25 @@ test('what makes no sense is refused by name', async () => {
   const refused = async (query: string) =>
     (await ask(service, `/v1/tables/flights/dump?${query}`)).body
   expect(await refused('format=xlsx')).toMatchObject({
-    title: 'request-invalid',
+    type: '/problems/request-invalid',
     detail: expect.stringContaining('parquet'),
   })
   expect(await refused('format=parquet&compression=gzip')).toMatchObject({
-    title: 'request-invalid',
+    type: '/problems/request-invalid',
     detail: expect.stringContaining('parquet'),
   })
   expect(await refused(`as_at=2024-01-01&snapshot_id=${snapshots[0]}`)).toMatchObject({
-    title: 'request-invalid',
+    type: '/problems/request-invalid',
   })
-  expect(await refused('redirect=always')).toMatchObject({ title: 'request-invalid' })
-  expect(await refused('snapshot_id=17')).toMatchObject({ title: 'snapshot-not-found' })
-  expect(await refused('ref=nightly')).toMatchObject({ title: 'snapshot-not-found' })
-  expect(await refused('as_at=1999-01-01')).toMatchObject({ title: 'as-at-before-first-snapshot' })
-  expect((await ask(service, '/v1/tables/nothing/dump')).body.title).toBe('table-not-found')
+  expect(await refused('redirect=always')).toMatchObject({ type: '/problems/request-invalid' })
+  expect(await refused('snapshot_id=17')).toMatchObject({ type: '/problems/snapshot-not-found' })
+  expect(await refused('ref=nightly')).toMatchObject({ type: '/problems/snapshot-not-found' })
+  expect(await refused('as_at=1999-01-01')).toMatchObject({
+    type: '/problems/as-at-before-first-snapshot',
+  })
+  expect((await ask(service, '/v1/tables/nothing/dump')).body.type).toBe(
+    '/problems/table-not-found',
+  )
   expect((await download(moving('redirect=never'))).status).toBe(200)
 })
 
@@ -246,7 +253,7 @@ test('a table without a snapshot says so', async () => {
   const answer = await ask(service, '/v1/tables/unborn/dump')
   expect(answer.status).toBe(404)
   expect(answer.body).toMatchObject({
-    title: 'snapshot-not-found',
+    type: '/problems/snapshot-not-found',
     detail: expect.stringContaining('no snapshot yet'),
   })
 })
@@ -311,9 +318,12 @@ test('a data file that is gone is named, by the dump and by its status, until it
   for (const format of ['csv', 'parquet', 'ndjson']) {
     const gone = await ask(service, `/v1/tables/lossy/dump?format=${format}`)
     expect([format, gone.status]).toEqual([format, 410])
-    expect(gone.body).toMatchObject({ title: 'data-file-missing', path: `file://${path}` })
+    expect(gone.body).toMatchObject({ type: '/problems/data-file-missing', path: `file://${path}` })
     const status = await must(ask(service, `/v1/tables/lossy/dump/status?format=${format}`))
-    expect(status).toMatchObject({ state: 'failed', problem: { title: 'data-file-missing' } })
+    expect(status).toMatchObject({
+      state: 'failed',
+      problem: { type: '/problems/data-file-missing' },
+    })
   }
   await rename(`${path}.away`, path)
   expect((await download(`${service.url}/v1/tables/lossy/dump?format=csv`)).status).toBe(200)

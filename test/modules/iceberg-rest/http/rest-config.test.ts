@@ -1,5 +1,4 @@
-import { CATALOG_ERROR_CODES } from '../../../../src/core/errors.ts'
-import { ICEBERG_ERRORS } from '../../../../src/modules/iceberg-rest/http/error-model.ts'
+import { PROBLEM_CODES, PROBLEMS } from '../../../../src/problem/problems.ts'
 import { startTestService, type TestService } from '../../../http/harness.ts'
 import { must, rest } from './rest-client.ts'
 
@@ -37,8 +36,8 @@ test('what is advertised is served, and nothing else', async () => {
 })
 
 test('no definite refusal looks like an unknown outcome of a commit', () => {
-  const inDoubt = CATALOG_ERROR_CODES.filter((code) =>
-    [500, 502, 503, 504].includes(ICEBERG_ERRORS[code].status),
+  const inDoubt = PROBLEM_CODES.filter((code) =>
+    [500, 502, 503, 504].includes(PROBLEMS[code].iceberg.status),
   )
   expect(inDoubt).toEqual([
     'commit-state-unknown',

@@ -1,0 +1,103 @@
+import { BAD_REQUEST, COMMIT_FAILED, NOT_FOUND, type ProblemRows } from './problem-row.ts'
+
+/** Data files: their locations, contents and fit to a table. */
+export const FILE_PROBLEMS = {
+  'location-invalid': {
+    status: 400,
+    iceberg: BAD_REQUEST,
+    title: 'Invalid location',
+    meaning: 'A location is not an absolute URI, or has segments such as `..`.',
+    remedy: 'Use a location such as `file:///data/flights.parquet`.',
+    retry: 'no',
+  },
+  'location-not-allowed': {
+    status: 403,
+    iceberg: { status: 403, type: 'ForbiddenException' },
+    title: 'Location not allowed',
+    meaning: 'A location is outside the folders that the operator allows.',
+    remedy:
+      'Put the file in an allowed folder, or ask the operator to add its folder to ' +
+      '`MORAINE_ALLOWED_LOCATIONS`.',
+    retry: 'no',
+  },
+  'file-not-found': {
+    status: 422,
+    iceberg: NOT_FOUND,
+    title: 'File not found',
+    meaning: 'There is no file at this location.',
+    remedy: 'Check the location, and that the service can read it.',
+    retry: 'after checking',
+  },
+  'file-not-parquet': {
+    status: 422,
+    iceberg: BAD_REQUEST,
+    title: 'Not a Parquet file',
+    meaning: 'The file is not Parquet, is truncated, or has a damaged footer.',
+    remedy: 'Write the file again.',
+    retry: 'no',
+  },
+  'file-schema-mismatch': {
+    status: 422,
+    iceberg: BAD_REQUEST,
+    title: 'File does not fit the table',
+    meaning: 'A column of the file has the wrong type, or a column without a default is missing.',
+    remedy: "Write the file with the table's types, or change the schema first.",
+    retry: 'no',
+  },
+  'file-spans-partitions': {
+    status: 422,
+    iceberg: BAD_REQUEST,
+    title: 'File spans several partitions',
+    meaning: 'The statistics of the file do not prove that its rows belong to one partition.',
+    remedy: 'Split the file by partition, and write statistics for the partition columns.',
+    retry: 'no',
+  },
+  'file-already-in-table': {
+    status: 409,
+    iceberg: COMMIT_FAILED,
+    title: 'File already in table',
+    meaning: 'The data file is already in the table, staged for it, or listed twice.',
+    remedy: 'Leave it out of the request.',
+    retry: 'no',
+  },
+  'file-not-in-table': {
+    status: 422,
+    iceberg: BAD_REQUEST,
+    title: 'File not in table',
+    meaning: 'A file to be removed is not in the current snapshot.',
+    remedy: "Look at the table's `data_files`; somebody else may have removed the file.",
+    retry: 'no',
+  },
+  'file-changed': {
+    status: 409,
+    iceberg: COMMIT_FAILED,
+    title: 'Data file changed',
+    meaning: 'A data file was replaced while it was being read, or after it was staged.',
+    remedy: 'Never overwrite data files: write a new file under a new name.',
+    retry: 'no',
+  },
+  'file-corrupt': {
+    status: 422,
+    iceberg: BAD_REQUEST,
+    title: 'Damaged data file',
+    meaning: 'A data file or delete file of the table is damaged; `file` names it.',
+    remedy: 'Restore the file, or remove it from the table. Snapshots without it are not affected.',
+    retry: 'no',
+  },
+  'data-file-missing': {
+    status: 410,
+    iceberg: NOT_FOUND,
+    title: 'Data file missing',
+    meaning: 'A data file or delete file that the snapshot needs is gone; `path` names it.',
+    remedy: 'Restore the file, or remove it from the table. Snapshots without it are not affected.',
+    retry: 'no',
+  },
+  'row-invalid': {
+    status: 422,
+    iceberg: BAD_REQUEST,
+    title: 'Invalid row',
+    meaning: 'A row of the uploaded CSV or NDJSON does not fit the table. Nothing was staged.',
+    remedy: 'Correct `line` as `detail` says, and send the file again.',
+    retry: 'no',
+  },
+} as const satisfies ProblemRows

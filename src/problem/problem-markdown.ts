@@ -1,0 +1,33 @@
+import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from './problems.ts'
+
+/** Contents of docs/problems.md. */
+export function problemsMarkdown(): string {
+  return [
+    '# Problems',
+    '',
+    'Every error is an `application/problem+json` document (RFC 9457). Switch on its `type`, which',
+    'never changes: `/problems/` and one of the codes below. `title` and `detail` are for people.',
+    '`instance` is the request id, which is also in the log.',
+    '',
+    ...PROBLEM_CODES.flatMap((code) => ['', ...problemLines(code)]).slice(1),
+    '',
+  ].join('\n')
+}
+
+/** One section of it, for `/problems/{code}`. */
+export function problemMarkdown(code: ProblemCode): string {
+  return `${problemLines(code).join('\n')}\n`
+}
+
+function problemLines(code: ProblemCode): readonly string[] {
+  const { status, iceberg, title, meaning, remedy, retry } = PROBLEMS[code]
+  return [
+    `## ${code}`,
+    '',
+    `${title}. ${meaning}`,
+    '',
+    `- Status: ${status}; on \`/iceberg\` ${iceberg.status} \`${iceberg.type}\``,
+    `- What to do: ${remedy}`,
+    `- Retry: ${retry}`,
+  ]
+}

@@ -1,0 +1,38 @@
+import { type CatalogErrorCode, CodedError } from '../core/errors.ts'
+import { DUMP_PROBLEMS } from './dump-problems.ts'
+import { FILE_PROBLEMS } from './file-problems.ts'
+import { ICEBERG_REST_PROBLEMS } from './iceberg-rest-problems.ts'
+import type { ProblemRow } from './problem-row.ts'
+import { REQUEST_PROBLEMS } from './request-problems.ts'
+import { SERVICE_PROBLEMS } from './service-problems.ts'
+import { TABLE_PROBLEMS } from './table-problems.ts'
+import { TRANSACTION_PROBLEMS } from './transaction-problems.ts'
+import { VIEW_PROBLEMS } from './view-problems.ts'
+
+// A code of core/errors.ts without a row does not compile.
+const ROWS = {
+  ...TABLE_PROBLEMS,
+  ...FILE_PROBLEMS,
+  ...TRANSACTION_PROBLEMS,
+  ...VIEW_PROBLEMS,
+  ...ICEBERG_REST_PROBLEMS,
+  ...DUMP_PROBLEMS,
+  ...REQUEST_PROBLEMS,
+  ...SERVICE_PROBLEMS,
+} satisfies Record<CatalogErrorCode, ProblemRow>
+
+/** What a client may switch on. Never renamed once released. */
+export type ProblemCode = keyof typeof ROWS
+
+export const PROBLEMS: Readonly<Record<ProblemCode, ProblemRow>> = ROWS
+
+/** Sorted by name. */
+export const PROBLEM_CODES = Object.keys(ROWS).sort() as readonly ProblemCode[]
+
+/** A refusal by a module or by HTTP itself, with a code that core and lake need not know. */
+export class ProblemError extends CodedError<Exclude<ProblemCode, CatalogErrorCode>> {}
+
+/** The error itself when it is one that has a row; undefined when nobody foresaw it. */
+export function asProblem(error: unknown): CodedError<ProblemCode> | undefined {
+  return error instanceof CodedError ? error : undefined
+}

@@ -1,0 +1,55 @@
+import { INTERNAL_ERROR, type ProblemRows, UNAVAILABLE, UNSUPPORTED } from './problem-row.ts'
+
+/** Failures and limits of the service itself. */
+export const SERVICE_PROBLEMS = {
+  internal: {
+    status: 500,
+    iceberg: INTERNAL_ERROR,
+    title: 'Internal error',
+    meaning: 'The service failed unexpectedly. The cause is in its log only.',
+    remedy: 'Give the operator the `error_id`, under which the log has the cause.',
+    retry: 'yes',
+  },
+  'metadata-corrupt': {
+    status: 500,
+    iceberg: INTERNAL_ERROR,
+    title: 'Damaged metadata',
+    meaning: 'A metadata file of the table cannot be read. Clients see `internal` instead.',
+    remedy: 'The operator finds the file in the log and restores it.',
+    retry: 'no',
+  },
+  overloaded: {
+    status: 503,
+    iceberg: { status: 429, type: 'TooManyRequestsException' },
+    title: 'Service overloaded',
+    meaning: 'Too many requests of this kind are waiting already.',
+    remedy: 'Wait as long as Retry-After says, then repeat the same request.',
+    retry: 'yes',
+  },
+  'engine-failed': {
+    status: 503,
+    iceberg: UNAVAILABLE,
+    title: 'Conversion failed',
+    meaning: 'A conversion crashed, took too long or ran out of memory. Nothing was written.',
+    remedy:
+      'Repeat the request. If it fails again, the operator should look in the log and may raise ' +
+      '`MORAINE_ENGINE_MEMORY`.',
+    retry: 'yes',
+  },
+  'storage-full': {
+    status: 507,
+    iceberg: { status: 507, type: 'ServiceFailureException' },
+    title: 'Storage full',
+    meaning: 'The service has no space left for its files. Nothing was changed.',
+    remedy: 'Ask the operator to free some space, then repeat the request.',
+    retry: 'after checking',
+  },
+  'not-implemented': {
+    status: 501,
+    iceberg: UNSUPPORTED,
+    title: 'Not implemented',
+    meaning: 'This release does not support the request.',
+    remedy: 'See `detail` for what is supported instead.',
+    retry: 'no',
+  },
+} as const satisfies ProblemRows

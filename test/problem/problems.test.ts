@@ -1,0 +1,121 @@
+import { readFile } from 'node:fs/promises'
+import { CATALOG_ERROR_CODES } from '../../src/core/errors.ts'
+import { problemsMarkdown } from '../../src/problem/problem-markdown.ts'
+import { asProblem, PROBLEM_CODES, PROBLEMS, ProblemError } from '../../src/problem/problems.ts'
+
+/** Code, status, Iceberg status, Iceberg type: promised to clients. A new code gets a line here. */
+const PROMISED = `
+as-at-before-first-snapshot 404 404 NotFoundException
+as-at-invalid 400 400 BadRequestException
+body-invalid 400 400 BadRequestException
+body-too-large 413 413 BadRequestException
+column-not-found 422 400 BadRequestException
+column-type-unknown 422 400 BadRequestException
+commit-conflict 409 409 CommitFailedException
+commit-state-unknown 503 500 CommitStateUnknownException
+data-file-missing 410 404 NotFoundException
+dump-not-ready 503 503 ServiceUnavailableException
+engine-failed 503 503 ServiceUnavailableException
+file-already-in-table 409 409 CommitFailedException
+file-changed 409 409 CommitFailedException
+file-corrupt 422 400 BadRequestException
+file-not-found 422 404 NotFoundException
+file-not-in-table 422 400 BadRequestException
+file-not-parquet 422 400 BadRequestException
+file-schema-mismatch 422 400 BadRequestException
+file-spans-partitions 422 400 BadRequestException
+filter-invalid 400 400 BadRequestException
+idempotency-key-reused 422 422 UnprocessableEntityException
+internal 500 500 InternalServerError
+location-invalid 400 400 BadRequestException
+location-not-allowed 403 403 ForbiddenException
+media-type-unsupported 415 415 BadRequestException
+metadata-corrupt 500 500 InternalServerError
+method-not-allowed 405 405 BadRequestException
+name-invalid 400 400 BadRequestException
+namespace-already-exists 409 409 AlreadyExistsException
+namespace-not-empty 409 409 NamespaceNotEmptyException
+namespace-not-found 404 404 NoSuchNamespaceException
+namespace-update-invalid 422 422 UnprocessableEntityException
+not-acceptable 406 406 UnsupportedOperationException
+not-implemented 501 406 UnsupportedOperationException
+overloaded 503 429 TooManyRequestsException
+page-token-invalid 400 400 BadRequestException
+partitioning-invalid 422 400 BadRequestException
+permission-denied 403 403 ForbiddenException
+plan-not-found 404 404 NoSuchPlanIdException
+plan-task-not-found 404 404 NoSuchPlanTaskException
+precondition-failed 412 412 BadRequestException
+precondition-required 428 428 BadRequestException
+range-not-satisfiable 416 416 BadRequestException
+request-invalid 400 400 BadRequestException
+route-not-found 404 404 NotFoundException
+row-invalid 422 400 BadRequestException
+schema-change-invalid 422 400 BadRequestException
+schema-change-rewrites-files 501 406 UnsupportedOperationException
+schema-invalid 422 400 BadRequestException
+snapshot-not-found 404 404 NotFoundException
+storage-full 507 507 ServiceFailureException
+table-already-exists 409 409 AlreadyExistsException
+table-not-found 404 404 NoSuchTableException
+transaction-aborted 409 409 CommitFailedException
+transaction-committed 409 409 CommitFailedException
+transaction-expired 409 409 CommitFailedException
+transaction-not-found 404 404 NotFoundException
+transaction-too-large 422 400 BadRequestException
+update-invalid 400 400 BadRequestException
+view-already-exists 409 409 AlreadyExistsException
+view-not-found 404 404 NoSuchViewException
+`
+
+test('codes, statuses and Iceberg types are those that clients were promised', () => {
+  const lines = PROBLEM_CODES.map((code) => {
+    const { status, iceberg } = PROBLEMS[code]
+    return `${code} ${status} ${iceberg.status} ${iceberg.type}`
+  })
+  expect(lines).toEqual(PROMISED.trim().split('\n'))
+})
+
+test('each code that core and lake throw has a row', () => {
+  expect(CATALOG_ERROR_CODES.filter((code) => PROBLEMS[code] === undefined)).toEqual([])
+  expect([...CATALOG_ERROR_CODES]).toEqual([...CATALOG_ERROR_CODES].sort())
+})
+
+test('no code stands in two areas', async () => {
+  const text = await readFile(new URL('../../src/problem/problems.ts', import.meta.url), 'utf8')
+  const names = [...text.matchAll(/from '(\.\/[a-z-]+-problems\.ts)'/g)].map(([, name]) => name)
+  expect(names.length).toBeGreaterThan(5)
+  const areas = await Promise.all(
+    names.map((name) => import(new URL(`../../src/problem/${name}`, import.meta.url).href)),
+  )
+  const codes = areas.flatMap((area) =>
+    Object.values(area).flatMap((rows) => Object.keys(rows ?? {})),
+  )
+  expect(codes.sort()).toEqual(PROBLEM_CODES)
+})
+
+test('a title is a short phrase of its own; meaning and remedy are sentences', () => {
+  const titles = PROBLEM_CODES.map((code) => PROBLEMS[code].title)
+  expect(new Set(titles).size).toBe(titles.length)
+  for (const code of PROBLEM_CODES) {
+    const { title, meaning, remedy } = PROBLEMS[code]
+    expect([code, title]).toEqual([code, expect.stringMatching(/^[A-Z][A-Za-z ]{5,39}$/)])
+    expect([code, meaning]).toEqual([code, expect.stringMatching(/^[A-Z].{10,}\.$/)])
+    expect([code, remedy]).toEqual([code, expect.stringMatching(/^[`A-Z/].{5,}\.$/)])
+  }
+})
+
+test('docs/problems.md says what the rows say: run `npm run openapi`', async () => {
+  const text = await readFile(new URL('../../docs/problems.md', import.meta.url), 'utf8')
+  expect(text).toBe(problemsMarkdown())
+  const headings = [...text.matchAll(/^## (.+)$/gm)].map(([, code]) => code)
+  expect(headings).toEqual(PROBLEM_CODES)
+})
+
+test('an error is a problem only if it carries a code', () => {
+  const refusal = new ProblemError('view-not-found', 'no such view', { facts: { view: 'a' } })
+  expect(asProblem(refusal)).toBe(refusal)
+  expect(refusal).toMatchObject({ name: 'ProblemError', facts: { view: 'a' } })
+  expect(asProblem(Object.assign(new Error('other'), { code: 'view-not-found' }))).toBe(undefined)
+  expect(asProblem(undefined)).toBe(undefined)
+})
