@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { openSqliteCatalog } from '../src/catalog/sqlite/sqlite.ts'
 import type { DataFile } from '../src/core/file/data-file.ts'
-import type { Dependencies } from '../src/lake/dependencies.ts'
+import type { Dependencies } from '../src/lake/lake.ts'
 import { Publisher } from '../src/lake/publish/publisher.ts'
 import { ManifestCache } from '../src/lake/scan/manifest-cache.ts'
 import { writeSnapshot } from '../src/lake/snapshot/snapshot-writer.ts'

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataFile } from '../src/core/file/data-file.ts'
+import { liveFilesCount } from '../src/core/file/data-file.ts'
 import { encodeSingleValue } from '../src/core/value/single-value.ts'
 import { commitBatch } from '../src/lake/commit/commit-batch.ts'
 import { CommitQueue } from '../src/lake/commit/commit-queue.ts'
-import { type CommitDependencies, commitFiles } from '../src/lake/commit/transactions.ts'
-import type { Dependencies } from '../src/lake/dependencies.ts'
+import { commitFiles } from '../src/lake/commit/transactions.ts'
+import type { Dependencies, LakeServices } from '../src/lake/lake.ts'
 import { Publisher } from '../src/lake/publish/publisher.ts'
-import { liveFilesCount } from '../src/lake/snapshot/plan-merges.ts'
 import { createTable } from '../src/modules/tables/tables.ts'
 import type { ObjectStore } from '../src/objects/object-store.ts'
 import { fillFiles, withDependencies } from './bench-home.ts'
@@ -87,7 +87,7 @@ async function measureCommits(base: Dependencies, links: FileLinks): Promise<Mea
   const ambient = { ...base.ambient, sleep: (ms: number) => sleep(ms) }
   const publisher = new Publisher({ ...base, objects, ambient })
   const stores = { ...base, objects, ambient, publisher }
-  const deps: CommitDependencies = {
+  const deps: LakeServices = {
     ...stores,
     commits: new CommitQueue((batch) => commitBatch(stores, batch)),
   }

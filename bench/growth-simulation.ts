@@ -1,5 +1,6 @@
 import type { ManifestFile } from '../src/core/file/data-file.ts'
-import { liveFilesCount, planMerges } from '../src/lake/snapshot/plan-merges.ts'
+import { liveFilesCount } from '../src/core/file/data-file.ts'
+import { planMerges } from '../src/lake/snapshot/plan-merges.ts'
 
 export interface Growth {
   readonly entriesMergedMean: number

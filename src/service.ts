@@ -21,10 +21,10 @@ import { Metrics } from './http/metrics.ts'
 import { createHttpServer } from './http/server.ts'
 import { commitBatch } from './lake/commit/commit-batch.ts'
 import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
-import { type CommitDependencies, forgetOldTransactions } from './lake/commit/transactions.ts'
+import { forgetOldTransactions } from './lake/commit/transactions.ts'
 import { LocalFileCache } from './lake/convert/local-file-cache.ts'
-import type { Dependencies, Meter } from './lake/dependencies.ts'
 import { forgetOldLeases } from './lake/jobs/old-leases.ts'
+import type { Dependencies, LakeServices, Meter } from './lake/lake.ts'
 import { Publisher } from './lake/publish/publisher.ts'
 import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.ts'
 import { forgetOldReplays } from './modules/iceberg-rest/idempotency.ts'
@@ -131,7 +131,7 @@ async function openLake(
   config: Config,
   overrides: Overrides & { readonly meter: Meter },
   opened: Opened,
-): Promise<CommitDependencies> {
+): Promise<LakeServices> {
   const { wrapCatalog, wrapObjects, inThreads = true, meter } = overrides
   const manifestThreads = opened.add(new ManifestThreads(MANIFEST_THREADS), (it) => it.close())
   const objectThreads = opened.add(new LocalThreads(OBJECT_THREADS), (it) => it.close())
@@ -174,7 +174,7 @@ export interface LakeSettings {
 const MANIFEST_CACHE_BYTES = 256 * 1024 * 1024
 
 /** The lake on ports that are open. Nothing starts here; its publisher is closed by who has it. */
-export function composeLake(ports: LakePorts, settings: LakeSettings = {}): CommitDependencies {
+export function composeLake(ports: LakePorts, settings: LakeSettings = {}): LakeServices {
   const { catalog, objects, ambient, log, meter, warehouse } = ports
   const { manifestCacheBytes: bytesMax = MANIFEST_CACHE_BYTES, decodeAside } = settings
   const base: Dependencies = {

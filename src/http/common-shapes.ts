@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseAsAt } from '../core/table/as-at.ts'
-import type { SnapshotSelector } from '../lake/table/table-lookup.ts'
+import type { SnapshotSelector } from '../core/table/snapshot-selector.ts'
 
 export const PAGE_SIZE_MAX = 1_000
 const PAGE_SIZE_DEFAULT = 100

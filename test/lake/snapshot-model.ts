@@ -7,7 +7,7 @@ import { currentSchema, getSpec, type TableState } from '../../src/core/table/ta
 import { encodeSingleValue } from '../../src/core/value/single-value.ts'
 import type { PrimitiveType, Schema } from '../../src/core/value/type.ts'
 import type { Value } from '../../src/core/value/value.ts'
-import type { Dependencies } from '../../src/lake/dependencies.ts'
+import type { Dependencies } from '../../src/lake/lake.ts'
 import type { FileChange } from '../../src/lake/snapshot/snapshot-change.ts'
 import { writeSnapshot } from '../../src/lake/snapshot/snapshot-writer.ts'
 import { getTable } from '../../src/lake/table/table-lookup.ts'

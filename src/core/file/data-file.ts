@@ -83,3 +83,8 @@ export interface ManifestFile {
   readonly keyMetadata?: Uint8Array
   readonly firstRowId?: bigint
 }
+
+/** How many entries of the manifest are in the snapshot that lists it: added or existing ones. */
+export function liveFilesCount(manifest: ManifestFile): number {
+  return manifest.addedFilesCount + manifest.existingFilesCount
+}

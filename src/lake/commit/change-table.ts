@@ -1,12 +1,13 @@
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
-import type { Dependencies } from '../dependencies.ts'
+import { parseTableIdentifier } from '../../core/table/table-name.ts'
 import { deleteQuietly } from '../snapshot/orphans.ts'
 import type { PreparedSnapshot } from '../snapshot/snapshot-writer.ts'
-import { getTable } from '../table/table-lookup.ts'
+import { getTable, tableNotFound } from '../table/table-lookup.ts'
+import type { CommitDependencies, CommitServices } from './commit-dependencies.ts'
+import { LostRace, onNewest } from './on-newest.ts'
 
 /** What a change leaves different; nothing at all when it is empty. */
 export type TableDifference = Partial<Pick<TableState, 'definition' | 'currentSnapshot'>> & {
@@ -15,31 +16,29 @@ export type TableDifference = Partial<Pick<TableState, 'definition' | 'currentSn
 }
 
 /**
- * Changes a table in one step. `change` is asked again when another commit comes first,
- * so that it always speaks of the newest state.
+ * Changes a table in one step, in its turn among the commits of this process. `change` is asked again when a commit of
+ * another process comes first, so that it always speaks of the newest state.
  */
 export async function changeTable(
-  deps: Dependencies,
+  deps: CommitDependencies,
   identifier: string,
   change: (state: TableState) => Promise<TableDifference> | TableDifference,
 ): Promise<TableState> {
-  for (let attempt = 1; ; attempt++) {
-    const state = await getTable(deps.catalog, identifier)
-    const difference = await change(state)
-    if (Object.keys(difference).length === 0) return state
-    const lastUpdatedMs = nextTimestampMs(deps.ambient.nowMs(), state.lastUpdatedMs)
-    const tableCommit = commitOf(state, difference, lastUpdatedMs)
-    const { state: changed } = tableCommit
-    const outcome = await commit(deps, tableCommit, difference)
-    if (outcome.outcome === 'committed') {
+  const { tableUuid } = (await getTable(deps.catalog, identifier)).definition
+  return deps.commits.inTurns([tableUuid], () =>
+    onNewest(deps, async () => {
+      const state = await deps.catalog.tables.find({ tableUuid })
+      if (state === undefined) throw tableNotFound(parseTableIdentifier(identifier))
+      const difference = await change(state)
+      if (Object.keys(difference).length === 0) return state
+      const lastUpdatedMs = nextTimestampMs(deps.ambient.nowMs(), state.lastUpdatedMs)
+      const tableCommit = commitOf(state, difference, lastUpdatedMs)
+      const { outcome } = await commit(deps, tableCommit, difference)
+      if (outcome !== 'committed') return new LostRace()
       deps.publisher.committed(tableCommit)
-      return changed
-    }
-    if (attempt === COMMIT_ATTEMPTS_MAX) {
-      throw new CatalogError('commit-conflict', 'other commits kept coming first: try again')
-    }
-    await deps.ambient.sleep(deps.ambient.random() * Math.min(2 ** attempt, 100))
-  }
+      return tableCommit.state
+    }),
+  )
 }
 
 function commitOf(
@@ -71,7 +70,7 @@ function commitOf(
 }
 
 async function commit(
-  deps: Dependencies,
+  deps: CommitServices,
   tableCommit: TableCommit,
   { prepared }: TableDifference,
 ): Promise<CatalogCommitOutcome> {

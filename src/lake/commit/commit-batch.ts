@@ -1,16 +1,16 @@
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { StagedChange, TableCommitResult, Transaction } from '../../core/table/transaction.ts'
-import type { Dependencies } from '../dependencies.ts'
 import { deleteQuietly } from '../snapshot/orphans.ts'
 import { type PreparedSnapshot, writeSnapshot } from '../snapshot/snapshot-writer.ts'
 import { tableNotFound } from '../table/table-lookup.ts'
 import { isUnknownState } from './change-table.ts'
+import type { CommitServices } from './commit-dependencies.ts'
 import { type ValidChange, validateChange } from './commit-validation.ts'
 import { withNames } from './name-mapping-update.ts'
+import { LostRace, onNewest } from './on-newest.ts'
 import { getTransaction, requireOpen } from './transaction-state.ts'
 
 export interface PendingTransaction {
@@ -40,25 +40,24 @@ interface PreparedTable extends TableBatch {
  * One that is refused fails alone; when another process comes first, the batch goes again on the new state.
  */
 export async function commitBatch(
-  deps: Dependencies,
+  deps: CommitServices,
   batch: readonly PendingTransaction[],
 ): Promise<BatchOutcome> {
   const outcomes: Outcomes = new Map()
   const unique = new Map(batch.map((pending) => [pending.transaction.transactionId, pending]))
-  for (let attempt = 1; ; attempt++) {
-    const waiting = [...unique.values()].filter((p) => !outcomes.has(p.transaction.transactionId))
-    if (waiting.length === 0) return outcomes
-    const raced = await tryCommit(deps, waiting, outcomes)
-    if (raced === undefined) continue
-    deps.meter.commitRetried()
-    if (attempt === COMMIT_ATTEMPTS_MAX) throw lostTooOften(raced.tableUuid)
-    await deps.ambient.sleep(deps.ambient.random() * Math.min(2 ** attempt, 100))
-  }
+  return onNewest(deps, async () => {
+    for (;;) {
+      const waiting = [...unique.values()].filter((p) => !outcomes.has(p.transaction.transactionId))
+      if (waiting.length === 0) return outcomes
+      const raced = await tryCommit(deps, waiting, outcomes)
+      if (raced !== undefined) return new LostRace({ tableUuid: raced.tableUuid })
+    }
+  })
 }
 
 /** Settles at least one transaction, or answers which table another process was first on. */
 async function tryCommit(
-  deps: Dependencies,
+  deps: CommitServices,
   waiting: readonly PendingTransaction[],
   outcomes: Outcomes,
 ): Promise<{ readonly tableUuid: string } | undefined> {
@@ -84,7 +83,7 @@ async function tryCommit(
 }
 
 async function validateBatch(
-  deps: Dependencies,
+  deps: CommitServices,
   batch: readonly PendingTransaction[],
   outcomes: Outcomes,
 ): Promise<readonly TableBatch[]> {
@@ -119,7 +118,7 @@ interface LoadedTable {
 
 /** The state first: what is added to the table after it makes its version stale. */
 async function loadTables(
-  deps: Dependencies,
+  deps: CommitServices,
   batch: readonly PendingTransaction[],
 ): Promise<ReadonlyMap<string, LoadedTable>> {
   const addedPaths = new Map<string, string[]>()
@@ -138,7 +137,7 @@ async function loadTables(
 }
 
 async function validateTransaction(
-  deps: Dependencies,
+  deps: CommitServices,
   { transaction, changes }: PendingTransaction,
   tables: ReadonlyMap<string, LoadedTable>,
 ): Promise<{ state: TableState; change: ValidChange }[]> {
@@ -171,7 +170,7 @@ function refuseClashInBatch(
 
 /** Writes the files of every table's new snapshot. When one fails, none of the others stays. */
 async function prepareTables(
-  deps: Dependencies,
+  deps: CommitServices,
   tables: readonly TableBatch[],
 ): Promise<readonly PreparedTable[]> {
   const outcomes = await Promise.allSettled(tables.map((table) => prepareTable(deps, table)))
@@ -183,7 +182,7 @@ async function prepareTables(
 }
 
 async function prepareTable(
-  deps: Dependencies,
+  deps: CommitServices,
   table: TableBatch,
 ): Promise<PreparedTable | undefined> {
   const { members, state } = table
@@ -214,7 +213,7 @@ function transactionSummary(transactions: readonly Transaction[]): Record<string
 }
 
 async function commitPrepared(
-  deps: Dependencies,
+  deps: CommitServices,
   prepared: readonly PreparedTable[],
   {
     accepted,
@@ -317,7 +316,7 @@ function tableResult(
 
 /** What speaks against a transaction may be its own first commit: then that one's answer is given again. */
 async function refusedOrCommitted(
-  deps: Dependencies,
+  deps: CommitServices,
   { transaction, isNew }: PendingTransaction,
   error: unknown,
 ): Promise<readonly TableCommitResult[] | Error> {
@@ -328,7 +327,7 @@ async function refusedOrCommitted(
 
 /** Two commits of one transaction at once: the second answers what the first did. */
 async function endedElsewhere(
-  deps: Dependencies,
+  deps: CommitServices,
   transactionId: string,
 ): Promise<readonly TableCommitResult[] | Error> {
   try {
@@ -341,18 +340,10 @@ async function endedElsewhere(
   }
 }
 
-async function discard(deps: Dependencies, prepared: readonly PreparedTable[]): Promise<void> {
+async function discard(deps: CommitServices, prepared: readonly PreparedTable[]): Promise<void> {
   await deleteQuietly(
     deps,
     prepared.flatMap((table) => table.prepared.writtenLocations),
-  )
-}
-
-function lostTooOften(tableUuid: string): CatalogError {
-  return new CatalogError(
-    'commit-conflict',
-    'other commits kept coming first: commit the transaction again',
-    { facts: { tableUuid, attempts: COMMIT_ATTEMPTS_MAX } },
   )
 }
 

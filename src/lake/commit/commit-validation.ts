@@ -10,8 +10,8 @@ import type {
   Transaction,
   UnmappedName,
 } from '../../core/table/transaction.ts'
-import type { Dependencies } from '../dependencies.ts'
 import { inspectFile } from '../file/inspect-file.ts'
+import type { CommitServices } from './commit-dependencies.ts'
 import { refuseLiveFiles } from './staging.ts'
 
 /** One transaction's change to one table, held against the table as it is now. */
@@ -25,7 +25,7 @@ export interface ValidChange {
 
 /** Throws what the transaction is refused for; changes nothing. */
 export async function validateChange(
-  deps: Dependencies,
+  deps: CommitServices,
   state: TableState,
   {
     transaction,
@@ -70,7 +70,7 @@ function requireBase(state: TableState, transaction: Transaction, change: Staged
 
 /** A file that was staged under an older schema or partition spec is read again under the current one. */
 async function bringUpToDate(
-  deps: Dependencies,
+  deps: CommitServices,
   { definition }: TableState,
   files: readonly StagedFile[],
 ): Promise<readonly StagedFile[]> {

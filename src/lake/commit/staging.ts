@@ -6,10 +6,11 @@ import { FILES_PER_TRANSACTION_MAX, INSPECTIONS_AT_ONCE } from '../../core/limit
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { StagedChange, StagedFile } from '../../core/table/transaction.ts'
-import type { Dependencies } from '../dependencies.ts'
-import { dataFileLocation, inspectFile } from '../file/inspect-file.ts'
+import { dataFileLocation } from '../file/data-file-location.ts'
+import { inspectFile } from '../file/inspect-file.ts'
 import { findLiveEntries } from '../snapshot/snapshot-change.ts'
 import { getTable } from '../table/table-lookup.ts'
+import type { CommitServices } from './commit-dependencies.ts'
 import { getOpenTransaction } from './transaction-state.ts'
 
 /** What was staged, for the answer. */
@@ -22,7 +23,7 @@ export interface StagedReport {
  * Reads the footers and stages the files for the table. All or none: the first file that is refused is named.
  */
 export async function stageFiles(
-  deps: Dependencies,
+  deps: CommitServices,
   request: {
     readonly table: string
     readonly transactionId: string
@@ -38,7 +39,7 @@ export async function stageFiles(
 
 /** Stages files whose footers were read. All or none. */
 export async function stageInspected(
-  deps: Dependencies,
+  deps: CommitServices,
   state: TableState,
   {
     transactionId,
@@ -58,7 +59,7 @@ export async function stageInspected(
 
 /** Footers of new files for a table, in the order given; a file given twice is refused. */
 export async function inspectFiles(
-  deps: Dependencies,
+  deps: CommitServices,
   state: TableState,
   paths: readonly string[],
 ): Promise<StagedFile[]> {
@@ -74,7 +75,7 @@ export async function inspectFiles(
 }
 
 export async function stageRemoval(
-  deps: Dependencies,
+  deps: CommitServices,
   request: {
     readonly table: string
     readonly transactionId: string
@@ -90,7 +91,7 @@ export async function stageRemoval(
 
 /** The locations of these files, all of which the table has now. */
 export async function requireLive(
-  deps: Dependencies,
+  deps: CommitServices,
   state: TableState,
   texts: readonly string[],
 ): Promise<readonly string[]> {
@@ -105,7 +106,7 @@ export async function requireLive(
 }
 
 export async function stageTruncation(
-  deps: Dependencies,
+  deps: CommitServices,
   request: { readonly table: string; readonly transactionId: string },
 ): Promise<TableState> {
   await getOpenTransaction(deps, request.transactionId)
@@ -116,7 +117,7 @@ export async function stageTruncation(
 
 /** Marks the table as touched, so that its base snapshot is that of this moment. */
 export async function touchTable(
-  deps: Dependencies,
+  deps: CommitServices,
   request: { readonly table: string; readonly transactionId: string },
 ): Promise<TableState> {
   const state = await getTable(deps.catalog, request.table)
@@ -126,7 +127,7 @@ export async function touchTable(
 
 /** The live entries of these paths in the table's current snapshot. Cheap for paths never seen. */
 async function findLive(
-  deps: Dependencies,
+  deps: CommitServices,
   state: TableState,
   paths: readonly string[],
 ): Promise<ReadonlyMap<string, ManifestEntry>> {
@@ -136,7 +137,7 @@ async function findLive(
 }
 
 async function findLiveAmong(
-  deps: Dependencies,
+  deps: CommitServices,
   state: TableState,
   known: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, ManifestEntry>> {
@@ -148,7 +149,7 @@ async function findLiveAmong(
 
 /** Files that the table has already, unless the transaction removes them. */
 export async function refuseLiveFiles(
-  deps: Dependencies,
+  deps: CommitServices,
   state: TableState,
   request: {
     readonly files: readonly StagedFile[]
@@ -176,7 +177,7 @@ export async function refuseLiveFiles(
 
 type StageWhat = Pick<Staging, 'transactionId' | 'addedFiles' | 'removedPaths' | 'truncate'>
 
-async function stage(deps: Dependencies, state: TableState, what: StageWhat): Promise<void> {
+async function stage(deps: CommitServices, state: TableState, what: StageWhat): Promise<void> {
   const staged = await deps.catalog.transactions.stage({
     ...what,
     tableUuid: state.definition.tableUuid,
@@ -187,7 +188,7 @@ async function stage(deps: Dependencies, state: TableState, what: StageWhat): Pr
 }
 
 async function refuse(
-  deps: Dependencies,
+  deps: CommitServices,
   staged: Exclude<StageOutcome, { outcome: 'staged' }>,
   transactionId: string,
 ): Promise<never> {

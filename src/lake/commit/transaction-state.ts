@@ -1,6 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { Transaction } from '../../core/table/transaction.ts'
-import type { Dependencies } from '../dependencies.ts'
+import type { CommitServices } from './commit-dependencies.ts'
 
 export type VisibleState = 'open' | 'expired' | 'committed' | 'aborted'
 
@@ -10,7 +10,7 @@ export function visibleState(transaction: Transaction, nowMs: number): VisibleSt
 }
 
 export async function getTransaction(
-  deps: Pick<Dependencies, 'catalog'>,
+  deps: Pick<CommitServices, 'catalog'>,
   transactionId: string,
 ): Promise<Transaction> {
   const transaction = await deps.catalog.transactions.find(transactionId)
@@ -23,7 +23,7 @@ export async function getTransaction(
 }
 
 export async function getOpenTransaction(
-  deps: Pick<Dependencies, 'catalog' | 'ambient'>,
+  deps: Pick<CommitServices, 'catalog' | 'ambient'>,
   transactionId: string,
 ): Promise<Transaction> {
   const transaction = await getTransaction(deps, transactionId)

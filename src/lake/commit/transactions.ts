@@ -12,10 +12,9 @@ import type {
   TableCommitResult,
   Transaction,
 } from '../../core/table/transaction.ts'
-import type { Dependencies } from '../dependencies.ts'
 import { getTable } from '../table/table-lookup.ts'
 import type { PendingTransaction } from './commit-batch.ts'
-import type { CommitQueue } from './commit-queue.ts'
+import type { CommitDependencies, CommitServices } from './commit-dependencies.ts'
 import { inspectFiles, requireLive, touchTable } from './staging.ts'
 import {
   getTransaction,
@@ -47,10 +46,8 @@ export interface CommittedFiles {
   readonly results: readonly TableCommitResult[]
 }
 
-export type CommitDependencies = Dependencies & { readonly commits: CommitQueue }
-
 export async function startTransaction(
-  deps: Dependencies,
+  deps: CommitServices,
   request: StartRequest,
 ): Promise<Transaction> {
   for (const table of request.tables ?? []) await getTable(deps.catalog, table)
@@ -125,7 +122,7 @@ export async function commitRemoval(
 }
 
 export async function abortTransaction(
-  deps: Dependencies,
+  deps: CommitServices,
   transactionId: string,
 ): Promise<TransactionView> {
   const transaction = await getTransaction(deps, transactionId)
@@ -137,7 +134,7 @@ export async function abortTransaction(
 }
 
 export async function viewTransaction(
-  deps: Dependencies,
+  deps: CommitServices,
   transactionId: string,
 ): Promise<TransactionView> {
   const transaction = await getTransaction(deps, transactionId)
@@ -148,11 +145,11 @@ export async function viewTransaction(
 }
 
 /** Ended and expired transactions are kept for a while, so that a commit can be repeated. */
-export function forgetOldTransactions(deps: Dependencies): Promise<number> {
+export function forgetOldTransactions(deps: CommitServices): Promise<number> {
   return deps.catalog.transactions.forget(deps.ambient.nowMs() - TRANSACTION_RETENTION_MS)
 }
 
-export function newTransaction(deps: Dependencies, request: StartRequest): Transaction {
+export function newTransaction(deps: CommitServices, request: StartRequest): Transaction {
   const seconds = request.expiresInSeconds ?? TRANSACTION_LIFETIME_SECONDS_DEFAULT
   if (!(seconds > 0 && seconds <= TRANSACTION_LIFETIME_SECONDS_MAX)) {
     throw new CatalogError('request-invalid', 'a transaction lives from 1 second up to a week', {

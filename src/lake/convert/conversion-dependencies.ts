@@ -1,5 +1,5 @@
 import type { Engine } from '../../engine/engine.ts'
-import type { Dependencies } from '../dependencies.ts'
+import type { Dependencies } from '../lake.ts'
 import type { LocalFileCache } from './local-file-cache.ts'
 
 /** What dumps need beyond all other services. */

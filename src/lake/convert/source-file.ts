@@ -14,16 +14,15 @@ import type { EqualityDelete, SourceFile } from '../../engine/engine.ts'
 import { readDeletionVector } from '../../formats/deletes/deletion-vector.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import { namesInFile } from '../../formats/parquet/schema/names-in-file.ts'
-import type { DumpTarget } from '../../modules/dumps/dump-key.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
-import { readFooterOf } from '../file/inspect-file.ts'
+import { readFooterOf } from '../file/read-footer.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import type { LocalPaths } from './local-file-cache.ts'
 
 /** A data file with what applies to it, as the engine takes it, as long as the paths are good. */
 export async function describeSource(
   { objects, pathOf }: FileAccess,
-  { state: { definition }, schema }: Pick<DumpTarget, 'state' | 'schema'>,
+  { definition, schema }: { readonly definition: TableDefinition; readonly schema: Schema },
   { dataFile, deleteFiles }: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>,
 ): Promise<SourceFile> {
   requireParquet(dataFile)

@@ -1,58 +1,16 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { fileStatistics } from '../../core/file/file-statistics.ts'
-import { FOOTER_TAIL_BYTES } from '../../core/limits.ts'
 import { partitionOf, type SpannedField } from '../../core/partition/partition-values.ts'
 import { nameMappingOf } from '../../core/schema/name-mapping.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
 import type { StagedFile } from '../../core/table/transaction.ts'
 import { readAliases } from '../../core/table-properties.ts'
-import { type ParquetFooter, readParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetrics } from '../../formats/parquet/statistics/file-metrics.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
-import { withoutRequired } from '../convert/converted-file.ts'
-
-const LOCATION_LENGTH_MAX = 2_048
-const ONE_SLASH_FILE = /^file:\/(?!\/)/
-const SCHEME = /^[a-z][a-z0-9+.-]*:/i
-
-/**
- * The location as manifests will hold it: one spelling of each local file, `file:///a/b`, so that a file cannot be
- * added twice; the rest stays to the letter. What the store allows is the store's to say.
- */
-export function dataFileLocation(text: string): string {
-  if (text.length > LOCATION_LENGTH_MAX) {
-    throw new CatalogError('location-invalid', 'the path is too long', {
-      facts: { lengthMax: LOCATION_LENGTH_MAX, path: text.slice(0, 100) },
-    })
-  }
-  if (text.startsWith('/')) return `file://${text}`
-  if (ONE_SLASH_FILE.test(text)) return text.replace('file:', 'file://')
-  if (SCHEME.test(text)) return text
-  throw new CatalogError(
-    'location-invalid',
-    `${text.slice(0, 100)} is not a full location: give one like file:///data/flights.parquet`,
-    { facts: { path: text } },
-  )
-}
-
-export interface FooterOfFile {
-  readonly footer: ParquetFooter
-  readonly fileSizeBytes: number
-}
-
-export async function readFooterOf(objects: ObjectStore, location: string): Promise<FooterOfFile> {
-  const tail = await objects.readTail(location, FOOTER_TAIL_BYTES)
-  try {
-    const footer = await readParquetFooter(tail, (offset, bytesMax) =>
-      objects.readRange(location, offset, bytesMax),
-    )
-    return { footer, fileSizeBytes: tail.sizeBytes }
-  } catch (error) {
-    throw namingFile(error, location)
-  }
-}
+import { withoutRequired } from './converted-file.ts'
+import { type FooterOfFile, namingFile, readFooterOf } from './read-footer.ts'
 
 /** Who has looked for nulls where there must be none: nobody, or the engine that wrote the file. */
 export type NullsChecked = 'by-nobody' | 'by-the-engine'
@@ -108,12 +66,4 @@ function spansPartitions(fields: readonly SpannedField[]): CatalogError {
     `its rows are not known to be of one partition (${told}): split it by partition first`,
     { facts: { partitionFields: fields } },
   )
-}
-
-function namingFile(error: unknown, path: string): unknown {
-  if (!(error instanceof CatalogError)) return error
-  return new CatalogError(error.code, `${path}: ${error.message}`, {
-    facts: { path, ...error.facts },
-    cause: error,
-  })
 }

@@ -45,11 +45,15 @@ const WHOLE_BYTES_MAX = 1024 * 1024
 /** A commit of this process is seen in the catalog just before its history is told. */
 const REREADS = 3
 
+export interface PublicationMeter {
+  published(): void
+}
+
 export interface PublisherDependencies {
   readonly catalog: Catalog
   readonly objects: ObjectStore
   readonly ambient: Ambient
-  readonly meter: { published(): void }
+  readonly meter: PublicationMeter
   readonly log: Log
 }
 

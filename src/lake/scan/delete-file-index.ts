@@ -1,6 +1,6 @@
 import type { DataFile, ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
+import { liveFilesCount } from '../../core/file/data-file.ts'
 import { Turns } from '../../core/turns.ts'
-import { liveFilesCount } from '../snapshot/plan-merges.ts'
 import { forEachLiveEntry } from './live-entries.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 

@@ -1,5 +1,6 @@
 import { mapBounded } from '../../core/bounded.ts'
 import type { DataFile, ManifestFile } from '../../core/file/data-file.ts'
+import { liveFilesCount } from '../../core/file/data-file.ts'
 import { bindFilter } from '../../core/filter/bind/bind-filter.ts'
 import { parseFilter } from '../../core/filter/parse/filter-parser.ts'
 import { compilePruner, type Pruner } from '../../core/filter/prune/pruner.ts'
@@ -8,9 +9,8 @@ import type { TableState } from '../../core/table/table.ts'
 import { Turns } from '../../core/turns.ts'
 import type { Schema } from '../../core/value/type.ts'
 import type { DecodedManifest, MetricName } from '../../formats/manifest/manifest-reader.ts'
-import type { Dependencies } from '../dependencies.ts'
-import { liveFilesCount } from '../snapshot/plan-merges.ts'
 import { DeleteFileIndex } from './delete-file-index.ts'
+import type { ManifestCache } from './manifest-cache.ts'
 import { matchingRows } from './matching-rows.ts'
 
 /** Of one plan, read and decoded meanwhile: a disk or a store answers several as fast as one. */
@@ -49,7 +49,7 @@ interface KeptManifest {
 
 /** The data files of a snapshot that the filter does not rule out. `filter-invalid` points at the character. */
 export async function planScan(
-  deps: Dependencies,
+  deps: { readonly manifests: ManifestCache },
   state: TableState,
   {
     snapshot,
@@ -83,7 +83,7 @@ function newPruner(state: TableState, schema: Schema, filter: string): Pruner {
 }
 
 function loadDeletes(
-  deps: Dependencies,
+  deps: { readonly manifests: ManifestCache },
   { definition }: TableState,
   manifests: readonly ManifestFile[],
 ): Promise<DeleteFileIndex> {

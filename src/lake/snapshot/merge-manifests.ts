@@ -11,8 +11,8 @@ import {
   describeManifest,
   encodeManifest,
 } from '../../formats/manifest/manifest-writer.ts'
-import type { Dependencies } from '../dependencies.ts'
 import { isCopied } from './plan-merges.ts'
+import type { SnapshotDependencies } from './snapshot-dependencies.ts'
 import { type CreatedManifest, createManifest, manifestForm } from './snapshot-files.ts'
 
 /** Encoded at once: some milliseconds. */
@@ -46,7 +46,7 @@ class Merged {
  * that takes long goes in slices, so that others work meanwhile.
  */
 export async function mergeManifests(
-  deps: Dependencies,
+  deps: SnapshotDependencies,
   state: TableState,
   { group, snapshot }: Merge,
 ): Promise<CreatedManifest> {
@@ -98,7 +98,7 @@ function take(
 }
 
 async function* liveEntries(
-  { manifests }: Dependencies,
+  { manifests }: SnapshotDependencies,
   file: ManifestFile,
 ): AsyncGenerator<ManifestEntry> {
   const manifest = await manifests.getManifest(file)

@@ -1,8 +1,8 @@
-import type { Dependencies } from '../dependencies.ts'
+import type { SnapshotDependencies } from './snapshot-dependencies.ts'
 
 /** Deletes files that nothing names. What cannot be deleted stays an orphan, which harms no reader. */
 export async function deleteQuietly(
-  deps: Pick<Dependencies, 'objects' | 'manifests'>,
+  deps: Pick<SnapshotDependencies, 'objects' | 'manifests'>,
   locations: readonly string[],
 ): Promise<void> {
   deps.manifests.forgetManifestLists(locations)

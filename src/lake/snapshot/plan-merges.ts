@@ -1,4 +1,4 @@
-import type { ManifestFile } from '../../core/file/data-file.ts'
+import { liveFilesCount, type ManifestFile } from '../../core/file/data-file.ts'
 import {
   ENTRIES_PER_MANIFEST_MAX,
   MANIFEST_MERGE_FANOUT,
@@ -10,10 +10,6 @@ import { isCopyable } from '../../formats/manifest/manifest-copy.ts'
 const COPIED_ENTRIES_MIN = 100
 /** A merged manifest holds so many times the entries of its largest source, or more. */
 const GROWTH_MIN = 1.5
-
-export function liveFilesCount(manifest: ManifestFile): number {
-  return manifest.addedFilesCount + manifest.existingFilesCount
-}
 
 /** Whether a merge takes the entries over as they are stored. */
 export function isCopied(manifest: ManifestFile): boolean {

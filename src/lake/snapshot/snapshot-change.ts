@@ -1,10 +1,10 @@
 import type { DataFile, ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
+import { liveFilesCount } from '../../core/file/data-file.ts'
 import { Turns } from '../../core/turns.ts'
 import { compareBytes } from '../../core/value/value.ts'
 import type { DecodedManifest } from '../../formats/manifest/manifest-reader.ts'
 import { forEachLiveEntry, someLiveEntry } from '../scan/live-entries.ts'
 import type { ManifestCache } from '../scan/manifest-cache.ts'
-import { liveFilesCount } from './plan-merges.ts'
 
 const METRICS = ['columnSizes', 'nullValueCounts', 'lowerBounds', 'upperBounds'] as const
 

@@ -10,8 +10,8 @@ import {
   type ManifestContent,
 } from '../../formats/manifest/manifest-writer.ts'
 import { snapshotToJson } from '../../formats/metadata/snapshot-json.ts'
-import type { Dependencies } from '../dependencies.ts'
 import { deleteQuietly } from './orphans.ts'
+import type { SnapshotDependencies } from './snapshot-dependencies.ts'
 
 export interface CreatedManifest {
   readonly file: ManifestFile
@@ -22,7 +22,7 @@ type SnapshotNumbers = Pick<Snapshot, 'snapshotId' | 'sequenceNumber'>
 
 /** Encodes a manifest under a new name; writes nothing yet. */
 export function createManifest(
-  deps: Dependencies,
+  deps: SnapshotDependencies,
   state: TableState,
   {
     entries,
@@ -63,7 +63,7 @@ export function manifestForm(
  * When one cannot be written, none stays.
  */
 export async function writeSnapshotFiles(
-  deps: Dependencies,
+  deps: SnapshotDependencies,
   state: TableState,
   {
     snapshot,
@@ -95,7 +95,11 @@ export async function writeSnapshotFiles(
   return { snapshot: written.snapshot, locations: [...manifestPaths, ...written.locations] }
 }
 
-async function putNew(deps: Dependencies, location: string, bytes: Uint8Array): Promise<void> {
+async function putNew(
+  deps: SnapshotDependencies,
+  location: string,
+  bytes: Uint8Array,
+): Promise<void> {
   const outcome = await deps.objects.putIfAbsent(location, bytes)
   if (outcome === 'already-exists') throw new Error(`a file with a new name exists: ${location}`)
 }
@@ -105,7 +109,7 @@ async function putNew(deps: Dependencies, location: string, bytes: Uint8Array): 
  * next attempt's number is taken.
  */
 async function writeListAndSnapshot(
-  deps: Dependencies,
+  deps: SnapshotDependencies,
   { definition }: TableState,
   {
     snapshot,
@@ -132,7 +136,7 @@ async function writeListAndSnapshot(
 
 /** Both or, as far as it can be told, neither. */
 async function putBoth(
-  deps: Dependencies,
+  deps: SnapshotDependencies,
   files: readonly { readonly location: string; readonly bytes: Uint8Array }[],
 ): Promise<boolean> {
   const outcomes = await Promise.allSettled(

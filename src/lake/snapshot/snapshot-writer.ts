@@ -5,10 +5,10 @@ import type { Operation, Snapshot } from '../../core/table/snapshot.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { snapshotIdOf } from '../../formats/metadata/snapshot-id.ts'
-import type { Dependencies } from '../dependencies.ts'
 import { mergeManifests } from './merge-manifests.ts'
 import { planMerges } from './plan-merges.ts'
 import { type FileChange, type ResolvedChange, resolveChange } from './snapshot-change.ts'
+import type { SnapshotDependencies } from './snapshot-dependencies.ts'
 import { type CreatedManifest, createManifest, writeSnapshotFiles } from './snapshot-files.ts'
 import { changeSummary, totalsOf } from './snapshot-summary.ts'
 
@@ -34,7 +34,7 @@ export interface SnapshotRequest {
  * `undefined` when the change changes nothing.
  */
 export async function writeSnapshot(
-  deps: Dependencies,
+  deps: SnapshotDependencies,
   state: TableState,
   request: SnapshotRequest,
 ): Promise<PreparedSnapshot | undefined> {
@@ -90,7 +90,7 @@ function operationOf({ added, removed }: ResolvedChange): Operation {
 
 /** A content hash; after a rollback the same change can come again, and then takes the next counter. */
 async function newSnapshotId(
-  deps: Dependencies,
+  deps: SnapshotDependencies,
   state: TableState,
   content: {
     readonly operation: Operation
@@ -117,7 +117,7 @@ interface Arranged {
 }
 
 async function arrangeManifests(
-  deps: Dependencies,
+  deps: SnapshotDependencies,
   state: TableState,
   {
     resolved,

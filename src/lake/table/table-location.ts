@@ -1,7 +1,12 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../dependencies.ts'
-import { dataFileLocation } from '../file/inspect-file.ts'
+import { dataFileLocation } from '../file/data-file-location.ts'
+
+/** Where tables are. */
+export interface Warehouse {
+  /** Root below which new tables get their location; no slash at the end. */
+  readonly warehouse: string
+}
 
 const SEGMENT_LENGTH_MAX = 60
 /** Below the warehouse: what is there may be swept. */
@@ -9,7 +14,7 @@ const DUMPS_FOLDER = 'dumps'
 
 /** Unique to the table; its name is there for people only, in what every store and tool takes. */
 export function defaultLocation(
-  { warehouse }: Pick<Dependencies, 'warehouse'>,
+  { warehouse }: Warehouse,
   { namespace, name }: NamespacedName,
   tableUuid: string,
 ): string {
@@ -22,10 +27,7 @@ export function defaultLocation(
  * A location that a client gives is kept to the letter, but the service must be able to write metadata there.
  * Throws `location-not-allowed` or `location-invalid`.
  */
-export function requireWritableLocation(
-  { warehouse }: Pick<Dependencies, 'warehouse'>,
-  location: string,
-): void {
+export function requireWritableLocation({ warehouse }: Warehouse, location: string): void {
   const spelled = dataFileLocation(location)
   const isBelow = spelled.startsWith(`${warehouse}/`) && !spelled.split('/').includes('..')
   const rest = spelled.slice(warehouse.length + 1)

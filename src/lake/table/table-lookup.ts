@@ -2,15 +2,9 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import type { TableKey } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/table/snapshot.ts'
+import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName, parseTableIdentifier } from '../../core/table/table-name.ts'
-
-/** Which moment of a table: one of these at most. */
-export interface SnapshotSelector {
-  readonly asAtMs?: number
-  /** A snapshot id, `latest`, or the name of a ref. */
-  readonly snapshotIdentifier?: string
-}
 
 const SNAPSHOT_ID = /^\d{1,19}$/
 

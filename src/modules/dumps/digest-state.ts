@@ -1,4 +1,4 @@
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { hashPieces } from './dump-digest.ts'
 import { ContinuingDigest } from './format/continuing-digest.ts'
 import type { DumpIndex } from './format/dump-index.ts'

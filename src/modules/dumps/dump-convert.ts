@@ -19,7 +19,9 @@ export async function obtainShard(
   try {
     return await deps.localFiles.use(async ({ pathOf }) => {
       const access = { objects: deps.objects, pathOf }
-      const sourceFile = await describeSource(access, build.target, source)
+      const { state, schema } = build.target
+      const { definition } = state
+      const sourceFile = await describeSource(access, { definition, schema }, source)
       const exported = { location, source: sourceFile, check: checkRows(source) }
       return exportShard(deps, build, exported)
     })

@@ -1,6 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import { type DumpIndex, parseDumpIndex } from './format/dump-index.ts'
 

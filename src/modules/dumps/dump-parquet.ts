@@ -13,7 +13,7 @@ import { projectFileSchema } from '../../formats/parquet/stitch/stitch-projectio
 import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
 import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import { tableNameMapping } from '../../lake/convert/source-file.ts'
-import { readFooterOf } from '../../lake/file/inspect-file.ts'
+import { readFooterOf } from '../../lake/file/read-footer.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { namingDataFile, obtainEmptyShard, obtainShard, requireRows } from './dump-convert.ts'
 import { sha256OfPieces } from './dump-digest.ts'

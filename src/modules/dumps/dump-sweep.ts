@@ -1,6 +1,6 @@
 import type { TableState } from '../../core/table/table.ts'
 import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import { digestStateLocation } from './digest-state.ts'
 import { type DumpFolder, listDumpFolder, readDumpIndex, snapshotIdOf } from './dump-folder.ts'

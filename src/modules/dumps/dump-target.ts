@@ -1,8 +1,9 @@
 import { CatalogError } from '../../core/errors.ts'
+import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { getSchema } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
-import { getSnapshot, getTable, type SnapshotSelector } from '../../lake/table/table-lookup.ts'
+import type { Dependencies } from '../../lake/lake.ts'
+import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { choiceOf, type DumpFormatChoice, type DumpTarget, requireChoice } from './dump-key.ts'
 
 /** The dump that is meant. It has the columns that the table had at the snapshot: so its bytes never change. */

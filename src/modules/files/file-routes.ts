@@ -5,11 +5,8 @@ import { requestInvalid } from '../../http/problem.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
 import { stageFiles, stageRemoval, stageTruncation } from '../../lake/commit/staging.ts'
-import {
-  type CommitDependencies,
-  commitFiles,
-  commitRemoval,
-} from '../../lake/commit/transactions.ts'
+import { commitFiles, commitRemoval } from '../../lake/commit/transactions.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import type { ProblemCode } from '../../problem/problems.ts'
 import { filesToJson } from './file-response.ts'
 import {
@@ -87,10 +84,7 @@ const stage = (deps: UploadDependencies) =>
       call.upload === undefined ? stageByPath(deps, call) : upload(deps, call, call.upload),
   )
 
-async function stageByPath(
-  deps: CommitDependencies,
-  { param, query, body }: StageCall,
-): Promise<Reply> {
+async function stageByPath(deps: LakeServices, { param, query, body }: StageCall): Promise<Reply> {
   if (body === undefined) throw new Error('a request to stage by path has no body')
   const table = param('table_identifier')
   const paths = body.files.map((file) => file.path)

@@ -5,11 +5,11 @@ import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../http/route.ts'
 import {
   abortTransaction,
-  type CommitDependencies,
   commitTransaction,
   startTransaction,
   viewTransaction,
 } from '../../lake/commit/transactions.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { resultToJson, startedToJson, transactionToJson } from './transaction-response.ts'
 import {
   CommitAnswer,
@@ -25,7 +25,7 @@ const TRANSACTIONS_TAG: Tag = {
 }
 const TRANSACTION_PARAMETERS = { transaction_id: 'As it was given at the start.' }
 
-const start = (deps: CommitDependencies) =>
+const start = (deps: LakeServices) =>
   defineRoute(
     {
       method: 'post',
@@ -63,7 +63,7 @@ const start = (deps: CommitDependencies) =>
     },
   )
 
-const commit = (deps: CommitDependencies) =>
+const commit = (deps: LakeServices) =>
   defineRoute(
     {
       method: 'post',
@@ -102,7 +102,7 @@ const commit = (deps: CommitDependencies) =>
     },
   )
 
-const abort = (deps: CommitDependencies) =>
+const abort = (deps: LakeServices) =>
   defineRoute(
     {
       method: 'post',
@@ -124,7 +124,7 @@ const abort = (deps: CommitDependencies) =>
     },
   )
 
-const view = (deps: CommitDependencies) =>
+const view = (deps: LakeServices) =>
   defineRoute(
     {
       method: 'get',
@@ -165,6 +165,6 @@ function parseTransactionId(text: string): string {
   })
 }
 
-export function transactionRoutes(deps: CommitDependencies): readonly Route[] {
+export function transactionRoutes(deps: LakeServices): readonly Route[] {
   return [start(deps), commit(deps), abort(deps), view(deps)]
 }

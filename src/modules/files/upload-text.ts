@@ -3,7 +3,7 @@ import { TEXT_UPLOAD_BYTES_MAX } from '../../core/limits.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
 import type { TextFormat } from '../../engine/engine.ts'
 import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
-import { requireWritable } from '../../lake/convert/converted-file.ts'
+import { requireWritable } from '../../lake/file/converted-file.ts'
 
 export type TextUploadDependencies = DumpDependencies & {
   /** Writes a new file in constant memory; when the chunks throw, or exceed `bytesMax` (`body-too-large`), nothing remains. */

@@ -4,10 +4,10 @@ import { partitionFolder } from '../../core/partition/partition-values.ts'
 import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
 import type { StagedFile, TableCommitResult } from '../../core/table/transaction.ts'
 import type { TextFormat } from '../../engine/engine.ts'
+import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import { stageInspected } from '../../lake/commit/staging.ts'
 import { getOpenTransaction } from '../../lake/commit/transaction-state.ts'
 import {
-  type CommitDependencies,
   commitInspected,
   newTransaction,
   type StartRequest,

@@ -1,15 +1,15 @@
 import type { TableCommit } from '../../catalog/table-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
 import { applyTableUpdates } from '../../core/metadata/apply-table-updates.ts'
 import { checkRequirements } from '../../core/metadata/table-requirement.ts'
 import { snapshotIdsMentioned, type TableChange } from '../../core/metadata/table-update.ts'
+import { shownName } from '../../core/table/shown-name.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { CommitDependencies } from '../../lake/commit/transactions.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
+import type { Dependencies, LakeServices } from '../../lake/lake.ts'
 import { findAmongAll } from '../../lake/publish/table-history.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { createByCommit } from './create-by-commit.ts'
@@ -20,7 +20,7 @@ import {
   parseCommitTableRequest,
   parseCommitTransactionRequest,
 } from './requests/table-request-json.ts'
-import { requireRestName, shownName } from './rest-name.ts'
+import { requireRestName } from './rest-name.ts'
 import { pathsOfNewSnapshots } from './snapshot-paths.ts'
 
 /** What one commit asks of one table. */
@@ -34,33 +34,29 @@ const TABLES_AT_ONCE = 8
 
 /** Iceberg REST specification, `CommitTableRequest`. Answers the table as the commit, or a later one, left it. */
 export async function commitTable(
-  deps: CommitDependencies,
+  deps: LakeServices,
   { name, json }: { readonly name: NamespacedName; readonly json: unknown },
   keeper: AnswerKeeper,
 ): Promise<TableState> {
   const request = { ...parseCommitTableRequest(json), name: requireRestName(name) }
-  for (;;) {
+  return onNewest(deps, async () => {
     const state = await deps.catalog.tables.find(name)
     if (state === undefined && isCreation(request)) {
-      const created = await createByCommit(deps, request, keeper)
-      if (created !== undefined) return created
-      continue
+      return (await createByCommit(deps, request, keeper)) ?? new LostRace()
     }
     if (state === undefined) throw tableDoesNotExist(name)
     const { tableUuid } = state.definition
     const answer: KeptAnswer = { kind: 'table', tableUuid }
-    const [committed] = await commitInTurn(deps, { requests: [request], tableUuids: [tableUuid] }, [
-      keeper,
-      answer,
-    ])
+    const work = { requests: [request], tableUuids: [tableUuid] }
+    const [committed] = await commitInTurn(deps, work, [keeper, answer])
     if (committed === undefined) throw new Error('a commit ended without a table')
     return committed
-  }
+  })
 }
 
 /** Iceberg REST specification, `CommitTransactionRequest`: all tables or none. */
 export async function commitTransactionOfTables(
-  deps: CommitDependencies,
+  deps: LakeServices,
   json: unknown,
   keeper: AnswerKeeper,
 ): Promise<void> {
@@ -115,12 +111,12 @@ interface Work {
  * are checked on what it left, and if they still hold the updates are applied to that.
  */
 function commitInTurn(
-  deps: CommitDependencies,
+  deps: LakeServices,
   { requests, tableUuids }: Work,
   [keeper, answer]: readonly [AnswerKeeper, KeptAnswer],
 ): Promise<readonly TableState[]> {
-  return deps.commits.inTurns(tableUuids, async () => {
-    for (let attempt = 1; ; attempt++) {
+  return deps.commits.inTurns(tableUuids, () =>
+    onNewest(deps, async () => {
       const changes = await mapBounded(requests, TABLES_AT_ONCE, (r) => changeOf(deps, r))
       const commits = changes.filter(({ change, base }) => change.state !== base)
       if (commits.length === 0) {
@@ -129,15 +125,11 @@ function commitInTurn(
       }
       const tables = await mapBounded(commits, TABLES_AT_ONCE, (c) => tableCommit(deps, c))
       const isCommitted = await tryCommit(deps, tables, keeper.withEffect(answer))
-      if (isCommitted) {
-        for (const table of tables) deps.publisher.committed(table)
-        return changes.map(({ base, change }) => committedState(tables, base) ?? change.state)
-      }
-      deps.meter.commitRetried()
-      if (attempt === COMMIT_ATTEMPTS_MAX) throw lostTooOften()
-      await deps.ambient.sleep(deps.ambient.random() * Math.min(2 ** attempt, 100))
-    }
-  })
+      if (!isCommitted) return new LostRace()
+      for (const table of tables) deps.publisher.committed(table)
+      return changes.map(({ base, change }) => committedState(tables, base) ?? change.state)
+    }),
+  )
 }
 
 function committedState(tables: readonly TableCommit[], base: TableState): TableState | undefined {
@@ -214,10 +206,4 @@ async function isThere(
     return (await catalog.snapshots.find(tableUuid, snapshot.snapshotId)) !== undefined
   }
   return false
-}
-
-export function lostTooOften(): CatalogError {
-  return new CatalogError('commit-conflict', 'Other commits kept coming first: try again', {
-    facts: { attempts: COMMIT_ATTEMPTS_MAX },
-  })
 }

@@ -1,9 +1,10 @@
 import type { NewTable } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { newTableDefinition } from '../../core/metadata/new-table.ts'
+import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { newMetadataLocation, refsOf } from '../../lake/publish/metadata-pieces.ts'
 import { metadataFile } from '../../lake/publish/publisher.ts'
 import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
@@ -13,7 +14,7 @@ import type { AnswerKeeper } from './kept-answer.ts'
 import type { LoadedTable } from './load-table.ts'
 import { getNamespace } from './namespaces.ts'
 import { parseCreateTableRequest } from './requests/table-request-json.ts'
-import { requireRestName, shownName } from './rest-name.ts'
+import { requireRestName } from './rest-name.ts'
 
 export interface CreatedTable extends Omit<LoadedTable, 'metadataLocation'> {
   /** `undefined`: staged, and nothing was made. */

@@ -1,5 +1,5 @@
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { dropTable } from '../tables/drop-table.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
 import { getRestTable } from './load-table.ts'

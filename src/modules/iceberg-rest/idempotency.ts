@@ -3,7 +3,7 @@ import type { ReplayRecord } from '../../catalog/replay-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { parseUuid } from '../../core/value/bytes-text.ts'
 import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { AnswerKeeper, KeptAnswer } from './kept-answer.ts'
 

@@ -3,7 +3,7 @@ import { CatalogError } from '../../core/errors.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { refsOf } from '../../lake/publish/metadata-pieces.ts'
 import { readable } from './snapshot-paths.ts'
 

@@ -1,5 +1,5 @@
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { getNamespace } from './namespaces.ts'
 import { type Page, type PageRequest, readPages } from './page.ts'
 

@@ -1,10 +1,11 @@
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { TableKey } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { shownName } from '../../core/table/shown-name.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import {
   type HistoryText,
   metadataPieces,
@@ -12,7 +13,7 @@ import {
   refsOf,
 } from '../../lake/publish/metadata-pieces.ts'
 import { findAmongAll, readLog, TableHistory } from '../../lake/publish/table-history.ts'
-import { requireRestName, shownName } from './rest-name.ts'
+import { requireRestName } from './rest-name.ts'
 
 /** Which snapshots the metadata has: all, or those of branches and tags. */
 export type SnapshotMode = 'all' | 'refs'

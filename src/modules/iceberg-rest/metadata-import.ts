@@ -5,7 +5,7 @@ import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/ta
 import type { TableMetadata } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { readTableMetadataFile } from '../../formats/metadata/metadata-file.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { pathsOfImported } from './imported-paths.ts'
 import { metadataFileMissing } from './load-table.ts'

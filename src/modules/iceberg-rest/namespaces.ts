@@ -1,12 +1,13 @@
 import type { NamespaceRecord } from '../../catalog/namespace-store.ts'
 import { CatalogError } from '../../core/errors.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import { shownNamespace } from '../../core/table/shown-name.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
 import { type Page, type PageRequest, readPages } from './page.ts'
 import { boundedItems } from './requests/common-update-json.ts'
 import { requestNode } from './requests/table-request-json.ts'
-import { requireRestNamespace, shownNamespace } from './rest-name.ts'
+import { requireRestNamespace } from './rest-name.ts'
 
 const LEVELS_MAX = 100
 const PROPERTIES_MAX = 10_000

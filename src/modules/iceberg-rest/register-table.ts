@@ -1,12 +1,10 @@
 import type { NewTable } from '../../catalog/table-store.ts'
-import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
-import type { CommitDependencies } from '../../lake/commit/transactions.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
+import type { Dependencies, LakeServices } from '../../lake/lake.ts'
 import { dropTable } from '../tables/drop-table.ts'
-import { lostTooOften } from './commit-tables.ts'
 import { forgetDrop, nameTaken, refuseTakenName } from './create-table.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
 import { getRestTable, type LoadedTable, loadTable, tableDoesNotExist } from './load-table.ts'
@@ -20,7 +18,7 @@ import { requireRestName } from './rest-name.ts'
  * has the name; the UUID of the file must not be that of another table.
  */
 export async function registerTable(
-  deps: CommitDependencies,
+  deps: LakeServices,
   { namespace, json }: { readonly namespace: readonly string[]; readonly json: unknown },
   keeper: AnswerKeeper,
 ): Promise<LoadedTable> {
@@ -70,7 +68,7 @@ async function replaceByImported(
   }: { readonly name: NamespacedName; importAt(versionMin: number): Promise<NewTable> },
   keeper: AnswerKeeper,
 ): Promise<TableState> {
-  for (let attempt = 1; attempt <= COMMIT_ATTEMPTS_MAX; attempt++) {
+  return onNewest(deps, async () => {
     const before = await deps.catalog.tables.find(name)
     if (before === undefined) return addImported(deps, importAt(0), keeper)
     const table = await importAt(before.version + 1)
@@ -80,11 +78,10 @@ async function replaceByImported(
     }
     const options = keeper.withEffect({ kind: 'table', tableUuid })
     const outcome = await deps.catalog.tables.replace(replacement, options)
-    if (outcome === 'version-mismatch') continue
+    if (outcome === 'version-mismatch') return new LostRace()
     requireCreated(outcome, table)
     return table.state
-  }
-  throw lostTooOften()
+  })
 }
 
 function requireCreated(
@@ -103,7 +100,7 @@ function requireCreated(
 
 /** Takes the table out of the catalog, and answers where its metadata is. All files stay. */
 export async function unregisterTable(
-  deps: CommitDependencies,
+  deps: LakeServices,
   name: NamespacedName,
   keeper: AnswerKeeper,
 ): Promise<LoadedTable> {

@@ -1,21 +1,20 @@
 import type { CatalogError } from '../../core/errors.ts'
-import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
+import { shownName } from '../../core/table/shown-name.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { CommitDependencies } from '../../lake/commit/transactions.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
-import { lostTooOften } from './commit-tables.ts'
+import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
+import type { Dependencies, LakeServices } from '../../lake/lake.ts'
 import { nameTaken } from './create-table.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
 import { getRestTable } from './load-table.ts'
 import { getNamespace } from './namespaces.ts'
 import { readIdentifier, requestNode } from './requests/table-request-json.ts'
-import { requireRestName, shownName } from './rest-name.ts'
+import { requireRestName } from './rest-name.ts'
 
 /** Iceberg REST specification, `RenameTableRequest`: also into another namespace, which must exist. */
 export async function renameTable(
-  deps: CommitDependencies,
+  deps: LakeServices,
   json: unknown,
   keeper: AnswerKeeper,
 ): Promise<void> {
@@ -25,15 +24,14 @@ export async function renameTable(
   const { tableUuid } = (await getRestTable(deps, source)).definition
   const { levels } = await getNamespace(deps, destination.namespace)
   const target = { namespace: levels, name: destination.name }
-  await deps.commits.inTurns([tableUuid], async () => {
-    for (let attempt = 1; ; attempt++) {
+  await deps.commits.inTurns([tableUuid], () =>
+    onNewest(deps, async () => {
       const state = await getRestTable(deps, source)
       await refuseTaken(deps, state, { source, target })
-      if (await tryRename(deps, { state, target }, keeper)) return
-      deps.meter.commitRetried()
-      if (attempt === COMMIT_ATTEMPTS_MAX) throw lostTooOften()
-    }
-  })
+      const isRenamed = await tryRename(deps, { state, target }, keeper)
+      return isRenamed ? state : new LostRace()
+    }),
+  )
 }
 
 async function tryRename(

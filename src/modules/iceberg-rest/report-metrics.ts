@@ -1,5 +1,5 @@
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { getRestTable } from './load-table.ts'
 import { requestNode } from './requests/table-request-json.ts'
 

@@ -1,11 +1,10 @@
 import { CatalogError } from '../../core/errors.ts'
-import { formatTableName, type NamespacedName } from '../../core/table/table-name.ts'
+import { shown } from '../../core/table/shown-name.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
 
 /** Of one level or name, in bytes of UTF-8. Together with the next it keeps index keys below PostgreSQL's 2,700. */
 const NAME_BYTES_MAX = 512
 const NAMESPACE_BYTES_MAX = 1_024
-/** What a refusal repeats of a name. */
-const SHOWN_MAX = 200
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for.
 const UNUSABLE = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u
@@ -27,15 +26,6 @@ export function requireRestNamespace(levels: readonly string[]): readonly string
   return levels
 }
 
-/** As Iceberg's Java library shows it. */
-export function shownNamespace(levels: readonly string[]): string {
-  return shown(levels.join('.'))
-}
-
-export function shownName({ namespace, name }: NamespacedName): string {
-  return shown(formatTableName(namespace, name))
-}
-
 function requirePart(part: string, what: string): void {
   if (part === '') throw invalidName(part, `${what} is not empty`)
   if (UNUSABLE.test(part)) throw invalidName(part, `${what} has no control characters`)
@@ -48,10 +38,6 @@ function invalidName(name: string, rule: string): CatalogError {
   return new CatalogError('name-invalid', `Invalid name: ${JSON.stringify(shown(name))}: ${rule}`, {
     facts: { name: shown(name), rule },
   })
-}
-
-function shown(text: string): string {
-  return text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}…`
 }
 
 function bytesOf(text: string): number {

@@ -2,7 +2,7 @@ import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 
 const LISTS_AT_ONCE = 4
 const MANIFESTS_AT_ONCE = 16

@@ -6,9 +6,10 @@ import {
   newViewMetadata,
 } from '../../core/metadata/apply-view-updates.ts'
 import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
+import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
 import {
   addView,
@@ -24,7 +25,7 @@ import { getNamespace } from './namespaces.ts'
 import { type Page, type PageRequest, readPages } from './page.ts'
 import { readIdentifier, readName, requestNode } from './requests/table-request-json.ts'
 import { parseCommitViewRequest, parseCreateViewRequest } from './requests/view-request-json.ts'
-import { requireRestName, shownName } from './rest-name.ts'
+import { requireRestName } from './rest-name.ts'
 
 const METADATA_FILE_BYTES_MAX = 64 * 1024 * 1024
 

@@ -1,5 +1,5 @@
 import { counter, gauge } from '../../http/metrics.ts'
-import type { Meter } from '../../lake/dependencies.ts'
+import type { Meter } from '../../lake/lake.ts'
 
 /** What the lake counts, for operators. */
 export class LakeMetrics implements Meter {

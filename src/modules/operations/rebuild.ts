@@ -1,4 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
+import { liveFilesCount } from '../../core/file/data-file.ts'
 import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
 import { MAIN_BRANCH, type Snapshot } from '../../core/table/snapshot.ts'
 import type { TableMetadata, TableState } from '../../core/table/table.ts'
@@ -6,9 +7,8 @@ import { formatTableName } from '../../core/table/table-name.ts'
 import { parseExactJson } from '../../formats/json/exact-json.ts'
 import { snapshotFromJson } from '../../formats/metadata/snapshot-json.ts'
 import { tableMetadataFromJson } from '../../formats/metadata/table-metadata-json.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { TABLE_NAME_KEY } from '../../lake/publish/publisher.ts'
-import { liveFilesCount } from '../../lake/snapshot/plan-merges.ts'
 import { DROPPED_MARK } from '../tables/drop-table.ts'
 
 /** `<version>-<uuid>.metadata.json`, in the `metadata/` of a table. */

@@ -1,14 +1,10 @@
 import type { Catalog } from '../../catalog/catalog.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
+import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { parseNewTableName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
-import {
-  getSnapshot,
-  getTable,
-  type SnapshotSelector,
-  tableNotFound,
-} from '../../lake/table/table-lookup.ts'
+import type { Dependencies } from '../../lake/lake.ts'
+import { getSnapshot, getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
 import { alreadyExists, newLocation, newState, publishedLocation } from './tables.ts'
 
 /**

@@ -1,10 +1,10 @@
 import type { MutationOptions } from '../../catalog/replay-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { liveFilesCount } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
-import { liveFilesCount } from '../../lake/snapshot/plan-merges.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
 import { forgetDumpsOfTable } from '../dumps/dump-sweep.ts'
 

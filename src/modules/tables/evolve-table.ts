@@ -15,9 +15,14 @@ import {
 } from '../../core/table-properties.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { changeTable } from '../../lake/commit/change-table.ts'
+import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import { findRevivedName, withNameMapping } from '../../lake/commit/name-mapping-update.ts'
 import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import { getTable } from '../../lake/table/table-lookup.ts'
 import { type EvolvedTable, SchemaRewrite } from './rewrite-schema.ts'
+
+/** A table that gets many files meanwhile is not followed for ever. */
+const PASSES_AHEAD_MAX = 5
 
 /** A whole list of columns as they shall be, or a list of changes: exactly one. */
 export interface EvolveRequest {
@@ -27,16 +32,17 @@ export interface EvolveRequest {
 
 /**
  * Changes the schema, and rewrites the data files where the new types need it: all in one step. Nothing happens when
- * nothing differs. When other commits come between, files that they added are rewritten, too; too often, it is a
- * `commit-conflict`.
+ * nothing differs. Files that other commits add in between are rewritten, too; when commits of other processes
+ * keep coming first, it is a `commit-conflict`.
  */
 export async function evolveTable(
-  deps: DumpDependencies,
+  deps: DumpDependencies & CommitDependencies,
   table: string,
   request: EvolveRequest,
 ): Promise<TableState> {
   const rewrite = new SchemaRewrite(deps)
   try {
+    await convertAhead(deps, rewrite, { table, request })
     const state = await changeTable(deps, table, async (before) => {
       const evolved = evolve(before.definition, request)
       if (evolved === undefined) return {}
@@ -49,6 +55,24 @@ export async function evolveTable(
   } catch (error) {
     await rewrite.end(error)
     throw error
+  }
+}
+
+/**
+ * Converts files before the change takes its turn, which would keep commits waiting for as long as that takes. What
+ * is left for the turn are files that came while the last pass went on.
+ */
+async function convertAhead(
+  deps: DumpDependencies,
+  rewrite: SchemaRewrite,
+  { table, request }: { readonly table: string; readonly request: EvolveRequest },
+): Promise<void> {
+  for (let pass = 1; pass <= PASSES_AHEAD_MAX; pass++) {
+    const state = await getTable(deps.catalog, table)
+    const evolved = evolve(state.definition, request)
+    if (evolved === undefined || evolved.rewrites.size === 0) return
+    const result = await rewrite.convert(state, evolved)
+    if (result === undefined || result.converted <= deps.conversionsAtOnce) return
   }
 }
 

@@ -1,6 +1,6 @@
 import type { SnapshotLogPageEntry } from '../../catalog/snapshot-store.ts'
 import type { TableState } from '../../core/table/table.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 
 export interface SnapshotLogPage {

@@ -2,7 +2,7 @@ import { selectorOf } from '../../http/common-shapes.ts'
 import { onTable } from '../../http/permission.ts'
 import { JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { type ProblemCode, ProblemError } from '../../problem/problems.ts'
 import { readingAsJson, readingAsNdjson } from './table-response.ts'
 import {

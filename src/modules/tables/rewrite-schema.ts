@@ -19,9 +19,9 @@ import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetrics } from '../../formats/parquet/statistics/file-metrics.ts'
 import { isUnknownState } from '../../lake/commit/change-table.ts'
 import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
-import { requireWritable, withoutRequired } from '../../lake/convert/converted-file.ts'
 import { describeSource, type FileAccess } from '../../lake/convert/source-file.ts'
-import { readFooterOf } from '../../lake/file/inspect-file.ts'
+import { requireWritable, withoutRequired } from '../../lake/file/converted-file.ts'
+import { readFooterOf } from '../../lake/file/read-footer.ts'
 import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
 import { asAtFolder } from '../../lake/snapshot/as-at-folder.ts'
 import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
@@ -54,20 +54,35 @@ export class SchemaRewrite {
     this.#deps = deps
   }
 
-  /** `undefined` when the table has no files. */
-  async prepare(state: TableState, evolved: EvolvedTable): Promise<PreparedSnapshot | undefined> {
+  /**
+   * The live data files of the table in their new form; `converted` counts those that were converted only now.
+   * `undefined` when the table has no files.
+   */
+  async convert(
+    state: TableState,
+    evolved: EvolvedTable,
+  ): Promise<{ readonly files: readonly DataFile[]; readonly converted: number } | undefined> {
     const schema = currentSchema(state.definition)
     const plan = await planScan(this.#deps, state, { snapshot: state.currentSnapshot, schema })
     if (plan.totals.dataFiles === 0) return undefined
     if (plan.totals.bytes > REWRITE_BYTES_MAX) throw tooLarge(state, plan.totals.bytes)
     requireWritableVersion(state)
     requireWritable(currentSchema(evolved.definition))
-    const added: DataFile[] = []
+    const files: DataFile[] = []
+    const before = this.#converted.size
     const sources = [...plan.plannedFiles()].sort(byCommitOrder)
-    const converted = inOrder(sources, this.#deps.conversionsAtOnce, (source) =>
+    const results = inOrder(sources, this.#deps.conversionsAtOnce, (source) =>
       this.#convertOnce(state, evolved, source),
     )
-    for await (const file of converted) if (file !== undefined) added.push(file)
+    for await (const file of results) if (file !== undefined) files.push(file)
+    return { files, converted: this.#converted.size - before }
+  }
+
+  /** `undefined` when the table has no files. */
+  async prepare(state: TableState, evolved: EvolvedTable): Promise<PreparedSnapshot | undefined> {
+    const result = await this.convert(state, evolved)
+    if (result === undefined) return undefined
+    const added = result.files
     this.#used = new Set(added.map((file) => file.path))
     const next = { ...state, definition: evolved.definition }
     return writeSnapshot(this.#deps, next, {
@@ -118,7 +133,8 @@ export class SchemaRewrite {
     const { engine, temporaryFolder, ambient, objects } = this.#deps
     const schema = currentSchema(evolved.definition)
     const before = currentSchema(state.definition)
-    const described = await describeSource(access, { state, schema: before }, source)
+    const { definition } = state
+    const described = await describeSource(access, { definition, schema: before }, source)
     const names = new Map(described.columns.map((column) => [column.fieldId, column.nameInFile]))
     const columns = schema.fields.map(({ id }) => ({
       fieldId: id,

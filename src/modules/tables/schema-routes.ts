@@ -2,8 +2,9 @@ import type { z } from 'zod'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../http/route.ts'
+import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { evolveTable } from './evolve-table.ts'
 import { EvolveSchemaRequest, SchemasAnswer } from './schema-shapes.ts'
@@ -63,7 +64,7 @@ function listSchemas({ catalog }: Pick<Dependencies, 'catalog'>) {
     jsonReply(schemasToJson(await getTable(catalog, param('table_identifier'))))
 }
 
-function evolveSchema(deps: DumpDependencies) {
+function evolveSchema(deps: DumpDependencies & CommitDependencies) {
   return async ({ param, body }: EvolveCall): Promise<Reply> =>
     jsonReply(schemasToJson(await evolveTable(deps, param('table_identifier'), body)))
 }
@@ -72,7 +73,7 @@ const TABLE_PATH = '/v1/tables/{table_identifier}/schemas'
 /** An older address of the same thing. */
 const VIEW_PATH = '/v1/views/{table_identifier}/schemas'
 
-export function schemaRoutes(deps: DumpDependencies): readonly Route[] {
+export function schemaRoutes(deps: DumpDependencies & CommitDependencies): readonly Route[] {
   const [listed, evolved] = [listSchemas(deps), evolveSchema(deps)]
   return [
     defineRoute({ ...list, path: TABLE_PATH, operationId: 'listSchemas' }, listed),

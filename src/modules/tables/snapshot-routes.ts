@@ -3,7 +3,7 @@ import { pageToken, parsePageToken, SnapshotLogPosition } from '../../http/page-
 import { onTable } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { pageSnapshotLog } from './list-snapshots.ts'
 import { snapshotToJson } from './table-response.ts'
 import { SnapshotLogAnswer, SnapshotLogQuery } from './table-shapes.ts'

@@ -5,7 +5,7 @@ import { pageToken, parsePageToken, TablePosition } from '../../http/page-token.
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { cloneTable } from './clone-table.ts'
 import { dropTable } from './drop-table.ts'
 import { summaryToJson, tableToJson } from './table-response.ts'
@@ -25,7 +25,7 @@ import { createTable, describeTable, listTables, rollbackTable } from './tables.
 
 const LOCATION = { Location: 'Where to read the table.' }
 
-const create = (deps: Dependencies) =>
+const create = (deps: LakeServices) =>
   defineRoute(
     {
       method: 'post',
@@ -61,7 +61,7 @@ const create = (deps: Dependencies) =>
     },
   )
 
-const list = (deps: Dependencies) =>
+const list = (deps: LakeServices) =>
   defineRoute(
     {
       method: 'get',
@@ -98,7 +98,7 @@ const list = (deps: Dependencies) =>
     },
   )
 
-const drop = (deps: Dependencies) =>
+const drop = (deps: LakeServices) =>
   defineRoute(
     {
       method: 'delete',
@@ -123,7 +123,7 @@ const drop = (deps: Dependencies) =>
     },
   )
 
-const describe = (deps: Dependencies) =>
+const describe = (deps: LakeServices) =>
   defineRoute(
     {
       method: 'post',
@@ -143,7 +143,7 @@ const describe = (deps: Dependencies) =>
       jsonReply(tableToJson(await describeTable(deps, param('table_identifier'), body))),
   )
 
-const clone = (deps: Dependencies) =>
+const clone = (deps: LakeServices) =>
   defineRoute(
     {
       method: 'post',
@@ -177,7 +177,7 @@ const clone = (deps: Dependencies) =>
     },
   )
 
-const rollback = (deps: Dependencies) =>
+const rollback = (deps: LakeServices) =>
   defineRoute(
     {
       method: 'post',
@@ -218,6 +218,6 @@ function positionOf(token: string) {
   return { namespace, name }
 }
 
-export function tableRoutes(deps: Dependencies): readonly Route[] {
+export function tableRoutes(deps: LakeServices): readonly Route[] {
   return [create(deps), list(deps), drop(deps), describe(deps), clone(deps), rollback(deps)]
 }

@@ -1,3 +1,4 @@
+import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import type { Module } from '../module.ts'
 import { readingRoutes } from './reading-routes.ts'
@@ -6,7 +7,7 @@ import { snapshotRoutes } from './snapshot-routes.ts'
 import { tableRoutes } from './table-routes.ts'
 
 /** Tables: their definitions, schemas and snapshots, and reading them. */
-export function tablesModule(platform: DumpDependencies): Module {
+export function tablesModule(platform: DumpDependencies & CommitDependencies): Module {
   return {
     name: 'tables',
     routes: [

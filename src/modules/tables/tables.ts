@@ -8,6 +8,7 @@ import { highestFieldId } from '../../core/schema/schema-lookup.ts'
 import { requireValidFields } from '../../core/schema/schema-rules.ts'
 import { schemaIdAfterRollback } from '../../core/table/schema-of-rollback.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
+import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import {
   currentSchema,
   getSchema,
@@ -26,15 +27,12 @@ import {
 import type { Field, Schema } from '../../core/value/type.ts'
 import { inferSchemaFields } from '../../formats/parquet/schema/parquet-schema.ts'
 import { changeTable } from '../../lake/commit/change-table.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
-import { dataFileLocation, readFooterOf } from '../../lake/file/inspect-file.ts'
+import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
+import { dataFileLocation } from '../../lake/file/data-file-location.ts'
+import { readFooterOf } from '../../lake/file/read-footer.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
-import {
-  getSnapshot,
-  getTable,
-  isCurrent,
-  type SnapshotSelector,
-} from '../../lake/table/table-lookup.ts'
+import { getSnapshot, getTable, isCurrent } from '../../lake/table/table-lookup.ts'
 
 /** Below one of these lie the files of another table, or what is swept. */
 const RESERVED_FOLDERS = ['metadata', 'data', 'dumps']
@@ -227,7 +225,7 @@ export function listTables(
 }
 
 export function describeTable(
-  deps: Dependencies,
+  deps: CommitDependencies,
   table: string,
   change: TableDescriptionChange,
 ): Promise<TableState> {
@@ -243,7 +241,7 @@ export function describeTable(
  * that snapshot hold a column that was converted to another type since.
  */
 export function rollbackTable(
-  deps: Dependencies,
+  deps: CommitDependencies,
   table: string,
   selector: SnapshotSelector,
 ): Promise<TableState> {

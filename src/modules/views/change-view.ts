@@ -1,17 +1,19 @@
 import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { ViewKey, ViewState } from '../../catalog/view-store.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { COMMIT_ATTEMPTS_MAX } from '../../core/limits.ts'
 import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
+import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/view-metadata-json.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { ProblemError } from '../../problem/problems.ts'
-import { lostTooOften } from '../iceberg-rest/commit-tables.ts'
-import { shownName } from '../iceberg-rest/rest-name.ts'
 
-type ViewDependencies = Pick<Dependencies, 'catalog' | 'objects' | 'ambient' | 'warehouse'>
+type ViewDependencies = Pick<
+  Dependencies,
+  'catalog' | 'objects' | 'ambient' | 'meter' | 'warehouse'
+>
 
 /** Iceberg view specification: where metadata files go, when not below the view's location. */
 const METADATA_PATH = 'write.metadata.path'
@@ -85,15 +87,13 @@ export async function changeView(
     options(state: ViewState): MutationOptions
   },
 ): Promise<{ readonly state: ViewState; readonly isChanged: boolean }> {
-  for (let attempt = 1; attempt <= COMMIT_ATTEMPTS_MAX; attempt++) {
+  return onNewest(deps, async () => {
     const state = await getView(deps, wanted)
     const changed = change(state, parseViewMetadata(state.metadata))
     if (changed === undefined) return { state, isChanged: false }
     const replaced = await tryReplace(deps, { state, changed }, options(state))
-    if (replaced !== undefined) return { state: replaced, isChanged: true }
-    await deps.ambient.sleep(deps.ambient.random() * Math.min(2 ** attempt, 100))
-  }
-  throw lostTooOften()
+    return replaced === undefined ? new LostRace() : { state: replaced, isChanged: true }
+  })
 }
 
 /** `undefined` when another change came first. */
@@ -112,7 +112,7 @@ async function tryReplace(
     const expectedVersion = state.version
     const outcome = await deps.catalog.views.replace({ expectedVersion, state: next }, options)
     if (outcome === 'replaced') return next
-    if (outcome === 'version-mismatch') throw new LostRace()
+    if (outcome === 'version-mismatch') throw new OvertakenError()
     throw viewNameTaken(next, outcome)
   }
   try {
@@ -122,12 +122,12 @@ async function tryReplace(
       replace({ ...renamed, metadata: json, metadataLocation }),
     )
   } catch (error) {
-    if (error instanceof LostRace) return undefined
+    if (error instanceof OvertakenError) return undefined
     throw error
   }
 }
 
-class LostRace extends Error {}
+class OvertakenError extends Error {}
 
 /** The file goes again only when the catalog certainly does not name it. */
 async function withMetadataFile<T>(

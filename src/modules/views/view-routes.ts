@@ -8,7 +8,7 @@ import { pageToken, parsePageToken } from '../../http/page-token.ts'
 import { onView } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../http/route.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { viewNameToJson, viewToJson } from './view-response.ts'
 import {
   CreateViewRequest,

@@ -1,4 +1,4 @@
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import type { Module } from '../module.ts'
 import { viewRoutes } from './view-routes.ts'
 

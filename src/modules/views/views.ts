@@ -11,7 +11,7 @@ import {
 } from '../../core/table/table-name.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
-import type { Dependencies } from '../../lake/dependencies.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
 import {
   addView,

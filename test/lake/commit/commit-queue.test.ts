@@ -8,13 +8,13 @@ import { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
 import { inspectFiles, stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
   abortTransaction,
-  type CommitDependencies,
   commitFiles,
   commitInspected,
   commitTransaction,
   newTransaction,
   startTransaction,
 } from '../../../src/lake/commit/transactions.ts'
+import type { LakeServices } from '../../../src/lake/lake.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { Lake, liveNames, refusal } from '../lake.ts'
@@ -51,7 +51,7 @@ function watchedQueue() {
       }
     },
   })
-  const deps: CommitDependencies = { ...shop.deps, commits }
+  const deps: LakeServices = { ...shop.deps, commits }
   return { deps, queue, seen }
 }
 
@@ -80,11 +80,11 @@ async function inspectedFiles(count: number): Promise<readonly StagedFile[]> {
   return inspectFiles(shop.deps, state, paths)
 }
 
-function append(deps: CommitDependencies, file: StagedFile): Promise<readonly TableCommitResult[]> {
+function append(deps: LakeServices, file: StagedFile): Promise<readonly TableCommitResult[]> {
   return commitInspected(deps, state, { transaction: newTransaction(deps, {}), files: [file] })
 }
 
-function truncate({ commits, ...deps }: CommitDependencies): Promise<readonly TableCommitResult[]> {
+function truncate({ commits, ...deps }: LakeServices): Promise<readonly TableCommitResult[]> {
   const { tableUuid } = state.definition
   return commits.commit({
     transaction: newTransaction(deps, { isolation: 'overwrite' }),
@@ -201,7 +201,7 @@ test('transactions over two tables in opposite order neither wait for each other
   const processes = [shop.deps, await shop.another()]
   const first = await lake.numbers(shop, 'f', 0, 1)
   const commits = Array.from({ length: 24 }, async (_, i) => {
-    const deps = processes[i % 2] as CommitDependencies
+    const deps = processes[i % 2] as LakeServices
     const path = `${shop.dataFolder}/f${i}.parquet`
     await copyFile(first, path)
     const { transactionId } = await startTransaction(deps, {})

@@ -1,12 +1,12 @@
 import type { TransactionStore } from '../../../src/catalog/transaction-store.ts'
 import { stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
-  type CommitDependencies,
   commitFiles,
   commitTransaction,
   startTransaction,
   viewTransaction,
 } from '../../../src/lake/commit/transactions.ts'
+import type { LakeServices } from '../../../src/lake/lake.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
 import { withStore } from '../failing-disk.ts'
 import { Lake, liveNames, refusal } from '../lake.ts'
@@ -29,7 +29,7 @@ async function stage(transactionId: string, ...paths: string[]): Promise<void> {
 }
 
 /** The same catalog; once, between listing what is staged and committing it, something else happens. */
-function whenListed(happening: () => Promise<unknown>): CommitDependencies {
+function whenListed(happening: () => Promise<unknown>): LakeServices {
   let isOver = false
   const { catalog } = shop.deps
   const listStaged: TransactionStore['listStaged'] = async (transactionId) => {

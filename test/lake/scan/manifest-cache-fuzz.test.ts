@@ -7,7 +7,7 @@ import { parseIcebergExpression } from '../../../src/core/filter/parse/iceberg-e
 import { compilePruner, type Pruner } from '../../../src/core/filter/prune/pruner.ts'
 import type { Snapshot } from '../../../src/core/table/snapshot.ts'
 import { currentSchema, type TableState } from '../../../src/core/table/table.ts'
-import type { Dependencies } from '../../../src/lake/dependencies.ts'
+import type { LakeServices } from '../../../src/lake/lake.ts'
 import { ManifestCache } from '../../../src/lake/scan/manifest-cache.ts'
 import { planScan } from '../../../src/lake/scan/plan-files.ts'
 import { getTable } from '../../../src/lake/table/table-lookup.ts'
@@ -109,11 +109,11 @@ interface Known {
 /** A table and the account of it. */
 class Account {
   readonly known: Known[] = []
-  readonly #deps: Dependencies
+  readonly #deps: LakeServices
   #current: LiveFiles = new Map()
   #names = 0
 
-  constructor(deps: Dependencies) {
+  constructor(deps: LakeServices) {
     this.#deps = deps
   }
 
@@ -185,7 +185,7 @@ function byPath(left: { path: string }, right: { path: string }): number {
   return left.path < right.path ? -1 : 1
 }
 
-async function askV1(deps: Dependencies, known: Known, { filter }: Question): Promise<number> {
+async function askV1(deps: LakeServices, known: Known, { filter }: Question): Promise<number> {
   const state = await getTable(deps.catalog, 't')
   const schema = currentSchema(state.definition)
   const specs = state.definition.partitionSpecs
@@ -206,7 +206,7 @@ async function askV1(deps: Dependencies, known: Known, { filter }: Question): Pr
   return known.files.size - kept.length
 }
 
-async function askRest(deps: Dependencies, known: Known, question: Question): Promise<void> {
+async function askRest(deps: LakeServices, known: Known, question: Question): Promise<void> {
   const state = await getTable(deps.catalog, 't')
   const schema = currentSchema(state.definition)
   const { expression: filter } = question

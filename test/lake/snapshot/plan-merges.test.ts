@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import type { ManifestFile } from '../../../src/core/file/data-file.ts'
+import { liveFilesCount } from '../../../src/core/file/data-file.ts'
 import {
   ENTRIES_PER_MANIFEST_MAX,
   MANIFEST_MERGE_FANOUT,
   RECODED_ENTRIES_MAX,
 } from '../../../src/core/limits.ts'
-import { isCopied, liveFilesCount, planMerges } from '../../../src/lake/snapshot/plan-merges.ts'
+import { isCopied, planMerges } from '../../../src/lake/snapshot/plan-merges.ts'
 import { manifestFile } from '../../formats/manifest/manifest-samples.ts'
 
 /** Of files that one commit added. */

@@ -8,7 +8,8 @@ import type { TableCommitResult } from '../../../src/core/table/transaction.ts'
 import { parseExactJson } from '../../../src/formats/json/exact-json.ts'
 import { commitBatch } from '../../../src/lake/commit/commit-batch.ts'
 import { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
-import { type CommitDependencies, commitFiles } from '../../../src/lake/commit/transactions.ts'
+import { commitFiles } from '../../../src/lake/commit/transactions.ts'
+import type { LakeServices } from '../../../src/lake/lake.ts'
 import { refsOf } from '../../../src/lake/publish/metadata-pieces.ts'
 import { commitTable } from '../../../src/modules/iceberg-rest/commit-tables.ts'
 import { createTable } from '../../../src/modules/iceberg-rest/create-table.ts'
@@ -76,7 +77,7 @@ const rounds = fc.array(round, {
 })
 
 let shop: Workshop
-let processes: readonly CommitDependencies[]
+let processes: readonly LakeServices[]
 let tables = 0
 let template = ''
 /** Told of what the queues of the processes commit. */
@@ -94,7 +95,7 @@ test('commits of several clients, with faults, leave what they would one after t
 }, 120_000)
 
 /** Commits through REST and of files take their turns in one queue, as in the service. */
-function withWatchedQueue(deps: CommitDependencies): CommitDependencies {
+function withWatchedQueue(deps: LakeServices): LakeServices {
   const commit: TableStore['commit'] = async (work, options) => {
     const outcome = await deps.catalog.tables.commit(work, options)
     const [table] = work.tables
@@ -177,7 +178,7 @@ class Run {
   async #appendFile(index: number): Promise<readonly TableCommitResult[]> {
     const path = `${shop.dataFolder}/${this.#name.name}-${++this.#files}.parquet`
     await copyFile(template, path)
-    const deps = processes[index % 3 === 2 ? 1 : 0] as CommitDependencies
+    const deps = processes[index % 3 === 2 ? 1 : 0] as LakeServices
     const { results } = await commitFiles(deps, { table: `m.${this.#name.name}`, paths: [path] })
     return results
   }
@@ -225,7 +226,7 @@ class Run {
     { step, operation }: { step: Step; operation: Operation },
     applied: Map<number, Operation>,
   ): Promise<TableState | CatalogError | Error> {
-    const deps = processes[step.process] as CommitDependencies
+    const deps = processes[step.process] as LakeServices
     const catalog = faultyCatalog(deps.catalog, step.fault, (version) => {
       applied.set(version, operation)
     })
@@ -279,7 +280,7 @@ class Run {
 
   /** The table as clients load it is what the model says. */
   async #look(): Promise<void> {
-    const [{ catalog }] = processes as [CommitDependencies]
+    const [{ catalog }] = processes as [LakeServices]
     const state = await catalog.tables.find(this.#name)
     if (state === undefined) throw new Error('the table is gone')
     expect(state.version).toBe(this.#history.length - 1)

@@ -1,5 +1,6 @@
 import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
-import { type CommitDependencies, commitFiles } from '../../../src/lake/commit/transactions.ts'
+import { commitFiles } from '../../../src/lake/commit/transactions.ts'
+import type { LakeServices } from '../../../src/lake/lake.ts'
 import { Publisher } from '../../../src/lake/publish/publisher.ts'
 import { type RebuiltTable, rebuildCatalog } from '../../../src/modules/operations/rebuild.ts'
 import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
@@ -28,7 +29,7 @@ async function append(table: string, name: string): Promise<void> {
 }
 
 /** The services over an empty catalog and the same files. */
-async function rebuilt(): Promise<{ deps: CommitDependencies; tables: RebuiltTable[] }> {
+async function rebuilt(): Promise<{ deps: LakeServices; tables: RebuiltTable[] }> {
   const catalog = await openSqliteCatalog({ path: ':memory:' })
   await catalog.migrate()
   const publisher = new Publisher({ ...shop.deps, catalog })
@@ -39,7 +40,7 @@ async function rebuilt(): Promise<{ deps: CommitDependencies; tables: RebuiltTab
   return { deps, tables }
 }
 
-async function historyOf(deps: CommitDependencies, table: string) {
+async function historyOf(deps: LakeServices, table: string) {
   const { state, snapshot, plan } = await readTable(deps, { table })
   const { tableUuid } = state.definition
   return {

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises'
 import type { DataFile } from '../../../src/core/file/data-file.ts'
 import { nameMappingFromJson } from '../../../src/core/schema/name-mapping.ts'
+import type { SnapshotSelector } from '../../../src/core/table/snapshot-selector.ts'
 import { currentSchema } from '../../../src/core/table/table.ts'
 import { NAME_MAPPING_PROPERTY } from '../../../src/core/table-properties.ts'
 import { changeTable } from '../../../src/lake/commit/change-table.ts'
-import type { SnapshotSelector } from '../../../src/lake/table/table-lookup.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
 import { commitDeletes } from '../../lake/commit/commit-deletes.ts'
@@ -307,9 +307,8 @@ test('a crash between the files and the commit leaves the table as it was', asyn
   })
   // A process that is killed deletes nothing any more.
   const objects = changed(shop.deps.objects, { delete: () => new Promise(() => undefined) })
-  void evolveTable({ ...shop.deps, catalog, objects }, 't', { changes: [TO_DOUBLE] }).catch(
-    () => undefined,
-  )
+  const killed = { ...(await shop.another()), catalog, objects }
+  void evolveTable(killed, 't', { changes: [TO_DOUBLE] }).catch(() => undefined)
   while ((await fileNames()).length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
   const { state } = await readTable(shop.deps, { table: 't' })
   expect(state.currentSnapshot?.snapshotId).toBe(before)

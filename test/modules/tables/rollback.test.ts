@@ -1,5 +1,5 @@
+import type { SnapshotSelector } from '../../../src/core/table/snapshot-selector.ts'
 import { commitRemoval } from '../../../src/lake/commit/transactions.ts'
-import type { SnapshotSelector } from '../../../src/lake/table/table-lookup.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
 import { logOf } from '../../catalog/catalog-samples.ts'

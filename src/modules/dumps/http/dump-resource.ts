@@ -1,9 +1,9 @@
+import type { SnapshotSelector } from '../../../core/table/snapshot-selector.ts'
 import { contentDisposition } from '../../../http/http-fields.ts'
 import { httpDate, type Validators } from '../../../http/preconditions.ts'
 import { requestInvalid } from '../../../http/problem.ts'
 import type { Call } from '../../../http/route.ts'
-import type { Dependencies } from '../../../lake/dependencies.ts'
-import type { SnapshotSelector } from '../../../lake/table/table-lookup.ts'
+import type { Dependencies } from '../../../lake/lake.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import {
   DIALECT_VERSION,

@@ -1,5 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
-import type { Dependencies } from '../../../lake/dependencies.ts'
+import type { Dependencies } from '../../../lake/lake.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import type { KeptAnswer } from '../kept-answer.ts'
 import { loadTableByUuid } from '../load-table.ts'

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
-import type { CommitDependencies } from '../../../lake/commit/transactions.ts'
+import type { LakeServices } from '../../../lake/lake.ts'
 import type { AnswerKeeper } from '../kept-answer.ts'
 
 export type IcebergMethod = 'GET' | 'HEAD' | 'POST' | 'DELETE'
 
 /** One request to the Iceberg REST API. */
 export interface IcebergCall {
-  readonly deps: CommitDependencies
+  readonly deps: LakeServices
   readonly request: IncomingMessage
   /** All that `config` advertises. */
   readonly endpoints: readonly string[]

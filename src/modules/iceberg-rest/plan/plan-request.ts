@@ -7,7 +7,7 @@ import { parseIcebergExpression } from '../../../core/filter/parse/iceberg-expre
 import { currentSchema, getSchema, type TableState } from '../../../core/table/table.ts'
 import type { Schema } from '../../../core/value/type.ts'
 import { JsonNode } from '../../../formats/json/json-node.ts'
-import type { Dependencies } from '../../../lake/dependencies.ts'
+import type { Dependencies } from '../../../lake/lake.ts'
 import { boundedItems } from '../requests/common-update-json.ts'
 import { STATS_FIELDS_MAX } from './plan-limits.ts'
 import type { ScanSpec } from './plan-token.ts'

@@ -7,7 +7,7 @@ import { compilePruner, type Pruner } from '../../../core/filter/prune/pruner.ts
 import type { TableDefinition, TableState } from '../../../core/table/table.ts'
 import { Turns } from '../../../core/turns.ts'
 import { stringifyExactJson } from '../../../formats/json/exact-json.ts'
-import type { Dependencies } from '../../../lake/dependencies.ts'
+import type { Dependencies } from '../../../lake/lake.ts'
 import { matchingRows } from '../../../lake/scan/matching-rows.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import { KeptFiles } from './kept-files.ts'

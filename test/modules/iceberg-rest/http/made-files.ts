@@ -1,7 +1,7 @@
 import type { DataFile, ManifestEntry } from '../../../../src/core/file/data-file.ts'
 import type { Operation, Snapshot } from '../../../../src/core/table/snapshot.ts'
 import type { TableState } from '../../../../src/core/table/table.ts'
-import type { Dependencies } from '../../../../src/lake/dependencies.ts'
+import type { Dependencies } from '../../../../src/lake/lake.ts'
 import { createManifest, writeSnapshotFiles } from '../../../../src/lake/snapshot/snapshot-files.ts'
 import { writeSnapshot } from '../../../../src/lake/snapshot/snapshot-writer.ts'
 

@@ -1,0 +1,19 @@
+import { formatTableName, type NamespacedName } from './table-name.ts'
+
+/** Characters of a name that a message repeats. */
+const SHOWN_MAX = 200
+
+/** The text as messages repeat it: cut short when it is long. */
+export function shown(text: string): string {
+  return text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}…`
+}
+
+/** Dotted, as Iceberg's Java library shows it. */
+export function shownNamespace(levels: readonly string[]): string {
+  return shown(levels.join('.'))
+}
+
+/** Dotted, with its namespace. */
+export function shownName({ namespace, name }: NamespacedName): string {
+  return shown(formatTableName(namespace, name))
+}

@@ -1,0 +1,12 @@
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { Ambient } from '../../core/ambient.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
+import type { ManifestCache } from '../scan/manifest-cache.ts'
+
+/** What writing the files of a snapshot takes. */
+export interface SnapshotDependencies {
+  readonly catalog: Catalog
+  readonly objects: ObjectStore
+  readonly ambient: Ambient
+  readonly manifests: ManifestCache
+}
