@@ -1,4 +1,5 @@
 import type { Route } from './http/route.ts'
+import { forgetDumpsOfTable } from './modules/dumps/dump-sweep.ts'
 import { dumpsModule } from './modules/dumps/http/dumps-module.ts'
 import { filesModule } from './modules/files/files-module.ts'
 import { icebergRestModule } from './modules/iceberg-rest/http/iceberg-rest-module.ts'
@@ -17,12 +18,14 @@ export type ModulePlatform = Parameters<typeof tablesModule>[0] &
 
 /** Every capability of the service. */
 export function listModules(platform: ModulePlatform): readonly Module[] {
+  const tableDropped = (tableUuid: string) => forgetDropped(platform, tableUuid)
+  const dropping = { ...platform, tableDropped }
   const modules: readonly Module[] = [
-    tablesModule(platform),
+    tablesModule(dropping),
     viewsModule(platform),
     filesModule(platform),
     dumpsModule(platform),
-    icebergRestModule(platform),
+    icebergRestModule(dropping),
     operationsModule(platform, () => routesOf(modules)),
   ]
   return modules
@@ -34,13 +37,14 @@ export function routesOf(modules: readonly Module[]): readonly Route[] {
 
 /** Every route, to be read and not called: no platform is behind it. */
 export function documentedRoutes(): readonly Route[] {
-  return routesOf(listModules(NO_PLATFORM as ModulePlatform))
+  return routesOf(listModules({} as ModulePlatform))
 }
 
-/** Has any member, and any member of that; to call one is an error. */
-const NO_PLATFORM: unknown = new Proxy(() => undefined, {
-  get: (_target, name) => (typeof name === 'symbol' ? undefined : NO_PLATFORM),
-  apply: () => {
-    throw new Error('no platform is open behind these routes')
-  },
-})
+/** A table is dropped also when its dumps cannot be deleted. */
+async function forgetDropped(platform: ModulePlatform, tableUuid: string): Promise<void> {
+  try {
+    await forgetDumpsOfTable(platform, tableUuid)
+  } catch (err) {
+    platform.log.warn({ err, tableUuid }, 'dumps of a dropped table could not be deleted')
+  }
+}

@@ -1,6 +1,9 @@
 import type { RequestHandler } from 'express'
 import type { Meter } from '../http/metrics.ts'
 import type { Route } from '../http/route.ts'
+import type { Consumer } from '../lake/events/consumer.ts'
+import type { JobKind } from '../lake/jobs/job-kind.ts'
+import type { Task } from '../lake/jobs/task.ts'
 import type { ProblemCode } from '../problem/problems.ts'
 
 /**
@@ -13,6 +16,12 @@ export interface Module {
   readonly routes?: readonly Route[]
   /** Another protocol below a root of its own. */
   readonly dialect?: RequestHandler
+  /** Done at times, by one replica at a time. */
+  readonly tasks?: readonly Task[]
+  /** Done once each, by whichever replica lives. */
+  readonly jobs?: readonly JobKind[]
+  /** Done about events of others, away from the commit that raised them. */
+  readonly consumes?: readonly Consumer[]
   /** Problem codes that only its own routes answer. */
   readonly problems?: readonly ProblemCode[]
   /** What it counts, shown at `/metrics`. */

@@ -97,7 +97,10 @@ export async function removeShortShards(
   }
 }
 
-/** All dumps of a table that is gone. */
+/**
+ * Forgets all dumps of a table that is gone. Nobody can ask for them any more, and they can be made again from a
+ * table that is registered again.
+ */
 export async function forgetDumpsOfTable(
   { objects, warehouse }: Pick<Dependencies, 'objects' | 'warehouse'>,
   tableUuid: string,

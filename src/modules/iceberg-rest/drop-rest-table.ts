@@ -1,11 +1,10 @@
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../../lake/lake.ts'
-import { dropTable } from '../tables/drop-table.ts'
+import { type DropDependencies, dropTable } from '../tables/drop-table.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
 import { getRestTable } from './load-table.ts'
 
 export async function dropRestTable(
-  deps: Dependencies,
+  deps: DropDependencies,
   { name, purge }: { readonly name: NamespacedName; readonly purge: boolean },
   keeper: AnswerKeeper,
 ): Promise<void> {

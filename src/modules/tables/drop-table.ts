@@ -6,7 +6,6 @@ import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Dependencies } from '../../lake/lake.ts'
 import { getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
-import { forgetDumpsOfTable } from '../dumps/dump-sweep.ts'
 
 /** In `metadata/` of a table that was dropped and not purged. */
 export const DROPPED_MARK = 'dropped.json'
@@ -14,6 +13,11 @@ const DELETES_AT_ONCE = 16
 const PUBLICATIONS_MAX = 100_000
 /** Paths that one question to the catalog holds. */
 const PATHS_PER_QUESTION = 1_000
+
+export type DropDependencies = Dependencies & {
+  /** Told of each table that is gone, purged or not. */
+  readonly tableDropped?: (tableUuid: string) => Promise<void>
+}
 
 export interface DropReport {
   readonly state: TableState
@@ -25,7 +29,7 @@ export interface DropReport {
 
 /** Forgets the table. Files stay, unless `purge` asks to delete those that no other table uses. */
 export async function dropTable(
-  deps: Dependencies,
+  deps: DropDependencies,
   table: string,
   { purge, options = {} }: { readonly purge: boolean; readonly options?: MutationOptions },
 ): Promise<DropReport> {
@@ -39,10 +43,7 @@ export async function dropTable(
   if (purge) await addMetadataFiles(deps, state, { paths, isOwn })
   else await markDropped(deps, state)
   const deletedFiles = await deleteUnused(deps, tableUuid, [...paths])
-  // Nobody can ask for them any more, purge or not; they can be made again from a table that is registered again.
-  await forgetDumpsOfTable(deps, tableUuid).catch((err) =>
-    deps.log.warn({ err, tableUuid }, 'dumps of a dropped table could not be deleted'),
-  )
+  await deps.tableDropped?.(tableUuid)
   return { state, deletedFiles, keptFiles: paths.size - deletedFiles }
 }
 

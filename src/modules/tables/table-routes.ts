@@ -7,7 +7,7 @@ import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { cloneTable } from './clone-table.ts'
-import { dropTable } from './drop-table.ts'
+import { type DropDependencies, dropTable } from './drop-table.ts'
 import { summaryToJson, tableToJson } from './table-response.ts'
 import {
   CloneTableRequest,
@@ -98,7 +98,7 @@ const list = (deps: LakeServices) =>
     },
   )
 
-const drop = (deps: LakeServices) =>
+const drop = (deps: DropDependencies) =>
   defineRoute(
     {
       method: 'delete',
@@ -218,6 +218,6 @@ function positionOf(token: string) {
   return { namespace, name }
 }
 
-export function tableRoutes(deps: LakeServices): readonly Route[] {
+export function tableRoutes(deps: LakeServices & DropDependencies): readonly Route[] {
   return [create(deps), list(deps), drop(deps), describe(deps), clone(deps), rollback(deps)]
 }

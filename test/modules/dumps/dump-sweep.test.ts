@@ -2,6 +2,7 @@ import { utimes } from 'node:fs/promises'
 import { jest } from '@jest/globals'
 import { commitRemoval } from '../../../src/lake/commit/transactions.ts'
 import { indexLocation } from '../../../src/modules/dumps/dump-key.ts'
+import { forgetDumpsOfTable } from '../../../src/modules/dumps/dump-sweep.ts'
 import type { DumpIndex } from '../../../src/modules/dumps/format/dump-index.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
@@ -217,7 +218,8 @@ test('the dumps of a dropped table go with it', async () => {
   await make('t', { format: 'ndjson' })
   await make('u')
   const ofU = await stored('u')
-  await dropTable(shop.deps, 't', { purge: true })
+  const tableDropped = (tableUuid: string) => forgetDumpsOfTable(shop.deps, tableUuid)
+  await dropTable({ ...shop.deps, tableDropped }, 't', { purge: true })
   expect(await stored()).toEqual(ofU)
 })
 

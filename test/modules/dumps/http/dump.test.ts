@@ -1,7 +1,7 @@
-import { rename } from 'node:fs/promises'
+import { readdir, rename } from 'node:fs/promises'
 import { ask, must, post } from '../../../http/client.ts'
 import { startTestService, type TestService } from '../../../http/harness.ts'
-import { addFile, download, makeDump, makeTable, rows, sha256 } from './dump-lab.ts'
+import { addFile, download, eventually, makeDump, makeTable, rows, sha256 } from './dump-lab.ts'
 
 let service: TestService
 let snapshots: readonly string[]
@@ -338,3 +338,21 @@ test('CKAN’s address gives the same file, and says which formats it has', asyn
   expect(refused.status).toBe(501)
   expect(refused.body.formats).toEqual(['csv', 'ndjson', 'parquet', 'arrow'])
 })
+
+test.each(['/v1/tables/ending', '/iceberg/v1/namespaces/default/tables/ending'])(
+  'the dumps of a table go when DELETE %s drops it',
+  async (address) => {
+    await makeTable(service, 'ending', [rows(10)])
+    const { table_id } = await must(ask(service, '/v1/tables/ending'))
+    await makeDump(service, '/v1/tables/ending/dump')
+    const folder = `${service.home}/warehouse/dumps/${table_id}/csv`
+    const files = async () =>
+      (await readdir(folder, { withFileTypes: true, recursive: true })).filter((entry) =>
+        entry.isFile(),
+      )
+    expect(await files()).not.toEqual([])
+    const { status } = await fetch(service.url + address, { method: 'DELETE' })
+    expect(status).toBeLessThan(300)
+    await eventually(async () => (await files()).length === 0)
+  },
+)
