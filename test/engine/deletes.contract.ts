@@ -1,4 +1,5 @@
-import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
+import { refusal } from '../refusal.ts'
+import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
 
 const SCHEMA = schemaOf(field(1, 'i', 'long'), field(2, 's', 'string'), field(3, 'b', 'binary'))
 const ROWS = `SELECT range AS i, CASE WHEN range % 3 > 0 THEN 's' || range % 3 END AS s,
@@ -124,7 +125,7 @@ export function describeDeletes(name: string, open: OpenEngine): void {
         positionDeletes: [{ path: deletes, dataFile: 'x' }],
       }
       const target = { path: bench.newPath('csv'), format: 'csv', compression: 'none' } as const
-      const failure = await failureOf(bench.engine.export({ source, schema: SCHEMA, target }))
+      const failure = await refusal(bench.engine.export({ source, schema: SCHEMA, target }))
       expect([failure.code, failure.facts['file']]).toEqual(['file-corrupt', deletes])
     })
   })

@@ -7,8 +7,9 @@ import { jest } from '@jest/globals'
 import { type DuckDbEngineOptions, openDuckDbEngine } from '../../src/engine/duckdb.ts'
 import type { Engine, ExportJob } from '../../src/engine/engine.ts'
 import { querySql } from '../parquet-files.ts'
+import { refusal } from '../refusal.ts'
 import { childrenOf, eventually, HAS_PROC, isRunning } from './children.ts'
-import { failureOf, field, schemaOf, sourceOf } from './engine-samples.ts'
+import { field, schemaOf, sourceOf } from './engine-samples.ts'
 
 const SCHEMA = schemaOf(field(1, 's', 'string'))
 const onLinux = HAS_PROC ? test : test.skip
@@ -94,14 +95,14 @@ onLinux(
     expect(await running).toMatchObject({ code: 'engine-failed' })
     expect(await childrenOf(process.pid)).toEqual(before)
     expect(await readdir(temporaryFolder)).toEqual([])
-    expect((await failureOf(engine.export(jobOf(small)))).code).toBe('engine-failed')
+    expect((await refusal(engine.export(jobOf(small)))).code).toBe('engine-failed')
   },
 )
 
 onLinux('a child that is killed in the middle fails its job only, and is replaced', async () => {
   const before = await childrenOf(process.pid)
   const engine = await open()
-  const running = failureOf(engine.export(jobOf(long)))
+  const running = refusal(engine.export(jobOf(long)))
   const waiting = engine.export(jobOf(small))
   await eventually(outputIsGrowing)
   const [child = 0] = (await childrenOf(process.pid)).filter((id) => !before.includes(id))
@@ -126,7 +127,7 @@ onLinux('a child that died while it was idle costs nobody a job', async () => {
 test('a job that takes too long fails, and the next one runs', async () => {
   const engine = await open({ jobTimeoutMs: 400 })
   const job = jobOf(long)
-  expect(await failureOf(engine.export(job))).toMatchObject({
+  expect(await refusal(engine.export(job))).toMatchObject({
     code: 'engine-failed',
     facts: { timeoutMs: 400 },
   })
@@ -146,7 +147,7 @@ test('a value that needs far more memory than there is fails its job, not the en
   await querySql(`COPY (SELECT repeat('x', 100000000) AS s) TO '${hog}' (COMPRESSION zstd)`)
   const engine = await open({ memoryBytes: 32_000_000 })
   for (const format of ['csv', 'ndjson', 'parquet'] as const) {
-    const failure = await failureOf(engine.export(jobOf(hog, { format })))
+    const failure = await refusal(engine.export(jobOf(hog, { format })))
     expect([failure.code, failure.facts['file']]).toEqual(['engine-failed', hog])
   }
   expect((await engine.export(jobOf(small))).rows).toBe(1)
@@ -252,7 +253,7 @@ describe('on a full disk', () => {
     async () => {
       const engine = await open()
       const target = { path: join(tiny ?? '', 'out') }
-      expect((await failureOf(engine.export(jobOf(long, target)))).code).toBe('storage-full')
+      expect((await refusal(engine.export(jobOf(long, target)))).code).toBe('storage-full')
       expect(await readdir(tiny ?? '')).toEqual([])
     },
   )
@@ -262,7 +263,7 @@ describe('on a full disk', () => {
     async (compression) => {
       const engine = await open({ temporaryFolder: tiny ?? '' })
       const job = jobOf(long, { compression })
-      expect((await failureOf(engine.export(job))).code).toBe('storage-full')
+      expect((await refusal(engine.export(job))).code).toBe('storage-full')
       await engine.close()
       expect(await readdir(tiny ?? '')).toEqual([])
     },

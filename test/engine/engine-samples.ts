@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CatalogError } from '../../src/core/errors.ts'
 import type { Field, Schema, Type } from '../../src/core/value/type.ts'
-import type { Engine, ExportJob, IngestResult, JobResult } from '../../src/engine/engine.ts'
+import type { Engine, ExportJob, JobResult } from '../../src/engine/engine.ts'
 import { querySql } from '../parquet-files.ts'
 
 export interface OpenedEngine {
@@ -106,14 +105,4 @@ export function sourceOf(path: string, schema: Schema): ExportJob['source'] {
     path,
     columns: schema.fields.map(({ id, name }) => ({ fieldId: id, nameInFile: name })),
   }
-}
-
-export async function failureOf(job: Promise<JobResult | IngestResult>): Promise<CatalogError> {
-  try {
-    await job
-  } catch (error) {
-    if (error instanceof CatalogError) return error
-    throw error
-  }
-  throw new Error('the job did not fail')
 }

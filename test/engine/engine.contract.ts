@@ -1,6 +1,7 @@
 import { readFile, symlink, writeFile } from 'node:fs/promises'
 import type { ExportJob } from '../../src/engine/engine.ts'
-import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
+import { refusal } from '../refusal.ts'
+import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
 
 const SCHEMA = schemaOf(field(1, 'i', 'long'), field(2, 's', 'string'))
 const SMALL = "SELECT range AS i, 's' || range AS s FROM range(10)"
@@ -42,7 +43,7 @@ export function describeJobs(name: string, open: OpenEngine): void {
 
     test('a source that is gone is named', async () => {
       const job = jobOf(bench.path('gone.parquet'))
-      const { code, facts } = await failureOf(bench.engine.export(job))
+      const { code, facts } = await refusal(bench.engine.export(job))
       expect([code, facts['file']]).toEqual(['file-not-found', job.source.path])
       await expectNoTrace(job)
     })
@@ -60,7 +61,7 @@ export function describeJobs(name: string, open: OpenEngine): void {
       for (const bad of [text, damaged, cut]) {
         for (const format of ['csv', 'ndjson', 'parquet', 'arrow'] as const) {
           const job = jobOf(bad, { format })
-          const { code, facts } = await failureOf(bench.engine.export(job))
+          const { code, facts } = await refusal(bench.engine.export(job))
           expect([code, facts['file']]).toEqual(['file-corrupt', bad])
           await expectNoTrace(job)
         }

@@ -4,7 +4,8 @@ import { parquetMetadata } from 'hyparquet'
 import type { Field } from '../../src/core/value/type.ts'
 import { readParquetRows } from '../interop-readers/rows.ts'
 import { querySql } from '../parquet-files.ts'
-import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
+import { refusal } from '../refusal.ts'
+import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
 
 const EVERY_TYPE = schemaOf(
   field(1, 'ok', 'boolean'),
@@ -339,7 +340,7 @@ export function describeExport(name: string, open: OpenEngine): void {
           format: 'ndjson',
           compression: 'none',
         } as const
-        const { code, facts } = await failureOf(bench.engine.export({ source, schema, target }))
+        const { code, facts } = await refusal(bench.engine.export({ source, schema, target }))
         return [code, facts['column']]
       }
       expect(await refused(field(1, 'v', 'variant'))).toEqual(['not-implemented', 'v'])

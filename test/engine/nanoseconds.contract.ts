@@ -9,7 +9,8 @@ import {
   type Vector,
 } from 'apache-arrow'
 import { Table as ParquetTable, writeParquet } from 'parquet-wasm/node'
-import { Bench, failureOf, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
+import { refusal } from '../refusal.ts'
+import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
 
 const LOCAL = new Timestamp(TimeUnit.NANOSECOND)
 const ZONED = new Timestamp(TimeUnit.NANOSECOND, 'UTC')
@@ -65,7 +66,7 @@ export function describeNanoseconds(name: string, open: OpenEngine): void {
       const early = await moments(ZONED, 0n, -1_001n)
       const target = { path: bench.newPath('out'), format: 'csv', compression: 'none' } as const
       const job = { source: sourceOf(early, schema), schema, target }
-      const failure = await failureOf(bench.engine.export(job))
+      const failure = await refusal(bench.engine.export(job))
       expect([failure.code, failure.facts['file']]).toEqual(['not-implemented', early])
       expect(failure.message).toContain('column c has a moment before 1970 in nanoseconds')
     })

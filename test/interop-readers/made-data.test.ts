@@ -1,7 +1,8 @@
 import { evolveTable } from '../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../src/modules/tables/tables.ts'
-import { append, Lake, liveNames, refusal } from '../lake/lake.ts'
+import { append, Lake, liveNames } from '../lake/lake.ts'
 import { openWorkshop, type Workshop } from '../lake/workshop.ts'
+import { refusal } from '../refusal.ts'
 import { type Row, readMetadata, readRows, serveFilesToFetch } from './icebird.ts'
 import { canonical, readParquetRows } from './rows.ts'
 

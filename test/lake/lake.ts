@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
-import { CatalogError } from '../../src/core/errors.ts'
 import type { SnapshotSelector } from '../../src/core/table/snapshot-selector.ts'
 import { commitFiles } from '../../src/lake/commit/transactions.ts'
 import { readTable } from '../../src/modules/tables/tables.ts'
@@ -45,16 +44,6 @@ export class Lake {
     const query = `SELECT (${first} + range)::BIGINT AS n FROM range(${count})`
     return this.write(`${shop.dataFolder}/${name}.parquet`, query)
   }
-}
-
-/** The refusal that an attempt ends in; anything else fails the test. */
-export async function refusal(attempt: Promise<unknown>): Promise<CatalogError> {
-  const error = await attempt.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (error instanceof CatalogError) return error
-  throw error ?? new Error('it was not refused')
 }
 
 export async function append(shop: Workshop, table: string, ...paths: string[]): Promise<bigint> {

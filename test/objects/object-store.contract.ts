@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CatalogError } from '../../src/core/errors.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
+import { refusal } from '../refusal.ts'
 
 export interface OpenedStore {
   readonly store: ObjectStore
@@ -305,11 +305,7 @@ export function attemptsOn(store: ObjectStore, location: string): Promise<unknow
 }
 
 export async function expectCode(attempt: Promise<unknown>, code: string): Promise<void> {
-  const outcome = await attempt.then(
-    () => 'no error',
-    (error: unknown) => (error instanceof CatalogError ? error.code : error),
-  )
-  expect(outcome).toBe(code)
+  expect((await refusal(attempt)).code).toBe(code)
 }
 
 export async function namesBelow(store: ObjectStore, folder: string): Promise<string[]> {

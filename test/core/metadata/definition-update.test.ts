@@ -1,9 +1,10 @@
 import { applyTableUpdates } from '../../../src/core/metadata/apply-table-updates.ts'
 import type { TableUpdate } from '../../../src/core/metadata/table-update.ts'
+import { refusalOf } from '../../refusal.ts'
 import {
   addSnapshot,
   BORN_MS,
-  refusalOf,
+  refusalFor,
   setRef,
   TableModel,
   tableOf,
@@ -18,12 +19,6 @@ const upgrade = (formatVersion: number): TableUpdate => ({
   action: 'upgrade-format-version',
   formatVersion,
 })
-
-function refusalFor(updates: readonly TableUpdate[], version: 1 | 2 | 3 = 2): string {
-  const error = refusalOf(() => new TableModel(tableOf(version)).apply(updates))
-  expect(error.code).toBe('update-invalid')
-  return error.message
-}
 
 describe('the format version', () => {
   test('goes up, one or two at a time, and never down', () => {

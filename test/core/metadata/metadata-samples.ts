@@ -1,10 +1,10 @@
-import { CatalogError } from '../../../src/core/errors.ts'
 import { applyTableUpdates } from '../../../src/core/metadata/apply-table-updates.ts'
 import { newTableDefinition } from '../../../src/core/metadata/new-table.ts'
 import type { TableUpdate, UnboundSnapshot } from '../../../src/core/metadata/table-update.ts'
 import type { Snapshot } from '../../../src/core/table/snapshot.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import type { Field, PlainPrimitiveName, Schema } from '../../../src/core/value/type.ts'
+import { refusalOf } from '../../refusal.ts'
 
 export const UUID = '9c12d441-03fe-4693-9a96-a0705ddf69c1'
 export const BORN_MS = 1_700_000_000_000
@@ -101,13 +101,9 @@ export class TableModel {
   }
 }
 
-/** The error that the call throws; code and message at once, for `toMatchObject`. */
-export function refusalOf(call: () => unknown): CatalogError {
-  try {
-    call()
-  } catch (error) {
-    if (error instanceof CatalogError) return error
-    throw error
-  }
-  throw new Error('nothing was refused')
+/** What a table of this version says of updates that are not valid. */
+export function refusalFor(updates: readonly TableUpdate[], version: 1 | 2 | 3 = 2): string {
+  const { code, message } = refusalOf(() => new TableModel(tableOf(version)).apply(updates))
+  expect(code).toBe('update-invalid')
+  return message
 }

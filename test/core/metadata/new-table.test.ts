@@ -1,15 +1,8 @@
 import { createFromUpdates, newTableDefinition } from '../../../src/core/metadata/new-table.ts'
 import type { TableUpdate } from '../../../src/core/metadata/table-update.ts'
 import type { Schema } from '../../../src/core/value/type.ts'
-import {
-  addSnapshot,
-  BORN_MS,
-  field,
-  refusalOf,
-  schemaOf,
-  setRef,
-  UUID,
-} from './metadata-samples.ts'
+import { refusalOf } from '../../refusal.ts'
+import { addSnapshot, BORN_MS, field, schemaOf, setRef, UUID } from './metadata-samples.ts'
 
 const REQUEST = { tableUuid: UUID, location: 's3://b/t/' }
 

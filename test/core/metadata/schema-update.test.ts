@@ -1,10 +1,11 @@
 import type { TableUpdate } from '../../../src/core/metadata/table-update.ts'
 import { currentSchema } from '../../../src/core/table/table.ts'
 import type { Field, Schema, Type } from '../../../src/core/value/type.ts'
+import { refusalOf } from '../../refusal.ts'
 import {
   addSnapshot,
   field,
-  refusalOf,
+  refusalFor,
   SCHEMA,
   schemaOf,
   setRef,
@@ -17,11 +18,6 @@ const SET_LAST: TableUpdate = { action: 'set-current-schema', schemaId: -1 }
 
 const add = (schema: Schema): TableUpdate => ({ action: 'add-schema', schema })
 const one = (type: Type): Schema => schemaOf({ id: 9, name: 'odd', required: false, type })
-
-function refusalFor(updates: readonly TableUpdate[], version: 1 | 2 | 3 = 2) {
-  const { code, message } = refusalOf(() => new TableModel(tableOf(version)).apply(updates))
-  return { code, message }
-}
 
 describe('add-schema', () => {
   test('assigns the next id and raises the last column id', () => {
@@ -83,18 +79,16 @@ describe('add-schema', () => {
     ['unknown', { kind: 'unknown' }],
     ['geometry(srid:4326)', { kind: 'opaque', name: 'geometry(srid:4326)' }],
   ])('of type %s waits for version 3', (name, type) => {
-    expect(refusalFor([add(one(type))])).toEqual({
-      code: 'update-invalid',
-      message:
-        `Invalid schema for v2:\n- Invalid type for odd: ${name} is not supported until v3` +
+    expect(refusalFor([add(one(type))])).toBe(
+      `Invalid schema for v2:\n- Invalid type for odd: ${name} is not supported until v3` +
         ' (updates[0], add-schema)',
-    })
+    )
     expect(() => new TableModel(tableOf(3)).apply([add(one(type))])).not.toThrow()
   })
 
   test('with a default waits for version 3, unless the table has that very default', () => {
     const withDefault = schemaOf(...SCHEMA.fields, field(4, 'mass', 'long', { initialDefault: 5 }))
-    expect(refusalFor([add(withDefault)]).message).toMatch(
+    expect(refusalFor([add(withDefault)])).toMatch(
       'Invalid initial default for mass: non-null default (5) is not supported until v3',
     )
     const base = tableOf()
@@ -176,9 +170,7 @@ describe('add-schema', () => {
       'must not be float or double field',
     ],
   ])('with %s is refused', (_what, schema, message) => {
-    const refusal = refusalFor([add(schema)], 3)
-    expect(refusal.code).toBe('update-invalid')
-    expect(refusal.message).toMatch(message)
+    expect(refusalFor([add(schema)], 3)).toMatch(message)
   })
 
   test('with hostile depth or width is refused', () => {
@@ -186,18 +178,18 @@ describe('add-schema', () => {
     for (let id = 1; id < 100; id++) {
       deep = { kind: 'list', elementId: id, elementRequired: true, element: deep }
     }
-    expect(refusalFor([add(schemaOf({ ...field(100, 'd'), type: deep }))]).message).toMatch('deep')
+    expect(refusalFor([add(schemaOf({ ...field(100, 'd'), type: deep }))])).toMatch('deep')
     const wide = Array.from({ length: 10_001 }, (_, i) => field(i, `c${i}`))
-    expect(refusalFor([add(schemaOf(...wide))]).message).toMatch('more than 10000 fields')
+    expect(refusalFor([add(schemaOf(...wide))])).toMatch('more than 10000 fields')
   })
 })
 
 describe('the current schema', () => {
   test('is not set to one that is unknown or was never added', () => {
-    expect(refusalFor([{ action: 'set-current-schema', schemaId: 5 }]).message).toMatch(
+    expect(refusalFor([{ action: 'set-current-schema', schemaId: 5 }])).toMatch(
       'Cannot set current schema to unknown schema: 5',
     )
-    expect(refusalFor([SET_LAST]).message).toMatch('no schema has been added')
+    expect(refusalFor([SET_LAST])).toMatch('no schema has been added')
   })
 
   test('keeps the columns that the default partition spec and sort order need', () => {
@@ -218,7 +210,7 @@ describe('the current schema', () => {
       action: 'remove-schemas',
       schemaIds,
     })
-    expect(refusalFor([remove(0)]).message).toMatch('Cannot remove the current schema')
+    expect(refusalFor([remove(0)])).toMatch('Cannot remove the current schema')
 
     const model = new TableModel().apply([addSnapshot(1n, 1n), setRef('main', 1n)])
     model.apply([add(WIDER), SET_LAST])

@@ -1,10 +1,10 @@
 import { snapshotIdsMentioned, type TableUpdate } from '../../../src/core/metadata/table-update.ts'
 import type { SnapshotRef } from '../../../src/core/table/snapshot.ts'
+import { refusalOf } from '../../refusal.ts'
 import {
   addSnapshot,
   BORN_MS,
   field,
-  refusalOf,
   schemaOf,
   setRef,
   snapshotOf,

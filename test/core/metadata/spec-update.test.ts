@@ -2,7 +2,8 @@ import type { TableUpdate, UnboundPartitionField } from '../../../src/core/metad
 import type { SortField } from '../../../src/core/partition/partition-spec.ts'
 import { parseTransform } from '../../../src/core/partition/transform.ts'
 import type { Field } from '../../../src/core/value/type.ts'
-import { field, refusalOf, SCHEMA, schemaOf, TableModel, tableOf } from './metadata-samples.ts'
+import { refusalOf } from '../../refusal.ts'
+import { field, refusalFor, SCHEMA, schemaOf, TableModel, tableOf } from './metadata-samples.ts'
 
 const SET_LAST: TableUpdate = { action: 'set-default-spec', specId: -1 }
 const SET_LAST_ORDER: TableUpdate = { action: 'set-default-sort-order', sortOrderId: -1 }
@@ -28,12 +29,6 @@ function sort(sourceId: number, transform = 'identity', more: Partial<SortField>
 
 function addOrder(...fields: SortField[]): TableUpdate {
   return { action: 'add-sort-order', sortOrder: { fields } }
-}
-
-function refusalFor(updates: readonly TableUpdate[], version: 1 | 2 | 3 = 2): string {
-  const error = refusalOf(() => new TableModel(tableOf(version)).apply(updates))
-  expect(error.code).toBe('update-invalid')
-  return error.message
 }
 
 describe('add-spec', () => {

@@ -1,6 +1,7 @@
 import { checkRequirements } from '../../../src/core/metadata/table-requirement.ts'
 import type { TableRequirement } from '../../../src/core/metadata/table-update.ts'
-import { addSnapshot, refusalOf, setRef, TableModel, tableOf, UUID } from './metadata-samples.ts'
+import { refusalOf } from '../../refusal.ts'
+import { addSnapshot, setRef, TableModel, tableOf, UUID } from './metadata-samples.ts'
 
 const { state } = new TableModel().apply([
   addSnapshot(11n, 1n),

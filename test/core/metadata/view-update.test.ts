@@ -8,7 +8,8 @@ import type {
   ViewUpdate,
   ViewVersion,
 } from '../../../src/core/metadata/view-metadata.ts'
-import { BORN_MS, field, refusalOf, schemaOf, UUID } from './metadata-samples.ts'
+import { refusalOf } from '../../refusal.ts'
+import { BORN_MS, field, schemaOf, UUID } from './metadata-samples.ts'
 
 const SCHEMA = schemaOf(field(0, 'id'), field(1, 'name', 'string'))
 const LAST: ViewUpdate = { action: 'set-current-view-version', versionId: -1 }

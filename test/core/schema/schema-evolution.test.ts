@@ -1,8 +1,4 @@
-import {
-  type ColumnDefinition,
-  describeColumns,
-  parseColumns,
-} from '../../../src/core/schema/column-definition.ts'
+import { describeColumns } from '../../../src/core/schema/column-definition.ts'
 import {
   type EvolvedSchema,
   evolveSchema,
@@ -10,26 +6,9 @@ import {
   sameSchema,
 } from '../../../src/core/schema/schema-evolution.ts'
 import { allFields, findFieldByName } from '../../../src/core/schema/schema-lookup.ts'
-import type { Field, Schema } from '../../../src/core/value/type.ts'
+import type { Field } from '../../../src/core/value/type.ts'
+import { PARSED, refusedColumn, SCHEMA } from './evolution-samples.ts'
 
-const COLUMNS: readonly ColumnDefinition[] = [
-  { name: 'id', type: 'int', nullable: false },
-  { name: 'day', type: 'date' },
-  { name: 'price', type: 'decimal(9,2)', aliases: ['cost'] },
-  {
-    name: 'address',
-    type: {
-      type: 'struct',
-      fields: [
-        { name: 'zip', type: 'string' },
-        { name: 'city', type: 'string' },
-      ],
-    },
-  },
-  { name: 'scores', type: 'map<string, list<float>>' },
-]
-const PARSED = parseColumns(COLUMNS)
-const SCHEMA: Schema = { schemaId: 0, fields: PARSED.fields, identifierFieldIds: [1] }
 /** `day`. */
 const SOURCE_IDS = [2]
 
@@ -45,13 +24,6 @@ function evolve(changes: readonly SchemaChange[], from?: EvolvedSchema): Evolved
 
 function namesOf({ schema }: EvolvedSchema): string[] {
   return schema.fields.map((field) => `${field.name} ${field.id}`)
-}
-
-function refusal(column: string, rule: string, code = 'schema-change-invalid'): Error {
-  return expect.objectContaining({
-    code,
-    facts: { column, rule: expect.stringContaining(rule) },
-  })
 }
 
 describe('evolveSchema', () => {
@@ -221,7 +193,7 @@ describe('evolveSchema', () => {
   ])('%s to %s would rewrite files, and says so', (from, to) => {
     const added = evolve([{ op: 'add', column: { name: 'c', type: from } }])
     expect(() => evolve([{ op: 'widen', name: 'c', type: to }], added)).toThrow(
-      refusal('c', `${from} to ${to}`, 'schema-change-rewrites-files'),
+      refusedColumn('c', `${from} to ${to}`, 'schema-change-rewrites-files'),
     )
   })
 
@@ -237,7 +209,7 @@ describe('evolveSchema', () => {
     ['scores.value', 'list<double>'],
     ['address', { type: 'struct', fields: [{ name: 'zip', type: 'string' }] }],
   ])('%s cannot become %j', (name, type) => {
-    expect(() => evolve([{ op: 'type', name, type }])).toThrow(refusal(name, 'cannot become'))
+    expect(() => evolve([{ op: 'type', name, type }])).toThrow(refusedColumn(name, 'cannot become'))
   })
 
   test('a column becomes nullable, and never the other way', () => {
@@ -249,7 +221,7 @@ describe('evolveSchema', () => {
     const same = evolve([{ op: 'nullable', name: 'n', nullable: false }], required)
     expect(sameSchema(same.schema, required.schema)).toBe(true)
     expect(() => evolve([{ op: 'nullable', name: 'day', nullable: false }])).toThrow(
-      refusal('day', 'nullable'),
+      refusedColumn('day', 'nullable'),
     )
   })
 
@@ -312,7 +284,7 @@ describe('evolveSchema', () => {
     [{ op: 'aliases', name: 'day', aliases: ['id'] }, 'day', 'alias'],
     [{ op: 'aliases', name: 'day', aliases: ['cost'] }, 'price', 'alias'],
   ])('%.90j is refused by name', (change, column, rule) => {
-    expect(() => evolve([change])).toThrow(refusal(column, rule))
+    expect(() => evolve([change])).toThrow(refusedColumn(column, rule))
   })
 
   test('an unknown type is refused as such', () => {
@@ -328,12 +300,14 @@ describe('evolveSchema', () => {
       lastColumnId: 10,
       rewrites: new Map(),
     }
-    expect(() => evolve([{ op: 'drop', name: 'price' }], one)).toThrow(refusal('price', 'last'))
+    expect(() => evolve([{ op: 'drop', name: 'price' }], one)).toThrow(
+      refusedColumn('price', 'last'),
+    )
     const members: SchemaChange[] = [
       { op: 'drop', name: 'address.zip' },
       { op: 'drop', name: 'address.city' },
     ]
-    expect(() => evolve(members)).toThrow(refusal('address', 'at least one member'))
+    expect(() => evolve(members)).toThrow(refusedColumn('address', 'at least one member'))
   })
 
   test('a struct that holds a source of the partitioning cannot be dropped', () => {
@@ -341,7 +315,7 @@ describe('evolveSchema', () => {
     const drop: SchemaChange = { op: 'drop', name: 'address' }
     const aliasesById = PARSED.aliasesById
     const given = { schema: SCHEMA, changes: [drop], aliasesById, lastColumnId, sourceIds: [7] }
-    expect(() => evolveSchema(given)).toThrow(refusal('address', 'partitioned'))
+    expect(() => evolveSchema(given)).toThrow(refusedColumn('address', 'partitioned'))
   })
 
   test('more columns than a table may have are refused, and too many changes, too', () => {

@@ -10,7 +10,8 @@ import {
   parseCommitViewRequest,
   parseCreateViewRequest,
 } from '../../../src/modules/iceberg-rest/requests/view-request-json.ts'
-import { field, refusalOf, schemaOf, UUID } from '../../core/metadata/metadata-samples.ts'
+import { field, schemaOf, UUID } from '../../core/metadata/metadata-samples.ts'
+import { refusalOf } from '../../refusal.ts'
 
 const VIEW = newViewMetadata({
   viewUuid: UUID,

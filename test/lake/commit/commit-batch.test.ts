@@ -1,4 +1,4 @@
-import { CatalogError } from '../../../src/core/errors.ts'
+import type { CatalogError } from '../../../src/core/errors.ts'
 import { stageFiles, stageRemoval, stageTruncation } from '../../../src/lake/commit/staging.ts'
 import {
   abortTransaction,
@@ -10,6 +10,7 @@ import {
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { logOf } from '../../catalog/catalog-samples.ts'
 import { writeParquet } from '../../parquet-files.ts'
+import { refusal } from '../../refusal.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
 let shop: Workshop
@@ -44,15 +45,6 @@ async function liveFiles(asAtMs?: number): Promise<string[]> {
 
 function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1, path.lastIndexOf('.'))
-}
-
-async function refusal(attempt: Promise<unknown>): Promise<CatalogError> {
-  const error = await attempt.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (error instanceof CatalogError) return error
-  throw error ?? new Error('it was not refused')
 }
 
 test('a transaction adds its files in one snapshot, with its counts and its name', async () => {

@@ -17,7 +17,8 @@ import {
 import type { LakeServices } from '../../../src/lake/lake.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
-import { Lake, liveNames, refusal } from '../lake.ts'
+import { refusal } from '../../refusal.ts'
+import { Lake, liveNames } from '../lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
 let lake: Lake

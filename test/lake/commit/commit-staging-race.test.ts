@@ -8,8 +8,9 @@ import {
 } from '../../../src/lake/commit/transactions.ts'
 import type { LakeServices } from '../../../src/lake/lake.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
+import { refusal } from '../../refusal.ts'
 import { withStore } from '../failing-disk.ts'
-import { Lake, liveNames, refusal } from '../lake.ts'
+import { Lake, liveNames } from '../lake.ts'
 import { openWorkshop, type Workshop } from '../workshop.ts'
 
 let lake: Lake

@@ -5,8 +5,9 @@ import type { DataFile } from '../../../src/core/file/data-file.ts'
 import { stageRemoval } from '../../../src/lake/commit/staging.ts'
 import { commitRemoval, startTransaction } from '../../../src/lake/commit/transactions.ts'
 import { createTable, readTable, type TableReading } from '../../../src/modules/tables/tables.ts'
+import { refusal } from '../../refusal.ts'
 import { commitDeletes } from '../commit/commit-deletes.ts'
-import { append, Lake, liveNames, nameOf, refusal } from '../lake.ts'
+import { append, Lake, liveNames, nameOf } from '../lake.ts'
 import { openWorkshop, SHARED_DATA, START_MS, type Workshop } from '../workshop.ts'
 
 const testWithShared = existsSync(SHARED_DATA) ? test : test.skip

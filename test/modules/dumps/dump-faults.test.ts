@@ -8,8 +8,9 @@ import { jest } from '@jest/globals'
 import { indexLocation } from '../../../src/modules/dumps/dump-key.ts'
 import type { DumpProgress } from '../../../src/modules/dumps/dump-progress.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
-import { append, Lake, refusal } from '../../lake/lake.ts'
+import { append, Lake } from '../../lake/lake.ts'
 import { START_MS } from '../../lake/workshop.ts'
+import { refusal } from '../../refusal.ts'
 import { bytesOf, type DumpShop, finished, openDumpShop } from './dump-shop.ts'
 
 /** Engines start as processes of their own. */

@@ -5,8 +5,9 @@ import { Dumps } from '../../../src/modules/dumps/dumps.ts'
 import type { DumpIndex, DumpPiece } from '../../../src/modules/dumps/format/dump-index.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
 import { changed } from '../../lake/failing-disk.ts'
-import { append, Lake, refusal } from '../../lake/lake.ts'
+import { append, Lake } from '../../lake/lake.ts'
 import { START_MS } from '../../lake/workshop.ts'
+import { refusal } from '../../refusal.ts'
 import { bytesOf, type DumpShop, finished, openDumpShop, type Process } from './dump-shop.ts'
 
 /** Engines start as processes of their own. */

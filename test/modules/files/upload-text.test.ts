@@ -4,8 +4,9 @@ import { uploadText } from '../../../src/modules/files/upload.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { changed } from '../../lake/failing-disk.ts'
-import { Lake, liveNames, refusal } from '../../lake/lake.ts'
+import { Lake, liveNames } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
+import { refusal } from '../../refusal.ts'
 
 let lake: Lake
 let shop: Workshop

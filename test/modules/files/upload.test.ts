@@ -4,8 +4,9 @@ import { commitTransaction, startTransaction } from '../../../src/lake/commit/tr
 import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { withStore } from '../../lake/failing-disk.ts'
-import { Lake, liveNames, refusal } from '../../lake/lake.ts'
+import { Lake, liveNames } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
+import { refusal } from '../../refusal.ts'
 
 let lake: Lake
 let shop: Workshop

@@ -4,8 +4,9 @@ import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
 import { withFailingDisk } from '../../lake/failing-disk.ts'
-import { append, Lake, liveNames, refusal } from '../../lake/lake.ts'
+import { append, Lake, liveNames } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
+import { refusal } from '../../refusal.ts'
 
 let lake: Lake
 let shop: Workshop

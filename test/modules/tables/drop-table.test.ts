@@ -4,8 +4,9 @@ import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
-import { append, Lake, liveNames, refusal } from '../../lake/lake.ts'
+import { append, Lake, liveNames } from '../../lake/lake.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
+import { refusal } from '../../refusal.ts'
 
 let lake: Lake
 let shop: Workshop

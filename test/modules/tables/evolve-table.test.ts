@@ -5,8 +5,9 @@ import { stageFiles } from '../../../src/lake/commit/staging.ts'
 import { commitTransaction, startTransaction } from '../../../src/lake/commit/transactions.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
-import { append, Lake, liveNames, refusal } from '../../lake/lake.ts'
+import { append, Lake, liveNames } from '../../lake/lake.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
+import { refusal } from '../../refusal.ts'
 
 let lake: Lake
 let shop: Workshop

@@ -9,8 +9,9 @@ import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
 import { commitDeletes } from '../../lake/commit/commit-deletes.ts'
 import { changed, withStore } from '../../lake/failing-disk.ts'
-import { append, Lake, refusal } from '../../lake/lake.ts'
+import { append, Lake } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
+import { refusal } from '../../refusal.ts'
 
 let lake: Lake
 let shop: Workshop

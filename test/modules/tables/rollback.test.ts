@@ -3,8 +3,9 @@ import { commitRemoval } from '../../../src/lake/commit/transactions.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
 import { logOf } from '../../catalog/catalog-samples.ts'
-import { append, Lake, liveNames, refusal } from '../../lake/lake.ts'
+import { append, Lake, liveNames } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
+import { refusal } from '../../refusal.ts'
 
 const HOUR_MS = 3_600_000
 let lake: Lake

@@ -1,7 +1,7 @@
-import { CatalogError } from '../../../../src/core/errors.ts'
 import { bindFilter } from '../../../../src/core/filter/bind/bind-filter.ts'
 import { parseFilter } from '../../../../src/core/filter/parse/filter-parser.ts'
 import type { Field, Schema, Type } from '../../../../src/core/value/type.ts'
+import { refusalOf } from '../../../refusal.ts'
 
 function field(id: number, name: string, type: Type): Field {
   return { id, name, type, required: false }
@@ -50,16 +50,6 @@ test.each([
   expect(bind(text)).toMatchObject({ column: { fieldId } })
 })
 
-function refusal(text: string): CatalogError {
-  try {
-    bind(text)
-  } catch (error) {
-    if (error instanceof CatalogError) return error
-    throw error
-  }
-  throw new Error(`${text} was not refused`)
-}
-
 test.each([
   ['id = 1 and missing = 2', 11, 'unknown column missing', 'a column of the table'],
   ["name = 'x'", 0, 'column name is ambiguous', 'the exact case'],
@@ -82,7 +72,7 @@ test.each([
   ["Name like 'a\\'", 10, 'ends in a backslash', 'two backslashes'],
   ["Name like '%\\'", 10, 'ends in a backslash', 'two backslashes'],
 ])('%s is refused at character %d: %s', (...[text, position, detail, expected]) => {
-  const { code, message, facts } = refusal(text)
+  const { code, message, facts } = refusalOf(() => bind(text))
   expect(code).toBe('filter-invalid')
   expect(message).toContain(detail)
   expect(facts['position']).toBe(position)
@@ -90,7 +80,7 @@ test.each([
 })
 
 test('an unknown column is answered with the known ones, at most 20', () => {
-  expect(refusal('missing = 2').facts['columns']).toEqual([
+  expect(refusalOf(() => bind('missing = 2')).facts['columns']).toEqual([
     'id',
     'Name',
     'NAME',
@@ -115,7 +105,7 @@ test('an unknown column is answered with the known ones, at most 20', () => {
 })
 
 test('a long literal is cut in the message', () => {
-  expect(refusal(`id = '${'x'.repeat(500)}'`).message.length).toBeLessThan(100)
+  expect(refusalOf(() => bind(`id = '${'x'.repeat(500)}'`)).message.length).toBeLessThan(100)
 })
 
 test.each([

@@ -1,6 +1,6 @@
-import { CatalogError } from '../../../../src/core/errors.ts'
 import type { FilterNode } from '../../../../src/core/filter/parse/expression.ts'
 import { parseFilter } from '../../../../src/core/filter/parse/filter-parser.ts'
+import { refusalOf } from '../../../refusal.ts'
 
 /** The tree as a fully parenthesised text, so that a case is one line. */
 function shape(node: FilterNode): string {
@@ -65,16 +65,6 @@ test.each([
   expect(shape(parseFilter(text).root)).toBe(expected)
 })
 
-function refusal(text: string): CatalogError {
-  try {
-    parseFilter(text)
-  } catch (error) {
-    if (error instanceof CatalogError) return error
-    throw error
-  }
-  throw new Error(`${text} was not refused`)
-}
-
 test.each([
   ['', 0, 'a column'],
   ['   ', 3, 'a column'],
@@ -107,20 +97,20 @@ test.each([
   ['id = 😀', 5, 'a column'],
   ["s = '😀' id", 8, 'AND, OR'],
 ])('%j is refused at character %d', (text, position, expected) => {
-  const { code, facts } = refusal(text)
+  const { code, facts } = refusalOf(() => parseFilter(text))
   expect(code).toBe('filter-invalid')
   expect(facts['position']).toBe(position)
   expect(facts['expected']).toContain(expected)
 })
 
 test('the excerpt draws a caret under the character', () => {
-  const { facts, message } = refusal("name = 'é'\nAND id = = 4")
+  const { facts, message } = refusalOf(() => parseFilter("name = 'é'\nAND id = = 4"))
   expect(facts['near']).toBe("name = 'é' AND id = = 4\n                    ^")
   expect(message).toBe('unexpected = at character 20')
 })
 
 test('half a surrogate pair is no text', () => {
-  expect(refusal("s = '\ud83d'").facts['position']).toBe(5)
+  expect(refusalOf(() => parseFilter("s = '\ud83d'")).facts['position']).toBe(5)
 })
 
 describe('limits', () => {
@@ -129,23 +119,27 @@ describe('limits', () => {
   test('64 nested parentheses are read, 65 are not', () => {
     const nested = (depth: number) => `${'('.repeat(depth)}a = 1${')'.repeat(depth)}`
     expect(shape(parseFilter(nested(64)).root)).toBe('<a> = number:1')
-    expect(refusal(nested(65)).facts['expected']).toBe('a flatter filter')
-    expect(refusal(`${'NOT '.repeat(65)}a = 1`).facts['expected']).toBe('a flatter filter')
+    expect(refusalOf(() => parseFilter(nested(65))).facts['expected']).toBe('a flatter filter')
+    expect(refusalOf(() => parseFilter(`${'NOT '.repeat(65)}a = 1`)).facts['expected']).toBe(
+      'a flatter filter',
+    )
   })
 
   test('1,000 predicates are read, 1,001 are not', () => {
     expect(parseFilter(ones(1000).join(' OR ')).root).toMatchObject({ kind: 'or' })
-    expect(refusal(ones(1001).join(' OR ')).facts['expected']).toBe('fewer predicates')
+    expect(refusalOf(() => parseFilter(ones(1001).join(' OR '))).facts['expected']).toBe(
+      'fewer predicates',
+    )
   })
 
   test('1,000 literals are read, 1,001 are not', () => {
     const list = (count: number) => `a IN (${Array.from({ length: count }, (_, i) => i).join(',')})`
     expect(parseFilter(list(1000)).root).toMatchObject({ kind: 'in' })
-    expect(refusal(list(1001)).facts['expected']).toBe('fewer literals')
+    expect(refusalOf(() => parseFilter(list(1001))).facts['expected']).toBe('fewer literals')
   })
 
   test('16,384 characters are read, one more is not', () => {
     expect(parseFilter('a = 1'.padEnd(16_384)).root).toMatchObject({ kind: 'comparison' })
-    expect(refusal('a = 1'.padEnd(16_385)).facts['position']).toBe(16_384)
+    expect(refusalOf(() => parseFilter('a = 1'.padEnd(16_385))).facts['position']).toBe(16_384)
   })
 })

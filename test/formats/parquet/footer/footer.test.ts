@@ -6,6 +6,7 @@ import {
   readParquetFooter,
 } from '../../../../src/formats/parquet/footer/footer.ts'
 import { THRIFT, writeThriftStruct } from '../../../../src/formats/parquet/thrift/thrift.ts'
+import { refusal } from '../../../refusal.ts'
 import {
   bytesOf,
   field,
@@ -29,11 +30,10 @@ const SOUND = {
   ],
 }
 
-async function refusal(bytes: Uint8Array): Promise<string> {
-  const error = await footerOf(bytes).catch((caught: unknown) => caught)
-  expect(error).toBeInstanceOf(CatalogError)
-  expect((error as CatalogError).code).toBe('file-not-parquet')
-  return (error as CatalogError).message
+async function faultOf(bytes: Uint8Array): Promise<string> {
+  const { code, message } = await refusal(footerOf(bytes))
+  expect(code).toBe('file-not-parquet')
+  return message
 }
 
 function withChunk(chunk: SampleChunk): Uint8Array {
@@ -113,12 +113,12 @@ test('a file that shrinks while it is read is refused', async () => {
 })
 
 test('what is no Parquet file is refused with the reason', async () => {
-  expect(await refusal(new Uint8Array())).toMatch('too few')
-  expect(await refusal(bytesOf('PAR1PAR1'))).toMatch('too few')
-  expect(await refusal(bytesOf('id,name\n1,planet\n2,moon\n'))).toMatch('PAR1')
-  expect(await refusal(fileOf(new Uint8Array(10), 'PARE'))).toMatch('encrypted')
-  expect(await refusal(fileOf(new Uint8Array()))).toMatch('corrupt')
-  expect(await refusal(sampleBytes(SOUND).subarray(0, -1))).toMatch('PAR1')
+  expect(await faultOf(new Uint8Array())).toMatch('too few')
+  expect(await faultOf(bytesOf('PAR1PAR1'))).toMatch('too few')
+  expect(await faultOf(bytesOf('id,name\n1,planet\n2,moon\n'))).toMatch('PAR1')
+  expect(await faultOf(fileOf(new Uint8Array(10), 'PARE'))).toMatch('encrypted')
+  expect(await faultOf(fileOf(new Uint8Array()))).toMatch('corrupt')
+  expect(await faultOf(sampleBytes(SOUND).subarray(0, -1))).toMatch('PAR1')
 })
 
 test('a footer length beyond the file, or beyond reason, is refused before it is read', async () => {
@@ -126,7 +126,7 @@ test('a footer length beyond the file, or beyond reason, is refused before it is
   const lengthAt = bytes.length - 8
   const view = new DataView(bytes.buffer)
   view.setUint32(lengthAt, bytes.length - 11, true)
-  expect(await refusal(bytes)).toMatch('does not fit')
+  expect(await faultOf(bytes)).toMatch('does not fit')
   view.setUint32(lengthAt, FOOTER_BYTES_MAX + 1, true)
   const tail = { bytes: bytes.subarray(-20), sizeBytes: 2 ** 40 }
   const never = () => Promise.reject(new Error('must not be read'))
@@ -169,7 +169,7 @@ test.each<[string, Uint8Array, string]>([
     'another file',
   ],
 ])('%s is refused', async (_, bytes, reason) => {
-  expect(await refusal(bytes)).toMatch(reason)
+  expect(await faultOf(bytes)).toMatch(reason)
 })
 
 testWithShared('a file that was cut short, with its footer put back, is refused', async () => {
@@ -180,7 +180,7 @@ testWithShared('a file that was cut short, with its footer put back, is refused'
       bytes.subarray(0, Math.floor(footerOffset / 2)),
       bytes.subarray(footerOffset),
     ])
-    expect(await refusal(cut)).toMatch('outside the data')
+    expect(await faultOf(cut)).toMatch('outside the data')
   }
 })
 
@@ -188,7 +188,7 @@ test('a small footer that would become millions of values is refused before it t
   const footer = new Uint8Array(4_000_000)
   // Field 2, a list of 3,900,000 structs, each of them one byte.
   footer.set([0x29, 0xfc, 0xe0, 0x84, 0xee, 0x01])
-  expect(await refusal(fileOf(footer))).toMatch('too many values')
+  expect(await faultOf(fileOf(footer))).toMatch('too many values')
 })
 
 async function isFooterOrRefusal(bytes: Uint8Array): Promise<void> {

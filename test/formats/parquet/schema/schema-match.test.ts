@@ -1,9 +1,9 @@
-import { CatalogError } from '../../../../src/core/errors.ts'
 import { nameMappingOf } from '../../../../src/core/schema/name-mapping.ts'
 import type { Field, PrimitiveType, Schema, Type } from '../../../../src/core/value/type.ts'
 import { inferSchemaFields } from '../../../../src/formats/parquet/schema/parquet-schema.ts'
 import { matchFileSchema } from '../../../../src/formats/parquet/schema/schema-match.ts'
 import type { SchemaProblem } from '../../../../src/formats/parquet/schema/schema-problem.ts'
+import { refusal } from '../../../refusal.ts'
 import {
   footerOf,
   LOGICAL,
@@ -34,9 +34,7 @@ async function match(file: SampleFile, schema: Schema, aliases?: [number, string
 }
 
 async function problems(file: SampleFile, schema: Schema, aliases?: [number, string[]][]) {
-  const error = await match(file, schema, aliases).catch((caught: unknown) => caught)
-  expect(error).toBeInstanceOf(CatalogError)
-  const { code, facts } = error as CatalogError
+  const { code, facts } = await refusal(match(file, schema, aliases))
   expect(code).toBe('file-schema-mismatch')
   return (facts['problems'] as SchemaProblem[]).map(({ column: name, rule }) => `${name}: ${rule}`)
 }

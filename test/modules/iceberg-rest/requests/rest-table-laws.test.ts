@@ -7,8 +7,9 @@ import {
   tableMetadataToJson,
 } from '../../../../src/formats/metadata/table-metadata-json.ts'
 import { parseCommitTableRequest } from '../../../../src/modules/iceberg-rest/requests/table-request-json.ts'
-import { BORN_MS, refusalOf, TableModel, tableOf } from '../../../core/metadata/metadata-samples.ts'
+import { BORN_MS, TableModel, tableOf } from '../../../core/metadata/metadata-samples.ts'
 import { stories } from '../../../core/metadata/update-arbitrary.ts'
+import { refusalOf } from '../../../refusal.ts'
 import { tableUpdateToJson } from './rest-update-json.ts'
 
 function metadataOf({ state, snapshots, log }: TableModel): TableMetadata {

@@ -5,7 +5,7 @@ import {
   parseCommitTransactionRequest,
   parseCreateTableRequest,
 } from '../../../../src/modules/iceberg-rest/requests/table-request-json.ts'
-import { refusalOf } from '../../../core/metadata/metadata-samples.ts'
+import { refusalOf } from '../../../refusal.ts'
 
 const SCHEMA = {
   type: 'struct',

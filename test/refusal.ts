@@ -1,0 +1,26 @@
+import { CatalogError } from '../src/core/errors.ts'
+
+/** The refusal that a call throws. Any other error is passed on, and none at all is one. */
+export function refusalOf(call: () => unknown): CatalogError {
+  try {
+    call()
+  } catch (error) {
+    return requireRefusal(error)
+  }
+  throw new Error('nothing was refused')
+}
+
+/** As `refusalOf`, for what fails later. */
+export async function refusal(attempt: Promise<unknown>): Promise<CatalogError> {
+  try {
+    await attempt
+  } catch (error) {
+    return requireRefusal(error)
+  }
+  throw new Error('nothing was refused')
+}
+
+function requireRefusal(error: unknown): CatalogError {
+  if (error instanceof CatalogError) return error
+  throw error
+}
