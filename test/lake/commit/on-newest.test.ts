@@ -10,7 +10,8 @@ import {
   readTable,
   rollbackTable,
 } from '../../../src/modules/tables/tables.ts'
-import { append, Lake, liveNames, refusal } from '../lake.ts'
+import { refusal } from '../../refusal.ts'
+import { append, Lake, liveNames } from '../lake.ts'
 import { openWorkshop, type Workshop, type WorkshopDependencies } from '../workshop.ts'
 
 let lake: Lake
