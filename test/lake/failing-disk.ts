@@ -1,8 +1,6 @@
 import type { Catalog } from '../../src/catalog/catalog.ts'
-import { commitBatch } from '../../src/lake/commit/commit-batch.ts'
-import { CommitQueue } from '../../src/lake/commit/commit-queue.ts'
-import { Publisher } from '../../src/lake/publish/publisher.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
+import { composeLake } from '../../src/service.ts'
 import type { WorkshopDependencies } from './workshop.ts'
 
 export interface FailingDisk {
@@ -20,9 +18,7 @@ export function withFailingDisk(
       ? Promise.reject(new Error(`no space left for ${location}`))
       : deps.objects.putIfAbsent(location, bytes)
   const objects = changed(deps.objects, { putIfAbsent })
-  const failing = { ...deps, objects, publisher: new Publisher({ ...deps, objects }) }
-  const commits = new CommitQueue((batch) => commitBatch(failing, batch))
-  return { disk, deps: { ...failing, commits } }
+  return { disk, deps: { ...deps, ...composeLake({ ...deps, objects }) } }
 }
 
 /** The same port with some of its methods replaced, to make failures that the real one has now and then. */

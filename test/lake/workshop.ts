@@ -2,19 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Catalog } from '../../src/catalog/catalog.ts'
-import { openSqliteCatalog } from '../../src/catalog/sqlite/sqlite.ts'
-import { openDuckDbEngine } from '../../src/engine/duckdb.ts'
-import type { Engine } from '../../src/engine/engine.ts'
-import { commitBatch } from '../../src/lake/commit/commit-batch.ts'
-import { CommitQueue } from '../../src/lake/commit/commit-queue.ts'
-import { LocalFileCache } from '../../src/lake/convert/local-file-cache.ts'
-import type { Dependencies, Meter } from '../../src/lake/lake.ts'
-import { Publisher } from '../../src/lake/publish/publisher.ts'
-import { ManifestCache } from '../../src/lake/scan/manifest-cache.ts'
-import type { UploadDependencies } from '../../src/modules/files/upload.ts'
-import { writeLocalFile } from '../../src/objects/local/local-file.ts'
-import { openLocalStore } from '../../src/objects/local/local-store.ts'
+import { readConfig } from '../../src/config.ts'
+import type { Meter } from '../../src/lake/lake.ts'
+import { openPlatform, type Platform } from '../../src/service.ts'
 
 export const SHARED_DATA = new URL('../../../shared/data', import.meta.url).pathname
 
@@ -50,7 +40,7 @@ export class CountingMeter implements Meter {
   }
 }
 
-export type WorkshopDependencies = UploadDependencies
+export type WorkshopDependencies = Platform
 
 export interface Workshop {
   readonly deps: WorkshopDependencies
@@ -79,43 +69,28 @@ export async function openWorkshop(): Promise<Workshop> {
     random: () => 0.5,
   }
   const meter = new CountingMeter()
-  const opened: { catalog: Catalog; publisher: Publisher; engine: Engine }[] = []
-  const open = async (): Promise<WorkshopDependencies> => {
-    const catalog = await openSqliteCatalog({ path: join(home, 'catalog.db') })
-    await catalog.migrate()
-    const objects = await openLocalStore({
-      writableRoots: [`file://${home}/warehouse`, `file://${dataFolder}`],
-      readableRoots: [`file://${SHARED_DATA}`],
-    })
-    const log = { warn: (facts: unknown, message: string) => warnings.push({ facts, message }) }
-    const publisher = new Publisher({ catalog, objects, ambient, meter, log })
-    const temporaryFolder = join(home, 'tmp')
-    // A child starts with the first conversion.
-    const engine = await openDuckDbEngine({
-      ...{ processes: 2, memoryBytes: 512 * 1024 * 1024, temporaryFolder },
-      ...{ jobTimeoutMs: 60_000, queueMax: 100 },
-    })
-    opened.push({ catalog, publisher, engine })
-    const manifests = new ManifestCache({ objects, bytesMax: 64 * 1024 * 1024, meter })
-    const warehouse = `file://${home}/warehouse`
-    const base: Dependencies = {
-      ...{ catalog, objects, ambient, meter, log, publisher, manifests, warehouse },
-    }
-    return {
-      ...base,
-      engine,
-      temporaryFolder,
-      localFiles: new LocalFileCache({
-        ...{ objects, folder: temporaryFolder, bytesMax: 2 ** 30, newUuid: ambient.newUuid },
-        ...{ writeLocalFile, removeLocalFile: (path) => rm(path, { force: true }) },
-      }),
-      conversionsAtOnce: 2,
-      removeLocalFile: (path) => rm(path, { force: true }),
-      writeLocalFile,
-      commits: new CommitQueue((batch) => commitBatch(base, batch), { sleep: ambient.sleep }),
-    }
-  }
   const warnings: unknown[] = []
+  const config = readConfig({
+    MORAINE_HOME: home,
+    MORAINE_ALLOWED_LOCATIONS: SHARED_DATA,
+    MORAINE_ENGINE_PROCESSES: '2',
+    MORAINE_MANIFEST_CACHE: '64MB',
+  })
+  const platforms: Platform[] = []
+  const open = async (): Promise<Platform> => {
+    const platform = await openPlatform(config, {
+      ambient,
+      meter,
+      log: { warn: (facts, message) => warnings.push({ facts, message }) },
+      // Starting threads takes longer than most of these tests.
+      inThreads: false,
+      writableFolders: [`file://${dataFolder}`],
+      engineJobTimeoutMs: 60_000,
+      engineQueueMax: 100,
+    })
+    platforms.push(platform)
+    return platform
+  }
   return {
     deps: await open(),
     meter,
@@ -125,9 +100,7 @@ export async function openWorkshop(): Promise<Workshop> {
     },
     another: open,
     async close() {
-      for (const { engine } of opened) await engine.close()
-      for (const { publisher } of opened) await publisher.close()
-      for (const { catalog } of opened) await catalog.close()
+      for (const platform of platforms) await platform.close()
       await rm(home, { recursive: true, force: true })
     },
   }

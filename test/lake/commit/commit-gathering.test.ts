@@ -1,24 +1,23 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Transaction } from '../../../src/core/table/transaction.ts'
 import type { PendingTransaction } from '../../../src/lake/commit/commit-batch.ts'
-import { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
+import type { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
+import { queueOf } from '../compose.ts'
 
 const BATCH_MS = 20
 
 /** A queue whose batches take a while and change nothing, and what became of it. */
 function slowQueue() {
   const seen = { batches: [] as number[], sleeps: 0 }
-  const queue = new CommitQueue(
+  const queue = queueOf(
     async (batch) => {
       seen.batches.push(batch.length)
       await pause(BATCH_MS)
       return new Map(batch.map(({ transaction }) => [transaction.transactionId, []]))
     },
-    {
-      sleep: (ms) => {
-        seen.sleeps++
-        return pause(ms)
-      },
+    (ms) => {
+      seen.sleeps++
+      return pause(ms)
     },
   )
   return { queue, seen }

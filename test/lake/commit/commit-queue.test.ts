@@ -4,7 +4,7 @@ import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from '../../../src/core/limits.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import type { StagedFile, TableCommitResult } from '../../../src/core/table/transaction.ts'
 import { commitBatch, type PendingTransaction } from '../../../src/lake/commit/commit-batch.ts'
-import { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
+import type { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
 import { inspectFiles, stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
   abortTransaction,
@@ -18,6 +18,7 @@ import type { LakeServices } from '../../../src/lake/lake.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { refusal } from '../../refusal.ts'
+import { queueOf } from '../compose.ts'
 import { Lake, liveNames } from '../lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
@@ -37,10 +38,10 @@ afterEach(() => shop.close())
 /** The queue over the real commit, telling which batches it makes and how many have come to it. */
 function watchedQueue() {
   const batches: (readonly PendingTransaction[])[] = []
-  const queue = new CommitQueue((batch) => {
+  const queue = queueOf((batch) => {
     batches.push(batch)
     return commitBatch(shop.deps, batch)
-  })
+  }, shop.deps.ambient.sleep)
   const seen = { batches, arrived: 0 }
   const commits = new Proxy(queue, {
     get(target, name) {

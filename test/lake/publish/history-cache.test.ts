@@ -2,15 +2,15 @@ import { readFile } from 'node:fs/promises'
 import type { SnapshotStore } from '../../../src/catalog/snapshot-store.ts'
 import type { TableMetadata } from '../../../src/core/table/table.ts'
 import { parseTableMetadata } from '../../../src/formats/metadata/table-metadata-json.ts'
-import { commitBatch } from '../../../src/lake/commit/commit-batch.ts'
-import { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { Histories } from '../../../src/lake/publish/history-cache.ts'
-import { Publisher } from '../../../src/lake/publish/publisher.ts'
+import type { Publisher } from '../../../src/lake/publish/publisher.ts'
 import { commitTable } from '../../../src/modules/iceberg-rest/commit-tables.ts'
 import { KEEPS_NOTHING } from '../../../src/modules/iceberg-rest/idempotency.ts'
 import { createTable, describeTable } from '../../../src/modules/tables/tables.ts'
+import { composeLake } from '../../../src/service.ts'
 import { logOf } from '../../catalog/catalog-samples.ts'
+import { queueOver } from '../compose.ts'
 import { changed, withStore } from '../failing-disk.ts'
 import { Lake } from '../lake.ts'
 import { openWorkshop, type Workshop, type WorkshopDependencies } from '../workshop.ts'
@@ -42,8 +42,7 @@ function countingReadings(base: WorkshopDependencies): WorkshopDependencies {
     return base.catalog.snapshots.read(tableUuid)
   }
   const catalog = withStore(base.catalog, 'snapshots', { read })
-  const counted = { ...base, catalog, publisher: new Publisher({ ...base, catalog }) }
-  return { ...counted, commits: new CommitQueue((batch) => commitBatch(counted, batch)) }
+  return { ...base, ...composeLake({ ...base, catalog }) }
 }
 
 async function newTable(): Promise<string> {
@@ -178,7 +177,7 @@ async function nextCommits(count: number) {
   const told: Parameters<Publisher['committed']>[0][] = []
   const publisher = changed(deps.publisher, { committed: (commit) => void told.push(commit) })
   const listening = { ...deps, publisher }
-  const commits = new CommitQueue((batch) => commitBatch(listening, batch))
+  const commits = queueOver(listening)
   for (let i = 0; i < count; i++) await append({ ...listening, commits })
   return told
 }

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import type { Snapshot } from '../../../src/core/table/snapshot.ts'
 import { encodeManifestList } from '../../../src/formats/manifest/manifest-list.ts'
-import { Publisher } from '../../../src/lake/publish/publisher.ts'
 import { createTable, describeTable, readTable } from '../../../src/modules/tables/tables.ts'
+import { composeLake } from '../../../src/service.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
 let shop: Workshop
@@ -45,11 +45,15 @@ async function bytesOf(location: string | undefined): Promise<number> {
   return (await stat((location ?? '').slice('file://'.length))).size
 }
 
+function lakeWith(sleep: (ms: number) => Promise<void>) {
+  return composeLake({ ...shop.deps, ambient: { ...shop.deps.ambient, sleep } })
+}
+
 test('the publisher rests a second for each MiB that it wrote', async () => {
   const tableUuid = await longTable('long', 8_000)
   const waits: number[] = []
   const sleep = async (ms: number) => void waits.push(ms)
-  const publisher = new Publisher({ ...shop.deps, ambient: { ...shop.deps.ambient, sleep } })
+  const { publisher } = lakeWith(sleep)
   publisher.schedule(tableUuid)
   await publisher.publish(tableUuid)
   while (waits.length === 0) await new Promise(setImmediate)
@@ -66,7 +70,7 @@ test('a stop does not wait until a rest is over', async () => {
     slept += 1
     return new Promise<void>(() => undefined)
   }
-  const publisher = new Publisher({ ...shop.deps, ambient: { ...shop.deps.ambient, sleep } })
+  const { publisher } = lakeWith(sleep)
   publisher.schedule(tableUuid)
   while (slept === 0) await new Promise(setImmediate)
   publisher.schedule(tableUuid)
@@ -78,7 +82,7 @@ test('a stop does not wait until a rest is over', async () => {
 test('a reader is told of the last file while the publisher of a long history rests', async () => {
   await longTable('long', 8_000)
   const sleep = () => new Promise<void>(() => undefined)
-  const publisher = new Publisher({ ...shop.deps, ambient: { ...shop.deps.ambient, sleep } })
+  const { publisher } = lakeWith(sleep)
   const deps = { ...shop.deps, publisher }
   const { metadataLocation } = await readTable(deps, { table: 'long' })
   const changed = await describeTable(deps, 'long', { description: 'changed' })

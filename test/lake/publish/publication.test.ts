@@ -2,11 +2,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TableMetadata } from '../../../src/core/table/table.ts'
 import { parseTableMetadata } from '../../../src/formats/metadata/table-metadata-json.ts'
-import { commitBatch } from '../../../src/lake/commit/commit-batch.ts'
-import { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
-import { Publisher } from '../../../src/lake/publish/publisher.ts'
 import { createTable, describeTable, readTable } from '../../../src/modules/tables/tables.ts'
+import { composeLake } from '../../../src/service.ts'
 import { withFailingDisk } from '../failing-disk.ts'
 import { append, Lake, liveNames } from '../lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
@@ -70,9 +68,7 @@ test('a burst of commits shares publications, and the newest is out within a sec
     return new Promise<void>((resolve) => releases.push(resolve))
   }
   const ambient = { ...shop.deps.ambient, sleep: waitForRelease }
-  const publisher = new Publisher({ ...shop.deps, ambient })
-  const base = { ...shop.deps, publisher }
-  const deps = { ...base, commits: new CommitQueue((batch) => commitBatch(base, batch)) }
+  const deps = { ...shop.deps, ...composeLake({ ...shop.deps, ambient }) }
   const publishedBefore = shop.meter.counts['published'] ?? 0
   for (let i = 0; i < 40; i++) {
     await commitFiles(deps, { table: 't', paths: [await lake.numbers(shop, `f${i}`, i * 10)] })
@@ -89,7 +85,7 @@ test('a burst of commits shares publications, and the newest is out within a sec
   expect(metadata.currentSnapshotId).toBe(currentSnapshot?.snapshotId)
   expect(metadata.snapshots).toHaveLength(40)
   releases.shift()?.()
-  await publisher.close()
+  await deps.publisher.close()
 })
 
 test('a reader in the middle of a burst is given a location that exists and holds what it reads', async () => {

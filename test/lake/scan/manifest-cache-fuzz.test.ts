@@ -8,7 +8,6 @@ import { compilePruner, type Pruner } from '../../../src/core/filter/prune/prune
 import type { Snapshot } from '../../../src/core/table/snapshot.ts'
 import { currentSchema, type TableState } from '../../../src/core/table/table.ts'
 import type { LakeServices } from '../../../src/lake/lake.ts'
-import { ManifestCache } from '../../../src/lake/scan/manifest-cache.ts'
 import { planScan } from '../../../src/lake/scan/plan-files.ts'
 import { getTable } from '../../../src/lake/table/table-lookup.ts'
 import {
@@ -16,6 +15,7 @@ import {
   planTableScan,
 } from '../../../src/modules/iceberg-rest/plan/plan-table-scan.ts'
 import { createTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
+import { cacheOver } from '../compose.ts'
 import {
   changedFiles,
   commitChange,
@@ -236,7 +236,7 @@ test('plans over cached manifests are what a look at each file of the snapshot g
       const shop = await openWorkshop()
       try {
         const meter = new CountingMeter()
-        const manifests = new ManifestCache({ objects: shop.deps.objects, bytesMax, meter })
+        const manifests = cacheOver({ objects: shop.deps.objects, meter }, bytesMax)
         const deps = { ...shop.deps, manifests }
         await createTable(deps, {
           name: 't',

@@ -1,9 +1,7 @@
 import type { ManifestFile } from '../../../src/core/file/data-file.ts'
-import { commitBatch } from '../../../src/lake/commit/commit-batch.ts'
-import { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
-import { ManifestCache } from '../../../src/lake/scan/manifest-cache.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
+import { cacheOver, queueOver } from '../compose.ts'
 import { changed, withStore } from '../failing-disk.ts'
 import { append, Lake, liveNames } from '../lake.ts'
 import { CountingMeter, openWorkshop, type Workshop } from '../workshop.ts'
@@ -36,7 +34,7 @@ function counting(bytesMax: number) {
     },
   })
   const meter = new CountingMeter()
-  return { cache: new ManifestCache({ objects, bytesMax, meter }), reads, meter }
+  return { cache: cacheOver({ objects, meter }, bytesMax), reads, meter }
 }
 
 test('a manifest is read once, however many ask for it at once', async () => {
@@ -80,7 +78,7 @@ test('a failed read is not remembered', async () => {
     read: (location, limits) =>
       isFailing ? Promise.reject(new Error('timeout')) : shop.deps.objects.read(location, limits),
   })
-  const cache = new ManifestCache({ objects, bytesMax: 1e6, meter: new CountingMeter() })
+  const cache = cacheOver({ objects, meter: new CountingMeter() }, 1e6)
   const attempts = [1, 2].map(() => cache.getManifest(manifest as ManifestFile))
   for (const attempt of attempts) await expect(attempt).rejects.toThrow('timeout')
   isFailing = false
@@ -102,7 +100,7 @@ test('a manifest list of a lost race is not taken for the one that another proce
     },
   })
   const racing = { ...shop.deps, catalog }
-  const commits = new CommitQueue((batch) => commitBatch(racing, batch))
+  const commits = queueOver(racing)
   await commitFiles({ ...racing, commits }, { table: 't', paths: [f] })
   expect(await liveNames(shop, 't')).toEqual(['base', 'f', 'g'])
   // The other process now does to the base what the loser tried: the same snapshot id, the same name.
@@ -114,7 +112,7 @@ test('a manifest list of a lost race is not taken for the one that another proce
 test('a commit merges manifests of this process without reading them back', async () => {
   const { cache, reads } = counting(1e6)
   const deps = { ...shop.deps, manifests: cache }
-  const commits = new CommitQueue((batch) => commitBatch(deps, batch))
+  const commits = queueOver(deps)
   const names = Array.from({ length: 12 }, (_, i) => `f${10 + i}`)
   for (const [i, name] of names.entries()) {
     await commitFiles(

@@ -75,8 +75,7 @@ async function filesLeft(): Promise<string[]> {
   for await (const { location } of shop.deps.objects.list(`${state.definition.location}/data`)) {
     found.push(location)
   }
-  const temporary = await readdir(shop.deps.temporaryFolder)
-  return [...found, ...temporary.filter((name) => !name.startsWith('engine-'))]
+  return [...found, ...(await readdir(shop.deps.temporaryFolder))]
 }
 
 test.each([

@@ -6,8 +6,6 @@ import { CatalogError } from '../../../src/core/errors.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import type { TableCommitResult } from '../../../src/core/table/transaction.ts'
 import { parseExactJson } from '../../../src/formats/json/exact-json.ts'
-import { commitBatch } from '../../../src/lake/commit/commit-batch.ts'
-import { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import type { LakeServices } from '../../../src/lake/lake.ts'
 import { refsOf } from '../../../src/lake/publish/metadata-pieces.ts'
@@ -16,6 +14,7 @@ import { createTable } from '../../../src/modules/iceberg-rest/create-table.ts'
 import { KEEPS_NOTHING } from '../../../src/modules/iceberg-rest/idempotency.ts'
 import { loadTable } from '../../../src/modules/iceberg-rest/load-table.ts'
 import { createNamespace } from '../../../src/modules/iceberg-rest/namespaces.ts'
+import { queueOver } from '../../lake/compose.ts'
 import { withStore } from '../../lake/failing-disk.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import { writeParquet } from '../../parquet-files.ts'
@@ -106,7 +105,7 @@ function withWatchedQueue(deps: LakeServices): LakeServices {
     return outcome
   }
   const watched = { ...deps, catalog: withStore(deps.catalog, 'tables', { commit }) }
-  return { ...deps, commits: new CommitQueue((batch) => commitBatch(watched, batch)) }
+  return { ...deps, commits: queueOver(watched) }
 }
 
 async function runRounds(all: readonly Round[]): Promise<void> {

@@ -1,7 +1,6 @@
 import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import type { LakeServices } from '../../../src/lake/lake.ts'
-import { Publisher } from '../../../src/lake/publish/publisher.ts'
 import { type RebuiltTable, rebuildCatalog } from '../../../src/modules/operations/rebuild.ts'
 import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
@@ -12,6 +11,7 @@ import {
   readTable,
   rollbackTable,
 } from '../../../src/modules/tables/tables.ts'
+import { composeLake } from '../../../src/service.ts'
 import { logOf } from '../../catalog/catalog-samples.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import { writeParquet } from '../../parquet-files.ts'
@@ -32,11 +32,10 @@ async function append(table: string, name: string): Promise<void> {
 async function rebuilt(): Promise<{ deps: LakeServices; tables: RebuiltTable[] }> {
   const catalog = await openSqliteCatalog({ path: ':memory:' })
   await catalog.migrate()
-  const publisher = new Publisher({ ...shop.deps, catalog })
-  const deps = { ...shop.deps, catalog, publisher }
+  const deps = composeLake({ ...shop.deps, catalog })
   const tables: RebuiltTable[] = []
   for await (const table of rebuildCatalog(deps)) tables.push(table)
-  await publisher.close()
+  await deps.publisher.close()
   return { deps, tables }
 }
 

@@ -1,0 +1,23 @@
+import { commitBatch } from '../../src/lake/commit/commit-batch.ts'
+import type { CommitBatch, CommitQueue } from '../../src/lake/commit/commit-queue.ts'
+import type { Dependencies } from '../../src/lake/lake.ts'
+import type { ManifestCache } from '../../src/lake/scan/manifest-cache.ts'
+import { composeLake, type LakePorts } from '../../src/service.ts'
+
+/** A queue that commits with exactly these dependencies, their caches and their publisher included. */
+export function queueOver(deps: Dependencies): CommitQueue {
+  return queueOf((batch) => commitBatch(deps, batch), deps.ambient.sleep)
+}
+
+/** A queue that gives its batches to `commit`, with no lake behind it. */
+export function queueOf(commit: CommitBatch, sleep: (ms: number) => Promise<void>): CommitQueue {
+  return composeLake({ ambient: { sleep } } as LakePorts, { commitBatch: commit }).commits
+}
+
+/** An empty cache of these objects. */
+export function cacheOver(
+  ports: Pick<LakePorts, 'objects' | 'meter'>,
+  manifestCacheBytes: number,
+): ManifestCache {
+  return composeLake({ ambient: {}, ...ports } as LakePorts, { manifestCacheBytes }).manifests
+}
