@@ -10,7 +10,7 @@ import type { ViewStore } from './view-store.ts'
 
 /**
  * Where the truth is: small stores over one database. Who uses one or two of them asks for these
- * alone (`Pick<Catalog, 'tables' | 'snapshots'>`). Every adapter passes
+ * alone (`Stores<'tables' | 'snapshots'>`). Every adapter passes
  * test/catalog/catalog.contract.ts.
  */
 export interface Catalog {
@@ -29,4 +29,9 @@ export interface Catalog {
   /** A cheap round trip; throws when the database is out of reach. */
   ping(): Promise<void>
   close(): Promise<void>
+}
+
+/** The part of the catalog that somebody uses, as a dependency: `Stores<'tables' | 'snapshots'>`. */
+export interface Stores<N extends keyof Catalog> {
+  readonly catalog: Pick<Catalog, N>
 }

@@ -1,3 +1,4 @@
+import type { Catalog } from '../../catalog/catalog.ts'
 import type { Publisher } from '../publish/publisher.ts'
 import type { SnapshotDependencies } from '../snapshot/snapshot-dependencies.ts'
 import type { CommitQueue } from './commit-queue.ts'
@@ -12,6 +13,7 @@ export interface CommitMeter {
 
 /** What a commit takes when its turn has come. */
 export interface CommitServices extends SnapshotDependencies {
+  readonly catalog: Pick<Catalog, 'tables' | 'snapshots' | 'transactions' | 'paths'>
   readonly publisher: Publisher
   readonly meter: CommitMeter
 }

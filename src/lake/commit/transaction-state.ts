@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { Transaction } from '../../core/table/transaction.ts'
 import type { CommitServices } from './commit-dependencies.ts'
@@ -10,10 +11,10 @@ export function visibleState(transaction: Transaction, nowMs: number): VisibleSt
 }
 
 export async function getTransaction(
-  deps: Pick<CommitServices, 'catalog'>,
+  { catalog }: Stores<'transactions'>,
   transactionId: string,
 ): Promise<Transaction> {
-  const transaction = await deps.catalog.transactions.find(transactionId)
+  const transaction = await catalog.transactions.find(transactionId)
   if (transaction === undefined) {
     throw new CatalogError('transaction-not-found', `there is no transaction ${transactionId}`, {
       facts: { transactionId },
@@ -23,7 +24,7 @@ export async function getTransaction(
 }
 
 export async function getOpenTransaction(
-  deps: Pick<CommitServices, 'catalog' | 'ambient'>,
+  deps: Stores<'transactions'> & Pick<CommitServices, 'ambient'>,
   transactionId: string,
 ): Promise<Transaction> {
   const transaction = await getTransaction(deps, transactionId)

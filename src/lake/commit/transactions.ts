@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import {
   TRANSACTION_LIFETIME_SECONDS_DEFAULT,
@@ -145,8 +146,11 @@ export async function viewTransaction(
 }
 
 /** Ended and expired transactions are kept for a while, so that a commit can be repeated. */
-export function forgetOldTransactions(deps: CommitServices): Promise<number> {
-  return deps.catalog.transactions.forget(deps.ambient.nowMs() - TRANSACTION_RETENTION_MS)
+export function forgetOldTransactions({
+  catalog,
+  ambient,
+}: Stores<'transactions'> & Pick<CommitServices, 'ambient'>): Promise<number> {
+  return catalog.transactions.forget(ambient.nowMs() - TRANSACTION_RETENTION_MS)
 }
 
 export function newTransaction(deps: CommitServices, request: StartRequest): Transaction {

@@ -1,9 +1,8 @@
-import type { Catalog } from '../../catalog/catalog.ts'
+import type { Stores } from '../../catalog/catalog.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { LEASE_RETENTION_MS } from '../../core/limits.ts'
 
-interface Dependencies {
-  readonly catalog: Pick<Catalog, 'leases'>
+interface Dependencies extends Stores<'leases'> {
   readonly ambient: Pick<Ambient, 'nowMs'>
 }
 

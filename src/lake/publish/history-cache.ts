@@ -12,13 +12,13 @@ interface Reading {
 
 /** Histories of the tables that were published lately, within a bound of bytes; least recently used first out. */
 export class Histories {
-  readonly #catalog: Catalog
+  readonly #catalog: Pick<Catalog, 'snapshots'>
   readonly #bytesMax: number
   readonly #byTable = new Map<string, TableHistory>()
   readonly #readings = new Set<Reading>()
   #bytes = 0
 
-  constructor(catalog: Catalog, bytesMax: number) {
+  constructor(catalog: Pick<Catalog, 'snapshots'>, bytesMax: number) {
     this.#catalog = catalog
     this.#bytesMax = bytesMax
   }

@@ -36,7 +36,10 @@ export interface HistoryText {
 }
 
 /** All of a metadata file but the snapshots and their log. */
-export async function readFrame(catalog: Catalog, state: TableState): Promise<MetadataFrame> {
+export async function readFrame(
+  catalog: Pick<Catalog, 'publications'>,
+  state: TableState,
+): Promise<MetadataFrame> {
   const logMax = metadataLogMax(state)
   const publications = await catalog.publications.list(state.definition.tableUuid, logMax + 1)
   return tableMetadataFrame({

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { Catalog } from '../../catalog/catalog.ts'
+import type { Stores } from '../../catalog/catalog.ts'
 import type { TableCommit } from '../../catalog/table-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
@@ -49,8 +49,7 @@ export interface PublicationMeter {
   published(): void
 }
 
-export interface PublisherDependencies {
-  readonly catalog: Catalog
+export interface PublisherDependencies extends Stores<'tables' | 'snapshots' | 'publications'> {
   readonly objects: ObjectStore
   readonly ambient: Ambient
   readonly meter: PublicationMeter

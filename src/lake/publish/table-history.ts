@@ -88,7 +88,7 @@ function bySequence(left: Snapshot, right: Snapshot): number {
  * `undefined` when a later commit has removed what this version needs: then the table has a newer one to look at.
  */
 export async function readHistory(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'snapshots'>,
   state: TableState,
 ): Promise<TableHistory | undefined> {
   const { tableUuid } = state.definition
@@ -105,7 +105,7 @@ export async function readHistory(
 }
 
 export async function readLog(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'snapshots'>,
   { definition, lastUpdatedMs }: TableState,
   history: TableHistory,
 ): Promise<void> {
@@ -116,7 +116,7 @@ export async function readLog(
 
 /** Those of the table that have these ids: for more ids than are worth a question each. */
 export async function findAmongAll(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'snapshots'>,
   tableUuid: string,
   ids: ReadonlySet<bigint>,
 ): Promise<readonly Snapshot[]> {

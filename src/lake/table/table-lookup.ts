@@ -8,7 +8,10 @@ import { formatTableName, parseTableIdentifier } from '../../core/table/table-na
 
 const SNAPSHOT_ID = /^\d{1,19}$/
 
-export async function getTable(catalog: Catalog, identifier: string): Promise<TableState> {
+export async function getTable(
+  catalog: Pick<Catalog, 'tables'>,
+  identifier: string,
+): Promise<TableState> {
   const key = parseTableIdentifier(identifier)
   const state = await catalog.tables.find(key)
   if (state === undefined) throw tableNotFound(key)
@@ -22,7 +25,7 @@ export function tableNotFound(key: TableKey): CatalogError {
 
 /** `undefined` when the table has no snapshot yet and none in particular was asked for. */
 export async function getSnapshot(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'snapshots'>,
   state: TableState,
   { asAtMs, snapshotIdentifier }: SnapshotSelector,
 ): Promise<Snapshot | undefined> {
@@ -51,7 +54,7 @@ export function isCurrent(
 }
 
 async function findSnapshot(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'snapshots'>,
   state: TableState,
   snapshotId: bigint,
 ): Promise<Snapshot | undefined> {
@@ -61,7 +64,7 @@ async function findSnapshot(
 }
 
 async function getSnapshotAsAt(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'snapshots'>,
   state: TableState,
   asAtMs: number,
 ): Promise<Snapshot> {
@@ -81,7 +84,7 @@ async function getSnapshotAsAt(
 }
 
 async function findFirstEntry(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'snapshots'>,
   { definition }: TableState,
 ): Promise<SnapshotLogEntry | undefined> {
   for await (const page of catalog.snapshots.readLog(definition.tableUuid)) return page[0]
