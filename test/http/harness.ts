@@ -46,7 +46,9 @@ export async function startTestService(
     MORAINE_ALLOWED_LOCATIONS: [dataFolder, ...(options.allowedLocations ?? [])].join(','),
   })
   const log: Record<string, unknown>[] = []
-  const service = await startService(config, memoryLog(log))
+  const service = await startService(config, memoryLog(log), {
+    app: { isPermissionEnforced: true },
+  })
   let stopping: Promise<void> | undefined
   const stop = () => {
     stopping ??= service.close()

@@ -3,13 +3,13 @@ import type { Target } from '../../http/authorizer.ts'
 import { TransactionId } from '../../http/common-shapes.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../http/route.ts'
+import type { CommitDependencies, CommitServices } from '../../lake/commit/commit-dependencies.ts'
 import {
   abortTransaction,
   commitTransaction,
   startTransaction,
   viewTransaction,
 } from '../../lake/commit/transactions.ts'
-import type { LakeServices } from '../../lake/lake.ts'
 import { resultToJson, startedToJson, transactionToJson } from './transaction-response.ts'
 import {
   CommitAnswer,
@@ -25,7 +25,7 @@ const TRANSACTIONS_TAG: Tag = {
 }
 const TRANSACTION_PARAMETERS = { transaction_id: 'As it was given at the start.' }
 
-const start = (deps: LakeServices) =>
+const start = (deps: CommitServices) =>
   defineRoute(
     {
       method: 'post',
@@ -63,7 +63,7 @@ const start = (deps: LakeServices) =>
     },
   )
 
-const commit = (deps: LakeServices) =>
+const commit = (deps: CommitDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -102,7 +102,7 @@ const commit = (deps: LakeServices) =>
     },
   )
 
-const abort = (deps: LakeServices) =>
+const abort = (deps: CommitServices) =>
   defineRoute(
     {
       method: 'post',
@@ -124,7 +124,7 @@ const abort = (deps: LakeServices) =>
     },
   )
 
-const view = (deps: LakeServices) =>
+const view = (deps: CommitServices) =>
   defineRoute(
     {
       method: 'get',
@@ -165,6 +165,6 @@ function parseTransactionId(text: string): string {
   })
 }
 
-export function transactionRoutes(deps: LakeServices): readonly Route[] {
+export function transactionRoutes(deps: CommitDependencies): readonly Route[] {
   return [start(deps), commit(deps), abort(deps), view(deps)]
 }

@@ -3,16 +3,21 @@ import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { parseNewTableName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../../lake/lake.ts'
 import { getSnapshot, getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
-import { alreadyExists, newLocation, newState, publishedLocation } from './tables.ts'
+import {
+  alreadyExists,
+  type NewTableDependencies,
+  newLocation,
+  newState,
+  publishedLocation,
+} from './tables.ts'
 
 /**
  * A new table over the same files, no bytes copied: it begins with the source's snapshot, manifests and all,
  * and goes its own way from there.
  */
 export async function cloneTable(
-  deps: Dependencies,
+  deps: NewTableDependencies,
   request: SnapshotSelector & {
     readonly table: string
     readonly name: string

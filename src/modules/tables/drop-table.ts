@@ -4,7 +4,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
 
 /** In `metadata/` of a table that was dropped and not purged. */
@@ -14,7 +14,10 @@ const PUBLICATIONS_MAX = 100_000
 /** Paths that one question to the catalog holds. */
 const PATHS_PER_QUESTION = 1_000
 
-export type DropDependencies = Dependencies & {
+export type DropDependencies = Pick<
+  LakeServices,
+  'ambient' | 'catalog' | 'log' | 'manifests' | 'objects' | 'warehouse'
+> & {
   /** Told of each table that is gone, purged or not. */
   readonly tableDropped?: (tableUuid: string) => Promise<void>
 }
@@ -47,7 +50,10 @@ export async function dropTable(
   return { state, deletedFiles, keptFiles: paths.size - deletedFiles }
 }
 
-async function everyReferencedPath(deps: Dependencies, tableUuid: string): Promise<Set<string>> {
+async function everyReferencedPath(
+  deps: DropDependencies,
+  tableUuid: string,
+): Promise<Set<string>> {
   const paths = new Set<string>()
   for (const snapshot of await deps.catalog.snapshots.list(tableUuid)) {
     await addPathsOf(deps, snapshot, paths)
@@ -61,7 +67,10 @@ type IsOwn = (location: string) => boolean
  * What of the `metadata/` below the table's location is the table's alone. A location that was given may be that of
  * other tables, too: there only what this one is known to have written goes.
  */
-async function ownMetadata({ catalog }: Dependencies, { definition }: TableState): Promise<IsOwn> {
+async function ownMetadata(
+  { catalog }: Pick<DropDependencies, 'catalog'>,
+  { definition }: TableState,
+): Promise<IsOwn> {
   const { tableUuid, location } = definition
   if (location.endsWith(tableUuid)) return () => true
   const publications = await catalog.publications.list(tableUuid, PUBLICATIONS_MAX)
@@ -76,7 +85,7 @@ async function ownMetadata({ catalog }: Dependencies, { definition }: TableState
 
 /** Looked for after the drop: a publication that was under way has written its file by then, or takes it back. */
 async function addMetadataFiles(
-  deps: Dependencies,
+  deps: DropDependencies,
   { definition }: TableState,
   { paths, isOwn }: { readonly paths: Set<string>; readonly isOwn: IsOwn },
 ): Promise<void> {
@@ -87,7 +96,7 @@ async function addMetadataFiles(
 }
 
 /** Its files stay; a catalog that is rebuilt from files must not bring it back. */
-async function markDropped(deps: Dependencies, { definition }: TableState): Promise<void> {
+async function markDropped(deps: DropDependencies, { definition }: TableState): Promise<void> {
   const note = new TextEncoder().encode(JSON.stringify({ 'table-uuid': definition.tableUuid }))
   try {
     await deps.objects.putIfAbsent(`${definition.location}/metadata/${DROPPED_MARK}`, note)
@@ -97,7 +106,7 @@ async function markDropped(deps: Dependencies, { definition }: TableState): Prom
 }
 
 async function addPathsOf(
-  deps: Dependencies,
+  deps: DropDependencies,
   snapshot: Snapshot,
   paths: Set<string>,
 ): Promise<void> {
@@ -118,7 +127,7 @@ async function addPathsOf(
 
 /** A table whose files are gone or broken in part can still be purged, of what is known. */
 async function readOrSkip<T>(
-  { log }: Dependencies,
+  { log }: Pick<DropDependencies, 'log'>,
   read: () => Promise<T>,
 ): Promise<T | undefined> {
   try {
@@ -131,7 +140,7 @@ async function readOrSkip<T>(
 }
 
 async function deleteUnused(
-  deps: Dependencies,
+  deps: DropDependencies,
   tableUuid: string,
   paths: readonly string[],
 ): Promise<number> {
@@ -146,12 +155,12 @@ async function deleteUnused(
   return deleted
 }
 
-function isInWarehouse({ warehouse }: Dependencies, path: string): boolean {
+function isInWarehouse({ warehouse }: Pick<DropDependencies, 'warehouse'>, path: string): boolean {
   // Other writers spell locations of local files with one slash, too.
   return path.replace(/^file:\/(?!\/)/, 'file:///').startsWith(`${warehouse}/`)
 }
 
-async function deleteOne(deps: Dependencies, path: string): Promise<boolean> {
+async function deleteOne(deps: DropDependencies, path: string): Promise<boolean> {
   try {
     await deps.objects.delete(path)
     return true

@@ -2,7 +2,6 @@ import { selectorOf } from '../../http/common-shapes.ts'
 import { onTable } from '../../http/permission.ts'
 import { JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
-import type { Dependencies } from '../../lake/lake.ts'
 import { type ProblemCode, ProblemError } from '../../problem/problems.ts'
 import { readingAsJson, readingAsNdjson } from './table-response.ts'
 import {
@@ -12,7 +11,7 @@ import {
   TableReadingAnswer,
 } from './table-shapes.ts'
 import { TABLES_TAG } from './table-tags.ts'
-import { readTable, type TableReading } from './tables.ts'
+import { type ReadDependencies, readTable, type TableReading } from './tables.ts'
 
 const ANSWER = {
   status: 200,
@@ -29,7 +28,7 @@ const PROBLEMS: readonly ProblemCode[] = [
   'not-acceptable',
 ]
 
-const read = (deps: Dependencies) =>
+const read = (deps: ReadDependencies) =>
   defineRoute(
     {
       method: 'get',
@@ -53,7 +52,7 @@ const read = (deps: Dependencies) =>
     },
   )
 
-const readSnapshot = (deps: Dependencies) =>
+const readSnapshot = (deps: ReadDependencies) =>
   defineRoute(
     {
       method: 'get',
@@ -92,6 +91,6 @@ function readingReply(reading: TableReading, form: string): Reply {
     : { ...common, mediaType: NDJSON_MEDIA_TYPE, body: readingAsNdjson(reading) }
 }
 
-export function readingRoutes(deps: Dependencies): readonly Route[] {
+export function readingRoutes(deps: ReadDependencies): readonly Route[] {
   return [read(deps), readSnapshot(deps)]
 }

@@ -5,6 +5,7 @@ import { pageToken, parsePageToken, TablePosition } from '../../http/page-token.
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
+import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { cloneTable } from './clone-table.ts'
 import { type DropDependencies, dropTable } from './drop-table.ts'
@@ -21,11 +22,17 @@ import {
   TableListAnswer,
 } from './table-shapes.ts'
 import { TABLES_TAG } from './table-tags.ts'
-import { createTable, describeTable, listTables, rollbackTable } from './tables.ts'
+import {
+  createTable,
+  describeTable,
+  listTables,
+  type NewTableDependencies,
+  rollbackTable,
+} from './tables.ts'
 
 const LOCATION = { Location: 'Where to read the table.' }
 
-const create = (deps: LakeServices) =>
+const create = (deps: NewTableDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -61,7 +68,7 @@ const create = (deps: LakeServices) =>
     },
   )
 
-const list = (deps: LakeServices) =>
+const list = (deps: Pick<LakeServices, 'catalog'>) =>
   defineRoute(
     {
       method: 'get',
@@ -123,7 +130,7 @@ const drop = (deps: DropDependencies) =>
     },
   )
 
-const describe = (deps: LakeServices) =>
+const describe = (deps: CommitDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -143,7 +150,7 @@ const describe = (deps: LakeServices) =>
       jsonReply(tableToJson(await describeTable(deps, param('table_identifier'), body))),
   )
 
-const clone = (deps: LakeServices) =>
+const clone = (deps: NewTableDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -177,7 +184,7 @@ const clone = (deps: LakeServices) =>
     },
   )
 
-const rollback = (deps: LakeServices) =>
+const rollback = (deps: CommitDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -218,6 +225,8 @@ function positionOf(token: string) {
   return { namespace, name }
 }
 
-export function tableRoutes(deps: LakeServices & DropDependencies): readonly Route[] {
+export function tableRoutes(
+  deps: CommitDependencies & DropDependencies & NewTableDependencies,
+): readonly Route[] {
   return [create(deps), list(deps), drop(deps), describe(deps), clone(deps), rollback(deps)]
 }

@@ -30,7 +30,7 @@ import { changeTable } from '../../lake/commit/change-table.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import { dataFileLocation } from '../../lake/file/data-file-location.ts'
 import { readFooterOf } from '../../lake/file/read-footer.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable, isCurrent } from '../../lake/table/table-lookup.ts'
 
@@ -60,9 +60,18 @@ export interface TableReading {
   readonly metadataLocation: string | undefined
 }
 
+/** What making a table takes. */
+export type NewTableDependencies = Pick<
+  LakeServices,
+  'ambient' | 'catalog' | 'log' | 'objects' | 'publisher' | 'warehouse'
+>
+
+/** What reading a table takes. */
+export type ReadDependencies = Pick<LakeServices, 'catalog' | 'log' | 'manifests' | 'publisher'>
+
 /** A table is born with a schema and no snapshot. `table-already-exists` compares names without case. */
 export async function createTable(
-  deps: Dependencies,
+  deps: NewTableDependencies,
   request: CreateTableRequest,
 ): Promise<TableState> {
   const { namespace, name } = parseNewTableName(request)
@@ -90,10 +99,10 @@ export async function createTable(
 
 /** A state of version 0 that no catalog has yet. */
 export function newState(
-  deps: Dependencies,
+  { ambient }: Pick<LakeServices, 'ambient'>,
   { namespace, name, definition }: Pick<TableState, 'namespace' | 'name' | 'definition'>,
 ): TableState {
-  const nowMs = deps.ambient.nowMs()
+  const nowMs = ambient.nowMs()
   return {
     namespace,
     name,
@@ -109,7 +118,10 @@ export function newState(
   }
 }
 
-async function addTable(deps: Dependencies, state: TableState): Promise<TableState> {
+async function addTable(
+  deps: Pick<NewTableDependencies, 'catalog' | 'publisher' | 'log'>,
+  state: TableState,
+): Promise<TableState> {
   const none = { snapshots: [], snapshotLog: [], addedPaths: [] }
   const outcome = await deps.catalog.tables.create({ state, ...none })
   if (outcome !== 'created') throw alreadyExists(state, outcome)
@@ -129,12 +141,12 @@ export function alreadyExists(
 }
 
 async function columnsOf(
-  deps: Dependencies,
+  { objects }: Pick<LakeServices, 'objects'>,
   { columns, inferFrom }: CreateTableRequest,
 ): Promise<{ fields: readonly Field[]; aliasesById: AliasesById }> {
   if (columns !== undefined && inferFrom === undefined) return parseColumns(columns)
   if (columns === undefined && inferFrom !== undefined) {
-    const { footer } = await readFooterOf(deps.objects, dataFileLocation(inferFrom))
+    const { footer } = await readFooterOf(objects, dataFileLocation(inferFrom))
     const fields = inferSchemaFields(footer)
     requireValidFields(fields)
     return { fields, aliasesById: new Map() }
@@ -147,7 +159,7 @@ async function columnsOf(
 
 /** The default is unique to the table. A given one must be in the warehouse and hold no table's metadata. */
 export async function newLocation(
-  deps: Dependencies,
+  { objects, warehouse }: Pick<LakeServices, 'objects' | 'warehouse'>,
   given: string | undefined,
   table: {
     readonly namespace: readonly string[]
@@ -156,15 +168,15 @@ export async function newLocation(
   },
 ): Promise<string> {
   if (given === undefined) {
-    return `${deps.warehouse}/${table.namespace.join('/')}/${table.name}-${table.tableUuid}`
+    return `${warehouse}/${table.namespace.join('/')}/${table.name}-${table.tableUuid}`
   }
   const location = dataFileLocation(given).replace(/\/+$/, '')
-  if (!location.startsWith(`${deps.warehouse}/`)) {
+  if (!location.startsWith(`${warehouse}/`)) {
     throw new CatalogError('location-not-allowed', `a table's location is below the warehouse`, {
-      facts: { location, warehouse: deps.warehouse },
+      facts: { location, warehouse },
     })
   }
-  const segments = location.slice(deps.warehouse.length).split('/')
+  const segments = location.slice(warehouse.length).split('/')
   const reserved = segments.find((segment) => RESERVED_FOLDERS.includes(segment))
   if (reserved !== undefined) {
     throw new CatalogError(
@@ -173,7 +185,7 @@ export async function newLocation(
       { facts: { location, reserved: RESERVED_FOLDERS } },
     )
   }
-  for await (const _ of deps.objects.list(`${location}/metadata`)) {
+  for await (const _ of objects.list(`${location}/metadata`)) {
     throw new CatalogError('location-not-allowed', `${location} holds the metadata of a table`, {
       facts: { location },
     })
@@ -183,7 +195,7 @@ export async function newLocation(
 
 /** A table now or at a moment, with the data files that the filter keeps. */
 export async function readTable(
-  deps: Dependencies,
+  deps: ReadDependencies,
   request: SnapshotSelector & { readonly table: string; readonly filter?: string | undefined },
 ): Promise<TableReading> {
   const state = await getTable(deps.catalog, request.table)
@@ -200,28 +212,28 @@ export async function readTable(
 
 /** Waits for the publication of this state; when that fails, or is not cheap, the newest that exists. */
 export async function publishedLocation(
-  deps: Dependencies,
+  { publisher, log }: Pick<LakeServices, 'publisher' | 'log'>,
   state: TableState,
 ): Promise<string | undefined> {
   if (state.publishedVersion === state.version) return state.metadataLocation
-  if (state.metadataLocation !== undefined && !deps.publisher.isCheap(state)) {
-    deps.publisher.schedule(state.definition.tableUuid)
+  if (state.metadataLocation !== undefined && !publisher.isCheap(state)) {
+    publisher.schedule(state.definition.tableUuid)
     return state.metadataLocation
   }
   try {
-    return await deps.publisher.publish(state.definition.tableUuid)
+    return await publisher.publish(state.definition.tableUuid)
   } catch (err) {
-    deps.log.warn({ err }, 'metadata file could not be published')
-    deps.publisher.schedule(state.definition.tableUuid)
+    log.warn({ err }, 'metadata file could not be published')
+    publisher.schedule(state.definition.tableUuid)
     return state.metadataLocation
   }
 }
 
 export function listTables(
-  deps: Dependencies,
+  { catalog }: Pick<LakeServices, 'catalog'>,
   query: ListTablesQuery,
 ): Promise<readonly TableSummary[]> {
-  return deps.catalog.tables.list(query)
+  return catalog.tables.list(query)
 }
 
 export function describeTable(

@@ -10,7 +10,8 @@ import type { Dependencies } from '../../lake/lake.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
-type ViewDependencies = Pick<
+/** What making and changing a view takes. */
+export type ViewDependencies = Pick<
   Dependencies,
   'catalog' | 'objects' | 'ambient' | 'meter' | 'warehouse'
 >

@@ -8,7 +8,7 @@ import { pageToken, parsePageToken } from '../../http/page-token.ts'
 import { onView } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../http/route.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { ViewDependencies } from './change-view.ts'
 import { viewNameToJson, viewToJson } from './view-response.ts'
 import {
   CreateViewRequest,
@@ -35,7 +35,7 @@ const CHANGING = [
 const STORING = ['storage-full', 'commit-state-unknown'] as const
 const ViewPosition = z.tuple([z.string().min(1)])
 
-const create = (deps: Dependencies) =>
+const create = (deps: ViewDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -66,7 +66,7 @@ const create = (deps: Dependencies) =>
     },
   )
 
-const list = (deps: Dependencies) =>
+const list = (deps: Pick<ViewDependencies, 'catalog'>) =>
   defineRoute(
     {
       method: 'get',
@@ -101,7 +101,7 @@ const list = (deps: Dependencies) =>
     },
   )
 
-const read = (deps: Dependencies) =>
+const read = (deps: Pick<ViewDependencies, 'catalog'>) =>
   defineRoute(
     {
       method: 'get',
@@ -118,7 +118,7 @@ const read = (deps: Dependencies) =>
     async ({ param }) => jsonReply(viewToJson(await readView(deps, param('view_identifier')))),
   )
 
-const replace = (deps: Dependencies) =>
+const replace = (deps: ViewDependencies) =>
   defineRoute(
     {
       method: 'put',
@@ -137,7 +137,7 @@ const replace = (deps: Dependencies) =>
       jsonReply(viewToJson(await replaceView(deps, param('view_identifier'), textsOf(body)))),
   )
 
-const drop = (deps: Dependencies) =>
+const drop = (deps: Pick<ViewDependencies, 'catalog'>) =>
   defineRoute(
     {
       method: 'delete',
@@ -169,6 +169,6 @@ function textsOf(body: z.output<typeof ReplaceViewRequest>) {
   }
 }
 
-export function viewRoutes(deps: Dependencies): readonly Route[] {
+export function viewRoutes(deps: ViewDependencies): readonly Route[] {
   return [create(deps), list(deps), read(deps), replace(deps), drop(deps)]
 }

@@ -1,7 +1,7 @@
-import type { Dependencies } from '../../lake/lake.ts'
 import type { Module } from '../module.ts'
+import type { ViewDependencies } from './change-view.ts'
 import { viewRoutes } from './view-routes.ts'
 
-export function viewsModule(platform: Dependencies): Module {
+export function viewsModule(platform: ViewDependencies): Module {
   return { name: 'views', routes: viewRoutes(platform) }
 }

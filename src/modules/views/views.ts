@@ -11,13 +11,13 @@ import {
 } from '../../core/table/table-name.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
-import type { Dependencies } from '../../lake/lake.ts'
 import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
 import {
   addView,
   changeView,
   getView,
   refuseTakenViewName,
+  type ViewDependencies,
   viewNotFound,
   type WantedView,
 } from './change-view.ts'
@@ -59,7 +59,7 @@ export interface CreateViewRequest extends ReplaceViewRequest {
 
 /** Names follow the rule of `/v1`. Throws `view-already-exists`. */
 export async function createView(
-  deps: Dependencies,
+  deps: ViewDependencies,
   request: CreateViewRequest,
 ): Promise<ViewReading> {
   const name = parseNewTableName(request)
@@ -79,13 +79,16 @@ export async function createView(
 }
 
 /** Throws `view-not-found`. */
-export async function readView(deps: Dependencies, identifier: string): Promise<ViewReading> {
+export async function readView(
+  deps: Pick<ViewDependencies, 'catalog'>,
+  identifier: string,
+): Promise<ViewReading> {
   const state = await getView(deps, wanted(identifier))
   return { ...state, metadata: parseViewMetadata(state.metadata) }
 }
 
 export function listViews(
-  { catalog }: Pick<Dependencies, 'catalog'>,
+  { catalog }: Pick<ViewDependencies, 'catalog'>,
   query: ListViewsQuery,
 ): Promise<readonly ViewSummary[]> {
   return catalog.views.list(query)
@@ -93,7 +96,7 @@ export function listViews(
 
 /** Gives the view new texts, as a new version; nothing happens when they are those that it has. */
 export async function replaceView(
-  deps: Dependencies,
+  deps: ViewDependencies,
   identifier: string,
   request: ReplaceViewRequest,
 ): Promise<ViewReading> {
@@ -108,7 +111,10 @@ export async function replaceView(
 }
 
 /** Answers the view that it was. Its metadata files stay. */
-export async function dropView(deps: Dependencies, identifier: string): Promise<ViewReading> {
+export async function dropView(
+  deps: Pick<ViewDependencies, 'catalog'>,
+  identifier: string,
+): Promise<ViewReading> {
   const view = await readView(deps, identifier)
   const outcome = await deps.catalog.views.drop(view.metadata.viewUuid.toLowerCase())
   if (outcome === 'dropped') return view
