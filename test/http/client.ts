@@ -1,6 +1,7 @@
 import { problemCodesOf } from '../../src/http/docs/openapi.ts'
 import { inMatchingOrder, type Route } from '../../src/http/route.ts'
 import { documentedRoutes } from '../../src/modules.ts'
+import { send } from './send.ts'
 
 const ROUTES = inMatchingOrder(documentedRoutes())
 
@@ -20,7 +21,7 @@ export interface RequestOptions {
   /** Sent as JSON. */
   readonly json?: unknown
   /** Sent as it is. */
-  readonly raw?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>
+  readonly raw?: string | Uint8Array
   readonly headers?: Record<string, string>
 }
 
@@ -30,23 +31,17 @@ export async function ask(
   path: string,
   { method, json, raw, headers = {} }: RequestOptions = {},
 ): Promise<Answer> {
-  const body = json === undefined ? raw : JSON.stringify(json)
-  const response = await fetch(service.url + path, {
-    method: method ?? (body === undefined ? 'GET' : 'POST'),
-    redirect: 'manual',
+  const received = await send(service.url + path, {
+    method,
     headers: { ...(json === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body }),
+    body: json === undefined ? raw : JSON.stringify(json),
   })
-  const text = await response.text()
-  const isJson = /json(;|$)/.test(response.headers.get('content-type') ?? '') && text !== ''
-  const isLines = response.headers.get('content-type')?.includes('ndjson') === true
-  const answer = {
-    status: response.status,
-    headers: response.headers,
-    text,
-    body: isJson && !isLines ? JSON.parse(text) : undefined,
-  }
-  requireDocumented(response.url, method ?? (body === undefined ? 'GET' : 'POST'), answer)
+  const { status, text } = received
+  const type = received.headers.get('content-type') ?? ''
+  const isJson = /json(;|$)/.test(type) && !type.includes('ndjson') && text !== ''
+  const body = isJson ? JSON.parse(text) : undefined
+  const answer = { status, headers: received.headers, text, body }
+  requireDocumented(service.url + path, received.method, answer)
   return answer
 }
 

@@ -1,4 +1,5 @@
 import { parseExactJson, stringifyExactJson } from '../../../../src/formats/json/exact-json.ts'
+import { send } from '../../../http/send.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON of unknown form; a test reads the members that it is about.
 export type Json = any
@@ -24,21 +25,15 @@ export async function rest(
   path: string,
   { method, json, raw, headers = {} }: RestRequest = {},
 ): Promise<RestAnswer> {
-  const body = json === undefined ? raw : stringifyExactJson(json)
-  const verb = method ?? (body === undefined ? 'GET' : 'POST')
-  const response = await fetch(`${service.url}/iceberg/v1${path}`, {
-    method: verb,
+  const received = await send(`${service.url}/iceberg/v1${path}`, {
+    method,
     headers: { 'Content-Type': 'application/json', ...headers },
-    ...(body === undefined ? {} : { body }),
+    body: json === undefined ? raw : stringifyExactJson(json),
   })
-  const text = await response.text()
-  const answer = {
-    status: response.status,
-    headers: response.headers,
-    text,
-    body: text === '' ? undefined : parseExactJson(text),
-  }
-  if (response.status >= 400 && verb !== 'HEAD') requireErrorModel(answer)
+  const { status, text } = received
+  const body = text === '' ? undefined : parseExactJson(text)
+  const answer = { status, headers: received.headers, text, body }
+  if (status >= 400 && received.method !== 'HEAD') requireErrorModel(answer)
   return answer
 }
 
