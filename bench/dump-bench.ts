@@ -2,22 +2,13 @@
  * Dumps: conversion beside one DuckDB COPY of the same files in the same run; what one more file costs; first byte.
  * Run: BENCH_ROWS=24000000 npx tsx bench/dump-bench.ts
  */
-import { randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { DuckDBInstance, version } from '@duckdb/node-api'
-import { openSqliteCatalog } from '../src/catalog/sqlite/sqlite.ts'
-import { openDuckDbEngine } from '../src/engine/duckdb.ts'
+import { readConfig } from '../src/config.ts'
 import type { Engine } from '../src/engine/engine.ts'
-import { commitBatch } from '../src/lake/commit/commit-batch.ts'
-import { CommitQueue } from '../src/lake/commit/commit-queue.ts'
 import { commitFiles } from '../src/lake/commit/transactions.ts'
-import { LocalFileCache } from '../src/lake/convert/local-file-cache.ts'
-import type { Meter } from '../src/lake/lake.ts'
-import { Publisher } from '../src/lake/publish/publisher.ts'
-import { ManifestCache } from '../src/lake/scan/manifest-cache.ts'
 import { getTable } from '../src/lake/table/table-lookup.ts'
 import { readPieces } from '../src/modules/dumps/dump-digest.ts'
 import { type DumpFormatChoice, dumpTargetOf } from '../src/modules/dumps/dump-key.ts'
@@ -25,8 +16,7 @@ import { DumpProgress } from '../src/modules/dumps/dump-progress.ts'
 import { Dumps } from '../src/modules/dumps/dumps.ts'
 import type { DumpIndex } from '../src/modules/dumps/format/dump-index.ts'
 import { createTable } from '../src/modules/tables/tables.ts'
-import { writeLocalFile } from '../src/objects/local/local-file.ts'
-import { openLocalStore } from '../src/objects/local/local-store.ts'
+import { openPlatform } from '../src/service.ts'
 import { diskMegabytesPerSecond } from './disk-limits.ts'
 import { printMachine, printRow } from './machine.ts'
 import { IS_QUICK, openReport } from './report.ts'
@@ -35,7 +25,6 @@ const ROWS = Number(process.env['BENCH_ROWS'] ?? (IS_QUICK ? 1_000_000 : 20_000_
 const FILES = 16
 const SMALL_FILES = 100
 const SMALL_FILE_ROWS = Math.ceil(ROWS / 400)
-const ENGINE_MEMORY_BYTES = 512 * 1024 * 1024
 
 const report = openReport('dump')
 
@@ -45,17 +34,6 @@ const CHOICES: readonly (DumpFormatChoice & { readonly copyOptions: string })[] 
   { format: 'ndjson', compression: 'none', copyOptions: 'FORMAT json' },
   { format: 'parquet', compression: 'none', copyOptions: 'FORMAT parquet, COMPRESSION zstd' },
 ]
-
-const SILENT: Meter = {
-  committed: () => undefined,
-  commitRefused: () => undefined,
-  commitRetried: () => undefined,
-  filesStaged: () => undefined,
-  published: () => undefined,
-  manifestCacheHit: () => undefined,
-  manifestCacheMiss: () => undefined,
-  manifestCacheBytes: () => undefined,
-}
 
 async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'moraine-dump-bench-'))
@@ -149,49 +127,32 @@ class MeasuredEngine implements Engine {
 }
 
 async function openService(folder: string): Promise<Service> {
-  const warehouse = `file://${folder}/warehouse`
-  const temporaryFolder = join(folder, 'tmp')
-  const ambient = {
-    nowMs: () => Date.now(),
-    newUuid: () => randomUUID(),
-    sleep: (ms: number) => sleep(ms),
-    random: () => Math.random(),
-  }
-  const log = {
-    warn: (facts: Readonly<Record<string, unknown>>, message: string) =>
-      console.warn(message, facts),
-  }
-  const catalog = await openSqliteCatalog({ path: join(folder, 'catalog.db') })
-  await catalog.migrate()
-  const roots = { writableRoots: [warehouse], readableRoots: [join(folder, 'lake')] }
-  const objects = await openLocalStore(roots)
-  const processes = availableParallelism()
-  const duckDb = await openDuckDbEngine({
-    ...{ processes, memoryBytes: ENGINE_MEMORY_BYTES, temporaryFolder },
-    ...{ jobTimeoutMs: 3_600_000, queueMax: 1000 },
+  const config = readConfig({
+    MORAINE_HOME: folder,
+    MORAINE_ALLOWED_LOCATIONS: join(folder, 'lake'),
   })
-  const engine = new MeasuredEngine(duckDb)
-  const base = {
-    ...{ catalog, objects, ambient, log, warehouse, meter: SILENT, engine, temporaryFolder },
-    manifests: new ManifestCache({ objects, bytesMax: 256 * 1024 * 1024, meter: SILENT }),
-    publisher: new Publisher({ catalog, objects, ambient, log, meter: SILENT }),
-    localFiles: new LocalFileCache({
-      ...{ objects, folder: temporaryFolder, bytesMax: 2 ** 30, newUuid: ambient.newUuid },
-      ...{ writeLocalFile, removeLocalFile: (path: string) => rm(path, { force: true }) },
-    }),
-    conversionsAtOnce: processes,
-    removeLocalFile: (path: string) => rm(path, { force: true }),
-  }
-  const deps = { ...base, commits: new CommitQueue((batch) => commitBatch(base, batch)) }
-  const dumps = new Dumps(deps, { keepNewest: 3 })
+  const engines: MeasuredEngine[] = []
+  const platform = await openPlatform(config, {
+    log: { warn: (facts, message) => console.warn(message, facts) },
+    wrapEngine: (duckDb) => {
+      const measured = new MeasuredEngine(duckDb)
+      engines.push(measured)
+      return measured
+    },
+    engineJobTimeoutMs: 3_600_000,
+  })
+  const [engine] = engines
+  if (engine === undefined) throw new Error('no engine was opened')
+  const { catalog, objects } = platform
+  const dumps = new Dumps(platform, { keepNewest: 3 })
   return {
     engine,
     async createTable(name, paths) {
-      await createTable(deps, { name, inferFrom: paths[0] })
-      await commitFiles(deps, { table: name, paths })
+      await createTable(platform, { name, inferFrom: paths[0] })
+      await commitFiles(platform, { table: name, paths })
     },
     async append(name, path) {
-      await commitFiles(deps, { table: name, paths: [path] })
+      await commitFiles(platform, { table: name, paths: [path] })
     },
     async dump(name, choice) {
       const state = await getTable(catalog, name)
@@ -210,9 +171,7 @@ async function openService(folder: string): Promise<Service> {
     },
     async close() {
       await dumps.close()
-      await engine.close()
-      await base.publisher.close()
-      await catalog.close()
+      await platform.close()
     },
   }
 

@@ -3,18 +3,15 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { DataFile } from '../src/core/file/data-file.ts'
 import { liveFilesCount } from '../src/core/file/data-file.ts'
 import { encodeSingleValue } from '../src/core/value/single-value.ts'
-import { commitBatch } from '../src/lake/commit/commit-batch.ts'
-import { CommitQueue } from '../src/lake/commit/commit-queue.ts'
 import { commitFiles } from '../src/lake/commit/transactions.ts'
-import type { Dependencies, LakeServices } from '../src/lake/lake.ts'
-import { Publisher } from '../src/lake/publish/publisher.ts'
+import type { Dependencies } from '../src/lake/lake.ts'
 import { createTable } from '../src/modules/tables/tables.ts'
 import type { ObjectStore } from '../src/objects/object-store.ts'
-import { fillFiles, withDependencies } from './bench-home.ts'
+import { composeLake } from '../src/service.ts'
+import { fillFiles, withPlatform } from './bench-home.ts'
 import { FileLinks, LINKED_COLUMNS } from './file-links.ts'
 import { type Growth, simulateGrowth } from './growth-simulation.ts'
 import { percentile, printMachine, printRow } from './machine.ts'
@@ -54,13 +51,13 @@ async function measureSize(files: number): Promise<Measured> {
   const results: Measured[] = []
   try {
     const links = await FileLinks.make(home)
-    await withDependencies(home, async (deps) => {
+    await withPlatform(home, async (deps) => {
       await deps.catalog.migrate()
       await createTable(deps, { name: 'wide', columns: LINKED_COLUMNS })
     })
     await fill(home, files)
     links.prepare(COMMITS)
-    await withDependencies(home, async (deps) => {
+    await withPlatform(home, async (deps) => {
       results.push(await measureCommits(deps, links))
     })
   } finally {
@@ -71,7 +68,7 @@ async function measureSize(files: number): Promise<Measured> {
 
 async function fill(home: string, files: number): Promise<void> {
   let tableUuid = ''
-  await withDependencies(home, async ({ catalog }) => {
+  await withPlatform(home, async ({ catalog }) => {
     const state = await catalog.tables.find({ namespace: ['default'], name: 'wide' })
     tableUuid = state?.definition.tableUuid ?? ''
   })
@@ -84,13 +81,7 @@ async function fill(home: string, files: number): Promise<void> {
 
 async function measureCommits(base: Dependencies, links: FileLinks): Promise<Measured> {
   const { objects, written } = counting(base.objects)
-  const ambient = { ...base.ambient, sleep: (ms: number) => sleep(ms) }
-  const publisher = new Publisher({ ...base, objects, ambient })
-  const stores = { ...base, objects, ambient, publisher }
-  const deps: LakeServices = {
-    ...stores,
-    commits: new CommitQueue((batch) => commitBatch(stores, batch)),
-  }
+  const deps = composeLake({ ...base, objects })
   const before = await listManifests(deps)
   await commitFiles(deps, { table: 'wide', paths: [links.take()] })
   const writtenBefore = bytesWrittenByProcess() - sum(written.map(({ bytes }) => bytes))
@@ -103,7 +94,7 @@ async function measureCommits(base: Dependencies, links: FileLinks): Promise<Mea
     times.push(performance.now() - begin)
     commits.push(byKind(written.slice(from)))
   }
-  await publisher.close()
+  await deps.publisher.close()
   const inFiles = sum(written.map(({ bytes }) => bytes))
   const sizes = before.map(liveFilesCount)
   return {

@@ -1,11 +1,13 @@
-import { join } from 'node:path'
-import { openSqliteCatalog } from '../src/catalog/sqlite/sqlite.ts'
+import type { Catalog } from '../src/catalog/catalog.ts'
 import type { Snapshot } from '../src/core/table/snapshot.ts'
+import type { TableState } from '../src/core/table/table.ts'
 import { encodeManifestList } from '../src/formats/manifest/manifest-list.ts'
-import { withDependencies } from './bench-home.ts'
+import { withPlatform } from './bench-home.ts'
 
 /** Of the first snapshot; each of the others is a second later. */
 export const HISTORY_START_MS = 1_600_000_000_000
+/** Snapshots of one transaction of the database. */
+const STEP = 1_000
 
 /** Rows of the catalog as so many commits leave them, from `first` on; all of them share one manifest list. */
 export async function fillHistory(
@@ -16,43 +18,46 @@ export async function fillHistory(
     first: start = 0,
   }: { readonly tableUuid: string; readonly snapshots: number; readonly first?: number },
 ): Promise<void> {
-  const catalog = await openSqliteCatalog({ path: join(home, 'catalog.db') })
-  let state = await catalog.tables.find({ tableUuid })
-  const step = 1_000
-  for (let first = start; first < count && state !== undefined; first += step) {
-    const snapshots = Array.from({ length: Math.min(step, count - first) }, (_, i) =>
-      historic(home, first + i),
-    )
-    const last = snapshots.at(-1) as Snapshot
-    const changed = {
-      ...state,
-      version: state.version + 1,
-      lastSequenceNumber: last.sequenceNumber,
-      lastUpdatedMs: last.timestampMs,
-      currentSnapshot: last,
+  await withPlatform(home, async ({ catalog, objects }) => {
+    let state = await catalog.tables.find({ tableUuid })
+    if (state === undefined) return
+    for (let first = start; first < count; first += STEP) {
+      const length = Math.min(STEP, count - first)
+      const snapshots = Array.from({ length }, (_, i) => historic(home, first + i))
+      state = await addSnapshots(catalog, state, snapshots)
     }
-    await catalog.tables.commit({
-      tables: [
-        {
-          expectedVersion: state.version,
-          state: changed,
-          newSnapshots: snapshots,
-          newLogEntries: snapshots,
-          addedPaths: [],
-        },
-      ],
-      transactions: [],
-    })
-    state = changed
-  }
-  if (state !== undefined) {
     // An empty manifest list would not be a snapshot's: one that exists serves them all.
-    await withDependencies(home, async (deps) => {
-      const list = { manifests: [], snapshotId: 1n, parentSnapshotId: null, sequenceNumber: 1n }
-      await deps.objects.putIfAbsent(listLocation(home), encodeManifestList(list))
-    })
+    const list = { manifests: [], snapshotId: 1n, parentSnapshotId: null, sequenceNumber: 1n }
+    await objects.putIfAbsent(listLocation(home), encodeManifestList(list))
+  })
+}
+
+async function addSnapshots(
+  catalog: Catalog,
+  state: TableState,
+  snapshots: readonly Snapshot[],
+): Promise<TableState> {
+  const last = snapshots.at(-1) as Snapshot
+  const changed = {
+    ...state,
+    version: state.version + 1,
+    lastSequenceNumber: last.sequenceNumber,
+    lastUpdatedMs: last.timestampMs,
+    currentSnapshot: last,
   }
-  await catalog.close()
+  await catalog.tables.commit({
+    tables: [
+      {
+        expectedVersion: state.version,
+        state: changed,
+        newSnapshots: snapshots,
+        newLogEntries: snapshots,
+        addedPaths: [],
+      },
+    ],
+    transactions: [],
+  })
+  return changed
 }
 
 function listLocation(home: string): string {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type DecodedManifest, decodeManifest } from '../src/formats/manifest/manifest-reader.ts'
-import { fillFiles, withDependencies } from './bench-home.ts'
+import { fillFiles, withPlatform } from './bench-home.ts'
 import { type BenchService, startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
 import { memoryCopyMegabytesPerSecond } from './disk-limits.ts'
@@ -129,7 +129,7 @@ async function measurePyIceberg(): Promise<ReadonlyMap<string, Peer>> {
 async function measureMemory(): Promise<void> {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
-  await withDependencies(home, async (deps) => {
+  await withPlatform(home, async (deps) => {
     const table = await deps.catalog.tables.find({ namespace: ['default'], name: 'wide' })
     const list = await deps.manifests.getManifestList(table?.currentSnapshot?.manifestList ?? '')
     const held = () => {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { withDependencies } from './bench-home.ts'
+import { withPlatform } from './bench-home.ts'
 import { startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
 import { percentile, printMachine, printRow } from './machine.ts'
@@ -61,7 +61,7 @@ async function fillTables(): Promise<void> {
   const body = { name: 'model', schema: { columns } }
   const { table_id } = await call(`${service.url}/v1/tables`, { method: 'POST', body })
   await service.stop()
-  await withDependencies(home, async ({ catalog }) => {
+  await withPlatform(home, async ({ catalog }) => {
     const model = await catalog.tables.find({ tableUuid: table_id })
     if (model === undefined) throw new Error('the model is gone')
     for (let i = 0; i < TABLES; i++) {
