@@ -3,8 +3,8 @@
 #   docker run --stop-timeout 30 -p 127.0.0.1:8181:8181 -v moraine:/data moraine
 # `npx tsx interop/run.ts image` carries out every step of it where no engine runs.
 
-# The whole Debian here: where no prebuilt SQLite fits, npm compiles one.
-FROM node:24-bookworm AS build
+# Not 24: docs/decisions/0005. The whole Debian: where no prebuilt SQLite fits, npm compiles one.
+FROM node:22-bookworm AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
@@ -12,7 +12,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build && npm prune --omit=dev && mkdir data
 
-FROM node:24-bookworm-slim
+FROM node:22-bookworm-slim
 ENV NODE_ENV=production MORAINE_HOME=/data MORAINE_HOST=0.0.0.0 MORAINE_PORT=8181
 WORKDIR /app
 COPY --from=build /app/package.json ./

@@ -6,6 +6,13 @@ import { INTEROP, RESULTS } from './places.ts'
 
 const INSTALL_TIMEOUT_MS = 5 * 60 * 1000
 
+/**
+ * What native modules are compiled against, where it is not the newest. With the headers of 24.19
+ * and later, each statement of better-sqlite3 12 that is collected outside of JavaScript ends the
+ * process (nodejs/node#65446); compiled against earlier ones it runs on all of 24.
+ */
+const HEADERS: Readonly<Record<number, string>> = { 24: '24.18.1' }
+
 /** A Node beside the machine's own. */
 export interface NodeVersion {
   /** As in `v24.21.0`. */
@@ -15,27 +22,32 @@ export interface NodeVersion {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** The newest Node of a major version, from the package that npm itself offers it in; installed once. */
+/** The newest Node of a major version, from the package that npm has of it; installed once. */
 export async function installNode(major: number): Promise<NodeVersion> {
-  const folder = join(INTEROP, '.node', String(major))
-  const name = `node-${process.platform}-${process.arch}`
-  const home = join(folder, 'node_modules', name)
+  const home = await installPackage(String(major))
+  const headers = HEADERS[major] === undefined ? home : await installPackage(HEADERS[major])
   const program = join(home, 'bin', 'node')
-  if (!existsSync(program)) {
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'package.json'), '{"private":true}\n')
-    const log = join(RESULTS, `node-${major}-install.log`)
-    const args = ['install', '--no-package-lock', `${name}@${major}`]
-    const timeoutMs = INSTALL_TIMEOUT_MS
-    const code = await runCommand({ program: 'npm', args, cwd: folder, log, timeoutMs })
-    if (code !== 0) throw new Error(`npm install ended with ${code}:\n${readFileSync(log, 'utf8')}`)
-  }
   return {
     version: execFileSync(program, ['--version'], { encoding: 'utf8' }).trim(),
     program,
     environment: {
       PATH: [join(home, 'bin'), process.env['PATH']].join(delimiter),
-      npm_config_nodedir: home, // headers lie beside it: node-gyp needs no download
+      npm_config_nodedir: headers, // node-gyp needs no download
     },
   }
+}
+
+async function installPackage(version: string): Promise<string> {
+  const folder = join(INTEROP, '.node', version)
+  const name = `node-${process.platform}-${process.arch}`
+  const home = join(folder, 'node_modules', name)
+  if (existsSync(join(home, 'bin', 'node'))) return home
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'package.json'), '{"private":true}\n')
+  const log = join(RESULTS, `node-${version}-install.log`)
+  const args = ['install', '--no-package-lock', `${name}@${version}`]
+  const timeoutMs = INSTALL_TIMEOUT_MS
+  const code = await runCommand({ program: 'npm', args, cwd: folder, log, timeoutMs })
+  if (code !== 0) throw new Error(`npm install ended with ${code}:\n${readFileSync(log, 'utf8')}`)
+  return home
 }

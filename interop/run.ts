@@ -5,6 +5,7 @@ import { endRunningCommands } from './command.ts'
 import { failure, skip } from './expected-failures.ts'
 import { imageSuite } from './image-suite.ts'
 import type { Outcome, TestResult } from './junit-report.ts'
+import { nodeSuite } from './node-suite.ts'
 import { RESULTS, ROOT } from './places.ts'
 import { pyicebergSuite } from './pyiceberg-suite.ts'
 import { rckSuite } from './rck-suite.ts'
@@ -15,6 +16,8 @@ const SUITES: Readonly<Record<string, Suite>> = {
   pyiceberg: pyicebergSuite,
   rck: rckSuite,
   image: imageSuite,
+  node22: nodeSuite(22, { always: true }),
+  node24: nodeSuite(24, { always: false }),
   spark: sparkSuite,
 }
 

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import {
   commandOf,
   copyOf,
@@ -53,7 +54,9 @@ test('nothing else is sent: no history, no secrets, no modules of this machine',
 })
 
 test('files that the sources read beside them are in the image', () => {
-  const copied = fromContext(image.instructions)
+  const copied = image.instructions
+    .filter(({ name }) => name === 'COPY')
+    .flatMap((instruction) => copyOf(instruction).sources.map((path) => basename(path)))
   const folder = new URL('src/', root)
   const outside = sourcesIn(folder).flatMap((file) => {
     const source = readFileSync(new URL(file, folder), 'utf8')
@@ -76,7 +79,8 @@ test('all stages run one supported Node, and differ in what Debian adds only', (
   const images = stages.map((stage) => stage.image)
   const majors = images.map((name) => Number(/^node:(\d+)-bookworm(-slim)?$/.exec(name)?.[1]))
   expect(new Set(majors).size).toBe(1)
-  expect([22, 24]).toContain(majors[0])
+  // With SQLite's driver of today, 24 is one compiler run away from aborts: docs/decisions/0005.
+  expect(majors[0]).toBe(22)
   expect(images.at(-1)).toMatch(/-slim$/)
 })
 
