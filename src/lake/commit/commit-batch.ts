@@ -2,26 +2,17 @@ import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-stor
 import { CatalogError } from '../../core/errors.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
-import type { StagedChange, TableCommitResult, Transaction } from '../../core/table/transaction.ts'
+import type { TableCommitResult, Transaction } from '../../core/table/transaction.ts'
 import { deleteQuietly } from '../snapshot/orphans.ts'
 import { type PreparedSnapshot, writeSnapshot } from '../snapshot/snapshot-writer.ts'
 import { tableNotFound } from '../table/table-lookup.ts'
 import { isUnknownState } from './change-table.ts'
 import type { CommitServices } from './commit-dependencies.ts'
+import type { BatchOutcome, PendingTransaction } from './commit-queue.ts'
 import { type ValidChange, validateChange } from './commit-validation.ts'
 import { withNames } from './name-mapping-update.ts'
 import { LostRace, onNewest } from './on-newest.ts'
 import { getTransaction, requireOpen } from './transaction-state.ts'
-
-export interface PendingTransaction {
-  readonly transaction: Transaction
-  /** Not in the catalog yet: it is started and committed in one step. */
-  readonly isNew: boolean
-  readonly changes: readonly StagedChange[]
-}
-
-/** What became of each transaction of a batch, by transaction id. */
-export type BatchOutcome = ReadonlyMap<string, readonly TableCommitResult[] | Error>
 
 type Outcomes = Map<string, readonly TableCommitResult[] | Error>
 

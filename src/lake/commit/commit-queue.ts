@@ -1,7 +1,17 @@
 import { CatalogError } from '../../core/errors.ts'
 import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from '../../core/limits.ts'
-import type { TableCommitResult } from '../../core/table/transaction.ts'
-import type { BatchOutcome, PendingTransaction } from './commit-batch.ts'
+import type { StagedChange, TableCommitResult, Transaction } from '../../core/table/transaction.ts'
+
+/** A transaction that waits for its turn. */
+export interface PendingTransaction {
+  readonly transaction: Transaction
+  /** Not in the catalog yet: it is started and committed in one step. */
+  readonly isNew: boolean
+  readonly changes: readonly StagedChange[]
+}
+
+/** What became of each transaction of a batch, by transaction id. */
+export type BatchOutcome = ReadonlyMap<string, readonly TableCommitResult[] | Error>
 
 type Results = readonly TableCommitResult[]
 export type CommitBatch = (batch: readonly PendingTransaction[]) => Promise<BatchOutcome>

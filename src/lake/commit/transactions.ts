@@ -14,8 +14,8 @@ import type {
   Transaction,
 } from '../../core/table/transaction.ts'
 import { getTable } from '../table/table-lookup.ts'
-import type { PendingTransaction } from './commit-batch.ts'
 import type { CommitDependencies, CommitServices } from './commit-dependencies.ts'
+import type { PendingTransaction } from './commit-queue.ts'
 import { inspectFiles, requireLive, touchTable } from './staging.ts'
 import {
   getTransaction,

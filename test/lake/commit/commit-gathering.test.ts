@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Transaction } from '../../../src/core/table/transaction.ts'
-import type { PendingTransaction } from '../../../src/lake/commit/commit-batch.ts'
-import type { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
+import type { CommitQueue, PendingTransaction } from '../../../src/lake/commit/commit-queue.ts'
 import { queueOf } from '../compose.ts'
 
 const BATCH_MS = 20

@@ -3,8 +3,8 @@ import type { CatalogError } from '../../../src/core/errors.ts'
 import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from '../../../src/core/limits.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import type { StagedFile, TableCommitResult } from '../../../src/core/table/transaction.ts'
-import { commitBatch, type PendingTransaction } from '../../../src/lake/commit/commit-batch.ts'
-import type { CommitQueue } from '../../../src/lake/commit/commit-queue.ts'
+import { commitBatch } from '../../../src/lake/commit/commit-batch.ts'
+import type { CommitQueue, PendingTransaction } from '../../../src/lake/commit/commit-queue.ts'
 import { inspectFiles, stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
   abortTransaction,
