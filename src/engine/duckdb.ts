@@ -28,25 +28,25 @@ export async function openDuckDbEngine(options: DuckDbEngineOptions): Promise<En
 }
 
 class DuckDbEngine implements Engine {
-  private readonly pool: WorkerPool
-  private readonly memoryBytes: number
-  private readonly folder: string
+  readonly #pool: WorkerPool
+  readonly #memoryBytes: number
+  readonly #folder: string
 
   constructor(options: DuckDbEngineOptions, folder: string) {
-    this.pool = new WorkerPool({ ...options, folder })
-    this.memoryBytes = options.memoryBytes
-    this.folder = folder
+    this.#pool = new WorkerPool({ ...options, folder })
+    this.#memoryBytes = options.memoryBytes
+    this.#folder = folder
   }
 
   async export(job: ExportRequest, options?: JobOptions): Promise<JobResult> {
-    return await this.perform({ kind: 'export', job }, options, async (result, output) => {
+    return await this.#perform({ kind: 'export', job }, options, async (result, output) => {
       await publishFile(output, job.target.path)
       return result as JobResult
     })
   }
 
   async ingest(job: IngestJob, options?: JobOptions): Promise<IngestResult> {
-    return await this.perform({ kind: 'ingest', job }, options, async (taskResult, output) => {
+    return await this.#perform({ kind: 'ingest', job }, options, async (taskResult, output) => {
       const result = taskResult as IngestResult
       if (result.outcome === 'written') await publishFile(output, job.targetPath)
       return result
@@ -54,19 +54,19 @@ class DuckDbEngine implements Engine {
   }
 
   async close(): Promise<void> {
-    await this.pool.close()
-    await rm(this.folder, { recursive: true, force: true })
+    await this.#pool.close()
+    await rm(this.#folder, { recursive: true, force: true })
   }
 
-  private async perform<T>(
+  async #perform<T>(
     task: Task,
     options: JobOptions = {},
     publish: (result: TaskResult, output: string) => Promise<T>,
   ): Promise<T> {
-    return await this.pool.inTurn(options, async (run) => {
+    return await this.#pool.inTurn(options, async (run) => {
       const attempt = (inNewChild: boolean) =>
-        withJobFolder(this.folder, async (folder) => {
-          const request = { task, folder, memoryBytes: this.memoryBytes }
+        withJobFolder(this.#folder, async (folder) => {
+          const request = { task, folder, memoryBytes: this.#memoryBytes }
           const result = await run(request, { inNewChild })
           return await publish(result, join(folder, OUTPUT_NAME))
         })

@@ -26,15 +26,15 @@ interface Waiting {
 
 /** As many children as tasks run at once, first come first served. A dead one is replaced when it is needed. */
 export class WorkerPool {
-  private readonly options: PoolOptions
-  private readonly idle: WorkerProcess[] = []
-  private readonly jobs = new Set<Promise<unknown>>()
-  private running = 0
-  private readonly waiting: Waiting[] = []
-  private readonly closing = new AbortController()
+  readonly #options: PoolOptions
+  readonly #idle: WorkerProcess[] = []
+  readonly #jobs = new Set<Promise<unknown>>()
+  #running = 0
+  readonly #waiting: Waiting[] = []
+  readonly #closing = new AbortController()
 
   constructor(options: PoolOptions) {
-    this.options = options
+    this.#options = options
   }
 
   /**
@@ -43,51 +43,54 @@ export class WorkerPool {
    */
   async inTurn<T>({ signal }: JobOptions, use: (run: RunTask) => Promise<T>): Promise<T> {
     signal?.throwIfAborted()
-    this.closing.signal.throwIfAborted()
-    const job = this.takePlace(signal).then(() => this.inPlace(signal, use))
-    this.jobs.add(job)
+    this.#closing.signal.throwIfAborted()
+    const job = this.#takePlace(signal).then(() => this.#inPlace(signal, use))
+    this.#jobs.add(job)
     try {
       return await job
     } finally {
-      this.jobs.delete(job)
+      this.#jobs.delete(job)
     }
   }
 
   /** Kills what runs and refuses what waits. */
   async close(): Promise<void> {
-    this.closing.abort(new CatalogError('engine-failed', 'The engine is closing.'))
-    for (const { refuse } of this.waiting.splice(0)) refuse(this.closing.signal.reason)
-    await Promise.allSettled([...this.jobs, ...this.idle.splice(0).map((worker) => worker.kill())])
+    this.#closing.abort(new CatalogError('engine-failed', 'The engine is closing.'))
+    for (const { refuse } of this.#waiting.splice(0)) refuse(this.#closing.signal.reason)
+    await Promise.allSettled([
+      ...this.#jobs,
+      ...this.#idle.splice(0).map((worker) => worker.kill()),
+    ])
   }
 
-  private async runNow(
+  async #runNow(
     request: TaskRequest,
     { signal, inNewChild }: { readonly signal: AbortSignal; readonly inNewChild: boolean },
   ): Promise<TaskResult> {
-    const { jobTimeoutMs } = this.options
-    const idle = inNewChild ? undefined : this.takeIdle()
-    const worker = idle ?? (await WorkerProcess.start(this.options, signal))
+    const { jobTimeoutMs } = this.#options
+    const idle = inNewChild ? undefined : this.#takeIdle()
+    const worker = idle ?? (await WorkerProcess.start(this.#options, signal))
     try {
       return await worker.run(request, { timeoutMs: jobTimeoutMs, signal })
     } finally {
-      if (worker.isUsable && !this.closing.signal.aborted) this.idle.push(worker)
+      if (worker.isUsable && !this.#closing.signal.aborted) this.#idle.push(worker)
       else await worker.kill()
     }
   }
 
-  private takeIdle(): WorkerProcess | undefined {
-    let worker = this.idle.pop()
-    while (worker !== undefined && !worker.isUsable) worker = this.idle.pop()
+  #takeIdle(): WorkerProcess | undefined {
+    let worker = this.#idle.pop()
+    while (worker !== undefined && !worker.isUsable) worker = this.#idle.pop()
     return worker
   }
 
-  private takePlace(signal: AbortSignal | undefined): Promise<void> {
-    if (this.running < this.options.processes) {
-      this.running++
+  #takePlace(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#running < this.#options.processes) {
+      this.#running++
       return Promise.resolve()
     }
-    const { queueMax } = this.options
-    if (this.waiting.length >= queueMax) {
+    const { queueMax } = this.#options
+    if (this.#waiting.length >= queueMax) {
       const detail = `${queueMax} conversions are waiting already.`
       return Promise.reject(new CatalogError('overloaded', detail, { facts: { queueMax } }))
     }
@@ -103,28 +106,28 @@ export class WorkerPool {
         },
       }
       const onAbort = (): void => {
-        this.waiting.splice(this.waiting.indexOf(waiting), 1)
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
         reject(signal?.reason)
       }
       signal?.addEventListener('abort', onAbort, { once: true })
-      this.waiting.push(waiting)
+      this.#waiting.push(waiting)
     })
   }
 
-  private async inPlace<T>(
+  async #inPlace<T>(
     signal: AbortSignal | undefined,
     use: (run: RunTask) => Promise<T>,
   ): Promise<T> {
     const signals = signal === undefined ? [] : [signal]
-    const ends = AbortSignal.any([this.closing.signal, ...signals])
+    const ends = AbortSignal.any([this.#closing.signal, ...signals])
     try {
       return await use((request, { inNewChild } = { inNewChild: false }) =>
-        this.runNow(request, { signal: ends, inNewChild }),
+        this.#runNow(request, { signal: ends, inNewChild }),
       )
     } finally {
       // The place goes from job to job: only when nobody waits is it free.
-      const next = this.waiting.shift()
-      if (next === undefined) this.running--
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#running--
       else next.start()
     }
   }

@@ -32,75 +32,75 @@ export class WornOutError extends CatalogError {}
 
 /** One child process. It has no secrets of ours in its environment, and dies when its channel closes. */
 export class WorkerProcess {
-  private readonly child: ChildProcess
-  private readonly memoryBytes: number
-  private readonly exited: Promise<void>
-  private hasExited = false
-  private isTired = false
-  private hasWorked = false
-  private stderr = ''
+  readonly #child: ChildProcess
+  readonly #memoryBytes: number
+  readonly #exited: Promise<void>
+  #hasExited = false
+  #isTired = false
+  #hasWorked = false
+  #stderr = ''
 
   private constructor({ memoryBytes, folder }: WorkerOptions) {
-    this.memoryBytes = memoryBytes
-    this.child = launch(memoryBytes, folder)
-    this.exited = new Promise((resolve) => {
+    this.#memoryBytes = memoryBytes
+    this.#child = launch(memoryBytes, folder)
+    this.#exited = new Promise((resolve) => {
       const onEnd = (): void => {
-        this.hasExited = true
+        this.#hasExited = true
         resolve()
       }
-      this.child.once('exit', onEnd)
-      this.child.once('error', (error) => {
-        this.stderr += error.message
-        if (this.child.pid === undefined) onEnd()
+      this.#child.once('exit', onEnd)
+      this.#child.once('error', (error) => {
+        this.#stderr += error.message
+        if (this.#child.pid === undefined) onEnd()
       })
     })
-    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.stderr = (this.stderr + text).slice(-STDERR_LENGTH_MAX)
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-STDERR_LENGTH_MAX)
     })
   }
 
   /** Resolves when the child takes tasks. */
   static async start(options: WorkerOptions, signal?: AbortSignal): Promise<WorkerProcess> {
     const worker = new WorkerProcess(options)
-    await worker.nextReply({ timeoutMs: START_MS_MAX, signal })
+    await worker.#nextReply({ timeoutMs: START_MS_MAX, signal })
     return worker
   }
 
   get isUsable(): boolean {
-    return !this.hasExited && !this.isTired && this.child.connected
+    return !this.#hasExited && !this.#isTired && this.#child.connected
   }
 
   /** Rejects with `engine-failed` when the child dies or the time is up, with the signal's reason when it is aborted. */
   async run(request: TaskRequest, limits: TaskLimits): Promise<TaskResult> {
-    this.hold(true)
+    this.#hold(true)
     try {
-      const replied = this.nextReply(limits)
-      this.child.send(request, (error) => {
+      const replied = this.#nextReply(limits)
+      this.#child.send(request, (error) => {
         // The child is dying: its end tells.
-        if (error !== null) this.child.kill('SIGKILL')
+        if (error !== null) this.#child.kill('SIGKILL')
       })
       const reply = await replied
-      if (reply.outcome === 'ready') throw this.failed('answered out of turn')
-      if (reply.residentBytes > this.memoryBytes + RESIDENT_SLACK_BYTES) this.isTired = true
-      this.hasWorked = true
+      if (reply.outcome === 'ready') throw this.#failed('answered out of turn')
+      if (reply.residentBytes > this.#memoryBytes + RESIDENT_SLACK_BYTES) this.#isTired = true
+      this.#hasWorked = true
       if (reply.outcome === 'done') return reply.result
       const { code, detail, facts } = reply
       throw new CatalogError(code, detail, { facts })
     } finally {
-      this.hold(false)
+      this.#hold(false)
     }
   }
 
   /** Resolves when the process is gone. */
   async kill(): Promise<void> {
     // An idle child keeps nothing alive: without this a service that stops would end before its last steps.
-    this.child.ref()
-    if (!this.hasExited) this.child.kill('SIGKILL')
-    await this.exited
+    this.#child.ref()
+    if (!this.#hasExited) this.#child.kill('SIGKILL')
+    await this.#exited
   }
 
-  private nextReply({ timeoutMs, signal }: TaskLimits): Promise<WorkerReply> {
-    const { child } = this
+  #nextReply({ timeoutMs, signal }: TaskLimits): Promise<WorkerReply> {
+    const child = this.#child
     const { promise, resolve, reject } = newSettler<WorkerReply>()
     let cause: unknown
     const endBecause = (reason: unknown): void => {
@@ -109,17 +109,17 @@ export class WorkerProcess {
     }
     const onAbort = (): void => endBecause(signal?.reason)
     const timer = setTimeout(() => {
-      endBecause(this.failed(`took longer than ${timeoutMs} ms`, { timeoutMs }))
+      endBecause(this.#failed(`took longer than ${timeoutMs} ms`, { timeoutMs }))
     }, timeoutMs)
     const onMessage = (message: unknown): void => resolve(message as WorkerReply)
     child.once('message', onMessage)
     signal?.addEventListener('abort', onAbort, { once: true })
     if (signal?.aborted === true) onAbort()
-    const onEnd = (): void => reject(cause ?? this.endedByItself())
+    const onEnd = (): void => reject(cause ?? this.#endedByItself())
     // Never again, where it has ended before.
     child.once('exit', onEnd)
     child.once('error', onEnd)
-    if (this.hasExited) onEnd()
+    if (this.#hasExited) onEnd()
     return promise.finally(() => {
       clearTimeout(timer)
       child.off('exit', onEnd)
@@ -129,28 +129,28 @@ export class WorkerProcess {
     })
   }
 
-  private endedByItself(): CatalogError {
-    const failure = this.failed(`ended by itself (${this.ending()})`)
+  #endedByItself(): CatalogError {
+    const failure = this.#failed(`ended by itself (${this.#ending()})`)
     // That is how V8 ends when it gets no more memory.
-    if (!this.hasWorked || this.child.signalCode !== 'SIGABRT') return failure
+    if (!this.#hasWorked || this.#child.signalCode !== 'SIGABRT') return failure
     return new WornOutError(failure.code, failure.message, { facts: failure.facts, cause: failure })
   }
 
-  private ending(): string {
-    const { signalCode, exitCode } = this.child
+  #ending(): string {
+    const { signalCode, exitCode } = this.#child
     return signalCode ?? (exitCode === null ? 'not started' : `exit code ${exitCode}`)
   }
 
-  private failed(what: string, facts: Readonly<Record<string, unknown>> = {}): CatalogError {
+  #failed(what: string, facts: Readonly<Record<string, unknown>> = {}): CatalogError {
     return new CatalogError('engine-failed', `A conversion ${what}.`, {
       facts,
-      ...(this.stderr === '' ? {} : { cause: new Error(this.stderr) }),
+      ...(this.#stderr === '' ? {} : { cause: new Error(this.#stderr) }),
     })
   }
 
   /** An idle child does not keep the service alive. */
-  private hold(isBusy: boolean): void {
-    const { child } = this
+  #hold(isBusy: boolean): void {
+    const child = this.#child
     if (isBusy) {
       child.ref()
       child.channel?.ref()

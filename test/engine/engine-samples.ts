@@ -19,10 +19,10 @@ export type OpenEngine = () => Promise<OpenedEngine>
 export class Bench {
   readonly engine: Engine
   readonly folder: string
-  private readonly opened: OpenedEngine
+  readonly #opened: OpenedEngine
 
   private constructor(opened: OpenedEngine, folder: string) {
-    this.opened = opened
+    this.#opened = opened
     this.engine = opened.engine
     this.folder = folder
   }
@@ -32,7 +32,7 @@ export class Bench {
   }
 
   async close(): Promise<void> {
-    await this.opened.close()
+    await this.#opened.close()
     await rm(this.folder, { recursive: true, force: true })
   }
 
@@ -82,9 +82,9 @@ export class Bench {
 
   /** Folders of jobs that the engine keeps: none when nothing runs. */
   async jobFolders(): Promise<readonly string[]> {
-    const own = await readdir(this.opened.temporaryFolder)
+    const own = await readdir(this.#opened.temporaryFolder)
     const jobs = await Promise.all(
-      own.map((name) => readdir(join(this.opened.temporaryFolder, name))),
+      own.map((name) => readdir(join(this.#opened.temporaryFolder, name))),
     )
     return jobs.flat()
   }

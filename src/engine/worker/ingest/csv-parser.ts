@@ -14,101 +14,101 @@ export type CsvField = string | null
  * quoted fields go on over several.
  */
 export class CsvParser {
-  private readonly onRecord: (fields: readonly CsvField[], line: number) => void
-  private fields: CsvField[] = []
-  private quoted: string | undefined
-  private line = 1
-  private recordLine = 1
+  readonly #onRecord: (fields: readonly CsvField[], line: number) => void
+  #fields: CsvField[] = []
+  #quoted: string | undefined
+  #line = 1
+  #recordLine = 1
 
   constructor(onRecord: (fields: readonly CsvField[], line: number) => void) {
-    this.onRecord = onRecord
+    this.#onRecord = onRecord
   }
 
   push(text: string): void {
     let at = 0
     while (at < text.length) {
-      at = this.quoted === undefined ? this.readField(text, at) : this.readQuoted(text, at)
+      at = this.#quoted === undefined ? this.#readField(text, at) : this.#readQuoted(text, at)
     }
   }
 
   finish(): void {
-    if (this.quoted !== undefined) throw this.invalid('a quoted field is never closed')
+    if (this.#quoted !== undefined) throw this.#invalid('a quoted field is never closed')
     // A comma at the very end has an empty field after it.
-    if (this.fields.length > 0) this.endRecord(null)
+    if (this.#fields.length > 0) this.#endRecord(null)
   }
 
-  private readField(text: string, start: number): number {
+  #readField(text: string, start: number): number {
     if (text.charCodeAt(start) === QUOTE) {
-      this.quoted = ''
+      this.#quoted = ''
       return start + 1
     }
     let end = start
     for (; end < text.length; end++) {
       const code = text.charCodeAt(end)
       if (code === COMMA || code === NEWLINE) break
-      if (code === QUOTE) throw this.invalid('a quote stands inside a field that is not quoted')
+      if (code === QUOTE) throw this.#invalid('a quote stands inside a field that is not quoted')
     }
     const isLast = text.charCodeAt(end) !== COMMA
     const stop = isLast && text[end - 1] === '\r' && end > start ? end - 1 : end
     const field = text.slice(start, stop)
-    if (field.includes('\r')) throw this.invalid('a carriage return stands outside of quotes')
-    this.endField(field === '' ? null : field, isLast)
+    if (field.includes('\r')) throw this.#invalid('a carriage return stands outside of quotes')
+    this.#endField(field === '' ? null : field, isLast)
     return end + 1
   }
 
-  private readQuoted(text: string, start: number): number {
+  #readQuoted(text: string, start: number): number {
     const quote = text.indexOf('"', start)
     const end = quote < 0 ? text.length : quote
-    this.quoted += text.slice(start, end)
-    this.countLines(text, start, end)
-    if ((this.quoted ?? '').length > FIELD_LENGTH_MAX) {
-      throw this.invalid(`a field has at most ${FIELD_LENGTH_MAX} characters`)
+    this.#quoted += text.slice(start, end)
+    this.#countLines(text, start, end)
+    if ((this.#quoted ?? '').length > FIELD_LENGTH_MAX) {
+      throw this.#invalid(`a field has at most ${FIELD_LENGTH_MAX} characters`)
     }
     if (quote < 0) return end
     if (text.charCodeAt(quote + 1) === QUOTE) {
-      this.quoted += '"'
+      this.#quoted += '"'
       return quote + 2
     }
-    return this.closeQuotes(text, quote + 1)
+    return this.#closeQuotes(text, quote + 1)
   }
 
-  private closeQuotes(text: string, after: number): number {
+  #closeQuotes(text: string, after: number): number {
     const next =
       text[after] === '\r' && /^\r(?:\n|$)/.test(text.slice(after, after + 2)) ? after + 1 : after
     const code = next < text.length ? text.charCodeAt(next) : NEWLINE
     if (code !== NEWLINE && (code !== COMMA || next > after)) {
-      throw this.invalid('something stands between a closing quote and the next comma')
+      throw this.#invalid('something stands between a closing quote and the next comma')
     }
-    const field = this.quoted ?? ''
-    this.quoted = undefined
-    this.endField(field, code === NEWLINE)
+    const field = this.#quoted ?? ''
+    this.#quoted = undefined
+    this.#endField(field, code === NEWLINE)
     return next + 1
   }
 
-  private endField(field: CsvField, isLast: boolean): void {
-    if (this.fields.length >= FIELDS_MAX)
-      throw this.invalid(`a row has at most ${FIELDS_MAX} fields`)
-    if (isLast) this.endRecord(field)
-    else this.fields.push(field)
+  #endField(field: CsvField, isLast: boolean): void {
+    if (this.#fields.length >= FIELDS_MAX)
+      throw this.#invalid(`a row has at most ${FIELDS_MAX} fields`)
+    if (isLast) this.#endRecord(field)
+    else this.#fields.push(field)
   }
 
-  private endRecord(field: CsvField): void {
-    const fields = [...this.fields, field]
-    this.fields = []
-    this.onRecord(fields, this.recordLine)
-    this.line++
-    this.recordLine = this.line
+  #endRecord(field: CsvField): void {
+    const fields = [...this.#fields, field]
+    this.#fields = []
+    this.#onRecord(fields, this.#recordLine)
+    this.#line++
+    this.#recordLine = this.#line
   }
 
-  private countLines(text: string, start: number, end: number): void {
+  #countLines(text: string, start: number, end: number): void {
     let at = text.indexOf('\n', start)
     while (at >= 0 && at < end) {
-      this.line++
+      this.#line++
       at = text.indexOf('\n', at + 1)
     }
   }
 
-  private invalid(detail: string): RowInvalid {
-    return new RowInvalid(this.recordLine, detail)
+  #invalid(detail: string): RowInvalid {
+    return new RowInvalid(this.#recordLine, detail)
   }
 }

@@ -4,42 +4,42 @@ const FLUSH_LENGTH = 512 * 1024
 
 /** Rows of texts, in a CSV that DuckDB reads without guessing: every text quoted, NULL empty. */
 export class WireFile {
-  private readonly file: number
-  private pending: string[] = []
-  private pendingLength = 0
-  private longest = 0
+  readonly #file: number
+  #pending: string[] = []
+  #pendingLength = 0
+  #longest = 0
 
   constructor(path: string) {
-    this.file = openSync(path, 'wx')
+    this.#file = openSync(path, 'wx')
   }
 
   /** An upper bound, in bytes. */
   get longestRowBytes(): number {
-    return this.longest * 3
+    return this.#longest * 3
   }
 
   add(values: readonly (string | null)[]): void {
     // The first column is nothing: a row is never an empty line.
     const row = `0,${values.map((value) => (value === null ? '' : quote(value))).join(',')}`
-    this.pending.push(row, '\n')
-    this.pendingLength += row.length + 1
-    if (row.length > this.longest) this.longest = row.length
-    if (this.pendingLength >= FLUSH_LENGTH) this.flush()
+    this.#pending.push(row, '\n')
+    this.#pendingLength += row.length + 1
+    if (row.length > this.#longest) this.#longest = row.length
+    if (this.#pendingLength >= FLUSH_LENGTH) this.#flush()
   }
 
   close(): void {
     try {
-      this.flush()
+      this.#flush()
     } finally {
-      closeSync(this.file)
+      closeSync(this.#file)
     }
   }
 
-  private flush(): void {
-    const bytes = Buffer.from(this.pending.join(''), 'utf8')
-    this.pending = []
-    this.pendingLength = 0
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at)
+  #flush(): void {
+    const bytes = Buffer.from(this.#pending.join(''), 'utf8')
+    this.#pending = []
+    this.#pendingLength = 0
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at)
   }
 }
 

@@ -20,16 +20,16 @@ export class ValueInvalid extends Error {}
 
 /** The fields of an object by name, exactly, else without case. */
 export class FieldNames {
-  private readonly byName: ReadonlyMap<string, number>
-  private readonly byFoldedName: ReadonlyMap<string, number>
+  readonly #byName: ReadonlyMap<string, number>
+  readonly #byFoldedName: ReadonlyMap<string, number>
 
   constructor(fields: readonly Field[]) {
-    this.byName = new Map(fields.map((field, i) => [field.name, i]))
-    this.byFoldedName = new Map(fields.map((field, i) => [foldName(field.name), i]))
+    this.#byName = new Map(fields.map((field, i) => [field.name, i]))
+    this.#byFoldedName = new Map(fields.map((field, i) => [foldName(field.name), i]))
   }
 
   find(name: string): number | undefined {
-    return this.byName.get(name) ?? this.byFoldedName.get(foldName(name))
+    return this.#byName.get(name) ?? this.#byFoldedName.get(foldName(name))
   }
 }
 

@@ -58,24 +58,24 @@ function requireSameHead(stream: Uint8Array, head: Uint8Array): void {
 /** A part of an open file, as much of a Blob as is asked for. */
 class FileSlices {
   readonly size: number
-  private readonly file: number
-  private readonly start: number
+  readonly #file: number
+  readonly #start: number
 
   constructor(file: number, start = 0, end = fstatSync(file).size) {
-    this.file = file
-    this.start = start
+    this.#file = file
+    this.#start = start
     this.size = end - start
   }
 
   slice(start: number, end: number): FileSlices {
     const stop = Math.min(end, this.size)
-    return new FileSlices(this.file, this.start + Math.min(start, stop), this.start + stop)
+    return new FileSlices(this.#file, this.#start + Math.min(start, stop), this.#start + stop)
   }
 
   arrayBuffer(): Promise<ArrayBuffer> {
     const bytes = new Uint8Array(this.size)
     for (let at = 0; at < bytes.length; ) {
-      const count = readSync(this.file, bytes, at, bytes.length - at, this.start + at)
+      const count = readSync(this.#file, bytes, at, bytes.length - at, this.#start + at)
       if (count === 0) return Promise.reject(new Error('a file ended before its footer said'))
       at += count
     }

@@ -49,35 +49,35 @@ interface Source {
 }
 
 class ColumnWriter {
-  private readonly dialect: Dialect
+  readonly #dialect: Dialect
 
   constructor(dialect: Dialect) {
-    this.dialect = dialect
+    this.#dialect = dialect
   }
 
   value(type: Type, source: Source, place: Place): string {
-    if (type.kind === 'unknown') return this.dialect.unknown(place.column)
+    if (type.kind === 'unknown') return this.#dialect.unknown(place.column)
     if (!isNested(type)) {
       requireSameShape(source.file.children.length === 0, place)
       const cast = { sql: source.sql, column: place.column }
-      return this.dialect.primitive(type, castSql(source.file, type, cast))
+      return this.#dialect.primitive(type, castSql(source.file, type, cast))
     }
-    const nested = this.nested(type, source, place)
+    const nested = this.#nested(type, source, place)
     return nested === source.sql ? nested : `CASE WHEN ${source.sql} IS NOT NULL THEN ${nested} END`
   }
 
-  private nested(type: NestedType, source: Source, place: Place): string {
+  #nested(type: NestedType, source: Source, place: Place): string {
     switch (type.kind) {
       case 'struct':
-        return this.struct(type, source, place)
+        return this.#struct(type, source, place)
       case 'list':
-        return this.list(type, source, place)
+        return this.#list(type, source, place)
       case 'map':
-        return this.map(type, source, place)
+        return this.#map(type, source, place)
     }
   }
 
-  private struct(type: StructType, { file, sql }: Source, place: Place): string {
+  #struct(type: StructType, { file, sql }: Source, place: Place): string {
     requireSameShape(file.type.typeId === DuckDBTypeId.STRUCT, place)
     requireDistinctNames(type.fields, place.column)
     const members = type.fields.map((field) => {
@@ -90,7 +90,7 @@ class ColumnWriter {
       const member = file.children[index]
       const value =
         member === undefined
-          ? defaultSql(field, this.dialect, below)
+          ? defaultSql(field, this.#dialect, below)
           : this.value(
               field.type,
               { file: member, sql: `struct_extract_at(${sql}, ${index + 1})` },
@@ -98,10 +98,10 @@ class ColumnWriter {
             )
       return { name: field.name, value }
     })
-    return this.dialect.struct(members)
+    return this.#dialect.struct(members)
   }
 
-  private list(type: ListType, { file, sql }: Source, place: Place): string {
+  #list(type: ListType, { file, sql }: Source, place: Place): string {
     const [element] = file.children
     const isList = file.type.typeId === DuckDBTypeId.LIST
     if (!isList || element === undefined) throw anotherShape(place)
@@ -115,7 +115,7 @@ class ColumnWriter {
     return value === variable ? sql : `list_transform(${sql}, lambda ${variable}: ${value})`
   }
 
-  private map(type: MapType, { file, sql }: Source, place: Place): string {
+  #map(type: MapType, { file, sql }: Source, place: Place): string {
     const [key, value] = file.children
     const isMap = file.type.typeId === DuckDBTypeId.MAP
     if (!isMap || key === undefined || value === undefined) throw anotherShape(place)
@@ -126,14 +126,14 @@ class ColumnWriter {
     const valuePlace = { ...below, names: namesBelow(place.names, type.valueId) }
     const keySql = isNested(type.key)
       ? this.value(type.key, keySource, { ...below, names: namesBelow(place.names, type.keyId) })
-      : this.dialect.key(
+      : this.#dialect.key(
           type.key,
           castSql(key, type.key, { sql: keySource.sql, column: place.column }),
         )
     const valueSql = this.value(type.value, valueSource, valuePlace)
     if (keySql === keySource.sql && valueSql === valueSource.sql) return sql
     const entries = `list_transform(map_entries(${sql}), lambda ${variable}: struct_pack("key" := ${keySql}, "value" := ${valueSql}))`
-    return this.dialect.map(entries, isNested(type.key))
+    return this.#dialect.map(entries, isNested(type.key))
   }
 }
 

@@ -109,29 +109,29 @@ function firstPageOffset({ dictionaryPageOffset, dataPageOffset }: ColumnChunk):
 
 /** Decodes the chunks of one column, in every row group. */
 class ColumnDecoder {
-  private readonly leaf: ParquetLeaf
-  private readonly pathBytes: readonly Uint8Array[]
-  private readonly dataEnd: number
+  readonly #leaf: ParquetLeaf
+  readonly #pathBytes: readonly Uint8Array[]
+  readonly #dataEnd: number
 
   constructor(leaf: ParquetLeaf, pathBytes: readonly Uint8Array[], dataEnd: number) {
-    this.leaf = leaf
-    this.pathBytes = pathBytes
-    this.dataEnd = dataEnd
+    this.#leaf = leaf
+    this.#pathBytes = pathBytes
+    this.#dataEnd = dataEnd
   }
 
   decode(chunk: ThriftStruct, rowCount: number): ColumnChunk {
     if (findField(chunk, 8) !== undefined || findField(chunk, 9) !== undefined) {
-      throw this.corrupt('is encrypted')
+      throw this.#corrupt('is encrypted')
     }
-    if ((findBytes(chunk, 1)?.length ?? 0) > 0) throw this.corrupt('is in another file')
+    if ((findBytes(chunk, 1)?.length ?? 0) > 0) throw this.#corrupt('is in another file')
     const metadata = findStruct(chunk, 3)
-    if (metadata === undefined) throw this.corrupt('has no metadata')
-    this.checkIdentity(metadata)
+    if (metadata === undefined) throw this.#corrupt('has no metadata')
+    this.#checkIdentity(metadata)
     const valueCount = getCount(metadata, 5)
-    this.checkValueCount(valueCount, rowCount)
+    this.#checkValueCount(valueCount, rowCount)
     const statistics = findStruct(metadata, 12)
     const column: ColumnChunk = {
-      path: this.leaf.path,
+      path: this.#leaf.path,
       codec: getNumber(metadata, 4),
       valueCount,
       compressedBytes: getCount(metadata, 7),
@@ -140,37 +140,38 @@ class ColumnDecoder {
       dictionaryPageOffset: findNumber(metadata, 11),
       statistics: statistics === undefined ? undefined : decodeStatistics(statistics, valueCount),
     }
-    this.checkRange(column)
+    this.#checkRange(column)
     return column
   }
 
-  private checkIdentity(metadata: ThriftStruct): void {
-    if (physicalTypeOf(metadata) !== this.leaf.physicalType) throw this.corrupt('changes its type')
+  #checkIdentity(metadata: ThriftStruct): void {
+    if (physicalTypeOf(metadata) !== this.#leaf.physicalType)
+      throw this.#corrupt('changes its type')
     const path = getByteStrings(metadata, 3)
     const isSame =
-      path.length === this.pathBytes.length &&
-      path.every((name, i) => compareBytes(name, this.pathBytes[i] as Uint8Array) === 0)
-    if (!isSame) throw this.corrupt('is not where the schema has it')
+      path.length === this.#pathBytes.length &&
+      path.every((name, i) => compareBytes(name, this.#pathBytes[i] as Uint8Array) === 0)
+    if (!isSame) throw this.#corrupt('is not where the schema has it')
   }
 
-  private checkValueCount(valueCount: number, rowCount: number): void {
+  #checkValueCount(valueCount: number, rowCount: number): void {
     // A repeated column has at least one entry for a row, for an empty list, too.
-    const fits = this.leaf.isRepeated ? valueCount >= rowCount : valueCount === rowCount
-    if (!fits) throw this.corrupt(`has ${valueCount} values in ${rowCount} rows`)
+    const fits = this.#leaf.isRepeated ? valueCount >= rowCount : valueCount === rowCount
+    if (!fits) throw this.#corrupt(`has ${valueCount} values in ${rowCount} rows`)
   }
 
   /** A file that was cut short, and given its old footer, is caught here. */
-  private checkRange(column: ColumnChunk): void {
+  #checkRange(column: ColumnChunk): void {
     if (column.valueCount === 0 && column.compressedBytes === 0) return
     const start = firstPageOffset(column)
     const end = start + column.compressedBytes
-    if (start < MAGIC_BYTES || end > this.dataEnd || column.dataPageOffset > this.dataEnd) {
-      throw this.corrupt(`has its pages at ${start}-${end}, outside the data of the file`)
+    if (start < MAGIC_BYTES || end > this.#dataEnd || column.dataPageOffset > this.#dataEnd) {
+      throw this.#corrupt(`has its pages at ${start}-${end}, outside the data of the file`)
     }
   }
 
-  private corrupt(detail: string): ThriftError {
-    return new ThriftError(`column ${this.leaf.path.join('.')} ${detail}`)
+  #corrupt(detail: string): ThriftError {
+    return new ThriftError(`column ${this.#leaf.path.join('.')} ${detail}`)
   }
 }
 

@@ -58,28 +58,28 @@ interface Place {
 class SchemaBuilder {
   readonly leaves: ParquetLeaf[] = []
   readonly leafPaths: (readonly Uint8Array[])[] = []
-  private readonly elements: readonly ThriftStruct[]
-  private readonly typeOrders: readonly boolean[] | undefined
-  private next = 0
-  private depth = -1
+  readonly #elements: readonly ThriftStruct[]
+  readonly #typeOrders: readonly boolean[] | undefined
+  #next = 0
+  #depth = -1
 
   constructor(elements: readonly ThriftStruct[], typeOrders: readonly boolean[] | undefined) {
-    this.elements = elements
-    this.typeOrders = typeOrders
+    this.#elements = elements
+    this.#typeOrders = typeOrders
   }
 
   finish(): void {
-    if (this.next !== this.elements.length) throw new ThriftError('schema elements left over')
-    if (this.typeOrders !== undefined && this.typeOrders.length !== this.leaves.length) {
+    if (this.#next !== this.#elements.length) throw new ThriftError('schema elements left over')
+    if (this.#typeOrders !== undefined && this.#typeOrders.length !== this.leaves.length) {
       throw new ThriftError('column orders do not match the columns')
     }
   }
 
   node(place: Place): ParquetNode {
-    if (this.depth >= SCHEMA_DEPTH_MAX) throw new ThriftError('schema nested too deeply')
-    const element = this.elements[this.next++]
+    if (this.#depth >= SCHEMA_DEPTH_MAX) throw new ThriftError('schema nested too deeply')
+    const element = this.#elements[this.#next++]
     if (element === undefined) throw new ThriftError('schema ends too early')
-    const isRoot = this.depth < 0
+    const isRoot = this.#depth < 0
     const nameBytes = getBytes(element, 4)
     const name = columnName(nameBytes)
     const repetition = isRoot ? 'required' : repetitionOf(element)
@@ -90,7 +90,7 @@ class SchemaBuilder {
     }
     // A file without columns has a root that is neither group nor leaf.
     if (isRoot || findNumber(element, 1) === undefined) {
-      const children = this.children(element, inside)
+      const children = this.#children(element, inside)
       return {
         kind: 'group',
         name,
@@ -100,22 +100,22 @@ class SchemaBuilder {
         children,
       }
     }
-    return this.leaf(element, { name, repetition, place: inside })
+    return this.#leaf(element, { name, repetition, place: inside })
   }
 
-  private children(element: ThriftStruct, place: Place): readonly ParquetNode[] {
+  #children(element: ThriftStruct, place: Place): readonly ParquetNode[] {
     const count = findNumber(element, 5) ?? 0
-    if (count < 0 || count > this.elements.length - this.next) {
+    if (count < 0 || count > this.#elements.length - this.#next) {
       throw new ThriftError(`a group claims ${count} children`)
     }
-    this.depth++
+    this.#depth++
     const children: ParquetNode[] = []
     for (let i = 0; i < count; i++) children.push(this.node(place))
-    this.depth--
+    this.#depth--
     return children
   }
 
-  private leaf(
+  #leaf(
     element: ThriftStruct,
     { name, repetition, place }: { name: string; repetition: Repetition; place: Place },
   ): ParquetLeaf {
@@ -133,7 +133,7 @@ class SchemaBuilder {
       leafIndex,
       path: place.path,
       isRepeated: place.isRepeated,
-      hasTypeOrder: this.typeOrders?.[leafIndex] ?? true,
+      hasTypeOrder: this.#typeOrders?.[leafIndex] ?? true,
     }
     this.leaves.push(leaf)
     this.leafPaths.push(place.pathBytes)

@@ -79,25 +79,25 @@ interface Named {
 
 /** Made when it is first asked: most files are settled by the first. */
 class NameIndex {
-  private readonly named: readonly Named[]
-  private readonly key: (name: string) => string
-  private fieldsOfKey: Map<string, Set<Field>> | undefined
+  readonly #named: readonly Named[]
+  readonly #key: (name: string) => string
+  #fieldsOfKey: Map<string, Set<Field>> | undefined
 
   constructor(named: readonly Named[], key: (name: string) => string) {
-    this.named = named
-    this.key = key
+    this.#named = named
+    this.#key = key
   }
 
   find(name: string): ReadonlySet<Field> | undefined {
-    this.fieldsOfKey ??= this.build()
-    return this.fieldsOfKey.get(this.key(name))
+    this.#fieldsOfKey ??= this.#build()
+    return this.#fieldsOfKey.get(this.#key(name))
   }
 
-  private build(): Map<string, Set<Field>> {
+  #build(): Map<string, Set<Field>> {
     const fieldsOfKey = new Map<string, Set<Field>>()
-    for (const { name, field } of this.named) {
-      const fields = fieldsOfKey.get(this.key(name)) ?? new Set()
-      fieldsOfKey.set(this.key(name), fields.add(field))
+    for (const { name, field } of this.#named) {
+      const fields = fieldsOfKey.get(this.#key(name)) ?? new Set()
+      fieldsOfKey.set(this.#key(name), fields.add(field))
     }
     return fieldsOfKey
   }

@@ -66,17 +66,17 @@ function hasAllFieldIds(columns: readonly FileField[]): boolean {
 }
 
 class FieldIds {
-  private readonly keep: boolean
-  private last = 0
+  readonly #keep: boolean
+  #last = 0
 
   constructor(keep: boolean) {
-    this.keep = keep
+    this.#keep = keep
   }
 
   idOf(field: FileField): number {
-    if (this.keep && field.fieldId !== undefined) return field.fieldId
-    this.last++
-    return this.last
+    if (this.#keep && field.fieldId !== undefined) return field.fieldId
+    this.#last++
+    return this.#last
   }
 }
 

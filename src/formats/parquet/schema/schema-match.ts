@@ -71,16 +71,16 @@ class Matcher {
   readonly problems: SchemaProblem[] = []
   readonly fieldIds: number[] = []
   readonly missingNames: { fieldId: number; name: string }[] = []
-  private readonly footer: ParquetFooter
-  private readonly hasFieldIds: boolean
+  readonly #footer: ParquetFooter
+  readonly #hasFieldIds: boolean
 
   constructor(footer: ParquetFooter, hasFieldIds: boolean) {
-    this.footer = footer
-    this.hasFieldIds = hasFieldIds
+    this.#footer = footer
+    this.#hasFieldIds = hasFieldIds
   }
 
   matchStruct(columns: readonly FileField[], table: StructOfTable): void {
-    const resolutions = this.hasFieldIds
+    const resolutions = this.#hasFieldIds
       ? fieldsById(columns, table.fields)
       : fieldsByName(columns, table.fields, table.names)
     const found = new Set<number>()
@@ -98,12 +98,12 @@ class Matcher {
       }
       found.add(field.id)
       if (resolution.isNameMissing) this.missingNames.push({ fieldId: field.id, name: column.name })
-      this.matchField(column, field, { names: table.names, path: `${table.path}${field.name}` })
+      this.#matchField(column, field, { names: table.names, path: `${table.path}${field.name}` })
     })
-    this.checkMissing(table, found)
+    this.#checkMissing(table, found)
   }
 
-  private checkMissing({ fields, path }: StructOfTable, found: ReadonlySet<number>): void {
+  #checkMissing({ fields, path }: StructOfTable, found: ReadonlySet<number>): void {
     for (const { id, name, required, initialDefault } of fields) {
       if (found.has(id) || !required || (initialDefault ?? null) !== null) continue
       const detail = 'is required, has no default and is not in the file'
@@ -111,12 +111,12 @@ class Matcher {
     }
   }
 
-  private matchField(
+  #matchField(
     column: FileField,
     table: NestedField,
     { names, path }: { names: NameMapping | undefined; path: string },
   ): void {
-    if (table.required && !column.required && !isNeverNull(this.footer, column)) {
+    if (table.required && !column.required && !isNeverNull(this.#footer, column)) {
       const detail = 'is required in the table and may be null in the file'
       this.problems.push({ column: column.path, rule: 'null-in-required-column', detail })
     }
@@ -130,24 +130,24 @@ class Matcher {
       this.matchStruct(shape.fields, { fields: type.fields, ...inside })
     } else if (shape.kind === 'list' && type.kind === 'list') {
       const element = { id: type.elementId, required: type.elementRequired, type: type.element }
-      this.matchInner(shape.element, element, inside)
+      this.#matchInner(shape.element, element, inside)
     } else if (shape.kind === 'map' && type.kind === 'map') {
       // A key is never null, though some writers declare it optional.
-      this.matchInner(shape.key, { id: type.keyId, required: false, type: type.key }, inside)
+      this.#matchInner(shape.key, { id: type.keyId, required: false, type: type.key }, inside)
       const value = { id: type.valueId, required: type.valueRequired, type: type.value }
-      this.matchInner(shape.value, value, inside)
+      this.#matchInner(shape.value, value, inside)
     } else {
-      this.matchLeaf(column, table)
+      this.#matchLeaf(column, table)
     }
   }
 
   /** An element, key or value: its place says what it is, its id must agree. */
-  private matchInner(
+  #matchInner(
     column: FileField,
     table: NestedField,
     inside: { names: NameMapping | undefined; path: string },
   ): void {
-    if (this.hasFieldIds && column.fieldId !== table.id) {
+    if (this.#hasFieldIds && column.fieldId !== table.id) {
       const detail =
         column.fieldId === undefined
           ? 'has no field id, other columns of the file do'
@@ -155,10 +155,10 @@ class Matcher {
       this.problems.push({ column: column.path, rule: 'field-ids', detail })
       return
     }
-    this.matchField(column, table, { names: inside.names, path: column.path })
+    this.#matchField(column, table, { names: inside.names, path: column.path })
   }
 
-  private matchLeaf({ path, shape }: FileField, { id, type }: NestedField): void {
+  #matchLeaf({ path, shape }: FileField, { id, type }: NestedField): void {
     const leafType = shape.kind === 'leaf' ? leafTypeOf(shape.leaf) : undefined
     if (shape.kind === 'leaf' && leafType !== undefined && 'type' in leafType) {
       if (!isNested(type) && isReadableAs(leafType, type)) {

@@ -27,7 +27,7 @@ export class CopyLayout {
   readonly ranges: readonly CopyRange[]
   /** Of all ranges. */
   readonly lengthBytes: number
-  private readonly placed: readonly PlacedRange[]
+  readonly #placed: readonly PlacedRange[]
 
   constructor(footer: ParquetFooter, columns: readonly StitchColumn[], target: number) {
     const placed: PlacedRange[] = []
@@ -36,7 +36,7 @@ export class CopyLayout {
       placed.push({ offset, lengthBytes: end - offset, target: next })
       next += end - offset
     }
-    this.placed = placed
+    this.#placed = placed
     this.ranges = placed.map(({ offset, lengthBytes }) => ({ offset, lengthBytes }))
     this.lengthBytes = next - target
   }
@@ -44,13 +44,13 @@ export class CopyLayout {
   /** Where a byte of the part comes to stand; `undefined` when it is not copied. */
   findTarget(offset: number): number | undefined {
     let low = 0
-    let high = this.placed.length
+    let high = this.#placed.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if ((this.placed[middle] as PlacedRange).offset <= offset) low = middle + 1
+      if ((this.#placed[middle] as PlacedRange).offset <= offset) low = middle + 1
       else high = middle
     }
-    const range = this.placed[low - 1]
+    const range = this.#placed[low - 1]
     if (range === undefined || offset >= range.offset + range.lengthBytes) return undefined
     return range.target + offset - range.offset
   }

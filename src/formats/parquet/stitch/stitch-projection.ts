@@ -73,38 +73,38 @@ type TableField = Label & { readonly fieldId: number; readonly type: Type }
 type Names = NameMapping | undefined
 
 class Projector {
-  private readonly footer: ParquetFooter
-  private readonly elementOf: ReadonlyMap<ParquetNode, ThriftStruct>
-  private readonly orders: readonly ThriftStruct[] | undefined
-  private readonly hasFieldIds: boolean
-  private readonly elements: ThriftStruct[] = []
-  private readonly columns: StitchColumn[] = []
-  private isFileOwn = true
+  readonly #footer: ParquetFooter
+  readonly #elementOf: ReadonlyMap<ParquetNode, ThriftStruct>
+  readonly #orders: readonly ThriftStruct[] | undefined
+  readonly #hasFieldIds: boolean
+  readonly #elements: ThriftStruct[] = []
+  readonly #columns: StitchColumn[] = []
+  #isFileOwn = true
 
   constructor(footer: ParquetFooter) {
-    this.footer = footer
-    this.elementOf = elementsByNode(footer)
-    this.orders = columnOrders(footer)
-    this.hasFieldIds = fileFields(footer.root).some((column) =>
+    this.#footer = footer
+    this.#elementOf = elementsByNode(footer)
+    this.#orders = columnOrders(footer)
+    this.#hasFieldIds = fileFields(footer.root).some((column) =>
       [...withDescendants(column)].some((field) => field.fieldId !== undefined),
     )
   }
 
   project(schema: Schema, names: Names): StitchSchema {
-    const { root, leaves } = this.footer
-    this.elements.push(this.groupElement(root, { name: root.name }, schema.fields.length))
+    const { root, leaves } = this.#footer
+    this.#elements.push(this.#groupElement(root, { name: root.name }, schema.fields.length))
     const columns = fileFields(root)
-    this.struct({ group: root, columns, above: [] }, { fields: schema.fields, names, path: '' })
-    const isInOrder = this.columns.every(({ leafIndex }, i) => leafIndex === i)
-    const isWhole = this.columns.length === leaves.length
+    this.#struct({ group: root, columns, above: [] }, { fields: schema.fields, names, path: '' })
+    const isInOrder = this.#columns.every(({ leafIndex }, i) => leafIndex === i)
+    const isWhole = this.#columns.length === leaves.length
     return {
-      elements: this.elements,
-      columns: this.columns,
-      isFileOwn: this.isFileOwn && isInOrder && isWhole,
+      elements: this.#elements,
+      columns: this.#columns,
+      isFileOwn: this.#isFileOwn && isInOrder && isWhole,
     }
   }
 
-  private struct(
+  #struct(
     file: {
       readonly group: ParquetGroup
       readonly columns: readonly FileField[]
@@ -112,7 +112,7 @@ class Projector {
     },
     table: { readonly fields: readonly Field[]; readonly names: Names; readonly path: string },
   ): void {
-    const resolutions = this.hasFieldIds
+    const resolutions = this.#hasFieldIds
       ? fieldsById(file.columns, table.fields)
       : fieldsByName(file.columns, table.fields, table.names)
     const places = new Map<number, number>()
@@ -133,69 +133,69 @@ class Projector {
       if (place === undefined) throw new Difference(`${table.path}${name}`, 'is not in the file')
       const node = file.group.children[place] as ParquetNode
       const column = file.columns[place] as FileField
-      this.field({ node, column, above: file.above }, { name, fieldId: id, type }, table.names)
+      this.#field({ node, column, above: file.above }, { name, fieldId: id, type }, table.names)
     }
   }
 
-  private field({ node, column, above }: Place, table: TableField, names: Names): void {
+  #field({ node, column, above }: Place, table: TableField, names: Names): void {
     const { type } = table
     const { shape } = column
     const inside = names?.find((mapped) => mapped.fieldId === table.fieldId)?.fields
     if (node.kind === 'leaf') {
-      this.leaf({ leaf: node, column, above }, table)
+      this.#leaf({ leaf: node, column, above }, table)
     } else if (shape.kind === 'struct' && type.kind === 'struct') {
-      this.elements.push(this.groupElement(node, table, type.fields.length))
-      this.struct(
+      this.#elements.push(this.#groupElement(node, table, type.fields.length))
+      this.#struct(
         { group: node, columns: shape.fields, above: [...above, ENCODER.encode(table.name)] },
         { fields: type.fields, names: inside, path: `${column.path}.` },
       )
     } else if (shape.kind === 'list' && type.kind === 'list') {
-      const place = this.repeated({ node, column, above }, table, 'list')
+      const place = this.#repeated({ node, column, above }, table, 'list')
       const element = { name: 'element', fieldId: type.elementId, type: type.element }
-      this.inner(place, [{ column: shape.element, table: element }], inside)
+      this.#inner(place, [{ column: shape.element, table: element }], inside)
     } else if (shape.kind === 'map' && type.kind === 'map') {
-      const place = this.repeated({ node, column, above }, table, 'key_value')
+      const place = this.#repeated({ node, column, above }, table, 'key_value')
       const key = { name: 'key', fieldId: type.keyId, type: type.key }
       const value = { name: 'value', fieldId: type.valueId, type: type.value }
       const entry = [
         { column: shape.key, table: key },
         { column: shape.value, table: value },
       ]
-      this.inner(place, entry, inside)
+      this.#inner(place, entry, inside)
     } else {
       throw new Difference(column.path, `is not ${typeName(type)}`)
     }
   }
 
   /** The two groups around the elements of a list or the entries of a map. */
-  private repeated({ node, column, above }: Place, table: TableField, name: string) {
+  #repeated({ node, column, above }: Place, table: TableField, name: string) {
     const repeated = node.kind === 'group' ? node.children[0] : undefined
     const isThreeLevels =
       node.kind === 'group' &&
       repeated?.kind === 'group' &&
       (column.shape.kind === 'map' || !isElementItself(repeated, node.name))
     if (!isThreeLevels) throw new Difference(column.path, 'is a list of an older layout')
-    this.elements.push(this.groupElement(node, table, 1))
-    this.elements.push(this.groupElement(repeated, { name }, repeated.children.length))
+    this.#elements.push(this.#groupElement(node, table, 1))
+    this.#elements.push(this.#groupElement(repeated, { name }, repeated.children.length))
     const path = [...above, ENCODER.encode(table.name), ENCODER.encode(name)]
     return { children: repeated.children, above: path }
   }
 
-  private inner(
+  #inner(
     place: { readonly children: readonly ParquetNode[]; readonly above: readonly Uint8Array[] },
     members: readonly { readonly column: FileField; readonly table: TableField }[],
     names: Names,
   ): void {
     members.forEach(({ column, table }, i) => {
-      if (this.hasFieldIds && column.fieldId !== table.fieldId) {
+      if (this.#hasFieldIds && column.fieldId !== table.fieldId) {
         throw new Difference(column.path, `has not the field id ${table.fieldId} of the table`)
       }
       const node = place.children[i] as ParquetNode
-      this.field({ node, column, above: place.above }, table, names)
+      this.#field({ node, column, above: place.above }, table, names)
     })
   }
 
-  private leaf(
+  #leaf(
     file: {
       readonly leaf: ParquetLeaf
       readonly column: FileField
@@ -209,22 +209,22 @@ class Projector {
     if (isNested(type) || column.shape.kind !== 'leaf' || fileType !== typeName(type)) {
       throw new Difference(column.path, `is ${fileType}, in the table ${typeName(type)}`)
     }
-    this.elements.push(this.relabelled(leaf, label))
-    this.columns.push({
+    this.#elements.push(this.#relabelled(leaf, label))
+    this.#columns.push({
       leafIndex: leaf.leafIndex,
       path: [...above, ENCODER.encode(label.name)],
-      order: this.orders?.[leaf.leafIndex],
+      order: this.#orders?.[leaf.leafIndex],
     })
   }
 
-  private groupElement(group: ParquetNode, label: Label, childCount: number): ThriftStruct {
-    const element = this.relabelled(group, label)
+  #groupElement(group: ParquetNode, label: Label, childCount: number): ThriftStruct {
+    const element = this.#relabelled(group, label)
     return withFields(element, [{ id: 5, type: THRIFT.I32, value: childCount }])
   }
 
-  private relabelled(node: ParquetNode, { name, fieldId }: Label): ThriftStruct {
-    if (name !== node.name) this.isFileOwn = false
-    const element = this.elementOf.get(node) as ThriftStruct
+  #relabelled(node: ParquetNode, { name, fieldId }: Label): ThriftStruct {
+    if (name !== node.name) this.#isFileOwn = false
+    const element = this.#elementOf.get(node) as ThriftStruct
     const fields: ThriftField[] = [{ id: 4, type: THRIFT.BINARY, value: ENCODER.encode(name) }]
     if (fieldId !== undefined) fields.push({ id: 9, type: THRIFT.I32, value: fieldId })
     return withFields(element, fields, FIELD_ID)

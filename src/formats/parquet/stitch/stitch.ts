@@ -71,19 +71,19 @@ export function planStitch(parts: Iterable<StitchPart>, options: StitchOptions =
  * new footer. Page indexes and Bloom filters are left behind.
  */
 export class StitchPlanner {
-  private readonly options: StitchOptions
-  private first: { readonly schema: StitchSchema; readonly key: string } | undefined
-  private readonly ranges: (readonly CopyRange[])[] = []
-  private readonly rowGroups: Uint8Array[] = []
-  private rowGroupBytes = 0
-  private rowCount = 0
-  private position = MAGIC.length
-  private formatVersion = 1
-  private keyValues: Map<string, string> | undefined
-  private laterFields: ThriftField[] | undefined
+  readonly #options: StitchOptions
+  #first: { readonly schema: StitchSchema; readonly key: string } | undefined
+  readonly #ranges: (readonly CopyRange[])[] = []
+  readonly #rowGroups: Uint8Array[] = []
+  #rowGroupBytes = 0
+  #rowCount = 0
+  #position = MAGIC.length
+  #formatVersion = 1
+  #keyValues: Map<string, string> | undefined
+  #laterFields: ThriftField[] | undefined
 
   constructor(options: StitchOptions = {}) {
-    this.options = options
+    this.#options = options
   }
 
   /**
@@ -91,46 +91,47 @@ export class StitchPlanner {
    * `stitchProblem` and compare `physicalSchemaKey` before.
    */
   add({ footer, schema = ownStitchSchema(footer) }: StitchPart): readonly CopyRange[] {
-    this.checkPart(footer, schema)
-    const layout = new CopyLayout(footer, schema.columns, this.position)
-    this.addRowGroups(footer, schema, layout)
-    this.rowCount += footer.rowCount
-    this.position += layout.lengthBytes
-    if (!Number.isSafeInteger(this.position) || !Number.isSafeInteger(this.rowCount)) {
+    this.#checkPart(footer, schema)
+    const layout = new CopyLayout(footer, schema.columns, this.#position)
+    this.#addRowGroups(footer, schema, layout)
+    this.#rowCount += footer.rowCount
+    this.#position += layout.lengthBytes
+    if (!Number.isSafeInteger(this.#position) || !Number.isSafeInteger(this.#rowCount)) {
       throw new CatalogError('not-implemented', 'the file would have more than 2^53 bytes or rows')
     }
-    this.formatVersion = Math.max(this.formatVersion, findNumber(footer.thrift, 1) ?? 1)
-    this.keepEqualKeyValues(footer, schema)
-    this.keepEqualLaterFields(footer)
-    this.ranges.push(layout.ranges)
+    this.#formatVersion = Math.max(this.#formatVersion, findNumber(footer.thrift, 1) ?? 1)
+    this.#keepEqualKeyValues(footer, schema)
+    this.#keepEqualLaterFields(footer)
+    this.#ranges.push(layout.ranges)
     return layout.ranges
   }
 
   finish(): StitchPlan {
-    if (this.first === undefined) throw new RangeError('a Parquet file needs a part for its schema')
-    const footer = this.footer(this.first.schema)
+    if (this.#first === undefined)
+      throw new RangeError('a Parquet file needs a part for its schema')
+    const footer = this.#footer(this.#first.schema)
     const length = new Uint8Array(4)
     new DataView(length.buffer).setUint32(0, footer.length, true)
     const tail = concat([footer, length, MAGIC])
     return {
       head: MAGIC.slice(),
-      ranges: this.ranges,
+      ranges: this.#ranges,
       tail,
-      lengthBytes: this.position + tail.length,
-      rowCount: this.rowCount,
-      rowGroupCount: this.rowGroups.length,
+      lengthBytes: this.#position + tail.length,
+      rowCount: this.#rowCount,
+      rowGroupCount: this.#rowGroups.length,
     }
   }
 
-  private checkPart(footer: ParquetFooter, schema: StitchSchema): void {
+  #checkPart(footer: ParquetFooter, schema: StitchSchema): void {
     const problem = stitchProblem(footer)
     if (problem !== undefined) throw misfit(problem)
     const key = physicalSchemaKey(schema)
-    this.first ??= { schema, key }
-    if (this.first.key !== key) throw misfit('its physical schema differs from that of the first')
+    this.#first ??= { schema, key }
+    if (this.#first.key !== key) throw misfit('its physical schema differs from that of the first')
   }
 
-  private addRowGroups(footer: ParquetFooter, schema: StitchSchema, layout: CopyLayout): void {
+  #addRowGroups(footer: ParquetFooter, schema: StitchSchema, layout: CopyLayout): void {
     const areOldBoundsWrong = areOldBinaryBoundsWrong(footer)
     const columns = schema.columns.map((column): MovedColumn => {
       const { leafIndex, path } = column
@@ -144,47 +145,47 @@ export class StitchPlanner {
       if (group.rowCount === 0) return
       const thrift = structs[i] as ThriftStruct
       const move = { layout, columns, isRearranged }
-      this.keepRowGroup(moveRowGroup({ group, thrift }, move, this.rowGroups.length))
+      this.#keepRowGroup(moveRowGroup({ group, thrift }, move, this.#rowGroups.length))
     })
   }
 
-  private keepRowGroup(rowGroup: ThriftStruct): void {
+  #keepRowGroup(rowGroup: ThriftStruct): void {
     const bytes = writeThriftStruct(rowGroup)
-    this.rowGroupBytes += bytes.length
-    if (this.rowGroupBytes > FOOTER_BYTES_MAX) throw footerTooLong()
-    this.rowGroups.push(bytes)
+    this.#rowGroupBytes += bytes.length
+    if (this.#rowGroupBytes > FOOTER_BYTES_MAX) throw footerTooLong()
+    this.#rowGroups.push(bytes)
   }
 
-  private keepEqualKeyValues({ keyValueMetadata }: ParquetFooter, { isFileOwn }: StitchSchema) {
+  #keepEqualKeyValues({ keyValueMetadata }: ParquetFooter, { isFileOwn }: StitchSchema) {
     // Most of it describes the columns: it is wrong of others.
     const own = isFileOwn ? keyValueMetadata : new Map<string, string>()
-    this.keyValues ??= new Map(own)
-    for (const [key, value] of this.keyValues) {
-      if (own.get(key) !== value) this.keyValues.delete(key)
+    this.#keyValues ??= new Map(own)
+    for (const [key, value] of this.#keyValues) {
+      if (own.get(key) !== value) this.#keyValues.delete(key)
     }
   }
 
-  private keepEqualLaterFields({ thrift }: ParquetFooter): void {
+  #keepEqualLaterFields({ thrift }: ParquetFooter): void {
     const later = thrift.fields.filter(
       ({ id }) => id > KNOWN_METADATA_FIELDS && id !== EXTENSION_FIELD,
     )
-    this.laterFields ??= later
-    if (this.laterFields.length === 0) return
+    this.#laterFields ??= later
+    if (this.#laterFields.length === 0) return
     const written = later.map((field) => writeThriftStruct({ fields: [field] }))
-    this.laterFields = this.laterFields.filter((field) => {
+    this.#laterFields = this.#laterFields.filter((field) => {
       const bytes = writeThriftStruct({ fields: [field] })
       return written.some((other) => compareBytes(bytes, other) === 0)
     })
   }
 
   /** FileMetaData, with the row groups as they were written when they came. */
-  private footer({ elements, columns }: StitchSchema): Uint8Array {
+  #footer({ elements, columns }: StitchSchema): Uint8Array {
     const before: ThriftField[] = [
-      { id: 1, type: I32, value: this.formatVersion },
+      { id: 1, type: I32, value: this.#formatVersion },
       { id: 2, type: LIST, value: { elementType: STRUCT, values: elements } },
-      { id: 3, type: I64, value: this.rowCount },
+      { id: 3, type: I64, value: this.#rowCount },
     ]
-    const keyValues = this.keyValueStructs()
+    const keyValues = this.#keyValueStructs()
     const orders = columns.map(({ order }) =>
       order === undefined || isTypeOrder(order) ? TYPE_ORDER : order,
     )
@@ -194,12 +195,12 @@ export class StitchPlanner {
         : [{ id: 5, type: LIST, value: { elementType: STRUCT, values: keyValues } }]),
       { id: 6, type: BINARY, value: ENCODER.encode(CREATED_BY) },
       { id: 7, type: LIST, value: { elementType: STRUCT, values: orders } },
-      ...(this.laterFields ?? []),
+      ...(this.#laterFields ?? []),
     ]
     const footer = [
       writeThriftFields(before, 0),
-      structListHeader(this.rowGroups.length),
-      ...this.rowGroups,
+      structListHeader(this.#rowGroups.length),
+      ...this.#rowGroups,
       writeThriftFields(after, 4),
       Uint8Array.of(0),
     ]
@@ -209,8 +210,8 @@ export class StitchPlanner {
     return concat(footer)
   }
 
-  private keyValueStructs(): readonly ThriftStruct[] {
-    const all = new Map([...(this.keyValues ?? []), ...(this.options.keyValueMetadata ?? [])])
+  #keyValueStructs(): readonly ThriftStruct[] {
+    const all = new Map([...(this.#keyValues ?? []), ...(this.#options.keyValueMetadata ?? [])])
     return [...all].map(([key, value]) => ({
       fields: [
         { id: 1, type: BINARY, value: ENCODER.encode(key) },

@@ -71,125 +71,125 @@ export function readThriftStruct(
 
 class ThriftReader {
   position = 0
-  private readonly bytes: Uint8Array
-  private readonly depthMax: number
-  private valuesLeft: number
+  readonly #bytes: Uint8Array
+  readonly #depthMax: number
+  #valuesLeft: number
 
   constructor(bytes: Uint8Array, limits: ThriftLimits) {
-    this.bytes = bytes
-    this.depthMax = limits.depthMax
-    this.valuesLeft = limits.valuesMax
+    this.#bytes = bytes
+    this.#depthMax = limits.depthMax
+    this.#valuesLeft = limits.valuesMax
   }
 
   struct(depth: number): ThriftStruct {
-    if (depth > this.depthMax) throw new ThriftError('nested too deeply')
+    if (depth > this.#depthMax) throw new ThriftError('nested too deeply')
     const fields: ThriftField[] = []
     let id = 0
     for (;;) {
-      const header = this.byte()
+      const header = this.#byte()
       if (header === 0) return { fields }
       const delta = header >> 4
-      id = delta === 0 ? this.integer(16) : id + delta
+      id = delta === 0 ? this.#integer(16) : id + delta
       if (id > 0x7fff) throw new ThriftError('field id out of range')
       const type = header & 15
-      this.spend(1)
-      fields.push({ id, type, value: this.fieldValue(type, depth) })
+      this.#spend(1)
+      fields.push({ id, type, value: this.#fieldValue(type, depth) })
     }
   }
 
-  private fieldValue(type: number, depth: number): ThriftValue {
+  #fieldValue(type: number, depth: number): ThriftValue {
     if (type === THRIFT.TRUE) return true
     if (type === THRIFT.FALSE) return false
-    return this.value(type, depth)
+    return this.#value(type, depth)
   }
 
-  private value(type: number, depth: number): ThriftValue {
+  #value(type: number, depth: number): ThriftValue {
     switch (type) {
       case THRIFT.TRUE:
       case THRIFT.FALSE:
-        return this.byte() === 1
+        return this.#byte() === 1
       case THRIFT.BYTE:
-        return (this.byte() << 24) >> 24
+        return (this.#byte() << 24) >> 24
       case THRIFT.I16:
-        return this.integer(16)
+        return this.#integer(16)
       case THRIFT.I32:
-        return this.integer(32)
+        return this.#integer(32)
       case THRIFT.I64:
-        return this.zigzag()
+        return this.#zigzag()
       case THRIFT.DOUBLE:
-        return this.take(8)
+        return this.#take(8)
       case THRIFT.BINARY:
-        return this.take(this.length())
+        return this.#take(this.#length())
       case THRIFT.LIST:
       case THRIFT.SET:
-        return this.list(depth + 1)
+        return this.#list(depth + 1)
       case THRIFT.MAP:
-        return this.map(depth + 1)
+        return this.#map(depth + 1)
       case THRIFT.STRUCT:
         return this.struct(depth + 1)
       case THRIFT.UUID:
-        return this.take(16)
+        return this.#take(16)
       default:
         throw new ThriftError(`unknown type ${type}`)
     }
   }
 
-  private list(depth: number): ThriftList {
-    if (depth > this.depthMax) throw new ThriftError('nested too deeply')
-    const header = this.byte()
+  #list(depth: number): ThriftList {
+    if (depth > this.#depthMax) throw new ThriftError('nested too deeply')
+    const header = this.#byte()
     const elementType = header & 15
     const short = header >> 4
-    const count = short === 15 ? this.length() : short
-    this.spend(count)
+    const count = short === 15 ? this.#length() : short
+    this.#spend(count)
     const values: ThriftValue[] = []
-    for (let i = 0; i < count; i++) values.push(this.value(elementType, depth))
+    for (let i = 0; i < count; i++) values.push(this.#value(elementType, depth))
     return { elementType, values }
   }
 
-  private map(depth: number): ThriftMap {
-    if (depth > this.depthMax) throw new ThriftError('nested too deeply')
-    const count = this.length()
+  #map(depth: number): ThriftMap {
+    if (depth > this.#depthMax) throw new ThriftError('nested too deeply')
+    const count = this.#length()
     if (count === 0) return { keyType: 0, valueType: 0, entries: [] }
-    this.spend(2 * count)
-    const types = this.byte()
+    this.#spend(2 * count)
+    const types = this.#byte()
     const keyType = types >> 4
     const valueType = types & 15
     const entries: [ThriftValue, ThriftValue][] = []
     for (let i = 0; i < count; i++) {
-      entries.push([this.value(keyType, depth), this.value(valueType, depth)])
+      entries.push([this.#value(keyType, depth), this.#value(valueType, depth)])
     }
     return { keyType, valueType, entries }
   }
 
-  private spend(values: number): void {
-    this.valuesLeft -= values
-    if (this.valuesLeft < 0) throw new ThriftError('too many values')
+  #spend(values: number): void {
+    this.#valuesLeft -= values
+    if (this.#valuesLeft < 0) throw new ThriftError('too many values')
   }
 
-  private byte(): number {
-    const byte = this.bytes[this.position]
+  #byte(): number {
+    const byte = this.#bytes[this.position]
     if (byte === undefined) throw new ThriftError('ends too early')
     this.position++
     return byte
   }
 
-  private take(length: number): Uint8Array {
+  #take(length: number): Uint8Array {
     const end = this.position + length
-    if (end > this.bytes.length) throw new ThriftError('ends too early')
-    const taken = this.bytes.subarray(this.position, end)
+    if (end > this.#bytes.length) throw new ThriftError('ends too early')
+    const taken = this.#bytes.subarray(this.position, end)
     this.position = end
     return taken
   }
 
   /** A count or a length: no element takes less than a byte, so what remains bounds it. */
-  private length(): number {
-    const length = this.varint()
-    if (length > this.bytes.length - this.position) throw new ThriftError('length beyond the end')
+  #length(): number {
+    const length = this.#varint()
+    if (length > this.#bytes.length - this.position) throw new ThriftError('length beyond the end')
     return Number(length)
   }
 
-  private integer(bits: 16 | 32): number {
-    const value = this.zigzag()
+  #integer(bits: 16 | 32): number {
+    const value = this.#zigzag()
     const limit = 2 ** (bits - 1)
     if (typeof value === 'bigint' || value >= limit || value < -limit) {
       throw new ThriftError(`integer beyond ${bits} bits`)
@@ -197,29 +197,29 @@ class ThriftReader {
     return value
   }
 
-  private zigzag(): number | bigint {
-    const raw = this.varint()
+  #zigzag(): number | bigint {
+    const raw = this.#varint()
     if (typeof raw === 'number') return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2
     return safeNumber((raw >> 1n) ^ -(raw & 1n))
   }
 
-  private varint(): number | bigint {
+  #varint(): number | bigint {
     let result = 0
     let scale = 1
     for (let i = 0; i < 7; i++) {
-      const byte = this.byte()
+      const byte = this.#byte()
       result += (byte & 127) * scale
       if (byte < 128) return result
       scale *= 128
     }
-    return this.longVarint(result)
+    return this.#longVarint(result)
   }
 
   /** Goes on after seven bytes, where a double would lose bits. */
-  private longVarint(low: number): number | bigint {
+  #longVarint(low: number): number | bigint {
     let result = BigInt(low)
     for (let shift = 49n; shift < 70n; shift += 7n) {
-      const byte = this.byte()
+      const byte = this.#byte()
       result |= BigInt(byte & 127) << shift
       if (byte < 128) {
         if (result >> 64n !== 0n) break
@@ -249,16 +249,16 @@ export function writeThriftFields(fields: readonly ThriftField[], afterId: numbe
 }
 
 class ThriftWriter {
-  private bytes = new Uint8Array(4096)
-  private position = 0
+  #bytes = new Uint8Array(4096)
+  #position = 0
 
   written(): Uint8Array {
-    return this.bytes.slice(0, this.position)
+    return this.#bytes.slice(0, this.#position)
   }
 
   struct({ fields }: ThriftStruct): void {
     this.fields(fields, 0)
-    this.byte(0)
+    this.#byte(0)
   }
 
   fields(fields: readonly ThriftField[], afterId: number): void {
@@ -267,91 +267,91 @@ class ThriftWriter {
       const wireType = typeof value === 'boolean' ? boolType(value) : type
       const delta = id - last
       if (delta > 0 && delta < 16) {
-        this.byte((delta << 4) | wireType)
+        this.#byte((delta << 4) | wireType)
       } else {
-        this.byte(wireType)
-        this.zigzag(id)
+        this.#byte(wireType)
+        this.#zigzag(id)
       }
       last = id
-      if (typeof value !== 'boolean') this.value(type, value)
+      if (typeof value !== 'boolean') this.#value(type, value)
     }
   }
 
-  private value(type: number, value: ThriftValue): void {
-    if (typeof value === 'boolean') this.byte(boolType(value))
-    else if (type === THRIFT.BYTE) this.byte(Number(value) & 255)
-    else if (typeof value === 'number' || typeof value === 'bigint') this.zigzag(value)
-    else if (value instanceof Uint8Array) this.binary(type, value)
+  #value(type: number, value: ThriftValue): void {
+    if (typeof value === 'boolean') this.#byte(boolType(value))
+    else if (type === THRIFT.BYTE) this.#byte(Number(value) & 255)
+    else if (typeof value === 'number' || typeof value === 'bigint') this.#zigzag(value)
+    else if (value instanceof Uint8Array) this.#binary(type, value)
     else if ('fields' in value) this.struct(value)
-    else if ('values' in value) this.list(value)
-    else this.map(value)
+    else if ('values' in value) this.#list(value)
+    else this.#map(value)
   }
 
-  private binary(type: number, value: Uint8Array): void {
-    if (type === THRIFT.BINARY) this.varint(value.length)
-    this.reserve(value.length)
-    this.bytes.set(value, this.position)
-    this.position += value.length
+  #binary(type: number, value: Uint8Array): void {
+    if (type === THRIFT.BINARY) this.#varint(value.length)
+    this.#reserve(value.length)
+    this.#bytes.set(value, this.#position)
+    this.#position += value.length
   }
 
-  private list({ elementType, values }: ThriftList): void {
+  #list({ elementType, values }: ThriftList): void {
     if (values.length < 15) {
-      this.byte((values.length << 4) | elementType)
+      this.#byte((values.length << 4) | elementType)
     } else {
-      this.byte(0xf0 | elementType)
-      this.varint(values.length)
+      this.#byte(0xf0 | elementType)
+      this.#varint(values.length)
     }
-    for (const value of values) this.value(elementType, value)
+    for (const value of values) this.#value(elementType, value)
   }
 
-  private map({ keyType, valueType, entries }: ThriftMap): void {
-    this.varint(entries.length)
+  #map({ keyType, valueType, entries }: ThriftMap): void {
+    this.#varint(entries.length)
     if (entries.length === 0) return
-    this.byte((keyType << 4) | valueType)
+    this.#byte((keyType << 4) | valueType)
     for (const [key, value] of entries) {
-      this.value(keyType, key)
-      this.value(valueType, value)
+      this.#value(keyType, key)
+      this.#value(valueType, value)
     }
   }
 
-  private zigzag(value: number | bigint): void {
+  #zigzag(value: number | bigint): void {
     if (typeof value === 'number' && Math.abs(value) < 2 ** 52) {
-      this.varint(value < 0 ? -2 * value - 1 : 2 * value)
+      this.#varint(value < 0 ? -2 * value - 1 : 2 * value)
     } else {
       const wide = BigInt(value)
-      this.longVarint(BigInt.asUintN(64, (wide << 1n) ^ (wide >> 63n)))
+      this.#longVarint(BigInt.asUintN(64, (wide << 1n) ^ (wide >> 63n)))
     }
   }
 
-  private varint(value: number): void {
+  #varint(value: number): void {
     let rest = value
     while (rest > 127) {
-      this.byte((rest % 128) | 128)
+      this.#byte((rest % 128) | 128)
       rest = Math.floor(rest / 128)
     }
-    this.byte(rest)
+    this.#byte(rest)
   }
 
-  private longVarint(value: bigint): void {
+  #longVarint(value: bigint): void {
     let rest = value
     while (rest > 127n) {
-      this.byte(Number(rest & 127n) | 128)
+      this.#byte(Number(rest & 127n) | 128)
       rest >>= 7n
     }
-    this.byte(Number(rest))
+    this.#byte(Number(rest))
   }
 
-  private byte(value: number): void {
-    this.reserve(1)
-    this.bytes[this.position++] = value
+  #byte(value: number): void {
+    this.#reserve(1)
+    this.#bytes[this.#position++] = value
   }
 
-  private reserve(length: number): void {
-    const needed = this.position + length
-    if (needed <= this.bytes.length) return
-    const grown = new Uint8Array(Math.max(2 * this.bytes.length, needed))
-    grown.set(this.bytes)
-    this.bytes = grown
+  #reserve(length: number): void {
+    const needed = this.#position + length
+    if (needed <= this.#bytes.length) return
+    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, needed))
+    grown.set(this.#bytes)
+    this.#bytes = grown
   }
 }
 

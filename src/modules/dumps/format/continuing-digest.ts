@@ -13,12 +13,12 @@ const LENGTH_AT = 68
  * some 400 MB/s, a fifth of what node:crypto does: that is for digests of what does not grow.
  */
 export class ContinuingDigest {
-  private readonly hasher: IHasher
-  private bytes: number
+  readonly #hasher: IHasher
+  #bytes: number
 
   private constructor(hasher: IHasher, bytes: number) {
-    this.hasher = hasher
-    this.bytes = bytes
+    this.#hasher = hasher
+    this.#bytes = bytes
   }
 
   static async start(): Promise<ContinuingDigest> {
@@ -45,27 +45,27 @@ export class ContinuingDigest {
 
   /** So far. */
   get lengthBytes(): number {
-    return this.bytes
+    return this.#bytes
   }
 
   update(chunk: Uint8Array): this {
-    this.hasher.update(chunk)
-    this.bytes += chunk.length
+    this.#hasher.update(chunk)
+    this.#bytes += chunk.length
     return this
   }
 
   /** What `resume` takes. It holds up to 63 of the bytes hashed, so it is as secret as they are. */
   save(): string {
-    const state = Buffer.from(this.hasher.save())
-    const text = `${STATE_LAYOUT}.${this.bytes}.${state.toString('base64')}`
+    const state = Buffer.from(this.#hasher.save())
+    const text = `${STATE_LAYOUT}.${this.#bytes}.${state.toString('base64')}`
     return `${text}.${checksumOf(text)}`
   }
 
   /** 64 hexadecimal digits; the digest may go on after it. */
   hex(): string {
-    const state = this.hasher.save()
-    const hex = this.hasher.digest('hex')
-    this.hasher.load(state)
+    const state = this.#hasher.save()
+    const hex = this.#hasher.digest('hex')
+    this.#hasher.load(state)
     return hex
   }
 }
