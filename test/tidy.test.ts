@@ -1,0 +1,145 @@
+import { basename, dirname } from 'node:path'
+import { folderCycles, importsOf } from './tidy/folder-cycles.ts'
+import { projectFiles, read } from './tidy/project-files.ts'
+import { STILL_LONG, STILL_OF, STILL_WIDE } from './tidy/still-wrong.ts'
+
+const COLUMNS_MAX = 100
+const FILES_PER_FOLDER_MAX = 20
+
+const files = projectFiles()
+const sources = files.filter((path) => /^src\/.*\.ts$/.test(path))
+const code = files.filter((path) => /^(src|test|bench|scripts|interop)\/.*\.ts$/.test(path))
+const documents = files.filter((path) => path.endsWith('.md'))
+const texts = new Map(code.map((path) => [path, read(path)]))
+
+/** Each line that matches, as `path:line`. */
+function linesThat(matches: (line: string) => boolean, paths = code): readonly string[] {
+  return paths.flatMap((path) =>
+    (texts.get(path) ?? read(path))
+      .split('\n')
+      .flatMap((line, index) => (matches(line) ? [`${path}:${index + 1}`] : [])),
+  )
+}
+
+function groups(paths: readonly string[], keyOf: (path: string) => string) {
+  const found = new Map<string, string[]>()
+  for (const path of paths) found.set(keyOf(path), [...(found.get(keyOf(path)) ?? []), path])
+  return [...found]
+}
+
+/** The lines of folders that have more of them than is known. */
+function beyond(lines: readonly string[], known: Readonly<Record<string, number>>) {
+  const folderOf = (line: string) => /^[^/.]+(\/[^/.]+(?=\/))?/.exec(line)?.[0] ?? ''
+  return groups(lines, folderOf).filter(([folder, found]) => found.length > (known[folder] ?? 0))
+}
+
+test('the project is found', () => {
+  expect(sources.length).toBeGreaterThan(300)
+  expect(code.length).toBeGreaterThan(sources.length + 100)
+  expect(documents.length).toBeGreaterThan(10)
+  expect(files.some((path) => /(^|\/)(node_modules|dist|\.git)\//.test(path))).toBe(false)
+})
+
+describe('folders', () => {
+  test('no two files of src have the same name', () => {
+    const twins = groups(sources, (path) => basename(path)).filter(([, paths]) => paths.length > 1)
+    expect(twins).toEqual([])
+  })
+
+  test('no folder holds more than twenty files', () => {
+    const wide = groups(sources, dirname).filter(([, paths]) => paths.length > FILES_PER_FOLDER_MAX)
+    expect(wide.filter(([folder]) => !STILL_WIDE.includes(folder))).toEqual([])
+  })
+
+  test('no folders of src import each other', () => {
+    const imports = importsOf(new Map([...texts].filter(([path]) => path.startsWith('src/'))))
+    expect([...imports.values()].flat().filter((path) => !texts.has(path))).toEqual([])
+    expect(folderCycles(imports, 'src')).toEqual([])
+  })
+
+  test('a cycle of folders is found over several steps, and into a folder within', () => {
+    const imports = new Map([
+      ['src/main.ts', ['src/a/one.ts']],
+      ['src/a/one.ts', ['src/b/two.ts', 'src/a/other.ts']],
+      ['src/b/two.ts', ['src/b/c/three.ts']],
+      ['src/b/c/three.ts', ['src/a/other.ts']],
+      ['src/a/other.ts', []],
+      ['src/d/four.ts', ['src/a/one.ts']],
+    ])
+    expect(folderCycles(imports, 'src')).toEqual([['src/a', 'src/b', 'src/b/c']])
+  })
+
+  test('no folder is named for what it is not about, and no file gathers others', () => {
+    const vague = /(^|\/)(utils?|helpers?|common|types|interfaces|managers?)\//
+    expect(code.filter((path) => vague.test(path))).toEqual([])
+    expect(code.filter((path) => basename(path) === 'index.ts')).toEqual([])
+  })
+})
+
+describe('text', () => {
+  test('lines have at most a hundred columns, comments and strings too', () => {
+    const long = linesThat((line) => line.length > COLUMNS_MAX)
+    expect(beyond(long, STILL_LONG)).toEqual([])
+  })
+
+  test('a doc comment begins with a sentence that stands alone', () => {
+    const first = [...texts].flatMap(([path, text]) =>
+      [...text.matchAll(/\/\*\*\s+(\* )?Of\b/g)].map(() => path),
+    )
+    expect(beyond(first, STILL_OF)).toEqual([])
+  })
+
+  test('what a class keeps to itself begins with #', () => {
+    // A constructor cannot.
+    const isPrivate = (line: string) => /^\s+(private|protected) (?!constructor\b)/.test(line)
+    expect(linesThat(isPrivate)).toEqual([])
+    expect(linesThat((line) => /[(,]\s*(private|protected) (readonly )?\w/.test(line))).toEqual([])
+  })
+
+  test('what is left to do has an issue', () => {
+    const orphan = /\b(T[O]DO(?!\(#\d+\): )|FIX[M]E\b|XX[X]\b)/
+    expect(linesThat((line) => orphan.test(line), [...code, ...documents])).toEqual([])
+  })
+
+  test('a document has one title', () => {
+    const titles = documents.map((path) => {
+      const prose = read(path).replaceAll(/^```[\s\S]*?^```/gm, '')
+      return [path, prose.match(/^# \S/gm)?.length ?? 0]
+    })
+    expect(titles.filter(([, count]) => count !== 1)).toEqual([])
+  })
+
+  test('links of documents lead to files', () => {
+    const broken = documents.flatMap((path) =>
+      [...read(path).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)]
+        .map(([, target = '']) => new URL(target, `file:///${path}`).pathname.slice(1))
+        .filter((target) => !files.some((file) => file === target || file.startsWith(target)))
+        .map((target) => `${path}: ${target}`),
+    )
+    expect(broken).toEqual([])
+  })
+})
+
+describe('what is shipped', () => {
+  test('every runtime dependency says in docs/decisions/0005 what it replaces', () => {
+    const { dependencies } = JSON.parse(read('package.json'))
+    const rows = read('docs/decisions/0005-dependencies.md').match(/^\| (?!package|-).*/gm) ?? []
+    const named = rows.flatMap((row) => (row.split('|')[1] ?? '').split(',').map(packageName))
+    expect(named.sort()).toEqual(Object.keys(dependencies).sort())
+  })
+
+  test('package-lock.json names no registry', () => {
+    expect(read('package-lock.json')).not.toContain('"resolved"')
+  })
+
+  test('no file knows the machine it was written on', () => {
+    const home = /(?<![\w.-])\/(work|root|home\/(?!node\b)\w+|Users|tmp\/\w+\.\w{6,})\//
+    const texty = files.filter((path) => !/\.(avro|parquet|bin|gz|zst|png|puffin|orc)$/.test(path))
+    expect(linesThat((line) => home.test(line), texty)).toEqual([])
+  })
+})
+
+/** `better-sqlite3 12` is better-sqlite3. */
+function packageName(cell: string): string {
+  return cell.trim().split(' ')[0] ?? ''
+}
