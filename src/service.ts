@@ -22,7 +22,7 @@ import { createHttpServer } from './http/server.ts'
 import { commitBatch } from './lake/commit/commit-batch.ts'
 import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
 import { forgetOldTransactions } from './lake/commit/transactions.ts'
-import { LocalFileCache } from './lake/convert/local-file-cache.ts'
+import { Converter } from './lake/convert/converter.ts'
 import { forgetOldLeases } from './lake/jobs/old-leases.ts'
 import type { Dependencies, LakeServices, Meter } from './lake/lake.ts'
 import { Publisher } from './lake/publish/publisher.ts'
@@ -92,27 +92,23 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
     const lake = await openLake(config, { ...overrides, meter }, opened)
     await makeFolder(config, config.temporaryFolder)
     const engine = opened.add(await openEngine(config, overrides), (it) => it.close())
-    const removeLocalFile = (path: string) => rm(path, { force: true })
     // Swept by the engine of a later process, when this one is killed.
-    const temporaryFolder = opened.add(await openEngineFolder(config.temporaryFolder), (path) =>
+    const folder = opened.add(await openEngineFolder(config.temporaryFolder), (path) =>
       rm(path, { recursive: true, force: true }),
     )
     return {
       ...lake,
       metrics,
-      engine,
-      temporaryFolder,
-      localFiles: new LocalFileCache({
+      converter: new Converter({
         objects: lake.objects,
-        folder: temporaryFolder,
-        bytesMax: LOCAL_FILE_CACHE_BYTES_MAX,
+        engine,
+        folder,
+        cacheBytesMax: LOCAL_FILE_CACHE_BYTES_MAX,
+        atOnce: config.engineProcesses,
         newUuid: lake.ambient.newUuid,
         writeLocalFile,
-        removeLocalFile,
+        removeLocalFile: (path) => rm(path, { force: true }),
       }),
-      conversionsAtOnce: config.engineProcesses,
-      writeLocalFile,
-      removeLocalFile,
       dumpBudgetBytes: config.dumpBudgetBytes,
       close: () => opened.close(),
     }

@@ -1,4 +1,6 @@
 import type { Catalog } from '../../src/catalog/catalog.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import { Converter, type ConverterOptions } from '../../src/lake/convert/converter.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
 import { composeLake } from '../../src/service.ts'
 import type { WorkshopDependencies } from './workshop.ts'
@@ -44,4 +46,15 @@ export function withStore<N extends StoreName>(
   methods: Partial<Catalog[N]>,
 ): Catalog {
   return { ...catalog, [name]: changed<Catalog[N]>(catalog[name], methods) }
+}
+
+/** The same services, with other methods of the engine below the converter. */
+export function withEngine<Services extends { readonly converter: Converter }>(
+  services: Services,
+  methods: Partial<Engine>,
+  options: Partial<ConverterOptions> = {},
+): Services {
+  const whole = services.converter.options
+  const engine = changed(whole.engine, methods)
+  return { ...services, converter: new Converter({ ...whole, ...options, engine }) }
 }

@@ -1,7 +1,7 @@
 import { inOrder } from '../../core/bounded.ts'
-import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainEmptyShard, obtainShard } from './dump-convert.ts'
+import type { DumpDependencies } from './dump-dependencies.ts'
 import { sha256OfPieces } from './dump-digest.ts'
 import { ARROW_END_BYTES, ARROW_PREFIX_BYTES, arrowSchemaBytes } from './format/arrow-ipc.ts'
 import type { DumpPiece } from './format/dump-index.ts'
@@ -28,7 +28,7 @@ export async function buildArrow(deps: DumpDependencies, build: DumpBuild): Prom
 function shardsOf(deps: DumpDependencies, build: DumpBuild): AsyncIterable<DumpPiece> {
   // Only a shard says what the columns are.
   const sources = build.sources.length === 0 ? [undefined] : build.sources
-  return inOrder(sources, deps.conversionsAtOnce, (source) =>
+  return inOrder(sources, deps.converter.atOnce, (source) =>
     source === undefined ? obtainEmptyShard(deps, build) : obtainShard(deps, build, source),
   )
 }

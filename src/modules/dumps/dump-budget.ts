@@ -1,5 +1,5 @@
-import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
+import type { DumpDependencies } from './dump-dependencies.ts'
 import { isIndex, listDumpFolder } from './dump-folder.ts'
 import { allDumpsFolder } from './dump-key.ts'
 import { DumpLease } from './dump-lease.ts'

@@ -1,6 +1,6 @@
 import type { HeldLease, LeaseOutcome } from '../../catalog/lease-store.ts'
 import { CatalogError } from '../../core/errors.ts'
-import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import type { DumpDependencies } from './dump-dependencies.ts'
 
 /** How long others wait for a process that was killed. */
 const DURATION_MS = 10_000

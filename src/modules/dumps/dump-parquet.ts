@@ -11,11 +11,12 @@ import {
 import { stitchProblem } from '../../formats/parquet/stitch/stitch-problem.ts'
 import { projectFileSchema } from '../../formats/parquet/stitch/stitch-projection.ts'
 import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
-import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import { namingDataFile, requireRows } from '../../lake/convert/data-file-faults.ts'
 import { tableNameMapping } from '../../lake/convert/source-file.ts'
 import { readFooterOf } from '../../lake/file/read-footer.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
-import { namingDataFile, obtainEmptyShard, obtainShard, requireRows } from './dump-convert.ts'
+import { obtainEmptyShard, obtainShard } from './dump-convert.ts'
+import type { DumpDependencies } from './dump-dependencies.ts'
 import { sha256OfPieces } from './dump-digest.ts'
 import { folderOf } from './dump-key.ts'
 import type { DumpSource } from './dump-sources.ts'
@@ -76,7 +77,7 @@ async function copyableParts(deps: DumpDependencies, build: DumpBuild): Promise<
   // The engine gives every file one shape; what has that shape already need not be rewritten.
   const odd = oddestOf(parts)
   const first = await rewrite(deps, build, odd.source)
-  return mapBounded(parts, deps.conversionsAtOnce, async (part) => {
+  return mapBounded(parts, deps.converter.atOnce, async (part) => {
     if (part === odd) return first
     return part.copied?.key === first.key ? part.copied : rewrite(deps, build, part.source)
   })

@@ -4,8 +4,8 @@ import { nameMappingToJson } from '../../core/schema/name-mapping.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { schemaToJson } from '../../formats/metadata/schema-json.ts'
 import { tableNameMapping } from '../../lake/convert/source-file.ts'
-import type { Dependencies } from '../../lake/lake.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
+import type { DumpDependencies } from './dump-dependencies.ts'
 import { DIALECT_VERSION, type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
 import { type FileIdentity, shardKey } from './format/shard-key.ts'
 
@@ -22,7 +22,7 @@ export interface DumpSource {
  * grows begins with the bytes of the one before.
  */
 export async function listDumpSources(
-  deps: Dependencies,
+  deps: Pick<DumpDependencies, 'manifests' | 'warehouse'>,
   target: DumpTarget,
 ): Promise<readonly DumpSource[]> {
   const { state, snapshot, schema } = target

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { inOrder } from '../../core/bounded.ts'
-import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import { resumeDigest } from './digest-state.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainShard } from './dump-convert.ts'
+import type { DumpDependencies } from './dump-dependencies.ts'
 import { hashPieces } from './dump-digest.ts'
 import { indexLocationIn } from './dump-folder.ts'
 import { extensionOf, folderOf } from './dump-key.ts'
@@ -30,7 +30,7 @@ export async function buildText(deps: DumpDependencies, build: DumpBuild): Promi
     await hashPieces(deps.objects, { pieces: [piece], digest, signal })
   }
   if (header !== undefined) await take(header)
-  const shards = inOrder(sources, deps.conversionsAtOnce, (source) =>
+  const shards = inOrder(sources, deps.converter.atOnce, (source) =>
     obtainShard(deps, build, source),
   )
   for await (const shard of shards) await take(shard)

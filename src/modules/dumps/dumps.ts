@@ -1,11 +1,11 @@
 import { BoundedMap } from '../../core/bounded-map.ts'
 import { CatalogError } from '../../core/errors.ts'
-import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import { saveDigestState } from './digest-state.ts'
 import { buildArrow } from './dump-arrow.ts'
 import { keepBudget } from './dump-budget.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
+import type { DumpDependencies } from './dump-dependencies.ts'
 import { readDumpIndex } from './dump-folder.ts'
 import {
   type DumpTarget,

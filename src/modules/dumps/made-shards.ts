@@ -1,4 +1,4 @@
-import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import type { DumpDependencies } from './dump-dependencies.ts'
 import { listDumpFolder, readDumpIndex } from './dump-folder.ts'
 import type { DumpSource } from './dump-sources.ts'
 import type { DumpIndex, DumpPiece } from './format/dump-index.ts'

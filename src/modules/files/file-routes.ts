@@ -46,7 +46,7 @@ const COMMIT_PROBLEMS: readonly ProblemCode[] = [
 
 type StageCall = Call<z.output<typeof UploadQuery>, z.output<typeof StageFilesRequest> | undefined>
 
-const stage = (deps: UploadDependencies) =>
+const stage = (deps: LakeServices & UploadDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -99,7 +99,7 @@ async function stageByPath(deps: LakeServices, { param, query, body }: StageCall
 }
 
 async function upload(
-  deps: UploadDependencies,
+  deps: LakeServices & UploadDependencies,
   { param, query, request, closed }: StageCall,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<Reply> {
@@ -118,7 +118,7 @@ async function upload(
   return jsonReply(filesToJson({ ...report, files: [file] }), { status: 201 })
 }
 
-const remove = (deps: UploadDependencies) =>
+const remove = (deps: LakeServices & UploadDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -153,7 +153,7 @@ const remove = (deps: UploadDependencies) =>
     },
   )
 
-const truncate = (deps: UploadDependencies) =>
+const truncate = (deps: LakeServices & UploadDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -200,6 +200,6 @@ function refuseIsolation(isolation: unknown): void {
   ])
 }
 
-export function fileRoutes(deps: UploadDependencies): readonly Route[] {
+export function fileRoutes(deps: LakeServices & UploadDependencies): readonly Route[] {
   return [stage(deps), remove(deps), truncate(deps)]
 }

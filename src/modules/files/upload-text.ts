@@ -2,16 +2,13 @@ import { CatalogError } from '../../core/errors.ts'
 import { TEXT_UPLOAD_BYTES_MAX } from '../../core/limits.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
 import type { TextFormat } from '../../engine/engine.ts'
-import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
+import type { Converter } from '../../lake/convert/converter.ts'
 import { requireWritable } from '../../lake/file/converted-file.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
 
-export type TextUploadDependencies = DumpDependencies & {
-  /** Writes a new file in constant memory; when the chunks throw, or exceed `bytesMax` (`body-too-large`), nothing remains. */
-  writeLocalFile(
-    path: string,
-    chunks: AsyncIterable<Uint8Array>,
-    limits: { readonly bytesMax: number },
-  ): Promise<void>
+export interface TextUploadDependencies {
+  readonly converter: Converter
+  readonly objects: ObjectStore
 }
 
 export interface TextUpload {
@@ -25,24 +22,17 @@ export interface TextUpload {
  * bad row is a `row-invalid` with its line, and nothing remains.
  */
 export async function ingestText(
-  deps: TextUploadDependencies,
+  { converter, objects }: TextUploadDependencies,
   { definition }: TableState,
-  { format, chunks, signal, location }: TextUpload & { readonly location: string },
+  { location, ...text }: TextUpload & { readonly location: string },
 ): Promise<void> {
   const schema = currentSchema(definition)
   requireWritable(schema)
-  const path = `${deps.temporaryFolder}/${deps.ambient.newUuid()}`
-  const targetPath = `${deps.temporaryFolder}/${deps.ambient.newUuid()}`
-  try {
-    await deps.writeLocalFile(path, chunks, { bytesMax: TEXT_UPLOAD_BYTES_MAX })
-    const job = { path, format, schema, targetPath }
-    const result = await deps.engine.ingest(job, signal === undefined ? {} : { signal })
+  const ingested = { ...text, schema, bytesMax: TEXT_UPLOAD_BYTES_MAX }
+  await converter.ingest(ingested, async (result, path) => {
     if (result.outcome === 'row-invalid') throw rowInvalid(result)
-    await deps.objects.putFileIfAbsent(location, targetPath)
-  } finally {
-    await deps.removeLocalFile(path)
-    await deps.removeLocalFile(targetPath)
-  }
+    await objects.putFileIfAbsent(location, path)
+  })
 }
 
 function rowInvalid({ line, detail }: { readonly line: number; readonly detail: string }) {

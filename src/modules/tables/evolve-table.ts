@@ -17,9 +17,8 @@ import type { Schema } from '../../core/value/type.ts'
 import { changeTable } from '../../lake/commit/change-table.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import { findRevivedName, withNameMapping } from '../../lake/commit/name-mapping-update.ts'
-import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
-import { type EvolvedTable, SchemaRewrite } from './rewrite-schema.ts'
+import { type EvolvedTable, type RewriteDependencies, SchemaRewrite } from './rewrite-schema.ts'
 
 /** A table that gets many files meanwhile is not followed for ever. */
 const PASSES_AHEAD_MAX = 5
@@ -36,7 +35,7 @@ export interface EvolveRequest {
  * keep coming first, it is a `commit-conflict`.
  */
 export async function evolveTable(
-  deps: DumpDependencies & CommitDependencies,
+  deps: RewriteDependencies & CommitDependencies,
   table: string,
   request: EvolveRequest,
 ): Promise<TableState> {
@@ -63,7 +62,7 @@ export async function evolveTable(
  * is left for the turn are files that came while the last pass went on.
  */
 async function convertAhead(
-  deps: DumpDependencies,
+  deps: RewriteDependencies & CommitDependencies,
   rewrite: SchemaRewrite,
   { table, request }: { readonly table: string; readonly request: EvolveRequest },
 ): Promise<void> {
@@ -72,7 +71,7 @@ async function convertAhead(
     const evolved = evolve(state.definition, request)
     if (evolved === undefined || evolved.rewrites.size === 0) return
     const result = await rewrite.convert(state, evolved)
-    if (result === undefined || result.converted <= deps.conversionsAtOnce) return
+    if (result === undefined || result.converted <= deps.converter.atOnce) return
   }
 }
 

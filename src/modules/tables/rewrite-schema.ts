@@ -18,19 +18,23 @@ import { schemaToJson } from '../../formats/metadata/schema-json.ts'
 import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetrics } from '../../formats/parquet/statistics/file-metrics.ts'
 import { isUnknownState } from '../../lake/commit/change-table.ts'
-import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
-import { describeSource, type FileAccess } from '../../lake/convert/source-file.ts'
+import type { Converter } from '../../lake/convert/converter.ts'
 import { requireWritable, withoutRequired } from '../../lake/file/converted-file.ts'
 import { readFooterOf } from '../../lake/file/read-footer.ts'
 import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
 import { asAtFolder } from '../../lake/snapshot/as-at-folder.ts'
 import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
+import type { SnapshotDependencies } from '../../lake/snapshot/snapshot-dependencies.ts'
 import {
   type PreparedSnapshot,
   requireWritableVersion,
   writeSnapshot,
 } from '../../lake/snapshot/snapshot-writer.ts'
-import { namingDataFile, requireRows } from '../dumps/dump-convert.ts'
+
+/** What rewriting data files takes. */
+export interface RewriteDependencies extends SnapshotDependencies {
+  readonly converter: Converter
+}
 
 /** The table as it shall be, and of each column whose values must be converted, its new id and the one in files. */
 export interface EvolvedTable {
@@ -43,14 +47,14 @@ export interface EvolvedTable {
  * only the files that it has not converted yet. Until the commit, nothing names the new files.
  */
 export class SchemaRewrite {
-  readonly #deps: DumpDependencies
+  readonly #deps: RewriteDependencies
   /** By what they were made of; `undefined` where no row is left. */
   readonly #converted = new Map<string, DataFile | undefined>()
   /** All that were written, of conversions for a schema that was overtaken, too. */
   readonly #locations = new Set<string>()
   #used: ReadonlySet<string> = new Set()
 
-  constructor(deps: DumpDependencies) {
+  constructor(deps: RewriteDependencies) {
     this.#deps = deps
   }
 
@@ -71,7 +75,7 @@ export class SchemaRewrite {
     const files: DataFile[] = []
     const before = this.#converted.size
     const sources = [...plan.plannedFiles()].sort(byCommitOrder)
-    const results = inOrder(sources, this.#deps.conversionsAtOnce, (source) =>
+    const results = inOrder(sources, this.#deps.converter.atOnce, (source) =>
       this.#convertOnce(state, evolved, source),
     )
     for await (const file of results) if (file !== undefined) files.push(file)
@@ -106,59 +110,33 @@ export class SchemaRewrite {
   ): Promise<DataFile | undefined> {
     const key = keyOf(state, evolved, source)
     if (this.#converted.has(key)) return this.#converted.get(key)
-    try {
-      const file = await this.#convert(state, evolved, source)
-      this.#converted.set(key, file)
-      return file
-    } catch (error) {
-      throw namingDataFile(error, source.dataFile)
-    }
+    const file = await this.#convertFile(state, evolved, source)
+    this.#converted.set(key, file)
+    return file
   }
 
-  #convert(
-    state: TableState,
+  #convertFile(
+    { definition }: TableState,
     evolved: EvolvedTable,
     source: PlannedFile,
   ): Promise<DataFile | undefined> {
-    const { localFiles, objects } = this.#deps
-    return localFiles.use(({ pathOf }) =>
-      this.#convertFile({ objects, pathOf }, { state, evolved, source }),
-    )
-  }
-
-  async #convertFile(
-    access: FileAccess,
-    { state, evolved, source }: { state: TableState; evolved: EvolvedTable; source: PlannedFile },
-  ): Promise<DataFile | undefined> {
-    const { engine, temporaryFolder, ambient, objects } = this.#deps
-    const schema = currentSchema(evolved.definition)
-    const before = currentSchema(state.definition)
-    const { definition } = state
-    const described = await describeSource(access, { definition, schema: before }, source)
-    const names = new Map(described.columns.map((column) => [column.fieldId, column.nameInFile]))
-    const columns = schema.fields.map(({ id }) => ({
-      fieldId: id,
-      nameInFile: names.get(evolved.rewrites.get(id) ?? id),
-    }))
-    const path = `${temporaryFolder}/${ambient.newUuid()}`
-    try {
-      const { rows } = await engine.export({
-        source: { ...described, columns },
-        schema,
-        target: { path, format: 'parquet', compression: 'none' },
-      })
-      requireRows(source, rows)
+    const { converter, objects } = this.#deps
+    const conversion = {
+      ...({ definition, source, format: 'parquet', compression: 'none' } as const),
+      readAs: currentSchema(definition),
+      schema: currentSchema(evolved.definition),
+      idsInFile: evolved.rewrites,
+    }
+    return converter.convert(conversion, async ({ path, rows }) => {
       if (rows === 0) return undefined
-      const location = this.#newLocation(state, source)
+      const location = this.#newLocation(definition, source)
       this.#locations.add(location)
       await objects.putFileIfAbsent(location, path)
-      return await this.#describe(location, evolved, source.dataFile)
-    } finally {
-      await this.#deps.removeLocalFile(path)
-    }
+      return this.#describe(location, evolved, source.dataFile)
+    })
   }
 
-  #newLocation({ definition }: TableState, { dataFile }: PlannedFile): string {
+  #newLocation(definition: TableDefinition, { dataFile }: PlannedFile): string {
     const { ambient } = this.#deps
     const spec = getSpec(definition, dataFile.specId)
     const folder = partitionFolder(spec, schemaOfSpec(definition, spec), dataFile.partition)

@@ -2,11 +2,10 @@ import type { z } from 'zod'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../http/route.ts'
-import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
-import type { DumpDependencies } from '../../lake/convert/conversion-dependencies.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { Dependencies, LakeServices } from '../../lake/lake.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { evolveTable } from './evolve-table.ts'
+import type { RewriteDependencies } from './rewrite-schema.ts'
 import { EvolveSchemaRequest, SchemasAnswer } from './schema-shapes.ts'
 import { schemasToJson } from './table-response.ts'
 import { SCHEMAS_TAG } from './table-tags.ts'
@@ -64,7 +63,7 @@ function listSchemas({ catalog }: Pick<Dependencies, 'catalog'>) {
     jsonReply(schemasToJson(await getTable(catalog, param('table_identifier'))))
 }
 
-function evolveSchema(deps: DumpDependencies & CommitDependencies) {
+function evolveSchema(deps: RewriteDependencies & LakeServices) {
   return async ({ param, body }: EvolveCall): Promise<Reply> =>
     jsonReply(schemasToJson(await evolveTable(deps, param('table_identifier'), body)))
 }
@@ -73,7 +72,7 @@ const TABLE_PATH = '/v1/tables/{table_identifier}/schemas'
 /** An older address of the same thing. */
 const VIEW_PATH = '/v1/views/{table_identifier}/schemas'
 
-export function schemaRoutes(deps: DumpDependencies & CommitDependencies): readonly Route[] {
+export function schemaRoutes(deps: RewriteDependencies & LakeServices): readonly Route[] {
   const [listed, evolved] = [listSchemas(deps), evolveSchema(deps)]
   return [
     defineRoute({ ...list, path: TABLE_PATH, operationId: 'listSchemas' }, listed),

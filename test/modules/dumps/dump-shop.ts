@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib'
 import { decompress } from 'fzstd'
 import type { SnapshotSelector } from '../../../src/core/table/snapshot-selector.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
-import type { DumpDependencies } from '../../../src/lake/convert/conversion-dependencies.ts'
+import type { DumpDependencies } from '../../../src/modules/dumps/dump-dependencies.ts'
 import { readPieces } from '../../../src/modules/dumps/dump-digest.ts'
 import { type DumpTarget, dumpTargetOf } from '../../../src/modules/dumps/dump-key.ts'
 import { DumpProgress } from '../../../src/modules/dumps/dump-progress.ts'
@@ -15,6 +15,7 @@ import type {
   DumpIndex,
 } from '../../../src/modules/dumps/format/dump-index.ts'
 import { readTable } from '../../../src/modules/tables/tables.ts'
+import { withEngine } from '../../lake/failing-disk.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 
 export interface DumpWish extends SnapshotSelector {
@@ -69,8 +70,8 @@ export async function openDumpShop(options: Partial<DumpOptions> = {}): Promise<
   const shop = await openWorkshop()
   const opened: Dumps[] = []
   const start = (base: DumpDependencies, changed: Partial<DumpOptions>): Process => {
-    const counting = new CountingEngine(base.engine)
-    const deps = { ...base, engine: counting }
+    const counting = new CountingEngine(base.converter.options.engine)
+    const deps = withEngine(base, counting)
     const dumps = new Dumps(deps, { keepNewest: 3, ...options, ...changed })
     opened.push(dumps)
     return { deps, dumps, counting }

@@ -4,7 +4,7 @@ import { DumpProgress } from '../../../src/modules/dumps/dump-progress.ts'
 import { Dumps } from '../../../src/modules/dumps/dumps.ts'
 import type { DumpIndex, DumpPiece } from '../../../src/modules/dumps/format/dump-index.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
-import { changed } from '../../lake/failing-disk.ts'
+import { withEngine } from '../../lake/failing-disk.ts'
 import { append, Lake } from '../../lake/lake.ts'
 import { START_MS } from '../../lake/workshop.ts'
 import { refusal } from '../../refusal.ts'
@@ -47,14 +47,15 @@ function withGate({ deps }: Pick<Process, 'deps'>) {
   const arrived = new Promise<void>((resolve) => {
     arrive = resolve
   })
-  const engine = changed(deps.engine, {
+  const { engine } = deps.converter.options
+  const gated = withEngine(deps, {
     export: async (job, options?: JobOptions) => {
       arrive()
       await gate
-      return deps.engine.export(job, options)
+      return engine.export(job, options)
     },
   })
-  const dumps = new Dumps({ ...deps, engine }, { keepNewest: 3 })
+  const dumps = new Dumps(gated, { keepNewest: 3 })
   return { dumps, open: () => open(), arrived }
 }
 
@@ -81,14 +82,13 @@ test('two processes make one dump: the second waits, and finds it', async () => 
 })
 
 test('a failure reaches all followers, and the next request tries again', async () => {
-  const exporting = changed(shop.deps.engine, {
-    export: () => Promise.reject(new Error('the engine is ill')),
-  })
+  const { engine } = shop.deps.converter.options
   const ill = { isIll: true }
-  const engine = changed(shop.deps.engine, {
-    export: (job, options) => (ill.isIll ? exporting : shop.deps.engine).export(job, options),
+  const deps = withEngine(shop.deps, {
+    export: (job, options) =>
+      ill.isIll ? Promise.reject(new Error('the engine is ill')) : engine.export(job, options),
   })
-  const dumps = new Dumps({ ...shop.deps, engine }, { keepNewest: 3 })
+  const dumps = new Dumps(deps, { keepNewest: 3 })
   const target = await shop.target('t')
   expect(await dumps.state(target)).toEqual({ state: 'absent' })
   const opened = await Promise.all(Array.from({ length: 20 }, () => dumps.open(target)))

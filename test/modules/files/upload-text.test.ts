@@ -3,7 +3,7 @@ import { commitTransaction, startTransaction } from '../../../src/lake/commit/tr
 import { uploadText } from '../../../src/modules/files/upload.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
-import { changed } from '../../lake/failing-disk.ts'
+import { changed, withEngine } from '../../lake/failing-disk.ts'
 import { Lake, liveNames } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
 import { refusal } from '../../refusal.ts'
@@ -75,7 +75,7 @@ async function filesLeft(): Promise<string[]> {
   for await (const { location } of shop.deps.objects.list(`${state.definition.location}/data`)) {
     found.push(location)
   }
-  return [...found, ...(await readdir(shop.deps.temporaryFolder))]
+  return [...found, ...(await readdir(shop.deps.converter.options.folder))]
 }
 
 test.each([
@@ -167,9 +167,9 @@ test('a client that goes away, an engine that fails and a full disk leave nothin
     throw new Error('aborted')
   }
   await expect(upload('csv', '', { chunks: broken() })).rejects.toThrow('aborted')
-  const failing = changed(shop.deps.engine, { ingest: () => Promise.reject(new Error('died')) })
+  const failing = withEngine(shop.deps, { ingest: () => Promise.reject(new Error('died')) })
   const chunks = () => ({ table, format: 'csv' as const, chunks: chunksOf(CSV) })
-  await expect(uploadText({ ...shop.deps, engine: failing }, chunks())).rejects.toThrow('died')
+  await expect(uploadText(failing, chunks())).rejects.toThrow('died')
   const objects = changed(shop.deps.objects, {
     putFileIfAbsent: () => Promise.reject(new Error('full')),
   })
@@ -181,8 +181,10 @@ test('a client that goes away, an engine that fails and a full disk leave nothin
 })
 
 test('a body that is too large is cut off, and its file gone', async () => {
-  const path = `${shop.deps.temporaryFolder}/large`
-  const written = shop.deps.writeLocalFile(path, chunksOf('x'.repeat(100)), { bytesMax: 50 })
+  const path = `${shop.deps.converter.options.folder}/large`
+  const written = shop.deps.converter.options.writeLocalFile(path, chunksOf('x'.repeat(100)), {
+    bytesMax: 50,
+  })
   expect((await refusal(written)).code).toBe('body-too-large')
   expect(await filesLeft()).toEqual([])
 })

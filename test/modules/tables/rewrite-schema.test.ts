@@ -8,7 +8,7 @@ import { changeTable } from '../../../src/lake/commit/change-table.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
 import { commitDeletes } from '../../lake/commit/commit-deletes.ts'
-import { changed, withStore } from '../../lake/failing-disk.ts'
+import { changed, withEngine, withStore } from '../../lake/failing-disk.ts'
 import { append, Lake } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
 import { refusal } from '../../refusal.ts'
@@ -208,8 +208,8 @@ test('a table of format version 3 is refused before any file is converted', asyn
   await changeTable(shop.deps, 't', ({ definition }) => ({
     definition: { ...definition, formatVersion: 3 },
   }))
-  const engine = changed(shop.deps.engine, { export: () => Promise.reject(new Error('asked')) })
-  const attempt = evolveTable({ ...shop.deps, engine }, 't', { changes: [TO_DOUBLE] })
+  const deps = withEngine(shop.deps, { export: () => Promise.reject(new Error('asked')) })
+  const attempt = evolveTable(deps, 't', { changes: [TO_DOUBLE] })
   expect((await refusal(attempt)).code).toBe('not-implemented')
 })
 
@@ -271,15 +271,16 @@ test('a commit that comes between is kept: its file is converted, too, and the o
     '(SELECT 9::BIGINT AS k, 10::BIGINT AS n, NULL::DATE AS d, false AS b)',
   )
   let exports = 0
-  const engine = changed(shop.deps.engine, {
+  const { engine } = shop.deps.converter.options
+  const deps = withEngine(shop.deps, {
     export: async (job, options) => {
-      const result = await shop.deps.engine.export(job, options)
+      const result = await engine.export(job, options)
       exports++
       if (exports === 1) await append(shop, 't', other)
       return result
     },
   })
-  await evolveTable({ ...shop.deps, engine }, 't', { changes: [TO_DOUBLE] })
+  await evolveTable(deps, 't', { changes: [TO_DOUBLE] })
   expect(exports).toBe(2)
   expect((await rows({}, 'k, n')).map(({ k, n }) => [k, n])).toContainEqual(['9', '10.0'])
   expect(await dataFiles()).toHaveLength(2)
@@ -308,7 +309,8 @@ test('a crash between the files and the commit leaves the table as it was', asyn
   })
   // A process that is killed deletes nothing any more.
   const objects = changed(shop.deps.objects, { delete: () => new Promise(() => undefined) })
-  const killed = { ...(await shop.another()), catalog, objects }
+  const { converter } = shop.deps
+  const killed = { ...(await shop.another()), converter, catalog, objects }
   void evolveTable(killed, 't', { changes: [TO_DOUBLE] }).catch(() => undefined)
   while ((await fileNames()).length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
   const { state } = await readTable(shop.deps, { table: 't' })

@@ -1,5 +1,5 @@
-import type { DumpDependencies } from '../../../lake/convert/conversion-dependencies.ts'
 import type { Module } from '../../module.ts'
+import type { DumpDependencies } from '../dump-dependencies.ts'
 import { Dumps } from '../dumps.ts'
 import { ckanRoutes } from './ckan-routes.ts'
 import { DumpMetrics } from './dump-metrics.ts'

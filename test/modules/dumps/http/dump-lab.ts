@@ -13,6 +13,7 @@ import { dumpsModule } from '../../../../src/modules/dumps/http/dumps-module.ts'
 import { listModules, routesOf } from '../../../../src/modules.ts'
 import { ask, type Json, must, post } from '../../../http/client.ts'
 import type { TestService } from '../../../http/harness.ts'
+import { withEngine } from '../../../lake/failing-disk.ts'
 import { writeParquet } from '../../../parquet-files.ts'
 
 let files = 0
@@ -127,16 +128,8 @@ export async function openFace(
   { limits = {}, engine, idleMs = 0 }: FaceOptions = {},
 ): Promise<Face> {
   const metrics = new Metrics()
-  const whole = service.deps.engine
-  const deps = {
-    ...service.deps,
-    ...(engine !== undefined && { conversionsAtOnce: 1 }),
-    engine: {
-      export: engine?.export ?? whole.export.bind(whole),
-      ingest: whole.ingest.bind(whole),
-      close: whole.close.bind(whole),
-    },
-  } as TestService['deps']
+  const one = engine === undefined ? {} : { atOnce: 1 }
+  const deps = withEngine(service.deps, engine ?? {}, one)
   const dumping = dumpsModule({ ...deps, dumpLimits: limits })
   metrics.register(dumping.meters ?? [])
   const { dumps } = dumping

@@ -54,7 +54,7 @@ function gatedEngine(): {
   fail(): void
   jobs: number
 } {
-  const { engine } = service.deps
+  const { engine } = service.deps.converter.options
   const waiting: { start: () => void; fail: () => void }[] = []
   const gate = {
     jobs: 0,

@@ -1,0 +1,151 @@
+import type { TableDefinition } from '../../core/table/table.ts'
+import type { Schema } from '../../core/value/type.ts'
+import type {
+  Engine,
+  ExportJob,
+  ExportRequest,
+  IngestResult,
+  JobResult,
+  TextFormat,
+} from '../../engine/engine.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
+import type { PlannedFile } from '../scan/plan-files.ts'
+import { namingDataFile, requireRows } from './data-file-faults.ts'
+import { LocalFileCache } from './local-file-cache.ts'
+import { describeSource } from './source-file.ts'
+
+export interface ConverterOptions {
+  readonly objects: ObjectStore
+  readonly engine: Engine
+  /** Absolute path of a folder of this process alone; best on the warehouse's disk. */
+  readonly folder: string
+  /** Bound of local copies of objects that nobody uses at the moment. */
+  readonly cacheBytesMax: number
+  /** Conversions that one request may have under way at once. */
+  readonly atOnce: number
+  newUuid(): string
+  /**
+   * Writes a new file in constant memory; when the chunks throw, or exceed `bytesMax`
+   * (`body-too-large`), nothing remains.
+   */
+  writeLocalFile(
+    path: string,
+    chunks: AsyncIterable<Uint8Array>,
+    limits: { readonly bytesMax: number },
+  ): Promise<void>
+  /** No error when nothing is there. */
+  removeLocalFile(path: string): Promise<void>
+}
+
+interface Output extends Pick<ExportJob['target'], 'format' | 'compression'> {
+  /** Columns of the output. */
+  readonly schema: Schema
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The live rows of a data file, to be written in another form. */
+export interface Conversion extends Output {
+  readonly definition: TableDefinition
+  readonly source: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>
+  /** Columns as the file is read by. */
+  readonly readAs: Schema
+  /** Field id in the file of each column of the output that has another one there. */
+  readonly idsInFile?: ReadonlyMap<number, number>
+}
+
+/** A file that was made, on the local disk: it is gone when the work that is given it ends. */
+export interface LocalResult extends JobResult {
+  readonly path: string
+}
+
+/**
+ * Rows in other files: data files in the formats of dumps or with other columns, texts as data files. Has the engine,
+ * a folder of the local disk for what it makes, and local copies of objects for it to read.
+ */
+export class Converter {
+  readonly options: ConverterOptions
+  readonly #localFiles: LocalFileCache
+
+  constructor(options: ConverterOptions) {
+    this.options = options
+    this.#localFiles = new LocalFileCache({ ...options, bytesMax: options.cacheBytesMax })
+  }
+
+  get atOnce(): number {
+    return this.options.atOnce
+  }
+
+  /** A failure names the data file. `file-corrupt` when it has not the rows that the table counts. */
+  async convert<T>(conversion: Conversion, place: (made: LocalResult) => Promise<T>): Promise<T> {
+    const { source, definition, readAs, schema, idsInFile, ...output } = conversion
+    try {
+      return await this.#localFiles.use(async ({ pathOf }) => {
+        const access = { objects: this.options.objects, pathOf }
+        const described = await describeSource(access, { definition, schema: readAs }, source)
+        const names = new Map(described.columns.map((each) => [each.fieldId, each.nameInFile]))
+        const columns = schema.fields.map(({ id }) => ({
+          fieldId: id,
+          nameInFile: names.get(idsInFile?.get(id) ?? id),
+        }))
+        const job = { ...output, schema, source: { ...described, columns } }
+        return this.#export(job, (made) => {
+          requireRows(source, made.rows)
+          return place(made)
+        })
+      })
+    } catch (error) {
+      throw namingDataFile(error, source.dataFile)
+    }
+  }
+
+  /** The columns without a row, in formats that can say so. */
+  convertNothing<T>(output: Output, place: (made: LocalResult) => Promise<T>): Promise<T> {
+    return this.#export({ ...output, source: undefined }, place)
+  }
+
+  /** A text as a Parquet file. What is a bad row of it is an outcome; then there is no file. */
+  async ingest<T>(
+    text: {
+      readonly format: TextFormat
+      readonly chunks: AsyncIterable<Uint8Array>
+      readonly bytesMax: number
+      readonly schema: Schema
+      readonly signal?: AbortSignal | undefined
+    },
+    place: (result: IngestResult, path: string) => Promise<T>,
+  ): Promise<T> {
+    const { format, chunks, bytesMax, schema, signal } = text
+    const { engine, writeLocalFile, removeLocalFile } = this.options
+    const [path, targetPath] = [this.#newPath(), this.#newPath()]
+    try {
+      await writeLocalFile(path, chunks, { bytesMax })
+      const job = { path, format, schema, targetPath }
+      return await place(await engine.ingest(job, optionsOf(signal)), targetPath)
+    } finally {
+      await removeLocalFile(path)
+      await removeLocalFile(targetPath)
+    }
+  }
+
+  async #export<T>(
+    { source, schema, format, compression, signal }: Output & Pick<ExportRequest, 'source'>,
+    place: (made: LocalResult) => Promise<T>,
+  ): Promise<T> {
+    const path = this.#newPath()
+    const job = { source, schema, target: { path, format, compression } }
+    try {
+      const result = await this.options.engine.export(job, optionsOf(signal))
+      return await place({ ...result, path })
+    } finally {
+      await this.options.removeLocalFile(path)
+    }
+  }
+
+  #newPath(): string {
+    return `${this.options.folder}/${this.options.newUuid()}`
+  }
+}
+
+function optionsOf(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal }
+}
