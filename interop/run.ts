@@ -10,6 +10,7 @@ import { RESULTS, ROOT } from './places.ts'
 import { pyicebergSuite } from './pyiceberg-suite.ts'
 import { rckSuite } from './rck-suite.ts'
 import { sparkSuite } from './spark-suite.ts'
+import { stormSuite } from './storm-suite.ts'
 import type { Suite } from './suite.ts'
 
 const SUITES: Readonly<Record<string, Suite>> = {
@@ -19,6 +20,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   node22: nodeSuite(22, { always: true }),
   node24: nodeSuite(24, { always: false }),
   spark: sparkSuite,
+  storms: stormSuite,
 }
 
 async function main(names: readonly string[]): Promise<void> {

@@ -1,0 +1,24 @@
+import { runJest } from './jest-report.ts'
+import { ROOT } from './places.ts'
+import type { Suite } from './suite.ts'
+
+const TIMEOUT_MS = 60 * 60 * 1000
+const KILLS = '500'
+const STORM_SECONDS = '30'
+
+/** The storms, several times as long as CI runs them. */
+export const stormSuite: Suite = {
+  name: 'Long storms',
+  findObstacle: () => {
+    return process.env['INTEROP_ALL'] === '1' ? undefined : 'takes long; `make interop-all` runs it'
+  },
+  install: async () => undefined,
+  run: () =>
+    runJest({
+      label: 'storms',
+      folder: ROOT.replace(/\/$/, ''),
+      tiers: ['storm'],
+      timeoutMs: TIMEOUT_MS,
+      environment: { TEST_KILLS: KILLS, TEST_STORM_SECONDS: STORM_SECONDS },
+    }),
+}
