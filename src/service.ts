@@ -91,7 +91,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
     const { metrics, meter } = newMeter(overrides)
     const lake = await openLake(config, { ...overrides, meter }, opened)
     await makeFolder(config, config.temporaryFolder)
-    const engine = opened.add(await openEngine(config, overrides), (it) => it.close())
+    const ownEngine = opened.add(await openEngine(config, overrides), (it) => it.close())
     // Swept by the engine of a later process, when this one is killed.
     const folder = opened.add(await openEngineFolder(config.temporaryFolder), (path) =>
       rm(path, { recursive: true, force: true }),
@@ -101,7 +101,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
       metrics,
       converter: new Converter({
         objects: lake.objects,
-        engine,
+        engine: overrides.wrapEngine?.(ownEngine) ?? ownEngine,
         folder,
         cacheBytesMax: LOCAL_FILE_CACHE_BYTES_MAX,
         atOnce: config.engineProcesses,
@@ -218,14 +218,13 @@ async function openObjects(
 
 async function openEngine(config: Config, overrides: Overrides): Promise<Engine> {
   const { openDuckDbEngine } = await import('./engine/duckdb.ts')
-  const engine = await openDuckDbEngine({
+  return openDuckDbEngine({
     processes: config.engineProcesses,
     memoryBytes: config.engineMemoryBytes,
     temporaryFolder: config.temporaryFolder,
     jobTimeoutMs: overrides.engineJobTimeoutMs ?? ENGINE_JOB_TIMEOUT_MS,
     queueMax: overrides.engineQueueMax ?? ENGINE_QUEUE_MAX,
   })
-  return overrides.wrapEngine?.(engine) ?? engine
 }
 
 export interface ServiceOverrides extends Omit<Overrides, 'log'> {

@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 
 const ROOT = new URL('../..', import.meta.url).pathname
 /** One level below the root, as `dist` is, so that the SQL files are found. Test files may run side by side. */
@@ -28,8 +29,11 @@ export class KillableService {
     this.url = url
   }
 
-  static async start(environment: Record<string, string>): Promise<KillableService> {
-    const child = spawn(process.execPath, [join(BUILD, 'main.js')], {
+  static async start(
+    environment: Record<string, string>,
+    words: readonly string[] = [],
+  ): Promise<KillableService> {
+    const child = spawn(process.execPath, [join(BUILD, 'main.js'), ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'] ?? '', MORAINE_PORT: '0', ...environment },
     })
@@ -56,4 +60,29 @@ export class KillableService {
     this.#child.kill(signal)
     return ended
   }
+}
+
+export interface Ended {
+  /** `null` when it had to be killed. */
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the compiled command line to its end. */
+export async function runToEnd(
+  words: readonly string[],
+  environment: Record<string, string> = {},
+  { uid }: { readonly uid?: number } = {},
+): Promise<Ended> {
+  const child = spawn(process.execPath, [join(BUILD, 'main.js'), ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'] ?? '', MORAINE_PORT: '0', ...environment },
+    timeout: START_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+    ...(uid !== undefined && { uid, gid: uid }),
+  })
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+  return { code: await ended, stdout, stderr }
 }

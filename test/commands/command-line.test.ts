@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readConfig } from '../../src/config.ts'
+import { createTable } from '../../src/modules/tables/tables.ts'
+import { openPlatform } from '../../src/service.ts'
+import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+
+let home: string
+beforeAll(async () => {
+  buildService()
+  home = await mkdtemp(join(tmpdir(), 'moraine-commands-'))
+})
+afterAll(async () => {
+  removeBuild()
+  await rm(home, { recursive: true, force: true })
+})
+
+test('--help names every command, and --version is that of the package', async () => {
+  const help = await runToEnd(['--help'])
+  expect(help.code).toBe(0)
+  for (const name of ['serve', 'rebuild'])
+    expect(help.stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
+  const { version } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  )
+  expect(await runToEnd(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+test.each([
+  [['sreve'], "error: unknown command 'sreve'\n(Did you mean serve?)\n"],
+  [['--port', '80'], "error: unknown option '--port'\n"],
+  [
+    ['rebuild', 'all'],
+    "error: too many arguments for 'rebuild'. Expected 0 arguments but got 1.\n",
+  ],
+])('%j is refused before anything is opened', async (words, stderr) => {
+  const left = join(home, 'untouched')
+  expect(await runToEnd(words, { MORAINE_HOME: left })).toEqual({ code: 1, stdout: '', stderr })
+  expect(() => readFileSync(left)).toThrow('ENOENT')
+})
+
+test('it serves without a word, and by its name; each time SIGTERM ends it with 0', async () => {
+  for (const words of [[], ['serve']]) {
+    const service = await KillableService.start({ MORAINE_HOME: join(home, 'served') }, words)
+    expect((await fetch(`${service.url}/ready`)).status).toBe(200)
+    expect(await service.kill('SIGTERM')).toBe(0)
+  }
+})
+
+test('rebuild registers the tables of the warehouse, tells each in a line, and ends', async () => {
+  const environment = { MORAINE_HOME: join(home, 'lost') }
+  const platform = await openPlatform(readConfig(environment))
+  const columns = [{ name: 'n', type: 'long' }]
+  const { definition } = await createTable(platform, { name: 'numbers', columns })
+  await platform.close()
+  await rm(join(home, 'lost', 'catalog.db'))
+  const stdout = `registered  default.numbers  ${definition.location}\n`
+  expect(await runToEnd(['rebuild'], environment)).toEqual({ code: 0, stdout, stderr: '' })
+})

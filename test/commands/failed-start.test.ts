@@ -1,0 +1,139 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { buildService, type Ended, removeBuild, runToEnd } from '../crash/killable-service.ts'
+
+const NOBODY = 65_534
+
+let base: string
+let home: string
+beforeAll(buildService)
+afterAll(removeBuild)
+beforeEach(async () => {
+  base = await mkdtemp(join(tmpdir(), 'moraine-start-'))
+  home = join(base, 'home')
+})
+afterEach(() => rm(base, { recursive: true, force: true }))
+
+/** What a start that an operator can put right says; it says nothing else. */
+function refusalOf({ code, stdout, stderr }: Ended): string {
+  expect({ code, stdout, lines: stderr.split('\n').length }).toEqual({
+    code: 1,
+    stdout: '',
+    lines: 2,
+  })
+  return stderr.replace(/\n$/, '')
+}
+
+/** Another process may have the whole database to itself. */
+function lockDatabase(path: string): void {
+  const database = new Sqlite(path, { fileMustExist: true, timeout: 0 })
+  database.exec('begin exclusive; rollback')
+  database.close()
+}
+
+test('a taken port: one line, exit code 1, and the database is free', async () => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const ended = await runToEnd([], { MORAINE_HOME: home, MORAINE_PORT: String(port) })
+  server.close()
+  expect(refusalOf(ended)).toBe(
+    `moraine: MORAINE_PORT=${port} cannot be used: another process listens there already; ` +
+      'stop that one or give another port (0: any free one)',
+  )
+  lockDatabase(join(home, 'catalog.db'))
+  expect(await readdir(join(home, 'tmp'))).toEqual([])
+})
+
+test.each([
+  ['192.0.2.1', /this machine has no such address/],
+  ['no-such-host.invalid', /no such host name is known|the name server does not answer/],
+])('a host that is not one of this machine, %s', async (host, cause) => {
+  const said = refusalOf(await runToEnd([], { MORAINE_HOME: home, MORAINE_HOST: host }))
+  expect(said).toMatch(cause)
+  expect(said).toMatch(`moraine: MORAINE_HOST=${host} cannot be used: `)
+  expect(said).toMatch(/; give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all$/)
+  lockDatabase(join(home, 'catalog.db'))
+})
+
+test('a home below a file', async () => {
+  await writeFile(join(base, 'file'), '')
+  for (const below of ['file', 'file/home']) {
+    const folder = join(base, below)
+    expect(refusalOf(await runToEnd(['serve'], { MORAINE_HOME: folder }))).toBe(
+      `moraine: MORAINE_HOME=${folder} cannot be used: there is a file of that name; give a folder`,
+    )
+  }
+})
+
+test('a home where nothing can be made, which would hold up mkdir for ever', async () => {
+  const said = refusalOf(await runToEnd([], { MORAINE_HOME: '/proc/moraine' }))
+  expect(said).toMatch(/^moraine: MORAINE_HOME=\/proc\/moraine cannot be used: /)
+})
+
+test('a home that this user may not write', async () => {
+  await mkdir(home)
+  await chmod(base, 0o755)
+  await chmod(home, 0o555)
+  const isRoot = process.getuid?.() === 0
+  const ended = await runToEnd([], { MORAINE_HOME: home }, isRoot ? { uid: NOBODY } : {})
+  expect(refusalOf(ended)).toBe(
+    `moraine: MORAINE_HOME=${home} cannot be used: this user may not write there; ` +
+      'give a folder that it may write',
+  )
+  expect(await readdir(home)).toEqual([])
+})
+
+test('a warehouse elsewhere that cannot be made is told by its own name', async () => {
+  await writeFile(join(base, 'file'), '')
+  const warehouse = `file://${base}/file/warehouse`
+  const said = refusalOf(
+    await runToEnd(['rebuild'], { MORAINE_HOME: home, MORAINE_WAREHOUSE: warehouse }),
+  )
+  expect(said).toMatch(`MORAINE_WAREHOUSE=${warehouse} cannot be used: there is a file`)
+  lockDatabase(join(home, 'catalog.db'))
+})
+
+test('a catalog file that is no database stays as it is', async () => {
+  const path = join(base, 'letters.txt')
+  const letters = 'Dear Ann, '.repeat(500)
+  await writeFile(path, letters)
+  const ended = await runToEnd([], { MORAINE_HOME: home, MORAINE_CATALOG: `sqlite:${path}` })
+  expect(refusalOf(ended)).toBe(
+    `moraine: MORAINE_CATALOG=sqlite:${path} cannot be used: that file is not an SQLite database; ` +
+      "give the catalog's own file or the path of a new one",
+  )
+  expect(await readFile(path, 'utf8')).toBe(letters)
+})
+
+test('a catalog that is a folder', async () => {
+  const said = refusalOf(
+    await runToEnd([], { MORAINE_HOME: home, MORAINE_CATALOG: `sqlite:${base}` }),
+  )
+  expect(said).toMatch(`MORAINE_CATALOG=sqlite:${base} cannot be used: that file cannot be opened`)
+})
+
+test('a catalog that a newer Moraine made', async () => {
+  await mkdir(home)
+  const database = new Sqlite(join(home, 'catalog.db'))
+  database.exec(`create table moraine_migrations (number bigint primary key, name text);
+    insert into moraine_migrations values (9999, 'later')`)
+  database.close()
+  const said = refusalOf(await runToEnd([], { MORAINE_HOME: home }))
+  expect(said).toMatch(/ the database has schema 9999, .*; start a newer Moraine or give another/)
+  lockDatabase(join(home, 'catalog.db'))
+})
+
+test('a database server that is not there, without the password', async () => {
+  const MORAINE_CATALOG = 'postgres://ann:s3cret@127.0.0.1:1/moraine'
+  const said = refusalOf(await runToEnd([], { MORAINE_HOME: home, MORAINE_CATALOG }))
+  expect(said).toMatch(
+    /MORAINE_CATALOG=postgres:\/\/ann:\*\*\*@127.0.0.1:1\/moraine cannot be used/,
+  )
+  expect(said).toMatch(/ECONNREFUSED.*; check that the database is there/)
+  expect(said).not.toContain('s3cret')
+})
