@@ -1,3 +1,5 @@
+import type { EventStore } from './event-store.ts'
+import type { JobStore } from './job-store.ts'
 import type { LeaseStore } from './lease-store.ts'
 import type { NamespaceStore } from './namespace-store.ts'
 import type { PathStore } from './path-store.ts'
@@ -23,6 +25,8 @@ export interface Catalog {
   readonly views: ViewStore
   readonly replays: ReplayStore
   readonly leases: LeaseStore
+  readonly events: EventStore
+  readonly jobs: JobStore
 
   /** Brings the schema up to date; two processes may call it at once. */
   migrate(): Promise<void>
@@ -31,7 +35,9 @@ export interface Catalog {
   close(): Promise<void>
 }
 
-/** The part of the catalog that somebody uses, as a dependency: `Stores<'tables' | 'snapshots'>`. */
+/**
+ * The part of the catalog that somebody uses, as a dependency: `Stores<'tables' | 'snapshots'>`.
+ */
 export interface Stores<N extends keyof Catalog> {
   readonly catalog: Pick<Catalog, N>
 }

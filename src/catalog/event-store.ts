@@ -17,23 +17,25 @@ export const EVENT_TYPES = [
 export type EventType = (typeof EVENT_TYPES)[number]
 
 /**
- * What happened, in the order of positions. Every mutation of a table, view or namespace writes its event in its own
- * database transaction: one for each new version of a table, so a commit that many share has one.
+ * What happened, in the order of positions. Every mutation of a table, view or namespace writes its
+ * event in its own database transaction: one for each new version of a table, so a commit that many
+ * share has one.
  */
 export interface EventStore {
   /**
-   * The events after a position, oldest first. Numbers what is visible and has no position yet, so nothing can come
-   * to light later at a position that was passed: a reader that follows `nextAfter` sees each event once.
+   * Returns the events after a position, oldest first. Numbers what is visible and has no position
+   * yet, so nothing can come to light later at a position that was passed: a reader that follows
+   * `nextAfter` sees each event once, as long as its `after` is not below `forgotten`.
    */
-  listEvents(query: EventQuery): Promise<EventPage>
-  /** Numbers what is visible, as `listEvents` does. */
-  findEventRange(): Promise<EventRange>
-  /** Forgets events from before the instant, oldest first, up to the first that is younger; returns how many. */
-  forgetEvents(beforeMs: number): Promise<number>
-  /** How far a consumer with this name has come; `undefined` before its first `saveEventCursor`. */
-  findEventCursor(name: string): Promise<bigint | undefined>
+  list(query: EventQuery): Promise<EventPage>
+  /** Numbers what is visible, as `list` does. */
+  findRange(): Promise<EventRange>
+  /** Forgets events older than the instant, up to the first that is not; returns how many. */
+  forget(beforeMs: number): Promise<number>
+  /** How far a consumer with this name has come; `undefined` before its first `saveCursor`. */
+  findCursor(name: string): Promise<bigint | undefined>
   /** `fenced` when someone with a greater token has written it: then nothing changes. */
-  saveEventCursor(cursor: EventCursor): Promise<'saved' | 'fenced'>
+  saveCursor(cursor: EventCursor): Promise<'saved' | 'fenced'>
 }
 
 /** Who caused a change. Kept with its events for audit, never shown by the public route. */
@@ -59,7 +61,10 @@ export interface CatalogEvent {
   readonly origin: EventOrigin
 }
 
-/** Members of the CloudEvent's `data`, beside those that every event has. Ids of 64 bits are decimal strings. */
+/**
+ * Members of the CloudEvent's `data`, beside those that every event has. Ids of 64 bits are decimal
+ * strings.
+ */
 export type EventData = Readonly<Record<string, unknown>>
 
 export interface EventQuery {
@@ -70,12 +75,13 @@ export interface EventQuery {
   readonly limit: number
 }
 
-export interface EventPage {
+export interface EventPage extends EventRange {
   readonly events: readonly CatalogEvent[]
-  /** Everything up to here was looked at, whether it is among `events` or not. */
+  /**
+   * Everything up to here was looked at, whether it is among `events` or not; more follows while it
+   * is not `last`.
+   */
   readonly nextAfter: bigint
-  /** Whether more may follow at once. */
-  readonly hasMore: boolean
 }
 
 export interface EventRange {

@@ -1,3 +1,5 @@
+import type { EventOrigin } from './event-store.ts'
+
 /** Answers to requests with an `Idempotency-Key`, so that a repeated request gets the same one. */
 export interface ReplayStore {
   /** Found until it is forgotten, expired or not. */
@@ -25,4 +27,6 @@ export interface MutationOptions {
    * finds the first answer.
    */
   readonly replay?: ReplayRecord
+  /** Who asked for it: kept with the events that the mutation raises. */
+  readonly events?: EventOrigin
 }

@@ -28,8 +28,14 @@ export interface TableStore {
   find(key: TableKey): Promise<TableState | undefined>
   /** By namespace, then name, both without case. */
   list(query: ListTablesQuery): Promise<readonly TableSummary[]>
-  /** Forgets the table, its snapshots, log and file paths, in one step. */
-  drop(tableUuid: string, options?: MutationOptions): Promise<'dropped' | 'not-found'>
+  /**
+   * Forgets the table, its snapshots, log and file paths, in one step. Compares the version, as
+   * `commit` does: what was done to the table since the caller looked is not dropped unseen.
+   */
+  drop(
+    table: ExpectedTable,
+    options?: MutationOptions,
+  ): Promise<'dropped' | 'not-found' | 'version-mismatch'>
 
   /**
    * All or nothing, durable when it resolves: compare-and-swap of every table's version, new
@@ -58,9 +64,13 @@ export interface NewTable {
   readonly earlierPublications?: readonly Omit<Publication, 'tableUuid'>[]
 }
 
-export interface TableReplacement {
+/** A table as its caller knows it. */
+export interface ExpectedTable {
   readonly tableUuid: string
   readonly expectedVersion: number
+}
+
+export interface TableReplacement extends ExpectedTable {
   readonly table: NewTable
 }
 

@@ -21,6 +21,7 @@ export const CATALOG_ERROR_CODES = [
   'file-schema-mismatch',
   'file-spans-partitions',
   'filter-invalid',
+  'job-not-found',
   'location-invalid',
   'location-not-allowed',
   'metadata-corrupt',

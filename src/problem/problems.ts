@@ -1,5 +1,6 @@
 import { type CatalogErrorCode, CodedError } from '../core/errors.ts'
 import { DUMP_PROBLEMS } from './dump-problems.ts'
+import { EVENT_PROBLEMS } from './event-problems.ts'
 import { FILE_PROBLEMS } from './file-problems.ts'
 import { ICEBERG_REST_PROBLEMS } from './iceberg-rest-problems.ts'
 import type { ProblemRow } from './problem-row.ts'
@@ -17,6 +18,7 @@ const ROWS = {
   ...VIEW_PROBLEMS,
   ...ICEBERG_REST_PROBLEMS,
   ...DUMP_PROBLEMS,
+  ...EVENT_PROBLEMS,
   ...REQUEST_PROBLEMS,
   ...SERVICE_PROBLEMS,
 } satisfies Record<CatalogErrorCode, ProblemRow>

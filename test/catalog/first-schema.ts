@@ -50,6 +50,6 @@ export async function expectUpToDate(catalog: Catalog): Promise<void> {
   expect(await catalog.tables.commit({ tables: [], transactions })).toEqual({
     outcome: 'committed',
   })
-  expect(await catalog.tables.drop(UUID)).toBe('dropped')
+  expect(await catalog.tables.drop({ tableUuid: UUID, expectedVersion: 0 })).toBe('dropped')
   expect(await catalog.namespaces.drop(['deep', 'SKY'])).toBe('dropped')
 }

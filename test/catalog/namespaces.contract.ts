@@ -112,7 +112,8 @@ export function describeNamespaces(catalog: () => Catalog): void {
         expect(await catalog().namespaces.drop([name])).toBe('not-empty')
         expect(await catalog().namespaces.find([name])).toBeDefined()
       }
-      await catalog().tables.drop(table.definition.tableUuid)
+      const { tableUuid } = table.definition
+      await catalog().tables.drop({ tableUuid, expectedVersion: 0 })
       await catalog().views.drop(view.viewUuid)
       expect(await catalog().namespaces.drop(['outer', 'INNER'])).toBe('dropped')
       for (const name of ['sky', 'Views', 'OUTER']) {

@@ -53,7 +53,7 @@ export function describePaths(catalog: () => Catalog): void {
       const known = await catalog().paths.findKnown(clone.definition.tableUuid, asked)
       expect(known.size).toBe(5_001)
       expect((await catalog().paths.findOfOtherTables(originUuid, asked)).size).toBe(5_001)
-      await catalog().tables.drop(originUuid)
+      await catalog().tables.drop({ tableUuid: originUuid, expectedVersion: 1 })
       expect((await catalog().paths.findKnown(clone.definition.tableUuid, asked)).size).toBe(5_001)
       expect((await catalog().paths.findKnown(originUuid, asked)).size).toBe(0)
     })

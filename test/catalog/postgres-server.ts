@@ -9,7 +9,7 @@ import pg from 'pg'
 export interface PostgresServer {
   /** The URL of an empty database of its own. */
   newDatabase(): Promise<string>
-  /** Drops the databases; ends the server if it was started here. */
+  /** Ends the server with all databases if it was started here, else drops them. */
   stop(): Promise<void>
 }
 
@@ -24,7 +24,7 @@ export function whyNoPostgres(): string | undefined {
 /** The server of TEST_POSTGRES_URL, or one of its own in a temporary folder. */
 export async function startPostgres({ isDurable = false } = {}): Promise<PostgresServer> {
   const given = process.env['TEST_POSTGRES_URL']
-  if (given !== undefined) return serverAt(given, async () => undefined)
+  if (given !== undefined) return serverAt(given, (databases) => dropAll(given, databases))
   const folder = mkdtempSync(join(tmpdir(), 'moraine-postgres-'))
   const data = join(folder, 'data')
   const user = isRoot() ? unprivilegedUser() : undefined
@@ -50,7 +50,16 @@ export async function startPostgres({ isDurable = false } = {}): Promise<Postgre
 const INITDB_OPTIONS = ['-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync']
 const READY_ATTEMPTS_MAX = 300
 
-function serverAt(adminUrl: string, stopServer: () => Promise<void>): PostgresServer {
+async function dropAll(adminUrl: string, databases: readonly string[]): Promise<void> {
+  for (const database of databases) {
+    await administer(adminUrl, `drop database if exists ${database} with (force)`)
+  }
+}
+
+function serverAt(
+  adminUrl: string,
+  stop: (databases: readonly string[]) => Promise<void>,
+): PostgresServer {
   const databases: string[] = []
   return {
     newDatabase: async () => {
@@ -61,12 +70,7 @@ function serverAt(adminUrl: string, stopServer: () => Promise<void>): PostgresSe
       url.pathname = `/${database}`
       return url.href
     },
-    stop: async () => {
-      for (const database of databases) {
-        await administer(adminUrl, `drop database if exists ${database} with (force)`)
-      }
-      await stopServer()
-    },
+    stop: () => stop(databases),
   }
 }
 

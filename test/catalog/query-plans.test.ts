@@ -1,5 +1,5 @@
 import Sqlite from 'better-sqlite3'
-import { type CompiledQuery, Kysely, SqliteDialect } from 'kysely'
+import { type CompiledQuery, Kysely, sql as rawSql, SqliteDialect } from 'kysely'
 import { migrate } from '../../src/catalog/sql/migrations.ts'
 import type { Connection, SqlEngine } from '../../src/catalog/sql/sql-engine.ts'
 import type { Database } from '../../src/catalog/sql/sql-schema.ts'
@@ -19,6 +19,7 @@ const engine: SqlEngine = {
   ...{ name: 'sqlite', connection, contentionMsMax: 0, trouble: () => 'other' },
   ...{ lockMigrations: async () => undefined, holdNamespaces: async () => true },
   transact: (work) => connection.transaction().execute(work),
+  ...{ lockNumbering: undefined, skipLocked: rawSql`` },
   runTogether: async () => undefined,
 }
 const snapshots = new SqlSnapshots(engine)

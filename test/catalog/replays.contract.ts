@@ -27,7 +27,11 @@ export function describeReplays(catalog: () => Catalog): void {
         catalog().tables.commit({ tables: [appendTo(planets, 1n)], transactions: [] }, options),
       { outcome: 'version-mismatch', tableUuid },
     ],
-    ['dropTable', (options) => catalog().tables.drop(tableUuid, options), 'not-found'],
+    [
+      'dropTable',
+      (options) => catalog().tables.drop({ tableUuid, expectedVersion: 1 }, options),
+      'not-found',
+    ],
     ['createView', (options) => catalog().views.create(bright, options), 'view-exists'],
     [
       'replaceView',
@@ -88,7 +92,7 @@ export function describeReplays(catalog: () => Catalog): void {
               mutate(options),
         ),
         () => catalog().tables.commit(commit, options),
-        () => catalog().tables.drop(moonsUuid, options),
+        () => catalog().tables.drop({ tableUuid: moonsUuid, expectedVersion: 0 }, options),
       ]
       for (const attempt of attempts) {
         await expect(attempt()).rejects.toMatchObject({

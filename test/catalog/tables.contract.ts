@@ -162,8 +162,12 @@ export function describeTables(catalog: () => Catalog): void {
       await catalog().tables.commit({ tables: [commit], transactions: [] })
       const publication = { tableUuid, version: 1, metadataLocation: 'm', publishedAtMs: 1 }
       await catalog().publications.record(publication)
-      expect(await catalog().tables.drop(tableUuid)).toBe('dropped')
-      expect(await catalog().tables.drop(tableUuid)).toBe('not-found')
+      const drop = (expectedVersion: number) =>
+        catalog().tables.drop({ tableUuid, expectedVersion })
+      expect(await drop(0)).toBe('version-mismatch')
+      expect(await catalog().tables.find({ tableUuid })).toMatchObject({ version: 1 })
+      expect(await drop(1)).toBe('dropped')
+      expect(await drop(1)).toBe('not-found')
       expect(await catalog().tables.find({ tableUuid })).toBeUndefined()
       expect(await catalog().tables.list({ limit: 10 })).toEqual([])
       const late = appendTo(commit.state, 6n)

@@ -39,7 +39,8 @@ export function describeViews(catalog: () => Catalog): void {
       // The same name elsewhere is another name; a name that was dropped is free for both.
       const elsewhere = viewOf('planets', { namespace: ['sea'] })
       expect(await catalog().views.create(elsewhere)).toBe('created')
-      await catalog().tables.drop(table.definition.tableUuid)
+      const { tableUuid } = table.definition
+      await catalog().tables.drop({ tableUuid, expectedVersion: 0 })
       await catalog().views.drop(view.viewUuid)
       await createView('planets')
       await create(catalog(), 'bright')

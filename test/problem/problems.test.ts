@@ -16,6 +16,7 @@ commit-state-unknown 503 500 CommitStateUnknownException
 data-file-missing 410 404 NotFoundException
 dump-not-ready 503 503 ServiceUnavailableException
 engine-failed 503 503 ServiceUnavailableException
+events-expired 410 404 NotFoundException
 file-already-in-table 409 409 CommitFailedException
 file-changed 409 409 CommitFailedException
 file-corrupt 422 400 BadRequestException
@@ -27,6 +28,7 @@ file-spans-partitions 422 400 BadRequestException
 filter-invalid 400 400 BadRequestException
 idempotency-key-reused 422 422 UnprocessableEntityException
 internal 500 500 InternalServerError
+job-not-found 404 404 NotFoundException
 location-invalid 400 400 BadRequestException
 location-not-allowed 403 403 ForbiddenException
 media-type-unsupported 415 415 BadRequestException

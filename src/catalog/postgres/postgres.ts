@@ -19,6 +19,8 @@ const REPLY_MS_MAX = 35_000
 const PARAMETERS_MAX = 65_535
 /** "moraine" in ASCII: one lock for all who migrate a database. */
 const MIGRATION_LOCK = 0x6d6f7261696e65n
+/** Beside it, for all who give positions to events. */
+const NUMBERING_LOCK = MIGRATION_LOCK + 1n
 
 /**
  * Any server that speaks PostgreSQL's protocol and SQL. Nothing is asked of it until the first
@@ -76,8 +78,19 @@ function postgresEngine(pool: pg.Pool): SqlEngine {
       await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction)
     },
     holdNamespaces,
+    lockNumbering,
+    skipLocked: sql`for update skip locked`,
     runTogether,
   }
+}
+
+/**
+ * Each statement after it sees all that was committed before the lock was had, whatever the
+ * server's default.
+ */
+async function lockNumbering(transaction: SqlTransaction): Promise<void> {
+  await sql`set transaction isolation level read committed`.execute(transaction)
+  await sql`select pg_advisory_xact_lock(${NUMBERING_LOCK})`.execute(transaction)
 }
 
 async function holdNamespaces(

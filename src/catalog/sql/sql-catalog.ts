@@ -2,6 +2,8 @@ import { sql } from 'kysely'
 import type { Catalog } from '../catalog.ts'
 import { migrate } from './migrations.ts'
 import { read, type SqlEngine } from './sql-engine.ts'
+import { SqlEvents } from './sql-events.ts'
+import { SqlJobs } from './sql-jobs.ts'
 import { SqlLeases } from './sql-leases.ts'
 import { SqlNamespaces } from './sql-namespaces.ts'
 import { SqlPaths } from './sql-paths.ts'
@@ -24,6 +26,8 @@ export function sqlCatalog(engine: SqlEngine): Catalog {
     views: new SqlViews(engine),
     replays: new SqlReplays(engine),
     leases: new SqlLeases(engine),
+    events: new SqlEvents(engine),
+    jobs: new SqlJobs(engine),
     migrate: () => migrate(engine),
     ping: async () => {
       await read(engine, (connection) => sql`select 1`.execute(connection))

@@ -9,6 +9,7 @@ import { claimName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
 import { pathInserts } from './sql-paths.ts'
 import { type Param, prepared, rowOf } from './sql-prepared.ts'
+import { type RaisedEvents, tableCommitted } from './sql-raised-events.ts'
 import {
   CHANGING_COLUMNS,
   changingColumns,
@@ -20,7 +21,7 @@ import {
 } from './sql-rows.ts'
 import type { SnapshotRow, TableRow } from './sql-schema.ts'
 import { findTransaction, stagingDeletes } from './sql-transactions.ts'
-import { encodeExact } from './tagged-json.ts'
+import { decodeExact, encodeExact } from './tagged-json.ts'
 
 /**
  * Throws `Refusal`. Transactions first, then tables, both in the order of their ids: whoever
@@ -30,7 +31,7 @@ import { encodeExact } from './tagged-json.ts'
 export async function commitAll(
   transaction: SqlTransaction,
   commit: CatalogCommit,
-  context: TableContext,
+  { raised, ...context }: CommitContext,
 ): Promise<CatalogCommitOutcome> {
   const isNew = (wanted: boolean) =>
     commit.transactions.filter((t) => t.isNew === wanted).map((t) => t.transaction)
@@ -38,9 +39,14 @@ export async function commitAll(
   await markCommitted(transaction, isNew(false).sort(byTransactionId), context)
   const tables = commit.tables.toSorted((a, b) => (tableUuidOf(a) < tableUuidOf(b) ? -1 : 1))
   const firstPositions: bigint[] = []
-  for (const table of tables) firstPositions.push(await swapTable(transaction, table, context))
+  for (const table of tables) {
+    const { logLength, before } = await swapTable(transaction, table, { raised, ...context })
+    firstPositions.push(logLength - BigInt(table.newLogEntries.length))
+    raised.raise(tableCommitted(table, commit, before))
+  }
   for (const table of tables) await forgetSnapshots(transaction, table)
-  await context.engine.runTogether(transaction, historyInserts(transaction, tables, firstPositions))
+  const inserts = historyInserts(transaction, tables, firstPositions)
+  await context.engine.runTogether(transaction, [...inserts, ...raised.takeInserts(transaction)])
   return { outcome: 'committed' }
 }
 
@@ -105,21 +111,29 @@ async function refuseMissing(
   throw new Refusal<CatalogCommitOutcome>({ outcome, transactionId })
 }
 
-/** Answers the position of the commit's first entry in the table's log. */
+interface SwappedTable {
+  /** Of the table's log, with the entries that the commit adds. */
+  readonly logLength: bigint
+  /** What the table was called, if it has another name now. */
+  readonly before?: Pick<TableState, 'namespace' | 'name'>
+}
+
+type CommitContext = TableContext & { readonly raised: RaisedEvents }
+
 async function swapTable(
   transaction: SqlTransaction,
   table: TableCommit,
-  context: TableContext,
-): Promise<bigint> {
-  const { state, expectedVersion, newLogEntries } = table
+  context: CommitContext,
+): Promise<SwappedTable> {
+  const { state, expectedVersion } = table
   if (state.version !== expectedVersion + 1) {
     throw new Error(`commit of version ${state.version} on version ${expectedVersion}`)
   }
   const { namespace, name } = nameColumns(state)
-  const logLength =
-    (await updateTable(transaction, table, { where: { namespace, name }, ...context })) ??
-    (await renameTable(transaction, table, context))
-  return logLength - BigInt(newLogEntries.length)
+  const where = { namespace, name }
+  const logLength = await updateTable(transaction, table, { where, ...context })
+  if (logLength === undefined) return renameTable(transaction, table, context)
+  return { logLength }
 }
 
 /**
@@ -129,9 +143,10 @@ async function swapTable(
 async function renameTable(
   transaction: SqlTransaction,
   table: TableCommit,
-  context: TableContext,
-): Promise<bigint> {
+  context: CommitContext,
+): Promise<SwappedTable> {
   const { state } = table
+  const before = await findName(transaction, table)
   try {
     const columns = nameColumns(state)
     const logLength = await updateTable(transaction, table, { columns, ...context })
@@ -140,21 +155,35 @@ async function renameTable(
       throw new Refusal<CatalogCommitOutcome>({ outcome: 'version-mismatch', tableUuid })
     }
     await takeName(transaction, table, context)
-    return logLength
+    return { logLength, ...(before !== undefined && { before }) }
   } catch (error) {
     if (context.engine.trouble(error) !== 'unique-violation') throw error
     throw nameTaken(state, { existing: 'table', cause: error })
   }
 }
 
+/** What the table is called in the version that the commit is to follow. */
+async function findName(
+  transaction: SqlTransaction,
+  table: TableCommit,
+): Promise<SwappedTable['before']> {
+  const row = await transaction
+    .selectFrom('tables')
+    .select(['namespace', 'name'])
+    .where('table_uuid', '=', tableUuidOf(table))
+    .where('version', '=', BigInt(table.expectedVersion))
+    .executeTakeFirst()
+  return row && { namespace: decodeExact<readonly string[]>(row.namespace), name: row.name }
+}
+
 async function takeName(
   transaction: SqlTransaction,
   table: TableCommit,
-  { engine }: TableContext,
+  { engine, raised }: CommitContext,
 ): Promise<void> {
   const { namespace, name } = table.state
   const uuid = tableUuidOf(table)
-  await addNamespaces(transaction, namespace, engine)
+  await addNamespaces(transaction, namespace, { engine, raised })
   const claimed = await claimName(transaction, { namespace, name, kind: 'table', uuid })
   if (claimed !== 'claimed') throw nameTaken(table.state, { existing: claimed })
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Compilable, Kysely, Transaction } from 'kysely'
+import type { Compilable, Kysely, RawBuilder, Transaction } from 'kysely'
 import { CatalogError } from '../../core/errors.ts'
 import type { Database } from './sql-schema.ts'
 
@@ -39,6 +39,13 @@ export interface SqlEngine {
    * Others' work may be part of the same transaction: when its end fails, it fails for all.
    */
   transact<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>
+  /**
+   * Held until the transaction ends, so that one reader at a time gives positions to events.
+   * `undefined` where the database gives them when events are written.
+   */
+  readonly lockNumbering: ((transaction: SqlTransaction) => Promise<void>) | undefined
+  /** Ends a SELECT of rows to change: those that others are about to change are passed over. */
+  readonly skipLocked: RawBuilder<unknown>
   /** Runs statements that do not depend on each other: in one round trip where that is possible. */
   runTogether(transaction: SqlTransaction, statements: Iterable<Compilable>): Promise<void>
 }

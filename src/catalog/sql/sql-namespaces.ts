@@ -14,6 +14,7 @@ import {
   type SqlTransaction,
 } from './sql-engine.ts'
 import { childKeyRange, namespaceKey } from './sql-keys.ts'
+import { namespaceEvent, type RaisedEvents } from './sql-raised-events.ts'
 import { mutate } from './sql-replays.ts'
 import { decodeExact, encodeExact } from './tagged-json.ts'
 
@@ -28,8 +29,8 @@ export class SqlNamespaces implements NamespaceStore {
     namespace: NamespaceRecord,
     options: MutationOptions = {},
   ): Promise<'created' | 'already-exists'> {
-    return mutate(this.#engine, options, (transaction) =>
-      insertNamespace(transaction, namespace, this.#engine),
+    return mutate(this.#engine, options, (transaction, raised) =>
+      insertNamespace(transaction, namespace, { engine: this.#engine, raised }),
     )
   }
 
@@ -54,8 +55,8 @@ export class SqlNamespaces implements NamespaceStore {
     change: NamespacePropertiesChange,
     options: MutationOptions = {},
   ): Promise<NamespacePropertiesChanged | 'not-found'> {
-    return mutate(this.#engine, options, (transaction) =>
-      updateNamespaceProperties(transaction, change),
+    return mutate(this.#engine, options, (transaction, raised) =>
+      updateNamespaceProperties(transaction, change, raised),
     )
   }
 
@@ -63,8 +64,16 @@ export class SqlNamespaces implements NamespaceStore {
     levels: readonly string[],
     options: MutationOptions = {},
   ): Promise<'dropped' | 'not-found' | 'not-empty'> {
-    return mutate(this.#engine, options, (transaction) => deleteNamespace(transaction, levels))
+    return mutate(this.#engine, options, (transaction, raised) =>
+      deleteNamespace(transaction, levels, raised),
+    )
   }
+}
+
+/** What is needed where namespaces may be made on the way. */
+export interface RaisingContext {
+  readonly engine: SqlEngine
+  readonly raised: RaisedEvents
 }
 
 /**
@@ -74,17 +83,19 @@ export class SqlNamespaces implements NamespaceStore {
 export async function addNamespaces(
   transaction: SqlTransaction,
   namespace: readonly string[],
-  engine: SqlEngine,
+  { engine, raised }: RaisingContext,
 ): Promise<void> {
   if (namespace.length === 0) return
   const rows = namespace.map((_, index) => namespaceRow(namespace.slice(0, index + 1)))
   const keys = rows.map((row) => row.namespace_key)
   do {
-    await transaction
+    const inserted = await transaction
       .insertInto('namespaces')
       .values(rows)
       .onConflict((conflict) => conflict.doNothing())
+      .returning('levels')
       .execute()
+    for (const { levels } of inserted) raised.raise(namespaceCreated(decodeExact(levels)))
     // Again, when one that was there has been dropped since.
   } while (!(await engine.holdNamespaces(transaction, keys)))
 }
@@ -98,20 +109,25 @@ function namespaceRow(levels: readonly string[], properties: NamespaceRecord['pr
   }
 }
 
+function namespaceCreated(levels: readonly string[]) {
+  return namespaceEvent('moraine.namespace.created.v1', levels)
+}
+
 /** Throws `Refusal`. */
 async function insertNamespace(
   transaction: SqlTransaction,
   { levels, properties }: NamespaceRecord,
-  engine: SqlEngine,
+  context: RaisingContext,
 ): Promise<'created'> {
   if (levels.length === 0) throw new Refusal('already-exists')
-  await addNamespaces(transaction, levels.slice(0, -1), engine)
+  await addNamespaces(transaction, levels.slice(0, -1), context)
   const inserted = await transaction
     .insertInto('namespaces')
     .values(namespaceRow(levels, properties))
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('already-exists')
+  context.raised.raise(namespaceCreated(levels))
   return 'created'
 }
 
@@ -136,13 +152,14 @@ function children(connection: Connection, parent: readonly string[]) {
 async function updateNamespaceProperties(
   transaction: SqlTransaction,
   { levels, updates, removals }: NamespacePropertiesChange,
+  raised: RaisedEvents,
 ): Promise<NamespacePropertiesChanged> {
   const update = () =>
     transaction.updateTable('namespaces').where('namespace_key', '=', namespaceKey(levels))
   // Changes nothing, but what it answers stays as it is until the transaction ends.
   const row = await update()
     .set((column) => ({ properties: column.ref('properties') }))
-    .returning('properties')
+    .returning(['levels', 'properties'])
     .executeTakeFirst()
   if (row === undefined) throw new Refusal('not-found')
   const before = decodeExact<NamespaceRecord['properties']>(row.properties)
@@ -153,6 +170,7 @@ async function updateNamespaceProperties(
   await update()
     .set({ properties: encodeExact(after) })
     .execute()
+  raised.raise(namespaceEvent('moraine.namespace.updated.v1', decodeExact(row.levels)))
   return { before, after }
 }
 
@@ -160,6 +178,7 @@ async function updateNamespaceProperties(
 async function deleteNamespace(
   transaction: SqlTransaction,
   levels: readonly string[],
+  raised: RaisedEvents,
 ): Promise<'dropped'> {
   const key = namespaceKey(levels)
   // Its own row first: who puts something into it at the same time is waited for, and then seen
@@ -167,8 +186,9 @@ async function deleteNamespace(
   const deleted = await transaction
     .deleteFrom('namespaces')
     .where('namespace_key', '=', key)
+    .returning('levels')
     .executeTakeFirst()
-  if (deleted.numDeletedRows === 0n) throw new Refusal('not-found')
+  if (deleted === undefined) throw new Refusal('not-found')
   const [content] = await transaction
     .selectFrom('names')
     .select('name_key')
@@ -177,5 +197,6 @@ async function deleteNamespace(
     .execute()
   const [child] = await listChildNamespaces(transaction, { parent: levels, limit: 1 })
   if (content !== undefined || child !== undefined) throw new Refusal('not-empty')
+  raised.raise(namespaceEvent('moraine.namespace.dropped.v1', decodeExact(deleted.levels)))
   return 'dropped'
 }

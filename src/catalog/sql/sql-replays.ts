@@ -1,6 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { MutationOptions, ReplayRecord, ReplayStore } from '../replay-store.ts'
 import { read, type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
+import { RaisedEvents } from './sql-raised-events.ts'
 import { decodeExact, encodeExact } from './tagged-json.ts'
 
 const RETRY_AFTER_SECONDS = 1
@@ -41,17 +42,22 @@ export class SqlReplays implements ReplayStore {
   }
 }
 
-/** `write`, with the answer to the request that asked for it, if it is to be kept. */
+/**
+ * `write`, with the events that the work raises, and the answer to the request that asked for it,
+ * if it is kept.
+ */
 export function mutate<T>(
   engine: SqlEngine,
-  { replay }: MutationOptions,
-  work: (transaction: SqlTransaction) => Promise<T>,
+  { replay, events }: MutationOptions,
+  work: (transaction: SqlTransaction, raised: RaisedEvents) => Promise<T>,
 ): Promise<T> {
-  if (replay === undefined) return write(engine, work)
   return write(engine, async (transaction) => {
     // First: of two requests with one key at once, the second waits here for the first to end.
-    if (!(await insertReplay(transaction, replay))) throw isAnswered(replay)
-    return await work(transaction)
+    if (replay !== undefined && !(await insertReplay(transaction, replay))) throw isAnswered(replay)
+    const raised = new RaisedEvents(events)
+    const result = await work(transaction, raised)
+    await engine.runTogether(transaction, raised.takeInserts(transaction))
+    return result
   })
 }
 

@@ -1,3 +1,5 @@
+import type { ColumnType, Generated, GeneratedAlways, Selectable } from 'kysely'
+
 /**
  * The tables of schemas/sql. Every integer column is a bigint in both engines: 64-bit ids stay
  * exact, and the mapping of rows says where a number is enough.
@@ -45,6 +47,12 @@ export interface Database {
     expires_at_ms: bigint
   }
   leases: { name: string; owner: string; fencing_token: bigint; expires_at_ms: bigint }
+  events: EventColumns
+  event_horizon: { forgotten: bigint }
+  event_cursors: { name: string; position: bigint; fencing_token: bigint }
+  jobs: JobColumns
+  job_askers: { job_id: string; asker: string }
+  task_ticks: { name: string; tick_ms: bigint }
   /** Made by src/catalog/sql/migrations.ts. */
   moraine_migrations: { number: bigint; name: string }
 }
@@ -109,3 +117,49 @@ export interface TransactionRow {
   staged_file_count: bigint
   revision: bigint
 }
+
+export interface EventColumns {
+  /** PostgreSQL only. */
+  written: GeneratedAlways<bigint>
+  /** SQLite gives it at the insert, PostgreSQL's first reader afterwards. */
+  position: Generated<bigint | null>
+  event_id: string
+  type: string
+  subject: string
+  name: string
+  version: bigint
+  time_ms: bigint
+  /** Plain JSON. */
+  data: string
+  principal: string | null
+  request_id: string | null
+  address: string | null
+}
+
+export type EventRow = Selectable<EventColumns>
+
+type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>
+
+export interface JobColumns {
+  job_id: string
+  kind: string
+  unique_key: string
+  state: string
+  /** Plain JSON, as the three below. */
+  input: string
+  progress: Nullable<string>
+  result: Nullable<string>
+  problem: Nullable<string>
+  attempts: bigint
+  due_at_ms: bigint
+  /** Empty while nobody has it. */
+  owner: string
+  fencing_token: bigint
+  /** 0 or 1. */
+  is_cancelled: bigint
+  created_at_ms: bigint
+  started_at_ms: Nullable<bigint>
+  ended_at_ms: Nullable<bigint>
+}
+
+export type JobRow = Selectable<JobColumns>

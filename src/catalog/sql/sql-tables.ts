@@ -3,6 +3,7 @@ import type { MutationOptions } from '../replay-store.ts'
 import type {
   CatalogCommit,
   CatalogCommitOutcome,
+  ExpectedTable,
   ListTablesQuery,
   NewTable,
   TableKey,
@@ -26,10 +27,13 @@ import { addNamespaces } from './sql-namespaces.ts'
 import { addPaths, copyPaths } from './sql-paths.ts'
 import { type Param, prepared } from './sql-prepared.ts'
 import { addPublication } from './sql-publications.ts'
+import { type RaisedEvents, tableCreated, tableDropped } from './sql-raised-events.ts'
 import { mutate } from './sql-replays.ts'
 import { changingColumns, logRows, nameColumns, snapshotRow, tableStateOf } from './sql-rows.ts'
 import type { SnapshotRow } from './sql-schema.ts'
 import { decodeExact } from './tagged-json.ts'
+
+type MutationContext = TableContext & { readonly raised: RaisedEvents }
 
 export class SqlTables implements TableStore {
   readonly #context: TableContext
@@ -42,8 +46,8 @@ export class SqlTables implements TableStore {
     table: NewTable,
     options: MutationOptions = {},
   ): Promise<'created' | 'already-exists' | 'view-exists'> {
-    return mutate(this.#context.engine, options, (transaction) =>
-      insertTable(transaction, table, this.#context),
+    return mutate(this.#context.engine, options, (transaction, raised) =>
+      insertTable(transaction, table, { raised, ...this.#context }),
     )
   }
 
@@ -51,8 +55,8 @@ export class SqlTables implements TableStore {
     replacement: TableReplacement,
     options: MutationOptions = {},
   ): Promise<'created' | 'already-exists' | 'view-exists' | 'version-mismatch'> {
-    return mutate(this.#context.engine, options, (transaction) =>
-      replaceTable(transaction, replacement, this.#context),
+    return mutate(this.#context.engine, options, (transaction, raised) =>
+      replaceTable(transaction, replacement, { raised, ...this.#context }),
     )
   }
 
@@ -65,9 +69,12 @@ export class SqlTables implements TableStore {
     return read(this.#context.engine, (connection) => listTables(connection, query))
   }
 
-  drop(tableUuid: string, options: MutationOptions = {}): Promise<'dropped' | 'not-found'> {
-    return mutate(this.#context.engine, options, (transaction) =>
-      deleteTable(transaction, tableUuid),
+  drop(
+    table: ExpectedTable,
+    options: MutationOptions = {},
+  ): Promise<'dropped' | 'not-found' | 'version-mismatch'> {
+    return mutate(this.#context.engine, options, (transaction, raised) =>
+      deleteTable(transaction, table, raised),
     )
   }
 
@@ -76,8 +83,8 @@ export class SqlTables implements TableStore {
     options: MutationOptions = {},
   ): Promise<CatalogCommitOutcome> {
     const { engine, definitions } = this.#context
-    const outcome = await mutate(engine, options, (transaction) =>
-      commitAll(transaction, commit, this.#context),
+    const outcome = await mutate(engine, options, (transaction, raised) =>
+      commitAll(transaction, commit, { raised, ...this.#context }),
     )
     if (outcome.outcome !== 'committed') return outcome
     for (const { state } of commit.tables) {
@@ -91,11 +98,11 @@ export class SqlTables implements TableStore {
 async function insertTable(
   transaction: SqlTransaction,
   { state, snapshots, snapshotLog, addedPaths, ...more }: NewTable,
-  { engine, definitions }: TableContext,
+  { engine, definitions, raised, replaces }: MutationContext & { readonly replaces?: string },
 ): Promise<'created'> {
   const { namespace, name } = state
   const { tableUuid } = state.definition
-  await addNamespaces(transaction, namespace, engine)
+  await addNamespaces(transaction, namespace, { engine, raised })
   const claimed = await claimName(transaction, { namespace, name, kind: 'table', uuid: tableUuid })
   if (claimed === 'view') throw new Refusal('view-exists')
   const inserted = await transaction
@@ -113,6 +120,7 @@ async function insertTable(
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('already-exists')
+  raised.raise(tableCreated(state, replaces))
   for (const chunk of chunks(snapshots.map((snapshot) => snapshotRow(tableUuid, snapshot)))) {
     await transaction.insertInto('snapshots').values(chunk).execute()
   }
@@ -135,7 +143,7 @@ async function insertTable(
 async function replaceTable(
   transaction: SqlTransaction,
   { tableUuid, expectedVersion, table }: TableReplacement,
-  context: TableContext,
+  context: MutationContext,
 ): Promise<'created'> {
   // Changes nothing, but who commits at the same time waits here, and then finds the table gone or
   // newer.
@@ -146,8 +154,8 @@ async function replaceTable(
     .where('version', '=', BigInt(expectedVersion))
     .executeTakeFirst()
   if (found.numUpdatedRows === 0n) throw new Refusal('version-mismatch')
-  await deleteTable(transaction, tableUuid)
-  return insertTable(transaction, table, context)
+  await deleteTable(transaction, { tableUuid, expectedVersion }, context.raised)
+  return insertTable(transaction, table, { ...context, replaces: tableUuid })
 }
 
 async function addFirstPublication(transaction: SqlTransaction, state: TableState): Promise<void> {
@@ -243,17 +251,38 @@ async function listTables(
 }
 
 /** Throws `Refusal`. */
-async function deleteTable(transaction: SqlTransaction, tableUuid: string): Promise<'dropped'> {
+async function deleteTable(
+  transaction: SqlTransaction,
+  { tableUuid, expectedVersion }: ExpectedTable,
+  raised: RaisedEvents,
+): Promise<'dropped'> {
   // The table's own row first: who commits to it at the same time waits here, and then finds it
   // gone.
   const deleted = await transaction
     .deleteFrom('tables')
     .where('table_uuid', '=', tableUuid)
+    .where('version', '=', BigInt(expectedVersion))
+    .returning(['namespace', 'name'])
     .executeTakeFirst()
-  if (deleted.numDeletedRows === 0n) throw new Refusal('not-found')
+  if (deleted === undefined) throw new Refusal(await whyNotDeleted(transaction, tableUuid))
+  const { name } = deleted
+  const namespace = decodeExact<readonly string[]>(deleted.namespace)
+  raised.raise(tableDropped({ namespace, name, tableUuid, version: expectedVersion + 1 }))
   await releaseName(transaction, { kind: 'table', uuid: tableUuid })
   for (const name of ['snapshots', 'snapshot_log', 'known_paths', 'publications'] as const) {
     await transaction.deleteFrom(name).where('table_uuid', '=', tableUuid).execute()
   }
   return 'dropped'
+}
+
+async function whyNotDeleted(
+  transaction: SqlTransaction,
+  tableUuid: string,
+): Promise<'not-found' | 'version-mismatch'> {
+  const row = await transaction
+    .selectFrom('tables')
+    .select('version')
+    .where('table_uuid', '=', tableUuid)
+    .executeTakeFirst()
+  return row === undefined ? 'not-found' : 'version-mismatch'
 }

@@ -16,7 +16,8 @@ import {
 } from './sql-engine.ts'
 import { nameKey, namespaceKey } from './sql-keys.ts'
 import { claimName, releaseName } from './sql-names.ts'
-import { addNamespaces } from './sql-namespaces.ts'
+import { addNamespaces, type RaisingContext } from './sql-namespaces.ts'
+import { type RaisedEvents, viewEvent } from './sql-raised-events.ts'
 import { mutate } from './sql-replays.ts'
 import { nameColumns } from './sql-rows.ts'
 import type { ViewRow } from './sql-schema.ts'
@@ -33,8 +34,8 @@ export class SqlViews implements ViewStore {
     view: ViewState,
     options: MutationOptions = {},
   ): Promise<'created' | 'view-exists' | 'table-exists'> {
-    return mutate(this.#engine, options, (transaction) =>
-      insertView(transaction, view, this.#engine),
+    return mutate(this.#engine, options, (transaction, raised) =>
+      insertView(transaction, view, { engine: this.#engine, raised }),
     )
   }
 
@@ -50,13 +51,15 @@ export class SqlViews implements ViewStore {
     change: ViewChange,
     options: MutationOptions = {},
   ): Promise<'replaced' | 'version-mismatch' | 'view-exists' | 'table-exists'> {
-    return mutate(this.#engine, options, (transaction) =>
-      replaceView(transaction, change, this.#engine),
+    return mutate(this.#engine, options, (transaction, raised) =>
+      replaceView(transaction, change, { engine: this.#engine, raised }),
     )
   }
 
   drop(viewUuid: string, options: MutationOptions = {}): Promise<'dropped' | 'not-found'> {
-    return mutate(this.#engine, options, (transaction) => deleteView(transaction, viewUuid))
+    return mutate(this.#engine, options, (transaction, raised) =>
+      deleteView(transaction, viewUuid, raised),
+    )
   }
 }
 
@@ -64,9 +67,9 @@ export class SqlViews implements ViewStore {
 async function insertView(
   transaction: SqlTransaction,
   view: ViewState,
-  engine: SqlEngine,
+  context: RaisingContext,
 ): Promise<'created'> {
-  await nameView(transaction, view, engine)
+  await nameView(transaction, view, context)
   const inserted = await transaction
     .insertInto('views')
     .values({
@@ -77,15 +80,16 @@ async function insertView(
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('view-exists')
+  context.raised.raise(viewEvent('moraine.view.created.v1', view))
   return 'created'
 }
 
 async function nameView(
   transaction: SqlTransaction,
   { namespace, name, viewUuid }: ViewState,
-  engine: SqlEngine,
+  context: RaisingContext,
 ): Promise<void> {
-  await addNamespaces(transaction, namespace, engine)
+  await addNamespaces(transaction, namespace, context)
   const claimed = await claimName(transaction, { namespace, name, kind: 'view', uuid: viewUuid })
   if (claimed !== 'claimed') throw new Refusal(`${claimed}-exists`)
 }
@@ -154,7 +158,7 @@ async function listViews(
 async function replaceView(
   transaction: SqlTransaction,
   { expectedVersion, state }: ViewChange,
-  engine: SqlEngine,
+  context: RaisingContext,
 ): Promise<'replaced'> {
   if (state.version !== expectedVersion + 1) {
     throw new Error(`view of version ${state.version} upon version ${expectedVersion}`)
@@ -168,8 +172,13 @@ async function replaceView(
     .returning(['namespace', 'name'])
     .executeTakeFirst()
   if (replaced === undefined) throw new Refusal('version-mismatch')
-  if (replaced.namespace === namespace && replaced.name === name) return 'replaced'
-  await nameView(transaction, state, engine)
+  if (replaced.namespace === namespace && replaced.name === name) {
+    context.raised.raise(viewEvent('moraine.view.replaced.v1', state))
+    return 'replaced'
+  }
+  const before = { namespace: decodeExact<string[]>(replaced.namespace), name: replaced.name }
+  context.raised.raise(viewEvent('moraine.view.renamed.v1', state, before))
+  await nameView(transaction, state, context)
   await transaction
     .updateTable('views')
     .set({ namespace_key, name_key, namespace, name })
@@ -179,12 +188,21 @@ async function replaceView(
 }
 
 /** Throws `Refusal`. */
-async function deleteView(transaction: SqlTransaction, viewUuid: string): Promise<'dropped'> {
+async function deleteView(
+  transaction: SqlTransaction,
+  viewUuid: string,
+  raised: RaisedEvents,
+): Promise<'dropped'> {
   const deleted = await transaction
     .deleteFrom('views')
     .where('view_uuid', '=', viewUuid)
+    .returning(['namespace', 'name', 'version'])
     .executeTakeFirst()
-  if (deleted.numDeletedRows === 0n) throw new Refusal('not-found')
+  if (deleted === undefined) throw new Refusal('not-found')
+  const { name, version } = deleted
+  const namespace = decodeExact<readonly string[]>(deleted.namespace)
+  const gone = { viewUuid, namespace, name, version: Number(version) + 1 }
+  raised.raise(viewEvent('moraine.view.dropped.v1', gone))
   await releaseName(transaction, { kind: 'view', uuid: viewUuid })
   return 'dropped'
 }

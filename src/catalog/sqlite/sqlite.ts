@@ -5,6 +5,7 @@ import {
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  sql,
 } from 'kysely'
 import type { Catalog } from '../catalog.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
@@ -80,6 +81,9 @@ function sqliteEngine(database: Sqlite.Database, contentionMsMax: number): SqlEn
     lockMigrations: async () => undefined,
     // So do all others: nothing is dropped in between.
     holdNamespaces: async () => true,
+    // Writers take turns, so positions come in the order of commits.
+    lockNumbering: undefined,
+    skipLocked: sql``,
     runTogether,
   }
 }

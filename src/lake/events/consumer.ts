@@ -6,14 +6,15 @@ export interface Consumer {
   readonly name: string
   readonly events: readonly EventType[]
   /**
-   * `cluster`: each event at least once, by one replica at a time, from a cursor that outlives all of them.
-   * `replica`: each replica sees what happens from its start on; for caches, which only evict.
+   * `cluster`: each event at least once, by one replica at a time, from a cursor that outlives all
+   * of them. `replica`: each replica sees what happens from its start on; for caches, which only
+   * evict.
    */
   readonly scope: 'cluster' | 'replica'
   /**
-   * Resolves when all of the batch is done for good; the cursor moves then. The same events come again after a
-   * failure, or when another replica takes over, so it must be safe to do twice. `signal` ends when the lease is
-   * lost or the service stops.
+   * Resolves when all of the batch is done for good; the cursor moves then. The same events come
+   * again after a failure, or when another replica takes over, so it must be safe to do twice.
+   * `signal` ends when the lease is lost or the service stops.
    */
   handle(batch: readonly CatalogEvent[], signal: AbortSignal): Promise<void>
 }

@@ -2,14 +2,21 @@
 export interface JobKind<Input = unknown> {
   /** Unique among all modules, and stored with the job, so it is never changed. */
   readonly kind: string
-  /** Claims after which a job that never ends, because its process dies or `run` fails, has failed; 10 when absent. */
+  /**
+   * Claims after which a job that never ends, because its process dies or `run` fails, has failed;
+   * 10 when absent.
+   */
   readonly attemptsMax?: number
-  /** Makes the input of what was stored, maybe by an older release. Throws when it cannot: the job has failed. */
+  /**
+   * Makes the input of what was stored, maybe by an older release. Throws when it cannot: the job
+   * has failed.
+   */
   input(stored: unknown): Input
   /**
-   * Returns the result, a plain JSON value. It may run again, from the beginning, in another process: what it has
-   * done before must be found or be safe to do twice. A `CatalogError` is the end, unless it is `overloaded`; any
-   * other failure is tried again later. `signal` ends when the job is cancelled, its lease is lost or the service stops.
+   * Returns the result, a plain JSON value. It may run again, from the beginning, in another
+   * process: what it has done before must be found or be safe to do twice. A `CatalogError` is the
+   * end, unless it is `overloaded`; any other failure is tried again later. `signal` ends when the
+   * job is cancelled, its lease is lost or the service stops.
    */
   run(job: RunningJob<Input>, fence: JobFence, signal: AbortSignal): Promise<unknown>
 }
@@ -19,7 +26,10 @@ export interface RunningJob<Input> {
   readonly input: Input
   /** 1 the first time. */
   readonly attempt: number
-  /** Shows how far it is; a plain, small JSON value. Sent with the next renewal, so it may be called often. */
+  /**
+   * Shows how far it is; a plain, small JSON value. Sent with the next renewal, so it may be called
+   * often.
+   */
   report(progress: unknown): void
 }
 
@@ -27,6 +37,9 @@ export interface RunningJob<Input> {
 export interface JobFence {
   /** Greater than that of any earlier attempt. */
   readonly token: bigint
-  /** Asked before what must not be done by two: throws unless the job is ours, from now on for a whole lease. */
+  /**
+   * Asked before what must not be done by two: throws unless the job is ours, from now on for a
+   * whole lease.
+   */
   confirm(): Promise<void>
 }

@@ -2,7 +2,10 @@
 export type Task = {
   /** Unique among all modules; names the lease, so it is never changed. */
   readonly name: string
-  /** `signal` ends when the lease is lost or the service stops. A failure is logged; the next tick comes anyhow. */
+  /**
+   * `signal` ends when the lease is lost or the service stops. A failure is logged; the next tick
+   * comes anyhow.
+   */
   run(signal: AbortSignal): Promise<void>
 } & Schedule
 

@@ -13,8 +13,8 @@ import {
 } from './tables.ts'
 
 /**
- * A new table over the same files, no bytes copied: it begins with the source's snapshot, manifests and all,
- * and goes its own way from there.
+ * A new table over the same files, no bytes copied: it begins with the source's snapshot, manifests
+ * and all, and goes its own way from there.
  */
 export async function cloneTable(
   deps: NewTableDependencies,
@@ -73,6 +73,16 @@ async function requireSource(
 ): Promise<void> {
   const { tableUuid } = source.definition
   if ((await catalog.tables.find({ tableUuid })) !== undefined) return
-  await catalog.tables.drop(clone.definition.tableUuid)
+  await takeBack(catalog, clone.definition.tableUuid)
   throw tableNotFound({ tableUuid })
+}
+
+/** Whatever has been done to it since. */
+async function takeBack({ tables }: Catalog, tableUuid: string): Promise<void> {
+  for (;;) {
+    const clone = await tables.find({ tableUuid })
+    if (clone === undefined) return
+    const expected = { tableUuid, expectedVersion: clone.version }
+    if ((await tables.drop(expected)) !== 'version-mismatch') return
+  }
 }

@@ -4,6 +4,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
+import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
 
@@ -16,7 +17,7 @@ const PATHS_PER_QUESTION = 1_000
 
 export type DropDependencies = Pick<
   LakeServices,
-  'ambient' | 'catalog' | 'log' | 'manifests' | 'objects' | 'warehouse'
+  'ambient' | 'catalog' | 'log' | 'manifests' | 'meter' | 'objects' | 'warehouse'
 > & {
   /** Told of each table that is gone, purged or not. */
   readonly tableDropped?: (tableUuid: string) => Promise<void>
@@ -36,13 +37,10 @@ export async function dropTable(
   table: string,
   { purge, options = {} }: { readonly purge: boolean; readonly options?: MutationOptions },
 ): Promise<DropReport> {
-  const state = await getTable(deps.catalog, table)
-  const { tableUuid } = state.definition
-  const paths = purge ? await everyReferencedPath(deps, tableUuid) : new Set<string>()
-  const isOwn = purge ? await ownMetadata(deps, state) : () => false
+  const { tableUuid } = (await getTable(deps.catalog, table)).definition
+  const paths = new Set<string>()
   // Dropped first: a clone that is made meanwhile finds its source gone and gives up.
-  const outcome = await deps.catalog.tables.drop(tableUuid, options)
-  if (outcome === 'not-found') throw tableNotFound({ tableUuid })
+  const { state, isOwn } = await dropNewest(deps, tableUuid, { purge, options, paths })
   if (purge) await addMetadataFiles(deps, state, { paths, isOwn })
   else await markDropped(deps, state)
   const deletedFiles = await deleteUnused(deps, tableUuid, [...paths])
@@ -50,22 +48,47 @@ export async function dropTable(
   return { state, deletedFiles, keptFiles: paths.size - deletedFiles }
 }
 
-async function everyReferencedPath(
+interface DropOptions {
+  readonly purge: boolean
+  readonly options: MutationOptions
+  /** For a purge, all that the dropped version refers to. */
+  readonly paths: Set<string>
+}
+
+/** A commit that comes in between is looked at, too: nothing that the table gets is left behind. */
+async function dropNewest(
   deps: DropDependencies,
   tableUuid: string,
-): Promise<Set<string>> {
-  const paths = new Set<string>()
+  { purge, options, paths }: DropOptions,
+): Promise<{ readonly state: TableState; readonly isOwn: IsOwn }> {
+  return onNewest(deps, async () => {
+    const state = await deps.catalog.tables.find({ tableUuid })
+    if (state === undefined) throw tableNotFound({ tableUuid })
+    if (purge) await addReferencedPaths(deps, tableUuid, paths)
+    const isOwn = purge ? await ownMetadata(deps, state) : () => false
+    const expected = { tableUuid, expectedVersion: state.version }
+    const outcome = await deps.catalog.tables.drop(expected, options)
+    if (outcome === 'not-found') throw tableNotFound({ tableUuid })
+    return outcome === 'dropped' ? { state, isOwn } : new LostRace({ tableUuid })
+  })
+}
+
+/** Those of snapshots whose manifest list is not among the paths yet. */
+async function addReferencedPaths(
+  deps: DropDependencies,
+  tableUuid: string,
+  paths: Set<string>,
+): Promise<void> {
   for (const snapshot of await deps.catalog.snapshots.list(tableUuid)) {
-    await addPathsOf(deps, snapshot, paths)
+    if (!paths.has(snapshot.manifestList)) await addPathsOf(deps, snapshot, paths)
   }
-  return paths
 }
 
 type IsOwn = (location: string) => boolean
 
 /**
- * What of the `metadata/` below the table's location is the table's alone. A location that was given may be that of
- * other tables, too: there only what this one is known to have written goes.
+ * What of the `metadata/` below the table's location is the table's alone. A location that was
+ * given may be that of other tables, too: there only what this one is known to have written goes.
  */
 async function ownMetadata(
   { catalog }: Pick<DropDependencies, 'catalog'>,
@@ -83,7 +106,10 @@ async function ownMetadata(
   }
 }
 
-/** Looked for after the drop: a publication that was under way has written its file by then, or takes it back. */
+/**
+ * Looked for after the drop: a publication that was under way has written its file by then, or
+ * takes it back.
+ */
 async function addMetadataFiles(
   deps: DropDependencies,
   { definition }: TableState,

@@ -106,7 +106,7 @@ function describePostgres(): void {
     await withProxy(newDatabase, async ({ catalog, cutAfter }) => {
       const state = await create(catalog, 'planets')
       const { tableUuid } = state.definition
-      cutAfter('commit')
+      cutAfter('commit\u0000')
       const commit = { tables: [appendTo(state, 1n)], transactions: [] }
       await expect(catalog.tables.commit(commit)).rejects.toMatchObject({
         code: 'commit-state-unknown',

@@ -1,0 +1,142 @@
+/**
+ * Work that outlives the process that began it. One row a job; whoever claims it holds it for as
+ * long as it renews, and each of its writes carries the token of the claim. The clock is the
+ * caller's. Its contract: test/catalog/jobs.contract.ts.
+ */
+export interface JobStore {
+  /** Of one kind and key there is one job that has not ended: who asks for it again joins it. */
+  submit(job: NewJob): Promise<SubmittedJob>
+  find(jobId: string): Promise<JobRecord | undefined>
+  /** The newest with this key, ended or not. */
+  findByKey(key: Pick<JobRecord, 'kind' | 'key'>): Promise<JobRecord | undefined>
+  /** Newest first. */
+  list(query: JobQuery): Promise<readonly JobRecord[]>
+  /** Takes the job that is due the longest: a new one, or one whose owner did not renew in time. */
+  claim(claim: JobClaim): Promise<ClaimedJob | undefined>
+  /** From now on for the duration. `cancelled`: it is still held, and is to stop. */
+  renew(renewal: JobRenewal): Promise<'renewed' | 'cancelled' | 'lost'>
+  /**
+   * The last word of the holder; `lost` when somebody else holds it or it has ended: then nothing
+   * changes.
+   */
+  end(held: HeldJob, ending: JobEnding): Promise<'ended' | 'lost'>
+  /**
+   * Withdraws one asker, or all. When none is left, a job that waits is cancelled at once, and one
+   * that runs as soon as its holder renews. Returns the job as it is then; one that has ended stays
+   * as it is.
+   */
+  cancel(cancellation: JobCancellation): Promise<JobRecord | undefined>
+  /** Forgets jobs that ended before the instant; returns how many. */
+  forget(beforeMs: number): Promise<number>
+  /**
+   * Whether this tick of the schedule with this name is the caller's: of all who ask for it, one is
+   * told so.
+   */
+  claimTick(tick: { readonly name: string; readonly tickMs: number }): Promise<boolean>
+}
+
+export type JobState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'cancelled'
+
+export interface NewJob {
+  readonly jobId: string
+  readonly kind: string
+  /** What it is about; the job's own id when two of them never are the same work. */
+  readonly key: string
+  /** Plain JSON, like progress, result and problem. */
+  readonly input: unknown
+  /** Who wants it; without one, cancelling is for those who cancel for all. */
+  readonly asker?: string
+  readonly nowMs: number
+  /** Not begun before. */
+  readonly notBeforeMs?: number
+}
+
+export interface SubmittedJob {
+  readonly job: JobRecord
+  /** Otherwise it was there. */
+  readonly isNew: boolean
+}
+
+export interface JobRecord {
+  readonly jobId: string
+  readonly kind: string
+  readonly key: string
+  readonly state: JobState
+  readonly input: unknown
+  /** As it was told last; `undefined` before. */
+  readonly progress: unknown
+  /** `undefined` unless it succeeded. */
+  readonly result: unknown
+  /** Why it failed, or why the last attempt did. */
+  readonly problem: JobProblem | undefined
+  /** How often it was claimed. */
+  readonly attempts: number
+  /** Of one that waits: not begun before. Of one that runs: when its lease ends. */
+  readonly dueAtMs: number
+  /** It runs, and was asked to stop. */
+  readonly isCancelled: boolean
+  readonly createdAtMs: number
+  readonly startedAtMs: number | undefined
+  readonly endedAtMs: number | undefined
+}
+
+/** What problem documents are made of. */
+export interface JobProblem {
+  readonly code: string
+  readonly detail: string
+  readonly facts?: Readonly<Record<string, unknown>>
+}
+
+export interface JobQuery {
+  readonly kind?: string
+  readonly state?: JobState
+  /** Only jobs older than this one in the order. */
+  readonly before?: Pick<JobRecord, 'createdAtMs' | 'jobId'>
+  readonly limit: number
+}
+
+export interface JobClaim {
+  readonly kinds: readonly string[]
+  /** Unique to one process. */
+  readonly owner: string
+  readonly nowMs: number
+  readonly durationMs: number
+}
+
+export interface HeldJob {
+  readonly jobId: string
+  readonly owner: string
+  /** Greater than that of any earlier claim of the job. */
+  readonly fencingToken: bigint
+}
+
+export type ClaimedJob = JobRecord & HeldJob
+
+export interface JobRenewal extends HeldJob {
+  readonly nowMs: number
+  readonly durationMs: number
+  /** Nothing new when absent. */
+  readonly progress?: unknown
+}
+
+export type JobEnding =
+  | { readonly outcome: 'succeeded'; readonly result: unknown; readonly nowMs: number }
+  | { readonly outcome: 'failed'; readonly problem: JobProblem; readonly nowMs: number }
+  /** Unless somebody has asked for it again since: then it waits for another attempt. */
+  | { readonly outcome: 'cancelled'; readonly nowMs: number }
+  /** It waits for another attempt, unless it was cancelled. */
+  | {
+      readonly outcome: 'again'
+      readonly notBeforeMs: number
+      readonly problem: JobProblem
+      readonly nowMs: number
+    }
+  /** Given back by a process that stops: as if it had not been claimed. */
+  | { readonly outcome: 'released'; readonly nowMs: number }
+
+export interface JobCancellation {
+  readonly jobId: string
+  /** All when absent. */
+  readonly asker?: string
+  readonly nowMs: number
+}

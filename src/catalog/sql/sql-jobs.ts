@@ -1,0 +1,343 @@
+import { type RawBuilder, sql } from 'kysely'
+import type {
+  ClaimedJob,
+  HeldJob,
+  JobCancellation,
+  JobClaim,
+  JobEnding,
+  JobProblem,
+  JobQuery,
+  JobRecord,
+  JobRenewal,
+  JobState,
+  JobStore,
+  NewJob,
+  SubmittedJob,
+} from '../job-store.ts'
+import { type Connection, read, type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
+import type { JobRow } from './sql-schema.ts'
+
+/** Rows that are forgotten in one transaction. */
+const ROWS_AT_ONCE = 1_000
+
+export class SqlJobs implements JobStore {
+  readonly #engine: SqlEngine
+
+  constructor(engine: SqlEngine) {
+    this.#engine = engine
+  }
+
+  submit(job: NewJob): Promise<SubmittedJob> {
+    return write(this.#engine, async (transaction) => {
+      for (;;) {
+        const submitted = await submitOnce(transaction, job)
+        if (submitted === undefined) continue // That of the key has ended since it was in the way.
+        await addAsker(transaction, submitted.job.jobId, job.asker)
+        return submitted
+      }
+    })
+  }
+
+  async find(jobId: string): Promise<JobRecord | undefined> {
+    const row = await read(this.#engine, (connection) => findRow(connection, jobId))
+    return row === undefined ? undefined : jobOf(row)
+  }
+
+  async findByKey({ kind, key }: Pick<JobRecord, 'kind' | 'key'>): Promise<JobRecord | undefined> {
+    const row = await read(this.#engine, (connection) =>
+      connection
+        .selectFrom('jobs')
+        .selectAll()
+        .where('kind', '=', kind)
+        .where('unique_key', '=', key)
+        .orderBy('created_at_ms', 'desc')
+        .orderBy('job_id', 'desc')
+        .limit(1)
+        .executeTakeFirst(),
+    )
+    return row === undefined ? undefined : jobOf(row)
+  }
+
+  async list({ kind, state, before, limit }: JobQuery): Promise<readonly JobRecord[]> {
+    const rows = await read(this.#engine, (connection) => {
+      let query = connection
+        .selectFrom('jobs')
+        .selectAll()
+        .orderBy('created_at_ms', 'desc')
+        .orderBy('job_id', 'desc')
+        .limit(limit)
+      if (kind !== undefined) query = query.where('kind', '=', kind)
+      if (state !== undefined) query = query.where('state', '=', state)
+      if (before !== undefined) {
+        const position = [BigInt(before.createdAtMs), before.jobId] as const
+        query = query.where((where) =>
+          where(where.refTuple('created_at_ms', 'job_id'), '<', where.tuple(...position)),
+        )
+      }
+      return query.execute()
+    })
+    return rows.map(jobOf)
+  }
+
+  async claim(claim: JobClaim): Promise<ClaimedJob | undefined> {
+    if (claim.kinds.length === 0) return undefined
+    const row = await write(this.#engine, (transaction) =>
+      claimRow(transaction, claim, this.#engine.skipLocked),
+    )
+    if (row === undefined) return undefined
+    return { ...jobOf(row), owner: row.owner, fencingToken: row.fencing_token }
+  }
+
+  renew(renewal: JobRenewal): Promise<'renewed' | 'cancelled' | 'lost'> {
+    const { nowMs, durationMs, progress } = renewal
+    return write(this.#engine, async (transaction) => {
+      const renewed = await heldRow(transaction, renewal)
+        .set({ due_at_ms: instant(nowMs + durationMs) })
+        .$if(progress !== undefined, (update) => update.set({ progress: textOf(progress) }))
+        .returning('is_cancelled')
+        .executeTakeFirst()
+      if (renewed === undefined) return 'lost'
+      return renewed.is_cancelled === 1n ? 'cancelled' : 'renewed'
+    })
+  }
+
+  end(held: HeldJob, ending: JobEnding): Promise<'ended' | 'lost'> {
+    return write(this.#engine, async (transaction) => {
+      const ended = await heldRow(transaction, held).set(columnsOf(ending)).executeTakeFirst()
+      return ended.numUpdatedRows === 1n ? 'ended' : 'lost'
+    })
+  }
+
+  async cancel(cancellation: JobCancellation): Promise<JobRecord | undefined> {
+    const row = await write(this.#engine, async (transaction) => {
+      await withdraw(transaction, cancellation)
+      return findRow(transaction, cancellation.jobId)
+    })
+    return row === undefined ? undefined : jobOf(row)
+  }
+
+  async forget(beforeMs: number): Promise<number> {
+    let forgotten = 0
+    for (;;) {
+      const count = await write(this.#engine, (transaction) => forgetSome(transaction, beforeMs))
+      forgotten += count
+      if (count < ROWS_AT_ONCE) return forgotten
+    }
+  }
+
+  claimTick({ name, tickMs }: { name: string; tickMs: number }): Promise<boolean> {
+    return write(this.#engine, async (transaction) => {
+      const tick_ms = instant(tickMs)
+      const claimed = await transaction
+        .insertInto('task_ticks')
+        .values({ name, tick_ms })
+        .onConflict((conflict) =>
+          conflict
+            .column('name')
+            .doUpdateSet({ tick_ms })
+            .where('task_ticks.tick_ms', '<', tick_ms),
+        )
+        .returning('name')
+        .executeTakeFirst()
+      return claimed !== undefined
+    })
+  }
+}
+
+/** `undefined` when the key's job has ended between two statements. */
+async function submitOnce(
+  transaction: SqlTransaction,
+  job: NewJob,
+): Promise<SubmittedJob | undefined> {
+  const inserted = await transaction
+    .insertInto('jobs')
+    .values({
+      job_id: job.jobId,
+      kind: job.kind,
+      unique_key: job.key,
+      state: 'waiting',
+      input: textOf(job.input),
+      attempts: 0n,
+      due_at_ms: instant(job.notBeforeMs ?? job.nowMs),
+      owner: '',
+      fencing_token: 0n,
+      is_cancelled: 0n,
+      created_at_ms: instant(job.nowMs),
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['kind', 'unique_key']).where('ended_at_ms', 'is', null).doNothing(),
+    )
+    .returningAll()
+    .executeTakeFirst()
+  if (inserted !== undefined) return { job: jobOf(inserted), isNew: true }
+  const joined = await transaction
+    .updateTable('jobs')
+    // Who asks now wants it done, whoever wanted it to stop before.
+    .set({ is_cancelled: 0n })
+    .where('kind', '=', job.kind)
+    .where('unique_key', '=', job.key)
+    .where('ended_at_ms', 'is', null)
+    .returningAll()
+    .executeTakeFirst()
+  return joined === undefined ? undefined : { job: jobOf(joined), isNew: false }
+}
+
+async function addAsker(
+  transaction: SqlTransaction,
+  jobId: string,
+  asker: string | undefined,
+): Promise<void> {
+  if (asker === undefined) return
+  await transaction
+    .insertInto('job_askers')
+    .values({ job_id: jobId, asker })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+async function findRow(connection: Connection, jobId: string): Promise<JobRow | undefined> {
+  return connection.selectFrom('jobs').selectAll().where('job_id', '=', jobId).executeTakeFirst()
+}
+
+/** One statement: of all who claim at once, each gets another job. */
+async function claimRow(
+  transaction: SqlTransaction,
+  { kinds, owner, nowMs, durationMs }: JobClaim,
+  skipLocked: RawBuilder<unknown>,
+): Promise<JobRow | undefined> {
+  const now = instant(nowMs)
+  const { rows } = await sql<JobRow>`
+    update jobs
+    set state = 'running', owner = ${owner}, fencing_token = fencing_token + 1,
+      attempts = attempts + 1, due_at_ms = ${instant(nowMs + durationMs)},
+      started_at_ms = coalesce(started_at_ms, ${now})
+    where job_id = (
+      select job_id from jobs
+      where ended_at_ms is null and due_at_ms <= ${now} and kind in (${sql.join(kinds)})
+      order by due_at_ms, job_id limit 1 ${skipLocked}
+    )
+    returning *`.execute(transaction)
+  return rows[0]
+}
+
+function heldRow(transaction: SqlTransaction, { jobId, owner, fencingToken }: HeldJob) {
+  return transaction
+    .updateTable('jobs')
+    .where('job_id', '=', jobId)
+    .where('owner', '=', owner)
+    .where('fencing_token', '=', fencingToken)
+    .where('state', '=', 'running')
+}
+
+function columnsOf(ending: JobEnding) {
+  const now = instant(ending.nowMs)
+  const ended = { ended_at_ms: now, due_at_ms: now, owner: '' }
+  switch (ending.outcome) {
+    case 'succeeded':
+      return { ...ended, state: 'succeeded', result: textOf(ending.result), problem: null }
+    case 'failed':
+      return { ...ended, state: 'failed', problem: textOf(ending.problem) }
+    case 'cancelled':
+      return unlessCancelled({ dueAtMs: ending.nowMs, nowMs: ending.nowMs })
+    case 'again': {
+      const { notBeforeMs, nowMs, problem } = ending
+      return { ...unlessCancelled({ dueAtMs: notBeforeMs, nowMs }), problem: textOf(problem) }
+    }
+    case 'released':
+      return {
+        ...unlessCancelled({ dueAtMs: ending.nowMs, nowMs: ending.nowMs }),
+        attempts: sql<bigint>`attempts - 1`,
+      }
+  }
+}
+
+/** It waits again; or ends, if it was asked to. */
+function unlessCancelled({ dueAtMs, nowMs }: { dueAtMs: number; nowMs: number }) {
+  return {
+    owner: '',
+    due_at_ms: instant(dueAtMs),
+    state: sql<string>`case when is_cancelled = 1 then 'cancelled' else 'waiting' end`,
+    ended_at_ms: sql<bigint | null>`
+      case when is_cancelled = 1 then cast(${instant(nowMs)} as bigint) end`,
+  }
+}
+
+async function withdraw(
+  transaction: SqlTransaction,
+  { jobId, asker, nowMs }: JobCancellation,
+): Promise<void> {
+  // Changes nothing, but who asks for it at the same time waits here.
+  const open = await transaction
+    .updateTable('jobs')
+    .set((column) => ({ state: column.ref('state') }))
+    .where('job_id', '=', jobId)
+    .where('ended_at_ms', 'is', null)
+    .returning('state')
+    .executeTakeFirst()
+  if (open === undefined) return
+  let askers = transaction.deleteFrom('job_askers').where('job_id', '=', jobId)
+  if (asker !== undefined) askers = askers.where('asker', '=', asker)
+  const { numDeletedRows } = await askers.executeTakeFirst()
+  if (asker !== undefined) {
+    if (numDeletedRows === 0n) return
+    const [other] = await transaction
+      .selectFrom('job_askers')
+      .select('asker')
+      .where('job_id', '=', jobId)
+      .limit(1)
+      .execute()
+    if (other !== undefined) return
+  }
+  const ended = { state: 'cancelled', ended_at_ms: instant(nowMs) }
+  await transaction
+    .updateTable('jobs')
+    .set(open.state === 'waiting' ? { ...ended, is_cancelled: 1n } : { is_cancelled: 1n })
+    .where('job_id', '=', jobId)
+    .execute()
+}
+
+async function forgetSome(transaction: SqlTransaction, beforeMs: number): Promise<number> {
+  const old = await transaction
+    .selectFrom('jobs')
+    .select('job_id')
+    .where('ended_at_ms', '<', instant(beforeMs))
+    .orderBy('ended_at_ms')
+    .limit(ROWS_AT_ONCE)
+    .execute()
+  if (old.length === 0) return 0
+  const ids = old.map((row) => row.job_id)
+  await transaction.deleteFrom('job_askers').where('job_id', 'in', ids).execute()
+  await transaction.deleteFrom('jobs').where('job_id', 'in', ids).execute()
+  return old.length
+}
+
+function jobOf(row: JobRow): JobRecord {
+  return {
+    jobId: row.job_id,
+    kind: row.kind,
+    key: row.unique_key,
+    state: row.state as JobState,
+    input: valueIn(row.input),
+    progress: valueIn(row.progress),
+    result: valueIn(row.result),
+    problem: valueIn(row.problem) as JobProblem | undefined,
+    attempts: Number(row.attempts),
+    dueAtMs: Number(row.due_at_ms),
+    isCancelled: row.is_cancelled === 1n,
+    createdAtMs: Number(row.created_at_ms),
+    startedAtMs: row.started_at_ms === null ? undefined : Number(row.started_at_ms),
+    endedAtMs: row.ended_at_ms === null ? undefined : Number(row.ended_at_ms),
+  }
+}
+
+function instant(ms: number): bigint {
+  return BigInt(Math.ceil(ms))
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify(value ?? null)
+}
+
+function valueIn(text: string | null): unknown {
+  return text === null ? undefined : JSON.parse(text)
+}

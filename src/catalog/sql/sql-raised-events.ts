@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto'
+import type { Compilable } from 'kysely'
+import type { TableState } from '../../core/table/table.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
+import type { EventData, EventOrigin, EventType } from '../event-store.ts'
+import type { CatalogCommit, TableCommit } from '../table-store.ts'
+import type { ViewState } from '../view-store.ts'
+import type { SqlTransaction } from './sql-engine.ts'
+import { type Param, prepared, rowOf } from './sql-prepared.ts'
+import type { EventRow } from './sql-schema.ts'
+
+/** What a mutation tells; the rest of the row is added when it is inserted. */
+export interface RaisedEvent {
+  readonly type: EventType
+  readonly subject: string
+  readonly name: string
+  readonly version: number
+  readonly data: EventData
+}
+
+type Named = Pick<TableState, 'namespace' | 'name'>
+
+type NewRow = Omit<EventRow, 'position' | 'written'>
+
+const NEW_COLUMNS = [
+  ...(['event_id', 'type', 'subject', 'name', 'version', 'time_ms', 'data'] as const),
+  ...(['principal', 'request_id', 'address'] as const),
+] satisfies readonly (keyof NewRow)[]
+
+const eventInsert = prepared((connection, param: Param<NewRow>) =>
+  connection.insertInto('events').values(rowOf(NEW_COLUMNS, param)),
+)
+
+/**
+ * What one mutation raises, until it is inserted. Each event is raised after the row that it tells
+ * of was changed, and so under its lock.
+ */
+export class RaisedEvents {
+  readonly #origin: EventOrigin
+  #raised: RaisedEvent[] = []
+
+  constructor(origin: EventOrigin = {}) {
+    this.#origin = origin
+  }
+
+  raise(event: RaisedEvent): void {
+    this.#raised.push(event)
+  }
+
+  /**
+   * Those that were raised since the last call, as at most one statement of the same transaction.
+   */
+  takeInserts(transaction: SqlTransaction): readonly Compilable[] {
+    const rows = this.#raised.map((event) => this.#rowOf(event))
+    this.#raised = []
+    const [first, ...others] = rows
+    if (first === undefined) return []
+    if (others.length === 0) return [{ compile: () => eventInsert(transaction, first) }]
+    // Rows of one statement are written in their order; statements that run together are not.
+    return [transaction.insertInto('events').values(rows)]
+  }
+
+  #rowOf({ type, subject, name, version, data }: RaisedEvent): NewRow {
+    const { principal, requestId, address } = this.#origin
+    return {
+      event_id: randomUUID(),
+      type,
+      subject,
+      name,
+      version: BigInt(version),
+      time_ms: BigInt(Date.now()),
+      data: JSON.stringify(data),
+      principal: principal ?? null,
+      request_id: requestId ?? null,
+      address: address ?? null,
+    }
+  }
+}
+
+export function tableCreated(state: TableState, replaces?: string): RaisedEvent {
+  return {
+    type: replaces === undefined ? 'moraine.table.created.v1' : 'moraine.table.replaced.v1',
+    ...ofTable(state),
+    data: { ...tableData(state), ...(replaces !== undefined && { replaced_table_uuid: replaces }) },
+  }
+}
+
+/** `before`: what the table was called, when that has changed. */
+export function tableCommitted(
+  { state, newSnapshots }: TableCommit,
+  { transactions }: CatalogCommit,
+  before?: Named,
+): RaisedEvent {
+  return {
+    type: before === undefined ? 'moraine.table.committed.v1' : 'moraine.table.renamed.v1',
+    ...ofTable(state),
+    data: {
+      ...tableData(state),
+      new_snapshots: newSnapshots.map((snapshot) => ({
+        snapshot_id: String(snapshot.snapshotId),
+        parent_snapshot_id: idText(snapshot.parentSnapshotId),
+        sequence_number: String(snapshot.sequenceNumber),
+        operation: snapshot.operation,
+      })),
+      transaction_ids: transactions.map(({ transaction }) => transaction.transactionId),
+      ...(before !== undefined && { before: namesOf(before) }),
+    },
+  }
+}
+
+/** `version`: one more than the last that the table had. */
+export function tableDropped(table: Named & { tableUuid: string; version: number }): RaisedEvent {
+  const { namespace, name, tableUuid, version } = table
+  return {
+    type: 'moraine.table.dropped.v1',
+    subject: tableUuid,
+    name: formatTableName(namespace, name),
+    version,
+    data: namesOf(table),
+  }
+}
+
+function ofTable({ definition, namespace, name, version }: TableState) {
+  return { subject: definition.tableUuid, name: formatTableName(namespace, name), version }
+}
+
+function tableData(state: TableState): EventData {
+  return {
+    ...namesOf(state),
+    snapshot_id: idText(state.currentSnapshot?.snapshotId ?? null),
+    schema_id: state.definition.currentSchemaId,
+  }
+}
+
+export function viewEvent(
+  type: EventType,
+  view: Pick<ViewState, 'namespace' | 'name' | 'version' | 'viewUuid'>,
+  before?: Named,
+): RaisedEvent {
+  const { namespace, name, version, viewUuid } = view
+  return {
+    type,
+    subject: viewUuid,
+    name: formatTableName(namespace, name),
+    version,
+    data: { ...namesOf(view), ...(before !== undefined && { before: namesOf(before) }) },
+  }
+}
+
+export function namespaceEvent(
+  type: EventType,
+  levels: readonly string[],
+  data: EventData = {},
+): RaisedEvent {
+  const name = levels.join('.')
+  return { type, subject: name, name, version: 0, data: { namespace: levels, ...data } }
+}
+
+function namesOf({ namespace, name }: Named): EventData {
+  return { namespace, name }
+}
+
+function idText(id: bigint | null): string | null {
+  return id === null ? null : String(id)
+}

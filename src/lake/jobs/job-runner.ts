@@ -1,0 +1,164 @@
+import type { ClaimedJob, JobEnding, JobProblem } from '../../catalog/job-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { Bell } from './bell.ts'
+import { type JobDependencies, JobHold } from './job-hold.ts'
+import type { JobKind } from './job-kind.ts'
+import { LEASE_MS } from './lease.ts'
+
+/** Jobs that run at once in one process. */
+const SLOTS = 8
+/** How long a job of another process may wait here before it is seen. */
+const POLL_MS = 1_000
+const ATTEMPTS_MAX = 10
+const BACKOFF_MS_MAX = 60_000
+
+export interface JobRunnerOptions {
+  readonly kinds: readonly JobKind[]
+  readonly slots?: number
+  readonly pollMs?: number
+  readonly leaseMs?: number
+}
+
+/**
+ * Claims jobs and does them, until it is closed. A job that a killed process had is claimed when
+ * its lease ends.
+ */
+export class JobRunner {
+  readonly #deps: JobDependencies
+  readonly #kinds: ReadonlyMap<string, JobKind>
+  readonly #slots: number
+  readonly #pollMs: number
+  readonly #leaseMs: number
+  readonly #owner: string
+  readonly #running = new Map<string, { readonly hold: JobHold; readonly done: Promise<void> }>()
+  readonly #closing = new AbortController()
+  readonly #bell = new Bell()
+  #loop: Promise<void> | undefined
+
+  constructor(deps: JobDependencies, { kinds, slots, pollMs, leaseMs }: JobRunnerOptions) {
+    this.#deps = deps
+    this.#kinds = new Map(kinds.map((kind) => [kind.kind, kind]))
+    this.#slots = slots ?? SLOTS
+    this.#pollMs = pollMs ?? POLL_MS
+    this.#leaseMs = leaseMs ?? LEASE_MS
+    this.#owner = deps.ambient.newUuid()
+  }
+
+  start(): void {
+    this.#loop ??= this.#claimUntilClosed()
+  }
+
+  /** Looks for work at once. */
+  wake(): void {
+    this.#bell.ring()
+  }
+
+  /** Looks at once whether a job that runs here was cancelled. */
+  async look(jobId: string): Promise<void> {
+    await this.#running.get(jobId)?.hold.look()
+  }
+
+  /** Gives back what runs here; another process, or the next start, does it. */
+  async close(): Promise<void> {
+    this.#closing.abort(new CatalogError('overloaded', 'the service stops: try again soon'))
+    await this.#loop
+    await Promise.all([...this.#running.values()].map(({ done }) => done))
+  }
+
+  async #claimUntilClosed(): Promise<void> {
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      const job = await this.#claim()
+      if (job === undefined) await this.#bell.wait(this.#pollMs, signal)
+      else this.#begin(job)
+    }
+  }
+
+  async #claim(): Promise<ClaimedJob | undefined> {
+    if (this.#running.size >= this.#slots) return undefined
+    const { catalog, ambient, log } = this.#deps
+    try {
+      return await catalog.jobs.claim({
+        kinds: [...this.#kinds.keys()],
+        owner: this.#owner,
+        nowMs: ambient.nowMs(),
+        durationMs: this.#leaseMs,
+      })
+    } catch (err) {
+      log.warn({ err }, 'jobs could not be claimed; trying again')
+      return undefined
+    }
+  }
+
+  #begin(job: ClaimedJob): void {
+    const hold = new JobHold(this.#deps, job, {
+      leaseMs: this.#leaseMs,
+      signal: this.#closing.signal,
+    })
+    const done = this.#do(job, hold)
+      .catch((err) => this.#deps.log.warn({ err, jobId: job.jobId }, 'a job could not be ended'))
+      .finally(() => {
+        this.#running.delete(job.jobId)
+        this.#bell.ring()
+      })
+    this.#running.set(job.jobId, { hold, done })
+  }
+
+  async #do(job: ClaimedJob, hold: JobHold): Promise<void> {
+    await hold.end(await this.#run(job, hold))
+  }
+
+  async #run(job: ClaimedJob, hold: JobHold): Promise<JobEnding> {
+    const { ambient } = this.#deps
+    const { kind, jobId, attempts } = job
+    const handler = this.#kinds.get(kind)
+    if (handler === undefined) throw new Error(`claimed a job of the unknown kind ${kind}`)
+    const attemptsMax = handler.attemptsMax ?? ATTEMPTS_MAX
+    if (hold.state === 'cancelled') return { outcome: 'cancelled', nowMs: ambient.nowMs() }
+    if (attempts > attemptsMax) {
+      const problem = job.problem ?? gaveUp(attemptsMax)
+      return { outcome: 'failed', problem, nowMs: ambient.nowMs() }
+    }
+    try {
+      const input = handler.input(job.input)
+      const report = (progress: unknown) => hold.report(progress)
+      const result = await handler.run(
+        { jobId, input, attempt: attempts, report },
+        hold,
+        hold.signal,
+      )
+      return { outcome: 'succeeded', result, nowMs: ambient.nowMs() }
+    } catch (error) {
+      return this.#endingOf(error, { job, hold, attemptsMax })
+    }
+  }
+
+  #endingOf(
+    error: unknown,
+    { job, hold, attemptsMax }: { job: ClaimedJob; hold: JobHold; attemptsMax: number },
+  ): JobEnding {
+    const nowMs = this.#deps.ambient.nowMs()
+    if (hold.state === 'cancelled') return { outcome: 'cancelled', nowMs }
+    if (this.#closing.signal.aborted) return { outcome: 'released', nowMs }
+    const isFinal = error instanceof CatalogError && error.code !== 'overloaded'
+    if (!(error instanceof CatalogError)) {
+      this.#deps.log.warn({ err: error, jobId: job.jobId }, 'an attempt of a job failed')
+    }
+    const problem = problemOf(error)
+    if (isFinal || job.attempts >= attemptsMax) return { outcome: 'failed', problem, nowMs }
+    const backoffMs = Math.min(1_000 * 2 ** (job.attempts - 1), BACKOFF_MS_MAX)
+    return { outcome: 'again', notBeforeMs: nowMs + backoffMs, problem, nowMs }
+  }
+}
+
+/** What is unforeseen goes to the log, not to clients. */
+function problemOf(error: unknown): JobProblem {
+  if (!(error instanceof CatalogError)) {
+    return { code: 'internal', detail: 'the job failed; the log of the service says why' }
+  }
+  return { code: error.code, detail: error.message, facts: error.facts }
+}
+
+function gaveUp(attemptsMax: number): JobProblem {
+  return { code: 'internal', detail: `the job did not end in ${attemptsMax} attempts` }
+}

@@ -1,0 +1,101 @@
+import type { JobQuery, JobRecord, NewJob, SubmittedJob } from '../../catalog/job-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { pause } from './bell.ts'
+import type { JobDependencies } from './job-hold.ts'
+import { JobRunner, type JobRunnerOptions } from './job-runner.ts'
+import type { Waiters } from './waiters.ts'
+
+/** How soon those who wait for a job learn of its end. */
+const POLL_MS = 250
+
+export type JobWish = Pick<NewJob, 'kind' | 'input' | 'notBeforeMs' | 'asker'> & {
+  /** As in `NewJob`; a job that nobody else can mean when absent. */
+  readonly key?: string
+}
+
+/** Durable work in the background: asked for here, done by any process of the catalog. */
+export class Jobs {
+  readonly #deps: JobDependencies
+  readonly #waiters: Waiters
+  #runner: JobRunner | undefined
+
+  constructor(deps: JobDependencies, waiters: Waiters) {
+    this.#deps = deps
+    this.#waiters = waiters
+  }
+
+  /** Does jobs in this process from now on; without it, others do. */
+  start(options: JobRunnerOptions): void {
+    if (this.#runner !== undefined) throw new Error('jobs are done already')
+    this.#runner = new JobRunner(this.#deps, options)
+    this.#runner.start()
+  }
+
+  /** Gives back what runs here. */
+  async close(): Promise<void> {
+    await this.#runner?.close()
+  }
+
+  /** Joins the job of the same kind and key that has not ended, if there is one. */
+  async submit({ key, ...wish }: JobWish): Promise<SubmittedJob> {
+    const { catalog, ambient } = this.#deps
+    const jobId = ambient.newUuid()
+    const submitted = await catalog.jobs.submit({
+      ...{ ...wish, jobId, key: key ?? jobId, nowMs: ambient.nowMs() },
+    })
+    this.#runner?.wake()
+    return submitted
+  }
+
+  /** Throws `job-not-found`. */
+  async get(jobId: string): Promise<JobRecord> {
+    const job = await this.#deps.catalog.jobs.find(jobId)
+    if (job === undefined) throw jobNotFound(jobId)
+    return job
+  }
+
+  findByKey(key: Pick<JobRecord, 'kind' | 'key'>): Promise<JobRecord | undefined> {
+    return this.#deps.catalog.jobs.findByKey(key)
+  }
+
+  list(query: JobQuery): Promise<readonly JobRecord[]> {
+    return this.#deps.catalog.jobs.list(query)
+  }
+
+  /**
+   * The job when it has ended or the time is over, whichever is first. Throws as `get` and
+   * `Waiters.wait`.
+   */
+  waitForEnd(
+    jobId: string,
+    { waitMs, signal }: { readonly waitMs: number; readonly signal: AbortSignal },
+  ): Promise<JobRecord> {
+    return this.#waiters.wait(signal, async (waiting) => {
+      const endMs = performance.now() + waitMs
+      for (;;) {
+        const job = await this.get(jobId)
+        const leftMs = endMs - performance.now()
+        if (job.endedAtMs !== undefined || leftMs <= 0 || waiting.aborted) return job
+        await pause(Math.min(POLL_MS, leftMs), waiting)
+      }
+    })
+  }
+
+  /** Withdraws one asker, or all; the job ends when none is left. Throws `job-not-found`. */
+  async cancel(jobId: string, asker?: string): Promise<JobRecord> {
+    const { catalog, ambient } = this.#deps
+    const cancellation = {
+      jobId,
+      nowMs: ambient.nowMs(),
+      ...(asker === undefined ? {} : { asker }),
+    }
+    const job = await catalog.jobs.cancel(cancellation)
+    if (job === undefined) throw jobNotFound(jobId)
+    if (job.isCancelled) await this.#runner?.look(jobId)
+    return job
+  }
+}
+
+function jobNotFound(jobId: string): CatalogError {
+  return new CatalogError('job-not-found', `there is no job ${jobId}`, { facts: { jobId } })
+}

@@ -1,0 +1,109 @@
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { HeldLease, LeaseOutcome } from '../../catalog/lease-store.ts'
+import type { Ambient } from '../../core/ambient.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { Log } from '../../core/log.ts'
+
+/** How long others wait for a process that was killed. */
+export const LEASE_MS = 10_000
+const RENEWAL_MS = 2_500
+const POLL_MS = 200
+
+export interface LeaseDependencies {
+  readonly catalog: Pick<Catalog, 'leases'>
+  readonly ambient: Ambient
+  readonly log: Log
+}
+
+export interface LeaseWish {
+  /** Begins with what it is about, a word and a space, so that no two features mean the same. */
+  readonly name: string
+  readonly signal: AbortSignal
+}
+
+/**
+ * While it is held nobody else has one of the name: no other process, and nothing else in this one.
+ */
+export class Lease {
+  readonly #deps: LeaseDependencies
+  readonly #held: HeldLease
+  readonly #lost = new AbortController()
+  readonly #renewal: NodeJS.Timeout
+  /**
+   * Aborted when the lease is lost, or when the holder is to stop. What was written so far is safe
+   * to write twice.
+   */
+  readonly signal: AbortSignal
+
+  private constructor(deps: LeaseDependencies, held: HeldLease, signal: AbortSignal) {
+    this.#deps = deps
+    this.#held = held
+    this.signal = AbortSignal.any([signal, this.#lost.signal])
+    this.#renewal = setInterval(() => {
+      this.#renew().catch((err) =>
+        deps.log.warn({ err, name: held.name }, 'a lease could not be renewed; trying again'),
+      )
+    }, RENEWAL_MS)
+    this.#renewal.unref()
+  }
+
+  /** Waits for its turn. */
+  static async acquire(deps: LeaseDependencies, { name, signal }: LeaseWish): Promise<Lease> {
+    const owner = deps.ambient.newUuid()
+    for (;;) {
+      signal.throwIfAborted()
+      const outcome = await ask(deps, { name, owner })
+      if (outcome.outcome === 'acquired') {
+        return new Lease(deps, { name, owner, fencingToken: outcome.fencingToken }, signal)
+      }
+      await deps.ambient.sleep(POLL_MS)
+    }
+  }
+
+  /** `undefined` when somebody has it. */
+  static async tryAcquire(
+    deps: LeaseDependencies,
+    { name, signal }: LeaseWish,
+  ): Promise<Lease | undefined> {
+    const owner = deps.ambient.newUuid()
+    const outcome = await ask(deps, { name, owner })
+    if (outcome.outcome === 'held') return undefined
+    return new Lease(deps, { name, owner, fencingToken: outcome.fencingToken }, signal)
+  }
+
+  /** Greater than that of any earlier holder of the name. */
+  get fencingToken(): bigint {
+    return this.#held.fencingToken
+  }
+
+  /**
+   * Asked before what must not be done by two: throws unless the lease is ours, from now on for its
+   * whole length.
+   */
+  async confirm(): Promise<void> {
+    this.signal.throwIfAborted()
+    await this.#renew()
+    this.signal.throwIfAborted()
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.#renewal)
+    const { catalog, ambient } = this.#deps
+    // Whoever waits gets it when it expires.
+    await catalog.leases.release({ ...this.#held, nowMs: ambient.nowMs() }).catch(() => undefined)
+  }
+
+  async #renew(): Promise<void> {
+    const { catalog, ambient } = this.#deps
+    const request = { ...this.#held, nowMs: ambient.nowMs(), durationMs: LEASE_MS }
+    if ((await catalog.leases.renew(request)) === 'renewed') return
+    this.#lost.abort(new CatalogError('overloaded', 'another process took this over: try again'))
+  }
+}
+
+function ask(
+  { catalog, ambient }: LeaseDependencies,
+  { name, owner }: { readonly name: string; readonly owner: string },
+): Promise<LeaseOutcome> {
+  return catalog.leases.acquire({ name, owner, nowMs: ambient.nowMs(), durationMs: LEASE_MS })
+}

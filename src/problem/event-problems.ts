@@ -1,0 +1,23 @@
+import { NOT_FOUND, type ProblemRows } from './problem-row.ts'
+
+/** Events and jobs. */
+export const EVENT_PROBLEMS = {
+  'events-expired': {
+    status: 410,
+    iceberg: NOT_FOUND,
+    title: 'Events expired',
+    meaning:
+      'Events after this position are no longer kept, or the position is not one of this catalog.',
+    remedy:
+      'Read the catalog as it is now, then go on from `earliest_after` or from `after=latest`.',
+    retry: 'no',
+  },
+  'job-not-found': {
+    status: 404,
+    iceberg: NOT_FOUND,
+    title: 'Job not found',
+    meaning: 'There is no job with this id. Jobs that ended are forgotten after a week.',
+    remedy: 'Look for it in `GET /v1/jobs`.',
+    retry: 'no',
+  },
+} as const satisfies ProblemRows
