@@ -1,5 +1,4 @@
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
-import { CatalogError } from '../../core/errors.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
@@ -8,6 +7,7 @@ import type { PreparedSnapshot } from '../snapshot/snapshot-writer.ts'
 import { getTable, tableNotFound } from '../table/table-lookup.ts'
 import type { CommitDependencies, CommitServices } from './commit-dependencies.ts'
 import { LostRace, onNewest } from './on-newest.ts'
+import { isUnknownState } from './unknown-state.ts'
 
 /** What a change leaves different; nothing at all when it is empty. */
 export type TableDifference = Partial<Pick<TableState, 'definition' | 'currentSnapshot'>> & {
@@ -85,9 +85,4 @@ async function commit(
   } finally {
     if (isRefused) await deleteQuietly(deps, prepared?.writtenLocations ?? [])
   }
-}
-
-/** Then the catalog may name the files after all. */
-export function isUnknownState(error: unknown): boolean {
-  return error instanceof CatalogError && error.code === 'commit-state-unknown'
 }

@@ -6,13 +6,30 @@ import type { TableCommitResult, Transaction } from '../../core/table/transactio
 import { deleteQuietly } from '../snapshot/orphans.ts'
 import { type PreparedSnapshot, writeSnapshot } from '../snapshot/snapshot-writer.ts'
 import { tableNotFound } from '../table/table-lookup.ts'
-import { isUnknownState } from './change-table.ts'
 import type { CommitServices } from './commit-dependencies.ts'
 import type { BatchOutcome, PendingTransaction } from './commit-queue.ts'
 import { type ValidChange, validateChange } from './commit-validation.ts'
 import { withNames } from './name-mapping-update.ts'
 import { LostRace, onNewest } from './on-newest.ts'
 import { getTransaction, requireOpen } from './transaction-state.ts'
+import { isUnknownState } from './unknown-state.ts'
+
+/**
+ * What carries a commit from the request to its answer, in this order:
+ *
+ * - `Staging` is what one call stages; `StagedFile` a file of it whose footer was read.
+ * - `StagedChange` is all that a transaction has staged for one table; `PendingTransaction` the
+ *   transaction with its changes, in the queue.
+ * - `ValidChange` is a staged change held against the newest state; `TableBatch` those of one
+ *   table; `FileChange` the files that the batch adds and removes; `ResolvedChange` the same with
+ *   the entries and manifests that this touches.
+ * - `PreparedSnapshot` is the new snapshot, its files written; `PreparedTable` the batch with it.
+ * - `TableCommit` is the difference that the catalog is to make to one table, `CatalogCommit` that
+ *   of all tables and transactions in one step. (`TableDifference` leads there from a change of the
+ *   definition.)
+ * - `TableCommitResult` is what a transaction did to one table; it is stored with the transaction
+ *   and answers a repeated commit.
+ */
 
 type Outcomes = Map<string, readonly TableCommitResult[] | Error>
 
@@ -87,9 +104,9 @@ async function validateBatch(
       const valid = await validateTransaction(deps, pending, loaded)
       refuseClashInBatch(valid, addedPaths)
       for (const { state, change } of valid) {
-        const table = tables.get(change.change.tableUuid) ?? { state, members: [] }
+        const table = tables.get(change.staged.tableUuid) ?? { state, members: [] }
         table.members.push({ pending, valid: change })
-        tables.set(change.change.tableUuid, table)
+        tables.set(change.staged.tableUuid, table)
       }
     } catch (error) {
       outcomes.set(
@@ -147,7 +164,7 @@ function refuseClashInBatch(
   addedPaths: Set<string>,
 ): void {
   const keys = valid.flatMap(({ change }) =>
-    change.addedFiles.map((file) => `${change.change.tableUuid} ${file.path}`),
+    change.addedFiles.map((file) => `${change.staged.tableUuid} ${file.path}`),
   )
   const clash = keys.find((key) => addedPaths.has(key))
   if (clash !== undefined) {
@@ -177,7 +194,7 @@ async function prepareTable(
   table: TableBatch,
 ): Promise<PreparedTable | undefined> {
   const { members, state } = table
-  const changes = members.map((member) => member.valid.change)
+  const changes = members.map((member) => member.valid.staged)
   const transactions = members.map((member) => member.pending.transaction)
   const prepared = await writeSnapshot(deps, state, {
     change: {

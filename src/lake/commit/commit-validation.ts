@@ -16,7 +16,7 @@ import { refuseLiveFiles } from './staging.ts'
 
 /** One transaction's change to one table, held against the table as it is now. */
 export interface ValidChange {
-  readonly change: StagedChange
+  readonly staged: StagedChange
   readonly addedFiles: readonly DataFile[]
   /** Whether a file among them has no field ids, so that the table needs a name mapping. */
   readonly needsNameMapping: boolean
@@ -42,7 +42,7 @@ export async function validateChange(
   const files = await bringUpToDate(deps, state, change.addedFiles)
   await refuseLiveFiles(deps, state, { files, known, findChange: async () => change })
   return {
-    change,
+    staged: change,
     addedFiles: files.map((file) => file.dataFile),
     needsNameMapping: files.some((file) => !file.hasFieldIds),
     unmappedNames: files.flatMap((file) => file.unmappedNames ?? []),

@@ -4,14 +4,14 @@ import type { TableState } from '../../core/table/table.ts'
 import type { HistoryText } from './metadata-pieces.ts'
 import { readHistory, type TableHistory } from './table-history.ts'
 
-/** A history that is being read, and the commits that came meanwhile. */
+/** A history that is being read, and the commits that came in between. */
 interface Reading {
   readonly tableUuid: string
   readonly missed: TableCommit[]
 }
 
 /** Histories of the tables that were published lately, within a bound of bytes; least recently used first out. */
-export class Histories {
+export class HistoryCache {
   readonly #catalog: Pick<Catalog, 'snapshots'>
   readonly #bytesMax: number
   readonly #byTable = new Map<string, TableHistory>()
@@ -35,13 +35,13 @@ export class Histories {
     if (history.follow(commit)) this.#remember(tableUuid, history)
   }
 
-  /** That of this very state, if it is at hand. */
+  /** The cached history of exactly this state, if any. */
   find(state: TableState): HistoryText | undefined {
     const history = this.#byTable.get(state.definition.tableUuid)
     return history?.isOf(state) === true ? history.text : undefined
   }
 
-  /** Whether one of an earlier version is at hand. */
+  /** Whether the cached history is of an earlier version. */
   isBehind(state: TableState): boolean {
     const history = this.#byTable.get(state.definition.tableUuid)
     return history !== undefined && history.version < state.version

@@ -1,7 +1,7 @@
 import { sizeOf } from './pieces.ts'
 
 /** JSON documents as pieces of UTF-8, by name; least recently used first out. A name stands for one content for ever. */
-export class RecentJson {
+export class JsonCache {
   readonly #bytesMax: number
   readonly #byName = new Map<string, readonly Uint8Array[]>()
   #bytes = 0

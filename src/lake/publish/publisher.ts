@@ -7,8 +7,8 @@ import type { Log } from '../../core/log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { MetadataFrame } from '../../formats/metadata/table-metadata-json.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
-import { Histories } from './history-cache.ts'
-import { RecentJson } from './json-cache.ts'
+import { HistoryCache } from './history-cache.ts'
+import { JsonCache } from './json-cache.ts'
 import {
   type HistoryText,
   metadataPieces,
@@ -77,8 +77,8 @@ interface Collected {
  */
 export class Publisher {
   /** The metadata of what was published or read lately, by its location. */
-  readonly recent = new RecentJson(RECENT_BYTES_MAX)
-  readonly histories: Histories
+  readonly recent = new JsonCache(RECENT_BYTES_MAX)
+  readonly histories: HistoryCache
   readonly #deps: PublisherDependencies
   /** At most one publication runs for a table. */
   readonly #running = new Map<string, Promise<Published | undefined>>()
@@ -95,7 +95,7 @@ export class Publisher {
 
   constructor(deps: PublisherDependencies) {
     this.#deps = deps
-    this.histories = new Histories(deps.catalog, HISTORIES_BYTES_MAX)
+    this.histories = new HistoryCache(deps.catalog, HISTORIES_BYTES_MAX)
   }
 
   /** To be told of every commit to a table that is there. Answers at once, as `schedule`. */

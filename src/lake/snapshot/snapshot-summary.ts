@@ -3,6 +3,7 @@ import type { Snapshot } from '../../core/table/snapshot.ts'
 import { Turns } from '../../core/turns.ts'
 import { forEachLiveEntry } from '../scan/live-entries.ts'
 import type { ManifestCache } from '../scan/manifest-cache.ts'
+import type { ResolvedChange } from './snapshot-change.ts'
 
 /** Totals of a snapshot, under their names in the specification (Iceberg spec, "Snapshot summary"). */
 const TOTALS = [
@@ -24,10 +25,8 @@ const NO_FILES: Totals = {
   'total-equality-deletes': 0,
 }
 
-export interface SummaryChange {
-  readonly added: readonly DataFile[]
-  readonly removed: readonly DataFile[]
-}
+/** The files that differ between a snapshot and its parent. */
+type SummaryChange = Pick<ResolvedChange, 'added' | 'removed'>
 
 /** `added-data-files`, ..., `total-records`, ...: counts of nothing are left out, totals are always there. */
 export function changeSummary(totalsBefore: Totals, change: SummaryChange): Record<string, string> {

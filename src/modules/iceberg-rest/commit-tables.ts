@@ -9,6 +9,7 @@ import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
+import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { Dependencies, LakeServices } from '../../lake/lake.ts'
 import { findAmongAll } from '../../lake/publish/table-history.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
@@ -188,8 +189,7 @@ async function tryCommit(
     const { outcome } = await deps.catalog.tables.commit({ tables, transactions: [] }, options)
     return outcome === 'committed'
   } catch (error) {
-    const isUnknown = error instanceof CatalogError && error.code === 'commit-state-unknown'
-    if (isUnknown && (await isThere(deps, tables))) return true
+    if (isUnknownState(error) && (await isThere(deps, tables))) return true
     throw error
   }
 }

@@ -4,6 +4,7 @@ import { newTableDefinition } from '../../core/metadata/new-table.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
+import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { Dependencies } from '../../lake/lake.ts'
 import { newMetadataLocation, refsOf } from '../../lake/publish/metadata-pieces.ts'
 import { metadataFile } from '../../lake/publish/publisher.ts'
@@ -68,8 +69,7 @@ export async function addTable(
     const outcome = await deps.catalog.tables.create({ ...table, state }, options)
     if (outcome !== 'created') throw nameTaken(state, outcome === 'view-exists' ? 'view' : 'table')
   } catch (error) {
-    const isUnknown = error instanceof CatalogError && error.code === 'commit-state-unknown'
-    if (!isUnknown) await deps.objects.delete(metadataLocation).catch(() => undefined)
+    if (!isUnknownState(error)) await deps.objects.delete(metadataLocation).catch(() => undefined)
     throw error
   }
   await forgetDrop(deps, state.definition.location)

@@ -1,11 +1,11 @@
 import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { ViewKey, ViewState } from '../../catalog/view-store.ts'
-import { CatalogError } from '../../core/errors.ts'
 import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/view-metadata-json.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
+import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { Dependencies } from '../../lake/lake.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { ProblemError } from '../../problem/problems.ts'
@@ -148,8 +148,7 @@ async function withMetadataFile<T>(
   try {
     return await work(metadataLocation)
   } catch (error) {
-    const isUnknown = error instanceof CatalogError && error.code === 'commit-state-unknown'
-    if (!isUnknown) await objects.delete(metadataLocation).catch(() => undefined)
+    if (!isUnknownState(error)) await objects.delete(metadataLocation).catch(() => undefined)
     throw error
   }
 }

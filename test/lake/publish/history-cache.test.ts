@@ -3,7 +3,7 @@ import type { SnapshotStore } from '../../../src/catalog/snapshot-store.ts'
 import type { TableMetadata } from '../../../src/core/table/table.ts'
 import { parseTableMetadata } from '../../../src/formats/metadata/table-metadata-json.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
-import { Histories } from '../../../src/lake/publish/history-cache.ts'
+import { HistoryCache } from '../../../src/lake/publish/history-cache.ts'
 import type { Publisher } from '../../../src/lake/publish/publisher.ts'
 import { commitTable } from '../../../src/modules/iceberg-rest/commit-tables.ts'
 import { KEEPS_NOTHING } from '../../../src/modules/iceberg-rest/idempotency.ts'
@@ -146,7 +146,7 @@ test('commits that come while a history is read are followed, not lost', async (
   for (let i = 0; i < 3; i++) await append(deps)
   const state = await deps.catalog.tables.find({ tableUuid })
   if (state === undefined) throw new Error('the table is gone')
-  const histories = new Histories(deps.catalog, 1_000_000)
+  const histories = new HistoryCache(deps.catalog, 1_000_000)
   const reading = histories.read(state)
   const [commit] = await nextCommits(1)
   if (commit === undefined) throw new Error('no commit')
@@ -164,10 +164,10 @@ test('histories stay within their bytes', async () => {
   for (let i = 0; i < 3; i++) await append(deps)
   const state = await deps.catalog.tables.find({ tableUuid })
   if (state === undefined) throw new Error('the table is gone')
-  const small = new Histories(deps.catalog, 1_000)
+  const small = new HistoryCache(deps.catalog, 1_000)
   expect(Buffer.concat((await small.read(state))?.log ?? []).length).toBeGreaterThan(0)
   expect(small.find(state)).toBeUndefined()
-  const large = new Histories(deps.catalog, 1_000_000)
+  const large = new HistoryCache(deps.catalog, 1_000_000)
   await large.read(state)
   expect(large.find(state)).toBeDefined()
 })
