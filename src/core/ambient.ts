@@ -1,4 +1,4 @@
-/** What a service must not take from thin air: the clock, waiting, random ids. Tests give their own. */
+/** The clock, timers and random ids that a service is given, so that tests can supply their own. */
 export interface Ambient {
   /** Epoch milliseconds; may jump backwards. */
   nowMs(): number

@@ -1,4 +1,4 @@
-/** A map that forgets what was not looked at or changed for longest. */
+/** A map of limited size that evicts the least recently used entry. */
 export class BoundedMap<Key, Value> {
   readonly #entries = new Map<Key, Value>()
   readonly #sizeMax: number

@@ -1,4 +1,7 @@
-/** Maps in order, with at most `atOnce` under way. The first failure stops the rest from starting. */
+/**
+ * Maps items to results in their order, running at most `atOnce` at a time. After the first failure
+ * nothing more is started.
+ */
 export async function mapBounded<Item, Result>(
   items: readonly Item[],
   atOnce: number,
@@ -23,8 +26,9 @@ export async function mapBounded<Item, Result>(
 }
 
 /**
- * The results in the order of the items, with `atOnce` under way until all are done: a slow consumer holds no work up,
- * so results should be small. Nothing more is started after a failure, or when the consumer stops.
+ * Yields the results in the order of the items, running `atOnce` at a time until all are done. A
+ * slow consumer does not hold up the work, so results should be small. Nothing more is started
+ * after a failure, or when the consumer stops.
  */
 export async function* inOrder<Item, Result>(
   items: readonly Item[],
@@ -66,7 +70,7 @@ function newSettler<T>(): Settler<T> {
     resolve = onResolve
     reject = onReject
   })
-  // Looked at in turn; until then a failure must not count as unhandled.
+  // Awaited when its turn comes; until then a failure must not count as unhandled.
   promise.catch(() => undefined)
   return { promise, resolve, reject }
 }

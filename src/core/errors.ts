@@ -1,6 +1,7 @@
 /**
- * Problem codes that core, formats, lake and the adapters throw: kebab-case nouns for what is wrong.
- * Never renamed once released. `src/problem/` has a row for each, and the codes of modules and HTTP.
+ * Problem codes that core, formats, lake and the adapters throw: kebab-case nouns for what is
+ * wrong. Never renamed once released. `src/problem/` has a row for each, and the codes of modules
+ * and HTTP.
  */
 export const CATALOG_ERROR_CODES = [
   'as-at-before-first-snapshot',
@@ -48,7 +49,9 @@ export const CATALOG_ERROR_CODES = [
 
 export type CatalogErrorCode = (typeof CATALOG_ERROR_CODES)[number]
 
-/** What the caller may switch on and what a person needs to act; members of the problem document. */
+/**
+ * Further members of the problem document: what a program may switch on and a person needs to act.
+ */
 export type ErrorFacts = Readonly<Record<string, unknown>>
 
 /** A refusal that the caller can do something about. It knows nothing of HTTP. */
@@ -68,5 +71,5 @@ export class CodedError<Code extends string> extends Error {
   }
 }
 
-/** A refusal by the rules or the machine of tables. */
+/** A refusal by core, formats, lake or an adapter. */
 export class CatalogError extends CodedError<CatalogErrorCode> {}

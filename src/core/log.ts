@@ -1,4 +1,4 @@
-/** Something went wrong where nobody waits for an answer. */
+/** Reports a failure for which no caller waits. */
 export interface Log {
   warn(facts: Readonly<Record<string, unknown>>, message: string): void
 }

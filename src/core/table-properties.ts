@@ -1,6 +1,9 @@
 import { CatalogError } from './errors.ts'
 
-/** Iceberg table property: how columns are found in files without field ids (Iceberg spec, "Column Projection"). */
+/**
+ * Iceberg table property: how columns are found in files without field ids (Iceberg spec, "Column
+ * Projection").
+ */
 export const NAME_MAPPING_PROPERTY = 'schema.name-mapping.default'
 const DESCRIPTION = 'comment'
 const STEWARD = 'moraine.steward'
@@ -12,7 +15,7 @@ export type Disposition = 'snapshot' | 'continuous'
 export type TableProperties = Readonly<Record<string, string>>
 export type AliasesById = ReadonlyMap<number, readonly string[]>
 
-/** What people say about a table. Null or absent: nothing said. */
+/** What people say about a table. Null or absent means that nothing is said. */
 export interface TableDescription {
   readonly description: string | null
   readonly steward: string | null
@@ -21,7 +24,10 @@ export interface TableDescription {
   readonly metadata: Readonly<Record<string, unknown>>
 }
 
-/** A change: an absent member stays, null removes; in `metadata` the same holds for each key. */
+/**
+ * A change of the description. An absent member stays and null removes; the same holds for each key
+ * of `metadata`.
+ */
 export interface TableDescriptionChange {
   readonly description?: string | null | undefined
   readonly steward?: string | null | undefined

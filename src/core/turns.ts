@@ -1,17 +1,20 @@
-/** Work between two turns of the event loop. */
+/** Length of a slice of work between two turns of the event loop. */
 const SLICE_MS = 8
 
-/** Those that wait for a turn, first come first served. */
+/** Callers waiting for a turn, first come, first served. */
 const WAITING: (() => void)[] = []
 
 /**
- * Lets others work while something long goes on. However many such works there are, only one of them has a slice
- * before the event loop looks at its sockets and timers again.
+ * Lets long work yield to others. However many callers there are, only one of them runs a slice
+ * before the event loop handles its sockets and timers again.
  */
 export class Turns {
   #endMs = 0
 
-  /** `undefined`: go on. The first call always waits, so that many requests that come at once take turns, too. */
+  /**
+   * Returns `undefined` to continue at once. The first call always waits, so that requests that
+   * arrive together take turns, too.
+   */
   take(): Promise<void> | undefined {
     return performance.now() < this.#endMs ? undefined : this.#wait()
   }
@@ -26,7 +29,7 @@ export class Turns {
 }
 
 function giveTurn(): void {
-  // Immediates that are set now run after the next look at sockets and timers.
+  // Immediates set now run after the event loop has handled sockets and timers.
   WAITING.shift()?.()
   if (WAITING.length > 0) setImmediate(giveTurn)
 }

@@ -8,7 +8,9 @@ export type CountByFieldId = ReadonlyMap<number, number>
 /** Bounds by field id, each in Iceberg's binary single-value form (Iceberg spec, Appendix D). */
 export type BoundByFieldId = ReadonlyMap<number, Uint8Array>
 
-/** What is known of one file without reading it. An absent map or entry means "unknown", never zero. */
+/**
+ * Column metrics known without reading the file. An absent map or entry means unknown, never zero.
+ */
 export interface ColumnMetrics {
   /** Compressed, in bytes. */
   readonly columnSizes?: CountByFieldId
@@ -25,7 +27,7 @@ export interface ColumnMetrics {
 /** A data file or delete file (Iceberg spec, "Data file fields"). */
 export interface DataFile extends ColumnMetrics {
   readonly content: FileContent
-  /** Full location with scheme, kept to the letter. */
+  /** Full location with its scheme, kept verbatim. */
   readonly path: string
   readonly format: FileFormat
   readonly specId: number
@@ -37,7 +39,7 @@ export interface DataFile extends ColumnMetrics {
   readonly equalityIds?: readonly number[]
   readonly sortOrderId?: number
   readonly keyMetadata?: Uint8Array
-  /** Of a position delete file or deletion vector that applies to one data file only. */
+  /** The only data file that this position delete file or deletion vector applies to. */
   readonly referencedDataFile?: string
   readonly contentOffset?: number
   readonly contentSizeBytes?: number
@@ -46,7 +48,7 @@ export interface DataFile extends ColumnMetrics {
 
 export type EntryStatus = 'existing' | 'added' | 'deleted'
 
-/** One line of a manifest. Null ids and numbers are inherited from the manifest list. */
+/** Entry of a manifest. Null ids and sequence numbers are inherited from the manifest list. */
 export interface ManifestEntry {
   readonly status: EntryStatus
   readonly snapshotId: bigint | null
@@ -55,7 +57,10 @@ export interface ManifestEntry {
   readonly dataFile: DataFile
 }
 
-/** Spread of one partition field over a manifest (Iceberg spec, `field_summary`); bounds in binary single-value form. */
+/**
+ * Range of one partition field over a manifest (Iceberg spec, `field_summary`). Bounds are in
+ * binary single-value form.
+ */
 export interface PartitionFieldSummary {
   readonly containsNull: boolean
   readonly containsNan?: boolean
@@ -63,7 +68,7 @@ export interface PartitionFieldSummary {
   readonly upperBound?: Uint8Array
 }
 
-/** One line of a manifest list (Iceberg spec, `manifest_file`). */
+/** Entry of a manifest list (Iceberg spec, `manifest_file`). */
 export interface ManifestFile {
   readonly path: string
   readonly lengthBytes: number
@@ -78,13 +83,13 @@ export interface ManifestFile {
   readonly addedRowsCount: number
   readonly existingRowsCount: number
   readonly deletedRowsCount: number
-  /** In the order of the partition spec's fields; absent when the writer gave none. */
+  /** In the order of the partition spec's fields; absent if the writer gave none. */
   readonly partitions?: readonly PartitionFieldSummary[]
   readonly keyMetadata?: Uint8Array
   readonly firstRowId?: bigint
 }
 
-/** How many entries of the manifest are in the snapshot that lists it: added or existing ones. */
+/** Number of live entries (added or existing) of a manifest. */
 export function liveFilesCount(manifest: ManifestFile): number {
   return manifest.addedFilesCount + manifest.existingFilesCount
 }

@@ -6,11 +6,14 @@ import type { FileStatistics } from './file-statistics.ts'
 /** The values of one partition field. */
 export interface PartitionValues {
   readonly distinct: readonly (Value | null)[]
-  /** By row, an index of `distinct`. */
+  /** Index into `distinct` for each row. */
   readonly codes: Numbers
 }
 
-/** Statistics of many files of one partition spec, column by column; rows count from 0. */
+/**
+ * Statistics of many files of one partition spec, stored by column. A row is a file, counted from
+ * 0.
+ */
 export interface FileColumns {
   readonly rowCount: number
   readonly specId: number
@@ -24,7 +27,7 @@ export interface FileColumns {
   upperBounds(fieldId: number): BoundValues | undefined
 }
 
-/** Keeps the columns in memory. Its bounds are views. */
+/** Statistics of one row. They keep the columns in memory, and their bounds are views. */
 export function statisticsOfRow(files: FileColumns, row: number): FileStatistics {
   return {
     recordCount: numberAt(files.recordCounts, row),

@@ -1,7 +1,7 @@
 import type { Value } from '../value/value.ts'
 import type { DataFile } from './data-file.ts'
 
-/** What pruning may know of one file. `undefined` means "unknown" and never prunes. */
+/** What pruning knows about one file. `undefined` means unknown, and never prunes. */
 export interface FileStatistics {
   readonly recordCount: number
   /** Partition spec that `partition` follows. */

@@ -25,8 +25,9 @@ import type { TableChange, TableUpdate, UpdateContext } from './table-update.ts'
 import { applyInTurn, invalidUpdate, shortened } from './update-problem.ts'
 
 /**
- * All updates or none. `update-invalid` for one that can never apply, `commit-conflict` for one that is behind
- * the table; both name the update. The base may be a table that is just being made.
+ * Applies all updates or none. Throws `update-invalid` for an update that can never apply, and
+ * `commit-conflict` for one that the table has overtaken; both name the update. The base may be a
+ * table that is being created.
  */
 export function applyTableUpdates(
   base: TableState,
@@ -128,7 +129,7 @@ function jsonText(json: StoredJson): string {
 
 function checkDefinition(definition: TableDefinition, { mainSnapshotId, snapshots }: TableDraft) {
   const sortOrder = definition.sortOrders.find((o) => o.orderId === definition.defaultSortOrderId)
-  // Only of a table that is just being made.
+  // Only for a table that is being created.
   if (definition.schemas.length === 0) return
   checkDefaults({
     schema: currentSchema(definition),
@@ -144,11 +145,12 @@ function checkDefinition(definition: TableDefinition, { mainSnapshotId, snapshot
 }
 
 /**
- * Readers in Java require that the snapshot log is sorted, that the table was updated no earlier than its last
- * entry, and that the entry is of the current snapshot. The table's time rises with every change, and the one
- * entry that a change adds, if the main branch ends elsewhere than it began, has the table's new time: so it is
- * later than all before it. A snapshot that was current only between two updates of one commit was never seen and
- * has no entry. The time is this service's, not the snapshot's: what a past instant shows never changes after it.
+ * Readers in Java require that the snapshot log is sorted, that the table was updated no earlier
+ * than its last entry, and that the entry is of the current snapshot. The table's time increases
+ * with every change. A change that moves the main branch adds one entry, with the table's new time,
+ * which is therefore later than all others. A snapshot that was current only between two updates of
+ * one commit was never visible, and has no entry. The time is the service's, not the snapshot's, so
+ * that the past of a table never changes.
  */
 function changeOf(
   base: TableState,

@@ -18,7 +18,9 @@ const PROPERTIES_MAX = 10_000
 const REPRESENTATIONS_MAX = 100
 const FIRST_VERSION_ID = 1
 
-/** All updates or none; the base itself when nothing changes. Throws `update-invalid`. */
+/**
+ * Applies all updates or none; returns the base itself if nothing changes. Throws `update-invalid`.
+ */
 export function applyViewUpdates(
   base: ViewMetadata,
   updates: readonly ViewUpdate[],
@@ -29,7 +31,7 @@ export function applyViewUpdates(
   return draft.finish(nowMs)
 }
 
-/** Throws `commit-conflict` for the first that does not hold. */
+/** Throws `commit-conflict` for the first requirement that does not hold. */
 export function checkViewRequirements(
   requirements: readonly ViewRequirement[],
   { viewUuid }: ViewMetadata,
@@ -47,7 +49,7 @@ export interface NewViewRequest {
   readonly viewUuid: string
   readonly location: string
   readonly schema: Schema
-  /** Whatever schema id it has, it is of the schema above. */
+  /** Refers to the schema above, whatever its schema id. */
   readonly version: ViewVersion
   readonly properties: Readonly<Record<string, string>>
   readonly nowMs: number
@@ -187,7 +189,7 @@ class ViewDraft {
     this.#schemaIdsByKey.set(key, schemaId)
   }
 
-  /** One that says the same as another, whatever its id and time, is that one. */
+  /** A version equal to an existing one, except for id and time, counts as that one. */
   #addVersion(given: ViewVersion): void {
     checkRepresentations(given)
     const schemaId = this.#schemaIdOf(given)
@@ -226,7 +228,7 @@ class ViewDraft {
     throw invalidUpdate(`Cannot set current version to unknown version: ${versionId}`)
   }
 
-  /** A version that is new became current at its own time, one that is current again did so now. */
+  /** A new version became current at its own time, one that is current again became so now. */
   #logWith({ versionId, timestampMs }: ViewVersion, nowMs: number): readonly ViewLogEntry[] {
     const { versionLog, currentVersionId } = this.#base
     if (versionId === currentVersionId) return versionLog

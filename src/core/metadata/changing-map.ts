@@ -1,6 +1,6 @@
 /**
- * A record while it is changed: copied at the first change and never again. Values are compared by identity,
- * so that setting what is there already changes nothing.
+ * A record being changed, copied at the first change only. Values are compared by identity, so
+ * setting a value that is already there changes nothing.
  */
 export class ChangingMap<Value> {
   readonly #record: Readonly<Record<string, Value>>
@@ -31,7 +31,7 @@ export class ChangingMap<Value> {
     return this.#changed ?? Object.entries(this.#record)
   }
 
-  /** The record that was given, if nothing was changed. */
+  /** The original record if nothing was changed. */
   toRecord(): Readonly<Record<string, Value>> {
     return this.#changed === undefined ? this.#record : Object.fromEntries(this.#changed)
   }

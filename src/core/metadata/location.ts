@@ -1,4 +1,7 @@
-/** To the letter, but for slashes at the end, as in Iceberg's Java library; those of `s3://` stay. */
+/**
+ * Removes trailing slashes, as Iceberg's Java library does, except those of `s3://`; the rest is
+ * kept verbatim.
+ */
 export function withoutSlashes(location: string): string {
   let end = location.length
   while (location[end - 1] === '/' && location.slice(end - 3, end) !== '://') end -= 1

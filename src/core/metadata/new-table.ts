@@ -30,7 +30,7 @@ import type {
 import { invalidUpdate } from './update-problem.ts'
 
 const FIRST_SORT_ORDER_ID = 1
-/** As in Iceberg's Java library, which sets it on every table that it makes. */
+/** Iceberg's Java library sets this on every table that it creates. */
 const NEW_TABLE_PROPERTIES = { 'write.parquet.compression-codec': 'zstd' }
 
 export interface NewTableRequest {
@@ -39,13 +39,13 @@ export interface NewTableRequest {
   readonly schema: Schema
   readonly spec?: UnboundPartitionSpec
   readonly sortOrder?: Pick<SortOrder, 'fields'>
-  /** As given: `format-version` is taken from them, other reserved ones are left out. */
+  /** As requested: `format-version` is taken from them, other reserved properties are dropped. */
   readonly properties?: Readonly<Record<string, string>>
 }
 
 /**
- * A table as `createTable` makes it: whatever ids the client gave to fields, fresh ones are assigned, level by level
- * from 1, and partition field ids from 1000. Throws `update-invalid`.
+ * Definition of a table as `createTable` makes it. Field ids of the client are replaced by fresh
+ * ones, level by level from 1, and partition field ids start at 1000. Throws `update-invalid`.
  */
 export function newTableDefinition(request: NewTableRequest): TableDefinition {
   const given = request.properties ?? {}
@@ -77,15 +77,15 @@ export function newTableDefinition(request: NewTableRequest): TableDefinition {
 export interface NewTableIdentity {
   readonly namespace: readonly string[]
   readonly name: string
-  /** Unless the updates say otherwise, as after a staged creation they do. */
+  /** Used unless the updates assign another, as they do after a staged creation. */
   readonly tableUuid: string
   readonly location: string
   readonly nowMs: number
 }
 
 /**
- * The table that a creating transaction makes of nothing. Ids are kept as its updates have them: a staged creation
- * has assigned them before. Version 0; `update-invalid` when no schema is among the updates.
+ * The table that a creating transaction starts. Its updates' ids are kept, since a staged creation
+ * assigned them before. The version is 0. Throws `update-invalid` if the updates contain no schema.
  */
 export function createFromUpdates(
   requirements: readonly TableRequirement[],
@@ -110,7 +110,7 @@ function unmadeTable(updates: readonly TableUpdate[], identity: NewTableIdentity
     location: withoutSlashes(location),
     lastColumnId: 0,
     schemas: [],
-    // The first of each has id 0 and is the one in use, unless an update says otherwise.
+    // The first of each has id 0 and is the current one, unless an update says otherwise.
     currentSchemaId: 0,
     partitionSpecs: adds('add-spec') ? [] : [UNPARTITIONED],
     defaultSpecId: UNPARTITIONED.specId,

@@ -3,7 +3,10 @@ import { readAliases, readDescription } from '../table-properties.ts'
 import type { TableDraft } from './table-draft.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'
 
-/** As Iceberg's `TableProperties`: they are told by other members of the metadata, and never stored. */
+/**
+ * Reserved in Iceberg's `TableProperties`: other members of the metadata hold these, so they are
+ * never stored.
+ */
 const RESERVED_PROPERTIES: ReadonlySet<string> = new Set([
   'format-version',
   'uuid',
@@ -19,7 +22,10 @@ const FORMAT_VERSION = 'format-version'
 const OWN_PREFIX = 'moraine.'
 const PROPERTIES_MAX = 10_000
 
-/** Reserved ones are passed over, but for the format version, which upgrades the table as in Iceberg's Java library. */
+/**
+ * Sets properties. Reserved ones are ignored, except the format version, which upgrades the table
+ * as in Iceberg's Java library.
+ */
 export function setProperties(draft: TableDraft, updates: Readonly<Record<string, string>>): void {
   for (const [key, value] of Object.entries(updates)) {
     if (key === FORMAT_VERSION) upgradeFormatVersion(draft, parseFormatVersion(value))
@@ -40,7 +46,7 @@ export function upgradeFormatVersion(draft: TableDraft, givenVersion: number): v
   if (version > formatVersion) draft.change({ formatVersion: version })
 }
 
-/** Not too many, and Moraine's own as `/v1` can read them. */
+/** Checks that there are not too many, and that `/v1` can read Moraine's own. */
 export function checkProperties(properties: Readonly<Record<string, string>>): void {
   if (Object.keys(properties).length > PROPERTIES_MAX) {
     throw invalidUpdate(`A table has at most ${PROPERTIES_MAX} properties`)
@@ -61,7 +67,7 @@ export function unreservedProperties(
   return Object.fromEntries(kept)
 }
 
-/** What the properties of a new table say; 2 when they say nothing. */
+/** The format version in the properties of a new table; 2 if there is none. */
 export function formatVersionOf(
   properties: Readonly<Record<string, string>>,
 ): TableDefinition['formatVersion'] {

@@ -5,7 +5,10 @@ import { invalidUpdate, shortened } from './update-problem.ts'
 
 type FormatVersion = TableDefinition['formatVersion']
 
-/** Of a schema, nested fields included. Wider than what `/v1` makes: other writers' tables must pass. */
+/**
+ * Number of fields of a schema, nested ones included. Larger than the limit of `/v1`, so that
+ * tables of other writers pass.
+ */
 const FIELDS_MAX = 10_000
 const TYPE_DEPTH_MAX = 64
 const NAME_LENGTH_MAX = 1_000
@@ -17,7 +20,10 @@ interface FieldAtPath {
   readonly field: Field
 }
 
-/** Field ids and full names are unique, identifier fields can identify. Throws `update-invalid`. */
+/**
+ * Checks that field ids and full names are unique, and that identifier fields can identify a row.
+ * Throws `update-invalid`.
+ */
 export function checkSchema(schema: Schema): readonly FieldAtPath[] {
   const found = fieldsByPath(schema.fields)
   const paths = new Set<string>()
@@ -39,8 +45,8 @@ export function checkSchema(schema: Schema): readonly FieldAtPath[] {
 }
 
 /**
- * Whether a table of this format version can have the schema. Defaults that one of its schemas has already are
- * no reason to refuse: `/v1` adds columns with a default to tables of version 2.
+ * Checks that a table of this format version can have the schema. Defaults that one of its schemas
+ * already has are accepted: `/v1` adds columns with a default to tables of version 2.
  */
 export function checkSchemaVersion(
   fields: readonly FieldAtPath[],
@@ -65,7 +71,10 @@ export function checkSchemaVersion(
   throw invalidUpdate(`Invalid schema for v${version}:\n- ${problems.slice(0, 20).join('\n- ')}`)
 }
 
-/** Same fields in the same order with the same ids, and the same identifier fields: what Iceberg calls one schema. */
+/**
+ * A key for what Iceberg considers the same schema: same fields in the same order with the same
+ * ids, and the same identifier fields.
+ */
 export function schemaKey({ fields, identifierFieldIds }: Schema): string {
   const identifiers = [...identifierFieldIds].sort((left, right) => left - right)
   return JSON.stringify([fields.map(fieldKey), identifiers], (_name, value: unknown) => {

@@ -5,7 +5,10 @@ import type { TableDraft } from './table-draft.ts'
 import { LAST_ADDED } from './table-update.ts'
 import { invalidUpdate } from './update-problem.ts'
 
-/** A schema that the table has already keeps its id; another gets the next one, whatever id it came with. */
+/**
+ * Adds a schema. One that the table already has keeps its id; a new one gets the next id, whatever
+ * id it came with.
+ */
 export function addSchema(draft: TableDraft, schema: Schema): void {
   const { schemas, formatVersion, lastColumnId } = draft.definition
   checkSchemaVersion(checkSchema(schema), formatVersion, schemas)
@@ -33,7 +36,7 @@ export function setCurrentSchema(draft: TableDraft, givenId: number): void {
   if (schemaId !== draft.definition.currentSchemaId) draft.change({ currentSchemaId: schemaId })
 }
 
-/** Ids that there are not are passed over. */
+/** Removes schemas; unknown ids are ignored. */
 export function removeSchemas(draft: TableDraft, schemaIds: readonly number[]): void {
   const { schemas, currentSchemaId } = draft.definition
   const removed = new Set(schemaIds)

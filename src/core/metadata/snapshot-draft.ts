@@ -1,10 +1,10 @@
 import type { Snapshot } from '../table/snapshot.ts'
 
-/** The snapshots of a table, as far as a commit mentions them, while they are changed. */
+/** Those snapshots of a table that a commit mentions, while it changes them. */
 export class SnapshotDraft {
   readonly #findExisting: (snapshotId: bigint) => Snapshot | undefined
   readonly #added = new Map<bigint, Snapshot>()
-  /** Of what the table had, and of what the same commit had added. */
+  /** Removed snapshots, which the table had or the same commit had added. */
   readonly #removed = new Map<bigint, 'existing' | 'added'>()
 
   constructor(findExisting: (snapshotId: bigint) => Snapshot | undefined) {
@@ -16,7 +16,10 @@ export class SnapshotDraft {
     return this.#added.get(snapshotId) ?? this.#findExisting(snapshotId)
   }
 
-  /** An id that the same commit removed stays taken: a catalog could not tell the two apart. */
+  /**
+   * Whether the id is in use. An id removed by the same commit still is: a catalog could not tell
+   * the two snapshots apart.
+   */
   isTaken(snapshotId: bigint): boolean {
     return this.#removed.has(snapshotId) || this.find(snapshotId) !== undefined
   }
@@ -29,7 +32,7 @@ export class SnapshotDraft {
     this.#added.set(snapshot.snapshotId, snapshot)
   }
 
-  /** Nothing happens when there is no such snapshot. */
+  /** Removes a snapshot if it exists. */
   remove(snapshotId: bigint): void {
     if (this.#added.delete(snapshotId)) this.#removed.set(snapshotId, 'added')
     else if (this.find(snapshotId) !== undefined) this.#removed.set(snapshotId, 'existing')

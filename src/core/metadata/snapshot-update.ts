@@ -12,8 +12,8 @@ const REF_NAME_LENGTH_MAX = 1_000
 const TIMESTAMP_MS_MAX = 253_402_300_799_999
 
 /**
- * The snapshot's own time stays as its writer gave it. A sequence number or row id that others took meanwhile is
- * `commit-conflict`: the client looks at the table anew and tries again.
+ * Adds a snapshot, keeping its writer's time. A sequence number or row id that others took in
+ * between is a `commit-conflict`: the client reads the table again and retries.
  */
 export function addSnapshot(draft: TableDraft, given: UnboundSnapshot): void {
   const { definition, snapshots } = draft
@@ -38,7 +38,10 @@ export function addSnapshot(draft: TableDraft, given: UnboundSnapshot): void {
   snapshots.add(snapshot)
 }
 
-/** On `main` it moves the table's current snapshot. A ref may become one of the other kind, but `main` is a branch. */
+/**
+ * Sets a ref; `main` moves the table's current snapshot. A ref may change its kind, but `main` is
+ * always a branch.
+ */
 export function setSnapshotRef(draft: TableDraft, name: string, ref: SnapshotRef): void {
   checkRef(name, ref)
   if (draft.snapshots.find(ref.snapshotId) === undefined) {
@@ -48,13 +51,13 @@ export function setSnapshotRef(draft: TableDraft, name: string, ref: SnapshotRef
   else setOther(draft, name, ref)
 }
 
-/** Nothing happens when there is no such ref. Without `main` a table has no current snapshot. */
+/** Removes a ref if it exists. Without `main` a table has no current snapshot. */
 export function removeSnapshotRef(draft: TableDraft, name: string): void {
   if (name !== MAIN_BRANCH) draft.refs.delete(name)
   else clearMain(draft)
 }
 
-/** Refs to removed snapshots, and statistics of them, go with them. */
+/** Removes refs to removed snapshots, and their statistics. */
 export function dropDangling(draft: TableDraft): void {
   const { snapshots, refs, statistics, partitionStatistics, mainSnapshotId } = draft
   if (!snapshots.hasRemoved) return
@@ -75,8 +78,9 @@ function takeSequenceNumber(draft: TableDraft, snapshot: Snapshot): void {
     throw invalidUpdate(`Sequence number must be 0 in v1: ${sequenceNumber}`)
   }
   if (sequenceNumber < 0n) throw invalidUpdate(`Invalid sequence number: ${sequenceNumber}`)
-  // A snapshot without a parent stands for itself: when two replace a table at once, the later one's files have the
-  // number that it foresaw, and no delete file of others can apply to them.
+  // A snapshot without a parent stands for itself: if two replace a table concurrently, the files
+  // of the later one have the number that it expected, and no delete file of others can apply to
+  // them.
   if (sequenceNumber <= last && parentSnapshotId !== null) {
     throw staleUpdate(
       `Cannot add snapshot with sequence number ${sequenceNumber} older than last sequence number ${last}`,

@@ -5,7 +5,10 @@ import type { TableDraft } from './table-draft.ts'
 import { LAST_ADDED } from './table-update.ts'
 import { invalidUpdate } from './update-problem.ts'
 
-/** An order that the table has already keeps its id, unsorted is 0, another gets the next id from 1. */
+/**
+ * Adds a sort order. One that the table already has keeps its id, unsorted is 0, and a new one gets
+ * the next id from 1.
+ */
 export function addSortOrder(draft: TableDraft, order: Pick<SortOrder, 'fields'>): void {
   const { schemas, currentSchemaId, sortOrders } = draft.definition
   const schema = schemas.find((s) => s.schemaId === currentSchemaId)

@@ -13,7 +13,7 @@ interface TransformedField {
   readonly name?: string
 }
 
-/** Of a new partition spec: sources, transforms, and names as engines can have them. Throws `update-invalid`. */
+/** Checks the sources, transforms and names of a new partition spec. Throws `update-invalid`. */
 export function checkPartitionFields(
   fields: readonly UnboundPartitionField[],
   schema: Schema,
@@ -45,7 +45,7 @@ export function checkSortFields({ fields }: Pick<SortOrder, 'fields'>, schema: S
   for (const field of fields) checkTransform(field, schema, 'sort')
 }
 
-/** Whether the schema still has what the table is partitioned and sorted by. */
+/** Checks that the schema still has the columns that the table is partitioned and sorted by. */
 export function checkDefaults(defaults: {
   readonly schema: Schema
   readonly spec: PartitionSpec
@@ -56,7 +56,7 @@ export function checkDefaults(defaults: {
   for (const field of sortOrder.fields) checkKept(field, schema, 'sort')
 }
 
-/** A void field may outlive its column, and a transform of a later version is left to those who know it. */
+/** A void field may outlive its column, and transforms of later versions are not checked. */
 function checkKept(field: TransformedField, schema: Schema, use: 'partition' | 'sort'): void {
   const { kind } = field.transform
   if (kind === 'unknown') return

@@ -2,11 +2,14 @@ import type { PartitionField, PartitionSpec } from '../partition/partition-spec.
 import { transformText } from '../partition/transform.ts'
 import type { UnboundPartitionField } from './table-update.ts'
 
-/** What is known of a table's partition specs. Whatever is found is of the first spec that has it. */
+/** An index of a table's partition specs. The first spec that has a field wins. */
 export class SpecIndex {
   readonly #specIds = new Layers<number>()
   readonly #fieldIds = new Layers<number>()
-  /** A table of version 1 voids fields and may revive them: a field's meaning is that of one that is not void. */
+  /**
+   * A table of version 1 voids fields and may revive them: a field that is not void gives the
+   * meaning.
+   */
   readonly #fields = new Layers<PartitionField>()
   readonly #voidFields = new Layers<PartitionField>()
 
@@ -30,12 +33,12 @@ export class SpecIndex {
     }
   }
 
-  /** Of a spec with the same sources, transforms and names. */
+  /** Id of the spec with the same sources, transforms and names, if any. */
   findSpecId(fields: readonly UnboundPartitionField[]): number | undefined {
     return this.#specIds.findFirst(specKey(fields))
   }
 
-  /** Of a field that has the same source and transform. */
+  /** Id of the field with the same source and transform, if any. */
   findFieldId(field: UnboundPartitionField): number | undefined {
     return this.#fieldIds.findFirst(meaningOf(field))
   }
@@ -50,7 +53,7 @@ export class SpecIndex {
   }
 }
 
-/** A map with values of many specs, each of which can be withdrawn. */
+/** A map with the values of many specs, each of which can be removed again. */
 class Layers<Value> {
   readonly #byKey = new Map<string, Map<number, Value>>()
 

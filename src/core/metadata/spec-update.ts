@@ -11,8 +11,8 @@ import {
 import { invalidUpdate, shortened } from './update-problem.ts'
 
 /**
- * A spec that the table has already keeps its id; another gets the next one. Fields without ids get the id of a
- * field with the same source and transform, else a new one.
+ * Adds a partition spec. One that the table already has keeps its id; a new one gets the next id.
+ * Fields without ids get the id of a field with the same source and transform, or else a new one.
  */
 export function addSpec(draft: TableDraft, { fields: given }: UnboundPartitionSpec): void {
   const { partitionSpecs, formatVersion } = draft.definition
@@ -44,7 +44,7 @@ export function setDefaultSpec(draft: TableDraft, givenId: number): void {
   if (specId !== draft.definition.defaultSpecId) draft.change({ defaultSpecId: specId })
 }
 
-/** Ids that there are not are passed over. */
+/** Removes specs; unknown ids are ignored. */
 export function removeSpecs(draft: TableDraft, specIds: readonly number[]): void {
   const { partitionSpecs, defaultSpecId } = draft.definition
   const removed = new Set(specIds)
@@ -78,7 +78,7 @@ function assignFieldIds(
   const taken = new Set(given.flatMap(({ fieldId }) => (fieldId === undefined ? [] : [fieldId])))
   let lastId = Math.max(lastPartitionId, PARTITION_FIELD_ID_BASE, ...taken)
   return given.map((field, position) => {
-    // Version 1 has no ids in its files: they are the positions.
+    // Files of version 1 contain no ids: a field's position determines its id.
     const positionId = PARTITION_FIELD_ID_BASE + 1 + position
     const givenId = field.fieldId ?? (formatVersion === 1 ? positionId : undefined)
     if (givenId !== undefined) {

@@ -5,15 +5,15 @@ import { SnapshotDraft } from './snapshot-draft.ts'
 import type { SpecIndex } from './spec-index.ts'
 import type { UpdateContext } from './table-update.ts'
 
-/** A table while updates are applied to it one by one. */
+/** A table to which updates are applied one by one. */
 export class TableDraft {
-  /** But for the four maps below, which hold the newer truth. */
+  /** The four maps below override those of the definition. */
   definition: TableDefinition
   readonly properties: ChangingMap<string>
   readonly statistics: ChangingMap<StoredJson>
   readonly partitionStatistics: ChangingMap<StoredJson>
   readonly encryptionKeys: ChangingMap<StoredJson>
-  /** Every ref but `main`. */
+  /** Every ref except `main`. */
   readonly refs: ChangingMap<SnapshotRef>
   readonly snapshots: SnapshotDraft
   /** The main branch; its snapshot exists. */
@@ -22,7 +22,7 @@ export class TableDraft {
   lastAddedSchemaId: number | undefined
   lastAddedSpecId: number | undefined
   lastAddedSortOrderId: number | undefined
-  /** Made at first use, kept up to date from then on. */
+  /** Created at first use and kept up to date from then on. */
   schemaIdsByKey: Map<string, number> | undefined
   specIndex: SpecIndex | undefined
   sortOrderIdsByKey: Map<string, number> | undefined
@@ -46,7 +46,7 @@ export class TableDraft {
     this.definition = { ...this.definition, ...part }
   }
 
-  /** With the maps; the very object that was given, if nothing was changed. */
+  /** The definition including the maps; the original object if nothing was changed. */
   finishDefinition(): TableDefinition {
     const properties = this.properties.toRecord()
     const isSame = properties === this.definition.properties
@@ -57,7 +57,7 @@ export class TableDraft {
   }
 }
 
-/** Whoever gave a table of version 1 a sequence number wrote manifests of version 2. */
+/** A table of version 1 with a sequence number has manifests of version 2. */
 function asWritten({ definition, lastSequenceNumber }: TableState): TableDefinition {
   const isUpgraded = definition.formatVersion === 1 && lastSequenceNumber > 0n
   return isUpgraded ? { ...definition, formatVersion: 2 } : definition

@@ -4,8 +4,8 @@ import type { TableRequirement } from './table-update.ts'
 import { invalidUpdate, shortened, staleUpdate } from './update-problem.ts'
 
 /**
- * Throws `commit-conflict` for the first that does not hold. Without a state, for a table that is to be made,
- * `assert-create` is the only one that makes sense; the others are `update-invalid`.
+ * Throws `commit-conflict` for the first requirement that does not hold. Without a state, for a
+ * table to be created, only `assert-create` makes sense; others are `update-invalid`.
  */
 export function checkRequirements(
   requirements: readonly TableRequirement[],
@@ -20,7 +20,7 @@ export function checkRequirements(
   }
 }
 
-/** Main included. */
+/** Finds a ref, including `main`. */
 export function findRef(state: TableState, name: string): SnapshotRef | undefined {
   if (name !== MAIN_BRANCH) return Object.hasOwn(state.refs, name) ? state.refs[name] : undefined
   const { currentSnapshot, definition } = state

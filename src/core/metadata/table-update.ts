@@ -3,7 +3,7 @@ import type { Snapshot, SnapshotLogEntry, SnapshotRef } from '../table/snapshot.
 import type { StoredJson, TableState } from '../table/table.ts'
 import type { Schema } from '../value/type.ts'
 
-/** In place of an id: the schema, partition spec or sort order that was added last in the same commit. */
+/** Stands for the id of the schema, partition spec or sort order added last in the same commit. */
 export const LAST_ADDED = -1
 
 /** A partition spec as clients send it; fields without ids get them, and its own id is assigned. */
@@ -14,7 +14,7 @@ export interface UnboundPartitionField extends Omit<PartitionField, 'fieldId'> {
   readonly fieldId?: number
 }
 
-/** Without a schema id it is of the current schema. */
+/** A snapshot as clients send it; without a schema id it uses the current schema. */
 export interface UnboundSnapshot extends Omit<Snapshot, 'schemaId'> {
   readonly schemaId?: number
 }
@@ -52,7 +52,7 @@ export type TableUpdate =
 interface SetStatistics<Action> {
   readonly action: Action
   readonly snapshotId: bigint
-  /** The statistics file as JSON, which is kept as it is. */
+  /** The statistics file as JSON, kept unchanged. */
   readonly statistics: StoredJson
 }
 
@@ -60,7 +60,7 @@ interface SetStatistics<Action> {
 export type TableRequirement =
   | { readonly type: 'assert-create' }
   | { readonly type: 'assert-table-uuid'; readonly uuid: string }
-  /** Null: the ref must not exist. */
+  /** Null means that the ref must not exist. */
   | {
       readonly type: 'assert-ref-snapshot-id'
       readonly ref: string
@@ -74,25 +74,29 @@ export type TableRequirement =
 
 export interface UpdateContext {
   readonly nowMs: number
-  /** Asked only for ids that `snapshotIdsMentioned` answers. Absent: only the current snapshot exists. */
+  /**
+   * Called only for ids that `snapshotIdsMentioned` returns. If absent, only the current snapshot
+   * exists.
+   */
   readonly findSnapshot?: (snapshotId: bigint) => Snapshot | undefined
 }
 
-/** What a commit changes; its size is that of the updates, not of the table's history. */
+/** What a commit changes. Its size depends on the updates, not on the table's history. */
 export interface TableChange {
-  /** The base itself when nothing changed. The version is as it was. */
+  /** The base itself if nothing changed. The version is unchanged. */
   readonly state: TableState
   readonly newSnapshots: readonly Snapshot[]
   /**
-   * Of snapshots that the table had. Entries of the snapshot log up to the last one that names any of them go
-   * with them: else an older snapshot would seem to have been current when it was not.
+   * Snapshots that the table had. Entries of the snapshot log up to the last one that names any of
+   * them are removed, too: otherwise an older snapshot would seem to have been current when it was
+   * not.
    */
   readonly removedSnapshotIds: readonly bigint[]
-  /** One when the current snapshot is another, else none. */
+  /** One entry if the current snapshot changed, else none. */
   readonly newLogEntries: readonly SnapshotLogEntry[]
 }
 
-/** What has to be known of a table's snapshots to apply the updates: look these up, all at once. */
+/** Ids of the snapshots that must be looked up, all at once, to apply the updates. */
 export function snapshotIdsMentioned(updates: readonly TableUpdate[]): ReadonlySet<bigint> {
   return new Set(updates.flatMap(snapshotIdsOf))
 }

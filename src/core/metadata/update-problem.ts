@@ -1,16 +1,19 @@
 import { CatalogError, type ErrorFacts } from '../errors.ts'
 
-/** A change of metadata that no repetition makes right. */
+/** An error for a metadata change that will never succeed. */
 export function invalidUpdate(detail: string, facts: ErrorFacts = {}): CatalogError {
   return new CatalogError('update-invalid', detail, { facts })
 }
 
-/** What was right for the table that the client saw, and may be right again when it looks anew. */
+/**
+ * An error for a change that fitted the table as the client saw it, and may fit when it reads the
+ * table again.
+ */
 export function staleUpdate(detail: string, facts: ErrorFacts = {}): CatalogError {
   return new CatalogError('commit-conflict', detail, { facts })
 }
 
-/** Applies the updates in turn; a refusal says which one it was. */
+/** Applies the updates in turn; an error names the update that failed. */
 export function applyInTurn<Update extends { readonly action: string }>(
   updates: readonly Update[],
   apply: (update: Update) => void,
@@ -24,7 +27,7 @@ export function applyInTurn<Update extends { readonly action: string }>(
   }
 }
 
-// At the end, for clients compare how Iceberg's messages begin.
+// Appended, because clients compare the beginnings of Iceberg's messages.
 function atUpdate(error: CatalogError, action: string, index: number): CatalogError {
   const detail = `${error.message} (updates[${index}], ${action})`
   return new CatalogError(error.code, detail, {
@@ -33,7 +36,7 @@ function atUpdate(error: CatalogError, action: string, index: number): CatalogEr
   })
 }
 
-/** Text of a client, short enough to be repeated to it. */
+/** Text from a client, cut short enough to be repeated in a message. */
 export function shortened(text: string): string {
   return text.length <= 200 ? text : `${text.slice(0, 200)}…`
 }

@@ -9,7 +9,7 @@ export interface ViewMetadata {
   readonly schemas: readonly Schema[]
   /** By id, lowest first. */
   readonly versions: readonly ViewVersion[]
-  /** Which version was current when, oldest first. */
+  /** Which version became current when, oldest first. */
   readonly versionLog: readonly ViewLogEntry[]
   readonly properties: Readonly<Record<string, string>>
 }
@@ -20,7 +20,7 @@ export interface ViewVersion {
   readonly schemaId: number
   readonly summary: Readonly<Record<string, string>>
   readonly representations: readonly ViewRepresentation[]
-  /** Of tables that the query names without one. */
+  /** Catalog of tables that the query names without one. */
   readonly defaultCatalog?: string
   readonly defaultNamespace: readonly string[]
 }
@@ -45,7 +45,7 @@ export type ViewUpdate =
   | { readonly action: 'set-location'; readonly location: string }
   | { readonly action: 'set-properties'; readonly updates: Readonly<Record<string, string>> }
   | { readonly action: 'remove-properties'; readonly removals: readonly string[] }
-  /** Schema id -1: of the schema that was added last in the same commit. */
+  /** Schema id -1 stands for the schema added last in the same commit. */
   | { readonly action: 'add-view-version'; readonly version: ViewVersion }
   | { readonly action: 'set-current-view-version'; readonly versionId: number }
 

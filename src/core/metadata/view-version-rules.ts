@@ -7,7 +7,10 @@ const DROP_DIALECT_ALLOWED = 'replace.drop-dialect.allowed'
 
 type Properties = Readonly<Record<string, string>>
 
-/** A query that is replaced in one dialect only would answer differently in the others. */
+/**
+ * Checks that a new version covers all dialects of the old one: replaced in one dialect only, a
+ * query would return different results in the others.
+ */
 export function checkDialectsKept(
   previous: ViewVersion,
   current: ViewVersion,
@@ -25,8 +28,9 @@ export function checkDialectsKept(
 }
 
 /**
- * Keeps the current version, those just added, and the newest of the others up to the number that the properties
- * say. The log begins anew after an entry whose version is gone: it must have no gaps.
+ * Keeps the current version, those just added, and the newest of the others up to the number that
+ * the properties say. The log restarts after an entry whose version is gone, because it must have
+ * no gaps.
  */
 export function expireVersions(view: {
   readonly versions: readonly ViewVersion[]

@@ -1,7 +1,7 @@
 import type { Transform } from './transform.ts'
 
 export interface PartitionField {
-  /** Unique across all specs of a table, from 1000 up. */
+  /** Unique across all specs of a table, starting at 1000. */
   readonly fieldId: number
   readonly sourceId: number
   readonly name: string

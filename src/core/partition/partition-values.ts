@@ -14,7 +14,7 @@ import {
 } from './transform.ts'
 
 export interface SpannedField {
-  /** Of the partition field. */
+  /** Name of the partition field. */
   readonly name: string
   readonly reason:
     | 'more-than-one-value'
@@ -30,12 +30,12 @@ export type PartitionOutcome =
 
 type FieldOutcome = { readonly value: Value | null } | SpannedField['reason']
 
-/** Writers cut bounds of strings to this many code points, and of binary to as many bytes. */
+/** Writers truncate bounds of strings to this many code points, and of binary to as many bytes. */
 const TRUNCATED_LENGTH = 16
 
 /**
- * The one partition that a data file lies in, as far as its metrics prove it. A file without rows fits every
- * partition, and is put in the one of nulls.
+ * The partition of a data file, if its metrics prove that there is only one. A file without rows
+ * fits every partition, and is put into the one with nulls.
  */
 export function partitionOf(file: {
   readonly spec: PartitionSpec
@@ -100,7 +100,10 @@ function valueFromBounds(
     : 'more-than-one-value'
 }
 
-/** `undefined` also for bytes that were cut inside a character: decoding would make different bounds equal. */
+/**
+ * Returns `undefined` also for bytes cut inside a character: decoding would make different bounds
+ * equal.
+ */
 function wholeValue(type: PrimitiveType, bound: Uint8Array | undefined): Value | undefined {
   if (bound === undefined) return undefined
   const value = decodeSingleValue(type, bound)
@@ -125,8 +128,9 @@ const CALENDAR_LEVELS = ['year', 'month', 'day', 'hour'] as const
 type CalendarLevel = (typeof CALENDAR_LEVELS)[number]
 
 /**
- * Hive-style folders, without a slash at either end: `year=2024/month=03/day=17/region=north`; empty for an
- * unpartitioned table. A day becomes three folders unless that would name a folder twice.
+ * Hive-style folder, without leading or trailing slash: `year=2024/month=03/day=17/region=north`;
+ * empty for an unpartitioned table. A day becomes three folders unless that would name a folder
+ * twice.
  */
 export function partitionFolder(
   spec: PartitionSpec,
@@ -147,7 +151,7 @@ export function partitionFolder(
   return folders.join('/')
 }
 
-/** The only calendar field, when no other field has the name of a level. */
+/** The only calendar field, if no other field has the name of one of its levels. */
 function fieldToSplit({ fields }: PartitionSpec): PartitionField | undefined {
   const [first, second] = fields.filter((field) => isLevel(field.transform.kind))
   if (first === undefined || second !== undefined) return undefined

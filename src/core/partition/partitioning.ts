@@ -8,7 +8,7 @@ import {
 } from './partition-spec.ts'
 import { canTransform, parseTransform, type Transform, transformText } from './transform.ts'
 
-/** How `/v1` says a partition field. */
+/** A partition field in the format of `/v1`. */
 export interface PartitioningColumn {
   readonly column: string
   /** As in Iceberg: `identity`, `month`, `bucket[16]`, ... */
@@ -17,7 +17,10 @@ export interface PartitioningColumn {
 
 const PARTITION_FIELDS_MAX = 32
 
-/** The first partition spec of a table. `partitioning-invalid` names the column and the rule. */
+/**
+ * The first partition spec of a table. Throws `partitioning-invalid`, which names the column and
+ * the rule.
+ */
 export function buildPartitionSpec(
   schema: Schema,
   partitioning: readonly PartitioningColumn[],
@@ -71,7 +74,7 @@ function partitionField(
   return { fieldId, sourceId: source.id, name, transform }
 }
 
-/** As Iceberg's Java library names them. */
+/** Named as in Iceberg's Java library. */
 function partitionFieldName(column: string, transform: Transform): string {
   switch (transform.kind) {
     case 'identity':

@@ -18,12 +18,15 @@ export type Transform =
   | { readonly kind: 'identity' | 'year' | 'month' | 'day' | 'hour' | 'void' }
   | { readonly kind: 'bucket'; readonly buckets: number }
   | { readonly kind: 'truncate'; readonly width: number }
-  /** A transform of a later version: kept, never used to prune or write. */
+  /** A transform of a later version; it is kept, but never used to prune or write. */
   | { readonly kind: 'unknown'; readonly text: string }
 
 const PLAIN_TRANSFORMS = ['identity', 'year', 'month', 'day', 'hour', 'void'] as const
 
-/** `bucket[16]`, `truncate[4]`, `identity`, ... in any case; anything else is kept as `unknown`. */
+/**
+ * Parses `bucket[16]`, `truncate[4]`, `identity` and so on, in upper or lower case; anything else
+ * becomes `unknown`.
+ */
 export function parseTransform(text: string): Transform {
   const lower = text.toLowerCase()
   const plain = PLAIN_TRANSFORMS.find((kind) => kind === lower)
@@ -50,7 +53,10 @@ export function transformText(transform: Transform): string {
   }
 }
 
-/** Type of the partition values. A day is a `date`, as engines write it, though the specification says int. */
+/**
+ * Type of the partition values. A day is a `date`, as engines write it, though the specification
+ * says int.
+ */
 export function transformResultType(
   transform: Transform,
   sourceType: PrimitiveType,
@@ -103,8 +109,8 @@ export function isOrderPreserving(transform: Transform): boolean {
 }
 
 /**
- * The partition value; null stays null. Throws an `Error` for an unknown transform:
- * ask `canTransform` first.
+ * The partition value; null stays null. Throws an `Error` for an unknown transform: call
+ * `canTransform` first.
  */
 export function applyTransform(
   transform: Transform,
@@ -128,7 +134,10 @@ export function applyTransform(
   }
 }
 
-/** Before the modulo (Iceberg spec, Appendix B): equal for int and long, and for all timestamps of one instant. */
+/**
+ * The hash before the modulo (Iceberg spec, Appendix B). Equal for int and long, and for all
+ * timestamp types of one instant.
+ */
 export function bucketHash(sourceType: PrimitiveType, value: Value): number {
   switch (sourceType.kind) {
     case 'int':
@@ -187,7 +196,7 @@ function calendarUnit(unit: 'year' | 'month' | 'day', days: number): number {
   return unit === 'year' ? year - 1970 : (year - 1970) * 12 + month - 1
 }
 
-/** As people read it: month 374 is `2001-03`, hour 0 is `1970-01-01-00`, null is `null`. */
+/** The value for people: month 374 is `2001-03`, hour 0 is `1970-01-01-00`, null is `null`. */
 export function transformToHuman(
   transform: Transform,
   sourceType: PrimitiveType,

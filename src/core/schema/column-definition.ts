@@ -17,9 +17,15 @@ import {
   schemaError,
 } from './schema-rules.ts'
 
-/** A column as `/v1` takes it. What is absent is nullable, without default, description and aliases. */
+/**
+ * A column in requests of `/v1`. By default it is nullable, without default, description or
+ * aliases.
+ */
 export interface ColumnDefinition {
-  /** Field id; says which column is meant when a schema is evolved, and is ignored when a table is made. */
+  /**
+   * Field id. Identifies the column when a schema is changed, and is ignored when a table is
+   * created.
+   */
   readonly id?: number | undefined
   readonly name: string
   /** A type's name, or Iceberg JSON of a nested type. */
@@ -31,7 +37,7 @@ export interface ColumnDefinition {
   readonly aliases?: readonly string[] | undefined
 }
 
-/** A column as `/v1` answers it. */
+/** A column in responses of `/v1`. */
 export interface ColumnDescription {
   readonly id: number
   readonly name: string
@@ -46,11 +52,14 @@ export interface ColumnDescription {
 export interface ParsedColumns {
   readonly fields: readonly Field[]
   readonly aliasesById: AliasesById
-  /** The highest id given: to nested fields, too. */
+  /** The highest id assigned, also to nested fields. */
   readonly lastColumnId: number
 }
 
-/** The columns of a new table, with fresh ids from 1. Throws `schema-invalid` or `column-type-unknown`. */
+/**
+ * Parses the columns of a new table, and assigns fresh ids from 1. Throws `schema-invalid` or
+ * `column-type-unknown`.
+ */
 export function parseColumns(columns: readonly ColumnDefinition[]): ParsedColumns {
   if (columns.length > COLUMNS_MAX) {
     throw schemaError('', `a table has at most ${COLUMNS_MAX} columns, nested included`)
@@ -68,7 +77,9 @@ export function parseColumns(columns: readonly ColumnDefinition[]): ParsedColumn
   return { fields, aliasesById, lastColumnId: lastId }
 }
 
-/** One column, with the ids that it was given, else 0. Its aliases are checked and left where they are. */
+/**
+ * Parses one column, with its given ids or else 0. Aliases are checked, but not part of the result.
+ */
 export function parseColumn(column: ColumnDefinition): Field {
   const { name, nullable = true, description } = column
   requireColumnName(name)
@@ -103,7 +114,10 @@ export function describeColumns(
   }))
 }
 
-/** Level by level, as Iceberg does: all columns first, then what is in the first of them, and so on. */
+/**
+ * Assigns ids level by level, as Iceberg does: first all columns, then the fields in the first
+ * column, and so on.
+ */
 export function assignFreshIds(
   fields: readonly Field[],
   firstId: number,

@@ -15,7 +15,7 @@ import {
   TYPE_DEPTH_MAX,
 } from './schema-rules.ts'
 
-/** Of fields whose id is not given yet. */
+/** Id of fields that have none yet. */
 export const UNASSIGNED_ID = 0
 const FIELD_ID_MAX = 2 ** 31 - 1
 const DECIMAL_PRECISION_MAX = 38
@@ -23,7 +23,7 @@ const FIXED_LENGTH_MAX = 2 ** 20
 const TYPE_TEXT_LENGTH_MAX = 1_000
 const DEFAULT_LENGTH_MAX = 65_536
 
-/** Lower case to Iceberg: its own names of format version 2, and Opteryx's. */
+/** From lower-case names to Iceberg's: its own names of format version 2, and Opteryx's. */
 const PLAIN_TYPES: ReadonlyMap<string, PlainPrimitiveName> = new Map([
   ['boolean', 'boolean'],
   ['int', 'int'],
@@ -53,14 +53,18 @@ const KNOWN_TYPES: readonly string[] = [
 ]
 
 /**
- * A type as text (`decimal(9,2)`, `ARRAY<VARCHAR>`, in any case) or Iceberg JSON, whose ids may be missing.
- * Throws `column-type-unknown`, or `schema-invalid` for a known type with wrong parts; both name the column.
+ * Parses a type from text (`decimal(9,2)`, `ARRAY<VARCHAR>`, in any case) or Iceberg JSON, whose
+ * ids may be missing. Throws `column-type-unknown`, or `schema-invalid` for a known type with wrong
+ * parts; both name the column.
  */
 export function parseColumnType(json: unknown, column: string): Type {
   return parseType(json, { column, depth: 1 })
 }
 
-/** The inverse of `parseColumnType`: text for primitives, else Iceberg JSON with ids. Holds no bigint. */
+/**
+ * The inverse of `parseColumnType`: text for primitives, else Iceberg JSON with ids. Holds no
+ * bigint.
+ */
 export function columnTypeToJson(type: Type): unknown {
   switch (type.kind) {
     case 'list':
@@ -86,7 +90,10 @@ export function columnTypeToJson(type: Type): unknown {
   }
 }
 
-/** The default in the form that is stored. `schema-invalid` when it is no JSON single value of the type. */
+/**
+ * The default in its stored form. Throws `schema-invalid` if it is not a JSON single value of the
+ * type.
+ */
 export function parseDefault(type: Type, json: unknown, column: string): unknown {
   if (isNested(type)) throw schemaError(column, 'a nested type has no default but null')
   const isLong = typeof json === 'string' && json.length > DEFAULT_LENGTH_MAX
@@ -98,12 +105,15 @@ export function parseDefault(type: Type, json: unknown, column: string): unknown
   )
 }
 
-/** For JSON that everybody reads: integers beyond 2^53 as text, which `parseDefault` takes too. */
+/**
+ * JSON that every client can read: integers beyond 2^53 become text, which `parseDefault` also
+ * accepts.
+ */
 export function defaultToJson(value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : (value ?? null)
 }
 
-/** What the parsers of nested types hand down. */
+/** Context passed down by the parsers of nested types. */
 interface Place {
   readonly column: string
   readonly depth: number
@@ -136,7 +146,7 @@ function parseTypeText(text: string, place: Place): Type {
   throw unknownType(text, column)
 }
 
-/** Keys are primitive here: the first comma outside parentheses ends them. */
+/** Keys are primitive here, so the first comma outside parentheses ends them. */
 function mapOfText(text: string, inside: string, place: Place): Type {
   const split = /^((?:[^<>(),]|\([^()]*\))*),(.*)$/.exec(inside)
   if (split === null) throw unknownType(text, place.column)

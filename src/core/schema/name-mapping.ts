@@ -3,24 +3,25 @@ import type { AliasesById } from '../table-properties.ts'
 import type { Field, Schema, Type } from '../value/type.ts'
 
 /**
- * Which field a column of a file without field ids is, level by level (Iceberg spec, "Column Projection").
- * An element of a list is named `element`, the halves of a map `key` and `value`, whatever the file calls them.
+ * Maps the column names of files without field ids to fields, level by level (Iceberg spec, "Column
+ * Projection"). An element of a list is named `element`, the halves of a map `key` and `value`,
+ * whatever the file calls them.
  */
 export type NameMapping = readonly MappedField[]
 
 export interface MappedField {
-  /** Absent: a name that is known to be no column. */
+  /** Absent for a name that is known to be no column. */
   readonly fieldId?: number
   readonly names: readonly string[]
   readonly fields?: NameMapping
 }
 
-/** Nested types; also bounds what is parsed. */
+/** Depth of nested types; also limits parsing. */
 const DEPTH_MAX = 100
 
 /**
- * The mapping of a schema. A current name wins over another field's alias on its level, and of two fields
- * with one alias the first has it: a name stands for one field only.
+ * The mapping of a schema. A current name takes precedence over another field's alias on its level,
+ * and the first of two fields with one alias gets it, so that a name stands for one field only.
  */
 export function nameMappingOf(schema: Schema, aliasesById: AliasesById = new Map()): NameMapping {
   return mapFields(schema.fields, aliasesById)
@@ -66,7 +67,10 @@ function mapped(
   }
 }
 
-/** JSON value of the property `schema.name-mapping.default` (Iceberg spec, "Name Mapping Serialization"). */
+/**
+ * JSON value of the property `schema.name-mapping.default` (Iceberg spec, "Name Mapping
+ * Serialization").
+ */
 export function nameMappingToJson(mapping: NameMapping): unknown {
   return mapping.map(({ fieldId, names, fields }) => ({
     ...(fieldId === undefined ? {} : { 'field-id': fieldId }),
@@ -75,7 +79,7 @@ export function nameMappingToJson(mapping: NameMapping): unknown {
   }))
 }
 
-/** The inverse of `nameMappingToJson`; `metadata-corrupt` when it is no name mapping. */
+/** The inverse of `nameMappingToJson`; Throws `metadata-corrupt` if it is not a name mapping. */
 export function nameMappingFromJson(json: unknown): NameMapping {
   return mappingFromJson(json, 0)
 }

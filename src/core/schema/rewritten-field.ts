@@ -1,6 +1,6 @@
 import type { Field, Type } from '../value/type.ts'
 
-/** The column with a type that its values are converted to, and its defaults converted likewise. */
+/** The column with the type that its values are converted to, and with converted defaults. */
 export function rewrittenField(field: Field, type: Type): Omit<Field, 'id'> {
   const { id: _, initialDefault, writeDefault, ...rest } = field
   return {
@@ -11,7 +11,10 @@ export function rewrittenField(field: Field, type: Type): Omit<Field, 'id'> {
   }
 }
 
-/** Of JSON single values: `true` is 1 as a number, a date midnight as a timestamp. */
+/**
+ * Converts a JSON single value: `true` becomes the number 1, and a date becomes midnight as a
+ * timestamp.
+ */
 function converted(json: unknown, type: Type): unknown {
   if (json === null) return null
   switch (type.kind) {

@@ -17,10 +17,12 @@ import { classifyTypeChange } from './type-change.ts'
 
 const CODE = 'schema-change-invalid'
 
-/** One step of evolving a schema. Dotted names reach nested fields: `address.zip`, `prices.element`. */
+/**
+ * One step of a schema change. Dotted names reach nested fields: `address.zip`, `prices.element`.
+ */
 export type SchemaChange = ColumnAddition | ColumnChange
 
-/** Of a struct's member when `parent` is given; else of a column. */
+/** Adds a member to the struct `parent`, or a column if `parent` is absent. */
 export type ColumnAddition = {
   readonly op: 'add'
   readonly column: ColumnDefinition
@@ -33,21 +35,21 @@ export type ColumnChange = ColumnReference &
     /** The old name becomes an alias. */
     | { readonly op: 'rename'; readonly to: string }
     | ({ readonly op: 'move' } & Placement)
-    /** Two words for one thing. */
+    /** Two words for the same operation. */
     | { readonly op: 'widen' | 'type'; readonly type: unknown }
     | { readonly op: 'describe'; readonly description: string | null }
     | { readonly op: 'nullable'; readonly nullable: boolean }
-    /** What writers use from now on; rows written before keep theirs. */
+    /** Used by writers from now on; existing rows keep theirs. */
     | { readonly op: 'default'; readonly default: unknown }
-    /** All aliases that the column has from now on. */
+    /** Replaces all aliases of the column. */
     | { readonly op: 'aliases'; readonly aliases: readonly string[] }
   )
 
-/** Ids of fields that something else of the table refers to. */
+/** Ids of fields that other parts of the table refer to. */
 export interface BoundIds {
   readonly sources: ReadonlySet<number>
   readonly identifiers: ReadonlySet<number>
-  /** Absent: changes that rewrite data files are refused. */
+  /** If absent, changes that rewrite data files are refused. */
   readonly rewriting: RewritingIds | undefined
 }
 
@@ -143,7 +145,7 @@ function renameColumn(draft: SchemaDraft, target: Target, to: string): void {
   const { field } = target
   if (to === field.name) return
   draft.replace({ ...field, name: to })
-  // A name stands for the column that had it last.
+  // A name belongs to the column that had it last.
   draft.withdrawAlias(draft.siblingsOf(target.parent), field.name)
   draft.setAliases(field.id, [...(draft.aliasesById.get(field.id) ?? []), field.name])
 }
@@ -252,7 +254,7 @@ function getTarget(draft: SchemaDraft, reference: ColumnReference): Target {
   return { field, parent: fields.at(-2), path }
 }
 
-/** A column or a member of a struct: elements and values have a type, and nothing else of their own. */
+/** Requires a column or struct member: elements and values have nothing of their own but a type. */
 function requireMember({ parent, path }: Target): void {
   if (parent === undefined || parent.type.kind === 'struct') return
   throw refused(path, 'of a list or map only the type and nullability of what is in it can change')

@@ -4,13 +4,13 @@ import { assignFreshIds } from './column-definition.ts'
 import { childFields, findFieldByName, findPathToField, foldName } from './schema-lookup.ts'
 import { schemaError } from './schema-rules.ts'
 
-/** A column by its dotted name, or by field id, which stays right while names change. */
+/** Refers to a column by its dotted name, or by field id, which stays valid while names change. */
 export interface ColumnReference {
   readonly name?: string | undefined
   readonly id?: number | undefined
 }
 
-/** Among its siblings, whose names are taken to the letter. None of them: at the end. */
+/** Position among the siblings, whose names are taken verbatim; at the end if nothing is given. */
 export interface Placement {
   readonly first?: true | undefined
   readonly after?: string | undefined
@@ -18,12 +18,13 @@ export interface Placement {
 }
 
 /**
- * Whether a column whose values are converted stays the same field. With a `new` id every schema is valid Iceberg; but
- * files without field ids are found by name, and a name can stand for one id only (docs/decisions/0008).
+ * Whether a column whose values are converted stays the same field. With a `new` id every schema is
+ * valid Iceberg. But columns of files without field ids are found by name, and a name can stand for
+ * one id only (docs/decisions/0008).
  */
 export type RewritingIds = 'new' | 'kept'
 
-/** A schema while its changes are applied one by one. Names may clash meanwhile. */
+/** A schema to which changes are applied one by one. Names may clash in between. */
 export class SchemaDraft {
   #fields: readonly Field[]
   #lastColumnId: number
@@ -48,12 +49,15 @@ export class SchemaDraft {
     return this.#aliases
   }
 
-  /** Columns whose values must be converted: of each, the id that it has now and the one that it had. */
+  /** Columns whose values must be converted, as a map from their current to their previous id. */
   get rewrites(): ReadonlyMap<number, number> {
     return this.#rewrites
   }
 
-  /** From the top-level column down to the one meant. Throws `schema-change-invalid` when there is none. */
+  /**
+   * The path from the top-level column down to the one referred to. Throws `schema-change-invalid`
+   * if there is none.
+   */
   getPath({ id, name = '' }: ColumnReference): readonly Field[] {
     const fieldId = this.#presentId(id) ?? findFieldByName({ fields: this.#fields }, name)?.id
     const path = fieldId === undefined ? undefined : findPathToField(this.#fields, fieldId)
@@ -62,13 +66,13 @@ export class SchemaDraft {
     throw schemaError(id === undefined ? name : `of id ${id}`, rule, 'schema-change-invalid')
   }
 
-  /** Of the members of a struct, or of the columns. */
+  /** The members of a struct, or the columns. */
   siblingsOf(parent: Field | undefined): readonly Field[] {
     const current = parent === undefined ? undefined : findPathToField(this.#fields, parent.id)
     return parent === undefined ? this.#fields : childFields((current?.at(-1) ?? parent).type)
   }
 
-  /** Fresh ids for the field and all that is in it. Answers the field as added. */
+  /** Adds a field with fresh ids for itself and all nested fields. Returns the field as added. */
   add(field: Field, parent: Field | undefined, placement: Placement): Field {
     const fresh = assignFreshIds([field], this.#lastColumnId + 1)
     const [added = field] = fresh.fields
@@ -92,7 +96,9 @@ export class SchemaDraft {
     this.#fields = replaceField(this.#fields, field)
   }
 
-  /** Exchanges a top-level column for another of its name, which files have under the first one's id. */
+  /**
+   * Replaces a top-level column by another of the same name, which files contain under the old id.
+   */
   rewrite(field: Field, replacement: Omit<Field, 'id'>, ids: RewritingIds): void {
     const id = ids === 'kept' ? field.id : ++this.#lastColumnId
     const source = this.#rewrites.get(field.id) ?? field.id
@@ -111,7 +117,7 @@ export class SchemaDraft {
     else this.#aliases.set(id, aliases)
   }
 
-  /** The name is no longer an alias of any of the fields. */
+  /** Removes the name from the aliases of these fields. */
   withdrawAlias(fields: readonly Field[], name: string): void {
     const folded = foldName(name)
     for (const { id } of fields) {
@@ -121,7 +127,7 @@ export class SchemaDraft {
     }
   }
 
-  /** A name that is in use is nobody's alias, and what is gone has none. */
+  /** Removes aliases that are names in use, and those of dropped columns. */
   settleAliases(): void {
     const settled = new Set<number>()
     const settle = (level: readonly Field[]): void => {
@@ -140,7 +146,7 @@ export class SchemaDraft {
     for (const id of this.#aliases.keys()) if (!settled.has(id)) this.#aliases.delete(id)
   }
 
-  /** Changes of one request speak of a rewritten column by the id that they know. */
+  /** Changes of one request refer to a rewritten column by its old id. */
   #presentId(id: number | undefined): number | undefined {
     for (const [present, source] of this.#rewrites) if (source === id) return present
     return id

@@ -22,16 +22,18 @@ export interface SchemaEvolution {
   readonly lastColumnId: number
   /** Source columns of any partition spec or sort order that is still in use. */
   readonly sourceIds: Iterable<number>
-  /** Absent: changes that rewrite data files are refused. */
+  /** If absent, changes that rewrite data files are refused. */
   readonly rewriting?: RewritingIds
 }
 
 export interface EvolvedSchema {
-  /** Still with the id of the schema that it comes from: the caller gives a new one. */
+  /** Still has the id of the original schema: the caller assigns a new one. */
   readonly schema: Schema
   readonly lastColumnId: number
   readonly aliasesById: AliasesById
-  /** Columns that files have under another type: of each, its id here and the one that it had. */
+  /**
+   * Columns that files contain with another type, as a map from their current to their previous id.
+   */
   readonly rewrites: ReadonlyMap<number, number>
 }
 
@@ -40,8 +42,9 @@ const CHANGES_MAX = 2_500
 const CODE = 'schema-change-invalid'
 
 /**
- * All changes in their order, or none. Names must be unique in the end only, so that two columns can swap theirs.
- * Throws `schema-change-invalid`, `schema-change-rewrites-files` or `column-type-unknown`, naming column and rule.
+ * Applies all changes in order, or none. Names need to be unique only at the end, so that two
+ * columns can swap theirs. Throws `schema-change-invalid`, `schema-change-rewrites-files` or
+ * `column-type-unknown`, naming column and rule.
  */
 export function evolveSchema(evolution: SchemaEvolution): EvolvedSchema {
   const { schema, changes, aliasesById, lastColumnId } = evolution
@@ -72,7 +75,7 @@ export function evolveSchema(evolution: SchemaEvolution): EvolvedSchema {
   })
 }
 
-/** Without columns that the same request adds or drops: no file has them, or need not have them. */
+/** Leaves out columns that the same request adds or drops: no file has them, or needs them. */
 function rewritesOf(schema: Schema, draft: SchemaDraft): ReadonlyMap<number, number> {
   const before = new Set(schema.fields.map((field) => field.id))
   const after = new Set(draft.fields.map((field) => field.id))
@@ -80,8 +83,9 @@ function rewritesOf(schema: Schema, draft: SchemaDraft): ReadonlyMap<number, num
 }
 
 /**
- * The changes that turn a schema into the given columns. A column is one that the schema has by its id, else its
- * name, else an alias. What a known column leaves out (nullability, default, description, aliases) stays.
+ * The changes that turn a schema into the given columns. A column is matched by its id, else its
+ * name, else an alias. Whatever an existing column leaves out (nullability, default, description,
+ * aliases) stays.
  */
 export function reconcileSchema({
   schema,
@@ -99,7 +103,7 @@ export function reconcileSchema({
   return reconcileLevel({ current: schema.fields, desired, parent: undefined, aliasesById })
 }
 
-/** Whether two schemas hold the same, whatever their ids as schemas. */
+/** Whether two schemas are equal, except for their schema ids. */
 export function sameSchema(left: Schema, right: Schema): boolean {
   return schemaText(left) === schemaText(right)
 }
@@ -111,7 +115,7 @@ function requireValidAliasesEverywhere(fields: readonly Field[], aliasesById: Al
   }
 }
 
-/** Parsers of columns speak of a schema; here it is the change that is wrong. */
+/** The parsers of columns blame the schema; here it is the change that is wrong. */
 function asChangeError<T>(work: () => T): T {
   try {
     return work()
@@ -139,7 +143,7 @@ function fieldKey(field: Field): unknown {
   ]
 }
 
-/** Not of what is nested in it. */
+/** Name of the type itself, without its nested types. */
 function ownTypeName(type: Type): unknown {
   switch (type.kind) {
     case 'decimal':

@@ -2,7 +2,10 @@ import type { Field, Schema, Type } from '../value/type.ts'
 
 const NONE: readonly Field[] = []
 
-/** Every field, its members right after it. Elements, keys and values count as fields of these names. */
+/**
+ * All fields, each followed by its members. Elements, keys and values count as fields of these
+ * names.
+ */
 export function allFields(schema: Pick<Schema, 'fields'>): readonly Field[] {
   const found: Field[] = []
   collect(schema.fields, found)
@@ -14,8 +17,8 @@ export function findField(schema: Pick<Schema, 'fields'>, id: number): Field | u
 }
 
 /**
- * Dotted from the top: `address.zip`, `prices.element`, `scores.value`. Case counts; where nothing is called so,
- * the one field that is without case. Names may have dots of their own.
+ * Finds a field by its dotted name: `address.zip`, `prices.element`, `scores.value`. An exact match
+ * comes first, then the only match without regard to case. Names themselves may contain dots.
  */
 export function findFieldByName(schema: Pick<Schema, 'fields'>, path: string): Field | undefined {
   const exact = matchesOf(schema.fields, path, (name) => name)
@@ -24,12 +27,12 @@ export function findFieldByName(schema: Pick<Schema, 'fields'>, path: string): F
   return folded.length === 1 ? folded[0] : undefined
 }
 
-/** 0 when there is no field. */
+/** The highest field id; 0 if there is no field. */
 export function highestFieldId(schema: Pick<Schema, 'fields'>): number {
   return allFields(schema).reduce((highest, field) => Math.max(highest, field.id), 0)
 }
 
-/** From the top-level field down to the field itself. */
+/** The path from the top-level field down to the field itself. */
 export function findPathToField(
   fields: readonly Field[],
   id: number,
@@ -63,7 +66,7 @@ export function childFields(type: Type): readonly Field[] {
   }
 }
 
-/** Names that differ only so are the same. */
+/** Folds a name: names with the same result count as equal. */
 export function foldName(name: string): string {
   return name.toLowerCase()
 }

@@ -7,7 +7,7 @@ import { childFields, foldName } from './schema-lookup.ts'
 import { schemaError } from './schema-rules.ts'
 import { classifyTypeChange } from './type-change.ts'
 
-/** A column as it shall be: as given, and parsed. */
+/** A desired column, as given and as parsed. */
 export interface Desired {
   readonly column: ColumnDefinition
   readonly field: Field
@@ -27,7 +27,7 @@ interface Pair {
   readonly current: Field | undefined
 }
 
-/** Drops and renames come first: from then on names are final, and places can be told by them. */
+/** Drops and renames come first: after them names are final, and positions can refer to them. */
 export function reconcileLevel(level: Level): readonly SchemaChange[] {
   const pairs = matchColumns(level)
   const kept = new Set(pairs.map((pair) => pair.current))
@@ -85,7 +85,7 @@ function matchColumns({ current, desired, aliasesById }: Level): readonly Pair[]
   return desired.map((wanted) => ({ desired: wanted, current: found.get(wanted) }))
 }
 
-/** An id that found no column. */
+/** Refuses an id that matches no column. */
 function requireNoId({ id, name }: Field): void {
   if (id === UNASSIGNED_ID) return
   const rule = `there is no column of id ${id} here, or the id is given twice`
@@ -114,7 +114,7 @@ function sameDefault(left: unknown, right: unknown): boolean {
   return String(defaultToJson(left)) === String(defaultToJson(right))
 }
 
-/** Nested types change from within; what cannot is left to be refused. */
+/** Nested types change from within; whatever cannot change is refused later. */
 function reconcileType(
   current: Field,
   type: Type,
@@ -151,7 +151,7 @@ function reconcilePart(
   return changes
 }
 
-/** A member says always whether it is required; the rest it may leave out. */
+/** A member always says whether it is required, and may leave out the rest. */
 function desiredMember(field: Field): Desired {
   const column = {
     id: field.id === UNASSIGNED_ID ? undefined : field.id,
@@ -164,7 +164,7 @@ function desiredMember(field: Field): Desired {
   return { column, field }
 }
 
-/** New columns and moves, from the left: a column's left neighbour is in its place already. */
+/** Additions and moves, from left to right: a column's left neighbour is already in place. */
 function arrange(pairs: readonly Pair[], { current, parent }: Level): readonly SchemaChange[] {
   const places = new Map(pairs.map((pair) => [pair.current, pair.desired.field.name]))
   const order = current.flatMap((field) => places.get(field) ?? [])
@@ -185,7 +185,7 @@ function arrange(pairs: readonly Pair[], { current, parent }: Level): readonly S
   return changes
 }
 
-/** The name that a column had stays an alias, also when the new list does not have it. */
+/** A column's old name stays an alias, even if the new list does not contain it. */
 function reconcileAliases(
   { current, desired }: Pair,
   { desired: siblings, parent, aliasesById }: Level,

@@ -3,9 +3,9 @@ import type { AliasesById } from '../table-properties.ts'
 import type { Field } from '../value/type.ts'
 import { childFields, foldName } from './schema-lookup.ts'
 
-/** Of a table, nested fields included. */
+/** Number of columns of a table, nested fields included. */
 export const COLUMNS_MAX = 2_000
-/** Of nested types; a plain column has depth 1. */
+/** Depth of nested types; a plain column has depth 1. */
 export const TYPE_DEPTH_MAX = 16
 const NAME_LENGTH_MAX = 255
 const ALIASES_MAX = 100
@@ -31,7 +31,7 @@ export function schemaError(
   return new CatalogError(code, detail, { facts: { column: name, rule } })
 }
 
-/** Text of a user, short enough to be repeated to them. */
+/** Text from a user, cut short enough to be repeated in a message. */
 export function quoted(text: string): string {
   return text.length <= QUOTED_LENGTH_MAX ? text : `${text.slice(0, QUOTED_LENGTH_MAX)}…`
 }
@@ -68,7 +68,10 @@ export function requireAliasNames(
   }
 }
 
-/** At least one column, not too many nor too deep, and no two of one name. Throws `schema-invalid`. */
+/**
+ * Checks that there is at least one column, that they are not too many nor too deep, and that names
+ * are unique. Throws `schema-invalid`.
+ */
 export function requireValidFields(fields: readonly Field[], code?: SchemaErrorCode): void {
   if (fields.length === 0) throw schemaError('', 'a table has at least one column', code)
   const paths = new Set<string>()
@@ -78,7 +81,7 @@ export function requireValidFields(fields: readonly Field[], code?: SchemaErrorC
       if (depth > TYPE_DEPTH_MAX) {
         throw schemaError(path, `types are nested at most ${TYPE_DEPTH_MAX} deep`, code)
       }
-      // A struct `a` with `b` beside a column `a.b` would be two fields of one full name.
+      // A struct `a` with member `b` next to a column `a.b` would make two fields of one full name.
       if (paths.has(foldName(path))) {
         throw schemaError(path, 'there are two of this name, compared without case', code)
       }
@@ -95,7 +98,7 @@ export function requireValidFields(fields: readonly Field[], code?: SchemaErrorC
   check(fields, '', 1)
 }
 
-/** No alias may be another column's name or alias, compared without case. */
+/** Checks that no alias is another column's name or alias, without regard to case. */
 export function requireValidAliases(
   fields: readonly Field[],
   aliasesById: AliasesById,

@@ -2,8 +2,8 @@ import type { Field, Type } from '../value/type.ts'
 import { childFields } from './schema-lookup.ts'
 
 /**
- * What it takes to give a column another type (Iceberg spec, "Schema Evolution"): nothing, new metadata, new data
- * files, or it cannot be done.
+ * What it takes to give a column another type (Iceberg spec, "Schema Evolution"): nothing, new
+ * metadata, new data files, or it cannot be done.
  */
 export type TypeChange = 'same' | 'metadata' | 'rewrite' | 'impossible'
 
@@ -25,7 +25,7 @@ export function classifyTypeChange(from: Type, to: Type): TypeChange {
   }
 }
 
-/** Whether values of the two are the same, whatever the ids, names and descriptions of members. */
+/** Whether both types have the same values, whatever the ids, names and descriptions of members. */
 function sameType(left: Type, right: Type): boolean {
   if (left.kind === 'decimal' && right.kind === 'decimal') {
     return left.precision === right.precision && left.scale === right.scale

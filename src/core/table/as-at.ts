@@ -3,7 +3,7 @@ import { parseTimestamp } from '../value/date-time.ts'
 import { floorDivide } from '../value/decimal.ts'
 
 const EPOCH_MS = /^\d{1,15}$/
-/** Of the longest instant with nanoseconds and offset, and some more digits. */
+/** Length of the longest time with nanoseconds and offset, and some more digits. */
 const TEXT_LENGTH_MAX = 64
 /** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999Z: what RFC 3339 can say. */
 const AS_AT_MS_MIN = -62_135_596_800_000
@@ -11,8 +11,9 @@ const AS_AT_MS_MAX = 253_402_300_799_999
 const FORMS = 'epoch milliseconds, an RFC 3339 time, or a date'
 
 /**
- * Epoch milliseconds of `1710719999000`, `2024-03-17T23:59:59.25+01:00` (no offset means UTC) or `2024-03-17`
- * (its first moment in UTC). Finer digits are cut. Throws `as-at-invalid`.
+ * Parses `1710719999000`, `2024-03-17T23:59:59.25+01:00` (UTC if without offset) or `2024-03-17`
+ * (its first moment in UTC) to epoch milliseconds. Finer digits are cut off. Throws
+ * `as-at-invalid`.
  */
 export function parseAsAt(text: string): number {
   const asAtMs = text.length > TEXT_LENGTH_MAX ? undefined : findMs(text)

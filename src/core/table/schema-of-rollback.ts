@@ -3,8 +3,9 @@ import type { Field, Schema } from '../value/type.ts'
 import { getSchema, type TableDefinition } from './table.ts'
 
 /**
- * The schema for a table that goes back to a snapshot of an older one: the current schema, unless values of a column
- * were converted between the two. Files of before do not have that column as it is now.
+ * The schema of a table after a rollback to a snapshot with an older schema: the current schema,
+ * unless the values of a column were converted in between. Older files do not have that column in
+ * its current form.
  */
 export function schemaIdAfterRollback(definition: TableDefinition, schemaId: number): number {
   const { currentSchemaId } = definition
@@ -25,7 +26,7 @@ function hasConverted(earlier: Schema, later: Schema): boolean {
   })
 }
 
-/** A converted column has a new id as a rule, and always its name. */
+/** A converted column usually has a new id, but always the same name. */
 function namesake({ fields }: Schema, { name }: Field): Field | undefined {
   return fields.find((field) => field.name === name)
 }

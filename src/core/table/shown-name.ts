@@ -1,9 +1,9 @@
 import { formatTableName, type NamespacedName } from './table-name.ts'
 
-/** Characters of a name that a message repeats. */
+/** Longest part of a name that a message repeats, in characters. */
 const SHOWN_MAX = 200
 
-/** The text as messages repeat it: cut short when it is long. */
+/** The text as messages repeat it, cut short if it is long. */
 export function shown(text: string): string {
   return text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}…`
 }

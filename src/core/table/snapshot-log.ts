@@ -17,7 +17,10 @@ export function snapshotAsAt(
   return low === 0 ? undefined : log[low - 1]
 }
 
-/** When the next change of a table happened: the clock's time, or just after the last one if the clock is behind. */
+/**
+ * The time of a table's next change: the clock's, or just after the last change if the clock is
+ * behind.
+ */
 export function nextTimestampMs(nowMs: number, lastUpdatedMs: number): number {
   return Math.max(nowMs, lastUpdatedMs + 1)
 }

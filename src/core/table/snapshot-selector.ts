@@ -1,4 +1,4 @@
-/** Which moment of a table: one of these at most. */
+/** Selects a snapshot of a table by at most one of these. */
 export interface SnapshotSelector {
   readonly asAtMs?: number
   /** A snapshot id, `latest`, or the name of a ref. */

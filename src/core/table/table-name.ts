@@ -15,19 +15,25 @@ export interface NamespacedName {
 }
 export type TableIdentifier = { readonly tableUuid: string } | NamespacedName
 
-/** `name` (namespace `default`), `namespace.name`, `a.b.name` or a UUID, which wins. Throws `name-invalid`. */
+/**
+ * Parses `name` (in the namespace `default`), `namespace.name`, `a.b.name`, or a UUID, which takes
+ * precedence. Throws `name-invalid`.
+ */
 export function parseTableIdentifier(text: string): TableIdentifier {
   return UUID.test(text) ? { tableUuid: text.toLowerCase() } : parseDottedName(text)
 }
 
-/** `a.b`, level by level. Throws `name-invalid`. */
+/** Parses `a.b` into its levels. Throws `name-invalid`. */
 export function parseNamespace(text: string): readonly string[] {
   const levels = partsOf(text)
   if (levels.length > NAMESPACE_LEVELS_MAX) throw tooDeep(text)
   return levels
 }
 
-/** Of a table to be made: `name` is dotted only when no namespace is given apart. Throws `name-invalid`. */
+/**
+ * Parses the name of a new table; `name` may be dotted only if no namespace is given. Throws
+ * `name-invalid`.
+ */
 export function parseNewTableName({
   namespace,
   name,
@@ -43,7 +49,7 @@ export function parseNewTableName({
   return { namespace: parseNamespace(namespace), name }
 }
 
-/** Dotted, always with its namespace. */
+/** The dotted name, always with its namespace. */
 export function formatTableName(namespace: readonly string[], name: string): string {
   return [...namespace, name].join('.')
 }

@@ -4,11 +4,14 @@ import { findField } from '../schema/schema-lookup.ts'
 import type { Schema } from '../value/type.ts'
 import type { Snapshot, SnapshotLogEntry, SnapshotRef } from './snapshot.ts'
 
-/** All of a table but its snapshots: its cost does not grow with the table's history. */
+/**
+ * Everything about a table except its snapshots, so that its size does not grow with the table's
+ * history.
+ */
 export interface TableDefinition {
   readonly formatVersion: 1 | 2 | 3
   readonly tableUuid: string
-  /** Root of the table's own files; no slash at the end. */
+  /** Root of the table's own files, without a trailing slash. */
   readonly location: string
   readonly lastColumnId: number
   readonly schemas: readonly Schema[]
@@ -20,45 +23,45 @@ export interface TableDefinition {
   readonly defaultSortOrderId: number
   /** Iceberg table properties; Moraine's own begin with `moraine.`. */
   readonly properties: Readonly<Record<string, string>>
-  /** Statistics files by snapshot id, as they were given. */
+  /** Statistics files by snapshot id, unchanged. */
   readonly statistics?: Readonly<Record<string, StoredJson>>
-  /** Partition statistics files by snapshot id, as they were given. */
+  /** Partition statistics files by snapshot id, unchanged. */
   readonly partitionStatistics?: Readonly<Record<string, StoredJson>>
-  /** By key id, as they were given; format version 3. */
+  /** Encryption keys by key id, unchanged; format version 3. */
   readonly encryptionKeys?: Readonly<Record<string, StoredJson>>
-  /** Above every row id assigned so far; format version 3, where absent is 0. */
+  /** Above every row id assigned so far. Format version 3, where absent means 0. */
   readonly nextRowId?: bigint
-  /** What other refs have in `refs`, the main branch has here. */
+  /** Retention of the main branch; other refs have theirs in `refs`. */
   readonly mainRetention?: RefRetention
 }
 
-/** JSON that passes through: 64-bit integers are exact, as number or bigint. */
+/** JSON that is passed on; 64-bit integers are exact, as number or bigint. */
 export type StoredJson = Readonly<Record<string, unknown>>
 
 /** How long a ref and its snapshots are kept. */
 export type RefRetention = Omit<SnapshotRef, 'type' | 'snapshotId'>
 
-/** A table as of one version of the catalog. */
+/** A table at one version in the catalog. */
 export interface TableState {
   readonly namespace: readonly string[]
   readonly name: string
   readonly definition: TableDefinition
-  /** Commits so far, of any kind; compare-and-swap is on this. */
+  /** Number of commits of any kind so far; commits compare and swap this. */
   readonly version: number
   readonly lastSequenceNumber: bigint
-  /** Epoch milliseconds of the last change of any kind; at or above every snapshot's. */
+  /** Epoch milliseconds of the last change of any kind; not before any snapshot. */
   readonly lastUpdatedMs: number
   readonly createdAtMs: number
   /** `undefined` while the table has no snapshot. */
   readonly currentSnapshot: Snapshot | undefined
-  /** Every ref but `main`, by name. */
+  /** Every ref except `main`, by name. */
   readonly refs: Readonly<Record<string, SnapshotRef>>
-  /** Newest metadata file that is known to exist, and the version that it holds. */
+  /** Newest metadata file known to exist, and the version that it contains. */
   readonly metadataLocation: string | undefined
   readonly publishedVersion: number
 }
 
-/** What a `*.metadata.json` holds (Iceberg spec, "Table Metadata"). */
+/** Contents of a `*.metadata.json` (Iceberg spec, "Table Metadata"). */
 export interface TableMetadata {
   readonly definition: TableDefinition
   readonly lastSequenceNumber: bigint
@@ -68,7 +71,7 @@ export interface TableMetadata {
   readonly snapshots: readonly Snapshot[]
   readonly snapshotLog: readonly SnapshotLogEntry[]
   readonly metadataLog: readonly { readonly timestampMs: number; readonly metadataFile: string }[]
-  /** `main` included. */
+  /** Including `main`. */
   readonly refs: Readonly<Record<string, SnapshotRef>>
   readonly nextRowId?: bigint
 }
@@ -84,7 +87,10 @@ export function getSchema(definition: TableDefinition, schemaId: number): Schema
   return schema
 }
 
-/** The current schema, or the newest that has all source columns of the spec: some may have been dropped since. */
+/**
+ * The current schema, or the newest one with all source columns of the spec, since some may have
+ * been dropped.
+ */
 export function schemaOfSpec(definition: TableDefinition, spec: PartitionSpec): Schema {
   const candidates = [currentSchema(definition), ...definition.schemas.toReversed()]
   const schema = candidates.find((candidate) =>

@@ -3,8 +3,8 @@ import type { Operation } from './snapshot.ts'
 
 export type TransactionState = 'open' | 'committed' | 'aborted'
 /**
- * `snapshot`: a truncate or remove conflicts with any commit since the transaction first touched the table.
- * `overwrite`: it applies to whatever the table has at commit.
+ * With `snapshot`, a truncate or remove conflicts with any commit since the transaction first
+ * touched the table. With `overwrite`, it applies to whatever the table has at commit.
  */
 export type Isolation = 'snapshot' | 'overwrite'
 
@@ -15,20 +15,26 @@ export interface Transaction {
   readonly author: string | null
   readonly message: string | null
   readonly createdAtMs: number
-  /** An open transaction past this is refused; its state stays `open`. */
+  /** After this time an open transaction is refused; its state stays `open`. */
   readonly expiresAtMs: number
-  /** When it was committed or aborted. */
+  /** Time of the commit or abort. */
   readonly endedAtMs: number | null
-  /** How often something was staged: what was listed at one revision is all, as long as the revision is that. */
+  /**
+   * Number of stagings. A list read at one revision is complete as long as the revision is
+   * unchanged.
+   */
   readonly revision: number
-  /** One for each table that it changed; empty until committed. */
+  /** One result for each changed table; empty until committed. */
   readonly results: readonly TableCommitResult[]
 }
 
-/** What a commit did to one table: the answer to the client, kept so that a repeat gets the same. */
+/**
+ * What a commit did to one table: the result for the client, kept so that a repetition returns the
+ * same.
+ */
 export interface TableCommitResult {
   readonly tableUuid: string
-  /** Dotted, as of the commit. */
+  /** Dotted name at the time of the commit. */
   readonly table: string
   readonly snapshotId: bigint
   readonly parentSnapshotId: bigint | null
@@ -41,12 +47,12 @@ export interface TableCommitResult {
   readonly removedRecords: number
 }
 
-/** All that a transaction has staged for one table. The order of staging does not matter. */
+/** Everything that a transaction has staged for one table. The order of staging does not matter. */
 export interface StagedChange {
   readonly tableUuid: string
   /** The table's current snapshot when the transaction first touched it; null if it had none. */
   readonly baseSnapshotId: bigint | null
-  /** Removes every file that the table has at commit (never the added ones). */
+  /** Whether to remove every file that the table has at commit, except the added ones. */
   readonly truncate: boolean
   readonly removedPaths: readonly string[]
   /** In the order of staging. */
@@ -59,7 +65,10 @@ export interface StagedFile {
   readonly schemaId: number
   /** Whether the file has Parquet field ids; without them the table needs a name mapping. */
   readonly hasFieldIds: boolean
-  /** Spellings of the file's columns that the table must take as aliases, or engines would read NULL. */
+  /**
+   * Spellings of the file's columns that the table must adopt as aliases; otherwise engines would
+   * read NULL.
+   */
   readonly unmappedNames?: readonly UnmappedName[]
 }
 

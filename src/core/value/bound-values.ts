@@ -2,22 +2,22 @@ import { indexOfRow } from './row-numbers.ts'
 import type { PrimitiveType } from './type.ts'
 import { compareBytes } from './value.ts'
 
-/** Bytes of each value; 0 when they differ. */
+/** Width of each value in bytes; 0 if they differ. */
 export type BoundWidth = 0 | 4 | 8
 
-/** Plain, so that it can go from thread to thread. */
+/** Plain data, so that it can be sent between threads. */
 export interface BoundParts {
-  /** Those that have a bound, ascending; `undefined` when all have. */
+  /** Rows with a bound, ascending; `undefined` if all have one. */
   readonly rows: Uint32Array | undefined
   readonly width: BoundWidth
-  /** Of all values, one after the other, from the start of their buffer. */
+  /** All values one after the other, from the start of their buffer. */
   readonly bytes: Uint8Array
-  /** Where each value ends, when their widths differ. */
+  /** End of each value, if their widths differ. */
   readonly ends: Uint32Array
   readonly count: number
 }
 
-/** The lower or the upper bounds of one column in many files, in binary single-value form. */
+/** Lower or upper bounds of one column in many files, in binary single-value form. */
 export class BoundValues {
   readonly rows: Uint32Array | undefined
   readonly width: BoundWidth
@@ -48,20 +48,22 @@ export class BoundValues {
     return this.bytes.subarray(this.start(index), this.end(index))
   }
 
-  /** A view; `undefined` when the row has no bound. */
+  /** A view; `undefined` if the row has no bound. */
   find(row: number): Uint8Array | undefined {
     const index = indexOfRow(this.rows, row)
     return index < 0 ? undefined : this.at(index)
   }
 
-  /** The values as numbers of the type; `undefined` where that is not exact or not what the bytes are. */
+  /**
+   * The values as numbers; `undefined` if that would be inexact or the bytes are something else.
+   */
   numbers({ kind }: PrimitiveType): Int32Array | Float32Array | Float64Array | undefined {
     const { buffer, byteOffset } = this.bytes
     switch (kind) {
       case 'int':
       case 'date':
       case 'long':
-        // Before the column was widened, a long was an int.
+        // A long may have been written as an int, before the column was widened.
         return this.width === 4 ? new Int32Array(buffer, byteOffset, this.count) : undefined
       case 'float':
       case 'double':
@@ -72,15 +74,15 @@ export class BoundValues {
     }
   }
 
-  /** Low and high halves in turn; `undefined` unless the values are 64-bit integers. */
+  /** Alternating low and high halves; `undefined` unless the values are 64-bit integers. */
   halves(type: PrimitiveType): Int32Array | undefined {
     if (this.width !== 8 || !isLong(type)) return undefined
     return new Int32Array(this.bytes.buffer, this.bytes.byteOffset, 2 * this.count)
   }
 
   /**
-   * The least (sign -1) or greatest (sign 1) bound, found once for each type; `undefined` when it is not known,
-   * as when a row has no bound.
+   * The least (sign -1) or greatest (sign 1) bound, computed once for each type; `undefined` if
+   * unknown, for example because a row has no bound.
    */
   edge(type: PrimitiveType, sign: 1 | -1): Uint8Array | undefined {
     if (this.rows !== undefined || this.count === 0) return undefined
@@ -101,7 +103,7 @@ export class BoundValues {
     return this.at(edge)
   }
 
-  /** NaN where the type's values have no order. */
+  /** An order of the values; NaN where they cannot be compared. */
   #orderOf(type: PrimitiveType): ((left: number, right: number) => number) | undefined {
     const numbers = this.numbers(type)
     if (numbers !== undefined) return (left, right) => orderOfNumbers(numbers, left, right)
@@ -112,7 +114,7 @@ export class BoundValues {
   }
 }
 
-// The difference of infinities is NaN.
+// The difference of two infinities is NaN.
 function orderOfNumbers(numbers: Float64Array | Float32Array | Int32Array, i: number, j: number) {
   const left = numbers[i] as number
   const right = numbers[j] as number

@@ -1,11 +1,11 @@
-/** Lower case, two digits a byte. */
+/** Hexadecimal digits in lower case, two for each byte. */
 export function hexText(bytes: Uint8Array): string {
   let text = ''
   for (const byte of bytes) text += byte.toString(16).padStart(2, '0')
   return text
 }
 
-/** `undefined` unless `text` is an even number of hexadecimal digits. */
+/** Parses hexadecimal digits; `undefined` unless `text` is an even number of them. */
 export function parseHex(text: string): Uint8Array | undefined {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined
   const bytes = new Uint8Array(text.length / 2)
@@ -15,7 +15,7 @@ export function parseHex(text: string): Uint8Array | undefined {
   return bytes
 }
 
-/** `f79c3e09-677c-4bbd-a479-3f349cb785e7` for 16 bytes. */
+/** Formats 16 bytes like `f79c3e09-677c-4bbd-a479-3f349cb785e7`. */
 export function uuidText(bytes: Uint8Array): string {
   const hex = hexText(bytes)
   return [

@@ -1,13 +1,16 @@
 import { floorDivide } from './decimal.ts'
 
-/** Calendar text of the proleptic Gregorian calendar, exact to the nanosecond, for any year of an int of days. */
+/**
+ * Calendar text of the proleptic Gregorian calendar, exact to the nanosecond, for any year of an
+ * int of days.
+ */
 
 export const MICROS_PER_DAY = 86_400_000_000n
 export const NANOS_PER_DAY = 86_400_000_000_000n
 export const NANOS_PER_HOUR = 3_600_000_000_000n
 
 export interface CivilDate {
-  /** 0 is 1 BC. */
+  /** Year 0 is 1 BC. */
   readonly year: number
   /** 1-12. */
   readonly month: number
@@ -57,13 +60,13 @@ function isCivilDate(date: CivilDate): boolean {
   return year === date.year && month === date.month && day === date.day
 }
 
-/** `2017-11-16`, `-0044-03-15`, `+12024-01-01`. */
+/** Formats days since 1970 as `2017-11-16`, `-0044-03-15` or `+12024-01-01`. */
 export function dateText(days: number): string {
   const { year, month, day } = civilFromDays(days)
   return `${yearText(year)}-${twoDigits(month)}-${twoDigits(day)}`
 }
 
-/** As Java's ISO formats write years: at least four digits, `+` from 10000 on. */
+/** Formats years as Java's ISO formats do: at least four digits, with `+` from 10000 on. */
 export function yearText(year: number): string {
   if (year < 0) return `-${String(-year).padStart(4, '0')}`
   return year > 9999 ? `+${year}` : String(year).padStart(4, '0')
@@ -75,7 +78,7 @@ export function twoDigits(number: number): string {
   return TWO_DIGITS[number] ?? String(number).padStart(2, '0')
 }
 
-/** `22:31:08.123456` for a count of `10 ** -digits` seconds since midnight. */
+/** Formats a count of `10 ** -digits` seconds since midnight as `22:31:08.123456`. */
 export function timeText(ticks: bigint, digits: 6 | 9): string {
   const perSecond = 10n ** BigInt(digits)
   const seconds = Number(ticks / perSecond)
@@ -85,7 +88,7 @@ export function timeText(ticks: bigint, digits: 6 | 9): string {
   return `${clock}.${fraction}`
 }
 
-/** `2017-11-16T22:31:08.123456` for a count of `10 ** -digits` seconds since 1970. */
+/** Formats a count of `10 ** -digits` seconds since 1970 as `2017-11-16T22:31:08.123456`. */
 export function timestampText(ticks: bigint, digits: 6 | 9): string {
   const micros = digits === 6 ? Number(ticks) : Number.NaN
   if (Number.isSafeInteger(micros)) return microsText(micros)
@@ -94,7 +97,10 @@ export function timestampText(ticks: bigint, digits: 6 | 9): string {
   return `${dateText(Number(days))}T${timeText(ticks - days * perDay, digits)}`
 }
 
-/** As `timestampText`, in numbers, which are exact for the years 1685 to 2255: lists have many of them. */
+/**
+ * Does the same as `timestampText` with numbers, which are exact for the years 1685 to 2255: faster
+ * for lists.
+ */
 function microsText(micros: number): string {
   const seconds = Math.floor(micros / 1_000_000)
   const days = Math.floor(seconds / 86_400)
@@ -108,7 +114,7 @@ const DATE_PATTERN = /^([+-]?)(\d{4,8})-(\d{2})-(\d{2})$/
 const TIME_PATTERN = /^(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,18}))?)?$/
 const OFFSET_PATTERN = /(?:Z|z|([+-])(\d{2}):?(\d{2})?)$/
 
-/** Days since 1970; `undefined` unless it is an ISO date that exists. */
+/** Parses days since 1970; `undefined` unless the text is an ISO date that exists. */
 export function parseDate(text: string): number | undefined {
   const match = DATE_PATTERN.exec(text)
   if (match === null) return undefined
@@ -121,13 +127,13 @@ export function parseDate(text: string): number | undefined {
   return isCivilDate(date) ? daysFromCivil(date) : undefined
 }
 
-/** A moment to the nanosecond; `hasFinerDigits` tells that the text had more digits, other than zero. */
+/** A time to the nanosecond. `hasFinerDigits` if the text had further digits other than zero. */
 export interface ParsedInstant {
   readonly nanos: bigint
   readonly hasFinerDigits: boolean
 }
 
-/** `22:31`, `22:31:08`, `22:31:08.123456`: since midnight. */
+/** Parses `22:31`, `22:31:08` or `22:31:08.123456` to the time since midnight. */
 export function parseTime(text: string): ParsedInstant | undefined {
   const match = TIME_PATTERN.exec(text)
   if (match === null) return undefined
@@ -139,11 +145,14 @@ export function parseTime(text: string): ParsedInstant | undefined {
 }
 
 export interface ParsedTimestamp extends ParsedInstant {
-  /** The text named an offset, which is already applied. */
+  /** Whether the text had an offset, which is already applied. */
   readonly hasOffset: boolean
 }
 
-/** `2017-11-16`, `2017-11-16T22:31`, `2017-11-16 22:31:08.123456+01:00`, `...Z`: since 1970. */
+/**
+ * Parses `2017-11-16`, `2017-11-16T22:31`, `2017-11-16 22:31:08.123456+01:00` or `...Z` to the time
+ * since 1970.
+ */
 export function parseTimestamp(text: string): ParsedTimestamp | undefined {
   const split = text.search(/[Tt ]/)
   const days = parseDate(split < 0 ? text : text.slice(0, split))

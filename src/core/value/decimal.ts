@@ -5,11 +5,15 @@ export interface Decimal {
   readonly scale: number
 }
 
-/** Digits that a decimal text may have, and the size of its exponent: hostile text must stay cheap. */
+/**
+ * Largest number of digits of a decimal text, and of its exponent: hostile text must stay cheap.
+ */
 const DECIMAL_DIGITS_MAX = 1000
 const DECIMAL_PATTERN = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/
 
-/** Parses `14.20`, `-.5`, `2E+20` exactly; `undefined` for anything else or more than 1,000 digits. */
+/**
+ * Parses `14.20`, `-.5`, `2E+20` exactly; `undefined` for anything else or more than 1,000 digits.
+ */
 export function parseDecimal(text: string): Decimal | undefined {
   if (text.length > DECIMAL_DIGITS_MAX) return undefined
   const match = DECIMAL_PATTERN.exec(text)
@@ -31,7 +35,7 @@ export function decimalText({ unscaled, scale }: Decimal): string {
   return `${unscaled < 0n ? '-' : ''}${magnitude.slice(0, point)}.${magnitude.slice(point)}`
 }
 
-/** The unscaled value at another scale; `undefined` when digits other than zero would be lost. */
+/** The unscaled value at another scale; `undefined` if digits other than zero would be lost. */
 export function rescale(decimal: Decimal, scale: number): bigint | undefined {
   const shift = scale - decimal.scale
   if (shift >= 0) return decimal.unscaled * 10n ** BigInt(shift)
@@ -46,7 +50,7 @@ export function floorAtScale(decimal: Decimal, scale: number): bigint {
   return floorDivide(decimal.unscaled, 10n ** BigInt(-shift))
 }
 
-/** Rounds towards minus infinity; `divisor` is above zero. */
+/** Divides and rounds towards minus infinity; `divisor` is positive. */
 export function floorDivide(dividend: bigint, divisor: bigint): bigint {
   const quotient = dividend / divisor
   return dividend % divisor < 0n ? quotient - 1n : quotient
@@ -57,7 +61,9 @@ export function fitsPrecision(unscaled: bigint, precision: number): boolean {
   return unscaled < limit && unscaled > -limit
 }
 
-/** Two's complement, big-endian, in the fewest bytes that hold the value: 127 is 7f, 128 is 00 80. */
+/**
+ * Two's complement, big-endian, in the fewest bytes that hold the value: 127 is 7f, 128 is 00 80.
+ */
 export function toTwosComplement(value: bigint): Uint8Array {
   let length = 1
   while (BigInt.asIntN(length * 8, value) !== value) length++
@@ -70,7 +76,7 @@ export function toTwosComplement(value: bigint): Uint8Array {
   return bytes
 }
 
-/** The inverse of `toTwosComplement`; tolerates more bytes than needed. No bytes are zero. */
+/** The inverse of `toTwosComplement`; accepts more bytes than needed. No bytes at all mean zero. */
 export function fromTwosComplement(bytes: Uint8Array): bigint {
   let value = 0n
   for (const byte of bytes) value = (value << 8n) | BigInt(byte)

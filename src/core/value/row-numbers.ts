@@ -1,9 +1,9 @@
-/** A number for each row; one alone when all rows have it. */
+/** A number for each row, or a single one that all rows have. */
 export type Numbers = number | Uint8Array | Uint16Array | Uint32Array | Float64Array
 
-/** Numbers that some rows have. */
+/** Numbers of those rows that have one. */
 export interface SparseNumbers {
-  /** Those that have one, ascending; `undefined` when all have. */
+  /** Rows with a number, ascending; `undefined` if all have one. */
   readonly rows: Uint32Array | undefined
   /** In the order of `rows`. */
   readonly values: Numbers
@@ -19,14 +19,14 @@ export function findNumber(column: SparseNumbers | undefined, row: number): numb
   return index < 0 ? undefined : numberAt(column.values, index)
 }
 
-/** Where a row's value is; -1 when it has none. */
+/** Index of a row's value; -1 if it has none. */
 export function indexOfRow(rows: Uint32Array | undefined, row: number): number {
   if (rows === undefined) return row
   const index = firstFrom(rows, row)
   return rows[index] === row ? index : -1
 }
 
-/** Index of the first of ascending numbers that is not below `least`. */
+/** Index of the first number not below `least`; the numbers are ascending. */
 export function firstFrom(numbers: Uint32Array, least: number): number {
   let start = 0
   let end = numbers.length

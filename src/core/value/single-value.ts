@@ -24,7 +24,7 @@ import type { Value } from './value.ts'
 const UTF8_ENCODER = new TextEncoder()
 // A byte order mark is part of the value.
 const UTF8_DECODER = new TextDecoder('utf-8', { ignoreBOM: true })
-/** A decimal of 38 digits needs 16 bytes; other writers may pad. */
+/** A decimal of 38 digits needs 16 bytes, but other writers may pad. */
 const DECIMAL_BYTES_MAX = 32
 
 export const INT_MIN = -(2 ** 31)
@@ -67,8 +67,8 @@ function scalarBytes(length: number, write: (view: DataView) => void): Uint8Arra
 }
 
 /**
- * The inverse of `encodeSingleValue`. A value written before its column was widened is widened
- * (int to long, float to double, date to timestamp). `metadata-corrupt` when the length is
+ * The inverse of `encodeSingleValue`. A value written before its column was widened is widened (int
+ * to long, float to double, date to timestamp). Throws `metadata-corrupt` if the length is
  * impossible. Types of later versions stay bytes.
  */
 export function decodeSingleValue(type: PrimitiveType, bytes: Uint8Array): Value {
@@ -104,7 +104,7 @@ const SCRATCH = new DataView(SCRATCH_BYTES.buffer)
 
 function decodeScalar(type: PrimitiveType, bytes: Uint8Array): Value {
   const { length } = bytes
-  // A view of the bytes themselves would cost more than reading them.
+  // Creating a view would cost more than reading the bytes one by one.
   if (length === 4 || length === 8) {
     for (let i = 0; i < length; i++) SCRATCH_BYTES[i] = bytes[i] as number
   }
@@ -165,7 +165,7 @@ export function valueToJson(type: PrimitiveType, value: Value): unknown {
   }
 }
 
-/** As people read it: JSON's text without quotes. */
+/** The value for people: its JSON text without quotes. */
 export function valueToText(type: PrimitiveType, value: Value): string {
   switch (type.kind) {
     case 'decimal':
@@ -189,7 +189,7 @@ export function valueToText(type: PrimitiveType, value: Value): string {
   }
 }
 
-/** The inverse of `valueToJson`; `metadata-corrupt` when `json` is no value of the type. */
+/** The inverse of `valueToJson`; Throws `metadata-corrupt` if `json` is not a value of the type. */
 export function valueFromJson(type: PrimitiveType, json: unknown): Value {
   const value = findValueFromJson(type, json)
   if (value === undefined) {
@@ -198,7 +198,10 @@ export function valueFromJson(type: PrimitiveType, json: unknown): Value {
   return value
 }
 
-/** As `valueFromJson`, for input whose errors have another name: `undefined` when it is no such value. */
+/**
+ * Does the same as `valueFromJson` for input whose errors have another code: returns `undefined` if
+ * it is not a value of the type.
+ */
 export function findValueFromJson(type: PrimitiveType, json: unknown): Value | undefined {
   switch (type.kind) {
     case 'boolean':

@@ -1,4 +1,7 @@
-/** Iceberg types. Primitive names are the specification's JSON names (Iceberg spec, "Primitive Types"). */
+/**
+ * Iceberg types. Primitive names are the specification's JSON names (Iceberg spec, "Primitive
+ * Types").
+ */
 
 export const PLAIN_PRIMITIVES = [
   'boolean',
@@ -70,7 +73,10 @@ export interface Field {
   readonly required: boolean
   readonly type: Type
   readonly doc?: string
-  /** JSON single value (Iceberg spec, "JSON single-value serialization") that rows written before the field have. */
+  /**
+   * JSON single value (Iceberg spec, "JSON single-value serialization") that rows written before
+   * the field have.
+   */
   readonly initialDefault?: unknown
   /** JSON single value that writers use when a row gives none. */
   readonly writeDefault?: unknown

@@ -1,32 +1,35 @@
 import type { PrimitiveType } from './type.ts'
 
 /**
- * A single value of a primitive type, in memory:
- * boolean: boolean; int, date (days): number; long, time, timestamp, timestamptz (microseconds),
- * the _ns types (nanoseconds) and decimal (unscaled): bigint; float, double: number; string: string;
- * uuid, fixed, binary: Uint8Array.
+ * A single value of a primitive type, in memory: boolean: boolean; int, date (days): number; long,
+ * time, timestamp, timestamptz (microseconds), the _ns types (nanoseconds) and decimal (unscaled):
+ * bigint; float, double: number; string: string; uuid, fixed, binary: Uint8Array.
  */
 export type Value = boolean | number | bigint | string | Uint8Array
 
 /**
- * Negative, zero or positive, in Iceberg's order for the type (Iceberg spec, "Sorting": bytes unsigned,
- * strings by code point, -NaN..., -0 before +0 for floats is not applied here: -0 equals +0).
- * Both values must be of `type`; NaN must not reach this function.
+ * Negative, zero or positive, in Iceberg's order for the type (Iceberg spec, "Sorting": bytes
+ * unsigned, strings by code point, -NaN..., -0 before +0 for floats is not applied here: -0 equals
+ * +0). Both values must be of `type`; NaN must not reach this function.
  */
 export function compareValues(type: PrimitiveType, left: Value, right: Value): number {
   if (type.kind === 'string') return compareCodePoints(left as string, right as string)
   if (left instanceof Uint8Array) return compareBytes(left, right as Uint8Array)
-  // Not `===`: of a widened column one may be a number and the other a bigint, which compare exactly.
+  // Not `===`: in a widened column one may be a number and the other a bigint, which compare
+  // exactly.
   if (left < right) return -1
   return left > right ? 1 : 0
 }
 
-/** Unsigned, byte by byte; a prefix comes first. */
+/** Compares unsigned bytes one by one; a prefix comes first. */
 export function compareBytes(left: Uint8Array, right: Uint8Array): number {
   return compareSlice(left, 0, left.length, right)
 }
 
-/** As `compareBytes`, of the bytes from `start` to `end`: cheaper than a view of them. */
+/**
+ * Does the same as `compareBytes` for the bytes from `start` to `end`: cheaper than creating a
+ * view.
+ */
 export function compareSlice(
   left: Uint8Array,
   start: number,
@@ -42,7 +45,7 @@ export function compareSlice(
   return length - right.length
 }
 
-/** By code point, as UTF-8 bytes would compare; JavaScript's own `<` compares UTF-16 units. */
+/** Compares by code point, as UTF-8 bytes would; JavaScript's own `<` compares UTF-16 units. */
 export function compareCodePoints(left: string, right: string): number {
   const shared = Math.min(left.length, right.length)
   for (let i = 0; i < shared; i++) {

@@ -35,9 +35,10 @@ const NEGATED: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
 }
 
 /**
- * Resolves columns, turns literals into values of their types without losing a digit, and drives NOT down to
- * the predicates (SQL's three-valued logic: a comparison with null is not TRUE either way).
- * `filter-invalid` for an unknown column or a literal that no value of the column's type could equal in kind.
+ * Resolves columns, converts literals to values of their types without losing a digit, and pushes
+ * NOT down to the predicates (in SQL's three-valued logic a comparison with null is never TRUE).
+ * Throws `filter-invalid` for an unknown column, or for a literal of a kind that the column's type
+ * cannot have.
  */
 export function bindFilter(expression: FilterExpression, schema: Schema): BoundFilter {
   return bindNode({ text: expression.text, schema }, expression.root, 'as-is')
@@ -156,7 +157,7 @@ const LITERAL_SHAPES: Readonly<Record<string, string>> = {
   binary: "quoted hexadecimal digits such as '00ff'",
 }
 
-/** One sorted set in place of many equalities; what is no equality stays. */
+/** Replaces several equalities by one sorted set; other predicates stay. */
 function mergeEqualities(column: BoundColumn, parts: readonly BoundFilter[]): BoundFilter[] {
   const values: Value[] = []
   const rest: BoundFilter[] = []

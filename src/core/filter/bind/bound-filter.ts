@@ -2,8 +2,8 @@ import type { PrimitiveType } from '../../value/type.ts'
 import { compareValues, type Value } from '../../value/value.ts'
 
 /**
- * A filter in terms of a schema, without NOT: a row matches when every predicate that makes it match is TRUE.
- * `always` with false: no row can match.
+ * A filter bound to a schema, without NOT. A row matches if the predicates evaluate to TRUE;
+ * unknown counts as no match. `always` with `false` means that no row can match.
  */
 export type BoundFilter =
   | { readonly kind: 'always'; readonly value: boolean }
@@ -21,7 +21,7 @@ export interface Endpoint {
   readonly isInclusive: boolean
 }
 
-/** Not TRUE for null, but for `is-null`. */
+/** Except for `is-null`, no predicate is TRUE for null. */
 export type BoundPredicate = PresencePredicate | ComparingPredicate
 
 export type PresencePredicate =
@@ -29,23 +29,23 @@ export type PresencePredicate =
   | { readonly kind: 'is-not-null'; readonly column: BoundColumn }
   | { readonly kind: 'is-nan'; readonly column: BoundColumn }
 
-/** No value in it is NaN. */
+/** None of its values is NaN. */
 export type ComparingPredicate =
   | OrderedPredicate
   | { readonly kind: 'not-equal'; readonly column: BoundColumn; readonly value: Value }
-  /** Of a string column; the prefix is not empty. */
+  /** On a string column; the prefix is not empty. */
   | { readonly kind: 'starts-with'; readonly column: BoundColumn; readonly prefix: string }
   | { readonly kind: 'not-starts-with'; readonly column: BoundColumn; readonly prefix: string }
 
 export type OrderedPredicate =
-  /** At least one end. NaN is above every number, so it matches when `high` is missing. */
+  /** Has at least one end. NaN is above every number, so it matches when `high` is missing. */
   | {
       readonly kind: 'range'
       readonly column: BoundColumn
       readonly low?: Endpoint
       readonly high?: Endpoint
     }
-  /** At least one value, in the order of the type, none twice. */
+  /** At least one value, in the order of the type, without duplicates. */
   | { readonly kind: 'in'; readonly column: BoundColumn; readonly values: readonly Value[] }
 
 export const NEVER: BoundFilter = { kind: 'always', value: false }
@@ -59,7 +59,7 @@ export function anyOf(operands: readonly BoundFilter[]): BoundFilter {
   return combine('or', operands, true)
 }
 
-/** `decisive` is the constant that settles the whole; the other one is neutral. */
+/** `decisive` is the constant that decides the result; the other one is neutral. */
 function combine(
   kind: 'and' | 'or',
   operands: readonly BoundFilter[],
@@ -75,7 +75,7 @@ function combine(
   return open.length === 1 ? first : { kind, operands: open }
 }
 
-/** Sorted, and none twice. */
+/** Sorts the values and removes duplicates. */
 export function sortedValues(type: PrimitiveType, values: readonly Value[]): readonly Value[] {
   const sorted = values.toSorted((a, b) => compareValues(type, a, b))
   return sorted.filter((value, i) => {

@@ -3,7 +3,9 @@ import type { ComparisonOperator } from '../parse/expression.ts'
 import { type BoundColumn, type BoundFilter, type Endpoint, NEVER } from './bound-filter.ts'
 import { isDiscrete, nextAbove, nextBelow, type Placement } from './literal-placement.ts'
 
-/** The filter that says `column operator literal`, for a literal that lies there. */
+/**
+ * The filter for `column operator literal`, given where the literal lies among the column's values.
+ */
 export function compareAt(
   column: BoundColumn,
   operator: ComparisonOperator,
@@ -78,7 +80,7 @@ function compareAfter(
   }
 }
 
-// Whatever an engine rounds the literal to, a row that it keeps is kept here.
+// Whichever way an engine rounds the literal, every row that it keeps is kept here.
 function compareAround(
   column: BoundColumn,
   operator: ComparisonOperator,
@@ -103,7 +105,8 @@ function compareAround(
   }
 }
 
-// NaN equals itself and is above everything (DuckDB, Spark); where IEEE 754 keeps more, so do we.
+// NaN equals itself and is above everything (DuckDB, Spark). Where IEEE 754 keeps more rows, so do
+// we.
 function compareWithNan(column: BoundColumn, operator: ComparisonOperator): BoundFilter {
   switch (operator) {
     case '=':

@@ -6,8 +6,8 @@ export interface FoundColumn {
 }
 
 /**
- * Exact names first, then names without case when only one fits. A path that leads nowhere is tried as the
- * name of one column, dots included.
+ * Looks for the exact name first, then for the only one that matches without regard to case. A path
+ * that leads nowhere is tried as the name of a single column, dots included.
  */
 export function findColumn(
   schema: Schema,
@@ -42,7 +42,7 @@ function findField(fields: readonly Field[], name: string): Field | 'unknown' | 
   return second === undefined ? first : 'ambiguous'
 }
 
-/** Names that a filter may use, members of structs as dotted paths, at most `limit`. */
+/** Up to `limit` names that a filter may use, with members of structs as dotted paths. */
 export function columnNames(schema: Schema, limit: number): readonly string[] {
   const names: string[] = []
   collectNames(schema.fields, '', { names, limit })

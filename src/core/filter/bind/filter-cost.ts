@@ -1,6 +1,6 @@
 import { allOf, type BoundFilter, EVERY_ROW } from './bound-filter.ts'
 
-/** About how many comparisons it takes to judge one file. */
+/** Approximate number of comparisons needed to test one file. */
 export function filterCost(filter: BoundFilter): number {
   switch (filter.kind) {
     case 'always':
@@ -10,7 +10,7 @@ export function filterCost(filter: BoundFilter): number {
       return filter.operands.reduce((sum, operand) => sum + filterCost(operand), 0)
     case 'in': {
       const { length } = filter.values
-      // The bounds of UUIDs may be in either of two orders, so they cannot be searched.
+      // Bounds of UUIDs may follow either of two orders, so binary search is not possible.
       return filter.column.type.kind === 'uuid' ? length : 1 + Math.ceil(Math.log2(length))
     }
     default:
@@ -19,8 +19,8 @@ export function filterCost(filter: BoundFilter): number {
 }
 
 /**
- * A filter of at most that cost that keeps every row that this one keeps: of a conjunction the cheapest parts, of
- * anything else all or nothing.
+ * A filter of at most this cost that keeps every row that `filter` keeps: the cheapest parts of a
+ * conjunction, or all or nothing of anything else.
  */
 export function affordableFilter(filter: BoundFilter, costMax: number): BoundFilter {
   if (filterCost(filter) <= costMax) return filter

@@ -28,9 +28,10 @@ import { compareAt, compareWithValue, notNull } from './comparison.ts'
 import { nextAbove, type Placement, placeLiteral } from './literal-placement.ts'
 
 /**
- * The filter that holds for every row that the expression may match in any reading of it. Iceberg's readers
- * differ where SQL's logic has three values: `not-eq`, `not-in`, `not-starts-with` and `not-nan` match null, and
- * whether `not` of a comparison does depends on the reader. Throws `filter-invalid`.
+ * A filter that holds for every row that the expression may match by any interpretation. Iceberg's
+ * readers differ where SQL has three-valued logic: `not-eq`, `not-in`, `not-starts-with` and
+ * `not-nan` match null, and whether `not` of a comparison does depends on the reader. Throws
+ * `filter-invalid`.
  */
 export function bindIcebergExpression(
   expression: IcebergExpression,
@@ -39,7 +40,9 @@ export function bindIcebergExpression(
   return bindNode(expression, new ColumnNames(options.schema, options.caseSensitive), false)
 }
 
-/** Columns by the full name that the specification gives them (`a.b`, `list.element`, `map.value`). */
+/**
+ * Columns by the full name that the specification gives them (`a.b`, `list.element`, `map.value`).
+ */
 export class ColumnNames {
   readonly #byName = new Map<string, FoundField>()
   readonly #caseSensitive: boolean
@@ -83,9 +86,9 @@ export class ColumnNames {
 export interface FoundField {
   readonly fieldId: number
   readonly type: Type
-  /** Inside a list or map: a row has many values of it. */
+  /** Inside a list or map, where a row has many values. */
   readonly isRepeated: boolean
-  /** Another one differs in case only. */
+  /** Another name differs only in case. */
   readonly isAmbiguous: boolean
 }
 
@@ -156,19 +159,21 @@ function bindUnary(
       throw expressionInvalid(path, `a field of type ${typeName(type)} is never NaN`)
     }
     const isNan = (operation === 'is-nan') !== isNegated
-    // Nothing tells that a file has NaN only, so "not NaN" drops none.
+    // No metric shows that a file has only NaN, so "not NaN" prunes nothing.
     return isNan ? { kind: 'is-nan', column: { fieldId, type } } : EVERY_ROW
   }
-  // Metrics are of leaves: of a struct, list or map they tell nothing.
+  // Only leaves have metrics; a struct, list or map has none.
   if (isNested(type) || UNMEASURED.has(type.kind)) return EVERY_ROW
   const isNull = (operation === 'is-null') !== isNegated
   const column = { fieldId, type }
   return isNull ? { kind: 'is-null', column } : notNull(column)
 }
 
-/** Of a larger set only the least and the greatest are looked at. */
+/** A larger set is tested only by its least and greatest value. */
 const SEARCHED_VALUES_MAX = 1_000
-/** Only files that hold one value are ruled out by a set of others: a larger one is not worth its cost. */
+/**
+ * Excluding a set prunes only files that hold a single value; a larger set is not worth its cost.
+ */
 const EXCLUDED_VALUES_MAX = 20
 const UNMEASURED = new Set(['variant', 'opaque', 'unknown'])
 const NEGATED: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
@@ -188,7 +193,8 @@ function bindComparison(
   const operator = isNegated ? NEGATED[predicate.operator] : predicate.operator
   const compared = compareWithLiteral(predicate, column, { operator, literal: predicate.value })
   const isOrder = operator !== '=' && operator !== '!='
-  // A reader that evaluates `not` as it stands keeps the rows for which the comparison fails: null and NaN.
+  // A reader that evaluates `not` literally keeps the rows for which the comparison fails: null and
+  // NaN.
   return isNegated && isOrder ? anyOf([isNull(column), ...isNan(column), compared]) : compared
 }
 
@@ -206,7 +212,7 @@ function bindSet(
   return isNotIn ? allOf(parts) : anyOf(mergeSets(parts))
 }
 
-/** Values of one column in one set, whatever they were in before. */
+/** Merges all values of one column into one set. */
 function mergeSets(parts: readonly BoundFilter[]): BoundFilter[] {
   const rest = parts.filter((part) => part.kind !== 'in')
   const sets = new Map<number, { readonly column: BoundColumn; readonly values: Value[] }>()
@@ -289,8 +295,8 @@ function compareWithLiteral(
 }
 
 /**
- * Readers round a literal that is no value of the type up, down or to the nearest, and some order -0 before 0:
- * whatever they do, a row that they keep is kept here.
+ * Readers round a literal that is not a value of the type up, down or to the nearest, and some
+ * order -0 before 0. Whatever they do, every row that they keep is kept here.
  */
 function compareLoosely(
   column: BoundColumn,
@@ -326,7 +332,9 @@ function looseBounds(type: PrimitiveType, placement: Placement) {
 const MICROS = new Set(['time', 'timestamp', 'timestamptz'])
 const NANOS = new Set(['timestamp_ns', 'timestamptz_ns'])
 
-/** `undefined` when it is no value of the type, `unclear` when readers disagree which one it is. */
+/**
+ * `undefined` if the literal does not fit the type, `unclear` if readers disagree about its value.
+ */
 function place(type: PrimitiveType, literal: IcebergLiteral): Placement | 'unclear' | undefined {
   if (typeof literal === 'boolean' || typeof literal === 'string') {
     return placeLiteral(type, literalOf(typeof literal as 'boolean' | 'string', literal))
@@ -337,7 +345,7 @@ function place(type: PrimitiveType, literal: IcebergLiteral): Placement | 'uncle
   if (typeof literal === 'number' && Number.isSafeInteger(literal)) {
     if (type.kind === 'long' || MICROS.has(type.kind)) return { kind: 'at', value: BigInt(literal) }
   }
-  // A number for a time is the count that the type is stored as: days or microseconds since 1970, or since midnight.
+  // A number for a time is the stored count: days or microseconds since 1970, or since midnight.
   if (type.kind === 'date') return placeLiteral({ kind: 'int' }, literalOf('number', literal))
   if (MICROS.has(type.kind)) return placeLiteral({ kind: 'long' }, literalOf('number', literal))
   if (NANOS.has(type.kind)) return 'unclear'

@@ -9,13 +9,13 @@ import type { Literal } from '../parse/expression.ts'
 /** Where a literal lies among the values of a type. */
 export type Placement =
   | { readonly kind: 'at'; readonly value: Value }
-  /** Above `below` and under the next value of the type: 1.5 among ints. */
+  /** Above `below` and below the next value of the type: 1.5 among ints. */
   | { readonly kind: 'after'; readonly below: Value }
-  /** Engines disagree which value of the two it means: 0.1 among 32-bit floats. */
+  /** Engines disagree which of the two values it means: 0.1 among 32-bit floats. */
   | { readonly kind: 'around'; readonly low: number; readonly high: number }
   | { readonly kind: 'under-all' | 'over-all' | 'nan' }
 
-/** `undefined` when the literal is none of the type. The literal is not NULL. */
+/** Returns `undefined` if the literal does not fit the type. The literal must not be NULL. */
 export function placeLiteral(type: PrimitiveType, literal: Literal): Placement | undefined {
   switch (type.kind) {
     case 'boolean':
@@ -41,7 +41,9 @@ export function placeLiteral(type: PrimitiveType, literal: Literal): Placement |
   }
 }
 
-/** The largest value of a type with discrete values that is under `value`; `undefined` when there is none. */
+/**
+ * The largest value below `value`, for a type with discrete values; `undefined` if there is none.
+ */
 export function nextBelow(type: PrimitiveType, value: Value): Value | undefined {
   if (typeof value === 'boolean') return value ? false : undefined
   if (typeof value === 'bigint') {
@@ -58,7 +60,7 @@ export function nextAbove(type: PrimitiveType, value: Value): Value | undefined 
   return (value as number) >= INT_MAX ? undefined : (value as number) + 1
 }
 
-/** Whether every value has neighbours, so that `< 5` is `<= 4`. */
+/** Whether the values are discrete, so that `< 5` means `<= 4`. */
 export function isDiscrete(type: PrimitiveType): boolean {
   return !['float', 'double', 'string', 'uuid', 'fixed', 'binary'].includes(type.kind)
 }
@@ -144,7 +146,7 @@ function placeTime({ kind, text }: Literal): Placement | undefined {
   return placeTicks({ kind: 'time' }, time, 1000n)
 }
 
-// Without an offset a literal means UTC; with one, it is that instant in UTC, for every column.
+// A literal without an offset is in UTC; one with an offset is converted to UTC, for every column.
 function placeInstant(type: PrimitiveType, { kind, text }: Literal): Placement | undefined {
   const parsed = kind === 'string' ? parseTimestamp(text.trim()) : undefined
   if (parsed === undefined) return undefined

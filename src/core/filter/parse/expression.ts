@@ -1,4 +1,6 @@
-/** What a filter text says, before it meets a schema. Positions are offsets into the text, in UTF-16 units. */
+/**
+ * A parsed filter, not yet bound to a schema. Positions are offsets into the text, in UTF-16 units.
+ */
 export interface FilterExpression {
   readonly text: string
   readonly root: FilterNode
@@ -24,12 +26,12 @@ export type FilterPredicate =
 export type ComparisonOperator = '=' | '!=' | '<' | '<=' | '>' | '>='
 
 export interface ColumnReference {
-  /** A column, then members of structs. */
+  /** A column name, followed by the names of struct members. */
   readonly path: readonly string[]
   readonly position: number
 }
 
-/** `text` is kept to the letter, so that numbers stay exact. */
+/** A literal; `text` is kept verbatim, so that numbers stay exact. */
 export interface Literal {
   readonly kind: 'null' | 'boolean' | 'number' | 'string' | 'bytes'
   readonly text: string

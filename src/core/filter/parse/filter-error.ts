@@ -5,14 +5,17 @@ export interface FilterTrouble {
   /** Offset into `text`, in UTF-16 units. */
   readonly position: number
   readonly detail: string
-  /** What would have been right, for people. */
+  /** What was expected there, in words. */
   readonly expected: string
   readonly facts?: Readonly<Record<string, unknown>>
 }
 
 const EXCERPT_REACH = 30
 
-/** `filter-invalid` whose facts point at the character: `position` counts code points, `near` draws a caret. */
+/**
+ * `filter-invalid` whose facts point at the character: `position` counts code points, `near` draws
+ * a caret.
+ */
 export function filterInvalid(trouble: FilterTrouble): CatalogError {
   const { text, detail, expected } = trouble
   const position = Array.from(text.slice(0, trouble.position)).length

@@ -10,7 +10,7 @@ import { type Token, tokenize } from './lexer.ts'
 
 export const FILTER_CHARACTERS_MAX = 16_384
 export const FILTER_NESTING_MAX = 64
-/** Of predicates, and again of literals. */
+/** Largest number of predicates, and of literals, in one filter. */
 export const FILTER_TERMS_MAX = 1000
 
 const RESERVED = new Set([
@@ -46,9 +46,9 @@ const MIRRORED: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
 }
 
 /**
- * Parses the filter grammar (DESIGN.md, section 4). A backslash in a LIKE pattern takes the next
- * character to the letter; a comma is an AND that binds weaker than OR.
- * Throws `filter-invalid` with the facts `position`, `near` and `expected`.
+ * Parses the filter grammar (DESIGN.md, section 4). A backslash in a LIKE pattern escapes the next
+ * character; a comma is an AND that binds weaker than OR. Throws `filter-invalid` with the facts
+ * `position`, `near` and `expected`.
  */
 export function parseFilter(text: string): FilterExpression {
   if (text.length > FILTER_CHARACTERS_MAX) {
@@ -228,7 +228,7 @@ class Parser {
       return { kind: 'boolean', text: word.toLowerCase(), position }
     }
     if (word === 'NULL') return { kind: 'null', text: word, position }
-    // DATE '2001-03-01': the column's type decides, so the word says nothing more.
+    // DATE '2001-03-01': the column's type decides, so the word adds nothing.
     const following = this.#tokens[this.#next + 1]
     if (!TYPE_WORDS.has(word) || following?.kind !== 'string') return undefined
     this.#next++
@@ -278,7 +278,7 @@ class Parser {
   }
 
   #peek(): Token {
-    // The last token is the end, which nothing takes.
+    // The last token is the end, which is never consumed.
     return this.#tokens[this.#next] as Token
   }
 

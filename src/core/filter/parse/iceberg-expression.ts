@@ -2,10 +2,10 @@ import { CatalogError } from '../../errors.ts'
 import { parseTransform } from '../../partition/transform.ts'
 import type { ComparisonOperator } from './expression.ts'
 
-/** Iceberg REST specification, `Expression`, before it meets a schema. */
+/** A parsed `Expression` of the Iceberg REST specification, not yet bound to a schema. */
 export type IcebergExpression =
   | { readonly kind: 'constant'; readonly value: boolean }
-  /** Chains of one kind are one node: at least two operands. */
+  /** A chain of one kind is one node with at least two operands. */
   | { readonly kind: 'and' | 'or'; readonly operands: readonly IcebergExpression[] }
   | { readonly kind: 'not'; readonly child: IcebergExpression }
   | IcebergPredicate
@@ -26,13 +26,13 @@ export type IcebergPredicate = { readonly term: IcebergTerm; readonly path: stri
 )
 
 export type UnaryOperation = 'is-null' | 'not-null' | 'is-nan' | 'not-nan'
-/** As JSON has it; which type it is of, only the column tells. */
+/** The JSON value; only the column determines its type. */
 export type IcebergLiteral = boolean | number | bigint | string
 
 export interface IcebergTerm {
   /** Full name of a column, dotted for members of structs. */
   readonly name: string
-  /** Whether it is a transform of the column rather than the column. */
+  /** Whether this is a transform of the column rather than the column itself. */
   readonly isTransformed: boolean
 }
 
@@ -51,12 +51,15 @@ const COMPARISONS: ReadonlyMap<string, ComparisonOperator> = new Map([
 ])
 const UNARY: readonly UnaryOperation[] = ['is-null', 'not-null', 'is-nan', 'not-nan']
 
-/** For JSON of any origin; bounds what binding and pruning cost. `filter-invalid` names the JSON path. */
+/**
+ * Parses untrusted JSON, and limits what binding and pruning can cost. Throws `filter-invalid`,
+ * which names the JSON path.
+ */
 export function parseIcebergExpression(json: unknown): IcebergExpression {
   return new ExpressionReader().read(json, '$', 0)
 }
 
-/** `filter-invalid` for one place of an expression. */
+/** A `filter-invalid` error for one place in an expression. */
 export function expressionInvalid(path: string, problem: string): CatalogError {
   return new CatalogError('filter-invalid', `Invalid filter at ${path}: ${problem}`, {
     facts: { path },
@@ -146,7 +149,7 @@ class ExpressionReader {
 
 type JsonObject = Readonly<Record<string, unknown>>
 
-/** Some clients give the one literal of a comparison as a list of one. */
+/** Some clients send the literal of a comparison as a list of one. */
 function literalOf(node: JsonObject, path: string): unknown {
   if (Object.hasOwn(node, 'value')) return node['value']
   const values = Object.hasOwn(node, 'values') ? node['values'] : undefined
@@ -203,7 +206,10 @@ function booleanOf(json: unknown, path: string): boolean {
   return json
 }
 
-/** The path of a member; of deep ones the end, so that it costs no square of the depth. */
+/**
+ * The path of a member. Deep paths are cut to their end, so that the cost is not quadratic in the
+ * depth.
+ */
 function at(path: string, key: string): string {
   return shorten(`${path}.${key}`)
 }

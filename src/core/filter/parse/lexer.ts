@@ -4,20 +4,20 @@ export type TokenKind = 'word' | 'quoted' | 'string' | 'bytes' | 'number' | 'sym
 
 export interface Token {
   readonly kind: TokenKind
-  /** Without quotes and with doubled quotes undone; of the end, empty. */
+  /** Without quotes, and with doubled quotes reduced; empty for the end. */
   readonly text: string
   readonly position: number
 }
 
 const SPACE = /\s*/y
-// A dash is part of a word: column names may have one, and there is no arithmetic.
+// A dash is part of a word: column names may contain one, and there is no arithmetic.
 const WORD = /[\p{L}_][\p{L}\p{N}\p{M}_$-]*/uy
 const NUMBER = /[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y
 const SYMBOL = /<=|>=|<>|!=|==|[=<>(),.]/y
 const BYTES_START = /[xX]'/y
 const LONE_SURROGATE = /[\ud800-\udfff]/u
 
-/** The words, literals and symbols of a filter, ended by one token of kind `end`. */
+/** The words, literals and symbols of a filter, followed by one token of kind `end`. */
 export function tokenize(text: string): readonly Token[] {
   const lone = text.search(LONE_SURROGATE)
   if (lone >= 0) throw malformed(text, lone, 'an unpaired surrogate', 'Unicode text')

@@ -1,14 +1,17 @@
-/** What pruning can know of a LIKE pattern. */
+/** What pruning can use of a LIKE pattern. */
 export interface LikePattern {
-  /** Every match begins with it; wildcards and escapes are undone. */
+  /** Every match starts with this text, which has no wildcards or escapes. */
   readonly prefix: string
-  /** `exact`: the prefix is the only match. `prefix`: everything with the prefix matches. `other`: some of it does. */
+  /**
+   * `exact`: only the prefix itself matches. `prefix`: everything with the prefix matches. `other`:
+   * some of it does.
+   */
   readonly kind: 'exact' | 'prefix' | 'other'
 }
 
 /**
- * `%` is any text, `_` any character, a backslash takes the next character to the letter.
- * `undefined` when the pattern ends in a backslash.
+ * Parses `%` as any text, `_` as any character, and a backslash as an escape of the next character.
+ * Returns `undefined` if the pattern ends in a backslash.
  */
 export function parseLikePattern(pattern: string): LikePattern | undefined {
   let prefix = ''

@@ -13,7 +13,7 @@ export interface ColumnBounds {
   readonly upper: BoundValues | undefined
 }
 
-/** Clears the rows whose bounds leave no room for a match: just those that `ExtentTest.extent` refuses. */
+/** Clears the rows whose bounds exclude a match: exactly those that `ExtentTest.extent` rejects. */
 export type NarrowBounds = (bounds: ColumnBounds, rows: RowSelection) => void
 
 export function boundNarrowing(predicate: ComparingPredicate): NarrowBounds {
@@ -55,7 +55,8 @@ function setNarrowing(type: PrimitiveType, values: readonly Value[]): NarrowBoun
   if (values.length === 1) return outside
   const { extent } = setTest(type, values)
   return ({ lower, upper }, rows) => {
-    // The bounds of UUIDs may be in either of two orders: then the ends of the set tell nothing of what is between.
+    // Bounds of UUIDs may follow either of two orders, so the ends of the set say nothing about the
+    // values between.
     if (type.kind !== 'uuid') outside({ lower, upper }, rows)
     const { start, marks } = rows
     for (let i = 0; i < marks.length; i++) {
@@ -92,7 +93,7 @@ function notPrefixNarrowing(text: string): NarrowBounds {
   return clearWhereBoth((bytes, start, end) => comparePrefix(bytes, start, end, prefix) === 0)
 }
 
-/** Clears the rows both of whose bounds are as `isOut` says. */
+/** Clears the rows for which `isOut` is true of both bounds. */
 function clearWhereBoth(
   isOut: (bytes: Uint8Array, start: number, end: number) => boolean,
 ): NarrowBounds {
@@ -121,7 +122,8 @@ function clearerBeyond(
   return (bounds, rows) => {
     const { bytes, rows: some } = bounds
     const { start, marks } = rows
-    // A long that was an int is far from where numbers are inexact, and so is then the literal's rounding.
+    // A long that was an int is far from the range where numbers are inexact, and so is the
+    // rounding of the literal.
     const numbers = some === undefined ? bounds.numbers(type) : undefined
     if (numbers !== undefined) {
       return clearNumbers(numbers.subarray(start, start + marks.length), marks)
@@ -138,7 +140,7 @@ function clearerBeyond(
   }
 }
 
-/** Of all rows a bound, of any width; rows that are cleared already are passed over. */
+/** For bounds of any width that every row has. Skips rows that are already cleared. */
 function sliceClearer(
   slice: Comparator['slice'],
   { isInclusive, sign }: { readonly isInclusive: boolean; readonly sign: 1 | -1 },
@@ -157,7 +159,7 @@ function sliceClearer(
 
 type RealNumbers = Int32Array | Float32Array | Float64Array
 
-/** Each loop has one comparison, which NaN does not pass. */
+/** Each loop has one comparison, which is false for NaN. */
 function numberClearer(
   literal: number,
   { isInclusive, sign }: { readonly isInclusive: boolean; readonly sign: 1 | -1 },
@@ -180,7 +182,7 @@ function numberClearer(
       }
 }
 
-/** 64-bit integers as halves of 32 bits: a bigint for each would cost an allocation. */
+/** Compares 64-bit integers as halves of 32 bits: a bigint for each would cost an allocation. */
 function halvesClearer(literal: bigint, isInclusive: boolean) {
   const high = Number(literal >> 32n)
   const low = Number(literal & 0xffffffffn)

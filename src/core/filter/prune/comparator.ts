@@ -3,13 +3,16 @@ import { decodeSingleValue, encodeSingleValue } from '../../value/single-value.t
 import type { PrimitiveType } from '../../value/type.ts'
 import { compareBytes, compareCodePoints, compareSlice, type Value } from '../../value/value.ts'
 
-/** Compares with one literal. Answers NaN when that is impossible: then neither `<` nor `>` zero is true. */
+/**
+ * Compares with one literal. Returns NaN when that is impossible, so that neither `< 0` nor `> 0`
+ * is true.
+ */
 export interface Comparator {
-  /** Negative when the bound, in binary single-value form, is under the literal. */
+  /** Negative if the bound, in binary single-value form, is below the literal. */
   bytes(bound: Uint8Array): number
-  /** The same of a bound that lies among other bytes. */
+  /** The same for a bound in a larger buffer. */
   slice(bytes: Uint8Array, start: number, end: number): number
-  /** Negative when the value is under the literal. */
+  /** Negative if the value is below the literal. */
   value(value: Value): number
 }
 
@@ -20,7 +23,7 @@ function newComparator(slice: CompareSlice, value: Comparator['value']): Compara
   return { slice, value, bytes: (bound) => slice(bound, 0, bound.length) }
 }
 
-/** The literal is of `type` and not NaN. */
+/** A comparator for a literal of `type` that is not NaN. */
 export function comparatorWith(type: PrimitiveType, literal: Value): Comparator {
   switch (type.kind) {
     case 'string':
@@ -84,7 +87,7 @@ function readFloat(bytes: Uint8Array, start: number, end: number): number {
   return SCRATCH.getFloat64(0, true)
 }
 
-/** A decimal of 38 digits needs 16 bytes; other writers may pad. */
+/** A decimal of 38 digits needs 16 bytes, but other writers may pad. */
 const DECIMAL_BYTES_MAX = 32
 const SMALL_DECIMAL_BYTES_MAX = 6
 
@@ -116,7 +119,7 @@ function longComparator(type: PrimitiveType, literal: bigint): Comparator {
   )
 }
 
-/** A bound from before the column was an int or a date. */
+/** Reads a bound that was written as an int or date, before the column was widened. */
 function readWidened({ kind }: PrimitiveType, bytes: Uint8Array): Value {
   const isWidened = kind === 'long' || kind === 'timestamp' || kind === 'timestamp_ns'
   return isWidened && bytes.length === 4 ? decodeSingleValue({ kind }, bytes) : Number.NaN
@@ -130,7 +133,7 @@ function booleanComparator(literal: number): Comparator {
   )
 }
 
-// UTF-8 bytes have the order of code points, so bounds need no decoding, nor to be whole characters.
+// UTF-8 bytes sort like code points, so bounds need neither decoding nor whole characters.
 function stringComparator(literal: string): Comparator {
   const encoded = encodeSingleValue({ kind: 'string' }, literal)
   return newComparator(
@@ -147,8 +150,8 @@ function bytesComparator(literal: Uint8Array): Comparator {
 }
 
 /**
- * Older Java writers took the minimum and maximum of UUIDs by two signed longs, others by unsigned bytes:
- * a bound says something only where both orders agree.
+ * Older Java writers compare UUIDs as two signed longs, others as unsigned bytes, so a bound counts
+ * only where both orders agree.
  */
 function uuidComparator(literal: Uint8Array): Comparator {
   const signedLiteral = withSignedHalves(literal)

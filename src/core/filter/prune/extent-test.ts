@@ -4,9 +4,11 @@ import { compareSlice, type Value } from '../../value/value.ts'
 import type { Endpoint } from '../bind/bound-filter.ts'
 import { type Comparator, comparatorWith } from './comparator.ts'
 
-/** Whether values of one column can satisfy one predicate. Every doubt is answered with true. */
+/** Whether values of one column can satisfy one predicate. Returns true in case of doubt. */
 export interface ExtentTest {
-  /** Values that are neither null nor NaN, between two bounds in binary form; either may be unknown. */
+  /**
+   * Values that are neither null nor NaN, between two bounds in binary form; either may be unknown.
+   */
   extent(lower: Uint8Array | undefined, upper: Uint8Array | undefined): boolean
   /** One exact value, neither null nor NaN. */
   value(value: Value): boolean
@@ -31,7 +33,7 @@ interface Excluder {
   value(value: Value): boolean
 }
 
-/** Tells whether something lies beyond the endpoint, on the side of `sign`. */
+/** Whether something lies beyond the endpoint, on the side of `sign`. */
 function excluder(type: PrimitiveType, endpoint: Endpoint, sign: 1 | -1): Excluder {
   const comparator = comparatorWith(type, endpoint.value)
   if (endpoint.isInclusive) {
@@ -46,7 +48,7 @@ function excluder(type: PrimitiveType, endpoint: Endpoint, sign: 1 | -1): Exclud
   }
 }
 
-/** `values` are sorted and at least one. */
+/** A test for a set; `values` are sorted and not empty. */
 export function setTest(type: PrimitiveType, values: readonly Value[]): ExtentTest {
   const [only, ...more] = values
   if (only !== undefined && more.length === 0) {
@@ -98,7 +100,10 @@ function firstNotUnder(
   return start
 }
 
-/** Bounds of strings and binary may be cut, and not every writer rounds the upper one up: equal bounds prove nothing. */
+/**
+ * Whether equal bounds prove a single value. Bounds of strings and binary may be truncated, and not
+ * every writer rounds the upper one up.
+ */
 export function isExactBound({ kind }: PrimitiveType): boolean {
   return kind !== 'string' && kind !== 'binary' && kind !== 'fixed'
 }
@@ -117,7 +122,10 @@ export function notEqualTest(type: PrimitiveType, literal: Value): ExtentTest {
   }
 }
 
-/** Strings that begin with `prefix`, which is not empty: bytes from the prefix up to its successor. */
+/**
+ * A test for strings that start with `prefix`, which is not empty: bytes from the prefix up to its
+ * successor.
+ */
 export function prefixTest(prefix: string): ExtentTest {
   const bytes = encodePrefix(prefix)
   return {
@@ -144,7 +152,7 @@ export function encodePrefix(prefix: string): Uint8Array {
   return encodeSingleValue({ kind: 'string' }, prefix)
 }
 
-/** Zero when the bytes begin with the prefix, else on which side of all such bytes they are. */
+/** Zero if the bytes start with the prefix, else the side of all such bytes on which they lie. */
 export function comparePrefix(
   bytes: Uint8Array,
   start: number,

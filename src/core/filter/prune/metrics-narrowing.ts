@@ -6,7 +6,7 @@ import { matchesNan } from './partition-test.ts'
 import { testOfPredicate } from './projection.ts'
 import { clearNumbers, clearRow, copyOf, isEverywhere, type RowSelection } from './row-selection.ts'
 
-/** Clears rows that cannot match. Rows that are cleared already may be looked at or not. */
+/** Clears rows that cannot match. Rows that are already cleared may be skipped. */
 export type NarrowFiles = (files: FileColumns, rows: RowSelection) => void
 
 /** As `metricsTest`, for many files at once. */
@@ -27,7 +27,7 @@ export function metricsNarrowing(predicate: BoundPredicate): NarrowFiles {
   }
 }
 
-/** As `metricsTest`, of many files as if they were one. */
+/** As `metricsTest`, for many files as if they were one. */
 export function metricsTestOfAll(predicate: BoundPredicate): (files: FileColumns) => boolean {
   const { fieldId, type } = predicate.column
   switch (predicate.kind) {
@@ -79,7 +79,7 @@ function isZero(count: number): boolean {
   return count === 0
 }
 
-// A count of no values at all comes from writers that did not know the column: it proves nothing.
+// Writers that do not know the column count no values, which proves nothing.
 function clearAllNull(files: FileColumns, fieldId: number, rows: RowSelection): void {
   const nulls = files.nullCounts(fieldId)
   if (typeof nulls?.values === 'number' && nulls.values <= 0) return
@@ -102,7 +102,7 @@ function isNeverPositive(column: SparseNumbers | undefined): boolean {
   return column === undefined || (typeof column.values === 'number' && column.values <= 0)
 }
 
-/** Of a column that is not inside a list or map, each record has one value. */
+/** Number of values in a row. A column outside lists and maps has one for each record. */
 function valueCounter(files: FileColumns, fieldId: number): (row: number) => number {
   const counts = files.valueCounts(fieldId)
   return (row) => findNumber(counts, row) ?? unlessNegative(numberAt(files.recordCounts, row))

@@ -3,7 +3,7 @@ import type { BoundPredicate, ComparingPredicate } from '../bind/bound-filter.ts
 import { matchesNan } from './partition-test.ts'
 import { testOfPredicate } from './projection.ts'
 
-/** Whether the metrics of one column of a file leave room for a matching row. */
+/** Tests whether the metrics of one column of a file allow a matching row. */
 export function metricsTest(predicate: BoundPredicate): (file: FileStatistics) => boolean {
   const { fieldId } = predicate.column
   switch (predicate.kind) {
@@ -37,7 +37,7 @@ function comparingTest(predicate: ComparingPredicate): (file: FileStatistics) =>
     !isAllNullOrNan(file, fieldId)
 }
 
-// A count of no values at all comes from writers that did not know the column: it proves nothing.
+// Writers that do not know the column count no values, which proves nothing.
 function isAllNull(file: FileStatistics, fieldId: number): boolean {
   const nulls = file.nullCount(fieldId)
   if (nulls === undefined || nulls <= 0) return false
@@ -49,7 +49,7 @@ function isAllNullOrNan(file: FileStatistics, fieldId: number): boolean {
   return withoutNumber > 0 && withoutNumber >= valueCount(file, fieldId)
 }
 
-/** Of a column that is not inside a list or map, each record has one value. */
+/** Number of values. A column outside lists and maps has one for each record. */
 function valueCount(file: FileStatistics, fieldId: number): number {
   return file.valueCount(fieldId) ?? unlessNegative(file.recordCount)
 }

@@ -4,18 +4,18 @@ import type { Value } from '../../value/value.ts'
 import type { BoundPredicate, ComparingPredicate } from '../bind/bound-filter.ts'
 import { projectPredicate } from './projection.ts'
 
-/** What one field of a partition spec tells about one predicate. */
+/** What one field of a partition spec says about one predicate. */
 export interface PartitionTest {
   value(value: Value | null): boolean
   summary(summary: PartitionFieldSummary): boolean
 }
 
-/** `undefined` when the transform hides what the predicate asks. */
+/** Returns `undefined` if the transform hides what the predicate asks for. */
 export function partitionTest(
   predicate: BoundPredicate,
   transform: Transform,
 ): PartitionTest | undefined {
-  // Every other transform gives null for null, and for nothing else.
+  // Every other transform maps null, and nothing else, to null.
   if (transform.kind === 'void' || transform.kind === 'unknown') return undefined
   switch (predicate.kind) {
     case 'is-null':

@@ -23,7 +23,7 @@ import {
   setTest,
 } from './extent-test.ts'
 
-/** The test of the column's own values. */
+/** A test of the column's own values. */
 export function testOfPredicate(predicate: ComparingPredicate): ExtentTest {
   const { type } = predicate.column
   switch (predicate.kind) {
@@ -41,8 +41,8 @@ export function testOfPredicate(predicate: ComparingPredicate): ExtentTest {
 }
 
 /**
- * A test of partition values that holds wherever the predicate does (Iceberg spec, "Scan Planning": inclusive
- * projection); `undefined` when partition values say nothing about it.
+ * A test of partition values that holds wherever the predicate does (Iceberg spec, "Scan Planning":
+ * inclusive projection); Returns `undefined` if partition values say nothing about it.
  */
 export function projectPredicate(
   predicate: ComparingPredicate,
@@ -96,12 +96,14 @@ function projectTruncate(
   }
 }
 
-/** Bounds over several partition values tell nothing about what all their rows begin with. */
+/** Bounds over several partition values say nothing about a common prefix of their rows. */
 function valueOnly(test: ExtentTest): ExtentTest {
   return { extent: () => true, value: test.value }
 }
 
-/** `a <= b` implies `T(a) <= T(b)`, so ends are projected one by one, and become inclusive. */
+/**
+ * Since `a <= b` implies `T(a) <= T(b)`, each end is projected separately and becomes inclusive.
+ */
 function projectOrdered(predicate: OrderedPredicate, transform: Transform): ExtentTest {
   const { type } = predicate.column
   if (predicate.kind === 'in') return projectSet(predicate.values, transform, type)
@@ -114,8 +116,9 @@ function projectOrdered(predicate: OrderedPredicate, transform: Transform): Exte
 }
 
 /**
- * Truncating the smallest ints wraps around in the reference implementation: with width 10, -2147483648 lies in
- * the partition 2147483646. Such rows are found above the last value that no wrapped one reaches.
+ * Truncating the smallest ints wraps around in the reference implementation: with width 10,
+ * -2147483648 lies in the partition 2147483646. Such rows are found above the last value that no
+ * wrapped one reaches.
  */
 function projectWrapping(
   predicate: OrderedPredicate,

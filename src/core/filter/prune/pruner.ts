@@ -8,18 +8,24 @@ import { metricsTest } from './metrics-test.ts'
 import { type PartitionTest, partitionTest } from './partition-test.ts'
 import { addMarks, clearNumbers, copyOf, type RowSelection } from './row-selection.ts'
 
-/** Tells what can be left unread. False is a proof that no row matches; every doubt is true. */
+/**
+ * Decides what need not be read. False proves that no row matches; in case of doubt the result is
+ * true.
+ */
 export interface Pruner {
-  /** Of a manifest of data files; of delete files only where they apply to their own partition alone. */
+  /** For manifests of data files, and of delete files that apply only to their own partition. */
   manifestMayMatch(manifest: Pick<ManifestFile, 'specId' | 'partitions'>): boolean
   fileMayMatch(file: FileStatistics): boolean
-  /** False when none of these files may match: cheaper than a look at each. */
+  /** False if none of these files can match; cheaper than testing each. */
   someMayMatch(files: FileColumns): boolean
-  /** Clears the rows of the files that `fileMayMatch` refuses. */
+  /** Clears the rows of files that `fileMayMatch` rejects. */
   narrow(files: FileColumns, rows: RowSelection): void
 }
 
-/** A file or manifest of a spec that is not among `specs` is judged without its partition. */
+/**
+ * Compiles a filter. A file or manifest of a spec that is not in `specs` is tested without its
+ * partition.
+ */
 export function compilePruner(plan: {
   readonly filter: BoundFilter
   readonly specs: readonly PartitionSpec[]
@@ -114,7 +120,7 @@ function leafNarrowing(predicate: BoundPredicate, fields: readonly PartitionFiel
   }
 }
 
-/** Judges each distinct value once. */
+/** Tests each distinct value once. */
 function narrowByPartition(
   { distinct, codes }: PartitionValues,
   test: PartitionTest,
@@ -149,7 +155,7 @@ function partitionTests(
   })
 }
 
-/** The parser bounds the depth. */
+/** The parser limits the depth of the recursion. */
 function compileTree<T>(
   filter: BoundFilter,
   compileLeaf: (predicate: BoundPredicate) => Test<T>,

@@ -1,6 +1,6 @@
 import { firstFrom, numberAt, type SparseNumbers } from '../../value/row-numbers.ts'
 
-/** A stretch of rows, with a mark for each: 1 while the row may match, else 0. */
+/** A range of rows with a mark for each: 1 while the row may match, else 0. */
 export interface RowSelection {
   /** The first row. */
   readonly start: number
@@ -19,14 +19,14 @@ export function clearRow({ start, marks }: RowSelection, row: number): void {
   marks[row - start] = 0
 }
 
-/** Marks what either has marked; both are of the same rows. */
+/** Marks every row marked in either selection; both cover the same rows. */
 export function addMarks(into: RowSelection, { marks }: RowSelection): void {
   for (let i = 0; i < marks.length; i++) {
     into.marks[i] = (into.marks[i] as number) | (marks[i] as number)
   }
 }
 
-/** Calls `visit` for each value of a column with its row in the selection, marked or not. */
+/** Calls `visit` with each value of a column and its row in the selection, marked or not. */
 export function forEachValue(
   columnRows: Uint32Array | undefined,
   { start, marks }: RowSelection,
@@ -44,7 +44,7 @@ export function forEachValue(
   }
 }
 
-/** Clears the rows whose number is as `isOut` says; rows without a number stay. */
+/** Clears the rows for whose number `isOut` is true; rows without a number stay. */
 export function clearNumbers(
   column: SparseNumbers | undefined,
   rows: RowSelection,
