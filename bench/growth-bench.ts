@@ -10,7 +10,7 @@ import { commitFiles } from '../src/lake/commit/transactions.ts'
 import type { Dependencies } from '../src/lake/lake.ts'
 import { createTable } from '../src/modules/tables/tables.ts'
 import type { ObjectStore } from '../src/objects/object-store.ts'
-import { composeLake } from '../src/service.ts'
+import { composeLake, type Lake } from '../src/service.ts'
 import { fillFiles, withPlatform } from './bench-home.ts'
 import { FileLinks, LINKED_COLUMNS } from './file-links.ts'
 import { type Growth, simulateGrowth } from './growth-simulation.ts'
@@ -79,7 +79,7 @@ async function fill(home: string, files: number): Promise<void> {
   }
 }
 
-async function measureCommits(base: Dependencies, links: FileLinks): Promise<Measured> {
+async function measureCommits(base: Lake, links: FileLinks): Promise<Measured> {
   const { objects, written } = counting(base.objects)
   const deps = composeLake({ ...base, objects })
   const before = await listManifests(deps)

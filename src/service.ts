@@ -77,10 +77,11 @@ export interface Overrides {
 }
 
 /** The open stores and the lake on them, without a network. */
-export type Platform = ModulePlatform & {
-  /** Publishes what is left, and closes everything in the reverse order of opening. */
-  close(): Promise<void>
-}
+export type Platform = ModulePlatform &
+  Lake & {
+    /** Publishes what is left, and closes everything in the reverse order of opening. */
+    close(): Promise<void>
+  }
 
 /**
  * Opens the stores, the engine and the lake. Several can be open in one process, on one catalog too. What an
@@ -127,7 +128,7 @@ async function openLake(
   config: Config,
   overrides: Overrides & { readonly meter: Meter },
   opened: Opened,
-): Promise<LakeServices> {
+): Promise<Lake> {
   const { wrapCatalog, wrapObjects, inThreads = true, meter } = overrides
   const manifestThreads = opened.add(new ManifestThreads(MANIFEST_THREADS), (it) => it.close())
   const objectThreads = opened.add(new LocalThreads(OBJECT_THREADS), (it) => it.close())
@@ -157,7 +158,14 @@ async function openLake(
 }
 
 /** The ports that the lake stands on. */
-export type LakePorts = Omit<Dependencies, 'manifests' | 'publisher'>
+export interface LakePorts extends Omit<Dependencies, 'manifests' | 'publisher'> {
+  readonly catalog: Catalog
+}
+
+/** The lake, and all of the catalog for the capabilities on it. */
+export interface Lake extends LakeServices {
+  readonly catalog: Catalog
+}
 
 export interface LakeSettings {
   readonly manifestCacheBytes?: number
@@ -170,10 +178,10 @@ export interface LakeSettings {
 const MANIFEST_CACHE_BYTES = 256 * 1024 * 1024
 
 /** The lake on ports that are open. Nothing starts here; its publisher is closed by who has it. */
-export function composeLake(ports: LakePorts, settings: LakeSettings = {}): LakeServices {
+export function composeLake(ports: LakePorts, settings: LakeSettings = {}): Lake {
   const { catalog, objects, ambient, log, meter, warehouse } = ports
   const { manifestCacheBytes: bytesMax = MANIFEST_CACHE_BYTES, decodeAside } = settings
-  const base: Dependencies = {
+  const base: LakePorts & Dependencies = {
     ...{ catalog, objects, ambient, log, meter, warehouse },
     manifests: new ManifestCache({ objects, bytesMax, meter, decodeAside }),
     publisher: new Publisher({ catalog, objects, ambient, log, meter }),

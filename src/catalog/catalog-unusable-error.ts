@@ -1,4 +1,6 @@
-/** A catalog database that this process cannot work with as it is; an operator can put that right. */
+/**
+ * A catalog database that this process cannot work with as it is; an operator can put that right.
+ */
 export class CatalogUnusableError extends Error {
   readonly problem: string
   readonly remedy: string

@@ -1,4 +1,3 @@
-import type { Catalog } from '../catalog/catalog.ts'
 import type { Log } from '../core/log.ts'
 import type {
   CommitDependencies,
@@ -14,13 +13,11 @@ export type Meter = CacheMeter & CommitMeter & PublicationMeter
 
 /** What use cases need; service.ts decides which adapters supply it. */
 export interface Dependencies extends CommitServices, Warehouse {
-  readonly catalog: Catalog
   readonly meter: Meter
   readonly log: Log
 }
 
 /** The machine of tables: all of it, the queue of commits included. */
 export interface LakeServices extends Dependencies, CommitDependencies {
-  readonly catalog: Catalog
   readonly meter: Meter
 }

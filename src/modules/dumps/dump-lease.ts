@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { HeldLease, LeaseOutcome } from '../../catalog/lease-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
@@ -7,6 +8,8 @@ const DURATION_MS = 10_000
 const RENEWAL_MS = 2_500
 const POLL_MS = 200
 
+type LeaseDependencies = Stores<'leases'> & Pick<DumpDependencies, 'ambient' | 'log'>
+
 export interface LeaseWish {
   /** Of one table and format: shards are shared among its dumps, and a sweep must not meet a half-made one. */
   readonly folder: string
@@ -15,14 +18,14 @@ export interface LeaseWish {
 
 /** While it is held no other process, and nothing else in this one, makes or removes dumps in the folder. */
 export class DumpLease {
-  readonly #deps: DumpDependencies
+  readonly #deps: LeaseDependencies
   readonly #held: HeldLease
   readonly #lost = new AbortController()
   readonly #renewal: NodeJS.Timeout
   /** Aborted when the lease is lost, or when the holder is to stop. What was written so far is safe to write twice. */
   readonly signal: AbortSignal
 
-  private constructor(deps: DumpDependencies, held: HeldLease, signal: AbortSignal) {
+  private constructor(deps: LeaseDependencies, held: HeldLease, signal: AbortSignal) {
     this.#deps = deps
     this.#held = held
     this.signal = AbortSignal.any([signal, this.#lost.signal])
@@ -35,7 +38,7 @@ export class DumpLease {
   }
 
   /** Waits for its turn. */
-  static async acquire(deps: DumpDependencies, { folder, signal }: LeaseWish): Promise<DumpLease> {
+  static async acquire(deps: LeaseDependencies, { folder, signal }: LeaseWish): Promise<DumpLease> {
     const name = nameOf(folder)
     const owner = deps.ambient.newUuid()
     for (;;) {
@@ -50,7 +53,7 @@ export class DumpLease {
 
   /** `undefined` when somebody has it. */
   static async tryAcquire(
-    deps: DumpDependencies,
+    deps: LeaseDependencies,
     { folder, signal }: LeaseWish,
   ): Promise<DumpLease | undefined> {
     const name = nameOf(folder)
@@ -85,7 +88,7 @@ export class DumpLease {
 }
 
 function ask(
-  { catalog, ambient }: DumpDependencies,
+  { catalog, ambient }: LeaseDependencies,
   { name, owner }: { readonly name: string; readonly owner: string },
 ): Promise<LeaseOutcome> {
   return catalog.leases.acquire({ name, owner, nowMs: ambient.nowMs(), durationMs: DURATION_MS })

@@ -1,14 +1,14 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { getSchema } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../../lake/lake.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { choiceOf, type DumpFormatChoice, type DumpTarget, requireChoice } from './dump-key.ts'
 
 /** The dump that is meant. It has the columns that the table had at the snapshot: so its bytes never change. */
 export async function getDumpTarget(
-  deps: Pick<Dependencies, 'catalog'>,
+  deps: Stores<'tables' | 'snapshots'>,
   request: DumpFormatChoice & { readonly table: string; readonly selector: SnapshotSelector },
 ): Promise<DumpTarget> {
   requireChoice(request)
@@ -29,7 +29,7 @@ export async function getDumpTarget(
  * that a date of HTTP tells it from all others.
  */
 export async function findChangeTime(
-  deps: Pick<Dependencies, 'catalog'>,
+  deps: Stores<'snapshots'>,
   { state }: DumpTarget,
   asAtMs: number | undefined,
 ): Promise<{ readonly atMs: number; readonly isExact: boolean } | undefined> {

@@ -10,7 +10,7 @@ import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
-import type { Dependencies, LakeServices } from '../../lake/lake.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { findAmongAll } from '../../lake/publish/table-history.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { createByCommit } from './create-by-commit.ts'
@@ -22,6 +22,7 @@ import {
   parseCommitTransactionRequest,
 } from './requests/table-request-json.ts'
 import { requireRestName } from './rest-name.ts'
+import type { RestServices } from './rest-services.ts'
 import { pathsOfNewSnapshots } from './snapshot-paths.ts'
 
 /** What one commit asks of one table. */
@@ -35,7 +36,7 @@ const TABLES_AT_ONCE = 8
 
 /** Iceberg REST specification, `CommitTableRequest`. Answers the table as the commit, or a later one, left it. */
 export async function commitTable(
-  deps: LakeServices,
+  deps: RestServices,
   { name, json }: { readonly name: NamespacedName; readonly json: unknown },
   keeper: AnswerKeeper,
 ): Promise<TableState> {
@@ -57,7 +58,7 @@ export async function commitTable(
 
 /** Iceberg REST specification, `CommitTransactionRequest`: all tables or none. */
 export async function commitTransactionOfTables(
-  deps: LakeServices,
+  deps: RestServices,
   json: unknown,
   keeper: AnswerKeeper,
 ): Promise<void> {
@@ -112,7 +113,7 @@ interface Work {
  * are checked on what it left, and if they still hold the updates are applied to that.
  */
 function commitInTurn(
-  deps: LakeServices,
+  deps: RestServices,
   { requests, tableUuids }: Work,
   [keeper, answer]: readonly [AnswerKeeper, KeptAnswer],
 ): Promise<readonly TableState[]> {

@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { createFromUpdates } from '../../core/metadata/new-table.ts'
 import type { TableState } from '../../core/table/table.ts'
@@ -12,7 +13,7 @@ import { pathsOfNewSnapshots } from './snapshot-paths.ts'
 
 /** The end of a staged creation. `undefined` when another table has got the name meanwhile. */
 export async function createByCommit(
-  deps: Dependencies,
+  deps: Dependencies & Stores<'views' | 'namespaces'>,
   {
     name,
     requirements,

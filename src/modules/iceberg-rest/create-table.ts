@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { newTableDefinition } from '../../core/metadata/new-table.ts'
@@ -24,7 +25,7 @@ export interface CreatedTable extends Omit<LoadedTable, 'metadataLocation'> {
 
 /** Iceberg REST specification, `CreateTableRequest`. A staged creation only answers the metadata to begin with. */
 export async function createTable(
-  deps: Dependencies,
+  deps: Dependencies & Stores<'views' | 'namespaces'>,
   { namespace, json }: { readonly namespace: readonly string[]; readonly json: unknown },
   keeper: AnswerKeeper,
 ): Promise<CreatedTable> {
@@ -88,7 +89,7 @@ export async function forgetDrop(
 }
 
 export async function refuseTakenName(
-  { catalog }: Pick<Dependencies, 'catalog'>,
+  { catalog }: Stores<'tables' | 'views'>,
   name: NamespacedName,
 ): Promise<void> {
   const [table, view] = await Promise.all([catalog.tables.find(name), catalog.views.find(name)])

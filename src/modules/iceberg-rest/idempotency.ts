@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Stores } from '../../catalog/catalog.ts'
 import type { ReplayRecord } from '../../catalog/replay-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { parseUuid } from '../../core/value/bytes-text.ts'
@@ -31,7 +32,7 @@ export function keyedRequest(key: string, parts: readonly (string | Uint8Array)[
 
 /** The answer that the request had before. Throws `idempotency-key-reused` when another request had the key. */
 export async function findKeptAnswer(
-  { catalog }: Pick<Dependencies, 'catalog'>,
+  { catalog }: Stores<'replays'>,
   { key, requestHash }: KeyedRequest,
 ): Promise<KeptAnswer | undefined> {
   const record = await catalog.replays.find(key)
@@ -52,7 +53,7 @@ export const KEEPS_NOTHING: AnswerKeeper = {
 }
 
 export function answerKeeper(
-  { catalog, ambient }: Pick<Dependencies, 'catalog' | 'ambient'>,
+  { catalog, ambient }: Stores<'replays'> & Pick<Dependencies, 'ambient'>,
   request: KeyedRequest,
 ): AnswerKeeper {
   const record = (answer: KeptAnswer): ReplayRecord => ({
@@ -71,7 +72,7 @@ export function answerKeeper(
 export function forgetOldReplays({
   catalog,
   ambient,
-}: Pick<Dependencies, 'catalog' | 'ambient'>): Promise<number> {
+}: Stores<'replays'> & Pick<Dependencies, 'ambient'>): Promise<number> {
   return catalog.replays.forget(ambient.nowMs())
 }
 

@@ -1,11 +1,11 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../../lake/lake.ts'
 import { getNamespace } from './namespaces.ts'
 import { type Page, type PageRequest, readPages } from './page.ts'
 
 /** Of one namespace, by name without case. */
 export async function listTables(
-  deps: Dependencies,
+  deps: Stores<'tables' | 'namespaces'>,
   { namespace, page }: { readonly namespace: readonly string[]; readonly page: PageRequest },
 ): Promise<Page<NamespacedName>> {
   await getNamespace(deps, namespace)

@@ -1,4 +1,4 @@
-import type { Catalog } from '../../catalog/catalog.ts'
+import type { Catalog, Stores } from '../../catalog/catalog.ts'
 import type { TableKey } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { shownName } from '../../core/table/shown-name.ts'
@@ -26,12 +26,15 @@ export interface LoadedTable {
   readonly json: readonly Uint8Array[]
 }
 
+type LoadDependencies = Stores<'tables' | 'snapshots' | 'publications'> &
+  Pick<Dependencies, 'objects' | 'publisher'>
+
 /** Above it one question for all snapshots is cheaper than one for each. */
 const SINGLE_LOOKUPS_MAX = 32
 const ATTEMPTS_MAX = 20
 
 export async function getRestTable(
-  { catalog }: Pick<Dependencies, 'catalog'>,
+  { catalog }: Stores<'tables'>,
   name: NamespacedName,
 ): Promise<TableState> {
   const state = await catalog.tables.find(requireRestName(name))
@@ -59,7 +62,7 @@ export async function requirePublishedFile(
 
 /** This version or a later one, in a metadata file that exists. `undefined` when the table is gone. */
 export async function loadTable(
-  deps: Dependencies,
+  deps: LoadDependencies,
   state: TableState,
   mode: SnapshotMode,
 ): Promise<LoadedTable | undefined> {
@@ -81,7 +84,7 @@ function keyOf({ definition }: TableState): TableKey {
 }
 
 async function publishedOf(
-  { publisher }: Dependencies,
+  { publisher }: Pick<Dependencies, 'publisher'>,
   state: TableState,
 ): Promise<Omit<LoadedTable, 'json'> | undefined> {
   const { metadataLocation, publishedVersion, version } = state
@@ -106,7 +109,7 @@ export function metadataFileMissing(location: string): CatalogError {
 
 /** `undefined` when what the version needs is gone, because of a later one. */
 async function jsonOf(
-  deps: Dependencies,
+  deps: LoadDependencies,
   { state, metadataLocation }: Omit<LoadedTable, 'json'>,
   mode: SnapshotMode,
 ): Promise<readonly Uint8Array[] | undefined> {
@@ -122,7 +125,7 @@ async function jsonOf(
 }
 
 async function historyOf(
-  { publisher: { histories } }: Dependencies,
+  { publisher: { histories } }: Pick<Dependencies, 'publisher'>,
   state: TableState,
 ): Promise<HistoryText | undefined> {
   return histories.find(state) ?? (await histories.read(state))
@@ -130,7 +133,7 @@ async function historyOf(
 
 /** The snapshots of branches and tags, and the whole log. `undefined` when one of them is gone. */
 async function historyOfRefs(
-  { catalog, publisher: { histories } }: Dependencies,
+  { catalog, publisher: { histories } }: LoadDependencies,
   state: TableState,
 ): Promise<HistoryText | undefined> {
   const ids = new Set(Object.values(refsOf(state)).map(({ snapshotId }) => snapshotId))
@@ -145,7 +148,7 @@ async function historyOfRefs(
 
 /** By sequence number; fewer when some are gone. */
 async function findSnapshots(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'snapshots'>,
   { definition: { tableUuid }, currentSnapshot }: TableState,
   ids: ReadonlySet<bigint>,
 ): Promise<readonly Snapshot[]> {
@@ -161,7 +164,7 @@ async function findSnapshots(
 
 /** `undefined` when there is no such table any more. */
 export async function loadTableByUuid(
-  deps: Dependencies,
+  deps: LoadDependencies,
   tableUuid: string,
 ): Promise<LoadedTable | undefined> {
   const state = await deps.catalog.tables.find({ tableUuid })

@@ -1,7 +1,7 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { NamespaceRecord } from '../../catalog/namespace-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { shownNamespace } from '../../core/table/shown-name.ts'
-import type { Dependencies } from '../../lake/lake.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
 import { type Page, type PageRequest, readPages } from './page.ts'
@@ -21,7 +21,7 @@ export interface NamespaceUpdate {
 
 /** `namespace-already-exists` compares without case. Missing parents are made, too. */
 export async function createNamespace(
-  { catalog }: Dependencies,
+  { catalog }: Stores<'namespaces'>,
   json: unknown,
   keeper: AnswerKeeper,
 ): Promise<NamespaceRecord> {
@@ -43,7 +43,7 @@ export async function createNamespace(
 }
 
 export async function getNamespace(
-  { catalog }: Pick<Dependencies, 'catalog'>,
+  { catalog }: Stores<'namespaces'>,
   levels: readonly string[],
 ): Promise<NamespaceRecord> {
   const found = await catalog.namespaces.find(requireRestNamespace(levels))
@@ -53,7 +53,7 @@ export async function getNamespace(
 
 /** Directly below the parent; of the first level without one. */
 export async function listNamespaces(
-  deps: Dependencies,
+  deps: Stores<'namespaces'>,
   { parent, page }: { readonly parent: readonly string[]; readonly page: PageRequest },
 ): Promise<Page<readonly string[]>> {
   if (parent.length > 0) await getNamespace(deps, parent)
@@ -69,7 +69,7 @@ export async function listNamespaces(
 }
 
 export async function dropNamespace(
-  { catalog }: Dependencies,
+  { catalog }: Stores<'namespaces'>,
   levels: readonly string[],
   keeper: AnswerKeeper,
 ): Promise<void> {
@@ -84,7 +84,7 @@ export async function dropNamespace(
 }
 
 export async function updateNamespace(
-  deps: Dependencies,
+  deps: Stores<'namespaces'>,
   { levels, json }: { readonly levels: readonly string[]; readonly json: unknown },
   keeper: AnswerKeeper,
 ): Promise<NamespaceUpdate> {

@@ -3,7 +3,7 @@ import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
-import type { Dependencies, LakeServices } from '../../lake/lake.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { dropTable } from '../tables/drop-table.ts'
 import { forgetDrop, nameTaken, refuseTakenName } from './create-table.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
@@ -12,13 +12,14 @@ import { importTable, readMetadataAt } from './metadata-import.ts'
 import { getNamespace } from './namespaces.ts'
 import { readName, requestNode } from './requests/table-request-json.ts'
 import { requireRestName } from './rest-name.ts'
+import type { RestServices } from './rest-services.ts'
 
 /**
  * Iceberg REST specification, `RegisterTableRequest`. With `overwrite` the metadata takes the place of the table that
  * has the name; the UUID of the file must not be that of another table.
  */
 export async function registerTable(
-  deps: LakeServices,
+  deps: RestServices,
   { namespace, json }: { readonly namespace: readonly string[]; readonly json: unknown },
   keeper: AnswerKeeper,
 ): Promise<LoadedTable> {
@@ -100,7 +101,7 @@ function requireCreated(
 
 /** Takes the table out of the catalog, and answers where its metadata is. All files stay. */
 export async function unregisterTable(
-  deps: LakeServices,
+  deps: RestServices,
   name: NamespacedName,
   keeper: AnswerKeeper,
 ): Promise<LoadedTable> {

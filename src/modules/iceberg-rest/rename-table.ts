@@ -1,20 +1,22 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { CatalogError } from '../../core/errors.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
-import type { Dependencies, LakeServices } from '../../lake/lake.ts'
+import type { Dependencies } from '../../lake/lake.ts'
 import { nameTaken } from './create-table.ts'
 import type { AnswerKeeper } from './kept-answer.ts'
 import { getRestTable } from './load-table.ts'
 import { getNamespace } from './namespaces.ts'
 import { readIdentifier, requestNode } from './requests/table-request-json.ts'
 import { requireRestName } from './rest-name.ts'
+import type { RestServices } from './rest-services.ts'
 
 /** Iceberg REST specification, `RenameTableRequest`: also into another namespace, which must exist. */
 export async function renameTable(
-  deps: LakeServices,
+  deps: RestServices,
   json: unknown,
   keeper: AnswerKeeper,
 ): Promise<void> {
@@ -58,7 +60,7 @@ async function tryRename(
 
 /** A name that differs in case only is the table's own. */
 async function refuseTaken(
-  { catalog }: Dependencies,
+  { catalog }: Stores<'tables' | 'views'>,
   state: TableState,
   { source, target }: { readonly source: NamespacedName; readonly target: NamespacedName },
 ): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { ViewState } from '../../catalog/view-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import {
@@ -11,6 +12,7 @@ import type { NamespacedName } from '../../core/table/table-name.ts'
 import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
 import type { Dependencies } from '../../lake/lake.ts'
 import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
+import type { ViewDependencies } from '../views/change-view.ts'
 import {
   addView,
   changeView,
@@ -27,6 +29,8 @@ import { readIdentifier, readName, requestNode } from './requests/table-request-
 import { parseCommitViewRequest, parseCreateViewRequest } from './requests/view-request-json.ts'
 import { requireRestName } from './rest-name.ts'
 
+type RestViewDependencies = ViewDependencies & Stores<'namespaces'>
+
 const METADATA_FILE_BYTES_MAX = 64 * 1024 * 1024
 
 interface InNamespace {
@@ -36,7 +40,7 @@ interface InNamespace {
 
 /** Of one namespace, by name without case. */
 export async function listRestViews(
-  deps: Dependencies,
+  deps: RestViewDependencies,
   { namespace, page }: { readonly namespace: readonly string[]; readonly page: PageRequest },
 ): Promise<Page<NamespacedName>> {
   await getNamespace(deps, namespace)
@@ -49,7 +53,7 @@ export async function listRestViews(
 
 /** Iceberg REST specification, `CreateViewRequest`. */
 export async function createRestView(
-  deps: Dependencies,
+  deps: RestViewDependencies,
   { namespace, json }: InNamespace,
   keeper: AnswerKeeper,
 ): Promise<ViewState> {
@@ -69,13 +73,13 @@ export async function createRestView(
   return addView(deps, { namespace: levels, name: name.name, metadata }, options)
 }
 
-export function getRestView(deps: Dependencies, name: NamespacedName): Promise<ViewState> {
+export function getRestView(deps: RestViewDependencies, name: NamespacedName): Promise<ViewState> {
   return getView(deps, wantedByName(requireRestName(name)))
 }
 
 /** Of a request that was done before; `undefined` when the view was dropped since. */
 export function findViewByUuid(
-  { catalog }: Pick<Dependencies, 'catalog'>,
+  { catalog }: Stores<'views'>,
   viewUuid: string,
 ): Promise<ViewState | undefined> {
   return catalog.views.find({ viewUuid })
@@ -83,7 +87,7 @@ export function findViewByUuid(
 
 /** Iceberg REST specification, `CommitViewRequest`. */
 export async function replaceRestView(
-  deps: Dependencies,
+  deps: RestViewDependencies,
   { name, json }: { readonly name: NamespacedName; readonly json: unknown },
   keeper: AnswerKeeper,
 ): Promise<ViewState> {
@@ -103,7 +107,7 @@ export async function replaceRestView(
 
 /** Its metadata files stay. */
 export async function dropRestView(
-  deps: Dependencies,
+  deps: RestViewDependencies,
   name: NamespacedName,
   keeper: AnswerKeeper,
 ): Promise<void> {
@@ -115,7 +119,7 @@ export async function dropRestView(
 
 /** Iceberg REST specification, `RenameTableRequest` of views: also into another namespace, which must exist. */
 export async function renameView(
-  deps: Dependencies,
+  deps: RestViewDependencies,
   json: unknown,
   keeper: AnswerKeeper,
 ): Promise<void> {
@@ -133,7 +137,7 @@ export async function renameView(
 
 /** A name that differs in case only is the view's own. */
 async function refuseTakenDestination(
-  { catalog }: Dependencies,
+  { catalog }: Stores<'views' | 'tables'>,
   viewUuid: string,
   { source, destination }: Readonly<Record<'source' | 'destination', NamespacedName>>,
 ): Promise<void> {
@@ -154,7 +158,7 @@ async function refuseTakenDestination(
 
 /** Iceberg REST specification, `RegisterViewRequest`: the file stays the view's metadata file. */
 export async function registerView(
-  deps: Dependencies,
+  deps: RestViewDependencies,
   { namespace, json }: InNamespace,
   keeper: AnswerKeeper,
 ): Promise<ViewState> {

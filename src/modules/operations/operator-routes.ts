@@ -1,9 +1,9 @@
 import { z } from 'zod'
+import type { Stores } from '../../catalog/catalog.ts'
 import type { Metrics } from '../../http/metrics.ts'
 import { onCatalog } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../http/route.ts'
-import type { Dependencies } from '../../lake/lake.ts'
 import { problemMarkdown } from '../../problem/problem-markdown.ts'
 import { PROBLEM_CODES, ProblemError } from '../../problem/problems.ts'
 import type { Pages } from './pages.ts'
@@ -12,7 +12,7 @@ const OPERATIONS_TAG: Tag = { name: 'operations', description: 'For operators an
 /** A catalog that does not answer for so long is not ready. */
 const PING_MS_MAX = 5_000
 
-export interface OperationsDependencies extends Pick<Dependencies, 'catalog'> {
+export interface OperationsDependencies extends Stores<'ping'> {
   readonly metrics: Metrics
   readonly pages: Pages
 }
@@ -63,7 +63,7 @@ const health = defineRoute(
   () => jsonReply({ status: 'ok' }),
 )
 
-const ready = ({ catalog }: Pick<Dependencies, 'catalog'>) =>
+const ready = ({ catalog }: Stores<'ping'>) =>
   defineRoute(
     {
       method: 'get',

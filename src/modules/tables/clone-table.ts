@@ -1,4 +1,4 @@
-import type { Catalog } from '../../catalog/catalog.ts'
+import type { Catalog, Stores } from '../../catalog/catalog.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
@@ -17,7 +17,7 @@ import {
  * and all, and goes its own way from there.
  */
 export async function cloneTable(
-  deps: NewTableDependencies,
+  deps: NewTableDependencies & Stores<'snapshots'>,
   request: SnapshotSelector & {
     readonly table: string
     readonly name: string
@@ -67,7 +67,7 @@ export async function cloneTable(
 
 /** Had the source been dropped meanwhile, a purge could not know of the clone's files. */
 async function requireSource(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'tables'>,
   source: TableState,
   clone: TableState,
 ): Promise<void> {
@@ -78,7 +78,7 @@ async function requireSource(
 }
 
 /** Whatever has been done to it since. */
-async function takeBack({ tables }: Catalog, tableUuid: string): Promise<void> {
+async function takeBack({ tables }: Pick<Catalog, 'tables'>, tableUuid: string): Promise<void> {
   for (;;) {
     const clone = await tables.find({ tableUuid })
     if (clone === undefined) return

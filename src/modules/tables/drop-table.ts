@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { MutationOptions } from '../../catalog/replay-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
@@ -18,10 +19,11 @@ const PATHS_PER_QUESTION = 1_000
 export type DropDependencies = Pick<
   LakeServices,
   'ambient' | 'catalog' | 'log' | 'manifests' | 'meter' | 'objects' | 'warehouse'
-> & {
-  /** Told of each table that is gone, purged or not. */
-  readonly tableDropped?: (tableUuid: string) => Promise<void>
-}
+> &
+  Stores<'publications'> & {
+    /** Told of each table that is gone, purged or not. */
+    readonly tableDropped?: (tableUuid: string) => Promise<void>
+  }
 
 export interface DropReport {
   readonly state: TableState
@@ -91,7 +93,7 @@ type IsOwn = (location: string) => boolean
  * given may be that of other tables, too: there only what this one is known to have written goes.
  */
 async function ownMetadata(
-  { catalog }: Pick<DropDependencies, 'catalog'>,
+  { catalog }: Stores<'publications' | 'snapshots'>,
   { definition }: TableState,
 ): Promise<IsOwn> {
   const { tableUuid, location } = definition

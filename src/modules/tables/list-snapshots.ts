@@ -1,6 +1,6 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { SnapshotLogPageEntry } from '../../catalog/snapshot-store.ts'
 import type { TableState } from '../../core/table/table.ts'
-import type { Dependencies } from '../../lake/lake.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 
 export interface SnapshotLogPage {
@@ -13,7 +13,7 @@ export interface SnapshotLogPage {
 
 /** One page of a table's snapshot log. Times in the log strictly increase, so a time says where the next page begins. */
 export async function pageSnapshotLog(
-  deps: Pick<Dependencies, 'catalog'>,
+  deps: Stores<'tables' | 'snapshots'>,
   request: {
     readonly table: string
     readonly beforeMs?: number | undefined

@@ -1,8 +1,9 @@
 import type { z } from 'zod'
+import type { Stores } from '../../catalog/catalog.ts'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../http/route.ts'
-import type { Dependencies, LakeServices } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { evolveTable } from './evolve-table.ts'
 import type { RewriteDependencies } from './rewrite-schema.ts'
@@ -58,7 +59,7 @@ const evolve = {
 
 type EvolveCall = Call<unknown, z.output<typeof EvolveSchemaRequest>>
 
-function listSchemas({ catalog }: Pick<Dependencies, 'catalog'>) {
+function listSchemas({ catalog }: Stores<'tables'>) {
   return async ({ param }: Call<unknown, unknown>): Promise<Reply> =>
     jsonReply(schemasToJson(await getTable(catalog, param('table_identifier'))))
 }

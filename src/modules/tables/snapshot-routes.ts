@@ -1,15 +1,15 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import { timeText } from '../../http/common-shapes.ts'
 import { pageToken, parsePageToken, SnapshotLogPosition } from '../../http/page-token.ts'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
-import type { Dependencies } from '../../lake/lake.ts'
 import { pageSnapshotLog } from './list-snapshots.ts'
 import { snapshotToJson } from './table-response.ts'
 import { SnapshotLogAnswer, SnapshotLogQuery } from './table-shapes.ts'
 import { TABLES_TAG } from './table-tags.ts'
 
-const list = (deps: Pick<Dependencies, 'catalog'>) =>
+const list = (deps: Stores<'tables' | 'snapshots'>) =>
   defineRoute(
     {
       method: 'get',
@@ -50,6 +50,6 @@ function earliest(beforeMs: number | undefined, token: string | undefined): numb
   return beforeMs === undefined ? position : Math.min(beforeMs, position)
 }
 
-export function snapshotRoutes(deps: Pick<Dependencies, 'catalog'>): readonly Route[] {
+export function snapshotRoutes(deps: Stores<'tables' | 'snapshots'>): readonly Route[] {
   return [list(deps)]
 }

@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { parseNamespace, parseNewTableName } from '../../core/table/table-name.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
@@ -6,7 +7,6 @@ import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
-import type { LakeServices } from '../../lake/lake.ts'
 import { cloneTable } from './clone-table.ts'
 import { type DropDependencies, dropTable } from './drop-table.ts'
 import { summaryToJson, tableToJson } from './table-response.ts'
@@ -68,7 +68,7 @@ const create = (deps: NewTableDependencies) =>
     },
   )
 
-const list = (deps: Pick<LakeServices, 'catalog'>) =>
+const list = (deps: Stores<'tables'>) =>
   defineRoute(
     {
       method: 'get',
@@ -150,7 +150,7 @@ const describe = (deps: CommitDependencies) =>
       jsonReply(tableToJson(await describeTable(deps, param('table_identifier'), body))),
   )
 
-const clone = (deps: NewTableDependencies) =>
+const clone = (deps: NewTableDependencies & Stores<'snapshots'>) =>
   defineRoute(
     {
       method: 'post',

@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { ListTablesQuery, TableSummary } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { TABLE_METADATA_CHARACTERS_MAX } from '../../core/limits.ts'
@@ -61,13 +62,12 @@ export interface TableReading {
 }
 
 /** What making a table takes. */
-export type NewTableDependencies = Pick<
-  LakeServices,
-  'ambient' | 'catalog' | 'log' | 'objects' | 'publisher' | 'warehouse'
->
+export type NewTableDependencies = Stores<'tables'> &
+  Pick<LakeServices, 'ambient' | 'log' | 'objects' | 'publisher' | 'warehouse'>
 
 /** What reading a table takes. */
-export type ReadDependencies = Pick<LakeServices, 'catalog' | 'log' | 'manifests' | 'publisher'>
+export type ReadDependencies = Stores<'tables' | 'snapshots'> &
+  Pick<LakeServices, 'log' | 'manifests' | 'publisher'>
 
 /** A table is born with a schema and no snapshot. `table-already-exists` compares names without case. */
 export async function createTable(
@@ -119,7 +119,7 @@ export function newState(
 }
 
 async function addTable(
-  deps: Pick<NewTableDependencies, 'catalog' | 'publisher' | 'log'>,
+  deps: Stores<'tables'> & Pick<NewTableDependencies, 'publisher' | 'log'>,
   state: TableState,
 ): Promise<TableState> {
   const none = { snapshots: [], snapshotLog: [], addedPaths: [] }
@@ -230,7 +230,7 @@ export async function publishedLocation(
 }
 
 export function listTables(
-  { catalog }: Pick<LakeServices, 'catalog'>,
+  { catalog }: Stores<'tables'>,
   query: ListTablesQuery,
 ): Promise<readonly TableSummary[]> {
   return catalog.tables.list(query)

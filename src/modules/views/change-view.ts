@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { ViewKey, ViewState } from '../../catalog/view-store.ts'
 import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
@@ -11,10 +12,8 @@ import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
 /** What making and changing a view takes. */
-export type ViewDependencies = Pick<
-  Dependencies,
-  'catalog' | 'objects' | 'ambient' | 'meter' | 'warehouse'
->
+export type ViewDependencies = Stores<'views' | 'tables'> &
+  Pick<Dependencies, 'objects' | 'ambient' | 'meter' | 'warehouse'>
 
 /** Iceberg view specification: where metadata files go, when not below the view's location. */
 const METADATA_PATH = 'write.metadata.path'
@@ -31,7 +30,7 @@ export function wantedByName(name: NamespacedName): WantedView {
 
 /** Throws `view-not-found`. */
 export async function getView(
-  { catalog }: Pick<Dependencies, 'catalog'>,
+  { catalog }: Stores<'views'>,
   wanted: WantedView,
 ): Promise<ViewState> {
   const state = await catalog.views.find(wanted.key)
@@ -177,7 +176,7 @@ export function viewNameTaken(
 }
 
 export async function refuseTakenViewName(
-  { catalog }: Pick<Dependencies, 'catalog'>,
+  { catalog }: Stores<'views' | 'tables'>,
   name: NamespacedName,
 ): Promise<void> {
   const [view, table] = await Promise.all([catalog.views.find(name), catalog.tables.find(name)])

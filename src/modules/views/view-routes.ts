@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Stores } from '../../catalog/catalog.ts'
 import {
   DEFAULT_NAMESPACE,
   parseNamespace,
@@ -66,7 +67,7 @@ const create = (deps: ViewDependencies) =>
     },
   )
 
-const list = (deps: Pick<ViewDependencies, 'catalog'>) =>
+const list = (deps: Stores<'views'>) =>
   defineRoute(
     {
       method: 'get',
@@ -101,7 +102,7 @@ const list = (deps: Pick<ViewDependencies, 'catalog'>) =>
     },
   )
 
-const read = (deps: Pick<ViewDependencies, 'catalog'>) =>
+const read = (deps: Stores<'views'>) =>
   defineRoute(
     {
       method: 'get',
@@ -137,7 +138,7 @@ const replace = (deps: ViewDependencies) =>
       jsonReply(viewToJson(await replaceView(deps, param('view_identifier'), textsOf(body)))),
   )
 
-const drop = (deps: Pick<ViewDependencies, 'catalog'>) =>
+const drop = (deps: Stores<'views'>) =>
   defineRoute(
     {
       method: 'delete',

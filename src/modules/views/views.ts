@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { ListViewsQuery, ViewSummary } from '../../catalog/view-store.ts'
 import { applyViewUpdates, newViewMetadata } from '../../core/metadata/apply-view-updates.ts'
 import { LAST_ADDED } from '../../core/metadata/table-update.ts'
@@ -79,16 +80,13 @@ export async function createView(
 }
 
 /** Throws `view-not-found`. */
-export async function readView(
-  deps: Pick<ViewDependencies, 'catalog'>,
-  identifier: string,
-): Promise<ViewReading> {
+export async function readView(deps: Stores<'views'>, identifier: string): Promise<ViewReading> {
   const state = await getView(deps, wanted(identifier))
   return { ...state, metadata: parseViewMetadata(state.metadata) }
 }
 
 export function listViews(
-  { catalog }: Pick<ViewDependencies, 'catalog'>,
+  { catalog }: Stores<'views'>,
   query: ListViewsQuery,
 ): Promise<readonly ViewSummary[]> {
   return catalog.views.list(query)
@@ -111,10 +109,7 @@ export async function replaceView(
 }
 
 /** Answers the view that it was. Its metadata files stay. */
-export async function dropView(
-  deps: Pick<ViewDependencies, 'catalog'>,
-  identifier: string,
-): Promise<ViewReading> {
+export async function dropView(deps: Stores<'views'>, identifier: string): Promise<ViewReading> {
   const view = await readView(deps, identifier)
   const outcome = await deps.catalog.views.drop(view.metadata.viewUuid.toLowerCase())
   if (outcome === 'dropped') return view

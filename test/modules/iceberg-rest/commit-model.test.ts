@@ -7,13 +7,13 @@ import type { TableState } from '../../../src/core/table/table.ts'
 import type { TableCommitResult } from '../../../src/core/table/transaction.ts'
 import { parseExactJson } from '../../../src/formats/json/exact-json.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
-import type { LakeServices } from '../../../src/lake/lake.ts'
 import { refsOf } from '../../../src/lake/publish/metadata-pieces.ts'
 import { commitTable } from '../../../src/modules/iceberg-rest/commit-tables.ts'
 import { createTable } from '../../../src/modules/iceberg-rest/create-table.ts'
 import { KEEPS_NOTHING } from '../../../src/modules/iceberg-rest/idempotency.ts'
 import { loadTable } from '../../../src/modules/iceberg-rest/load-table.ts'
 import { createNamespace } from '../../../src/modules/iceberg-rest/namespaces.ts'
+import type { Lake } from '../../../src/service.ts'
 import { queueOver } from '../../lake/compose.ts'
 import { withStore } from '../../lake/failing-disk.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
@@ -76,7 +76,7 @@ const rounds = fc.array(round, {
 })
 
 let shop: Workshop
-let processes: readonly LakeServices[]
+let processes: readonly Lake[]
 let tables = 0
 let template = ''
 /** Told of what the queues of the processes commit. */
@@ -94,7 +94,7 @@ test('commits of several clients, with faults, leave what they would one after t
 }, 120_000)
 
 /** Commits through REST and of files take their turns in one queue, as in the service. */
-function withWatchedQueue(deps: LakeServices): LakeServices {
+function withWatchedQueue(deps: Lake): Lake {
   const commit: TableStore['commit'] = async (work, options) => {
     const outcome = await deps.catalog.tables.commit(work, options)
     const [table] = work.tables
@@ -177,7 +177,7 @@ class Run {
   async #appendFile(index: number): Promise<readonly TableCommitResult[]> {
     const path = `${shop.dataFolder}/${this.#name.name}-${++this.#files}.parquet`
     await copyFile(template, path)
-    const deps = processes[index % 3 === 2 ? 1 : 0] as LakeServices
+    const deps = processes[index % 3 === 2 ? 1 : 0] as Lake
     const { results } = await commitFiles(deps, { table: `m.${this.#name.name}`, paths: [path] })
     return results
   }
@@ -225,7 +225,7 @@ class Run {
     { step, operation }: { step: Step; operation: Operation },
     applied: Map<number, Operation>,
   ): Promise<TableState | CatalogError | Error> {
-    const deps = processes[step.process] as LakeServices
+    const deps = processes[step.process] as Lake
     const catalog = faultyCatalog(deps.catalog, step.fault, (version) => {
       applied.set(version, operation)
     })
@@ -279,7 +279,7 @@ class Run {
 
   /** The table as clients load it is what the model says. */
   async #look(): Promise<void> {
-    const [{ catalog }] = processes as [LakeServices]
+    const [{ catalog }] = processes as [Lake]
     const state = await catalog.tables.find(this.#name)
     if (state === undefined) throw new Error('the table is gone')
     expect(state.version).toBe(this.#history.length - 1)

@@ -1,3 +1,4 @@
+import type { Stores } from '../../../catalog/catalog.ts'
 import type { SnapshotSelector } from '../../../core/table/snapshot-selector.ts'
 import { contentDisposition } from '../../../http/http-fields.ts'
 import { httpDate, type Validators } from '../../../http/preconditions.ts'
@@ -27,7 +28,7 @@ export interface DumpResource {
 }
 
 /** What the routes of dumps work with. */
-export interface DumpService extends Pick<Dependencies, 'catalog' | 'objects'> {
+export interface DumpService extends Stores<'tables' | 'snapshots'>, Pick<Dependencies, 'objects'> {
   readonly dumps: Dumps
   readonly streams: DumpStreams
 }

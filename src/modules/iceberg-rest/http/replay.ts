@@ -1,9 +1,9 @@
 import { CatalogError } from '../../../core/errors.ts'
-import type { Dependencies } from '../../../lake/lake.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import type { KeptAnswer } from '../kept-answer.ts'
 import { loadTableByUuid } from '../load-table.ts'
 import { readUnregistered } from '../register-table.ts'
+import type { RestServices } from '../rest-services.ts'
 import { findViewByUuid } from '../view-catalog.ts'
 import { json, noContent } from './rest-reply.ts'
 import type { IcebergReply } from './rest-route.ts'
@@ -14,7 +14,7 @@ import { viewReply } from './view-reply.ts'
  * The answer to a repeated request. Of a table it is what the table is now (Iceberg REST specification,
  * `Idempotency-Key`: "may reflect a newer state"); when it was dropped since, that is said instead.
  */
-export async function replayReply(deps: Dependencies, kept: KeptAnswer): Promise<IcebergReply> {
+export async function replayReply(deps: RestServices, kept: KeptAnswer): Promise<IcebergReply> {
   switch (kept.kind) {
     case 'empty':
       return noContent()

@@ -3,7 +3,6 @@ import type { CatalogError } from '../../../core/errors.ts'
 import { guardRequest } from '../../../http/guards.ts'
 import { drain, parseJsonBody, readBody } from '../../../http/json-body.ts'
 import { requestUrl } from '../../../http/request-log.ts'
-import type { LakeServices } from '../../../lake/lake.ts'
 import {
   answerKeeper,
   findKeptAnswer,
@@ -11,6 +10,7 @@ import {
   type KeyedRequest,
   keyedRequest,
 } from '../idempotency.ts'
+import type { RestServices } from '../rest-services.ts'
 import { errorReply, isFinalRefusal } from './error-model.ts'
 import { replayReply } from './replay.ts'
 import { ICEBERG_ROOT, type Match, matchRoute, servedPath } from './rest-matcher.ts'
@@ -21,7 +21,7 @@ const BODY_BYTES_MAX = 64 * 1024 * 1024
 const LEVEL_SEPARATOR = '\u001f'
 
 /** Serves what is below `/iceberg`, with an error model and rules of its own; all else goes on. */
-export function serveIceberg(routes: readonly IcebergRoute[], deps: LakeServices) {
+export function serveIceberg(routes: readonly IcebergRoute[], deps: RestServices) {
   const endpoints = routes.map(({ method, path }) => `${method} ${path}`)
   return (request: Request, response: Response, next: NextFunction) => {
     const url = requestUrl(request)

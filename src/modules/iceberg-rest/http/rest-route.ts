@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
-import type { LakeServices } from '../../../lake/lake.ts'
 import type { AnswerKeeper } from '../kept-answer.ts'
+import type { RestServices } from '../rest-services.ts'
 
 export type IcebergMethod = 'GET' | 'HEAD' | 'POST' | 'DELETE'
 
 /** One request to the Iceberg REST API. */
 export interface IcebergCall {
-  readonly deps: LakeServices
+  readonly deps: RestServices
   readonly request: IncomingMessage
   /** All that `config` advertises. */
   readonly endpoints: readonly string[]

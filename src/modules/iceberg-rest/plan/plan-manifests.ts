@@ -1,3 +1,4 @@
+import type { Stores } from '../../../catalog/catalog.ts'
 import { CatalogError } from '../../../core/errors.ts'
 import type { ManifestFile } from '../../../core/file/data-file.ts'
 import type { Snapshot } from '../../../core/table/snapshot.ts'
@@ -45,7 +46,7 @@ export async function manifestsOf(
 }
 
 async function getSnapshot(
-  { catalog }: Dependencies,
+  { catalog }: Stores<'snapshots'>,
   { tableUuid }: TableDefinition,
   snapshotId: bigint,
 ): Promise<Snapshot> {

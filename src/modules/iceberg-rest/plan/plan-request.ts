@@ -1,3 +1,4 @@
+import type { Stores } from '../../../catalog/catalog.ts'
 import { CatalogError } from '../../../core/errors.ts'
 import {
   bindIcebergExpression,
@@ -7,7 +8,6 @@ import { parseIcebergExpression } from '../../../core/filter/parse/iceberg-expre
 import { currentSchema, getSchema, type TableState } from '../../../core/table/table.ts'
 import type { Schema } from '../../../core/value/type.ts'
 import { JsonNode } from '../../../formats/json/json-node.ts'
-import type { Dependencies } from '../../../lake/lake.ts'
 import { boundedItems } from '../requests/common-update-json.ts'
 import { STATS_FIELDS_MAX } from './plan-limits.ts'
 import type { ScanSpec } from './plan-token.ts'
@@ -31,7 +31,7 @@ interface PlanTableScanRequest {
  * for every page. Throws `request-invalid` or `filter-invalid`.
  */
 export async function scanSpecOf(
-  { catalog }: Pick<Dependencies, 'catalog'>,
+  { catalog }: Stores<'snapshots'>,
   state: TableState,
   json: unknown,
 ): Promise<ScanSpec> {
