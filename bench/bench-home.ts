@@ -3,7 +3,7 @@ import type { DataFile } from '../src/core/file/data-file.ts'
 import { writeSnapshot } from '../src/lake/snapshot/snapshot-writer.ts'
 import { openPlatform, type Platform } from '../src/service.ts'
 
-/** One snapshot that adds these data files, which need not exist: nothing but metadata is read of them. */
+/** Adds a snapshot of these data files, which need not exist: only their metadata is read. */
 export async function fillFiles(
   home: string,
   { tableUuid, added }: { readonly tableUuid: string; readonly added: readonly DataFile[] },

@@ -9,7 +9,7 @@ export const HISTORY_START_MS = 1_600_000_000_000
 /** Snapshots of one transaction of the database. */
 const STEP = 1_000
 
-/** Rows of the catalog as so many commits leave them, from `first` on; all of them share one manifest list. */
+/** Fills the catalog as so many commits would, from `first` on; all share one manifest list. */
 export async function fillHistory(
   home: string,
   {

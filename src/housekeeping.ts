@@ -12,7 +12,7 @@ export interface Housekeeping {
   close(): Promise<void>
 }
 
-/** Runs each task every `everyMs`, the first time after that long. A failure is logged, and tried again then. */
+/** Runs the tasks every `everyMs`, first after that long. A failure is logged. */
 export function startHousekeeping(
   tasks: readonly HousekeepingTask[],
   { everyMs, log }: { readonly everyMs: number; readonly log: Log },

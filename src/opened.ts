@@ -1,8 +1,8 @@
 type Close = () => unknown
 
 /**
- * What was opened so far, to be closed in reverse order. Each is closed, also when another one fails at that;
- * the first failure is thrown at the end.
+ * What was opened so far, to be closed in reverse order. A failure to close one keeps none of the
+ * others open; the first such failure is thrown at the end.
  */
 export class Opened {
   readonly #closers: Close[] = []

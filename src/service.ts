@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,11 +12,8 @@ import type { Log } from './core/log.ts'
 import type { Engine } from './engine/engine.ts'
 import { openEngineFolder } from './engine/job-folder.ts'
 import { startHousekeeping } from './housekeeping.ts'
-import { type AppOptions, createApp } from './http/app.ts'
-import { watchEventLoop } from './http/event-loop.ts'
-import { cutIdleSockets } from './http/idle-sockets.ts'
+import type { AppOptions } from './http/app.ts'
 import { Metrics } from './http/metrics.ts'
-import { createHttpServer } from './http/server.ts'
 import { commitBatch } from './lake/commit/commit-batch.ts'
 import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
 import { forgetOldTransactions } from './lake/commit/transactions.ts'
@@ -30,7 +25,7 @@ import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.t
 import { forgetOldReplays } from './modules/iceberg-rest/idempotency.ts'
 import type { Module } from './modules/module.ts'
 import { LakeMetrics } from './modules/operations/lake-metrics.ts'
-import { listModules, type ModulePlatform, routesOf } from './modules.ts'
+import type { ModulePlatform } from './modules.ts'
 import { writeLocalFile } from './objects/local/local-file.ts'
 import { openLocalStore } from './objects/local/local-store.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
@@ -46,7 +41,7 @@ const AMBIENT: Ambient = {
   random: () => Math.random(),
 }
 
-/** Writers wait for the disk most of the time: one for each file of a commit, and one for its publication. */
+/** Writers mostly wait for the disk: one for each file of a commit, and one for its publication. */
 const OBJECT_THREADS = { writers: 4, readers: 1 }
 /** One core is the event loop's. */
 const MANIFEST_THREADS = Math.min(4, availableParallelism() - 1)
@@ -54,10 +49,6 @@ const HOUSEKEEPING_INTERVAL_MS = 3600 * 1000
 /** One data file is converted in a job. */
 const ENGINE_JOB_TIMEOUT_MS = 30 * 60 * 1000
 const ENGINE_QUEUE_MAX = 1_000
-/** Requests that still run get this long at the stop. */
-const STOP_GRACE_MS = 10_000
-/** A client that sends or takes nothing for so long is cut off. */
-const IDLE_SOCKET_MS = 120_000
 
 /** What tests and benches replace, or put in between. */
 export interface Overrides {
@@ -84,8 +75,8 @@ export type Platform = ModulePlatform &
   }
 
 /**
- * Opens the stores, the engine and the lake. Several can be open in one process, on one catalog too. What an
- * operator can put right is a `ConfigError`; a failure closes what was opened already.
+ * Opens the stores, the engine and the lake. Several can be open in one process, even on one
+ * catalog. A failure closes what was opened; it is a `ConfigError` if an operator can put it right.
  */
 export function openPlatform(config: Config, overrides: Overrides = {}): Promise<Platform> {
   return openAll(async (opened) => {
@@ -201,7 +192,7 @@ async function openCatalog(config: Config, opened: Opened): Promise<Catalog> {
   }
 }
 
-/** Loads the driver of the database in use only: every module is a file to find, read and compile. */
+/** Loads only the driver in use: every module is a file to find, read and compile. */
 async function openDatabase({ catalog }: Config): Promise<Catalog> {
   if (catalog.kind === 'postgres') {
     const { openPostgresCatalog } = await import('./catalog/postgres/postgres.ts')
@@ -256,26 +247,25 @@ export function startService(
     const platform = await openPlatform(config, { ...overrides, log })
     opened.add(platform, (it) => it.close())
     const { metrics } = platform
+    // Loaded by those who serve: other commands, tests and benches need none of it.
+    const [{ openServer }, { listModules, routesOf }] = await Promise.all([
+      import('./http/server.ts'),
+      import('./modules.ts'),
+    ])
     const modules = listModules(platform)
     for (const { meters = [] } of modules) metrics.register(meters)
     const dialects = modules.flatMap(({ dialect = [] }) => dialect)
-    const routes = routesOf(modules)
-    const app = createApp({ routes, dialects, metrics, log, ...overrides.app })
-    const server = createHttpServer(app)
-    cutIdleSockets(server, IDLE_SOCKET_MS)
-    server.requestTimeout = 0 // an upload may take long; a stalled one ends by the idle timeout
-    await listen(server, config)
+    const options = { routes: routesOf(modules), dialects, metrics, log, ...overrides.app }
+    const server = await openServer(config, options).catch((error: unknown) => {
+      throw cannotListen(config, error)
+    })
     // Requests that wait for the work of a module end when that is stopped, so both stop together.
-    opened.add(server, (it) => Promise.all([closeModules(modules), stop(it)]))
+    opened.add(server, (it) => Promise.all([closeModules(modules), it.close()]))
     const tasks = housekeepingTasks(platform)
     const everyMs = HOUSEKEEPING_INTERVAL_MS
     opened.add(startHousekeeping(tasks, { everyMs, log }), (it) => it.close())
-    opened.add(
-      watchEventLoop((seconds) => metrics.eventLoopHeld(seconds)),
-      (end) => end(),
-    )
     platform.publisher.recover() // whoever asks already comes first
-    return { url: urlOf(server, config), deps: platform, close: () => opened.close() }
+    return { url: server.url, deps: platform, close: () => opened.close() }
   })
 }
 
@@ -290,31 +280,4 @@ function housekeepingTasks(platform: Platform) {
     { warning: 'leases that ended stay', run: () => forgetOldLeases(platform) },
     { warning: 'answers to old requests stay', run: () => forgetOldReplays(platform) },
   ]
-}
-
-async function listen(server: Server, config: Config): Promise<void> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(config.port, config.host, () => {
-        server.off('error', reject)
-        resolve()
-      })
-    })
-  } catch (error) {
-    throw cannotListen(config, error)
-  }
-}
-
-function urlOf(server: Server, { host }: Config): string {
-  const { port } = server.address() as AddressInfo
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-async function stop(server: Server): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve))
-  server.closeIdleConnections()
-  const grace = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS)
-  await closed
-  clearTimeout(grace)
 }

@@ -68,7 +68,7 @@ export async function makeFolder(config: Config, path: string): Promise<void> {
   }
 }
 
-/** As mkdir's `recursive`, which tries for ever where nothing can be made, as below /proc. */
+/** Makes missing folders. mkdir's `recursive` never ends where none can be made, as below /proc. */
 async function makeMissing(path: string): Promise<void> {
   if (await isFolder(path)) return
   if (dirname(path) !== path) await makeMissing(dirname(path))
@@ -83,13 +83,13 @@ async function isFolder(path: string): Promise<boolean> {
   return found?.isDirectory() ?? false
 }
 
-/** The `ConfigError` of a catalog that cannot be opened; the error itself when it is a fault of ours. */
+/** Returns a `ConfigError` for a catalog that cannot be opened, or `error` if the fault is ours. */
 export function catalogUnusable(config: Config, error: unknown): unknown {
   if (error instanceof ConfigError) return error
   return unusable(catalogSetting(config), error, catalogAdvice(error))
 }
 
-/** The `ConfigError` of an address that cannot be listened on. */
+/** Returns a `ConfigError` for an address that cannot be listened on. */
 export function cannotListen({ host, port }: Config, error: unknown): unknown {
   const code = codeOf(error)
   const portAdvice = PORT_ADVICE[code]

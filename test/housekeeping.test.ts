@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { startHousekeeping } from '../src/housekeeping.ts'
 
-test('tasks run one after the other, again and again, and a failure keeps none from running', async () => {
+test('tasks run one after the other, again and again, and a failure stops none', async () => {
   const ran: string[] = []
   const warnings: string[] = []
   let done: () => void = () => undefined

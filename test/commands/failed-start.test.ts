@@ -104,8 +104,8 @@ test('a catalog file that is no database stays as it is', async () => {
   await writeFile(path, letters)
   const ended = await runToEnd([], { MORAINE_HOME: home, MORAINE_CATALOG: `sqlite:${path}` })
   expect(refusalOf(ended)).toBe(
-    `moraine: MORAINE_CATALOG=sqlite:${path} cannot be used: that file is not an SQLite database; ` +
-      "give the catalog's own file or the path of a new one",
+    `moraine: MORAINE_CATALOG=sqlite:${path} cannot be used: ` +
+      "that file is not an SQLite database; give the catalog's own file or the path of a new one",
   )
   expect(await readFile(path, 'utf8')).toBe(letters)
 })

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 
 const ROOT = new URL('../..', import.meta.url).pathname
-/** One level below the root, as `dist` is, so that the SQL files are found. Test files may run side by side. */
+/** One level below the root, as `dist` is, so that the SQL files are found. One a process. */
 const BUILD = join(ROOT, `.build-test-${process.pid}`)
 const START_TIMEOUT_MS = 30_000
 

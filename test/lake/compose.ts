@@ -4,7 +4,7 @@ import type { Dependencies } from '../../src/lake/lake.ts'
 import type { ManifestCache } from '../../src/lake/scan/manifest-cache.ts'
 import { composeLake, type LakePorts } from '../../src/service.ts'
 
-/** A queue that commits with exactly these dependencies, their caches and their publisher included. */
+/** A queue that commits with exactly these dependencies, caches and publisher included. */
 export function queueOver(deps: Dependencies): CommitQueue {
   return queueOf((batch) => commitBatch(deps, batch), deps.ambient.sleep)
 }
