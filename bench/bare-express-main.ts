@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
-import { createHttpServer } from '../src/http/server.ts'
+import { createHttpServer } from '../src/http/serve/server.ts'
 
 const CHUNK = Buffer.alloc(64 * 1024, 'a')
 

@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises'
 import { stringify } from 'yaml'
 import { buildOpenApi } from '../src/http/docs/openapi.ts'
-import { documentedRoutes } from '../src/modules.ts'
+import { documentedDialects } from '../src/modules.ts'
 import { problemsMarkdown } from '../src/problem/problem-markdown.ts'
 
 /** Writes what is made from the routes and problems; test/http holds the files against them. */
 export function openapiYaml(): string {
   const header = '# Made by `npm run openapi` from src/modules: edit the shapes and routes there.\n'
-  const document = buildOpenApi(documentedRoutes())
+  const document = buildOpenApi(documentedDialects())
   return header + stringify(document, { aliasDuplicateObjects: false, lineWidth: 100 })
 }
 

@@ -1,4 +1,6 @@
+import type { Dialect } from './http/dialect.ts'
 import type { Route } from './http/route.ts'
+import { plainDialect } from './http/serve/plain-dialect.ts'
 import { forgetDumpsOfTable } from './modules/dumps/dump-sweep.ts'
 import { dumpsModule } from './modules/dumps/http/dumps-module.ts'
 import { filesModule } from './modules/files/files-module.ts'
@@ -26,7 +28,7 @@ export function listModules(platform: ModulePlatform): readonly Module[] {
     filesModule(platform),
     dumpsModule(platform),
     icebergRestModule(dropping),
-    operationsModule(platform, () => routesOf(modules)),
+    operationsModule(platform, () => dialectsOf(modules)),
   ]
   return modules
 }
@@ -35,9 +37,19 @@ export function routesOf(modules: readonly Module[]): readonly Route[] {
   return modules.flatMap(({ routes = [] }) => routes)
 }
 
-/** Every route, to be read and not called: no platform is behind it. */
+/** All that the service speaks: its own API, and the protocols of modules. */
+export function dialectsOf(modules: readonly Module[]): readonly Dialect[] {
+  return [plainDialect(routesOf(modules)), ...modules.flatMap(({ dialect = [] }) => dialect)]
+}
+
+/** Every dialect, its routes to be read and not called: no platform is behind them. */
+export function documentedDialects(): readonly Dialect[] {
+  return dialectsOf(listModules({} as ModulePlatform))
+}
+
+/** Those of the service's own API. */
 export function documentedRoutes(): readonly Route[] {
-  return routesOf(listModules({} as ModulePlatform))
+  return documentedDialects().flatMap(({ root, routes }) => (root === '' ? routes : []))
 }
 
 /** A table is dropped also when its dumps cannot be deleted. */

@@ -12,8 +12,8 @@ import type { Log } from './core/log.ts'
 import type { Engine } from './engine/engine.ts'
 import { openEngineFolder } from './engine/job-folder.ts'
 import { startHousekeeping } from './housekeeping.ts'
-import type { AppOptions } from './http/app.ts'
 import { Metrics } from './http/metrics.ts'
+import type { AppOptions } from './http/serve/app.ts'
 import { commitBatch } from './lake/commit/commit-batch.ts'
 import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
 import { forgetOldTransactions } from './lake/commit/transactions.ts'
@@ -22,7 +22,6 @@ import { forgetOldLeases } from './lake/jobs/old-leases.ts'
 import type { Dependencies, LakeServices, Meter } from './lake/lake.ts'
 import { Publisher } from './lake/publish/publisher.ts'
 import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.ts'
-import { forgetOldReplays } from './modules/iceberg-rest/idempotency.ts'
 import type { Module } from './modules/module.ts'
 import { LakeMetrics } from './modules/operations/lake-metrics.ts'
 import type { ModulePlatform } from './modules.ts'
@@ -248,14 +247,18 @@ export function startService(
     opened.add(platform, (it) => it.close())
     const { metrics } = platform
     // Loaded by those who serve: other commands, tests and benches need none of it.
-    const [{ openServer }, { listModules, routesOf }] = await Promise.all([
-      import('./http/server.ts'),
+    const [{ openServer }, { dialectsOf, listModules }] = await Promise.all([
+      import('./http/serve/server.ts'),
       import('./modules.ts'),
     ])
     const modules = listModules(platform)
     for (const { meters = [] } of modules) metrics.register(meters)
-    const dialects = modules.flatMap(({ dialect = [] }) => dialect)
-    const options = { routes: routesOf(modules), dialects, metrics, log, ...overrides.app }
+    const { catalog, ambient } = platform
+    const options = {
+      ...{ metrics, log, dialects: dialectsOf(modules) },
+      answersOnce: { ...ambient, replays: catalog.replays },
+      ...overrides.app,
+    }
     const server = await openServer(config, options).catch((error: unknown) => {
       throw cannotListen(config, error)
     })
@@ -271,6 +274,11 @@ export function startService(
 
 function closeModules(modules: readonly Module[]): Promise<unknown> {
   return Promise.all(modules.map((module) => module.close?.()))
+}
+
+/** Those whose lifetime is over. */
+function forgetOldReplays({ catalog, ambient }: Platform): Promise<number> {
+  return catalog.replays.forget(ambient.nowMs())
 }
 
 /** What is forgotten in time. */

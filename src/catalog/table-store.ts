@@ -1,3 +1,4 @@
+import type { NewReplay } from '../core/replay.ts'
 import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
 import type { TableState } from '../core/table/table.ts'
 import type { Transaction } from '../core/table/transaction.ts'
@@ -58,7 +59,9 @@ export interface NewTable {
   readonly snapshotLog: readonly SnapshotLogEntry[]
   /** Paths that it references from the start. */
   readonly addedPaths: readonly string[]
-  /** Takes over every known path of this table, too. */
+  /**
+   * Takes over every known path of this table, too; `table-not-found` is thrown when it is gone.
+   */
   readonly copyPathsFromTableUuid?: string
   /** Of a registered table: metadata files of its earlier versions, for the metadata log. */
   readonly earlierPublications?: readonly Omit<Publication, 'tableUuid'>[]
@@ -120,11 +123,23 @@ export interface CatalogCommit {
    * Each is committed with its results; one that is not in the catalog yet is inserted as
    * committed.
    */
-  readonly transactions: readonly { readonly transaction: Transaction; readonly isNew: boolean }[]
+  readonly transactions: readonly CommittedTransaction[]
+}
+
+export interface CommittedTransaction {
+  readonly transaction: Transaction
+  /** Not in the catalog yet. */
+  readonly isNew: boolean
+  /** Answer to the request that asked for this one, as of `MutationOptions`. */
+  readonly replay?: NewReplay
 }
 
 export type CatalogCommitOutcome =
   | { readonly outcome: 'committed' }
+  /**
+   * The key of this one's answer is answered or reserved by another already; nothing was changed.
+   */
+  | { readonly outcome: 'key-taken'; readonly transactionId: string }
   /** Another commit came first, or the table is gone; nothing was changed. */
   | { readonly outcome: 'version-mismatch'; readonly tableUuid: string }
   /** The transaction was committed or aborted meanwhile; nothing was changed. */

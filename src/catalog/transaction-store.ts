@@ -1,22 +1,27 @@
 import type { StagedChange, StagedFile, Transaction } from '../core/table/transaction.ts'
+import type { MutationOptions } from './replay-store.ts'
 
 /**
  * Transactions and what they have staged. `TableStore.commit` ends them as committed.
  * Its contract: test/catalog/transactions.contract.ts.
  */
 export interface TransactionStore {
-  start(transaction: Transaction): Promise<void>
+  start(transaction: Transaction, options?: MutationOptions): Promise<void>
   find(transactionId: string): Promise<Transaction | undefined>
   /**
    * Adds to what an open transaction has staged, and one to its revision. The first call for a
    * table fixes its base snapshot. `duplicate` when a file of the same path is staged for the table
    * already: then nothing is staged.
    */
-  stage(staging: Staging): Promise<StageOutcome>
+  stage(staging: Staging, options?: MutationOptions): Promise<StageOutcome>
   /** One for each table that the transaction touched, in the order of first touch. */
   listStaged(transactionId: string): Promise<readonly StagedChange[]>
   /** Also forgets what was staged. */
-  abort(transactionId: string, endedAtMs: number): Promise<'aborted' | 'not-open' | 'not-found'>
+  abort(
+    transactionId: string,
+    endedAtMs: number,
+    options?: MutationOptions,
+  ): Promise<'aborted' | 'not-open' | 'not-found'>
   /** Forgets those that ended, and open ones that expired, before the instant. Returns how many. */
   forget(beforeMs: number): Promise<number>
 }

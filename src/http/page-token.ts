@@ -1,6 +1,24 @@
 import { z } from 'zod'
 import { ProblemError } from '../problem/problems.ts'
 
+/** Part of a list. */
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  /** Null at the end. */
+  readonly nextPageToken: string | null
+}
+
+/** A page of at most `size` items, of a list that was asked for one item more. */
+export function cutPage<Item>(
+  found: readonly Item[],
+  size: number,
+  positionOf: (last: Item) => readonly unknown[],
+): Page<Item> {
+  const items = found.slice(0, size)
+  const last = found.length > size ? items.at(-1) : undefined
+  return { items, nextPageToken: last === undefined ? null : pageToken(positionOf(last)) }
+}
+
 /** Opaque to clients: where the next page begins. */
 export function pageToken(position: readonly unknown[]): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url')
@@ -13,7 +31,7 @@ export function parsePageToken<Shape extends z.ZodType>(
 ): z.output<Shape> {
   const parsed = shape.safeParse(decode(token))
   if (parsed.success) return parsed.data
-  throw new ProblemError('page-token-invalid', 'this list has given no such page token')
+  throw new ProblemError('page-token-invalid', 'Invalid page token: not issued by this service')
 }
 
 function decode(token: string): unknown {

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { CatalogError, type CodedError, type ErrorFacts } from '../core/errors.ts'
 import { stringifyExactJson } from '../formats/json/exact-json.ts'
 import { asProblem, PROBLEMS, type ProblemCode, ProblemError } from '../problem/problems.ts'
-
-export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
+import { PROBLEM_MEDIA_TYPE, type Reply } from './reply.ts'
 
 const ERRORS_MAX = 20
 const ERROR_TEXT_MAX = 300
@@ -16,7 +15,9 @@ export interface RequestError {
   readonly message: string
 }
 
-/** `request-invalid` that names each wrong member, at most twenty, and echoes no value at length. */
+/**
+ * `request-invalid` that names each wrong member, at most twenty, and echoes no value at length.
+ */
 export function requestInvalid(
   errors: readonly RequestError[],
   facts: ErrorFacts = {},
@@ -38,23 +39,20 @@ export function zodErrors(error: z.ZodError, origin: string): readonly RequestEr
   }))
 }
 
-/** Sends the problem document of any error; what was unforeseen goes to the log, not to the client. */
-export function sendProblem(
-  request: IncomingMessage,
-  response: ServerResponse,
-  error: unknown,
-): void {
+/** The problem document of any error; what was unforeseen goes to the log, not to the client. */
+export function problemReply(request: IncomingMessage, error: unknown): Reply {
   const shown = shownError(request, error)
   const status = PROBLEMS[shown.code].status
-  if (status === 503) response.setHeader('Retry-After', retryAfterSeconds(shown.facts))
-  if (status === 416) {
-    response.setHeader('Content-Range', `bytes */${String(shown.facts['lengthBytes'])}`)
-  }
   const body = stringifyExactJson(membersOf(request, shown))
-  response.statusCode = status
-  response.setHeader('Content-Type', PROBLEM_MEDIA_TYPE)
-  response.setHeader('Content-Length', Buffer.byteLength(body))
-  response.end(request.method === 'HEAD' ? undefined : body)
+  return { status, mediaType: PROBLEM_MEDIA_TYPE, body, headers: headersOf(status, shown.facts) }
+}
+
+function headersOf(status: number, facts: ErrorFacts): Record<string, string> {
+  const isTemporary = status === 503 || facts['retryAfterSeconds'] !== undefined
+  return {
+    ...(isTemporary && { 'Retry-After': String(retryAfterSeconds(facts)) }),
+    ...(status === 416 && { 'Content-Range': `bytes */${String(facts['lengthBytes'])}` }),
+  }
 }
 
 /** The problem document of any error, as a part of another answer. */

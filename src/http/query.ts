@@ -1,14 +1,14 @@
-import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import { requestInvalid, zodErrors } from './problem.ts'
-import { requestUrl } from './request-log.ts'
 
-/** The parameters as the shape makes them. Unknown and repeated ones are refused: a typo must not go unseen. */
+/**
+ * The parameters after the question mark, as the shape makes them. Unknown and repeated ones are
+ * refused: a typo must not go unseen.
+ */
 export function parseQuery<Shape extends z.ZodObject>(
-  request: IncomingMessage,
+  query: string,
   shape: Shape,
 ): z.output<Shape> {
-  const query = queryOf(requestUrl(request))
   const parameters = query === '' ? new Map<string, string>() : parametersOf(query, shape)
   const parsed = shape.safeParse(Object.fromEntries(parameters))
   if (!parsed.success) throw requestInvalid(zodErrors(parsed.error, 'query'))
@@ -31,9 +31,4 @@ function parametersOf(query: string, shape: z.ZodObject): ReadonlyMap<string, st
     parameters.set(name, value)
   }
   return parameters
-}
-
-function queryOf(url: string): string {
-  const mark = url.indexOf('?')
-  return mark < 0 ? '' : url.slice(mark + 1)
 }

@@ -5,14 +5,28 @@ import { stringifyExactJson } from '../formats/json/exact-json.ts'
 /** What a handler answers; dispatch.ts sends it. */
 export interface Reply {
   readonly status: number
-  readonly mediaType: string
-  /** A text, pieces that are made while they are sent, or what sends the body itself and ends the response. */
-  readonly body: string | Iterable<string> | ((response: ServerResponse) => Promise<void> | void)
+  /** What the body is, if there is one. */
+  readonly mediaType?: string
+  /**
+   * A text, pieces that are made while they are sent, or what sends the body itself and ends the
+   * response.
+   */
+  readonly body?:
+    | string
+    | Iterable<string>
+    | BytePieces
+    | ((response: ServerResponse) => Promise<void> | void)
   readonly headers?: Readonly<Record<string, string>>
+}
+
+/** UTF-8 in pieces that other answers may share. */
+export interface BytePieces {
+  readonly pieces: readonly Uint8Array[]
 }
 
 export const JSON_MEDIA_TYPE = 'application/json'
 const JSON_CONTENT_TYPE = `${JSON_MEDIA_TYPE}; charset=utf-8`
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 export const NDJSON_MEDIA_TYPE = 'application/x-ndjson'
 
 /** Characters that are gathered before they are written. */
@@ -32,16 +46,23 @@ export async function sendReply(
   response: ServerResponse,
   reply: Reply,
 ): Promise<void> {
-  response.statusCode = reply.status
-  if (reply.status !== 304) response.setHeader('Content-Type', contentTypeOf(reply))
-  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
-  if (typeof reply.body === 'function') return reply.body(response)
-  if (typeof reply.body === 'string') return sendText(request, response, reply.body)
+  const { status, mediaType, body, headers = {} } = reply
+  response.statusCode = status
+  if (mediaType !== undefined && status !== 304) {
+    response.setHeader('Content-Type', contentTypeOf(mediaType, body))
+  }
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  if (typeof body === 'string') return sendText(request, response, body)
+  if (body === undefined) return void response.end()
+  if (typeof body === 'function') return body(response)
+  if ('pieces' in body) return sendBytes(request, response, body)
   if (request.method === 'HEAD') response.end()
-  else await sendPieces(response, reply.body)
+  else await sendPieces(response, body)
 }
 
-function contentTypeOf({ mediaType, body }: Reply): string {
+function contentTypeOf(mediaType: string, body: Reply['body']): string {
+  // RFC 9457 gives it no parameter.
+  if (mediaType === PROBLEM_MEDIA_TYPE) return mediaType
   if (mediaType === JSON_MEDIA_TYPE && typeof body !== 'function') return JSON_CONTENT_TYPE
   const isText = /^text\/|\+json$|json$|yaml$/.test(mediaType)
   const needsCharset = isText && !mediaType.includes('charset') && typeof body !== 'function'
@@ -53,9 +74,22 @@ function sendText(request: IncomingMessage, response: ServerResponse, text: stri
   response.end(request.method === 'HEAD' ? undefined : text)
 }
 
+/** Node holds what a slow reader has not taken yet; the pieces are shared with other readers. */
+function sendBytes(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { pieces }: BytePieces,
+): void {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  response.setHeader('Content-Length', length)
+  if (request.method !== 'HEAD') for (const piece of pieces) response.write(piece)
+  response.end()
+}
+
 /**
- * Holds no more than one piece, waits for slow readers, lets others work in between, and stops when the client
- * is gone. Nothing is sent before the first piece is full, so that an early failure still becomes a problem document.
+ * Holds no more than one piece, waits for slow readers, lets others work in between, and stops when
+ * the client is gone. Nothing is sent before the first piece is full, so that an early failure
+ * still becomes a problem document.
  */
 async function sendPieces(response: ServerResponse, pieces: Iterable<string>): Promise<void> {
   let gathered: string[] = []

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
+import type { AnswerKeeper } from '../core/replay.ts'
 import type { ProblemCode } from '../problem/problems.ts'
 import type { Principal, Privilege, Target } from './authorizer.ts'
 import type { Permission } from './permission.ts'
@@ -14,6 +15,8 @@ export interface Call<Query, Body, Parameter extends string = string> {
   readonly upload: AsyncIterable<Uint8Array> | undefined
   readonly request: IncomingMessage
   readonly principal: Principal
+  /** Keeps the answer to a request with an `Idempotency-Key` together with its effect. */
+  readonly keeper: AnswerKeeper
   /** Aborted when the answer is out, or the client is gone before. */
   readonly closed: AbortSignal
   /** A part of the path, decoded. */
@@ -21,8 +24,8 @@ export interface Call<Query, Body, Parameter extends string = string> {
   /** The first of these media types that the client prefers; `undefined` when it takes none. */
   accepts(mediaTypes: readonly string[]): string | undefined
   /**
-   * Throws `permission-denied` unless the principal has the privilege on all of these. A route whose permission is
-   * `in-use-case` must have asked before it answers.
+   * Throws `permission-denied` unless the principal has the privilege on all of these. A route
+   * whose permission is `in-use-case` must have asked before it answers.
    */
   authorize(privilege: Privilege, targets: readonly Target[]): Promise<void>
 }
@@ -64,7 +67,7 @@ export interface RouteSpec<
   Body extends z.ZodType,
   Path extends string = string,
 > {
-  readonly method: 'get' | 'post' | 'put' | 'delete'
+  readonly method: 'get' | 'head' | 'post' | 'put' | 'patch' | 'delete'
   /** With `{parameters}`. */
   readonly path: Path
   /** What the parameters are that `PATH_PARAMETERS` does not tell of. */
@@ -79,8 +82,15 @@ export interface RouteSpec<
   readonly body?: Body
   /** An empty body stands for `{}`. */
   readonly isBodyOptional?: boolean
+  /** Deepest nesting of arrays and objects in the body; 64 when absent. */
+  readonly bodyDepthMax?: number
   /** Media types that are taken as they are, beside JSON. */
   readonly uploads?: readonly string[]
+  /**
+   * Whatever the method: a repeated request has no effect, so that its `Idempotency-Key` is not
+   * kept.
+   */
+  readonly changesNothing?: true
   readonly answers: readonly AnswerDoc[]
   /** Beside those that any route may answer. */
   readonly problems: readonly ProblemCode[]
@@ -90,6 +100,20 @@ export interface RouteSpec<
 
 export interface Route extends RouteSpec<z.ZodObject, z.ZodType> {
   handle(call: Call<never, never>): Promise<Reply> | Reply
+  /** Makes the answer to a repeated request again, from what was kept of one that was too long. */
+  rebuild?(from: KeptFacts, repeated: RepeatedCall): Promise<Reply>
+}
+
+/** What a route has kept to make its answer from again. */
+export type KeptFacts = Readonly<Record<string, unknown>>
+
+/** A request that was answered before. */
+export interface RepeatedCall {
+  /** The first answer without its body. */
+  readonly first: Reply
+  param(name: string): string
+  /** As in `Call`. */
+  readonly body: unknown
 }
 
 export function defineRoute<
@@ -101,13 +125,14 @@ export function defineRoute<
   handle: (
     call: Call<z.output<Query>, z.output<Body>, ParameterOf<Path>>,
   ) => Promise<Reply> | Reply,
+  rebuild?: Route['rebuild'],
 ): Route {
-  return { ...spec, handle }
+  return { ...spec, handle, ...(rebuild === undefined ? {} : { rebuild }) }
 }
 
 /**
- * The order in which a path is held against the routes: where two could match, the one whose text is fixed comes
- * before the one that takes any. Among equals it is theirs.
+ * The order in which a path is held against the routes: where two could match, the one whose text
+ * is fixed comes before the one that takes any. Among equals it is theirs.
  */
 export function inMatchingOrder<Of extends Pick<Route, 'path'>>(
   routes: readonly Of[],

@@ -1,4 +1,4 @@
-import type { RequestHandler } from 'express'
+import type { Dialect } from '../http/dialect.ts'
 import type { Meter } from '../http/metrics.ts'
 import type { Route } from '../http/route.ts'
 import type { Consumer } from '../lake/events/consumer.ts'
@@ -7,15 +7,15 @@ import type { Task } from '../lake/jobs/task.ts'
 import type { ProblemCode } from '../problem/problems.ts'
 
 /**
- * One capability. `modules.ts` lists them; nothing else names them. To make one opens nothing and calls nothing: the
- * documents are made from modules behind which there is no platform.
+ * One capability. `modules.ts` lists them; nothing else names them. To make one opens nothing and
+ * calls nothing: the documents are made from modules behind which there is no platform.
  */
 export interface Module {
   readonly name: string
   /** Served, documented, counted, and checked for permission. */
   readonly routes?: readonly Route[]
   /** Another protocol below a root of its own. */
-  readonly dialect?: RequestHandler
+  readonly dialect?: Dialect
   /** Done at times, by one replica at a time. */
   readonly tasks?: readonly Task[]
   /** Done once each, by whichever replica lives. */

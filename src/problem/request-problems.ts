@@ -1,5 +1,6 @@
 import {
   BAD_REQUEST,
+  COMMIT_FAILED,
   NOT_FOUND,
   type ProblemRows,
   UNPROCESSABLE,
@@ -107,6 +108,14 @@ export const REQUEST_PROBLEMS = {
     meaning: 'The requested range starts at or after the end of the file.',
     remedy: 'The file has `length_bytes` bytes; if yours is as long, it is complete.',
     retry: 'no',
+  },
+  'idempotency-key-in-use': {
+    status: 409,
+    iceberg: COMMIT_FAILED,
+    title: 'Idempotency key in use',
+    meaning: 'Another request with this Idempotency-Key is still being processed.',
+    remedy: 'Wait as long as Retry-After says, then repeat the same request with the same key.',
+    retry: 'yes',
   },
   'idempotency-key-reused': {
     status: 422,

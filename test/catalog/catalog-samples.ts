@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Catalog } from '../../src/catalog/catalog.ts'
-import type { ReplayRecord } from '../../src/catalog/replay-store.ts'
 import type { NewTable, TableCommit } from '../../src/catalog/table-store.ts'
 import type { ViewState } from '../../src/catalog/view-store.ts'
 import type { DataFile } from '../../src/core/file/data-file.ts'
 import { UNPARTITIONED, UNSORTED } from '../../src/core/partition/partition-spec.ts'
+import type { NewReplay, ReplayKey, ReplayRecord } from '../../src/core/replay.ts'
 import type { Snapshot, SnapshotLogEntry } from '../../src/core/table/snapshot.ts'
 import type { TableDefinition, TableState } from '../../src/core/table/table.ts'
 import type {
@@ -194,13 +194,24 @@ export function viewOf(name: string, overrides: Partial<ViewState> = {}): ViewSt
   }
 }
 
-export function replayOf(key: string, overrides: Partial<ReplayRecord> = {}): ReplayRecord {
+export function replayOf(key: string, overrides: Partial<NewReplay> = {}): NewReplay {
   return {
-    key,
+    ...idOf(key),
     requestHash: 'a94a8fe5',
+    bodyHash: null,
     status: 200,
     body: '{"table":"sky.planets"}',
     expiresAtMs: 5_000,
+    nowMs: 1_000,
     ...overrides,
   }
+}
+
+export function idOf(key: string): ReplayKey {
+  return { principal: 'anonymous', key }
+}
+
+/** What of it is found again. */
+export function recordOf({ nowMs: _, reservedBy: _owner, ...record }: NewReplay): ReplayRecord {
+  return record
 }

@@ -5,7 +5,7 @@ import { describeNamespaces } from './namespaces.contract.ts'
 import { describePaths } from './paths.contract.ts'
 import { describePublications } from './publications.contract.ts'
 import { describeReplacements } from './replacement.contract.ts'
-import { describeReplays } from './replays.contract.ts'
+import { describeReplays, describeReservations } from './replays.contract.ts'
 import { describeSharing } from './sharing.contract.ts'
 import { describeSnapshots } from './snapshots.contract.ts'
 import { describeTables } from './tables.contract.ts'
@@ -43,6 +43,7 @@ export function describeCatalog(
   describeNamespaces(catalog)
   describeViews(catalog)
   describeReplays(catalog)
+  describeReservations(catalog)
   describeReplacements(catalog)
   describeLeases(catalog)
   if (isShared) describeSharing(opened)

@@ -1,5 +1,14 @@
 import type { Catalog } from '../../src/catalog/catalog.ts'
-import { create, definitionOf, newTable, snapshotOf, stateOf } from './catalog-samples.ts'
+import {
+  create,
+  definitionOf,
+  idOf,
+  newTable,
+  recordOf,
+  replayOf,
+  snapshotOf,
+  stateOf,
+} from './catalog-samples.ts'
 
 export function describeReplacements(catalog: () => Catalog): void {
   describe('replacing a table', () => {
@@ -44,7 +53,7 @@ export function describeReplacements(catalog: () => Catalog): void {
       const before = await create(catalog(), 'Planets')
       const other = await create(catalog(), 'Moons')
       const { tableUuid } = before.definition
-      const replay = { key: 'k', requestHash: 'h', status: 200, body: '', expiresAtMs: 1 }
+      const replay = replayOf('k')
       const replace = (expectedVersion: number, of: typeof before) =>
         catalog().tables.replace(
           { tableUuid, expectedVersion, table: replacementOf(of, 'Planets') },
@@ -53,9 +62,9 @@ export function describeReplacements(catalog: () => Catalog): void {
       expect(await replace(4, before)).toBe('version-mismatch')
       expect(await replace(0, other)).toBe('already-exists')
       expect(await catalog().tables.find({ tableUuid })).toStrictEqual(before)
-      expect(await catalog().replays.find('k')).toBeUndefined()
+      expect(await catalog().replays.find(idOf('k'))).toBeUndefined()
       expect(await replace(0, before)).toBe('created')
-      expect(await catalog().replays.find('k')).toEqual(replay)
+      expect(await catalog().replays.find(idOf('k'))).toEqual(recordOf(replay))
     })
   })
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { watchEventLoop } from '../../src/http/event-loop.ts'
 import { Metrics } from '../../src/http/metrics.ts'
+import { watchEventLoop } from '../../src/http/serve/event-loop.ts'
 
 function hold(ms: number): void {
   const end = performance.now() + ms

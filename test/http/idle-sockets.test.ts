@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cutIdleSockets } from '../../src/http/idle-sockets.ts'
+import { cutIdleSockets } from '../../src/http/serve/idle-sockets.ts'
 
 const IDLE_MS = 100
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express, { type Express } from 'express'
-import { createHttpServer } from '../../src/http/server.ts'
+import { createHttpServer } from '../../src/http/serve/server.ts'
 
 let app: Express
 let server: Server

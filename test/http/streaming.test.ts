@@ -4,9 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
 import pino from 'pino'
 import { ALLOWS_ALL } from '../../src/http/authorizer.ts'
-import { registerRoutes } from '../../src/http/dispatch.ts'
+import { AnswerOnce } from '../../src/http/idempotency/answer-once.ts'
+import type { Replays } from '../../src/http/idempotency/replays.ts'
 import { requestLog } from '../../src/http/request-log.ts'
 import { defineRoute } from '../../src/http/route.ts'
+import { serveDialects } from '../../src/http/serve/pipeline.ts'
+import { plainDialect } from '../../src/http/serve/plain-dialect.ts'
 
 const LINE = `${'x'.repeat(999)}\n`
 let made = 0
@@ -59,7 +62,12 @@ beforeAll(async () => {
     lines('/slow', slowLines),
     lines('/quick', () => ['{}\n']),
   ]
-  registerRoutes(app, routes, { authorizer: ALLOWS_ALL, unasked: () => undefined })
+  const once = new AnswerOnce({ replays: {} as Replays, nowMs: () => 0, newUuid: () => '' })
+  app.use(
+    serveDialects([plainDialect(routes)], {
+      ...{ authorizer: ALLOWS_ALL, unasked: () => undefined, once },
+    }),
+  )
   server = createServer(app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -2,11 +2,12 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
 import pino from 'pino'
-import { createApp } from '../../src/http/app.ts'
 import type { Authorizer, Decision, Target } from '../../src/http/authorizer.ts'
 import { Metrics } from '../../src/http/metrics.ts'
 import { defineRoute, type Route } from '../../src/http/route.ts'
-import { documentedRoutes, listModules, routesOf } from '../../src/modules.ts'
+import { createApp } from '../../src/http/serve/app.ts'
+import { plainDialect } from '../../src/http/serve/plain-dialect.ts'
+import { dialectsOf, documentedRoutes, listModules } from '../../src/modules.ts'
 import { type Answer, ask, must } from '../http/client.ts'
 import { startTestService, type TestService } from '../http/harness.ts'
 
@@ -33,8 +34,12 @@ interface Face {
   close(): Promise<void>
 }
 
-async function openFace(options: Omit<Parameters<typeof createApp>[0], 'metrics'>): Promise<Face> {
-  const app = createApp({ metrics: new Metrics(), ...options })
+async function openFace(
+  options: Omit<Parameters<typeof createApp>[0], 'metrics' | 'answersOnce'>,
+): Promise<Face> {
+  const { ambient, catalog } = service.deps
+  const answersOnce = { ...ambient, replays: catalog.replays }
+  const app = createApp({ metrics: new Metrics(), answersOnce, ...options })
   const server: Server = createServer(app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
@@ -56,7 +61,7 @@ const ids = { tableUuid: '', open: '', staged: '', aborted: '' }
 beforeAll(async () => {
   service = await startTestService()
   face = await openFace({
-    ...{ routes: routesOf(listModules(service.deps)), log: silent },
+    ...{ dialects: dialectsOf(listModules(service.deps)), log: silent },
     ...{ authorizer: spy, isPermissionEnforced: true },
   })
   const schema = { columns: [{ name: 'id', type: 'long' }] }
@@ -286,7 +291,9 @@ describe('a route that answers without having asked', () => {
   })
   const answerOf = async (isPermissionEnforced: boolean): Promise<number> => {
     const log = pino(sink)
-    const forgetting = await openFace({ ...{ routes: [forgetful], log, isPermissionEnforced } })
+    const forgetting = await openFace({
+      ...{ dialects: [plainDialect([forgetful])], log, isPermissionEnforced },
+    })
     const { status } = await fetch(`${forgetting.url}/forgetful`)
     await forgetting.close()
     return status

@@ -1,5 +1,5 @@
 /** What is still to be mended, by folder: these only ever shrink. */
-export const STILL_WIDE: readonly string[] = ['src/http']
+export const STILL_WIDE: readonly string[] = []
 
 export const STILL_LONG: Readonly<Record<string, number>> = {
   bench: 49,

@@ -10,6 +10,7 @@ import { addNamespaces } from './sql-namespaces.ts'
 import { pathInserts } from './sql-paths.ts'
 import { type Param, prepared, rowOf } from './sql-prepared.ts'
 import { type RaisedEvents, tableCommitted } from './sql-raised-events.ts'
+import { insertReplay } from './sql-replays.ts'
 import {
   CHANGING_COLUMNS,
   changingColumns,
@@ -33,6 +34,7 @@ export async function commitAll(
   commit: CatalogCommit,
   { raised, ...context }: CommitContext,
 ): Promise<CatalogCommitOutcome> {
+  await keepAnswers(transaction, commit)
   const isNew = (wanted: boolean) =>
     commit.transactions.filter((t) => t.isNew === wanted).map((t) => t.transaction)
   await insertCommitted(transaction, isNew(true).sort(byTransactionId))
@@ -48,6 +50,21 @@ export async function commitAll(
   const inserts = historyInserts(transaction, tables, firstPositions)
   await context.engine.runTogether(transaction, [...inserts, ...raised.takeInserts(transaction)])
   return { outcome: 'committed' }
+}
+
+/** In the order of their keys, for whoever commits several at once. */
+async function keepAnswers(
+  transaction: SqlTransaction,
+  { transactions }: CatalogCommit,
+): Promise<void> {
+  const kept = transactions.flatMap(({ replay, transaction: { transactionId } }) =>
+    replay === undefined ? [] : [{ replay, transactionId }],
+  )
+  kept.sort((left, right) => (left.replay.key < right.replay.key ? -1 : 1))
+  for (const { replay, transactionId } of kept) {
+    if (await insertReplay(transaction, replay)) continue
+    throw new Refusal<CatalogCommitOutcome>({ outcome: 'key-taken', transactionId })
+  }
 }
 
 function byTransactionId(left: Transaction, right: Transaction): number {

@@ -40,8 +40,12 @@ export interface Database {
   }
   staged_removals: { transaction_id: string; table_uuid: string; path_key: string; path: string }
   replays: {
+    principal: string
     replay_key: string
     request_hash: string
+    body_hash: string | null
+    /** Whoever reserved the key; null once there is an answer. */
+    owner: string | null
     status: bigint
     body: string
     expires_at_ms: bigint

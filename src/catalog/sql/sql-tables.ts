@@ -1,3 +1,4 @@
+import { CatalogError } from '../../core/errors.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { MutationOptions } from '../replay-store.ts'
 import type {
@@ -102,6 +103,9 @@ async function insertTable(
 ): Promise<'created'> {
   const { namespace, name } = state
   const { tableUuid } = state.definition
+  const { copyPathsFromTableUuid, earlierPublications = [] } = more
+  // First, as renamings do: a table's row, then names.
+  if (copyPathsFromTableUuid !== undefined) await holdSource(transaction, copyPathsFromTableUuid)
   await addNamespaces(transaction, namespace, { engine, raised })
   const claimed = await claimName(transaction, { namespace, name, kind: 'table', uuid: tableUuid })
   if (claimed === 'view') throw new Refusal('view-exists')
@@ -128,7 +132,6 @@ async function insertTable(
     await transaction.insertInto('snapshot_log').values(chunk).execute()
   }
   await addPaths(transaction, [{ tableUuid, paths: addedPaths }])
-  const { copyPathsFromTableUuid, earlierPublications = [] } = more
   if (copyPathsFromTableUuid !== undefined) {
     await copyPaths(transaction, { fromTableUuid: copyPathsFromTableUuid, toTableUuid: tableUuid })
   }
@@ -137,6 +140,19 @@ async function insertTable(
   }
   await addFirstPublication(transaction, state)
   return 'created'
+}
+
+/** Throws `table-not-found`. Whoever drops it waits, and then finds its paths in use. */
+async function holdSource(transaction: SqlTransaction, tableUuid: string): Promise<void> {
+  const held = await transaction
+    .updateTable('tables')
+    .set((column) => ({ version: column.ref('version') }))
+    .where('table_uuid', '=', tableUuid)
+    .executeTakeFirst()
+  if (held.numUpdatedRows > 0n) return
+  throw new CatalogError('table-not-found', `there is no table ${tableUuid}`, {
+    facts: { table: tableUuid },
+  })
 }
 
 /** Throws `Refusal`. */

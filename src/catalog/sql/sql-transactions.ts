@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { StagedChange, StagedFile, Transaction } from '../../core/table/transaction.ts'
+import type { MutationOptions } from '../replay-store.ts'
 import type { StageOutcome, Staging, TransactionStore } from '../transaction-store.ts'
 import {
   type Connection,
@@ -12,6 +13,7 @@ import {
 } from './sql-engine.ts'
 import { pathKey } from './sql-keys.ts'
 import { type Param, prepared, rowOf } from './sql-prepared.ts'
+import { mutate } from './sql-replays.ts'
 import { TRANSACTION_COLUMNS, transactionOf, transactionRow } from './sql-rows.ts'
 import type { Database, TransactionRow } from './sql-schema.ts'
 import { decodeExact, encodeExact } from './tagged-json.ts'
@@ -33,8 +35,8 @@ export class SqlTransactions implements TransactionStore {
     this.#engine = engine
   }
 
-  async start(transaction: Transaction): Promise<void> {
-    await write(this.#engine, (sqlTransaction) =>
+  async start(transaction: Transaction, options: MutationOptions = {}): Promise<void> {
+    await mutate(this.#engine, options, (sqlTransaction) =>
       sqlTransaction.executeQuery(transactionInsert(sqlTransaction, transactionRow(transaction))),
     )
   }
@@ -43,16 +45,20 @@ export class SqlTransactions implements TransactionStore {
     return read(this.#engine, (connection) => findTransaction(connection, transactionId))
   }
 
-  stage(staging: Staging): Promise<StageOutcome> {
-    return write(this.#engine, (sqlTransaction) => stage(sqlTransaction, staging))
+  stage(staging: Staging, options: MutationOptions = {}): Promise<StageOutcome> {
+    return mutate(this.#engine, options, (sqlTransaction) => stage(sqlTransaction, staging))
   }
 
   listStaged(transactionId: string): Promise<readonly StagedChange[]> {
     return read(this.#engine, (connection) => listStagedChanges(connection, transactionId))
   }
 
-  abort(transactionId: string, endedAtMs: number): Promise<'aborted' | 'not-open' | 'not-found'> {
-    return write(this.#engine, (sqlTransaction) =>
+  abort(
+    transactionId: string,
+    endedAtMs: number,
+    options: MutationOptions = {},
+  ): Promise<'aborted' | 'not-open' | 'not-found'> {
+    return mutate(this.#engine, options, (sqlTransaction) =>
       abortTransaction(sqlTransaction, transactionId, endedAtMs),
     )
   }
@@ -301,11 +307,12 @@ function bodies<T>(staged: readonly StagedRow[], kind: string): T[] {
   return staged.filter((row) => row.kind === kind).map((row) => decodeExact<T>(row.body))
 }
 
+/** Throws `Refusal`. */
 async function abortTransaction(
   sqlTransaction: SqlTransaction,
   transactionId: string,
   endedAtMs: number,
-): Promise<'aborted' | 'not-open' | 'not-found'> {
+): Promise<'aborted'> {
   const updated = await sqlTransaction
     .updateTable('transactions')
     .set({ state: 'aborted', ended_at_ms: BigInt(endedAtMs) })
@@ -314,7 +321,7 @@ async function abortTransaction(
     .executeTakeFirst()
   if (updated.numUpdatedRows === 0n) {
     const known = await findTransaction(sqlTransaction, transactionId)
-    return known === undefined ? 'not-found' : 'not-open'
+    throw new Refusal(known === undefined ? 'not-found' : 'not-open')
   }
   for (const deletion of stagingDeletes(sqlTransaction, [transactionId])) await deletion.execute()
   return 'aborted'

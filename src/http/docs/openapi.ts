@@ -1,15 +1,26 @@
 import { z } from 'zod'
 import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from '../../problem/problems.ts'
-import { PROBLEM_MEDIA_TYPE, Problem, standardMembers } from '../problem.ts'
-import { JSON_MEDIA_TYPE } from '../reply.ts'
+import type { Dialect, ErrorModel } from '../dialect.ts'
+import { changes, IDEMPOTENCY_KEY } from '../idempotency/keyed-request.ts'
+import { standardMembers } from '../problem.ts'
+import { JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../reply.ts'
 import { type AnswerDoc, PATH_PARAMETERS, type Route } from '../route.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
-type Content = Readonly<Record<string, { readonly schema: JsonSchema; readonly example?: unknown }>>
+type Content = Readonly<
+  Record<
+    string,
+    {
+      readonly schema: JsonSchema
+      readonly example?: unknown
+      readonly examples?: Readonly<Record<string, unknown>>
+    }
+  >
+>
 
 export interface ParameterDoc {
   readonly name: string
-  readonly in: 'path' | 'query'
+  readonly in: 'path' | 'query' | 'header'
   readonly required: boolean
   readonly description?: string
   readonly schema: JsonSchema
@@ -18,14 +29,7 @@ export interface ParameterDoc {
 export interface ResponseDoc {
   readonly description: string
   readonly headers?: Readonly<Record<string, unknown>>
-  readonly content?: Content | ProblemContent
-}
-
-interface ProblemContent {
-  readonly [PROBLEM_MEDIA_TYPE]: {
-    readonly schema: JsonSchema
-    readonly examples: Readonly<Record<string, unknown>>
-  }
+  readonly content?: Content
 }
 
 export interface OperationDoc {
@@ -61,12 +65,16 @@ Every error is a problem document (RFC 9457): switch on its \`type\`, \`/problem
 64-bit ids are text. Times are RFC 3339 in UTC. Unknown members and parameters are refused.
 Every answer carries \`X-Request-Id\`, the client's own if it sent one.`
 
-/** The same document for the same routes, to the letter. */
-export function buildOpenApi(routes: readonly Route[]): OpenApiDocument {
+/** The same document for the same routes, verbatim. */
+export function buildOpenApi(dialects: readonly Dialect[]): OpenApiDocument {
   const paths: Record<string, Record<string, OperationDoc>> = {}
-  for (const route of routes) {
-    paths[route.path] = { ...paths[route.path], [route.method]: operation(route) }
+  for (const dialect of dialects) {
+    for (const route of dialect.routes) {
+      const path = dialect.root + dialect.paths.served(route.path)
+      paths[path] = { ...paths[path], [route.method]: operation(dialect, route) }
+    }
   }
+  const routes = dialects.flatMap((dialect) => dialect.routes)
   return {
     openapi: '3.1.0',
     info: { title: 'Moraine', version: API_VERSION, description: DESCRIPTION },
@@ -77,8 +85,12 @@ export function buildOpenApi(routes: readonly Route[]): OpenApiDocument {
   }
 }
 
-function operation(route: Route): OperationDoc {
-  const parameters = [...pathParameters(route), ...queryParameters(route)]
+function operation(dialect: Dialect, route: Route): OperationDoc {
+  const parameters = [
+    ...pathParameters(dialect.paths.served(route.path), route),
+    ...queryParameters(route),
+    ...(changes(route) ? [keyParameter(dialect)] : []),
+  ]
   const body = requestBody(route)
   return {
     operationId: route.operationId,
@@ -87,7 +99,7 @@ function operation(route: Route): OperationDoc {
     ...(route.description === undefined ? {} : { description: route.description }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: body }),
-    responses: { ...answers(route), ...problems(route) },
+    responses: { ...answers(route), ...problems(dialect, route) },
     'x-permission': permissionText(route),
     ...(route.curl === undefined
       ? {}
@@ -101,7 +113,7 @@ function permissionText({ permission }: Route): string {
   return `${permission.privilege} on the ${permission.on}`
 }
 
-function pathParameters({ path, parameters = {} }: Route): readonly ParameterDoc[] {
+function pathParameters(path: string, { parameters = {} }: Route): readonly ParameterDoc[] {
   const known = { ...PATH_PARAMETERS, ...parameters }
   return [...path.matchAll(/\{([\w-]+)\}/g)].map(([, name = '']) => ({
     name,
@@ -123,6 +135,11 @@ function queryParameters({ query }: Route): readonly ParameterDoc[] {
       schema,
     }
   })
+}
+
+function keyParameter({ keyDoc }: Dialect): ParameterDoc {
+  const { description, ...schema } = keyDoc
+  return { name: IDEMPOTENCY_KEY, in: 'header', required: false, description, schema }
 }
 
 function requestBody(route: Route): OperationDoc['requestBody'] {
@@ -171,16 +188,19 @@ function contentOf(mediaType: string, shape: z.ZodType): Content {
 }
 
 /** By status: what any route of its kind may answer, and what this one may. */
-function problems(route: Route): Record<string, ResponseDoc> {
+function problems({ errors }: Dialect, route: Route): Record<string, ResponseDoc> {
   const codes = problemCodesOf(route)
-  const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))].sort()
+  const statuses = [...new Set(codes.map((code) => errors.statusOf(code)))].sort()
   const documented = new Set(route.answers.map((answer) => answer.status))
   return Object.fromEntries(
     statuses
       .filter((status) => !documented.has(status))
       .map((status) => [
         String(status),
-        problemResponse(codes.filter((code) => PROBLEMS[code].status === status)),
+        problemResponse(
+          errors,
+          codes.filter((code) => errors.statusOf(code) === status),
+        ),
       ]),
   )
 }
@@ -188,23 +208,35 @@ function problems(route: Route): Record<string, ResponseDoc> {
 export function problemCodesOf(route: Route): readonly ProblemCode[] {
   const ofBody: readonly ProblemCode[] =
     route.body === undefined ? [] : ['body-invalid', 'body-too-large', 'media-type-unsupported']
+  const ofKey: readonly ProblemCode[] = changes(route) ? ['idempotency-key-reused'] : []
+  const ofUpload: readonly ProblemCode[] =
+    route.uploads === undefined ? [] : ['idempotency-key-in-use']
   const ofCaller: readonly ProblemCode[] =
     route.permission === 'public' ? [] : ['permission-denied']
-  const codes = new Set([
-    ...[...route.problems, ...ofBody, ...ofCaller],
+  const codes = new Set<ProblemCode>([
+    ...[...route.problems, ...ofBody, ...ofCaller, ...ofKey, ...ofUpload],
     ...(['request-invalid', 'internal'] as const),
   ])
   return PROBLEM_CODES.filter((code) => codes.has(code))
 }
 
-function problemResponse(codes: readonly ProblemCode[]): ResponseDoc {
-  const examples = codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])
+function problemResponse(
+  { mediaType, shape }: ErrorModel,
+  codes: readonly ProblemCode[],
+): ResponseDoc {
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].meaning}`).join('\n\n'),
     content: {
-      [PROBLEM_MEDIA_TYPE]: { schema: schemaOf(Problem), examples: Object.fromEntries(examples) },
+      [mediaType]: {
+        schema: schemaOf(shape),
+        ...(mediaType === PROBLEM_MEDIA_TYPE && { examples: exampleReferences(codes) }),
+      },
     },
   }
+}
+
+function exampleReferences(codes: readonly ProblemCode[]): Record<string, unknown> {
+  return Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]))
 }
 
 function problemExamples(): Record<string, unknown> {

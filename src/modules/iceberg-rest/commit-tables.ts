@@ -4,6 +4,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { applyTableUpdates } from '../../core/metadata/apply-table-updates.ts'
 import { checkRequirements } from '../../core/metadata/table-requirement.ts'
 import { snapshotIdsMentioned, type TableChange } from '../../core/metadata/table-update.ts'
+import type { AnswerKeeper, KeptAnswer } from '../../core/replay.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
@@ -14,7 +15,7 @@ import type { Dependencies } from '../../lake/lake.ts'
 import { findAmongAll } from '../../lake/publish/table-history.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { createByCommit } from './create-by-commit.ts'
-import type { AnswerKeeper, KeptAnswer } from './kept-answer.ts'
+import { NO_CONTENT, tableAnswer } from './kept-answer.ts'
 import { getRestTable, tableDoesNotExist } from './load-table.ts'
 import {
   type CommitTableRequest,
@@ -24,6 +25,7 @@ import {
 import { requireRestName } from './rest-name.ts'
 import type { RestServices } from './rest-services.ts'
 import { pathsOfNewSnapshots } from './snapshot-paths.ts'
+import type { UseCaseCall } from './use-case-call.ts'
 
 /** What one commit asks of one table. */
 interface TableRequest extends Pick<CommitTableRequest, 'requirements' | 'updates'> {
@@ -34,7 +36,10 @@ interface TableRequest extends Pick<CommitTableRequest, 'requirements' | 'update
 const SINGLE_LOOKUPS_MAX = 32
 const TABLES_AT_ONCE = 8
 
-/** Iceberg REST specification, `CommitTableRequest`. Answers the table as the commit, or a later one, left it. */
+/**
+ * Iceberg REST specification, `CommitTableRequest`. Answers the table as the commit, or a later
+ * one, left it.
+ */
 export async function commitTable(
   deps: RestServices,
   { name, json }: { readonly name: NamespacedName; readonly json: unknown },
@@ -48,7 +53,7 @@ export async function commitTable(
     }
     if (state === undefined) throw tableDoesNotExist(name)
     const { tableUuid } = state.definition
-    const answer: KeptAnswer = { kind: 'table', tableUuid }
+    const answer = tableAnswer(tableUuid)
     const work = { requests: [request], tableUuids: [tableUuid] }
     const [committed] = await commitInTurn(deps, work, [keeper, answer])
     if (committed === undefined) throw new Error('a commit ended without a table')
@@ -60,13 +65,17 @@ export async function commitTable(
 export async function commitTransactionOfTables(
   deps: RestServices,
   json: unknown,
-  keeper: AnswerKeeper,
+  { keeper, authorize }: UseCaseCall,
 ): Promise<void> {
   const requests = parseCommitTransactionRequest(json).map(
     ({ identifier, requirements, updates }): TableRequest => ({
       name: requireRestName(identifier),
       ...{ requirements, updates },
     }),
+  )
+  await authorize(
+    'modify',
+    requests.map(({ name }) => ({ on: 'table' as const, name })),
   )
   const [only, ...others] = requests
   const isLone = only !== undefined && others.length === 0
@@ -77,7 +86,7 @@ export async function commitTransactionOfTables(
   const states = await mapBounded(requests, TABLES_AT_ONCE, ({ name }) => getRestTable(deps, name))
   const tableUuids = states.map(({ definition }) => definition.tableUuid)
   refuseTwice(states)
-  await commitInTurn(deps, { requests, tableUuids }, [keeper, { kind: 'empty' }])
+  await commitInTurn(deps, { requests, tableUuids }, [keeper, NO_CONTENT])
 }
 
 function isCreation({ requirements }: TableRequest): boolean {
@@ -86,8 +95,9 @@ function isCreation({ requirements }: TableRequest): boolean {
 
 function asEmpty(keeper: AnswerKeeper): AnswerKeeper {
   return {
-    withEffect: () => keeper.withEffect({ kind: 'empty' }),
-    withoutEffect: () => keeper.withoutEffect({ kind: 'empty' }),
+    withEffect: () => keeper.withEffect(NO_CONTENT),
+    keeping: () => () => keeper.withEffect(NO_CONTENT),
+    withoutEffect: () => keeper.withoutEffect(NO_CONTENT),
   }
 }
 
@@ -109,8 +119,9 @@ interface Work {
 }
 
 /**
- * In turn with the other commits of these tables in this process; when another process comes first, the requirements
- * are checked on what it left, and if they still hold the updates are applied to that.
+ * In turn with the other commits of these tables in this process; when another process comes first,
+ * the requirements are checked on what it left, and if they still hold the updates are applied to
+ * that.
  */
 function commitInTurn(
   deps: RestServices,
@@ -195,7 +206,10 @@ async function tryCommit(
   }
 }
 
-/** A snapshot id that the table did not have before tells that the commit happened, although its answer was lost. */
+/**
+ * A snapshot id that the table did not have before tells that the commit happened, although its
+ * answer was lost.
+ */
 async function isThere(
   { catalog }: Dependencies,
   tables: readonly TableCommit[],

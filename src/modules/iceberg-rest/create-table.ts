@@ -2,6 +2,7 @@ import type { Stores } from '../../catalog/catalog.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { newTableDefinition } from '../../core/metadata/new-table.ts'
+import type { AnswerKeeper } from '../../core/replay.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
@@ -12,7 +13,7 @@ import { metadataFile } from '../../lake/publish/publisher.ts'
 import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
 import { DROPPED_MARK } from '../tables/drop-table.ts'
 import { newState } from '../tables/tables.ts'
-import type { AnswerKeeper } from './kept-answer.ts'
+import { tableAnswer } from './kept-answer.ts'
 import type { LoadedTable } from './load-table.ts'
 import { getNamespace } from './namespaces.ts'
 import { parseCreateTableRequest } from './requests/table-request-json.ts'
@@ -23,7 +24,10 @@ export interface CreatedTable extends Omit<LoadedTable, 'metadataLocation'> {
   readonly metadataLocation: string | undefined
 }
 
-/** Iceberg REST specification, `CreateTableRequest`. A staged creation only answers the metadata to begin with. */
+/**
+ * Iceberg REST specification, `CreateTableRequest`. A staged creation only answers the metadata to
+ * begin with.
+ */
 export async function createTable(
   deps: Dependencies & Stores<'views' | 'namespaces'>,
   { namespace, json }: { readonly namespace: readonly string[]; readonly json: unknown },
@@ -52,8 +56,8 @@ export async function createTable(
 }
 
 /**
- * The metadata file first: a table never is without one. The file goes again only when the table certainly was not
- * made. Throws `table-already-exists` when the name is taken.
+ * The metadata file first: a table never is without one. The file goes again only when the table
+ * certainly was not made. Throws `table-already-exists` when the name is taken.
  */
 export async function addTable(
   deps: Dependencies,
@@ -66,7 +70,7 @@ export async function addTable(
   await deps.objects.putIfAbsent(metadataLocation, metadataFile(table.state, json))
   const state = { ...table.state, metadataLocation, publishedVersion: table.state.version }
   try {
-    const options = keeper.withEffect({ kind: 'table', tableUuid })
+    const options = keeper.withEffect(tableAnswer(tableUuid))
     const outcome = await deps.catalog.tables.create({ ...table, state }, options)
     if (outcome !== 'created') throw nameTaken(state, outcome === 'view-exists' ? 'view' : 'table')
   } catch (error) {

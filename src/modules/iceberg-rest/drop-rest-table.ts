@@ -1,6 +1,7 @@
+import type { AnswerKeeper } from '../../core/replay.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { type DropDependencies, dropTable } from '../tables/drop-table.ts'
-import type { AnswerKeeper } from './kept-answer.ts'
+import { NO_CONTENT } from './kept-answer.ts'
 import { getRestTable } from './load-table.ts'
 
 export async function dropRestTable(
@@ -9,5 +10,5 @@ export async function dropRestTable(
   keeper: AnswerKeeper,
 ): Promise<void> {
   const { tableUuid } = (await getRestTable(deps, name)).definition
-  await dropTable(deps, tableUuid, { purge, options: keeper.withEffect({ kind: 'empty' }) })
+  await dropTable(deps, tableUuid, { purge, options: keeper.withEffect(NO_CONTENT) })
 }

@@ -1,17 +1,19 @@
-import type { MutationOptions } from '../../catalog/replay-store.ts'
+import type { KeptAnswer } from '../../core/replay.ts'
 
-/** What a repeated request is answered from: small, for the metadata of a table or view is loaded anew. */
-export type KeptAnswer =
-  | { readonly kind: 'empty' }
-  | { readonly kind: 'json'; readonly status: number; readonly value: unknown }
-  | { readonly kind: 'table'; readonly tableUuid: string }
-  | { readonly kind: 'view'; readonly viewUuid: string }
-  | { readonly kind: 'metadata-file'; readonly location: string }
+/** An answer without a body. */
+export const NO_CONTENT: KeptAnswer = { status: 204 }
 
-/** Keeps the answer to a request with an `Idempotency-Key`; without a key it keeps nothing. */
-export interface AnswerKeeper {
-  /** For the mutation that the answer tells of. */
-  withEffect(answer: KeptAnswer): MutationOptions
-  /** Of a request that turned out to change nothing. */
-  withoutEffect(answer: KeptAnswer): Promise<void>
+/** The table's metadata as it is when the request is repeated. */
+export function tableAnswer(tableUuid: string): KeptAnswer {
+  return { status: 200, from: { tableUuid } }
+}
+
+/** As `tableAnswer`, of a view. */
+export function viewAnswer(viewUuid: string): KeptAnswer {
+  return { status: 200, from: { viewUuid } }
+}
+
+/** What a metadata file of a table says that is not in the catalog any more. */
+export function metadataFileAnswer(metadataLocation: string): KeptAnswer {
+  return { status: 200, from: { metadataLocation } }
 }

@@ -1,7 +1,8 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
+import type { Page } from '../../http/page-token.ts'
 import { getNamespace } from './namespaces.ts'
-import { type Page, type PageRequest, readPages } from './page.ts'
+import { type PageRequest, readPages } from './page.ts'
 
 /** Of one namespace, by name without case. */
 export async function listTables(

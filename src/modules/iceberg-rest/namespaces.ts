@@ -1,13 +1,16 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { NamespaceRecord } from '../../catalog/namespace-store.ts'
 import { CatalogError } from '../../core/errors.ts'
+import type { AnswerKeeper } from '../../core/replay.ts'
 import { shownNamespace } from '../../core/table/shown-name.ts'
+import type { Page } from '../../http/page-token.ts'
 import { ProblemError } from '../../problem/problems.ts'
-import type { AnswerKeeper } from './kept-answer.ts'
-import { type Page, type PageRequest, readPages } from './page.ts'
+import { NO_CONTENT } from './kept-answer.ts'
+import { type PageRequest, readPages } from './page.ts'
 import { boundedItems } from './requests/common-update-json.ts'
 import { requestNode } from './requests/table-request-json.ts'
 import { requireRestNamespace } from './rest-name.ts'
+import type { UseCaseCall } from './use-case-call.ts'
 
 const LEVELS_MAX = 100
 const PROPERTIES_MAX = 10_000
@@ -23,17 +26,18 @@ export interface NamespaceUpdate {
 export async function createNamespace(
   { catalog }: Stores<'namespaces'>,
   json: unknown,
-  keeper: AnswerKeeper,
+  { keeper, authorize }: UseCaseCall,
 ): Promise<NamespaceRecord> {
   const node = requestNode(json)
   const given = boundedItems(node.get('namespace'), LEVELS_MAX).map((level) => level.string())
   const levels = requireRestNamespace(given)
+  await authorize('create', [{ on: 'namespace', name: levels.slice(0, -1) }])
   const properties = node.find('properties')?.stringMap() ?? {}
   refuseTooMany(Object.keys(properties).length)
   const value = { namespace: levels, properties }
   const outcome = await catalog.namespaces.create(
     { levels, properties },
-    keeper.withEffect({ kind: 'json', status: 200, value }),
+    keeper.withEffect({ status: 200, value, from: { namespace: levels } }),
   )
   if (outcome === 'created') return { levels, properties }
   const namespace = shownNamespace(levels)
@@ -74,7 +78,7 @@ export async function dropNamespace(
   keeper: AnswerKeeper,
 ): Promise<void> {
   requireRestNamespace(levels)
-  const outcome = await catalog.namespaces.drop(levels, keeper.withEffect({ kind: 'empty' }))
+  const outcome = await catalog.namespaces.drop(levels, keeper.withEffect(NO_CONTENT))
   if (outcome === 'not-found') throw namespaceNotFound(levels)
   if (outcome === 'dropped') return
   const namespace = shownNamespace(levels)
@@ -109,7 +113,7 @@ export async function updateNamespace(
   })
   const changed = await deps.catalog.namespaces.updateProperties(
     { levels, updates, removals: removed },
-    keeper.withEffect({ kind: 'json', status: 200, value: answer(properties) }),
+    keeper.withEffect({ status: 200, value: answer(properties) }),
   )
   if (changed === 'not-found') throw namespaceNotFound(levels)
   return answer(changed.before)

@@ -1,4 +1,5 @@
 import type { NewTable } from '../../catalog/table-store.ts'
+import type { AnswerKeeper } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
@@ -6,7 +7,7 @@ import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import type { Dependencies } from '../../lake/lake.ts'
 import { dropTable } from '../tables/drop-table.ts'
 import { forgetDrop, nameTaken, refuseTakenName } from './create-table.ts'
-import type { AnswerKeeper } from './kept-answer.ts'
+import { metadataFileAnswer, tableAnswer } from './kept-answer.ts'
 import { getRestTable, type LoadedTable, loadTable, tableDoesNotExist } from './load-table.ts'
 import { importTable, readMetadataAt } from './metadata-import.ts'
 import { getNamespace } from './namespaces.ts'
@@ -15,8 +16,8 @@ import { requireRestName } from './rest-name.ts'
 import type { RestServices } from './rest-services.ts'
 
 /**
- * Iceberg REST specification, `RegisterTableRequest`. With `overwrite` the metadata takes the place of the table that
- * has the name; the UUID of the file must not be that of another table.
+ * Iceberg REST specification, `RegisterTableRequest`. With `overwrite` the metadata takes the place
+ * of the table that has the name; the UUID of the file must not be that of another table.
  */
 export async function registerTable(
   deps: RestServices,
@@ -56,7 +57,7 @@ async function addImported(
 ): Promise<TableState> {
   const table = await importing
   const { tableUuid } = table.state.definition
-  const options = keeper.withEffect({ kind: 'table', tableUuid })
+  const options = keeper.withEffect(tableAnswer(tableUuid))
   requireCreated(await deps.catalog.tables.create(table, options), table)
   return table.state
 }
@@ -77,7 +78,7 @@ async function replaceByImported(
     const replacement = {
       ...{ table, tableUuid: before.definition.tableUuid, expectedVersion: before.version },
     }
-    const options = keeper.withEffect({ kind: 'table', tableUuid })
+    const options = keeper.withEffect(tableAnswer(tableUuid))
     const outcome = await deps.catalog.tables.replace(replacement, options)
     if (outcome === 'version-mismatch') return new LostRace()
     requireCreated(outcome, table)
@@ -109,7 +110,7 @@ export async function unregisterTable(
   return deps.commits.inTurns([tableUuid], async () => {
     const loaded = await loadTable(deps, await getRestTable(deps, name), 'all')
     if (loaded === undefined) throw tableDoesNotExist(name)
-    const options = keeper.withEffect({ kind: 'metadata-file', location: loaded.metadataLocation })
+    const options = keeper.withEffect(metadataFileAnswer(loaded.metadataLocation))
     await dropTable(deps, loaded.state.definition.tableUuid, { purge: false, options })
     return loaded
   })

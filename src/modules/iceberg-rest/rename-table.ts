@@ -1,5 +1,6 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { CatalogError } from '../../core/errors.ts'
+import type { AnswerKeeper } from '../../core/replay.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
@@ -7,22 +8,27 @@ import type { NamespacedName } from '../../core/table/table-name.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import type { Dependencies } from '../../lake/lake.ts'
 import { nameTaken } from './create-table.ts'
-import type { AnswerKeeper } from './kept-answer.ts'
+import { NO_CONTENT } from './kept-answer.ts'
 import { getRestTable } from './load-table.ts'
 import { getNamespace } from './namespaces.ts'
 import { readIdentifier, requestNode } from './requests/table-request-json.ts'
 import { requireRestName } from './rest-name.ts'
 import type { RestServices } from './rest-services.ts'
+import type { UseCaseCall } from './use-case-call.ts'
 
-/** Iceberg REST specification, `RenameTableRequest`: also into another namespace, which must exist. */
+/**
+ * Iceberg REST specification, `RenameTableRequest`: also into another namespace, which must exist.
+ */
 export async function renameTable(
   deps: RestServices,
   json: unknown,
-  keeper: AnswerKeeper,
+  { keeper, authorize }: UseCaseCall,
 ): Promise<void> {
   const node = requestNode(json)
   const source = requireRestName(readIdentifier(node.get('source')))
   const destination = requireRestName(readIdentifier(node.get('destination')))
+  await authorize('own', [{ on: 'table', name: source }])
+  await authorize('create', [{ on: 'namespace', name: destination.namespace }])
   const { tableUuid } = (await getRestTable(deps, source)).definition
   const { levels } = await getNamespace(deps, destination.namespace)
   const target = { namespace: levels, name: destination.name }
@@ -51,7 +57,7 @@ async function tryRename(
   const commit = { expectedVersion: state.version, state: renamed, ...none }
   const { outcome } = await deps.catalog.tables.commit(
     { tables: [commit], transactions: [] },
-    keeper.withEffect({ kind: 'empty' }),
+    keeper.withEffect(NO_CONTENT),
   )
   if (outcome !== 'committed') return false
   deps.publisher.committed(commit)

@@ -7,9 +7,11 @@ import {
   newViewMetadata,
 } from '../../core/metadata/apply-view-updates.ts'
 import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
+import type { AnswerKeeper } from '../../core/replay.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
+import type { Page } from '../../http/page-token.ts'
 import type { Dependencies } from '../../lake/lake.ts'
 import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
 import type { ViewDependencies } from '../views/change-view.ts'
@@ -21,13 +23,14 @@ import {
   viewNameTaken,
   wantedByName,
 } from '../views/change-view.ts'
-import type { AnswerKeeper } from './kept-answer.ts'
+import { NO_CONTENT, viewAnswer } from './kept-answer.ts'
 import { metadataFileMissing } from './load-table.ts'
 import { getNamespace } from './namespaces.ts'
-import { type Page, type PageRequest, readPages } from './page.ts'
+import { type PageRequest, readPages } from './page.ts'
 import { readIdentifier, readName, requestNode } from './requests/table-request-json.ts'
 import { parseCommitViewRequest, parseCreateViewRequest } from './requests/view-request-json.ts'
 import { requireRestName } from './rest-name.ts'
+import type { UseCaseCall } from './use-case-call.ts'
 
 type RestViewDependencies = ViewDependencies & Stores<'namespaces'>
 
@@ -69,7 +72,7 @@ export async function createRestView(
     nowMs: deps.ambient.nowMs(),
   })
   requireWritableLocation(deps, metadata.location)
-  const options = keeper.withEffect({ kind: 'view', viewUuid })
+  const options = keeper.withEffect(viewAnswer(viewUuid))
   return addView(deps, { namespace: levels, name: name.name, metadata }, options)
 }
 
@@ -99,9 +102,9 @@ export async function replaceRestView(
       if (metadata.location !== base.location) requireWritableLocation(deps, metadata.location)
       return metadata === base ? undefined : { metadata }
     },
-    options: ({ viewUuid }) => keeper.withEffect({ kind: 'view', viewUuid }),
+    options: ({ viewUuid }) => keeper.withEffect(viewAnswer(viewUuid)),
   })
-  if (!isChanged) await keeper.withoutEffect({ kind: 'view', viewUuid: state.viewUuid })
+  if (!isChanged) await keeper.withoutEffect(viewAnswer(state.viewUuid))
   return state
 }
 
@@ -112,26 +115,31 @@ export async function dropRestView(
   keeper: AnswerKeeper,
 ): Promise<void> {
   const { viewUuid } = await getRestView(deps, name)
-  const outcome = await deps.catalog.views.drop(viewUuid, keeper.withEffect({ kind: 'empty' }))
+  const outcome = await deps.catalog.views.drop(viewUuid, keeper.withEffect(NO_CONTENT))
   // Somebody else dropped it meanwhile: say so as if they had come first.
   if (outcome === 'not-found') await getRestView(deps, name)
 }
 
-/** Iceberg REST specification, `RenameTableRequest` of views: also into another namespace, which must exist. */
+/**
+ * Iceberg REST specification, `RenameTableRequest` of views: also into another namespace, which
+ * must exist.
+ */
 export async function renameView(
   deps: RestViewDependencies,
   json: unknown,
-  keeper: AnswerKeeper,
+  { keeper, authorize }: UseCaseCall,
 ): Promise<void> {
   const node = requestNode(json)
   const source = requireRestName(readIdentifier(node.get('source')))
   const destination = requireRestName(readIdentifier(node.get('destination')))
+  await authorize('own', [{ on: 'view', name: source }])
+  await authorize('create', [{ on: 'namespace', name: destination.namespace }])
   const { viewUuid } = await getRestView(deps, source)
   const { levels } = await getNamespace(deps, destination.namespace)
   await refuseTakenDestination(deps, viewUuid, { source, destination })
   await changeView(deps, wantedByName(source), {
     change: () => ({ name: { namespace: levels, name: destination.name } }),
-    options: () => keeper.withEffect({ kind: 'empty' }),
+    options: () => keeper.withEffect(NO_CONTENT),
   })
 }
 
@@ -170,7 +178,7 @@ export async function registerView(
   const metadata = await readMetadataAt(deps, metadataLocation)
   requireWritableLocation(deps, metadata.location)
   const viewUuid = metadata.viewUuid.toLowerCase()
-  const options = keeper.withEffect({ kind: 'view', viewUuid })
+  const options = keeper.withEffect(viewAnswer(viewUuid))
   return addView(deps, { namespace: levels, name: name.name, metadata, metadataLocation }, options)
 }
 

@@ -1,19 +1,19 @@
 import { readFile } from 'node:fs/promises'
+import type { Dialect } from '../../http/dialect.ts'
 import { renderDocs } from '../../http/docs/docs-page.ts'
 import { buildOpenApi } from '../../http/docs/openapi.ts'
-import type { Route } from '../../http/route.ts'
 
 // The same distance from src/modules/operations and from dist/modules/operations.
 const OPENAPI_YAML = new URL('../../../openapi.yaml', import.meta.url)
 
 /** The documents of an API. */
 export class Pages {
-  readonly #routes: () => readonly Route[]
+  readonly #dialects: () => readonly Dialect[]
   #html: string | undefined
 
-  /** Asks for the routes when the first page is: they are not all there before. */
-  constructor(routes: () => readonly Route[]) {
-    this.#routes = routes
+  /** Asks for them when the first page is: they are not all there before. */
+  constructor(dialects: () => readonly Dialect[]) {
+    this.#dialects = dialects
   }
 
   /** `undefined` when the file was not installed with the service. */
@@ -27,7 +27,7 @@ export class Pages {
   }
 
   docsHtml(): string {
-    this.#html ??= renderDocs(buildOpenApi(this.#routes()))
+    this.#html ??= renderDocs(buildOpenApi(this.#dialects()))
     return this.#html
   }
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import type { Catalog } from '../../../src/catalog/catalog.ts'
 import type { TableStore } from '../../../src/catalog/table-store.ts'
 import { CatalogError } from '../../../src/core/errors.ts'
+import { KEEPS_NOTHING } from '../../../src/core/replay.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import type { TableCommitResult } from '../../../src/core/table/transaction.ts'
 import { parseExactJson } from '../../../src/formats/json/exact-json.ts'
@@ -10,7 +11,6 @@ import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { refsOf } from '../../../src/lake/publish/metadata-pieces.ts'
 import { commitTable } from '../../../src/modules/iceberg-rest/commit-tables.ts'
 import { createTable } from '../../../src/modules/iceberg-rest/create-table.ts'
-import { KEEPS_NOTHING } from '../../../src/modules/iceberg-rest/idempotency.ts'
 import { loadTable } from '../../../src/modules/iceberg-rest/load-table.ts'
 import { createNamespace } from '../../../src/modules/iceberg-rest/namespaces.ts'
 import type { Lake } from '../../../src/service.ts'
@@ -85,7 +85,8 @@ beforeAll(async () => {
   shop = await openWorkshop()
   processes = [shop.deps, await shop.another()].map(withWatchedQueue)
   template = await writeParquet(`${shop.dataFolder}/template.parquet`, 'SELECT 1::BIGINT AS c1')
-  await createNamespace(shop.deps, { namespace: ['m'] }, KEEPS_NOTHING)
+  const call = { keeper: KEEPS_NOTHING, authorize: () => Promise.resolve() }
+  await createNamespace(shop.deps, { namespace: ['m'] }, call)
 })
 afterAll(() => shop.close())
 

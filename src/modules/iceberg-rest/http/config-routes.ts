@@ -1,21 +1,32 @@
-import { IDEMPOTENCY_KEY_LIFETIME } from '../idempotency.ts'
-import { json } from './rest-reply.ts'
-import type { IcebergRoute } from './rest-route.ts'
+import { IDEMPOTENCY_KEY_LIFETIME } from '../../../http/idempotency/keeper.ts'
+import { jsonReply } from '../../../http/reply.ts'
+import type { Route } from '../../../http/route.ts'
+import { defineRestRoute } from './rest-route.ts'
+import { ConfigAnswer } from './shapes/rest-answer-shapes.ts'
 
-/** The one path that clients know without being told. */
-export const CONFIG_PATH = '/v1/config'
-
-/** There is one warehouse, whatever a client calls it. */
-export const CONFIG_ROUTES: readonly IcebergRoute[] = [
-  {
-    method: 'GET',
-    path: CONFIG_PATH,
-    handle: ({ endpoints }) =>
-      json({
+/** The one path that clients know without being told: it tells them of the others. */
+export function configRoutes(others: readonly Route[]): readonly Route[] {
+  const config: Route = defineRestRoute(
+    {
+      method: 'get',
+      path: '/v1/config',
+      operationId: 'icebergConfig',
+      permission: 'public',
+      summary: 'What this service serves',
+      description: 'There is one warehouse, whatever a client calls it.',
+      answers: [{ status: 200, description: 'Settings and endpoints.', shape: ConfigAnswer }],
+      problems: [],
+      curl: 'curl $MORAINE/iceberg/v1/config',
+    },
+    () =>
+      jsonReply({
         defaults: {},
         overrides: {},
         endpoints,
         'idempotency-key-lifetime': IDEMPOTENCY_KEY_LIFETIME,
       }),
-  },
-]
+  )
+  const routes = [config, ...others]
+  const endpoints = routes.map(({ method, path }) => `${method.toUpperCase()} ${path}`)
+  return routes
+}

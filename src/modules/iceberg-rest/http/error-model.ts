@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { CodedError } from '../../../core/errors.ts'
+import { jsonReply, type Reply } from '../../../http/reply.ts'
 import { type IcebergError, INTERNAL_ERROR } from '../../../problem/problem-row.ts'
 import { asProblem, PROBLEMS, type ProblemCode } from '../../../problem/problems.ts'
-import { json } from './rest-reply.ts'
-import type { IcebergReply } from './rest-route.ts'
 
 const MESSAGE_LENGTH_MAX = 2_000
 
-/** Iceberg REST specification, `ErrorModel`, of any error; what was unforeseen goes to the log only. */
-export function errorReply(request: IncomingMessage, error: unknown): IcebergReply {
+/**
+ * Iceberg REST specification, `ErrorModel`, of any error; what was unforeseen goes to the log only.
+ */
+export function errorReply(request: IncomingMessage, error: unknown): Reply {
   const foreseen = asProblem(error)
   if (foreseen === undefined || PROBLEMS[foreseen.code].iceberg === INTERNAL_ERROR) {
     const errorId = randomUUID()
@@ -25,24 +26,15 @@ export function errorReply(request: IncomingMessage, error: unknown): IcebergRep
 }
 
 /**
- * Java's client throws for a view's bad version what it would throw itself, if it is told so. For tables it is not:
- * only after a BadRequestException does it delete the files of a refused commit.
+ * Java's client throws for a view's bad version what it would throw itself, if it is told so. For
+ * tables it is not: only after a BadRequestException does it delete the files of a refused commit.
  */
 function typeOf({ code, facts }: CodedError<ProblemCode>): string {
   const isBadVersion = code === 'update-invalid' && facts['action'] === 'add-view-version'
   return isBadVersion ? 'IllegalArgumentException' : PROBLEMS[code].iceberg.type
 }
 
-/** Whether a repetition of the request must get the same refusal. */
-export function isFinalRefusal({ status }: IcebergReply): boolean {
-  return status >= 400 && status < 500 && status !== 429
-}
-
-export function modelOf({
-  status,
-  type,
-  message,
-}: IcebergError & { readonly message: string }): IcebergReply {
+function modelOf({ status, type, message }: IcebergError & { readonly message: string }): Reply {
   const shown = message.slice(0, MESSAGE_LENGTH_MAX)
-  return json({ error: { message: shown, type, code: status } }, { status })
+  return jsonReply({ error: { message: shown, type, code: status } }, { status })
 }

@@ -1,3 +1,5 @@
+import { jsonReply } from '../../../http/reply.ts'
+import type { Route } from '../../../http/route.ts'
 import {
   createNamespace,
   dropNamespace,
@@ -5,70 +7,130 @@ import {
   listNamespaces,
   updateNamespace,
 } from '../namespaces.ts'
+import type { RestServices } from '../rest-services.ts'
 import { pageRequest } from './rest-query.ts'
-import { json, noContent } from './rest-reply.ts'
-import type { IcebergCall, IcebergRoute } from './rest-route.ts'
+import {
+  defineRestRoute,
+  NAMESPACE,
+  NAMESPACES,
+  NO_CONTENT_REPLY,
+  namespaceOf,
+  onNamespace,
+  parentOf,
+} from './rest-route.ts'
+import {
+  NamespaceAnswer,
+  NamespaceListAnswer,
+  NamespaceUpdateAnswer,
+} from './shapes/rest-answer-shapes.ts'
+import {
+  CreateNamespaceRequest,
+  NamespacesQuery,
+  UpdateNamespaceRequest,
+} from './shapes/rest-request-shapes.ts'
 
-const NAMESPACES = '/v1/{prefix}/namespaces'
-const NAMESPACE = `${NAMESPACES}/{namespace}`
-const LEVEL_SEPARATOR = '\u001f'
+export function namespaceRoutes(deps: RestServices): readonly Route[] {
+  return [...wholeRoutes(deps), ...singleRoutes(deps)]
+}
 
-export const NAMESPACE_ROUTES: readonly IcebergRoute[] = [
-  {
-    method: 'GET',
-    path: NAMESPACES,
-    handle: async (call) => {
-      const request = { parent: parentOf(call), page: pageRequest(call) }
-      const { items, nextPageToken } = await listNamespaces(call.deps, request)
-      return json({ namespaces: items, 'next-page-token': nextPageToken })
-    },
-  },
-  {
-    method: 'POST',
-    path: NAMESPACES,
-    isMutation: true,
-    handle: async ({ deps, body, keeper }) => {
-      const { levels, properties } = await createNamespace(deps, body, keeper)
-      return json({ namespace: levels, properties })
-    },
-  },
-  {
-    method: 'GET',
-    path: NAMESPACE,
-    handle: async ({ deps, namespace }) => {
-      const { levels, properties } = await getNamespace(deps, namespace())
-      return json({ namespace: levels, properties })
-    },
-  },
-  {
-    method: 'HEAD',
-    path: NAMESPACE,
-    handle: async ({ deps, namespace }) => {
-      await getNamespace(deps, namespace())
-      return noContent()
-    },
-  },
-  {
-    method: 'DELETE',
-    path: NAMESPACE,
-    isMutation: true,
-    handle: async ({ deps, namespace, keeper }) => {
-      await dropNamespace(deps, namespace(), keeper)
-      return noContent()
-    },
-  },
-  {
-    method: 'POST',
-    path: `${NAMESPACE}/properties`,
-    isMutation: true,
-    handle: async ({ deps, namespace, body, keeper }) => {
-      return json(await updateNamespace(deps, { levels: namespace(), json: body }, keeper))
-    },
-  },
-]
+function wholeRoutes(deps: RestServices): readonly Route[] {
+  return [
+    defineRestRoute(
+      {
+        method: 'get',
+        path: NAMESPACES,
+        operationId: 'icebergListNamespaces',
+        permission: { privilege: 'describe', on: 'namespace', target: parentTarget },
+        summary: 'List namespaces',
+        query: NamespacesQuery,
+        answers: [{ status: 200, description: 'One page, or all.', shape: NamespaceListAnswer }],
+        problems: ['namespace-not-found', 'page-token-invalid'],
+      },
+      async (call) => {
+        const request = { parent: parentOf(call), page: pageRequest(call) }
+        const { items, nextPageToken } = await listNamespaces(deps, request)
+        return jsonReply({ namespaces: items, 'next-page-token': nextPageToken })
+      },
+    ),
+    defineRestRoute(
+      {
+        method: 'post',
+        path: NAMESPACES,
+        operationId: 'icebergCreateNamespace',
+        permission: 'in-use-case',
+        summary: 'Create a namespace',
+        description: 'And its parents.',
+        body: CreateNamespaceRequest,
+        answers: [{ status: 200, description: 'Created.', shape: NamespaceAnswer }],
+        problems: ['namespace-already-exists', 'name-invalid', 'update-invalid'],
+      },
+      async ({ body, keeper, authorize }) => {
+        const call = { keeper, authorize }
+        const { levels, properties } = await createNamespace(deps, body, call)
+        return jsonReply({ namespace: levels, properties })
+      },
+    ),
+  ]
+}
 
-/** An empty one is none, as older clients send it. */
-function parentOf({ query }: IcebergCall): readonly string[] {
-  const parent = query.get('parent') ?? ''
-  return parent === '' ? [] : parent.split(LEVEL_SEPARATOR)
+function parentTarget({ query }: { readonly query: unknown }): readonly string[] {
+  return parentOf({ query: query as ReadonlyMap<string, string> })
+}
+
+function singleRoutes(deps: RestServices): readonly Route[] {
+  const found = { path: NAMESPACE, permission: onNamespace('describe') }
+  const problems = ['namespace-not-found', 'name-invalid'] as const
+  return [
+    defineRestRoute(
+      {
+        ...{ ...found, method: 'get', problems, operationId: 'icebergGetNamespace' },
+        summary: 'Read a namespace',
+        answers: [{ status: 200, description: 'Its properties.', shape: NamespaceAnswer }],
+      },
+      async (call) => {
+        const { levels, properties } = await getNamespace(deps, namespaceOf(call))
+        return jsonReply({ namespace: levels, properties })
+      },
+    ),
+    defineRestRoute(
+      {
+        ...{ ...found, method: 'head', problems, operationId: 'icebergHasNamespace' },
+        summary: 'Is there such a namespace?',
+        answers: [{ status: 204, description: 'There is.' }],
+      },
+      async (call) => {
+        await getNamespace(deps, namespaceOf(call))
+        return NO_CONTENT_REPLY
+      },
+    ),
+    defineRestRoute(
+      {
+        ...{ method: 'delete', path: NAMESPACE, operationId: 'icebergDropNamespace' },
+        permission: onNamespace('own'),
+        summary: 'Drop an empty namespace',
+        answers: [{ status: 204, description: 'Dropped.' }],
+        problems: [...problems, 'namespace-not-empty'],
+      },
+      async (call) => {
+        await dropNamespace(deps, namespaceOf(call), call.keeper)
+        return NO_CONTENT_REPLY
+      },
+    ),
+    defineRestRoute(
+      {
+        method: 'post',
+        path: `${NAMESPACE}/properties`,
+        operationId: 'icebergUpdateNamespace',
+        permission: onNamespace('modify'),
+        summary: 'Set and remove properties of a namespace',
+        body: UpdateNamespaceRequest,
+        answers: [{ status: 200, description: 'Changed.', shape: NamespaceUpdateAnswer }],
+        problems: [...problems, 'namespace-update-invalid', 'update-invalid'],
+      },
+      async (call) => {
+        const request = { levels: namespaceOf(call), json: call.body }
+        return jsonReply(await updateNamespace(deps, request, call.keeper))
+      },
+    ),
+  ]
 }

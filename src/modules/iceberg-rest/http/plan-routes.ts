@@ -1,4 +1,6 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
+import type { Route } from '../../../http/route.ts'
 import { getRestTable } from '../load-table.ts'
 import {
   fetchPlan,
@@ -7,57 +9,99 @@ import {
   planTableScan,
   requirePlan,
 } from '../plan/plan-table-scan.ts'
-import { noContent, utf8 } from './rest-reply.ts'
-import type { IcebergCall, IcebergReply, IcebergRoute } from './rest-route.ts'
-import { tableName } from './rest-table-routes.ts'
+import type { RestServices } from '../rest-services.ts'
+import {
+  defineRestRoute,
+  type IcebergCall,
+  NO_CONTENT_REPLY,
+  onRestTable,
+  TABLE,
+  tableName,
+} from './rest-route.ts'
+import { PlanAnswer, ScanTasksAnswer } from './shapes/rest-answer-shapes.ts'
+import { PlanRequest, TasksRequest } from './shapes/rest-request-shapes.ts'
 
-const TABLE = '/v1/{prefix}/namespaces/{namespace}/tables/{table}'
 /** Clients write `a and b and c` as one within the other. */
 const FILTER_DEPTH_MAX = 1_000
 const PLAN = `${TABLE}/plan/{plan-id}`
 
 /** Planning changes nothing, so that a repeated request needs no key: it gets the same plan. */
-export const PLAN_ROUTES: readonly IcebergRoute[] = [
-  {
-    method: 'POST',
-    path: `${TABLE}/plan`,
-    bodyDepthMax: FILTER_DEPTH_MAX,
-    handle: async (call) => {
-      const { planId, ...tasks } = await planTableScan(
-        call.deps,
-        await getRestTable(call.deps, tableName(call)),
-        call.body ?? {},
-      )
-      return tasksReply(tasks, `"status":"completed","plan-id":${JSON.stringify(planId)},`)
+export function planRoutes(deps: RestServices): readonly Route[] {
+  return [...plannedRoutes(deps), tasksRoute(deps)]
+}
+
+function plannedRoutes(deps: RestServices): readonly Route[] {
+  const permission = onRestTable('select')
+  const ofPlan = { path: PLAN, permission, changesNothing: true as const }
+  const problems = ['table-not-found', 'plan-not-found'] as const
+  return [
+    defineRestRoute(
+      {
+        ...{ method: 'post', path: `${TABLE}/plan`, operationId: 'icebergPlanScan', permission },
+        changesNothing: true,
+        summary: 'Plan a scan',
+        description: 'Which files to read; of many, the first, and tokens for the others.',
+        body: PlanRequest,
+        bodyDepthMax: FILTER_DEPTH_MAX,
+        answers: [{ status: 200, description: 'The plan.', shape: PlanAnswer }],
+        problems: ['table-not-found', 'snapshot-not-found', 'filter-invalid', 'column-not-found'],
+      },
+      async (call) => {
+        const { planId, ...tasks } = await planTableScan(
+          deps,
+          await getRestTable(deps, tableName(call)),
+          call.body ?? {},
+        )
+        return tasksReply(tasks, `"status":"completed","plan-id":${JSON.stringify(planId)},`)
+      },
+    ),
+    defineRestRoute(
+      {
+        ...{ ...ofPlan, method: 'get', problems, operationId: 'icebergFetchPlan' },
+        summary: 'Fetch a plan again',
+        answers: [{ status: 200, description: 'The plan.', shape: PlanAnswer }],
+      },
+      async (call) => {
+        const state = await getRestTable(deps, tableName(call))
+        const tasks = await fetchPlan(deps, state, call.param('plan-id'))
+        return tasksReply(tasks, '"status":"completed",')
+      },
+    ),
+    defineRestRoute(
+      {
+        ...{ ...ofPlan, method: 'delete', problems, operationId: 'icebergCancelPlan' },
+        summary: 'Give up a plan',
+        description: 'Plans hold nothing, so that there is nothing to do.',
+        answers: [{ status: 204, description: 'Given up.' }],
+      },
+      async (call) => {
+        requirePlan(await getRestTable(deps, tableName(call)), call.param('plan-id'))
+        return NO_CONTENT_REPLY
+      },
+    ),
+  ]
+}
+
+function tasksRoute(deps: RestServices): Route {
+  return defineRestRoute(
+    {
+      method: 'post',
+      path: `${TABLE}/tasks`,
+      operationId: 'icebergFetchTasks',
+      permission: onRestTable('select'),
+      changesNothing: true,
+      summary: 'Fetch more tasks of a plan',
+      body: TasksRequest,
+      answers: [{ status: 200, description: 'Tasks.', shape: ScanTasksAnswer }],
+      problems: ['table-not-found', 'plan-task-not-found'],
     },
-  },
-  {
-    method: 'GET',
-    path: PLAN,
-    handle: async (call) => {
-      const state = await getRestTable(call.deps, tableName(call))
-      const tasks = await fetchPlan(call.deps, state, call.param('plan-id'))
-      return tasksReply(tasks, '"status":"completed",')
-    },
-  },
-  {
-    method: 'DELETE',
-    path: PLAN,
-    handle: async (call) => {
-      requirePlan(await getRestTable(call.deps, tableName(call)), call.param('plan-id'))
-      return noContent()
-    },
-  },
-  {
-    method: 'POST',
-    path: `${TABLE}/tasks`,
-    handle: async (call) => {
+    async (call) => {
       const planTask = planTaskOf(call)
-      const state = await getRestTable(call.deps, tableName(call))
-      return tasksReply(await fetchScanTasks(call.deps, state, planTask), '')
+      const state = await getRestTable(deps, tableName(call))
+      return tasksReply(await fetchScanTasks(deps, state, planTask), '')
     },
-  },
-]
+  )
+}
 
 function planTaskOf({ body }: IcebergCall): string {
   const planTask = (body as { readonly 'plan-task'?: unknown } | null | undefined)?.['plan-task']
@@ -65,13 +109,13 @@ function planTaskOf({ body }: IcebergCall): string {
   throw new CatalogError('request-invalid', '$.plan-task: expected a string')
 }
 
-/** Iceberg REST specification, `ScanTasks`, after the members that are given with a comma at their end. */
-function tasksReply(
-  { fileScanTasks, deleteFiles, planTasks }: PlannedTasks,
-  head: string,
-): IcebergReply {
+/**
+ * Iceberg REST specification, `ScanTasks`, after the members that are given with a comma at their
+ * end.
+ */
+function tasksReply({ fileScanTasks, deleteFiles, planTasks }: PlannedTasks, head: string): Reply {
   const deletes = deleteFiles.length === 0 ? '' : `"delete-files":[${deleteFiles.join(',')}],`
   const more = planTasks.length === 0 ? '' : `,"plan-tasks":${JSON.stringify(planTasks)}`
-  const text = `{${head}${deletes}"file-scan-tasks":[${fileScanTasks.join(',')}]${more}}`
-  return { status: 200, body: [utf8(text)] }
+  const body = `{${head}${deletes}"file-scan-tasks":[${fileScanTasks.join(',')}]${more}}`
+  return { status: 200, mediaType: JSON_MEDIA_TYPE, body }
 }

@@ -1,17 +1,19 @@
-import { CONFIG_ROUTES } from './config-routes.ts'
-import { NAMESPACE_ROUTES } from './namespace-routes.ts'
-import { PLAN_ROUTES } from './plan-routes.ts'
-import type { IcebergRoute } from './rest-route.ts'
-import { TABLE_ROUTES } from './rest-table-routes.ts'
-import { VIEW_ROUTES } from './rest-view-routes.ts'
-import { TABLE_MORE_ROUTES } from './table-more-routes.ts'
+import type { Route } from '../../../http/route.ts'
+import type { RestServices } from '../rest-services.ts'
+import { configRoutes } from './config-routes.ts'
+import { namespaceRoutes } from './namespace-routes.ts'
+import { planRoutes } from './plan-routes.ts'
+import { tableRoutes } from './rest-table-routes.ts'
+import { viewRoutes } from './rest-view-routes.ts'
+import { tableMoreRoutes } from './table-more-routes.ts'
 
 /** Every route of the Iceberg REST API: what is here is served and advertised, and nothing else. */
-export const ICEBERG_ROUTES: readonly IcebergRoute[] = [
-  ...CONFIG_ROUTES,
-  ...NAMESPACE_ROUTES,
-  ...TABLE_ROUTES,
-  ...TABLE_MORE_ROUTES,
-  ...PLAN_ROUTES,
-  ...VIEW_ROUTES,
-]
+export function icebergRoutes(deps: RestServices): readonly Route[] {
+  return configRoutes([
+    ...namespaceRoutes(deps),
+    ...tableRoutes(deps),
+    ...tableMoreRoutes(deps),
+    ...planRoutes(deps),
+    ...viewRoutes(deps),
+  ])
+}

@@ -1,41 +1,83 @@
-import type { IncomingMessage } from 'node:http'
-import type { AnswerKeeper } from '../kept-answer.ts'
-import type { RestServices } from '../rest-services.ts'
+import type { z } from 'zod'
+import type { NamespacedName } from '../../../core/table/table-name.ts'
+import type { Privilege } from '../../../http/authorizer.ts'
+import type { Reply } from '../../../http/reply.ts'
+import type { Call, Route, RouteSpec, Tag } from '../../../http/route.ts'
 
-export type IcebergMethod = 'GET' | 'HEAD' | 'POST' | 'DELETE'
+/**
+ * Where everything of a namespace is, as the specification spells it; this service has no prefix.
+ */
+export const NAMESPACES = '/v1/{prefix}/namespaces'
+export const NAMESPACE = `${NAMESPACES}/{namespace}`
+export const TABLE = `${NAMESPACE}/tables/{table}`
+export const VIEW = `${NAMESPACE}/views/{view}`
 
-/** One request to the Iceberg REST API. */
-export interface IcebergCall {
-  readonly deps: RestServices
-  readonly request: IncomingMessage
-  /** All that `config` advertises. */
-  readonly endpoints: readonly string[]
-  /** Of one given more than once the last; unknown ones are passed over, as newer clients send them. */
-  readonly query: ReadonlyMap<string, string>
-  /** JSON with exact 64-bit integers; `undefined` when the body is empty or the method takes none. */
-  readonly body: unknown
-  /** Keeps the answer to a request with an `Idempotency-Key` together with its effect. */
-  readonly keeper: AnswerKeeper
-  /** A part of the path, decoded. */
-  param(name: string): string
-  /** The levels that `{namespace}` names. */
-  namespace(): readonly string[]
+const LEVEL_SEPARATOR = '\u001f'
+
+const ICEBERG_TAG: Tag = {
+  name: 'iceberg',
+  description:
+    'The Iceberg REST catalog API, for engines. Errors follow its error model; unknown members ' +
+    'are ignored.',
 }
 
-export interface IcebergReply {
-  readonly status: number
-  /** JSON in UTF-8, in pieces; none for an answer without a body. */
-  readonly body?: readonly Uint8Array[]
-  readonly headers?: Readonly<Record<string, string>>
+const PARAMETERS = {
+  namespace: 'Its levels, joined by %1F.',
+  table: 'The name of a table.',
+  view: 'The name of a view.',
+  'plan-id': 'As the plan was answered.',
 }
 
-export interface IcebergRoute {
-  readonly method: IcebergMethod
-  /** As the specification spells it, with `{prefix}`, which this service has none of. */
-  readonly path: string
-  /** Whether an `Idempotency-Key` counts. */
-  readonly isMutation?: boolean
-  /** Of arrays and objects within each other in the body; 64 when absent. */
-  readonly bodyDepthMax?: number
-  handle(call: IcebergCall): Promise<IcebergReply> | IcebergReply
+/**
+ * One request. Of a query parameter given more than once the last counts, unknown ones are passed
+ * over; the body is JSON with exact 64-bit integers, `undefined` when it is empty or the method
+ * takes none.
+ */
+export type IcebergCall = Call<ReadonlyMap<string, string>, unknown>
+
+type RestSpec = Omit<RouteSpec<z.ZodObject, z.ZodType>, 'tag' | 'parameters'>
+
+/**
+ * A route whose spec documents query and body; handlers read them with the parsers of `requests/`.
+ */
+export function defineRestRoute(
+  spec: RestSpec,
+  handle: (call: IcebergCall) => Promise<Reply> | Reply,
+): Route {
+  return { ...spec, tag: ICEBERG_TAG, parameters: PARAMETERS, handle }
 }
+
+export function namespaceOf({ param }: Pick<IcebergCall, 'param'>): readonly string[] {
+  return param('namespace').split(LEVEL_SEPARATOR)
+}
+
+export function tableName(call: Pick<IcebergCall, 'param'>): NamespacedName {
+  return { namespace: namespaceOf(call), name: call.param('table') }
+}
+
+export function viewName(call: Pick<IcebergCall, 'param'>): NamespacedName {
+  return { namespace: namespaceOf(call), name: call.param('view') }
+}
+
+/** An empty one is none, as older clients send it. */
+export function parentOf({ query }: Pick<IcebergCall, 'query'>): readonly string[] {
+  const parent = query.get('parent') ?? ''
+  return parent === '' ? [] : parent.split(LEVEL_SEPARATOR)
+}
+
+/** A privilege on the namespace of the path. */
+export function onNamespace(privilege: Privilege) {
+  return { privilege, on: 'namespace' as const, target: namespaceOf }
+}
+
+/** A privilege on the table of the path. */
+export function onRestTable(privilege: Privilege) {
+  return { privilege, on: 'table' as const, target: tableName }
+}
+
+/** A privilege on the view of the path. */
+export function onRestView(privilege: Privilege) {
+  return { privilege, on: 'view' as const, target: viewName }
+}
+
+export const NO_CONTENT_REPLY: Reply = { status: 204 }

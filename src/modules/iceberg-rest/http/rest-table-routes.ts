@@ -1,6 +1,7 @@
 import { CatalogError } from '../../../core/errors.ts'
 import type { TableState } from '../../../core/table/table.ts'
-import type { NamespacedName } from '../../../core/table/table-name.ts'
+import { jsonReply, type Reply } from '../../../http/reply.ts'
+import type { Route } from '../../../http/route.ts'
 import { commitTable, commitTransactionOfTables } from '../commit-tables.ts'
 import { createTable } from '../create-table.ts'
 import { dropRestTable } from '../drop-rest-table.ts'
@@ -13,104 +14,212 @@ import {
   tableDoesNotExist,
   tableTag,
 } from '../load-table.ts'
+import type { RestServices } from '../rest-services.ts'
 import { flag, knowsTag, pageRequest, snapshotMode } from './rest-query.ts'
-import { json, noContent } from './rest-reply.ts'
-import type { IcebergCall, IcebergReply, IcebergRoute } from './rest-route.ts'
+import {
+  defineRestRoute,
+  NAMESPACE,
+  NO_CONTENT_REPLY,
+  namespaceOf,
+  onNamespace,
+  onRestTable,
+  TABLE,
+  tableName,
+} from './rest-route.ts'
+import { IdentifierListAnswer, LoadTableAnswer } from './shapes/rest-answer-shapes.ts'
+import {
+  CommitTableRequest,
+  CommitTransactionRequest,
+  CreateTableRequest,
+  DropTableQuery,
+  LoadTableQuery,
+  PageQuery,
+} from './shapes/rest-request-shapes.ts'
 import { tableReply } from './table-reply.ts'
 
-const TABLES = '/v1/{prefix}/namespaces/{namespace}/tables'
-const TABLE = `${TABLES}/{table}`
+const TABLES = `${NAMESPACE}/tables`
+const ETAG = { ETag: 'Of this version, and of what is shown of it.' }
+const COMMIT_PROBLEMS = [
+  'table-not-found',
+  'commit-conflict',
+  'commit-state-unknown',
+  'update-invalid',
+  'location-not-allowed',
+  'schema-invalid',
+  'overloaded',
+  'storage-full',
+] as const
 
-export const TABLE_ROUTES: readonly IcebergRoute[] = [
-  {
-    method: 'GET',
-    path: TABLES,
-    handle: async (call) => {
-      const request = { namespace: call.namespace(), page: pageRequest(call) }
-      const { items, nextPageToken } = await listTables(call.deps, request)
-      return json({ identifiers: items, 'next-page-token': nextPageToken })
-    },
-  },
-  {
-    method: 'POST',
-    path: TABLES,
-    isMutation: true,
-    handle: async ({ deps, namespace, body, keeper }) => {
-      const request = { namespace: namespace(), json: body }
-      return tableReply(await createTable(deps, request, keeper), 'all')
-    },
-  },
-  {
-    method: 'GET',
-    path: TABLE,
-    handle: async (call) => {
-      const mode = snapshotMode(call)
-      const state = await getRestTable(call.deps, tableName(call))
-      const tag = tableTag(state, mode)
-      if (!knowsTag(call, tag)) return loadedReply(call, state, mode)
-      await requirePublishedFile(call.deps, state)
-      return { status: 304, headers: { ETag: tag } }
-    },
-  },
-  {
-    method: 'HEAD',
-    path: TABLE,
-    handle: async (call) => {
-      await getRestTable(call.deps, tableName(call))
-      return noContent()
-    },
-  },
-  {
-    method: 'POST',
-    path: TABLE,
-    isMutation: true,
-    handle: async (call) => {
-      const { deps, body, keeper } = call
-      return committedReply(
-        call,
-        await commitTable(deps, { name: tableName(call), json: body }, keeper),
-      )
-    },
-  },
-  {
-    method: 'DELETE',
-    path: TABLE,
-    isMutation: true,
-    handle: async (call) => {
-      const purge = flag(call, 'purgeRequested')
-      await dropRestTable(call.deps, { name: tableName(call), purge }, call.keeper)
-      return noContent()
-    },
-  },
-  {
-    method: 'POST',
-    path: '/v1/{prefix}/transactions/commit',
-    isMutation: true,
-    handle: async ({ deps, body, keeper }) => {
-      await commitTransactionOfTables(deps, body, keeper)
-      return noContent()
-    },
-  },
-]
+export function tableRoutes(deps: RestServices): readonly Route[] {
+  return [...collectionRoutes(deps), ...readingRoutes(deps), ...changingRoutes(deps)]
+}
 
-export function tableName({ namespace, param }: IcebergCall): NamespacedName {
-  return { namespace: namespace(), name: param('table') }
+function collectionRoutes(deps: RestServices): readonly Route[] {
+  return [
+    defineRestRoute(
+      {
+        method: 'get',
+        path: TABLES,
+        operationId: 'icebergListTables',
+        permission: onNamespace('describe'),
+        summary: 'List tables of a namespace',
+        query: PageQuery,
+        answers: [{ status: 200, description: 'One page, or all.', shape: IdentifierListAnswer }],
+        problems: ['namespace-not-found', 'page-token-invalid'],
+      },
+      async (call) => {
+        const request = { namespace: namespaceOf(call), page: pageRequest(call) }
+        const { items, nextPageToken } = await listTables(deps, request)
+        return jsonReply({ identifiers: items, 'next-page-token': nextPageToken })
+      },
+    ),
+    defineRestRoute(
+      {
+        method: 'post',
+        path: TABLES,
+        operationId: 'icebergCreateTable',
+        permission: onNamespace('create'),
+        summary: 'Create a table',
+        description: 'Or stage its creation, which the first commit ends.',
+        body: CreateTableRequest,
+        answers: [{ status: 200, description: 'Created.', shape: LoadTableAnswer, headers: ETAG }],
+        problems: [
+          'namespace-not-found',
+          'table-already-exists',
+          'name-invalid',
+          'update-invalid',
+          'schema-invalid',
+          'location-not-allowed',
+          'storage-full',
+          'commit-state-unknown',
+        ],
+      },
+      async (call) => {
+        const request = { namespace: namespaceOf(call), json: call.body }
+        return tableReply(await createTable(deps, request, call.keeper), 'all')
+      },
+    ),
+  ]
+}
+
+function readingRoutes(deps: RestServices): readonly Route[] {
+  return [
+    defineRestRoute(
+      {
+        method: 'get',
+        path: TABLE,
+        operationId: 'icebergLoadTable',
+        permission: onRestTable('select'),
+        summary: 'Load a table',
+        description: 'Its newest metadata, with all snapshots or those of branches and tags.',
+        query: LoadTableQuery,
+        answers: [
+          { status: 200, description: 'The table.', shape: LoadTableAnswer, headers: ETAG },
+          { status: 304, description: 'If-None-Match has the newest state.', headers: ETAG },
+        ],
+        problems: ['table-not-found', 'file-not-found', 'overloaded'],
+        curl: 'curl $MORAINE/iceberg/v1/namespaces/aviation/tables/flights',
+      },
+      async (call) => {
+        const mode = snapshotMode(call)
+        const state = await getRestTable(deps, tableName(call))
+        const tag = tableTag(state, mode)
+        if (!knowsTag(call, tag)) return loadedReply(deps, state, mode)
+        await requirePublishedFile(deps, state)
+        return { status: 304, headers: { ETag: tag } }
+      },
+    ),
+    defineRestRoute(
+      {
+        method: 'head',
+        path: TABLE,
+        operationId: 'icebergHasTable',
+        permission: onRestTable('describe'),
+        summary: 'Is there such a table?',
+        answers: [{ status: 204, description: 'There is.' }],
+        problems: ['table-not-found'],
+      },
+      async (call) => {
+        await getRestTable(deps, tableName(call))
+        return NO_CONTENT_REPLY
+      },
+    ),
+  ]
+}
+
+function changingRoutes(deps: RestServices): readonly Route[] {
+  return [
+    defineRestRoute(
+      {
+        method: 'post',
+        path: TABLE,
+        operationId: 'icebergCommitTable',
+        permission: onRestTable('modify'),
+        summary: 'Commit to a table',
+        description: 'The updates are made if all requirements hold.',
+        body: CommitTableRequest,
+        answers: [{ status: 200, description: 'Done.', shape: LoadTableAnswer, headers: ETAG }],
+        problems: [...COMMIT_PROBLEMS, 'namespace-not-found', 'table-already-exists'],
+      },
+      async (call) => {
+        const request = { name: tableName(call), json: call.body }
+        return committedReply(deps, await commitTable(deps, request, call.keeper))
+      },
+    ),
+    defineRestRoute(
+      {
+        method: 'delete',
+        path: TABLE,
+        operationId: 'icebergDropTable',
+        permission: onRestTable('own'),
+        summary: 'Drop a table',
+        query: DropTableQuery,
+        answers: [{ status: 204, description: 'Dropped.' }],
+        problems: ['table-not-found'],
+      },
+      async (call) => {
+        const purge = flag(call, 'purgeRequested')
+        await dropRestTable(deps, { name: tableName(call), purge }, call.keeper)
+        return NO_CONTENT_REPLY
+      },
+    ),
+    defineRestRoute(
+      {
+        method: 'post',
+        path: '/v1/{prefix}/transactions/commit',
+        operationId: 'icebergCommitTransaction',
+        permission: 'in-use-case',
+        summary: 'Commit to several tables',
+        description: 'All or none.',
+        body: CommitTransactionRequest,
+        answers: [{ status: 204, description: 'Done.' }],
+        problems: [...COMMIT_PROBLEMS, 'namespace-not-found', 'table-already-exists'],
+      },
+      async ({ body, keeper, authorize }) => {
+        await commitTransactionOfTables(deps, body, { keeper, authorize })
+        return NO_CONTENT_REPLY
+      },
+    ),
+  ]
 }
 
 async function loadedReply(
-  { deps }: IcebergCall,
+  deps: RestServices,
   state: TableState,
   mode: SnapshotMode,
-): Promise<IcebergReply> {
+): Promise<Reply> {
   const loaded = await loadTable(deps, state, mode)
   if (loaded === undefined) throw tableDoesNotExist(state)
   return tableReply(loaded, mode)
 }
 
-/** The commit is done: what keeps its metadata file from being written leaves the client in doubt, not refused. */
-async function committedReply(call: IcebergCall, state: TableState): Promise<IcebergReply> {
+/**
+ * The commit is done: what keeps its metadata file from being written leaves the client in doubt,
+ * not refused.
+ */
+async function committedReply(deps: RestServices, state: TableState): Promise<Reply> {
   try {
-    return await loadedReply(call, state, 'all')
+    return await loadedReply(deps, state, 'all')
   } catch (cause) {
     const detail = 'The commit was done, but its metadata file could not be written yet'
     throw new CatalogError('commit-state-unknown', detail, { cause })

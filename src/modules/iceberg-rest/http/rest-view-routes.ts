@@ -1,4 +1,6 @@
-import type { NamespacedName } from '../../../core/table/table-name.ts'
+import { jsonReply } from '../../../http/reply.ts'
+import type { Route } from '../../../http/route.ts'
+import type { RestServices } from '../rest-services.ts'
 import {
   createRestView,
   dropRestView,
@@ -9,80 +11,165 @@ import {
   replaceRestView,
 } from '../view-catalog.ts'
 import { pageRequest } from './rest-query.ts'
-import { json, noContent } from './rest-reply.ts'
-import type { IcebergCall, IcebergRoute } from './rest-route.ts'
+import {
+  defineRestRoute,
+  NAMESPACE,
+  NO_CONTENT_REPLY,
+  namespaceOf,
+  onNamespace,
+  onRestView,
+  VIEW,
+  viewName,
+} from './rest-route.ts'
+import { IdentifierListAnswer, LoadViewAnswer } from './shapes/rest-answer-shapes.ts'
+import {
+  CommitViewRequest,
+  CreateViewRequest,
+  PageQuery,
+  RegisterRequest,
+  RenameRequest,
+} from './shapes/rest-request-shapes.ts'
 import { viewReply } from './view-reply.ts'
 
-const NAMESPACE = '/v1/{prefix}/namespaces/{namespace}'
 const VIEWS = `${NAMESPACE}/views`
-const VIEW = `${VIEWS}/{view}`
+const MAKING_PROBLEMS = [
+  'namespace-not-found',
+  'view-already-exists',
+  'name-invalid',
+  'update-invalid',
+  'location-not-allowed',
+  'storage-full',
+  'commit-state-unknown',
+] as const
 
-export const VIEW_ROUTES: readonly IcebergRoute[] = [
-  {
-    method: 'GET',
-    path: VIEWS,
-    handle: async (call) => {
-      const request = { namespace: call.namespace(), page: pageRequest(call) }
-      const { items, nextPageToken } = await listRestViews(call.deps, request)
-      return json({ identifiers: items, 'next-page-token': nextPageToken })
-    },
-  },
-  {
-    method: 'POST',
-    path: VIEWS,
-    isMutation: true,
-    handle: async ({ deps, namespace, body, keeper }) =>
-      viewReply(await createRestView(deps, { namespace: namespace(), json: body }, keeper)),
-  },
-  {
-    method: 'GET',
-    path: VIEW,
-    handle: async (call) => viewReply(await getRestView(call.deps, viewName(call))),
-  },
-  {
-    method: 'HEAD',
-    path: VIEW,
-    handle: async (call) => {
-      await getRestView(call.deps, viewName(call))
-      return noContent()
-    },
-  },
-  {
-    method: 'POST',
-    path: VIEW,
-    isMutation: true,
-    handle: async (call) => {
-      const request = { name: viewName(call), json: call.body }
-      return viewReply(await replaceRestView(call.deps, request, call.keeper))
-    },
-  },
-  {
-    method: 'DELETE',
-    path: VIEW,
-    isMutation: true,
-    handle: async (call) => {
-      await dropRestView(call.deps, viewName(call), call.keeper)
-      return noContent()
-    },
-  },
-  {
-    method: 'POST',
-    path: '/v1/{prefix}/views/rename',
-    isMutation: true,
-    handle: async ({ deps, body, keeper }) => {
-      await renameView(deps, body, keeper)
-      return noContent()
-    },
-  },
-  {
-    method: 'POST',
-    path: `${NAMESPACE}/register-view`,
-    isMutation: true,
-    handle: async ({ deps, namespace, body, keeper }) =>
-      viewReply(await registerView(deps, { namespace: namespace(), json: body }, keeper)),
-  },
-]
+export function viewRoutes(deps: RestServices): readonly Route[] {
+  return [...collectionRoutes(deps), ...singleRoutes(deps), ...movingRoutes(deps)]
+}
 
-function viewName({ namespace, param }: IcebergCall): NamespacedName {
-  return { namespace: namespace(), name: param('view') }
+function collectionRoutes(deps: RestServices): readonly Route[] {
+  return [
+    defineRestRoute(
+      {
+        method: 'get',
+        path: VIEWS,
+        operationId: 'icebergListViews',
+        permission: onNamespace('describe'),
+        summary: 'List views of a namespace',
+        query: PageQuery,
+        answers: [{ status: 200, description: 'One page, or all.', shape: IdentifierListAnswer }],
+        problems: ['namespace-not-found', 'page-token-invalid'],
+      },
+      async (call) => {
+        const request = { namespace: namespaceOf(call), page: pageRequest(call) }
+        const { items, nextPageToken } = await listRestViews(deps, request)
+        return jsonReply({ identifiers: items, 'next-page-token': nextPageToken })
+      },
+    ),
+    defineRestRoute(
+      {
+        method: 'post',
+        path: VIEWS,
+        operationId: 'icebergCreateView',
+        permission: onNamespace('create'),
+        summary: 'Create a view',
+        body: CreateViewRequest,
+        answers: [{ status: 200, description: 'Created.', shape: LoadViewAnswer }],
+        problems: MAKING_PROBLEMS,
+      },
+      async (call) => {
+        const request = { namespace: namespaceOf(call), json: call.body }
+        return viewReply(await createRestView(deps, request, call.keeper))
+      },
+    ),
+  ]
+}
+
+function singleRoutes(deps: RestServices): readonly Route[] {
+  const problems = ['view-not-found'] as const
+  return [
+    defineRestRoute(
+      {
+        ...{ method: 'get', path: VIEW, problems, operationId: 'icebergLoadView' },
+        permission: onRestView('select'),
+        summary: 'Load a view',
+        answers: [{ status: 200, description: 'The view.', shape: LoadViewAnswer }],
+      },
+      async (call) => viewReply(await getRestView(deps, viewName(call))),
+    ),
+    defineRestRoute(
+      {
+        ...{ method: 'head', path: VIEW, problems, operationId: 'icebergHasView' },
+        permission: onRestView('describe'),
+        summary: 'Is there such a view?',
+        answers: [{ status: 204, description: 'There is.' }],
+      },
+      async (call) => {
+        await getRestView(deps, viewName(call))
+        return NO_CONTENT_REPLY
+      },
+    ),
+    defineRestRoute(
+      {
+        ...{ method: 'post', path: VIEW, operationId: 'icebergReplaceView' },
+        permission: onRestView('modify'),
+        summary: 'Replace a view',
+        body: CommitViewRequest,
+        answers: [{ status: 200, description: 'Replaced.', shape: LoadViewAnswer }],
+        problems: [...problems, ...MAKING_PROBLEMS, 'commit-conflict'],
+      },
+      async (call) => {
+        const request = { name: viewName(call), json: call.body }
+        return viewReply(await replaceRestView(deps, request, call.keeper))
+      },
+    ),
+    defineRestRoute(
+      {
+        ...{ method: 'delete', path: VIEW, problems, operationId: 'icebergDropView' },
+        permission: onRestView('own'),
+        summary: 'Drop a view',
+        answers: [{ status: 204, description: 'Dropped.' }],
+      },
+      async (call) => {
+        await dropRestView(deps, viewName(call), call.keeper)
+        return NO_CONTENT_REPLY
+      },
+    ),
+  ]
+}
+
+function movingRoutes(deps: RestServices): readonly Route[] {
+  return [
+    defineRestRoute(
+      {
+        method: 'post',
+        path: '/v1/{prefix}/views/rename',
+        operationId: 'icebergRenameView',
+        permission: 'in-use-case',
+        summary: 'Rename a view',
+        body: RenameRequest,
+        answers: [{ status: 204, description: 'Renamed.' }],
+        problems: [...MAKING_PROBLEMS, 'view-not-found', 'commit-conflict'],
+      },
+      async ({ body, keeper, authorize }) => {
+        await renameView(deps, body, { keeper, authorize })
+        return NO_CONTENT_REPLY
+      },
+    ),
+    defineRestRoute(
+      {
+        method: 'post',
+        path: `${NAMESPACE}/register-view`,
+        operationId: 'icebergRegisterView',
+        permission: onNamespace('create'),
+        summary: 'Register a view by its metadata file',
+        body: RegisterRequest,
+        answers: [{ status: 200, description: 'Registered.', shape: LoadViewAnswer }],
+        problems: [...MAKING_PROBLEMS, 'file-not-found'],
+      },
+      async (call) => {
+        const request = { namespace: namespaceOf(call), json: call.body }
+        return viewReply(await registerView(deps, request, call.keeper))
+      },
+    ),
+  ]
 }

@@ -1,67 +1,149 @@
+import { jsonReply } from '../../../http/reply.ts'
+import type { Route } from '../../../http/route.ts'
 import { getRestTable } from '../load-table.ts'
 import { getNamespace } from '../namespaces.ts'
 import { registerTable, unregisterTable } from '../register-table.ts'
 import { renameTable } from '../rename-table.ts'
 import { takeMetricsReport } from '../report-metrics.ts'
-import { json, noContent } from './rest-reply.ts'
-import type { IcebergRoute } from './rest-route.ts'
-import { tableName } from './rest-table-routes.ts'
+import type { RestServices } from '../rest-services.ts'
+import {
+  defineRestRoute,
+  NAMESPACE,
+  NO_CONTENT_REPLY,
+  namespaceOf,
+  onNamespace,
+  onRestTable,
+  TABLE,
+  tableName,
+} from './rest-route.ts'
+import {
+  CredentialsAnswer,
+  IdentifierListAnswer,
+  LoadTableAnswer,
+  UnregisterAnswer,
+} from './shapes/rest-answer-shapes.ts'
+import { MetricsReport, RegisterRequest, RenameRequest } from './shapes/rest-request-shapes.ts'
 import { metadataReply, tableReply } from './table-reply.ts'
 
-const NAMESPACE = '/v1/{prefix}/namespaces/{namespace}'
-const TABLE = `${NAMESPACE}/tables/{table}`
+export function tableMoreRoutes(deps: RestServices): readonly Route[] {
+  return [...movingRoutes(deps), ...sideRoutes(deps)]
+}
 
-export const TABLE_MORE_ROUTES: readonly IcebergRoute[] = [
-  {
-    method: 'POST',
-    path: '/v1/{prefix}/tables/rename',
-    isMutation: true,
-    handle: async ({ deps, body, keeper }) => {
-      await renameTable(deps, body, keeper)
-      return noContent()
-    },
-  },
-  {
-    method: 'POST',
-    path: `${NAMESPACE}/register`,
-    isMutation: true,
-    handle: async ({ deps, namespace, body, keeper }) => {
-      const request = { namespace: namespace(), json: body }
-      return tableReply(await registerTable(deps, request, keeper), 'all')
-    },
-  },
-  {
-    method: 'POST',
-    path: `${TABLE}/unregister`,
-    isMutation: true,
-    handle: async (call) => {
-      return metadataReply(await unregisterTable(call.deps, tableName(call), call.keeper))
-    },
-  },
-  {
-    method: 'POST',
-    path: `${TABLE}/metrics`,
-    handle: async (call) => {
-      await takeMetricsReport(call.deps, { name: tableName(call), json: call.body })
-      return noContent()
-    },
-  },
-  {
-    // Files of a local store need none.
-    method: 'GET',
-    path: `${TABLE}/credentials`,
-    handle: async (call) => {
-      await getRestTable(call.deps, tableName(call))
-      return json({ 'storage-credentials': [] })
-    },
-  },
-  {
-    // Functions are not kept here.
-    method: 'GET',
-    path: `${NAMESPACE}/functions`,
-    handle: async ({ deps, namespace }) => {
-      await getNamespace(deps, namespace())
-      return json({ identifiers: [], 'next-page-token': null })
-    },
-  },
-]
+function movingRoutes(deps: RestServices): readonly Route[] {
+  return [
+    defineRestRoute(
+      {
+        method: 'post',
+        path: '/v1/{prefix}/tables/rename',
+        operationId: 'icebergRenameTable',
+        permission: 'in-use-case',
+        summary: 'Rename a table',
+        description: 'Also into another namespace, which must exist.',
+        body: RenameRequest,
+        answers: [{ status: 204, description: 'Renamed.' }],
+        problems: [
+          'table-not-found',
+          'namespace-not-found',
+          'table-already-exists',
+          'commit-conflict',
+          'update-invalid',
+          'name-invalid',
+        ],
+      },
+      async ({ body, keeper, authorize }) => {
+        await renameTable(deps, body, { keeper, authorize })
+        return NO_CONTENT_REPLY
+      },
+    ),
+    defineRestRoute(
+      {
+        method: 'post',
+        path: `${NAMESPACE}/register`,
+        operationId: 'icebergRegisterTable',
+        permission: onNamespace('create'),
+        summary: 'Register a table by its metadata file',
+        body: RegisterRequest,
+        answers: [{ status: 200, description: 'Registered.', shape: LoadTableAnswer }],
+        problems: [
+          'namespace-not-found',
+          'table-already-exists',
+          'file-not-found',
+          'update-invalid',
+          'location-not-allowed',
+          'name-invalid',
+        ],
+      },
+      async (call) => {
+        const request = { namespace: namespaceOf(call), json: call.body }
+        return tableReply(await registerTable(deps, request, call.keeper), 'all')
+      },
+    ),
+    defineRestRoute(
+      {
+        method: 'post',
+        path: `${TABLE}/unregister`,
+        operationId: 'icebergUnregisterTable',
+        permission: onRestTable('own'),
+        summary: 'Forget a table and keep its files',
+        answers: [{ status: 200, description: 'Its last metadata.', shape: UnregisterAnswer }],
+        problems: ['table-not-found', 'commit-conflict'],
+      },
+      async (call) => metadataReply(await unregisterTable(deps, tableName(call), call.keeper)),
+    ),
+  ]
+}
+
+function sideRoutes(deps: RestServices): readonly Route[] {
+  return [
+    defineRestRoute(
+      {
+        method: 'post',
+        path: `${TABLE}/metrics`,
+        operationId: 'icebergReportMetrics',
+        permission: onRestTable('select'),
+        changesNothing: true,
+        summary: 'Report metrics of a scan or commit',
+        description: 'The report is taken and looked at no further.',
+        body: MetricsReport,
+        answers: [{ status: 204, description: 'Taken.' }],
+        problems: ['table-not-found', 'update-invalid'],
+      },
+      async (call) => {
+        await takeMetricsReport(deps, { name: tableName(call), json: call.body })
+        return NO_CONTENT_REPLY
+      },
+    ),
+    defineRestRoute(
+      {
+        method: 'get',
+        path: `${TABLE}/credentials`,
+        operationId: 'icebergLoadCredentials',
+        permission: onRestTable('select'),
+        summary: 'Credentials for the files of a table',
+        description: 'Files of a local store need none.',
+        answers: [{ status: 200, description: 'None.', shape: CredentialsAnswer }],
+        problems: ['table-not-found'],
+      },
+      async (call) => {
+        await getRestTable(deps, tableName(call))
+        return jsonReply({ 'storage-credentials': [] })
+      },
+    ),
+    defineRestRoute(
+      {
+        method: 'get',
+        path: `${NAMESPACE}/functions`,
+        operationId: 'icebergListFunctions',
+        permission: onNamespace('describe'),
+        summary: 'List functions of a namespace',
+        description: 'Functions are not kept here.',
+        answers: [{ status: 200, description: 'An empty list.', shape: IdentifierListAnswer }],
+        problems: ['namespace-not-found'],
+      },
+      async (call) => {
+        await getNamespace(deps, namespaceOf(call))
+        return jsonReply({ identifiers: [], 'next-page-token': null })
+      },
+    ),
+  ]
+}

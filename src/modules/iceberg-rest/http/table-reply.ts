@@ -1,18 +1,18 @@
+import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
 import type { CreatedTable } from '../create-table.ts'
 import { type LoadedTable, type SnapshotMode, tableTag } from '../load-table.ts'
-import { utf8 } from './rest-reply.ts'
-import type { IcebergReply } from './rest-route.ts'
 
 /** Iceberg REST specification, `LoadTableResult`. */
 export function tableReply(
   { state, metadataLocation, json }: CreatedTable,
   mode: SnapshotMode,
-): IcebergReply {
+): Reply {
   const location =
     metadataLocation === undefined ? '' : `"metadata-location":${JSON.stringify(metadataLocation)},`
   return {
     status: 200,
-    body: [utf8(`{${location}"metadata":`), ...json, utf8(',"config":{}}')],
+    mediaType: JSON_MEDIA_TYPE,
+    body: { pieces: [utf8(`{${location}"metadata":`), ...json, utf8(',"config":{}}')] },
     ...(metadataLocation === undefined ? {} : { headers: { ETag: tableTag(state, mode) } }),
   }
 }
@@ -21,7 +21,15 @@ export function tableReply(
 export function metadataReply({
   metadataLocation,
   json,
-}: Pick<LoadedTable, 'metadataLocation' | 'json'>): IcebergReply {
+}: Pick<LoadedTable, 'metadataLocation' | 'json'>): Reply {
   const head = `{"metadata-location":${JSON.stringify(metadataLocation)},"metadata":`
-  return { status: 200, body: [utf8(head), ...json, utf8('}')] }
+  return {
+    status: 200,
+    mediaType: JSON_MEDIA_TYPE,
+    body: { pieces: [utf8(head), ...json, utf8('}')] },
+  }
+}
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
 }

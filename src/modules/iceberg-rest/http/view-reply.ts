@@ -1,12 +1,11 @@
+import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
 import type { getRestView } from '../view-catalog.ts'
-import { utf8 } from './rest-reply.ts'
-import type { IcebergReply } from './rest-route.ts'
 
 type ViewState = Awaited<ReturnType<typeof getRestView>>
 
 /** Iceberg REST specification, `LoadViewResult`. */
-export function viewReply({ metadata, metadataLocation }: ViewState): IcebergReply {
+export function viewReply({ metadata, metadataLocation }: ViewState): Reply {
   const location = JSON.stringify(metadataLocation)
-  const text = `{"metadata-location":${location},"metadata":${metadata},"config":{}}`
-  return { status: 200, body: [utf8(text)] }
+  const body = `{"metadata-location":${location},"metadata":${metadata},"config":{}}`
+  return { status: 200, mediaType: JSON_MEDIA_TYPE, body }
 }

@@ -5,12 +5,12 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { pathToFileURL } from 'node:url'
 import pino from 'pino'
 import type { Engine } from '../../../../src/engine/engine.ts'
-import { createApp } from '../../../../src/http/app.ts'
 import { Metrics } from '../../../../src/http/metrics.ts'
+import { createApp } from '../../../../src/http/serve/app.ts'
 import type { Dumps } from '../../../../src/modules/dumps/dumps.ts'
 import type { DumpLimits } from '../../../../src/modules/dumps/http/dump-streams.ts'
 import { dumpsModule } from '../../../../src/modules/dumps/http/dumps-module.ts'
-import { listModules, routesOf } from '../../../../src/modules.ts'
+import { dialectsOf, listModules } from '../../../../src/modules.ts'
 import { ask, type Json, must, post } from '../../../http/client.ts'
 import type { TestService } from '../../../http/harness.ts'
 import { withEngine } from '../../../lake/failing-disk.ts'
@@ -135,7 +135,9 @@ export async function openFace(
   const { dumps } = dumping
   const others = listModules(deps).filter(({ name }) => name !== dumping.name)
   const log = pino({ level: 'silent' })
-  const app = createApp({ routes: routesOf([dumping, ...others]), metrics, log })
+  const { ambient, catalog } = deps
+  const answersOnce = { ...ambient, replays: catalog.replays }
+  const app = createApp({ dialects: dialectsOf([dumping, ...others]), answersOnce, metrics, log })
   const server = createHttpServer(app)
   server.setTimeout(idleMs)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

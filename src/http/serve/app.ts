@@ -1,44 +1,40 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import express, {
-  type NextFunction,
-  type Request,
-  type RequestHandler,
-  type Response,
-} from 'express'
+import express, { type NextFunction, type Request, type Response } from 'express'
 import helmet from 'helmet'
 import type { Logger } from 'pino'
-import { ProblemError } from '../problem/problems.ts'
-import { ALLOWS_ALL, type Authorizer } from './authorizer.ts'
-import { registerRoutes, routeOf, sendFailure } from './dispatch.ts'
-import { DOCS_STYLE_HASH } from './docs-style.ts'
-import { guardRequest } from './guards.ts'
-import type { Metrics } from './metrics.ts'
-import { requestLog } from './request-log.ts'
-import type { Route } from './route.ts'
+import { ALLOWS_ALL, type Authorizer } from '../authorizer.ts'
+import type { Dialect } from '../dialect.ts'
+import { DOCS_STYLE_HASH } from '../docs-style.ts'
+import { AnswerOnce, type AnswerOnceOptions } from '../idempotency/answer-once.ts'
+import type { Metrics } from '../metrics.ts'
+import { requestLog } from '../request-log.ts'
+import type { Route } from '../route.ts'
+import { routeOf, serveDialects } from './pipeline.ts'
 
 /** As nginx calls it: the client did not wait for the whole answer. */
 const CLIENT_GONE = 499
 
 export interface AppOptions {
-  readonly routes: readonly Route[]
-  /** Other protocols, each below a root of its own; they pass on what is not theirs. */
-  readonly dialects?: readonly RequestHandler[]
+  /** One of them takes every path that no other has. */
+  readonly dialects: readonly Dialect[]
+  /** For requests with an `Idempotency-Key`. */
+  readonly answersOnce: AnswerOnceOptions
   readonly metrics: Metrics
   readonly log: Logger
   /** Allows everything when absent. */
   readonly authorizer?: Authorizer
   /**
-   * Makes a route that should have asked for a permission and has not answer 500, instead of only a line in the log.
-   * Tests set it.
+   * Makes a route that should have asked for a permission and has not answer 500, instead of only a
+   * line in the log. Tests set it.
    */
   readonly isPermissionEnforced?: boolean
 }
 
 /** The whole HTTP face of the service, as a request listener. */
 export function createApp({
-  routes,
-  dialects = [],
+  dialects,
+  answersOnce,
   metrics,
   log,
   authorizer = ALLOWS_ALL,
@@ -52,24 +48,13 @@ export function createApp({
   app.use(requestLog(log))
   app.use(measureRequests(metrics))
   app.use(securityHeaders())
-  for (const dialect of dialects) app.use(dialect)
-  app.use((request: Request, _response: Response, next: NextFunction) => {
-    guardRequest(request)
-    next()
-  })
-  registerRoutes(app, routes, {
-    authorizer,
-    unasked: isPermissionEnforced ? refuseUnasked : logUnasked,
-  })
-  app.use((request: Request) => {
-    throw new ProblemError('route-not-found', `there is nothing at ${request.path.slice(0, 200)}`, {
-      facts: { docs: '/docs' },
-    })
-  })
-  // Express knows an error handler by its four parameters.
-  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
-    sendFailure(request, response, error)
-  })
+  app.use(
+    serveDialects(dialects, {
+      authorizer,
+      unasked: isPermissionEnforced ? refuseUnasked : logUnasked,
+      once: new AnswerOnce(answersOnce),
+    }),
+  )
   return app
 }
 
@@ -97,8 +82,8 @@ function measureRequests(metrics: Metrics) {
 }
 
 /**
- * Nothing but the style of /docs may run or load; transport security is the business of what ends TLS. Helmet's
- * choice is the same for every answer, so it is asked once.
+ * Nothing but the style of /docs may run or load; transport security is the business of what ends
+ * TLS. Helmet's choice is the same for every answer, so it is asked once.
  */
 function securityHeaders() {
   const sample = new ServerResponse(new IncomingMessage(new Socket()))

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { requestInvalid } from './problem.ts'
-import { requestUrl } from './request-log.ts'
+import { requestInvalid } from '../problem.ts'
+import { requestUrl } from '../request-log.ts'
 
 const NUL = /\0|%00/
 const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -17,8 +17,8 @@ export function guardRequest(request: IncomingMessage): void {
 }
 
 /**
- * Browsers send some POST requests of any page without asking first, and this service may listen where only
- * its user's browser can reach it. Other clients send no Origin.
+ * Browsers send some POST requests of any page without asking first, and this service may listen
+ * where only its user's browser can reach it. Other clients send no Origin.
  */
 function isFromOtherSite({ method = '', headers }: IncomingMessage): boolean {
   if (READING.has(method) || headers.origin === undefined) return false

@@ -2,8 +2,9 @@
 const INTERVAL_MS = 5
 
 /**
- * Tells `report` by how many seconds each of its timers came late: while one piece of work holds the event loop,
- * nothing else of the process runs, timers included. Answers what ends the watch. It keeps no process alive.
+ * Tells `report` by how many seconds each of its timers came late: while one piece of work holds
+ * the event loop, nothing else of the process runs, timers included. Answers what ends the watch.
+ * It keeps no process alive.
  */
 export function watchEventLoop(report: (seconds: number) => void): () => void {
   let before = performance.now()

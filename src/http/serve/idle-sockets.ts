@@ -7,8 +7,9 @@ interface Exchange {
 }
 
 /**
- * Cuts off clients that send or take nothing for so long. A client that has sent all and waits for the first byte of
- * its answer is left alone: converting a large file takes longer than any reader may stall.
+ * Cuts off clients that send or take nothing for so long. A client that has sent all and waits for
+ * the first byte of its answer is left alone: converting a large file takes longer than any reader
+ * may stall.
  */
 export function cutIdleSockets(server: Server, idleMs: number): void {
   const exchanges = new WeakMap<Socket, Exchange>()

@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { AnswerKeeper, ReplayRecord } from '../../core/replay.ts'
+import { ProblemError } from '../../problem/problems.ts'
+import type { Reply } from '../reply.ts'
+import { Keeper, type KeyedRequest } from './keeper.ts'
+import { KEPT_BYTES_MAX, readStored, replyOf, type StoredAnswer } from './kept-reply.ts'
+import type { Replays } from './replays.ts'
+
+/** A reservation that its process does not renew is over after so long. */
+const RESERVED_MS = 30_000
+const RENEW_MS = 10_000
+const RETRY_AFTER_SECONDS_MAX = 5
+const NOT_FINAL: ReadonlySet<number> = new Set([408, 425, 429])
+
+export interface AnswerOnceOptions {
+  readonly replays: Replays
+  readonly nowMs: () => number
+  readonly newUuid: () => string
+}
+
+/** One request with a key, and what it takes to answer it. */
+export interface OnceRequest {
+  readonly request: IncomingMessage
+  readonly keyed: KeyedRequest
+  /** Does what the request asks, once. */
+  work(keeper: AnswerKeeper): Promise<Reply>
+  /** Makes an answer again that was not kept verbatim. */
+  rebuild(from: NonNullable<StoredAnswer['from']>, first: Reply): Promise<Reply>
+  refusal(error: unknown): Reply
+}
+
+export interface OnceUpload extends OnceRequest {
+  readonly chunks: AsyncIterable<Uint8Array>
+  upload(keeper: AnswerKeeper, chunks: AsyncIterable<Uint8Array>): Promise<Reply>
+}
+
+/**
+ * Answers requests with a key: a request that was answered before gets that answer and does
+ * nothing.
+ */
+export class AnswerOnce {
+  readonly #options: AnswerOnceOptions
+
+  constructor(options: AnswerOnceOptions) {
+    this.#options = options
+  }
+
+  /**
+   * A request whose own attempt failed because its twin came first gets the twin's answer, as does
+   * one of whose success only the word was lost.
+   */
+  async answer(once: OnceRequest): Promise<Reply> {
+    const before = await this.#find(once.keyed)
+    if (before !== undefined) return replay(once, before)
+    return this.#attempt(once, new Keeper(this.#options, once.keyed), once.work)
+  }
+
+  /** As `answer`, of a body that is not read before the key is reserved. */
+  async answerUpload(once: Omit<OnceUpload, 'work'>): Promise<Reply> {
+    const { replays, nowMs, newUuid } = this.#options
+    const owner = newUuid()
+    const reservation = () => ({
+      ...once.keyed,
+      ...{ owner, nowMs: nowMs(), durationMs: RESERVED_MS },
+    })
+    const reserved = await replays.reserve(reservation())
+    if (reserved.outcome === 'answered') return replayUpload(once, reserved.record)
+    if (reserved.outcome === 'in-use') throw inUse(once.keyed, reserved, nowMs())
+    const renewal = setInterval(() => {
+      replays.renew(reservation()).catch((err) => {
+        once.request.log.warn({ err }, 'the reservation of an idempotency key was not renewed')
+      })
+    }, RENEW_MS)
+    try {
+      const keeper = new Keeper(this.#options, once.keyed, owner)
+      const chunks = hashed(once.chunks, (bodyHash) => {
+        keeper.bodyHash = bodyHash
+      })
+      return await this.#attempt(once, keeper, () => once.upload(keeper, chunks))
+    } finally {
+      clearInterval(renewal)
+      // Of an answer it takes nothing away.
+      await replays.release({ ...once.keyed, owner }).catch(() => undefined)
+    }
+  }
+
+  async #attempt(
+    once: Omit<OnceRequest, 'work'>,
+    keeper: Keeper,
+    work: (keeper: AnswerKeeper) => Promise<Reply>,
+  ): Promise<Reply> {
+    try {
+      const reply = await work(keeper)
+      await keeper.end(reply).catch((err) => {
+        once.request.log.warn({ err }, 'the answer to a request with a key was not kept')
+      })
+      return reply
+    } catch (error) {
+      if (hasLeft(once.request)) throw error
+      const meanwhile = await this.#find(once.keyed)
+      if (meanwhile !== undefined) {
+        if (isOtherBody(meanwhile, keeper.bodyHash)) throw reused(once.keyed)
+        return replay(once, meanwhile)
+      }
+      const refusal = once.refusal(error)
+      if (isFinalRefusal(refusal)) await keeper.refused(refusal)
+      return refusal
+    }
+  }
+
+  /** Throws `idempotency-key-reused` when another request had the key. */
+  async #find(keyed: KeyedRequest): Promise<ReplayRecord | undefined> {
+    const record = await this.#options.replays.find(keyed)
+    if (record !== undefined && record.requestHash !== keyed.requestHash) throw reused(keyed)
+    return record
+  }
+}
+
+/** Whether a repetition of the request must get the same refusal. */
+export function isFinalRefusal({ status }: Reply): boolean {
+  return status >= 400 && status < 500 && !NOT_FINAL.has(status)
+}
+
+/** What half a body led to says nothing of the whole one. */
+function hasLeft(request: IncomingMessage): boolean {
+  return request.destroyed && !request.complete
+}
+
+function replay(once: Pick<OnceRequest, 'rebuild'>, record: ReplayRecord): Promise<Reply> | Reply {
+  const stored = readStored(record.body)
+  const reply = replyOf(record.status, stored)
+  return stored.from === undefined ? reply : once.rebuild(stored.from, reply)
+}
+
+/** Reads no more of the body than tells a short one from that of the first request. */
+async function replayUpload(
+  once: Pick<OnceUpload, 'rebuild' | 'chunks' | 'keyed'>,
+  record: ReplayRecord,
+): Promise<Reply> {
+  if (record.requestHash !== once.keyed.requestHash) throw reused(once.keyed)
+  const bodyHash = record.bodyHash === null ? null : await hashOfShort(once.chunks)
+  if (isOtherBody(record, bodyHash)) throw reused(once.keyed)
+  return replay(once, record)
+}
+
+function isOtherBody({ bodyHash: first }: ReplayRecord, bodyHash: string | null): boolean {
+  return first !== null && bodyHash !== null && first !== bodyHash
+}
+
+async function hashOfShort(chunks: AsyncIterable<Uint8Array>): Promise<string | null> {
+  const hash = createHash('sha256')
+  let length = 0
+  for await (const chunk of chunks) {
+    length += chunk.length
+    if (length > KEPT_BYTES_MAX) return null
+    hash.update(chunk)
+  }
+  return hash.digest('base64url')
+}
+
+async function* hashed(
+  chunks: AsyncIterable<Uint8Array>,
+  onEnd: (bodyHash: string) => void,
+): AsyncGenerator<Uint8Array> {
+  const hash = createHash('sha256')
+  for await (const chunk of chunks) {
+    hash.update(chunk)
+    yield chunk
+  }
+  onEnd(hash.digest('base64url'))
+}
+
+function reused({ key }: KeyedRequest): ProblemError {
+  return new ProblemError(
+    'idempotency-key-reused',
+    `Idempotency-Key ${key} belongs to another request`,
+  )
+}
+
+function inUse(
+  keyed: KeyedRequest,
+  { requestHash, expiresAtMs }: { readonly requestHash: string; readonly expiresAtMs: number },
+  nowMs: number,
+): ProblemError {
+  if (requestHash !== keyed.requestHash) return reused(keyed)
+  const secondsLeft = Math.max(1, Math.ceil((expiresAtMs - nowMs) / 1000))
+  const retryAfterSeconds = Math.min(secondsLeft, RETRY_AFTER_SECONDS_MAX)
+  return new ProblemError(
+    'idempotency-key-in-use',
+    `a request with the Idempotency-Key ${keyed.key} is being worked on: try again soon`,
+    { facts: { retryAfterSeconds } },
+  )
+}

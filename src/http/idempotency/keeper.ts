@@ -1,0 +1,91 @@
+import type {
+  AnswerKeeper,
+  KeptAnswer,
+  KeptWithEffect,
+  NewReplay,
+  ReplayKey,
+} from '../../core/replay.ts'
+import type { Reply } from '../reply.ts'
+import { storedReply, storedText } from './kept-reply.ts'
+import type { Replays } from './replays.ts'
+
+/** How long a client may repeat a request, as it is advertised (ISO 8601). */
+export const IDEMPOTENCY_KEY_LIFETIME = 'PT1H'
+const LIFETIME_MS = 3600 * 1000
+/** For clocks that differ and repetitions on their way. */
+const GRACE_MS = 300 * 1000
+
+export interface KeyedRequest extends ReplayKey {
+  readonly requestHash: string
+}
+
+/** Keeps the answer to one request with a key. */
+export class Keeper implements AnswerKeeper {
+  readonly #replays: Replays
+  readonly #nowMs: () => number
+  readonly #keyed: KeyedRequest
+  readonly #reservedBy: string | undefined
+  /** Hash of an upload's body, once it is read. */
+  bodyHash: string | null = null
+  /** Changes that were asked to keep an answer: the last of them did, unless all were refused. */
+  #attempts = 0
+  #isRemembered = false
+  #isProvisional = false
+
+  constructor(
+    { replays, nowMs }: { readonly replays: Replays; readonly nowMs: () => number },
+    keyed: KeyedRequest,
+    reservedBy?: string,
+  ) {
+    this.#replays = replays
+    this.#nowMs = nowMs
+    this.#keyed = keyed
+    this.#reservedBy = reservedBy
+  }
+
+  withEffect(answer: KeptAnswer): KeptWithEffect {
+    this.#attempts++
+    this.#isProvisional = answer.isProvisional === true
+    return { replay: this.#record(answer.status, storedText(answer)) }
+  }
+
+  keeping<Result>(answer: (result: Result) => KeptAnswer): (result: Result) => KeptWithEffect {
+    return (result) => this.withEffect(answer(result))
+  }
+
+  async withoutEffect(answer: KeptAnswer): Promise<void> {
+    this.#isRemembered = true
+    await this.#replays.remember(this.#record(answer.status, storedText(answer)))
+  }
+
+  /** Sees to what the request's work left to do: keeps a reply that no change has kept. */
+  async end(reply: Reply): Promise<void> {
+    const isKept = this.#attempts === 1 || this.#isRemembered
+    if (isKept && !this.#isProvisional) return
+    const stored = storedReply(reply)
+    if (stored === undefined) return
+    const record = this.#record(reply.status, stored)
+    if (this.#isProvisional) await this.#replays.amend(record)
+    // After several attempts it is not known whether the last was one: then this changes nothing.
+    else await this.#replays.remember(record)
+  }
+
+  /** Keeps a refusal that a repetition must get again. */
+  async refused(reply: Reply): Promise<void> {
+    const stored = storedReply(reply)
+    if (stored !== undefined) await this.#replays.remember(this.#record(reply.status, stored))
+  }
+
+  #record(status: number, body: string): NewReplay {
+    const nowMs = this.#nowMs()
+    return {
+      ...this.#keyed,
+      bodyHash: this.bodyHash,
+      status,
+      body,
+      expiresAtMs: nowMs + LIFETIME_MS + GRACE_MS,
+      nowMs,
+      ...(this.#reservedBy === undefined ? {} : { reservedBy: this.#reservedBy }),
+    }
+  }
+}

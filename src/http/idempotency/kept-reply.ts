@@ -1,0 +1,62 @@
+import type { KeptAnswer } from '../../core/replay.ts'
+import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
+import { JSON_MEDIA_TYPE, type Reply } from '../reply.ts'
+
+/** Longer answers are made again from the state of what they tell of. */
+export const KEPT_BYTES_MAX = 64 * 1024
+
+/** An answer as it is stored: verbatim, or the facts to make it from. */
+export interface StoredAnswer {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly mediaType?: string
+  readonly text?: string
+  readonly from?: Readonly<Record<string, unknown>>
+}
+
+export function storedText({ headers, value, from }: KeptAnswer): string {
+  const text = value === undefined ? undefined : stringifyExactJson(value)
+  // Without facts to make it from there is no other way to answer again.
+  const isKept = text !== undefined && (isShort(text) || from === undefined)
+  const stored: StoredAnswer = {
+    ...(headers === undefined ? {} : { headers }),
+    ...(isKept ? { mediaType: JSON_MEDIA_TYPE, text } : from === undefined ? {} : { from }),
+  }
+  return stringifyExactJson(stored)
+}
+
+/** A whole reply; `undefined` when it is too long to be kept. */
+export function storedReply({ headers, mediaType, body }: Reply): string | undefined {
+  const text = textOf(body)
+  if (text === undefined || !isShort(text)) return undefined
+  const stored: StoredAnswer = {
+    ...(headers === undefined ? {} : { headers }),
+    ...(mediaType === undefined ? {} : { mediaType, text }),
+  }
+  return stringifyExactJson(stored)
+}
+
+function textOf(body: Reply['body']): string | undefined {
+  if (body === undefined) return ''
+  if (typeof body === 'string') return body
+  if (typeof body === 'function' || !('pieces' in body)) return undefined
+  const { pieces } = body
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  return length > KEPT_BYTES_MAX ? undefined : Buffer.concat(pieces).toString()
+}
+
+/** The reply that was kept verbatim. */
+export function replyOf(status: number, { headers, mediaType, text }: StoredAnswer): Reply {
+  return {
+    status,
+    ...(headers === undefined ? {} : { headers }),
+    ...(mediaType === undefined || text === undefined ? {} : { mediaType, body: text }),
+  }
+}
+
+export function readStored(body: string): StoredAnswer {
+  return parseExactJson(body) as StoredAnswer
+}
+
+function isShort(text: string): boolean {
+  return Buffer.byteLength(text) <= KEPT_BYTES_MAX
+}

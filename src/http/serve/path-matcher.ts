@@ -1,0 +1,100 @@
+import { ProblemError } from '../../problem/problems.ts'
+import type { Dialect } from '../dialect.ts'
+import { inMatchingOrder, type Route } from '../route.ts'
+
+export interface Match {
+  readonly route: Route
+  /** The pattern below the root that the path matched. */
+  readonly pattern: string
+  /** Throws for a name that the pattern does not have. */
+  param(name: string): string
+}
+
+/**
+ * The routes of one path, with the pattern's segments: a text to compare, or a parameter's name.
+ */
+interface PathEntry {
+  readonly pattern: string
+  readonly segments: readonly { readonly text?: string; readonly name?: string }[]
+  readonly byMethod: ReadonlyMap<string, Route>
+  readonly allowed: readonly string[]
+}
+
+/** Finds the route of a path that is still encoded, so that a name may hold any character. */
+export class PathMatcher {
+  readonly #rules: Dialect['paths']
+  readonly #entriesByLength = new Map<number, PathEntry[]>()
+
+  constructor({ paths, routes }: Pick<Dialect, 'paths' | 'routes'>) {
+    this.#rules = paths
+    for (const pattern of new Set(inMatchingOrder(routes).map(({ path }) => paths.served(path)))) {
+      const entry = this.#entryOf(
+        pattern,
+        routes.filter((route) => paths.served(route.path) === pattern),
+      )
+      const ofLength = this.#entriesByLength.get(entry.segments.length) ?? []
+      ofLength.push(entry)
+      this.#entriesByLength.set(entry.segments.length, ofLength)
+    }
+  }
+
+  #entryOf(pattern: string, routes: readonly Route[]): PathEntry {
+    const byMethod = new Map(routes.map((route) => [route.method.toUpperCase(), route]))
+    const get = byMethod.get('GET')
+    if (this.#rules.headIsGet && get !== undefined) byMethod.set('HEAD', get)
+    return {
+      pattern,
+      segments: pattern.split('/').map((text) => {
+        const name = /^\{(.+)\}$/.exec(text)?.[1]
+        return name === undefined ? { text } : { name }
+      }),
+      byMethod,
+      allowed: [...byMethod.keys()],
+    }
+  }
+
+  /**
+   * Throws `method-not-allowed` with what is, the dialect's own error for an unknown path, and what
+   * its decoding throws. `onPath` is told the pattern as soon as it is known.
+   */
+  match(method: string, path: string, onPath: (pattern: string) => void): Match {
+    const segments = (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path).split('/')
+    const entry = this.#entriesByLength
+      .get(segments.length)
+      ?.find((candidate) => this.#isMatch(candidate, segments))
+    if (entry === undefined) throw this.#rules.notFound(path)
+    onPath(entry.pattern)
+    const route = entry.byMethod.get(method)
+    if (route === undefined) throw methodNotAllowed(method, entry.allowed)
+    const params = this.#paramsOf(entry, segments)
+    return {
+      route,
+      pattern: entry.pattern,
+      param: (name) => {
+        const value = params.get(name)
+        if (value === undefined) throw new Error(`${entry.pattern} has no parameter ${name}`)
+        return value
+      },
+    }
+  }
+
+  #isMatch(entry: PathEntry, segments: readonly string[]): boolean {
+    return entry.segments.every(({ text }, i) =>
+      text === undefined ? this.#rules.allowsEmpty || segments[i] !== '' : text === segments[i],
+    )
+  }
+
+  #paramsOf(entry: PathEntry, segments: readonly string[]): ReadonlyMap<string, string> {
+    const params = new Map<string, string>()
+    for (const [i, { name }] of entry.segments.entries()) {
+      if (name !== undefined) params.set(name, this.#rules.decode(segments[i] ?? ''))
+    }
+    return params
+  }
+}
+
+function methodNotAllowed(method: string, allowed: readonly string[]): ProblemError {
+  return new ProblemError('method-not-allowed', `${method} is not served here`, {
+    facts: { method, allowed },
+  })
+}

@@ -1,0 +1,218 @@
+import type { IncomingMessage } from 'node:http'
+import type { Request, Response } from 'express'
+import { type AnswerKeeper, KEEPS_NOTHING } from '../../core/replay.ts'
+import { ProblemError } from '../../problem/problems.ts'
+import { ANONYMOUS, type Authorizer } from '../authorizer.ts'
+import type { Dialect } from '../dialect.ts'
+import type { AnswerOnce } from '../idempotency/answer-once.ts'
+import { keyOf, requestHash, uploadHash } from '../idempotency/keyed-request.ts'
+import { bodyChunks, drain, mediaTypeOf, readBody } from '../json-body.ts'
+import { CallPermissions, targetOf } from '../permission.ts'
+import { type Reply, sendReply } from '../reply.ts'
+import { requestUrl } from '../request-log.ts'
+import type { Call, KeptFacts, Route } from '../route.ts'
+import { guardRequest } from './guards.ts'
+import { type Match, PathMatcher } from './path-matcher.ts'
+
+/** One for all: to make an error for each answer would cost more than many answers. */
+const CLOSED = new Error('the answer is closed')
+const NO_BODY = new Uint8Array()
+
+/** What stands between a request and its handler. */
+export interface Gate {
+  readonly authorizer: Authorizer
+  /** Called when a route has answered that should have called `authorize` and has not. */
+  unasked(route: Route, request: IncomingMessage): void
+  /** For requests with an `Idempotency-Key`. */
+  readonly once: AnswerOnce
+}
+
+interface Face {
+  readonly dialect: Dialect
+  readonly matcher: PathMatcher
+}
+
+/** A request on its way to the handler: all but its body. */
+interface Arrival {
+  readonly face: Face
+  readonly match: Match
+  readonly query: unknown
+  readonly permissions: CallPermissions
+  readonly request: Request
+  readonly response: Response
+}
+
+/** What the handler gets beside what was there before the body. */
+interface Handing {
+  readonly body?: unknown
+  readonly upload?: AsyncIterable<Uint8Array>
+  readonly keeper: AnswerKeeper
+}
+
+/** Serves every dialect: whatever they have in common is written here once. */
+export function serveDialects(dialects: readonly Dialect[], gate: Gate) {
+  const faces = dialects
+    .map((dialect) => ({ dialect, matcher: new PathMatcher(dialect) }))
+    .sort((left, right) => right.dialect.root.length - left.dialect.root.length)
+  return async (request: Request, response: Response): Promise<void> => {
+    const url = requestUrl(request)
+    const face = faces.find(({ dialect }) => isBelow(dialect.root, url))
+    if (face === undefined) throw new Error('no dialect takes every path')
+    try {
+      const reply = await answer(arrivalOf(face, request, response), gate)
+      await sendReply(request, response, reply)
+      drain(request)
+    } catch (error) {
+      sendFailure(face.dialect, { request, response, error })
+    }
+  }
+}
+
+function isBelow(root: string, url: string): boolean {
+  return url.startsWith(root) && (root === '' || '/?'.includes(url.charAt(root.length)))
+}
+
+/** The pattern that the request matched, with its root. */
+export function routeOf(response: Response): string | undefined {
+  return response.locals['route'] as string | undefined
+}
+
+function arrivalOf(face: Face, request: Request, response: Response): Omit<Arrival, 'permissions'> {
+  guardRequest(request)
+  const { dialect, matcher } = face
+  const url = requestUrl(request)
+  const mark = url.indexOf('?')
+  const path = mark < 0 ? url : url.slice(0, mark)
+  const match = matcher.match(request.method, path.slice(dialect.root.length), (pattern) => {
+    response.locals['route'] = dialect.root + pattern
+  })
+  const query = dialect.readQuery(mark < 0 ? '' : url.slice(mark + 1), match.route)
+  return { face, match, query, request, response }
+}
+
+async function answer(arrived: Omit<Arrival, 'permissions'>, gate: Gate): Promise<Reply> {
+  const { route } = arrived.match
+  const permissions = new CallPermissions(gate.authorizer, ANONYMOUS)
+  if (typeof route.permission === 'object') {
+    const target = targetOf(route.permission, { ...arrived, param: arrived.match.param })
+    const decided = permissions.require(route.permission.privilege, target)
+    if (decided !== undefined) await decided
+  }
+  const arrival = { ...arrived, permissions }
+  const isUpload = route.uploads?.includes(mediaTypeOf(arrived.request) ?? '') === true
+  return isUpload ? answerUpload(arrival, gate) : answerRead(arrival, gate)
+}
+
+async function answerRead(arrival: Arrival, gate: Gate): Promise<Reply> {
+  const { request, match, face } = arrival
+  const { bodies } = face.dialect
+  const isRead = bodies.isRead(match.route, request)
+  const bytes = isRead ? await readBody(request, bodies.bytesMax) : NO_BODY
+  const key = keyFor(arrival)
+  const body = () => (isRead ? bodies.parse(bytes, match.route) : undefined)
+  if (key === undefined) return handle(arrival, gate, { keeper: KEEPS_NOTHING, body: body() })
+  return gate.once.answer({
+    ...onceOf(arrival, body),
+    keyed: { ...key, requestHash: requestHash(request, bytes) },
+    work: async (keeper) => handle(arrival, gate, { keeper, body: body() }),
+  })
+}
+
+async function answerUpload(arrival: Arrival, gate: Gate): Promise<Reply> {
+  const { request } = arrival
+  arrival.face.dialect.bodies.isRead(arrival.match.route, request)
+  const chunks = bodyChunks(request)
+  const key = keyFor(arrival)
+  if (key === undefined) return handle(arrival, gate, { keeper: KEEPS_NOTHING, upload: chunks })
+  return gate.once.answerUpload({
+    ...onceOf(arrival, () => undefined),
+    keyed: { ...key, requestHash: uploadHash(request) },
+    chunks,
+    upload: async (keeper, upload) => handle(arrival, gate, { keeper, upload }),
+  })
+}
+
+/** Two principals may use one key. */
+function keyFor({ request, face, match, permissions }: Arrival) {
+  const key = keyOf(request, face.dialect.keyRule)
+  if (key === undefined || match.route.changesNothing === true) return undefined
+  return { principal: permissions.principal.kind, key }
+}
+
+function onceOf(arrival: Arrival, body: () => unknown) {
+  const { request, match, face } = arrival
+  return {
+    request,
+    refusal: (error: unknown) => refusalOf(face.dialect, request, error),
+    rebuild: (from: KeptFacts, first: Reply): Promise<Reply> => {
+      const rebuild = match.route.rebuild ?? face.dialect.rebuild
+      if (rebuild === undefined) throw new Error(`${match.pattern} cannot answer again`)
+      return rebuild(from, { first, body: body(), param: match.param })
+    },
+  }
+}
+
+async function handle(
+  arrival: Arrival,
+  gate: Gate,
+  { body, upload, keeper }: Handing,
+): Promise<Reply> {
+  const { request, response, match, query, permissions } = arrival
+  let closed: AbortSignal | undefined
+  const call: Call<unknown, unknown> = {
+    request,
+    principal: permissions.principal,
+    // Few look at it, and a signal for each request costs as much as its routing.
+    get closed() {
+      closed ??= closingOf(response)
+      return closed
+    },
+    ...{ query, body, upload, keeper },
+    param: match.param,
+    accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
+    authorize: (privilege, targets) => permissions.requireAll(privilege, targets),
+  }
+  const { route } = match
+  const reply = await route.handle(call as never)
+  if (route.permission === 'in-use-case' && !permissions.hasAsked) gate.unasked(route, request)
+  return reply
+}
+
+function closingOf(response: Response): AbortSignal {
+  const controller = new AbortController()
+  if (response.closed || response.destroyed) controller.abort(CLOSED)
+  response.once('close', () => controller.abort(CLOSED))
+  return controller.signal
+}
+
+/** The error as this dialect says it; a refused method always names the others. */
+function refusalOf({ errors }: Dialect, request: IncomingMessage, error: unknown): Reply {
+  const reply = errors.reply(request, error)
+  if (!(error instanceof ProblemError) || error.code !== 'method-not-allowed') return reply
+  const allowed = error.facts['allowed'] as readonly string[]
+  return { ...reply, headers: { ...reply.headers, Allow: allowed.join(', ') } }
+}
+
+/**
+ * A refusal if nothing was sent yet; else the connection is reset, so that nothing half looks
+ * whole.
+ */
+function sendFailure(
+  dialect: Dialect,
+  {
+    request,
+    response,
+    error,
+  }: { readonly request: Request; readonly response: Response; readonly error: unknown },
+): void {
+  if (response.destroyed) return
+  if (response.headersSent) {
+    request.log.error({ err: error }, 'an answer failed half-way')
+    request.socket.resetAndDestroy()
+    return
+  }
+  for (const name of ['Content-Type', 'Content-Length', 'Location']) response.removeHeader(name)
+  // What is short is sent before this returns.
+  void sendReply(request, response, refusalOf(dialect, request, error))
+  drain(request)
+}

@@ -1,0 +1,81 @@
+import type { IncomingMessage } from 'node:http'
+import { z } from 'zod'
+import { PROBLEMS, ProblemError } from '../../problem/problems.ts'
+import type { Dialect } from '../dialect.ts'
+import { ANY_TEXT_KEY_DOC, anyTextKey } from '../idempotency/keyed-request.ts'
+import { hasBody, mediaTypeOf, parseJsonBody } from '../json-body.ts'
+import { Problem, problemReply, requestInvalid, zodErrors } from '../problem.ts'
+import { parseQuery } from '../query.ts'
+import { JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../reply.ts'
+import type { Route } from '../route.ts'
+
+const NO_PARAMETERS = z.strictObject({})
+const BODY_BYTES_MAX = 8 * 1024 * 1024
+
+/**
+ * The service's own API: shapes are checked, unknown members refused, errors are problem documents.
+ */
+export function plainDialect(routes: readonly Route[]): Dialect {
+  return {
+    root: '',
+    routes,
+    paths: {
+      served: (path) => path,
+      decode: decodeSegment,
+      allowsEmpty: false,
+      headIsGet: true,
+      notFound: (path) =>
+        new ProblemError('route-not-found', `there is nothing at ${path.slice(0, 200)}`, {
+          facts: { docs: '/docs' },
+        }),
+    },
+    bodies: { bytesMax: BODY_BYTES_MAX, isRead: takesBody, parse: parseBody },
+    errors: {
+      reply: problemReply,
+      statusOf: (code) => PROBLEMS[code].status,
+      mediaType: PROBLEM_MEDIA_TYPE,
+      shape: Problem,
+    },
+    keyRule: anyTextKey,
+    keyDoc: ANY_TEXT_KEY_DOC,
+    readQuery: (query, route) => parseQuery(query, route.query ?? NO_PARAMETERS),
+  }
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    throw requestInvalid([{ path: 'path', message: 'is not a valid percent-encoding of UTF-8' }])
+  }
+}
+
+function takesBody(route: Route, request: IncomingMessage): boolean {
+  if (route.body === undefined) return false
+  if (hasBody(request)) requireMediaType(route, request)
+  return true
+}
+
+function requireMediaType(route: Route, request: IncomingMessage): void {
+  const mediaType = mediaTypeOf(request) ?? 'none'
+  const encoding = request.headers['content-encoding'] ?? 'identity'
+  const supported = [JSON_MEDIA_TYPE, ...(route.uploads ?? [])]
+  const isSupported = supported.includes(mediaType) || mediaType.endsWith('+json')
+  if (isSupported && encoding === 'identity') return
+  const given = (isSupported ? encoding : mediaType).slice(0, 100)
+  throw new ProblemError(
+    'media-type-unsupported',
+    `${given} is not taken here: send ${supported.join(' or ')}, without Content-Encoding`,
+    { facts: { given, supported } },
+  )
+}
+
+function parseBody(bytes: Uint8Array, route: Route): unknown {
+  const json = parseJsonBody(bytes, BODY_BYTES_MAX)
+  if (json === undefined && route.isBodyOptional !== true) {
+    throw new ProblemError('body-invalid', 'a JSON body is needed, and this one is empty')
+  }
+  const parsed = route.body?.safeParse(json ?? {})
+  if (parsed?.success === false) throw requestInvalid(zodErrors(parsed.error, 'body'))
+  return parsed?.data
+}

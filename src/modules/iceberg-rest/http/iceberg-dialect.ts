@@ -1,0 +1,65 @@
+import { CatalogError } from '../../../core/errors.ts'
+import type { Dialect } from '../../../http/dialect.ts'
+import { UUID_KEY_DOC, uuidKey } from '../../../http/idempotency/keyed-request.ts'
+import { parseJsonBody } from '../../../http/json-body.ts'
+import { JSON_MEDIA_TYPE } from '../../../http/reply.ts'
+import { PROBLEMS, ProblemError } from '../../../problem/problems.ts'
+import type { RestServices } from '../rest-services.ts'
+import { errorReply } from './error-model.ts'
+import { rebuildAnswer } from './rebuild-answer.ts'
+import { icebergRoutes } from './rest-route-table.ts'
+import { RestError } from './shapes/rest-answer-shapes.ts'
+
+/** Where the API is. */
+export const ICEBERG_ROOT = '/iceberg'
+const BODY_BYTES_MAX = 64 * 1024 * 1024
+
+/**
+ * The Iceberg REST specification: newer clients send members that it passes over, errors are its
+ * model.
+ */
+export function icebergDialect(deps: RestServices): Dialect {
+  return {
+    root: ICEBERG_ROOT,
+    routes: icebergRoutes(deps),
+    paths: {
+      // This service has no prefix.
+      served: (path) => path.replace('/{prefix}', ''),
+      decode: decodeSegment,
+      allowsEmpty: true,
+      headIsGet: false,
+      notFound: (path) =>
+        new ProblemError(
+          'route-not-found',
+          `There is nothing at ${ICEBERG_ROOT}${path.slice(0, 200)}`,
+        ),
+    },
+    bodies: {
+      bytesMax: BODY_BYTES_MAX,
+      isRead: ({ method }) => method === 'post',
+      parse: (bytes, { bodyDepthMax }) => parseJsonBody(bytes, BODY_BYTES_MAX, bodyDepthMax),
+    },
+    errors: {
+      reply: errorReply,
+      statusOf: (code) => PROBLEMS[code].iceberg.status,
+      mediaType: JSON_MEDIA_TYPE,
+      shape: RestError,
+    },
+    keyRule: uuidKey(
+      () => new CatalogError('request-invalid', 'Invalid Idempotency-Key: it is not a UUID'),
+    ),
+    keyDoc: UUID_KEY_DOC,
+    readQuery: (query) => new Map(new URLSearchParams(query)),
+    rebuild: (from, { first }) => rebuildAnswer(deps, from, first),
+  }
+}
+
+/** A plus is a blank: so Java's clients encode it, and all encode a plus as `%2B`. */
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment.replaceAll('+', ' '))
+  } catch (cause) {
+    const detail = 'The path is not a valid percent-encoding of UTF-8'
+    throw new CatalogError('request-invalid', detail, { cause })
+  }
+}

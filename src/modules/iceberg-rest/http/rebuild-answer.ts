@@ -1,0 +1,50 @@
+import { CatalogError } from '../../../core/errors.ts'
+import { jsonReply, type Reply } from '../../../http/reply.ts'
+import type { KeptFacts } from '../../../http/route.ts'
+import { ProblemError } from '../../../problem/problems.ts'
+import { loadTableByUuid } from '../load-table.ts'
+import { getNamespace } from '../namespaces.ts'
+import { readUnregistered } from '../register-table.ts'
+import type { RestServices } from '../rest-services.ts'
+import { findViewByUuid } from '../view-catalog.ts'
+import { metadataReply, tableReply } from './table-reply.ts'
+import { viewReply } from './view-reply.ts'
+
+/** What of `kept-answer.ts` there is to make an answer from: one of these. */
+interface IcebergFacts {
+  readonly tableUuid?: string
+  readonly viewUuid?: string
+  readonly metadataLocation?: string
+  readonly namespace?: readonly string[]
+}
+
+/**
+ * The answer to a repeated request. Of a table it is what the table is now (Iceberg REST
+ * specification, `Idempotency-Key`: "may reflect a newer state"); when it was dropped since, that
+ * is said instead.
+ */
+export async function rebuildAnswer(
+  deps: RestServices,
+  from: KeptFacts,
+  first: Reply,
+): Promise<Reply> {
+  const { tableUuid, viewUuid, metadataLocation, namespace } = from as IcebergFacts
+  if (tableUuid !== undefined) {
+    const loaded = await loadTableByUuid(deps, tableUuid)
+    if (loaded !== undefined) return tableReply(loaded, 'all')
+    throw new CatalogError('table-not-found', 'The request was done; its table is dropped since')
+  }
+  if (viewUuid !== undefined) {
+    const view = await findViewByUuid(deps, viewUuid)
+    if (view !== undefined) return viewReply(view)
+    throw new ProblemError('view-not-found', 'The request was done; its view is dropped since')
+  }
+  if (metadataLocation !== undefined) {
+    return metadataReply(await readUnregistered(deps, metadataLocation))
+  }
+  if (namespace !== undefined) {
+    const { levels, properties } = await getNamespace(deps, namespace)
+    return jsonReply({ namespace: levels, properties })
+  }
+  return first
+}
