@@ -91,6 +91,6 @@ function readJson(properties: TableProperties, key: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new CatalogError('metadata-corrupt', `table property ${key} is not JSON`, { cause })
+    throw new CatalogError('metadata-corrupt', `the table property ${key} is not JSON`, { cause })
   }
 }

@@ -149,7 +149,7 @@ function assignedUuid(updates: readonly TableUpdate[]): string | undefined {
   const update = updates.find((u) => u.action === 'assign-uuid')
   if (update === undefined) return undefined
   const uuid = update.uuid.toLowerCase()
-  if (parseUuid(uuid) === undefined) throw invalidUpdate('Cannot assign a uuid that is none')
+  if (parseUuid(uuid) === undefined) throw invalidUpdate('Cannot assign an invalid uuid')
   return uuid
 }
 

@@ -83,7 +83,8 @@ function takeSequenceNumber(draft: TableDraft, snapshot: Snapshot): void {
   // them.
   if (sequenceNumber <= last && parentSnapshotId !== null) {
     throw staleUpdate(
-      `Cannot add snapshot with sequence number ${sequenceNumber} older than last sequence number ${last}`,
+      `Cannot add snapshot with sequence number ${sequenceNumber} ` +
+        `older than last sequence number ${last}`,
     )
   }
   if (sequenceNumber > last) draft.lastSequenceNumber = sequenceNumber

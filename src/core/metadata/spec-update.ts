@@ -94,7 +94,7 @@ function assignFieldIds(
 
 function checkFieldId(draft: TableDraft, field: UnboundPartitionField, fieldId: number): void {
   if (fieldId <= PARTITION_FIELD_ID_BASE || fieldId > INT_MAX) {
-    throw invalidUpdate(`Invalid partition field id: ${fieldId}, they begin at 1000`)
+    throw invalidUpdate(`Invalid partition field id: ${fieldId}, ids start at 1000`)
   }
   const known = indexOf(draft).findField(fieldId)
   if (known === undefined || meaningOf(known) === meaningOf(field)) return
@@ -102,7 +102,7 @@ function checkFieldId(draft: TableDraft, field: UnboundPartitionField, fieldId: 
   if (isVoided && known.sourceId === field.sourceId) return
   const name = shortened(field.name)
   throw invalidUpdate(
-    `Cannot use partition field id ${fieldId} for ${name}: it is that of ${shortened(known.name)}`,
+    `Cannot use partition field id ${fieldId} for ${name}: it belongs to ${shortened(known.name)}`,
   )
 }
 

@@ -33,7 +33,8 @@ export function buildPartitionSpec(
   )
   const names = new Set<string>()
   for (const field of fields) {
-    if (names.has(field.name)) throw refuse(field.name, 'it is partitioned by twice in one way')
+    if (names.has(field.name))
+      throw refuse(field.name, 'it is partitioned by twice in the same way')
     names.add(field.name)
   }
   return { specId: 0, fields }
@@ -61,7 +62,8 @@ function partitionField(
   if (transform.kind === 'unknown') {
     throw refuse(
       column,
-      `${text.slice(0, 100)} is not a transform: use identity, year, month, day, hour, bucket[N], truncate[N] or void`,
+      `${text.slice(0, 100)} is not a transform: use identity, year, month, day, hour, ` +
+        'bucket[N], truncate[N] or void',
     )
   }
   if (isNested(source.type) || !canTransform(transform, source.type)) {
@@ -69,7 +71,7 @@ function partitionField(
   }
   const name = partitionFieldName(source.name, transform)
   if (transform.kind !== 'identity' && findFieldByName(schema, name) !== undefined) {
-    throw refuse(column, `the table has a column ${name}, as the partition field would be called`)
+    throw refuse(column, `the partition field would be named ${name}, like a column of the table`)
   }
   return { fieldId, sourceId: source.id, name, transform }
 }

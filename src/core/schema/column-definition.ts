@@ -62,7 +62,7 @@ export interface ParsedColumns {
  */
 export function parseColumns(columns: readonly ColumnDefinition[]): ParsedColumns {
   if (columns.length > COLUMNS_MAX) {
-    throw schemaError('', `a table has at most ${COLUMNS_MAX} columns, nested included`)
+    throw schemaError('', `a table can have at most ${COLUMNS_MAX} columns, nested ones included`)
   }
   const parsed = columns.map(parseColumn)
   requireValidFields(parsed)

@@ -95,13 +95,14 @@ export function columnTypeToJson(type: Type): unknown {
  * type.
  */
 export function parseDefault(type: Type, json: unknown, column: string): unknown {
-  if (isNested(type)) throw schemaError(column, 'a nested type has no default but null')
+  if (isNested(type)) throw schemaError(column, 'a nested type can have no default but null')
   const isLong = typeof json === 'string' && json.length > DEFAULT_LENGTH_MAX
   const value = isLong ? undefined : findValueFromJson(type, json)
   if (value !== undefined) return valueToJson(type, value)
   throw schemaError(
     column,
-    `its default is not a JSON value of type ${typeName(type)} of at most ${DEFAULT_LENGTH_MAX} characters`,
+    `its default is not a JSON value of type ${typeName(type)} ` +
+      `of at most ${DEFAULT_LENGTH_MAX} characters`,
   )
 }
 
@@ -121,7 +122,7 @@ interface Place {
 
 function parseType(json: unknown, place: Place): Type {
   if (place.depth > TYPE_DEPTH_MAX) {
-    throw schemaError(place.column, `types are nested at most ${TYPE_DEPTH_MAX} deep`)
+    throw schemaError(place.column, `types can be nested at most ${TYPE_DEPTH_MAX} deep`)
   }
   if (typeof json === 'string') return parseTypeText(json, place)
   if (typeof json !== 'object' || json === null) throw unknownType(json, place.column)
@@ -181,14 +182,14 @@ function parseTypeObject(json: Readonly<Record<string, unknown>>, place: Place):
 
 function parseMembers(json: unknown, place: Place): readonly Field[] {
   if (!Array.isArray(json) || json.length === 0) {
-    throw schemaError(place.column, 'a struct has "fields", a list of at least one member')
+    throw schemaError(place.column, 'a struct needs "fields", a list of at least one member')
   }
   return json.map((member: unknown) => parseMember(member, place))
 }
 
 function parseMember(json: unknown, { column, depth }: Place): Field {
   if (typeof json !== 'object' || json === null) {
-    throw schemaError(column, 'a member of a struct is an object')
+    throw schemaError(column, 'a member of a struct must be an object')
   }
   const member = json as Readonly<Record<string, unknown>>
   const name: unknown = member['name']
@@ -254,7 +255,7 @@ export function parseId(json: unknown, column: string): number {
 function parseFlag(json: unknown, column: string): boolean {
   if (json === undefined || json === null) return false
   if (typeof json === 'boolean') return json
-  throw schemaError(column, 'required is true or false')
+  throw schemaError(column, 'required must be true or false')
 }
 
 function unknownType(json: unknown, column: string): CatalogError {
@@ -262,17 +263,17 @@ function unknownType(json: unknown, column: string): CatalogError {
   const name = quoted(column)
   return new CatalogError(
     'column-type-unknown',
-    `Column ${name}: ${text} is not a type that it can have: ${hintFor(text)}.`,
+    `Column ${name}: ${text} is not a supported type: ${hintFor(text)}.`,
     { facts: { column: name, type: text, known: KNOWN_TYPES } },
   )
 }
 
 function hintFor(text: string): string {
   const lower = text.trim().toLowerCase()
-  if (LATER_TYPE.test(lower)) return 'it needs Iceberg format version 3, and tables are version 2'
+  if (LATER_TYPE.test(lower)) return 'it needs Iceberg format version 3, but tables have version 2'
   if (lower.startsWith('struct')) {
-    return 'a struct is given as Iceberg JSON, {"type": "struct", "fields": [{"name", "type"}]}'
+    return 'write a struct as Iceberg JSON, {"type": "struct", "fields": [{"name", "type"}]}'
   }
-  if (lower.startsWith('decimal')) return 'a decimal is given as decimal(precision,scale)'
-  return `known are ${KNOWN_TYPES.join(', ')}`
+  if (lower.startsWith('decimal')) return 'write a decimal as decimal(precision,scale)'
+  return `use one of ${KNOWN_TYPES.join(', ')}`
 }

@@ -25,6 +25,6 @@ function converted(json: unknown, type: Type): unknown {
     case 'int':
       return json === true ? 1 : 0
     default:
-      throw new Error(`no column is rewritten to ${type.kind}`)
+      throw new Error(`columns are never rewritten to ${type.kind}`)
   }
 }

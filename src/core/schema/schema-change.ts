@@ -107,7 +107,7 @@ function addColumn(draft: SchemaDraft, change: ColumnAddition): void {
     throw refused(path, 'a new column that is not nullable needs a default')
   }
   if (draft.siblingsOf(parent?.field).length >= COLUMNS_MAX) {
-    throw refused(path, `a table has at most ${COLUMNS_MAX} columns`)
+    throw refused(path, `a table can have at most ${COLUMNS_MAX} columns`)
   }
   const added = draft.add(field, parent?.field, change)
   giveAliases(draft, { field: added, parent: parent?.field, path }, change.column.aliases ?? [])
@@ -154,7 +154,7 @@ function moveColumn(draft: SchemaDraft, target: Target, placement: Placement): v
   requireMember(target)
   const { first, after, before } = placement
   if (first === undefined && after === undefined && before === undefined) {
-    throw refused(target.path, 'a move says where to: first, after or before')
+    throw refused(target.path, 'a move needs a position: first, after or before')
   }
   draft.move(target.field, target.parent, placement)
 }
@@ -179,7 +179,8 @@ function changeType(
     case 'impossible':
       throw refused(
         path,
-        `${from} cannot become ${to}: int widens to long, float to double, and a decimal to more digits`,
+        `${from} cannot become ${to}: only int can become long, float double, ` +
+          'and a decimal get more digits',
       )
   }
 }
@@ -192,16 +193,16 @@ function rewriteColumn(
   const { rewriting } = bound
   if (rewriting === undefined || parent !== undefined) {
     const change = [field.type, type].map((one) => quoted(typeName(one))).join(' to ')
-    const what = parent === undefined ? 'here' : 'within nested columns'
+    const what = parent === undefined ? 'here' : 'in nested columns'
     const rule = `${change} rewrites the table's data files, which is not possible ${what} yet`
     throw schemaError(path, rule, 'schema-change-rewrites-files')
   }
   const source = draft.rewrites.get(field.id) ?? field.id
   if (bound.identifiers.has(source)) {
-    throw refused(path, 'it identifies rows, so its type only widens')
+    throw refused(path, 'it identifies rows, so its type can only be widened')
   }
   if (bound.sources.has(source)) {
-    throw refused(path, 'the table is partitioned or sorted by it, so its type only widens')
+    throw refused(path, 'the table is partitioned or sorted by it, so its type can only be widened')
   }
   draft.rewrite(field, rewrittenField(field, type), rewriting)
 }
@@ -223,8 +224,10 @@ function changeNullability(
   { nullable, bound }: { nullable: boolean; bound: BoundIds },
 ): void {
   if (field.required === !nullable) return
-  if (!nullable) throw refused(path, 'it is nullable, and rows may hold nulls: that stays so')
-  if (bound.identifiers.has(field.id)) throw refused(path, 'it identifies rows: it has no nulls')
+  if (!nullable)
+    throw refused(path, 'it is nullable and rows may contain nulls, so it must stay nullable')
+  if (bound.identifiers.has(field.id))
+    throw refused(path, 'it identifies rows, so it cannot be nullable')
   draft.replace({ ...field, required: false })
 }
 
@@ -241,7 +244,7 @@ function changeDefault(draft: SchemaDraft, target: Target, json: unknown): void 
 
 function getTarget(draft: SchemaDraft, reference: ColumnReference): Target {
   if ((reference.name === undefined) === (reference.id === undefined)) {
-    throw refused(reference.name ?? '', 'a change names its column, by name or id')
+    throw refused(reference.name ?? '', 'a change must give the name or id of its column')
   }
   const fields = draft.getPath(reference)
   const path = fields.map((field) => field.name).join('.')
@@ -250,14 +253,14 @@ function getTarget(draft: SchemaDraft, reference: ColumnReference): Target {
   const isInKey = fields.some((above, i) => {
     return above.type.kind === 'map' && fields[i + 1]?.id === above.type.keyId
   })
-  if (isInKey) throw refused(path, 'the keys of a map never change')
+  if (isInKey) throw refused(path, 'the keys of a map cannot change')
   return { field, parent: fields.at(-2), path }
 }
 
 /** Requires a column or struct member: elements and values have nothing of their own but a type. */
 function requireMember({ parent, path }: Target): void {
   if (parent === undefined || parent.type.kind === 'struct') return
-  throw refused(path, 'of a list or map only the type and nullability of what is in it can change')
+  throw refused(path, 'only the type and nullability of the elements of a list or map can change')
 }
 
 function refused(column: string, rule: string): CatalogError {

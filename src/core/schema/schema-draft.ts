@@ -170,7 +170,7 @@ function place(others: readonly Field[], field: Field, placement: Placement): re
 function indexOf(others: readonly Field[], field: Field, placement: Placement): number {
   const { first, after, before } = placement
   if ([first, after, before].filter((given) => given !== undefined).length > 1) {
-    const rule = 'its place is one of first, after and before'
+    const rule = 'its position must be one of first, after and before'
     throw schemaError(field.name, rule, 'schema-change-invalid')
   }
   if (first !== undefined) return 0
@@ -178,7 +178,7 @@ function indexOf(others: readonly Field[], field: Field, placement: Placement): 
   if (neighbour === undefined) return others.length
   const index = findNeighbour(others, neighbour)
   if (index < 0) {
-    const rule = `there is no column ${neighbour.slice(0, 100)} beside it`
+    const rule = `there is no column ${neighbour.slice(0, 100)} next to it`
     throw schemaError(field.name, rule, 'schema-change-invalid')
   }
   return after === undefined ? index : index + 1

@@ -49,7 +49,7 @@ const CODE = 'schema-change-invalid'
 export function evolveSchema(evolution: SchemaEvolution): EvolvedSchema {
   const { schema, changes, aliasesById, lastColumnId } = evolution
   if (changes.length > CHANGES_MAX) {
-    throw schemaError('', `at most ${CHANGES_MAX} changes at once`, CODE)
+    throw schemaError('', `at most ${CHANGES_MAX} changes are possible at once`, CODE)
   }
   const draft = new SchemaDraft(schema.fields, lastColumnId, aliasesById)
   const bound: BoundIds = {
@@ -97,7 +97,7 @@ export function reconcileSchema({
   readonly columns: readonly ColumnDefinition[]
 }): readonly SchemaChange[] {
   if (columns.length > COLUMNS_MAX) {
-    throw schemaError('', `a table has at most ${COLUMNS_MAX} columns, nested included`)
+    throw schemaError('', `a table can have at most ${COLUMNS_MAX} columns, nested ones included`)
   }
   const desired = columns.map((column) => ({ column, field: parseColumn(column) }))
   return reconcileLevel({ current: schema.fields, desired, parent: undefined, aliasesById })

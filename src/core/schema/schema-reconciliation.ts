@@ -88,7 +88,7 @@ function matchColumns({ current, desired, aliasesById }: Level): readonly Pair[]
 /** Refuses an id that matches no column. */
 function requireNoId({ id, name }: Field): void {
   if (id === UNASSIGNED_ID) return
-  const rule = `there is no column of id ${id} here, or the id is given twice`
+  const rule = `there is no column with id ${id} here, or the id is given twice`
   throw schemaError(name, rule, 'schema-change-invalid')
 }
 

@@ -37,20 +37,20 @@ export function quoted(text: string): string {
 }
 
 export function requireColumnName(name: unknown, code?: SchemaErrorCode): asserts name is string {
-  if (typeof name !== 'string') throw schemaError('', 'a name is not a text', code)
-  if (name === '') throw schemaError('', 'a name is empty', code)
+  if (typeof name !== 'string') throw schemaError('', 'a name must be text', code)
+  if (name === '') throw schemaError('', 'a name must not be empty', code)
   if (name.length > NAME_LENGTH_MAX) {
-    throw schemaError(name, `a name has at most ${NAME_LENGTH_MAX} characters`, code)
+    throw schemaError(name, `a name can have at most ${NAME_LENGTH_MAX} characters`, code)
   }
   if (CONTROL_CHARACTER.test(name) || LONE_SURROGATE.test(name)) {
     const visible = name.replace(/[\p{Cc}\p{Surrogate}]/gu, '\ufffd')
-    throw schemaError(visible, 'a name holds no control characters and is valid Unicode', code)
+    throw schemaError(visible, 'a name must be valid Unicode without control characters', code)
   }
 }
 
 export function requireDescription(column: string, text: unknown, code?: SchemaErrorCode): void {
   if (typeof text === 'string' && text.length <= DESCRIPTION_LENGTH_MAX) return
-  const rule = `a description is a text of at most ${DESCRIPTION_LENGTH_MAX} characters`
+  const rule = `a description must be text of at most ${DESCRIPTION_LENGTH_MAX} characters`
   throw schemaError(column, rule, code)
 }
 
@@ -60,7 +60,7 @@ export function requireAliasNames(
   code?: SchemaErrorCode,
 ): void {
   if (aliases.length > ALIASES_MAX) {
-    throw schemaError(column, `it has at most ${ALIASES_MAX} aliases`, code)
+    throw schemaError(column, `it can have at most ${ALIASES_MAX} aliases`, code)
   }
   for (const alias of aliases) requireColumnName(alias, code)
   if (new Set(aliases).size < aliases.length) {
@@ -73,24 +73,28 @@ export function requireAliasNames(
  * are unique. Throws `schema-invalid`.
  */
 export function requireValidFields(fields: readonly Field[], code?: SchemaErrorCode): void {
-  if (fields.length === 0) throw schemaError('', 'a table has at least one column', code)
+  if (fields.length === 0) throw schemaError('', 'a table needs at least one column', code)
   const paths = new Set<string>()
   const check = (level: readonly Field[], above: string, depth: number): void => {
     for (const field of level) {
       const path = `${above}${field.name}`
       if (depth > TYPE_DEPTH_MAX) {
-        throw schemaError(path, `types are nested at most ${TYPE_DEPTH_MAX} deep`, code)
+        throw schemaError(path, `types can be nested at most ${TYPE_DEPTH_MAX} deep`, code)
       }
       // A struct `a` with member `b` next to a column `a.b` would make two fields of one full name.
       if (paths.has(foldName(path))) {
-        throw schemaError(path, 'there are two of this name, compared without case', code)
+        throw schemaError(path, 'there are two of this name, ignoring case', code)
       }
       paths.add(foldName(path))
       if (field.type.kind === 'struct' && field.type.fields.length === 0) {
-        throw schemaError(path, 'a struct has at least one member', code)
+        throw schemaError(path, 'a struct needs at least one member', code)
       }
       if (paths.size > COLUMNS_MAX) {
-        throw schemaError('', `a table has at most ${COLUMNS_MAX} columns, nested included`, code)
+        throw schemaError(
+          '',
+          `a table can have at most ${COLUMNS_MAX} columns, nested ones included`,
+          code,
+        )
       }
       check(childFields(field.type), `${path}.`, depth + 1)
     }

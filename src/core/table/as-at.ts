@@ -19,7 +19,7 @@ export function parseAsAt(text: string): number {
   const asAtMs = text.length > TEXT_LENGTH_MAX ? undefined : findMs(text)
   if (asAtMs === undefined || asAtMs < AS_AT_MS_MIN || asAtMs > AS_AT_MS_MAX) {
     const given = text.slice(0, 100)
-    throw new CatalogError('as-at-invalid', `${given} is not a moment: give ${FORMS}.`, {
+    throw new CatalogError('as-at-invalid', `${given} is not a time: use ${FORMS}.`, {
       facts: { asAt: given, forms: FORMS },
     })
   }

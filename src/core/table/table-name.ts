@@ -42,7 +42,7 @@ export function parseNewTableName({
   readonly name: string
 }): NamespacedName {
   if (UUID.test(name)) {
-    throw invalidName(name, 'a table that is called like a UUID could not be reached')
+    throw invalidName(name, 'a table named like a UUID could not be reached')
   }
   if (namespace === undefined) return parseDottedName(name)
   requirePart(name, name)
@@ -76,12 +76,12 @@ function requirePart(part: string, text: string): void {
 }
 
 function tooDeep(text: string): CatalogError {
-  return invalidName(text, `a namespace has at most ${NAMESPACE_LEVELS_MAX} levels`)
+  return invalidName(text, `a namespace can have at most ${NAMESPACE_LEVELS_MAX} levels`)
 }
 
 function invalidName(text: string, rule: string): CatalogError {
   const name = text.slice(0, 100)
-  return new CatalogError('name-invalid', `${name} is not a name: ${rule}.`, {
+  return new CatalogError('name-invalid', `${name} is not a valid name: ${rule}.`, {
     facts: { name, rule },
   })
 }

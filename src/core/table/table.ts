@@ -99,7 +99,8 @@ export function schemaOfSpec(definition: TableDefinition, spec: PartitionSpec): 
   if (schema === undefined) {
     throw new CatalogError(
       'metadata-corrupt',
-      `table ${definition.tableUuid} has no schema with the columns of partition spec ${spec.specId}`,
+      `table ${definition.tableUuid} has no schema with the columns ` +
+        `of partition spec ${spec.specId}`,
     )
   }
   return schema

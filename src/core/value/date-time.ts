@@ -106,7 +106,8 @@ function microsText(micros: number): string {
   const days = Math.floor(seconds / 86_400)
   const second = seconds - days * 86_400
   const minutes = Math.floor(second / 60)
-  const clock = `${twoDigits(Math.floor(minutes / 60))}:${twoDigits(minutes % 60)}:${twoDigits(second % 60)}`
+  const hour = twoDigits(Math.floor(minutes / 60))
+  const clock = `${hour}:${twoDigits(minutes % 60)}:${twoDigits(second % 60)}`
   return `${dateText(days)}T${clock}.${String(micros - seconds * 1_000_000).padStart(6, '0')}`
 }
 

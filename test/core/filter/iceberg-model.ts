@@ -5,10 +5,16 @@ import type { Value } from '../../../src/core/value/value.ts'
 import { compareBytes, compareCodePoints } from '../../../src/core/value/value.ts'
 import { COLUMNS, type Row } from './filter-model.ts'
 
-/** An independent, slow reading of Iceberg expressions: JSON, and its truth for one row by each kind of reader. */
+/**
+ * An independent, slow reading of Iceberg expressions: JSON, and its truth for one row by each kind
+ * of reader.
+ */
 
 export interface Reader {
-  /** As the expression stands, with `not` driven down to the predicates first, or by SQL's three values. */
+  /**
+   * As the expression stands, with `not` driven down to the predicates first, or by SQL's three
+   * values.
+   */
   readonly not: 'as-it-stands' | 'driven-down' | 'sql'
   /** NaN and -0 as IEEE 754 has them, or in Java's total order. */
   readonly order: 'ieee' | 'total'

@@ -14,7 +14,9 @@ import type { PrimitiveType } from '../../../src/core/value/type.ts'
 import { compareValues, type Value } from '../../../src/core/value/value.ts'
 import { COLUMNS, type Row } from './filter-model.ts'
 
-/** Tables as honest writers leave them: partitioned rows, and metrics that may be missing or rough. */
+/**
+ * Tables as honest writers leave them: partitioned rows, and metrics that may be missing or rough.
+ */
 
 const TRANSFORMS = [
   'identity',

@@ -192,7 +192,7 @@ describe('a creating transaction', () => {
       'before a schema',
     ],
     ['a snapshot before the schema', [addSnapshot(1n, 1n), schema], 'before a schema'],
-    ['a uuid that is none', [{ action: 'assign-uuid', uuid: 'x' }, schema], 'a uuid that is none'],
+    ['an invalid uuid', [{ action: 'assign-uuid', uuid: 'x' }, schema], 'an invalid uuid'],
     ['an odd version', [{ action: 'upgrade-format-version', formatVersion: 9 }, schema], 'v9'],
   ])('with %s is refused', (_what, updates, message) => {
     const error = refusalOf(() => create(updates))

@@ -153,7 +153,7 @@ describe('add-spec', () => {
   test("with another field's id is refused", () => {
     const first = addSpec(part('day', 3, 'day'))
     expect(refusalFor([first, addSpec(part('x', 1, 'identity', 1000))])).toMatch(
-      'Cannot use partition field id 1000 for x: it is that of day',
+      'Cannot use partition field id 1000 for x: it belongs to day',
     )
   })
 
@@ -170,7 +170,7 @@ describe('add-spec', () => {
       'Spec does not use sequential IDs that are required in v1: 1001',
     )
     expect(refusalOf(() => model.apply([addSpec(part('n', 2, 'identity'))])).message).toMatch(
-      'Cannot use partition field id 1000 for n: it is that of day',
+      'Cannot use partition field id 1000 for n: it belongs to day',
     )
   })
 })

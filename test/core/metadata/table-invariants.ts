@@ -2,7 +2,10 @@ import { highestFieldId } from '../../../src/core/schema/schema-lookup.ts'
 import { currentSchema, defaultSpec } from '../../../src/core/table/table.ts'
 import type { TableModel } from './metadata-samples.ts'
 
-/** What the Iceberg specification says of every table, and Iceberg's Java library checks when it reads one. */
+/**
+ * What the Iceberg specification says of every table, and Iceberg's Java library checks when it
+ * reads one.
+ */
 export function expectValidTable(model: TableModel): void {
   expectValidDefinition(model)
   expectValidSnapshots(model)

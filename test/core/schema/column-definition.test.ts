@@ -149,7 +149,7 @@ describe('parseColumnType', () => {
     [{ type: 'struct', fields: [] }, 'at least one member'],
     [{ type: 'struct', fields: {} }, 'at least one member'],
     [{ type: 'struct', fields: [null] }, 'an object'],
-    [{ type: 'struct', fields: [{ type: 'int' }] }, 'not a text'],
+    [{ type: 'struct', fields: [{ type: 'int' }] }, 'must be text'],
     [{ type: 'struct', fields: [{ name: '', type: 'int' }] }, 'empty'],
     [{ type: 'list', element: 'int', 'element-id': 1.5 }, 'integer'],
     [{ type: 'list', element: 'int', 'element-id': 2 ** 31 }, 'integer'],

@@ -136,7 +136,7 @@ function impossibleLiteral(text: string, type: PrimitiveType, literal: Literal):
   return filterInvalid({
     text,
     position: literal.position,
-    detail: `${shown} is no ${typeName(type)}`,
+    detail: `${shown} is not a value of type ${typeName(type)}`,
     expected: LITERAL_SHAPES[type.kind] ?? 'a number',
     facts: { type: typeName(type) },
   })
@@ -183,8 +183,8 @@ function bindLike(
     throw filterInvalid({
       text,
       position: literal.position,
-      detail: 'the pattern ends in a backslash, which takes the next character to the letter',
-      expected: 'two backslashes for one',
+      detail: 'the pattern ends in a backslash, which escapes the next character',
+      expected: 'two backslashes to match one',
     })
   }
   const { kind, prefix } = pattern
@@ -200,7 +200,7 @@ function impossiblePattern(text: string, column: BoundColumn, literal: Literal):
   return filterInvalid({
     text,
     position: literal.position,
-    detail: `LIKE needs a string column, this is of type ${typeName(column.type)}`,
+    detail: `LIKE needs a string column, but this one has type ${typeName(column.type)}`,
     expected: 'a string column',
     facts: { type: typeName(column.type) },
   })

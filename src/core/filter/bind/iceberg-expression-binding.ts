@@ -136,9 +136,12 @@ function resolve({ term, path }: IcebergPredicate, columns: ColumnNames): FoundF
   const found = columns.find(term.name)
   const name = JSON.stringify(term.name.slice(0, 100))
   if (found === undefined) throw expressionInvalid(path, `Cannot find field ${name}`)
-  if (found.isAmbiguous) throw expressionInvalid(path, `more than one field is called ${name}`)
+  if (found.isAmbiguous) throw expressionInvalid(path, `more than one field is named ${name}`)
   if (found.isRepeated) {
-    throw expressionInvalid(path, `${name} is inside a list or map and has no one value in a row`)
+    throw expressionInvalid(
+      path,
+      `${name} is inside a list or map, so it has no single value in a row`,
+    )
   }
   return found
 }
@@ -252,7 +255,7 @@ function bindPrefix(
 ): BoundFilter {
   const { value: prefix, path } = predicate
   if (column.type.kind !== 'string' || typeof prefix !== 'string') {
-    throw expressionInvalid(path, 'a prefix is a string, of a field of type string')
+    throw expressionInvalid(path, 'a prefix must be a string, and its field of type string')
   }
   if (predicate.isNegated !== isNegated) {
     if (prefix === '') return isNull(column)
@@ -288,7 +291,10 @@ function compareWithLiteral(
   if (placement === 'unclear') return EVERY_ROW
   if (placement === undefined) {
     const shown = JSON.stringify(String(literal).slice(0, 40))
-    throw expressionInvalid(predicate.path, `${shown} is no ${typeName(column.type)}`)
+    throw expressionInvalid(
+      predicate.path,
+      `${shown} is not a value of type ${typeName(column.type)}`,
+    )
   }
   const compared = compareLoosely(column, operator, placement)
   return operator === '!=' ? anyOf([isNull(column), compared]) : compared

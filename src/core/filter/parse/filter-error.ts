@@ -1,6 +1,6 @@
 import { CatalogError } from '../../errors.ts'
 
-export interface FilterTrouble {
+export interface FilterFault {
   readonly text: string
   /** Offset into `text`, in UTF-16 units. */
   readonly position: number
@@ -16,11 +16,11 @@ const EXCERPT_REACH = 30
  * `filter-invalid` whose facts point at the character: `position` counts code points, `near` draws
  * a caret.
  */
-export function filterInvalid(trouble: FilterTrouble): CatalogError {
-  const { text, detail, expected } = trouble
-  const position = Array.from(text.slice(0, trouble.position)).length
+export function filterInvalid(fault: FilterFault): CatalogError {
+  const { text, detail, expected } = fault
+  const position = Array.from(text.slice(0, fault.position)).length
   return new CatalogError('filter-invalid', `${detail} at character ${position}`, {
-    facts: { position, near: excerpt(text, trouble.position), expected, ...trouble.facts },
+    facts: { position, near: excerpt(text, fault.position), expected, ...fault.facts },
   })
 }
 

@@ -129,7 +129,7 @@ class Parser {
 
   #nested(parseInner: () => FilterNode): FilterNode {
     if (++this.#depth > FILTER_NESTING_MAX) {
-      throw this.#trouble(`nested deeper than ${FILTER_NESTING_MAX}`, 'a flatter filter')
+      throw this.#fault(`nested deeper than ${FILTER_NESTING_MAX}`, 'a flatter filter')
     }
     const inner = parseInner()
     this.#depth--
@@ -138,7 +138,7 @@ class Parser {
 
   #predicate(): FilterNode {
     if (++this.#predicates > FILTER_TERMS_MAX) {
-      throw this.#trouble(`more than ${FILTER_TERMS_MAX} predicates`, 'fewer predicates')
+      throw this.#fault(`more than ${FILTER_TERMS_MAX} predicates`, 'fewer predicates')
     }
     const literal = this.#findLiteral()
     if (literal !== undefined) return this.#mirroredComparison(literal)
@@ -213,7 +213,7 @@ class Parser {
     const literal = this.#literalAt(token)
     if (literal === undefined) return undefined
     if (++this.#literals > FILTER_TERMS_MAX) {
-      throw this.#trouble(`more than ${FILTER_TERMS_MAX} literals`, 'fewer literals')
+      throw this.#fault(`more than ${FILTER_TERMS_MAX} literals`, 'fewer literals')
     }
     this.#next++
     return literal
@@ -284,10 +284,13 @@ class Parser {
 
   #unexpected(expected: string): Error {
     const { kind, text } = this.#peek()
-    return this.#trouble(kind === 'end' ? 'the filter ends early' : `unexpected ${text}`, expected)
+    return this.#fault(
+      kind === 'end' ? 'the filter ends too early' : `unexpected ${text}`,
+      expected,
+    )
   }
 
-  #trouble(detail: string, expected: string): Error {
+  #fault(detail: string, expected: string): Error {
     const { position } = this.#peek()
     return filterInvalid({ text: this.#text, position, detail, expected })
   }

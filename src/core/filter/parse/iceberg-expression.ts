@@ -112,7 +112,7 @@ class ExpressionReader {
     const isSet = type === 'in' || type === 'not-in'
     const isPrefix = type === 'starts-with' || type === 'not-starts-with'
     if (operation === undefined && operator === undefined && !isSet && !isPrefix) {
-      throw expressionInvalid(path, `${quoted(type)} is no type of an expression`)
+      throw expressionInvalid(path, `${quoted(type)} is not a type of expression`)
     }
     const common = { term: readTerm(member(node, 'term', path), at(path, 'term')), path }
     if (operation !== undefined) return { kind: 'unary', operation, ...common }
@@ -164,7 +164,7 @@ function readTerm(json: unknown, path: string): IcebergTerm {
   if (type === 'reference') {
     return readTerm(textOf(member(node, 'term', path), at(path, 'term')), at(path, 'term'))
   }
-  if (type !== 'transform') throw expressionInvalid(path, `${quoted(type)} is no type of a term`)
+  if (type !== 'transform') throw expressionInvalid(path, `${quoted(type)} is not a type of term`)
   const transform = parseTransform(textOf(member(node, 'transform', path), at(path, 'transform')))
   const inner = readTerm(member(node, 'term', path), at(path, 'term'))
   if (inner.isTransformed) throw expressionInvalid(path, 'a transform of a transform')

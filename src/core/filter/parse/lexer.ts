@@ -73,7 +73,7 @@ function quotedToken(text: string, position: number, kind: TokenKind): Scanned {
   let from = position + 1
   for (;;) {
     const close = text.indexOf(quote, from)
-    if (close < 0) throw malformed(text, position, 'a quote is never closed', `a closing ${quote}`)
+    if (close < 0) throw malformed(text, position, 'a quote is not closed', `a closing ${quote}`)
     pieces.push(text.slice(from, close))
     if (text.charAt(close + 1) !== quote) {
       return { token: { kind, text: pieces.join(quote), position }, end: close + 1 }

@@ -102,7 +102,7 @@ describe('a plan', () => {
     ['an unknown column', { select: ['nix'] }, 400, /Cannot find field "nix"/],
     ['unknown statistics', { 'stats-fields': ['nix'] }, 400, /Cannot find field "nix"/],
     ['a filter that is text', { filter: 'id = 1' }, 400, /Invalid filter at \$/],
-    ['a filter of no type', { filter: { type: 'like' } }, 400, /is no type of an expression/],
+    ['a filter of no type', { filter: { type: 'like' } }, 400, /is not a type of expression/],
     ['a filter on no column', { filter: { type: 'is-null', term: 'x' } }, 400, /Cannot find field/],
     ['a rounded id', { 'snapshot-id': 1.5 }, 400, /expected an integer/],
     ['a list', [], 400, /expected an object/],
