@@ -27,8 +27,8 @@ const HOST_REMEDY = 'give an address of this machine, such as 127.0.0.1, or 0.0.
 
 const PORT_ADVICE: Readonly<Record<string, Advice>> = {
   EADDRINUSE: [
-    'another process listens there already',
-    'stop that one or give another port (0: any free one)',
+    'another process already listens there',
+    'stop it or give another port (0 picks any free one)',
   ],
   EACCES: ['this user may not listen on it', 'give a port from 1024 on'],
 }

@@ -42,8 +42,8 @@ test('a taken port: one line, exit code 1, and the database is free', async () =
   const ended = await runToEnd([], { MORAINE_HOME: home, MORAINE_PORT: String(port) })
   server.close()
   expect(refusalOf(ended)).toBe(
-    `moraine: MORAINE_PORT=${port} cannot be used: another process listens there already; ` +
-      'stop that one or give another port (0: any free one)',
+    `moraine: MORAINE_PORT=${port} cannot be used: another process already listens there; ` +
+      'stop it or give another port (0 picks any free one)',
   )
   lockDatabase(join(home, 'catalog.db'))
   expect(await readdir(join(home, 'tmp'))).toEqual([])
