@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Catalog } from '../../src/catalog/catalog.ts'
-import { encodeExact } from '../../src/catalog/sql/tagged-json.ts'
+import { encodeExact } from '../../src/catalog/sql/rows/tagged-json.ts'
 import { committed, newTable, openTransaction, stateOf, viewOf } from './catalog-samples.ts'
 
 const UUID = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff'

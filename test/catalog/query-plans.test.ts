@@ -1,8 +1,8 @@
 import Sqlite from 'better-sqlite3'
 import { type CompiledQuery, Kysely, sql as rawSql, SqliteDialect } from 'kysely'
-import { migrate } from '../../src/catalog/sql/migrations.ts'
-import type { Connection, SqlEngine } from '../../src/catalog/sql/sql-engine.ts'
-import type { Database } from '../../src/catalog/sql/sql-schema.ts'
+import { migrate } from '../../src/catalog/sql/engine/migrations.ts'
+import type { Connection, SqlEngine } from '../../src/catalog/sql/engine/sql-engine.ts'
+import type { Database } from '../../src/catalog/sql/engine/sql-schema.ts'
 import { nextLogEntries, nextSnapshots, SqlSnapshots } from '../../src/catalog/sql/sql-snapshots.ts'
 import { snapshotOf } from './catalog-samples.ts'
 

@@ -2,9 +2,9 @@ import { type Compilable, CompiledQuery, Kysely, PostgresDialect, sql } from 'ky
 import pg from 'pg'
 import type { Catalog } from '../catalog.ts'
 import { CatalogUnusableError } from '../catalog-unusable-error.ts'
+import type { SqlEngine, SqlTransaction, Trouble } from '../sql/engine/sql-engine.ts'
+import type { Database } from '../sql/engine/sql-schema.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
-import type { SqlEngine, SqlTransaction, Trouble } from '../sql/sql-engine.ts'
-import type { Database } from '../sql/sql-schema.ts'
 import { ConnectionLostError, PostgresPool } from './postgres-pool.ts'
 
 const INT8_OID = 20

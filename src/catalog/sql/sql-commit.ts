@@ -3,14 +3,10 @@ import { CatalogError } from '../../core/errors.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Transaction } from '../../core/table/transaction.ts'
 import type { CatalogCommit, CatalogCommitOutcome, TableCommit } from '../table-store.ts'
-import type { TableContext } from './definition-cache.ts'
-import { chunks, Refusal, type SqlTransaction } from './sql-engine.ts'
-import { claimName } from './sql-names.ts'
-import { addNamespaces } from './sql-namespaces.ts'
-import { pathInserts } from './sql-paths.ts'
-import { type Param, prepared, rowOf } from './sql-prepared.ts'
-import { type RaisedEvents, tableCommitted } from './sql-raised-events.ts'
-import { insertReplay } from './sql-replays.ts'
+import { chunks, Refusal, type SqlTransaction } from './engine/sql-engine.ts'
+import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
+import type { SnapshotRow, TableRow } from './engine/sql-schema.ts'
+import type { TableContext } from './rows/definition-cache.ts'
 import {
   CHANGING_COLUMNS,
   changingColumns,
@@ -19,10 +15,14 @@ import {
   SNAPSHOT_COLUMNS,
   snapshotRow,
   transactionRow,
-} from './sql-rows.ts'
-import type { SnapshotRow, TableRow } from './sql-schema.ts'
+} from './rows/sql-rows.ts'
+import { decodeExact, encodeExact } from './rows/tagged-json.ts'
+import { claimName } from './sql-names.ts'
+import { addNamespaces } from './sql-namespaces.ts'
+import { pathInserts } from './sql-paths.ts'
+import { type RaisedEvents, tableCommitted } from './sql-raised-events.ts'
+import { insertReplay } from './sql-replays.ts'
 import { findTransaction, stagingDeletes } from './sql-transactions.ts'
-import { decodeExact, encodeExact } from './tagged-json.ts'
 
 /**
  * Throws `Refusal`. Transactions first, then tables, both in the order of their ids: whoever

@@ -9,8 +9,14 @@ import type {
   EventStore,
   EventType,
 } from '../event-store.ts'
-import { type Connection, read, type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
-import type { EventRow } from './sql-schema.ts'
+import {
+  type Connection,
+  read,
+  type SqlEngine,
+  type SqlTransaction,
+  write,
+} from './engine/sql-engine.ts'
+import type { EventRow } from './engine/sql-schema.ts'
 
 /** Positions that one query passes at most: one with a filter that nothing meets ends, too. */
 const SCAN_MAX = 10_000n

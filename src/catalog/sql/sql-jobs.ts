@@ -14,8 +14,14 @@ import type {
   NewJob,
   SubmittedJob,
 } from '../job-store.ts'
-import { type Connection, read, type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
-import type { JobRow } from './sql-schema.ts'
+import {
+  type Connection,
+  read,
+  type SqlEngine,
+  type SqlTransaction,
+  write,
+} from './engine/sql-engine.ts'
+import type { JobRow } from './engine/sql-schema.ts'
 
 /** Rows that are forgotten in one transaction. */
 const ROWS_AT_ONCE = 1_000

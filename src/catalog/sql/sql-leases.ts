@@ -1,6 +1,6 @@
 import type { HeldLease, LeaseOutcome, LeaseRequest, LeaseStore } from '../lease-store.ts'
-import { type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
-import type { Database } from './sql-schema.ts'
+import { type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
+import type { Database } from './engine/sql-schema.ts'
 
 export class SqlLeases implements LeaseStore {
   readonly #engine: SqlEngine

@@ -1,5 +1,5 @@
-import type { SqlTransaction } from './sql-engine.ts'
-import { nameKey, namespaceKey } from './sql-keys.ts'
+import type { SqlTransaction } from './engine/sql-engine.ts'
+import { nameKey, namespaceKey } from './rows/sql-keys.ts'
 
 export interface NameClaim {
   readonly namespace: readonly string[]

@@ -12,11 +12,11 @@ import {
   read,
   type SqlEngine,
   type SqlTransaction,
-} from './sql-engine.ts'
-import { childKeyRange, namespaceKey } from './sql-keys.ts'
+} from './engine/sql-engine.ts'
+import { childKeyRange, namespaceKey } from './rows/sql-keys.ts'
+import { decodeExact, encodeExact } from './rows/tagged-json.ts'
 import { namespaceEvent, type RaisedEvents } from './sql-raised-events.ts'
 import { mutate } from './sql-replays.ts'
-import { decodeExact, encodeExact } from './tagged-json.ts'
 
 export class SqlNamespaces implements NamespaceStore {
   readonly #engine: SqlEngine

@@ -1,6 +1,12 @@
 import type { PathStore } from '../path-store.ts'
-import { type Connection, chunks, read, type SqlEngine, type SqlTransaction } from './sql-engine.ts'
-import { pathHash } from './sql-keys.ts'
+import {
+  type Connection,
+  chunks,
+  read,
+  type SqlEngine,
+  type SqlTransaction,
+} from './engine/sql-engine.ts'
+import { pathHash } from './rows/sql-keys.ts'
 
 export class SqlPaths implements PathStore {
   readonly #engine: SqlEngine

@@ -1,5 +1,5 @@
 import type { Publication, PublicationStore } from '../publication-store.ts'
-import { read, type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
+import { read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
 
 export class SqlPublications implements PublicationStore {
   readonly #engine: SqlEngine

@@ -5,9 +5,9 @@ import { formatTableName } from '../../core/table/table-name.ts'
 import type { EventData, EventOrigin, EventType } from '../event-store.ts'
 import type { CatalogCommit, TableCommit } from '../table-store.ts'
 import type { ViewState } from '../view-store.ts'
-import type { SqlTransaction } from './sql-engine.ts'
-import { type Param, prepared, rowOf } from './sql-prepared.ts'
-import type { EventRow } from './sql-schema.ts'
+import type { SqlTransaction } from './engine/sql-engine.ts'
+import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
+import type { EventRow } from './engine/sql-schema.ts'
 
 /** What a mutation tells; the rest of the row is added when it is inserted. */
 export interface RaisedEvent {

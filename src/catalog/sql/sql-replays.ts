@@ -7,10 +7,16 @@ import {
   type ReserveOutcome,
 } from '../../core/replay.ts'
 import type { MutationOptions, ReplayStore } from '../replay-store.ts'
-import { type Connection, read, type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
+import {
+  type Connection,
+  read,
+  type SqlEngine,
+  type SqlTransaction,
+  write,
+} from './engine/sql-engine.ts'
+import type { Database } from './engine/sql-schema.ts'
+import { decodeExact, encodeExact } from './rows/tagged-json.ts'
 import { RaisedEvents } from './sql-raised-events.ts'
-import type { Database } from './sql-schema.ts'
-import { decodeExact, encodeExact } from './tagged-json.ts'
 
 /** Status of a reservation, which has no answer yet. */
 const NO_STATUS = 0n

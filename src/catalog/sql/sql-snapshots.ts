@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Snapshot, SnapshotLogEntry } from '../../core/table/snapshot.ts'
 import type { SnapshotLogPageEntry, SnapshotLogQuery, SnapshotStore } from '../snapshot-store.ts'
-import { type Connection, read, type SqlEngine } from './sql-engine.ts'
-import { type Param, prepared } from './sql-prepared.ts'
-import { snapshotOf } from './sql-rows.ts'
+import { type Connection, read, type SqlEngine } from './engine/sql-engine.ts'
+import { type Param, prepared } from './engine/sql-prepared.ts'
+import { snapshotOf } from './rows/sql-rows.ts'
 
 export class SqlSnapshots implements SnapshotStore {
   readonly #engine: SqlEngine

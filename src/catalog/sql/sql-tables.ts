@@ -12,8 +12,6 @@ import type {
   TableStore,
   TableSummary,
 } from '../table-store.ts'
-import { DefinitionCache, type TableContext } from './definition-cache.ts'
-import { commitAll } from './sql-commit.ts'
 import {
   type Connection,
   chunks,
@@ -21,18 +19,26 @@ import {
   read,
   type SqlEngine,
   type SqlTransaction,
-} from './sql-engine.ts'
-import { nameKey, namespaceKey, prefixEnd } from './sql-keys.ts'
+} from './engine/sql-engine.ts'
+import { type Param, prepared } from './engine/sql-prepared.ts'
+import type { SnapshotRow } from './engine/sql-schema.ts'
+import { DefinitionCache, type TableContext } from './rows/definition-cache.ts'
+import { nameKey, namespaceKey, prefixEnd } from './rows/sql-keys.ts'
+import {
+  changingColumns,
+  logRows,
+  nameColumns,
+  snapshotRow,
+  tableStateOf,
+} from './rows/sql-rows.ts'
+import { decodeExact } from './rows/tagged-json.ts'
+import { commitAll } from './sql-commit.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
 import { addPaths, copyPaths } from './sql-paths.ts'
-import { type Param, prepared } from './sql-prepared.ts'
 import { addPublication } from './sql-publications.ts'
 import { type RaisedEvents, tableCreated, tableDropped } from './sql-raised-events.ts'
 import { mutate } from './sql-replays.ts'
-import { changingColumns, logRows, nameColumns, snapshotRow, tableStateOf } from './sql-rows.ts'
-import type { SnapshotRow } from './sql-schema.ts'
-import { decodeExact } from './tagged-json.ts'
 
 type MutationContext = TableContext & { readonly raised: RaisedEvents }
 

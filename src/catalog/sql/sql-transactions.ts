@@ -10,13 +10,13 @@ import {
   type SqlEngine,
   type SqlTransaction,
   write,
-} from './sql-engine.ts'
-import { pathKey } from './sql-keys.ts'
-import { type Param, prepared, rowOf } from './sql-prepared.ts'
+} from './engine/sql-engine.ts'
+import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
+import type { Database, TransactionRow } from './engine/sql-schema.ts'
+import { pathKey } from './rows/sql-keys.ts'
+import { TRANSACTION_COLUMNS, transactionOf, transactionRow } from './rows/sql-rows.ts'
+import { decodeExact, encodeExact } from './rows/tagged-json.ts'
 import { mutate } from './sql-replays.ts'
-import { TRANSACTION_COLUMNS, transactionOf, transactionRow } from './sql-rows.ts'
-import type { Database, TransactionRow } from './sql-schema.ts'
-import { decodeExact, encodeExact } from './tagged-json.ts'
 
 const STAGING_TABLES = ['staged_files', 'staged_removals', 'transaction_tables'] as const
 const FORGOTTEN_PER_STEP = 500

@@ -13,15 +13,15 @@ import {
   read,
   type SqlEngine,
   type SqlTransaction,
-} from './sql-engine.ts'
-import { nameKey, namespaceKey } from './sql-keys.ts'
+} from './engine/sql-engine.ts'
+import type { ViewRow } from './engine/sql-schema.ts'
+import { nameKey, namespaceKey } from './rows/sql-keys.ts'
+import { nameColumns } from './rows/sql-rows.ts'
+import { decodeExact } from './rows/tagged-json.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces, type RaisingContext } from './sql-namespaces.ts'
 import { type RaisedEvents, viewEvent } from './sql-raised-events.ts'
 import { mutate } from './sql-replays.ts'
-import { nameColumns } from './sql-rows.ts'
-import type { ViewRow } from './sql-schema.ts'
-import { decodeExact } from './tagged-json.ts'
 
 export class SqlViews implements ViewStore {
   readonly #engine: SqlEngine

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CompiledQuery } from 'kysely'
-import type { Connection, SqlTransaction } from '../sql/sql-engine.ts'
+import type { Connection, SqlTransaction } from '../sql/engine/sql-engine.ts'
 
 type Work<T> = (transaction: SqlTransaction) => Promise<T>
 

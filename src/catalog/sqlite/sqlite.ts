@@ -8,9 +8,9 @@ import {
   sql,
 } from 'kysely'
 import type { Catalog } from '../catalog.ts'
+import type { SqlEngine, SqlTransaction, Trouble } from '../sql/engine/sql-engine.ts'
+import type { Database } from '../sql/engine/sql-schema.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
-import type { SqlEngine, SqlTransaction, Trouble } from '../sql/sql-engine.ts'
-import type { Database } from '../sql/sql-schema.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
 import { SqliteWriteGroup } from './sqlite-write-group.ts'
 

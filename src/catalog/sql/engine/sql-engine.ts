@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Compilable, Kysely, RawBuilder, Transaction } from 'kysely'
-import { CatalogError } from '../../core/errors.ts'
+import { CatalogError } from '../../../core/errors.ts'
 import type { Database } from './sql-schema.ts'
 
 export type Connection = Kysely<Database>

@@ -1,5 +1,5 @@
-import type { TableDefinition } from '../../core/table/table.ts'
-import type { SqlEngine } from './sql-engine.ts'
+import type { TableDefinition } from '../../../core/table/table.ts'
+import type { SqlEngine } from '../engine/sql-engine.ts'
 import { decodeExact, encodeExact } from './tagged-json.ts'
 
 /** In characters, over all tables; what is decoded takes a few times as much. */

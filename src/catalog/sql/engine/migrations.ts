@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { sql } from 'kysely'
-import { CatalogUnusableError } from '../catalog-unusable-error.ts'
+import { CatalogUnusableError } from '../../catalog-unusable-error.ts'
 import { type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
 
 interface Migration {
@@ -9,8 +9,8 @@ interface Migration {
   readonly statements: readonly string[]
 }
 
-// The same place from src/catalog/sql and from dist/catalog/sql.
-const MIGRATIONS = new URL('../../../schemas/sql/', import.meta.url)
+// The same place from src/catalog/sql/engine and from dist/catalog/sql/engine.
+const MIGRATIONS = new URL('../../../../schemas/sql/', import.meta.url)
 const FILE_NAME = /^(\d{4})-[a-z0-9-]+\.sql$/
 
 /**

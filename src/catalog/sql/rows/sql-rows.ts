@@ -1,10 +1,10 @@
-import { CatalogError } from '../../core/errors.ts'
-import type { Operation, Snapshot, SnapshotRef } from '../../core/table/snapshot.ts'
-import type { TableState } from '../../core/table/table.ts'
-import type { Isolation, Transaction, TransactionState } from '../../core/table/transaction.ts'
+import { CatalogError } from '../../../core/errors.ts'
+import type { Operation, Snapshot, SnapshotRef } from '../../../core/table/snapshot.ts'
+import type { TableState } from '../../../core/table/table.ts'
+import type { Isolation, Transaction, TransactionState } from '../../../core/table/transaction.ts'
+import type { SnapshotRow, TableRow, TransactionRow } from '../engine/sql-schema.ts'
 import type { DefinitionCache } from './definition-cache.ts'
 import { nameKey, namespaceKey } from './sql-keys.ts'
-import type { SnapshotRow, TableRow, TransactionRow } from './sql-schema.ts'
 import { decodeExact, encodeExact } from './tagged-json.ts'
 
 export const SNAPSHOT_COLUMNS = [

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { decodeExact, encodeExact } from '../../../src/catalog/sql/tagged-json.ts'
+import { decodeExact, encodeExact } from '../../../../src/catalog/sql/rows/tagged-json.ts'
 
 const leaves = fc.oneof(
   fc.constantFrom(null, true, -0, Number.NaN, Number.POSITIVE_INFINITY, '$bigint', '__proto__'),

@@ -57,7 +57,7 @@ export interface Database {
   jobs: JobColumns
   job_askers: { job_id: string; asker: string }
   task_ticks: { name: string; tick_ms: bigint }
-  /** Made by src/catalog/sql/migrations.ts. */
+  /** Made by migrations.ts. */
   moraine_migrations: { number: bigint; name: string }
 }
 
