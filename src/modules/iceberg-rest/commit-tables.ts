@@ -43,9 +43,10 @@ const TABLES_AT_ONCE = 8
 export async function commitTable(
   deps: RestServices,
   { name, json }: { readonly name: NamespacedName; readonly json: unknown },
-  keeper: AnswerKeeper,
+  { keeper, authorize }: UseCaseCall,
 ): Promise<TableState> {
   const request = { ...parseCommitTableRequest(json), name: requireRestName(name) }
+  await authorizeCommit(authorize, [request])
   return onNewest(deps, async () => {
     const state = await deps.catalog.tables.find(name)
     if (state === undefined && isCreation(request)) {
@@ -73,10 +74,7 @@ export async function commitTransactionOfTables(
       ...{ requirements, updates },
     }),
   )
-  await authorize(
-    'modify',
-    requests.map(({ name }) => ({ on: 'table' as const, name })),
-  )
+  await authorizeCommit(authorize, requests)
   const [only, ...others] = requests
   const isLone = only !== undefined && others.length === 0
   if (isLone && isCreation(only) && (await deps.catalog.tables.find(only.name)) === undefined) {
@@ -87,6 +85,19 @@ export async function commitTransactionOfTables(
   const tableUuids = states.map(({ definition }) => definition.tableUuid)
   refuseTwice(states)
   await commitInTurn(deps, { requests, tableUuids }, [keeper, NO_CONTENT])
+}
+
+/** A commit that asserts that there is no table makes one: that is for its namespace to allow. */
+async function authorizeCommit(
+  authorize: UseCaseCall['authorize'],
+  requests: readonly TableRequest[],
+): Promise<void> {
+  for (const request of requests) {
+    const { name } = request
+    if (isCreation(request)) await authorize('create', [{ on: 'namespace', name: name.namespace }])
+    else await authorize('modify', [{ on: 'table', name }])
+  }
+  if (requests.length === 0) await authorize('modify', [])
 }
 
 function isCreation({ requirements }: TableRequest): boolean {

@@ -15,6 +15,9 @@ import { changed, withStore } from '../failing-disk.ts'
 import { Lake } from '../lake.ts'
 import { openWorkshop, type Workshop, type WorkshopDependencies } from '../workshop.ts'
 
+/** Without an idempotency key, and allowed everything. */
+const FREE_CALL = { keeper: KEEPS_NOTHING, authorize: () => Promise.resolve() }
+
 let lake: Lake
 let shop: Workshop
 let readings: number
@@ -58,7 +61,7 @@ async function append(by: WorkshopDependencies): Promise<void> {
 
 async function change(updates: readonly unknown[]): Promise<void> {
   const name = { namespace: ['default'], name: 't' }
-  await commitTable(deps, { name, json: { requirements: [], updates } }, KEEPS_NOTHING)
+  await commitTable(deps, { name, json: { requirements: [], updates } }, FREE_CALL)
 }
 
 async function published(tableUuid: string): Promise<TableMetadata> {

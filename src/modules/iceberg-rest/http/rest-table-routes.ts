@@ -154,7 +154,7 @@ function changingRoutes(deps: RestServices): readonly Route[] {
         method: 'post',
         path: TABLE,
         operationId: 'icebergCommitTable',
-        permission: onRestTable('modify'),
+        permission: 'in-use-case',
         summary: 'Commit to a table',
         description: 'The updates are made if all requirements hold.',
         body: CommitTableRequest,
@@ -163,7 +163,7 @@ function changingRoutes(deps: RestServices): readonly Route[] {
       },
       async (call) => {
         const request = { name: tableName(call), json: call.body }
-        return committedReply(deps, await commitTable(deps, request, call.keeper))
+        return committedReply(deps, await commitTable(deps, request, call))
       },
     ),
     defineRestRoute(

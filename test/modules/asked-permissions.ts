@@ -1,0 +1,132 @@
+/** What requests mention that is not known before. */
+export const ids = { tableUuid: '', open: '', staged: '', aborted: '' }
+
+export interface Expected {
+  /** With the fixed text of `ids` in braces. */
+  readonly path: string
+  readonly json?: object | (() => object)
+  /** One or several questions, in order; none of a public route. */
+  readonly asks: readonly string[] | (() => readonly string[])
+}
+
+const QUERIES = [{ dialect: 'duckdb', sql: 'SELECT 2 AS one' }]
+const TABLE = '/v1/tables/sky.planets'
+const NOBODY = 'no.body'
+const ofTransaction = (id: keyof typeof ids) => () => ({ transaction_id: ids[id] })
+
+/** By operation: one request, and what the authorizer is asked for it. */
+export const EXPECTED: Readonly<Record<string, Expected>> = {
+  home: { path: '/', asks: [] },
+  health: { path: '/health', asks: [] },
+  ready: { path: '/ready', asks: [] },
+  metrics: { path: '/metrics', asks: ['describe catalog'] },
+  openapi: { path: '/openapi.yaml', asks: [] },
+  docs: { path: '/docs', asks: [] },
+  explainProblem: { path: '/problems/internal', asks: [] },
+
+  createTable: {
+    path: '/v1/tables',
+    json: { name: 'sky.moons', schema: { columns: [{ name: 'id', type: 'long' }] } },
+    asks: ['create namespace [sky]'],
+  },
+  listTables: { path: '/v1/tables?namespace=sky.far', asks: ['describe namespace [sky.far]'] },
+  readTable: { path: TABLE, asks: ['select table sky.planets'] },
+  readSnapshot: { path: `${TABLE}/latest`, asks: ['select table sky.planets'] },
+  listSnapshots: { path: `${TABLE}/snapshots`, asks: ['describe table sky.planets'] },
+  listSchemas: { path: `${TABLE}/schemas`, asks: ['describe table sky.planets'] },
+  listViewSchemas: {
+    path: '/v1/views/sky.planets/schemas',
+    asks: ['describe table sky.planets'],
+  },
+  evolveSchema: {
+    path: `${TABLE}/schemas`,
+    json: { changes: [{ op: 'add', column: { name: 'mass', type: 'double' } }] },
+    asks: ['modify table sky.planets'],
+  },
+  evolveViewSchema: {
+    path: '/v1/views/sky.planets/schemas',
+    json: { changes: [{ op: 'add', column: { name: 'size', type: 'double' } }] },
+    asks: ['modify table sky.planets'],
+  },
+  describeTable: {
+    path: `${TABLE}/metadata`,
+    json: { steward: 'observatory' },
+    asks: ['modify table sky.planets'],
+  },
+  rollbackTable: {
+    path: `${TABLE}/rollback`,
+    json: { snapshot_id: '1' },
+    asks: ['modify table sky.planets'],
+  },
+  cloneTable: {
+    path: `${TABLE}/clone`,
+    json: { name: 'twins', namespace: 'sky.copies' },
+    asks: ['select table sky.planets', 'create namespace [sky.copies]'],
+  },
+  dropTable: { path: `/v1/tables/${NOBODY}`, asks: [`own table ${NOBODY}`] },
+
+  createView: {
+    path: '/v1/views',
+    json: {
+      ...{ name: 'dim', namespace: 'sky', queries: QUERIES },
+      schema: { columns: [{ name: 'one', type: 'long' }] },
+    },
+    asks: ['create namespace [sky]'],
+  },
+  listViews: { path: '/v1/views', asks: ['describe namespace [default]'] },
+  getView: { path: '/v1/views/sky.bright', asks: ['select view sky.bright'] },
+  replaceView: {
+    path: '/v1/views/sky.bright',
+    json: { queries: QUERIES },
+    asks: ['modify view sky.bright'],
+  },
+  dropView: { path: `/v1/views/${NOBODY}`, asks: [`own view ${NOBODY}`] },
+
+  stageFiles: {
+    path: `${TABLE}/files`,
+    json: { files: [{ path: 'file:///nowhere.parquet' }] },
+    asks: ['modify table sky.planets'],
+  },
+  removeFiles: {
+    path: `${TABLE}/files/remove`,
+    json: { files: [{ path: 'file:///nowhere.parquet' }] },
+    asks: ['modify table sky.planets'],
+  },
+  truncateTable: { path: `${TABLE}/files/truncate`, asks: ['modify table sky.planets'] },
+  startTransaction: {
+    path: '/v1/transactions/start',
+    json: { tables: ['sky.planets'] },
+    asks: ['modify table sky.planets'],
+  },
+  commitTransaction: {
+    path: '/v1/transactions/commit',
+    json: ofTransaction('staged'),
+    asks: () => [`modify transaction ${ids.staged}`, `modify table ${ids.tableUuid}`],
+  },
+  abortTransaction: {
+    path: '/v1/transactions/abort',
+    json: ofTransaction('aborted'),
+    asks: () => [`modify transaction ${ids.aborted}`],
+  },
+  viewTransaction: {
+    path: '/v1/transactions/{open}',
+    asks: () => [`describe transaction ${ids.open}`],
+  },
+
+  dumpTable: { path: `${TABLE}/dump?format=csv`, asks: ['select table sky.planets'] },
+  dumpSnapshot: { path: `${TABLE}/latest/dump?format=csv`, asks: ['select table sky.planets'] },
+  digestDump: { path: `${TABLE}/dump.sha256?format=csv`, asks: ['select table sky.planets'] },
+  digestSnapshotDump: {
+    path: `${TABLE}/latest/dump.sha256?format=csv`,
+    asks: ['select table sky.planets'],
+  },
+  dumpStatus: { path: `${TABLE}/dump/status?format=csv`, asks: ['select table sky.planets'] },
+  snapshotDumpStatus: {
+    path: `${TABLE}/latest/dump/status?format=csv`,
+    asks: ['select table sky.planets'],
+  },
+  ckanDump: {
+    path: '/datastore/dump/sky.planets?format=csv',
+    asks: ['select table sky.planets'],
+  },
+}
