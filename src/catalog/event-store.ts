@@ -94,6 +94,6 @@ export interface EventRange {
 export interface EventCursor {
   readonly name: string
   readonly position: bigint
-  /** Of the lease under which the consumer reads. */
+  /** Token of the lease under which the consumer reads. */
   readonly fencingToken: bigint
 }

@@ -4,7 +4,7 @@
  * caller's. Its contract: test/catalog/jobs.contract.ts.
  */
 export interface JobStore {
-  /** Of one kind and key there is one job that has not ended: who asks for it again joins it. */
+  /** One job of a kind and key has not ended at a time: who asks for it again joins it. */
   submit(job: NewJob): Promise<SubmittedJob>
   find(jobId: string): Promise<JobRecord | undefined>
   /** The newest with this key, ended or not. */
@@ -71,7 +71,7 @@ export interface JobRecord {
   readonly problem: JobProblem | undefined
   /** How often it was claimed. */
   readonly attempts: number
-  /** Of one that waits: not begun before. Of one that runs: when its lease ends. */
+  /** Not begun before, while it waits; when its lease ends, while it runs. */
   readonly dueAtMs: number
   /** It runs, and was asked to stop. */
   readonly isCancelled: boolean

@@ -54,7 +54,7 @@ export type TableKey =
 
 export interface NewTable {
   readonly state: TableState
-  /** Of a clone: snapshots it begins with, oldest first, and its log. */
+  /** Snapshots that a clone begins with, oldest first, and its log. */
   readonly snapshots: readonly Snapshot[]
   readonly snapshotLog: readonly SnapshotLogEntry[]
   /** Paths that it references from the start. */
@@ -63,7 +63,7 @@ export interface NewTable {
    * Takes over every known path of this table, too; `table-not-found` is thrown when it is gone.
    */
   readonly copyPathsFromTableUuid?: string
-  /** Of a registered table: metadata files of its earlier versions, for the metadata log. */
+  /** Metadata files of a registered table's earlier versions, for the metadata log. */
   readonly earlierPublications?: readonly Omit<Publication, 'tableUuid'>[]
 }
 
@@ -80,7 +80,7 @@ export interface TableReplacement extends ExpectedTable {
 export interface ListTablesQuery {
   /** Only tables directly in this namespace. */
   readonly namespace?: readonly string[]
-  /** Of the name, without case. Taken to the letter: `%` and `_` are no wildcards. */
+  /** Beginning of the name, without case. Taken verbatim: `%` and `_` are no wildcards. */
   readonly prefix?: string
   /** Only tables after this one in the order. */
   readonly after?: { readonly namespace: readonly string[]; readonly name: string }
@@ -110,7 +110,7 @@ export interface TableCommit {
   readonly addedPaths: readonly string[]
   /**
    * Snapshots that the table had and that are forgotten, before the new ones are added; never the
-   * current one. The log loses their entries and all earlier ones: with a gap, `as_at` would answer
+   * current one. The log loses their entries and all earlier ones: with a gap, `as_at` would find
    * a snapshot that was not current (Iceberg spec, "Table Metadata Fields", snapshot-log). Their
    * paths stay known.
    */
@@ -142,7 +142,7 @@ export type CatalogCommitOutcome =
   | { readonly outcome: 'key-taken'; readonly transactionId: string }
   /** Another commit came first, or the table is gone; nothing was changed. */
   | { readonly outcome: 'version-mismatch'; readonly tableUuid: string }
-  /** The transaction was committed or aborted meanwhile; nothing was changed. */
+  /** The transaction was committed or aborted in between; nothing was changed. */
   | { readonly outcome: 'transaction-not-open'; readonly transactionId: string }
   /**
    * Something was staged since the revision that the commit gives; the transaction is open, nothing

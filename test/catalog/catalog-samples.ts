@@ -78,7 +78,7 @@ export function newTable(state: TableState, overrides: Partial<NewTable> = {}): 
   return { state, snapshots: [], snapshotLog: [], addedPaths: [], ...overrides }
 }
 
-/** Creates the table and answers the state that it then has. */
+/** Creates the table and returns the state that it then has. */
 export async function create(catalog: Catalog, name: string): Promise<TableState> {
   const state = stateOf(name)
   expect(await catalog.tables.create(newTable(state))).toBe('created')

@@ -13,7 +13,7 @@ import { describeTransactions } from './transactions.contract.ts'
 import { describeViews } from './views.contract.ts'
 
 /**
- * What every adapter of Catalog keeps. `open` answers an empty catalog that is not migrated yet.
+ * What every adapter of Catalog keeps. `open` returns an empty catalog that is not migrated yet.
  */
 export function describeCatalog(
   open: () => Promise<OpenedCatalog>,

@@ -7,7 +7,9 @@ export function describeEvents(catalog: () => Catalog): void {
     catalog().events.list({ after: 0n, limit: 1_000, ...query })
   const told = async (query: Partial<EventQuery> = {}) =>
     (await list(query)).events.map(({ type, name, version }) => `${type} ${name} ${version}`)
-  /** Of the first kind; in PostgreSQL events of one transaction have no order among subjects. */
+  /**
+   * Types of tables' events; in PostgreSQL events of one transaction have no order among subjects.
+   */
   const ofTables = { types: EVENT_TYPES.filter((type) => type.startsWith('moraine.table.')) }
   const only = async (query: Partial<EventQuery> = {}): Promise<CatalogEvent> => {
     const { events } = await list(query)
@@ -108,7 +110,7 @@ export function describeEvents(catalog: () => Catalog): void {
       })
     })
 
-    test('views and namespaces have their events, parents that are made on the way too', async () => {
+    test('views and namespaces have events, parents made on the way too', async () => {
       const { namespaces, views } = catalog()
       const view = viewOf('bright')
       const { viewUuid } = view

@@ -62,7 +62,7 @@ export function describeJobs(catalog: () => Catalog): void {
       expect(newest?.jobId).toBe(third.job.jobId)
     })
 
-    test('the job that is due the longest is claimed, of the kinds that are known, none before its time', async () => {
+    test('the job due the longest is claimed, of known kinds, none before its time', async () => {
       const late = await submit({ nowMs: 1_002 })
       const early = await submit({ nowMs: 1_001 })
       await submit({ nowMs: 900, kind: 'export' })
@@ -90,7 +90,7 @@ export function describeJobs(catalog: () => Catalog): void {
       expect(await claim(9_000)).toBeUndefined()
     })
 
-    test('a job that failed says why, one that is to be tried again, or was given back, waits', async () => {
+    test('a failed job says why; one to be tried again, or given back, waits', async () => {
       await submit()
       const first = await mustClaim(1_000)
       const again = {
@@ -130,7 +130,7 @@ export function describeJobs(catalog: () => Catalog): void {
       expect(await jobs().cancel({ jobId: randomUUID(), nowMs: 1_040 })).toBeUndefined()
     })
 
-    test('a running job is told to stop when it is renewed; asked for again, it goes on', async () => {
+    test('a running job is told to stop at its renewal; asked for again, it goes on', async () => {
       const { job } = await submit({ key: 'k', asker: 'ada' })
       const running = await mustClaim(1_000)
       const { jobId } = job

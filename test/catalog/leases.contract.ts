@@ -76,7 +76,7 @@ export function describeLeases(catalog: () => Catalog): void {
       expect(await acquire('bob', 1_050, 'over')).toMatchObject({ outcome: 'acquired' })
     })
 
-    test('a token that is ahead of the clock is not forgotten: the next one is greater', async () => {
+    test('a token ahead of the clock is not forgotten: the next one is greater', async () => {
       const tokens: bigint[] = []
       for (let turn = 0; turn < 9; turn++) {
         const lease = await mustAcquire('ada', 1_000)

@@ -75,7 +75,7 @@ export function describeNamespaces(catalog: () => Catalog): void {
       expect(await childrenOf('nowhere')).toEqual([])
     })
 
-    test('properties are updated, then removed, and both sides are answered', async () => {
+    test('properties are updated, then removed, and both sides are returned', async () => {
       const before = { owner: 'ada', team: 'stars', ['__proto__']: 'data' }
       await catalog().namespaces.create({ levels: ['sky'], properties: before })
       const updates = { team: 'moons', new: '1', both: '2' }

@@ -26,7 +26,7 @@ export function describePaths(catalog: () => Catalog): void {
       expect(await catalog().paths.findKnown(ofPlanets, [])).toEqual(new Set())
     })
 
-    test('a path that comes twice is no trouble', async () => {
+    test('a path that comes twice is no failure', async () => {
       const state = await create(catalog(), 'planets')
       const first = appendTo(state, 1n, ['file:///a', 'file:///a'])
       await catalog().tables.commit({ tables: [first], transactions: [] })

@@ -139,7 +139,7 @@ export function describeSharing(opened: () => OpenedCatalog): void {
   })
 }
 
-/** Commits until it has won so often; answers the versions that it made. */
+/** Commits until it has won so often; returns the versions that it made. */
 async function race(
   catalog: Catalog,
   { tableUuid, writer, winsWanted }: { tableUuid: string; writer: number; winsWanted: number },

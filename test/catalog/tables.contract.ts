@@ -129,7 +129,7 @@ export function describeTables(catalog: () => Catalog): void {
       ])
     })
 
-    test('a prefix is taken to the letter, whatever it holds', async () => {
+    test('a prefix is taken verbatim, whatever it holds', async () => {
       const names = [
         'a%b',
         'a_b',

@@ -129,7 +129,7 @@ async function refuseMissing(
 }
 
 interface SwappedTable {
-  /** Of the table's log, with the entries that the commit adds. */
+  /** Entries of the table's log, with those that the commit adds. */
   readonly logLength: bigint
   /** What the table was called, if it has another name now. */
   readonly before?: Pick<TableState, 'namespace' | 'name'>
@@ -227,7 +227,7 @@ interface UpdateContext extends TableContext {
 }
 
 /**
- * The compare-and-swap. Answers the new length of the log; `undefined` when there is no such row.
+ * The compare-and-swap. Returns the new length of the log; `undefined` when there is no such row.
  */
 async function updateTable(
   transaction: SqlTransaction,

@@ -66,7 +66,8 @@ async function acquireLease(
     .values({
       name,
       owner,
-      // Greater than the tokens of a lease of this name that was forgotten: they were behind the clock.
+      // Greater than the tokens of a lease of this name that was forgotten: they were behind the
+      // clock.
       fencing_token: BigInt(nowMs),
       expires_at_ms: BigInt(nowMs + durationMs),
     })

@@ -9,7 +9,7 @@ export interface NameClaim {
 }
 
 /**
- * Takes the name, gives up any other that the owner had, and answers `claimed`; or the kind of who
+ * Takes the name, gives up any other that the owner had, and returns `claimed`; or the kind of who
  * has it, and then the transaction must be rolled back.
  */
 export async function claimName(
@@ -20,7 +20,7 @@ export async function claimName(
   const holder = await transaction
     .insertInto('names')
     .values({ ...key, kind, uuid })
-    // Changes nothing, so that one statement answers whose the name is, whoever comes at the same
+    // Changes nothing, so that one statement returns whose the name is, whoever comes at the same
     // time.
     .onConflict((conflict) =>
       conflict

@@ -156,7 +156,7 @@ async function updateNamespaceProperties(
 ): Promise<NamespacePropertiesChanged> {
   const update = () =>
     transaction.updateTable('namespaces').where('namespace_key', '=', namespaceKey(levels))
-  // Changes nothing, but what it answers stays as it is until the transaction ends.
+  // Changes nothing, but what it returns stays as it is until the transaction ends.
   const row = await update()
     .set((column) => ({ properties: column.ref('properties') }))
     .returning(['levels', 'properties'])

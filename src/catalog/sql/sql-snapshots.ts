@@ -94,7 +94,7 @@ function inOrder(connection: Connection, tableUuid: string) {
 const PAGE_ROWS = 500
 
 /**
- * Lets others work after each page. `next` answers what follows the last item of the page before.
+ * Lets others work after each page. `next` returns what follows the last item of the page before.
  */
 async function* inPages<T>(
   next: (last: T | undefined) => Promise<readonly T[]>,

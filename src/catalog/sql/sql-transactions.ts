@@ -113,7 +113,7 @@ async function stage(sqlTransaction: SqlTransaction, staging: Staging): Promise<
 
 /**
  * Counts the files in before they are staged, and the staging itself, and with that locks the
- * transaction's row: who stages, commits or aborts at the same time waits. Answers the count so
+ * transaction's row: who stages, commits or aborts at the same time waits. Returns the count so
  * far, or `undefined` when the transaction is not open.
  */
 async function reserveFiles(
@@ -182,7 +182,7 @@ function touchInsert(connection: Connection, param: Param<Touch>, truncates: big
   }))
 }
 
-/** Answers the first path that is staged already; then the transaction must be rolled back. */
+/** Returns the first path that is staged already; then the transaction must be rolled back. */
 async function insertStagedFiles(
   sqlTransaction: SqlTransaction,
   { transactionId, tableUuid, addedFiles = [] }: Staging,
@@ -207,7 +207,7 @@ async function insertStagedFiles(
   return undefined
 }
 
-/** Answers those that were not there. */
+/** Returns those that were not there. */
 async function insertNewFiles(
   sqlTransaction: SqlTransaction,
   rows: readonly Database['staged_files'][],

@@ -6,14 +6,14 @@ const CACHED_STATEMENTS_MAX = 256
 /** In characters; statements with many rows are rarely met twice. */
 const CACHED_TEXT_MAX = 4_096
 /**
- * Of work in one turn of the event loop: then others get theirs, in the middle of a transaction,
- * too.
+ * Longest work in one turn of the event loop: then others get theirs, in the middle of a
+ * transaction, too.
  */
 const TURN_MS_MAX = 10
 
 /**
  * Kysely's own driver begins deferred transactions, which fail when another process writes in
- * between, and prepares anew for every query. One connection: queries and transactions take turns.
+ * between, and prepares again for every query. One connection: queries and transactions take turns.
  */
 export class SqliteDriver implements Driver {
   readonly #database: SqliteDatabase.Database
@@ -64,7 +64,7 @@ export class SqliteDriver implements Driver {
 class SqliteConnection implements DatabaseConnection {
   readonly #database: SqliteDatabase.Database
   readonly #statements = new Map<string, SqliteDatabase.Statement<unknown[], unknown>>()
-  /** Of the first query in this turn of the event loop; `undefined` before it. */
+  /** When the first query of this turn of the event loop began; `undefined` before it. */
   #turnBeganMs: number | undefined
 
   constructor(database: SqliteDatabase.Database) {

@@ -111,7 +111,7 @@ function describePostgres(): void {
       await expect(catalog.tables.commit(commit)).rejects.toMatchObject({
         code: 'commit-state-unknown',
       })
-      // The catalog has connected anew; the server did get the COMMIT.
+      // The catalog has connected again; the server did get the COMMIT.
       expect(await catalog.tables.find({ tableUuid })).toStrictEqual(appendTo(state, 1n).state)
     })
   })

@@ -30,7 +30,7 @@ export interface SqlEngine {
   /** Held until the transaction ends, so that one process at a time migrates. */
   lockMigrations(transaction: SqlTransaction): Promise<void>
   /**
-   * Keeps these namespaces from being dropped until the transaction ends. Answers whether all are
+   * Keeps these namespaces from being dropped until the transaction ends. Returns whether all are
    * there: one may have been dropped since it was last seen.
    */
   holdNamespaces(transaction: SqlTransaction, namespaceKeys: readonly string[]): Promise<boolean>
@@ -53,7 +53,7 @@ export interface SqlEngine {
 const BACKOFF_MS_MAX = 50
 
 /**
- * Thrown by the work of `write` to take back what it did so far; the outcome is then the answer.
+ * Thrown by the work of `write` to take back what it did so far; `write` then returns the outcome.
  */
 export class Refusal<T> extends Error {
   readonly outcome: T
@@ -72,7 +72,7 @@ export function read<T>(
 }
 
 /**
- * All of the work, or nothing when it throws; a `Refusal`, which must be of a `T`, is answered. The
+ * All of the work, or nothing when it throws; a `Refusal`, which must be of a `T`, is returned. The
  * work may run several times: it must leave no trace outside the database.
  */
 export async function write<T>(

@@ -15,7 +15,7 @@ export type Param<P> = <K extends keyof P & string>(name: K) => P[K]
 
 /**
  * A query whose text is made once for each engine, and has values put in from then on: building it
- * anew costs as much as running it does in SQLite. What `build` makes must be the same text
+ * again costs as much as running it does in SQLite. What `build` makes must be the same text
  * whatever the values.
  */
 export function prepared<P extends object, R>(

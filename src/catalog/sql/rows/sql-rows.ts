@@ -74,7 +74,7 @@ export function changingColumns(state: TableState) {
   }
 }
 
-/** What a table or view is called: compared to the letter, it tells a rename. */
+/** What a table or view is called: compared exactly, it tells a rename. */
 export function nameColumns(state: Pick<TableState, 'namespace' | 'name'>) {
   return {
     namespace_key: namespaceKey(state.namespace),
