@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readConfig } from '../../src/config.ts'
 import type { Meter } from '../../src/lake/lake.ts'
 import { openPlatform, type Platform } from '../../src/service.ts'
+import { sharedEngine } from './shared-engine.ts'
 
 export const SHARED_DATA = new URL('../../../shared/data', import.meta.url).pathname
 
@@ -56,8 +57,15 @@ export interface Workshop {
 
 export const START_MS = Date.UTC(2024, 2, 17)
 
+export interface WorkshopOptions {
+  /** Whether the engine is that of the whole test file, as it is by default. */
+  readonly sharesEngine?: boolean
+}
+
 /** The services over a real SQLite file and real files, without HTTP. */
-export async function openWorkshop(): Promise<Workshop> {
+export async function openWorkshop({
+  sharesEngine = true,
+}: WorkshopOptions = {}): Promise<Workshop> {
   const home = await mkdtemp(join(tmpdir(), 'moraine-test-'))
   const dataFolder = join(home, 'lake')
   let nowMs = START_MS
@@ -85,8 +93,7 @@ export async function openWorkshop(): Promise<Workshop> {
       // Starting threads takes longer than most of these tests.
       inThreads: false,
       writableFolders: [`file://${dataFolder}`],
-      engineJobTimeoutMs: 60_000,
-      engineQueueMax: 100,
+      ...(sharesEngine && { wrapEngine: () => sharedEngine }),
     })
     platforms.push(platform)
     return platform

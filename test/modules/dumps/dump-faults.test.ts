@@ -22,15 +22,17 @@ beforeAll(async () => {
   lake = await Lake.open()
 })
 afterAll(() => lake.close())
-beforeEach(async () => {
-  shop = await openDumpShop()
+beforeEach(() => openShop())
+afterEach(() => shop.close())
+
+async function openShop(options: Parameters<typeof openDumpShop>[0] = {}): Promise<void> {
+  shop = await openDumpShop(options)
   const columns = [
     { name: 'n', type: 'long' },
     { name: 's', type: 'string' },
   ]
   await createTable(shop.deps, { name: 't', columns })
-})
-afterEach(() => shop.close())
+}
 
 function path(name: string): string {
   return `${shop.dataFolder}/${name}.parquet`
@@ -84,6 +86,8 @@ function isExporting(): boolean {
 const onLinux = process.platform === 'linux' ? test : test.skip
 
 onLinux('a worker that is killed fails the dump, and the next request has a new one', async () => {
+  await shop.close()
+  await openShop({ sharesEngine: false })
   await append(shop, 't', await write('large', 4_000_000))
   const target = await shop.target('t')
   const progress = (await shop.dumps.open(target)) as DumpProgress

@@ -16,7 +16,7 @@ import type {
 } from '../../../src/modules/dumps/format/dump-index.ts'
 import { readTable } from '../../../src/modules/tables/tables.ts'
 import { withEngine } from '../../lake/failing-disk.ts'
-import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
+import { openWorkshop, type Workshop, type WorkshopOptions } from '../../lake/workshop.ts'
 
 export interface DumpWish extends SnapshotSelector {
   readonly format?: DumpFormat
@@ -66,8 +66,11 @@ export class CountingEngine implements Engine {
 }
 
 /** Dumps over real files, a real catalog and a real engine. */
-export async function openDumpShop(options: Partial<DumpOptions> = {}): Promise<DumpShop> {
-  const shop = await openWorkshop()
+export async function openDumpShop({
+  sharesEngine = true,
+  ...options
+}: Partial<DumpOptions> & WorkshopOptions = {}): Promise<DumpShop> {
+  const shop = await openWorkshop({ sharesEngine })
   const opened: Dumps[] = []
   const start = (base: DumpDependencies, changed: Partial<DumpOptions>): Process => {
     const counting = new CountingEngine(base.converter.options.engine)
