@@ -10,26 +10,44 @@ import { operationsModule } from './modules/operations/operations-module.ts'
 import { tablesModule } from './modules/tables/tables-module.ts'
 import { viewsModule } from './modules/views/views-module.ts'
 
-/** What all capabilities together ask for; each takes what it needs of it. */
-export type ModulePlatform = Parameters<typeof tablesModule>[0] &
-  Parameters<typeof viewsModule>[0] &
-  Parameters<typeof filesModule>[0] &
-  Parameters<typeof dumpsModule>[0] &
-  Parameters<typeof icebergRestModule>[0] &
-  Parameters<typeof operationsModule>[0]
+/** Every capability of the service: the factory of each takes what it needs of the platform. */
+const CAPABILITIES = [
+  tablesModule,
+  viewsModule,
+  filesModule,
+  dumpsModule,
+  icebergRestModule,
+  operationsModule,
+] as const
 
-/** Every capability of the service. */
+/** What all capabilities together ask for. */
+export type ModulePlatform = Omit<
+  Both<Parameters<(typeof CAPABILITIES)[number]>[0]>,
+  keyof ModuleSeams
+>
+
+/** What modules learn of each other without knowing each other. */
+interface ModuleSeams {
+  /** All that the service speaks; called when every module is there. */
+  dialects(): readonly Dialect[]
+  tableDropped(tableUuid: string): Promise<void>
+}
+
+/** Both members of a union at once: `A & B` where it is `A | B`. */
+type Both<Union> = (Union extends unknown ? (each: Union) => void : never) extends (
+  each: infer All,
+) => void
+  ? All
+  : never
+
+/** Makes every module. Nothing is opened, and nothing of the platform is called. */
 export function listModules(platform: ModulePlatform): readonly Module[] {
-  const tableDropped = (tableUuid: string) => forgetDropped(platform, tableUuid)
-  const dropping = { ...platform, tableDropped }
-  const modules: readonly Module[] = [
-    tablesModule(dropping),
-    viewsModule(platform),
-    filesModule(platform),
-    dumpsModule(platform),
-    icebergRestModule(dropping),
-    operationsModule(platform, () => dialectsOf(modules)),
-  ]
+  const seams: ModuleSeams = {
+    dialects: () => dialectsOf(modules),
+    tableDropped: (tableUuid) => forgetDropped(platform, tableUuid),
+  }
+  const whole = { ...platform, ...seams }
+  const modules: readonly Module[] = CAPABILITIES.map((makeModule) => makeModule(whole))
   return modules
 }
 

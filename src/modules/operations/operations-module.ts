@@ -3,12 +3,13 @@ import type { Module } from '../module.ts'
 import { type OperationsDependencies, operatorRoutes } from './operator-routes.ts'
 import { Pages } from './pages.ts'
 
-/** Health, metrics and documents. `dialects` are all that the service speaks. */
-export function operationsModule(
-  platform: Omit<OperationsDependencies, 'pages'>,
-  dialects: () => readonly Dialect[],
-): Module {
-  const { catalog, metrics } = platform
+export interface OperationsPlatform extends Omit<OperationsDependencies, 'pages'> {
+  /** All that the service speaks; asked when a page is. */
+  dialects(): readonly Dialect[]
+}
+
+/** Health, metrics and documents. */
+export function operationsModule({ catalog, metrics, dialects }: OperationsPlatform): Module {
   return {
     name: 'operations',
     routes: operatorRoutes({ catalog, metrics, pages: new Pages(dialects) }),
