@@ -38,9 +38,9 @@ function checkNothingIsLost(models: fc.Arbitrary<ExpressionModel>) {
         counts.kept += kept ? 1 : 0
         counts.matching += matches ? 1 : 0
         if (!matches) continue
-        expect(kept).toBe(true)
-        expect(manifestMayMatch([file])).toBe(true)
-        expect(manifestMayMatch(files)).toBe(true)
+        const verdicts = [kept, manifestMayMatch([file]), manifestMayMatch(files)]
+        // To expect each of a hundred thousand takes longer than all else.
+        if (verdicts.includes(false)) expect(verdicts).toEqual([true, true, true])
       }
     }),
     { numRuns: 4000 },

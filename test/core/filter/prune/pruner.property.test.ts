@@ -42,9 +42,11 @@ function checkNothingIsLost(models: fc.Arbitrary<Model>, numRuns: number): Count
         counts.kept += kept ? 1 : 0
         counts.matching += matches ? 1 : 0
         if (!matches) continue
-        expect([model.text, kept]).toEqual([model.text, true])
-        expect([model.text, manifestMayMatch([file])]).toEqual([model.text, true])
-        expect([model.text, manifestMayMatch(files)]).toEqual([model.text, true])
+        const verdicts = [kept, manifestMayMatch([file]), manifestMayMatch(files)]
+        // To expect each of a hundred thousand takes longer than all else.
+        if (verdicts.includes(false)) {
+          expect([model.text, ...verdicts]).toEqual([model.text, true, true, true])
+        }
       }
     }),
     { numRuns },
