@@ -14,9 +14,9 @@ import { type PoolOptions, WorkerPool } from './worker-pool.ts'
 import { WornOutError } from './worker-process.ts'
 
 export interface DuckDbEngineOptions extends Omit<PoolOptions, 'folder'> {
-  /** Of the children's memory each; DuckDB spills to disk beyond it. */
+  /** Memory of each child; beyond it DuckDB spills to disk. */
   readonly memoryBytes: number
-  /** For half-made outputs and what DuckDB spills; best on the disk of the targets. */
+  /** Folder for unfinished outputs and what DuckDB spills; best on the same disk as the targets. */
   readonly temporaryFolder: string
 }
 

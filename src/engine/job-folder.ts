@@ -7,26 +7,29 @@ import { CatalogError } from '../core/errors.ts'
 const PREFIX = 'engine-'
 const FOLDER_PATTERN = /^engine-(\d{1,10})-[0-9a-f-]{36}$/
 
-/** A folder of this process, for the folders of its jobs. */
+/** Creates a folder of this process for the folders of its jobs. */
 export async function openEngineFolder(temporaryFolder: string): Promise<string> {
   const folder = join(temporaryFolder, `${PREFIX}${process.pid}-${randomUUID()}`)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   return folder
 }
 
-/** Removes what engines left behind whose processes are gone. `idleMs`: how long nothing has changed there, at least. */
+/**
+ * Removes folders of engines whose processes have ended, if nothing in them has changed for
+ * `idleMs`.
+ */
 export async function sweepEngineFolders(temporaryFolder: string, idleMs: number): Promise<void> {
   for (const name of await readdir(temporaryFolder)) {
     const pid = Number(FOLDER_PATTERN.exec(name)?.[1])
     if (Number.isNaN(pid) || isRunning(pid)) continue
     const folder = join(temporaryFolder, name)
-    // In a shared folder the process may be one of another container.
+    // In a shared folder, the process may be in another container.
     const changedAtMs = (await stat(folder)).mtimeMs
     if (Date.now() - changedAtMs > idleMs) await rm(folder, { recursive: true, force: true })
   }
 }
 
-/** Runs `use` with an empty folder that is gone afterwards. */
+/** Runs `use` with an empty folder that is removed afterwards. */
 export async function withJobFolder<T>(
   engineFolder: string,
   use: (folder: string) => Promise<T>,
@@ -40,7 +43,7 @@ export async function withJobFolder<T>(
   }
 }
 
-/** Gives a finished file its name, unless something has it. */
+/** Gives a finished file its name, unless the name is taken. */
 export async function publishFile(from: string, to: string): Promise<void> {
   try {
     await link(from, to)

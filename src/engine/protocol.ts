@@ -1,14 +1,14 @@
 import type { CatalogErrorCode, ErrorFacts } from '../core/errors.ts'
 import type { ExportRequest, IngestJob, IngestResult, JobResult } from './engine.ts'
 
-/** What the service and its children say to each other, by structured clone. */
+/** Messages between the service and its children, sent by structured clone. */
 export type Task =
   | { readonly kind: 'export'; readonly job: ExportRequest }
   | { readonly kind: 'ingest'; readonly job: IngestJob }
 
 export interface TaskRequest {
   readonly task: Task
-  /** The task's own, with nothing in it; what it makes is `OUTPUT_NAME` in it. */
+  /** The task's own empty folder; its output is `OUTPUT_NAME` in it. */
   readonly folder: string
   readonly memoryBytes: number
 }

@@ -6,14 +6,14 @@ import { WorkerProcess } from './worker-process.ts'
 export interface PoolOptions {
   readonly processes: number
   readonly memoryBytes: number
-  /** Of the jobs' folders. */
+  /** Folder for the folders of jobs. */
   readonly folder: string
   readonly jobTimeoutMs: number
-  /** Jobs that wait; one more is `overloaded`. */
+  /** Largest number of waiting jobs; one more is `overloaded`. */
   readonly queueMax: number
 }
 
-/** `inNewChild`: not in one that has done other tasks. */
+/** With `inNewChild`, the task runs in a child that has done no other tasks. */
 export type RunTask = (
   request: TaskRequest,
   options?: { readonly inNewChild: boolean },
@@ -24,7 +24,10 @@ interface Waiting {
   readonly refuse: (reason: unknown) => void
 }
 
-/** As many children as tasks run at once, first come first served. A dead one is replaced when it is needed. */
+/**
+ * A pool with as many children as tasks run at once, first come, first served. A dead child is
+ * replaced when it is needed.
+ */
 export class WorkerPool {
   readonly #options: PoolOptions
   readonly #idle: WorkerProcess[] = []
@@ -38,8 +41,8 @@ export class WorkerPool {
   }
 
   /**
-   * Runs `use` when its turn has come, in the order of the calls. It gives its task to a child by `run`, and may do
-   * what belongs to it before and after.
+   * Runs `use` when its turn comes, in the order of the calls. It passes its task to a child by
+   * `run`, and may do related work before and after.
    */
   async inTurn<T>({ signal }: JobOptions, use: (run: RunTask) => Promise<T>): Promise<T> {
     signal?.throwIfAborted()
@@ -53,7 +56,7 @@ export class WorkerPool {
     }
   }
 
-  /** Kills what runs and refuses what waits. */
+  /** Kills running tasks and refuses waiting ones. */
   async close(): Promise<void> {
     this.#closing.abort(new CatalogError('engine-failed', 'The engine is closing.'))
     for (const { refuse } of this.#waiting.splice(0)) refuse(this.#closing.signal.reason)
@@ -125,7 +128,7 @@ export class WorkerPool {
         this.#runNow(request, { signal: ends, inNewChild }),
       )
     } finally {
-      // The place goes from job to job: only when nobody waits is it free.
+      // The place passes from job to job, and is free only if none waits.
       const next = this.#waiting.shift()
       if (next === undefined) this.#running--
       else next.start()

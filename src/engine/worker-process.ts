@@ -5,9 +5,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { CatalogError } from '../core/errors.ts'
 import type { TaskRequest, TaskResult, WorkerReply } from './protocol.ts'
 
-/** What Node, DuckDB and their threads reserve before the first task; little of it is ever touched. */
+/**
+ * Address space that Node, DuckDB and their threads reserve before the first task; little of it is
+ * ever used.
+ */
 const ADDRESS_SPACE_BASE_BYTES = 1_792 * 1024 * 1024
-/** A child whose heap does not shrink again makes way for a new one. */
+/** A child whose memory does not shrink by this much is replaced by a new one. */
 const RESIDENT_SLACK_BYTES = 384 * 1024 * 1024
 const HEAP_MEGABYTES_MAX = 384
 const START_MS_MAX = 60_000
@@ -15,7 +18,7 @@ const STDERR_LENGTH_MAX = 2_000
 
 export interface WorkerOptions {
   readonly memoryBytes: number
-  /** What the child removes when its parent is gone. */
+  /** Folder that the child removes when its parent has ended. */
   readonly folder: string
 }
 
@@ -25,12 +28,15 @@ export interface TaskLimits {
 }
 
 /**
- * A child that had done other tasks before ran out of its address space: what they reserved stays reserved, and a new
- * child has room for the task.
+ * Thrown when a child that did other tasks before ran out of address space: what they reserved
+ * stays reserved, and a new child has room for the task.
  */
 export class WornOutError extends CatalogError {}
 
-/** One child process. It has no secrets of ours in its environment, and dies when its channel closes. */
+/**
+ * A child process. Its environment contains none of our secrets, and it dies when its channel
+ * closes.
+ */
 export class WorkerProcess {
   readonly #child: ChildProcess
   readonly #memoryBytes: number
@@ -59,7 +65,7 @@ export class WorkerProcess {
     })
   }
 
-  /** Resolves when the child takes tasks. */
+  /** Resolves when the child accepts tasks. */
   static async start(options: WorkerOptions, signal?: AbortSignal): Promise<WorkerProcess> {
     const worker = new WorkerProcess(options)
     await worker.#nextReply({ timeoutMs: START_MS_MAX, signal })
@@ -70,13 +76,16 @@ export class WorkerProcess {
     return !this.#hasExited && !this.#isTired && this.#child.connected
   }
 
-  /** Rejects with `engine-failed` when the child dies or the time is up, with the signal's reason when it is aborted. */
+  /**
+   * Rejects with `engine-failed` if the child dies or the time is up, or with the signal's reason
+   * if aborted.
+   */
   async run(request: TaskRequest, limits: TaskLimits): Promise<TaskResult> {
     this.#hold(true)
     try {
       const replied = this.#nextReply(limits)
       this.#child.send(request, (error) => {
-        // The child is dying: its end tells.
+        // The child is dying; its exit event says why.
         if (error !== null) this.#child.kill('SIGKILL')
       })
       const reply = await replied
@@ -91,9 +100,10 @@ export class WorkerProcess {
     }
   }
 
-  /** Resolves when the process is gone. */
+  /** Resolves when the process has ended. */
   async kill(): Promise<void> {
-    // An idle child keeps nothing alive: without this a service that stops would end before its last steps.
+    // An idle child does not keep the service alive: without this, a stopping service would end
+    // before its last steps.
     this.#child.ref()
     if (!this.#hasExited) this.#child.kill('SIGKILL')
     await this.#exited
@@ -116,7 +126,7 @@ export class WorkerProcess {
     signal?.addEventListener('abort', onAbort, { once: true })
     if (signal?.aborted === true) onAbort()
     const onEnd = (): void => reject(cause ?? this.#endedByItself())
-    // Never again, where it has ended before.
+    // If the child has already ended, this never fires.
     child.once('exit', onEnd)
     child.once('error', onEnd)
     if (this.#hasExited) onEnd()
@@ -131,7 +141,7 @@ export class WorkerProcess {
 
   #endedByItself(): CatalogError {
     const failure = this.#failed(`ended by itself (${this.#ending()})`)
-    // That is how V8 ends when it gets no more memory.
+    // V8 ends like this when it gets no more memory.
     if (!this.#hasWorked || this.#child.signalCode !== 'SIGABRT') return failure
     return new WornOutError(failure.code, failure.message, { facts: failure.facts, cause: failure })
   }
@@ -148,7 +158,7 @@ export class WorkerProcess {
     })
   }
 
-  /** An idle child does not keep the service alive. */
+  /** Lets only a busy child keep the service alive. */
   #hold(isBusy: boolean): void {
     const child = this.#child
     if (isBusy) {
@@ -184,7 +194,7 @@ function launch(memoryBytes: number, folder: string): ChildProcess {
   const command = [
     process.execPath,
     `--max-old-space-size=${HEAP_MEGABYTES_MAX}`,
-    // Each WebAssembly memory reserves 10 GB of address space otherwise.
+    // Otherwise each WebAssembly memory reserves 10 GB of address space.
     '--disable-wasm-trap-handler',
     ...(isSource ? ['--import', typeScriptLoader()] : []),
     fileURLToPath(entry),
@@ -198,7 +208,7 @@ function launch(memoryBytes: number, folder: string): ChildProcess {
   if (process.platform === 'win32') {
     return spawn(command[0] ?? '', command.slice(1), options)
   }
-  // DuckDB's own limit does not hold for single large values; the shell is replaced by Node.
+  // DuckDB's own limit does not apply to single large values. The shell is replaced by Node.
   const kibibytes = Math.ceil((ADDRESS_SPACE_BASE_BYTES + 2 * memoryBytes) / 1024)
   const script = 'ulimit -c 0; ulimit -v "$0" 2>/dev/null; exec "$@"'
   return spawn('/bin/sh', ['-c', script, String(kibibytes), ...command], options)
@@ -218,7 +228,7 @@ function childEnvironment(): Record<string, string> {
     HOME: tmpdir(),
     TMPDIR: tmpdir(),
     TZ: 'UTC',
-    // glibc reserves 64 MiB of address space for each thread otherwise.
+    // Otherwise glibc reserves 64 MiB of address space for each thread.
     MALLOC_ARENA_MAX: '2',
   }
 }

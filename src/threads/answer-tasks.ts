@@ -1,7 +1,10 @@
 import { parentPort, type TransferListItem } from 'node:worker_threads'
 import type { ResultMessage, TaskMessage } from './task-thread.ts'
 
-/** In the thread: does one task after the other. What `transferOf` names goes without being copied, and is lost here. */
+/**
+ * Runs in the thread and does one task at a time. What `transferOf` names is moved instead of
+ * copied.
+ */
 export function answerTasks<T, R>(
   work: (task: T) => R,
   transferOf: (result: R) => readonly TransferListItem[],

@@ -4,7 +4,7 @@ import { type DecodedManifest, manifestOf } from '../formats/manifest/manifest-r
 import type { DecodeResult, DecodeTask } from './manifest-message.ts'
 import { idlestOf, TaskThread } from './task-thread.ts'
 
-/** Threads that decode manifests, so that the event loop does not. */
+/** Threads that decode manifests, to keep the event loop free. */
 export class ManifestThreads {
   readonly #threads: readonly TaskThread<DecodeTask, DecodeResult>[]
 
@@ -13,10 +13,10 @@ export class ManifestThreads {
     this.#threads = Array.from({ length: Math.max(1, threads) }, () => new TaskThread(module))
   }
 
-  /** As `decodeManifest`. Rejects when the thread ends before it is done. */
+  /** Does the same as `decodeManifest`. Rejects if the thread ends first. */
   async decode(file: Uint8Array, manifest: ManifestFile): Promise<DecodedManifest> {
     const { specId, lengthBytes } = manifest
-    // A copy, for what is sent is lost here, and others may hold the file.
+    // A copy, because sent memory is lost here and others may use the file.
     const copy = new Uint8Array(file)
     const task = { file: copy, manifest: { specId, lengthBytes } }
     const result = await idlestOf(this.#threads).run(task, [copy.buffer])
@@ -25,7 +25,7 @@ export class ManifestThreads {
     throw code === undefined ? new Error(message) : new CatalogError(code, message)
   }
 
-  /** What is under way is rejected. */
+  /** Rejects running tasks. */
   async close(): Promise<void> {
     await Promise.all(this.#threads.map((thread) => thread.close()))
   }

@@ -1,4 +1,6 @@
-/** A thread that decodes manifests: the garbage of it stays here, and the columns go without being copied. */
+/**
+ * A thread that decodes manifests. The garbage stays here, and the columns are moved, not copied.
+ */
 import { CatalogError } from '../core/errors.ts'
 import { readManifestContent } from '../formats/manifest/manifest-reader.ts'
 import { answerTasks } from './answer-tasks.ts'
@@ -16,10 +18,10 @@ function decode({ file, manifest }: DecodeTask): DecodeResult {
   }
 }
 
-/** Of all arrays of numbers in a plain value, each once. */
+/** The buffers of all typed arrays in a plain value, each once. */
 function buffersIn(value: unknown, found = new Set<ArrayBuffer>()): Set<ArrayBuffer> {
   if (ArrayBuffer.isView(value)) {
-    // A view of a part would take the rest along.
+    // A view of a part would move the rest, too.
     const { buffer, byteLength } = value
     if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) found.add(buffer)
   } else if (value instanceof Map) {

@@ -12,13 +12,13 @@ export interface ResultMessage<R> {
   readonly result: R
 }
 
-/** The module that the thread runs: `answer-tasks.ts` in it takes the tasks. */
+/** The module that the thread runs, which uses `answer-tasks.ts`. */
 export interface ThreadModule {
-  /** Of who asks: its `import.meta.url`. */
+  /** The caller's `import.meta.url`. */
   readonly from: string
-  /** Relative to it, without ending: from source it is TypeScript, else JavaScript. */
+  /** Relative path without extension: TypeScript when run from source, else JavaScript. */
   readonly path: string
-  /** For people who look at threads, and at errors. */
+  /** Name for people, in lists of threads and in errors. */
   readonly name: string
 }
 
@@ -27,7 +27,10 @@ interface Waiting<R> {
   readonly reject: (error: Error) => void
 }
 
-/** A thread that does one task after the other; started by its first, and again by the next one after it ended. */
+/**
+ * A thread that does one task at a time. It starts with the first task, and again with the next one
+ * after it ended.
+ */
 export class TaskThread<T, R> {
   readonly #module: ThreadModule
   readonly #waiting = new Map<number, Waiting<R>>()
@@ -38,12 +41,15 @@ export class TaskThread<T, R> {
     this.#module = module
   }
 
-  /** Tasks that are not done. */
+  /** Number of unfinished tasks. */
   get load(): number {
     return this.#waiting.size
   }
 
-  /** Rejects when the thread ends: then nobody knows how far it came. What is transferred is lost here. */
+  /**
+   * Runs a task. Rejects if the thread ends, in which case it is unknown how far it got.
+   * Transferred memory is lost here.
+   */
   run(task: T, transfer: readonly TransferListItem[] = []): Promise<R> {
     this.#worker ??= this.#start()
     this.#lastId += 1
@@ -51,13 +57,13 @@ export class TaskThread<T, R> {
     const done = new Promise<R>((resolve, reject) => {
       this.#waiting.set(message.id, { resolve, reject })
     })
-    // Idle threads do not keep the process alive; those at work do.
+    // Idle threads do not keep the process alive; busy ones do.
     if (this.load === 1) this.#worker.ref()
     this.#worker.postMessage(message, transfer)
     return done
   }
 
-  /** What is under way is rejected. */
+  /** Rejects running tasks. */
   async close(): Promise<void> {
     await this.#worker?.terminate()
   }
@@ -76,7 +82,7 @@ export class TaskThread<T, R> {
   }
 
   #end(worker: Worker, cause: unknown): void {
-    // Its end is told twice when it failed; another one may be at work by then.
+    // A failed thread ends twice, by when another one may be running.
     if (this.#worker !== worker) return
     this.#worker = undefined
     const error = new Error(`the thread ${this.#module.name} ended`, { cause })
@@ -85,7 +91,9 @@ export class TaskThread<T, R> {
   }
 }
 
-/** The one with the fewest tasks; the first of several, so that no more are started than are of use. */
+/**
+ * The thread with the fewest tasks; the first of several, so that no more are started than needed.
+ */
 export function idlestOf<T extends { readonly load: number }>(threads: readonly T[]): T {
   return threads.reduce((best, thread) => (thread.load < best.load ? thread : best))
 }
@@ -93,7 +101,7 @@ export function idlestOf<T extends { readonly load: number }>(threads: readonly 
 function startWorker({ from, path, name }: ThreadModule): Worker {
   const options = { name, env: {}, execArgv: [] }
   if (!from.endsWith('.ts')) return new Worker(new URL(`${path}.js`, from), options)
-  // Node starts no thread in TypeScript: a line of JavaScript brings the loader in.
+  // Node cannot start a thread in TypeScript: a line of JavaScript loads the loader.
   const loaderPath = createRequire(import.meta.url).resolve('tsx/esm/api')
   const loader = pathToFileURL(loaderPath.replace(/cjs$/, 'mjs')).href
   const entry = new URL(`${path}.ts`, from).href

@@ -4,7 +4,10 @@ import { runExport } from './export/export-job.ts'
 import { runIngest } from './ingest/ingest-job.ts'
 import { taskFailure } from './sql/failure.ts'
 
-/** The entry of a child process: one task at a time, until the parent is gone. Its argument is the parent's folder. */
+/**
+ * Entry point of a child process: one task at a time, until the parent has ended. Its argument is
+ * the parent's folder.
+ */
 const [, , parentFolder] = process.argv
 
 process.on('message', (request: TaskRequest) => {
@@ -12,11 +15,14 @@ process.on('message', (request: TaskRequest) => {
 })
 
 process.on('disconnect', abandon)
-// The parent may have gone while this was loading.
+// The parent may have ended while this was loading.
 if (process.connected) reply({ outcome: 'ready' })
 else abandon()
 
-/** Nobody is left to clear up. A conversion in flight has threads of its own: only a kill ends them at once. */
+/**
+ * Removes the folder, since nobody else will. A running conversion has threads of its own, which
+ * only a kill ends at once.
+ */
 function abandon(): void {
   try {
     if (parentFolder !== undefined) {
@@ -29,7 +35,7 @@ function abandon(): void {
 
 async function perform(request: TaskRequest): Promise<void> {
   try {
-    // All names in SQL are relative to it.
+    // All names in SQL are relative to this folder.
     process.chdir(request.folder)
     const result = await run(request)
     reply({ outcome: 'done', result, residentBytes: process.memoryUsage.rss() })

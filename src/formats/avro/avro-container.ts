@@ -12,28 +12,30 @@ const SYNC_BYTES = 16
 const BLOCK_BYTES = 64 * 1024
 /** Level 1 is 1.9 times as fast as 6, for 6.6 % more bytes. */
 const DEFLATE_LEVEL = 1
-/** Of all blocks together; manifests aim at 8 MB deflated. */
+/** Inflated size of all blocks together; manifests are written with up to 8 MB deflated. */
 const INFLATED_BYTES_MAX = 256 * 1024 * 1024
-/** Positions in the data are held as uint32. */
+/** Largest inflated data, since positions in it are held as uint32. */
 const DATA_BYTES_MAX = 2 ** 32 - 2
 
-/** Writes one record at `position` and answers where it ends; negative when the buffer is too small. */
+/** Writes one record at `position` and returns its end, negative if the buffer is too small. */
 export interface RecordCodec<T> {
   encode(record: T, buffer: Buffer, position: number): number
 }
 
 export interface AvroContainerContent<T> {
-  /** Kept to the letter in the header. */
+  /** Kept verbatim in the header. */
   readonly schemaText: string
   readonly metadata: Readonly<Record<string, string>>
   readonly codec: RecordCodec<T>
   readonly records: Iterable<T>
   readonly compression?: 'null' | 'deflate'
-  /** Of other files of this schema and compression: they follow the records as they are. */
+  /**
+   * Blocks of other files of the same schema and compression; they follow the records unchanged.
+   */
   readonly storedBlocks?: readonly StoredBlock[]
 }
 
-/** An Avro object container file with blocks of about 64 KB. */
+/** Writes an Avro object container file with blocks of about 64 KB. */
 export function writeAvroContainer<T>(content: AvroContainerContent<T>): Uint8Array {
   const { schemaText, metadata, records, codec, compression = 'deflate' } = content
   const sync = randomBytes(SYNC_BYTES)
@@ -49,7 +51,7 @@ export function writeAvroContainer<T>(content: AvroContainerContent<T>): Uint8Ar
   return Buffer.concat(parts)
 }
 
-/** Blocks of these encoded records, deflated. */
+/** Deflates encoded records in blocks. */
 export function* storeRecords(records: Iterable<Uint8Array>): Generator<StoredBlock> {
   let parts: Uint8Array[] = []
   let length = 0
@@ -103,7 +105,7 @@ function encodeString(text: string): Uint8Array {
   return Buffer.concat([encodeInteger(bytes.length), bytes])
 }
 
-/** A count or length as a zig-zag varint. */
+/** Encodes a count or length as a zig-zag varint. */
 function encodeInteger(count: number): Uint8Array {
   const bytes: number[] = []
   let rest = 2 * count
@@ -113,31 +115,31 @@ function encodeInteger(count: number): Uint8Array {
 }
 
 export interface AvroLimits {
-  /** Of the inflated blocks together. */
+  /** Size of the inflated blocks together. */
   readonly inflatedBytesMax?: number
 }
 
-/** A container whose blocks are yet to be inflated. */
+/** A container with its blocks still deflated. */
 export interface StoredContainer {
-  /** The file's own metadata, `avro.schema` and `avro.codec` included. */
+  /** The file's own metadata, including `avro.schema` and `avro.codec`. */
   readonly metadata: ReadonlyMap<string, string>
-  /** The writer's. */
+  /** The writer's schema. */
   readonly schema: AvroType
   readonly blocks: readonly StoredBlock[]
   readonly codec: string
-  /** The body of a block, to at most so many bytes. */
+  /** Inflates the body of a block to a limited number of bytes. */
   readonly inflate: Inflater
-  /** Of the inflated blocks together. */
+  /** Size of the inflated blocks together. */
   readonly inflatedBytesMax: number
 }
 
 export interface StoredBlock {
-  /** Records it claims to hold: check it against its bytes. */
+  /** Number of records claimed; check it against the bytes. */
   readonly count: number
   readonly body: Uint8Array
 }
 
-/** Throws `metadata-corrupt` on anything but a whole file. */
+/** Opens a container. Throws `metadata-corrupt` unless it is a complete file. */
 export function openAvroContainer(bytes: Uint8Array, limits: AvroLimits = {}): StoredContainer {
   const { inflatedBytesMax = INFLATED_BYTES_MAX } = limits
   const cursor = new AvroCursor(bytes)
@@ -157,20 +159,20 @@ export function openAvroContainer(bytes: Uint8Array, limits: AvroLimits = {}): S
   }
 }
 
-/** A container with its blocks inflated, one after the other. */
+/** A container with its blocks inflated one by one. */
 export interface AvroContainer extends Pick<StoredContainer, 'metadata' | 'schema'> {
   readonly data: Uint8Array
   readonly blocks: readonly AvroBlock[]
 }
 
 export interface AvroBlock {
-  /** Records it claims to hold: check it against its bytes. */
+  /** Number of records claimed; check it against the bytes. */
   readonly count: number
   readonly start: number
   readonly end: number
 }
 
-/** Throws `metadata-corrupt` on anything but a whole file. */
+/** Opens a container. Throws `metadata-corrupt` unless it is a complete file. */
 export function readAvroContainer(bytes: Uint8Array, limits?: AvroLimits): AvroContainer {
   const { metadata, schema, ...stored } = openAvroContainer(bytes, limits)
   const bodies: Uint8Array[] = []
@@ -187,7 +189,7 @@ export function readAvroContainer(bytes: Uint8Array, limits?: AvroLimits): AvroC
   return { metadata, schema, data, blocks }
 }
 
-/** `inflatedBytes` is what the blocks before it took. */
+/** Inflates one block; `inflatedBytes` is the size of the blocks before it. */
 export function inflateWithin(
   { inflate, inflatedBytesMax }: Pick<StoredContainer, 'inflate' | 'inflatedBytesMax'>,
   body: Uint8Array,
@@ -200,7 +202,7 @@ export function inflateWithin(
   return inflated
 }
 
-/** As `inflateWithin`, on another thread when it may take long. */
+/** Does the same as `inflateWithin`, on another thread if it may take long. */
 export async function inflateAside(
   container: StoredContainer,
   body: Uint8Array,
@@ -213,7 +215,7 @@ export async function inflateAside(
       const maxOutputLength = Math.max(1, Math.min(SMALL_BLOCK_BYTES, bytesMax))
       return inflateRawSync(body, { maxOutputLength, chunkSize: chunkBytesFor(body) })
     } catch {
-      // It is damaged, or holds far more than it seems to.
+      // The block is damaged, or contains far more than it seems to.
     }
   }
   try {
@@ -227,7 +229,7 @@ const inflateRawAside = promisify(inflateRaw) as (
   body: Uint8Array,
   options: { readonly maxOutputLength: number },
 ) => Promise<Uint8Array>
-/** What a block of 64 KB takes and holds in most files: a change of threads would cost more than inflating it. */
+/** Size of most blocks of 64 KB: switching threads would cost more than inflating them. */
 const SMALL_BODY_BYTES = 64 * 1024
 const SMALL_BLOCK_BYTES = 1024 * 1024
 
@@ -265,7 +267,7 @@ function indexBlocks(cursor: AvroCursor, sync: Uint8Array): readonly StoredBlock
   return blocks
 }
 
-/** Room for a whole block mostly: putting a block together from chunks of 16 KB takes a third more time. */
+/** Chunk size that usually fits a whole block: joining chunks of 16 KB takes a third more time. */
 function chunkBytesFor({ length }: Uint8Array): number {
   return Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, 5 * length))
 }

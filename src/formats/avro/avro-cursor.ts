@@ -1,18 +1,18 @@
 import { corrupt } from '../corrupt.ts'
 
 const UINT32 = 2 ** 32
-/** Of a 64-bit integer, seven bits a byte. */
+/** Length of a 64-bit integer, with seven bits in a byte. */
 const VARINT_BYTES_MAX = 10
 
 /**
- * Reads Avro's binary encoding. Every read is checked against `end`; beyond it, or on an impossible
- * value, it throws `metadata-corrupt`.
+ * Reads Avro's binary encoding. Throws `metadata-corrupt` for a read beyond `end` and for
+ * impossible values.
  */
 export class AvroCursor {
   readonly bytes: Uint8Array
   position: number
   end: number
-  /** Halves of the integer that `readHalves` read, each as an int32. */
+  /** Halves of the integer read by `readHalves`, each as an int32. */
   low = 0
   high = 0
   readonly #buffer: Buffer
@@ -33,12 +33,12 @@ export class AvroCursor {
     return this.bytes[this.position++] as number
   }
 
-  /** An int or long that is exact in a number. */
+  /** Reads an int or long that is exact in a number. */
   readInteger(): number {
     const first = this.readByte()
     if (first < 0x80) return (first >>> 1) ^ -(first & 1)
     const { bytes, position } = this
-    // Most that are longer have two or three bytes.
+    // Most longer ones have two or three bytes.
     if (position + 1 < this.end) {
       const second = bytes[position] as number
       const two = (first & 0x7f) | ((second & 0x7f) << 7)
@@ -76,7 +76,7 @@ export class AvroCursor {
     return (BigInt(this.high) << 32n) | BigInt(this.low >>> 0)
   }
 
-  /** An int or long of any size into `low` and `high`. */
+  /** Reads an int or long of any size into `low` and `high`. */
   readHalves(): void {
     let low = 0
     let high = 0
@@ -106,7 +106,7 @@ export class AvroCursor {
     throw corrupt('Avro integer without an end')
   }
 
-  /** Of bytes or a string: never more than remain. */
+  /** Reads the length of bytes or a string, which is never more than remain. */
   readLength(): number {
     const length = this.readInteger()
     if (length < 0 || length > this.end - this.position) {
@@ -115,11 +115,15 @@ export class AvroCursor {
     return length
   }
 
-  /** Items in the next block of an array or map, 0 at its end; never more than bytes remain. */
+  /**
+   * Number of items in the next block of an array or map, 0 at its end; never more than bytes
+   * remain.
+   */
   readItemCount(): number {
     const count = this.readInteger()
     if (count >= 0) return this.#checkedCount(count)
-    // A negative count is followed by the block's size, of no use to a reader that checks every item.
+    // A negative count is followed by the block's size, which is not needed when every item is
+    // checked.
     this.skipInteger()
     return this.#checkedCount(-count)
   }

@@ -9,17 +9,17 @@ export interface IntMapIds {
 }
 
 /**
- * How a writer lays out a `map<int, V>`: mostly as an array of pairs, for the keys of Avro's own maps
- * are strings. Never allocates; the cursor tells where a value is.
+ * A writer's layout of a `map<int, V>`: usually an array of pairs, because keys of Avro's own maps
+ * are strings. It never allocates; the cursor points to a value.
  */
 export class AvroIntMap {
   readonly #readItem: (cursor: AvroCursor) => void
   readonly #nullIndex: number
-  /** Of the item that was read last. */
+  /** Key of the item read last. */
   #key = 0
   #valueAt = 0
 
-  /** `valueKinds` are the Avro types that a value may have. */
+  /** `valueKinds` are the Avro types allowed for a value. */
   constructor(type: AvroType, ids: IntMapIds, valueKinds: readonly AvroType['kind'][]) {
     const { item, value } = this.#itemOf(type, ids)
     this.#readItem = item
@@ -29,7 +29,10 @@ export class AvroIntMap {
     this.#nullIndex = unwrapped.nullIndex
   }
 
-  /** Moves the cursor from the map's start to the value; false (and anywhere) when there is none. */
+  /**
+   * Moves the cursor from the map's start to the value. Returns false, with the cursor anywhere, if
+   * there is none.
+   */
   find(cursor: AvroCursor, key: number): boolean {
     for (let count = cursor.readItemCount(); count > 0; count = cursor.readItemCount()) {
       for (let i = 0; i < count; i++) {

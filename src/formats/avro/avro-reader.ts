@@ -2,9 +2,9 @@ import { corrupt } from '../corrupt.ts'
 import type { AvroCursor } from './avro-cursor.ts'
 import { type AvroRecord, type AvroType, unwrapOptional } from './avro-schema.ts'
 
-/** Reads one value, and nothing beyond it. */
+/** Reads exactly one value. */
 export type Read<T> = (cursor: AvroCursor) => T
-/** How to read a field, given the type that the writer gave it. */
+/** Returns a reader for a field of the writer's type. */
 export type ReaderOf<T> = (type: AvroType) => Read<T>
 
 export const integer: ReaderOf<number> = (type) => {
@@ -27,14 +27,14 @@ export const text: ReaderOf<string> = (type) => {
   return (cursor) => cursor.readString()
 }
 
-/** A copy: it does not keep the file in memory. */
+/** Reads bytes as a copy, which does not keep the file in memory. */
 export const bytes: ReaderOf<Uint8Array> = (type) => {
   if (type.kind === 'fixed') return (cursor) => cursor.readFixed(type.size).slice()
   expectKind(type, ['bytes', 'string'])
   return (cursor) => cursor.readBytes().slice()
 }
 
-/** `undefined` for null, whether or not the writer's type allows it. */
+/** Reads null as `undefined`, whether or not the writer's type allows null. */
 export function optionally<T>(readerOf: ReaderOf<T>): ReaderOf<T | undefined> {
   return (declared) => {
     if (declared.kind === 'null') return () => undefined
@@ -45,7 +45,7 @@ export function optionally<T>(readerOf: ReaderOf<T>): ReaderOf<T | undefined> {
   }
 }
 
-/** A value that must be there, though the writer's type may be optional. */
+/** Reads a value that must not be null, even if the writer's type is optional. */
 export function mandatory<T>(readerOf: ReaderOf<T>): ReaderOf<T> {
   return (type) => {
     if (type.kind !== 'union') return readerOf(type)
@@ -72,7 +72,7 @@ export function list<T>(readerOf: ReaderOf<T>): ReaderOf<readonly T[]> {
   }
 }
 
-/** A record as its known fields by id; the others are passed over. */
+/** Reads the known fields of a record by id, and skips the others. */
 export function record(known: ReadonlyMap<number, ReaderOf<unknown>>): ReaderOf<FieldValues> {
   return (type) => {
     if (type.kind !== 'record') throw unexpected(type)
@@ -94,10 +94,13 @@ export function record(known: ReadonlyMap<number, ReaderOf<unknown>>): ReaderOf<
   }
 }
 
-/** Fields that the writer has not, or left null, are absent. */
+/** Values by field id. Fields that the writer lacks or left null are absent. */
 export type FieldValues = ReadonlyMap<number, unknown>
 
-/** Reads a union's index: whether it is the null branch; an index beyond its two branches is refused. */
+/**
+ * Reads a union's index and returns whether it is the null branch. Other indexes than 0 and 1 are
+ * refused.
+ */
 export function isNull(cursor: AvroCursor, nullIndex: number): boolean {
   const index = cursor.readInteger()
   if (index !== 0 && index !== 1) throw corrupt(`Avro union has no branch ${index}`)
@@ -114,9 +117,9 @@ function only<T>(read: Read<T>): Read<T> {
 
 const SKIP_NOTHING: Read<void> = () => {}
 
-/** Compiles types to functions that pass over a value and check it on the way. */
+/** Compiles types to functions that skip a value and check it on the way. */
 export class SkipCompiler {
-  // A type may occur many times, by name: compiled once.
+  // A named type may occur many times, but is compiled once.
   readonly #compiled = new Map<AvroType, Read<void>>()
   readonly #minimumBytes = new Map<AvroType, number>()
 
@@ -129,7 +132,7 @@ export class SkipCompiler {
     return skip
   }
 
-  /** That a value takes; 0 only for types whose every value takes none. */
+  /** Least size of a value; 0 only for types whose values are always empty. */
   minimumBytes(type: AvroType): number {
     let minimum = this.#minimumBytes.get(type)
     if (minimum === undefined) {
@@ -183,7 +186,7 @@ export class SkipCompiler {
   #compileRecord({ fields }: AvroRecord): Read<void> {
     const [key, value] = fields
     if (key?.type.kind === 'int' && value !== undefined && fields.length === 2) {
-      // Pairs of the metrics maps, which are most of a manifest.
+      // The pairs of the metrics maps, which are most of a manifest.
       if (value.type.kind === 'bytes') return skipIntAndBytes
       if (value.type.kind === 'long') return skipIntAndLong
     }

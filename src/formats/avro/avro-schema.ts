@@ -4,7 +4,7 @@ const PRIMITIVES = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes'
 
 export type AvroPrimitiveName = (typeof PRIMITIVES)[number]
 
-/** A writer's schema, with names resolved. Names of types mean nothing after that. */
+/** A writer's schema with resolved names. After that, names of types have no meaning. */
 export type AvroType =
   | AvroPrimitive
   | { readonly kind: 'enum' }
@@ -27,7 +27,7 @@ export interface AvroFixed {
 }
 
 export interface AvroField {
-  /** Iceberg's `field-id`; `undefined` when the writer gave none. */
+  /** Iceberg's `field-id`; `undefined` if the writer gave none. */
   readonly id: number | undefined
   readonly name: string
   readonly type: AvroType
@@ -36,21 +36,24 @@ export interface AvroField {
 export type AvroRecord = Extract<AvroType, { kind: 'record' }>
 
 const DEPTH_MAX = 64
-/** Types in one schema: a table has at most some thousands of partition fields. */
+/** Largest number of types in a schema: a table has at most some thousands of partition fields. */
 const TYPES_MAX = 100_000
 const FIXED_BYTES_MAX = 2 ** 31 - 1
 
 type Json = Readonly<Record<string, unknown>>
 
 /**
- * Reads a schema from JSON. Types defined twice under one name and names that Avro forbids are accepted,
- * for other writers make them; types that contain themselves are refused.
+ * Reads a schema from JSON. Accepts types defined twice under one name and names that Avro forbids,
+ * because other writers produce them; refuses types that contain themselves.
  */
 export function parseAvroSchema(json: unknown): AvroType {
   return new SchemaParser().parse(json, 0)
 }
 
-/** The one branch of an optional value that is not null, and null's index (-1 when it is not optional). */
+/**
+ * The branch of an optional value that is not null, and the index of null (-1 if it is not
+ * optional).
+ */
 export function unwrapOptional(type: AvroType): { readonly type: AvroType; nullIndex: number } {
   if (type.kind !== 'union') return { type, nullIndex: -1 }
   const nullIndex = type.branches.findIndex((branch) => branch.kind === 'null')
@@ -64,7 +67,7 @@ export function unwrapOptional(type: AvroType): { readonly type: AvroType; nullI
 
 class SchemaParser {
   readonly #named = new Map<string, AvroType>()
-  /** Levels below each type, also through names: whoever walks the type recurses as deep. */
+  /** Levels below each type, also by name: code that walks the type recurses as deep. */
   readonly #heights = new Map<AvroType, number>()
   #types = 0
 
@@ -173,7 +176,7 @@ function asObject(json: unknown): Json {
   return json as Json
 }
 
-// No writer of manifests has two types of one name in different namespaces.
+// No writer of manifests uses two types of one name in different namespaces.
 function lastName(name: string): string {
   return name.slice(name.lastIndexOf('.') + 1)
 }

@@ -2,23 +2,24 @@ import { crc32 } from 'node:zlib'
 import { corrupt } from '../corrupt.ts'
 import { type BitmapContainer, readRoaringBitmap } from './roaring-bitmap.ts'
 
-/** 1.6 GB of positions. */
+/** Largest number of positions, which take 1.6 GB. */
 const POSITIONS_MAX = 200_000_000
 const MAGIC = 0xd1d33964
-/** Length, magic, checksum. */
+/** Size of length, magic and checksum. */
 const FRAME_BYTES = 12
-/** Of an empty 32-bit bitmap with its key. */
+/** Size of an empty 32-bit bitmap with its key. */
 const BITMAP_BYTES_MIN = 12
 const KEY_MAX = 0x7fff_ffff
 const CONTAINER_SIZE = 65_536
 
-/** Which half of a 64-bit integer comes first on this machine. */
+/** Index of the low half of a 64-bit integer on this machine. */
 const LOW_WORD = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1
 
 /**
- * The 0-based positions of deleted rows, ascending, of a blob `deletion-vector-v1` (Puffin spec, "Blob types").
- * `metadata-corrupt` when the blob is not whole, or holds more positions than `positionsMax`, which a data file's
- * record count may lower: a few bytes can stand for billions.
+ * Reads the 0-based positions of deleted rows, ascending, from a blob `deletion-vector-v1` (Puffin
+ * spec, "Blob types"). Throws `metadata-corrupt` if the blob is incomplete or has more positions
+ * than `positionsMax`, which the record count of the data file may lower: a few bytes can stand for
+ * billions of positions.
  */
 export function readDeletionVector(
   blob: Uint8Array,
@@ -36,7 +37,7 @@ export function readDeletionVector(
   return listPositions(bitmaps, count)
 }
 
-/** The vector between length, magic and checksum. */
+/** Checks length, magic and checksum, and returns the vector. */
 function openFrame(blob: Uint8Array): DataView {
   const view = new DataView(blob.buffer, blob.byteOffset, blob.byteLength)
   if (blob.length < FRAME_BYTES + 8) throw corrupt('deletion vector: too short')
@@ -52,7 +53,7 @@ function openFrame(blob: Uint8Array): DataView {
 }
 
 interface KeyedBitmap {
-  /** The upper half of its positions. */
+  /** Upper half of all its positions. */
   readonly key: number
   readonly containers: readonly BitmapContainer[]
 }

@@ -3,9 +3,9 @@ import { corrupt } from '../corrupt.ts'
 /** Up to 65,536 values of 32 bits that share their upper 16. */
 export interface BitmapContainer {
   readonly highBits: number
-  /** Exact: it was counted. */
+  /** Counted, and therefore exact. */
   readonly cardinality: number
-  /** Writes the lower 16 bits of all values, ascending, to the beginning of `target`. */
+  /** Writes the lower 16 bits of all values, ascending, to the start of `target`. */
   readonly listValues: (target: Uint16Array) => void
 }
 
@@ -19,22 +19,22 @@ const COOKIE_WITHOUT_RUNS = 12_346
 const COOKIE_WITH_RUNS = 12_347
 const CONTAINERS_MAX = 65_536
 const BITSET_BYTES = 8_192
-/** A container of more values is a bitset. */
+/** A container with more values is a bitset. */
 const ARRAY_VALUES_MAX = 4_096
-/** With runs, bitmaps of fewer containers have no offsets. */
+/** A bitmap with runs has offsets only from this number of containers on. */
 const OFFSETS_CONTAINERS_MIN = 4
 
 interface Header {
   readonly containerCount: number
-  /** Offset of one bit for each container, or `undefined` when none is of runs. */
+  /** Offset of one bit for each container; `undefined` if no container has runs. */
   readonly runFlagsAt: number | undefined
   /** Offset of the keys and cardinalities. */
   readonly at: number
 }
 
 /**
- * A 32-bit Roaring bitmap in the portable format (RoaringFormatSpec, "General layout"). Containers follow each other,
- * so their offsets are passed over, as by the libraries that write them.
+ * Reads a 32-bit Roaring bitmap in the portable format (RoaringFormatSpec, "General layout").
+ * Containers follow each other, so their offsets are skipped, as by the libraries that write them.
  */
 export function readRoaringBitmap(view: DataView, start: number): RoaringBitmap {
   const header = readHeader(view, start)
@@ -111,7 +111,7 @@ function readBitset(view: DataView, at: number, cardinality: number): Content {
   return { listValues, bytes: BITSET_BYTES }
 }
 
-/** Pairs of the first value and how many follow it. */
+/** Reads pairs of a first value and the number of values that follow it. */
 function readRuns(view: DataView, at: number, cardinality: number): Content {
   requireBytes(view, at, 2)
   const runCount = view.getUint16(at, true)

@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto'
 
 export interface JsonLimits {
-  /** Of the text in UTF-8. */
+  /** Size of the text in UTF-8. */
   readonly bytesMax?: number
-  /** Of arrays and objects within each other. */
+  /** Nesting of arrays and objects. */
   readonly depthMax?: number
 }
 
 const BYTES_MAX = 512 * 1024 * 1024
 const DEPTH_MAX = 256
-/** Integers of fewer digits are exact in a number. */
+/** Integers with fewer digits are exact in a number. */
 const LONG_DIGITS = 16
-/** Reading a longer one as a bigint takes time that its sender does not deserve. */
+/** Largest number of digits: parsing a longer bigint would let a sender waste our time. */
 const DIGITS_MAX = 4096
 
-// Nobody can put this into a document: nine random bytes per process. 0x7f needs no escape in JSON, and
-// the whole is Latin-1, so that V8 keeps one byte a character.
+// Nobody can guess this and put it into a document: nine random bytes per process. 0x7f needs no
+// escape in JSON, and the marker is Latin-1, so that V8 keeps one byte per character.
 const MARKER = `\u007f${randomBytes(9).toString('base64url')}`
 const MARKER_START = MARKER.charCodeAt(0)
 const BACKSLASH = 0x5c
@@ -23,8 +23,8 @@ const LONG_RUN = /\d{16}/
 const MARKED_INTEGER = new RegExp(`"${MARKER}(-?\\d+)"`, 'g')
 
 /**
- * `JSON.parse`, except that integers beyond 2^53 arrive as bigint. A key `__proto__` becomes a property
- * of its own. Throws a `SyntaxError` when the text is no JSON or exceeds a limit.
+ * `JSON.parse`, except that integers beyond 2^53 arrive as bigint. A key `__proto__` becomes an own
+ * property. Throws a `SyntaxError` if the text is not JSON or exceeds a limit.
  */
 export function parseExactJson(text: string, limits: JsonLimits = {}): unknown {
   const { bytesMax = BYTES_MAX, depthMax = DEPTH_MAX } = limits
@@ -39,7 +39,7 @@ export function stringifyExactJson(value: unknown, indent?: number): string {
   return withoutBigint(value, indent) ?? withBigints(value, indent)
 }
 
-/** Several times as fast as with a replacer; `undefined` when a bigint is in the value. */
+/** Several times as fast as with a replacer; `undefined` if the value contains a bigint. */
 function withoutBigint(value: unknown, indent?: number): string | undefined {
   try {
     return textOf(value, JSON.stringify(value, undefined, indent))
@@ -69,13 +69,13 @@ function parseMarked(marked: string, text: string): unknown {
   try {
     return JSON.parse(marked)
   } catch (error) {
-    // The message quotes the text that was parsed: it must be the sender's own, without the marker.
+    // The message quotes the parsed text, which must be the sender's own, without the marker.
     if (marked !== text) JSON.parse(text)
     throw error
   }
 }
 
-/** Turns every long integer outside strings into a string that begins with the marker. */
+/** Turns every long integer outside strings into a string that starts with the marker. */
 function markLongIntegers(text: string): string {
   if (!LONG_RUN.test(text)) return text
   const pieces: string[] = []
@@ -101,7 +101,10 @@ function indexOfQuote(text: string, from: number): number {
   return quote < 0 ? text.length : quote
 }
 
-/** Just after the string that opens at `quote`. A quote after an odd number of backslashes is part of it. */
+/**
+ * The position just after the string that opens at `quote`. A quote after an odd number of
+ * backslashes is part of the string.
+ */
 function endOfString(text: string, quote: number): number {
   let end = quote
   do {
@@ -122,7 +125,7 @@ interface Span {
 }
 
 function* longIntegers(text: string, from: number, to: number): Generator<Span> {
-  // Greedy runs of digits without look-ahead: linear, whatever the text.
+  // Greedy runs of digits without look-ahead take linear time, whatever the text.
   const runs = /\d{16,}/g
   const gap = text.slice(from, to)
   for (let run = runs.exec(gap); run !== null; run = runs.exec(gap)) {
@@ -133,7 +136,7 @@ function* longIntegers(text: string, from: number, to: number): Generator<Span> 
   }
 }
 
-/** Not part of a float, and not something that is invalid as a number but valid as a string. */
+/** Neither part of a float, nor invalid as a number but valid as a string. */
 function isInteger(text: string, { digits, start, end }: Span & { digits: number }): boolean {
   if (text[digits] === '0' || end - digits > DIGITS_MAX) return false
   if (start > 0 && '.eE+-'.includes(text.charAt(start - 1))) return false
@@ -166,7 +169,7 @@ function restoreItems(items: unknown[], depthLeft: number): void {
 function restoreMembers(members: Record<string, unknown>, depthLeft: number): void {
   for (const key of Object.keys(members)) {
     const member = members[key]
-    // JSON.parse made every key, `__proto__` too, a property of its own: assigning only replaces it.
+    // JSON.parse made every key, even `__proto__`, an own property: assigning only replaces it.
     if (mayChange(member)) members[key] = restoreIntegers(member, depthLeft)
   }
 }

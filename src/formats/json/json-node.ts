@@ -6,13 +6,13 @@ export type JsonObject = Readonly<Record<string, unknown>>
 const DEPTH_MAX = 200
 const INT_MAX = 2 ** 31 - 1
 
-/** Where a value comes from: an error names the path, under the code that fits its origin. */
+/** Where a value comes from; errors name the path and use the code that fits the origin. */
 export interface JsonOrigin {
   readonly path?: string
   readonly code?: CatalogErrorCode
 }
 
-/** A JSON value with its path (`$.schemas[0].fields[2].type`), which every error names. */
+/** A JSON value with its path, such as `$.schemas[0].fields[2].type`, which every error names. */
 export class JsonNode {
   readonly value: unknown
   readonly path: string
@@ -31,14 +31,14 @@ export class JsonNode {
     return new CatalogError(this.#code, `${this.path}: ${problem}`, { facts: { path: this.path } })
   }
 
-  /** A member that must be there. */
+  /** A required member. */
   get(key: string): JsonNode {
     const member = this.find(key)
     if (member === undefined) throw this.#child(`.${key}`, undefined).error('is missing')
     return member
   }
 
-  /** `undefined` for a missing member and for null. */
+  /** An optional member; `undefined` if it is missing or null. */
   find(key: string): JsonNode | undefined {
     const object = this.#object()
     const value = Object.hasOwn(object, key) ? object[key] : undefined
@@ -71,20 +71,22 @@ export class JsonNode {
     return this.value
   }
 
-  /** A 32-bit integer that is not negative. */
+  /** Reads a non-negative 32-bit integer. */
   id(): number {
     const value = this.safeInteger()
     if (value < 0 || value > INT_MAX) throw this.error(`${value} is not an id`)
     return value
   }
 
-  /** An integer that is exact in a number. */
+  /** Reads an integer that is exact in a number. */
   safeInteger(): number {
     if (!Number.isSafeInteger(this.value)) throw this.#expected('an integer')
     return this.value as number
   }
 
-  /** A 64-bit integer. A number beyond 2^53 is refused: it was rounded when it was parsed. */
+  /**
+   * Reads a 64-bit integer. A number beyond 2^53 is refused, since it was rounded by the parser.
+   */
   long(): bigint {
     const { value } = this
     if (typeof value === 'bigint') {
@@ -104,7 +106,7 @@ export class JsonNode {
     return this.mapMembers((member) => member.string())
   }
 
-  /** Keys of any name become properties of the result's own. */
+  /** Reads all members; keys of any name become own properties of the result. */
   mapMembers<T>(read: (member: JsonNode) => T): Readonly<Record<string, T>> {
     return Object.fromEntries(this.entries().map(([key, member]) => [key, read(member)]))
   }

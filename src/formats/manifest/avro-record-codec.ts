@@ -2,7 +2,7 @@ import avsc from 'avsc'
 import type { RecordCodec } from '../avro/avro-container.ts'
 import { type AvroTypeJson, INT64 } from './manifest-list-schema.ts'
 
-// avsc gives a custom long its eight bytes and takes them back; its own longs stop at 2^53.
+// avsc passes the eight bytes of a custom long; its own longs end at 2^53.
 const BIGINT_LONG = avsc.types.LongType.__with({
   fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
   toBuffer: (value: bigint) => {
@@ -17,11 +17,12 @@ const BIGINT_LONG = avsc.types.LongType.__with({
 })
 
 /**
- * Encodes records of plain objects. A long is a bigint where the schema has an object for it (`INT64`, logical
- * types), else a number; bytes and fixed are a Buffer; absent fields are null.
+ * Encodes records of plain objects. A long is a bigint if the schema has an object for it (`INT64`,
+ * logical types), else a number. Bytes and fixed are a Buffer. Absent fields are null.
  */
 export function compileRecordCodec(schema: AvroTypeJson): RecordCodec<object> {
-  // avsc asks its hook for `{"type":"long"}` when it meets a plain long, too: only the mark tells them apart.
+  // avsc calls its hook with `{"type":"long"}` for a plain long, too: only the mark distinguishes
+  // them.
   const marked = JSON.stringify(schema, (_key, type: unknown) =>
     isLongObject(type) ? { ...type, isExact: true } : type,
   )

@@ -1,17 +1,20 @@
 import type { BoundParts, BoundWidth } from '../../core/value/bound-values.ts'
 import type { Numbers, SparseNumbers } from '../../core/value/row-numbers.ts'
 
-/** Room of a column at first; doubled when it is full, so that memory follows what the file really holds. */
+/**
+ * Initial capacity of a column. It is doubled when full, so that memory follows the real content of
+ * the file.
+ */
 const ROOM_MIN = 16
 const UINT32_MAX = 2 ** 32 - 1
 
-/** Rows in ascending order, which cost nothing as long as none is left out. */
+/** Rows in ascending order, which take no memory as long as none is left out. */
 class RowsBuilder {
   #rows: Uint32Array | undefined
   #last = -1
   count = 0
 
-  /** False for a row that is there already. */
+  /** Returns false if the row is already there. */
   add(row: number): boolean {
     if (row === this.#last) return false
     if (this.#rows === undefined && row !== this.count) this.#rows = ascending(this.count)
@@ -34,7 +37,7 @@ function ascending(count: number): Uint32Array {
   return Uint32Array.from({ length: count }, (_, i) => i)
 }
 
-/** Numbers one after the other, which take no room as long as all are the same. */
+/** Numbers in a row, which take no memory as long as all are equal. */
 class GrowingNumbers {
   count = 0
   #first = 0
@@ -71,7 +74,7 @@ class GrowingNumbers {
   }
 }
 
-/** A number for each row of a manifest that grows: 0 where none was set. Rows ascend. */
+/** A number for each row of a growing manifest, 0 unless set. Rows must ascend. */
 export class NumberRowsBuilder {
   readonly #numbers = new GrowingNumbers()
 
@@ -86,7 +89,7 @@ export class NumberRowsBuilder {
   }
 }
 
-/** Numbers of one column of a manifest that grows; of two for a row the first counts. */
+/** Numbers of one column of a growing manifest; the first of two for a row counts. */
 export class NumbersBuilder {
   readonly fieldId: number
   readonly #rows = new RowsBuilder()
@@ -105,7 +108,7 @@ export class NumbersBuilder {
   }
 }
 
-/** Bounds of one column of a manifest that grows; of two for a row the first counts. */
+/** Bounds of one column of a growing manifest; the first of two for a row counts. */
 export class BoundsBuilder {
   readonly fieldId: number
   readonly #rows = new RowsBuilder()
@@ -142,7 +145,7 @@ export class BoundsBuilder {
     }
   }
 
-  /** From the first value of another width on, all ends are kept. */
+  /** From the first value of a different width on, all ends are kept. */
   #appendEnd(count: number, length: number): void {
     if (this.#width !== 0) {
       const width = this.#width
@@ -156,7 +159,7 @@ export class BoundsBuilder {
 
 type Growable = Uint8Array | Uint32Array | Float64Array
 
-/** The same array, or a larger one with its first `used` elements. */
+/** Returns the same array, or a larger one with its first `used` elements. */
 export function withRoom<T extends Growable>(array: T, used: number, wanted: number): T {
   if (wanted <= array.length) return array
   const length = Math.max(ROOM_MIN, wanted, 2 * array.length)
@@ -165,14 +168,14 @@ export function withRoom<T extends Growable>(array: T, used: number, wanted: num
   return grown
 }
 
-/** In as few bytes as hold them all exactly. */
+/** Stores the numbers in the narrowest type that holds them all exactly. */
 function narrowed(values: Uint32Array | Float64Array, least: number, most: number): Numbers {
   if (least < 0 || most > UINT32_MAX) return values.slice()
   if (most <= 0xff) return new Uint8Array(values)
   return most <= 0xffff ? new Uint16Array(values) : new Uint32Array(values)
 }
 
-/** Of the array; a single number takes nothing. */
+/** Size of the array; a single number takes nothing. */
 export function bytesOfNumbers(numbers: Numbers): number {
   return typeof numbers === 'number' ? 0 : numbers.byteLength
 }

@@ -1,4 +1,7 @@
-/** 64-bit integers by row: one that all rows have (null among them), or a value for each row that has one. */
+/**
+ * 64-bit integers by row: one shared by all rows (possibly null), or a value for each row that has
+ * one.
+ */
 export type LongColumn =
   | bigint
   | null
@@ -14,15 +17,15 @@ export function bytesOfLongs(column: LongColumn): number {
   return column.values.byteLength + column.present.byteLength
 }
 
-/** Takes no room for a value that all rows share. */
+/** Builds a column; a value shared by all rows takes no memory. */
 export class LongColumnBuilder {
   #values: BigInt64Array<ArrayBufferLike> = new BigInt64Array(0)
   #present: Uint8Array<ArrayBufferLike> = new Uint8Array(0)
   #first: bigint | undefined
-  /** Rows from 0 on that have had the first row's value; the arrays are empty as long as no other came. */
+  /** Number of rows with the first row's value; the arrays are empty until another value comes. */
   #shared = 0
 
-  /** Rows ascend; those that are left out are null. */
+  /** Sets the value of a row. Rows must ascend; omitted ones are null. */
   set(row: number, value: bigint): void {
     if (this.#values.length === 0) {
       if (row === this.#shared && (row === 0 || value === this.#first)) {

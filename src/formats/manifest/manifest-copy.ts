@@ -9,12 +9,18 @@ type Form = Pick<ManifestContent, 'schema' | 'spec' | 'version'>
 
 const STATUS = { existing: 0, added: 1 }
 
-/** As far as the manifest list tells: all entries have their own ids and numbers, and none is gone. */
+/**
+ * Whether, according to the manifest list, all entries have their own ids and numbers and none is
+ * deleted.
+ */
 export function isCopyable(file: ManifestFile): boolean {
   return file.addedFilesCount === 0 && isRecodable(file)
 }
 
-/** As far as the manifest list tells: no entry is gone, and nothing is inherited but ids and numbers. */
+/**
+ * Whether, according to the manifest list, no entry is deleted and only ids and numbers are
+ * inherited.
+ */
 function isRecodable(file: ManifestFile): boolean {
   return (
     file.deletedFilesCount === 0 &&
@@ -25,8 +31,9 @@ function isRecodable(file: ManifestFile): boolean {
 }
 
 /**
- * The entries of a manifest as they are stored, to be copied into another of this schema and spec without being
- * decoded; `undefined` when they must be written anew: some are added or deleted, or it was written otherwise.
+ * The stored entries of a manifest, to be copied without decoding into another one of this schema
+ * and spec. Returns `undefined` if they must be encoded again: some are added or deleted, or the
+ * writer was a different one.
  */
 export function findCopiedManifest(
   bytes: Uint8Array,
@@ -53,15 +60,16 @@ function isWrittenLike(
 }
 
 export interface RecodedManifest {
-  /** How a manifest list would describe them. */
+  /** The description for a manifest list. */
   readonly file: ManifestFile
-  /** One entry each. */
+  /** Each is one encoded entry. */
   readonly records: readonly Uint8Array[]
 }
 
 /**
- * The entries of a manifest, those that were added become `existing` with the ids and numbers that they inherit. What
- * they say of their files stays to the byte. `undefined` where entries were deleted, or when it was written otherwise.
+ * The entries of a manifest, with added ones as `existing` with their inherited ids and numbers.
+ * The bytes that describe files do not change. Returns `undefined` if entries were deleted or the
+ * writer was a different one.
  */
 export function recodeManifest(
   bytes: Uint8Array,
@@ -91,7 +99,7 @@ export function recodeManifest(
   return { file: { ...file, ...existing }, records }
 }
 
-/** Passes over the last field of an entry, and checks it on the way. */
+/** Skips the last field of an entry, and checks it on the way. */
 function fileSkipperOf(schema: AvroType): Read<void> {
   if (schema.kind !== 'record') throw new Error('a manifest entry is a record')
   return new SkipCompiler().skipOf(schema.fields.at(-1)?.type as AvroType)
@@ -120,7 +128,7 @@ function readOptionalLong(cursor: AvroCursor): bigint | undefined {
   return isNull(cursor, 0) ? undefined : cursor.readLong()
 }
 
-/** The second branch of a union, and a zig-zag varint. */
+/** Encodes the second branch of a union and a zig-zag varint. */
 function encodeOptionalLong(value: bigint): number[] {
   const bytes = [2]
   let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n))

@@ -21,7 +21,7 @@ export interface ManifestContent {
   readonly columns: ManifestColumns
 }
 
-/** Opens a manifest's header, and fills the columns from its blocks, one after the other. */
+/** Opens a manifest's header and fills the columns from its blocks, one by one. */
 export class ManifestDecoder {
   readonly #spec: PartitionSpec
   readonly #schema: Schema | undefined
@@ -59,7 +59,7 @@ export class ManifestDecoder {
       const data = inflateWithin(this.#container, body, this.#inflatedBytes)
       this.#inflatedBytes += data.length
       for (const _ of this.#scan.scanBlock(data, count)) {
-        // Nobody waits for a turn.
+        // Runs to the end without yielding.
       }
     }
     return this.#finish()

@@ -1,4 +1,4 @@
-/** Of longs that may exceed 2^53; written as the plain name. Others are exact in a number. */
+/** Type of longs that may exceed 2^53, written as the plain name. Others are exact in a number. */
 export const INT64 = { type: 'long' } as const
 
 export interface AvroFieldJson {
@@ -19,7 +19,7 @@ export function optional(id: number, name: string, type: AvroTypeJson): AvroFiel
   return { name, type: ['null', type], default: null, 'field-id': id }
 }
 
-/** The text for a file's header. */
+/** The schema as text for a file's header. */
 export function schemaText(schema: AvroTypeJson): string {
   return JSON.stringify(schema, (_key, type: unknown) => (type === INT64 ? 'long' : type))
 }
@@ -35,7 +35,7 @@ const FIELD_SUMMARY = {
   ],
 }
 
-/** Iceberg spec, "Manifest Lists", version 2. */
+/** Schema of version 2 (Iceberg spec, "Manifest Lists"). */
 export const MANIFEST_LIST_SCHEMA: AvroTypeJson = {
   type: 'record',
   name: 'manifest_file',

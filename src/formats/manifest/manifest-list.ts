@@ -29,14 +29,14 @@ export interface ManifestListContent {
 const CODEC = compileRecordCodec(MANIFEST_LIST_SCHEMA)
 const SCHEMA_TEXT = schemaText(MANIFEST_LIST_SCHEMA)
 
-/** A manifest list of format version 2. */
+/** Encodes a manifest list of format version 2. */
 export function encodeManifestList(content: ManifestListContent): Uint8Array {
   const { manifests, snapshotId, parentSnapshotId, sequenceNumber } = content
   return writeAvroContainer({
     schemaText: SCHEMA_TEXT,
     metadata: {
       'snapshot-id': String(snapshotId),
-      // `null`, as Iceberg's Java library writes it.
+      // `null` as text, like Iceberg's Java library.
       'parent-snapshot-id': String(parentSnapshotId),
       'sequence-number': String(sequenceNumber),
       'format-version': '2',
@@ -106,8 +106,9 @@ const MANIFEST_FILE_FIELDS = new Map<number, ReaderOf<unknown>>([
 ])
 
 /**
- * Reads a manifest list of any writer and format version. In version 1 the counts may be unknown; they are
- * read as 1, because the specification has a reader take them for "not zero": with 0, files would be lost.
+ * Reads a manifest list of any writer and format version. In version 1 the counts may be unknown
+ * and are read as 1, because the specification requires readers to assume that they are not zero:
+ * with 0, files would be lost.
  */
 export function readManifestList(file: Uint8Array, limits?: AvroLimits): readonly ManifestFile[] {
   const { schema, data, blocks } = readAvroContainer(file, limits)

@@ -38,43 +38,46 @@ import { type BoundName, bitOf, type CountName } from './metric-columns.ts'
 import { BytesColumn, PathColumn } from './text-columns.ts'
 
 /**
- * A manifest as columns: an entry is made when it is asked for. Entries are numbered from 0. What is answered
- * keeps the manifest in memory only where said.
+ * A manifest stored by column; entries are created on request and numbered from 0. Results keep the
+ * manifest in memory only where stated.
  */
 export interface DecodedManifest {
   readonly entryCount: number
-  /** Memory that it takes. */
+  /** Size in memory. */
   readonly retainedBytes: number
   readonly specId: number
   readonly content: 'data' | 'deletes'
   /** From the manifest's own header. */
   readonly spec: PartitionSpec
-  /** Of the table when the manifest was written; `undefined` when it is unreadable. */
+  /** The table's schema when the manifest was written; `undefined` if unreadable. */
   readonly schema: Schema | undefined
-  /** Statistics of all entries, the deleted ones included. */
+  /** Statistics of all entries, including deleted ones. */
   readonly files: FileColumns
   status(i: number): EntryStatus
-  /** Added or existing. */
+  /** Whether the entry is added or existing. */
   isLive(i: number): boolean
   path(i: number): string
   recordCount(i: number): number
   fileSizeBytes(i: number): number
-  /** Inherited where the entry leaves it null. */
+  /** Inherited if the entry has null. */
   snapshotId(i: number): bigint | null
-  /** Inherited where the entry leaves it null; null still for a wrongly written existing entry. */
+  /** Inherited if the entry has null; still null for an existing entry written incorrectly. */
   sequenceNumber(i: number): bigint | null
   /**
-   * All that is known, inherited ids and numbers included; keeps nothing of the manifest in memory. Metrics of
-   * columns cost most: without those that are not asked for, their members are absent.
+   * The whole entry, including inherited ids and numbers; it does not keep the manifest in memory.
+   * Column metrics cost most, so those not requested are absent.
    */
   entry(i: number, metrics?: readonly MetricName[]): ManifestEntry
-  /** A new object that keeps the manifest in memory. Its bounds are views of the manifest's bytes. */
+  /**
+   * Statistics of an entry as a new object that keeps the manifest in memory; its bounds are views.
+   */
   statistics(i: number): FileStatistics
 }
 
 /**
- * Checks every length and count once. Throws `metadata-corrupt` when the bytes are no manifest of format
- * version 1 to 3. `manifest` is its line in the manifest list, from which entries inherit.
+ * Decodes a manifest, checking every length and count once. Throws `metadata-corrupt` if the bytes
+ * are not a manifest of format version 1 to 3. `manifest` is its entry in the manifest list, from
+ * which entries inherit.
  */
 export function decodeManifest(
   file: Uint8Array,
@@ -84,7 +87,9 @@ export function decodeManifest(
   return manifestOf(readManifestContent(file, manifest, limits), manifest)
 }
 
-/** The part of `decodeManifest` that takes long. What it answers is plain, so that another thread can do it. */
+/**
+ * The slow part of `decodeManifest`. Its result is plain data, so that another thread can run it.
+ */
 export function readManifestContent(
   file: Uint8Array,
   manifest: ManifestIdentity,
@@ -93,14 +98,17 @@ export function readManifestContent(
   return openManifest(file, manifest, limits).decode()
 }
 
-/** Of its line in the manifest list. */
+/** What the manifest list says to identify a manifest. */
 export type ManifestIdentity = Pick<ManifestFile, 'specId' | 'lengthBytes'>
 
 export function manifestOf(content: ManifestContent, manifest: ManifestFile): DecodedManifest {
   return new ColumnarManifest(content, manifest)
 }
 
-/** As `decodeManifest`; calls `turn` between slices of well under a millisecond, for it to let others work. */
+/**
+ * Does the same as `decodeManifest`, but calls `turn` between slices of well under a millisecond so
+ * that others can work.
+ */
 export async function decodeManifestInTurns(
   file: Uint8Array,
   manifest: ManifestFile,
@@ -114,7 +122,7 @@ function openManifest(
   manifest: ManifestIdentity,
   limits?: AvroLimits,
 ): ManifestDecoder {
-  // A file that was cut between two blocks is whole in itself.
+  // A file truncated between two blocks looks complete.
   if (file.length < manifest.lengthBytes) {
     throw corrupt(`manifest of ${file.length} bytes that should have ${manifest.lengthBytes}`)
   }
@@ -138,7 +146,7 @@ const ADDED = 1
 const CONTENTS: readonly FileContent[] = ['data', 'position-deletes', 'equality-deletes']
 const FORMATS: readonly FileFormat[] = ['parquet', 'avro', 'orc', 'puffin']
 
-/** Fields of a data file that planning has no use for. */
+/** Fields of a data file that planning does not need. */
 const RARE_FIELDS = new Map<number, ReaderOf<unknown>>([
   [101, mandatory(text)],
   [131, optionally(bytes)],
@@ -236,8 +244,8 @@ class ColumnarManifest implements DecodedManifest {
   }
 
   /**
-   * Iceberg spec, "Sequence Number Inheritance": only added files inherit, but all files of a manifest without
-   * the column have 0, and those of one that was listed with 0 cannot have another.
+   * Iceberg spec, "Sequence Number Inheritance": only added files inherit. But all files of a
+   * manifest without the column have 0, and so do those of a manifest listed with 0.
    */
   #inheritedNumber(i: number): bigint | null {
     if (!this.#columns.hasSequenceNumbers) return 0n
@@ -301,7 +309,10 @@ class ColumnarManifest implements DecodedManifest {
     return bounds
   }
 
-  /** Iceberg spec, "First Row ID Inheritance": by the records of earlier data files without an id. */
+  /**
+   * Iceberg spec, "First Row ID Inheritance": computed from the records of earlier data files
+   * without an id.
+   */
   #inheritFirstRowIds(): readonly (bigint | undefined)[] | undefined {
     const { firstRowId, content } = this.#manifest
     if (firstRowId === undefined || content !== 'data') return undefined
@@ -315,7 +326,7 @@ class ColumnarManifest implements DecodedManifest {
   }
 }
 
-/** Heap cost of a bigint in an array. */
+/** Heap size of a bigint in an array. */
 const ROW_ID_BYTES = 32
 
 type BoundColumns = Readonly<Record<BoundName, ReadonlyMap<number, BoundValues>>>

@@ -29,15 +29,15 @@ const PARTITION = 102
 const RECORD_COUNT = 103
 const FILE_SIZE = 104
 const CONTENT = 134
-/** Between two chances for others to work. */
+/** Number of entries between two chances for others to work. */
 const ENTRIES_PER_STEP = 64
-/** What the objects of one manifest take beside its columns. */
+/** Size of the objects of one manifest besides its columns. */
 const OVERHEAD_BYTES = 4_000
 
-/** All that a manifest says of its entries, by column. Plain, so that it can go from thread to thread. */
+/** The entries of a manifest by column. Plain data, so that it can be sent between threads. */
 export interface ManifestColumns {
   readonly entryCount: number
-  /** Of the arrays, and an estimate of what is not in arrays. */
+  /** Size of the arrays, plus an estimate for the rest. */
   readonly byteLength: number
   /** False for manifests of format version 1. */
   readonly hasSequenceNumbers: boolean
@@ -50,16 +50,16 @@ export interface ManifestColumns {
   readonly fileSequenceNumbers: LongColumn
   readonly paths: PathParts
   readonly partitions: PartitionColumns['columns']
-  /** Which maps of metrics an entry has: the sum of their `MetricColumns.bits`. */
+  /** The metrics maps of an entry: the sum of their `MetricColumns.bits`. */
   readonly metricMaps: Numbers
   readonly metrics: MetricColumns
-  /** The other fields that were asked for, as Avro, in the order of `restType`. */
+  /** The other requested fields as Avro, in the order of `restType`. */
   readonly rest: BytesParts
   readonly restType: AvroRecord
 }
 
 export interface ScanRequest {
-  /** The writer's, of an entry. */
+  /** The writer's schema of an entry. */
   readonly schema: AvroType
   readonly partitionsOf: (type: AvroRecord) => PartitionColumnsBuilder
   /** Fields of a data file without a column of their own. */
@@ -68,7 +68,7 @@ export interface ScanRequest {
 
 type Scan = (cursor: AvroCursor, row: number) => void
 
-/** Walks once over the entries of a manifest, checks each length and value, and fills the columns. */
+/** Fills the columns in one pass over the entries of a manifest, checking each length and value. */
 export class ManifestScan {
   readonly #skips = new SkipCompiler()
   readonly #entryBytesMin: number
@@ -88,11 +88,11 @@ export class ManifestScan {
   readonly #restFields: AvroField[] = []
   readonly #restIds: ReadonlySet<number>
   readonly #scanEntry: Scan
-  /** Of the entry that is walked over. */
+  /** Metrics maps of the current entry. */
   #maps = 0
   #row = 0
 
-  /** Throws `metadata-corrupt` when this is no schema of a manifest. */
+  /** Throws `metadata-corrupt` if this is not the schema of a manifest. */
   constructor({ schema, partitionsOf, restIds }: ScanRequest) {
     const entryType = recordType(schema)
     const dataFileType = recordType(getField(entryType, DATA_FILE))
@@ -103,7 +103,7 @@ export class ManifestScan {
     this.#scanEntry = this.#compileEntry(entryType, this.#compileDataFile(dataFileType))
   }
 
-  /** The next block, inflated, in steps of some entries each. Its bytes must stay as they are. */
+  /** Scans the next inflated block in steps of some entries each. Its bytes must not change. */
   *scanBlock(data: Uint8Array, count: number): Generator<void> {
     if (count * this.#entryBytesMin > data.length) throw corrupt(`Avro block of ${count} records`)
     const cursor = new AvroCursor(data)
@@ -222,7 +222,7 @@ export class ManifestScan {
     }
   }
 
-  /** Of two fields with one id the first counts. */
+  /** Compiles a record; the first of two fields with one id counts. */
   #compileRecord({ fields }: AvroRecord, compileField: (field: AvroField) => Scan): Scan {
     const known = new Set<number>()
     const scans = fields.map((field): Scan => {
@@ -237,7 +237,7 @@ export class ManifestScan {
   }
 }
 
-/** A status or content: 0, 1 or 2. */
+/** Scans a status or content: 0, 1 or 2. */
 function code(declared: AvroType, column: NumberRowsBuilder, name: string): Scan {
   const { type, nullIndex } = unwrapOptional(declared)
   if (type.kind !== 'int') throw unexpected(type)

@@ -17,7 +17,10 @@ export interface PartitionColumn {
   readonly type: PrimitiveType
 }
 
-/** One column for each field of the spec. `schema` must have every source column that decides a type. */
+/**
+ * One column for each field of the spec. `schema` must contain every source column that determines
+ * a type.
+ */
 export function partitionColumns(spec: PartitionSpec, schema: Schema): readonly PartitionColumn[] {
   const types = primitiveTypesById(schema)
   const taken = new Set<string>()
@@ -27,14 +30,15 @@ export function partitionColumns(spec: PartitionSpec, schema: Schema): readonly 
     if (source === undefined && (transform.kind === 'identity' || transform.kind === 'truncate')) {
       throw new Error(`partition field ${name}: schema ${schema.schemaId} lacks field ${sourceId}`)
     }
-    // Of a dropped column, only the fixed result types are left, and void, whose values are all null.
+    // For a dropped column, only transforms with a fixed result type are left, and void, whose
+    // values are all null.
     return { fieldId, name, avroName, type: transformResultType(transform, source ?? INT_TYPE) }
   })
 }
 
 const INT_TYPE: PrimitiveType = { kind: 'int' }
 
-/** Primitive fields, also those within structs. */
+/** Types of all primitive fields, including those in structs. */
 export function primitiveTypesById(schema: Schema): ReadonlyMap<number, PrimitiveType> {
   const types = new Map<number, PrimitiveType>()
   const visit = (id: number, type: Type) => {
@@ -45,10 +49,10 @@ export function primitiveTypesById(schema: Schema): ReadonlyMap<number, Primitiv
   return types
 }
 
-/** Of a manifest; a table of version 1 gets those of version 2. */
+/** Format version of a manifest; a table of version 1 gets manifests of version 2. */
 export type ManifestVersion = 2 | 3
 
-/** Iceberg spec, "Manifests". The deprecated `distinct_counts` is not written. */
+/** Schema of an entry (Iceberg spec, "Manifests"), without the deprecated `distinct_counts`. */
 export function manifestEntrySchema(
   columns: readonly PartitionColumn[],
   version: ManifestVersion = 2,
@@ -103,7 +107,7 @@ const VERSION_3_FIELDS = [
   optional(145, 'content_size_in_bytes', 'long'),
 ]
 
-/** Avro's maps have strings for keys, so Iceberg writes pairs. */
+/** A map with int keys; keys of Avro's maps are strings, so Iceberg writes pairs. */
 function intMap(keyId: number, valueId: number, value: string): AvroTypeJson {
   const fields = [required(keyId, 'key', 'int'), required(valueId, 'value', value)]
   const pair = { type: 'record', name: `k${keyId}_v${valueId}`, fields }
@@ -115,7 +119,10 @@ function partitionField({ fieldId, name, avroName, type }: PartitionColumn): Avr
   return avroName === name ? field : { ...field, 'iceberg-field-name': name }
 }
 
-/** Iceberg spec, Appendix A. Some readers refuse a named type that occurs twice: the id makes it unique. */
+/**
+ * Avro type of a partition value (Iceberg spec, Appendix A). Some readers refuse a named type that
+ * occurs twice, so the id makes it unique.
+ */
 function partitionType(type: PrimitiveType, fieldId: number): AvroTypeJson {
   switch (type.kind) {
     case 'boolean':
@@ -157,7 +164,7 @@ function timestampType(logicalType: string, isAdjusted: boolean): AvroTypeJson {
   return { type: 'long', logicalType, 'adjust-to-utc': isAdjusted }
 }
 
-/** The fewest that hold every value of the precision: 9 digits need 4, 10 need 5. */
+/** Fewest bytes that hold every value of the precision: 9 digits need 4, 10 need 5. */
 export function decimalBytes(precision: number): number {
   let bytes = 1
   while (2n ** BigInt(8 * bytes - 1) < 10n ** BigInt(precision)) bytes++
@@ -172,7 +179,9 @@ function uniqueName(name: string, fieldId: number, taken: Set<string>): string {
   return unique
 }
 
-/** As Iceberg's Java library: `a-b` becomes `a_x2Db`, `1a` becomes `_1a`. */
+/**
+ * Makes a name valid as Iceberg's Java library does: `a-b` becomes `a_x2Db`, `1a` becomes `_1a`.
+ */
 function sanitize(name: string): string {
   const escaped = name.replace(/[^A-Za-z0-9_]/g, (unit) => {
     return `_x${unit.charCodeAt(0).toString(16).toUpperCase()}`

@@ -28,18 +28,18 @@ import { coerceNumber, joinSummaries, summarizePartitions } from './partition-su
 
 export interface ManifestContent {
   readonly entries: readonly ManifestEntry[]
-  /** Must have the source columns of `spec`. */
+  /** Must contain the source columns of `spec`. */
   readonly schema: Schema
-  /** Of every entry. */
+  /** Partition spec of every entry. */
   readonly spec: PartitionSpec
   readonly content: 'data' | 'deletes'
-  /** 2 when it is absent. Deletion vectors and row ids are of version 3. */
+  /** 2 by default. Deletion vectors and row ids need version 3. */
   readonly version?: ManifestVersion
-  /** Manifests whose entries follow, taken over as they are. */
+  /** Manifests whose entries follow unchanged. */
   readonly copied?: readonly CopiedManifest[]
 }
 
-/** A manifest with nothing but `existing` entries, in the blocks that hold them. */
+/** A manifest with only `existing` entries, as its stored blocks. */
 export interface CopiedManifest {
   readonly file: ManifestFile
   readonly blocks: readonly StoredBlock[]
@@ -52,7 +52,7 @@ const CONTENT_CODES: Record<FileContent, number> = {
   'equality-deletes': 2,
 }
 
-/** Of the entries of a manifest as they are written here. */
+/** Schema text of the entries of a manifest that this writer produces. */
 export function entrySchemaText({
   schema,
   spec,
@@ -61,7 +61,7 @@ export function entrySchemaText({
   return compiledFor({ schema, spec, version }).text
 }
 
-/** Its length, which manifest lists need, is that of the array. */
+/** Encodes a manifest. The length of the array is the one that manifest lists need. */
 export function encodeManifest(manifest: ManifestContent): Uint8Array {
   const { entries, schema, spec, content, version = 2, copied = [] } = manifest
   const { columns, text, codec } = compiledFor({ schema, spec, version })
@@ -87,10 +87,16 @@ interface Compiled {
   readonly codec: RecordCodec<object>
 }
 
-/** Compiling costs half a millisecond, as much as encoding a small manifest. */
+/**
+ * Number of compiled schemas kept: compiling takes half a millisecond, as long as encoding a small
+ * manifest.
+ */
 const COMPILED_MAX = 256
 const codecByText = new Map<string, RecordCodec<object>>()
-/** And making the text a third of that: a table's schema and spec are the same objects from commit to commit. */
+/**
+ * Building the text takes a third of that; a table's schema and spec stay the same objects across
+ * commits.
+ */
 const compiledBySpec = new WeakMap<PartitionSpec, { schema: Schema; compiled: Compiled[] }>()
 
 function compiledFor({
@@ -151,7 +157,7 @@ function dataFileRecord(
   return {
     content: CONTENT_CODES[file.content],
     file_path: file.path,
-    // Capitals, as every other writer has it.
+    // In capitals, like every other writer.
     file_format: file.format.toUpperCase(),
     partition: partitionRecord(file, columns),
     record_count: file.recordCount,
@@ -167,7 +173,7 @@ function dataFileRecord(
     equality_ids: file.equalityIds ?? null,
     sort_order_id: file.sortOrderId ?? null,
     referenced_data_file: file.referencedDataFile ?? null,
-    // Of version 3 only.
+    // Version 3 only.
     first_row_id: file.firstRowId ?? null,
     content_offset: file.contentOffset ?? null,
     content_size_in_bytes: file.contentSizeBytes ?? null,
@@ -217,12 +223,12 @@ function decimalValue(unscaled: bigint, length: number): Buffer {
 export interface WrittenManifest extends ManifestContent {
   readonly path: string
   readonly lengthBytes: number
-  /** Of the snapshot that adds the manifest; null ids and numbers of its entries are these. */
+  /** The snapshot that adds the manifest. Its id and number replace null in entries. */
   readonly snapshotId: bigint
   readonly sequenceNumber: bigint
 }
 
-/** The line for a manifest list. */
+/** The entry for a manifest list. */
 export function describeManifest(manifest: WrittenManifest): ManifestFile {
   const { entries, spec, schema, sequenceNumber } = manifest
   const copied = (manifest.copied ?? []).map(({ file }) => file)
@@ -271,7 +277,7 @@ function tally(entries: readonly ManifestEntry[], status: EntryStatus) {
   return { files, rows }
 }
 
-/** Of the live entries; the manifest's own when there is none. */
+/** The least sequence number of the live entries, or the manifest's own if there are none. */
 function minSequenceNumber(
   entries: readonly ManifestEntry[],
   { copied, inherited }: { readonly copied: readonly ManifestFile[]; readonly inherited: bigint },

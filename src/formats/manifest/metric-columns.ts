@@ -8,12 +8,15 @@ import { BoundsBuilder, bytesOfNumbers, NumbersBuilder } from './column-builders
 
 const COUNT_KINDS: readonly AvroType['kind'][] = ['int', 'long']
 const BOUND_KINDS: readonly AvroType['kind'][] = ['bytes']
-/** Columns with metrics in one manifest: each costs some hundred bytes, however few files have it. */
+/**
+ * Largest number of columns with metrics in a manifest: each takes some hundred bytes, however few
+ * files have it.
+ */
 const FIELDS_MAX = 50_000
-/** What the objects of one column take beside its arrays. */
+/** Size of the objects of one column besides its arrays. */
 const COLUMN_OVERHEAD_BYTES = 400
 
-/** The metrics of a data file: field id, ids of the map's key and value, and a bit that tells of the map. */
+/** The metrics of a data file: field id, ids of the map's key and value, and a bit for the map. */
 const COUNTS = {
   columnSizes: { id: 108, keyId: 117, valueId: 118, bit: 1 },
   valueCounts: { id: 109, keyId: 119, valueId: 120, bit: 2 },
@@ -55,7 +58,7 @@ export class MetricColumnsBuilder {
   readonly #counts = new Map<CountName, BuilderSet<NumbersBuilder>>()
   readonly #bounds = new Map<BoundName, BuilderSet<BoundsBuilder>>()
 
-  /** How to read the map in the field of a metric. */
+  /** Compiles a scan for the map in a metric's field. */
   compile(id: number, type: AvroType): { readonly bit: number; readonly scan: Scan } {
     const countName = COUNT_NAMES.find((name) => COUNTS[name].id === id)
     if (countName !== undefined) {
@@ -105,7 +108,10 @@ export class MetricColumnsBuilder {
   }
 }
 
-/** Builders by field id. Writers put columns in the same order mostly, so the place in the map finds them. */
+/**
+ * Builders by field id. Most writers keep the columns in the same order, so the position in the map
+ * finds them.
+ */
 class BuilderSet<B extends { readonly fieldId: number }> {
   readonly #create: (fieldId: number) => B
   readonly #byFieldId = new Map<number, B>()
@@ -189,7 +195,7 @@ function readBound(cursor: AvroCursor, row: number, builder: BoundsBuilder): voi
   builder.append(row, cursor.bytes, start, start + length)
 }
 
-/** Whether the map is as nearly every writer has it: most of the time that a manifest takes goes into these. */
+/** Whether the map has the usual layout: most of the time for a manifest is spent on these. */
 function isPlainPairs(type: AvroType, { keyId, valueId }: MapIds, kind: 'long' | 'bytes'): boolean {
   if (type.kind !== 'array' || type.items.kind !== 'record') return false
   const [key, value, more] = type.items.fields

@@ -8,7 +8,7 @@ import type { AvroRecord } from '../avro/avro-schema.ts'
 import { bytesOfNumbers, NumberRowsBuilder } from './column-builders.ts'
 import { partitionReaders } from './partition-readers.ts'
 
-/** Heap cost of a value beside its characters or bytes. */
+/** Heap size of a value besides its characters or bytes. */
 const VALUE_OVERHEAD_BYTES = 40
 
 export interface PartitionColumns {
@@ -54,7 +54,7 @@ export class PartitionColumnsBuilder {
   }
 }
 
-/** Rows that are never set are null. */
+/** Builds a column; rows that are not set are null. */
 class ColumnBuilder {
   readonly #distinct: (Value | null)[] = [null]
   readonly #codes = new NumberRowsBuilder()
@@ -84,7 +84,10 @@ class ColumnBuilder {
   }
 }
 
-/** Values of one column are of one kind, so a text stands for bytes; minus zero is a value of its own. */
+/**
+ * A map key for a value. All values of a column have one kind, so a text can stand for bytes. Minus
+ * zero is a value of its own.
+ */
 function keyOf(value: Value): Value {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1')
   return Object.is(value, -0) ? '-0' : value

@@ -20,8 +20,8 @@ import { partitionColumns } from './manifest-schema.ts'
 import { coerceNumber } from './partition-summary.ts'
 
 /**
- * How to read each field of a spec from partition structs of a writer's Avro type, by field id. `schema` gives the
- * values their Iceberg types; without it they are of the type that Avro says.
+ * Readers, by field id, for each field of a spec in partition structs of a writer's Avro type.
+ * `schema` determines the Iceberg types of the values; without it the Avro types are used.
  */
 export function partitionReaders(
   struct: AvroRecord,
@@ -34,7 +34,7 @@ export function partitionReaders(
     if (hasField(struct.fields, fieldId)) {
       readers.set(fieldId, optionally(partitionValueOf(types?.[i])))
     } else if (transform.kind !== 'void' && transform.kind !== 'unknown') {
-      // Null would prune files that match.
+      // Reading it as null would prune files that match.
       throw corrupt(`manifest without the partition field ${fieldId}, ${name}`)
     }
   }
@@ -53,7 +53,7 @@ function columnTypes(
   try {
     return partitionColumns(spec, schema).map((column) => column.type)
   } catch {
-    // The schema lacks a source column: Avro's own types have to do.
+    // The schema lacks a source column, so Avro's own types are used.
     return undefined
   }
 }

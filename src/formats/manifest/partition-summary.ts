@@ -5,7 +5,7 @@ import type { PrimitiveType, Schema } from '../../core/value/type.ts'
 import { compareValues, type Value } from '../../core/value/value.ts'
 import { partitionColumns } from './manifest-schema.ts'
 
-/** The spread of every partition field, in the order of the spec. */
+/** The range of every partition field, in the order of the spec. */
 export function summarizePartitions(
   spec: PartitionSpec,
   schema: Schema,
@@ -18,7 +18,7 @@ export function summarizePartitions(
   return spreads.map((spread) => spread.summary())
 }
 
-/** The spread over several manifests, each with one summary for every field of the spec. */
+/** The range over several manifests, each with one summary for every field of the spec. */
 export function joinSummaries(
   spec: PartitionSpec,
   schema: Schema,
@@ -80,7 +80,7 @@ class Spread {
     }
   }
 
-  /** A bound of zero may stand for both zeros of a float: -0 is the lower, +0 the upper. */
+  /** Encodes a bound. Zero may stand for both zeros of a float: -0 is the lower, +0 the upper. */
   #encode(bound: Value, zero: number): Uint8Array {
     const isFloat = this.#type.kind === 'float' || this.#type.kind === 'double'
     return encodeSingleValue(this.#type, isFloat && bound === 0 ? zero : bound)
@@ -97,8 +97,8 @@ const BIGINT_KINDS = new Set<PrimitiveType['kind']>([
 ])
 
 /**
- * A value as its type has it in memory. They differ when a file was written before an int column became a
- * long, or when a writer chose another width.
+ * Converts a value to the form that its type has in memory. It may differ if a file was written
+ * before an int column became a long, or if a writer chose another width.
  */
 export function coerceNumber(type: PrimitiveType, value: Value): Value {
   if (typeof value === 'number' && BIGINT_KINDS.has(type.kind) && Number.isInteger(value)) {

@@ -1,18 +1,18 @@
 import { type Numbers, numberAt } from '../../core/value/row-numbers.ts'
 import { NumberRowsBuilder, withRoom } from './column-builders.ts'
 
-/** A text of this many rows may lean on the ones before it. */
+/** Longest chain of texts that each share a prefix with the one before. */
 const CHAIN_MAX = 16
 
-/** Plain, so that it can go from thread to thread. */
+/** Plain data, so that it can be sent between threads. */
 export interface PathParts {
   readonly bytes: Uint8Array
   readonly ends: Numbers
-  /** Bytes that each text shares with the one before it. */
+  /** Number of bytes that each text shares with the one before it. */
   readonly shared: Numbers
 }
 
-/** Texts by row, in UTF-8, without what each shares with the one before it. */
+/** Texts by row in UTF-8, without the prefix that each shares with the one before it. */
 export class PathColumn {
   readonly #bytes: Uint8Array
   readonly #ends: Numbers
@@ -46,7 +46,7 @@ export class PathColumn {
   }
 }
 
-// A loop is faster than a call for so few bytes.
+// For so few bytes, a loop is faster than a call.
 function copyBytes(
   from: Uint8Array,
   { start, end }: { readonly start: number; readonly end: number },
@@ -64,7 +64,10 @@ export class PathColumnBuilder {
   #previousStart = 0
   #previousEnd = 0
 
-  /** The text from `start` to `end`; the bytes must stay as they are until the next one. Rows ascend. */
+  /**
+   * Sets a row's text to the bytes from `start` to `end`, which must not change until the next
+   * call. Rows must ascend.
+   */
   set(row: number, bytes: Uint8Array, start: number, end: number): void {
     const previous = row % CHAIN_MAX === 0 ? 0 : this.#previousEnd - this.#previousStart
     const sharedMax = Math.min(previous, end - start)
@@ -96,16 +99,16 @@ export class PathColumnBuilder {
   }
 }
 
-/** Plain, so that it can go from thread to thread. */
+/** Plain data, so that it can be sent between threads. */
 export interface BytesParts {
   readonly bytes: Uint8Array
-  /** Of the different values. */
+  /** Ends of the distinct values. */
   readonly ends: Numbers
-  /** Which of them a row has. */
+  /** Index of the distinct value of each row. */
   readonly codes: Numbers
 }
 
-/** Bytes by row, each different value once. */
+/** Bytes by row, with each distinct value stored once. */
 export class BytesColumn {
   readonly #bytes: Uint8Array
   readonly #ends: Numbers
@@ -132,7 +135,7 @@ export class BytesColumnBuilder {
   #bytes = Buffer.alloc(256)
   #length = 0
   #row = 0
-  /** Of the current row's value, and of the row before it. */
+  /** Start of the current row's value and of the previous row's. */
   #start = 0
   #last = { start: 0, end: 0, code: -1 }
 

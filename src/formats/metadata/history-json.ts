@@ -1,6 +1,9 @@
 import type { Snapshot, SnapshotLogEntry } from '../../core/table/snapshot.ts'
 
-/** One of `snapshots` in table metadata, as `snapshotToJson` says it: made by the thousand, so without its objects. */
+/**
+ * One item of `snapshots` in table metadata, equal to that of `snapshotToJson`. There are
+ * thousands, so no objects are created for them.
+ */
 export function snapshotText(snapshot: Snapshot, formatVersion: number): string {
   const { parentSnapshotId, operation, firstRowId, addedRows } = snapshot
   const parent = parentSnapshotId === null ? '' : `,"parent-snapshot-id":${parentSnapshotId}`
@@ -17,7 +20,7 @@ export function snapshotText(snapshot: Snapshot, formatVersion: number): string 
   )
 }
 
-/** One of `snapshot-log` in table metadata. */
+/** One item of `snapshot-log` in table metadata. */
 export function logEntryText({ timestampMs, snapshotId }: SnapshotLogEntry): string {
   return `{"timestamp-ms":${timestampMs},"snapshot-id":${snapshotId}}`
 }

@@ -5,7 +5,10 @@ import { parseTableMetadata } from './table-metadata-json.ts'
 
 const TEXT_BYTES_MAX = 256 * 1024 * 1024
 
-/** A `*.metadata.json`, or a compressed one (Iceberg spec, "Naming for GZIP compressed Metadata JSON files"). */
+/**
+ * Reads a `*.metadata.json`, or a compressed one (Iceberg spec, "Naming for GZIP compressed
+ * Metadata JSON files").
+ */
 export function readTableMetadataFile(bytes: Uint8Array): TableMetadata {
   const isCompressed = bytes[0] === 0x1f && bytes[1] === 0x8b
   return parseTableMetadata(decodeText(isCompressed ? gunzip(bytes) : bytes))

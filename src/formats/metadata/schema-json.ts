@@ -9,7 +9,7 @@ import {
 } from '../../core/value/type.ts'
 import { JsonNode, type JsonObject, type JsonOrigin } from '../json/json-node.ts'
 
-/** Iceberg spec, Appendix C, "Schemas". */
+/** Writes a schema (Iceberg spec, Appendix C, "Schemas"). */
 export function schemaToJson(schema: Schema): JsonObject {
   const { schemaId, identifierFieldIds, fields } = schema
   return {
@@ -59,7 +59,7 @@ export function typeToJson(type: Type): string | JsonObject {
     case 'struct':
       return { type: 'struct', fields: type.fields.map(fieldToJson) }
     case 'decimal':
-      // With a space, as Iceberg's Java library writes it.
+      // With a space, like Iceberg's Java library.
       return `decimal(${type.precision}, ${type.scale})`
     default:
       return typeName(type)
@@ -145,7 +145,7 @@ function readDecimal(node: JsonNode, name: string): PrimitiveType {
   const match = DECIMAL.exec(name)
   const precision = Number(match?.[1])
   const scale = Number(match?.[2])
-  // Negated, so that NaN, for text that does not match, is refused too.
+  // Negated, so that NaN, from text that does not match, is refused too.
   if (!(precision >= 1 && precision <= DECIMAL_PRECISION_MAX && scale <= precision)) {
     throw node.error(`${JSON.stringify(name)} is not a decimal type`)
   }

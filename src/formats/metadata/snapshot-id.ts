@@ -12,21 +12,22 @@ export interface SnapshotContent {
   /** In any order. */
   readonly added: readonly FileIdentity[]
   readonly removed: readonly FileIdentity[]
-  /** 0, and one more for each collision within the table. */
+  /** Starts at 0 and increases with each collision within the table. */
   readonly counter: number
 }
 
-/** Ids of 53 bits survive JSON in every language. */
+/** Ids have 53 bits, which survive JSON in every language. */
 const UNUSED_BITS = 64n - 53n
 
 /**
- * The id of a snapshot that does this to its parent: the first 53 bits of a SHA-256, never 0. The parent's id
- * stands for all that the table held before.
+ * The id of a snapshot that makes this change to its parent: the first 53 bits of a SHA-256, never
+ * 0. The parent's id stands for everything that the table contained before.
  */
 export function snapshotIdOf(content: SnapshotContent): bigint {
   const { parentSnapshotId, schemaId, operation, added, removed, counter } = content
   const hash = createHash('sha256')
-  // Every part is preceded by its length, every list by its own: no two contents make the same bytes.
+  // Every part and every list is preceded by its length, so that no two contents give the same
+  // bytes.
   const feed = (part: string | number | bigint) => {
     const bytes = Buffer.from(String(part))
     hash.update(`${bytes.length}:`).update(bytes)

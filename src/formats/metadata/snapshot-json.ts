@@ -4,7 +4,10 @@ import { JsonNode, type JsonObject, type JsonOrigin } from '../json/json-node.ts
 
 const OPERATIONS = ['append', 'replace', 'overwrite', 'delete'] as const
 
-/** Iceberg spec, Appendix C, "Snapshots". Ids are bigint: write it with `stringifyExactJson`. */
+/**
+ * Writes a snapshot (Iceberg spec, Appendix C, "Snapshots"). Ids are bigint: use
+ * `stringifyExactJson`.
+ */
 export function snapshotToJson(snapshot: Snapshot): JsonObject {
   const { parentSnapshotId, operation, summary, firstRowId, addedRows } = snapshot
   return {
@@ -20,15 +23,16 @@ export function snapshotToJson(snapshot: Snapshot): JsonObject {
   }
 }
 
-/** Of the table that a snapshot belongs to, for what a writer may leave out. */
+/** Properties of the table, for what a writer may leave out of a snapshot. */
 export interface SnapshotDefaults extends JsonOrigin {
-  /** 0 unless given. */
+  /** 0 by default. */
   readonly schemaId?: number
 }
 
 /**
- * The inverse of `snapshotToJson`. An absent operation (format version 1) is `overwrite`, which promises
- * least. `not-implemented` for a snapshot of version 1 without a manifest list.
+ * The inverse of `snapshotToJson`. An absent operation (format version 1) becomes `overwrite`,
+ * which promises least. Throws `not-implemented` for a snapshot of version 1 without a manifest
+ * list.
  */
 export function snapshotFromJson(json: unknown, defaults: SnapshotDefaults = {}): Snapshot {
   return readSnapshot(new JsonNode(json, defaults), defaults.schemaId ?? 0)
@@ -57,7 +61,7 @@ export function readSnapshot(node: JsonNode, defaultSchemaId: number): Snapshot 
   }
 }
 
-/** Older writers put -1 where there is no snapshot. */
+/** The snapshot id, if any; older writers put -1 if there is none. */
 export function findSnapshotId(node: JsonNode, key: string): bigint | undefined {
   const id = node.find(key)?.long()
   return id === -1n ? undefined : id
@@ -91,7 +95,7 @@ export function readSnapshotRef(node: JsonNode): SnapshotRef {
   }
 }
 
-/** "For ever" is often written as the largest long; no age beyond 2^53 ms differs from it. */
+/** "Forever" is often written as the largest long; ages beyond 2^53 ms mean the same. */
 function readAge(node: JsonNode | undefined): number | undefined {
   if (node === undefined) return undefined
   const age = node.long()

@@ -8,12 +8,12 @@ import {
 import { parseTransform, type Transform, transformText } from '../../core/partition/transform.ts'
 import { JsonNode, type JsonObject, type JsonOrigin } from '../json/json-node.ts'
 
-/** Iceberg spec, Appendix C, "Partition Specs". */
+/** Writes a partition spec (Iceberg spec, Appendix C, "Partition Specs"). */
 export function partitionSpecToJson(spec: PartitionSpec): JsonObject {
   return { 'spec-id': spec.specId, fields: partitionFieldsToJson(spec) }
 }
 
-/** The fields alone, as in a manifest's header. */
+/** Writes only the fields, as in a manifest's header. */
 export function partitionFieldsToJson({ fields }: PartitionSpec): readonly JsonObject[] {
   return fields.map(({ name, transform, sourceId, fieldId }) => ({
     name,
@@ -34,7 +34,10 @@ export function readPartitionSpec(node: JsonNode): PartitionSpec {
   }
 }
 
-/** Fields without ids (format version 1) are numbered from 1000 up, as writers of that version did. */
+/**
+ * Reads partition fields. Those without ids (format version 1) are numbered from 1000, as writers
+ * of that version do.
+ */
 export function readPartitionFields(node: JsonNode): readonly PartitionField[] {
   return node.items().map((field, i) => ({
     fieldId: field.find('field-id')?.id() ?? PARTITION_FIELD_ID_BASE + 1 + i,
@@ -43,7 +46,7 @@ export function readPartitionFields(node: JsonNode): readonly PartitionField[] {
   }))
 }
 
-/** Iceberg spec, Appendix C, "Sort Orders". */
+/** Writes a sort order (Iceberg spec, Appendix C, "Sort Orders"). */
 export function sortOrderToJson({ orderId, fields }: SortOrder): JsonObject {
   return {
     'order-id': orderId,
@@ -72,7 +75,10 @@ function readSort(field: JsonNode): SortField {
   }
 }
 
-/** A transform of several columns (format version 3) is of no kind that is known here: it keeps its text. */
+/**
+ * Reads a transform. One with several columns (format version 3) is unknown here and keeps its
+ * text.
+ */
 function readTransform(field: JsonNode): { sourceId: number; transform: Transform } {
   const text = field.get('transform').string()
   const sources = field.find('source-ids')?.items()

@@ -3,12 +3,15 @@ import type { JsonNode } from '../json/json-node.ts'
 
 type StoredById = Readonly<Record<string, StoredJson>>
 
-/** Statistics files, by snapshot id; of two of one snapshot the last counts. `undefined` for none. */
+/**
+ * Reads statistics files by snapshot id; the last of two for one snapshot counts. `undefined` if
+ * there are none.
+ */
 export function readStatisticsFiles(node: JsonNode | undefined): StoredById | undefined {
   return readById(node, (item) => String(item.get('snapshot-id').long()))
 }
 
-/** By key id. `undefined` for none. */
+/** Reads encryption keys by key id. `undefined` if there are none. */
 export function readEncryptionKeys(node: JsonNode | undefined): StoredById | undefined {
   return readById(node, (item) => item.get('key-id').string())
 }

@@ -37,8 +37,9 @@ import {
 import { readEncryptionKeys, readStatisticsFiles } from './stored-json.ts'
 
 /**
- * Iceberg spec, Appendix C, "Table Metadata". A table of version 1 that has a sequence number is written as version
- * 2, for it has manifests of that version: an upgrade without loss.
+ * Writes table metadata (Iceberg spec, Appendix C, "Table Metadata"). A table of version 1 with a
+ * sequence number is written as version 2, because its manifests have that version: an upgrade
+ * without loss.
  */
 export function tableMetadataToJson(metadata: TableMetadata): string {
   const formatVersion = writtenFormatVersion(metadata)
@@ -47,14 +48,16 @@ export function tableMetadataToJson(metadata: TableMetadata): string {
   return head + snapshots + between + metadata.snapshotLog.map(logEntryText).join(',') + end
 }
 
-/** What stands around the items of `snapshots` and, after `between`, of `snapshot-log`. */
+/** The text around the items of `snapshots` and, after `between`, of `snapshot-log`. */
 export interface MetadataFrame {
   readonly head: string
   readonly between: string
   readonly end: string
 }
 
-/** The text of all but the history, whose length it does not depend on; the items of that come from history-json.ts. */
+/**
+ * The text without the history, so that it does not grow with it; history-json.ts writes the items.
+ */
 export function tableMetadataFrame(
   metadata: Omit<TableMetadata, 'snapshots' | 'snapshotLog'>,
 ): MetadataFrame {
@@ -64,7 +67,7 @@ export function tableMetadataFrame(
   return { head, between: '],"snapshot-log":[', end: ']}' }
 }
 
-/** A table of version 1 that has a sequence number is written as version 2. */
+/** A table of version 1 with a sequence number is written as version 2. */
 export function writtenFormatVersion({
   definition,
   lastSequenceNumber,
@@ -73,7 +76,7 @@ export function writtenFormatVersion({
   return isVersion1 ? 1 : Math.max(2, definition.formatVersion)
 }
 
-/** As `tableMetadataToJson`, to be part of another document; ids are bigint. */
+/** Does the same as `tableMetadataToJson`, for use in another document; ids are bigint. */
 export function tableMetadataToJsonObject(metadata: TableMetadata): JsonObject {
   const { definition, currentSnapshotId, lastSequenceNumber } = metadata
   const formatVersion = writtenFormatVersion(metadata)
@@ -119,7 +122,7 @@ export function tableMetadataToJsonObject(metadata: TableMetadata): JsonObject {
   }
 }
 
-/** What readers of the first version look for, beside the lists that replaced it. */
+/** Members that readers of version 1 look for, besides the lists that replaced them. */
 function onlyInVersion1(definition: TableDefinition): JsonObject {
   return {
     schema: schemaToJson(currentSchema(definition)),
@@ -135,8 +138,8 @@ function snapshotOfVersion(snapshot: Snapshot, formatVersion: number): JsonObjec
 }
 
 /**
- * Reads versions 1 to 3 as other writers make them. `metadata-corrupt` names the JSON path of what is
- * wrong; `not-implemented` for a later version.
+ * Reads metadata of versions 1 to 3 by any writer. Throws `metadata-corrupt`, which names the JSON
+ * path of the error, and `not-implemented` for a later version.
  */
 export function parseTableMetadata(text: string): TableMetadata {
   let json: unknown
@@ -148,7 +151,7 @@ export function parseTableMetadata(text: string): TableMetadata {
   return tableMetadataFromJson(json)
 }
 
-/** As `parseTableMetadata`, for JSON that `parseExactJson` has parsed. */
+/** Does the same as `parseTableMetadata`, for JSON parsed by `parseExactJson`. */
 export function tableMetadataFromJson(json: unknown): TableMetadata {
   const node = new JsonNode(json)
   const definition = readDefinition(node)
@@ -191,7 +194,7 @@ function readDefinition(node: JsonNode): TableDefinition {
   }
 }
 
-/** What is in the definition only where a writer put it. */
+/** Reads the optional members of the definition. */
 function readLater(node: JsonNode, formatVersion: number): Partial<TableDefinition> {
   const statistics = readStatisticsFiles(node.find('statistics'))
   const partitionStatistics = readStatisticsFiles(node.find('partition-statistics'))
@@ -221,7 +224,7 @@ function readFormatVersion(node: JsonNode): 1 | 2 | 3 {
   throw new CatalogError('not-implemented', `${node.path}: version ${version} is not read here`)
 }
 
-/** A member that writers of earlier format versions could leave out. */
+/** Reads a member that earlier format versions allow to leave out. */
 function requiredSince(version: 2 | 3, node: JsonNode, key: string): JsonNode | undefined {
   const isRequired = node.get('format-version').safeInteger() >= version
   return isRequired ? node.get(key) : node.find(key)
@@ -275,7 +278,7 @@ function readSortOrders(
 ): Pick<TableDefinition, 'sortOrders' | 'defaultSortOrderId'> {
   const sortOrders = requiredSince(2, node, 'sort-orders')?.items().map(readSortOrder) ?? [UNSORTED]
   const defaultSortOrderId = requiredSince(2, node, 'default-sort-order-id')?.id() ?? 0
-  // Order 0 always means unsorted, listed or not.
+  // Order 0 always means unsorted, whether listed or not.
   const isListed = sortOrders.some(({ orderId }) => orderId === defaultSortOrderId)
   if (!isListed && defaultSortOrderId !== UNSORTED.orderId) {
     throw node.error(`no sort order has the default order's id, ${defaultSortOrderId}`)
@@ -310,7 +313,7 @@ function readRefs(
   return { ...refs, [MAIN_BRANCH]: { type: 'branch', snapshotId: currentSnapshotId } }
 }
 
-/** Checked, for it becomes a part of locations. */
+/** Checked, because it becomes part of locations. */
 function readUuid(node: JsonNode | undefined): string | undefined {
   if (node === undefined) return undefined
   const uuid = node.string()
@@ -318,7 +321,9 @@ function readUuid(node: JsonNode | undefined): string | undefined {
   return uuid
 }
 
-/** The first writers gave tables no UUID: one from the location stays the same whenever it is read. */
+/**
+ * The first writers gave tables no UUID: one computed from the location is the same on every read.
+ */
 function uuidOfLocation(location: string): string {
   const hash = createHash('sha256').update(location).digest()
   // Version 8, variant 1 (RFC 9562).

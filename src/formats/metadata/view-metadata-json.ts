@@ -10,12 +10,12 @@ import { parseExactJson, stringifyExactJson } from '../json/exact-json.ts'
 import { JsonNode, type JsonObject } from '../json/json-node.ts'
 import { readSchema, schemaToJson } from './schema-json.ts'
 
-/** Iceberg view specification, "View Metadata". */
+/** Writes view metadata (Iceberg view specification, "View Metadata"). */
 export function viewMetadataToJson(metadata: ViewMetadata): string {
   return stringifyExactJson(viewMetadataToJsonObject(metadata))
 }
 
-/** As `viewMetadataToJson`, to be part of another document. */
+/** Does the same as `viewMetadataToJson`, for use in another document. */
 export function viewMetadataToJsonObject(metadata: ViewMetadata): JsonObject {
   return {
     'view-uuid': metadata.viewUuid,
@@ -32,7 +32,10 @@ export function viewMetadataToJsonObject(metadata: ViewMetadata): JsonObject {
   }
 }
 
-/** `metadata-corrupt` names the JSON path of what is wrong; `not-implemented` for a later version. */
+/**
+ * Throws `metadata-corrupt`, which names the JSON path of the error, and `not-implemented` for a
+ * later version.
+ */
 export function parseViewMetadata(text: string): ViewMetadata {
   let json: unknown
   try {
@@ -60,7 +63,7 @@ export function viewVersionToJson(version: ViewVersion): JsonObject {
   }
 }
 
-/** Schema id -1, of the schema added last, is taken as it is. */
+/** Reads a view version. Schema id -1, which stands for the schema added last, is kept. */
 export function readViewVersion(node: JsonNode): ViewVersion {
   const defaultCatalog = node.find('default-catalog')?.string()
   const schemaId = node.get('schema-id')
@@ -130,7 +133,7 @@ function readFormatVersion(node: JsonNode): 1 {
   throw new CatalogError('not-implemented', `${node.path}: version ${version} is not read here`)
 }
 
-/** Checked, for it becomes a part of locations. */
+/** Checked, because it becomes part of locations. */
 function readUuid(node: JsonNode): string {
   const uuid = node.string()
   if (parseUuid(uuid) === undefined) throw node.error('expected a UUID')

@@ -13,7 +13,7 @@ import {
 
 export const BLOCK_BYTES_MAX = 128 * 1024
 
-/** Bytes of a frame so far: matches copy from them. */
+/** The output of a frame so far, from which matches copy. */
 export class ZstandardOutput {
   readonly #bytesMax: number
   #bytes = new Uint8Array(0)
@@ -41,7 +41,7 @@ export class ZstandardOutput {
     this.#bytes.fill(byte, start, start + count)
   }
 
-  /** Repeats bytes from `offset` back; they may run into what is being copied. */
+  /** Repeats bytes from `offset` back; they may overlap with the copy. */
   copy(offset: number, count: number): void {
     if (offset < 1 || offset > this.#length) throw corrupt('Zstandard match before the start')
     const start = this.#grow(count)
@@ -67,7 +67,7 @@ export class ZstandardOutput {
   }
 }
 
-/** Baselines and extra bits of length codes, above those that are their own length. */
+/** Baselines and extra bits of length codes, above those equal to their length. */
 const LITERAL_LENGTHS = lengthCodes(
   16,
   16,
@@ -95,7 +95,7 @@ function lengthCodes(plain: number, firstBase: number, extraBits: readonly numbe
   return { bases, bits }
 }
 
-/** Offsets beyond 2^27 are beyond any output. */
+/** Largest offset code; offsets beyond 2^27 exceed any output. */
 const OFFSET_CODE_MAX = 31
 
 const KINDS = {
@@ -127,12 +127,15 @@ const KINDS = {
 
 type Kind = keyof typeof KINDS
 
-/** Inflates the compressed blocks of one frame (RFC 8878, 3.1.1.3); later ones use tables of earlier ones. */
+/**
+ * Inflates the compressed blocks of one frame (RFC 8878, 3.1.1.3); later blocks use tables of
+ * earlier ones.
+ */
 export class BlockInflater {
   readonly #output: ZstandardOutput
   readonly #tables = new Map<Kind, FseTable>()
   #huffman: HuffmanTable | undefined
-  /** Of the three matches before. */
+  /** Offsets of the previous three matches. */
   #recent: [number, number, number] = [1, 4, 8]
 
   constructor(output: ZstandardOutput) {
@@ -191,7 +194,7 @@ export class BlockInflater {
     return { literals, end: headerBytes + storedSize }
   }
 
-  /** Answers how many literals were used. */
+  /** Returns how many literals were used. */
   #runSequences(section: Uint8Array, literals: Uint8Array, start: number): number {
     const { count, end } = readSequenceCount(section)
     if (count === 0) return 0
@@ -251,7 +254,7 @@ export class BlockInflater {
     return { table, end: 0 }
   }
 
-  /** Values up to 3 name a recent offset; after no literals, the one after it. */
+  /** Values up to 3 refer to a recent offset; without literals, to the one after it. */
   #resolveOffset(value: number, isAfterMatch: boolean): number {
     const [first, second, third] = this.#recent
     if (value > 3) {
@@ -291,7 +294,10 @@ function readSequenceCount(section: Uint8Array): { count: number; end: number } 
   return { count: readUint(section, 1, 2) + 0x7f00, end: 3 }
 }
 
-/** A quarter of the literals each, rounded up; the first six bytes have the sizes of three streams. */
+/**
+ * Decodes four streams, each with a quarter of the literals, rounded up; the first six bytes have
+ * the sizes of three streams.
+ */
 function decodeFourStreams(table: HuffmanTable, stored: Uint8Array, literals: Uint8Array): void {
   const quarter = Math.ceil(literals.length / 4)
   let at = 6
@@ -303,7 +309,7 @@ function decodeFourStreams(table: HuffmanTable, stored: Uint8Array, literals: Ui
   }
 }
 
-/** Little-endian, up to five bytes. */
+/** Reads a little-endian integer of up to five bytes. */
 function readUint(bytes: Uint8Array, at: number, length: number): number {
   if (at + length > bytes.length) throw corrupt('Zstandard block ends too early')
   let value = 0

@@ -1,9 +1,12 @@
 import { corrupt } from '../corrupt.ts'
 
-/** Reads bits from the end of a stream towards its start; the highest set bit of the last byte marks the end. */
+/**
+ * Reads bits from the end of a stream towards its start; the highest set bit of the last byte marks
+ * the end.
+ */
 export class BackwardBits {
   readonly #bytes: Uint8Array
-  /** Bits that remain. */
+  /** Number of remaining bits. */
   #left: number
 
   constructor(bytes: Uint8Array) {
@@ -17,14 +20,14 @@ export class BackwardBits {
     return this.#left
   }
 
-  /** At most 31 bits. */
+  /** Reads at most 31 bits. */
   read(count: number): number {
     if (count > 16) return this.read(count - 16) * 0x10000 + this.read(16)
     this.skip(count)
     return this.#at(this.#left) & ((1 << count) - 1)
   }
 
-  /** At most 16 bits, followed by zeros where fewer remain; takes none. */
+  /** Peeks at up to 16 bits, padded with zeros if fewer remain. */
   peek(count: number): number {
     const from = this.#left - count
     const mask = (1 << count) - 1
@@ -48,7 +51,7 @@ export function highestBit(value: number): number {
   return 31 - Math.clz32(value)
 }
 
-/** A finite-state entropy decoder (RFC 8878, 4.1). All arrays are by state. */
+/** A finite-state entropy decoder (RFC 8878, 4.1). All arrays are indexed by state. */
 export interface FseTable {
   readonly accuracy: number
   readonly symbols: Uint8Array
@@ -56,7 +59,7 @@ export interface FseTable {
   readonly bases: Uint16Array
 }
 
-/** One symbol that takes no bits. */
+/** A table for one symbol that takes no bits. */
 export function singleSymbol(symbol: number): FseTable {
   return {
     accuracy: 0,
@@ -66,7 +69,10 @@ export function singleSymbol(symbol: number): FseTable {
   }
 }
 
-/** `counts` are the symbols' shares of `2 ** accuracy`, which they add up to; -1 is a share below one. */
+/**
+ * Builds a table. `counts` are the symbols' shares of `2 ** accuracy`, which is their sum; -1 is a
+ * share below one.
+ */
 export function fseTable(counts: readonly number[], accuracy: number): FseTable {
   const size = 2 ** accuracy
   const symbols = new Uint8Array(size)
@@ -118,7 +124,7 @@ export function readFseTable(
   return { table: fseTable(counts, accuracy), end: bits.bytesTaken }
 }
 
-/** A count of -1 to `left`; the lower ones take a bit less. */
+/** Reads a count from -1 to `left`; low ones take one bit less. */
 function readCount(bits: ForwardBits, left: number): number {
   const width = highestBit(left + 1) + 1
   const shortValues = 2 ** width - 2 - left
@@ -128,7 +134,7 @@ function readCount(bits: ForwardBits, left: number): number {
   return (value >= 2 ** (width - 1) ? value - shortValues : value) - 1
 }
 
-/** How many zeros follow a zero: in threes, until there are fewer. */
+/** Reads how many zeros follow a zero: in threes, until there are fewer. */
 function readZeros(bits: ForwardBits, counts: number[], symbolMax: number): void {
   let zeros = 3
   while (zeros === 3 && counts.length <= symbolMax) {
@@ -150,7 +156,7 @@ class ForwardBits {
     return (this.#position + 7) >>> 3
   }
 
-  /** At most 17 bits, followed by zeros where the stream ends. */
+  /** Peeks at up to 17 bits, padded with zeros at the end of the stream. */
   peek(count: number): number {
     const at = this.#position >>> 3
     const [a = 0, b = 0, c = 0] = [this.#bytes[at], this.#bytes[at + 1], this.#bytes[at + 2]]
@@ -165,7 +171,7 @@ class ForwardBits {
   }
 }
 
-/** Symbols of an FSE stream, one after the other. */
+/** Reads the symbols of an FSE stream one by one. */
 export class FseState {
   readonly #table: FseTable
   #state: number
@@ -179,7 +185,7 @@ export class FseState {
     return this.#table.symbols[this.#state] as number
   }
 
-  /** That the next move takes. */
+  /** Number of bits that the next step takes. */
   get bits(): number {
     return this.#table.bits[this.#state] as number
   }
@@ -189,7 +195,7 @@ export class FseState {
   }
 }
 
-/** A Huffman decoder: symbol and length of its code, by the next `bitsMax` bits. */
+/** A Huffman decoder: symbol and code length, indexed by the next `bitsMax` bits. */
 export interface HuffmanTable {
   readonly bitsMax: number
   readonly symbols: Uint8Array
@@ -220,7 +226,10 @@ export function readHuffmanTable(bytes: Uint8Array): {
   return { table: huffmanTable(weights), end }
 }
 
-/** Two states take turns until the bits do not suffice for a move: then the other has the last word. */
+/**
+ * Two states alternate until the bits do not suffice for a step: then the other one gives the last
+ * symbol.
+ */
 function readWeights(bytes: Uint8Array): number[] {
   const { table, end } = readFseTable(bytes, { accuracyMax: 6, symbolMax: WEIGHTS_MAX })
   const bits = new BackwardBits(bytes.subarray(end))
@@ -238,7 +247,7 @@ function readWeights(bytes: Uint8Array): number[] {
   throw corrupt('Zstandard table out of bounds')
 }
 
-/** The weight of the last symbol is what is missing to a power of two. */
+/** The weight of the last symbol is what is missing to reach a power of two. */
 function huffmanTable(weights: number[]): HuffmanTable {
   let sum = 0
   for (const weight of weights) {

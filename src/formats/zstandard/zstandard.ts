@@ -8,9 +8,9 @@ const RLE_BLOCK = 1
 const COMPRESSED_BLOCK = 2
 
 /**
- * Inflates Zstandard frames (RFC 8878) to at most `bytesMax`, without dictionaries and without looking at
- * checksums. Our own, because Node 20 has none, and because twenty bytes make fzstd run for minutes: here, work is
- * bounded by the bytes in and out.
+ * Inflates Zstandard frames (RFC 8878) to at most `bytesMax`, without dictionaries and without
+ * verifying checksums. Written here because Node 20 has none, and because twenty bytes can make
+ * fzstd run for minutes: here the work is bounded by the bytes in and out.
  */
 export function inflateZstandard(bytes: Uint8Array, bytesMax: number): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -35,7 +35,7 @@ interface Frame {
   readonly end: number
 }
 
-/** `RangeError` when the view is too short. */
+/** Throws a `RangeError` if the view is too short. */
 function readFrame(view: DataView, start: number, bytesMax: number): Frame {
   const magic = view.getUint32(start, true)
   if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) {
@@ -75,7 +75,7 @@ function declaredSize(view: DataView, at: number, length: number): number {
   return Number(view.getBigUint64(at, true))
 }
 
-/** Answers where the blocks end. */
+/** Returns the end of the blocks. */
 function readBlocks(view: DataView, start: number, output: ZstandardOutput): number {
   const inflater = new BlockInflater(output)
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength)

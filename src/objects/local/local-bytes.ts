@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 
-/** Node refuses to read or write 2 GiB in one call. */
+/** Largest read or write in one call; Node refuses 2 GiB. */
 const CALL_BYTES_MAX = 2 ** 30
 
 export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
@@ -14,7 +14,7 @@ export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise
   }
 }
 
-/** Fewer bytes than asked for only when the file became shorter meanwhile. */
+/** Reads the requested bytes; fewer only if the file was truncated in between. */
 export function readAt(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
   return readInto(handle, offset, fresh(length))
 }
@@ -23,7 +23,7 @@ export function fresh(length: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
 }
 
-/** As `readAt`, into memory of the caller's. */
+/** Does the same as `readAt`, into memory of the caller. */
 export async function readInto(
   handle: FileHandle,
   offset: number,

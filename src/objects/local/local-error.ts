@@ -4,7 +4,7 @@ const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 const DENIED = new Set(['EACCES', 'EPERM', 'EROFS'])
 const MISSING = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ENXIO', 'ENODEV'])
 const EXHAUSTED = new Set(['EMFILE', 'ENFILE'])
-/** A refusal repeats a location no further than this. */
+/** Longest part of a location that a message repeats. */
 const QUOTED_CHARACTERS_MAX = 1_000
 
 export type FileAccess = 'read' | 'write'
@@ -18,7 +18,10 @@ export function isMissing(error: unknown): boolean {
   return MISSING.has(errorCodeOf(error))
 }
 
-/** What the operating system refused, in the catalog's words; anything unforeseen is wrapped with its cause. */
+/**
+ * Translates an error of the operating system to a CatalogError; an unexpected one is wrapped with
+ * its cause.
+ */
 export function translateError(error: unknown, access: FileAccess, location: string): Error {
   if (error instanceof CatalogError) return error
   const code = errorCodeOf(error)
@@ -52,7 +55,7 @@ export function invalidLocation(location: string, reason: string): CatalogError 
   )
 }
 
-/** Says the same whether or not anything is there. */
+/** Reveals nothing about whether a file exists there. */
 export function forbiddenLocation(location: string, access: FileAccess): CatalogError {
   const detail =
     access === 'read'

@@ -4,7 +4,10 @@ import { translateError } from './local-error.ts'
 
 const WHAT = 'a temporary file'
 
-/** Writes a new file in constant memory; when the chunks throw, or exceed `bytesMax` (`body-too-large`), nothing remains. */
+/**
+ * Writes a new file in constant memory. If the chunks throw, or exceed `bytesMax`
+ * (`body-too-large`), nothing remains.
+ */
 export async function writeLocalFile(
   path: string,
   chunks: AsyncIterable<Uint8Array>,
@@ -28,7 +31,7 @@ export async function writeLocalFile(
   }
 }
 
-/** The path of the service's own disk is nothing for a caller. */
+/** Hides the path on the service's own disk from the caller. */
 function translated(error: unknown): never {
   throw translateError(error, 'write', WHAT)
 }

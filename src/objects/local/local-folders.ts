@@ -7,7 +7,7 @@ import { type LocalRoots, realPathOf } from './local-roots.ts'
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY
 const CREATE_ATTEMPTS = 3
 
-/** An open folder. Names in it mean this very folder, whatever becomes of the path that led to it. */
+/** An open folder. Names are relative to this very folder, even if its path changes. */
 export class OpenFolder {
   readonly #handle: FileHandle
   readonly #base: string
@@ -20,7 +20,8 @@ export class OpenFolder {
     this.#handle = handle
     this.#openedAs = openedAs
     this.#realPath = realPath
-    // Linux has no openat in Node, but /proc gives the same: no link can be slipped in between.
+    // Node has no openat, but /proc has the same effect on Linux: no link can be slipped in
+    // between.
     this.#base = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : realPath
   }
 
@@ -29,8 +30,9 @@ export class OpenFolder {
   }
 
   /**
-   * Makes new names durable. Calls that come while one runs share the next, as in group commit.
-   * Throws when the folder is no longer where it was opened: then new names are not where they should be.
+   * Makes new names durable. Calls made while one is running share the next, as in group commit.
+   * Throws if the folder is no longer where it was opened, since new names are then in the wrong
+   * place.
    */
   sync(): Promise<void> {
     this.#waiting ??= this.#syncAfterRunning()
@@ -61,7 +63,7 @@ interface SharedFolder {
   users: number
 }
 
-/** Folders being written to. Writers at the same time share one handle; nothing is kept for later. */
+/** Folders being written to. Concurrent writers share one handle; nothing is kept for later. */
 export class LocalFolders {
   readonly #roots: LocalRoots
   readonly #shared = new Map<string, SharedFolder>()
@@ -70,7 +72,10 @@ export class LocalFolders {
     this.#roots = roots
   }
 
-  /** Opens the folder for the length of `work`. A missing one is made when `create`, else the answer is `undefined`. */
+  /**
+   * Opens the folder for the duration of `work`. A missing one is created with `create`; otherwise
+   * the result is `undefined`.
+   */
   async use<T>(
     { path, location, create }: { path: string; location: string; create: boolean },
     work: (folder: OpenFolder) => Promise<T>,
@@ -82,7 +87,7 @@ export class LocalFolders {
     return work(folder).finally(() => folder.close())
   }
 
-  /** The next `use` opens the path anew: what is open was removed. */
+  /** Makes the next `use` open the path again, because the open folder was removed. */
   forget(path: string): void {
     this.#shared.delete(path)
   }

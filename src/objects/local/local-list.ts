@@ -10,7 +10,10 @@ interface Folder {
   readonly location: string
 }
 
-/** Every plain file below `realPath`, named by `location`. What goes away meanwhile is left out. */
+/**
+ * Lists every plain file below `realPath`, named by `location`. Files removed in between are left
+ * out.
+ */
 export async function* listFiles(realPath: string, location: string): AsyncIterable<ObjectInfo> {
   const folders: Folder[] = [{ realPath: realPath === '/' ? '' : realPath, location }]
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
@@ -18,7 +21,7 @@ export async function* listFiles(realPath: string, location: string): AsyncItera
   }
 }
 
-/** The files of one folder; its folders are added to `folders`. */
+/** Lists the files of one folder, and adds its folders to `folders`. */
 async function* listFolder(folder: Folder, folders: Folder[]): AsyncIterable<ObjectInfo> {
   let names: string[] = []
   for await (const entry of readEntries(folder)) {
@@ -35,7 +38,7 @@ async function* listFolder(folder: Folder, folders: Folder[]): AsyncIterable<Obj
 
 async function* readEntries(folder: Folder): ReturnType<typeof entriesOf> {
   try {
-    // A folder replaced by a link since it was listed is not followed.
+    // If a folder was replaced by a link after being listed, the link is not followed.
     const path = folder.realPath === '' ? '/' : folder.realPath
     if ((await realpath(path)) === path) yield* entriesOf(path)
   } catch (error) {

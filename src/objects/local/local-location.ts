@@ -1,15 +1,17 @@
 import { invalidLocation } from './local-error.ts'
 
-/** Below Linux's 4,096 bytes for a path, with room for a temporary name. */
+/** Longest path: below Linux's 4,096 bytes, with room for a temporary name. */
 const PATH_BYTES_MAX = 4_000
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for.
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/
-// Half of a surrogate pair has no UTF-8 form: several spellings would name one file.
+// Half of a surrogate pair has no UTF-8 form, so several spellings would name one file.
 const LONE_SURROGATE = /\p{Surrogate}/u
 const ENCODED_SEPARATOR_OR_DOT = /%(?:2e|2f|5c|00)/i
 const TEMPORARY_NAME = /^\.moraine-[0-9a-f-]{36}\.tmp$/
 
-/** The absolute path that a location names, to the letter, without a slash at its end. Throws `location-invalid`. */
+/**
+ * The absolute path of a location, verbatim, without a trailing slash. Throws `location-invalid`.
+ */
 export function pathOfFile(location: string): string {
   const path = absolutePathOf(location)
   if (path.endsWith('/')) throw invalidLocation(location, 'it ends with a slash, as a folder does')
@@ -19,7 +21,10 @@ export function pathOfFile(location: string): string {
   return path
 }
 
-/** As `pathOfFile`, for a folder, which may end with a slash. The root folder is the empty string. */
+/**
+ * Does the same as `pathOfFile` for a folder, which may end with a slash. The root folder is the
+ * empty string.
+ */
 export function pathOfFolder(location: string): string {
   const path = absolutePathOf(location)
   return path.endsWith('/') ? path.slice(0, -1) : path
@@ -30,7 +35,10 @@ export function isUsableName(name: string): boolean {
   return findFault(`/${name}`) === undefined
 }
 
-/** Hidden, and apart from any name that users choose: what a crash leaves behind can be told from objects. */
+/**
+ * A hidden name that users cannot choose, so that leftovers of a crash are distinguishable from
+ * objects.
+ */
 export function temporaryName(uuid: string): string {
   return `.moraine-${uuid}.tmp`
 }
@@ -43,7 +51,7 @@ export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** Of a path below the root folder; the root folder itself is the empty string. */
+/** The folder of a path; the root folder is the empty string. */
 export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/'))
 }

@@ -12,7 +12,7 @@ import { READ_FLAGS } from './local-open-flags.ts'
 
 const LINKS_MAX = 40
 
-/** A folder below which files may be used: as it was named, and where that leads. */
+/** A folder below which files may be used: as configured, and its real path. */
 interface Root {
   readonly path: string
   readonly realPath: string
@@ -22,7 +22,7 @@ interface Root {
 export class LocalRoots {
   readonly #access: FileAccess
   readonly #roots: readonly Root[]
-  /** Where the roots lead. */
+  /** Real paths of the roots. */
   readonly realPaths: readonly string[]
 
   private constructor(access: FileAccess, roots: readonly Root[]) {
@@ -31,7 +31,10 @@ export class LocalRoots {
     this.realPaths = roots.map((root) => root.realPath)
   }
 
-  /** Paths without a slash at their end. A root that does not exist yet must not become a symbolic link. */
+  /**
+   * Resolves paths without trailing slashes. A root that does not exist yet must not become a
+   * symbolic link.
+   */
   static async of(access: FileAccess, paths: readonly string[]): Promise<LocalRoots> {
     const roots = paths.map(async (path) => {
       return { path, realPath: (await followLinks(path)) ?? path }
@@ -39,7 +42,10 @@ export class LocalRoots {
     return new LocalRoots(access, await Promise.all(roots))
   }
 
-  /** Before anything is looked at: what lies outside by name stays untouched, so answers tell nothing of it. */
+  /**
+   * Refuses paths that are outside by name, before touching the disk, so that nothing is revealed
+   * about them.
+   */
   requireInside(path: string, location: string): void {
     const inside = this.#roots.some((r) => isWithin(r.path, path) || isWithin(r.realPath, path))
     if (!inside) throw forbiddenLocation(location, this.#access)
@@ -49,18 +55,24 @@ export class LocalRoots {
     return this.#roots.some((root) => root.path === path || root.realPath === path)
   }
 
-  /** `realPath` has no symbolic link in it; `undefined` is one that could not be found out. */
+  /**
+   * Refuses a real path outside the roots. `realPath` has no symbolic links; `undefined` if it
+   * could not be determined.
+   */
   requireRealInside(realPath: string | undefined, location: string): void {
     if (realPath !== undefined && this.#roots.some((r) => isWithin(r.realPath, realPath))) return
     throw forbiddenLocation(location, this.#access)
   }
 
-  /** Of something that could not be reached: whether it would have been inside. Follows links that lead nowhere. */
+  /** Refuses an unreachable path that would have been outside. Follows dangling links. */
   async requireLeadsInside(path: string, location: string): Promise<void> {
     this.requireRealInside(await followLinks(path), location)
   }
 
-  /** Every link followed and found to stay inside. Throws `file-not-found` when nothing is there. */
+  /**
+   * Follows every link and checks that it stays inside. Throws `file-not-found` if nothing is
+   * there.
+   */
   async resolve(path: string, location: string): Promise<string> {
     this.requireInside(path, location)
     try {
@@ -74,7 +86,7 @@ export class LocalRoots {
     }
   }
 
-  /** The caller closes it. What was opened is a plain file, and is inside even if links changed meanwhile. */
+  /** Opens a plain file, which is inside even if links changed in between. The caller closes it. */
   async openFile(path: string, location: string): Promise<FileHandle> {
     const real = await this.resolve(path, location)
     let handle: FileHandle
@@ -94,7 +106,7 @@ export class LocalRoots {
   }
 }
 
-/** Where an open file or folder truly is. `path` is what it was opened as. */
+/** The real path of an open file or folder, which was opened as `path`. */
 export async function realPathOf(handle: FileHandle, path: string): Promise<string | undefined> {
   if (process.platform !== 'linux') return realPathByIdentity(handle, path)
   try {
@@ -104,7 +116,7 @@ export async function realPathOf(handle: FileHandle, path: string): Promise<stri
   }
 }
 
-/** Without /proc: the real path of what `path` names now, if that is still the thing that was opened. */
+/** Without /proc: the real path of `path`, if it still names what was opened. */
 export async function realPathByIdentity(
   handle: FileHandle,
   path: string,
@@ -118,8 +130,9 @@ export async function realPathByIdentity(
 }
 
 /**
- * Where `path` leads. Unlike realpath it also answers for what is missing or out of reach: from there on the path is
- * taken as written. So `/in/link/x`, with `link` → `/out/none`, gives `/out/none/x`. `undefined`: too many links.
+ * Where `path` leads. Unlike realpath, it also accepts missing or unreachable parts: from there on
+ * the path is taken verbatim. So `/in/link/x`, with `link` → `/out/none`, gives `/out/none/x`.
+ * `undefined` if there are too many links.
  */
 async function followLinks(path: string): Promise<string | undefined> {
   let reached = ''

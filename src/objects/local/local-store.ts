@@ -31,12 +31,13 @@ interface Written {
   readonly outcome: WriteOutcome
   readonly sizeBytes: number
 }
-/** Writes everything to the file and answers how many bytes. */
+/** Writes everything to the file and returns the number of bytes. */
 type Fill = (handle: FileHandle) => Promise<number>
 
 /**
- * Files below the given folders (absolute paths or `file:///` URIs; what may be written may be read).
- * Makes missing writable folders. A crash may leave `.moraine-<uuid>.tmp` files, which are no objects.
+ * Opens a store of files below the given folders (absolute paths or `file:///` URIs; writable ones
+ * are readable, too). Creates missing writable folders. A crash may leave `.moraine-<uuid>.tmp`
+ * files, which are not objects.
  */
 export async function openLocalStore({
   writableRoots,
@@ -45,7 +46,7 @@ export async function openLocalStore({
 }: {
   readonly writableRoots: readonly string[]
   readonly readableRoots: readonly string[]
-  /** For short files. Of no use where there is no /proc. */
+  /** Threads for short files; not used without /proc. */
   readonly threads?: LocalThreads
 }): Promise<ObjectStore> {
   const writable = writableRoots.map(pathOfFolder)
@@ -152,7 +153,8 @@ class LocalStore implements ObjectStore {
         if (chunk.byteLength === 0) throw missingFile(location)
         position += chunk.byteLength
         yield chunk
-        // Who comes back for more reads fast: larger chunks cost it less. A stalled reader holds a small one.
+        // A reader that asks for more is fast: larger chunks cost it less. A stalled reader holds a
+        // small one.
         chunkBytes = Math.min(chunkBytes * 2, STREAM_CHUNK_BYTES_MAX)
       }
     } catch (error) {
@@ -256,7 +258,10 @@ class LocalStore implements ObjectStore {
     })
   }
 
-  /** One message to a thread in place of ten calls of the event loop's; long files are not worth the copy. */
+  /**
+   * One message to a thread instead of ten calls on the event loop; for long files the copy costs
+   * more.
+   */
   async #inThread(byteLength: number, task: ThreadTask): Promise<ThreadOutcome | undefined> {
     return byteLength > THREAD_BYTES_MAX ? undefined : this.#threads?.run(task)
   }
@@ -291,7 +296,7 @@ class LocalStore implements ObjectStore {
     throw new Error(`folder ${place.path} is removed again and again`)
   }
 
-  /** `undefined` when the folder was removed meanwhile: nothing was taken from `fill` yet. */
+  /** Returns `undefined` if the folder was removed in between, before `fill` was called. */
   async #writeIn(
     folder: OpenFolder,
     { path, location, fill }: { path: string; location: string; fill: Fill },
@@ -303,7 +308,7 @@ class LocalStore implements ObjectStore {
       const sizeBytes = await fill(handle)
       await handle.datasync()
       const outcome = await linkIfAbsent(temporary, folder.at(nameOf(path)))
-      // The temporary name need not be gone for the object to be durable: all three at once.
+      // The object is durable even while the temporary name remains, so all three run at once.
       await Promise.all([folder.sync(), unlink(temporary), handle.close()])
       return { outcome, sizeBytes }
     } catch (error) {
@@ -314,7 +319,9 @@ class LocalStore implements ObjectStore {
     }
   }
 
-  /** What stands in the way of a write must be an object, or the answer would be a lie. */
+  /**
+   * Checks that whatever prevents a write is an object; otherwise "already exists" would be wrong.
+   */
   async #requireFileAt(path: string, location: string): Promise<void> {
     await this.#writable.requireLeadsInside(path, location)
     const isThere = await lstat(path).then(
@@ -328,7 +335,7 @@ class LocalStore implements ObjectStore {
   }
 }
 
-/** Marks what the caller's chunks threw, so that it is not taken for trouble of the disk. */
+/** Marks errors thrown by the caller's chunks, so that they are not mistaken for disk failures. */
 class SourceError extends Error {}
 
 async function* keepingErrors(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
@@ -349,7 +356,10 @@ async function linkIfAbsent(temporary: string, final: string): Promise<WriteOutc
   }
 }
 
-/** By a second name first: the object is never without one. A symbolic link is no object. */
+/**
+ * Moves a file by adding its new name first, so that it always has a name. A symbolic link is not
+ * an object.
+ */
 async function moveFile(
   from: string,
   to: string,

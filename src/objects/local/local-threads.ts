@@ -3,10 +3,12 @@ import type { ThreadOutcome, ThreadTask } from './local-worker-protocol.ts'
 
 type LocalThread = TaskThread<ThreadTask, ThreadOutcome>
 
-/** Threads that do what a commit asks of the file system: short files written, ends of files read. */
+/**
+ * Threads for the file operations of commits: writing short files and reading the ends of files.
+ */
 export class LocalThreads {
   readonly #writers: readonly LocalThread[]
-  /** Of their own: a read does not wait behind fsyncs. */
+  /** Separate threads, so that reads do not wait for fsyncs. */
   readonly #readers: readonly LocalThread[]
 
   constructor({ writers, readers }: { readonly writers: number; readonly readers: number }) {
@@ -14,12 +16,12 @@ export class LocalThreads {
     this.#readers = Array.from({ length: readers }, newThread)
   }
 
-  /** Rejects when the thread ends: then nobody knows how far it came. */
+  /** Rejects if the thread ends, in which case it is unknown how far it got. */
   run(task: ThreadTask): Promise<ThreadOutcome> {
     return idlestOf(task.kind === 'put' ? this.#writers : this.#readers).run(task)
   }
 
-  /** What is under way is rejected. */
+  /** Rejects running tasks. */
   async close(): Promise<void> {
     await Promise.all([...this.#writers, ...this.#readers].map((thread) => thread.close()))
   }

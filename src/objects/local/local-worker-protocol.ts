@@ -1,6 +1,6 @@
 export interface PutTask {
   readonly kind: 'put'
-  /** The folders that the file must be in: paths without a symbolic link in them. */
+  /** The folders that the file must be in, as paths without symbolic links. */
   readonly roots: readonly string[]
   readonly folder: string
   readonly name: string
@@ -18,8 +18,8 @@ export interface TailTask {
 export type ThreadTask = PutTask | TailTask
 
 /**
- * `not-done`: nothing was changed, and the caller does it itself, to make folders or to say what is wrong.
- * `failed`: the new name may be there, or may be gone after a crash of the machine.
+ * With `not-done` nothing was changed, and the caller does it itself, creating folders or reporting
+ * the error. With `failed` the new name may exist, or may be lost if the machine crashes.
  */
 export type ThreadOutcome =
   | { readonly outcome: 'written' | 'already-exists' | 'not-done' }

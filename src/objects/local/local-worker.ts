@@ -1,4 +1,4 @@
-/** A thread of the local store: each task is one message, where the same calls from the event loop are ten. */
+/** A thread of the local store. Each task is one message instead of ten calls on the event loop. */
 import {
   closeSync,
   constants,
@@ -23,7 +23,7 @@ const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY
 const FOLDERS_MAX = 64
 const NOT_DONE: ThreadOutcome = { outcome: 'not-done' }
 
-/** Open folders by the path that led to them, the latest used last. */
+/** Open folders by path, the most recently used last. */
 const folders = new Map<string, number>()
 
 answerTasks(
@@ -31,7 +31,10 @@ answerTasks(
   (result) => (result.outcome === 'read' ? [result.bytes.buffer as ArrayBuffer] : []),
 )
 
-/** As the local store's own writing: a temporary name, fdatasync, the name only if it is free, fsync of the folder. */
+/**
+ * Writes like the local store itself: a temporary name, fdatasync, the name only if it is free,
+ * fsync of the folder.
+ */
 function put({ roots, folder, name, temporaryName, bytes }: PutTask): ThreadOutcome {
   let temporary: string | undefined
   let file: number | undefined
@@ -52,7 +55,7 @@ function put({ roots, folder, name, temporaryName, bytes }: PutTask): ThreadOutc
   }
 }
 
-/** From here on the name is there: what goes wrong is the caller's to know. */
+/** From here on the name exists, so the caller must learn of failures. */
 function syncFolder(open: number, folder: string): ThreadOutcome {
   try {
     fsyncSync(open)
@@ -64,7 +67,7 @@ function syncFolder(open: number, folder: string): ThreadOutcome {
   }
 }
 
-/** `undefined` for one that is not there, or is reached through a symbolic link. */
+/** Opens a folder; `undefined` if it is missing or reached through a symbolic link. */
 function openFolder(folder: string): number | undefined {
   const kept = folders.get(folder)
   if (kept !== undefined) {
@@ -95,7 +98,7 @@ function readTail({ roots, path, bytesMax }: TailTask): ThreadOutcome {
     const real = realpathSync.native(path)
     if (!isInside(real, roots)) return NOT_DONE
     file = openSync(real, READ_FLAGS)
-    // What was opened is inside even if links changed meanwhile.
+    // The opened file is inside even if links changed in between.
     if (!isInside(readlinkSync(procPath(file)), roots)) return NOT_DONE
     const stats = fstatSync(file)
     if (!stats.isFile()) return NOT_DONE
@@ -146,6 +149,6 @@ function unlinkQuietly(path: string): void {
   try {
     unlinkSync(path)
   } catch {
-    // A crash leaves such files, too: they are no objects.
+    // A crash leaves such files, too; they are not objects.
   }
 }

@@ -23,8 +23,8 @@ export interface DeleteTask {
 }
 
 /**
- * The rows of a file that are deleted, as positions. Equality deletes become positions first: the rows that remain are
- * then filtered one by one, so that their order never depends on how a join was done.
+ * Positions of the deleted rows of a file. Equality deletes are converted to positions first: then
+ * the remaining rows are filtered one by one, so that their order never depends on a join.
  */
 export async function deletedRows(
   connection: DuckDBConnection,
@@ -41,7 +41,7 @@ export async function deletedRows(
       openParquetFile(connection, linked.equalityDeletes[i] ?? ''),
     )
     const data = await openParquetFile(connection, linked.source)
-    // Either of the two may be corrupt; the smaller one is read whole in any case.
+    // Either file may be corrupt; the smaller one is read completely in any case.
     await blaming(file.path, () => connection.run(`SELECT count(*) FROM ${deletes.scan}`))
     const sql = `SELECT CAST(row AS BIGINT) FROM ${semiJoinSql({ file, deletes, data, schema })}`
     await addRows(connection, sql, deleted)
@@ -95,7 +95,10 @@ interface Match {
   readonly schema: Schema
 }
 
-/** An explicit join: of a subquery, without the optimizers that are distrusted, each row would be compared with each. */
+/**
+ * An explicit join: for a subquery, without the distrusted optimizers, every row would be compared
+ * with every other.
+ */
 function semiJoinSql(match: Match): string {
   const { file, deletes, data } = match
   const conditions = file.columns.map((column) => equalSql(column, match))

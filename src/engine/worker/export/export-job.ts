@@ -17,7 +17,7 @@ import { gzipFile } from './gzip.ts'
 import type { RowSet } from './row-set.ts'
 import { linkFiles } from './source-files.ts'
 
-/** What is not the output yet: the text before it is compressed, the rows before they are Arrow's. */
+/** Intermediate file: the text before compression, or the rows before conversion to Arrow. */
 const INTERIM_NAME = 'interim'
 
 export interface TaskPlace {
@@ -147,7 +147,7 @@ function outputSql(field: Field, { nameInFile, job, file }: ColumnSource): strin
   return `CASE WHEN ${sourceColumn?.sql ?? 'NULL'} IS NOT NULL THEN CAST(to_json(${json}) AS VARCHAR) END`
 }
 
-/** Of columns that are not nested. */
+/** Dialect for columns that are not nested. */
 const CSV_VALUES: Dialect = { ...JSON_VALUES, primitive: csvPrimitive }
 
 function fileColumn(

@@ -3,11 +3,17 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 
 const CHUNK_BYTES = 256 * 1024
-/** Of a gzip header (RFC 1952), where zlib tells the operating system; 255 is unknown. */
+/**
+ * Offset in a gzip header (RFC 1952) of the operating system, which zlib fills in; 255 means
+ * unknown.
+ */
 const OS_OFFSET = 9
 const OS_UNKNOWN = 255
 
-/** One gzip member without name, time or operating system. Level 1: five times as fast as 6 for a tenth more bytes. */
+/**
+ * Writes one gzip member without name, time or operating system. Level 1 is five times as fast as
+ * 6, for 10 % more bytes.
+ */
 export async function gzipFile(from: string, to: string): Promise<void> {
   await pipeline(
     createReadStream(from, { highWaterMark: CHUNK_BYTES }),

@@ -1,7 +1,10 @@
-/** Rows of DuckDB's files are counted in an int where bits are addressed. */
+/** Largest number of rows: DuckDB addresses bits by an int. */
 export const ROWS_MAX = 2 ** 31 - 1
 
-/** A set of row positions, a bit each: the first row is the highest bit of the first byte, as in DuckDB's BIT. */
+/**
+ * A set of row positions, one bit each. The first row is the highest bit of the first byte, as in
+ * DuckDB's BIT.
+ */
 export class RowSet {
   readonly bits: Uint8Array
   readonly #rowCount: number
@@ -16,7 +19,7 @@ export class RowSet {
     return this.#count === 0
   }
 
-  /** A position that no row has is ignored. */
+  /** Adds a position; one beyond the rows is ignored. */
   add(position: bigint): void {
     if (position < 0n || position >= this.#rowCount) return
     const index = Number(position)

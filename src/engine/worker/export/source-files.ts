@@ -1,7 +1,10 @@
 import { symlinkSync } from 'node:fs'
 import type { SourceFile } from '../../engine.ts'
 
-/** Names, in the task's folder, of links to the files that a task reads: safe in SQL, whatever the files are called. */
+/**
+ * Links in the task's folder to the files that a task reads. Their names are safe in SQL, whatever
+ * the files are called.
+ */
 export interface LinkedFiles {
   readonly source: string
   readonly positionDeletes: readonly string[]

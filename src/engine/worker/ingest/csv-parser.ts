@@ -6,12 +6,12 @@ const COMMA = 44
 const NEWLINE = 10
 const QUOTE = 34
 
-/** `null` is an empty field without quotes. */
+/** A field; `null` is an empty one without quotes. */
 export type CsvField = string | null
 
 /**
- * RFC 4180, strictly: quotes only around whole fields. Lines end with LF or CR LF. `push` takes whole lines, as only
- * quoted fields go on over several.
+ * A strict parser for RFC 4180: quotes only around whole fields. Lines end with LF or CR LF. `push`
+ * takes whole lines, since only quoted fields may span several.
  */
 export class CsvParser {
   readonly #onRecord: (fields: readonly CsvField[], line: number) => void
@@ -33,7 +33,7 @@ export class CsvParser {
 
   finish(): void {
     if (this.#quoted !== undefined) throw this.#invalid('a quoted field is never closed')
-    // A comma at the very end has an empty field after it.
+    // A comma at the very end is followed by an empty field.
     if (this.#fields.length > 0) this.#endRecord(null)
   }
 

@@ -20,10 +20,13 @@ import { expectation, wireText } from './wire-text.ts'
 
 const TEXT_NAME = 'text'
 const WIRE_NAME = 'wire.csv'
-/** DuckDB's default; its buffer is sixteen of them. */
+/** DuckDB's default row size; its buffer holds sixteen of them. */
 const ROW_BYTES_MIN = 2 * 1024 * 1024
 
-/** Checks every value here, where the line is known, and leaves to DuckDB what cannot fail. */
+/**
+ * Converts a text. Every value is checked here, where the line is known, so that nothing can fail
+ * in DuckDB.
+ */
 export async function runIngest(job: IngestJob, place: TaskPlace): Promise<IngestResult> {
   requireDistinctNames(job.schema.fields, '')
   for (const field of job.schema.fields) typeSql(field.type, field.name)
@@ -70,7 +73,7 @@ async function writeCsvRows(fields: readonly Field[], wire: WireFile): Promise<v
   if (columns === undefined) throw new RowInvalid(1, 'there is no header')
 }
 
-/** Of each field, which column of the text it is. */
+/** The column of the text for each field. */
 function columnsOfHeader(
   header: readonly CsvField[],
   fields: readonly Field[],
@@ -112,7 +115,7 @@ async function writeJsonRows(fields: readonly Field[], wire: WireFile): Promise<
   let line = 0
   for await (const text of readWholeLines(TEXT_NAME)) {
     const rows = text.split('\n')
-    // After the last line end there is no row.
+    // There is no row after the last line end.
     if (rows.at(-1) === '') rows.pop()
     for (const row of rows) {
       line++

@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto'
 
-/** Before the digits of a number that a double may not hold; nobody outside can guess it. */
+/**
+ * Precedes the digits of a number that a double may not hold exactly; nobody outside can guess it.
+ */
 const EXACT_MARK = `\u0001${randomUUID()}:`
-/** More digits than a double surely keeps. */
+/** More digits than a double is sure to keep. */
 const LONG_NUMBER = /[\d.eE+-]{16}/
 const NUMBER = /-?\d[\d.eE+-]{14,}/g
 
-/** As `JSON.parse`, but a long number is a text that `exactNumber` knows. */
+/** Does the same as `JSON.parse`, but long numbers become texts that `exactNumber` recognizes. */
 export function parseJsonExactly(text: string): unknown {
   const value: unknown = JSON.parse(text)
   return LONG_NUMBER.test(text) ? JSON.parse(markLongNumbers(text)) : value
 }
 
-/** The digits of a number, as they were written where that matters; `undefined` for anything else. */
+/** The digits of a number, verbatim where it matters; `undefined` for anything else. */
 export function exactNumber(value: unknown): string | undefined {
   if (typeof value === 'number' && Number.isFinite(value)) {
     return Object.is(value, -0) ? '-0' : String(value)
@@ -21,7 +23,7 @@ export function exactNumber(value: unknown): string | undefined {
   return value.slice(EXACT_MARK.length)
 }
 
-/** The text is valid JSON: outside of its strings, digits are numbers. */
+/** Marks long numbers in valid JSON, where digits outside strings are numbers. */
 function markLongNumbers(text: string): string {
   const parts: string[] = []
   let at = 0

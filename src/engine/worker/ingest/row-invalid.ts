@@ -1,6 +1,9 @@
-/** Why an uploaded text cannot be taken: the caller's to mend, so an outcome and no failure. */
+/**
+ * Why an uploaded text is refused. The caller must correct it, so it is an outcome rather than a
+ * failure.
+ */
 export class RowInvalid extends Error {
-  /** 1-based, of the text; a row of several lines counts by its first. */
+  /** Line of the text, 1-based; the first line for a row of several. */
   readonly line: number
 
   constructor(line: number, detail: string) {
@@ -12,7 +15,7 @@ export class RowInvalid extends Error {
 
 const SHOWN_LENGTH_MAX = 60
 
-/** A value of the text, short enough to be repeated. */
+/** A value of the text, cut short enough to be repeated in a message. */
 export function shown(value: string): string {
   const short = value.length <= SHOWN_LENGTH_MAX ? value : `${value.slice(0, SHOWN_LENGTH_MAX)}…`
   return JSON.stringify(short.replace(/\p{Surrogate}/gu, '\ufffd'))

@@ -7,7 +7,10 @@ export const LINE_BYTES_MAX = 16 * 1024 * 1024
 const NEWLINE = 0x0a
 const BYTE_ORDER_MARK = '\ufeff'
 
-/** A text in pieces of whole lines, without a byte order mark; the last piece may lack its line end. */
+/**
+ * Reads a text in pieces of whole lines, without a byte order mark. The last piece may lack its
+ * line end.
+ */
 export async function* readWholeLines(path: string): AsyncGenerator<string> {
   let line = 1
   let isFirst = true
@@ -44,7 +47,9 @@ async function* wholeLinePieces(path: string): AsyncGenerator<Buffer> {
   if (openBytes > 0) yield Buffer.concat(open)
 }
 
-/** What comes before the first line that is not UTF-8 is still read: it may be wrong earlier. */
+/**
+ * Yields the text before the first line that is not UTF-8, since it may contain an earlier error.
+ */
 function* decode(piece: Buffer, firstLine: number): Generator<string> {
   if (isUtf8(piece)) {
     yield piece.toString('utf8')

@@ -2,7 +2,10 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 
 const FLUSH_LENGTH = 512 * 1024
 
-/** Rows of texts, in a CSV that DuckDB reads without guessing: every text quoted, NULL empty. */
+/**
+ * Writes rows of texts as CSV that DuckDB reads without guessing: every text is quoted, NULL is
+ * empty.
+ */
 export class WireFile {
   readonly #file: number
   #pending: string[] = []
@@ -13,13 +16,13 @@ export class WireFile {
     this.#file = openSync(path, 'wx')
   }
 
-  /** An upper bound, in bytes. */
+  /** An upper bound of the longest row, in bytes. */
   get longestRowBytes(): number {
     return this.#longest * 3
   }
 
   add(values: readonly (string | null)[]): void {
-    // The first column is nothing: a row is never an empty line.
+    // The first column is unused, so that no row is an empty line.
     const row = `0,${values.map((value) => (value === null ? '' : quote(value))).join(',')}`
     this.#pending.push(row, '\n')
     this.#pendingLength += row.length + 1

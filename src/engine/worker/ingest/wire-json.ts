@@ -15,10 +15,10 @@ import { expectation, wireText } from './wire-text.ts'
 const LONE_SURROGATE = /\p{Surrogate}/u
 const NUMBER_KINDS = new Set(['int', 'long', 'float', 'double', 'decimal'])
 
-/** A value that does not fit; the row's reader knows the line. */
+/** Thrown for a value that does not fit; the reader of the row knows the line. */
 export class ValueInvalid extends Error {}
 
-/** The fields of an object by name, exactly, else without case. */
+/** Finds the fields of an object by exact name, else ignoring case. */
 export class FieldNames {
   readonly #byName: ReadonlyMap<string, number>
   readonly #byFoldedName: ReadonlyMap<string, number>
@@ -35,7 +35,7 @@ export class FieldNames {
 
 const namesOfStruct = new WeakMap<readonly Field[], FieldNames>()
 
-/** A JSON value as the wire has it: a text, or for nested types lists and objects of texts. */
+/** Converts a JSON value for DuckDB: to text, or for nested types to lists and objects of texts. */
 export function wireValue(type: Type, json: unknown, column: string): unknown {
   return isNested(type) ? wireNested(type, json, column) : wirePrimitive(type, json, column)
 }
@@ -54,7 +54,7 @@ function wireNested(type: NestedType, json: unknown, column: string): unknown {
   }
 }
 
-/** `undefined` for what the object does not have. */
+/** Values by field; `undefined` if the object lacks one. */
 export function valuesByField(
   fields: readonly Field[],
   json: unknown,
@@ -88,7 +88,7 @@ function wireMembers(type: StructType, json: unknown, column: string): unknown {
   )
 }
 
-/** An object for keys that are texts, or a list of `key` and `value` for any. */
+/** Converts a map given as an object, if its keys are texts, or as a list of `key` and `value`. */
 function wireMap(type: MapType, json: unknown, column: string): unknown {
   const entries = entriesOf(json, column).map(([key, value]) => ({
     k: isNested(type.key) ? wireValue(type.key, key, column) : wireKey(type.key, key, column),
@@ -115,7 +115,7 @@ function entriesOf(json: unknown, column: string): readonly (readonly [unknown, 
 }
 
 function wireKey(type: PrimitiveType, key: unknown, column: string): string {
-  // The names of an object are texts, whatever they spell.
+  // Names of an object are texts, whatever they spell.
   const text = typeof key === 'string' ? wireText(type, key) : undefined
   return text ?? wirePrimitive(type, key, column)
 }

@@ -7,16 +7,18 @@ import {
 import { quoteConstant, quoteName } from '../sql/sql-text.ts'
 import { typeSql } from '../sql/type-sql.ts'
 
-/** A column of the wire, which is all text, as a value of the table's type. Nested ones are JSON of texts. */
+/**
+ * SQL that converts a text column to a value of the table's type. Nested values are JSON of texts.
+ */
 export function wireSql(type: Type, sql: string, column: string): string {
   if (!isNested(type)) return primitiveSql(type, sql, column)
   const json = `from_json(${sql}, ${quoteConstant(JSON.stringify(wireStructure(type)))})`
-  // By a lambda, that the JSON is read once.
+  // A lambda, so that the JSON is parsed only once.
   const whole = `list_transform([${json}], lambda w: ${valueSql(type, { sql: 'w', column, depth: 0 })})`
   return `CASE WHEN ${sql} IS NOT NULL THEN (${whole})[1] END`
 }
 
-/** As DuckDB's from_json takes it: members by position, a map as a list of entries. */
+/** The structure for DuckDB's from_json: members by position, a map as a list of entries. */
 function wireStructure(type: Type): unknown {
   switch (type.kind) {
     case 'struct':

@@ -15,12 +15,15 @@ const NOT_FINITE: ReadonlyMap<string, string> = new Map([
   ['+infinity', 'Infinity'],
   ['-infinity', '-Infinity'],
 ])
-/** What DuckDB holds as a finite timestamp, in microseconds: it starts in 290309 BC. */
+/** Least finite timestamp in DuckDB, in microseconds, in 290309 BC. */
 const MICROS_MIN = -9_223_372_022_400_000_000n
 const TICKS_MAX = 2n ** 63n - 2n
 const DAYS_MAX = 2 ** 31 - 2
 
-/** A value of the type in the one spelling that wire-sql.ts reads; `undefined` when the text is none. */
+/**
+ * Converts a text to the one spelling that wire-sql.ts reads; `undefined` if it is not a value of
+ * the type.
+ */
 export function wireText(type: PrimitiveType, text: string): string | undefined {
   switch (type.kind) {
     case 'string':
@@ -43,7 +46,7 @@ export function wireText(type: PrimitiveType, text: string): string | undefined 
   }
 }
 
-/** For messages. */
+/** What was expected, for messages. */
 export function expectation(type: PrimitiveType): string {
   switch (type.kind) {
     case 'binary':
@@ -76,7 +79,7 @@ function base64Text(type: PrimitiveType, text: string): string | undefined {
 }
 
 function otherText(type: PrimitiveType, text: string): string | undefined {
-  // A moment without offset is one in UTC.
+  // A time without offset is in UTC.
   const utc = type.kind.startsWith('timestamptz') ? findValueFromJson(type, `${text}Z`) : undefined
   const value = findValueFromJson(type, text) ?? utc
   return value === undefined ? undefined : ticksText(type, value)

@@ -1,16 +1,23 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 
-/** Rows of a record batch, and of the row group that it comes from: what of the file is in memory at a time, thrice. */
+/**
+ * Rows of a record batch and of the row group it comes from. Three copies of them are in memory at
+ * a time.
+ */
 export const ARROW_BATCH_ROWS = 4_096
-/** 512 MiB, within the address space of a child. */
+/** Size of a WebAssembly memory: 512 MiB, within the address space of a child. */
 const MEMORY_PAGES_MAX = 8_192
-/** A stream ends with a continuation mark and a length of zero (Arrow columnar format, "IPC Streaming Format"). */
+/**
+ * A stream ends with a continuation mark and a length of zero (Arrow columnar format, "IPC
+ * Streaming Format").
+ */
 const END_BYTES = 8
 
 /**
- * Writes a Parquet file of DuckDB's as one Arrow IPC stream: schema, record batches, end. There are no dictionaries, so
- * that batches of several streams of one schema can follow each other. Answers how many rows there were.
+ * Converts a Parquet file from DuckDB to an Arrow IPC stream: schema, record batches, end. There
+ * are no dictionaries, so that batches of several streams with one schema can follow each other.
+ * Returns the number of rows.
  */
 export async function writeArrowStream(from: string, to: string): Promise<number> {
   const source = openSync(from, 'r')
@@ -24,11 +31,12 @@ export async function writeArrowStream(from: string, to: string): Promise<number
 }
 
 async function copyBatches(source: number, write: (bytes: Uint8Array) => void): Promise<number> {
-  // Its memory is reserved whole: without a limit there would be no address space left for DuckDB.
+  // All of its memory is reserved at once: without a limit no address space would be left for
+  // DuckDB.
   setFlagsFromString(`--wasm-max-mem-pages=${MEMORY_PAGES_MAX}`)
-  // The compiled module is instantiated as it is loaded: only by children that need it.
+  // Loading the module also instantiates it, so only children that need it do so.
   const { ParquetFile } = await import('parquet-wasm/node')
-  // It asks for a size and for the bytes of slices: a Blob of Node's would be an experimental feature.
+  // It needs only a size and the bytes of slices; Node's own file Blob is experimental.
   const file = await ParquetFile.fromFile(new FileSlices(source) as unknown as Blob)
   try {
     const empty = file.schema().intoIPCStream()
@@ -38,7 +46,7 @@ async function copyBatches(source: number, write: (bytes: Uint8Array) => void): 
     const batches = await file.stream({ batchSize: ARROW_BATCH_ROWS, concurrency: 1 })
     for await (const batch of batches) {
       rows += batch.numRows
-      // A stream of its own: the schema again, one record batch, an end.
+      // A separate stream: the schema again, one record batch, an end.
       const stream = batch.intoIPCStream()
       requireSameHead(stream, head)
       write(stream.subarray(head.length, stream.length - END_BYTES))
@@ -55,7 +63,7 @@ function requireSameHead(stream: Uint8Array, head: Uint8Array): void {
   if (!isSame) throw new Error('a record batch has another schema than its file')
 }
 
-/** A part of an open file, as much of a Blob as is asked for. */
+/** A part of an open file, with those members of a Blob that are used. */
 class FileSlices {
   readonly size: number
   readonly #file: number

@@ -5,7 +5,7 @@ import type { FileColumn } from './file-column.ts'
 import { quoteText } from './sql-text.ts'
 import { typeSql } from './type-sql.ts'
 
-/** A value as the file has it, as a value of the table's type: widened where the schema was. */
+/** Casts a value of the file to the table's type, widening it if the schema was widened. */
 export function castSql(
   { type: from, isNanoseconds }: FileColumn,
   to: PrimitiveType,
@@ -15,7 +15,7 @@ export function castSql(
   if (isNanoseconds && from.typeId === DuckDBTypeId.TIMESTAMP_TZ) return cutMomentSql(sql, column)
   if (from.toString() === target && from.alias === undefined) return sql
   if (from.typeId === DuckDBTypeId.BLOB) {
-    // Writers that annotate nothing: bytes mean what the table says.
+    // Some writers annotate nothing: then bytes have the meaning that the table gives them.
     if (to.kind === 'string') return `decode(${sql})`
     if (to.kind === 'uuid') return `CAST(lower(hex(${sql})) AS UUID)`
   }
@@ -24,14 +24,17 @@ export function castSql(
   return `CAST(${sql} AS ${target})`
 }
 
-/** Down to whole microseconds, as bounds and partitions are. DuckDB's cast goes towards 1970 instead. */
+/**
+ * Rounds down to whole microseconds, as for bounds and partitions. DuckDB's cast rounds towards
+ * 1970 instead.
+ */
 function flooredSql(sql: string): string {
   const floored = `epoch_ns(${sql}) // 1000 - CAST(epoch_ns(${sql}) % 1000 < 0 AS BIGINT)`
   const isPositive = `${sql} >= TIMESTAMP_NS '1970-01-01 00:00:00'`
   return `CASE WHEN ${isPositive} THEN CAST(${sql} AS TIMESTAMP) ELSE make_timestamp(${floored}) END`
 }
 
-/** DuckDB's reader has cut the nanoseconds off already, and before 1970 in the wrong direction. */
+/** DuckDB's reader has already cut off the nanoseconds, before 1970 in the wrong direction. */
 function cutMomentSql(sql: string, column: string): string {
   const detail = `column ${column} has a moment before 1970 in nanoseconds with a time zone`
   return (

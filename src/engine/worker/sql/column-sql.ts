@@ -16,17 +16,17 @@ import { notImplemented } from './sql-text.ts'
 import type { Dialect } from './text-dialect.ts'
 import { initialDefaultSql } from './value-sql.ts'
 
-/** Where in a schema an expression stands. */
+/** Position of an expression in a schema. */
 export interface Place {
-  /** Dotted, for messages. */
+  /** Dotted path for messages. */
   readonly column: string
-  /** Of lambdas around it: each level names its variable by it. */
+  /** Number of enclosing lambdas, by which each names its variable. */
   readonly depth: number
   /** Names of nested fields in files without field ids. */
   readonly names: NameMapping | undefined
 }
 
-/** The value of a field in a row of a file, as the dialect writes it. */
+/** SQL for the value of a field in a row of a file, written in the dialect. */
 export function columnSql(
   field: Field,
   source: { readonly file: FileColumn; readonly sql: string } | undefined,
@@ -137,7 +137,10 @@ class ColumnWriter {
   }
 }
 
-/** By field id where the level has any, else by the name mapping, by name, by name without case; -1 when it is not there. */
+/**
+ * Finds a member by field id if its level has any, else by the name mapping, by name, or by name
+ * ignoring case; -1 if it is missing.
+ */
 export function findMember(
   members: readonly FileColumn[],
   field: Field,
@@ -153,7 +156,7 @@ export function findMember(
   return members.findIndex((member) => folded.has(foldName(member.name)))
 }
 
-/** DuckDB compares names without case. */
+/** DuckDB ignores case in names, so they must differ otherwise. */
 export function requireDistinctNames(fields: readonly Field[], above: string): void {
   const seen = new Set<string>()
   for (const { name } of fields) {

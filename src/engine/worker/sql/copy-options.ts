@@ -4,7 +4,7 @@ import { ARROW_BATCH_ROWS } from './arrow-file.ts'
 import { quoteConstant } from './sql-text.ts'
 import { fieldIdSql } from './type-sql.ts'
 
-/** Row groups are multiples of DuckDB's vectors of 2,048 rows. */
+/** Pages of data files. Row groups are multiples of DuckDB's vectors of 2,048 rows. */
 const LASTING = { compression: 'zstd', rowGroupRows: 122_880 }
 
 export function copyOptions({ target, schema }: Pick<ExportJob, 'target' | 'schema'>): string {
@@ -19,12 +19,12 @@ export function copyOptions({ target, schema }: Pick<ExportJob, 'target' | 'sche
     case 'parquet':
       return parquetOptions(schema)
     case 'arrow':
-      // Read again at once: little memory and little work count for more than size.
+      // These files are read again at once: little memory and work matter more than size.
       return parquetOptions(schema, { compression: 'snappy', rowGroupRows: ARROW_BATCH_ROWS })
   }
 }
 
-/** Without bloom filters: an equality on a binary column is answered from wrong ones (DuckDB #24994). */
+/** No Bloom filters, because equality on binary columns uses them wrongly (DuckDB #24994). */
 export function parquetOptions(schema: Schema, pages = LASTING): string {
   const ids = schema.fields.map(
     (field) => `${quoteConstant(field.name)}: ${fieldIdSql(field.id, field.type)}`,

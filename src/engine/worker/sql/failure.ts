@@ -1,9 +1,11 @@
 import { CatalogError } from '../../../core/errors.ts'
 
 const DETAIL_LENGTH_MAX = 500
-/** What an `error()` in a query of ours begins with when a value cannot be converted exactly. */
+/**
+ * Start of the message of an `error()` in our queries, when a value cannot be converted exactly.
+ */
 export const REFUSAL = 'not converted: '
-/** Ours to mend, whatever the file holds. */
+/** Errors that are our own fault, whatever the file contains. */
 const OWN_FAULT =
   /^(?:Binder|Parser|Syntax|Catalog|Permission|INTERNAL|FATAL|Fatal|Dependency|Parameter)\b/
 const NO_MEMORY = /^Out of Memory Error|bad_alloc|std::length_error|Array buffer allocation failed/
@@ -11,8 +13,8 @@ const NO_SPACE =
   /No space left on device|ENOSPC|EDQUOT|Disk quota exceeded|max_temp_directory_size/i
 
 /**
- * What DuckDB or the disk has against a task, in the caller's terms; `path` is the file that was being read. What is
- * neither known nor the engine's own fault is said to be `otherwise`.
+ * Translates an error of DuckDB or the disk for the caller; `path` is the file that was being read.
+ * An unknown error that is not the engine's own fault gets the code `otherwise`.
  */
 export function taskFailure(
   error: unknown,

@@ -1,6 +1,6 @@
 import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
 
-/** A row of DuckDB's `parquet_schema`, as a tree. */
+/** A node of DuckDB's `parquet_schema`, as a tree. */
 export interface ParquetNode {
   readonly name: string
   readonly fieldId: number | undefined
@@ -8,14 +8,14 @@ export interface ParquetNode {
   readonly children: readonly ParquetNode[]
 }
 
-/** A column of a Parquet file as DuckDB reads it, with the field ids that the file gives it. */
+/** A column of a Parquet file as DuckDB reads it, with the file's field ids. */
 export interface FileColumn {
   readonly name: string
   readonly fieldId: number | undefined
   readonly type: DuckDBType
-  /** Whether the file counts them, whatever DuckDB makes of it. */
+  /** Whether the file stores nanoseconds, whatever DuckDB reads. */
   readonly isNanoseconds: boolean
-  /** Members of a struct in order; the element of a list; key and value of a map. */
+  /** Members of a struct in order, the element of a list, or key and value of a map. */
   readonly children: readonly FileColumn[]
 }
 
@@ -28,7 +28,7 @@ export interface SchemaRow {
 
 const DEPTH_MAX = 100
 
-/** The children of the root; `undefined` when the rows, in depth-first order, are no tree. */
+/** The children of the root; `undefined` if the rows, in depth-first order, do not form a tree. */
 export function treeOf(rows: readonly SchemaRow[]): readonly ParquetNode[] | undefined {
   let next = 0
   const take = (depth: number): ParquetNode | undefined => {
@@ -48,8 +48,8 @@ export function treeOf(rows: readonly SchemaRow[]): readonly ParquetNode[] | und
 }
 
 /**
- * Which node each part of a type comes from. The groups that only encode lists and maps have no part of their own, and
- * older writers leave some of them out: what fits the type is right.
+ * Finds the node of each part of a type. Groups that only encode lists and maps have no part of
+ * their own, and older writers omit some of them, so whatever fits the type is right.
  */
 export function columnOf(
   name: string,
@@ -85,7 +85,7 @@ function memberOf(
 
 function elementOf(type: DuckDBType, list: ParquetNode): FileColumn | undefined {
   const [repeated] = list.children
-  // A repeated field outside of a list is its own element.
+  // A repeated field outside a list is its own element.
   if (repeated === undefined) return columnOf('element', type, list)
   const [inner] = repeated.children
   const isWrapped = repeated.children.length === 1 && inner !== undefined

@@ -2,13 +2,16 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { columnOf, type FileColumn, type SchemaRow, treeOf } from './file-column.ts'
 import { quoteConstant } from './sql-text.ts'
 
-/** A Parquet file in the task's folder. Its columns are `c0`, `c1`, ... in SQL: no name of the file gets there. */
+/**
+ * A Parquet file in the task's folder. Its columns are `c0`, `c1`, ... in SQL, so that no name of
+ * the file gets there.
+ */
 export interface ParquetFile {
-  /** A table named `t`. */
+  /** A scan as a table named `t`. */
   readonly scan: string
-  /** The same with the position of each row as `row`. */
+  /** The same scan, with the position of each row as `row`. */
   readonly numberedScan: string
-  /** In the order of the file; `undefined` for one whose nesting is not understood. */
+  /** Columns in the order of the file; `undefined` for one with unknown nesting. */
   readonly columns: readonly (FileColumn | undefined)[]
   readonly names: readonly string[]
 }

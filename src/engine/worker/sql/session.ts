@@ -4,17 +4,17 @@ import { quoteConstant } from './sql-text.ts'
 
 export interface SessionOptions {
   readonly memoryBytes: number
-  /** Read and written by relative names: the process stands in it. */
+  /** Working folder of the process, whose files are read and written by relative names. */
   readonly folder: string
-  /** Files outside of the folder that links in it lead to. */
+  /** Files outside the folder to which links in it lead. */
   readonly linkedPaths: readonly string[]
-  /** Answers queries only from values, never from statistics or filters that a foreign file brings along. */
+  /** With `values`, queries use only values, and no statistics or filters of foreign files. */
   readonly trust: 'statistics' | 'values'
 }
 
 /**
- * A DuckDB of its own for each task: one thread, order kept, and no way out of the folder. Its memory limit does not
- * hold for single large values, so the process has a limit too.
+ * A separate DuckDB for each task: one thread, rows in order, and no access outside the folder. Its
+ * memory limit does not apply to single large values, so the process has a limit, too.
  */
 export async function withSession<T>(
   options: SessionOptions,
@@ -44,7 +44,7 @@ export async function withSession<T>(
 
 function lockDown({ folder, linkedPaths, trust }: SessionOptions): readonly string[] {
   const paths = linkedPaths.map((path) => quoteConstant(realpathSync(path)))
-  // DuckDB #24994: an equality on binary columns is answered from a wrong bloom filter; 0.0 misses -0.0.
+  // DuckDB #24994: equality on binary columns uses a wrong Bloom filter, and 0.0 misses -0.0.
   const distrusted = 'filter_pushdown,join_filter_pushdown,statistics_propagation'
   return [
     `SET TimeZone = 'UTC'`,

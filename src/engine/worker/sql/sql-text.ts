@@ -1,18 +1,18 @@
 import { CatalogError } from '../../../core/errors.ts'
 
-/** A name as SQL. DuckDB ends a statement at U+0000, so a name that holds one is refused. */
+/** A name as SQL. DuckDB ends a statement at U+0000, so a name that contains it is refused. */
 export function quoteName(name: string): string {
   requireNoNul(name, name)
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** A text as SQL, U+0000 included. */
+/** A text as SQL, including U+0000. */
 export function quoteText(text: string): string {
   const parts = text.split('\0').map((part) => `'${part.replaceAll("'", "''")}'`)
   return parts.length === 1 ? `${parts[0]}` : `(${parts.join(' || chr(0) || ')})`
 }
 
-/** A text where SQL takes no expression: in the options of COPY. */
+/** A text where SQL allows no expression: in the options of COPY. */
 export function quoteConstant(text: string): string {
   requireNoNul(text, text)
   return `'${text.replaceAll("'", "''")}'`

@@ -1,21 +1,21 @@
 import type { PrimitiveType } from '../../../core/value/type.ts'
 import { notImplemented, quoteName } from './sql-text.ts'
 
-/** How values become what a format holds. The expressions it is given are of the table's own types. */
+/** How a format represents values. The given expressions have the table's types. */
 export interface Dialect {
   primitive(type: PrimitiveType, sql: string): string
-  /** A primitive key of a map. */
+  /** SQL for a primitive key of a map. */
   key(type: PrimitiveType, sql: string): string
   struct(members: readonly { readonly name: string; readonly value: string }[]): string
-  /** Of a list of structs `key` and `value`, already written. */
+  /** SQL for a map, from a list of structs `key` and `value` that are already converted. */
   map(entries: string, hasNestedKey: boolean): string
-  /** A nested column that the file lacks; `typedNull` has the table's type. */
+  /** SQL for a nested column that the file lacks; `typedNull` has the table's type. */
   absent(typedNull: string): string
-  /** A column of type unknown: NULL in every row. */
+  /** SQL for a column of type unknown, which is NULL in every row. */
   unknown(column: string): string
 }
 
-/** Values stay what they are. */
+/** Keeps values unchanged. */
 export const TYPED: Dialect = {
   primitive: (_, sql) => sql,
   key: (_, sql) => sql,
@@ -27,7 +27,7 @@ export const TYPED: Dialect = {
   },
 }
 
-/** docs/dump-dialects.md, "NDJSON": what DuckDB then writes as JSON. */
+/** Values that DuckDB then writes as JSON (docs/dump-dialects.md, "NDJSON"). */
 export const JSON_VALUES: Dialect = {
   primitive: jsonPrimitive,
   key: (type, sql) => `CAST(${jsonKey(type, sql)} AS VARCHAR)`,
@@ -38,8 +38,9 @@ export const JSON_VALUES: Dialect = {
 }
 
 /**
- * docs/dump-dialects.md, "CSV", for a column that is not nested; nested ones are JSON text. DuckDB's own texts where they
- * say the same: they take half the time of formatted ones, but for dates.
+ * CSV text of a column that is not nested (docs/dump-dialects.md, "CSV"); nested ones are JSON
+ * text. Uses DuckDB's own texts where they are equal: except for dates, they take half the time of
+ * formatted ones.
  */
 export function csvPrimitive(type: PrimitiveType, sql: string): string {
   switch (type.kind) {
@@ -59,7 +60,10 @@ export function csvPrimitive(type: PrimitiveType, sql: string): string {
   }
 }
 
-/** As `jsonPrimitive`, but that a name has to be a text, also of a number that JSON has not. */
+/**
+ * Does the same as `jsonPrimitive`, except that a name must be text, also for numbers that JSON
+ * lacks.
+ */
 function jsonKey(type: PrimitiveType, sql: string): string {
   return type.kind === 'float' || type.kind === 'double' ? floatText(sql) : textual(type, sql)
 }
@@ -116,14 +120,16 @@ function decimalSql(
   return `regexp_replace(${text}, '^(-?)[.]', '\\10.')`
 }
 
-/** How the moments of a type are written; each text is one of an expression of the type that `plain` gives. */
+/**
+ * How to write times of a type; each text is for an expression of the type that `plain` returns.
+ */
 interface Calendar {
   readonly literal: (day: string) => string
-  /** The same moment as a type of DuckDB's that has no time zone. */
+  /** The same time as a DuckDB type without time zone. */
   readonly plain: (sql: string) => string
-  /** The whole text, of years 1 to 9999. */
+  /** The whole text, for years 1 to 9999. */
   readonly text: (plain: string) => string
-  /** What follows the year. */
+  /** The text after the year. */
   readonly afterYear: (plain: string) => string
 }
 
@@ -138,7 +144,7 @@ const TIMESTAMP = {
 }
 const TIMESTAMPTZ = {
   literal: (day: string) => `TIMESTAMPTZ '${day} 00:00:00+00'`,
-  // By count: casts and formats of the zoned type ask its calendar library for each value.
+  // By number: casts and formats of the type with time zone call a calendar library for each value.
   plain: (sql: string) => `make_timestamp(epoch_us(${sql}))`,
 }
 const JSON_TIMESTAMP = formatted({ ...TIMESTAMP, format: '-%m-%dT%H:%M:%S.%f' })
@@ -167,8 +173,9 @@ function cast({ suffix, ...moments }: Moments & { readonly suffix: string }): Ca
 }
 
 /**
- * As Iceberg writes dates: `2017-11-16`, `-0044-03-15`, `+12024-01-01`. The comparison with constants costs nothing
- * where the file's statistics decide it. What DuckDB takes for an infinity has no calendar.
+ * As Iceberg writes dates: `2017-11-16`, `-0044-03-15`, `+12024-01-01`. The comparison with
+ * constants costs nothing if the file's statistics decide it. Values that are infinite in DuckDB
+ * have no calendar text.
  */
 function calendarSql(sql: string, { literal, plain, text, afterYear }: Calendar): string {
   const moment = plain(sql)

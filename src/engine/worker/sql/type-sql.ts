@@ -1,7 +1,10 @@
 import { type Type, typeName } from '../../../core/value/type.ts'
 import { notImplemented, quoteConstant, quoteName } from './sql-text.ts'
 
-/** DuckDB's name of a table's type; `column` is for the refusal of types that DuckDB does not hold exactly. */
+/**
+ * DuckDB's name of a table's type. Refuses types that DuckDB cannot represent exactly, naming
+ * `column`.
+ */
 export function typeSql(type: Type, column: string): string {
   switch (type.kind) {
     case 'boolean':
@@ -41,7 +44,7 @@ export function typeSql(type: Type, column: string): string {
   }
 }
 
-/** The value of COPY's FIELD_IDS for a column. */
+/** The value for COPY's FIELD_IDS for a column. */
 export function fieldIdSql(id: number, type: Type): string {
   const nested = (members: readonly string[]): string =>
     `{__duckdb_field_id: ${id}, ${members.join(', ')}}`

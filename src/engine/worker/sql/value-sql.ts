@@ -5,7 +5,7 @@ import type { Value } from '../../../core/value/value.ts'
 import { notImplemented, quoteText } from './sql-text.ts'
 import { typeSql } from './type-sql.ts'
 
-/** What rows hold that were written before the column was added (Iceberg spec, "Default values"). */
+/** The value of rows written before the column was added (Iceberg spec, "Default values"). */
 export function initialDefaultSql(field: Field, column: string): string {
   const { type, initialDefault } = field
   if (type.kind === 'unknown') return 'NULL'
@@ -17,7 +17,7 @@ export function initialDefaultSql(field: Field, column: string): string {
 
 function valueSql({ type }: Field, value: Value): string {
   switch (type.kind) {
-    // By count, not by text: DuckDB writes and reads years before 1 in its own way.
+    // By number, not by text: DuckDB writes and reads years before 1 in its own way.
     case 'date':
       return `DATE '1970-01-01' + ${int(value)}`
     case 'time':

@@ -51,7 +51,10 @@ const CONVERTED: readonly Annotation[] = [
   { kind: 'INTERVAL' },
 ]
 
-/** Of a SchemaElement: the logical type (field 10), else the converted type (6, with 7 and 8). */
+/**
+ * Annotation of a SchemaElement: the logical type (field 10), else the converted type (6, with 7
+ * and 8).
+ */
 export function annotationOf(element: ThriftStruct): Annotation | undefined {
   const logical = findStruct(element, 10)
   if (logical !== undefined) return logicalType(logical)

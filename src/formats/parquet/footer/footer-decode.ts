@@ -31,7 +31,10 @@ interface FooterPlace {
   readonly fileSizeBytes: number
 }
 
-/** Decodes FileMetaData and checks it against itself and the file's size; throws `file-not-parquet`. */
+/**
+ * Decodes FileMetaData, and checks it for consistency and against the file's size. Throws
+ * `file-not-parquet`.
+ */
 export function decodeFooter(bytes: Uint8Array, place: FooterPlace): ParquetFooter {
   try {
     return decodeMetadata(readThriftStruct(bytes).struct, place)
@@ -100,9 +103,9 @@ function decodeRowGroup(group: ThriftStruct, decoders: readonly ColumnDecoder[])
   return { rowCount, totalBytes: getCount(group, 2), fileOffset, columns }
 }
 
-/** Where a column chunk begins: its dictionary page, if that comes before the data. */
+/** Start of a column chunk: its dictionary page, if that comes before the data. */
 function firstPageOffset({ dictionaryPageOffset, dataPageOffset }: ColumnChunk): number {
-  // Some writers say 0 for "no dictionary page".
+  // Some writers use 0 for no dictionary page.
   if (dictionaryPageOffset === undefined || dictionaryPageOffset === 0) return dataPageOffset
   return Math.min(dictionaryPageOffset, dataPageOffset)
 }
@@ -155,12 +158,12 @@ class ColumnDecoder {
   }
 
   #checkValueCount(valueCount: number, rowCount: number): void {
-    // A repeated column has at least one entry for a row, for an empty list, too.
+    // A repeated column has at least one entry for each row, even for an empty list.
     const fits = this.#leaf.isRepeated ? valueCount >= rowCount : valueCount === rowCount
     if (!fits) throw this.#corrupt(`has ${valueCount} values in ${rowCount} rows`)
   }
 
-  /** A file that was cut short, and given its old footer, is caught here. */
+  /** Also detects a truncated file with its old footer appended. */
   #checkRange(column: ColumnChunk): void {
     if (column.valueCount === 0 && column.compressedBytes === 0) return
     const start = firstPageOffset(column)

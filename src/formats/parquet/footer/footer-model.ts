@@ -1,7 +1,7 @@
 import type { ThriftStruct } from '../thrift/thrift.ts'
 
 /**
- * What the end of a Parquet file says of it, checked for consistency. Here what is absent is `undefined`:
+ * The footer of a Parquet file, checked for consistency. Absent members are `undefined`, because
  * objects of one shape decode twice as fast.
  */
 export interface ParquetFooter {
@@ -13,9 +13,9 @@ export interface ParquetFooter {
   /** Depth first, in the order of the column chunks of every row group. */
   readonly leaves: readonly ParquetLeaf[]
   readonly rowGroups: readonly RowGroup[]
-  /** Where the footer begins: column chunks end at or before it. */
+  /** Start of the footer: column chunks end at or before it. */
   readonly footerOffset: number
-  /** The whole footer, unknown fields included, for rewriting it. */
+  /** The whole footer including unknown fields, for rewriting it. */
   readonly thrift: ThriftStruct
 }
 
@@ -33,7 +33,7 @@ export const PHYSICAL_TYPES = [
 export type PhysicalType = (typeof PHYSICAL_TYPES)[number]
 export type TimeUnit = 'millis' | 'micros' | 'nanos'
 
-/** The logical type, or what the older converted type says when there is none. */
+/** The logical type, or else the meaning of the older converted type. */
 export type Annotation =
   | {
       readonly kind:
@@ -57,14 +57,14 @@ export type Annotation =
   | { readonly kind: 'TIME'; readonly unit: TimeUnit; readonly adjustedToUtc: boolean }
   | { readonly kind: 'TIMESTAMP'; readonly unit: TimeUnit; readonly adjustedToUtc: boolean }
   | { readonly kind: 'INTEGER'; readonly bitWidth: number; readonly signed: boolean }
-  /** Of a later version of the format. */
+  /** From a later version of the format. */
   | { readonly kind: 'UNKNOWN'; readonly logicalTypeId: number }
 
 interface ParquetNodeBase {
   readonly name: string
   readonly repetition: Repetition
   readonly annotation: Annotation | undefined
-  /** Absent when the writer gave none, or a negative one. */
+  /** Absent if the writer gave none or a negative one. */
   readonly fieldId: number | undefined
 }
 export interface ParquetGroup extends ParquetNodeBase {
@@ -74,13 +74,13 @@ export interface ParquetGroup extends ParquetNodeBase {
 export interface ParquetLeaf extends ParquetNodeBase {
   readonly kind: 'leaf'
   readonly physicalType: PhysicalType
-  /** In bytes; positive, of FIXED_LEN_BYTE_ARRAY only. */
+  /** Length in bytes, positive; only for FIXED_LEN_BYTE_ARRAY. */
   readonly typeLength: number | undefined
-  /** Place among the leaves. */
+  /** Index among the leaves. */
   readonly leafIndex: number
-  /** Names from the root's child down to this leaf. */
+  /** Names from the child of the root down to this leaf. */
   readonly path: readonly string[]
-  /** Whether it or anything above it is repeated. */
+  /** Whether it or one of its ancestors is repeated. */
   readonly isRepeated: boolean
   /** Whether `minValue` and `maxValue` follow the order that the type defines. */
   readonly hasTypeOrder: boolean
@@ -91,9 +91,11 @@ export interface RowGroup {
   readonly rowCount: number
   /** Uncompressed. */
   readonly totalBytes: number
-  /** Of its first page, by its column chunks; `undefined` when it has no bytes. */
+  /**
+   * Offset of the first page, according to the column chunks; `undefined` if there are no bytes.
+   */
   readonly fileOffset: number | undefined
-  /** One for each leaf, in the order of the leaves. */
+  /** One chunk for each leaf, in the order of the leaves. */
   readonly columns: readonly ColumnChunk[]
 }
 
@@ -101,7 +103,7 @@ export interface ColumnChunk {
   readonly path: readonly string[]
   /** Thrift enum CompressionCodec. */
   readonly codec: number
-  /** Values, nulls included. */
+  /** Number of values, including nulls. */
   readonly valueCount: number
   readonly compressedBytes: number
   readonly uncompressedBytes: number
@@ -110,14 +112,16 @@ export interface ColumnChunk {
   readonly statistics: ColumnStatistics | undefined
 }
 
-/** Raw bytes in Parquet's PLAIN encoding. Minima and maxima are bounds, never values. */
+/**
+ * Statistics as raw bytes in Parquet's PLAIN encoding. Minima and maxima are bounds, not values.
+ */
 export interface ColumnStatistics {
-  /** Deprecated; compared as signed bytes by those who wrote it. */
+  /** Deprecated; its writers compared signed bytes. */
   readonly min: Uint8Array | undefined
   readonly max: Uint8Array | undefined
   readonly minValue: Uint8Array | undefined
   readonly maxValue: Uint8Array | undefined
-  /** Absent when it cannot be right: negative, or above the value count. */
+  /** Absent if it is impossible: negative, or above the value count. */
   readonly nullCount: number | undefined
   readonly isMinValueExact: boolean | undefined
   readonly isMaxValueExact: boolean | undefined

@@ -18,19 +18,19 @@ import {
   type Repetition,
 } from './footer-model.ts'
 
-/** Nested groups; engines stop long before. */
+/** Depth of nested groups; engines support far less. */
 const SCHEMA_DEPTH_MAX = 64
-/** Groups and columns: bounds the memory of their paths. */
+/** Number of groups and columns; limits the memory of their paths. */
 const SCHEMA_ELEMENTS_MAX = 100_000
 const REPETITIONS: readonly Repetition[] = ['required', 'optional', 'repeated']
-/** Member of the union ColumnOrder. */
+/** Field id in the union ColumnOrder. */
 const TYPE_ORDER = 1
 const STRICT_DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export interface FooterSchema {
   readonly root: ParquetGroup
   readonly leaves: readonly ParquetLeaf[]
-  /** Their paths as the file spells them, in UTF-8. */
+  /** Paths of the leaves as in the file, in UTF-8. */
   readonly leafPaths: readonly (readonly Uint8Array[])[]
 }
 
@@ -49,7 +49,7 @@ export function decodeFooterSchema(metadata: ThriftStruct): FooterSchema {
 }
 
 interface Place {
-  /** Of the parent. */
+  /** Path of the parent. */
   readonly path: readonly string[]
   readonly pathBytes: readonly Uint8Array[]
   readonly isRepeated: boolean
@@ -88,7 +88,7 @@ class SchemaBuilder {
       pathBytes: isRoot ? [] : [...place.pathBytes, nameBytes],
       isRepeated: place.isRepeated || repetition === 'repeated',
     }
-    // A file without columns has a root that is neither group nor leaf.
+    // In a file without columns, the root is neither group nor leaf.
     if (isRoot || findNumber(element, 1) === undefined) {
       const children = this.#children(element, inside)
       return {

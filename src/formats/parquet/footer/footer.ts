@@ -4,13 +4,16 @@ import type { ParquetFooter } from './footer-model.ts'
 
 export type { ParquetFooter } from './footer-model.ts'
 
-/** Of the Thrift footer, in bytes. Real ones take kilobytes; memory is up to ten times this. */
+/**
+ * Size of the Thrift footer. Real ones take kilobytes; decoding takes up to ten times as much
+ * memory.
+ */
 export const FOOTER_BYTES_MAX = 64 * 1024 * 1024
 const MAGIC_BYTES = 4
-/** Length of the footer and the magic number. */
+/** Size of the footer's length and the magic number. */
 const TRAILER_BYTES = 8
 
-/** The last bytes of an object, as `ObjectStore.readTail` answers them. */
+/** The last bytes of an object, as `ObjectStore.readTail` returns them. */
 export interface FileTail {
   readonly bytes: Uint8Array
   readonly sizeBytes: number
@@ -18,8 +21,8 @@ export interface FileTail {
 export type ReadRange = (offset: number, bytesMax: number) => Promise<Uint8Array>
 
 /**
- * Reads the footer from the file's last bytes, and asks for more only when it is longer than those.
- * Throws `file-not-parquet` for anything that is not a whole, consistent, unencrypted Parquet file.
+ * Reads the footer from the file's last bytes, and reads more only if the footer is longer. Throws
+ * `file-not-parquet` unless it is a complete, consistent and unencrypted Parquet file.
  */
 export async function readParquetFooter(
   tail: FileTail,
@@ -28,7 +31,7 @@ export async function readParquetFooter(
   const lengthBytes = footerLength(tail)
   const footerOffset = tail.sizeBytes - TRAILER_BYTES - lengthBytes
   const { buffer, byteOffset, byteLength } = tail.bytes
-  // Not a Buffer: its views cost three times as much, and a footer has one for each value.
+  // Not a Buffer, whose views cost three times as much: a footer has one for each value.
   const held = new Uint8Array(buffer, byteOffset, byteLength - TRAILER_BYTES)
   const bytes =
     held.length >= lengthBytes

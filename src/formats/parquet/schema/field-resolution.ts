@@ -3,12 +3,12 @@ import type { Field } from '../../../core/value/type.ts'
 import type { FileField } from './file-field.ts'
 import type { SchemaProblem } from './schema-problem.ts'
 
-/** Which field of a struct of the table a column of the file is. */
+/** The field of a table's struct that a column of the file corresponds to. */
 export type Resolution =
   | {
       readonly outcome: 'found'
       readonly field: Field
-      /** The name mapping does not hold the file's spelling. */
+      /** Whether the name mapping lacks the file's spelling. */
       readonly isNameMissing: boolean
     }
   | { readonly outcome: 'refused'; readonly problem: Omit<SchemaProblem, 'column'> }
@@ -28,7 +28,8 @@ export function fieldsById(
     if (field === undefined) {
       return refused('extra-column', `(field id ${fieldId}) is not a column of the table`)
     }
-    // A rename explains one differing name; two exchanged ones are ids of another table.
+    // A rename explains one differing name; two exchanged names mean that the ids are another
+    // table's.
     const namesake = byName.get(name)
     if (namesake !== undefined && namesake.id !== fieldId && idsInFile.has(namesake.id)) {
       const detail = `has field id ${fieldId}, which is ${field.name} in the table`
@@ -38,7 +39,10 @@ export function fieldsById(
   })
 }
 
-/** By the name mapping, as engines do; then by the table's names, exactly, without case, by alias without case. */
+/**
+ * Finds fields by the name mapping, as engines do; then by the table's names, first exactly, then
+ * ignoring case; then by alias, ignoring case.
+ */
 export function fieldsByName(
   columns: readonly FileField[],
   fields: readonly Field[],
@@ -77,7 +81,7 @@ interface Named {
   readonly field: Field
 }
 
-/** Made when it is first asked: most files are settled by the first. */
+/** Built on first use: most files need only the first index. */
 class NameIndex {
   readonly #named: readonly Named[]
   readonly #key: (name: string) => string

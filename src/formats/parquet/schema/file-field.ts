@@ -1,9 +1,9 @@
 import type { Annotation, ParquetGroup, ParquetLeaf, ParquetNode } from '../footer/footer-model.ts'
 
-/** A column of a file as Iceberg sees it: the groups that only encode lists and maps are gone. */
+/** A column of a file as Iceberg sees it, without the groups that only encode lists and maps. */
 export interface FileField {
   readonly name: string
-  /** Dotted, with `element`, `key` and `value` below lists and maps: for messages. */
+  /** Dotted path for messages, with `element`, `key` and `value` below lists and maps. */
   readonly path: string
   readonly required: boolean
   readonly fieldId?: number
@@ -15,7 +15,7 @@ export type FileShape =
   | { readonly kind: 'struct'; readonly fields: readonly FileField[] }
   | { readonly kind: 'list'; readonly element: FileField }
   | { readonly kind: 'map'; readonly key: FileField; readonly value: FileField }
-  /** No Iceberg reader would take it; `name` says what it is. */
+  /** Not readable by any Iceberg reader; `name` describes it. */
   | { readonly kind: 'unsupported'; readonly name: string }
 
 export function fileFields(root: ParquetGroup): readonly FileField[] {
@@ -37,7 +37,7 @@ function field(
   return {
     name,
     path,
-    // What repeats is an element here, and an element that is there is not null.
+    // A repeated node is an element here, and existing elements are not null.
     required: node.repetition !== 'optional',
     ...(node.fieldId === undefined ? {} : { fieldId: node.fieldId }),
     shape,
@@ -86,7 +86,10 @@ function listShape(group: ParquetGroup, path: string): FileShape {
   }
 }
 
-/** The two-level lists of older writers (parquet-format, LogicalTypes.md, "Lists", backward compatibility). */
+/**
+ * Whether this is a two-level list of older writers (parquet-format, LogicalTypes.md, "Lists",
+ * backward compatibility).
+ */
 export function isElementItself(repeated: ParquetNode, listName: string): boolean {
   if (repeated.kind === 'leaf' || repeated.children.length !== 1) return true
   if (repeated.children[0]?.repetition === 'repeated') return true
@@ -129,7 +132,7 @@ export function annotationName(annotation: Annotation): string {
   }
 }
 
-/** The field and all below it, itself first. */
+/** The field, followed by all fields below it. */
 export function* withDescendants(top: FileField): Generator<FileField> {
   yield top
   const { shape } = top

@@ -2,7 +2,7 @@ import type { PrimitiveType } from '../../../core/value/type.ts'
 import type { Annotation, ParquetLeaf, PhysicalType } from '../footer/footer-model.ts'
 import { annotationName } from './file-field.ts'
 
-/** How a column's statistics become values of its Iceberg type. */
+/** How a column's statistics are converted to values of its Iceberg type. */
 export type StatisticForm =
   | 'boolean'
   | 'int32'
@@ -17,13 +17,13 @@ export type StatisticForm =
   | 'time-millis'
   | 'millis'
   | 'nanos'
-  /** Its order is not the type's (INT96). */
+  /** The statistics have another order than the type (INT96). */
   | 'unusable'
 
 export interface LeafType {
   readonly type: PrimitiveType
   readonly form: StatisticForm
-  /** What an engine may stumble over, for people. */
+  /** A warning for people about what engines may have difficulties with. */
   readonly note?: string
 }
 export interface UnsupportedLeaf {
@@ -32,7 +32,7 @@ export interface UnsupportedLeaf {
 
 const PRECISION_MAX = 38
 
-/** The Iceberg type that Iceberg's readers make of a column. */
+/** The Iceberg type that Iceberg's readers give a column. */
 export function leafTypeOf(leaf: ParquetLeaf): LeafType | UnsupportedLeaf {
   const { annotation, physicalType } = leaf
   if (annotation === undefined) return plainType(leaf)
@@ -64,7 +64,7 @@ function plainType({ physicalType, typeLength }: ParquetLeaf): LeafType {
   }
 }
 
-/** `undefined` when the annotation does not go with the physical type, or no Iceberg type with it. */
+/** Returns `undefined` if the annotation does not fit the physical type or any Iceberg type. */
 function annotatedType(annotation: Annotation, leaf: ParquetLeaf): LeafType | undefined {
   const physical = leaf.physicalType
   switch (annotation.kind) {

@@ -5,8 +5,9 @@ import { fieldsByName } from './field-resolution.ts'
 import { type FileField, fileFields } from './file-field.ts'
 
 /**
- * The name that each top-level column of a table has in a file: found by the file's field ids when it has any, else by
- * the name mapping. A column that is absent from the answer is absent from the file. Other columns of the file count not.
+ * The names of a table's top-level columns in a file, found by the file's field ids if it has any,
+ * else by the name mapping. A column not in the result is not in the file. Other columns of the
+ * file are ignored.
  */
 export function namesInFile(
   footer: ParquetFooter,
@@ -18,7 +19,7 @@ export function namesInFile(
   return hasIds ? namesById(columns, fields) : namesByName(columns, fields, nameMapping)
 }
 
-/** Ids alone count: two columns may have exchanged their names since the file was written. */
+/** Only ids count: two columns may have exchanged their names since the file was written. */
 function namesById(
   columns: readonly FileField[],
   fields: readonly Field[],

@@ -2,8 +2,8 @@ import type { ParquetFooter, ParquetLeaf } from '../footer/footer-model.ts'
 import type { FileField } from './file-field.ts'
 
 /**
- * Whether the statistics prove that a column has no null in any row group. A struct has none when a column
- * in it, with no list between, has none; of a list or map nothing is known.
+ * Whether the statistics prove that a column has no nulls. A struct has none if one of its columns,
+ * outside lists, has none; for a list or map nothing is known.
  */
 export function isNeverNull(footer: ParquetFooter, { shape }: FileField): boolean {
   if (footer.rowCount === 0) return true

@@ -4,19 +4,19 @@ import type { ParquetFooter, ParquetLeaf } from '../footer/footer-model.ts'
 import { type FileField, fileFields, withDescendants } from './file-field.ts'
 import { leafTypeOf } from './leaf-type.ts'
 
-/** Ids above are Iceberg's own (Iceberg spec, "Reserved Field IDs"). */
+/** Largest field id; those above are reserved (Iceberg spec, "Reserved Field IDs"). */
 export const FIELD_ID_MAX = 2_147_483_447
 
 export interface InferredField extends Field {
-  /** What an engine may stumble over in this column, for people. */
+  /** Warnings for people about what engines may have difficulties with. */
   readonly notes?: readonly string[]
 }
 
 /**
- * The table columns that hold a file's. The file's own field ids are kept when every field has a good one;
- * else ids are 1, 2, ... in Iceberg's order: all fields of a struct, then what is inside each.
- * Throws `column-type-unknown` naming every column that no Iceberg reader would take,
- * `file-schema-mismatch` for a file without columns or with a name twice.
+ * Table columns for a file's columns. The file's own field ids are kept if every field has a valid
+ * one; otherwise ids are 1, 2, ... in Iceberg's order: all fields of a struct, then the fields
+ * inside each. Throws `column-type-unknown`, which names every column that no Iceberg reader can
+ * read, and `file-schema-mismatch` for a file without columns or with a duplicate name.
  */
 export function inferSchemaFields(footer: ParquetFooter): readonly InferredField[] {
   const columns = fileFields(footer.root)
@@ -80,7 +80,7 @@ class FieldIds {
   }
 }
 
-/** Ids of the whole level first, as Iceberg's `TypeUtil.assignFreshIds` gives them. */
+/** Assigns the ids of the whole level first, like Iceberg's `TypeUtil.assignFreshIds`. */
 function inferStruct(fields: readonly FileField[], ids: FieldIds): Field[] {
   const level = fields.map((field) => ids.idOf(field))
   return fields.map((field, i) => ({

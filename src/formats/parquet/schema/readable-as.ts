@@ -1,7 +1,9 @@
 import { type PrimitiveType, typeName } from '../../../core/value/type.ts'
 import type { LeafType } from './leaf-type.ts'
 
-/** Whether engines read a column of the file as the table's type: the same, or one that was widened to it. */
+/**
+ * Whether engines can read a column of the file as the table's type: the same, or a narrower one.
+ */
 export function isReadableAs({ type: file, form }: LeafType, table: PrimitiveType): boolean {
   if (file.kind === 'decimal' && table.kind === 'decimal') {
     return file.scale === table.scale && file.precision <= table.precision
@@ -12,10 +14,10 @@ export function isReadableAs({ type: file, form }: LeafType, table: PrimitiveTyp
       return file.kind === 'int'
     case 'double':
       return file.kind === 'float'
-    // INT96 says nothing of time zones, and engines read it as either.
+    // INT96 has no time zone, and engines read it as either type.
     case 'timestamptz':
       return form === 'unusable'
-    // Older writers of Iceberg's own left out the UUID annotation.
+    // Older writers of Iceberg itself left out the UUID annotation.
     case 'uuid':
       return file.kind === 'fixed' && file.length === 16
     default:

@@ -10,23 +10,25 @@ import { notesOf } from './parquet-schema.ts'
 import { isReadableAs } from './readable-as.ts'
 import type { SchemaProblem } from './schema-problem.ts'
 
-/** Problems beyond these are counted, not listed. */
+/** Further problems are counted, but not listed. */
 const PROBLEMS_MAX = 100
 
 export interface FileSchemaMatch {
-  /** Whether columns were found by the file's own field ids; else engines need a name mapping. */
+  /**
+   * Whether columns were found by the file's own field ids; otherwise engines need a name mapping.
+   */
   readonly hasFieldIds: boolean
-  /** Field id of the table by index of the file's leaf. */
+  /** Field ids of the table, by leaf of the file. */
   readonly fieldIds: readonly number[]
-  /** Spellings of the file that the name mapping does not hold: without them engines read NULL. */
+  /** Spellings in the file that the name mapping lacks; without them engines read NULL. */
   readonly missingNames: readonly { readonly fieldId: number; readonly name: string }[]
-  /** What an engine may stumble over, for people. */
+  /** Warnings for people about what engines may have difficulties with. */
   readonly notes: readonly string[]
 }
 
 /**
- * Says which column of the table each column of the file is: by field id when the file carries any, as
- * engines will, else by name. Throws `file-schema-mismatch` with every problem in `facts.problems`.
+ * Matches each column of the file to a column of the table: by field id if the file has any, as
+ * engines do, else by name. Throws `file-schema-mismatch` with every problem in `facts.problems`.
  */
 export function matchFileSchema(input: {
   readonly footer: ParquetFooter
@@ -62,7 +64,7 @@ function mismatch(problems: readonly SchemaProblem[]): CatalogError {
 interface StructOfTable {
   readonly fields: readonly Field[]
   readonly names: NameMapping | undefined
-  /** Dotted, with a dot at the end; empty at the top. */
+  /** Dotted path with a trailing dot; empty at the top. */
   readonly path: string
 }
 type NestedField = Pick<Field, 'id' | 'required' | 'type'>
@@ -132,7 +134,7 @@ class Matcher {
       const element = { id: type.elementId, required: type.elementRequired, type: type.element }
       this.#matchInner(shape.element, element, inside)
     } else if (shape.kind === 'map' && type.kind === 'map') {
-      // A key is never null, though some writers declare it optional.
+      // A key is never null, although some writers declare it optional.
       this.#matchInner(shape.key, { id: type.keyId, required: false, type: type.key }, inside)
       const value = { id: type.valueId, required: type.valueRequired, type: type.value }
       this.#matchInner(shape.value, value, inside)
@@ -141,7 +143,7 @@ class Matcher {
     }
   }
 
-  /** An element, key or value: its place says what it is, its id must agree. */
+  /** Matches an element, key or value by its position; its id must agree. */
   #matchInner(
     column: FileField,
     table: NestedField,

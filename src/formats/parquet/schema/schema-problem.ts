@@ -1,6 +1,6 @@
 /** One reason why a file does not fit a table. */
 export interface SchemaProblem {
-  /** Dotted path: the file's, of a missing column the table's. */
+  /** Dotted path in the file, or in the table for a missing column. */
   readonly column: string
   readonly rule:
     | 'ambiguous-column'

@@ -5,7 +5,7 @@ import type { ColumnChunk, ColumnStatistics, ParquetLeaf } from '../footer/foote
 import type { LeafType, StatisticForm } from '../schema/leaf-type.ts'
 import { type Side, statisticValue } from './statistic-value.ts'
 
-/** In binary single-value form of the table's type. */
+/** Bounds in binary single-value form of the table's type. */
 export interface ColumnBounds {
   readonly lower?: Uint8Array
   readonly upper?: Uint8Array
@@ -15,11 +15,11 @@ export interface BoundedColumn {
   readonly leaf: ParquetLeaf
   readonly leafType: LeafType
   readonly tableType: PrimitiveType
-  /** One for each row group. */
+  /** One chunk for each row group. */
   readonly chunks: readonly ColumnChunk[]
 }
 
-/** What old writers compared as signed values, and rightly so. */
+/** Forms that old writers compared as signed values, which is right for them. */
 const SIGNED_FORMS: ReadonlySet<StatisticForm> = new Set<StatisticForm>([
   'boolean',
   'int32',
@@ -32,8 +32,8 @@ const SIGNED_FORMS: ReadonlySet<StatisticForm> = new Set<StatisticForm>([
 ])
 
 /**
- * Bounds over all row groups. A side that any row group with values leaves open has none; a NaN among the
- * bounds, or a minimum above a maximum, says that the writer's statistics mean something else: no bounds.
+ * Bounds over all row groups. A side is missing if any row group with values lacks it. A NaN among
+ * the bounds, or a minimum above a maximum, means that the statistics cannot be trusted: no bounds.
  */
 export function columnBounds(column: BoundedColumn): ColumnBounds {
   const { tableType } = column
@@ -90,7 +90,7 @@ function trustedBytes(
   const ordered = side === 'lower' ? minValue : maxValue
   if (ordered !== undefined && leaf.hasTypeOrder) return ordered
   if (min === undefined || max === undefined) return undefined
-  // The deprecated pair was compared as signed bytes; a single value needs no order.
+  // Writers of the deprecated pair compared signed bytes; a single value needs no order.
   const isTrusted = SIGNED_FORMS.has(leafType.form) || compareBytes(min, max) === 0
   if (!isTrusted) return undefined
   return side === 'lower' ? min : max

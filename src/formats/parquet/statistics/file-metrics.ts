@@ -5,7 +5,7 @@ import { leafTypeOf } from '../schema/leaf-type.ts'
 import type { FileSchemaMatch } from '../schema/schema-match.ts'
 import { type BoundedColumn, type ColumnBounds, columnBounds } from './column-bounds.ts'
 
-/** What a manifest entry says of a file, from its footer alone. */
+/** Metrics of a file for its manifest entry, from the footer alone. */
 export interface FileMetrics extends ColumnMetrics {
   readonly recordCount: number
   readonly columnSizes: ReadonlyMap<number, number>
@@ -13,13 +13,13 @@ export interface FileMetrics extends ColumnMetrics {
   readonly nullValueCounts: ReadonlyMap<number, number>
   readonly lowerBounds: ReadonlyMap<number, Uint8Array>
   readonly upperBounds: ReadonlyMap<number, Uint8Array>
-  /** Where row groups begin, ascending; absent when there is none. */
+  /** Starts of the row groups, ascending; absent if there are none. */
   readonly splitOffsets?: readonly number[]
 }
 
 /**
- * Metrics by field id of the table, bounds in the table's types. What is below a list or map has counts and
- * no bounds, as Iceberg has it. NaN counts are not in a Parquet footer.
+ * Metrics by field id of the table, with bounds in the table's types. As in Iceberg, fields inside
+ * a list or map have counts but no bounds. A Parquet footer has no NaN counts.
  */
 export function fileMetrics(
   footer: ParquetFooter,
@@ -94,7 +94,7 @@ function collectPrimitives(id: number, type: Type, types: Map<number, PrimitiveT
   }
 }
 
-/** `undefined` when a row group does not say. */
+/** Number of nulls; `undefined` if a row group does not say. */
 function nullCountOf(chunks: readonly ColumnChunk[]): number | undefined {
   let nullCount = 0
   for (const { valueCount, statistics } of chunks) {

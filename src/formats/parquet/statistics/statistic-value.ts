@@ -13,7 +13,7 @@ import {
 
 export type Side = 'lower' | 'upper'
 
-/** Decimals of 38 digits need 16 bytes; some writers pad. */
+/** Decimals of 38 digits need 16 bytes, but some writers pad. */
 const DECIMAL_BYTES_MAX = 32
 const WIDTHS: Partial<Record<StatisticForm, number>> = {
   boolean: 1,
@@ -29,8 +29,9 @@ const WIDTHS: Partial<Record<StatisticForm, number>> = {
 }
 
 /**
- * A bound on the column in the table's type, from a minimum or maximum in the file's statistics:
- * lower ones are rounded down, upper ones up. `undefined` when the bytes give none; NaN comes through.
+ * Converts a minimum or maximum in the file's statistics to a bound in the table's type: lower
+ * bounds are rounded down, upper ones up. Returns `undefined` if the bytes are not a bound, and NaN
+ * unchanged.
  */
 export function statisticValue(
   bytes: Uint8Array,
@@ -76,7 +77,7 @@ function scalarValue(bytes: Uint8Array, form: StatisticForm, side: Side): Value 
   }
 }
 
-/** -0 and +0 are equal to writers, and not to Iceberg: a zero bound must hold both. */
+/** Writers consider -0 and +0 equal, Iceberg does not: a zero bound must include both. */
 function signedZero(value: number, side: Side): number {
   if (value !== 0) return value
   return side === 'lower' ? -0 : 0

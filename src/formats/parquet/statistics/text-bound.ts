@@ -1,7 +1,10 @@
 import { compareBytes } from '../../../core/value/value.ts'
 import { asciiText } from '../footer/ascii-text.ts'
 
-/** Code points of a string, bytes of a binary: Iceberg's default metrics mode, `truncate(16)`. */
+/**
+ * Length of bounds in code points, or bytes for binary: Iceberg's default metrics mode,
+ * `truncate(16)`.
+ */
 export const TRUNCATED_LENGTH = 16
 const CODE_POINT_MAX = 0x10ffff
 const ENCODER = new TextEncoder()
@@ -9,30 +12,33 @@ const ENCODER = new TextEncoder()
 const DECODER = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
- * A string at or below every string whose UTF-8 is at or above `bytes`: at most 16 code points.
- * A writer may have cut `bytes` within a character; what is left of it is dropped.
+ * A string at or below every string whose UTF-8 is at or above `bytes`: at most 16 code points. A
+ * writer may have truncated `bytes` within a character, whose rest is dropped.
  */
 export function lowerTextBound(bytes: Uint8Array): string {
   return validPrefix(bytes).text
 }
 
-/** A string at or above every string whose UTF-8 is at or below `bytes`; `undefined` when there is none. */
+/**
+ * A string at or above every string whose UTF-8 is at or below `bytes`; `undefined` if there is
+ * none.
+ */
 export function upperTextBound(bytes: Uint8Array): string | undefined {
   const { text, isWhole } = validPrefix(bytes)
   return isWhole ? text : incremented(text)
 }
 
-/** The first 16 code points, or those before the first byte that is no UTF-8. */
+/** The first 16 code points, or those before the first byte that is not UTF-8. */
 function validPrefix(bytes: Uint8Array): { text: string; isWhole: boolean } {
   const ascii = asciiText(bytes.subarray(0, TRUNCATED_LENGTH))
   if (ascii !== undefined) return { text: ascii, isWhole: ascii.length === bytes.length }
-  // No code point takes more than four bytes; one that is cut there is beyond the 16th.
+  // No code point takes more than four bytes; one truncated here is beyond the 16th.
   const head = bytes.subarray(0, 4 * TRUNCATED_LENGTH)
   const decoded = DECODER.decode(head)
   const codePoints = [...decoded].slice(0, TRUNCATED_LENGTH)
   let text = codePoints.join('')
   let encoded = ENCODER.encode(text)
-  // What was not UTF-8 became U+FFFD, which does not encode to the same bytes.
+  // Invalid UTF-8 became U+FFFD, which does not encode to the same bytes.
   while (compareBytes(encoded, bytes.subarray(0, encoded.length)) !== 0) {
     codePoints.pop()
     text = codePoints.join('')
@@ -41,13 +47,16 @@ function validPrefix(bytes: Uint8Array): { text: string; isWhole: boolean } {
   return { text, isWhole: encoded.length === bytes.length }
 }
 
-/** The least string above all that begin with `text`: `ab` becomes `ac`; after a last U+10FFFF, its own prefix. */
+/**
+ * The least string above all that start with `text`: `ab` becomes `ac`. A final U+10FFFF is dropped
+ * first.
+ */
 function incremented(text: string): string | undefined {
   const codePoints = [...text].map((character) => character.codePointAt(0) ?? 0)
   for (let i = codePoints.length - 1; i >= 0; i--) {
     const codePoint = codePoints[i] as number
     if (codePoint === CODE_POINT_MAX) continue
-    // Surrogates are no code points of their own.
+    // Surrogates are not code points.
     const next = codePoint === 0xd7ff ? 0xe000 : codePoint + 1
     return String.fromCodePoint(...codePoints.slice(0, i), next)
   }
@@ -70,7 +79,7 @@ export function upperBinaryBound(bytes: Uint8Array): Uint8Array | undefined {
   return undefined
 }
 
-/** A writer may have cut a fixed value short: the bound is filled up to its length. */
+/** A writer may have truncated a fixed value, so the bound is padded to its length. */
 export function fixedBound(
   bytes: Uint8Array,
   { length, side }: { length: number; side: 'lower' | 'upper' },

@@ -2,7 +2,7 @@ import type { ParquetFooter } from '../footer/footer-model.ts'
 import { pagesOf } from './stitch-problem.ts'
 import type { StitchColumn } from './stitch-schema.ts'
 
-/** Bytes of a part, to be copied as they are. */
+/** Bytes of a part, copied unchanged. */
 export interface CopyRange {
   readonly offset: number
   readonly lengthBytes: number
@@ -14,18 +14,18 @@ interface Pages {
   readonly isKept: boolean
 }
 interface PlacedRange extends CopyRange {
-  /** In the stitched file. */
+  /** Offset in the stitched file. */
   readonly target: number
 }
 
-/** Rather copied than made a range of its own. */
+/** Smaller gaps are copied rather than starting a new range. */
 const GAP_BYTES_MAX = 64 * 1024
 
-/** Which bytes of a part are copied, and where they come to stand. */
+/** The bytes of a part that are copied, and where they go. */
 export class CopyLayout {
-  /** In the order of the part. */
+  /** Ranges in the order of the part. */
   readonly ranges: readonly CopyRange[]
-  /** Of all ranges. */
+  /** Length of all ranges. */
   readonly lengthBytes: number
   readonly #placed: readonly PlacedRange[]
 
@@ -41,7 +41,7 @@ export class CopyLayout {
     this.lengthBytes = next - target
   }
 
-  /** Where a byte of the part comes to stand; `undefined` when it is not copied. */
+  /** Where a byte of the part goes; `undefined` if it is not copied. */
   findTarget(offset: number): number | undefined {
     let low = 0
     let high = this.#placed.length
@@ -57,8 +57,8 @@ export class CopyLayout {
 }
 
 /**
- * Pages of the kept columns, and small gaps between them. Where a column is left out, nothing but pages of
- * the others: what was dropped from a table must not leave the house in a file of it.
+ * Pages of the kept columns, and small gaps between them. If a column is left out, only pages of
+ * the others: data dropped from a table must not leak in its files.
  */
 function copiedSpans(footer: ParquetFooter, columns: readonly StitchColumn[]): readonly Pages[] {
   const kept = new Set(columns.map(({ leafIndex }) => leafIndex))
@@ -73,7 +73,7 @@ function copiedSpans(footer: ParquetFooter, columns: readonly StitchColumn[]): r
   return spans.filter(({ isKept }) => isKept)
 }
 
-/** They do not overlap: `stitchProblem` has looked. */
+/** The pages do not overlap: `stitchProblem` has checked. */
 function sortedPages(footer: ParquetFooter, kept: ReadonlySet<number>): readonly Pages[] {
   return footer.rowGroups
     .filter(({ rowCount }) => rowCount > 0)

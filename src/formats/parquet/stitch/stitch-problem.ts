@@ -2,8 +2,9 @@ import type { ColumnChunk, ParquetFooter } from '../footer/footer-model.ts'
 import { findField } from '../thrift/thrift.ts'
 
 /**
- * Why the row groups of a file may not be copied as they are, so that it must be rewritten; `undefined` when
- * they may. What readParquetFooter refuses (encryption, columns in other files) does not come here.
+ * The reason why the row groups of a file cannot be copied unchanged, so that it must be rewritten;
+ * `undefined` if they can. Files that readParquetFooter refuses (encryption, columns in other
+ * files) never get here.
  */
 export function stitchProblem(footer: ParquetFooter): string | undefined {
   if (findField(footer.thrift, 9) !== undefined) return 'its footer is signed'
@@ -22,8 +23,9 @@ function doOverlap(chunks: readonly ColumnChunk[]): boolean {
 }
 
 /**
- * Whether bounds of binary columns in the old fields are wrong: readers ask the writer's name, which a
- * stitched file no longer has (PARQUET-251, and Arrow's ApplicationVersion::HasCorrectStatistics).
+ * Whether bounds of binary columns in the old fields are wrong. Readers check the writer's name,
+ * which a stitched file no longer has (PARQUET-251, and Arrow's
+ * ApplicationVersion::HasCorrectStatistics).
  */
 export function areOldBinaryBoundsWrong({ createdBy }: ParquetFooter): boolean {
   return (
@@ -33,7 +35,7 @@ export function areOldBinaryBoundsWrong({ createdBy }: ParquetFooter): boolean {
   )
 }
 
-/** Parquet-MR's "parquet-mr version 1.8.1 (build ...)". A version that cannot be read counts as old. */
+/** Parquet-MR's "parquet-mr version 1.8.1 (build ...)". An unreadable version counts as old. */
 function isWriterBefore(
   createdBy: string | undefined,
   application: string,

@@ -21,15 +21,15 @@ import { withFields } from './thrift-edit.ts'
 
 export type Projection =
   | { readonly outcome: 'projected'; readonly schema: StitchSchema }
-  /** The pages themselves would have to change: the file must be rewritten. */
+  /** The pages themselves would have to change, so the file must be rewritten. */
   | { readonly outcome: 'differs'; readonly column: string; readonly detail: string }
 
 const ENCODER = new TextEncoder()
 
 /**
- * A file's columns as the table has them: its names, field ids and order, without columns that the table has
- * no more. Names, ids and order live in the footer alone, so pages stay as they are. Columns are found by
- * the file's field ids when it has any, else by the name mapping.
+ * A file's columns with the table's names, field ids and order, without columns that the table no
+ * longer has. Only the footer contains names, ids and order, so the pages stay unchanged. Columns
+ * are found by the file's field ids if it has any, else by the name mapping.
  */
 export function projectFileSchema(input: {
   readonly footer: ParquetFooter
@@ -57,16 +57,16 @@ class Difference extends Error {
   }
 }
 
-/** What the table says of a node. */
+/** The table's description of a node. */
 interface Label {
   readonly name: string
   readonly fieldId?: number
 }
-/** A node of the file beside what Iceberg sees in it. */
+/** A node of the file, with Iceberg's view of it. */
 interface Place {
   readonly node: ParquetNode
   readonly column: FileField
-  /** Names above it in the stitched file. */
+  /** Names of its ancestors in the stitched file. */
   readonly above: readonly Uint8Array[]
 }
 type TableField = Label & { readonly fieldId: number; readonly type: Type }
@@ -119,7 +119,7 @@ class Projector {
     resolutions.forEach((resolution, i) => {
       const column = file.columns[i]?.path ?? ''
       if (resolution.outcome !== 'found') {
-        // A column that the table no longer has is left out; any other trouble is not ours to judge.
+        // A column that the table no longer has is left out; other problems are for the caller.
         if (resolution.problem.rule === 'extra-column') return
         throw new Difference(column, resolution.problem.detail)
       }
@@ -167,7 +167,7 @@ class Projector {
     }
   }
 
-  /** The two groups around the elements of a list or the entries of a map. */
+  /** Relabels the two groups around the elements of a list or the entries of a map. */
   #repeated({ node, column, above }: Place, table: TableField, name: string) {
     const repeated = node.kind === 'group' ? node.children[0] : undefined
     const isThreeLevels =

@@ -15,29 +15,32 @@ import { withFields, withoutFields } from './thrift-edit.ts'
 export interface RowGroupMove {
   readonly layout: CopyLayout
   readonly columns: readonly MovedColumn[]
-  /** Whether the part has columns that the stitched file has not, or has them in another order. */
+  /** Whether the part has columns that the stitched file lacks, or has them in another order. */
   readonly isRearranged: boolean
 }
 export interface MovedColumn {
   readonly leafIndex: number
   readonly path: readonly Uint8Array[]
-  /** Fields of Statistics that would be read wrongly. */
+  /** Fields of Statistics that readers would misinterpret. */
   readonly droppedStatistics: ReadonlySet<number>
 }
 
-/** Field of any struct that may hold a second copy of it, offsets and all (BinaryProtocolExtensions.md). */
+/**
+ * Field of any struct that may contain a second copy of it, including offsets
+ * (BinaryProtocolExtensions.md).
+ */
 export const EXTENSION_FIELD = 32_767
 const GROUP_FIELDS_DROPPED = new Set([7, EXTENSION_FIELD])
-/** Offsets and lengths of the column's indexes, which are not copied. */
+/** Fields with offsets and lengths of the column's indexes, which are not copied. */
 const CHUNK_FIELDS_DROPPED = new Set([1, 4, 5, 6, 7, EXTENSION_FIELD])
-/** Index page, and the Bloom filter, which is not copied. */
+/** Fields for the index page and the Bloom filter, which are not copied. */
 const METADATA_FIELDS_DROPPED = new Set([10, 14, 15, EXTENSION_FIELD])
 const DROPPED_WITH_DICTIONARY = new Set([...METADATA_FIELDS_DROPPED, 11])
-/** The ordinal is an i16. */
+/** Largest ordinal, which is an i16. */
 const ORDINAL_MAX = 32_767
 const { I16, I32, I64, LIST, STRUCT, BINARY } = THRIFT
 
-/** A RowGroup with its offsets as they are in the stitched file. */
+/** A RowGroup with its offsets in the stitched file. */
 export function moveRowGroup(
   { group, thrift }: { readonly group: RowGroup; readonly thrift: ThriftStruct },
   move: RowGroupMove,
@@ -73,7 +76,7 @@ function moveChunk(
     { id: 3, type: LIST, value: { elementType: BINARY, values: column.path } },
     { id: 9, type: I64, value: movedOffset(layout, dataPageOffset) },
   ]
-  // Some writers say 0 for "no dictionary page".
+  // Some writers use 0 for no dictionary page.
   const hasDictionary = dictionaryPageOffset !== undefined && dictionaryPageOffset !== 0
   if (hasDictionary) {
     fields.push({ id: 11, type: I64, value: movedOffset(layout, dictionaryPageOffset) })
@@ -85,7 +88,7 @@ function moveChunk(
   }
   const dropped = hasDictionary ? METADATA_FIELDS_DROPPED : DROPPED_WITH_DICTIONARY
   const moved = [
-    // No metadata stands outside of the footer (parquet.thrift, ColumnChunk.file_offset).
+    // No metadata is stored outside the footer (parquet.thrift, ColumnChunk.file_offset).
     { id: 2, type: I64, value: 0 },
     { id: 3, type: STRUCT, value: withFields(metadata, fields, dropped) },
   ]
@@ -98,7 +101,7 @@ function movedOffset(layout: CopyLayout, offset: number): number {
   return target
 }
 
-/** Sizes and sort order of the columns that are left. */
+/** Sizes and sort order of the remaining columns. */
 function rearranged(
   group: ThriftStruct,
   columns: readonly ColumnChunk[],
@@ -117,7 +120,7 @@ function rearranged(
 
 const SORTING_COLUMNS = new Set([4])
 
-/** Rows sorted by (a, b, c) are sorted by (a) when b is gone, and no longer by (a, c). */
+/** Rows sorted by (a, b, c) are sorted by (a) without b, but not by (a, c). */
 function sortingColumns(group: ThriftStruct, { columns }: RowGroupMove): readonly ThriftStruct[] {
   const kept: ThriftStruct[] = []
   for (const sorting of findStructs(group, 4) ?? []) {

@@ -10,34 +10,37 @@ import {
   getStructs,
 } from '../thrift/thrift-fields.ts'
 
-/** The columns that a file shows when its row groups stand under another footer. */
+/** The columns of a file when its row groups are described by another footer. */
 export interface StitchSchema {
   /** SchemaElements, depth first, the root first. */
   readonly elements: readonly ThriftStruct[]
-  /** One for each leaf of `elements`, in their order. */
+  /** One column for each leaf of `elements`, in their order. */
   readonly columns: readonly StitchColumn[]
-  /** Whether names, order and number of the columns are the file's own. */
+  /** Whether the names, order and number of the columns are the file's own. */
   readonly isFileOwn: boolean
 }
 
 export interface StitchColumn {
-  /** Place among the leaves of the file. */
+  /** Index among the leaves of the file. */
   readonly leafIndex: number
-  /** Names from the root's child down, in UTF-8. */
+  /** Names from the child of the root down, in UTF-8. */
   readonly path: readonly Uint8Array[]
-  /** The union ColumnOrder; `undefined` when the file has none, and its ordered bounds mean nothing. */
+  /**
+   * The union ColumnOrder; `undefined` if the file has none, so that its ordered bounds have no
+   * meaning.
+   */
   readonly order: ThriftStruct | undefined
 }
 
-/** Members of the union ColumnOrder. */
+/** Field ids in the union ColumnOrder. */
 const TYPE_ORDER = 1
 const IEEE754_TOTAL_ORDER = 2
-/** SchemaElement, up to the logical type. */
+/** Known fields of SchemaElement, up to the logical type. */
 const KNOWN_ELEMENT_FIELDS = 10
 const ENCODER = new TextEncoder()
 const DECODER = new TextDecoder()
 
-/** A file's schema as it is. */
+/** The schema of a file, unchanged. */
 export function ownStitchSchema(footer: ParquetFooter): StitchSchema {
   const orders = columnOrders(footer)
   return {
@@ -51,14 +54,15 @@ export function ownStitchSchema(footer: ParquetFooter): StitchSchema {
   }
 }
 
-/** One for each leaf, or none at all. */
+/** One order for each leaf, or none at all. */
 export function columnOrders({ thrift }: ParquetFooter): readonly ThriftStruct[] | undefined {
   return findStructs(thrift, 7)
 }
 
 /**
- * Whether an order is the type's, or so like it that bounds of one hold in the other. IEEE 754 total order
- * differs in signed zeros and NaN only, which readers of the type's order never take at their word.
+ * Whether an order is the type's own, or similar enough that bounds of one hold in the other. IEEE
+ * 754 total order differs only in signed zeros and NaN, which readers of the type's order never
+ * trust.
  */
 export function isTypeOrder(order: ThriftStruct | undefined): boolean {
   const member = order?.fields[0]?.id ?? TYPE_ORDER
@@ -66,9 +70,9 @@ export function isTypeOrder(order: ThriftStruct | undefined): boolean {
 }
 
 /**
- * Equal keys: row groups of both files can stand under one footer with either's schema elements. Names,
- * field ids, types, nullability and nesting count; how a writer spells them (logical or converted types,
- * the root's name) does not.
+ * A key of the physical schema: row groups of files with equal keys can share one footer with the
+ * schema elements of either. Names, field ids, types, nullability and nesting count; their spelling
+ * (logical or converted types, the root's name) does not.
  */
 export function physicalSchemaKey({ elements, columns }: StitchSchema): string {
   const keys = elements.slice(1).map(elementKey)
@@ -86,7 +90,7 @@ function elementKey(element: ThriftStruct): readonly unknown[] {
     DECODER.decode(findBytes(element, 4)),
     findNumber(element, 3) ?? 0,
     physical ?? null,
-    // Some writers give a length to types that have none.
+    // Some writers set a length for types that have none.
     physical === FIXED_LEN_BYTE_ARRAY ? findNumber(element, 2) : 0,
     physical === undefined ? (findNumber(element, 5) ?? 0) : 0,
     fieldId < 0 ? null : fieldId,
@@ -95,7 +99,7 @@ function elementKey(element: ThriftStruct): readonly unknown[] {
   ]
 }
 
-/** Numbers of the enum Type. */
+/** Values of the enum Type. */
 const INT32 = 1
 const INT64 = 2
 const FIXED_LEN_BYTE_ARRAY = 7
@@ -104,7 +108,7 @@ function annotationKey(element: ThriftStruct): unknown {
   const annotation = annotationOf(element)
   if (annotation === undefined || isImplied(annotation, element)) return 0
   switch (annotation.kind) {
-    // A map's own group and the one that repeats are told apart by their repetition.
+    // A map's own group and the repeated one are distinguished by their repetition.
     case 'MAP_KEY_VALUE':
       return 'MAP'
     case 'DECIMAL':
@@ -124,7 +128,7 @@ function annotationKey(element: ThriftStruct): unknown {
   }
 }
 
-/** Says nothing that goes beyond the physical type, or the place. */
+/** Whether the annotation adds nothing to the physical type or the position. */
 function isImplied(annotation: Annotation, element: ThriftStruct): boolean {
   const physical = findNumber(element, 1)
   if (annotation.kind === 'INTEGER' && annotation.signed) {

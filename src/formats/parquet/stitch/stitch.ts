@@ -24,18 +24,18 @@ export type { CopyRange } from './stitch-layout.ts'
 
 export interface StitchPart {
   readonly footer: ParquetFooter
-  /** The columns it shows, with the table's names and field ids; its own when absent. */
+  /** The columns to show, with the table's names and field ids; by default the file's own. */
   readonly schema?: StitchSchema
 }
 export interface StitchOptions {
-  /** Put into the footer whatever the parts say. */
+  /** Written into the footer whatever the parts contain. */
   readonly keyValueMetadata?: ReadonlyMap<string, string>
 }
 
 /** The stitched file is `head`, every range of every part in order, then `tail`. */
 export interface StitchPlan {
   readonly head: Uint8Array
-  /** One list for each part; empty for a part without rows. */
+  /** One list for each part, empty for a part without rows. */
   readonly ranges: readonly (readonly CopyRange[])[]
   readonly tail: Uint8Array
   readonly lengthBytes: number
@@ -45,13 +45,15 @@ export interface StitchPlan {
 
 const ENCODER = new TextEncoder()
 const MAGIC = ENCODER.encode('PAR1')
-/** Part of the bytes that a dump promises: it changes only together with the dump's dialect. */
+/**
+ * Part of the bytes that a dump guarantees, so it changes only together with the dump's dialect.
+ */
 const CREATED_BY = 'moraine version 1.0.0'
-/** What readers in Java can address. */
+/** Largest footer that readers in Java can address. */
 const FOOTER_BYTES_MAX = 2 ** 31 - 1
-/** Of FileMetaData; higher ids are of later versions of the format. */
+/** Known fields of FileMetaData; higher ids belong to later versions of the format. */
 const KNOWN_METADATA_FIELDS = 9
-/** Of Statistics: `max_value`, `min_value` and their exactness; then `max` and `min`. */
+/** Fields of Statistics: `max_value`, `min_value` and their exactness; then `max` and `min`. */
 const ORDERED_BOUNDS = [5, 6, 7, 8]
 const OLD_BOUNDS = [1, 2]
 const TYPE_ORDER: ThriftStruct = {
@@ -66,9 +68,9 @@ export function planStitch(parts: Iterable<StitchPart>, options: StitchOptions =
 }
 
 /**
- * Many Parquet files as one, without decoding: pages are copied, and all that says where they are is
- * written anew. Takes footers one by one and keeps only what it writes of each, so memory is that of the
- * new footer. Page indexes and Bloom filters are left behind.
+ * Joins many Parquet files into one without decoding: pages are copied, and everything that says
+ * where they are is written again. Takes footers one by one and keeps only what it writes, so that
+ * memory is that of the new footer. Page indexes and Bloom filters are dropped.
  */
 export class StitchPlanner {
   readonly #options: StitchOptions
@@ -87,8 +89,8 @@ export class StitchPlanner {
   }
 
   /**
-   * The ranges of the part to copy. `file-schema-mismatch` when the part has to be rewritten first: ask
-   * `stitchProblem` and compare `physicalSchemaKey` before.
+   * Adds a part and returns its ranges to copy. Throws `file-schema-mismatch` if the part must be
+   * rewritten first: check `stitchProblem` and compare `physicalSchemaKey` before.
    */
   add({ footer, schema = ownStitchSchema(footer) }: StitchPart): readonly CopyRange[] {
     this.#checkPart(footer, schema)
@@ -157,7 +159,7 @@ export class StitchPlanner {
   }
 
   #keepEqualKeyValues({ keyValueMetadata }: ParquetFooter, { isFileOwn }: StitchSchema) {
-    // Most of it describes the columns: it is wrong of others.
+    // Most of it describes the file's own columns, and would be wrong for others.
     const own = isFileOwn ? keyValueMetadata : new Map<string, string>()
     this.#keyValues ??= new Map(own)
     for (const [key, value] of this.#keyValues) {
@@ -178,7 +180,7 @@ export class StitchPlanner {
     })
   }
 
-  /** FileMetaData, with the row groups as they were written when they came. */
+  /** FileMetaData, with the row groups as written when they were added. */
   #footer({ elements, columns }: StitchSchema): Uint8Array {
     const before: ThriftField[] = [
       { id: 1, type: I32, value: this.#formatVersion },
@@ -233,7 +235,7 @@ function droppedBounds(
   ])
 }
 
-/** Of field 4, right after field 3. */
+/** Header of field 4, right after field 3. */
 function structListHeader(count: number): Uint8Array {
   const empty = { elementType: STRUCT, values: [] }
   const [fieldHeader = 0] = writeThriftFields([{ id: 4, type: LIST, value: empty }], 3)

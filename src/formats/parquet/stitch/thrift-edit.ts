@@ -3,8 +3,8 @@ import type { ThriftField, ThriftStruct } from '../thrift/thrift.ts'
 const NONE: ReadonlySet<number> = new Set()
 
 /**
- * Puts fields, which come in the order of their ids, in the place of those with the same ids, or where they
- * belong; leaves out the dropped ones.
+ * Replaces fields of the same ids, or inserts them in order, and leaves out the dropped ones. The
+ * given fields are ordered by id.
  */
 export function withFields(
   { fields }: ThriftStruct,

@@ -1,6 +1,6 @@
 import { findField, ThriftError, type ThriftList, type ThriftStruct } from './thrift.ts'
 
-/** Typed looks at a struct's fields. A field of the wrong type throws ThriftError. */
+/** Typed access to a struct's fields. A field of the wrong type throws ThriftError. */
 
 export function findNumber(struct: ThriftStruct, id: number): number | undefined {
   const value = findField(struct, id)
@@ -12,7 +12,7 @@ export function getNumber(struct: ThriftStruct, id: number): number {
   return present(findNumber(struct, id), id)
 }
 
-/** A size, count or offset. */
+/** Reads a size, count or offset. */
 export function getCount(struct: ThriftStruct, id: number): number {
   const value = getNumber(struct, id)
   if (value < 0) throw new ThriftError(`field ${id} is negative (${value})`)

@@ -1,6 +1,6 @@
 /**
- * Thrift's compact protocol as a plain tree, lossless both ways: a field that nobody here knows survives
- * a read and a write. See thrift/doc/specs/thrift-compact-protocol.md.
+ * Thrift's compact protocol as a plain tree, lossless both ways: an unknown field survives reading
+ * and writing. See thrift/doc/specs/thrift-compact-protocol.md.
  */
 export const THRIFT = {
   TRUE: 1,
@@ -30,7 +30,7 @@ export type ThriftValue =
 
 export interface ThriftField {
   readonly id: number
-  /** The wire type. Of a boolean, the value decides between TRUE and FALSE. */
+  /** The wire type. For a boolean, the value decides between TRUE and FALSE. */
   readonly type: number
   readonly value: ThriftValue
 }
@@ -48,13 +48,16 @@ export interface ThriftMap {
   readonly entries: readonly (readonly [ThriftValue, ThriftValue])[]
 }
 
-/** Bytes that are no Thrift struct, or one beyond the limits. */
+/** Thrown for bytes that are not a Thrift struct, or exceed the limits. */
 export class ThriftError extends Error {}
 
 export interface ThriftLimits {
-  /** Nested structs and lists. A Parquet footer needs about ten. */
+  /** Depth of nested structs and lists. A Parquet footer needs about ten. */
   readonly depthMax: number
-  /** Fields and elements together. A Parquet footer has 20-30 for a column chunk; one takes 50-100 bytes. */
+  /**
+   * Number of fields and elements together. A Parquet footer has 20-30 for a column chunk, of
+   * 50-100 bytes each.
+   */
   readonly valuesMax: number
 }
 export const THRIFT_LIMITS: ThriftLimits = { depthMax: 32, valuesMax: 3_000_000 }
@@ -181,7 +184,9 @@ class ThriftReader {
     return taken
   }
 
-  /** A count or a length: no element takes less than a byte, so what remains bounds it. */
+  /**
+   * Reads a count or a length. No element takes less than a byte, so the remaining bytes limit it.
+   */
   #length(): number {
     const length = this.#varint()
     if (length > this.#bytes.length - this.position) throw new ThriftError('length beyond the end')
@@ -215,7 +220,7 @@ class ThriftReader {
     return this.#longVarint(result)
   }
 
-  /** Goes on after seven bytes, where a double would lose bits. */
+  /** Continues after seven bytes, where a double would lose bits. */
   #longVarint(low: number): number | bigint {
     let result = BigInt(low)
     for (let shift = 49n; shift < 70n; shift += 7n) {
@@ -241,7 +246,7 @@ export function writeThriftStruct(struct: ThriftStruct): Uint8Array {
   return writer.written()
 }
 
-/** Fields as they stand within a struct, after one with the id `afterId`; the struct goes on. */
+/** Writes fields inside a struct, after one with the id `afterId`; the struct continues. */
 export function writeThriftFields(fields: readonly ThriftField[], afterId: number): Uint8Array {
   const writer = new ThriftWriter()
   writer.fields(fields, afterId)
