@@ -7,7 +7,7 @@ import type { DataFile } from '../src/core/file/data-file.ts'
 import { liveFilesCount } from '../src/core/file/data-file.ts'
 import { encodeSingleValue } from '../src/core/value/single-value.ts'
 import { commitFiles } from '../src/lake/commit/transactions.ts'
-import type { Dependencies } from '../src/lake/lake.ts'
+import type { LakeServices } from '../src/lake/lake.ts'
 import { createTable } from '../src/modules/tables/tables.ts'
 import type { ObjectStore } from '../src/objects/object-store.ts'
 import { composeLake, type Lake } from '../src/service.ts'
@@ -107,7 +107,7 @@ async function measureCommits(base: Lake, links: FileLinks): Promise<Measured> {
   }
 }
 
-async function listManifests({ catalog, manifests }: Dependencies) {
+async function listManifests({ catalog, manifests }: LakeServices) {
   const state = await catalog.tables.find({ namespace: ['default'], name: 'wide' })
   return manifests.getManifestList(state?.currentSnapshot?.manifestList ?? '')
 }

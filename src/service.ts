@@ -19,7 +19,7 @@ import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
 import { forgetOldTransactions } from './lake/commit/transactions.ts'
 import { Converter } from './lake/convert/converter.ts'
 import { forgetOldLeases } from './lake/jobs/old-leases.ts'
-import type { Dependencies, LakeServices, Meter } from './lake/lake.ts'
+import type { LakeServices, Meter } from './lake/lake.ts'
 import { Publisher } from './lake/publish/publisher.ts'
 import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.ts'
 import type { Module } from './modules/module.ts'
@@ -148,7 +148,7 @@ async function openLake(
 }
 
 /** The ports that the lake stands on. */
-export interface LakePorts extends Omit<Dependencies, 'manifests' | 'publisher'> {
+export interface LakePorts extends Omit<LakeServices, 'commits' | 'manifests' | 'publisher'> {
   readonly catalog: Catalog
 }
 
@@ -171,7 +171,7 @@ const MANIFEST_CACHE_BYTES = 256 * 1024 * 1024
 export function composeLake(ports: LakePorts, settings: LakeSettings = {}): Lake {
   const { catalog, objects, ambient, log, meter, warehouse } = ports
   const { manifestCacheBytes: bytesMax = MANIFEST_CACHE_BYTES, decodeAside } = settings
-  const base: LakePorts & Dependencies = {
+  const base: LakePorts & Omit<LakeServices, 'commits'> = {
     ...{ catalog, objects, ambient, log, meter, warehouse },
     manifests: new ManifestCache({ objects, bytesMax, meter, decodeAside }),
     publisher: new Publisher({ catalog, objects, ambient, log, meter }),

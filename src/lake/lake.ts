@@ -1,9 +1,5 @@
 import type { Log } from '../core/log.ts'
-import type {
-  CommitDependencies,
-  CommitMeter,
-  CommitServices,
-} from './commit/commit-dependencies.ts'
+import type { CommitDependencies, CommitMeter } from './commit/commit-dependencies.ts'
 import type { PublicationMeter } from './publish/publisher.ts'
 import type { CacheMeter } from './scan/manifest-cache.ts'
 import type { Warehouse } from './table/table-location.ts'
@@ -11,13 +7,8 @@ import type { Warehouse } from './table/table-location.ts'
 /** What the lake counts. */
 export type Meter = CacheMeter & CommitMeter & PublicationMeter
 
-/** What use cases need; service.ts decides which adapters supply it. */
-export interface Dependencies extends CommitServices, Warehouse {
+/** The machine of tables, all of it; service.ts puts it together. Use cases take a `Pick` of it. */
+export interface LakeServices extends CommitDependencies, Warehouse {
   readonly meter: Meter
   readonly log: Log
-}
-
-/** The machine of tables: all of it, the queue of commits included. */
-export interface LakeServices extends Dependencies, CommitDependencies {
-  readonly meter: Meter
 }

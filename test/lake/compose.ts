@@ -1,11 +1,11 @@
 import { commitBatch } from '../../src/lake/commit/commit-batch.ts'
+import type { CommitServices } from '../../src/lake/commit/commit-dependencies.ts'
 import type { CommitBatch, CommitQueue } from '../../src/lake/commit/commit-queue.ts'
-import type { Dependencies } from '../../src/lake/lake.ts'
 import type { ManifestCache } from '../../src/lake/scan/manifest-cache.ts'
 import { composeLake, type LakePorts } from '../../src/service.ts'
 
 /** A queue that commits with exactly these dependencies, caches and publisher included. */
-export function queueOver(deps: Dependencies): CommitQueue {
+export function queueOver(deps: CommitServices): CommitQueue {
   return queueOf((batch) => commitBatch(deps, batch), deps.ambient.sleep)
 }
 

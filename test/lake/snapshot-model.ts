@@ -7,7 +7,7 @@ import { currentSchema, getSpec, type TableState } from '../../src/core/table/ta
 import { encodeSingleValue } from '../../src/core/value/single-value.ts'
 import type { PrimitiveType, Schema } from '../../src/core/value/type.ts'
 import type { Value } from '../../src/core/value/value.ts'
-import type { Dependencies } from '../../src/lake/lake.ts'
+import type { LakeServices } from '../../src/lake/lake.ts'
 import type { FileChange } from '../../src/lake/snapshot/snapshot-change.ts'
 import { writeSnapshot } from '../../src/lake/snapshot/snapshot-writer.ts'
 import { getTable } from '../../src/lake/table/table-lookup.ts'
@@ -98,7 +98,7 @@ export function widened(schema: Schema): Schema {
 
 /** Commits metadata alone, as the commit path does. */
 export async function commitState(
-  deps: Dependencies,
+  deps: LakeServices,
   before: TableState,
   {
     snapshot,
@@ -133,7 +133,7 @@ export async function commitState(
 
 /** The snapshot that the change makes, or `undefined` when it changes nothing. */
 export async function commitChange(
-  deps: Dependencies,
+  deps: LakeServices,
   change: FileChange,
 ): Promise<Snapshot | undefined> {
   const state = await getTable(deps.catalog, 't')

@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
@@ -70,7 +71,7 @@ function commitOf(
 }
 
 async function commit(
-  deps: CommitServices,
+  deps: Stores<'tables'> & Pick<CommitServices, 'manifests' | 'objects'>,
   tableCommit: TableCommit,
   { prepared }: TableDifference,
 ): Promise<CatalogCommitOutcome> {

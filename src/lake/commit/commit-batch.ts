@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
@@ -65,7 +66,8 @@ export async function commitBatch(
 
 /** Settles at least one transaction, or answers which table another process was first on. */
 async function tryCommit(
-  deps: CommitServices,
+  deps: Stores<'paths' | 'snapshots' | 'tables' | 'transactions'> &
+    Pick<CommitServices, 'ambient' | 'manifests' | 'objects' | 'publisher'>,
   waiting: readonly PendingTransaction[],
   outcomes: Outcomes,
 ): Promise<{ readonly tableUuid: string } | undefined> {
@@ -91,7 +93,8 @@ async function tryCommit(
 }
 
 async function validateBatch(
-  deps: CommitServices,
+  deps: Stores<'paths' | 'tables' | 'transactions'> &
+    Pick<CommitServices, 'ambient' | 'manifests' | 'objects'>,
   batch: readonly PendingTransaction[],
   outcomes: Outcomes,
 ): Promise<readonly TableBatch[]> {
@@ -126,7 +129,7 @@ interface LoadedTable {
 
 /** The state first: what is added to the table after it makes its version stale. */
 async function loadTables(
-  deps: CommitServices,
+  deps: Stores<'paths' | 'tables'>,
   batch: readonly PendingTransaction[],
 ): Promise<ReadonlyMap<string, LoadedTable>> {
   const addedPaths = new Map<string, string[]>()
@@ -145,7 +148,7 @@ async function loadTables(
 }
 
 async function validateTransaction(
-  deps: CommitServices,
+  deps: Stores<'paths'> & Pick<CommitServices, 'manifests' | 'objects'>,
   { transaction, changes }: PendingTransaction,
   tables: ReadonlyMap<string, LoadedTable>,
 ): Promise<{ state: TableState; change: ValidChange }[]> {
@@ -178,7 +181,7 @@ function refuseClashInBatch(
 
 /** Writes the files of every table's new snapshot. When one fails, none of the others stays. */
 async function prepareTables(
-  deps: CommitServices,
+  deps: Stores<'snapshots'> & Pick<CommitServices, 'ambient' | 'manifests' | 'objects'>,
   tables: readonly TableBatch[],
 ): Promise<readonly PreparedTable[]> {
   const outcomes = await Promise.allSettled(tables.map((table) => prepareTable(deps, table)))
@@ -190,7 +193,7 @@ async function prepareTables(
 }
 
 async function prepareTable(
-  deps: CommitServices,
+  deps: Stores<'snapshots'> & Pick<CommitServices, 'ambient' | 'manifests' | 'objects'>,
   table: TableBatch,
 ): Promise<PreparedTable | undefined> {
   const { members, state } = table
@@ -221,7 +224,8 @@ function transactionSummary(transactions: readonly Transaction[]): Record<string
 }
 
 async function commitPrepared(
-  deps: CommitServices,
+  deps: Stores<'tables' | 'transactions'> &
+    Pick<CommitServices, 'ambient' | 'manifests' | 'objects'>,
   prepared: readonly PreparedTable[],
   {
     accepted,
@@ -324,7 +328,7 @@ function tableResult(
 
 /** What speaks against a transaction may be its own first commit: then that one's answer is given again. */
 async function refusedOrCommitted(
-  deps: CommitServices,
+  deps: Stores<'transactions'>,
   { transaction, isNew }: PendingTransaction,
   error: unknown,
 ): Promise<readonly TableCommitResult[] | Error> {
@@ -335,7 +339,7 @@ async function refusedOrCommitted(
 
 /** Two commits of one transaction at once: the second answers what the first did. */
 async function endedElsewhere(
-  deps: CommitServices,
+  deps: Stores<'transactions'> & Pick<CommitServices, 'ambient'>,
   transactionId: string,
 ): Promise<readonly TableCommitResult[] | Error> {
   try {
@@ -348,7 +352,10 @@ async function endedElsewhere(
   }
 }
 
-async function discard(deps: CommitServices, prepared: readonly PreparedTable[]): Promise<void> {
+async function discard(
+  deps: Pick<CommitServices, 'manifests' | 'objects'>,
+  prepared: readonly PreparedTable[],
+): Promise<void> {
   await deleteQuietly(
     deps,
     prepared.flatMap((table) => table.prepared.writtenLocations),

@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
@@ -25,7 +26,7 @@ export interface ValidChange {
 
 /** Throws what the transaction is refused for; changes nothing. */
 export async function validateChange(
-  deps: CommitServices,
+  deps: Stores<'paths'> & Pick<CommitServices, 'manifests' | 'objects'>,
   state: TableState,
   {
     transaction,
@@ -70,7 +71,7 @@ function requireBase(state: TableState, transaction: Transaction, change: Staged
 
 /** A file that was staged under an older schema or partition spec is read again under the current one. */
 async function bringUpToDate(
-  deps: CommitServices,
+  deps: Pick<CommitServices, 'objects'>,
   { definition }: TableState,
   files: readonly StagedFile[],
 ): Promise<readonly StagedFile[]> {

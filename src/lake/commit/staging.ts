@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { StageOutcome, Staging } from '../../catalog/transaction-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
@@ -23,7 +24,8 @@ export interface StagedReport {
  * Reads the footers and stages the files for the table. All or none: the first file that is refused is named.
  */
 export async function stageFiles(
-  deps: CommitServices,
+  deps: Stores<'paths' | 'tables' | 'transactions'> &
+    Pick<CommitServices, 'ambient' | 'manifests' | 'meter' | 'objects'>,
   request: {
     readonly table: string
     readonly transactionId: string
@@ -39,7 +41,7 @@ export async function stageFiles(
 
 /** Stages files whose footers were read. All or none. */
 export async function stageInspected(
-  deps: CommitServices,
+  deps: Stores<'paths' | 'transactions'> & Pick<CommitServices, 'ambient' | 'manifests' | 'meter'>,
   state: TableState,
   {
     transactionId,
@@ -59,7 +61,7 @@ export async function stageInspected(
 
 /** Footers of new files for a table, in the order given; a file given twice is refused. */
 export async function inspectFiles(
-  deps: CommitServices,
+  deps: Pick<CommitServices, 'objects'>,
   state: TableState,
   paths: readonly string[],
 ): Promise<StagedFile[]> {
@@ -75,7 +77,7 @@ export async function inspectFiles(
 }
 
 export async function stageRemoval(
-  deps: CommitServices,
+  deps: Stores<'paths' | 'tables' | 'transactions'> & Pick<CommitServices, 'ambient' | 'manifests'>,
   request: {
     readonly table: string
     readonly transactionId: string
@@ -91,7 +93,7 @@ export async function stageRemoval(
 
 /** The locations of these files, all of which the table has now. */
 export async function requireLive(
-  deps: CommitServices,
+  deps: Stores<'paths'> & Pick<CommitServices, 'manifests'>,
   state: TableState,
   texts: readonly string[],
 ): Promise<readonly string[]> {
@@ -106,7 +108,7 @@ export async function requireLive(
 }
 
 export async function stageTruncation(
-  deps: CommitServices,
+  deps: Stores<'tables' | 'transactions'> & Pick<CommitServices, 'ambient'>,
   request: { readonly table: string; readonly transactionId: string },
 ): Promise<TableState> {
   await getOpenTransaction(deps, request.transactionId)
@@ -117,7 +119,7 @@ export async function stageTruncation(
 
 /** Marks the table as touched, so that its base snapshot is that of this moment. */
 export async function touchTable(
-  deps: CommitServices,
+  deps: Stores<'tables' | 'transactions'> & Pick<CommitServices, 'ambient'>,
   request: { readonly table: string; readonly transactionId: string },
 ): Promise<TableState> {
   const state = await getTable(deps.catalog, request.table)
@@ -127,7 +129,7 @@ export async function touchTable(
 
 /** The live entries of these paths in the table's current snapshot. Cheap for paths never seen. */
 async function findLive(
-  deps: CommitServices,
+  deps: Stores<'paths'> & Pick<CommitServices, 'manifests'>,
   state: TableState,
   paths: readonly string[],
 ): Promise<ReadonlyMap<string, ManifestEntry>> {
@@ -137,7 +139,7 @@ async function findLive(
 }
 
 async function findLiveAmong(
-  deps: CommitServices,
+  deps: Pick<CommitServices, 'manifests'>,
   state: TableState,
   known: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, ManifestEntry>> {
@@ -149,7 +151,7 @@ async function findLiveAmong(
 
 /** Files that the table has already, unless the transaction removes them. */
 export async function refuseLiveFiles(
-  deps: CommitServices,
+  deps: Stores<'paths'> & Pick<CommitServices, 'manifests'>,
   state: TableState,
   request: {
     readonly files: readonly StagedFile[]
@@ -177,7 +179,11 @@ export async function refuseLiveFiles(
 
 type StageWhat = Pick<Staging, 'transactionId' | 'addedFiles' | 'removedPaths' | 'truncate'>
 
-async function stage(deps: CommitServices, state: TableState, what: StageWhat): Promise<void> {
+async function stage(
+  deps: Stores<'transactions'> & Pick<CommitServices, 'ambient'>,
+  state: TableState,
+  what: StageWhat,
+): Promise<void> {
   const staged = await deps.catalog.transactions.stage({
     ...what,
     tableUuid: state.definition.tableUuid,
@@ -188,7 +194,7 @@ async function stage(deps: CommitServices, state: TableState, what: StageWhat): 
 }
 
 async function refuse(
-  deps: CommitServices,
+  deps: Stores<'transactions'> & Pick<CommitServices, 'ambient'>,
   staged: Exclude<StageOutcome, { outcome: 'staged' }>,
   transactionId: string,
 ): Promise<never> {

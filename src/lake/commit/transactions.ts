@@ -48,7 +48,7 @@ export interface CommittedFiles {
 }
 
 export async function startTransaction(
-  deps: CommitServices,
+  deps: Stores<'tables' | 'transactions'> & Pick<CommitServices, 'ambient'>,
   request: StartRequest,
 ): Promise<Transaction> {
   for (const table of request.tables ?? []) await getTable(deps.catalog, table)
@@ -64,7 +64,7 @@ export async function startTransaction(
  * asks may change all of the tables.
  */
 export async function commitTransaction(
-  deps: CommitDependencies,
+  deps: Stores<'transactions'> & Pick<CommitDependencies, 'ambient' | 'commits' | 'meter'>,
   transactionId: string,
   permit?: (tableUuids: readonly string[]) => Promise<void>,
 ): Promise<readonly TableCommitResult[]> {
@@ -79,7 +79,7 @@ export async function commitTransaction(
 
 /** Start, stage and commit in one step. */
 export async function commitFiles(
-  deps: CommitDependencies,
+  deps: Stores<'tables'> & Pick<CommitDependencies, 'ambient' | 'commits' | 'meter' | 'objects'>,
   request: { readonly table: string; readonly paths: readonly string[] } & StartRequest,
 ): Promise<CommittedFiles> {
   const state = await getTable(deps.catalog, request.table)
@@ -91,7 +91,7 @@ export async function commitFiles(
 
 /** Commits files whose footers were read, in a transaction that the catalog does not know yet. */
 export async function commitInspected(
-  deps: CommitDependencies,
+  deps: Pick<CommitDependencies, 'commits' | 'meter'>,
   state: TableState,
   request: { readonly transaction: Transaction; readonly files: readonly StagedFile[] },
 ): Promise<readonly TableCommitResult[]> {
@@ -105,7 +105,8 @@ export async function commitInspected(
 
 /** One removal or truncation that commits by itself. */
 export async function commitRemoval(
-  deps: CommitDependencies,
+  deps: Stores<'paths' | 'tables'> &
+    Pick<CommitDependencies, 'ambient' | 'commits' | 'manifests' | 'meter'>,
   request: {
     readonly table: string
     readonly change: { readonly removedPaths: readonly string[]; readonly truncate: boolean }
@@ -123,7 +124,7 @@ export async function commitRemoval(
 }
 
 export async function abortTransaction(
-  deps: CommitServices,
+  deps: Stores<'transactions'> & Pick<CommitServices, 'ambient'>,
   transactionId: string,
 ): Promise<TransactionView> {
   const transaction = await getTransaction(deps, transactionId)
@@ -135,7 +136,7 @@ export async function abortTransaction(
 }
 
 export async function viewTransaction(
-  deps: CommitServices,
+  deps: Stores<'transactions'> & Pick<CommitServices, 'ambient'>,
   transactionId: string,
 ): Promise<TransactionView> {
   const transaction = await getTransaction(deps, transactionId)
@@ -153,7 +154,10 @@ export function forgetOldTransactions({
   return catalog.transactions.forget(ambient.nowMs() - TRANSACTION_RETENTION_MS)
 }
 
-export function newTransaction(deps: CommitServices, request: StartRequest): Transaction {
+export function newTransaction(
+  deps: Pick<CommitServices, 'ambient'>,
+  request: StartRequest,
+): Transaction {
   const seconds = request.expiresInSeconds ?? TRANSACTION_LIFETIME_SECONDS_DEFAULT
   if (!(seconds > 0 && seconds <= TRANSACTION_LIFETIME_SECONDS_MAX)) {
     throw new CatalogError('request-invalid', 'a transaction lives from 1 second up to a week', {
@@ -176,7 +180,7 @@ export function newTransaction(deps: CommitServices, request: StartRequest): Tra
 }
 
 async function commitCounted(
-  deps: CommitDependencies,
+  deps: Pick<CommitDependencies, 'commits' | 'meter'>,
   pending: PendingTransaction,
 ): Promise<readonly TableCommitResult[]> {
   try {

@@ -46,7 +46,7 @@ class Merged {
  * that takes long goes in slices, so that others work meanwhile.
  */
 export async function mergeManifests(
-  deps: SnapshotDependencies,
+  deps: Pick<SnapshotDependencies, 'ambient' | 'manifests' | 'objects'>,
   state: TableState,
   { group, snapshot }: Merge,
 ): Promise<CreatedManifest> {
@@ -98,7 +98,7 @@ function take(
 }
 
 async function* liveEntries(
-  { manifests }: SnapshotDependencies,
+  { manifests }: Pick<SnapshotDependencies, 'manifests'>,
   file: ManifestFile,
 ): AsyncGenerator<ManifestEntry> {
   const manifest = await manifests.getManifest(file)

@@ -22,7 +22,7 @@ type SnapshotNumbers = Pick<Snapshot, 'snapshotId' | 'sequenceNumber'>
 
 /** Encodes a manifest under a new name; writes nothing yet. */
 export function createManifest(
-  deps: SnapshotDependencies,
+  deps: Pick<SnapshotDependencies, 'ambient'>,
   state: TableState,
   {
     entries,
@@ -63,7 +63,7 @@ export function manifestForm(
  * When one cannot be written, none stays.
  */
 export async function writeSnapshotFiles(
-  deps: SnapshotDependencies,
+  deps: Pick<SnapshotDependencies, 'manifests' | 'objects'>,
   state: TableState,
   {
     snapshot,
@@ -96,7 +96,7 @@ export async function writeSnapshotFiles(
 }
 
 async function putNew(
-  deps: SnapshotDependencies,
+  deps: Pick<SnapshotDependencies, 'objects'>,
   location: string,
   bytes: Uint8Array,
 ): Promise<void> {
@@ -109,7 +109,7 @@ async function putNew(
  * next attempt's number is taken.
  */
 async function writeListAndSnapshot(
-  deps: SnapshotDependencies,
+  deps: Pick<SnapshotDependencies, 'manifests' | 'objects'>,
   { definition }: TableState,
   {
     snapshot,
@@ -136,7 +136,7 @@ async function writeListAndSnapshot(
 
 /** Both or, as far as it can be told, neither. */
 async function putBoth(
-  deps: SnapshotDependencies,
+  deps: Pick<SnapshotDependencies, 'manifests' | 'objects'>,
   files: readonly { readonly location: string; readonly bytes: Uint8Array }[],
 ): Promise<boolean> {
   const outcomes = await Promise.allSettled(

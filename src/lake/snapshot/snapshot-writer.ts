@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile, ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
 import { ENTRIES_PER_MANIFEST_MAX } from '../../core/limits.ts'
@@ -90,7 +91,7 @@ function operationOf({ added, removed }: ResolvedChange): Operation {
 
 /** A content hash; after a rollback the same change can come again, and then takes the next counter. */
 async function newSnapshotId(
-  deps: SnapshotDependencies,
+  deps: Stores<'snapshots'>,
   state: TableState,
   content: {
     readonly operation: Operation
@@ -117,7 +118,7 @@ interface Arranged {
 }
 
 async function arrangeManifests(
-  deps: SnapshotDependencies,
+  deps: Pick<SnapshotDependencies, 'ambient' | 'manifests' | 'objects'>,
   state: TableState,
   {
     resolved,

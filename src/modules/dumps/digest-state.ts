@@ -1,4 +1,4 @@
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { hashPieces } from './dump-digest.ts'
 import { ContinuingDigest } from './format/continuing-digest.ts'
 import type { DumpIndex } from './format/dump-index.ts'
@@ -15,7 +15,7 @@ export function digestStateLocation(indexLocation: string): string {
  * announced came from a hasher five times as fast, whose state cannot be saved: nobody has to wait for this one.
  */
 export async function saveDigestState(
-  { objects }: Pick<Dependencies, 'objects'>,
+  { objects }: Pick<LakeServices, 'objects'>,
   { index, location, signal }: { index: DumpIndex; location: string; signal: AbortSignal },
 ): Promise<void> {
   const digest = await ContinuingDigest.start()
@@ -26,7 +26,7 @@ export async function saveDigestState(
 
 /** A digest that stands at the end of the dump; `undefined` when it has to be hashed from its first byte. */
 export async function resumeDigest(
-  { objects }: Pick<Dependencies, 'objects'>,
+  { objects }: Pick<LakeServices, 'objects'>,
   { index, location }: { readonly index: DumpIndex; readonly location: string },
 ): Promise<ContinuingDigest | undefined> {
   let state = index.digestState

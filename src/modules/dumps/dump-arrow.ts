@@ -7,7 +7,10 @@ import { ARROW_END_BYTES, ARROW_PREFIX_BYTES, arrowSchemaBytes } from './format/
 import type { DumpPiece } from './format/dump-index.ts'
 
 /** One Arrow IPC stream: the schema of the first shard, the batches of all, and one end. */
-export async function buildArrow(deps: DumpDependencies, build: DumpBuild): Promise<DumpContent> {
+export async function buildArrow(
+  deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
+  build: DumpBuild,
+): Promise<DumpContent> {
   const { progress, signal } = build
   let last: DumpPiece | undefined
   for await (const shard of shardsOf(deps, build)) {
@@ -25,7 +28,10 @@ export async function buildArrow(deps: DumpDependencies, build: DumpBuild): Prom
   return { sha256: await sha256OfPieces(deps.objects, progress.pieces, signal) }
 }
 
-function shardsOf(deps: DumpDependencies, build: DumpBuild): AsyncIterable<DumpPiece> {
+function shardsOf(
+  deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
+  build: DumpBuild,
+): AsyncIterable<DumpPiece> {
   // Only a shard says what the columns are.
   const sources = build.sources.length === 0 ? [undefined] : build.sources
   return inOrder(sources, deps.converter.atOnce, (source) =>

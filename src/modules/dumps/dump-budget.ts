@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { isIndex, listDumpFolder } from './dump-folder.ts'
@@ -17,7 +18,10 @@ export interface BudgetRequest {
 }
 
 /** Forgets the dumps that were not asked for longest, over all tables and formats, until the rest is within the budget. */
-export async function keepBudget(deps: DumpDependencies, request: BudgetRequest): Promise<void> {
+export async function keepBudget(
+  deps: Stores<'leases'> & Pick<DumpDependencies, 'ambient' | 'log' | 'objects' | 'warehouse'>,
+  request: BudgetRequest,
+): Promise<void> {
   const { bytesMax, lastUsedMs, newIndexLocation } = request
   const { totalBytes, indexes } = await listAll(deps)
   let excessBytes = totalBytes - bytesMax
@@ -31,7 +35,7 @@ export async function keepBudget(deps: DumpDependencies, request: BudgetRequest)
   }
 }
 
-async function listAll({ objects, warehouse }: DumpDependencies) {
+async function listAll({ objects, warehouse }: Pick<DumpDependencies, 'objects' | 'warehouse'>) {
   const indexes: ObjectInfo[] = []
   let totalBytes = 0
   for await (const info of objects.list(allDumpsFolder(warehouse))) {
@@ -43,7 +47,7 @@ async function listAll({ objects, warehouse }: DumpDependencies) {
 
 /** Answers how many bytes went: none where a dump is being made, which may take over shards of this one. */
 async function evict(
-  deps: DumpDependencies,
+  deps: Stores<'leases'> & Pick<DumpDependencies, 'ambient' | 'log' | 'objects'>,
   { folder, lease }: BudgetRequest,
   index: ObjectInfo,
 ): Promise<number> {
@@ -60,7 +64,7 @@ async function evict(
 }
 
 async function evictUnder(
-  deps: DumpDependencies,
+  deps: Pick<DumpDependencies, 'log' | 'objects'>,
   { folder, lease }: Pick<BudgetRequest, 'folder' | 'lease'>,
   index: ObjectInfo,
 ): Promise<number> {

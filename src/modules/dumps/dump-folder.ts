@@ -1,6 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import { type DumpIndex, parseDumpIndex } from './format/dump-index.ts'
 
@@ -20,7 +20,7 @@ export function indexLocationIn(folder: string, snapshotId: bigint): string {
 }
 
 export async function listDumpFolder(
-  { objects }: Pick<Dependencies, 'objects'>,
+  { objects }: Pick<LakeServices, 'objects'>,
   folder: string,
 ): Promise<DumpFolder> {
   const indexes: ObjectInfo[] = []
@@ -44,7 +44,7 @@ export function snapshotIdOf(indexLocation: string): string {
 
 /** `undefined` when there is none, or none that can be read: then the dump is made again. */
 export async function readDumpIndex(
-  deps: Pick<Dependencies, 'objects' | 'log'>,
+  deps: Pick<LakeServices, 'log' | 'objects'>,
   location: string,
 ): Promise<DumpIndex | undefined> {
   try {

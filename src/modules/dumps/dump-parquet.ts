@@ -42,7 +42,10 @@ interface Part {
  * One valid Parquet file of any size: row groups of the data files copied without decoding under one new footer.
  * Files with deletes or another physical schema are rewritten first. The length is known before the first byte.
  */
-export async function buildParquet(deps: DumpDependencies, build: DumpBuild): Promise<DumpContent> {
+export async function buildParquet(
+  deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
+  build: DumpBuild,
+): Promise<DumpContent> {
   const parts = await copyableParts(deps, build)
   build.signal.throwIfAborted()
   const plan = planStitch(parts.map(({ footer, schema }): StitchPart => ({ footer, schema })))
@@ -62,7 +65,10 @@ function namingMissing(error: unknown, sources: readonly DumpSource[]): unknown 
   return source === undefined ? error : namingDataFile(error, source.dataFile)
 }
 
-async function copyableParts(deps: DumpDependencies, build: DumpBuild): Promise<readonly Copied[]> {
+async function copyableParts(
+  deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
+  build: DumpBuild,
+): Promise<readonly Copied[]> {
   const { sources } = build
   if (sources.length === 0) {
     return [await getCopyable(deps, build, (await obtainEmptyShard(deps, build)).location)]
@@ -84,7 +90,7 @@ async function copyableParts(deps: DumpDependencies, build: DumpBuild): Promise<
 }
 
 async function inspect(
-  deps: DumpDependencies,
+  deps: Pick<DumpDependencies, 'objects'>,
   build: DumpBuild,
   source: DumpSource,
 ): Promise<Part> {
@@ -108,7 +114,7 @@ function oddestOf(parts: readonly Part[]): Part {
 }
 
 async function rewrite(
-  deps: DumpDependencies,
+  deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
   build: DumpBuild,
   source: DumpSource,
 ): Promise<Copied> {
@@ -118,7 +124,7 @@ async function rewrite(
 
 /** Of a file that the engine wrote. */
 async function getCopyable(
-  deps: DumpDependencies,
+  deps: Pick<DumpDependencies, 'objects'>,
   build: DumpBuild,
   location: string,
 ): Promise<Copied> {
@@ -129,7 +135,7 @@ async function getCopyable(
 
 /** `undefined` when the pages themselves would have to change. */
 async function findCopyable(
-  deps: DumpDependencies,
+  deps: Pick<DumpDependencies, 'objects'>,
   { target: { state, schema } }: DumpBuild,
   location: string,
 ): Promise<Copied | undefined> {
@@ -142,7 +148,7 @@ async function findCopyable(
 }
 
 async function piecesOf(
-  deps: DumpDependencies,
+  deps: Pick<DumpDependencies, 'objects' | 'warehouse'>,
   { target }: DumpBuild,
   { parts, plan }: { parts: readonly Copied[]; plan: StitchPlan },
 ): Promise<readonly DumpPiece[]> {

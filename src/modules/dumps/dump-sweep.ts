@@ -1,5 +1,5 @@
 import type { TableState } from '../../core/table/table.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import { digestStateLocation } from './digest-state.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
@@ -18,7 +18,10 @@ export interface SweepRequest {
 }
 
 /** Forgets dumps of older snapshots, then shards that no index names. */
-export async function sweepDumps(deps: DumpDependencies, request: SweepRequest): Promise<void> {
+export async function sweepDumps(
+  deps: Pick<DumpDependencies, 'log' | 'objects'>,
+  request: SweepRequest,
+): Promise<void> {
   const { folder, lease, keepNewest, lasting } = request
   const found = await listDumpFolder(deps, folder)
   const stale = found.indexes.filter(
@@ -38,7 +41,7 @@ export function lastingSnapshots({ refs }: TableState, snapshotId: bigint): Read
  * its index a dump is not there, so the index goes first, whatever becomes of its shards.
  */
 export async function removeDumps(
-  deps: Pick<Dependencies, 'objects' | 'log'>,
+  deps: Pick<LakeServices, 'log' | 'objects'>,
   {
     found,
     stale,
@@ -69,7 +72,7 @@ export async function removeDumps(
 
 /** A damaged index names nothing: its dump has to be made again in any case. */
 async function namedShards(
-  deps: Pick<Dependencies, 'objects' | 'log'>,
+  deps: Pick<LakeServices, 'log' | 'objects'>,
   { shards }: DumpFolder,
   indexes: readonly ObjectInfo[],
 ): Promise<ReadonlySet<string>> {
@@ -86,7 +89,7 @@ async function namedShards(
 
 /** What the disk has damaged so that it shows: without the index, nobody would know how long a shard has to be. */
 export async function removeShortShards(
-  { objects }: Pick<Dependencies, 'objects'>,
+  { objects }: Pick<LakeServices, 'objects'>,
   { pieces }: Pick<DumpIndex, 'pieces'>,
   folder: string,
 ): Promise<void> {
@@ -102,7 +105,7 @@ export async function removeShortShards(
  * table that is registered again.
  */
 export async function forgetDumpsOfTable(
-  { objects, warehouse }: Pick<Dependencies, 'objects' | 'warehouse'>,
+  { objects, warehouse }: Pick<LakeServices, 'objects' | 'warehouse'>,
   tableUuid: string,
 ): Promise<void> {
   for await (const { location } of objects.list(dumpsFolder(warehouse, tableUuid))) {

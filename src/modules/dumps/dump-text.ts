@@ -17,7 +17,10 @@ import { storedZstandardFrame } from './format/zstandard-frame.ts'
  * Converts what no earlier dump has converted, and hands the pieces on in order. The digest goes on where that of an
  * earlier dump ended when this one begins with its bytes.
  */
-export async function buildText(deps: DumpDependencies, build: DumpBuild): Promise<DumpContent> {
+export async function buildText(
+  deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
+  build: DumpBuild,
+): Promise<DumpContent> {
   const { sources, progress, signal } = build
   const header = await headerPiece(deps, build)
   const prefix = findPrefix(build, header)
@@ -60,7 +63,7 @@ function findPrefix(
 
 /** A shard that is gone is made again, and may have other bytes than it had: then all is hashed. */
 async function resumeAfter(
-  deps: DumpDependencies,
+  deps: Pick<DumpDependencies, 'objects' | 'warehouse'>,
   { made, target }: DumpBuild,
   prefix: DumpIndex | undefined,
 ): Promise<ContinuingDigest | undefined> {
@@ -74,7 +77,7 @@ async function resumeAfter(
  * there, too.
  */
 async function headerPiece(
-  deps: DumpDependencies,
+  deps: Pick<DumpDependencies, 'objects' | 'warehouse'>,
   { target, sources }: DumpBuild,
 ): Promise<DumpPiece | undefined> {
   const { format, compression, schema } = target

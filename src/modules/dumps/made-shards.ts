@@ -25,7 +25,10 @@ export class MadeShards {
     for (const { pieces } of bases) this.#addNames(pieces)
   }
 
-  static async load(deps: DumpDependencies, folder: string): Promise<MadeShards> {
+  static async load(
+    deps: Pick<DumpDependencies, 'log' | 'objects'>,
+    folder: string,
+  ): Promise<MadeShards> {
     const { indexes, shards } = await listDumpFolder(deps, folder)
     const bases: DumpIndex[] = []
     for (const { location } of indexes.slice(0, BASES_MAX)) {

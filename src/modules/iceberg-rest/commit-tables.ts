@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { TableCommit } from '../../catalog/table-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
@@ -11,7 +12,7 @@ import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { findAmongAll } from '../../lake/publish/table-history.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { createByCommit } from './create-by-commit.ts'
@@ -165,7 +166,10 @@ interface Change {
   readonly change: TableChange
 }
 
-async function changeOf(deps: Dependencies, request: TableRequest): Promise<Change> {
+async function changeOf(
+  deps: Stores<'snapshots' | 'tables'> & Pick<LakeServices, 'ambient' | 'warehouse'>,
+  request: TableRequest,
+): Promise<Change> {
   const base = await getRestTable(deps, request.name)
   checkRequirements(request.requirements, base)
   const existing = await snapshotsMentioned(deps, base, request)
@@ -179,7 +183,7 @@ async function changeOf(deps: Dependencies, request: TableRequest): Promise<Chan
 }
 
 async function snapshotsMentioned(
-  { catalog }: Dependencies,
+  { catalog }: Stores<'snapshots'>,
   { definition: { tableUuid } }: TableState,
   { updates }: TableRequest,
 ): Promise<ReadonlyMap<bigint, Snapshot>> {
@@ -191,7 +195,10 @@ async function snapshotsMentioned(
   return new Map(found.filter((s) => s !== undefined).map((s) => [s.snapshotId, s]))
 }
 
-async function tableCommit(deps: Dependencies, { base, change }: Change): Promise<TableCommit> {
+async function tableCommit(
+  deps: Pick<LakeServices, 'manifests'>,
+  { base, change }: Change,
+): Promise<TableCommit> {
   return {
     expectedVersion: base.version,
     state: { ...change.state, version: base.version + 1 },
@@ -204,7 +211,7 @@ async function tableCommit(deps: Dependencies, { base, change }: Change): Promis
 
 /** False when another commit came first. */
 async function tryCommit(
-  deps: Dependencies,
+  deps: Stores<'snapshots' | 'tables'>,
   tables: readonly TableCommit[],
   options: ReturnType<AnswerKeeper['withEffect']>,
 ): Promise<boolean> {
@@ -222,7 +229,7 @@ async function tryCommit(
  * answer was lost.
  */
 async function isThere(
-  { catalog }: Dependencies,
+  { catalog }: Stores<'snapshots'>,
   tables: readonly TableCommit[],
 ): Promise<boolean> {
   for (const { state, newSnapshots } of tables) {

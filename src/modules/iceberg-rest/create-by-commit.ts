@@ -4,7 +4,7 @@ import { createFromUpdates } from '../../core/metadata/new-table.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
 import { addTable, nameTaken } from './create-table.ts'
 import { getNamespace } from './namespaces.ts'
@@ -13,7 +13,7 @@ import { pathsOfNewSnapshots } from './snapshot-paths.ts'
 
 /** The end of a staged creation. `undefined` when another table has got the name meanwhile. */
 export async function createByCommit(
-  deps: Dependencies & Stores<'views' | 'namespaces'>,
+  deps: LakeServices & Stores<'views' | 'namespaces'>,
   {
     name,
     requirements,

@@ -7,7 +7,7 @@ import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { newMetadataLocation, refsOf } from '../../lake/publish/metadata-pieces.ts'
 import { metadataFile } from '../../lake/publish/publisher.ts'
 import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
@@ -29,7 +29,7 @@ export interface CreatedTable extends Omit<LoadedTable, 'metadataLocation'> {
  * begin with.
  */
 export async function createTable(
-  deps: Dependencies & Stores<'views' | 'namespaces'>,
+  deps: LakeServices & Stores<'views' | 'namespaces'>,
   { namespace, json }: { readonly namespace: readonly string[]; readonly json: unknown },
   keeper: AnswerKeeper,
 ): Promise<CreatedTable> {
@@ -60,7 +60,7 @@ export async function createTable(
  * certainly was not made. Throws `table-already-exists` when the name is taken.
  */
 export async function addTable(
-  deps: Dependencies,
+  deps: Stores<'tables'> & Pick<LakeServices, 'ambient' | 'log' | 'objects' | 'publisher'>,
   table: NewTable,
   keeper: AnswerKeeper,
 ): Promise<LoadedTable> {
@@ -85,7 +85,7 @@ export async function addTable(
 
 /** Of an earlier table in the same place: a rebuilt catalog must know that there is one again. */
 export async function forgetDrop(
-  { objects, log }: Pick<Dependencies, 'objects' | 'log'>,
+  { objects, log }: Pick<LakeServices, 'log' | 'objects'>,
   location: string,
 ): Promise<void> {
   const mark = `${location}/metadata/${DROPPED_MARK}`

@@ -3,7 +3,7 @@ import { CatalogError } from '../../core/errors.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { refsOf } from '../../lake/publish/metadata-pieces.ts'
 import { readable } from './snapshot-paths.ts'
 
@@ -16,7 +16,7 @@ const PATHS_MAX = 5_000_000
  * ones files may be gone, as when someone cleaned up behind them. All must be where files may be read.
  */
 export async function pathsOfImported(
-  deps: Dependencies,
+  deps: Pick<LakeServices, 'manifests'>,
   state: TableState,
   snapshots: readonly Snapshot[],
 ): Promise<readonly string[]> {

@@ -5,7 +5,7 @@ import { shownName } from '../../core/table/shown-name.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import {
   type HistoryText,
   metadataPieces,
@@ -27,7 +27,7 @@ export interface LoadedTable {
 }
 
 type LoadDependencies = Stores<'tables' | 'snapshots' | 'publications'> &
-  Pick<Dependencies, 'objects' | 'publisher'>
+  Pick<LakeServices, 'objects' | 'publisher'>
 
 /** Above it one question for all snapshots is cheaper than one for each. */
 const SINGLE_LOOKUPS_MAX = 32
@@ -54,7 +54,7 @@ export function tableTag({ definition, version }: TableState, mode: SnapshotMode
 
 /** Throws `file-not-found` when the newest metadata file was there and is not any more. */
 export async function requirePublishedFile(
-  deps: Pick<Dependencies, 'objects'>,
+  deps: Pick<LakeServices, 'objects'>,
   { metadataLocation }: TableState,
 ): Promise<void> {
   if (metadataLocation !== undefined) await requireFile(deps, metadataLocation)
@@ -84,7 +84,7 @@ function keyOf({ definition }: TableState): TableKey {
 }
 
 async function publishedOf(
-  { publisher }: Pick<Dependencies, 'publisher'>,
+  { publisher }: Pick<LakeServices, 'publisher'>,
   state: TableState,
 ): Promise<Omit<LoadedTable, 'json'> | undefined> {
   const { metadataLocation, publishedVersion, version } = state
@@ -96,7 +96,7 @@ async function publishedOf(
 
 /** A table without its metadata file is of no use to clients that read files; Iceberg's own catalogs refuse it, too. */
 async function requireFile(
-  { objects }: Pick<Dependencies, 'objects'>,
+  { objects }: Pick<LakeServices, 'objects'>,
   location: string,
 ): Promise<void> {
   if ((await objects.find(location)) === undefined) throw metadataFileMissing(location)
@@ -125,7 +125,7 @@ async function jsonOf(
 }
 
 async function historyOf(
-  { publisher: { histories } }: Pick<Dependencies, 'publisher'>,
+  { publisher: { histories } }: Pick<LakeServices, 'publisher'>,
   state: TableState,
 ): Promise<HistoryText | undefined> {
   return histories.find(state) ?? (await histories.read(state))

@@ -5,7 +5,7 @@ import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/ta
 import type { TableMetadata } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { readTableMetadataFile } from '../../formats/metadata/metadata-file.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { pathsOfImported } from './imported-paths.ts'
 import { metadataFileMissing } from './load-table.ts'
@@ -15,7 +15,7 @@ const PUBLICATIONS_MAX = 100
 
 /** Throws `file-not-found` in Iceberg's words, and `update-invalid` for what is no table metadata. */
 export async function readMetadataAt(
-  { objects }: Pick<Dependencies, 'objects'>,
+  { objects }: Pick<LakeServices, 'objects'>,
   location: string,
 ): Promise<TableMetadata> {
   let bytes: Uint8Array
@@ -35,7 +35,7 @@ export async function readMetadataAt(
 
 /** The table that a metadata file describes, all of it, at a version that follows the files of its metadata log. */
 export async function importTable(
-  deps: Dependencies,
+  deps: Pick<LakeServices, 'ambient' | 'manifests' | 'warehouse'>,
   metadata: TableMetadata,
   {
     name,

@@ -1,10 +1,11 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { dropTable } from '../tables/drop-table.ts'
 import { forgetDrop, nameTaken, refuseTakenName } from './create-table.ts'
 import { metadataFileAnswer, tableAnswer } from './kept-answer.ts'
@@ -51,7 +52,7 @@ export async function registerTable(
 }
 
 async function addImported(
-  deps: Dependencies,
+  deps: Stores<'tables'>,
   importing: Promise<NewTable>,
   keeper: AnswerKeeper,
 ): Promise<TableState> {
@@ -63,7 +64,7 @@ async function addImported(
 }
 
 async function replaceByImported(
-  deps: Dependencies,
+  deps: Stores<'tables'> & Pick<LakeServices, 'ambient' | 'meter'>,
   {
     name,
     importAt,
@@ -118,7 +119,7 @@ export async function unregisterTable(
 
 /** The answer of an unregistration that was done before. */
 export async function readUnregistered(
-  deps: Pick<Dependencies, 'objects'>,
+  deps: Pick<LakeServices, 'objects'>,
   metadataLocation: string,
 ): Promise<Pick<LoadedTable, 'metadataLocation' | 'json'>> {
   const text = tableMetadataToJson(await readMetadataAt(deps, metadataLocation))

@@ -6,7 +6,7 @@ import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { nameTaken } from './create-table.ts'
 import { NO_CONTENT } from './kept-answer.ts'
 import { getRestTable } from './load-table.ts'
@@ -43,7 +43,7 @@ export async function renameTable(
 }
 
 async function tryRename(
-  deps: Dependencies,
+  deps: Stores<'tables'> & Pick<LakeServices, 'ambient' | 'publisher'>,
   { state, target }: { readonly state: TableState; readonly target: NamespacedName },
   keeper: AnswerKeeper,
 ): Promise<boolean> {

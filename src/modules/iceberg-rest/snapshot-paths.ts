@@ -2,7 +2,7 @@ import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 
 const LISTS_AT_ONCE = 4
 const MANIFESTS_AT_ONCE = 16
@@ -14,7 +14,7 @@ const ADDED_PATHS_MAX = 1_000_000
  * by those. Reading them also shows that they are there and whole. Throws `update-invalid` when they are not.
  */
 export async function pathsOfNewSnapshots(
-  deps: Dependencies,
+  deps: Pick<LakeServices, 'manifests'>,
   snapshots: readonly Snapshot[],
 ): Promise<readonly string[]> {
   const ofSnapshots = await mapBounded(snapshots, LISTS_AT_ONCE, (s) => pathsOfSnapshot(deps, s))
@@ -24,7 +24,7 @@ export async function pathsOfNewSnapshots(
 }
 
 async function pathsOfSnapshot(
-  deps: Dependencies,
+  deps: Pick<LakeServices, 'manifests'>,
   { snapshotId, manifestList }: Snapshot,
 ): Promise<readonly string[]> {
   const listed = await readable(`manifest list ${manifestList}`, () =>
@@ -37,7 +37,10 @@ async function pathsOfSnapshot(
   return [manifestList, ...added.map((manifest) => manifest.path), ...ofManifests.flat()]
 }
 
-async function addedFiles(deps: Dependencies, file: ManifestFile): Promise<readonly string[]> {
+async function addedFiles(
+  deps: Pick<LakeServices, 'manifests'>,
+  file: ManifestFile,
+): Promise<readonly string[]> {
   const manifest = await readable(`manifest ${file.path}`, () => deps.manifests.getManifest(file))
   const paths: string[] = []
   for (let i = 0; i < manifest.entryCount; i++) {

@@ -12,7 +12,7 @@ import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
 import type { Page } from '../../http/page-token.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
 import type { ViewDependencies } from '../views/change-view.ts'
 import {
@@ -183,7 +183,7 @@ export async function registerView(
 }
 
 async function readMetadataAt(
-  { objects }: Pick<Dependencies, 'objects'>,
+  { objects }: Pick<LakeServices, 'objects'>,
   location: string,
 ): Promise<ViewMetadata> {
   let bytes: Uint8Array

@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
 import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
@@ -7,7 +8,7 @@ import { formatTableName } from '../../core/table/table-name.ts'
 import { parseExactJson } from '../../formats/json/exact-json.ts'
 import { snapshotFromJson } from '../../formats/metadata/snapshot-json.ts'
 import { tableMetadataFromJson } from '../../formats/metadata/table-metadata-json.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { TABLE_NAME_KEY } from '../../lake/publish/publisher.ts'
 import { DROPPED_MARK } from '../tables/drop-table.ts'
 
@@ -35,7 +36,9 @@ interface TableFiles {
  * their snapshot files. Tables that the catalog has stay as they are. A commit that a crash interrupted before it was
  * acknowledged may come back with the rest.
  */
-export async function* rebuildCatalog(deps: Dependencies): AsyncIterable<RebuiltTable> {
+export async function* rebuildCatalog(
+  deps: Stores<'tables'> & Pick<LakeServices, 'manifests' | 'objects' | 'publisher' | 'warehouse'>,
+): AsyncIterable<RebuiltTable> {
   const tables = await findTables(deps)
   for (const [location, files] of tables) {
     try {
@@ -47,7 +50,9 @@ export async function* rebuildCatalog(deps: Dependencies): AsyncIterable<Rebuilt
   }
 }
 
-async function findTables(deps: Dependencies): Promise<ReadonlyMap<string, TableFiles>> {
+async function findTables(
+  deps: Pick<LakeServices, 'objects' | 'warehouse'>,
+): Promise<ReadonlyMap<string, TableFiles>> {
   const tables = new Map<string, TableFiles>()
   const filesAt = (location: string): TableFiles => {
     const files = tables.get(location) ?? { metadata: undefined, snapshots: [], isDropped: false }
@@ -72,7 +77,7 @@ async function findTables(deps: Dependencies): Promise<ReadonlyMap<string, Table
 }
 
 async function rebuildTable(
-  deps: Dependencies,
+  deps: Stores<'tables'> & Pick<LakeServices, 'manifests' | 'objects' | 'publisher'>,
   location: string,
   { metadata: file, snapshots, isDropped }: TableFiles,
 ): Promise<RebuiltTable> {
@@ -100,7 +105,7 @@ async function rebuildTable(
 
 /** Commits follow each other by parent and sequence number; of several attempts at one the last counts. */
 async function withLaterSnapshots(
-  deps: Dependencies,
+  deps: Pick<LakeServices, 'objects'>,
   metadata: TableMetadata,
   files: TableFiles['snapshots'],
 ): Promise<TableMetadata> {
@@ -159,7 +164,7 @@ function stateOf(
 
 /** Every data file, manifest and manifest list, as commits would have noted them. */
 async function pathsOf(
-  deps: Dependencies,
+  deps: Pick<LakeServices, 'manifests'>,
   snapshots: readonly Snapshot[],
 ): Promise<ReadonlySet<string>> {
   const paths = new Set<string>()
@@ -184,7 +189,7 @@ function nameIn(json: Record<string, unknown>): Pick<TableState, 'namespace' | '
   throw new CatalogError('metadata-corrupt', 'its metadata file does not say what it is called')
 }
 
-async function readJson(deps: Dependencies, location: string): Promise<unknown> {
+async function readJson(deps: Pick<LakeServices, 'objects'>, location: string): Promise<unknown> {
   const bytes = await deps.objects.read(location, { bytesMax: METADATA_FILE_BYTES_MAX })
   return parseExactJson(new TextDecoder().decode(bytes))
 }

@@ -7,13 +7,13 @@ import type { NamespacedName } from '../../core/table/table-name.ts'
 import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/view-metadata-json.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
-import type { Dependencies } from '../../lake/lake.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
 /** What making and changing a view takes. */
 export type ViewDependencies = Stores<'views' | 'tables'> &
-  Pick<Dependencies, 'objects' | 'ambient' | 'meter' | 'warehouse'>
+  Pick<LakeServices, 'objects' | 'ambient' | 'meter' | 'warehouse'>
 
 /** Iceberg view specification: where metadata files go, when not below the view's location. */
 const METADATA_PATH = 'write.metadata.path'
@@ -46,7 +46,7 @@ export function viewNotFound({ shown }: WantedView): ProblemError {
 
 /** The metadata file first: a view never is without one. Throws `view-already-exists` when the name is taken. */
 export async function addView(
-  deps: ViewDependencies,
+  deps: Stores<'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   view: NamespacedName & { readonly metadata: ViewMetadata; readonly metadataLocation?: string },
   options: MutationOptions,
 ): Promise<ViewState> {
@@ -98,7 +98,7 @@ export async function changeView(
 
 /** `undefined` when another change came first. */
 async function tryReplace(
-  deps: ViewDependencies,
+  deps: Stores<'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   { state, changed }: { readonly state: ViewState; readonly changed: ChangedView },
   options: MutationOptions,
 ): Promise<ViewState | undefined> {
@@ -131,7 +131,7 @@ class OvertakenError extends Error {}
 
 /** The file goes again only when the catalog certainly does not name it. */
 async function withMetadataFile<T>(
-  deps: ViewDependencies,
+  deps: Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   {
     metadata,
     version,
@@ -153,7 +153,7 @@ async function withMetadataFile<T>(
 }
 
 function metadataFolder(
-  deps: ViewDependencies,
+  deps: Pick<ViewDependencies, 'warehouse'>,
   { location, properties }: Pick<ViewMetadata, 'location' | 'properties'>,
 ): string {
   const given = Object.hasOwn(properties, METADATA_PATH) ? properties[METADATA_PATH] : undefined

@@ -36,7 +36,9 @@ const CHANGING = [
 const STORING = ['storage-full', 'commit-state-unknown'] as const
 const ViewPosition = z.tuple([z.string().min(1)])
 
-const create = (deps: ViewDependencies) =>
+const create = (
+  deps: Stores<'tables' | 'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
+) =>
   defineRoute(
     {
       method: 'post',

@@ -60,7 +60,7 @@ export interface CreateViewRequest extends ReplaceViewRequest {
 
 /** Names follow the rule of `/v1`. Throws `view-already-exists`. */
 export async function createView(
-  deps: ViewDependencies,
+  deps: Stores<'tables' | 'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   request: CreateViewRequest,
 ): Promise<ViewReading> {
   const name = parseNewTableName(request)

@@ -4,7 +4,7 @@ import { contentDisposition } from '../../../http/http-fields.ts'
 import { httpDate, type Validators } from '../../../http/preconditions.ts'
 import { requestInvalid } from '../../../http/problem.ts'
 import type { Call } from '../../../http/route.ts'
-import type { Dependencies } from '../../../lake/lake.ts'
+import type { LakeServices } from '../../../lake/lake.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import {
   DIALECT_VERSION,
@@ -28,7 +28,7 @@ export interface DumpResource {
 }
 
 /** What the routes of dumps work with. */
-export interface DumpService extends Stores<'tables' | 'snapshots'>, Pick<Dependencies, 'objects'> {
+export interface DumpService extends Stores<'tables' | 'snapshots'>, Pick<LakeServices, 'objects'> {
   readonly dumps: Dumps
   readonly streams: DumpStreams
 }

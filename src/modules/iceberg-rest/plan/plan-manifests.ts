@@ -4,7 +4,7 @@ import type { ManifestFile } from '../../../core/file/data-file.ts'
 import type { Snapshot } from '../../../core/table/snapshot.ts'
 import type { TableDefinition } from '../../../core/table/table.ts'
 import type { DecodedManifest } from '../../../formats/manifest/manifest-reader.ts'
-import type { Dependencies } from '../../../lake/lake.ts'
+import type { LakeServices } from '../../../lake/lake.ts'
 import { DeleteFileIndex } from '../../../lake/scan/delete-file-index.ts'
 import { ANCESTRY_MAX } from './plan-limits.ts'
 import { snapshotNotFound } from './plan-request.ts'
@@ -25,7 +25,7 @@ const NOTHING: ScanManifests = {
 
 /** Throws `request-invalid` when the snapshot was expired meanwhile. */
 export async function manifestsOf(
-  deps: Dependencies,
+  deps: Stores<'snapshots'> & Pick<LakeServices, 'manifests'>,
   definition: TableDefinition,
   { snapshotId, startSnapshotId }: ScanSpec,
 ): Promise<ScanManifests> {
@@ -57,7 +57,7 @@ async function getSnapshot(
 
 /** Newest first; `start` itself is not among them, and may be expired. */
 async function appendsBetween(
-  deps: Dependencies,
+  deps: Stores<'snapshots'>,
   definition: TableDefinition,
   end: Snapshot,
   start: bigint,
@@ -101,7 +101,7 @@ function notAnAncestor(start: bigint, end: bigint): CatalogError {
 
 /** Files are in the manifests that their own snapshot wrote; later merges only repeat them as existing. */
 async function appendedManifests(
-  deps: Dependencies,
+  deps: Pick<LakeServices, 'manifests'>,
   appends: readonly Snapshot[],
 ): Promise<ScanManifests> {
   const ids = new Set(appends.map(({ snapshotId }) => snapshotId))
@@ -127,7 +127,7 @@ async function appendedManifests(
 const DELETE_INDEXES = new WeakMap<readonly ManifestFile[], Promise<DeleteFileIndex>>()
 
 function deleteIndexOf(
-  deps: Dependencies,
+  deps: Pick<LakeServices, 'manifests'>,
   { partitionSpecs }: TableDefinition,
   manifests: readonly ManifestFile[],
 ): Promise<DeleteFileIndex> {

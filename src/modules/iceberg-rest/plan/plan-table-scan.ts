@@ -1,3 +1,4 @@
+import type { Stores } from '../../../catalog/catalog.ts'
 import { CatalogError } from '../../../core/errors.ts'
 import type { ManifestFile } from '../../../core/file/data-file.ts'
 import { affordableFilter, filterCost } from '../../../core/filter/bind/filter-cost.ts'
@@ -7,7 +8,7 @@ import { compilePruner, type Pruner } from '../../../core/filter/prune/pruner.ts
 import type { TableDefinition, TableState } from '../../../core/table/table.ts'
 import { Turns } from '../../../core/turns.ts'
 import { stringifyExactJson } from '../../../formats/json/exact-json.ts'
-import type { Dependencies } from '../../../lake/lake.ts'
+import type { LakeServices } from '../../../lake/lake.ts'
 import { matchingRows } from '../../../lake/scan/matching-rows.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import { KeptFiles } from './kept-files.ts'
@@ -47,7 +48,7 @@ export interface CompletedPlan extends PlannedTasks {
 
 /** Throws `request-invalid`, `filter-invalid`, or `not-implemented` for a range with removals. */
 export async function planTableScan(
-  deps: Dependencies,
+  deps: Stores<'snapshots'> & Pick<LakeServices, 'manifests'>,
   state: TableState,
   json: unknown,
 ): Promise<CompletedPlan> {
@@ -58,7 +59,7 @@ export async function planTableScan(
 
 /** Plans again what the plan id says: the answer is the same. Throws `plan-not-found`. */
 export async function fetchPlan(
-  deps: Dependencies,
+  deps: Stores<'snapshots'> & Pick<LakeServices, 'manifests'>,
   state: TableState,
   planId: string,
 ): Promise<CompletedPlan> {
@@ -73,7 +74,7 @@ export function requirePlan(state: TableState, planId: string): void {
 
 /** Throws `plan-task-not-found`. */
 export function fetchScanTasks(
-  deps: Dependencies,
+  deps: Stores<'snapshots'> & Pick<LakeServices, 'manifests'>,
   state: TableState,
   planTask: string,
 ): Promise<PlannedTasks> {
@@ -91,7 +92,7 @@ function planTaskNotFound(): ProblemError {
 }
 
 async function planToken(
-  deps: Dependencies,
+  deps: Stores<'snapshots'> & Pick<LakeServices, 'manifests'>,
   state: TableState,
   text: string,
   notFound: NotFound,
@@ -119,7 +120,7 @@ function tokenOf({ definition }: TableState, text: string, notFound: NotFound): 
 }
 
 async function planRange(
-  deps: Dependencies,
+  deps: Stores<'snapshots'> & Pick<LakeServices, 'manifests'>,
   definition: TableDefinition,
   token: PlanToken,
 ): Promise<PlannedTasks> {
@@ -192,7 +193,7 @@ interface Scan {
 
 /** The files of the range that the filter keeps, and the range that was left over when enough was looked at. */
 async function findFiles(
-  deps: Dependencies,
+  deps: Pick<LakeServices, 'manifests'>,
   scan: Scan,
 ): Promise<{ readonly kept: KeptFiles; readonly rest: ScanRange | undefined }> {
   const kept = new KeptFiles()

@@ -1,7 +1,7 @@
 import type { DataFile, ManifestEntry } from '../../../../src/core/file/data-file.ts'
 import type { Operation, Snapshot } from '../../../../src/core/table/snapshot.ts'
 import type { TableState } from '../../../../src/core/table/table.ts'
-import type { Dependencies } from '../../../../src/lake/lake.ts'
+import type { LakeServices } from '../../../../src/lake/lake.ts'
 import { createManifest, writeSnapshotFiles } from '../../../../src/lake/snapshot/snapshot-files.ts'
 import { writeSnapshot } from '../../../../src/lake/snapshot/snapshot-writer.ts'
 
@@ -22,7 +22,7 @@ export function madeFile(path: string, more: Partial<DataFile> = {}): DataFile {
 
 /** Appends data files, or removes those of these paths. */
 export async function commitFiles(
-  deps: Dependencies,
+  deps: LakeServices,
   tableUuid: string,
   { added = [], removed = [] }: { added?: readonly DataFile[]; removed?: readonly string[] },
 ): Promise<Snapshot> {
@@ -37,7 +37,7 @@ export async function commitFiles(
 
 /** A snapshot of another writer: one more manifest with these entries, delete files unless said otherwise. */
 export async function commitManifest(
-  deps: Dependencies,
+  deps: LakeServices,
   tableUuid: string,
   {
     files,
@@ -79,14 +79,14 @@ export async function commitManifest(
   return commit(deps, state, snapshot)
 }
 
-async function stateOf({ catalog }: Dependencies, tableUuid: string): Promise<TableState> {
+async function stateOf({ catalog }: LakeServices, tableUuid: string): Promise<TableState> {
   const state = await catalog.tables.find({ tableUuid })
   if (state === undefined) throw new Error('the table is gone')
   return state
 }
 
 async function commit(
-  { catalog }: Dependencies,
+  { catalog }: LakeServices,
   state: TableState,
   snapshot: Snapshot,
 ): Promise<Snapshot> {
