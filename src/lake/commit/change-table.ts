@@ -17,8 +17,8 @@ export type TableDifference = Partial<Pick<TableState, 'definition' | 'currentSn
 }
 
 /**
- * Changes a table in one step, in its turn among the commits of this process. `change` is asked again when a commit of
- * another process comes first, so that it always speaks of the newest state.
+ * Changes a table in one step, in its turn among the commits of this process. `change` is asked
+ * again when a commit of another process comes first, so that it always speaks of the newest state.
  */
 export async function changeTable(
   deps: CommitDependencies,

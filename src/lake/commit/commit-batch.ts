@@ -29,7 +29,7 @@ import { isUnknownState } from './unknown-state.ts'
  *   of all tables and transactions in one step. (`TableDifference` leads there from a change of the
  *   definition.)
  * - `TableCommitResult` is what a transaction did to one table; it is stored with the transaction
- *   and answers a repeated commit.
+ *   and returned again when the commit is repeated.
  */
 
 type Outcomes = Map<string, readonly TableCommitResult[] | Error>
@@ -44,9 +44,10 @@ interface PreparedTable extends TableBatch {
 }
 
 /**
- * Commits a batch: each table that it touches gets one snapshot, all in one step of the catalog.
- * A batch is one transaction of any kind, or several that only append to one and the same table.
- * One that is refused fails alone; when another process comes first, the batch goes again on the new state.
+ * Commits a batch: each table that it touches gets one snapshot, all in one step of the catalog. A
+ * batch is one transaction of any kind, or several that only append to one and the same table. One
+ * that is refused fails alone; when another process comes first, the batch goes again on the new
+ * state.
  */
 export async function commitBatch(
   deps: CommitServices,
@@ -64,7 +65,7 @@ export async function commitBatch(
   })
 }
 
-/** Settles at least one transaction, or answers which table another process was first on. */
+/** Settles at least one transaction, or returns the table that another process was first on. */
 async function tryCommit(
   deps: Stores<'paths' | 'snapshots' | 'tables' | 'transactions'> &
     Pick<CommitServices, 'ambient' | 'manifests' | 'objects' | 'publisher'>,
@@ -123,7 +124,7 @@ async function validateBatch(
 
 interface LoadedTable {
   readonly state: TableState
-  /** Of the paths that the batch adds: those that the table may have had. */
+  /** Paths among those that the batch adds which the table may have had. */
   readonly known: ReadonlySet<string>
 }
 
@@ -297,7 +298,8 @@ function resultsByTransaction(
   for (const table of prepared) {
     const isShared = table.members.length > 1
     for (const { pending, valid } of table.members) {
-      // In a shared snapshot everything is an append, so each transaction's own files are its own counts.
+      // In a shared snapshot everything is an append, so each transaction's own files are its own
+      // counts.
       const own = isShared ? { added: valid.addedFiles, removed: [] } : table.prepared
       results.get(pending.transaction.transactionId)?.push(tableResult(table, own))
     }
@@ -326,7 +328,10 @@ function tableResult(
   }
 }
 
-/** What speaks against a transaction may be its own first commit: then that one's answer is given again. */
+/**
+ * What speaks against a transaction may be its own first commit: then that one's answer is given
+ * again.
+ */
 async function refusedOrCommitted(
   deps: Stores<'transactions'>,
   { transaction, isNew }: PendingTransaction,
@@ -337,7 +342,7 @@ async function refusedOrCommitted(
   return stored?.state === 'committed' ? stored.results : asError(error)
 }
 
-/** Two commits of one transaction at once: the second answers what the first did. */
+/** Two commits of one transaction at once: the second gets what the first got. */
 async function endedElsewhere(
   deps: Stores<'transactions'> & Pick<CommitServices, 'ambient'>,
   transactionId: string,
@@ -365,7 +370,8 @@ async function discard(
 function stagedMeanwhile(transactionId: string): CatalogError {
   return new CatalogError(
     'commit-conflict',
-    `files were staged in transaction ${transactionId} while it was being committed: commit it again`,
+    `files were staged in transaction ${transactionId} while it was being committed: ` +
+      'commit it again',
     { facts: { transactionId } },
   )
 }

@@ -22,7 +22,10 @@ interface OpenBatch {
   readonly outcome: Promise<BatchOutcome>
 }
 
-/** Shares of what the last batch took: a batch waits so long for the next to join, and so long for all. */
+/**
+ * How long a batch waits, as fractions of the last batch's duration: for the next append, and in
+ * total.
+ */
 const QUIET_SHARE = 1 / 8
 const GATHER_SHARE = 1 / 3
 const QUIET_MS_MAX = 10
@@ -39,18 +42,19 @@ export interface CommitQueueOptions {
 interface LastBatch {
   readonly tookMs: number
   readonly endedAtMs: number
-  /** Those whom it answered and those who waited meanwhile. */
+  /** Those whom it answered, and those who waited while it was committed. */
   readonly callers: number
 }
 
 /**
- * The commits of one process, in order of arrival on each table, so that they do not race each other.
- * Appends that wait for the same table are joined into one batch; all else goes alone. Tables share nothing:
- * a transaction over several takes its turn on each, in the order of their ids, so that no two wait for each other.
+ * The commits of one process, in order of arrival on each table, so that they do not race each
+ * other. Appends that wait for the same table are joined into one batch; all else goes alone.
+ * Tables share nothing: a transaction over several takes its turn on each, in the order of their
+ * ids, so that no two wait for each other.
  *
- * Those whom a batch has just answered come back soon, and the first of them would go alone while the others wait.
- * So a batch that follows another of several waits a little for as many, as long as they keep joining. A table with
- * one client never waits.
+ * Those whom a batch has just answered come back soon, and the first of them would go alone while
+ * the others wait. So a batch that follows another of several waits a little for as many, as long
+ * as they keep joining. A table with one client never waits.
  */
 export class CommitQueue {
   readonly #commitBatch: CommitBatch
@@ -78,7 +82,9 @@ export class CommitQueue {
     return result
   }
 
-  /** Any other change of these tables, in their turn among the commits; `overloaded` as `commit`. */
+  /**
+   * Any other change of these tables, in their turn among the commits; `overloaded` as `commit`.
+   */
   inTurns<T>(tableUuids: readonly string[], work: () => Promise<T>): Promise<T> {
     const ordered = inOrder(tableUuids)
     return this.#counted(ordered, () => this.#inTurns(ordered, work))

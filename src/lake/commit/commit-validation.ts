@@ -35,7 +35,7 @@ export async function validateChange(
   }: {
     readonly transaction: Transaction
     readonly change: StagedChange
-    /** Of all paths that the batch adds: those that the table may have had. */
+    /** Paths among those that the batch adds which the table may have had. */
     readonly known: ReadonlySet<string>
   },
 ): Promise<ValidChange> {
@@ -50,7 +50,9 @@ export async function validateChange(
   }
 }
 
-/** Appends commute; what truncates or removes was decided on a base, and holds for that base only. */
+/**
+ * Appends commute; what truncates or removes was decided on a base, and holds for that base only.
+ */
 function requireBase(state: TableState, transaction: Transaction, change: StagedChange): void {
   const currentSnapshotId = state.currentSnapshot?.snapshotId ?? null
   if (transaction.isolation === 'overwrite' || currentSnapshotId === change.baseSnapshotId) return
@@ -69,7 +71,10 @@ function requireBase(state: TableState, transaction: Transaction, change: Staged
   )
 }
 
-/** A file that was staged under an older schema or partition spec is read again under the current one. */
+/**
+ * A file that was staged under an older schema or partition spec is read again under the current
+ * one.
+ */
 async function bringUpToDate(
   deps: Pick<CommitServices, 'objects'>,
   { definition }: TableState,

@@ -37,8 +37,9 @@ export function withNames(
 }
 
 /**
- * The properties with the name mapping of this schema. Names that it had before stay, those of dropped columns too:
- * files still have such columns, and PyIceberg refuses a file with a column that no name maps.
+ * The properties with the name mapping of this schema. Names that it had before stay, those of
+ * dropped columns too: files still have such columns, and PyIceberg refuses a file with a column
+ * that no name maps.
  */
 export function withNameMapping(
   properties: TableProperties,
@@ -49,7 +50,10 @@ export function withNameMapping(
   return { ...properties, [NAME_MAPPING_PROPERTY]: text }
 }
 
-/** A name that would stand for another column than it does in files without field ids, compared without case. */
+/**
+ * A name that would stand for another column than it does in files without field ids, compared
+ * without case.
+ */
 export function findRevivedName(
   properties: TableProperties,
   named: { readonly schema: Schema; readonly aliasesById: AliasesById },

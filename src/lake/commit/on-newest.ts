@@ -17,8 +17,9 @@ export class LostRace {
 const PAUSE_MS_MAX = 100
 
 /**
- * Attempts a change until it does not lose the race. Each attempt must read the newest state itself. The pauses in
- * between grow and are jittered; after `COMMIT_ATTEMPTS_MAX` attempts it is a `commit-conflict`.
+ * Attempts a change until it does not lose the race. Each attempt must read the newest state
+ * itself. The pauses in between grow and are jittered; after `COMMIT_ATTEMPTS_MAX` attempts it is a
+ * `commit-conflict`.
  */
 export async function onNewest<T>(
   {

@@ -21,7 +21,8 @@ export interface StagedReport {
 }
 
 /**
- * Reads the footers and stages the files for the table. All or none: the first file that is refused is named.
+ * Reads the footers and stages the files for the table. All or none: the first file that is refused
+ * is named.
  */
 export async function stageFiles(
   deps: Stores<'paths' | 'tables' | 'transactions'> &

@@ -35,7 +35,7 @@ export interface StartRequest {
 export interface TransactionView {
   readonly transaction: Transaction
   readonly state: VisibleState
-  /** Of an open transaction; empty afterwards. */
+  /** What an open transaction has staged; empty afterwards. */
   readonly changes: readonly StagedChange[]
 }
 
@@ -60,8 +60,8 @@ export async function startTransaction(
 }
 
 /**
- * Committing again answers the first result again, however the first answer was lost. `permit` throws unless whoever
- * asks may change all of the tables.
+ * Committing again returns the first result again, however the first answer was lost. `permit`
+ * throws unless whoever asks may change all of the tables.
  */
 export async function commitTransaction(
   deps: Stores<'transactions'> & Pick<CommitDependencies, 'ambient' | 'commits' | 'meter'>,
@@ -71,7 +71,8 @@ export async function commitTransaction(
   const transaction = await getTransaction(deps, transactionId)
   if (transaction.state === 'committed') return transaction.results
   requireOpen(transaction, deps.ambient.nowMs())
-  // After the transaction: what is staged between the two makes its revision stale, and the commit is refused.
+  // After the transaction: what is staged between the two makes its revision stale, and the commit
+  // is refused.
   const changes = (await deps.catalog.transactions.listStaged(transactionId)).filter(isChange)
   await permit?.(changes.map(({ tableUuid }) => tableUuid))
   return commitCounted(deps, { transaction, isNew: false, changes })

@@ -59,8 +59,9 @@ export interface LocalResult extends JobResult {
 }
 
 /**
- * Rows in other files: data files in the formats of dumps or with other columns, texts as data files. Has the engine,
- * a folder of the local disk for what it makes, and local copies of objects for it to read.
+ * Rows in other files: data files in the formats of dumps or with other columns, texts as data
+ * files. Has the engine, a folder of the local disk for what it makes, and local copies of objects
+ * for it to read.
  */
 export class Converter {
   readonly options: ConverterOptions
@@ -75,7 +76,9 @@ export class Converter {
     return this.options.atOnce
   }
 
-  /** A failure names the data file. `file-corrupt` when it has not the rows that the table counts. */
+  /**
+   * A failure names the data file. `file-corrupt` when it has not the rows that the table counts.
+   */
   async convert<T>(conversion: Conversion, place: (made: LocalResult) => Promise<T>): Promise<T> {
     const { source, definition, readAs, schema, idsInFile, ...output } = conversion
     try {

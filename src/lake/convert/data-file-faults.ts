@@ -2,7 +2,10 @@ import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 
-/** As many as the table counts. Deletes may be of rows that are deleted already: with them nobody knows. */
+/**
+ * As many as the table counts. Deletes may be of rows that are deleted already: with them nobody
+ * knows.
+ */
 export function requireRows(
   { dataFile, deleteFiles }: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>,
   rows: number,

@@ -4,7 +4,7 @@ export interface LocalFileCacheOptions {
   readonly objects: ObjectStore
   /** Absolute path of a folder of this process alone. */
   readonly folder: string
-  /** Of copies that nobody uses at the moment; those in use are kept whatever their size. */
+  /** Most bytes of copies that nobody uses; those in use are kept whatever their size. */
   readonly bytesMax: number
   newUuid(): string
   writeLocalFile(
@@ -28,8 +28,9 @@ interface Copy {
 }
 
 /**
- * Objects as files of the local disk, for tools that read nothing else. Where the store has them there, nothing is
- * copied. Data files are immutable, so a copy is never stale; those asked for at the same time share one.
+ * Objects as files of the local disk, for tools that read nothing else. Where the store has them
+ * there, nothing is copied. Data files are immutable, so a copy is never stale; those asked for at
+ * the same time share one.
  */
 export class LocalFileCache {
   readonly #options: LocalFileCacheOptions

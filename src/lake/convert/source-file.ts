@@ -54,7 +54,10 @@ export async function describeSource(
 /** Footers come from the store; engines read files of the local disk only. */
 export type FileAccess = LocalPaths & { readonly objects: ObjectStore }
 
-/** The mapping that engines use; the table's own names where it has none, for files that carry no field ids. */
+/**
+ * The mapping that engines use; the table's own names where it has none, for files that carry no
+ * field ids.
+ */
 export function tableNameMapping(definition: TableDefinition, schema: Schema): NameMapping {
   const text = definition.properties[NAME_MAPPING_PROPERTY]
   if (text === undefined) return nameMappingOf(schema, readAliases(definition.properties))

@@ -9,14 +9,16 @@ export function requireWritable(schema: Schema): void {
   if (field === undefined) return
   throw new CatalogError(
     'not-implemented',
-    `${field.name}: files with columns of ${typeName(field.type)} cannot be written here, only registered`,
+    `${field.name}: files with ${typeName(field.type)} columns cannot be written here, only ` +
+      'registered',
     { facts: { column: field.name } },
   )
 }
 
 /**
- * The schema that a file of our own is held against. The engine has refused nulls where there must be none, but calls
- * every column optional, and the file alone proves the opposite for simple ones only.
+ * The schema that a file of our own is held against. The engine has refused nulls where there must
+ * be none, but calls every column optional, and the file alone proves the opposite for simple ones
+ * only.
  */
 export function withoutRequired(schema: Schema): Schema {
   return { ...schema, fields: schema.fields.map(optional) }

@@ -5,8 +5,9 @@ const ONE_SLASH_FILE = /^file:\/(?!\/)/
 const SCHEME = /^[a-z][a-z0-9+.-]*:/i
 
 /**
- * The location as manifests will hold it: one spelling of each local file, `file:///a/b`, so that a file cannot be
- * added twice; the rest stays to the letter. What the store allows is the store's to say.
+ * The location as manifests will hold it: one spelling of each local file, `file:///a/b`, so that a
+ * file cannot be added twice; the rest stays verbatim. What the store allows is the store's to
+ * say.
  */
 export function dataFileLocation(text: string): string {
   if (text.length > LOCATION_LENGTH_MAX) {

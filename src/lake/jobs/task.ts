@@ -14,6 +14,6 @@ export type Schedule =
   | {
       /** Five fields (minute first), or six with seconds before them. */
       readonly cron: string
-      /** Of the IANA database, such as `Europe/London`; UTC when absent. */
+      /** Name in the IANA database, such as `Europe/London`; UTC when absent. */
       readonly zone?: string
     }

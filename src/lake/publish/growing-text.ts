@@ -1,7 +1,10 @@
 const FIRST_PIECE_BYTES = 4 * 1024
 const PIECE_BYTES_MAX = 1024 * 1024
 
-/** UTF-8 that grows at its end, in pieces: growing copies little, and what was taken before stays as it was. */
+/**
+ * UTF-8 that grows at its end, in pieces: growing copies little, and what was taken before stays as
+ * it was.
+ */
 export class GrowingText {
   readonly #full: Uint8Array[] = []
   #last = Buffer.allocUnsafe(FIRST_PIECE_BYTES)

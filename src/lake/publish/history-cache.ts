@@ -10,7 +10,10 @@ interface Reading {
   readonly missed: TableCommit[]
 }
 
-/** Histories of the tables that were published lately, within a bound of bytes; least recently used first out. */
+/**
+ * Histories of the tables that were published lately, within a bound of bytes; least recently used
+ * first out.
+ */
 export class HistoryCache {
   readonly #catalog: Pick<Catalog, 'snapshots'>
   readonly #bytesMax: number

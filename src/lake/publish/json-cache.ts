@@ -1,6 +1,9 @@
 import { sizeOf } from './pieces.ts'
 
-/** JSON documents as pieces of UTF-8, by name; least recently used first out. A name stands for one content for ever. */
+/**
+ * JSON documents as pieces of UTF-8, by name; least recently used first out. A name stands for one
+ * content for ever.
+ */
 export class JsonCache {
   readonly #bytesMax: number
   readonly #byName = new Map<string, readonly Uint8Array[]>()

@@ -29,7 +29,9 @@ export function refsOf({
   return { ...refs, [MAIN_BRANCH]: { type: 'branch', snapshotId } }
 }
 
-/** Items of `snapshots` and `snapshot-log` in table metadata, separated by commas: JSON in UTF-8. */
+/**
+ * Items of `snapshots` and `snapshot-log` in table metadata, separated by commas: JSON in UTF-8.
+ */
 export interface HistoryText {
   readonly snapshots: readonly Uint8Array[]
   readonly log: readonly Uint8Array[]

@@ -17,13 +17,15 @@ import {
 } from './metadata-pieces.ts'
 import { sizeOf } from './pieces.ts'
 
-/** Top-level key of a metadata file: what the table was called, for whoever finds nothing but files. */
+/**
+ * Top-level key of a metadata file: what the table was called, for whoever finds nothing but files.
+ */
 export const TABLE_NAME_KEY = 'moraine-table'
 /** Between two publications of one table while commits keep coming, at least. */
 const INTERVAL_MS = 200
 /**
- * Of metadata files of one table, each of which holds all its snapshots. To make a MiB takes 5 ms of work when the
- * history is at hand, 30 when it is read again.
+ * Of metadata files of one table, each of which holds all its snapshots. To make a MiB takes 5 ms
+ * of work when the history is at hand, 30 when it is read again.
  */
 const BYTES_PER_MS = 1024
 const INTERVAL_MS_MAX = 120_000
@@ -71,9 +73,10 @@ interface Collected {
 }
 
 /**
- * Writes `*.metadata.json` from the catalog, off the commit path. A burst of commits shares one publication;
- * a table that was idle is published at once. The longer a history is, the more commits share a publication:
- * their work stays below a tenth of the time. The location reaches the catalog only when the file exists.
+ * Writes `*.metadata.json` from the catalog, off the commit path. A burst of commits shares one
+ * publication; a table that was idle is published at once. The longer a history is, the more
+ * commits share a publication: their work stays below a tenth of the time. The location reaches the
+ * catalog only when the file exists.
  */
 export class Publisher {
   /** The metadata of what was published or read lately, by its location. */
@@ -83,7 +86,7 @@ export class Publisher {
   /** At most one publication runs for a table. */
   readonly #running = new Map<string, Promise<Published | undefined>>()
   readonly #background = new Set<Promise<void>>()
-  /** Tables with a background loop; true when another commit came meanwhile. */
+  /** Tables with a background loop; true when another commit came in between. */
   readonly #scheduled = new Map<string, boolean>()
   /** Until when the publisher rests, for tables whose last publication was not cheap. */
   readonly #restsUntilMs = new Map<string, number>()
@@ -115,7 +118,10 @@ export class Publisher {
     this.#background.add(loop)
   }
 
-  /** Location of a metadata file that holds the version of this moment or a later one; `undefined` if the table is gone. */
+  /**
+   * Location of a metadata file that holds the version of this moment or a later one; `undefined`
+   * if the table is gone.
+   */
   async publish(tableUuid: string): Promise<string | undefined> {
     return (await this.publishMetadata(tableUuid))?.metadataLocation
   }
@@ -223,7 +229,10 @@ export class Publisher {
     throw new CatalogError('overloaded', 'other processes publish the table all the time')
   }
 
-  /** `undefined` when it came to nothing: the table is gone, or another process has published this version. */
+  /**
+   * `undefined` when it came to nothing: the table is gone, or another process has published this
+   * version.
+   */
   async #write({ state, frame, history }: Collected): Promise<Published | undefined> {
     const { catalog, objects, ambient, meter } = this.#deps
     const { tableUuid } = state.definition
@@ -231,10 +240,12 @@ export class Publisher {
     const pieces = metadataPieces(frame, history, namedMember(state))
     const bytes = await this.#put(metadataLocation, pieces)
     const publication = { tableUuid, version: state.version, metadataLocation }
-    // As in Iceberg, the metadata log has the time of the change: readers refuse a log ahead of the table's own time.
+    // As in Iceberg, the metadata log has the time of the change: readers refuse a log ahead of the
+    // table's own time.
     await catalog.publications.record({ ...publication, publishedAtMs: state.lastUpdatedMs })
     if (!(await this.#isRecorded(tableUuid, metadataLocation))) {
-      // A version has one file. And when the table was dropped, a purge may have looked for files before.
+      // A version has one file. And when the table was dropped, a purge may have looked for files
+      // before.
       await objects.delete(metadataLocation)
       return undefined
     }

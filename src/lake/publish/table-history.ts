@@ -8,9 +8,9 @@ import { GrowingText } from './growing-text.ts'
 import { type HistoryText, refsOf } from './metadata-pieces.ts'
 
 /**
- * The snapshots and the log of one version of a table, as a metadata file holds them. Each commit adds its own, so that
- * what a long history costs is paid once. The text is exact: a commit that does not follow this version, or
- * forgets snapshots, ends it.
+ * The snapshots and the log of one version of a table, as a metadata file holds them. Each commit
+ * adds its own, so that what a long history costs is paid once. The text is exact: a commit that
+ * does not follow this version, or forgets snapshots, ends it.
  */
 export class TableHistory {
   readonly #formatVersion: number
@@ -84,8 +84,9 @@ function bySequence(left: Snapshot, right: Snapshot): number {
 }
 
 /**
- * Read whole, in pages. Pages that come later may know later commits: sequence numbers and times tell those apart.
- * `undefined` when a later commit has removed what this version needs: then the table has a newer one to look at.
+ * Read whole, in pages. Pages that come later may know later commits: sequence numbers and times
+ * tell those apart. `undefined` when a later commit has removed what this version needs: then the
+ * table has a newer one to look at.
  */
 export async function readHistory(
   catalog: Pick<Catalog, 'snapshots'>,

@@ -41,7 +41,10 @@ export class DeleteFileIndex {
     return this.#byPartition.size + this.#global.length + this.#byDataFile.size === 0
   }
 
-  /** A deletion vector or position delete applies from its own sequence number on, an equality delete only to older files. */
+  /**
+   * A deletion vector or position delete applies from its own sequence number on, an equality
+   * delete only to older files.
+   */
   findFor(dataFile: DataFile, sequenceNumber: bigint): readonly DataFile[] {
     const candidates = [
       ...(this.#byDataFile.get(dataFile.path) ?? []),

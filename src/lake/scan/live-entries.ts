@@ -4,7 +4,9 @@ import type { DecodedManifest } from '../../formats/manifest/manifest-reader.ts'
 /** Between two looks at the clock. */
 const ENTRIES_PER_LOOK = 64
 
-/** Calls `visit` for each entry that is added or existing, until it answers true; whether it did. */
+/**
+ * Calls `visit` for each entry that is added or existing, until it returns true; whether it did.
+ */
 export async function someLiveEntry(
   manifest: DecodedManifest,
   turns: Turns,

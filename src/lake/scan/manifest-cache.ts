@@ -28,8 +28,9 @@ export interface CacheMeter {
 }
 
 /**
- * Manifests and manifest lists, decoded once. They are immutable, so nothing here that was committed can be stale.
- * Bounded by bytes, least recently used first out; readers of one file share one load.
+ * Manifests and manifest lists, decoded once. They are immutable, so nothing here that was
+ * committed can be stale. Bounded by bytes, least recently used first out; readers of one file
+ * share one load.
  */
 export class ManifestCache {
   readonly #objects: ObjectStore
@@ -75,18 +76,24 @@ export class ManifestCache {
     })
   }
 
-  /** Of a list that this process has just written: spares reading it back. */
+  /** Keeps a list that this process has just written: spares reading it back. */
   rememberManifestList(location: string, manifests: readonly ManifestFile[]): void {
     this.#keep(location, { value: manifests, bytes: manifests.length * MANIFEST_FILE_BYTES })
   }
 
-  /** Of a manifest that this process has just written: soon it is merged, and need not be read for that. */
+  /**
+   * Of a manifest that this process has just written: soon it is merged, and need not be read for
+   * that.
+   */
   rememberManifest(location: string, file: Uint8Array): void {
     if (file.length > SMALL_MANIFEST_BYTES) return
     this.#keep(writtenKey(location), { value: file, bytes: file.length + MANIFEST_FILE_BYTES })
   }
 
-  /** Lists that were deleted again, never committed: another process may write other ones under their names. */
+  /**
+   * Lists that were deleted again, never committed: another process may write other ones under
+   * their names.
+   */
   forgetManifestLists(locations: readonly string[]): void {
     for (const location of locations) this.#forget(location)
   }

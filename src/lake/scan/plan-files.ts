@@ -13,7 +13,7 @@ import { DeleteFileIndex } from './delete-file-index.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { matchingRows } from './matching-rows.ts'
 
-/** Of one plan, read and decoded meanwhile: a disk or a store answers several as fast as one. */
+/** Manifests that one plan reads at once: a disk or a store serves several as fast as one. */
 const MANIFESTS_AT_ONCE = 4
 
 /** One data file that may hold matching rows. */
@@ -33,11 +33,11 @@ export interface ScanPlan {
   readonly schema: Schema
   readonly manifests: ScanCounts
   readonly files: ScanCounts
-  /** Of the files kept. */
+  /** Sums over the files kept. */
   readonly totals: { readonly dataFiles: number; readonly records: number; readonly bytes: number }
   /**
-   * The files kept, made as they are read: a plan of a million files costs no million objects. Without the metrics
-   * that are not asked for they cost less.
+   * The files kept, made as they are read: a plan of a million files costs no million objects.
+   * Without the metrics that are not asked for they cost less.
    */
   plannedFiles(metrics?: readonly MetricName[]): Iterable<PlannedFile>
 }
@@ -47,7 +47,10 @@ interface KeptManifest {
   readonly kept: Uint32Array
 }
 
-/** The data files of a snapshot that the filter does not rule out. `filter-invalid` points at the character. */
+/**
+ * The data files of a snapshot that the filter does not rule out. `filter-invalid` points at the
+ * character.
+ */
 export async function planScan(
   deps: { readonly manifests: ManifestCache },
   state: TableState,

@@ -20,7 +20,7 @@ const SLICE_ENTRIES = 200
 const MANIFESTS_AT_ONCE = 16
 
 interface Merge {
-  /** Of one partition spec and content. */
+  /** Manifests of one partition spec and content. */
   readonly group: readonly ManifestFile[]
   readonly snapshot: Pick<Snapshot, 'snapshotId' | 'sequenceNumber'>
 }
@@ -41,9 +41,10 @@ class Merged {
 }
 
 /**
- * One manifest of the live entries of several. Large ones are copied block by block as they are stored, entries of
- * small ones record by record. Those of another writer, or with deleted entries, are decoded and encoded again. All
- * that takes long goes in slices, so that others work meanwhile.
+ * One manifest of the live entries of several. Large ones are copied block by block as they are
+ * stored, entries of small ones record by record. Those of another writer, or with deleted entries,
+ * are decoded and encoded again. All that takes long goes in slices, so that others work in
+ * between.
  */
 export async function mergeManifests(
   deps: Pick<SnapshotDependencies, 'ambient' | 'manifests' | 'objects'>,

@@ -1,6 +1,8 @@
 import type { SnapshotDependencies } from './snapshot-dependencies.ts'
 
-/** Deletes files that nothing names. What cannot be deleted stays an orphan, which harms no reader. */
+/**
+ * Deletes files that nothing names. What cannot be deleted stays an orphan, which harms no reader.
+ */
 export async function deleteQuietly(
   deps: Pick<SnapshotDependencies, 'manifests' | 'objects'>,
   locations: readonly string[],

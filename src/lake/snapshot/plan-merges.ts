@@ -17,15 +17,17 @@ export function isCopied(manifest: ManifestFile): boolean {
 }
 
 /**
- * Groups of manifests to merge, each into one. Manifests are sorted into tiers by size, a tenfold each, and a tier is
- * merged when it holds ten: an entry is rewritten once a tier, so that a commit costs O(new files)
- * and a list of a million files stays short.
+ * Groups of manifests to merge, each into one. Manifests are sorted into tiers by size, a tenfold
+ * each, and a tier is merged when it holds ten: an entry is rewritten once a tier, so that a commit
+ * costs O(new files) and a list of a million files stays short.
  *
- * Ten commits of one file each: ten manifests of tier 0 become one of tier 1. After a hundred commits the ten of
- * tier 1 become one of tier 2. Above `ENTRIES_PER_MANIFEST_MAX` entries nothing is merged any more.
+ * Ten commits of one file each: ten manifests of tier 0 become one of tier 1. After a hundred
+ * commits the ten of tier 1 become one of tier 2. Above `ENTRIES_PER_MANIFEST_MAX` entries nothing
+ * is merged any more.
  *
- * Whatever the sizes, an entry gets into a manifest half as large again or more each time that it is rewritten: at
- * most 23 times. One commit encodes at most `RECODED_ENTRIES_MAX` entries again; what is left over, a later one does.
+ * Whatever the sizes, an entry gets into a manifest half as large again or more each time that it
+ * is rewritten: at most 23 times. One commit encodes at most `RECODED_ENTRIES_MAX` entries again;
+ * what is left over, a later one does.
  */
 export function planMerges(manifests: readonly ManifestFile[]): readonly ManifestFile[][] {
   const tiers = new Map<string, ManifestFile[]>()
@@ -44,7 +46,10 @@ export function planMerges(manifests: readonly ManifestFile[]): readonly Manifes
   return withinBudget(bins)
 }
 
-/** Smallest first, each bin with as many manifests as one manifest may hold entries of, and as are encoded at once. */
+/**
+ * Smallest first, each bin with as many manifests as one manifest may hold entries of, and as are
+ * encoded at once.
+ */
 function binsOf(tier: readonly ManifestFile[]): ManifestFile[][] {
   const bins: ManifestFile[][] = []
   let [room, budget] = [0, 0]

@@ -17,14 +17,19 @@ export interface FileChange {
   readonly truncate: boolean
 }
 
-/** A manifest of the current snapshot whose entries change, with all the entries that it will have. */
+/**
+ * A manifest of the current snapshot whose entries change, with all the entries that it will have.
+ */
 export interface RewrittenManifest {
   readonly source: ManifestFile
   readonly entries: readonly ManifestEntry[]
 }
 
 export interface ResolvedChange {
-  /** Without those that the table had already: a file that is removed and added at once, unchanged, simply stays. */
+  /**
+   * Without those that the table had already: a file that is removed and added at once, unchanged,
+   * simply stays.
+   */
   readonly added: readonly DataFile[]
   readonly removed: readonly DataFile[]
   readonly kept: readonly ManifestFile[]
@@ -37,7 +42,8 @@ export async function resolveChange(
   change: FileChange,
   cache: ManifestCache,
 ): Promise<ResolvedChange> {
-  // Manifests that hold nothing but the deletions of an earlier snapshot have said what they had to say.
+  // Manifests that hold nothing but the deletions of an earlier snapshot have said what they had to
+  // say.
   const live = manifests.filter((manifest) => liveFilesCount(manifest) > 0)
   if (!change.truncate && change.removedPaths.size === 0) {
     return { added: change.added, removed: [], kept: live, rewritten: [] }
@@ -98,7 +104,10 @@ async function rewriteEntries(
   return entries
 }
 
-/** Whether all that is known of two files of one path is the same: if not, it was overwritten, and is another file. */
+/**
+ * Whether all that is known of two files of one path is the same: if not, it was overwritten, and
+ * is another file.
+ */
 function isSameFile(left: DataFile, right: DataFile): boolean {
   return (
     left.recordCount === right.recordCount &&

@@ -59,8 +59,8 @@ export function manifestForm(
 }
 
 /**
- * Writes the files of a snapshot, all at once: names and lengths are known before anything is written.
- * When one cannot be written, none stays.
+ * Writes the files of a snapshot, all at once: names and lengths are known before anything is
+ * written. When one cannot be written, none stays.
  */
 export async function writeSnapshotFiles(
   deps: Pick<SnapshotDependencies, 'manifests' | 'objects'>,
@@ -105,8 +105,8 @@ async function putNew(
 }
 
 /**
- * The names hold the snapshot's id, which a crashed or refused attempt at the same change had too: then the
- * next attempt's number is taken.
+ * The names hold the snapshot's id, which a crashed or refused attempt at the same change had too:
+ * then the next attempt's number is taken.
  */
 async function writeListAndSnapshot(
   deps: Pick<SnapshotDependencies, 'manifests' | 'objects'>,

@@ -5,7 +5,9 @@ import { forEachLiveEntry } from '../scan/live-entries.ts'
 import type { ManifestCache } from '../scan/manifest-cache.ts'
 import type { ResolvedChange } from './snapshot-change.ts'
 
-/** Totals of a snapshot, under their names in the specification (Iceberg spec, "Snapshot summary"). */
+/**
+ * Totals of a snapshot, under their names in the specification (Iceberg spec, "Snapshot summary").
+ */
 const TOTALS = [
   'total-data-files',
   'total-delete-files',
@@ -28,7 +30,10 @@ const NO_FILES: Totals = {
 /** The files that differ between a snapshot and its parent. */
 type SummaryChange = Pick<ResolvedChange, 'added' | 'removed'>
 
-/** `added-data-files`, ..., `total-records`, ...: counts of nothing are left out, totals are always there. */
+/**
+ * `added-data-files`, ..., `total-records`, ...: counts of nothing are left out, totals are always
+ * there.
+ */
 export function changeSummary(totalsBefore: Totals, change: SummaryChange): Record<string, string> {
   const added = count(change.added)
   const removed = count(change.removed)

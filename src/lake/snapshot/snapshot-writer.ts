@@ -79,7 +79,8 @@ export function requireWritableVersion({ definition }: TableState): void {
   if (definition.formatVersion <= 2) return
   throw new CatalogError(
     'not-implemented',
-    `the table is of Iceberg format version ${definition.formatVersion}; here files are committed to versions 1 and 2: commit through the Iceberg REST API`,
+    `the table is of Iceberg format version ${definition.formatVersion}; here files are ` +
+      'committed to versions 1 and 2: commit through the Iceberg REST API',
     { facts: { formatVersion: definition.formatVersion } },
   )
 }
@@ -89,7 +90,9 @@ function operationOf({ added, removed }: ResolvedChange): Operation {
   return added.length === 0 ? 'delete' : 'overwrite'
 }
 
-/** A content hash; after a rollback the same change can come again, and then takes the next counter. */
+/**
+ * A content hash; after a rollback the same change can come again, and then takes the next counter.
+ */
 async function newSnapshotId(
   deps: Stores<'snapshots'>,
   state: TableState,

@@ -24,8 +24,8 @@ export function defaultLocation(
 }
 
 /**
- * A location that a client gives is kept to the letter, but the service must be able to write metadata there.
- * Throws `location-not-allowed` or `location-invalid`.
+ * A location that a client gives is kept verbatim, but the service must be able to write
+ * metadata there. Throws `location-not-allowed` or `location-invalid`.
  */
 export function requireWritableLocation({ warehouse }: Warehouse, location: string): void {
   const spelled = dataFileLocation(location)

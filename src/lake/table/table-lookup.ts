@@ -37,10 +37,11 @@ export async function getSnapshot(
   const snapshot =
     snapshotId === undefined ? undefined : await findSnapshot(catalog, state, snapshotId)
   if (snapshot === undefined) {
+    const shortened = snapshotIdentifier.slice(0, 100)
     throw new CatalogError(
       'snapshot-not-found',
-      `${formatTableName(state.namespace, state.name)} has no snapshot or ref ${snapshotIdentifier.slice(0, 100)}`,
-      { facts: { snapshot: snapshotIdentifier.slice(0, 100), refs: Object.keys(state.refs) } },
+      `${formatTableName(state.namespace, state.name)} has no snapshot or ref ${shortened}`,
+      { facts: { snapshot: shortened, refs: Object.keys(state.refs) } },
     )
   }
   return snapshot
