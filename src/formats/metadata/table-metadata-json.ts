@@ -14,8 +14,9 @@ import {
   type TableMetadata,
 } from '../../core/table/table.ts'
 import { parseUuid } from '../../core/value/bytes-text.ts'
-import { parseExactJson, stringifyExactJson } from '../json/exact-json.ts'
+import { parseExactJson } from '../json/exact-json.ts'
 import { JsonNode, type JsonObject } from '../json/json-node.ts'
+import { aroundMember } from '../json/json-text.ts'
 import { logEntryText, snapshotText } from './history-json.ts'
 import { readSchema, schemaToJson } from './schema-json.ts'
 import {
@@ -63,8 +64,8 @@ export function tableMetadataFrame(
 ): MetadataFrame {
   const json = tableMetadataToJsonObject({ ...metadata, snapshots: [], snapshotLog: [] })
   const { snapshots: _, 'snapshot-log': _log, ...rest } = json
-  const head = `${stringifyExactJson(rest).slice(0, -1)},"snapshots":[`
-  return { head, between: '],"snapshot-log":[', end: ']}' }
+  const { head, end } = aroundMember('snapshots', { before: rest })
+  return { head: `${head}[`, between: '],"snapshot-log":[', end: `]${end}` }
 }
 
 /** A table of version 1 with a sequence number is written as version 2. */

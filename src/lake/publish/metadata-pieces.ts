@@ -1,6 +1,7 @@
 import type { Catalog } from '../../catalog/catalog.ts'
 import { MAIN_BRANCH, type SnapshotRef } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
+import { withMembers } from '../../formats/json/json-text.ts'
 import {
   type MetadataFrame,
   tableMetadataFrame,
@@ -64,9 +65,7 @@ export function metadataPieces(
   { snapshots, log }: HistoryText,
   members: Readonly<Record<string, unknown>> = {},
 ): readonly Uint8Array[] {
-  const added = JSON.stringify(members).slice(1, -1)
-  const tail = added === '' ? end : `${end.slice(0, -1)},${added}}`
-  return [utf8(head), ...snapshots, utf8(between), ...log, utf8(tail)]
+  return [utf8(head), ...snapshots, utf8(between), ...log, utf8(withMembers(end, members))]
 }
 
 function utf8(text: string): Uint8Array {

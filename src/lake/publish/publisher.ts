@@ -5,6 +5,7 @@ import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import type { TableState } from '../../core/table/table.ts'
+import { withMembers } from '../../formats/json/json-text.ts'
 import type { MetadataFrame } from '../../formats/metadata/table-metadata-json.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { HistoryCache } from './history-cache.ts'
@@ -300,8 +301,7 @@ export class Publisher {
 
 /** The bytes of a new table's metadata file, which also tells the table's name. */
 export function metadataFile(state: TableState, json: string): Uint8Array {
-  const named = JSON.stringify(namedMember(state))
-  return new TextEncoder().encode(`${json.slice(0, -1)},${named.slice(1)}`)
+  return new TextEncoder().encode(withMembers(json, namedMember(state)))
 }
 
 function namedMember({ namespace, name }: TableState): Readonly<Record<string, unknown>> {

@@ -5,7 +5,7 @@ import { currentSchema, defaultSpec, type TableState } from '../../core/table/ta
 import { formatTableName } from '../../core/table/table-name.ts'
 import { readAliases, readDescription } from '../../core/table-properties.ts'
 import type { Schema } from '../../core/value/type.ts'
-import { stringifyExactJson } from '../../formats/json/exact-json.ts'
+import { aroundMember } from '../../formats/json/json-text.ts'
 import { timeText } from '../../http/common-shapes.ts'
 import { DataFileWriter, SHOWN_METRICS } from './data-file-response.ts'
 import type { listTables, TableReading } from './tables.ts'
@@ -99,19 +99,20 @@ export function summaryToJson(table: TableSummary) {
 export function* readingAsJson(reading: TableReading): Generator<string> {
   const { state, plan } = reading
   const { dataFiles, records, bytes } = plan.totals
-  const head = stringifyExactJson({
+  const before = {
     ...tableToJson(state, reading),
     planning: { manifests: plan.manifests, files: plan.files },
     totals: { data_files: dataFiles, records, bytes },
-  })
-  yield `${head.slice(0, -1)},"data_files":[`
+  }
+  const { head, end } = aroundMember('data_files', { before })
+  yield `${head}[`
   const writer = new DataFileWriter(state.definition, reading.schema)
   let separator = '\n'
   for (const file of plan.plannedFiles(SHOWN_METRICS)) {
     yield separator + writer.toJson(file)
     separator = ',\n'
   }
-  yield ']}\n'
+  yield `]${end}\n`
 }
 
 /** One data file a line. */

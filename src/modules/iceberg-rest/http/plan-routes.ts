@@ -1,4 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { membersText, objectOf } from '../../../formats/json/json-text.ts'
 import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
 import { getRestTable } from '../load-table.ts'
@@ -52,7 +53,7 @@ function plannedRoutes(deps: RestServices): readonly Route[] {
           await getRestTable(deps, tableName(call)),
           call.body ?? {},
         )
-        return tasksReply(tasks, `"status":"completed","plan-id":${JSON.stringify(planId)},`)
+        return tasksReply(tasks, { status: 'completed', 'plan-id': planId })
       },
     ),
     defineRestRoute(
@@ -64,7 +65,7 @@ function plannedRoutes(deps: RestServices): readonly Route[] {
       async (call) => {
         const state = await getRestTable(deps, tableName(call))
         const tasks = await fetchPlan(deps, state, call.param('plan-id'))
-        return tasksReply(tasks, '"status":"completed",')
+        return tasksReply(tasks, { status: 'completed' })
       },
     ),
     defineRestRoute(
@@ -98,7 +99,7 @@ function tasksRoute(deps: RestServices): Route {
     async (call) => {
       const planTask = planTaskOf(call)
       const state = await getRestTable(deps, tableName(call))
-      return tasksReply(await fetchScanTasks(deps, state, planTask), '')
+      return tasksReply(await fetchScanTasks(deps, state, planTask), {})
     },
   )
 }
@@ -109,13 +110,16 @@ function planTaskOf({ body }: IcebergCall): string {
   throw new CatalogError('request-invalid', '$.plan-task: expected a string')
 }
 
-/**
- * Iceberg REST specification, `ScanTasks`, after the members that are given with a comma at their
- * end.
- */
-function tasksReply({ fileScanTasks, deleteFiles, planTasks }: PlannedTasks, head: string): Reply {
-  const deletes = deleteFiles.length === 0 ? '' : `"delete-files":[${deleteFiles.join(',')}],`
-  const more = planTasks.length === 0 ? '' : `,"plan-tasks":${JSON.stringify(planTasks)}`
-  const body = `{${head}${deletes}"file-scan-tasks":[${fileScanTasks.join(',')}]${more}}`
+/** Iceberg REST specification, `ScanTasks`, with these members before. */
+function tasksReply(
+  { fileScanTasks, deleteFiles, planTasks }: PlannedTasks,
+  before: Readonly<Record<string, string>>,
+): Reply {
+  const body = objectOf([
+    membersText(before),
+    deleteFiles.length === 0 ? '' : `"delete-files":[${deleteFiles.join(',')}]`,
+    `"file-scan-tasks":[${fileScanTasks.join(',')}]`,
+    planTasks.length === 0 ? '' : membersText({ 'plan-tasks': planTasks }),
+  ])
   return { status: 200, mediaType: JSON_MEDIA_TYPE, body }
 }

@@ -1,3 +1,4 @@
+import { aroundMember } from '../../../formats/json/json-text.ts'
 import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
 import type { CreatedTable } from '../create-table.ts'
 import { type LoadedTable, type SnapshotMode, tableTag } from '../load-table.ts'
@@ -7,12 +8,14 @@ export function tableReply(
   { state, metadataLocation, json }: CreatedTable,
   mode: SnapshotMode,
 ): Reply {
-  const location =
-    metadataLocation === undefined ? '' : `"metadata-location":${JSON.stringify(metadataLocation)},`
+  const { head, end } = aroundMember('metadata', {
+    before: { 'metadata-location': metadataLocation },
+    after: { config: {} },
+  })
   return {
     status: 200,
     mediaType: JSON_MEDIA_TYPE,
-    body: { pieces: [utf8(`{${location}"metadata":`), ...json, utf8(',"config":{}}')] },
+    body: { pieces: [utf8(head), ...json, utf8(end)] },
     ...(metadataLocation === undefined ? {} : { headers: { ETag: tableTag(state, mode) } }),
   }
 }
@@ -22,11 +25,12 @@ export function metadataReply({
   metadataLocation,
   json,
 }: Pick<LoadedTable, 'metadataLocation' | 'json'>): Reply {
-  const head = `{"metadata-location":${JSON.stringify(metadataLocation)},"metadata":`
+  const before = { 'metadata-location': metadataLocation }
+  const { head, end } = aroundMember('metadata', { before })
   return {
     status: 200,
     mediaType: JSON_MEDIA_TYPE,
-    body: { pieces: [utf8(head), ...json, utf8('}')] },
+    body: { pieces: [utf8(head), ...json, utf8(end)] },
   }
 }
 

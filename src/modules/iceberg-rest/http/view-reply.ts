@@ -1,3 +1,4 @@
+import { aroundMember } from '../../../formats/json/json-text.ts'
 import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
 import type { getRestView } from '../view-catalog.ts'
 
@@ -5,7 +6,9 @@ type ViewState = Awaited<ReturnType<typeof getRestView>>
 
 /** Iceberg REST specification, `LoadViewResult`. */
 export function viewReply({ metadata, metadataLocation }: ViewState): Reply {
-  const location = JSON.stringify(metadataLocation)
-  const body = `{"metadata-location":${location},"metadata":${metadata},"config":{}}`
-  return { status: 200, mediaType: JSON_MEDIA_TYPE, body }
+  const { head, end } = aroundMember('metadata', {
+    before: { 'metadata-location': metadataLocation },
+    after: { config: {} },
+  })
+  return { status: 200, mediaType: JSON_MEDIA_TYPE, body: `${head}${metadata}${end}` }
 }

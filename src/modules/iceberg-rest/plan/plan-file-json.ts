@@ -6,6 +6,7 @@ import { valueToJson } from '../../../core/value/single-value.ts'
 import { isNested, type PrimitiveType } from '../../../core/value/type.ts'
 import type { Value } from '../../../core/value/value.ts'
 import { stringifyExactJson } from '../../../formats/json/exact-json.ts'
+import { moreMembers } from '../../../formats/json/json-text.ts'
 
 /** Iceberg REST specification, `ContentFile`, in the forms that Iceberg's own clients read. */
 export class ContentFileWriter {
@@ -24,14 +25,13 @@ export class ContentFileWriter {
   }
 
   deleteFile(file: DataFile): string {
-    const rest = JSON.stringify({
+    const members = moreMembers({
       'equality-ids': file.equalityIds,
       'referenced-data-file': file.referencedDataFile,
       'content-offset': file.contentOffset,
       'content-size-in-bytes': file.contentSizeBytes,
     })
-    const members = rest.slice(1, -1)
-    return `${this.#common(file)}${members === '' ? '' : `,${members}`}}`
+    return `${this.#common(file)}${members}}`
   }
 
   // By hand, for it is half of what a task costs: 2 µs a file where a generic writer took 12.
