@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { ProblemError } from '../problem/problems.ts'
 
 /** Part of a list. */
@@ -41,6 +41,3 @@ function decode(token: string): unknown {
     return undefined
   }
 }
-
-export const TablePosition = z.tuple([z.array(z.string()).min(1), z.string().min(1)])
-export const SnapshotLogPosition = z.tuple([z.int()])

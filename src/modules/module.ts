@@ -4,7 +4,6 @@ import type { Route } from '../http/route.ts'
 import type { Consumer } from '../lake/events/consumer.ts'
 import type { JobKind } from '../lake/jobs/job-kind.ts'
 import type { Task } from '../lake/jobs/task.ts'
-import type { ProblemCode } from '../problem/problems.ts'
 
 /**
  * One capability. `modules.ts` lists them; nothing else names them. To make one opens nothing and
@@ -22,8 +21,6 @@ export interface Module {
   readonly jobs?: readonly JobKind[]
   /** Done about events of others, away from the commit that raised them. */
   readonly consumes?: readonly Consumer[]
-  /** Problem codes that only its own routes answer. */
-  readonly problems?: readonly ProblemCode[]
   /** What it counts, shown at `/metrics`. */
   readonly meters?: readonly Meter[]
   /** Ends what it has begun. Called once, while the stores are still open. */

@@ -1,6 +1,7 @@
+import { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import { timeText } from '../../http/common-shapes.ts'
-import { pageToken, parsePageToken, SnapshotLogPosition } from '../../http/page-token.ts'
+import { pageToken, parsePageToken } from '../../http/page-token.ts'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
@@ -8,6 +9,8 @@ import { pageSnapshotLog } from './list-snapshots.ts'
 import { snapshotToJson } from './table-response.ts'
 import { SnapshotLogAnswer, SnapshotLogQuery } from './table-shapes.ts'
 import { TABLES_TAG } from './table-tags.ts'
+
+const LogPosition = z.tuple([z.int()])
 
 const list = (deps: Stores<'tables' | 'snapshots'>) =>
   defineRoute(
@@ -46,7 +49,7 @@ const list = (deps: Stores<'tables' | 'snapshots'>) =>
 
 function earliest(beforeMs: number | undefined, token: string | undefined): number | undefined {
   if (token === undefined) return beforeMs
-  const [position] = parsePageToken(token, SnapshotLogPosition)
+  const [position] = parsePageToken(token, LogPosition)
   return beforeMs === undefined ? position : Math.min(beforeMs, position)
 }
 

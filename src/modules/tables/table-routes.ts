@@ -1,8 +1,9 @@
+import { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { parseNamespace, parseNewTableName } from '../../core/table/table-name.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
-import { pageToken, parsePageToken, TablePosition } from '../../http/page-token.ts'
+import { pageToken, parsePageToken } from '../../http/page-token.ts'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
@@ -30,6 +31,7 @@ import {
   rollbackTable,
 } from './tables.ts'
 
+const TablePosition = z.tuple([z.array(z.string()).min(1), z.string().min(1)])
 const LOCATION = { Location: 'Where to read the table.' }
 
 const create = (deps: NewTableDependencies) =>
