@@ -3,6 +3,7 @@ import type { Route } from './http/route.ts'
 import { plainDialect } from './http/serve/plain-dialect.ts'
 import { forgetDumpsOfTable } from './modules/dumps/dump-sweep.ts'
 import { dumpsModule } from './modules/dumps/http/dumps-module.ts'
+import { eventsModule } from './modules/events/events-module.ts'
 import { filesModule } from './modules/files/files-module.ts'
 import { icebergRestModule } from './modules/iceberg-rest/http/iceberg-rest-module.ts'
 import type { Module } from './modules/module.ts'
@@ -17,6 +18,7 @@ const CAPABILITIES = [
   filesModule,
   dumpsModule,
   icebergRestModule,
+  eventsModule,
   operationsModule,
 ] as const
 

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { BackgroundWork } from './background.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Config } from './config.ts'
 import type { Ambient } from './core/ambient.ts'
@@ -11,14 +12,14 @@ import { LOCAL_FILE_CACHE_BYTES_MAX } from './core/limits.ts'
 import type { Log } from './core/log.ts'
 import type { Engine } from './engine/engine.ts'
 import { openEngineFolder } from './engine/job-folder.ts'
-import { startHousekeeping } from './housekeeping.ts'
 import { Metrics } from './http/metrics.ts'
 import type { AppOptions } from './http/serve/app.ts'
 import { commitBatch } from './lake/commit/commit-batch.ts'
 import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
-import { forgetOldTransactions } from './lake/commit/transactions.ts'
 import { Converter } from './lake/convert/converter.ts'
-import { forgetOldLeases } from './lake/jobs/old-leases.ts'
+import { EventFeed } from './lake/events/event-feed.ts'
+import { Jobs } from './lake/jobs/jobs.ts'
+import { Waiters } from './lake/jobs/waiters.ts'
 import type { LakeServices, Meter } from './lake/lake.ts'
 import { Publisher } from './lake/publish/publisher.ts'
 import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.ts'
@@ -44,7 +45,6 @@ const AMBIENT: Ambient = {
 const OBJECT_THREADS = { writers: 4, readers: 1 }
 /** One core is the event loop's. */
 const MANIFEST_THREADS = Math.min(4, availableParallelism() - 1)
-const HOUSEKEEPING_INTERVAL_MS = 3600 * 1000
 /** One data file is converted in a job. */
 const ENGINE_JOB_TIMEOUT_MS = 30 * 60 * 1000
 const ENGINE_QUEUE_MAX = 1_000
@@ -81,6 +81,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
   return openAll(async (opened) => {
     const { metrics, meter } = newMeter(overrides)
     const lake = await openLake(config, { ...overrides, meter }, opened)
+    const waiters = new Waiters()
     await makeFolder(config, config.temporaryFolder)
     const ownEngine = opened.add(await openEngine(config, overrides), (it) => it.close())
     // Swept by the engine of a later process, when this one is killed.
@@ -89,6 +90,9 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
     )
     return {
       ...lake,
+      waiters,
+      feed: opened.add(new EventFeed(lake), (it) => it.close()),
+      jobs: new Jobs(lake, waiters),
       metrics,
       converter: new Converter({
         objects: lake.objects,
@@ -247,9 +251,10 @@ export function startService(
     opened.add(platform, (it) => it.close())
     const { metrics } = platform
     // Loaded by those who serve: other commands, tests and benches need none of it.
-    const [{ openServer }, { dialectsOf, listModules }] = await Promise.all([
+    const [{ openServer }, { dialectsOf, listModules }, { startBackground }] = await Promise.all([
       import('./http/serve/server.ts'),
       import('./modules.ts'),
+      import('./background.ts'),
     ])
     const modules = listModules(platform)
     for (const { meters = [] } of modules) metrics.register(meters)
@@ -263,10 +268,11 @@ export function startService(
       throw cannotListen(config, error)
     })
     // Requests that wait for the work of a module end when that is stopped, so both stop together.
-    opened.add(server, (it) => Promise.all([closeModules(modules), it.close()]))
-    const tasks = housekeepingTasks(platform)
-    const everyMs = HOUSEKEEPING_INTERVAL_MS
-    opened.add(startHousekeeping(tasks, { everyMs, log }), (it) => it.close())
+    opened.add(server, (it) => {
+      platform.waiters.close()
+      return Promise.all([closeModules(modules), it.close()])
+    })
+    opened.add(startBackground(platform, workOf(modules)), (it) => it.close())
     platform.publisher.recover() // whoever asks already comes first
     return { url: server.url, deps: platform, close: () => opened.close() }
   })
@@ -276,16 +282,11 @@ function closeModules(modules: readonly Module[]): Promise<unknown> {
   return Promise.all(modules.map((module) => module.close?.()))
 }
 
-/** Those whose lifetime is over. */
-function forgetOldReplays({ catalog, ambient }: Platform): Promise<number> {
-  return catalog.replays.forget(ambient.nowMs())
-}
-
-/** What is forgotten in time. */
-function housekeepingTasks(platform: Platform) {
-  return [
-    { warning: 'old transactions stay', run: () => forgetOldTransactions(platform) },
-    { warning: 'leases that ended stay', run: () => forgetOldLeases(platform) },
-    { warning: 'answers to old requests stay', run: () => forgetOldReplays(platform) },
-  ]
+/** What modules do without being asked. */
+function workOf(modules: readonly Module[]): BackgroundWork {
+  return {
+    tasks: modules.flatMap(({ tasks = [] }) => tasks),
+    kinds: modules.flatMap(({ jobs = [] }) => jobs),
+    consumers: modules.flatMap(({ consumes = [] }) => consumes),
+  }
 }

@@ -22,6 +22,8 @@ export function ticksOf(schedule: Schedule): Ticks {
   }
   const { cron, zone = 'UTC' } = schedule
   const pattern = new Cron(cron, { timezone: zone, mode: '5-or-6-parts' })
+  // It looks at the zone only now.
+  pattern.nextRun()
   return {
     next: (afterMs) => pattern.nextRun(new Date(afterMs))?.getTime(),
     // What was to happen at night does not happen in the morning instead.

@@ -33,6 +33,11 @@ export class Waiters {
     }
   }
 
+  /** How many wait now. */
+  get count(): number {
+    return this.#count
+  }
+
   /** All who wait are answered with what there is. */
   close(): void {
     this.#closing.abort()

@@ -1,0 +1,16 @@
+import type { Module } from '../module.ts'
+import { eventRoutes } from './event-routes.ts'
+import { type HousekeepingPlatform, housekeepingTasks } from './housekeeping.ts'
+import { type JobsPlatform, jobRoutes } from './job-routes.ts'
+import type { EventsPlatform } from './read-events.ts'
+
+/** What happened, and what is being done in the background. */
+export function eventsModule(
+  platform: EventsPlatform & JobsPlatform & HousekeepingPlatform,
+): Module {
+  return {
+    name: 'events',
+    routes: [...eventRoutes(platform), ...jobRoutes(platform)],
+    tasks: housekeepingTasks(platform),
+  }
+}

@@ -1,0 +1,37 @@
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { Ambient } from '../../core/ambient.ts'
+import { forgetOldTransactions } from '../../lake/commit/transactions.ts'
+import { forgetOldLeases } from '../../lake/jobs/old-leases.ts'
+import type { Task } from '../../lake/jobs/task.ts'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const EVENTS_KEPT_MS = 30 * DAY_MS
+const JOBS_KEPT_MS = 7 * DAY_MS
+
+export interface HousekeepingPlatform {
+  readonly catalog: Pick<Catalog, 'events' | 'jobs' | 'leases' | 'replays' | 'transactions'>
+  readonly ambient: Ambient
+}
+
+/** What is forgotten in time, each hour by one replica. */
+export function housekeepingTasks(platform: HousekeepingPlatform): readonly Task[] {
+  const { catalog, ambient } = platform
+  return [
+    hourly('forget events', () => catalog.events.forget(ambient.nowMs() - EVENTS_KEPT_MS)),
+    hourly('forget jobs', () => catalog.jobs.forget(ambient.nowMs() - JOBS_KEPT_MS)),
+    hourly('forget replays', () => catalog.replays.forget(ambient.nowMs())),
+    hourly('forget transactions', () => forgetOldTransactions(platform)),
+    hourly('forget leases', () => forgetOldLeases(platform)),
+  ]
+}
+
+function hourly(name: string, forget: () => Promise<number>): Task {
+  return {
+    name,
+    everyMs: HOUR_MS,
+    run: async () => {
+      await forget()
+    },
+  }
+}

@@ -1,0 +1,117 @@
+import type { JobRecord } from '../../catalog/job-store.ts'
+import { pageToken, parsePageToken } from '../../http/page-token.ts'
+import { onCatalog } from '../../http/permission.ts'
+import { jsonReply, type Reply } from '../../http/reply.ts'
+import { defineRoute, type Route, type Tag } from '../../http/route.ts'
+import type { Jobs } from '../../lake/jobs/jobs.ts'
+import {
+  CancelQuery,
+  Job,
+  JobPosition,
+  JobQuery,
+  JobsAnswer,
+  JobsQuery,
+  jobToJson,
+} from './job-shapes.ts'
+
+export interface JobsPlatform {
+  readonly jobs: Jobs
+}
+
+const JOBS_TAG: Tag = { name: 'jobs', description: 'Long work in the background.' }
+const PARAMETERS = { job_id: 'As it was given when the job was asked for.' }
+const RETRY_AFTER_SECONDS = 2
+
+export function jobRoutes({ jobs }: JobsPlatform): readonly Route[] {
+  const listJobs = defineRoute(
+    {
+      method: 'get',
+      path: '/v1/jobs',
+      operationId: 'listJobs',
+      tag: JOBS_TAG,
+      summary: 'Jobs, newest first',
+      description: 'Jobs that ended are kept for a week.',
+      permission: onCatalog('describe'),
+      query: JobsQuery,
+      answers: [{ status: 200, description: 'A page.', shape: JobsAnswer }],
+      problems: ['page-token-invalid'],
+      curl: 'curl "$MORAINE/v1/jobs?state=running"',
+    },
+    async ({ query }) => {
+      const { page_size, page_token, kind, state } = query
+      const found = await jobs.list({
+        limit: page_size + 1,
+        ...(kind !== undefined && { kind }),
+        ...(state !== undefined && { state }),
+        ...(page_token !== undefined && { before: positionOf(page_token) }),
+      })
+      const page = found.slice(0, page_size)
+      const last = found.length > page_size ? page.at(-1) : undefined
+      return jsonReply({
+        jobs: page.map(jobToJson),
+        next_page_token: last === undefined ? null : pageToken([last.createdAtMs, last.jobId]),
+      })
+    },
+  )
+
+  const getJob = defineRoute(
+    {
+      method: 'get',
+      path: '/v1/jobs/{job_id}',
+      parameters: PARAMETERS,
+      operationId: 'getJob',
+      tag: JOBS_TAG,
+      summary: 'How far a job is, or how it ended',
+      description: 'With `wait` the answer comes when the job has ended, or when the time is over.',
+      permission: onCatalog('describe'),
+      query: JobQuery,
+      answers: [{ status: 200, description: 'The job.', shape: Job }],
+      problems: ['job-not-found', 'overloaded'],
+      curl: 'curl "$MORAINE/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11?wait=30"',
+    },
+    async ({ query, closed, request, param }) => {
+      const jobId = param('job_id')
+      if (query.wait === 0) return jobReply(await jobs.get(jobId))
+      // Whoever waits here is idle for a good reason.
+      request.socket.setTimeout(0)
+      const wait = { waitMs: query.wait * 1000, signal: closed }
+      return jobReply(await jobs.waitForEnd(jobId, wait))
+    },
+  )
+
+  const cancelJob = defineRoute(
+    {
+      method: 'delete',
+      path: '/v1/jobs/{job_id}',
+      parameters: PARAMETERS,
+      operationId: 'cancelJob',
+      tag: JOBS_TAG,
+      summary: 'Cancel a job, or withdraw from it',
+      description:
+        'One that runs stops within seconds: `is_cancelled` says that it will. One that has ' +
+        'ended stays as it is.',
+      permission: onCatalog('modify'),
+      query: CancelQuery,
+      answers: [{ status: 200, description: 'The job as it is now.', shape: Job }],
+      problems: ['job-not-found'],
+      curl: 'curl -X DELETE $MORAINE/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
+    },
+    async ({ query, param }) => jobReply(await jobs.cancel(param('job_id'), query.asker)),
+  )
+  return [listJobs, getJob, cancelJob]
+}
+
+function positionOf(token: string): Pick<JobRecord, 'createdAtMs' | 'jobId'> {
+  const [createdAtMs, jobId] = parsePageToken(token, JobPosition)
+  return { createdAtMs, jobId }
+}
+
+function jobReply(job: JobRecord): Reply {
+  const isOpen = job.endedAtMs === undefined
+  return jsonReply(jobToJson(job), {
+    headers: {
+      'Cache-Control': 'no-store',
+      ...(isOpen && { 'Retry-After': String(RETRY_AFTER_SECONDS) }),
+    },
+  })
+}

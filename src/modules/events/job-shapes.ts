@@ -1,0 +1,104 @@
+import { z } from 'zod'
+import type { JobRecord } from '../../catalog/job-store.ts'
+import { EXAMPLE_TIME, NextPageToken, PageQuery, Time, timeText } from '../../http/common-shapes.ts'
+import { Wait } from './event-shapes.ts'
+
+const JOB_STATES = ['waiting', 'running', 'succeeded', 'failed', 'cancelled'] as const
+
+export const JobPosition = z.tuple([z.int(), z.string().max(100)])
+
+export const JobsQuery = z.strictObject({
+  ...PageQuery,
+  kind: z.string().max(100).optional().meta({ description: 'Only of this kind.', example: 'dump' }),
+  state: z.enum(JOB_STATES).optional().meta({ description: 'Only in this state.' }),
+})
+
+export const JobQuery = z.strictObject({ wait: Wait })
+
+export const CancelQuery = z.strictObject({
+  asker: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({
+      description:
+        'Withdraws this asker only, as given when the job was asked for: it goes on as long as ' +
+        'another one wants it. Without it the job is cancelled for all.',
+    }),
+})
+
+export const Job = z
+  .strictObject({
+    job_id: z.string(),
+    kind: z.string(),
+    key: z.string().meta({ description: 'What it is about: of one kind and key one job is open.' }),
+    state: z.enum(JOB_STATES),
+    progress: z.unknown().meta({ description: 'How far it is, by kind; null before it says.' }),
+    result: z.unknown().meta({ description: 'By kind; null unless it succeeded.' }),
+    problem: z
+      .strictObject({
+        type: z.string(),
+        detail: z.string(),
+        facts: z.record(z.string(), z.unknown()),
+      })
+      .nullable()
+      .meta({ description: 'Why it failed, or why the last attempt did.' }),
+    attempts: z
+      .int()
+      .meta({ description: 'How often it was begun: more than once after a failure.' }),
+    is_cancelled: z.boolean().meta({ description: 'It was told to stop, and will.' }),
+    created_at: Time,
+    started_at: Time.nullable(),
+    ended_at: Time.nullable(),
+  })
+  .meta({
+    id: 'Job',
+    example: {
+      job_id: '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
+      kind: 'dump',
+      key: 'dump of a table',
+      state: 'running',
+      progress: { pieces_done: 3 },
+      result: null,
+      problem: null,
+      attempts: 1,
+      is_cancelled: false,
+      created_at: EXAMPLE_TIME,
+      started_at: EXAMPLE_TIME,
+      ended_at: null,
+    },
+  })
+
+export const JobsAnswer = z
+  .strictObject({ jobs: z.array(Job), next_page_token: NextPageToken })
+  .meta({ id: 'Jobs', example: { jobs: [], next_page_token: null } })
+
+export function jobToJson(job: JobRecord): z.input<typeof Job> {
+  const { problem } = job
+  return {
+    job_id: job.jobId,
+    kind: job.kind,
+    key: job.key,
+    state: job.state,
+    progress: job.progress ?? null,
+    result: job.result ?? null,
+    problem:
+      problem === undefined
+        ? null
+        : {
+            type: `/problems/${problem.code}`,
+            detail: problem.detail,
+            facts: problem.facts ?? {},
+          },
+    attempts: job.attempts,
+    is_cancelled: job.isCancelled || job.state === 'cancelled',
+    created_at: timeText(job.createdAtMs),
+    started_at: timeOrNull(job.startedAtMs),
+    ended_at: timeOrNull(job.endedAtMs),
+  }
+}
+
+function timeOrNull(ms: number | undefined): string | null {
+  return ms === undefined ? null : timeText(ms)
+}

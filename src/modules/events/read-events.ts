@@ -1,0 +1,85 @@
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { CatalogEvent, EventQuery, EventRange } from '../../catalog/event-store.ts'
+import type { EventFeed } from '../../lake/events/event-feed.ts'
+import type { Waiters } from '../../lake/jobs/waiters.ts'
+import { ProblemError } from '../../problem/problems.ts'
+
+/**
+ * Looks at the log that one request takes, when its filter meets nothing: whoever asks again goes
+ * on from there.
+ */
+const LOOKS_MAX = 10
+
+export interface EventsPlatform {
+  readonly catalog: Pick<Catalog, 'events'>
+  readonly feed: EventFeed
+  readonly waiters: Waiters
+}
+
+export type EventsWish = Pick<EventQuery, 'types' | 'subject' | 'limit'> & {
+  /** From the earliest that is kept when absent; `latest` for what is yet to come. */
+  readonly after?: bigint | 'latest'
+  /** How long to wait for the first. */
+  readonly waitMs: number
+  readonly signal: AbortSignal
+}
+
+export interface ReadEvents {
+  readonly events: readonly CatalogEvent[]
+  readonly nextAfter: bigint
+}
+
+/**
+ * The next events. With a wait it answers as soon as there is one, and with none when the time is
+ * over. Throws `events-expired` when some that followed the position are forgotten.
+ */
+export async function readEvents(platform: EventsPlatform, wish: EventsWish): Promise<ReadEvents> {
+  const { events } = platform.catalog
+  const range = await events.findRange()
+  const after = startOf(wish.after, range)
+  if (wish.waitMs === 0) return look(platform, wish, { after, looksMax: LOOKS_MAX })
+  return platform.waiters.wait(wish.signal, async (waiting) => {
+    const endMs = performance.now() + wish.waitMs
+    for (let from = after; ; ) {
+      const read = await look(platform, wish, { after: from, looksMax: 1 })
+      const leftMs = endMs - performance.now()
+      if (read.events.length > 0 || leftMs <= 0 || waiting.aborted) return read
+      from = read.nextAfter
+      await platform.feed.waitPast(from, { waitMs: leftMs, signal: waiting })
+    }
+  })
+}
+
+function startOf(after: EventsWish['after'], range: EventRange): bigint {
+  if (after === undefined) return range.forgotten
+  if (after === 'latest') return range.last
+  if (after < range.forgotten || after > range.last) throw expired(after, range)
+  return after
+}
+
+async function look(
+  { catalog }: EventsPlatform,
+  { types, subject, limit }: EventsWish,
+  { after, looksMax }: { readonly after: bigint; readonly looksMax: number },
+): Promise<ReadEvents> {
+  const filter = { ...(types && { types }), ...(subject !== undefined && { subject }) }
+  let position = after
+  for (let looks = 1; ; looks++) {
+    const page = await catalog.events.list({ ...filter, after: position, limit })
+    // Forgotten since the first look.
+    if (page.forgotten > position) throw expired(position, page)
+    if (page.events.length > 0 || page.nextAfter === page.last || looks === looksMax) return page
+    position = page.nextAfter
+  }
+}
+
+function expired(after: bigint, { forgotten, last }: EventRange): ProblemError {
+  const why =
+    after > last
+      ? `no event has the position ${after} yet: it is of another catalog, or of one that was ` +
+        'restored'
+      : `events after position ${after} are forgotten: begin again after ${forgotten}`
+  return new ProblemError('events-expired', why, {
+    facts: { earliestAfter: String(forgotten), latest: String(last) },
+  })
+}
