@@ -1,12 +1,13 @@
 import type { z } from 'zod'
+import type { Stores } from '../../catalog/catalog.ts'
 import { mediaTypeOf } from '../../http/json-body.ts'
 import { onTable } from '../../http/permission.ts'
 import { requestInvalid } from '../../http/problem.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
+import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import { stageFiles, stageRemoval, stageTruncation } from '../../lake/commit/staging.ts'
 import { commitFiles, commitRemoval } from '../../lake/commit/transactions.ts'
-import type { LakeServices } from '../../lake/lake.ts'
 import type { ProblemCode } from '../../problem/problems.ts'
 import { filesToJson } from './file-response.ts'
 import {
@@ -17,6 +18,10 @@ import {
   UploadQuery,
 } from './file-shapes.ts'
 import { type UploadDependencies, uploadFile, uploadText } from './upload.ts'
+
+/** What adding files by path, and removing them, takes. */
+export type FileDependencies = Stores<'paths' | 'tables' | 'transactions'> &
+  Pick<CommitDependencies, 'ambient' | 'commits' | 'manifests' | 'meter' | 'objects'>
 
 const FILES_TAG: Tag = { name: 'files', description: 'Adding and removing data files.' }
 const PARQUET_MEDIA_TYPES = [
@@ -46,7 +51,7 @@ const COMMIT_PROBLEMS: readonly ProblemCode[] = [
 
 type StageCall = Call<z.output<typeof UploadQuery>, z.output<typeof StageFilesRequest> | undefined>
 
-const stage = (deps: LakeServices & UploadDependencies) =>
+const stage = (deps: FileDependencies & UploadDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -84,7 +89,10 @@ const stage = (deps: LakeServices & UploadDependencies) =>
       call.upload === undefined ? stageByPath(deps, call) : upload(deps, call, call.upload),
   )
 
-async function stageByPath(deps: LakeServices, { param, query, body }: StageCall): Promise<Reply> {
+async function stageByPath(
+  deps: FileDependencies,
+  { param, query, body }: StageCall,
+): Promise<Reply> {
   if (body === undefined) throw new Error('a request to stage by path has no body')
   const table = param('table_identifier')
   const paths = body.files.map((file) => file.path)
@@ -99,7 +107,7 @@ async function stageByPath(deps: LakeServices, { param, query, body }: StageCall
 }
 
 async function upload(
-  deps: LakeServices & UploadDependencies,
+  deps: FileDependencies & UploadDependencies,
   { param, query, request, closed }: StageCall,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<Reply> {
@@ -118,7 +126,7 @@ async function upload(
   return jsonReply(filesToJson({ ...report, files: [file] }), { status: 201 })
 }
 
-const remove = (deps: LakeServices & UploadDependencies) =>
+const remove = (deps: FileDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -153,7 +161,7 @@ const remove = (deps: LakeServices & UploadDependencies) =>
     },
   )
 
-const truncate = (deps: LakeServices & UploadDependencies) =>
+const truncate = (deps: FileDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -200,6 +208,6 @@ function refuseIsolation(isolation: unknown): void {
   ])
 }
 
-export function fileRoutes(deps: LakeServices & UploadDependencies): readonly Route[] {
+export function fileRoutes(deps: FileDependencies & UploadDependencies): readonly Route[] {
   return [stage(deps), remove(deps), truncate(deps)]
 }

@@ -26,7 +26,8 @@ export interface LoadedTable {
   readonly json: readonly Uint8Array[]
 }
 
-type LoadDependencies = Stores<'tables' | 'snapshots' | 'publications'> &
+/** What loading a table takes. */
+export type LoadDependencies = Stores<'tables' | 'snapshots' | 'publications'> &
   Pick<LakeServices, 'objects' | 'publisher'>
 
 /** Above it one question for all snapshots is cheaper than one for each. */

@@ -32,7 +32,7 @@ import { parseCommitViewRequest, parseCreateViewRequest } from './requests/view-
 import { requireRestName } from './rest-name.ts'
 import type { UseCaseCall } from './use-case-call.ts'
 
-type RestViewDependencies = ViewDependencies & Stores<'namespaces'>
+export type RestViewDependencies = ViewDependencies & Stores<'namespaces'>
 
 const METADATA_FILE_BYTES_MAX = 64 * 1024 * 1024
 

@@ -1,3 +1,4 @@
+import type { Stores } from '../../../catalog/catalog.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
 import {
@@ -7,7 +8,6 @@ import {
   listNamespaces,
   updateNamespace,
 } from '../namespaces.ts'
-import type { RestServices } from '../rest-services.ts'
 import { pageRequest } from './rest-query.ts'
 import {
   defineRestRoute,
@@ -29,11 +29,11 @@ import {
   UpdateNamespaceRequest,
 } from './shapes/rest-request-shapes.ts'
 
-export function namespaceRoutes(deps: RestServices): readonly Route[] {
+export function namespaceRoutes(deps: Stores<'namespaces'>): readonly Route[] {
   return [...wholeRoutes(deps), ...singleRoutes(deps)]
 }
 
-function wholeRoutes(deps: RestServices): readonly Route[] {
+function wholeRoutes(deps: Stores<'namespaces'>): readonly Route[] {
   return [
     defineRestRoute(
       {
@@ -77,7 +77,7 @@ function parentTarget({ query }: { readonly query: unknown }): readonly string[]
   return parentOf({ query: query as ReadonlyMap<string, string> })
 }
 
-function singleRoutes(deps: RestServices): readonly Route[] {
+function singleRoutes(deps: Stores<'namespaces'>): readonly Route[] {
   const found = { path: NAMESPACE, permission: onNamespace('describe') }
   const problems = ['namespace-not-found', 'name-invalid'] as const
   return [

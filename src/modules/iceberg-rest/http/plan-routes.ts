@@ -1,3 +1,4 @@
+import type { Stores } from '../../../catalog/catalog.ts'
 import { CatalogError } from '../../../core/errors.ts'
 import { membersText, objectOf } from '../../../formats/json/json-text.ts'
 import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
@@ -26,12 +27,15 @@ import { PlanRequest, TasksRequest } from './shapes/rest-request-shapes.ts'
 const FILTER_DEPTH_MAX = 1_000
 const PLAN = `${TABLE}/plan/{plan-id}`
 
+/** What planning takes. */
+type PlanServices = Stores<'snapshots' | 'tables'> & Pick<RestServices, 'manifests'>
+
 /** Planning changes nothing, so that a repeated request needs no key: it gets the same plan. */
-export function planRoutes(deps: RestServices): readonly Route[] {
+export function planRoutes(deps: PlanServices): readonly Route[] {
   return [...plannedRoutes(deps), tasksRoute(deps)]
 }
 
-function plannedRoutes(deps: RestServices): readonly Route[] {
+function plannedRoutes(deps: PlanServices): readonly Route[] {
   const permission = onRestTable('select')
   const ofPlan = { path: PLAN, permission, changesNothing: true as const }
   const problems = ['table-not-found', 'plan-not-found'] as const
@@ -83,7 +87,7 @@ function plannedRoutes(deps: RestServices): readonly Route[] {
   ]
 }
 
-function tasksRoute(deps: RestServices): Route {
+function tasksRoute(deps: PlanServices): Route {
   return defineRestRoute(
     {
       method: 'post',

@@ -1,11 +1,11 @@
+import type { Stores } from '../../../catalog/catalog.ts'
 import { CatalogError } from '../../../core/errors.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
 import type { KeptFacts } from '../../../http/route.ts'
 import { ProblemError } from '../../../problem/problems.ts'
-import { loadTableByUuid } from '../load-table.ts'
+import { type LoadDependencies, loadTableByUuid } from '../load-table.ts'
 import { getNamespace } from '../namespaces.ts'
 import { readUnregistered } from '../register-table.ts'
-import type { RestServices } from '../rest-services.ts'
 import { findViewByUuid } from '../view-catalog.ts'
 import { metadataReply, tableReply } from './table-reply.ts'
 import { viewReply } from './view-reply.ts'
@@ -24,7 +24,7 @@ interface IcebergFacts {
  * is said instead.
  */
 export async function rebuildAnswer(
-  deps: RestServices,
+  deps: LoadDependencies & Stores<'namespaces' | 'views'>,
   from: KeptFacts,
   first: Reply,
 ): Promise<Reply> {

@@ -8,6 +8,7 @@ import { dropRestTable } from '../drop-rest-table.ts'
 import { listTables } from '../list-tables.ts'
 import {
   getRestTable,
+  type LoadDependencies,
   loadTable,
   requirePublishedFile,
   type SnapshotMode,
@@ -102,7 +103,7 @@ function collectionRoutes(deps: RestServices): readonly Route[] {
   ]
 }
 
-function readingRoutes(deps: RestServices): readonly Route[] {
+function readingRoutes(deps: LoadDependencies): readonly Route[] {
   return [
     defineRestRoute(
       {
@@ -204,7 +205,7 @@ function changingRoutes(deps: RestServices): readonly Route[] {
 }
 
 async function loadedReply(
-  deps: RestServices,
+  deps: LoadDependencies,
   state: TableState,
   mode: SnapshotMode,
 ): Promise<Reply> {
@@ -217,7 +218,7 @@ async function loadedReply(
  * The commit is done: what keeps its metadata file from being written leaves the client in doubt,
  * not refused.
  */
-async function committedReply(deps: RestServices, state: TableState): Promise<Reply> {
+async function committedReply(deps: LoadDependencies, state: TableState): Promise<Reply> {
   try {
     return await loadedReply(deps, state, 'all')
   } catch (cause) {

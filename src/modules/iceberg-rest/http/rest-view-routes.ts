@@ -1,11 +1,11 @@
 import { jsonReply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
-import type { RestServices } from '../rest-services.ts'
 import {
   createRestView,
   dropRestView,
   getRestView,
   listRestViews,
+  type RestViewDependencies,
   registerView,
   renameView,
   replaceRestView,
@@ -42,11 +42,11 @@ const MAKING_PROBLEMS = [
   'commit-state-unknown',
 ] as const
 
-export function viewRoutes(deps: RestServices): readonly Route[] {
+export function viewRoutes(deps: RestViewDependencies): readonly Route[] {
   return [...collectionRoutes(deps), ...singleRoutes(deps), ...movingRoutes(deps)]
 }
 
-function collectionRoutes(deps: RestServices): readonly Route[] {
+function collectionRoutes(deps: RestViewDependencies): readonly Route[] {
   return [
     defineRestRoute(
       {
@@ -84,7 +84,7 @@ function collectionRoutes(deps: RestServices): readonly Route[] {
   ]
 }
 
-function singleRoutes(deps: RestServices): readonly Route[] {
+function singleRoutes(deps: RestViewDependencies): readonly Route[] {
   const problems = ['view-not-found'] as const
   return [
     defineRestRoute(
@@ -137,7 +137,7 @@ function singleRoutes(deps: RestServices): readonly Route[] {
   ]
 }
 
-function movingRoutes(deps: RestServices): readonly Route[] {
+function movingRoutes(deps: RestViewDependencies): readonly Route[] {
   return [
     defineRestRoute(
       {

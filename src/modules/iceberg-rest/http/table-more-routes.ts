@@ -1,3 +1,4 @@
+import type { Stores } from '../../../catalog/catalog.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
 import { getRestTable } from '../load-table.ts'
@@ -93,7 +94,7 @@ function movingRoutes(deps: RestServices): readonly Route[] {
   ]
 }
 
-function sideRoutes(deps: RestServices): readonly Route[] {
+function sideRoutes(deps: Stores<'namespaces' | 'tables'>): readonly Route[] {
   return [
     defineRestRoute(
       {
