@@ -12,6 +12,7 @@ export interface Expected {
 const QUERIES = [{ dialect: 'duckdb', sql: 'SELECT 2 AS one' }]
 const TABLE = '/v1/tables/sky.planets'
 const NOBODY = 'no.body'
+const NO_JOB = '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11'
 const ofTransaction = (id: keyof typeof ids) => () => ({ transaction_id: ids[id] })
 
 /** By operation: one request, and what the authorizer is asked for it. */
@@ -23,6 +24,11 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   openapi: { path: '/openapi.yaml', asks: [] },
   docs: { path: '/docs', asks: [] },
   explainProblem: { path: '/problems/internal', asks: [] },
+
+  listEvents: { path: '/v1/events', asks: ['describe catalog'] },
+  listJobs: { path: '/v1/jobs', asks: ['describe catalog'] },
+  getJob: { path: `/v1/jobs/${NO_JOB}`, asks: ['describe catalog'] },
+  cancelJob: { path: `/v1/jobs/${NO_JOB}`, asks: ['modify catalog'] },
 
   createTable: {
     path: '/v1/tables',
