@@ -20,7 +20,7 @@ class SharedEngine implements Engine {
 
   ingest: Engine['ingest'] = async (job, options) => (await this.#open()).ingest(job, options)
 
-  /** Of one that shares it. */
+  /** Closes nothing: others share it. */
   async close(): Promise<void> {}
 
   async end(): Promise<void> {
