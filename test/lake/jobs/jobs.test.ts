@@ -55,7 +55,7 @@ test('a job is done by a process that knows its kind, wherever it was asked for'
   expect(await ended(asking, job.jobId)).toMatchObject({ state: 'succeeded', result })
 })
 
-test('a refusal is the end; another failure is tried again, up to a number of attempts', async () => {
+test('a refusal is the end; another failure is tried again, up to some attempts', async () => {
   let runs = 0
   const jobs = open([
     kindOf(async () => {
