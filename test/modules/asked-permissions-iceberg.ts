@@ -43,8 +43,11 @@ export const ICEBERG_EXPECTED: Readonly<Record<string, Expected>> = {
   },
   icebergRegisterTable: {
     path: `${NAMESPACE}/register`,
-    json: { name: 'comets', 'metadata-location': 'file:///nowhere.metadata.json' },
-    asks: ['create namespace [sky]'],
+    json: {
+      ...{ name: 'comets', overwrite: true },
+      'metadata-location': 'file:///nowhere.metadata.json',
+    },
+    asks: ['create namespace [sky]', 'own table sky.comets'],
   },
   icebergLoadTable: { path: ICEBERG_TABLE, asks: ['select table sky.planets'] },
   icebergHasTable: { path: ICEBERG_TABLE, asks: ['describe table sky.planets'] },

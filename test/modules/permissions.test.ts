@@ -136,6 +136,25 @@ test.each(ROUTES)('%s asks for what it is about, and for nothing else', async (_
   expect([status < 500, text]).toEqual([true, text])
 })
 
+test.each([
+  ['files', { files: [{ path: 'file:///nowhere.parquet' }] }],
+  ['files/remove', { files: [{ path: 'file:///nowhere.parquet' }] }],
+  ['files/truncate', {}],
+])('what POST %s stages is asked for on its transaction, too', async (path, body) => {
+  spy.decide = ({ on }) => (on === 'transaction' ? 'denied' : 'allowed')
+  const json = { ...body, transaction_id: ids.open }
+  expect((await send('post', `/v1/tables/sky.planets/${path}`, json)).status).toBe(403)
+  expect(spy.asked).toEqual(['modify table sky.planets', `modify transaction ${ids.open}`])
+})
+
+test('an upload into a transaction asks for that, too', async () => {
+  spy.decide = ({ on }) => (on === 'transaction' ? 'denied' : 'allowed')
+  const address = `/v1/tables/sky.planets/files?transaction_id=${ids.open}`
+  const raw = 'id\n1\n'
+  const refused = await ask(face, address, { raw, headers: { 'Content-Type': 'text/csv' } })
+  expect(refused.status).toBe(403)
+})
+
 test('a privilege that is missing on one table of many keeps all of a commit back', async () => {
   const started = await must(send('post', '/v1/transactions/start', {}), 201)
   const { transaction_id } = started

@@ -91,13 +91,14 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
 
 async function stageByPath(
   deps: FileDependencies,
-  { param, query, body }: StageCall,
+  { authorize, param, query, body }: StageCall,
 ): Promise<Reply> {
   if (body === undefined) throw new Error('a request to stage by path has no body')
   const table = param('table_identifier')
   const paths = body.files.map((file) => file.path)
   const transactionId = body.transaction_id ?? query.transaction_id
   if (transactionId !== undefined) {
+    await authorizeStaging(authorize, transactionId)
     const staged = await stageFiles(deps, { table, transactionId, paths })
     return jsonReply(filesToJson({ transactionId, ...staged }))
   }
@@ -108,7 +109,7 @@ async function stageByPath(
 
 async function upload(
   deps: FileDependencies & UploadDependencies,
-  { param, query, request, closed }: StageCall,
+  { authorize, param, query, request, closed }: StageCall,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<Reply> {
   const upload = {
@@ -118,6 +119,7 @@ async function upload(
     message: query.message,
     chunks,
   }
+  if (upload.transactionId !== undefined) await authorizeStaging(authorize, upload.transactionId)
   const format = TEXT_FORMATS.get(mediaTypeOf(request) ?? '')
   const { file, ...report } =
     format === undefined
@@ -141,13 +143,14 @@ const remove = (deps: FileDependencies) =>
       problems: [...COMMIT_PROBLEMS, 'file-not-in-table', 'location-invalid'],
       curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/files/remove -H 'Content-Type: application/json' -d '{"files":[{"path":"file:///data/flights-0001.parquet"}]}'`,
     },
-    async ({ param, body }) => {
+    async ({ authorize, param, body }) => {
       const table = param('table_identifier')
       const removedPaths = body.files.map((file) => file.path)
       const removal = { removed_files: removedPaths.length }
       const transactionId = body.transaction_id
       if (transactionId !== undefined) {
         refuseIsolation(body.isolation)
+        await authorizeStaging(authorize, transactionId)
         const state = await stageRemoval(deps, { table, transactionId, paths: removedPaths })
         return jsonReply(filesToJson({ transactionId, state, removal }))
       }
@@ -178,12 +181,13 @@ const truncate = (deps: FileDependencies) =>
       problems: COMMIT_PROBLEMS,
       curl: 'curl -X POST $MORAINE/v1/tables/aviation.flights/files/truncate',
     },
-    async ({ param, body }) => {
+    async ({ authorize, param, body }) => {
       const table = param('table_identifier')
       const removal = { truncated: true as const }
       const transactionId = body.transaction_id
       if (transactionId !== undefined) {
         refuseIsolation(body.isolation)
+        await authorizeStaging(authorize, transactionId)
         const state = await stageTruncation(deps, { table, transactionId })
         return jsonReply(filesToJson({ transactionId, state, removal }))
       }
@@ -196,6 +200,11 @@ const truncate = (deps: FileDependencies) =>
       return jsonReply(filesToJson({ ...committed, removal }))
     },
   )
+
+/** Besides the table of the path: a transaction may be another's. */
+function authorizeStaging(authorize: StageCall['authorize'], transactionId: string): Promise<void> {
+  return authorize('modify', [{ on: 'transaction', name: transactionId }])
+}
 
 function commitOptions(body: z.output<typeof TruncateRequest>) {
   return { author: body.author, message: body.message, isolation: body.isolation }

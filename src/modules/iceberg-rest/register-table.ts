@@ -15,6 +15,7 @@ import { getNamespace } from './namespaces.ts'
 import { readName, requestNode } from './requests/table-request-json.ts'
 import { requireRestName } from './rest-name.ts'
 import type { RestServices } from './rest-services.ts'
+import type { UseCaseCall } from './use-case-call.ts'
 
 /**
  * Iceberg REST specification, `RegisterTableRequest`. With `overwrite` the metadata takes the place
@@ -23,12 +24,14 @@ import type { RestServices } from './rest-services.ts'
 export async function registerTable(
   deps: RestServices,
   { namespace, json }: { readonly namespace: readonly string[]; readonly json: unknown },
-  keeper: AnswerKeeper,
+  { keeper, authorize }: UseCaseCall,
 ): Promise<LoadedTable> {
   const node = requestNode(json)
   const name = requireRestName({ namespace, name: readName(node.get('name')) })
   const metadataLocation = node.get('metadata-location').string()
   const overwrite = node.find('overwrite')?.boolean() ?? false
+  await authorize('create', [{ on: 'namespace', name: namespace }])
+  if (overwrite) await authorize('own', [{ on: 'table', name }])
   const { levels } = await getNamespace(deps, namespace)
   const before = overwrite ? await deps.catalog.tables.find(name) : undefined
   if (before === undefined) await refuseTakenName(deps, name)

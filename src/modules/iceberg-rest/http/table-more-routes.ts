@@ -61,7 +61,7 @@ function movingRoutes(deps: RestServices): readonly Route[] {
         method: 'post',
         path: `${NAMESPACE}/register`,
         operationId: 'icebergRegisterTable',
-        permission: onNamespace('create'),
+        permission: 'in-use-case',
         summary: 'Register a table by its metadata file',
         body: RegisterRequest,
         answers: [{ status: 200, description: 'Registered.', shape: LoadTableAnswer }],
@@ -76,7 +76,7 @@ function movingRoutes(deps: RestServices): readonly Route[] {
       },
       async (call) => {
         const request = { namespace: namespaceOf(call), json: call.body }
-        return tableReply(await registerTable(deps, request, call.keeper), 'all')
+        return tableReply(await registerTable(deps, request, call), 'all')
       },
     ),
     defineRestRoute(
