@@ -94,7 +94,7 @@ export class WorkerPool {
     }
     const { queueMax } = this.#options
     if (this.#waiting.length >= queueMax) {
-      const detail = `${queueMax} conversions are waiting already.`
+      const detail = `${queueMax} conversions are already waiting: try again soon.`
       return Promise.reject(new CatalogError('overloaded', detail, { facts: { queueMax } }))
     }
     return new Promise((resolve, reject) => {

@@ -91,7 +91,7 @@ export class WorkerProcess {
         if (error !== null) this.#child.kill('SIGKILL')
       })
       const reply = await replied
-      if (reply.outcome === 'ready') throw this.#failed('answered out of turn')
+      if (reply.outcome === 'ready') throw this.#failed('replied without a request')
       if (reply.residentBytes > this.#memoryBytes + RESIDENT_SLACK_BYTES) this.#isTired = true
       this.#hasWorked = true
       if (reply.outcome === 'done') return reply.result

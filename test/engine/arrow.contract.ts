@@ -34,7 +34,10 @@ const EVERY_TYPE_QUERY = `
     UUID '00010203-0405-0607-0809-0a0b0c0d0e0f' AS id, '\\x00\\xFF'::BLOB AS b, '\\x01\\x02'::BLOB AS fx
   UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL`
 
-/** What an engine promises of Arrow IPC streams: docs/dump-dialects.md. An independent reader reads them. */
+/**
+ * What an engine promises of Arrow IPC streams: docs/dump-dialects.md. An independent reader reads
+ * them.
+ */
 export function describeArrow(name: string, open: OpenEngine): void {
   describe(`Arrow of the engine ${name}`, () => {
     let bench: Bench

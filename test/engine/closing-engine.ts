@@ -2,7 +2,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDuckDbEngine } from '../../src/engine/duckdb.ts'
 
-/** Run as a child: closes an engine that is idle, and says so. Nothing else keeps the process alive. */
+/**
+ * Run as a child: closes an engine that is idle, and says so. Nothing else keeps the process alive.
+ */
 const [path = ''] = process.argv.slice(2)
 const engine = await openDuckDbEngine({
   ...{ processes: 1, memoryBytes: 512 * 1024 * 1024, temporaryFolder: join(tmpdir(), 'moraine') },

@@ -177,30 +177,30 @@ export function describeIngest(name: string, open: OpenEngine): void {
         2,
         'column "ts": "2020-01-01T00:00:00Z" is not timestamp',
       ],
-      ['too many fields', 'i,s\n1,x\n2,y,z\n', 3, 'the row has 3 fields, the header 2'],
-      ['too few fields', 'i,s\n1\n', 2, 'the row has 1 fields, the header 2'],
+      ['too many fields', 'i,s\n1,x\n2,y,z\n', 3, 'the row has 3 fields, but the header 2'],
+      ['too few fields', 'i,s\n1\n', 2, 'the row has 1 fields, but the header 2'],
       [
         'a row after one of three lines',
         's,i\n"a\n\nb",1\n"c",x\n',
         5,
         'column "i": "x" is not int',
       ],
-      ['a quote that is never closed', 's\nx\n"a\n\n', 3, 'a quoted field is never closed'],
+      ['a quote that is never closed', 's\nx\n"a\n\n', 3, 'a quoted field is not closed'],
       [
         'text after a quote',
         's\n"a"b\n',
         2,
-        'something stands between a closing quote and the next comma',
+        'there is text between a closing quote and the next comma',
       ],
       [
         'a quote in a plain field',
         's\na"b\n',
         2,
-        'a quote stands inside a field that is not quoted',
+        'there is a quote inside a field that is not quoted',
       ],
-      ['an unknown column', 'i,nope\n1,2\n', 1, 'there is no column "nope"'],
+      ['an unknown column', 'i,nope\n1,2\n', 1, 'the table has no column "nope"'],
       ['a column twice', 'i,I\n1,2\n', 1, 'column "I" is given twice'],
-      ['nothing at all', '', 1, 'there is no header'],
+      ['nothing at all', '', 1, 'the header line is missing'],
       ['a nested value that is no JSON', 'st\n"{"\n', 2, 'column "st": "{" is not JSON'],
     ])('CSV with %s is refused at its line', async (_, text, line, detail) => {
       expect(await refusal('csv', text)).toEqual([line, detail])
@@ -220,8 +220,8 @@ export function describeIngest(name: string, open: OpenEngine): void {
         1,
         'column "s": 12345678901234567890 is not string',
       ],
-      ['an unknown member', '\n{"x":1}\n', 2, 'there is no column "x"'],
-      ['an unknown nested member', '{"st":{"zz":1}}', 1, 'there is no column "st.zz"'],
+      ['an unknown member', '\n{"x":1}\n', 2, 'the table has no column "x"'],
+      ['an unknown nested member', '{"st":{"zz":1}}', 1, 'the table has no column "st.zz"'],
       ['a list for an object', '[1]', 1, 'the line: [1] is not an object'],
       ['a key that is no int', '{"m":{"x":"y"}}', 1, 'column "m": "x" is not int'],
       ['half a surrogate pair', '{"s":"\\ud800"}', 1, 'column "s" is not valid Unicode'],
@@ -245,7 +245,7 @@ export function describeIngest(name: string, open: OpenEngine): void {
       const [expected] = await querySql(`SELECT md5(repeat('ab,"' || chr(10), 800000)) AS m`)
       expect(row).toEqual({ n: String(long.length), ...expected })
       const [line, detail] = await refusal('ndjson', `{}\n${'x'.repeat(17 * 1024 * 1024)}`)
-      expect([line, detail]).toEqual([2, 'a line has at most 16777216 bytes'])
+      expect([line, detail]).toEqual([2, 'a line can have at most 16777216 bytes'])
     })
 
     test('what is exported can be uploaded again and exported to the same bytes', async () => {

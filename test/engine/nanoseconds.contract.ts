@@ -15,7 +15,10 @@ import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './engine-samp
 const LOCAL = new Timestamp(TimeUnit.NANOSECOND)
 const ZONED = new Timestamp(TimeUnit.NANOSECOND, 'UTC')
 
-/** What an engine promises of files in nanoseconds, as pandas writes them, under types of microseconds. */
+/**
+ * What an engine promises of files in nanoseconds, as pandas writes them, under types of
+ * microseconds.
+ */
 export function describeNanoseconds(name: string, open: OpenEngine): void {
   describe(`nanoseconds in the engine ${name}`, () => {
     let bench: Bench

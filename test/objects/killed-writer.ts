@@ -1,6 +1,9 @@
 import { openLocalStore } from '../../src/objects/local/local-store.ts'
 
-/** Run as a child: begins to write `argv[3]` below the root `argv[2]`, tells when half is written, and never ends. */
+/**
+ * Run as a child: begins to write `argv[3]` below the root `argv[2]`, tells when half is written,
+ * and never ends.
+ */
 const [root = '', location = ''] = process.argv.slice(2)
 
 async function* halfThenNothing(): AsyncGenerator<Uint8Array> {

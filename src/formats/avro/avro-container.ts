@@ -248,7 +248,7 @@ function readSchema(metadata: ReadonlyMap<string, string>): AvroType {
   try {
     json = parseExactJson(text)
   } catch (error) {
-    throw corrupt('Avro schema that is no JSON', error)
+    throw corrupt('Avro schema that is not JSON', error)
   }
   return parseAvroSchema(json)
 }
@@ -292,7 +292,7 @@ function inflaterOf(codec: string): Inflater {
     case 'zstandard':
       return guarded(inflateZstandard)
     default:
-      throw corrupt(`Avro codec ${JSON.stringify(codec.slice(0, 100))}, which is not read here`)
+      throw corrupt(`unsupported Avro codec ${JSON.stringify(codec.slice(0, 100))}`)
   }
 }
 

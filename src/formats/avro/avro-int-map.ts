@@ -70,7 +70,7 @@ export class AvroIntMap {
     const skip = new SkipCompiler().skipOf(values)
     const item = (cursor: AvroCursor) => {
       this.#key = Number(cursor.readString())
-      if (!Number.isInteger(this.#key)) throw corrupt('Avro map whose keys are no field ids')
+      if (!Number.isInteger(this.#key)) throw corrupt('Avro map whose keys are not field ids')
       this.#valueAt = cursor.position
       skip(cursor)
     }

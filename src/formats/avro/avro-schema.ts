@@ -171,7 +171,7 @@ function fixedSize({ size }: Json): number {
 
 function asObject(json: unknown): Json {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw corrupt('Avro schema that is no schema')
+    throw corrupt('not an Avro schema')
   }
   return json as Json
 }

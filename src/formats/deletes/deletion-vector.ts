@@ -43,9 +43,9 @@ function openFrame(blob: Uint8Array): DataView {
   if (blob.length < FRAME_BYTES + 8) throw corrupt('deletion vector: too short')
   const checked = blob.subarray(4, blob.length - 4)
   if (view.getUint32(0) !== checked.length) {
-    throw corrupt(`deletion vector: ${blob.length} bytes, not the length that it gives`)
+    throw corrupt(`deletion vector: ${blob.length} bytes, which is not its stated length`)
   }
-  if (view.getUint32(4) !== MAGIC) throw corrupt('deletion vector: it does not begin with D1D33964')
+  if (view.getUint32(4) !== MAGIC) throw corrupt('deletion vector: it does not start with D1D33964')
   if (view.getUint32(blob.length - 4) !== crc32(checked)) {
     throw corrupt('deletion vector: the checksum is wrong')
   }

@@ -50,7 +50,7 @@ function withoutBigint(value: unknown, indent?: number): string | undefined {
 }
 
 function textOf(value: unknown, text: string | undefined): string {
-  if (text === undefined) throw new TypeError(`JSON has no form for ${typeof value}`)
+  if (text === undefined) throw new TypeError(`JSON cannot represent ${typeof value}`)
   return text
 }
 

@@ -68,7 +68,7 @@ export class MetricColumnsBuilder {
       return { bit: ids.bit, scan: scanCounts(type, ids, builders) }
     }
     const boundName = BOUND_NAMES.find((name) => BOUNDS[name].id === id)
-    if (boundName === undefined) throw new RangeError(`field ${id} is no metric`)
+    if (boundName === undefined) throw new RangeError(`field ${id} is not a metric`)
     const builders = new BuilderSet((fieldId) => new BoundsBuilder(fieldId))
     this.#bounds.set(boundName, builders)
     const ids = BOUNDS[boundName]

@@ -97,7 +97,7 @@ function isUuid(logicalType: string | undefined, wanted: PrimitiveType | undefin
 function uuidOfText(read: Read<string>): Read<Value> {
   return (cursor) => {
     const uuid = parseUuid(read(cursor))
-    if (uuid === undefined) throw corrupt('partition value that is no UUID')
+    if (uuid === undefined) throw corrupt('partition value that is not a UUID')
     return uuid
   }
 }

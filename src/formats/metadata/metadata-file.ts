@@ -18,7 +18,7 @@ function gunzip(bytes: Uint8Array): Uint8Array {
   try {
     return gunzipSync(bytes, { maxOutputLength: TEXT_BYTES_MAX })
   } catch (cause) {
-    throw new CatalogError('metadata-corrupt', 'a compressed metadata file that is broken', {
+    throw new CatalogError('metadata-corrupt', 'a compressed metadata file that is damaged', {
       cause,
     })
   }

@@ -40,7 +40,7 @@ export function snapshotFromJson(json: unknown, defaults: SnapshotDefaults = {})
 
 export function readSnapshot(node: JsonNode, defaultSchemaId: number): Snapshot {
   if (node.find('manifests') !== undefined && node.find('manifest-list') === undefined) {
-    const detail = `${node.path}: a snapshot that lists its manifests itself is not read here`
+    const detail = `${node.path}: snapshots without a manifest list are not supported`
     throw new CatalogError('not-implemented', detail)
   }
   const summaryNode = node.find('summary')

@@ -147,7 +147,7 @@ export function parseTableMetadata(text: string): TableMetadata {
   try {
     json = parseExactJson(text)
   } catch (cause) {
-    throw new CatalogError('metadata-corrupt', 'table metadata that is no JSON', { cause })
+    throw new CatalogError('metadata-corrupt', 'table metadata that is not JSON', { cause })
   }
   return tableMetadataFromJson(json)
 }
@@ -221,8 +221,8 @@ function readMainRetention(node: JsonNode): RefRetention | undefined {
 function readFormatVersion(node: JsonNode): 1 | 2 | 3 {
   const version = node.safeInteger()
   if (version === 1 || version === 2 || version === 3) return version
-  if (version < 1) throw node.error(`${version} is no version`)
-  throw new CatalogError('not-implemented', `${node.path}: version ${version} is not read here`)
+  if (version < 1) throw node.error(`${version} is not a version`)
+  throw new CatalogError('not-implemented', `${node.path}: version ${version} is not supported`)
 }
 
 /** Reads a member that earlier format versions allow to leave out. */

@@ -41,7 +41,7 @@ export function parseViewMetadata(text: string): ViewMetadata {
   try {
     json = parseExactJson(text)
   } catch (cause) {
-    throw new CatalogError('metadata-corrupt', 'view metadata that is no JSON', { cause })
+    throw new CatalogError('metadata-corrupt', 'view metadata that is not JSON', { cause })
   }
   return readViewMetadata(new JsonNode(json))
 }
@@ -129,8 +129,8 @@ function readRepresentation(node: JsonNode): ViewRepresentation {
 function readFormatVersion(node: JsonNode): 1 {
   const version = node.safeInteger()
   if (version === 1) return version
-  if (version < 1) throw node.error(`${version} is no version`)
-  throw new CatalogError('not-implemented', `${node.path}: version ${version} is not read here`)
+  if (version < 1) throw node.error(`${version} is not a version`)
+  throw new CatalogError('not-implemented', `${node.path}: version ${version} is not supported`)
 }
 
 /** Checked, because it becomes part of locations. */

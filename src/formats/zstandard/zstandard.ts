@@ -42,7 +42,7 @@ function readFrame(view: DataView, start: number, bytesMax: number): Frame {
     const end = start + 8 + view.getUint32(start + 4, true)
     return { bytes: new Uint8Array(), end: checkedEnd(view, end) }
   }
-  if (magic !== FRAME_MAGIC) throw corrupt('no Zstandard frame')
+  if (magic !== FRAME_MAGIC) throw corrupt('not a Zstandard frame')
   const descriptor = view.getUint8(start + 4)
   if ((descriptor & 3) !== 0) throw corrupt('Zstandard frame that needs a dictionary')
   const isSingleSegment = (descriptor & 0x20) !== 0
@@ -52,7 +52,7 @@ function readFrame(view: DataView, start: number, bytesMax: number): Frame {
   const blocksEnd = readBlocks(view, sizeAt + sizeLength, output)
   const bytes = output.bytes()
   if (sizeLength > 0 && declaredSize(view, sizeAt, sizeLength) !== bytes.length) {
-    throw corrupt('Zstandard frame that holds another size than it declares')
+    throw corrupt('Zstandard frame whose size differs from the declared one')
   }
   const checksumBytes = descriptor & 4
   return { bytes, end: checkedEnd(view, blocksEnd + checksumBytes) }

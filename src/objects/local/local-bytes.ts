@@ -48,5 +48,5 @@ export function requireCounts(offset: number, bytesMax: number): void {
     bytesMax >= 0
   )
     return
-  throw new RangeError(`a range of ${bytesMax} bytes from ${offset} makes no sense`)
+  throw new RangeError(`a range of ${bytesMax} bytes from ${offset} is impossible`)
 }

@@ -27,7 +27,11 @@ export function translateError(error: unknown, access: FileAccess, location: str
   const code = errorCodeOf(error)
   const options = { facts: { location: quoted(location) }, cause: error }
   if (FULL.has(code)) {
-    return new CatalogError('storage-full', `No room to write ${quoted(location)}.`, options)
+    return new CatalogError(
+      'storage-full',
+      `There is no space to write ${quoted(location)}.`,
+      options,
+    )
   }
   if (DENIED.has(code)) {
     const detail = `The service has no permission to ${access} ${quoted(location)}.`
@@ -60,9 +64,9 @@ export function forbiddenLocation(location: string, access: FileAccess): Catalog
   const detail =
     access === 'read'
       ? `${quoted(location)} is outside the folders that may be read. ` +
-        'MORAINE_ALLOWED_LOCATIONS can allow a folder.'
-      : `${quoted(location)} is outside the folders that may be written: the warehouse alone is ` +
-        'written to; MORAINE_ALLOWED_LOCATIONS can allow a folder for reading only.'
+        'MORAINE_ALLOWED_LOCATIONS can allow more folders.'
+      : `${quoted(location)} is outside the warehouse, which alone is written to; ` +
+        'MORAINE_ALLOWED_LOCATIONS allows folders only for reading.'
   return new CatalogError('location-not-allowed', detail, {
     facts: { location: quoted(location) },
   })
@@ -71,7 +75,7 @@ export function forbiddenLocation(location: string, access: FileAccess): Catalog
 export function tooLarge(location: string, bytesMax: number): CatalogError {
   return new CatalogError(
     'body-too-large',
-    `${quoted(location)} holds more than ${bytesMax} bytes.`,
+    `${quoted(location)} has more than ${bytesMax} bytes.`,
     { facts: { location: quoted(location), bytesMax } },
   )
 }

@@ -37,7 +37,7 @@ function translated(error: unknown): never {
 }
 
 function tooLarge(bytesMax: number): CatalogError {
-  return new CatalogError('body-too-large', `the body has at most ${bytesMax} bytes`, {
+  return new CatalogError('body-too-large', `the body can have at most ${bytesMax} bytes`, {
     facts: { bytesMax },
   })
 }

@@ -53,7 +53,7 @@ export class OpenFolder {
   async #syncNow(): Promise<void> {
     await this.#handle.sync()
     if ((await realPathOf(this.#handle, this.#openedAs)) !== this.#realPath) {
-      throw new Error(`folder ${this.#openedAs} was moved or removed while it was written to`)
+      throw new Error(`folder ${this.#openedAs} was moved or removed during a write`)
     }
   }
 }
@@ -121,10 +121,11 @@ export class LocalFolders {
     for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt++) {
       const folder = await this.#openIfThere(path, location)
       if (folder !== undefined) return folder
-      if (this.#roots.isRoot(path)) throw new Error(`folder ${path} is gone: is a disk unmounted?`)
+      if (this.#roots.isRoot(path))
+        throw new Error(`folder ${path} is gone: check whether its disk is mounted`)
       await this.#create(path, location)
     }
-    throw invalidLocation(location, 'it leads through a symbolic link to nothing')
+    throw invalidLocation(location, 'it leads through a dangling symbolic link')
   }
 
   async #create(path: string, location: string): Promise<void> {
@@ -146,7 +147,7 @@ export class LocalFolders {
       await this.#roots.requireLeadsInside(path, location)
       if (errorCodeOf(error) === 'ENOENT') return undefined
       if (errorCodeOf(error) === 'ENOTDIR') {
-        throw invalidLocation(location, 'a file stands where it needs a folder')
+        throw invalidLocation(location, 'there is a file where it needs a folder')
       }
       throw translateError(error, 'write', location)
     }

@@ -14,9 +14,9 @@ const TEMPORARY_NAME = /^\.moraine-[0-9a-f-]{36}\.tmp$/
  */
 export function pathOfFile(location: string): string {
   const path = absolutePathOf(location)
-  if (path.endsWith('/')) throw invalidLocation(location, 'it ends with a slash, as a folder does')
+  if (path.endsWith('/')) throw invalidLocation(location, 'it ends with a slash, like a folder')
   if (isTemporaryName(nameOf(path))) {
-    throw invalidLocation(location, 'such names are kept for files that are being written')
+    throw invalidLocation(location, 'such names are reserved for files being written')
   }
   return path
 }
@@ -84,12 +84,13 @@ function findFault(path: string): string | undefined {
   if (path.length > PATH_BYTES_MAX || Buffer.byteLength(path) > PATH_BYTES_MAX) {
     return `its path is longer than ${PATH_BYTES_MAX} bytes`
   }
-  if (CONTROL_CHARACTER.test(path)) return 'it holds a control character'
+  if (CONTROL_CHARACTER.test(path)) return 'it contains a control character'
   if (LONE_SURROGATE.test(path)) return 'it is not valid Unicode'
-  if (path.includes('\\')) return 'it holds a backslash'
+  if (path.includes('\\')) return 'it contains a backslash'
   if (path.includes('//')) return 'it has an empty segment'
-  if (ENCODED_SEPARATOR_OR_DOT.test(path)) return 'it holds an encoded separator, dot or NUL'
+  if (ENCODED_SEPARATOR_OR_DOT.test(path)) return 'it contains an encoded separator, dot or NUL'
   const segments = path.split('/')
-  if (segments.includes('.') || segments.includes('..')) return 'it has a segment of dots only'
+  if (segments.includes('.') || segments.includes('..'))
+    return 'it has a segment that consists of dots'
   return undefined
 }

@@ -293,7 +293,7 @@ class LocalStore implements ObjectStore {
       if (written !== undefined) return written
       this.#folders.forget(place.path)
     }
-    throw new Error(`folder ${place.path} is removed again and again`)
+    throw new Error(`folder ${place.path} keeps being removed`)
   }
 
   /** Returns `undefined` if the folder was removed in between, before `fill` was called. */

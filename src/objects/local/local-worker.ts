@@ -60,7 +60,7 @@ function syncFolder(open: number, folder: string): ThreadOutcome {
   try {
     fsyncSync(open)
     if (readlinkSync(procPath(open)) === folder) return { outcome: 'written' }
-    throw new Error(`folder ${folder} was moved or removed while it was written to`)
+    throw new Error(`folder ${folder} was moved or removed during a write`)
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     return { outcome: 'failed', code: errorCodeOf(error), message }

@@ -134,7 +134,8 @@ test('containers out of order, wrong counts and runs that overlap or overflow ar
   const twice = [0, 0].map((high) => ({ high, lows: [1] }))
   const blob = writeDeletionVector([{ key: 0, withRuns: true, containers: twice }])
   expect(refusalOf(blob)).toContain('containers are out of order')
-  // One container with runs begins: count 8, key 4, cookie 4, flags 1, key and cardinality 4, runs 2.
+  // One container with runs begins: count 8, key 4, cookie 4, flags 1, key and cardinality 4, runs
+  // 2.
   const valid = writeDeletionVector([
     { key: 0, withRuns: true, containers: [{ high: 0, lows: [1, 2, 3, 10] }] },
   ])

@@ -1,6 +1,8 @@
 import type { ManifestFile } from '../../../src/core/file/data-file.ts'
 
-/** Values as JSON that a person can write: `5n` is a bigint, `0x00ff` is bytes, a map is an object. */
+/**
+ * Values as JSON that a person can write: `5n` is a bigint, `0x00ff` is bytes, a map is an object.
+ */
 export function toPlainJson(value: unknown): unknown {
   if (typeof value === 'bigint') return `${value}n`
   if (value instanceof Uint8Array) return `0x${Buffer.from(value).toString('hex')}`

@@ -36,7 +36,10 @@ export const SCHEMA: Schema = {
   })),
 }
 
-/** The identity of every column, then transforms; names that Avro does not allow and names that collide. */
+/**
+ * The identity of every column, then transforms; names that Avro does not allow and names that
+ * collide.
+ */
 export const WIDE_SPEC: PartitionSpec = {
   specId: 4,
   fields: [

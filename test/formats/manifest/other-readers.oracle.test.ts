@@ -199,7 +199,9 @@ function partitionValue(kind: string, value: Value | null, name: string): unknow
   return kind === 'int' || kind === 'date' ? BigInt(value as number) : value
 }
 
-/** JSON has neither NaN nor infinities: those are spelled as Python does. It has -0, which is kept. */
+/**
+ * JSON has neither NaN nor infinities: those are spelled as Python does. It has -0, which is kept.
+ */
 function sameFloats(value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) {
     return { float: Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf' }

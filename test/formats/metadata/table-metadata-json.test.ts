@@ -284,7 +284,7 @@ describe('table metadata', () => {
 
   test.each<[string, (json: Json) => void, string]>([
     ['no version', (json) => delete json['format-version'], '$.format-version: is missing'],
-    ['version 0', (json) => (json['format-version'] = 0), '$.format-version: 0 is no version'],
+    ['version 0', (json) => (json['format-version'] = 0), '$.format-version: 0 is not a version'],
     [
       'a UUID with a path',
       (json) => (json['table-uuid'] = '../../x'),

@@ -73,7 +73,7 @@ describe('view metadata', () => {
   test.each<[string, (json: Json) => void, string]>([
     ['no uuid', (json) => delete json['view-uuid'], '$.view-uuid: is missing'],
     ['a uuid with a path', (json) => (json['view-uuid'] = '../x'), '$.view-uuid: expected a UUID'],
-    ['version 0', (json) => (json['format-version'] = 0), '$.format-version: 0 is no version'],
+    ['version 0', (json) => (json['format-version'] = 0), '$.format-version: 0 is not a version'],
     [
       'another current version',
       (json) => (json['current-version-id'] = 2),

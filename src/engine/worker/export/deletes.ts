@@ -58,9 +58,13 @@ async function rowCount(
   )
   const rows = Number(result.getRowsJS()[0]?.[0])
   if (rows >= 0 && rows <= ROWS_MAX) return rows
-  throw new CatalogError('not-implemented', `${source.path} has too many rows for its deletes.`, {
-    facts: { file: source.path },
-  })
+  throw new CatalogError(
+    'not-implemented',
+    `${source.path} has too many rows to apply its delete files.`,
+    {
+      facts: { file: source.path },
+    },
+  )
 }
 
 async function addPositions(

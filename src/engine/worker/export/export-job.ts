@@ -91,7 +91,10 @@ function requireConvertible({ schema, target, source }: ExportRequest): void {
   if (!isMatched) throw new Error('an export gives one source column for each field, in order')
   const isText = target.format === 'csv' || target.format === 'ndjson'
   if (!isText && target.compression !== 'none') {
-    throw new CatalogError('not-implemented', `${target.format} compresses inside: ask for none.`)
+    throw new CatalogError(
+      'not-implemented',
+      `${target.format} compresses internally: request no compression.`,
+    )
   }
 }
 
@@ -144,7 +147,8 @@ function outputSql(field: Field, { nameInFile, job, file }: ColumnSource): strin
   if (format !== 'csv') return columnSql(field, sourceColumn, { dialect: TYPED, place })
   if (!isNested(field.type)) return columnSql(field, sourceColumn, { dialect: CSV_VALUES, place })
   const json = columnSql(field, sourceColumn, { dialect: JSON_VALUES, place })
-  return `CASE WHEN ${sourceColumn?.sql ?? 'NULL'} IS NOT NULL THEN CAST(to_json(${json}) AS VARCHAR) END`
+  const value = sourceColumn?.sql ?? 'NULL'
+  return `CASE WHEN ${value} IS NOT NULL THEN CAST(to_json(${json}) AS VARCHAR) END`
 }
 
 /** Dialect for columns that are not nested. */

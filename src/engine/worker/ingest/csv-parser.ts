@@ -32,7 +32,7 @@ export class CsvParser {
   }
 
   finish(): void {
-    if (this.#quoted !== undefined) throw this.#invalid('a quoted field is never closed')
+    if (this.#quoted !== undefined) throw this.#invalid('a quoted field is not closed')
     // A comma at the very end is followed by an empty field.
     if (this.#fields.length > 0) this.#endRecord(null)
   }
@@ -46,12 +46,12 @@ export class CsvParser {
     for (; end < text.length; end++) {
       const code = text.charCodeAt(end)
       if (code === COMMA || code === NEWLINE) break
-      if (code === QUOTE) throw this.#invalid('a quote stands inside a field that is not quoted')
+      if (code === QUOTE) throw this.#invalid('there is a quote inside a field that is not quoted')
     }
     const isLast = text.charCodeAt(end) !== COMMA
     const stop = isLast && text[end - 1] === '\r' && end > start ? end - 1 : end
     const field = text.slice(start, stop)
-    if (field.includes('\r')) throw this.#invalid('a carriage return stands outside of quotes')
+    if (field.includes('\r')) throw this.#invalid('there is a carriage return outside quotes')
     this.#endField(field === '' ? null : field, isLast)
     return end + 1
   }
@@ -62,7 +62,7 @@ export class CsvParser {
     this.#quoted += text.slice(start, end)
     this.#countLines(text, start, end)
     if ((this.#quoted ?? '').length > FIELD_LENGTH_MAX) {
-      throw this.#invalid(`a field has at most ${FIELD_LENGTH_MAX} characters`)
+      throw this.#invalid(`a field can have at most ${FIELD_LENGTH_MAX} characters`)
     }
     if (quote < 0) return end
     if (text.charCodeAt(quote + 1) === QUOTE) {
@@ -77,7 +77,7 @@ export class CsvParser {
       text[after] === '\r' && /^\r(?:\n|$)/.test(text.slice(after, after + 2)) ? after + 1 : after
     const code = next < text.length ? text.charCodeAt(next) : NEWLINE
     if (code !== NEWLINE && (code !== COMMA || next > after)) {
-      throw this.#invalid('something stands between a closing quote and the next comma')
+      throw this.#invalid('there is text between a closing quote and the next comma')
     }
     const field = this.#quoted ?? ''
     this.#quoted = undefined
@@ -87,7 +87,7 @@ export class CsvParser {
 
   #endField(field: CsvField, isLast: boolean): void {
     if (this.#fields.length >= FIELDS_MAX)
-      throw this.#invalid(`a row has at most ${FIELDS_MAX} fields`)
+      throw this.#invalid(`a row can have at most ${FIELDS_MAX} fields`)
     if (isLast) this.#endRecord(field)
     else this.#fields.push(field)
   }

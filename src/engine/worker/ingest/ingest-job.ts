@@ -56,7 +56,7 @@ async function writeCsvRows(fields: readonly Field[], wire: WireFile): Promise<v
     const expected = columns.filter((column) => column !== undefined).length
     if (isBlank && expected > 1) return
     if (count !== expected) {
-      throw new RowInvalid(line, `the row has ${count} fields, the header ${expected}`)
+      throw new RowInvalid(line, `the row has ${count} fields, but the header ${expected}`)
     }
     const found = columns
     wire.add(
@@ -70,7 +70,7 @@ async function writeCsvRows(fields: readonly Field[], wire: WireFile): Promise<v
   })
   for await (const text of readWholeLines(TEXT_NAME)) parser.push(text)
   parser.finish()
-  if (columns === undefined) throw new RowInvalid(1, 'there is no header')
+  if (columns === undefined) throw new RowInvalid(1, 'the header line is missing')
 }
 
 /** The column of the text for each field. */
@@ -82,7 +82,7 @@ function columnsOfHeader(
   const columns: (number | undefined)[] = fields.map(() => undefined)
   for (const [i, name] of header.entries()) {
     const index = names.find(name ?? '')
-    if (index === undefined) throw new RowInvalid(1, `there is no column ${shown(name ?? '')}`)
+    if (index === undefined) throw new RowInvalid(1, `the table has no column ${shown(name ?? '')}`)
     if (columns[index] !== undefined) {
       throw new RowInvalid(1, `column ${shown(name ?? '')} is given twice`)
     }

@@ -41,7 +41,7 @@ async function* wholeLinePieces(path: string): AsyncGenerator<Buffer> {
     open.push(bytes.subarray(end))
     openBytes += bytes.length - end
     if (openBytes > LINE_BYTES_MAX) {
-      throw new RowInvalid(line, `a line has at most ${LINE_BYTES_MAX} bytes`)
+      throw new RowInvalid(line, `a line can have at most ${LINE_BYTES_MAX} bytes`)
     }
   }
   if (openBytes > 0) yield Buffer.concat(open)

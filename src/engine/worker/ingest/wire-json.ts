@@ -69,7 +69,7 @@ export function valuesByField(
   for (const [name, value] of Object.entries(json)) {
     const index = names.find(name)
     if (index === undefined)
-      throw new ValueInvalid(`there is no column ${shown(dotted(column, name))}`)
+      throw new ValueInvalid(`the table has no column ${shown(dotted(column, name))}`)
     if (values[index] !== undefined) {
       throw new ValueInvalid(`column ${shown(dotted(column, name))} is given twice`)
     }
@@ -99,7 +99,8 @@ function wireMap(type: MapType, json: unknown, column: string): unknown {
     ),
   }))
   const keys = new Set(entries.map(({ k }) => JSON.stringify(k)))
-  if (keys.size < entries.length) throw new ValueInvalid(`column ${shown(column)} has a key twice`)
+  if (keys.size < entries.length)
+    throw new ValueInvalid(`column ${shown(column)} has a duplicate key`)
   return entries
 }
 

@@ -14,7 +14,8 @@ export function wireSql(type: Type, sql: string, column: string): string {
   if (!isNested(type)) return primitiveSql(type, sql, column)
   const json = `from_json(${sql}, ${quoteConstant(JSON.stringify(wireStructure(type)))})`
   // A lambda, so that the JSON is parsed only once.
-  const whole = `list_transform([${json}], lambda w: ${valueSql(type, { sql: 'w', column, depth: 0 })})`
+  const value = valueSql(type, { sql: 'w', column, depth: 0 })
+  const whole = `list_transform([${json}], lambda w: ${value})`
   return `CASE WHEN ${sql} IS NOT NULL THEN (${whole})[1] END`
 }
 

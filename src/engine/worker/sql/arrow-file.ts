@@ -60,7 +60,7 @@ async function copyBatches(source: number, write: (bytes: Uint8Array) => void): 
 
 function requireSameHead(stream: Uint8Array, head: Uint8Array): void {
   const isSame = Buffer.compare(stream.subarray(0, head.length), head) === 0
-  if (!isSame) throw new Error('a record batch has another schema than its file')
+  if (!isSame) throw new Error('the schema of a record batch differs from that of its file')
 }
 
 /** A part of an open file, with those members of a Blob that are used. */
@@ -84,7 +84,7 @@ class FileSlices {
     const bytes = new Uint8Array(this.size)
     for (let at = 0; at < bytes.length; ) {
       const count = readSync(this.#file, bytes, at, bytes.length - at, this.#start + at)
-      if (count === 0) return Promise.reject(new Error('a file ended before its footer said'))
+      if (count === 0) return Promise.reject(new Error('a file is shorter than its footer says'))
       at += count
     }
     return Promise.resolve(bytes.buffer)

@@ -31,7 +31,8 @@ export function castSql(
 function flooredSql(sql: string): string {
   const floored = `epoch_ns(${sql}) // 1000 - CAST(epoch_ns(${sql}) % 1000 < 0 AS BIGINT)`
   const isPositive = `${sql} >= TIMESTAMP_NS '1970-01-01 00:00:00'`
-  return `CASE WHEN ${isPositive} THEN CAST(${sql} AS TIMESTAMP) ELSE make_timestamp(${floored}) END`
+  const cast = `CAST(${sql} AS TIMESTAMP)`
+  return `CASE WHEN ${isPositive} THEN ${cast} ELSE make_timestamp(${floored}) END`
 }
 
 /** DuckDB's reader has already cut off the nanoseconds, before 1970 in the wrong direction. */

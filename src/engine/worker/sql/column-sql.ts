@@ -132,7 +132,8 @@ class ColumnWriter {
         )
     const valueSql = this.value(type.value, valueSource, valuePlace)
     if (keySql === keySource.sql && valueSql === valueSource.sql) return sql
-    const entries = `list_transform(map_entries(${sql}), lambda ${variable}: struct_pack("key" := ${keySql}, "value" := ${valueSql}))`
+    const pair = `struct_pack("key" := ${keySql}, "value" := ${valueSql})`
+    const entries = `list_transform(map_entries(${sql}), lambda ${variable}: ${pair})`
     return this.#dialect.map(entries, isNested(type.key))
   }
 }
@@ -181,5 +182,5 @@ function requireSameShape(isSame: boolean, place: Place): void {
 }
 
 function anotherShape({ column }: Place): Error {
-  return notImplemented(column, 'the file has a column of another shape than the table')
+  return notImplemented(column, 'its structure in the file differs from that in the table')
 }

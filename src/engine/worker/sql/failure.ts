@@ -49,7 +49,7 @@ export function taskFailure(
     })
   }
   if (message.startsWith('Not implemented')) {
-    const detail = `${path} has something that cannot be converted: ${reason}`
+    const detail = `${path} contains something that cannot be converted: ${reason}`
     return new CatalogError('not-implemented', detail, { facts: { file: path }, cause: error })
   }
   return new CatalogError('file-corrupt', `${path} cannot be read: ${reason}`, {

@@ -183,7 +183,7 @@ function calendarSql(sql: string, { literal, plain, text, afterYear }: Calendar)
     `CASE WHEN ${sql} >= ${literal('0001-01-01')} AND ${sql} < ${literal('10000-01-01')} ` +
     `THEN ${text(moment)} ` +
     `WHEN ${sql} IS NULL THEN NULL ` +
-    `WHEN NOT isfinite(${sql}) THEN error('a date or timestamp outside of the calendar') ` +
+    `WHEN NOT isfinite(${sql}) THEN error('a date or timestamp outside the calendar') ` +
     `ELSE (CASE WHEN year(${moment}) < 0 THEN printf('%05d', year(${moment})) ` +
     `WHEN year(${moment}) > 9999 THEN printf('+%d', year(${moment})) ELSE '0000' END) ` +
     `|| ${afterYear(moment)} END`
@@ -191,5 +191,6 @@ function calendarSql(sql: string, { literal, plain, text, afterYear }: Calendar)
 }
 
 function struct(members: readonly { readonly name: string; readonly value: string }[]): string {
-  return `struct_pack(${members.map(({ name, value }) => `${quoteName(name)} := ${value}`).join(', ')})`
+  const pairs = members.map(({ name, value }) => `${quoteName(name)} := ${value}`)
+  return `struct_pack(${pairs.join(', ')})`
 }

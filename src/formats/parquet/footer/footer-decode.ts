@@ -58,7 +58,7 @@ function decodeMetadata(thrift: ThriftStruct, place: FooterPlace): ParquetFooter
   const rowGroups = getStructs(thrift, 4).map((group) => decodeRowGroup(group, columns))
   const groupRows = rowGroups.reduce((sum, group) => sum + group.rowCount, 0)
   if (groupRows !== rowCount) {
-    throw new ThriftError(`row groups hold ${groupRows} rows, the file claims ${rowCount}`)
+    throw new ThriftError(`row groups have ${groupRows} rows, but the file claims ${rowCount}`)
   }
   const createdBy = findBytes(thrift, 6)
   return {
@@ -154,7 +154,7 @@ class ColumnDecoder {
     const isSame =
       path.length === this.#pathBytes.length &&
       path.every((name, i) => compareBytes(name, this.#pathBytes[i] as Uint8Array) === 0)
-    if (!isSame) throw this.#corrupt('is not where the schema has it')
+    if (!isSame) throw this.#corrupt('is not in the position given by the schema')
   }
 
   #checkValueCount(valueCount: number, rowCount: number): void {

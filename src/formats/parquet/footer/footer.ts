@@ -46,7 +46,7 @@ function footerLength({ bytes, sizeBytes }: FileTail): number {
   }
   const magic = String.fromCharCode(...bytes.subarray(bytes.length - MAGIC_BYTES))
   if (magic === 'PARE') throw notParquet('the Parquet footer is encrypted')
-  if (magic !== 'PAR1') throw notParquet('the file does not end as a Parquet file does (PAR1)')
+  if (magic !== 'PAR1') throw notParquet('the file does not end with PAR1, as Parquet files do')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const lengthBytes = view.getUint32(bytes.length - TRAILER_BYTES, true)
   if (lengthBytes > sizeBytes - TRAILER_BYTES - MAGIC_BYTES) {
@@ -65,7 +65,7 @@ async function completeFooter(
 ): Promise<Uint8Array> {
   const missing = lengthBytes - held.length
   const head = await readRange(footerOffset, missing)
-  if (head.length !== missing) throw notParquet('the file became shorter while it was read')
+  if (head.length !== missing) throw notParquet('the file was truncated while it was being read')
   const bytes = new Uint8Array(lengthBytes)
   bytes.set(head)
   bytes.set(held, missing)

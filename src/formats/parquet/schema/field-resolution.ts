@@ -22,7 +22,7 @@ export function fieldsById(
   const idsInFile = new Set(columns.map((column) => column.fieldId))
   return columns.map(({ fieldId, name }) => {
     if (fieldId === undefined) {
-      return refused('field-ids', 'has no field id, other columns of the file do')
+      return refused('field-ids', 'has no field id, unlike other columns of the file')
     }
     const field = byId.get(fieldId)
     if (field === undefined) {
@@ -32,7 +32,7 @@ export function fieldsById(
     // table's.
     const namesake = byName.get(name)
     if (namesake !== undefined && namesake.id !== fieldId && idsInFile.has(namesake.id)) {
-      const detail = `has field id ${fieldId}, which is ${field.name} in the table`
+      const detail = `has field id ${fieldId}, which belongs to ${field.name} in the table`
       return refused('field-ids', detail)
     }
     return { outcome: 'found', field, isNameMissing: false }

@@ -25,7 +25,7 @@ export function fileFields(root: ParquetGroup): readonly FileField[] {
 function fileField(node: ParquetNode, path: string): FileField {
   const shape: FileShape =
     node.repetition === 'repeated'
-      ? { kind: 'unsupported', name: 'repeated field outside of a list' }
+      ? { kind: 'unsupported', name: 'repeated field outside a list' }
       : shapeOf(node, path)
   return field(node, { name: node.name, path, shape })
 }

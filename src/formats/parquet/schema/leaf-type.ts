@@ -119,7 +119,7 @@ function integerType(
     return {
       type: { kind: 'decimal', precision: 20, scale: 0 },
       form: 'uint64',
-      note: 'UINT_64: DuckDB reads it as a decimal, Iceberg for Java and PyIceberg refuse it',
+      note: 'UINT_64: DuckDB reads it as a decimal; Iceberg for Java and PyIceberg refuse it',
     }
   }
   if (physical !== 'INT32' || ![8, 16, 32].includes(bitWidth)) return undefined
@@ -147,5 +147,8 @@ function timestampType(
 }
 
 function nanosNote(name: string): string {
-  return `${name}: Iceberg v2 keeps microseconds; some engines cut the rest off, others refuse the file`
+  return (
+    `${name}: Iceberg v2 has microseconds; ` +
+    'some engines cut off the rest, others refuse the file'
+  )
 }

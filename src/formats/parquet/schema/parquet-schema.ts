@@ -42,7 +42,7 @@ function refuseUnsupported(columns: readonly FileField[]): void {
     })
   if (unsupported.length === 0) return
   const list = unsupported.map(({ column, type }) => `${column}: ${type}`).join('; ')
-  throw new CatalogError('column-type-unknown', `no Iceberg type can hold ${list}`, {
+  throw new CatalogError('column-type-unknown', `no Iceberg type can represent ${list}`, {
     facts: { columns: unsupported },
   })
 }
@@ -51,7 +51,7 @@ function refuseDuplicates(columns: readonly FileField[]): void {
   const seen = new Set<string>()
   for (const { path } of columns.flatMap((column) => [...withDescendants(column)])) {
     if (seen.has(path)) {
-      throw new CatalogError('file-schema-mismatch', `the file has two columns ${path}`, {
+      throw new CatalogError('file-schema-mismatch', `the file has two columns named ${path}`, {
         facts: { column: path },
       })
     }

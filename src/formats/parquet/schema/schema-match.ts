@@ -94,7 +94,7 @@ class Matcher {
       }
       const { field } = resolution
       if (found.has(field.id)) {
-        const detail = `is a second column for ${table.path}${field.name}`
+        const detail = `is a second column that matches ${table.path}${field.name}`
         this.problems.push({ column: column.path, rule: 'ambiguous-column', detail })
         return
       }
@@ -119,7 +119,7 @@ class Matcher {
     { names, path }: { names: NameMapping | undefined; path: string },
   ): void {
     if (table.required && !column.required && !isNeverNull(this.#footer, column)) {
-      const detail = 'is required in the table and may be null in the file'
+      const detail = 'is required in the table, but may be null in the file'
       this.problems.push({ column: column.path, rule: 'null-in-required-column', detail })
     }
     const inside = {
@@ -152,8 +152,8 @@ class Matcher {
     if (this.#hasFieldIds && column.fieldId !== table.id) {
       const detail =
         column.fieldId === undefined
-          ? 'has no field id, other columns of the file do'
-          : `has field id ${column.fieldId}, in the table it is ${table.id}`
+          ? 'has no field id, unlike other columns of the file'
+          : `has field id ${column.fieldId}, but ${table.id} in the table`
       this.problems.push({ column: column.path, rule: 'field-ids', detail })
       return
     }
@@ -172,7 +172,7 @@ class Matcher {
     this.problems.push({
       column: path,
       rule: 'column-type',
-      detail: `is ${fileType} in the file and ${typeName(type)} in the table`,
+      detail: `has type ${fileType} in the file, but ${typeName(type)} in the table`,
     })
   }
 }

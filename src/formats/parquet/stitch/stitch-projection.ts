@@ -188,7 +188,7 @@ class Projector {
   ): void {
     members.forEach(({ column, table }, i) => {
       if (this.#hasFieldIds && column.fieldId !== table.fieldId) {
-        throw new Difference(column.path, `has not the field id ${table.fieldId} of the table`)
+        throw new Difference(column.path, `lacks the field id ${table.fieldId} of the table`)
       }
       const node = place.children[i] as ParquetNode
       this.#field({ node, column, above: place.above }, table, names)
@@ -207,7 +207,7 @@ class Projector {
     const leafType = leafTypeOf(leaf)
     const fileType = 'type' in leafType ? typeName(leafType.type) : leafType.unsupported
     if (isNested(type) || column.shape.kind !== 'leaf' || fileType !== typeName(type)) {
-      throw new Difference(column.path, `is ${fileType}, in the table ${typeName(type)}`)
+      throw new Difference(column.path, `has type ${fileType}, but ${typeName(type)} in the table`)
     }
     this.#elements.push(this.#relabelled(leaf, label))
     this.#columns.push({

@@ -130,7 +130,8 @@ export class StitchPlanner {
     if (problem !== undefined) throw misfit(problem)
     const key = physicalSchemaKey(schema)
     this.#first ??= { schema, key }
-    if (this.#first.key !== key) throw misfit('its physical schema differs from that of the first')
+    if (this.#first.key !== key)
+      throw misfit('its physical schema differs from that of the first file')
   }
 
   #addRowGroups(footer: ParquetFooter, schema: StitchSchema, layout: CopyLayout): void {

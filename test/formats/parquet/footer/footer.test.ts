@@ -109,7 +109,9 @@ test('a footer longer than the tail is completed with one more read, of what is 
 test('a file that shrinks while it is read is refused', async () => {
   const bytes = sampleBytes(SOUND)
   const tail = { bytes: bytes.subarray(-20), sizeBytes: bytes.length }
-  await expect(readParquetFooter(tail, async () => bytes.subarray(0, 3))).rejects.toThrow('shorter')
+  await expect(readParquetFooter(tail, async () => bytes.subarray(0, 3))).rejects.toThrow(
+    'truncated',
+  )
 })
 
 test('what is no Parquet file is refused with the reason', async () => {
@@ -142,7 +144,7 @@ test.each<[string, Uint8Array, string]>([
     '1 of 2 columns',
   ],
   ['a column of another type', withChunk({ physical: 'INT32' }), 'changes its type'],
-  ['a column of another path', withChunk({ path: ['other'] }), 'not where the schema'],
+  ['a column of another path', withChunk({ path: ['other'] }), 'not in the position'],
   ['more values than rows', withChunk({ values: 4 }), '4 values in 3 rows'],
   ['a negative value count', withChunk({ values: -1 }), 'negative'],
   ['pages that go into the footer', withChunk({ dataOffset: 1000 }), 'outside the data'],

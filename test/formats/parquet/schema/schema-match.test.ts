@@ -155,7 +155,7 @@ test('a type that no engine reads is refused by name', async () => {
   const columns = [
     { ...A, physical: 'FIXED_LEN_BYTE_ARRAY', typeLength: 2, logical: LOGICAL.float16 },
   ] as const
-  await expect(match({ columns }, AB)).rejects.toThrow('a is FLOAT16 (FIXED_LEN_BYTE_ARRAY)')
+  await expect(match({ columns }, AB)).rejects.toThrow('a has type FLOAT16 (FIXED_LEN_BYTE_ARRAY)')
 })
 
 const REQUIRED = schemaOf(column(1, 'a', int, { required: true }))

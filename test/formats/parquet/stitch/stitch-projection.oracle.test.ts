@@ -172,14 +172,19 @@ describe('a file has to be rewritten', () => {
       [column(1, 'id', { kind: 'int' }), column(2, 'b', LONG)],
       /^b is not in/,
     ],
-    ['for a widened type', [int], [column(1, 'id', LONG)], /^id is int, in the table long/],
+    [
+      'for a widened type',
+      [int],
+      [column(1, 'id', LONG)],
+      /^id has type int, but long in the table/,
+    ],
     [
       'for a group in place of a value',
       [{ name: 'id', children: [int] }],
       [column(1, 'id', LONG)],
       /long/,
     ],
-    ['for a value in place of a list', [int], [column(1, 'id', list)], /is int, in the table list/],
+    ['for a value in place of a list', [int], [column(1, 'id', list)], /has type int, but list/],
     [
       'for a list of two levels',
       [
