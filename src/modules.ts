@@ -1,7 +1,6 @@
 import type { Dialect } from './http/dialect.ts'
 import type { Route } from './http/route.ts'
 import { plainDialect } from './http/serve/plain-dialect.ts'
-import { forgetDumpsOfTable } from './modules/dumps/dump-sweep.ts'
 import { dumpsModule } from './modules/dumps/http/dumps-module.ts'
 import { eventsModule } from './modules/events/events-module.ts'
 import { filesModule } from './modules/files/files-module.ts'
@@ -32,7 +31,6 @@ export type ModulePlatform = Omit<
 interface ModuleSeams {
   /** All that the service speaks; called when every module is there. */
   dialects(): readonly Dialect[]
-  tableDropped(tableUuid: string): Promise<void>
 }
 
 /** Both members of a union at once: `A & B` where it is `A | B`. */
@@ -46,7 +44,6 @@ type Both<Union> = (Union extends unknown ? (each: Union) => void : never) exten
 export function listModules(platform: ModulePlatform): readonly Module[] {
   const seams: ModuleSeams = {
     dialects: () => dialectsOf(modules),
-    tableDropped: (tableUuid) => forgetDropped(platform, tableUuid),
   }
   const whole = { ...platform, ...seams }
   const modules: readonly Module[] = CAPABILITIES.map((makeModule) => makeModule(whole))
@@ -70,13 +67,4 @@ export function documentedDialects(): readonly Dialect[] {
 /** Those of the service's own API. */
 export function documentedRoutes(): readonly Route[] {
   return documentedDialects().flatMap(({ root, routes }) => (root === '' ? routes : []))
-}
-
-/** A table is dropped also when its dumps cannot be deleted. */
-async function forgetDropped(platform: ModulePlatform, tableUuid: string): Promise<void> {
-  try {
-    await forgetDumpsOfTable(platform, tableUuid)
-  } catch (err) {
-    platform.log.warn({ err, tableUuid }, 'dumps of a dropped table could not be deleted')
-  }
 }

@@ -1,9 +1,9 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import { Lease } from '../../lake/jobs/lease.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { isIndex, listDumpFolder } from './dump-folder.ts'
-import { allDumpsFolder } from './dump-key.ts'
-import { DumpLease } from './dump-lease.ts'
+import { allDumpsFolder, leaseName } from './dump-key.ts'
 import { removeDumps } from './dump-sweep.ts'
 
 export interface BudgetRequest {
@@ -14,7 +14,7 @@ export interface BudgetRequest {
   readonly newIndexLocation: string
   /** Its folder and the lease of it, which the caller holds. */
   readonly folder: string
-  readonly lease: DumpLease
+  readonly lease: Lease
 }
 
 /** Forgets the dumps that were not asked for longest, over all tables and formats, until the rest is within the budget. */
@@ -54,7 +54,7 @@ async function evict(
   const folderOfIndex = index.location.split('/').slice(0, -2).join('/')
   if (folderOfIndex === folder) return evictUnder(deps, { folder, lease }, index)
   const { signal } = lease
-  const own = await DumpLease.tryAcquire(deps, { folder: folderOfIndex, signal })
+  const own = await Lease.tryAcquire(deps, { name: leaseName(folderOfIndex), signal })
   if (own === undefined) return 0
   try {
     return await evictUnder(deps, { folder: folderOfIndex, lease: own }, index)

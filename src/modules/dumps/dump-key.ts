@@ -64,6 +64,14 @@ export function dumpName({ state, snapshot, ...choice }: DumpTarget): string {
   return `${state.definition.tableUuid}/${extensionOf(choice)}/${snapshot.snapshotId}`
 }
 
+/**
+ * The lease of a folder, which has the dumps of one table and format: shards are shared among them,
+ * and a sweep must not meet a half-made one.
+ */
+export function leaseName(folder: string): string {
+  return `dump ${folder}`
+}
+
 export function allDumpsFolder(warehouse: string): string {
   return `${warehouse}/dumps`
 }

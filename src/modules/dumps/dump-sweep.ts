@@ -1,17 +1,19 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { TableState } from '../../core/table/table.ts'
+import type { Consumer } from '../../lake/events/consumer.ts'
+import type { Lease } from '../../lake/jobs/lease.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import { digestStateLocation } from './digest-state.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { type DumpFolder, listDumpFolder, readDumpIndex, snapshotIdOf } from './dump-folder.ts'
 import { dumpsFolder } from './dump-key.ts'
-import type { DumpLease } from './dump-lease.ts'
 import type { DumpIndex } from './format/dump-index.ts'
 
 export interface SweepRequest {
   /** Of one table and format. The caller holds its lease. */
   readonly folder: string
-  readonly lease: DumpLease
+  readonly lease: Lease
   readonly keepNewest: number
   /** Snapshots whose dumps stay however old they are. */
   readonly lasting: ReadonlySet<string>
@@ -49,7 +51,7 @@ export async function removeDumps(
   }: {
     readonly found: DumpFolder
     readonly stale: readonly ObjectInfo[]
-    readonly lease: DumpLease
+    readonly lease: Lease
   },
 ): Promise<number> {
   // Another process may be taking over what no index names yet: only who has the lease may delete it.
@@ -110,5 +112,25 @@ export async function forgetDumpsOfTable(
 ): Promise<void> {
   for await (const { location } of objects.list(dumpsFolder(warehouse, tableUuid))) {
     await objects.delete(location)
+  }
+}
+
+/**
+ * Deletes the dumps of tables that are dropped: nobody can ask for them any more. One that is
+ * registered again by then keeps them: the same snapshot has the same bytes.
+ */
+export function forgetDroppedTables(
+  deps: Stores<'tables'> & Pick<DumpDependencies, 'objects' | 'warehouse'>,
+): Consumer {
+  return {
+    name: 'dumps of dropped tables',
+    events: ['moraine.table.dropped.v1'],
+    scope: 'cluster',
+    async handle(batch) {
+      for (const { subject: tableUuid } of batch) {
+        if ((await deps.catalog.tables.find({ tableUuid })) !== undefined) continue
+        await forgetDumpsOfTable(deps, tableUuid)
+      }
+    },
   }
 }

@@ -1,5 +1,6 @@
 import { BoundedMap } from '../../core/bounded-map.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { Lease } from '../../lake/jobs/lease.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import { saveDigestState } from './digest-state.ts'
 import { buildArrow } from './dump-arrow.ts'
@@ -14,10 +15,10 @@ import {
   fileNameOf,
   folderOf,
   indexLocation,
+  leaseName,
   mediaTypeOf,
   requireChoice,
 } from './dump-key.ts'
-import { DumpLease } from './dump-lease.ts'
 import { buildParquet } from './dump-parquet.ts'
 import { DumpProgress } from './dump-progress.ts'
 import { listDumpSources } from './dump-sources.ts'
@@ -59,6 +60,19 @@ export type DumpState =
   | { readonly state: 'failed'; readonly error: unknown }
   | { readonly state: 'absent' }
 
+interface Making {
+  readonly progress: DumpProgress
+  readonly stop: AbortController
+  /** Somebody reads it, or waits to: then it is made whatever becomes of who asked first. */
+  isRead: boolean
+}
+
+export interface BuildOptions {
+  /** Told how many pieces are made, now and then. */
+  report(pieces: number): void
+  readonly signal: AbortSignal
+}
+
 /**
  * Dumps of this catalog. Each is made once however many ask, also across processes: the first makes it, the rest
  * follow. What is made is found again by its index, which is written last.
@@ -66,7 +80,7 @@ export type DumpState =
 export class Dumps {
   readonly #deps: DumpDependencies
   readonly #options: DumpOptions
-  readonly #running = new Map<string, DumpProgress>()
+  readonly #running = new Map<string, Making>()
   readonly #tidying = new Set<Promise<void>>()
   readonly #failed = new BoundedMap<string, { readonly error: unknown }>(FAILURES_KEPT_MAX)
   /** By location, as they were when they had that time of change. */
@@ -86,7 +100,38 @@ export class Dumps {
     requireChoice(target)
     const { warehouse, ambient } = this.#deps
     this.#usedAtMs.set(indexLocation(warehouse, target), ambient.nowMs())
-    return (await this.find(target)) ?? this.#progressOf(target)
+    const index = await this.find(target)
+    if (index !== undefined) return index
+    const making = this.#makingOf(target)
+    making.isRead = true
+    return making.progress
+  }
+
+  /** As `open`, for work in the background: when its signal ends, so does a dump that nobody reads. */
+  async build(target: DumpTarget, { report, signal }: BuildOptions): Promise<DumpIndex> {
+    requireChoice(target)
+    const index = await this.find(target)
+    if (index !== undefined) return index
+    const making = this.#makingOf(target)
+    const { progress } = making
+    const follow = async () => {
+      for await (const _ of progress.follow()) report(progress.pieces.length)
+      return progress.done
+    }
+    let end: () => void = () => undefined
+    const stopped = new Promise<never>((_, reject) => {
+      end = () => {
+        if (!making.isRead) making.stop.abort(signal.reason)
+        reject(signal.reason)
+      }
+    })
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+    try {
+      return await Promise.race([follow(), stopped])
+    } finally {
+      signal.removeEventListener('abort', end)
+    }
   }
 
   /** Looks each time: another process may have removed it. */
@@ -106,7 +151,7 @@ export class Dumps {
   async state(target: DumpTarget): Promise<DumpState> {
     const name = dumpName(target)
     const running = this.#running.get(name)
-    if (running !== undefined) return { state: 'running', pieces: running.pieces.length }
+    if (running !== undefined) return { state: 'running', pieces: running.progress.pieces.length }
     const index = await this.find(target)
     if (index !== undefined) return { state: 'ready', index }
     const failure = this.#failed.get(name)
@@ -129,19 +174,23 @@ export class Dumps {
 
   /** Resolves when all that was begun is made, and stale dumps are swept. */
   async settle(): Promise<void> {
-    await Promise.allSettled([...this.#running.values()].map((progress) => progress.done))
+    await Promise.allSettled([...this.#running.values()].map(({ progress }) => progress.done))
     await Promise.allSettled(this.#tidying)
   }
 
-  #progressOf(target: DumpTarget): DumpProgress {
+  #makingOf(target: DumpTarget): Making {
     const name = dumpName(target)
     const running = this.#running.get(name)
     if (running !== undefined) return running
     this.#failed.delete(name)
+    const stop = new AbortController()
+    const signal = AbortSignal.any([this.#closing.signal, stop.signal])
     const progress = new DumpProgress(async (made) => {
       try {
-        return await this.#make(target, made)
+        return await this.#make(target, made, signal)
       } catch (error) {
+        // Nobody wants one that was cancelled: there is no failure to tell of.
+        if (stop.signal.aborted) throw error
         this.#failed.set(name, { error })
         this.#options.meter?.dumpFailed(error instanceof CatalogError ? error.code : 'internal')
         throw error
@@ -150,15 +199,16 @@ export class Dumps {
         this.#running.delete(name)
       }
     })
-    this.#running.set(name, progress)
-    return progress
+    const making = { progress, stop, isRead: false }
+    this.#running.set(name, making)
+    return making
   }
 
-  async #make(asked: DumpTarget, progress: DumpProgress): Promise<DumpIndex> {
+  async #make(asked: DumpTarget, progress: DumpProgress, signal: AbortSignal): Promise<DumpIndex> {
     const target = dumpTargetOf(asked.state, asked.snapshot, asked)
     const folder = folderOf(this.#deps.warehouse, target)
-    const wish = { folder, signal: this.#closing.signal }
-    const lease = await DumpLease.acquire(this.#deps, wish)
+    const wish = { name: leaseName(folder), signal }
+    const lease = await Lease.acquire(this.#deps, wish)
     let isTidied = false
     try {
       const made = await this.find(target)
@@ -179,7 +229,7 @@ export class Dumps {
     }
   }
 
-  async #build(target: DumpTarget, progress: DumpProgress, lease: DumpLease): Promise<DumpIndex> {
+  async #build(target: DumpTarget, progress: DumpProgress, lease: Lease): Promise<DumpIndex> {
     const deps = this.#deps
     const sources = await listDumpSources(deps, target)
     const made = await MadeShards.load(deps, folderOf(deps.warehouse, target))
@@ -211,7 +261,7 @@ export class Dumps {
   }
 
   /** Readers of the new dump need not wait for it; the next build does, until the lease is free. */
-  #tidyLater(target: DumpTarget, index: DumpIndex, lease: DumpLease): void {
+  #tidyLater(target: DumpTarget, index: DumpIndex, lease: Lease): void {
     const tidying = this.#finishUp(target, index, lease)
       .catch((err) => {
         if (this.#closing.signal.aborted) return
@@ -221,7 +271,7 @@ export class Dumps {
     this.#tidying.add(tidying)
   }
 
-  async #finishUp(target: DumpTarget, index: DumpIndex, lease: DumpLease): Promise<void> {
+  async #finishUp(target: DumpTarget, index: DumpIndex, lease: Lease): Promise<void> {
     try {
       await this.#tidy(target, lease)
     } finally {
@@ -238,7 +288,7 @@ export class Dumps {
     await saveDigestState(this.#deps, { index, location, signal: this.#closing.signal })
   }
 
-  async #tidy(target: DumpTarget, lease: DumpLease): Promise<void> {
+  async #tidy(target: DumpTarget, lease: Lease): Promise<void> {
     const deps = this.#deps
     const { tableUuid } = target.state.definition
     const folder = folderOf(deps.warehouse, target)
@@ -256,7 +306,7 @@ export class Dumps {
   }
 
   /** Shards of a dump that cannot be finished help nobody while the disk is full. */
-  async #giveSpaceBack({ state, ...target }: DumpTarget, lease: DumpLease): Promise<void> {
+  async #giveSpaceBack({ state, ...target }: DumpTarget, lease: Lease): Promise<void> {
     const folder = folderOf(this.#deps.warehouse, { state, ...target })
     const lasting = lastingSnapshots(state, target.snapshot.snapshotId)
     await sweepDumps(this.#deps, { folder, lease, keepNewest: Infinity, lasting }).catch((err) =>

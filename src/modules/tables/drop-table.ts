@@ -20,10 +20,7 @@ export type DropDependencies = Pick<
   LakeServices,
   'ambient' | 'catalog' | 'log' | 'manifests' | 'meter' | 'objects' | 'warehouse'
 > &
-  Stores<'publications'> & {
-    /** Told of each table that is gone, purged or not. */
-    readonly tableDropped?: (tableUuid: string) => Promise<void>
-  }
+  Stores<'publications'>
 
 export interface DropReport {
   readonly state: TableState
@@ -46,7 +43,6 @@ export async function dropTable(
   if (purge) await addMetadataFiles(deps, state, { paths, isOwn })
   else await markDropped(deps, state)
   const deletedFiles = await deleteUnused(deps, tableUuid, [...paths])
-  await deps.tableDropped?.(tableUuid)
   return { state, deletedFiles, keptFiles: paths.size - deletedFiles }
 }
 

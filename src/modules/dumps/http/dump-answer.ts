@@ -5,6 +5,7 @@ import { isRangeCurrent, judgePreconditions, saysWhichState } from '../../../htt
 import { type Preferences, parsePrefer } from '../../../http/prefer.ts'
 import type { Reply } from '../../../http/reply.ts'
 import { ProblemError } from '../../../problem/problems.ts'
+import { askForDump } from '../dump-job.ts'
 import { fileNameOf, mediaTypeOf } from '../dump-key.ts'
 import type { DumpProgress } from '../dump-progress.ts'
 import type { DumpIndex } from '../format/dump-index.ts'
@@ -93,18 +94,43 @@ async function answerGet(
   const { dumps } = service
   const { limits } = service.streams
   const { isAsync, waitSeconds } = preferences
+  if (isAsync) return answerAsync(service, call, resource, { range, waitSeconds })
   const before = await dumps.state(resource.target)
   const opened = await dumps.open(resource.target)
   // What failed before is not sent until it is whole: half a file again would not tell the reason.
   const isWholeNeeded = range !== undefined || before.state === 'failed'
   const patienceMs = isWholeNeeded ? limits.indexWaitMs : limits.firstWaitMs
   const ownWaitMs = waitSeconds === undefined ? undefined : waitMs(service, waitSeconds)
-  const index = await waitForIndex(opened, ownWaitMs ?? (isAsync ? 0 : patienceMs), call.closed)
+  const index = await waitForIndex(opened, ownWaitMs ?? patienceMs, call.closed)
   if (index !== undefined) return indexReply(service, call, resource, { index, range })
-  if (isAsync) return answerAccepted(service, call, resource)
   if (isWholeNeeded) throw notReady(resource.target)
   const bytes = await openProgress(service, call, opened as DumpProgress)
   return bytesReply(service, call, resource, { status: 200, headers: fileHeaders(resource), bytes })
+}
+
+interface AsyncWish {
+  readonly range: string | undefined
+  readonly waitSeconds: number | undefined
+}
+
+/** The dump if it is there, or in the time that the client gives; else a job makes it. */
+async function answerAsync(
+  service: DumpService,
+  call: DumpCall,
+  resource: DumpResource,
+  { range, waitSeconds = 0 }: AsyncWish,
+): Promise<Reply> {
+  const { ambient, dumps, jobs } = service
+  const { target } = resource
+  const made = await dumps.find(target)
+  if (made !== undefined) return indexReply(service, call, resource, { index: made, range })
+  const asker = ambient.newUuid()
+  const { jobId } = await askForDump(jobs, target, asker)
+  const wait = { waitMs: waitMs(service, waitSeconds), signal: call.closed }
+  const job = waitSeconds === 0 ? await jobs.get(jobId) : await jobs.waitForEnd(jobId, wait)
+  const index = job.state === 'succeeded' ? await dumps.find(target) : undefined
+  if (index !== undefined) return indexReply(service, call, resource, { index, range })
+  return answerAccepted(service, call, resource, { job, asker })
 }
 
 async function indexReply(

@@ -4,6 +4,7 @@ import { contentDisposition } from '../../../http/http-fields.ts'
 import { httpDate, type Validators } from '../../../http/preconditions.ts'
 import { requestInvalid } from '../../../http/problem.ts'
 import type { Call } from '../../../http/route.ts'
+import type { Jobs } from '../../../lake/jobs/jobs.ts'
 import type { LakeServices } from '../../../lake/lake.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import {
@@ -28,7 +29,10 @@ export interface DumpResource {
 }
 
 /** What the routes of dumps work with. */
-export interface DumpService extends Stores<'tables' | 'snapshots'>, Pick<LakeServices, 'objects'> {
+export interface DumpService
+  extends Stores<'tables' | 'snapshots'>,
+    Pick<LakeServices, 'ambient' | 'objects'> {
+  readonly jobs: Jobs
   readonly dumps: Dumps
   readonly streams: DumpStreams
 }

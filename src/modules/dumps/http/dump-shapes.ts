@@ -94,6 +94,10 @@ export const DumpStatusAnswer = z
         'The dump of this snapshot is the first `byte` bytes of this one: whoever has it needs only the rest.',
     }),
     problem: Problem.optional().meta({ description: 'Why it failed.' }),
+    job_url: z.string().optional().meta({
+      description:
+        'Of the job that makes it: GET with `wait=30` waits for its end, DELETE withdraws from it.',
+    }),
   })
   .meta({
     id: 'DumpStatus',

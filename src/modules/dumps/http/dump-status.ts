@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http'
+import type { JobRecord } from '../../../catalog/job-store.ts'
+import { CodedError } from '../../../core/errors.ts'
 import { timeText } from '../../../http/common-shapes.ts'
 import { problemBody } from '../../../http/problem.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
-import { ProblemError } from '../../../problem/problems.ts'
+import { type ProblemCode, ProblemError } from '../../../problem/problems.ts'
+import { findDumpJob } from '../dump-job.ts'
 import { type DumpTarget, fileNameOf } from '../dump-key.ts'
 import type { DumpState } from '../dumps.ts'
 import { type DumpCall, type DumpResource, type DumpService, pinnedPath } from './dump-resource.ts'
@@ -11,11 +14,11 @@ const RETRY_AFTER_SECONDS = 2
 
 /** How far a dump is. It begins nothing. */
 export async function answerStatus(
-  { dumps }: DumpService,
+  service: DumpService,
   call: DumpCall,
   resource: DumpResource,
 ): Promise<Reply> {
-  const state = await dumps.state(resource.target)
+  const state = await stateOf(service, resource.target)
   const isRunning = state.state === 'running'
   return jsonReply(statusToJson(call.request, resource, state), {
     headers: {
@@ -31,17 +34,40 @@ export async function answerAccepted(
   { dumps }: DumpService,
   call: DumpCall,
   resource: DumpResource,
+  { job, asker }: { readonly job: JobRecord; readonly asker: string },
 ): Promise<Reply> {
-  const state = await dumps.state(resource.target)
-  return jsonReply(statusToJson(call.request, resource, state), {
-    status: 202,
-    headers: {
-      'Cache-Control': 'no-store',
-      Location: pinnedPath(resource.target, '/status'),
-      'Retry-After': String(RETRY_AFTER_SECONDS),
-      'Preference-Applied': 'respond-async',
+  const state = ofJob(await dumps.state(resource.target), job)
+  const job_url = `/v1/jobs/${job.jobId}?asker=${asker}`
+  return jsonReply(
+    { ...statusToJson(call.request, resource, state), job_url },
+    {
+      status: 202,
+      headers: {
+        'Cache-Control': 'no-store',
+        Location: pinnedPath(resource.target, '/status'),
+        'Retry-After': String(RETRY_AFTER_SECONDS),
+        'Preference-Applied': 'respond-async',
+      },
     },
-  })
+  )
+}
+
+async function stateOf({ dumps, jobs }: DumpService, target: DumpTarget): Promise<DumpState> {
+  const state = await dumps.state(target)
+  if (state.state !== 'absent') return state
+  return ofJob(state, await findDumpJob(jobs, target))
+}
+
+/** What another process does, or has tried, is known from the job alone. */
+function ofJob(state: DumpState, job: JobRecord | undefined): DumpState {
+  if (state.state !== 'absent' || job === undefined) return state
+  if (job.endedAtMs === undefined) {
+    const { pieces_done = 0 } = (job.progress ?? {}) as { readonly pieces_done?: number }
+    return { state: 'running', pieces: pieces_done }
+  }
+  if (job.state !== 'failed' || job.problem === undefined) return state
+  const { code, detail, facts = {} } = job.problem
+  return { state: 'failed', error: new CodedError(code as ProblemCode, detail, { facts }) }
 }
 
 function statusToJson(

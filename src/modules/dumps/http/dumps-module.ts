@@ -1,5 +1,8 @@
+import type { Jobs } from '../../../lake/jobs/jobs.ts'
 import type { Module } from '../../module.ts'
 import type { DumpDependencies } from '../dump-dependencies.ts'
+import { dumpJob } from '../dump-job.ts'
+import { forgetDroppedTables } from '../dump-sweep.ts'
 import { Dumps } from '../dumps.ts'
 import { ckanRoutes } from './ckan-routes.ts'
 import { DumpMetrics } from './dump-metrics.ts'
@@ -10,6 +13,7 @@ import { type DumpLimits, DumpStreams } from './dump-streams.ts'
 const DUMPS_KEPT = 3
 
 export type DumpsPlatform = DumpDependencies & {
+  readonly jobs: Jobs
   /** Of all dumps together; unlimited when absent. */
   readonly dumpBudgetBytes?: number | undefined
   /** Other than the usual ones. */
@@ -18,7 +22,7 @@ export type DumpsPlatform = DumpDependencies & {
 
 /** Any snapshot as one file. */
 export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps: Dumps } {
-  const { catalog, objects, dumpBudgetBytes: bytesMax } = platform
+  const { ambient, catalog, objects, jobs, dumpBudgetBytes: bytesMax } = platform
   const metrics = new DumpMetrics()
   const dumps = new Dumps(platform, {
     keepNewest: DUMPS_KEPT,
@@ -26,11 +30,13 @@ export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps:
     ...(bytesMax !== undefined && { bytesMax }),
   })
   const streams = new DumpStreams(metrics, platform.dumpLimits)
-  const service = { catalog, objects, dumps, streams }
+  const service = { ambient, catalog, objects, jobs, dumps, streams }
   return {
     name: 'dumps',
     routes: [...dumpRoutes(service), ...ckanRoutes(service)],
     meters: metrics.meters,
+    jobs: [dumpJob(platform, dumps)],
+    consumes: [forgetDroppedTables(platform)],
     dumps,
     close: () => dumps.close(),
   }

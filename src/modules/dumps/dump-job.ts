@@ -1,0 +1,65 @@
+import type { JobRecord } from '../../catalog/job-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { JobKind } from '../../lake/jobs/job-kind.ts'
+import type { Jobs } from '../../lake/jobs/jobs.ts'
+import type { DumpDependencies } from './dump-dependencies.ts'
+import { type DumpFormatChoice, type DumpTarget, dumpName } from './dump-key.ts'
+import { getDumpTarget } from './dump-target.ts'
+import type { Dumps } from './dumps.ts'
+
+const KIND = 'dump'
+
+/** What of a dump is stored with its job: enough for another process to make it. */
+type DumpInput = DumpFormatChoice & {
+  readonly tableUuid: string
+  readonly snapshotId: string
+}
+
+/** Makes dumps that nobody waits for. */
+export function dumpJob(deps: Pick<DumpDependencies, 'catalog'>, dumps: Dumps): JobKind<DumpInput> {
+  return {
+    kind: KIND,
+    input: inputOf,
+    async run({ input, report }, _fence, signal) {
+      const { tableUuid, snapshotId, ...choice } = input
+      const selector = { snapshotIdentifier: snapshotId }
+      const target = await getDumpTarget(deps, { table: tableUuid, selector, ...choice })
+      const index = await dumps.build(target, {
+        report: (pieces) => report({ pieces_done: pieces }),
+        signal,
+      })
+      const { lengthBytes, rowCount, sha256 } = index
+      return { bytes: lengthBytes, rows: rowCount, sha256 }
+    },
+  }
+}
+
+/** Has the dump made in the background; those who ask for the same one share a job. */
+export async function askForDump(
+  jobs: Jobs,
+  target: DumpTarget,
+  asker: string,
+): Promise<JobRecord> {
+  const { state, snapshot, format, compression } = target
+  const input: DumpInput = {
+    tableUuid: state.definition.tableUuid,
+    snapshotId: String(snapshot.snapshotId),
+    format,
+    compression,
+  }
+  return (await jobs.submit({ kind: KIND, key: dumpName(target), input, asker })).job
+}
+
+/** The job that makes the dump, or made it last. */
+export function findDumpJob(jobs: Jobs, target: DumpTarget): Promise<JobRecord | undefined> {
+  return jobs.findByKey({ kind: KIND, key: dumpName(target) })
+}
+
+function inputOf(stored: unknown): DumpInput {
+  const input = (stored ?? {}) as Partial<DumpInput>
+  const { tableUuid, snapshotId, format, compression } = input
+  if (tableUuid && snapshotId && format && compression) {
+    return { tableUuid, snapshotId, format, compression }
+  }
+  throw new CatalogError('request-invalid', 'The job does not say which dump it is to make')
+}
