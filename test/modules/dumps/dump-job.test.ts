@@ -26,7 +26,7 @@ afterEach(() => shop.close())
 const never = new AbortController().signal
 
 async function start(process: Pick<Process, 'deps' | 'dumps'>): Promise<Jobs> {
-  const jobs = new Jobs(process.deps, new Waiters())
+  const jobs = new Jobs(shop.deps, new Waiters())
   jobs.start({ kinds: [dumpJob(process.deps, process.dumps)], pollMs: 10 })
   return jobs
 }
