@@ -139,7 +139,7 @@ export type CatalogCommitOutcome =
   /**
    * The key of this one's answer is answered or reserved by another already; nothing was changed.
    */
-  | { readonly outcome: 'key-taken'; readonly transactionId: string }
+  | { readonly outcome: 'key-taken'; readonly transactionId: string; readonly key: string }
   /** Another commit came first, or the table is gone; nothing was changed. */
   | { readonly outcome: 'version-mismatch'; readonly tableUuid: string }
   /** The transaction was committed or aborted in between; nothing was changed. */

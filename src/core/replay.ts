@@ -59,7 +59,10 @@ export interface KeptAnswer {
   readonly value?: unknown
   /** Facts from which the route makes the answer again, when it has no value or too long a one. */
   readonly from?: Readonly<Record<string, unknown>>
-  /** More is known after the change: the reply replaces this, unless the process dies before. */
+  /**
+   * More is known after the change: the reply replaces this, unless the process dies before. Until
+   * then the route completes it, if it has facts.
+   */
   readonly isProvisional?: boolean
 }
 
@@ -68,12 +71,15 @@ export interface KeptWithEffect {
   readonly replay?: NewReplay
 }
 
+/** What to keep of a change, given what the change comes to. */
+export type Keep<Result> = (result: Result) => KeptWithEffect
+
 /** Keeps the answer to a request with an `Idempotency-Key`; without a key it keeps nothing. */
 export interface AnswerKeeper {
   /** For the change that the answer tells of. */
   withEffect(answer: KeptAnswer): KeptWithEffect
   /** As `withEffect`, for an answer that is known when the change is: made only if it is kept. */
-  keeping<Result>(answer: (result: Result) => KeptAnswer): (result: Result) => KeptWithEffect
+  keeping<Result>(answer: (result: Result) => KeptAnswer): Keep<Result>
   /** For a request that turned out to change nothing. */
   withoutEffect(answer: KeptAnswer): Promise<void>
 }

@@ -109,7 +109,7 @@ export type KeptFacts = Readonly<Record<string, unknown>>
 
 /** A request that was answered before. */
 export interface RepeatedCall {
-  /** The first answer without its body. */
+  /** The first answer; without its body if that was too long to keep. */
   readonly first: Reply
   param(name: string): string
   /** As in `Call`. */

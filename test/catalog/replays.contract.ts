@@ -124,7 +124,7 @@ export function describeReplays(catalog: () => Catalog): void {
       const commit = { tables: [appendTo(state, 1n)], transactions: [one, two] }
       await catalog().replays.remember(replayOf('two', { status: 404 }))
       expect(await catalog().tables.commit(commit)).toEqual({
-        ...{ outcome: 'key-taken', transactionId: two.transaction.transactionId },
+        ...{ outcome: 'key-taken', transactionId: two.transaction.transactionId, key: 'two' },
       })
       expect(await catalog().replays.find(idOf('one'))).toBeUndefined()
       expect(await catalog().tables.commit({ ...commit, transactions: [one] })).toEqual({

@@ -63,7 +63,8 @@ async function keepAnswers(
   kept.sort((left, right) => (left.replay.key < right.replay.key ? -1 : 1))
   for (const { replay, transactionId } of kept) {
     if (await insertReplay(transaction, replay)) continue
-    throw new Refusal<CatalogCommitOutcome>({ outcome: 'key-taken', transactionId })
+    const { key } = replay
+    throw new Refusal<CatalogCommitOutcome>({ outcome: 'key-taken', transactionId, key })
   }
 }
 

@@ -5,7 +5,9 @@ import { JSON_MEDIA_TYPE, type Reply } from '../reply.ts'
 /** Longer answers are made again from the state of what they tell of. */
 export const KEPT_BYTES_MAX = 64 * 1024
 
-/** An answer as it is stored: verbatim, or the facts to make it from. */
+/**
+ * An answer as it is stored: verbatim, or the facts to make it from; both when more is to be known.
+ */
 export interface StoredAnswer {
   readonly headers?: Readonly<Record<string, string>>
   readonly mediaType?: string
@@ -13,13 +15,15 @@ export interface StoredAnswer {
   readonly from?: Readonly<Record<string, unknown>>
 }
 
-export function storedText({ headers, value, from }: KeptAnswer): string {
+export function storedText({ headers, value, from, isProvisional }: KeptAnswer): string {
   const text = value === undefined ? undefined : stringifyExactJson(value)
   // Without facts to make it from there is no other way to answer again.
   const isKept = text !== undefined && (isShort(text) || from === undefined)
+  const isMadeAgain = from !== undefined && (!isKept || isProvisional === true)
   const stored: StoredAnswer = {
     ...(headers === undefined ? {} : { headers }),
-    ...(isKept ? { mediaType: JSON_MEDIA_TYPE, text } : from === undefined ? {} : { from }),
+    ...(isKept ? { mediaType: JSON_MEDIA_TYPE, text } : {}),
+    ...(isMadeAgain ? { from } : {}),
   }
   return stringifyExactJson(stored)
 }

@@ -1,5 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
+import type { Keep } from '../../core/replay.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
@@ -24,6 +26,7 @@ export async function changeTable(
   deps: CommitDependencies,
   identifier: string,
   change: (state: TableState) => Promise<TableDifference> | TableDifference,
+  keep?: Keep<TableState>,
 ): Promise<TableState> {
   const { tableUuid } = (await getTable(deps.catalog, identifier)).definition
   return deps.commits.inTurns([tableUuid], () =>
@@ -34,7 +37,8 @@ export async function changeTable(
       if (Object.keys(difference).length === 0) return state
       const lastUpdatedMs = nextTimestampMs(deps.ambient.nowMs(), state.lastUpdatedMs)
       const tableCommit = commitOf(state, difference, lastUpdatedMs)
-      const { outcome } = await commit(deps, tableCommit, difference)
+      const options = keep?.(tableCommit.state) ?? {}
+      const { outcome } = await commit(deps, { tableCommit, options }, difference)
       if (outcome !== 'committed') return new LostRace()
       deps.publisher.committed(tableCommit)
       return tableCommit.state
@@ -72,12 +76,16 @@ function commitOf(
 
 async function commit(
   deps: Stores<'tables'> & Pick<CommitServices, 'manifests' | 'objects'>,
-  tableCommit: TableCommit,
+  {
+    tableCommit,
+    options,
+  }: { readonly tableCommit: TableCommit; readonly options: MutationOptions },
   { prepared }: TableDifference,
 ): Promise<CatalogCommitOutcome> {
   let isRefused = true
   try {
-    const outcome = await deps.catalog.tables.commit({ tables: [tableCommit], transactions: [] })
+    const commits = { tables: [tableCommit], transactions: [] }
+    const outcome = await deps.catalog.tables.commit(commits, options)
     isRefused = outcome.outcome !== 'committed'
     return outcome
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { keyTaken } from '../../core/replay.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { TableCommitResult, Transaction } from '../../core/table/transaction.ts'
@@ -87,6 +88,10 @@ async function tryCommit(
   if (outcome.outcome === 'version-mismatch') return outcome
   if (outcome.outcome === 'transaction-changed') {
     outcomes.set(outcome.transactionId, stagedMeanwhile(outcome.transactionId))
+    return undefined
+  }
+  if (outcome.outcome === 'key-taken') {
+    outcomes.set(outcome.transactionId, keyTaken(outcome))
     return undefined
   }
   outcomes.set(outcome.transactionId, await endedElsewhere(deps, outcome.transactionId))
@@ -237,8 +242,9 @@ async function commitPrepared(
   },
 ): Promise<CatalogCommitOutcome> {
   const endedAtMs = deps.ambient.nowMs()
-  const transactions = accepted.map(({ transaction, isNew }) => ({
+  const transactions = accepted.map(({ transaction, isNew, keep }) => ({
     isNew,
+    ...keep?.(results.get(transaction.transactionId) ?? []),
     transaction: {
       ...transaction,
       state: 'committed' as const,

@@ -1,5 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from '../../core/limits.ts'
+import type { Keep } from '../../core/replay.ts'
 import type { StagedChange, TableCommitResult, Transaction } from '../../core/table/transaction.ts'
 
 /** A transaction that waits for its turn. */
@@ -8,6 +9,7 @@ export interface PendingTransaction {
   /** Not in the catalog yet: it is started and committed in one step. */
   readonly isNew: boolean
   readonly changes: readonly StagedChange[]
+  readonly keep?: Keep<readonly TableCommitResult[]> | undefined
 }
 
 /** What became of each transaction of a batch, by transaction id. */

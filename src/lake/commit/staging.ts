@@ -1,9 +1,11 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { StageOutcome, Staging } from '../../catalog/transaction-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { ManifestEntry } from '../../core/file/data-file.ts'
 import { FILES_PER_TRANSACTION_MAX, INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
+import type { Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { StagedChange, StagedFile } from '../../core/table/transaction.ts'
@@ -31,13 +33,16 @@ export async function stageFiles(
     readonly table: string
     readonly transactionId: string
     readonly paths: readonly string[]
+    readonly keep?: Keep<StagedReport> | undefined
   },
 ): Promise<StagedReport> {
   await getOpenTransaction(deps, request.transactionId)
   const state = await getTable(deps.catalog, request.table)
   const files = await inspectFiles(deps, state, request.paths)
-  await stageInspected(deps, state, { transactionId: request.transactionId, files })
-  return { state, files }
+  const report = { state, files }
+  const { transactionId, keep } = request
+  await stageInspected(deps, state, { transactionId, files, options: keep?.(report) })
+  return report
 }
 
 /** Stages files whose footers were read. All or none. */
@@ -47,7 +52,12 @@ export async function stageInspected(
   {
     transactionId,
     files,
-  }: { readonly transactionId: string; readonly files: readonly StagedFile[] },
+    options = {},
+  }: {
+    readonly transactionId: string
+    readonly files: readonly StagedFile[]
+    readonly options?: MutationOptions | undefined
+  },
 ): Promise<void> {
   await refuseLiveFiles(deps, state, {
     files,
@@ -56,7 +66,7 @@ export async function stageInspected(
       return changes.find((change) => change.tableUuid === state.definition.tableUuid)
     },
   })
-  await stage(deps, state, { transactionId, addedFiles: files })
+  await stage(deps, state, { transactionId, addedFiles: files }, options)
   deps.meter.filesStaged(files.length)
 }
 
@@ -83,12 +93,14 @@ export async function stageRemoval(
     readonly table: string
     readonly transactionId: string
     readonly paths: readonly string[]
+    readonly keep?: Keep<TableState> | undefined
   },
 ): Promise<TableState> {
   await getOpenTransaction(deps, request.transactionId)
   const state = await getTable(deps.catalog, request.table)
   const removedPaths = await requireLive(deps, state, request.paths)
-  await stage(deps, state, { transactionId: request.transactionId, removedPaths })
+  const what = { transactionId: request.transactionId, removedPaths }
+  await stage(deps, state, what, request.keep?.(state))
   return state
 }
 
@@ -110,21 +122,30 @@ export async function requireLive(
 
 export async function stageTruncation(
   deps: Stores<'tables' | 'transactions'> & Pick<CommitServices, 'ambient'>,
-  request: { readonly table: string; readonly transactionId: string },
+  request: {
+    readonly table: string
+    readonly transactionId: string
+    readonly keep?: Keep<TableState> | undefined
+  },
 ): Promise<TableState> {
   await getOpenTransaction(deps, request.transactionId)
   const state = await getTable(deps.catalog, request.table)
-  await stage(deps, state, { transactionId: request.transactionId, truncate: true })
+  const what = { transactionId: request.transactionId, truncate: true }
+  await stage(deps, state, what, request.keep?.(state))
   return state
 }
 
 /** Marks the table as touched, so that its base snapshot is that of this moment. */
 export async function touchTable(
   deps: Stores<'tables' | 'transactions'> & Pick<CommitServices, 'ambient'>,
-  request: { readonly table: string; readonly transactionId: string },
+  request: {
+    readonly table: string
+    readonly transactionId: string
+    readonly options?: MutationOptions
+  },
 ): Promise<TableState> {
   const state = await getTable(deps.catalog, request.table)
-  await stage(deps, state, { transactionId: request.transactionId })
+  await stage(deps, state, { transactionId: request.transactionId }, request.options)
   return state
 }
 
@@ -184,13 +205,15 @@ async function stage(
   deps: Stores<'transactions'> & Pick<CommitServices, 'ambient'>,
   state: TableState,
   what: StageWhat,
+  options: MutationOptions = {},
 ): Promise<void> {
-  const staged = await deps.catalog.transactions.stage({
+  const staging = {
     ...what,
     tableUuid: state.definition.tableUuid,
     currentSnapshotId: state.currentSnapshot?.snapshotId ?? null,
     addedFilesMax: FILES_PER_TRANSACTION_MAX,
-  })
+  }
+  const staged = await deps.catalog.transactions.stage(staging, options)
   if (staged.outcome !== 'staged') await refuse(deps, staged, what.transactionId)
 }
 

@@ -5,6 +5,7 @@ import {
   TRANSACTION_LIFETIME_SECONDS_MAX,
   TRANSACTION_RETENTION_MS,
 } from '../../core/limits.ts'
+import type { Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type {
   Isolation,
@@ -50,12 +51,19 @@ export interface CommittedFiles {
 export async function startTransaction(
   deps: Stores<'tables' | 'transactions'> & Pick<CommitServices, 'ambient'>,
   request: StartRequest,
+  keep?: Keep<Transaction>,
 ): Promise<Transaction> {
-  for (const table of request.tables ?? []) await getTable(deps.catalog, table)
+  const { tables = [] } = request
+  for (const table of tables) await getTable(deps.catalog, table)
   const transaction = newTransaction(deps, request)
-  await deps.catalog.transactions.start(transaction)
   const { transactionId } = transaction
-  for (const table of request.tables ?? []) await touchTable(deps, { table, transactionId })
+  const kept = keep?.(transaction) ?? {}
+  await deps.catalog.transactions.start(transaction, tables.length === 0 ? kept : {})
+  // With the last step: before it the transaction is not what was asked for.
+  for (const [i, table] of tables.entries()) {
+    const options = i === tables.length - 1 ? kept : {}
+    await touchTable(deps, { table, transactionId, options })
+  }
   return transaction
 }
 
@@ -66,7 +74,13 @@ export async function startTransaction(
 export async function commitTransaction(
   deps: Stores<'transactions'> & Pick<CommitDependencies, 'ambient' | 'commits' | 'meter'>,
   transactionId: string,
-  permit?: (tableUuids: readonly string[]) => Promise<void>,
+  {
+    permit,
+    keep,
+  }: {
+    permit?(tableUuids: readonly string[]): Promise<void>
+    readonly keep?: Keep<readonly TableCommitResult[]>
+  } = {},
 ): Promise<readonly TableCommitResult[]> {
   const transaction = await getTransaction(deps, transactionId)
   if (transaction.state === 'committed') return transaction.results
@@ -75,32 +89,42 @@ export async function commitTransaction(
   // is refused.
   const changes = (await deps.catalog.transactions.listStaged(transactionId)).filter(isChange)
   await permit?.(changes.map(({ tableUuid }) => tableUuid))
-  return commitCounted(deps, { transaction, isNew: false, changes })
+  return commitCounted(deps, { transaction, isNew: false, changes, keep })
 }
 
 /** Start, stage and commit in one step. */
 export async function commitFiles(
   deps: Stores<'tables'> & Pick<CommitDependencies, 'ambient' | 'commits' | 'meter' | 'objects'>,
   request: { readonly table: string; readonly paths: readonly string[] } & StartRequest,
+  keep?: Keep<CommittedFiles>,
 ): Promise<CommittedFiles> {
   const state = await getTable(deps.catalog, request.table)
   const files = await inspectFiles(deps, state, request.paths)
   const transaction = newTransaction(deps, request)
-  const results = await commitInspected(deps, state, { transaction, files })
-  return { state, files, transactionId: transaction.transactionId, results }
+  const { transactionId } = transaction
+  const results = await commitInspected(deps, state, {
+    ...{ transaction, files },
+    keep: (made) => keep?.({ state, files, transactionId, results: made }) ?? {},
+  })
+  return { state, files, transactionId, results }
 }
 
 /** Commits files whose footers were read, in a transaction that the catalog does not know yet. */
 export async function commitInspected(
   deps: Pick<CommitDependencies, 'commits' | 'meter'>,
   state: TableState,
-  request: { readonly transaction: Transaction; readonly files: readonly StagedFile[] },
+  request: {
+    readonly transaction: Transaction
+    readonly files: readonly StagedFile[]
+    readonly keep?: Keep<readonly TableCommitResult[]>
+  },
 ): Promise<readonly TableCommitResult[]> {
   deps.meter.filesStaged(request.files.length)
   return commitCounted(deps, {
     transaction: request.transaction,
     isNew: true,
     changes: [{ ...emptyChange(state), addedFiles: request.files }],
+    keep: request.keep,
   })
 }
 
@@ -112,25 +136,32 @@ export async function commitRemoval(
     readonly table: string
     readonly change: { readonly removedPaths: readonly string[]; readonly truncate: boolean }
   } & StartRequest,
+  keep?: Keep<CommittedFiles>,
 ): Promise<CommittedFiles> {
   const state = await getTable(deps.catalog, request.table)
   const transaction = newTransaction(deps, request)
   const removedPaths = await requireLive(deps, state, request.change.removedPaths)
+  const committed = { state, files: [], transactionId: transaction.transactionId }
   const results = await commitCounted(deps, {
     transaction,
     isNew: true,
     changes: [{ ...emptyChange(state), truncate: request.change.truncate, removedPaths }],
+    keep: (made) => keep?.({ ...committed, results: made }) ?? {},
   })
-  return { state, files: [], transactionId: transaction.transactionId, results }
+  return { ...committed, results }
 }
 
 export async function abortTransaction(
   deps: Stores<'transactions'> & Pick<CommitServices, 'ambient'>,
   transactionId: string,
+  keep?: Keep<TransactionView>,
 ): Promise<TransactionView> {
   const transaction = await getTransaction(deps, transactionId)
-  if (transaction.state === 'committed') requireOpen(transaction, deps.ambient.nowMs())
-  await deps.catalog.transactions.abort(transactionId, deps.ambient.nowMs())
+  const nowMs = deps.ambient.nowMs()
+  if (transaction.state === 'committed') requireOpen(transaction, nowMs)
+  const aborted = { ...transaction, state: 'aborted' as const, endedAtMs: nowMs }
+  const kept = keep?.({ transaction: aborted, state: 'aborted', changes: [] })
+  await deps.catalog.transactions.abort(transactionId, nowMs, kept)
   const view = await viewTransaction(deps, transactionId)
   if (view.state === 'committed') requireOpen(view.transaction, deps.ambient.nowMs())
   return view

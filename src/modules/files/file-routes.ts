@@ -1,13 +1,34 @@
 import type { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
+import type { AnswerKeeper, Keep } from '../../core/replay.ts'
+import type { TableState } from '../../core/table/table.ts'
 import { mediaTypeOf } from '../../http/json-body.ts'
 import { onTable } from '../../http/permission.ts'
 import { requestInvalid } from '../../http/problem.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
-import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
+import {
+  type Call,
+  defineRoute,
+  type KeptFacts,
+  type RepeatedCall,
+  type Route,
+  type Tag,
+} from '../../http/route.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
-import { stageFiles, stageRemoval, stageTruncation } from '../../lake/commit/staging.ts'
-import { commitFiles, commitRemoval } from '../../lake/commit/transactions.ts'
+import {
+  inspectFiles,
+  type StagedReport,
+  stageFiles,
+  stageRemoval,
+  stageTruncation,
+} from '../../lake/commit/staging.ts'
+import {
+  type CommittedFiles,
+  commitFiles,
+  commitRemoval,
+  commitTransaction,
+} from '../../lake/commit/transactions.ts'
+import { getTable } from '../../lake/table/table-lookup.ts'
 import type { ProblemCode } from '../../problem/problems.ts'
 import { filesToJson } from './file-response.ts'
 import {
@@ -17,7 +38,7 @@ import {
   TruncateRequest,
   UploadQuery,
 } from './file-shapes.ts'
-import { type UploadDependencies, uploadFile, uploadText } from './upload.ts'
+import { type UploadDependencies, type UploadReport, uploadFile, uploadText } from './upload.ts'
 
 /** What adding files by path, and removing them, takes. */
 export type FileDependencies = Stores<'paths' | 'tables' | 'transactions'> &
@@ -87,11 +108,12 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
     },
     (call) =>
       call.upload === undefined ? stageByPath(deps, call) : upload(deps, call, call.upload),
+    (from, call) => stagedAgain(deps, from, call),
   )
 
 async function stageByPath(
   deps: FileDependencies,
-  { authorize, param, query, body }: StageCall,
+  { authorize, param, query, body, keeper }: StageCall,
 ): Promise<Reply> {
   if (body === undefined) throw new Error('a request to stage by path has no body')
   const table = param('table_identifier')
@@ -99,17 +121,42 @@ async function stageByPath(
   const transactionId = body.transaction_id ?? query.transaction_id
   if (transactionId !== undefined) {
     await authorizeStaging(authorize, transactionId)
-    const staged = await stageFiles(deps, { table, transactionId, paths })
+    const keep = keeper.keeping((report: StagedReport) => ({
+      status: 200,
+      value: filesToJson({ transactionId, ...report }),
+      from: { transactionId },
+    }))
+    const staged = await stageFiles(deps, { table, transactionId, paths, keep })
     return jsonReply(filesToJson({ transactionId, ...staged }))
   }
   const author = body.author ?? query.author
   const message = body.message ?? query.message
-  return jsonReply(filesToJson(await commitFiles(deps, { table, paths, author, message })))
+  const keep = keeper.keeping((committed: CommittedFiles) => ({
+    status: 200,
+    value: filesToJson(committed),
+    from: { transactionId: committed.transactionId },
+  }))
+  return jsonReply(filesToJson(await commitFiles(deps, { table, paths, author, message }, keep)))
+}
+
+/** A long answer again: what the files hold is in their footers, what the commit did with it. */
+async function stagedAgain(
+  deps: FileDependencies,
+  { transactionId }: KeptFacts,
+  { param, body }: RepeatedCall,
+): Promise<Reply> {
+  const { files: given, transaction_id } = body as z.output<typeof StageFilesRequest>
+  const state = await getTable(deps.catalog, param('table_identifier'))
+  const paths = given.map(({ path }) => path)
+  const files = await inspectFiles(deps, state, paths)
+  const id = String(transactionId)
+  const results = transaction_id === undefined ? await commitTransaction(deps, id) : undefined
+  return jsonReply(filesToJson({ transactionId: id, state, files, results }))
 }
 
 async function upload(
   deps: FileDependencies & UploadDependencies,
-  { authorize, param, query, request, closed }: StageCall,
+  { authorize, param, query, request, closed, keeper }: StageCall,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<Reply> {
   const upload = {
@@ -118,14 +165,22 @@ async function upload(
     author: query.author,
     message: query.message,
     chunks,
+    keep: keeper.keeping((report: UploadReport) => ({
+      status: 201,
+      value: uploadedToJson(report),
+    })),
   }
   if (upload.transactionId !== undefined) await authorizeStaging(authorize, upload.transactionId)
   const format = TEXT_FORMATS.get(mediaTypeOf(request) ?? '')
-  const { file, ...report } =
+  const report =
     format === undefined
       ? await uploadFile(deps, upload)
       : await uploadText(deps, { ...upload, format, signal: closed })
-  return jsonReply(filesToJson({ ...report, files: [file] }), { status: 201 })
+  return jsonReply(uploadedToJson(report), { status: 201 })
+}
+
+function uploadedToJson({ file, ...report }: UploadReport) {
+  return filesToJson({ ...report, files: [file] })
 }
 
 const remove = (deps: FileDependencies) =>
@@ -143,7 +198,7 @@ const remove = (deps: FileDependencies) =>
       problems: [...COMMIT_PROBLEMS, 'file-not-in-table', 'location-invalid'],
       curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/files/remove -H 'Content-Type: application/json' -d '{"files":[{"path":"file:///data/flights-0001.parquet"}]}'`,
     },
-    async ({ authorize, param, body }) => {
+    async ({ authorize, param, body, keeper }) => {
       const table = param('table_identifier')
       const removedPaths = body.files.map((file) => file.path)
       const removal = { removed_files: removedPaths.length }
@@ -151,16 +206,16 @@ const remove = (deps: FileDependencies) =>
       if (transactionId !== undefined) {
         refuseIsolation(body.isolation)
         await authorizeStaging(authorize, transactionId)
-        const state = await stageRemoval(deps, { table, transactionId, paths: removedPaths })
-        return jsonReply(filesToJson({ transactionId, state, removal }))
+        const staging = { table, transactionId, paths: removedPaths }
+        const answer = (state: TableState) => filesToJson({ transactionId, state, removal })
+        const keep = keeping(keeper, answer)
+        return jsonReply(answer(await stageRemoval(deps, { ...staging, keep })))
       }
       const change = { removedPaths, truncate: false }
-      const { files: _, ...committed } = await commitRemoval(deps, {
-        table,
-        change,
-        ...commitOptions(body),
-      })
-      return jsonReply(filesToJson({ ...committed, removal }))
+      const answer = ({ files: _, ...committed }: CommittedFiles) =>
+        filesToJson({ ...committed, removal })
+      const request = { table, change, ...commitOptions(body) }
+      return jsonReply(answer(await commitRemoval(deps, request, keeping(keeper, answer))))
     },
   )
 
@@ -181,25 +236,28 @@ const truncate = (deps: FileDependencies) =>
       problems: COMMIT_PROBLEMS,
       curl: 'curl -X POST $MORAINE/v1/tables/aviation.flights/files/truncate',
     },
-    async ({ authorize, param, body }) => {
+    async ({ authorize, param, body, keeper }) => {
       const table = param('table_identifier')
       const removal = { truncated: true as const }
       const transactionId = body.transaction_id
       if (transactionId !== undefined) {
         refuseIsolation(body.isolation)
         await authorizeStaging(authorize, transactionId)
-        const state = await stageTruncation(deps, { table, transactionId })
-        return jsonReply(filesToJson({ transactionId, state, removal }))
+        const answer = (state: TableState) => filesToJson({ transactionId, state, removal })
+        const keep = keeping(keeper, answer)
+        return jsonReply(answer(await stageTruncation(deps, { table, transactionId, keep })))
       }
       const change = { removedPaths: [], truncate: true }
-      const { files: _, ...committed } = await commitRemoval(deps, {
-        table,
-        change,
-        ...commitOptions(body),
-      })
-      return jsonReply(filesToJson({ ...committed, removal }))
+      const answer = ({ files: _, ...committed }: CommittedFiles) =>
+        filesToJson({ ...committed, removal })
+      const request = { table, change, ...commitOptions(body) }
+      return jsonReply(answer(await commitRemoval(deps, request, keeping(keeper, answer))))
     },
   )
+
+function keeping<Result>(keeper: AnswerKeeper, answer: (result: Result) => unknown): Keep<Result> {
+  return keeper.keeping((result) => ({ status: 200, value: answer(result) }))
+}
 
 /** Besides the table of the path: a transaction may be another's. */
 function authorizeStaging(authorize: StageCall['authorize'], transactionId: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
+import type { TableCommitResult, Transaction } from '../../core/table/transaction.ts'
 import type { Target } from '../../http/authorizer.ts'
 import { TransactionId } from '../../http/common-shapes.ts'
 import { jsonReply } from '../../http/reply.ts'
@@ -8,6 +9,7 @@ import {
   abortTransaction,
   commitTransaction,
   startTransaction,
+  type TransactionView,
   viewTransaction,
 } from '../../lake/commit/transactions.ts'
 import { resultToJson, startedToJson, transactionToJson } from './transaction-response.ts'
@@ -49,19 +51,33 @@ const start = (deps: CommitServices) =>
       problems: ['table-not-found', 'name-invalid'],
       curl: `curl -X POST $MORAINE/v1/transactions/start -H 'Content-Type: application/json' -d '{"author":"nightly-load"}'`,
     },
-    async ({ authorize, body }) => {
+    async ({ authorize, body, keeper }) => {
       await authorize('modify', (body.tables ?? []).map(tableTarget))
-      const transaction = await startTransaction(deps, {
+      const request = {
         tables: body.tables,
         author: body.author,
         message: body.message,
         isolation: body.isolation,
         expiresInSeconds: body.expires_in_seconds,
-      })
-      const headers = { Location: `/v1/transactions/${transaction.transactionId}` }
-      return jsonReply(startedToJson(transaction), { status: 201, headers })
+      }
+      const keep = keeper.keeping(startedAnswer)
+      const { value, ...rest } = startedAnswer(await startTransaction(deps, request, keep))
+      return jsonReply(value, rest)
     },
   )
+
+function startedAnswer(transaction: Transaction) {
+  const headers = { Location: `/v1/transactions/${transaction.transactionId}` }
+  return { status: 201, headers, value: startedToJson(transaction) }
+}
+
+function committedToJson(transactionId: string, results: readonly TableCommitResult[]) {
+  return {
+    transaction_id: transactionId,
+    state: 'committed',
+    results: results.map(resultToJson),
+  }
+}
 
 const commit = (deps: CommitDependencies) =>
   defineRoute(
@@ -92,13 +108,22 @@ const commit = (deps: CommitDependencies) =>
       ],
       curl: `curl -X POST $MORAINE/v1/transactions/commit -H 'Content-Type: application/json' -d '{"transaction_id":"…"}'`,
     },
-    async ({ authorize, body }) => {
+    async ({ authorize, body, keeper }) => {
       const { transaction_id } = body
       await authorize('modify', [transactionTarget(transaction_id)])
-      const results = await commitTransaction(deps, transaction_id, (tableUuids) =>
-        authorize('modify', tableUuids.map(tableTarget)),
-      )
-      return jsonReply({ transaction_id, state: 'committed', results: results.map(resultToJson) })
+      const results = await commitTransaction(deps, transaction_id, {
+        permit: (tableUuids) => authorize('modify', tableUuids.map(tableTarget)),
+        keep: keeper.keeping((made) => ({
+          status: 200,
+          value: committedToJson(transaction_id, made),
+          from: { transaction_id },
+        })),
+      })
+      return jsonReply(committedToJson(transaction_id, results))
+    },
+    async ({ transaction_id }) => {
+      const transactionId = String(transaction_id)
+      return jsonReply(committedToJson(transactionId, await commitTransaction(deps, transactionId)))
     },
   )
 
@@ -117,10 +142,14 @@ const abort = (deps: CommitServices) =>
       problems: ['transaction-not-found', 'transaction-committed'],
       curl: `curl -X POST $MORAINE/v1/transactions/abort -H 'Content-Type: application/json' -d '{"transaction_id":"…"}'`,
     },
-    async ({ authorize, body }) => {
+    async ({ authorize, body, keeper }) => {
       const { transaction_id } = body
       await authorize('modify', [transactionTarget(transaction_id)])
-      return jsonReply(transactionToJson(await abortTransaction(deps, transaction_id)))
+      const keep = keeper.keeping((aborted: TransactionView) => ({
+        status: 200,
+        value: transactionToJson(aborted),
+      }))
+      return jsonReply(transactionToJson(await abortTransaction(deps, transaction_id, keep)))
     },
   )
 

@@ -1,6 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
 import { UPLOAD_BYTES_MAX } from '../../core/limits.ts'
 import { partitionFolder } from '../../core/partition/partition-values.ts'
+import type { Keep } from '../../core/replay.ts'
 import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
 import type { StagedFile, TableCommitResult } from '../../core/table/transaction.ts'
 import type { TextFormat } from '../../engine/engine.ts'
@@ -30,6 +31,7 @@ export type UploadRequest = StartRequest & {
   readonly table: string
   readonly transactionId?: string | undefined
   readonly chunks: AsyncIterable<Uint8Array>
+  readonly keep?: Keep<UploadReport> | undefined
 }
 
 export type UploadDependencies = CommitDependencies & TextUploadDependencies
@@ -85,10 +87,15 @@ async function upload(
   try {
     const { transactionId } = transaction
     if (request.transactionId !== undefined) {
-      await stageInspected(deps, state, { transactionId, files: [file] })
-      return { state, transactionId, file, results: undefined }
+      const report = { state, transactionId, file, results: undefined }
+      const options = request.keep?.(report)
+      await stageInspected(deps, state, { transactionId, files: [file], options })
+      return report
     }
-    const results = await commitInspected(deps, state, { transaction, files: [file] })
+    const results = await commitInspected(deps, state, {
+      ...{ transaction, files: [file] },
+      keep: (made) => request.keep?.({ state, transactionId, file, results: made }) ?? {},
+    })
     return { state, transactionId, file, results }
   } catch (error) {
     await discardRefused(deps, file, error)

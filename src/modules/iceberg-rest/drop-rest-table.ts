@@ -10,5 +10,5 @@ export async function dropRestTable(
   keeper: AnswerKeeper,
 ): Promise<void> {
   const { tableUuid } = (await getRestTable(deps, name)).definition
-  await dropTable(deps, tableUuid, { purge, options: keeper.withEffect(NO_CONTENT) })
+  await dropTable(deps, tableUuid, { purge, keep: () => keeper.withEffect(NO_CONTENT) })
 }

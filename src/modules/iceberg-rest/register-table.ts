@@ -115,7 +115,7 @@ export async function unregisterTable(
     const loaded = await loadTable(deps, await getRestTable(deps, name), 'all')
     if (loaded === undefined) throw tableDoesNotExist(name)
     const options = keeper.withEffect(metadataFileAnswer(loaded.metadataLocation))
-    await dropTable(deps, loaded.state.definition.tableUuid, { purge: false, options })
+    await dropTable(deps, loaded.state.definition.tableUuid, { purge: false, keep: () => options })
     return loaded
   })
 }

@@ -72,7 +72,7 @@ export async function createRestView(
     nowMs: deps.ambient.nowMs(),
   })
   requireWritableLocation(deps, metadata.location)
-  const options = keeper.withEffect(viewAnswer(viewUuid))
+  const options = () => keeper.withEffect(viewAnswer(viewUuid))
   return addView(deps, { namespace: levels, name: name.name, metadata }, options)
 }
 
@@ -178,7 +178,7 @@ export async function registerView(
   const metadata = await readMetadataAt(deps, metadataLocation)
   requireWritableLocation(deps, metadata.location)
   const viewUuid = metadata.viewUuid.toLowerCase()
-  const options = keeper.withEffect(viewAnswer(viewUuid))
+  const options = () => keeper.withEffect(viewAnswer(viewUuid))
   return addView(deps, { namespace: levels, name: name.name, metadata, metadataLocation }, options)
 }
 

@@ -1,9 +1,10 @@
-import type { Catalog, Stores } from '../../catalog/catalog.ts'
+import type { Stores } from '../../catalog/catalog.ts'
+import type { Keep } from '../../core/replay.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { parseNewTableName } from '../../core/table/table-name.ts'
-import { getSnapshot, getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
+import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import {
   alreadyExists,
   type NewTableDependencies,
@@ -23,6 +24,7 @@ export async function cloneTable(
     readonly name: string
     readonly namespace?: string | undefined
   },
+  keep?: Keep<TableState>,
 ): Promise<TableState> {
   const source = await getTable(deps.catalog, request.table)
   const found = await getSnapshot(deps.catalog, source, request)
@@ -49,7 +51,7 @@ export async function cloneTable(
     // Numbers of the files it begins with go up to this one.
     lastSequenceNumber: snapshot?.sequenceNumber ?? 0n,
   }
-  const outcome = await deps.catalog.tables.create({
+  const table = {
     state,
     snapshots: snapshot === undefined ? [] : [snapshot],
     snapshotLog:
@@ -58,31 +60,9 @@ export async function cloneTable(
         : [{ timestampMs: state.lastUpdatedMs, snapshotId: snapshot.snapshotId }],
     addedPaths: [],
     copyPathsFromTableUuid: source.definition.tableUuid,
-  })
+  }
+  const outcome = await deps.catalog.tables.create(table, keep?.(state))
   if (outcome !== 'created') throw alreadyExists(state, outcome)
-  await requireSource(deps.catalog, source, state)
   const metadataLocation = await publishedLocation(deps, state)
   return { ...state, metadataLocation }
-}
-
-/** Had the source been dropped meanwhile, a purge could not know of the clone's files. */
-async function requireSource(
-  catalog: Pick<Catalog, 'tables'>,
-  source: TableState,
-  clone: TableState,
-): Promise<void> {
-  const { tableUuid } = source.definition
-  if ((await catalog.tables.find({ tableUuid })) !== undefined) return
-  await takeBack(catalog, clone.definition.tableUuid)
-  throw tableNotFound({ tableUuid })
-}
-
-/** Whatever has been done to it since. */
-async function takeBack({ tables }: Pick<Catalog, 'tables'>, tableUuid: string): Promise<void> {
-  for (;;) {
-    const clone = await tables.find({ tableUuid })
-    if (clone === undefined) return
-    const expected = { tableUuid, expectedVersion: clone.version }
-    if ((await tables.drop(expected)) !== 'version-mismatch') return
-  }
 }

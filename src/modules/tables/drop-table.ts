@@ -1,8 +1,8 @@
 import type { Stores } from '../../catalog/catalog.ts'
-import type { MutationOptions } from '../../catalog/replay-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
+import type { Keep } from '../../core/replay.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
@@ -34,12 +34,12 @@ export interface DropReport {
 export async function dropTable(
   deps: DropDependencies,
   table: string,
-  { purge, options = {} }: { readonly purge: boolean; readonly options?: MutationOptions },
+  { purge, keep = () => ({}) }: { readonly purge: boolean; readonly keep?: Keep<DropReport> },
 ): Promise<DropReport> {
   const { tableUuid } = (await getTable(deps.catalog, table)).definition
   const paths = new Set<string>()
   // Dropped first: a clone that is made meanwhile finds its source gone and gives up.
-  const { state, isOwn } = await dropNewest(deps, tableUuid, { purge, options, paths })
+  const { state, isOwn } = await dropNewest(deps, tableUuid, { purge, keep, paths })
   if (purge) await addMetadataFiles(deps, state, { paths, isOwn })
   else await markDropped(deps, state)
   const deletedFiles = await deleteUnused(deps, tableUuid, [...paths])
@@ -48,7 +48,7 @@ export async function dropTable(
 
 interface DropOptions {
   readonly purge: boolean
-  readonly options: MutationOptions
+  readonly keep: Keep<DropReport>
   /** For a purge, all that the dropped version refers to. */
   readonly paths: Set<string>
 }
@@ -57,7 +57,7 @@ interface DropOptions {
 async function dropNewest(
   deps: DropDependencies,
   tableUuid: string,
-  { purge, options, paths }: DropOptions,
+  { purge, keep, paths }: DropOptions,
 ): Promise<{ readonly state: TableState; readonly isOwn: IsOwn }> {
   return onNewest(deps, async () => {
     const state = await deps.catalog.tables.find({ tableUuid })
@@ -65,6 +65,8 @@ async function dropNewest(
     if (purge) await addReferencedPaths(deps, tableUuid, paths)
     const isOwn = purge ? await ownMetadata(deps, state) : () => false
     const expected = { tableUuid, expectedVersion: state.version }
+    // What a purge will have deleted is not known yet.
+    const options = keep({ state, deletedFiles: 0, keptFiles: paths.size })
     const outcome = await deps.catalog.tables.drop(expected, options)
     if (outcome === 'not-found') throw tableNotFound({ tableUuid })
     return outcome === 'dropped' ? { state, isOwn } : new LostRace({ tableUuid })

@@ -1,4 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
+import type { Keep } from '../../core/replay.ts'
 import type { ColumnDefinition } from '../../core/schema/column-definition.ts'
 import {
   evolveSchema,
@@ -37,18 +38,19 @@ export interface EvolveRequest {
 export async function evolveTable(
   deps: RewriteDependencies & CommitDependencies,
   table: string,
-  request: EvolveRequest,
+  request: EvolveRequest & { readonly keep?: Keep<TableState> },
 ): Promise<TableState> {
   const rewrite = new SchemaRewrite(deps)
   try {
     await convertAhead(deps, rewrite, { table, request })
-    const state = await changeTable(deps, table, async (before) => {
+    const change = async (before: TableState) => {
       const evolved = evolve(before.definition, request)
       if (evolved === undefined) return {}
       const { definition, rewrites } = evolved
       const prepared = rewrites.size === 0 ? undefined : await rewrite.prepare(before, evolved)
       return { definition, ...(prepared !== undefined && { prepared }) }
-    })
+    }
+    const state = await changeTable(deps, table, change, request.keep)
     await rewrite.end('committed')
     return state
   } catch (error) {

@@ -1,8 +1,9 @@
 import type { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
+import type { TableState } from '../../core/table/table.ts'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
-import { type Call, defineRoute, type Route } from '../../http/route.ts'
+import { type Call, defineRoute, type KeptFacts, type Route } from '../../http/route.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { evolveTable } from './evolve-table.ts'
@@ -65,8 +66,21 @@ function listSchemas({ catalog }: Stores<'tables'>) {
 }
 
 function evolveSchema(deps: RewriteDependencies & LakeServices) {
-  return async ({ param, body }: EvolveCall): Promise<Reply> =>
-    jsonReply(schemasToJson(await evolveTable(deps, param('table_identifier'), body)))
+  return async ({ param, body, keeper }: EvolveCall): Promise<Reply> => {
+    const keep = keeper.keeping((state: TableState) => ({
+      status: 200,
+      value: schemasToJson(state),
+      from: { tableUuid: state.definition.tableUuid },
+    }))
+    const table = param('table_identifier')
+    return jsonReply(schemasToJson(await evolveTable(deps, table, { ...body, keep })))
+  }
+}
+
+/** All schemas as they are now, when they were too long to keep. */
+function schemasAgain({ catalog }: Stores<'tables'>) {
+  return async ({ tableUuid }: KeptFacts): Promise<Reply> =>
+    jsonReply(schemasToJson(await getTable(catalog, String(tableUuid))))
 }
 
 const TABLE_PATH = '/v1/tables/{table_identifier}/schemas'
@@ -75,10 +89,11 @@ const VIEW_PATH = '/v1/views/{table_identifier}/schemas'
 
 export function schemaRoutes(deps: RewriteDependencies & LakeServices): readonly Route[] {
   const [listed, evolved] = [listSchemas(deps), evolveSchema(deps)]
+  const again = schemasAgain(deps)
   return [
     defineRoute({ ...list, path: TABLE_PATH, operationId: 'listSchemas' }, listed),
-    defineRoute({ ...evolve, path: TABLE_PATH, operationId: 'evolveSchema' }, evolved),
+    defineRoute({ ...evolve, path: TABLE_PATH, operationId: 'evolveSchema' }, evolved, again),
     defineRoute({ ...list, path: VIEW_PATH, operationId: 'listViewSchemas' }, listed),
-    defineRoute({ ...evolve, path: VIEW_PATH, operationId: 'evolveViewSchema' }, evolved),
+    defineRoute({ ...evolve, path: VIEW_PATH, operationId: 'evolveViewSchema' }, evolved, again),
   ]
 }

@@ -6,10 +6,11 @@ import { selectorOf } from '../../http/common-shapes.ts'
 import { pageToken, parsePageToken } from '../../http/page-token.ts'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
-import { defineRoute, type Route } from '../../http/route.ts'
+import { defineRoute, type KeptFacts, type RepeatedCall, type Route } from '../../http/route.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
+import { getTable } from '../../lake/table/table-lookup.ts'
 import { cloneTable } from './clone-table.ts'
-import { type DropDependencies, dropTable } from './drop-table.ts'
+import { type DropDependencies, type DropReport, dropTable } from './drop-table.ts'
 import { summaryToJson, tableToJson } from './table-response.ts'
 import {
   CloneTableRequest,
@@ -28,6 +29,7 @@ import {
   describeTable,
   listTables,
   type NewTableDependencies,
+  publishedLocation,
   rollbackTable,
 } from './tables.ts'
 
@@ -62,12 +64,13 @@ const create = (deps: NewTableDependencies) =>
       ],
       curl: `curl -X POST $MORAINE/v1/tables -H 'Content-Type: application/json' -d '{"name":"flights","namespace":"aviation","infer_from":"file:///data/flights.parquet"}'`,
     },
-    async ({ authorize, body }) => {
+    async ({ authorize, body, keeper }) => {
       await authorize('create', [{ on: 'namespace', name: parseNewTableName(body).namespace }])
       const { infer_from, schema, ...rest } = body
       const request = { ...rest, columns: schema?.columns, inferFrom: infer_from }
-      return created(await createTable(deps, request))
+      return createdReply(await createTable(deps, request, keeper.keeping(newTableAnswer)))
     },
+    newTableAgain(deps),
   )
 
 const list = (deps: Stores<'tables'>) =>
@@ -123,12 +126,15 @@ const drop = (deps: DropDependencies) =>
       problems: ['table-not-found', 'name-invalid'],
       curl: 'curl -X DELETE "$MORAINE/v1/tables/aviation.flights?purge=true"',
     },
-    async ({ param, query }) => {
+    async ({ param, query, keeper }) => {
       const purge = query.purge === 'true'
-      const report = await dropTable(deps, param('table_identifier'), { purge })
-      const { table_id, identifier } = tableToJson(report.state)
-      const { deletedFiles: deleted_files, keptFiles: kept_files } = report
-      return jsonReply({ identifier, table_id, purged: purge, deleted_files, kept_files })
+      const keep = keeper.keeping((report: DropReport) => ({
+        status: 200,
+        value: droppedToJson(report, purge),
+        isProvisional: purge,
+      }))
+      const report = await dropTable(deps, param('table_identifier'), { purge, keep })
+      return jsonReply(droppedToJson(report, purge))
     },
   )
 
@@ -148,8 +154,12 @@ const describe = (deps: CommitDependencies) =>
       problems: ['table-not-found', 'name-invalid', 'commit-conflict', 'commit-state-unknown'],
       curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/metadata -H 'Content-Type: application/json' -d '{"steward":"ops@example.org"}'`,
     },
-    async ({ param, body }) =>
-      jsonReply(tableToJson(await describeTable(deps, param('table_identifier'), body))),
+    async ({ param, body, keeper }) => {
+      const keep = keeper.keeping(tableAnswer)
+      const table = param('table_identifier')
+      return jsonReply(tableToJson(await describeTable(deps, table, body, keep)))
+    },
+    tableAgain(deps),
   )
 
 const clone = (deps: NewTableDependencies & Stores<'snapshots'>) =>
@@ -177,13 +187,15 @@ const clone = (deps: NewTableDependencies & Stores<'snapshots'>) =>
       ],
       curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/clone -H 'Content-Type: application/json' -d '{"name":"flights_2024","as_at":"2024-12-31"}'`,
     },
-    async ({ authorize, param, body }) => {
+    async ({ authorize, param, body, keeper }) => {
       const { name, namespace } = body
       const table = param('table_identifier')
       await authorize('select', [{ on: 'table', name: table }])
       await authorize('create', [{ on: 'namespace', name: parseNewTableName(body).namespace }])
-      return created(await cloneTable(deps, { table, name, namespace, ...selectorOf(body) }))
+      const request = { table, name, namespace, ...selectorOf(body) }
+      return createdReply(await cloneTable(deps, request, keeper.keeping(newTableAnswer)))
     },
+    newTableAgain(deps),
   )
 
 const rollback = (deps: CommitDependencies) =>
@@ -210,16 +222,53 @@ const rollback = (deps: CommitDependencies) =>
       ],
       curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/rollback -H 'Content-Type: application/json' -d '{"as_at":"2024-03-17T12:00:00Z"}'`,
     },
-    async ({ param, body }) =>
-      jsonReply(
-        tableToJson(await rollbackTable(deps, param('table_identifier'), selectorOf(body))),
-      ),
+    async ({ param, body, keeper }) => {
+      const table = param('table_identifier')
+      const keep = keeper.keeping(tableAnswer)
+      return jsonReply(tableToJson(await rollbackTable(deps, table, selectorOf(body), keep)))
+    },
+    tableAgain(deps),
   )
 
-function created(state: TableState): Reply {
-  const table = tableToJson(state)
-  const headers = { Location: `/v1/tables/${table.identifier}` }
-  return jsonReply(table, { status: 201, headers })
+function createdReply(state: TableState): Reply {
+  const { value, status, headers } = newTableAnswer(state)
+  return jsonReply(value, { status, headers })
+}
+
+/** Where its metadata file is becomes known after it is made. */
+function newTableAnswer(state: TableState) {
+  const value = tableToJson(state)
+  const headers = { Location: `/v1/tables/${value.identifier}` }
+  return { ...tableAnswer(state), status: 201, headers, value, isProvisional: true }
+}
+
+function tableAnswer(state: TableState) {
+  const { tableUuid } = state.definition
+  return { status: 200, value: tableToJson(state), from: { tableUuid } }
+}
+
+/** The answer about a table that is too long to keep: as the table is now. */
+function tableAgain({ catalog }: Stores<'tables'>) {
+  return async (from: KeptFacts, { first }: RepeatedCall): Promise<Reply> => {
+    const state = await getTable(catalog, String(from['tableUuid']))
+    return { ...first, ...jsonReply(tableToJson(state), first) }
+  }
+}
+
+/** The answer about a new table, whose metadata file may not have been there when it was kept. */
+function newTableAgain(deps: NewTableDependencies) {
+  return async (from: KeptFacts, { first }: RepeatedCall): Promise<Reply> => {
+    const state = await getTable(deps.catalog, String(from['tableUuid']))
+    const metadataLocation = await publishedLocation(deps, state)
+    const table = typeof first.body === 'string' ? JSON.parse(first.body) : tableToJson(state)
+    const metadata_location = metadataLocation ?? null
+    return { ...first, ...jsonReply({ ...table, metadata_location }, first) }
+  }
+}
+
+function droppedToJson({ state, deletedFiles, keptFiles }: DropReport, purged: boolean) {
+  const { table_id, identifier } = tableToJson(state)
+  return { identifier, table_id, purged, deleted_files: deletedFiles, kept_files: keptFiles }
 }
 
 function positionOf(token: string) {

@@ -4,6 +4,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { TABLE_METADATA_CHARACTERS_MAX } from '../../core/limits.ts'
 import { PARTITION_FIELD_ID_BASE, UNSORTED } from '../../core/partition/partition-spec.ts'
 import { buildPartitionSpec, type PartitioningColumn } from '../../core/partition/partitioning.ts'
+import type { Keep } from '../../core/replay.ts'
 import { type ColumnDefinition, parseColumns } from '../../core/schema/column-definition.ts'
 import { highestFieldId } from '../../core/schema/schema-lookup.ts'
 import { requireValidFields } from '../../core/schema/schema-rules.ts'
@@ -27,7 +28,7 @@ import {
 } from '../../core/table-properties.ts'
 import type { Field, Schema } from '../../core/value/type.ts'
 import { inferSchemaFields } from '../../formats/parquet/schema/parquet-schema.ts'
-import { changeTable } from '../../lake/commit/change-table.ts'
+import { changeTable, type TableDifference } from '../../lake/commit/change-table.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import { dataFileLocation } from '../../lake/file/data-file-location.ts'
 import { readFooterOf } from '../../lake/file/read-footer.ts'
@@ -73,6 +74,7 @@ export type ReadDependencies = Stores<'tables' | 'snapshots'> &
 export async function createTable(
   deps: NewTableDependencies,
   request: CreateTableRequest,
+  keep?: Keep<TableState>,
 ): Promise<TableState> {
   const { namespace, name } = parseNewTableName(request)
   const { fields, aliasesById } = await columnsOf(deps, request)
@@ -94,7 +96,7 @@ export async function createTable(
     defaultSortOrderId: 0,
     properties: changeAliases(changeDescription({}, request), aliasesById),
   }
-  return addTable(deps, newState(deps, { namespace, name, definition }))
+  return addTable(deps, newState(deps, { namespace, name, definition }), keep)
 }
 
 /** A state of version 0 that no catalog has yet. */
@@ -121,9 +123,10 @@ export function newState(
 async function addTable(
   deps: Stores<'tables'> & Pick<NewTableDependencies, 'publisher' | 'log'>,
   state: TableState,
+  keep?: Keep<TableState>,
 ): Promise<TableState> {
   const none = { snapshots: [], snapshotLog: [], addedPaths: [] }
-  const outcome = await deps.catalog.tables.create({ state, ...none })
+  const outcome = await deps.catalog.tables.create({ state, ...none }, keep?.(state))
   if (outcome !== 'created') throw alreadyExists(state, outcome)
   const metadataLocation = await publishedLocation(deps, state)
   return { ...state, metadataLocation }
@@ -240,12 +243,14 @@ export function describeTable(
   deps: CommitDependencies,
   table: string,
   change: TableDescriptionChange,
+  keep?: Keep<TableState>,
 ): Promise<TableState> {
-  return changeTable(deps, table, ({ definition }) => {
+  const described = ({ definition }: TableState) => {
     const properties = changeDescription(definition.properties, change)
     requireDescriptionLength(properties)
     return { definition: { ...definition, properties } }
-  })
+  }
+  return changeTable(deps, table, described, keep)
 }
 
 /**
@@ -256,8 +261,9 @@ export function rollbackTable(
   deps: CommitDependencies,
   table: string,
   selector: SnapshotSelector,
+  keep?: Keep<TableState>,
 ): Promise<TableState> {
-  return changeTable(deps, table, async (state) => {
+  const rolledBack = async (state: TableState): Promise<TableDifference> => {
     const snapshot = await getSnapshot(deps.catalog, state, selector)
     if (snapshot === undefined || snapshot.snapshotId === state.currentSnapshot?.snapshotId)
       return {}
@@ -266,7 +272,8 @@ export function rollbackTable(
     return currentSchemaId === definition.currentSchemaId
       ? { currentSnapshot: snapshot }
       : { currentSnapshot: snapshot, definition: { ...definition, currentSchemaId } }
-  })
+  }
+  return changeTable(deps, table, rolledBack, keep)
 }
 
 /** Each request is small, but what they merge into must stay so, too: it is part of every metadata file. */

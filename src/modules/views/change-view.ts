@@ -48,7 +48,7 @@ export function viewNotFound({ shown }: WantedView): ProblemError {
 export async function addView(
   deps: Stores<'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   view: NamespacedName & { readonly metadata: ViewMetadata; readonly metadataLocation?: string },
-  options: MutationOptions,
+  options: (added: ViewState) => MutationOptions,
 ): Promise<ViewState> {
   const nowMs = deps.ambient.nowMs()
   const { namespace, name, metadata } = view
@@ -58,7 +58,7 @@ export async function addView(
   }
   const add = async (metadataLocation: string) => {
     const added = { ...state, metadataLocation }
-    const outcome = await deps.catalog.views.create(added, options)
+    const outcome = await deps.catalog.views.create(added, options(added))
     if (outcome !== 'created') throw viewNameTaken(view, outcome)
     return added
   }
@@ -84,14 +84,15 @@ export async function changeView(
     options,
   }: {
     change(state: ViewState, metadata: ViewMetadata): ChangedView | undefined
-    options(state: ViewState): MutationOptions
+    /** For the state that the view is to get. */
+    options(next: ViewState): MutationOptions
   },
 ): Promise<{ readonly state: ViewState; readonly isChanged: boolean }> {
   return onNewest(deps, async () => {
     const state = await getView(deps, wanted)
     const changed = change(state, parseViewMetadata(state.metadata))
     if (changed === undefined) return { state, isChanged: false }
-    const replaced = await tryReplace(deps, { state, changed }, options(state))
+    const replaced = await tryReplace(deps, { state, changed }, options)
     return replaced === undefined ? new LostRace() : { state: replaced, isChanged: true }
   })
 }
@@ -100,7 +101,7 @@ export async function changeView(
 async function tryReplace(
   deps: Stores<'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   { state, changed }: { readonly state: ViewState; readonly changed: ChangedView },
-  options: MutationOptions,
+  options: (next: ViewState) => MutationOptions,
 ): Promise<ViewState | undefined> {
   const { metadata } = changed
   const version = state.version + 1
@@ -110,7 +111,8 @@ async function tryReplace(
   }
   const replace = async (next: ViewState) => {
     const expectedVersion = state.version
-    const outcome = await deps.catalog.views.replace({ expectedVersion, state: next }, options)
+    const replacement = { expectedVersion, state: next }
+    const outcome = await deps.catalog.views.replace(replacement, options(next))
     if (outcome === 'replaced') return next
     if (outcome === 'version-mismatch') throw new OvertakenError()
     throw viewNameTaken(next, outcome)

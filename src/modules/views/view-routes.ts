@@ -7,8 +7,14 @@ import {
 } from '../../core/table/table-name.ts'
 import { pageToken, parsePageToken } from '../../http/page-token.ts'
 import { onView } from '../../http/permission.ts'
-import { jsonReply } from '../../http/reply.ts'
-import { defineRoute, type Route, type Tag } from '../../http/route.ts'
+import { jsonReply, type Reply } from '../../http/reply.ts'
+import {
+  defineRoute,
+  type KeptFacts,
+  type RepeatedCall,
+  type Route,
+  type Tag,
+} from '../../http/route.ts'
 import type { ViewDependencies } from './change-view.ts'
 import { viewNameToJson, viewToJson } from './view-response.ts'
 import {
@@ -19,7 +25,14 @@ import {
   ViewAnswer,
   ViewListAnswer,
 } from './view-shapes.ts'
-import { createView, dropView, listViews, readView, replaceView } from './views.ts'
+import {
+  createView,
+  dropView,
+  listViews,
+  readView,
+  replaceView,
+  type ViewReading,
+} from './views.ts'
 
 const VIEWS_TAG: Tag = {
   name: 'views',
@@ -60,13 +73,15 @@ const create = (
       problems: ['view-already-exists', ...CHANGING, ...STORING],
       curl: `curl -X POST $MORAINE/v1/views -H 'Content-Type: application/json' -d '{"name":"late_flights","namespace":"aviation","queries":[{"dialect":"duckdb","sql":"SELECT * FROM flights WHERE delay > 15"}]}'`,
     },
-    async ({ authorize, body }) => {
+    async ({ authorize, body, keeper }) => {
       const { name, namespace } = body
       await authorize('create', [{ on: 'namespace', name: parseNewTableName(body).namespace }])
-      const view = viewToJson(await createView(deps, { name, namespace, ...textsOf(body) }))
-      const headers = { Location: `/v1/views/${view.identifier}` }
-      return jsonReply(view, { status: 201, headers })
+      const request = { name, namespace, ...textsOf(body) }
+      const keep = keeper.keeping(newViewAnswer)
+      const { value, ...rest } = newViewAnswer(await createView(deps, request, keep))
+      return jsonReply(value, rest)
     },
+    viewAgain(deps),
   )
 
 const list = (deps: Stores<'views'>) =>
@@ -136,8 +151,12 @@ const replace = (deps: ViewDependencies) =>
       problems: ['view-not-found', 'commit-conflict', ...CHANGING, ...STORING],
       curl: `curl -X PUT $MORAINE/v1/views/aviation.late_flights -H 'Content-Type: application/json' -d '{"queries":[{"dialect":"duckdb","sql":"SELECT * FROM flights WHERE delay > 30"}]}'`,
     },
-    async ({ param, body }) =>
-      jsonReply(viewToJson(await replaceView(deps, param('view_identifier'), textsOf(body)))),
+    async ({ param, body, keeper }) => {
+      const view = param('view_identifier')
+      const keep = keeper.keeping(viewAnswer)
+      return jsonReply(viewToJson(await replaceView(deps, view, textsOf(body), keep)))
+    },
+    viewAgain(deps),
   )
 
 const drop = (deps: Stores<'views'>) =>
@@ -153,11 +172,37 @@ const drop = (deps: Stores<'views'>) =>
       problems: ['view-not-found', 'name-invalid'],
       curl: 'curl -X DELETE $MORAINE/v1/views/aviation.late_flights',
     },
-    async ({ param }) => {
-      const { view_id, identifier } = viewToJson(await dropView(deps, param('view_identifier')))
-      return jsonReply({ view_id, identifier })
+    async ({ param, keeper }) => {
+      const keep = keeper.keeping((view: ViewReading) => ({
+        status: 200,
+        value: droppedToJson(view),
+      }))
+      return jsonReply(droppedToJson(await dropView(deps, param('view_identifier'), keep)))
     },
   )
+
+function droppedToJson(view: ViewReading) {
+  const { view_id, identifier } = viewToJson(view)
+  return { view_id, identifier }
+}
+
+function newViewAnswer(view: ViewReading) {
+  const answer = viewAnswer(view)
+  const headers = { Location: `/v1/views/${answer.value.identifier}` }
+  return { ...answer, status: 201, headers }
+}
+
+function viewAnswer(view: ViewReading) {
+  return { status: 200, value: viewToJson(view), from: { viewUuid: view.metadata.viewUuid } }
+}
+
+/** The answer about a view that is too long to keep: as the view is now. */
+function viewAgain(deps: Stores<'views'>) {
+  return async (from: KeptFacts, { first }: RepeatedCall): Promise<Reply> => {
+    const view = await readView(deps, String(from['viewUuid']))
+    return { ...first, ...jsonReply(viewToJson(view), first) }
+  }
+}
 
 function namespaceOf(text: string | undefined): readonly string[] {
   return text === undefined ? DEFAULT_NAMESPACE : parseNamespace(text)

@@ -1,8 +1,9 @@
 import type { Stores } from '../../catalog/catalog.ts'
-import type { ListViewsQuery, ViewSummary } from '../../catalog/view-store.ts'
+import type { ListViewsQuery, ViewState, ViewSummary } from '../../catalog/view-store.ts'
 import { applyViewUpdates, newViewMetadata } from '../../core/metadata/apply-view-updates.ts'
 import { LAST_ADDED } from '../../core/metadata/table-update.ts'
 import type { ViewMetadata, ViewUpdate, ViewVersion } from '../../core/metadata/view-metadata.ts'
+import type { Keep } from '../../core/replay.ts'
 import { type ColumnDefinition, parseColumns } from '../../core/schema/column-definition.ts'
 import {
   formatTableName,
@@ -62,6 +63,7 @@ export interface CreateViewRequest extends ReplaceViewRequest {
 export async function createView(
   deps: Stores<'tables' | 'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   request: CreateViewRequest,
+  keep: Keep<ViewReading> = () => ({}),
 ): Promise<ViewReading> {
   const name = parseNewTableName(request)
   await refuseTakenViewName(deps, name)
@@ -76,7 +78,8 @@ export async function createView(
     properties: description === undefined || description === null ? {} : { comment: description },
   })
   requireWritableLocation(deps, metadata.location)
-  return { ...(await addView(deps, { ...name, metadata }, {})), metadata }
+  const options = (state: ViewState) => keep({ ...state, metadata })
+  return { ...(await addView(deps, { ...name, metadata }, options)), metadata }
 }
 
 /** Throws `view-not-found`. */
@@ -97,21 +100,27 @@ export async function replaceView(
   deps: ViewDependencies,
   identifier: string,
   request: ReplaceViewRequest,
+  keep: Keep<ViewReading> = () => ({}),
 ): Promise<ViewReading> {
   const { state } = await changeView(deps, wanted(identifier), {
     change: ({ namespace }, base) => {
       const metadata = replaced(base, request, { namespace, nowMs: deps.ambient.nowMs() })
       return metadata === base ? undefined : { metadata }
     },
-    options: () => ({}),
+    options: (next) => keep({ ...next, metadata: parseViewMetadata(next.metadata) }),
   })
   return { ...state, metadata: parseViewMetadata(state.metadata) }
 }
 
 /** Answers the view that it was. Its metadata files stay. */
-export async function dropView(deps: Stores<'views'>, identifier: string): Promise<ViewReading> {
+export async function dropView(
+  deps: Stores<'views'>,
+  identifier: string,
+  keep?: Keep<ViewReading>,
+): Promise<ViewReading> {
   const view = await readView(deps, identifier)
-  const outcome = await deps.catalog.views.drop(view.metadata.viewUuid.toLowerCase())
+  const viewUuid = view.metadata.viewUuid.toLowerCase()
+  const outcome = await deps.catalog.views.drop(viewUuid, keep?.(view))
   if (outcome === 'dropped') return view
   throw viewNotFound(wanted(identifier))
 }

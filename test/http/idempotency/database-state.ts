@@ -1,0 +1,36 @@
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+
+/** Tables that tell of requests, or that housekeeping and publication write at their own times. */
+const OTHER_TABLES = new Set([
+  ...['replays', 'leases', 'publications', 'moraine_migrations'],
+  ...['event_cursors', 'event_horizon', 'task_ticks'],
+])
+const OTHER_COLUMNS = new Set(['metadata_location', 'published_version', 'position'])
+
+/** Everything that requests have changed in the catalog of a service, to compare with later. */
+export function databaseState(home: string): Record<string, readonly string[]> {
+  const database = new Sqlite(join(home, 'catalog.db'), { readonly: true })
+  try {
+    const names = database
+      .prepare("select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'")
+      .all() as readonly { readonly name: string }[]
+    return Object.fromEntries(
+      names
+        .filter(({ name }) => !OTHER_TABLES.has(name))
+        .map(({ name }) => [name, rowsOf(database, name)]),
+    )
+  } finally {
+    database.close()
+  }
+}
+
+function rowsOf(database: Sqlite.Database, name: string): readonly string[] {
+  const rows = database.prepare(`select * from "${name}"`).safeIntegers().all()
+  return rows
+    .map((row) => {
+      const columns = Object.entries(row as object).filter(([key]) => !OTHER_COLUMNS.has(key))
+      return JSON.stringify(columns.map(([key, value]) => [key, String(value)]))
+    })
+    .sort()
+}
