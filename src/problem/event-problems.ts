@@ -9,15 +9,15 @@ export const EVENT_PROBLEMS = {
     meaning:
       'Events after this position are no longer kept, or the position is not one of this catalog.',
     remedy:
-      'Read the catalog as it is now, then go on from `earliest_after` or from `after=latest`.',
+      'Read the current state of the catalog, then continue from `earliest_after` or from `after=latest`.',
     retry: 'no',
   },
   'job-not-found': {
     status: 404,
     iceberg: NOT_FOUND,
     title: 'Job not found',
-    meaning: 'There is no job with this id. Jobs that ended are forgotten after a week.',
-    remedy: 'Look for it in `GET /v1/jobs`.',
+    meaning: 'There is no job of this id, or it ended more than a week ago.',
+    remedy: 'Check the id; GET /v1/jobs lists all jobs.',
     retry: 'no',
   },
 } as const satisfies ProblemRows

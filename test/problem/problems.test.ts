@@ -26,6 +26,7 @@ file-not-parquet 422 400 BadRequestException
 file-schema-mismatch 422 400 BadRequestException
 file-spans-partitions 422 400 BadRequestException
 filter-invalid 400 400 BadRequestException
+idempotency-key-in-use 409 409 CommitFailedException
 idempotency-key-reused 422 422 UnprocessableEntityException
 internal 500 500 InternalServerError
 job-not-found 404 404 NotFoundException
