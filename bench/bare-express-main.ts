@@ -1,4 +1,7 @@
-/** Express as the service starts it, without work: the most that HTTP allows here. Started as a child. */
+/**
+ * Express as the service starts it, without work: the most that HTTP allows here. Started as a
+ * child.
+ */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import express from 'express'

@@ -21,8 +21,9 @@ export function startBenchService(
 }
 
 /**
- * Runs a program, the service or a `*-main.ts` of this folder, that prints a JSON line with its `url`.
- * With BENCH_PROFILE=<folder> its processor profile is there after the stop, for Chrome's developer tools.
+ * Runs a program, the service or a `*-main.ts` of this folder, that prints a JSON line with its
+ * `url`. With BENCH_PROFILE=<folder> its processor profile is there after the stop, for Chrome's
+ * developer tools.
  */
 export async function startProgram(
   path: string,

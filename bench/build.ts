@@ -10,8 +10,9 @@ const FOLDER = join(ROOT, 'bench/.build')
 const BESIDE = ['schemas', 'openapi.yaml', 'package.json']
 
 /**
- * Compiles the service and the programs of the benches, once in a run: what users start is compiled, too, and
- * running the sources through a loader costs a fifth more processor time for each commit.
+ * Compiles the service and the programs of the benches, once in a run: what users start is
+ * compiled, too, and running the sources through a loader costs a fifth more processor time for
+ * each commit.
  */
 export function build(): void {
   if (process.env[BUILT_VARIABLE] !== undefined) return
@@ -25,7 +26,7 @@ export function build(): void {
   process.env[BUILT_VARIABLE] = '1'
 }
 
-/** Of a source, as `src/main.ts`. */
+/** The built file of a source such as `src/main.ts`. */
 export function builtPath(source: string): string {
   return join(FOLDER, source.replace(/\.ts$/, '.js'))
 }

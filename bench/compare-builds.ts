@@ -1,7 +1,8 @@
 /**
- * `npx tsx bench/compare-builds.ts <other checkout> [pairs]`: processor time of this build beside that of another, both
- * built (`npm run build`) and asked over HTTP. The two run side by side and are loaded in turn, ABBA, so that whatever
- * else the machine does meets both; what counts is the median of the pairs' ratios.
+ * `npx tsx bench/compare-builds.ts <other checkout> [pairs]`: processor time of this build beside
+ * that of another, both built (`npm run build`) and asked over HTTP. The two run side by side and
+ * are loaded in turn, ABBA, so that whatever else the machine does meets both; what counts is the
+ * median of the pairs' ratios.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

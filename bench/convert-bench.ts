@@ -1,6 +1,7 @@
 /**
- * Conversion of a table of 16 files, by the engine's children and by one plain DuckDB COPY of the same files in the same run.
- * `npx tsx bench/convert-bench.ts [rows, 4000000 by default] [csv, for no other format]`
+ * Conversion of a table of 16 files, by the engine's children and by one plain DuckDB COPY of the
+ * same files in the same run. `npx tsx bench/convert-bench.ts [rows, 4000000 by default] [csv, for
+ * no other format]`
  */
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -78,7 +79,7 @@ async function main(): Promise<void> {
 
 type Target = readonly [format: ExportFormat, compression: Compression]
 
-/** Of compressed text, megabytes are those of the plain text. */
+/** For compressed text, megabytes are those of the plain text. */
 async function compare(engine: Engine, target: Target, options: string): Promise<void> {
   const [format, compression] = target
   const oursBeforeMs = await processorMs()
@@ -140,7 +141,10 @@ async function withDuckDb<T>(use: (db: DuckDBConnection) => Promise<T>): Promise
   }
 }
 
-/** Of this process and, on Linux, its children: what a loaded machine changes less than the time on the clock. */
+/**
+ * Processor time of this process and, on Linux, its children, which a loaded machine changes less
+ * than the elapsed time.
+ */
 async function processorMs(): Promise<number> {
   const { user, system } = process.cpuUsage()
   const names = await readdir('/proc').catch(() => [])

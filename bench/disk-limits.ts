@@ -52,7 +52,9 @@ export async function durableFilesPerSecond(atOnce: number): Promise<number> {
   return Math.round(made / seconds)
 }
 
-/** Of one core, which reads and writes: bytes copied, counted once. Best of three. */
+/**
+ * Copying speed of one core, which reads and writes; bytes are counted once. Best of three runs.
+ */
 export function memoryCopyMegabytesPerSecond(): number {
   const from = Buffer.alloc(COPIED_BYTES, 1)
   const to = Buffer.alloc(COPIED_BYTES)

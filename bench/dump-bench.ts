@@ -1,6 +1,6 @@
 /**
- * Dumps: conversion beside one DuckDB COPY of the same files in the same run; what one more file costs; first byte.
- * Run: BENCH_ROWS=24000000 npx tsx bench/dump-bench.ts
+ * Dumps: conversion beside one DuckDB COPY of the same files in the same run; what one more file
+ * costs; first byte. Run: BENCH_ROWS=24000000 npx tsx bench/dump-bench.ts
  */
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'

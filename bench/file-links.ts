@@ -2,7 +2,9 @@ import { linkSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 
-/** One small Parquet file of three columns under as many names as are taken: hard links, made ahead. */
+/**
+ * One small Parquet file of three columns under as many names as are taken: hard links, made ahead.
+ */
 export class FileLinks {
   readonly folder: string
   readonly template: string

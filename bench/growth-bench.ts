@@ -1,4 +1,7 @@
-/** Bytes of metadata that a one-file commit writes, and its time, while a table grows to a million files. */
+/**
+ * Bytes of metadata that a one-file commit writes, and its time, while a table grows to a million
+ * files.
+ */
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,7 +24,7 @@ const SIZES = IS_QUICK ? [1_000, 10_000] : [1_000, 10_000, 100_000, 1_000_000]
 const COMMITS = IS_QUICK ? 50 : 300
 /** Enough for the largest merges to happen several times. */
 const SIMULATED_MAX = 100_000
-/** Of one snapshot: more at once is more memory than it needs. */
+/** Largest number of files added by one snapshot, to save memory. */
 const FILL_MAX = 100_000
 const KINDS = ['new manifest', 'merged manifests', 'manifest list', 'snapshot JSON'] as const
 type Kind = (typeof KINDS)[number] | 'metadata.json'
@@ -34,7 +37,7 @@ interface Measured {
   readonly publications: readonly number[]
   /** What the process wrote beside all these files: the database with its log and checkpoints. */
   readonly databaseBytes: number
-  /** Of an entry in a manifest of many. */
+  /** Size of an entry in a manifest of many. */
   readonly entryBytes: number
   readonly growth: Growth
 }

@@ -42,7 +42,7 @@ function mergedOf(files: number): ManifestFile {
   return { ...manifestOf(0), existingFilesCount: files }
 }
 
-/** Of files that one commit added. */
+/** A manifest of files that one commit added. */
 function manifestOf(files: number): ManifestFile {
   return {
     ...{ path: '', lengthBytes: 0, specId: 0, content: 'data', addedSnapshotId: 1n },

@@ -26,8 +26,9 @@ interface BodyEnd {
 }
 
 /**
- * One kept connection that asks one thing at a time. Written for load: about a fifth of the processor time of
- * `node:http`, so that the client does not take from the service what is to be measured.
+ * One kept connection that asks one thing at a time. Written for load: about a fifth of the
+ * processor time of `node:http`, so that the client does not take from the service what is to be
+ * measured.
  */
 export class HttpConnection {
   readonly #socket: Socket

@@ -7,7 +7,9 @@ const LIMIT_SECONDS = IS_QUICK ? 0.5 : 2
 const STREAM_BYTES = 128 * 1024 * 1024
 const SMALL_JSON = JSON.stringify({ files: [{ path: '/lake/some-file-of-a-table.parquet' }] })
 
-/** Requests per second that Express answers without work, to the client that loads the service too. */
+/**
+ * Requests per second that Express answers without work, to the client that loads the service too.
+ */
 export interface HttpLimits {
   readonly get1: number
   readonly get64: number
@@ -36,7 +38,10 @@ export async function measureHttpLimits(): Promise<HttpLimits> {
   return limits
 }
 
-/** MB/s of one download from bare Express to one client of ours, which keeps it in memory. Best of three. */
+/**
+ * MB/s of one download from bare Express to one client of ours, which keeps it in memory. Best of
+ * three.
+ */
 export async function measureStream(): Promise<number> {
   const bare = await startProgram('bench/bare-express-main.ts')
   const connection = await HttpConnection.open(bare.url)

@@ -22,7 +22,7 @@ export interface Load {
 
 export interface LoadResult {
   readonly perSecond: number
-  /** Of those that answered `false`. */
+  /** Rate of calls that returned `false`. */
   readonly refusedPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
@@ -89,7 +89,7 @@ function ownCpuUs(): number {
   return user + system
 }
 
-/** Of a process and all its threads; 0 where the system does not tell it (it is Linux's way). */
+/** Processor time of a process and all its threads; 0 except on Linux. */
 function cpuUsOf(pid: number): number {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')

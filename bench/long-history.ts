@@ -4,7 +4,7 @@ import type { TableState } from '../src/core/table/table.ts'
 import { encodeManifestList } from '../src/formats/manifest/manifest-list.ts'
 import { withPlatform } from './bench-home.ts'
 
-/** Of the first snapshot; each of the others is a second later. */
+/** Time of the first snapshot; each of the others is a second later. */
 export const HISTORY_START_MS = 1_600_000_000_000
 /** Snapshots of one transaction of the database. */
 const STEP = 1_000

@@ -1,4 +1,7 @@
-/** The longest that one request holds the event loop, so that all others wait: of the heaviest requests there are. */
+/**
+ * The longest that one request holds the event loop, so that all others wait: of the heaviest
+ * requests there are.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -105,7 +108,8 @@ async function timed(what: string, work: () => Promise<unknown>, rounds = ROUNDS
 
 async function longestHoldMs(): Promise<number> {
   await sleep(20) // until the watch has come by
-  // Not over a kept connection: the service closes those that idle for longer than some of this takes.
+  // Not over a kept connection: the service closes those that idle for longer than some of this
+  // takes.
   const metrics = await (await fetch(`${service.url}/metrics`)).text()
   const held = /^moraine_event_loop_held_max_seconds (.+)$/m.exec(metrics)?.[1]
   return Number(held) * 1000

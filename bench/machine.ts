@@ -11,12 +11,12 @@ export function describeMachine(): string {
   return `${process.platform}, ${cpus().length} x ${cpu?.model.trim() ?? 'unknown'}, ${memory}`
 }
 
-/** Of the last minute; 0 where the system keeps none. */
+/** Load average of the last minute; 0 if the system has none. */
 export function loadAverage(): number {
   return Number((loadavg()[0] ?? 0).toFixed(2))
 }
 
-/** Of Moraine, Node and these packages. */
+/** Versions of Moraine, Node and these packages. */
 export function versionsOf(packages: readonly string[]): Record<string, string> {
   const of = (folder: string): string =>
     JSON.parse(readFileSync(`${ROOT}${folder}package.json`, 'utf8')).version

@@ -3,7 +3,7 @@ import { encodeSingleValue } from '../src/core/value/single-value.ts'
 import type { PrimitiveType } from '../src/core/value/type.ts'
 import type { Value } from '../src/core/value/value.ts'
 
-/** Of each day; a manifest holds 10,000 files. */
+/** Number of files for each day; a manifest has 10,000 files. */
 export const FILES_PER_DAY = 1_000
 const ROWS = 1_000
 

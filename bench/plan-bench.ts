@@ -1,4 +1,7 @@
-/** Planning on the server: a table of many files, whole, by a partition and by a column, as one client and as many. */
+/**
+ * Planning on the server: a table of many files, whole, by a partition and by a column, as one
+ * client and as many.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +18,7 @@ import { IS_QUICK, openReport, type Peer } from './report.ts'
 
 const FILES = Number(process.env['BENCH_FILES'] ?? (IS_QUICK ? 10_000 : 100_000))
 const PEER_ROUNDS = 2
-/** Of each day; a manifest holds 10,000 files. */
+/** Number of files for each day; a manifest has 10,000 files. */
 const FILES_PER_DAY = 100
 
 interface Answer {

@@ -1,6 +1,6 @@
 /**
- * Plans over a million files with bounds of eight columns: warm, cold, through both APIs, and the memory that they
- * take. BENCH_MILLION_HOME=<folder> keeps the table there, for the next run.
+ * Plans over a million files with bounds of eight columns: warm, cold, through both APIs, and the
+ * memory that they take. BENCH_MILLION_HOME=<folder> keeps the table there, for the next run.
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -125,7 +125,7 @@ async function measurePyIceberg(): Promise<ReadonlyMap<string, Peer>> {
   return planWithPyIceberg(report, { metadataLocation, rounds: 0, filters })
 }
 
-/** Of the decoded manifests alone, by what the process holds with and without them. */
+/** Memory of the decoded manifests alone, from the process's memory with and without them. */
 async function measureMemory(): Promise<void> {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 const MS_PER_TICK = 10
 
 /**
- * Processor time so far, in milliseconds, of a process, its threads, its living children and theirs, and those of
- * them that have ended and were waited for. Linux only; ticks of 10 ms.
+ * Processor time so far, in milliseconds, of a process, its threads, its living children and
+ * theirs, and those of them that have ended and were waited for. Linux only; ticks of 10 ms.
  */
 export function familyCpuMs(pid: number): number {
   const statistics = new Map(readAll().map((one) => [one.pid, one]))

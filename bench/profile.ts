@@ -1,4 +1,4 @@
-/** Of V8's processor profile what is read here. */
+/** The part of V8's processor profile that is used here. */
 export interface CpuProfile {
   readonly nodes: readonly ProfileNode[]
   /** The node that ran at each sample. */

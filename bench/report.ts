@@ -43,7 +43,7 @@ export interface Circumstances {
   /** RFC 3339, UTC. */
   readonly time: string
   readonly quick: boolean
-  /** Of the system in the minute before the bench; what else ran shares its cores. */
+  /** Load average in the minute before the bench; other processes share its cores. */
   readonly loadAverage: number
 }
 

@@ -1,6 +1,7 @@
 /**
- * The Iceberg REST API: loads of a table with a long history, and commits per second; the same client against
- * Iceberg's own REST server in the same run. `npx tsx bench/rest-bench.ts --loads`: without the commits.
+ * The Iceberg REST API: loads of a table with a long history, and commits per second; the same
+ * client against Iceberg's own REST server in the same run. `npx tsx bench/rest-bench.ts --loads`:
+ * without the commits.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -181,7 +182,10 @@ function describe({ what, clients, tables }: RestLoad): string {
   return `${how}, ${plural(tables, 'table')}, ${plural(clients, 'client')}`
 }
 
-/** A whole client: it reads and writes the metadata files itself, so that it is what is measured for the most part. */
+/**
+ * A whole client: it reads and writes the metadata files itself, so that it is what is measured for
+ * the most part.
+ */
 async function measurePyIceberg(server: Server, told: Told): Promise<void> {
   for (const processes of [1, 4]) {
     const what = `commits: PyIceberg add_files, 1 table, ${processes} process${processes > 1 ? 'es' : ''}`

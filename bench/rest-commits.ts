@@ -13,7 +13,10 @@ export interface RestLoad {
 
 let tablesMade = 0
 
-/** Commits through REST as engines make them: the client writes its manifests, and goes again when it lost. */
+/**
+ * Commits through REST as engines make them: the client writes its manifests, and goes again when
+ * it lost.
+ */
 export async function measureRestCommits(server: RestServer, load: RestLoad): Promise<LoadResult> {
   const paths: string[] = []
   for (let i = 0; i < load.tables; i++) paths.push(await makeTable(server, `t${tablesMade++}`))

@@ -6,7 +6,10 @@ import { describeManifest, encodeManifest } from '../src/formats/manifest/manife
 import { schemaFromJson } from '../src/formats/metadata/schema-json.ts'
 import type { Answer } from './client.ts'
 
-/** Writes what an engine writes before it commits an append of one file: a manifest and a manifest list. */
+/**
+ * Writes what an engine writes before it commits an append of one file: a manifest and a manifest
+ * list.
+ */
 export function writeBenchSnapshot(metadata: Answer, snapshotId: bigint): Record<string, unknown> {
   const folder = `${metadata.location}/metadata`
   const sequenceNumber = BigInt(metadata['last-sequence-number']) + 1n

@@ -47,7 +47,9 @@ export async function makeTable({ url, root }: RestServer, name: string): Promis
   return `${path}/${name}`
 }
 
-/** A table as another catalog left it: every snapshot has the one manifest list. Answers its path. */
+/**
+ * A table as another catalog left it: every snapshot has the one manifest list. Answers its path.
+ */
 export async function registerLongTable(
   server: RestServer,
   snapshotCount: number,

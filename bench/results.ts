@@ -33,7 +33,7 @@ export function readResults(): Results {
   return JSON.parse(readFileSync(RESULTS_FILE, 'utf8'))
 }
 
-/** Of a bench that ran again only the new figures count. */
+/** Merges results; for a bench that ran again only the new figures count. */
 export function mergeResults(before: Results, after: Results): Results {
   const again = new Set(after.runs.map(({ bench }) => bench))
   const others = <T extends { readonly bench: string }>(all: readonly T[]) =>
@@ -73,7 +73,10 @@ export function renderAims(records: readonly BenchRecord[]): string {
   return renderTable([...aimed].sort((a, b) => Number(isMissed(b)) - Number(isMissed(a))))
 }
 
-/** Of a Markdown document that has `<!-- name -->` and `<!-- /name -->`, each on a line of its own. */
+/**
+ * Replaces the text between `<!-- name -->` and `<!-- /name -->`, each on a line of its own, in a
+ * Markdown document.
+ */
 export function replaceBetweenMarks(document: string, name: string, text: string): string {
   const [begin, end] = [`<!-- ${name} -->\n`, `\n<!-- /${name} -->`]
   const from = document.indexOf(begin) + begin.length

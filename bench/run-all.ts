@@ -1,6 +1,7 @@
 /**
- * `npm run bench [name ...]`: every measurement, one after the other, then one table of all figures.
- * BENCH_QUICK=1 for a short look. A bench that fails does not stop the others; the exit code tells it.
+ * `npm run bench [name ...]`: every measurement, one after the other, then one table of all
+ * figures. BENCH_QUICK=1 for a short look. A bench that fails does not stop the others; the exit
+ * code tells it.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -15,7 +16,7 @@ import { fileOfBench, selectBenches } from './selection.ts'
 const FOLDER = join(ROOT, 'bench')
 /** One that hangs would hide what the others measured. */
 const BENCH_TIMEOUT_MS = 30 * 60 * 1000
-/** Of the cores: beyond it others take what is to be measured. */
+/** Load as a share of the cores, beyond which other processes disturb the measurement. */
 const BUSY_SHARE = 0.5
 
 function main(words: readonly string[]): void {

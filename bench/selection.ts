@@ -1,8 +1,9 @@
 const SUFFIX = '-bench.ts'
 
 /**
- * The benches of these files that the words mean, in order: a word is a bench's name or, where there is none
- * of that name, how names begin. All without words; throws for a word that means none.
+ * The benches of these files that the words mean, in order: a word is a bench's name or, where
+ * there is none of that name, how names begin. All without words; throws for a word that means
+ * none.
  */
 export function selectBenches(files: readonly string[], words: readonly string[]): string[] {
   const names = files

@@ -1,4 +1,6 @@
-/** The service over a store whose every write takes BENCH_WRITE_DELAY_MS longer, as a bucket's does. */
+/**
+ * The service over a store whose every write takes BENCH_WRITE_DELAY_MS longer, as a bucket's does.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pino from 'pino'
 import { readConfig } from '../src/config.ts'

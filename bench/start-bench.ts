@@ -1,4 +1,7 @@
-/** From the start of the process to its first answer, with many tables: what is Node's, and what is ours. */
+/**
+ * From the start of the process to its first answer, with many tables: what is Node's, and what is
+ * ours.
+ */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

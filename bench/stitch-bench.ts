@@ -1,6 +1,6 @@
 /**
- * Stitching Parquet files into one, beside a plain copy of the same bytes; and planning for many files.
- * Run: npx tsx bench/stitch-bench.ts [megabytes]
+ * Stitching Parquet files into one, beside a plain copy of the same bytes; and planning for many
+ * files. Run: npx tsx bench/stitch-bench.ts [megabytes]
  */
 import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

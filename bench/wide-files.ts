@@ -6,7 +6,10 @@ const TYPES = ['long', 'long', 'double', 'string', 'timestamp', 'int', 'long', '
 /** `c0`, `c1` and so on, as `POST /v1/tables` takes them. */
 export const WIDE_COLUMNS = TYPES.map((type, i) => ({ name: `c${i}`, type }))
 
-/** One of many data files of the table `default.wide`, with bounds of all columns; it need not exist. */
+/**
+ * One of many data files of the table `default.wide`, with bounds of all columns; it need not
+ * exist.
+ */
 export function wideFile(home: string, index: number): DataFile {
   const bound = (i: number, high: boolean): Uint8Array => {
     const base = index * 1000 + (high ? 999 : 0)

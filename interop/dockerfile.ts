@@ -1,4 +1,6 @@
-/** The part of the Dockerfile language that ours uses: enough to check it, and to do what it says. */
+/**
+ * The part of the Dockerfile language that ours uses: enough to check it, and to do what it says.
+ */
 export interface Instruction {
   readonly name: string
   /** `--from=build` is `['from', 'build']`. */

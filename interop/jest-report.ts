@@ -8,7 +8,7 @@ import { RESULTS } from './places.ts'
 const REASON_LENGTH_MAX = 300
 
 export interface JestRun {
-  /** Of the logs and results. */
+  /** Folder of the logs and results. */
   readonly label: string
   /** The project, with its node_modules. */
   readonly folder: string

@@ -1,4 +1,7 @@
-/** `make demo`: real flights through the public API, each request printed as the curl command that it is. */
+/**
+ * `make demo`: real flights through the public API, each request printed as the curl command that
+ * it is.
+ */
 import { relative, resolve } from 'node:path'
 import { showDumps } from './demo-dump.ts'
 import { splitFlights } from './demo-flights.ts'

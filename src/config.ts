@@ -23,9 +23,9 @@ export interface Config {
   readonly manifestCacheBytes: number
   /** Conversion workers, each a process of one thread. */
   readonly engineProcesses: number
-  /** Of each worker. */
+  /** Memory of each worker. */
   readonly engineMemoryBytes: number
-  /** Of all dumps together; the least recently used go first. */
+  /** Size of all dumps together; the least recently used are removed first. */
   readonly dumpBudgetBytes: number
   /** Absolute path; for files on their way, on the warehouse's disk by default. */
   readonly temporaryFolder: string

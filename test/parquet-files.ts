@@ -2,7 +2,10 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 
-/** Writes the rows of a query to a Parquet file without field ids, as most writers do. Answers the path. */
+/**
+ * Writes the rows of a query to a Parquet file without field ids, as most writers do. Answers the
+ * path.
+ */
 export async function writeParquet(path: string, query: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true })
   await runSql(`COPY (${query}) TO '${path}' (FORMAT parquet)`)

@@ -8,7 +8,9 @@ const rules = files.filter(
     /^(core|formats)\/.*\.test\.ts$/.test(file) && !/\.(oracle|storm)\.test\.ts$/.test(file),
 )
 
-/** Processes, threads, sockets, databases and temporary folders, and the programs that bring them. */
+/**
+ * Processes, threads, sockets, databases and temporary folders, and the programs that bring them.
+ */
 const MACHINERY =
   /node:(child_process|worker_threads|net|http)'|mkdtemp|better-sqlite3|@duckdb\/node-api|parquet-wasm/
 

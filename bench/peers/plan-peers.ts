@@ -10,7 +10,10 @@ export interface PlanRequest {
   readonly filters: Readonly<Record<string, string>>
 }
 
-/** The same table by its files, with no service between: what an engine does for itself. By the load's name, in ms. */
+/**
+ * The same table by its files, with no service between: what an engine does for itself. By the
+ * load's name, in ms.
+ */
 export async function planWithPyIceberg(
   report: Report,
   request: PlanRequest,

@@ -18,9 +18,9 @@ export interface RestFixture extends BenchService {
 }
 
 /**
- * Iceberg's own REST server, which its tests use: jetty over a JDBC catalog, here on SQLite with the journal and
- * the syncs that ours has. It syncs the catalog's row, not the metadata file. Throws with the reason when it
- * cannot be had.
+ * Iceberg's own REST server, which its tests use: jetty over a JDBC catalog, here on SQLite with
+ * the journal and the syncs that ours has. It syncs the catalog's row, not the metadata file.
+ * Throws with the reason when it cannot be had.
  */
 export async function startRestFixture(home: string): Promise<RestFixture> {
   const obstacle = findMavenObstacle()

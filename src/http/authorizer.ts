@@ -8,9 +8,9 @@ export interface Principal {
 export const ANONYMOUS: Principal = { kind: 'anonymous' }
 
 /**
- * What one may be allowed to do, from less to more: `describe` shows that a thing is there and what it is called,
- * `select` its definition and rows, `modify` changes rows and definition, `own` drops and renames. `create` is
- * needed of the namespace of what is to be made.
+ * What one may be allowed to do, from less to more: `describe` shows that a thing is there and what
+ * it is called, `select` its definition and rows, `modify` changes rows and definition, `own` drops
+ * and renames. `create` is needed of the namespace of what is to be made.
  */
 export type Privilege =
   | 'describe'

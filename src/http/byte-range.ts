@@ -1,4 +1,4 @@
-/** Of the representation, `end` exclusive; never empty. */
+/** A range of bytes of a representation, never empty; `end` is exclusive. */
 export interface ByteRange {
   readonly start: number
   readonly end: number
@@ -20,8 +20,8 @@ const RANGE = /^bytes=[ \t,]*(?:(\d+)-(\d*)|-(\d+))[ \t,]*$/i
 const HEADER_LENGTH_MAX = 100
 
 /**
- * One range of bytes (RFC 9110, section 14). More than one, another unit or nonsense are ignored, as a server
- * may: every client must cope with a 200.
+ * One range of bytes (RFC 9110, section 14). More than one, another unit or nonsense are ignored,
+ * as a server may: every client must cope with a 200.
  */
 export function parseRange(header: string | undefined, lengthBytes: number): RangeOutcome {
   if (header === undefined || header.length > HEADER_LENGTH_MAX) return WHOLE

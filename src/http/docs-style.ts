@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** Of the page at /docs. */
+/** Style sheet of the page at /docs. */
 export const DOCS_STYLE = `
 :root{color-scheme:light dark;--line:#d5dbe1;--soft:#f4f6f8;--ink:#1c2430;--dim:#5a6675;--page:#fff;--link:#0b62a8}
 @media(prefers-color-scheme:dark){:root{--line:#33404f;--soft:#1b232d;--ink:#e3e9f0;--dim:#98a6b5;--page:#12181f;--link:#7cc0ff}}

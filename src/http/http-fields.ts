@@ -1,8 +1,8 @@
 import { parseHex } from '../core/value/bytes-text.ts'
 
 /**
- * Content-Disposition that saves under `fileName`: in ASCII for old clients, and exactly (RFC 6266, 8187).
- * Characters that a shell, a path or a header could trip over become `_` in both.
+ * Content-Disposition that saves under `fileName`: in ASCII for old clients, and exactly (RFC 6266,
+ * 8187). Characters that a shell, a path or a header could trip over become `_` in both.
  */
 export function contentDisposition(fileName: string): string {
   const safe = fileName.replace(HALF_PAIR, '\ufffd').replace(UNSAFE, '_')

@@ -9,7 +9,10 @@ const BODY_BYTES_MAX = 8 * 1024 * 1024
 const BODY_DEPTH_MAX = 64
 /** For the whole body: a trickle must not hold a request open for ever. */
 const BODY_MS_MAX = 120_000
-/** Of what a refused client still sends: read and thrown away, so that it gets to see the refusal. */
+/**
+ * How much of a refused body is still read and discarded, so that the client gets to see the
+ * refusal.
+ */
 const DRAIN_BYTES_MAX = 64 * 1024 * 1024
 
 /** JSON with exact 64-bit integers; `undefined` when the body is empty. */
@@ -30,7 +33,10 @@ export function parseJsonBody(
   return value
 }
 
-/** Chunks of the body. Leaving early does not cut the connection, so that a refusal can still be sent. */
+/**
+ * Chunks of the body. Leaving early does not cut the connection, so that a refusal can still be
+ * sent.
+ */
 export function bodyChunks(request: IncomingMessage): AsyncIterable<Uint8Array> {
   return request.iterator({ destroyOnReturn: false })
 }

@@ -17,8 +17,8 @@ const STRING = /"[ !#-[\]-\uffff]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-[\]-\
 const LITERAL = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])/y
 
 /**
- * Node 20 does not always say where JSON is broken, and people want to know. Slower than `JSON.parse`: for texts
- * that it refused. `undefined` when nothing is wrong with the grammar.
+ * Node 20 does not always say where JSON is broken, and people want to know. Slower than
+ * `JSON.parse`: for texts that it refused. `undefined` when nothing is wrong with the grammar.
  */
 export function findJsonFault(text: string): JsonFault | undefined {
   const open: ('{' | '[')[] = []

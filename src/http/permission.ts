@@ -24,8 +24,8 @@ export type Requirement<Query = unknown, Parameter extends string = string> = {
 }[Securable]
 
 /**
- * What a route asks of its caller. `public`: nothing. `in-use-case`: what it is about stands in a body or a staged
- * transaction, so that the use case calls `authorize` when it knows.
+ * What a route asks of its caller. `public`: nothing. `in-use-case`: what it is about stands in a
+ * body or a staged transaction, so that the use case calls `authorize` when it knows.
  */
 export type Permission<Query = unknown, Parameter extends string = string> =
   | 'public'
@@ -68,7 +68,10 @@ export class CallPermissions {
     return this.#hasAsked
   }
 
-  /** Throws `permission-denied`. There is a promise to wait for only when the authorizer must look something up. */
+  /**
+   * Throws `permission-denied`. There is a promise to wait for only when the authorizer must look
+   * something up.
+   */
   require(privilege: Privilege, target: Target): Promise<void> | undefined {
     this.#hasAsked = true
     const decision = this.#authorizer.authorize(this.principal, privilege, target)

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 export interface Validators {
   /** Strong, with its quotes. */
   readonly etag: string
-  /** Of a date of HTTP only the seconds count. */
+  /** Time of the last change; an HTTP date has only its seconds. */
   readonly lastModifiedMs: number
   /** Whether no other state of the resource has a date of the same second. */
   readonly isDateExact: boolean
@@ -15,7 +15,10 @@ type Conditions = Pick<
   'if-match' | 'if-none-match' | 'if-modified-since' | 'if-unmodified-since'
 > & { readonly 'if-range'?: string | string[] | undefined }
 
-/** Of a GET or HEAD, in the order of RFC 9110, 13.2.2. `failed` is a 412, `not-modified` a 304. */
+/**
+ * Evaluates the conditions of a GET or HEAD in the order of RFC 9110, 13.2.2. `failed` is a 412,
+ * `not-modified` a 304.
+ */
 export function judgePreconditions(
   headers: Conditions,
   validators: Validators,
@@ -45,7 +48,9 @@ function isStateKnown(headers: Conditions, { etag, ...validators }: Validators):
   return sinceMs !== undefined && validators.isDateExact && wholeSecond(validators) <= sinceMs
 }
 
-/** Whether Range may be honoured: no If-Range, or one that means this very state (RFC 9110, 13.1.5). */
+/**
+ * Whether Range may be honoured: no If-Range, or one that means this very state (RFC 9110, 13.1.5).
+ */
 export function isRangeCurrent(
   { 'if-range': ifRange }: Conditions,
   { etag, ...validators }: Validators,

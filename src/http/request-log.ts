@@ -16,7 +16,10 @@ const URL_LENGTH_MAX = 2_000
 /** Asked every few seconds by machines: not worth a line each. */
 const QUIET = /^\/(?:health|ready|metrics)(?:\?|$)/
 
-/** Lines under the id of one request. A child logger for each request would cost more than the request's routing. */
+/**
+ * Lines under the id of one request. A child logger for each request would cost more than the
+ * request's routing.
+ */
 class RequestLog {
   readonly #log: Logger
   readonly #requestId: string
@@ -35,7 +38,10 @@ class RequestLog {
   }
 }
 
-/** One line a request, when its answer is out or its client gone. Neither headers nor bodies are logged. */
+/**
+ * One line a request, when its answer is out or its client gone. Neither headers nor bodies are
+ * logged.
+ */
 export function requestLog(log: Logger) {
   return (request: IncomingMessage, response: ServerResponse, next: NextFunction): void => {
     const startedAt = performance.now()

@@ -9,7 +9,7 @@ import type { Reply } from './reply.ts'
 /** One request, checked. */
 export interface Call<Query, Body, Parameter extends string = string> {
   readonly query: Query
-  /** Of the JSON body; `undefined` when there is none or it is an upload. */
+  /** The parsed JSON body; `undefined` if there is none or it is an upload. */
   readonly body: Body
   /** The body as it comes in, when it has one of the route's upload media types. */
   readonly upload: AsyncIterable<Uint8Array> | undefined

@@ -104,9 +104,9 @@ async function someWork({ operations }: Recorder): Promise<void> {
 }
 
 interface Batches {
-  /** Of several transactions, with their files written and no commit. */
+  /** Kills before the commit of several transactions, with their files written. */
   readonly before: number
-  /** Of several transactions, committed, with a client that was not told. */
+  /** Kills after the commit of several transactions, before the client learns of it. */
   readonly unanswered: number
 }
 
@@ -160,7 +160,10 @@ function report({
   )
 }
 
-/** The newest metadata file is that of the current snapshot, and every file that any snapshot names is there. */
+/**
+ * The newest metadata file is that of the current snapshot, and every file that any snapshot names
+ * is there.
+ */
 async function checkFiles(url: string, table: string): Promise<void> {
   const { body } = await callService(`${url}/v1/tables/${table}`)
   const metadata = parseTableMetadata((await bytesOf(body.metadata_location)).toString())

@@ -8,7 +8,7 @@ import { querySql } from '../parquet-files.ts'
 
 export interface OpenedEngine {
   readonly engine: Engine
-  /** Of the engine: empty but for its own folder when nothing runs. */
+  /** Temporary folder of the engine; empty except for its own folder when nothing runs. */
   readonly temporaryFolder: string
   close(): Promise<void>
 }

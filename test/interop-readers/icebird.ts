@@ -29,7 +29,10 @@ export function readMetadata(metadataLocation: string): Promise<Metadata> {
   return icebergMetadata({ tableUrl, metadataFileName })
 }
 
-/** All rows at a snapshot. Icebird knows no time travel but this: the metadata says which is current. */
+/**
+ * All rows at a snapshot. Icebird knows no time travel but this: the metadata says which is
+ * current.
+ */
 export function readRows(metadata: Metadata, snapshotId: bigint): Promise<Row[]> {
   const pinned = { ...metadata, 'current-snapshot-id': Number(snapshotId) }
   return icebergRead({ tableUrl: metadata.location, metadata: pinned as Metadata })

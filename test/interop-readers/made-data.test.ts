@@ -34,8 +34,9 @@ async function expectSameRows(table: string, snapshotId: bigint, paths: readonly
 }
 
 /**
- * Each file's rows lie in one partition of the transform; together they lie in several. Partitions of decimals are
- * PyIceberg's to read: icebird's Avro reader knows no `fixed` (src/avro/avro.read.js).
+ * Each file's rows lie in one partition of the transform; together they lie in several. Partitions
+ * of decimals are PyIceberg's to read: icebird's Avro reader knows no `fixed`
+ * (src/avro/avro.read.js).
  */
 const PARTITIONINGS = [
   ['month', 'at', (i: number) => `TIMESTAMP '2023-0${i + 1}-03' + INTERVAL (range) HOUR`, 'at'],

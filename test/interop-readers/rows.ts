@@ -10,7 +10,10 @@ export async function readParquetRows(path: string): Promise<Row[]> {
   return parquetReadObjects({ file: file as ArrayBuffer, compressors })
 }
 
-/** Rows as sorted text, so that two readers' answers compare as multisets: 1 and 1n and '1' all differ. */
+/**
+ * Rows as sorted text, so that two readers' answers compare as multisets: 1 and 1n and '1' all
+ * differ.
+ */
 export function canonical(rows: readonly Row[]): string[] {
   return rows.map((row) => JSON.stringify(sortedEntries(row), canonicalValue)).sort()
 }

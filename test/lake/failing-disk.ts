@@ -23,7 +23,10 @@ export function withFailingDisk(
   return { disk, deps: { ...deps, ...composeLake({ ...deps, objects }) } }
 }
 
-/** The same port with some of its methods replaced, to make failures that the real one has now and then. */
+/**
+ * The same port with some of its methods replaced, to make failures that the real one has now and
+ * then.
+ */
 export function changed<Port extends object>(port: Port, methods: Partial<Port>): Port {
   return new Proxy(port, {
     get(target, name) {

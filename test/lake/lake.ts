@@ -6,7 +6,10 @@ import { commitFiles } from '../../src/lake/commit/transactions.ts'
 import { readTable } from '../../src/modules/tables/tables.ts'
 import type { Workshop } from './workshop.ts'
 
-/** One DuckDB for all Parquet files of a test file: opening one costs more than writing a small file. */
+/**
+ * One DuckDB for all Parquet files of a test file: opening one costs more than writing a small
+ * file.
+ */
 export class Lake {
   readonly #instance: DuckDBInstance
   readonly #connection: DuckDBConnection

@@ -12,7 +12,9 @@ import type { FileChange } from '../../src/lake/snapshot/snapshot-change.ts'
 import { writeSnapshot } from '../../src/lake/snapshot/snapshot-writer.ts'
 import { getTable } from '../../src/lake/table/table-lookup.ts'
 
-/** What a snapshot holds by an account of our own: data files and their sequence numbers by path. */
+/**
+ * What a snapshot holds by an account of our own: data files and their sequence numbers by path.
+ */
 export type LiveFiles = ReadonlyMap<string, { readonly file: DataFile; readonly sequence: bigint }>
 
 export const LETTERS = ['a', 'b', 'é', '😀'] as const

@@ -166,7 +166,8 @@ test('an order that differs between two tables is found', () => {
 })
 
 test('an order over two tables that disagrees with real time is found', () => {
-  // One after the other: a, then both at once at the other table, then c; but c comes before both at its own.
+  // One after the other: a, then both at once at the other table, then c; but c comes before both
+  // at its own.
   const a: Asked = { id: 'a', at: [0, 30], changes: { t: '+a' } }
   const both: Asked = { id: 'both', at: [0, 30], changes: { t: '+b1', u: '+b2' } }
   const c: Asked = { id: 'c', at: [0, 30], changes: { u: '+c' } }
@@ -272,7 +273,10 @@ const groups = fc.array(
   { minLength: 1, maxLength: 12 },
 )
 
-/** Operations that take effect one group after the other, each somewhere between its call and its answer. */
+/**
+ * Operations that take effect one group after the other, each somewhere between its call and its
+ * answer.
+ */
 function serial(drawn: typeof groups extends fc.Arbitrary<infer T> ? T : never): History {
   let count = 0
   return historyOf(

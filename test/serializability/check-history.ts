@@ -14,9 +14,10 @@ import {
 } from './replay.ts'
 
 /**
- * What speaks against the history being strictly serializable: empty when each log is an order of the operations
- * that explains every answer, agrees with real time and with the other logs, and holds every acknowledged operation
- * once, every refused one never, and the others at most once, whole.
+ * What speaks against the history being strictly serializable: empty when each log is an order of
+ * the operations that explains every answer, agrees with real time and with the other logs, and
+ * holds every acknowledged operation once, every refused one never, and the others at most once,
+ * whole.
  */
 export function checkHistory(history: History): string[] {
   const replay = replayOf(history)
@@ -31,7 +32,10 @@ export function checkHistory(history: History): string[] {
   ]
 }
 
-/** A log by itself: numbers and times grow, each snapshot follows the one before, nothing is there twice. */
+/**
+ * A log by itself: numbers and times grow, each snapshot follows the one before, nothing is there
+ * twice.
+ */
 function checkLog(table: string, snapshots: readonly LoggedSnapshot[]): string[] {
   const wrong: string[] = []
   const seen = new Set<string>()
@@ -122,7 +126,8 @@ function checkPresence({ history, timelines }: Replay): string[] {
   }
   return history.operations.flatMap((operation) => {
     const tables = present.get(operation.id) ?? new Set()
-    // What finds nothing to take away leaves no snapshot: check-results.ts asks whether nothing was there.
+    // What finds nothing to take away leaves no snapshot: check-results.ts asks whether nothing was
+    // there.
     const leavesOne = operation.changes.filter(
       ({ added, removed, overwrites }) => added.length > 0 || (removed.length > 0 && !overwrites),
     )

@@ -1,7 +1,10 @@
 import type { Operation } from './history.ts'
 import { changeOf, type Entry, nameOf, type Replay, type Timeline } from './replay.ts'
 
-/** One order of all operations explains every log, and agrees with the order in which they were answered and called. */
+/**
+ * One order of all operations explains every log, and agrees with the order in which they were
+ * answered and called.
+ */
 export function checkOrder({ timelines }: Replay): string[] {
   const all = [...timelines.values()]
   const wrong = all.flatMap((timeline) => [...checkRealTime(timeline), ...checkBases(timeline)])
@@ -31,8 +34,9 @@ function checkBases({ entries }: Timeline): string[] {
 }
 
 /**
- * Looks for a circle among: the order of each log, operations over several tables being one step in all of them, and
- * real time. With times as steps of their own, in their order, each operation needs two arrows, not one to each other.
+ * Looks for a circle among: the order of each log, operations over several tables being one step in
+ * all of them, and real time. With times as steps of their own, in their order, each operation
+ * needs two arrows, not one to each other.
  */
 function checkTogether(timelines: readonly Timeline[]): string[] {
   const graph = new Graph()
@@ -65,7 +69,7 @@ interface Moment {
   readonly kind: 'call' | 'answer'
 }
 
-/** Of one instant calls come first: then neither was before the other. */
+/** At one instant calls come first, so that neither precedes the other. */
 function byTime(left: Moment, right: Moment): number {
   return left.at - right.at || (left.kind === 'call' ? 0 : 1) - (right.kind === 'call' ? 0 : 1)
 }
@@ -93,7 +97,10 @@ class Graph {
     if (!this.#before.has(from)) this.#before.set(from, 0)
   }
 
-  /** Steps that are in a circle or behind one: what stays when steps without a predecessor are taken away. */
+  /**
+   * Steps that are in a circle or behind one: what stays when steps without a predecessor are taken
+   * away.
+   */
   stepsInCircles(): string[] {
     const counts = new Map(this.#before)
     const free = [...counts].filter(([, count]) => count === 0).map(([step]) => step)

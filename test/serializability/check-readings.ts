@@ -1,7 +1,10 @@
 import type { Reading } from './history.ts'
 import { isSameSet, mayBeCurrent, type Replay, type Timeline } from './replay.ts'
 
-/** Every reading is a snapshot of the log with exactly its files, and one that could be current just then. */
+/**
+ * Every reading is a snapshot of the log with exactly its files, and one that could be current just
+ * then.
+ */
 export function checkReadings({ history, timelines }: Replay): string[] {
   return history.readings.flatMap((reading) => {
     const timeline = timelines.get(reading.table)

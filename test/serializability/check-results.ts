@@ -1,7 +1,10 @@
 import type { Operation, TableChange, TableResult } from './history.ts'
 import { type Entry, mayBeCurrent, nameOf, type Replay, removedFrom } from './replay.ts'
 
-/** What each committed operation was answered is what the log says of it, and the counts are its own. */
+/**
+ * What each committed operation was answered is what the log says of it, and the counts are its
+ * own.
+ */
 export function checkResults(replay: Replay): string[] {
   return replay.history.operations.flatMap((operation) => {
     const { results, outcome, id, changes } = operation

@@ -18,7 +18,7 @@ export interface Operation {
   /** Unknown: the connection was cut, or the service could not tell. */
   readonly outcome: 'committed' | 'refused' | 'unknown'
   readonly changes: readonly TableChange[]
-  /** Of a committed one, table by table; none for REST commits, whose answer is the table. */
+  /** Results by table if it was committed; none for REST commits, which return the table. */
   readonly results?: readonly TableResult[]
 }
 
@@ -30,8 +30,8 @@ export interface TableChange {
   /** It takes whatever is there at its commit: what is gone by then is no reason to refuse. */
   readonly overwrites: boolean
   /**
-   * Of what must conflict with any commit since the transaction first touched the table: when that touch was
-   * answered.
+   * When the transaction first touched the table, for a change that conflicts with any commit since
+   * then.
    */
   readonly touchedBy?: number
 }
@@ -76,7 +76,7 @@ export interface LoggedSnapshot {
   readonly sequenceNumber: string
   readonly timestampMs: number
   readonly operation: string
-  /** Of the operations that it holds. */
+  /** Ids of the operations in it. */
   readonly operationIds: readonly string[]
   /** None for a REST commit. */
   readonly transactionIds: readonly string[]

@@ -13,7 +13,10 @@ export interface Asked {
   readonly touchedBy?: number
 }
 
-/** Groups of operations, each in one snapshot of its tables, carried out one after the other as they should be. */
+/**
+ * Groups of operations, each in one snapshot of its tables, carried out one after the other as they
+ * should be.
+ */
 export function historyOf(groups: readonly (readonly Asked[])[]): History {
   const logs = new Map<string, LoggedSnapshot[]>()
   const operations = groups.flatMap((group) => carryOut(group, logs))

@@ -3,7 +3,10 @@ import type { LoggedSnapshot, Reading, TableLog } from './history.ts'
 
 const AT_ONCE = 4
 
-/** The logs as they are when all is over, with the files of every snapshot by its id and as at its time. */
+/**
+ * The logs as they are when all is over, with the files of every snapshot by its id and as at its
+ * time.
+ */
 export async function readLogs(
   url: string,
   tables: readonly string[],

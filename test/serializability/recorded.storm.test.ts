@@ -11,7 +11,10 @@ import { Recorder } from './recorder.ts'
 import { createTables, FORESEEN_REFUSALS, storm, TABLES } from './storm.ts'
 import type { Place } from './storm-client.ts'
 
-/** Of each storm. TEST_STORM_SECONDS makes it longer, TEST_STORM_SEED repeats one's choices. */
+/**
+ * Length of each storm. TEST_STORM_SECONDS makes it longer, TEST_STORM_SEED repeats the choices of
+ * one.
+ */
 const SECONDS = Number(process.env['TEST_STORM_SECONDS'] ?? 4)
 const SEED = Number(process.env['TEST_STORM_SEED'] ?? Date.now() % 1_000_000)
 /** However slow the machine is, enough happens at once. */

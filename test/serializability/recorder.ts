@@ -1,7 +1,7 @@
 import { type Json, outcomeOf, type Told } from './caller.ts'
 import type { Operation, Reading, TableChange, TableResult } from './history.ts'
 
-/** Of an operation, before its outcome is known. */
+/** An operation before its outcome is known. */
 export interface Begun {
   readonly id: string
   readonly changes: readonly TableChange[]

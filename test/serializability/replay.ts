@@ -67,8 +67,8 @@ function timelineOf(entries: readonly Entry[]): Timeline {
 }
 
 /**
- * Whether the table may have been at this entry at some moment between the two: not before all of it was called for,
- * nor after a later one was answered. Index -1 is the table without a snapshot.
+ * Whether the table may have been at this entry at some moment between the two: not before all of
+ * it was called for, nor after a later one was answered. Index -1 is the table without a snapshot.
  */
 export function mayBeCurrent(
   { lastCallAt, firstAnswerAt }: Timeline,

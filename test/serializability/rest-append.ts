@@ -7,7 +7,10 @@ import type { TableChange } from './history.ts'
 import type { Random } from './random.ts'
 import type { Begun } from './recorder.ts'
 
-/** An append to one table or several as an Iceberg client makes it; `undefined` when a table could not be loaded. */
+/**
+ * An append to one table or several as an Iceberg client makes it; `undefined` when a table could
+ * not be loaded.
+ */
 export async function appendByRest(
   url: string,
   { id, changes }: Begun,

@@ -7,10 +7,13 @@ import type { Begun, Recorder } from './recorder.ts'
 import { appendByRest } from './rest-append.ts'
 
 export interface Place {
-  /** Of every process of the service, as it runs now. */
+  /** URLs of all processes of the service at this moment. */
   readonly urls: () => readonly string[]
   readonly tables: readonly string[]
-  /** Parquet files, the first of one record, and the folder where each append gets names of its own for them. */
+  /**
+   * Parquet files, the first of one record, and the folder where each append gets names of its own
+   * for them.
+   */
   readonly templates: readonly { readonly path: string; readonly records: number }[]
   readonly folder: string
   /** Resolves while the service runs. */

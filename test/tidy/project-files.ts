@@ -23,7 +23,9 @@ function* filesIn(folder: string, isIgnored: (path: string) => boolean): Generat
   }
 }
 
-/** Knows the forms that this project's .gitignore has: names with `*`, folders, and paths from `/`. */
+/**
+ * Knows the forms that this project's .gitignore has: names with `*`, folders, and paths from `/`.
+ */
 function ignoring(gitignore: string): (path: string) => boolean {
   const patterns = gitignore
     .split('\n')

@@ -25,8 +25,8 @@ export const TABLE_NAME_KEY = 'moraine-table'
 /** Between two publications of one table while commits keep coming, at least. */
 const INTERVAL_MS = 200
 /**
- * Of metadata files of one table, each of which holds all its snapshots. To make a MiB takes 5 ms
- * of work when the history is at hand, 30 when it is read again.
+ * Rate at which metadata files of one table are written, each of which contains all its snapshots.
+ * A MiB takes 5 ms of work if the history is cached, and 30 ms if it is read again.
  */
 const BYTES_PER_MS = 1024
 const INTERVAL_MS_MAX = 120_000

@@ -82,8 +82,8 @@ export class ManifestCache {
   }
 
   /**
-   * Of a manifest that this process has just written: soon it is merged, and need not be read for
-   * that.
+   * Keeps a manifest that this process has just written, because it will soon be merged and then
+   * need not be read.
    */
   rememberManifest(location: string, file: Uint8Array): void {
     if (file.length > SMALL_MANIFEST_BYTES) return

@@ -11,8 +11,9 @@ export function digestStateLocation(indexLocation: string): string {
 }
 
 /**
- * Hashes a finished dump once more, so that the digest of one that begins with it can continue. The digest that was
- * announced came from a hasher five times as fast, whose state cannot be saved: nobody has to wait for this one.
+ * Hashes a finished dump once more, so that the digest of one that begins with it can continue. The
+ * digest that was announced came from a hasher five times as fast, whose state cannot be saved:
+ * nobody has to wait for this one.
  */
 export async function saveDigestState(
   { objects }: Pick<LakeServices, 'objects'>,
@@ -24,7 +25,10 @@ export async function saveDigestState(
   await objects.putIfAbsent(digestStateLocation(location), bytes)
 }
 
-/** A digest that stands at the end of the dump; `undefined` when it has to be hashed from its first byte. */
+/**
+ * A digest that stands at the end of the dump; `undefined` when it has to be hashed from its first
+ * byte.
+ */
 export async function resumeDigest(
   { objects }: Pick<LakeServices, 'objects'>,
   { index, location }: { readonly index: DumpIndex; readonly location: string },

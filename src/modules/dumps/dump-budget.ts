@@ -8,7 +8,7 @@ import { removeDumps } from './dump-sweep.ts'
 
 export interface BudgetRequest {
   readonly bytesMax: number
-  /** Of an index, when a reader asked for its dump last; the time it was made where nobody did. */
+  /** When a reader last asked for the dump of an index, or when it was made if nobody did. */
   readonly lastUsedMs: (index: ObjectInfo) => number
   /** Stays, even where it alone is larger than the budget. */
   readonly newIndexLocation: string
@@ -17,7 +17,10 @@ export interface BudgetRequest {
   readonly lease: Lease
 }
 
-/** Forgets the dumps that were not asked for longest, over all tables and formats, until the rest is within the budget. */
+/**
+ * Forgets the dumps that were not asked for longest, over all tables and formats, until the rest is
+ * within the budget.
+ */
 export async function keepBudget(
   deps: Stores<'leases'> & Pick<DumpDependencies, 'ambient' | 'log' | 'objects' | 'warehouse'>,
   request: BudgetRequest,
@@ -45,7 +48,10 @@ async function listAll({ objects, warehouse }: Pick<DumpDependencies, 'objects' 
   return { indexes, totalBytes }
 }
 
-/** Answers how many bytes went: none where a dump is being made, which may take over shards of this one. */
+/**
+ * Answers how many bytes went: none where a dump is being made, which may take over shards of this
+ * one.
+ */
 async function evict(
   deps: Stores<'leases'> & Pick<DumpDependencies, 'ambient' | 'log' | 'objects'>,
   { folder, lease }: BudgetRequest,

@@ -34,7 +34,10 @@ export async function hashPieces(
   }
 }
 
-/** The bytes of the pieces, one after the other, read as they are pulled; in the `buffer` if one is given. */
+/**
+ * The bytes of the pieces, one after the other, read as they are pulled; in the `buffer` if one is
+ * given.
+ */
 export async function* readPieces(
   objects: ObjectStore,
   pieces: readonly Pick<DumpPiece, 'location' | 'offset' | 'lengthBytes'>[],

@@ -17,7 +17,10 @@ export interface DumpTarget {
   readonly compression: DumpCompression
 }
 
-/** A dump has the columns that the table had at the snapshot: one that was added since would change bytes that are out. */
+/**
+ * A dump has the columns that the table had at the snapshot: one that was added since would change
+ * bytes that are out.
+ */
 export function dumpTargetOf(
   state: TableState,
   snapshot: Snapshot,
@@ -42,7 +45,10 @@ const EXTENSIONS: Record<DumpFormat, string> = {
 }
 const COMPRESSED_EXTENSIONS = { none: '', gzip: '.gz', zstd: '.zst' } as const
 
-/** Compression is a file format here, never a Content-Encoding: concatenated members break clients otherwise. */
+/**
+ * Compression is a file format here, never a Content-Encoding: concatenated members break clients
+ * otherwise.
+ */
 export function mediaTypeOf({ format, compression }: DumpFormatChoice): string {
   return compression === 'none' ? MEDIA_TYPES[format] : COMPRESSED_MEDIA_TYPES[compression]
 }

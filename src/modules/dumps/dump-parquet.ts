@@ -39,8 +39,9 @@ interface Part {
 }
 
 /**
- * One valid Parquet file of any size: row groups of the data files copied without decoding under one new footer.
- * Files with deletes or another physical schema are rewritten first. The length is known before the first byte.
+ * One valid Parquet file of any size: row groups of the data files copied without decoding under
+ * one new footer. Files with deletes or another physical schema are rewritten first. The length is
+ * known before the first byte.
  */
 export async function buildParquet(
   deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
@@ -122,7 +123,7 @@ async function rewrite(
   return getCopyable(deps, build, location)
 }
 
-/** Of a file that the engine wrote. */
+/** Opens the footer of a file that the engine wrote. */
 async function getCopyable(
   deps: Pick<DumpDependencies, 'objects'>,
   build: DumpBuild,

@@ -1,8 +1,8 @@
 import type { DumpIndex, DumpPiece } from './format/dump-index.ts'
 
 /**
- * A dump while it is made. Any number of readers may follow the pieces, from the first on, as they become ready;
- * a failure reaches every one of them.
+ * A dump while it is made. Any number of readers may follow the pieces, from the first on, as they
+ * become ready; a failure reaches every one of them.
  */
 export class DumpProgress {
   readonly pieces: DumpPiece[] = []

@@ -18,8 +18,8 @@ export interface DumpSource {
 }
 
 /**
- * The data files of a snapshot in commit order (sequence number, then path), so that the dump of a table that only
- * grows begins with the bytes of the one before.
+ * The data files of a snapshot in commit order (sequence number, then path), so that the dump of a
+ * table that only grows begins with the bytes of the one before.
  */
 export async function listDumpSources(
   deps: Pick<DumpDependencies, 'manifests' | 'warehouse'>,
@@ -45,7 +45,9 @@ export async function listDumpSources(
   return sources.sort(byCommitOrder)
 }
 
-/** Of a dump of no rows in a format that shows the columns nevertheless. */
+/**
+ * Location of the shard of a dump without rows, in a format that shows its columns nevertheless.
+ */
 export function emptyShardLocation(warehouse: string, target: DumpTarget): string {
   const sha256 = createHash('sha256').update(columnsText(target)).digest('hex')
   const name = `empty-${DIALECT_VERSION}-${sha256}.${extensionOf(target)}`

@@ -11,7 +11,7 @@ import { dumpsFolder } from './dump-key.ts'
 import type { DumpIndex } from './format/dump-index.ts'
 
 export interface SweepRequest {
-  /** Of one table and format. The caller holds its lease. */
+  /** Folder of the dumps of one table and format, whose lease the caller holds. */
   readonly folder: string
   readonly lease: Lease
   readonly keepNewest: number
@@ -39,8 +39,9 @@ export function lastingSnapshots({ refs }: TableState, snapshotId: bigint): Read
 }
 
 /**
- * Removes the dumps of these indexes and every shard that no other index names. Answers how many bytes went. Without
- * its index a dump is not there, so the index goes first, whatever becomes of its shards.
+ * Removes the dumps of these indexes and every shard that no other index names. Answers how many
+ * bytes went. Without its index a dump is not there, so the index goes first, whatever becomes of
+ * its shards.
  */
 export async function removeDumps(
   deps: Pick<LakeServices, 'log' | 'objects'>,
@@ -54,7 +55,8 @@ export async function removeDumps(
     readonly lease: Lease
   },
 ): Promise<number> {
-  // Another process may be taking over what no index names yet: only who has the lease may delete it.
+  // Another process may be taking over what no index names yet: only who has the lease may delete
+  // it.
   await lease.confirm()
   const staleLocations = new Set(stale.map(({ location }) => location))
   const kept = found.indexes.filter(({ location }) => !staleLocations.has(location))
@@ -89,7 +91,10 @@ async function namedShards(
   return named
 }
 
-/** What the disk has damaged so that it shows: without the index, nobody would know how long a shard has to be. */
+/**
+ * What the disk has damaged so that it shows: without the index, nobody would know how long a shard
+ * has to be.
+ */
 export async function removeShortShards(
   { objects }: Pick<LakeServices, 'objects'>,
   { pieces }: Pick<DumpIndex, 'pieces'>,
@@ -103,8 +108,8 @@ export async function removeShortShards(
 }
 
 /**
- * Forgets all dumps of a table that is gone. Nobody can ask for them any more, and they can be made again from a
- * table that is registered again.
+ * Forgets all dumps of a table that is gone. Nobody can ask for them any more, and they can be made
+ * again from a table that is registered again.
  */
 export async function forgetDumpsOfTable(
   { objects, warehouse }: Pick<LakeServices, 'objects' | 'warehouse'>,

@@ -6,7 +6,10 @@ import { formatTableName } from '../../core/table/table-name.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { choiceOf, type DumpFormatChoice, type DumpTarget, requireChoice } from './dump-key.ts'
 
-/** The dump that is meant. It has the columns that the table had at the snapshot: so its bytes never change. */
+/**
+ * The dump that is meant. It has the columns that the table had at the snapshot: so its bytes never
+ * change.
+ */
 export async function getDumpTarget(
   deps: Stores<'tables' | 'snapshots'>,
   request: DumpFormatChoice & { readonly table: string; readonly selector: SnapshotSelector },
@@ -25,8 +28,8 @@ export async function getDumpTarget(
 }
 
 /**
- * When the table became what an `as_at`, or now, shows of it. `isExact`: no other change is of the same second, so
- * that a date of HTTP tells it from all others.
+ * When the table became what an `as_at`, or now, shows of it. `isExact`: no other change is of the
+ * same second, so that a date of HTTP tells it from all others.
  */
 export async function findChangeTime(
   deps: Stores<'snapshots'>,

@@ -14,8 +14,8 @@ import { gzipMember } from './format/gzip-join.ts'
 import { storedZstandardFrame } from './format/zstandard-frame.ts'
 
 /**
- * Converts what no earlier dump has converted, and hands the pieces on in order. The digest goes on where that of an
- * earlier dump ended when this one begins with its bytes.
+ * Converts what no earlier dump has converted, and hands the pieces on in order. The digest goes on
+ * where that of an earlier dump ended when this one begins with its bytes.
  */
 export async function buildText(
   deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
@@ -73,8 +73,8 @@ async function resumeAfter(
 }
 
 /**
- * What comes before all shards: the one header line of CSV. A compressed file of nothing is not empty, so that stands
- * there, too.
+ * What comes before all shards: the one header line of CSV. A compressed file of nothing is not
+ * empty, so that stands there, too.
  */
 async function headerPiece(
   deps: Pick<DumpDependencies, 'objects' | 'warehouse'>,

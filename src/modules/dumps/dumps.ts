@@ -47,10 +47,15 @@ export interface DumpMeter {
 export interface DumpOptions {
   /** Newest dumps of each table and format that stay. */
   readonly keepNewest: number
-  /** Of all dumps together; unlimited when absent. The newest may go beyond it until the next is made. */
+  /**
+   * Size of all dumps together; unlimited by default. The newest may exceed it until the next one
+   * is made.
+   */
   readonly bytesMax?: number
   readonly meter?: DumpMeter
-  /** From this length on a dump is hashed once more, so that the digest of the next can continue. */
+  /**
+   * From this length on a dump is hashed once more, so that the digest of the next can continue.
+   */
   readonly continuedBytesMin?: number
 }
 
@@ -74,8 +79,8 @@ export interface BuildOptions {
 }
 
 /**
- * Dumps of this catalog. Each is made once however many ask, also across processes: the first makes it, the rest
- * follow. What is made is found again by its index, which is written last.
+ * Dumps of this catalog. Each is made once however many ask, also across processes: the first makes
+ * it, the rest follow. What is made is found again by its index, which is written last.
  */
 export class Dumps {
   readonly #deps: DumpDependencies
@@ -107,7 +112,9 @@ export class Dumps {
     return making.progress
   }
 
-  /** As `open`, for work in the background: when its signal ends, so does a dump that nobody reads. */
+  /**
+   * As `open`, for work in the background: when its signal ends, so does a dump that nobody reads.
+   */
   async build(target: DumpTarget, { report, signal }: BuildOptions): Promise<DumpIndex> {
     requireChoice(target)
     const index = await this.find(target)
@@ -158,7 +165,10 @@ export class Dumps {
     return failure === undefined ? { state: 'absent' } : { state: 'failed', ...failure }
   }
 
-  /** A dump one of whose files is gone: its index goes, too, so that the next request makes it again. */
+  /**
+   * A dump one of whose files is gone: its index goes, too, so that the next request makes it
+   * again.
+   */
   async forget(target: DumpTarget): Promise<void> {
     const { objects, warehouse } = this.#deps
     const index = await this.find(target)

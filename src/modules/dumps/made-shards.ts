@@ -12,7 +12,9 @@ interface Named {
   endBytes: number
 }
 
-/** Shards that are there already: of earlier dumps, and of builds that did not come to their end. */
+/**
+ * Shards that are there already: of earlier dumps, and of builds that did not come to their end.
+ */
 export class MadeShards {
   /** Earlier dumps of the table in this format, newest first. */
   readonly bases: readonly DumpIndex[]
@@ -46,7 +48,10 @@ export class MadeShards {
     })
   }
 
-  /** The whole shard of a source; `undefined` when it has to be made: too short, absent, or its rows not known. */
+  /**
+   * The whole shard of a source; `undefined` when it has to be made: too short, absent, or its rows
+   * not known.
+   */
   find({ shardLocation, dataFile, deleteFiles }: DumpSource): DumpPiece | undefined {
     const lengthBytes = this.#sizes.get(shardLocation)
     const named = this.#named.get(shardLocation)

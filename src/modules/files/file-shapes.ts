@@ -30,7 +30,7 @@ export const StageFilesRequest = z
     example: { transaction_id: EXAMPLE_TRANSACTION_ID, files: [{ path: EXAMPLE_PATH }] },
   })
 
-/** Of an upload, whose body is the file. */
+/** Parameters of an upload, whose body is the file. */
 export const UploadQuery = z.strictObject({
   transaction_id: InTransaction,
   author: Author.optional(),

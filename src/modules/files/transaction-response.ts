@@ -2,7 +2,7 @@ import type { StagedChange, TableCommitResult, Transaction } from '../../core/ta
 import { timeText } from '../../http/common-shapes.ts'
 import type { TransactionView } from '../../lake/commit/transactions.ts'
 
-/** Of each list in the view of a transaction; the counts beside them are whole. */
+/** Longest list shown for a transaction; the counts next to the lists are complete. */
 const LISTED_MAX = 1_000
 
 export function startedToJson(transaction: Transaction, state: string = transaction.state) {

@@ -18,8 +18,8 @@ export interface TextUpload {
 }
 
 /**
- * Turns an uploaded text into a Parquet file of the table's current schema, at a location that must be free. The first
- * bad row is a `row-invalid` with its line, and nothing remains.
+ * Turns an uploaded text into a Parquet file of the table's current schema, at a location that must
+ * be free. The first bad row is a `row-invalid` with its line, and nothing remains.
  */
 export async function ingestText(
   { converter, objects }: TextUploadDependencies,

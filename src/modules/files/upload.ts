@@ -43,8 +43,9 @@ interface Receiver {
 }
 
 /**
- * A Parquet body, streamed in constant memory to the table's `data/` folder and staged; without a transaction it
- * commits by itself. When the file is refused, or the client goes away, nothing of it stays.
+ * A Parquet body, streamed in constant memory to the table's `data/` folder and staged; without a
+ * transaction it commits by itself. When the file is refused, or the client goes away, nothing of
+ * it stays.
  */
 export function uploadFile(
   deps: CommitDependencies,
@@ -103,7 +104,9 @@ async function upload(
   }
 }
 
-/** The partition, and so the folder, is known only when the footer is there: the file is moved then. */
+/**
+ * The partition, and so the folder, is known only when the footer is there: the file is moved then.
+ */
 async function placeFile(
   deps: CommitDependencies,
   state: TableState,
@@ -128,7 +131,10 @@ async function placeFile(
   }
 }
 
-/** Only after a definite refusal: else the catalog may name the file after all, and an orphan harms no one. */
+/**
+ * Only after a definite refusal: else the catalog may name the file after all, and an orphan harms
+ * no one.
+ */
 async function discardRefused(
   deps: CommitDependencies,
   file: StagedFile,

@@ -83,7 +83,10 @@ export async function addTable(
   return { state, metadataLocation, json: pieces }
 }
 
-/** Of an earlier table in the same place: a rebuilt catalog must know that there is one again. */
+/**
+ * Removes the mark of an earlier, dropped table in the same place, so that a rebuilt catalog knows
+ * that there is one again.
+ */
 export async function forgetDrop(
   { objects, log }: Pick<LakeServices, 'log' | 'objects'>,
   location: string,

@@ -12,8 +12,9 @@ const MANIFESTS_AT_ONCE = 16
 const PATHS_MAX = 5_000_000
 
 /**
- * Every path that the snapshots of an imported table reference. Those of branches and tags must be whole; of older
- * ones files may be gone, as when someone cleaned up behind them. All must be where files may be read.
+ * Every path that the snapshots of an imported table reference. Those of branches and tags must be
+ * whole; of older ones files may be gone, as when someone cleaned up behind them. All must be where
+ * files may be read.
  */
 export async function pathsOfImported(
   deps: Pick<LakeServices, 'manifests'>,

@@ -4,7 +4,7 @@ import type { Page } from '../../http/page-token.ts'
 import { getNamespace } from './namespaces.ts'
 import { type PageRequest, readPages } from './page.ts'
 
-/** Of one namespace, by name without case. */
+/** Lists the tables of one namespace, sorted by name ignoring case. */
 export async function listTables(
   deps: Stores<'tables' | 'namespaces'>,
   { namespace, page }: { readonly namespace: readonly string[]; readonly page: PageRequest },

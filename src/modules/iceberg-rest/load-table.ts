@@ -61,7 +61,9 @@ export async function requirePublishedFile(
   if (metadataLocation !== undefined) await requireFile(deps, metadataLocation)
 }
 
-/** This version or a later one, in a metadata file that exists. `undefined` when the table is gone. */
+/**
+ * This version or a later one, in a metadata file that exists. `undefined` when the table is gone.
+ */
 export async function loadTable(
   deps: LoadDependencies,
   state: TableState,
@@ -95,7 +97,10 @@ async function publishedOf(
   return publisher.publishMetadata(state.definition.tableUuid)
 }
 
-/** A table without its metadata file is of no use to clients that read files; Iceberg's own catalogs refuse it, too. */
+/**
+ * A table without its metadata file is of no use to clients that read files; Iceberg's own catalogs
+ * refuse it, too.
+ */
 async function requireFile(
   { objects }: Pick<LakeServices, 'objects'>,
   location: string,

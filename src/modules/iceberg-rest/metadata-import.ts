@@ -13,7 +13,9 @@ import { metadataFileMissing } from './load-table.ts'
 const FILE_BYTES_MAX = 256 * 1024 * 1024
 const PUBLICATIONS_MAX = 100
 
-/** Throws `file-not-found` in Iceberg's words, and `update-invalid` for what is no table metadata. */
+/**
+ * Throws `file-not-found` in Iceberg's words, and `update-invalid` for what is no table metadata.
+ */
 export async function readMetadataAt(
   { objects }: Pick<LakeServices, 'objects'>,
   location: string,
@@ -33,7 +35,10 @@ export async function readMetadataAt(
   }
 }
 
-/** The table that a metadata file describes, all of it, at a version that follows the files of its metadata log. */
+/**
+ * The table that a metadata file describes, all of it, at a version that follows the files of its
+ * metadata log.
+ */
 export async function importTable(
   deps: Pick<LakeServices, 'ambient' | 'manifests' | 'warehouse'>,
   metadata: TableMetadata,
@@ -102,7 +107,10 @@ function requireConsistent(
   return byId
 }
 
-/** What follows the last entry of a snapshot that is gone (Iceberg spec, "Table Metadata Fields", snapshot-log). */
+/**
+ * What follows the last entry of a snapshot that is gone (Iceberg spec, "Table Metadata Fields",
+ * snapshot-log).
+ */
 function knownLog(
   log: readonly SnapshotLogEntry[],
   byId: ReadonlyMap<bigint, Snapshot>,

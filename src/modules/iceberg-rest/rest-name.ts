@@ -2,7 +2,10 @@ import { CatalogError } from '../../core/errors.ts'
 import { shown } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 
-/** Of one level or name, in bytes of UTF-8. Together with the next it keeps index keys below PostgreSQL's 2,700. */
+/**
+ * Longest level or name, in bytes of UTF-8. Together with the next limit it keeps index keys below
+ * PostgreSQL's 2,700.
+ */
 const NAME_BYTES_MAX = 512
 const NAMESPACE_BYTES_MAX = 1_024
 

@@ -6,12 +6,13 @@ import type { LakeServices } from '../../lake/lake.ts'
 
 const LISTS_AT_ONCE = 4
 const MANIFESTS_AT_ONCE = 16
-/** Of one commit. */
+/** Largest number of paths that one commit adds. */
 const ADDED_PATHS_MAX = 1_000_000
 
 /**
- * What new snapshots bring into the table: their manifest lists, the manifests written for them and the files added
- * by those. Reading them also shows that they are there and whole. Throws `update-invalid` when they are not.
+ * What new snapshots bring into the table: their manifest lists, the manifests written for them and
+ * the files added by those. Reading them also shows that they are there and whole. Throws
+ * `update-invalid` when they are not.
  */
 export async function pathsOfNewSnapshots(
   deps: Pick<LakeServices, 'manifests'>,
@@ -49,7 +50,10 @@ async function addedFiles(
   return paths
 }
 
-/** What the client wrote and cannot be read is the client's mistake; a location it may not use stays one. */
+/**
+ * What the client wrote and cannot be read is the client's mistake; a location it may not use stays
+ * one.
+ */
 export async function readable<T>(what: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read()

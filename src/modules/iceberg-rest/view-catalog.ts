@@ -41,7 +41,7 @@ interface InNamespace {
   readonly json: unknown
 }
 
-/** Of one namespace, by name without case. */
+/** Lists the views of one namespace, sorted by name ignoring case. */
 export async function listRestViews(
   deps: RestViewDependencies,
   { namespace, page }: { readonly namespace: readonly string[]; readonly page: PageRequest },
@@ -80,7 +80,7 @@ export function getRestView(deps: RestViewDependencies, name: NamespacedName): P
   return getView(deps, wantedByName(requireRestName(name)))
 }
 
-/** Of a request that was done before; `undefined` when the view was dropped since. */
+/** The view of a repeated request; `undefined` if it was dropped since. */
 export function findViewByUuid(
   { catalog }: Stores<'views'>,
   viewUuid: string,

@@ -32,9 +32,9 @@ interface TableFiles {
 }
 
 /**
- * Registers every table of the warehouse again from its newest metadata file, and commits that came after it from
- * their snapshot files. Tables that the catalog has stay as they are. A commit that a crash interrupted before it was
- * acknowledged may come back with the rest.
+ * Registers every table of the warehouse again from its newest metadata file, and commits that came
+ * after it from their snapshot files. Tables that the catalog has stay as they are. A commit that a
+ * crash interrupted before it was acknowledged may come back with the rest.
  */
 export async function* rebuildCatalog(
   deps: Stores<'tables'> & Pick<LakeServices, 'manifests' | 'objects' | 'publisher' | 'warehouse'>,
@@ -103,7 +103,10 @@ async function rebuildTable(
   }
 }
 
-/** Commits follow each other by parent and sequence number; of several attempts at one the last counts. */
+/**
+ * Commits follow each other by parent and sequence number; of several attempts at one the last
+ * counts.
+ */
 async function withLaterSnapshots(
   deps: Pick<LakeServices, 'objects'>,
   metadata: TableMetadata,

@@ -31,9 +31,9 @@ export interface EvolveRequest {
 }
 
 /**
- * Changes the schema, and rewrites the data files where the new types need it: all in one step. Nothing happens when
- * nothing differs. Files that other commits add in between are rewritten, too; when commits of other processes
- * keep coming first, it is a `commit-conflict`.
+ * Changes the schema, and rewrites the data files where the new types need it: all in one step.
+ * Nothing happens when nothing differs. Files that other commits add in between are rewritten, too;
+ * when commits of other processes keep coming first, it is a `commit-conflict`.
  */
 export async function evolveTable(
   deps: RewriteDependencies & CommitDependencies,
@@ -60,8 +60,8 @@ export async function evolveTable(
 }
 
 /**
- * Converts files before the change takes its turn, which would keep commits waiting for as long as that takes. What
- * is left for the turn are files that came while the last pass went on.
+ * Converts files before the change takes its turn, which would keep commits waiting for as long as
+ * that takes. What is left for the turn are files that came while the last pass went on.
  */
 async function convertAhead(
   deps: RewriteDependencies & CommitDependencies,
@@ -134,8 +134,8 @@ function withSchema(
 }
 
 /**
- * Files without field ids are read by name: under a name that another column had, a column would show
- * that column's values.
+ * Files without field ids are read by name: under a name that another column had, a column would
+ * show that column's values.
  */
 function refuseRevivedNames(
   { properties }: TableDefinition,

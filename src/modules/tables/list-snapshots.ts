@@ -11,7 +11,10 @@ export interface SnapshotLogPage {
   readonly nextBeforeMs: number | undefined
 }
 
-/** One page of a table's snapshot log. Times in the log strictly increase, so a time says where the next page begins. */
+/**
+ * One page of a table's snapshot log. Times in the log strictly increase, so a time says where the
+ * next page begins.
+ */
 export async function pageSnapshotLog(
   deps: Stores<'tables' | 'snapshots'>,
   request: {

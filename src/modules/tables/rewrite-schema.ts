@@ -36,15 +36,19 @@ export interface RewriteDependencies extends SnapshotDependencies {
   readonly converter: Converter
 }
 
-/** The table as it shall be, and of each column whose values must be converted, its new id and the one in files. */
+/**
+ * The table as it shall be, and of each column whose values must be converted, its new id and the
+ * one in files.
+ */
 export interface EvolvedTable {
   readonly definition: TableDefinition
   readonly rewrites: ReadonlyMap<number, number>
 }
 
 /**
- * Writes the live rows of a table into new data files of another schema. Prepared again after a lost race, it converts
- * only the files that it has not converted yet. Until the commit, nothing names the new files.
+ * Writes the live rows of a table into new data files of another schema. Prepared again after a
+ * lost race, it converts only the files that it has not converted yet. Until the commit, nothing
+ * names the new files.
  */
 export class SchemaRewrite {
   readonly #deps: RewriteDependencies
@@ -59,8 +63,8 @@ export class SchemaRewrite {
   }
 
   /**
-   * The live data files of the table in their new form; `converted` counts those that were converted only now.
-   * `undefined` when the table has no files.
+   * The live data files of the table in their new form; `converted` counts those that were
+   * converted only now. `undefined` when the table has no files.
    */
   async convert(
     state: TableState,
@@ -95,7 +99,10 @@ export class SchemaRewrite {
     })
   }
 
-  /** Deletes what no snapshot needs: all of it after a refusal, nothing when the outcome is not known. */
+  /**
+   * Deletes what no snapshot needs: all of it after a refusal, nothing when the outcome is not
+   * known.
+   */
   async end(outcome: unknown): Promise<void> {
     if (isUnknownState(outcome)) return
     const used = outcome === 'committed' ? this.#used : new Set()
@@ -146,7 +153,10 @@ export class SchemaRewrite {
     return segments.filter((segment) => segment !== '').join('/')
   }
 
-  /** Its rows lie in the partition that they were in: no source column of a partition spec is ever rewritten. */
+  /**
+   * Its rows lie in the partition that they were in: no source column of a partition spec is ever
+   * rewritten.
+   */
   async #describe(
     path: string,
     { definition }: EvolvedTable,

@@ -12,7 +12,7 @@ import { EvolveSchemaRequest, SchemasAnswer } from './schema-shapes.ts'
 import { schemasToJson } from './table-response.ts'
 import { SCHEMAS_TAG } from './table-tags.ts'
 
-/** Of changes that write the data files anew. */
+/** Problems of changes that rewrite the data files. */
 const CONVERSION_PROBLEMS = [
   'data-file-missing',
   'engine-failed',

@@ -95,7 +95,10 @@ export function summaryToJson(table: TableSummary) {
   }
 }
 
-/** One JSON document in pieces: all that is known of the table first, then its data files, each as it is made. */
+/**
+ * One JSON document in pieces: all that is known of the table first, then its data files, each as
+ * it is made.
+ */
 export function* readingAsJson(reading: TableReading): Generator<string> {
   const { state, plan } = reading
   const { dataFiles, records, bytes } = plan.totals

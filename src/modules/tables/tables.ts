@@ -70,7 +70,10 @@ export type NewTableDependencies = Stores<'tables'> &
 export type ReadDependencies = Stores<'tables' | 'snapshots'> &
   Pick<LakeServices, 'log' | 'manifests' | 'publisher'>
 
-/** A table is born with a schema and no snapshot. `table-already-exists` compares names without case. */
+/**
+ * A table is born with a schema and no snapshot. `table-already-exists` compares names without
+ * case.
+ */
 export async function createTable(
   deps: NewTableDependencies,
   request: CreateTableRequest,
@@ -160,7 +163,10 @@ async function columnsOf(
   )
 }
 
-/** The default is unique to the table. A given one must be in the warehouse and hold no table's metadata. */
+/**
+ * The default is unique to the table. A given one must be in the warehouse and hold no table's
+ * metadata.
+ */
 export async function newLocation(
   { objects, warehouse }: Pick<LakeServices, 'objects' | 'warehouse'>,
   given: string | undefined,
@@ -213,7 +219,10 @@ export async function readTable(
   return { state, snapshot, schema, plan, metadataLocation }
 }
 
-/** Waits for the publication of this state; when that fails, or is not cheap, the newest that exists. */
+/**
+ * Waits for the publication of this state; when that fails, or is not cheap, the newest that
+ * exists.
+ */
 export async function publishedLocation(
   { publisher, log }: Pick<LakeServices, 'publisher' | 'log'>,
   state: TableState,
@@ -254,8 +263,8 @@ export function describeTable(
 }
 
 /**
- * Makes an older snapshot current, as a new entry of the log: nothing is forgotten. The schema stays, unless files of
- * that snapshot hold a column that was converted to another type since.
+ * Makes an older snapshot current, as a new entry of the log: nothing is forgotten. The schema
+ * stays, unless files of that snapshot hold a column that was converted to another type since.
  */
 export function rollbackTable(
   deps: CommitDependencies,
@@ -276,7 +285,10 @@ export function rollbackTable(
   return changeTable(deps, table, rolledBack, keep)
 }
 
-/** Each request is small, but what they merge into must stay so, too: it is part of every metadata file. */
+/**
+ * Each request is small, but what they merge into must stay so, too: it is part of every metadata
+ * file.
+ */
 function requireDescriptionLength(properties: TableProperties): void {
   const { metadata } = readDescription(properties)
   const lengthMax = TABLE_METADATA_CHARACTERS_MAX

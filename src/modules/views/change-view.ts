@@ -44,7 +44,10 @@ export function viewNotFound({ shown }: WantedView): ProblemError {
   })
 }
 
-/** The metadata file first: a view never is without one. Throws `view-already-exists` when the name is taken. */
+/**
+ * The metadata file first: a view never is without one. Throws `view-already-exists` when the name
+ * is taken.
+ */
 export async function addView(
   deps: Stores<'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   view: NamespacedName & { readonly metadata: ViewMetadata; readonly metadataLocation?: string },
@@ -73,8 +76,8 @@ export interface ChangedView {
 }
 
 /**
- * Changes a view. `change` is asked again when another change comes first, so that it always speaks of the newest
- * state. Answers the view as it is then.
+ * Changes a view. `change` is asked again when another change comes first, so that it always speaks
+ * of the newest state. Answers the view as it is then.
  */
 export async function changeView(
   deps: ViewDependencies,

@@ -24,7 +24,7 @@ import {
   type WantedView,
 } from './change-view.ts'
 
-/** Of a view (Iceberg view specification, "View Metadata"). */
+/** Property with the description of a view (Iceberg view specification, "View Metadata"). */
 const DESCRIPTION = 'comment'
 /** Whoever gives all texts anew means to drop the dialects that they leave out. */
 const DROP_DIALECT_ALLOWED = 'replace.drop-dialect.allowed'
@@ -49,7 +49,7 @@ export interface ReplaceViewRequest {
   readonly columns?: readonly ColumnDefinition[] | undefined
   /** Null removes it. */
   readonly description?: string | null | undefined
-  /** Of tables that the query names without one; that of the view when absent. */
+  /** Namespace of tables that the query names without one; by default that of the view. */
   readonly defaultNamespace?: readonly string[] | undefined
 }
 

@@ -154,7 +154,7 @@ function desiredColumns({ schema }: EvolvedSchema): fc.Arbitrary<readonly Column
     })
 }
 
-/** Of columns as they are seen, without what the service gives by itself. */
+/** Columns as users see them, without what the service assigns. */
 function seen(list: readonly ColumnDefinition[]): unknown {
   const { fields } = parseColumns(list.map((column) => ({ ...column, aliases: [] })))
   return describeColumns({ fields }).map((column) => ({ ...column, id: 0 }))

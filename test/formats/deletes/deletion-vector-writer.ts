@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 
 export type ContainerKind = 'array' | 'bitset' | 'runs'
 
-/** Of 32-bit values that share their upper half: their lower halves, ascending. */
+/** Lower halves, ascending, of 32-bit values that share their upper half. */
 export interface Container {
   readonly high: number
   readonly lows: readonly number[]

@@ -29,7 +29,9 @@ async function stage(transactionId: string, ...paths: string[]): Promise<void> {
   await stageFiles(shop.deps, { table: 'numbers', transactionId, paths })
 }
 
-/** The same catalog; once, between listing what is staged and committing it, something else happens. */
+/**
+ * The same catalog; once, between listing what is staged and committing it, something else happens.
+ */
 function whenListed(happening: () => Promise<unknown>): LakeServices {
   let isOver = false
   const { catalog } = shop.deps

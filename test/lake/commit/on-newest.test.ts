@@ -28,7 +28,10 @@ afterEach(() => shop.close())
 
 type Outcome = 'accepted' | 'refused'
 
-/** Appends and changes of the definition of one table, all begun at once; each process has every other round. */
+/**
+ * Appends and changes of the definition of one table, all begun at once; each process has every
+ * other round.
+ */
 async function storm(
   processes: readonly WorkshopDependencies[],
   rounds: number,

@@ -41,7 +41,10 @@ async function metadataFiles(tableUuid: string): Promise<string[]> {
   return names.filter((name) => name.endsWith('.metadata.json')).sort()
 }
 
-/** Waits for the background; the promise of a second is held by what the publisher waits, not by this disk. */
+/**
+ * Waits for the background; the promise of a second is held by what the publisher waits, not by
+ * this disk.
+ */
 async function untilPublished(tableUuid: string): Promise<void> {
   const deadline = Date.now() + 20_000
   for (;;) {

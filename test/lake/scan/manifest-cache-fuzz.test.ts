@@ -81,7 +81,7 @@ const EXPRESSIONS = fc.oneof(
 )
 
 interface Question {
-  /** Of the snapshots so far. */
+  /** Index among the snapshots so far. */
   readonly snapshot: number
   readonly filter: string | undefined
   readonly expression: object

@@ -103,7 +103,8 @@ test('a manifest list of a lost race is not taken for the one that another proce
   const commits = queueOver(racing)
   await commitFiles({ ...racing, commits }, { table: 't', paths: [f] })
   expect(await liveNames(shop, 't')).toEqual(['base', 'f', 'g'])
-  // The other process now does to the base what the loser tried: the same snapshot id, the same name.
+  // The other process now does to the base what the loser tried: the same snapshot id, the same
+  // name.
   await rollbackTable(other, 't', { snapshotIdentifier: String(base) })
   await commitFiles(other, { table: 't', paths: [f] })
   expect(await liveNames(shop, 't')).toEqual(['base', 'f'])

@@ -117,7 +117,10 @@ describe('delete files of other writers', () => {
     fileSizeBytes: 100,
   } as const
 
-  /** Commits delete files as an Iceberg client would: its own manifest, put before those of the parent. */
+  /**
+   * Commits delete files as an Iceberg client would: its own manifest, put before those of the
+   * parent.
+   */
   async function deletesByFile(): Promise<Record<string, string[]>> {
     const { plan } = await readTable(shop.deps, { table: 't' })
     return Object.fromEntries(

@@ -9,7 +9,7 @@ import {
 import { isCopied, planMerges } from '../../../src/lake/snapshot/plan-merges.ts'
 import { manifestFile } from '../../formats/manifest/manifest-samples.ts'
 
-/** Of files that one commit added. */
+/** A manifest of files that one commit added. */
 function addedManifest(files: number, part: Partial<ManifestFile> = {}): ManifestFile {
   return manifestFile({ addedFilesCount: files, partitions: [], ...part })
 }
@@ -97,7 +97,8 @@ test('commits of one file rewrite each entry once a tier, and the list stays sho
   expect(table.listedMax).toBeLessThanOrEqual(
     (tiers + 1) * MANIFEST_MERGE_FANOUT + table.files / ENTRIES_PER_MANIFEST_MAX,
   )
-  // All but the smallest are copied: a merge of ten thousand entries costs a commit hardly more than one of ten.
+  // All but the smallest are copied: a merge of ten thousand entries costs a commit hardly more
+  // than one of ten.
   expect(table.rewrittenMax).toBeGreaterThanOrEqual(ENTRIES_PER_MANIFEST_MAX)
   expect(table.recodedMax).toBeLessThanOrEqual(2 * MANIFEST_MERGE_FANOUT ** 2)
 })

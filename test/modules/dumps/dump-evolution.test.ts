@@ -180,7 +180,7 @@ describe('deleted rows', () => {
     return deleteFile(`positions-${name}`, query, {})
   }
 
-  /** Of all data files in commit order. */
+  /** Checks the live rows of all data files in commit order. */
   async function expectLive(
     where: string,
     { files = ['a', 'b'], columns = '*' }: { files?: readonly string[]; columns?: string } = {},

@@ -45,7 +45,9 @@ async function make(table: string, wish: DumpWish = {}): Promise<DumpIndex> {
 
 let seconds = 0
 
-/** Whoever gets the lease next does so after the tidying. Times of change tell which dump is newer. */
+/**
+ * Whoever gets the lease next does so after the tidying. Times of change tell which dump is newer.
+ */
 async function tidied(table: string, wish: DumpWish): Promise<void> {
   const target = await shop.target(table, wish)
   const location = indexLocation(shop.deps.warehouse, target)
@@ -151,7 +153,10 @@ test('shards that no index names are removed by the next build', async () => {
 
 describe('a budget', () => {
   const ROWS = 2000
-  /** Of a CSV of the numbers up to 2,000, with room for indexes, not for one more. */
+  /**
+   * Size of three CSV dumps of the numbers up to 2,000, with room for indexes but not for another
+   * dump.
+   */
   const BYTES_OF_THREE = 3 * 9_000 + 5_000
 
   test('is kept over all tables: dumps that were not used for longest go', async () => {

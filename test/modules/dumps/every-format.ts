@@ -13,7 +13,10 @@ export const CHOICES = [
   { format: 'parquet' },
 ] as const satisfies readonly DumpWish[]
 
-/** Holds the dump of a snapshot, in every format, against the rows of a query. Answers how many there are. */
+/**
+ * Holds the dump of a snapshot, in every format, against the rows of a query. Answers how many
+ * there are.
+ */
 export async function expectRowsInEveryFormat(
   shop: DumpShop,
   lake: Lake,

@@ -5,7 +5,10 @@ import { DumpProgress } from '../../../src/modules/dumps/dump-progress.ts'
 import { Dumps } from '../../../src/modules/dumps/dumps.ts'
 import { openPlatform } from '../../../src/service.ts'
 
-/** Run as a child, to be killed: makes the dump of a table in the home `argv[2]`, at the time `argv[3]`. */
+/**
+ * Run as a child, to be killed: makes the dump of a table in the home `argv[2]`, at the time
+ * `argv[3]`.
+ */
 const [home = '', nowText = '', table = '', format = ''] = process.argv.slice(2)
 
 const config = readConfig({

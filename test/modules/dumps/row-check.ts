@@ -8,8 +8,8 @@ interface Column {
 }
 
 /**
- * Holds the rows of a dump against those of a query, in order: DuckDB reads the dump back, by the types of the query.
- * Answers how many rows there are.
+ * Holds the rows of a dump against those of a query, in order: DuckDB reads the dump back, by the
+ * types of the query. Answers how many rows there are.
  */
 export async function expectRows(
   shop: DumpShop,

@@ -68,7 +68,7 @@ async function rows(): Promise<Record<string, unknown>[]> {
   )
 }
 
-/** Of the table, and on their way to it. */
+/** Files of the table, and those on their way to it. */
 async function filesLeft(): Promise<string[]> {
   const { state } = await readTable(shop.deps, { table })
   const found: string[] = []

@@ -30,7 +30,9 @@ export type Intent =
   | { readonly kind: 'tag'; readonly name: string; readonly snapshotId: bigint }
   | { readonly kind: 'remove-tag'; readonly name: string }
   | { readonly kind: 'expire'; readonly snapshotId: bigint }
-  /** What the service commits itself, for one transaction of `/v1` or several that share a snapshot. */
+  /**
+   * What the service commits itself, for one transaction of `/v1` or several that share a snapshot.
+   */
   | { readonly kind: 'files'; readonly snapshotId: bigint }
 
 /** One commit: what it is to do, decided on what its client saw. */
@@ -139,7 +141,7 @@ export function requestOf({ key, view, intent }: Operation, snapshot?: Json): Js
   }
 }
 
-/** Of columns 1 to `lastColumnId`. */
+/** A schema of the columns 1 to `lastColumnId`. */
 export function schemaOf(lastColumnId: number): Json {
   const fields = Array.from({ length: lastColumnId }, (_, i) => ({
     ...{ id: i + 1, name: `c${i + 1}`, required: false, type: 'long' },

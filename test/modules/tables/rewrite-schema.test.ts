@@ -34,7 +34,7 @@ const TO_DOUBLE = { op: 'type', name: 'n', type: 'double' } as const
 const TO_TIMESTAMP = { op: 'type', name: 'd', type: 'timestamp' } as const
 const TO_INT = { op: 'type', name: 'b', type: 'int' } as const
 
-/** Of a table `t` with one file of `ROWS`, with field ids or without. */
+/** Creates a table `t` with one file of `ROWS`, with or without field ids. */
 async function newTable(options = IDS, partitioned = false): Promise<bigint> {
   await createTable(shop.deps, {
     name: 't',

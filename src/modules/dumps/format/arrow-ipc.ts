@@ -5,7 +5,10 @@ const PREFIX_BYTES = 8
 
 /** How many bytes of a stream must be there to tell the length of its first message. */
 export const ARROW_PREFIX_BYTES = PREFIX_BYTES
-/** A stream ends with a continuation mark and a length of zero (Arrow columnar format, "IPC Streaming Format"). */
+/**
+ * A stream ends with a continuation mark and a length of zero (Arrow columnar format, "IPC
+ * Streaming Format").
+ */
 export const ARROW_END_BYTES = 8
 
 /** Length of the schema message that an Arrow IPC stream begins with; it has no body. */

@@ -4,13 +4,16 @@ import { createSHA256, type IHasher } from 'hash-wasm'
 /** `<layout>.<bytes hashed>.<base64 of the hasher's state>.<checksum of all before>`. */
 const STATE_PATTERN = /^(sha256-wasm-1\.(\d{1,16})\.([A-Za-z0-9+/]{1,400}={0,2}))\.([0-9a-f]{16})$/
 const STATE_LAYOUT = 'sha256-wasm-1'
-/** A mark of hash-wasm's build (4), the last block (64), bytes hashed (8), the digest so far (40). */
+/**
+ * A mark of hash-wasm's build (4), the last block (64), bytes hashed (8), the digest so far (40).
+ */
 const STATE_BYTES = 116
 const LENGTH_AT = 68
 
 /**
- * SHA-256 that can be put down as text and taken up again, in another process or after a year. It runs at
- * some 400 MB/s, a fifth of what node:crypto does: that is for digests of what does not grow.
+ * SHA-256 that can be put down as text and taken up again, in another process or after a year. It
+ * runs at some 400 MB/s, a fifth of what node:crypto does: that is for digests of what does not
+ * grow.
  */
 export class ContinuingDigest {
   readonly #hasher: IHasher
@@ -26,7 +29,10 @@ export class ContinuingDigest {
     return new ContinuingDigest(hasher.init(), 0)
   }
 
-  /** `undefined` for a state that another build of the hasher saved, or that is damaged: hash from the start. */
+  /**
+   * `undefined` for a state that another build of the hasher saved, or that is damaged: hash from
+   * the start.
+   */
   static async resume(state: string): Promise<ContinuingDigest | undefined> {
     const [, text, length, base64, checksum] = STATE_PATTERN.exec(state) ?? []
     if (text === undefined || length === undefined || base64 === undefined) return undefined

@@ -15,7 +15,7 @@ export interface DumpPiece {
   readonly offset: number
   readonly lengthBytes: number
   readonly rowCount: number
-  /** Of these bytes, in hexadecimal. */
+  /** Digest of these bytes, in hexadecimal. */
   readonly sha256?: string
 }
 
@@ -29,10 +29,10 @@ export interface DumpIndex {
   readonly fileName: string
   readonly createdAtMs: number
   readonly pieces: readonly DumpPiece[]
-  /** Of all pieces. */
+  /** Length of all pieces. */
   readonly lengthBytes: number
   readonly rowCount: number
-  /** Of the whole file, in hexadecimal. */
+  /** Digest of the whole file, in hexadecimal. */
   readonly sha256: string
   /** From which the digest of a dump that begins with this one continues. */
   readonly digestState?: string

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 export interface FileIdentity {
   readonly path: string
   readonly sizeBytes: number
-  /** Of a delete file that holds several vectors: where this one is. */
+  /** Position of this vector in a delete file that has several. */
   readonly contentOffset?: number
 }
 

@@ -49,7 +49,7 @@ interface Choice {
 
 const NUMERIC = /^\d{1,19}$/
 
-/** Of the table, at what the query selects. */
+/** The dump of a table at the snapshot that the query selects. */
 export async function findDump(
   service: DumpService,
   call: DumpCall,
@@ -69,7 +69,7 @@ export async function findDump(
   return describe(service, { call, choice, selector })
 }
 
-/** Of the snapshot that the path names. Only an id stays what it is; `latest` and refs move. */
+/** The dump of the snapshot that the path names. Only an id is stable; `latest` and refs move. */
 export async function findDumpAt(
   service: DumpService,
   call: DumpCall,

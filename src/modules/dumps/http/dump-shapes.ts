@@ -18,7 +18,7 @@ const Compression = z
   .meta({ description: 'Of csv and ndjson; Parquet and Arrow compress their own pages.' })
 const FORMAT_DESCRIPTION = 'What kind of file.'
 
-/** Of the snapshot that the path names. */
+/** Choices for the snapshot that the path names. */
 export const PinnedChoiceQuery = z.strictObject({
   format: Format.default('csv').meta({ description: FORMAT_DESCRIPTION }),
   compression: Compression,

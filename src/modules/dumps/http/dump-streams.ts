@@ -17,7 +17,10 @@ export interface DumpLimits {
   readonly indexWaitMs: number
   /** A dump that is made within this time is answered with its length and digest. */
   readonly firstWaitMs: number
-  /** Of a dump that is being made, so much longer is waited for rows: what fails early is a problem document. */
+  /**
+   * How much longer a dump being made waits for its first rows, so that an early failure is a
+   * problem document.
+   */
   readonly firstRowsMs: number
   /** What a reader costs beside its connection, however slow it is. */
   readonly chunkBytes: number
@@ -58,8 +61,8 @@ export class DumpStreams {
   }
 
   /**
-   * Pulls the next chunk when the kernel took the one before: a slow reader costs one chunk. Returns early when the
-   * reader is gone; ends the iteration in any case.
+   * Pulls the next chunk when the kernel took the one before: a slow reader costs one chunk.
+   * Returns early when the reader is gone; ends the iteration in any case.
    */
   async send(response: ServerResponse, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const watch = this.#watch(response)
@@ -73,7 +76,10 @@ export class DumpStreams {
     response.end()
   }
 
-  /** Nothing but a reader that does not read counts as a stall: a dump that is being made may take its time. */
+  /**
+   * Nothing but a reader that does not read counts as a stall: a dump that is being made may take
+   * its time.
+   */
   #watch(response: ServerResponse): { isSending: boolean } {
     const watch = { isSending: false }
     response.setTimeout(this.limits.stalledMs, () => {

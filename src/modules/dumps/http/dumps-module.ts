@@ -14,7 +14,7 @@ const DUMPS_KEPT = 3
 
 export type DumpsPlatform = DumpDependencies & {
   readonly jobs: Jobs
-  /** Of all dumps together; unlimited when absent. */
+  /** Size of all dumps together; unlimited by default. */
   readonly dumpBudgetBytes?: number | undefined
   /** Other than the usual ones. */
   readonly dumpLimits?: Partial<DumpLimits> | undefined

@@ -12,8 +12,8 @@ export type OpenedBytes = AsyncIterable<Uint8Array>
 const HELD_BYTES = 32 * 1024
 
 /**
- * Waits for the first bytes, so that what cannot be read is still a problem document. `waitMs`: how long for more
- * when some are there.
+ * Waits for the first bytes, so that what cannot be read is still a problem document. `waitMs`: how
+ * long for more when some are there.
  */
 async function openChunks(
   chunks: AsyncIterable<Uint8Array>,
@@ -123,7 +123,10 @@ export async function waitForIndex(
   }
 }
 
-/** Names what is wrong to the client, and lets the dump be made again when a part of it has vanished. */
+/**
+ * Names what is wrong to the client, and lets the dump be made again when a part of it has
+ * vanished.
+ */
 export async function forgetIfVanished(
   { dumps }: DumpService,
   { request }: DumpCall,

@@ -83,7 +83,9 @@ export class ContentFileWriter {
     return counts === undefined ? '' : this.#keysAndValues(name, counts, String)
   }
 
-  /** Iceberg's clients read bounds as the hexadecimal digits of the binary form, whatever the type. */
+  /**
+   * Iceberg's clients read bounds as the hexadecimal digits of the binary form, whatever the type.
+   */
   #bounds(name: string, bounds: BoundByFieldId | undefined): string {
     const quoted = (bytes: Uint8Array) => `"${upperHex(bytes)}"`
     return bounds === undefined ? '' : this.#keysAndValues(name, bounds, quoted)

@@ -1,16 +1,19 @@
 /** Bounds of what one request for a plan can cost, and of what it answers. */
 export const TASKS_PER_PAGE_MAX = 1_000
-/** Of the tasks in one answer, in characters of JSON. */
+/** Size of the tasks in one response, in characters of JSON. */
 export const PAGE_LENGTH_MAX = 1024 * 1024
 /** Manifest entries that one request looks at; what is left becomes a plan task of its own. */
 export const ENTRIES_PER_REQUEST_MAX = 2_000_000
 /** Comparisons to judge one file; of a filter that takes more, only a part prunes. */
 export const FILTER_COST_MAX = 200
-/** Of one request: a costly filter looks at fewer entries. */
+/** Largest number of comparisons for one request: a costly filter examines fewer entries. */
 export const COMPARISONS_PER_REQUEST_MAX = 20_000_000
-/** Of all plan tasks in one answer, in characters. */
+/** Size of all plan tasks in one response, in characters. */
 export const PLAN_TASKS_LENGTH_MAX = 256 * 1024
-/** A filter as JSON that a plan task carries; a longer one is left out, and the plan keeps every file. */
+/**
+ * A filter as JSON that a plan task carries; a longer one is left out, and the plan keeps every
+ * file.
+ */
 export const TASK_FILTER_LENGTH_MAX = 64 * 1024
 /** The same for plan ids, which are part of a URL. */
 export const ID_FILTER_LENGTH_MAX = 4 * 1024

@@ -79,7 +79,10 @@ async function appendsBetween(
   return appends
 }
 
-/** A compaction (`replace`) changes no rows; what else removes files would go unseen by who reads appends only. */
+/**
+ * A compaction (`replace`) changes no rows; what else removes files would go unseen by who reads
+ * appends only.
+ */
 function refuseRemovals(
   { operation, snapshotId }: Snapshot,
   range: { readonly start: bigint; readonly end: bigint },
@@ -99,7 +102,10 @@ function notAnAncestor(start: bigint, end: bigint): CatalogError {
   )
 }
 
-/** Files are in the manifests that their own snapshot wrote; later merges only repeat them as existing. */
+/**
+ * Files are in the manifests that their own snapshot wrote; later merges only repeat them as
+ * existing.
+ */
 async function appendedManifests(
   deps: Pick<LakeServices, 'manifests'>,
   appends: readonly Snapshot[],

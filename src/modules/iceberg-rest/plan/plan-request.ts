@@ -27,8 +27,8 @@ interface PlanTableScanRequest {
 }
 
 /**
- * What a request asks for, with all that its meaning depends on made fast: its snapshot and schema stay the same
- * for every page. Throws `request-invalid` or `filter-invalid`.
+ * What a request asks for, with all that its meaning depends on made fast: its snapshot and schema
+ * stay the same for every page. Throws `request-invalid` or `filter-invalid`.
  */
 export async function scanSpecOf(
   { catalog }: Stores<'snapshots'>,

@@ -35,7 +35,9 @@ import {
   WHOLE_SCAN,
 } from './plan-token.ts'
 
-/** One answer of a plan: tasks to read, and plan tasks that lead to the others. Members are JSON. */
+/**
+ * One answer of a plan: tasks to read, and plan tasks that lead to the others. Members are JSON.
+ */
 export interface PlannedTasks {
   readonly fileScanTasks: readonly string[]
   readonly deleteFiles: readonly string[]
@@ -109,7 +111,7 @@ async function planToken(
 
 const GONE: ReadonlySet<string> = new Set(['filter-invalid', 'not-implemented', 'request-invalid'])
 
-/** Of this very table, and with a schema that it has. */
+/** Parses a token, which must be for this table and a schema that it has. */
 function tokenOf({ definition }: TableState, text: string, notFound: NotFound): PlanToken {
   const token = decodePlanToken(text)
   const isOfTable =
@@ -191,7 +193,10 @@ interface Scan {
   readonly turns: Turns
 }
 
-/** The files of the range that the filter keeps, and the range that was left over when enough was looked at. */
+/**
+ * The files of the range that the filter keeps, and the range that was left over when enough was
+ * looked at.
+ */
 async function findFiles(
   deps: Pick<LakeServices, 'manifests'>,
   scan: Scan,
@@ -243,7 +248,10 @@ function* stretchesOf({ manifests, range: { from, to } }: Scan): Iterable<Stretc
   }
 }
 
-/** One for each page that is left; when that were too much text, the last one stands for all that follow. */
+/**
+ * One for each page that is left; when that were too much text, the last one stands for all that
+ * follow.
+ */
 function planTasksOf(
   { spec, range }: PlanToken,
   found: {
@@ -266,7 +274,7 @@ function planTasksOf(
   return tasks
 }
 
-/** Of as many files as the page that was written has. */
+/** Plan tasks for pages of as many files as the page just written. */
 function pagesOf(
   { kept, written }: { readonly kept: KeptFiles; readonly written: number },
   end: Position | undefined,

@@ -4,7 +4,10 @@ import type { DeleteFileIndex } from '../../../lake/scan/delete-file-index.ts'
 import type { ContentFileWriter } from './plan-file-json.ts'
 import { PAGE_LENGTH_MAX, TASKS_PER_PAGE_MAX } from './plan-limits.ts'
 
-/** Of the column with the path of a data file in a position delete file (Iceberg spec, "Position Delete Files"). */
+/**
+ * Field id of the column with the path of a data file in a position delete file (Iceberg spec,
+ * "Position Delete Files").
+ */
 const DELETED_FILE_PATH = 2147483546
 
 /** File scan tasks of one answer and the delete files that they refer to, each as JSON. */
@@ -63,7 +66,10 @@ export class TaskPage {
   }
 }
 
-/** A deletion vector stands for all position deletes of its data file (Iceberg spec, "Deletion Vectors"). */
+/**
+ * A deletion vector stands for all position deletes of its data file (Iceberg spec, "Deletion
+ * Vectors").
+ */
 function applicable(files: readonly DataFile[], dataFile: DataFile): readonly DataFile[] {
   const hasVector = files.some(isVector)
   const path = new TextEncoder().encode(dataFile.path)

@@ -13,7 +13,7 @@ export interface ScanSpec {
   readonly startSnapshotId: bigint | undefined
   readonly schemaId: number
   readonly caseSensitive: boolean
-  /** Of columns whose statistics the client wants. */
+  /** Columns whose statistics the client wants. */
   readonly statsFieldIds: readonly number[]
   /** Iceberg expression; `undefined` keeps every file. */
   readonly filter: unknown
@@ -41,7 +41,10 @@ export interface PlanToken {
 const FORMAT = 1
 const TOKEN_LENGTH_MAX = 2 * TASK_FILTER_LENGTH_MAX
 const DEPTH_MAX = 1_100
-/** Of the digest in front, which tells a damaged token from ours; it keeps no secret, for none is in a token. */
+/**
+ * Length of the digest in front, which detects damaged tokens. It protects no secret, since a token
+ * contains none.
+ */
 const DIGEST_BYTES = 8
 
 /** Self-contained, so that any replica can go on with it. */
@@ -72,7 +75,10 @@ function encode({ spec, range }: PlanToken, filterLengthMax: number): string {
   return Buffer.concat([digestOf(bytes), bytes]).toString('base64url')
 }
 
-/** `true` in place of one that is too long: more files than need be are better than a token of any length. */
+/**
+ * `true` in place of one that is too long: more files than need be are better than a token of any
+ * length.
+ */
 function portableFilter(filter: unknown, lengthMax: number): unknown {
   if (filter === undefined) return true
   return Buffer.byteLength(stringifyExactJson(filter)) > lengthMax ? true : filter
@@ -82,7 +88,10 @@ function digestOf(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest().subarray(0, DIGEST_BYTES)
 }
 
-/** `undefined` for anything that this service cannot have made. Whether what it names exists is yet to be seen. */
+/**
+ * `undefined` for anything that this service cannot have made. Whether what it names exists is yet
+ * to be seen.
+ */
 export function decodePlanToken(text: string): PlanToken | undefined {
   if (text.length > TOKEN_LENGTH_MAX) return undefined
   const bytes = Buffer.from(text, 'base64url')

@@ -38,7 +38,10 @@ export const COMMON_UPDATE_READERS: UpdateReaders<CommonUpdate> = {
   }),
 }
 
-/** Members that the specification does not know are passed over; an action that it does not know is refused. */
+/**
+ * Members that the specification does not know are passed over; an action that it does not know is
+ * refused.
+ */
 export function readUpdate<Update extends { readonly action: string }>(
   node: JsonNode,
   readers: UpdateReaders<Update>,

@@ -12,7 +12,7 @@ import { readSortOrder } from '../../../formats/metadata/spec-json.ts'
 import { boundedItems } from './common-update-json.ts'
 import { readTableUpdate, readUnboundSpec } from './table-update-json.ts'
 
-/** Of one commit, over all its tables. */
+/** Largest number of updates in one commit, over all its tables. */
 export const UPDATES_MAX = 5_000
 const REQUIREMENTS_MAX = 1_000
 const TABLE_CHANGES_MAX = 1_000
@@ -40,7 +40,9 @@ export interface CreateTableRequest {
   readonly stageCreate: boolean
 }
 
-/** For JSON of `parseExactJson`, as all here. `update-invalid` names the JSON path of what is wrong. */
+/**
+ * For JSON of `parseExactJson`, as all here. `update-invalid` names the JSON path of what is wrong.
+ */
 export function parseCommitTableRequest(json: unknown): CommitTableRequest {
   const node = requestNode(json)
   const identifier = node.find('identifier')

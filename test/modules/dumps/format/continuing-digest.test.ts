@@ -37,7 +37,8 @@ test('a digest can be asked and saved, and go on', async () => {
 })
 
 test('a state saved once by the installed hasher is still taken', async () => {
-  // Saved by hash-wasm 4.13.0. When this fails, dumps made before hash from the start: nothing breaks.
+  // Saved by hash-wasm 4.13.0. When this fails, dumps made before hash from the start: nothing
+  // breaks.
   const digest = await ContinuingDigest.resume(STATE_OF_ABC)
   expect(digest?.lengthBytes).toBe(3)
   expect(digest?.update(Buffer.from('def')).hex()).toBe(sha256(Buffer.from('abcdef')))

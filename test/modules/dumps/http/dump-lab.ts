@@ -122,7 +122,10 @@ export interface FaceOptions {
   readonly idleMs?: number
 }
 
-/** Another HTTP face of the same service, with limits of its own and an engine that the test has a hand on. */
+/**
+ * Another HTTP face of the same service, with limits of its own and an engine that the test has a
+ * hand on.
+ */
 export async function openFace(
   service: TestService,
   { limits = {}, engine, idleMs = 0 }: FaceOptions = {},

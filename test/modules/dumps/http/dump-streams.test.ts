@@ -293,7 +293,7 @@ test('a Parquet dump whose data file has vanished names it', async () => {
   expect(after.body).toMatchObject({ type: '/problems/data-file-missing', path: `file://${path}` })
 })
 
-/** Of this process: bytes outside of the JavaScript heap. */
+/** Memory of this process outside the JavaScript heap, in bytes. */
 function external(): number {
   const { external: bytes } = process.memoryUsage()
   return bytes
@@ -306,7 +306,7 @@ async function openDumpFiles(): Promise<number> {
   return links.filter((link) => link.includes('/dumps/') && link.includes('/shards/')).length
 }
 
-/** Of all tables in this format, but for headers: as a careless operator would. */
+/** Removes the shards of all tables in this format except headers, like a careless operator. */
 async function removeShards({ home }: TestService, format: string): Promise<void> {
   const dumps = `${home}/warehouse/dumps`
   for (const table of await readdir(dumps)) {

@@ -17,7 +17,10 @@ export interface WrittenSnapshot {
   readonly manifests: readonly ManifestFile[]
 }
 
-/** Writes the manifest and manifest list of an append, as an engine does: beside the catalog, straight to the store. */
+/**
+ * Writes the manifest and manifest list of an append, as an engine does: beside the catalog,
+ * straight to the store.
+ */
 export async function writeAppend(
   metadata: Json,
   {

@@ -35,7 +35,10 @@ export async function commitFiles(
   return commit(deps, state, prepared.snapshot)
 }
 
-/** A snapshot of another writer: one more manifest with these entries, delete files unless said otherwise. */
+/**
+ * A snapshot of another writer: one more manifest with these entries, delete files unless said
+ * otherwise.
+ */
 export async function commitManifest(
   deps: LakeServices,
   tableUuid: string,

@@ -26,7 +26,10 @@ function stateOf({ definition, lastSequenceNumber, lastUpdatedMs }: TableMetadat
   }
 }
 
-/** PyIceberg makes orphans of snapshots whose parent expires; Iceberg's Java library, and this one, do not. */
+/**
+ * PyIceberg makes orphans of snapshots whose parent expires; Iceberg's Java library, and this one,
+ * do not.
+ */
 function byId(snapshots: readonly Snapshot[]): ReadonlyMap<bigint, Snapshot> {
   const ids = new Set(snapshots.map(({ snapshotId }) => snapshotId))
   return new Map(
