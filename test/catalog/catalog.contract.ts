@@ -1,5 +1,8 @@
 import type { OpenedCatalog } from './catalog-samples.ts'
 import { describeCommits } from './commit.contract.ts'
+import { describeEventOrder } from './event-order.contract.ts'
+import { describeEvents } from './events.contract.ts'
+import { describeJobs } from './jobs.contract.ts'
 import { describeLeases } from './leases.contract.ts'
 import { describeNamespaces } from './namespaces.contract.ts'
 import { describePaths } from './paths.contract.ts'
@@ -46,5 +49,10 @@ export function describeCatalog(
   describeReservations(catalog)
   describeReplacements(catalog)
   describeLeases(catalog)
-  if (isShared) describeSharing(opened)
+  describeEvents(catalog)
+  describeJobs(catalog)
+  if (isShared) {
+    describeSharing(opened)
+    describeEventOrder(opened)
+  }
 }
