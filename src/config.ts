@@ -16,6 +16,8 @@ export interface Config {
   readonly catalog:
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'postgres'; readonly url: string }
+  /** Most connections to a PostgreSQL catalog at once. */
+  readonly postgresConnectionsMax: number
   /** `file://` URI, no slash at the end. */
   readonly warehouse: string
   readonly allowedLocations: readonly string[]
@@ -53,6 +55,12 @@ export function readConfig(environment: Environment): Config {
       `sqlite:${home}/catalog.db`,
       'sqlite:<file> or postgres://<user>@<host>/<database>',
       CatalogUrl,
+    ),
+    postgresConnectionsMax: read(
+      'MORAINE_POSTGRES_POOL',
+      '10',
+      'a number of connections from 1 to 1000',
+      integer(1, 1_000),
     ),
     warehouse: read(
       'MORAINE_WAREHOUSE',

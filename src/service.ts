@@ -196,10 +196,10 @@ async function openCatalog(config: Config, opened: Opened): Promise<Catalog> {
 }
 
 /** Loads only the driver in use: every module is a file to find, read and compile. */
-async function openDatabase({ catalog }: Config): Promise<Catalog> {
+async function openDatabase({ catalog, postgresConnectionsMax }: Config): Promise<Catalog> {
   if (catalog.kind === 'postgres') {
     const { openPostgresCatalog } = await import('./catalog/postgres/postgres.ts')
-    return openPostgresCatalog({ url: catalog.url })
+    return openPostgresCatalog({ url: catalog.url, connectionsMax: postgresConnectionsMax })
   }
   const { openSqliteCatalog } = await import('./catalog/sqlite/sqlite.ts')
   return openSqliteCatalog({ path: catalog.path })

@@ -22,7 +22,9 @@ export const SERVICE_PROBLEMS = {
     status: 503,
     iceberg: { status: 429, type: 'TooManyRequestsException' },
     title: 'Service overloaded',
-    meaning: 'Too many requests of this kind are waiting already.',
+    meaning:
+      'Too many requests of this kind are waiting already, or the catalog database is busy, out ' +
+      'of reach, or read-only for now.',
     remedy: 'Wait as long as Retry-After says, then repeat the same request.',
     retry: 'yes',
   },

@@ -12,6 +12,17 @@ export class ConnectionLostError extends Error {
   }
 }
 
+/**
+ * A client that is listened to from its birth. pg's pool listens only while a connection is idle;
+ * unheard, the end of a connection would end the process. Whoever queries next learns of it.
+ */
+export class HeardClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config)
+    this.on('error', () => undefined)
+  }
+}
+
 const ROLLED_BACK: pg.QueryResult = {
   command: 'ROLLBACK',
   rowCount: 0,
@@ -51,7 +62,6 @@ class GuardedClient {
 
   constructor(client: pg.PoolClient) {
     this.#client = client
-    // pg's pool listens only while the connection is idle.
     client.on('error', this.#break)
   }
 

@@ -5,7 +5,7 @@ import { CatalogUnusableError } from '../catalog-unusable-error.ts'
 import type { SqlEngine, SqlTransaction, Trouble } from '../sql/engine/sql-engine.ts'
 import type { Database } from '../sql/engine/sql-schema.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
-import { ConnectionLostError, PostgresPool } from './postgres-pool.ts'
+import { ConnectionLostError, HeardClient, PostgresPool } from './postgres-pool.ts'
 
 const INT8_OID = 20
 const CONNECTIONS_MAX = 10
@@ -42,6 +42,7 @@ export async function openPostgresCatalog({
     idle_in_transaction_session_timeout: STATEMENT_MS_MAX,
     query_timeout: REPLY_MS_MAX,
     keepAlive: true,
+    Client: HeardClient,
     types: { getTypeParser: typeParser as pg.CustomTypesConfig['getTypeParser'] },
   }
   checkUrl(config)
@@ -144,9 +145,12 @@ function joined(statements: readonly CompiledQuery[]): CompiledQuery {
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const TROUBLE_BY_SQLSTATE: Readonly<Record<string, Trouble>> = {
+  '25006': 'read-only', // A standby, or a primary that is being switched over.
   '23505': 'unique-violation',
   '40001': 'contention', // Serialization failure.
   '40P01': 'contention', // Deadlock.
+  '53000': 'overloaded', // Not enough of something,
+  '53400': 'overloaded', // or of what the configuration allows.
   '53100': 'storage-full',
   '53200': 'overloaded', // Out of memory.
   '53300': 'overloaded', // Too many connections.
@@ -155,7 +159,10 @@ const TROUBLE_BY_SQLSTATE: Readonly<Record<string, Trouble>> = {
   '57P01': 'connection-lost', // The server is stopped,
   '57P02': 'connection-lost', // has crashed,
   '57P03': 'connection-lost', // or is starting.
+  '57P04': 'connection-lost', // The database was dropped.
+  '57P05': 'connection-lost', // Idle for too long.
   '25P03': 'connection-lost', // Idle for too long within a transaction.
+  '25P04': 'connection-lost', // A transaction took too long.
 }
 
 function postgresTrouble(error: unknown): Trouble {

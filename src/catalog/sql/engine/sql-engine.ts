@@ -8,11 +8,13 @@ export type SqlTransaction = Transaction<Database>
 
 /**
  * What a failure of the engine means here. `contention`: rolled back because of others, so try
- * again. `overloaded`: refused for now. `connection-lost`: nobody knows how far it came.
+ * again. `overloaded`: refused for now. `read-only`: no writes for now. `connection-lost`: nobody
+ * knows how far it came.
  */
 export type Trouble =
   | 'contention'
   | 'overloaded'
+  | 'read-only'
   | 'storage-full'
   | 'connection-lost'
   | 'unique-violation'
@@ -125,6 +127,10 @@ function translated(engine: SqlEngine, error: unknown): unknown {
     case 'contention':
     case 'overloaded':
       return new CatalogError('overloaded', 'the catalog database is busy', { cause: error })
+    case 'read-only':
+      return new CatalogError('overloaded', 'the catalog database is read-only for now', {
+        cause: error,
+      })
     case 'connection-lost':
       return new CatalogError('overloaded', 'the catalog database is out of reach', {
         cause: error,

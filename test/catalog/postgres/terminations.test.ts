@@ -1,0 +1,179 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import type { Catalog } from '../../../src/catalog/catalog.ts'
+import { openPostgresCatalog } from '../../../src/catalog/postgres/postgres.ts'
+import { CatalogError } from '../../../src/core/errors.ts'
+import type { TableState } from '../../../src/core/table/table.ts'
+import { appendTo, create, logOf } from '../catalog-samples.ts'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../postgres-server.ts'
+
+const reason = whyNoPostgres()
+
+test('a server that greets and says farewell in one breath does not end the process', async () => {
+  const greeting = message('R', [0, 0, 0, 0])
+  const ready = message('Z', [...Buffer.from('I')])
+  const farewell = message('E', [...Buffer.from('SFATAL\0C57P01\0Mterminated\0\0')])
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', () => socket.end(Buffer.concat([greeting, ready, farewell])))
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const catalog = await openPostgresCatalog({ url: `postgres://ada@127.0.0.1:${port}/x` })
+  await expect(catalog.ping()).rejects.toMatchObject({ code: 'overloaded' })
+  await catalog.close()
+  server.close()
+})
+
+function message(type: string, body: readonly number[]): Buffer {
+  const head = Buffer.alloc(5, type)
+  head.writeInt32BE(4 + body.length, 1)
+  return Buffer.concat([head, Buffer.from(body)])
+}
+
+if (reason !== undefined) {
+  test.skip(`PostgreSQL: ${reason}`, () => undefined)
+} else {
+  describe('PostgreSQL', () => describeTerminations())
+}
+
+function describeTerminations(): void {
+  let server: PostgresServer
+  let admin: pg.Client
+  let url: string
+  let catalog: Catalog
+
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server?.stop())
+  beforeEach(async () => {
+    url = await server.newDatabase()
+    admin = new pg.Client({ connectionString: url })
+    await admin.connect()
+    catalog = await openPostgresCatalog({ url, connectionsMax: 4 })
+    await catalog.migrate()
+  })
+  afterEach(async () => {
+    await catalog.close()
+    await admin.end()
+  })
+
+  /** Ends every other connection to the database; returns how many there were. */
+  async function terminate(): Promise<number> {
+    const { rowCount } = await admin.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and pid <> pg_backend_pid()`,
+    )
+    return rowCount ?? 0
+  }
+
+  test('connections ended under reads and commits: no acknowledged commit is lost', async () => {
+    const stop = new AbortController()
+    const states = await Promise.all([1, 2, 3].map((n) => create(catalog, `table-${n}`)))
+    const writing = states.map((state) => commitUntil(catalog, state, stop.signal))
+    const reading = states.map((state) => readUntil(catalog, state, stop.signal))
+    for (let terminated = 0; terminated < 200; terminated += await terminate()) await sleep(20)
+    stop.abort()
+    const failures = (await Promise.all(reading)).flat()
+    for (const [index, { acknowledged, refusals }] of (await Promise.all(writing)).entries()) {
+      const tableUuid = states[index]?.definition.tableUuid ?? ''
+      const kept = (await logOf(catalog, tableUuid)).map(({ snapshotId }) => snapshotId)
+      expect(acknowledged.length).toBeGreaterThan(0)
+      expect(kept).toEqual(expect.arrayContaining(acknowledged))
+      failures.push(...refusals)
+    }
+    const codes = new Set(failures.map((error) => (error as CatalogError).code ?? error))
+    expect([...codes].filter((code) => code !== 'commit-state-unknown')).toEqual(['overloaded'])
+  })
+
+  test('connections ended while idle, again and again, are replaced', async () => {
+    for (let round = 0; round < 20; round++) {
+      await Promise.all([1, 2, 3, 4].map(() => catalog.ping()))
+      expect(await terminate()).toBeGreaterThan(0)
+      // The farewell of the last may still be on its way.
+      while ((await terminate()) > 0) await sleep(1)
+    }
+    await expect(persistently(() => catalog.ping())).resolves.toBeUndefined()
+  })
+
+  test('a database that takes no writes refuses them for now, and is read', async () => {
+    const state = await create(catalog, 'planets')
+    const { tableUuid } = state.definition
+    const database = new URL(url).pathname.slice(1)
+    await admin.query(`alter database ${database} set default_transaction_read_only = on`)
+    const standby = await openPostgresCatalog({ url })
+    expect(await standby.tables.find({ tableUuid })).toStrictEqual(state)
+    const commit = { tables: [appendTo(state, 1n)], transactions: [] }
+    await expect(standby.tables.commit(commit)).rejects.toMatchObject({
+      code: 'overloaded',
+      message: 'the catalog database is read-only for now',
+    })
+    await standby.close()
+  })
+
+  test('there are never more connections than allowed', async () => {
+    const named = `${url}?application_name=small`
+    const small = await openPostgresCatalog({ url: named, connectionsMax: 1 })
+    const states = await Promise.all([1, 2, 3].map((n) => create(small, `table-${n}`)))
+    const commits = states.map((state) => ({ tables: [appendTo(state, 1n)], transactions: [] }))
+    await Promise.all(commits.map((commit) => small.tables.commit(commit)))
+    const { rows } = await admin.query(
+      `select count(*)::int as count from pg_stat_activity where application_name = 'small'`,
+    )
+    expect(rows).toEqual([{ count: 1 }])
+    await small.close()
+  })
+}
+
+interface Written {
+  readonly acknowledged: readonly bigint[]
+  readonly refusals: readonly unknown[]
+}
+
+async function commitUntil(
+  catalog: Catalog,
+  first: TableState,
+  signal: AbortSignal,
+): Promise<Written> {
+  const acknowledged: bigint[] = []
+  const refusals: unknown[] = []
+  let state = first
+  for (let snapshotId = 1n; !signal.aborted; snapshotId++) {
+    try {
+      const commit = appendTo(state, snapshotId)
+      const outcome = await catalog.tables.commit({ tables: [commit], transactions: [] })
+      if (outcome.outcome === 'committed') acknowledged.push(snapshotId)
+    } catch (error) {
+      refusals.push(error)
+    }
+    const { tableUuid } = state.definition
+    state = (await persistently(() => catalog.tables.find({ tableUuid }))) ?? state
+  }
+  return { acknowledged, refusals }
+}
+
+async function readUntil(
+  catalog: Catalog,
+  { definition: { tableUuid } }: TableState,
+  signal: AbortSignal,
+): Promise<unknown[]> {
+  const failures: unknown[] = []
+  while (!signal.aborted) {
+    await catalog.tables.find({ tableUuid }).catch((error: unknown) => failures.push(error))
+  }
+  return failures
+}
+
+/** Again as long as the database is told to be out of reach. */
+async function persistently<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof CatalogError && error.code === 'overloaded')) throw error
+    }
+  }
+}
