@@ -4,7 +4,7 @@
 demo: node_modules/.installed
 	@npx tsx scripts/demo.ts
 
-# What CI holds a change against: all tiers. `npm test` leaves the storms out, `npm run test:rules` takes seconds.
+# All tiers, as in CI. `npm test` leaves out the storms, `npm run test:rules` takes seconds.
 test: node_modules/.installed
 	npm run lint
 	npm run typecheck
@@ -13,15 +13,15 @@ test: node_modules/.installed
 	@npm run --silent test:all -- --json --outputFile=coverage/jest.json; \
 	code=$$?; npx tsx scripts/print-test-counts.ts coverage/jest.json; exit $$code
 
-# Other people's clients, and what CI has no time for elsewhere: the image, a newer Node.
+# Other people's clients, the steps of the Dockerfile, and our tests on a newer Node.
 interop: node_modules/.installed
 	@npx tsx interop/run.ts
 
-# The slow rest as well: Spark, the whole suite on every Node, hundreds of kills.
+# The slow ones as well: Spark, the whole suite on every Node, hundreds of kills.
 interop-all: node_modules/.installed
 	@INTEROP_ALL=1 npx tsx interop/run.ts
 
-# All of it; BENCH=commit for one, BENCH_QUICK=1 for a short look. docs/performance.md tells how to read it.
+# All benches; BENCH=commit runs one, BENCH_QUICK=1 takes a short look. docs/performance.md explains them.
 bench: node_modules/.installed
 	npm run bench $(BENCH)
 

@@ -1,6 +1,6 @@
 /**
- * Express as the service starts it, without work: the most that HTTP allows here. Started as a
- * child.
+ * Express as the service starts it, doing no work: the most that HTTP allows here. Runs as a child
+ * process.
  */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -17,7 +17,7 @@ app.get('/', (_request, response) => {
 app.post('/', express.json(), (request, response) => {
   response.json({ received: Object.keys(request.body).length })
 })
-/** As many bytes, all of one buffer: what a download can be at most. */
+/** The requested number of bytes, all from one buffer: the fastest download possible. */
 app.get('/bytes/:count', async (request, response) => {
   let left = Number(request.params.count)
   response.setHeader('content-length', left)

@@ -3,7 +3,7 @@ import type { DataFile } from '../src/core/file/data-file.ts'
 import { writeSnapshot } from '../src/lake/snapshot/snapshot-writer.ts'
 import { openPlatform, type Platform } from '../src/service.ts'
 
-/** Adds a snapshot of these data files, which need not exist: only their metadata is read. */
+/** Adds a snapshot of these data files. They need not exist: only their metadata is read. */
 export async function fillFiles(
   home: string,
   { tableUuid, added }: { readonly tableUuid: string; readonly added: readonly DataFile[] },
@@ -38,7 +38,7 @@ export async function fillFiles(
   })
 }
 
-/** The platform of a service that is not running, in its home. */
+/** The platform of a stopped service, in that service's home. */
 export async function withPlatform(
   home: string,
   work: (platform: Platform) => Promise<void>,

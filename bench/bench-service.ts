@@ -21,9 +21,9 @@ export function startBenchService(
 }
 
 /**
- * Runs a program, the service or a `*-main.ts` of this folder, that prints a JSON line with its
- * `url`. With BENCH_PROFILE=<folder> its processor profile is there after the stop, for Chrome's
- * developer tools.
+ * Runs a program that prints a JSON line with its `url`: the service, or a `*-main.ts` of this
+ * folder. With BENCH_PROFILE=<folder> it leaves its processor profile there when it stops, for
+ * Chrome's developer tools.
  */
 export async function startProgram(
   path: string,
@@ -48,7 +48,7 @@ export async function startProgram(
     })
   })
   lines.close()
-  child.stdout.resume() // its log is not read: that would cost the client time
+  child.stdout.resume() // nobody reads its log: that would cost the client time
   return {
     url,
     pid: child.pid ?? 0,

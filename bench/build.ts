@@ -3,16 +3,15 @@ import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from './machine.ts'
 
-/** Set by `run-all.ts`, which builds for all benches. */
+/** Set by `run-all.ts`, which builds once for all benches. */
 const BUILT_VARIABLE = 'BENCH_BUILT'
 const FOLDER = join(ROOT, 'bench/.build')
-/** What the service reads beside its code. */
+/** What the service reads besides its code. */
 const BESIDE = ['schemas', 'openapi.yaml', 'package.json']
 
 /**
- * Compiles the service and the programs of the benches, once in a run: what users start is
- * compiled, too, and running the sources through a loader costs a fifth more processor time for
- * each commit.
+ * Compiles the service and the programs of the benches, once in a run. Users start compiled code,
+ * too, and running the sources through a loader costs a fifth more processor time for each commit.
  */
 export function build(): void {
   if (process.env[BUILT_VARIABLE] !== undefined) return
@@ -26,7 +25,7 @@ export function build(): void {
   process.env[BUILT_VARIABLE] = '1'
 }
 
-/** The built file of a source such as `src/main.ts`. */
+/** Path of the compiled program of a source such as `src/main.ts`. */
 export function builtPath(source: string): string {
   return join(FOLDER, source.replace(/\.ts$/, '.js'))
 }

@@ -5,7 +5,7 @@ export type Answer = any
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 })
 
-/** One request over a kept connection; throws for anything but a 2xx. */
+/** Sends one request over a kept connection; throws for anything but a 2xx. */
 export function call(
   url: string,
   { method = 'GET', body }: { method?: string; body?: unknown } = {},

@@ -1,4 +1,4 @@
-/** Append transactions per second through the public API: durable, one file each. */
+/** Append transactions per second through the public API: durable, with one file each. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,8 +51,9 @@ async function main(): Promise<void> {
   const post = { what: 'POST to bare Express, 64 clients', value: http.post64 }
   const [alone, four] = [await durableFilesPerSecond(1), await durableFilesPerSecond(4)]
   console.log(
-    `Bare Express: POST ${http.post1}/s to 1 client, ${http.post64}/s to 64. New files of 4 KiB, synced: ` +
-      `${alone}/s, ${four}/s four at once. ${WARM_UP_SECONDS} s of warm-up, ${LOAD_SECONDS} s measured.\n`,
+    `Bare Express: POST ${http.post1}/s to 1 client, ${http.post64}/s to 64. ` +
+      `New files of 4 KiB, synced: ${alone}/s, ${four}/s four at once. ` +
+      `${WARM_UP_SECONDS} s of warm-up, ${LOAD_SECONDS} s measured.\n`,
   )
   const peers = await measureCommitPeers(report, { home, template: links.template })
   const alone1 = peers.alone && { peer: peers.alone }
@@ -72,7 +73,7 @@ async function main(): Promise<void> {
   await measure({ ...ONE_TABLE, tables: 16 }, { limit: post, aim: { atLeast: oneTable } })
 }
 
-/** Answers transactions per second. */
+/** Returns transactions per second. */
 async function measure(load: Load, beside: Beside): Promise<number> {
   const { clients, tables, steps, writeDelayMs = 0 } = load
   const service = await startService(writeDelayMs)
@@ -98,7 +99,8 @@ async function measure(load: Load, beside: Beside): Promise<number> {
   printRow([clients, tables, steps, writeDelayMs, ...rates, ...times, ...cpu])
   const where = tables === 1 ? 'one table' : `${tables} tables`
   const delay = writeDelayMs === 0 ? '' : `, ${writeDelayMs} ms added to every write`
-  const what = `one-file appends, ${where}, ${clients} client${clients === 1 ? '' : 's'}, ${steps}${delay}`
+  const by = `${clients} client${clients === 1 ? '' : 's'}`
+  const what = `one-file appends, ${where}, ${by}, ${steps}${delay}`
   report.figure({ what, value: perSecond, unit: '/s', ...beside })
   return perSecond
 }

@@ -1,7 +1,7 @@
 /**
  * `npx tsx bench/compare-builds.ts <other checkout> [pairs]`: processor time of this build beside
- * that of another, both built (`npm run build`) and asked over HTTP. The two run side by side and
- * are loaded in turn, ABBA, so that whatever else the machine does meets both; what counts is the
+ * that of another, both built (`npm run build`) and used over HTTP. The two run side by side and
+ * are loaded in turn, ABBA, so that other work of the machine affects both. The result is the
  * median of the pairs' ratios.
  */
 import { spawn } from 'node:child_process'
@@ -34,7 +34,7 @@ interface Build {
 
 interface Work {
   readonly name: string
-  /** Does it, and returns the number of units done. */
+  /** Does the work and returns the number of units done. */
   run(build: Build): Promise<{ readonly units: number; readonly unit: string }>
 }
 
@@ -125,7 +125,10 @@ async function startBuild(name: string, folder: string): Promise<Build> {
   }
 }
 
-/** A table to commit to, one of many files to load and plan, and one of a million rows to dump. */
+/**
+ * Creates a table to commit to, one of many files to load and plan, and one of a million rows to
+ * dump.
+ */
 async function furnish(build: Build): Promise<void> {
   await withClients(build, 1, async (client) => {
     for (const name of ['committed', 'planned', 'dumped']) {
@@ -137,7 +140,7 @@ async function furnish(build: Build): Promise<void> {
   })
 }
 
-/** Connections of their own for each piece of work: the service closes those that wait for long. */
+/** Opens new connections for each piece of work: the service closes those that idle for long. */
 async function withClients(
   { url }: Build,
   count: number,
@@ -175,7 +178,9 @@ async function reads(build: Build, count: number, path: string) {
   return { units: count, unit: 'request' }
 }
 
-/** A clone has no dump yet: its rows are converted, in the children, whose time counts, too. */
+/**
+ * Dumps a clone, which has no dump yet: its rows are converted, in children whose time counts, too.
+ */
 async function makeDump(build: Build) {
   const name = `clone_${build.clones++}`
   let bytes = 0

@@ -54,7 +54,8 @@ async function main(): Promise<void> {
   })
   console.log(`${rows} rows in ${FILES} files, ${megabytes(await sizeOf(sources))} MB of Parquet\n`)
   console.log(
-    '| format | engine MB/s | engine rows/s | one COPY MB/s | ratio | engine CPU s | one COPY CPU s | ratio |\n' +
+    '| format | engine MB/s | engine rows/s | one COPY MB/s | ratio ' +
+      '| engine CPU s | one COPY CPU s | ratio |\n' +
       '|---|---|---|---|---|---|---|---|',
   )
   const engine = await openDuckDbEngine({
@@ -72,14 +73,14 @@ async function main(): Promise<void> {
   await compare(engine, ['csv', 'zstd'], 'FORMAT csv, COMPRESSION zstd')
   await compare(engine, ['ndjson', 'none'], 'FORMAT json')
   await compare(engine, ['parquet', 'none'], 'FORMAT parquet, COMPRESSION zstd')
-  // DuckDB for Node writes no Arrow: this is the Parquet that ours begins with.
+  // DuckDB for Node writes no Arrow: measures the Parquet that our conversion starts with.
   await compare(engine, ['arrow', 'none'], 'FORMAT parquet, COMPRESSION snappy')
   await engine.close()
 }
 
 type Target = readonly [format: ExportFormat, compression: Compression]
 
-/** For compressed text, megabytes are those of the plain text. */
+/** Megabytes of plain text, also where the output is compressed. */
 async function compare(engine: Engine, target: Target, options: string): Promise<void> {
   const [format, compression] = target
   const oursBeforeMs = await processorMs()
@@ -105,7 +106,8 @@ async function compare(engine: Engine, target: Target, options: string): Promise
   })
   console.log(
     `| ${format} ${compression} | ${speed(ours.ms)} | ${((rows / ours.ms) * 1000).toFixed(0)} ` +
-      `| ${speed(plainMs)} | ${(plainMs / ours.ms).toFixed(2)} | ${(oursCpuMs / 1000).toFixed(1)} ` +
+      `| ${speed(plainMs)} | ${(plainMs / ours.ms).toFixed(2)} ` +
+      `| ${(oursCpuMs / 1000).toFixed(1)} ` +
       `| ${(plainCpuMs / 1000).toFixed(1)} | ${(plainCpuMs / oursCpuMs).toFixed(2)} |`,
   )
 }
@@ -142,8 +144,8 @@ async function withDuckDb<T>(use: (db: DuckDBConnection) => Promise<T>): Promise
 }
 
 /**
- * Processor time of this process and, on Linux, its children, which a loaded machine changes less
- * than the elapsed time.
+ * Processor time of this process and, on Linux, its children: a loaded machine changes it less than
+ * elapsed time.
  */
 async function processorMs(): Promise<number> {
   const { user, system } = process.cpuUsage()

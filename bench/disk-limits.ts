@@ -1,4 +1,4 @@
-/** What the disk and the memory of this machine can do at most: the limits beside the figures. */
+/** The most that the disk and the memory of this machine can do: the limits beside the figures. */
 import {
   closeSync,
   fdatasyncSync,
@@ -18,7 +18,9 @@ const COPIED_BYTES = 256 * 1024 * 1024
 const STREAM_BYTES = 256 * 1024 * 1024
 const CHUNK_BYTES = 1024 * 1024
 
-/** How often this disk can promise that bytes stay: nothing durable is faster, but by sharing. */
+/**
+ * How often this disk can sync in a second: nothing durable is faster, except by sharing a sync.
+ */
 export function fdatasyncsPerSecond(): number {
   return inFolder((folder) => {
     const file = openSync(join(folder, 'x'), 'w')
@@ -33,7 +35,9 @@ export function fdatasyncsPerSecond(): number {
   })
 }
 
-/** Small files made, written and synced per second, so many at once, in Node's four threads. */
+/**
+ * Small files created, written and synced per second, this many at once, in Node's four threads.
+ */
 export async function durableFilesPerSecond(atOnce: number): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'moraine-limits-'))
   let made = 0
@@ -53,7 +57,7 @@ export async function durableFilesPerSecond(atOnce: number): Promise<number> {
 }
 
 /**
- * Copying speed of one core, which reads and writes; bytes are counted once. Best of three runs.
+ * Memory bandwidth of one core, which reads and writes: bytes copied, counted once. Best of three.
  */
 export function memoryCopyMegabytesPerSecond(): number {
   const from = Buffer.alloc(COPIED_BYTES, 1)
@@ -65,7 +69,7 @@ export function memoryCopyMegabytesPerSecond(): number {
 export interface DiskMegabytesPerSecond {
   /** Synced at the end. */
   readonly written: number
-  /** From the page cache: what was just written is read again. */
+  /** From the page cache: reads what was just written. */
   readonly readCached: number
 }
 

@@ -1,6 +1,7 @@
 /**
- * Dumps: conversion beside one DuckDB COPY of the same files in the same run; what one more file
- * costs; first byte. Run: BENCH_ROWS=24000000 npx tsx bench/dump-bench.ts
+ * Dumps: conversion beside one DuckDB COPY of the same files in the same run; the cost of one more
+ * file; time to the first byte.
+ * Run: BENCH_ROWS=24000000 npx tsx bench/dump-bench.ts
  */
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -87,7 +88,7 @@ interface Service {
   createTable(name: string, paths: readonly string[]): Promise<void>
   append(name: string, path: string): Promise<void>
   dump(name: string, choice: DumpFormatChoice): Promise<MeasuredDump>
-  /** What is done when nobody waits: sweeps, and the digest that the next dump continues. */
+  /** Work done when nobody waits: sweeps, and the digest that the next dump continues. */
   settle(): Promise<void>
   forgetAll(): Promise<void>
   close(): Promise<void>
@@ -99,7 +100,7 @@ interface MeasuredDump {
   readonly firstByteSeconds: number
 }
 
-/** The engine it is given, with the time that its exports took. */
+/** The given engine, which also adds up the time of its exports. */
 class MeasuredEngine implements Engine {
   readonly #engine: Engine
   exports = 0
@@ -178,7 +179,7 @@ async function openService(folder: string): Promise<Service> {
   async function firstByte(opened: DumpIndex | DumpProgress): Promise<number> {
     const pieces = opened instanceof DumpProgress ? opened.follow() : opened.pieces
     for await (const piece of pieces) {
-      // A header is not what anybody waits for.
+      // Nobody waits for a header.
       if (piece.rowCount === 0) continue
       for await (const _ of readPieces(objects, [piece])) return performance.now()
     }
@@ -186,7 +187,7 @@ async function openService(folder: string): Promise<Service> {
   }
 }
 
-/** Starting two children costs a second, once in the life of a service. */
+/** Starts two children beforehand: a second, once in the life of a service. */
 async function warmUp(service: Service, folder: string): Promise<void> {
   const paths = await writeFiles(folder, { name: 'warm', count: FILES, rows: 100 })
   await service.createTable('warm', paths)
@@ -237,7 +238,7 @@ async function measureConversions(
   }
 }
 
-/** What anybody would do without us: one process, as many threads as it likes, order kept. */
+/** What anybody would do without Moraine: one process, as many threads as it likes, order kept. */
 async function copyWithDuckDb(
   folder: string,
   paths: readonly string[],

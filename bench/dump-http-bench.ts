@@ -36,7 +36,7 @@ try {
   await rm(home, { recursive: true, force: true })
 }
 
-/** Answers the URL of a dump that is made already. */
+/** Returns the URL of a finished dump. */
 async function makeCachedDump(): Promise<string> {
   await mkdir(`${home}/data`)
   const database = await DuckDBInstance.create(':memory:')
@@ -65,7 +65,7 @@ async function makeCachedDump(): Promise<string> {
   }
 }
 
-/** The same bytes, from the service and from nginx as one static file, in turns. */
+/** The same bytes from the service and, as one static file, from nginx, in turn. */
 async function compareThroughput(url: string): Promise<void> {
   const nginx = await startNginx(url)
   const bare = await startProgram('bench/bare-express-main.ts')
@@ -122,7 +122,7 @@ async function startNginx(url: string) {
 events {} http { access_log off; sendfile on; tcp_nopush on;
 server { listen 127.0.0.1:${NGINX_PORT}; root ${root}; } }`
   await writeFile(`${home}/nginx.conf`, config)
-  // Its worker may not be root: the folder must be open to it.
+  // Its worker may not be root, so the folder must be open to it.
   await run('chmod', ['-R', 'a+rX', home])
   const child = spawn('nginx', ['-p', home, '-c', `${home}/nginx.conf`], { stdio: 'ignore' })
   await sleep(500)
@@ -155,7 +155,9 @@ async function measureStalledReaders(url: string): Promise<void> {
   })
 }
 
-/** How long after its socket is closed a reader's place, file and buffer are free. */
+/**
+ * How long it takes, after its socket is closed, until a reader's slot, file and buffer are free.
+ */
 async function measureRelease(url: string): Promise<void> {
   const releasedAfterMs: number[] = []
   for (let round = 0; round < LEAVING_ROUNDS; round++) {
@@ -176,11 +178,11 @@ async function measureRelease(url: string): Promise<void> {
   })
   console.log(
     `Release after ${LEAVING_AT_ONCE} left at once: p50 ${p50} ms, p99 ${p99} ms (aim 250), ` +
-      'as /metrics tells it',
+      'according to /metrics',
   )
 }
 
-/** Each asks and reads nothing. */
+/** Readers that each send a request and read nothing. */
 async function openReaders(url: string, count: number): Promise<readonly Socket[]> {
   const { hostname, port, pathname, search } = new URL(url)
   const readers = await Promise.all(

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 
 /**
- * One small Parquet file of three columns under as many names as are taken: hard links, made ahead.
+ * One small Parquet file of three columns under as many names as are asked for: hard links, made in
+ * advance.
  */
 export class FileLinks {
   readonly folder: string
@@ -30,7 +31,7 @@ export class FileLinks {
     return links
   }
 
-  /** So that the load does not wait for the file system. */
+  /** Makes links in advance, so that the load does not wait for the file system. */
   prepare(count: number): void {
     while (this.#linked < this.#taken + count) linkSync(this.template, this.#path(this.#linked++))
   }
@@ -45,7 +46,7 @@ export class FileLinks {
   }
 }
 
-/** What the files have; DuckDB writes 1.5 times a number as a decimal. */
+/** Columns of the files; DuckDB writes 1.5 times a number as a decimal. */
 export const LINKED_COLUMNS = [
   { name: 'id', type: 'long' },
   { name: 'price', type: 'decimal(21,1)' },

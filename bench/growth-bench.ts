@@ -22,9 +22,9 @@ import { IS_QUICK, openReport } from './report.ts'
 
 const SIZES = IS_QUICK ? [1_000, 10_000] : [1_000, 10_000, 100_000, 1_000_000]
 const COMMITS = IS_QUICK ? 50 : 300
-/** Enough for the largest merges to happen several times. */
+/** Enough for several of the largest merges. */
 const SIMULATED_MAX = 100_000
-/** Largest number of files added by one snapshot, to save memory. */
+/** Files of one snapshot of the fill; more at once would need a lot of memory. */
 const FILL_MAX = 100_000
 const KINDS = ['new manifest', 'merged manifests', 'manifest list', 'snapshot JSON'] as const
 type Kind = (typeof KINDS)[number] | 'metadata.json'
@@ -32,12 +32,14 @@ type Bytes = Record<Kind, number>
 
 interface Measured {
   readonly times: readonly number[]
-  /** What each commit wrote before it was acknowledged. */
+  /** Bytes that each commit wrote before it was acknowledged. */
   readonly commits: readonly Bytes[]
   readonly publications: readonly number[]
-  /** What the process wrote beside all these files: the database with its log and checkpoints. */
+  /**
+   * Bytes that the process wrote besides these files: the database with its log and checkpoints.
+   */
   readonly databaseBytes: number
-  /** Size of an entry in a manifest of many. */
+  /** Bytes of one entry in a manifest of many. */
   readonly entryBytes: number
   readonly growth: Growth
 }
@@ -115,7 +117,7 @@ async function listManifests({ catalog, manifests }: LakeServices) {
   return manifests.getManifestList(state?.currentSnapshot?.manifestList ?? '')
 }
 
-/** The same store, which tells what was written to it. */
+/** The same store, which also records what is written to it. */
 function counting(store: ObjectStore) {
   const written: { readonly kind: Kind; readonly bytes: number }[] = []
   let isNew = true
@@ -126,7 +128,7 @@ function counting(store: ObjectStore) {
       return kind
     }
     if (location.endsWith('.metadata.json')) return 'metadata.json'
-    // Both are written once a commit, the list after its manifests.
+    // Each commit writes both once, the list after its manifests.
     isNew = true
     return location.includes('/manifest_lists/') ? 'manifest list' : 'snapshot JSON'
   }
@@ -153,7 +155,7 @@ function byKind(written: readonly { readonly kind: Kind; readonly bytes: number 
   return bytes
 }
 
-/** Linux only; sockets count, and nobody is connected. */
+/** Linux only. Sockets count, but nobody is connected. */
 function bytesWrittenByProcess(): number {
   const found = /^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))
   return Number(found?.[1])

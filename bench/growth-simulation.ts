@@ -9,7 +9,7 @@ export interface Growth {
   readonly manifestsMax: number
 }
 
-/** What one-file commits do to the manifests of a table, in memory. */
+/** What one-file commits do to the manifests of a table, simulated in memory. */
 export function simulateGrowth(
   full: readonly number[],
   { commits }: { readonly commits: number },
@@ -42,7 +42,7 @@ function mergedOf(files: number): ManifestFile {
   return { ...manifestOf(0), existingFilesCount: files }
 }
 
-/** A manifest of files that one commit added. */
+/** Manifest of the files that one commit added. */
 function manifestOf(files: number): ManifestFile {
   return {
     ...{ path: '', lengthBytes: 0, specId: 0, content: 'data', addedSnapshotId: 1n },

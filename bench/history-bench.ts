@@ -1,4 +1,6 @@
-/** What a long history costs: reads, commits and publications from 1,000 to 1,000,000 snapshots. */
+/**
+ * The cost of a long history: reads, commits and publications from 1,000 to 1,000,000 snapshots.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,7 +43,7 @@ async function makeTable(): Promise<string> {
   return table_id
 }
 
-/** Answers how many snapshots there are afterwards. */
+/** Returns how many snapshots there are afterwards. */
 async function measure(snapshots: number): Promise<number> {
   const service = await startBenchService(home, environment)
   const connection = await HttpConnection.open(service.url)
@@ -77,7 +79,7 @@ async function measure(snapshots: number): Promise<number> {
   return snapshots + COMMITS
 }
 
-/** What the start publishes would be measured with the rest. */
+/** Waits for the publications of the start, which would be measured otherwise. */
 async function untilPublished(url: string): Promise<void> {
   for (;;) {
     const metrics = await (await fetch(`${url}/metrics`)).text()

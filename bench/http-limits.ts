@@ -8,7 +8,8 @@ const STREAM_BYTES = 128 * 1024 * 1024
 const SMALL_JSON = JSON.stringify({ files: [{ path: '/lake/some-file-of-a-table.parquet' }] })
 
 /**
- * Requests per second that Express answers without work, to the client that loads the service too.
+ * Requests per second that Express handles without work, from the client that also loads the
+ * service.
  */
 export interface HttpLimits {
   readonly get1: number

@@ -5,33 +5,35 @@ import { percentile } from './machine.ts'
 import { IS_QUICK } from './report.ts'
 
 export const LOAD_SECONDS = Number(process.env['BENCH_SECONDS'] ?? (IS_QUICK ? 1 : 5))
-/** Before the clock starts: connections opened, code compiled. */
+/** Before the clock starts: opens connections, compiles code. */
 export const WARM_UP_SECONDS = IS_QUICK ? 0.5 : 2
 
 export interface Load {
   readonly url: string
-  /** Each with a connection of its own, and the next request when the last is answered. */
+  /** Each has a connection of its own, and sends its next request after the reply to the last. */
   readonly clients: number
   readonly seconds?: number
   readonly warmUpSeconds?: number
-  /** Whose processor time is told beside that of the client. */
+  /** Its processor time is reported beside that of the client. */
   readonly pid: number
-  /** One round; a `false` is not counted. */
+  /** Does one round; `false` is not counted as done. */
   work(connection: HttpConnection, client: number): Promise<unknown>
 }
 
 export interface LoadResult {
   readonly perSecond: number
-  /** Rate of calls that returned `false`. */
+  /** Rounds that returned `false`. */
   readonly refusedPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
-  /** Processor time of this process, and of the one that is measured, for each round. */
+  /** Processor time for each round, of this process and of the one that is measured. */
   readonly clientCpuUs: number
   readonly serviceCpuUs: number
 }
 
-/** So many clients that do one thing again and again. What ends after the end is not counted. */
+/**
+ * Runs this many clients that repeat one thing. What is still under way at the end is not counted.
+ */
 export async function runLoad(load: Load): Promise<LoadResult> {
   const connections = await Promise.all(
     Array.from({ length: load.clients }, () => HttpConnection.open(load.url)),
@@ -89,11 +91,14 @@ function ownCpuUs(): number {
   return user + system
 }
 
-/** Processor time of a process and all its threads; 0 except on Linux. */
+/**
+ * Processor time of a process and all its threads; 0 where there is no `/proc` (other than on
+ * Linux).
+ */
 function cpuUsOf(pid: number): number {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // `id (name) state ...`: the name may hold anything. Times are in hundredths of a second.
+    // `id (name) state ...`: the name may contain anything. Times are in hundredths of a second.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
     return (Number(fields[11]) + Number(fields[12])) * 10_000
   } catch {

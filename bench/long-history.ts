@@ -6,10 +6,10 @@ import { withPlatform } from './bench-home.ts'
 
 /** Time of the first snapshot; each of the others is a second later. */
 export const HISTORY_START_MS = 1_600_000_000_000
-/** Snapshots of one transaction of the database. */
+/** Snapshots in one database transaction. */
 const STEP = 1_000
 
-/** Fills the catalog as so many commits would, from `first` on; all share one manifest list. */
+/** Fills the catalog as this many commits would, from `first` on; all share one manifest list. */
 export async function fillHistory(
   home: string,
   {
@@ -26,7 +26,7 @@ export async function fillHistory(
       const snapshots = Array.from({ length }, (_, i) => historic(home, first + i))
       state = await addSnapshots(catalog, state, snapshots)
     }
-    // An empty manifest list would not be a snapshot's: one that exists serves them all.
+    // Each manifest list must exist: all snapshots share this one, which lists nothing.
     const list = { manifests: [], snapshotId: 1n, parentSnapshotId: null, sequenceNumber: 1n }
     await objects.putIfAbsent(listLocation(home), encodeManifestList(list))
   })

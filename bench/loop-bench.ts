@@ -1,6 +1,6 @@
 /**
- * The longest that one request holds the event loop, so that all others wait: of the heaviest
- * requests there are.
+ * The longest that one request holds the event loop while all others wait, for the heaviest
+ * requests.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -47,7 +47,7 @@ printRow(['---', '---', '---'])
 const rest = '/iceberg/v1/namespaces/default/tables'
 const half = encodeURIComponent(`c1 >= ${FILES * 500}`)
 const columns = Array.from({ length: COLUMNS }, (_, i) => ({ name: `column_${i}`, type: 'long' }))
-await sleep(2_000) // what the start publishes
+await sleep(2_000) // for the publications of the start
 await timed('nothing', () => sleep(500))
 await timed(`cold: ${FILES} files as JSON`, () => get('/v1/tables/wide'))
 await timed(`${FILES} files as JSON`, () => get('/v1/tables/wide'))
@@ -107,9 +107,8 @@ async function timed(what: string, work: () => Promise<unknown>, rounds = ROUNDS
 }
 
 async function longestHoldMs(): Promise<number> {
-  await sleep(20) // until the watch has come by
-  // Not over a kept connection: the service closes those that idle for longer than some of this
-  // takes.
+  await sleep(20) // until the watch has fired
+  // Not over a kept connection: some of this takes longer than the service lets one idle.
   const metrics = await (await fetch(`${service.url}/metrics`)).text()
   const held = /^moraine_event_loop_held_max_seconds (.+)$/m.exec(metrics)?.[1]
   return Number(held) * 1000

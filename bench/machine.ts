@@ -11,7 +11,7 @@ export function describeMachine(): string {
   return `${process.platform}, ${cpus().length} x ${cpu?.model.trim() ?? 'unknown'}, ${memory}`
 }
 
-/** Load average of the last minute; 0 if the system has none. */
+/** Load average of the last minute; 0 where the system has none. */
 export function loadAverage(): number {
   return Number((loadavg()[0] ?? 0).toFixed(2))
 }
@@ -24,7 +24,7 @@ export function versionsOf(packages: readonly string[]): Record<string, string> 
   return { moraine: of(''), node: process.versions.node, ...Object.fromEntries(others) }
 }
 
-/** What every figure depends on: printed above them. */
+/** What every figure depends on; printed above them. */
 export function printMachine(title: string): void {
   const { moraine, node } = versionsOf([])
   console.log(`\n## ${title}`)

@@ -3,7 +3,7 @@ import { encodeSingleValue } from '../src/core/value/single-value.ts'
 import type { PrimitiveType } from '../src/core/value/type.ts'
 import type { Value } from '../src/core/value/value.ts'
 
-/** Number of files for each day; a manifest has 10,000 files. */
+/** Files in each day; a manifest holds 10,000 files. */
 export const FILES_PER_DAY = 1_000
 const ROWS = 1_000
 
@@ -14,7 +14,7 @@ interface Column {
   readonly bounds: (i: number) => readonly [Value, Value]
 }
 
-/** A number from 0 to 999,999 that tells nothing of its neighbours. */
+/** A number from 0 to 999,999 that says nothing about its neighbours. */
 function scattered(i: number): number {
   return (i * 739_391 + 12_345) % 1_000_003
 }

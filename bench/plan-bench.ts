@@ -1,6 +1,6 @@
 /**
- * Planning on the server: a table of many files, whole, by a partition and by a column, as one
- * client and as many.
+ * Planning on the server: all of a table of many files, one partition, and one column, by one
+ * client and by several.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ import { IS_QUICK, openReport, type Peer } from './report.ts'
 
 const FILES = Number(process.env['BENCH_FILES'] ?? (IS_QUICK ? 10_000 : 100_000))
 const PEER_ROUNDS = 2
-/** Number of files for each day; a manifest has 10,000 files. */
+/** Files in each day; a manifest holds 10,000 files. */
 const FILES_PER_DAY = 100
 
 interface Answer {
@@ -149,7 +149,7 @@ async function timed(what: string, rounds: number, work: () => Promise<number>):
   })
 }
 
-/** How long the service took no other request while it made plans. */
+/** The longest that the service took no other request while it made plans. */
 async function printHold(): Promise<void> {
   await fetch(`${service.url}/metrics`)
   await planAll({ 'stats-fields': stats }, 4)
@@ -160,7 +160,7 @@ async function printHold(): Promise<void> {
   const held = { what: `${FILES} files: event loop held at most while planning all, 4 at once` }
   report.figure({ ...held, value: lagOf('max'), unit: 'ms', aim: { atMost: 50 } })
   printRow([
-    'event loop meanwhile (longest in the last column)',
+    'event loop in that time (longest in the last column)',
     '',
     p50 ?? '',
     p99 ?? '',
@@ -177,9 +177,10 @@ function dataFile(index: number): DataFile {
       [3, encodeSingleValue({ kind: 'double' }, (index * 1000 + offset) / 7)],
     ])
   const counts = (count: number) => new Map([1, 2, 3].map((id) => [id, count]))
+  const name = `part-${String(index).padStart(8, '0')}.parquet`
   return {
     content: 'data',
-    path: `file://${home}/warehouse/default/wide/data/day=${day}/part-${String(index).padStart(8, '0')}.parquet`,
+    path: `file://${home}/warehouse/default/wide/data/day=${day}/${name}`,
     format: 'parquet',
     specId: 0,
     partition: [day],

@@ -1,6 +1,6 @@
 /**
  * Plans over a million files with bounds of eight columns: warm, cold, through both APIs, and the
- * memory that they take. BENCH_MILLION_HOME=<folder> keeps the table there, for the next run.
+ * memory they take. BENCH_MILLION_HOME=<folder> keeps the table there for the next run.
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -63,11 +63,12 @@ const FILTERS = {
 } as const
 
 printMachine(
-  `Planning over ${FILES} files, ${FILES_PER_DAY} in a partition, ${COLUMNS.length} columns with bounds`,
+  `Planning over ${FILES} files, ${FILES_PER_DAY} in a partition, ` +
+    `${COLUMNS.length} columns with bounds`,
 )
 const report = openReport('plan-million')
 await measureMemory()
-// One bound of one column of every file, each byte read once.
+// Reads each byte of one bound of one column of every file, once.
 const scanMs = (FILES * 8) / 1e3 / memoryCopyMegabytesPerSecond()
 const limit = { what: 'memory: 8 bytes of every file, copied once', value: scanMs }
 const peers = await measurePyIceberg()
@@ -112,7 +113,7 @@ async function fill(): Promise<void> {
   writeFileSync(done, '')
 }
 
-/** Each scan of a million files takes it a minute: no second one. */
+/** Plans once: each scan of a million files takes PyIceberg a minute. */
 async function measurePyIceberg(): Promise<ReadonlyMap<string, Peer>> {
   const service = await startBenchService(home)
   const path = '/iceberg/v1/namespaces/default/tables/wide'
@@ -125,7 +126,7 @@ async function measurePyIceberg(): Promise<ReadonlyMap<string, Peer>> {
   return planWithPyIceberg(report, { metadataLocation, rounds: 0, filters })
 }
 
-/** Memory of the decoded manifests alone, from the process's memory with and without them. */
+/** Memory of the decoded manifests alone: what the process uses with and without them. */
 async function measureMemory(): Promise<void> {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
@@ -203,7 +204,7 @@ async function timed(service: BenchService, load: Load): Promise<void> {
   })
 }
 
-/** Since the last look. */
+/** The longest hold since the last call. */
 async function loopHeldMs({ url }: BenchService): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text()
   return Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)?.[1]) * 1000

@@ -4,7 +4,7 @@ const MS_PER_TICK = 10
 
 /**
  * Processor time so far, in milliseconds, of a process, its threads, its living children and
- * theirs, and those of them that have ended and were waited for. Linux only; ticks of 10 ms.
+ * theirs, and of those that have ended and were waited for. Linux only; ticks of 10 ms.
  */
 export function familyCpuMs(pid: number): number {
   const statistics = new Map(readAll().map((one) => [one.pid, one]))
@@ -28,7 +28,7 @@ function readAll(): readonly ProcessStatistics[] {
     if (!/^\d+$/.test(name)) return []
     try {
       const text = readFileSync(`/proc/${name}/stat`, 'utf8')
-      // `id (name) state parent ...`: the name may hold anything.
+      // `id (name) state parent ...`: the name may contain anything.
       const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
       const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0)
       return [{ pid: Number(name), parent: Number(fields[1]), ticks }]

@@ -1,6 +1,6 @@
 /**
  * Where the processor time of profiles went, by function and by package or folder: `npx tsx
- * bench/profile-top.ts <file or folder> [lines]`. Profiles are made with BENCH_PROFILE=<folder>.
+ * bench/profile-top.ts <file or folder> [lines]`. BENCH_PROFILE=<folder> makes profiles.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'

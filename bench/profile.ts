@@ -1,9 +1,9 @@
-/** The part of V8's processor profile that is used here. */
+/** The part of V8's processor profile that is read here. */
 export interface CpuProfile {
   readonly nodes: readonly ProfileNode[]
   /** The node that ran at each sample. */
   readonly samples: readonly number[]
-  /** Microseconds since the sample before. */
+  /** Microseconds since the previous sample. */
   readonly timeDeltas: readonly number[]
 }
 
@@ -22,9 +22,9 @@ export interface Share {
 }
 
 export interface ProfileSummary {
-  /** Without the time in which nothing ran. */
+  /** Leaves out the time in which nothing ran. */
   readonly seconds: number
-  /** Their own time, without what they call; the longest first. */
+  /** Their own time, without that of what they call; the longest first. */
   readonly functions: readonly Share[]
   /** The same by package, folder of the service, or part of Node. */
   readonly places: readonly Share[]

@@ -1,4 +1,4 @@
-/** Reading: `as_at` over a long history, and a filter over many data files, cold and warm. */
+/** Reads: `as_at` over a long history, and a filter over many data files, cold and warm. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ const SNAPSHOTS = Number(process.env['BENCH_SNAPSHOTS'] ?? (IS_QUICK ? 10_000 : 
 const FILES = Number(process.env['BENCH_FILES'] ?? (IS_QUICK ? 10_000 : 100_000))
 const LOOKUPS = IS_QUICK ? 200 : 2_000
 
-/** At its start the service publishes what the fill has left unpublished. */
+/** Time for the service to publish what the fill left unpublished. */
 const SETTLE_MS = 3_000
 
 const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))

@@ -2,21 +2,23 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { describeMachine, loadAverage, ROOT, versionsOf } from './machine.ts'
 
-/** Where `run-all.ts` wants the records, one JSON a line; a bench that runs alone keeps none. */
+/**
+ * Where `run-all.ts` wants the records, one line of JSON each; a bench that runs alone keeps none.
+ */
 export const RECORDS_VARIABLE = 'BENCH_RECORDS'
-/** Short loads and small tables: a look whether all works, not figures to quote. */
+/** Short loads and small tables: shows that everything works; no figures to quote. */
 export const IS_QUICK = Boolean(process.env['BENCH_QUICK'])
 
-/** `atLeast` where more is better, `atMost` where less is. In the unit of the figure. */
+/** `atLeast` where more is better, `atMost` where less is, in the unit of the figure. */
 export type Aim = { readonly atLeast: number } | { readonly atMost: number }
 
 export interface Figure {
-  /** The load and what was measured, so that it is one of a kind within its bench. */
+  /** The load and what was measured; unique within its bench. */
   readonly what: string
   readonly value: number
   readonly unit: string
   readonly aim?: Aim
-  /** What this machine can do at most, measured in the same run, in the unit of the figure. */
+  /** The most that this machine can do, measured in the same run, in the unit of the figure. */
   readonly limit?: { readonly what: string; readonly value: number }
   /** What other software did in the same run, in the unit of the figure. */
   readonly peer?: Peer
@@ -38,12 +40,12 @@ export interface Circumstances {
   readonly bench: string
   readonly machine: string
   readonly versions: Readonly<Record<string, string>>
-  /** With a `+` when files differed from it. */
+  /** Ends with `+` when the working tree differed from it. */
   readonly commit: string
   /** RFC 3339, UTC. */
   readonly time: string
   readonly quick: boolean
-  /** Load average in the minute before the bench; other processes share its cores. */
+  /** Load average of the minute before the bench: other work shares the cores. */
   readonly loadAverage: number
 }
 
@@ -54,7 +56,10 @@ export interface Report {
   skip(what: string, reason: string): void
 }
 
-/** Takes the figures of a bench, named as its file without `-bench.ts`, as they are measured. */
+/**
+ * Collects the figures of a bench as they are measured; its name is that of the file without
+ * `-bench.ts`.
+ */
 export function openReport(bench: string): Report {
   const target = process.env[RECORDS_VARIABLE]
   const common = {
@@ -82,7 +87,7 @@ export function openReport(bench: string): Report {
   }
 }
 
-/** Whether the figure is as good as its aim; `undefined` without one. */
+/** Whether the figure meets its aim; `undefined` without one. */
 export function meetsAim({ value, aim }: Pick<Figure, 'value' | 'aim'>): boolean | undefined {
   if (aim === undefined) return undefined
   return 'atLeast' in aim ? value >= aim.atLeast : value <= aim.atMost

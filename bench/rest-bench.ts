@@ -1,7 +1,7 @@
 /**
- * The Iceberg REST API: loads of a table with a long history, and commits per second; the same
- * client against Iceberg's own REST server in the same run. `npx tsx bench/rest-bench.ts --loads`:
- * without the commits.
+ * The Iceberg REST API: loads of a table with a long history, and commits per second, with the same
+ * client against Iceberg's own REST server in the same run. `npx tsx bench/rest-bench.ts --loads`
+ * leaves out the commits.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -34,11 +34,11 @@ const COMMITS = IS_QUICK ? ALL_COMMITS.filter(({ clients }) => clients === 16) :
 
 interface Server extends RestServer {
   readonly service: BenchService
-  /** For clients that are given an address and add `/v1`. */
+  /** Address for clients that add `/v1` themselves. */
   readonly uri: string
 }
 
-/** One figure of a server; the fixture's are measured first and stand beside ours. */
+/** Reports one figure of a server; the fixture's are measured first and reported beside ours. */
 type Told = (what: string, value: number, unit: string) => void
 
 const report = openReport('rest')
@@ -183,12 +183,13 @@ function describe({ what, clients, tables }: RestLoad): string {
 }
 
 /**
- * A whole client: it reads and writes the metadata files itself, so that it is what is measured for
- * the most part.
+ * Commits by PyIceberg, a whole client: it reads and writes the metadata files itself, which is
+ * most of what is measured.
  */
 async function measurePyIceberg(server: Server, told: Told): Promise<void> {
   for (const processes of [1, 4]) {
-    const what = `commits: PyIceberg add_files, 1 table, ${processes} process${processes > 1 ? 'es' : ''}`
+    const by = `${processes} process${processes > 1 ? 'es' : ''}`
+    const what = `commits: PyIceberg add_files, 1 table, ${by}`
     const name = `${server.name.split(' ')[0]}-${processes}`
     const answer = await askPythonPeer<{ perSecond: number; conflictsPerSecond: number }>(report, {
       what: `${what}, of ${server.name}`,

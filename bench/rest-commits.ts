@@ -14,8 +14,8 @@ export interface RestLoad {
 let tablesMade = 0
 
 /**
- * Commits through REST as engines make them: the client writes its manifests, and goes again when
- * it lost.
+ * Commits through REST as engines make them: the client writes its manifests, and starts again when
+ * it lost the race.
  */
 export async function measureRestCommits(server: RestServer, load: RestLoad): Promise<LoadResult> {
   const paths: string[] = []
@@ -48,7 +48,7 @@ export async function measureRestCommits(server: RestServer, load: RestLoad): Pr
   })
 }
 
-/** 409 and, of the fixture, 5xx: another commit came first, and the client has to go again. */
+/** 409 or, from the fixture, 5xx: another commit came first, and the client has to start again. */
 function isCommitted(status: number): boolean {
   if (status < 300) return true
   if (status === 409 || status >= 500) return false

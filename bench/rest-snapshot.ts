@@ -50,7 +50,7 @@ export function writeBenchSnapshot(metadata: Answer, snapshotId: bigint): Record
   }
 }
 
-/** Java's `current-snapshot-id` of a table without one is -1. */
+/** Java writes -1 as the `current-snapshot-id` of a table without one. */
 export function currentSnapshotIdOf(metadata: Answer): bigint | number | null {
   return metadata.refs?.main?.['snapshot-id'] ?? null
 }

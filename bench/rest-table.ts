@@ -21,7 +21,7 @@ export const SCHEMA = {
   fields: [{ id: 1, name: 'id', required: false, type: 'long' }],
 }
 
-/** The answer's JSON with all 64 bits; throws for anything but a 2xx. */
+/** Returns the reply's JSON with all 64 bits; throws for anything but a 2xx. */
 export async function mustAsk(connection: HttpConnection, question: Question): Promise<Answer> {
   const { status, body } = await connection.ask(question)
   const text = body.toString()
@@ -36,7 +36,7 @@ export async function makeNamespace({ url, root }: RestServer): Promise<void> {
   connection.close()
 }
 
-/** Answers the path of the table. */
+/** Returns the path of the table. */
 export async function makeTable({ url, root }: RestServer, name: string): Promise<string> {
   const connection = await HttpConnection.open(url)
   const path = `${root}/namespaces/bench/tables`
@@ -48,7 +48,7 @@ export async function makeTable({ url, root }: RestServer, name: string): Promis
 }
 
 /**
- * A table as another catalog left it: every snapshot has the one manifest list. Answers its path.
+ * Writes a table as if by another catalog, all snapshots with one manifest list; returns its path.
  */
 export async function registerLongTable(
   server: RestServer,

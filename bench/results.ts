@@ -18,7 +18,7 @@ export interface Results {
 export const RESULTS_FOLDER = join(ROOT, 'bench/results')
 const RESULTS_FILE = join(RESULTS_FOLDER, IS_QUICK ? 'quick.json' : 'latest.json')
 
-/** Keeps what earlier runs measured with other benches; answers the file. */
+/** Keeps what earlier runs measured with other benches; returns the file. */
 export function saveResults(results: Results): string {
   mkdirSync(RESULTS_FOLDER, { recursive: true })
   const merged = mergeResults(readResults(), results)
@@ -33,7 +33,7 @@ export function readResults(): Results {
   return JSON.parse(readFileSync(RESULTS_FILE, 'utf8'))
 }
 
-/** Merges results; for a bench that ran again only the new figures count. */
+/** Only the new figures of a bench that ran again are kept. */
 export function mergeResults(before: Results, after: Results): Results {
   const again = new Set(after.runs.map(({ bench }) => bench))
   const others = <T extends { readonly bench: string }>(all: readonly T[]) =>
@@ -46,7 +46,7 @@ export function mergeResults(before: Results, after: Results): Results {
   }
 }
 
-/** One line a record, as `run-all.ts` gets them from the benches. */
+/** One line a record, as the benches hand them to `run-all.ts`. */
 export function parseRecords(text: string): BenchRecord[] {
   return text
     .split('\n')
@@ -66,7 +66,7 @@ export function renderTable(records: readonly BenchRecord[]): string {
   return all.map((cells) => `| ${HEAD.map((_, i) => cells[i] ?? '').join(' | ')} |`).join('\n')
 }
 
-/** The figures that have an aim, those that miss it first. */
+/** The figures with an aim, missed ones first. */
 export function renderAims(records: readonly BenchRecord[]): string {
   const aimed = records.filter((record) => 'aim' in record && record.aim !== undefined)
   const isMissed = (record: BenchRecord) => 'value' in record && meetsAim(record) === false
@@ -74,8 +74,8 @@ export function renderAims(records: readonly BenchRecord[]): string {
 }
 
 /**
- * Replaces the text between `<!-- name -->` and `<!-- /name -->`, each on a line of its own, in a
- * Markdown document.
+ * Replaces a section of a Markdown document: between `<!-- name -->` and `<!-- /name -->`, each on
+ * a line of its own.
  */
 export function replaceBetweenMarks(document: string, name: string, text: string): string {
   const [begin, end] = [`<!-- ${name} -->\n`, `\n<!-- /${name} -->`]
@@ -98,7 +98,7 @@ function describeAim(aim: Aim): string {
   return 'atLeast' in aim ? `>= ${round(aim.atLeast)}` : `<= ${round(aim.atMost)}`
 }
 
-/** Three digits that count: more would be noise. */
+/** Three significant digits: more would be noise. */
 export function round(value: number): string {
   const digits = Math.abs(value) >= 1000 ? 0 : 3
   const rounded = digits === 0 ? Math.round(value) : Number(value.toPrecision(digits))

@@ -1,7 +1,7 @@
 /**
  * `npm run bench [name ...]`: every measurement, one after the other, then one table of all
- * figures. BENCH_QUICK=1 for a short look. A bench that fails does not stop the others; the exit
- * code tells it.
+ * figures. BENCH_QUICK=1 for a short look. A bench that fails does not stop the others, but the
+ * exit code is 1.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -14,9 +14,9 @@ import { type BenchRun, parseRecords, RESULTS_FOLDER, renderTable, saveResults }
 import { fileOfBench, selectBenches } from './selection.ts'
 
 const FOLDER = join(ROOT, 'bench')
-/** One that hangs would hide what the others measured. */
+/** A bench that hangs would hide what the others measured. */
 const BENCH_TIMEOUT_MS = 30 * 60 * 1000
-/** Load as a share of the cores, beyond which other processes disturb the measurement. */
+/** Load average, as a share of the cores, beyond which other work distorts the figures. */
 const BUSY_SHARE = 0.5
 
 function main(words: readonly string[]): void {

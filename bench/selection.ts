@@ -1,9 +1,8 @@
 const SUFFIX = '-bench.ts'
 
 /**
- * The benches of these files that the words mean, in order: a word is a bench's name or, where
- * there is none of that name, how names begin. All without words; throws for a word that means
- * none.
+ * The benches that the words select, in order. A word is a bench's name or, if no bench has it, the
+ * beginning of names. No words select all; throws for a word that selects none.
  */
 export function selectBenches(files: readonly string[], words: readonly string[]): string[] {
   const names = files

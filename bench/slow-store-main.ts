@@ -1,5 +1,5 @@
 /**
- * The service over a store whose every write takes BENCH_WRITE_DELAY_MS longer, as a bucket's does.
+ * The service over a store whose writes take BENCH_WRITE_DELAY_MS longer, as those of a bucket do.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pino from 'pino'

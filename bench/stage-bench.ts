@@ -19,7 +19,7 @@ import { printMachine, versionsOf } from './machine.ts'
 import { IS_QUICK, openReport } from './report.ts'
 
 const PARALLEL = 16
-/** What the service asks for, and what is enough for most files. */
+/** What the service requests, and what is enough for most files. */
 const TAILS = [64 * 1024, 16 * 1024]
 const ROUNDS = IS_QUICK ? 2 : 5
 const ROWS_OF_FILE = `
@@ -79,7 +79,9 @@ async function measureTail({ store, locations, first, tailBytes }: Load): Promis
     )
   })
   report.figure({
-    what: `footers read and matched with metrics, ${PARALLEL} at once, tail of ${tailBytes / 1024} KiB`,
+    what:
+      `footers read and matched with metrics, ${PARALLEL} at once, ` +
+      `tail of ${tailBytes / 1024} KiB`,
     ...{ value: whole, unit: 'files/s' },
     limit: { what: 'the store alone', value: storeAlone },
     peer: {
@@ -136,7 +138,8 @@ async function measure(
   const best = Math.round(rates.at(-1) ?? 0).toLocaleString('en')
   const median = rates[rates.length >> 1] ?? 0
   console.log(
-    `  ${name.padEnd(46)} ${best.padStart(8)} files/s best, ${Math.round(median).toLocaleString('en')} median`,
+    `  ${name.padEnd(46)} ${best.padStart(8)} files/s best, ` +
+      `${Math.round(median).toLocaleString('en')} median`,
   )
   return median
 }

@@ -1,6 +1,5 @@
 /**
- * From the start of the process to its first answer, with many tables: what is Node's, and what is
- * ours.
+ * Time from the start of the process to its first reply, with many tables: Node's part, and ours.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -57,7 +56,7 @@ async function firstAnswer(): Promise<number> {
   return took
 }
 
-/** Half of them unpublished, as a crash leaves them. */
+/** Leaves half of them unpublished, as a crash would. */
 async function fillTables(): Promise<void> {
   const service = await startBenchService(home)
   const columns = Array.from({ length: 20 }, (_, i) => ({ name: `column_${i}`, type: 'long' }))

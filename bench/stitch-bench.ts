@@ -1,6 +1,7 @@
 /**
  * Stitching Parquet files into one, beside a plain copy of the same bytes; and planning for many
- * files. Run: npx tsx bench/stitch-bench.ts [megabytes]
+ * files.
+ * Run: npx tsx bench/stitch-bench.ts [megabytes]
  */
 import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -145,7 +146,8 @@ async function checkRows(target: string): Promise<void> {
   const connection = await instance.connect()
   const started = performance.now()
   const reader = await connection.runAndReadAll(
-    `SELECT count(*), count(DISTINCT id), count(*) FILTER (code = md5(id::VARCHAR)) FROM '${target}'`,
+    `SELECT count(*), count(DISTINCT id), count(*) FILTER (code = md5(id::VARCHAR))
+     FROM '${target}'`,
   )
   const ms = (performance.now() - started).toFixed(0)
   console.log(

@@ -7,7 +7,7 @@ const TYPES = ['long', 'long', 'double', 'string', 'timestamp', 'int', 'long', '
 export const WIDE_COLUMNS = TYPES.map((type, i) => ({ name: `c${i}`, type }))
 
 /**
- * One of many data files of the table `default.wide`, with bounds of all columns; it need not
+ * One of many data files of the table `default.wide`, with bounds of all columns. It need not
  * exist.
  */
 export function wideFile(home: string, index: number): DataFile {
@@ -26,9 +26,10 @@ export function wideFile(home: string, index: number): DataFile {
     }
   }
   const byId = <T>(value: (i: number) => T) => new Map(TYPES.map((_, i) => [i + 1, value(i)]))
+  const name = `part-${String(index).padStart(8, '0')}.parquet`
   return {
     content: 'data',
-    path: `file://${home}/warehouse/default/wide/data/part-${String(index).padStart(8, '0')}.parquet`,
+    path: `file://${home}/warehouse/default/wide/data/${name}`,
     format: 'parquet',
     specId: 0,
     partition: [],

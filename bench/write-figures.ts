@@ -1,4 +1,4 @@
-/** Writes the figures of the last full run into docs/performance.md, between its two marks. */
+/** Writes the figures of the last full run into docs/performance.md, between its marks. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from './machine.ts'

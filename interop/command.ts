@@ -5,7 +5,7 @@ export interface Command {
   readonly program: string
   readonly args: readonly string[]
   readonly cwd: string
-  /** Where both output streams go. */
+  /** File that both output streams go to. */
   readonly log: string
   readonly timeoutMs: number
   readonly environment?: Readonly<Record<string, string>>
@@ -13,7 +13,7 @@ export interface Command {
 
 const running = new Set<ChildProcess>()
 
-/** Answers the exit code, or 'timed-out' after the whole process group was ended. */
+/** Returns the exit code, or 'timed-out' after ending the whole process group. */
 export function runCommand(command: Command): Promise<number | 'timed-out'> {
   const log = openSync(command.log, 'w')
   const child = spawn(command.program, command.args, {
@@ -59,7 +59,7 @@ function endGroup({ pid }: ChildProcess): void {
   }
 }
 
-/** Whether the machine has the tool, in working order. */
+/** Whether the machine has the tool in working order. */
 export function hasTool(program: string, ...args: string[]): boolean {
   return spawnSync(program, args, { stdio: 'ignore', timeout: 30_000 }).status === 0
 }

@@ -1,6 +1,4 @@
-/**
- * The part of the Dockerfile language that ours uses: enough to check it, and to do what it says.
- */
+/** The part of the Dockerfile language that ours uses: enough to check it and to carry it out. */
 export interface Instruction {
   readonly name: string
   /** `--from=build` is `['from', 'build']`. */
@@ -56,7 +54,7 @@ export function commandOf({ name, text }: Instruction): string[] {
   throw new Error(`${name} is not in the exec form: ${text}`)
 }
 
-/** `A=1 B=2`, as ENV has it; none of our values holds a space. */
+/** `A=1 B=2`, as in ENV; none of our values contains a space. */
 export function variablesOf({ text }: Instruction): [string, string][] {
   return text.split(/\s+/).map((pair) => {
     const at = pair.indexOf('=')
@@ -70,7 +68,7 @@ export function copyOf({ text }: Instruction): { sources: string[]; destination:
   return { sources: words.slice(0, -1), destination: words.at(-1) ?? '' }
 }
 
-/** Whether `.dockerignore` keeps a path from the engine: the last line that matches decides. */
+/** Whether `.dockerignore` hides a path from the engine: the last line that matches decides. */
 export function isIgnored(dockerignore: string, path: string): boolean {
   const parents = path.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/'))
   let ignored = false

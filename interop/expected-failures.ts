@@ -1,6 +1,6 @@
 import type { TestResult } from './junit-report.ts'
 
-/** `Class#test: reason` a line; `#` at the start of a line is a comment. */
+/** One `Class#test: reason` a line; a line that starts with `#` is a comment. */
 export function parseExpectedFailures(text: string): ReadonlyMap<string, string> {
   const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'))
   return new Map(

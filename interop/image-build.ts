@@ -24,11 +24,11 @@ import { RESULTS, ROOT } from './places.ts'
 
 const STEP_TIMEOUT_MS = 10 * 60 * 1000
 
-/** What an engine would have made, as a folder. */
+/** The image that an engine would have made, as a folder. */
 export interface BuiltImage {
   /** Stands for `/`. */
   readonly root: string
-  /** Path in the image, as in `/app`. */
+  /** Path in the image, such as `/app`. */
   readonly workingFolder: string
   readonly environment: Readonly<Record<string, string>>
   readonly user: string
@@ -47,7 +47,7 @@ interface Place {
 
 export async function buildImage(dockerfile: string): Promise<BuiltImage> {
   const all = mkdtempSync(join(tmpdir(), 'moraine-image-'))
-  chmodSync(all, 0o755) // the service's user passes here
+  chmodSync(all, 0o755) // the service's user has to pass through
   const remove = () => rmSync(all, { recursive: true, force: true })
   try {
     const places = new Map<string, Place>()
@@ -120,13 +120,14 @@ function copy(instruction: Instruction, place: Place, places: Map<string, Place>
     if (!existsSync(join(origin, source)) || isIgnored(ignore, source)) {
       throw new Error(`COPY ${source}: the engine would not find it`)
     }
-    // A folder's contents go into the destination; a file goes into it when it ends with a slash.
+    // The contents of a folder go into the destination; a file goes into it when it ends with a
+    // slash.
     const into = destination.endsWith('/') ? join(target, basename(source)) : target
     cpSync(join(origin, source), into, { recursive: true, verbatimSymlinks: true })
   }
 }
 
-/** Commands of RUN stay in the working folder: an absolute path would be the machine's own. */
+/** Commands of RUN stay in the working folder: an absolute path would belong to the machine. */
 async function run(
   text: string,
   step: { readonly place: Place; readonly node: NodeVersion; readonly log: string },

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BuiltImage } from './image-build.ts'
 import { RESULTS, ROOT } from './places.ts'
 
-/** The image's own user is not on this machine: one who owns nothing stands for it. */
+/** Stands for the image's own user, who does not exist on this machine: a user who owns nothing. */
 const NOBODY = 65_534
 const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 20_000
@@ -53,7 +53,8 @@ export async function runImage(image: BuiltImage, check: Check): Promise<void> {
   })
 }
 
-const WRITE_TO_CODE = `try { require('fs').writeFileSync('dist/main.js', ''); console.log('written') }
+const WRITE_TO_CODE = `
+try { require('fs').writeFileSync('dist/main.js', ''); console.log('written') }
 catch (error) { console.log(error.code) }`
 
 function requireReadOnly(told: string): void {
@@ -78,7 +79,7 @@ function isInstalled(folder: string, name: string): boolean {
 interface Container {
   /** Starts the image's command, and leaves it running. */
   serve(): void
-  /** Runs one command beside it; answers its exit code. */
+  /** Runs one command beside it; returns its exit code. */
   run(command: readonly string[]): Promise<number | null>
   output(command: readonly string[]): Promise<string>
   hasEnded(): boolean

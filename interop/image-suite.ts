@@ -6,7 +6,7 @@ import type { TestResult } from './junit-report.ts'
 import { ROOT } from './places.ts'
 import type { Suite } from './suite.ts'
 
-/** The Dockerfile without an engine: every step of it by hand, in a folder in the image's place. */
+/** The Dockerfile without an engine: every step by hand, in a folder that stands for the image. */
 export const imageSuite: Suite = {
   name: 'Docker image, by hand',
   findObstacle: () => undefined,

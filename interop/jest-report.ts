@@ -17,10 +17,10 @@ export interface JestRun {
   readonly environment?: Readonly<Record<string, string>>
 }
 
-/** What Jest's `--json` says of a file. */
+/** What Jest's `--json` says about a file. */
 interface TestedFile {
   readonly name: string
-  /** `focused`: passed, where some of its tests were left out. */
+  /** `focused`: passed, with some of its tests left out. */
   readonly status: 'passed' | 'failed' | 'pending' | 'focused'
   readonly message: string
   readonly startTime: number

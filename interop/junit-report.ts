@@ -5,7 +5,7 @@ export interface TestResult {
   /** `Class#test`, without parentheses and packages. */
   readonly name: string
   readonly outcome: Outcome
-  /** The first line of what the test said, when it did not pass. */
+  /** The first line of the failure message, when the test did not pass. */
   readonly reason: string
   readonly seconds: number
 }

@@ -7,7 +7,7 @@ import { INTEROP, RESULTS } from './places.ts'
 const INSTALL_TIMEOUT_MS = 15 * 60 * 1000
 const JDK_MAJOR_MIN = 17
 
-/** Copies the jars of `<folder>/pom.xml` to `<folder>/lib`; anew when the pom has changed. */
+/** Copies the jars of `<folder>/pom.xml` to `<folder>/lib`; again when the pom has changed. */
 export async function installJars(folder: string): Promise<void> {
   const cwd = join(INTEROP, folder)
   const lib = join(cwd, 'lib')

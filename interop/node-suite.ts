@@ -20,7 +20,7 @@ import type { Suite } from './suite.ts'
 const INSTALL_TIMEOUT_MS = 10 * 60 * 1000
 const RUN_TIMEOUT_MS = 40 * 60 * 1000
 
-/** Our own tests on another Node than the machine's: a result for each test file. */
+/** Our own tests on a Node other than the machine's: a result for each test file. */
 export function nodeSuite(major: number, { always }: { readonly always: boolean }): Suite {
   const isAll = process.env['INTEROP_ALL'] === '1'
   let node: NodeVersion | undefined
@@ -57,7 +57,7 @@ async function runTiers(
   }
 }
 
-/** What git knows of, beside the real data that some tests read. */
+/** Files that git knows, and the real data that some tests read. */
 function copyProject(place: string): string {
   const project = join(place, 'project')
   mkdirSync(project)

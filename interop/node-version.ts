@@ -7,22 +7,25 @@ import { INTEROP, RESULTS } from './places.ts'
 const INSTALL_TIMEOUT_MS = 5 * 60 * 1000
 
 /**
- * What native modules are compiled against, where it is not the newest. With the headers of 24.19
- * and later, each statement of better-sqlite3 12 that is collected outside of JavaScript ends the
- * process (nodejs/node#65446); compiled against earlier ones it runs on all of 24.
+ * Headers that native modules are compiled against, where they are not the newest. With the headers
+ * of 24.19 and later, each statement of better-sqlite3 12 that is collected outside of JavaScript
+ * ends the process (nodejs/node#65446); compiled against earlier ones it runs on all of 24.
  */
 const HEADERS: Readonly<Record<number, string>> = { 24: '24.18.1' }
 
-/** A Node beside the machine's own. */
+/** A Node besides the machine's own. */
 export interface NodeVersion {
   /** As in `v24.21.0`. */
   readonly version: string
   readonly program: string
-  /** For npm and what it starts: this Node comes first, native modules are compiled for it. */
+  /**
+   * Environment for npm and what it starts: this Node comes first, native modules are compiled for
+   * it.
+   */
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** The newest Node of a major version, from the package that npm has of it; installed once. */
+/** The newest Node of a major version, from its npm package; installed once. */
 export async function installNode(major: number): Promise<NodeVersion> {
   const home = await installPackage(String(major))
   const headers = HEADERS[major] === undefined ? home : await installPackage(HEADERS[major])

@@ -29,7 +29,7 @@ export const pyicebergSuite: Suite = {
   run: () => runPytest({ folder: 'pyiceberg', python: python.python }),
 }
 
-/** Runs the tests of a folder against a service of their own. */
+/** Runs the tests of a folder against a service of its own. */
 export async function runPytest(place: Place): Promise<TestResult[]> {
   const service = await startTestedService({ name: place.folder })
   try {
@@ -60,7 +60,7 @@ async function testService(service: TestedService, place: Place): Promise<TestRe
     return [failure(`${place.folder}#run`, `no report, ended with ${code}: ${log}`)]
   }
   const results = parseJunitReport(readFileSync(report, 'utf8'))
-  // 0 and 1 are pytest's own: all passed, some failed.
+  // 0 and 1 are pytest's results: all passed, some failed.
   if (code === 0 || code === 1) return results
   return [...results, failure(`${place.folder}#run`, `pytest ended with ${code}: ${log}`)]
 }

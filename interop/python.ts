@@ -23,7 +23,7 @@ export class PythonEnvironment {
     return join(this.#folder, 'bin', 'python')
   }
 
-  /** Makes it anew when the requirements have changed, or the Python that it links to. */
+  /** Makes it again when the requirements have changed, or the Python that it links to. */
   async install(): Promise<void> {
     const version = execFileSync('python3', ['--version'], { encoding: 'utf8' })
     const wanted = `# ${version}${readFileSync(this.#requirements, 'utf8')}`

@@ -13,7 +13,7 @@ const RUN_TIMEOUT_MS = 6 * 60 * 1000
 const TESTS_IN_KIT = 157
 const KIT_PACKAGE = 'org.apache.iceberg.rest'
 const KIT_CLASSES = ['RESTCompatibilityKitCatalogTests', 'RESTCompatibilityKitViewCatalogTests']
-/** What the kit leaves out on every server, with no switch of its own: see rck/*.java. */
+/** What the kit leaves out on every server, without a switch: see rck/*.java. */
 const EXTRA_CLASS = 'NestedAndSlashedNamesTests'
 const EXTRA_TESTS = [
   'testListNestedNamespaces',
@@ -21,7 +21,7 @@ const EXTRA_TESTS = [
   'testNamespaceWithSlash',
   'testTableNameWithSlash',
 ]
-/** The kit creates tables at `file:/tmp/<namespace>/<table>`, and says so to the letter. */
+/** The kit creates tables at `file:/tmp/<namespace>/<table>`, verbatim. */
 const KIT_WAREHOUSE = '/tmp'
 
 const folder = join(INTEROP, 'rck')
@@ -53,7 +53,7 @@ async function compileExtra(): Promise<void> {
   if (code !== 0) throw new Error(`javac ended with ${code}:\n${readFileSync(log, 'utf8')}`)
 }
 
-/** Each run has a service of its own: the kit wants an empty catalog. */
+/** Each run has its own service: the kit wants an empty catalog. */
 async function runClasses(name: string, selection: readonly string[]): Promise<TestResult[]> {
   const service = await startTestedService({ name, warehouse: KIT_WAREHOUSE })
   try {
@@ -102,7 +102,7 @@ function kitArguments(uri: string, selection: readonly string[]): string[] {
   ]
 }
 
-/** An extra test stands for the one of the kit that is left out there. */
+/** An extra test stands for one that the kit leaves out. */
 function takeExtra(kit: readonly TestResult[], extra: readonly TestResult[]): TestResult[] {
   const testOf = ({ name }: TestResult) => name.slice(name.indexOf('#'))
   const leftOut = kit.filter(({ outcome }) => outcome === 'skipped').map(testOf)
@@ -115,7 +115,7 @@ function takeExtra(kit: readonly TestResult[], extra: readonly TestResult[]): Te
   return [...merged, ...unknown]
 }
 
-/** The kit's folders only: those named like its namespaces, that were not there before. */
+/** The kit's folders only: those named like its namespaces that did not exist before. */
 function removeNewFolders(before: ReadonlySet<string>): void {
   const isOfKit =
     /^(a|newdb|new\.db|new%2Edb|new\/db|ns|ns[12]|ns_[12]|other_ns|non-existing|parent|dumps)$/

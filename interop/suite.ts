@@ -4,7 +4,7 @@ export interface Suite {
   readonly name: string
   /** What the machine lacks for it; undefined when it can run. */
   findObstacle(): string | undefined
-  /** Fetches what it needs, once: what is there stays. */
+  /** Downloads what it needs, once: what is there stays. */
   install(): Promise<void>
   run(): Promise<TestResult[]>
 }

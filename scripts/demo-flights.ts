@@ -14,7 +14,7 @@ export interface FlightFiles {
   readonly late: string
 }
 
-/** Splits the 3,000,000 flights of `vega-datasets` by month. The folder is made anew. */
+/** Splits the 3,000,000 flights of `vega-datasets` by month. The folder is emptied first. */
 export async function splitFlights(folder: string): Promise<FlightFiles> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })

@@ -12,7 +12,7 @@ export interface DemoService {
   readonly pid: number
 }
 
-/** Builds the service and leaves it running on its own, with a new home in `folder`. */
+/** Builds the service and leaves it running, with a new home in `folder`. */
 export async function startDemoService(
   folder: string,
   { allowedLocation }: { readonly allowedLocation: string },
@@ -41,7 +41,7 @@ export async function startDemoService(
   return { url, pid: child.pid }
 }
 
-/** Ends the service of an earlier run, if it still runs. */
+/** Ends the service of an earlier run, if it is still running. */
 function stopDemoService(folder: string): void {
   try {
     const pid = Number(readFileSync(pidFile(folder), 'utf8'))
@@ -67,7 +67,7 @@ async function untilReady(
   throw new Error(`the service did not become ready:\n${log}`)
 }
 
-/** The usual port, or any free one when something else has it. */
+/** The usual port, or any free one when something else uses it. */
 async function findPort(): Promise<number> {
   return (await isFree(PREFERRED_PORT)) || isFree(0)
 }

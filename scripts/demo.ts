@@ -1,7 +1,4 @@
-/**
- * `make demo`: real flights through the public API, each request printed as the curl command that
- * it is.
- */
+/** `make demo`: real flights through the public API. Each request is printed as a curl command. */
 import { relative, resolve } from 'node:path'
 import { showDumps } from './demo-dump.ts'
 import { splitFlights } from './demo-flights.ts'
@@ -80,7 +77,7 @@ Moraine is still running at ${service.url}
   to stop it                  kill ${service.pid}`)
 }
 
-/** Answers what the commit of March said. */
+/** Returns what the commit of March returned. */
 async function commitMonths(shell: Shell, months: readonly string[]): Promise<Answer> {
   say('A table, its columns taken from a file, partitioned by month')
   await shell.post(
@@ -148,7 +145,7 @@ async function readThePast(shell: Shell, march: string): Promise<void> {
   )
 }
 
-/** Answers the snapshot that is current in the end. */
+/** Returns the snapshot that is current in the end. */
 async function replaceAndUndo(shell: Shell, late: string): Promise<Answer> {
   const now = (await shell.get('/v1/tables/flights', (t) => `${rows(t.totals.records)} now`))
     .snapshot

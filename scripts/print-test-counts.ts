@@ -1,4 +1,4 @@
-/** The slowest files, and the one plain line that CI reads, from Jest's own JSON result. */
+/** Prints the slowest files, and the one plain line that CI reads, from Jest's own JSON result. */
 import { readFileSync } from 'node:fs'
 
 const SLOWEST = 10
@@ -19,7 +19,7 @@ for (const tested of slowest) {
   const name = tested.name.slice(tested.name.lastIndexOf('/test/') + 1)
   console.log(`${seconds(tested).toFixed(1).padStart(7)} s  ${name}`)
 }
-// A suite that does not even load counts none of its tests: it is a failure all the same.
+// A suite that does not even load counts none of its tests, but is a failure.
 const failed = result.numFailedTests + result.numRuntimeErrorTestSuites
 const skipped = result.numPendingTests + result.numTodoTests
 console.log(`${result.numPassedTests} passed, ${failed} failed, ${skipped} skipped`)

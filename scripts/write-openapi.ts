@@ -4,7 +4,7 @@ import { buildOpenApi } from '../src/http/docs/openapi.ts'
 import { documentedDialects } from '../src/modules.ts'
 import { problemsMarkdown } from '../src/problem/problem-markdown.ts'
 
-/** Writes what is made from the routes and problems; test/http holds the files against them. */
+/** Writes what is made from the routes and problems; tests in test/http fail when it is stale. */
 export function openapiYaml(): string {
   const header = '# Made by `npm run openapi` from src/modules: edit the shapes and routes there.\n'
   const document = buildOpenApi(documentedDialects())

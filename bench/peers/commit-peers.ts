@@ -20,7 +20,7 @@ interface Place {
   readonly template: string
 }
 
-/** The same load by libraries that commit for themselves: one file of one table in each commit. */
+/** The same load by libraries that commit themselves: each commit adds one file to one table. */
 export async function measureCommitPeers(report: Report, place: Place): Promise<CommitPeers> {
   const ducklake = await measureDuckLake(report, place)
   return (await measurePyIceberg(report, place)) ?? ducklake ?? {}

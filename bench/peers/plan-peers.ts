@@ -4,15 +4,15 @@ import { askPythonPeer } from './python-peer.ts'
 
 export interface PlanRequest {
   readonly metadataLocation: string
-  /** After the first; the best of all counts. */
+  /** Runs after the first; the best of them counts. */
   readonly rounds: number
-  /** PyIceberg's text by the name of the load; an empty one means all files. */
+  /** PyIceberg's filter by the name of the load; an empty one selects all files. */
   readonly filters: Readonly<Record<string, string>>
 }
 
 /**
- * The same table by its files, with no service between: what an engine does for itself. By the
- * load's name, in ms.
+ * Plans of the same table by its files, without a service, as an engine makes them: ms by the
+ * load's name.
  */
 export async function planWithPyIceberg(
   report: Report,

@@ -16,7 +16,7 @@ const ENVIRONMENTS = {
   ducklake: environmentOf('ducklake'),
 } as const
 
-/** Relative to the folder of the interop tests, which know how to make one. Kept between runs. */
+/** Relative to the folder of the interop tests, which make the environment. Kept between runs. */
 function environmentOf(name: string): PythonEnvironment {
   return new PythonEnvironment({
     folder: `../bench/.peers/${name}`,
@@ -25,14 +25,17 @@ function environmentOf(name: string): PythonEnvironment {
 }
 
 export interface PythonPeer {
-  /** What is skipped, by name, when it cannot be had. */
+  /** What is skipped, by name, when the peer cannot be installed. */
   readonly what: string
   readonly environment: keyof typeof ENVIRONMENTS
   readonly script: string
   readonly request: Readonly<Record<string, unknown>>
 }
 
-/** What the script prints; `undefined`, and a word in the report, where the peer cannot be had. */
+/**
+ * Returns what the script prints; `undefined`, and a line in the report, where the peer cannot be
+ * installed.
+ */
 export async function askPythonPeer<T>(report: Report, peer: PythonPeer): Promise<T | undefined> {
   const obstacle = findPythonObstacle()
   if (obstacle !== undefined) {
@@ -55,7 +58,7 @@ export async function askPythonPeer<T>(report: Report, peer: PythonPeer): Promis
   }
 }
 
-/** The last line, where Python says what it was. */
+/** The last line, where Python names the error. */
 function reasonOf(error: unknown): string {
   const text = (error as { stderr?: string }).stderr || String(error)
   return (text.trim().split('\n').at(-1) ?? '').slice(0, REASON_LENGTH_MAX)

@@ -19,8 +19,8 @@ export interface RestFixture extends BenchService {
 
 /**
  * Iceberg's own REST server, which its tests use: jetty over a JDBC catalog, here on SQLite with
- * the journal and the syncs that ours has. It syncs the catalog's row, not the metadata file.
- * Throws with the reason when it cannot be had.
+ * the journal mode and the syncs of ours. It syncs the catalog's row, not the metadata file. Throws
+ * with the reason when it cannot be installed.
  */
 export async function startRestFixture(home: string): Promise<RestFixture> {
   const obstacle = findMavenObstacle()

@@ -65,6 +65,6 @@ test('a closed connection is an error for who waits', async () => {
 
 test('a second question before the answer is refused', async () => {
   const first = connection.ask({ path: '/known' })
-  expect(() => connection.ask({ path: '/known' })).toThrow('not answered yet')
+  expect(() => connection.ask({ path: '/known' })).toThrow('no reply yet')
   await first
 })

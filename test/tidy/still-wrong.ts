@@ -1,7 +1,5 @@
 /** What is still to be mended, by folder: these only ever shrink. */
 export const STILL_LONG: Readonly<Record<string, number>> = {
-  bench: 13,
-  interop: 1,
   'src/http': 22,
   'src/modules': 46,
   'src/problem': 1,

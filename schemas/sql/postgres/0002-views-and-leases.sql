@@ -1,9 +1,9 @@
--- Statements end with a semicolon at the end of a line; nothing else may.
+-- A statement ends with a semicolon at the end of a line; no other line ends with one.
 -- Times are epoch milliseconds. Keys are lower-case; levels of a namespace are joined by 0x1F.
 
 alter table namespaces add column properties text not null default '{}';
 
--- How many levels it has: with it, the children of a namespace are one range of the index.
+-- The number of levels: with it, the children of a namespace are one range of the index.
 alter table namespaces add column depth bigint not null default 1;
 
 update namespaces
@@ -26,7 +26,7 @@ create table views (
 
 create unique index views_by_name on views (namespace_key, name_key);
 
--- Each name of a table or view, once: so they exclude each other.
+-- Each name of a table or view, once, so that a table and a view cannot share one.
 create table names (
   namespace_key text collate "C" not null,
   name_key text collate "C" not null,

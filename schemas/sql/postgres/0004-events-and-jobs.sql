@@ -1,8 +1,8 @@
--- Statements end with a semicolon at the end of a line; nothing else may.
+-- A statement ends with a semicolon at the end of a line; no other line ends with one.
 -- Times are epoch milliseconds. JSON is plain: 64-bit ids are decimal strings.
 
--- written: the order of the inserts, each made under the lock of what it tells of; it says nothing of the order of
--- commits. position: given by whoever reads first after the commit (docs/decisions/0011).
+-- written: the order of the inserts, each made under the lock of the row that changed; commits may
+-- have another order. position: given by whoever reads first after the commit.
 create table events (
   written bigint generated always as identity primary key,
   position bigint,
@@ -22,7 +22,7 @@ create index events_unnumbered on events (subject, written) where position is nu
 
 create unique index events_by_position on events (position) where position is not null;
 
--- One row: events up to and with this position are forgotten.
+-- One row: events up to and including this position are forgotten.
 create table event_horizon (forgotten bigint not null);
 
 insert into event_horizon (forgotten) values (0);
@@ -33,7 +33,7 @@ create table event_cursors (
   fencing_token bigint not null
 );
 
--- due_at_ms: when it may be claimed. Of a job that runs, that is when its lease ends.
+-- due_at_ms: when it may be claimed; for a running job, when its lease ends.
 create table jobs (
   job_id text collate "C" not null primary key,
   kind text collate "C" not null,
@@ -64,7 +64,7 @@ create index jobs_in_order on jobs (created_at_ms, job_id);
 
 create index jobs_by_end on jobs (ended_at_ms) where ended_at_ms is not null;
 
--- Who wants the job done: when the last is gone, it is cancelled.
+-- Those who asked for the job: when the last one withdraws, it is cancelled.
 create table job_askers (
   job_id text collate "C" not null,
   asker text collate "C" not null,

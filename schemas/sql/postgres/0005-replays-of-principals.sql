@@ -1,9 +1,9 @@
--- Statements end with a semicolon at the end of a line; nothing else may.
+-- A statement ends with a semicolon at the end of a line; no other line ends with one.
 
--- Answers of the last hour are forgotten: they were of another form.
+-- Forgets the answers of the last hour, which had another form.
 drop table replays;
 
--- An answer, or a reservation: then the status is 0, and the owner works on the request.
+-- An answer, or a reservation with status 0 while its owner works on the request.
 create table replays (
   principal text collate "C" not null,
   replay_key text collate "C" not null,

@@ -1,6 +1,6 @@
--- Statements end with a semicolon at the end of a line; nothing else may.
+-- A statement ends with a semicolon at the end of a line; no other line ends with one.
 -- Times are epoch milliseconds. Keys are lower-case; levels of a namespace are joined by 0x1F.
--- JSON is exact: 64-bit integers, bytes and maps are tagged (src/catalog/exact-json.ts).
+-- JSON is exact: 64-bit integers, bytes and maps are tagged (src/catalog/sql/rows/tagged-json.ts).
 
 create table namespaces (
   namespace_key text not null primary key,
@@ -46,7 +46,7 @@ create table snapshots (
   primary key (table_uuid, snapshot_id)
 ) strict;
 
--- The key's order is that of as_at: a look-up is one descent of the tree.
+-- The key is in the order of as_at: a lookup is one descent of the tree.
 create table snapshot_log (
   table_uuid text not null,
   timestamp_ms integer not null,

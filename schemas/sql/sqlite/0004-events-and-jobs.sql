@@ -1,7 +1,8 @@
--- Statements end with a semicolon at the end of a line; nothing else may.
+-- A statement ends with a semicolon at the end of a line; no other line ends with one.
 -- Times are epoch milliseconds. JSON is plain: 64-bit ids are decimal strings.
 
--- autoincrement: a position is never given again. Writers take turns, so positions come in the order of commits.
+-- autoincrement: a position is never given twice. Writers take turns, so positions are in the order
+-- of commits.
 create table events (
   position integer not null primary key autoincrement,
   event_id text not null,
@@ -16,7 +17,7 @@ create table events (
   address text
 ) strict;
 
--- One row: events up to and with this position are forgotten.
+-- One row: events up to and including this position are forgotten.
 create table event_horizon (forgotten integer not null) strict;
 
 insert into event_horizon (forgotten) values (0);
@@ -27,7 +28,7 @@ create table event_cursors (
   fencing_token integer not null
 ) strict, without rowid;
 
--- due_at_ms: when it may be claimed. Of a job that runs, that is when its lease ends.
+-- due_at_ms: when it may be claimed; for a running job, when its lease ends.
 create table jobs (
   job_id text not null primary key,
   kind text not null,
@@ -57,7 +58,7 @@ create index jobs_in_order on jobs (created_at_ms, job_id);
 
 create index jobs_by_end on jobs (ended_at_ms) where ended_at_ms is not null;
 
--- Who wants the job done: when the last is gone, it is cancelled.
+-- Those who asked for the job: when the last one withdraws, it is cancelled.
 create table job_askers (
   job_id text not null,
   asker text not null,
