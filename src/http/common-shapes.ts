@@ -20,7 +20,8 @@ export const QueryMoment = z
   .transform((text) => parseAsAt(text.replace(BLANK_FOR_PLUS, '$1+$2')))
   .meta({
     description:
-      'A moment: epoch milliseconds, an RFC 3339 time (without an offset it is UTC), or a date (its first moment in UTC).',
+      'A time: epoch milliseconds, an RFC 3339 time (UTC if it has no offset), or a date (its ' +
+      'first moment in UTC).',
     example: '2024-03-17T23:59:59Z',
   })
 
@@ -33,11 +34,16 @@ export const BodyMoment = z
     example: '2024-03-17T23:59:59Z',
   })
 
-export const Filter = z.string().max(50_000).meta({
-  description:
-    "Drops the files that cannot hold a matching row; it prunes files, not rows. `= != <> < <= > >=`, `IN`, `NOT IN`, `BETWEEN`, `IS [NOT] NULL`, `LIKE 'abc%'`, `AND`, `OR`, `NOT`, parentheses; a comma means AND.",
-  example: "id = 4242 AND first_found >= '2024-01-01'",
-})
+export const Filter = z
+  .string()
+  .max(50_000)
+  .meta({
+    description:
+      'Leaves out files that cannot contain a matching row; it prunes files, not rows. `= != <> ' +
+      "< <= > >=`, `IN`, `NOT IN`, `BETWEEN`, `IS [NOT] NULL`, `LIKE 'abc%'`, `AND`, `OR`, " +
+      '`NOT`, parentheses; a comma means AND.',
+    example: "id = 4242 AND first_found >= '2024-01-01'",
+  })
 
 const SNAPSHOT_ID = /^\d{1,19}$/
 

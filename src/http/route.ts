@@ -38,9 +38,11 @@ export type ParameterOf<Path extends string> = Path extends `${string}{${infer N
 /** Parts of a path that mean the same wherever they stand. */
 export const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   table_identifier:
-    'The name of a table (in namespace `default`), `namespace.name`, a deeper dotted name, or its UUID.',
+    'The name of a table (in namespace `default`), `namespace.name`, a deeper dotted name, or ' +
+    'its UUID.',
   view_identifier:
-    'The name of a view (in namespace `default`), `namespace.name`, a deeper dotted name, or its UUID.',
+    'The name of a view (in namespace `default`), `namespace.name`, a deeper dotted name, or ' +
+    'its UUID.',
   snapshot_identifier: 'A snapshot id, `latest`, or the name of a branch or tag.',
 }
 

@@ -9,7 +9,8 @@ export const EVENT_PROBLEMS = {
     meaning:
       'Events after this position are no longer kept, or the position is not one of this catalog.',
     remedy:
-      'Read the current state of the catalog, then continue from `earliest_after` or from `after=latest`.',
+      'Read the current state of the catalog, then continue from `earliest_after` or from ' +
+      '`after=latest`.',
     retry: 'no',
   },
   'job-not-found': {

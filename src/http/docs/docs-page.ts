@@ -12,15 +12,17 @@ export function renderDocs(document: OpenApiDocument): string {
   const { info, tags, components } = document
   const sections = tags.map((tag) => ({ ...tag, operations: operationsOf(document, tag.name) }))
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
 <title>${escapeHtml(info.title)} API</title><style>${DOCS_STYLE}</style></head>
 <body><nav><strong>${escapeHtml(info.title)}</strong>
-${sections.map(({ name, operations }) => `<h2>${escapeHtml(name)}</h2>${operations.map(link).join('')}`).join('')}
+${sections.map(links).join('')}
 <h2>shapes</h2>${Object.keys(components.schemas)
     .map((id) => `<a href="#shape-${escapeHtml(id)}">${escapeHtml(id)}</a>`)
     .join('')}
 </nav><main><h1>${escapeHtml(info.title)} API</h1>${paragraphs(info.description)}
-<p>For machines: <a href="/openapi.yaml">openapi.yaml</a>. The examples take the address of the service from the shell:</p>
+<p>For machines: <a href="/openapi.yaml">openapi.yaml</a>. The examples
+expect the URL of the service in a shell variable:</p>
 ${pre('MORAINE=http://127.0.0.1:8181')}
 ${sections.map(section).join('')}
 <h2 id="shapes">Shapes</h2>${Object.entries(components.schemas).map(shape).join('')}
@@ -42,6 +44,10 @@ function operationsOf({ paths }: OpenApiDocument, tag: string): readonly Operati
   )
 }
 
+function links(tag: { readonly name: string; readonly operations: readonly Operation[] }): string {
+  return `<h2>${escapeHtml(tag.name)}</h2>${tag.operations.map(link).join('')}`
+}
+
 function link({ doc }: Operation): string {
   return `<a href="#${escapeHtml(doc.operationId)}">${escapeHtml(doc.summary)}</a>`
 }
@@ -51,13 +57,15 @@ function section(tag: {
   readonly description: string
   readonly operations: readonly Operation[]
 }): string {
-  return `<h2 id="${escapeHtml(tag.name)}">${escapeHtml(tag.name)}</h2>${paragraphs(tag.description)}
+  const name = escapeHtml(tag.name)
+  return `<h2 id="${name}">${name}</h2>${paragraphs(tag.description)}
 ${tag.operations.map(operation).join('')}`
 }
 
 function operation({ method, path, doc }: Operation): string {
   return `<section id="${escapeHtml(doc.operationId)}"><h3>${escapeHtml(doc.summary)}</h3>
-<p class="route"><span class="method ${method}">${method.toUpperCase()}</span>${escapeHtml(path)}</p>
+<p class="route"><span class="method ${method}">${method.toUpperCase()}</span>
+${escapeHtml(path)}</p>
 ${paragraphs(doc.description ?? '')}
 ${(doc['x-codeSamples'] ?? []).map(({ source }) => pre(source)).join('')}
 <p class="dim">Permission: ${escapeHtml(doc['x-permission'])}.</p>
@@ -97,11 +105,13 @@ function response([status, doc]: [string, ResponseDoc]): readonly string[] {
   ]
 }
 
+const OPTIONAL = ' <span class="dim">optional</span>'
+
 function shape([id, schema]: [string, JsonSchema]): string {
   const properties = Object.entries((schema['properties'] ?? {}) as Record<string, JsonSchema>)
   const required = new Set(schema['required'] as readonly string[] | undefined)
   const rows = properties.map(([name, property]) => [
-    `<code>${escapeHtml(name)}</code>${required.has(name) ? '' : ' <span class="dim">optional</span>'}`,
+    `<code>${escapeHtml(name)}</code>${required.has(name) ? '' : OPTIONAL}`,
     typeText(property),
     inline(String(property['description'] ?? '')),
   ])
@@ -141,7 +151,8 @@ function members(schema: JsonSchema): string {
 }
 
 function table(rows: readonly (readonly string[])[]): string {
-  return `<table>${rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join('')}</tr>`).join('')}</table>`
+  const cellsOf = (row: readonly string[]) => row.map((cell) => `<td>${cell}</td>`).join('')
+  return `<table>${rows.map((row) => `<tr>${cellsOf(row)}</tr>`).join('')}</table>`
 }
 
 function paragraphs(text: string): string {

@@ -61,7 +61,8 @@ const API_VERSION = '1.0.0'
 const DESCRIPTION = `Moraine keeps tables as immutable Apache Iceberg snapshots of data files.
 Writers change them in transactions; readers get any table as it was at any moment.
 
-Every error is a problem document (RFC 9457): switch on its \`type\`, \`/problems/<code>\`, which tells what to do.
+Every error is a problem document (RFC 9457): switch on its \`type\`, \`/problems/<code>\`,
+which says what to do.
 64-bit ids are text. Times are RFC 3339 in UTC. Unknown members and parameters are refused.
 Every answer carries \`X-Request-Id\`, the client's own if it sent one.`
 

@@ -82,7 +82,13 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
       permission: onTable('modify'),
       summary: 'Add data files',
       description:
-        'By path, as JSON: the footers are read at once, and all files are taken or none. Or a Parquet, CSV or NDJSON file as the body, streamed to the table’s own folder. CSV begins with a line of column names and is read as dumps are written; its rows, and objects of NDJSON, become a Parquet file of the table’s types: columns that are missing have their default, and the first bad row is refused with its `line`, and nothing is taken. With a transaction id it is staged; without one it commits by itself.',
+        'By path, as JSON: the footers are read at once, and either all files are added or ' +
+        'none. Or send a Parquet, CSV or NDJSON file as the body, which is streamed to the ' +
+        'table’s own folder. CSV starts with a line of column names and has the format of ' +
+        'dumps. Its rows, or the objects of NDJSON, become a Parquet file with the table’s ' +
+        'types: missing columns get their default; an invalid row refuses the whole file, and ' +
+        '`line` says where it is. With a transaction id the file is staged; without one it is ' +
+        'committed at once.',
       query: UploadQuery,
       body: StageFilesRequest,
       uploads: [...PARQUET_MEDIA_TYPES, ...TEXT_FORMATS.keys()],
@@ -104,7 +110,9 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
         'engine-failed',
         'not-implemented',
       ],
-      curl: `curl -X POST "$MORAINE/v1/tables/aviation.flights/files" -H 'Content-Type: application/vnd.apache.parquet' -T flights.parquet`,
+      curl:
+        `curl -X POST "$MORAINE/v1/tables/aviation.flights/files" -H 'Content-Type: ` +
+        `application/vnd.apache.parquet' -T flights.parquet`,
     },
     (call) =>
       call.upload === undefined ? stageByPath(deps, call) : upload(deps, call, call.upload),
@@ -196,7 +204,9 @@ const remove = (deps: FileDependencies) =>
       body: RemoveFilesRequest,
       answers: [{ status: 200, description: 'Staged or committed.', shape: FilesAnswer }],
       problems: [...COMMIT_PROBLEMS, 'file-not-in-table', 'location-invalid'],
-      curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/files/remove -H 'Content-Type: application/json' -d '{"files":[{"path":"file:///data/flights-0001.parquet"}]}'`,
+      curl:
+        `curl -X POST $MORAINE/v1/tables/aviation.flights/files/remove -H 'Content-Type: ` +
+        `application/json' -d '{"files":[{"path":"file:///data/flights-0001.parquet"}]}'`,
     },
     async ({ authorize, param, body, keeper }) => {
       const table = param('table_identifier')
@@ -229,7 +239,8 @@ const truncate = (deps: FileDependencies) =>
       permission: onTable('modify'),
       summary: 'Remove every data file',
       description:
-        'Every file that the table has at the commit; not those that the same transaction adds. The body may be empty.',
+        'Removes every file that the table has at the commit, except those that the same ' +
+        'transaction adds. The body may be empty.',
       body: TruncateRequest,
       isBodyOptional: true,
       answers: [{ status: 200, description: 'Staged or committed.', shape: FilesAnswer }],

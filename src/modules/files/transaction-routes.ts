@@ -37,7 +37,8 @@ const start = (deps: CommitServices) =>
       permission: 'in-use-case',
       summary: 'Start a transaction',
       description:
-        'Its state is in the catalog: it survives a restart, and any replica can go on with it. The body may be empty.',
+        'Its state is in the catalog, so it survives a restart, and any replica can continue ' +
+        'it. The body may be empty.',
       body: StartTransactionRequest,
       isBodyOptional: true,
       answers: [
@@ -49,7 +50,9 @@ const start = (deps: CommitServices) =>
         },
       ],
       problems: ['table-not-found', 'name-invalid'],
-      curl: `curl -X POST $MORAINE/v1/transactions/start -H 'Content-Type: application/json' -d '{"author":"nightly-load"}'`,
+      curl:
+        `curl -X POST $MORAINE/v1/transactions/start -H 'Content-Type: application/json' -d ` +
+        `'{"author":"nightly-load"}'`,
     },
     async ({ authorize, body, keeper }) => {
       await authorize('modify', (body.tables ?? []).map(tableTarget))
@@ -89,7 +92,8 @@ const commit = (deps: CommitDependencies) =>
       permission: 'in-use-case',
       summary: 'Commit a transaction',
       description:
-        'All tables or none. Committing again answers the first result again: a client that lost the answer may simply repeat.',
+        'Commits all tables or none. Committing again returns the first result again, so a ' +
+        'client that lost the response can simply repeat the request.',
       body: TransactionRequest,
       answers: [{ status: 200, description: 'Committed.', shape: CommitAnswer }],
       problems: [
@@ -106,7 +110,9 @@ const commit = (deps: CommitDependencies) =>
         'overloaded',
         'storage-full',
       ],
-      curl: `curl -X POST $MORAINE/v1/transactions/commit -H 'Content-Type: application/json' -d '{"transaction_id":"…"}'`,
+      curl:
+        `curl -X POST $MORAINE/v1/transactions/commit -H 'Content-Type: application/json' -d ` +
+        `'{"transaction_id":"…"}'`,
     },
     async ({ authorize, body, keeper }) => {
       const { transaction_id } = body
@@ -140,7 +146,9 @@ const abort = (deps: CommitServices) =>
       body: TransactionRequest,
       answers: [{ status: 200, description: 'Aborted.', shape: TransactionAnswer }],
       problems: ['transaction-not-found', 'transaction-committed'],
-      curl: `curl -X POST $MORAINE/v1/transactions/abort -H 'Content-Type: application/json' -d '{"transaction_id":"…"}'`,
+      curl:
+        `curl -X POST $MORAINE/v1/transactions/abort -H 'Content-Type: application/json' -d ` +
+        `'{"transaction_id":"…"}'`,
     },
     async ({ authorize, body, keeper }) => {
       const { transaction_id } = body

@@ -16,7 +16,8 @@ const TABLES_MAX = 1_000
 
 export const Isolation = z.enum(['snapshot', 'overwrite']).meta({
   description:
-    '`snapshot`: a removal or truncation conflicts with any commit since the transaction first touched the table. `overwrite`: it applies to whatever is there.',
+    'With `snapshot`, a removal or truncation conflicts with any commit since the transaction ' +
+    'first touched the table. With `overwrite`, it applies to whatever the table then has.',
   example: 'snapshot',
 })
 

@@ -127,8 +127,9 @@ export function namespaceNotFound(levels: readonly string[]): ProblemError {
 }
 
 function setAndRemoved(key: string): ProblemError {
-  const detail = `Invalid namespace update: cannot simultaneously set and remove keys: [${key.slice(0, 200)}]`
-  return new ProblemError('namespace-update-invalid', detail, { facts: { key: key.slice(0, 200) } })
+  const shown = key.slice(0, 200)
+  const detail = `Invalid namespace update: cannot simultaneously set and remove keys: [${shown}]`
+  return new ProblemError('namespace-update-invalid', detail, { facts: { key: shown } })
 }
 
 function refuseTooMany(count: number): void {

@@ -100,7 +100,8 @@ function requireCreated(
   throw nameTaken(
     state,
     'table',
-    `Table already exists: another table has the UUID ${tableUuid} of the metadata file, or the name`,
+    `Table already exists: another table has the name, or the UUID ${tableUuid} of the ` +
+      'metadata file',
   )
 }
 

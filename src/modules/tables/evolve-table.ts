@@ -145,7 +145,8 @@ function refuseRevivedNames(
   if (name === undefined) return
   throw new CatalogError(
     'schema-change-invalid',
-    `${name}: another column had this name, and files without field ids would show its values: choose another`,
+    `${name}: another column had this name, and files without field ids would show its values; ` +
+      'choose another name',
     { facts: { column: name, rule: 'name-of-another-column' } },
   )
 }

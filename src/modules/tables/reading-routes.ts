@@ -16,7 +16,8 @@ import { type ReadDependencies, readTable, type TableReading } from './tables.ts
 const ANSWER = {
   status: 200,
   description:
-    'The table at that snapshot. `data_files` comes last and is streamed; as NDJSON, only the data files, one a line.',
+    'The table at that snapshot. `data_files` comes last and is streamed. NDJSON has only the ' +
+    'data files, one per line.',
   shape: TableReadingAnswer,
   alternatives: { [NDJSON_MEDIA_TYPE]: DataFileAnswer },
 }
@@ -38,11 +39,14 @@ const read = (deps: ReadDependencies) =>
       permission: onTable('select'),
       summary: 'Read a table, now or as at a moment',
       description:
-        'Definition, schema, snapshot, and the data files that the filter cannot rule out. Without `as_at` the schema is the current one; with it, that of the snapshot.',
+        'Definition, schema, snapshot, and the data files that the filter cannot exclude. ' +
+        'Without `as_at` the schema is the current one; with it, the snapshot’s.',
       query: ReadTableQuery,
       answers: [ANSWER],
       problems: [...PROBLEMS, 'as-at-invalid', 'as-at-before-first-snapshot'],
-      curl: `curl -G $MORAINE/v1/tables/aviation.flights --data-urlencode "filter=flight_id = 4242" --data-urlencode "as_at=2024-03-17T23:59:59Z"`,
+      curl:
+        'curl -G $MORAINE/v1/tables/aviation.flights --data-urlencode "filter=flight_id = 4242" ' +
+        '--data-urlencode "as_at=2024-03-17T23:59:59Z"',
     },
     async ({ param, query, accepts }) => {
       const form = acceptedForm(accepts)

@@ -213,7 +213,8 @@ function tooLarge(state: TableState, bytes: number): CatalogError {
   const table = formatTableName(state.namespace, state.name)
   return new CatalogError(
     'schema-change-invalid',
-    `${table} has ${bytes} bytes of data files: a change that rewrites them all is for at most ${REWRITE_BYTES_MAX}`,
+    `${table} has ${bytes} bytes of data files, but a change that rewrites them all is limited ` +
+      `to ${REWRITE_BYTES_MAX}`,
     { facts: { rule: 'too-large-to-rewrite', bytes, bytesMax: REWRITE_BYTES_MAX } },
   )
 }

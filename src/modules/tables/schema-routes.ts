@@ -39,7 +39,12 @@ const evolve = {
   permission: onTable('modify'),
   summary: 'Evolve the schema',
   description:
-    'Add (a column that is not nullable needs a default), drop, rename (the old name becomes an alias), move, widen (`int` to `long`, `float` to `double`, decimals to more digits): no file is touched. `long` to `double`, `date` to `timestamp` and `boolean` to `int` write all data files of the table anew, up to 50 GB, and answer when that is done; older snapshots stay as they are. All changes or none; asking again changes nothing.',
+    'Add (a column that is not nullable needs a default), drop, rename (the old name becomes ' +
+    'an alias), move or widen (`int` to `long`, `float` to `double`, decimals to more digits) ' +
+    'columns: no file is touched. `long` to `double`, `date` to `timestamp` and `boolean` to ' +
+    '`int` rewrite all data files of the table, up to 50 GB, before the response; older ' +
+    'snapshots do not change. Applies all changes or none; repeating the request changes ' +
+    'nothing.',
   body: EvolveSchemaRequest,
   answers: [
     { status: 200, description: 'All schemas, the new one among them.', shape: SchemasAnswer },
@@ -55,7 +60,9 @@ const evolve = {
     'commit-state-unknown',
     ...CONVERSION_PROBLEMS,
   ],
-  curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/schemas -H 'Content-Type: application/json' -d '{"changes":[{"op":"add","column":{"name":"gate","type":"string"}}]}'`,
+  curl:
+    `curl -X POST $MORAINE/v1/tables/aviation.flights/schemas -H 'Content-Type: ` +
+    `application/json' -d '{"changes":[{"op":"add","column":{"name":"gate","type":"string"}}]}'`,
 } as const
 
 type EvolveCall = Call<unknown, z.output<typeof EvolveSchemaRequest>>

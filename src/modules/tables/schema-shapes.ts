@@ -3,7 +3,8 @@ import { z } from 'zod'
 const ColumnName = z.string().meta({ example: 'flight_id' })
 const ColumnType = z.union([z.string(), z.record(z.string(), z.unknown())]).meta({
   description:
-    'An Iceberg type (`long`, `decimal(9,2)`, `timestamptz`, ...), an Opteryx name (`INTEGER`, `VARCHAR`, `ARRAY<VARCHAR>`, ...), or Iceberg JSON of a list, map or struct.',
+    'An Iceberg type (`long`, `decimal(9,2)`, `timestamptz`, ...), an Opteryx name (`INTEGER`, ' +
+    '`VARCHAR`, `ARRAY<VARCHAR>`, ...), or Iceberg JSON of a list, map or struct.',
   example: 'long',
 })
 const FieldId = z.int().min(0)

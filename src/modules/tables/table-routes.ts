@@ -46,7 +46,8 @@ const create = (deps: NewTableDependencies) =>
       permission: 'in-use-case',
       summary: 'Create a table',
       description:
-        'A table is born with a schema and no snapshot. Give its columns, or a Parquet file to take them from.',
+        'A new table has a schema and no snapshot. Give its columns, or a Parquet file to take ' +
+        'them from.',
       body: CreateTableRequest,
       answers: [{ status: 201, description: 'Created.', shape: TableAnswer, headers: LOCATION }],
       problems: [
@@ -62,7 +63,9 @@ const create = (deps: NewTableDependencies) =>
         'storage-full',
         'commit-state-unknown',
       ],
-      curl: `curl -X POST $MORAINE/v1/tables -H 'Content-Type: application/json' -d '{"name":"flights","namespace":"aviation","infer_from":"file:///data/flights.parquet"}'`,
+      curl:
+        `curl -X POST $MORAINE/v1/tables -H 'Content-Type: application/json' -d ` +
+        `'{"name":"flights","namespace":"aviation","infer_from":"file:///data/flights.parquet"}'`,
     },
     async ({ authorize, body, keeper }) => {
       await authorize('create', [{ on: 'namespace', name: parseNewTableName(body).namespace }])
@@ -152,7 +155,9 @@ const describe = (deps: CommitDependencies) =>
       body: DescribeTableRequest,
       answers: [{ status: 200, description: 'The table as it is now.', shape: TableAnswer }],
       problems: ['table-not-found', 'name-invalid', 'commit-conflict', 'commit-state-unknown'],
-      curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/metadata -H 'Content-Type: application/json' -d '{"steward":"ops@example.org"}'`,
+      curl:
+        `curl -X POST $MORAINE/v1/tables/aviation.flights/metadata -H 'Content-Type: ` +
+        `application/json' -d '{"steward":"ops@example.org"}'`,
     },
     async ({ param, body, keeper }) => {
       const keep = keeper.keeping(tableAnswer)
@@ -172,7 +177,8 @@ const clone = (deps: NewTableDependencies & Stores<'snapshots'>) =>
       permission: 'in-use-case',
       summary: 'Clone a table',
       description:
-        'A new table over the same data files, now or as at a moment. No bytes are copied; each goes its own way from there.',
+        'A new table with the same data files, now or as at a given time. No bytes are copied; ' +
+        'both tables are independent from then on.',
       body: CloneTableRequest,
       answers: [{ status: 201, description: 'Cloned.', shape: TableAnswer, headers: LOCATION }],
       problems: [
@@ -185,7 +191,9 @@ const clone = (deps: NewTableDependencies & Stores<'snapshots'>) =>
         'storage-full',
         'commit-state-unknown',
       ],
-      curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/clone -H 'Content-Type: application/json' -d '{"name":"flights_2024","as_at":"2024-12-31"}'`,
+      curl:
+        `curl -X POST $MORAINE/v1/tables/aviation.flights/clone -H 'Content-Type: ` +
+        `application/json' -d '{"name":"flights_2024","as_at":"2024-12-31"}'`,
     },
     async ({ authorize, param, body, keeper }) => {
       const { name, namespace } = body
@@ -220,7 +228,9 @@ const rollback = (deps: CommitDependencies) =>
         'commit-conflict',
         'commit-state-unknown',
       ],
-      curl: `curl -X POST $MORAINE/v1/tables/aviation.flights/rollback -H 'Content-Type: application/json' -d '{"as_at":"2024-03-17T12:00:00Z"}'`,
+      curl:
+        `curl -X POST $MORAINE/v1/tables/aviation.flights/rollback -H 'Content-Type: ` +
+        `application/json' -d '{"as_at":"2024-03-17T12:00:00Z"}'`,
     },
     async ({ param, body, keeper }) => {
       const table = param('table_identifier')

@@ -27,7 +27,8 @@ const Steward = z
   .meta({ description: 'Who answers for the table.', example: 'ops@example.org' })
 const Disposition = z.enum(['snapshot', 'continuous']).meta({
   description:
-    '`snapshot`: each load replaces the table; `continuous`: data is added all the time. A hint for readers.',
+    'A hint for readers: with `snapshot` each load replaces the table, with `continuous` data ' +
+    'is added all the time.',
   example: 'continuous',
 })
 const Metadata = z
@@ -200,10 +201,14 @@ const tableMembers = {
   format_version: z.int().meta({ description: 'Of Apache Iceberg.', example: 2 }),
   created_at: Time,
   updated_at: Time,
-  metadata_location: z.string().nullable().meta({
-    description:
-      'Newest Iceberg metadata file, for readers by path. After a commit to a table of thousands of snapshots it may be some seconds behind.',
-  }),
+  metadata_location: z
+    .string()
+    .nullable()
+    .meta({
+      description:
+        'Newest Iceberg metadata file, for readers by path. After a commit to a table with ' +
+        'thousands of snapshots it may be some seconds behind.',
+    }),
   schema: z.strictObject({ schema_id: z.int(), columns: z.array(Column) }),
   partitioning: z.array(
     z.strictObject({ name: z.string(), column: z.string(), transform: z.string() }),
@@ -264,7 +269,8 @@ export const DataFileAnswer = z
     }),
     bounds: z.record(z.string(), z.strictObject({ lower: z.unknown(), upper: z.unknown() })).meta({
       description:
-        'By column: no value is below `lower` or above `upper`, which may be cut short; null is unknown.',
+        'By column: no value is below `lower` or above `upper`, which may be truncated; null ' +
+        'means unknown.',
     }),
     null_counts: z.record(z.string(), z.int()),
     delete_files: z.array(DeleteFile).meta({ description: 'Rows to leave out.' }),

@@ -190,7 +190,8 @@ export async function newLocation(
   if (reserved !== undefined) {
     throw new CatalogError(
       'location-not-allowed',
-      `a table's location has no folder called ${reserved}: tables and dumps keep their own files there`,
+      `a table's location cannot have a folder named ${reserved}: tables and dumps keep their ` +
+        'own files there',
       { facts: { location, reserved: RESERVED_FOLDERS } },
     )
   }
@@ -295,7 +296,8 @@ function requireDescriptionLength(properties: TableProperties): void {
   if (JSON.stringify(metadata).length <= lengthMax) return
   throw new CatalogError(
     'request-invalid',
-    `a table's "metadata" has at most ${lengthMax} characters of JSON: remove keys by setting them to null`,
+    `a table's "metadata" can have at most ${lengthMax} characters of JSON: remove keys by ` +
+      'setting them to null',
     { facts: { lengthMax } },
   )
 }

@@ -71,7 +71,10 @@ const create = (
         },
       ],
       problems: ['view-already-exists', ...CHANGING, ...STORING],
-      curl: `curl -X POST $MORAINE/v1/views -H 'Content-Type: application/json' -d '{"name":"late_flights","namespace":"aviation","queries":[{"dialect":"duckdb","sql":"SELECT * FROM flights WHERE delay > 15"}]}'`,
+      curl:
+        `curl -X POST $MORAINE/v1/views -H 'Content-Type: application/json' -d ` +
+        `'{"name":"late_flights","namespace":"aviation","queries":[{"dialect":"duckdb","sql":` +
+        `"SELECT * FROM flights WHERE delay > 15"}]}'`,
     },
     async ({ authorize, body, keeper }) => {
       const { name, namespace } = body
@@ -149,7 +152,9 @@ const replace = (deps: ViewDependencies) =>
       body: ReplaceViewRequest,
       answers: [{ status: 200, description: 'The view as it is now.', shape: ViewAnswer }],
       problems: ['view-not-found', 'commit-conflict', ...CHANGING, ...STORING],
-      curl: `curl -X PUT $MORAINE/v1/views/aviation.late_flights -H 'Content-Type: application/json' -d '{"queries":[{"dialect":"duckdb","sql":"SELECT * FROM flights WHERE delay > 30"}]}'`,
+      curl:
+        `curl -X PUT $MORAINE/v1/views/aviation.late_flights -H 'Content-Type: application/json' ` +
+        `-d '{"queries":[{"dialect":"duckdb","sql":"SELECT * FROM flights WHERE delay > 30"}]}'`,
     },
     async ({ param, body, keeper }) => {
       const view = param('view_identifier')

@@ -117,7 +117,9 @@ export const ViewAnswer = z
       ...EXAMPLE_NAME,
       description: 'Flights that left late.',
       location: `file:///warehouse/aviation/late_flights-${EXAMPLE_UUID}`,
-      metadata_location: `file:///warehouse/aviation/late_flights-${EXAMPLE_UUID}/metadata/00000-${EXAMPLE_UUID}.metadata.json`,
+      metadata_location:
+        `file:///warehouse/aviation/late_flights-${EXAMPLE_UUID}` +
+        `/metadata/00000-${EXAMPLE_UUID}.metadata.json`,
       created_at: EXAMPLE_TIME,
       updated_at: EXAMPLE_TIME,
       ...EXAMPLE_VERSION,

@@ -17,7 +17,8 @@ const dump = (service: DumpService) =>
       permission: onTable('select'),
       summary: 'Download the table as CKAN’s DataStore does',
       description:
-        'The same file as `/v1/tables/{table_identifier}/dump`, always of one snapshot and always whole: there is no `limit` and no `offset`.',
+        'The same file as `/v1/tables/{table_identifier}/dump`, always of one snapshot and ' +
+        'always complete: there is no `limit` and no `offset`.',
       query: CkanDumpQuery,
       answers: DUMP_ANSWERS,
       problems: [...DUMP_PROBLEMS, 'precondition-required'],

@@ -208,7 +208,8 @@ function preconditionRequired({ target, validators }: DumpResource): ProblemErro
   const resume = `curl -fL -C - -o '${fileName}' "$MORAINE${pinnedUrl}"`
   return new ProblemError(
     'precondition-required',
-    `this address moves with the table, so parts of it may not fit together; resume ${fileName} with ${resume}`,
+    'the content of this URL changes with the table, so parts of it may not fit together; ' +
+      `resume ${fileName} with ${resume}`,
     { facts: { pinnedUrl, fileName, etag: validators.etag, resume } },
   )
 }

@@ -8,7 +8,12 @@ export const DUMPS_TAG: Tag = {
 }
 
 export const DUMP_DESCRIPTION =
-  'One file, with exactly the rows and columns of the snapshot; `HEAD` works, too, and begins nothing. The first request begins the dump and gets what is ready at once, without a length; once it is made there are `Content-Length`, `Repr-Digest` and Range. `Prefer: wait=30` waits for that; `Prefer: respond-async` answers 202 with the `Location` of the status. When something fails in the middle the connection is reset: a file that ended properly is whole.'
+  'One file with exactly the rows and columns of the snapshot. `HEAD` works, too, and starts ' +
+  'nothing. The first request starts the dump and receives what is ready at once, without a ' +
+  'length; once the dump is complete there are `Content-Length`, `Repr-Digest` and Range. ' +
+  '`Prefer: wait=30` waits for that; `Prefer: respond-async` returns 202 with the `Location` ' +
+  'of the status. If something fails midway, the connection is reset: a file that ends ' +
+  'properly is complete.'
 
 const FILE_HEADERS = {
   ETag: 'Strong: the same bytes have the same tag.',

@@ -34,7 +34,9 @@ const dump = (service: DumpService) =>
       summary: 'Download the table as one file, now or as at a moment',
       description: `${DUMP_DESCRIPTION}
 
-This address moves with the table. \`Content-Location\` is that of the very bytes: resume there. A Range here needs \`If-Range\` or \`If-Match\`, else it is a 428: halves of two snapshots never join.`,
+The content of this URL changes with the table. \`Content-Location\` is the
+URL of exactly these bytes: resume there. A Range here needs \`If-Range\` or \`If-Match\`; otherwise
+it is a 428, so that halves of two snapshots are never joined.`,
       query: MovingDumpQuery,
       answers: DUMP_ANSWERS,
       problems: [...DUMP_PROBLEMS, ...MOVING_PROBLEMS, 'precondition-required'],
@@ -61,7 +63,9 @@ With a snapshot id the bytes never change: downloads can be resumed and split.`,
       query: PinnedDumpQuery,
       answers: DUMP_ANSWERS,
       problems: [...DUMP_PROBLEMS, 'precondition-required'],
-      curl: 'curl -fL -C - -o flights.csv "$MORAINE/v1/tables/aviation.flights/4853267719093551/dump?format=csv"',
+      curl:
+        'curl -fL -C - -o flights.csv ' +
+        '"$MORAINE/v1/tables/aviation.flights/4853267719093551/dump?format=csv"',
     },
     async (call) => {
       const format = chooseFormat(call.query.format, call.accepts)
@@ -73,7 +77,8 @@ const DIGEST_ANSWERS: readonly AnswerDoc[] = [
   { status: 200, description: 'The digest.', shape: DigestLine, mediaType: 'text/plain' },
 ]
 const DIGEST_DESCRIPTION =
-  'Waits for the dump for up to a minute, then answers 503: ask again. The name in the line is that of the file.'
+  'Waits for the dump for up to a minute, then returns 503: repeat the request. The line ' +
+  'contains the name of the file.'
 
 const digest = (service: DumpService) =>
   defineRoute(
@@ -106,7 +111,9 @@ const digestAt = (service: DumpService) =>
       query: PinnedChoiceQuery,
       answers: DIGEST_ANSWERS,
       problems: [...FINDING_PROBLEMS, 'dump-not-ready'],
-      curl: 'curl -f $MORAINE/v1/tables/aviation.flights/4853267719093551/dump.sha256 | sha256sum -c',
+      curl:
+        'curl -f $MORAINE/v1/tables/aviation.flights/4853267719093551/dump.sha256 ' +
+        '| sha256sum -c',
     },
     async (call) => answerDigest(service, call, await findDumpAt(service, call, call.query)),
   )
@@ -114,7 +121,9 @@ const digestAt = (service: DumpService) =>
 const STATUS_ANSWERS: readonly AnswerDoc[] = [
   { status: 200, description: 'How far it is.', shape: DumpStatusAnswer },
 ]
-const STATUS_DESCRIPTION = `Begins nothing. Of a finished dump it says length, digest, and which earlier dump this one begins with: whoever has the file of snapshot \`extends.snapshot_id\` gets the new rows only, by resuming that file at \`url\`:
+const STATUS_DESCRIPTION = `Starts nothing. For a finished dump it gives the length, the digest, and
+the earlier dump that this one starts with: if you have the file of snapshot
+\`extends.snapshot_id\`, resume it at \`url\` to get only the new rows:
 
 \`\`\`
 mv flights-<extends.snapshot_id>.csv <file_name>

@@ -44,12 +44,16 @@ export const MovingChoiceQuery = z.strictObject({ ...PinnedChoiceQuery.shape, ..
 
 const download = {
   format: Format.optional().meta({
-    description: `${FORMAT_DESCRIPTION} When it is absent, Accept chooses; csv if that leaves it open.`,
+    description: `${FORMAT_DESCRIPTION} If absent, Accept decides; the default is csv.`,
   }),
-  redirect: z.enum(['auto', 'never']).default('auto').meta({
-    description:
-      '`never`: the bytes come from this service. `auto`: a store that signs URLs may be pointed to instead, with a 302 (`curl -L`).',
-  }),
+  redirect: z
+    .enum(['auto', 'never'])
+    .default('auto')
+    .meta({
+      description:
+        'With `never` the bytes come from this service. With `auto` it may redirect to a store ' +
+        'that signs URLs, with a 302 (`curl -L`).',
+    }),
 }
 
 export const PinnedDumpQuery = z.strictObject({ ...PinnedChoiceQuery.shape, ...download })
@@ -89,10 +93,15 @@ export const DumpStatusAnswer = z
     rows: z.int().optional(),
     sha256: z.string().optional().meta({ description: 'Of the whole file, in hexadecimal.' }),
     created_at: Time.optional(),
-    extends: z.strictObject({ snapshot_id: LongText, byte: z.int() }).nullable().optional().meta({
-      description:
-        'The dump of this snapshot is the first `byte` bytes of this one: whoever has it needs only the rest.',
-    }),
+    extends: z
+      .strictObject({ snapshot_id: LongText, byte: z.int() })
+      .nullable()
+      .optional()
+      .meta({
+        description:
+          'The dump of this snapshot is the first `byte` bytes of this one: if you have it, you ' +
+          'need only the rest.',
+      }),
     problem: Problem.optional().meta({ description: 'Why it failed.' }),
     job_url: z.string().optional().meta({
       description:

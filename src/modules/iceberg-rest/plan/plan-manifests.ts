@@ -90,7 +90,8 @@ function refuseRemovals(
   if (operation === 'append' || operation === 'replace') return
   throw new CatalogError(
     'not-implemented',
-    `Found ${operation} operation, cannot support incremental data in snapshots (${range.start}, ${range.end}]`,
+    `Found ${operation} operation, cannot support incremental data in snapshots ` +
+      `(${range.start}, ${range.end}]`,
     { facts: { operation, snapshotId } },
   )
 }
