@@ -1,3 +1,5 @@
+import type { EventOrigin } from '../core/event-origin.ts'
+
 /** Every type of event. Names are never changed; another shape of `data` is another version. */
 export const EVENT_TYPES = [
   'moraine.namespace.created.v1',
@@ -36,13 +38,6 @@ export interface EventStore {
   findCursor(name: string): Promise<bigint | undefined>
   /** `fenced` when someone with a greater token has written it: then nothing changes. */
   saveCursor(cursor: EventCursor): Promise<'saved' | 'fenced'>
-}
-
-/** Who caused a change. Kept with its events for audit, never shown by the public route. */
-export interface EventOrigin {
-  readonly principal?: string
-  readonly requestId?: string
-  readonly address?: string
 }
 
 export interface CatalogEvent {

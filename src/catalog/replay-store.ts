@@ -1,3 +1,4 @@
+import type { EventOrigin } from '../core/event-origin.ts'
 import type {
   NewReplay,
   ReplayKey,
@@ -5,7 +6,6 @@ import type {
   ReplayReservation,
   ReserveOutcome,
 } from '../core/replay.ts'
-import type { EventOrigin } from './event-store.ts'
 
 /**
  * Answers to requests with an `Idempotency-Key`, so that a repeated request gets the same one.

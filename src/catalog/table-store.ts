@@ -1,3 +1,4 @@
+import type { EventOrigin } from '../core/event-origin.ts'
 import type { NewReplay } from '../core/replay.ts'
 import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
 import type { TableState } from '../core/table/table.ts'
@@ -132,6 +133,8 @@ export interface CommittedTransaction {
   readonly isNew: boolean
   /** Answer to the request that asked for this one, as of `MutationOptions`. */
   readonly replay?: NewReplay
+  /** Who asked for this one; the commit's event has those of all. */
+  readonly events?: EventOrigin
 }
 
 export type CatalogCommitOutcome =

@@ -1,4 +1,5 @@
 import { CatalogError } from './errors.ts'
+import type { EventOrigin } from './event-origin.ts'
 
 /**
  * One client's name for one request. Two principals may use the same key for different requests.
@@ -69,12 +70,17 @@ export interface KeptAnswer {
 /** What a change stores in its own database transaction. */
 export interface KeptWithEffect {
   readonly replay?: NewReplay
+  /** Who asked for it: kept with the events that it raises. */
+  readonly events?: EventOrigin
 }
 
 /** What to keep of a change, given what the change comes to. */
 export type Keep<Result> = (result: Result) => KeptWithEffect
 
-/** Keeps the answer to a request with an `Idempotency-Key`; without a key it keeps nothing. */
+/**
+ * Keeps the answer to a request with an `Idempotency-Key`, without a key none, and who asked for the
+ * change.
+ */
 export interface AnswerKeeper {
   /** For the change that the answer tells of. */
   withEffect(answer: KeptAnswer): KeptWithEffect
@@ -84,7 +90,7 @@ export interface AnswerKeeper {
   withoutEffect(answer: KeptAnswer): Promise<void>
 }
 
-/** The keeper of requests without a key. */
+/** The keeper of changes that no request asks for. */
 export const KEEPS_NOTHING: AnswerKeeper = {
   withEffect: () => ({}),
   keeping: () => () => ({}),

@@ -1,4 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
+import { jointOrigin } from '../../core/event-origin.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { MutationOptions } from '../replay-store.ts'
 import type {
@@ -90,7 +91,9 @@ export class SqlTables implements TableStore {
     options: MutationOptions = {},
   ): Promise<CatalogCommitOutcome> {
     const { engine, definitions } = this.#context
-    const outcome = await mutate(engine, options, (transaction, raised) =>
+    const origin = options.events ?? jointOrigin(commit.transactions.map(({ events }) => events))
+    const known = { ...options, ...(origin !== undefined && { events: origin }) }
+    const outcome = await mutate(engine, known, (transaction, raised) =>
       commitAll(transaction, commit, { raised, ...this.#context }),
     )
     if (outcome.outcome !== 'committed') return outcome

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { EventOrigin } from '../../core/event-origin.ts'
 import type { AnswerKeeper, ReplayRecord } from '../../core/replay.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { Reply } from '../reply.ts'
@@ -23,6 +24,7 @@ export interface AnswerOnceOptions {
 export interface OnceRequest {
   readonly request: IncomingMessage
   readonly keyed: KeyedRequest
+  readonly origin: EventOrigin
   /** Does what the request asks, once. */
   work(keeper: AnswerKeeper): Promise<Reply>
   /** Makes an answer again that was not kept verbatim. */
@@ -53,7 +55,7 @@ export class AnswerOnce {
   async answer(once: OnceRequest): Promise<Reply> {
     const before = await this.#find(once.keyed)
     if (before !== undefined) return replay(once, before)
-    return this.#attempt(once, new Keeper(this.#options, once.keyed), once.work)
+    return this.#attempt(once, new Keeper(this.#options, once), once.work)
   }
 
   /** As `answer`, of a body that is not read before the key is reserved. */
@@ -73,7 +75,7 @@ export class AnswerOnce {
       })
     }, RENEW_MS)
     try {
-      const keeper = new Keeper(this.#options, once.keyed, owner)
+      const keeper = new Keeper(this.#options, once, owner)
       const chunks = hashed(once.chunks, (bodyHash) => {
         keeper.bodyHash = bodyHash
       })

@@ -1,3 +1,4 @@
+import type { EventOrigin } from '../../core/event-origin.ts'
 import type {
   AnswerKeeper,
   KeptAnswer,
@@ -24,6 +25,7 @@ export class Keeper implements AnswerKeeper {
   readonly #replays: Replays
   readonly #nowMs: () => number
   readonly #keyed: KeyedRequest
+  readonly #origin: EventOrigin
   readonly #reservedBy: string | undefined
   /** Hash of an upload's body, once it is read. */
   bodyHash: string | null = null
@@ -34,19 +36,20 @@ export class Keeper implements AnswerKeeper {
 
   constructor(
     { replays, nowMs }: { readonly replays: Replays; readonly nowMs: () => number },
-    keyed: KeyedRequest,
+    { keyed, origin }: { readonly keyed: KeyedRequest; readonly origin: EventOrigin },
     reservedBy?: string,
   ) {
     this.#replays = replays
     this.#nowMs = nowMs
     this.#keyed = keyed
+    this.#origin = origin
     this.#reservedBy = reservedBy
   }
 
   withEffect(answer: KeptAnswer): KeptWithEffect {
     this.#attempts++
     this.#isProvisional = answer.isProvisional === true
-    return { replay: this.#record(answer.status, storedText(answer)) }
+    return { replay: this.#record(answer.status, storedText(answer)), events: this.#origin }
   }
 
   keeping<Result>(answer: (result: Result) => KeptAnswer): (result: Result) => KeptWithEffect {
@@ -87,5 +90,26 @@ export class Keeper implements AnswerKeeper {
       nowMs,
       ...(this.#reservedBy === undefined ? {} : { reservedBy: this.#reservedBy }),
     }
+  }
+}
+
+/** For a request without a key: keeps no answer, only who asked for the change. */
+export class KeylessKeeper implements AnswerKeeper {
+  readonly #kept: KeptWithEffect
+
+  constructor(origin: EventOrigin) {
+    this.#kept = { events: origin }
+  }
+
+  withEffect(): KeptWithEffect {
+    return this.#kept
+  }
+
+  keeping(): () => KeptWithEffect {
+    return () => this.#kept
+  }
+
+  withoutEffect(): Promise<void> {
+    return Promise.resolve()
   }
 }

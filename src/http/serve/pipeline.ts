@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { Request, Response } from 'express'
+import type { EventOrigin } from '../../core/event-origin.ts'
 import { type AnswerKeeper, KEEPS_NOTHING } from '../../core/replay.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { ANONYMOUS, type Authorizer } from '../authorizer.ts'
 import type { Dialect } from '../dialect.ts'
 import type { AnswerOnce } from '../idempotency/answer-once.ts'
+import { KeylessKeeper } from '../idempotency/keeper.ts'
 import { keyOf, requestHash, uploadHash } from '../idempotency/keyed-request.ts'
 import { bodyChunks, drain, mediaTypeOf, readBody } from '../json-body.ts'
 import { CallPermissions, targetOf } from '../permission.ts'
@@ -110,7 +112,7 @@ async function answerRead(arrival: Arrival, gate: Gate): Promise<Reply> {
   const bytes = isRead ? await readBody(request, bodies.bytesMax) : NO_BODY
   const key = keyFor(arrival)
   const body = () => (isRead ? bodies.parse(bytes, match.route) : undefined)
-  if (key === undefined) return handle(arrival, gate, { keeper: KEEPS_NOTHING, body: body() })
+  if (key === undefined) return handle(arrival, gate, { keeper: keyless(arrival), body: body() })
   return gate.once.answer({
     ...onceOf(arrival, body),
     keyed: { ...key, requestHash: requestHash(request, bytes) },
@@ -123,7 +125,7 @@ async function answerUpload(arrival: Arrival, gate: Gate): Promise<Reply> {
   arrival.face.dialect.bodies.isRead(arrival.match.route, request)
   const chunks = bodyChunks(request)
   const key = keyFor(arrival)
-  if (key === undefined) return handle(arrival, gate, { keeper: KEEPS_NOTHING, upload: chunks })
+  if (key === undefined) return handle(arrival, gate, { keeper: keyless(arrival), upload: chunks })
   return gate.once.answerUpload({
     ...onceOf(arrival, () => undefined),
     keyed: { ...key, requestHash: uploadHash(request) },
@@ -139,10 +141,28 @@ function keyFor({ request, face, match, permissions }: Arrival) {
   return { principal: permissions.principal.kind, key }
 }
 
+/** Requests that change nothing have no events to name them. */
+function keyless(arrival: Arrival): AnswerKeeper {
+  const { method } = arrival.match.route
+  const isReading = method === 'get' || method === 'head'
+  return isReading ? KEEPS_NOTHING : new KeylessKeeper(originOf(arrival))
+}
+
+/** Who asks, as the events of the change keep it. */
+function originOf({ request, permissions }: Arrival): EventOrigin {
+  const address = request.socket.remoteAddress
+  return {
+    principal: permissions.principal.kind,
+    requestId: String(request.id),
+    ...(address !== undefined && { address }),
+  }
+}
+
 function onceOf(arrival: Arrival, body: () => unknown) {
   const { request, match, face } = arrival
   return {
     request,
+    origin: originOf(arrival),
     refusal: (error: unknown) => refusalOf(face.dialect, request, error),
     rebuild: (from: KeptFacts, first: Reply): Promise<Reply> => {
       const rebuild = match.route.rebuild ?? face.dialect.rebuild
