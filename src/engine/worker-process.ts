@@ -8,10 +8,10 @@ import type { TaskRequest, TaskResult, WorkerReply } from './protocol.ts'
 const NODE_MAJOR = Number(process.versions.node.split('.')[0])
 /**
  * Address space that Node, DuckDB and their threads reserve before the first task; little of it is
- * ever used. Node 24 starts with 400 MB more than 20; with less than this, Node 22 fails on large
- * texts every other time.
+ * ever used. With that of Node 20, 22 fails on large texts every other time; 24 starts with 640 MB
+ * more, and always fails.
  */
-const ADDRESS_SPACE_BASE_BYTES = (NODE_MAJOR < 22 ? 1_792 : 2_304) * 1024 * 1024
+const ADDRESS_SPACE_BASE_BYTES = baseMegabytes(NODE_MAJOR) * 1024 * 1024
 /** A child whose memory does not shrink by this much is replaced by a new one. */
 const RESIDENT_SLACK_BYTES = 384 * 1024 * 1024
 const HEAP_MEGABYTES_MAX = 384
@@ -185,6 +185,11 @@ function newSettler<T>(): {
     reject = onReason
   })
   return { promise, resolve, reject }
+}
+
+function baseMegabytes(nodeMajor: number): number {
+  if (nodeMajor >= 24) return 4_608
+  return nodeMajor >= 22 ? 2_304 : 1_792
 }
 
 function launch(memoryBytes: number, folder: string): ChildProcess {

@@ -162,7 +162,9 @@ onLinux(
     const [child = 0] = (await childrenOf(process.pid)).filter((id) => !before.includes(id))
     const limits = await readFile(`/proc/${child}/limits`, 'utf8')
     const bytes = Number(/Max address space\s+(\d+)/.exec(limits)?.[1])
-    expect(bytes).toBeLessThan(3 * 1024 ** 3)
+    // Node 24 reserves more for itself: worker-process.ts.
+    const gibibytesMax = Number(process.versions.node.split('.')[0]) < 24 ? 3 : 6
+    expect(bytes).toBeLessThan(gibibytesMax * 1024 ** 3)
   },
 )
 
