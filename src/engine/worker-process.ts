@@ -57,14 +57,18 @@ export class WorkerProcess {
         resolve()
       }
       this.#child.once('exit', onEnd)
-      this.#child.once('error', (error) => {
+      // More than once where the child can neither be started nor killed.
+      this.#child.on('error', (error) => {
         this.#stderr += error.message
         if (this.#child.pid === undefined) onEnd()
       })
     })
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-STDERR_LENGTH_MAX)
-    })
+    this.#child.stderr
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => {
+        this.#stderr = (this.#stderr + text).slice(-STDERR_LENGTH_MAX)
+      })
+      .on('error', () => undefined)
   }
 
   /** Resolves when the child accepts tasks. */

@@ -49,6 +49,8 @@ export function requestLog(log: Logger) {
     request.id = requestId(request)
     request.log = new RequestLog(log, request.id)
     response.setHeader('X-Request-Id', request.id)
+    // Unheard, the event would end the process.
+    response.on('error', (err) => request.log.error({ err }, 'an answer could not be written'))
     response.once('close', () => {
       const { statusCode } = response
       const line = {

@@ -76,7 +76,7 @@ export class TaskThread<T, R> {
       if (this.load === 0) worker.unref()
       waiting?.resolve(result)
     })
-    worker.once('error', (cause) => this.#end(worker, cause))
+    worker.on('error', (cause) => this.#end(worker, cause))
     worker.once('exit', () => this.#end(worker, undefined))
     return worker
   }

@@ -60,7 +60,9 @@ async function run({ task, ...place }: TaskRequest): Promise<TaskResult> {
 }
 
 function reply(message: WorkerReply): void {
-  process.send?.(message)
+  // Without a callback a lost parent would be an event that ends this process untidily; `disconnect`
+  // follows.
+  process.send?.(message, () => undefined)
 }
 
 function pathOf(task: Task): string {

@@ -28,6 +28,8 @@ export async function openServer(address: Address, options: AppOptions): Promise
   cutIdleSockets(server, IDLE_SOCKET_MS)
   server.requestTimeout = 0 // an upload may take long; a stalled one ends by the idle timeout
   await listen(server, address)
+  // A connection that cannot be accepted; unheard, the event would end the process.
+  server.on('error', (err) => options.log.warn({ err }, 'a connection could not be accepted'))
   const endWatch = watchEventLoop((seconds) => options.metrics.eventLoopHeld(seconds))
   return {
     url: urlOf(server, address),

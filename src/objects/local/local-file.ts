@@ -1,8 +1,10 @@
+import { createReadStream } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { CatalogError } from '../../core/errors.ts'
 import { translateError } from './local-error.ts'
 
 const WHAT = 'a temporary file'
+const CHUNK_BYTES = 512 * 1024
 
 /**
  * Writes a new file in constant memory. If the chunks throw, or exceed `bytesMax`
@@ -29,6 +31,14 @@ export async function writeLocalFile(
     await rm(path, { force: true })
     throw error
   }
+}
+
+/**
+ * Reads a file from its beginning. It is opened at the first chunk: a stream that waits to be read
+ * would emit its failures, which end the process, and stay open when nobody comes.
+ */
+export async function* readLocalFile(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path, { highWaterMark: CHUNK_BYTES })
 }
 
 /** Hides the path on the service's own disk from the caller. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { constants, createReadStream } from 'node:fs'
+import { constants } from 'node:fs'
 import { type FileHandle, link, lstat, mkdir, open, stat, unlink } from 'node:fs/promises'
 import { CatalogError } from '../../core/errors.ts'
 import type { ObjectInfo, ObjectStore, ObjectTail } from '../object-store.ts'
@@ -12,6 +12,7 @@ import {
   tooLarge,
   translateError,
 } from './local-error.ts'
+import { readLocalFile } from './local-file.ts'
 import { LocalFolders, type OpenFolder } from './local-folders.ts'
 import { listFiles } from './local-list.ts'
 import { folderOf, nameOf, pathOfFile, pathOfFolder, temporaryName } from './local-location.ts'
@@ -132,8 +133,8 @@ class LocalStore implements ObjectStore {
     })
     if (outcome === 'already-exists') await this.#requireFileAt(target, location)
     if (outcome !== undefined) return outcome
-    const chunks = createReadStream(path, { highWaterMark: STREAM_CHUNK_BYTES_MAX })
-    return (await this.putStreamIfAbsent(location, chunks, { bytesMax: Infinity })).outcome
+    return (await this.putStreamIfAbsent(location, readLocalFile(path), { bytesMax: Infinity }))
+      .outcome
   }
 
   async *readStream(
