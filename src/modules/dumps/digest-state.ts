@@ -5,15 +5,15 @@ import type { DumpIndex } from './format/dump-index.ts'
 
 const STATE_BYTES_MAX = 4_096
 
-/** Beside the index, for a dump whose index has no state of its digest. */
+/** Location, beside the index, of the digest state of a dump whose index has none. */
 export function digestStateLocation(indexLocation: string): string {
   return indexLocation.replace(/[^/]*$/, 'digest-state')
 }
 
 /**
- * Hashes a finished dump once more, so that the digest of one that begins with it can continue. The
- * digest that was announced came from a hasher five times as fast, whose state cannot be saved:
- * nobody has to wait for this one.
+ * Hashes a finished dump once more, so that the digest of a later dump that begins with it can
+ * continue from there. The published digest came from a hasher five times as fast, whose state
+ * cannot be saved; no reader waits for this one.
  */
 export async function saveDigestState(
   { objects }: Pick<LakeServices, 'objects'>,
@@ -25,10 +25,7 @@ export async function saveDigestState(
   await objects.putIfAbsent(digestStateLocation(location), bytes)
 }
 
-/**
- * A digest that stands at the end of the dump; `undefined` when it has to be hashed from its first
- * byte.
- */
+/** A digest positioned at the end of the dump; `undefined` if it must be hashed from the start. */
 export async function resumeDigest(
   { objects }: Pick<LakeServices, 'objects'>,
   { index, location }: { readonly index: DumpIndex; readonly location: string },

@@ -32,7 +32,7 @@ function shardsOf(
   deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
   build: DumpBuild,
 ): AsyncIterable<DumpPiece> {
-  // Only a shard says what the columns are.
+  // A table without files still needs a shard, for its schema message.
   const sources = build.sources.length === 0 ? [undefined] : build.sources
   return inOrder(sources, deps.converter.atOnce, (source) =>
     source === undefined ? obtainEmptyShard(deps, build) : obtainShard(deps, build, source),

@@ -10,16 +10,15 @@ export interface BudgetRequest {
   readonly bytesMax: number
   /** When a reader last asked for the dump of an index, or when it was made if nobody did. */
   readonly lastUsedMs: (index: ObjectInfo) => number
-  /** Stays, even where it alone is larger than the budget. */
+  /** Kept, even if it alone exceeds the budget. */
   readonly newIndexLocation: string
-  /** Its folder and the lease of it, which the caller holds. */
+  /** Its folder; the caller holds the folder's lease. */
   readonly folder: string
   readonly lease: Lease
 }
 
 /**
- * Forgets the dumps that were not asked for longest, over all tables and formats, until the rest is
- * within the budget.
+ * Removes least recently requested dumps, of any table and format, until the rest fit the budget.
  */
 export async function keepBudget(
   deps: Stores<'leases'> & Pick<DumpDependencies, 'ambient' | 'log' | 'objects' | 'warehouse'>,
@@ -48,10 +47,7 @@ async function listAll({ objects, warehouse }: Pick<DumpDependencies, 'objects' 
   return { indexes, totalBytes }
 }
 
-/**
- * Answers how many bytes went: none where a dump is being made, which may take over shards of this
- * one.
- */
+/** Returns the bytes freed: none while a dump is being made there, which may reuse these shards. */
 async function evict(
   deps: Stores<'leases'> & Pick<DumpDependencies, 'ambient' | 'log' | 'objects'>,
   { folder, lease }: BudgetRequest,

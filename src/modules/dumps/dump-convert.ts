@@ -6,7 +6,7 @@ import type { DumpPiece } from './format/dump-index.ts'
 
 type ConvertDependencies = Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>
 
-/** The shard of a source's live rows: one that is there, or a new one. */
+/** The shard of a source's live rows: an existing one, or else a new one. */
 export async function obtainShard(
   deps: ConvertDependencies,
   build: DumpBuild,
@@ -23,7 +23,7 @@ export async function obtainShard(
   )
 }
 
-/** The columns without a row, in formats that can say so: the dump of a table without files. */
+/** A shard of columns without rows, for formats that have a schema: a dump of an empty table. */
 export function obtainEmptyShard(deps: ConvertDependencies, build: DumpBuild): Promise<DumpPiece> {
   const { target, signal } = build
   const { format, compression, schema } = target
@@ -33,7 +33,7 @@ export function obtainEmptyShard(deps: ConvertDependencies, build: DumpBuild): P
   )
 }
 
-/** A shard of another length is one that the disk has damaged: it must not stand in the way. */
+/** An existing shard of another length was damaged on disk, and is replaced. */
 async function putShard(
   { objects }: Pick<DumpDependencies, 'objects'>,
   location: string,

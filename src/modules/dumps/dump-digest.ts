@@ -4,7 +4,7 @@ import type { DumpPiece } from './format/dump-index.ts'
 
 const BUFFER_BYTES = 512 * 1024
 
-/** In hexadecimal. */
+/** SHA-256 of the pieces, in hexadecimal. */
 export async function sha256OfPieces(
   objects: ObjectStore,
   pieces: readonly DumpPiece[],
@@ -34,10 +34,7 @@ export async function hashPieces(
   }
 }
 
-/**
- * The bytes of the pieces, one after the other, read as they are pulled; in the `buffer` if one is
- * given.
- */
+/** The bytes of the pieces in order, read as they are pulled; into `buffer` if one is given. */
 export async function* readPieces(
   objects: ObjectStore,
   pieces: readonly Pick<DumpPiece, 'location' | 'offset' | 'lengthBytes'>[],

@@ -6,7 +6,7 @@ import { type DumpIndex, parseDumpIndex } from './format/dump-index.ts'
 
 const INDEX_NAME = '/index.json'
 
-/** What is there of the dumps of one table in one format. */
+/** Stored objects of the dumps of one table in one format. */
 export interface DumpFolder {
   /** Newest first. */
   readonly indexes: readonly ObjectInfo[]
@@ -37,12 +37,12 @@ export function isIndex(location: string): boolean {
   return location.endsWith(INDEX_NAME)
 }
 
-/** The last but one part of its location. */
+/** The second to last part of its location. */
 export function snapshotIdOf(indexLocation: string): string {
   return indexLocation.split('/').at(-2) ?? ''
 }
 
-/** `undefined` when there is none, or none that can be read: then the dump is made again. */
+/** `undefined` if there is none or it is damaged: then the dump is made again. */
 export async function readDumpIndex(
   deps: Pick<LakeServices, 'log' | 'objects'>,
   location: string,
@@ -54,7 +54,7 @@ export async function readDumpIndex(
     if (!(err instanceof CatalogError)) throw err
     if (err.code === 'file-not-found') return undefined
     if (err.code !== 'metadata-corrupt') throw err
-    deps.log.warn({ err, location }, 'the index of a dump is damaged; the dump is made again')
+    deps.log.warn({ err, location }, 'the index of a dump is damaged; the dump will be made again')
     return undefined
   }
 }

@@ -9,13 +9,13 @@ import type { Dumps } from './dumps.ts'
 
 const KIND = 'dump'
 
-/** What of a dump is stored with its job: enough for another process to make it. */
+/** Everything about a dump that another process needs to make it; stored with its job. */
 type DumpInput = DumpFormatChoice & {
   readonly tableUuid: string
   readonly snapshotId: string
 }
 
-/** Makes dumps that nobody waits for. */
+/** Makes dumps in the background. */
 export function dumpJob(deps: Pick<DumpDependencies, 'catalog'>, dumps: Dumps): JobKind<DumpInput> {
   return {
     kind: KIND,
@@ -34,7 +34,7 @@ export function dumpJob(deps: Pick<DumpDependencies, 'catalog'>, dumps: Dumps): 
   }
 }
 
-/** Has the dump made in the background; those who ask for the same one share a job. */
+/** Submits the dump as a job; requests for the same dump share one job. */
 export async function askForDump(
   jobs: Jobs,
   target: DumpTarget,
@@ -50,7 +50,7 @@ export async function askForDump(
   return (await jobs.submit({ kind: KIND, key: dumpName(target), input, asker })).job
 }
 
-/** The job that makes the dump, or made it last. */
+/** The job that makes the dump, or was the last to make it. */
 export function findDumpJob(jobs: Jobs, target: DumpTarget): Promise<JobRecord | undefined> {
   return jobs.findByKey({ kind: KIND, key: dumpName(target) })
 }
@@ -61,5 +61,5 @@ function inputOf(stored: unknown): DumpInput {
   if (tableUuid && snapshotId && format && compression) {
     return { tableUuid, snapshotId, format, compression }
   }
-  throw new CatalogError('request-invalid', 'The job does not say which dump it is to make')
+  throw new CatalogError('request-invalid', 'the input of the job does not name a dump')
 }

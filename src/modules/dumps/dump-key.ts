@@ -5,10 +5,10 @@ import type { Schema } from '../../core/value/type.ts'
 import { indexLocationIn } from './dump-folder.ts'
 import type { DumpCompression, DumpFormat } from './format/dump-index.ts'
 
-/** Raised when the same rows would be written as other bytes: then every shard is made anew. */
+/** Raised when the same rows would be written as other bytes: every shard is then made again. */
 export const DIALECT_VERSION = 1
 
-/** One dump: of one snapshot, in one format. Its bytes never change. */
+/** One dump: one snapshot in one format. Its bytes never change. */
 export interface DumpTarget {
   readonly state: TableState
   readonly snapshot: Snapshot
@@ -17,10 +17,7 @@ export interface DumpTarget {
   readonly compression: DumpCompression
 }
 
-/**
- * A dump has the columns that the table had at the snapshot: one that was added since would change
- * bytes that are out.
- */
+/** The columns are the snapshot's: a column added since would change bytes already published. */
 export function dumpTargetOf(
   state: TableState,
   snapshot: Snapshot,
@@ -46,8 +43,7 @@ const EXTENSIONS: Record<DumpFormat, string> = {
 const COMPRESSED_EXTENSIONS = { none: '', gzip: '.gz', zstd: '.zst' } as const
 
 /**
- * Compression is a file format here, never a Content-Encoding: concatenated members break clients
- * otherwise.
+ * Compression is part of the file, never a Content-Encoding: joined members would break clients.
  */
 export function mediaTypeOf({ format, compression }: DumpFormatChoice): string {
   return compression === 'none' ? MEDIA_TYPES[format] : COMPRESSED_MEDIA_TYPES[compression]
@@ -65,7 +61,7 @@ export function fileNameOf({ state, snapshot, ...choice }: DumpTarget): string {
   return `${state.name}-${snapshot.snapshotId}.${extensionOf(choice)}`
 }
 
-/** Names the dump among all of this catalog. */
+/** Unique among all dumps of this catalog. */
 export function dumpName({ state, snapshot, ...choice }: DumpTarget): string {
   return `${state.definition.tableUuid}/${extensionOf(choice)}/${snapshot.snapshotId}`
 }
@@ -86,7 +82,7 @@ export function dumpsFolder(warehouse: string, tableUuid: string): string {
   return `${allDumpsFolder(warehouse)}/${tableUuid}`
 }
 
-/** Where the dumps of one table in one format are. */
+/** Folder of the dumps of one table in one format. */
 export function folderOf(
   warehouse: string,
   { state, ...choice }: Pick<DumpTarget, 'state'> & DumpFormatChoice,
@@ -102,12 +98,12 @@ export function choiceOf({ format, compression }: DumpFormatChoice): DumpFormatC
   return { format, compression }
 }
 
-/** Parquet and Arrow compress inside: a file around a file would only hide them from readers. */
+/** Parquet and Arrow compress internally: a second layer would only hide them from readers. */
 export function requireChoice({ format, compression }: DumpFormatChoice): void {
   if (compression === 'none' || format === 'csv' || format === 'ndjson') return
   throw new CatalogError(
     'request-invalid',
-    `${format} compresses its own pages: leave compression out`,
+    `${format} compresses its own pages: leave "compression" out`,
     { facts: { format, compression } },
   )
 }

@@ -39,7 +39,7 @@ interface Part {
 }
 
 /**
- * One valid Parquet file of any size: row groups of the data files copied without decoding under
+ * One valid Parquet file of any size: row groups of the data files, copied without decoding, under
  * one new footer. Files with deletes or another physical schema are rewritten first. The length is
  * known before the first byte.
  */
@@ -59,7 +59,7 @@ export async function buildParquet(
   }
 }
 
-/** A data file that was there when its footer was read. */
+/** Names the data file, if the missing object is one: it vanished after its footer was read. */
 function namingMissing(error: unknown, sources: readonly DumpSource[]): unknown {
   const location = error instanceof CatalogError ? error.facts['location'] : undefined
   const source = sources.find(({ dataFile }) => dataFile.path === location)
@@ -78,10 +78,10 @@ async function copyableParts(
     inspect(deps, build, source),
   )
   const copied = parts.flatMap((part) => part.copied ?? [])
-  const isOfOneShape = new Set(copied.map(({ key }) => key)).size === 1
-  if (isOfOneShape && copied.length === parts.length) return copied
+  const isUniform = new Set(copied.map(({ key }) => key)).size === 1
+  if (isUniform && copied.length === parts.length) return copied
 
-  // The engine gives every file one shape; what has that shape already need not be rewritten.
+  // The engine writes every file with the same schema; files that already have it are kept.
   const odd = oddestOf(parts)
   const first = await rewrite(deps, build, odd.source)
   return mapBounded(parts, deps.converter.atOnce, async (part) => {
@@ -106,7 +106,7 @@ async function inspect(
   }
 }
 
-/** One that must be rewritten in any case, or else of the shape that the fewest have. */
+/** A part that must be rewritten in any case, or else one with the rarest schema. */
 function oddestOf(parts: readonly Part[]): Part {
   const counts = new Map<string | undefined, number>()
   for (const { copied } of parts) counts.set(copied?.key, (counts.get(copied?.key) ?? 0) + 1)
@@ -131,10 +131,10 @@ async function getCopyable(
 ): Promise<Copied> {
   const copied = await findCopyable(deps, build, location)
   if (copied !== undefined) return copied
-  throw new Error(`a file that the engine wrote cannot be copied: ${location}`)
+  throw new Error(`row groups of a file written by the engine cannot be copied: ${location}`)
 }
 
-/** `undefined` when the pages themselves would have to change. */
+/** `undefined` if the pages themselves would have to change. */
 async function findCopyable(
   deps: Pick<DumpDependencies, 'objects'>,
   { target: { state, schema } }: DumpBuild,
@@ -170,7 +170,7 @@ async function piecesOf(
   const tailBytes = plan.tail.length
   const magicOffset = tailBytes - MAGIC_BYTES
   return [
-    // A Parquet file ends with the four bytes that it begins with.
+    // A Parquet file begins with the four magic bytes that it also ends with.
     { location: footerLocation, offset: magicOffset, lengthBytes: MAGIC_BYTES, rowCount: 0 },
     ...copied,
     { location: footerLocation, offset: 0, lengthBytes: tailBytes, rowCount: 0, sha256 },

@@ -1,12 +1,12 @@
 import type { DumpIndex, DumpPiece } from './format/dump-index.ts'
 
 /**
- * A dump while it is made. Any number of readers may follow the pieces, from the first on, as they
- * become ready; a failure reaches every one of them.
+ * A dump while it is being made. Any number of readers may follow its pieces from the first on;
+ * a failure reaches all of them.
  */
 export class DumpProgress {
   readonly pieces: DumpPiece[] = []
-  /** Settles when the index is written, or when the dump cannot be made. */
+  /** Resolves when the index is written; rejects if the dump cannot be made. */
   readonly done: Promise<DumpIndex>
   #wake: () => void = () => undefined
   #news: Promise<void>
@@ -18,7 +18,7 @@ export class DumpProgress {
       this.#isOver = true
       this.#announce()
     })
-    // Readers learn of a failure by following; one that nobody follows must not end the process.
+    // Followers see the failure; without a follower, the rejection must not end the process.
     this.done.catch(() => undefined)
   }
 
@@ -27,7 +27,7 @@ export class DumpProgress {
     this.#announce()
   }
 
-  /** Every piece in order; ends when the dump is complete, throws what it failed with. */
+  /** Every piece in order; ends when the dump is complete, and throws if it fails. */
   async *follow(): AsyncIterable<DumpPiece> {
     for (let next = 0; ; ) {
       const news = this.#news

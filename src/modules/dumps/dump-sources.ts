@@ -9,7 +9,7 @@ import type { DumpDependencies } from './dump-dependencies.ts'
 import { DIALECT_VERSION, type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
 import { type FileIdentity, shardKey } from './format/shard-key.ts'
 
-/** One data file of a dump, and where its converted rows are. */
+/** One data file of a dump, and the location of its converted rows. */
 export interface DumpSource {
   readonly dataFile: DataFile
   readonly sequenceNumber: bigint
@@ -18,8 +18,8 @@ export interface DumpSource {
 }
 
 /**
- * The data files of a snapshot in commit order (sequence number, then path), so that the dump of a
- * table that only grows begins with the bytes of the one before.
+ * The data files of a snapshot in commit order (sequence number, then path), so that each dump of
+ * an append-only table begins with the bytes of the previous one.
  */
 export async function listDumpSources(
   deps: Pick<DumpDependencies, 'manifests' | 'warehouse'>,
@@ -54,7 +54,7 @@ export function emptyShardLocation(warehouse: string, target: DumpTarget): strin
   return `${folderOf(warehouse, target)}/shards/${name}`
 }
 
-/** What the columns of a shard depend on: files without field ids are read by the mapping. */
+/** Everything that determines a shard's columns: files without field ids use the name mapping. */
 function columnsText({ state, schema }: DumpTarget): string {
   return stringifyExactJson({
     schema: schemaToJson({ ...schema, schemaId: 0 }),

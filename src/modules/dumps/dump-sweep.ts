@@ -15,11 +15,11 @@ export interface SweepRequest {
   readonly folder: string
   readonly lease: Lease
   readonly keepNewest: number
-  /** Snapshots whose dumps stay however old they are. */
+  /** Snapshots whose dumps are kept, however old. */
   readonly lasting: ReadonlySet<string>
 }
 
-/** Forgets dumps of older snapshots, then shards that no index names. */
+/** Removes dumps of older snapshots, then shards that no index names. */
 export async function sweepDumps(
   deps: Pick<DumpDependencies, 'log' | 'objects'>,
   request: SweepRequest,
@@ -32,16 +32,15 @@ export async function sweepDumps(
   await removeDumps(deps, { found, stale, lease })
 }
 
-/** Snapshots that a branch or tag names, and the one whose dump was made just now. */
+/** Snapshots named by a branch or tag, and the one whose dump was just made. */
 export function lastingSnapshots({ refs }: TableState, snapshotId: bigint): ReadonlySet<string> {
   const named = Object.values(refs).map((ref) => String(ref.snapshotId))
   return new Set([...named, String(snapshotId)])
 }
 
 /**
- * Removes the dumps of these indexes and every shard that no other index names. Answers how many
- * bytes went. Without its index a dump is not there, so the index goes first, whatever becomes of
- * its shards.
+ * Removes the dumps of these indexes and every shard that no other index names; returns the bytes
+ * freed. A dump exists only with its index, so the index goes first, even if a shard then remains.
  */
 export async function removeDumps(
   deps: Pick<LakeServices, 'log' | 'objects'>,
@@ -55,8 +54,7 @@ export async function removeDumps(
     readonly lease: Lease
   },
 ): Promise<number> {
-  // Another process may be taking over what no index names yet: only who has the lease may delete
-  // it.
+  // Another process may be about to name what no index names yet: deleting needs the lease.
   await lease.confirm()
   const staleLocations = new Set(stale.map(({ location }) => location))
   const kept = found.indexes.filter(({ location }) => !staleLocations.has(location))
@@ -74,7 +72,7 @@ export async function removeDumps(
   return bytes
 }
 
-/** A damaged index names nothing: its dump has to be made again in any case. */
+/** Shards that these indexes name. A damaged index names none: its dump is made again anyway. */
 async function namedShards(
   deps: Pick<LakeServices, 'log' | 'objects'>,
   { shards }: DumpFolder,
@@ -91,10 +89,7 @@ async function namedShards(
   return named
 }
 
-/**
- * What the disk has damaged so that it shows: without the index, nobody would know how long a shard
- * has to be.
- */
+/** Removes shards that were cut short on disk. Only the index knows how long a shard must be. */
 export async function removeShortShards(
   { objects }: Pick<LakeServices, 'objects'>,
   { pieces }: Pick<DumpIndex, 'pieces'>,
@@ -108,8 +103,8 @@ export async function removeShortShards(
 }
 
 /**
- * Forgets all dumps of a table that is gone. Nobody can ask for them any more, and they can be made
- * again from a table that is registered again.
+ * Removes all dumps of a dropped table. Nobody can request them any more; if the table is
+ * registered again, they can be made again.
  */
 export async function forgetDumpsOfTable(
   { objects, warehouse }: Pick<LakeServices, 'objects' | 'warehouse'>,

@@ -6,10 +6,7 @@ import { formatTableName } from '../../core/table/table-name.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { choiceOf, type DumpFormatChoice, type DumpTarget, requireChoice } from './dump-key.ts'
 
-/**
- * The dump that is meant. It has the columns that the table had at the snapshot: so its bytes never
- * change.
- */
+/** The requested dump. Its columns are those of the snapshot, so its bytes never change. */
 export async function getDumpTarget(
   deps: Stores<'tables' | 'snapshots'>,
   request: DumpFormatChoice & { readonly table: string; readonly selector: SnapshotSelector },
@@ -19,17 +16,21 @@ export async function getDumpTarget(
   const snapshot = await getSnapshot(deps.catalog, state, request.selector)
   if (snapshot === undefined) {
     const table = formatTableName(state.namespace, state.name)
-    throw new CatalogError('snapshot-not-found', `${table} has no snapshot yet: nothing to dump`, {
-      facts: { table },
-    })
+    throw new CatalogError(
+      'snapshot-not-found',
+      `${table} has no snapshot yet, so there is nothing to dump`,
+      {
+        facts: { table },
+      },
+    )
   }
   const schema = getSchema(state.definition, snapshot.schemaId)
   return { state, snapshot, schema, ...choiceOf(request) }
 }
 
 /**
- * When the table became what an `as_at`, or now, shows of it. `isExact`: no other change is of the
- * same second, so that a date of HTTP tells it from all others.
+ * When the table became what `as_at` (or now) shows. `isExact`: no other change happened in the
+ * same second, so an HTTP date identifies the state.
  */
 export async function findChangeTime(
   deps: Stores<'snapshots'>,

@@ -14,8 +14,8 @@ import { gzipMember } from './format/gzip-join.ts'
 import { storedZstandardFrame } from './format/zstandard-frame.ts'
 
 /**
- * Converts what no earlier dump has converted, and hands the pieces on in order. The digest goes on
- * where that of an earlier dump ended when this one begins with its bytes.
+ * Converts what no earlier dump has converted, and adds the pieces in order. If an earlier dump is
+ * a prefix of this one, its digest is continued.
  */
 export async function buildText(
   deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
@@ -46,7 +46,7 @@ export async function buildText(
   }
 }
 
-/** The longest earlier dump that this one begins with. */
+/** The longest earlier dump that is a prefix of this one. */
 function findPrefix(
   { target, sources, made }: DumpBuild,
   header: DumpPiece | undefined,
@@ -61,7 +61,7 @@ function findPrefix(
   return prefixes.sort((a, b) => b.lengthBytes - a.lengthBytes)[0]
 }
 
-/** A shard that is gone is made again, and may have other bytes than it had: then all is hashed. */
+/** `undefined` if a shard of the prefix is gone: made again, it may differ, so all is hashed. */
 async function resumeAfter(
   deps: Pick<DumpDependencies, 'objects' | 'warehouse'>,
   { made, target }: DumpBuild,
@@ -73,16 +73,16 @@ async function resumeAfter(
 }
 
 /**
- * What comes before all shards: the one header line of CSV. A compressed file of nothing is not
- * empty, so that stands there, too.
+ * What precedes all shards: the header line of CSV, or the compression of no bytes, which is not
+ * itself empty.
  */
 async function headerPiece(
   deps: Pick<DumpDependencies, 'objects' | 'warehouse'>,
   { target, sources }: DumpBuild,
 ): Promise<DumpPiece | undefined> {
   const { format, compression, schema } = target
-  const isOfNothing = sources.length === 0 && compression !== 'none'
-  if (format !== 'csv' && !isOfNothing) return undefined
+  const isCompressedNothing = sources.length === 0 && compression !== 'none'
+  if (format !== 'csv' && !isCompressedNothing) return undefined
   const text = new TextEncoder().encode(format === 'csv' ? csvHeader(schema) : '')
   const bytes = await compressed(text, compression)
   const sha256 = createHash('sha256').update(bytes).digest('hex')

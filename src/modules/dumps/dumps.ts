@@ -33,19 +33,19 @@ import { type DumpIndex, serialiseDumpIndex } from './format/dump-index.ts'
 import { MadeShards } from './made-shards.ts'
 
 const INDEXES_CACHED_MAX = 200
-/** Hashed anew in 100 ms. */
+/** Shorter dumps are hashed again in 100 ms. */
 const CONTINUED_BYTES_MIN = 128 * 1024 * 1024
 const FAILURES_KEPT_MAX = 1_000
 const USES_KEPT_MAX = 10_000
 
-/** What the making of dumps counts. */
+/** Counts dumps that are made. */
 export interface DumpMeter {
   dumpStarted(): void
   dumpFailed(code: string): void
 }
 
 export interface DumpOptions {
-  /** Newest dumps of each table and format that stay. */
+  /** How many of the newest dumps are kept, for each table and format. */
   readonly keepNewest: number
   /**
    * Size of all dumps together; unlimited by default. The newest may exceed it until the next one
@@ -53,9 +53,7 @@ export interface DumpOptions {
    */
   readonly bytesMax?: number
   readonly meter?: DumpMeter
-  /**
-   * From this length on a dump is hashed once more, so that the digest of the next can continue.
-   */
+  /** Dumps this long are hashed once more, so that the digest of the next can continue. */
   readonly continuedBytesMin?: number
 }
 
@@ -79,8 +77,8 @@ export interface BuildOptions {
 }
 
 /**
- * Dumps of this catalog. Each is made once however many ask, also across processes: the first makes
- * it, the rest follow. What is made is found again by its index, which is written last.
+ * The dumps of this catalog. Each is made once, however many ask, even across processes: the first
+ * makes it, the others follow. A finished dump is found by its index, which is written last.
  */
 export class Dumps {
   readonly #deps: DumpDependencies
@@ -88,7 +86,7 @@ export class Dumps {
   readonly #running = new Map<string, Making>()
   readonly #tidying = new Set<Promise<void>>()
   readonly #failed = new BoundedMap<string, { readonly error: unknown }>(FAILURES_KEPT_MAX)
-  /** By location, as they were when they had that time of change. */
+  /** By location, valid for that modification time. */
   readonly #indexes = new BoundedMap<string, { modifiedAtMs: number; index: DumpIndex }>(
     INDEXES_CACHED_MAX,
   )
@@ -100,7 +98,7 @@ export class Dumps {
     this.#options = options
   }
 
-  /** The finished dump, or its progress: one that nobody makes yet is begun. */
+  /** The finished dump, or its progress; starts it unless it is being made already. */
   async open(target: DumpTarget): Promise<DumpIndex | DumpProgress> {
     requireChoice(target)
     const { warehouse, ambient } = this.#deps
@@ -141,7 +139,7 @@ export class Dumps {
     }
   }
 
-  /** Looks each time: another process may have removed it. */
+  /** The finished dump, looked up each time: another process may have removed it. */
   async find(target: DumpTarget): Promise<DumpIndex | undefined> {
     const location = indexLocation(this.#deps.warehouse, target)
     const info = await this.#deps.objects.find(location)
@@ -165,10 +163,7 @@ export class Dumps {
     return failure === undefined ? { state: 'absent' } : { state: 'failed', ...failure }
   }
 
-  /**
-   * A dump one of whose files is gone: its index goes, too, so that the next request makes it
-   * again.
-   */
+  /** Removes the index of a dump that has lost a file, so that the next request makes it again. */
   async forget(target: DumpTarget): Promise<void> {
     const { objects, warehouse } = this.#deps
     const index = await this.find(target)
@@ -176,13 +171,15 @@ export class Dumps {
     await objects.delete(indexLocation(warehouse, target))
   }
 
-  /** Stops what is being made; nothing half-made is ever served. */
+  /** Stops dumps in the making. An unfinished dump is never served as a whole one. */
   async close(): Promise<void> {
-    this.#closing.abort(new CatalogError('overloaded', 'the service stops: try again soon'))
+    this.#closing.abort(
+      new CatalogError('overloaded', 'the service is shutting down: try again soon'),
+    )
     await this.settle()
   }
 
-  /** Resolves when all that was begun is made, and stale dumps are swept. */
+  /** Resolves when all dumps in the making have ended and stale ones are swept. */
   async settle(): Promise<void> {
     await Promise.allSettled([...this.#running.values()].map(({ progress }) => progress.done))
     await Promise.allSettled(this.#tidying)
@@ -199,13 +196,13 @@ export class Dumps {
       try {
         return await this.#make(target, made, signal)
       } catch (error) {
-        // Nobody wants one that was cancelled: there is no failure to tell of.
+        // A cancelled dump has no reader, so there is no failure to report.
         if (stop.signal.aborted) throw error
         this.#failed.set(name, { error })
         this.#options.meter?.dumpFailed(error instanceof CatalogError ? error.code : 'internal')
         throw error
       } finally {
-        // Before anybody learns of the end, so that who asks again then begins anew.
+        // Before anyone learns of the failure, so that asking again starts a new attempt.
         this.#running.delete(name)
       }
     })
@@ -243,12 +240,10 @@ export class Dumps {
     const deps = this.#deps
     const sources = await listDumpSources(deps, target)
     const made = await MadeShards.load(deps, folderOf(deps.warehouse, target))
-    const content = await this.#buildContent({
-      ...{ target, sources, made, progress },
-      signal: lease.signal,
-    })
+    const { signal } = lease
+    const content = await this.#buildContent({ target, sources, made, progress, signal })
     const index = describe(target, progress, { content, createdAtMs: deps.ambient.nowMs() })
-    // Whoever has the lease now may have removed what this index would name.
+    // If the lease was lost, its new holder may have removed what this index would name.
     await lease.confirm()
     await this.#putIndex(target, index)
     return index
@@ -260,7 +255,7 @@ export class Dumps {
     return buildText(this.#deps, build)
   }
 
-  /** What stands there is a damaged index, or else `find` had found it. */
+  /** Replaces what is there: it must be damaged, or `find` would have returned it. */
   async #putIndex(target: DumpTarget, index: DumpIndex): Promise<void> {
     const { objects, warehouse } = this.#deps
     const location = indexLocation(warehouse, target)
@@ -270,12 +265,12 @@ export class Dumps {
     await objects.putIfAbsent(location, bytes)
   }
 
-  /** Readers of the new dump need not wait for it; the next build does, until the lease is free. */
+  /** Readers of the new dump do not wait for this; the next build waits for the lease. */
   #tidyLater(target: DumpTarget, index: DumpIndex, lease: Lease): void {
     const tidying = this.#finishUp(target, index, lease)
       .catch((err) => {
         if (this.#closing.signal.aborted) return
-        this.#deps.log.warn({ err, dump: dumpName(target) }, 'dumps were not tidied')
+        this.#deps.log.warn({ err, dump: dumpName(target) }, 'stale dumps could not be removed')
       })
       .finally(() => this.#tidying.delete(tidying))
     this.#tidying.add(tidying)
@@ -303,7 +298,7 @@ export class Dumps {
     const { tableUuid } = target.state.definition
     const folder = folderOf(deps.warehouse, target)
     const state = await deps.catalog.tables.find({ tableUuid })
-    // Dropped while its dump was made.
+    // The table was dropped while its dump was being made.
     if (state === undefined) return forgetDumpsOfTable(deps, tableUuid)
     const { keepNewest, bytesMax } = this.#options
     const lasting = lastingSnapshots(state, target.snapshot.snapshotId)
@@ -315,12 +310,12 @@ export class Dumps {
     await keepBudget(deps, { bytesMax, lastUsedMs, newIndexLocation, folder, lease })
   }
 
-  /** Shards of a dump that cannot be finished help nobody while the disk is full. */
+  /** Removes the shards of an unfinished dump when the disk is full. */
   async #giveSpaceBack({ state, ...target }: DumpTarget, lease: Lease): Promise<void> {
     const folder = folderOf(this.#deps.warehouse, { state, ...target })
     const lasting = lastingSnapshots(state, target.snapshot.snapshotId)
     await sweepDumps(this.#deps, { folder, lease, keepNewest: Infinity, lasting }).catch((err) =>
-      this.#deps.log.warn({ err, folder }, 'shards of a dump that failed could not be removed'),
+      this.#deps.log.warn({ err, folder }, 'shards of a failed dump could not be removed'),
     )
   }
 }

@@ -3,18 +3,16 @@ import { listDumpFolder, readDumpIndex } from './dump-folder.ts'
 import type { DumpSource } from './dump-sources.ts'
 import type { DumpIndex, DumpPiece } from './format/dump-index.ts'
 
-/** Earlier dumps whose shards are taken over: the newest ones have most in common with the next. */
+/** How many earlier dumps to reuse shards of: the newest have most in common with the next. */
 const BASES_MAX = 4
 
-/** Rows in a shard, and how far pieces of it reach. */
+/** Rows in a shard, and where its last known piece ends. */
 interface Named {
   rowCount: number
   endBytes: number
 }
 
-/**
- * Shards that are there already: of earlier dumps, and of builds that did not come to their end.
- */
+/** Existing shards: of earlier dumps, and of builds that never finished. */
 export class MadeShards {
   /** Earlier dumps of the table in this format, newest first. */
   readonly bases: readonly DumpIndex[]
@@ -49,14 +47,13 @@ export class MadeShards {
   }
 
   /**
-   * The whole shard of a source; `undefined` when it has to be made: too short, absent, or its rows
-   * not known.
+   * The shard of a source; `undefined` if it is missing, too short, or its row count is unknown.
    */
   find({ shardLocation, dataFile, deleteFiles }: DumpSource): DumpPiece | undefined {
     const lengthBytes = this.#sizes.get(shardLocation)
     const named = this.#named.get(shardLocation)
     if (lengthBytes === undefined || lengthBytes < (named?.endBytes ?? 0)) return undefined
-    // A shard is put in its place only after its rows were counted.
+    // A shard is published only after its rows were counted.
     const counted = deleteFiles.length === 0 ? dataFile.recordCount : undefined
     const rowCount = counted ?? named?.rowCount
     if (rowCount === undefined) return undefined
@@ -64,14 +61,14 @@ export class MadeShards {
   }
 
   #addNames(pieces: readonly DumpPiece[]): void {
-    const ofThisDump = new Map<string, Named>()
+    const inThisDump = new Map<string, Named>()
     for (const { location, offset, lengthBytes, rowCount } of pieces) {
-      const { rowCount: rows, endBytes } = ofThisDump.get(location) ?? { rowCount: 0, endBytes: 0 }
-      ofThisDump.set(location, {
+      const { rowCount: rows, endBytes } = inThisDump.get(location) ?? { rowCount: 0, endBytes: 0 }
+      inThisDump.set(location, {
         rowCount: rows + rowCount,
         endBytes: Math.max(endBytes, offset + lengthBytes),
       })
     }
-    for (const [location, named] of ofThisDump) this.#named.set(location, named)
+    for (const [location, named] of inThisDump) this.#named.set(location, named)
   }
 }

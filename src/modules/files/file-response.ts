@@ -3,7 +3,7 @@ import { formatTableName } from '../../core/table/table-name.ts'
 import type { StagedFile, TableCommitResult } from '../../core/table/transaction.ts'
 import { resultToJson } from './transaction-response.ts'
 
-/** One form for staging, removing and truncating, in a transaction or by itself. */
+/** The response to adding, removing and truncating, in a transaction or committed at once. */
 export function filesToJson({
   transactionId,
   state,
@@ -15,7 +15,7 @@ export function filesToJson({
   readonly state: TableState
   readonly files?: readonly StagedFile[]
   readonly removal?: { readonly removed_files?: number; readonly truncated?: true }
-  /** `undefined` when it is only staged. */
+  /** `undefined` if only staged. */
   readonly results?: readonly TableCommitResult[] | undefined
 }) {
   return {

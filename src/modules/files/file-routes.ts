@@ -40,11 +40,11 @@ import {
 } from './file-shapes.ts'
 import { type UploadDependencies, type UploadReport, uploadFile, uploadText } from './upload.ts'
 
-/** What adding files by path, and removing them, takes. */
+/** Everything that adding files by path, and removing them, uses. */
 export type FileDependencies = Stores<'paths' | 'tables' | 'transactions'> &
   Pick<CommitDependencies, 'ambient' | 'commits' | 'manifests' | 'meter' | 'objects'>
 
-const FILES_TAG: Tag = { name: 'files', description: 'Adding and removing data files.' }
+const FILES_TAG: Tag = { name: 'files', description: 'Add and remove data files.' }
 const PARQUET_MEDIA_TYPES = [
   'application/vnd.apache.parquet',
   'application/parquet',
@@ -82,19 +82,18 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
       permission: onTable('modify'),
       summary: 'Add data files',
       description:
-        'By path, as JSON: the footers are read at once, and either all files are added or ' +
-        'none. Or send a Parquet, CSV or NDJSON file as the body, which is streamed to the ' +
-        'table’s own folder. CSV starts with a line of column names and has the format of ' +
-        'dumps. Its rows, or the objects of NDJSON, become a Parquet file with the table’s ' +
-        'types: missing columns get their default; an invalid row refuses the whole file, and ' +
-        '`line` says where it is. With a transaction id the file is staged; without one it is ' +
-        'committed at once.',
+        'Either by path, as JSON: the footers are read at once, and all files are added or none. ' +
+        'Or as a Parquet, CSV or NDJSON body, which is streamed to the table’s own folder. CSV ' +
+        'begins with a line of column names, in the format that dumps are written in. Rows of ' +
+        'CSV, and objects of NDJSON, become a Parquet file with the table’s types; missing ' +
+        'columns get their default. The first bad row refuses the whole file, with its `line`. ' +
+        'With a transaction id the files are staged; without one they are committed at once.',
       query: UploadQuery,
       body: StageFilesRequest,
       uploads: [...PARQUET_MEDIA_TYPES, ...TEXT_FORMATS.keys()],
       answers: [
-        { status: 200, description: 'Staged or committed, by path.', shape: FilesAnswer },
-        { status: 201, description: 'Uploaded, and staged or committed.', shape: FilesAnswer },
+        { status: 200, description: 'Added by path: staged or committed.', shape: FilesAnswer },
+        { status: 201, description: 'Uploaded: staged or committed.', shape: FilesAnswer },
       ],
       problems: [
         ...COMMIT_PROBLEMS,
@@ -111,8 +110,8 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
         'not-implemented',
       ],
       curl:
-        `curl -X POST "$MORAINE/v1/tables/aviation.flights/files" -H 'Content-Type: ` +
-        `application/vnd.apache.parquet' -T flights.parquet`,
+        'curl -X POST "$MORAINE/v1/tables/aviation.flights/files" ' +
+        `-H 'Content-Type: application/vnd.apache.parquet' -T flights.parquet`,
     },
     (call) =>
       call.upload === undefined ? stageByPath(deps, call) : upload(deps, call, call.upload),
@@ -123,7 +122,7 @@ async function stageByPath(
   deps: FileDependencies,
   { authorize, param, query, body, keeper }: StageCall,
 ): Promise<Reply> {
-  if (body === undefined) throw new Error('a request to stage by path has no body')
+  if (body === undefined) throw new Error('a request to stage files by path has no body')
   const table = param('table_identifier')
   const paths = body.files.map((file) => file.path)
   const transactionId = body.transaction_id ?? query.transaction_id
@@ -147,7 +146,7 @@ async function stageByPath(
   return jsonReply(filesToJson(await commitFiles(deps, { table, paths, author, message }, keep)))
 }
 
-/** A long answer again: what the files hold is in their footers, what the commit did with it. */
+/** Rebuilds a response too long to store, from the files' footers and the commit's results. */
 async function stagedAgain(
   deps: FileDependencies,
   { transactionId }: KeptFacts,
@@ -200,13 +199,14 @@ const remove = (deps: FileDependencies) =>
       tag: FILES_TAG,
       permission: onTable('modify'),
       summary: 'Remove data files',
-      description: 'From the table; the files themselves stay where they are, for older snapshots.',
+      description: 'Removes them from the table; the files themselves stay, for older snapshots.',
       body: RemoveFilesRequest,
       answers: [{ status: 200, description: 'Staged or committed.', shape: FilesAnswer }],
       problems: [...COMMIT_PROBLEMS, 'file-not-in-table', 'location-invalid'],
       curl:
-        `curl -X POST $MORAINE/v1/tables/aviation.flights/files/remove -H 'Content-Type: ` +
-        `application/json' -d '{"files":[{"path":"file:///data/flights-0001.parquet"}]}'`,
+        'curl -X POST $MORAINE/v1/tables/aviation.flights/files/remove ' +
+        `-H 'Content-Type: application/json' ` +
+        `-d '{"files":[{"path":"file:///data/flights-0001.parquet"}]}'`,
     },
     async ({ authorize, param, body, keeper }) => {
       const table = param('table_identifier')
@@ -239,7 +239,7 @@ const truncate = (deps: FileDependencies) =>
       permission: onTable('modify'),
       summary: 'Remove every data file',
       description:
-        'Removes every file that the table has at the commit, except those that the same ' +
+        'Removes every file that the table has at the commit, but not those that the same ' +
         'transaction adds. The body may be empty.',
       body: TruncateRequest,
       isBodyOptional: true,
@@ -270,7 +270,7 @@ function keeping<Result>(keeper: AnswerKeeper, answer: (result: Result) => unkno
   return keeper.keeping((result) => ({ status: 200, value: answer(result) }))
 }
 
-/** Besides the table of the path: a transaction may be another's. */
+/** Permission for the tables of the transaction, besides the table of the path. */
 function authorizeStaging(authorize: StageCall['authorize'], transactionId: string): Promise<void> {
   return authorize('modify', [{ on: 'transaction', name: transactionId }])
 }
@@ -282,7 +282,10 @@ function commitOptions(body: z.output<typeof TruncateRequest>) {
 function refuseIsolation(isolation: unknown): void {
   if (isolation === undefined) return
   throw requestInvalid([
-    { path: 'body.isolation', message: 'belongs to the transaction: give it at its start' },
+    {
+      path: 'body.isolation',
+      message: 'belongs to the transaction: give it when starting the transaction',
+    },
   ])
 }
 

@@ -8,13 +8,13 @@ const EXAMPLE_PATH = 'file:///data/flights-0001.parquet'
 const Files = z
   .array(
     z.strictObject({
-      path: z.string().min(1).meta({ description: 'Full location.', example: EXAMPLE_PATH }),
+      path: z.string().min(1).meta({ description: 'Absolute location.', example: EXAMPLE_PATH }),
     }),
   )
   .min(1)
   .max(FILES_PER_REQUEST_MAX)
 const InTransaction = TransactionId.optional().meta({
-  description: 'The transaction to stage in. Without one it commits by itself.',
+  description: 'The transaction to stage in. Without one, the request commits at once.',
   example: EXAMPLE_TRANSACTION_ID,
 })
 
@@ -69,22 +69,24 @@ const exampleStaged = { path: EXAMPLE_PATH, record_count: 1024, file_size_bytes:
 export const FilesAnswer = z
   .strictObject({
     transaction_id: z.string(),
-    committed: z.boolean().meta({ description: 'False: staged, and visible at the commit.' }),
+    committed: z
+      .boolean()
+      .meta({ description: 'False if only staged; the files become visible at the commit.' }),
     table: z.string().meta({ example: 'aviation.flights' }),
     staged: z
       .array(StagedFile)
       .optional()
-      .meta({ description: 'Data files that were staged, in the order given.' }),
+      .meta({ description: 'The staged data files, in the order given.' }),
     files: z
       .array(StagedFile)
       .optional()
-      .meta({ description: 'Data files that were committed, in the order given.' }),
-    removed_files: z.int().optional().meta({ description: 'How many were named for removal.' }),
+      .meta({ description: 'The committed data files, in the order given.' }),
+    removed_files: z.int().optional().meta({ description: 'Number of files to remove.' }),
     truncated: z.literal(true).optional(),
     results: z
       .array(CommitResult)
       .optional()
-      .meta({ description: 'What it did, when it committed by itself.' }),
+      .meta({ description: 'Results of the commit, if it committed at once.' }),
   })
   .meta({
     id: 'FilesAnswer',

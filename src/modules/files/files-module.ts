@@ -3,7 +3,7 @@ import { type FileDependencies, fileRoutes } from './file-routes.ts'
 import { transactionRoutes } from './transaction-routes.ts'
 import type { UploadDependencies } from './upload.ts'
 
-/** Adding and removing data files, by themselves or in transactions. */
+/** Adding and removing data files, at once or in transactions. */
 export function filesModule(platform: FileDependencies & UploadDependencies): Module {
   return { name: 'files', routes: [...fileRoutes(platform), ...transactionRoutes(platform)] }
 }

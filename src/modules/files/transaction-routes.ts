@@ -23,9 +23,9 @@ import {
 
 const TRANSACTIONS_TAG: Tag = {
   name: 'transactions',
-  description: 'Several changes, to one table or many, that become visible at once.',
+  description: 'Several changes, to one table or many, that become visible together.',
 }
-const TRANSACTION_PARAMETERS = { transaction_id: 'As it was given at the start.' }
+const TRANSACTION_PARAMETERS = { transaction_id: 'The id returned when it was started.' }
 
 const start = (deps: CommitServices) =>
   defineRoute(
@@ -37,8 +37,8 @@ const start = (deps: CommitServices) =>
       permission: 'in-use-case',
       summary: 'Start a transaction',
       description:
-        'Its state is in the catalog, so it survives a restart, and any replica can continue ' +
-        'it. The body may be empty.',
+        'Its state is in the catalog, so it survives a restart, and any replica can continue it. ' +
+        'The body may be empty.',
       body: StartTransactionRequest,
       isBodyOptional: true,
       answers: [
@@ -46,13 +46,13 @@ const start = (deps: CommitServices) =>
           status: 201,
           description: 'Started.',
           shape: StartedAnswer,
-          headers: { Location: 'Where to look at the transaction.' },
+          headers: { Location: 'Address of the transaction.' },
         },
       ],
       problems: ['table-not-found', 'name-invalid'],
       curl:
-        `curl -X POST $MORAINE/v1/transactions/start -H 'Content-Type: application/json' -d ` +
-        `'{"author":"nightly-load"}'`,
+        `curl -X POST $MORAINE/v1/transactions/start -H 'Content-Type: application/json' ` +
+        `-d '{"author":"nightly-load"}'`,
     },
     async ({ authorize, body, keeper }) => {
       await authorize('modify', (body.tables ?? []).map(tableTarget))
@@ -92,8 +92,8 @@ const commit = (deps: CommitDependencies) =>
       permission: 'in-use-case',
       summary: 'Commit a transaction',
       description:
-        'Commits all tables or none. Committing again returns the first result again, so a ' +
-        'client that lost the response can simply repeat the request.',
+        'Either all tables change or none. Committing again returns the first result again, so a ' +
+        'client that lost the response may simply repeat the request.',
       body: TransactionRequest,
       answers: [{ status: 200, description: 'Committed.', shape: CommitAnswer }],
       problems: [
@@ -111,8 +111,8 @@ const commit = (deps: CommitDependencies) =>
         'storage-full',
       ],
       curl:
-        `curl -X POST $MORAINE/v1/transactions/commit -H 'Content-Type: application/json' -d ` +
-        `'{"transaction_id":"…"}'`,
+        `curl -X POST $MORAINE/v1/transactions/commit -H 'Content-Type: application/json' ` +
+        `-d '{"transaction_id":"…"}'`,
     },
     async ({ authorize, body, keeper }) => {
       const { transaction_id } = body
@@ -141,14 +141,14 @@ const abort = (deps: CommitServices) =>
       operationId: 'abortTransaction',
       tag: TRANSACTIONS_TAG,
       permission: 'in-use-case',
-      summary: 'Give up a transaction',
-      description: 'Nothing of it becomes visible. Aborting again changes nothing.',
+      summary: 'Abort a transaction',
+      description: 'None of its changes become visible. Aborting again changes nothing.',
       body: TransactionRequest,
       answers: [{ status: 200, description: 'Aborted.', shape: TransactionAnswer }],
       problems: ['transaction-not-found', 'transaction-committed'],
       curl:
-        `curl -X POST $MORAINE/v1/transactions/abort -H 'Content-Type: application/json' -d ` +
-        `'{"transaction_id":"…"}'`,
+        `curl -X POST $MORAINE/v1/transactions/abort -H 'Content-Type: application/json' ` +
+        `-d '{"transaction_id":"…"}'`,
     },
     async ({ authorize, body, keeper }) => {
       const { transaction_id } = body
@@ -173,9 +173,11 @@ const view = (deps: CommitServices) =>
         on: 'transaction',
         target: ({ param }) => param('transaction_id'),
       },
-      summary: 'Look at a transaction',
+      summary: 'Read a transaction',
       parameters: TRANSACTION_PARAMETERS,
-      answers: [{ status: 200, description: 'As it is now.', shape: TransactionAnswer }],
+      answers: [
+        { status: 200, description: 'The transaction as it is now.', shape: TransactionAnswer },
+      ],
       problems: ['transaction-not-found'],
       curl: 'curl $MORAINE/v1/transactions/…',
     },

@@ -16,8 +16,8 @@ const TABLES_MAX = 1_000
 
 export const Isolation = z.enum(['snapshot', 'overwrite']).meta({
   description:
-    'With `snapshot`, a removal or truncation conflicts with any commit since the transaction ' +
-    'first touched the table. With `overwrite`, it applies to whatever the table then has.',
+    '`snapshot`: a removal or truncation conflicts with any commit since the transaction first ' +
+    'touched the table. `overwrite`: it applies to the table as it is at the commit.',
   example: 'snapshot',
 })
 
@@ -28,7 +28,7 @@ export const StartTransactionRequest = z
       .max(TABLES_MAX)
       .optional()
       .meta({
-        description: 'Tables whose present snapshot is the base of what follows.',
+        description: 'Tables whose current snapshot becomes the base of the transaction.',
         example: ['aviation.flights'],
       }),
     author: Author.optional(),
@@ -39,7 +39,7 @@ export const StartTransactionRequest = z
       .min(1)
       .max(TRANSACTION_LIFETIME_SECONDS_MAX)
       .optional()
-      .meta({ description: 'An hour when absent; at most a week.', example: 3600 }),
+      .meta({ description: 'By default an hour; at most a week.', example: 3600 }),
   })
   .meta({
     id: 'StartTransactionRequest',
@@ -80,7 +80,7 @@ export const CommitResult = z
   })
   .meta({
     id: 'CommitResult',
-    description: 'What a commit did to one table.',
+    description: 'The result of a commit for one table.',
     example: EXAMPLE_RESULT,
   })
 
@@ -134,14 +134,16 @@ export const TransactionAnswer = z
           truncate: z.boolean(),
           removed_files: z.int(),
           added_files: z.int(),
-          removed: z.array(z.string()).meta({ description: 'Paths; the first thousand.' }),
+          removed: z.array(z.string()).meta({ description: 'The first thousand paths.' }),
           added: z
             .array(z.strictObject({ path: z.string(), record_count: z.int() }))
-            .meta({ description: 'The first thousand.' }),
+            .meta({ description: 'The first thousand files.' }),
         }),
       )
-      .meta({ description: 'Of an open transaction, table by table.' }),
-    results: z.array(CommitResult).meta({ description: 'Of a committed one.' }),
+      .meta({ description: 'Staged changes of an open transaction, by table.' }),
+    results: z
+      .array(CommitResult)
+      .meta({ description: 'Results of a committed transaction, by table.' }),
   })
   .meta({
     id: 'Transaction',

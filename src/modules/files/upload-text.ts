@@ -18,8 +18,8 @@ export interface TextUpload {
 }
 
 /**
- * Turns an uploaded text into a Parquet file of the table's current schema, at a location that must
- * be free. The first bad row is a `row-invalid` with its line, and nothing remains.
+ * Converts an uploaded text to a Parquet file of the table's current schema, at a free location.
+ * The first bad row throws `row-invalid` with its line, and leaves nothing behind.
  */
 export async function ingestText(
   { converter, objects }: TextUploadDependencies,

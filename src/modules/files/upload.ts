@@ -23,7 +23,7 @@ export interface UploadReport {
   readonly state: TableState
   readonly transactionId: string
   readonly file: StagedFile
-  /** `undefined` when the file was only staged. */
+  /** `undefined` if the file was only staged. */
   readonly results: readonly TableCommitResult[] | undefined
 }
 
@@ -38,14 +38,14 @@ export type UploadDependencies = CommitDependencies & TextUploadDependencies
 
 interface Receiver {
   readonly nullsChecked: NullsChecked
-  /** Brings the body to a location that nothing has; when it cannot, nothing stays there. */
+  /** Writes the body to a free location; after a failure, nothing is left there. */
   receive(state: TableState, location: string): Promise<unknown>
 }
 
 /**
- * A Parquet body, streamed in constant memory to the table's `data/` folder and staged; without a
- * transaction it commits by itself. When the file is refused, or the client goes away, nothing of
- * it stays.
+ * Streams a Parquet body in constant memory to the table's `data/` folder, then stages it, or
+ * commits it if there is no transaction. If the file is refused or the client disconnects, nothing
+ * is left.
  */
 export function uploadFile(
   deps: CommitDependencies,
@@ -58,7 +58,7 @@ export function uploadFile(
   })
 }
 
-/** As `uploadFile`, of rows in CSV or NDJSON, which become a Parquet file of the table's types. */
+/** Like `uploadFile`, for CSV or NDJSON, whose rows become a Parquet file of the table's types. */
 export function uploadText(
   deps: UploadDependencies,
   request: UploadRequest & {
@@ -94,7 +94,8 @@ async function upload(
       return report
     }
     const results = await commitInspected(deps, state, {
-      ...{ transaction, files: [file] },
+      transaction,
+      files: [file],
       keep: (made) => request.keep?.({ state, transactionId, file, results: made }) ?? {},
     })
     return { state, transactionId, file, results }
@@ -104,9 +105,7 @@ async function upload(
   }
 }
 
-/**
- * The partition, and so the folder, is known only when the footer is there: the file is moved then.
- */
+/** Receives the file, then moves it to the folder of its partition, which only the footer tells. */
 async function placeFile(
   deps: CommitDependencies,
   state: TableState,
@@ -131,10 +130,7 @@ async function placeFile(
   }
 }
 
-/**
- * Only after a definite refusal: else the catalog may name the file after all, and an orphan harms
- * no one.
- */
+/** Deletes the file after a definite refusal only; otherwise the catalog may refer to it. */
 async function discardRefused(
   deps: CommitDependencies,
   file: StagedFile,

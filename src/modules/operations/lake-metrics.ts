@@ -1,7 +1,7 @@
 import { counter, gauge } from '../../http/metrics.ts'
 import type { Meter } from '../../lake/lake.ts'
 
-/** What the lake counts, for operators. */
+/** Metrics of commits, publications and the manifest cache. */
 export class LakeMetrics implements Meter {
   readonly #commits = counter('moraine_commits_total', 'Transactions committed.')
   readonly #refusals = counter(
@@ -11,19 +11,22 @@ export class LakeMetrics implements Meter {
   )
   readonly #retries = counter(
     'moraine_commit_retries_total',
-    'Commits that went again because another process came first.',
+    'Commits retried because another process committed first.',
   )
   readonly #stagedFiles = counter('moraine_staged_files_total', 'Data files staged.')
   readonly #publications = counter('moraine_publications_total', 'Table metadata files written.')
   readonly #cacheHits = counter(
     'moraine_manifest_cache_hits_total',
-    'Manifests and manifest lists that were decoded already.',
+    'Manifests and manifest lists found in the cache.',
   )
   readonly #cacheMisses = counter(
     'moraine_manifest_cache_misses_total',
-    'Manifests and manifest lists that were read from storage.',
+    'Manifests and manifest lists read from storage.',
   )
-  readonly #cacheBytes = gauge('moraine_manifest_cache_bytes', 'Held by decoded manifests.')
+  readonly #cacheBytes = gauge(
+    'moraine_manifest_cache_bytes',
+    'Bytes of decoded manifests in the cache.',
+  )
 
   readonly meters = [
     this.#commits,

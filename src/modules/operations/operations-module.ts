@@ -4,11 +4,11 @@ import { type OperationsDependencies, operatorRoutes } from './operator-routes.t
 import { Pages } from './pages.ts'
 
 export interface OperationsPlatform extends Omit<OperationsDependencies, 'pages'> {
-  /** All that the service speaks; asked when a page is. */
+  /** All protocols of the service; called when a page is requested. */
   dialects(): readonly Dialect[]
 }
 
-/** Health, metrics and documents. */
+/** Health, metrics and API documents. */
 export function operationsModule({ catalog, metrics, dialects }: OperationsPlatform): Module {
   return {
     name: 'operations',

@@ -8,8 +8,8 @@ import { problemMarkdown } from '../../problem/problem-markdown.ts'
 import { PROBLEM_CODES, ProblemError } from '../../problem/problems.ts'
 import type { Pages } from './pages.ts'
 
-const OPERATIONS_TAG: Tag = { name: 'operations', description: 'For operators and readers.' }
-/** A catalog that does not answer for so long is not ready. */
+const OPERATIONS_TAG: Tag = { name: 'operations', description: 'Health, metrics and documents.' }
+/** A catalog database that takes longer to respond is not ready. */
 const PING_MS_MAX = 5_000
 
 export interface OperationsDependencies extends Stores<'ping'> {
@@ -23,7 +23,7 @@ const Health = z
 const Readiness = z
   .strictObject({
     status: z.enum(['ready', 'not-ready']),
-    reason: z.string().optional().meta({ description: 'Why it is not.' }),
+    reason: z.string().optional().meta({ description: 'Why it is not ready.' }),
   })
   .meta({ id: 'Readiness', example: { status: 'ready' } })
 const Text = z.string()
@@ -35,11 +35,11 @@ const home = defineRoute(
     operationId: 'home',
     tag: OPERATIONS_TAG,
     permission: 'public',
-    summary: 'Leads to /docs',
+    summary: 'Redirect to /docs',
     answers: [
       {
         status: 302,
-        description: 'To /docs.',
+        description: 'A redirect to /docs.',
         headers: { Location: '/docs' },
       },
     ],
@@ -55,8 +55,8 @@ const health = defineRoute(
     operationId: 'health',
     tag: OPERATIONS_TAG,
     permission: 'public',
-    summary: 'Is the process alive?',
-    answers: [{ status: 200, description: 'It is.', shape: Health }],
+    summary: 'Check that the process is alive',
+    answers: [{ status: 200, description: 'It is alive.', shape: Health }],
     problems: [],
     curl: 'curl $MORAINE/health',
   },
@@ -71,11 +71,11 @@ const ready = ({ catalog }: Stores<'ping'>) =>
       operationId: 'ready',
       tag: OPERATIONS_TAG,
       permission: 'public',
-      summary: 'Can it serve?',
-      description: 'Asks the catalog database.',
+      summary: 'Check that the service can serve requests',
+      description: 'Pings the catalog database.',
       answers: [
-        { status: 200, description: 'It can.', shape: Readiness },
-        { status: 503, description: 'It cannot; `reason` says why.', shape: Readiness },
+        { status: 200, description: 'It is ready.', shape: Readiness },
+        { status: 503, description: 'It is not ready; `reason` says why.', shape: Readiness },
       ],
       problems: [],
       curl: 'curl $MORAINE/ready',
@@ -85,9 +85,9 @@ const ready = ({ catalog }: Stores<'ping'>) =>
         await withinTime(catalog.ping())
         return jsonReply({ status: 'ready' })
       } catch (err) {
-        request.log.warn({ err }, 'not ready')
+        request.log.warn({ err }, 'not ready: the catalog database does not respond')
         const cause = err instanceof Error && 'code' in err ? ` (${String(err.code)})` : ''
-        const reason = `the catalog database does not answer${cause}`
+        const reason = `the catalog database does not respond${cause}`
         return jsonReply({ status: 'not-ready', reason }, { status: 503 })
       }
     },
@@ -96,7 +96,10 @@ const ready = ({ catalog }: Stores<'ping'>) =>
 async function withinTime(work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the catalog did not answer in time')), PING_MS_MAX)
+    timer = setTimeout(
+      () => reject(new Error('the catalog database did not respond in time')),
+      PING_MS_MAX,
+    )
   })
   try {
     await Promise.race([work, late])
@@ -113,9 +116,14 @@ const metrics = ({ metrics: shown }: OperationsDependencies) =>
       operationId: 'metrics',
       tag: OPERATIONS_TAG,
       permission: onCatalog('describe'),
-      summary: 'Counts and times for Prometheus',
+      summary: 'Metrics for Prometheus',
       answers: [
-        { status: 200, description: 'Prometheus text.', shape: Text, mediaType: 'text/plain' },
+        {
+          status: 200,
+          description: 'Metrics in Prometheus’s text format.',
+          shape: Text,
+          mediaType: 'text/plain',
+        },
       ],
       problems: [],
       curl: 'curl $MORAINE/metrics',
@@ -135,9 +143,14 @@ const openapi = ({ pages }: OperationsDependencies) =>
       operationId: 'openapi',
       tag: OPERATIONS_TAG,
       permission: 'public',
-      summary: 'This API, for machines',
+      summary: 'This API as an OpenAPI document',
       answers: [
-        { status: 200, description: 'OpenAPI 3.1.', shape: Text, mediaType: 'application/yaml' },
+        {
+          status: 200,
+          description: 'An OpenAPI 3.1 document.',
+          shape: Text,
+          mediaType: 'application/yaml',
+        },
       ],
       problems: ['route-not-found'],
       curl: 'curl $MORAINE/openapi.yaml',
@@ -145,7 +158,7 @@ const openapi = ({ pages }: OperationsDependencies) =>
     async (): Promise<Reply> => {
       const body = await pages.openapiYaml()
       if (body !== undefined) return { status: 200, mediaType: 'application/yaml', body }
-      throw new ProblemError('route-not-found', 'openapi.yaml was not installed with this service')
+      throw new ProblemError('route-not-found', 'this service was installed without openapi.yaml')
     },
   )
 
@@ -157,8 +170,8 @@ const docs = ({ pages }: OperationsDependencies) =>
       operationId: 'docs',
       tag: OPERATIONS_TAG,
       permission: 'public',
-      summary: 'This API, for people',
-      answers: [{ status: 200, description: 'One page.', shape: Text, mediaType: 'text/html' }],
+      summary: 'This API as a page for people',
+      answers: [{ status: 200, description: 'The page.', shape: Text, mediaType: 'text/html' }],
       problems: [],
     },
     (): Reply => ({ status: 200, mediaType: 'text/html', body: pages.docsHtml() }),
@@ -171,10 +184,17 @@ const problem = defineRoute(
     operationId: 'explainProblem',
     tag: OPERATIONS_TAG,
     permission: 'public',
-    summary: 'What a problem means and what to do',
+    summary: 'Explain a problem, and what to do about it',
     description: 'The `type` of a problem document leads here.',
     parameters: { code: 'The last part of a problem’s `type`.' },
-    answers: [{ status: 200, description: 'Markdown.', shape: Text, mediaType: 'text/markdown' }],
+    answers: [
+      {
+        status: 200,
+        description: 'The explanation, in Markdown.',
+        shape: Text,
+        mediaType: 'text/markdown',
+      },
+    ],
     problems: ['route-not-found'],
     curl: 'curl $MORAINE/problems/commit-conflict',
   },
@@ -183,7 +203,7 @@ const problem = defineRoute(
     if (code !== undefined) {
       return { status: 200, mediaType: 'text/markdown', body: problemMarkdown(code) }
     }
-    throw new ProblemError('route-not-found', 'there is no such problem', {
+    throw new ProblemError('route-not-found', `no such problem: ${param('code')}`, {
       facts: { codes: PROBLEM_CODES },
     })
   },

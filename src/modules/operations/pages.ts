@@ -3,20 +3,20 @@ import type { Dialect } from '../../http/dialect.ts'
 import { renderDocs } from '../../http/docs/docs-page.ts'
 import { buildOpenApi } from '../../http/docs/openapi.ts'
 
-// The same distance from src/modules/operations and from dist/modules/operations.
+// The same depth in src/modules/operations and dist/modules/operations.
 const OPENAPI_YAML = new URL('../../../openapi.yaml', import.meta.url)
 
-/** The documents of an API. */
+/** The documents of the API. */
 export class Pages {
   readonly #dialects: () => readonly Dialect[]
   #html: string | undefined
 
-  /** Asks for them when the first page is: they are not all there before. */
+  /** Takes protocols lazily, at the first request: not all exist when this is constructed. */
   constructor(dialects: () => readonly Dialect[]) {
     this.#dialects = dialects
   }
 
-  /** `undefined` when the file was not installed with the service. */
+  /** The file; `undefined` if it was not installed with the service. */
   async openapiYaml(): Promise<string | undefined> {
     try {
       return await readFile(OPENAPI_YAML, 'utf8')

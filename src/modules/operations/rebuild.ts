@@ -12,14 +12,14 @@ import type { LakeServices } from '../../lake/lake.ts'
 import { TABLE_NAME_KEY } from '../../lake/publish/publisher.ts'
 import { DROPPED_MARK } from '../tables/drop-table.ts'
 
-/** `<version>-<uuid>.metadata.json`, in the `metadata/` of a table. */
+/** `<version>-<uuid>.metadata.json` in a table's `metadata/`. */
 const METADATA_FILE = /^(.+)\/metadata\/(\d{5,15})-[^/]+\.metadata\.json$/
 const SNAPSHOT_FILE = /^(.+)\/metadata\/snapshots\/snapshot-\d+(?:-(\d+))?\.json$/
 const DROPPED_FILE = new RegExp(`^(.+)/metadata/${DROPPED_MARK}$`)
 
 export interface RebuiltTable {
   readonly location: string
-  /** Dotted; `undefined` when the files do not say. */
+  /** Dotted; `undefined` if the files do not say. */
   readonly table: string | undefined
   readonly outcome: 'registered' | 'already-there' | 'dropped' | 'unreadable'
   readonly detail?: string
@@ -32,9 +32,9 @@ interface TableFiles {
 }
 
 /**
- * Registers every table of the warehouse again from its newest metadata file, and commits that came
- * after it from their snapshot files. Tables that the catalog has stay as they are. A commit that a
- * crash interrupted before it was acknowledged may come back with the rest.
+ * Registers every table of the warehouse from its newest metadata file, and later commits from
+ * their snapshot files. Tables already in the catalog stay unchanged. A commit that a crash
+ * interrupted before it was acknowledged may come back, too.
  */
 export async function* rebuildCatalog(
   deps: Stores<'tables'> & Pick<LakeServices, 'manifests' | 'objects' | 'publisher' | 'warehouse'>,
@@ -83,7 +83,7 @@ async function rebuildTable(
 ): Promise<RebuiltTable> {
   if (isDropped) return { location, table: undefined, outcome: 'dropped' }
   if (file === undefined) {
-    throw new CatalogError('metadata-corrupt', 'it has snapshots and no metadata file')
+    throw new CatalogError('metadata-corrupt', 'the folder has snapshot files but no metadata file')
   }
   const json = (await readJson(deps, file.location)) as Record<string, unknown>
   const { namespace, name } = nameIn(json)
@@ -103,10 +103,7 @@ async function rebuildTable(
   }
 }
 
-/**
- * Commits follow each other by parent and sequence number; of several attempts at one the last
- * counts.
- */
+/** Commits in order, by parent and sequence number; the last of several attempts at one counts. */
 async function withLaterSnapshots(
   deps: Pick<LakeServices, 'objects'>,
   metadata: TableMetadata,
@@ -153,7 +150,7 @@ function stateOf(
     namespace,
     name,
     definition: metadata.definition,
-    // One more than any that was published, so that the next metadata file is the newest.
+    // Higher than any published version, so that the next metadata file is the newest.
     version: version + 1,
     lastSequenceNumber: metadata.lastSequenceNumber,
     lastUpdatedMs: metadata.lastUpdatedMs,
@@ -165,7 +162,7 @@ function stateOf(
   }
 }
 
-/** Every data file, manifest and manifest list, as commits would have noted them. */
+/** Every data file, manifest and manifest list, as commits would have recorded them. */
 async function pathsOf(
   deps: Pick<LakeServices, 'manifests'>,
   snapshots: readonly Snapshot[],
@@ -189,7 +186,10 @@ function nameIn(json: Record<string, unknown>): Pick<TableState, 'namespace' | '
   const { namespace, name } = named ?? {}
   const isNamespace = Array.isArray(namespace) && namespace.every((l) => typeof l === 'string')
   if (isNamespace && typeof name === 'string') return { namespace: namespace as string[], name }
-  throw new CatalogError('metadata-corrupt', 'its metadata file does not say what it is called')
+  throw new CatalogError(
+    'metadata-corrupt',
+    'the metadata file does not contain the name of the table',
+  )
 }
 
 async function readJson(deps: Pick<LakeServices, 'objects'>, location: string): Promise<unknown> {

@@ -14,8 +14,8 @@ import {
 } from './tables.ts'
 
 /**
- * A new table over the same files, no bytes copied: it begins with the source's snapshot, manifests
- * and all, and goes its own way from there.
+ * Creates a table over the same files, without copying a byte: it starts with the source's
+ * snapshot and manifests, and the two are independent from then on.
  */
 export async function cloneTable(
   deps: NewTableDependencies & Stores<'snapshots'>,
@@ -48,7 +48,7 @@ export async function cloneTable(
         ? born.lastUpdatedMs
         : nextTimestampMs(born.lastUpdatedMs, snapshot.timestampMs),
     currentSnapshot: snapshot,
-    // Numbers of the files it begins with go up to this one.
+    // The highest sequence number of the files that it starts with.
     lastSequenceNumber: snapshot?.sequenceNumber ?? 0n,
   }
   const table = {

@@ -15,22 +15,22 @@ interface NamedType {
   readonly type: PrimitiveType
 }
 
-/** What the writer needs of a data file's metrics. */
+/** Metrics of a data file that the writer shows. */
 export const SHOWN_METRICS = ['nullValueCounts', 'lowerBounds', 'upperBounds'] as const
 
-/** Writes data files as JSON; what depends on the table alone is worked out once. */
+/** Writes data files as JSON; everything that depends only on the table is computed once. */
 export class DataFileWriter {
   readonly #definition: TableDefinition
   readonly #columns: ReadonlyMap<number, NamedType>
   readonly #partitions = new Map<number, readonly NamedType[]>()
 
-  /** Bounds are of the columns of `schema`. */
+  /** Bounds are shown for the columns of `schema`. */
   constructor(definition: TableDefinition, schema: Schema) {
     this.#definition = definition
     this.#columns = new Map(primitiveColumns(schema.fields))
   }
 
-  /** Without line breaks. As text, piece by piece: lists have a hundred thousand of them. */
+  /** One line. Built as text, for speed: a list may have a hundred thousand files. */
   toJson({ dataFile, sequenceNumber, deleteFiles }: PlannedFile): string {
     return (
       `{"path":${JSON.stringify(dataFile.path)},"format":"${dataFile.format}"` +
@@ -64,7 +64,7 @@ export class DataFileWriter {
     return fields
   }
 
-  /** The source of a partition field may be in other schemas only. */
+  /** Type of a partition field's source, which may exist only in other schemas. */
   #typeOf(fieldId: number): PrimitiveType {
     const shown = this.#columns.get(fieldId)
     if (shown !== undefined) return shown.type
@@ -87,7 +87,7 @@ export class DataFileWriter {
     return this.#byColumn(nullValueCounts?.keys() ?? [], (id) => String(nullValueCounts?.get(id)))
   }
 
-  /** Columns that the schema does not have (any more) are left out. */
+  /** Columns that are not in the schema (any more) are left out. */
   #byColumn(ids: Iterable<number>, toJson: (id: number, type: PrimitiveType) => string): string {
     let members = ''
     for (const id of ids) {

@@ -9,12 +9,12 @@ import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
 
-/** In `metadata/` of a table that was dropped and not purged. */
+/** Marker file in `metadata/` of a table that was dropped without a purge. */
 export const DROPPED_MARK = 'dropped.json'
 const DELETES_AT_ONCE = 16
 const PUBLICATIONS_MAX = 100_000
-/** Paths that one question to the catalog holds. */
-const PATHS_PER_QUESTION = 1_000
+/** Paths in one query to the catalog. */
+const PATHS_PER_QUERY = 1_000
 
 export type DropDependencies = Pick<
   LakeServices,
@@ -24,13 +24,13 @@ export type DropDependencies = Pick<
 
 export interface DropReport {
   readonly state: TableState
-  /** Files deleted by a purge; 0 without. */
+  /** Files deleted by a purge; 0 without one. */
   readonly deletedFiles: number
-  /** Files that another table uses, or that are outside the warehouse and not ours to delete. */
+  /** Files not deleted: another table uses them, or they are outside the warehouse. */
   readonly keptFiles: number
 }
 
-/** Forgets the table. Files stay, unless `purge` asks to delete those that no other table uses. */
+/** Drops the table. Its files stay; `purge` deletes those that no other table uses. */
 export async function dropTable(
   deps: DropDependencies,
   table: string,
@@ -38,7 +38,7 @@ export async function dropTable(
 ): Promise<DropReport> {
   const { tableUuid } = (await getTable(deps.catalog, table)).definition
   const paths = new Set<string>()
-  // Dropped first: a clone that is made meanwhile finds its source gone and gives up.
+  // Dropped first: a clone made concurrently then finds its source gone and gives up.
   const { state, isOwn } = await dropNewest(deps, tableUuid, { purge, keep, paths })
   if (purge) await addMetadataFiles(deps, state, { paths, isOwn })
   else await markDropped(deps, state)
@@ -49,11 +49,11 @@ export async function dropTable(
 interface DropOptions {
   readonly purge: boolean
   readonly keep: Keep<DropReport>
-  /** For a purge, all that the dropped version refers to. */
+  /** For a purge: collects all paths that the dropped version refers to. */
   readonly paths: Set<string>
 }
 
-/** A commit that comes in between is looked at, too: nothing that the table gets is left behind. */
+/** Drops the newest version; files of a commit that comes in between are collected, too. */
 async function dropNewest(
   deps: DropDependencies,
   tableUuid: string,
@@ -73,7 +73,7 @@ async function dropNewest(
   })
 }
 
-/** Those of snapshots whose manifest list is not among the paths yet. */
+/** Adds the paths of snapshots whose manifest list is not among them yet. */
 async function addReferencedPaths(
   deps: DropDependencies,
   tableUuid: string,
@@ -87,8 +87,8 @@ async function addReferencedPaths(
 type IsOwn = (location: string) => boolean
 
 /**
- * What of the `metadata/` below the table's location is the table's alone. A location that was
- * given may be that of other tables, too: there only what this one is known to have written goes.
+ * Which files of `metadata/` below the table's location belong to this table alone. An explicit
+ * location may be shared with other tables: there, only files known to be this table's.
  */
 async function ownMetadata(
   { catalog }: Stores<'publications' | 'snapshots'>,
@@ -107,8 +107,8 @@ async function ownMetadata(
 }
 
 /**
- * Looked for after the drop: a publication that was under way has written its file by then, or
- * takes it back.
+ * Adds the table's own metadata files. Called after the drop: a concurrent publication has written
+ * its file by then, or removes it again.
  */
 async function addMetadataFiles(
   deps: DropDependencies,
@@ -121,7 +121,7 @@ async function addMetadataFiles(
   }
 }
 
-/** Its files stay; a catalog that is rebuilt from files must not bring it back. */
+/** Marks the files as dropped, so that a catalog rebuilt from files does not revive the table. */
 async function markDropped(deps: DropDependencies, { definition }: TableState): Promise<void> {
   const note = new TextEncoder().encode(JSON.stringify({ 'table-uuid': definition.tableUuid }))
   try {
@@ -151,7 +151,7 @@ async function addPathsOf(
   }
 }
 
-/** A table whose files are gone or broken in part can still be purged, of what is known. */
+/** `undefined` if unreadable: a table with missing or corrupt files can still be purged. */
 async function readOrSkip<T>(
   { log }: Pick<DropDependencies, 'log'>,
   read: () => Promise<T>,
@@ -160,7 +160,7 @@ async function readOrSkip<T>(
     return await read()
   } catch (err) {
     if (!(err instanceof CatalogError)) throw err
-    log.warn({ err }, 'a purge leaves what an unreadable file names')
+    log.warn({ err }, 'a purge could not read a file, so files that only it names will stay')
     return undefined
   }
 }
@@ -171,8 +171,8 @@ async function deleteUnused(
   paths: readonly string[],
 ): Promise<number> {
   let deleted = 0
-  for (let start = 0; start < paths.length; start += PATHS_PER_QUESTION) {
-    const page = paths.slice(start, start + PATHS_PER_QUESTION)
+  for (let start = 0; start < paths.length; start += PATHS_PER_QUERY) {
+    const page = paths.slice(start, start + PATHS_PER_QUERY)
     const usedElsewhere = await deps.catalog.paths.findOfOtherTables(tableUuid, page)
     const unused = page.filter((path) => !usedElsewhere.has(path) && isInWarehouse(deps, path))
     const outcomes = await mapBounded(unused, DELETES_AT_ONCE, (path) => deleteOne(deps, path))
@@ -182,7 +182,7 @@ async function deleteUnused(
 }
 
 function isInWarehouse({ warehouse }: Pick<DropDependencies, 'warehouse'>, path: string): boolean {
-  // Other writers spell locations of local files with one slash, too.
+  // Some writers spell locations of local files with a single slash.
   return path.replace(/^file:\/(?!\/)/, 'file:///').startsWith(`${warehouse}/`)
 }
 

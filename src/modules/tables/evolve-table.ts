@@ -21,19 +21,19 @@ import { findRevivedName, withNameMapping } from '../../lake/commit/name-mapping
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { type EvolvedTable, type RewriteDependencies, SchemaRewrite } from './rewrite-schema.ts'
 
-/** A table that gets many files meanwhile is not followed for ever. */
+/** Bound for a table that gets many files concurrently. */
 const PASSES_AHEAD_MAX = 5
 
-/** A whole list of columns as they shall be, or a list of changes: exactly one. */
+/** Exactly one: all columns of the new schema, or a list of changes. */
 export interface EvolveRequest {
   readonly columns?: readonly ColumnDefinition[] | undefined
   readonly changes?: readonly SchemaChange[] | undefined
 }
 
 /**
- * Changes the schema, and rewrites the data files where the new types need it: all in one step.
- * Nothing happens when nothing differs. Files that other commits add in between are rewritten, too;
- * when commits of other processes keep coming first, it is a `commit-conflict`.
+ * Changes the schema, and rewrites the data files if the new types require it, in one commit. Does
+ * nothing if nothing differs. Files added by commits in between are rewritten, too; throws
+ * `commit-conflict` if other processes keep committing first.
  */
 export async function evolveTable(
   deps: RewriteDependencies & CommitDependencies,
@@ -60,8 +60,8 @@ export async function evolveTable(
 }
 
 /**
- * Converts files before the change takes its turn, which would keep commits waiting for as long as
- * that takes. What is left for the turn are files that came while the last pass went on.
+ * Converts files before the change takes its turn in the queue, since other commits wait during
+ * that turn. Only files that arrive during the last pass are left for it.
  */
 async function convertAhead(
   deps: RewriteDependencies & CommitDependencies,
@@ -118,11 +118,11 @@ function changesOf(
   if (changes !== undefined && columns === undefined) return changes
   throw new CatalogError(
     'schema-invalid',
-    'give all "columns" as they shall be, or a list of "changes": one of the two',
+    'give either all "columns" of the new schema or a list of "changes"',
   )
 }
 
-/** A schema that the table had before gets its old id back (Iceberg keeps each schema once). */
+/** Adds the schema; one that the table had before keeps its id (Iceberg keeps each schema once). */
 function withSchema(
   schemas: readonly Schema[],
   schema: Schema,
@@ -134,8 +134,8 @@ function withSchema(
 }
 
 /**
- * Files without field ids are read by name: under a name that another column had, a column would
- * show that column's values.
+ * Refuses a name that another column had: in files without field ids, which are read by name, the
+ * new column would show the old one's values.
  */
 function refuseRevivedNames(
   { properties }: TableDefinition,

@@ -11,10 +11,7 @@ export interface SnapshotLogPage {
   readonly nextBeforeMs: number | undefined
 }
 
-/**
- * One page of a table's snapshot log. Times in the log strictly increase, so a time says where the
- * next page begins.
- */
+/** One page of a table's snapshot log. Its times strictly increase, so a time is a position. */
 export async function pageSnapshotLog(
   deps: Stores<'tables' | 'snapshots'>,
   request: {

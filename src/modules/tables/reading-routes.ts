@@ -16,8 +16,8 @@ import { type ReadDependencies, readTable, type TableReading } from './tables.ts
 const ANSWER = {
   status: 200,
   description:
-    'The table at that snapshot. `data_files` comes last and is streamed. NDJSON has only the ' +
-    'data files, one per line.',
+    'The table at that snapshot. `data_files` comes last and is streamed; NDJSON has only the ' +
+    'data files, one on each line.',
   shape: TableReadingAnswer,
   alternatives: { [NDJSON_MEDIA_TYPE]: DataFileAnswer },
 }
@@ -37,10 +37,10 @@ const read = (deps: ReadDependencies) =>
       operationId: 'readTable',
       tag: TABLES_TAG,
       permission: onTable('select'),
-      summary: 'Read a table, now or as at a moment',
+      summary: 'Read a table, as of now or of any moment',
       description:
-        'Definition, schema, snapshot, and the data files that the filter cannot exclude. ' +
-        'Without `as_at` the schema is the current one; with it, the snapshot’s.',
+        'Definition, schema, snapshot, and the data files that may have matching rows. Without ' +
+        '`as_at` the schema is the current one; with it, the schema of the snapshot.',
       query: ReadTableQuery,
       answers: [ANSWER],
       problems: [...PROBLEMS, 'as-at-invalid', 'as-at-before-first-snapshot'],
@@ -65,7 +65,7 @@ const readSnapshot = (deps: ReadDependencies) =>
       tag: TABLES_TAG,
       permission: onTable('select'),
       summary: 'Read a table at a snapshot',
-      description: 'At a snapshot id, `latest`, or the name of a branch or tag.',
+      description: 'By snapshot id, `latest`, or the name of a branch or tag.',
       query: ReadSnapshotQuery,
       answers: [ANSWER],
       problems: [...PROBLEMS, 'snapshot-not-found'],
@@ -83,9 +83,13 @@ function acceptedForm(accepts: (mediaTypes: readonly string[]) => string | undef
   const available = [JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, 'application/ndjson']
   const accepted = accepts(available)
   if (accepted !== undefined) return accepted
-  throw new ProblemError('not-acceptable', `the answer comes as ${available.join(' or ')}`, {
-    facts: { available },
-  })
+  throw new ProblemError(
+    'not-acceptable',
+    `no acceptable media type: available are ${available.join(', ')}`,
+    {
+      facts: { available },
+    },
+  )
 }
 
 function readingReply(reading: TableReading, form: string): Reply {

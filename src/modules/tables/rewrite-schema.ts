@@ -31,30 +31,27 @@ import {
   writeSnapshot,
 } from '../../lake/snapshot/snapshot-writer.ts'
 
-/** What rewriting data files takes. */
+/** Everything that rewriting data files uses. */
 export interface RewriteDependencies extends SnapshotDependencies {
   readonly converter: Converter
 }
 
-/**
- * The table as it shall be, and of each column whose values must be converted, its new id and the
- * one in files.
- */
+/** The new definition; for each column to convert, its new field id and the one in the files. */
 export interface EvolvedTable {
   readonly definition: TableDefinition
   readonly rewrites: ReadonlyMap<number, number>
 }
 
 /**
- * Writes the live rows of a table into new data files of another schema. Prepared again after a
- * lost race, it converts only the files that it has not converted yet. Until the commit, nothing
- * names the new files.
+ * Rewrites the live rows of a table into data files of another schema. Prepared again after a lost
+ * race, it converts only files that it has not converted yet. Until the commit, nothing refers to
+ * the new files.
  */
 export class SchemaRewrite {
   readonly #deps: RewriteDependencies
-  /** By what they were made of; `undefined` where no row is left. */
+  /** By `keyOf` their source; `undefined` if the source has no live rows. */
   readonly #converted = new Map<string, DataFile | undefined>()
-  /** All that were written, of conversions for a schema that was overtaken, too. */
+  /** All files written, even those for a schema that was superseded before the commit. */
   readonly #locations = new Set<string>()
   #used: ReadonlySet<string> = new Set()
 
@@ -63,8 +60,8 @@ export class SchemaRewrite {
   }
 
   /**
-   * The live data files of the table in their new form; `converted` counts those that were
-   * converted only now. `undefined` when the table has no files.
+   * The live data files of the table, converted; `converted` counts those converted by this call.
+   * `undefined` if the table has no files.
    */
   async convert(
     state: TableState,
@@ -86,7 +83,7 @@ export class SchemaRewrite {
     return { files, converted: this.#converted.size - before }
   }
 
-  /** `undefined` when the table has no files. */
+  /** The snapshot of rewritten files; `undefined` if the table has no files. */
   async prepare(state: TableState, evolved: EvolvedTable): Promise<PreparedSnapshot | undefined> {
     const result = await this.convert(state, evolved)
     if (result === undefined) return undefined
@@ -99,10 +96,7 @@ export class SchemaRewrite {
     })
   }
 
-  /**
-   * Deletes what no snapshot needs: all of it after a refusal, nothing when the outcome is not
-   * known.
-   */
+  /** Deletes files that no snapshot needs: all after a refusal, none if the outcome is unknown. */
   async end(outcome: unknown): Promise<void> {
     if (isUnknownState(outcome)) return
     const used = outcome === 'committed' ? this.#used : new Set()
@@ -129,7 +123,10 @@ export class SchemaRewrite {
   ): Promise<DataFile | undefined> {
     const { converter, objects } = this.#deps
     const conversion = {
-      ...({ definition, source, format: 'parquet', compression: 'none' } as const),
+      definition,
+      source,
+      format: 'parquet' as const,
+      compression: 'none' as const,
       readAs: currentSchema(definition),
       schema: currentSchema(evolved.definition),
       idsInFile: evolved.rewrites,
@@ -153,10 +150,7 @@ export class SchemaRewrite {
     return segments.filter((segment) => segment !== '').join('/')
   }
 
-  /**
-   * Its rows lie in the partition that they were in: no source column of a partition spec is ever
-   * rewritten.
-   */
+  /** The partition stays the same: source columns of partition specs are never rewritten. */
   async #describe(
     path: string,
     { definition }: EvolvedTable,
@@ -177,7 +171,7 @@ export class SchemaRewrite {
   }
 }
 
-/** What a converted file is made of: the same of both gives the same rows. */
+/** Everything that determines a converted file: equal keys mean equal rows. */
 function keyOf(
   { definition }: TableState,
   { definition: evolved }: EvolvedTable,
@@ -213,8 +207,8 @@ function tooLarge(state: TableState, bytes: number): CatalogError {
   const table = formatTableName(state.namespace, state.name)
   return new CatalogError(
     'schema-change-invalid',
-    `${table} has ${bytes} bytes of data files, but a change that rewrites them all is limited ` +
-      `to ${REWRITE_BYTES_MAX}`,
+    `${table} is too large to rewrite: it has ${bytes} bytes of data files, ` +
+      `and the limit is ${REWRITE_BYTES_MAX}`,
     { facts: { rule: 'too-large-to-rewrite', bytes, bytesMax: REWRITE_BYTES_MAX } },
   )
 }

@@ -26,8 +26,8 @@ const list = {
   method: 'get',
   tag: SCHEMAS_TAG,
   permission: onTable('describe'),
-  summary: 'The schemas that the table has had',
-  description: 'Each with its id; snapshots say which schema they were written with.',
+  summary: 'All schemas of the table, past and present',
+  description: 'Each with its id; a snapshot names the schema that it was written with.',
   answers: [{ status: 200, description: 'All schemas.', shape: SchemasAnswer }],
   problems: ['table-not-found', 'name-invalid'],
   curl: 'curl $MORAINE/v1/tables/aviation.flights/schemas',
@@ -39,15 +39,14 @@ const evolve = {
   permission: onTable('modify'),
   summary: 'Evolve the schema',
   description:
-    'Add (a column that is not nullable needs a default), drop, rename (the old name becomes ' +
-    'an alias), move or widen (`int` to `long`, `float` to `double`, decimals to more digits) ' +
-    'columns: no file is touched. `long` to `double`, `date` to `timestamp` and `boolean` to ' +
-    '`int` rewrite all data files of the table, up to 50 GB, before the response; older ' +
-    'snapshots do not change. Applies all changes or none; repeating the request changes ' +
-    'nothing.',
+    'These touch no file: add a column (a required one needs a default), drop, rename (the old ' +
+    'name becomes an alias), move, widen (`int` to `long`, `float` to `double`, decimals to more ' +
+    'digits). `long` to `double`, `date` to `timestamp` and `boolean` to `int` rewrite all data ' +
+    'files of the table, up to 50 GB, before the response; older snapshots stay as they are. ' +
+    'Either all changes are made or none; repeating the request changes nothing.',
   body: EvolveSchemaRequest,
   answers: [
-    { status: 200, description: 'All schemas, the new one among them.', shape: SchemasAnswer },
+    { status: 200, description: 'All schemas, including the new one.', shape: SchemasAnswer },
   ],
   problems: [
     'table-not-found',
@@ -61,8 +60,8 @@ const evolve = {
     ...CONVERSION_PROBLEMS,
   ],
   curl:
-    `curl -X POST $MORAINE/v1/tables/aviation.flights/schemas -H 'Content-Type: ` +
-    `application/json' -d '{"changes":[{"op":"add","column":{"name":"gate","type":"string"}}]}'`,
+    "curl -X POST $MORAINE/v1/tables/aviation.flights/schemas -H 'Content-Type: application/json'" +
+    ` -d '{"changes":[{"op":"add","column":{"name":"gate","type":"string"}}]}'`,
 } as const
 
 type EvolveCall = Call<unknown, z.output<typeof EvolveSchemaRequest>>
@@ -91,7 +90,7 @@ function schemasAgain({ catalog }: Stores<'tables'>) {
 }
 
 const TABLE_PATH = '/v1/tables/{table_identifier}/schemas'
-/** An older address of the same thing. */
+/** An older address of the same resource. */
 const VIEW_PATH = '/v1/views/{table_identifier}/schemas'
 
 export function schemaRoutes(deps: RewriteDependencies & LakeServices): readonly Route[] {

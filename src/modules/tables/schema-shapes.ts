@@ -11,7 +11,7 @@ const FieldId = z.int().min(0)
 const Aliases = z
   .array(z.string())
   .max(1_000)
-  .meta({ description: 'Other names that the column has in files without field ids.', example: [] })
+  .meta({ description: 'Other names of the column in files without field ids.', example: [] })
 const Default = z
   .unknown()
   .meta({ description: 'Iceberg’s JSON single-value form; null for none.', example: null })
@@ -30,11 +30,11 @@ export const EXAMPLE_COLUMN = {
 export const ColumnInput = z
   .strictObject({
     id: FieldId.optional().meta({
-      description: 'Field id: says which column is meant when all columns are given anew.',
+      description: 'Field id: identifies an existing column when all columns are given.',
     }),
     name: ColumnName,
     type: ColumnType,
-    nullable: z.boolean().optional().meta({ description: 'True when absent.' }),
+    nullable: z.boolean().optional().meta({ description: 'True by default.' }),
     default: Default.optional(),
     description: Text.nullish(),
     aliases: Aliases.optional(),
@@ -43,7 +43,7 @@ export const ColumnInput = z
 
 export const Column = z
   .strictObject({
-    id: FieldId.meta({ description: 'Iceberg field id: never changes.' }),
+    id: FieldId.meta({ description: 'Iceberg field id; never changes.' }),
     name: ColumnName,
     type: ColumnType,
     nullable: z.boolean(),
@@ -54,7 +54,7 @@ export const Column = z
   .meta({ id: 'Column', example: EXAMPLE_COLUMN })
 
 const reference = {
-  name: z.string().optional().meta({ description: 'Dotted for nested fields. This or `id`.' }),
+  name: z.string().optional().meta({ description: 'Dotted for nested fields. Give this or `id`.' }),
   id: FieldId.optional(),
 }
 const placement = {
@@ -85,10 +85,10 @@ const SchemaChange = z
 export const EvolveSchemaRequest = z
   .strictObject({
     columns: z.array(ColumnInput).optional().meta({
-      description: 'All columns as they shall be, in order. This or `changes`.',
+      description: 'All columns of the new schema, in order. Give this or `changes`.',
     }),
     changes: z.array(SchemaChange).optional().meta({
-      description: 'Applied one by one, all or none.',
+      description: 'Applied in order, all or none.',
     }),
   })
   .meta({

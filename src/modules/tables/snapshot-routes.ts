@@ -20,9 +20,9 @@ const list = (deps: Stores<'tables' | 'snapshots'>) =>
       operationId: 'listSnapshots',
       tag: TABLES_TAG,
       permission: onTable('describe'),
-      summary: 'The snapshot log, newest first',
+      summary: 'List the snapshot log, newest first',
       description:
-        'Which snapshot became current when. A rollback makes an older one current again.',
+        'When each snapshot became current. A rollback makes an older one current again.',
       query: SnapshotLogQuery,
       answers: [{ status: 200, description: 'One page of the log.', shape: SnapshotLogAnswer }],
       problems: ['table-not-found', 'name-invalid', 'as-at-invalid', 'page-token-invalid'],

@@ -12,7 +12,7 @@ import type { listTables, TableReading } from './tables.ts'
 
 type TableSummary = Awaited<ReturnType<typeof listTables>>[number]
 
-/** The table without its data files, at its newest snapshot unless another is given. */
+/** The table without its data files, at its newest snapshot by default. */
 export function tableToJson(
   state: TableState,
   shown: {
@@ -95,10 +95,7 @@ export function summaryToJson(table: TableSummary) {
   }
 }
 
-/**
- * One JSON document in pieces: all that is known of the table first, then its data files, each as
- * it is made.
- */
+/** One JSON document in pieces: the table itself, then its data files one by one. */
 export function* readingAsJson(reading: TableReading): Generator<string> {
   const { state, plan } = reading
   const { dataFiles, records, bytes } = plan.totals
@@ -118,7 +115,7 @@ export function* readingAsJson(reading: TableReading): Generator<string> {
   yield `]${end}\n`
 }
 
-/** One data file a line. */
+/** One data file on each line. */
 export function* readingAsNdjson({ state, schema, plan }: TableReading): Generator<string> {
   const writer = new DataFileWriter(state.definition, schema)
   for (const file of plan.plannedFiles(SHOWN_METRICS)) yield `${writer.toJson(file)}\n`

@@ -34,7 +34,7 @@ import {
 } from './tables.ts'
 
 const TablePosition = z.tuple([z.array(z.string()).min(1), z.string().min(1)])
-const LOCATION = { Location: 'Where to read the table.' }
+const LOCATION = { Location: 'Address of the table.' }
 
 const create = (deps: NewTableDependencies) =>
   defineRoute(
@@ -46,7 +46,7 @@ const create = (deps: NewTableDependencies) =>
       permission: 'in-use-case',
       summary: 'Create a table',
       description:
-        'A new table has a schema and no snapshot. Give its columns, or a Parquet file to take ' +
+        'A new table has a schema and no snapshot. Give its columns, or a Parquet file to infer ' +
         'them from.',
       body: CreateTableRequest,
       answers: [{ status: 201, description: 'Created.', shape: TableAnswer, headers: LOCATION }],
@@ -64,8 +64,9 @@ const create = (deps: NewTableDependencies) =>
         'commit-state-unknown',
       ],
       curl:
-        `curl -X POST $MORAINE/v1/tables -H 'Content-Type: application/json' -d ` +
-        `'{"name":"flights","namespace":"aviation","infer_from":"file:///data/flights.parquet"}'`,
+        "curl -X POST $MORAINE/v1/tables -H 'Content-Type: application/json' -d '" +
+        '{"name":"flights","namespace":"aviation","infer_from":"file:///data/flights.parquet"}' +
+        "'",
     },
     async ({ authorize, body, keeper }) => {
       await authorize('create', [{ on: 'namespace', name: parseNewTableName(body).namespace }])
@@ -90,9 +91,9 @@ const list = (deps: Stores<'tables'>) =>
           query.namespace === undefined ? [] : parseNamespace(query.namespace),
       },
       summary: 'List tables',
-      description: 'By namespace, then name.',
+      description: 'Sorted by namespace, then name.',
       query: ListTablesQuery,
-      answers: [{ status: 200, description: 'One page.', shape: TableListAnswer }],
+      answers: [{ status: 200, description: 'One page of tables.', shape: TableListAnswer }],
       problems: ['name-invalid', 'page-token-invalid'],
       curl: 'curl "$MORAINE/v1/tables?namespace=aviation&prefix=fli"',
     },
@@ -122,8 +123,7 @@ const drop = (deps: DropDependencies) =>
       tag: TABLES_TAG,
       permission: onTable('own'),
       summary: 'Drop a table',
-      description:
-        'Its files stay, unless `purge=true` asks to remove those that no other table uses.',
+      description: 'Its files stay; `purge=true` deletes those that no other table uses.',
       query: DropTableQuery,
       answers: [{ status: 200, description: 'Dropped.', shape: DropTableAnswer }],
       problems: ['table-not-found', 'name-invalid'],
@@ -151,13 +151,14 @@ const describe = (deps: CommitDependencies) =>
       permission: onTable('modify'),
       summary: 'Describe a table',
       description:
-        'Merges into `metadata`, `description`, `steward` and `disposition`; null removes.',
+        'Updates `description`, `steward` and `disposition`, and merges into `metadata`; ' +
+        'null removes.',
       body: DescribeTableRequest,
       answers: [{ status: 200, description: 'The table as it is now.', shape: TableAnswer }],
       problems: ['table-not-found', 'name-invalid', 'commit-conflict', 'commit-state-unknown'],
       curl:
-        `curl -X POST $MORAINE/v1/tables/aviation.flights/metadata -H 'Content-Type: ` +
-        `application/json' -d '{"steward":"ops@example.org"}'`,
+        'curl -X POST $MORAINE/v1/tables/aviation.flights/metadata ' +
+        `-H 'Content-Type: application/json' -d '{"steward":"ops@example.org"}'`,
     },
     async ({ param, body, keeper }) => {
       const keep = keeper.keeping(tableAnswer)
@@ -177,8 +178,8 @@ const clone = (deps: NewTableDependencies & Stores<'snapshots'>) =>
       permission: 'in-use-case',
       summary: 'Clone a table',
       description:
-        'A new table with the same data files, now or as at a given time. No bytes are copied; ' +
-        'both tables are independent from then on.',
+        'Creates a table over the same data files, as of now or of any moment. No data is ' +
+        'copied; the two tables are independent from then on.',
       body: CloneTableRequest,
       answers: [{ status: 201, description: 'Cloned.', shape: TableAnswer, headers: LOCATION }],
       problems: [
@@ -192,8 +193,8 @@ const clone = (deps: NewTableDependencies & Stores<'snapshots'>) =>
         'commit-state-unknown',
       ],
       curl:
-        `curl -X POST $MORAINE/v1/tables/aviation.flights/clone -H 'Content-Type: ` +
-        `application/json' -d '{"name":"flights_2024","as_at":"2024-12-31"}'`,
+        'curl -X POST $MORAINE/v1/tables/aviation.flights/clone ' +
+        `-H 'Content-Type: application/json' -d '{"name":"flights_2024","as_at":"2024-12-31"}'`,
     },
     async ({ authorize, param, body, keeper }) => {
       const { name, namespace } = body
@@ -216,7 +217,7 @@ const rollback = (deps: CommitDependencies) =>
       permission: onTable('modify'),
       summary: 'Make an older snapshot current',
       description:
-        'As a new entry of the log: nothing is forgotten, and it can be undone the same way.',
+        'Adds a new entry to the log: nothing is lost, and it can be undone the same way.',
       body: RollbackTableRequest,
       answers: [{ status: 200, description: 'The table as it is now.', shape: TableAnswer }],
       problems: [
@@ -229,8 +230,8 @@ const rollback = (deps: CommitDependencies) =>
         'commit-state-unknown',
       ],
       curl:
-        `curl -X POST $MORAINE/v1/tables/aviation.flights/rollback -H 'Content-Type: ` +
-        `application/json' -d '{"as_at":"2024-03-17T12:00:00Z"}'`,
+        'curl -X POST $MORAINE/v1/tables/aviation.flights/rollback ' +
+        `-H 'Content-Type: application/json' -d '{"as_at":"2024-03-17T12:00:00Z"}'`,
     },
     async ({ param, body, keeper }) => {
       const table = param('table_identifier')

@@ -24,23 +24,26 @@ const Description = z.string().max(10_000).meta({ example: 'Flights of all airli
 const Steward = z
   .string()
   .max(1_000)
-  .meta({ description: 'Who answers for the table.', example: 'ops@example.org' })
+  .meta({ description: 'Who is responsible for the table.', example: 'ops@example.org' })
 const Disposition = z.enum(['snapshot', 'continuous']).meta({
   description:
-    'A hint for readers: with `snapshot` each load replaces the table, with `continuous` data ' +
-    'is added all the time.',
+    'A hint for readers. `snapshot`: each load replaces the table; `continuous`: data keeps ' +
+    'being added.',
   example: 'continuous',
 })
 const Metadata = z
   .record(z.string().max(200), z.unknown())
-  .refine(fitsMetadata, 'at most 64 KiB of JSON, integers beyond 2^53 as text')
-  .meta({ description: 'Anything, by key; at most 64 KiB of JSON.', example: { sla: 'daily' } })
+  .refine(fitsMetadata, 'may have at most 64 KiB of JSON, with integers beyond 2^53 as text')
+  .meta({
+    description: 'Arbitrary JSON values by key; at most 64 KiB in all.',
+    example: { sla: 'daily' },
+  })
 
 function fitsMetadata(metadata: Readonly<Record<string, unknown>>): boolean {
   try {
     return Buffer.byteLength(JSON.stringify(metadata)) <= METADATA_BYTES_MAX
   } catch {
-    return false // a bigint: other writers of JSON would round it
+    return false // a bigint, which other JSON writers would round
   }
 }
 
@@ -59,7 +62,7 @@ export const TableName = z
   .meta({ description: 'Letters, digits, `_` and `-`; at most 128.', example: 'flights' })
 export const Namespace = z
   .string()
-  .meta({ description: 'Dotted; `default` when absent.', example: 'aviation' })
+  .meta({ description: 'Dotted; `default` if absent.', example: 'aviation' })
 
 export const CreateTableRequest = z
   .strictObject({
@@ -68,14 +71,14 @@ export const CreateTableRequest = z
     schema: z
       .strictObject({ columns: z.array(ColumnInput) })
       .optional()
-      .meta({ description: 'The columns. This or `infer_from`.' }),
+      .meta({ description: 'The columns. Give this or `infer_from`.' }),
     infer_from: z.string().optional().meta({
-      description: 'Location of a Parquet file to take the columns from.',
+      description: 'Location of a Parquet file to infer the columns from.',
       example: 'file:///data/flights.parquet',
     }),
     partitioning: z.array(Partitioning).max(100).optional(),
     location: z.string().max(LOCATION_LENGTH_MAX).optional().meta({
-      description: 'An empty folder below the warehouse for the table’s own files.',
+      description: 'An empty folder in the warehouse for the table’s own files.',
     }),
     description: Description.nullish(),
     steward: Steward.nullish(),
@@ -104,12 +107,12 @@ export const DescribeTableRequest = z
     steward: Steward.nullish(),
     disposition: Disposition.nullish(),
     metadata: Metadata.optional().meta({
-      description: 'Merged key by key; null removes a key. At most 64 KiB of JSON.',
+      description: 'Merged key by key; null removes a key. At most 64 KiB in all.',
     }),
   })
   .meta({
     id: 'DescribeTableRequest',
-    description: 'What is absent stays; null removes.',
+    description: 'Absent members stay unchanged; null removes.',
     example: { steward: 'ops@example.org', metadata: { sla: 'daily', draft: null } },
   })
 
@@ -128,7 +131,7 @@ export const CloneTableRequest = z
 export const RollbackTableRequest = z
   .strictObject({ as_at: BodyMoment.optional(), snapshot_id: SnapshotIdInput.optional() })
   .refine((r) => (r.as_at === undefined) !== (r.snapshot_id === undefined), {
-    message: 'give as_at or snapshot_id: one of the two',
+    message: 'give either as_at or snapshot_id',
   })
   .meta({ id: 'RollbackTableRequest', example: { snapshot_id: EXAMPLE_SNAPSHOT_ID } })
 
@@ -149,7 +152,7 @@ export const ListTablesQuery = z.strictObject({
     example: 'aviation',
   }),
   prefix: z.string().max(128).optional().meta({
-    description: 'Only tables whose name begins so, without case.',
+    description: 'Only tables whose name begins with this, ignoring case.',
     example: 'fli',
   }),
   ...PageQuery,
@@ -198,7 +201,9 @@ const tableMembers = {
   disposition: z.enum(['snapshot', 'continuous']).nullable(),
   metadata: z.record(z.string(), z.unknown()),
   location: z.string().meta({ example: 'file:///warehouse/aviation/flights' }),
-  format_version: z.int().meta({ description: 'Of Apache Iceberg.', example: 2 }),
+  format_version: z
+    .int()
+    .meta({ description: 'Version of the Apache Iceberg format.', example: 2 }),
   created_at: Time,
   updated_at: Time,
   metadata_location: z
@@ -206,8 +211,8 @@ const tableMembers = {
     .nullable()
     .meta({
       description:
-        'Newest Iceberg metadata file, for readers by path. After a commit to a table with ' +
-        'thousands of snapshots it may be some seconds behind.',
+        'Newest Iceberg metadata file, for readers by path. With thousands of snapshots, it may ' +
+        'be some seconds behind the last commit.',
     }),
   schema: z.strictObject({ schema_id: z.int(), columns: z.array(Column) }),
   partitioning: z.array(
@@ -218,9 +223,9 @@ const tableMembers = {
       z.string(),
       z.strictObject({ type: z.enum(['branch', 'tag']), snapshot_id: SnapshotId }),
     )
-    .meta({ description: 'Branches and tags beside `main`.' }),
+    .meta({ description: 'Branches and tags other than `main`.' }),
   snapshot: SnapshotAnswer.nullable().meta({
-    description: 'The one that is shown; null while the table has none.',
+    description: 'The snapshot that is shown; null if the table has none yet.',
   }),
 }
 
@@ -273,7 +278,9 @@ export const DataFileAnswer = z
         'means unknown.',
     }),
     null_counts: z.record(z.string(), z.int()),
-    delete_files: z.array(DeleteFile).meta({ description: 'Rows to leave out.' }),
+    delete_files: z
+      .array(DeleteFile)
+      .meta({ description: 'Files that list deleted rows of this data file.' }),
   })
   .meta({
     id: 'DataFile',
@@ -296,7 +303,7 @@ export const TableReadingAnswer = z
     planning: z.strictObject({ manifests: Counts, files: Counts }),
     totals: z
       .strictObject({ data_files: z.int(), records: z.int(), bytes: z.int() })
-      .meta({ description: 'Of the data files that are listed.' }),
+      .meta({ description: 'Sums over the listed data files.' }),
     data_files: z.array(DataFileAnswer),
   })
   .meta({
@@ -337,7 +344,7 @@ export const DropTableAnswer = z
     purged: z.boolean(),
     deleted_files: z.int(),
     kept_files: z.int().meta({
-      description: 'Files that another table uses, or that are not below the warehouse.',
+      description: 'Files not deleted: another table uses them, or they are outside the warehouse.',
     }),
   })
   .meta({

@@ -2,7 +2,10 @@ import type { Tag } from '../../http/route.ts'
 
 export const TABLES_TAG: Tag = {
   name: 'tables',
-  description: 'Tables: create, find, read at any moment, describe, clone, roll back, drop.',
+  description: 'Create, list, read as of any moment, describe, clone, roll back and drop tables.',
 }
 
-export const SCHEMAS_TAG: Tag = { name: 'schemas', description: 'Schemas and their evolution.' }
+export const SCHEMAS_TAG: Tag = {
+  name: 'schemas',
+  description: 'Read and evolve the schemas of tables.',
+}

@@ -36,16 +36,16 @@ import type { LakeServices } from '../../lake/lake.ts'
 import { planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable, isCurrent } from '../../lake/table/table-lookup.ts'
 
-/** Below one of these lie the files of another table, or what is swept. */
+/** Folders that hold the files of another table, or dumps, which are swept. */
 const RESERVED_FOLDERS = ['metadata', 'data', 'dumps']
 
 export interface CreateTableRequest extends TableDescriptionChange {
   readonly name: string
-  /** Dotted; `default` when absent. */
+  /** Dotted; `default` if absent. */
   readonly namespace?: string | undefined
-  /** These, or `inferFrom`: exactly one. */
+  /** Exactly one of these and `inferFrom`. */
   readonly columns?: readonly ColumnDefinition[] | undefined
-  /** Location of a data file to take the columns from. */
+  /** Location of a Parquet file to infer the columns from. */
   readonly inferFrom?: string | undefined
   readonly partitioning?: readonly PartitioningColumn[] | undefined
   /** An empty folder of the warehouse for the table's own files. */
@@ -54,26 +54,23 @@ export interface CreateTableRequest extends TableDescriptionChange {
 
 export interface TableReading {
   readonly state: TableState
-  /** `undefined` while the table has none. */
+  /** `undefined` if the table has none yet. */
   readonly snapshot: Snapshot | undefined
   readonly schema: Schema
   readonly plan: ScanPlan
-  /** Newest metadata file; it holds this very state when no moment was asked for. */
+  /** Newest metadata file; describes exactly this state if no moment was requested. */
   readonly metadataLocation: string | undefined
 }
 
-/** What making a table takes. */
+/** Everything that creating a table uses. */
 export type NewTableDependencies = Stores<'tables'> &
   Pick<LakeServices, 'ambient' | 'log' | 'objects' | 'publisher' | 'warehouse'>
 
-/** What reading a table takes. */
+/** Everything that reading a table uses. */
 export type ReadDependencies = Stores<'tables' | 'snapshots'> &
   Pick<LakeServices, 'log' | 'manifests' | 'publisher'>
 
-/**
- * A table is born with a schema and no snapshot. `table-already-exists` compares names without
- * case.
- */
+/** Creates a table without a snapshot. Names that differ only in case are the same name. */
 export async function createTable(
   deps: NewTableDependencies,
   request: CreateTableRequest,
@@ -102,7 +99,7 @@ export async function createTable(
   return addTable(deps, newState(deps, { namespace, name, definition }), keep)
 }
 
-/** A state of version 0 that no catalog has yet. */
+/** A state of version 0, not yet in any catalog. */
 export function newState(
   { ambient }: Pick<LakeServices, 'ambient'>,
   { namespace, name, definition }: Pick<TableState, 'namespace' | 'name' | 'definition'>,
@@ -141,9 +138,13 @@ export function alreadyExists(
 ): CatalogError {
   const table = formatTableName(namespace, name)
   const existing = outcome === 'view-exists' ? 'view' : 'table'
-  return new CatalogError('table-already-exists', `there is a ${existing} ${table} already`, {
-    facts: { table, existing },
-  })
+  return new CatalogError(
+    'table-already-exists',
+    `${existing} ${table} already exists: choose another name`,
+    {
+      facts: { table, existing },
+    },
+  )
 }
 
 async function columnsOf(
@@ -159,14 +160,11 @@ async function columnsOf(
   }
   throw new CatalogError(
     'schema-invalid',
-    'give the columns in "schema", or a data file in "infer_from": one of the two',
+    'give either the columns in "schema" or a data file in "infer_from"',
   )
 }
 
-/**
- * The default is unique to the table. A given one must be in the warehouse and hold no table's
- * metadata.
- */
+/** By default unique to the table; a given one must be in the warehouse, without metadata. */
 export async function newLocation(
   { objects, warehouse }: Pick<LakeServices, 'objects' | 'warehouse'>,
   given: string | undefined,
@@ -181,29 +179,37 @@ export async function newLocation(
   }
   const location = dataFileLocation(given).replace(/\/+$/, '')
   if (!location.startsWith(`${warehouse}/`)) {
-    throw new CatalogError('location-not-allowed', `a table's location is below the warehouse`, {
-      facts: { location, warehouse },
-    })
+    throw new CatalogError(
+      'location-not-allowed',
+      `a table's location must be below the warehouse, ${warehouse}`,
+      {
+        facts: { location, warehouse },
+      },
+    )
   }
   const segments = location.slice(warehouse.length).split('/')
   const reserved = segments.find((segment) => RESERVED_FOLDERS.includes(segment))
   if (reserved !== undefined) {
     throw new CatalogError(
       'location-not-allowed',
-      `a table's location cannot have a folder named ${reserved}: tables and dumps keep their ` +
-        'own files there',
+      `a table's location must not contain the folder name "${reserved}", ` +
+        'which is reserved for files of tables and dumps',
       { facts: { location, reserved: RESERVED_FOLDERS } },
     )
   }
   for await (const _ of objects.list(`${location}/metadata`)) {
-    throw new CatalogError('location-not-allowed', `${location} holds the metadata of a table`, {
-      facts: { location },
-    })
+    throw new CatalogError(
+      'location-not-allowed',
+      `${location} already holds the metadata of a table: use an empty folder`,
+      {
+        facts: { location },
+      },
+    )
   }
   return location
 }
 
-/** A table now or at a moment, with the data files that the filter keeps. */
+/** A table as of now or of a moment, with the data files that the filter keeps. */
 export async function readTable(
   deps: ReadDependencies,
   request: SnapshotSelector & { readonly table: string; readonly filter?: string | undefined },
@@ -220,10 +226,7 @@ export async function readTable(
   return { state, snapshot, schema, plan, metadataLocation }
 }
 
-/**
- * Waits for the publication of this state; when that fails, or is not cheap, the newest that
- * exists.
- */
+/** Publishes this state; if that fails or is not cheap, returns the newest published location. */
 export async function publishedLocation(
   { publisher, log }: Pick<LakeServices, 'publisher' | 'log'>,
   state: TableState,
@@ -236,7 +239,7 @@ export async function publishedLocation(
   try {
     return await publisher.publish(state.definition.tableUuid)
   } catch (err) {
-    log.warn({ err }, 'metadata file could not be published')
+    log.warn({ err }, 'a metadata file could not be published; it will be tried again')
     publisher.schedule(state.definition.tableUuid)
     return state.metadataLocation
   }
@@ -264,8 +267,8 @@ export function describeTable(
 }
 
 /**
- * Makes an older snapshot current, as a new entry of the log: nothing is forgotten. The schema
- * stays, unless files of that snapshot hold a column that was converted to another type since.
+ * Makes an older snapshot current, as a new entry of the log: nothing is lost. The schema stays,
+ * unless files of that snapshot have a column that was converted to another type since.
  */
 export function rollbackTable(
   deps: CommitDependencies,
@@ -286,18 +289,15 @@ export function rollbackTable(
   return changeTable(deps, table, rolledBack, keep)
 }
 
-/**
- * Each request is small, but what they merge into must stay so, too: it is part of every metadata
- * file.
- */
+/** Requests are small, but the metadata they add up to must be, too: every metadata file has it. */
 function requireDescriptionLength(properties: TableProperties): void {
   const { metadata } = readDescription(properties)
   const lengthMax = TABLE_METADATA_CHARACTERS_MAX
   if (JSON.stringify(metadata).length <= lengthMax) return
   throw new CatalogError(
     'request-invalid',
-    `a table's "metadata" can have at most ${lengthMax} characters of JSON: remove keys by ` +
-      'setting them to null',
+    `a table's "metadata" may have at most ${lengthMax} characters of JSON: ` +
+      'remove keys by setting them to null',
     { facts: { lengthMax } },
   )
 }

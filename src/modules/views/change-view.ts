@@ -11,14 +11,14 @@ import type { LakeServices } from '../../lake/lake.ts'
 import { requireWritableLocation } from '../../lake/table/table-location.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
-/** What making and changing a view takes. */
+/** Everything that creating and changing a view uses. */
 export type ViewDependencies = Stores<'views' | 'tables'> &
   Pick<LakeServices, 'objects' | 'ambient' | 'meter' | 'warehouse'>
 
-/** Iceberg view specification: where metadata files go, when not below the view's location. */
+/** Property with the folder of metadata files, if not below the location (Iceberg view spec). */
 const METADATA_PATH = 'write.metadata.path'
 
-/** How a view is asked for, for messages; and how it is found. */
+/** The view as the request names it (for messages), and how to find it. */
 export interface WantedView {
   readonly key: ViewKey
   readonly shown: string
@@ -28,7 +28,7 @@ export function wantedByName(name: NamespacedName): WantedView {
   return { key: name, shown: shownName(name) }
 }
 
-/** Throws `view-not-found`. */
+/** The view; throws `view-not-found`. */
 export async function getView(
   { catalog }: Stores<'views'>,
   wanted: WantedView,
@@ -44,10 +44,7 @@ export function viewNotFound({ shown }: WantedView): ProblemError {
   })
 }
 
-/**
- * The metadata file first: a view never is without one. Throws `view-already-exists` when the name
- * is taken.
- */
+/** Adds a view, after its metadata file. Throws `view-already-exists` if the name is taken. */
 export async function addView(
   deps: Stores<'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   view: NamespacedName & { readonly metadata: ViewMetadata; readonly metadataLocation?: string },
@@ -56,8 +53,13 @@ export async function addView(
   const nowMs = deps.ambient.nowMs()
   const { namespace, name, metadata } = view
   const state = {
-    ...{ viewUuid: metadata.viewUuid.toLowerCase(), namespace, name, version: 0 },
-    ...{ metadata: viewMetadataToJson(metadata), createdAtMs: nowMs, lastUpdatedMs: nowMs },
+    viewUuid: metadata.viewUuid.toLowerCase(),
+    namespace,
+    name,
+    version: 0,
+    metadata: viewMetadataToJson(metadata),
+    createdAtMs: nowMs,
+    lastUpdatedMs: nowMs,
   }
   const add = async (metadataLocation: string) => {
     const added = { ...state, metadataLocation }
@@ -69,15 +71,15 @@ export async function addView(
   return withMetadataFile(deps, { metadata, version: 0, json: state.metadata }, add)
 }
 
-/** What a change makes of a view; `undefined` when it stays as it is. */
+/** The changed view; `undefined` if it stays as it is. */
 export interface ChangedView {
   readonly metadata?: ViewMetadata
   readonly name?: NamespacedName
 }
 
 /**
- * Changes a view. `change` is asked again when another change comes first, so that it always speaks
- * of the newest state. Answers the view as it is then.
+ * Changes a view, and returns it. `change` is called again if another change comes first, so that
+ * it always applies to the newest state.
  */
 export async function changeView(
   deps: ViewDependencies,
@@ -87,7 +89,7 @@ export async function changeView(
     options,
   }: {
     change(state: ViewState, metadata: ViewMetadata): ChangedView | undefined
-    /** For the state that the view is to get. */
+    /** Options of the mutation to the next state. */
     options(next: ViewState): MutationOptions
   },
 ): Promise<{ readonly state: ViewState; readonly isChanged: boolean }> {
@@ -100,7 +102,7 @@ export async function changeView(
   })
 }
 
-/** `undefined` when another change came first. */
+/** The changed view; `undefined` if another change came first. */
 async function tryReplace(
   deps: Stores<'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   { state, changed }: { readonly state: ViewState; readonly changed: ChangedView },
@@ -109,7 +111,9 @@ async function tryReplace(
   const { metadata } = changed
   const version = state.version + 1
   const renamed = {
-    ...{ ...state, ...changed.name, version },
+    ...state,
+    ...changed.name,
+    version,
     lastUpdatedMs: Math.max(deps.ambient.nowMs(), state.lastUpdatedMs),
   }
   const replace = async (next: ViewState) => {
@@ -134,7 +138,7 @@ async function tryReplace(
 
 class OvertakenError extends Error {}
 
-/** The file goes again only when the catalog certainly does not name it. */
+/** Runs `work` with a new metadata file; removes it only if the catalog surely does not name it. */
 async function withMetadataFile<T>(
   deps: Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   {

@@ -36,7 +36,7 @@ import {
 
 const VIEWS_TAG: Tag = {
   name: 'views',
-  description: 'Views: queries by name, in the dialects of several engines.',
+  description: 'Named queries, in the SQL dialects of several engines.',
 }
 const VIEWS = '/v1/views'
 const VIEW = `${VIEWS}/{view_identifier}`
@@ -60,21 +60,21 @@ const create = (
       tag: VIEWS_TAG,
       permission: 'in-use-case',
       summary: 'Create a view',
-      description: 'Views and tables share their names: of one name there is one or the other.',
+      description: 'Views and tables share their names: a name is either a view or a table.',
       body: CreateViewRequest,
       answers: [
         {
           status: 201,
           description: 'Created.',
           shape: ViewAnswer,
-          headers: { Location: 'Where to read the view.' },
+          headers: { Location: 'Address of the view.' },
         },
       ],
       problems: ['view-already-exists', ...CHANGING, ...STORING],
       curl:
-        `curl -X POST $MORAINE/v1/views -H 'Content-Type: application/json' -d ` +
-        `'{"name":"late_flights","namespace":"aviation","queries":[{"dialect":"duckdb","sql":` +
-        `"SELECT * FROM flights WHERE delay > 15"}]}'`,
+        `curl -X POST $MORAINE/v1/views -H 'Content-Type: application/json' -d '` +
+        '{"name":"late_flights","namespace":"aviation","queries":[{"dialect":"duckdb",' +
+        `"sql":"SELECT * FROM flights WHERE delay > 15"}]}'`,
     },
     async ({ authorize, body, keeper }) => {
       const { name, namespace } = body
@@ -100,9 +100,9 @@ const list = (deps: Stores<'views'>) =>
         target: ({ query }) => namespaceOf(query.namespace),
       },
       summary: 'List views',
-      description: 'Of one namespace, by name.',
+      description: 'The views of one namespace, sorted by name.',
       query: ListViewsQuery,
-      answers: [{ status: 200, description: 'One page.', shape: ViewListAnswer }],
+      answers: [{ status: 200, description: 'One page of views.', shape: ViewListAnswer }],
       problems: ['name-invalid', 'page-token-invalid'],
       curl: 'curl "$MORAINE/v1/views?namespace=aviation"',
     },
@@ -131,7 +131,7 @@ const read = (deps: Stores<'views'>) =>
       tag: VIEWS_TAG,
       permission: onView('select'),
       summary: 'Read a view',
-      description: 'Its text in every dialect, its columns, and the versions that it has had.',
+      description: 'Its text in every dialect, its columns, and its past versions.',
       answers: [{ status: 200, description: 'The view.', shape: ViewAnswer }],
       problems: ['view-not-found', 'name-invalid'],
       curl: 'curl $MORAINE/v1/views/aviation.late_flights',
@@ -147,8 +147,8 @@ const replace = (deps: ViewDependencies) =>
       operationId: 'replaceView',
       tag: VIEWS_TAG,
       permission: onView('modify'),
-      summary: 'Replace what a view says',
-      description: 'As a new version; with what it says already nothing happens.',
+      summary: 'Replace a view’s queries',
+      description: 'Adds a new version; does nothing if nothing differs.',
       body: ReplaceViewRequest,
       answers: [{ status: 200, description: 'The view as it is now.', shape: ViewAnswer }],
       problems: ['view-not-found', 'commit-conflict', ...CHANGING, ...STORING],
@@ -201,7 +201,7 @@ function viewAnswer(view: ViewReading) {
   return { status: 200, value: viewToJson(view), from: { viewUuid: view.metadata.viewUuid } }
 }
 
-/** The answer about a view that is too long to keep: as the view is now. */
+/** Rebuilds a response too long to store: the view as it is now. */
 function viewAgain(deps: Stores<'views'>) {
   return async (from: KeptFacts, { first }: RepeatedCall): Promise<Reply> => {
     const view = await readView(deps, String(from['viewUuid']))
@@ -216,7 +216,9 @@ function namespaceOf(text: string | undefined): readonly string[] {
 function textsOf(body: z.output<typeof ReplaceViewRequest>) {
   const { queries, schema, description, default_namespace } = body
   return {
-    ...{ queries, description, columns: schema?.columns },
+    queries,
+    description,
+    columns: schema?.columns,
     defaultNamespace:
       default_namespace === undefined ? undefined : parseNamespace(default_namespace),
   }

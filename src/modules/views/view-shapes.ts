@@ -18,7 +18,7 @@ const EXAMPLE_QUERY = { dialect: 'duckdb', sql: 'SELECT * FROM flights WHERE del
 const Query = z
   .strictObject({
     dialect: z.string().min(1).max(100).meta({
-      description: 'Of which engine; a view has at most one text in each, compared without case.',
+      description: 'The SQL dialect; a view has at most one text in each, ignoring case.',
       example: 'duckdb',
     }),
     sql: z.string().min(1).max(SQL_LENGTH_MAX).meta({ example: EXAMPLE_QUERY.sql }),
@@ -27,15 +27,15 @@ const Query = z
 
 const texts = {
   queries: z.array(Query).min(1).max(QUERIES_MAX).meta({
-    description: 'The text of the view in each dialect. All of them: what is left out is gone.',
+    description: 'The text of the view in each dialect. Dialects that are left out are dropped.',
   }),
   schema: z
     .strictObject({ columns: z.array(ColumnInput).min(1) })
     .optional()
-    .meta({ description: 'The columns that the query answers. Absent, they stay as they are.' }),
+    .meta({ description: 'The columns of the query’s result. If absent, they stay unchanged.' }),
   description: Description.nullish(),
   default_namespace: Namespace.optional().meta({
-    description: 'Of tables that the query names without one; that of the view when absent.',
+    description: 'For tables that the query names without one; by default the view’s namespace.',
     example: 'aviation',
   }),
 }
@@ -57,7 +57,7 @@ export const ReplaceViewRequest = z
 
 export const ListViewsQuery = z.strictObject({
   namespace: Namespace.optional().meta({
-    description: 'Views directly in this namespace; `default` when absent.',
+    description: 'Only views directly in this namespace; `default` if absent.',
     example: 'aviation',
   }),
   ...PageQuery,
@@ -66,7 +66,7 @@ export const ListViewsQuery = z.strictObject({
 const name = {
   name: z.string(),
   namespace: z.string(),
-  identifier: z.string().meta({ description: 'Namespace and name, dotted.' }),
+  identifier: z.string().meta({ description: 'Namespace and name, separated by dots.' }),
 }
 const EXAMPLE_NAME = {
   name: 'late_flights',
@@ -89,7 +89,7 @@ const EXAMPLE_VERSION = {
 const version = {
   version_id: VersionId,
   queries: z.array(z.strictObject({ dialect: z.string(), sql: z.string() })),
-  columns: z.array(Column).meta({ description: 'None when nothing was said of them.' }),
+  columns: z.array(Column).meta({ description: 'Empty if the columns were never given.' }),
   default_namespace: z.string(),
 }
 
@@ -105,10 +105,10 @@ export const ViewAnswer = z
     ...version,
     versions: z
       .array(z.strictObject({ created_at: Time, ...version }))
-      .meta({ description: 'The newest first; old ones are forgotten in time.' }),
+      .meta({ description: 'Newest first; old ones are removed in time.' }),
     history: z
       .array(z.strictObject({ version_id: VersionId, since: Time }))
-      .meta({ description: 'Which version was current since when, newest first.' }),
+      .meta({ description: 'When each version became current, newest first.' }),
   })
   .meta({
     id: 'View',
@@ -118,8 +118,8 @@ export const ViewAnswer = z
       description: 'Flights that left late.',
       location: `file:///warehouse/aviation/late_flights-${EXAMPLE_UUID}`,
       metadata_location:
-        `file:///warehouse/aviation/late_flights-${EXAMPLE_UUID}` +
-        `/metadata/00000-${EXAMPLE_UUID}.metadata.json`,
+        `file:///warehouse/aviation/late_flights-${EXAMPLE_UUID}/metadata/` +
+        `00000-${EXAMPLE_UUID}.metadata.json`,
       created_at: EXAMPLE_TIME,
       updated_at: EXAMPLE_TIME,
       ...EXAMPLE_VERSION,

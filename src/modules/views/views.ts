@@ -26,7 +26,7 @@ import {
 
 /** Property with the description of a view (Iceberg view specification, "View Metadata"). */
 const DESCRIPTION = 'comment'
-/** Whoever gives all texts anew means to drop the dialects that they leave out. */
+/** A request with all texts means to drop the dialects that it leaves out. */
 const DROP_DIALECT_ALLOWED = 'replace.drop-dialect.allowed'
 
 /** A view as `/v1` shows it. */
@@ -43,11 +43,11 @@ export interface ViewText {
 }
 
 export interface ReplaceViewRequest {
-  /** One for each dialect, at least one. */
+  /** At least one, and at most one for each dialect. */
   readonly queries: readonly ViewText[]
-  /** What the query answers. Absent, it stays as it is; of a new view, nothing is said. */
+  /** Columns of the query's result. If absent, they stay unchanged; a new view then has none. */
   readonly columns?: readonly ColumnDefinition[] | undefined
-  /** Null removes it. */
+  /** Null removes the description. */
   readonly description?: string | null | undefined
   /** Namespace of tables that the query names without one; by default that of the view. */
   readonly defaultNamespace?: readonly string[] | undefined
@@ -55,11 +55,11 @@ export interface ReplaceViewRequest {
 
 export interface CreateViewRequest extends ReplaceViewRequest {
   readonly name: string
-  /** Dotted; `default` when absent. */
+  /** Dotted; `default` if absent. */
   readonly namespace?: string | undefined
 }
 
-/** Names follow the rule of `/v1`. Throws `view-already-exists`. */
+/** Creates a view whose name follows the rules of `/v1`. Throws `view-already-exists`. */
 export async function createView(
   deps: Stores<'tables' | 'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   request: CreateViewRequest,
@@ -71,7 +71,8 @@ export async function createView(
   const nowMs = deps.ambient.nowMs()
   const { description } = request
   const metadata = newViewMetadata({
-    ...{ viewUuid, nowMs },
+    viewUuid,
+    nowMs,
     location: defaultLocation(deps, name, viewUuid),
     schema: schemaOf(request.columns ?? []),
     version: versionOf(request, { namespace: name.namespace, nowMs }),
@@ -82,7 +83,7 @@ export async function createView(
   return { ...(await addView(deps, { ...name, metadata }, options)), metadata }
 }
 
-/** Throws `view-not-found`. */
+/** The view with its parsed metadata; throws `view-not-found`. */
 export async function readView(deps: Stores<'views'>, identifier: string): Promise<ViewReading> {
   const state = await getView(deps, wanted(identifier))
   return { ...state, metadata: parseViewMetadata(state.metadata) }
@@ -95,7 +96,7 @@ export function listViews(
   return catalog.views.list(query)
 }
 
-/** Gives the view new texts, as a new version; nothing happens when they are those that it has. */
+/** Replaces the texts of the view, as a new version; does nothing if nothing differs. */
 export async function replaceView(
   deps: ViewDependencies,
   identifier: string,
@@ -112,7 +113,7 @@ export async function replaceView(
   return { ...state, metadata: parseViewMetadata(state.metadata) }
 }
 
-/** Answers the view that it was. Its metadata files stay. */
+/** Drops the view, and returns it. Its metadata files stay. */
 export async function dropView(
   deps: Stores<'views'>,
   identifier: string,
@@ -181,7 +182,7 @@ function versionOf(
   }
 }
 
-/** A view about whose columns nothing was said has none. */
+/** A schema of these columns; a view whose columns were never given has none. */
 function schemaOf(columns: readonly ColumnDefinition[]): Schema {
   const fields = columns.length === 0 ? [] : parseColumns(columns).fields
   return { schemaId: 0, fields, identifierFieldIds: [] }

@@ -3,12 +3,9 @@ import { CatalogError } from '../../../core/errors.ts'
 const CONTINUATION = 0xffffffff
 const PREFIX_BYTES = 8
 
-/** How many bytes of a stream must be there to tell the length of its first message. */
+/** Bytes of a stream that it takes to know the length of its first message. */
 export const ARROW_PREFIX_BYTES = PREFIX_BYTES
-/**
- * A stream ends with a continuation mark and a length of zero (Arrow columnar format, "IPC
- * Streaming Format").
- */
+/** End of a stream: a continuation mark and a zero length (Arrow, "IPC Streaming Format"). */
 export const ARROW_END_BYTES = 8
 
 /** Length of the schema message that an Arrow IPC stream begins with; it has no body. */

@@ -4,16 +4,13 @@ import { createSHA256, type IHasher } from 'hash-wasm'
 /** `<layout>.<bytes hashed>.<base64 of the hasher's state>.<checksum of all before>`. */
 const STATE_PATTERN = /^(sha256-wasm-1\.(\d{1,16})\.([A-Za-z0-9+/]{1,400}={0,2}))\.([0-9a-f]{16})$/
 const STATE_LAYOUT = 'sha256-wasm-1'
-/**
- * A mark of hash-wasm's build (4), the last block (64), bytes hashed (8), the digest so far (40).
- */
+/** hash-wasm's build mark (4), the last block (64), bytes hashed (8), the digest so far (40). */
 const STATE_BYTES = 116
 const LENGTH_AT = 68
 
 /**
- * SHA-256 that can be put down as text and taken up again, in another process or after a year. It
- * runs at some 400 MB/s, a fifth of what node:crypto does: that is for digests of what does not
- * grow.
+ * A SHA-256 whose state can be saved as text and resumed, in another process or a year later. It
+ * hashes some 400 MB/s, a fifth of node:crypto, which serves for everything that does not grow.
  */
 export class ContinuingDigest {
   readonly #hasher: IHasher
@@ -29,10 +26,7 @@ export class ContinuingDigest {
     return new ContinuingDigest(hasher.init(), 0)
   }
 
-  /**
-   * `undefined` for a state that another build of the hasher saved, or that is damaged: hash from
-   * the start.
-   */
+  /** `undefined` if another build of the hasher saved the state or it is damaged: start over. */
   static async resume(state: string): Promise<ContinuingDigest | undefined> {
     const [, text, length, base64, checksum] = STATE_PATTERN.exec(state) ?? []
     if (text === undefined || length === undefined || base64 === undefined) return undefined
@@ -49,7 +43,7 @@ export class ContinuingDigest {
     }
   }
 
-  /** So far. */
+  /** Bytes hashed so far. */
   get lengthBytes(): number {
     return this.#bytes
   }
@@ -60,14 +54,16 @@ export class ContinuingDigest {
     return this
   }
 
-  /** What `resume` takes. It holds up to 63 of the bytes hashed, so it is as secret as they are. */
+  /**
+   * The state for `resume`. It holds up to 63 of the hashed bytes, so it is as secret as they are.
+   */
   save(): string {
     const state = Buffer.from(this.#hasher.save())
     const text = `${STATE_LAYOUT}.${this.#bytes}.${state.toString('base64')}`
     return `${text}.${checksumOf(text)}`
   }
 
-  /** 64 hexadecimal digits; the digest may go on after it. */
+  /** 64 hexadecimal digits. The digest may be continued afterwards. */
   hex(): string {
     const state = this.#hasher.save()
     const hex = this.#hasher.digest('hex')

@@ -8,10 +8,10 @@ export const DUMP_COMPRESSIONS = ['none', 'gzip', 'zstd'] as const
 export type DumpFormat = (typeof DUMP_FORMATS)[number]
 export type DumpCompression = (typeof DUMP_COMPRESSIONS)[number]
 
-/** Bytes of an object, as they stand in a dump. */
+/** A range of an object's bytes that is part of a dump. */
 export interface DumpPiece {
   readonly location: string
-  /** Where they begin in the object. */
+  /** Start of the range in the object. */
   readonly offset: number
   readonly lengthBytes: number
   readonly rowCount: number
@@ -19,7 +19,7 @@ export interface DumpPiece {
   readonly sha256?: string
 }
 
-/** What a dump is made of, in order. It is written last: without it there is no dump. */
+/** The pieces of a dump, in order. Written last: without its index a dump does not exist. */
 export interface DumpIndex {
   readonly tableUuid: string
   readonly snapshotId: bigint
@@ -34,9 +34,9 @@ export interface DumpIndex {
   readonly rowCount: number
   /** Digest of the whole file, in hexadecimal. */
   readonly sha256: string
-  /** From which the digest of a dump that begins with this one continues. */
+  /** State from which to continue the digest of a dump that begins with this one. */
   readonly digestState?: string
-  /** The dump of this snapshot is the first `bytes` bytes of this one. */
+  /** The dump of that snapshot is the first `bytes` bytes of this one. */
   readonly extends?: { readonly snapshotId: bigint; readonly bytes: number }
 }
 
@@ -75,11 +75,11 @@ export function serialiseDumpIndex(index: DumpIndex): string {
   })
 }
 
-/** The inverse of `serialiseDumpIndex`; `metadata-corrupt` for a text that does not add up. */
+/** The inverse of `serialiseDumpIndex`; throws `metadata-corrupt` if the text is inconsistent. */
 export function parseDumpIndex(text: string): DumpIndex {
   const node = new JsonNode(parseJson(text))
   const version = node.get('version').safeInteger()
-  if (version !== VERSION) throw node.error(`version ${version} is not known`)
+  if (version !== VERSION) throw node.error(`unknown version ${version}`)
   const pieces = node.get('pieces').items()
   if (pieces.length > PIECES_MAX) throw node.error(`more than ${PIECES_MAX} pieces`)
   const digestState = node.find('digest_state')?.string()
@@ -109,7 +109,7 @@ function parseJson(text: string): unknown {
   try {
     return parseExactJson(text, { bytesMax: BYTES_MAX, depthMax: 8 })
   } catch (cause) {
-    throw new CatalogError('metadata-corrupt', 'the index of the dump is no JSON', { cause })
+    throw new CatalogError('metadata-corrupt', 'the dump index is not JSON', { cause })
   }
 }
 
@@ -131,11 +131,12 @@ function extension(node: JsonNode): { snapshotId: bigint; bytes: number } {
 function checkTotals({ pieces, ...index }: DumpIndex, node: JsonNode): void {
   const bytes = pieces.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0)
   if (bytes !== index.lengthBytes) {
-    throw node.error(`pieces have ${bytes} bytes, the whole ${index.lengthBytes}`)
+    throw node.error(`pieces add up to ${bytes} bytes, not ${index.lengthBytes}`)
   }
   const rows = pieces.reduce((sum, { rowCount }) => sum + rowCount, 0)
-  if (rows !== index.rowCount) throw node.error(`pieces have ${rows} rows, not ${index.rowCount}`)
-  if ((index.extends?.bytes ?? 0) > bytes) throw node.error('extends more than the whole')
+  if (rows !== index.rowCount)
+    throw node.error(`pieces add up to ${rows} rows, not ${index.rowCount}`)
+  if ((index.extends?.bytes ?? 0) > bytes) throw node.error('extends more bytes than there are')
 }
 
 function countOf(node: JsonNode): number {
@@ -156,11 +157,11 @@ function snapshotId(node: JsonNode): bigint {
 
 function instant(node: JsonNode): number {
   const milliseconds = Date.parse(matching(node, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/))
-  if (Number.isNaN(milliseconds)) throw node.error('is no time')
+  if (Number.isNaN(milliseconds)) throw node.error('is not a time')
   return milliseconds
 }
 
-/** The bytes of a range, as parts of pieces in order; none is empty. */
+/** The bytes of a range, as slices of pieces in order; none is empty. */
 export function findPiecesInRange(
   { pieces }: Pick<DumpIndex, 'pieces'>,
   { start, end }: ByteRange,

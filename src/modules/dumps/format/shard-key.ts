@@ -10,7 +10,7 @@ export interface FileIdentity {
 /** Everything that the bytes of a shard depend on. */
 export interface ShardIdentity {
   readonly dataFile: FileIdentity & { readonly recordCount: number }
-  /** Those that apply to the data file, in any order. */
+  /** Delete files that apply to the data file, in any order. */
   readonly deleteFiles: readonly FileIdentity[]
   /** JSON text of the columns that the shard shows. */
   readonly schemaJson: string
@@ -46,7 +46,7 @@ function fileText({ path, sizeBytes, contentOffset }: FileIdentity): string {
   return JSON.stringify([path, sizeBytes, contentOffset ?? null])
 }
 
-/** With its length before it: texts that are cut elsewhere differ. */
+/** The text after its length, so that moving text from one part to the next changes the hash. */
 function prefixed(text: string): Uint8Array {
   const bytes = ENCODER.encode(text)
   const framed = new Uint8Array(8 + bytes.length)

@@ -6,8 +6,8 @@ const BLOCK_HEADER_BYTES = 3
 const BLOCK_BYTES_MAX = 128 * 1024
 
 /**
- * The bytes as a Zstandard frame that stores them uncompressed: for what is too short to gain, on a
- * Node that has no Zstandard. Frames can follow each other in one file.
+ * A Zstandard frame that stores the bytes uncompressed, for texts too short to gain from it, on a
+ * Node without Zstandard. A file may be several frames.
  */
 export function storedZstandardFrame(bytes: Uint8Array): Uint8Array {
   const blocks = Math.max(1, Math.ceil(bytes.length / BLOCK_BYTES_MAX))

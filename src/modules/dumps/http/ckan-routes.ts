@@ -15,10 +15,10 @@ const dump = (service: DumpService) =>
       operationId: 'ckanDump',
       tag: DUMPS_TAG,
       permission: onTable('select'),
-      summary: 'Download the table as CKAN’s DataStore does',
+      summary: 'Download the table, as from CKAN’s DataStore',
       description:
-        'The same file as `/v1/tables/{table_identifier}/dump`, always of one snapshot and ' +
-        'always complete: there is no `limit` and no `offset`.',
+        'The same file as `/v1/tables/{table_identifier}/dump`: one snapshot, always whole, ' +
+        'without `limit` and `offset`.',
       query: CkanDumpQuery,
       answers: DUMP_ANSWERS,
       problems: [...DUMP_PROBLEMS, 'precondition-required'],
@@ -29,7 +29,7 @@ const dump = (service: DumpService) =>
       if (format === undefined) {
         throw new CatalogError(
           'not-implemented',
-          `${call.query.format} is not made here: take one of ${DUMP_FORMATS.join(', ')}`,
+          `dumps in ${call.query.format} are not supported: use one of ${DUMP_FORMATS.join(', ')}`,
           { facts: { formats: DUMP_FORMATS } },
         )
       }

@@ -26,7 +26,7 @@ import {
   waitForIndex,
 } from './open-bytes.ts'
 
-/** The file, a part of it, or why not: GET and HEAD of every address of a dump. */
+/** The response to GET and HEAD at every address of a dump: the file, or a range of it. */
 export async function answerDump(
   service: DumpService,
   call: DumpCall,
@@ -46,25 +46,25 @@ export async function answerDump(
     throw preconditionRequired(resource)
   }
   service.streams.enter(call.closed)
-  // Until something is sent, whoever waits here is idle for a good reason.
+  // A client that waits for its first byte is not idle.
   call.request.socket.setTimeout(0)
   try {
     return await answerGet(service, call, resource, { range, preferences })
   } catch (error) {
-    // Before the first byte: made again at once, or the data file that is missing gets named.
+    // Nothing was sent yet: make the dump again at once, or name the missing data file.
     if (!(await forgetIfVanished(service, call, resource, error))) throw error
     return answerGet(service, call, resource, { range, preferences })
   }
 }
 
-/** The Range header, when it is one that would be honoured. */
+/** The Range header, if it is valid and its conditions hold. */
 function wantedRange({ request }: DumpCall, { validators }: DumpResource): string | undefined {
   const { range } = request.headers
   const isPart = parseRange(range, Number.MAX_SAFE_INTEGER).outcome !== 'whole'
   return isPart && isRangeCurrent(request.headers, validators) ? range : undefined
 }
 
-/** It neither begins the dump nor waits for it, unless `Prefer: wait` asks to. */
+/** Neither starts the dump nor waits for it, unless `Prefer: wait` asks for that. */
 async function answerHead(
   service: DumpService,
   call: DumpCall,
@@ -97,7 +97,7 @@ async function answerGet(
   if (isAsync) return answerAsync(service, call, resource, { range, waitSeconds })
   const before = await dumps.state(resource.target)
   const opened = await dumps.open(resource.target)
-  // What failed before is not sent until it is whole: half a file again would not tell the reason.
+  // After a failure, wait for the whole file: another half file would not tell the reason.
   const isWholeNeeded = range !== undefined || before.state === 'failed'
   const patienceMs = isWholeNeeded ? limits.indexWaitMs : limits.firstWaitMs
   const ownWaitMs = waitSeconds === undefined ? undefined : waitMs(service, waitSeconds)
@@ -160,7 +160,7 @@ function wholeHeaders(resource: DumpResource, { lengthBytes, sha256 }: DumpIndex
   return {
     ...fileHeaders(resource),
     'Content-Length': String(lengthBytes),
-    // Of the whole file, on parts and on HEAD as well (RFC 9530).
+    // The digest is always that of the whole file, on 206 and on HEAD, too (RFC 9530).
     'Repr-Digest': reprDigest(sha256),
   }
 }
@@ -197,7 +197,7 @@ function waitMs({ streams }: DumpService, seconds: number): number {
 function preconditionFailed({ target, validators }: DumpResource): ProblemError {
   return new ProblemError(
     'precondition-failed',
-    `the dump here is ${validators.etag}, of ${fileNameOf(target)}`,
+    `the dump is now ${fileNameOf(target)}, with ETag ${validators.etag}`,
     { facts: { etag: validators.etag, pinnedUrl: pinnedPath(target) } },
   )
 }
@@ -208,7 +208,7 @@ function preconditionRequired({ target, validators }: DumpResource): ProblemErro
   const resume = `curl -fL -C - -o '${fileName}' "$MORAINE${pinnedUrl}"`
   return new ProblemError(
     'precondition-required',
-    'the content of this URL changes with the table, so parts of it may not fit together; ' +
+    'this address moves with the table, so ranges of it may not fit together; ' +
       `resume ${fileName} with ${resume}`,
     { facts: { pinnedUrl, fileName, etag: validators.etag, resume } },
   )
@@ -217,7 +217,7 @@ function preconditionRequired({ target, validators }: DumpResource): ProblemErro
 function rangeNotSatisfiable({ target }: DumpResource, lengthBytes: number): ProblemError {
   return new ProblemError(
     'range-not-satisfiable',
-    `${fileNameOf(target)} has ${lengthBytes} bytes: the range begins at or after its end`,
+    `${fileNameOf(target)} has ${lengthBytes} bytes: the range starts beyond its end`,
     { facts: { lengthBytes } },
   )
 }

@@ -4,7 +4,7 @@ import { type DumpCall, type DumpResource, type DumpService, pinnedPath } from '
 import { notReady } from './dump-status.ts'
 import { waitForIndex } from './open-bytes.ts'
 
-/** The digest of the file, as `sha256sum -c` takes it; the dump is made for it if it must be. */
+/** The digest of the file, as read by `sha256sum -c`; makes the dump if necessary. */
 export async function answerDigest(
   { dumps, streams }: DumpService,
   { closed }: DumpCall,

@@ -8,20 +8,20 @@ export const DUMPS_TAG: Tag = {
 }
 
 export const DUMP_DESCRIPTION =
-  'One file with exactly the rows and columns of the snapshot. `HEAD` works, too, and starts ' +
-  'nothing. The first request starts the dump and receives what is ready at once, without a ' +
-  'length; once the dump is complete there are `Content-Length`, `Repr-Digest` and Range. ' +
-  '`Prefer: wait=30` waits for that; `Prefer: respond-async` returns 202 with the `Location` ' +
-  'of the status. If something fails midway, the connection is reset: a file that ends ' +
-  'properly is complete.'
+  'One file with exactly the rows and columns of the snapshot. The first request starts the dump ' +
+  'and receives rows as they become ready, without a length; a finished dump has ' +
+  '`Content-Length`, `Repr-Digest` and ranges. `Prefer: wait=30` waits for a finished dump; ' +
+  '`Prefer: respond-async` returns 202 with the `Location` of its status. `HEAD` starts nothing. ' +
+  'If making the dump fails halfway, the connection is reset: a response that ends normally is ' +
+  'the whole file.'
 
 const FILE_HEADERS = {
-  ETag: 'Strong: the same bytes have the same tag.',
-  'Last-Modified': 'When the table became what the file shows.',
+  ETag: 'Strong: equal tags mean equal bytes.',
+  'Last-Modified': 'When the table reached the state that the file shows.',
   'Content-Disposition': 'The file name, with table and snapshot id.',
-  'Content-Location': 'The address of these very bytes, which never change.',
+  'Content-Location': 'The permanent address of these bytes.',
   'Accept-Ranges': 'bytes',
-  'Repr-Digest': 'SHA-256 of the whole file (RFC 9530), once it is made.',
+  'Repr-Digest': 'SHA-256 of the whole file (RFC 9530), once the dump is finished.',
 }
 
 const BYTES = {
@@ -42,25 +42,31 @@ export const DUMP_ANSWERS: readonly AnswerDoc[] = [
     status: 202,
     description: 'With `Prefer: respond-async`: the dump is being made.',
     shape: DumpStatusAnswer,
-    headers: { Location: 'Of the status.', 'Retry-After': 'Seconds.' },
+    headers: { Location: 'Address of the status.', 'Retry-After': 'Seconds to wait.' },
   },
   {
     status: 206,
-    description: 'A part of the file.',
+    description: 'The requested range of the file.',
     ...BYTES,
-    headers: { ...FILE_HEADERS, 'Content-Range': 'Which part.' },
+    headers: { ...FILE_HEADERS, 'Content-Range': 'The range, and the length of the file.' },
   },
-  { status: 302, description: 'To a signed URL of the store, unless `redirect=never`.' },
-  { status: 304, description: 'The client has it already.' },
+  { status: 302, description: 'A redirect to a signed URL of the store, unless `redirect=never`.' },
+  { status: 304, description: 'The client’s copy is current.' },
 ]
 
-/** When it is not clear of what. */
+/** Problems of finding the snapshot and making its dump. */
 export const FINDING_PROBLEMS: readonly ProblemCode[] = [
   'table-not-found',
   'name-invalid',
   'snapshot-not-found',
-  ...(['data-file-missing', 'file-corrupt', 'file-changed', 'file-not-parquet'] as const),
-  ...(['file-schema-mismatch', 'engine-failed', 'not-implemented', 'overloaded'] as const),
+  'data-file-missing',
+  'file-corrupt',
+  'file-changed',
+  'file-not-parquet',
+  'file-schema-mismatch',
+  'engine-failed',
+  'not-implemented',
+  'overloaded',
   'storage-full',
 ]
 

@@ -2,18 +2,21 @@ import { counter, gauge } from '../../../http/metrics.ts'
 import type { DumpMeter } from '../dumps.ts'
 import type { StreamMeter } from './dump-streams.ts'
 
-/** What dumps count, for operators. */
+/** Metrics of dumps. */
 export class DumpMetrics implements DumpMeter, StreamMeter {
-  readonly #streams = gauge('moraine_dump_streams', 'Dumps that are being sent, or waited for.')
-  readonly #bytes = counter('moraine_dump_bytes_total', 'Bytes of dumps sent.')
+  readonly #streams = gauge(
+    'moraine_dump_streams',
+    'Dump downloads in progress, including those waiting for the dump.',
+  )
+  readonly #bytes = counter('moraine_dump_bytes_total', 'Bytes of dumps sent to clients.')
   readonly #stalls = counter(
     'moraine_dump_stalled_readers_total',
-    'Readers of dumps cut off because they took nothing for too long.',
+    'Dump downloads cut off because the client stopped reading.',
   )
-  readonly #builds = counter('moraine_dump_builds_total', 'Dumps that were begun.')
+  readonly #builds = counter('moraine_dump_builds_total', 'Dumps started.')
   readonly #failures = counter(
     'moraine_dump_failures_total',
-    'Dumps that could not be made, by problem code.',
+    'Dumps that failed, by problem code.',
     ['code'],
   )
 

@@ -20,7 +20,7 @@ import type { Dumps } from '../dumps.ts'
 import type { DumpFormat } from '../format/dump-index.ts'
 import type { DumpStreams } from './dump-streams.ts'
 
-/** What a dump's address leads to at this moment. */
+/** The dump that an address leads to at this moment. */
 export interface DumpResource {
   readonly target: DumpTarget
   /** Whether the address may lead to another snapshot later. */
@@ -28,7 +28,7 @@ export interface DumpResource {
   readonly validators: Validators
 }
 
-/** What the routes of dumps work with. */
+/** Everything that the routes of dumps use. */
 export interface DumpService
   extends Stores<'tables' | 'snapshots'>,
     Pick<LakeServices, 'ambient' | 'objects'> {
@@ -59,7 +59,7 @@ export async function findDump(
     (name) => choice[name] !== undefined,
   )
   if (given.length > 1) {
-    throw requestInvalid([{ path: 'query', message: `give one of ${given.join(', ')}` }])
+    throw requestInvalid([{ path: 'query', message: `give only one of ${given.join(', ')}` }])
   }
   const snapshotIdentifier = choice.snapshot_id ?? choice.ref
   const selector: SnapshotSelector = {
@@ -91,7 +91,7 @@ async function describe(
   const target = await getDumpTarget(service, { table, selector, format, compression })
   const { asAtMs, snapshotIdentifier = '' } = selector
   const isMoving = !NUMERIC.test(snapshotIdentifier)
-  // Refs have no log: when one moved is not known.
+  // Refs other than main have no log, so when they moved is unknown.
   const isLogged = isMoving && ['', 'latest', 'main'].includes(snapshotIdentifier)
   const change = isLogged ? await findChangeTime(service, target, asAtMs) : undefined
   const validators = {
@@ -102,25 +102,25 @@ async function describe(
   return { target, isMoving, validators }
 }
 
-/** Content-addressed: the same bytes have the same tag, whoever made them. */
+/** Content-addressed: the same bytes have the same tag, whichever process made them. */
 function entityTag(target: DumpTarget): string {
   const { tableUuid } = target.state.definition
   return `"${target.snapshot.snapshotId}-${tableUuid}-${extensionOf(target)}-${DIALECT_VERSION}"`
 }
 
-/** An address that means this dump for ever, also when the table gets another name. */
+/** The permanent address of this dump, valid even after the table is renamed. */
 export function pinnedPath(target: DumpTarget, kind: '' | '.sha256' | '/status' = ''): string {
   const compression = target.compression === 'none' ? '' : `&compression=${target.compression}`
   const snapshot = `${target.state.definition.tableUuid}/${target.snapshot.snapshotId}`
   return `/v1/tables/${snapshot}/dump${kind}?format=${target.format}${compression}`
 }
 
-/** What goes with any answer about the dump, also a 304. */
+/** Headers of any response about the dump, even a 304. */
 export function cacheHeaders({ target, isMoving, validators }: DumpResource) {
   return {
     ETag: validators.etag,
     'Last-Modified': httpDate(validators.lastModifiedMs),
-    // Not to be recoded on the way: the digest and every range would be wrong.
+    // A proxy that re-encoded it would break the digest and every range.
     'Cache-Control': isMoving
       ? 'private, no-cache, no-transform'
       : 'private, max-age=31536000, immutable, no-transform',
@@ -129,7 +129,7 @@ export function cacheHeaders({ target, isMoving, validators }: DumpResource) {
   }
 }
 
-/** What is known of the file before it is made. */
+/** Headers that are known before the file is made. */
 export function fileHeaders(resource: DumpResource) {
   const { target } = resource
   const digest = `<${pinnedPath(target, '.sha256')}>; rel="describedby"; type="text/plain"`
@@ -150,7 +150,7 @@ const FORMAT_BY_MEDIA_TYPE: Readonly<Record<string, DumpFormat>> = {
   'application/vnd.apache.arrow.stream': 'arrow',
 }
 
-/** The parameter wins over Accept: an address that names the format can be handed on. */
+/** The parameter wins over Accept, so that a link with a format means the same to everyone. */
 export function chooseFormat(
   given: DumpFormat | undefined,
   accepts: DumpCall['accepts'],
@@ -159,7 +159,11 @@ export function chooseFormat(
   const available = Object.keys(FORMAT_BY_MEDIA_TYPE)
   const format = FORMAT_BY_MEDIA_TYPE[accepts(available) ?? '']
   if (format !== undefined) return format
-  throw new ProblemError('not-acceptable', `a dump comes as ${available.join(', ')}`, {
-    facts: { available },
-  })
+  throw new ProblemError(
+    'not-acceptable',
+    `no acceptable format: a dump is available as ${available.join(', ')}`,
+    {
+      facts: { available },
+    },
+  )
 }

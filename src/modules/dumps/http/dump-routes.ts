@@ -31,12 +31,12 @@ const dump = (service: DumpService) =>
       operationId: 'dumpTable',
       tag: DUMPS_TAG,
       permission: onTable('select'),
-      summary: 'Download the table as one file, now or as at a moment',
-      description: `${DUMP_DESCRIPTION}
-
-The content of this URL changes with the table. \`Content-Location\` is the
-URL of exactly these bytes: resume there. A Range here needs \`If-Range\` or \`If-Match\`; otherwise
-it is a 428, so that halves of two snapshots are never joined.`,
+      summary: 'Download the table as one file, as of now or of any moment',
+      description:
+        `${DUMP_DESCRIPTION}\n\n` +
+        'This address moves with the table. `Content-Location` is the permanent address of the ' +
+        'same bytes: resume there. A Range here needs `If-Range` or `If-Match` (otherwise the ' +
+        'response is 428), so that halves of two snapshots are never joined.',
       query: MovingDumpQuery,
       answers: DUMP_ANSWERS,
       problems: [...DUMP_PROBLEMS, ...MOVING_PROBLEMS, 'precondition-required'],
@@ -59,7 +59,7 @@ const dumpAt = (service: DumpService) =>
       summary: 'Download a snapshot as one file',
       description: `${DUMP_DESCRIPTION}
 
-With a snapshot id the bytes never change: downloads can be resumed and split.`,
+The bytes of a snapshot id never change, so downloads can be resumed and split.`,
       query: PinnedDumpQuery,
       answers: DUMP_ANSWERS,
       problems: [...DUMP_PROBLEMS, 'precondition-required'],
@@ -77,8 +77,8 @@ const DIGEST_ANSWERS: readonly AnswerDoc[] = [
   { status: 200, description: 'The digest.', shape: DigestLine, mediaType: 'text/plain' },
 ]
 const DIGEST_DESCRIPTION =
-  'Waits for the dump for up to a minute, then returns 503: repeat the request. The line ' +
-  'contains the name of the file.'
+  'Waits up to a minute for the dump, then returns 503: ask again. The line names the file as ' +
+  'the download does.'
 
 const digest = (service: DumpService) =>
   defineRoute(
@@ -106,7 +106,7 @@ const digestAt = (service: DumpService) =>
       operationId: 'digestSnapshotDump',
       tag: DUMPS_TAG,
       permission: onTable('select'),
-      summary: 'The SHA-256 of a dump of a snapshot',
+      summary: 'The SHA-256 of a snapshot’s dump',
       description: DIGEST_DESCRIPTION,
       query: PinnedChoiceQuery,
       answers: DIGEST_ANSWERS,
@@ -119,11 +119,13 @@ const digestAt = (service: DumpService) =>
   )
 
 const STATUS_ANSWERS: readonly AnswerDoc[] = [
-  { status: 200, description: 'How far it is.', shape: DumpStatusAnswer },
+  { status: 200, description: 'The state of the dump.', shape: DumpStatusAnswer },
 ]
-const STATUS_DESCRIPTION = `Starts nothing. For a finished dump it gives the length, the digest, and
-the earlier dump that this one starts with: if you have the file of snapshot
-\`extends.snapshot_id\`, resume it at \`url\` to get only the new rows:
+const STATUS_MEANING =
+  'Starts nothing. A finished dump has its length, its digest, and the earlier dump that it ' +
+  'extends: with the file of snapshot `extends.snapshot_id`, resume at `url` to download only ' +
+  'the new rows:'
+const STATUS_DESCRIPTION = `${STATUS_MEANING}
 
 \`\`\`
 mv flights-<extends.snapshot_id>.csv <file_name>
@@ -138,7 +140,7 @@ const status = (service: DumpService) =>
       operationId: 'dumpStatus',
       tag: DUMPS_TAG,
       permission: onTable('select'),
-      summary: 'How far a dump is, and what it extends',
+      summary: 'Progress of a dump, and what it extends',
       description: STATUS_DESCRIPTION,
       query: MovingChoiceQuery,
       answers: STATUS_ANSWERS,
@@ -156,7 +158,7 @@ const statusAt = (service: DumpService) =>
       operationId: 'snapshotDumpStatus',
       tag: DUMPS_TAG,
       permission: onTable('select'),
-      summary: 'How far a dump of a snapshot is, and what it extends',
+      summary: 'Progress of a snapshot’s dump, and what it extends',
       description: STATUS_DESCRIPTION,
       query: PinnedChoiceQuery,
       answers: STATUS_ANSWERS,

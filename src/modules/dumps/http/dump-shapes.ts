@@ -15,8 +15,8 @@ const Format = z.enum(DUMP_FORMATS)
 const Compression = z
   .enum(DUMP_COMPRESSIONS)
   .default('none')
-  .meta({ description: 'Of csv and ndjson; Parquet and Arrow compress their own pages.' })
-const FORMAT_DESCRIPTION = 'What kind of file.'
+  .meta({ description: 'For csv and ndjson only; Parquet and Arrow compress their own pages.' })
+const FORMAT_DESCRIPTION = 'The file format.'
 
 /** Choices for the snapshot that the path names. */
 export const PinnedChoiceQuery = z.strictObject({
@@ -30,7 +30,7 @@ const selectors = {
     .string()
     .regex(/^\d{1,19}$/, 'is not a snapshot id')
     .optional()
-    .meta({ description: 'A snapshot id: then the bytes never change.' }),
+    .meta({ description: 'A snapshot id; its bytes never change.' }),
   ref: z
     .string()
     .min(1)
@@ -39,20 +39,20 @@ const selectors = {
     .meta({ description: 'The name of a branch or tag.' }),
 }
 
-/** One of `as_at`, `snapshot_id` and `ref`, or the table as it is now. */
+/** At most one of `as_at`, `snapshot_id` and `ref`; without any, the table as it is now. */
 export const MovingChoiceQuery = z.strictObject({ ...PinnedChoiceQuery.shape, ...selectors })
 
 const download = {
   format: Format.optional().meta({
-    description: `${FORMAT_DESCRIPTION} If absent, Accept decides; the default is csv.`,
+    description: `${FORMAT_DESCRIPTION} If absent, the Accept header decides; csv by default.`,
   }),
   redirect: z
     .enum(['auto', 'never'])
     .default('auto')
     .meta({
       description:
-        'With `never` the bytes come from this service. With `auto` it may redirect to a store ' +
-        'that signs URLs, with a 302 (`curl -L`).',
+        '`never`: this service sends the bytes itself. `auto`: it may redirect (302) to a ' +
+        'signed URL of the store; use `curl -L`.',
     }),
 }
 
@@ -64,34 +64,37 @@ export const CkanDumpQuery = z.strictObject({
     .enum([...DUMP_FORMATS, 'tsv', 'json', 'xml'])
     .default('csv')
     .meta({
-      description: '`csv`, `ndjson`, `parquet` or `arrow`; CKAN’s others are answered with a 501.',
+      description: '`csv`, `ndjson`, `parquet` or `arrow`; CKAN’s other formats return 501.',
     }),
-  bom: z.string().max(10).optional().meta({ description: 'Ignored: there is never a BOM.' }),
+  bom: z.string().max(10).optional().meta({ description: 'Ignored: files never have a BOM.' }),
   redirect: download.redirect,
 })
 
-/** Bytes of any format. */
+/** File contents in any format. */
 export const DumpBytes = z.string().meta({ description: 'The file.' })
 export const DigestLine = z
   .string()
-  .meta({ description: 'As `sha256sum -c` takes it: the digest, two blanks, the file name.' })
+  .meta({ description: 'The digest, two spaces, the file name, as read by `sha256sum -c`.' })
 
 export const DumpStatusAnswer = z
   .strictObject({
     state: z.enum(['ready', 'running', 'failed', 'absent']).meta({
-      description: '`absent`: nobody asked for the dump yet; a GET of `url` begins it.',
+      description: '`absent`: not requested yet; a GET of `url` starts it.',
     }),
     table_uuid: z.string(),
     snapshot_id: LongText,
     format: Format,
     compression: z.enum(DUMP_COMPRESSIONS),
     file_name: z.string(),
-    url: z.string().meta({ description: 'Of the dump; its bytes never change.' }),
+    url: z.string().meta({ description: 'Permanent address of the dump.' }),
     etag: z.string(),
-    pieces_done: z.int().optional().meta({ description: 'While it runs: parts that are made.' }),
+    pieces_done: z.int().optional().meta({ description: 'While running: finished parts.' }),
     bytes: z.int().optional(),
     rows: z.int().optional(),
-    sha256: z.string().optional().meta({ description: 'Of the whole file, in hexadecimal.' }),
+    sha256: z
+      .string()
+      .optional()
+      .meta({ description: 'SHA-256 of the whole file, in hexadecimal.' }),
     created_at: Time.optional(),
     extends: z
       .strictObject({ snapshot_id: LongText, byte: z.int() })
@@ -99,10 +102,10 @@ export const DumpStatusAnswer = z
       .optional()
       .meta({
         description:
-          'The dump of this snapshot is the first `byte` bytes of this one: if you have it, you ' +
-          'need only the rest.',
+          'The dump of that snapshot is the first `byte` bytes of this one, so only the rest ' +
+          'must be downloaded.',
       }),
-    problem: Problem.optional().meta({ description: 'Why it failed.' }),
+    problem: Problem.optional().meta({ description: 'If failed: why.' }),
     job_url: z.string().optional().meta({
       description:
         'Of the job that makes it: GET with `wait=30` waits for its end, DELETE withdraws from it.',

@@ -12,7 +12,7 @@ import { type DumpCall, type DumpResource, type DumpService, pinnedPath } from '
 
 const RETRY_AFTER_SECONDS = 2
 
-/** How far a dump is. It begins nothing. */
+/** Progress of a dump. Starts nothing. */
 export async function answerStatus(
   service: DumpService,
   call: DumpCall,
@@ -29,7 +29,7 @@ export async function answerStatus(
   })
 }
 
-/** For a client that does not want to wait. */
+/** The 202 for a client that does not want to wait. */
 export async function answerAccepted(
   { dumps }: DumpService,
   call: DumpCall,
@@ -114,7 +114,7 @@ function ofState(request: IncomingMessage, state: DumpState) {
 export function notReady(target: DumpTarget): ProblemError {
   return new ProblemError(
     'dump-not-ready',
-    'the dump is being made: repeat this soon, or leave Range out to get what is ready',
+    'the dump is being made: try again soon, or leave out Range to start receiving now',
     {
       facts: {
         statusUrl: pinnedPath(target, '/status'),

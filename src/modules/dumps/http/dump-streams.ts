@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { CatalogError } from '../../../core/errors.ts'
 
-/** What the sending of dumps counts. */
+/** Counts dump downloads. */
 export interface StreamMeter {
   dumpStreamsActive(streams: number): void
   dumpBytesSent(bytes: number): void
@@ -9,20 +9,20 @@ export interface StreamMeter {
 }
 
 export interface DumpLimits {
-  /** Dumps that are sent or waited for at once. */
+  /** Downloads at once, including those waiting for their dump. */
   readonly streamsMax: number
-  /** A reader that takes nothing for so long is cut off, within twice the time. */
+  /** A reader that takes nothing for this long is cut off, after at most twice the time. */
   readonly stalledMs: number
-  /** How long a request waits for a dump that it cannot have in parts. */
+  /** How long a request that needs the finished dump waits for it. */
   readonly indexWaitMs: number
-  /** A dump that is made within this time is answered with its length and digest. */
+  /** A dump finished within this time is sent with its length and digest. */
   readonly firstWaitMs: number
   /**
    * How much longer a dump being made waits for its first rows, so that an early failure is a
    * problem document.
    */
   readonly firstRowsMs: number
-  /** What a reader costs beside its connection, however slow it is. */
+  /** Memory for each reader besides its connection, however slow it is. */
   readonly chunkBytes: number
 }
 
@@ -48,21 +48,25 @@ export class DumpStreams {
     this.limits = { ...DUMP_LIMITS, ...limits }
   }
 
-  /** Takes a place until the answer is closed; `overloaded` when there is none. */
+  /** Takes a place until the response is closed; throws `overloaded` if none is free. */
   enter(closed: AbortSignal): void {
     closed.throwIfAborted()
     if (this.#active >= this.limits.streamsMax) {
-      throw new CatalogError('overloaded', `${this.#active} dumps are being read already`, {
-        facts: { streamsMax: this.limits.streamsMax, retryAfterSeconds: RETRY_AFTER_SECONDS },
-      })
+      throw new CatalogError(
+        'overloaded',
+        `too many downloads: ${this.#active} dumps are being sent already`,
+        {
+          facts: { streamsMax: this.limits.streamsMax, retryAfterSeconds: RETRY_AFTER_SECONDS },
+        },
+      )
     }
     this.#count(1)
     closed.addEventListener('abort', () => this.#count(-1), { once: true })
   }
 
   /**
-   * Pulls the next chunk when the kernel took the one before: a slow reader costs one chunk.
-   * Returns early when the reader is gone; ends the iteration in any case.
+   * Sends the chunks, pulling each when the kernel took the one before: a slow reader costs one
+   * chunk. Returns early if the reader is gone; ends the iteration in any case.
    */
   async send(response: ServerResponse, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const watch = this.#watch(response)
@@ -76,16 +80,13 @@ export class DumpStreams {
     response.end()
   }
 
-  /**
-   * Nothing but a reader that does not read counts as a stall: a dump that is being made may take
-   * its time.
-   */
+  /** Cuts off a reader that does not read. Waiting for a dump in the making is not a stall. */
   #watch(response: ServerResponse): { isSending: boolean } {
     const watch = { isSending: false }
     response.setTimeout(this.limits.stalledMs, () => {
       if (!watch.isSending) return
       this.#meter.dumpReaderStalled()
-      // A reset also frees what the kernel still holds for the reader.
+      // A reset also frees the kernel's buffers.
       response.socket?.resetAndDestroy()
     })
     return watch
@@ -97,7 +98,7 @@ export class DumpStreams {
   }
 }
 
-/** Whether the reader is still there when the chunk has left this process. */
+/** Whether the reader is still connected once the chunk has left this process. */
 function taken(response: ServerResponse, chunk: Uint8Array): Promise<boolean> {
   if (response.destroyed) return Promise.resolve(false)
   return new Promise((resolve) => {

@@ -9,18 +9,18 @@ import { DumpMetrics } from './dump-metrics.ts'
 import { dumpRoutes } from './dump-routes.ts'
 import { type DumpLimits, DumpStreams } from './dump-streams.ts'
 
-/** Dumps of the newest snapshots that stay, for each table and format. */
+/** How many of the newest dumps are kept, for each table and format. */
 const DUMPS_KEPT = 3
 
 export type DumpsPlatform = DumpDependencies & {
   readonly jobs: Jobs
   /** Size of all dumps together; unlimited by default. */
   readonly dumpBudgetBytes?: number | undefined
-  /** Other than the usual ones. */
+  /** Overrides of the default limits. */
   readonly dumpLimits?: Partial<DumpLimits> | undefined
 }
 
-/** Any snapshot as one file. */
+/** Downloads of any snapshot as one file. */
 export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps: Dumps } {
   const { ambient, catalog, objects, jobs, dumpBudgetBytes: bytesMax } = platform
   const metrics = new DumpMetrics()

@@ -5,15 +5,15 @@ import { DumpProgress } from '../dump-progress.ts'
 import { type DumpIndex, findPiecesInRange } from '../format/dump-index.ts'
 import type { DumpCall, DumpResource, DumpService } from './dump-resource.ts'
 
-/** Bytes whose first chunks are there: what cannot be read at all was thrown already. */
+/** Bytes whose first chunks were read: a failure to read any has been thrown already. */
 export type OpenedBytes = AsyncIterable<Uint8Array>
 
 /** Enough to reach beyond a header line or a magic number, to the first rows. */
 const HELD_BYTES = 32 * 1024
 
 /**
- * Waits for the first bytes, so that what cannot be read is still a problem document. `waitMs`: how
- * long for more when some are there.
+ * Waits for the first bytes, so that a failure to read is still a problem document. `waitMs`: how
+ * long to wait for more once there are some.
  */
 async function openChunks(
   chunks: AsyncIterable<Uint8Array>,
@@ -29,7 +29,7 @@ async function openChunks(
     if (result === undefined || result.done === true) break
     bytes += result.value.byteLength
     const isEnough = bytes >= HELD_BYTES
-    // The buffer is used again for the next chunk.
+    // The buffer is reused for the next chunk.
     held.push(isEnough ? result.value : new Uint8Array(result.value))
     next = isEnough ? undefined : iterator.next()
   }
@@ -62,7 +62,7 @@ export function openRange(
   return openChunks(readPieces(objects, findPiecesInRange(index, range), closed, buffer))
 }
 
-/** The bytes of a dump that is being made, as they come. */
+/** The bytes of a dump in the making, as they become ready. */
 export function openProgress(
   { objects, streams: { limits } }: DumpService,
   { closed }: DumpCall,
@@ -77,7 +77,7 @@ export function openProgress(
   return openChunks(chunks, limits.firstRowsMs)
 }
 
-/** Ends with the signal, also while the next item is not there yet. */
+/** The items until the signal aborts, even while waiting for the next one. */
 async function* untilClosed<Item>(
   items: AsyncIterable<Item>,
   closed: AbortSignal,
@@ -91,7 +91,7 @@ async function* untilClosed<Item>(
       yield next.value
     }
   } finally {
-    // Not waited for: it takes effect when the next item comes.
+    // Not awaited: it takes effect only when the next item comes.
     void Promise.resolve(iterator.return?.()).catch(() => undefined)
   }
 }
@@ -105,7 +105,9 @@ function rejectionOf(signal: AbortSignal): Promise<never> {
   return rejection
 }
 
-/** The finished dump, `undefined` when that takes longer, its failure, or the signal's reason. */
+/**
+ * The finished dump; `undefined` if it takes longer. Throws its failure, or the signal's reason.
+ */
 export async function waitForIndex(
   opened: DumpIndex | DumpProgress,
   waitMs: number,
@@ -123,10 +125,7 @@ export async function waitForIndex(
   }
 }
 
-/**
- * Names what is wrong to the client, and lets the dump be made again when a part of it has
- * vanished.
- */
+/** Forgets the dump if a file of it has vanished, so that it is made again; returns whether so. */
 export async function forgetIfVanished(
   { dumps }: DumpService,
   { request }: DumpCall,
@@ -134,7 +133,7 @@ export async function forgetIfVanished(
   error: unknown,
 ): Promise<boolean> {
   if (!(error instanceof CatalogError && error.code === 'file-not-found')) return false
-  request.log.warn({ err: error }, 'a file of a dump has vanished; the dump is forgotten')
+  request.log.warn({ err: error }, 'a file of a dump has vanished; the dump will be made again')
   await dumps.forget(target)
   return true
 }
