@@ -19,11 +19,11 @@ export interface BackgroundWork {
 }
 
 export interface Background {
-  /** Gives back what runs; another process, or the next start, goes on with it. */
+  /** Releases running work; another process, or the next start, continues it. */
   close(): Promise<void>
 }
 
-/** Begins what is done without being asked: tasks, jobs, and what is done about events. */
+/** Starts background work: tasks, jobs, and consumers of events. */
 export function startBackground(platform: BackgroundPlatform, work: BackgroundWork): Background {
   const { feed, jobs } = platform
   const tasks = new TaskRunner(platform, work.tasks)

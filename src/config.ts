@@ -2,23 +2,23 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 
-/** A worker does not start with less. */
+/** A worker does not start with less memory. */
 const ENGINE_MEMORY_BYTES_MIN = 256 * 1024 * 1024
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
-/** What the service runs with. Read once, at the start. */
+/** Settings of the service, read once at the start. */
 export interface Config {
-  /** Absolute path of the folder that everything is in by default. */
+  /** Absolute path of the default folder for everything. */
   readonly home: string
   readonly host: string
-  /** 0: any free one. */
+  /** 0 picks any free port. */
   readonly port: number
   readonly catalog:
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'postgres'; readonly url: string }
-  /** Most connections to a PostgreSQL catalog at once. */
+  /** Maximum number of connections to a PostgreSQL catalog. */
   readonly postgresConnectionsMax: number
-  /** `file://` URI, no slash at the end. */
+  /** `file://` URI without a trailing slash. */
   readonly warehouse: string
   readonly allowedLocations: readonly string[]
   readonly logLevel: (typeof LOG_LEVELS)[number]
@@ -29,11 +29,11 @@ export interface Config {
   readonly engineMemoryBytes: number
   /** Size of all dumps together; the least recently used are removed first. */
   readonly dumpBudgetBytes: number
-  /** Absolute path; for files on their way, on the warehouse's disk by default. */
+  /** Absolute path of a folder for temporary files; by default on the warehouse's disk. */
   readonly temporaryFolder: string
 }
 
-/** A variable that cannot be used: one line that names it, its value and what is allowed. */
+/** An invalid environment variable: one line with its name, its value and what is allowed. */
 export class ConfigError extends Error {}
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -65,7 +65,7 @@ export function readConfig(environment: Environment): Config {
     warehouse: read(
       'MORAINE_WAREHOUSE',
       `file://${home}/warehouse`,
-      'file:///<folder> (gs:// and s3:// follow in a later release)',
+      'file:///<folder> (gs:// and s3:// are not supported yet)',
       FolderUri,
     ),
     allowedLocations: read(
@@ -90,7 +90,7 @@ export function readConfig(environment: Environment): Config {
     engineMemoryBytes: read(
       'MORAINE_ENGINE_MEMORY',
       '512MB',
-      'a size from 256MB on, like 512MB or 2GB',
+      'a size of at least 256MB, like 512MB or 2GB',
       ByteSize.pipe(z.int().min(ENGINE_MEMORY_BYTES_MIN)),
     ),
     dumpBudgetBytes: read('MORAINE_DUMP_BUDGET', '50GB', 'a size like 500MB or 50GB', ByteSize),
@@ -136,7 +136,7 @@ const ByteSize = z
 
 const SHOWN_LENGTH_MAX = 200
 
-/** In one line, and without passwords, which may have any character. */
+/** The value on one line, without passwords, which may contain any character. */
 export function shown(value: string): string {
   return value
     .replaceAll(/[\s\p{Cc}]+/gu, ' ')

@@ -8,7 +8,7 @@ import { ConfigError, readConfig } from './config.ts'
 
 const COMMANDS: readonly AddCommand[] = [addServe, addRebuild]
 const DEFAULT_COMMAND = 'serve'
-/** After a command has ended, what is still open keeps the process no longer than this. */
+/** How long open handles may keep the process alive after a command has ended. */
 const LINGER_MS_MAX = 3_000
 const ENVIRONMENT_HELP = `
 All settings are environment variables such as MORAINE_HOME and MORAINE_PORT; README.md lists them.
@@ -26,19 +26,19 @@ const shell: Shell = {
 
 function newProgram(): Command {
   const program = new Command('moraine')
-    .description('A table metastore: Iceberg snapshots, transactions and travel in time.')
+    .description('A table metastore: Iceberg snapshots, transactions and time travel.')
     .version(readVersion())
     .addHelpText('after', ENVIRONMENT_HELP)
   for (const add of COMMANDS) add(program, shell)
   return program
 }
 
-/** The package's file lies beside `src` and `dist`. */
+/** Version in package.json, which lies next to `src` and `dist`. */
 function readVersion(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 
-/** One line for what an operator can put right; a stack for everything else. */
+/** Prints one line for errors that an operator can fix, and a stack for all others. */
 function report(error: unknown): void {
   const isForeseen = error instanceof ConfigError
   const told =

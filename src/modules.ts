@@ -10,7 +10,7 @@ import { operationsModule } from './modules/operations/operations-module.ts'
 import { tablesModule } from './modules/tables/tables-module.ts'
 import { viewsModule } from './modules/views/views-module.ts'
 
-/** Every capability of the service: the factory of each takes what it needs of the platform. */
+/** Factories of all capabilities; each takes what it needs of the platform. */
 const CAPABILITIES = [
   tablesModule,
   viewsModule,
@@ -21,26 +21,26 @@ const CAPABILITIES = [
   operationsModule,
 ] as const
 
-/** What all capabilities together ask for. */
+/** Everything that any capability needs. */
 export type ModulePlatform = Omit<
   Both<Parameters<(typeof CAPABILITIES)[number]>[0]>,
   keyof ModuleSeams
 >
 
-/** What modules learn of each other without knowing each other. */
+/** What modules know of each other without importing each other. */
 interface ModuleSeams {
-  /** All that the service speaks; called when every module is there. */
+  /** All protocols of the service; called only after every module was made. */
   dialects(): readonly Dialect[]
 }
 
-/** Both members of a union at once: `A & B` where it is `A | B`. */
+/** The intersection of a union's members: `A & B` for `A | B`. */
 type Both<Union> = (Union extends unknown ? (each: Union) => void : never) extends (
   each: infer All,
 ) => void
   ? All
   : never
 
-/** Makes every module. Nothing is opened, and nothing of the platform is called. */
+/** Makes every module. Opens nothing, and calls nothing of the platform. */
 export function listModules(platform: ModulePlatform): readonly Module[] {
   const seams: ModuleSeams = {
     dialects: () => dialectsOf(modules),
@@ -54,17 +54,17 @@ export function routesOf(modules: readonly Module[]): readonly Route[] {
   return modules.flatMap(({ routes = [] }) => routes)
 }
 
-/** All that the service speaks: its own API, and the protocols of modules. */
+/** All protocols of the service: its own API, and those of modules. */
 export function dialectsOf(modules: readonly Module[]): readonly Dialect[] {
   return [plainDialect(routesOf(modules)), ...modules.flatMap(({ dialect = [] }) => dialect)]
 }
 
-/** Every dialect, its routes to be read and not called: no platform is behind them. */
+/** Every dialect, for documentation only: without a platform, its routes cannot be called. */
 export function documentedDialects(): readonly Dialect[] {
   return dialectsOf(listModules({} as ModulePlatform))
 }
 
-/** Those of the service's own API. */
+/** Routes of the service's own API, for documentation only. */
 export function documentedRoutes(): readonly Route[] {
   return documentedDialects().flatMap(({ root, routes }) => (root === '' ? routes : []))
 }

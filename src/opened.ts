@@ -1,20 +1,20 @@
 type Close = () => unknown
 
 /**
- * What was opened so far, to be closed in reverse order. A failure to close one keeps none of the
- * others open; the first such failure is thrown at the end.
+ * Everything opened so far, to be closed in reverse order. If closing one fails, the others are
+ * closed all the same, and the first failure is thrown at the end.
  */
 export class Opened {
   readonly #closers: Close[] = []
   #closed: Promise<void> | undefined
 
-  /** Remembers how to close what has just been opened, and returns it. */
+  /** Registers how to close `thing`, and returns it. */
   add<T>(thing: T, close: (thing: T) => unknown): T {
     this.#closers.push(() => close(thing))
     return thing
   }
 
-  /** Closes everything once, however often it is called. */
+  /** Closes everything. Further calls wait for the first one. */
   close(): Promise<void> {
     this.#closed ??= this.#closeAll()
     return this.#closed
@@ -33,13 +33,13 @@ export class Opened {
   }
 }
 
-/** Runs `open`. When it fails, whatever it had opened is closed before the failure is passed on. */
+/** Runs `open`. If it fails, closes whatever it had opened before throwing the failure. */
 export async function openAll<T>(open: (opened: Opened) => Promise<T>): Promise<T> {
   const opened = new Opened()
   try {
     return await open(opened)
   } catch (error) {
-    // The failure that led here is the one to tell.
+    // Report the original failure, not one of closing.
     await opened.close().catch(() => undefined)
     throw error
   }

@@ -41,41 +41,41 @@ const AMBIENT: Ambient = {
   random: () => Math.random(),
 }
 
-/** Writers mostly wait for the disk: one for each file of a commit, and one for its publication. */
+/** Writers mostly wait for the disk: one for each file of a commit, and one for publications. */
 const OBJECT_THREADS = { writers: 4, readers: 1 }
-/** One core is the event loop's. */
+/** One core is left to the event loop. */
 const MANIFEST_THREADS = Math.min(4, availableParallelism() - 1)
-/** One data file is converted in a job. */
+/** A job converts one data file. */
 const ENGINE_JOB_TIMEOUT_MS = 30 * 60 * 1000
 const ENGINE_QUEUE_MAX = 1_000
 
-/** What tests and benches replace, or put in between. */
+/** Parts that tests and benches replace or wrap. */
 export interface Overrides {
   readonly ambient?: Partial<Ambient>
   readonly log?: Log
   readonly meter?: Meter
   readonly wrapCatalog?: (catalog: Catalog) => Catalog
-  /** A bench puts the latency of a bucket there. */
+  /** A bench adds the latency of a bucket here. */
   readonly wrapObjects?: (objects: ObjectStore) => ObjectStore
   readonly wrapEngine?: (engine: Engine) => Engine
   readonly engineJobTimeoutMs?: number
   readonly engineQueueMax?: number
-  /** Whether threads write short files and decode manifests, as they do by default. */
+  /** Whether threads write short files and decode manifests; true by default. */
   readonly inThreads?: boolean
-  /** Writable besides the warehouse: absolute paths or `file:///` URIs. */
+  /** Writable folders besides the warehouse: absolute paths or `file:///` URIs. */
   readonly writableFolders?: readonly string[]
 }
 
 /** The open stores and the lake on them, without a network. */
 export type Platform = ModulePlatform &
   Lake & {
-    /** Publishes what is left, and closes everything in the reverse order of opening. */
+    /** Finishes pending publications, then closes everything in reverse order of opening. */
     close(): Promise<void>
   }
 
 /**
  * Opens the stores, the engine and the lake. Several can be open in one process, even on one
- * catalog. A failure closes what was opened; it is a `ConfigError` if an operator can put it right.
+ * catalog. On failure, closes what was opened; throws a `ConfigError` if an operator can fix it.
  */
 export function openPlatform(config: Config, overrides: Overrides = {}): Promise<Platform> {
   return openAll(async (opened) => {
@@ -84,7 +84,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
     const waiters = new Waiters()
     await makeFolder(config, config.temporaryFolder)
     const ownEngine = opened.add(await openEngine(config, overrides), (it) => it.close())
-    // Swept by the engine of a later process, when this one is killed.
+    // If this process is killed, the engine of a later one removes the folder.
     const folder = opened.add(await openEngineFolder(config.temporaryFolder), (path) =>
       rm(path, { recursive: true, force: true }),
     )
@@ -151,32 +151,37 @@ async function openLake(
   return lake
 }
 
-/** The ports that the lake stands on. */
+/** The ports that the lake is built on. */
 export interface LakePorts extends Omit<LakeServices, 'commits' | 'manifests' | 'publisher'> {
   readonly catalog: Catalog
 }
 
-/** The lake, and all of the catalog for the capabilities on it. */
+/** The lake, and the whole catalog for the capabilities. */
 export interface Lake extends LakeServices {
   readonly catalog: Catalog
 }
 
 export interface LakeSettings {
   readonly manifestCacheBytes?: number
-  /** Decodes manifests on another thread; without it, between other work. */
+  /** Decodes manifests on another thread; if absent, they are decoded on this one. */
   readonly decodeAside?: DecodeManifest
-  /** Other than `commitBatch`, for tests of the queue. */
+  /** Replaces `commitBatch`, for tests of the queue. */
   readonly commitBatch?: CommitBatch
 }
 
 const MANIFEST_CACHE_BYTES = 256 * 1024 * 1024
 
-/** The lake on ports that are open. Nothing starts here; its publisher is closed by who has it. */
+/** Builds the lake on open ports. Starts nothing; the caller closes its publisher. */
 export function composeLake(ports: LakePorts, settings: LakeSettings = {}): Lake {
   const { catalog, objects, ambient, log, meter, warehouse } = ports
   const { manifestCacheBytes: bytesMax = MANIFEST_CACHE_BYTES, decodeAside } = settings
   const base: LakePorts & Omit<LakeServices, 'commits'> = {
-    ...{ catalog, objects, ambient, log, meter, warehouse },
+    catalog,
+    objects,
+    ambient,
+    log,
+    meter,
+    warehouse,
     manifests: new ManifestCache({ objects, bytesMax, meter, decodeAside }),
     publisher: new Publisher({ catalog, objects, ambient, log, meter }),
   }
@@ -195,7 +200,7 @@ async function openCatalog(config: Config, opened: Opened): Promise<Catalog> {
   }
 }
 
-/** Loads only the driver in use: every module is a file to find, read and compile. */
+/** Loads only the driver in use, since loading modules takes time. */
 async function openDatabase({ catalog, postgresConnectionsMax }: Config): Promise<Catalog> {
   if (catalog.kind === 'postgres') {
     const { openPostgresCatalog } = await import('./catalog/postgres/postgres.ts')
@@ -236,11 +241,11 @@ export interface ServiceOverrides extends Omit<Overrides, 'log'> {
 export interface RunningService {
   readonly url: string
   readonly deps: Platform
-  /** Takes no new requests, lets those under way end, publishes what is left. */
+  /** Accepts no new requests, waits for open ones, finishes pending publications. */
   close(): Promise<void>
 }
 
-/** Opens a platform, serves it over HTTP and keeps house. Several can run in one process. */
+/** Opens a platform, serves it over HTTP and runs its background work. */
 export function startService(
   config: Config,
   log: Logger,
@@ -250,7 +255,7 @@ export function startService(
     const platform = await openPlatform(config, { ...overrides, log })
     opened.add(platform, (it) => it.close())
     const { metrics } = platform
-    // Loaded by those who serve: other commands, tests and benches need none of it.
+    // Loaded only to serve: other commands, tests and benches need none of these.
     const [{ openServer }, { dialectsOf, listModules }, { startBackground }] = await Promise.all([
       import('./http/serve/server.ts'),
       import('./modules.ts'),
@@ -260,20 +265,22 @@ export function startService(
     for (const { meters = [] } of modules) metrics.register(meters)
     const { catalog, ambient } = platform
     const options = {
-      ...{ metrics, log, dialects: dialectsOf(modules) },
+      metrics,
+      log,
+      dialects: dialectsOf(modules),
       answersOnce: { ...ambient, replays: catalog.replays },
       ...overrides.app,
     }
     const server = await openServer(config, options).catch((error: unknown) => {
       throw cannotListen(config, error)
     })
-    // Requests that wait for the work of a module end when that is stopped, so both stop together.
+    // Requests that wait for a module's work end when it stops, so both are closed together.
     opened.add(server, (it) => {
       platform.waiters.close()
       return Promise.all([closeModules(modules), it.close()])
     })
     opened.add(startBackground(platform, workOf(modules)), (it) => it.close())
-    platform.publisher.recover() // whoever asks already comes first
+    platform.publisher.recover() // after start-up, so that early requests come first
     return { url: server.url, deps: platform, close: () => opened.close() }
   })
 }
@@ -282,7 +289,7 @@ function closeModules(modules: readonly Module[]): Promise<unknown> {
   return Promise.all(modules.map((module) => module.close?.()))
 }
 
-/** What modules do without being asked. */
+/** Background work of all modules. */
 function workOf(modules: readonly Module[]): BackgroundWork {
   return {
     tasks: modules.flatMap(({ tasks = [] }) => tasks),

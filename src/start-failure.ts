@@ -4,7 +4,7 @@ import { CatalogUnusableError } from './catalog/catalog-unusable-error.ts'
 import { type Config, ConfigError, shown } from './config.ts'
 import { CatalogError } from './core/errors.ts'
 
-/** What is wrong, and what to do about it. */
+/** The cause of a failure, and what to do about it. */
 type Advice = readonly [cause: string, remedy: string]
 
 interface Setting {
@@ -16,9 +16,9 @@ const FOLDER_ADVICE: Readonly<Record<string, Advice>> = {
   EACCES: ['this user may not write there', 'give a folder that it may write'],
   EPERM: ['this user may not write there', 'give a folder that it may write'],
   EROFS: ['its file system is read-only', 'give a folder on another one'],
-  EEXIST: ['there is a file of that name', 'give a folder'],
+  EEXIST: ['a file has that name', 'give a folder'],
   ENOTDIR: ['part of the path is a file', 'give a folder'],
-  ENOENT: ['no folder can be made there', 'give a folder that exists or can be made'],
+  ENOENT: ['no folder can be created there', 'give a folder that exists or can be created'],
   ENOSPC: ['the disk is full', 'free some space or give a folder on another disk'],
   ENAMETOOLONG: ['the path is too long', 'give a shorter one'],
 }
@@ -38,7 +38,7 @@ const HOST_ADVICE: Readonly<Record<string, Advice>> = {
   EAFNOSUPPORT: ['this machine has no addresses of that kind', HOST_REMEDY],
   EINVAL: ['it is not an address to listen on', HOST_REMEDY],
   ENOTFOUND: ['no such host name is known', HOST_REMEDY],
-  EAI_AGAIN: ['the name server does not answer', HOST_REMEDY],
+  EAI_AGAIN: ['the name server does not respond', HOST_REMEDY],
 }
 
 const SQLITE_ADVICE: Readonly<Record<string, Advice>> = {
@@ -56,9 +56,9 @@ const SQLITE_ADVICE: Readonly<Record<string, Advice>> = {
   SQLITE_BUSY: ['another process has locked that file', 'end that process and start again'],
 }
 
-const DATABASE_REMEDY = 'check that the database is there, runs and lets this user in'
+const DATABASE_REMEDY = 'check that the database exists, is running and admits this user'
 
-/** Makes the folder if it is missing. Throws a `ConfigError` if this process cannot write in it. */
+/** Creates the folder if missing. Throws a `ConfigError` if this process cannot write to it. */
 export async function makeFolder(config: Config, path: string): Promise<void> {
   try {
     await makeMissing(path)
@@ -68,12 +68,12 @@ export async function makeFolder(config: Config, path: string): Promise<void> {
   }
 }
 
-/** Makes missing folders. mkdir's `recursive` never ends where none can be made, as below /proc. */
+/** Creates missing folders. mkdir's `recursive` never ends where it cannot, as below /proc. */
 async function makeMissing(path: string): Promise<void> {
   if (await isFolder(path)) return
   if (dirname(path) !== path) await makeMissing(dirname(path))
   await mkdir(path).catch(async (error: unknown) => {
-    // Another process that starts at the same time may have made it.
+    // Another process that starts concurrently may have created it.
     if (!(await isFolder(path))) throw error
   })
 }
@@ -83,13 +83,13 @@ async function isFolder(path: string): Promise<boolean> {
   return found?.isDirectory() ?? false
 }
 
-/** Returns a `ConfigError` for a catalog that cannot be opened, or `error` if the fault is ours. */
+/** A `ConfigError` for a catalog that cannot be opened, or `error` itself if it is a bug. */
 export function catalogUnusable(config: Config, error: unknown): unknown {
   if (error instanceof ConfigError) return error
   return unusable(catalogSetting(config), error, catalogAdvice(error))
 }
 
-/** Returns a `ConfigError` for an address that cannot be listened on. */
+/** A `ConfigError` for an address that cannot be listened on. */
 export function cannotListen({ host, port }: Config, error: unknown): unknown {
   const code = codeOf(error)
   const portAdvice = PORT_ADVICE[code]
@@ -136,7 +136,7 @@ function innermostCause(error: unknown): unknown {
   return innermost
 }
 
-/** Not by class: the native part of SQLite throws that of whoever loaded it first. */
+/** The error's code. Classes are no help: SQLite's errors have that of whoever loaded it first. */
 function codeOf(error: unknown): string {
   const hasCode = typeof error === 'object' && error !== null && 'code' in error
   return hasCode ? String(error.code) : ''

@@ -92,9 +92,9 @@ test.each([
   ['MORAINE_ENGINE_PROCESSES', '0', 'from 1 to 256'],
   ['MORAINE_ENGINE_PROCESSES', '257', 'from 1 to 256'],
   ['MORAINE_ENGINE_PROCESSES', '1.5', 'from 1 to 256'],
-  ['MORAINE_ENGINE_MEMORY', 'lots', 'a size from 256MB on'],
-  ['MORAINE_ENGINE_MEMORY', '-512MB', 'a size from 256MB on'],
-  ['MORAINE_ENGINE_MEMORY', '255MB', 'a size from 256MB on'],
+  ['MORAINE_ENGINE_MEMORY', 'lots', 'a size of at least 256MB'],
+  ['MORAINE_ENGINE_MEMORY', '-512MB', 'a size of at least 256MB'],
+  ['MORAINE_ENGINE_MEMORY', '255MB', 'a size of at least 256MB'],
 ])('%s=%s stops the start with one line that says what is allowed', (name, value, allowed) => {
   const message = messageOf({ [name]: value })
   expect(message).toContain(`${name}=${value} `)

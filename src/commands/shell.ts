@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import type { Config } from '../config.ts'
 
-/** What a command has of its process. */
+/** The process as a command sees it. */
 export interface Shell {
   /** Reads the environment; throws a `ConfigError` that names the variable. */
   readConfig(): Config
   /** Writes a line of the command's result to standard output. */
   print(line: string): void
-  /** Resolves with the first signal that asks the process to end; the next one kills it. */
+  /** Resolves with the first signal to end the process; the next one kills it. */
   untilStopped(): Promise<NodeJS.Signals>
 }
 

@@ -14,7 +14,7 @@ export function problemsMarkdown(): string {
   ].join('\n')
 }
 
-/** One section of it, for `/problems/{code}`. */
+/** The section about one problem, for `/problems/{code}`. */
 export function problemMarkdown(code: ProblemCode): string {
   return `${problemLines(code).join('\n')}\n`
 }

@@ -4,12 +4,12 @@ export interface IcebergError {
   readonly type: string
 }
 
-/** Everything there is to say about one problem code; statuses and documentation follow from it. */
+/** Everything about one problem code; statuses and documentation are derived from it. */
 export interface ProblemRow {
   /** HTTP status on `/v1`. */
   readonly status: number
   /**
-   * The same refusal on `/iceberg`. Clients take 500 to 504 in reply to a commit as an unknown
+   * The same error on `/iceberg`. Clients take 500 to 504 in response to a commit as an unknown
    * outcome, so no definite refusal may have one of these.
    */
   readonly iceberg: IcebergError

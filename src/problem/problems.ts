@@ -10,7 +10,7 @@ import { TABLE_PROBLEMS } from './table-problems.ts'
 import { TRANSACTION_PROBLEMS } from './transaction-problems.ts'
 import { VIEW_PROBLEMS } from './view-problems.ts'
 
-// A code of core/errors.ts without a row does not compile.
+// If a code of core/errors.ts has no row, this does not compile.
 const ROWS = {
   ...TABLE_PROBLEMS,
   ...FILE_PROBLEMS,
@@ -23,18 +23,18 @@ const ROWS = {
   ...SERVICE_PROBLEMS,
 } satisfies Record<CatalogErrorCode, ProblemRow>
 
-/** What a client may switch on. Never renamed once released. */
+/** Codes that clients may switch on. Never renamed once released. */
 export type ProblemCode = keyof typeof ROWS
 
 export const PROBLEMS: Readonly<Record<ProblemCode, ProblemRow>> = ROWS
 
-/** Sorted by name. */
+/** All codes, sorted by name. */
 export const PROBLEM_CODES = Object.keys(ROWS).sort() as readonly ProblemCode[]
 
 /** A refusal by a module or by HTTP itself, with a code that core and lake need not know. */
 export class ProblemError extends CodedError<Exclude<ProblemCode, CatalogErrorCode>> {}
 
-/** The error itself when it is one that has a row; undefined when nobody foresaw it. */
+/** The error itself if it has a problem code; `undefined` if it is unexpected. */
 export function asProblem(error: unknown): CodedError<ProblemCode> | undefined {
   return error instanceof CodedError ? error : undefined
 }

@@ -7,7 +7,7 @@ import {
   UNSUPPORTED,
 } from './problem-row.ts'
 
-/** What HTTP requests get wrong, whatever they are about. */
+/** Mistakes in HTTP requests that do not depend on the resource. */
 export const REQUEST_PROBLEMS = {
   'route-not-found': {
     status: 404,

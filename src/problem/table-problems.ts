@@ -6,7 +6,7 @@ import {
   UNSUPPORTED,
 } from './problem-row.ts'
 
-/** Tables, their definitions, and what can be read of them. */
+/** Tables, their definitions, and reading them. */
 export const TABLE_PROBLEMS = {
   'table-not-found': {
     status: 404,

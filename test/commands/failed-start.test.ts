@@ -51,7 +51,7 @@ test('a taken port: one line, exit code 1, and the database is free', async () =
 
 test.each([
   ['192.0.2.1', /this machine has no such address/],
-  ['no-such-host.invalid', /no such host name is known|the name server does not answer/],
+  ['no-such-host.invalid', /no such host name is known|the name server does not respond/],
 ])('a host that is not one of this machine, %s', async (host, cause) => {
   const said = refusalOf(await runToEnd([], { MORAINE_HOME: home, MORAINE_HOST: host }))
   expect(said).toMatch(cause)
@@ -65,7 +65,7 @@ test('a home below a file', async () => {
   for (const below of ['file', 'file/home']) {
     const folder = join(base, below)
     expect(refusalOf(await runToEnd(['serve'], { MORAINE_HOME: folder }))).toBe(
-      `moraine: MORAINE_HOME=${folder} cannot be used: there is a file of that name; give a folder`,
+      `moraine: MORAINE_HOME=${folder} cannot be used: a file has that name; give a folder`,
     )
   }
 })
@@ -94,7 +94,7 @@ test('a warehouse elsewhere that cannot be made is told by its own name', async 
   const said = refusalOf(
     await runToEnd(['rebuild'], { MORAINE_HOME: home, MORAINE_WAREHOUSE: warehouse }),
   )
-  expect(said).toMatch(`MORAINE_WAREHOUSE=${warehouse} cannot be used: there is a file`)
+  expect(said).toMatch(`MORAINE_WAREHOUSE=${warehouse} cannot be used: a file has that name`)
   lockDatabase(join(home, 'catalog.db'))
 })
 
@@ -134,6 +134,6 @@ test('a database server that is not there, without the password', async () => {
   expect(said).toMatch(
     /MORAINE_CATALOG=postgres:\/\/ann:\*\*\*@127.0.0.1:1\/moraine cannot be used/,
   )
-  expect(said).toMatch(/ECONNREFUSED.*; check that the database is there/)
+  expect(said).toMatch(/ECONNREFUSED.*; check that the database exists/)
   expect(said).not.toContain('s3cret')
 })
