@@ -78,8 +78,8 @@ export interface KeptWithEffect {
 export type Keep<Result> = (result: Result) => KeptWithEffect
 
 /**
- * Keeps the answer to a request with an `Idempotency-Key`, without a key none, and who asked for the
- * change.
+ * Keeps the answer to a request with an `Idempotency-Key`, without a key none, and who asked for
+ * the change.
  */
 export interface AnswerKeeper {
   /** For the change that the answer tells of. */

@@ -1,7 +1,5 @@
 /** What is still to be mended, by folder: these only ever shrink. */
 export const STILL_LONG: Readonly<Record<string, number>> = {
-  'src/http': 22,
-  'src/modules': 3,
   test: 1,
   'test/bench': 2,
   'test/catalog': 1,
