@@ -11,8 +11,12 @@ const rules = files.filter(
 /**
  * Processes, threads, sockets, databases and temporary folders, and the programs that bring them.
  */
-const MACHINERY =
-  /node:(child_process|worker_threads|net|http)'|mkdtemp|better-sqlite3|@duckdb\/node-api|parquet-wasm/
+const MACHINERY = new RegExp(
+  [
+    "node:(child_process|worker_threads|net|http)'",
+    ...['mkdtemp', 'better-sqlite3', '@duckdb/node-api', 'parquet-wasm'],
+  ].join('|'),
+)
 
 /** A file and all that it imports of this project; types need nothing to run. */
 function* reachable(file: URL, seen = new Set<string>()): Generator<URL> {

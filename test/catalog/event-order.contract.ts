@@ -15,7 +15,10 @@ const TABLES = 3
 const WRITERS = 4
 const NUM_RUNS = Number(process.env['MORAINE_TEST_RUNS'] ?? 6)
 
-/** One change that a writer attempts, on a table by its number; `shared` by so many transactions. */
+/**
+ * One change that a writer attempts, on a table by its number; `shared` is how many transactions
+ * share it.
+ */
 interface Step {
   readonly kind: 'append' | 'both' | 'create' | 'drop' | 'read' | 'rename' | 'replace'
   readonly table: number

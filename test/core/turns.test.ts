@@ -5,7 +5,7 @@ function hold(ms: number): void {
   while (performance.now() < end);
 }
 
-test('of many long works one has a slice in each turn of the event loop, each after the other', async () => {
+test('one of many long works has a slice in each turn of the event loop, in order', async () => {
   let turn = 0
   let isOver = false
   const count = () => {

@@ -30,7 +30,7 @@ export function describeDeletes(name: string, open: OpenEngine): void {
       return Array.from({ length: 20 }, (_, i) => i).filter((i) => !isDeleted(i))
     }
 
-    test('rows at deleted positions are left out, positions that no row has are nothing', async () => {
+    test('rows at deleted positions are left out, positions without rows ignored', async () => {
       const deletedPositions = BigInt64Array.of(0n, 7n, 8n, 9n, 19n, 20n, 9_999_999_999_999n)
       const deleted = [0, 7, 8, 9, 19]
       expect(await keptRows({ deletedPositions })).toEqual(allBut((i) => deleted.includes(i)))
@@ -38,13 +38,14 @@ export function describeDeletes(name: string, open: OpenEngine): void {
 
     test('a file of position deletes counts for the data file it names exactly', async () => {
       const deletes = await bench.parquet(
-        `SELECT * FROM (VALUES ('s3://b/a', 3::BIGINT), ('s3://b/A', 4), ('s3://b/a', 5), ('s3://b/a%', 6)) AS t(file_path, pos)`,
+        `SELECT * FROM (VALUES ('s3://b/a', 3::BIGINT), ('s3://b/A', 4), ('s3://b/a', 5),
+           ('s3://b/a%', 6)) AS t(file_path, pos)`,
       )
       const positionDeletes = [{ path: deletes, dataFile: 's3://b/a' }]
       expect(await keptRows({ positionDeletes })).toEqual(allBut((i) => i === 3 || i === 5))
     })
 
-    test('an equality delete takes the rows that are equal in all its columns, and NULL equals NULL', async () => {
+    test('an equality delete takes rows equal in all its columns; NULL equals NULL', async () => {
       const deletes = await bench.parquet(
         `SELECT * FROM (VALUES ('s1', 0), (NULL, 0), ('nothing', 0)) AS t(key, other)`,
       )
@@ -64,7 +65,7 @@ export function describeDeletes(name: string, open: OpenEngine): void {
       )
     })
 
-    test('an equality on a binary column finds its rows though the files have bloom filters', async () => {
+    test('an equality on a binary column finds its rows despite bloom filters', async () => {
       const rows =
         "SELECT range AS i, NULL::VARCHAR AS s, encode('k' || range % 100) AS b FROM range(20000)"
       const bloomed = await bench.parquet(rows, ', WRITE_BLOOM_FILTER true, ROW_GROUP_SIZE 2048')

@@ -108,7 +108,7 @@ export function describeJobs(name: string, open: OpenEngine): void {
       expect((await bench.engine.export(jobOf(path))).rows).toBe(10)
     })
 
-    test('an aborted job fails with the reason at once, running or waiting, and frees its place', async () => {
+    test('an aborted job fails at once with the reason, running or waiting', async () => {
       const path = await bench.parquet(LONG)
       const small = await bench.parquet(SMALL)
       const reason = new Error('enough')

@@ -37,16 +37,18 @@ const EVERY_TYPE_QUERY = `
     '\\x00\\xFF'::BLOB AS b, '\\x01\\x02'::BLOB AS fx
   UNION ALL SELECT false, 0, -9007199254740993, 'nan'::FLOAT, '-0.0'::DOUBLE, 1234567.80, -0.50, 0,
     DATE '0044-03-15 (BC)', TIME '00:00:00', TIMESTAMP '12024-01-01 00:00:00',
-    TIMESTAMPTZ '9999-12-31 23:59:59+00', TIMESTAMP_NS '1970-01-01 00:00:00', '', NULL, ''::BLOB, NULL
-  UNION ALL SELECT NULL, NULL, NULL, '-inf'::FLOAT, 'inf'::DOUBLE, NULL, NULL, NULL, NULL, NULL, NULL,
-    NULL, NULL, NULL, NULL, NULL, NULL`
+    TIMESTAMPTZ '9999-12-31 23:59:59+00', TIMESTAMP_NS '1970-01-01 00:00:00', '', NULL, ''::BLOB,
+    NULL
+  UNION ALL SELECT NULL, NULL, NULL, '-inf'::FLOAT, 'inf'::DOUBLE, NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL`
 
 const NAMES = 'ok,i,l,f,d,dec,frac,big,day,tod,ts,tz,ns,s,id,b,fx'
 
 const EVERY_TYPE_CSV = [
   NAMES,
-  'true,-2147483648,9223372036854775807,1.5,0.1,-0.05,0.05,-0.00000000000000000000000000000000000001,' +
-    '1969-12-31,23:59:59.000001,1969-12-31 23:59:59.999999,1900-01-01 00:00:00+00:00,' +
+  'true,-2147483648,9223372036854775807,1.5,0.1,-0.05,0.05,' +
+    '-0.00000000000000000000000000000000000001,1969-12-31,23:59:59.000001,' +
+    '1969-12-31 23:59:59.999999,1900-01-01 00:00:00+00:00,' +
     '2020-02-29 12:00:00.123456789,"é, ""q""\n😀",f79c3e09-677c-4bbd-a479-3f349cb785e7,AP8=,AQI=',
   'false,0,-9007199254740993,NaN,-0.0,1234567.80,-0.50,0.00000000000000000000000000000000000000,' +
     '-0043-03-15,00:00:00,+12024-01-01 00:00:00,9999-12-31 23:59:59+00:00,' +
@@ -56,13 +58,15 @@ const EVERY_TYPE_CSV = [
 ].join('\n')
 
 const EVERY_TYPE_NDJSON = [
-  '{"ok":true,"i":-2147483648,"l":9223372036854775807,"f":1.5,"d":0.1,"dec":"-0.05","frac":"0.05",' +
-    '"big":"-0.00000000000000000000000000000000000001","day":"1969-12-31","tod":"23:59:59.000001",' +
+  '{"ok":true,"i":-2147483648,"l":9223372036854775807,"f":1.5,"d":0.1,"dec":"-0.05",' +
+    '"frac":"0.05","big":"-0.00000000000000000000000000000000000001",' +
+    '"day":"1969-12-31","tod":"23:59:59.000001",' +
     '"ts":"1969-12-31T23:59:59.999999","tz":"1900-01-01T00:00:00.000000+00:00",' +
     '"ns":"2020-02-29T12:00:00.123456789","s":"é, \\"q\\"\\n😀",' +
     '"id":"f79c3e09-677c-4bbd-a479-3f349cb785e7","b":"AP8=","fx":"AQI="}',
   '{"ok":false,"i":0,"l":-9007199254740993,"f":null,"d":-0.0,"dec":"1234567.80","frac":"-0.50",' +
-    '"big":"0.00000000000000000000000000000000000000","day":"-0043-03-15","tod":"00:00:00.000000",' +
+    '"big":"0.00000000000000000000000000000000000000","day":"-0043-03-15",' +
+    '"tod":"00:00:00.000000",' +
     '"ts":"+12024-01-01T00:00:00.000000","tz":"9999-12-31T23:59:59.000000+00:00",' +
     '"ns":"1970-01-01T00:00:00.000000000","s":"","id":null,"b":"","fx":null}',
   `{${NAMES.split(',')
@@ -96,7 +100,7 @@ export function describeExport(name: string, open: OpenEngine): void {
       expect(text).toBe(EVERY_TYPE_NDJSON)
     })
 
-    test('nested columns are objects in NDJSON and JSON text in CSV, by the same rules within', async () => {
+    test('nested columns are objects in NDJSON and the same as JSON text in CSV', async () => {
       const schema = schemaOf(
         field(1, 'st', {
           kind: 'struct',
@@ -121,7 +125,8 @@ export function describeExport(name: string, open: OpenEngine): void {
         }),
       )
       const path = await bench.parquet(
-        `SELECT {'d': 'nan'::DOUBLE, 'dec': 1.50::DECIMAL(4,2), 'ts': [TIMESTAMP '2020-01-01', NULL]} AS st,
+        `SELECT {'d': 'nan'::DOUBLE, 'dec': 1.50::DECIMAL(4,2),
+             'ts': [TIMESTAMP '2020-01-01', NULL]} AS st,
            MAP {DATE '2020-01-01': '\\xFF'::BLOB} AS m UNION ALL SELECT NULL, NULL`,
       )
       const job = { source: sourceOf(path, schema), schema }
@@ -145,7 +150,8 @@ export function describeExport(name: string, open: OpenEngine): void {
         }),
       )
       const path = await bench.parquet(
-        `SELECT 9007199254740993::BIGINT AS l, [{'x': 'a'}, NULL] AS "it's" UNION ALL SELECT NULL, []`,
+        `SELECT 9007199254740993::BIGINT AS l, [{'x': 'a'}, NULL] AS "it's"
+         UNION ALL SELECT NULL, []`,
       )
       const out = await bench.export({
         source: sourceOf(path, schema),
@@ -168,7 +174,7 @@ export function describeExport(name: string, open: OpenEngine): void {
       expect(columns.every(({ meta_data }) => meta_data?.codec === 'ZSTD')).toBe(true)
     })
 
-    test('added columns have their default, widened ones their new type, renamed ones their name', async () => {
+    test('added, widened and renamed columns have their defaults, types and names', async () => {
       const schema = schemaOf(
         field(7, 'text', 'string', { initialDefault: "a'b\u0000" }),
         field(1, 'now long', 'long'),
@@ -303,7 +309,7 @@ export function describeExport(name: string, open: OpenEngine): void {
       },
     )
 
-    test('a file without rows gives the header alone, an empty text, and Parquet without row groups', async () => {
+    test('a file without rows gives a header, an empty text, and empty Parquet', async () => {
       const schema = schemaOf(field(1, 'a,b', 'long'))
       const path = await bench.parquet('SELECT 1::BIGINT AS "a,b" WHERE false')
       const job = { source: sourceOf(path, schema), schema }

@@ -84,7 +84,8 @@ export function describeIngest(name: string, open: OpenEngine): void {
       const result = await ingest(
         'csv',
         '\ufeffS,l,i,d,dec,day,tod,ts,tz,id,b,ok,st,m\r\n' +
-          '"a ""q"", é\r\n😀",9007199254740993,-5,NaN,-0.5,0044-03-15,10:00,2020-01-01 10:00:00.000001,' +
+          '"a ""q"", é\r\n😀",9007199254740993,-5,NaN,-0.5,0044-03-15,10:00,' +
+          '2020-01-01 10:00:00.000001,' +
           '1969-12-31T23:59:59.999999+01:00,F79C3E09-677C-4BBD-A479-3F349CB785E7,AP8=,TRUE,' +
           '"{""l"":9007199254740993,""ts"":[""2020-01-01T00:00:00"",null]}","{""5"":""x""}"\r\n' +
           '"",,,,,,,,,,,,,\n',
@@ -115,7 +116,8 @@ export function describeIngest(name: string, open: OpenEngine): void {
     test('NDJSON: integers and decimals keep every digit, missing members are NULL', async () => {
       const result = await ingest(
         'ndjson',
-        '{"l":9223372036854775807,"dec":123456789012345678.90,"d":1e300,"s":"\\u0000","st":{"l":-9007199254740993}}\n' +
+        '{"l":9223372036854775807,"dec":123456789012345678.90,"d":1e300,' +
+          '"s":"\\u0000","st":{"l":-9007199254740993}}\n' +
           '\n{"dec":"0.10","m":[{"key":1,"value":null}],"s":null}',
       )
       expect(await rowsOf(result.targetPath)).toMatchObject([

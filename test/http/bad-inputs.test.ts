@@ -296,7 +296,7 @@ async function until(isTrue: () => Promise<boolean>): Promise<void> {
   throw new Error('it did not come true')
 }
 
-test('an upload that is no Parquet leaves nothing, and one to an unknown table is not read', async () => {
+test('an upload that is no Parquet leaves nothing; to an unknown table it is unread', async () => {
   const headers = { 'Content-Type': 'application/vnd.apache.parquet' }
   const raw = new Uint8Array(1_000_000)
   const upload = (table: string) => ask(service, `/v1/tables/${table}/files`, { raw, headers })

@@ -6,7 +6,7 @@ import { send } from './send.ts'
 const ROUTES = inMatchingOrder(documentedRoutes())
 
 /** JSON of unknown form: a test reads the members that it is about. */
-// biome-ignore lint/suspicious/noExplicitAny: answers are checked against their documented shape below.
+// biome-ignore lint/suspicious/noExplicitAny: replies are checked against their documented shape.
 export type Json = any
 
 export interface Answer {

@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-test('a commit to a table for which too many wait is a 503 that says when to try again, and leaves nothing', async () => {
+test('a commit to a full queue is a 503 with Retry-After, and leaves nothing', async () => {
   const schema = { columns: [{ name: 'n', type: 'long' }] }
   const { table_id, location } = await must(
     post(service, '/v1/tables', { name: 'busy', schema }),

@@ -120,7 +120,7 @@ test('a client that leaves in the middle of a list leaves the service well', asy
   expect(service.log.filter(({ level }) => Number(level) >= 50)).toEqual([])
 })
 
-test('while heavy requests run at once, a small one is answered before the last of them', async () => {
+test('a small request gets its reply before the last of many heavy ones', async () => {
   const order: string[] = []
   const heavy = Array.from({ length: 6 }, async (_, i) => {
     await must(ask(service, i % 2 === 0 ? '/v1/tables/wide' : `${REST}/long`))

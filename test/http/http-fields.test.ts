@@ -11,7 +11,8 @@ test('a plain name stands as it is, in both forms', () => {
 
 test('another script is exact in the second form and readable ASCII in the first', () => {
   expect(contentDisposition("Flüge 'ß' €.csv")).toBe(
-    `attachment; filename="Fl_ge '_' _.csv"; filename*=UTF-8''Fl%C3%BCge%20%27%C3%9F%27%20%E2%82%AC.csv`,
+    `attachment; filename="Fl_ge '_' _.csv"; ` +
+      `filename*=UTF-8''Fl%C3%BCge%20%27%C3%9F%27%20%E2%82%AC.csv`,
   )
 })
 

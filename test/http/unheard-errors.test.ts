@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-test('a connection that cannot be accepted is a line in the log, and the next one is served', async () => {
+test('a connection that cannot be accepted is logged, and the next one is served', async () => {
   const seen: Server[] = []
   const see = (message: unknown) => seen.push((message as { server: Server }).server)
   subscribe('http.server.request.start', see)

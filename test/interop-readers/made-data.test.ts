@@ -73,7 +73,8 @@ test.each(PARTITIONINGS)(
 
 test('64-bit ids, decimals and extreme times survive the way to another reader', async () => {
   const query = `
-    SELECT unnest([9223372036854775807, -9223372036854775808, 9007199254740993, 0, NULL])::BIGINT AS id,
+    SELECT
+      unnest([9223372036854775807, -9223372036854775808, 9007199254740993, 0, NULL])::BIGINT AS id,
       unnest([99999999999999999.99, -0.01, 0, NULL, 1234.5])::DECIMAL(19, 2) AS price,
       unnest([TIMESTAMP '1677-09-22', TIMESTAMP '2262-04-11 23:47:16.854775', NULL,
         TIMESTAMP '1969-12-31 23:59:59.999999', TIMESTAMP '1970-01-01']) AS at,

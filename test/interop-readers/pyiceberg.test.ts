@@ -97,10 +97,12 @@ testPy(
         { op: 'add', column: { name: 'extra', type: 'double' }, first: true },
       ],
     })
-    const fresh = `SELECT 0.5::DOUBLE AS extra, (2 ** 40)::BIGINT + range AS i, 'n' AS label FROM range(3)`
+    const fresh = `SELECT 0.5::DOUBLE AS extra, (2 ** 40)::BIGINT + range AS i, 'n' AS label
+      FROM range(3)`
     const freshPath = await lake.write(`${shop.dataFolder}/fresh.parquet`, fresh)
     await append(shop, 't', freshPath)
-    const now = `SELECT NULL::DOUBLE AS extra, i::BIGINT AS i, s AS label FROM (${old}) UNION ALL ${fresh}`
+    const now = `SELECT NULL::DOUBLE AS extra, i::BIGINT AS i, s AS label FROM (${old})
+      UNION ALL ${fresh}`
     await expectRows('t', { rows: now })
     await expectRows('t', { snapshotId: first, rows: old })
     await expectRows('t', {

@@ -114,7 +114,8 @@ test("README's line builds it, and publishes it to this machine only", () => {
 describe('the parser', () => {
   test('joins lines, drops comments, and keeps flags apart', () => {
     const [stage] = parseDockerfile(
-      'FROM node:24 AS build\n# why\nCOPY --from=a --chown=b:b x y ./\nRUN one && \\\n  # inside\n  two\n',
+      'FROM node:24 AS build\n# why\nCOPY --from=a --chown=b:b x y ./\n' +
+        'RUN one && \\\n  # inside\n  two\n',
     )
     expect(stage).toEqual({
       image: 'node:24',
@@ -133,7 +134,7 @@ describe('the parser', () => {
     })
   })
 
-  test('refuses an instruction before any FROM, and the shell form where it would hide signals', () => {
+  test('refuses an instruction before FROM, and a shell form that would hide signals', () => {
     expect(() => parseDockerfile('RUN a')).toThrow('before FROM')
     const shell: Instruction = { name: 'CMD', flags: new Map(), text: 'node main.js' }
     expect(() => commandOf(shell)).toThrow()

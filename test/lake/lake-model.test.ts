@@ -330,7 +330,7 @@ async function expectFilesExist(deps: WorkshopDependencies, manifestList: string
   }
 }
 
-test('whatever transactions do, in any order and from two processes, each snapshot has the files of the model', async () => {
+test('whatever transactions of two processes do, each snapshot has the model’s files', async () => {
   const processes = [shop.deps, await shop.another()]
   const fresh = await shop.another()
   let plays = 0

@@ -98,7 +98,7 @@ test('a reading that misses what was acknowledged before it is found', () => {
   expect(checkHistory({ ...good, readings: [{ ...late, calledAt: 29 }] })).toEqual([])
 })
 
-test('a reading with other files than its snapshot is found, and of a snapshot that is not there', () => {
+test('a reading with other files than its snapshot, or of no snapshot, is found', () => {
   const reading: Reading = {
     ...{ table: 't', snapshotId: 't-1', calledAt: 5, answeredAt: 13 },
     files: ['a', 'b'],

@@ -130,8 +130,9 @@ function report(
   const snapshots = tables.flatMap((log) => log.snapshots)
   const shared = snapshots.filter(({ operationIds }) => operationIds.length > 1)
   process.stdout.write(
-    `storm "${name}", seed ${SEED}: ${operations.length} operations, ${count('committed')} committed, ` +
-      `${count('refused')} refused, ${count('unknown')} unknown; ${readings.length} readings; ` +
+    `storm "${name}", seed ${SEED}: ${operations.length} operations, ` +
+      `${count('committed')} committed, ${count('refused')} refused, ` +
+      `${count('unknown')} unknown; ${readings.length} readings; ` +
       `${snapshots.length} snapshots, ${shared.length} of several operations; ` +
       `${JSON.stringify(refusals)}\n`,
   )

@@ -29,7 +29,7 @@ const file = encodeManifest({
 })
 const listed = manifestFile({ specId: DAY_SPEC.specId, lengthBytes: file.length })
 
-test('a thread decodes a manifest to the same entries as the event loop, and leaves the file as it is', async () => {
+test('a thread decodes a manifest to the same entries as the event loop', async () => {
   const before = file.slice()
   const [aside, again] = await Promise.all([
     threads.decode(file, listed),
@@ -55,7 +55,7 @@ test('a thread answers for a damaged file with the same error, and goes on', asy
   expect((await threads.decode(file, listed)).entryCount).toBe(300)
 })
 
-test('what is under way when the threads end is refused, and a new thread does what comes then', async () => {
+test('work under way when threads end is refused; a new thread does the next', async () => {
   const own = new ManifestThreads(1)
   const underWay = own.decode(file, listed)
   const refused = expect(underWay).rejects.toThrow('the thread moraine-manifests ended')

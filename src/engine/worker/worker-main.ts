@@ -60,8 +60,7 @@ async function run({ task, ...place }: TaskRequest): Promise<TaskResult> {
 }
 
 function reply(message: WorkerReply): void {
-  // Without a callback a lost parent would be an event that ends this process untidily; `disconnect`
-  // follows.
+  // Without a callback a lost parent would be an unhandled 'error' event; `disconnect` follows.
   process.send?.(message, () => undefined)
 }
 

@@ -156,7 +156,7 @@ describe('a creating transaction', () => {
     expect(newLogEntries).toEqual([{ timestampMs: BORN_MS, snapshotId: 5n }])
   })
 
-  test('is unpartitioned and unsorted, of version 2 and at the default place, if it says no more', () => {
+  test('is unpartitioned, unsorted, of version 2 and at the default place by default', () => {
     const { definition } = create([schema]).state
     expect(definition).toMatchObject({
       formatVersion: 2,

@@ -60,7 +60,7 @@ describe('add-spec', () => {
     expect(definition.lastPartitionId).toBe(1008)
   })
 
-  test('reuses a spec with the same sources, transforms and names, and that counts as added last', () => {
+  test('reuses a spec with the same sources, transforms and names as the last added', () => {
     const model = new TableModel().apply([addSpec(part('day', 3, 'day')), SET_LAST])
     expect(model.apply([addSpec(), SET_LAST]).state.definition.defaultSpecId).toBe(0)
     const { definition } = model.apply([addSpec(part('day', 3, 'day')), SET_LAST]).state

@@ -216,7 +216,8 @@ test.each([
   [
     ['ts:day'],
     [null],
-    'year=__HIVE_DEFAULT_PARTITION__/month=__HIVE_DEFAULT_PARTITION__/day=__HIVE_DEFAULT_PARTITION__',
+    'year=__HIVE_DEFAULT_PARTITION__/month=__HIVE_DEFAULT_PARTITION__' +
+      '/day=__HIVE_DEFAULT_PARTITION__',
   ],
   [['name'], [null], 'name=__HIVE_DEFAULT_PARTITION__'],
   [['ts:day:ts_day', 'day:month:day_month'], [19799, 374], 'ts_day=2024-03-17/day_month=2001-03'],

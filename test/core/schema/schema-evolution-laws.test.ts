@@ -90,7 +90,7 @@ function expectStep(last: EvolvedSchema, next: EvolvedSchema, everSeen: Map<numb
 }
 
 describe('the evolution of a schema', () => {
-  test('a field id means one field for ever: its type only widens, and new fields get new ids', () => {
+  test('a field id means one field for ever: types only widen, new fields get new ids', () => {
     fc.assert(
       fc.property(schemas, fc.array(changes, { maxLength: 12 }), (first, list) => {
         const everSeen = new Map<number, Field>(allFields(first.schema).map((f) => [f.id, f]))

@@ -78,7 +78,7 @@ test('a blob inside of a larger buffer is read', () => {
   expect(found).toEqual(BigInt64Array.from(positionsOf(some)))
 })
 
-test('an empty bitmap between others, as Java writes for a key without positions, adds nothing', () => {
+test('an empty bitmap between others, as Java writes them, adds nothing', () => {
   const one = (key: number) => ({
     ...{ key, withRuns: false, containers: [{ high: 0, lows: [7] }] },
   })
@@ -152,7 +152,7 @@ test('containers out of order, wrong counts and runs that overlap or overflow ar
   expect(refusalOf(changed(12, 0x1234))).toContain('cookie')
 })
 
-test('a few bytes that stand for billions of positions are refused before anything is allocated', () => {
+test('a few bytes for billions of positions are refused before memory is allocated', () => {
   const containers = Array.from({ length: 4000 }, (_, high) => ({ high, lows: [0] }))
   const vector = Buffer.from(
     writeDeletionVector([{ key: 0, withRuns: true, containers }]).subarray(8, -4),

@@ -108,7 +108,7 @@ const inheriting = added.map((entry): ManifestEntry => {
   return { ...entry, snapshotId: null, sequenceNumber: null, fileSequenceNumber: null }
 })
 
-test('entries that are recoded are existing ones with the numbers that they have or inherit, of the same files', () => {
+test('recoded entries are existing ones of the same files, with their own numbers', () => {
   fc.assert(
     fc.property(
       fc.array(fc.oneof(existing, added, inheriting), { minLength: 1, maxLength: 6 }),

@@ -91,7 +91,8 @@ function edited(change: (json: Json) => void): string {
 
 /** Version 1, as the first writers made it. */
 const VERSION_1 = `{
-  "format-version": 1, "location": "s3://bucket/old/", "last-updated-ms": 1600000000000, "last-column-id": 3,
+  "format-version": 1, "location": "s3://bucket/old/",
+  "last-updated-ms": 1600000000000, "last-column-id": 3,
   "schema": {"type": "struct", "fields": [
     {"id": 1, "name": "x", "required": true, "type": "long"},
     {"id": 2, "name": "y", "required": true, "type": "long", "doc": "comment"},
@@ -111,7 +112,7 @@ describe('table metadata', () => {
     expect(Object.getOwnPropertyDescriptor(properties, '__proto__')?.value).toBe('kept')
   })
 
-  test('has every member that version 2 requires, and no current snapshot when there is none', () => {
+  test('has all that version 2 requires, and no current snapshot when there is none', () => {
     const json = JSON.parse(edited(() => {})) as Json
     expect(Object.keys(json)).toEqual(
       expect.arrayContaining([
@@ -172,7 +173,7 @@ describe('table metadata', () => {
     ])
   })
 
-  test('of version 1 is written as such while it has no sequence numbers, else as version 2', () => {
+  test('version 1 is kept while there are no sequence numbers, else it is version 2', () => {
     const first = parseTableMetadata(VERSION_1)
     const text = tableMetadataToJson(first)
     expect(parseTableMetadata(text)).toEqual(first)

@@ -45,7 +45,8 @@ const FROM_SPECIFICATION = `{
     "representations" : [ {"type" : "sql", "sql" : "SELECT 1", "dialect" : "spark"} ]
   } ],
   "schemas": [ {"schema-id": 1, "type" : "struct", "fields" : [
-    {"id" : 1, "name" : "event_count", "required" : false, "type" : "int", "doc" : "Count of events"}]}],
+    {"id" : 1, "name" : "event_count", "required" : false, "type" : "int",
+      "doc" : "Count of events"}]}],
   "version-log" : [ {"timestamp-ms" : 1573518431292, "version-id" : 1} ]
 }`
 

@@ -37,7 +37,7 @@ test('every route is documented, and what is documented is served', async () => 
   await service.close()
 })
 
-test('every reference of openapi.yaml leads somewhere, and every shape is referred to', async () => {
+test('every reference of openapi.yaml has a target, and every shape a reference', async () => {
   const text = await read('openapi.yaml')
   const document = parse(text)
   const references = new Set(

@@ -114,7 +114,7 @@ test('a truncation replaces what the table has by what the transaction adds', as
   expect(await liveFiles()).toEqual(['new'])
 })
 
-test('a truncation conflicts with a commit since the transaction first touched the table', async () => {
+test('a truncation conflicts with any commit since the transaction’s base', async () => {
   await commitFiles(shop.deps, { table: 'numbers', paths: [await numbers('old', 0)] })
   const transactionId = await start()
   await stageTruncation(shop.deps, { table: 'numbers', transactionId })
@@ -165,7 +165,7 @@ test('a file that is truncated away and added again in one transaction simply st
   expect(await liveFiles()).toEqual(['kept'])
 })
 
-test('a file is in a table once: staged twice, live already, or added by two transactions', async () => {
+test('a file is in a table once, whether staged twice, live, or added by two', async () => {
   const [a, b] = [await numbers('a', 0), await numbers('b', 10)]
   await commitFiles(shop.deps, { table: 'numbers', paths: [a] })
   const [first, second] = [await start(), await start()]
@@ -221,7 +221,7 @@ test('a transaction over two tables changes both or neither', async () => {
   expect(await liveFiles()).toEqual(['b'])
 })
 
-test('times of snapshots grow whatever the clock does, so that as_at is never ambiguous', async () => {
+test('times of snapshots grow whatever the clock does: as_at is never ambiguous', async () => {
   for (const [index, jumpMs] of [0, -5000, 0, 1].entries()) {
     shop.setClock(START_MS + jumpMs)
     await commitFiles(shop.deps, {
@@ -236,7 +236,7 @@ test('times of snapshots grow whatever the clock does, so that as_at is never am
   expect(await liveFiles(times[1])).toEqual(['f0', 'f1'])
 })
 
-test('a file of another schema is refused when staged, and by commit time is read again', async () => {
+test('a file of another schema is refused when staged, and read again at commit', async () => {
   const text = await writeParquet(`${shop.dataFolder}/text.parquet`, `SELECT 'x' AS n`)
   const transactionId = await start()
   const error = await refusal(stage(transactionId, text))
@@ -244,7 +244,7 @@ test('a file of another schema is refused when staged, and by commit time is rea
   expect(error.message).toContain('n')
 })
 
-test('appends that wait for one table are committed in one snapshot, each with its own counts', async () => {
+test('appends that wait for one table share a snapshot, each with its own counts', async () => {
   const paths = await Promise.all(
     Array.from({ length: 12 }, (_, i) => numbers(`f${i}`, i * 10, i + 1)),
   )

@@ -44,7 +44,7 @@ async function commitAgainAndAgain(queue: CommitQueue, rounds: number): Promise<
   for (let i = 0; i < rounds; i++) await queue.commit(append())
 }
 
-test('callers who come back at once share their batches, none goes alone before the others', async () => {
+test('callers who come back at once share batches, none goes ahead alone', async () => {
   const { queue, seen } = slowQueue()
   await Promise.all(Array.from({ length: 16 }, () => commitAgainAndAgain(queue, 10)))
   // Without waiting, rounds would be a batch of 1 and one of 15.

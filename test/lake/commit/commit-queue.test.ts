@@ -97,7 +97,7 @@ function truncate({ commits, ...deps }: LakeServices): Promise<readonly TableCom
   })
 }
 
-test('a truncation in a flood of appends waits for those before it and a batch more, however many follow', async () => {
+test('a truncation in a flood of appends waits for one batch more at most', async () => {
   const files = await inspectedFiles(330)
   const { deps, seen } = watchedQueue()
   const before = 100
@@ -123,7 +123,7 @@ test('a truncation in a flood of appends waits for those before it and a batch m
   expect(result?.removedDataFiles).toBeGreaterThanOrEqual(before)
 })
 
-test('each bad transaction of a batch fails alone and by its own name, the others are one snapshot', async () => {
+test('each bad transaction of a batch fails alone; the others share a snapshot', async () => {
   const { deps, queue, seen } = watchedQueue()
   const staged = async (name: string, count: number, expiresInSeconds = 3600) => {
     const { transactionId } = await startTransaction(deps, { expiresInSeconds })
@@ -198,7 +198,7 @@ test('one whose file no longer fits the schema fails alone, too', async () => {
   expect(await liveNames(shop, 'numbers')).toEqual(['dates'])
 })
 
-test('transactions over two tables in opposite order neither wait for each other for ever nor tear', async () => {
+test('transactions over two tables in opposite order neither deadlock nor tear', async () => {
   await createTable(shop.deps, { name: 'more', columns: [{ name: 'n', type: 'long' }] })
   const processes = [shop.deps, await shop.another()]
   const first = await lake.numbers(shop, 'f', 0, 1)
@@ -226,7 +226,7 @@ test('transactions over two tables in opposite order neither wait for each other
   expect((await liveNames(shop, 'more')).length).toBe(24)
 })
 
-test('a full queue refuses what comes next, which leaves nothing, and takes more when it has room', async () => {
+test('a full queue refuses what comes next, leaving nothing, until it has room', async () => {
   const [file, other] = (await inspectedFiles(2)) as [StagedFile, StagedFile]
   const { deps, queue } = watchedQueue()
   const letGo = hold(queue)

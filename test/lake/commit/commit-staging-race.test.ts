@@ -44,7 +44,7 @@ function whenListed(happening: () => Promise<unknown>): LakeServices {
   return { ...shop.deps, catalog: withStore(catalog, 'transactions', { listStaged }) }
 }
 
-test('a file staged while its transaction is being committed is never lost: commit again', async () => {
+test('a file staged during its transaction’s commit is never lost: commit again', async () => {
   const { transactionId } = await startTransaction(shop.deps, {})
   await stage(transactionId, await lake.numbers(shop, 'early'))
   const late = await lake.numbers(shop, 'late', 10)
@@ -68,7 +68,7 @@ test('a commit that comes between listing and committing is no reason to refuse'
   expect(await liveNames(shop, 'numbers')).toEqual(['mine', 'theirs'])
 })
 
-test('many stagings and commits at once: every file that was answered as staged is committed', async () => {
+test('many stagings and commits at once: every file reported as staged is committed', async () => {
   const { transactionId } = await startTransaction(shop.deps, {})
   const another = await shop.another()
   const names = Array.from({ length: 8 }, (_, index) => `f${index}`)

@@ -79,14 +79,14 @@ async function expectAccepted({ files, keys, columns }: Awaited<ReturnType<typeo
   expect(Object.keys(metadata).sort()).toEqual(accepted(keys, 'key'))
 }
 
-test('a storm of appends and changes of the definition through one process loses no race', async () => {
+test('a storm of appends and definition changes in one process loses no race', async () => {
   const outcomes = await storm([shop.deps], 40)
   expect(Object.values(outcomes).flat()).not.toContain('refused')
   await expectAccepted(outcomes)
   expect(shop.meter.counts['retried']).toBeUndefined()
 })
 
-test('through two processes, each change is made once or refused after a bounded number of attempts', async () => {
+test('with two processes, each change is made once or refused after bounded attempts', async () => {
   const outcomes = await storm([shop.deps, await shop.another()], 40)
   await expectAccepted(outcomes)
   const { retried = 0 } = shop.meter.counts

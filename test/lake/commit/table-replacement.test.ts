@@ -31,7 +31,7 @@ async function replaceBy(
 }
 
 test.each(['truncate', 'remove'] as const)(
-  'a file that was overwritten and replaces itself (%s) is described anew, so that its rows are found',
+  'a file that was overwritten and replaces itself (%s) is described again',
   async (how) => {
     await append(shop, 't', await lake.numbers(shop, 'latest', 0, 10))
     const path = await lake.numbers(shop, 'latest', 1000, 500)

@@ -91,7 +91,7 @@ test('a burst of commits shares publications, and the newest is out within a sec
   await deps.publisher.close()
 })
 
-test('a reader in the middle of a burst is given a location that exists and holds what it reads', async () => {
+test('a reader in the middle of a burst gets a location that exists and is right', async () => {
   await newTable('t')
   for (let i = 0; i < 8; i++) {
     await append(shop, 't', await lake.numbers(shop, `f${i}`, i * 10))
@@ -138,7 +138,7 @@ test('the metadata log names the earlier files, oldest first, all of which exist
   expect(times).toEqual([...times].sort((x, y) => x - y))
 })
 
-test('each entry of the metadata log has the time of its file, whenever that was written', async () => {
+test('each entry of the metadata log has the time at which its file was written', async () => {
   const tableUuid = await newTable('t')
   const broken = withFailingDisk(shop.deps, /metadata\.json$/)
   await describeTable(broken.deps, 't', { description: 'Monday' })
@@ -159,7 +159,7 @@ function versionOf(location: string): number {
   return Number(/\/(\d{5,})-[0-9a-f-]{36}\.metadata\.json$/.exec(location)?.[1])
 }
 
-test('two processes that publish at once agree on the newest, and both their answers exist', async () => {
+test('two processes that publish at once agree on the newest; both locations exist', async () => {
   const tableUuid = await newTable('t')
   const another = await shop.another()
   for (let i = 0; i < 5; i++) {
@@ -209,7 +209,7 @@ test('a table that cannot be published does not keep the others from recovering'
   await next.deps.publisher.close()
 })
 
-test('while metadata files cannot be written, tables are read and committed to all the same', async () => {
+test('tables are read and committed to even when metadata files cannot be written', async () => {
   const tableUuid = await newTable('t')
   const { metadataLocation: published } = await stateOf(tableUuid)
   const full = withFailingDisk(shop.deps, /metadata\.json$/)

@@ -85,7 +85,7 @@ test('a failed read is not remembered', async () => {
   expect((await cache.getManifest(manifest as ManifestFile)).entryCount).toBe(1)
 })
 
-test('a manifest list of a lost race is not taken for the one that another process wrote later', async () => {
+test('a lost race’s manifest list is not mistaken for another process’s later one', async () => {
   const base = await append(shop, 't', await lake.numbers(shop, 'base'))
   const [f, g] = [await lake.numbers(shop, 'f'), await lake.numbers(shop, 'g')]
   const other = await shop.another()

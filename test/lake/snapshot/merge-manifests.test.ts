@@ -56,7 +56,7 @@ function day({ dataFile }: ManifestEntry): number {
   return dataFile.partition[0] as number
 }
 
-test('small and large manifests, merged, have the live entries of all and are described as such', async () => {
+test('merged manifests, small and large, have the live entries of all of them', async () => {
   const group = [
     await put(entries(0, 3, 'added')),
     await put([...entries(100, 450, 'existing'), ...entries(600, 5, 'deleted')]),
@@ -76,7 +76,7 @@ test('small and large manifests, merged, have the live entries of all and are de
   expect(file).toEqual(describeManifest({ ...again, path, lengthBytes }))
 })
 
-test('of a large manifest the stored blocks are taken over, of small ones they are made anew', async () => {
+test('blocks of a large manifest are copied, those of small ones are made again', async () => {
   const large = await put(entries(0, 2_000, 'existing'))
   const blocksOf = (bytes: Uint8Array) => openAvroContainer(bytes).blocks
   const stored = blocksOf(await shop.deps.objects.read(large.path, { bytesMax: 2 ** 20 }))

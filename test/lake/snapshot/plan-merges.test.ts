@@ -64,7 +64,7 @@ const manifests = fc.array(
   { maxLength: 80, size: 'max' },
 )
 
-test('every manifest is in one group at most, of its own spec and content, and all limits hold', () => {
+test('every manifest is in one group at most, of its spec and content, within limits', () => {
   fc.assert(
     fc.property(manifests, (drawn) => {
       const listed = drawn.map(({ files, isMerged, deleted, specId, content }) => {
@@ -112,7 +112,7 @@ const commits = fc.array(
   { minLength: 50, maxLength: 400, size: 'max' },
 )
 
-test('whatever the sizes of commits, nothing is lost, rewriting is bounded and the list short', () => {
+test('whatever the sizes of commits, nothing is lost and rewriting is bounded', () => {
   fc.assert(
     fc.property(commits, fc.integer({ min: 1, max: 3 }), (sizes, repeats) => {
       const table = new GrowingTable()

@@ -41,7 +41,7 @@ function rowsOf(name: string, rows: number): unknown[] {
   return Array.from({ length: rows }, (_, i) => [BigInt(i), `${name}${i}`])
 }
 
-test('an Arrow dump is one stream of the rows of all files, whatever their types and sizes', async () => {
+test('an Arrow dump is one stream of all files’ rows, whatever their types', async () => {
   await appendRows('none', 'BIGINT', 0)
   await appendRows('a', 'INTEGER', 3)
   await appendRows('b', 'BIGINT', 9_000)

@@ -57,11 +57,12 @@ function change(...changes: SchemaChange[]) {
 describe.each([
   [
     'with field ids',
-    ', FIELD_IDS {id: 1, name: 2, ratio: 3, day: 4, place: {__duckdb_field_id: 5, zip: 6, town: 7}}',
+    ', FIELD_IDS {id: 1, name: 2, ratio: 3, day: 4, ' +
+      'place: {__duckdb_field_id: 5, zip: 6, town: 7}}',
   ],
   ['without field ids', ''],
 ])('files %s, of a schema that has changed since', (_, options) => {
-  test('show added columns with their defaults, and renamed, dropped, moved and wider ones', async () => {
+  test('show added columns with defaults, and renamed, dropped, moved and wider ones', async () => {
     await createOld(options)
     const before = { snapshotIdentifier: String((await shop.target('t')).snapshot.snapshotId) }
     await change(
@@ -78,7 +79,8 @@ describe.each([
       FROM range(100)`
     const ids =
       options &&
-      ', FIELD_IDS {note: 9, id: 1, title: 2, ratio: 3, place: {__duckdb_field_id: 5, zip: 6, city: 7}, grade: 8}'
+      ', FIELD_IDS {note: 9, id: 1, title: 2, ratio: 3, ' +
+        'place: {__duckdb_field_id: 5, zip: 6, city: 7}, grade: 8}'
     const old = `read_parquet('${path('old')}')`
     const oldAsNow = `SELECT NULL::VARCHAR AS note, id::BIGINT AS id, name AS title,
       ratio::DOUBLE AS ratio, {'zip': place.zip, 'city': place.town} AS place, 7::INTEGER AS grade
@@ -91,7 +93,7 @@ describe.each([
     expect(await expectRowsInEveryFormat(shop, lake, then)).toBe(5000)
   })
 
-  test('keep their values when only names and order changed, and Parquet is copied without the engine', async () => {
+  test('keep their values when only names and order changed; Parquet is copied', async () => {
     await createOld(options)
     await change(
       { op: 'rename', name: 'name', to: 'title' },
@@ -195,7 +197,7 @@ describe('deleted rows', () => {
     expect(await expectLive('NOT (n < 200 AND n % 2 = 0)')).toBe(1900)
   })
 
-  test('by position add up over several delete files and snapshots, and each snapshot has its own', async () => {
+  test('by position add up over delete files and snapshots, each snapshot its own', async () => {
     await commitDeletes(shop, 't', [await positions('a', 'SELECT range FROM range(10)')])
     const first = String((await shop.target('t')).snapshot.snapshotId)
     await commitDeletes(shop, 't', [await positions('b', 'SELECT range + 5 FROM range(10)')])
@@ -241,7 +243,7 @@ describe('deleted rows', () => {
     expect(await expectLive('false')).toBe(0)
   })
 
-  test('of a deletion vector are left out, and position deletes that it replaces do not count', async () => {
+  test('of a deletion vector are left out; position deletes that it replaces are not', async () => {
     const lows = Array.from({ length: 500 }, (_, i) => 2 * i)
     const blob = writeDeletionVector([{ key: 0, containers: [{ high: 0, lows }], withRuns: false }])
     const puffin = `${shop.dataFolder}/vectors.puffin`

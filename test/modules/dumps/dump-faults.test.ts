@@ -143,7 +143,7 @@ test.each(['csv', 'parquet'] as const)('%s: a data file that is gone is named', 
   expect((await shop.make('t', { format })).index.rowCount).toBe(2000)
 })
 
-test('a data file that goes after a Parquet dump was made is named once the dump is forgotten', async () => {
+test('a data file lost after a Parquet dump is named once the dump is forgotten', async () => {
   await append(shop, 't', await write('a'), await write('b'))
   const target = await shop.target('t', { format: 'parquet' })
   const index = await finished(shop.dumps, target)
@@ -187,7 +187,7 @@ test.each(['csv', 'parquet'] as const)(
   },
 )
 
-test('a shard that is gone, and one that is cut short, are made again when the dump was forgotten', async () => {
+test('lost and truncated shards are made again when the dump was forgotten', async () => {
   await append(shop, 't', await write('a'), await write('b'))
   const { index } = await shop.make('t')
   const target = await shop.target('t')

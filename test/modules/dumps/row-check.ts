@@ -58,7 +58,8 @@ function readBack({ index }: MadeDump, path: string, columns: readonly Column[])
     const member = `json ->> ${literal(`$."${column.name}"`)}`
     return typed(column, `(${member})`)
   })
-  return `SELECT ${values.join(', ')} FROM read_ndjson_objects('${path}', maximum_object_size = 10000000)`
+  return `SELECT ${values.join(', ')}
+    FROM read_ndjson_objects('${path}', maximum_object_size = 10000000)`
 }
 
 /** From the text that a dump has for a value. */

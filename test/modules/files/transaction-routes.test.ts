@@ -136,7 +136,7 @@ test('an expired transaction is a 409 that says when it expired', async () => {
   expect((await read(table)).snapshot).toBeNull()
 })
 
-test('files are removed by path and by truncation, and older snapshots still have them', async () => {
+test('files are removed by path and by truncation; older snapshots keep them', async () => {
   const table = await newTable()
   const paths = [await newFile(), await newFile(10)]
   const first = await must(stage(table, paths))

@@ -121,7 +121,7 @@ test('a client that goes away in the middle leaves nothing behind', async () => 
   expect(await dataFiles()).toEqual([])
 })
 
-test('an upload to a transaction that has ended, or to no table, reads nothing of the body', async () => {
+test('an upload to an ended transaction, or to no table, reads nothing of the body', async () => {
   const { transactionId } = await startTransaction(shop.deps, { expiresInSeconds: 1 })
   shop.setClock(START_MS + 2000)
   let chunksRead = 0

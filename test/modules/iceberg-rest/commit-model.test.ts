@@ -93,7 +93,7 @@ beforeAll(async () => {
 })
 afterAll(() => shop.close())
 
-test('commits of several clients, with faults, leave what they would one after the other', async () => {
+test('commits of several clients, with faults, leave what a serial order would', async () => {
   await fc.assert(fc.asyncProperty(rounds, runRounds), { numRuns: 25 })
 }, 120_000)
 

@@ -53,7 +53,7 @@ async function historyOf(deps: LakeServices, table: string) {
   }
 }
 
-test('every table comes back from its files: schemas, history, rollback, clone, description', async () => {
+test('every table comes back from its files, with history, rollback and clone', async () => {
   await createTable(shop.deps, { name: 'a', columns: [{ name: 'n', type: 'long' }] })
   await createTable(shop.deps, {
     name: 'b',

@@ -60,7 +60,7 @@ test('a clone of the past has the files, schema and totals of then', async () =>
   }
 })
 
-test('a clone of a table without snapshot is one, and of a moment before the first there is none', async () => {
+test('a table without snapshot can be cloned, a moment before the first cannot', async () => {
   expect((await clone('empty')).currentSnapshot).toBeUndefined()
   await threeCommits()
   const tooEarly = await refusal(clone('early', { asAtMs: START_MS - 1 }))
@@ -88,7 +88,7 @@ test('a file that came with the clone cannot be added to it again', async () => 
   expect(await liveNames(shop, 'old')).toEqual(['a', 'c'])
 })
 
-test('when the source is dropped with purge, its clone and the clone of that read every file', async () => {
+test('when the source is purged, its clone and that one’s clone read every file', async () => {
   const [first] = await threeCommits()
   await clone('copy')
   await cloneTable(shop.deps, {
@@ -107,7 +107,7 @@ test('when the source is dropped with purge, its clone and the clone of that rea
   expect(await liveNames({ deps: fresh }, 'copy')).toEqual(['a', 'c'])
 })
 
-test('sequence numbers of a clone go on from those of its files, after a rollback too', async () => {
+test('sequence numbers of a clone go on from its files, after a rollback, too', async () => {
   const [first] = await threeCommits()
   await rollbackTable(shop.deps, 'source', { snapshotIdentifier: String(first) })
   await clone('copy')
@@ -133,7 +133,7 @@ test('times of a clone are never before those of the snapshot that it begins wit
   expect(next).toBeGreaterThan(begin as number)
 })
 
-test('a clone that cannot be published yet is there all the same, and is published later', async () => {
+test('a clone that cannot be published yet exists, and is published later', async () => {
   await threeCommits()
   const full = withFailingDisk(shop.deps, /metadata\.json$/)
   const state = await cloneTable(full.deps, { table: 'source', name: 'copy' })

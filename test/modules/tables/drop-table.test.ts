@@ -65,7 +65,7 @@ test('a purge deletes everything of its own, also what is no longer live', async
   expect(await filesBelow(state.definition.location)).toEqual([])
 })
 
-test('a purge right after a commit leaves no metadata file that is still being published', async () => {
+test('a purge right after a commit leaves no metadata file that was on its way', async () => {
   const path = await lake.numbers(shop, 'a')
   const { state } = await commitFiles(shop.deps, { table: 't', paths: [path] })
   await dropTable(shop.deps, 't', { purge: true })

@@ -80,7 +80,7 @@ async function fileNames(): Promise<string[]> {
   return found
 }
 
-test('values of three columns are converted exactly, nulls, old dates and large numbers among them', async () => {
+test('values of three columns are converted exactly, nulls and old dates included', async () => {
   const before = await newTable()
   const old = await rows()
   shop.setClock(START_MS + 1000)
@@ -141,7 +141,7 @@ test('with field ids, a converted column is a new field of the same name and pla
   expect(file?.lowerBounds?.get(2)).toBeUndefined()
 })
 
-test('where files are found by name, the column keeps its id, and old and new files stay readable', async () => {
+test('where files are found by name, the column keeps its id, and all stay readable', async () => {
   const before = await newTable('')
   const old = await rows()
   const state = await evolveTable(shop.deps, 't', { changes: [TO_DOUBLE] })
@@ -213,7 +213,7 @@ test('a table of format version 3 is refused before any file is converted', asyn
   expect((await refusal(attempt)).code).toBe('not-implemented')
 })
 
-test('changes that rewrite and changes of metadata are made together, or none of them', async () => {
+test('changes that rewrite and changes of metadata are made together or not at all', async () => {
   await newTable()
   const mixed = [
     TO_DOUBLE,
@@ -264,7 +264,7 @@ test('the same change asked for again changes nothing', async () => {
   expect(second.version).toBe(first.version)
 })
 
-test('a commit that comes between is kept: its file is converted, too, and the others not again', async () => {
+test('a commit in between is kept: its file is converted, too, and no other again', async () => {
   await newTable()
   const other = await writeRows(
     'b',

@@ -74,7 +74,7 @@ describe.each(WAYS)('the local store and its roots, %s', (_way, threads) => {
   })
   afterEach(() => rm(base, { recursive: true }))
 
-  test('a location is read in each of its three spellings, and answered as it was given', async () => {
+  test('a location is read in each of its three spellings, and returned verbatim', async () => {
     for (const location of [
       `file://${base}/lake/file`,
       `file:${base}/lake/file`,
@@ -113,7 +113,7 @@ describe.each(WAYS)('the local store and its roots, %s', (_way, threads) => {
     expect(await store.find(`${base}/lake/new`)).toBeUndefined()
   })
 
-  test('a refusal names the location and the variable, and not whether anything is there', async () => {
+  test('a refusal names the location and the variable, not whether anything exists', async () => {
     const missing = await refusalOf(store, `${base}/private/nothing`)
     const present = await refusalOf(store, `${base}/private/secret`)
     expect(missing).toContain(`${base}/private/nothing`)

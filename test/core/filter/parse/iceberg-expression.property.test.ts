@@ -48,7 +48,7 @@ function checkNothingIsLost(models: fc.Arbitrary<ExpressionModel>) {
   return counts
 }
 
-describe('a file or manifest with a row that any reader of an Iceberg expression keeps is never dropped', () => {
+describe('no file or manifest with a row that an Iceberg reader keeps is ever dropped', () => {
   test('by one predicate', () => {
     const { files, kept, matching } = checkNothingIsLost(LEAVES)
     // Of the files without a match, a good part must be dropped: else the law would be empty.

@@ -91,7 +91,7 @@ testWithShared('every real footer says what hyparquet reads in it', async () => 
   }
 })
 
-test('a footer longer than the tail is completed with one more read, of what is missing', async () => {
+test('a footer longer than the tail is completed by one more read of the rest', async () => {
   const bytes = sampleBytes(SOUND)
   const whole = await footerOf(bytes)
   const reads: [number, number][] = []
@@ -123,7 +123,7 @@ test('what is no Parquet file is refused with the reason', async () => {
   expect(await faultOf(sampleBytes(SOUND).subarray(0, -1))).toMatch('PAR1')
 })
 
-test('a footer length beyond the file, or beyond reason, is refused before it is read', async () => {
+test('a footer length beyond the file or beyond reason is refused unread', async () => {
   const bytes = sampleBytes(SOUND)
   const lengthAt = bytes.length - 8
   const view = new DataView(bytes.buffer)
@@ -186,7 +186,7 @@ testWithShared('a file that was cut short, with its footer put back, is refused'
   }
 })
 
-test('a small footer that would become millions of values is refused before it takes memory', async () => {
+test('a small footer of millions of values is refused before it takes memory', async () => {
   const footer = new Uint8Array(4_000_000)
   // Field 2, a list of 3,900,000 structs, each of them one byte.
   footer.set([0x29, 0xfc, 0xe0, 0x84, 0xee, 0x01])

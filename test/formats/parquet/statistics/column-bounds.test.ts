@@ -64,7 +64,7 @@ test('bounds span all row groups', async () => {
   expect(await bounds(INT, groups)).toEqual({ lower: -7, upper: 5 })
 })
 
-test('a row group without statistics leaves the column without bounds, unless it is all null', async () => {
+test('a row group without statistics leaves no bounds, unless it is all null', async () => {
   const known = between(int32(3), int32(5))
   expect(await bounds(INT, [known, undefined])).toEqual(NONE)
   expect(await bounds(INT, [known, { nullCount: 9 }])).toEqual(NONE)
@@ -179,7 +179,7 @@ test('fixed values and UUIDs are whole, cut ones filled up', async () => {
   expect(await bounds(fixed, [between(value, value)])).toEqual(NONE)
 })
 
-test('strings are cut to sixteen code points, the upper bound above all that began so', async () => {
+test('strings are cut to 16 code points, the upper bound above all that start so', async () => {
   const long = `${'😀'.repeat(15)}éabc`
   expect(await bounds(TEXT, [between(bytesOf(long), bytesOf(long))])).toEqual({
     lower: `${'😀'.repeat(15)}é`,

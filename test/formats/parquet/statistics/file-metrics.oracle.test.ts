@@ -118,7 +118,8 @@ let duckdb: DuckDBFolder
 beforeAll(async () => {
   duckdb = await openDuckDBFolder()
   await duckdb.connection.run(
-    `COPY (${EVERY_TYPE}) TO '${duckdb.path('every.parquet')}' (FORMAT parquet, ROW_GROUP_SIZE 2048)`,
+    `COPY (${EVERY_TYPE}) TO '${duckdb.path('every.parquet')}'
+     (FORMAT parquet, ROW_GROUP_SIZE 2048)`,
   )
 })
 afterAll(() => duckdb.close())
@@ -161,7 +162,7 @@ test('counts, sizes and offsets are those that DuckDB reads in the footer', asyn
   ).toBe(0)
 })
 
-test('a struct has metrics member by member; below lists and maps there are counts only', async () => {
+test('a struct has metrics by member; below lists and maps there are only counts', async () => {
   const { schema, metrics } = metricsOf(await footerOf(readFileSync(duckdb.path('every.parquet'))))
   const types = new Map(schema.fields.map(({ name, type }) => [name, type]))
   const { fields } = types.get('struct') as StructType

@@ -60,7 +60,7 @@ const TABLE = schemaOf([
   column(7, 'tags', { kind: 'list', elementId: 8, elementRequired: false, element: STRING }),
 ])
 
-test('renamed, reordered, dropped and id-less columns stand in one file as the table has them', async () => {
+test('renamed, reordered, dropped and id-less columns are stitched as in the table', async () => {
   const parts = [
     await write(
       `SELECT i AS id, 'secret-' || i AS password, 'c' || i AS town, ['t' || i] AS tags
@@ -129,14 +129,15 @@ test('structs and maps lose, rename and exchange members', async () => {
     { id: 1, name: 'couple', type: { fields: [{ name: 'bee' }, { name: 'a' }] } },
     { id: 4, name: 'entries', type: { value: { fields: [{ name: 'why' }, { name: 'x' }] } } },
   ])
-  const sql = `SELECT couple.bee, couple.a, entries['k'].why, entries['k'].x FROM '${save(stitched)}'`
+  const sql = `SELECT couple.bee, couple.a, entries['k'].why, entries['k'].x
+    FROM '${save(stitched)}'`
   expect((await duckdb.rows(sql)).slice(3, 5)).toEqual([
     [null, 3n, 6n, 3n],
     ['b4', 4n, 8n, 4n],
   ])
 })
 
-test('metadata about columns is kept for a file whose columns stay, and dropped with others', async () => {
+test('metadata about columns is kept when a file’s columns stay, else dropped', async () => {
   const query = `SELECT i AS id, 'c' AS city FROM range(3) t(i)`
   const part = await write(query, `, KV_METADATA {pandas: 'about columns'}`)
   const id = column(1, 'id', LONG)

@@ -45,7 +45,8 @@ afterAll(() => duckdb.close())
 const ROW = `i AS id, CASE WHEN i % 5 = 0 THEN NULL ELSE 'n' || (i * 7919 % 97) END AS name,
   (i * 0.25)::DECIMAL(12,2) AS price, DATE '2024-03-17' + (i % 400)::INTEGER AS day,
   CASE WHEN i % 4 = 0 THEN [] ELSE [i, NULL, i + 1] END AS numbers,
-  {'a': i % 3, 'b': CASE WHEN i % 2 = 0 THEN 'even' END} AS pair, MAP {'k' || (i % 3): i} AS attributes`
+  {'a': i % 3, 'b': CASE WHEN i % 2 = 0 THEN 'even' END} AS pair,
+  MAP {'k' || (i % 3): i} AS attributes`
 
 let count = 0
 async function write(query: string, options = ''): Promise<Uint8Array> {

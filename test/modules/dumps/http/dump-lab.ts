@@ -48,7 +48,8 @@ export async function addFile(
 
 /** Rows that make some 28 bytes of CSV each. */
 export function rows(count: number, from = 0): string {
-  return `SELECT i AS id, 'name ' || i AS name, i * 1.5 AS x FROM range(${from}, ${from + count}) t(i)`
+  return `SELECT i AS id, 'name ' || i AS name, i * 1.5 AS x
+    FROM range(${from}, ${from + count}) t(i)`
 }
 
 /** Waits until the dump is made. */

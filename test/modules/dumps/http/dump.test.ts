@@ -20,7 +20,7 @@ const pinned = (index = 1, query = 'format=csv') =>
   `${service.url}/v1/tables/${tableUuid}/${snapshots[index]}/dump?${query}`
 const moving = (query = '') => `${service.url}/v1/tables/flights/dump?${query}`
 
-test('a dump is one file with a length, a digest, a tag and a name, and HEAD says the same', async () => {
+test('a dump is one file with length, digest, tag and name; HEAD says the same', async () => {
   const { status, headers, body } = await download(moving('format=csv'))
   expect(status).toBe(200)
   const lines = body.toString().split('\n')
@@ -143,7 +143,7 @@ test('conditions: 304, 412, and If-Range that decides between 206 and 200', asyn
   expect(kept.headers['content-type']).toBeUndefined()
 })
 
-test('parts of a moving address are a 428 that names the pinned one, unless the client says of what', async () => {
+test('a part of a moving address is a 428 naming the pinned one, unless tagged', async () => {
   const { headers } = await download(moving(), { method: 'HEAD' })
   const etag = String(headers['etag'])
   const answer = await ask(service, '/v1/tables/flights/dump', { headers: { Range: 'bytes=5-' } })
@@ -172,7 +172,7 @@ test('parts of a moving address are a 428 that names the pinned one, unless the 
   expect((await download(chosen, { headers: { Range: 'bytes=0-5' } })).status).toBe(206)
 })
 
-test('when the table has moved on, a half of the old dump is never continued with the new', async () => {
+test('half of an old dump is never continued with the new one', async () => {
   await makeTable(service, 'moves', [rows(10)])
   const address = `${service.url}/v1/tables/moves/dump`
   const old = await download(address)
@@ -266,7 +266,7 @@ test('the table as it was at a moment', async () => {
   expect(body.equals((await download(pinned(0))).body)).toBe(true)
 })
 
-test('the status tells what a dump extends, so that yesterday’s file gets only the new tail', async () => {
+test('the status says what a dump extends: yesterday’s file gets only the new tail', async () => {
   const status = await must(ask(service, '/v1/tables/flights/dump/status'))
   const yesterday = await download(pinned(0))
   expect(status).toMatchObject({
@@ -316,7 +316,7 @@ test('Prefer: wait gives the length of a dump that nobody made yet', async () =>
   expect(Number(headers['content-length'])).toBeGreaterThan(1e6)
 })
 
-test('a data file that is gone is named, by the dump and by its status, until it is back', async () => {
+test('a lost data file is named by the dump and by its status, until it is back', async () => {
   const { path } = await addFile(service, 'lossy', rows(10))
   await rename(path, `${path}.away`)
   for (const format of ['csv', 'parquet', 'ndjson']) {

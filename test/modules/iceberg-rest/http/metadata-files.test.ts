@@ -36,7 +36,7 @@ test('the metadata log names as many earlier files as the table says', async () 
   }
 })
 
-test('a metadata file that has gone is a 404, for those who have the table already, too', async () => {
+test('a lost metadata file is a 404, even for those who have the table already', async () => {
   await create('moved')
   const answer = await load('moved')
   const location = answer.body['metadata-location']

@@ -1,7 +1,7 @@
 import { parseExactJson, stringifyExactJson } from '../../../../src/formats/json/exact-json.ts'
 import { send } from '../../../http/send.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: JSON of unknown form; a test reads the members that it is about.
+// biome-ignore lint/suspicious/noExplicitAny: JSON of unknown form; tests read what they need.
 export type Json = any
 
 export interface RestAnswer {

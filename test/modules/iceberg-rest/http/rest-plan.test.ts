@@ -20,7 +20,7 @@ describe('a plan', () => {
     await commitFiles(service.deps, uuid, { added: [0, 1, 2, 3].map((i) => numbered(i)) })
   })
 
-  test('has every file of the newest snapshot, and nothing that needs a second request', async () => {
+  test('has every file of the newest snapshot, in one request', async () => {
     const answer = await must(client.ask('stars', {}))
     expect(answer['plan-tasks']).toBeUndefined()
     expect(answer['delete-files']).toBeUndefined()

@@ -47,7 +47,7 @@ async function append(name: string, snapshotId: bigint, ...files: string[]): Pro
   return must(rest(service, at('a', name), { json: appendCommit(metadata, json) }))
 }
 
-test('a table moves to another catalog and back: unregister and register lose nothing', async () => {
+test('a table moves to another catalog and back, and nothing is lost', async () => {
   await create('moved')
   await append('moved', 21n, 'file:///x/1')
   const last = await append('moved', 9_007_199_254_740_995n, 'file:///x/2')
@@ -190,7 +190,7 @@ test('a table gets another name, also in another namespace', async () => {
   expect(await refusal(rename(named('b', 'after'), named('b', '')))).toMatchObject({ status: 400 })
 })
 
-test('a purge deletes what is the table’s own, and spares a table in the same location', async () => {
+test('a purge deletes the table’s own files and spares a table in the same location', async () => {
   const location = `${service.deps.warehouse}/shared/place`
   const kept = await create('kept', { location })
   await create('purged', { location })

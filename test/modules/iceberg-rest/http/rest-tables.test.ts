@@ -165,7 +165,7 @@ test('an append of an engine is there in both APIs at once, with 63-bit ids exac
   )
 })
 
-test('a snapshot whose manifest list or manifest cannot be read is refused, and nothing changed', async () => {
+test('a snapshot whose manifests cannot be read is refused, and nothing changes', async () => {
   const { metadata } = await must(create('broken'))
   const { json } = await writeAppend(metadata, { snapshotId: 7n, files: ['file:///x/1'] })
   const before = (await load('broken')).text
@@ -244,7 +244,7 @@ test('a commit without a change answers the table as it is', async () => {
   expect(await must(change('same'))).toEqual(made)
 })
 
-test('a table of /v1 is there at once, and its transactions and REST commits follow each other', async () => {
+test('a table of /v1 is there at once; its transactions and REST commits mix', async () => {
   const columns = [{ name: 'id', type: 'long' }]
   const json = { name: 'simple', namespace: 'sky', schema: { columns } }
   expect((await ask(service, '/v1/tables', { json })).status).toBe(201)

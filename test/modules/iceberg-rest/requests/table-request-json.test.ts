@@ -56,7 +56,7 @@ describe('a commit of a table', () => {
     })
   })
 
-  test('takes -1 for what was added last, members that it does not know, and words of old clients', () => {
+  test('takes -1 for what was added last, unknown members, and words of old clients', () => {
     expect(
       updatesOf(
         { action: 'set-current-schema', 'schema-id': -1, later: true },
