@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -119,17 +120,19 @@ onLinux('a child that died while it was idle costs nobody a job', async () => {
   const [child = 0] = (await childrenOf(process.pid)).filter((id) => !before.includes(id))
   process.kill(child, 'SIGKILL')
   await eventually(async () => !(await isRunning(child)))
-  // Until Node hears of it.
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  // Node buries it in the turn in which it tells of the end.
+  await eventually(async () => !existsSync(`/proc/${child}`))
+  await new Promise((resolve) => setImmediate(resolve))
   expect((await engine.export(jobOf(small))).rows).toBe(1)
 })
 
 test('a job that takes too long fails, and the next one runs', async () => {
-  const engine = await open({ jobTimeoutMs: 400 })
-  const job = jobOf(long)
+  // Many times what a child takes to start; the job takes some seconds more.
+  const engine = await open({ jobTimeoutMs: 1_500 })
+  const job = jobOf(long, { compression: 'gzip' })
   expect(await refusal(engine.export(job))).toMatchObject({
     code: 'engine-failed',
-    facts: { timeoutMs: 400 },
+    facts: { timeoutMs: 1_500 },
   })
   expect(await jobFolders()).toEqual([])
   expect((await engine.export(jobOf(small))).rows).toBe(1)
