@@ -36,8 +36,14 @@ export function parsePageToken<Shape extends z.ZodType>(
 
 function decode(token: string): unknown {
   try {
-    return JSON.parse(Buffer.from(token, 'base64url').toString())
+    return JSON.parse(Buffer.from(token, 'base64url').toString(), refuseNul)
   } catch {
     return undefined
   }
+}
+
+/** No name holds it, and PostgreSQL takes no text that does. */
+function refuseNul(_key: string, value: unknown): unknown {
+  if (typeof value === 'string' && value.includes('\0')) throw new SyntaxError('NUL in a text')
+  return value
 }

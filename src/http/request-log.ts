@@ -84,6 +84,19 @@ export function requestUrl(request: IncomingMessage): string {
   return (request as { originalUrl?: string }).originalUrl ?? request.url ?? ''
 }
 
+const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i
+
+/**
+ * Path and query of the request, still encoded. Clients of proxies may send whole URLs (RFC 9112,
+ * section 3.2.2), and a fragment is not for the server.
+ */
+export function requestTarget(request: IncomingMessage): string {
+  const url = requestUrl(request)
+  if (url.startsWith('/') && !url.includes('#')) return url
+  const target = url.replace(ABSOLUTE_FORM, '').replace(/#.*$/s, '')
+  return target === '' || target.startsWith('?') ? `/${target}` : target
+}
+
 function requestId({ headers }: IncomingMessage): string {
   const given = headers['x-request-id']
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()

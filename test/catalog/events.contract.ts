@@ -160,6 +160,8 @@ export function describeEvents(catalog: () => Catalog): void {
       expect(await told({ subject: moons.definition.tableUuid })).toEqual(created)
       expect(await told({ subject: tableUuid })).toHaveLength(2)
       expect(await told({ subject: 'SKY.planets' })).toHaveLength(2)
+      await create(catalog(), 'ÄRA')
+      expect(await told({ subject: 'Sky.ÄRA' })).toEqual(['moraine.table.created.v1 sky.ÄRA 0'])
     })
 
     test('old events are forgotten from the front, and readers are told up to where', async () => {

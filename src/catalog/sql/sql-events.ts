@@ -158,11 +158,12 @@ function findEvents(
     .limit(limit)
   if (types !== undefined) query = query.where('type', 'in', types)
   if (subject !== undefined) {
-    // Names of /v1 are ASCII; lower() knows no other letters in SQLite.
+    const name = subject.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())
     query = query.where((where) =>
       where.or([
         where('subject', '=', subject),
-        where(where.fn<string>('lower', ['name']), '=', subject.toLowerCase()),
+        // Names of /v1 are ASCII, and lower() knows no other letters here.
+        where(where.fn<string>('lower', ['name']), '=', name),
       ]),
     )
   }

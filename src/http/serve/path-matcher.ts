@@ -20,6 +20,9 @@ interface PathEntry {
   readonly allowed: readonly string[]
 }
 
+/** One may stand there; two enclose an empty name, which is none that a path may end with. */
+const ONE_SLASH_AT_END = /(?<=[^/])\/$/
+
 /** Finds the route of a path that is still encoded, so that a name may hold any character. */
 export class PathMatcher {
   readonly #rules: Dialect['paths']
@@ -58,7 +61,7 @@ export class PathMatcher {
    * its decoding throws. `onPath` is told the pattern as soon as it is known.
    */
   match(method: string, path: string, onPath: (pattern: string) => void): Match {
-    const segments = (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path).split('/')
+    const segments = path.replace(ONE_SLASH_AT_END, '').split('/')
     const entry = this.#entriesByLength
       .get(segments.length)
       ?.find((candidate) => this.#isMatch(candidate, segments))

@@ -11,7 +11,7 @@ import { keyOf, requestHash, uploadHash } from '../idempotency/keyed-request.ts'
 import { bodyChunks, drain, mediaTypeOf, readBody } from '../json-body.ts'
 import { CallPermissions, targetOf } from '../permission.ts'
 import { type Reply, sendReply } from '../reply.ts'
-import { requestUrl } from '../request-log.ts'
+import { requestTarget } from '../request-log.ts'
 import type { Call, KeptFacts, Route } from '../route.ts'
 import { guardRequest } from './guards.ts'
 import { type Match, PathMatcher } from './path-matcher.ts'
@@ -57,7 +57,7 @@ export function serveDialects(dialects: readonly Dialect[], gate: Gate) {
     .map((dialect) => ({ dialect, matcher: new PathMatcher(dialect) }))
     .sort((left, right) => right.dialect.root.length - left.dialect.root.length)
   return async (request: Request, response: Response): Promise<void> => {
-    const url = requestUrl(request)
+    const url = requestTarget(request)
     const face = faces.find(({ dialect }) => isBelow(dialect.root, url))
     if (face === undefined) throw new Error('no dialect takes every path')
     try {
@@ -82,7 +82,7 @@ export function routeOf(response: Response): string | undefined {
 function arrivalOf(face: Face, request: Request, response: Response): Omit<Arrival, 'permissions'> {
   guardRequest(request)
   const { dialect, matcher } = face
-  const url = requestUrl(request)
+  const url = requestTarget(request)
   const mark = url.indexOf('?')
   const path = mark < 0 ? url : url.slice(0, mark)
   const match = matcher.match(request.method, path.slice(dialect.root.length), (pattern) => {
