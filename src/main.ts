@@ -16,7 +16,7 @@ All settings are environment variables such as MORAINE_HOME and MORAINE_PORT; RE
 
 const shell: Shell = {
   readConfig: () => readConfig(process.env),
-  print: (line) => void process.stdout.write(`${line}\n`),
+  print: (line) => say(process.stdout, `${line}\n`),
   untilStopped: () =>
     new Promise((resolve) => {
       process.once('SIGTERM', resolve)
@@ -24,10 +24,20 @@ const shell: Shell = {
     }),
 }
 
+/** What nobody can read is lost: unheard, the failure to write it would end the process. */
+function say(stream: NodeJS.WriteStream, text: string): void {
+  if (stream.listenerCount('error') === 0) stream.on('error', () => undefined)
+  stream.write(text)
+}
+
 function newProgram(): Command {
   const program = new Command('moraine')
     .description('A table metastore: Iceberg snapshots, transactions and time travel.')
     .version(readVersion())
+    .configureOutput({
+      writeOut: (text) => say(process.stdout, text),
+      writeErr: (text) => say(process.stderr, text),
+    })
     .addHelpText('after', ENVIRONMENT_HELP)
   for (const add of COMMANDS) add(program, shell)
   return program
@@ -43,7 +53,7 @@ function report(error: unknown): void {
   const isForeseen = error instanceof ConfigError
   const told =
     error instanceof Error && !isForeseen ? error.stack : String((error as Error).message)
-  process.stderr.write(`moraine: ${told}\n`)
+  say(process.stderr, `moraine: ${told}\n`)
   process.exitCode = 1
 }
 

@@ -12,7 +12,7 @@ import { LOCAL_FILE_CACHE_BYTES_MAX } from './core/limits.ts'
 import type { Log } from './core/log.ts'
 import type { Engine } from './engine/engine.ts'
 import { openEngineFolder } from './engine/job-folder.ts'
-import { Metrics } from './http/metrics.ts'
+import { counterOf, Metrics, type Meter as ShownMeter } from './http/metrics.ts'
 import type { AppOptions } from './http/serve/app.ts'
 import { commitBatch } from './lake/commit/commit-batch.ts'
 import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
@@ -235,6 +235,8 @@ async function openEngine(config: Config, overrides: Overrides): Promise<Engine>
 }
 
 export interface ServiceOverrides extends Omit<Overrides, 'log'> {
+  /** Returns how many lines of its log were lost. */
+  readonly logLinesDropped?: () => number
   readonly app?: Pick<AppOptions, 'authorizer' | 'isPermissionEnforced'>
 }
 
@@ -263,6 +265,7 @@ export function startService(
     ])
     const modules = listModules(platform)
     for (const { meters = [] } of modules) metrics.register(meters)
+    metrics.register([logMeter(overrides)])
     const { catalog, ambient } = platform
     const options = {
       metrics,
@@ -283,6 +286,11 @@ export function startService(
     platform.publisher.recover() // after start-up, so that early requests come first
     return { url: server.url, deps: platform, close: () => opened.close() }
   })
+}
+
+function logMeter({ logLinesDropped = () => 0 }: ServiceOverrides): ShownMeter {
+  const help = 'Lines of the log that could not be written.'
+  return counterOf('moraine_log_lines_dropped_total', help, logLinesDropped)
 }
 
 function closeModules(modules: readonly Module[]): Promise<unknown> {

@@ -1,4 +1,7 @@
+import { LogLines } from '../log-lines.ts'
 import type { AddCommand, Shell } from './shell.ts'
+
+const STDERR = 2
 
 export const addRebuild: AddCommand = (program, shell) => {
   program
@@ -15,7 +18,7 @@ async function rebuild({ readConfig, print }: Shell): Promise<void> {
     import('../service.ts'),
     import('../modules/operations/rebuild.ts'),
   ])
-  const log = pino({ level: config.logLevel }, pino.destination(2))
+  const log = pino({ level: config.logLevel }, new LogLines(STDERR))
   const platform = await openPlatform(config, { log })
   try {
     for await (const { outcome, table, location, detail } of rebuildCatalog(platform)) {

@@ -1,4 +1,7 @@
+import { LogLines } from '../log-lines.ts'
 import type { AddCommand, Shell } from './shell.ts'
+
+const STDOUT = 1
 
 export const addServe: AddCommand = (program, shell) => {
   program
@@ -11,8 +14,9 @@ async function serve(shell: Shell): Promise<void> {
   const config = shell.readConfig()
   const stopped = shell.untilStopped()
   const [{ pino }, { startService }] = await Promise.all([import('pino'), import('../service.ts')])
-  const log = pino({ level: config.logLevel })
-  const service = await startService(config, log)
+  const lines = new LogLines(STDOUT)
+  const log = pino({ level: config.logLevel }, lines)
+  const service = await startService(config, log, { logLinesDropped: () => lines.dropped })
   log.info({ url: service.url, warehouse: config.warehouse }, `Moraine listens on ${service.url}`)
   log.info({ signal: await stopped }, 'stopping')
   try {

@@ -25,6 +25,17 @@ export function gauge(name: string, help: string): Gauge<string> {
   return new Gauge({ name, help, registers: [] })
 }
 
+/** Counts what is counted elsewhere: `read` returns how many there were since the start. */
+export function counterOf(name: string, help: string, read: () => number): Counter<string> {
+  return new Counter({
+    ...{ name, help, registers: [] },
+    collect() {
+      this.reset()
+      this.inc(read())
+    },
+  })
+}
+
 /** What operators see at `/metrics`. Each service of a process has its own. */
 export class Metrics {
   readonly #registry = new Registry()

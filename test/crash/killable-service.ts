@@ -19,6 +19,17 @@ export function removeBuild(): void {
   rmSync(BUILD, { recursive: true, force: true })
 }
 
+/** Starts the compiled service; its standard error is a pipe. */
+export function launchService(
+  environment: Record<string, string>,
+  { words = [], stdout }: { readonly words?: readonly string[]; readonly stdout: 'pipe' | number },
+): ChildProcess {
+  return spawn(process.execPath, [join(BUILD, 'main.js'), ...words], {
+    stdio: ['ignore', stdout, 'pipe'],
+    env: { PATH: process.env['PATH'] ?? '', MORAINE_PORT: '0', ...environment },
+  })
+}
+
 /** The compiled service as a process of its own, to be killed. */
 export class KillableService {
   readonly #child: ChildProcess
@@ -33,10 +44,7 @@ export class KillableService {
     environment: Record<string, string>,
     words: readonly string[] = [],
   ): Promise<KillableService> {
-    const child = spawn(process.execPath, [join(BUILD, 'main.js'), ...words], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '', MORAINE_PORT: '0', ...environment },
-    })
+    const child = launchService(environment, { words, stdout: 'pipe' })
     const said: string[] = []
     child.stderr?.on('data', (chunk: Buffer) => said.push(chunk.toString()))
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
