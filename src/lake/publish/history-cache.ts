@@ -38,6 +38,16 @@ export class HistoryCache {
     if (history.follow(commit)) this.#remember(tableUuid, history)
   }
 
+  /** Gives the room of a table that is gone to others. */
+  evict(tableUuid: string): void {
+    this.#forget(tableUuid)
+  }
+
+  /** Whether any state of the table is cached. */
+  has(tableUuid: string): boolean {
+    return this.#byTable.has(tableUuid)
+  }
+
   /** The cached history of exactly this state, if any. */
   find(state: TableState): HistoryText | undefined {
     const history = this.#byTable.get(state.definition.tableUuid)

@@ -33,10 +33,8 @@ export function eventRoutes(platform: EventsPlatform): readonly Route[] {
       problems: ['events-expired', 'overloaded'],
       curl: 'curl "$MORAINE/v1/events?after=latest&types=moraine.table.committed.v1&wait=30"',
     },
-    async ({ query, closed, request }) => {
+    async ({ query, closed }) => {
       const { after, types, subject, limit, wait } = query
-      // Whoever waits here is idle for a good reason.
-      if (wait > 0) request.socket.setTimeout(0)
       const read = await readEvents(platform, {
         ...(after !== undefined && { after }),
         ...(types !== undefined && { types }),

@@ -69,11 +69,9 @@ export function jobRoutes({ jobs }: JobsPlatform): readonly Route[] {
       problems: ['job-not-found', 'overloaded'],
       curl: 'curl "$MORAINE/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11?wait=30"',
     },
-    async ({ query, closed, request, param }) => {
+    async ({ query, closed, param }) => {
       const jobId = param('job_id')
       if (query.wait === 0) return jobReply(await jobs.get(jobId))
-      // Whoever waits here is idle for a good reason.
-      request.socket.setTimeout(0)
       const wait = { waitMs: query.wait * 1000, signal: closed }
       return jobReply(await jobs.waitForEnd(jobId, wait))
     },

@@ -1,6 +1,7 @@
 import type { LakeServices } from '../../lake/lake.ts'
 import type { Module } from '../module.ts'
 import type { DropDependencies } from './drop-table.ts'
+import { evictHistories } from './evict-histories.ts'
 import { readingRoutes } from './reading-routes.ts'
 import type { RewriteDependencies } from './rewrite-schema.ts'
 import { schemaRoutes } from './schema-routes.ts'
@@ -19,5 +20,6 @@ export function tablesModule(
       ...snapshotRoutes(platform),
       ...readingRoutes(platform),
     ],
+    consumes: [evictHistories(platform)],
   }
 }

@@ -102,6 +102,37 @@ function describePostgres(): void {
     await catalog.close()
   })
 
+  test('an event that is committed late comes late, and hides no other', async () => {
+    const url = await newDatabase()
+    const catalog = await openPostgresCatalog({ url })
+    await catalog.migrate()
+    const [slow, elsewhere] = [await connectTo(url), await connectTo(await newDatabase())]
+    try {
+      // An open write transaction in another database of the server changes nothing.
+      await elsewhere.query('begin; create table other (n int)')
+      await slow.query('begin')
+      await slow.query(`insert into events (event_id, type, subject, name, version, time_ms, data)
+        values ('e', 'moraine.table.created.v1', 'a', 'sky.slow', 0, 0, '{}')`)
+      await create(catalog, 'planets')
+      const list = async (after: bigint) => {
+        const page = await catalog.events.list({ after, limit: 10 })
+        return { ...page, names: page.events.map(({ name }) => name).sort() }
+      }
+      const first = await list(0n)
+      expect(first.names).toEqual(['sky', 'sky.planets'])
+      await slow.query('commit')
+      await create(catalog, 'moons')
+      const second = await list(first.nextAfter)
+      expect(second.names).toEqual(['sky.moons', 'sky.slow'])
+      expect(second.events.map(({ position }) => position)).toEqual([3n, 4n])
+      expect((await list(second.nextAfter)).names).toEqual([])
+    } finally {
+      await slow.end()
+      await elsewhere.end()
+      await catalog.close()
+    }
+  })
+
   test('a lost reply to COMMIT is commit-state-unknown: it may have happened', async () => {
     await withProxy(newDatabase, async ({ catalog, cutAfter }) => {
       const state = await create(catalog, 'planets')

@@ -7,6 +7,8 @@ import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { HistoryCache } from '../../../src/lake/publish/history-cache.ts'
 import type { Publisher } from '../../../src/lake/publish/publisher.ts'
 import { commitTable } from '../../../src/modules/iceberg-rest/commit-tables.ts'
+import { dropTable } from '../../../src/modules/tables/drop-table.ts'
+import { evictHistories } from '../../../src/modules/tables/evict-histories.ts'
 import { createTable, describeTable } from '../../../src/modules/tables/tables.ts'
 import { composeLake } from '../../../src/service.ts'
 import { logOf } from '../../catalog/catalog-samples.ts'
@@ -184,3 +186,18 @@ async function nextCommits(count: number) {
   for (let i = 0; i < count; i++) await append({ ...listening, commits })
   return told
 }
+
+test('what another replica drops leaves the cache', async () => {
+  const tableUuid = await newTable()
+  await append(deps)
+  await expectWhole(tableUuid)
+  const { histories } = deps.publisher
+  expect(histories.has(tableUuid)).toBe(true)
+  await dropTable(await shop.another(), 't', { purge: false })
+  const consumer = evictHistories(deps)
+  const { events } = await deps.catalog.events.list({
+    ...{ after: 0n, types: consumer.events, limit: 10 },
+  })
+  await consumer.handle(events, new AbortController().signal)
+  expect(histories.has(tableUuid)).toBe(false)
+})
