@@ -112,7 +112,7 @@ test('a password is in no message', () => {
   expect(asParameter).not.toContain('s3cret')
 })
 
-test('a value of several lines is told in one', () => {
+test('a value of several lines is shown in one', () => {
   expect(messageOf({ MORAINE_PORT: '80\n81' })).not.toContain('\n')
 })
 

@@ -9,7 +9,7 @@ test('what was opened last is closed first, each once', async () => {
   expect(closed).toEqual(['c', 'b', 'a'])
 })
 
-test('one that cannot be closed keeps none of the others open, and is told', async () => {
+test('one that cannot be closed keeps none of the others open, and is reported', async () => {
   const closed: string[] = []
   const opened = new Opened()
   opened.add('a', (it) => closed.push(it))
@@ -19,7 +19,7 @@ test('one that cannot be closed keeps none of the others open, and is told', asy
   expect(closed).toEqual(['c', 'a'])
 })
 
-test('a failure half-way closes what was opened, and is told itself', async () => {
+test('a failure half-way closes what was opened, and is reported itself', async () => {
   const closed: string[] = []
   const opening = openAll(async (opened) => {
     opened.add('a', (it) => closed.push(it))

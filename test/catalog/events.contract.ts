@@ -164,7 +164,7 @@ export function describeEvents(catalog: () => Catalog): void {
       expect(await told({ subject: 'Sky.ÄRA' })).toEqual(['moraine.table.created.v1 sky.ÄRA 0'])
     })
 
-    test('old events are forgotten from the front, and readers are told up to where', async () => {
+    test('old events are forgotten from the front, and readers learn up to where', async () => {
       await create(catalog(), 'planets')
       const before = await catalog().events.findRange()
       expect(before.forgotten).toBe(0n)

@@ -63,7 +63,7 @@ test.each<[string, () => Promise<unknown>]>([
   if (!what.startsWith('a page')) expect(plan.join('\n')).not.toContain('TEMP B-TREE')
 })
 
-test('a scan would be told', () => {
+test('a scan would be found', () => {
   const scanning = connection.selectFrom('snapshots').selectAll().orderBy('manifest_list').compile()
   const plan = planOf(scanning).join('\n')
   expect(plan).toMatch(/^SCAN snapshots/)

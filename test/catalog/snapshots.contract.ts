@@ -8,7 +8,7 @@ import { appendTo, logOf, newTable, snapshotOf, stateOf } from './catalog-sample
 
 export function describeSnapshots(catalog: () => Catalog): void {
   describe('snapshots', () => {
-    test('ids of 63 bits are exact, and neighbours are told apart', async () => {
+    test('ids of 63 bits are exact, and neighbours differ', async () => {
       const ids = [2n ** 63n - 1n, 2n ** 63n - 2n, 2n ** 53n + 1n, 2n ** 53n, 1n]
       const snapshots = ids.map((id, index) =>
         snapshotOf(id, { sequenceNumber: BigInt(index), parentSnapshotId: ids[index - 1] ?? null }),

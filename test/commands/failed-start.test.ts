@@ -88,7 +88,7 @@ test('a home that this user may not write', async () => {
   expect(await readdir(home)).toEqual([])
 })
 
-test('a warehouse elsewhere that cannot be made is told by its own name', async () => {
+test('a warehouse elsewhere that cannot be made is named by its own variable', async () => {
   await writeFile(join(base, 'file'), '')
   const warehouse = `file://${base}/file/warehouse`
   const said = refusalOf(

@@ -62,7 +62,7 @@ test(`after ${KILLS} SIGKILLs one order of transactions explains what clients sa
   }
 }, 900_000)
 
-/** Clients go on through every kill, and repeat commits whose answer was lost. */
+/** Clients go on through every kill, and repeat commits whose reply was lost. */
 async function killOften(
   environment: Record<string, string>,
   recorder: Recorder,

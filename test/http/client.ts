@@ -25,7 +25,7 @@ export interface RequestOptions {
   readonly headers?: Record<string, string>
 }
 
-/** Asks, and holds the answer against what openapi.yaml says of it. */
+/** Sends a request, and checks the reply against what openapi.yaml says about it. */
 export async function ask(
   service: { readonly url: string },
   path: string,
@@ -49,7 +49,7 @@ export async function post(service: { readonly url: string }, path: string, json
   return ask(service, path, { method: 'POST', json })
 }
 
-/** The body of an answer that must have this status. */
+/** Returns the body of a reply that must have this status. */
 export async function must(answer: Promise<Answer>, status = 200): Promise<Json> {
   const { status: actual, text, body } = await answer
   if (actual !== status) throw new Error(`expected ${status}, got ${actual}: ${text}`)
@@ -63,7 +63,7 @@ function requireDocumented(url: string, method: string, answer: Answer): void {
   if (documented?.shape !== undefined) {
     const parsed = documented.shape.safeParse(answer.body)
     if (parsed.success) return
-    throw new Error(`${route.operationId} answers what is not documented: ${parsed.error}`)
+    throw new Error(`${route.operationId} returns what is not documented: ${parsed.error}`)
   }
   const codes: readonly string[] = problemCodesOf(route)
   if (codes.includes(answer.body.type?.replace('/problems/', ''))) return

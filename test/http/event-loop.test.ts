@@ -11,7 +11,7 @@ function gauge(text: string, name: string): number {
   return Number(new RegExp(`^${name} (.+)$`, 'm').exec(text)?.[1])
 }
 
-test('work that holds the event loop is told with its length', async () => {
+test('work that holds the event loop is reported with its length', async () => {
   const told: number[] = []
   const stop = watchEventLoop((seconds) => told.push(seconds))
   await sleep(20)
@@ -27,7 +27,7 @@ test('work that holds the event loop is told with its length', async () => {
   expect(told).toHaveLength(length)
 })
 
-test('the longest hold is told once, the histogram keeps all', async () => {
+test('the longest hold is reported once, the histogram keeps all', async () => {
   const metrics = new Metrics()
   for (const seconds of [0.001, 0.3, 0.02]) metrics.eventLoopHeld(seconds)
   const first = await metrics.text()

@@ -81,7 +81,7 @@ async function commit(name: string, snapshots: readonly Snapshot[]): Promise<voi
   expect(outcome).toBe('committed')
 }
 
-/** An answer whose first bytes are here and whose others nobody takes. */
+/** A reply whose first bytes have arrived and whose others nobody reads. */
 function openPaused(path: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = get(service.url + path, { agent: false }, (response) => {

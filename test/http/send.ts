@@ -14,7 +14,9 @@ export interface Received {
   readonly text: string
 }
 
-/** One request over the wire. Whatever the status, it is an answer; redirects are not followed. */
+/**
+ * Sends one request over the wire. A reply of any status is returned; redirects are not followed.
+ */
 export async function send(url: string, { method, headers, body }: Sent): Promise<Received> {
   const verb = method ?? (body === undefined ? 'GET' : 'POST')
   const { origin } = new URL(url)

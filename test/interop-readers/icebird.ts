@@ -5,7 +5,7 @@ export type Row = Record<string, unknown>
 /** As icebird reads it: ids are plain numbers, which ours survive. */
 export type Metadata = Awaited<ReturnType<typeof icebergMetadata>>
 
-/** Icebird reads over HTTP only: file locations are answered as a web server would. */
+/** Icebird reads over HTTP only: serves file locations as a web server would. */
 export function serveFilesToFetch(): () => void {
   const before = globalThis.fetch
   globalThis.fetch = async (input, init) => {

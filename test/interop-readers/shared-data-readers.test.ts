@@ -57,7 +57,7 @@ function apply(paths: readonly string[], { add = [], remove = [], truncate }: St
 }
 
 /**
- * Makes the table of the first file's columns, does the steps, and answers what it held after each.
+ * Makes the table of the first file's columns, does the steps, and returns what it held after each.
  */
 async function makeTable(name: string, first: string, steps: readonly Step[]): Promise<Moment[]> {
   await createTable(shop.deps, { name, inferFrom: first })

@@ -35,7 +35,7 @@ export class Lake {
     return (await this.#connection.runAndReadAll(sql)).getRowObjectsJson()
   }
 
-  /** Writes the rows of a query to a Parquet file; answers the path. */
+  /** Writes the rows of a query to a Parquet file; returns the path. */
   async write(path: string, query: string, options = ''): Promise<string> {
     await mkdir(dirname(path), { recursive: true })
     await this.#connection.run(`COPY (${query}) TO '${path}' (FORMAT parquet${options})`)

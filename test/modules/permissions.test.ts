@@ -13,7 +13,7 @@ import { startTestService, type TestService } from '../http/harness.ts'
 import { EXPECTED as EXPECTED_HERE, type Expected, ids } from './asked-permissions.ts'
 import { ICEBERG_EXPECTED } from './asked-permissions-iceberg.ts'
 
-/** Answers what it is told to, and remembers every question. */
+/** Decides as it was told to, and records every question. */
 class SpyAuthorizer implements Authorizer {
   asked: string[] = []
   decide: (target: Target) => Decision | Promise<Decision> = () => 'allowed'

@@ -163,7 +163,7 @@ describe.each([
     }
   })
 
-  test('a put into a folder that is moved away meanwhile is not called written', async () => {
+  test('a put into a folder that is moved away in between is not called written', async () => {
     async function* chunks() {
       yield bytesOf('first')
       await rename(`${warehouse}/a`, `${warehouse}/b`)

@@ -228,7 +228,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       )
     })
 
-    test('names are taken to the letter', async () => {
+    test('names are taken verbatim', async () => {
       const names = ['year=2024/a b.parquet', 'a%20b', 'a+b', 'ä/日本/😀', 'x?y=1#z', '%', 'A', 'a']
       for (const name of names) {
         expect(await store.putIfAbsent(`${root}/${name}`, bytesOf(name))).toBe('written')

@@ -3,12 +3,12 @@ import { parseExactJson, stringifyExactJson } from '../../src/formats/json/exact
 // biome-ignore lint/suspicious/noExplicitAny: answers of the public API, as any client sees them
 export type Json = any
 
-/** What a client knows of a request: its answer, or that there was none. */
+/** What a client knows of a request: its reply, or that there was none. */
 export interface Told {
   readonly calledAt: number
-  /** Infinity without an answer. */
+  /** Infinity without a reply. */
   readonly answeredAt: number
-  /** 0 without an answer. */
+  /** 0 without a reply. */
   readonly status: number
   readonly body: Json
 }

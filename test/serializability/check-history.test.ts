@@ -256,7 +256,7 @@ test('a removal of what is gone is right where it takes whatever is there, and o
   expectWrong(lost, 'gone: it had an effect on t, and was answered none')
 })
 
-test('a contradiction that a client saw is told', () => {
+test('a contradiction that a client saw is reported', () => {
   expectWrong({ ...good, contradictions: ['two answers'] }, 'two answers')
 })
 

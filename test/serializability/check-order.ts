@@ -11,7 +11,7 @@ export function checkOrder({ timelines }: Replay): string[] {
   return wrong.length > 0 ? wrong : checkTogether(all)
 }
 
-/** Whoever was answered before another was called comes before it. */
+/** An operation whose reply came before another was called comes before it. */
 function checkRealTime({ entries, lastCallAt }: Timeline): string[] {
   return entries.flatMap((entry, index) =>
     entry.members

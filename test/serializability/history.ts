@@ -1,19 +1,19 @@
-/** What clients did, when, and what they were answered; and what the service says afterwards. */
+/** What clients did and when, the replies they got, and what the service says afterwards. */
 export interface History {
   readonly operations: readonly Operation[]
   readonly readings: readonly Reading[]
   readonly tables: readonly TableLog[]
-  /** What a client saw that no order of the operations explains: two answers to one question. */
+  /** What a client saw that no order of the operations explains: two replies to one request. */
   readonly contradictions: readonly string[]
 }
 
 /** One transaction or REST commit. Times are of one clock, in milliseconds. */
 export interface Operation {
-  /** Its message in the snapshot log: unlike a transaction id, known before the answer. */
+  /** Its message in the snapshot log: unlike a transaction id, known before the reply. */
   readonly id: string
   /** When its commit was sent. */
   readonly calledAt: number
-  /** Infinity when it was never answered. */
+  /** Infinity when it never got a reply. */
   readonly answeredAt: number
   /** Unknown: the connection was cut, or the service could not tell. */
   readonly outcome: 'committed' | 'refused' | 'unknown'
@@ -54,7 +54,7 @@ export interface TableResult {
   readonly removedRecords: number
 }
 
-/** A table as it was answered, now or as at an instant. */
+/** A table as the service returned it, now or as at an instant. */
 export interface Reading {
   readonly table: string
   readonly calledAt: number
@@ -80,7 +80,7 @@ export interface LoggedSnapshot {
   readonly operationIds: readonly string[]
   /** None for a REST commit. */
   readonly transactionIds: readonly string[]
-  /** Every data file of the table at this snapshot, as the service answers it. */
+  /** Every data file of the table at this snapshot, as the service returns it. */
   readonly files: readonly string[]
   readonly totalFiles: number
   readonly totalRecords: number

@@ -7,7 +7,7 @@ export interface Begun {
   readonly changes: readonly TableChange[]
 }
 
-/** All that clients did and were told. */
+/** What clients did, and the replies they got. */
 export class Recorder {
   readonly operations: Operation[] = []
   readonly readings: Reading[] = []
@@ -16,7 +16,7 @@ export class Recorder {
   readonly kinds: Record<string, number> = {}
   /** Codes of refusals, and how often. */
   readonly refusals: Record<string, number> = {}
-  /** Answers that are neither a success nor a definite refusal. */
+  /** Replies that are neither a success nor a definite refusal. */
   readonly failures: string[] = []
   #count = 0
 
@@ -25,7 +25,7 @@ export class Recorder {
     return { id: `${kind} ${++this.#count}`, changes }
   }
 
-  /** The answer to the whole operation, or to the last attempt at it. */
+  /** The reply to the whole operation, or to the last attempt at it. */
   settle({ id, changes }: Begun, told: Told, calledAt = told.calledAt): Operation {
     const outcome = outcomeOf(told)
     this.note(told)
@@ -51,7 +51,7 @@ export class Recorder {
     else if (told.status >= 300) this.failures.push(`${told.status} ${code}`)
   }
 
-  /** Answers what was read, or `undefined` when nothing was. */
+  /** Returns what was read, or `undefined` when nothing was. */
   read(table: string, told: Told, asAtMs?: number): Reading | undefined {
     const { calledAt, answeredAt, body, status } = told
     const isBeforeFirst = codeOf(told) === 'as-at-before-first-snapshot'
@@ -74,7 +74,7 @@ function codeOf({ body }: Told): string {
   return body?.type?.replace('/problems/', '') ?? body?.error?.type ?? 'unnamed'
 }
 
-/** A REST commit is answered the table instead. */
+/** A REST commit returns the table instead. */
 function resultsOf(body: Json): TableResult[] | undefined {
   return body?.results?.map((result: Json) => ({
     table: result.table.replace(/^default\./, ''),

@@ -17,7 +17,7 @@ export interface Timeline {
   readonly entries: readonly Entry[]
   /** By index: the latest call among this entry's operations and all before. */
   readonly lastCallAt: readonly number[]
-  /** By index: the earliest answer among this entry's operations and all after. */
+  /** By index: the earliest reply among this entry's operations and all after. */
   readonly firstAnswerAt: readonly number[]
 }
 

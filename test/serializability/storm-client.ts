@@ -30,18 +30,18 @@ const WEIGHTS = {
 
 const FILES_MAX = 3
 const CUT_MS_MAX = 25
-/** Attempts at a commit whose answer is lost each time. */
+/** Attempts at a commit whose reply is lost each time. */
 const ATTEMPTS_MAX = 8
 
 type Ending = 'commit' | 'cut' | 'twice' | 'abort' | 'race'
 
-/** One client that does one random thing after the other, and records what it is told. */
+/** One client that does one random thing after another, and records the replies. */
 export class Client {
   readonly #place: Place
   readonly #recorder: Recorder
   readonly #random: Random
   readonly #name: string
-  /** Times of snapshots that it was told of. */
+  /** Times of snapshots that it has seen in replies. */
   readonly #moments: { readonly table: string; readonly timestampMs: number }[] = []
   #files = 0
 
@@ -110,7 +110,7 @@ export class Client {
     return told
   }
 
-  /** The answer does not come, and the client tries again with the same files. */
+  /** The reply does not come, and the client tries again with the same files. */
   async #appendAndRetry(): Promise<void> {
     const addition = this.#addition()
     const told = await this.#append(addition, this.#random.below(CUT_MS_MAX))
@@ -162,7 +162,7 @@ export class Client {
     await this.#end({ ...begun, changes: staged }, transactionId, ending)
   }
 
-  /** When the first step was answered; `undefined` when not all is staged. */
+  /** When the first step got its reply; `undefined` when not everything is staged. */
   async #stage(change: TableChange, transactionId: string): Promise<number | undefined> {
     const { table, added, removed, truncates } = change
     const steps: [string, object][] = []
@@ -205,7 +205,7 @@ export class Client {
     if (ending === 'twice') await this.#repeat(begun, { last, again: await commit() })
   }
 
-  /** Repeats a commit until it is answered. */
+  /** Repeats a commit until it gets a reply. */
   async #again(first: Told, commit: () => Promise<Told>): Promise<Told> {
     let told = first
     for (let attempt = 1; attempt < ATTEMPTS_MAX; attempt++) {

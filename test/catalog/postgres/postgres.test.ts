@@ -200,7 +200,10 @@ async function execute(url: string, statement: string): Promise<void> {
 
 interface Proxied {
   readonly catalog: Catalog
-  /** Passes on the next message with this text, and then neither it nor its answer back. */
+  /**
+   * Passes on the next message with this text, and then neither the client's messages nor the
+   * server's.
+   */
   cutAfter(text: string): void
 }
 
@@ -239,7 +242,7 @@ async function withProxy(
   }
 }
 
-/** The server answers, so it has done what it was asked; the client never hears of it. */
+/** The server replies, so it has done what it was asked; the client never hears of it. */
 function cut(client: Socket, upstream: Socket): void {
   upstream.removeAllListeners('data')
   upstream.once('data', () => {

@@ -167,7 +167,7 @@ async function readUntil(
   return failures
 }
 
-/** Again as long as the database is told to be out of reach. */
+/** Tries again while the database is reported to be out of reach. */
 async function persistently<T>(work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {

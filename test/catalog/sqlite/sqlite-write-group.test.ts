@@ -50,7 +50,7 @@ describe('writers of one turn, who share an fsync', () => {
     expect(await catalog.snapshots.find(tableUuid, 99n)).toBeUndefined()
   })
 
-  test('of two for one version one comes first, and the other is told', async () => {
+  test('of two for one version one comes first, and the other learns of it', async () => {
     const state = await create(catalog, 'planets')
     const outcomes = await Promise.all(
       [1n, 2n, 3n].map((id) =>

@@ -91,7 +91,7 @@ describe('properties', () => {
 })
 
 describe('the location and uuid', () => {
-  test('the location is kept to the letter, but for slashes at the end', () => {
+  test('the location is kept verbatim, except for slashes at the end', () => {
     const at = (location: string) =>
       new TableModel().apply([{ action: 'set-location', location }]).state.definition.location
     expect(at('file:/a/b c/%20//')).toBe('file:/a/b c/%20')
@@ -154,7 +154,7 @@ describe('statistics and keys', () => {
 })
 
 describe('a batch of updates', () => {
-  test('that changes nothing answers the very state it was given', () => {
+  test('that changes nothing returns the very state it was given', () => {
     const base = tableOf()
     const nothing: TableUpdate[] = [
       set({}),

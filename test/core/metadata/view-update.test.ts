@@ -173,7 +173,7 @@ describe('the history of a view', () => {
     expect(apply(view, ...added).versions.map((v) => v.versionId)).toEqual([4, 5, 6, 7])
   })
 
-  test('begins anew after a version that is gone: the log has no gaps', () => {
+  test('starts again after a version that is gone: the log has no gaps', () => {
     const first = viewOf({ 'version.history.num-entries': '2' })
     const second = apply(first, add('select 2'), LAST)
     const back = apply(second, { action: 'set-current-view-version', versionId: 1 })
@@ -202,7 +202,7 @@ describe('the other updates of a view', () => {
     expect(refusalFor({ action: 'set-location', location: '' })).toMatch('Invalid location')
   })
 
-  test('that change nothing answer the very view', () => {
+  test('that change nothing return the very view', () => {
     const view = viewOf({ a: '1' })
     const nothing: ViewUpdate[] = [
       set({ a: '1' }),

@@ -39,7 +39,7 @@ describe('evolveSchema', () => {
     expect(SCHEMA).toEqual(before)
   })
 
-  test('a new column goes to the end, or where it is told', () => {
+  test('a new column goes to the end, or where it is put', () => {
     const evolved = evolve([
       { op: 'add', column: { name: 'end', type: 'int' } },
       { op: 'add', column: { name: 'start', type: 'int' }, first: true },

@@ -10,7 +10,7 @@ const logs = fc
   })
 
 describe('snapshotAsAt', () => {
-  test('it answers what a scan of the whole log would', () => {
+  test('it returns what a scan of the whole log would', () => {
     fc.assert(
       fc.property(logs, fc.integer({ min: -2, max: 52 }), (log, asAtMs) => {
         const scan = log.filter((entry) => entry.timestampMs <= asAtMs).at(-1)

@@ -69,7 +69,7 @@ test.each([
   expect(parseTimestamp(text)).toEqual({ nanos, hasFinerDigits: false, hasOffset })
 })
 
-test('digits beyond the nanosecond are told, unless they are zeros', () => {
+test('digits beyond the nanosecond are reported, unless they are zeros', () => {
   expect(parseTime('00:00:01.0000000010')).toEqual({ nanos: 1_000_000_001n, hasFinerDigits: false })
   expect(parseTime('00:00:01.0000000011')).toEqual({ nanos: 1_000_000_001n, hasFinerDigits: true })
 })

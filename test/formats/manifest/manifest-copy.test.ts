@@ -76,7 +76,7 @@ test('copied blocks stay as they are stored', () => {
   expect(second).toEqual(openAvroContainer(bytes).blocks[0])
 })
 
-test('what must be written anew is not copied', () => {
+test('what must be written again is not copied', () => {
   const [entry] = fc.sample(existing, 1) as [ManifestEntry]
   const { bytes, file } = write({ entries: [entry] })
   expect(findCopiedManifest(bytes, file, WIDE)).toBeDefined()

@@ -269,7 +269,7 @@ describe.each(ROUTES)('%s', (operationId) => {
   })
 })
 
-/** As a client does that is told to try again. */
+/** Tries again, as a client does that gets Retry-After. */
 async function settled(to: TestService, request: Case, key: string) {
   for (;;) {
     const answer = await sent(to, request, key)

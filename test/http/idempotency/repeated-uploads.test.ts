@@ -102,7 +102,7 @@ test('a finished key is answered before the body comes', async () => {
   upload.destroy()
 })
 
-test('a second upload in between is told to wait, also by another process', async () => {
+test('a second upload in between has to wait, in another process, too', async () => {
   const [table, key] = [await newTable(), 'any text, too']
   const { upload, answer } = await halfSent(table, key)
   for (const to of [service, other]) {
@@ -154,7 +154,7 @@ test('a key belongs to one address, media type and length', async () => {
   expect(await filesOf(table)).toBe(1)
 })
 
-test('a short body that differs is told from the first by what it holds', async () => {
+test('a short body that differs from the first is noticed by its content', async () => {
   const [table, key] = [await newTable(), randomUUID()]
   const [one, two, type] = [Buffer.from('n\n1\n'), Buffer.from('n\n2\n'), 'text/csv']
   const first = await send(service, table, key, { body: one, type })

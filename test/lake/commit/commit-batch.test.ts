@@ -81,7 +81,7 @@ test('two transactions that only add both succeed, in either order', async () =>
   expect(await liveFiles()).toEqual(['a', 'b'])
 })
 
-test('committing twice answers the first result again and adds nothing', async () => {
+test('committing twice returns the first result again and adds nothing', async () => {
   const transactionId = await start()
   await stage(transactionId, await numbers('a', 0))
   const first = await commitTransaction(shop.deps, transactionId)

@@ -167,7 +167,7 @@ test('each bad transaction of a batch fails alone; the others share a snapshot',
   expect(await again).toEqual((await answers)[0])
   expect(await liveNames(shop, 'numbers')).toEqual(['good-3', 'good-7', 'twin'])
   expect(seen.batches[0]?.length).toBe(8)
-  // What was staged meanwhile is not lost: it is committed with the rest when asked again.
+  // What was staged in between is not lost: it is committed with the rest on the next attempt.
   await commit(grown)
   expect(await liveNames(shop, 'numbers')).toContain('more')
 })

@@ -95,7 +95,7 @@ test('a copy in use stays, beyond the bound, and goes when its work is done', as
   expect(await copies()).toEqual([])
 })
 
-test('a copy that fails is no copy: the next attempt makes it anew', async () => {
+test('a copy that fails is no copy: the next attempt makes it again', async () => {
   const cache = open(storeWithoutPaths(), 100)
   const attempt = () => cache.use(({ pathOf }) => pathOf(locationOf('d')))
   await expect(attempt()).rejects.toMatchObject({ code: 'file-not-found' })

@@ -177,7 +177,7 @@ test('histories stay within their bytes', async () => {
   expect(large.find(state)).toBeDefined()
 })
 
-/** What the publisher is told of these appends. */
+/** What the publisher learns of these appends. */
 async function nextCommits(count: number) {
   const told: Parameters<Publisher['committed']>[0][] = []
   const publisher = changed(deps.publisher, { committed: (commit) => void told.push(commit) })

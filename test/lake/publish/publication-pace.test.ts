@@ -79,7 +79,7 @@ test('a stop does not wait until a rest is over', async () => {
   expect(state?.publishedVersion).toBe(state?.version)
 })
 
-test('a reader is told of the last file while the publisher of a long history rests', async () => {
+test('a reader gets the last file while the publisher of a long history rests', async () => {
   await longTable('long', 8_000)
   const sleep = () => new Promise<void>(() => undefined)
   const { publisher } = lakeWith(sleep)

@@ -55,7 +55,7 @@ async function untilPublished(tableUuid: string): Promise<void> {
   }
 }
 
-test('a new table is published before anyone is told of it', async () => {
+test('a new table is published before anyone learns of it', async () => {
   const state = await createTable(shop.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
   const metadata = await readMetadata(state.metadataLocation)
   expect(metadata.definition.tableUuid).toBe(state.definition.tableUuid)

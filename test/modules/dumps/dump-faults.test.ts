@@ -252,7 +252,7 @@ describe('a full disk', () => {
     ['the dumps are', 'warehouse/dumps'],
     ['the engine works', 'tmp'],
   ])('where %s is said to be full, and works again when there is room', async (_, folder) => {
-    // Roots and working folders are opened with the shop: this one looks at them anew.
+    // Roots and working folders were opened with the shop: this opens them again.
     mount(join(home(), folder), '6m')
     const { dumps, deps } = await shop.anotherDumps()
     await append(shop, 't', await write('a', 50_000), await write('b', 400_000))

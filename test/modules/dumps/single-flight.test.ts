@@ -37,7 +37,7 @@ async function follow(opened: DumpIndex | DumpProgress): Promise<readonly DumpPi
   return pieces
 }
 
-/** The same process, whose engine waits at each export until it is told to go on. */
+/** The same process, whose engine waits at each export until it may go on. */
 function withGate({ deps }: Pick<Process, 'deps'>) {
   let open: () => void = () => undefined
   let arrive: () => void = () => undefined

@@ -305,7 +305,7 @@ function metadataUuid({ metadata }: Json): string {
   return metadata['table-uuid']
 }
 
-/** The commit happens or not, and its answer arrives or not. */
+/** The commit happens or not, and its reply arrives or not. */
 function faultyCatalog(
   catalog: Catalog,
   fault: Fault,

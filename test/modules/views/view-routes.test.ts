@@ -74,7 +74,7 @@ test('a dialect that is left out is gone, and a description goes by null', async
   expect(loaded.metadata.properties).toEqual({ comment: 'y' })
 })
 
-test('a schema given anew is that of the new version only', async () => {
+test('a schema given again belongs to the new version only', async () => {
   await must(create('typed', { schema: { columns } }), 201)
   const queries = [duckdb('SELECT 2')]
   const schema = { columns: [{ name: 'n', type: 'decimal(9,2)' }] }

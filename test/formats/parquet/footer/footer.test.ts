@@ -40,7 +40,7 @@ function withChunk(chunk: SampleChunk): Uint8Array {
   return sampleBytes({ columns: [ID], rowGroups: [{ rows: 3, chunks: [chunk] }] })
 }
 
-test('a footer is told in rows, columns and row groups', async () => {
+test('a footer is summed up in rows, columns and row groups', async () => {
   const footer = await footerOf(sampleBytes(SOUND))
   expect(footer.rowCount).toBe(5)
   expect(footer.leaves.map((leaf) => leaf.path)).toEqual([['id'], ['name']])

@@ -91,7 +91,7 @@ test('two columns of the file for one of the table are refused', async () => {
   expect(await problems({ columns }, AB, [[1, ['old']]])).toEqual(['old: ambiguous-column'])
 })
 
-test('every problem is told, by column', async () => {
+test('every problem is reported, by column', async () => {
   const table = schemaOf(
     column(1, 'a', string),
     column(2, 'b', int),

@@ -18,7 +18,9 @@ import { writeParquet } from '../../../parquet-files.ts'
 
 let files = 0
 
-/** A table that gets one file, and so one snapshot, for each query. Answers the snapshot ids. */
+/**
+ * Makes a table that gets one file, and so one snapshot, for each query. Returns the snapshot ids.
+ */
 export async function makeTable(
   service: TestService,
   name: string,
@@ -161,7 +163,7 @@ export async function openFace(
   }
 }
 
-/** Sends a request and reads nothing until told. */
+/** Sends a request and reads nothing until asked to. */
 export function openReader(url: string, { httpVersion = '1.1' } = {}): Promise<Socket> {
   const { hostname, port, pathname, search } = new URL(url)
   return new Promise((resolve, reject) => {
@@ -195,7 +197,7 @@ export interface CuttingProxy {
   close(): Promise<void>
 }
 
-/** Cuts the first connections off after so many bytes of answer each. */
+/** Cuts off each of the first connections after this many bytes. */
 export async function openCuttingProxy(
   url: string,
   { afterBytes, times = 1 }: { afterBytes: number; times?: number },

@@ -173,7 +173,7 @@ test('a part of a dump that is being made waits for it, but not for ever', async
   await eventually(async () => (await download(url + address, { headers })).status === 206)
 })
 
-test('a reader too many is told to come again', async () => {
+test('a reader too many gets Retry-After', async () => {
   const { url, metric } = await face({ limits: { streamsMax: 2 } })
   const readers = [await openReader(url + big), await openReader(url + big)]
   await eventually(async () => (await metric('moraine_dump_streams')) === 2)
@@ -266,7 +266,7 @@ test('a dump whose shard has vanished is made again for whoever asks next', asyn
   expect(sha256(body)).toBe(digest)
 })
 
-test('a shard that vanishes in mid-stream resets the connection; the next is whole', async () => {
+test('a shard that vanishes mid-stream resets the connection; the next one is whole', async () => {
   const [, snapshotId] = await makeTable(service, 'rotting', [rows(MANY), rows(1_000, MANY)])
   const address = `/v1/tables/rotting/${snapshotId}/dump`
   const { sha256: digest, bytes } = await makeDump(service, address)

@@ -33,7 +33,7 @@ export class PlanClient {
     this.#service = service
   }
 
-  /** Answers its UUID. */
+  /** Returns its UUID. */
   async makeTable(name: string, spec?: object): Promise<string> {
     const json = { name, schema: SCHEMA, ...(spec === undefined ? {} : { 'partition-spec': spec }) }
     const made = await must(rest(this.#service, '/namespaces/sky/tables', { json }))

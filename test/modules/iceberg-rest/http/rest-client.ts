@@ -37,7 +37,7 @@ export async function rest(
   return answer
 }
 
-/** The body of an answer that must have this status. */
+/** Returns the body of a reply that must have this status. */
 export async function must(answer: Promise<RestAnswer>, status = 200): Promise<Json> {
   const { status: actual, text, body } = await answer
   if (actual !== status) throw new Error(`expected ${status}, got ${actual}: ${text}`)

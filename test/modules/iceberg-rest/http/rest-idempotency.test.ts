@@ -37,7 +37,7 @@ test('a repeated request gets its first answer, and does nothing again', async (
   await must(keyed(drop, '/namespaces/keyed', { method: 'DELETE' }), 204)
 })
 
-test('a repeated commit answers the table as it is now', async () => {
+test('a repeated commit returns the table as it is now', async () => {
   await must(create(randomUUID(), 'committed'))
   const key = randomUUID()
   const json = { requirements: [], updates: [setProperties({ step: '1' })] }

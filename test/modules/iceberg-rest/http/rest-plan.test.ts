@@ -63,7 +63,7 @@ describe('a plan', () => {
     })
   })
 
-  test('matches names without case when it is told to', async () => {
+  test('matches names without case when asked to', async () => {
     const filter = { type: 'eq', term: 'ID', value: 31 }
     expect(pathsOf(await client.plan('stars', { filter, 'case-sensitive': false }))).toHaveLength(1)
     expect((await refused(client.ask('stars', { filter })))[0]).toBe(400)

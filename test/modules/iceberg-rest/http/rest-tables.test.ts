@@ -85,7 +85,7 @@ test('what cannot be created is refused in the words of the specification', asyn
   })
 })
 
-test('a given location is kept to the letter, and written to', async () => {
+test('a given location is kept verbatim, and written to', async () => {
   const oneSlash = `${service.deps.warehouse.replace('file://', 'file:')}/given/here`
   const made = await must(create('given', { location: `${oneSlash}/` }))
   expect(made.metadata.location).toBe(oneSlash)
@@ -99,7 +99,7 @@ test('a given location is kept to the letter, and written to', async () => {
   })
 })
 
-test('a staged creation makes nothing until it is committed, with what it was told', async () => {
+test('a staged creation makes nothing until it is committed, with what was staged', async () => {
   const staged = await must(create('staged', { 'stage-create': true, properties: { a: '1' } }))
   expect(staged['metadata-location']).toBeUndefined()
   expect(await refusal(load('staged'))).toMatchObject({ status: 404 })
@@ -239,7 +239,7 @@ test('several tables change together or not at all', async () => {
   expect((await must(load('two'))).metadata.properties.together).toBe('two')
 })
 
-test('a commit without a change answers the table as it is', async () => {
+test('a commit without a change returns the table as it is', async () => {
   const made = await must(create('same'))
   expect(await must(change('same'))).toEqual(made)
 })

@@ -241,7 +241,7 @@ test.each<[string, object]>([
   expect((await refused(load('odd')))[0]).toBe(404)
 })
 
-test('odd names are kept to the letter', async () => {
+test('odd names are kept verbatim', async () => {
   for (const name of ['a.b', 'a/b', 'with space', 'ünï😀', '100%']) {
     await must(create(name))
     await must(load(name, 'HEAD'), 204)
