@@ -130,7 +130,7 @@ export function describeJobs(catalog: () => Catalog): void {
       expect(await jobs().cancel({ jobId: randomUUID(), nowMs: 1_040 })).toBeUndefined()
     })
 
-    test('a running job learns at renewal that it must stop; asked for again, it runs on', async () => {
+    test('a running job learns at renewal that it is to stop, or to go on', async () => {
       const { job } = await submit({ key: 'k', asker: 'ada' })
       const running = await mustClaim(1_000)
       const { jobId } = job
