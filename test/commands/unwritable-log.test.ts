@@ -23,7 +23,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(home, { recursive: true, force: true }))
 
-test('a log on a full disk: the service serves, counts what is lost, and stops cleanly', async () => {
+test('with its log on a full disk the service serves, counts losses, stops cleanly', async () => {
   const port = await freePort()
   const environment = { MORAINE_HOME: home, MORAINE_PORT: String(port) }
   const child = launchService(environment, { stdout: openSync('/dev/full', 'w') })
