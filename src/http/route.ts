@@ -58,7 +58,7 @@ export interface AnswerDoc {
   readonly shape?: z.ZodType
   /** `application/json` when absent. */
   readonly mediaType?: string
-  /** Beside the shape: other forms of the answer, by media type. */
+  /** Other forms of the response besides the shape, by media type. */
   readonly alternatives?: Readonly<Record<string, z.ZodType>>
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -86,7 +86,7 @@ export interface RouteSpec<
   readonly isBodyOptional?: boolean
   /** Deepest nesting of arrays and objects in the body; 64 when absent. */
   readonly bodyDepthMax?: number
-  /** Media types that are taken as they are, beside JSON. */
+  /** Media types that are accepted unparsed, besides JSON. */
   readonly uploads?: readonly string[]
   /**
    * Whatever the method: a repeated request has no effect, so that its `Idempotency-Key` is not
@@ -94,7 +94,7 @@ export interface RouteSpec<
    */
   readonly changesNothing?: true
   readonly answers: readonly AnswerDoc[]
-  /** Beside those that any route may answer. */
+  /** Besides those that any route may return. */
   readonly problems: readonly ProblemCode[]
   /** As a shell command, with `$MORAINE` for the address. */
   readonly curl?: string
@@ -109,7 +109,7 @@ export interface Route extends RouteSpec<z.ZodObject, z.ZodType> {
 /** What a route has kept to make its answer from again. */
 export type KeptFacts = Readonly<Record<string, unknown>>
 
-/** A request that was answered before. */
+/** A request that was handled before. */
 export interface RepeatedCall {
   /** The first answer; without its body if that was too long to keep. */
   readonly first: Reply

@@ -16,7 +16,7 @@ const connection: Connection = new Kysely<Database>({
 })
 
 const engine: SqlEngine = {
-  ...{ name: 'sqlite', connection, contentionMsMax: 0, trouble: () => 'other' },
+  ...{ name: 'sqlite', connection, contentionMsMax: 0, failureOf: () => 'other' },
   ...{ lockMigrations: async () => undefined, holdNamespaces: async () => true },
   transact: (work) => connection.transaction().execute(work),
   ...{ lockNumbering: undefined, skipLocked: rawSql`` },

@@ -32,7 +32,11 @@ export class Recorder {
     const results = outcome === 'committed' ? resultsOf(told.body) : undefined
     const answeredAt = outcome === 'unknown' ? Number.POSITIVE_INFINITY : told.answeredAt
     const operation = {
-      ...{ id, changes, outcome, calledAt, answeredAt },
+      id,
+      changes,
+      outcome,
+      calledAt,
+      answeredAt,
       ...(results !== undefined && { results }),
     }
     this.operations.push(operation)
@@ -60,7 +64,9 @@ export class Recorder {
       return undefined
     }
     const reading = {
-      ...{ table, calledAt, answeredAt },
+      table,
+      calledAt,
+      answeredAt,
       ...(asAtMs !== undefined && { asAtMs }),
       snapshotId: body.snapshot?.snapshot_id ?? null,
       files: body.data_files?.map((file: Json) => file.path) ?? [],

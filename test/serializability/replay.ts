@@ -36,7 +36,11 @@ export function replayOf(history: History): Replay {
     for (const [index, snapshot] of snapshots.entries()) {
       const files = new Set(snapshot.files)
       entries.push({
-        ...{ table, index, snapshot, before, files },
+        table,
+        index,
+        snapshot,
+        before,
+        files,
         added: difference(files, before),
         removed: difference(before, files),
         members: snapshot.operationIds.flatMap((id) => operations.get(id) ?? []),

@@ -2,7 +2,7 @@ import { type Compilable, CompiledQuery, Kysely, PostgresDialect, sql } from 'ky
 import pg from 'pg'
 import type { Catalog } from '../catalog.ts'
 import { CatalogUnusableError } from '../catalog-unusable-error.ts'
-import type { SqlEngine, SqlTransaction, Trouble } from '../sql/engine/sql-engine.ts'
+import type { SqlEngine, SqlFailure, SqlTransaction } from '../sql/engine/sql-engine.ts'
 import type { Database } from '../sql/engine/sql-schema.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
 import { ConnectionLostError, HeardClient, PostgresPool } from './postgres-pool.ts'
@@ -74,7 +74,7 @@ function postgresEngine(pool: pg.Pool): SqlEngine {
     contentionMsMax: CONTENTION_MS_MAX,
     connection,
     transact: (work) => connection.transaction().execute(work),
-    trouble: postgresTrouble,
+    failureOf: postgresFailure,
     lockMigrations: async (transaction) => {
       await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction)
     },
@@ -144,7 +144,7 @@ function joined(statements: readonly CompiledQuery[]): CompiledQuery {
 }
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
-const TROUBLE_BY_SQLSTATE: Readonly<Record<string, Trouble>> = {
+const FAILURE_BY_SQLSTATE: Readonly<Record<string, SqlFailure>> = {
   '25006': 'read-only', // A standby, or a primary that is being switched over.
   '23505': 'unique-violation',
   '40001': 'contention', // Serialization failure.
@@ -165,9 +165,9 @@ const TROUBLE_BY_SQLSTATE: Readonly<Record<string, Trouble>> = {
   '25P04': 'connection-lost', // A transaction took too long.
 }
 
-function postgresTrouble(error: unknown): Trouble {
+function postgresFailure(error: unknown): SqlFailure {
   if (error instanceof ConnectionLostError) return 'connection-lost'
   if (!(error instanceof pg.DatabaseError)) return 'other'
   const sqlState = error.code ?? ''
-  return sqlState.startsWith('08') ? 'connection-lost' : (TROUBLE_BY_SQLSTATE[sqlState] ?? 'other')
+  return sqlState.startsWith('08') ? 'connection-lost' : (FAILURE_BY_SQLSTATE[sqlState] ?? 'other')
 }

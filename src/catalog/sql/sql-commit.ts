@@ -175,7 +175,7 @@ async function renameTable(
     await takeName(transaction, table, context)
     return { logLength, ...(before !== undefined && { before }) }
   } catch (error) {
-    if (context.engine.trouble(error) !== 'unique-violation') throw error
+    if (context.engine.failureOf(error) !== 'unique-violation') throw error
     throw nameTaken(state, { existing: 'table', cause: error })
   }
 }

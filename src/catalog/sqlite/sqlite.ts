@@ -8,7 +8,7 @@ import {
   sql,
 } from 'kysely'
 import type { Catalog } from '../catalog.ts'
-import type { SqlEngine, SqlTransaction, Trouble } from '../sql/engine/sql-engine.ts'
+import type { SqlEngine, SqlFailure, SqlTransaction } from '../sql/engine/sql-engine.ts'
 import type { Database } from '../sql/engine/sql-schema.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
@@ -76,7 +76,7 @@ function sqliteEngine(database: Sqlite.Database, contentionMsMax: number): SqlEn
     contentionMsMax,
     connection,
     transact: (work) => group.transact(work),
-    trouble: sqliteTrouble,
+    failureOf: sqliteFailure,
     // Its transactions begin with the lock on the whole file.
     lockMigrations: async () => undefined,
     // So do all others: nothing is dropped in between.
@@ -103,7 +103,7 @@ function codeOf(error: unknown): string {
   return String(code)
 }
 
-function sqliteTrouble(error: unknown): Trouble {
+function sqliteFailure(error: unknown): SqlFailure {
   const code = codeOf(error)
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return 'contention'
   if (code === 'SQLITE_FULL') return 'storage-full'

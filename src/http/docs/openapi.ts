@@ -256,7 +256,7 @@ function schemaOf(shape: z.ZodType): JsonSchema {
   return withoutHeader(z.toJSONSchema(shape, CONVERSION))
 }
 
-/** By the registry form: of a shape with an id, the plain form answers a reference to itself. */
+/** Uses the registry form: for a shape with an id, the plain form returns a reference to itself. */
 function componentSchemas(): Record<string, JsonSchema> {
   const { schemas } = z.toJSONSchema(z.globalRegistry, { ...CONVERSION, uri: componentUri })
   return Object.fromEntries(

@@ -20,14 +20,14 @@ export interface AnswerOnceOptions {
   readonly newUuid: () => string
 }
 
-/** One request with a key, and what it takes to answer it. */
+/** One request with a key, and what is needed to handle it. */
 export interface OnceRequest {
   readonly request: IncomingMessage
   readonly keyed: KeyedRequest
   readonly origin: EventOrigin
   /** Does what the request asks, once. */
   work(keeper: AnswerKeeper): Promise<Reply>
-  /** Makes an answer again that was not kept verbatim. */
+  /** Makes a response again that was not kept verbatim. */
   rebuild(from: NonNullable<StoredAnswer['from']>, first: Reply): Promise<Reply>
   refusal(error: unknown): Reply
 }

@@ -2,12 +2,10 @@ import type { KeptAnswer } from '../../core/replay.ts'
 import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { JSON_MEDIA_TYPE, type Reply } from '../reply.ts'
 
-/** Longer answers are made again from the state of what they tell of. */
+/** Longer responses are made again from the current state. */
 export const KEPT_BYTES_MAX = 64 * 1024
 
-/**
- * An answer as it is stored: verbatim, or the facts to make it from; both when more is to be known.
- */
+/** A response as stored: verbatim, or the facts to make it from; both if more must be known. */
 export interface StoredAnswer {
   readonly headers?: Readonly<Record<string, string>>
   readonly mediaType?: string
@@ -17,7 +15,7 @@ export interface StoredAnswer {
 
 export function storedText({ headers, value, from, isProvisional }: KeptAnswer): string {
   const text = value === undefined ? undefined : stringifyExactJson(value)
-  // Without facts to make it from there is no other way to answer again.
+  // Without facts to make it from, there is no other way to repeat it.
   const isKept = text !== undefined && (isShort(text) || from === undefined)
   const isMadeAgain = from !== undefined && (!isKept || isProvisional === true)
   const stored: StoredAnswer = {

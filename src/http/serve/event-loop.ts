@@ -3,8 +3,8 @@ const INTERVAL_MS = 5
 
 /**
  * Tells `report` by how many seconds each of its timers came late: while one piece of work holds
- * the event loop, nothing else of the process runs, timers included. Answers what ends the watch.
- * It keeps no process alive.
+ * the event loop, nothing else of the process runs, timers included. Returns a function that ends
+ * the watch. It keeps no process alive.
  */
 export function watchEventLoop(report: (seconds: number) => void): () => void {
   let before = performance.now()

@@ -23,7 +23,7 @@ const NO_BODY = new Uint8Array()
 /** What stands between a request and its handler. */
 export interface Gate {
   readonly authorizer: Authorizer
-  /** Called when a route has answered that should have called `authorize` and has not. */
+  /** Called when a route has replied without calling `authorize`, although it should have. */
   unasked(route: Route, request: IncomingMessage): void
   /** For requests with an `Idempotency-Key`. */
   readonly once: AnswerOnce
@@ -44,7 +44,7 @@ interface Arrival {
   readonly response: Response
 }
 
-/** What the handler gets beside what was there before the body. */
+/** What the handler gets besides what was known before the body. */
 interface Handing {
   readonly body?: unknown
   readonly upload?: AsyncIterable<Uint8Array>
@@ -187,7 +187,10 @@ async function handle(
       closed ??= closingOf(response)
       return closed
     },
-    ...{ query, body, upload, keeper },
+    query,
+    body,
+    upload,
+    keeper,
     param: match.param,
     accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
     authorize: (privilege, targets) => permissions.requireAll(privilege, targets),

@@ -25,7 +25,7 @@ export function plainDialect(routes: readonly Route[]): Dialect {
       allowsEmpty: false,
       headIsGet: true,
       notFound: (path) =>
-        new ProblemError('route-not-found', `there is nothing at ${path.slice(0, 200)}`, {
+        new ProblemError('route-not-found', `no such route: ${path.slice(0, 200)}`, {
           facts: { docs: '/docs' },
         }),
     },

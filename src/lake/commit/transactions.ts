@@ -103,7 +103,8 @@ export async function commitFiles(
   const transaction = newTransaction(deps, request)
   const { transactionId } = transaction
   const results = await commitInspected(deps, state, {
-    ...{ transaction, files },
+    transaction,
+    files,
     keep: (made) => keep?.({ state, files, transactionId, results: made }) ?? {},
   })
   return { state, files, transactionId, results }

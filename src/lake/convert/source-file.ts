@@ -65,7 +65,7 @@ export function tableNameMapping(definition: TableDefinition, schema: Schema): N
   try {
     json = JSON.parse(text)
   } catch (cause) {
-    throw new CatalogError('metadata-corrupt', `${NAME_MAPPING_PROPERTY} is no JSON`, { cause })
+    throw new CatalogError('metadata-corrupt', `${NAME_MAPPING_PROPERTY} is not JSON`, { cause })
   }
   return nameMappingFromJson(json)
 }

@@ -87,7 +87,10 @@ export class JobHold implements JobFence {
     const askedAtMs = performance.now()
     const { jobId, owner, fencingToken } = this.#job
     const outcome = await catalog.jobs.renew({
-      ...{ jobId, owner, fencingToken, progress },
+      jobId,
+      owner,
+      fencingToken,
+      progress,
       nowMs: ambient.nowMs(),
       durationMs: this.#leaseMs,
     })

@@ -38,7 +38,7 @@ export class Waiters {
     return this.#count
   }
 
-  /** All who wait are answered with what there is. */
+  /** Lets all waiting callers return with what there is. */
   close(): void {
     this.#closing.abort()
   }

@@ -102,13 +102,13 @@ export class Publisher {
     this.histories = new HistoryCache(deps.catalog, HISTORIES_BYTES_MAX)
   }
 
-  /** To be told of every commit to a table that is there. Answers at once, as `schedule`. */
+  /** To be called for every commit to an existing table. Returns at once, like `schedule`. */
   committed(commit: TableCommit): void {
     this.histories.committed(commit)
     this.schedule(commit.state.definition.tableUuid)
   }
 
-  /** Answers at once; the newest version is published soon, failures are logged and tried again. */
+  /** Returns at once; the newest version is published soon, failures are logged and retried. */
   schedule(tableUuid: string): void {
     if (this.#scheduled.has(tableUuid)) {
       this.#scheduled.set(tableUuid, true)

@@ -5,7 +5,7 @@ import type { DumpIndex } from './format/dump-index.ts'
 
 const STATE_BYTES_MAX = 4_096
 
-/** Location, beside the index, of the digest state of a dump whose index has none. */
+/** Location, next to the index, of the digest state of a dump whose index has none. */
 export function digestStateLocation(indexLocation: string): string {
   return indexLocation.replace(/[^/]*$/, 'digest-state')
 }

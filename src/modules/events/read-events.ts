@@ -30,7 +30,7 @@ export interface ReadEvents {
 }
 
 /**
- * The next events. With a wait it answers as soon as there is one, and with none when the time is
+ * The next events. With a wait it returns as soon as there is one, and with none when the time is
  * over. Throws `events-expired` when some that followed the position are forgotten.
  */
 export async function readEvents(platform: EventsPlatform, wish: EventsWish): Promise<ReadEvents> {

@@ -38,7 +38,7 @@ const SINGLE_LOOKUPS_MAX = 32
 const TABLES_AT_ONCE = 8
 
 /**
- * Iceberg REST specification, `CommitTableRequest`. Answers the table as the commit, or a later
+ * Iceberg REST specification, `CommitTableRequest`. Returns the table as the commit, or a later
  * one, left it.
  */
 export async function commitTable(
@@ -72,7 +72,8 @@ export async function commitTransactionOfTables(
   const requests = parseCommitTransactionRequest(json).map(
     ({ identifier, requirements, updates }): TableRequest => ({
       name: requireRestName(identifier),
-      ...{ requirements, updates },
+      requirements,
+      updates,
     }),
   )
   await authorizeCommit(authorize, requests)

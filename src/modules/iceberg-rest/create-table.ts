@@ -25,7 +25,7 @@ export interface CreatedTable extends Omit<LoadedTable, 'metadataLocation'> {
 }
 
 /**
- * Iceberg REST specification, `CreateTableRequest`. A staged creation only answers the metadata to
+ * Iceberg REST specification, `CreateTableRequest`. A staged creation only returns the metadata to
  * begin with.
  */
 export async function createTable(
@@ -41,7 +41,10 @@ export async function createTable(
   const location = request.location ?? defaultLocation(deps, name, tableUuid)
   const { schema, spec, sortOrder, properties } = request
   const definition = newTableDefinition({
-    ...{ tableUuid, location, schema, properties },
+    tableUuid,
+    location,
+    schema,
+    properties,
     ...(spec === undefined ? {} : { spec }),
     ...(sortOrder === undefined ? {} : { sortOrder }),
   })

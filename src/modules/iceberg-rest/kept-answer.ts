@@ -1,6 +1,6 @@
 import type { KeptAnswer } from '../../core/replay.ts'
 
-/** An answer without a body. */
+/** A response without a body. */
 export const NO_CONTENT: KeptAnswer = { status: 204 }
 
 /** The table's metadata as it is when the request is repeated. */

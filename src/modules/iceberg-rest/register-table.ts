@@ -38,7 +38,8 @@ export async function registerTable(
   const metadata = await readMetadataAt(deps, metadataLocation)
   const importAt = (versionMin: number) =>
     importTable(deps, metadata, {
-      ...{ metadataLocation, versionMin },
+      metadataLocation,
+      versionMin,
       name: { namespace: levels, name: name.name },
     })
   const tableUuid = metadata.definition.tableUuid.toLowerCase()
@@ -105,7 +106,7 @@ function requireCreated(
   )
 }
 
-/** Takes the table out of the catalog, and answers where its metadata is. All files stay. */
+/** Removes the table from the catalog, and returns where its metadata is. All files stay. */
 export async function unregisterTable(
   deps: RestServices,
   name: NamespacedName,
@@ -121,7 +122,7 @@ export async function unregisterTable(
   })
 }
 
-/** The answer of an unregistration that was done before. */
+/** The response to a repeated unregistration. */
 export async function readUnregistered(
   deps: Pick<LakeServices, 'objects'>,
   metadataLocation: string,

@@ -67,7 +67,10 @@ export async function createRestView(
   const viewUuid = deps.ambient.newUuid()
   const { schema, version, properties } = request
   const metadata = newViewMetadata({
-    ...{ viewUuid, schema, version, properties },
+    viewUuid,
+    schema,
+    version,
+    properties,
     location: request.location ?? defaultLocation(deps, name, viewUuid),
     nowMs: deps.ambient.nowMs(),
   })
@@ -116,7 +119,7 @@ export async function dropRestView(
 ): Promise<void> {
   const { viewUuid } = await getRestView(deps, name)
   const outcome = await deps.catalog.views.drop(viewUuid, keeper.withEffect(NO_CONTENT))
-  // Somebody else dropped it meanwhile: say so as if they had come first.
+  // It was dropped concurrently: reply as if that had come first.
   if (outcome === 'not-found') await getRestView(deps, name)
 }
 

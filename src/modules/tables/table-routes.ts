@@ -258,7 +258,7 @@ function tableAnswer(state: TableState) {
   return { status: 200, value: tableToJson(state), from: { tableUuid } }
 }
 
-/** The answer about a table that is too long to keep: as the table is now. */
+/** Response about a table that is too long to keep: made from the table's current state. */
 function tableAgain({ catalog }: Stores<'tables'>) {
   return async (from: KeptFacts, { first }: RepeatedCall): Promise<Reply> => {
     const state = await getTable(catalog, String(from['tableUuid']))
@@ -266,7 +266,9 @@ function tableAgain({ catalog }: Stores<'tables'>) {
   }
 }
 
-/** The answer about a new table, whose metadata file may not have been there when it was kept. */
+/**
+ * Response about a new table, whose metadata file may not have existed when the response was kept.
+ */
 function newTableAgain(deps: NewTableDependencies) {
   return async (from: KeptFacts, { first }: RepeatedCall): Promise<Reply> => {
     const state = await getTable(deps.catalog, String(from['tableUuid']))

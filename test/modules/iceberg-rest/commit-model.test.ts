@@ -340,7 +340,9 @@ function shapeOf(state: TableState) {
 function shapeOfModel({ properties, lastColumnId, schemaId, sequenceNumber, refs }: Model) {
   return {
     properties: Object.fromEntries(properties),
-    ...{ lastColumnId, schemaId, sequenceNumber },
+    lastColumnId,
+    schemaId,
+    sequenceNumber,
     refs: Object.fromEntries(refs),
   }
 }

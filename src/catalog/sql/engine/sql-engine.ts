@@ -11,7 +11,7 @@ export type SqlTransaction = Transaction<Database>
  * again. `overloaded`: refused for now. `read-only`: no writes for now. `connection-lost`: nobody
  * knows how far it came.
  */
-export type Trouble =
+export type SqlFailure =
   | 'contention'
   | 'overloaded'
   | 'read-only'
@@ -28,7 +28,7 @@ export interface SqlEngine {
   readonly connection: Connection
   /** How long work is tried again because of others before it is `overloaded`. */
   readonly contentionMsMax: number
-  trouble(error: unknown): Trouble
+  failureOf(error: unknown): SqlFailure
   /** Held until the transaction ends, so that one process at a time migrates. */
   lockMigrations(transaction: SqlTransaction): Promise<void>
   /**
@@ -101,7 +101,7 @@ async function writeOnce<T>(
       return result
     })
   } catch (error) {
-    if (isCommitting && engine.trouble(error) === 'connection-lost') {
+    if (isCommitting && engine.failureOf(error) === 'connection-lost') {
       const detail = 'the reply to a COMMIT was lost; read back before trying again'
       throw new CatalogError('commit-state-unknown', detail, { cause: error })
     }
@@ -115,7 +115,7 @@ async function persistently<T>(engine: SqlEngine, attempt: () => Promise<T>): Pr
     try {
       return await attempt()
     } catch (error) {
-      const isWorthIt = engine.trouble(error) === 'contention' && performance.now() < giveUpAtMs
+      const isWorthIt = engine.failureOf(error) === 'contention' && performance.now() < giveUpAtMs
       if (!isWorthIt) throw translated(engine, error)
     }
     await sleep(1 + Math.random() * backoffMs)
@@ -123,7 +123,7 @@ async function persistently<T>(engine: SqlEngine, attempt: () => Promise<T>): Pr
 }
 
 function translated(engine: SqlEngine, error: unknown): unknown {
-  switch (engine.trouble(error)) {
+  switch (engine.failureOf(error)) {
     case 'contention':
     case 'overloaded':
       return new CatalogError('overloaded', 'the catalog database is busy', { cause: error })

@@ -29,10 +29,7 @@ export function icebergDialect(deps: RestServices): Dialect {
       allowsEmpty: true,
       headIsGet: false,
       notFound: (path) =>
-        new ProblemError(
-          'route-not-found',
-          `There is nothing at ${ICEBERG_ROOT}${path.slice(0, 200)}`,
-        ),
+        new ProblemError('route-not-found', `No such route: ${ICEBERG_ROOT}${path.slice(0, 200)}`),
     },
     bodies: {
       bytesMax: BODY_BYTES_MAX,

@@ -25,7 +25,7 @@ const PARAMETERS = {
   namespace: 'Its levels, joined by %1F.',
   table: 'The name of a table.',
   view: 'The name of a view.',
-  'plan-id': 'As the plan was answered.',
+  'plan-id': 'As returned when the scan was planned.',
 }
 
 /**

@@ -23,7 +23,7 @@ const NOTHING: ScanManifests = {
   deletes: async () => new DeleteFileIndex(),
 }
 
-/** Throws `request-invalid` when the snapshot was expired meanwhile. */
+/** Throws `request-invalid` if the snapshot was expired in between. */
 export async function manifestsOf(
   deps: Stores<'snapshots'> & Pick<LakeServices, 'manifests'>,
   definition: TableDefinition,

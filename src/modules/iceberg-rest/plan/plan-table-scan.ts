@@ -36,7 +36,7 @@ import {
 } from './plan-token.ts'
 
 /**
- * One answer of a plan: tasks to read, and plan tasks that lead to the others. Members are JSON.
+ * One response of a plan: tasks to read, and plan tasks that lead to the others. Members are JSON.
  */
 export interface PlannedTasks {
   readonly fileScanTasks: readonly string[]

@@ -10,7 +10,7 @@ import { PAGE_LENGTH_MAX, TASKS_PER_PAGE_MAX } from './plan-limits.ts'
  */
 const DELETED_FILE_PATH = 2147483546
 
-/** File scan tasks of one answer and the delete files that they refer to, each as JSON. */
+/** File scan tasks of one response and the delete files that they refer to, each as JSON. */
 export class TaskPage {
   readonly tasks: string[] = []
   readonly deleteFiles: string[] = []
