@@ -1,6 +1,6 @@
 import { CatalogError } from '../src/core/errors.ts'
 
-/** The refusal that a call throws. Any other error is passed on, and none at all is one. */
+/** Returns the refusal that a call throws. Passes on any other error, and fails without one. */
 export function refusalOf(call: () => unknown): CatalogError {
   try {
     call()

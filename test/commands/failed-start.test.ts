@@ -28,7 +28,7 @@ function refusalOf({ code, stdout, stderr }: Ended): string {
   return stderr.replace(/\n$/, '')
 }
 
-/** Another process may have the whole database to itself. */
+/** Another process may have locked the whole database. */
 function lockDatabase(path: string): void {
   const database = new Sqlite(path, { fileMustExist: true, timeout: 0 })
   database.exec('begin exclusive; rollback')

@@ -38,7 +38,7 @@ test('a log whose reader is gone', async () => {
   await expectServed(child, url ?? '')
 })
 
-/** Answers, tells that lines were lost, and ends with 0 when it is asked to. */
+/** Serves, reports that lines were lost, and ends with 0 when asked to. */
 async function expectServed(child: ChildProcess, url: string): Promise<void> {
   const ended = once(child, 'exit')
   const said = text(child.stderr as NodeJS.ReadableStream)

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 
-/** Whether the system tells about processes as Linux does. */
+/** Whether the system has `/proc`, as Linux does. */
 export const HAS_PROC = existsSync('/proc/self/stat')
 
 /** Ids of the processes that `parent` started and that have not ended. */

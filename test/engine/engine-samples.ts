@@ -80,7 +80,7 @@ export class Bench {
     return names.filter((name) => !paths.includes(this.path(name)))
   }
 
-  /** Folders of jobs that the engine keeps: none when nothing runs. */
+  /** Job folders that the engine keeps: none when nothing runs. */
   async jobFolders(): Promise<readonly string[]> {
     const own = await readdir(this.#opened.temporaryFolder)
     const jobs = await Promise.all(

@@ -21,7 +21,7 @@ export const SHARED_FOLDER = SHARED
 
 export interface TestService {
   readonly url: string
-  /** Holds the catalog and the warehouse; gone after `close`. */
+  /** Holds the catalog and the warehouse; deleted by `close`. */
   readonly home: string
   /** A folder from which files may be registered. */
   readonly dataFolder: string

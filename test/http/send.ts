@@ -38,7 +38,7 @@ export async function send(url: string, { method, headers, body }: Sent): Promis
   }
 }
 
-/** Bytes as text, of any media type: the callers know what they asked for. */
+/** Bytes as text, of any media type: callers know what they requested. */
 function readText(response: Response, done: (error: Error | null, text: string) => void): void {
   const chunks: Buffer[] = []
   response.on('data', (chunk) => chunks.push(Buffer.from(chunk)))

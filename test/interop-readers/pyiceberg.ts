@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { promisify } from 'node:util'
 
-/** A Python that has pyiceberg[pyarrow]; where there is none, the tests are skipped by name. */
+/** A Python with pyiceberg[pyarrow]; where there is none, the tests are skipped by name. */
 const PYTHON = process.env['TEST_PYTHON'] ?? 'python3'
 const SCRIPT = new URL('read-table.py', import.meta.url).pathname
 

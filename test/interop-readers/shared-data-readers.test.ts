@@ -17,7 +17,7 @@ interface Step {
 
 interface Moment {
   readonly snapshotId: bigint
-  /** Files that the table holds then, by our own book-keeping. */
+  /** Files that the table holds then, by the test's own count. */
   readonly paths: readonly string[]
 }
 

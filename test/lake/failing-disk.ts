@@ -9,7 +9,7 @@ export interface FailingDisk {
   isFailing: boolean
 }
 
-/** The same services, over a disk that refuses to write what has such a name. */
+/** The same services over a disk that refuses to write files with such a name. */
 export function withFailingDisk(
   deps: WorkshopDependencies,
   pattern: RegExp,

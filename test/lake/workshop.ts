@@ -48,7 +48,7 @@ export interface Workshop {
   readonly meter: CountingMeter
   /** A folder that files may be registered from. */
   readonly dataFolder: string
-  /** Moves the clock; it stands still otherwise. */
+  /** Moves the clock, which stands still otherwise. */
   setClock(ms: number): void
   /** Another process on the same catalog and files. */
   another(): Promise<WorkshopDependencies>
@@ -58,7 +58,7 @@ export interface Workshop {
 export const START_MS = Date.UTC(2024, 2, 17)
 
 export interface WorkshopOptions {
-  /** Whether the engine is that of the whole test file, as it is by default. */
+  /** Whether the engine is shared by the whole test file, as it is by default. */
   readonly sharesEngine?: boolean
 }
 

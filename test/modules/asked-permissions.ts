@@ -5,7 +5,7 @@ export interface Expected {
   /** With the fixed text of `ids` in braces. */
   readonly path: string
   readonly json?: object | (() => object)
-  /** One or several questions, in order; none of a public route. */
+  /** One or several questions, in order; none for a public route. */
   readonly asks: readonly string[] | (() => readonly string[])
 }
 
@@ -15,7 +15,7 @@ const NOBODY = 'no.body'
 const NO_JOB = '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11'
 const ofTransaction = (id: keyof typeof ids) => () => ({ transaction_id: ids[id] })
 
-/** By operation: one request, and what the authorizer is asked for it. */
+/** By operation: one request, and what the authorizer is asked about it. */
 export const EXPECTED: Readonly<Record<string, Expected>> = {
   home: { path: '/', asks: [] },
   health: { path: '/health', asks: [] },

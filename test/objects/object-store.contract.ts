@@ -8,7 +8,7 @@ export interface OpenedStore {
   readonly store: ObjectStore
   /** A folder that may be written, without a slash at its end. */
   readonly root: string
-  /** A location that no root holds. */
+  /** A location outside of all roots. */
   readonly outside: string
   close(): Promise<void>
 }

@@ -16,7 +16,7 @@ export interface Told {
 export interface Asking {
   /** A GET without one. */
   readonly json?: unknown
-  /** The connection is cut after so many milliseconds. */
+  /** The connection is cut after this many milliseconds. */
   readonly cutAfterMs?: number
 }
 

@@ -116,7 +116,7 @@ function show(paths: ReadonlySet<string>): string {
   return names.length === 0 ? 'nothing' : names.slice(0, 5).join(' ')
 }
 
-/** Acknowledged: at every table. Refused: at none. Unknown: one or the other. */
+/** Acknowledged: in every table. Refused: in none. Unknown: one or the other. */
 function checkPresence({ history, timelines }: Replay): string[] {
   const present = new Map<string, Set<string>>()
   for (const [table, { entries }] of timelines) {

@@ -27,7 +27,7 @@ export interface TableChange {
   readonly added: readonly AddedFile[]
   readonly removed: readonly string[]
   readonly truncates: boolean
-  /** It takes whatever is there at its commit: what is gone by then is no reason to refuse. */
+  /** It takes whatever is live at its commit: a file gone by then is no reason to refuse. */
   readonly overwrites: boolean
   /**
    * When the transaction first touched the table, for a change that conflicts with any commit since

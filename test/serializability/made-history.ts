@@ -1,13 +1,13 @@
 import type { History, LoggedSnapshot, Operation, TableChange, TableResult } from './history.ts'
 import { removedFrom } from './replay.ts'
 
-/** Each file of these histories holds as many records. */
+/** Each file of these histories has this many records. */
 export const RECORDS = 10
 
 export interface Asked {
   readonly id: string
   readonly at: readonly [calledAt: number, answeredAt: number]
-  /** By table: `+a` adds a file, `-a` removes one, `*` truncates, `!` takes what is there. */
+  /** By table: `+a` adds a file, `-a` removes one, `*` truncates, `!` takes what is live. */
   readonly changes: Readonly<Record<string, string>>
   readonly outcome?: Operation['outcome']
   readonly touchedBy?: number

@@ -173,7 +173,7 @@ function describePostgres(): void {
   })
 }
 
-/** Until so many connections of this database wait for a lock. */
+/** Waits until this many connections of the database wait for a lock. */
 async function untilWaiting(client: pg.Client, connections: number): Promise<void> {
   for (let attempt = 0; attempt < 500; attempt++) {
     const { rows } = await client.query<{ count: string }>(

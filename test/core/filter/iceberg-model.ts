@@ -18,7 +18,7 @@ export interface Reader {
   readonly not: 'as-it-stands' | 'driven-down' | 'sql'
   /** NaN and -0 as IEEE 754 has them, or in Java's total order. */
   readonly order: 'ieee' | 'total'
-  /** Which of its candidates a literal stands for. */
+  /** The candidate that a literal stands for. */
   readonly rounding: 0 | 1 | 2
 }
 

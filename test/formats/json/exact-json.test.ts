@@ -37,7 +37,7 @@ const PIECES = [
 
 const soup = fc.array(fc.constantFrom(...PIECES), { maxLength: 14 }).map((parts) => parts.join(''))
 
-/** As `JSON.parse` has it, with what it rounds. */
+/** As `JSON.parse` returns it, rounding included. */
 function rounded(value: unknown): unknown {
   if (typeof value === 'bigint') return Number(value)
   if (Array.isArray(value)) return value.map(rounded)

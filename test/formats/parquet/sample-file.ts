@@ -8,7 +8,7 @@ import {
   writeThriftStruct,
 } from '../../../src/formats/parquet/thrift/thrift.ts'
 
-/** Footers made to measure: whatever a writer could say, sound or not, before a file of zeros. */
+/** Footers made to order: whatever a writer could write, sound or not, after a file of zeros. */
 
 const { BINARY, I32, I64, LIST, STRUCT, TRUE } = THRIFT
 const PHYSICAL = {

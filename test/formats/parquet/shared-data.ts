@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const FOLDER = resolve(fileURLToPath(import.meta.url), '../../../../../shared/data')
 
-/** Real files beside the repository; none when the folder is absent. */
+/** Real files next to the repository; none when the folder is absent. */
 export const SHARED_FILES: readonly string[] = existsSync(FOLDER)
   ? readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.parquet'))

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 
-/** Tables that tell of requests, or that housekeeping and publication write at their own times. */
+/** Tables about requests, or that housekeeping and publication write at their own times. */
 const OTHER_TABLES = new Set([
   ...['replays', 'leases', 'publications', 'moraine_migrations'],
   ...['event_cursors', 'event_horizon', 'task_ticks'],

@@ -35,7 +35,7 @@ beforeEach(async () => {
 })
 afterEach(() => shop.close())
 
-/** The queue over the real commit, telling which batches it makes and how many have come to it. */
+/** The queue over the real commit, which records its batches and how many have arrived. */
 function watchedQueue() {
   const batches: (readonly PendingTransaction[])[] = []
   const queue = queueOf((batch) => {

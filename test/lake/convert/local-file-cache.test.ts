@@ -27,7 +27,7 @@ async function writeObject(name: string, bytes: number): Promise<void> {
   await store.putIfAbsent(locationOf(name), Buffer.from(name.repeat(bytes)))
 }
 
-/** Stands in for a bucket, which no machine of ours has: the real store, but it tells no paths. */
+/** Stands in for a bucket: the real store, without local paths. */
 function storeWithoutPaths(): ObjectStore {
   return new Proxy(store, {
     get(target, property) {

@@ -12,7 +12,7 @@ beforeEach(async () => {
 })
 afterEach(() => shop.close())
 
-/** A table that another catalog left with so many snapshots. */
+/** A table that another catalog left with this many snapshots. */
 async function longTable(name: string, count: number): Promise<string> {
   const born = await createTable(shop.deps, {
     name: 'model',

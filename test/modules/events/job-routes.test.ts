@@ -7,7 +7,7 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-/** A job of a kind that nobody does: it waits until the test says otherwise. */
+/** A job of a kind that nobody runs: it waits until the test changes it. */
 const submit = (key?: string, asker?: string) =>
   service.deps.jobs.submit({
     kind: 'test',

@@ -119,7 +119,7 @@ async function runRounds(all: readonly Round[]): Promise<void> {
   await run.finish()
 }
 
-/** One table and its model; the catalog tells in which order the commits took effect. */
+/** One table and its model; the catalog says in which order the commits took effect. */
 class Run {
   readonly #name: { namespace: readonly string[]; name: string }
   /** By version. */

@@ -9,7 +9,7 @@ export interface View {
   readonly snapshots: readonly bigint[]
 }
 
-/** All of a table that the commits of the test change, as the specification has it. */
+/** The parts of a table that the commits of the test change, by the specification. */
 export interface Model extends View {
   readonly properties: ReadonlyMap<string, string>
 }

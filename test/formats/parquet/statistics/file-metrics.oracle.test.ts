@@ -26,7 +26,7 @@ function metricsOf(footer: ParquetFooter) {
   return { schema, metrics: fileMetrics(footer, matchFileSchema({ footer, schema }), schema) }
 }
 
-/** How DuckDB spells a value of a column in the form that Iceberg holds it in. */
+/** SQL by which DuckDB writes a value of a column as Iceberg stores it. */
 const EXACT: Partial<Record<PrimitiveType['kind'], (column: string) => string>> = {
   int: (c) => `${c}::INTEGER`,
   long: (c) => `${c}::BIGINT`,

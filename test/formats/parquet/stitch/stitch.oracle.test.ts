@@ -381,7 +381,9 @@ function padded(tail: Uint8Array): Uint8Array {
   return Uint8Array.from(Buffer.concat([Buffer.alloc(4 + 32_769 * 10), tail]))
 }
 
-/** As if its last column chunk had so many bytes more: they become a hole in the stitched file. */
+/**
+ * Makes its last column chunk longer by this many bytes: they become a hole in the stitched file.
+ */
 function withHoleAtEnd(footer: ParquetFooter, holeBytes: number): ParquetFooter {
   const group = footer.rowGroups.at(-1)
   const chunk = group?.columns.at(-1)

@@ -16,7 +16,7 @@ const VALIDATORS = { etag: ETAG, lastModifiedMs: CHANGED_MS, isDateExact: true }
 type State = 'right' | 'wrong' | undefined
 const STATES: readonly State[] = [undefined, 'right', 'wrong']
 
-/** `right`: the client speaks of what is there. */
+/** `right`: the client means the current version. */
 function headersOf(states: Record<string, State>) {
   const values: Record<string, Record<'right' | 'wrong', string>> = {
     'if-match': { right: `"other", ${ETAG}`, wrong: '"other"' },

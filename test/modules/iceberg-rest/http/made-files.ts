@@ -5,7 +5,7 @@ import type { LakeServices } from '../../../../src/lake/lake.ts'
 import { createManifest, writeSnapshotFiles } from '../../../../src/lake/snapshot/snapshot-files.ts'
 import { writeSnapshot } from '../../../../src/lake/snapshot/snapshot-writer.ts'
 
-/** Snapshots of files that nobody has written: their metadata is all that planning looks at. */
+/** Snapshots of files that do not exist: planning reads only their metadata. */
 
 export function madeFile(path: string, more: Partial<DataFile> = {}): DataFile {
   return {
