@@ -11,7 +11,10 @@ export interface JobStore {
   findByKey(key: Pick<JobRecord, 'kind' | 'key'>): Promise<JobRecord | undefined>
   /** Newest first. */
   list(query: JobQuery): Promise<readonly JobRecord[]>
-  /** Takes the job that is due the longest: a new one, or one whose owner did not renew in time. */
+  /**
+   * Takes the job that is due the longest: of those whose owners did not renew in time, if there is
+   * one, else of those that wait.
+   */
   claim(claim: JobClaim): Promise<ClaimedJob | undefined>
   /** From now on for the duration. `cancelled`: it is still held, and is to stop. */
   renew(renewal: JobRenewal): Promise<'renewed' | 'cancelled' | 'lost'>

@@ -73,6 +73,16 @@ export function describeJobs(catalog: () => Catalog): void {
       expect(await claim(1_100, 'ada', [])).toBeUndefined()
     })
 
+    test('a job that its owner lost comes before those that wait', async () => {
+      await submit({ nowMs: 1_000 })
+      const lost = await mustClaim(1_000)
+      await submit({ nowMs: 900 })
+      const waiting = await submit({ nowMs: 1_000 })
+      expect((await mustClaim(1_099)).jobId).not.toBe(lost.jobId)
+      expect((await mustClaim(1_100)).jobId).toBe(lost.jobId)
+      expect((await mustClaim(1_100)).jobId).toBe(waiting.job.jobId)
+    })
+
     test('who lost a job to another can write nothing any more', async () => {
       await submit()
       const lost = await mustClaim(1_000, 'ada')

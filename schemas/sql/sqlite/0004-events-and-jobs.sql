@@ -52,7 +52,7 @@ create unique index jobs_by_key on jobs (kind, unique_key) where ended_at_ms is 
 
 create index jobs_by_kind on jobs (kind, unique_key, created_at_ms);
 
-create index jobs_due on jobs (due_at_ms, job_id) where ended_at_ms is null;
+create index jobs_due on jobs (state, due_at_ms, job_id) where ended_at_ms is null;
 
 create index jobs_in_order on jobs (created_at_ms, job_id);
 

@@ -87,6 +87,8 @@ export class SqlJobs implements JobStore {
 
   async claim(claim: JobClaim): Promise<ClaimedJob | undefined> {
     if (claim.kinds.length === 0) return undefined
+    // Whoever has nothing to do looks often: that is to be no burden on those who write.
+    if (!(await read(this.#engine, (connection) => isAnyDue(connection, claim)))) return undefined
     const row = await write(this.#engine, (transaction) =>
       claimRow(transaction, claim, this.#engine.skipLocked),
     )
@@ -205,6 +207,19 @@ async function findRow(connection: Connection, jobId: string): Promise<JobRow | 
   return connection.selectFrom('jobs').selectAll().where('job_id', '=', jobId).executeTakeFirst()
 }
 
+async function isAnyDue(connection: Connection, { kinds, nowMs }: JobClaim): Promise<boolean> {
+  const [due] = await connection
+    .selectFrom('jobs')
+    .select('job_id')
+    .where('ended_at_ms', 'is', null)
+    .where('state', 'in', ['running', 'waiting'])
+    .where('due_at_ms', '<=', instant(nowMs))
+    .where('kind', 'in', kinds)
+    .limit(1)
+    .execute()
+  return due !== undefined
+}
+
 /** One statement: of all who claim at once, each gets another job. */
 async function claimRow(
   transaction: SqlTransaction,
@@ -212,16 +227,18 @@ async function claimRow(
   skipLocked: RawBuilder<unknown>,
 ): Promise<JobRow | undefined> {
   const now = instant(nowMs)
+  const due = (state: JobState) => sql`
+    select job_id from jobs
+    where ended_at_ms is null and state = ${state} and due_at_ms <= ${now}
+      and kind in (${sql.join(kinds)})
+    order by due_at_ms, job_id limit 1 ${skipLocked}`
+  // Those of dead processes first: however many wait, none of them is left for long.
   const { rows } = await sql<JobRow>`
     update jobs
     set state = 'running', owner = ${owner}, fencing_token = fencing_token + 1,
       attempts = attempts + 1, due_at_ms = ${instant(nowMs + durationMs)},
       started_at_ms = coalesce(started_at_ms, ${now})
-    where job_id = (
-      select job_id from jobs
-      where ended_at_ms is null and due_at_ms <= ${now} and kind in (${sql.join(kinds)})
-      order by due_at_ms, job_id limit 1 ${skipLocked}
-    )
+    where job_id = coalesce((${due('running')}), (${due('waiting')}))
     returning *`.execute(transaction)
   return rows[0]
 }
