@@ -34,15 +34,15 @@ export class EventFeed {
     after: bigint,
     { waitMs, signal }: { readonly waitMs: number; readonly signal: AbortSignal },
   ): Promise<void> {
-    const waiting = AbortSignal.any([signal, this.#closing.signal])
+    const closing = this.#closing.signal
     const endMs = performance.now() + waitMs
     this.#waiting++
     try {
       this.#polling ??= this.#poll()
-      while (this.#last <= after && !waiting.aborted) {
+      while (this.#last <= after && !signal.aborted && !closing.aborted) {
         const leftMs = endMs - performance.now()
         if (leftMs <= 0) return
-        await this.#news.wait(leftMs, waiting)
+        await this.#news.wait(leftMs, signal)
       }
     } finally {
       this.#waiting--
@@ -52,6 +52,7 @@ export class EventFeed {
 
   async close(): Promise<void> {
     this.#closing.abort()
+    this.#news.ring()
     await this.#polling
   }
 

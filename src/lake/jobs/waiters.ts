@@ -8,8 +8,12 @@ const WAITERS_MAX = 1_000
  */
 export class Waiters {
   readonly #max: number
-  readonly #closing = new AbortController()
-  #count = 0
+  /**
+   * One for each. Signals made with `AbortSignal.any` of one that lives as long as the service
+   * would leave a little memory behind each, in Node 20 and 22.
+   */
+  readonly #waiting = new Set<AbortController>()
+  #isClosed = false
 
   constructor(max = WAITERS_MAX) {
     this.#max = max
@@ -20,26 +24,32 @@ export class Waiters {
    * `overloaded` when too many wait already.
    */
   async wait<T>(signal: AbortSignal, work: (waiting: AbortSignal) => Promise<T>): Promise<T> {
-    if (this.#count >= this.#max) {
+    if (this.#waiting.size >= this.#max) {
       throw new CatalogError('overloaded', 'too many requests wait already: ask without "wait"', {
         facts: { waitingMax: this.#max, retryAfterSeconds: 5 },
       })
     }
-    this.#count++
+    const stop = new AbortController()
+    const leave = () => stop.abort(signal.reason)
+    if (signal.aborted || this.#isClosed) leave()
+    signal.addEventListener('abort', leave, { once: true })
+    this.#waiting.add(stop)
     try {
-      return await work(AbortSignal.any([signal, this.#closing.signal]))
+      return await work(stop.signal)
     } finally {
-      this.#count--
+      this.#waiting.delete(stop)
+      signal.removeEventListener('abort', leave)
     }
   }
 
   /** How many wait now. */
   get count(): number {
-    return this.#count
+    return this.#waiting.size
   }
 
   /** Lets all waiting callers return with what there is. */
   close(): void {
-    this.#closing.abort()
+    this.#isClosed = true
+    for (const stop of this.#waiting) stop.abort()
   }
 }
