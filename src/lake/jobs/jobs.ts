@@ -5,8 +5,9 @@ import type { JobDependencies } from './job-hold.ts'
 import { JobRunner, type JobRunnerOptions } from './job-runner.ts'
 import type { Waiters } from './waiters.ts'
 
-/** How soon those who wait for a job learn of its end. */
-const POLL_MS = 250
+/** How soon those who wait for a job learn of its end: the longer it takes, the later. */
+const POLL_MS_MIN = 100
+const POLL_MS_MAX = 1_000
 
 export type JobWish = Pick<NewJob, 'kind' | 'input' | 'notBeforeMs' | 'asker'> & {
   /** As in `NewJob`; a job that nobody else can mean when absent. */
@@ -72,11 +73,11 @@ export class Jobs {
   ): Promise<JobRecord> {
     return this.#waiters.wait(signal, async (waiting) => {
       const endMs = performance.now() + waitMs
-      for (;;) {
+      for (let pollMs = POLL_MS_MIN; ; pollMs = Math.min(1.5 * pollMs, POLL_MS_MAX)) {
         const job = await this.get(jobId)
         const leftMs = endMs - performance.now()
         if (job.endedAtMs !== undefined || leftMs <= 0 || waiting.aborted) return job
-        await pause(Math.min(POLL_MS, leftMs), waiting)
+        await pause(Math.min(pollMs, leftMs), waiting)
       }
     })
   }
