@@ -277,12 +277,18 @@ export function startService(
     const server = await openServer(config, options).catch((error: unknown) => {
       throw cannotListen(config, error)
     })
+    let stopped: Promise<unknown> | undefined
     // Requests that wait for a module's work end when it stops, so both are closed together.
-    opened.add(server, (it) => {
+    const stopServing = () => {
       platform.waiters.close()
-      return Promise.all([closeModules(modules), it.close()])
-    })
-    opened.add(startBackground(platform, workOf(modules)), (it) => it.close())
+      stopped ??= Promise.all([server.close(), closeModules(modules)])
+      return stopped
+    }
+    opened.add(server, stopServing)
+    // No new requests from the first moment on, while the background ends.
+    opened.add(startBackground(platform, workOf(modules)), (it) =>
+      Promise.all([stopServing(), it.close()]),
+    )
     platform.publisher.recover() // after start-up, so that early requests come first
     return { url: server.url, deps: platform, close: () => opened.close() }
   })

@@ -249,7 +249,8 @@ test('a reader that leaves while nothing is there yet gives its place back at on
     readers.push(await openReader(`${url}/v1/tables/slowly/dump?format=${format}`))
   }
   await eventually(async () => (await metric('moraine_dump_streams')) >= 2)
-  await sleep(200)
+  // Parquet is copied, the others wait for the engine.
+  await eventually(() => gate.jobs === 2)
   for (const reader of readers) reader.destroy()
   await eventually(async () => (await metric('moraine_dump_streams')) === 0)
   gate.open()
