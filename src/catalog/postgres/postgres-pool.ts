@@ -23,6 +23,17 @@ export class HeardClient extends pg.Client {
   }
 }
 
+const STATEMENT_MS_MAX = 30_000
+/**
+ * One round trip, and limits that end with the transaction: a session may be shared, and PgBouncer
+ * refuses them among the parameters of a connection.
+ */
+const BEGIN = [
+  'begin',
+  `set local statement_timeout = ${STATEMENT_MS_MAX}`,
+  `set local idle_in_transaction_session_timeout = ${STATEMENT_MS_MAX}`,
+].join('; ')
+
 const ROLLED_BACK: pg.QueryResult = {
   command: 'ROLLBACK',
   rowCount: 0,
@@ -66,6 +77,7 @@ class GuardedClient {
   }
 
   async query(text: string, values: readonly unknown[] = []): Promise<pg.QueryResult> {
+    if (text === 'begin') return await this.#begin()
     return text === 'rollback' ? await this.#rollBack() : await this.#send(text, values)
   }
 
@@ -81,6 +93,16 @@ class GuardedClient {
       if (error instanceof pg.DatabaseError) throw error
       this.#isBroken = true
       throw new ConnectionLostError(error)
+    }
+  }
+
+  async #begin(): Promise<pg.QueryResult> {
+    try {
+      return await this.#send(BEGIN, [])
+    } catch (error) {
+      // Nobody rolls back what has not begun, and it may have.
+      this.#isBroken = true
+      throw error
     }
   }
 

@@ -11,9 +11,8 @@ const INT8_OID = 20
 const CONNECTIONS_MAX = 10
 const CONNECT_MS_MAX = 10_000
 const CONTENTION_MS_MAX = 10_000
-const STATEMENT_MS_MAX = 30_000
-// Above the server's own limit, which answers with a reason; this one is for servers that fall
-// silent.
+// Above the server's own limit for transactions, which answers with a reason; this one is for reads
+// and for servers that fall silent.
 const REPLY_MS_MAX = 35_000
 // Of one statement; the protocol counts in 16 bits.
 const PARAMETERS_MAX = 65_535
@@ -38,8 +37,6 @@ export async function openPostgresCatalog({
     max: connectionsMax,
     application_name: 'moraine',
     connectionTimeoutMillis: CONNECT_MS_MAX,
-    statement_timeout: STATEMENT_MS_MAX,
-    idle_in_transaction_session_timeout: STATEMENT_MS_MAX,
     query_timeout: REPLY_MS_MAX,
     keepAlive: true,
     Client: HeardClient,
