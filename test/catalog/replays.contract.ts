@@ -226,6 +226,21 @@ export function describeReplays(catalog: () => Catalog): void {
       expect(await catalog().replays.find(idOf('0'))).toBeUndefined()
       expect(await catalog().replays.find(idOf('1'))).toBeDefined()
     })
+
+    test('many answers are forgotten a thousand at a time, and others take their turns', async () => {
+      const answers = Array.from({ length: 2_500 }, (_, i) => replayOf(`${i}`, { expiresAtMs: 10 }))
+      await Promise.all(answers.map((answer) => catalog().replays.remember(answer)))
+      let isForgotten = false
+      let turns = 0
+      const count = () => {
+        turns++
+        if (!isForgotten) setImmediate(count)
+      }
+      setImmediate(count)
+      expect(await catalog().replays.forget(2_000)).toBe(2_500)
+      isForgotten = true
+      expect(turns).toBeGreaterThan(2)
+    })
   })
 }
 

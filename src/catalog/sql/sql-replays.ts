@@ -20,6 +20,8 @@ import { RaisedEvents } from './sql-raised-events.ts'
 
 /** Status of a reservation, which has no answer yet. */
 const NO_STATUS = 0n
+/** Rows that are forgotten in one transaction: the answers of a busy hour would take seconds. */
+const ROWS_AT_ONCE = 1_000
 
 export class SqlReplays implements ReplayStore {
   readonly #engine: SqlEngine
@@ -81,14 +83,13 @@ export class SqlReplays implements ReplayStore {
     )
   }
 
-  forget(beforeMs: number): Promise<number> {
-    return write(this.#engine, async (transaction) => {
-      const deleted = await transaction
-        .deleteFrom('replays')
-        .where('expires_at_ms', '<', BigInt(Math.ceil(beforeMs)))
-        .executeTakeFirst()
-      return Number(deleted.numDeletedRows)
-    })
+  async forget(beforeMs: number): Promise<number> {
+    let forgotten = 0
+    for (;;) {
+      const count = await write(this.#engine, (transaction) => forgetSome(transaction, beforeMs))
+      forgotten += count
+      if (count < ROWS_AT_ONCE) return forgotten
+    }
   }
 }
 
@@ -187,6 +188,29 @@ function findRow(connection: Connection, key: ReplayKey): Promise<Database['repl
     .where('principal', '=', principal)
     .where('replay_key', '=', replay_key)
     .executeTakeFirst()
+}
+
+async function forgetSome(transaction: SqlTransaction, beforeMs: number): Promise<number> {
+  const instant = BigInt(Math.ceil(beforeMs))
+  const deleted = await transaction
+    .deleteFrom('replays')
+    .where((where) =>
+      where(
+        where.refTuple('principal', 'replay_key'),
+        'in',
+        where
+          .selectFrom('replays as old')
+          .select(['old.principal', 'old.replay_key'])
+          .where('old.expires_at_ms', '<', instant)
+          .orderBy('old.expires_at_ms')
+          .limit(ROWS_AT_ONCE)
+          .$asTuple('principal', 'replay_key'),
+      ),
+    )
+    // Again, because the key may have been reserved since it was selected.
+    .where('expires_at_ms', '<', instant)
+    .executeTakeFirst()
+  return Number(deleted.numDeletedRows)
 }
 
 function keyColumns({ principal, key }: ReplayKey) {
