@@ -1,6 +1,6 @@
 import type { NamespacedName } from '../core/table/table-name.ts'
 
-/** Who asks. There is no authentication yet: everybody is anonymous. */
+/** The caller. There is no authentication yet, so every caller is anonymous. */
 export interface Principal {
   readonly kind: 'anonymous'
 }
@@ -8,9 +8,9 @@ export interface Principal {
 export const ANONYMOUS: Principal = { kind: 'anonymous' }
 
 /**
- * What one may be allowed to do, from less to more: `describe` shows that a thing is there and what
- * it is called, `select` its definition and rows, `modify` changes rows and definition, `own` drops
- * and renames. `create` is needed of the namespace of what is to be made.
+ * Permitted actions, from less to more: `describe` shows that a thing exists and its name, `select`
+ * its definition and rows, `modify` changes rows and definition, `own` drops and renames. `create`
+ * is needed on the namespace of a new thing.
  */
 export type Privilege =
   | 'describe'
@@ -21,31 +21,31 @@ export type Privilege =
   | 'manage_grants'
   | 'admin'
 
-/** How each kind of thing is named. */
+/** Names of things, by kind. */
 interface TargetNames {
   readonly catalog: undefined
-  /** Level by level; no level stands for all namespaces. */
+  /** Levels of the namespace; none means all namespaces. */
   readonly namespace: readonly string[]
-  /** A text is a dotted name or a UUID, as it was sent. */
+  /** A string is a dotted name or a UUID, as sent by the client. */
   readonly table: string | NamespacedName
   readonly view: string | NamespacedName
-  /** Its id. */
+  /** The id of the transaction. */
   readonly transaction: string
 }
 
 export type Securable = keyof TargetNames
 export type TargetName<On extends Securable> = TargetNames[On]
 
-/** One thing that a privilege is asked for. */
+/** One thing that needs a privilege. */
 export type Target = {
   readonly [On in Securable]: { readonly on: On; readonly name: TargetNames[On] }
 }[Securable]
 
 export type Decision = 'allowed' | 'denied'
 
-/** Says who may do what. */
+/** Decides who may do what. */
 export interface Authorizer {
-  /** A promise only where something has to be looked up: most calls are decided at once. */
+  /** Returns a promise only if something must be looked up; most calls are decided at once. */
   authorize(
     principal: Principal,
     privilege: Privilege,

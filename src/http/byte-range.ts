@@ -5,23 +5,23 @@ export interface ByteRange {
 }
 
 export type RangeOutcome =
-  /** Answer 200 with everything. */
+  /** Respond 200 with everything. */
   | { readonly outcome: 'whole' }
-  /** Answer 206. */
+  /** Respond 206. */
   | { readonly outcome: 'part'; readonly range: ByteRange }
-  /** Answer 416. */
+  /** Respond 416. */
   | { readonly outcome: 'unsatisfiable' }
 
 const WHOLE: RangeOutcome = { outcome: 'whole' }
 const UNSATISFIABLE: RangeOutcome = { outcome: 'unsatisfiable' }
 /** Optional white space as in RFC 9110, 5.6.3; empty members of the list are allowed. */
 const RANGE = /^bytes=[ \t,]*(?:(\d+)-(\d*)|-(\d+))[ \t,]*$/i
-/** No header of one range is longer; a longer one is not worth a regular expression. */
+/** No header with a single range is longer; longer ones are ignored unparsed. */
 const HEADER_LENGTH_MAX = 100
 
 /**
- * One range of bytes (RFC 9110, section 14). More than one, another unit or nonsense are ignored,
- * as a server may: every client must cope with a 200.
+ * Parses one range of bytes (RFC 9110, section 14). Several ranges, other units and nonsense are
+ * ignored, as a server may: every client must accept a 200.
  */
 export function parseRange(header: string | undefined, lengthBytes: number): RangeOutcome {
   if (header === undefined || header.length > HEADER_LENGTH_MAX) return WHOLE
@@ -44,7 +44,7 @@ function part(start: number, end: number): RangeOutcome {
   return { outcome: 'part', range: { start, end } }
 }
 
-/** Content-Range of a 206, or of a 416 when there is no range. */
+/** Content-Range of a 206, or of a 416 if there is no range. */
 export function contentRange(range: ByteRange | undefined, lengthBytes: number): string {
   const place = range === undefined ? '*' : `${range.start}-${range.end - 1}`
   return `bytes ${place}/${lengthBytes}`

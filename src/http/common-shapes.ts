@@ -11,10 +11,10 @@ export const EXAMPLE_TRANSACTION_ID = 'c0a8012e-7d3f-4f56-8f0b-1b2f6a0e9d21'
 export const EXAMPLE_SNAPSHOT_ID = '4853267719093551'
 export const EXAMPLE_TIME = '2024-03-17T23:51:46.000Z'
 
-// A blank before the offset was a plus sign that the client did not encode.
+// A space before the offset was a plus sign that the client did not encode.
 const BLANK_FOR_PLUS = /^(\d{4}-\d\d-\d\d[Tt ]\S+) (\d\d:?\d\d)$/
 
-/** In a query. */
+/** A moment in a query. */
 export const QueryMoment = z
   .string()
   .transform((text) => parseAsAt(text.replace(BLANK_FOR_PLUS, '$1+$2')))
@@ -25,7 +25,7 @@ export const QueryMoment = z
     example: '2024-03-17T23:59:59Z',
   })
 
-/** In a body. */
+/** A moment in a body. */
 export const BodyMoment = z
   .union([z.string(), z.int()])
   .transform((moment) => parseAsAt(String(moment)))
@@ -47,7 +47,7 @@ export const Filter = z
 
 const SNAPSHOT_ID = /^\d{1,19}$/
 
-/** Text, because it does not fit a JavaScript number; an exact integer is taken, too. */
+/** Text, because it exceeds a JavaScript number; exact integers are accepted, too. */
 export const SnapshotIdInput = z
   .union([z.string().regex(SNAPSHOT_ID, 'is not a snapshot id'), z.int().min(0), z.bigint()])
   .transform(String)
@@ -57,16 +57,19 @@ export const TransactionId = z
   .string()
   .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'is not a transaction id')
   .transform((id) => id.toLowerCase())
-  .meta({ description: 'As given at the start.', example: EXAMPLE_TRANSACTION_ID })
+  .meta({
+    description: 'The id returned when the transaction was started.',
+    example: EXAMPLE_TRANSACTION_ID,
+  })
 
 export const Author = z
   .string()
   .max(1_000)
-  .meta({ description: 'Who commits; kept with the snapshot.', example: 'nightly-load' })
+  .meta({ description: 'Who commits; stored with the snapshot.', example: 'nightly-load' })
 export const Message = z
   .string()
   .max(1_000)
-  .meta({ description: 'Why; kept with the snapshot.', example: 'flights of 17 March' })
+  .meta({ description: 'Why; stored with the snapshot.', example: 'flights of 17 March' })
 
 export const PageQuery = {
   page_size: z.coerce
@@ -75,18 +78,18 @@ export const PageQuery = {
     .min(1)
     .max(PAGE_SIZE_MAX)
     .default(PAGE_SIZE_DEFAULT)
-    .meta({ description: 'The most items to answer.', example: 100 }),
+    .meta({ description: 'Maximum number of items to return.', example: 100 }),
   page_token: z
     .string()
     .max(PAGE_TOKEN_LENGTH_MAX)
     .optional()
-    .meta({ description: '`next_page_token` of the page before.' }),
+    .meta({ description: '`next_page_token` of the previous page.' }),
 }
 
 export const NextPageToken = z
   .string()
   .nullable()
-  .meta({ description: 'Gets the next page; null on the last.', example: null })
+  .meta({ description: 'Token of the next page; null on the last.', example: null })
 
 export const Time = z.string().meta({ description: 'RFC 3339, UTC.', example: EXAMPLE_TIME })
 export const LongText = z.string().regex(/^-?\d+$/)
@@ -95,7 +98,7 @@ export function timeText(atMs: number): string {
   return new Date(atMs).toISOString()
 }
 
-/** With absent members left out. */
+/** The selector, without absent members. */
 export function selectorOf(selector: {
   readonly as_at?: number | undefined
   readonly snapshot_id?: string | undefined

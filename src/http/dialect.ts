@@ -5,57 +5,57 @@ import type { Reply } from './reply.ts'
 import type { Route } from './route.ts'
 
 /**
- * A protocol that the service speaks below a root, and all that its pipeline does differently
- * there. Whatever is not here holds for every dialect.
+ * A protocol that the service speaks below a root: everything that the pipeline does differently
+ * for it. The rest is the same for all dialects.
  */
 export interface Dialect {
-  /** Empty for the service's own API, which takes every path that no other root has. */
+  /** Empty for the service's own API, which gets all paths outside other roots. */
   readonly root: '' | `/${string}`
   /** Served, documented and counted. */
   readonly routes: readonly Route[]
   readonly paths: PathRules
   readonly bodies: BodyRules
   readonly errors: ErrorModel
-  /** What an `Idempotency-Key` may be. */
+  /** Validates an `Idempotency-Key`. */
   readonly keyRule: KeyRule
-  /** `keyRule` for the documents, as JSON schema. */
+  /** JSON schema of `keyRule`, for documentation. */
   readonly keyDoc: Readonly<Record<string, unknown>> & { readonly description: string }
-  /** The parameters after the question mark, as handlers of this dialect take them. */
+  /** Query parameters in the form that handlers of this dialect expect. */
   readQuery(query: string, route: Route): unknown
-  /** For routes without a `rebuild` of their own. */
+  /** Rebuilds responses of routes without their own `rebuild`. */
   readonly rebuild?: NonNullable<Route['rebuild']>
 }
 
-/** Turns the header into a key. Throws `request-invalid` for what is none. */
+/** Converts the header to a key. Throws `request-invalid` if it is not one. */
 export type KeyRule = (text: string) => string
 
 export interface PathRules {
-  /** A route's path as it is served: the specification may spell more than is served. */
+  /** The path that is served for a route's path in the specification. */
   served(path: string): string
-  /** Undoes the percent-encoding of one segment. Throws for a bad one. */
+  /** Decodes one percent-encoded segment. Throws if it is invalid. */
   decode(segment: string): string
-  /** Whether a parameter may be the empty text. */
+  /** Whether a path parameter may be empty. */
   readonly allowsEmpty: boolean
-  /** Whether HEAD is answered as GET; otherwise it needs routes of its own. */
+  /** Whether GET routes serve HEAD; otherwise it needs routes of its own. */
   readonly headIsGet: boolean
-  /** What to throw for a path that no route has. */
-  notFound(path: string): Error
+  /** The error for a path without a route. */
+  notFound(method: string, path: string): Error
 }
 
 export interface BodyRules {
   readonly bytesMax: number
   /**
-   * Whether the route reads a JSON body of this request. Throws for a media type that it refuses.
+   * Whether the route reads a JSON body of this request. Throws if it refuses the media type.
    */
   isRead(route: Route, request: IncomingMessage): boolean
-  /** What the handler gets of the bytes. Throws for a body that is not as the route wants it. */
+  /** The body as the handler gets it. Throws if it does not fit the route. */
   parse(bytes: Uint8Array, route: Route): unknown
 }
 
 export interface ErrorModel {
-  /** What the client sees of any error; what was unforeseen goes to the log. */
+  /** The response to any error; logs unexpected ones. */
   reply(request: IncomingMessage, error: unknown): Reply
-  /** For the documents. */
+  /** For documentation. */
   statusOf(code: ProblemCode): number
   readonly mediaType: string
   readonly shape: z.ZodType

@@ -38,5 +38,5 @@ border-radius:5px;color:#fff;background:#1b7f4b}
 padding:1rem}}
 `
 
-/** For the Content-Security-Policy: this style may be applied, and nothing else. */
+/** Hash for the Content-Security-Policy, which allows only this style. */
 export const DOCS_STYLE_HASH = createHash('sha256').update(DOCS_STYLE).digest('base64')

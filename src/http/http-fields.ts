@@ -2,7 +2,7 @@ import { parseHex } from '../core/value/bytes-text.ts'
 
 /**
  * Content-Disposition that saves under `fileName`: in ASCII for old clients, and exactly (RFC 6266,
- * 8187). Characters that a shell, a path or a header could trip over become `_` in both.
+ * 8187). In both, characters that are unsafe in a shell, a path or a header become `_`.
  */
 export function contentDisposition(fileName: string): string {
   const safe = fileName.replace(HALF_PAIR, '\ufffd').replace(UNSAFE, '_')
@@ -11,10 +11,10 @@ export function contentDisposition(fileName: string): string {
 }
 
 const HALF_PAIR = /\p{Cs}/gu
-/** Control characters, separators of paths, and marks that turn the direction of text. */
+/** Control characters, path separators, and marks that change the direction of text. */
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069/\\]/gu
 
-/** `attr-char` of RFC 8187 stay; `encodeURIComponent` leaves these as well. */
+/** Characters that `encodeURIComponent` keeps but that are not `attr-char` of RFC 8187. */
 function extendedValue(text: string): string {
   return encodeURIComponent(text).replace(
     /['()*]/g,
@@ -25,6 +25,6 @@ function extendedValue(text: string): string {
 /** Repr-Digest of a whole representation (RFC 9530): the same on 200, 206 and HEAD. */
 export function reprDigest(sha256Hex: string): string {
   const bytes = parseHex(sha256Hex)
-  if (bytes?.length !== 32) throw new RangeError(`${sha256Hex} is no SHA-256`)
+  if (bytes?.length !== 32) throw new RangeError(`${sha256Hex} is not a SHA-256`)
   return `sha-256=:${Buffer.from(bytes).toString('base64')}:`
 }

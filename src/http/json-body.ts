@@ -7,20 +7,19 @@ import { requestInvalid } from './problem.ts'
 
 const BODY_BYTES_MAX = 8 * 1024 * 1024
 const BODY_DEPTH_MAX = 64
-/** For the whole body: a trickle must not hold a request open for ever. */
+/** Time for the whole body, so that a slow sender does not hold a request open for ever. */
 const BODY_MS_MAX = 120_000
 /**
- * How much of a refused body is still read and discarded, so that the client gets to see the
- * refusal.
+ * How much of a refused body is still read and discarded, so that the client sees the refusal.
  */
 const DRAIN_BYTES_MAX = 64 * 1024 * 1024
 
-/** JSON with exact 64-bit integers; `undefined` when the body is empty. */
+/** JSON with exact 64-bit integers; `undefined` if the body is empty. */
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   return parseJsonBody(await readBody(request, BODY_BYTES_MAX), BODY_BYTES_MAX)
 }
 
-/** As `readJsonBody`, for bytes that were read before. */
+/** Like `readJsonBody`, for bytes already read. */
 export function parseJsonBody(
   bytes: Uint8Array,
   bytesMax: number,
@@ -34,8 +33,8 @@ export function parseJsonBody(
 }
 
 /**
- * Chunks of the body. Leaving early does not cut the connection, so that a refusal can still be
- * sent.
+ * Chunks of the body. Ending the iteration early keeps the connection, so that a refusal can still
+ * be sent.
  */
 export function bodyChunks(request: IncomingMessage): AsyncIterable<Uint8Array> {
   return request.iterator({ destroyOnReturn: false })
@@ -51,7 +50,7 @@ export function hasBody(request: IncomingMessage): boolean {
   return request.headers['transfer-encoding'] !== undefined || (length ?? '0') !== '0'
 }
 
-/** Throws away what comes after a refusal, up to a bound; then the connection is cut. */
+/** Discards the rest of a refused body, up to a bound; then the connection is closed. */
 export function drain(request: IncomingMessage): void {
   if (request.complete || request.destroyed) return
   let drained = 0
@@ -63,7 +62,7 @@ export function drain(request: IncomingMessage): void {
   request.resume()
 }
 
-/** With listeners: an iterator of a stream costs several times what most bodies do. */
+/** Uses listeners, since a stream's iterator costs more than reading most bodies. */
 export function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) {
     return Promise.reject(tooLarge(bytesMax))
@@ -90,7 +89,7 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Ui
     }
     const onFailure = (error?: Error) => {
       leave()
-      reject(error ?? new Error('the client left before the end of its body'))
+      reject(error ?? new Error('the client disconnected before the end of the body'))
     }
     if (request.destroyed) return onFailure()
     request.on('data', onData).on('end', onEnd).on('error', onFailure).on('close', onFailure)
@@ -98,7 +97,7 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Ui
 }
 
 function tooLarge(bytesMax: number): CatalogError {
-  return new CatalogError('body-too-large', `a JSON body has at most ${bytesMax} bytes`, {
+  return new CatalogError('body-too-large', `a JSON body may have at most ${bytesMax} bytes`, {
     facts: { bytesMax },
   })
 }
@@ -134,7 +133,7 @@ function parseJson(
 
 const UNSTORABLE = /\0|\p{Surrogate}/u
 
-/** NUL and halves of surrogate pairs: no database column and no file holds them. */
+/** Refuses NUL and unpaired surrogates, which no database column and no file can hold. */
 function refuseUnstorableText(value: unknown, path = 'body'): void {
   if (typeof value === 'string') refuseUnstorable(value, path)
   if (typeof value !== 'object' || value === null) return
@@ -146,6 +145,6 @@ function refuseUnstorableText(value: unknown, path = 'body'): void {
 
 function refuseUnstorable(text: string, path: string): void {
   if (!UNSTORABLE.test(text)) return
-  const message = 'holds a NUL character or half of a surrogate pair'
+  const message = 'contains a NUL character or an unpaired surrogate'
   throw requestInvalid([{ path, message }])
 }

@@ -1,4 +1,4 @@
-/** Where a text stops being JSON. */
+/** The place where a text stops being JSON. */
 export interface JsonFault {
   /** Offset in UTF-16 units. */
   readonly position: number
@@ -12,13 +12,13 @@ export interface JsonFault {
 type Wanted = 'value' | 'value or ]' | 'key' | 'key or }' | ':' | ', or }' | ', or ]' | 'end'
 
 const SPACE = /[ \t\r\n]*/y
-// Any character but quotes, backslashes and those below the blank.
+// Any character but quotes, backslashes and control characters.
 const STRING = /"[ !#-[\]-\uffff]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-[\]-\uffff]*)*"/y
 const LITERAL = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])/y
 
 /**
- * Node 20 does not always say where JSON is broken, and people want to know. Slower than
- * `JSON.parse`: for texts that it refused. `undefined` when nothing is wrong with the grammar.
+ * Finds the position of a JSON syntax error, which Node 20 does not always tell. Slower than
+ * `JSON.parse`, so only for texts that it refused. `undefined` if the syntax is valid.
  */
 export function findJsonFault(text: string): JsonFault | undefined {
   const open: ('{' | '[')[] = []

@@ -10,7 +10,7 @@ import {
 const HOLD_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120]
 
-/** One metric, in no registry yet: whoever counts makes it, and `Metrics.register` shows it. */
+/** One metric, made by the module that counts; `Metrics.register` publishes it. */
 export type Meter = Metric
 
 export function counter(
@@ -36,7 +36,7 @@ export function counterOf(name: string, help: string, read: () => number): Count
   })
 }
 
-/** What operators see at `/metrics`. Each service of a process has its own. */
+/** The metrics at `/metrics`. Each service of a process has its own. */
 export class Metrics {
   readonly #registry = new Registry()
   readonly #requests = counter(
@@ -46,18 +46,18 @@ export class Metrics {
   )
   readonly #duration = new Histogram({
     name: 'moraine_http_request_duration_seconds',
-    help: 'From the first byte of the request to the last of the answer.',
+    help: 'Seconds from the first byte of the request to the last byte of the response.',
     labelNames: ['method', 'route', 'status'],
     buckets: SECONDS,
     registers: [],
   })
   readonly #loopHolds = new Histogram({
     name: 'moraine_event_loop_held_seconds',
-    help: 'How late timers came because one piece of work held the event loop; one a turn of 5 ms.',
+    help: 'Delay of timers while one piece of work held the event loop; one sample each 5 ms.',
     buckets: HOLD_SECONDS,
     registers: [],
   })
-  /** Since the last scrape. */
+  /** Longest delay since the last scrape. */
   #longestHoldSeconds = 0
 
   constructor() {
@@ -65,7 +65,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry })
   }
 
-  /** Shows what others count. */
+  /** Publishes the metrics of modules. */
   register(meters: readonly Meter[]): void {
     for (const meter of meters) this.#registry.registerMetric(meter)
   }
@@ -74,7 +74,7 @@ export class Metrics {
     return this.#registry.contentType
   }
 
-  /** In the Prometheus text format. */
+  /** All metrics in the Prometheus text format. */
   text(): Promise<string> {
     return this.#registry.metrics()
   }
@@ -92,7 +92,7 @@ export class Metrics {
     }
     return new Gauge({
       name: 'moraine_event_loop_held_max_seconds',
-      help: 'The longest since the last scrape.',
+      help: 'Longest delay since the last scrape.',
       registers: [],
       collect() {
         this.set(takeLongest())
@@ -102,7 +102,7 @@ export class Metrics {
 
   requestEnded(request: {
     readonly method: string
-    /** The pattern, never the path: a label has few values. */
+    /** The pattern, never the path, since a label must have few values. */
     readonly route: string
     readonly status: number
     readonly seconds: number

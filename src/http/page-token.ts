@@ -1,14 +1,14 @@
 import type { z } from 'zod'
 import { ProblemError } from '../problem/problems.ts'
 
-/** Part of a list. */
+/** One page of a list. */
 export interface Page<Item> {
   readonly items: readonly Item[]
-  /** Null at the end. */
+  /** Token of the next page; null on the last. */
   readonly nextPageToken: string | null
 }
 
-/** A page of at most `size` items, of a list that was asked for one item more. */
+/** A page of at most `size` items, from a list read with one item more. */
 export function cutPage<Item>(
   found: readonly Item[],
   size: number,
@@ -19,12 +19,12 @@ export function cutPage<Item>(
   return { items, nextPageToken: last === undefined ? null : pageToken(positionOf(last)) }
 }
 
-/** Opaque to clients: where the next page begins. */
+/** The position of the next page, opaque to clients. */
 export function pageToken(position: readonly unknown[]): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url')
 }
 
-/** Throws `page-token-invalid` unless it is a token whose position has the shape. */
+/** The position in a token; throws `page-token-invalid` if it does not have the shape. */
 export function parsePageToken<Shape extends z.ZodType>(
   token: string,
   shape: Shape,

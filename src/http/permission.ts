@@ -8,13 +8,13 @@ import type {
   TargetName,
 } from './authorizer.ts'
 
-/** What is known of a request before its body is read. */
+/** The parts of a request that are known before its body is read. */
 export interface TargetCall<Query, Parameter extends string> {
   readonly query: Query
   param(name: Parameter): string
 }
 
-/** One privilege on one thing, which address and query name. */
+/** One privilege on one thing, named by path and query. */
 export type Requirement<Query = unknown, Parameter extends string = string> = {
   readonly [On in Securable]: {
     readonly privilege: Privilege
@@ -24,26 +24,28 @@ export type Requirement<Query = unknown, Parameter extends string = string> = {
 }[Securable]
 
 /**
- * What a route asks of its caller. `public`: nothing. `in-use-case`: what it is about stands in a
- * body or a staged transaction, so that the use case calls `authorize` when it knows.
+ * The permission that a route requires. `public`: none. `in-use-case`: its targets are in a body or
+ * a staged transaction, so the use case calls `authorize` once it knows them.
  */
 export type Permission<Query = unknown, Parameter extends string = string> =
   | 'public'
   | 'in-use-case'
   | Requirement<Query, Parameter>
 
-/** On the table of the path. */
+/** A privilege on the table of the path. */
 export function onTable(privilege: Privilege) {
   return {
-    ...{ privilege, on: 'table' as const },
+    privilege,
+    on: 'table' as const,
     target: ({ param }: TargetCall<unknown, 'table_identifier'>) => param('table_identifier'),
   }
 }
 
-/** On the view of the path. */
+/** A privilege on the view of the path. */
 export function onView(privilege: Privilege) {
   return {
-    ...{ privilege, on: 'view' as const },
+    privilege,
+    on: 'view' as const,
     target: ({ param }: TargetCall<unknown, 'view_identifier'>) => param('view_identifier'),
   }
 }
@@ -52,7 +54,7 @@ export function onCatalog(privilege: Privilege) {
   return { privilege, on: 'catalog' as const, target: () => undefined }
 }
 
-/** What one call has asked for. */
+/** The permission checks of one call. */
 export class CallPermissions {
   readonly principal: Principal
   readonly #authorizer: Authorizer
@@ -63,14 +65,13 @@ export class CallPermissions {
     this.principal = principal
   }
 
-  /** Whether anything was asked for. */
+  /** Whether any permission was checked. */
   get hasAsked(): boolean {
     return this.#hasAsked
   }
 
   /**
-   * Throws `permission-denied`. There is a promise to wait for only when the authorizer must look
-   * something up.
+   * Throws `permission-denied`. Returns a promise only if the authorizer must look something up.
    */
   require(privilege: Privilege, target: Target): Promise<void> | undefined {
     this.#hasAsked = true
@@ -88,7 +89,7 @@ export class CallPermissions {
   }
 }
 
-/** The target of a call to a route that names it. */
+/** The target that a route names for this call. */
 export function targetOf<Query>(
   { on, target }: Requirement<Query>,
   call: TargetCall<Query, string>,

@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** What tells one state of a resource from another. */
+/** Validators that distinguish states of a resource. */
 export interface Validators {
-  /** Strong, with its quotes. */
+  /** Strong entity tag, with its quotes. */
   readonly etag: string
-  /** Time of the last change; an HTTP date has only its seconds. */
+  /** Time of the last change; an HTTP date has only seconds. */
   readonly lastModifiedMs: number
-  /** Whether no other state of the resource has a date of the same second. */
+  /** Whether no other state of the resource has the same HTTP date. */
   readonly isDateExact: boolean
 }
 
@@ -27,17 +27,17 @@ export function judgePreconditions(
   return isStateKnown(headers, validators) ? 'not-modified' : 'proceed'
 }
 
-/** If-Match; only without it If-Unmodified-Since. */
+/** Evaluates If-Match, or If-Unmodified-Since if that is absent. */
 function isStateExpected(headers: Conditions, { etag, ...validators }: Validators): boolean {
   const match = headers['if-match']
   if (match !== undefined) return isAny(match) || entityTags(match).includes(etag)
   const sinceMs = parseHttpDate(headers['if-unmodified-since'])
-  // A date that could mean two states never proves that nothing changed.
+  // A date that could mean two states does not prove that nothing changed.
   if (sinceMs === undefined) return true
   return validators.isDateExact && wholeSecond(validators) <= sinceMs
 }
 
-/** If-None-Match; only without it If-Modified-Since. */
+/** Evaluates If-None-Match, or If-Modified-Since if that is absent. */
 function isStateKnown(headers: Conditions, { etag, ...validators }: Validators): boolean {
   const noneMatch = headers['if-none-match']
   if (noneMatch !== undefined) {
@@ -49,7 +49,7 @@ function isStateKnown(headers: Conditions, { etag, ...validators }: Validators):
 }
 
 /**
- * Whether Range may be honoured: no If-Range, or one that means this very state (RFC 9110, 13.1.5).
+ * Whether Range may be honoured: If-Range is absent or means exactly this state (RFC 9110, 13.1.5).
  */
 export function isRangeCurrent(
   { 'if-range': ifRange }: Conditions,
@@ -61,7 +61,7 @@ export function isRangeCurrent(
   return validators.isDateExact && parseHttpDate(text) === wholeSecond(validators)
 }
 
-/** Whether the client said of which state the part must be. `*` says nothing of the kind. */
+/** Whether the client named the state that the range must be of; `*` does not name one. */
 export function saysWhichState(headers: Conditions): boolean {
   const match = headers['if-match']
   return headers['if-range'] !== undefined || (match !== undefined && !isAny(match))
@@ -88,13 +88,13 @@ function entityTags(list: string): readonly string[] {
 const MONTH = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)'
 const TIME = '\\d\\d:\\d\\d:\\d\\d'
 const DAY = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'
-/** RFC 9110, 5.6.7: the one form to write, and the two old ones that are still to be read. */
+/** The date format to write, and two old ones that must still be read (RFC 9110, 5.6.7). */
 const IMF_FIXDATE = new RegExp(`^${DAY}, \\d\\d ${MONTH} \\d{4} ${TIME} GMT$`)
 const ASCTIME = new RegExp(`^${DAY} ${MONTH} [ \\d]\\d ${TIME} \\d{4}$`)
 const RFC_850 = new RegExp(`^[A-Z][a-z]+day, (\\d\\d)-(${MONTH})-(\\d\\d) (${TIME}) GMT$`)
 const HALF_CENTURY = 50
 
-/** `undefined` for what is no date: such a condition is ignored. */
+/** `undefined` if it is not a date: such a condition is ignored. */
 export function parseHttpDate(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const atMs = Date.parse(inOneForm(text.trim()))
@@ -109,7 +109,7 @@ function inOneForm(text: string): string {
   return `${day} ${month} ${fullYear(Number(year))} ${time} GMT`
 }
 
-/** A year of two digits is never more than fifty years ahead. */
+/** A two-digit year is never more than fifty years in the future. */
 function fullYear(year: number): number {
   const thisYear = new Date().getUTCFullYear()
   const candidate = thisYear - (thisYear % 100) + year

@@ -1,14 +1,14 @@
-/** What a client would like (RFC 7240). */
+/** Preferences of a client (RFC 7240). */
 export interface Preferences {
-  /** It does not want to wait for the dump. */
+  /** Whether it does not want to wait (`respond-async`). */
   readonly isAsync: boolean
-  /** How long it likes to wait. */
+  /** How long it prefers to wait. */
   readonly waitSeconds: number | undefined
 }
 
 const HEADER_LENGTH_MAX = 1_000
 
-/** What is not known is ignored, as the specification wants it. */
+/** Parses Prefer; unknown preferences are ignored, as the specification says. */
 export function parsePrefer(header: string | readonly string[] | undefined): Preferences {
   const text = String(header ?? '').slice(0, HEADER_LENGTH_MAX)
   const preferences = text.split(',').map((part) => part.split(';')[0]?.trim().toLowerCase() ?? '')

@@ -16,7 +16,7 @@ export interface RequestError {
 }
 
 /**
- * `request-invalid` that names each wrong member, at most twenty, and echoes no value at length.
+ * A `request-invalid` that names each invalid member, at most twenty, and quotes no long value.
  */
 export function requestInvalid(
   errors: readonly RequestError[],
@@ -31,7 +31,14 @@ export function requestInvalid(
   return new CatalogError('request-invalid', detail, { facts: { errors: listed, ...facts } })
 }
 
-/** What a shape has against a value; `origin` is `body` or `query`. */
+/** The error for a path without a route. */
+export function noSuchRoute(method: string, path: string): ProblemError {
+  return new ProblemError('route-not-found', `no such route: ${method} ${path.slice(0, 200)}`, {
+    facts: { docs: '/docs' },
+  })
+}
+
+/** Violations of a shape; `origin` is `body` or `query`. */
 export function zodErrors(error: z.ZodError, origin: string): readonly RequestError[] {
   return error.issues.map((issue) => ({
     path: [origin, ...issue.path].map(String).join('.'),
@@ -39,7 +46,7 @@ export function zodErrors(error: z.ZodError, origin: string): readonly RequestEr
   }))
 }
 
-/** The problem document of any error; what was unforeseen goes to the log, not to the client. */
+/** The problem document of any error. Details of unexpected ones go only to the log. */
 export function problemReply(request: IncomingMessage, error: unknown): Reply {
   const shown = shownError(request, error)
   const status = PROBLEMS[shown.code].status
@@ -55,12 +62,12 @@ function headersOf(status: number, facts: ErrorFacts): Record<string, string> {
   }
 }
 
-/** The problem document of any error, as a part of another answer. */
+/** The problem document of any error, as part of another response. */
 export function problemBody(request: IncomingMessage, error: unknown): Record<string, unknown> {
   return membersOf(request, shownError(request, error))
 }
 
-/** What was unforeseen goes to the log. */
+/** The problem of any error; logs unexpected ones. */
 function shownError(request: IncomingMessage, error: unknown): CodedError<ProblemCode> {
   const foreseen = foreseenError(error)
   const isHidden = foreseen === undefined || PROBLEMS[foreseen.code].status === 500
@@ -86,7 +93,7 @@ export function standardMembers(
 function foreseenError(error: unknown): CodedError<ProblemCode> | undefined {
   const problem = asProblem(error)
   if (problem !== undefined) return problem
-  // Express refuses a path that it cannot decode with an error that carries its status.
+  // Express refuses a path that it cannot decode with an error that has a status.
   if (error instanceof URIError || (error as { status?: unknown } | null)?.status === 400) {
     return requestInvalid([{ path: 'path', message: 'is not a valid percent-encoding of UTF-8' }])
   }
@@ -98,7 +105,7 @@ function hide(request: IncomingMessage, cause: unknown): ProblemError {
   request.log.error({ err: cause, errorId }, 'a request failed')
   return new ProblemError(
     'internal',
-    'the service failed unexpectedly; its log has the cause under this error id',
+    'the service failed unexpectedly: its log has the cause under this error id',
     { facts: { errorId } },
   )
 }
@@ -107,7 +114,7 @@ function retryAfterSeconds({ retryAfterSeconds: seconds }: ErrorFacts): number {
   return typeof seconds === 'number' ? Math.ceil(seconds) : RETRY_AFTER_SECONDS
 }
 
-/** `baseSnapshotId` is said as `base_snapshot_id`; 64-bit ids as text. */
+/** Facts as JSON members: `baseSnapshotId` is `base_snapshot_id`, 64-bit ids are text. */
 function snakeCaseMembers(facts: ErrorFacts): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(facts)
@@ -121,21 +128,23 @@ function snakeCaseMembers(facts: ErrorFacts): Record<string, unknown> {
 
 export const Problem = z
   .looseObject({
-    type: z.string().meta({ description: 'Stable; what to switch on.' }),
+    type: z
+      .string()
+      .meta({ description: 'The type of problem, for clients to switch on; never changes.' }),
     title: z.string().meta({ description: 'A short phrase for people.' }),
     status: z.int().meta({ description: 'The HTTP status.' }),
     detail: z
       .string()
-      .meta({ description: 'For people: what went wrong here. Its wording may change.' }),
+      .meta({ description: 'What went wrong, for people. Its wording may change.' }),
     instance: z.string().meta({ description: 'The request id, as in X-Request-Id and the log.' }),
   })
   .meta({
     id: 'Problem',
-    description: 'RFC 9457 problem details. Further members are facts that depend on the type.',
+    description: 'Problem details (RFC 9457). Further members depend on the type.',
     example: {
       table: 'default.flights',
       ...standardMembers('table-not-found', {
-        detail: 'there is no table default.flights',
+        detail: 'table default.flights does not exist',
         instance: '0b6f1f0e-8d0c-4b6e-9d55-2f6c1f0f7a11',
       }),
     },

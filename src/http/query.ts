@@ -2,8 +2,8 @@ import type { z } from 'zod'
 import { requestInvalid, zodErrors } from './problem.ts'
 
 /**
- * The parameters after the question mark, as the shape makes them. Unknown and repeated ones are
- * refused: a typo must not go unseen.
+ * Query parameters, parsed by the shape. Unknown and repeated ones are refused, so that typos are
+ * noticed.
  */
 export function parseQuery<Shape extends z.ZodObject>(
   query: string,
@@ -21,12 +21,12 @@ function parametersOf(query: string, shape: z.ZodObject): ReadonlyMap<string, st
   for (const [name, value] of new URLSearchParams(query)) {
     if (!known.includes(name)) {
       const listed =
-        known.length === 0 ? 'there are none' : `the known ones are ${known.join(', ')}`
-      const message = `${JSON.stringify(name.slice(0, 100))} is no parameter here: ${listed}`
+        known.length === 0 ? 'this route has none' : `this route has ${known.join(', ')}`
+      const message = `unknown parameter ${JSON.stringify(name.slice(0, 100))}: ${listed}`
       throw requestInvalid([{ path: 'query', message }], { parametersKnown: known })
     }
     if (parameters.has(name)) {
-      throw requestInvalid([{ path: `query.${name}`, message: 'is given more than once' }])
+      throw requestInvalid([{ path: `query.${name}`, message: 'must not be given more than once' }])
     }
     parameters.set(name, value)
   }

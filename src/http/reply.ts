@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Turns } from '../core/turns.ts'
 import { stringifyExactJson } from '../formats/json/exact-json.ts'
 
-/** What a handler answers; dispatch.ts sends it. */
+/** The response of a handler, sent by the pipeline. */
 export interface Reply {
   readonly status: number
-  /** What the body is, if there is one. */
+  /** Media type of the body, if there is one. */
   readonly mediaType?: string
   /**
-   * A text, pieces that are made while they are sent, or what sends the body itself and ends the
-   * response.
+   * A text, pieces that are made while they are sent, or a function that sends the body itself and
+   * ends the response.
    */
   readonly body?:
     | string
@@ -19,7 +19,7 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** UTF-8 in pieces that other answers may share. */
+/** UTF-8 in pieces that other responses may share. */
 export interface BytePieces {
   readonly pieces: readonly Uint8Array[]
 }
@@ -29,9 +29,9 @@ const JSON_CONTENT_TYPE = `${JSON_MEDIA_TYPE}; charset=utf-8`
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 export const NDJSON_MEDIA_TYPE = 'application/x-ndjson'
 
-/** Characters that are gathered before they are written. */
+/** Characters to gather before writing. */
 const PIECE_LENGTH = 64 * 1024
-/** What is made in so much time, and fits into one piece, takes no turns with others. */
+/** Time after which a body lets other work run in between. */
 const QUICK_MS = 8
 
 export function jsonReply(
@@ -61,7 +61,7 @@ export async function sendReply(
 }
 
 function contentTypeOf(mediaType: string, body: Reply['body']): string {
-  // RFC 9457 gives it no parameter.
+  // Problem documents have no charset parameter (RFC 9457).
   if (mediaType === PROBLEM_MEDIA_TYPE) return mediaType
   if (mediaType === JSON_MEDIA_TYPE && typeof body !== 'function') return JSON_CONTENT_TYPE
   const isText = /^text\/|\+json$|json$|yaml$/.test(mediaType)
@@ -74,7 +74,7 @@ function sendText(request: IncomingMessage, response: ServerResponse, text: stri
   response.end(request.method === 'HEAD' ? undefined : text)
 }
 
-/** Node holds what a slow reader has not taken yet; the pieces are shared with other readers. */
+/** Node keeps what a slow reader has not taken yet; pieces are shared with other readers. */
 function sendBytes(
   request: IncomingMessage,
   response: ServerResponse,
@@ -87,9 +87,9 @@ function sendBytes(
 }
 
 /**
- * Holds no more than one piece, waits for slow readers, lets others work in between, and stops when
- * the client is gone. Nothing is sent before the first piece is full, so that an early failure
- * still becomes a problem document.
+ * Holds at most one piece, waits for slow readers, lets other work run in between, and stops if the
+ * client disconnects. Sends nothing before the first piece is full, so that an early failure still
+ * becomes a problem document.
  */
 async function sendPieces(response: ServerResponse, pieces: Iterable<string>): Promise<void> {
   let gathered: string[] = []

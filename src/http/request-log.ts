@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 
 declare module 'node:http' {
   interface IncomingMessage {
-    /** The client's own request id, or one that it got. */
+    /** The client's own request id, or a generated one. */
     id: string
     log: RequestLog
   }
@@ -13,12 +13,11 @@ declare module 'node:http' {
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
 const URL_LENGTH_MAX = 2_000
-/** Asked every few seconds by machines: not worth a line each. */
+/** Polled by machines every few seconds, so logged only at level debug. */
 const QUIET = /^\/(?:health|ready|metrics)(?:\?|$)/
 
 /**
- * Lines under the id of one request. A child logger for each request would cost more than the
- * request's routing.
+ * Logs with the id of one request. A child logger for each request would cost more than routing it.
  */
 class RequestLog {
   readonly #log: Logger
@@ -39,8 +38,8 @@ class RequestLog {
 }
 
 /**
- * One line a request, when its answer is out or its client gone. Neither headers nor bodies are
- * logged.
+ * Logs one line for each request, when it was answered or the client disconnected. Neither headers
+ * nor bodies are logged.
  */
 export function requestLog(log: Logger) {
   return (request: IncomingMessage, response: ServerResponse, next: NextFunction): void => {
@@ -64,7 +63,7 @@ export function requestLog(log: Logger) {
         res: { statusCode },
         responseTime: Math.round(performance.now() - startedAt),
       }
-      if (statusCode >= 500) log.error(line, 'request errored')
+      if (statusCode >= 500) log.error(line, 'request failed')
       else log[quietLevel(request)](line, endOf(response))
     })
     next()
@@ -79,7 +78,7 @@ function endOf(response: ServerResponse): string {
   return response.writableFinished ? 'request completed' : 'request aborted'
 }
 
-/** As the client sent it: Express shortens `url` while it routes. */
+/** The URL as the client sent it; Express shortens `url` while it routes. */
 export function requestUrl(request: IncomingMessage): string {
   return (request as { originalUrl?: string }).originalUrl ?? request.url ?? ''
 }

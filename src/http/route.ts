@@ -6,26 +6,26 @@ import type { Principal, Privilege, Target } from './authorizer.ts'
 import type { Permission } from './permission.ts'
 import type { Reply } from './reply.ts'
 
-/** One request, checked. */
+/** One validated request. */
 export interface Call<Query, Body, Parameter extends string = string> {
   readonly query: Query
   /** The parsed JSON body; `undefined` if there is none or it is an upload. */
   readonly body: Body
-  /** The body as it comes in, when it has one of the route's upload media types. */
+  /** The body as a stream, if it has one of the route's upload media types. */
   readonly upload: AsyncIterable<Uint8Array> | undefined
   readonly request: IncomingMessage
   readonly principal: Principal
-  /** Keeps the answer to a request with an `Idempotency-Key` together with its effect. */
+  /** Stores the response to a request with an `Idempotency-Key` together with its effect. */
   readonly keeper: AnswerKeeper
-  /** Aborted when the answer is out, or the client is gone before. */
+  /** Aborted when the response is sent or the client has disconnected. */
   readonly closed: AbortSignal
-  /** A part of the path, decoded. */
+  /** A path parameter, decoded. */
   param(name: Parameter): string
-  /** The first of these media types that the client prefers; `undefined` when it takes none. */
+  /** The media type that the client prefers; `undefined` if it accepts none of these. */
   accepts(mediaTypes: readonly string[]): string | undefined
   /**
    * Throws `permission-denied` unless the principal has the privilege on all of these. A route
-   * whose permission is `in-use-case` must have asked before it answers.
+   * whose permission is `in-use-case` must call it before it returns.
    */
   authorize(privilege: Privilege, targets: readonly Target[]): Promise<void>
 }
@@ -35,7 +35,7 @@ export type ParameterOf<Path extends string> = Path extends `${string}{${infer N
   ? Name | ParameterOf<Rest>
   : never
 
-/** Parts of a path that mean the same wherever they stand. */
+/** Path parameters that mean the same in every route. */
 export const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   table_identifier:
     'The name of a table (in namespace `default`), `namespace.name`, a deeper dotted name, or ' +
@@ -46,7 +46,7 @@ export const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   snapshot_identifier: 'A snapshot id, `latest`, or the name of a branch or tag.',
 }
 
-/** Under which the documents list a route. */
+/** The section of the documentation that lists a route. */
 export interface Tag {
   readonly name: string
   readonly description: string
@@ -56,62 +56,61 @@ export interface AnswerDoc {
   readonly status: number
   readonly description: string
   readonly shape?: z.ZodType
-  /** `application/json` when absent. */
+  /** `application/json` by default. */
   readonly mediaType?: string
-  /** Other forms of the response besides the shape, by media type. */
+  /** Other forms of the response, by media type. */
   readonly alternatives?: Readonly<Record<string, z.ZodType>>
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** All that there is to know of a route: it is served, documented and checked from this. */
+/** Everything about a route; serving, documentation and checks all derive from it. */
 export interface RouteSpec<
   Query extends z.ZodObject,
   Body extends z.ZodType,
   Path extends string = string,
 > {
   readonly method: 'get' | 'head' | 'post' | 'put' | 'patch' | 'delete'
-  /** With `{parameters}`. */
+  /** Path with `{parameters}`. */
   readonly path: Path
-  /** What the parameters are that `PATH_PARAMETERS` does not tell of. */
+  /** Descriptions of parameters that are not in `PATH_PARAMETERS`. */
   readonly parameters?: Readonly<Record<string, string>>
   readonly operationId: string
   readonly tag: Tag
   readonly summary: string
   readonly description?: string
-  /** What the caller must be allowed to. */
+  /** The permission that the caller needs. */
   readonly permission: Permission<z.output<Query>, ParameterOf<Path>>
   readonly query?: Query
   readonly body?: Body
-  /** An empty body stands for `{}`. */
+  /** Whether an empty body means `{}`. */
   readonly isBodyOptional?: boolean
-  /** Deepest nesting of arrays and objects in the body; 64 when absent. */
+  /** Deepest nesting of arrays and objects in the body; 64 by default. */
   readonly bodyDepthMax?: number
-  /** Media types that are accepted unparsed, besides JSON. */
+  /** Media types besides JSON, whose body is passed on as a stream. */
   readonly uploads?: readonly string[]
   /**
-   * Whatever the method: a repeated request has no effect, so that its `Idempotency-Key` is not
-   * kept.
+   * Whatever the method, the request has no effect, so its `Idempotency-Key` is not stored.
    */
   readonly changesNothing?: true
   readonly answers: readonly AnswerDoc[]
-  /** Besides those that any route may return. */
+  /** Problems besides those of every route. */
   readonly problems: readonly ProblemCode[]
-  /** As a shell command, with `$MORAINE` for the address. */
+  /** An example as a shell command, with `$MORAINE` for the address. */
   readonly curl?: string
 }
 
 export interface Route extends RouteSpec<z.ZodObject, z.ZodType> {
   handle(call: Call<never, never>): Promise<Reply> | Reply
-  /** Makes the answer to a repeated request again, from what was kept of one that was too long. */
+  /** Rebuilds the response to a repeated request, if it was too long to store. */
   rebuild?(from: KeptFacts, repeated: RepeatedCall): Promise<Reply>
 }
 
-/** What a route has kept to make its answer from again. */
+/** Facts that a route stored to rebuild its response from. */
 export type KeptFacts = Readonly<Record<string, unknown>>
 
-/** A request that was handled before. */
+/** A request that was completed before. */
 export interface RepeatedCall {
-  /** The first answer; without its body if that was too long to keep. */
+  /** The first response, without its body if that was too long to store. */
   readonly first: Reply
   param(name: string): string
   /** As in `Call`. */
@@ -133,8 +132,8 @@ export function defineRoute<
 }
 
 /**
- * The order in which a path is held against the routes: where two could match, the one whose text
- * is fixed comes before the one that takes any. Among equals it is theirs.
+ * The order in which routes are tried: fixed segments come before parameters. Otherwise, the order
+ * stays as given.
  */
 export function inMatchingOrder<Of extends Pick<Route, 'path'>>(
   routes: readonly Of[],
@@ -144,7 +143,7 @@ export function inMatchingOrder<Of extends Pick<Route, 'path'>>(
   return keyed.map(({ route }) => route)
 }
 
-/** A letter for each segment: `f` of a fixed text, `p` of a parameter. */
+/** One letter for each segment: `f` for a fixed text, `p` for a parameter. */
 function matchingKey({ path }: Pick<Route, 'path'>): string {
   return path
     .split('/')

@@ -6,23 +6,23 @@ import type { JobKind } from '../lake/jobs/job-kind.ts'
 import type { Task } from '../lake/jobs/task.ts'
 
 /**
- * One capability. `modules.ts` lists them; nothing else names them. To make one opens nothing and
- * calls nothing: the documents are made from modules behind which there is no platform.
+ * One capability. Only `modules.ts` names them. Making one must open and call nothing, since the
+ * API documents are generated from modules without a platform.
  */
 export interface Module {
   readonly name: string
   /** Served, documented, counted, and checked for permission. */
   readonly routes?: readonly Route[]
-  /** Another protocol below a root of its own. */
+  /** Another protocol, below a root of its own. */
   readonly dialect?: Dialect
-  /** Done at times, by one replica at a time. */
+  /** Recurring work, done by one replica at a time. */
   readonly tasks?: readonly Task[]
-  /** Done once each, by whichever replica lives. */
+  /** Kinds of jobs; each job is done once, by any replica. */
   readonly jobs?: readonly JobKind[]
-  /** Done about events of others, away from the commit that raised them. */
+  /** Reactions to events, outside the commit that raised them. */
   readonly consumes?: readonly Consumer[]
-  /** What it counts, shown at `/metrics`. */
+  /** Its metrics, shown at `/metrics`. */
   readonly meters?: readonly Meter[]
-  /** Ends what it has begun. Called once, while the stores are still open. */
+  /** Stops its work. Called once, while the stores are still open. */
   close?(): Promise<void>
 }

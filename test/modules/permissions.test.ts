@@ -201,6 +201,6 @@ describe('a route that answers without having asked', () => {
   test('is a line of the log elsewhere', async () => {
     lines.length = 0
     expect(await answerOf(false)).toBe(200)
-    expect(lines.join('')).toMatch(/"operationId":"forgetful".*without asking for a permission/)
+    expect(lines.join('')).toMatch(/"operationId":"forgetful".*without checking a permission/)
   })
 })

@@ -7,7 +7,7 @@ import type {
   ResponseDoc,
 } from './openapi.ts'
 
-/** One page that needs nothing from elsewhere and runs no script. */
+/** A self-contained page without scripts. */
 export function renderDocs(document: OpenApiDocument): string {
   const { info, tags, components } = document
   const sections = tags.map((tag) => ({ ...tag, operations: operationsOf(document, tag.name) }))
@@ -70,7 +70,7 @@ ${paragraphs(doc.description ?? '')}
 ${(doc['x-codeSamples'] ?? []).map(({ source }) => pre(source)).join('')}
 <p class="dim">Permission: ${escapeHtml(doc['x-permission'])}.</p>
 ${parameters(doc.parameters ?? [])}${body(doc)}
-<h4>Answers</h4>${table(Object.entries(doc.responses).map(response))}</section>`
+<h4>Responses</h4>${table(Object.entries(doc.responses).map(response))}</section>`
 }
 
 function parameters(list: readonly ParameterDoc[]): string {
@@ -122,7 +122,7 @@ function shape([id, schema]: [string, JsonSchema]): string {
 ${paragraphs(String(schema['description'] ?? ''))}${alternatives}${shown}</section>`
 }
 
-/** A type in few words, with links to shapes. */
+/** A short description of a type, with links to shapes. */
 function typeText(schema: JsonSchema): string {
   const reference = schema['$ref']
   if (typeof reference === 'string') {
@@ -163,7 +163,7 @@ function paragraphs(text: string): string {
     .join('')
 }
 
-/** Text with `code` in backticks. */
+/** Text, with `code` for backticks. */
 function inline(text: string): string {
   return escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>')
 }

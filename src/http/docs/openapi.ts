@@ -40,7 +40,7 @@ export interface OperationDoc {
   readonly parameters?: readonly ParameterDoc[]
   readonly requestBody?: { readonly required: boolean; readonly content: Content }
   readonly responses: Readonly<Record<string, ResponseDoc>>
-  /** What the caller must be allowed to, in words. */
+  /** The required permission, in words. */
   readonly 'x-permission': string
   readonly 'x-codeSamples'?: readonly { readonly lang: string; readonly source: string }[]
 }
@@ -64,9 +64,9 @@ Writers change them in transactions; readers get any table as it was at any mome
 Every error is a problem document (RFC 9457): switch on its \`type\`, \`/problems/<code>\`,
 which says what to do.
 64-bit ids are text. Times are RFC 3339 in UTC. Unknown members and parameters are refused.
-Every answer carries \`X-Request-Id\`, the client's own if it sent one.`
+Every response has an \`X-Request-Id\`, which is the client's own if it sent one.`
 
-/** The same document for the same routes, verbatim. */
+/** The OpenAPI document; the same routes give the same text. */
 export function buildOpenApi(dialects: readonly Dialect[]): OpenApiDocument {
   const paths: Record<string, Record<string, OperationDoc>> = {}
   for (const dialect of dialects) {
@@ -110,7 +110,7 @@ function operation(dialect: Dialect, route: Route): OperationDoc {
 
 function permissionText({ permission }: Route): string {
   if (permission === 'public') return 'none'
-  if (permission === 'in-use-case') return 'on each thing that the request names'
+  if (permission === 'in-use-case') return 'on everything that the request names'
   return `${permission.privilege} on the ${permission.on}`
 }
 
@@ -188,7 +188,7 @@ function contentOf(mediaType: string, shape: z.ZodType): Content {
   return { [mediaType]: { schema: schemaOf(shape), ...(example === undefined ? {} : { example }) } }
 }
 
-/** By status: what any route of its kind may answer, and what this one may. */
+/** Problems by status: those of any such route, and those of this one. */
 function problems({ errors }: Dialect, route: Route): Record<string, ResponseDoc> {
   const codes = problemCodesOf(route)
   const statuses = [...new Set(codes.map((code) => errors.statusOf(code)))].sort()
@@ -249,14 +249,14 @@ function problemExamples(): Record<string, unknown> {
   return Object.fromEntries(examples)
 }
 
-/** A reference for a shape with an id, else the schema itself. */
+/** A reference to a shape with an id, otherwise the schema itself. */
 function schemaOf(shape: z.ZodType): JsonSchema {
   const id = z.globalRegistry.get(shape)?.id
   if (id !== undefined) return { $ref: componentUri(id) }
   return withoutHeader(z.toJSONSchema(shape, CONVERSION))
 }
 
-/** Uses the registry form: for a shape with an id, the plain form returns a reference to itself. */
+/** Uses the registry form, since the plain one returns a reference for a shape with an id. */
 function componentSchemas(): Record<string, JsonSchema> {
   const { schemas } = z.toJSONSchema(z.globalRegistry, { ...CONVERSION, uri: componentUri })
   return Object.fromEntries(

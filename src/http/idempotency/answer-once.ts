@@ -8,7 +8,7 @@ import { Keeper, type KeyedRequest } from './keeper.ts'
 import { KEPT_BYTES_MAX, readStored, replyOf, type StoredAnswer } from './kept-reply.ts'
 import type { Replays } from './replays.ts'
 
-/** A reservation that its process does not renew is over after so long. */
+/** How long a reservation lasts that its process does not renew. */
 const RESERVED_MS = 30_000
 const RENEW_MS = 10_000
 const RETRY_AFTER_SECONDS_MAX = 5
@@ -20,14 +20,14 @@ export interface AnswerOnceOptions {
   readonly newUuid: () => string
 }
 
-/** One request with a key, and what is needed to handle it. */
+/** One request with a key, and how to respond to it. */
 export interface OnceRequest {
   readonly request: IncomingMessage
   readonly keyed: KeyedRequest
   readonly origin: EventOrigin
-  /** Does what the request asks, once. */
+  /** Executes the request. */
   work(keeper: AnswerKeeper): Promise<Reply>
-  /** Makes a response again that was not kept verbatim. */
+  /** Rebuilds a response that was not stored verbatim. */
   rebuild(from: NonNullable<StoredAnswer['from']>, first: Reply): Promise<Reply>
   refusal(error: unknown): Reply
 }
@@ -38,8 +38,7 @@ export interface OnceUpload extends OnceRequest {
 }
 
 /**
- * Answers requests with a key: a request that was answered before gets that answer and does
- * nothing.
+ * Executes requests with a key once: a repeated request does nothing, and gets the first response.
  */
 export class AnswerOnce {
   readonly #options: AnswerOnceOptions
@@ -49,8 +48,8 @@ export class AnswerOnce {
   }
 
   /**
-   * A request whose own attempt failed because its twin came first gets the twin's answer, as does
-   * one of whose success only the word was lost.
+   * If this attempt fails because a duplicate of it came first, or because only the acknowledgement
+   * was lost, returns the stored response.
    */
   async answer(once: OnceRequest): Promise<Reply> {
     const before = await this.#find(once.keyed)
@@ -58,7 +57,7 @@ export class AnswerOnce {
     return this.#attempt(once, new Keeper(this.#options, once), once.work)
   }
 
-  /** As `answer`, of a body that is not read before the key is reserved. */
+  /** Like `answer`, for a body that is not read before the key is reserved. */
   async answerUpload(once: Omit<OnceUpload, 'work'>): Promise<Reply> {
     const { replays, nowMs, newUuid } = this.#options
     const owner = newUuid()
@@ -71,7 +70,7 @@ export class AnswerOnce {
     if (reserved.outcome === 'in-use') throw inUse(once.keyed, reserved, nowMs())
     const renewal = setInterval(() => {
       replays.renew(reservation()).catch((err) => {
-        once.request.log.warn({ err }, 'the reservation of an idempotency key was not renewed')
+        once.request.log.warn({ err }, 'the reservation of an idempotency key could not be renewed')
       })
     }, RENEW_MS)
     try {
@@ -82,7 +81,7 @@ export class AnswerOnce {
       return await this.#attempt(once, keeper, () => once.upload(keeper, chunks))
     } finally {
       clearInterval(renewal)
-      // Of an answer it takes nothing away.
+      // Has no effect on a stored response.
       await replays.release({ ...once.keyed, owner }).catch(() => undefined)
     }
   }
@@ -95,7 +94,10 @@ export class AnswerOnce {
     try {
       const reply = await work(keeper)
       await keeper.end(reply).catch((err) => {
-        once.request.log.warn({ err }, 'the answer to a request with a key was not kept')
+        once.request.log.warn(
+          { err },
+          'the response to a request with an idempotency key could not be stored',
+        )
       })
       return reply
     } catch (error) {
@@ -111,7 +113,7 @@ export class AnswerOnce {
     }
   }
 
-  /** Throws `idempotency-key-reused` when another request had the key. */
+  /** Throws `idempotency-key-reused` if another request had the key. */
   async #find(keyed: KeyedRequest): Promise<ReplayRecord | undefined> {
     const record = await this.#options.replays.find(keyed)
     if (record !== undefined && record.requestHash !== keyed.requestHash) throw reused(keyed)
@@ -119,12 +121,12 @@ export class AnswerOnce {
   }
 }
 
-/** Whether a repetition of the request must get the same refusal. */
+/** Whether a repeated request must get the same refusal. */
 export function isFinalRefusal({ status }: Reply): boolean {
   return status >= 400 && status < 500 && !NOT_FINAL.has(status)
 }
 
-/** What half a body led to says nothing of the whole one. */
+/** Whether the client left before the end of its body. */
 function hasLeft(request: IncomingMessage): boolean {
   return request.destroyed && !request.complete
 }
@@ -135,7 +137,7 @@ function replay(once: Pick<OnceRequest, 'rebuild'>, record: ReplayRecord): Promi
   return stored.from === undefined ? reply : once.rebuild(stored.from, reply)
 }
 
-/** Reads no more of the body than tells a short one from that of the first request. */
+/** Reads only enough of the body to compare a short one with that of the first request. */
 async function replayUpload(
   once: Pick<OnceUpload, 'rebuild' | 'chunks' | 'keyed'>,
   record: ReplayRecord,

@@ -10,26 +10,26 @@ import type { Reply } from '../reply.ts'
 import { storedReply, storedText } from './kept-reply.ts'
 import type { Replays } from './replays.ts'
 
-/** How long a client may repeat a request, as it is advertised (ISO 8601). */
+/** How long a client may repeat a request (ISO 8601); advertised to clients. */
 export const IDEMPOTENCY_KEY_LIFETIME = 'PT1H'
 const LIFETIME_MS = 3600 * 1000
-/** For clocks that differ and repetitions on their way. */
+/** Extra time for clock differences and repetitions in transit. */
 const GRACE_MS = 300 * 1000
 
 export interface KeyedRequest extends ReplayKey {
   readonly requestHash: string
 }
 
-/** Keeps the answer to one request with a key. */
+/** Stores the response to one request with a key. */
 export class Keeper implements AnswerKeeper {
   readonly #replays: Replays
   readonly #nowMs: () => number
   readonly #keyed: KeyedRequest
   readonly #origin: EventOrigin
   readonly #reservedBy: string | undefined
-  /** Hash of an upload's body, once it is read. */
+  /** Hash of an upload's body, once it was read. */
   bodyHash: string | null = null
-  /** Changes that were asked to keep an answer: the last of them did, unless all were refused. */
+  /** Changes that should store the response: the last of them did, unless all were refused. */
   #attempts = 0
   #isRemembered = false
   #isProvisional = false
@@ -61,7 +61,7 @@ export class Keeper implements AnswerKeeper {
     await this.#replays.remember(this.#record(answer.status, storedText(answer)))
   }
 
-  /** Sees to what the request's work left to do: keeps a reply that no change has kept. */
+  /** Stores a reply that no change has stored. */
   async end(reply: Reply): Promise<void> {
     const isKept = this.#attempts === 1 || this.#isRemembered
     if (isKept && !this.#isProvisional) return
@@ -69,11 +69,11 @@ export class Keeper implements AnswerKeeper {
     if (stored === undefined) return
     const record = this.#record(reply.status, stored)
     if (this.#isProvisional) await this.#replays.amend(record)
-    // After several attempts it is not known whether the last was one: then this changes nothing.
+    // After several attempts, the last one may have stored it: then this changes nothing.
     else await this.#replays.remember(record)
   }
 
-  /** Keeps a refusal that a repetition must get again. */
+  /** Stores a refusal that a repeated request must get again. */
   async refused(reply: Reply): Promise<void> {
     const stored = storedReply(reply)
     if (stored !== undefined) await this.#replays.remember(this.#record(reply.status, stored))
@@ -93,7 +93,7 @@ export class Keeper implements AnswerKeeper {
   }
 }
 
-/** For a request without a key: keeps no answer, only who asked for the change. */
+/** For a request without a key: stores no response, only who requested the change. */
 export class KeylessKeeper implements AnswerKeeper {
   readonly #kept: KeptWithEffect
 

@@ -2,10 +2,12 @@ import type { KeptAnswer } from '../../core/replay.ts'
 import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { JSON_MEDIA_TYPE, type Reply } from '../reply.ts'
 
-/** Longer responses are made again from the current state. */
+/** Longer responses are rebuilt from the current state. */
 export const KEPT_BYTES_MAX = 64 * 1024
 
-/** A response as stored: verbatim, or the facts to make it from; both if more must be known. */
+/**
+ * A response as it is stored: verbatim, as facts to rebuild it from, or both.
+ */
 export interface StoredAnswer {
   readonly headers?: Readonly<Record<string, string>>
   readonly mediaType?: string
@@ -15,7 +17,7 @@ export interface StoredAnswer {
 
 export function storedText({ headers, value, from, isProvisional }: KeptAnswer): string {
   const text = value === undefined ? undefined : stringifyExactJson(value)
-  // Without facts to make it from, there is no other way to repeat it.
+  // Without facts to rebuild it from, it must be stored whatever its length.
   const isKept = text !== undefined && (isShort(text) || from === undefined)
   const isMadeAgain = from !== undefined && (!isKept || isProvisional === true)
   const stored: StoredAnswer = {
@@ -26,7 +28,7 @@ export function storedText({ headers, value, from, isProvisional }: KeptAnswer):
   return stringifyExactJson(stored)
 }
 
-/** A whole reply; `undefined` when it is too long to be kept. */
+/** A whole reply; `undefined` if it is too long to store. */
 export function storedReply({ headers, mediaType, body }: Reply): string | undefined {
   const text = textOf(body)
   if (text === undefined || !isShort(text)) return undefined
@@ -46,7 +48,7 @@ function textOf(body: Reply['body']): string | undefined {
   return length > KEPT_BYTES_MAX ? undefined : Buffer.concat(pieces).toString()
 }
 
-/** The reply that was kept verbatim. */
+/** The reply that was stored verbatim. */
 export function replyOf(status: number, { headers, mediaType, text }: StoredAnswer): Reply {
   return {
     status,

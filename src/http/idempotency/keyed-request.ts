@@ -12,10 +12,10 @@ const CHANGING: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']
 
 export const IDEMPOTENCY_KEY = 'Idempotency-Key'
 const KEY_DESCRIPTION =
-  'Names the request for an hour: repeated with the same key, it gets its first answer ' +
-  'and changes nothing again.'
+  'Identifies the request for an hour: if repeated with the same key, it returns the first ' +
+  'response and changes nothing again.'
 
-/** Any text of 1 to 255 characters. */
+/** Accepts any text of 1 to 255 characters. */
 export const anyTextKey: KeyRule = (text) => {
   if (text.length >= 1 && text.length <= KEY_LENGTH_MAX) return text
   const message = `has 1 to ${KEY_LENGTH_MAX} characters`
@@ -29,7 +29,7 @@ export const ANY_TEXT_KEY_DOC = {
 
 export const UUID_KEY_DOC = { description: KEY_DESCRIPTION, type: 'string', format: 'uuid' }
 
-/** A UUID of any version, for clients send random ones, too; in lower case. */
+/** Accepts a UUID of any version, since some clients send random ones; lower-cases it. */
 export function uuidKey(refuse: () => Error): KeyRule {
   return (text) => {
     const key = text.toLowerCase()
@@ -44,8 +44,7 @@ export function changes({ method, changesNothing }: Pick<Route, 'method' | 'chan
 }
 
 /**
- * The key under which the request may be repeated; `undefined` without one, and for what only
- * reads.
+ * The key under which the request may be repeated; `undefined` if it has none or only reads.
  */
 export function keyOf(request: IncomingMessage, rule: KeyRule): string | undefined {
   const given = request.headers['idempotency-key']
@@ -53,12 +52,12 @@ export function keyOf(request: IncomingMessage, rule: KeyRule): string | undefin
   return rule(String(given))
 }
 
-/** Hash of method, address and body: all that makes a request whose body was read. */
+/** Hash of method, URL and body, which identify a request whose body was read. */
 export function requestHash(request: IncomingMessage, body: Uint8Array): string {
   return hashOf([request.method ?? '', requestUrl(request), body])
 }
 
-/** As `requestHash`, of what is known of an upload before its body is read. */
+/** Like `requestHash`, from what is known of an upload before its body is read. */
 export function uploadHash(request: IncomingMessage): string {
   const { headers } = request
   return hashOf([

@@ -6,7 +6,7 @@ import type {
   ReserveOutcome,
 } from '../../core/replay.ts'
 
-/** Where the answers to requests with a key are kept. The catalog's `ReplayStore` is one. */
+/** Stores responses to requests with a key. The catalog's `ReplayStore` is one. */
 export interface Replays {
   find(key: ReplayKey): Promise<ReplayRecord | undefined>
   remember(replay: NewReplay): Promise<void>

@@ -12,26 +12,26 @@ import { requestLog } from '../request-log.ts'
 import type { Route } from '../route.ts'
 import { routeOf, serveDialects } from './pipeline.ts'
 
-/** As nginx calls it: the client did not wait for the whole answer. */
+/** nginx's code: the client disconnected before the end of the response. */
 const CLIENT_GONE = 499
 
 export interface AppOptions {
-  /** One of them takes every path that no other has. */
+  /** One of them gets every path that no other has. */
   readonly dialects: readonly Dialect[]
   /** For requests with an `Idempotency-Key`. */
   readonly answersOnce: AnswerOnceOptions
   readonly metrics: Metrics
   readonly log: Logger
-  /** Allows everything when absent. */
+  /** If absent, everything is allowed. */
   readonly authorizer?: Authorizer
   /**
-   * Makes a route that should have asked for a permission and has not answer 500, instead of only a
-   * line in the log. Tests set it.
+   * Responds 500 if a route has not checked a permission although it should have, instead of only
+   * logging it. Set in tests.
    */
   readonly isPermissionEnforced?: boolean
 }
 
-/** The whole HTTP face of the service, as a request listener. */
+/** The whole HTTP API of the service, as a request listener. */
 export function createApp({
   dialects,
   answersOnce,
@@ -59,11 +59,11 @@ export function createApp({
 }
 
 function refuseUnasked({ operationId }: Route): never {
-  throw new Error(`${operationId} has answered without asking for a permission`)
+  throw new Error(`${operationId} has responded without checking a permission`)
 }
 
 function logUnasked({ operationId }: Route, request: IncomingMessage): void {
-  request.log.error({ operationId }, 'a route has answered without asking for a permission')
+  request.log.error({ operationId }, 'a route has responded without checking a permission')
 }
 
 function measureRequests(metrics: Metrics) {
@@ -82,8 +82,8 @@ function measureRequests(metrics: Metrics) {
 }
 
 /**
- * Nothing but the style of /docs may run or load; transport security is the business of what ends
- * TLS. Helmet's choice is the same for every answer, so it is asked once.
+ * Nothing but the style of /docs may run or load; transport security is left to the TLS proxy.
+ * Helmet's headers are the same for every response, so they are computed once.
  */
 function securityHeaders() {
   const sample = new ServerResponse(new IncomingMessage(new Socket()))

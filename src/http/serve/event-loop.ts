@@ -1,10 +1,10 @@
-/** A timer that comes so often tells of a hold that lasted longer to within this long. */
+/** Interval of the timer, and so the precision of the measured delays. */
 const INTERVAL_MS = 5
 
 /**
- * Tells `report` by how many seconds each of its timers came late: while one piece of work holds
- * the event loop, nothing else of the process runs, timers included. Returns a function that ends
- * the watch. It keeps no process alive.
+ * Reports by how many seconds each of its timers came late: while one piece of work holds the event
+ * loop, nothing else in the process runs. Returns a function that stops the watch, which does not
+ * keep the process alive.
  */
 export function watchEventLoop(report: (seconds: number) => void): () => void {
   let before = performance.now()

@@ -5,20 +5,20 @@ import { requestUrl } from '../request-log.ts'
 const NUL = /\0|%00/
 const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** What no route takes. */
+/** Refuses requests that no route accepts. */
 export function guardRequest(request: IncomingMessage): void {
   if (NUL.test(requestUrl(request))) {
-    throw requestInvalid([{ path: 'url', message: 'holds a NUL character' }])
+    throw requestInvalid([{ path: 'url', message: 'must not contain a NUL character' }])
   }
   if (isFromOtherSite(request)) {
-    const message = 'a page of another site may not change anything here'
+    const message = 'pages of other sites must not send requests that change data'
     throw requestInvalid([{ path: 'headers.origin', message }])
   }
 }
 
 /**
- * Browsers send some POST requests of any page without asking first, and this service may listen
- * where only its user's browser can reach it. Other clients send no Origin.
+ * Browsers send some cross-site POST requests without a preflight, and this service may be
+ * reachable only from its user's browser. Other clients send no Origin.
  */
 function isFromOtherSite({ method = '', headers }: IncomingMessage): boolean {
   if (READING.has(method) || headers.origin === undefined) return false

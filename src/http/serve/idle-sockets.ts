@@ -7,16 +7,15 @@ interface Exchange {
 }
 
 /**
- * Cuts off clients that send or take nothing for so long. A client that has sent all and waits for
- * the first byte of its answer is left alone: converting a large file takes longer than any reader
- * may stall.
+ * Disconnects clients that neither send nor receive for too long. A client that waits for the first
+ * byte of its response is left alone: converting a large file takes longer than a reader may stall.
  */
 export function cutIdleSockets(server: Server, idleMs: number): void {
   const exchanges = new WeakMap<Socket, Exchange>()
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     exchanges.set(request.socket, { request, response })
   })
-  // With a listener of its own, Node leaves it to that to end the socket.
+  // With a listener, Node no longer ends the socket itself.
   server.setTimeout(idleMs, (socket: Socket) => {
     const exchange = exchanges.get(socket)
     const isOurTurn =

@@ -4,14 +4,14 @@ import { inMatchingOrder, type Route } from '../route.ts'
 
 export interface Match {
   readonly route: Route
-  /** The pattern below the root that the path matched. */
+  /** The pattern that the path matched, below the root. */
   readonly pattern: string
-  /** Throws for a name that the pattern does not have. */
+  /** A path parameter; throws if the pattern does not have it. */
   param(name: string): string
 }
 
 /**
- * The routes of one path, with the pattern's segments: a text to compare, or a parameter's name.
+ * The routes of one path. A segment of the pattern is a text to compare, or a parameter's name.
  */
 interface PathEntry {
   readonly pattern: string
@@ -23,7 +23,7 @@ interface PathEntry {
 /** One may stand there; two enclose an empty name, which is none that a path may end with. */
 const ONE_SLASH_AT_END = /(?<=[^/])\/$/
 
-/** Finds the route of a path that is still encoded, so that a name may hold any character. */
+/** Finds the route of a still encoded path, so that a name may contain any character. */
 export class PathMatcher {
   readonly #rules: Dialect['paths']
   readonly #entriesByLength = new Map<number, PathEntry[]>()
@@ -57,15 +57,15 @@ export class PathMatcher {
   }
 
   /**
-   * Throws `method-not-allowed` with what is, the dialect's own error for an unknown path, and what
-   * its decoding throws. `onPath` is told the pattern as soon as it is known.
+   * Throws `method-not-allowed` with the allowed methods, the dialect's error for an unknown path,
+   * and errors of decoding. Calls `onPath` with the pattern as soon as it is known.
    */
   match(method: string, path: string, onPath: (pattern: string) => void): Match {
     const segments = path.replace(ONE_SLASH_AT_END, '').split('/')
     const entry = this.#entriesByLength
       .get(segments.length)
       ?.find((candidate) => this.#isMatch(candidate, segments))
-    if (entry === undefined) throw this.#rules.notFound(path)
+    if (entry === undefined) throw this.#rules.notFound(method, path)
     onPath(entry.pattern)
     const route = entry.byMethod.get(method)
     if (route === undefined) throw methodNotAllowed(method, entry.allowed)
@@ -97,7 +97,11 @@ export class PathMatcher {
 }
 
 function methodNotAllowed(method: string, allowed: readonly string[]): ProblemError {
-  return new ProblemError('method-not-allowed', `${method} is not served here`, {
-    facts: { method, allowed },
-  })
+  return new ProblemError(
+    'method-not-allowed',
+    `this route does not support ${method}: use ${allowed.join(' or ')}`,
+    {
+      facts: { method, allowed },
+    },
+  )
 }

@@ -16,14 +16,14 @@ import type { Call, KeptFacts, Route } from '../route.ts'
 import { guardRequest } from './guards.ts'
 import { type Match, PathMatcher } from './path-matcher.ts'
 
-/** One for all: to make an error for each answer would cost more than many answers. */
-const CLOSED = new Error('the answer is closed')
+/** Shared, since making an error for each response would cost more than many responses. */
+const CLOSED = new Error('the response is closed')
 const NO_BODY = new Uint8Array()
 
-/** What stands between a request and its handler. */
+/** Checks between a request and its handler. */
 export interface Gate {
   readonly authorizer: Authorizer
-  /** Called when a route has replied without calling `authorize`, although it should have. */
+  /** Called if a route has responded without calling `authorize` although it should have. */
   unasked(route: Route, request: IncomingMessage): void
   /** For requests with an `Idempotency-Key`. */
   readonly once: AnswerOnce
@@ -34,7 +34,7 @@ interface Face {
   readonly matcher: PathMatcher
 }
 
-/** A request on its way to the handler: all but its body. */
+/** A request on its way to the handler, without its body. */
 interface Arrival {
   readonly face: Face
   readonly match: Match
@@ -44,14 +44,14 @@ interface Arrival {
   readonly response: Response
 }
 
-/** What the handler gets besides what was known before the body. */
+/** The parts of a call that exist only after the body was read. */
 interface Handing {
   readonly body?: unknown
   readonly upload?: AsyncIterable<Uint8Array>
   readonly keeper: AnswerKeeper
 }
 
-/** Serves every dialect: whatever they have in common is written here once. */
+/** Serves every dialect; everything that they have in common is written here once. */
 export function serveDialects(dialects: readonly Dialect[], gate: Gate) {
   const faces = dialects
     .map((dialect) => ({ dialect, matcher: new PathMatcher(dialect) }))
@@ -59,7 +59,7 @@ export function serveDialects(dialects: readonly Dialect[], gate: Gate) {
   return async (request: Request, response: Response): Promise<void> => {
     const url = requestTarget(request)
     const face = faces.find(({ dialect }) => isBelow(dialect.root, url))
-    if (face === undefined) throw new Error('no dialect takes every path')
+    if (face === undefined) throw new Error('no dialect has the empty root')
     try {
       const reply = await answer(arrivalOf(face, request, response), gate)
       await sendReply(request, response, reply)
@@ -74,7 +74,7 @@ function isBelow(root: string, url: string): boolean {
   return url.startsWith(root) && (root === '' || '/?'.includes(url.charAt(root.length)))
 }
 
-/** The pattern that the request matched, with its root. */
+/** The pattern that the request matched, including the root. */
 export function routeOf(response: Response): string | undefined {
   return response.locals['route'] as string | undefined
 }
@@ -166,7 +166,7 @@ function onceOf(arrival: Arrival, body: () => unknown) {
     refusal: (error: unknown) => refusalOf(face.dialect, request, error),
     rebuild: (from: KeptFacts, first: Reply): Promise<Reply> => {
       const rebuild = match.route.rebuild ?? face.dialect.rebuild
-      if (rebuild === undefined) throw new Error(`${match.pattern} cannot answer again`)
+      if (rebuild === undefined) throw new Error(`${match.pattern} cannot rebuild its response`)
       return rebuild(from, { first, body: body(), param: match.param })
     },
   }
@@ -182,7 +182,7 @@ async function handle(
   const call: Call<unknown, unknown> = {
     request,
     principal: permissions.principal,
-    // Few look at it, and a signal for each request costs as much as its routing.
+    // Made lazily: few handlers use it, and a signal costs as much as routing the request.
     get closed() {
       closed ??= closingOf(response)
       return closed
@@ -208,7 +208,7 @@ function closingOf(response: Response): AbortSignal {
   return controller.signal
 }
 
-/** The error as this dialect says it; a refused method always names the others. */
+/** The dialect's response to an error; a 405 always has Allow. */
 function refusalOf({ errors }: Dialect, request: IncomingMessage, error: unknown): Reply {
   const reply = errors.reply(request, error)
   if (!(error instanceof ProblemError) || error.code !== 'method-not-allowed') return reply
@@ -217,8 +217,8 @@ function refusalOf({ errors }: Dialect, request: IncomingMessage, error: unknown
 }
 
 /**
- * A refusal if nothing was sent yet; else the connection is reset, so that nothing half looks
- * whole.
+ * Sends a refusal if nothing was sent yet; otherwise resets the connection, so that half a response
+ * does not look whole.
  */
 function sendFailure(
   dialect: Dialect,
@@ -230,12 +230,12 @@ function sendFailure(
 ): void {
   if (response.destroyed) return
   if (response.headersSent) {
-    request.log.error({ err: error }, 'an answer failed half-way')
+    request.log.error({ err: error }, 'a response failed halfway')
     request.socket.resetAndDestroy()
     return
   }
   for (const name of ['Content-Type', 'Content-Length', 'Location']) response.removeHeader(name)
-  // What is short is sent before this returns.
+  // A short body is sent before this returns.
   void sendReply(request, response, refusalOf(dialect, request, error))
   drain(request)
 }

@@ -4,7 +4,7 @@ import { PROBLEMS, ProblemError } from '../../problem/problems.ts'
 import type { Dialect } from '../dialect.ts'
 import { ANY_TEXT_KEY_DOC, anyTextKey } from '../idempotency/keyed-request.ts'
 import { hasBody, mediaTypeOf, parseJsonBody } from '../json-body.ts'
-import { Problem, problemReply, requestInvalid, zodErrors } from '../problem.ts'
+import { noSuchRoute, Problem, problemReply, requestInvalid, zodErrors } from '../problem.ts'
 import { parseQuery } from '../query.ts'
 import { JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../reply.ts'
 import type { Route } from '../route.ts'
@@ -13,7 +13,8 @@ const NO_PARAMETERS = z.strictObject({})
 const BODY_BYTES_MAX = 8 * 1024 * 1024
 
 /**
- * The service's own API: shapes are checked, unknown members refused, errors are problem documents.
+ * The service's own API: shapes are validated, unknown members refused, errors are problem
+ * documents.
  */
 export function plainDialect(routes: readonly Route[]): Dialect {
   return {
@@ -24,10 +25,7 @@ export function plainDialect(routes: readonly Route[]): Dialect {
       decode: decodeSegment,
       allowsEmpty: false,
       headIsGet: true,
-      notFound: (path) =>
-        new ProblemError('route-not-found', `no such route: ${path.slice(0, 200)}`, {
-          facts: { docs: '/docs' },
-        }),
+      notFound: noSuchRoute,
     },
     bodies: { bytesMax: BODY_BYTES_MAX, isRead: takesBody, parse: parseBody },
     errors: {
@@ -65,7 +63,7 @@ function requireMediaType(route: Route, request: IncomingMessage): void {
   const given = (isSupported ? encoding : mediaType).slice(0, 100)
   throw new ProblemError(
     'media-type-unsupported',
-    `${given} is not taken here: send ${supported.join(' or ')}, without Content-Encoding`,
+    `unsupported body ${given}: send ${supported.join(' or ')}, without Content-Encoding`,
     { facts: { given, supported } },
   )
 }
@@ -73,7 +71,7 @@ function requireMediaType(route: Route, request: IncomingMessage): void {
 function parseBody(bytes: Uint8Array, route: Route): unknown {
   const json = parseJsonBody(bytes, BODY_BYTES_MAX)
   if (json === undefined && route.isBodyOptional !== true) {
-    throw new ProblemError('body-invalid', 'a JSON body is needed, and this one is empty')
+    throw new ProblemError('body-invalid', 'the body is empty: send a JSON body')
   }
   const parsed = route.body?.safeParse(json ?? {})
   if (parsed?.success === false) throw requestInvalid(zodErrors(parsed.error, 'body'))

@@ -5,28 +5,28 @@ import { type AppOptions, createApp } from './app.ts'
 import { watchEventLoop } from './event-loop.ts'
 import { cutIdleSockets } from './idle-sockets.ts'
 
-/** Requests that still run get this long at the stop. */
+/** How long open requests may continue after the stop. */
 const STOP_GRACE_MS = 10_000
-/** A client that sends or takes nothing for so long is cut off. */
+/** A client that neither sends nor receives for this long is disconnected. */
 const IDLE_SOCKET_MS = 120_000
 
 export interface Address {
   readonly host: string
-  /** 0: any free one. */
+  /** 0 picks any free port. */
   readonly port: number
 }
 
 export interface OpenServer {
   readonly url: string
-  /** Takes no new requests; those that run may end, for a while. */
+  /** Accepts no new requests; open ones may continue for a while. */
   close(): Promise<void>
 }
 
-/** Listens. Rejects with what the operating system says when it cannot, and leaves nothing open. */
+/** Starts to listen. On failure, rejects with the system's error and leaves nothing open. */
 export async function openServer(address: Address, options: AppOptions): Promise<OpenServer> {
   const server = createHttpServer(createApp(options))
   cutIdleSockets(server, IDLE_SOCKET_MS)
-  server.requestTimeout = 0 // an upload may take long; a stalled one ends by the idle timeout
+  server.requestTimeout = 0 // uploads may take long; the idle timeout ends stalled ones
   await listen(server, address)
   // A connection that cannot be accepted; unheard, the event would end the process.
   server.on('error', (err) => options.log.warn({ err }, 'a connection could not be accepted'))
@@ -41,9 +41,9 @@ export async function openServer(address: Address, options: AppOptions): Promise
 }
 
 /**
- * A server whose requests and responses are born with the prototypes that Express would give them.
- * Changing the prototype of a living object makes V8 forget its shape: that cost four times what
- * Node and Express do for a small request. Express sets them again, which costs nothing.
+ * A server whose requests and responses are created with the prototypes that Express would set.
+ * Changing the prototype of an object makes V8 forget its shape, which cost four times as much as
+ * everything else for a small request. Express sets them again, which costs nothing.
  */
 export function createHttpServer(app: Express): Server {
   class AppRequest extends IncomingMessage {}

@@ -66,12 +66,12 @@ export type DumpState =
 interface Making {
   readonly progress: DumpProgress
   readonly stop: AbortController
-  /** Somebody reads it, or waits to: then it is made whatever becomes of who asked first. */
+  /** Whether anyone reads it or waits to: if so, it is finished even if its job is cancelled. */
   isRead: boolean
 }
 
 export interface BuildOptions {
-  /** Told how many pieces are made, now and then. */
+  /** Called from time to time with the number of finished pieces. */
   report(pieces: number): void
   readonly signal: AbortSignal
 }
@@ -111,7 +111,7 @@ export class Dumps {
   }
 
   /**
-   * As `open`, for work in the background: when its signal ends, so does a dump that nobody reads.
+   * Like `open`, for a background job. If the signal aborts, a dump that nobody reads is stopped.
    */
   async build(target: DumpTarget, { report, signal }: BuildOptions): Promise<DumpIndex> {
     requireChoice(target)

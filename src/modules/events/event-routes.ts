@@ -6,17 +6,17 @@ import { type EventsPlatform, readEvents } from './read-events.ts'
 
 const EVENTS_TAG: Tag = {
   name: 'events',
-  description: 'What happened to tables, views and namespaces, in order.',
+  description: 'Changes of tables, views and namespaces, in order.',
 }
 
-const DESCRIPTION = `Every change that was committed is one event, written in its own database
-transaction: none is missed, and none comes twice to a reader that goes on from \`next_after\`. The
-events of one table come in the order of its versions. Commits that share a snapshot are one event
-with all their transactions.
-
-With \`wait\` an answer comes as soon as there is an event, so that a loop of requests follows the
-catalog without polling. Events are kept for 30 days; a position from before is a 410 that says
-where to begin again.`
+const DESCRIPTION =
+  'Every committed change is one event, written in the same database transaction: a reader that ' +
+  'continues from `next_after` misses none and gets none twice. Events of one table come in the ' +
+  'order of its versions. Commits that share a snapshot are one event with all their ' +
+  'transactions.\n\n' +
+  'With `wait`, the response comes as soon as there is an event, so that a loop of requests ' +
+  'follows the catalog without polling. Events are kept for 30 days; an older position is a 410 ' +
+  'that says where to continue.'
 
 export function eventRoutes(platform: EventsPlatform): readonly Route[] {
   const listEvents = defineRoute(
@@ -25,11 +25,11 @@ export function eventRoutes(platform: EventsPlatform): readonly Route[] {
       path: '/v1/events',
       operationId: 'listEvents',
       tag: EVENTS_TAG,
-      summary: 'What happened since, or the next thing that does',
+      summary: 'List events, or wait for the next',
       description: DESCRIPTION,
       permission: onCatalog('describe'),
       query: EventsQuery,
-      answers: [{ status: 200, description: 'Oldest first.', shape: EventsAnswer }],
+      answers: [{ status: 200, description: 'Events, oldest first.', shape: EventsAnswer }],
       problems: ['events-expired', 'overloaded'],
       curl: 'curl "$MORAINE/v1/events?after=latest&types=moraine.table.committed.v1&wait=30"',
     },
@@ -39,7 +39,9 @@ export function eventRoutes(platform: EventsPlatform): readonly Route[] {
         ...(after !== undefined && { after }),
         ...(types !== undefined && { types }),
         ...(subject !== undefined && { subject }),
-        ...{ limit, waitMs: wait * 1000, signal: closed },
+        limit,
+        waitMs: wait * 1000,
+        signal: closed,
       })
       return jsonReply(
         { events: read.events.map(cloudEventOf), next_after: String(read.nextAfter) },

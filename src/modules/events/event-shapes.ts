@@ -5,7 +5,7 @@ import { EXAMPLE_TIME, EXAMPLE_UUID, Time, timeText } from '../../http/common-sh
 const WAIT_SECONDS_MAX = 60
 const SUBJECT_LENGTH_MAX = 1_200
 const EVENTS_MAX = 1_000
-/** So that text and number have one order. */
+/** Zero-padded, so that text and number sort alike. */
 const SEQUENCE_DIGITS = 19
 
 export const Wait = z.coerce
@@ -13,7 +13,7 @@ export const Wait = z.coerce
   .min(0)
   .max(WAIT_SECONDS_MAX)
   .default(0)
-  .meta({ description: 'How many seconds to wait, if there is nothing to tell yet.', example: 30 })
+  .meta({ description: 'Seconds to wait if there is nothing to return yet.', example: 30 })
 
 export const EventsQuery = z.strictObject({
   after: z
@@ -21,14 +21,14 @@ export const EventsQuery = z.strictObject({
       z.literal('latest'),
       z
         .string()
-        .regex(/^\d{1,19}$/, 'is no position: take next_after of the last answer, or "latest"')
+        .regex(/^\d{1,19}$/, 'is not a position: use next_after of the last response, or "latest"')
         .transform(BigInt),
     ])
     .optional()
     .meta({
       description:
-        'A position: `next_after` of the last answer. Without it from the earliest event that ' +
-        'is kept; `latest` for what is yet to come.',
+        'A position: `next_after` of the last response, or `latest` for future events only. By ' +
+        'default, the earliest event that is kept.',
       example: '41',
     }),
   types: z
@@ -37,7 +37,10 @@ export const EventsQuery = z.strictObject({
     .transform((text) => text.split(','))
     .pipe(z.array(z.enum(EVENT_TYPES)))
     .optional()
-    .meta({ description: 'Only these types, with commas.', example: 'moraine.table.dropped.v1' }),
+    .meta({
+      description: 'Only these types, separated by commas.',
+      example: 'moraine.table.dropped.v1',
+    }),
   subject: z
     .string()
     .min(1)
@@ -45,8 +48,8 @@ export const EventsQuery = z.strictObject({
     .optional()
     .meta({
       description:
-        'Only of the table, view or namespace with this UUID or dotted name. A name means ' +
-        'whatever was called so at the time.',
+        'Only events of the table, view or namespace with this UUID or dotted name. A name means ' +
+        'whatever had it at the time.',
       example: 'aviation.flights',
     }),
   limit: z.coerce
@@ -55,31 +58,31 @@ export const EventsQuery = z.strictObject({
     .min(1)
     .max(EVENTS_MAX)
     .default(100)
-    .meta({ description: 'The most events to answer.', example: 100 }),
+    .meta({ description: 'Maximum number of events to return.', example: 100 }),
   wait: Wait,
 })
 
 export const CloudEvent = z
   .strictObject({
     specversion: z.literal('1.0'),
-    id: z.string().meta({ description: 'Unique: the same event always has the same.' }),
+    id: z.string().meta({ description: 'Unique; the same event always has the same id.' }),
     source: z.string(),
     type: z.enum(EVENT_TYPES),
     subject: z.string().meta({
-      description: 'UUID of the table or view; the dotted name of a namespace.',
+      description: 'UUID of the table or view, or dotted name of the namespace.',
     }),
     time: Time,
     datacontenttype: z.literal('application/json'),
-    sequence: z.string().meta({ description: 'Its position, with leading zeros.' }),
+    sequence: z.string().meta({ description: 'Position of the event, with leading zeros.' }),
     data: z.record(z.string(), z.unknown()).meta({
       description:
-        'Names and ids: `namespace`, `name`, `version`, and by type more ' +
-        '(docs/events-and-jobs.md). Ids of 64 bits are text.',
+        'Names and ids: `namespace`, `name`, `version`, and more depending on the type ' +
+        '(docs/events-and-jobs.md). 64-bit ids are text.',
     }),
   })
   .meta({
     id: 'CloudEvent',
-    description: 'CloudEvents 1.0.',
+    description: 'An event as in CloudEvents 1.0.',
     example: {
       specversion: '1.0',
       id: 'b0a9ff2f-4d7c-4b60-8ad8-6a1d2e1f0c55',
@@ -112,7 +115,7 @@ export const EventsAnswer = z
   .strictObject({
     events: z.array(CloudEvent),
     next_after: z.string().meta({
-      description: 'Where to go on: `after` of the next request. It moves though no event was met.',
+      description: 'The `after` of the next request. It advances even if no event matched.',
       example: '42',
     }),
   })

@@ -4,7 +4,7 @@ import { type HousekeepingPlatform, housekeepingTasks } from './housekeeping.ts'
 import { type JobsPlatform, jobRoutes } from './job-routes.ts'
 import type { EventsPlatform } from './read-events.ts'
 
-/** What happened, and what is being done in the background. */
+/** Events, jobs, and the removal of old records. */
 export function eventsModule(
   platform: EventsPlatform & JobsPlatform & HousekeepingPlatform,
 ): Module {

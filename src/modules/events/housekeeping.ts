@@ -14,7 +14,7 @@ export interface HousekeepingPlatform {
   readonly ambient: Ambient
 }
 
-/** What is forgotten in time, each hour by one replica. */
+/** Tasks that remove old records, each run hourly by one replica. */
 export function housekeepingTasks(platform: HousekeepingPlatform): readonly Task[] {
   const { catalog, ambient } = platform
   return [

@@ -18,8 +18,8 @@ export interface JobsPlatform {
   readonly jobs: Jobs
 }
 
-const JOBS_TAG: Tag = { name: 'jobs', description: 'Long work in the background.' }
-const PARAMETERS = { job_id: 'As it was given when the job was asked for.' }
+const JOBS_TAG: Tag = { name: 'jobs', description: 'Long-running work in the background.' }
+const PARAMETERS = { job_id: 'The id returned when the job was requested.' }
 const RETRY_AFTER_SECONDS = 2
 
 export function jobRoutes({ jobs }: JobsPlatform): readonly Route[] {
@@ -29,11 +29,11 @@ export function jobRoutes({ jobs }: JobsPlatform): readonly Route[] {
       path: '/v1/jobs',
       operationId: 'listJobs',
       tag: JOBS_TAG,
-      summary: 'Jobs, newest first',
-      description: 'Jobs that ended are kept for a week.',
+      summary: 'List jobs, newest first',
+      description: 'Jobs are kept for a week after they ended.',
       permission: onCatalog('describe'),
       query: JobsQuery,
-      answers: [{ status: 200, description: 'A page.', shape: JobsAnswer }],
+      answers: [{ status: 200, description: 'One page of jobs.', shape: JobsAnswer }],
       problems: ['page-token-invalid'],
       curl: 'curl "$MORAINE/v1/jobs?state=running"',
     },
@@ -61,8 +61,8 @@ export function jobRoutes({ jobs }: JobsPlatform): readonly Route[] {
       parameters: PARAMETERS,
       operationId: 'getJob',
       tag: JOBS_TAG,
-      summary: 'How far a job is, or how it ended',
-      description: 'With `wait` the answer comes when the job has ended, or when the time is over.',
+      summary: 'Get the progress or result of a job',
+      description: 'With `wait`, responds when the job has ended or the time is up.',
       permission: onCatalog('describe'),
       query: JobQuery,
       answers: [{ status: 200, description: 'The job.', shape: Job }],
@@ -84,9 +84,9 @@ export function jobRoutes({ jobs }: JobsPlatform): readonly Route[] {
       parameters: PARAMETERS,
       operationId: 'cancelJob',
       tag: JOBS_TAG,
-      summary: 'Cancel a job, or withdraw from it',
+      summary: 'Cancel a job, or withdraw one request for it',
       description:
-        'One that runs stops within seconds: `is_cancelled` says that it will. One that has ' +
+        'A running job stops within seconds, with `is_cancelled` set until then. A job that has ' +
         'ended stays as it is.',
       permission: onCatalog('modify'),
       query: CancelQuery,

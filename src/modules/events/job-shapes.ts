@@ -9,8 +9,12 @@ export const JobPosition = z.tuple([z.int(), z.string().max(100)])
 
 export const JobsQuery = z.strictObject({
   ...PageQuery,
-  kind: z.string().max(100).optional().meta({ description: 'Only of this kind.', example: 'dump' }),
-  state: z.enum(JOB_STATES).optional().meta({ description: 'Only in this state.' }),
+  kind: z
+    .string()
+    .max(100)
+    .optional()
+    .meta({ description: 'Only jobs of this kind.', example: 'dump' }),
+  state: z.enum(JOB_STATES).optional().meta({ description: 'Only jobs in this state.' }),
 })
 
 export const JobQuery = z.strictObject({ wait: Wait })
@@ -23,8 +27,8 @@ export const CancelQuery = z.strictObject({
     .optional()
     .meta({
       description:
-        'Withdraws this asker only, as given when the job was asked for: it goes on as long as ' +
-        'another one wants it. Without it the job is cancelled for all.',
+        'Withdraws only the request of this asker, as named when the job was requested; the job ' +
+        'continues as long as another asker wants it. Without it, the job is cancelled for all.',
     }),
 })
 
@@ -32,10 +36,14 @@ export const Job = z
   .strictObject({
     job_id: z.string(),
     kind: z.string(),
-    key: z.string().meta({ description: 'What it is about: of one kind and key one job is open.' }),
+    key: z.string().meta({
+      description: 'What the job is about; at most one job of a kind and key is open at a time.',
+    }),
     state: z.enum(JOB_STATES),
-    progress: z.unknown().meta({ description: 'How far it is, by kind; null before it says.' }),
-    result: z.unknown().meta({ description: 'By kind; null unless it succeeded.' }),
+    progress: z
+      .unknown()
+      .meta({ description: 'Progress, depending on the kind; null until reported.' }),
+    result: z.unknown().meta({ description: 'Depends on the kind; null unless it succeeded.' }),
     problem: z
       .strictObject({
         type: z.string(),
@@ -43,11 +51,13 @@ export const Job = z
         facts: z.record(z.string(), z.unknown()),
       })
       .nullable()
-      .meta({ description: 'Why it failed, or why the last attempt did.' }),
+      .meta({ description: 'Why the job, or its last attempt, failed.' }),
     attempts: z
       .int()
-      .meta({ description: 'How often it was begun: more than once after a failure.' }),
-    is_cancelled: z.boolean().meta({ description: 'It was told to stop, and will.' }),
+      .meta({ description: 'How often it was started: more than once after a failure.' }),
+    is_cancelled: z
+      .boolean()
+      .meta({ description: 'Whether cancelling was requested; the job will stop.' }),
     created_at: Time,
     started_at: Time.nullable(),
     ended_at: Time.nullable(),

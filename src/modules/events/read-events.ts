@@ -5,8 +5,8 @@ import type { Waiters } from '../../lake/jobs/waiters.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
 /**
- * Looks at the log that one request takes, when its filter meets nothing: whoever asks again goes
- * on from there.
+ * Pages of the log that one request reads if its filter matches nothing; the next request continues
+ * from there.
  */
 const LOOKS_MAX = 10
 
@@ -17,9 +17,9 @@ export interface EventsPlatform {
 }
 
 export type EventsWish = Pick<EventQuery, 'types' | 'subject' | 'limit'> & {
-  /** From the earliest that is kept when absent; `latest` for what is yet to come. */
+  /** By default the earliest event that is kept; `latest` for future events only. */
   readonly after?: bigint | 'latest'
-  /** How long to wait for the first. */
+  /** How long to wait for the first event. */
   readonly waitMs: number
   readonly signal: AbortSignal
 }
@@ -30,8 +30,8 @@ export interface ReadEvents {
 }
 
 /**
- * The next events. With a wait it returns as soon as there is one, and with none when the time is
- * over. Throws `events-expired` when some that followed the position are forgotten.
+ * The next events. With a wait, returns as soon as there is one, or none when the time is up.
+ * Throws `events-expired` if events after the position are no longer kept.
  */
 export async function readEvents(platform: EventsPlatform, wish: EventsWish): Promise<ReadEvents> {
   const { events } = platform.catalog
@@ -66,7 +66,7 @@ async function look(
   let position = after
   for (let looks = 1; ; looks++) {
     const page = await catalog.events.list({ ...filter, after: position, limit })
-    // Forgotten since the first look.
+    // Removed since the first page was read.
     if (page.forgotten > position) throw expired(position, page)
     if (page.events.length > 0 || page.nextAfter === page.last || looks === looksMax) return page
     position = page.nextAfter
@@ -76,9 +76,9 @@ async function look(
 function expired(after: bigint, { forgotten, last }: EventRange): ProblemError {
   const why =
     after > last
-      ? `no event has the position ${after} yet: it is of another catalog, or of one that was ` +
-        'restored'
-      : `events after position ${after} are forgotten: begin again after ${forgotten}`
+      ? `position ${after} is in the future: it belongs to another catalog, or to this one ` +
+        'before it was restored'
+      : `events after position ${after} are no longer kept: continue after ${forgotten}`
   return new ProblemError('events-expired', why, {
     facts: { earliestAfter: String(forgotten), latest: String(last) },
   })

@@ -28,18 +28,18 @@ import type { RestServices } from './rest-services.ts'
 import { pathsOfNewSnapshots } from './snapshot-paths.ts'
 import type { UseCaseCall } from './use-case-call.ts'
 
-/** What one commit asks of one table. */
+/** The part of a commit that concerns one table. */
 interface TableRequest extends Pick<CommitTableRequest, 'requirements' | 'updates'> {
   readonly name: NamespacedName
 }
 
-/** Above it one question for all snapshots is cheaper than one for each. */
+/** Above this, one query for all snapshots is cheaper than one for each. */
 const SINGLE_LOOKUPS_MAX = 32
 const TABLES_AT_ONCE = 8
 
 /**
- * Iceberg REST specification, `CommitTableRequest`. Returns the table as the commit, or a later
- * one, left it.
+ * Commits to one table (Iceberg REST specification, `CommitTableRequest`). Returns the table as the
+ * commit, or a later one, left it.
  */
 export async function commitTable(
   deps: RestServices,
@@ -63,7 +63,7 @@ export async function commitTable(
   })
 }
 
-/** Iceberg REST specification, `CommitTransactionRequest`: all tables or none. */
+/** Commits to all tables or none (Iceberg REST specification, `CommitTransactionRequest`). */
 export async function commitTransactionOfTables(
   deps: RestServices,
   json: unknown,
@@ -89,7 +89,7 @@ export async function commitTransactionOfTables(
   await commitInTurn(deps, { requests, tableUuids }, [keeper, NO_CONTENT])
 }
 
-/** A commit that asserts that there is no table makes one: that is for its namespace to allow. */
+/** A commit that asserts that there is no table creates one, which the namespace must allow. */
 async function authorizeCommit(
   authorize: UseCaseCall['authorize'],
   requests: readonly TableRequest[],
@@ -132,9 +132,8 @@ interface Work {
 }
 
 /**
- * In turn with the other commits of these tables in this process; when another process comes first,
- * the requirements are checked on what it left, and if they still hold the updates are applied to
- * that.
+ * Takes its turn among the commits of these tables in this process. If another process commits
+ * first, the requirements are checked again and the updates applied to the newer state.
  */
 function commitInTurn(
   deps: RestServices,
@@ -210,7 +209,7 @@ async function tableCommit(
   }
 }
 
-/** False when another commit came first. */
+/** False if another commit came first. */
 async function tryCommit(
   deps: Stores<'snapshots' | 'tables'>,
   tables: readonly TableCommit[],
@@ -226,8 +225,8 @@ async function tryCommit(
 }
 
 /**
- * A snapshot id that the table did not have before tells that the commit happened, although its
- * answer was lost.
+ * Whether the commit happened although its response was lost: then the table has a snapshot id that
+ * it did not have before.
  */
 async function isThere(
   { catalog }: Stores<'snapshots'>,

@@ -11,7 +11,7 @@ import { getNamespace } from './namespaces.ts'
 import type { CommitTableRequest } from './requests/table-request-json.ts'
 import { pathsOfNewSnapshots } from './snapshot-paths.ts'
 
-/** The end of a staged creation. Returns `undefined` if another table got the name in between. */
+/** Completes a staged creation. `undefined` if another table took the name in between. */
 export async function createByCommit(
   deps: LakeServices & Stores<'views' | 'namespaces'>,
   {

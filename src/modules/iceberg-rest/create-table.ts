@@ -20,13 +20,13 @@ import { parseCreateTableRequest } from './requests/table-request-json.ts'
 import { requireRestName } from './rest-name.ts'
 
 export interface CreatedTable extends Omit<LoadedTable, 'metadataLocation'> {
-  /** `undefined`: staged, and nothing was made. */
+  /** `undefined` if only staged. */
   readonly metadataLocation: string | undefined
 }
 
 /**
- * Iceberg REST specification, `CreateTableRequest`. A staged creation only returns the metadata to
- * begin with.
+ * Creates a table (Iceberg REST specification, `CreateTableRequest`). A staged creation only
+ * returns the initial metadata.
  */
 export async function createTable(
   deps: LakeServices & Stores<'views' | 'namespaces'>,
@@ -59,8 +59,8 @@ export async function createTable(
 }
 
 /**
- * The metadata file first: a table never is without one. The file goes again only when the table
- * certainly was not made. Throws `table-already-exists` when the name is taken.
+ * Adds the table after its metadata file, which is removed only if the table surely was not
+ * created. Throws `table-already-exists` if the name is taken.
  */
 export async function addTable(
   deps: Stores<'tables'> & Pick<LakeServices, 'ambient' | 'log' | 'objects' | 'publisher'>,
@@ -87,15 +87,17 @@ export async function addTable(
 }
 
 /**
- * Removes the mark of an earlier, dropped table in the same place, so that a rebuilt catalog knows
- * that there is one again.
+ * Removes the mark of an earlier, dropped table at the same location, so that a rebuilt catalog has
+ * the new one.
  */
 export async function forgetDrop(
   { objects, log }: Pick<LakeServices, 'log' | 'objects'>,
   location: string,
 ): Promise<void> {
   const mark = `${location}/metadata/${DROPPED_MARK}`
-  await objects.delete(mark).catch((err) => log.warn({ err, mark }, 'a mark of a drop stays'))
+  await objects
+    .delete(mark)
+    .catch((err) => log.warn({ err, mark }, 'the mark of a dropped table could not be removed'))
 }
 
 export async function refuseTakenName(

@@ -12,9 +12,8 @@ const MANIFESTS_AT_ONCE = 16
 const PATHS_MAX = 5_000_000
 
 /**
- * Every path that the snapshots of an imported table reference. Those of branches and tags must be
- * whole; of older ones files may be gone, as when someone cleaned up behind them. All must be where
- * files may be read.
+ * Every path referenced by the snapshots of an imported table. Snapshots of branches and tags must
+ * be complete; files of older ones may have been deleted. All must be at allowed locations.
  */
 export async function pathsOfImported(
   deps: Pick<LakeServices, 'manifests'>,
@@ -62,6 +61,9 @@ async function readOr<T>(
 function add(paths: Set<string>, path: string): void {
   paths.add(path)
   if (paths.size > PATHS_MAX) {
-    throw new CatalogError('update-invalid', `A table of more than ${PATHS_MAX} files`)
+    throw new CatalogError(
+      'update-invalid',
+      `The table has more than ${PATHS_MAX} files, which cannot be registered`,
+    )
   }
 }

@@ -15,22 +15,22 @@ import {
 import { findAmongAll, readLog, TableHistory } from '../../lake/publish/table-history.ts'
 import { requireRestName } from './rest-name.ts'
 
-/** Which snapshots the metadata has: all, or those of branches and tags. */
+/** Snapshots in the metadata: all, or only those of branches and tags. */
 export type SnapshotMode = 'all' | 'refs'
 
 export interface LoadedTable {
-  /** What the file and the JSON hold. */
+  /** The state that the file and the JSON describe. */
   readonly state: TableState
   readonly metadataLocation: string
-  /** The metadata as JSON in UTF-8, in pieces that others may share. */
+  /** The metadata as JSON in UTF-8, in pieces that other responses may share. */
   readonly json: readonly Uint8Array[]
 }
 
-/** What loading a table takes. */
+/** Everything that loading a table uses. */
 export type LoadDependencies = Stores<'tables' | 'snapshots' | 'publications'> &
   Pick<LakeServices, 'objects' | 'publisher'>
 
-/** Above it one question for all snapshots is cheaper than one for each. */
+/** Above this, one query for all snapshots is cheaper than one for each. */
 const SINGLE_LOOKUPS_MAX = 32
 const ATTEMPTS_MAX = 20
 
@@ -48,12 +48,12 @@ export function tableDoesNotExist(name: NamespacedName): CatalogError {
   return new CatalogError('table-not-found', `Table does not exist: ${table}`, { facts: { table } })
 }
 
-/** Different for each version, and for what is shown of it. */
+/** An entity tag, which differs by version and by the snapshots shown. */
 export function tableTag({ definition, version }: TableState, mode: SnapshotMode): string {
   return `"${definition.tableUuid}-${version}-${mode}"`
 }
 
-/** Throws `file-not-found` when the newest metadata file was there and is not any more. */
+/** The newest state of the table. Throws `file-not-found` if its metadata file has vanished. */
 export async function requirePublishedFile(
   deps: Pick<LakeServices, 'objects'>,
   { metadataLocation }: TableState,
@@ -62,7 +62,7 @@ export async function requirePublishedFile(
 }
 
 /**
- * This version or a later one, in a metadata file that exists. `undefined` when the table is gone.
+ * This version or a later one, in an existing metadata file. `undefined` if the table was dropped.
  */
 export async function loadTable(
   deps: LoadDependencies,
@@ -79,7 +79,10 @@ export async function loadTable(
     newest = await deps.catalog.tables.find(keyOf(state))
     if (newest === undefined) return undefined
   }
-  throw new CatalogError('overloaded', 'The table changes faster than it can be read: try again')
+  throw new CatalogError(
+    'overloaded',
+    'The table changed several times while it was being read: try again',
+  )
 }
 
 function keyOf({ definition }: TableState): TableKey {
@@ -98,8 +101,8 @@ async function publishedOf(
 }
 
 /**
- * A table without its metadata file is of no use to clients that read files; Iceberg's own catalogs
- * refuse it, too.
+ * Refuses a table whose metadata file is missing, as Iceberg's own catalogs do: clients that read
+ * files need it.
  */
 async function requireFile(
   { objects }: Pick<LakeServices, 'objects'>,
@@ -113,7 +116,7 @@ export function metadataFileMissing(location: string): CatalogError {
   return new CatalogError('file-not-found', detail)
 }
 
-/** `undefined` when what the version needs is gone, because of a later one. */
+/** `undefined` if a later version has removed something that this one needs. */
 async function jsonOf(
   deps: LoadDependencies,
   { state, metadataLocation }: Omit<LoadedTable, 'json'>,
@@ -137,7 +140,7 @@ async function historyOf(
   return histories.find(state) ?? (await histories.read(state))
 }
 
-/** The snapshots of branches and tags, and the whole log. `undefined` when one of them is gone. */
+/** The snapshots of branches and tags, and the whole log. `undefined` if one is missing. */
 async function historyOfRefs(
   { catalog, publisher: { histories } }: LoadDependencies,
   state: TableState,
@@ -152,7 +155,7 @@ async function historyOfRefs(
   return { ...history.text, ...(log !== undefined && { log }) }
 }
 
-/** By sequence number; fewer when some are gone. */
+/** Sorted by sequence number; fewer if some are missing. */
 async function findSnapshots(
   catalog: Pick<Catalog, 'snapshots'>,
   { definition: { tableUuid }, currentSnapshot }: TableState,
@@ -168,7 +171,7 @@ async function findSnapshots(
   return snapshots.sort((left, right) => (left.sequenceNumber < right.sequenceNumber ? -1 : 1))
 }
 
-/** `undefined` when there is no such table any more. */
+/** `undefined` if the table no longer exists. */
 export async function loadTableByUuid(
   deps: LoadDependencies,
   tableUuid: string,

@@ -14,7 +14,7 @@ const FILE_BYTES_MAX = 256 * 1024 * 1024
 const PUBLICATIONS_MAX = 100
 
 /**
- * Throws `file-not-found` in Iceberg's words, and `update-invalid` for what is no table metadata.
+ * Throws `file-not-found` in Iceberg's words, and `update-invalid` if it is not table metadata.
  */
 export async function readMetadataAt(
   { objects }: Pick<LakeServices, 'objects'>,
@@ -36,8 +36,8 @@ export async function readMetadataAt(
 }
 
 /**
- * The table that a metadata file describes, all of it, at a version that follows the files of its
- * metadata log.
+ * The whole table that a metadata file describes, with a version higher than those of the files in
+ * its metadata log.
  */
 export async function importTable(
   deps: Pick<LakeServices, 'ambient' | 'manifests' | 'warehouse'>,
@@ -89,27 +89,27 @@ function requireConsistent(
   refuse: (problem: string) => CatalogError,
 ): ReadonlyMap<bigint, Snapshot> {
   const byId = new Map(snapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
-  if (byId.size < snapshots.length) throw refuse('two snapshots have one id')
+  if (byId.size < snapshots.length) throw refuse('two snapshots have the same id')
   for (const { snapshotId, sequenceNumber, schemaId } of snapshots) {
-    if (snapshotId < 0n) throw refuse(`${snapshotId} is no snapshot id`)
+    if (snapshotId < 0n) throw refuse(`${snapshotId} is not a snapshot id`)
     if (sequenceNumber > lastSequenceNumber) {
-      throw refuse(`snapshot ${snapshotId} is ahead of the last sequence number`)
+      throw refuse(`the sequence number of snapshot ${snapshotId} is higher than the last one`)
     }
     const isCurrent = snapshotId === refs[MAIN_BRANCH]?.snapshotId
     if (isCurrent && !definition.schemas.some((schema) => schema.schemaId === schemaId)) {
-      throw refuse(`the current snapshot has an unknown schema, ${schemaId}`)
+      throw refuse(`the current snapshot has the unknown schema ${schemaId}`)
     }
   }
   for (const [name, { snapshotId }] of Object.entries(refs)) {
-    if (!byId.has(snapshotId)) throw refuse(`${name.slice(0, 100)} is at an unknown snapshot`)
+    if (!byId.has(snapshotId)) throw refuse(`${name.slice(0, 100)} refers to an unknown snapshot`)
   }
   checkProperties(definition.properties)
   return byId
 }
 
 /**
- * What follows the last entry of a snapshot that is gone (Iceberg spec, "Table Metadata Fields",
- * snapshot-log).
+ * The part of the log after the last entry of a missing snapshot (Iceberg spec, "Table Metadata
+ * Fields", snapshot-log).
  */
 function knownLog(
   log: readonly SnapshotLogEntry[],

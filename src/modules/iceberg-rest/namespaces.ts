@@ -15,14 +15,14 @@ import type { UseCaseCall } from './use-case-call.ts'
 const LEVELS_MAX = 100
 const PROPERTIES_MAX = 10_000
 
-/** Iceberg REST specification, `UpdateNamespacePropertiesResponse`. */
+/** An `UpdateNamespacePropertiesResponse` of the Iceberg REST specification. */
 export interface NamespaceUpdate {
   readonly updated: readonly string[]
   readonly removed: readonly string[]
   readonly missing: readonly string[]
 }
 
-/** `namespace-already-exists` compares without case. Missing parents are made, too. */
+/** Creates a namespace and its missing parents. Names that differ only in case are the same. */
 export async function createNamespace(
   { catalog }: Stores<'namespaces'>,
   json: unknown,
@@ -55,7 +55,7 @@ export async function getNamespace(
   return found
 }
 
-/** Directly below the parent; of the first level without one. */
+/** Namespaces directly below the parent; those of the first level without one. */
 export async function listNamespaces(
   deps: Stores<'namespaces'>,
   { parent, page }: { readonly parent: readonly string[]; readonly page: PageRequest },
@@ -134,6 +134,6 @@ function setAndRemoved(key: string): ProblemError {
 
 function refuseTooMany(count: number): void {
   if (count <= PROPERTIES_MAX) return
-  const detail = `A namespace has at most ${PROPERTIES_MAX} properties`
+  const detail = `Too many properties: a namespace may have at most ${PROPERTIES_MAX}`
   throw new CatalogError('update-invalid', detail)
 }

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { cutPage, type Page, parsePageToken } from '../../http/page-token.ts'
 
 /**
- * Iceberg REST specification, `PageToken`: if absent, everything is returned at once; if empty, the
- * first page.
+ * A `PageToken` of the Iceberg REST specification: if absent, everything is returned at once; if
+ * empty, the first page.
  */
 export interface PageRequest {
   readonly pageToken?: string

@@ -18,8 +18,8 @@ import type { RestServices } from './rest-services.ts'
 import type { UseCaseCall } from './use-case-call.ts'
 
 /**
- * Iceberg REST specification, `RegisterTableRequest`. With `overwrite` the metadata takes the place
- * of the table that has the name; the UUID of the file must not be that of another table.
+ * Registers a table (Iceberg REST specification, `RegisterTableRequest`). With `overwrite`,
+ * replaces the table of that name; the UUID in the file must not be that of another table.
  */
 export async function registerTable(
   deps: RestServices,
@@ -81,7 +81,9 @@ async function replaceByImported(
     const table = await importAt(before.version + 1)
     const { tableUuid } = table.state.definition
     const replacement = {
-      ...{ table, tableUuid: before.definition.tableUuid, expectedVersion: before.version },
+      table,
+      tableUuid: before.definition.tableUuid,
+      expectedVersion: before.version,
     }
     const options = keeper.withEffect(tableAnswer(tableUuid))
     const outcome = await deps.catalog.tables.replace(replacement, options)
@@ -122,7 +124,7 @@ export async function unregisterTable(
   })
 }
 
-/** The response to a repeated unregistration. */
+/** The result of an earlier unregistration. */
 export async function readUnregistered(
   deps: Pick<LakeServices, 'objects'>,
   metadataLocation: string,

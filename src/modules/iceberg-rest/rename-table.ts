@@ -17,7 +17,8 @@ import type { RestServices } from './rest-services.ts'
 import type { UseCaseCall } from './use-case-call.ts'
 
 /**
- * Iceberg REST specification, `RenameTableRequest`: also into another namespace, which must exist.
+ * Renames a table, possibly into another namespace, which must exist (Iceberg REST specification,
+ * `RenameTableRequest`).
  */
 export async function renameTable(
   deps: RestServices,
@@ -64,7 +65,7 @@ async function tryRename(
   return true
 }
 
-/** A name that differs in case only is the table's own. */
+/** A table's own name in another case is not taken. */
 async function refuseTaken(
   { catalog }: Stores<'tables' | 'views'>,
   state: TableState,

@@ -3,7 +3,7 @@ import type { NamespacedName } from '../../core/table/table-name.ts'
 import { getRestTable } from './load-table.ts'
 import { requestNode } from './requests/table-request-json.ts'
 
-/** Engines report their scans and commits. The report is taken and looked at no further. */
+/** Accepts an engine's report of a scan or commit, and ignores it. */
 export async function takeMetricsReport(
   deps: Stores<'tables'>,
   { name, json }: { readonly name: NamespacedName; readonly json: unknown },

@@ -3,8 +3,8 @@ import { shown } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 
 /**
- * Longest level or name, in bytes of UTF-8. Together with the next limit it keeps index keys below
- * PostgreSQL's 2,700.
+ * Longest level or name, in bytes of UTF-8. With the next limit, keeps index keys below
+ * PostgreSQL's 2,700 bytes.
  */
 const NAME_BYTES_MAX = 512
 const NAMESPACE_BYTES_MAX = 1_024
@@ -12,28 +12,28 @@ const NAMESPACE_BYTES_MAX = 1_024
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for.
 const UNUSABLE = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u
 
-/** Wider than `/v1`: any text without control characters. Throws `name-invalid`. */
+/** Less strict than `/v1`: any text without control characters. Throws `name-invalid`. */
 export function requireRestName({ namespace, name }: NamespacedName): NamespacedName {
   requireRestNamespace(namespace)
   requirePart(name, 'a name')
   return { namespace, name }
 }
 
-/** At least one level. Throws `name-invalid`. */
+/** Requires at least one level. Throws `name-invalid`. */
 export function requireRestNamespace(levels: readonly string[]): readonly string[] {
-  if (levels.length === 0) throw invalidName('', 'a namespace has at least one level')
+  if (levels.length === 0) throw invalidName('', 'a namespace must have at least one level')
   for (const level of levels) requirePart(level, 'a level of a namespace')
   if (bytesOf(levels.join('.')) > NAMESPACE_BYTES_MAX) {
-    throw invalidName(levels.join('.'), `a namespace has at most ${NAMESPACE_BYTES_MAX} bytes`)
+    throw invalidName(levels.join('.'), `a namespace may have at most ${NAMESPACE_BYTES_MAX} bytes`)
   }
   return levels
 }
 
 function requirePart(part: string, what: string): void {
-  if (part === '') throw invalidName(part, `${what} is not empty`)
-  if (UNUSABLE.test(part)) throw invalidName(part, `${what} has no control characters`)
+  if (part === '') throw invalidName(part, `${what} must not be empty`)
+  if (UNUSABLE.test(part)) throw invalidName(part, `${what} must not contain control characters`)
   if (bytesOf(part) > NAME_BYTES_MAX) {
-    throw invalidName(part, `${what} has at most ${NAME_BYTES_MAX} bytes`)
+    throw invalidName(part, `${what} may have at most ${NAME_BYTES_MAX} bytes`)
   }
 }
 

@@ -10,9 +10,8 @@ const MANIFESTS_AT_ONCE = 16
 const ADDED_PATHS_MAX = 1_000_000
 
 /**
- * What new snapshots bring into the table: their manifest lists, the manifests written for them and
- * the files added by those. Reading them also shows that they are there and whole. Throws
- * `update-invalid` when they are not.
+ * Paths that new snapshots add to the table: their manifest lists, the manifests written for them,
+ * and the files added by those. Throws `update-invalid` if one is missing or damaged.
  */
 export async function pathsOfNewSnapshots(
   deps: Pick<LakeServices, 'manifests'>,
@@ -51,8 +50,8 @@ async function addedFiles(
 }
 
 /**
- * What the client wrote and cannot be read is the client's mistake; a location it may not use stays
- * one.
+ * A file of the client that cannot be read is the client's mistake; a location that is not allowed
+ * stays that error.
  */
 export async function readable<T>(what: string, read: () => Promise<T>): Promise<T> {
   try {
@@ -66,6 +65,6 @@ export async function readable<T>(what: string, read: () => Promise<T>): Promise
 }
 
 function tooManyPaths(): CatalogError {
-  const detail = `A commit adds at most ${ADDED_PATHS_MAX} files`
+  const detail = `Too many files: a commit may add at most ${ADDED_PATHS_MAX}`
   return new CatalogError('update-invalid', detail, { facts: { filesMax: ADDED_PATHS_MAX } })
 }

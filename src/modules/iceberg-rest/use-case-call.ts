@@ -1,7 +1,7 @@
 import type { AnswerKeeper } from '../../core/replay.ts'
 import type { Call } from '../../http/route.ts'
 
-/** What a use case needs of its call, when the body says what it is about. */
+/** The parts of a call for a use case whose targets are in the body. */
 export interface UseCaseCall {
   readonly keeper: AnswerKeeper
   readonly authorize: Call<unknown, unknown>['authorize']

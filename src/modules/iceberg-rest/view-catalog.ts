@@ -54,7 +54,7 @@ export async function listRestViews(
   })
 }
 
-/** Iceberg REST specification, `CreateViewRequest`. */
+/** Creates a view (Iceberg REST specification, `CreateViewRequest`). */
 export async function createRestView(
   deps: RestViewDependencies,
   { namespace, json }: InNamespace,
@@ -91,7 +91,7 @@ export function findViewByUuid(
   return catalog.views.find({ viewUuid })
 }
 
-/** Iceberg REST specification, `CommitViewRequest`. */
+/** Replaces a view (Iceberg REST specification, `CommitViewRequest`). */
 export async function replaceRestView(
   deps: RestViewDependencies,
   { name, json }: { readonly name: NamespacedName; readonly json: unknown },
@@ -111,7 +111,7 @@ export async function replaceRestView(
   return state
 }
 
-/** Its metadata files stay. */
+/** Drops a view. Its metadata files stay. */
 export async function dropRestView(
   deps: RestViewDependencies,
   name: NamespacedName,
@@ -119,13 +119,13 @@ export async function dropRestView(
 ): Promise<void> {
   const { viewUuid } = await getRestView(deps, name)
   const outcome = await deps.catalog.views.drop(viewUuid, keeper.withEffect(NO_CONTENT))
-  // It was dropped concurrently: reply as if that had come first.
+  // Dropped concurrently: report it as if that had come first.
   if (outcome === 'not-found') await getRestView(deps, name)
 }
 
 /**
- * Iceberg REST specification, `RenameTableRequest` of views: also into another namespace, which
- * must exist.
+ * Renames a view, possibly into another namespace, which must exist (Iceberg REST specification,
+ * `RenameTableRequest`).
  */
 export async function renameView(
   deps: RestViewDependencies,
@@ -146,7 +146,7 @@ export async function renameView(
   })
 }
 
-/** A name that differs in case only is the view's own. */
+/** A view's own name in another case is not taken. */
 async function refuseTakenDestination(
   { catalog }: Stores<'views' | 'tables'>,
   viewUuid: string,
@@ -167,7 +167,7 @@ async function refuseTakenDestination(
   )
 }
 
-/** Iceberg REST specification, `RegisterViewRequest`: the file stays the view's metadata file. */
+/** Registers a view, which keeps the file (Iceberg REST specification, `RegisterViewRequest`). */
 export async function registerView(
   deps: RestViewDependencies,
   { namespace, json }: InNamespace,

@@ -26,7 +26,7 @@ const list = {
   method: 'get',
   tag: SCHEMAS_TAG,
   permission: onTable('describe'),
-  summary: 'All schemas of the table, past and present',
+  summary: 'List all schemas of the table, past and present',
   description: 'Each with its id; a snapshot names the schema that it was written with.',
   answers: [{ status: 200, description: 'All schemas.', shape: SchemasAnswer }],
   problems: ['table-not-found', 'name-invalid'],

@@ -158,13 +158,11 @@ describe('requests for views', () => {
       expect(code).toBe('update-invalid')
       return message
     }
-    expect(refused({ updates: [{ action: 'add-spec' }] })).toMatch(
-      'is not an update that is known here',
-    )
+    expect(refused({ updates: [{ action: 'add-spec' }] })).toMatch('unknown update')
     expect(refused({ requirements: [{ type: 'assert-create' }], updates: [] })).toMatch(
       'expected one of assert-view-uuid',
     )
-    expect(refused({ updates: Array(5_001).fill({}) })).toMatch('at most 5000 are taken')
+    expect(refused({ updates: Array(5_001).fill({}) })).toMatch('the limit is 5000')
   })
 
   test('to create have a name, a schema and a version', () => {

@@ -4,7 +4,7 @@ import type { Route } from '../../../http/route.ts'
 import { defineRestRoute } from './rest-route.ts'
 import { ConfigAnswer } from './shapes/rest-answer-shapes.ts'
 
-/** The one path that clients know without being told: it tells them of the others. */
+/** The one path that clients must know: its response lists all others. */
 export function configRoutes(others: readonly Route[]): readonly Route[] {
   const config: Route = defineRestRoute(
     {
@@ -12,8 +12,8 @@ export function configRoutes(others: readonly Route[]): readonly Route[] {
       path: '/v1/config',
       operationId: 'icebergConfig',
       permission: 'public',
-      summary: 'What this service serves',
-      description: 'There is one warehouse, whatever a client calls it.',
+      summary: 'Read the configuration for clients',
+      description: 'There is one warehouse; its name in the request is ignored.',
       answers: [{ status: 200, description: 'Settings and endpoints.', shape: ConfigAnswer }],
       problems: [],
       curl: 'curl $MORAINE/iceberg/v1/config',

@@ -8,7 +8,8 @@ import { asProblem, PROBLEMS, type ProblemCode } from '../../../problem/problems
 const MESSAGE_LENGTH_MAX = 2_000
 
 /**
- * Iceberg REST specification, `ErrorModel`, of any error; what was unforeseen goes to the log only.
+ * The response to any error (Iceberg REST specification, `ErrorModel`). Details of unexpected
+ * errors go to the log only.
  */
 export function errorReply(request: IncomingMessage, error: unknown): Reply {
   const foreseen = asProblem(error)
@@ -17,7 +18,7 @@ export function errorReply(request: IncomingMessage, error: unknown): Reply {
     request.log.error({ err: error, errorId }, 'a request failed')
     return modelOf({
       ...INTERNAL_ERROR,
-      message: `Internal Server Error; the log has it under ${errorId}`,
+      message: `Internal Server Error: the service's log has the cause under ${errorId}`,
     })
   }
   const { status } = PROBLEMS[foreseen.code].iceberg
@@ -26,8 +27,8 @@ export function errorReply(request: IncomingMessage, error: unknown): Reply {
 }
 
 /**
- * Java's client throws for a view's bad version what it would throw itself, if it is told so. For
- * tables it is not: only after a BadRequestException does it delete the files of a refused commit.
+ * For a view's invalid version, Java's client expects the exception that it would throw itself. For
+ * tables, it deletes the files of a refused commit only after a BadRequestException.
  */
 function typeOf({ code, facts }: CodedError<ProblemCode>): string {
   const isBadVersion = code === 'update-invalid' && facts['action'] === 'add-view-version'

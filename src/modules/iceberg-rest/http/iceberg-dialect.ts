@@ -2,34 +2,34 @@ import { CatalogError } from '../../../core/errors.ts'
 import type { Dialect } from '../../../http/dialect.ts'
 import { UUID_KEY_DOC, uuidKey } from '../../../http/idempotency/keyed-request.ts'
 import { parseJsonBody } from '../../../http/json-body.ts'
+import { noSuchRoute } from '../../../http/problem.ts'
 import { JSON_MEDIA_TYPE } from '../../../http/reply.ts'
-import { PROBLEMS, ProblemError } from '../../../problem/problems.ts'
+import { PROBLEMS } from '../../../problem/problems.ts'
 import type { RestServices } from '../rest-services.ts'
 import { errorReply } from './error-model.ts'
 import { rebuildAnswer } from './rebuild-answer.ts'
 import { icebergRoutes } from './rest-route-table.ts'
 import { RestError } from './shapes/rest-answer-shapes.ts'
 
-/** Where the API is. */
+/** Root of the API. */
 export const ICEBERG_ROOT = '/iceberg'
 const BODY_BYTES_MAX = 64 * 1024 * 1024
 
 /**
- * The Iceberg REST specification: newer clients send members that it passes over, errors are its
- * model.
+ * The protocol of the Iceberg REST specification: unknown members, which newer clients send, are
+ * ignored, and errors follow its error model.
  */
 export function icebergDialect(deps: RestServices): Dialect {
   return {
     root: ICEBERG_ROOT,
     routes: icebergRoutes(deps),
     paths: {
-      // This service has no prefix.
+      // This service uses no prefix.
       served: (path) => path.replace('/{prefix}', ''),
       decode: decodeSegment,
       allowsEmpty: true,
       headIsGet: false,
-      notFound: (path) =>
-        new ProblemError('route-not-found', `No such route: ${ICEBERG_ROOT}${path.slice(0, 200)}`),
+      notFound: (method, path) => noSuchRoute(method, ICEBERG_ROOT + path),
     },
     bodies: {
       bytesMax: BODY_BYTES_MAX,
@@ -43,7 +43,7 @@ export function icebergDialect(deps: RestServices): Dialect {
       shape: RestError,
     },
     keyRule: uuidKey(
-      () => new CatalogError('request-invalid', 'Invalid Idempotency-Key: it is not a UUID'),
+      () => new CatalogError('request-invalid', 'Invalid Idempotency-Key: not a UUID'),
     ),
     keyDoc: UUID_KEY_DOC,
     readQuery: (query) => new Map(new URLSearchParams(query)),
@@ -51,7 +51,7 @@ export function icebergDialect(deps: RestServices): Dialect {
   }
 }
 
-/** A plus is a blank: so Java's clients encode it, and all encode a plus as `%2B`. */
+/** A plus means a space, as Java's clients encode it; all clients encode a plus as `%2B`. */
 function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment.replaceAll('+', ' '))

@@ -43,7 +43,9 @@ function wholeRoutes(deps: Stores<'namespaces'>): readonly Route[] {
         permission: { privilege: 'describe', on: 'namespace', target: parentTarget },
         summary: 'List namespaces',
         query: NamespacesQuery,
-        answers: [{ status: 200, description: 'One page, or all.', shape: NamespaceListAnswer }],
+        answers: [
+          { status: 200, description: 'One page, or all namespaces.', shape: NamespaceListAnswer },
+        ],
         problems: ['namespace-not-found', 'page-token-invalid'],
       },
       async (call) => {
@@ -59,7 +61,7 @@ function wholeRoutes(deps: Stores<'namespaces'>): readonly Route[] {
         operationId: 'icebergCreateNamespace',
         permission: 'in-use-case',
         summary: 'Create a namespace',
-        description: 'And its parents.',
+        description: 'Missing parents are created, too.',
         body: CreateNamespaceRequest,
         answers: [{ status: 200, description: 'Created.', shape: NamespaceAnswer }],
         problems: ['namespace-already-exists', 'name-invalid', 'update-invalid'],
@@ -85,7 +87,7 @@ function singleRoutes(deps: Stores<'namespaces'>): readonly Route[] {
       {
         ...{ ...found, method: 'get', problems, operationId: 'icebergGetNamespace' },
         summary: 'Read a namespace',
-        answers: [{ status: 200, description: 'Its properties.', shape: NamespaceAnswer }],
+        answers: [{ status: 200, description: 'The namespace.', shape: NamespaceAnswer }],
       },
       async (call) => {
         const { levels, properties } = await getNamespace(deps, namespaceOf(call))
@@ -95,8 +97,8 @@ function singleRoutes(deps: Stores<'namespaces'>): readonly Route[] {
     defineRestRoute(
       {
         ...{ ...found, method: 'head', problems, operationId: 'icebergHasNamespace' },
-        summary: 'Is there such a namespace?',
-        answers: [{ status: 204, description: 'There is.' }],
+        summary: 'Check that a namespace exists',
+        answers: [{ status: 204, description: 'It exists.' }],
       },
       async (call) => {
         await getNamespace(deps, namespaceOf(call))

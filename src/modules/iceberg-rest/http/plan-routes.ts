@@ -23,14 +23,14 @@ import {
 import { PlanAnswer, ScanTasksAnswer } from './shapes/rest-answer-shapes.ts'
 import { PlanRequest, TasksRequest } from './shapes/rest-request-shapes.ts'
 
-/** Clients write `a and b and c` as one within the other. */
+/** Clients nest `a and b and c`, each in the next. */
 const FILTER_DEPTH_MAX = 1_000
 const PLAN = `${TABLE}/plan/{plan-id}`
 
-/** What planning takes. */
+/** Everything that planning uses. */
 type PlanServices = Stores<'snapshots' | 'tables'> & Pick<RestServices, 'manifests'>
 
-/** Planning changes nothing, so that a repeated request needs no key: it gets the same plan. */
+/** Planning changes nothing, so a repeated request needs no key: it gets the same plan. */
 export function planRoutes(deps: PlanServices): readonly Route[] {
   return [...plannedRoutes(deps), tasksRoute(deps)]
 }
@@ -45,7 +45,8 @@ function plannedRoutes(deps: PlanServices): readonly Route[] {
         ...{ method: 'post', path: `${TABLE}/plan`, operationId: 'icebergPlanScan', permission },
         changesNothing: true,
         summary: 'Plan a scan',
-        description: 'Which files to read; of many, the first, and tokens for the others.',
+        description:
+          'Lists the files to read; if there are many, the first ones and tokens for the rest.',
         body: PlanRequest,
         bodyDepthMax: FILTER_DEPTH_MAX,
         answers: [{ status: 200, description: 'The plan.', shape: PlanAnswer }],
@@ -75,9 +76,9 @@ function plannedRoutes(deps: PlanServices): readonly Route[] {
     defineRestRoute(
       {
         ...{ ...ofPlan, method: 'delete', problems, operationId: 'icebergCancelPlan' },
-        summary: 'Give up a plan',
-        description: 'Plans hold nothing, so that there is nothing to do.',
-        answers: [{ status: 204, description: 'Given up.' }],
+        summary: 'Cancel a plan',
+        description: 'Does nothing, since plans hold no resources.',
+        answers: [{ status: 204, description: 'Cancelled.' }],
       },
       async (call) => {
         requirePlan(await getRestTable(deps, tableName(call)), call.param('plan-id'))
@@ -114,7 +115,7 @@ function planTaskOf({ body }: IcebergCall): string {
   throw new CatalogError('request-invalid', '$.plan-task: expected a string')
 }
 
-/** Iceberg REST specification, `ScanTasks`, with these members before. */
+/** A `ScanTasks` of the Iceberg REST specification, after these members. */
 function tasksReply(
   { fileScanTasks, deleteFiles, planTasks }: PlannedTasks,
   before: Readonly<Record<string, string>>,

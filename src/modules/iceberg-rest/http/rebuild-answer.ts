@@ -10,7 +10,7 @@ import { findViewByUuid } from '../view-catalog.ts'
 import { metadataReply, tableReply } from './table-reply.ts'
 import { viewReply } from './view-reply.ts'
 
-/** What of `kept-answer.ts` there is to make an answer from: one of these. */
+/** The stored facts of `kept-answer.ts` to rebuild a response from: one of these. */
 interface IcebergFacts {
   readonly tableUuid?: string
   readonly viewUuid?: string
@@ -19,9 +19,8 @@ interface IcebergFacts {
 }
 
 /**
- * The answer to a repeated request. Of a table it is what the table is now (Iceberg REST
- * specification, `Idempotency-Key`: "may reflect a newer state"); when it was dropped since, that
- * is said instead.
+ * Rebuilds the response to a repeated request, from the table as it is now (Iceberg REST
+ * specification, `Idempotency-Key`: "may reflect a newer state"). Throws if it was dropped since.
  */
 export async function rebuildAnswer(
   deps: LoadDependencies & Stores<'namespaces' | 'views'>,
@@ -32,12 +31,18 @@ export async function rebuildAnswer(
   if (tableUuid !== undefined) {
     const loaded = await loadTableByUuid(deps, tableUuid)
     if (loaded !== undefined) return tableReply(loaded, 'all')
-    throw new CatalogError('table-not-found', 'The request was done; its table is dropped since')
+    throw new CatalogError(
+      'table-not-found',
+      'The request succeeded, but its table was dropped since',
+    )
   }
   if (viewUuid !== undefined) {
     const view = await findViewByUuid(deps, viewUuid)
     if (view !== undefined) return viewReply(view)
-    throw new ProblemError('view-not-found', 'The request was done; its view is dropped since')
+    throw new ProblemError(
+      'view-not-found',
+      'The request succeeded, but its view was dropped since',
+    )
   }
   if (metadataLocation !== undefined) {
     return metadataReply(await readUnregistered(deps, metadataLocation))

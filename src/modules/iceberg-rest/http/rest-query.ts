@@ -26,7 +26,7 @@ export function flag({ query }: Query, name: string): boolean {
   throw invalid(name, 'true or false')
 }
 
-/** As the client sent it, to be compared with the tags of what it asks for. */
+/** Whether If-None-Match has the tag of what the client requests. */
 export function knowsTag({ request }: Pick<IcebergCall, 'request'>, tag: string): boolean {
   const known = request.headers['if-none-match']?.split(',').map((text) => text.trim())
   return known?.some((text) => text === '*' || text.replace(/^W\//, '') === tag) === true

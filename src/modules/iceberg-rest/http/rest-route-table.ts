@@ -7,7 +7,7 @@ import { tableRoutes } from './rest-table-routes.ts'
 import { viewRoutes } from './rest-view-routes.ts'
 import { tableMoreRoutes } from './table-more-routes.ts'
 
-/** Every route of the Iceberg REST API: what is here is served and advertised, and nothing else. */
+/** Every route of the Iceberg REST API; exactly these are served and advertised. */
 export function icebergRoutes(deps: RestServices): readonly Route[] {
   return configRoutes([
     ...namespaceRoutes(deps),

@@ -5,7 +5,7 @@ import type { Reply } from '../../../http/reply.ts'
 import type { Call, Route, RouteSpec, Tag } from '../../../http/route.ts'
 
 /**
- * Where everything of a namespace is, as the specification spells it; this service has no prefix.
+ * Path of everything in a namespace, as the specification spells it; this service uses no prefix.
  */
 export const NAMESPACES = '/v1/{prefix}/namespaces'
 export const NAMESPACE = `${NAMESPACES}/{namespace}`
@@ -22,16 +22,15 @@ const ICEBERG_TAG: Tag = {
 }
 
 const PARAMETERS = {
-  namespace: 'Its levels, joined by %1F.',
+  namespace: 'Levels of the namespace, joined by %1F.',
   table: 'The name of a table.',
   view: 'The name of a view.',
-  'plan-id': 'As returned when the scan was planned.',
+  'plan-id': 'The id returned with the plan.',
 }
 
 /**
- * One request. Of a query parameter given more than once the last counts, unknown ones are passed
- * over; the body is JSON with exact 64-bit integers, `undefined` when it is empty or the method
- * takes none.
+ * One request. The last of a repeated query parameter counts, unknown ones are ignored; the body is
+ * JSON with exact 64-bit integers, `undefined` if it is empty or the method takes none.
  */
 export type IcebergCall = Call<ReadonlyMap<string, string>, unknown>
 
@@ -59,7 +58,7 @@ export function viewName(call: Pick<IcebergCall, 'param'>): NamespacedName {
   return { namespace: namespaceOf(call), name: call.param('view') }
 }
 
-/** An empty one is none, as older clients send it. */
+/** The parent namespace, if any; older clients send an empty one. */
 export function parentOf({ query }: Pick<IcebergCall, 'query'>): readonly string[] {
   const parent = query.get('parent') ?? ''
   return parent === '' ? [] : parent.split(LEVEL_SEPARATOR)

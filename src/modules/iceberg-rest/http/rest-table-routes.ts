@@ -39,7 +39,7 @@ import {
 import { tableReply } from './table-reply.ts'
 
 const TABLES = `${NAMESPACE}/tables`
-const ETAG = { ETag: 'Of this version, and of what is shown of it.' }
+const ETAG = { ETag: 'Differs by version, and by the snapshots shown.' }
 const COMMIT_PROBLEMS = [
   'table-not-found',
   'commit-conflict',
@@ -63,9 +63,11 @@ function collectionRoutes(deps: RestServices): readonly Route[] {
         path: TABLES,
         operationId: 'icebergListTables',
         permission: onNamespace('describe'),
-        summary: 'List tables of a namespace',
+        summary: 'List the tables of a namespace',
         query: PageQuery,
-        answers: [{ status: 200, description: 'One page, or all.', shape: IdentifierListAnswer }],
+        answers: [
+          { status: 200, description: 'One page, or all tables.', shape: IdentifierListAnswer },
+        ],
         problems: ['namespace-not-found', 'page-token-invalid'],
       },
       async (call) => {
@@ -81,7 +83,7 @@ function collectionRoutes(deps: RestServices): readonly Route[] {
         operationId: 'icebergCreateTable',
         permission: onNamespace('create'),
         summary: 'Create a table',
-        description: 'Or stage its creation, which the first commit ends.',
+        description: 'Or stages its creation, which the first commit completes.',
         body: CreateTableRequest,
         answers: [{ status: 200, description: 'Created.', shape: LoadTableAnswer, headers: ETAG }],
         problems: [
@@ -112,11 +114,11 @@ function readingRoutes(deps: LoadDependencies): readonly Route[] {
         operationId: 'icebergLoadTable',
         permission: onRestTable('select'),
         summary: 'Load a table',
-        description: 'Its newest metadata, with all snapshots or those of branches and tags.',
+        description: 'Its newest metadata, with all snapshots or only those of branches and tags.',
         query: LoadTableQuery,
         answers: [
           { status: 200, description: 'The table.', shape: LoadTableAnswer, headers: ETAG },
-          { status: 304, description: 'If-None-Match has the newest state.', headers: ETAG },
+          { status: 304, description: 'The state in If-None-Match is current.', headers: ETAG },
         ],
         problems: ['table-not-found', 'file-not-found', 'overloaded'],
         curl: 'curl $MORAINE/iceberg/v1/namespaces/aviation/tables/flights',
@@ -136,8 +138,8 @@ function readingRoutes(deps: LoadDependencies): readonly Route[] {
         path: TABLE,
         operationId: 'icebergHasTable',
         permission: onRestTable('describe'),
-        summary: 'Is there such a table?',
-        answers: [{ status: 204, description: 'There is.' }],
+        summary: 'Check that a table exists',
+        answers: [{ status: 204, description: 'It exists.' }],
         problems: ['table-not-found'],
       },
       async (call) => {
@@ -157,7 +159,7 @@ function changingRoutes(deps: RestServices): readonly Route[] {
         operationId: 'icebergCommitTable',
         permission: 'in-use-case',
         summary: 'Commit to a table',
-        description: 'The updates are made if all requirements hold.',
+        description: 'Applies the updates if all requirements hold.',
         body: CommitTableRequest,
         answers: [{ status: 200, description: 'Done.', shape: LoadTableAnswer, headers: ETAG }],
         problems: [...COMMIT_PROBLEMS, 'namespace-not-found', 'table-already-exists'],
@@ -191,7 +193,7 @@ function changingRoutes(deps: RestServices): readonly Route[] {
         operationId: 'icebergCommitTransaction',
         permission: 'in-use-case',
         summary: 'Commit to several tables',
-        description: 'All or none.',
+        description: 'Either all tables change or none.',
         body: CommitTransactionRequest,
         answers: [{ status: 204, description: 'Done.' }],
         problems: [...COMMIT_PROBLEMS, 'namespace-not-found', 'table-already-exists'],
@@ -215,14 +217,14 @@ async function loadedReply(
 }
 
 /**
- * The commit is done: what keeps its metadata file from being written leaves the client in doubt,
- * not refused.
+ * An error after the commit was done. It must not look like a refusal, so it leaves the outcome
+ * unknown to the client.
  */
 async function committedReply(deps: LoadDependencies, state: TableState): Promise<Reply> {
   try {
     return await loadedReply(deps, state, 'all')
   } catch (cause) {
-    const detail = 'The commit was done, but its metadata file could not be written yet'
+    const detail = 'The commit succeeded, but its metadata file could not be written yet'
     throw new CatalogError('commit-state-unknown', detail, { cause })
   }
 }

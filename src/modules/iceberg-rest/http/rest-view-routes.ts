@@ -54,9 +54,11 @@ function collectionRoutes(deps: RestViewDependencies): readonly Route[] {
         path: VIEWS,
         operationId: 'icebergListViews',
         permission: onNamespace('describe'),
-        summary: 'List views of a namespace',
+        summary: 'List the views of a namespace',
         query: PageQuery,
-        answers: [{ status: 200, description: 'One page, or all.', shape: IdentifierListAnswer }],
+        answers: [
+          { status: 200, description: 'One page, or all views.', shape: IdentifierListAnswer },
+        ],
         problems: ['namespace-not-found', 'page-token-invalid'],
       },
       async (call) => {
@@ -100,8 +102,8 @@ function singleRoutes(deps: RestViewDependencies): readonly Route[] {
       {
         ...{ method: 'head', path: VIEW, problems, operationId: 'icebergHasView' },
         permission: onRestView('describe'),
-        summary: 'Is there such a view?',
-        answers: [{ status: 204, description: 'There is.' }],
+        summary: 'Check that a view exists',
+        answers: [{ status: 204, description: 'It exists.' }],
       },
       async (call) => {
         await getRestView(deps, viewName(call))
@@ -161,7 +163,7 @@ function movingRoutes(deps: RestViewDependencies): readonly Route[] {
         path: `${NAMESPACE}/register-view`,
         operationId: 'icebergRegisterView',
         permission: onNamespace('create'),
-        summary: 'Register a view by its metadata file',
+        summary: 'Register a view from its metadata file',
         body: RegisterRequest,
         answers: [{ status: 200, description: 'Registered.', shape: LoadViewAnswer }],
         problems: [...MAKING_PROBLEMS, 'file-not-found'],

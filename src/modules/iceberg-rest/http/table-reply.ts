@@ -3,7 +3,7 @@ import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
 import type { CreatedTable } from '../create-table.ts'
 import { type LoadedTable, type SnapshotMode, tableTag } from '../load-table.ts'
 
-/** Iceberg REST specification, `LoadTableResult`. */
+/** A `LoadTableResult` of the Iceberg REST specification. */
 export function tableReply(
   { state, metadataLocation, json }: CreatedTable,
   mode: SnapshotMode,
@@ -20,7 +20,7 @@ export function tableReply(
   }
 }
 
-/** Iceberg REST specification, `UnregisterTableResult`. */
+/** An `UnregisterTableResult` of the Iceberg REST specification. */
 export function metadataReply({
   metadataLocation,
   json,

@@ -4,7 +4,7 @@ import type { getRestView } from '../view-catalog.ts'
 
 type ViewState = Awaited<ReturnType<typeof getRestView>>
 
-/** Iceberg REST specification, `LoadViewResult`. */
+/** A `LoadViewResult` of the Iceberg REST specification. */
 export function viewReply({ metadata, metadataLocation }: ViewState): Reply {
   const { head, end } = aroundMember('metadata', {
     before: { 'metadata-location': metadataLocation },

@@ -1,12 +1,12 @@
 import type { DecodedManifest } from '../../../formats/manifest/manifest-reader.ts'
 import type { Position } from './plan-token.ts'
 
-/** Entries of one manifest. */
+/** Entries of one manifest that a scan keeps. */
 export interface KeptEntries {
-  /** Its place in the scan. */
+  /** Index of the manifest in the scan. */
   readonly manifest: number
   readonly decoded: DecodedManifest
-  /** In ascending order. */
+  /** Indexes of the entries, ascending. */
   readonly rows: Uint32Array
 }
 
@@ -18,7 +18,7 @@ export class KeptFiles {
     if (entries.rows.length > 0) this.manifests.push(entries)
   }
 
-  /** Where every `step`th file is, from file number `first` on. */
+  /** Positions of every `step`th file, from file number `first` on. */
   everyNth(step: number, first: number): Position[] {
     const positions: Position[] = []
     let next = first

@@ -10,7 +10,7 @@ import { ANCESTRY_MAX } from './plan-limits.ts'
 import { snapshotNotFound } from './plan-request.ts'
 import type { ScanSpec } from './plan-token.ts'
 
-/** What a scan goes through, the same in every request for it: all of it is immutable. */
+/** The manifests of a scan. All immutable, so every request for the scan sees the same. */
 export interface ScanManifests {
   readonly data: readonly ManifestFile[]
   isInScan(manifest: DecodedManifest, entry: number): boolean
@@ -55,7 +55,7 @@ async function getSnapshot(
   return snapshot
 }
 
-/** Newest first; `start` itself is not among them, and may be expired. */
+/** Newest first, without `start` itself, which may be expired. */
 async function appendsBetween(
   deps: Stores<'snapshots'>,
   definition: TableDefinition,
@@ -80,8 +80,8 @@ async function appendsBetween(
 }
 
 /**
- * A compaction (`replace`) changes no rows; what else removes files would go unseen by who reads
- * appends only.
+ * Refuses operations other than appends and compactions (`replace`, which changes no rows): readers
+ * of appends would miss removed files.
  */
 function refuseRemovals(
   { operation, snapshotId }: Snapshot,
@@ -104,7 +104,7 @@ function notAnAncestor(start: bigint, end: bigint): CatalogError {
 }
 
 /**
- * Files are in the manifests that their own snapshot wrote; later merges only repeat them as
+ * Files are in the manifests written by their own snapshot; later merges only repeat them as
  * existing.
  */
 async function appendedManifests(
@@ -125,12 +125,12 @@ async function appendedManifests(
       const snapshotId = manifest.snapshotId(entry)
       return snapshotId !== null && ids.has(snapshotId)
     },
-    // What a file held when it was appended is what an incremental scan reads.
+    // An incremental scan reads a file as it was appended, without later deletes.
     deletes: NOTHING.deletes,
   }
 }
 
-/** By manifest list, as long as that is cached: every page of a scan asks for the same index. */
+/** Indexes by manifest list, kept while that is cached: every page of a scan needs the same. */
 const DELETE_INDEXES = new WeakMap<readonly ManifestFile[], Promise<DeleteFileIndex>>()
 
 function deleteIndexOf(

@@ -27,8 +27,8 @@ interface PlanTableScanRequest {
 }
 
 /**
- * What a request asks for, with all that its meaning depends on made fast: its snapshot and schema
- * stay the same for every page. Throws `request-invalid` or `filter-invalid`.
+ * The request with its snapshot and schema resolved, so that they stay the same for every page.
+ * Throws `request-invalid` or `filter-invalid`.
  */
 export async function scanSpecOf(
   { catalog }: Stores<'snapshots'>,
@@ -104,7 +104,7 @@ function namesOf(node: JsonNode | undefined, itemsMax: number): readonly string[
   return boundedItems(node, itemsMax).map((item) => item.string())
 }
 
-/** Columns that every table has without naming them (Iceberg spec, "Reserved Field IDs"). */
+/** Columns that every table implicitly has (Iceberg spec, "Reserved Field IDs"). */
 const METADATA_COLUMNS = new Set([
   '_file',
   '_pos',

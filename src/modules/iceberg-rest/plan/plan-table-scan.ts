@@ -36,7 +36,7 @@ import {
 } from './plan-token.ts'
 
 /**
- * One response of a plan: tasks to read, and plan tasks that lead to the others. Members are JSON.
+ * One response of a plan: tasks to read, and plan tasks for the others. Members are JSON.
  */
 export interface PlannedTasks {
   readonly fileScanTasks: readonly string[]
@@ -59,7 +59,7 @@ export async function planTableScan(
   return { planId: encodePlanId(spec), ...planned }
 }
 
-/** Plans again what the plan id says: the answer is the same. Throws `plan-not-found`. */
+/** Plans the scan of a plan id again, with the same result. Throws `plan-not-found`. */
 export async function fetchPlan(
   deps: Stores<'snapshots'> & Pick<LakeServices, 'manifests'>,
   state: TableState,
@@ -69,7 +69,7 @@ export async function fetchPlan(
   return { planId, ...(await planToken(deps, state, planId, planNotFound)) }
 }
 
-/** There is nothing to cancel, for a plan is no more than its id. Throws `plan-not-found`. */
+/** Only checks the id, since a plan holds no resources. Throws `plan-not-found`. */
 export function requirePlan(state: TableState, planId: string): void {
   tokenOf(state, planId, planNotFound)
 }
@@ -103,7 +103,7 @@ async function planToken(
   try {
     return await planRange(deps, state.definition, token)
   } catch (error) {
-    // What was there when it was planned is gone, or never was: a token may be anybody's work.
+    // Something in the token no longer exists, or never did: anyone can make up a token.
     if (error instanceof CatalogError && GONE.has(error.code)) throw notFound()
     throw error
   }
@@ -111,7 +111,7 @@ async function planToken(
 
 const GONE: ReadonlySet<string> = new Set(['filter-invalid', 'not-implemented', 'request-invalid'])
 
-/** Parses a token, which must be for this table and a schema that it has. */
+/** Parses a token, which must be for this table and one of its schemas. */
 function tokenOf({ definition }: TableState, text: string, notFound: NotFound): PlanToken {
   const token = decodePlanToken(text)
   const isOfTable =
@@ -145,13 +145,13 @@ async function planRange(
   }
 }
 
-/** The number of files that went into it. */
+/** Returns the number of files written. */
 async function fillPage(
   page: TaskPage,
   kept: KeptFiles,
   { spec, turns }: { readonly spec: ScanSpec; readonly turns: Turns },
 ): Promise<number> {
-  // Without statistics to give, none are made.
+  // Statistics are decoded only if requested.
   const metrics = spec.statsFieldIds.length > 0 ? undefined : []
   let written = 0
   for (const { decoded, rows } of kept.manifests) {
@@ -167,7 +167,7 @@ async function fillPage(
 
 interface Pruning {
   readonly pruner: Pruner
-  /** Comparisons that one file takes. */
+  /** Comparisons for one file. */
   readonly cost: number
 }
 
@@ -194,8 +194,8 @@ interface Scan {
 }
 
 /**
- * The files of the range that the filter keeps, and the range that was left over when enough was
- * looked at.
+ * The files of the range that the filter keeps, and the rest of the range once enough entries were
+ * examined.
  */
 async function findFiles(
   deps: Pick<LakeServices, 'manifests'>,
@@ -233,11 +233,11 @@ interface Stretch {
   readonly manifest: number
   readonly file: ManifestFile
   readonly first: number
-  /** The first entry that is not in it. */
+  /** The first entry after the range. */
   readonly end: number
 }
 
-/** What of each manifest is in the range. */
+/** The part of each manifest that is in the range. */
 function* stretchesOf({ manifests, range: { from, to } }: Scan): Iterable<Stretch> {
   const last = Math.min(to?.manifest ?? Number.POSITIVE_INFINITY, manifests.data.length - 1)
   for (let manifest = from.manifest; manifest <= last; manifest++) {
@@ -249,7 +249,7 @@ function* stretchesOf({ manifests, range: { from, to } }: Scan): Iterable<Stretc
 }
 
 /**
- * One for each page that is left; when that were too much text, the last one stands for all that
+ * Plan tasks for the remaining pages; if they would be too much text, the last one covers all that
  * follow.
  */
 function planTasksOf(

@@ -67,7 +67,7 @@ export class TaskPage {
 }
 
 /**
- * A deletion vector stands for all position deletes of its data file (Iceberg spec, "Deletion
+ * A deletion vector replaces all position deletes of its data file (Iceberg spec, "Deletion
  * Vectors").
  */
 function applicable(files: readonly DataFile[], dataFile: DataFile): readonly DataFile[] {

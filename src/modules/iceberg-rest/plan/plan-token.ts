@@ -4,12 +4,12 @@ import { JsonNode } from '../../../formats/json/json-node.ts'
 import { boundedItems } from '../requests/common-update-json.ts'
 import { ID_FILTER_LENGTH_MAX, STATS_FIELDS_MAX, TASK_FILTER_LENGTH_MAX } from './plan-limits.ts'
 
-/** All that the tasks of a scan depend on; nothing of it changes from page to page. */
+/** Everything that the tasks of a scan depend on; the same for all pages. */
 export interface ScanSpec {
   readonly tableUuid: string
-  /** `undefined`: the table had none. */
+  /** `undefined` if the table had none. */
   readonly snapshotId: bigint | undefined
-  /** Only files that were appended after this one. */
+  /** Only files appended after this snapshot. */
   readonly startSnapshotId: bigint | undefined
   readonly schemaId: number
   readonly caseSensitive: boolean
@@ -27,7 +27,7 @@ export interface Position {
 
 export interface ScanRange {
   readonly from: Position
-  /** The first entry that is not in it; `undefined` at the end of the scan. */
+  /** The first entry after the range; `undefined` at the end of the scan. */
   readonly to: Position | undefined
 }
 
@@ -47,12 +47,12 @@ const DEPTH_MAX = 1_100
  */
 const DIGEST_BYTES = 8
 
-/** Self-contained, so that any replica can go on with it. */
+/** Self-contained, so that any replica can continue. */
 export function encodePlanTask(token: PlanToken): string {
   return encode(token, TASK_FILTER_LENGTH_MAX)
 }
 
-/** As a plan task, but short enough for a URL. */
+/** Like a plan task, but short enough for a URL. */
 export function encodePlanId(spec: ScanSpec): string {
   return encode({ spec, range: WHOLE_SCAN }, ID_FILTER_LENGTH_MAX)
 }
@@ -76,7 +76,7 @@ function encode({ spec, range }: PlanToken, filterLengthMax: number): string {
 }
 
 /**
- * `true` in place of one that is too long: more files than need be are better than a token of any
+ * The filter, or `true` if it is too long: better more files than needed than a token of any
  * length.
  */
 function portableFilter(filter: unknown, lengthMax: number): unknown {
@@ -89,8 +89,8 @@ function digestOf(bytes: Uint8Array): Buffer {
 }
 
 /**
- * `undefined` for anything that this service cannot have made. Whether what it names exists is yet
- * to be seen.
+ * `undefined` for anything that this service cannot have made. Does not check that what it names
+ * exists.
  */
 export function decodePlanToken(text: string): PlanToken | undefined {
   if (text.length > TOKEN_LENGTH_MAX) return undefined
@@ -128,6 +128,6 @@ function readToken(json: unknown): PlanToken | undefined {
 
 function readPosition(node: JsonNode): Position {
   const [manifest, entry] = node.items()
-  if (manifest === undefined || entry === undefined) throw node.error('is no position')
+  if (manifest === undefined || entry === undefined) throw node.error('is not a position')
   return { manifest: manifest.id(), entry: entry.id() }
 }

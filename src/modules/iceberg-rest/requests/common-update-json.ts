@@ -14,7 +14,7 @@ export type CommonUpdate =
   | { readonly action: 'set-properties'; readonly updates: Readonly<Record<string, string>> }
   | { readonly action: 'remove-properties'; readonly removals: readonly string[] }
 
-/** How to read each update, by its action. */
+/** Readers of updates, by action. */
 export type UpdateReaders<Update extends { readonly action: string }> = {
   readonly [Action in Update['action']]: (
     node: JsonNode,
@@ -24,10 +24,10 @@ export type UpdateReaders<Update extends { readonly action: string }> = {
 export const COMMON_UPDATE_READERS: UpdateReaders<CommonUpdate> = {
   'assign-uuid': (node) => ({ uuid: readUuid(node.get('uuid')) }),
   'upgrade-format-version': (node) => ({ formatVersion: node.get('format-version').id() }),
-  // `last-column-id` is deprecated: the highest field id tells the same, and cannot be wrong.
+  // `last-column-id` is deprecated: the highest field id says the same, and cannot be wrong.
   'add-schema': (node) => ({ schema: readSchema(node.get('schema')) }),
   'set-location': (node) => ({ location: node.get('location').string() }),
-  // Clients from before the specification say `updated` and `removed`.
+  // Clients older than the specification send `updated` and `removed`.
   'set-properties': (node) => ({
     updates: (node.find('updated') ?? node.get('updates')).stringMap(),
   }),
@@ -39,8 +39,7 @@ export const COMMON_UPDATE_READERS: UpdateReaders<CommonUpdate> = {
 }
 
 /**
- * Members that the specification does not know are passed over; an action that it does not know is
- * refused.
+ * Reads one update. Unknown members are ignored; an unknown action is refused.
  */
 export function readUpdate<Update extends { readonly action: string }>(
   node: JsonNode,
@@ -49,15 +48,15 @@ export function readUpdate<Update extends { readonly action: string }>(
   const action = node.get('action')
   const name = action.string()
   if (!Object.hasOwn(readers, name)) {
-    throw action.error(`${JSON.stringify(name.slice(0, 100))} is not an update that is known here`)
+    throw action.error(`unknown update ${JSON.stringify(name.slice(0, 100))}`)
   }
   return { action: name, ...readers[name as Update['action']](node) } as unknown as Update
 }
 
-/** The items of an array that is not too long. */
+/** The items of an array; refuses one that is too long. */
 export function boundedItems(node: JsonNode, itemsMax: number): readonly JsonNode[] {
   if (Array.isArray(node.value) && node.value.length > itemsMax) {
-    throw node.error(`has ${node.value.length} items, and at most ${itemsMax} are taken`)
+    throw node.error(`has ${node.value.length} items: the limit is ${itemsMax}`)
   }
   return node.items()
 }

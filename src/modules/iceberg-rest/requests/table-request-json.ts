@@ -18,9 +18,9 @@ const REQUIREMENTS_MAX = 1_000
 const TABLE_CHANGES_MAX = 1_000
 const NAMESPACE_LEVELS_MAX = 100
 
-/** Iceberg REST specification, `CommitTableRequest`. */
+/** A `CommitTableRequest` of the Iceberg REST specification. */
 export interface CommitTableRequest {
-  /** Left out by clients that name the table in the path only. */
+  /** Absent from clients that name the table only in the path. */
   readonly identifier: NamespacedName | undefined
   readonly requirements: readonly TableRequirement[]
   readonly updates: readonly TableUpdate[]
@@ -41,7 +41,7 @@ export interface CreateTableRequest {
 }
 
 /**
- * For JSON of `parseExactJson`, as all here. `update-invalid` names the JSON path of what is wrong.
+ * Takes JSON of `parseExactJson`, like all readers here. `update-invalid` names the JSON path.
  */
 export function parseCommitTableRequest(json: unknown): CommitTableRequest {
   const node = requestNode(json)
@@ -53,7 +53,7 @@ export function parseCommitTableRequest(json: unknown): CommitTableRequest {
   }
 }
 
-/** Iceberg REST specification, `CommitTransactionRequest`: each table once, at least one. */
+/** A `CommitTransactionRequest` of the Iceberg REST specification, with each table once. */
 export function parseCommitTransactionRequest(json: unknown): readonly TransactionTableChange[] {
   const list = requestNode(json).get('table-changes')
   const items = boundedItems(list, TABLE_CHANGES_MAX)
@@ -67,7 +67,7 @@ export function parseCommitTransactionRequest(json: unknown): readonly Transacti
   })
 }
 
-/** Iceberg REST specification, `CreateTableRequest`. */
+/** A `CreateTableRequest` of the Iceberg REST specification. */
 export function parseCreateTableRequest(json: unknown): CreateTableRequest {
   const node = requestNode(json)
   const spec = node.find('partition-spec')
@@ -117,7 +117,7 @@ const REQUIREMENT_TYPES = [
   'assert-default-sort-order-id',
 ] as const satisfies readonly TableRequirement['type'][]
 
-/** Iceberg REST specification, `TableRequirement`. */
+/** A `TableRequirement` of the Iceberg REST specification. */
 export function readTableRequirement(node: JsonNode): TableRequirement {
   const type = node.get('type').oneOf(REQUIREMENT_TYPES)
   switch (type) {

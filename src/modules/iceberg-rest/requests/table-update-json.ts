@@ -18,12 +18,12 @@ import {
 const SNAPSHOT_IDS_MAX = 100_000
 const IDS_MAX = 10_000
 
-/** Iceberg REST specification, `TableUpdate`. */
+/** A `TableUpdate` of the Iceberg REST specification. */
 export function readTableUpdate(node: JsonNode): TableUpdate {
   return readUpdate(node, TABLE_UPDATE_READERS)
 }
 
-/** Fields may come without ids. The spec's own id is assigned by the table. */
+/** A partition spec whose fields may lack ids. The table assigns the id of the spec itself. */
 export function readUnboundSpec(node: JsonNode): UnboundPartitionSpec {
   const items = node.get('fields').items()
   const { fields } = readPartitionSpec(node)
@@ -73,7 +73,7 @@ function readIds(node: JsonNode): readonly number[] {
   return boundedItems(node, IDS_MAX).map((id) => id.id())
 }
 
-/** Stricter than what is read from files: here the writer can still be told. */
+/** Stricter than reading files: here, the writer can still correct it. */
 function readUnboundSnapshot(node: JsonNode): UnboundSnapshot {
   node.get('summary').get('operation')
   const { schemaId, ...snapshot } = readSnapshot(node, 0)
@@ -85,7 +85,7 @@ function readStatistics(node: JsonNode, key: string) {
   const snapshotId = file.get('snapshot-id').long()
   const beside = node.find('snapshot-id')
   if (beside !== undefined && beside.long() !== snapshotId) {
-    throw beside.error(`is another than that of the statistics, ${snapshotId}`)
+    throw beside.error(`differs from that of the statistics, ${snapshotId}`)
   }
   file.get('statistics-path').string()
   file.get('file-size-in-bytes').long()

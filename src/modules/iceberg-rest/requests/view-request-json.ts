@@ -19,7 +19,7 @@ import { readIdentifier, readName, requestNode, UPDATES_MAX } from './table-requ
 
 const REQUIREMENTS_MAX = 1_000
 
-/** Iceberg REST specification, `CommitViewRequest`. */
+/** A `CommitViewRequest` of the Iceberg REST specification. */
 export interface CommitViewRequest {
   readonly identifier: NamespacedName | undefined
   readonly requirements: readonly ViewRequirement[]
@@ -34,7 +34,7 @@ export interface CreateViewRequest {
   readonly properties: Readonly<Record<string, string>>
 }
 
-/** For JSON of `parseExactJson`. `update-invalid` names the JSON path of what is wrong. */
+/** Takes JSON of `parseExactJson`. `update-invalid` names the JSON path. */
 export function parseCommitViewRequest(json: unknown): CommitViewRequest {
   const node = requestNode(json)
   const identifier = node.find('identifier')
@@ -49,7 +49,7 @@ export function parseCommitViewRequest(json: unknown): CommitViewRequest {
   }
 }
 
-/** Iceberg REST specification, `CreateViewRequest`. */
+/** A `CreateViewRequest` of the Iceberg REST specification. */
 export function parseCreateViewRequest(json: unknown): CreateViewRequest {
   const node = requestNode(json)
   return {

@@ -110,7 +110,7 @@ describe('a commit of a table', () => {
     ])
     const update = { action: 'set-statistics', 'snapshot-id': 6, statistics }
     expect(refusal({ requirements: [], updates: [update] })).toBe(
-      '$.updates[0].snapshot-id: is another than that of the statistics, 5',
+      '$.updates[0].snapshot-id: differs from that of the statistics, 5',
     )
   })
 
@@ -126,13 +126,13 @@ describe('a commit of a table', () => {
     [
       'an unknown action',
       { action: 'drop-everything' },
-      '.action: "drop-everything" is not an update',
+      '.action: unknown update "drop-everything"',
     ],
-    ['an action of objects', { action: 'constructor' }, '.action: "constructor" is not an update'],
+    ['an action of objects', { action: 'constructor' }, '.action: unknown update "constructor"'],
     [
       "a view's action",
       { action: 'set-current-view-version' },
-      '.action: "set-current-view-version" is',
+      '.action: unknown update "set-current-view-version"',
     ],
     ['no action', {}, '.action: is missing'],
     ['a uuid that is none', { action: 'assign-uuid', uuid: '../x' }, '.uuid: expected a UUID'],
@@ -187,12 +187,12 @@ describe('a commit of a table', () => {
     [
       'too many snapshots',
       { action: 'remove-snapshots', 'snapshot-ids': Array(100_001).fill(1) },
-      'at most 100000',
+      'the limit is 100000',
     ],
     [
       'too many removals',
       { action: 'remove-properties', removals: Array(10_001).fill('a') },
-      'at most 10000',
+      'the limit is 10000',
     ],
   ])('with %s is refused, and the error says where', (_what, update, message) => {
     const fine = { action: 'set-location', location: 'l' }
@@ -224,7 +224,7 @@ describe('a commit of a table', () => {
     const updates = Array.from({ length: 5_000 }, () => ({ action: 'set-location', location: 'l' }))
     expect(parseCommitTableRequest({ requirements: [], updates }).updates).toHaveLength(5_000)
     expect(refusal({ requirements: [], updates: [...updates, {}] })).toBe(
-      '$.updates: has 5001 items, and at most 5000 are taken',
+      '$.updates: has 5001 items: the limit is 5000',
     )
   })
 })
@@ -248,7 +248,7 @@ describe('a commit of several tables', () => {
     expect(refused()).toBe('$.table-changes: is empty')
     expect(refused(unnamed)).toBe('$.table-changes[0].identifier: is missing')
     expect(refused(change('a', 3_000), change('b', 2_001))).toBe(
-      '$.table-changes[1].updates: has 2001 items, and at most 2000 are taken',
+      '$.table-changes[1].updates: has 2001 items: the limit is 2000',
     )
   })
 })

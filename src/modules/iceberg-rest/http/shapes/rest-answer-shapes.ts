@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { EXAMPLE_UUID } from '../../../../http/common-shapes.ts'
 
 /**
- * Shapes for the documents. Requests are read by the parsers of `requests/`, which keep 64-bit
- * integers exact; members that these shapes leave out are those of the Iceberg REST specification.
+ * Shapes for documentation only. Requests are parsed by `requests/`, which keeps 64-bit integers
+ * exact; members left out here are those of the Iceberg REST specification.
  */
 
 const EXAMPLE_LOCATION = 'file:///warehouse/sky/stars'
@@ -11,18 +11,18 @@ const EXAMPLE_METADATA = `${EXAMPLE_LOCATION}/metadata/00000-a.metadata.json`
 
 export const Namespace = z
   .array(z.string())
-  .meta({ description: 'Level by level.', example: ['sky'] })
+  .meta({ description: 'Levels of the namespace.', example: ['sky'] })
 const Properties = z.record(z.string(), z.string()).meta({ example: { owner: 'ops' } })
 const NextToken = z
   .string()
   .nullable()
-  .meta({ description: 'Gets the next page; null on the last.', example: null })
+  .meta({ description: 'Token of the next page; null on the last.', example: null })
 
 export const RestError = z
   .strictObject({
     error: z.strictObject({
       message: z.string().meta({ description: 'For people; its wording may change.' }),
-      type: z.string().meta({ description: 'What to switch on.' }),
+      type: z.string().meta({ description: 'The type of error, for clients to switch on.' }),
       code: z.int().meta({ description: 'The HTTP status.' }),
     }),
   })
@@ -42,7 +42,7 @@ export const ConfigAnswer = z
   .looseObject({
     defaults: Properties,
     overrides: Properties,
-    endpoints: z.array(z.string()).meta({ description: 'All that this service serves.' }),
+    endpoints: z.array(z.string()).meta({ description: 'All endpoints of this service.' }),
     'idempotency-key-lifetime': z
       .string()
       .meta({ description: 'How long a request may be repeated with its key (ISO 8601).' }),
@@ -50,7 +50,8 @@ export const ConfigAnswer = z
   .meta({
     id: 'IcebergConfig',
     example: {
-      ...{ defaults: {}, overrides: {} },
+      defaults: {},
+      overrides: {},
       endpoints: ['GET /v1/{prefix}/namespaces'],
       'idempotency-key-lifetime': 'PT1H',
     },
@@ -75,7 +76,7 @@ export const NamespaceUpdateAnswer = z
   })
   .meta({
     id: 'IcebergNamespaceUpdate',
-    description: 'Keys of properties.',
+    description: 'Keys of the properties.',
     example: { updated: ['owner'], removed: [], missing: [] },
   })
 
@@ -97,7 +98,7 @@ export const LoadTableAnswer = z
     'metadata-location': z
       .string()
       .optional()
-      .meta({ description: 'Absent when the creation is only staged.' }),
+      .meta({ description: 'Absent if the creation is only staged.' }),
     metadata: Metadata.meta({ description: 'Iceberg table metadata.' }),
     config: Properties,
   })
@@ -144,7 +145,7 @@ const scanTasks = {
   'plan-tasks': z
     .array(z.string())
     .optional()
-    .meta({ description: 'Each gets more tasks from `/tasks`.' }),
+    .meta({ description: 'Tokens; each returns more tasks from `/tasks`.' }),
 }
 
 export const ScanTasksAnswer = z

@@ -26,7 +26,7 @@ export const CreateTableRequest = z
     'stage-create': z
       .boolean()
       .optional()
-      .meta({ description: 'Makes nothing yet: the first commit makes the table.' }),
+      .meta({ description: 'Creates nothing yet; the first commit creates the table.' }),
     properties: Properties,
   })
   .meta({ id: 'IcebergCreateTableRequest', example: { name: 'stars', schema: EXAMPLE_SCHEMA } })
@@ -34,8 +34,10 @@ export const CreateTableRequest = z
 const commitMembers = {
   requirements: z
     .array(z.looseObject({ type: z.string() }))
-    .meta({ description: 'What must still hold.' }),
-  updates: z.array(z.looseObject({ action: z.string() })).meta({ description: 'In this order.' }),
+    .meta({ description: 'Conditions that must still hold.' }),
+  updates: z
+    .array(z.looseObject({ action: z.string() }))
+    .meta({ description: 'Updates, applied in this order.' }),
 }
 const exampleCommit = {
   requirements: [],
@@ -123,19 +125,19 @@ export const CommitViewRequest = z
 const pageToken = z
   .string()
   .optional()
-  .meta({ description: 'Absent, everything is listed at once; empty, the first page is.' })
+  .meta({ description: 'If absent, everything is listed at once; if empty, the first page.' })
 const pageSize = z
   .string()
   .regex(/^[1-9]\d{0,8}$/)
   .optional()
-  .meta({ description: 'The most items of a page.' })
+  .meta({ description: 'Maximum number of items on a page.' })
 
 export const PageQuery = z.object({ pageToken, pageSize })
 export const NamespacesQuery = z.object({
   parent: z
     .string()
     .optional()
-    .meta({ description: 'Only namespaces directly below it; its levels are joined by %1F.' }),
+    .meta({ description: 'Only namespaces directly below this one; levels are joined by %1F.' }),
   pageToken,
   pageSize,
 })
@@ -143,7 +145,7 @@ export const LoadTableQuery = z.object({
   snapshots: z
     .enum(['all', 'refs'])
     .optional()
-    .meta({ description: 'All snapshots, or those of branches and tags.' }),
+    .meta({ description: 'All snapshots, or only those of branches and tags.' }),
 })
 export const DropTableQuery = z.object({
   purgeRequested: z
