@@ -36,7 +36,7 @@ export interface Config {
 /** An invalid environment variable: one line with its name, its value and what is allowed. */
 export class ConfigError extends Error {}
 
-type Environment = Readonly<Record<string, string | undefined>>
+export type Environment = Readonly<Record<string, string | undefined>>
 
 export function readConfig(environment: Environment): Config {
   const read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>): T => {

@@ -15,6 +15,7 @@ All settings are environment variables such as MORAINE_HOME and MORAINE_PORT; RE
 `
 
 const shell: Shell = {
+  environment: process.env,
   readConfig: () => readConfig(process.env),
   print: (line) => say(process.stdout, `${line}\n`),
   untilStopped: () =>

@@ -1,4 +1,5 @@
 import { LogLines } from '../log-lines.ts'
+import { startWarnings } from '../start-warnings.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
 const STDERR = 2
@@ -11,7 +12,7 @@ export const addRebuild: AddCommand = (program, shell) => {
 }
 
 /** Prints a line for each table. */
-async function rebuild({ readConfig, print }: Shell): Promise<void> {
+async function rebuild({ readConfig, environment, print }: Shell): Promise<void> {
   const config = readConfig()
   const [{ pino }, { openPlatform }, { rebuildCatalog }] = await Promise.all([
     import('pino'),
@@ -19,6 +20,7 @@ async function rebuild({ readConfig, print }: Shell): Promise<void> {
     import('../modules/operations/rebuild.ts'),
   ])
   const log = pino({ level: config.logLevel }, new LogLines(STDERR))
+  for (const warning of await startWarnings(config, environment)) log.warn(warning)
   const platform = await openPlatform(config, { log })
   try {
     for await (const { outcome, table, location, detail } of rebuildCatalog(platform)) {

@@ -1,4 +1,5 @@
 import { LogLines } from '../log-lines.ts'
+import { startWarnings } from '../start-warnings.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
 const STDOUT = 1
@@ -16,6 +17,7 @@ async function serve(shell: Shell): Promise<void> {
   const [{ pino }, { startService }] = await Promise.all([import('pino'), import('../service.ts')])
   const lines = new LogLines(STDOUT)
   const log = pino({ level: config.logLevel }, lines)
+  for (const warning of await startWarnings(config, shell.environment)) log.warn(warning)
   const service = await startService(config, log, { logLinesDropped: () => lines.dropped })
   log.info({ url: service.url, warehouse: config.warehouse }, `Moraine listens on ${service.url}`)
   log.info({ signal: await stopped }, 'stopping')

@@ -46,7 +46,7 @@ function describePgBouncer(): void {
     describeSharing(() => opened)
   })
 
-  test('limits hold in each transaction, and stay with no connection that others share', async () => {
+  test('limits hold in each transaction, and stay with no shared connection', async () => {
     const pool = new PostgresPool(new pg.Pool({ connectionString: await newDatabase() }))
     const limits = `select current_setting('statement_timeout') as statement,
       current_setting('idle_in_transaction_session_timeout') as idle`

@@ -1,0 +1,58 @@
+import { stat } from 'node:fs/promises'
+import { type Config, type Environment, shown } from './config.ts'
+
+/** Every variable that config.ts reads. */
+export const VARIABLES: readonly string[] = [
+  'MORAINE_HOME',
+  'MORAINE_HOST',
+  'MORAINE_PORT',
+  'MORAINE_CATALOG',
+  'MORAINE_POSTGRES_POOL',
+  'MORAINE_WAREHOUSE',
+  'MORAINE_ALLOWED_LOCATIONS',
+  'MORAINE_LOG_LEVEL',
+  'MORAINE_MANIFEST_CACHE',
+  'MORAINE_ENGINE_PROCESSES',
+  'MORAINE_ENGINE_MEMORY',
+  'MORAINE_DUMP_BUDGET',
+]
+/** Letters in which a name may differ from the one that was meant. */
+const TYPOS_MAX = 3
+
+/** What an operator probably did not mean, in one line each: nothing of it stops the start. */
+export async function startWarnings(config: Config, environment: Environment): Promise<string[]> {
+  const folders = await Promise.all(config.allowedLocations.map(missingFolder))
+  return [...unknownVariables(environment), ...folders.flat()]
+}
+
+function unknownVariables(environment: Environment): string[] {
+  const unknown = Object.keys(environment).filter(
+    (name) => name.startsWith('MORAINE_') && !VARIABLES.includes(name),
+  )
+  return unknown.map((name) => {
+    const near = VARIABLES.filter((known) => typosBetween(name, known) <= TYPOS_MAX)
+    const [meant] = near.sort((a, b) => typosBetween(name, a) - typosBetween(name, b))
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`
+    return `${shown(name)} is not a setting and is ignored${hint}`
+  })
+}
+
+async function missingFolder(uri: string): Promise<string[]> {
+  const found = await stat(uri.slice('file://'.length)).catch(() => undefined)
+  if (found?.isDirectory() === true) return []
+  return [`MORAINE_ALLOWED_LOCATIONS has ${shown(uri)}, where no folder can be read`]
+}
+
+/** Levenshtein's distance. */
+function typosBetween(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

@@ -1,0 +1,33 @@
+import { tmpdir } from 'node:os'
+import { readConfig } from '../src/config.ts'
+import { startWarnings, VARIABLES } from '../src/start-warnings.ts'
+
+const warningsOf = (environment: Record<string, string>) =>
+  startWarnings(readConfig(environment), environment)
+
+test.each([
+  ['MORAINE_PROT', 'MORAINE_PROT is not a setting and is ignored; did you mean MORAINE_PORT?'],
+  [
+    'MORAINE_ALLOWED_LOCATION',
+    'MORAINE_ALLOWED_LOCATION is not a setting and is ignored; ' +
+      'did you mean MORAINE_ALLOWED_LOCATIONS?',
+  ],
+  ['MORAINE_COLOUR_OF_LOG', 'MORAINE_COLOUR_OF_LOG is not a setting and is ignored'],
+])('%s is told, with what may be meant', async (name, warning) => {
+  expect(await warningsOf({ [name]: 'x' })).toEqual([warning])
+})
+
+test('an allowed folder that is not there is told, and no other', async () => {
+  const warnings = await warningsOf({ MORAINE_ALLOWED_LOCATIONS: `${tmpdir()},/no/such/folder` })
+  expect(warnings).toEqual([
+    'MORAINE_ALLOWED_LOCATIONS has file:///no/such/folder, where no folder can be read',
+  ])
+})
+
+test('every variable is known that a configuration is read from, and no more', async () => {
+  const read: string[] = []
+  const spied = new Proxy({}, { get: (_, name) => void read.push(String(name)) })
+  readConfig(spied)
+  expect([...new Set(read)].sort()).toEqual([...VARIABLES].sort())
+  expect(await startWarnings(readConfig({}), { HOME: '/', PATH: '/bin' })).toEqual([])
+})
