@@ -166,6 +166,18 @@ test('a privilege that is missing on one table of many keeps all of a commit bac
   expect(state).toBe('open')
 })
 
+test('who is let in after a refusal may repeat the request with its key', async () => {
+  const started = await must(send('post', '/v1/transactions/start', {}), 201)
+  const repeat = (denied: Decision) => {
+    spy.decide = () => denied
+    const json = { transaction_id: started.transaction_id }
+    const headers = { 'Idempotency-Key': 'refused, then let in' }
+    return ask(face, '/v1/transactions/abort', { json, headers })
+  }
+  expect((await repeat('denied')).status).toBe(403)
+  expect((await repeat('allowed')).status).toBe(200)
+})
+
 describe('a route that answers without having asked', () => {
   const forgetful = defineRoute(
     {

@@ -12,7 +12,8 @@ import type { Replays } from './replays.ts'
 const RESERVED_MS = 30_000
 const RENEW_MS = 10_000
 const RETRY_AFTER_SECONDS_MAX = 5
-const NOT_FINAL: ReadonlySet<number> = new Set([408, 425, 429])
+/** Whoever is let in, or waits, may repeat the request. */
+const NOT_FINAL: ReadonlySet<number> = new Set([401, 403, 408, 425, 429])
 
 export interface AnswerOnceOptions {
   readonly replays: Replays
