@@ -227,7 +227,7 @@ export function describeReplays(catalog: () => Catalog): void {
       expect(await catalog().replays.find(idOf('1'))).toBeDefined()
     })
 
-    test('many answers are forgotten a thousand at a time, and others take their turns', async () => {
+    test('many answers are forgotten a thousand at a time, with turns in between', async () => {
       const answers = Array.from({ length: 2_500 }, (_, i) => replayOf(`${i}`, { expiresAtMs: 10 }))
       await Promise.all(answers.map((answer) => catalog().replays.remember(answer)))
       let isForgotten = false
