@@ -35,6 +35,7 @@ function newProgram(): Command {
   const program = new Command('moraine')
     .description('A table metastore: Iceberg snapshots, transactions and time travel.')
     .version(readVersion())
+    .showHelpAfterError('(moraine --help lists the commands)')
     .configureOutput({
       writeOut: (text) => say(process.stdout, text),
       writeErr: (text) => say(process.stderr, text),

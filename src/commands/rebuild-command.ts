@@ -23,10 +23,13 @@ async function rebuild({ readConfig, environment, print }: Shell): Promise<void>
   for (const warning of await startWarnings(config, environment)) log.warn(warning)
   const platform = await openPlatform(config, { log })
   try {
+    let isEmpty = true
     for await (const { outcome, table, location, detail } of rebuildCatalog(platform)) {
+      isEmpty = false
       const told = detail === undefined ? '' : `: ${detail}`
       print(`${outcome}  ${table ?? ''}  ${location}${told}`)
     }
+    if (isEmpty) log.warn(`no tables in ${config.warehouse}: check MORAINE_HOME, MORAINE_WAREHOUSE`)
   } finally {
     await platform.close()
   }

@@ -23,8 +23,8 @@ export function requestInvalid(
   facts: ErrorFacts = {},
 ): CatalogError {
   const listed = errors.slice(0, ERRORS_MAX).map(({ path, message }) => ({
-    path: path.slice(0, ERROR_TEXT_MAX),
-    message: message.slice(0, ERROR_TEXT_MAX),
+    path: shortened(path),
+    message: shortened(message),
   }))
   const [first] = listed
   const detail = first === undefined ? 'the request is invalid' : `${first.path}: ${first.message}`
@@ -36,6 +36,10 @@ export function noSuchRoute(method: string, path: string): ProblemError {
   return new ProblemError('route-not-found', `no such route: ${method} ${path.slice(0, 200)}`, {
     facts: { docs: '/docs' },
   })
+}
+
+function shortened(text: string): string {
+  return text.length <= ERROR_TEXT_MAX ? text : `${text.slice(0, ERROR_TEXT_MAX)}…`
 }
 
 /** Violations of a shape; `origin` is `body` or `query`. */

@@ -37,7 +37,12 @@ test.each([
   ],
 ])('%j is refused before anything is opened', async (words, stderr) => {
   const left = join(home, 'untouched')
-  expect(await runToEnd(words, { MORAINE_HOME: left })).toEqual({ code: 1, stdout: '', stderr })
+  const told = `${stderr}(moraine --help lists the commands)\n`
+  expect(await runToEnd(words, { MORAINE_HOME: left })).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: told,
+  })
   expect(() => readFileSync(left)).toThrow('ENOENT')
 })
 

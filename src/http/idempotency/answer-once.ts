@@ -179,7 +179,7 @@ async function* hashed(
 function reused({ key }: KeyedRequest): ProblemError {
   return new ProblemError(
     'idempotency-key-reused',
-    `Idempotency-Key ${key} belongs to another request`,
+    `Idempotency-Key ${key} belongs to another request: send this one with a new key`,
   )
 }
 

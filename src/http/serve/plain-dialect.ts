@@ -61,9 +61,10 @@ function requireMediaType(route: Route, request: IncomingMessage): void {
   const isSupported = supported.includes(mediaType) || mediaType.endsWith('+json')
   if (isSupported && encoding === 'identity') return
   const given = (isSupported ? encoding : mediaType).slice(0, 100)
+  const wrong = given === 'none' ? 'the request has no Content-Type' : `unsupported body ${given}`
   throw new ProblemError(
     'media-type-unsupported',
-    `unsupported body ${given}: send ${supported.join(' or ')}, without Content-Encoding`,
+    `${wrong}: send ${supported.join(' or ')}, without Content-Encoding`,
     { facts: { given, supported } },
   )
 }

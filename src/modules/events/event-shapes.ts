@@ -17,13 +17,16 @@ export const Wait = z.coerce
 
 export const EventsQuery = z.strictObject({
   after: z
-    .union([
-      z.literal('latest'),
-      z
-        .string()
-        .regex(/^\d{1,19}$/, 'is not a position: use next_after of the last response, or "latest"')
-        .transform(BigInt),
-    ])
+    .union(
+      [
+        z.literal('latest'),
+        z
+          .string()
+          .regex(/^\d{1,19}$/)
+          .transform(BigInt),
+      ],
+      'is not a position: use next_after of the last response, or "latest"',
+    )
     .optional()
     .meta({
       description:

@@ -77,7 +77,7 @@ function expired(after: bigint, { forgotten, last }: EventRange): ProblemError {
   const why =
     after > last
       ? `position ${after} is in the future: it belongs to another catalog, or to this one ` +
-        'before it was restored'
+        `before it was restored; continue after ${forgotten}`
       : `events after position ${after} are no longer kept: continue after ${forgotten}`
   return new ProblemError('events-expired', why, {
     facts: { earliestAfter: String(forgotten), latest: String(last) },
