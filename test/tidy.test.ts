@@ -31,6 +31,8 @@ test('the project is found', () => {
   expect(code.length).toBeGreaterThan(sources.length + 100)
   expect(documents.length).toBeGreaterThan(10)
   expect(files.some((path) => /(^|\/)(node_modules|dist|\.git)\//.test(path))).toBe(false)
+  // Only the one at the root is followed: a folder with its own would bring in what it installs.
+  expect(files.filter((path) => basename(path) === '.gitignore')).toEqual(['.gitignore'])
 })
 
 describe('folders', () => {
