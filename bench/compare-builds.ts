@@ -1,8 +1,8 @@
 /**
- * `npx tsx bench/compare-builds.ts <other checkout> [pairs]`: processor time of this build beside
- * that of another, both built (`npm run build`) and used over HTTP. The two run side by side and
- * are loaded in turn, ABBA, so that other work of the machine affects both. The result is the
- * median of the pairs' ratios.
+ * `npx tsx bench/compare-builds.ts <other checkout> [pairs] [word]`: processor time of this build
+ * beside that of another, both built (`npm run build`) and used over HTTP, for the work whose name
+ * has the word. The two run side by side and are loaded in turn, ABBA, so that other work of the
+ * machine affects both. The result is the median of the pairs' ratios.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -38,7 +38,7 @@ interface Work {
   run(build: Build): Promise<{ readonly units: number; readonly unit: string }>
 }
 
-const [otherFolder, pairsText = '10'] = process.argv.slice(2)
+const [otherFolder, pairsText = '10', word = ''] = process.argv.slice(2)
 if (otherFolder === undefined) throw new Error('give the folder of another checkout, built')
 const pairs = Number(pairsText)
 const home = mkdtempSync(join(tmpdir(), 'moraine-compare-'))
@@ -67,7 +67,8 @@ async function main(): Promise<void> {
   for (const build of [before, after]) await furnish(build)
   printRow(['what', 'other, ms of CPU a unit', 'this', 'unit', 'median ratio', 'least', 'greatest'])
   printRow(Array.from({ length: 7 }, () => '---'))
-  for (const work of WORKS) await compare(work, before, after)
+  const chosen = WORKS.filter(({ name }) => name.includes(word))
+  for (const work of chosen) await compare(work, before, after)
   for (const build of [before, after]) await build.stop()
 }
 
