@@ -21,7 +21,7 @@ const LOADS = 3_000
 const PLANS = 150
 const STREAMS = 10
 const FILES_OF_PLANNED_TABLE = 2_000
-const ROWS_OF_DUMP = 1_000_000
+const ROWS_OF_DUMP = 100_000
 const ROWS_OF_FILE = 1_000
 
 interface Build {
