@@ -13,7 +13,7 @@ test: node_modules/.installed
 	@npm run --silent test:all -- --json --outputFile=coverage/jest.json; \
 	code=$$?; npx tsx scripts/print-test-counts.ts coverage/jest.json; exit $$code
 
-# Other people's clients, the steps of the Dockerfile, and our tests on a newer Node.
+# Other people's clients, and the steps of the Dockerfile on the newer Node that it names.
 interop: node_modules/.installed
 	@npx tsx interop/run.ts
 

@@ -17,8 +17,8 @@ const SUITES: Readonly<Record<string, Suite>> = {
   pyiceberg: pyicebergSuite,
   rck: rckSuite,
   image: imageSuite,
-  node22: nodeSuite(22, { always: true }),
-  node24: nodeSuite(24, { always: false }),
+  node22: nodeSuite(22),
+  node24: nodeSuite(24),
   spark: sparkSuite,
   storms: stormSuite,
 }
