@@ -25,14 +25,23 @@ export function startBenchService(
  * folder. With BENCH_PROFILE=<folder> it leaves its processor profile there when it stops, for
  * Chrome's developer tools.
  */
-export async function startProgram(
+export function startProgram(
   path: string,
   environment: Record<string, string> = {},
 ): Promise<BenchService> {
   const profiles = process.env['BENCH_PROFILE']
   const profiling = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
   build()
-  const args = [...profiling, '--enable-source-maps', builtPath(path)]
+  return runProgram(builtPath(path), environment, profiling)
+}
+
+/** As `startProgram`, for a file that is built already, of this checkout or another. */
+export async function runProgram(
+  path: string,
+  environment: Record<string, string>,
+  nodeOptions: readonly string[] = [],
+): Promise<BenchService> {
+  const args = [...nodeOptions, '--enable-source-maps', path]
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...environment },

@@ -4,11 +4,10 @@
  * has the word. The two run side by side and are loaded in turn, ABBA, so that other work of the
  * machine affects both. The result is the median of the pairs' ratios.
  */
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
+import { type BenchService, runProgram } from './bench-service.ts'
 import { FileLinks, LINKED_COLUMNS } from './file-links.ts'
 import { HttpConnection } from './http-connection.ts'
 import { percentile, printMachine, printRow, ROOT } from './machine.ts'
@@ -24,12 +23,9 @@ const FILES_OF_PLANNED_TABLE = 2_000
 const ROWS_OF_DUMP = 100_000
 const ROWS_OF_FILE = 1_000
 
-interface Build {
+interface Build extends BenchService {
   readonly name: string
-  readonly url: string
-  readonly pid: number
   clones: number
-  stop(): Promise<void>
 }
 
 interface Work {
@@ -96,34 +92,12 @@ async function compare(work: Work, before: Build, after: Build): Promise<void> {
 }
 
 async function startBuild(name: string, folder: string): Promise<Build> {
-  const child = spawn(process.execPath, ['--enable-source-maps', join(folder, 'dist/main.js')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: {
-      ...process.env,
-      MORAINE_HOME: join(home, name),
-      MORAINE_PORT: '0',
-      MORAINE_ALLOWED_LOCATIONS: links.folder,
-    },
+  const service = await runProgram(join(folder, 'dist/main.js'), {
+    MORAINE_HOME: join(home, name),
+    MORAINE_PORT: '0',
+    MORAINE_ALLOWED_LOCATIONS: links.folder,
   })
-  process.once('exit', () => child.kill('SIGKILL'))
-  const lines = createInterface({ input: child.stdout })
-  const url = await new Promise<string>((found, reject) => {
-    child.once('exit', (code) => reject(new Error(`${folder} ended with ${code}`)))
-    lines.on('line', (line) => {
-      const address = /"url":"(http:[^"]+)"/.exec(line)?.[1]
-      if (address !== undefined) found(address)
-    })
-  })
-  lines.close()
-  child.stdout.resume()
-  return {
-    ...{ name, url, pid: child.pid ?? 0, clones: 0 },
-    async stop() {
-      const ended = new Promise((done) => child.once('exit', done))
-      child.kill('SIGTERM')
-      await ended
-    },
-  }
+  return { ...service, name, clones: 0 }
 }
 
 /**

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HttpConnection } from './http-connection.ts'
 import { percentile } from './machine.ts'
+import { processCpuUs } from './process-family.ts'
 import { IS_QUICK } from './report.ts'
 
 export const LOAD_SECONDS = Number(process.env['BENCH_SECONDS'] ?? (IS_QUICK ? 1 : 5))
@@ -50,7 +50,7 @@ export async function runLoad(load: Load): Promise<LoadResult> {
   })
   const finish = async (): Promise<LoadResult> => {
     await sleep(warmUpSeconds * 1000)
-    const before = { at: performance.now(), client: ownCpuUs(), service: cpuUsOf(load.pid) }
+    const before = { at: performance.now(), client: ownCpuUs(), service: processCpuUs(load.pid) }
     counter.reset()
     await sleep((load.seconds ?? LOAD_SECONDS) * 1000)
     const { times, refused } = counter
@@ -63,7 +63,7 @@ export async function runLoad(load: Load): Promise<LoadResult> {
       p50Ms: percentile(times, 0.5),
       p99Ms: percentile(times, 0.99),
       clientCpuUs: share(ownCpuUs() - before.client),
-      serviceCpuUs: share(cpuUsOf(load.pid) - before.service),
+      serviceCpuUs: share(processCpuUs(load.pid) - before.service),
     }
   }
   const [result] = await Promise.all([finish(), ...clients])
@@ -89,19 +89,4 @@ class Counter {
 function ownCpuUs(): number {
   const { user, system } = process.cpuUsage()
   return user + system
-}
-
-/**
- * Processor time of a process and all its threads; 0 where there is no `/proc` (other than on
- * Linux).
- */
-function cpuUsOf(pid: number): number {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // `id (name) state ...`: the name may contain anything. Times are in hundredths of a second.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) * 10_000
-  } catch {
-    return 0
-  }
 }

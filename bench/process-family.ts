@@ -13,27 +13,43 @@ export function familyCpuMs(pid: number): number {
     return false
   }
   let ticks = 0
-  for (const [id, one] of statistics) if (isOfFamily(id)) ticks += one.ticks
+  for (const [id, one] of statistics) if (isOfFamily(id)) ticks += one.ownTicks + one.endedTicks
   return ticks * MS_PER_TICK
+}
+
+/**
+ * Processor time so far, in microseconds, of a process and its threads; 0 where the system does not
+ * say it.
+ */
+export function processCpuUs(pid: number): number {
+  return (findStatistics(pid)?.ownTicks ?? 0) * MS_PER_TICK * 1000
 }
 
 interface ProcessStatistics {
   readonly pid: number
   readonly parent: number
-  readonly ticks: number
+  /** Time of the process itself and its threads. */
+  readonly ownTicks: number
+  /** Time of children that have ended. */
+  readonly endedTicks: number
 }
 
 function readAll(): readonly ProcessStatistics[] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return []
-    try {
-      const text = readFileSync(`/proc/${name}/stat`, 'utf8')
-      // `id (name) state parent ...`: the name may contain anything.
-      const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-      const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0)
-      return [{ pid: Number(name), parent: Number(fields[1]), ticks }]
-    } catch {
-      return [] // it ended in between
-    }
+    return findStatistics(Number(name)) ?? []
   })
+}
+
+/** `undefined` when the process has ended, and where the system is not Linux. */
+function findStatistics(pid: number): ProcessStatistics | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // `id (name) state parent ...`: the name may contain anything.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    const sum = (first: number) => Number(fields[first]) + Number(fields[first + 1])
+    return { pid, parent: Number(fields[1]), ownTicks: sum(11), endedTicks: sum(13) }
+  } catch {
+    return undefined
+  }
 }

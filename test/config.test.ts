@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { ConfigError, readConfig } from '../src/config.ts'
+import { VARIABLES } from '../src/start-warnings.ts'
 
 const MIB = 1024 * 1024
 
@@ -27,21 +28,6 @@ test('an empty variable is one that is not there', () => {
   const empty = Object.fromEntries(VARIABLES.map((name) => [name, '']))
   expect(readConfig(empty)).toEqual(readConfig({}))
 })
-
-const VARIABLES = [
-  'MORAINE_HOME',
-  'MORAINE_HOST',
-  'MORAINE_PORT',
-  'MORAINE_CATALOG',
-  'MORAINE_POSTGRES_POOL',
-  'MORAINE_WAREHOUSE',
-  'MORAINE_ALLOWED_LOCATIONS',
-  'MORAINE_LOG_LEVEL',
-  'MORAINE_MANIFEST_CACHE',
-  'MORAINE_ENGINE_PROCESSES',
-  'MORAINE_ENGINE_MEMORY',
-  'MORAINE_DUMP_BUDGET',
-] as const
 
 test.each([
   ['MORAINE_HOME', '/srv/moraine', { temporaryFolder: '/srv/moraine/tmp' }],

@@ -78,10 +78,6 @@ export function snapshotRefToJson(ref: SnapshotRef): JsonObject {
   }
 }
 
-export function snapshotRefFromJson(json: unknown, origin?: JsonOrigin): SnapshotRef {
-  return readSnapshotRef(new JsonNode(json, origin))
-}
-
 export function readSnapshotRef(node: JsonNode): SnapshotRef {
   const minSnapshotsToKeep = node.find('min-snapshots-to-keep')?.safeInteger()
   const maxSnapshotAgeMs = readAge(node.find('max-snapshot-age-ms'))
