@@ -7,6 +7,8 @@
 export interface LeaseStore {
   /** `held` if anyone holds it, the same owner included. */
   acquire(request: LeaseRequest): Promise<LeaseOutcome>
+  /** Whether anyone holds it. */
+  isHeld(lease: { readonly name: string; readonly nowMs: number }): Promise<boolean>
   /** From now on for the duration, also when it expired and nobody took it since. */
   renew(lease: LeaseRequest & HeldLease): Promise<'renewed' | 'lost'>
   /** From now on others may acquire it. */

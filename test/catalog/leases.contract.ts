@@ -26,6 +26,16 @@ export function describeLeases(catalog: () => Catalog): void {
       expect(await acquire('ada', 1_100)).toEqual({ outcome: 'held', expiresAtMs: 1_200 })
     })
 
+    test('whoever looks sees whether it is held', async () => {
+      const isHeld = (nowMs: number, name = NAME) => catalog().leases.isHeld({ name, nowMs })
+      expect(await isHeld(1_000)).toBe(false)
+      const lease = await mustAcquire('ada', 1_000)
+      expect([await isHeld(1_000), await isHeld(1_099)]).toEqual([true, true])
+      expect([await isHeld(1_100), await isHeld(1_050, 'another')]).toEqual([false, false])
+      await catalog().leases.release({ ...lease, nowMs: 1_010 })
+      expect(await isHeld(1_010)).toBe(false)
+    })
+
     test('who renews keeps it, even late, as long as nobody took it', async () => {
       const lease = await mustAcquire('ada', 1_000)
       expect(await renew(lease, 1_090)).toBe('renewed')

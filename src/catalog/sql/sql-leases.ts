@@ -1,5 +1,5 @@
 import type { HeldLease, LeaseOutcome, LeaseRequest, LeaseStore } from '../lease-store.ts'
-import { type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
+import { read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
 import type { Database } from './engine/sql-schema.ts'
 
 export class SqlLeases implements LeaseStore {
@@ -11,6 +11,18 @@ export class SqlLeases implements LeaseStore {
 
   acquire(request: LeaseRequest): Promise<LeaseOutcome> {
     return write(this.#engine, (transaction) => acquireLease(transaction, request))
+  }
+
+  async isHeld({ name, nowMs }: { name: string; nowMs: number }): Promise<boolean> {
+    const row = await read(this.#engine, (connection) =>
+      connection
+        .selectFrom('leases')
+        .select('name')
+        .where('name', '=', name)
+        .where('expires_at_ms', '>', BigInt(nowMs))
+        .executeTakeFirst(),
+    )
+    return row !== undefined
   }
 
   async renew(lease: LeaseRequest & HeldLease): Promise<'renewed' | 'lost'> {

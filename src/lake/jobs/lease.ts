@@ -29,6 +29,8 @@ export class Lease {
   readonly #held: HeldLease
   readonly #lost = new AbortController()
   readonly #renewal: NodeJS.Timeout
+  #renewedAtMs = performance.now()
+  #wasFree = false
   /**
    * Aborted when the lease is lost, or when the holder is to stop. What was written so far is safe
    * to write twice.
@@ -77,6 +79,14 @@ export class Lease {
   }
 
   /**
+   * Whether it may have expired at any time since it was acquired, though nobody took it: the
+   * process was stopped, or the database out of reach.
+   */
+  get hasLapsed(): boolean {
+    return this.#wasFree || performance.now() - this.#renewedAtMs > LEASE_MS
+  }
+
+  /**
    * Asked before what must not be done by two: throws unless the lease is ours, from now on for its
    * whole length.
    */
@@ -95,8 +105,14 @@ export class Lease {
 
   async #renew(): Promise<void> {
     const { catalog, ambient } = this.#deps
+    const askedAtMs = performance.now()
     const request = { ...this.#held, nowMs: ambient.nowMs(), durationMs: LEASE_MS }
-    if ((await catalog.leases.renew(request)) === 'renewed') return
+    if ((await catalog.leases.renew(request)) === 'renewed') {
+      // It may be kept as late as now, while it counts from when it was asked for.
+      this.#wasFree ||= performance.now() - this.#renewedAtMs > LEASE_MS
+      this.#renewedAtMs = askedAtMs
+      return
+    }
     this.#lost.abort(new CatalogError('overloaded', 'another process took this over: try again'))
   }
 }
