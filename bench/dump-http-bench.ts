@@ -190,7 +190,7 @@ async function openReaders(url: string, count: number): Promise<readonly Socket[
       const socket = connect({ port: Number(port), host: hostname })
       socket.on('error', () => undefined)
       await new Promise((resolve) => socket.once('connect', resolve))
-      socket.write(`GET ${pathname}${search} HTTP/1.1\r\nHost: bench\r\n\r\n`)
+      socket.write(`GET ${pathname}${search} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
       return socket
     }),
   )

@@ -13,6 +13,12 @@ export interface Config {
   readonly host: string
   /** 0 picks any free port. */
   readonly port: number
+  /** Names besides `host` under which the service is known, in lower case. */
+  readonly allowedHosts: readonly string[]
+  /** Origins of other sites whose pages may use the service. */
+  readonly allowedOrigins: readonly string[]
+  /** Origin under which clients reach the service, if a proxy gives it another one. */
+  readonly publicUrl: string | undefined
   readonly catalog:
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'postgres'; readonly url: string }
@@ -39,17 +45,11 @@ export class ConfigError extends Error {}
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export function readConfig(environment: Environment): Config {
-  const read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>): T => {
-    const value = environment[name] || fallback
-    const parsed = schema.safeParse(value)
-    if (parsed.success) return parsed.data
-    throw new ConfigError(`${name}=${shown(value)} cannot be used: give ${allowed}`)
-  }
+  const read = readerOf(environment)
   const home = resolve(environment['MORAINE_HOME'] || './.moraine')
   return {
     home,
-    host: read('MORAINE_HOST', '127.0.0.1', 'a host name or address', z.string().min(1)),
-    port: read('MORAINE_PORT', '8181', 'a port from 0 to 65535', integer(0, 65_535)),
+    ...readNetwork(read),
     catalog: read(
       'MORAINE_CATALOG',
       `sqlite:${home}/catalog.db`,
@@ -98,6 +98,45 @@ export function readConfig(environment: Environment): Config {
   }
 }
 
+/** Reads one variable, or its default; `allowed` is what the message of a `ConfigError` says. */
+type Read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>) => T
+
+function readerOf(environment: Environment): Read {
+  return (name, fallback, allowed, schema) => {
+    const value = environment[name] || fallback
+    const parsed = schema.safeParse(value)
+    if (parsed.success) return parsed.data
+    throw new ConfigError(`${name}=${shown(value)} cannot be used: give ${allowed}`)
+  }
+}
+
+function readNetwork(
+  read: Read,
+): Pick<Config, 'host' | 'port' | 'allowedHosts' | 'allowedOrigins' | 'publicUrl'> {
+  return {
+    host: read('MORAINE_HOST', '127.0.0.1', 'a host name or address', z.string().min(1)),
+    port: read('MORAINE_PORT', '8181', 'a port from 0 to 65535', integer(0, 65_535)),
+    allowedHosts: read(
+      'MORAINE_ALLOWED_HOSTS',
+      '',
+      'host names like lake.example.org,moraine, separated by commas',
+      HostNames,
+    ),
+    allowedOrigins: read(
+      'MORAINE_ALLOWED_ORIGINS',
+      '',
+      'origins like https://portal.example.org, separated by commas',
+      Origins,
+    ),
+    publicUrl: read(
+      'MORAINE_PUBLIC_URL',
+      '',
+      'an address like https://lake.example.org, without a path',
+      z.union([z.literal('').transform(() => undefined), Origin]),
+    ),
+  }
+}
+
 function integer(min: number, max: number) {
   return z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min).max(max))
 }
@@ -117,15 +156,30 @@ const FolderUri = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-const FolderUris = z
+const List = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+)
+const FolderUris = List.pipe(z.array(FolderUri))
+
+// Whoever may ask for a name may do so on any port.
+const HostName = z
   .string()
-  .transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== ''),
-  )
-  .pipe(z.array(FolderUri))
+  .regex(/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?(?::\d+)?$/i)
+  .transform((name) => name.replace(/\.?(?::\d+)?$/, '').toLowerCase())
+const HostNames = List.pipe(z.array(HostName))
+
+const Origin = z.string().transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) {
+    return url.origin
+  }
+  context.addIssue('not an origin')
+  return z.NEVER
+})
+const Origins = List.pipe(z.array(Origin))
 
 const BYTES_PER_UNIT = { KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const
 

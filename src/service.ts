@@ -14,6 +14,7 @@ import type { Engine } from './engine/engine.ts'
 import { openEngineFolder } from './engine/job-folder.ts'
 import { counterOf, Metrics, type Meter as ShownMeter } from './http/metrics.ts'
 import type { AppOptions } from './http/serve/app.ts'
+import type { SiteOptions } from './http/serve/guards.ts'
 import { commitBatch } from './lake/commit/commit-batch.ts'
 import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
 import { Converter } from './lake/convert/converter.ts'
@@ -271,6 +272,7 @@ export function startService(
       metrics,
       log,
       dialects: dialectsOf(modules),
+      sites: sitesOf(config),
       answersOnce: { ...ambient, replays: catalog.replays },
       ...overrides.app,
     }
@@ -292,6 +294,15 @@ export function startService(
     platform.publisher.recover() // after start-up, so that early requests come first
     return { url: server.url, deps: platform, close: () => opened.close() }
   })
+}
+
+/** The names and pages of this service, as the settings say. */
+function sitesOf({ host, allowedHosts, allowedOrigins, publicUrl }: Config): SiteOptions {
+  const ofProxy = publicUrl === undefined ? [] : [publicUrl]
+  return {
+    hosts: [host.toLowerCase(), ...allowedHosts, ...ofProxy.map((url) => new URL(url).hostname)],
+    origins: [...allowedOrigins, ...ofProxy],
+  }
 }
 
 function logMeter({ logLinesDropped = () => 0 }: ServiceOverrides): ShownMeter {

@@ -40,11 +40,6 @@ export function bodyChunks(request: IncomingMessage): AsyncIterable<Uint8Array> 
   return request.iterator({ destroyOnReturn: false })
 }
 
-/** The media type without parameters, in lower case. */
-export function mediaTypeOf(request: IncomingMessage): string | undefined {
-  return request.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
-}
-
 export function hasBody(request: IncomingMessage): boolean {
   const length = request.headers['content-length']
   return request.headers['transfer-encoding'] !== undefined || (length ?? '0') !== '0'

@@ -28,6 +28,11 @@ export interface Call<Query, Body, Parameter extends string = string> {
    * whose permission is `in-use-case` must call it before it returns.
    */
   authorize(privilege: Privilege, targets: readonly Target[]): Promise<void>
+  /**
+   * Throws `origin-not-allowed` if a page of another site caused the request. A route that only
+   * reads, but starts work, must call it first.
+   */
+  requireOwnSite(): void
 }
 
 /** The names in `/v1/tables/{table_identifier}`. */

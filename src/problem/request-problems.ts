@@ -57,6 +57,29 @@ export const REQUEST_PROBLEMS = {
     remedy: 'Send one of `supported`, uncompressed, with the matching Content-Type.',
     retry: 'no',
   },
+  'host-not-allowed': {
+    status: 421,
+    iceberg: { status: 421, type: 'BadRequestException' },
+    title: 'Unknown host name',
+    meaning:
+      'The request was sent to a name that this service does not have, as after DNS rebinding.',
+    remedy:
+      'Use its IP address or `localhost`, or ask the operator to add the name to ' +
+      '`MORAINE_ALLOWED_HOSTS`.',
+    retry: 'no',
+  },
+  'origin-not-allowed': {
+    status: 403,
+    iceberg: { status: 403, type: 'ForbiddenException' },
+    title: 'Page of another site',
+    meaning:
+      'A browser sent the request for a page of another site. Such pages may neither change data ' +
+      'nor start work.',
+    remedy:
+      'Open the address itself, or ask the operator to add the origin of the page to ' +
+      '`MORAINE_ALLOWED_ORIGINS`.',
+    retry: 'no',
+  },
   'not-acceptable': {
     status: 406,
     iceberg: UNSUPPORTED,

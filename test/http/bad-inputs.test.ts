@@ -270,7 +270,7 @@ test('an upload that is cut in the middle leaves nothing', async () => {
   const folder = fileURLToPath(`${location}/`)
   const socket = connect(Number(port), hostname)
   socket.write(
-    'POST /v1/tables/target/files HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n' +
+    'POST /v1/tables/target/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n' +
       'Content-Type: application/vnd.apache.parquet\r\n\r\n',
   )
   socket.write(Buffer.alloc(200_000))

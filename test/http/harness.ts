@@ -35,7 +35,11 @@ export interface TestService {
 
 /** The whole service on a port and in a folder of its own. */
 export async function startTestService(
-  options: { readonly allowedLocations?: readonly string[]; readonly home?: string } = {},
+  options: {
+    readonly allowedLocations?: readonly string[]
+    readonly home?: string
+    readonly environment?: Readonly<Record<string, string>>
+  } = {},
 ): Promise<TestService> {
   const home = options.home ?? (await realpath(await mkdtemp(join(tmpdir(), 'moraine-http-'))))
   const dataFolder = join(home, 'data')
@@ -44,6 +48,7 @@ export async function startTestService(
     MORAINE_HOME: home,
     MORAINE_PORT: '0',
     MORAINE_ALLOWED_LOCATIONS: [dataFolder, ...(options.allowedLocations ?? [])].join(','),
+    ...options.environment,
   })
   const log: Record<string, unknown>[] = []
   const service = await startService(config, memoryLog(log), {

@@ -19,15 +19,15 @@ function statusOf(target: string, method = 'GET'): Promise<number> {
     })
     socket.on('error', reject)
     socket.on('close', () => resolve(Number(/^HTTP\/1.1 (\d+)/.exec(text)?.[1])))
-    socket.write(`${method} ${target} HTTP/1.1\r\nHost: moraine\r\nConnection: close\r\n\r\n`)
+    socket.write(`${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
   })
 }
 
 test('a whole URL is taken, as clients of proxies send it', async () => {
-  expect(await statusOf('http://moraine/v1/tables?page_size=1')).toBe(200)
-  expect(await statusOf('http://moraine')).toBe(302)
-  expect(await statusOf('http://moraine:8181/iceberg/v1/config?warehouse=x')).toBe(200)
-  expect(await statusOf('http://moraine/v1/nowhere')).toBe(404)
+  expect(await statusOf('http://localhost/v1/tables?page_size=1')).toBe(200)
+  expect(await statusOf('http://localhost')).toBe(302)
+  expect(await statusOf('http://localhost:8181/iceberg/v1/config?warehouse=x')).toBe(200)
+  expect(await statusOf('http://localhost/v1/nowhere')).toBe(404)
 })
 
 test('a fragment is no part of the path', async () => {

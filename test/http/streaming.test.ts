@@ -8,6 +8,7 @@ import { AnswerOnce } from '../../src/http/idempotency/answer-once.ts'
 import type { Replays } from '../../src/http/idempotency/replays.ts'
 import { requestLog } from '../../src/http/request-log.ts'
 import { defineRoute } from '../../src/http/route.ts'
+import { Guard, LOOPBACK_ONLY } from '../../src/http/serve/guards.ts'
 import { serveDialects } from '../../src/http/serve/pipeline.ts'
 import { plainDialect } from '../../src/http/serve/plain-dialect.ts'
 
@@ -66,6 +67,7 @@ beforeAll(async () => {
   app.use(
     serveDialects([plainDialect(routes)], {
       ...{ authorizer: ALLOWS_ALL, unasked: () => undefined, once },
+      guard: new Guard(LOOPBACK_ONLY),
     }),
   )
   server = createServer(app)

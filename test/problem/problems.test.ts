@@ -26,6 +26,7 @@ file-not-parquet 422 400 BadRequestException
 file-schema-mismatch 422 400 BadRequestException
 file-spans-partitions 422 400 BadRequestException
 filter-invalid 400 400 BadRequestException
+host-not-allowed 421 421 BadRequestException
 idempotency-key-in-use 409 409 CommitFailedException
 idempotency-key-reused 422 422 UnprocessableEntityException
 internal 500 500 InternalServerError
@@ -42,6 +43,7 @@ namespace-not-found 404 404 NoSuchNamespaceException
 namespace-update-invalid 422 422 UnprocessableEntityException
 not-acceptable 406 406 UnsupportedOperationException
 not-implemented 501 406 UnsupportedOperationException
+origin-not-allowed 403 403 ForbiddenException
 overloaded 503 429 TooManyRequestsException
 page-token-invalid 400 400 BadRequestException
 partitioning-invalid 422 400 BadRequestException

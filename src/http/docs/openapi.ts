@@ -212,11 +212,13 @@ export function problemCodesOf(route: Route): readonly ProblemCode[] {
   const ofKey: readonly ProblemCode[] = changes(route) ? ['idempotency-key-reused'] : []
   const ofUpload: readonly ProblemCode[] =
     route.uploads === undefined ? [] : ['idempotency-key-in-use']
+  const isChanging = route.method !== 'get' && route.method !== 'head'
+  const ofSite: readonly ProblemCode[] = isChanging ? ['origin-not-allowed'] : []
   const ofCaller: readonly ProblemCode[] =
     route.permission === 'public' ? [] : ['permission-denied']
   const codes = new Set<ProblemCode>([
-    ...[...route.problems, ...ofBody, ...ofCaller, ...ofKey, ...ofUpload],
-    ...(['request-invalid', 'internal'] as const),
+    ...[...route.problems, ...ofBody, ...ofCaller, ...ofKey, ...ofSite, ...ofUpload],
+    ...(['request-invalid', 'host-not-allowed', 'internal'] as const),
   ])
   return PROBLEM_CODES.filter((code) => codes.has(code))
 }

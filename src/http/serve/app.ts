@@ -10,6 +10,7 @@ import { AnswerOnce, type AnswerOnceOptions } from '../idempotency/answer-once.t
 import type { Metrics } from '../metrics.ts'
 import { requestLog } from '../request-log.ts'
 import type { Route } from '../route.ts'
+import { Guard, LOOPBACK_ONLY, type SiteOptions } from './guards.ts'
 import { routeOf, serveDialects } from './pipeline.ts'
 
 /** nginx's code: the client disconnected before the end of the response. */
@@ -22,6 +23,8 @@ export interface AppOptions {
   readonly answersOnce: AnswerOnceOptions
   readonly metrics: Metrics
   readonly log: Logger
+  /** If absent, the service is known by addresses and as `localhost`. */
+  readonly sites?: SiteOptions
   /** If absent, everything is allowed. */
   readonly authorizer?: Authorizer
   /**
@@ -37,6 +40,7 @@ export function createApp({
   answersOnce,
   metrics,
   log,
+  sites = LOOPBACK_ONLY,
   authorizer = ALLOWS_ALL,
   isPermissionEnforced = false,
 }: AppOptions): express.Express {
@@ -50,6 +54,7 @@ export function createApp({
   app.use(securityHeaders())
   app.use(
     serveDialects(dialects, {
+      guard: new Guard(sites),
       authorizer,
       unasked: isPermissionEnforced ? refuseUnasked : logUnasked,
       once: new AnswerOnce(answersOnce),

@@ -8,12 +8,14 @@ import type { Dialect } from '../dialect.ts'
 import type { AnswerOnce } from '../idempotency/answer-once.ts'
 import { KeylessKeeper } from '../idempotency/keeper.ts'
 import { keyOf, requestHash, uploadHash } from '../idempotency/keyed-request.ts'
-import { bodyChunks, drain, mediaTypeOf, readBody } from '../json-body.ts'
+import { bodyChunks, drain, readBody } from '../json-body.ts'
+import { mediaTypeOf } from '../media-type.ts'
 import { CallPermissions, targetOf } from '../permission.ts'
 import { type Reply, sendReply } from '../reply.ts'
 import { requestTarget } from '../request-log.ts'
 import type { Call, KeptFacts, Route } from '../route.ts'
-import { guardRequest } from './guards.ts'
+import { preflightReply, shareWithOrigin } from './cross-origin.ts'
+import type { Guard } from './guards.ts'
 import { type Match, PathMatcher } from './path-matcher.ts'
 
 /** Shared, since making an error for each response would cost more than many responses. */
@@ -22,6 +24,7 @@ const NO_BODY = new Uint8Array()
 
 /** Checks between a request and its handler. */
 export interface Gate {
+  readonly guard: Guard
   readonly authorizer: Authorizer
   /** Called if a route has responded without calling `authorize` although it should have. */
   unasked(route: Route, request: IncomingMessage): void
@@ -61,7 +64,11 @@ export function serveDialects(dialects: readonly Dialect[], gate: Gate) {
     const face = faces.find(({ dialect }) => isBelow(dialect.root, url))
     if (face === undefined) throw new Error('no dialect has the empty root')
     try {
-      const reply = await answer(arrivalOf(face, request, response), gate)
+      gate.guard.check(request)
+      shareWithOrigin(gate.guard, request, response)
+      const reply =
+        preflightReply(gate.guard, request) ??
+        (await answer(arrivalOf(face, request, response), gate))
       await sendReply(request, response, reply)
       drain(request)
     } catch (error) {
@@ -80,7 +87,6 @@ export function routeOf(response: Response): string | undefined {
 }
 
 function arrivalOf(face: Face, request: Request, response: Response): Omit<Arrival, 'permissions'> {
-  guardRequest(request)
   const { dialect, matcher } = face
   const url = requestTarget(request)
   const mark = url.indexOf('?')
@@ -194,6 +200,7 @@ async function handle(
     param: match.param,
     accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
     authorize: (privilege, targets) => permissions.requireAll(privilege, targets),
+    requireOwnSite: () => gate.guard.requireOwnSite(request),
   }
   const { route } = match
   const reply = await route.handle(call as never)

@@ -3,10 +3,11 @@ import { z } from 'zod'
 import { PROBLEMS, ProblemError } from '../../problem/problems.ts'
 import type { Dialect } from '../dialect.ts'
 import { ANY_TEXT_KEY_DOC, anyTextKey } from '../idempotency/keyed-request.ts'
-import { hasBody, mediaTypeOf, parseJsonBody } from '../json-body.ts'
+import { hasBody, parseJsonBody } from '../json-body.ts'
+import { requireMediaType } from '../media-type.ts'
 import { noSuchRoute, Problem, problemReply, requestInvalid, zodErrors } from '../problem.ts'
 import { parseQuery } from '../query.ts'
-import { JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from '../reply.ts'
+import { PROBLEM_MEDIA_TYPE } from '../reply.ts'
 import type { Route } from '../route.ts'
 
 const NO_PARAMETERS = z.strictObject({})
@@ -50,23 +51,8 @@ function decodeSegment(segment: string): string {
 
 function takesBody(route: Route, request: IncomingMessage): boolean {
   if (route.body === undefined) return false
-  if (hasBody(request)) requireMediaType(route, request)
+  if (hasBody(request)) requireMediaType(request, route.uploads)
   return true
-}
-
-function requireMediaType(route: Route, request: IncomingMessage): void {
-  const mediaType = mediaTypeOf(request) ?? 'none'
-  const encoding = request.headers['content-encoding'] ?? 'identity'
-  const supported = [JSON_MEDIA_TYPE, ...(route.uploads ?? [])]
-  const isSupported = supported.includes(mediaType) || mediaType.endsWith('+json')
-  if (isSupported && encoding === 'identity') return
-  const given = (isSupported ? encoding : mediaType).slice(0, 100)
-  const wrong = given === 'none' ? 'the request has no Content-Type' : `unsupported body ${given}`
-  throw new ProblemError(
-    'media-type-unsupported',
-    `${wrong}: send ${supported.join(' or ')}, without Content-Encoding`,
-    { facts: { given, supported } },
-  )
 }
 
 function parseBody(bytes: Uint8Array, route: Route): unknown {

@@ -93,7 +93,7 @@ function acceptedForm(accepts: (mediaTypes: readonly string[]) => string | undef
 }
 
 function readingReply(reading: TableReading, form: string): Reply {
-  const common = { status: 200, headers: { Vary: 'Accept' } }
+  const common = { status: 200, headers: { Vary: 'Accept, Origin' } }
   return form === JSON_MEDIA_TYPE
     ? { ...common, mediaType: JSON_MEDIA_TYPE, body: readingAsJson(reading) }
     : { ...common, mediaType: NDJSON_MEDIA_TYPE, body: readingAsNdjson(reading) }

@@ -164,8 +164,8 @@ test('pages of other sites cannot change anything', async () => {
     ask(service, '/v1/transactions/start', { method: 'POST', headers: { Origin: origin } })
   for (const origin of ['https://evil.example', 'null']) {
     expect((await truncate(origin)).body).toMatchObject({
-      status: 400,
-      type: '/problems/request-invalid',
+      status: 403,
+      type: '/problems/origin-not-allowed',
     })
   }
   expect((await truncate(service.url)).status).toBe(201)

@@ -21,6 +21,7 @@ import { answerAccepted, notReady } from './dump-status.ts'
 import {
   forgetIfVanished,
   type OpenedBytes,
+  openDump,
   openProgress,
   openRange,
   waitForIndex,
@@ -76,7 +77,7 @@ async function answerHead(
     waitSeconds === undefined
       ? await dumps.find(resource.target)
       : await waitForIndex(
-          await dumps.open(resource.target),
+          await openDump(service, call, resource.target),
           waitMs(service, waitSeconds),
           call.closed,
         )
@@ -96,7 +97,7 @@ async function answerGet(
   const { isAsync, waitSeconds } = preferences
   if (isAsync) return answerAsync(service, call, resource, { range, waitSeconds })
   const before = await dumps.state(resource.target)
-  const opened = await dumps.open(resource.target)
+  const opened = await openDump(service, call, resource.target)
   // After a failure, wait for the whole file: another half file would not tell the reason.
   const isWholeNeeded = range !== undefined || before.state === 'failed'
   const patienceMs = isWholeNeeded ? limits.indexWaitMs : limits.firstWaitMs
@@ -124,6 +125,7 @@ async function answerAsync(
   const { target } = resource
   const made = await dumps.find(target)
   if (made !== undefined) return indexReply(service, call, resource, { index: made, range })
+  call.requireOwnSite()
   const asker = ambient.newUuid()
   const { jobId } = await askForDump(jobs, target, asker)
   const wait = { waitMs: waitMs(service, waitSeconds), signal: call.closed }

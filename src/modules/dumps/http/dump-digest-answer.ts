@@ -2,16 +2,17 @@ import type { Reply } from '../../../http/reply.ts'
 import { fileNameOf } from '../dump-key.ts'
 import { type DumpCall, type DumpResource, type DumpService, pinnedPath } from './dump-resource.ts'
 import { notReady } from './dump-status.ts'
-import { waitForIndex } from './open-bytes.ts'
+import { openDump, waitForIndex } from './open-bytes.ts'
 
 /** The digest of the file, as read by `sha256sum -c`; makes the dump if necessary. */
 export async function answerDigest(
-  { dumps, streams }: DumpService,
-  { closed }: DumpCall,
+  service: DumpService,
+  call: DumpCall,
   { target, isMoving }: DumpResource,
 ): Promise<Reply> {
-  const opened = await dumps.open(target)
-  const index = await waitForIndex(opened, streams.limits.indexWaitMs, closed)
+  const opened = await openDump(service, call, target)
+  const { indexWaitMs } = service.streams.limits
+  const index = await waitForIndex(opened, indexWaitMs, call.closed)
   if (index === undefined) throw notReady(target)
   return {
     status: 200,

@@ -66,6 +66,7 @@ export const FINDING_PROBLEMS: readonly ProblemCode[] = [
   'file-schema-mismatch',
   'engine-failed',
   'not-implemented',
+  'origin-not-allowed',
   'overloaded',
   'storage-full',
 ]

@@ -37,7 +37,10 @@ export interface DumpService
   readonly streams: DumpStreams
 }
 
-export type DumpCall = Pick<Call<unknown, unknown>, 'accepts' | 'closed' | 'param' | 'request'>
+export type DumpCall = Pick<
+  Call<unknown, unknown>,
+  'accepts' | 'closed' | 'param' | 'request' | 'requireOwnSite'
+>
 
 interface Choice {
   readonly format: DumpFormat
@@ -125,7 +128,7 @@ export function cacheHeaders({ target, isMoving, validators }: DumpResource) {
       ? 'private, no-cache, no-transform'
       : 'private, max-age=31536000, immutable, no-transform',
     'Content-Location': pinnedPath(target),
-    Vary: 'Accept',
+    Vary: 'Accept, Origin',
   }
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CatalogError } from '../../../core/errors.ts'
 import { readPieces } from '../dump-digest.ts'
+import type { DumpTarget } from '../dump-key.ts'
 import { DumpProgress } from '../dump-progress.ts'
 import { type DumpIndex, findPiecesInRange } from '../format/dump-index.ts'
 import type { DumpCall, DumpResource, DumpService } from './dump-resource.ts'
@@ -49,6 +50,22 @@ async function* goOn(
   } finally {
     await iterator.return?.()
   }
+}
+
+/** The dump, which is started if need be; for a page of another site, only a finished one. */
+export async function openDump(
+  { dumps }: DumpService,
+  call: DumpCall,
+  target: DumpTarget,
+): Promise<DumpIndex | DumpProgress> {
+  try {
+    call.requireOwnSite()
+  } catch (refusal) {
+    const index = await dumps.find(target)
+    if (index === undefined) throw refusal
+    return index
+  }
+  return dumps.open(target)
 }
 
 export function openRange(

@@ -1,9 +1,12 @@
+import type { IncomingMessage } from 'node:http'
 import { CatalogError } from '../../../core/errors.ts'
 import type { Dialect } from '../../../http/dialect.ts'
 import { UUID_KEY_DOC, uuidKey } from '../../../http/idempotency/keyed-request.ts'
-import { parseJsonBody } from '../../../http/json-body.ts'
+import { hasBody, parseJsonBody } from '../../../http/json-body.ts'
+import { requireMediaType } from '../../../http/media-type.ts'
 import { noSuchRoute } from '../../../http/problem.ts'
 import { JSON_MEDIA_TYPE } from '../../../http/reply.ts'
+import type { Route } from '../../../http/route.ts'
 import { PROBLEMS } from '../../../problem/problems.ts'
 import type { RestServices } from '../rest-services.ts'
 import { errorReply } from './error-model.ts'
@@ -33,7 +36,7 @@ export function icebergDialect(deps: RestServices): Dialect {
     },
     bodies: {
       bytesMax: BODY_BYTES_MAX,
-      isRead: ({ method }) => method === 'post',
+      isRead: takesBody,
       parse: (bytes, { bodyDepthMax }) => parseJsonBody(bytes, BODY_BYTES_MAX, bodyDepthMax),
     },
     errors: {
@@ -49,6 +52,13 @@ export function icebergDialect(deps: RestServices): Dialect {
     readQuery: (query) => new Map(new URLSearchParams(query)),
     rebuild: (from, { first }) => rebuildAnswer(deps, from, first),
   }
+}
+
+function takesBody({ method }: Route, request: IncomingMessage): boolean {
+  if (method !== 'post') return false
+  // Pages of other sites may send anything else without asking.
+  if (hasBody(request)) requireMediaType(request)
+  return true
 }
 
 /** A plus means a space, as Java's clients encode it; all clients encode a plus as `%2B`. */

@@ -156,5 +156,5 @@ test('an address that is none is refused in the error model', async () => {
   }
   const elsewhere = { Origin: 'http://evil.example' }
   const crossed = rest(service, '/namespaces', { json: { namespace: ['x'] }, headers: elsewhere })
-  expect(await refusal(crossed)).toMatchObject({ status: 400 })
+  expect(await refusal(crossed)).toMatchObject({ status: 403, type: 'ForbiddenException' })
 })
