@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { locationKey } from '../../core/file/location-key.ts'
 import type { StagedChange, StagedFile, Transaction } from '../../core/table/transaction.ts'
 import type { MutationOptions } from '../replay-store.ts'
 import type { StageOutcome, Staging, TransactionStore } from '../transaction-store.ts'
@@ -234,8 +235,9 @@ function stagedFilesInsert(connection: Connection, rows: readonly Database['stag
 function findRepeated(paths: readonly string[]): string | undefined {
   const seen = new Set<string>()
   for (const path of paths) {
-    if (seen.has(path)) return path
-    seen.add(path)
+    const key = locationKey(path)
+    if (seen.has(key)) return path
+    seen.add(key)
   }
   return undefined
 }

@@ -8,8 +8,8 @@ const PARENT_SEGMENT = /\/\.\.(?:\/|$)/
 
 /**
  * What locations are compared and hashed by: equal for all spellings of one file, whatever text is
- * stored. `/a//b/`, `file:/a/b` and `file:///a/b` are one local file, `s3a://b/k` and `s3://b/k` one
- * object; nothing is decoded. In a bucket, `a//b` is another object than `a/b`.
+ * stored. `/a//b/`, `file:/a/b` and `file:///a/b` are one local file, `s3a://b/k` and `s3://b/k`
+ * one object; nothing is decoded. In a bucket, `a//b` is another object than `a/b`.
  */
 export function locationKey(location: string): string {
   if (location.startsWith('file:///')) return localKey(location.slice('file://'.length))

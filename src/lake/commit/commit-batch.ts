@@ -1,6 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { locationKey } from '../../core/file/location-key.ts'
 import { keyTaken } from '../../core/replay.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
@@ -173,7 +174,7 @@ function refuseClashInBatch(
   addedPaths: Set<string>,
 ): void {
   const keys = valid.flatMap(({ change }) =>
-    change.addedFiles.map((file) => `${change.staged.tableUuid} ${file.path}`),
+    change.addedFiles.map((file) => `${change.staged.tableUuid} ${locationKey(file.path)}`),
   )
   const clash = keys.find((key) => addedPaths.has(key))
   if (clash !== undefined) {

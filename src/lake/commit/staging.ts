@@ -4,6 +4,7 @@ import type { StageOutcome, Staging } from '../../catalog/transaction-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { ManifestEntry } from '../../core/file/data-file.ts'
+import { locationKey } from '../../core/file/location-key.ts'
 import { FILES_PER_TRANSACTION_MAX, INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
 import type { Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
@@ -79,8 +80,9 @@ export async function inspectFiles(
   const locations = paths.map(dataFileLocation)
   const seen = new Set<string>()
   for (const location of locations) {
-    if (seen.has(location)) throw alreadyThere(location, 'is given twice')
-    seen.add(location)
+    const key = locationKey(location)
+    if (seen.has(key)) throw alreadyThere(location, 'is given twice')
+    seen.add(key)
   }
   return mapBounded(locations, INSPECTIONS_AT_ONCE, (location) =>
     inspectFile(deps.objects, state.definition, location),
@@ -104,7 +106,7 @@ export async function stageRemoval(
   return state
 }
 
-/** The locations of these files, all of which the table has now. */
+/** These files, all of which the table has now, each once and as its manifests spell it. */
 export async function requireLive(
   deps: Stores<'paths'> & Pick<CommitServices, 'manifests'>,
   state: TableState,
@@ -113,8 +115,8 @@ export async function requireLive(
   const paths = texts.map(dataFileLocation)
   const live = await findLive(deps, state, paths)
   // Without a delete file, rows that it deletes would come back.
-  const missing = paths.filter((path) => live.get(path)?.dataFile.content !== 'data')
-  if (missing.length === 0) return paths
+  const missing = paths.filter((path) => live.get(locationKey(path))?.dataFile.content !== 'data')
+  if (missing.length === 0) return [...live.values()].map(({ dataFile }) => dataFile.path)
   throw new CatalogError('file-not-in-table', `not in the table: ${missing[0]}`, {
     facts: { paths: missing.slice(0, 20), missing: missing.length },
   })
@@ -149,7 +151,10 @@ export async function touchTable(
   return state
 }
 
-/** The live entries of these paths in the table's current snapshot. Cheap for paths never seen. */
+/**
+ * The live entries of these paths in the table's current snapshot, by key. Cheap for paths never
+ * seen.
+ */
 async function findLive(
   deps: Stores<'paths'> & Pick<CommitServices, 'manifests'>,
   state: TableState,
@@ -192,8 +197,11 @@ export async function refuseLiveFiles(
   if (live.size === 0) return
   const change = await request.findChange()
   if (change?.truncate === true) return
-  const removed = new Set(change?.removedPaths)
-  const clash = paths.find((path) => live.has(path) && !removed.has(path))
+  const removed = new Set(change?.removedPaths.map(locationKey))
+  const clash = paths.find((path) => {
+    const key = locationKey(path)
+    return live.has(key) && !removed.has(key)
+  })
   if (clash !== undefined) {
     throw alreadyThere(clash, `is in ${formatTableName(state.namespace, state.name)} already`)
   }

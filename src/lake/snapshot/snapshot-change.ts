@@ -1,5 +1,6 @@
 import type { DataFile, ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
+import { locationKey } from '../../core/file/location-key.ts'
 import { Turns } from '../../core/turns.ts'
 import { compareBytes } from '../../core/value/value.ts'
 import type { DecodedManifest } from '../../formats/manifest/manifest-reader.ts'
@@ -12,7 +13,7 @@ const METRICS = ['columnSizes', 'nullValueCounts', 'lowerBounds', 'upperBounds']
 export interface FileChange {
   /** In commit order. */
   readonly added: readonly DataFile[]
-  readonly removedPaths: ReadonlySet<string>
+  readonly removedPaths: Iterable<string>
   /** Removes every file that the table has, delete files included. */
   readonly truncate: boolean
 }
@@ -45,10 +46,14 @@ export async function resolveChange(
   // Manifests that hold nothing but the deletions of an earlier snapshot have said what they had to
   // say.
   const live = manifests.filter((manifest) => liveFilesCount(manifest) > 0)
-  if (!change.truncate && change.removedPaths.size === 0) {
+  const removal = {
+    truncate: change.truncate,
+    removedKeys: new Set(Array.from(change.removedPaths, locationKey)),
+  }
+  if (!removal.truncate && removal.removedKeys.size === 0) {
     return { added: change.added, removed: [], kept: live, rewritten: [] }
   }
-  const added = new Map(change.added.map((file) => [file.path, file]))
+  const added = new Map(change.added.map((file) => [locationKey(file.path), file]))
   const kept: ManifestFile[] = []
   const rewritten: RewrittenManifest[] = []
   const removed: DataFile[] = []
@@ -56,32 +61,39 @@ export async function resolveChange(
   const turns = new Turns()
   for (const source of live) {
     const manifest = await cache.getManifest(source)
-    if (!(await touches(manifest, change, turns))) {
+    if (!(await touches(manifest, removal, turns))) {
       kept.push(source)
       continue
     }
-    const entries = await rewriteEntries(manifest, { change, added, stays, turns })
+    const entries = await rewriteEntries(manifest, { removal, added, stays, turns })
     const removedHere = entries.filter((entry) => entry.status === 'deleted')
     for (const entry of removedHere) removed.push(entry.dataFile)
     if (removedHere.length === 0) kept.push(source)
     else rewritten.push({ source, entries })
   }
-  const addedAnew = change.added.filter((file) => !stays.has(file.path))
+  const addedAnew = change.added.filter((file) => !stays.has(locationKey(file.path)))
   return { added: addedAnew, removed, kept, rewritten }
+}
+
+interface Removal {
+  readonly truncate: boolean
+  readonly removedKeys: ReadonlySet<string>
 }
 
 async function touches(
   manifest: DecodedManifest,
-  { truncate, removedPaths }: FileChange,
+  { truncate, removedKeys }: Removal,
   turns: Turns,
 ): Promise<boolean> {
-  return truncate || someLiveEntry(manifest, turns, (i) => removedPaths.has(manifest.path(i)))
+  if (truncate) return true
+  return someLiveEntry(manifest, turns, (i) => removedKeys.has(locationKey(manifest.path(i))))
 }
 
 async function rewriteEntries(
   manifest: DecodedManifest,
   context: {
-    readonly change: FileChange
+    readonly removal: Removal
+    /** By key, as `stays`. */
     readonly added: ReadonlyMap<string, DataFile>
     readonly stays: Set<string>
     readonly turns: Turns
@@ -90,14 +102,14 @@ async function rewriteEntries(
   const entries: ManifestEntry[] = []
   await forEachLiveEntry(manifest, context.turns, (i) => {
     const entry = manifest.entry(i)
-    const path = entry.dataFile.path
-    const isRemoved = context.change.truncate || context.change.removedPaths.has(path)
-    const again = context.added.get(path)
+    const key = locationKey(entry.dataFile.path)
+    const isRemoved = context.removal.truncate || context.removal.removedKeys.has(key)
+    const again = context.added.get(key)
     if (isRemoved && !(again !== undefined && isSameFile(entry.dataFile, again))) {
       // Null: the id of the snapshot that removes it is inherited from the manifest list.
       entries.push({ ...entry, status: 'deleted', snapshotId: null })
     } else {
-      if (isRemoved) context.stays.add(path)
+      if (isRemoved) context.stays.add(key)
       entries.push({ ...entry, status: 'existing' })
     }
   })
@@ -129,21 +141,22 @@ function isSame(left: number | Uint8Array, right: number | Uint8Array | undefine
   return compareBytes(left, right) === 0
 }
 
-/** The live entries of these files in a snapshot's manifests. */
+/** The live entries of these files in a snapshot's manifests, by the key of their location. */
 export async function findLiveEntries(
   manifests: readonly ManifestFile[],
   paths: ReadonlySet<string>,
   cache: ManifestCache,
 ): Promise<ReadonlyMap<string, ManifestEntry>> {
+  const keys = new Set(Array.from(paths, locationKey))
   const found = new Map<string, ManifestEntry>()
   const turns = new Turns()
   for (const file of manifests) {
-    if (found.size === paths.size) break
+    if (found.size === keys.size) break
     if (liveFilesCount(file) === 0) continue
     const manifest = await cache.getManifest(file)
     await forEachLiveEntry(manifest, turns, (i) => {
-      const path = manifest.path(i)
-      if (paths.has(path)) found.set(path, manifest.entry(i))
+      const key = locationKey(manifest.path(i))
+      if (keys.has(key)) found.set(key, manifest.entry(i))
     })
   }
   return found

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
+import { locationKey } from '../../core/file/location-key.ts'
 import type { AnswerKeeper, Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { mediaTypeOf } from '../../http/media-type.ts'
@@ -211,7 +212,7 @@ const remove = (deps: FileDependencies) =>
     async ({ authorize, param, body, keeper }) => {
       const table = param('table_identifier')
       const removedPaths = body.files.map((file) => file.path)
-      const removal = { removed_files: removedPaths.length }
+      const removal = { removed_files: new Set(removedPaths.map(locationKey)).size }
       const transactionId = body.transaction_id
       if (transactionId !== undefined) {
         refuseIsolation(body.isolation)

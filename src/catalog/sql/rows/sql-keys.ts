@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { locationKey } from '../../../core/file/location-key.ts'
 
 const LEVEL_SEPARATOR = '\u001f'
 const CODE_POINT_MAX = 0x10ffff
@@ -38,15 +39,15 @@ export function prefixEnd(prefix: string): string | undefined {
   return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)
 }
 
-/** The first 8 bytes of the path's SHA-256, as a signed integer. */
+/** The first 8 bytes of the SHA-256 of the path's key, as a signed integer. */
 export function pathHash(path: string): bigint {
-  return createHash('sha256').update(path).digest().readBigInt64BE(0)
+  return createHash('sha256').update(locationKey(path)).digest().readBigInt64BE(0)
 }
 
 /**
- * All of the path's SHA-256: paths may be longer than an index takes, and hold what a database's
- * text cannot.
+ * All of the SHA-256 of the path's key: paths may be longer than an index takes, and hold what a
+ * database's text cannot.
  */
 export function pathKey(path: string): string {
-  return createHash('sha256').update(path).digest('base64url')
+  return createHash('sha256').update(locationKey(path)).digest('base64url')
 }
