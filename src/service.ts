@@ -63,6 +63,8 @@ export interface Overrides {
   readonly engineQueueMax?: number
   /** Whether threads write short files and decode manifests; true by default. */
   readonly inThreads?: boolean
+  /** Whether even a large SQLite file is checked as a whole before anything else. */
+  readonly checksWholeCatalog?: boolean
   /** Writable folders besides the warehouse: absolute paths or `file:///` URIs. */
   readonly writableFolders?: readonly string[]
 }
@@ -127,7 +129,7 @@ async function openLake(
   const { wrapCatalog, wrapObjects, inThreads = true, meter } = overrides
   const manifestThreads = opened.add(new ManifestThreads(MANIFEST_THREADS), (it) => it.close())
   const objectThreads = opened.add(new LocalThreads(OBJECT_THREADS), (it) => it.close())
-  const catalog = await openCatalog(config, opened)
+  const catalog = await openCatalog(config, overrides, opened)
   const objects = await openObjects(config, {
     writableFolders: overrides.writableFolders ?? [],
     ...(inThreads && { threads: objectThreads }),
@@ -190,10 +192,10 @@ export function composeLake(ports: LakePorts, settings: LakeSettings = {}): Lake
   return { ...base, commits: new CommitQueue(commit, { sleep: ambient.sleep }) }
 }
 
-async function openCatalog(config: Config, opened: Opened): Promise<Catalog> {
+async function openCatalog(config: Config, overrides: Overrides, opened: Opened): Promise<Catalog> {
   if (config.catalog.kind === 'sqlite') await makeFolder(config, dirname(config.catalog.path))
   try {
-    const catalog = opened.add(await openDatabase(config), (it) => it.close())
+    const catalog = opened.add(await openDatabase(config, overrides), (it) => it.close())
     await catalog.migrate()
     return catalog
   } catch (error) {
@@ -202,13 +204,19 @@ async function openCatalog(config: Config, opened: Opened): Promise<Catalog> {
 }
 
 /** Loads only the driver in use, since loading modules takes time. */
-async function openDatabase({ catalog, postgresConnectionsMax }: Config): Promise<Catalog> {
+async function openDatabase(
+  { catalog, postgresConnectionsMax }: Config,
+  { log, checksWholeCatalog = false }: Overrides,
+): Promise<Catalog> {
+  const onDamage = (err: unknown) =>
+    log?.warn({ err }, 'the catalog database is damaged: nothing is written any more')
   if (catalog.kind === 'postgres') {
     const { openPostgresCatalog } = await import('./catalog/postgres/postgres.ts')
-    return openPostgresCatalog({ url: catalog.url, connectionsMax: postgresConnectionsMax })
+    const connectionsMax = postgresConnectionsMax
+    return openPostgresCatalog({ url: catalog.url, connectionsMax, onDamage })
   }
   const { openSqliteCatalog } = await import('./catalog/sqlite/sqlite.ts')
-  return openSqliteCatalog({ path: catalog.path })
+  return openSqliteCatalog({ path: catalog.path, checksWhole: checksWholeCatalog, onDamage })
 }
 
 async function openObjects(

@@ -1,6 +1,6 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises'
 import { dirname, relative } from 'node:path'
-import { CatalogUnusableError } from './catalog/catalog-unusable-error.ts'
+import { CatalogDamagedError, CatalogUnusableError } from './catalog/catalog-unusable-error.ts'
 import { type Config, ConfigError, shown } from './config.ts'
 import { CatalogError } from './core/errors.ts'
 
@@ -42,14 +42,6 @@ const HOST_ADVICE: Readonly<Record<string, Advice>> = {
 }
 
 const SQLITE_ADVICE: Readonly<Record<string, Advice>> = {
-  SQLITE_NOTADB: [
-    'that file is not an SQLite database',
-    "give the catalog's own file or the path of a new one",
-  ],
-  SQLITE_CORRUPT: [
-    'that database is damaged',
-    'restore it from a backup, or give the path of a new one and run "moraine rebuild"',
-  ],
   SQLITE_CANTOPEN: ['that file cannot be opened', 'give a file that this user may write'],
   SQLITE_READONLY: ['this user may not write that file', 'give a file that it may write'],
   SQLITE_PERM: ['this user may not write that file', 'give a file that it may write'],
@@ -86,7 +78,14 @@ async function isFolder(path: string): Promise<boolean> {
 /** A `ConfigError` for a catalog that cannot be opened, or `error` itself if it is a bug. */
 export function catalogUnusable(config: Config, error: unknown): unknown {
   if (error instanceof ConfigError) return error
-  return unusable(catalogSetting(config), error, catalogAdvice(error))
+  const isDamage = error instanceof CatalogError && error.code === 'catalog-damaged'
+  const told = isDamage ? new CatalogDamagedError('that database is damaged') : error
+  return unusable(catalogSetting(config), told, catalogAdvice(told))
+}
+
+/** Whether a start failed because the database is damaged, or no database at all. */
+export function isCatalogDamage(error: unknown): boolean {
+  return error instanceof ConfigError && error.cause instanceof CatalogDamagedError
 }
 
 /** A `ConfigError` for an address that cannot be listened on. */

@@ -11,3 +11,15 @@ export class CatalogUnusableError extends Error {
     this.remedy = remedy
   }
 }
+
+/** A catalog database that is damaged, or no database at all: it is restored or rebuilt. */
+export class CatalogDamagedError extends CatalogUnusableError {
+  constructor(problem: string) {
+    super({
+      problem,
+      remedy:
+        'restore it from a backup, or run "moraine rebuild", which sets the file aside and ' +
+        'registers every table again from the warehouse',
+    })
+  }
+}

@@ -1,36 +1,69 @@
+import type { Config } from '../config.ts'
+import type { Log } from '../core/log.ts'
 import { LogLines } from '../log-lines.ts'
+import type { Overrides, Platform } from '../service.ts'
+import { isCatalogDamage } from '../start-failure.ts'
 import { startWarnings } from '../start-warnings.ts'
+import { catalogPathOf, setAside } from './set-aside.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
 const STDERR = 2
+/** Something is in the warehouse that could not be brought back. */
+const EXIT_UNREADABLE = 2
+const EXIT_NO_TABLES = 3
+const HELP = `
+Exit code: 0 when every table found is in the catalog, 1 when it could not run, 2 when something
+could not be brought back, 3 when there is no table in the warehouse.
+`
 
 export const addRebuild: AddCommand = (program, shell) => {
   program
     .command('rebuild')
     .description('register every table again from the files of the warehouse')
+    .addHelpText('after', HELP)
     .action(() => rebuild(shell))
 }
 
 /** Prints a line for each table. */
 async function rebuild({ readConfig, environment, print }: Shell): Promise<void> {
   const config = readConfig()
-  const [{ pino }, { openPlatform }, { rebuildCatalog }] = await Promise.all([
+  const [{ pino }, { rebuildCatalog }] = await Promise.all([
     import('pino'),
-    import('../service.ts'),
     import('../modules/operations/rebuild.ts'),
   ])
   const log = pino({ level: config.logLevel }, new LogLines(STDERR))
   for (const warning of await startWarnings(config, environment)) log.warn(warning)
-  const platform = await openPlatform(config, { log })
+  const platform = await openSound(config, { log }, print)
   try {
-    let isEmpty = true
+    const told = new Set<string>()
     for await (const { outcome, table, location, detail } of rebuildCatalog(platform)) {
-      isEmpty = false
-      const told = detail === undefined ? '' : `: ${detail}`
-      print(`${outcome}  ${table ?? ''}  ${location}${told}`)
+      told.add(outcome)
+      print(`${outcome}  ${table ?? ''}  ${location}${detail === undefined ? '' : `: ${detail}`}`)
     }
-    if (isEmpty) log.warn(`no tables in ${config.warehouse}: check MORAINE_HOME, MORAINE_WAREHOUSE`)
+    if (told.has('unreadable')) process.exitCode = EXIT_UNREADABLE
+    if (told.size > 0) return
+    log.warn(`no tables in ${config.warehouse}: check MORAINE_HOME, MORAINE_WAREHOUSE`)
+    process.exitCode = EXIT_NO_TABLES
   } finally {
     await platform.close()
+  }
+}
+
+/** Opens the stores; a damaged SQLite catalog is set aside for a new one. */
+async function openSound(
+  config: Config,
+  { log }: { readonly log: Log },
+  print: Shell['print'],
+): Promise<Platform> {
+  const { openPlatform } = await import('../service.ts')
+  const overrides: Overrides = { log, checksWholeCatalog: true }
+  try {
+    return await openPlatform(config, overrides)
+  } catch (error) {
+    const path = catalogPathOf(config)
+    if (path === undefined || !isCatalogDamage(error)) throw error
+    const aside = await setAside(path, { reason: 'damaged', nowMs: Date.now() })
+    print(`set aside  the damaged ${path} is now ${aside}`)
+    return await openPlatform(config, overrides)
   }
 }

@@ -7,6 +7,7 @@ export const CATALOG_ERROR_CODES = [
   'as-at-before-first-snapshot',
   'as-at-invalid',
   'body-too-large',
+  'catalog-damaged',
   'column-not-found',
   'column-type-unknown',
   'commit-conflict',

@@ -28,6 +28,18 @@ export const SERVICE_PROBLEMS = {
     remedy: 'Wait as long as Retry-After says, then repeat the same request.',
     retry: 'yes',
   },
+  'catalog-damaged': {
+    status: 503,
+    iceberg: { status: 507, type: 'ServiceFailureException' },
+    title: 'Catalog database damaged',
+    meaning:
+      'The catalog database was found damaged, or its file was moved or replaced while the ' +
+      'service ran. Nothing was changed, and nothing will be until an operator has acted.',
+    remedy:
+      'The operator stops the service, then restores a backup of the catalog or runs ' +
+      '`moraine rebuild`, which sets the damaged file aside.',
+    retry: 'no',
+  },
   'engine-failed': {
     status: 503,
     iceberg: UNAVAILABLE,

@@ -1,5 +1,6 @@
 import Sqlite from 'better-sqlite3'
 import { type CompiledQuery, Kysely, sql as rawSql, SqliteDialect } from 'kysely'
+import { Damage } from '../../src/catalog/sql/engine/damage.ts'
 import { migrate } from '../../src/catalog/sql/engine/migrations.ts'
 import type { Connection, SqlEngine } from '../../src/catalog/sql/engine/sql-engine.ts'
 import type { Database } from '../../src/catalog/sql/engine/sql-schema.ts'
@@ -17,6 +18,7 @@ const connection: Connection = new Kysely<Database>({
 
 const engine: SqlEngine = {
   ...{ name: 'sqlite', connection, contentionMsMax: 0, failureOf: () => 'other' },
+  ...{ damage: new Damage(), requireInPlace: () => undefined },
   ...{ lockMigrations: async () => undefined, holdNamespaces: async () => true },
   transact: (work) => connection.transaction().execute(work),
   ...{ lockNumbering: undefined, skipLocked: rawSql`` },

@@ -105,7 +105,9 @@ test('a catalog file that is no database stays as it is', async () => {
   const ended = await runToEnd([], { MORAINE_HOME: home, MORAINE_CATALOG: `sqlite:${path}` })
   expect(refusalOf(ended)).toBe(
     `moraine: MORAINE_CATALOG=sqlite:${path} cannot be used: ` +
-      "that file is not an SQLite database; give the catalog's own file or the path of a new one",
+      'that file is damaged, or not an SQLite database; restore it from a backup, or run ' +
+      '"moraine rebuild", which sets the file aside and registers every table again from the ' +
+      'warehouse',
   )
   expect(await readFile(path, 'utf8')).toBe(letters)
 })

@@ -2,6 +2,7 @@ import { type Compilable, CompiledQuery, Kysely, PostgresDialect, sql } from 'ky
 import pg from 'pg'
 import type { Catalog } from '../catalog.ts'
 import { CatalogUnusableError } from '../catalog-unusable-error.ts'
+import { Damage } from '../sql/engine/damage.ts'
 import type { SqlEngine, SqlFailure, SqlTransaction } from '../sql/engine/sql-engine.ts'
 import type { Database } from '../sql/engine/sql-schema.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
@@ -28,9 +29,12 @@ const NUMBERING_LOCK = MIGRATION_LOCK + 1n
 export async function openPostgresCatalog({
   url,
   connectionsMax = CONNECTIONS_MAX,
+  onDamage,
 }: {
   url: string
   connectionsMax?: number
+  /** Called once, when the server reports damaged data. */
+  onDamage?: (cause: unknown) => void
 }): Promise<Catalog> {
   const config: pg.PoolConfig = {
     connectionString: url,
@@ -43,7 +47,7 @@ export async function openPostgresCatalog({
     types: { getTypeParser: typeParser as pg.CustomTypesConfig['getTypeParser'] },
   }
   checkUrl(config)
-  return sqlCatalog(postgresEngine(new pg.Pool(config)))
+  return sqlCatalog(postgresEngine(new pg.Pool(config), new Damage(onDamage)))
 }
 
 /** The parser's own error would carry the URL, and so the password. */
@@ -62,7 +66,7 @@ function typeParser(oid: number, format?: 'text' | 'binary'): unknown {
   return oid === INT8_OID ? BigInt : pg.types.getTypeParser(oid, format as 'text')
 }
 
-function postgresEngine(pool: pg.Pool): SqlEngine {
+function postgresEngine(pool: pg.Pool, damage: Damage): SqlEngine {
   const connection = new Kysely<Database>({
     dialect: new PostgresDialect({ pool: new PostgresPool(pool) }),
   })
@@ -72,6 +76,8 @@ function postgresEngine(pool: pg.Pool): SqlEngine {
     connection,
     transact: (work) => connection.transaction().execute(work),
     failureOf: postgresFailure,
+    damage,
+    requireInPlace: () => undefined,
     lockMigrations: async (transaction) => {
       await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction)
     },
@@ -160,6 +166,8 @@ const FAILURE_BY_SQLSTATE: Readonly<Record<string, SqlFailure>> = {
   '57P05': 'connection-lost', // Idle for too long.
   '25P03': 'connection-lost', // Idle for too long within a transaction.
   '25P04': 'connection-lost', // A transaction took too long.
+  XX001: 'damaged', // Data,
+  XX002: 'damaged', // or an index.
 }
 
 function postgresFailure(error: unknown): SqlFailure {

@@ -15,7 +15,10 @@ import { SqlTransactions } from './sql-transactions.ts'
 import { SqlViews } from './sql-views.ts'
 
 /** The catalog in a database of SQL; what differs between the engines is in `SqlEngine`. */
-export function sqlCatalog(engine: SqlEngine): Catalog {
+export function sqlCatalog(
+  engine: SqlEngine,
+  { beforeClose }: { readonly beforeClose?: () => void } = {},
+): Catalog {
   return {
     tables: new SqlTables(engine),
     snapshots: new SqlSnapshots(engine),
@@ -30,8 +33,15 @@ export function sqlCatalog(engine: SqlEngine): Catalog {
     jobs: new SqlJobs(engine),
     migrate: () => migrate(engine),
     ping: async () => {
-      await read(engine, (connection) => sql`select 1`.execute(connection))
+      engine.damage.refuse()
+      await read(engine, async (connection) => {
+        engine.requireInPlace()
+        await sql`select 1`.execute(connection)
+      })
     },
-    close: () => engine.connection.destroy(),
+    close: async () => {
+      beforeClose?.()
+      await engine.connection.destroy()
+    },
   }
 }

@@ -14,6 +14,8 @@ export class SqlLeases implements LeaseStore {
   }
 
   async isHeld({ name, nowMs }: { name: string; nowMs: number }): Promise<boolean> {
+    // A damaged database says "free" of what it has lost.
+    this.#engine.damage.refuse()
     const row = await read(this.#engine, (connection) =>
       connection
         .selectFrom('leases')

@@ -8,9 +8,13 @@ import {
   sql,
 } from 'kysely'
 import type { Catalog } from '../catalog.ts'
+import { CatalogDamagedError } from '../catalog-unusable-error.ts'
+import { Damage } from '../sql/engine/damage.ts'
 import type { SqlEngine, SqlFailure, SqlTransaction } from '../sql/engine/sql-engine.ts'
 import type { Database } from '../sql/engine/sql-schema.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
+import { CatalogFile } from './catalog-file.ts'
+import { findDamage, SqliteCheck } from './sqlite-check.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
 import { SqliteWriteGroup } from './sqlite-write-group.ts'
 
@@ -21,29 +25,54 @@ const BUSY_MS = 5
 /** Path hashes are looked up all over their index: SQLite's own 2 MiB hold but 100,000 of them. */
 const CACHE_KIB = 64 * 1024
 
-/**
- * `path` is a file, made when absent, or `:memory:`. Several processes may open one file of a local
- * disk. Past `sizeBytesMax` the catalog is `storage-full`; who waits longer than `contentionMsMax`
- * for the writers of other processes is told `overloaded`.
- */
-export async function openSqliteCatalog({
-  path,
-  sizeBytesMax,
-  contentionMsMax = CONTENTION_MS_MAX,
-}: {
-  path: string
-  sizeBytesMax?: number
-  contentionMsMax?: number
-}): Promise<Catalog> {
+export interface SqliteOptions {
+  /** A file, made when absent, or `:memory:`. Several processes may open one of a local disk. */
+  readonly path: string
+  /** Past it the catalog is `storage-full`. */
+  readonly sizeBytesMax?: number
+  /** Who waits longer for the writers of other processes is told `overloaded`. */
+  readonly contentionMsMax?: number
+  /**
+   * Whether a large file, too, is checked as a whole before this resolves, for half a second per
+   * hundred megabytes. By default another process checks it meanwhile.
+   */
+  readonly checksWhole?: boolean
+  /** Called once, when the file is found damaged, moved or replaced. */
+  readonly onDamage?: (cause: unknown) => void
+}
+
+/** Checked before the start goes on: some 50 ms. */
+const CHECKED_AT_ONCE_BYTES_MAX = 8 * 1024 * 1024
+
+/** Throws a `CatalogDamagedError` when the file is damaged, or no database at all. */
+export async function openSqliteCatalog(options: SqliteOptions): Promise<Catalog> {
+  const { path, sizeBytesMax, contentionMsMax = CONTENTION_MS_MAX, onDamage } = options
+  const damage = new Damage(onDamage)
   const database = new Sqlite(path, { timeout: contentionMsMax })
+  const check = new SqliteCheck(path)
   try {
     configure(database)
     if (sizeBytesMax !== undefined) limitSize(database, sizeBytesMax)
+    const file = path === ':memory:' ? undefined : await CatalogFile.of(path)
+    const isSmall = (file?.sizeBytes ?? 0) <= CHECKED_AT_ONCE_BYTES_MAX
+    if (isSmall) requireSound(findDamage(database))
+    else if (options.checksWhole) requireSound(await check.run())
+    else void check.run().then((found) => found !== undefined && damage.found(new Error(found)))
+    const engine = sqliteEngine(database, { contentionMsMax, damage, file })
+    return sqlCatalog(engine, { beforeClose: () => check.close() })
   } catch (error) {
+    check.close()
     database.close()
+    if (error instanceof CatalogDamagedError) throw error
+    if (sqliteFailure(error) === 'damaged') {
+      throw new CatalogDamagedError('that file is damaged, or not an SQLite database')
+    }
     throw new Error(`open the catalog database ${path}`, { cause: error })
   }
-  return sqlCatalog(sqliteEngine(database, contentionMsMax))
+}
+
+function requireSound(found: string | undefined): void {
+  if (found !== undefined) throw new CatalogDamagedError(`that database is damaged (${found})`)
 }
 
 function configure(database: Sqlite.Database): void {
@@ -61,7 +90,16 @@ function limitSize(database: Sqlite.Database, sizeBytesMax: number): void {
   database.pragma(`max_page_count = ${Math.max(1, Math.floor(sizeBytesMax / pageBytes))}`)
 }
 
-function sqliteEngine(database: Sqlite.Database, contentionMsMax: number): SqlEngine {
+interface EngineParts {
+  readonly contentionMsMax: number
+  readonly damage: Damage
+  readonly file: CatalogFile | undefined
+}
+
+function sqliteEngine(
+  database: Sqlite.Database,
+  { contentionMsMax, damage, file }: EngineParts,
+): SqlEngine {
   const connection = new Kysely<Database>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
@@ -76,7 +114,9 @@ function sqliteEngine(database: Sqlite.Database, contentionMsMax: number): SqlEn
     contentionMsMax,
     connection,
     transact: (work) => group.transact(work),
+    requireInPlace: () => file?.requireInPlace(),
     failureOf: sqliteFailure,
+    damage,
     // Its transactions begin with the lock on the whole file.
     lockMigrations: async () => undefined,
     // So do all others: nothing is dropped in between.
@@ -95,6 +135,9 @@ async function runTogether(
   for (const statement of statements) await transaction.executeQuery(statement.compile())
 }
 
+/** Also when the file is no longer where it was opened, so that the next start would miss it. */
+const DAMAGE = /^SQLITE_(CORRUPT|NOTADB|READONLY_DBMOVED)/
+
 /**
  * Not by class: the native part throws that of whoever loaded it first, which may be another realm.
  */
@@ -107,6 +150,7 @@ function sqliteFailure(error: unknown): SqlFailure {
   const code = codeOf(error)
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return 'contention'
   if (code === 'SQLITE_FULL') return 'storage-full'
+  if (DAMAGE.test(code)) return 'damaged'
   // When fsync fails, what was written may be found after a restart, or not.
   if (code.startsWith('SQLITE_IOERR')) return 'connection-lost'
   if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {

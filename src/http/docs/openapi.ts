@@ -215,7 +215,7 @@ export function problemCodesOf(route: Route): readonly ProblemCode[] {
   const isChanging = route.method !== 'get' && route.method !== 'head'
   const ofSite: readonly ProblemCode[] = isChanging ? ['origin-not-allowed'] : []
   const ofCaller: readonly ProblemCode[] =
-    route.permission === 'public' ? [] : ['permission-denied']
+    route.permission === 'public' ? [] : ['permission-denied', 'catalog-damaged']
   const codes = new Set<ProblemCode>([
     ...[...route.problems, ...ofBody, ...ofCaller, ...ofKey, ...ofSite, ...ofUpload],
     ...(['request-invalid', 'host-not-allowed', 'internal'] as const),

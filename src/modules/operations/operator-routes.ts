@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
+import { CatalogError } from '../../core/errors.ts'
 import type { Metrics } from '../../http/metrics.ts'
 import { onCatalog } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
@@ -85,13 +86,18 @@ const ready = ({ catalog }: Stores<'ping'>) =>
         await withinTime(catalog.ping())
         return jsonReply({ status: 'ready' })
       } catch (err) {
-        request.log.warn({ err }, 'not ready: the catalog database does not respond')
-        const cause = err instanceof Error && 'code' in err ? ` (${String(err.code)})` : ''
-        const reason = `the catalog database does not respond${cause}`
+        const reason = reasonOf(err)
+        request.log.warn({ err }, `not ready: ${reason}`)
         return jsonReply({ status: 'not-ready', reason }, { status: 503 })
       }
     },
   )
+
+function reasonOf(error: unknown): string {
+  if (error instanceof CatalogError && error.code === 'catalog-damaged') return error.message
+  const cause = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
+  return `the catalog database does not respond${cause}`
+}
 
 async function withinTime(work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined

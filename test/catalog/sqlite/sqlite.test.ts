@@ -7,6 +7,7 @@ import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
 import { describeCatalog } from '../catalog.contract.ts'
 import { appendTo, create } from '../catalog-samples.ts'
 import { expectUpToDate, firstSchema } from '../first-schema.ts'
+import { damageTables } from './damage.ts'
 
 let folder = ''
 let fileCount = 0
@@ -65,6 +66,28 @@ describe('SQLite, a file', () => {
     database.close()
     const catalog = await openSqliteCatalog({ path })
     await expectUpToDate(catalog)
+    await catalog.close()
+  })
+
+  test('damage of a large file is noticed after the start, unless all is to be read', async () => {
+    const path = newPath()
+    const first = await openSqliteCatalog({ path })
+    await first.migrate()
+    const state = await create(first, 'planets')
+    const paths = Array.from({ length: 90_000 }, (_, index) => `file:///${index}`)
+    await first.tables.commit({ tables: [appendTo(state, 1n, paths)], transactions: [] })
+    await first.close()
+    damageTables(path, ['known_paths'])
+    await expect(openSqliteCatalog({ path, checksWhole: true })).rejects.toThrow(/is damaged/)
+    let notice: (found: unknown) => void = () => undefined
+    const noticed = new Promise((resolve) => {
+      notice = resolve
+    })
+    const catalog = await openSqliteCatalog({ path, onDamage: notice })
+    expect(String(await noticed)).toMatch(/page/i)
+    await expect(catalog.ping()).rejects.toMatchObject({ code: 'catalog-damaged' })
+    const { tableUuid } = state.definition
+    expect(await catalog.tables.find({ tableUuid })).toMatchObject({ name: 'planets' })
     await catalog.close()
   })
 
@@ -145,9 +168,9 @@ describe('SQLite, a file', () => {
     await limited.close()
   })
 
-  test('a file that is no database is refused by its path', async () => {
+  test('a file that is no database is refused, with the ways out', async () => {
     await expect(openSqliteCatalog({ path: new URL(import.meta.url).pathname })).rejects.toThrow(
-      /open the catalog database .*sqlite\.test\.ts/,
+      /not an SQLite database: restore it from a backup, or run "moraine rebuild"/,
     )
   })
 })

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Compilable, Kysely, RawBuilder, Transaction } from 'kysely'
 import { CatalogError } from '../../../core/errors.ts'
+import { type Damage, damaged } from './damage.ts'
 import type { Database } from './sql-schema.ts'
 
 export type Connection = Kysely<Database>
@@ -9,7 +10,7 @@ export type SqlTransaction = Transaction<Database>
 /**
  * What a failure of the engine means here. `contention`: rolled back because of others, so try
  * again. `overloaded`: refused for now. `read-only`: no writes for now. `connection-lost`: nobody
- * knows how far it came.
+ * knows how far it came. `damaged`: the database is not to be written again.
  */
 export type SqlFailure =
   | 'contention'
@@ -17,6 +18,7 @@ export type SqlFailure =
   | 'read-only'
   | 'storage-full'
   | 'connection-lost'
+  | 'damaged'
   | 'unique-violation'
   | 'other'
 
@@ -29,6 +31,9 @@ export interface SqlEngine {
   /** How long work is tried again because of others before it is `overloaded`. */
   readonly contentionMsMax: number
   failureOf(error: unknown): SqlFailure
+  readonly damage: Damage
+  /** Throws `damaged` when what is written now would not be found by the next start. */
+  requireInPlace(): void
   /** Held until the transaction ends, so that one process at a time migrates. */
   lockMigrations(transaction: SqlTransaction): Promise<void>
   /**
@@ -53,6 +58,8 @@ export interface SqlEngine {
 }
 
 const BACKOFF_MS_MAX = 50
+/** Failures of a COMMIT after which it may be there all the same. */
+const LEAVES_UNKNOWN: readonly SqlFailure[] = ['connection-lost', 'damaged']
 
 /**
  * Thrown by the work of `write` to take back what it did so far; `write` then returns the outcome.
@@ -82,7 +89,11 @@ export async function write<T>(
   work: (transaction: SqlTransaction) => Promise<T>,
 ): Promise<T> {
   try {
-    return await persistently(engine, () => writeOnce(engine, work))
+    return await persistently(engine, async () => {
+      engine.damage.refuse()
+      engine.requireInPlace()
+      return writeOnce(engine, work)
+    })
   } catch (error) {
     if (error instanceof Refusal) return error.outcome
     throw error
@@ -101,7 +112,8 @@ async function writeOnce<T>(
       return result
     })
   } catch (error) {
-    if (isCommitting && engine.failureOf(error) === 'connection-lost') {
+    if (isCommitting && LEAVES_UNKNOWN.includes(engine.failureOf(error))) {
+      if (engine.failureOf(error) === 'damaged') engine.damage.found(error)
       const detail = 'the reply to a COMMIT was lost; read back before trying again'
       throw new CatalogError('commit-state-unknown', detail, { cause: error })
     }
@@ -135,6 +147,9 @@ function translated(engine: SqlEngine, error: unknown): unknown {
       return new CatalogError('overloaded', 'the catalog database is out of reach', {
         cause: error,
       })
+    case 'damaged':
+      engine.damage.found(error)
+      return damaged(error)
     case 'storage-full':
       return new CatalogError('storage-full', 'the catalog database has no space left', {
         cause: error,

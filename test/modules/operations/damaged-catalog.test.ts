@@ -1,0 +1,60 @@
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { damageTables } from '../../catalog/sqlite/damage.ts'
+import { ask, must, post } from '../../http/client.ts'
+import { startTestService, type TestService } from '../../http/harness.ts'
+import { writeParquet } from '../../parquet-files.ts'
+
+const REASON = /damaged.*nothing is written any more.*moraine rebuild/
+
+let service: TestService
+beforeEach(async () => {
+  service = await startTestService()
+  const schema = { columns: [{ name: 'n', type: 'long' }] }
+  for (const name of ['a', 'b']) await must(post(service, '/v1/tables', { name, schema }), 201)
+})
+afterEach(() => service.close().catch(() => undefined))
+
+async function append(table: string, file: string) {
+  const path = join(service.dataFolder, `${file}.parquet`)
+  await writeParquet(path, 'SELECT range::BIGINT AS n FROM range(3)')
+  return await post(service, `/v1/tables/${table}/files`, { files: [{ path }] })
+}
+
+async function expectFatal(): Promise<void> {
+  const ready = await must(ask(service, '/ready'), 503)
+  expect(ready).toMatchObject({ status: 'not-ready', reason: expect.stringMatching(REASON) })
+  const schema = { columns: [{ name: 'n', type: 'long' }] }
+  const create = await post(service, '/v1/tables', { name: 'c', schema })
+  const commit = await append('b', 'late')
+  const start = await post(service, '/v1/transactions/start', {})
+  for (const { status, body, headers } of [create, commit, start]) {
+    expect({ status, type: body.type }).toEqual({ status: 503, type: '/problems/catalog-damaged' })
+    expect(headers.get('retry-after')).toBe('60')
+    expect(body.detail).toMatch(REASON)
+  }
+}
+
+test('after one request met damage, nothing is written, and /ready says what to do', async () => {
+  expect((await append('a', 'first')).status).toBe(200)
+  const path = join(service.home, 'catalog.db')
+  damageTables(path, ['snapshots', 'snapshot_log', 'known_paths'])
+  const met = await append('a', 'second')
+  expect(met.body).toMatchObject({ status: 503, type: '/problems/catalog-damaged' })
+  await expectFatal()
+  const iceberg = await post(service, '/iceberg/v1/namespaces', { namespace: ['x'] })
+  // Neither an unknown outcome (500 to 504) nor worth repeating (429).
+  expect(iceberg.status).toBe(507)
+  expect((await must(ask(service, '/health'))).status).toBe('ok')
+  const logged = service.log.filter((line) =>
+    /catalog database is damaged/.test(String(line['msg'])),
+  )
+  expect(logged[0]).toMatchObject({ err: { message: expect.stringMatching(/malformed/) } })
+})
+
+test('a catalog that is moved away under the service is a damaged one', async () => {
+  const path = join(service.home, 'catalog.db')
+  await rename(path, `${path}.aside`)
+  await expectFatal()
+  await rename(`${path}.aside`, path)
+})
