@@ -1,6 +1,7 @@
 import type { EventStore } from './event-store.ts'
 import type { JobStore } from './job-store.ts'
 import type { LeaseStore } from './lease-store.ts'
+import type { LocationStore } from './location-store.ts'
 import type { NamespaceStore } from './namespace-store.ts'
 import type { PathStore } from './path-store.ts'
 import type { PublicationStore } from './publication-store.ts'
@@ -21,6 +22,7 @@ export interface Catalog {
   readonly transactions: TransactionStore
   readonly publications: PublicationStore
   readonly paths: PathStore
+  readonly locations: LocationStore
   readonly namespaces: NamespaceStore
   readonly views: ViewStore
   readonly replays: ReplayStore

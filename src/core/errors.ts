@@ -26,6 +26,7 @@ export const CATALOG_ERROR_CODES = [
   'job-not-found',
   'location-invalid',
   'location-not-allowed',
+  'location-taken',
   'metadata-corrupt',
   'name-invalid',
   'not-implemented',

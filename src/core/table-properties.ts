@@ -5,6 +5,8 @@ import { CatalogError } from './errors.ts'
  * Projection").
  */
 export const NAME_MAPPING_PROPERTY = 'schema.name-mapping.default'
+/** Iceberg table property: whether the table's files may ever be deleted. */
+const GC_PROPERTY = 'gc.enabled'
 const DESCRIPTION = 'comment'
 const STEWARD = 'moraine.steward'
 const DISPOSITION = 'moraine.disposition'
@@ -33,6 +35,12 @@ export interface TableDescriptionChange {
   readonly steward?: string | null | undefined
   readonly disposition?: Disposition | null | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Whether `gc.enabled` is set and not true, as Iceberg's Java library reads booleans. */
+export function keepsFiles(properties: TableProperties): boolean {
+  const isEnabled = properties[GC_PROPERTY]
+  return isEnabled !== undefined && isEnabled.toLowerCase() !== 'true'
 }
 
 export function readDescription(properties: TableProperties): TableDescription {

@@ -24,6 +24,18 @@ export const TABLE_PROBLEMS = {
     remedy: 'Choose another name, or use the existing table.',
     retry: 'no',
   },
+  'location-taken': {
+    status: 409,
+    iceberg: ALREADY_EXISTS,
+    title: 'Location taken',
+    meaning:
+      'The location is that of another table, or lies within or around one. A dropped table ' +
+      'keeps its location while its files are there.',
+    remedy:
+      'Choose another location, or leave it out. `taken_location` can be used again once the ' +
+      'dropped table’s files are purged or removed.',
+    retry: 'no',
+  },
   'name-invalid': {
     status: 400,
     iceberg: BAD_REQUEST,

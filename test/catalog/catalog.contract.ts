@@ -4,6 +4,7 @@ import { describeEventOrder } from './event-order.contract.ts'
 import { describeEvents } from './events.contract.ts'
 import { describeJobs } from './jobs.contract.ts'
 import { describeLeases } from './leases.contract.ts'
+import { describeLocationRaces, describeLocations } from './locations.contract.ts'
 import { describeNamespaces } from './namespaces.contract.ts'
 import { describePaths } from './paths.contract.ts'
 import { describePublications } from './publications.contract.ts'
@@ -43,6 +44,7 @@ export function describeCatalog(
   describeCommits(catalog)
   describePublications(catalog)
   describePaths(catalog)
+  describeLocations(catalog)
   describeNamespaces(catalog)
   describeViews(catalog)
   describeReplays(catalog)
@@ -53,6 +55,7 @@ export function describeCatalog(
   describeJobs(catalog)
   if (isShared) {
     describeSharing(opened)
+    describeLocationRaces(opened)
     describeEventOrder(opened)
   }
 }

@@ -32,6 +32,9 @@ export async function expectUpToDate(catalog: Catalog): Promise<void> {
   expect(await catalog.tables.find({ namespace, name: 'planets' })).toMatchObject({
     name: 'Planets',
   })
+  expect(await catalog.locations.findOverlapping('file:/planets', 9)).toEqual([
+    { tableUuid: UUID, location: 'file:///planets', isDropped: false, keepsFiles: false },
+  ])
   expect(await catalog.namespaces.find(['deep'])).toEqual({ levels: ['Deep'], properties: {} })
   const first = await catalog.namespaces.listChildren({ parent: [], limit: 9 })
   expect(first).toEqual([['Deep'], ['deep!']])

@@ -21,7 +21,7 @@ const engine: SqlEngine = {
   ...{ damage: new Damage(), requireInPlace: () => undefined },
   ...{ lockMigrations: async () => undefined, holdNamespaces: async () => true },
   transact: (work) => connection.transaction().execute(work),
-  ...{ lockNumbering: undefined, skipLocked: rawSql`` },
+  ...{ lockFolder: async () => undefined, lockNumbering: undefined, skipLocked: rawSql`` },
   runTogether: async () => undefined,
 }
 const snapshots = new SqlSnapshots(engine)

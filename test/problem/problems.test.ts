@@ -34,6 +34,7 @@ internal 500 500 InternalServerError
 job-not-found 404 404 NotFoundException
 location-invalid 400 400 BadRequestException
 location-not-allowed 403 403 ForbiddenException
+location-taken 409 409 AlreadyExistsException
 media-type-unsupported 415 415 BadRequestException
 metadata-corrupt 500 500 InternalServerError
 method-not-allowed 405 405 BadRequestException

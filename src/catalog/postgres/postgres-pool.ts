@@ -29,7 +29,7 @@ const STATEMENT_MS_MAX = 30_000
  * refuses them among the parameters of a connection.
  */
 const BEGIN = [
-  'begin',
+  'begin isolation level read committed',
   `set local statement_timeout = ${STATEMENT_MS_MAX}`,
   `set local idle_in_transaction_session_timeout = ${STATEMENT_MS_MAX}`,
 ].join('; ')

@@ -3,8 +3,14 @@ import pg from 'pg'
 import type { Catalog } from '../catalog.ts'
 import { CatalogUnusableError } from '../catalog-unusable-error.ts'
 import { Damage } from '../sql/engine/damage.ts'
-import type { SqlEngine, SqlFailure, SqlTransaction } from '../sql/engine/sql-engine.ts'
+import type {
+  FolderPlace,
+  SqlEngine,
+  SqlFailure,
+  SqlTransaction,
+} from '../sql/engine/sql-engine.ts'
 import type { Database } from '../sql/engine/sql-schema.ts'
+import { pathHash } from '../sql/rows/sql-keys.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
 import { ConnectionLostError, HeardClient, PostgresPool } from './postgres-pool.ts'
 
@@ -82,6 +88,7 @@ function postgresEngine(pool: pg.Pool, damage: Damage): SqlEngine {
       await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction)
     },
     holdNamespaces,
+    lockFolder,
     lockNumbering,
     skipLocked: sql`for update skip locked`,
     runTogether,
@@ -110,6 +117,20 @@ async function holdNamespaces(
     .forKeyShare()
     .execute()
   return held.length === namespaceKeys.length
+}
+
+/**
+ * Folders above are shared among all that lock something in them, and the folder itself is not: who
+ * locks `/a` waits for who locks `/a/b`, and those who lock `/a/b` and `/a/c` do not wait for each
+ * other. All lock from the outermost folder inwards.
+ */
+async function lockFolder(
+  transaction: SqlTransaction,
+  { folder, above }: FolderPlace,
+): Promise<void> {
+  const shared = above.map((key) => sql`pg_advisory_xact_lock_shared(${pathHash(key)})`)
+  const locks = [...shared, sql`pg_advisory_xact_lock(${pathHash(folder)})`]
+  await sql`select ${sql.join(locks)}`.execute(transaction)
 }
 
 /** As parts of one statement, where its limit allows: a round trip costs more than the work. */

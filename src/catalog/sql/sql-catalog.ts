@@ -5,6 +5,7 @@ import { read, type SqlEngine } from './engine/sql-engine.ts'
 import { SqlEvents } from './sql-events.ts'
 import { SqlJobs } from './sql-jobs.ts'
 import { SqlLeases } from './sql-leases.ts'
+import { SqlLocations } from './sql-locations.ts'
 import { SqlNamespaces } from './sql-namespaces.ts'
 import { SqlPaths } from './sql-paths.ts'
 import { SqlPublications } from './sql-publications.ts'
@@ -25,6 +26,7 @@ export function sqlCatalog(
     transactions: new SqlTransactions(engine),
     publications: new SqlPublications(engine),
     paths: new SqlPaths(engine),
+    locations: new SqlLocations(engine),
     namespaces: new SqlNamespaces(engine),
     views: new SqlViews(engine),
     replays: new SqlReplays(engine),

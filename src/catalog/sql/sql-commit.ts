@@ -17,6 +17,7 @@ import {
   transactionRow,
 } from './rows/sql-rows.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
+import { claimLocation, hasLocation } from './sql-locations.ts'
 import { claimName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
 import { pathInserts } from './sql-paths.ts'
@@ -150,8 +151,21 @@ async function swapTable(
   const { namespace, name } = nameColumns(state)
   const where = { namespace, name }
   const logLength = await updateTable(transaction, table, { where, ...context })
-  if (logLength === undefined) return renameTable(transaction, table, context)
-  return { logLength }
+  const swapped =
+    logLength === undefined ? await renameTable(transaction, table, context) : { logLength }
+  await claimNewLocation(transaction, table, context)
+  return swapped
+}
+
+/** The usual commit leaves the definition alone, and does not look. */
+async function claimNewLocation(
+  transaction: SqlTransaction,
+  { state: { definition }, expectedVersion }: TableCommit,
+  { engine, definitions }: CommitContext,
+): Promise<void> {
+  if (definitions.isWritten(definition, expectedVersion)) return
+  if (await hasLocation(transaction, definition)) return
+  await claimLocation(transaction, definition, engine)
 }
 
 /**

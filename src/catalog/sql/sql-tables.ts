@@ -1,6 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
 import { jointOrigin } from '../../core/event-origin.ts'
 import type { TableState } from '../../core/table/table.ts'
+import { keepsFiles } from '../../core/table-properties.ts'
 import type { MutationOptions } from '../replay-store.ts'
 import type {
   CatalogCommit,
@@ -34,6 +35,7 @@ import {
 } from './rows/sql-rows.ts'
 import { decodeExact } from './rows/tagged-json.ts'
 import { commitAll } from './sql-commit.ts'
+import { claimLocation, markKeepsFiles } from './sql-locations.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
 import { addPaths, copyPaths } from './sql-paths.ts'
@@ -82,7 +84,7 @@ export class SqlTables implements TableStore {
     options: MutationOptions = {},
   ): Promise<'dropped' | 'not-found' | 'version-mismatch'> {
     return mutate(this.#context.engine, options, (transaction, raised) =>
-      deleteTable(transaction, table, raised),
+      deleteTable(transaction, table, { raised, ...this.#context }),
     )
   }
 
@@ -133,6 +135,8 @@ async function insertTable(
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('already-exists')
+  await claimLocation(transaction, state.definition, engine)
+  await markKeepsFiles(transaction, tableUuid, false)
   raised.raise(tableCreated(state, replaces))
   for (const chunk of chunks(snapshots.map((snapshot) => snapshotRow(tableUuid, snapshot)))) {
     await transaction.insertInto('snapshots').values(chunk).execute()
@@ -179,7 +183,7 @@ async function replaceTable(
     .where('version', '=', BigInt(expectedVersion))
     .executeTakeFirst()
   if (found.numUpdatedRows === 0n) throw new Refusal('version-mismatch')
-  await deleteTable(transaction, { tableUuid, expectedVersion }, context.raised)
+  await deleteTable(transaction, { tableUuid, expectedVersion }, context)
   return insertTable(transaction, table, { ...context, replaces: tableUuid })
 }
 
@@ -279,7 +283,7 @@ async function listTables(
 async function deleteTable(
   transaction: SqlTransaction,
   { tableUuid, expectedVersion }: ExpectedTable,
-  raised: RaisedEvents,
+  { raised, definitions }: MutationContext,
 ): Promise<'dropped'> {
   // The table's own row first: who commits to it at the same time waits here, and then finds it
   // gone.
@@ -287,7 +291,7 @@ async function deleteTable(
     .deleteFrom('tables')
     .where('table_uuid', '=', tableUuid)
     .where('version', '=', BigInt(expectedVersion))
-    .returning(['namespace', 'name'])
+    .returning(['namespace', 'name', 'definition'])
     .executeTakeFirst()
   if (deleted === undefined) throw new Refusal(await whyNotDeleted(transaction, tableUuid))
   const { name } = deleted
@@ -297,6 +301,9 @@ async function deleteTable(
   for (const name of ['snapshots', 'snapshot_log', 'known_paths', 'publications'] as const) {
     await transaction.deleteFrom(name).where('table_uuid', '=', tableUuid).execute()
   }
+  // Its location stays its own while files may be there.
+  const { properties } = definitions.decode(tableUuid, deleted.definition, expectedVersion)
+  if (keepsFiles(properties)) await markKeepsFiles(transaction, tableUuid, true)
   return 'dropped'
 }
 

@@ -121,6 +121,7 @@ function sqliteEngine(
     lockMigrations: async () => undefined,
     // So do all others: nothing is dropped in between.
     holdNamespaces: async () => true,
+    lockFolder: async () => undefined,
     // Writers take turns, so positions come in the order of commits.
     lockNumbering: undefined,
     skipLocked: sql``,

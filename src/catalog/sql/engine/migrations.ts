@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { sql } from 'kysely'
+import { folderKey } from '../../../core/table/folder-key.ts'
 import { CatalogUnusableError } from '../../catalog-unusable-error.ts'
 import { type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
 
@@ -11,6 +12,12 @@ interface Migration {
 
 // The same place from src/catalog/sql/engine and from dist/catalog/sql/engine.
 const MIGRATIONS = new URL('../../../../schemas/sql/', import.meta.url)
+/** What a migration does in code after its statements, by its number. */
+const FINISHES: ReadonlyMap<number, (transaction: SqlTransaction) => Promise<void>> = new Map([
+  [6, addLocations],
+])
+const TABLES_AT_ONCE = 1_000
+const KEY_BYTES_MAX = 2_000
 const FILE_NAME = /^(\d{4})-[a-z0-9-]+\.sql$/
 
 /**
@@ -65,8 +72,32 @@ async function findAppliedNumber(transaction: SqlTransaction): Promise<number> {
 
 async function apply(transaction: SqlTransaction, migration: Migration): Promise<void> {
   for (const statement of migration.statements) await sql.raw(statement).execute(transaction)
+  await FINISHES.get(migration.number)?.(transaction)
   await transaction
     .insertInto('moraine_migrations')
     .values({ number: BigInt(migration.number), name: migration.name })
     .execute()
+}
+
+/** Locations of the tables that are there, though several may share one. */
+async function addLocations(transaction: SqlTransaction): Promise<void> {
+  for (let after = ''; ; ) {
+    const tables = await transaction
+      .selectFrom('tables')
+      .select(['table_uuid', 'location'])
+      .where('table_uuid', '>', after)
+      .orderBy('table_uuid')
+      .limit(TABLES_AT_ONCE)
+      .execute()
+    const rows = tables.map((table) => {
+      return { ...table, location_key: folderKey(table.location), keeps_files: 0n }
+    })
+    // Longer ones do not fit into PostgreSQL's indexes; new tables have none.
+    const fitting = rows.filter((row) => Buffer.byteLength(row.location_key) <= KEY_BYTES_MAX)
+    if (fitting.length > 0)
+      await transaction.insertInto('table_locations').values(fitting).execute()
+    const last = tables.at(-1)
+    if (last === undefined) return
+    after = last.table_uuid
+  }
 }

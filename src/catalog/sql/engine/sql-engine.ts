@@ -22,6 +22,12 @@ export type SqlFailure =
   | 'unique-violation'
   | 'other'
 
+/** A folder, and all above it, the outermost first. */
+export interface FolderPlace {
+  readonly folder: string
+  readonly above: readonly string[]
+}
+
 /** What differs between the engines. */
 export interface SqlEngine {
   /** Names the folder of the migrations, too. */
@@ -41,6 +47,11 @@ export interface SqlEngine {
    * there: one may have been dropped since it was last seen.
    */
   holdNamespaces(transaction: SqlTransaction, namespaceKeys: readonly string[]): Promise<boolean>
+  /**
+   * Held until the transaction ends: no other can lock the folder, one above it or one below it
+   * in between. What is read afterwards is as those left it.
+   */
+  lockFolder(transaction: SqlTransaction, place: FolderPlace): Promise<void>
   /**
    * All of the work, durable when it resolves, or nothing when it throws what the work throws.
    * Others' work may be part of the same transaction: when its end fails, it fails for all.

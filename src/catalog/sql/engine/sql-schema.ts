@@ -22,6 +22,13 @@ export interface Database {
     metadata_location: string
     published_at_ms: bigint
   }
+  table_locations: {
+    location_key: string
+    table_uuid: string
+    location: string
+    /** 0 or 1. */
+    keeps_files: bigint
+  }
   known_paths: { table_uuid: string; path_hash: bigint }
   transactions: TransactionRow
   transaction_tables: {

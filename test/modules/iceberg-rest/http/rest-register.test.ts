@@ -190,10 +190,14 @@ test('a table gets another name, also in another namespace', async () => {
   expect(await refusal(rename(named('b', 'after'), named('b', '')))).toMatchObject({ status: 400 })
 })
 
-test('a purge deletes the table’s own files and spares a table in the same location', async () => {
-  const location = `${service.deps.warehouse}/shared/place`
+test('a purge deletes the table’s own files, and a location is that of one table', async () => {
+  const location = `${service.deps.warehouse}/own/place`
   const kept = await create('kept', { location })
-  await create('purged', { location })
+  const taken = rest(service, '/namespaces/a/tables', {
+    json: { name: 'taken', schema: SCHEMA, location: `${location}/below` },
+  })
+  expect(await refusal(taken)).toMatchObject({ status: 409, type: 'AlreadyExistsException' })
+  await create('purged', { location: `${location}2` })
   const purged = await append('purged', 41n, 'file:///x/1')
   const list = purged.metadata.snapshots[0]['manifest-list']
   expect(await isThere(list)).toBe(true)

@@ -1,0 +1,29 @@
+/** A folder that holds files of a table. A table that was moved has several. */
+export interface PlaceOfTable {
+  readonly tableUuid: string
+  /** Verbatim. */
+  readonly location: string
+}
+
+export interface TableLocation extends PlaceOfTable {
+  /** Whether the table is dropped; its files may be there all the same. */
+  readonly isDropped: boolean
+  /** Whether a dropped table said that its files are nobody's to delete (`gc.enabled`). */
+  readonly keepsFiles: boolean
+}
+
+/**
+ * Locations of all tables, living and dropped, compared by `folderKey`. Creations and commits of
+ * tables add them (`TableStore`), so that no two tables share one or lie within each other; of
+ * catalogs older than this store, tables may. Its contract: test/catalog/locations.contract.ts.
+ */
+export interface LocationStore {
+  /** Locations equal to this one, above it or below it, in no order; at most `limit`. */
+  findOverlapping(location: string, limit: number): Promise<readonly TableLocation[]>
+  /** For each path that lies below locations of tables, these; the innermost last. */
+  findOwners(paths: readonly string[]): Promise<ReadonlyMap<string, readonly TableLocation[]>>
+  /** Adds the location of a dropped table; does nothing if it is there. */
+  remember(dropped: PlaceOfTable): Promise<void>
+  /** Gives a location of a dropped table to others, whose files are gone. */
+  forget(place: PlaceOfTable): Promise<'forgotten' | 'table-lives'>
+}

@@ -1,0 +1,175 @@
+import { folderKey, keysAbove, keysBelow } from '../../core/table/folder-key.ts'
+import { locationTaken } from '../../core/table/location-taken.ts'
+import type { LocationStore, PlaceOfTable, TableLocation } from '../location-store.ts'
+import {
+  type Connection,
+  chunks,
+  read,
+  type SqlEngine,
+  type SqlTransaction,
+  write,
+} from './engine/sql-engine.ts'
+import type { Database } from './engine/sql-schema.ts'
+
+/** What is in one query for the owners of paths: each has a few folders above it. */
+const KEYS_PER_QUERY = 1_000
+
+export class SqlLocations implements LocationStore {
+  readonly #engine: SqlEngine
+
+  constructor(engine: SqlEngine) {
+    this.#engine = engine
+  }
+
+  findOverlapping(location: string, limit: number): Promise<readonly TableLocation[]> {
+    return read(this.#engine, async (connection) => {
+      const rows = await overlapping(connection, folderKey(location)).limit(limit).execute()
+      return rows.map(locationOf)
+    })
+  }
+
+  findOwners(paths: readonly string[]): Promise<ReadonlyMap<string, readonly TableLocation[]>> {
+    return read(this.#engine, (connection) => findOwners(connection, paths))
+  }
+
+  async remember(dropped: PlaceOfTable): Promise<void> {
+    await write(this.#engine, (transaction) => insertLocation(transaction, dropped))
+  }
+
+  forget(place: PlaceOfTable): Promise<'forgotten' | 'table-lives'> {
+    return write(this.#engine, (transaction) => forget(transaction, place, this.#engine))
+  }
+}
+
+/**
+ * Takes the location for a table whose row is there already, and throws `location-taken` if it is
+ * that of another table, or lies within or around one. Several who come at once take turns.
+ */
+export async function claimLocation(
+  transaction: SqlTransaction,
+  { tableUuid, location }: PlaceOfTable,
+  engine: SqlEngine,
+): Promise<void> {
+  const key = folderKey(location)
+  await engine.lockFolder(transaction, { folder: key, above: keysAbove(key) })
+  const taken = await overlapping(transaction, key)
+    .where('l.table_uuid', '!=', tableUuid)
+    .limit(1)
+    .executeTakeFirst()
+  if (taken !== undefined) throw locationTaken(location, locationOf(taken))
+  await insertLocation(transaction, { tableUuid, location })
+}
+
+/** Does nothing if the table has it. */
+export async function insertLocation(
+  transaction: SqlTransaction,
+  { tableUuid, location }: PlaceOfTable,
+): Promise<void> {
+  await transaction
+    .insertInto('table_locations')
+    .values({
+      location_key: folderKey(location),
+      table_uuid: tableUuid,
+      location,
+      keeps_files: 0n,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+/** Whether the table has or had this location. */
+export async function hasLocation(
+  transaction: SqlTransaction,
+  { tableUuid, location }: PlaceOfTable,
+): Promise<boolean> {
+  const row = await transaction
+    .selectFrom('table_locations')
+    .select('table_uuid')
+    .where('location_key', '=', folderKey(location))
+    .where('table_uuid', '=', tableUuid)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Remembers what a table says about its files when it is dropped or comes back. */
+export async function markKeepsFiles(
+  transaction: SqlTransaction,
+  tableUuid: string,
+  keepsFiles: boolean,
+): Promise<void> {
+  const [before, after] = keepsFiles ? [0n, 1n] : [1n, 0n]
+  await transaction
+    .updateTable('table_locations')
+    .set({ keeps_files: after })
+    .where('table_uuid', '=', tableUuid)
+    .where('keeps_files', '=', before)
+    .execute()
+}
+
+function overlapping(connection: Connection, key: string) {
+  const { start, end } = keysBelow(key)
+  return locations(connection).where((where) =>
+    where.or([
+      where('l.location_key', 'in', [...keysAbove(key), key]),
+      where.and([where('l.location_key', '>=', start), where('l.location_key', '<', end)]),
+    ]),
+  )
+}
+
+function locations(connection: Connection) {
+  return connection
+    .selectFrom('table_locations as l')
+    .leftJoin('tables as t', 't.table_uuid', 'l.table_uuid')
+    .select(['l.location_key', 'l.table_uuid', 'l.location', 'l.keeps_files'])
+    .select('t.table_uuid as living_uuid')
+}
+
+type LocationRow = Database['table_locations'] & { readonly living_uuid: string | null }
+
+function locationOf(row: LocationRow): TableLocation {
+  return {
+    tableUuid: row.table_uuid,
+    location: row.location,
+    isDropped: row.living_uuid === null,
+    keepsFiles: row.keeps_files === 1n,
+  }
+}
+
+async function findOwners(
+  connection: Connection,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, readonly TableLocation[]>> {
+  const keysOf = (path: string) => keysAbove(folderKey(path))
+  const byKey = new Map<string, TableLocation[]>()
+  for (const keys of chunks([...new Set(paths.flatMap(keysOf))], KEYS_PER_QUERY)) {
+    for (const row of await locations(connection).where('l.location_key', 'in', keys).execute()) {
+      byKey.set(row.location_key, [...(byKey.get(row.location_key) ?? []), locationOf(row)])
+    }
+  }
+  const owners = paths.map((path) => {
+    return [path, keysOf(path).flatMap((key) => byKey.get(key) ?? [])] as const
+  })
+  return new Map(owners.filter(([, found]) => found.length > 0))
+}
+
+/** A table that comes back at the same time holds its folder until it is there. */
+async function forget(
+  transaction: SqlTransaction,
+  { tableUuid, location }: PlaceOfTable,
+  engine: SqlEngine,
+): Promise<'forgotten' | 'table-lives'> {
+  const folder = folderKey(location)
+  await engine.lockFolder(transaction, { folder, above: keysAbove(folder) })
+  const living = await transaction
+    .selectFrom('tables')
+    .select('table_uuid')
+    .where('table_uuid', '=', tableUuid)
+    .executeTakeFirst()
+  if (living !== undefined) return 'table-lives'
+  await transaction
+    .deleteFrom('table_locations')
+    .where('location_key', '=', folder)
+    .where('table_uuid', '=', tableUuid)
+    .execute()
+  return 'forgotten'
+}
