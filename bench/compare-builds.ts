@@ -18,7 +18,7 @@ const READERS = 4
 const COMMITS = 500
 const LOADS = 3_000
 const PLANS = 150
-const STREAMS = 10
+const STREAMS = 100
 const FILES_OF_PLANNED_TABLE = 2_000
 const ROWS_OF_DUMP = 100_000
 const ROWS_OF_FILE = 1_000
@@ -170,7 +170,7 @@ async function sendDump(build: Build) {
   let bytes = 0
   await withClients(build, 1, async (client) => {
     for (let i = 0; i < STREAMS; i++) {
-      bytes += await get(client, '/v1/tables/clone_0/dump?format=csv')
+      bytes += await get(client, '/v1/tables/dumped/dump?format=csv')
     }
   })
   return { units: bytes / 1e6, unit: 'MB' }
