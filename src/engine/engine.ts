@@ -1,5 +1,6 @@
-import type { NameMapping } from '../core/schema/name-mapping.ts'
-import type { Schema } from '../core/value/type.ts'
+import type { ConstantColumns } from '../core/schema/column-projection.ts'
+import type { ColumnNames } from '../core/schema/name-mapping.ts'
+import type { Field, Schema } from '../core/value/type.ts'
 
 export type TextFormat = 'csv' | 'ndjson'
 export type ExportFormat = TextFormat | 'parquet' | 'arrow'
@@ -11,8 +12,10 @@ export interface SourceFile {
   readonly path: string
   /** The columns of the output in order, one for each field of the schema. */
   readonly columns: readonly SourceColumn[]
-  /** Maps nested fields of files without field ids; without a mapping they are found by name. */
-  readonly nameMapping?: NameMapping
+  /** How nested fields of files without field ids are found; by default by their own names. */
+  readonly names?: ColumnNames
+  /** Values of columns that the file lacks; others have their initial default. */
+  readonly constants?: ConstantColumns
   /** 0-based positions of deleted rows (a deletion vector). */
   readonly deletedPositions?: BigInt64Array
   readonly positionDeletes?: readonly PositionDelete[]
@@ -24,7 +27,7 @@ export interface SourceColumn {
   readonly fieldId: number
   /**
    * Top-level name of the column in this file; `undefined` if the file lacks it, so that every row
-   * has the default.
+   * has its constant or default.
    */
   readonly nameInFile: string | undefined
 }
@@ -43,14 +46,17 @@ export interface EqualityDelete {
    */
   readonly path: string
   readonly columns: readonly EqualityColumn[]
+  /** Values of columns that this file lacks. */
+  readonly constants?: ConstantColumns
 }
 
 export interface EqualityColumn {
-  /** Field id of a column that the schema may no longer have. */
-  readonly fieldId: number
-  /** `undefined` if the file lacks it, so that its rows have the default. */
+  /** A column that the schema may no longer have. */
+  readonly field: Field
+  /** `undefined` if the file lacks it, so that its rows have the constant or default. */
   readonly nameInFile: string | undefined
-  readonly nameInDeletes: string
+  /** `undefined` if the file of deletes lacks it: its rows have the constant. */
+  readonly nameInDeletes: string | undefined
 }
 
 export interface ExportJob {

@@ -1,7 +1,8 @@
 import { refusal } from '../refusal.ts'
 import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
 
-const SCHEMA = schemaOf(field(1, 'i', 'long'), field(2, 's', 'string'), field(3, 'b', 'binary'))
+const [S, B] = [field(2, 's', 'string'), field(3, 'b', 'binary')]
+const SCHEMA = schemaOf(field(1, 'i', 'long'), S, B)
 const ROWS = `SELECT range AS i, CASE WHEN range % 3 > 0 THEN 's' || range % 3 END AS s,
   CASE WHEN range % 4 > 0 THEN encode('b' || range % 4) END AS b FROM range(20)`
 
@@ -49,7 +50,7 @@ export function describeDeletes(name: string, open: OpenEngine): void {
       const deletes = await bench.parquet(
         `SELECT * FROM (VALUES ('s1', 0), (NULL, 0), ('nothing', 0)) AS t(key, other)`,
       )
-      const columns = [{ fieldId: 2, nameInFile: 's', nameInDeletes: 'key' }]
+      const columns = [{ field: S, nameInFile: 's', nameInDeletes: 'key' }]
       const equalityDeletes = [{ path: deletes, columns }]
       expect(await keptRows({ equalityDeletes })).toEqual(allBut((i) => i % 3 < 2))
 
@@ -57,8 +58,8 @@ export function describeDeletes(name: string, open: OpenEngine): void {
         `SELECT 's1' AS s, encode('b1') AS b UNION ALL SELECT NULL, NULL`,
       )
       const twoColumns = [
-        { fieldId: 2, nameInFile: 's', nameInDeletes: 's' },
-        { fieldId: 3, nameInFile: 'b', nameInDeletes: 'b' },
+        { field: S, nameInFile: 's', nameInDeletes: 's' },
+        { field: B, nameInFile: 'b', nameInDeletes: 'b' },
       ]
       expect(await keptRows({ equalityDeletes: [{ path: both, columns: twoColumns }] })).toEqual(
         allBut((i) => (i % 3 === 1 && i % 4 === 1) || (i % 3 === 0 && i % 4 === 0)),
@@ -70,7 +71,7 @@ export function describeDeletes(name: string, open: OpenEngine): void {
         "SELECT range AS i, NULL::VARCHAR AS s, encode('k' || range % 100) AS b FROM range(20000)"
       const bloomed = await bench.parquet(rows, ', WRITE_BLOOM_FILTER true, ROW_GROUP_SIZE 2048')
       const deletes = await bench.parquet("SELECT encode('k5') AS b", ', WRITE_BLOOM_FILTER true')
-      const columns = [{ fieldId: 3, nameInFile: 'b', nameInDeletes: 'b' }]
+      const columns = [{ field: B, nameInFile: 'b', nameInDeletes: 'b' }]
       const source = { ...sourceOf(bloomed, SCHEMA), equalityDeletes: [{ path: deletes, columns }] }
       const target = { format: 'parquet' } as const
       const { result } = await bench.export({ source, schema: SCHEMA, target })
@@ -78,11 +79,9 @@ export function describeDeletes(name: string, open: OpenEngine): void {
     })
 
     test('an equality delete on a column that the file lacks compares its default', async () => {
-      const schema = schemaOf(
-        field(1, 'i', 'long'),
-        field(9, 'added', 'int', { initialDefault: 7 }),
-      )
-      const columns = [{ fieldId: 9, nameInFile: undefined, nameInDeletes: 'added' }]
+      const added = field(9, 'added', 'int', { initialDefault: 7 })
+      const schema = schemaOf(field(1, 'i', 'long'), added)
+      const columns = [{ field: added, nameInFile: undefined, nameInDeletes: 'added' }]
       const source = {
         path,
         columns: [
@@ -107,7 +106,7 @@ export function describeDeletes(name: string, open: OpenEngine): void {
       const deletes = await bench.parquet(
         'SELECT md5((range * 2)::VARCHAR) AS s FROM range(400000) ORDER BY hash(range)',
       )
-      const columns = [{ fieldId: 2, nameInFile: 's', nameInDeletes: 's' }]
+      const columns = [{ field: S, nameInFile: 's', nameInDeletes: 's' }]
       const source = {
         ...sourceOf(big, SCHEMA),
         equalityDeletes: [{ path: deletes, columns }],

@@ -249,7 +249,7 @@ export function describeExport(name: string, open: OpenEngine): void {
           fields: [field(3, 'other', 'int'), field(2, 'now', 'int')],
         }),
       )
-      const nameMapping = [
+      const mapping = [
         {
           fieldId: 1,
           names: ['st'],
@@ -259,7 +259,7 @@ export function describeExport(name: string, open: OpenEngine): void {
           ],
         },
       ]
-      const source = { ...sourceOf(path, schema), nameMapping }
+      const source = { ...sourceOf(path, schema), names: { mapping, isGuessed: false } }
       expect(await bench.exportText({ source, schema, target: { format: 'ndjson' } })).toBe(
         '{"st":{"other":2,"now":1}}\n',
       )

@@ -16,6 +16,24 @@ export interface MappedField {
   readonly fields?: NameMapping
 }
 
+/** How the columns of files without field ids are found. */
+export interface ColumnNames {
+  readonly mapping: NameMapping
+  /**
+   * Whether the fields' own names count, too, and differences of case do not: only where the table
+   * has no mapping. A column that the table's own mapping leaves out is NULL.
+   */
+  readonly isGuessed: boolean
+}
+
+/** Only the fields' own names, also ignoring case. */
+export const OWN_NAMES: ColumnNames = { mapping: [], isGuessed: true }
+
+export function namesBelow({ mapping, isGuessed }: ColumnNames, fieldId: number): ColumnNames {
+  const entry = mapping.find((mapped) => mapped.fieldId === fieldId)
+  return { mapping: entry?.fields ?? [], isGuessed }
+}
+
 /** Depth of nested types; also limits parsing. */
 const DEPTH_MAX = 100
 

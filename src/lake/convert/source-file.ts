@@ -1,20 +1,16 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
-import {
-  type NameMapping,
-  nameMappingFromJson,
-  nameMappingOf,
-} from '../../core/schema/name-mapping.ts'
+import { partitionConstants } from '../../core/partition/partition-constants.ts'
 import { findPathToField } from '../../core/schema/schema-lookup.ts'
 import type { TableDefinition } from '../../core/table/table.ts'
-import { NAME_MAPPING_PROPERTY, readAliases } from '../../core/table-properties.ts'
 import type { Field, Schema } from '../../core/value/type.ts'
 import type { EqualityDelete, SourceFile } from '../../engine/engine.ts'
 import { readDeletionVector } from '../../formats/deletes/deletion-vector.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import { namesInFile } from '../../formats/parquet/schema/names-in-file.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
+import { columnNames } from '../file/column-names.ts'
 import { readFooterOf } from '../file/read-footer.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import type { LocalPaths } from './local-file-cache.ts'
@@ -27,8 +23,11 @@ export async function describeSource(
 ): Promise<SourceFile> {
   requireParquet(dataFile)
   const { footer } = await readFooterOf(objects, dataFile.path)
-  const nameMapping = tableNameMapping(definition, schema)
-  const names = namesInFile(footer, schema.fields, nameMapping)
+  const known = {
+    names: columnNames(definition, schema),
+    constants: partitionConstants(definition.partitionSpecs, dataFile),
+  }
+  const namesById = namesInFile(footer, schema.fields, known)
   const { vector, positions, equalities } = sortDeletes(deleteFiles)
   const positionDeletes = await Promise.all(
     positions.map(async ({ path }) => ({
@@ -37,12 +36,14 @@ export async function describeSource(
     })),
   )
   const equalityDeletes = await Promise.all(
-    equalities.map((file) => describeEquality({ objects, pathOf }, definition, { file, footer })),
+    equalities.map((file) =>
+      describeEquality({ objects, pathOf }, definition, { file, dataFile, footer }),
+    ),
   )
   return {
     path: await pathOf(dataFile.path),
-    columns: schema.fields.map(({ id }) => ({ fieldId: id, nameInFile: names.get(id) })),
-    nameMapping,
+    columns: schema.fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
+    ...known,
     ...(vector !== undefined && {
       deletedPositions: await readVector(objects, vector, dataFile.recordCount),
     }),
@@ -53,22 +54,6 @@ export async function describeSource(
 
 /** Footers come from the store; engines read files of the local disk only. */
 export type FileAccess = LocalPaths & { readonly objects: ObjectStore }
-
-/**
- * The mapping that engines use; the table's own names where it has none, for files that carry no
- * field ids.
- */
-export function tableNameMapping(definition: TableDefinition, schema: Schema): NameMapping {
-  const text = definition.properties[NAME_MAPPING_PROPERTY]
-  if (text === undefined) return nameMappingOf(schema, readAliases(definition.properties))
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch (cause) {
-    throw new CatalogError('metadata-corrupt', `${NAME_MAPPING_PROPERTY} is not JSON`, { cause })
-  }
-  return nameMappingFromJson(json)
-}
 
 interface SortedDeletes {
   readonly vector: DataFile | undefined
@@ -99,7 +84,7 @@ function requireParquet({ path, format }: DataFile): void {
 async function describeEquality(
   { objects, pathOf }: FileAccess,
   definition: TableDefinition,
-  { file, footer }: { file: DataFile; footer: ParquetFooter },
+  { file, dataFile, footer }: { file: DataFile; dataFile: DataFile; footer: ParquetFooter },
 ): Promise<EqualityDelete> {
   const { equalityIds = [], path } = file
   if (equalityIds.length === 0) {
@@ -107,17 +92,23 @@ async function describeEquality(
   }
   const { footer: deleteFooter } = await readFooterOf(objects, path)
   const fields = equalityIds.map((id) => fieldOfAnySchema(definition, id))
-  const mapping = tableNameMapping(definition, { schemaId: 0, fields, identifierFieldIds: [] })
-  const inFile = namesInFile(footer, fields, mapping)
-  const inDeletes = namesInFile(deleteFooter, fields, mapping)
-  return {
-    path: await pathOf(path),
-    columns: fields.map(({ id, name }) => ({
-      fieldId: id,
-      nameInFile: inFile.get(id),
-      nameInDeletes: inDeletes.get(id) ?? name,
-    })),
+  const names = columnNames(definition, { schemaId: 0, fields, identifierFieldIds: [] })
+  const constantsOf = (each: DataFile) => partitionConstants(definition.partitionSpecs, each)
+  const constants = constantsOf(file)
+  const inFile = namesInFile(footer, fields, { names, constants: constantsOf(dataFile) })
+  const inDeletes = namesInFile(deleteFooter, fields, { names, constants })
+  const columns = fields.map((field) => ({
+    field,
+    nameInFile: inFile.get(field.id),
+    nameInDeletes: inDeletes.get(field.id),
+  }))
+  const lacking = columns.find(
+    ({ field, nameInDeletes }) => nameInDeletes === undefined && !constants.has(field.id),
+  )
+  if (lacking !== undefined) {
+    throw new CatalogError('file-corrupt', `${path} lacks the column ${lacking.field.name}`)
   }
+  return { path: await pathOf(path), columns, constants }
 }
 
 /** An equality delete may speak of a column that was dropped since. */

@@ -9,6 +9,7 @@ import { readAliases } from '../../core/table-properties.ts'
 import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetrics } from '../../formats/parquet/statistics/file-metrics.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
+import { columnNames } from './column-names.ts'
 import { withoutRequired } from './converted-file.ts'
 import { type FooterOfFile, namingFile, readFooterOf } from './read-footer.ts'
 
@@ -39,7 +40,8 @@ function describeFile(
   const spec = defaultSpec(definition)
   const nameMapping = nameMappingOf(schema, readAliases(definition.properties))
   const matched = nullsChecked === 'by-nobody' ? schema : withoutRequired(schema)
-  const match = matchFileSchema({ footer, schema: matched, nameMapping })
+  const { mapping: readBy } = columnNames(definition, schema)
+  const match = matchFileSchema({ footer, schema: matched, nameMapping, readBy })
   const unpartitioned: DataFile = {
     content: 'data',
     path,

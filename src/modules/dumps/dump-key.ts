@@ -6,7 +6,7 @@ import { indexLocationIn } from './dump-folder.ts'
 import type { DumpCompression, DumpFormat } from './format/dump-index.ts'
 
 /** Raised when the same rows would be written as other bytes: every shard is then made again. */
-export const DIALECT_VERSION = 1
+export const DIALECT_VERSION = 2
 
 /** One dump: one snapshot in one format. Its bytes never change. */
 export interface DumpTarget {

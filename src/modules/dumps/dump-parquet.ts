@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
+import { partitionConstants } from '../../core/partition/partition-constants.ts'
+import { type ConstantColumns, NO_CONSTANTS } from '../../core/schema/column-projection.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import {
   planStitch,
@@ -12,7 +14,7 @@ import { stitchProblem } from '../../formats/parquet/stitch/stitch-problem.ts'
 import { projectFileSchema } from '../../formats/parquet/stitch/stitch-projection.ts'
 import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
 import { namingDataFile, requireRows } from '../../lake/convert/data-file-faults.ts'
-import { tableNameMapping } from '../../lake/convert/source-file.ts'
+import { columnNames } from '../../lake/file/column-names.ts'
 import { readFooterOf } from '../../lake/file/read-footer.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainEmptyShard, obtainShard } from './dump-convert.ts'
@@ -98,7 +100,8 @@ async function inspect(
   const { dataFile, deleteFiles } = source
   if (deleteFiles.length > 0 || dataFile.format !== 'parquet') return { source, copied: undefined }
   try {
-    const copied = await findCopyable(deps, build, dataFile.path)
+    const constants = partitionConstants(build.target.state.definition.partitionSpecs, dataFile)
+    const copied = await findCopyable(deps, build, { location: dataFile.path, constants })
     if (copied !== undefined) requireRows(source, copied.footer.rowCount)
     return { source, copied }
   } catch (error) {
@@ -129,7 +132,7 @@ async function getCopyable(
   build: DumpBuild,
   location: string,
 ): Promise<Copied> {
-  const copied = await findCopyable(deps, build, location)
+  const copied = await findCopyable(deps, build, { location, constants: NO_CONSTANTS })
   if (copied !== undefined) return copied
   throw new Error(`row groups of a file written by the engine cannot be copied: ${location}`)
 }
@@ -138,12 +141,12 @@ async function getCopyable(
 async function findCopyable(
   deps: Pick<DumpDependencies, 'objects'>,
   { target: { state, schema } }: DumpBuild,
-  location: string,
+  { location, constants }: { readonly location: string; readonly constants: ConstantColumns },
 ): Promise<Copied | undefined> {
   const { footer } = await readFooterOf(deps.objects, location)
   if (stitchProblem(footer) !== undefined) return undefined
-  const nameMapping = tableNameMapping(state.definition, schema)
-  const projection = projectFileSchema({ footer, schema, nameMapping })
+  const names = columnNames(state.definition, schema)
+  const projection = projectFileSchema({ footer, schema, names, constants })
   if (projection.outcome === 'differs') return undefined
   return { location, footer, schema: projection.schema, key: physicalSchemaKey(projection.schema) }
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { DataFile } from '../../core/file/data-file.ts'
+import { partitionConstants } from '../../core/partition/partition-constants.ts'
 import { nameMappingToJson } from '../../core/schema/name-mapping.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { schemaToJson } from '../../formats/metadata/schema-json.ts'
-import { tableNameMapping } from '../../lake/convert/source-file.ts'
+import { columnNames } from '../../lake/file/column-names.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { DIALECT_VERSION, type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
@@ -26,6 +27,7 @@ export async function listDumpSources(
   target: DumpTarget,
 ): Promise<readonly DumpSource[]> {
   const { state, snapshot, schema } = target
+  const { definition } = state
   const plan = await planScan(deps, state, { snapshot, schema })
   const shards = `${folderOf(deps.warehouse, target)}/shards`
   const columns = columnsText(target)
@@ -34,6 +36,7 @@ export async function listDumpSources(
     const key = shardKey({
       dataFile: { ...identityOf(dataFile), recordCount: dataFile.recordCount },
       deleteFiles: deleteFiles.map(identityOf),
+      constants: partitionConstants(definition.partitionSpecs, dataFile),
       schemaJson: columns,
       format: target.format,
       compression: target.compression,
@@ -56,9 +59,11 @@ export function emptyShardLocation(warehouse: string, target: DumpTarget): strin
 
 /** Everything that determines a shard's columns: files without field ids use the name mapping. */
 function columnsText({ state, schema }: DumpTarget): string {
+  const { mapping, isGuessed } = columnNames(state.definition, schema)
   return stringifyExactJson({
     schema: schemaToJson({ ...schema, schemaId: 0 }),
-    mapping: nameMappingToJson(tableNameMapping(state.definition, schema)),
+    mapping: nameMappingToJson(mapping),
+    guessed: isGuessed,
   })
 }
 

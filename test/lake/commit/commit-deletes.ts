@@ -4,10 +4,19 @@ import { readTable } from '../../../src/modules/tables/tables.ts'
 import type { Workshop } from '../workshop.ts'
 
 /** A snapshot of delete files, as another writer adds them. */
-export async function commitDeletes(
+export function commitDeletes(
   shop: Workshop,
   table: string,
   files: readonly DataFile[],
+): Promise<void> {
+  return commitForeign(shop, table, { content: 'deletes', files })
+}
+
+/** A snapshot of files, data or deletes, with whatever their writer says about them. */
+export async function commitForeign(
+  shop: Workshop,
+  table: string,
+  { content, files }: { readonly content: 'data' | 'deletes'; readonly files: readonly DataFile[] },
 ): Promise<void> {
   const { state } = await readTable(shop.deps, { table })
   const parent = state.currentSnapshot
@@ -33,7 +42,7 @@ export async function commitDeletes(
     : state
   const created = createManifest(shop.deps, writer, {
     entries,
-    like: { specId: 0, content: 'deletes' },
+    like: { specId: files[0]?.specId ?? 0, content },
     snapshot: numbers,
   })
   const kept =
@@ -45,10 +54,10 @@ export async function commitDeletes(
       ...{
         parentSnapshotId: parent?.snapshotId ?? null,
         timestampMs,
-        operation: 'overwrite',
+        operation: content === 'data' ? 'append' : 'overwrite',
         schemaId: state.definition.currentSchemaId,
       },
-      summary: { 'total-delete-files': String(files.length) },
+      summary: content === 'data' ? {} : { 'total-delete-files': String(files.length) },
     },
     created: [created],
     list: [created.file, ...kept],

@@ -36,6 +36,8 @@ export function compilePruner(plan: {
   const manifests = new Map(
     specs.map((spec) => [spec.specId, compileManifests(filter, spec.fields)]),
   )
+  const someWithoutPartition = compileSome(filter, [])
+  const some = new Map(specs.map((spec) => [spec.specId, compileSome(filter, spec.fields)]))
   const narrowWithoutPartition = compileNarrowing(filter, [])
   const narrowings = new Map(
     specs.map((spec) => [spec.specId, compileNarrowing(filter, spec.fields)]),
@@ -49,7 +51,7 @@ export function compilePruner(plan: {
       if (file.recordCount === 0) return false
       return (files.get(file.specId) ?? withoutPartition)(file)
     },
-    someMayMatch: compileTree(filter, metricsTestOfAll),
+    someMayMatch: (many) => (some.get(many.specId) ?? someWithoutPartition)(many),
     narrow(many, rows) {
       clearNumbers({ rows: undefined, values: many.recordCounts }, rows, (count) => count === 0)
       const narrow = narrowings.get(many.specId) ?? narrowWithoutPartition
@@ -68,8 +70,9 @@ function compileFiles(
     const metrics = metricsTest(predicate)
     const partitions = partitionTests(predicate, fields)
     if (partitions.length === 0) return metrics
+    const isSaid = isSaidByPartition(predicate, fields)
     return (file) => {
-      if (!metrics(file)) return false
+      if (!isSaid && !metrics(file)) return false
       const tuple = file.partition()
       return partitions.every(({ index, test }) => {
         const value = tuple[index]
@@ -77,6 +80,22 @@ function compileFiles(
       })
     }
   })
+}
+
+function compileSome(filter: BoundFilter, fields: readonly PartitionField[]): Test<FileColumns> {
+  return compileTree(filter, (predicate) =>
+    isSaidByPartition(predicate, fields) ? () => true : metricsTestOfAll(predicate),
+  )
+}
+
+/**
+ * Whether the partition has the very values of the column. Its metrics add nothing then, and where
+ * the file lacks the column they mean nothing: some writers count nulls there.
+ */
+function isSaidByPartition({ column }: BoundPredicate, fields: readonly PartitionField[]): boolean {
+  return fields.some(
+    ({ sourceId, transform }) => sourceId === column.fieldId && transform.kind === 'identity',
+  )
 }
 
 function compileNarrowing(filter: BoundFilter, fields: readonly PartitionField[]): NarrowFiles {
@@ -111,12 +130,13 @@ function narrowToUnion(parts: readonly NarrowFiles[]): NarrowFiles {
 function leafNarrowing(predicate: BoundPredicate, fields: readonly PartitionField[]): NarrowFiles {
   const narrowByMetrics = metricsNarrowing(predicate)
   const partitions = partitionTests(predicate, fields)
+  const isSaid = isSaidByPartition(predicate, fields)
   return (files, rows) => {
     for (const { index, test } of partitions) {
       const values = files.partitions[index]
       if (values !== undefined) narrowByPartition(values, test, rows)
     }
-    narrowByMetrics(files, rows)
+    if (!isSaid) narrowByMetrics(files, rows)
   }
 }
 

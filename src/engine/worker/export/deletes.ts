@@ -1,14 +1,13 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { CatalogError } from '../../../core/errors.ts'
-import type { Schema } from '../../../core/value/type.ts'
-import { isNested } from '../../../core/value/type.ts'
+import { type ConstantColumns, NO_CONSTANTS } from '../../../core/schema/column-projection.ts'
+import { type Field, isNested } from '../../../core/value/type.ts'
 import type { EqualityColumn, EqualityDelete, PositionDelete, SourceFile } from '../../engine.ts'
 import { castSql } from '../sql/cast-sql.ts'
 import { blaming } from '../sql/failure.ts'
-import type { FileColumn } from '../sql/file-column.ts'
 import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
 import { quoteConstant } from '../sql/sql-text.ts'
-import { initialDefaultSql } from '../sql/value-sql.ts'
+import { absentSql } from '../sql/value-sql.ts'
 import { ROWS_MAX, RowSet } from './row-set.ts'
 import type { LinkedFiles } from './source-files.ts'
 
@@ -18,7 +17,6 @@ const POSITION_ID = 2_147_483_545
 
 export interface DeleteTask {
   readonly source: SourceFile
-  readonly schema: Schema
   readonly linked: LinkedFiles
 }
 
@@ -28,7 +26,7 @@ export interface DeleteTask {
  */
 export async function deletedRows(
   connection: DuckDBConnection,
-  { source, schema, linked }: DeleteTask,
+  { source, linked }: DeleteTask,
 ): Promise<RowSet> {
   const deleted = new RowSet(await rowCount(connection, { source, linked }))
   for (const position of source.deletedPositions ?? []) deleted.add(position)
@@ -43,7 +41,8 @@ export async function deletedRows(
     const data = await openParquetFile(connection, linked.source)
     // Either file may be corrupt; the smaller one is read completely in any case.
     await blaming(file.path, () => connection.run(`SELECT count(*) FROM ${deletes.scan}`))
-    const sql = `SELECT CAST(row AS BIGINT) FROM ${semiJoinSql({ file, deletes, data, schema })}`
+    const match = { file, deletes, data, constants: source.constants ?? NO_CONSTANTS }
+    const sql = `SELECT CAST(row AS BIGINT) FROM ${semiJoinSql(match)}`
     await addRows(connection, sql, deleted)
   }
   return deleted
@@ -96,7 +95,8 @@ interface Match {
   readonly file: EqualityDelete
   readonly deletes: ParquetFile
   readonly data: ParquetFile
-  readonly schema: Schema
+  /** Columns that the data file may lack. */
+  readonly constants: ConstantColumns
 }
 
 /**
@@ -111,24 +111,29 @@ function semiJoinSql(match: Match): string {
   return `${data.numberedScan} SEMI JOIN ${keys} ON (${conditions.join(' AND ')})`
 }
 
-function equalSql(column: EqualityColumn, { file, deletes, data, schema }: Match): string {
-  const index = deletes.names.indexOf(column.nameInDeletes)
-  const inDeletes = deletes.columns[index]
-  if (inDeletes === undefined) throw missing(file.path, column.nameInDeletes)
-  const field = schema.fields.find(({ id }) => id === column.fieldId)
-  const typed = (from: FileColumn, sql: string): string => {
-    const isCast = field !== undefined && !isNested(field.type)
-    return isCast ? castSql(from, field.type, { sql, column: field.name }) : sql
-  }
-  const deletedValue = typed(inDeletes, `d.d${index}`)
-  if (column.nameInFile === undefined) {
-    const value = field === undefined ? 'NULL' : initialDefaultSql(field, field.name)
-    return `${value} IS NOT DISTINCT FROM ${deletedValue}`
-  }
-  const dataIndex = data.names.indexOf(column.nameInFile)
-  const inData = data.columns[dataIndex]
-  if (inData === undefined) throw missing(file.path, column.nameInFile)
-  return `${typed(inData, `t.c${dataIndex}`)} IS NOT DISTINCT FROM ${deletedValue}`
+function equalSql(column: EqualityColumn, { file, deletes, data, constants }: Match): string {
+  const { field, nameInFile, nameInDeletes } = column
+  const deletedValue =
+    nameInDeletes === undefined
+      ? absentSql(field, field.name, file.constants ?? NO_CONSTANTS)
+      : valueSql(deletes, { field, name: nameInDeletes, of: 'd.d', path: file.path })
+  const value =
+    nameInFile === undefined
+      ? absentSql(field, field.name, constants)
+      : valueSql(data, { field, name: nameInFile, of: 't.c', path: file.path })
+  return `${value} IS NOT DISTINCT FROM ${deletedValue}`
+}
+
+/** A column of either file, as the table's type; `of` is what its alias begins with. */
+function valueSql(
+  { names, columns }: ParquetFile,
+  { field, name, of, path }: { field: Field; name: string; of: string; path: string },
+): string {
+  const index = names.indexOf(name)
+  const column = columns[index]
+  if (column === undefined) throw missing(path, name)
+  const sql = `${of}${index}`
+  return isNested(field.type) ? sql : castSql(column, field.type, { sql, column: field.name })
 }
 
 function missing(path: string, name: string): CatalogError {

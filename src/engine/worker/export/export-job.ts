@@ -1,11 +1,13 @@
 import { statSync, unlinkSync } from 'node:fs'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { CatalogError } from '../../../core/errors.ts'
+import { type ColumnKnowledge, NO_CONSTANTS } from '../../../core/schema/column-projection.ts'
+import { OWN_NAMES } from '../../../core/schema/name-mapping.ts'
 import { type Field, isNested } from '../../../core/value/type.ts'
 import type { ExportJob, ExportRequest, JobResult } from '../../engine.ts'
 import { OUTPUT_NAME } from '../../protocol.ts'
 import { writeArrowStream } from '../sql/arrow-file.ts'
-import { columnSql, namesBelow, requireDistinctNames } from '../sql/column-sql.ts'
+import { columnSql, knownBelow, requireDistinctNames } from '../sql/column-sql.ts'
 import { copyOptions } from '../sql/copy-options.ts'
 import { blaming } from '../sql/failure.ts'
 import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
@@ -26,7 +28,7 @@ export interface TaskPlace {
 }
 
 export async function runExport(job: ExportRequest, place: TaskPlace): Promise<JobResult> {
-  const { source, target, schema } = job
+  const { source, target } = job
   requireConvertible(job)
   if (source === undefined) return await exportNothing(job, place)
   return await blaming(source.path, async () => {
@@ -34,7 +36,7 @@ export async function runExport(job: ExportRequest, place: TaskPlace): Promise<J
     const options = { ...place, linkedPaths: linked.paths }
     const deleted = hasDeletes(job)
       ? await withSession({ ...options, trust: 'values' }, (connection) =>
-          deletedRows(connection, { source, schema, linked }),
+          deletedRows(connection, { source, linked }),
         )
       : undefined
     const rows = await withSession({ ...options, trust: 'statistics' }, async (connection) => {
@@ -137,7 +139,7 @@ function outputSql(field: Field, { nameInFile, job, file }: ColumnSource): strin
   const place = {
     column: field.name,
     depth: 0,
-    names: namesBelow(job.source?.nameMapping, field.id),
+    known: knownBelow(knowledgeOf(job.source), field.id),
   }
   const sourceColumn =
     nameInFile === undefined || file === undefined
@@ -149,6 +151,11 @@ function outputSql(field: Field, { nameInFile, job, file }: ColumnSource): strin
   const json = columnSql(field, sourceColumn, { dialect: JSON_VALUES, place })
   const value = sourceColumn?.sql ?? 'NULL'
   return `CASE WHEN ${value} IS NOT NULL THEN CAST(to_json(${json}) AS VARCHAR) END`
+}
+
+/** What is known about the columns of a source, besides its file. */
+function knowledgeOf(source: ExportRequest['source']): ColumnKnowledge {
+  return { constants: source?.constants ?? NO_CONSTANTS, names: source?.names ?? OWN_NAMES }
 }
 
 /** Dialect for columns that are not nested. */

@@ -1,5 +1,6 @@
 import { DuckDBTypeId } from '@duckdb/node-api'
-import type { NameMapping } from '../../../core/schema/name-mapping.ts'
+import { type ColumnKnowledge, projectColumns } from '../../../core/schema/column-projection.ts'
+import { namesBelow } from '../../../core/schema/name-mapping.ts'
 import { foldName } from '../../../core/schema/schema-lookup.ts'
 import {
   type Field,
@@ -14,7 +15,7 @@ import { castSql } from './cast-sql.ts'
 import type { FileColumn } from './file-column.ts'
 import { notImplemented } from './sql-text.ts'
 import type { Dialect } from './text-dialect.ts'
-import { initialDefaultSql } from './value-sql.ts'
+import { absentSql } from './value-sql.ts'
 
 /** Position of an expression in a schema. */
 export interface Place {
@@ -22,8 +23,8 @@ export interface Place {
   readonly column: string
   /** Number of enclosing lambdas, by which each names its variable. */
   readonly depth: number
-  /** Names of nested fields in files without field ids. */
-  readonly names: NameMapping | undefined
+  /** Its names are those of the fields directly below. */
+  readonly known: ColumnKnowledge
 }
 
 /** SQL for the value of a field in a row of a file, written in the dialect. */
@@ -32,14 +33,14 @@ export function columnSql(
   source: { readonly file: FileColumn; readonly sql: string } | undefined,
   { dialect, place }: { readonly dialect: Dialect; readonly place: Place },
 ): string {
-  if (source === undefined) return defaultSql(field, dialect, place)
+  if (source === undefined) return absentColumnSql(field, dialect, place)
   return new ColumnWriter(dialect).value(field.type, source, place)
 }
 
-function defaultSql(field: Field, dialect: Dialect, place: Place): string {
+function absentColumnSql(field: Field, dialect: Dialect, { column, known }: Place): string {
   const { type } = field
-  const value = initialDefaultSql(field, place.column)
-  if (value === 'NULL') return dialect.unknown(place.column)
+  const value = absentSql(field, column, known.constants)
+  if (value === 'NULL') return dialect.unknown(column)
   return isNested(type) ? dialect.absent(value) : dialect.primitive(type, value)
 }
 
@@ -80,17 +81,18 @@ class ColumnWriter {
   #struct(type: StructType, { file, sql }: Source, place: Place): string {
     requireSameShape(file.type.typeId === DuckDBTypeId.STRUCT, place)
     requireDistinctNames(type.fields, place.column)
+    const found = projectColumns(file.children, type.fields, place.known)
     const members = type.fields.map((field) => {
-      const index = findMember(file.children, field, place.names)
+      const index = found.get(field.id) ?? -1
       const below = {
         column: `${place.column}.${field.name}`,
         depth: place.depth,
-        names: namesBelow(place.names, field.id),
+        known: knownBelow(place.known, field.id),
       }
       const member = file.children[index]
       const value =
         member === undefined
-          ? defaultSql(field, this.#dialect, below)
+          ? absentColumnSql(field, this.#dialect, below)
           : this.value(
               field.type,
               { file: member, sql: `struct_extract_at(${sql}, ${index + 1})` },
@@ -109,7 +111,7 @@ class ColumnWriter {
     const below = {
       column: `${place.column}.element`,
       depth: place.depth + 1,
-      names: namesBelow(place.names, type.elementId),
+      known: knownBelow(place.known, type.elementId),
     }
     const value = this.value(type.element, { file: element, sql: variable }, below)
     return value === variable ? sql : `list_transform(${sql}, lambda ${variable}: ${value})`
@@ -123,9 +125,9 @@ class ColumnWriter {
     const below = { column: place.column, depth: place.depth + 1 }
     const keySource = { file: key, sql: `${variable}.key` }
     const valueSource = { file: value, sql: `${variable}.value` }
-    const valuePlace = { ...below, names: namesBelow(place.names, type.valueId) }
+    const valuePlace = { ...below, known: knownBelow(place.known, type.valueId) }
     const keySql = isNested(type.key)
-      ? this.value(type.key, keySource, { ...below, names: namesBelow(place.names, type.keyId) })
+      ? this.value(type.key, keySource, { ...below, known: knownBelow(place.known, type.keyId) })
       : this.#dialect.key(
           type.key,
           castSql(key, type.key, { sql: keySource.sql, column: place.column }),
@@ -136,25 +138,6 @@ class ColumnWriter {
     const entries = `list_transform(map_entries(${sql}), lambda ${variable}: ${pair})`
     return this.#dialect.map(entries, isNested(type.key))
   }
-}
-
-/**
- * Finds a member by field id if its level has any, else by the name mapping, by name, or by name
- * ignoring case; -1 if it is missing.
- */
-export function findMember(
-  members: readonly FileColumn[],
-  field: Field,
-  names: NameMapping | undefined,
-): number {
-  if (members.some((member) => member.fieldId !== undefined)) {
-    return members.findIndex((member) => member.fieldId === field.id)
-  }
-  const mapped = names?.find((entry) => entry.fieldId === field.id)?.names ?? [field.name]
-  const exact = members.findIndex((member) => mapped.includes(member.name))
-  if (exact >= 0) return exact
-  const folded = new Set(mapped.map(foldName))
-  return members.findIndex((member) => folded.has(foldName(member.name)))
 }
 
 /** DuckDB ignores case in names, so they must differ otherwise. */
@@ -170,11 +153,11 @@ export function requireDistinctNames(fields: readonly Field[], above: string): v
   }
 }
 
-export function namesBelow(
-  names: NameMapping | undefined,
+export function knownBelow(
+  { constants, names }: ColumnKnowledge,
   fieldId: number,
-): NameMapping | undefined {
-  return names?.find((entry) => entry.fieldId === fieldId)?.fields
+): ColumnKnowledge {
+  return { constants, names: namesBelow(names, fieldId) }
 }
 
 function requireSameShape(isSame: boolean, place: Place): void {

@@ -1,18 +1,21 @@
+import { absentValue, type ConstantColumns } from '../../../core/schema/column-projection.ts'
 import { hexText } from '../../../core/value/bytes-text.ts'
-import { valueFromJson, valueToText } from '../../../core/value/single-value.ts'
+import { valueToText } from '../../../core/value/single-value.ts'
 import { type Field, isNested } from '../../../core/value/type.ts'
 import type { Value } from '../../../core/value/value.ts'
 import { notImplemented, quoteText } from './sql-text.ts'
 import { typeSql } from './type-sql.ts'
 
-/** The value of rows written before the column was added (Iceberg spec, "Default values"). */
-export function initialDefaultSql(field: Field, column: string): string {
+/** The value of a column that the file lacks, in every row. */
+export function absentSql(field: Field, column: string, constants: ConstantColumns): string {
   const { type, initialDefault } = field
   if (type.kind === 'unknown') return 'NULL'
   const duckDbType = typeSql(type, column)
-  if (initialDefault === undefined || initialDefault === null) return `CAST(NULL AS ${duckDbType})`
-  if (isNested(type)) throw notImplemented(column, 'a default of a nested type cannot be converted')
-  return `CAST(${valueSql(field, valueFromJson(type, initialDefault))} AS ${duckDbType})`
+  if (isNested(type) && initialDefault !== undefined && initialDefault !== null) {
+    throw notImplemented(column, 'a default of a nested type cannot be converted')
+  }
+  const value = absentValue(field, constants)
+  return `CAST(${value === null ? 'NULL' : valueSql(field, value)} AS ${duckDbType})`
 }
 
 function valueSql({ type }: Field, value: Value): string {

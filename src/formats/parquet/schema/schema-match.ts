@@ -1,14 +1,14 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { fieldsById, fieldsByName, type Resolution } from '../../../core/schema/field-resolution.ts'
 import type { NameMapping } from '../../../core/schema/name-mapping.ts'
+import type { SchemaProblem } from '../../../core/schema/schema-problem.ts'
 import { type Field, isNested, type Schema, type Type, typeName } from '../../../core/value/type.ts'
 import type { ParquetFooter } from '../footer/footer-model.ts'
-import { fieldsById, fieldsByName, type Resolution } from './field-resolution.ts'
 import { type FileField, fileFields, withDescendants } from './file-field.ts'
 import { leafTypeOf } from './leaf-type.ts'
 import { isNeverNull } from './never-null.ts'
 import { notesOf } from './parquet-schema.ts'
 import { isReadableAs } from './readable-as.ts'
-import type { SchemaProblem } from './schema-problem.ts'
 
 /** Further problems are counted, but not listed. */
 const PROBLEMS_MAX = 100
@@ -34,14 +34,16 @@ export function matchFileSchema(input: {
   readonly footer: ParquetFooter
   readonly schema: Schema
   readonly nameMapping?: NameMapping
+  /** The mapping that engines read by, if another: what it leaves out they read as NULL. */
+  readonly readBy?: NameMapping
 }): FileSchemaMatch {
-  const { footer, schema, nameMapping } = input
+  const { footer, schema, nameMapping, readBy } = input
   const columns = fileFields(footer.root)
   const hasFieldIds = columns.some((column) =>
     [...withDescendants(column)].some((field) => field.fieldId !== undefined),
   )
   const matcher = new Matcher(footer, hasFieldIds)
-  matcher.matchStruct(columns, { fields: schema.fields, names: nameMapping, path: '' })
+  matcher.matchStruct(columns, { fields: schema.fields, names: nameMapping, readBy, path: '' })
   if (matcher.problems.length > 0) throw mismatch(matcher.problems)
   return {
     hasFieldIds,
@@ -64,6 +66,7 @@ function mismatch(problems: readonly SchemaProblem[]): CatalogError {
 interface StructOfTable {
   readonly fields: readonly Field[]
   readonly names: NameMapping | undefined
+  readonly readBy: NameMapping | undefined
   /** Dotted path with a trailing dot; empty at the top. */
   readonly path: string
 }
@@ -85,6 +88,10 @@ class Matcher {
     const resolutions = this.#hasFieldIds
       ? fieldsById(columns, table.fields)
       : fieldsByName(columns, table.fields, table.names)
+    const namesRead =
+      this.#hasFieldIds || table.readBy === undefined
+        ? undefined
+        : new Map(table.readBy.map((mapped) => [mapped.fieldId, mapped.names]))
     const found = new Set<number>()
     columns.forEach((column, i) => {
       const resolution = resolutions[i] as Resolution
@@ -99,8 +106,11 @@ class Matcher {
         return
       }
       found.add(field.id)
-      if (resolution.isNameMissing) this.missingNames.push({ fieldId: field.id, name: column.name })
-      this.#matchField(column, field, { names: table.names, path: `${table.path}${field.name}` })
+      const isUnread = namesRead && namesRead.get(field.id)?.includes(column.name) !== true
+      if (resolution.isNameMissing || isUnread) {
+        this.missingNames.push({ fieldId: field.id, name: column.name })
+      }
+      this.#matchField(column, field, { ...table, path: `${table.path}${field.name}` })
     })
     this.#checkMissing(table, found)
   }
@@ -116,18 +126,23 @@ class Matcher {
   #matchField(
     column: FileField,
     table: NestedField,
-    { names, path }: { names: NameMapping | undefined; path: string },
+    { names, readBy, path }: Omit<StructOfTable, 'fields'>,
   ): void {
     if (table.required && !column.required && !isNeverNull(this.#footer, column)) {
       const detail = 'is required in the table, but may be null in the file'
       this.problems.push({ column: column.path, rule: 'null-in-required-column', detail })
     }
-    const inside = {
-      names: names?.find((mapped) => mapped.fieldId === table.id)?.fields,
-      path: `${path}.`,
-    }
     const { shape } = column
     const { type } = table
+    if (!isNested(type)) {
+      this.#matchLeaf(column, table)
+      return
+    }
+    const inside = {
+      names: names?.find((mapped) => mapped.fieldId === table.id)?.fields,
+      readBy: readBy && (readBy.find((mapped) => mapped.fieldId === table.id)?.fields ?? []),
+      path: `${path}.`,
+    }
     if (shape.kind === 'struct' && type.kind === 'struct') {
       this.matchStruct(shape.fields, { fields: type.fields, ...inside })
     } else if (shape.kind === 'list' && type.kind === 'list') {
@@ -144,11 +159,7 @@ class Matcher {
   }
 
   /** Matches an element, key or value by its position; its id must agree. */
-  #matchInner(
-    column: FileField,
-    table: NestedField,
-    inside: { names: NameMapping | undefined; path: string },
-  ): void {
+  #matchInner(column: FileField, table: NestedField, inside: Omit<StructOfTable, 'fields'>): void {
     if (this.#hasFieldIds && column.fieldId !== table.id) {
       const detail =
         column.fieldId === undefined
@@ -157,7 +168,7 @@ class Matcher {
       this.problems.push({ column: column.path, rule: 'field-ids', detail })
       return
     }
-    this.#matchField(column, table, { names: inside.names, path: column.path })
+    this.#matchField(column, table, { ...inside, path: column.path })
   }
 
   #matchLeaf({ path, shape }: FileField, { id, type }: NestedField): void {

@@ -1,4 +1,10 @@
-import type { NameMapping } from '../../../core/schema/name-mapping.ts'
+import {
+  absentValue,
+  type ColumnKnowledge,
+  type ConstantColumns,
+} from '../../../core/schema/column-projection.ts'
+import { fieldsById, fieldsByName } from '../../../core/schema/field-resolution.ts'
+import { type ColumnNames, namesBelow } from '../../../core/schema/name-mapping.ts'
 import { type Field, isNested, type Schema, type Type, typeName } from '../../../core/value/type.ts'
 import type {
   ParquetFooter,
@@ -6,7 +12,6 @@ import type {
   ParquetLeaf,
   ParquetNode,
 } from '../footer/footer-model.ts'
-import { fieldsById, fieldsByName } from '../schema/field-resolution.ts'
 import {
   type FileField,
   fileFields,
@@ -14,6 +19,7 @@ import {
   withDescendants,
 } from '../schema/file-field.ts'
 import { leafTypeOf } from '../schema/leaf-type.ts'
+import { isConstantLeaf } from '../statistics/constant-leaf.ts'
 import { THRIFT, type ThriftField, type ThriftStruct } from '../thrift/thrift.ts'
 import { getStructs } from '../thrift/thrift-fields.ts'
 import { columnOrders, type StitchColumn, type StitchSchema } from './stitch-schema.ts'
@@ -28,19 +34,18 @@ const ENCODER = new TextEncoder()
 
 /**
  * A file's columns with the table's names, field ids and order, without columns that the table no
- * longer has. Only the footer contains names, ids and order, so the pages stay unchanged. Columns
- * are found by the file's field ids if it has any, else by the name mapping.
+ * longer has. Only the footer contains names, ids and order, so the pages stay unchanged. A file
+ * that lacks a column differs, as does one without field ids whose column may differ from the value
+ * that its partition has (`projectColumns`).
  */
-export function projectFileSchema(input: {
-  readonly footer: ParquetFooter
-  readonly schema: Schema
-  readonly nameMapping?: NameMapping
-}): Projection {
-  const { footer, schema, nameMapping } = input
+export function projectFileSchema(
+  input: ColumnKnowledge & { readonly footer: ParquetFooter; readonly schema: Schema },
+): Projection {
+  const { footer, schema, names, constants } = input
   try {
     return {
       outcome: 'projected',
-      schema: new Projector(footer).project(schema, nameMapping),
+      schema: new Projector(footer, constants).project(schema, names),
     }
   } catch (error) {
     if (!(error instanceof Difference)) throw error
@@ -70,19 +75,20 @@ interface Place {
   readonly above: readonly Uint8Array[]
 }
 type TableField = Label & { readonly fieldId: number; readonly type: Type }
-type Names = NameMapping | undefined
 
 class Projector {
   readonly #footer: ParquetFooter
   readonly #elementOf: ReadonlyMap<ParquetNode, ThriftStruct>
   readonly #orders: readonly ThriftStruct[] | undefined
+  readonly #constants: ConstantColumns
   readonly #hasFieldIds: boolean
   readonly #elements: ThriftStruct[] = []
   readonly #columns: StitchColumn[] = []
   #isFileOwn = true
 
-  constructor(footer: ParquetFooter) {
+  constructor(footer: ParquetFooter, constants: ConstantColumns) {
     this.#footer = footer
+    this.#constants = constants
     this.#elementOf = elementsByNode(footer)
     this.#orders = columnOrders(footer)
     this.#hasFieldIds = fileFields(footer.root).some((column) =>
@@ -90,7 +96,7 @@ class Projector {
     )
   }
 
-  project(schema: Schema, names: Names): StitchSchema {
+  project(schema: Schema, names: ColumnNames): StitchSchema {
     const { root, leaves } = this.#footer
     this.#elements.push(this.#groupElement(root, { name: root.name }, schema.fields.length))
     const columns = fileFields(root)
@@ -110,11 +116,15 @@ class Projector {
       readonly columns: readonly FileField[]
       readonly above: readonly Uint8Array[]
     },
-    table: { readonly fields: readonly Field[]; readonly names: Names; readonly path: string },
+    table: {
+      readonly fields: readonly Field[]
+      readonly names: ColumnNames
+      readonly path: string
+    },
   ): void {
     const resolutions = this.#hasFieldIds
       ? fieldsById(file.columns, table.fields)
-      : fieldsByName(file.columns, table.fields, table.names)
+      : fieldsByName(file.columns, table.fields, table.names.mapping)
     const places = new Map<number, number>()
     resolutions.forEach((resolution, i) => {
       const column = file.columns[i]?.path ?? ''
@@ -128,22 +138,36 @@ class Projector {
       if (places.has(id)) throw new Difference(column, 'is in the file twice')
       places.set(id, i)
     })
-    for (const { id, name, type } of table.fields) {
+    for (const field of table.fields) {
+      const { id, name, type } = field
       const place = places.get(id)
       if (place === undefined) throw new Difference(`${table.path}${name}`, 'is not in the file')
       const node = file.group.children[place] as ParquetNode
       const column = file.columns[place] as FileField
+      if (!this.#hasFieldIds && this.#constants.has(id)) this.#requireConstant(column, field)
       this.#field({ node, column, above: file.above }, { name, fieldId: id, type }, table.names)
     }
   }
 
-  #field({ node, column, above }: Place, table: TableField, names: Names): void {
+  #requireConstant({ shape, path }: FileField, field: Field): void {
+    const { type } = field
+    const value = absentValue(field, this.#constants)
+    const isConstant =
+      shape.kind === 'leaf' &&
+      !isNested(type) &&
+      isConstantLeaf(this.#footer, { leaf: shape.leaf, type }, value)
+    if (!isConstant) throw new Difference(path, 'may have other values than its partition')
+  }
+
+  #field({ node, column, above }: Place, table: TableField, names: ColumnNames): void {
     const { type } = table
     const { shape } = column
-    const inside = names?.find((mapped) => mapped.fieldId === table.fieldId)?.fields
     if (node.kind === 'leaf') {
       this.#leaf({ leaf: node, column, above }, table)
-    } else if (shape.kind === 'struct' && type.kind === 'struct') {
+      return
+    }
+    const inside = namesBelow(names, table.fieldId)
+    if (shape.kind === 'struct' && type.kind === 'struct') {
       this.#elements.push(this.#groupElement(node, table, type.fields.length))
       this.#struct(
         { group: node, columns: shape.fields, above: [...above, ENCODER.encode(table.name)] },
@@ -184,7 +208,7 @@ class Projector {
   #inner(
     place: { readonly children: readonly ParquetNode[]; readonly above: readonly Uint8Array[] },
     members: readonly { readonly column: FileField; readonly table: TableField }[],
-    names: Names,
+    names: ColumnNames,
   ): void {
     members.forEach(({ column, table }, i) => {
       if (this.#hasFieldIds && column.fieldId !== table.fieldId) {

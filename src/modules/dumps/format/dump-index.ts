@@ -40,7 +40,8 @@ export interface DumpIndex {
   readonly extends?: { readonly snapshotId: bigint; readonly bytes: number }
 }
 
-const VERSION = 1
+/** Raised when dumps of before must be made again. */
+const VERSION = 2
 const BYTES_MAX = 512 * 1024 * 1024
 const PIECES_MAX = 2_000_000
 const SHA256 = /^[0-9a-f]{64}$/

@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto'
+import type { ConstantColumns } from '../../../core/schema/column-projection.ts'
+import { hexText } from '../../../core/value/bytes-text.ts'
+import type { Value } from '../../../core/value/value.ts'
 
 export interface FileIdentity {
   readonly path: string
@@ -12,6 +15,8 @@ export interface ShardIdentity {
   readonly dataFile: FileIdentity & { readonly recordCount: number }
   /** Delete files that apply to the data file, in any order. */
   readonly deleteFiles: readonly FileIdentity[]
+  /** Columns that the data file may lack. */
+  readonly constants: ConstantColumns
   /** JSON text of the columns that the shard shows. */
   readonly schemaJson: string
   readonly format: string
@@ -24,7 +29,8 @@ const ENCODER = new TextEncoder()
 
 /** 64 hexadecimal digits: shards of one key have the same bytes. */
 export function shardKey(identity: ShardIdentity): string {
-  const { dataFile, deleteFiles, schemaJson, format, compression, dialectVersion } = identity
+  const { dataFile, deleteFiles, constants, schemaJson, format, compression, dialectVersion } =
+    identity
   const deletes = deleteFiles.map(fileText).sort()
   const texts = [
     'moraine shard 1',
@@ -36,6 +42,7 @@ export function shardKey(identity: ShardIdentity): string {
     format,
     compression,
     String(dialectVersion),
+    ...(constants.size === 0 ? [] : [constantsText(constants)]),
   ]
   const hash = createHash('sha256')
   for (const text of texts) hash.update(prefixed(text))
@@ -44,6 +51,17 @@ export function shardKey(identity: ShardIdentity): string {
 
 function fileText({ path, sizeBytes, contentOffset }: FileIdentity): string {
   return JSON.stringify([path, sizeBytes, contentOffset ?? null])
+}
+
+function constantsText(constants: ConstantColumns): string {
+  return JSON.stringify([...constants].map(([id, value]) => [id, valueText(value)]))
+}
+
+/** Numbers are told apart from texts, and minus zero from zero. */
+function valueText(value: Value | null): unknown {
+  if (value === null || typeof value === 'string') return value
+  if (value instanceof Uint8Array) return ['bytes', hexText(value)]
+  return [typeof value, Object.is(value, -0) ? '-0' : String(value)]
 }
 
 /** The text after its length, so that moving text from one part to the next changes the hash. */

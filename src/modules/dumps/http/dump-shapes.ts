@@ -121,7 +121,7 @@ export const DumpStatusAnswer = z
       compression: 'none',
       file_name: `flights-${EXAMPLE_SNAPSHOT_ID}.csv`,
       url: `/v1/tables/${EXAMPLE_UUID}/${EXAMPLE_SNAPSHOT_ID}/dump?format=csv`,
-      etag: `"${EXAMPLE_SNAPSHOT_ID}-${EXAMPLE_UUID}-csv-1"`,
+      etag: `"${EXAMPLE_SNAPSHOT_ID}-${EXAMPLE_UUID}-csv-2"`,
       bytes: 104_857_600,
       rows: 1_048_576,
       sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',

@@ -74,6 +74,19 @@ function pruner(text: string, specs: readonly PartitionSpec[] = []): Pruner {
 const BETWEEN_10_AND_20 = { nulls: 1, nans: 0, lower: 10, upper: 20 }
 const WORDS = { nulls: 0, lower: 'bear', upper: 'dog' }
 
+test('metrics of a column that the partition has itself say nothing', () => {
+  const spec = {
+    specId: 0,
+    fields: [{ fieldId: 1000, sourceId: 1, name: 'id', transform: parseTransform('identity') }],
+  }
+  // As of a file without the column, counted by a writer as if it had nulls there.
+  const lacking = file('id', { nulls: 10, partition: [7n] })
+  expect(pruner('id = 7', [spec]).fileMayMatch(lacking)).toBe(true)
+  expect(pruner('id is not null', [spec]).fileMayMatch(lacking)).toBe(true)
+  expect(pruner('id = 8', [spec]).fileMayMatch(lacking)).toBe(false)
+  expect(pruner('id is null', [spec]).fileMayMatch(lacking)).toBe(false)
+})
+
 describe('metrics drop a file, or keep it', () => {
   test.each([
     ['id = 9', 'id', BETWEEN_10_AND_20, 'drop'],

@@ -1,8 +1,8 @@
 import { nameMappingOf } from '../../../../src/core/schema/name-mapping.ts'
+import type { SchemaProblem } from '../../../../src/core/schema/schema-problem.ts'
 import type { Field, PrimitiveType, Schema, Type } from '../../../../src/core/value/type.ts'
 import { inferSchemaFields } from '../../../../src/formats/parquet/schema/parquet-schema.ts'
 import { matchFileSchema } from '../../../../src/formats/parquet/schema/schema-match.ts'
-import type { SchemaProblem } from '../../../../src/formats/parquet/schema/schema-problem.ts'
 import { refusal } from '../../../refusal.ts'
 import {
   footerOf,

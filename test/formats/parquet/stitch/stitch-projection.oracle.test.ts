@@ -1,5 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { nameMappingOf } from '../../../../src/core/schema/name-mapping.ts'
+import {
+  type ColumnKnowledge,
+  NO_CONSTANTS,
+} from '../../../../src/core/schema/column-projection.ts'
+import { type NameMapping, nameMappingOf } from '../../../../src/core/schema/name-mapping.ts'
 import type { Field, Schema, Type } from '../../../../src/core/value/type.ts'
 import { inferSchemaFields } from '../../../../src/formats/parquet/schema/parquet-schema.ts'
 import { planStitch, type StitchPart } from '../../../../src/formats/parquet/stitch/stitch.ts'
@@ -26,6 +30,11 @@ function column(id: number, name: string, type: Type): Field {
   return { id, name, required: false, type }
 }
 
+/** Files without field ids are found by the mapping, or by the fields' own names. */
+function knownBy(mapping: NameMapping): ColumnKnowledge {
+  return { names: { mapping, isGuessed: true }, constants: NO_CONSTANTS }
+}
+
 let count = 0
 async function write(query: string, options = ''): Promise<Uint8Array> {
   const path = duckdb.path(`part-${count++}.parquet`)
@@ -47,7 +56,7 @@ async function projected(
   const projection = projectFileSchema({
     footer,
     schema,
-    nameMapping: nameMappingOf(schema, aliases),
+    ...knownBy(nameMappingOf(schema, aliases)),
   })
   if (projection.outcome === 'differs')
     throw new Error(`${projection.column}: ${projection.detail}`)
@@ -160,7 +169,7 @@ describe('a file has to be rewritten', () => {
   const differs = async (columns: readonly SampleNode[], fields: readonly Field[]) => {
     const schema = schemaOf(fields)
     const footer = await sampleFooter({ columns })
-    const projection = projectFileSchema({ footer, schema, nameMapping: nameMappingOf(schema) })
+    const projection = projectFileSchema({ footer, schema, ...knownBy(nameMappingOf(schema)) })
     return projection.outcome === 'differs' ? `${projection.column} ${projection.detail}` : 'fits'
   }
   const list: Type = { kind: 'list', elementId: 2, elementRequired: true, element: STRING }
@@ -251,7 +260,7 @@ test('names of the groups inside of lists and maps do not keep files apart', asy
     const repeated = { name: group, repetition: 'repeated', children: [child] } as const
     const columns = [{ name: 'tags', logical: LOGICAL.list, children: [repeated] }]
     const footer = await sampleFooter({ columns })
-    const projection = projectFileSchema({ footer, schema, nameMapping })
+    const projection = projectFileSchema({ footer, schema, ...knownBy(nameMapping) })
     if (projection.outcome === 'projected') keys.push(physicalSchemaKey(projection.schema))
   }
   expect(keys.length).toBe(2)

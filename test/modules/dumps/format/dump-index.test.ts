@@ -37,7 +37,7 @@ test('an index reads as it was written, 64-bit ids exactly', () => {
 
 test('the file has the names of the contract', () => {
   expect(JSON.parse(serialiseDumpIndex(EXTENDED))).toEqual({
-    version: 1,
+    version: 2,
     table_uuid: 'f79c3e09-677c-4bbd-a479-3f349cb785e7',
     snapshot_id: '9007199254740993',
     format: 'csv',
@@ -62,7 +62,8 @@ describe('an index that cannot be right is refused', () => {
   const piece = { location: 'a', offset: 0, length: 98, rows: 3 }
 
   test.each<[string, Record<string, unknown>]>([
-    ['of a later version', { version: 2 }],
+    ['of an earlier version', { version: 1 }],
+    ['of a later version', { version: 3 }],
     ['whose pieces have other bytes than the whole', { total_bytes: 99 }],
     ['whose pieces have other rows than the whole', { total_rows: 4 }],
     ['that extends more than it has', { extends: { snapshot_id: '1', byte: 99 } }],

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { NO_CONSTANTS } from '../../../../src/core/schema/column-projection.ts'
 import { type ShardIdentity, shardKey } from '../../../../src/modules/dumps/format/shard-key.ts'
 
 const BASE: ShardIdentity = {
@@ -7,6 +8,7 @@ const BASE: ShardIdentity = {
     { path: 'd1', sizeBytes: 1 },
     { path: 'd2', sizeBytes: 2 },
   ],
+  constants: NO_CONSTANTS,
   schemaJson: '{"fields":[]}',
   format: 'csv',
   compression: 'none',
@@ -39,6 +41,12 @@ test('everything that the bytes depend on changes the key', () => {
     { ...BASE, format: 'ndjson' },
     { ...BASE, compression: 'gzip' },
     { ...BASE, dialectVersion: 2 },
+    ...[null, 0, -0, 1, 1n, '1', '', true, new Uint8Array([1])].map((value) => ({
+      ...BASE,
+      constants: new Map([[4, value]]),
+    })),
+    { ...BASE, constants: new Map([[5, 1]]) },
+    { ...BASE, constants: new Map([...[[4, 1] as const], ...[[5, 1] as const]]) },
   ]
   expect(new Set(others.map(shardKey)).size).toBe(others.length)
 })

@@ -30,7 +30,7 @@ test('a dump is one file with length, digest, tag and name; HEAD says the same',
   expect(headers).toMatchObject({
     'content-type': 'text/csv; charset=utf-8',
     'content-length': String(body.length),
-    etag: `"${snapshots[1]}-${tableUuid}-csv-1"`,
+    etag: `"${snapshots[1]}-${tableUuid}-csv-2"`,
     'accept-ranges': 'bytes',
     'repr-digest': `sha-256=:${Buffer.from(sha256(body), 'hex').toString('base64')}:`,
     'content-disposition': `attachment; filename="${name}"; filename*=UTF-8''${name}`,

@@ -1,7 +1,12 @@
-import type { NameMapping } from '../../../core/schema/name-mapping.ts'
-import type { Field } from '../../../core/value/type.ts'
-import type { FileField } from './file-field.ts'
+import type { Field } from '../value/type.ts'
+import type { NameMapping } from './name-mapping.ts'
 import type { SchemaProblem } from './schema-problem.ts'
+
+/** A column of a file, or of a struct in it. */
+export interface NamedColumn {
+  readonly name: string
+  readonly fieldId?: number | undefined
+}
 
 /** The field of a table's struct that a column of the file corresponds to. */
 export type Resolution =
@@ -14,7 +19,7 @@ export type Resolution =
   | { readonly outcome: 'refused'; readonly problem: Omit<SchemaProblem, 'column'> }
 
 export function fieldsById(
-  columns: readonly FileField[],
+  columns: readonly NamedColumn[],
   fields: readonly Field[],
 ): readonly Resolution[] {
   const byId = new Map(fields.map((field) => [field.id, field]))
@@ -44,7 +49,7 @@ export function fieldsById(
  * ignoring case; then by alias, ignoring case.
  */
 export function fieldsByName(
-  columns: readonly FileField[],
+  columns: readonly NamedColumn[],
   fields: readonly Field[],
   names: NameMapping | undefined,
 ): readonly Resolution[] {
