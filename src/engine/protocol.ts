@@ -23,6 +23,7 @@ export type WorkerReply =
       readonly code: CatalogErrorCode
       readonly detail: string
       readonly facts: ErrorFacts
+      readonly isOutOfMemory: boolean
       readonly residentBytes: number
     }
 

@@ -97,10 +97,13 @@ export class WorkerProcess {
       const reply = await replied
       if (reply.outcome === 'ready') throw this.#failed('replied without a request')
       if (reply.residentBytes > this.#memoryBytes + RESIDENT_SLACK_BYTES) this.#isTired = true
+      const isFirst = !this.#hasWorked
       this.#hasWorked = true
       if (reply.outcome === 'done') return reply.result
-      const { code, detail, facts } = reply
-      throw new CatalogError(code, detail, { facts })
+      const { code, detail, facts, isOutOfMemory } = reply
+      if (!isOutOfMemory || isFirst) throw new CatalogError(code, detail, { facts })
+      this.#isTired = true
+      throw new WornOutError(code, detail, { facts })
     } finally {
       this.#hold(false)
     }

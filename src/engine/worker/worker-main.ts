@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import type { Task, TaskRequest, TaskResult, WorkerReply } from '../protocol.ts'
 import { runExport } from './export/export-job.ts'
 import { runIngest } from './ingest/ingest-job.ts'
-import { taskFailure } from './sql/failure.ts'
+import { OutOfMemoryError, taskFailure } from './sql/failure.ts'
 
 /**
  * Entry point of a child process: one task at a time, until the parent has ended. Its argument is
@@ -40,12 +40,13 @@ async function perform(request: TaskRequest): Promise<void> {
     const result = await run(request)
     reply({ outcome: 'done', result, residentBytes: process.memoryUsage.rss() })
   } catch (error) {
-    const { code, message, facts } = taskFailure(error, pathOf(request.task), 'engine-failed')
+    const failure = taskFailure(error, pathOf(request.task), 'engine-failed')
     reply({
       outcome: 'failed',
-      code,
-      detail: message,
-      facts,
+      code: failure.code,
+      detail: failure.message,
+      facts: failure.facts,
+      isOutOfMemory: failure instanceof OutOfMemoryError,
       residentBytes: process.memoryUsage.rss(),
     })
   } finally {

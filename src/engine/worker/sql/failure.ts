@@ -8,9 +8,18 @@ export const REFUSAL = 'not converted: '
 /** Errors that are our own fault, whatever the file contains. */
 const OWN_FAULT =
   /^(?:Binder|Parser|Syntax|Catalog|Permission|INTERNAL|FATAL|Fatal|Dependency|Parameter)\b/
-const NO_MEMORY = /^Out of Memory Error|bad_alloc|std::length_error|Array buffer allocation failed/
+/** Messages of DuckDB, C++, V8 and zstd. */
+const NO_MEMORY = new RegExp(
+  [
+    ...['^Out of Memory Error', 'bad_alloc', 'std::length_error'],
+    ...['Array buffer allocation failed', 'Allocation error :'],
+  ].join('|'),
+)
 const NO_SPACE =
   /No space left on device|ENOSPC|EDQUOT|Disk quota exceeded|max_temp_directory_size/i
+
+/** A child that did other tasks before may have had too little left for this one. */
+export class OutOfMemoryError extends CatalogError {}
 
 /**
  * Translates an error of DuckDB or the disk for the caller; `path` is the file that was being read.
@@ -28,7 +37,7 @@ export function taskFailure(
   }
   if (NO_MEMORY.test(message)) {
     const detail = `Not enough memory to convert ${path}.`
-    return new CatalogError('engine-failed', detail, { facts: { file: path }, cause: error })
+    return new OutOfMemoryError('engine-failed', detail, { facts: { file: path }, cause: error })
   }
   const missingPath = findMissingPath(error)
   if (missingPath !== undefined) {
