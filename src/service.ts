@@ -17,6 +17,7 @@ import type { AppOptions } from './http/serve/app.ts'
 import type { SiteOptions } from './http/serve/guards.ts'
 import { commitBatch } from './lake/commit/commit-batch.ts'
 import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
+import { SharedTurns } from './lake/commit/shared-turns.ts'
 import { Converter } from './lake/convert/converter.ts'
 import { EventFeed } from './lake/events/event-feed.ts'
 import { Jobs } from './lake/jobs/jobs.ts'
@@ -188,8 +189,9 @@ export function composeLake(ports: LakePorts, settings: LakeSettings = {}): Lake
     manifests: new ManifestCache({ objects, bytesMax, meter, decodeAside }),
     publisher: new Publisher({ catalog, objects, ambient, log, meter }),
   }
-  const commit = settings.commitBatch ?? ((batch) => commitBatch(base, batch))
-  return { ...base, commits: new CommitQueue(commit, { sleep: ambient.sleep }) }
+  const commit = settings.commitBatch ?? ((batch, turn) => commitBatch(base, batch, turn))
+  const turns = new SharedTurns(catalog)
+  return { ...base, commits: new CommitQueue(commit, { turns, sleep: ambient.sleep }) }
 }
 
 async function openCatalog(config: Config, overrides: Overrides, opened: Opened): Promise<Catalog> {

@@ -9,6 +9,7 @@ import type { ReplayStore } from './replay-store.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 import type { TableStore } from './table-store.ts'
 import type { TransactionStore } from './transaction-store.ts'
+import type { TurnStore } from './turn-store.ts'
 import type { ViewStore } from './view-store.ts'
 
 /**
@@ -29,6 +30,7 @@ export interface Catalog {
   readonly leases: LeaseStore
   readonly events: EventStore
   readonly jobs: JobStore
+  readonly turns: TurnStore
 
   /** Brings the schema up to date; two processes may call it at once. */
   migrate(): Promise<void>

@@ -12,6 +12,8 @@ export const TRANSACTION_RETENTION_MS = 7 * 24 * 3600 * 1000
 export const LEASE_RETENTION_MS = 24 * 3600 * 1000
 /** Number of lost races after which a commit gives up with `commit-conflict`. */
 export const COMMIT_ATTEMPTS_MAX = 20
+/** How long an append is attempted again when commits of other processes come first. */
+export const RACE_MS_MAX = 30_000
 /** Largest number of transactions that share one snapshot. */
 export const COMMIT_BATCH_MAX = 64
 /** Largest number of commits of one process that may wait for the same table. */

@@ -14,6 +14,7 @@ import { describeSharing } from './sharing.contract.ts'
 import { describeSnapshots } from './snapshots.contract.ts'
 import { describeTables } from './tables.contract.ts'
 import { describeTransactions } from './transactions.contract.ts'
+import { describeTurns } from './turns.contract.ts'
 import { describeViews } from './views.contract.ts'
 
 /**
@@ -57,5 +58,6 @@ export function describeCatalog(
     describeSharing(opened)
     describeLocationRaces(opened)
     describeEventOrder(opened)
+    describeTurns(opened)
   }
 }

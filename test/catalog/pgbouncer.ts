@@ -22,8 +22,11 @@ export function whyNoPgBouncer(): string | undefined {
   return existsSync(PROGRAM) ? undefined : `no ${PROGRAM} (Debian: apt-get install pgbouncer)`
 }
 
-/** Debian's, in transaction mode and otherwise by default, with two connections to the server. */
-export async function startPgBouncer(databaseUrl: string): Promise<PgBouncer> {
+/** Debian's, in transaction mode and otherwise by default. */
+export async function startPgBouncer(
+  databaseUrl: string,
+  { serverConnections = 2 } = {},
+): Promise<PgBouncer> {
   const { hostname, port, pathname, username } = new URL(databaseUrl)
   const folder = mkdtempSync(join(tmpdir(), 'moraine-pgbouncer-'))
   const users = join(folder, 'users.txt')
@@ -40,7 +43,7 @@ unix_socket_dir =
 auth_type = trust
 auth_file = ${users}
 pool_mode = transaction
-default_pool_size = 2
+default_pool_size = ${serverConnections}
 server_idle_timeout = 1
 `,
   )

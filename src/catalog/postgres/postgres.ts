@@ -13,6 +13,7 @@ import type { Database } from '../sql/engine/sql-schema.ts'
 import { pathHash } from '../sql/rows/sql-keys.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
 import { ConnectionLostError, HeardClient, PostgresPool } from './postgres-pool.ts'
+import { PostgresTurns } from './postgres-turns.ts'
 
 const INT8_OID = 20
 const CONNECTIONS_MAX = 10
@@ -53,7 +54,9 @@ export async function openPostgresCatalog({
     types: { getTypeParser: typeParser as pg.CustomTypesConfig['getTypeParser'] },
   }
   checkUrl(config)
-  return sqlCatalog(postgresEngine(new pg.Pool(config), new Damage(onDamage)))
+  const engine = postgresEngine(new pg.Pool(config), new Damage(onDamage))
+  const turns = new PostgresTurns(config)
+  return sqlCatalog(engine, { turns, beforeClose: () => turns.close() })
 }
 
 /** The parser's own error would carry the URL, and so the password. */

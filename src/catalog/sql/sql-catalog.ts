@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Catalog } from '../catalog.ts'
+import type { TurnStore } from '../turn-store.ts'
 import { migrate } from './engine/migrations.ts'
 import { read, type SqlEngine } from './engine/sql-engine.ts'
 import { SqlEvents } from './sql-events.ts'
@@ -18,7 +19,10 @@ import { SqlViews } from './sql-views.ts'
 /** The catalog in a database of SQL; what differs between the engines is in `SqlEngine`. */
 export function sqlCatalog(
   engine: SqlEngine,
-  { beforeClose }: { readonly beforeClose?: () => void } = {},
+  {
+    turns,
+    beforeClose,
+  }: { readonly turns: TurnStore; readonly beforeClose?: () => Promise<void> | void },
 ): Catalog {
   return {
     tables: new SqlTables(engine),
@@ -33,6 +37,7 @@ export function sqlCatalog(
     leases: new SqlLeases(engine),
     events: new SqlEvents(engine),
     jobs: new SqlJobs(engine),
+    turns,
     migrate: () => migrate(engine),
     ping: async () => {
       engine.damage.refuse()
@@ -42,7 +47,7 @@ export function sqlCatalog(
       })
     },
     close: async () => {
-      beforeClose?.()
+      await beforeClose?.()
       await engine.connection.destroy()
     },
   }

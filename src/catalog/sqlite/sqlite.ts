@@ -13,9 +13,11 @@ import { Damage } from '../sql/engine/damage.ts'
 import type { SqlEngine, SqlFailure, SqlTransaction } from '../sql/engine/sql-engine.ts'
 import type { Database } from '../sql/engine/sql-schema.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
+import { SqlLeases } from '../sql/sql-leases.ts'
 import { CatalogFile } from './catalog-file.ts'
 import { findDamage, SqliteCheck } from './sqlite-check.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
+import { SqliteTurns } from './sqlite-turns.ts'
 import { SqliteWriteGroup } from './sqlite-write-group.ts'
 
 const CONTENTION_MS_MAX = 10_000
@@ -59,7 +61,8 @@ export async function openSqliteCatalog(options: SqliteOptions): Promise<Catalog
     else if (options.checksWhole) requireSound(await check.run())
     else void check.run().then((found) => found !== undefined && damage.found(new Error(found)))
     const engine = sqliteEngine(database, { contentionMsMax, damage, file })
-    return sqlCatalog(engine, { beforeClose: () => check.close() })
+    const turns = new SqliteTurns(new SqlLeases(engine))
+    return sqlCatalog(engine, { turns, beforeClose: () => check.close() })
   } catch (error) {
     check.close()
     database.close()

@@ -29,8 +29,8 @@ export async function changeTable(
   keep?: Keep<TableState>,
 ): Promise<TableState> {
   const { tableUuid } = (await getTable(deps.catalog, identifier)).definition
-  return deps.commits.inTurns([tableUuid], () =>
-    onNewest(deps, async () => {
+  return deps.commits.inTurns([tableUuid], (turn) => {
+    const attempt = async () => {
       const state = await deps.catalog.tables.find({ tableUuid })
       if (state === undefined) throw tableNotFound(parseTableIdentifier(identifier))
       const difference = await change(state)
@@ -42,8 +42,9 @@ export async function changeTable(
       if (outcome !== 'committed') return new LostRace()
       deps.publisher.committed(tableCommit)
       return tableCommit.state
-    }),
-  )
+    }
+    return onNewest(deps, attempt, { turn })
+  })
 }
 
 function commitOf(

@@ -10,10 +10,11 @@ import { deleteQuietly } from '../snapshot/orphans.ts'
 import { type PreparedSnapshot, writeSnapshot } from '../snapshot/snapshot-writer.ts'
 import { tableNotFound } from '../table/table-lookup.ts'
 import type { CommitServices } from './commit-dependencies.ts'
-import type { BatchOutcome, PendingTransaction } from './commit-queue.ts'
+import { type BatchOutcome, onlyAppends, type PendingTransaction } from './commit-queue.ts'
 import { type ValidChange, validateChange } from './commit-validation.ts'
 import { withNames } from './name-mapping-update.ts'
 import { LostRace, onNewest } from './on-newest.ts'
+import type { SharedTurn } from './shared-turns.ts'
 import { getTransaction, requireOpen } from './transaction-state.ts'
 import { isUnknownState } from './unknown-state.ts'
 
@@ -54,17 +55,19 @@ interface PreparedTable extends TableBatch {
 export async function commitBatch(
   deps: CommitServices,
   batch: readonly PendingTransaction[],
+  turn?: SharedTurn,
 ): Promise<BatchOutcome> {
   const outcomes: Outcomes = new Map()
   const unique = new Map(batch.map((pending) => [pending.transaction.transactionId, pending]))
-  return onNewest(deps, async () => {
+  const attempt = async () => {
     for (;;) {
       const waiting = [...unique.values()].filter((p) => !outcomes.has(p.transaction.transactionId))
       if (waiting.length === 0) return outcomes
       const raced = await tryCommit(deps, waiting, outcomes)
       if (raced !== undefined) return new LostRace({ tableUuid: raced.tableUuid })
     }
-  })
+  }
+  return onNewest(deps, attempt, { turn, isAppend: batch.every(onlyAppends) })
 }
 
 /** Settles at least one transaction, or returns the table that another process was first on. */

@@ -2,6 +2,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from '../../core/limits.ts'
 import type { Keep } from '../../core/replay.ts'
 import type { StagedChange, TableCommitResult, Transaction } from '../../core/table/transaction.ts'
+import type { SharedTurn, SharedTurns } from './shared-turns.ts'
 
 /** A transaction that waits for its turn. */
 export interface PendingTransaction {
@@ -16,7 +17,10 @@ export interface PendingTransaction {
 export type BatchOutcome = ReadonlyMap<string, readonly TableCommitResult[] | Error>
 
 type Results = readonly TableCommitResult[]
-export type CommitBatch = (batch: readonly PendingTransaction[]) => Promise<BatchOutcome>
+export type CommitBatch = (
+  batch: readonly PendingTransaction[],
+  turn: SharedTurn,
+) => Promise<BatchOutcome>
 
 /** Appends that will be committed together; open to more until its turn comes. */
 interface OpenBatch {
@@ -36,6 +40,7 @@ const GATHER_MS_MAX = 50
 const LAST_BATCHES_MAX = 10_000
 
 export interface CommitQueueOptions {
+  readonly turns: SharedTurns
   readonly batchMax?: number
   /** Without it no batch waits for more members. */
   readonly sleep?: (ms: number) => Promise<void>
@@ -60,6 +65,7 @@ interface LastBatch {
  */
 export class CommitQueue {
   readonly #commitBatch: CommitBatch
+  readonly #turns: SharedTurns
   readonly #batchMax: number
   readonly #sleep: CommitQueueOptions['sleep']
   /** Resolves when the last in line of a table is done. */
@@ -68,8 +74,9 @@ export class CommitQueue {
   readonly #waiting = new Map<string, number>()
   readonly #lastBatches = new Map<string, LastBatch>()
 
-  constructor(commitBatch: CommitBatch, { batchMax, sleep }: CommitQueueOptions = {}) {
+  constructor(commitBatch: CommitBatch, { turns, batchMax, sleep }: CommitQueueOptions) {
     this.#commitBatch = commitBatch
+    this.#turns = turns
     this.#batchMax = batchMax ?? COMMIT_BATCH_MAX
     this.#sleep = sleep
   }
@@ -87,9 +94,9 @@ export class CommitQueue {
   /**
    * Any other change of these tables, in their turn among the commits; `overloaded` as `commit`.
    */
-  inTurns<T>(tableUuids: readonly string[], work: () => Promise<T>): Promise<T> {
+  inTurns<T>(tableUuids: readonly string[], work: (turn: SharedTurn) => Promise<T>): Promise<T> {
     const ordered = inOrder(tableUuids)
-    return this.#counted(ordered, () => this.#inTurns(ordered, work))
+    return this.#counted(ordered, () => this.#inSharedTurn(ordered, work))
   }
 
   async #counted<T>(tableUuids: readonly string[], work: () => Promise<T>): Promise<T> {
@@ -107,7 +114,7 @@ export class CommitQueue {
     if (only !== undefined && others.length === 0 && onlyAppends(pending)) {
       return this.#join(only, pending)
     }
-    return this.#inTurns(tableUuids, () => this.#commitBatch([pending]))
+    return this.#inSharedTurn(tableUuids, (turn) => this.#commitBatch([pending], turn))
   }
 
   #join(tableUuid: string, pending: PendingTransaction): Promise<BatchOutcome> {
@@ -117,12 +124,13 @@ export class CommitQueue {
       return open.outcome
     }
     const members = [pending]
-    const outcome = this.#inTurns([tableUuid], async () => {
-      await this.#gather(tableUuid, members)
+    const outcome = this.#inSharedTurn([tableUuid], async (turn) => {
+      // Whoever came while the turn was waited for is a member; other processes wait for its end.
+      if (!turn.isHeld) await this.#gather(tableUuid, members)
       if (this.#openBatches.get(tableUuid)?.members === members) this.#openBatches.delete(tableUuid)
       const beganAtMs = performance.now()
       try {
-        return await this.#commitBatch(members)
+        return await this.#commitBatch(members, turn)
       } finally {
         this.#remember(tableUuid, { members, beganAtMs })
       }
@@ -160,6 +168,22 @@ export class CommitQueue {
       if (this.#lastBatches.size <= LAST_BATCHES_MAX) return
       this.#lastBatches.delete(oldest)
     }
+  }
+
+  /** In turn among the changes of this process, then among those of all where they meet. */
+  #inSharedTurn<T>(
+    tableUuids: readonly string[],
+    work: (turn: SharedTurn) => Promise<T>,
+  ): Promise<T> {
+    return this.#inTurns(tableUuids, async () => {
+      const turn = this.#turns.at(tableUuids)
+      try {
+        await turn.begin()
+        return await work(turn)
+      } finally {
+        await turn.end()
+      }
+    })
   }
 
   async #inTurns<T>(tableUuids: readonly string[], work: () => Promise<T>): Promise<T> {
@@ -201,6 +225,7 @@ function inOrder(tableUuids: readonly string[]): readonly string[] {
   return [...new Set(tableUuids)].sort()
 }
 
-function onlyAppends({ changes }: PendingTransaction): boolean {
+/** Whether it commutes with every other commit that does no more. */
+export function onlyAppends({ changes }: PendingTransaction): boolean {
   return changes.every((change) => !change.truncate && change.removedPaths.length === 0)
 }

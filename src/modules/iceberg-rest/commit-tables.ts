@@ -140,8 +140,8 @@ function commitInTurn(
   { requests, tableUuids }: Work,
   [keeper, answer]: readonly [AnswerKeeper, KeptAnswer],
 ): Promise<readonly TableState[]> {
-  return deps.commits.inTurns(tableUuids, () =>
-    onNewest(deps, async () => {
+  return deps.commits.inTurns(tableUuids, (turn) => {
+    const attempt = async () => {
       const changes = await mapBounded(requests, TABLES_AT_ONCE, (r) => changeOf(deps, r))
       const commits = changes.filter(({ change, base }) => change.state !== base)
       if (commits.length === 0) {
@@ -153,8 +153,9 @@ function commitInTurn(
       if (!isCommitted) return new LostRace()
       for (const table of tables) deps.publisher.committed(table)
       return changes.map(({ base, change }) => committedState(tables, base) ?? change.state)
-    }),
-  )
+    }
+    return onNewest(deps, attempt, { turn })
+  })
 }
 
 function committedState(tables: readonly TableCommit[], base: TableState): TableState | undefined {

@@ -5,6 +5,7 @@ import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
+import type { SharedTurn } from '../../lake/commit/shared-turns.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { dropTable } from '../tables/drop-table.ts'
 import { forgetDrop, nameTaken, refuseTakenName } from './create-table.ts'
@@ -44,10 +45,10 @@ export async function registerTable(
     })
   const tableUuid = metadata.definition.tableUuid.toLowerCase()
   const uuids = before === undefined ? [tableUuid] : [tableUuid, before.definition.tableUuid]
-  const state = await deps.commits.inTurns(uuids, () =>
+  const state = await deps.commits.inTurns(uuids, (turn) =>
     before === undefined
       ? addImported(deps, importAt(0), keeper)
-      : replaceByImported(deps, { name, importAt }, keeper),
+      : replaceByImported(deps, { name, importAt, turn }, keeper),
   )
   await forgetDrop(deps, state.definition.location)
   const loaded = await loadTable(deps, state, 'all')
@@ -72,10 +73,15 @@ async function replaceByImported(
   {
     name,
     importAt,
-  }: { readonly name: NamespacedName; importAt(versionMin: number): Promise<NewTable> },
+    turn,
+  }: {
+    readonly name: NamespacedName
+    importAt(versionMin: number): Promise<NewTable>
+    readonly turn: SharedTurn
+  },
   keeper: AnswerKeeper,
 ): Promise<TableState> {
-  return onNewest(deps, async () => {
+  const attempt = async () => {
     const before = await deps.catalog.tables.find(name)
     if (before === undefined) return addImported(deps, importAt(0), keeper)
     const table = await importAt(before.version + 1)
@@ -90,7 +96,8 @@ async function replaceByImported(
     if (outcome === 'version-mismatch') return new LostRace()
     requireCreated(outcome, table)
     return table.state
-  })
+  }
+  return onNewest(deps, attempt, { turn })
 }
 
 function requireCreated(

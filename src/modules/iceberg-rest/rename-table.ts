@@ -33,14 +33,15 @@ export async function renameTable(
   const { tableUuid } = (await getRestTable(deps, source)).definition
   const { levels } = await getNamespace(deps, destination.namespace)
   const target = { namespace: levels, name: destination.name }
-  await deps.commits.inTurns([tableUuid], () =>
-    onNewest(deps, async () => {
+  await deps.commits.inTurns([tableUuid], (turn) => {
+    const attempt = async () => {
       const state = await getRestTable(deps, source)
       await refuseTaken(deps, state, { source, target })
       const isRenamed = await tryRename(deps, { state, target }, keeper)
       return isRenamed ? state : new LostRace()
-    }),
-  )
+    }
+    return onNewest(deps, attempt, { turn })
+  })
 }
 
 async function tryRename(

@@ -5,6 +5,7 @@ import { appendTo, create, logOf, type OpenedCatalog } from '../catalog-samples.
 import { type PgBouncer, startPgBouncer, whyNoPgBouncer } from '../pgbouncer.ts'
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../postgres-server.ts'
 import { describeSharing } from '../sharing.contract.ts'
+import { describeTurns } from '../turns.contract.ts'
 
 const reason = whyNoPostgres() ?? whyNoPgBouncer()
 
@@ -44,6 +45,23 @@ function describePgBouncer(): void {
     afterEach(() => opened.catalog.close())
 
     describeSharing(() => opened)
+  })
+
+  describe('with a connection for each turn that is waited for', () => {
+    let roomy: PgBouncer
+    let opened: OpenedCatalog
+    beforeAll(async () => {
+      roomy = await startPgBouncer(await server.newDatabase(), { serverConnections: 8 })
+    })
+    afterAll(() => roomy?.stop())
+    beforeEach(async () => {
+      const openAnother = () => openPostgresCatalog({ url: roomy.url, connectionsMax: 4 })
+      opened = { catalog: await openAnother(), openAnother }
+      await opened.catalog.migrate()
+    })
+    afterEach(() => opened.catalog.close())
+
+    describeTurns(() => opened)
   })
 
   test('limits hold in each transaction, and stay with no shared connection', async () => {

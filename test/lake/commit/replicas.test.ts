@@ -1,0 +1,208 @@
+import { link, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { readConfig } from '../../../src/config.ts'
+import { commitFiles } from '../../../src/lake/commit/transactions.ts'
+import { createTable, describeTable, readTable } from '../../../src/modules/tables/tables.ts'
+import type { ObjectStore } from '../../../src/objects/object-store.ts'
+import { openPlatform, type Platform } from '../../../src/service.ts'
+import { startPgBouncer, whyNoPgBouncer } from '../../catalog/pgbouncer.ts'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { Lake } from '../lake.ts'
+
+const CLIENTS = 4
+const WRITES = new Set(['putIfAbsent', 'delete'])
+
+let lake: Lake
+let home: string
+let template: string
+let links = 0
+const open: { close(): Promise<unknown> }[] = []
+
+beforeAll(async () => {
+  lake = await Lake.open()
+})
+afterAll(() => lake.close())
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'moraine-replicas-'))
+  template = await lake.write(`${home}/lake/f.parquet`, 'SELECT range AS n FROM range(10)')
+})
+afterEach(async () => {
+  for (const it of open.splice(0).reverse()) await it.close()
+  await rm(home, { recursive: true, force: true })
+})
+
+/** A store whose writes take as much longer as those of a bucket so far away. */
+function farStore(objects: ObjectStore, delayMs: number, writes: string[]): ObjectStore {
+  return new Proxy(objects, {
+    get(store, name) {
+      const method: unknown = Reflect.get(store, name)
+      if (typeof method !== 'function') return method
+      if (!WRITES.has(String(name))) return method.bind(store)
+      return async (...args: unknown[]) => {
+        if (name === 'putIfAbsent') writes.push(String(args[0]))
+        await sleep(delayMs)
+        return method.apply(store, args)
+      }
+    },
+  })
+}
+
+interface Replica {
+  readonly deps: Platform
+  /** Locations of the files that it wrote, metadata of tables left out. */
+  readonly writes: string[]
+}
+
+/** A process of its own in all but name: its own connections, caches and queue. */
+async function openReplica(catalog: string, delayMs: number): Promise<Replica> {
+  const writes: string[] = []
+  const config = readConfig({
+    MORAINE_ALLOWED_LOCATIONS: `${home}/lake`,
+    MORAINE_CATALOG: catalog,
+    MORAINE_HOME: join(home, `home-${open.length}`),
+    MORAINE_WAREHOUSE: `file://${home}/warehouse`,
+  })
+  const wrapObjects = (objects: ObjectStore) => farStore(objects, delayMs, writes)
+  const deps = await openPlatform(config, { wrapObjects, inThreads: false })
+  open.push(deps)
+  return { deps, writes }
+}
+
+async function newFile(): Promise<string> {
+  const path = `${home}/lake/f-${links++}.parquet`
+  await link(template, path)
+  return path
+}
+
+/** Appends by clients that never rest, until so many are acknowledged; counts by replica. */
+async function appendTogether(replicas: readonly Replica[], total: number): Promise<number[]> {
+  const acknowledged = replicas.map(() => 0)
+  let sum = 0
+  const client = async ({ deps }: Replica, replica: number) => {
+    while (sum < total) {
+      await commitFiles(deps, { table: 't', paths: [await newFile()] })
+      acknowledged[replica] = (acknowledged[replica] ?? 0) + 1
+      sum++
+    }
+  }
+  const clients = Array.from({ length: CLIENTS }, () => replicas.map(client))
+  await Promise.all(clients.flat())
+  return acknowledged
+}
+
+async function filesIn({ deps }: Replica): Promise<number> {
+  return (await readTable(deps, { table: 't' })).plan.totals.dataFiles
+}
+
+/** None is refused, none is lost, and each replica has half of its fair share or more. */
+async function expectFair(catalog: string, delaysMs: readonly number[]): Promise<void> {
+  const replicas: Replica[] = []
+  for (const delayMs of delaysMs) replicas.push(await openReplica(catalog, delayMs))
+  const [first] = replicas as [Replica]
+  await createTable(first.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
+  const acknowledged = await appendTogether(replicas, 50 * replicas.length)
+  expect(await filesIn(first)).toBe(acknowledged.reduce((sum, count) => sum + count))
+  expect(Math.min(...acknowledged)).toBeGreaterThanOrEqual(25)
+}
+
+test('two services on one SQLite database, near and far: each has its share', () =>
+  expectFair(`sqlite:${home}/catalog.db`, [2, 30]))
+
+const reason = whyNoPostgres()
+
+if (reason !== undefined) {
+  test.skip(`PostgreSQL: ${reason}`, () => undefined)
+} else {
+  describe('PostgreSQL', () => describePostgres())
+}
+
+function describePostgres(): void {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server?.stop())
+
+  test('two replicas, near and far: each has its share', async () => {
+    await expectFair(await server.newDatabase(), [2, 30])
+  })
+
+  test('four replicas, near and far: each has its share', async () => {
+    await expectFair(await server.newDatabase(), [2, 30, 2, 30])
+  })
+
+  test('changes of the definition have their turn among the appends of another', async () => {
+    const catalog = await server.newDatabase()
+    const [near, far] = [await openReplica(catalog, 2), await openReplica(catalog, 30)]
+    await createTable(near.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
+    const appending = appendTogether([near], 200)
+    for (let i = 0; i < 10; i++) {
+      await describeTable(far.deps, 't', { metadata: { [`key${i}`]: i } })
+      await commitFiles(far.deps, { table: 't', paths: [await newFile()] })
+    }
+    await appending
+  })
+
+  test('a replica that is stopped in its turn holds nobody up for long', async () => {
+    const catalog = await server.newDatabase()
+    const replicas = [await openReplica(catalog, 2), await openReplica(catalog, 2)]
+    const [one] = replicas as [Replica]
+    const state = await createTable(one.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
+    const names = [`commit ${state.definition.tableUuid}`]
+    const stopped = await openReplica(catalog, 2)
+    await stopped.deps.catalog.turns.take({ names, waitMsMax: 1_000 })
+    const beganAtMs = performance.now()
+    await appendTogether(replicas, 100)
+    expect(performance.now() - beganAtMs).toBeLessThan(20_000)
+  })
+
+  test('turns whose connections are ended lose nothing, and are had again', async () => {
+    const catalog = await server.newDatabase()
+    const replicas = [await openReplica(catalog, 5), await openReplica(catalog, 5)]
+    const [one] = replicas as [Replica, Replica]
+    await createTable(one.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
+    const admin = new pg.Client({ connectionString: catalog })
+    await admin.connect()
+    let isOver = false
+    const appending = appendTogether(replicas, 200).finally(() => {
+      isOver = true
+    })
+    while (!isOver) {
+      await admin.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid()
+           and query like '%advisory%'`,
+      )
+      await sleep(50)
+    }
+    await admin.end()
+    const acknowledged = await appending
+    expect(await filesIn(one)).toBe(acknowledged.reduce((sum, count) => sum + count))
+  })
+
+  const noBouncer = whyNoPgBouncer()
+  const bouncerTest = noBouncer === undefined ? test : test.skip
+  bouncerTest(`behind PgBouncer in transaction mode${noBouncer ?? ''}`, async () => {
+    const url = await server.newDatabase()
+    const bouncer = await startPgBouncer(url, { serverConnections: 8 })
+    open.push({ close: () => bouncer.stop() })
+    await expectFair(bouncer.url, [2, 30])
+  })
+
+  bouncerTest(
+    `PgBouncer with no connection to spare refuses nothing${noBouncer ?? ''}`,
+    async () => {
+      const url = await server.newDatabase()
+      const bouncer = await startPgBouncer(url, { serverConnections: 2 })
+      open.push({ close: () => bouncer.stop() })
+      const replicas = [await openReplica(bouncer.url, 2), await openReplica(bouncer.url, 10)]
+      const [one] = replicas as [Replica]
+      await createTable(one.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
+      const acknowledged = await appendTogether(replicas, 60)
+      expect(await filesIn(one)).toBe(acknowledged.reduce((sum, count) => sum + count))
+    },
+  )
+}
