@@ -43,7 +43,6 @@ export interface PathRules {
 }
 
 export interface BodyRules {
-  readonly bytesMax: number
   /**
    * Whether the route reads a JSON body of this request. Throws if it refuses the media type.
    */

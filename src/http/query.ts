@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { requestInvalid, zodErrors } from './problem.ts'
+import { plainMessage } from './shape-messages.ts'
 
 /**
  * Query parameters, parsed by the shape. Unknown and repeated ones are refused, so that typos are
@@ -10,7 +11,7 @@ export function parseQuery<Shape extends z.ZodObject>(
   shape: Shape,
 ): z.output<Shape> {
   const parameters = query === '' ? new Map<string, string>() : parametersOf(query, shape)
-  const parsed = shape.safeParse(Object.fromEntries(parameters))
+  const parsed = shape.safeParse(Object.fromEntries(parameters), { error: plainMessage })
   if (!parsed.success) throw requestInvalid(zodErrors(parsed.error, 'query'))
   return parsed.data
 }

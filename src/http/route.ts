@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { AnswerKeeper } from '../core/replay.ts'
 import type { ProblemCode } from '../problem/problems.ts'
 import type { Principal, Privilege, Target } from './authorizer.ts'
+import { type BodyLimits, ORDINARY_BODY } from './body-limits.ts'
 import type { Permission } from './permission.ts'
 import type { Reply } from './reply.ts'
 
@@ -89,8 +90,8 @@ export interface RouteSpec<
   readonly body?: Body
   /** Whether an empty body means `{}`. */
   readonly isBodyOptional?: boolean
-  /** Deepest nesting of arrays and objects in the body; 64 by default. */
-  readonly bodyDepthMax?: number
+  /** Limits of the JSON body other than `ORDINARY_BODY`. */
+  readonly bodyMax?: Partial<BodyLimits>
   /** Media types besides JSON, whose body is passed on as a stream. */
   readonly uploads?: readonly string[]
   /**
@@ -120,6 +121,10 @@ export interface RepeatedCall {
   param(name: string): string
   /** As in `Call`. */
   readonly body: unknown
+}
+
+export function bodyLimitsOf({ bodyMax }: Pick<Route, 'bodyMax'>): BodyLimits {
+  return bodyMax === undefined ? ORDINARY_BODY : { ...ORDINARY_BODY, ...bodyMax }
 }
 
 export function defineRoute<

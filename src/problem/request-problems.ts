@@ -45,7 +45,7 @@ export const REQUEST_PROBLEMS = {
     status: 413,
     iceberg: { status: 413, type: 'BadRequestException' },
     title: 'Request body too large',
-    meaning: 'The body is larger than `bytes_max`.',
+    meaning: 'The body has more bytes than `bytes_max`, or more JSON values than `values_max`.',
     remedy: 'Split the request: stage files in several requests of one transaction.',
     retry: 'no',
   },

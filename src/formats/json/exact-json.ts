@@ -12,7 +12,7 @@ const DEPTH_MAX = 256
 /** Integers with fewer digits are exact in a number. */
 const LONG_DIGITS = 16
 /** Largest number of digits: parsing a longer bigint would let a sender waste our time. */
-const DIGITS_MAX = 4096
+const DIGITS_MAX = 100
 
 // Nobody can guess this and put it into a document: nine random bytes per process. 0x7f needs no
 // escape in JSON, and the marker is Latin-1, so that V8 keeps one byte per character.

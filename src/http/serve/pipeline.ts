@@ -1,19 +1,20 @@
 import type { IncomingMessage } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Request, Response } from 'express'
 import type { EventOrigin } from '../../core/event-origin.ts'
 import { type AnswerKeeper, KEEPS_NOTHING } from '../../core/replay.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { ANONYMOUS, type Authorizer } from '../authorizer.ts'
+import { bodyChunks, drain, readBody } from '../body/json-body.ts'
+import { mediaTypeOf } from '../body/media-type.ts'
 import type { Dialect } from '../dialect.ts'
 import type { AnswerOnce } from '../idempotency/answer-once.ts'
 import { KeylessKeeper } from '../idempotency/keeper.ts'
 import { keyOf, requestHash, uploadHash } from '../idempotency/keyed-request.ts'
-import { bodyChunks, drain, readBody } from '../json-body.ts'
-import { mediaTypeOf } from '../media-type.ts'
 import { CallPermissions, targetOf } from '../permission.ts'
 import { type Reply, sendReply } from '../reply.ts'
 import { requestTarget } from '../request-log.ts'
-import type { Call, KeptFacts, Route } from '../route.ts'
+import { bodyLimitsOf, type Call, type KeptFacts, type Route } from '../route.ts'
 import { preflightReply, shareWithOrigin } from './cross-origin.ts'
 import type { Guard } from './guards.ts'
 import { type Match, PathMatcher } from './path-matcher.ts'
@@ -21,6 +22,7 @@ import { type Match, PathMatcher } from './path-matcher.ts'
 /** Shared, since making an error for each response would cost more than many responses. */
 const CLOSED = new Error('the response is closed')
 const NO_BODY = new Uint8Array()
+const LONG_BODY_BYTES = 64 * 1024
 
 /** Checks between a request and its handler. */
 export interface Gate {
@@ -115,14 +117,22 @@ async function answerRead(arrival: Arrival, gate: Gate): Promise<Reply> {
   const { request, match, face } = arrival
   const { bodies } = face.dialect
   const isRead = bodies.isRead(match.route, request)
-  const bytes = isRead ? await readBody(request, bodies.bytesMax) : NO_BODY
+  const bytes = isRead ? await readBody(request, bodyLimitsOf(match.route)) : NO_BODY
   const key = keyFor(arrival)
   const body = () => (isRead ? bodies.parse(bytes, match.route) : undefined)
-  if (key === undefined) return handle(arrival, gate, { keeper: keyless(arrival), body: body() })
+  const isLong = bytes.length > LONG_BODY_BYTES
+  const work = async (keeper: AnswerKeeper): Promise<Reply> => {
+    // Others get a turn before it is parsed, and before it is used.
+    if (isLong) await nextTurn()
+    const parsed = body()
+    if (isLong) await nextTurn()
+    return handle(arrival, gate, { keeper, body: parsed })
+  }
+  if (key === undefined) return work(keyless(arrival))
   return gate.once.answer({
     ...onceOf(arrival, body),
     keyed: { ...key, requestHash: requestHash(request, bytes) },
-    work: async (keeper) => handle(arrival, gate, { keeper, body: body() }),
+    work,
   })
 }
 

@@ -1,17 +1,17 @@
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { PROBLEMS, ProblemError } from '../../problem/problems.ts'
+import { hasBody, parseJsonBody } from '../body/json-body.ts'
+import { requireMediaType } from '../body/media-type.ts'
 import type { Dialect } from '../dialect.ts'
 import { ANY_TEXT_KEY_DOC, anyTextKey } from '../idempotency/keyed-request.ts'
-import { hasBody, parseJsonBody } from '../json-body.ts'
-import { requireMediaType } from '../media-type.ts'
 import { noSuchRoute, Problem, problemReply, requestInvalid, zodErrors } from '../problem.ts'
 import { parseQuery } from '../query.ts'
 import { PROBLEM_MEDIA_TYPE } from '../reply.ts'
-import type { Route } from '../route.ts'
+import { bodyLimitsOf, type Route } from '../route.ts'
+import { plainMessage } from '../shape-messages.ts'
 
 const NO_PARAMETERS = z.strictObject({})
-const BODY_BYTES_MAX = 8 * 1024 * 1024
 
 /**
  * The service's own API: shapes are validated, unknown members refused, errors are problem
@@ -28,7 +28,7 @@ export function plainDialect(routes: readonly Route[]): Dialect {
       headIsGet: true,
       notFound: noSuchRoute,
     },
-    bodies: { bytesMax: BODY_BYTES_MAX, isRead: takesBody, parse: parseBody },
+    bodies: { isRead: takesBody, parse: parseBody },
     errors: {
       reply: problemReply,
       statusOf: (code) => PROBLEMS[code].status,
@@ -56,11 +56,11 @@ function takesBody(route: Route, request: IncomingMessage): boolean {
 }
 
 function parseBody(bytes: Uint8Array, route: Route): unknown {
-  const json = parseJsonBody(bytes, BODY_BYTES_MAX)
+  const json = parseJsonBody(bytes, bodyLimitsOf(route))
   if (json === undefined && route.isBodyOptional !== true) {
     throw new ProblemError('body-invalid', 'the body is empty: send a JSON body')
   }
-  const parsed = route.body?.safeParse(json ?? {})
+  const parsed = route.body?.safeParse(json ?? {}, { error: plainMessage })
   if (parsed?.success === false) throw requestInvalid(zodErrors(parsed.error, 'body'))
   return parsed?.data
 }

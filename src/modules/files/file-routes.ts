@@ -3,7 +3,8 @@ import type { Stores } from '../../catalog/catalog.ts'
 import { locationKey } from '../../core/file/location-key.ts'
 import type { AnswerKeeper, Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
-import { mediaTypeOf } from '../../http/media-type.ts'
+import { mediaTypeOf } from '../../http/body/media-type.ts'
+import { LARGE_BODY } from '../../http/body-limits.ts'
 import { onTable } from '../../http/permission.ts'
 import { requestInvalid } from '../../http/problem.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
@@ -91,6 +92,7 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
         'With a transaction id the files are staged; without one they are committed at once.',
       query: UploadQuery,
       body: StageFilesRequest,
+      bodyMax: LARGE_BODY,
       uploads: [...PARQUET_MEDIA_TYPES, ...TEXT_FORMATS.keys()],
       answers: [
         { status: 200, description: 'Added by path: staged or committed.', shape: FilesAnswer },
@@ -202,6 +204,7 @@ const remove = (deps: FileDependencies) =>
       summary: 'Remove data files',
       description: 'Removes them from the table; the files themselves stay, for older snapshots.',
       body: RemoveFilesRequest,
+      bodyMax: LARGE_BODY,
       answers: [{ status: 200, description: 'Staged or committed.', shape: FilesAnswer }],
       problems: [...COMMIT_PROBLEMS, 'file-not-in-table', 'location-invalid'],
       curl:

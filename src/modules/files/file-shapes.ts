@@ -1,18 +1,17 @@
 import { z } from 'zod'
 import { FILES_PER_REQUEST_MAX } from '../../core/limits.ts'
+import { boundedArray } from '../../http/bounded-shapes.ts'
 import { Author, EXAMPLE_TRANSACTION_ID, Message, TransactionId } from '../../http/common-shapes.ts'
 import { CommitResult, EXAMPLE_RESULT, Isolation } from './transaction-shapes.ts'
 
 const EXAMPLE_PATH = 'file:///data/flights-0001.parquet'
 
-const Files = z
-  .array(
-    z.strictObject({
-      path: z.string().min(1).meta({ description: 'Absolute location.', example: EXAMPLE_PATH }),
-    }),
-  )
-  .min(1)
-  .max(FILES_PER_REQUEST_MAX)
+const Files = boundedArray(
+  z.strictObject({
+    path: z.string().min(1).meta({ description: 'Absolute location.', example: EXAMPLE_PATH }),
+  }),
+  { min: 1, max: FILES_PER_REQUEST_MAX },
+)
 const InTransaction = TransactionId.optional().meta({
   description: 'The transaction to stage in. Without one, the request commits at once.',
   example: EXAMPLE_TRANSACTION_ID,

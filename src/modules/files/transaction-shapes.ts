@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { TRANSACTION_LIFETIME_SECONDS_MAX } from '../../core/limits.ts'
+import { boundedArray } from '../../http/bounded-shapes.ts'
 import {
   Author,
   EXAMPLE_SNAPSHOT_ID,
@@ -23,9 +24,7 @@ export const Isolation = z.enum(['snapshot', 'overwrite']).meta({
 
 export const StartTransactionRequest = z
   .strictObject({
-    tables: z
-      .array(z.string())
-      .max(TABLES_MAX)
+    tables: boundedArray(z.string(), { max: TABLES_MAX })
       .optional()
       .meta({
         description: 'Tables whose current snapshot becomes the base of the transaction.',

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import type { TableState } from '../../core/table/table.ts'
+import { LARGE_BODY } from '../../http/body-limits.ts'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type KeptFacts, type Route } from '../../http/route.ts'
@@ -45,6 +46,7 @@ const evolve = {
     'files of the table, up to 50 GB, before the response; older snapshots stay as they are. ' +
     'Either all changes are made or none; repeating the request changes nothing.',
   body: EvolveSchemaRequest,
+  bodyMax: LARGE_BODY,
   answers: [
     { status: 200, description: 'All schemas, including the new one.', shape: SchemasAnswer },
   ],

@@ -1,4 +1,9 @@
 import { z } from 'zod'
+import { boundedArray } from '../../http/bounded-shapes.ts'
+
+/** Largest number of columns or changes in a list; a table has fewer columns still. */
+export const COLUMNS_LISTED_MAX = 10_000
+const ALIASES_MAX = 1_000
 
 const ColumnName = z.string().meta({ example: 'flight_id' })
 const ColumnType = z.union([z.string(), z.record(z.string(), z.unknown())]).meta({
@@ -8,10 +13,10 @@ const ColumnType = z.union([z.string(), z.record(z.string(), z.unknown())]).meta
   example: 'long',
 })
 const FieldId = z.int().min(0)
-const Aliases = z
-  .array(z.string())
-  .max(1_000)
-  .meta({ description: 'Other names of the column in files without field ids.', example: [] })
+const Aliases = boundedArray(z.string(), { max: ALIASES_MAX }).meta({
+  description: 'Other names of the column in files without field ids.',
+  example: [],
+})
 const Default = z
   .unknown()
   .meta({ description: 'Iceberg’s JSON single-value form; null for none.', example: null })
@@ -84,10 +89,10 @@ const SchemaChange = z
 
 export const EvolveSchemaRequest = z
   .strictObject({
-    columns: z.array(ColumnInput).optional().meta({
+    columns: boundedArray(ColumnInput, { max: COLUMNS_LISTED_MAX }).optional().meta({
       description: 'All columns of the new schema, in order. Give this or `changes`.',
     }),
-    changes: z.array(SchemaChange).optional().meta({
+    changes: boundedArray(SchemaChange, { max: COLUMNS_LISTED_MAX }).optional().meta({
       description: 'Applied in order, all or none.',
     }),
   })

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { parseNamespace, parseNewTableName } from '../../core/table/table-name.ts'
+import { LARGE_BODY } from '../../http/body-limits.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
 import { pageToken, parsePageToken } from '../../http/page-token.ts'
 import { onTable } from '../../http/permission.ts'
@@ -49,6 +50,7 @@ const create = (deps: NewTableDependencies) =>
         'A new table has a schema and no snapshot. Give its columns, or a Parquet file to infer ' +
         'them from.',
       body: CreateTableRequest,
+      bodyMax: LARGE_BODY,
       answers: [{ status: 201, description: 'Created.', shape: TableAnswer, headers: LOCATION }],
       problems: [
         'name-invalid',

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { boundedArray, boundedRecord } from '../../http/bounded-shapes.ts'
 import {
   Author,
   BodyMoment,
@@ -15,9 +16,11 @@ import {
   SnapshotIdInput,
   Time,
 } from '../../http/common-shapes.ts'
-import { Column, ColumnInput, EXAMPLE_COLUMN } from './schema-shapes.ts'
+import { COLUMNS_LISTED_MAX, Column, ColumnInput, EXAMPLE_COLUMN } from './schema-shapes.ts'
 
 const METADATA_BYTES_MAX = 64 * 1024
+/** More do not fit into the bytes. */
+const METADATA_KEYS_MAX = 16_384
 const LOCATION_LENGTH_MAX = 2_048
 
 const Description = z.string().max(10_000).meta({ example: 'Flights of all airlines.' })
@@ -31,8 +34,7 @@ const Disposition = z.enum(['snapshot', 'continuous']).meta({
     'being added.',
   example: 'continuous',
 })
-const Metadata = z
-  .record(z.string().max(200), z.unknown())
+const Metadata = boundedRecord(z.string().max(200), METADATA_KEYS_MAX)
   .refine(fitsMetadata, 'may have at most 64 KiB of JSON, with integers beyond 2^53 as text')
   .meta({
     description: 'Arbitrary JSON values by key; at most 64 KiB in all.',
@@ -69,14 +71,14 @@ export const CreateTableRequest = z
     name: TableName,
     namespace: Namespace.optional(),
     schema: z
-      .strictObject({ columns: z.array(ColumnInput) })
+      .strictObject({ columns: boundedArray(ColumnInput, { max: COLUMNS_LISTED_MAX }) })
       .optional()
       .meta({ description: 'The columns. Give this or `infer_from`.' }),
     infer_from: z.string().optional().meta({
       description: 'Location of a Parquet file to infer the columns from.',
       example: 'file:///data/flights.parquet',
     }),
-    partitioning: z.array(Partitioning).max(100).optional(),
+    partitioning: boundedArray(Partitioning, { max: 100 }).optional(),
     location: z.string().max(LOCATION_LENGTH_MAX).optional().meta({
       description: 'An empty folder in the warehouse for the table’s own files.',
     }),

@@ -5,6 +5,7 @@ import {
   parseNamespace,
   parseNewTableName,
 } from '../../core/table/table-name.ts'
+import { LARGE_BODY } from '../../http/body-limits.ts'
 import { pageToken, parsePageToken } from '../../http/page-token.ts'
 import { onView } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
@@ -62,6 +63,7 @@ const create = (
       summary: 'Create a view',
       description: 'Views and tables share their names: a name is either a view or a table.',
       body: CreateViewRequest,
+      bodyMax: LARGE_BODY,
       answers: [
         {
           status: 201,
@@ -150,6 +152,7 @@ const replace = (deps: ViewDependencies) =>
       summary: 'Replace a view’s queries',
       description: 'Adds a new version; does nothing if nothing differs.',
       body: ReplaceViewRequest,
+      bodyMax: LARGE_BODY,
       answers: [{ status: 200, description: 'The view as it is now.', shape: ViewAnswer }],
       problems: ['view-not-found', 'commit-conflict', ...CHANGING, ...STORING],
       curl:

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { boundedArray } from '../../http/bounded-shapes.ts'
 import {
   EXAMPLE_TIME,
   EXAMPLE_UUID,
@@ -6,7 +7,7 @@ import {
   PageQuery,
   Time,
 } from '../../http/common-shapes.ts'
-import { Column, ColumnInput, EXAMPLE_COLUMN } from '../tables/schema-shapes.ts'
+import { COLUMNS_LISTED_MAX, Column, ColumnInput, EXAMPLE_COLUMN } from '../tables/schema-shapes.ts'
 
 const QUERIES_MAX = 100
 const SQL_LENGTH_MAX = 1_000_000
@@ -26,11 +27,11 @@ const Query = z
   .meta({ id: 'ViewQuery', example: EXAMPLE_QUERY })
 
 const texts = {
-  queries: z.array(Query).min(1).max(QUERIES_MAX).meta({
+  queries: boundedArray(Query, { min: 1, max: QUERIES_MAX }).meta({
     description: 'The text of the view in each dialect. Dialects that are left out are dropped.',
   }),
   schema: z
-    .strictObject({ columns: z.array(ColumnInput).min(1) })
+    .strictObject({ columns: boundedArray(ColumnInput, { min: 1, max: COLUMNS_LISTED_MAX }) })
     .optional()
     .meta({ description: 'The columns of the query’s result. If absent, they stay unchanged.' }),
   description: Description.nullish(),

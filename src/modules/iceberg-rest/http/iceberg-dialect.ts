@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { CatalogError } from '../../../core/errors.ts'
+import { hasBody, parseJsonBody } from '../../../http/body/json-body.ts'
+import { requireMediaType } from '../../../http/body/media-type.ts'
 import type { Dialect } from '../../../http/dialect.ts'
 import { UUID_KEY_DOC, uuidKey } from '../../../http/idempotency/keyed-request.ts'
-import { hasBody, parseJsonBody } from '../../../http/json-body.ts'
-import { requireMediaType } from '../../../http/media-type.ts'
 import { noSuchRoute } from '../../../http/problem.ts'
 import { JSON_MEDIA_TYPE } from '../../../http/reply.ts'
-import type { Route } from '../../../http/route.ts'
+import { bodyLimitsOf, type Route } from '../../../http/route.ts'
 import { PROBLEMS } from '../../../problem/problems.ts'
 import type { RestServices } from '../rest-services.ts'
 import { errorReply } from './error-model.ts'
@@ -16,7 +16,6 @@ import { RestError } from './shapes/rest-answer-shapes.ts'
 
 /** Root of the API. */
 export const ICEBERG_ROOT = '/iceberg'
-const BODY_BYTES_MAX = 64 * 1024 * 1024
 
 /**
  * The protocol of the Iceberg REST specification: unknown members, which newer clients send, are
@@ -35,9 +34,8 @@ export function icebergDialect(deps: RestServices): Dialect {
       notFound: (method, path) => noSuchRoute(method, ICEBERG_ROOT + path),
     },
     bodies: {
-      bytesMax: BODY_BYTES_MAX,
       isRead: takesBody,
-      parse: (bytes, { bodyDepthMax }) => parseJsonBody(bytes, BODY_BYTES_MAX, bodyDepthMax),
+      parse: (bytes, route) => parseJsonBody(bytes, bodyLimitsOf(route)),
     },
     errors: {
       reply: errorReply,

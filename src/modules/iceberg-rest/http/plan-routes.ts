@@ -1,6 +1,7 @@
 import type { Stores } from '../../../catalog/catalog.ts'
 import { CatalogError } from '../../../core/errors.ts'
 import { membersText, objectOf } from '../../../formats/json/json-text.ts'
+import { LARGE_BODY } from '../../../http/body-limits.ts'
 import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
 import { getRestTable } from '../load-table.ts'
@@ -48,7 +49,7 @@ function plannedRoutes(deps: PlanServices): readonly Route[] {
         description:
           'Lists the files to read; if there are many, the first ones and tokens for the rest.',
         body: PlanRequest,
-        bodyDepthMax: FILTER_DEPTH_MAX,
+        bodyMax: { ...LARGE_BODY, depthMax: FILTER_DEPTH_MAX },
         answers: [{ status: 200, description: 'The plan.', shape: PlanAnswer }],
         problems: ['table-not-found', 'snapshot-not-found', 'filter-invalid', 'column-not-found'],
       },

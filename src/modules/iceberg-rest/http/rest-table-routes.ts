@@ -1,5 +1,6 @@
 import { CatalogError } from '../../../core/errors.ts'
 import type { TableState } from '../../../core/table/table.ts'
+import { COMMIT_BODY, LARGE_BODY } from '../../../http/body-limits.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
 import { commitTable, commitTransactionOfTables } from '../commit-tables.ts'
@@ -85,6 +86,7 @@ function collectionRoutes(deps: RestServices): readonly Route[] {
         summary: 'Create a table',
         description: 'Or stages its creation, which the first commit completes.',
         body: CreateTableRequest,
+        bodyMax: LARGE_BODY,
         answers: [{ status: 200, description: 'Created.', shape: LoadTableAnswer, headers: ETAG }],
         problems: [
           'namespace-not-found',
@@ -161,6 +163,7 @@ function changingRoutes(deps: RestServices): readonly Route[] {
         summary: 'Commit to a table',
         description: 'Applies the updates if all requirements hold.',
         body: CommitTableRequest,
+        bodyMax: COMMIT_BODY,
         answers: [{ status: 200, description: 'Done.', shape: LoadTableAnswer, headers: ETAG }],
         problems: [...COMMIT_PROBLEMS, 'namespace-not-found', 'table-already-exists'],
       },
@@ -195,6 +198,7 @@ function changingRoutes(deps: RestServices): readonly Route[] {
         summary: 'Commit to several tables',
         description: 'Either all tables change or none.',
         body: CommitTransactionRequest,
+        bodyMax: COMMIT_BODY,
         answers: [{ status: 204, description: 'Done.' }],
         problems: [...COMMIT_PROBLEMS, 'namespace-not-found', 'table-already-exists'],
       },

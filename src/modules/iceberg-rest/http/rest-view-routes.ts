@@ -1,3 +1,4 @@
+import { LARGE_BODY } from '../../../http/body-limits.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
 import {
@@ -75,6 +76,7 @@ function collectionRoutes(deps: RestViewDependencies): readonly Route[] {
         permission: onNamespace('create'),
         summary: 'Create a view',
         body: CreateViewRequest,
+        bodyMax: LARGE_BODY,
         answers: [{ status: 200, description: 'Created.', shape: LoadViewAnswer }],
         problems: MAKING_PROBLEMS,
       },
@@ -116,6 +118,7 @@ function singleRoutes(deps: RestViewDependencies): readonly Route[] {
         permission: onRestView('modify'),
         summary: 'Replace a view',
         body: CommitViewRequest,
+        bodyMax: LARGE_BODY,
         answers: [{ status: 200, description: 'Replaced.', shape: LoadViewAnswer }],
         problems: [...problems, ...MAKING_PROBLEMS, 'commit-conflict'],
       },

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { ProblemError } from '../problem/problems.ts'
-import { JSON_MEDIA_TYPE } from './reply.ts'
+import { ProblemError } from '../../problem/problems.ts'
+import { JSON_MEDIA_TYPE } from '../reply.ts'
 
 const SHOWN_LENGTH_MAX = 100
 const UTF8_NAMES: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii'])

@@ -1,12 +1,10 @@
 import type { IncomingMessage } from 'node:http'
-import { CatalogError } from '../core/errors.ts'
-import { parseExactJson } from '../formats/json/exact-json.ts'
-import { ProblemError } from '../problem/problems.ts'
-import { findJsonFault } from './json-fault.ts'
-import { requestInvalid } from './problem.ts'
+import { parseExactJson } from '../../formats/json/exact-json.ts'
+import { ProblemError } from '../../problem/problems.ts'
+import { BodyCensus, type BodyLimits, requireWithin } from '../body-limits.ts'
+import { requestInvalid } from '../problem.ts'
+import { findJsonFault, SEARCHED_LENGTH_MAX } from './json-fault.ts'
 
-const BODY_BYTES_MAX = 8 * 1024 * 1024
-const BODY_DEPTH_MAX = 64
 /** Time for the whole body, so that a slow sender does not hold a request open for ever. */
 const BODY_MS_MAX = 120_000
 /**
@@ -14,17 +12,8 @@ const BODY_MS_MAX = 120_000
  */
 const DRAIN_BYTES_MAX = 64 * 1024 * 1024
 
-/** JSON with exact 64-bit integers; `undefined` if the body is empty. */
-export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
-  return parseJsonBody(await readBody(request, BODY_BYTES_MAX), BODY_BYTES_MAX)
-}
-
-/** Like `readJsonBody`, for bytes already read. */
-export function parseJsonBody(
-  bytes: Uint8Array,
-  bytesMax: number,
-  depthMax = BODY_DEPTH_MAX,
-): unknown {
+/** JSON with exact 64-bit integers, from bytes within the limits; `undefined` if there are none. */
+export function parseJsonBody(bytes: Uint8Array, { bytesMax, depthMax }: BodyLimits): unknown {
   if (bytes.length === 0) return undefined
   const text = decodeUtf8(bytes)
   const value = parseJson(text, { bytesMax, depthMax })
@@ -57,13 +46,15 @@ export function drain(request: IncomingMessage): void {
   request.resume()
 }
 
-/** Uses listeners, since a stream's iterator costs more than reading most bodies. */
-export function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
-  if (Number(request.headers['content-length'] ?? 0) > bytesMax) {
-    return Promise.reject(tooLarge(bytesMax))
-  }
+/**
+ * The whole body, if it is within the limits. Uses listeners, since a stream's iterator costs more
+ * than reading most bodies.
+ */
+export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = []
+    const census = new BodyCensus()
+    requireWithin(limits, { bytes: Number(request.headers['content-length'] ?? 0), census })
     let size = 0
     const deadline = setTimeout(() => request.destroy(), BODY_MS_MAX)
     const leave = () => {
@@ -73,10 +64,14 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Ui
     const onData = (chunk: Uint8Array) => {
       size += chunk.length
       chunks.push(chunk)
-      if (size <= bytesMax) return
-      leave()
-      request.pause()
-      reject(tooLarge(bytesMax))
+      census.take(chunk)
+      try {
+        requireWithin(limits, { bytes: size, census })
+      } catch (error) {
+        leave()
+        request.pause()
+        reject(error)
+      }
     }
     const onEnd = () => {
       leave()
@@ -88,12 +83,6 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Ui
     }
     if (request.destroyed) return onFailure()
     request.on('data', onData).on('end', onEnd).on('error', onFailure).on('close', onFailure)
-  })
-}
-
-function tooLarge(bytesMax: number): CatalogError {
-  return new CatalogError('body-too-large', `a JSON body may have at most ${bytesMax} bytes`, {
-    facts: { bytesMax },
   })
 }
 
@@ -116,7 +105,7 @@ function parseJson(
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause
     const fault = findJsonFault(text)
-    if (fault === undefined) throw new ProblemError('body-invalid', cause.message, { cause })
+    if (fault === undefined) throw new ProblemError('body-invalid', withoutPlace(text), { cause })
     const { position, line, column, expected } = fault
     throw new ProblemError(
       'body-invalid',
@@ -124,6 +113,12 @@ function parseJson(
       { facts: { position, line, column, expected }, cause },
     )
   }
+}
+
+function withoutPlace({ length }: string): string {
+  return length > SEARCHED_LENGTH_MAX
+    ? `not JSON, at some place after its first ${SEARCHED_LENGTH_MAX} characters`
+    : 'not JSON that can be read'
 }
 
 const UNSTORABLE = /\0|\p{Surrogate}/u

@@ -16,11 +16,30 @@ const SPACE = /[ \t\r\n]*/y
 const STRING = /"[ !#-[\]-\uffff]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-[\]-\uffff]*)*"/y
 const LITERAL = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])/y
 
+/** Length of the part of a text that is searched for its fault. */
+export const SEARCHED_LENGTH_MAX = 128 * 1024
+
 /**
  * Finds the position of a JSON syntax error, which Node 20 does not always tell. Slower than
- * `JSON.parse`, so only for texts that it refused. `undefined` if the syntax is valid.
+ * `JSON.parse`, so only for texts that it refused. `undefined` if the syntax is valid, or as far as
+ * the text is searched.
  */
-export function findJsonFault(text: string): JsonFault | undefined {
+export function findJsonFault(whole: string): JsonFault | undefined {
+  const text = whole.slice(0, SEARCHED_LENGTH_MAX)
+  const found = firstFault(text)
+  if (found === undefined || text.length === whole.length) return found
+  // What is cut looks like a fault; the last token may be half.
+  const isOfCut = found.position >= text.length || endOfText(text, found.position) === text.length
+  return isOfCut ? undefined : found
+}
+
+const WORD = /"(?:[^"\\]|\\.)*|[\w.+-]+/y
+
+function endOfText(text: string, position: number): number {
+  return skip(text, WORD, position)
+}
+
+function firstFault(text: string): JsonFault | undefined {
   const open: ('{' | '[')[] = []
   let wanted: Wanted = 'value'
   let position = skip(text, SPACE, 0)
