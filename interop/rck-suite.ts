@@ -118,9 +118,11 @@ function takeExtra(kit: readonly TestResult[], extra: readonly TestResult[]): Te
 /** The kit's folders only: those named like its namespaces that did not exist before. */
 function removeNewFolders(before: ReadonlySet<string>): void {
   const isOfKit =
-    /^(a|newdb|new\.db|new%2Edb|new\/db|ns|ns[12]|ns_[12]|other_ns|non-existing|parent|dumps)$/
+    /^(a|newdb|new\.db|new%2Edb|new\/db|ns|ns[12]|ns_[12]|other_ns|non-existing|parent)$/
+  // Default locations, and the folder of dumps.
+  const isOfService = /^(\.dumps|[0-9a-f]{2})$/
   for (const name of readdirSync(KIT_WAREHOUSE)) {
-    if (before.has(name) || !isOfKit.test(name)) continue
+    if (before.has(name) || !(isOfKit.test(name) || isOfService.test(name))) continue
     rmSync(join(KIT_WAREHOUSE, name), { recursive: true, force: true })
   }
 }

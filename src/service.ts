@@ -275,6 +275,7 @@ export function startService(
       import('./background.ts'),
     ])
     const modules = listModules(platform)
+    for (const module of modules) await module.prepare?.()
     for (const { meters = [] } of modules) metrics.register(meters)
     metrics.register([logMeter(overrides)])
     const { catalog, ambient } = platform

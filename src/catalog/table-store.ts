@@ -13,7 +13,8 @@ import type { MutationOptions } from './replay-store.ts'
 export interface TableStore {
   /**
    * Also makes the namespace and its parents. Names compare without case. `already-exists`, too,
-   * when the UUID is taken; `view-exists` when a view has the name.
+   * when the UUID is taken; `view-exists` when a view has the name. Throws `location-taken` when
+   * the location overlaps with that of another table (`LocationStore`).
    */
   create(
     table: NewTable,
@@ -44,7 +45,7 @@ export interface TableStore {
    * snapshots, log entries and paths, transactions marked committed with their results and what
    * they staged forgotten. A definite refusal is an outcome; `commit-state-unknown` is thrown when
    * the reply was lost, and `table-already-exists` when a table or view (fact `existing`) has the
-   * name that a table is to get.
+   * name that a table is to get, and `location-taken` as `create` does, when a table moves.
    */
   commit(commit: CatalogCommit, options?: MutationOptions): Promise<CatalogCommitOutcome>
 }
@@ -64,6 +65,8 @@ export interface NewTable {
    * Takes over every known path of this table, too; `table-not-found` is thrown when it is gone.
    */
   readonly copyPathsFromTableUuid?: string
+  /** Whether its location may be that of another table, as Moraine 0.1 allowed it. */
+  readonly mayShareLocation?: boolean
   /** Metadata files of a registered table's earlier versions, for the metadata log. */
   readonly earlierPublications?: readonly Omit<Publication, 'tableUuid'>[]
 }

@@ -23,6 +23,8 @@ export interface Module {
   readonly consumes?: readonly Consumer[]
   /** Its metrics, shown at `/metrics`. */
   readonly meters?: readonly Meter[]
+  /** Brings up to date what an older version left. Awaited before anything is served. */
+  prepare?(): Promise<void>
   /** Stops its work. Called once, while the stores are still open. */
   close?(): Promise<void>
 }

@@ -35,7 +35,7 @@ import {
 } from './rows/sql-rows.ts'
 import { decodeExact } from './rows/tagged-json.ts'
 import { commitAll } from './sql-commit.ts'
-import { claimLocation, markKeepsFiles } from './sql-locations.ts'
+import { claimLocation, insertLocation, markKeepsFiles } from './sql-locations.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
 import { addPaths, copyPaths } from './sql-paths.ts'
@@ -114,7 +114,7 @@ async function insertTable(
 ): Promise<'created'> {
   const { namespace, name } = state
   const { tableUuid } = state.definition
-  const { copyPathsFromTableUuid, earlierPublications = [] } = more
+  const { copyPathsFromTableUuid, mayShareLocation = false, earlierPublications = [] } = more
   // First, as renamings do: a table's row, then names.
   if (copyPathsFromTableUuid !== undefined) await holdSource(transaction, copyPathsFromTableUuid)
   await addNamespaces(transaction, namespace, { engine, raised })
@@ -135,7 +135,8 @@ async function insertTable(
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('already-exists')
-  await claimLocation(transaction, state.definition, engine)
+  if (mayShareLocation) await insertLocation(transaction, state.definition)
+  else await claimLocation(transaction, state.definition, engine)
   await markKeepsFiles(transaction, tableUuid, false)
   raised.raise(tableCreated(state, replaces))
   for (const chunk of chunks(snapshots.map((snapshot) => snapshotRow(tableUuid, snapshot)))) {

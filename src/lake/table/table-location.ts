@@ -1,6 +1,11 @@
+import type { Stores } from '../../catalog/catalog.ts'
+import type { PlaceOfTable } from '../../catalog/location-store.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { locationTaken } from '../../core/table/location-taken.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
 import { dataFileLocation } from '../file/data-file-location.ts'
+import { isDropMark } from './drop-mark.ts'
 
 /** Where tables are. */
 export interface Warehouse {
@@ -9,34 +14,123 @@ export interface Warehouse {
 }
 
 const SEGMENT_LENGTH_MAX = 60
-/** Below the warehouse: what is there may be swept. */
-const DUMPS_FOLDER = 'dumps'
+/** With keys for an index of PostgreSQL, which takes 2,700 bytes. */
+const LOCATION_BYTES_MAX = 1_000
+const LOCATION_DEPTH_MAX = 64
+const SHOWN_LENGTH_MAX = 200
+const UUID_PREFIX_LENGTH = 2
+/** Folder of default locations, directly in the warehouse. */
+const UUID_PREFIX = /^[0-9a-f]{2}$/
+/** Rows read at once; they are looked at until none is left. */
+const OVERLAPS_AT_ONCE = 16
 
-/** Unique to the table; its name is there for people only, in what every store and tool takes. */
+/**
+ * Unique to the table or view, whatever it is called: `<warehouse>/6f/flights-6f9619ff-...`. The
+ * name is there for people only, in what every store and tool takes, and the namespace is not: two
+ * tables would lie within each other if a namespace were called like the folder of a table.
+ */
 export function defaultLocation(
   { warehouse }: Warehouse,
-  { namespace, name }: NamespacedName,
-  tableUuid: string,
+  { name }: Pick<NamespacedName, 'name'>,
+  uuid: string,
 ): string {
-  const folders = namespace.map(segmentOf)
-  if (folders[0]?.toLowerCase() === DUMPS_FOLDER) folders[0] = `${DUMPS_FOLDER}_`
-  return [warehouse, ...folders, `${segmentOf(name)}-${tableUuid}`].join('/')
+  return `${warehouse}/${uuid.slice(0, UUID_PREFIX_LENGTH)}/${segmentOf(name)}-${uuid}`
 }
 
 /**
- * A location that a client gives is kept verbatim, but the service must be able to write
- * metadata there. Throws `location-not-allowed` or `location-invalid`.
+ * A location that a client gives is kept verbatim, but the service must be able to write metadata
+ * there, and its own folders are no tables: their names begin with a dot. Throws
+ * `location-not-allowed` or `location-invalid`.
  */
 export function requireWritableLocation({ warehouse }: Warehouse, location: string): void {
-  const spelled = dataFileLocation(location)
-  const isBelow = spelled.startsWith(`${warehouse}/`) && !spelled.split('/').includes('..')
-  const rest = spelled.slice(warehouse.length + 1)
-  if (isBelow && rest !== DUMPS_FOLDER && !rest.startsWith(`${DUMPS_FOLDER}/`)) return
+  const segments = segmentsBelow(warehouse, location)
+  if (segments === undefined) throw notAllowed(location, `tables lie below ${warehouse}`)
+  const [first = ''] = segments
+  if (first.startsWith('.')) {
+    throw notAllowed(
+      location,
+      `${first} belongs to the service, as all names that begin with a dot`,
+    )
+  }
+  const isLong = new TextEncoder().encode(location).length > LOCATION_BYTES_MAX
+  if (!isLong && segments.length <= LOCATION_DEPTH_MAX) return
   throw new CatalogError(
-    'location-not-allowed',
-    `Location not allowed: ${location.slice(0, 200)}: tables lie below ${warehouse}`,
-    { facts: { location: location.slice(0, 200), warehouse } },
+    'location-invalid',
+    `Invalid location: ${shown(location)}: it may have at most ${LOCATION_BYTES_MAX} bytes and ` +
+      `${LOCATION_DEPTH_MAX} folders below the warehouse`,
+    { facts: { bytesMax: LOCATION_BYTES_MAX, depthMax: LOCATION_DEPTH_MAX } },
   )
+}
+
+/**
+ * Requires that a table can be at this location without sharing a file with another one, as
+ * `LocationStore` keeps it; the catalog looks again when it takes the location. A dropped table
+ * whose files are gone gives its location up. Throws `location-taken`, too.
+ */
+export async function requireFreeLocation(
+  deps: Stores<'locations'> & Warehouse & { readonly objects: ObjectStore },
+  { location, tableUuid }: PlaceOfTable,
+): Promise<void> {
+  requireWritableLocation(deps, location)
+  for (;;) {
+    const found = await deps.catalog.locations.findOverlapping(location, OVERLAPS_AT_ONCE)
+    const others = found.filter((other) => other.tableUuid !== tableUuid)
+    if (others.length === 0) return
+    for (const other of others) {
+      if (!other.isDropped || !(await hasGivenUp(deps, other))) throw locationTaken(location, other)
+    }
+  }
+}
+
+/**
+ * As `requireFreeLocation`, for a table that has nothing there yet: nor may there be metadata of a
+ * table that this catalog does not know.
+ */
+export async function requireEmptyLocation(
+  deps: Stores<'locations'> & Warehouse & { readonly objects: ObjectStore },
+  place: PlaceOfTable,
+): Promise<void> {
+  await requireFreeLocation(deps, place)
+  const { location } = place
+  const segments = segmentsBelow(deps.warehouse, location) ?? []
+  if (segments.length === 1 && UUID_PREFIX.test(segments[0] ?? '')) {
+    throw notAllowed(location, 'folders of two hexadecimal digits hold tables without a location')
+  }
+  for await (const { location: file } of deps.objects.list(`${location}/metadata`)) {
+    if (!file.endsWith('.metadata.json')) continue
+    throw notAllowed(location, 'it already holds the metadata of a table; use an empty folder')
+  }
+}
+
+/** Whether the files of the dropped table are gone, so that its location was given to others. */
+async function hasGivenUp(
+  { catalog, objects }: Stores<'locations'> & { readonly objects: ObjectStore },
+  place: PlaceOfTable,
+): Promise<boolean> {
+  for await (const { location } of objects.list(place.location)) {
+    if (!isDropMark(location)) return false
+  }
+  return (await catalog.locations.forget(place)) === 'forgotten'
+}
+
+/** `undefined` if the location is not below the warehouse. */
+function segmentsBelow(warehouse: string, location: string): readonly string[] | undefined {
+  const spelled = dataFileLocation(location)
+  if (!spelled.startsWith(`${warehouse}/`)) return undefined
+  const segments = spelled.slice(warehouse.length + 1).split('/')
+  return segments.some((segment) => segment === '..' || segment === '.') ? undefined : segments
+}
+
+function notAllowed(location: string, reason: string): CatalogError {
+  return new CatalogError(
+    'location-not-allowed',
+    `Location not allowed: ${shown(location)}: ${reason}`,
+    { facts: { location: shown(location) } },
+  )
+}
+
+function shown(location: string): string {
+  return location.slice(0, SHOWN_LENGTH_MAX)
 }
 
 function segmentOf(name: string): string {

@@ -74,8 +74,9 @@ export function leaseName(folder: string): string {
   return `dump ${folder}`
 }
 
+/** Begins with a dot, as all folders of the service: no table is in it (`table-location.ts`). */
 export function allDumpsFolder(warehouse: string): string {
-  return `${warehouse}/dumps`
+  return `${warehouse}/.dumps`
 }
 
 export function dumpsFolder(warehouse: string, tableUuid: string): string {

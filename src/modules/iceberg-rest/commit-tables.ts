@@ -14,7 +14,7 @@ import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { findAmongAll } from '../../lake/publish/table-history.ts'
-import { requireWritableLocation } from '../../lake/table/table-location.ts'
+import { requireFreeLocation } from '../../lake/table/table-location.ts'
 import { createByCommit } from './create-by-commit.ts'
 import { NO_CONTENT, tableAnswer } from './kept-answer.ts'
 import { getRestTable, tableDoesNotExist } from './load-table.ts'
@@ -168,7 +168,8 @@ interface Change {
 }
 
 async function changeOf(
-  deps: Stores<'snapshots' | 'tables'> & Pick<LakeServices, 'ambient' | 'warehouse'>,
+  deps: Stores<'snapshots' | 'tables' | 'locations'> &
+    Pick<LakeServices, 'ambient' | 'objects' | 'warehouse'>,
   request: TableRequest,
 ): Promise<Change> {
   const base = await getRestTable(deps, request.name)
@@ -179,7 +180,9 @@ async function changeOf(
     findSnapshot: (snapshotId) => existing.get(snapshotId),
   })
   const { location } = change.state.definition
-  if (location !== base.definition.location) requireWritableLocation(deps, location)
+  if (location !== base.definition.location) {
+    await requireFreeLocation(deps, change.state.definition)
+  }
   return { base, change }
 }
 

@@ -5,7 +5,7 @@ import type { AnswerKeeper } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { LakeServices } from '../../lake/lake.ts'
-import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
+import { defaultLocation, requireEmptyLocation } from '../../lake/table/table-location.ts'
 import { addTable, nameTaken } from './create-table.ts'
 import { getNamespace } from './namespaces.ts'
 import type { CommitTableRequest } from './requests/table-request-json.ts'
@@ -13,7 +13,7 @@ import { pathsOfNewSnapshots } from './snapshot-paths.ts'
 
 /** Completes a staged creation. `undefined` if another table took the name in between. */
 export async function createByCommit(
-  deps: LakeServices & Stores<'views' | 'namespaces'>,
+  deps: LakeServices & Stores<'views' | 'namespaces' | 'locations'>,
   {
     name,
     requirements,
@@ -31,7 +31,7 @@ export async function createByCommit(
     location: defaultLocation(deps, name, tableUuid),
     nowMs: deps.ambient.nowMs(),
   })
-  requireWritableLocation(deps, state.definition.location)
+  await requireEmptyLocation(deps, state.definition)
   const addedPaths = await pathsOfNewSnapshots(deps, newSnapshots)
   const table = { state, snapshots: newSnapshots, snapshotLog: newLogEntries, addedPaths }
   try {

@@ -10,8 +10,7 @@ import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { newMetadataLocation, refsOf } from '../../lake/publish/metadata-pieces.ts'
 import { metadataFile } from '../../lake/publish/publisher.ts'
-import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
-import { DROPPED_MARK } from '../tables/drop-table.ts'
+import { defaultLocation, requireEmptyLocation } from '../../lake/table/table-location.ts'
 import { newState } from '../tables/tables.ts'
 import { tableAnswer } from './kept-answer.ts'
 import type { LoadedTable } from './load-table.ts'
@@ -29,7 +28,7 @@ export interface CreatedTable extends Omit<LoadedTable, 'metadataLocation'> {
  * returns the initial metadata.
  */
 export async function createTable(
-  deps: LakeServices & Stores<'views' | 'namespaces'>,
+  deps: LakeServices & Stores<'views' | 'namespaces' | 'locations'>,
   { namespace, json }: { readonly namespace: readonly string[]; readonly json: unknown },
   keeper: AnswerKeeper,
 ): Promise<CreatedTable> {
@@ -48,7 +47,7 @@ export async function createTable(
     ...(spec === undefined ? {} : { spec }),
     ...(sortOrder === undefined ? {} : { sortOrder }),
   })
-  requireWritableLocation(deps, definition.location)
+  if (request.location !== undefined) await requireEmptyLocation(deps, definition)
   const state = newState(deps, { namespace: levels, name: request.name, definition })
   if (request.stageCreate) {
     const text = jsonOfNew({ state, snapshots: [], snapshotLog: [] })
@@ -80,24 +79,9 @@ export async function addTable(
     if (!isUnknownState(error)) await deps.objects.delete(metadataLocation).catch(() => undefined)
     throw error
   }
-  await forgetDrop(deps, state.definition.location)
   const pieces = [new TextEncoder().encode(json)]
   deps.publisher.recent.remember(metadataLocation, pieces)
   return { state, metadataLocation, json: pieces }
-}
-
-/**
- * Removes the mark of an earlier, dropped table at the same location, so that a rebuilt catalog has
- * the new one.
- */
-export async function forgetDrop(
-  { objects, log }: Pick<LakeServices, 'log' | 'objects'>,
-  location: string,
-): Promise<void> {
-  const mark = `${location}/metadata/${DROPPED_MARK}`
-  await objects
-    .delete(mark)
-    .catch((err) => log.warn({ err, mark }, 'the mark of a dropped table could not be removed'))
 }
 
 export async function refuseTakenName(

@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { checkProperties } from '../../core/metadata/property-update.ts'
@@ -6,7 +7,7 @@ import type { TableMetadata } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { readTableMetadataFile } from '../../formats/metadata/metadata-file.ts'
 import type { LakeServices } from '../../lake/lake.ts'
-import { requireWritableLocation } from '../../lake/table/table-location.ts'
+import { requireFreeLocation } from '../../lake/table/table-location.ts'
 import { pathsOfImported } from './imported-paths.ts'
 import { metadataFileMissing } from './load-table.ts'
 
@@ -40,7 +41,7 @@ export async function readMetadataAt(
  * its metadata log.
  */
 export async function importTable(
-  deps: Pick<LakeServices, 'ambient' | 'manifests' | 'warehouse'>,
+  deps: Stores<'locations'> & Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse'>,
   metadata: TableMetadata,
   {
     name,
@@ -54,14 +55,16 @@ export async function importTable(
 ): Promise<NewTable> {
   const refuse = (problem: string) => invalidFile(metadataLocation, problem)
   const byId = requireConsistent(metadata, refuse)
-  requireWritableLocation(deps, metadata.definition.location)
-  const { definition, currentSnapshotId } = metadata
+  const { currentSnapshotId } = metadata
+  const tableUuid = metadata.definition.tableUuid.toLowerCase()
+  const definition = { ...metadata.definition, tableUuid }
+  await requireFreeLocation(deps, definition)
   const earlier = metadata.metadataLog.slice(-PUBLICATIONS_MAX)
   const version = Math.max(versionMin, earlier.length)
   const { [MAIN_BRANCH]: _main, ...refs } = metadata.refs
   const state = {
     ...name,
-    definition: { ...definition, tableUuid: definition.tableUuid.toLowerCase() },
+    definition,
     version,
     lastSequenceNumber: metadata.lastSequenceNumber,
     lastUpdatedMs: metadata.lastUpdatedMs,

@@ -7,8 +7,9 @@ import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import type { SharedTurn } from '../../lake/commit/shared-turns.ts'
 import type { LakeServices } from '../../lake/lake.ts'
+import { forgetDrop } from '../../lake/table/drop-mark.ts'
 import { dropTable } from '../tables/drop-table.ts'
-import { forgetDrop, nameTaken, refuseTakenName } from './create-table.ts'
+import { nameTaken, refuseTakenName } from './create-table.ts'
 import { metadataFileAnswer, tableAnswer } from './kept-answer.ts'
 import { getRestTable, type LoadedTable, loadTable, tableDoesNotExist } from './load-table.ts'
 import { importTable, readMetadataAt } from './metadata-import.ts'
@@ -50,7 +51,7 @@ export async function registerTable(
       ? addImported(deps, importAt(0), keeper)
       : replaceByImported(deps, { name, importAt, turn }, keeper),
   )
-  await forgetDrop(deps, state.definition.location)
+  await forgetDrop(deps, state.definition)
   const loaded = await loadTable(deps, state, 'all')
   if (loaded === undefined) throw tableDoesNotExist(name)
   return loaded

@@ -4,5 +4,5 @@ import type { LakeServices } from '../../lake/lake.ts'
 /** The lake, and further stores that the REST catalog uses. */
 export interface RestServices extends LakeServices {
   readonly catalog: LakeServices['catalog'] &
-    Pick<Catalog, 'views' | 'namespaces' | 'replays' | 'publications'>
+    Pick<Catalog, 'views' | 'namespaces' | 'replays' | 'publications' | 'locations'>
 }

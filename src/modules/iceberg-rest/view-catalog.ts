@@ -13,7 +13,7 @@ import type { NamespacedName } from '../../core/table/table-name.ts'
 import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
 import type { Page } from '../../http/page-token.ts'
 import type { LakeServices } from '../../lake/lake.ts'
-import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
+import { defaultLocation } from '../../lake/table/table-location.ts'
 import type { ViewDependencies } from '../views/change-view.ts'
 import {
   addView,
@@ -74,7 +74,6 @@ export async function createRestView(
     location: request.location ?? defaultLocation(deps, name, viewUuid),
     nowMs: deps.ambient.nowMs(),
   })
-  requireWritableLocation(deps, metadata.location)
   const options = () => keeper.withEffect(viewAnswer(viewUuid))
   return addView(deps, { namespace: levels, name: name.name, metadata }, options)
 }
@@ -102,7 +101,6 @@ export async function replaceRestView(
     change: (_state, base) => {
       checkViewRequirements(requirements, base)
       const metadata = applyViewUpdates(base, updates, { nowMs: deps.ambient.nowMs() })
-      if (metadata.location !== base.location) requireWritableLocation(deps, metadata.location)
       return metadata === base ? undefined : { metadata }
     },
     options: ({ viewUuid }) => keeper.withEffect(viewAnswer(viewUuid)),
@@ -179,7 +177,6 @@ export async function registerView(
   const { levels } = await getNamespace(deps, namespace)
   await refuseTakenViewName(deps, name)
   const metadata = await readMetadataAt(deps, metadataLocation)
-  requireWritableLocation(deps, metadata.location)
   const viewUuid = metadata.viewUuid.toLowerCase()
   const options = () => keeper.withEffect(viewAnswer(viewUuid))
   return addView(deps, { namespace: levels, name: name.name, metadata, metadataLocation }, options)

@@ -10,12 +10,7 @@ import { snapshotFromJson } from '../../formats/metadata/snapshot-json.ts'
 import { tableMetadataFromJson } from '../../formats/metadata/table-metadata-json.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { TABLE_NAME_KEY } from '../../lake/publish/publisher.ts'
-import { DROPPED_MARK } from '../tables/drop-table.ts'
-
-/** `<version>-<uuid>.metadata.json` in a table's `metadata/`. */
-const METADATA_FILE = /^(.+)\/metadata\/(\d{5,15})-[^/]+\.metadata\.json$/
-const SNAPSHOT_FILE = /^(.+)\/metadata\/snapshots\/snapshot-\d+(?:-(\d+))?\.json$/
-const DROPPED_FILE = new RegExp(`^(.+)/metadata/${DROPPED_MARK}$`)
+import { findTables, type SnapshotFile, type TableFiles } from './rebuild-files.ts'
 
 export interface RebuiltTable {
   readonly location: string
@@ -25,75 +20,50 @@ export interface RebuiltTable {
   readonly detail?: string
 }
 
-interface TableFiles {
-  metadata: { readonly location: string; readonly version: number } | undefined
-  readonly snapshots: { readonly location: string; readonly attempt: number }[]
-  isDropped: boolean
-}
+type RebuildDependencies = Stores<'tables' | 'locations'> &
+  Pick<LakeServices, 'manifests' | 'objects' | 'publisher' | 'warehouse'>
 
 /**
  * Registers every table of the warehouse from its newest metadata file, and later commits from
  * their snapshot files. Tables already in the catalog stay unchanged. A commit that a crash
  * interrupted before it was acknowledged may come back, too.
  */
-export async function* rebuildCatalog(
-  deps: Stores<'tables'> & Pick<LakeServices, 'manifests' | 'objects' | 'publisher' | 'warehouse'>,
-): AsyncIterable<RebuiltTable> {
-  const tables = await findTables(deps)
-  for (const [location, files] of tables) {
+export async function* rebuildCatalog(deps: RebuildDependencies): AsyncIterable<RebuiltTable> {
+  for (const files of await findTables(deps)) {
     try {
-      yield await rebuildTable(deps, location, files)
+      yield await rebuildTable(deps, files)
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error)
-      yield { location, table: undefined, outcome: 'unreadable', detail }
+      yield { location: files.location, table: undefined, outcome: 'unreadable', detail }
     }
   }
-}
-
-async function findTables(
-  deps: Pick<LakeServices, 'objects' | 'warehouse'>,
-): Promise<ReadonlyMap<string, TableFiles>> {
-  const tables = new Map<string, TableFiles>()
-  const filesAt = (location: string): TableFiles => {
-    const files = tables.get(location) ?? { metadata: undefined, snapshots: [], isDropped: false }
-    tables.set(location, files)
-    return files
-  }
-  for await (const { location } of deps.objects.list(deps.warehouse)) {
-    const [, table, version] = METADATA_FILE.exec(location) ?? []
-    if (table !== undefined) {
-      const files = filesAt(table)
-      const isNewer = files.metadata === undefined || Number(version) > files.metadata.version
-      if (isNewer) files.metadata = { location, version: Number(version) }
-    }
-    const [, ofTable, attempt] = SNAPSHOT_FILE.exec(location) ?? []
-    if (ofTable !== undefined) {
-      filesAt(ofTable).snapshots.push({ location, attempt: Number(attempt ?? 0) })
-    }
-    const [, dropped] = DROPPED_FILE.exec(location) ?? []
-    if (dropped !== undefined) filesAt(dropped).isDropped = true
-  }
-  return tables
 }
 
 async function rebuildTable(
-  deps: Stores<'tables'> & Pick<LakeServices, 'manifests' | 'objects' | 'publisher'>,
-  location: string,
-  { metadata: file, snapshots, isDropped }: TableFiles,
+  deps: Omit<RebuildDependencies, 'warehouse'>,
+  { location, tableUuid, metadata: file, ...found }: TableFiles,
 ): Promise<RebuiltTable> {
-  if (isDropped) return { location, table: undefined, outcome: 'dropped' }
+  if (tableUuid !== undefined) {
+    const places = found.isDropped ? [location, ...found.earlierLocations] : found.earlierLocations
+    for (const place of places) {
+      await deps.catalog.locations.remember({ tableUuid, location: place })
+    }
+  }
+  if (found.isDropped) return { location, table: undefined, outcome: 'dropped' }
   if (file === undefined) {
     throw new CatalogError('metadata-corrupt', 'the folder has snapshot files but no metadata file')
   }
   const json = (await readJson(deps, file.location)) as Record<string, unknown>
   const { namespace, name } = nameIn(json)
-  const metadata = await withLaterSnapshots(deps, tableMetadataFromJson(json), snapshots)
+  const metadata = await withLaterSnapshots(deps, tableMetadataFromJson(json), found.snapshots)
   const state = stateOf(metadata, { namespace, name, version: file.version })
   const outcome = await deps.catalog.tables.create({
     state,
     snapshots: metadata.snapshots,
     snapshotLog: metadata.snapshotLog,
     addedPaths: [...(await pathsOf(deps, metadata.snapshots))],
+    // As the catalog had it, which may have been one of Moraine 0.1.
+    mayShareLocation: true,
   })
   if (outcome === 'created') deps.publisher.schedule(state.definition.tableUuid)
   return {
@@ -107,12 +77,14 @@ async function rebuildTable(
 async function withLaterSnapshots(
   deps: Pick<LakeServices, 'objects'>,
   metadata: TableMetadata,
-  files: TableFiles['snapshots'],
+  files: readonly SnapshotFile[],
 ): Promise<TableMetadata> {
+  const { tableUuid } = metadata.definition
   const later = new Map<string, Snapshot>()
   for (const { location } of files.toSorted((a, b) => a.attempt - b.attempt)) {
-    const json = (await readJson(deps, location)) as { readonly snapshot?: unknown }
-    const snapshot = snapshotFromJson(json.snapshot)
+    const json = (await readJson(deps, location)) as Readonly<Record<string, unknown>>
+    if ((json['table-uuid'] ?? tableUuid) !== tableUuid) continue
+    const snapshot = snapshotFromJson(json['snapshot'])
     if (snapshot.sequenceNumber > metadata.lastSequenceNumber) {
       later.set(followerKey(snapshot.parentSnapshotId, snapshot.sequenceNumber), snapshot)
     }

@@ -4,14 +4,9 @@ import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { parseNewTableName } from '../../core/table/table-name.ts'
+import { defaultLocation } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
-import {
-  alreadyExists,
-  type NewTableDependencies,
-  newLocation,
-  newState,
-  publishedLocation,
-} from './tables.ts'
+import { alreadyExists, type NewTableDependencies, newState, publishedLocation } from './tables.ts'
 
 /**
  * Creates a table over the same files, without copying a byte: it starts with the source's
@@ -30,7 +25,7 @@ export async function cloneTable(
   const found = await getSnapshot(deps.catalog, source, request)
   const { namespace, name } = parseNewTableName(request)
   const tableUuid = deps.ambient.newUuid()
-  const location = await newLocation(deps, undefined, { namespace, name, tableUuid })
+  const location = defaultLocation(deps, { name }, tableUuid)
   const isPast = request.asAtMs !== undefined || request.snapshotIdentifier !== undefined
   const definition: TableDefinition = {
     ...source.definition,

@@ -7,10 +7,9 @@ import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import type { LakeServices } from '../../lake/lake.ts'
+import { markDropped } from '../../lake/table/drop-mark.ts'
 import { getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
 
-/** Marker file in `metadata/` of a table that was dropped without a purge. */
-export const DROPPED_MARK = 'dropped.json'
 const DELETES_AT_ONCE = 16
 const PUBLICATIONS_MAX = 100_000
 /** Paths in one query to the catalog. */
@@ -41,7 +40,7 @@ export async function dropTable(
   // Dropped first: a clone made concurrently then finds its source gone and gives up.
   const { state, isOwn } = await dropNewest(deps, tableUuid, { purge, keep, paths })
   if (purge) await addMetadataFiles(deps, state, { paths, isOwn })
-  else await markDropped(deps, state)
+  else await markDropped(deps, state.definition)
   const deletedFiles = await deleteUnused(deps, tableUuid, [...paths])
   return { state, deletedFiles, keptFiles: paths.size - deletedFiles }
 }
@@ -118,16 +117,6 @@ async function addMetadataFiles(
   const folder = `${definition.location}/metadata`
   for await (const { location } of deps.objects.list(folder)) {
     if (isOwn(location)) paths.add(location)
-  }
-}
-
-/** Marks the files as dropped, so that a catalog rebuilt from files does not revive the table. */
-async function markDropped(deps: DropDependencies, { definition }: TableState): Promise<void> {
-  const note = new TextEncoder().encode(JSON.stringify({ 'table-uuid': definition.tableUuid }))
-  try {
-    await deps.objects.putIfAbsent(`${definition.location}/metadata/${DROPPED_MARK}`, note)
-  } catch (err) {
-    deps.log.warn({ err, location: definition.location }, 'a dropped table could not be marked')
   }
 }
 

@@ -60,6 +60,7 @@ const create = (deps: NewTableDependencies) =>
         'partitioning-invalid',
         'location-invalid',
         'location-not-allowed',
+        'location-taken',
         'file-not-found',
         'file-not-parquet',
         'storage-full',

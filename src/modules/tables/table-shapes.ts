@@ -18,6 +18,7 @@ import {
 } from '../../http/common-shapes.ts'
 import { COLUMNS_LISTED_MAX, Column, ColumnInput, EXAMPLE_COLUMN } from './schema-shapes.ts'
 
+const EXAMPLE_LOCATION = `file:///warehouse/5f/flights-${EXAMPLE_UUID}`
 const METADATA_BYTES_MAX = 64 * 1024
 /** More do not fit into the bytes. */
 const METADATA_KEYS_MAX = 16_384
@@ -79,9 +80,15 @@ export const CreateTableRequest = z
       example: 'file:///data/flights.parquet',
     }),
     partitioning: boundedArray(Partitioning, { max: 100 }).optional(),
-    location: z.string().max(LOCATION_LENGTH_MAX).optional().meta({
-      description: 'An empty folder in the warehouse for the table’s own files.',
-    }),
+    location: z
+      .string()
+      .max(LOCATION_LENGTH_MAX)
+      .optional()
+      .meta({
+        description:
+          'A folder in the warehouse for the table’s own files, by default one of its own. ' +
+          'It must not be in another table’s folder, nor around one.',
+      }),
     description: Description.nullish(),
     steward: Steward.nullish(),
     disposition: Disposition.nullish(),
@@ -185,7 +192,7 @@ export const SnapshotAnswer = z
       timestamp: EXAMPLE_TIME,
       operation: 'append',
       schema_id: 0,
-      manifest_list: 'file:///warehouse/aviation/flights/metadata/manifest_lists/man_list-1-0.avro',
+      manifest_list: `${EXAMPLE_LOCATION}/metadata/manifest_lists/man_list-1-0.avro`,
       summary: { 'added-data-files': '1', 'total-records': '1024' },
       transaction_ids: [EXAMPLE_TRANSACTION_ID],
       author: 'nightly-load',
@@ -202,7 +209,7 @@ const tableMembers = {
   steward: z.string().nullable(),
   disposition: z.enum(['snapshot', 'continuous']).nullable(),
   metadata: z.record(z.string(), z.unknown()),
-  location: z.string().meta({ example: 'file:///warehouse/aviation/flights' }),
+  location: z.string().meta({ example: EXAMPLE_LOCATION }),
   format_version: z
     .int()
     .meta({ description: 'Version of the Apache Iceberg format.', example: 2 }),
@@ -240,11 +247,11 @@ const exampleTable = {
   steward: null,
   disposition: null,
   metadata: {},
-  location: 'file:///warehouse/aviation/flights',
+  location: EXAMPLE_LOCATION,
   format_version: 2,
   created_at: EXAMPLE_TIME,
   updated_at: EXAMPLE_TIME,
-  metadata_location: 'file:///warehouse/aviation/flights/metadata/00000-a.metadata.json',
+  metadata_location: `${EXAMPLE_LOCATION}/metadata/00000-a.metadata.json`,
   schema: { schema_id: 0, columns: [EXAMPLE_COLUMN] },
   partitioning: [],
   refs: {},

@@ -1,3 +1,4 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import type { Module } from '../module.ts'
 import type { DropDependencies } from './drop-table.ts'
@@ -10,7 +11,7 @@ import { tableRoutes } from './table-routes.ts'
 
 /** Tables: their definitions, schemas and snapshots, and reading them. */
 export function tablesModule(
-  platform: RewriteDependencies & LakeServices & DropDependencies,
+  platform: RewriteDependencies & LakeServices & DropDependencies & Stores<'locations'>,
 ): Module {
   return {
     name: 'tables',

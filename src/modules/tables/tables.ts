@@ -2,6 +2,7 @@ import type { Stores } from '../../catalog/catalog.ts'
 import type { ListTablesQuery, TableSummary } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { TABLE_METADATA_CHARACTERS_MAX } from '../../core/limits.ts'
+import { withoutSlashes } from '../../core/metadata/location.ts'
 import { PARTITION_FIELD_ID_BASE, UNSORTED } from '../../core/partition/partition-spec.ts'
 import { buildPartitionSpec, type PartitioningColumn } from '../../core/partition/partitioning.ts'
 import type { Keep } from '../../core/replay.ts'
@@ -34,10 +35,8 @@ import { dataFileLocation } from '../../lake/file/data-file-location.ts'
 import { readFooterOf } from '../../lake/file/read-footer.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
+import { defaultLocation, requireEmptyLocation } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable, isCurrent } from '../../lake/table/table-lookup.ts'
-
-/** Folders that hold the files of another table, or dumps, which are swept. */
-const RESERVED_FOLDERS = ['metadata', 'data', 'dumps']
 
 export interface CreateTableRequest extends TableDescriptionChange {
   readonly name: string
@@ -63,7 +62,7 @@ export interface TableReading {
 }
 
 /** Everything that creating a table uses. */
-export type NewTableDependencies = Stores<'tables'> &
+export type NewTableDependencies = Stores<'tables' | 'locations'> &
   Pick<LakeServices, 'ambient' | 'log' | 'objects' | 'publisher' | 'warehouse'>
 
 /** Everything that reading a table uses. */
@@ -81,7 +80,7 @@ export async function createTable(
   const schema: Schema = { schemaId: 0, fields, identifierFieldIds: [] }
   const spec = buildPartitionSpec(schema, request.partitioning ?? [])
   const tableUuid = deps.ambient.newUuid()
-  const location = await newLocation(deps, request.location, { namespace, name, tableUuid })
+  const location = await locationOf(deps, request, { name, tableUuid })
   const definition: TableDefinition = {
     formatVersion: 2,
     tableUuid,
@@ -164,48 +163,15 @@ async function columnsOf(
   )
 }
 
-/** By default unique to the table; a given one must be in the warehouse, without metadata. */
-export async function newLocation(
-  { objects, warehouse }: Pick<LakeServices, 'objects' | 'warehouse'>,
-  given: string | undefined,
-  table: {
-    readonly namespace: readonly string[]
-    readonly name: string
-    readonly tableUuid: string
-  },
+/** A given one must hold no table's metadata; without one, it is the table's alone. */
+async function locationOf(
+  deps: NewTableDependencies,
+  { location: given }: CreateTableRequest,
+  { name, tableUuid }: { readonly name: string; readonly tableUuid: string },
 ): Promise<string> {
-  if (given === undefined) {
-    return `${warehouse}/${table.namespace.join('/')}/${table.name}-${table.tableUuid}`
-  }
-  const location = dataFileLocation(given).replace(/\/+$/, '')
-  if (!location.startsWith(`${warehouse}/`)) {
-    throw new CatalogError(
-      'location-not-allowed',
-      `a table's location must be below the warehouse, ${warehouse}`,
-      {
-        facts: { location, warehouse },
-      },
-    )
-  }
-  const segments = location.slice(warehouse.length).split('/')
-  const reserved = segments.find((segment) => RESERVED_FOLDERS.includes(segment))
-  if (reserved !== undefined) {
-    throw new CatalogError(
-      'location-not-allowed',
-      `a table's location must not contain the folder name "${reserved}", ` +
-        'which is reserved for files of tables and dumps',
-      { facts: { location, reserved: RESERVED_FOLDERS } },
-    )
-  }
-  for await (const _ of objects.list(`${location}/metadata`)) {
-    throw new CatalogError(
-      'location-not-allowed',
-      `${location} already holds the metadata of a table: use an empty folder`,
-      {
-        facts: { location },
-      },
-    )
-  }
+  if (given === undefined) return defaultLocation(deps, { name }, tableUuid)
+  const location = withoutSlashes(dataFileLocation(given))
+  await requireEmptyLocation(deps, { location, tableUuid })
   return location
 }
 

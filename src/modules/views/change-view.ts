@@ -8,11 +8,11 @@ import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/vi
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { LakeServices } from '../../lake/lake.ts'
-import { requireWritableLocation } from '../../lake/table/table-location.ts'
+import { requireFreeLocation } from '../../lake/table/table-location.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
 /** Everything that creating and changing a view uses. */
-export type ViewDependencies = Stores<'views' | 'tables'> &
+export type ViewDependencies = Stores<'views' | 'tables' | 'locations'> &
   Pick<LakeServices, 'objects' | 'ambient' | 'meter' | 'warehouse'>
 
 /** Property with the folder of metadata files, if not below the location (Iceberg view spec). */
@@ -46,12 +46,13 @@ export function viewNotFound({ shown }: WantedView): ProblemError {
 
 /** Adds a view, after its metadata file. Throws `view-already-exists` if the name is taken. */
 export async function addView(
-  deps: Stores<'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
+  deps: Stores<'views' | 'locations'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
   view: NamespacedName & { readonly metadata: ViewMetadata; readonly metadataLocation?: string },
   options: (added: ViewState) => MutationOptions,
 ): Promise<ViewState> {
   const nowMs = deps.ambient.nowMs()
   const { namespace, name, metadata } = view
+  await requirePlace(deps, metadata)
   const state = {
     viewUuid: metadata.viewUuid.toLowerCase(),
     namespace,
@@ -95,8 +96,10 @@ export async function changeView(
 ): Promise<{ readonly state: ViewState; readonly isChanged: boolean }> {
   return onNewest(deps, async () => {
     const state = await getView(deps, wanted)
-    const changed = change(state, parseViewMetadata(state.metadata))
+    const base = parseViewMetadata(state.metadata)
+    const changed = change(state, base)
     if (changed === undefined) return { state, isChanged: false }
+    await requirePlace(deps, changed.metadata ?? base, base)
     const replaced = await tryReplace(deps, { state, changed }, options)
     return replaced === undefined ? new LostRace() : { state: replaced, isChanged: true }
   })
@@ -104,7 +107,7 @@ export async function changeView(
 
 /** The changed view; `undefined` if another change came first. */
 async function tryReplace(
-  deps: Stores<'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
+  deps: Stores<'views'> & Pick<ViewDependencies, 'ambient' | 'objects'>,
   { state, changed }: { readonly state: ViewState; readonly changed: ChangedView },
   options: (next: ViewState) => MutationOptions,
 ): Promise<ViewState | undefined> {
@@ -140,7 +143,7 @@ class OvertakenError extends Error {}
 
 /** Runs `work` with a new metadata file; removes it only if the catalog surely does not name it. */
 async function withMetadataFile<T>(
-  deps: Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
+  deps: Pick<ViewDependencies, 'ambient' | 'objects'>,
   {
     metadata,
     version,
@@ -151,7 +154,7 @@ async function withMetadataFile<T>(
   const { objects, ambient } = deps
   const number = String(version).padStart(5, '0')
   const file = `${number}-${ambient.newUuid()}.metadata.json`
-  const metadataLocation = `${metadataFolder(deps, metadata)}/${file}`
+  const metadataLocation = `${metadataFolder(metadata)}/${file}`
   await objects.putIfAbsent(metadataLocation, new TextEncoder().encode(json))
   try {
     return await work(metadataLocation)
@@ -161,13 +164,31 @@ async function withMetadataFile<T>(
   }
 }
 
-function metadataFolder(
-  deps: Pick<ViewDependencies, 'warehouse'>,
-  { location, properties }: Pick<ViewMetadata, 'location' | 'properties'>,
-): string {
+/**
+ * Requires that the view can write to its folders, and that no table is there: what is below a
+ * table's location may be deleted with the table. Folders that it has already stay.
+ */
+async function requirePlace(
+  deps: Stores<'locations'> & Pick<ViewDependencies, 'objects' | 'warehouse'>,
+  metadata: ViewMetadata,
+  base?: ViewMetadata,
+): Promise<void> {
+  const tableUuid = metadata.viewUuid.toLowerCase()
+  const known = base === undefined ? [] : foldersOf(base)
+  for (const location of foldersOf(metadata)) {
+    if (!known.includes(location)) await requireFreeLocation(deps, { location, tableUuid })
+  }
+}
+
+function foldersOf(metadata: ViewMetadata): readonly string[] {
+  const folder = metadataFolder(metadata)
+  const { location } = metadata
+  return folder.startsWith(`${location}/`) ? [location] : [location, folder]
+}
+
+function metadataFolder({ location, properties }: ViewMetadata): string {
   const given = Object.hasOwn(properties, METADATA_PATH) ? properties[METADATA_PATH] : undefined
   if (given === undefined) return `${location}/metadata`
-  requireWritableLocation(deps, given)
   return given.replace(/\/+$/, '')
 }
 

@@ -50,9 +50,7 @@ const CHANGING = [
 const STORING = ['storage-full', 'commit-state-unknown'] as const
 const ViewPosition = z.tuple([z.string().min(1)])
 
-const create = (
-  deps: Stores<'tables' | 'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
-) =>
+const create = (deps: Omit<ViewDependencies, 'meter'>) =>
   defineRoute(
     {
       method: 'post',

@@ -9,6 +9,7 @@ import {
 } from '../../http/common-shapes.ts'
 import { COLUMNS_LISTED_MAX, Column, ColumnInput, EXAMPLE_COLUMN } from '../tables/schema-shapes.ts'
 
+const EXAMPLE_LOCATION = `file:///warehouse/5f/late_flights-${EXAMPLE_UUID}`
 const QUERIES_MAX = 100
 const SQL_LENGTH_MAX = 1_000_000
 
@@ -117,10 +118,8 @@ export const ViewAnswer = z
       view_id: EXAMPLE_UUID,
       ...EXAMPLE_NAME,
       description: 'Flights that left late.',
-      location: `file:///warehouse/aviation/late_flights-${EXAMPLE_UUID}`,
-      metadata_location:
-        `file:///warehouse/aviation/late_flights-${EXAMPLE_UUID}/metadata/` +
-        `00000-${EXAMPLE_UUID}.metadata.json`,
+      location: EXAMPLE_LOCATION,
+      metadata_location: `${EXAMPLE_LOCATION}/metadata/00000-${EXAMPLE_UUID}.metadata.json`,
       created_at: EXAMPLE_TIME,
       updated_at: EXAMPLE_TIME,
       ...EXAMPLE_VERSION,

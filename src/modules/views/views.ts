@@ -13,7 +13,7 @@ import {
 } from '../../core/table/table-name.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
-import { defaultLocation, requireWritableLocation } from '../../lake/table/table-location.ts'
+import { defaultLocation } from '../../lake/table/table-location.ts'
 import {
   addView,
   changeView,
@@ -61,7 +61,7 @@ export interface CreateViewRequest extends ReplaceViewRequest {
 
 /** Creates a view whose name follows the rules of `/v1`. Throws `view-already-exists`. */
 export async function createView(
-  deps: Stores<'tables' | 'views'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
+  deps: Omit<ViewDependencies, 'meter'>,
   request: CreateViewRequest,
   keep: Keep<ViewReading> = () => ({}),
 ): Promise<ViewReading> {
@@ -78,7 +78,6 @@ export async function createView(
     version: versionOf(request, { namespace: name.namespace, nowMs }),
     properties: description === undefined || description === null ? {} : { comment: description },
   })
-  requireWritableLocation(deps, metadata.location)
   const options = (state: ViewState) => keep({ ...state, metadata })
   return { ...(await addView(deps, { ...name, metadata }, options)), metadata }
 }

@@ -1,6 +1,5 @@
 import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
-import type { LakeServices } from '../../../src/lake/lake.ts'
 import { type RebuiltTable, rebuildCatalog } from '../../../src/modules/operations/rebuild.ts'
 import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
@@ -11,7 +10,7 @@ import {
   readTable,
   rollbackTable,
 } from '../../../src/modules/tables/tables.ts'
-import { composeLake } from '../../../src/service.ts'
+import { composeLake, type Lake } from '../../../src/service.ts'
 import { logOf } from '../../catalog/catalog-samples.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import { writeParquet } from '../../parquet-files.ts'
@@ -29,7 +28,7 @@ async function append(table: string, name: string): Promise<void> {
 }
 
 /** The services over an empty catalog and the same files. */
-async function rebuilt(): Promise<{ deps: LakeServices; tables: RebuiltTable[] }> {
+async function rebuilt(): Promise<{ deps: Lake; tables: RebuiltTable[] }> {
   const catalog = await openSqliteCatalog({ path: ':memory:' })
   await catalog.migrate()
   const deps = composeLake({ ...shop.deps, catalog })
@@ -39,7 +38,7 @@ async function rebuilt(): Promise<{ deps: LakeServices; tables: RebuiltTable[] }
   return { deps, tables }
 }
 
-async function historyOf(deps: LakeServices, table: string) {
+async function historyOf(deps: Lake, table: string) {
   const { state, snapshot, plan } = await readTable(deps, { table })
   const { tableUuid } = state.definition
   return {
@@ -124,4 +123,36 @@ test('a metadata file that is no metadata is named, and the others come back', a
   await shop.deps.objects.putIfAbsent(bad, new TextEncoder().encode('{}'))
   const { tables } = await rebuilt()
   expect(tables.map((table) => table.outcome).sort()).toEqual(['registered', 'unreadable'])
+})
+
+test('of two tables that shared a location, only the dropped one is dropped', async () => {
+  const columns = [{ name: 'n', type: 'long' }]
+  const location = `${shop.deps.warehouse}/shared/place`
+  const first = await createTable(shop.deps, { name: 'a', columns, location })
+  const second = await createTable(shop.deps, { name: 'gone', columns })
+  await append('a', '1')
+  await append('gone', '1')
+  await shop.deps.publisher.close()
+  // What Moraine 0.1 left of the second one there: newer metadata, and one mark for both.
+  const { objects } = shop.deps
+  const { state } = await readTable(shop.deps, { table: 'gone' })
+  const file = await objects.read(state.metadataLocation ?? '', { bytesMax: 1e6 })
+  const text = new TextDecoder().decode(file)
+  const moved = new TextEncoder().encode(text.replaceAll(state.definition.location, location))
+  await objects.putIfAbsent(`${location}/metadata/00099-x.metadata.json`, moved)
+  const uuids = [first, second].map(({ definition }) => definition.tableUuid)
+  const note = new TextEncoder().encode(JSON.stringify({ 'table-uuid': uuids[1] }))
+  await objects.putIfAbsent(`${location}/metadata/dropped.json`, note)
+
+  const { deps, tables } = await rebuilt()
+  expect(tables.map(({ outcome }) => outcome).sort()).toEqual(['dropped', 'registered'])
+  expect((await deps.catalog.tables.list({ limit: 9 })).map((table) => table.name)).toEqual(['a'])
+  expect(await historyOf(deps, 'a')).toEqual(await historyOf(shop.deps, 'a'))
+  // Nobody else gets a place where files may be, and a purge knows whose they are.
+  expect(await deps.catalog.locations.findOverlapping(location, 9)).toEqual(
+    expect.arrayContaining([
+      { tableUuid: uuids[0], location, isDropped: false, keepsFiles: false },
+      { tableUuid: uuids[1], location, isDropped: true, keepsFiles: false },
+    ]),
+  )
 })

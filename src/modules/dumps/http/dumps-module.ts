@@ -4,6 +4,7 @@ import type { DumpDependencies } from '../dump-dependencies.ts'
 import { dumpJob } from '../dump-job.ts'
 import { forgetDroppedTables } from '../dump-sweep.ts'
 import { Dumps } from '../dumps.ts'
+import { moveOldDumps } from '../old-dumps.ts'
 import { ckanRoutes } from './ckan-routes.ts'
 import { DumpMetrics } from './dump-metrics.ts'
 import { dumpRoutes } from './dump-routes.ts'
@@ -22,7 +23,7 @@ export type DumpsPlatform = DumpDependencies & {
 
 /** Downloads of any snapshot as one file. */
 export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps: Dumps } {
-  const { ambient, catalog, objects, jobs, dumpBudgetBytes: bytesMax } = platform
+  const { ambient, catalog, log, objects, jobs, dumpBudgetBytes: bytesMax } = platform
   const metrics = new DumpMetrics()
   const dumps = new Dumps(platform, {
     keepNewest: DUMPS_KEPT,
@@ -38,6 +39,11 @@ export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps:
     jobs: [dumpJob(platform, dumps)],
     consumes: [forgetDroppedTables(platform)],
     dumps,
+    prepare: async () => {
+      const files = await moveOldDumps(platform)
+      if (files > 0)
+        log.warn({ files }, 'the dumps of Moraine 0.1 were moved to where they are now')
+    },
     close: () => dumps.close(),
   }
 }

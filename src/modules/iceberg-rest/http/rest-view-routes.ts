@@ -39,6 +39,7 @@ const MAKING_PROBLEMS = [
   'name-invalid',
   'update-invalid',
   'location-not-allowed',
+  'location-taken',
   'storage-full',
   'commit-state-unknown',
 ] as const

@@ -71,6 +71,7 @@ function movingRoutes(deps: RestServices): readonly Route[] {
           'file-not-found',
           'update-invalid',
           'location-not-allowed',
+          'location-taken',
           'name-invalid',
         ],
       },

@@ -71,7 +71,7 @@ test('what cannot be created is refused in the words of the specification', asyn
     status: 403,
     type: 'ForbiddenException',
   })
-  const inDumps = `${service.deps.warehouse}/dumps/x`
+  const inDumps = `${service.deps.warehouse}/.dumps/x`
   expect(await refusal(create('outside', { location: inDumps }))).toMatchObject({ status: 403 })
   const dotted = `${service.deps.warehouse}/../elsewhere`
   expect(await refusal(create('outside', { location: dotted }))).toMatchObject({ status: 403 })

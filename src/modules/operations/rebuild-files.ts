@@ -1,0 +1,127 @@
+import type { LakeServices } from '../../lake/lake.ts'
+import { droppedBy, isDropMark } from '../../lake/table/drop-mark.ts'
+
+/** `<version>-<uuid>.metadata.json` in a table's `metadata/`. */
+const METADATA_FILE = /^(.+)\/metadata\/(\d{5,15})-[^/]+\.metadata\.json$/
+const SNAPSHOT_FILE = /^(.+)\/metadata\/snapshots\/snapshot-\d+(?:-(\d+))?\.json$/
+const MARKED_FOLDER = /^(.+)\/metadata\/[^/]+$/
+const TABLE_UUID = /"table-uuid"\s*:\s*"([^"]+)"/
+/** The table's UUID is among the first members of its metadata. */
+const HEAD_BYTES = 4_096
+
+/** What the warehouse has of one table. */
+export interface TableFiles {
+  readonly location: string
+  /** `undefined` if its metadata does not say. */
+  readonly tableUuid: string | undefined
+  /** The newest; `undefined` if there are snapshots only. */
+  readonly metadata: MetadataFile | undefined
+  /** Those at the location, of which some may be of another table. */
+  readonly snapshots: readonly SnapshotFile[]
+  readonly isDropped: boolean
+  /** Folders where the table was before it was moved, newest first. */
+  readonly earlierLocations: readonly string[]
+}
+
+export interface MetadataFile {
+  readonly location: string
+  readonly version: number
+}
+
+export interface SnapshotFile {
+  readonly location: string
+  readonly attempt: number
+}
+
+interface Folder {
+  readonly metadata: MetadataFile[]
+  readonly snapshots: SnapshotFile[]
+  readonly marks: string[]
+}
+
+/** Tables that have files in the warehouse. */
+export async function findTables(
+  deps: Pick<LakeServices, 'objects' | 'warehouse'>,
+): Promise<readonly TableFiles[]> {
+  const tables: TableFiles[] = []
+  const byUuid = new Map<string, TableFiles[]>()
+  for (const [location, folder] of await findFolders(deps)) {
+    for (const table of await tablesIn(deps, location, folder)) {
+      const { tableUuid } = table
+      if (tableUuid === undefined) tables.push(table)
+      else byUuid.set(tableUuid, [...(byUuid.get(tableUuid) ?? []), table])
+    }
+  }
+  return [...tables, ...[...byUuid.values()].map(newestOf)]
+}
+
+async function findFolders(
+  deps: Pick<LakeServices, 'objects' | 'warehouse'>,
+): Promise<ReadonlyMap<string, Folder>> {
+  const folders = new Map<string, Folder>()
+  const at = (location: string): Folder => {
+    const folder = folders.get(location) ?? { metadata: [], snapshots: [], marks: [] }
+    folders.set(location, folder)
+    return folder
+  }
+  for await (const { location } of deps.objects.list(deps.warehouse)) {
+    const [, table, version] = METADATA_FILE.exec(location) ?? []
+    if (table !== undefined) at(table).metadata.push({ location, version: Number(version) })
+    const [, ofTable, attempt] = SNAPSHOT_FILE.exec(location) ?? []
+    if (ofTable !== undefined) {
+      at(ofTable).snapshots.push({ location, attempt: Number(attempt ?? 0) })
+    }
+    const [, marked] = isDropMark(location) ? (MARKED_FOLDER.exec(location) ?? []) : []
+    if (marked !== undefined) at(marked).marks.push(location)
+  }
+  return folders
+}
+
+/**
+ * The folder's tables: one, but for catalogs of Moraine 0.1, which let several share a location.
+ * Those whose newest file was never theirs alone are told apart by the beginning of every file.
+ */
+async function tablesIn(
+  deps: Pick<LakeServices, 'objects'>,
+  location: string,
+  { metadata, snapshots, marks }: Folder,
+): Promise<readonly TableFiles[]> {
+  const dropped = new Set<string | undefined>()
+  for (const mark of marks) dropped.add(await droppedBy(deps, mark))
+  const newestByUuid = new Map<string | undefined, MetadataFile | undefined>()
+  for (const file of metadata.toSorted((a, b) => b.version - a.version)) {
+    const tableUuid = await uuidIn(deps, file.location)
+    if (!newestByUuid.has(tableUuid)) newestByUuid.set(tableUuid, file)
+    // A default location has the table's own UUID in its name.
+    if (tableUuid !== undefined && location.endsWith(`-${tableUuid}`)) break
+  }
+  // Its metadata may be gone, but its other files are not.
+  for (const tableUuid of dropped) {
+    if (!newestByUuid.has(tableUuid)) newestByUuid.set(tableUuid, undefined)
+  }
+  if (newestByUuid.size === 0) newestByUuid.set(undefined, undefined)
+  return [...newestByUuid].map(([tableUuid, file]) => ({
+    location,
+    tableUuid,
+    metadata: file,
+    snapshots,
+    isDropped: dropped.has(tableUuid),
+    earlierLocations: [],
+  }))
+}
+
+async function uuidIn(
+  { objects }: Pick<LakeServices, 'objects'>,
+  file: string,
+): Promise<string | undefined> {
+  const head = new TextDecoder().decode(await objects.readRange(file, 0, HEAD_BYTES))
+  return TABLE_UUID.exec(head)?.[1]?.toLowerCase()
+}
+
+/** A table that was moved has metadata at all of its locations, with rising versions. */
+function newestOf(found: readonly TableFiles[]): TableFiles {
+  const versionOf = ({ metadata }: TableFiles) => metadata?.version ?? -1
+  const [newest, ...earlier] = found.toSorted((a, b) => versionOf(b) - versionOf(a))
+  if (newest === undefined) throw new Error('a table without files')
+  return { ...newest, earlierLocations: earlier.map(({ location }) => location) }
+}

@@ -1,0 +1,94 @@
+import { jest } from '@jest/globals'
+import { allDumpsFolder } from '../../../src/modules/dumps/dump-key.ts'
+import { serialiseDumpIndex } from '../../../src/modules/dumps/format/dump-index.ts'
+import { moveOldDumps } from '../../../src/modules/dumps/old-dumps.ts'
+import { createTable } from '../../../src/modules/tables/tables.ts'
+import { append, Lake } from '../../lake/lake.ts'
+import { bytesOf, type DumpShop, finished, openDumpShop } from './dump-shop.ts'
+
+/** Engines start as processes of their own. */
+jest.setTimeout(120_000)
+
+let lake: Lake
+let shop: DumpShop
+beforeAll(async () => {
+  lake = await Lake.open()
+})
+afterAll(() => lake.close())
+afterEach(() => shop.close())
+
+async function list(folder: string): Promise<string[]> {
+  const found: string[] = []
+  for await (const { location } of shop.deps.objects.list(folder)) found.push(location)
+  return found.sort()
+}
+
+/** As Moraine 0.1 has it: in a folder `dumps`, with indexes that say so. */
+async function makeOld(): Promise<void> {
+  const { objects, warehouse } = shop.deps
+  const [folder, old] = [allDumpsFolder(warehouse), `${warehouse}/dumps`]
+  for (const location of await list(folder)) {
+    const to = location.replace(folder, old)
+    if (!location.endsWith('/index.json')) await objects.moveIfAbsent(location, to)
+    else {
+      const text = new TextDecoder().decode(await objects.read(location, { bytesMax: 1e6 }))
+      const bytes = new TextEncoder().encode(text.replaceAll(folder, old))
+      await objects.putIfAbsent(to, bytes)
+      await objects.delete(location)
+    }
+  }
+}
+
+test('dumps of version 0.1 are moved, and served again without being made', async () => {
+  shop = await openDumpShop()
+  await createTable(shop.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
+  for (const name of ['a', 'b']) await append(shop, 't', await lake.numbers(shop, name, 0, 10))
+  const wishes = [{}, { format: 'ndjson', compression: 'gzip' }, { format: 'parquet' }] as const
+  const made = []
+  for (const wish of wishes) made.push(await shop.make('t', wish))
+  await shop.dumps.settle()
+  const files = await list(allDumpsFolder(shop.deps.warehouse))
+  await makeOld()
+  // Tables that the folder has, too, for it was no name of the service's own.
+  const { objects, warehouse } = shop.deps
+  const uuid = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff'
+  const ofTables = [
+    `${warehouse}/dumps/t-${uuid}/data/x.parquet`,
+    `${warehouse}/dumps/${uuid}/csv/shards-${uuid}/data/x.parquet`,
+    `${warehouse}/dumps/${uuid}/csv/t-${uuid}/metadata/00000-x.metadata.json`,
+  ]
+  for (const location of ofTables) await objects.putIfAbsent(location, new Uint8Array(1))
+
+  const another = await shop.anotherDumps()
+  const moved = await Promise.all([moveOldDumps(shop.deps), moveOldDumps(another.deps)])
+  expect(Math.max(...moved)).toBe(files.length)
+  expect(await moveOldDumps(shop.deps)).toBe(0)
+  expect(await list(`${warehouse}/dumps`)).toEqual(ofTables.sort())
+  expect(await list(allDumpsFolder(warehouse))).toEqual(files)
+  for (const [i, wish] of wishes.entries()) {
+    const index = await finished(another.dumps, await shop.target('t', wish))
+    expect(serialiseDumpIndex(index)).toBe(serialiseDumpIndex(made[i]?.index ?? index))
+    expect(await bytesOf(shop.deps, index)).toEqual(made[i]?.bytes)
+  }
+  expect(another.counting.exports).toBe(0)
+})
+
+test('what a crash left half-moved is moved at the next start', async () => {
+  shop = await openDumpShop()
+  await createTable(shop.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
+  await append(shop, 't', await lake.numbers(shop, 'crash', 0, 10))
+  const before = await shop.make('t')
+  await shop.dumps.settle()
+  await makeOld()
+  const { objects, warehouse } = shop.deps
+  const shard = (await list(`${warehouse}/dumps`)).find((file) => file.includes('/shards/')) ?? ''
+  const there = shard.replace(`${warehouse}/dumps`, allDumpsFolder(warehouse))
+  await objects.moveIfAbsent(shard, there)
+  // And one that was made again in between.
+  await objects.putIfAbsent(shard, await objects.read(there, { bytesMax: 1e6 }))
+  await moveOldDumps(shop.deps)
+  const another = await shop.anotherDumps()
+  const index = await finished(another.dumps, await shop.target('t'))
+  expect(await bytesOf(shop.deps, index)).toEqual(before.bytes)
+  expect(another.counting.exports).toBe(0)
+})
