@@ -1,3 +1,4 @@
+import type { TurnStore } from '../../src/catalog/turn-store.ts'
 import { commitBatch } from '../../src/lake/commit/commit-batch.ts'
 import type { CommitServices } from '../../src/lake/commit/commit-dependencies.ts'
 import type { CommitBatch, CommitQueue } from '../../src/lake/commit/commit-queue.ts'
@@ -9,9 +10,12 @@ export function queueOver(deps: CommitServices): CommitQueue {
   return queueOf((batch) => commitBatch(deps, batch), deps.ambient.sleep)
 }
 
+const noTurns: TurnStore = { take: async () => undefined, isTaken: async () => false }
+
 /** A queue that gives its batches to `commit`, with no lake behind it. */
 export function queueOf(commit: CommitBatch, sleep: (ms: number) => Promise<void>): CommitQueue {
-  return composeLake({ ambient: { sleep } } as LakePorts, { commitBatch: commit }).commits
+  const ports = { ambient: { sleep }, catalog: { turns: noTurns } }
+  return composeLake(ports as unknown as LakePorts, { commitBatch: commit }).commits
 }
 
 /** An empty cache of these objects. */

@@ -5,9 +5,10 @@ import { locationKey } from '../../core/file/location-key.ts'
 import { keyTaken } from '../../core/replay.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
-import type { TableCommitResult, Transaction } from '../../core/table/transaction.ts'
+import type { TableCommitResult } from '../../core/table/transaction.ts'
 import { deleteQuietly } from '../snapshot/orphans.ts'
 import { type PreparedSnapshot, writeSnapshot } from '../snapshot/snapshot-writer.ts'
+import { SpareManifests } from '../snapshot/spare-manifests.ts'
 import { tableNotFound } from '../table/table-lookup.ts'
 import type { CommitServices } from './commit-dependencies.ts'
 import { type BatchOutcome, onlyAppends, type PendingTransaction } from './commit-queue.ts'
@@ -16,6 +17,7 @@ import { withNames } from './name-mapping-update.ts'
 import { LostRace, onNewest } from './on-newest.ts'
 import type { SharedTurn } from './shared-turns.ts'
 import { getTransaction, requireOpen } from './transaction-state.ts'
+import { transactionSummary } from './transaction-summary.ts'
 import { isUnknownState } from './unknown-state.ts'
 
 /**
@@ -59,15 +61,20 @@ export async function commitBatch(
 ): Promise<BatchOutcome> {
   const outcomes: Outcomes = new Map()
   const unique = new Map(batch.map((pending) => [pending.transaction.transactionId, pending]))
+  const spares = new SpareManifests(deps)
   const attempt = async () => {
     for (;;) {
       const waiting = [...unique.values()].filter((p) => !outcomes.has(p.transaction.transactionId))
       if (waiting.length === 0) return outcomes
-      const raced = await tryCommit(deps, waiting, outcomes)
+      const raced = await tryCommit(deps, waiting, { outcomes, spares })
       if (raced !== undefined) return new LostRace({ tableUuid: raced.tableUuid })
     }
   }
-  return onNewest(deps, attempt, { turn, isAppend: batch.every(onlyAppends) })
+  try {
+    return await onNewest(deps, attempt, { turn, isAppend: batch.every(onlyAppends) })
+  } finally {
+    await spares.close()
+  }
 }
 
 /** Settles at least one transaction, or returns the table that another process was first on. */
@@ -75,12 +82,12 @@ async function tryCommit(
   deps: Stores<'paths' | 'snapshots' | 'tables' | 'transactions'> &
     Pick<CommitServices, 'ambient' | 'manifests' | 'objects' | 'publisher'>,
   waiting: readonly PendingTransaction[],
-  outcomes: Outcomes,
+  { outcomes, spares }: { readonly outcomes: Outcomes; readonly spares: SpareManifests },
 ): Promise<{ readonly tableUuid: string } | undefined> {
   const tables = await validateBatch(deps, waiting, outcomes)
   const accepted = waiting.filter((p) => !outcomes.has(p.transaction.transactionId))
   if (accepted.length === 0) return undefined
-  const prepared = await prepareTables(deps, tables)
+  const prepared = await prepareTables(deps, tables, spares)
   const results = resultsByTransaction(accepted, prepared)
   const outcome = await commitPrepared(deps, prepared, { accepted, results })
   if (outcome.outcome === 'committed') {
@@ -88,8 +95,11 @@ async function tryCommit(
     for (const [transactionId, tableResults] of results) outcomes.set(transactionId, tableResults)
     return undefined
   }
+  if (outcome.outcome === 'version-mismatch') {
+    for (const table of prepared) await spares.keep(tableUuidOf(table), table.prepared)
+    return outcome
+  }
   await discard(deps, prepared)
-  if (outcome.outcome === 'version-mismatch') return outcome
   if (outcome.outcome === 'transaction-changed') {
     outcomes.set(outcome.transactionId, stagedMeanwhile(outcome.transactionId))
     return undefined
@@ -193,8 +203,11 @@ function refuseClashInBatch(
 async function prepareTables(
   deps: Stores<'snapshots'> & Pick<CommitServices, 'ambient' | 'manifests' | 'objects'>,
   tables: readonly TableBatch[],
+  spares: SpareManifests,
 ): Promise<readonly PreparedTable[]> {
-  const outcomes = await Promise.allSettled(tables.map((table) => prepareTable(deps, table)))
+  const outcomes = await Promise.allSettled(
+    tables.map((table) => prepareTable(deps, table, spares)),
+  )
   const prepared = outcomes.flatMap((o) => (o.status === 'fulfilled' && o.value ? [o.value] : []))
   const failed = outcomes.find((outcome) => outcome.status === 'rejected')
   if (failed === undefined) return prepared
@@ -205,32 +218,27 @@ async function prepareTables(
 async function prepareTable(
   deps: Stores<'snapshots'> & Pick<CommitServices, 'ambient' | 'manifests' | 'objects'>,
   table: TableBatch,
+  spares: SpareManifests,
 ): Promise<PreparedTable | undefined> {
   const { members, state } = table
   const changes = members.map((member) => member.valid.staged)
   const transactions = members.map((member) => member.pending.transaction)
-  const prepared = await writeSnapshot(deps, state, {
+  const request = {
     change: {
       added: members.flatMap((member) => member.valid.addedFiles),
       removedPaths: new Set(changes.flatMap((change) => change.removedPaths)),
       truncate: changes.some((change) => change.truncate),
     },
     summary: transactionSummary(transactions),
-  })
+  }
+  const prepared = await spares.use(tableUuidOf(table), (spare) =>
+    writeSnapshot(deps, state, { ...request, spare }),
+  )
   return prepared === undefined ? undefined : { ...table, prepared }
 }
 
-function transactionSummary(transactions: readonly Transaction[]): Record<string, string> {
-  const texts = (select: (t: Transaction) => string | null) =>
-    [...new Set(transactions.map(select))].filter((text) => text !== null).join('; ')
-  const summary: Record<string, string> = {
-    'moraine.transaction-ids': transactions.map((t) => t.transactionId).join(','),
-  }
-  const author = texts((t) => t.author)
-  const message = texts((t) => t.message)
-  if (author !== '') summary['moraine.author'] = author
-  if (message !== '') summary['moraine.message'] = message
-  return summary
+function tableUuidOf({ state }: TableBatch): string {
+  return state.definition.tableUuid
 }
 
 async function commitPrepared(

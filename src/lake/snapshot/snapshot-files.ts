@@ -18,7 +18,7 @@ export interface CreatedManifest {
   readonly bytes: Uint8Array
 }
 
-type SnapshotNumbers = Pick<Snapshot, 'snapshotId' | 'sequenceNumber'>
+export type SnapshotNumbers = Pick<Snapshot, 'snapshotId' | 'sequenceNumber'>
 
 /** Encodes a manifest under a new name; writes nothing yet. */
 export function createManifest(

@@ -10,7 +10,12 @@ import { mergeManifests } from './merge-manifests.ts'
 import { planMerges } from './plan-merges.ts'
 import { type FileChange, type ResolvedChange, resolveChange } from './snapshot-change.ts'
 import type { SnapshotDependencies } from './snapshot-dependencies.ts'
-import { type CreatedManifest, createManifest, writeSnapshotFiles } from './snapshot-files.ts'
+import {
+  type CreatedManifest,
+  createManifest,
+  type SnapshotNumbers,
+  writeSnapshotFiles,
+} from './snapshot-files.ts'
 import { changeSummary, totalsOf } from './snapshot-summary.ts'
 
 /** A snapshot whose files are written and which no catalog names yet. */
@@ -20,11 +25,20 @@ export interface PreparedSnapshot {
   readonly removed: readonly DataFile[]
   /** Data files and metadata files that the table has not referenced before. */
   readonly addedPaths: readonly string[]
-  /** To delete again when the commit is definitely refused. */
+  /** To delete again when the commit is definitely refused; those of `own` among them. */
   readonly writtenLocations: readonly string[]
+  readonly own: OwnManifests
+}
+
+/** Manifests of the files that a change adds, in its order: they hold whatever the parent is. */
+export interface OwnManifests {
+  readonly added: readonly DataFile[]
+  readonly created: readonly CreatedManifest[]
 }
 
 export interface SnapshotRequest {
+  /** Written already; used if it is of the very files that are added. */
+  readonly spare?: OwnManifests | undefined
   readonly change: FileChange
   /** Goes into the summary beside the counts. */
   readonly summary: Readonly<Record<string, string>>
@@ -59,8 +73,15 @@ export async function writeSnapshot(
     summary: { ...changeSummary(totals, { added, removed }), ...request.summary },
     schemaId: state.definition.currentSchemaId,
   }
-  const { created, list } = await arrangeManifests(deps, state, { resolved, snapshot })
-  const written = await writeSnapshotFiles(deps, state, { snapshot, created, list })
+  const { spare } = request
+  const { own, others } = await arrangeManifests(deps, state, { resolved, snapshot, spare })
+  const isWritten = own.added === spare?.added
+  const created = [...own.created, ...others.created]
+  const written = await writeSnapshotFiles(deps, state, {
+    snapshot,
+    created: isWritten ? others.created : created,
+    list: [...created.map((manifest) => manifest.file), ...others.kept],
+  })
   return {
     snapshot: written.snapshot,
     added,
@@ -70,7 +91,10 @@ export async function writeSnapshot(
       ...created.map((manifest) => manifest.file.path),
       written.snapshot.manifestList,
     ],
-    writtenLocations: written.locations,
+    writtenLocations: isWritten
+      ? [...own.created.map(({ file }) => file.path), ...written.locations]
+      : written.locations,
+    own,
   }
 }
 
@@ -114,10 +138,13 @@ async function newSnapshotId(
   }
 }
 
+/** The new manifest list is of these, in this order. */
 interface Arranged {
-  readonly created: readonly CreatedManifest[]
-  /** The new manifest list, in order. */
-  readonly list: readonly ManifestFile[]
+  readonly own: OwnManifests
+  readonly others: {
+    readonly created: readonly CreatedManifest[]
+    readonly kept: readonly ManifestFile[]
+  }
 }
 
 async function arrangeManifests(
@@ -126,25 +153,43 @@ async function arrangeManifests(
   {
     resolved,
     snapshot,
+    spare,
   }: {
     readonly resolved: ResolvedChange
-    readonly snapshot: { readonly snapshotId: bigint; readonly sequenceNumber: bigint }
+    readonly snapshot: SnapshotNumbers
+    readonly spare: OwnManifests | undefined
   },
 ): Promise<Arranged> {
   const create = (
     entries: readonly ManifestEntry[],
     like: Pick<ManifestFile, 'specId' | 'content'>,
   ) => createManifest(deps, state, { entries, like, snapshot })
-  const created = addedEntries(resolved.added).map((entries) =>
-    create(entries, { specId: specIdOf(entries), content: 'data' }),
-  )
-  created.push(...resolved.rewritten.map(({ source, entries }) => create(entries, source)))
+  const own = renumbered(spare, resolved.added, snapshot) ?? {
+    added: resolved.added,
+    created: addedEntries(resolved.added).map((entries) =>
+      create(entries, { specId: specIdOf(entries), content: 'data' }),
+    ),
+  }
+  const created = resolved.rewritten.map(({ source, entries }) => create(entries, source))
   let kept = resolved.kept
   for (const group of planMerges(kept)) {
     created.push(await mergeManifests(deps, state, { group, snapshot }))
     kept = kept.filter((manifest) => !group.includes(manifest))
   }
-  return { created, list: [...created.map((manifest) => manifest.file), ...kept] }
+  return { own, others: { created, kept } }
+}
+
+/** `undefined` unless they are of these very files, in the order of the commit. */
+function renumbered(
+  spare: OwnManifests | undefined,
+  added: readonly DataFile[],
+  { snapshotId, sequenceNumber }: SnapshotNumbers,
+): OwnManifests | undefined {
+  const isSame = spare?.added.length === added.length && spare.added.every((f, i) => f === added[i])
+  if (spare === undefined || !isSame) return undefined
+  const numbers = { addedSnapshotId: snapshotId, sequenceNumber, minSequenceNumber: sequenceNumber }
+  const created = spare.created.map(({ file, bytes }) => ({ file: { ...file, ...numbers }, bytes }))
+  return { added: spare.added, created }
 }
 
 /** One group for each new manifest: of one partition spec, and of a bounded length. */

@@ -1,4 +1,4 @@
-import { link, mkdtemp, rm } from 'node:fs/promises'
+import { link, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -110,6 +110,27 @@ async function expectFair(catalog: string, delaysMs: readonly number[]): Promise
 
 test('two services on one SQLite database, near and far: each has its share', () =>
   expectFair(`sqlite:${home}/catalog.db`, [2, 30]))
+
+test('what a lost race leaves is used again, and nothing that nobody names stays', async () => {
+  const catalog = `sqlite:${home}/catalog.db`
+  const near = await openReplica(catalog, 0)
+  const far = await openReplica(catalog, 100)
+  await createTable(near.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
+  const slow = commitFiles(far.deps, { table: 't', paths: [await newFile()] })
+  while (!far.writes.some((location) => location.includes('/manifests/'))) await sleep(1)
+  await commitFiles(near.deps, { table: 't', paths: [await newFile()] })
+  await slow
+  const kindsOf = ({ writes }: Replica, folder: string) =>
+    writes.filter((location) => location.includes(`/${folder}/`)).length
+  expect(kindsOf(far, 'manifests')).toBe(1)
+  expect([kindsOf(far, 'manifest_lists'), kindsOf(far, 'snapshots')]).toEqual([2, 2])
+  await Promise.all([near, far].map(({ deps }) => deps.publisher.close()))
+  const files = await readdir(`${home}/warehouse`, { recursive: true, withFileTypes: true })
+  const inFolder = (folder: string) =>
+    files.filter((file) => file.isFile() && file.parentPath.endsWith(`/${folder}`)).length
+  expect(['manifests', 'manifest_lists', 'snapshots'].map(inFolder)).toEqual([2, 2, 2])
+  expect(await filesIn(near)).toBe(2)
+})
 
 const reason = whyNoPostgres()
 
