@@ -30,12 +30,10 @@ export type PartitionOutcome =
 
 type FieldOutcome = { readonly value: Value | null } | SpannedField['reason']
 
-/** Writers truncate bounds of strings to this many code points, and of binary to as many bytes. */
-const TRUNCATED_LENGTH = 16
-
 /**
- * The partition of a data file, if its metrics prove that there is only one. A file without rows
- * fits every partition, and is put into the one with nulls.
+ * The partition of a data file, if its metrics prove that there is only one; bounds are the least
+ * and the greatest value, whole. A file without rows fits every partition, and is put into the one
+ * with nulls.
  */
 export function partitionOf(file: {
   readonly spec: PartitionSpec
@@ -90,7 +88,6 @@ function valueFromBounds(
   if (lower === undefined || upper === undefined) return 'statistics-missing'
   if (!isOrderPreserving(transform)) {
     if (compareValues(type, lower, upper) !== 0) return 'more-than-one-value'
-    if (mayBeCut(type, lower)) return 'statistics-missing'
     return { value: applyTransform(transform, type, lower) }
   }
   const low = applyTransform(transform, type, lower) as Value
@@ -109,11 +106,6 @@ function wholeValue(type: PrimitiveType, bound: Uint8Array | undefined): Value |
   const value = decodeSingleValue(type, bound)
   if (type.kind !== 'string') return value
   return compareBytes(encodeSingleValue(type, value), bound) === 0 ? value : undefined
-}
-
-function mayBeCut(type: PrimitiveType, value: Value): boolean {
-  if (type.kind === 'string') return Array.from(value as string).length >= TRUNCATED_LENGTH
-  return type.kind === 'binary' && (value as Uint8Array).length >= TRUNCATED_LENGTH
 }
 
 /** Zero and minus zero are two partitions. */

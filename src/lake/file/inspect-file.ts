@@ -7,7 +7,7 @@ import { currentSchema, defaultSpec, type TableDefinition } from '../../core/tab
 import type { StagedFile } from '../../core/table/transaction.ts'
 import { readAliases } from '../../core/table-properties.ts'
 import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
-import { fileMetrics } from '../../formats/parquet/statistics/file-metrics.ts'
+import { fileMetrics, valueRanges } from '../../formats/parquet/statistics/file-metrics.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { columnNames } from './column-names.ts'
 import { withoutRequired } from './converted-file.ts'
@@ -51,7 +51,14 @@ function describeFile(
     ...fileMetrics(footer, match, schema),
     fileSizeBytes,
   }
-  const result = partitionOf({ spec, schema, statistics: fileStatistics(unpartitioned) })
+  const fieldIds = new Set(spec.fields.map(({ sourceId }) => sourceId))
+  const { least, greatest } = valueRanges(footer, match, { schema, fieldIds })
+  const statistics = {
+    ...fileStatistics(unpartitioned),
+    lowerBound: (fieldId: number) => least.get(fieldId),
+    upperBound: (fieldId: number) => greatest.get(fieldId),
+  }
+  const result = partitionOf({ spec, schema, statistics })
   if (result.outcome === 'spans') throw spansPartitions(result.fields)
   return {
     dataFile: { ...unpartitioned, partition: result.values },

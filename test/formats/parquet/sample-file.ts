@@ -41,6 +41,8 @@ export interface SampleStatistics {
   readonly minValue?: Uint8Array
   readonly maxValue?: Uint8Array
   readonly nullCount?: number
+  readonly isMinExact?: boolean
+  readonly isMaxExact?: boolean
 }
 export interface SampleChunk {
   readonly values?: number
@@ -181,6 +183,8 @@ function statisticsOf(statistics: SampleStatistics): ThriftStruct {
     optional(3, I64, statistics.nullCount),
     optional(5, BINARY, statistics.maxValue),
     optional(6, BINARY, statistics.minValue),
+    optional(7, TRUE, statistics.isMaxExact),
+    optional(8, TRUE, statistics.isMinExact),
   )
 }
 

@@ -103,10 +103,14 @@ function decodeRowGroup(group: ThriftStruct, decoders: readonly ColumnDecoder[])
   return { rowCount, totalBytes: getCount(group, 2), fileOffset, columns }
 }
 
-/** Start of a column chunk: its dictionary page, if that comes before the data. */
-function firstPageOffset({ dictionaryPageOffset, dataPageOffset }: ColumnChunk): number {
-  // Some writers use 0 for no dictionary page.
-  if (dictionaryPageOffset === undefined || dictionaryPageOffset === 0) return dataPageOffset
+/**
+ * Start of a column chunk: its dictionary page, if that comes before the data. Some writers use 0
+ * for no such page; a chunk without values has no data page either.
+ */
+function firstPageOffset(column: ColumnChunk): number {
+  const { dictionaryPageOffset = 0, dataPageOffset, valueCount } = column
+  if (dictionaryPageOffset === 0) return dataPageOffset
+  if (valueCount === 0 && dataPageOffset === 0) return dictionaryPageOffset
   return Math.min(dictionaryPageOffset, dataPageOffset)
 }
 

@@ -3,7 +3,7 @@ import type { PrimitiveType } from '../../../core/value/type.ts'
 import { compareBytes, compareValues, type Value } from '../../../core/value/value.ts'
 import type { ColumnChunk, ColumnStatistics, ParquetLeaf } from '../footer/footer-model.ts'
 import type { LeafType, StatisticForm } from '../schema/leaf-type.ts'
-import { type Side, statisticValue } from './statistic-value.ts'
+import { type Precision, type Side, statisticValue } from './statistic-value.ts'
 
 /** Bounds in binary single-value form of the table's type. */
 export interface ColumnBounds {
@@ -34,12 +34,13 @@ const SIGNED_FORMS: ReadonlySet<StatisticForm> = new Set<StatisticForm>([
 /**
  * Bounds over all row groups. A side is missing if any row group with values lacks it. A NaN among
  * the bounds, or a minimum above a maximum, means that the statistics cannot be trusted: no bounds.
+ * As `value`, they are the least and the greatest value themselves, of any length.
  */
-export function columnBounds(column: BoundedColumn): ColumnBounds {
+export function columnBounds(column: BoundedColumn, precision: Precision = 'bound'): ColumnBounds {
   const { tableType } = column
   const chunks = column.chunks.filter(mayHaveValues)
-  const lowers = chunks.map((chunk) => chunkBound(chunk, column, 'lower'))
-  const uppers = chunks.map((chunk) => chunkBound(chunk, column, 'upper'))
+  const boundsOf = (side: Side) => chunks.map((chunk) => chunkBound(chunk, column, side, precision))
+  const [lowers, uppers] = [boundsOf('lower'), boundsOf('upper')]
   if (lowers.some(Number.isNaN) || uppers.some(Number.isNaN)) return {}
   const lower = widest(lowers, tableType, 'lower')
   const upper = widest(uppers, tableType, 'upper')
@@ -60,10 +61,16 @@ function chunkBound(
   { statistics }: ColumnChunk,
   column: BoundedColumn,
   side: Side,
+  precision: Precision,
 ): Value | undefined {
   if (statistics === undefined) return undefined
   const bytes = trustedBytes(statistics, column, side)
-  return bytes === undefined ? undefined : statisticValue(bytes, column, side)
+  if (bytes === undefined) return undefined
+  const { leafType, tableType } = column
+  const isExact = side === 'lower' ? statistics.isMinValueExact : statistics.isMaxValueExact
+  // What the writer cut is no value, but still a bound.
+  const kind = { leafType, tableType, side, precision: isExact === false ? 'bound' : precision }
+  return statisticValue(bytes, kind)
 }
 
 function widest(

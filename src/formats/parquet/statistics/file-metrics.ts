@@ -42,6 +42,32 @@ export function fileMetrics(
   }
 }
 
+/** Least and greatest values of columns, by field id, whole and in binary single-value form. */
+export interface ValueRanges {
+  readonly least: ReadonlyMap<number, Uint8Array>
+  readonly greatest: ReadonlyMap<number, Uint8Array>
+}
+
+/**
+ * Ranges of the columns that a partition is decided by. Bounds are cut, and rounded away from the
+ * values; these are not.
+ */
+export function valueRanges(
+  footer: ParquetFooter,
+  match: FileSchemaMatch,
+  { schema, fieldIds }: { readonly schema: Schema; readonly fieldIds: ReadonlySet<number> },
+): ValueRanges {
+  const [least, greatest] = [new Map<number, Uint8Array>(), new Map<number, Uint8Array>()]
+  if (fieldIds.size === 0) return { least, greatest }
+  for (const column of matchedColumns(footer, match, schema)) {
+    if (!fieldIds.has(column.fieldId) || column.leaf.isRepeated) continue
+    const { lower, upper } = columnBounds(column, 'value')
+    if (lower !== undefined) least.set(column.fieldId, lower)
+    if (upper !== undefined) greatest.set(column.fieldId, upper)
+  }
+  return { least, greatest }
+}
+
 interface MatchedColumn extends BoundedColumn {
   readonly fieldId: number
 }

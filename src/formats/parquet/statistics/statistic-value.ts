@@ -9,9 +9,15 @@ import {
   lowerTextBound,
   upperBinaryBound,
   upperTextBound,
+  wholeText,
 } from './text-bound.ts'
 
 export type Side = 'lower' | 'upper'
+/**
+ * What is made of a minimum or maximum: a short bound of all values, or the value itself, by which
+ * a partition is decided.
+ */
+export type Precision = 'bound' | 'value'
 
 /** Decimals of 38 digits need 16 bytes, but some writers pad. */
 const DECIMAL_BYTES_MAX = 32
@@ -28,28 +34,40 @@ const WIDTHS: Partial<Record<StatisticForm, number>> = {
   nanos: 8,
 }
 
+export interface StatisticKind {
+  readonly leafType: LeafType
+  readonly tableType: PrimitiveType
+  readonly side: Side
+  readonly precision: Precision
+}
+
 /**
- * Converts a minimum or maximum in the file's statistics to a bound in the table's type: lower
- * bounds are rounded down, upper ones up. Returns `undefined` if the bytes are not a bound, and NaN
- * unchanged.
+ * Converts a minimum or maximum in the file's statistics to the table's type. Lower bounds are
+ * rounded down, upper ones up; values are what a reader of the column gets. Returns `undefined` if
+ * the bytes are neither, and NaN unchanged.
  */
 export function statisticValue(
   bytes: Uint8Array,
-  { leafType, tableType }: { readonly leafType: LeafType; readonly tableType: PrimitiveType },
-  side: Side,
+  { leafType, tableType, side, precision }: StatisticKind,
 ): Value | undefined {
+  // Readers cut nanoseconds down, so the last ones of a day are still of that day.
+  const rounding = precision === 'value' ? 'lower' : side
   const width = WIDTHS[leafType.form]
   if (width !== undefined && bytes.length !== width) return undefined
   const value =
     width === undefined
-      ? byteStringValue(bytes, leafType, side)
-      : scalarValue(bytes, leafType.form, side)
+      ? byteStringValue(bytes, leafType, { side, precision })
+      : scalarValue(bytes, leafType.form, { side, rounding })
   if (typeof value === 'number' && isBigintType(tableType)) return BigInt(value)
   if (typeof value === 'bigint') return fittingBigint(value, tableType)
   return value
 }
 
-function scalarValue(bytes: Uint8Array, form: StatisticForm, side: Side): Value | undefined {
+function scalarValue(
+  bytes: Uint8Array,
+  form: StatisticForm,
+  { side, rounding }: { readonly side: Side; readonly rounding: Side },
+): Value | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   switch (form) {
     case 'boolean':
@@ -71,7 +89,7 @@ function scalarValue(bytes: Uint8Array, form: StatisticForm, side: Side): Value 
     case 'millis':
       return view.getBigInt64(0, true) * 1000n
     case 'nanos':
-      return microsOf(view.getBigInt64(0, true), side)
+      return microsOf(view.getBigInt64(0, true), rounding)
     default:
       return undefined
   }
@@ -90,9 +108,11 @@ function microsOf(nanos: bigint, side: Side): bigint {
 function byteStringValue(
   bytes: Uint8Array,
   { type, form }: LeafType,
-  side: Side,
+  { side, precision }: Pick<StatisticKind, 'side' | 'precision'>,
 ): Value | undefined {
   if (form === 'unusable') return undefined
+  if (precision === 'value' && form === 'text') return wholeText(bytes)
+  if (precision === 'value' && type.kind === 'binary') return bytes.slice()
   if (form === 'text') return side === 'lower' ? lowerTextBound(bytes) : upperTextBound(bytes)
   if (form === 'decimal-bytes') {
     const isPossible = bytes.length > 0 && bytes.length <= DECIMAL_BYTES_MAX

@@ -10,6 +10,7 @@ const CODE_POINT_MAX = 0x10ffff
 const ENCODER = new TextEncoder()
 // A byte order mark is part of the value.
 const DECODER = new TextDecoder('utf-8', { ignoreBOM: true })
+const STRICT_DECODER = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
 
 /**
  * A string at or below every string whose UTF-8 is at or above `bytes`: at most 16 code points. A
@@ -26,6 +27,15 @@ export function lowerTextBound(bytes: Uint8Array): string {
 export function upperTextBound(bytes: Uint8Array): string | undefined {
   const { text, isWhole } = validPrefix(bytes)
   return isWhole ? text : incremented(text)
+}
+
+/** The string itself; `undefined` where the bytes are not UTF-8, or end within a character. */
+export function wholeText(bytes: Uint8Array): string | undefined {
+  try {
+    return asciiText(bytes) ?? STRICT_DECODER.decode(bytes)
+  } catch {
+    return undefined
+  }
 }
 
 /** The first 16 code points, or those before the first byte that is not UTF-8. */

@@ -51,6 +51,24 @@ test('a footer is summed up in rows, columns and row groups', async () => {
   ])
 })
 
+test('a chunk without values has no data page, and may have a dictionary', async () => {
+  const empty = { compressed: 14, dataOffset: 0, dictionaryOffset: 4 }
+  const footer = await footerOf(
+    sampleBytes({
+      columns: [ID],
+      rowGroups: [
+        { rows: 0, chunks: [empty] },
+        { rows: 3, chunks: [{ dataOffset: 20 }] },
+      ],
+    }),
+  )
+  expect(footer.rowGroups.map((group) => [group.rowCount, group.fileOffset])).toEqual([
+    [0, 4],
+    [3, 20],
+  ])
+  expect(await faultOf(withChunk({ dataOffset: 0, dictionaryOffset: 4 }))).toContain('outside')
+})
+
 testWithShared('every real footer is written again byte for byte', async () => {
   for (const name of SHARED_FILES) {
     const bytes = readShared(name)

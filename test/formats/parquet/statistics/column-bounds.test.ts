@@ -4,7 +4,10 @@ import type { PrimitiveType } from '../../../../src/core/value/type.ts'
 import { compareBytes, compareValues, type Value } from '../../../../src/core/value/value.ts'
 import { inferSchemaFields } from '../../../../src/formats/parquet/schema/parquet-schema.ts'
 import { matchFileSchema } from '../../../../src/formats/parquet/schema/schema-match.ts'
-import { fileMetrics } from '../../../../src/formats/parquet/statistics/file-metrics.ts'
+import {
+  fileMetrics,
+  valueRanges,
+} from '../../../../src/formats/parquet/statistics/file-metrics.ts'
 import {
   bytesOf,
   LOGICAL,
@@ -25,6 +28,15 @@ async function bounds(
   groups: readonly (SampleStatistics | undefined)[],
   tableType?: PrimitiveType,
 ): Promise<Bounds> {
+  return (await metricsOf(node, groups, tableType)).bounds
+}
+
+/** The bounds, and the least and greatest value by which a partition is decided. */
+async function metricsOf(
+  node: Column,
+  groups: readonly (SampleStatistics | undefined)[],
+  tableType?: PrimitiveType,
+): Promise<{ bounds: Bounds; range: Bounds }> {
   const footer = await sampleFooter({
     columns: [{ name: 'c', ...node }],
     rowGroups: groups.map((statistics) => ({
@@ -36,10 +48,15 @@ async function bounds(
   const type = tableType ?? (inferred?.type as PrimitiveType)
   const fields = [{ id: 1, name: 'c', required: false, type }]
   const schema = { schemaId: 0, fields, identifierFieldIds: [] }
-  const metrics = fileMetrics(footer, matchFileSchema({ footer, schema }), schema)
+  const match = matchFileSchema({ footer, schema })
+  const metrics = fileMetrics(footer, match, schema)
+  const ranges = valueRanges(footer, match, { schema, fieldIds: new Set([1]) })
   const decode = (bytes: Uint8Array | undefined) =>
     bytes === undefined ? undefined : decodeSingleValue(type, bytes)
-  return { lower: decode(metrics.lowerBounds.get(1)), upper: decode(metrics.upperBounds.get(1)) }
+  return {
+    bounds: { lower: decode(metrics.lowerBounds.get(1)), upper: decode(metrics.upperBounds.get(1)) },
+    range: { lower: decode(ranges.least.get(1)), upper: decode(ranges.greatest.get(1)) },
+  }
 }
 
 function scalar(length: number, write: (view: DataView) => void): Uint8Array {
@@ -210,6 +227,33 @@ test('binary is cut to sixteen bytes', async () => {
     lower: full.slice(0, 16),
     upper: undefined,
   })
+})
+
+test('a partition is decided by whole values, of any length and type', async () => {
+  const range = async (node: Column, statistics: SampleStatistics) =>
+    (await metricsOf(node, [statistics])).range
+  const text = bytesOf('0d9f5e7c-0b7a-4d2e-9a63-5be1c2a4d6f8 \u{1f600}')
+  expect(await range(TEXT, between(text, text))).toEqual({
+    lower: '0d9f5e7c-0b7a-4d2e-9a63-5be1c2a4d6f8 \u{1f600}',
+    upper: '0d9f5e7c-0b7a-4d2e-9a63-5be1c2a4d6f8 \u{1f600}',
+  })
+  const blob = new Uint8Array(40).fill(255)
+  expect(await range(BINARY, between(blob, blob))).toEqual({ lower: blob, upper: blob })
+  const cutInside = text.subarray(0, text.length - 1)
+  expect(await range(TEXT, between(cutInside, cutInside))).toEqual(NONE)
+  const nanos: Column = { physical: 'INT64', logical: LOGICAL.timestamp('nanos', false) }
+  const [midnight, lastOfDay] = [0n, 86_399_999_999_999n]
+  expect(await range(nanos, between(int64(midnight), int64(lastOfDay)))).toEqual({
+    lower: 0n,
+    upper: 86_399_999_999n,
+  })
+  expect(await range(nanos, between(int64(-1n), int64(-1n)))).toEqual({ lower: -1n, upper: -1n })
+})
+
+test('what a writer cut is still a bound, and never taken for a value', async () => {
+  const cut = { ...between(bytesOf('x'.repeat(30)), bytesOf('x'.repeat(30))) }
+  const { range } = await metricsOf(TEXT, [{ ...cut, isMinExact: false, isMaxExact: false }])
+  expect(range).toEqual({ lower: 'x'.repeat(16), upper: `${'x'.repeat(15)}y` })
 })
 
 test('bounds of strings hold every value, whatever the characters', async () => {
