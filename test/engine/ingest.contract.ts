@@ -132,6 +132,22 @@ export function describeIngest(name: string, open: OpenEngine): void {
       ])
     })
 
+    test('an integer of JSON may end in .0, however long it is', async () => {
+      const numbers = ['1234567890123.0', '12345678901234.0', '9223372036854775807.00', '-1.0']
+      const lines = numbers.map((number) => `{"l":${number}}`).join('\n')
+      const { targetPath } = await ingest('ndjson', lines)
+      expect(await querySql(`SELECT l FROM '${targetPath}'`)).toEqual(
+        numbers.map((number) => ({ l: number.split('.')[0] })),
+      )
+    })
+
+    test('a blank line is no row, except the null of a table of one column', async () => {
+      const many = await ingest('csv', 'l\n1\n\n2\n\n')
+      expect(many).toMatchObject({ outcome: 'written', rows: 2 })
+      const one = await ingest('csv', 'l\n1\n\n2\n', schemaOf(field(1, 'l', 'long')))
+      expect(await rowsOf(one.targetPath)).toEqual([{ l: '1' }, { l: null }, { l: '2' }])
+    })
+
     test('the Parquet file has the field ids of the schema', async () => {
       const { targetPath } = await ingest('ndjson', '{}\n')
       const ids = await querySql(
@@ -203,6 +219,12 @@ export function describeIngest(name: string, open: OpenEngine): void {
       ['an unknown column', 'i,nope\n1,2\n', 1, 'the table has no column "nope"'],
       ['a column twice', 'i,I\n1,2\n', 1, 'column "I" is given twice'],
       ['nothing at all', '', 1, 'the header line is missing'],
+      [
+        'a nested key twice',
+        'st\n"{""l"":1,""l"":2}"\n',
+        2,
+        'column "st": an object has a key twice',
+      ],
       ['a nested value that is no JSON', 'st\n"{"\n', 2, 'column "st": "{" is not JSON'],
     ])('CSV with %s is refused at its line', async (_, text, line, detail) => {
       expect(await refusal('csv', text)).toEqual([line, detail])
@@ -227,6 +249,9 @@ export function describeIngest(name: string, open: OpenEngine): void {
       ['a list for an object', '[1]', 1, 'the line: [1] is not an object'],
       ['a key that is no int', '{"m":{"x":"y"}}', 1, 'column "m": "x" is not int'],
       ['half a surrogate pair', '{"s":"\\ud800"}', 1, 'column "s" is not valid Unicode'],
+      ['a key twice', '{"l":1}\n{"l":1,"l":2}\n', 2, 'an object has a key twice'],
+      ['a key twice, once escaped', '{"l":1,"\\u006c":2}', 1, 'an object has a key twice'],
+      ['a nested key twice', '{"st":{"l":1,"l":{"l":3}}}', 1, 'an object has a key twice'],
       ['a number too large', '{"d":1e999}', 1, 'column "d": a number that large is not double'],
     ])('NDJSON with %s is refused at its line', async (_, text, line, detail) => {
       expect(await refusal('ndjson', text)).toEqual([line, detail])

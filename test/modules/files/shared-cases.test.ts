@@ -104,3 +104,19 @@ describe('a partition is decided by whole values', () => {
     expect(Object.values(data_files[0].partition)).toEqual([value])
   })
 })
+
+describe('a column that GeoParquet calls a geometry is binary', () => {
+  testWithCases('in dumps, and in a table that is rewritten', async () => {
+    const path = caseFile('geoparquet-dump/geo.parquet')
+    await must(post(service, '/v1/tables', { name: 'geo', infer_from: path }), 201)
+    await must(post(service, '/v1/tables/geo/files', { files: [{ path }] }))
+    const row = { id: 1, geometry: 'AQEAAAAAAAAAAADwPwAAAAAAAABA' }
+    expect(JSON.parse((await dump('geo', 'ndjson')).text)).toEqual(row)
+    for (const format of ['csv', 'parquet', 'arrow']) {
+      expect((await dump('geo', format)).status).toBe(200)
+    }
+    const changes = [{ op: 'widen', name: 'id', type: 'double' }]
+    await must(post(service, '/v1/tables/geo/schemas', { changes }))
+    expect(JSON.parse((await dump('geo', 'ndjson')).text)).toEqual(row)
+  })
+})

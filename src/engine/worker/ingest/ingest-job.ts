@@ -10,7 +10,7 @@ import { withSession } from '../sql/session.ts'
 import { quoteConstant, quoteName } from '../sql/sql-text.ts'
 import { typeSql } from '../sql/type-sql.ts'
 import { type CsvField, CsvParser } from './csv-parser.ts'
-import { parseJsonExactly } from './json-row.ts'
+import { hasRepeatedKeys, parseJsonExactly } from './json-row.ts'
 import { RowInvalid, shown } from './row-invalid.ts'
 import { readWholeLines } from './text-lines.ts'
 import { WireFile } from './wire-file.ts'
@@ -51,10 +51,11 @@ async function writeCsvRows(fields: readonly Field[], wire: WireFile): Promise<v
       columns = columnsOfHeader(record, fields)
       return
     }
-    const isBlank = record.length === 1 && record[0] === null
+    // In a table of one column a blank line is its null: dumps write it so.
+    const isBlank = record.length === 1 && record[0] === null && fields.length > 1
     const count = record.length
     const expected = columns.filter((column) => column !== undefined).length
-    if (isBlank && expected > 1) return
+    if (isBlank) return
     if (count !== expected) {
       throw new RowInvalid(line, `the row has ${count} fields, but the header ${expected}`)
     }
@@ -105,10 +106,12 @@ function csvText(field: Field, text: CsvField): string | null {
 
 function parseNested(text: string, name: string): unknown {
   try {
-    return parseJsonExactly(text)
+    const value = parseJsonExactly(text)
+    if (!hasRepeatedKeys(text, value)) return value
   } catch {
     throw new ValueInvalid(`column ${shown(name)}: ${shown(text)} is not JSON`)
   }
+  throw new ValueInvalid(`column ${shown(name)}: an object has a key twice`)
 }
 
 async function writeJsonRows(fields: readonly Field[], wire: WireFile): Promise<void> {
@@ -136,6 +139,12 @@ function jsonTexts(fields: readonly Field[], row: string): readonly (string | nu
 }
 
 function parseRow(row: string): unknown {
+  const value = parsed(row)
+  if (hasRepeatedKeys(row, value)) throw new ValueInvalid('an object has a key twice')
+  return value
+}
+
+function parsed(row: string): unknown {
   try {
     return parseJsonExactly(row)
   } catch (error) {

@@ -6,12 +6,47 @@ import { randomUUID } from 'node:crypto'
 const EXACT_MARK = `\u0001${randomUUID()}:`
 /** More digits than a double is sure to keep. */
 const LONG_NUMBER = /[\d.eE+-]{16}/
+const QUOTE = 34
+const COLON = 58
 const NUMBER = /-?\d[\d.eE+-]{14,}/g
 
 /** Does the same as `JSON.parse`, but long numbers become texts that `exactNumber` recognizes. */
 export function parseJsonExactly(text: string): unknown {
   const value: unknown = JSON.parse(text)
   return LONG_NUMBER.test(text) ? JSON.parse(markLongNumbers(text)) : value
+}
+
+/**
+ * Whether an object in the text has a key twice, of which `JSON.parse` keeps the last: then the
+ * text has more members than the value. `text` is valid JSON.
+ */
+export function hasRepeatedKeys(text: string, value: unknown): boolean {
+  return countColons(text) !== countMembers(value)
+}
+
+/** Colons outside strings: one for each member of an object. */
+function countColons(text: string): number {
+  let colons = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === COLON) colons++
+    else if (code === QUOTE) at = closingQuote(text, at)
+  }
+  return colons
+}
+
+function countMembers(value: unknown): number {
+  let members = 0
+  // Not by recursion: a line may be nested as deeply as it is long.
+  const open: unknown[] = [value]
+  while (open.length > 0) {
+    const next = open.pop()
+    if (typeof next !== 'object' || next === null) continue
+    const inner = Object.values(next)
+    if (!Array.isArray(next)) members += inner.length
+    for (const each of inner) open.push(each)
+  }
+  return members
 }
 
 /** The digits of a number, verbatim where it matters; `undefined` for anything else. */

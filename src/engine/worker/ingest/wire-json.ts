@@ -143,8 +143,13 @@ function wirePrimitive(type: PrimitiveType, json: unknown, column: string): stri
 function scalarText(type: PrimitiveType, json: unknown): string | undefined {
   if (type.kind === 'boolean') return typeof json === 'boolean' ? String(json) : undefined
   const number = exactNumber(json)
-  if (number !== undefined) return NUMBER_KINDS.has(type.kind) ? number : undefined
+  if (number !== undefined) return NUMBER_KINDS.has(type.kind) ? wholeText(type, number) : undefined
   return typeof json === 'string' ? json : undefined
+}
+
+/** JSON has one kind of number: 12345678901234.0 is an integer, however many digits it has. */
+function wholeText({ kind }: PrimitiveType, number: string): string {
+  return kind === 'int' || kind === 'long' ? number.replace(/\.0+$/, '') : number
 }
 
 function invalid(column: string, json: unknown, expected: string): ValueInvalid {

@@ -48,6 +48,8 @@ function lockDown({ folder, linkedPaths, trust }: SessionOptions): readonly stri
   const distrusted = 'filter_pushdown,join_filter_pushdown,statistics_propagation'
   return [
     `SET TimeZone = 'UTC'`,
+    // A column that the key `geo` of a file calls a geometry is binary in the table.
+    'SET enable_geoparquet_conversion = false',
     `SET temp_directory = ${quoteConstant(`${folder}/spill`)}`,
     `SET allowed_directories = [${quoteConstant(folder)}]`,
     `SET allowed_paths = [${paths.join(', ')}]`,
