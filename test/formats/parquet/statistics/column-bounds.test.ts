@@ -53,8 +53,9 @@ async function metricsOf(
   const ranges = valueRanges(footer, match, { schema, fieldIds: new Set([1]) })
   const decode = (bytes: Uint8Array | undefined) =>
     bytes === undefined ? undefined : decodeSingleValue(type, bytes)
+  const { lowerBounds, upperBounds } = metrics
   return {
-    bounds: { lower: decode(metrics.lowerBounds.get(1)), upper: decode(metrics.upperBounds.get(1)) },
+    bounds: { lower: decode(lowerBounds.get(1)), upper: decode(upperBounds.get(1)) },
     range: { lower: decode(ranges.least.get(1)), upper: decode(ranges.greatest.get(1)) },
   }
 }
