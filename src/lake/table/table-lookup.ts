@@ -3,8 +3,9 @@ import type { TableKey } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
-import type { TableState } from '../../core/table/table.ts'
+import { currentSchema, getSchema, type TableState } from '../../core/table/table.ts'
 import { formatTableName, parseTableIdentifier } from '../../core/table/table-name.ts'
+import type { Schema } from '../../core/value/type.ts'
 
 const SNAPSHOT_ID = /^\d{1,19}$/
 
@@ -52,6 +53,26 @@ export function isCurrent(
   snapshotIdentifier: string | undefined,
 ): snapshotIdentifier is 'latest' | typeof MAIN_BRANCH | undefined {
   return snapshotIdentifier === undefined || ['latest', MAIN_BRANCH].includes(snapshotIdentifier)
+}
+
+/**
+ * The columns that a reading shows: the table's current ones where it moves with the table (now, or
+ * a branch), else those of the snapshot, as in Iceberg's own readers.
+ */
+export function schemaOfReading(
+  { definition, refs }: TableState,
+  { asAtMs, snapshotIdentifier }: SnapshotSelector,
+  snapshot: Snapshot | undefined,
+): Schema {
+  const isMoving = asAtMs === undefined && movesWithTable(refs, snapshotIdentifier)
+  if (isMoving || snapshot === undefined) return currentSchema(definition)
+  return getSchema(definition, snapshot.schemaId)
+}
+
+function movesWithTable(refs: TableState['refs'], snapshotIdentifier: string | undefined): boolean {
+  if (isCurrent(snapshotIdentifier)) return true
+  if (SNAPSHOT_ID.test(snapshotIdentifier)) return false
+  return refs[snapshotIdentifier]?.type === 'branch'
 }
 
 async function findSnapshot(

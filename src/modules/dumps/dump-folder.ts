@@ -14,9 +14,21 @@ export interface DumpFolder {
   readonly shards: ReadonlyMap<string, ObjectInfo>
 }
 
-/** `<folder>/<snapshot id>/index.json` */
-export function indexLocationIn(folder: string, snapshotId: bigint): string {
-  return `${folder}/${snapshotId}${INDEX_NAME}`
+/** Which rows and columns a dump has. */
+export interface DumpVersion {
+  readonly snapshotId: bigint
+  /** Only where it is not the snapshot's own schema. */
+  readonly schemaId?: number
+}
+
+/** Part of every name of a dump: `4853267719093551`, `4853267719093551-schema-3`. */
+export function versionText({ snapshotId, schemaId }: DumpVersion): string {
+  return schemaId === undefined ? String(snapshotId) : `${snapshotId}-schema-${schemaId}`
+}
+
+/** `<folder>/<version>/index.json` */
+export function indexLocationIn(folder: string, version: DumpVersion): string {
+  return `${folder}/${versionText(version)}${INDEX_NAME}`
 }
 
 export async function listDumpFolder(
@@ -37,8 +49,8 @@ export function isIndex(location: string): boolean {
   return location.endsWith(INDEX_NAME)
 }
 
-/** The second to last part of its location. */
-export function snapshotIdOf(indexLocation: string): string {
+/** The `versionText` of a dump, from the location of its index. */
+export function versionTextOf(indexLocation: string): string {
   return indexLocation.split('/').at(-2) ?? ''
 }
 

@@ -3,7 +3,7 @@ import { CatalogError } from '../../core/errors.ts'
 import type { JobKind } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
-import { type DumpFormatChoice, type DumpTarget, dumpName } from './dump-key.ts'
+import { type DumpFormatChoice, type DumpTarget, dumpName, versionOf } from './dump-key.ts'
 import { getDumpTarget } from './dump-target.ts'
 import type { Dumps } from './dumps.ts'
 
@@ -13,6 +13,8 @@ const KIND = 'dump'
 type DumpInput = DumpFormatChoice & {
   readonly tableUuid: string
   readonly snapshotId: string
+  /** The snapshot's own if absent. */
+  readonly schemaId?: number
 }
 
 /** Makes dumps in the background. */
@@ -21,9 +23,9 @@ export function dumpJob(deps: Pick<DumpDependencies, 'catalog'>, dumps: Dumps): 
     kind: KIND,
     input: inputOf,
     async run({ input, report }, _fence, signal) {
-      const { tableUuid, snapshotId, ...choice } = input
+      const { tableUuid, snapshotId, ...rest } = input
       const selector = { snapshotIdentifier: snapshotId }
-      const target = await getDumpTarget(deps, { table: tableUuid, selector, ...choice })
+      const target = await getDumpTarget(deps, { table: tableUuid, selector, ...rest })
       const index = await dumps.build(target, {
         report: (pieces) => report({ pieces_done: pieces }),
         signal,
@@ -40,10 +42,12 @@ export async function askForDump(
   target: DumpTarget,
   asker: string,
 ): Promise<JobRecord> {
-  const { state, snapshot, format, compression } = target
+  const { state, format, compression } = target
+  const { snapshotId, ...schema } = versionOf(target)
   const input: DumpInput = {
     tableUuid: state.definition.tableUuid,
-    snapshotId: String(snapshot.snapshotId),
+    snapshotId: String(snapshotId),
+    ...schema,
     format,
     compression,
   }
@@ -57,9 +61,10 @@ export function findDumpJob(jobs: Jobs, target: DumpTarget): Promise<JobRecord |
 
 function inputOf(stored: unknown): DumpInput {
   const input = (stored ?? {}) as Partial<DumpInput>
-  const { tableUuid, snapshotId, format, compression } = input
+  const { tableUuid, snapshotId, schemaId, format, compression } = input
   if (tableUuid && snapshotId && format && compression) {
-    return { tableUuid, snapshotId, format, compression }
+    const schema = schemaId === undefined ? {} : { schemaId }
+    return { tableUuid, snapshotId, ...schema, format, compression }
   }
   throw new CatalogError('request-invalid', 'the input of the job does not name a dump')
 }

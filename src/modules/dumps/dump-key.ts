@@ -2,13 +2,13 @@ import { CatalogError } from '../../core/errors.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import { getSchema, type TableState } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
-import { indexLocationIn } from './dump-folder.ts'
+import { type DumpVersion, indexLocationIn, versionText } from './dump-folder.ts'
 import type { DumpCompression, DumpFormat } from './format/dump-index.ts'
 
 /** Raised when the same rows would be written as other bytes: every shard is then made again. */
 export const DIALECT_VERSION = 2
 
-/** One dump: one snapshot in one format. Its bytes never change. */
+/** One dump: one snapshot in one format, with the columns of one schema. Its bytes never change. */
 export interface DumpTarget {
   readonly state: TableState
   readonly snapshot: Snapshot
@@ -17,13 +17,13 @@ export interface DumpTarget {
   readonly compression: DumpCompression
 }
 
-/** The columns are the snapshot's: a column added since would change bytes already published. */
+/** By default the columns are the snapshot's own. */
 export function dumpTargetOf(
   state: TableState,
   snapshot: Snapshot,
   choice: DumpFormatChoice,
+  schema = getSchema(state.definition, snapshot.schemaId),
 ): DumpTarget {
-  const schema = getSchema(state.definition, snapshot.schemaId)
   return { state, snapshot, schema, ...choiceOf(choice) }
 }
 
@@ -56,14 +56,20 @@ export function extensionOf({ format, compression }: DumpFormatChoice): string {
   return EXTENSIONS[format] + COMPRESSED_EXTENSIONS[compression]
 }
 
-/** The snapshot id in the name keeps downloaders from joining halves of two snapshots. */
-export function fileNameOf({ state, snapshot, ...choice }: DumpTarget): string {
-  return `${state.name}-${snapshot.snapshotId}.${extensionOf(choice)}`
+export function versionOf({ snapshot, schema }: DumpTarget): DumpVersion {
+  const { snapshotId, schemaId } = snapshot
+  return schema.schemaId === schemaId ? { snapshotId } : { snapshotId, schemaId: schema.schemaId }
+}
+
+/** The version in the name keeps downloaders from joining halves of two dumps. */
+export function fileNameOf(target: DumpTarget): string {
+  return `${target.state.name}-${versionText(versionOf(target))}.${extensionOf(target)}`
 }
 
 /** Unique among all dumps of this catalog. */
-export function dumpName({ state, snapshot, ...choice }: DumpTarget): string {
-  return `${state.definition.tableUuid}/${extensionOf(choice)}/${snapshot.snapshotId}`
+export function dumpName(target: DumpTarget): string {
+  const { tableUuid } = target.state.definition
+  return `${tableUuid}/${extensionOf(target)}/${versionText(versionOf(target))}`
 }
 
 /**
@@ -92,7 +98,7 @@ export function folderOf(
 }
 
 export function indexLocation(warehouse: string, target: DumpTarget): string {
-  return indexLocationIn(folderOf(warehouse, target), target.snapshot.snapshotId)
+  return indexLocationIn(folderOf(warehouse, target), versionOf(target))
 }
 
 export function choiceOf({ format, compression }: DumpFormatChoice): DumpFormatChoice {

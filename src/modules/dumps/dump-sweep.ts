@@ -6,8 +6,14 @@ import type { LakeServices } from '../../lake/lake.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import { digestStateLocation } from './digest-state.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
-import { type DumpFolder, listDumpFolder, readDumpIndex, snapshotIdOf } from './dump-folder.ts'
-import { dumpsFolder } from './dump-key.ts'
+import {
+  type DumpFolder,
+  listDumpFolder,
+  readDumpIndex,
+  versionText,
+  versionTextOf,
+} from './dump-folder.ts'
+import { type DumpTarget, dumpsFolder, versionOf } from './dump-key.ts'
 import type { DumpIndex } from './format/dump-index.ts'
 
 export interface SweepRequest {
@@ -15,7 +21,7 @@ export interface SweepRequest {
   readonly folder: string
   readonly lease: Lease
   readonly keepNewest: number
-  /** Snapshots whose dumps are kept, however old. */
+  /** The `versionText` of dumps that are kept, however old. */
   readonly lasting: ReadonlySet<string>
 }
 
@@ -27,15 +33,23 @@ export async function sweepDumps(
   const { folder, lease, keepNewest, lasting } = request
   const found = await listDumpFolder(deps, folder)
   const stale = found.indexes.filter(
-    ({ location }, rank) => rank >= keepNewest && !lasting.has(snapshotIdOf(location)),
+    ({ location }, rank) => rank >= keepNewest && !lasting.has(versionTextOf(location)),
   )
   await removeDumps(deps, { found, stale, lease })
 }
 
-/** Snapshots named by a branch or tag, and the one whose dump was just made. */
-export function lastingSnapshots({ refs }: TableState, snapshotId: bigint): ReadonlySet<string> {
-  const named = Object.values(refs).map((ref) => String(ref.snapshotId))
-  return new Set([...named, String(snapshotId)])
+/** What branches and tags lead to, and the dump that was just made. */
+export function lastingDumps(
+  { refs, definition }: TableState,
+  made: DumpTarget,
+): ReadonlySet<string> {
+  const named = Object.values(refs).flatMap(({ type, snapshotId }) => {
+    const own = versionText({ snapshotId })
+    if (type === 'tag') return [own]
+    // Of a branch the columns are the table's, whichever schema its snapshot has.
+    return [own, versionText({ snapshotId, schemaId: definition.currentSchemaId })]
+  })
+  return new Set([...named, versionText(versionOf(made))])
 }
 
 /**

@@ -41,7 +41,11 @@ export async function buildText(
     sha256: digest instanceof ContinuingDigest ? digest.hex() : digest.digest('hex'),
     ...(resumed !== undefined && { digestState: resumed.save() }),
     ...(prefix !== undefined && {
-      extends: { snapshotId: prefix.snapshotId, bytes: prefix.lengthBytes },
+      extends: {
+        snapshotId: prefix.snapshotId,
+        ...(prefix.schemaId !== undefined && { schemaId: prefix.schemaId }),
+        bytes: prefix.lengthBytes,
+      },
     }),
   }
 }
@@ -68,7 +72,7 @@ async function resumeAfter(
   prefix: DumpIndex | undefined,
 ): Promise<ContinuingDigest | undefined> {
   if (prefix === undefined || !made.haveWhole(prefix.pieces)) return undefined
-  const location = indexLocationIn(folderOf(deps.warehouse, target), prefix.snapshotId)
+  const location = indexLocationIn(folderOf(deps.warehouse, target), prefix)
   return resumeDigest(deps, { index: prefix, location })
 }
 

@@ -18,16 +18,12 @@ import {
   leaseName,
   mediaTypeOf,
   requireChoice,
+  versionOf,
 } from './dump-key.ts'
 import { buildParquet } from './dump-parquet.ts'
 import { DumpProgress } from './dump-progress.ts'
 import { listDumpSources } from './dump-sources.ts'
-import {
-  forgetDumpsOfTable,
-  lastingSnapshots,
-  removeShortShards,
-  sweepDumps,
-} from './dump-sweep.ts'
+import { forgetDumpsOfTable, lastingDumps, removeShortShards, sweepDumps } from './dump-sweep.ts'
 import { buildText } from './dump-text.ts'
 import { type DumpIndex, serialiseDumpIndex } from './format/dump-index.ts'
 import { MadeShards } from './made-shards.ts'
@@ -212,7 +208,7 @@ export class Dumps {
   }
 
   async #make(asked: DumpTarget, progress: DumpProgress, signal: AbortSignal): Promise<DumpIndex> {
-    const target = dumpTargetOf(asked.state, asked.snapshot, asked)
+    const target = dumpTargetOf(asked.state, asked.snapshot, asked, asked.schema)
     const folder = folderOf(this.#deps.warehouse, target)
     const wish = { name: leaseName(folder), signal }
     const lease = await Lease.acquire(this.#deps, wish)
@@ -301,7 +297,7 @@ export class Dumps {
     // The table was dropped while its dump was being made.
     if (state === undefined) return forgetDumpsOfTable(deps, tableUuid)
     const { keepNewest, bytesMax } = this.#options
-    const lasting = lastingSnapshots(state, target.snapshot.snapshotId)
+    const lasting = lastingDumps(state, target)
     await sweepDumps(deps, { folder, lease, keepNewest, lasting })
     if (bytesMax === undefined) return
     const lastUsedMs = ({ location, modifiedAtMs }: ObjectInfo) =>
@@ -311,9 +307,9 @@ export class Dumps {
   }
 
   /** Removes the shards of an unfinished dump when the disk is full. */
-  async #giveSpaceBack({ state, ...target }: DumpTarget, lease: Lease): Promise<void> {
-    const folder = folderOf(this.#deps.warehouse, { state, ...target })
-    const lasting = lastingSnapshots(state, target.snapshot.snapshotId)
+  async #giveSpaceBack(target: DumpTarget, lease: Lease): Promise<void> {
+    const folder = folderOf(this.#deps.warehouse, target)
+    const lasting = lastingDumps(target.state, target)
     await sweepDumps(this.#deps, { folder, lease, keepNewest: Infinity, lasting }).catch((err) =>
       this.#deps.log.warn({ err, folder }, 'shards of a failed dump could not be removed'),
     )
@@ -331,7 +327,7 @@ function describe(
 ): DumpIndex {
   return {
     tableUuid: target.state.definition.tableUuid,
-    snapshotId: target.snapshot.snapshotId,
+    ...versionOf(target),
     format: target.format,
     compression: target.compression,
     mediaType: mediaTypeOf(target),

@@ -12,12 +12,7 @@ import { requireValidFields } from '../../core/schema/schema-rules.ts'
 import { schemaIdAfterRollback } from '../../core/table/schema-of-rollback.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
-import {
-  currentSchema,
-  getSchema,
-  type TableDefinition,
-  type TableState,
-} from '../../core/table/table.ts'
+import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { formatTableName, parseNewTableName } from '../../core/table/table-name.ts'
 import {
   type AliasesById,
@@ -36,7 +31,7 @@ import { readFooterOf } from '../../lake/file/read-footer.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
 import { defaultLocation, requireEmptyLocation } from '../../lake/table/table-location.ts'
-import { getSnapshot, getTable, isCurrent } from '../../lake/table/table-lookup.ts'
+import { getSnapshot, getTable, isCurrent, schemaOfReading } from '../../lake/table/table-lookup.ts'
 
 export interface CreateTableRequest extends TableDescriptionChange {
   readonly name: string
@@ -183,10 +178,7 @@ export async function readTable(
   const state = await getTable(deps.catalog, request.table)
   const isNow = request.asAtMs === undefined && isCurrent(request.snapshotIdentifier)
   const snapshot = await getSnapshot(deps.catalog, state, request)
-  const schema =
-    isNow || snapshot === undefined
-      ? currentSchema(state.definition)
-      : getSchema(state.definition, snapshot.schemaId)
+  const schema = schemaOfReading(state, request, snapshot)
   const plan = await planScan(deps, state, { snapshot, schema, filter: request.filter })
   const metadataLocation = isNow ? await publishedLocation(deps, state) : state.metadataLocation
   return { state, snapshot, schema, plan, metadataLocation }

@@ -82,9 +82,9 @@ export async function openDumpShop({
   const first = start(shop.deps, {})
   const target = async (table: string, wish: DumpWish = {}) => {
     const { format = 'csv', compression = 'none', ...moment } = wish
-    const { state, snapshot } = await readTable(shop.deps, { table, ...moment })
+    const { state, snapshot, schema } = await readTable(shop.deps, { table, ...moment })
     if (snapshot === undefined) throw new Error(`${table} has no snapshot`)
-    return dumpTargetOf(state, snapshot, { format, compression })
+    return dumpTargetOf(state, snapshot, { format, compression }, schema)
   }
   return {
     ...shop,

@@ -23,6 +23,8 @@ export interface DumpPiece {
 export interface DumpIndex {
   readonly tableUuid: string
   readonly snapshotId: bigint
+  /** Only where it is not the snapshot's own schema. */
+  readonly schemaId?: number
   readonly format: DumpFormat
   readonly compression: DumpCompression
   readonly mediaType: string
@@ -36,8 +38,15 @@ export interface DumpIndex {
   readonly sha256: string
   /** State from which to continue the digest of a dump that begins with this one. */
   readonly digestState?: string
-  /** The dump of that snapshot is the first `bytes` bytes of this one. */
-  readonly extends?: { readonly snapshotId: bigint; readonly bytes: number }
+  /** The dump of that snapshot and schema is the first `bytes` bytes of this one. */
+  readonly extends?: DumpExtension
+}
+
+export interface DumpExtension {
+  readonly snapshotId: bigint
+  /** Only where it is not the snapshot's own schema. */
+  readonly schemaId?: number
+  readonly bytes: number
 }
 
 /** Raised when dumps of before must be made again. */
@@ -53,6 +62,7 @@ export function serialiseDumpIndex(index: DumpIndex): string {
     version: VERSION,
     table_uuid: index.tableUuid,
     snapshot_id: String(index.snapshotId),
+    schema_id: index.schemaId,
     format: index.format,
     compression: index.compression,
     media_type: index.mediaType,
@@ -64,6 +74,7 @@ export function serialiseDumpIndex(index: DumpIndex): string {
     digest_state: index.digestState,
     extends: index.extends && {
       snapshot_id: String(index.extends.snapshotId),
+      schema_id: index.extends.schemaId,
       byte: index.extends.bytes,
     },
     pieces: index.pieces.map(({ location, offset, lengthBytes, rowCount, sha256 }) => ({
@@ -89,7 +100,7 @@ export function parseDumpIndex(text: string): DumpIndex {
   const extended = node.find('extends')
   const index: DumpIndex = {
     tableUuid: matching(node.get('table_uuid'), UUID),
-    snapshotId: snapshotId(node.get('snapshot_id')),
+    ...versionIn(node),
     format: node.get('format').oneOf(DUMP_FORMATS),
     compression: node.get('compression').oneOf(DUMP_COMPRESSIONS),
     mediaType: node.get('media_type').string(),
@@ -125,8 +136,16 @@ function piece(node: JsonNode): DumpPiece {
   }
 }
 
-function extension(node: JsonNode): { snapshotId: bigint; bytes: number } {
-  return { snapshotId: snapshotId(node.get('snapshot_id')), bytes: countOf(node.get('byte')) }
+function extension(node: JsonNode): DumpExtension {
+  return { ...versionIn(node), bytes: countOf(node.get('byte')) }
+}
+
+function versionIn(node: JsonNode): Pick<DumpIndex, 'snapshotId' | 'schemaId'> {
+  const schemaId = node.find('schema_id')
+  return {
+    snapshotId: snapshotId(node.get('snapshot_id')),
+    ...(schemaId !== undefined && { schemaId: countOf(schemaId) }),
+  }
 }
 
 function checkTotals({ pieces, ...index }: DumpIndex, node: JsonNode): void {

@@ -7,6 +7,7 @@ import type { Call } from '../../../http/route.ts'
 import type { Jobs } from '../../../lake/jobs/jobs.ts'
 import type { LakeServices } from '../../../lake/lake.ts'
 import { ProblemError } from '../../../problem/problems.ts'
+import { versionText } from '../dump-folder.ts'
 import {
   DIALECT_VERSION,
   type DumpFormatChoice,
@@ -14,6 +15,7 @@ import {
   extensionOf,
   fileNameOf,
   mediaTypeOf,
+  versionOf,
 } from '../dump-key.ts'
 import { findChangeTime, getDumpTarget } from '../dump-target.ts'
 import type { Dumps } from '../dumps.ts'
@@ -48,6 +50,7 @@ interface Choice {
   readonly as_at?: number | undefined
   readonly snapshot_id?: string | undefined
   readonly ref?: string | undefined
+  readonly schema_id?: string | undefined
 }
 
 const NUMERIC = /^\d{1,19}$/
@@ -86,12 +89,15 @@ async function describe(
   service: DumpService,
   {
     call,
-    choice: { format, compression },
+    choice: { format, compression, schema_id: schemaId },
     selector,
   }: { call: DumpCall; choice: Choice; selector: SnapshotSelector },
 ): Promise<DumpResource> {
   const table = call.param('table_identifier')
-  const target = await getDumpTarget(service, { table, selector, format, compression })
+  const target = await getDumpTarget(service, {
+    ...{ table, selector, format, compression },
+    schemaId: schemaId === undefined ? undefined : Number(schemaId),
+  })
   const { asAtMs, snapshotIdentifier = '' } = selector
   const isMoving = !NUMERIC.test(snapshotIdentifier)
   // Refs other than main have no log, so when they moved is unknown.
@@ -108,14 +114,17 @@ async function describe(
 /** Content-addressed: the same bytes have the same tag, whichever process made them. */
 function entityTag(target: DumpTarget): string {
   const { tableUuid } = target.state.definition
-  return `"${target.snapshot.snapshotId}-${tableUuid}-${extensionOf(target)}-${DIALECT_VERSION}"`
+  const version = versionText(versionOf(target))
+  return `"${version}-${tableUuid}-${extensionOf(target)}-${DIALECT_VERSION}"`
 }
 
 /** The permanent address of this dump, valid even after the table is renamed. */
 export function pinnedPath(target: DumpTarget, kind: '' | '.sha256' | '/status' = ''): string {
   const compression = target.compression === 'none' ? '' : `&compression=${target.compression}`
-  const snapshot = `${target.state.definition.tableUuid}/${target.snapshot.snapshotId}`
-  return `/v1/tables/${snapshot}/dump${kind}?format=${target.format}${compression}`
+  const { snapshotId, schemaId } = versionOf(target)
+  const snapshot = `${target.state.definition.tableUuid}/${snapshotId}`
+  const schema = schemaId === undefined ? '' : `&schema_id=${schemaId}`
+  return `/v1/tables/${snapshot}/dump${kind}?format=${target.format}${compression}${schema}`
 }
 
 /** Headers of any response about the dump, even a 304. */

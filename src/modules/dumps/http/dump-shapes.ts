@@ -22,6 +22,15 @@ const FORMAT_DESCRIPTION = 'The file format.'
 export const PinnedChoiceQuery = z.strictObject({
   format: Format.default('csv').meta({ description: FORMAT_DESCRIPTION }),
   compression: Compression,
+  schema_id: z
+    .string()
+    .regex(/^\d{1,9}$/, 'is not a schema id')
+    .optional()
+    .meta({
+      description:
+        'The schema whose columns the file has. By default those of the table as it is now where ' +
+        'the address moves with it (no selector, `latest`, a branch), else those of the snapshot.',
+    }),
 })
 
 const selectors = {
@@ -83,6 +92,7 @@ export const DumpStatusAnswer = z
     }),
     table_uuid: z.string(),
     snapshot_id: LongText,
+    schema_id: z.int().meta({ description: 'The schema whose columns the file has.' }),
     format: Format,
     compression: z.enum(DUMP_COMPRESSIONS),
     file_name: z.string(),
@@ -97,13 +107,17 @@ export const DumpStatusAnswer = z
       .meta({ description: 'SHA-256 of the whole file, in hexadecimal.' }),
     created_at: Time.optional(),
     extends: z
-      .strictObject({ snapshot_id: LongText, byte: z.int() })
+      .strictObject({
+        snapshot_id: LongText,
+        schema_id: z.int().optional().meta({ description: 'If it is not the snapshot’s own.' }),
+        byte: z.int(),
+      })
       .nullable()
       .optional()
       .meta({
         description:
-          'The dump of that snapshot is the first `byte` bytes of this one, so only the rest ' +
-          'must be downloaded.',
+          'The dump of that snapshot and schema is the first `byte` bytes of this one, so only ' +
+          'the rest must be downloaded.',
       }),
     problem: Problem.optional().meta({ description: 'If failed: why.' }),
     job_url: z.string().optional().meta({
@@ -117,6 +131,7 @@ export const DumpStatusAnswer = z
       state: 'ready',
       table_uuid: EXAMPLE_UUID,
       snapshot_id: EXAMPLE_SNAPSHOT_ID,
+      schema_id: 0,
       format: 'csv',
       compression: 'none',
       file_name: `flights-${EXAMPLE_SNAPSHOT_ID}.csv`,

@@ -8,6 +8,7 @@ import { type ProblemCode, ProblemError } from '../../../problem/problems.ts'
 import { findDumpJob } from '../dump-job.ts'
 import { type DumpTarget, fileNameOf } from '../dump-key.ts'
 import type { DumpState } from '../dumps.ts'
+import type { DumpExtension } from '../format/dump-index.ts'
 import { type DumpCall, type DumpResource, type DumpService, pinnedPath } from './dump-resource.ts'
 
 const RETRY_AFTER_SECONDS = 2
@@ -79,6 +80,7 @@ function statusToJson(
     state: state.state,
     table_uuid: target.state.definition.tableUuid,
     snapshot_id: String(target.snapshot.snapshotId),
+    schema_id: target.schema.schemaId,
     format: target.format,
     compression: target.compression,
     file_name: fileNameOf(target),
@@ -103,11 +105,14 @@ function ofState(request: IncomingMessage, state: DumpState) {
         rows: rowCount,
         sha256,
         created_at: timeText(createdAtMs),
-        extends:
-          base === undefined ? null : { snapshot_id: String(base.snapshotId), byte: base.bytes },
+        extends: base === undefined ? null : extensionToJson(base),
       }
     }
   }
+}
+
+function extensionToJson({ snapshotId, schemaId, bytes }: DumpExtension) {
+  return { snapshot_id: String(snapshotId), schema_id: schemaId, byte: bytes }
 }
 
 /** The dump takes longer than a client should be kept waiting. */
