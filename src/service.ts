@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { BackgroundWork } from './background.ts'
 import type { Catalog } from './catalog/catalog.ts'
+import { DatabaseClock } from './catalog/database-clock.ts'
 import type { Config } from './config.ts'
 import type { Ambient } from './core/ambient.ts'
 import { LOCAL_FILE_CACHE_BYTES_MAX } from './core/limits.ts'
@@ -135,11 +136,12 @@ async function openLake(
     writableFolders: overrides.writableFolders ?? [],
     ...(inThreads && { threads: objectThreads }),
   })
+  const clock = opened.add(await DatabaseClock.of(catalog), (it) => it?.close())
   const lake = composeLake(
     {
       catalog: wrapCatalog?.(catalog) ?? catalog,
       objects: wrapObjects?.(objects) ?? objects,
-      ambient: { ...AMBIENT, ...overrides.ambient },
+      ambient: { ...AMBIENT, ...(clock && { nowMs: clock.nowMs }), ...overrides.ambient },
       log: overrides.log ?? { warn: () => undefined },
       meter,
       warehouse: config.warehouse,

@@ -36,6 +36,8 @@ export interface Catalog {
   migrate(): Promise<void>
   /** A cheap round trip; throws when the database is out of reach. */
   ping(): Promise<void>
+  /** The database's own clock, epoch milliseconds; `undefined` if it has that of this computer. */
+  readClock(): Promise<number | undefined>
   close(): Promise<void>
 }
 

@@ -1,8 +1,8 @@
 /**
  * One holder at a time of a thing with a name, over all processes, for as long as it renews. The
- * clock is the caller's. A lease keeps two from doing one work, not from thinking that they do: who
- * finds it `lost` must stop, and what it writes must be safe to write twice or carry the fencing
- * token.
+ * clock is the caller's, who has it from the database (database-clock.ts). A lease keeps two from
+ * doing one work, not from thinking that they do: who finds it `lost` must stop, and what it writes
+ * must be safe to write twice or carry the fencing token.
  */
 export interface LeaseStore {
   /** `held` if anyone holds it, the same owner included. */

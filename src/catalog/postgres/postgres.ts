@@ -3,11 +3,12 @@ import pg from 'pg'
 import type { Catalog } from '../catalog.ts'
 import { CatalogUnusableError } from '../catalog-unusable-error.ts'
 import { Damage } from '../sql/engine/damage.ts'
-import type {
-  FolderPlace,
-  SqlEngine,
-  SqlFailure,
-  SqlTransaction,
+import {
+  type FolderPlace,
+  read,
+  type SqlEngine,
+  type SqlFailure,
+  type SqlTransaction,
 } from '../sql/engine/sql-engine.ts'
 import type { Database } from '../sql/engine/sql-schema.ts'
 import { pathHash } from '../sql/rows/sql-keys.ts'
@@ -56,7 +57,22 @@ export async function openPostgresCatalog({
   checkUrl(config)
   const engine = postgresEngine(new pg.Pool(config), new Damage(onDamage))
   const turns = new PostgresTurns(config)
-  return sqlCatalog(engine, { turns, beforeClose: () => turns.close() })
+  return sqlCatalog(engine, {
+    turns,
+    readClock: () => readClock(engine),
+    beforeClose: () => turns.close(),
+  })
+}
+
+async function readClock(engine: SqlEngine): Promise<number> {
+  const { rows } = await read(engine, (connection) =>
+    sql<{ now_ms: number }>`
+      select cast(extract(epoch from clock_timestamp()) * 1000 as float8) as now_ms
+    `.execute(connection),
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error('a query of one row returned none')
+  return row.now_ms
 }
 
 /** The parser's own error would carry the URL, and so the password. */

@@ -21,8 +21,13 @@ export function sqlCatalog(
   engine: SqlEngine,
   {
     turns,
+    readClock,
     beforeClose,
-  }: { readonly turns: TurnStore; readonly beforeClose?: () => Promise<void> | void },
+  }: {
+    readonly turns: TurnStore
+    readonly readClock?: () => Promise<number>
+    readonly beforeClose?: () => Promise<void> | void
+  },
 ): Catalog {
   return {
     tables: new SqlTables(engine),
@@ -46,6 +51,7 @@ export function sqlCatalog(
         await sql`select 1`.execute(connection)
       })
     },
+    readClock: () => readClock?.() ?? Promise.resolve(undefined),
     close: async () => {
       await beforeClose?.()
       await engine.connection.destroy()

@@ -1,0 +1,124 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { jest } from '@jest/globals'
+import pg from 'pg'
+import { DatabaseClock } from '../../../src/catalog/database-clock.ts'
+import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
+import { readConfig } from '../../../src/config.ts'
+import { startTransaction } from '../../../src/lake/commit/transactions.ts'
+import { Lease } from '../../../src/lake/jobs/lease.ts'
+import { openPlatform, type Platform } from '../../../src/service.ts'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../postgres-server.ts'
+
+const HOUR_MS = 3_600_000
+const reason = whyNoPostgres()
+
+test('SQLite has the clock of the computer', async () => {
+  const catalog = await openSqliteCatalog({ path: ':memory:' })
+  expect(await DatabaseClock.of(catalog)).toBeUndefined()
+  await catalog.close()
+})
+
+test('a clock that cannot be asked again counts on', async () => {
+  const answers = [5_000]
+  const readClock = async () => {
+    const answer = answers.shift()
+    if (answer === undefined) throw new Error('out of reach')
+    return answer
+  }
+  const clock = await DatabaseClock.of({ readClock })
+  const wrong = jest.spyOn(Date, 'now').mockReturnValue(0)
+  try {
+    const before = clock?.nowMs() ?? 0
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    const after = clock?.nowMs() ?? 0
+    expect(before).toBeGreaterThanOrEqual(5_000)
+    expect(after - before).toBeGreaterThanOrEqual(15)
+    expect(after).toBeLessThan(5_000 + HOUR_MS)
+  } finally {
+    wrong.mockRestore()
+    clock?.close()
+  }
+})
+
+if (reason !== undefined) {
+  test.skip(`PostgreSQL: ${reason}`, () => undefined)
+} else {
+  describe('PostgreSQL', () => describeClock())
+}
+
+function describeClock(): void {
+  let server: PostgresServer
+  let admin: pg.Client
+  let home: string
+  let platform: Platform
+
+  beforeAll(async () => {
+    server = await startPostgres()
+    home = await mkdtemp(join(tmpdir(), 'moraine-clock-'))
+  })
+  afterAll(async () => {
+    await server?.stop()
+    await rm(home, { recursive: true, force: true })
+  })
+
+  async function databaseMs(): Promise<number> {
+    const { rows } = await admin.query(
+      'select cast(extract(epoch from clock_timestamp()) * 1000 as float8) as now_ms',
+    )
+    return rows[0].now_ms
+  }
+
+  /** A process on a computer whose clock is an hour ahead, or behind. */
+  async function withWrongClock(
+    aheadMs: number,
+    work: (setClock: (aheadMs: number) => void) => Promise<void>,
+  ): Promise<void> {
+    const url = await server.newDatabase()
+    admin = new pg.Client({ connectionString: url })
+    await admin.connect()
+    const now = Date.now.bind(Date)
+    let ahead = aheadMs
+    const wrong = jest.spyOn(Date, 'now').mockImplementation(() => now() + ahead)
+    try {
+      const environment = { MORAINE_CATALOG: url, MORAINE_HOME: home }
+      platform = await openPlatform(readConfig(environment), { inThreads: false })
+      await work((ms) => {
+        ahead = ms
+      })
+      await platform.close()
+    } finally {
+      wrong.mockRestore()
+      await admin.end()
+    }
+  }
+
+  test.each([HOUR_MS, -HOUR_MS])(
+    'leases and expiry go by the database on a computer %d ms ahead',
+    (aheadMs) =>
+      withWrongClock(aheadMs, async () => {
+        const { createdAtMs, expiresAtMs } = await startTransaction(platform, {
+          expiresInSeconds: 60,
+        })
+        expect(Math.abs(createdAtMs - (await databaseMs()))).toBeLessThan(5_000)
+        expect(expiresAtMs).toBe(createdAtMs + 60_000)
+        const signal = new AbortController().signal
+        const lease = await Lease.acquire(platform, { name: 'dump x', signal })
+        const { rows } = await admin.query("select expires_at_ms from leases where name = 'dump x'")
+        const leftMs = Number(rows[0].expires_at_ms) - (await databaseMs())
+        expect(leftMs).toBeGreaterThan(0)
+        expect(leftMs).toBeLessThan(15_000)
+        await lease.release()
+      }),
+  )
+
+  test('a clock that is set while the process runs changes nothing', () =>
+    withWrongClock(0, async (setClock) => {
+      setClock(HOUR_MS)
+      for (const _ of [1, 2]) {
+        const { createdAtMs } = await startTransaction(platform, {})
+        expect(Math.abs(createdAtMs - (await databaseMs()))).toBeLessThan(5_000)
+      }
+    }))
+}
