@@ -9,7 +9,7 @@ test: node_modules/.installed
 	npm run lint
 	npm run typecheck
 	npm run layers
-	@mkdir -p coverage
+	@mkdir -p coverage && rm -f coverage/jest.json
 	@npm run --silent test:all -- --json --outputFile=coverage/jest.json; \
 	code=$$?; npx tsx scripts/print-test-counts.ts coverage/jest.json; exit $$code
 

@@ -13,6 +13,8 @@ export interface JestRun {
   /** The project, with its node_modules. */
   readonly folder: string
   readonly tiers: readonly string[]
+  /** Files whose path has one of these; all where absent. */
+  readonly files?: readonly string[]
   readonly timeoutMs: number
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -41,7 +43,10 @@ export async function runJest(run: JestRun): Promise<TestResult[]> {
   rmSync(report, { force: true })
   const code = await runCommand({
     program: 'npx',
-    args: ['jest', '--json', `--outputFile=${report}`, '--selectProjects', ...run.tiers],
+    args: [
+      ...['jest', '--json', `--outputFile=${report}`, ...(run.files ?? [])],
+      ...['--selectProjects', ...run.tiers],
+    ],
     cwd: run.folder,
     log,
     timeoutMs: run.timeoutMs,

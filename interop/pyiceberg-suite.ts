@@ -17,7 +17,8 @@ interface Place {
   readonly environment?: Readonly<Record<string, string>>
 }
 
-const python = new PythonEnvironment({
+/** A Python with PyIceberg and fastavro. */
+export const python = new PythonEnvironment({
   folder: '.venv',
   requirements: 'pyiceberg/requirements.txt',
 })

@@ -9,12 +9,14 @@ import { nodeSuite } from './node-suite.ts'
 import { RESULTS, ROOT } from './places.ts'
 import { pyicebergSuite } from './pyiceberg-suite.ts'
 import { rckSuite } from './rck-suite.ts'
+import { readersSuite } from './readers-suite.ts'
 import { sparkSuite } from './spark-suite.ts'
 import { stormSuite } from './storm-suite.ts'
 import type { Suite } from './suite.ts'
 
 const SUITES: Readonly<Record<string, Suite>> = {
   pyiceberg: pyicebergSuite,
+  readers: readersSuite,
   rck: rckSuite,
   image: imageSuite,
   node22: nodeSuite(22),

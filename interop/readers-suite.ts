@@ -1,0 +1,23 @@
+import { runJest } from './jest-report.ts'
+import { ROOT } from './places.ts'
+import { python } from './pyiceberg-suite.ts'
+import { findPythonObstacle } from './python.ts'
+import type { Suite } from './suite.ts'
+
+const TIMEOUT_MS = 10 * 60 * 1000
+
+/** Those of our own tests that read with libraries of Python, which `make test` skips without. */
+export const readersSuite: Suite = {
+  name: 'Our tests with readers in Python',
+  findObstacle: findPythonObstacle,
+  install: () => python.install(),
+  run: () =>
+    runJest({
+      label: 'readers',
+      folder: ROOT.replace(/\/$/, ''),
+      tiers: ['rules', 'lake', 'service'],
+      files: ['test/interop-readers/', 'other-readers.oracle'],
+      timeoutMs: TIMEOUT_MS,
+      environment: { TEST_PYTHON: python.python },
+    }),
+}
