@@ -22,6 +22,8 @@ export interface ServiceOptions {
   readonly name: string
   /** A folder; one below the service's home when absent. */
   readonly warehouse?: string
+  /** A further folder that files may be said to be in. */
+  readonly allowedFolder?: string
 }
 
 /** Starts the built service on a free port, with a home of its own. */
@@ -40,7 +42,7 @@ export async function startTestedService(options: ServiceOptions): Promise<Teste
       MORAINE_HOST: '127.0.0.1',
       MORAINE_CATALOG: '',
       MORAINE_WAREHOUSE: options.warehouse === undefined ? '' : `file://${options.warehouse}`,
-      MORAINE_ALLOWED_LOCATIONS: dataFolder,
+      MORAINE_ALLOWED_LOCATIONS: [dataFolder, options.allowedFolder ?? ''].join(','),
       MORAINE_LOG_LEVEL: 'info',
     },
   })

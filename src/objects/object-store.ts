@@ -17,6 +17,11 @@ export interface ObjectTail {
  * passes test/objects/object-store.contract.ts.
  */
 export interface ObjectStore {
+  /**
+   * Throws unless the location's text is that of a file that may be read, whether or not it is
+   * there.
+   */
+  requireReadable(location: string): void
   /** Durable when it resolves; readers never see part of it; never replaces what is there. */
   putIfAbsent(location: string, bytes: Uint8Array): Promise<'written' | 'already-exists'>
   /**

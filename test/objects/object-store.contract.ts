@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
-import { refusal } from '../refusal.ts'
+import { refusal, refusalOf } from '../refusal.ts'
 
 export interface OpenedStore {
   readonly store: ObjectStore
@@ -131,6 +131,15 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       await expectCode(store.readTail(location, 1), 'file-not-found')
       await expect(store.read(location, { bytesMax: 1 })).rejects.toThrow(location)
       expect(await store.find(location)).toBeUndefined()
+    })
+
+    test('whether a file may be read is told by its name alone', async () => {
+      store.requireReadable(`${root}/never/written`)
+      const codes = [opened.outside, `${root}2/a`, `${root}/../a`, 'nowhere'].map((location) => {
+        return refusalOf(() => store.requireReadable(location)).code
+      })
+      expect(codes.slice(0, 2)).toEqual(['location-not-allowed', 'location-not-allowed'])
+      expect(codes.slice(2)).toEqual(['location-invalid', 'location-invalid'])
     })
 
     test('find answers size and time', async () => {

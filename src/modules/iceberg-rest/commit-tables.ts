@@ -200,7 +200,7 @@ async function snapshotsMentioned(
 }
 
 async function tableCommit(
-  deps: Pick<LakeServices, 'manifests'>,
+  deps: Stores<'paths'> & Pick<LakeServices, 'manifests' | 'objects'>,
   { base, change }: Change,
 ): Promise<TableCommit> {
   return {
@@ -209,7 +209,7 @@ async function tableCommit(
     newSnapshots: change.newSnapshots,
     newLogEntries: change.newLogEntries,
     removedSnapshotIds: change.removedSnapshotIds,
-    addedPaths: await pathsOfNewSnapshots(deps, change.newSnapshots),
+    addedPaths: await pathsOfNewSnapshots(deps, base, change.newSnapshots),
   }
 }
 

@@ -32,7 +32,9 @@ export async function createByCommit(
     nowMs: deps.ambient.nowMs(),
   })
   await requireEmptyLocation(deps, state.definition)
-  const addedPaths = await pathsOfNewSnapshots(deps, newSnapshots)
+  // The table has nothing yet: its current snapshot is one of the new ones.
+  const unknown = { ...state, currentSnapshot: undefined }
+  const addedPaths = await pathsOfNewSnapshots(deps, unknown, newSnapshots)
   const table = { state, snapshots: newSnapshots, snapshotLog: newLogEntries, addedPaths }
   try {
     return (await addTable(deps, table, keeper)).state

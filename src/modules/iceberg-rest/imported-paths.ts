@@ -3,6 +3,7 @@ import { CatalogError } from '../../core/errors.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
+import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { refsOf } from '../../lake/publish/metadata-pieces.ts'
 import { readable } from './snapshot-paths.ts'
@@ -13,15 +14,17 @@ const PATHS_MAX = 5_000_000
 
 /**
  * Every path referenced by the snapshots of an imported table. Snapshots of branches and tags must
- * be complete; files of older ones may have been deleted. All must be at allowed locations.
+ * be complete; files of older ones may have been deleted. All must be where files may be read:
+ * throws `location-not-allowed`.
  */
 export async function pathsOfImported(
-  deps: Pick<LakeServices, 'manifests'>,
+  deps: Pick<LakeServices, 'manifests' | 'objects'>,
   state: TableState,
   snapshots: readonly Snapshot[],
 ): Promise<readonly string[]> {
   const current = new Set(Object.values(refsOf(state)).map(({ snapshotId }) => snapshotId))
   const paths = new Set<string>()
+  const allowed = new AllowedFiles(deps.objects)
   const manifests = new Map<string, { file: ManifestFile; isCurrent: boolean }>()
   await mapBounded(snapshots, LISTS_AT_ONCE, async ({ snapshotId, manifestList }) => {
     add(paths, manifestList)
@@ -39,7 +42,13 @@ export async function pathsOfImported(
     const manifest = await readOr(isCurrent, `manifest ${file.path}`, () =>
       deps.manifests.getManifest(file),
     )
-    for (let i = 0; i < (manifest?.entryCount ?? 0); i++) add(paths, manifest?.path(i) ?? '')
+    await readable(`manifest ${file.path}`, async () => {
+      for (let i = 0; i < (manifest?.entryCount ?? 0); i++) {
+        const path = manifest?.path(i) ?? ''
+        if (manifest?.isLive(i)) allowed.require(path)
+        add(paths, path)
+      }
+    })
   })
   return [...paths]
 }

@@ -1,7 +1,11 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
+import type { TableState } from '../../core/table/table.ts'
+import type { DecodedManifest } from '../../formats/manifest/manifest-reader.ts'
+import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 
 const LISTS_AT_ONCE = 4
@@ -9,44 +13,103 @@ const MANIFESTS_AT_ONCE = 16
 /** Largest number of paths that one commit adds. */
 const ADDED_PATHS_MAX = 1_000_000
 
+type PathDependencies = Stores<'paths'> & Pick<LakeServices, 'manifests' | 'objects'>
+
+/** What new snapshots name, and what their table is known to name already. */
+interface Known {
+  readonly tableUuid: string
+  /** Manifests of the current snapshot. */
+  readonly manifests: ReadonlySet<string>
+  readonly allowed: AllowedFiles
+}
+
 /**
- * Paths that new snapshots add to the table: their manifest lists, the manifests written for them,
- * and the files added by those. Throws `update-invalid` if one is missing or damaged.
+ * Paths that new snapshots add to the table: their manifest lists, the manifests that it does not
+ * have yet, and the files of those, in whichever snapshot they are said to be added: what no table
+ * is known to name may be deleted. Throws `update-invalid` if one is missing or damaged, and
+ * `location-not-allowed` if a file is where none may be read.
  */
 export async function pathsOfNewSnapshots(
-  deps: Pick<LakeServices, 'manifests'>,
+  deps: PathDependencies,
+  base: TableState,
   snapshots: readonly Snapshot[],
 ): Promise<readonly string[]> {
-  const ofSnapshots = await mapBounded(snapshots, LISTS_AT_ONCE, (s) => pathsOfSnapshot(deps, s))
+  if (snapshots.length === 0) return []
+  const known = {
+    tableUuid: base.definition.tableUuid,
+    manifests: await currentManifests(deps, base),
+    allowed: new AllowedFiles(deps.objects),
+  }
+  const ofSnapshots = await mapBounded(snapshots, LISTS_AT_ONCE, (s) =>
+    pathsOfSnapshot(deps, s, known),
+  )
   const paths = [...new Set(ofSnapshots.flat())]
   if (paths.length > ADDED_PATHS_MAX) throw tooManyPaths()
   return paths
 }
 
+/** Empty if the list cannot be read: then the catalog is asked. */
+async function currentManifests(
+  { manifests }: Pick<LakeServices, 'manifests'>,
+  { currentSnapshot }: TableState,
+): Promise<ReadonlySet<string>> {
+  if (currentSnapshot === undefined) return new Set()
+  try {
+    const files = await manifests.getManifestList(currentSnapshot.manifestList)
+    return new Set(files.map(({ path }) => path))
+  } catch (error) {
+    if (error instanceof CatalogError) return new Set()
+    throw error
+  }
+}
+
 async function pathsOfSnapshot(
-  deps: Pick<LakeServices, 'manifests'>,
+  deps: PathDependencies,
   { snapshotId, manifestList }: Snapshot,
+  known: Known,
 ): Promise<readonly string[]> {
   const listed = await readable(`manifest list ${manifestList}`, () =>
     deps.manifests.getManifestList(manifestList),
   )
-  const added = listed.filter((manifest) => manifest.addedSnapshotId === snapshotId)
+  const isOwn = ({ addedSnapshotId }: ManifestFile) => addedSnapshotId === snapshotId
+  const others = listed.filter((file) => !isOwn(file) && !known.manifests.has(file.path))
+  const otherPaths = others.map(({ path }) => path)
+  const found = await deps.catalog.paths.findKnown(known.tableUuid, otherPaths)
+  const added = [...listed.filter(isOwn), ...others.filter(({ path }) => !found.has(path))]
   const files = added.reduce((sum, manifest) => sum + manifest.addedFilesCount, 0)
   if (files > ADDED_PATHS_MAX) throw tooManyPaths()
-  const ofManifests = await mapBounded(added, MANIFESTS_AT_ONCE, (m) => addedFiles(deps, m))
+  const ofManifests = await mapBounded(added, MANIFESTS_AT_ONCE, (m) => newFiles(deps, m, known))
   return [manifestList, ...added.map((manifest) => manifest.path), ...ofManifests.flat()]
 }
 
-async function addedFiles(
-  deps: Pick<LakeServices, 'manifests'>,
+/** What is said to exist already is that of the table, or new to it all the same. */
+async function newFiles(
+  deps: PathDependencies,
   file: ManifestFile,
+  { tableUuid, allowed }: Known,
 ): Promise<readonly string[]> {
   const manifest = await readable(`manifest ${file.path}`, () => deps.manifests.getManifest(file))
-  const paths: string[] = []
+  const { added, existing } = await readable(`manifest ${file.path}`, async () =>
+    filesIn(manifest, allowed),
+  )
+  const found = await deps.catalog.paths.findKnown(tableUuid, existing)
+  return [...added, ...existing.filter((path) => !found.has(path))]
+}
+
+function filesIn(
+  manifest: DecodedManifest,
+  allowed: AllowedFiles,
+): Readonly<Record<'added' | 'existing', readonly string[]>> {
+  const added: string[] = []
+  const existing: string[] = []
   for (let i = 0; i < manifest.entryCount; i++) {
-    if (manifest.status(i) === 'added') paths.push(manifest.path(i))
+    if (!manifest.isLive(i)) continue
+    const path = manifest.path(i)
+    allowed.require(path)
+    if (manifest.status(i) === 'added') added.push(path)
+    else existing.push(path)
   }
-  return paths
+  return { added, existing }
 }
 
 /**

@@ -82,6 +82,10 @@ class LocalStore implements ObjectStore {
     this.#folders = new LocalFolders(writable)
   }
 
+  requireReadable(location: string): void {
+    this.#readable.requireInside(pathOfFile(location), location)
+  }
+
   async putIfAbsent(location: string, bytes: Uint8Array): Promise<WriteOutcome> {
     const path = pathOfFile(location)
     this.#writable.requireInside(path, location)

@@ -246,7 +246,7 @@ class Run {
     if (intent.kind !== 'append') return undefined
     const { snapshotId, branch } = intent
     const seen = { ...this.#metadata.metadata, 'last-sequence-number': view.sequenceNumber }
-    const files = [`file:///nowhere/${this.#name.name}/${snapshotId}`]
+    const files = [`file://${shop.dataFolder}/${this.#name.name}/${snapshotId}`]
     const written = await writeAppend(seen, { snapshotId, files, parent: parentOf(view, branch) })
     return written.json
   }

@@ -7,7 +7,7 @@ import { type Json, must, refused, rest } from './rest-client.ts'
 let service: TestService
 let client: PlanClient
 beforeAll(async () => {
-  service = await startTestService()
+  service = await startTestService({ allowedLocations: ['/nowhere'] })
   client = new PlanClient(service)
   await must(rest(service, '/namespaces', { json: { namespace: ['sky'] } }))
 })
@@ -43,7 +43,7 @@ describe('pages', () => {
 
   test('are found by another replica', async () => {
     const first = await must(client.ask('many', {}))
-    const other = await startTestService({ home: service.home })
+    const other = await startTestService({ home: service.home, allowedLocations: ['/nowhere'] })
     try {
       const path = '/namespaces/sky/tables/many/tasks'
       const json = { 'plan-task': first['plan-tasks'][0] }

@@ -16,7 +16,7 @@ import {
 
 let service: TestService
 beforeAll(async () => {
-  service = await startTestService()
+  service = await startTestService({ allowedLocations: ['/x'] })
   for (const name of ['a', 'b'])
     await must(rest(service, '/namespaces', { json: { namespace: [name] } }))
 })

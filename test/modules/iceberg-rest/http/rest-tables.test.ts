@@ -14,7 +14,7 @@ import {
 
 let service: TestService
 beforeAll(async () => {
-  service = await startTestService()
+  service = await startTestService({ allowedLocations: ['/x'] })
   await must(rest(service, '/namespaces', { json: { namespace: ['sky'] } }))
 })
 afterAll(() => service.close())
@@ -186,7 +186,7 @@ test('tags differ for all and refs, and a known tag is answered without a body',
   for (const snapshotId of [11n, 12n, 13n]) {
     const { json } = await writeAppend(table.metadata, {
       snapshotId,
-      files: [`file:///${snapshotId}`],
+      files: [`file:///x/${snapshotId}`],
     })
     table = await must(commit('tagged', appendCommit(table.metadata, json)))
   }

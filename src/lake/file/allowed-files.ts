@@ -1,0 +1,27 @@
+import { locationKey } from '../../core/file/location-key.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
+
+const DOTS = new Set(['', '.', '..'])
+
+/**
+ * Refuses files outside the folders that may be read, whose names a manifest of another writer has.
+ * Throws `location-not-allowed` or `location-invalid`. Looks at each folder once, and at no file: a
+ * link that leads elsewhere is refused when the file is read.
+ */
+export class AllowedFiles {
+  readonly #objects: Pick<ObjectStore, 'requireReadable'>
+  readonly #folders = new Set<string>()
+
+  constructor(objects: Pick<ObjectStore, 'requireReadable'>) {
+    this.#objects = objects
+  }
+
+  require(path: string): void {
+    const key = locationKey(path)
+    const end = key.lastIndexOf('/')
+    const folder = key.slice(0, end)
+    if (this.#folders.has(folder) && !DOTS.has(key.slice(end + 1))) return
+    this.#objects.requireReadable(key)
+    this.#folders.add(folder)
+  }
+}
