@@ -6,6 +6,7 @@ import type { NamespaceStore } from './namespace-store.ts'
 import type { PathStore } from './path-store.ts'
 import type { PublicationStore } from './publication-store.ts'
 import type { ReplayStore } from './replay-store.ts'
+import type { SettingStore } from './setting-store.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 import type { TableStore } from './table-store.ts'
 import type { TransactionStore } from './transaction-store.ts'
@@ -31,6 +32,7 @@ export interface Catalog {
   readonly events: EventStore
   readonly jobs: JobStore
   readonly turns: TurnStore
+  readonly settings: SettingStore
 
   /** Brings the schema up to date; two processes may call it at once. */
   migrate(): Promise<void>

@@ -10,6 +10,7 @@ import { describePaths } from './paths.contract.ts'
 import { describePublications } from './publications.contract.ts'
 import { describeReplacements } from './replacement.contract.ts'
 import { describeReplays, describeReservations } from './replays.contract.ts'
+import { describeSettings } from './settings.contract.ts'
 import { describeSharing } from './sharing.contract.ts'
 import { describeSnapshots } from './snapshots.contract.ts'
 import { describeTables } from './tables.contract.ts'
@@ -54,6 +55,7 @@ export function describeCatalog(
   describeLeases(catalog)
   describeEvents(catalog)
   describeJobs(catalog)
+  describeSettings(catalog)
   if (isShared) {
     describeSharing(opened)
     describeLocationRaces(opened)

@@ -11,6 +11,7 @@ import { SqlNamespaces } from './sql-namespaces.ts'
 import { SqlPaths } from './sql-paths.ts'
 import { SqlPublications } from './sql-publications.ts'
 import { SqlReplays } from './sql-replays.ts'
+import { SqlSettings } from './sql-settings.ts'
 import { SqlSnapshots } from './sql-snapshots.ts'
 import { SqlTables } from './sql-tables.ts'
 import { SqlTransactions } from './sql-transactions.ts'
@@ -43,6 +44,7 @@ export function sqlCatalog(
     events: new SqlEvents(engine),
     jobs: new SqlJobs(engine),
     turns,
+    settings: new SqlSettings(engine),
     migrate: () => migrate(engine),
     ping: async () => {
       engine.damage.refuse()

@@ -63,6 +63,7 @@ export interface Database {
   event_cursors: { name: string; position: bigint; fencing_token: bigint }
   jobs: JobColumns
   job_askers: { job_id: string; asker: string }
+  settings: { name: string; value: string }
   task_ticks: { name: string; tick_ms: bigint }
   /** Made by migrations.ts. */
   moraine_migrations: { number: bigint; name: string }
