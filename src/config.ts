@@ -27,6 +27,8 @@ export interface Config {
   /** `file://` URI without a trailing slash. */
   readonly warehouse: string
   readonly allowedLocations: readonly string[]
+  /** Folders that were moved: tables know their files by the old locations. */
+  readonly relocations: readonly { readonly from: string; readonly to: string }[]
   readonly logLevel: (typeof LOG_LEVELS)[number]
   readonly manifestCacheBytes: number
   /** Conversion workers, each a process of one thread. */
@@ -73,6 +75,12 @@ export function readConfig(environment: Environment): Config {
       '',
       'folders like file:///data,/mnt/lake, separated by commas',
       FolderUris,
+    ),
+    relocations: read(
+      'MORAINE_RELOCATED',
+      '',
+      'moved folders like file:///old=file:///new, separated by commas',
+      Relocations,
     ),
     logLevel: read('MORAINE_LOG_LEVEL', 'info', LOG_LEVELS.join(', '), z.enum(LOG_LEVELS)),
     manifestCacheBytes: read(
@@ -180,6 +188,20 @@ const Origin = z.string().transform((text, context) => {
   return z.NEVER
 })
 const Origins = List.pipe(z.array(Origin))
+
+const Relocations = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((pair) => pair.trim())
+      .filter((pair) => pair !== '')
+      .map((pair) => ({
+        from: pair.slice(0, Math.max(0, pair.indexOf('='))).trim(),
+        to: pair.slice(pair.indexOf('=') + 1).trim(),
+      })),
+  )
+  .pipe(z.array(z.object({ from: FolderUri, to: FolderUri })))
 
 const BYTES_PER_UNIT = { KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const
 

@@ -26,6 +26,7 @@ import { Waiters } from './lake/jobs/waiters.ts'
 import type { LakeServices, Meter } from './lake/lake.ts'
 import { Publisher } from './lake/publish/publisher.ts'
 import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.ts'
+import { guardedTables } from './lake/table/guarded-tables.ts'
 import type { Module } from './modules/module.ts'
 import { LakeMetrics } from './modules/operations/lake-metrics.ts'
 import type { ModulePlatform } from './modules.ts'
@@ -33,7 +34,9 @@ import { writeLocalFile } from './objects/local/local-file.ts'
 import { openLocalStore } from './objects/local/local-store.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
+import { oldLocation, relocatedStore } from './objects/relocated-store.ts'
 import { type Opened, openAll } from './opened.ts'
+import { OwnWarehouse } from './own-warehouse.ts'
 import { cannotListen, catalogUnusable, makeFolder } from './start-failure.ts'
 import { ManifestThreads } from './threads/manifest-threads.ts'
 
@@ -65,6 +68,8 @@ export interface Overrides {
   readonly engineQueueMax?: number
   /** Whether threads write short files and decode manifests; true by default. */
   readonly inThreads?: boolean
+  /** Whether an empty catalog takes over a warehouse that has tables. */
+  readonly adoptsWarehouse?: boolean
   /** Whether even a large SQLite file is checked as a whole before anything else. */
   readonly checksWholeCatalog?: boolean
   /** Writable folders besides the warehouse: absolute paths or `file:///` URIs. */
@@ -74,6 +79,8 @@ export interface Overrides {
 /** The open stores and the lake on them, without a network. */
 export type Platform = ModulePlatform &
   Lake & {
+    /** Throws `warehouse-unavailable` when the folder of all tables is not there. */
+    requireWarehouse(): Promise<void>
     /** Finishes pending publications, then closes everything in reverse order of opening. */
     close(): Promise<void>
   }
@@ -127,24 +134,31 @@ async function openLake(
   config: Config,
   overrides: Overrides & { readonly meter: Meter },
   opened: Opened,
-): Promise<Lake> {
+): Promise<Lake & Pick<Platform, 'requireWarehouse'>> {
   const { wrapCatalog, wrapObjects, inThreads = true, meter } = overrides
   const manifestThreads = opened.add(new ManifestThreads(MANIFEST_THREADS), (it) => it.close())
   const objectThreads = opened.add(new LocalThreads(OBJECT_THREADS), (it) => it.close())
-  const catalog = await openCatalog(config, overrides, opened)
+  const own = new OwnWarehouse()
+  const plain = await openCatalog(config, overrides, opened)
+  const catalog = { ...plain, tables: guardedTables(plain.tables, own.require) }
   const objects = await openObjects(config, {
+    beforeNewFolder: own.require,
     writableFolders: overrides.writableFolders ?? [],
     ...(inThreads && { threads: objectThreads }),
   })
   const clock = opened.add(await DatabaseClock.of(catalog), (it) => it?.close())
+  const warehouse = oldLocation(config.warehouse, config.relocations)
+  const ambient = { ...AMBIENT, ...(clock && { nowMs: clock.nowMs }), ...overrides.ambient }
+  const { adoptsWarehouse: adopts = false } = overrides
+  await own.claim(config, { catalog, objects, warehouse, ambient }, { adopts })
   const lake = composeLake(
     {
       catalog: wrapCatalog?.(catalog) ?? catalog,
       objects: wrapObjects?.(objects) ?? objects,
-      ambient: { ...AMBIENT, ...(clock && { nowMs: clock.nowMs }), ...overrides.ambient },
+      ambient,
       log: overrides.log ?? { warn: () => undefined },
       meter,
-      warehouse: config.warehouse,
+      warehouse,
     },
     {
       manifestCacheBytes: config.manifestCacheBytes,
@@ -154,7 +168,7 @@ async function openLake(
     },
   )
   opened.add(lake.publisher, (it) => it.close())
-  return lake
+  return { ...lake, requireWarehouse: own.require }
 }
 
 /** The ports that the lake is built on. */
@@ -225,15 +239,21 @@ async function openDatabase(
 
 async function openObjects(
   config: Config,
-  options: { readonly writableFolders: readonly string[]; readonly threads?: LocalThreads },
+  options: {
+    readonly beforeNewFolder: () => Promise<void>
+    readonly writableFolders: readonly string[]
+    readonly threads?: LocalThreads
+  },
 ): Promise<ObjectStore> {
-  const { writableFolders, ...threads } = options
+  const { writableFolders, ...others } = options
   await makeFolder(config, config.warehouse.slice('file://'.length))
-  return openLocalStore({
+  const store = await openLocalStore({
     writableRoots: [config.warehouse, ...writableFolders],
     readableRoots: config.allowedLocations,
-    ...threads,
+    ...others,
   })
+  const { relocations } = config
+  return relocations.length === 0 ? store : relocatedStore(store, relocations)
 }
 
 async function openEngine(config: Config, overrides: Overrides): Promise<Engine> {

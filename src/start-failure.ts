@@ -3,6 +3,7 @@ import { dirname, relative } from 'node:path'
 import { CatalogDamagedError, CatalogUnusableError } from './catalog/catalog-unusable-error.ts'
 import { type Config, ConfigError, shown } from './config.ts'
 import { CatalogError } from './core/errors.ts'
+import type { WarehouseFault } from './lake/table/warehouse-claim.ts'
 
 /** The cause of a failure, and what to do about it. */
 type Advice = readonly [cause: string, remedy: string]
@@ -86,6 +87,37 @@ export function catalogUnusable(config: Config, error: unknown): unknown {
 /** Whether a start failed because the database is damaged, or no database at all. */
 export function isCatalogDamage(error: unknown): boolean {
   return error instanceof ConfigError && error.cause instanceof CatalogDamagedError
+}
+
+/** A `ConfigError` for a warehouse that is not the catalog's own. */
+export function warehouseUnusable(config: Config, fault: WarehouseFault): unknown {
+  const setting = settingOf(config, config.warehouse.slice('file://'.length))
+  return unusable(setting, undefined, warehouseAdvice(config, fault))
+}
+
+function warehouseAdvice({ warehouse }: Config, fault: WarehouseFault): Advice {
+  switch (fault.outcome) {
+    case 'moved':
+      return [
+        `its warehouse was moved here from ${fault.from}, so the paths in its tables lead nowhere`,
+        `move it back, or set MORAINE_RELOCATED=${fault.from}=${warehouse}`,
+      ]
+    case 'gone':
+      return [
+        'the catalog has tables, and their warehouse is not in that folder',
+        'mount its disk, bring it back, or give the folder that it is in',
+      ]
+    case 'foreign':
+      return [
+        'the warehouse in that folder belongs to another catalog',
+        'give the folder of this catalog, or the catalog of this folder',
+      ]
+    case 'catalog-empty':
+      return [
+        'there are tables in its warehouse, and the catalog has none',
+        'give the catalog of these tables, restore it from a backup, or run "moraine rebuild"',
+      ]
+  }
 }
 
 /** A `ConfigError` for an address that cannot be listened on. */

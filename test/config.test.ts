@@ -18,6 +18,7 @@ test('without any variable, a laptop has all that it needs below one folder', ()
     postgresConnectionsMax: 10,
     warehouse: `file://${home}/warehouse`,
     allowedLocations: [],
+    relocations: [],
     logLevel: 'info',
     manifestCacheBytes: 256 * MIB,
     engineProcesses: availableParallelism(),
@@ -65,6 +66,16 @@ test.each([
     'file:///data, /mnt/lake/,',
     { allowedLocations: ['file:///data', 'file:///mnt/lake'] },
   ],
+  [
+    'MORAINE_RELOCATED',
+    'file:///old=/srv/new/, /a=/b',
+    {
+      relocations: [
+        { from: 'file:///old', to: 'file:///srv/new' },
+        { from: 'file:///a', to: 'file:///b' },
+      ],
+    },
+  ],
   ['MORAINE_LOG_LEVEL', 'silent', { logLevel: 'silent' }],
   ['MORAINE_MANIFEST_CACHE', '2GB', { manifestCacheBytes: 2048 * MIB }],
   ['MORAINE_ENGINE_PROCESSES', '1', { engineProcesses: 1 }],
@@ -91,6 +102,8 @@ test.each([
   ['MORAINE_WAREHOUSE', 'lake', 'file:///<folder>'],
   ['MORAINE_WAREHOUSE', 'ftp://host/lake', 'file:///<folder>'],
   ['MORAINE_ALLOWED_LOCATIONS', '/data,lake', 'separated by commas'],
+  ['MORAINE_RELOCATED', '/old', 'file:///old=file:///new'],
+  ['MORAINE_RELOCATED', '/old=new', 'file:///old=file:///new'],
   ['MORAINE_LOG_LEVEL', 'loud', 'trace, debug, info, warn, error, silent'],
   ['MORAINE_MANIFEST_CACHE', '256', 'a size like 256MB or 2GB'],
   ['MORAINE_DUMP_BUDGET', 'unlimited', 'a size like 500MB or 50GB'],

@@ -56,7 +56,7 @@ async function openSound(
   print: Shell['print'],
 ): Promise<Platform> {
   const { openPlatform } = await import('../service.ts')
-  const overrides: Overrides = { log, checksWholeCatalog: true }
+  const overrides: Overrides = { log, checksWholeCatalog: true, adoptsWarehouse: true }
   try {
     return await openPlatform(config, overrides)
   } catch (error) {

@@ -47,6 +47,7 @@ export const CATALOG_ERROR_CODES = [
   'transaction-not-found',
   'transaction-too-large',
   'update-invalid',
+  'warehouse-unavailable',
 ] as const
 
 export type CatalogErrorCode = (typeof CATALOG_ERROR_CODES)[number]

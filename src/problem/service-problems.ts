@@ -58,6 +58,16 @@ export const SERVICE_PROBLEMS = {
     remedy: 'Ask the operator to free some space, then repeat the request.',
     retry: 'after checking',
   },
+  'warehouse-unavailable': {
+    status: 503,
+    iceberg: { status: 507, type: 'ServiceFailureException' },
+    title: 'Warehouse unavailable',
+    meaning:
+      'The folder of all tables is not where it was: its disk is not mounted, or it was moved or ' +
+      'replaced. Nothing was changed.',
+    remedy: 'Ask the operator to bring it back, then repeat the request.',
+    retry: 'after checking',
+  },
   'not-implemented': {
     status: 501,
     iceberg: UNSUPPORTED,

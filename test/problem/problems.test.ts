@@ -73,6 +73,7 @@ transaction-too-large 422 400 BadRequestException
 update-invalid 400 400 BadRequestException
 view-already-exists 409 409 AlreadyExistsException
 view-not-found 404 404 NoSuchViewException
+warehouse-unavailable 503 507 ServiceFailureException
 `
 
 test('codes, statuses and Iceberg types are those that clients were promised', () => {

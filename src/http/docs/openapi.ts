@@ -215,7 +215,9 @@ export function problemCodesOf(route: Route): readonly ProblemCode[] {
   const isChanging = route.method !== 'get' && route.method !== 'head'
   const ofSite: readonly ProblemCode[] = isChanging ? ['origin-not-allowed'] : []
   const ofCaller: readonly ProblemCode[] =
-    route.permission === 'public' ? [] : ['permission-denied', 'catalog-damaged']
+    route.permission === 'public'
+      ? []
+      : ['permission-denied', 'catalog-damaged', 'warehouse-unavailable']
   const codes = new Set<ProblemCode>([
     ...[...route.problems, ...ofBody, ...ofCaller, ...ofKey, ...ofSite, ...ofUpload],
     ...(['request-invalid', 'host-not-allowed', 'internal'] as const),

@@ -9,9 +9,10 @@ export interface OperationsPlatform extends Omit<OperationsDependencies, 'pages'
 }
 
 /** Health, metrics and API documents. */
-export function operationsModule({ catalog, metrics, dialects }: OperationsPlatform): Module {
+export function operationsModule(platform: OperationsPlatform): Module {
+  const { catalog, requireWarehouse, metrics, dialects } = platform
   return {
     name: 'operations',
-    routes: operatorRoutes({ catalog, metrics, pages: new Pages(dialects) }),
+    routes: operatorRoutes({ catalog, requireWarehouse, metrics, pages: new Pages(dialects) }),
   }
 }

@@ -10,10 +10,14 @@ import { PROBLEM_CODES, ProblemError } from '../../problem/problems.ts'
 import type { Pages } from './pages.ts'
 
 const OPERATIONS_TAG: Tag = { name: 'operations', description: 'Health, metrics and documents.' }
-/** A catalog database that takes longer to respond is not ready. */
+/** Whatever takes longer to respond is not ready. */
 const PING_MS_MAX = 5_000
+/** Problems whose own words say what to do. */
+const TOLD_CODES: readonly string[] = ['catalog-damaged', 'warehouse-unavailable']
 
 export interface OperationsDependencies extends Stores<'ping'> {
+  /** Throws `warehouse-unavailable` when the folder of all tables is not there. */
+  requireWarehouse(): Promise<void>
   readonly metrics: Metrics
   readonly pages: Pages
 }
@@ -64,7 +68,10 @@ const health = defineRoute(
   () => jsonReply({ status: 'ok' }),
 )
 
-const ready = ({ catalog }: Stores<'ping'>) =>
+const ready = ({
+  catalog,
+  requireWarehouse,
+}: Pick<OperationsDependencies, 'catalog' | 'requireWarehouse'>) =>
   defineRoute(
     {
       method: 'get',
@@ -73,7 +80,7 @@ const ready = ({ catalog }: Stores<'ping'>) =>
       tag: OPERATIONS_TAG,
       permission: 'public',
       summary: 'Check that the service can serve requests',
-      description: 'Pings the catalog database.',
+      description: 'Pings the catalog database, and looks whether the warehouse is there.',
       answers: [
         { status: 200, description: 'It is ready.', shape: Readiness },
         { status: 503, description: 'It is not ready; `reason` says why.', shape: Readiness },
@@ -83,7 +90,8 @@ const ready = ({ catalog }: Stores<'ping'>) =>
     },
     async ({ request }) => {
       try {
-        await withinTime(catalog.ping())
+        await withinTime(catalog.ping(), 'the catalog database')
+        await withinTime(requireWarehouse(), 'the disk of the warehouse')
         return jsonReply({ status: 'ready' })
       } catch (err) {
         const reason = reasonOf(err)
@@ -94,16 +102,19 @@ const ready = ({ catalog }: Stores<'ping'>) =>
   )
 
 function reasonOf(error: unknown): string {
-  if (error instanceof CatalogError && error.code === 'catalog-damaged') return error.message
+  if (error instanceof NoReplyError) return error.message
+  if (error instanceof CatalogError && TOLD_CODES.includes(error.code)) return error.message
   const cause = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
   return `the catalog database does not respond${cause}`
 }
 
-async function withinTime(work: Promise<void>): Promise<void> {
+class NoReplyError extends Error {}
+
+async function withinTime(work: Promise<void>, what: string): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Error('the catalog database did not respond in time')),
+      () => reject(new NoReplyError(`${what} did not respond in time`)),
       PING_MS_MAX,
     )
   })

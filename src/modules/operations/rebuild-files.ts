@@ -1,8 +1,7 @@
 import type { LakeServices } from '../../lake/lake.ts'
 import { droppedBy, isDropMark } from '../../lake/table/drop-mark.ts'
+import { METADATA_FILE } from '../../lake/table/metadata-file-name.ts'
 
-/** `<version>-<uuid>.metadata.json` in a table's `metadata/`. */
-const METADATA_FILE = /^(.+)\/metadata\/(\d{5,15})-[^/]+\.metadata\.json$/
 const SNAPSHOT_FILE = /^(.+)\/metadata\/snapshots\/snapshot-\d+(?:-(\d+))?\.json$/
 const MARKED_FOLDER = /^(.+)\/metadata\/[^/]+$/
 const TABLE_UUID = /"table-uuid"\s*:\s*"([^"]+)"/

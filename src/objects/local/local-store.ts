@@ -44,9 +44,12 @@ export async function openLocalStore({
   writableRoots,
   readableRoots,
   threads,
+  beforeNewFolder = async () => undefined,
 }: {
   readonly writableRoots: readonly string[]
   readonly readableRoots: readonly string[]
+  /** Throws to keep a folder from being created, as where a disk is not mounted. */
+  readonly beforeNewFolder?: () => Promise<void>
   /** Threads for short files; not used without /proc. */
   readonly threads?: LocalThreads
 }): Promise<ObjectStore> {
@@ -57,8 +60,8 @@ export async function openLocalStore({
     readable: await LocalRoots.of('read', [...writable, ...readable]),
     writable: await LocalRoots.of('write', writable),
   }
-  if (threads === undefined || process.platform !== 'linux') return new LocalStore(roots)
-  return new LocalStore({ ...roots, threads })
+  const usesThreads = threads !== undefined && process.platform === 'linux'
+  return new LocalStore({ ...roots, beforeNewFolder, ...(usesThreads && { threads }) })
 }
 
 class LocalStore implements ObjectStore {
@@ -71,15 +74,17 @@ class LocalStore implements ObjectStore {
     readable,
     writable,
     threads,
+    beforeNewFolder,
   }: {
     readable: LocalRoots
     writable: LocalRoots
+    beforeNewFolder: () => Promise<void>
     threads?: LocalThreads
   }) {
     this.#readable = readable
     this.#writable = writable
     this.#threads = threads
-    this.#folders = new LocalFolders(writable)
+    this.#folders = new LocalFolders(writable, beforeNewFolder)
   }
 
   requireReadable(location: string): void {
