@@ -18,6 +18,7 @@ import { requireFreeLocation } from '../../lake/table/table-location.ts'
 import { createByCommit } from './create-by-commit.ts'
 import { NO_CONTENT, tableAnswer } from './kept-answer.ts'
 import { getRestTable, tableDoesNotExist } from './load-table.ts'
+import { requireUnused } from './removed-definitions.ts'
 import {
   type CommitTableRequest,
   parseCommitTableRequest,
@@ -169,7 +170,7 @@ interface Change {
 
 async function changeOf(
   deps: Stores<'snapshots' | 'tables' | 'locations'> &
-    Pick<LakeServices, 'ambient' | 'objects' | 'warehouse'>,
+    Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse'>,
   request: TableRequest,
 ): Promise<Change> {
   const base = await getRestTable(deps, request.name)
@@ -179,6 +180,7 @@ async function changeOf(
     nowMs: deps.ambient.nowMs(),
     findSnapshot: (snapshotId) => existing.get(snapshotId),
   })
+  await requireUnused(deps, base, change)
   const { location } = change.state.definition
   if (location !== base.definition.location) {
     await requireFreeLocation(deps, change.state.definition)
@@ -209,7 +211,7 @@ async function tableCommit(
     newSnapshots: change.newSnapshots,
     newLogEntries: change.newLogEntries,
     removedSnapshotIds: change.removedSnapshotIds,
-    addedPaths: await pathsOfNewSnapshots(deps, base, change.newSnapshots),
+    addedPaths: await pathsOfNewSnapshots(deps, { base, change }),
   }
 }
 

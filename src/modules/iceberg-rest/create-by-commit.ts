@@ -33,8 +33,8 @@ export async function createByCommit(
   })
   await requireEmptyLocation(deps, state.definition)
   // The table has nothing yet: its current snapshot is one of the new ones.
-  const unknown = { ...state, currentSnapshot: undefined }
-  const addedPaths = await pathsOfNewSnapshots(deps, unknown, newSnapshots)
+  const base = { ...state, currentSnapshot: undefined }
+  const addedPaths = await pathsOfNewSnapshots(deps, { base, change: { state, newSnapshots } })
   const table = { state, snapshots: newSnapshots, snapshotLog: newLogEntries, addedPaths }
   try {
     return (await addTable(deps, table, keeper)).state

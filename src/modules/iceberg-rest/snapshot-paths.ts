@@ -2,6 +2,8 @@ import type { Stores } from '../../catalog/catalog.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
+import type { TableChange } from '../../core/metadata/table-update.ts'
+import { invalidUpdate } from '../../core/metadata/update-problem.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { DecodedManifest } from '../../formats/manifest/manifest-reader.ts'
@@ -21,21 +23,30 @@ interface Known {
   /** Manifests of the current snapshot. */
   readonly manifests: ReadonlySet<string>
   readonly allowed: AllowedFiles
+  readonly specIds: ReadonlySet<number>
 }
 
 /**
  * Paths that new snapshots add to the table: their manifest lists, the manifests that it does not
  * have yet, and the files of those, in whichever snapshot they are said to be added: what no table
- * is known to name may be deleted. Throws `update-invalid` if one is missing or damaged, and
- * `location-not-allowed` if a file is where none may be read.
+ * is known to name may be deleted. Throws `update-invalid` if one is missing or damaged or has a
+ * partition spec that the table does not have, and `location-not-allowed` if a file is where none
+ * may be read.
  */
 export async function pathsOfNewSnapshots(
   deps: PathDependencies,
-  base: TableState,
-  snapshots: readonly Snapshot[],
+  {
+    base,
+    change,
+  }: {
+    readonly base: TableState
+    readonly change: Pick<TableChange, 'state' | 'newSnapshots'>
+  },
 ): Promise<readonly string[]> {
+  const { newSnapshots: snapshots, state } = change
   if (snapshots.length === 0) return []
   const known = {
+    specIds: new Set(state.definition.partitionSpecs.map(({ specId }) => specId)),
     tableUuid: base.definition.tableUuid,
     manifests: await currentManifests(deps, base),
     allowed: new AllowedFiles(deps.objects),
@@ -71,6 +82,8 @@ async function pathsOfSnapshot(
   const listed = await readable(`manifest list ${manifestList}`, () =>
     deps.manifests.getManifestList(manifestList),
   )
+  const unknown = listed.find(({ specId }) => !known.specIds.has(specId))
+  if (unknown !== undefined) throw unknownSpec(snapshotId, unknown)
   const isOwn = ({ addedSnapshotId }: ManifestFile) => addedSnapshotId === snapshotId
   const others = listed.filter((file) => !isOwn(file) && !known.manifests.has(file.path))
   const otherPaths = others.map(({ path }) => path)
@@ -125,6 +138,13 @@ export async function readable<T>(what: string, read: () => Promise<T>): Promise
     const detail = `Cannot read ${what.slice(0, 1_000)}: ${cause.message}`
     throw new CatalogError('update-invalid', detail, { cause })
   }
+}
+
+function unknownSpec(snapshotId: bigint, { path, specId }: ManifestFile): CatalogError {
+  const detail =
+    `Cannot add snapshot ${snapshotId}: manifest ${path.slice(0, 1_000)} has the unknown ` +
+    `partition spec ${specId}`
+  return invalidUpdate(detail, { specId, snapshotId: String(snapshotId) })
 }
 
 function tooManyPaths(): CatalogError {
