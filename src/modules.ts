@@ -6,6 +6,7 @@ import { eventsModule } from './modules/events/events-module.ts'
 import { filesModule } from './modules/files/files-module.ts'
 import { icebergRestModule } from './modules/iceberg-rest/http/iceberg-rest-module.ts'
 import type { Module } from './modules/module.ts'
+import { namespacesModule } from './modules/namespaces/namespaces-module.ts'
 import { operationsModule } from './modules/operations/operations-module.ts'
 import { tablesModule } from './modules/tables/tables-module.ts'
 import { viewsModule } from './modules/views/views-module.ts'
@@ -14,6 +15,7 @@ import { viewsModule } from './modules/views/views-module.ts'
 const CAPABILITIES = [
   tablesModule,
   viewsModule,
+  namespacesModule,
   filesModule,
   dumpsModule,
   icebergRestModule,

@@ -49,6 +49,7 @@ export const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   view_identifier:
     'The name of a view (in namespace `default`), `namespace.name`, a deeper dotted name, or ' +
     'its UUID.',
+  namespace: 'Levels of a namespace, separated by dots.',
   snapshot_identifier: 'A snapshot id, `latest`, or the name of a branch or tag.',
 }
 

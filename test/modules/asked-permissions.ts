@@ -88,6 +88,20 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   },
   dropView: { path: `/v1/views/${NOBODY}`, asks: [`own view ${NOBODY}`] },
 
+  createNamespace: {
+    path: '/v1/namespaces',
+    json: { name: 'sky.deep' },
+    asks: ['create namespace [sky]'],
+  },
+  listNamespaces: { path: '/v1/namespaces?parent=sky', asks: ['describe namespace [sky]'] },
+  getNamespace: { path: '/v1/namespaces/sky', asks: ['describe namespace [sky]'] },
+  changeNamespace: {
+    path: '/v1/namespaces/sky',
+    json: { properties: { owner: 'us' } },
+    asks: ['modify namespace [sky]'],
+  },
+  dropNamespace: { path: '/v1/namespaces/nothing', asks: ['own namespace [nothing]'] },
+
   stageFiles: {
     path: `${TABLE}/files`,
     json: { files: [{ path: 'file:///nowhere.parquet' }] },

@@ -1,7 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { Page } from '../../http/page-token.ts'
-import { getNamespace } from './namespaces.ts'
+import { getNamespace } from '../namespaces/namespaces.ts'
 import { type PageRequest, readPages } from './page.ts'
 
 /** Lists the tables of one namespace, sorted by name ignoring case. */

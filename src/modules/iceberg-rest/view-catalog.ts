@@ -14,6 +14,7 @@ import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
 import type { Page } from '../../http/page-token.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { defaultLocation } from '../../lake/table/table-location.ts'
+import { getNamespace } from '../namespaces/namespaces.ts'
 import type { ViewDependencies } from '../views/change-view.ts'
 import {
   addView,
@@ -25,7 +26,6 @@ import {
 } from '../views/change-view.ts'
 import { NO_CONTENT, viewAnswer } from './kept-answer.ts'
 import { metadataFileMissing } from './load-table.ts'
-import { getNamespace } from './namespaces.ts'
 import { type PageRequest, readPages } from './page.ts'
 import { readIdentifier, readName, requestNode } from './requests/table-request-json.ts'
 import { parseCommitViewRequest, parseCreateViewRequest } from './requests/view-request-json.ts'

@@ -74,6 +74,16 @@ const identifier = (name: string) => ({ namespace: ['sky'], name })
 /** A request for each route that changes something, fit to be done once. */
 const CASES: Readonly<Record<string, () => Promise<Case>>> = {
   createTable: async () => ({ path: '/v1/tables', json: { name: newName(), schema: COLUMNS } }),
+  createNamespace: async () => ({ path: '/v1/namespaces', json: { name: newName() } }),
+  changeNamespace: async () => ({
+    ...{ path: '/v1/namespaces/sky', method: 'PATCH' },
+    json: { properties: { [newName()]: 'set' } },
+  }),
+  dropNamespace: async () => {
+    const name = newName()
+    await must(post(service, '/v1/namespaces', { name }), 201)
+    return { path: `/v1/namespaces/${name}`, method: 'DELETE' }
+  },
   dropTable: async () => ({ path: `/v1/tables/sky.${await newTable()}`, method: 'DELETE' }),
   describeTable: async () => ({
     ...{ path: `/v1/tables/sky.${await newTable()}/metadata`, json: { steward: 'ops' } },

@@ -1,13 +1,9 @@
 import type { Stores } from '../../../catalog/catalog.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
-import {
-  createNamespace,
-  dropNamespace,
-  getNamespace,
-  listNamespaces,
-  updateNamespace,
-} from '../namespaces.ts'
+import { dropNamespace, getNamespace } from '../../namespaces/namespaces.ts'
+import { NO_CONTENT } from '../kept-answer.ts'
+import { createNamespace, listNamespaces, updateNamespace } from '../rest-namespaces.ts'
 import { pageRequest } from './rest-query.ts'
 import {
   defineRestRoute,
@@ -114,7 +110,7 @@ function singleRoutes(deps: Stores<'namespaces'>): readonly Route[] {
         problems: [...problems, 'namespace-not-empty'],
       },
       async (call) => {
-        await dropNamespace(deps, namespaceOf(call), call.keeper)
+        await dropNamespace(deps, namespaceOf(call), call.keeper.withEffect(NO_CONTENT))
         return NO_CONTENT_REPLY
       },
     ),

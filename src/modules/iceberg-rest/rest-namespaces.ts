@@ -1,19 +1,17 @@
 import type { Stores } from '../../catalog/catalog.ts'
-import type { NamespaceRecord } from '../../catalog/namespace-store.ts'
-import { CatalogError } from '../../core/errors.ts'
+import type { NamespaceProperties, NamespaceRecord } from '../../catalog/namespace-store.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
-import { shownNamespace } from '../../core/table/shown-name.ts'
+import { requireNamespaceLevels } from '../../core/table/namespace-levels.ts'
 import type { Page } from '../../http/page-token.ts'
 import { ProblemError } from '../../problem/problems.ts'
-import { NO_CONTENT } from './kept-answer.ts'
+import * as namespaces from '../namespaces/namespaces.ts'
+import { PROPERTIES_MAX } from '../namespaces/namespaces.ts'
 import { type PageRequest, readPages } from './page.ts'
 import { boundedItems } from './requests/common-update-json.ts'
 import { requestNode } from './requests/table-request-json.ts'
-import { requireRestNamespace } from './rest-name.ts'
 import type { UseCaseCall } from './use-case-call.ts'
 
 const LEVELS_MAX = 100
-const PROPERTIES_MAX = 10_000
 
 /** An `UpdateNamespacePropertiesResponse` of the Iceberg REST specification. */
 export interface NamespaceUpdate {
@@ -22,37 +20,20 @@ export interface NamespaceUpdate {
   readonly missing: readonly string[]
 }
 
-/** Creates a namespace and its missing parents. Names that differ only in case are the same. */
+/** Creates the namespace of a `CreateNamespaceRequest` and its missing parents. */
 export async function createNamespace(
-  { catalog }: Stores<'namespaces'>,
+  deps: Stores<'namespaces'>,
   json: unknown,
   { keeper, authorize }: UseCaseCall,
 ): Promise<NamespaceRecord> {
   const node = requestNode(json)
   const given = boundedItems(node.get('namespace'), LEVELS_MAX).map((level) => level.string())
-  const levels = requireRestNamespace(given)
+  const levels = requireNamespaceLevels(given)
   await authorize('create', [{ on: 'namespace', name: levels.slice(0, -1) }])
   const properties = node.find('properties')?.stringMap() ?? {}
-  refuseTooMany(Object.keys(properties).length)
   const value = { namespace: levels, properties }
-  const outcome = await catalog.namespaces.create(
-    { levels, properties },
-    keeper.withEffect({ status: 200, value, from: { namespace: levels } }),
-  )
-  if (outcome === 'created') return { levels, properties }
-  const namespace = shownNamespace(levels)
-  throw new ProblemError('namespace-already-exists', `Namespace already exists: ${namespace}`, {
-    facts: { namespace },
-  })
-}
-
-export async function getNamespace(
-  { catalog }: Stores<'namespaces'>,
-  levels: readonly string[],
-): Promise<NamespaceRecord> {
-  const found = await catalog.namespaces.find(requireRestNamespace(levels))
-  if (found === undefined) throw namespaceNotFound(levels)
-  return found
+  const kept = keeper.withEffect({ status: 200, value, from: { namespace: levels } })
+  return namespaces.createNamespace(deps, { levels, properties }, kept)
 }
 
 /** Namespaces directly below the parent; those of the first level without one. */
@@ -60,7 +41,7 @@ export async function listNamespaces(
   deps: Stores<'namespaces'>,
   { parent, page }: { readonly parent: readonly string[]; readonly page: PageRequest },
 ): Promise<Page<readonly string[]>> {
-  if (parent.length > 0) await getNamespace(deps, parent)
+  if (parent.length > 0) await namespaces.getNamespace(deps, parent)
   return readPages(page, {
     list: (after, limit) =>
       deps.catalog.namespaces.listChildren({
@@ -69,21 +50,6 @@ export async function listNamespaces(
         ...(after === undefined ? {} : { after: [...parent, after] }),
       }),
     position: (levels) => levels.at(-1) ?? '',
-  })
-}
-
-export async function dropNamespace(
-  { catalog }: Stores<'namespaces'>,
-  levels: readonly string[],
-  keeper: AnswerKeeper,
-): Promise<void> {
-  requireRestNamespace(levels)
-  const outcome = await catalog.namespaces.drop(levels, keeper.withEffect(NO_CONTENT))
-  if (outcome === 'not-found') throw namespaceNotFound(levels)
-  if (outcome === 'dropped') return
-  const namespace = shownNamespace(levels)
-  throw new ProblemError('namespace-not-empty', `Namespace ${namespace} is not empty`, {
-    facts: { namespace },
   })
 }
 
@@ -104,36 +70,20 @@ export async function updateNamespace(
   const updates = node.find('updates')?.stringMap() ?? {}
   const both = removed.find((key) => Object.hasOwn(updates, key))
   if (both !== undefined) throw setAndRemoved(both)
-  const { properties } = await getNamespace(deps, levels)
-  refuseTooMany(new Set([...Object.keys(properties), ...Object.keys(updates)]).size)
-  const answer = (before: NamespaceRecord['properties']): NamespaceUpdate => ({
+  const answer = (before: NamespaceProperties): NamespaceUpdate => ({
     updated: Object.keys(updates),
     removed: removed.filter((key) => Object.hasOwn(before, key)),
     missing: removed.filter((key) => !Object.hasOwn(before, key)),
   })
-  const changed = await deps.catalog.namespaces.updateProperties(
-    { levels, updates, removals: removed },
+  const change = { levels, updates, removals: removed }
+  const { before } = await namespaces.changeProperties(deps, change, ({ properties }) =>
     keeper.withEffect({ status: 200, value: answer(properties) }),
   )
-  if (changed === 'not-found') throw namespaceNotFound(levels)
-  return answer(changed.before)
-}
-
-export function namespaceNotFound(levels: readonly string[]): ProblemError {
-  const namespace = shownNamespace(levels)
-  return new ProblemError('namespace-not-found', `Namespace does not exist: ${namespace}`, {
-    facts: { namespace },
-  })
+  return answer(before)
 }
 
 function setAndRemoved(key: string): ProblemError {
   const shown = key.slice(0, 200)
   const detail = `Invalid namespace update: cannot simultaneously set and remove keys: [${shown}]`
   return new ProblemError('namespace-update-invalid', detail, { facts: { key: shown } })
-}
-
-function refuseTooMany(count: number): void {
-  if (count <= PROPERTIES_MAX) return
-  const detail = `Too many properties: a namespace may have at most ${PROPERTIES_MAX}`
-  throw new CatalogError('update-invalid', detail)
 }

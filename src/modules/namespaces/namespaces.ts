@@ -1,0 +1,84 @@
+import type { Stores } from '../../catalog/catalog.ts'
+import type {
+  NamespacePropertiesChange,
+  NamespacePropertiesChanged,
+  NamespaceRecord,
+} from '../../catalog/namespace-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { KeptWithEffect } from '../../core/replay.ts'
+import { requireNamespaceLevels } from '../../core/table/namespace-levels.ts'
+import { shownNamespace } from '../../core/table/shown-name.ts'
+import { ProblemError } from '../../problem/problems.ts'
+
+type NamespacesOnly = Stores<'namespaces'>
+
+/** Largest number of properties of a namespace, which are all shown at once. */
+export const PROPERTIES_MAX = 10_000
+
+/** Creates a namespace and its missing parents. Names that differ only in case are the same. */
+export async function createNamespace(
+  { catalog }: NamespacesOnly,
+  { levels, properties }: NamespaceRecord,
+  kept: KeptWithEffect,
+): Promise<NamespaceRecord> {
+  requireNamespaceLevels(levels)
+  refuseTooMany(Object.keys(properties).length)
+  const outcome = await catalog.namespaces.create({ levels, properties }, kept)
+  if (outcome === 'created') return { levels, properties }
+  const namespace = shownNamespace(levels)
+  throw new ProblemError('namespace-already-exists', `Namespace already exists: ${namespace}`, {
+    facts: { namespace },
+  })
+}
+
+/** Throws `namespace-not-found`. */
+export async function getNamespace(
+  { catalog }: NamespacesOnly,
+  levels: readonly string[],
+): Promise<NamespaceRecord> {
+  const found = await catalog.namespaces.find(requireNamespaceLevels(levels))
+  if (found === undefined) throw namespaceNotFound(levels)
+  return found
+}
+
+/** Sets `updates`, then removes `removals`. */
+export async function changeProperties(
+  deps: NamespacesOnly,
+  change: NamespacePropertiesChange,
+  keep: (now: NamespaceRecord) => KeptWithEffect,
+): Promise<NamespacePropertiesChanged> {
+  const now = await getNamespace(deps, change.levels)
+  refuseTooMany(new Set([...Object.keys(now.properties), ...Object.keys(change.updates)]).size)
+  const changed = await deps.catalog.namespaces.updateProperties(change, keep(now))
+  if (changed === 'not-found') throw namespaceNotFound(change.levels)
+  return changed
+}
+
+/** Throws `namespace-not-empty` while it holds a table, a view or another namespace. */
+export async function dropNamespace(
+  { catalog }: NamespacesOnly,
+  levels: readonly string[],
+  kept: KeptWithEffect,
+): Promise<void> {
+  requireNamespaceLevels(levels)
+  const outcome = await catalog.namespaces.drop(levels, kept)
+  if (outcome === 'not-found') throw namespaceNotFound(levels)
+  if (outcome === 'dropped') return
+  const namespace = shownNamespace(levels)
+  throw new ProblemError('namespace-not-empty', `Namespace ${namespace} is not empty`, {
+    facts: { namespace },
+  })
+}
+
+function namespaceNotFound(levels: readonly string[]): ProblemError {
+  const namespace = shownNamespace(levels)
+  return new ProblemError('namespace-not-found', `Namespace does not exist: ${namespace}`, {
+    facts: { namespace },
+  })
+}
+
+function refuseTooMany(count: number): void {
+  if (count <= PROPERTIES_MAX) return
+  const detail = `Too many properties: a namespace may have at most ${PROPERTIES_MAX}`
+  throw new CatalogError('update-invalid', detail)
+}
