@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import { addRebuild } from './commands/rebuild-command.ts'
 import { addServe } from './commands/serve-command.ts'
 import type { AddCommand, Shell } from './commands/shell.ts'
 import { ConfigError, readConfig } from './config.ts'
+import { VERSION } from './version.ts'
 
 const COMMANDS: readonly AddCommand[] = [addServe, addRebuild]
 const DEFAULT_COMMAND = 'serve'
@@ -40,7 +40,7 @@ function say(stream: NodeJS.WriteStream, text: string): void {
 function newProgram(): Command {
   const program = new Command('moraine')
     .description('A table metastore: Iceberg snapshots, transactions and time travel.')
-    .version(readVersion())
+    .version(VERSION)
     .showHelpAfterError('(moraine --help lists the commands)')
     .configureOutput({
       writeOut: (text) => say(process.stdout, text),
@@ -49,11 +49,6 @@ function newProgram(): Command {
     .addHelpText('after', ENVIRONMENT_HELP)
   for (const add of COMMANDS) add(program, shell)
   return program
-}
-
-/** Version in package.json, which lies next to `src` and `dist`. */
-function readVersion(): string {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 
 /** Prints one line for errors that an operator can fix, and a stack for all others. */

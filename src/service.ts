@@ -39,6 +39,7 @@ import { type Opened, openAll } from './opened.ts'
 import { OwnWarehouse } from './own-warehouse.ts'
 import { cannotListen, catalogUnusable, makeFolder } from './start-failure.ts'
 import { ManifestThreads } from './threads/manifest-threads.ts'
+import { VERSION } from './version.ts'
 
 const AMBIENT: Ambient = {
   nowMs: () => Date.now(),
@@ -106,6 +107,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
       feed: opened.add(new EventFeed(lake), (it) => it.close()),
       jobs: new Jobs(lake, waiters),
       metrics,
+      version: VERSION,
       converter: new Converter({
         objects: lake.objects,
         engine: overrides.wrapEngine?.(ownEngine) ?? ownEngine,

@@ -1,5 +1,6 @@
 import { LogLines } from '../log-lines.ts'
 import { startWarnings } from '../start-warnings.ts'
+import { VERSION } from '../version.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
 const STDOUT = 1
@@ -19,7 +20,8 @@ async function serve(shell: Shell): Promise<void> {
   const log = pino({ level: config.logLevel }, lines)
   for (const warning of await startWarnings(config, shell.environment)) log.warn(warning)
   const service = await startService(config, log, { logLinesDropped: () => lines.dropped })
-  log.info({ url: service.url, warehouse: config.warehouse }, `Moraine listens on ${service.url}`)
+  const facts = { url: service.url, version: VERSION, warehouse: config.warehouse }
+  log.info(facts, `Moraine ${VERSION} listens on ${service.url}`)
   log.info({ signal: await stopped }, 'stopping')
   try {
     await service.close()

@@ -25,6 +25,17 @@ export function gauge(name: string, help: string): Gauge<string> {
   return new Gauge({ name, help, registers: [] })
 }
 
+/** Tells facts by its labels; its value is 1. */
+export function constantGauge(
+  name: string,
+  help: string,
+  labels: Readonly<Record<string, string>>,
+): Gauge<string> {
+  const told = new Gauge({ name, help, labelNames: Object.keys(labels), registers: [] })
+  told.set(labels, 1)
+  return told
+}
+
 /** Counts what is counted elsewhere: `read` returns how many there were since the start. */
 export function counterOf(name: string, help: string, read: () => number): Counter<string> {
   return new Counter({

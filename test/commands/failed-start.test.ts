@@ -1,10 +1,18 @@
+import { spawnSync } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
-import { buildService, type Ended, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
+import {
+  buildService,
+  builtMain,
+  type Ended,
+  removeBuild,
+  runToEnd,
+} from '../crash/killable-service.ts'
 
 const NOBODY = 65_534
 
@@ -88,6 +96,28 @@ test('a home that this user may not write', async () => {
   expect(await readdir(home)).toEqual([])
 })
 
+/** Runs the command where the folder is a file system that nobody can write to. */
+function onReadOnlyDisk(folder: string, environment: Record<string, string>): string {
+  const script = `mount -t tmpfs -o ro tmpfs "$1" && shift && exec "$@"`
+  const words = ['-rm', 'sh', '-c', script, 'sh', folder, process.execPath, builtMain()]
+  const env = { PATH: process.env['PATH'] ?? '', MORAINE_PORT: '0', ...environment }
+  const { status, stdout, stderr } = spawnSync('unshare', words, { env, encoding: 'utf8' })
+  return refusalOf({ code: status, stdout, stderr })
+}
+
+const canMount = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
+const testOnReadOnlyDisk = canMount ? test : test.skip
+
+testOnReadOnlyDisk('a home on a read-only disk', async () => {
+  await mkdir(home)
+  expect(onReadOnlyDisk(home, { MORAINE_HOME: home })).toBe(
+    `moraine: MORAINE_HOME=${home} cannot be used: its file system is read-only; ` +
+      'give a folder on another one',
+  )
+  const inside = join(home, 'below')
+  expect(onReadOnlyDisk(home, { MORAINE_HOME: inside })).toMatch('its file system is read-only')
+})
+
 test('a warehouse elsewhere that cannot be made is named by its own variable', async () => {
   await writeFile(join(base, 'file'), '')
   const warehouse = `file://${base}/file/warehouse`
@@ -128,6 +158,32 @@ test('a catalog that a newer Moraine made', async () => {
   const said = refusalOf(await runToEnd([], { MORAINE_HOME: home }))
   expect(said).toMatch(/ the database has schema 9999, .*; start a newer Moraine or give another/)
   lockDatabase(join(home, 'catalog.db'))
+})
+
+const testWithPostgres = whyNoPostgres() === undefined ? test : test.skip
+
+testWithPostgres('a database server that refuses: the database, the user', async () => {
+  const server = await startPostgres()
+  try {
+    const url = new URL(await server.newDatabase())
+    const refused: [string, string, RegExp][] = [
+      [
+        url.pathname,
+        '/nowhere',
+        /database "nowhere" does not exist; check that the database exists/,
+      ],
+      [`${url.username}@`, 'nobody:s3cret@', /role "nobody" does not exist; .* admits this user/],
+    ]
+    for (const [part, other, said] of refused) {
+      const MORAINE_CATALOG = url.href.replace(part, other)
+      const line = refusalOf(await runToEnd([], { MORAINE_HOME: home, MORAINE_CATALOG }))
+      expect(line).toMatch(/^moraine: MORAINE_CATALOG=postgres.* cannot be used: /)
+      expect(line).toMatch(said)
+      expect(line).not.toContain('s3cret')
+    }
+  } finally {
+    await server.stop()
+  }
 })
 
 test('a database server that is not there, without the password', async () => {

@@ -15,6 +15,11 @@ export function buildService(): void {
   execFileSync('npx', arguments_, { cwd: ROOT, stdio: 'pipe' })
 }
 
+/** What `buildService` made: the command line. */
+export function builtMain(): string {
+  return join(BUILD, 'main.js')
+}
+
 export function removeBuild(): void {
   rmSync(BUILD, { recursive: true, force: true })
 }

@@ -1,4 +1,5 @@
 import type { Dialect } from '../../http/dialect.ts'
+import { constantGauge, type Meter } from '../../http/metrics.ts'
 import type { Module } from '../module.ts'
 import { type OperationsDependencies, operatorRoutes } from './operator-routes.ts'
 import { Pages } from './pages.ts'
@@ -8,11 +9,19 @@ export interface OperationsPlatform extends Omit<OperationsDependencies, 'pages'
   dialects(): readonly Dialect[]
 }
 
+/** Which build runs; prometheus joins it to the other metrics. */
+function buildInfo(version: string): Meter {
+  const help = 'Version of the service, and of Node; the value is always 1.'
+  return constantGauge('moraine_build_info', help, { version, node: process.versions.node })
+}
+
 /** Health, metrics and API documents. */
 export function operationsModule(platform: OperationsPlatform): Module {
-  const { catalog, requireWarehouse, metrics, dialects } = platform
+  const { catalog, requireWarehouse, version, metrics, dialects } = platform
+  const pages = new Pages(dialects)
   return {
     name: 'operations',
-    routes: operatorRoutes({ catalog, requireWarehouse, metrics, pages: new Pages(dialects) }),
+    routes: operatorRoutes({ catalog, requireWarehouse, version, metrics, pages }),
+    meters: [buildInfo(version)],
   }
 }

@@ -18,13 +18,18 @@ const TOLD_CODES: readonly string[] = ['catalog-damaged', 'warehouse-unavailable
 export interface OperationsDependencies extends Stores<'ping'> {
   /** Throws `warehouse-unavailable` when the folder of all tables is not there. */
   requireWarehouse(): Promise<void>
+  /** Version of the service. */
+  readonly version: string
   readonly metrics: Metrics
   readonly pages: Pages
 }
 
 const Health = z
-  .strictObject({ status: z.literal('ok') })
-  .meta({ id: 'Health', example: { status: 'ok' } })
+  .strictObject({
+    status: z.literal('ok'),
+    version: z.string().meta({ description: 'Version of the service.' }),
+  })
+  .meta({ id: 'Health', example: { status: 'ok', version: '0.1.0' } })
 const Readiness = z
   .strictObject({
     status: z.enum(['ready', 'not-ready']),
@@ -53,20 +58,21 @@ const home = defineRoute(
   () => ({ status: 302, mediaType: 'text/plain', body: '/docs\n', headers: { Location: '/docs' } }),
 )
 
-const health = defineRoute(
-  {
-    method: 'get',
-    path: '/health',
-    operationId: 'health',
-    tag: OPERATIONS_TAG,
-    permission: 'public',
-    summary: 'Check that the process is alive',
-    answers: [{ status: 200, description: 'It is alive.', shape: Health }],
-    problems: [],
-    curl: 'curl $MORAINE/health',
-  },
-  () => jsonReply({ status: 'ok' }),
-)
+const health = ({ version }: OperationsDependencies) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/health',
+      operationId: 'health',
+      tag: OPERATIONS_TAG,
+      permission: 'public',
+      summary: 'Check that the process is alive',
+      answers: [{ status: 200, description: 'It is alive.', shape: Health }],
+      problems: [],
+      curl: 'curl $MORAINE/health',
+    },
+    () => jsonReply({ status: 'ok', version }),
+  )
 
 const ready = ({
   catalog,
@@ -227,5 +233,5 @@ const problem = defineRoute(
 )
 
 export function operatorRoutes(deps: OperationsDependencies): readonly Route[] {
-  return [home, health, ready(deps), metrics(deps), openapi(deps), docs(deps), problem]
+  return [home, health(deps), ready(deps), metrics(deps), openapi(deps), docs(deps), problem]
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { get, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PROBLEM_CODES, PROBLEMS } from '../../../src/problem/problems.ts'
@@ -12,15 +13,19 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-test('health and readiness', async () => {
-  expect(await must(ask(service, '/health'))).toEqual({ status: 'ok' })
+test('health and readiness, and which version it is', async () => {
+  const { version } = JSON.parse(await readFile('package.json', 'utf8'))
+  expect(await must(ask(service, '/health'))).toEqual({ status: 'ok', version })
+  const { text } = await ask(service, '/metrics')
+  const { node } = process.versions
+  expect(text).toContain(`moraine_build_info{version="${version}",node="${node}"} 1`)
   expect(await must(ask(service, '/ready'))).toEqual({ status: 'ready' })
 })
 
 test('a service without its catalog is alive, not ready, and says why', async () => {
   const other = await startTestService()
   await other.deps.catalog.close()
-  expect(await must(ask(other, '/health'))).toEqual({ status: 'ok' })
+  expect(await must(ask(other, '/health'))).toMatchObject({ status: 'ok' })
   const body = await must(ask(other, '/ready'), 503)
   expect(body).toMatchObject({ status: 'not-ready', reason: expect.stringContaining('catalog') })
   const broken = await ask(other, '/v1/tables')
