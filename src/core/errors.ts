@@ -41,6 +41,7 @@ export const CATALOG_ERROR_CODES = [
   'storage-full',
   'table-already-exists',
   'table-not-found',
+  'table-property-invalid',
   'transaction-aborted',
   'transaction-committed',
   'transaction-expired',

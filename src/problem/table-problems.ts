@@ -24,6 +24,14 @@ export const TABLE_PROBLEMS = {
     remedy: 'Choose another name, or use the existing table.',
     retry: 'no',
   },
+  'table-property-invalid': {
+    status: 422,
+    iceberg: BAD_REQUEST,
+    title: 'Invalid table property',
+    meaning: 'A property of the table, named by `property`, does not have the form it must have.',
+    remedy: 'Set the property again or remove it, with the client that made the table.',
+    retry: 'no',
+  },
   'location-taken': {
     status: 409,
     iceberg: ALREADY_EXISTS,

@@ -65,6 +65,7 @@ snapshot-not-found 404 404 NotFoundException
 storage-full 507 507 ServiceFailureException
 table-already-exists 409 409 AlreadyExistsException
 table-not-found 404 404 NoSuchTableException
+table-property-invalid 422 400 BadRequestException
 transaction-aborted 409 409 CommitFailedException
 transaction-committed 409 409 CommitFailedException
 transaction-expired 409 409 CommitFailedException

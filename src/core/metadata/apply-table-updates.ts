@@ -38,7 +38,7 @@ export function applyTableUpdates(
   applyInTurn(updates, (update) => applyUpdate(draft, update))
   dropDangling(draft)
   const definition = draft.finishDefinition()
-  if (definition !== base.definition) checkDefinition(definition, draft)
+  if (definition !== base.definition) checkDefinition(definition, draft, base.definition)
   return changeOf(base, definition, { draft, nowMs: context.nowMs })
 }
 
@@ -127,7 +127,11 @@ function jsonText(json: StoredJson): string {
   )
 }
 
-function checkDefinition(definition: TableDefinition, { mainSnapshotId, snapshots }: TableDraft) {
+function checkDefinition(
+  definition: TableDefinition,
+  { mainSnapshotId, snapshots }: TableDraft,
+  before: TableDefinition,
+): void {
   const sortOrder = definition.sortOrders.find((o) => o.orderId === definition.defaultSortOrderId)
   // Only for a table that is being created.
   if (definition.schemas.length === 0) return
@@ -136,7 +140,7 @@ function checkDefinition(definition: TableDefinition, { mainSnapshotId, snapshot
     spec: defaultSpec(definition),
     sortOrder: sortOrder ?? UNSORTED,
   })
-  checkProperties(definition.properties)
+  checkProperties(definition.properties, before.properties)
   const schemaId =
     mainSnapshotId === undefined ? undefined : snapshots.find(mainSnapshotId)?.schemaId
   if (schemaId !== undefined && !definition.schemas.some((s) => s.schemaId === schemaId)) {

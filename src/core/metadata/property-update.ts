@@ -1,5 +1,7 @@
+import { CatalogError } from '../errors.ts'
+import { readNameMapping } from '../schema/name-mapping-property.ts'
 import type { TableDefinition } from '../table/table.ts'
-import { readAliases, readDescription } from '../table-properties.ts'
+import { NAME_MAPPING_PROPERTY, readAliases, readDescription } from '../table-properties.ts'
 import type { TableDraft } from './table-draft.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'
 
@@ -46,8 +48,17 @@ export function upgradeFormatVersion(draft: TableDraft, givenVersion: number): v
   if (version > formatVersion) draft.change({ formatVersion: version })
 }
 
-/** Checks that there are not too many, and that `/v1` can read Moraine's own. */
-export function checkProperties(properties: Readonly<Record<string, string>>): void {
+/**
+ * Checks that there are not too many, that `/v1` can read Moraine's own, and that data files can be
+ * read by the name mapping: a bad one that the table had `before` does not keep it from changing.
+ */
+export function checkProperties(
+  properties: Readonly<Record<string, string>>,
+  before: Readonly<Record<string, string>> = {},
+): void {
+  if (properties[NAME_MAPPING_PROPERTY] !== before[NAME_MAPPING_PROPERTY]) {
+    checkNameMapping(properties)
+  }
   if (Object.keys(properties).length > PROPERTIES_MAX) {
     throw invalidUpdate(`A table has at most ${PROPERTIES_MAX} properties`)
   }
@@ -83,6 +94,18 @@ export function requireFormatVersion(version: number): TableDefinition['formatVe
 function parseFormatVersion(text: string): number {
   if (/^\d{1,5}$/.test(text)) return Number(text)
   throw invalidUpdate(`Invalid format version: ${shortened(text)}`)
+}
+
+function checkNameMapping(properties: Readonly<Record<string, string>>): void {
+  try {
+    readNameMapping(properties)
+  } catch (cause) {
+    if (!(cause instanceof CatalogError)) throw cause
+    throw new CatalogError('update-invalid', `Invalid property: ${cause.message}`, {
+      facts: cause.facts,
+      cause,
+    })
+  }
 }
 
 function checkOwn(properties: Readonly<Record<string, string>>): void {

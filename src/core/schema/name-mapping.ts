@@ -124,5 +124,5 @@ function mappedFieldFromJson(json: unknown, depth: number): MappedField {
 }
 
 function corrupt(detail: string): CatalogError {
-  return new CatalogError('metadata-corrupt', `name mapping: ${detail}`)
+  return new CatalogError('metadata-corrupt', detail)
 }

@@ -1,11 +1,10 @@
-import { CatalogError } from '../../core/errors.ts'
 import {
   type MappedField,
   type NameMapping,
-  nameMappingFromJson,
   nameMappingOf,
   nameMappingToJson,
 } from '../../core/schema/name-mapping.ts'
+import { readNameMapping } from '../../core/schema/name-mapping-property.ts'
 import { foldName } from '../../core/schema/schema-lookup.ts'
 import { currentSchema, type TableDefinition } from '../../core/table/table.ts'
 import type { UnmappedName } from '../../core/table/transaction.ts'
@@ -45,7 +44,7 @@ export function withNameMapping(
   properties: TableProperties,
   { schema, aliasesById }: { readonly schema: Schema; readonly aliasesById: AliasesById },
 ): TableProperties {
-  const mapping = keepNames(nameMappingOf(schema, aliasesById), readNameMapping(properties))
+  const mapping = keepNames(nameMappingOf(schema, aliasesById), readNameMapping(properties) ?? [])
   const text = JSON.stringify(nameMappingToJson(mapping))
   return { ...properties, [NAME_MAPPING_PROPERTY]: text }
 }
@@ -59,19 +58,7 @@ export function findRevivedName(
   named: { readonly schema: Schema; readonly aliasesById: AliasesById },
 ): string | undefined {
   const mapping = nameMappingOf(named.schema, named.aliasesById)
-  return findTakenName(mapping, readNameMapping(properties))
-}
-
-function readNameMapping(properties: TableProperties): NameMapping {
-  const text = properties[NAME_MAPPING_PROPERTY]
-  if (text === undefined) return []
-  try {
-    return nameMappingFromJson(JSON.parse(text))
-  } catch (cause) {
-    throw new CatalogError('metadata-corrupt', `${NAME_MAPPING_PROPERTY} is no name mapping`, {
-      cause,
-    })
-  }
+  return findTakenName(mapping, readNameMapping(properties) ?? [])
 }
 
 function keepNames(mapping: NameMapping, earlier: NameMapping): NameMapping {

@@ -1,11 +1,7 @@
-import { CatalogError } from '../../core/errors.ts'
-import {
-  type ColumnNames,
-  nameMappingFromJson,
-  nameMappingOf,
-} from '../../core/schema/name-mapping.ts'
+import { type ColumnNames, nameMappingOf } from '../../core/schema/name-mapping.ts'
+import { readNameMapping } from '../../core/schema/name-mapping-property.ts'
 import type { TableDefinition } from '../../core/table/table.ts'
-import { NAME_MAPPING_PROPERTY, readAliases } from '../../core/table-properties.ts'
+import { readAliases } from '../../core/table-properties.ts'
 import type { Schema } from '../../core/value/type.ts'
 
 /** A scan asks for each of its files. */
@@ -24,16 +20,8 @@ export function columnNames(definition: TableDefinition, schema: Schema): Column
 }
 
 function readColumnNames(definition: TableDefinition, schema: Schema): ColumnNames {
-  const text = definition.properties[NAME_MAPPING_PROPERTY]
-  if (text === undefined) {
-    const mapping = nameMappingOf(schema, readAliases(definition.properties))
-    return { mapping, isGuessed: true }
-  }
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch (cause) {
-    throw new CatalogError('metadata-corrupt', `${NAME_MAPPING_PROPERTY} is not JSON`, { cause })
-  }
-  return { mapping: nameMappingFromJson(json), isGuessed: false }
+  const mapping = readNameMapping(definition.properties)
+  if (mapping !== undefined) return { mapping, isGuessed: false }
+  const guessed = nameMappingOf(schema, readAliases(definition.properties))
+  return { mapping: guessed, isGuessed: true }
 }

@@ -61,6 +61,7 @@ const TEXT_FORMATS = new Map<string, 'csv' | 'ndjson'>([
 
 const COMMIT_PROBLEMS: readonly ProblemCode[] = [
   'table-not-found',
+  'table-property-invalid',
   'name-invalid',
   'transaction-not-found',
   'transaction-expired',

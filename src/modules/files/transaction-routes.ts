@@ -106,6 +106,7 @@ const commit = (deps: CommitDependencies) =>
         'file-schema-mismatch',
         'file-spans-partitions',
         'table-not-found',
+        'table-property-invalid',
         'commit-state-unknown',
         'overloaded',
         'storage-full',

@@ -61,6 +61,7 @@ export const FINDING_PROBLEMS: readonly ProblemCode[] = [
   'snapshot-not-found',
   'data-file-missing',
   'file-corrupt',
+  'table-property-invalid',
   'file-changed',
   'file-not-parquet',
   'file-schema-mismatch',
