@@ -8,7 +8,7 @@ export interface Reply {
 }
 
 export interface Question {
-  readonly method?: 'GET' | 'POST'
+  readonly method?: string
   readonly path: string
   readonly body?: string
   readonly headers?: string

@@ -13,6 +13,7 @@ import { LOCAL_FILE_CACHE_BYTES_MAX } from './core/limits.ts'
 import type { Log } from './core/log.ts'
 import type { Engine } from './engine/engine.ts'
 import { openEngineFolder } from './engine/job-folder.ts'
+import { readTableMetadataFile } from './formats/metadata/metadata-file.ts'
 import { counterOf, Metrics, type Meter as ShownMeter } from './http/metrics.ts'
 import type { AppOptions } from './http/serve/app.ts'
 import type { SiteOptions } from './http/serve/guards.ts'
@@ -23,7 +24,7 @@ import { Converter } from './lake/convert/converter.ts'
 import { EventFeed } from './lake/events/event-feed.ts'
 import { Jobs } from './lake/jobs/jobs.ts'
 import { Waiters } from './lake/jobs/waiters.ts'
-import type { LakeServices, Meter } from './lake/lake.ts'
+import type { LakeServices, Meter, ReadTableMetadata } from './lake/lake.ts'
 import { Publisher } from './lake/publish/publisher.ts'
 import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.ts'
 import { guardedTables } from './lake/table/guarded-tables.ts'
@@ -39,6 +40,7 @@ import { type Opened, openAll } from './opened.ts'
 import { OwnWarehouse } from './own-warehouse.ts'
 import { cannotListen, catalogUnusable, makeFolder } from './start-failure.ts'
 import { ManifestThreads } from './threads/manifest-threads.ts'
+import { MetadataThread } from './threads/metadata-thread.ts'
 import { VERSION } from './version.ts'
 
 const AMBIENT: Ambient = {
@@ -139,6 +141,7 @@ async function openLake(
 ): Promise<Lake & Pick<Platform, 'requireWarehouse'>> {
   const { wrapCatalog, wrapObjects, inThreads = true, meter } = overrides
   const manifestThreads = opened.add(new ManifestThreads(MANIFEST_THREADS), (it) => it.close())
+  const metadataThread = opened.add(new MetadataThread(), (it) => it.close())
   const objectThreads = opened.add(new LocalThreads(OBJECT_THREADS), (it) => it.close())
   const own = new OwnWarehouse()
   const plain = await openCatalog(config, overrides, opened)
@@ -166,6 +169,7 @@ async function openLake(
       manifestCacheBytes: config.manifestCacheBytes,
       ...(inThreads && {
         decodeAside: (file, manifest) => manifestThreads.decode(file, manifest),
+        readMetadataAside: (bytes) => metadataThread.read(bytes),
       }),
     },
   )
@@ -174,7 +178,8 @@ async function openLake(
 }
 
 /** The ports that the lake is built on. */
-export interface LakePorts extends Omit<LakeServices, 'commits' | 'manifests' | 'publisher'> {
+export interface LakePorts
+  extends Omit<LakeServices, 'commits' | 'manifests' | 'publisher' | 'readTableMetadata'> {
   readonly catalog: Catalog
 }
 
@@ -187,6 +192,8 @@ export interface LakeSettings {
   readonly manifestCacheBytes?: number
   /** Decodes manifests on another thread; if absent, they are decoded on this one. */
   readonly decodeAside?: DecodeManifest
+  /** Reads metadata files on another thread; if absent, they are read on this one. */
+  readonly readMetadataAside?: ReadTableMetadata
   /** Replaces `commitBatch`, for tests of the queue. */
   readonly commitBatch?: CommitBatch
 }
@@ -206,6 +213,8 @@ export function composeLake(ports: LakePorts, settings: LakeSettings = {}): Lake
     warehouse,
     manifests: new ManifestCache({ objects, bytesMax, meter, decodeAside }),
     publisher: new Publisher({ catalog, objects, ambient, log, meter }),
+    readTableMetadata:
+      settings.readMetadataAside ?? (async (bytes) => readTableMetadataFile(bytes)),
   }
   const commit = settings.commitBatch ?? ((batch, turn) => commitBatch(base, batch, turn))
   const turns = new SharedTurns(catalog)

@@ -1,4 +1,5 @@
 import type { Log } from '../core/log.ts'
+import type { TableMetadata } from '../core/table/table.ts'
 import type { CommitDependencies, CommitMeter } from './commit/commit-dependencies.ts'
 import type { PublicationMeter } from './publish/publisher.ts'
 import type { CacheMeter } from './scan/manifest-cache.ts'
@@ -7,8 +8,13 @@ import type { Warehouse } from './table/table-location.ts'
 /** What the lake counts. */
 export type Meter = CacheMeter & CommitMeter & PublicationMeter
 
+/** Throws `metadata-corrupt` and `not-implemented`. */
+export type ReadTableMetadata = (bytes: Uint8Array) => Promise<TableMetadata>
+
 /** The machine of tables, all of it; service.ts puts it together. Use cases take a `Pick` of it. */
 export interface LakeServices extends CommitDependencies, Warehouse {
+  /** Reads the bytes of a table's metadata file, beside the event loop. */
+  readonly readTableMetadata: ReadTableMetadata
   readonly meter: Meter
   readonly log: Log
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { z } from 'zod'
-import { BodyCensus } from '../../src/http/body-limits.ts'
+import { JsonCensus } from '../../src/formats/json/json-census.ts'
 import { boundedArray, boundedRecord } from '../../src/http/bounded-shapes.ts'
 import { plainMessage } from '../../src/http/shape-messages.ts'
 
@@ -20,7 +20,7 @@ test('the census counts values and levels of any JSON, however it is cut', () =>
   fc.assert(
     fc.property(fc.jsonValue(), fc.integer({ min: 1, max: 9 }), (value, size) => {
       const bytes = Buffer.from(JSON.stringify(value))
-      const census = new BodyCensus()
+      const census = new JsonCensus()
       for (let at = 0; at < bytes.length; at += size) census.take(bytes.subarray(at, at + size))
       expect(census.values).toBe(valuesOf(value))
       expect(census.depth).toBe(depthOf(value))

@@ -1,27 +1,47 @@
 import { gunzipSync } from 'node:zlib'
 import { CatalogError } from '../../core/errors.ts'
 import type { TableMetadata } from '../../core/table/table.ts'
+import { JsonCensus } from '../json/json-census.ts'
 import { parseTableMetadata } from './table-metadata-json.ts'
 
-const TEXT_BYTES_MAX = 256 * 1024 * 1024
+/** Size of a metadata file, inflated; those of 9,000 snapshots have 6 MB. */
+export const METADATA_TEXT_BYTES_MAX = 128 * 1024 * 1024
+/** How many values a metadata file may have; a snapshot has about twenty. */
+const VALUES_MAX = 3_000_000
+/** Gzip can write 1,000 bytes for each of its own; metadata of many like snapshots has 40. */
+const INFLATION_MAX = 100
+const INFLATED_BYTES_ALWAYS = 1024 * 1024
 
 /**
  * Reads a `*.metadata.json`, or a compressed one (Iceberg spec, "Naming for GZIP compressed
- * Metadata JSON files").
+ * Metadata JSON files"). Takes seconds for the largest files: not for the event loop.
  */
 export function readTableMetadataFile(bytes: Uint8Array): TableMetadata {
   const isCompressed = bytes[0] === 0x1f && bytes[1] === 0x8b
-  return parseTableMetadata(decodeText(isCompressed ? gunzip(bytes) : bytes))
+  const text = isCompressed ? gunzip(bytes) : bytes
+  requireFewValues(text)
+  return parseTableMetadata(decodeText(text))
 }
 
 function gunzip(bytes: Uint8Array): Uint8Array {
+  const allowed = Math.max(bytes.length * INFLATION_MAX, INFLATED_BYTES_ALWAYS)
+  const maxOutputLength = Math.min(allowed, METADATA_TEXT_BYTES_MAX)
   try {
-    return gunzipSync(bytes, { maxOutputLength: TEXT_BYTES_MAX })
+    return gunzipSync(bytes, { maxOutputLength })
   } catch (cause) {
-    throw new CatalogError('metadata-corrupt', 'a compressed metadata file that is damaged', {
-      cause,
-    })
+    const isTooLarge = (cause as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE'
+    const problem = isTooLarge
+      ? `a compressed metadata file that inflates to more than ${maxOutputLength} bytes`
+      : 'a compressed metadata file that is damaged'
+    throw new CatalogError('metadata-corrupt', problem, { cause })
   }
+}
+
+function requireFewValues(text: Uint8Array): void {
+  const census = new JsonCensus()
+  census.take(text)
+  if (census.values <= VALUES_MAX) return
+  throw new CatalogError('metadata-corrupt', `a metadata file of more than ${VALUES_MAX} values`)
 }
 
 function decodeText(bytes: Uint8Array): string {

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { parseExactJson } from '../../formats/json/exact-json.ts'
+import { JsonCensus } from '../../formats/json/json-census.ts'
 import { ProblemError } from '../../problem/problems.ts'
-import { BodyCensus, type BodyLimits, requireWithin } from '../body-limits.ts'
+import { type BodyLimits, requireWithin } from '../body-limits.ts'
 import { requestInvalid } from '../problem.ts'
 import { findJsonFault, SEARCHED_LENGTH_MAX } from './json-fault.ts'
 
@@ -53,7 +54,7 @@ export function drain(request: IncomingMessage): void {
 export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = []
-    const census = new BodyCensus()
+    const census = new JsonCensus()
     requireWithin(limits, { bytes: Number(request.headers['content-length'] ?? 0), census })
     let size = 0
     const deadline = setTimeout(() => request.destroy(), BODY_MS_MAX)

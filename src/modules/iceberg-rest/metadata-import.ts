@@ -5,31 +5,30 @@ import { checkProperties } from '../../core/metadata/property-update.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/table/snapshot.ts'
 import type { TableMetadata } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import { readTableMetadataFile } from '../../formats/metadata/metadata-file.ts'
+import { METADATA_TEXT_BYTES_MAX } from '../../formats/metadata/metadata-file.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { requireFreeLocation } from '../../lake/table/table-location.ts'
 import { pathsOfImported } from './imported-paths.ts'
 import { metadataFileMissing } from './load-table.ts'
 
-const FILE_BYTES_MAX = 256 * 1024 * 1024
 const PUBLICATIONS_MAX = 100
 
 /**
  * Throws `file-not-found` in Iceberg's words, and `update-invalid` if it is not table metadata.
  */
 export async function readMetadataAt(
-  { objects }: Pick<LakeServices, 'objects'>,
+  { objects, readTableMetadata }: Pick<LakeServices, 'objects' | 'readTableMetadata'>,
   location: string,
 ): Promise<TableMetadata> {
   let bytes: Uint8Array
   try {
-    bytes = await objects.read(location, { bytesMax: FILE_BYTES_MAX })
+    bytes = await objects.read(location, { bytesMax: METADATA_TEXT_BYTES_MAX })
   } catch (error) {
     const isMissing = error instanceof CatalogError && error.code === 'file-not-found'
     throw isMissing ? metadataFileMissing(location) : error
   }
   try {
-    return readTableMetadataFile(bytes)
+    return await readTableMetadata(bytes)
   } catch (cause) {
     if (!(cause instanceof CatalogError)) throw cause
     throw invalidFile(location, cause.message, cause)

@@ -134,7 +134,7 @@ export async function unregisterTable(
 
 /** The result of an earlier unregistration. */
 export async function readUnregistered(
-  deps: Pick<LakeServices, 'objects'>,
+  deps: Pick<LakeServices, 'objects' | 'readTableMetadata'>,
   metadataLocation: string,
 ): Promise<Pick<LoadedTable, 'metadataLocation' | 'json'>> {
   const text = tableMetadataToJson(await readMetadataAt(deps, metadataLocation))

@@ -2,6 +2,7 @@ import type { Stores } from '../../../catalog/catalog.ts'
 import { CatalogError } from '../../../core/errors.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
 import type { KeptFacts } from '../../../http/route.ts'
+import type { LakeServices } from '../../../lake/lake.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import { getNamespace } from '../../namespaces/namespaces.ts'
 import { type LoadDependencies, loadTableByUuid } from '../load-table.ts'
@@ -23,7 +24,7 @@ interface IcebergFacts {
  * specification, `Idempotency-Key`: "may reflect a newer state"). Throws if it was dropped since.
  */
 export async function rebuildAnswer(
-  deps: LoadDependencies & Stores<'namespaces' | 'views'>,
+  deps: LoadDependencies & Stores<'namespaces' | 'views'> & Pick<LakeServices, 'readTableMetadata'>,
   from: KeptFacts,
   first: Reply,
 ): Promise<Reply> {

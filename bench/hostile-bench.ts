@@ -1,0 +1,96 @@
+/**
+ * The longest that a request holds the event loop whose body somebody made to hold it: bodies of
+ * every excess that the shape of each route allows, and beyond its limits.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Route } from '../src/http/route.ts'
+import { documentedDialects } from '../src/modules.ts'
+import { startBenchService } from './bench-service.ts'
+import { call } from './client.ts'
+import { excessiveBodies, type HostileBody, largeBodies } from './hostile-bodies.ts'
+import { HttpConnection } from './http-connection.ts'
+import { printMachine, printRow } from './machine.ts'
+import { IS_QUICK, openReport } from './report.ts'
+
+const AIM = { atMost: 100 }
+/** How many of a route's bodies are sent, evenly spread over all. */
+const BODIES_MAX = IS_QUICK ? 40 : Number.POSITIVE_INFINITY
+
+const only = process.argv[2]
+const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
+const service = await startBenchService(home)
+const columns = [
+  { name: 'id', type: 'long' },
+  { name: 'at', type: 'timestamptz' },
+]
+await call(`${service.url}/v1/tables`, {
+  method: 'POST',
+  body: { name: 'flights', schema: { columns } },
+})
+await call(`${service.url}/v1/views`, {
+  method: 'POST',
+  body: { name: 'late', queries: [{ dialect: 'duckdb', sql: 'SELECT 1' }], schema: { columns } },
+})
+
+printMachine('The longest hold of the event loop by hostile bodies')
+const report = openReport('hostile')
+printRow(['route', 'bodies', 'longest hold ms', 'by'])
+printRow(['---', '---', '---', '---'])
+for (const { root, routes, paths } of documentedDialects()) {
+  for (const route of routes) {
+    if (route.body === undefined || (only !== undefined && route.operationId !== only)) continue
+    await measure(route, root + pathOf(paths.served(route.path)))
+  }
+}
+await service.stop()
+rmSync(home, { recursive: true })
+
+function pathOf(path: string): string {
+  const names: Record<string, string> = {
+    ...{ table_identifier: 'flights', view_identifier: 'late', namespace: 'default' },
+    ...{ table: 'flights', view: 'late' },
+  }
+  return path.replaceAll(/\{(.+?)\}/g, (_, name: string) => names[name] ?? 'x')
+}
+
+async function measure(route: Route, path: string): Promise<void> {
+  const bodies = [...largeBodies(route), ...excessiveBodies(route)]
+  const stride = Math.max(1, Math.ceil(bodies.length / BODIES_MAX))
+  const holds: { heldMs: number; what: string }[] = []
+  for (let i = 0; i < bodies.length; i += stride) {
+    const body = bodies[i] as HostileBody
+    await heldMs()
+    await post(route, path, body)
+    holds.push({ heldMs: await heldMs(), what: body.what })
+  }
+  holds.sort((left, right) => right.heldMs - left.heldMs)
+  for (const { heldMs: held, what } of holds.slice(0, only === undefined ? 1 : 20)) {
+    printRow([route.operationId, String(holds.length), held.toFixed(0), what])
+  }
+  const longest = holds[0]?.heldMs ?? 0
+  const what = `longest hold by a hostile body: ${route.operationId}`
+  report.figure({ what, value: longest, unit: 'ms', aim: AIM })
+}
+
+async function post({ method }: Route, path: string, { text }: HostileBody): Promise<void> {
+  const connection = await HttpConnection.open(service.url)
+  try {
+    const { status, body } = await connection.ask({
+      method: method.toUpperCase(),
+      path,
+      body: text,
+    })
+    if (status >= 500 && status !== 501) throw new Error(`${path}: ${status} ${body.toString()}`)
+  } finally {
+    connection.close()
+  }
+}
+
+async function heldMs(): Promise<number> {
+  await sleep(10) // until the watch has fired
+  const metrics = await (await fetch(`${service.url}/metrics`)).text()
+  return Number(/^moraine_event_loop_held_max_seconds (.+)$/m.exec(metrics)?.[1]) * 1000
+}

@@ -1,0 +1,81 @@
+import { gzipSync } from 'node:zlib'
+import { readTableMetadataFile } from '../../src/formats/metadata/metadata-file.ts'
+import { MetadataThread } from '../../src/threads/metadata-thread.ts'
+import { refusal, refusalOf } from '../refusal.ts'
+
+let thread: MetadataThread
+beforeAll(() => {
+  thread = new MetadataThread()
+})
+afterAll(() => thread.close())
+
+const field = { id: 1, name: 'id', required: true, type: 'long' }
+
+/** A metadata file with so many snapshots, padded with white space. */
+function fileOf(snapshots: number, padding = 0): Buffer {
+  const ids = Array.from({ length: snapshots }, (_, i) => i + 1)
+  const json = {
+    ...{ 'format-version': 2, 'table-uuid': '9c12d441-03fe-4693-9a96-a0705ddf69c1' },
+    ...{ location: 'file:///t', 'last-sequence-number': snapshots, 'last-updated-ms': snapshots },
+    ...{ 'last-column-id': 1, 'current-schema-id': 0, 'default-spec-id': 0 },
+    schemas: [{ type: 'struct', 'schema-id': 0, fields: [field] }],
+    'partition-specs': [{ 'spec-id': 0, fields: [] }],
+    ...{ 'last-partition-id': 999, 'default-sort-order-id': 0 },
+    'sort-orders': [{ 'order-id': 0, fields: [] }],
+    properties: JSON.parse('{"__proto__":"kept","a":"b"}'),
+    'current-snapshot-id': snapshots,
+    snapshots: ids.map((id) => ({
+      ...{ 'snapshot-id': id, 'sequence-number': id, 'timestamp-ms': id, 'schema-id': 0 },
+      ...{ 'manifest-list': `file:///t/${id}.avro`, summary: { operation: 'append' } },
+    })),
+    'snapshot-log': ids.map((id) => ({ 'snapshot-id': id, 'timestamp-ms': id })),
+    'metadata-log': [{ 'timestamp-ms': 1, 'metadata-file': 'file:///t/0.json' }],
+  }
+  return Buffer.from(JSON.stringify(json) + ' '.repeat(padding))
+}
+
+test('a thread reads metadata files as the event loop does, whatever their length', async () => {
+  for (const snapshots of [1, 999, 1_000, 2_500]) {
+    const file = fileOf(snapshots)
+    const [plain, packed] = await Promise.all([thread.read(file), thread.read(gzipSync(file))])
+    expect(plain).toEqual(readTableMetadataFile(file))
+    expect(packed).toEqual(plain)
+    expect(Object.keys(plain.definition.properties)).toContain('__proto__')
+    expect(plain.snapshots).toHaveLength(snapshots)
+  }
+})
+
+test('a file that inflates beyond all measure is refused before it does', () => {
+  const bomb = gzipSync(fileOf(1, 240 * 1024 * 1024))
+  expect(bomb.length).toBeLessThan(300_000)
+  const { code, message } = refusalOf(() => readTableMetadataFile(bomb))
+  expect(code).toBe('metadata-corrupt')
+  expect(message).toContain('inflates to more than')
+  // Much repeats in ordinary metadata, too.
+  const many = fileOf(20_000)
+  const packed = gzipSync(many)
+  expect(many.length / packed.length).toBeGreaterThan(10)
+  expect(readTableMetadataFile(packed).snapshots).toHaveLength(20_000)
+})
+
+test('a file of too many values is refused before it is parsed', () => {
+  const many = Buffer.from(`{"a":[${'0,'.repeat(3_000_001)}0]}`)
+  expect(refusalOf(() => readTableMetadataFile(many)).message).toContain('values')
+})
+
+test('a damaged file does not hold the event loop, and does not end the thread', async () => {
+  const values = Buffer.from(`{"a":[${'{},'.repeat(1_400_000)}0]}`)
+  let longestMs = 0
+  let before = performance.now()
+  const watch = setInterval(() => {
+    longestMs = Math.max(longestMs, performance.now() - before)
+    before = performance.now()
+  }, 5)
+  const began = performance.now()
+  const { code } = await refusal(thread.read(values))
+  clearInterval(watch)
+  expect(code).toBe('metadata-corrupt')
+  // The thread took the time, whatever the load of the machine.
+  expect(longestMs).toBeLessThan((performance.now() - began) / 2)
+  expect((await thread.read(fileOf(3))).snapshots).toHaveLength(3)
+})
