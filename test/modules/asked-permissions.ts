@@ -88,6 +88,10 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   },
   dropView: { path: `/v1/views/${NOBODY}`, asks: [`own view ${NOBODY}`] },
 
+  listRefs: { path: `${TABLE}/refs`, asks: ['describe table sky.planets'] },
+  setRef: { path: `${TABLE}/refs/first`, asks: ['modify table sky.planets'] },
+  dropRef: { path: `${TABLE}/refs/nothing`, asks: ['modify table sky.planets'] },
+
   createNamespace: {
     path: '/v1/namespaces',
     json: { name: 'sky.deep' },

@@ -6,7 +6,7 @@ import type { TableDraft } from './table-draft.ts'
 import type { UnboundSnapshot } from './table-update.ts'
 import { invalidUpdate, shortened, staleUpdate } from './update-problem.ts'
 
-const REFS_MAX = 10_000
+export const REFS_MAX = 10_000
 const REF_NAME_LENGTH_MAX = 1_000
 /** The end of the year 9999: later instants have no RFC 3339 text. */
 const TIMESTAMP_MS_MAX = 253_402_300_799_999
@@ -107,7 +107,8 @@ function takeRowIds(draft: TableDraft, { firstRowId, addedRows }: Snapshot): voi
   if (firstRowId + addedRows > next) draft.change({ nextRowId: firstRowId + addedRows })
 }
 
-function checkRef(name: string, ref: SnapshotRef): void {
+/** Throws `update-invalid` for a name or a retention that no ref can have. */
+export function checkRef(name: string, ref: SnapshotRef): void {
   const { type, minSnapshotsToKeep, maxSnapshotAgeMs, maxRefAgeMs } = ref
   if (name === '') throw invalidUpdate('Invalid ref name: it is empty')
   if (name.length > REF_NAME_LENGTH_MAX) {
@@ -161,7 +162,8 @@ function setOther(draft: TableDraft, name: string, ref: SnapshotRef): void {
   if (!isSame) draft.refs.set(name, ref)
 }
 
-function isSameRetention(left: RefRetention, right: RefRetention): boolean {
+/** Whether both are kept for as long. */
+export function isSameRetention(left: RefRetention, right: RefRetention): boolean {
   return (
     left.minSnapshotsToKeep === right.minSnapshotsToKeep &&
     left.maxSnapshotAgeMs === right.maxSnapshotAgeMs &&

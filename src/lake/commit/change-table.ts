@@ -13,7 +13,9 @@ import { LostRace, onNewest } from './on-newest.ts'
 import { isUnknownState } from './unknown-state.ts'
 
 /** What a change leaves different; nothing at all when it is empty. */
-export type TableDifference = Partial<Pick<TableState, 'definition' | 'currentSnapshot'>> & {
+export type TableDifference = Partial<
+  Pick<TableState, 'definition' | 'currentSnapshot' | 'refs'>
+> & {
   /** A new snapshot, of files that are written already. */
   readonly prepared?: PreparedSnapshot
 }

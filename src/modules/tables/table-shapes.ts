@@ -167,7 +167,7 @@ export const ListTablesQuery = z.strictObject({
   ...PageQuery,
 })
 
-const SnapshotId = LongText.meta({ example: EXAMPLE_SNAPSHOT_ID })
+export const SnapshotId = LongText.meta({ example: EXAMPLE_SNAPSHOT_ID })
 
 export const SnapshotAnswer = z
   .strictObject({

@@ -4,6 +4,7 @@ import type { Module } from '../module.ts'
 import type { DropDependencies } from './drop-table.ts'
 import { evictHistories } from './evict-histories.ts'
 import { readingRoutes } from './reading-routes.ts'
+import { refRoutes } from './ref-routes.ts'
 import type { RewriteDependencies } from './rewrite-schema.ts'
 import { schemaRoutes } from './schema-routes.ts'
 import { snapshotRoutes } from './snapshot-routes.ts'
@@ -19,6 +20,7 @@ export function tablesModule(
       ...tableRoutes(platform),
       ...schemaRoutes(platform),
       ...snapshotRoutes(platform),
+      ...refRoutes(platform),
       ...readingRoutes(platform),
     ],
     consumes: [evictHistories(platform)],

@@ -74,6 +74,16 @@ const identifier = (name: string) => ({ namespace: ['sky'], name })
 /** A request for each route that changes something, fit to be done once. */
 const CASES: Readonly<Record<string, () => Promise<Case>>> = {
   createTable: async () => ({ path: '/v1/tables', json: { name: newName(), schema: COLUMNS } }),
+  setRef: async () => {
+    const { name } = await tableWithFile()
+    return { path: `/v1/tables/sky.${name}/refs/first`, method: 'PUT' }
+  },
+  dropRef: async () => {
+    const { name } = await tableWithFile()
+    const path = `/v1/tables/sky.${name}/refs/first`
+    await must(ask(service, path, { method: 'PUT' }))
+    return { path, method: 'DELETE' }
+  },
   createNamespace: async () => ({ path: '/v1/namespaces', json: { name: newName() } }),
   changeNamespace: async () => ({
     ...{ path: '/v1/namespaces/sky', method: 'PATCH' },
