@@ -37,6 +37,8 @@ export interface Config {
   readonly engineMemoryBytes: number
   /** Size of all dumps together; the least recently used are removed first. */
   readonly dumpBudgetBytes: number
+  /** How long files stay after nothing names them any more. */
+  readonly deleteGraceMs: number
   /** Absolute path of a folder for temporary files; by default on the warehouse's disk. */
   readonly temporaryFolder: string
 }
@@ -102,6 +104,7 @@ export function readConfig(environment: Environment): Config {
       ByteSize.pipe(z.int().min(ENGINE_MEMORY_BYTES_MIN)),
     ),
     dumpBudgetBytes: read('MORAINE_DUMP_BUDGET', '50GB', 'a size like 500MB or 50GB', ByteSize),
+    deleteGraceMs: read('MORAINE_DELETE_GRACE', '7d', 'a time like 30m, 12h or 7d', Duration),
     temporaryFolder: `${home}/tmp`,
   }
 }
@@ -209,6 +212,13 @@ const ByteSize = z
   .string()
   .regex(/^\d{1,6}(KB|MB|GB)$/)
   .transform((text) => Number(text.slice(0, -2)) * BYTES_PER_UNIT[text.slice(-2) as 'KB'])
+
+const MS_PER_UNIT = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+const Duration = z
+  .string()
+  .regex(/^\d{1,5}[smhd]$/)
+  .transform((text) => Number(text.slice(0, -1)) * MS_PER_UNIT[text.slice(-1) as 's'])
 
 const SHOWN_LENGTH_MAX = 200
 

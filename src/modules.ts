@@ -1,6 +1,8 @@
 import type { Dialect } from './http/dialect.ts'
 import type { Route } from './http/route.ts'
 import { plainDialect } from './http/serve/plain-dialect.ts'
+import type { FileNamers } from './lake/deletion/file-namer.ts'
+import { deletionsModule } from './modules/deletions/deletions-module.ts'
 import { dumpsModule } from './modules/dumps/http/dumps-module.ts'
 import { eventsModule } from './modules/events/events-module.ts'
 import { filesModule } from './modules/files/files-module.ts'
@@ -19,6 +21,7 @@ const CAPABILITIES = [
   filesModule,
   dumpsModule,
   icebergRestModule,
+  deletionsModule,
   eventsModule,
   operationsModule,
 ] as const
@@ -33,6 +36,8 @@ export type ModulePlatform = Omit<
 interface ModuleSeams {
   /** All protocols of the service; called only after every module was made. */
   dialects(): readonly Dialect[]
+  /** What names files besides tables; called only after every module was made. */
+  readonly fileNamers: FileNamers
 }
 
 /** The intersection of a union's members: `A & B` for `A | B`. */
@@ -46,6 +51,7 @@ type Both<Union> = (Union extends unknown ? (each: Union) => void : never) exten
 export function listModules(platform: ModulePlatform): readonly Module[] {
   const seams: ModuleSeams = {
     dialects: () => dialectsOf(modules),
+    fileNamers: () => modules.flatMap(({ fileNamers = [] }) => fileNamers),
   }
   const whole = { ...platform, ...seams }
   const modules: readonly Module[] = CAPABILITIES.map((makeModule) => makeModule(whole))

@@ -121,6 +121,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
         removeLocalFile: (path) => rm(path, { force: true }),
       }),
       dumpBudgetBytes: config.dumpBudgetBytes,
+      deleteGraceMs: config.deleteGraceMs,
       close: () => opened.close(),
     }
   })

@@ -18,6 +18,7 @@ export const VARIABLES: readonly string[] = [
   'MORAINE_MANIFEST_CACHE',
   'MORAINE_ENGINE_PROCESSES',
   'MORAINE_ENGINE_MEMORY',
+  'MORAINE_DELETE_GRACE',
   'MORAINE_DUMP_BUDGET',
 ]
 /** Letters in which a name may differ from the one that was meant. */

@@ -24,6 +24,7 @@ test('without any variable, a laptop has all that it needs below one folder', ()
     engineProcesses: availableParallelism(),
     engineMemoryBytes: 512 * MIB,
     dumpBudgetBytes: 50 * 1024 * MIB,
+    deleteGraceMs: 7 * 86_400_000,
     temporaryFolder: `${home}/tmp`,
   })
 })
@@ -83,6 +84,9 @@ test.each([
   ['MORAINE_ENGINE_MEMORY', '512MB', { engineMemoryBytes: 512 * MIB }],
   ['MORAINE_ENGINE_MEMORY', '1GB', { engineMemoryBytes: 1024 * MIB }],
   ['MORAINE_DUMP_BUDGET', '200MB', { dumpBudgetBytes: 200 * MIB }],
+  ['MORAINE_DELETE_GRACE', '0s', { deleteGraceMs: 0 }],
+  ['MORAINE_DELETE_GRACE', '90m', { deleteGraceMs: 90 * 60_000 }],
+  ['MORAINE_DELETE_GRACE', '36h', { deleteGraceMs: 36 * 3_600_000 }],
 ])('%s=%s', (name, value, expected) => {
   expect(readConfig({ [name]: value })).toMatchObject(expected)
 })
@@ -107,6 +111,7 @@ test.each([
   ['MORAINE_LOG_LEVEL', 'loud', 'trace, debug, info, warn, error, silent'],
   ['MORAINE_MANIFEST_CACHE', '256', 'a size like 256MB or 2GB'],
   ['MORAINE_DUMP_BUDGET', 'unlimited', 'a size like 500MB or 50GB'],
+  ['MORAINE_DELETE_GRACE', '7 days', 'a time like 30m, 12h or 7d'],
   ['MORAINE_ENGINE_PROCESSES', '0', 'from 1 to 256'],
   ['MORAINE_ENGINE_PROCESSES', '257', 'from 1 to 256'],
   ['MORAINE_ENGINE_PROCESSES', '1.5', 'from 1 to 256'],

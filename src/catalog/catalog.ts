@@ -1,3 +1,4 @@
+import type { DeletionStore } from './deletion-store.ts'
 import type { EventStore } from './event-store.ts'
 import type { JobStore } from './job-store.ts'
 import type { LeaseStore } from './lease-store.ts'
@@ -25,6 +26,7 @@ export interface Catalog {
   readonly publications: PublicationStore
   readonly paths: PathStore
   readonly locations: LocationStore
+  readonly deletions: DeletionStore
   readonly namespaces: NamespaceStore
   readonly views: ViewStore
   readonly replays: ReplayStore

@@ -1,12 +1,32 @@
 /**
- * Every path that a table may have referenced at any time: data files, manifests, manifest lists.
- * Hashes are compared, so a path may be reported wrongly in one case of 2^64; one that is not
- * reported is certainly new. Creations and commits of tables add them (`TableStore`). Its contract:
- * test/catalog/paths.contract.ts.
+ * Every path that a table may have referenced at any time: data files, manifests, manifest lists,
+ * statistics, metadata files that it was registered with. Hashes of keys (`locationKey`) are
+ * compared, so any spelling is found, and a path may be reported wrongly in one case of 2^64; one
+ * that is not reported is certainly new. Creations and commits of tables add them (`TableStore`).
+ * Its contract: test/catalog/paths.contract.ts.
  */
 export interface PathStore {
   /** Which of these paths the table may have referenced. */
   findKnown(tableUuid: string, paths: readonly string[]): Promise<ReadonlySet<string>>
-  /** Which of these paths a table other than this one may reference. */
-  findOfOtherTables(tableUuid: string, paths: readonly string[]): Promise<ReadonlySet<string>>
+  /** For each of these paths that tables may reference, these tables. */
+  findTables(paths: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
+  /** Where these paths are staged, in transactions that are open and have not expired. */
+  findStaged(query: {
+    readonly paths: readonly string[]
+    readonly nowMs: number
+  }): Promise<readonly StagedPath[]>
+  /**
+   * Tables of an older catalog, which may reference any path until theirs are all known by keys.
+   */
+  listUnkeyed(limit: number): Promise<readonly string[]>
+  /** Makes paths of an unkeyed table known by their keys. */
+  addKeys(tableUuid: string, paths: readonly string[]): Promise<void>
+  /** All that this version of the table references is known by keys; or the table has changed. */
+  endKeying(tableUuid: string, version: number): Promise<'ended' | 'changed'>
+}
+
+export interface StagedPath {
+  readonly path: string
+  readonly tableUuid: string
+  readonly transactionId: string
 }

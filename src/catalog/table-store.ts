@@ -3,6 +3,7 @@ import type { NewReplay } from '../core/replay.ts'
 import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
 import type { TableState } from '../core/table/table.ts'
 import type { Transaction } from '../core/table/transaction.ts'
+import type { NewDeletion } from './deletion-store.ts'
 import type { Publication } from './publication-store.ts'
 import type { MutationOptions } from './replay-store.ts'
 
@@ -32,11 +33,12 @@ export interface TableStore {
   /** By namespace, then name, both without case. */
   list(query: ListTablesQuery): Promise<readonly TableSummary[]>
   /**
-   * Forgets the table, its snapshots, log and file paths, in one step. Compares the version, as
-   * `commit` does: what was done to the table since the caller looked is not dropped unseen.
+   * Forgets the table, its snapshots, log and file paths, and adds the deletions of its files, in
+   * one step. Compares the version, as `commit` does: what was done to the table since the caller
+   * looked is not dropped unseen.
    */
   drop(
-    table: ExpectedTable,
+    table: ExpectedTable & { readonly deletions?: readonly NewDeletion[] },
     options?: MutationOptions,
   ): Promise<'dropped' | 'not-found' | 'version-mismatch'>
 
@@ -45,7 +47,9 @@ export interface TableStore {
    * snapshots, log entries and paths, transactions marked committed with their results and what
    * they staged forgotten. A definite refusal is an outcome; `commit-state-unknown` is thrown when
    * the reply was lost, and `table-already-exists` when a table or view (fact `existing`) has the
-   * name that a table is to get, and `location-taken` as `create` does, when a table moves.
+   * name that a table is to get, and `location-taken` as `create` does, when a table moves. Files
+   * that are to be deleted are no longer, here as in creations; `FilesDeletedError` is thrown for
+   * those that are deleted.
    */
   commit(commit: CatalogCommit, options?: MutationOptions): Promise<CatalogCommitOutcome>
 }
@@ -61,8 +65,11 @@ export interface NewTable {
   readonly snapshotLog: readonly SnapshotLogEntry[]
   /** Paths that it references from the start. */
   readonly addedPaths: readonly string[]
+  /** Deleted files among them that exist again: `deletionId` of their rows. */
+  readonly rewritten?: ReadonlySet<string>
   /**
-   * Takes over every known path of this table, too; `table-not-found` is thrown when it is gone.
+   * Takes over every known path of this table, too; `table-not-found` is thrown when it is gone,
+   * `snapshot-not-found` when it has not all of the snapshots any more.
    */
   readonly copyPathsFromTableUuid?: string
   /** Whether its location may be that of another table, as Moraine 0.1 allowed it. */
@@ -128,6 +135,8 @@ export interface CatalogCommit {
    * committed.
    */
   readonly transactions: readonly CommittedTransaction[]
+  /** Deleted files among those added that exist again: `deletionId` of their rows. */
+  readonly rewritten?: ReadonlySet<string>
 }
 
 export interface CommittedTransaction {

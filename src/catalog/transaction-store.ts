@@ -11,7 +11,8 @@ export interface TransactionStore {
   /**
    * Adds to what an open transaction has staged, and one to its revision. The first call for a
    * table fixes its base snapshot. `duplicate` when a file of the same path is staged for the table
-   * already: then nothing is staged.
+   * already: then nothing is staged. Files that are to be deleted are no longer; throws
+   * `FilesDeletedError` for those that are deleted.
    */
   stage(staging: Staging, options?: MutationOptions): Promise<StageOutcome>
   /** One for each table that the transaction touched, in the order of first touch. */
@@ -34,6 +35,8 @@ export interface Staging {
   readonly addedFiles?: readonly StagedFile[]
   readonly removedPaths?: readonly string[]
   readonly truncate?: boolean
+  /** Deleted files that exist again: `deletionId` of their rows. */
+  readonly rewritten?: ReadonlySet<string>
   /** The most files that the transaction may have added over all its tables. */
   readonly addedFilesMax: number
 }

@@ -15,6 +15,7 @@ export const CATALOG_ERROR_CODES = [
   'data-file-missing',
   'engine-failed',
   'file-already-in-table',
+  'file-being-deleted',
   'file-changed',
   'file-corrupt',
   'file-not-found',

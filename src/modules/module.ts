@@ -1,6 +1,7 @@
 import type { Dialect } from '../http/dialect.ts'
 import type { Meter } from '../http/metrics.ts'
 import type { Route } from '../http/route.ts'
+import type { FileNamer } from '../lake/deletion/file-namer.ts'
 import type { Consumer } from '../lake/events/consumer.ts'
 import type { JobKind } from '../lake/jobs/job-kind.ts'
 import type { Task } from '../lake/jobs/task.ts'
@@ -21,6 +22,8 @@ export interface Module {
   readonly jobs?: readonly JobKind[]
   /** Reactions to events, outside the commit that raised them. */
   readonly consumes?: readonly Consumer[]
+  /** What it makes of tables and names files of theirs. */
+  readonly fileNamers?: readonly FileNamer[]
   /** Its metrics, shown at `/metrics`. */
   readonly meters?: readonly Meter[]
   /** Brings up to date what an older version left. Awaited before anything is served. */

@@ -28,6 +28,16 @@ export const FILE_PROBLEMS = {
     remedy: 'Check the location, and that the service can read it.',
     retry: 'after checking',
   },
+  'file-being-deleted': {
+    status: 409,
+    iceberg: COMMIT_FAILED,
+    title: 'File being deleted',
+    meaning:
+      'A purge deletes the file, or has deleted it since it was read: no table named it any ' +
+      'more. Nothing was changed.',
+    remedy: 'Write the file again, best under another name, and then add it.',
+    retry: 'after checking',
+  },
   'file-not-parquet': {
     status: 422,
     iceberg: BAD_REQUEST,

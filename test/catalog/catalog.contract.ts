@@ -1,5 +1,6 @@
 import type { OpenedCatalog } from './catalog-samples.ts'
 import { describeCommits } from './commit.contract.ts'
+import { describeDeletions } from './deletions.contract.ts'
 import { describeEventOrder } from './event-order.contract.ts'
 import { describeEvents } from './events.contract.ts'
 import { describeJobs } from './jobs.contract.ts'
@@ -46,6 +47,7 @@ export function describeCatalog(
   describeCommits(catalog)
   describePublications(catalog)
   describePaths(catalog)
+  describeDeletions(catalog)
   describeLocations(catalog)
   describeNamespaces(catalog)
   describeViews(catalog)

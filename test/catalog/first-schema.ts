@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import type { Catalog } from '../../src/catalog/catalog.ts'
 import { encodeExact } from '../../src/catalog/sql/rows/tagged-json.ts'
-import { committed, newTable, openTransaction, stateOf, viewOf } from './catalog-samples.ts'
+import {
+  committed,
+  newTable,
+  openTransaction,
+  stagedFileOf,
+  stateOf,
+  viewOf,
+} from './catalog-samples.ts'
 
 const UUID = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff'
 const TRANSACTION_ID = '6f9619ff-8b86-4d01-b42d-00cf4fc96400'
@@ -12,6 +19,8 @@ const TRANSACTION_ID = '6f9619ff-8b86-4d01-b42d-00cf4fc96400'
 export async function firstSchema(engineName: 'sqlite' | 'postgres'): Promise<string> {
   const first = new URL(`../../schemas/sql/${engineName}/0001-catalog.sql`, import.meta.url)
   const { definition } = stateOf('Planets')
+  const ids = `'${TRANSACTION_ID}', '${UUID}'`
+  const [one, another] = ['file:/a//b', '/a/b'].map((path) => encodeExact(stagedFileOf(path)))
   const definitionText = encodeExact({ ...definition, tableUuid: UUID })
   return `
     ${await readFile(first, 'utf8')}
@@ -23,6 +32,11 @@ export async function firstSchema(engineName: 'sqlite' | 'postgres'): Promise<st
       'file:///planets', 0, '${definitionText}', null, 0, '{}', 1000, 1000, null, -1, 0);
     insert into transactions values ('${TRANSACTION_ID}', 'open', 'snapshot',
       '{"author":null,"message":null}', 1000, 5000, null, '[]', 0);
+    insert into staged_files values
+      (${ids}, 'of-its-text', 0, '${one}'), (${ids}, 'of-another', 1, '${another}');
+    insert into staged_removals values
+      (${ids}, 'of-its-text', '${encodeExact('file:/r')}');
+    insert into known_paths values ('${UUID}', 1);
   `
 }
 
@@ -44,6 +58,7 @@ export async function expectUpToDate(catalog: Catalog): Promise<void> {
     'already-exists',
   )
   expect(await catalog.namespaces.drop(['deep', 'SKY'])).toBe('not-empty')
+  await expectKeyed(catalog)
   const open = await catalog.transactions.find(TRANSACTION_ID)
   expect(open).toEqual(
     openTransaction({ transactionId: TRANSACTION_ID, author: null, message: null }),
@@ -55,4 +70,26 @@ export async function expectUpToDate(catalog: Catalog): Promise<void> {
   })
   expect(await catalog.tables.drop({ tableUuid: UUID, expectedVersion: 0 })).toBe('dropped')
   expect(await catalog.namespaces.drop(['deep', 'SKY'])).toBe('dropped')
+}
+
+/** Paths that were known by their text are found by their key. */
+async function expectKeyed({ paths, transactions }: Catalog): Promise<void> {
+  const staged = await paths.findStaged({ paths: ['file:///a/b', 'file:///c'], nowMs: 4_999 })
+  expect(staged).toEqual([{ path: 'file:///a/b', tableUuid: UUID, transactionId: TRANSACTION_ID }])
+  const again = await transactions.stage({
+    ...{ transactionId: TRANSACTION_ID, tableUuid: UUID, currentSnapshotId: null },
+    addedFiles: [stagedFileOf('file:////a/b')],
+    addedFilesMax: 9,
+  })
+  expect(again).toMatchObject({ outcome: 'duplicate' })
+  // Until its manifests were read it may know any path.
+  expect(await paths.listUnkeyed(9)).toEqual([UUID])
+  expect(await paths.findKnown(UUID, ['file:///x'])).toEqual(new Set(['file:///x']))
+  expect(await paths.findTables(['file:///x'])).toEqual(new Map([['file:///x', [UUID]]]))
+  await paths.addKeys(UUID, ['file:/y'])
+  expect(await paths.endKeying(UUID, 7)).toBe('changed')
+  expect(await paths.listUnkeyed(9)).toEqual([UUID])
+  expect(await paths.endKeying(UUID, 0)).toBe('ended')
+  expect(await paths.listUnkeyed(9)).toEqual([])
+  expect(await paths.findKnown(UUID, ['file:///x', '/y'])).toEqual(new Set(['/y']))
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Catalog } from '../../src/catalog/catalog.ts'
 import { appendTo, create, newTable, stateOf } from './catalog-samples.ts'
 
@@ -18,12 +17,20 @@ export function describePaths(catalog: () => Catalog): void {
       const ofMoons = moons.definition.tableUuid
       expect(await catalog().paths.findKnown(ofPlanets, asked)).toEqual(new Set(paths))
       expect(await catalog().paths.findKnown(ofMoons, asked)).toEqual(new Set(['file:///b']))
-      expect(await catalog().paths.findOfOtherTables(ofPlanets, asked)).toEqual(
-        new Set(['file:///b']),
-      )
-      expect(await catalog().paths.findOfOtherTables(ofMoons, asked)).toEqual(new Set(paths))
-      expect(await catalog().paths.findOfOtherTables(randomUUID(), asked)).toEqual(new Set(paths))
+      const tables = await catalog().paths.findTables(asked)
+      expect([...tables.keys()].sort()).toEqual(paths)
+      expect(tables.get('file:///a')).toEqual([ofPlanets])
+      expect(tables.get('file:///b')?.toSorted()).toEqual([ofPlanets, ofMoons].sort())
       expect(await catalog().paths.findKnown(ofPlanets, [])).toEqual(new Set())
+    })
+
+    test('a path is known under any spelling, in a bucket under its own only', async () => {
+      const state = await create(catalog(), 'planets')
+      const added = ['file:/a//b', 's3a://bucket/a//b']
+      await catalog().tables.commit({ tables: [appendTo(state, 1n, added)], transactions: [] })
+      const asked = ['file:///a/b', '/a/b/', 's3://bucket/a//b', 's3://bucket/a/b', 'file:///a']
+      const known = await catalog().paths.findKnown(state.definition.tableUuid, asked)
+      expect([...known]).toEqual(['file:///a/b', '/a/b/', 's3://bucket/a//b'])
     })
 
     test('a path that comes twice is no failure', async () => {
@@ -52,7 +59,7 @@ export function describePaths(catalog: () => Catalog): void {
       const asked = [...paths, 'file:///own', 'file:///none']
       const known = await catalog().paths.findKnown(clone.definition.tableUuid, asked)
       expect(known.size).toBe(5_001)
-      expect((await catalog().paths.findOfOtherTables(originUuid, asked)).size).toBe(5_001)
+      expect((await catalog().paths.findTables(asked)).size).toBe(5_001)
       await catalog().tables.drop({ tableUuid: originUuid, expectedVersion: 1 })
       expect((await catalog().paths.findKnown(clone.definition.tableUuid, asked)).size).toBe(5_001)
       expect((await catalog().paths.findKnown(originUuid, asked)).size).toBe(0)

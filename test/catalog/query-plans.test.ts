@@ -20,9 +20,10 @@ const engine: SqlEngine = {
   ...{ name: 'sqlite', connection, contentionMsMax: 0, failureOf: () => 'other' },
   ...{ damage: new Damage(), requireInPlace: () => undefined },
   ...{ lockMigrations: async () => undefined, holdNamespaces: async () => true },
+  holdPaths: async () => undefined,
   transact: (work) => connection.transaction().execute(work),
   ...{ lockFolder: async () => undefined, lockNumbering: undefined, skipLocked: rawSql`` },
-  runTogether: async () => undefined,
+  runTogether: async () => [],
 }
 const snapshots = new SqlSnapshots(engine)
 

@@ -18,6 +18,7 @@ import { PostgresTurns } from './postgres-turns.ts'
 
 const INT8_OID = 20
 const CONNECTIONS_MAX = 10
+const HOLD_PATHS_MS_MAX = 1_000
 const CONNECT_MS_MAX = 10_000
 const CONTENTION_MS_MAX = 10_000
 // Above the server's own limit for transactions, which answers with a reason; this one is for reads
@@ -108,6 +109,7 @@ function postgresEngine(pool: pg.Pool, damage: Damage): SqlEngine {
     },
     holdNamespaces,
     lockFolder,
+    holdPaths,
     lockNumbering,
     skipLocked: sql`for update skip locked`,
     runTogether,
@@ -121,6 +123,16 @@ function postgresEngine(pool: pg.Pool, damage: Damage): SqlEngine {
 async function lockNumbering(transaction: SqlTransaction): Promise<void> {
   await sql`set transaction isolation level read committed`.execute(transaction)
   await sql`select pg_advisory_xact_lock(${NUMBERING_LOCK})`.execute(transaction)
+}
+
+/**
+ * In the order in which commits take these locks, and before any row: then nobody waits for us who
+ * has what we wait for.
+ */
+async function holdPaths(transaction: SqlTransaction): Promise<void> {
+  await sql`set transaction isolation level read committed`.execute(transaction)
+  await sql`set local lock_timeout = ${sql.lit(HOLD_PATHS_MS_MAX)}`.execute(transaction)
+  await sql`lock table staged_files, known_paths in share mode`.execute(transaction)
 }
 
 async function holdNamespaces(
@@ -156,7 +168,7 @@ async function lockFolder(
 async function runTogether(
   transaction: SqlTransaction,
   statements: Iterable<Compilable>,
-): Promise<void> {
+): Promise<readonly unknown[]> {
   let together: CompiledQuery[] = []
   let parameterCount = 0
   for (const statement of statements) {
@@ -169,7 +181,8 @@ async function runTogether(
     together.push(compiled)
     parameterCount += compiled.parameters.length
   }
-  if (together.length > 0) await transaction.executeQuery(joined(together))
+  if (together.length === 0) return []
+  return (await transaction.executeQuery(joined(together))).rows
 }
 
 /** `with part_0 as (insert ...), part_1 as (insert ...) insert ...` */

@@ -3,6 +3,7 @@ import type { Catalog } from '../catalog.ts'
 import type { TurnStore } from '../turn-store.ts'
 import { migrate } from './engine/migrations.ts'
 import { read, type SqlEngine } from './engine/sql-engine.ts'
+import { SqlDeletions } from './sql-deletions.ts'
 import { SqlEvents } from './sql-events.ts'
 import { SqlJobs } from './sql-jobs.ts'
 import { SqlLeases } from './sql-leases.ts'
@@ -16,6 +17,10 @@ import { SqlSnapshots } from './sql-snapshots.ts'
 import { SqlTables } from './sql-tables.ts'
 import { SqlTransactions } from './sql-transactions.ts'
 import { SqlViews } from './sql-views.ts'
+import { keyStagedPaths } from './staged-path-keys.ts'
+
+/** What migrations do in code with the rows of their tables. */
+const FINISHES = new Map([[8, keyStagedPaths]])
 
 /** The catalog in a database of SQL; what differs between the engines is in `SqlEngine`. */
 export function sqlCatalog(
@@ -37,6 +42,7 @@ export function sqlCatalog(
     publications: new SqlPublications(engine),
     paths: new SqlPaths(engine),
     locations: new SqlLocations(engine),
+    deletions: new SqlDeletions(engine),
     namespaces: new SqlNamespaces(engine),
     views: new SqlViews(engine),
     replays: new SqlReplays(engine),
@@ -45,7 +51,7 @@ export function sqlCatalog(
     jobs: new SqlJobs(engine),
     turns,
     settings: new SqlSettings(engine),
-    migrate: () => migrate(engine),
+    migrate: () => migrate(engine, FINISHES),
     ping: async () => {
       engine.damage.refuse()
       await read(engine, async (connection) => {

@@ -3,9 +3,15 @@ import { CatalogError } from '../../core/errors.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Transaction } from '../../core/table/transaction.ts'
 import type { CatalogCommit, CatalogCommitOutcome, TableCommit } from '../table-store.ts'
-import { chunks, Refusal, type SqlTransaction } from './engine/sql-engine.ts'
+import {
+  chunks,
+  Refusal,
+  ROWS_PER_STATEMENT,
+  type SqlEngine,
+  type SqlTransaction,
+} from './engine/sql-engine.ts'
 import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
-import type { SnapshotRow, TableRow } from './engine/sql-schema.ts'
+import type { DeletionRow, SnapshotRow, TableRow } from './engine/sql-schema.ts'
 import type { TableContext } from './rows/definition-cache.ts'
 import {
   CHANGING_COLUMNS,
@@ -17,6 +23,7 @@ import {
   transactionRow,
 } from './rows/sql-rows.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
+import { deletionsTaken, refuseDeleted, takeFromDeletion } from './sql-deletions.ts'
 import { claimLocation, hasLocation } from './sql-locations.ts'
 import { claimName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
@@ -49,8 +56,26 @@ export async function commitAll(
   }
   for (const table of tables) await forgetSnapshots(transaction, table)
   const inserts = historyInserts(transaction, tables, firstPositions)
-  await context.engine.runTogether(transaction, [...inserts, ...raised.takeInserts(transaction)])
+  const statements = [...inserts, ...raised.takeInserts(transaction)]
+  await runAndTake(transaction, { statements, commit }, context.engine)
   return { outcome: 'committed' }
+}
+
+/** Runs the statements, and takes the paths that the commit adds from deletion after them. */
+async function runAndTake(
+  transaction: SqlTransaction,
+  {
+    statements,
+    commit: { tables, rewritten },
+  }: { readonly statements: readonly Compilable[]; readonly commit: CatalogCommit },
+  engine: SqlEngine,
+): Promise<void> {
+  const paths = tables.flatMap(({ addedPaths }) => addedPaths)
+  const together = paths.length <= ROWS_PER_STATEMENT ? paths : []
+  const taken = together.length === 0 ? [] : [deletionsTaken(transaction, together)]
+  const rows = await engine.runTogether(transaction, [...statements, ...taken])
+  if (taken.length > 0) refuseDeleted(rows as readonly DeletionRow[], rewritten)
+  else await takeFromDeletion(transaction, paths, rewritten)
 }
 
 /** In the order of their keys, for whoever commits several at once. */

@@ -1,27 +1,146 @@
-import type { PathStore } from '../path-store.ts'
-import {
-  type Connection,
-  chunks,
-  read,
-  type SqlEngine,
-  type SqlTransaction,
-} from './engine/sql-engine.ts'
-import { pathHash } from './rows/sql-keys.ts'
+import type { PathStore, StagedPath } from '../path-store.ts'
+import { chunks, read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
+import { pathHash, pathKey } from './rows/sql-keys.ts'
+
+const FORGOTTEN_AT_ONCE = 2_000n
 
 export class SqlPaths implements PathStore {
   readonly #engine: SqlEngine
+  /** Once none is unkeyed, none ever will be: only what is cloned from one is, too. */
+  #areAllKeyed = false
 
   constructor(engine: SqlEngine) {
     this.#engine = engine
   }
 
-  findKnown(tableUuid: string, paths: readonly string[]): Promise<ReadonlySet<string>> {
-    return read(this.#engine, (connection) => findPaths(connection, { tableUuid, paths }, 'own'))
+  async findKnown(tableUuid: string, paths: readonly string[]): Promise<ReadonlySet<string>> {
+    if ((await this.#findUnkeyed()).includes(tableUuid)) return new Set(paths)
+    const found = await this.#findHashes(paths, (hashes) =>
+      this.#engine.connection
+        .selectFrom('known_paths')
+        .select(['path_hash', 'table_uuid'])
+        .where('path_hash', 'in', hashes)
+        .where('table_uuid', '=', tableUuid),
+    )
+    return new Set(found.keys())
   }
 
-  findOfOtherTables(tableUuid: string, paths: readonly string[]): Promise<ReadonlySet<string>> {
-    return read(this.#engine, (connection) => findPaths(connection, { tableUuid, paths }, 'other'))
+  async findTables(paths: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const unkeyed = await this.#findUnkeyed()
+    const found = await this.#findHashes(paths, (hashes) =>
+      this.#engine.connection
+        .selectFrom('known_paths')
+        .select(['path_hash', 'table_uuid'])
+        .where('path_hash', 'in', hashes),
+    )
+    if (unkeyed.length === 0) return found
+    return new Map(
+      paths.map((path) => [path, [...new Set([...unkeyed, ...(found.get(path) ?? [])])]]),
+    )
   }
+
+  async findStaged({
+    paths,
+    nowMs,
+  }: {
+    readonly paths: readonly string[]
+    readonly nowMs: number
+  }): Promise<readonly StagedPath[]> {
+    const staged: StagedPath[] = []
+    for (const chunk of chunks(paths)) {
+      const byKey = new Map(chunk.map((path) => [pathKey(path), path]))
+      const rows = await read(this.#engine, (connection) =>
+        connection
+          .selectFrom('staged_files as f')
+          .innerJoin('transactions as t', 't.transaction_id', 'f.transaction_id')
+          .select(['f.path_key', 'f.table_uuid', 'f.transaction_id'])
+          .where('f.path_key', 'in', [...byKey.keys()])
+          .where('t.expires_at_ms', '>', BigInt(Math.floor(nowMs)))
+          .execute(),
+      )
+      for (const row of rows) {
+        staged.push({
+          path: byKey.get(row.path_key) ?? '',
+          tableUuid: row.table_uuid,
+          transactionId: row.transaction_id,
+        })
+      }
+    }
+    return staged
+  }
+
+  async listUnkeyed(limit: number): Promise<readonly string[]> {
+    return (await this.#findUnkeyed()).slice(0, limit)
+  }
+
+  async addKeys(tableUuid: string, paths: readonly string[]): Promise<void> {
+    for (const chunk of chunks(paths)) {
+      await write(this.#engine, async (transaction) => {
+        if ((await holdTable(transaction, tableUuid)) === undefined) return
+        await addPaths(transaction, [{ tableUuid, paths: chunk }])
+      })
+    }
+  }
+
+  endKeying(tableUuid: string, version: number): Promise<'ended' | 'changed'> {
+    return write(this.#engine, async (transaction) => {
+      // Whoever clones the table holds its row, too: the clone is unkeyed, or has all keys.
+      const found = await holdTable(transaction, tableUuid)
+      if (found !== undefined && found !== BigInt(version)) return 'changed'
+      await transaction.deleteFrom('unkeyed_paths').where('table_uuid', '=', tableUuid).execute()
+      return 'ended'
+    })
+  }
+
+  async #findUnkeyed(): Promise<readonly string[]> {
+    if (this.#areAllKeyed) return []
+    const rows = await read(this.#engine, (connection) =>
+      connection.selectFrom('unkeyed_paths').select('table_uuid').orderBy('table_uuid').execute(),
+    )
+    this.#areAllKeyed = rows.length === 0
+    return rows.map((row) => row.table_uuid)
+  }
+
+  /** Tables by path, of the paths that have any. */
+  async #findHashes(
+    paths: readonly string[],
+    query: (hashes: readonly bigint[]) => KnownPaths,
+  ): Promise<ReadonlyMap<string, readonly string[]>> {
+    const found = new Map<string, string[]>()
+    for (const chunk of chunks([...new Set(paths)])) {
+      const hashes = chunk.map(pathHash)
+      const rows = await read(this.#engine, () => query(hashes).execute())
+      const tables = new Map<bigint, string[]>()
+      for (const row of rows) {
+        const known = tables.get(row.path_hash)
+        if (known === undefined) tables.set(row.path_hash, [row.table_uuid])
+        else known.push(row.table_uuid)
+      }
+      chunk.forEach((path, index) => {
+        const known = tables.get(hashes[index] as bigint)
+        if (known !== undefined) found.set(path, known)
+      })
+    }
+    return found
+  }
+}
+
+/** Until the transaction ends nobody changes, drops or clones it. Returns its version. */
+async function holdTable(
+  transaction: SqlTransaction,
+  tableUuid: string,
+): Promise<bigint | undefined> {
+  const held = await transaction
+    .updateTable('tables')
+    .set((column) => ({ version: column.ref('version') }))
+    .where('table_uuid', '=', tableUuid)
+    .returning('version')
+    .executeTakeFirst()
+  return held?.version
+}
+
+interface KnownPaths {
+  execute(): Promise<readonly { readonly path_hash: bigint; readonly table_uuid: string }[]>
 }
 
 export interface PathsOfTable {
@@ -55,6 +174,17 @@ export async function copyPaths(
   transaction: SqlTransaction,
   { fromTableUuid, toTableUuid }: { fromTableUuid: string; toTableUuid: string },
 ): Promise<void> {
+  // First: a table that is keyed in between has all its keys by then.
+  await transaction
+    .insertInto('unkeyed_paths')
+    .columns(['table_uuid'])
+    .expression((from) =>
+      from
+        .selectFrom('unkeyed_paths')
+        .select((column) => [column.cast<string>(column.val(toTableUuid), 'text').as('to_table')])
+        .where('table_uuid', '=', fromTableUuid),
+    )
+    .execute()
   await transaction
     .insertInto('known_paths')
     .columns(['table_uuid', 'path_hash'])
@@ -69,26 +199,20 @@ export async function copyPaths(
     .execute()
 }
 
-/** `own`: among the table's own paths; `other`: among those of all other tables. */
-async function findPaths(
-  connection: Connection,
-  { tableUuid, paths }: PathsOfTable,
-  whose: 'own' | 'other',
-): Promise<ReadonlySet<string>> {
-  const found = new Set<string>()
-  for (const chunk of chunks([...new Set(paths)])) {
-    const hashes = chunk.map(pathHash)
-    const rows = await connection
-      .selectFrom('known_paths')
-      .select('path_hash')
-      .distinct()
-      .where('path_hash', 'in', hashes)
-      .where('table_uuid', whose === 'own' ? '=' : '!=', tableUuid)
-      .execute()
-    const known = new Set(rows.map((row) => row.path_hash))
-    chunk.forEach((path, index) => {
-      if (known.has(hashes[index] as bigint)) found.add(path)
-    })
+/** Some at a time: a table may know millions, and others work in between. */
+export async function forgetPaths(transaction: SqlTransaction, tableUuid: string): Promise<void> {
+  for (;;) {
+    const deleted = await transaction
+      .deleteFrom('known_paths')
+      .where('table_uuid', '=', tableUuid)
+      .where('path_hash', 'in', (from) =>
+        from
+          .selectFrom('known_paths')
+          .select('path_hash')
+          .where('table_uuid', '=', tableUuid)
+          .limit(Number(FORGOTTEN_AT_ONCE)),
+      )
+      .executeTakeFirst()
+    if (deleted.numDeletedRows < FORGOTTEN_AT_ONCE) return
   }
-  return found
 }

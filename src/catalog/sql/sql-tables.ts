@@ -2,6 +2,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { jointOrigin } from '../../core/event-origin.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { keepsFiles } from '../../core/table-properties.ts'
+import type { NewDeletion } from '../deletion-store.ts'
 import type { MutationOptions } from '../replay-store.ts'
 import type {
   CatalogCommit,
@@ -35,10 +36,11 @@ import {
 } from './rows/sql-rows.ts'
 import { decodeExact } from './rows/tagged-json.ts'
 import { commitAll } from './sql-commit.ts'
+import { addDeletions, takeFromDeletion, takeTableFromDeletion } from './sql-deletions.ts'
 import { claimLocation, insertLocation, markKeepsFiles } from './sql-locations.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
-import { addPaths, copyPaths } from './sql-paths.ts'
+import { addPaths, copyPaths, forgetPaths } from './sql-paths.ts'
 import { addPublication } from './sql-publications.ts'
 import { type RaisedEvents, tableCreated, tableDropped } from './sql-raised-events.ts'
 import { mutate } from './sql-replays.ts'
@@ -80,11 +82,11 @@ export class SqlTables implements TableStore {
   }
 
   drop(
-    table: ExpectedTable,
+    table: ExpectedTable & { readonly deletions?: readonly NewDeletion[] },
     options: MutationOptions = {},
   ): Promise<'dropped' | 'not-found' | 'version-mismatch'> {
     return mutate(this.#context.engine, options, (transaction, raised) =>
-      deleteTable(transaction, table, { raised, ...this.#context }),
+      dropTable(transaction, table, { raised, ...this.#context }),
     )
   }
 
@@ -109,14 +111,15 @@ export class SqlTables implements TableStore {
 /** Throws `Refusal`. */
 async function insertTable(
   transaction: SqlTransaction,
-  { state, snapshots, snapshotLog, addedPaths, ...more }: NewTable,
+  table: NewTable,
   { engine, definitions, raised, replaces }: MutationContext & { readonly replaces?: string },
 ): Promise<'created'> {
+  const { state, snapshots, snapshotLog } = table
+  const { mayShareLocation = false, earlierPublications = [] } = table
   const { namespace, name } = state
   const { tableUuid } = state.definition
-  const { copyPathsFromTableUuid, mayShareLocation = false, earlierPublications = [] } = more
   // First, as renamings do: a table's row, then names.
-  if (copyPathsFromTableUuid !== undefined) await holdSource(transaction, copyPathsFromTableUuid)
+  await holdSource(transaction, table)
   await addNamespaces(transaction, namespace, { engine, raised })
   const claimed = await claimName(transaction, { namespace, name, kind: 'table', uuid: tableUuid })
   if (claimed === 'view') throw new Refusal('view-exists')
@@ -145,28 +148,61 @@ async function insertTable(
   for (const chunk of chunks(logRows(tableUuid, snapshotLog, 0n))) {
     await transaction.insertInto('snapshot_log').values(chunk).execute()
   }
-  await addPaths(transaction, [{ tableUuid, paths: addedPaths }])
-  if (copyPathsFromTableUuid !== undefined) {
-    await copyPaths(transaction, { fromTableUuid: copyPathsFromTableUuid, toTableUuid: tableUuid })
-  }
   for (const publication of earlierPublications) {
     await addPublication(transaction, { tableUuid, ...publication })
   }
   await addFirstPublication(transaction, state)
+  await namePaths(transaction, table)
   return 'created'
 }
 
-/** Throws `table-not-found`. Whoever drops it waits, and then finds its paths in use. */
-async function holdSource(transaction: SqlTransaction, tableUuid: string): Promise<void> {
+/** Makes known what the table references, and takes it from deletion. */
+async function namePaths(transaction: SqlTransaction, table: NewTable): Promise<void> {
+  const { state, addedPaths, rewritten, copyPathsFromTableUuid, earlierPublications = [] } = table
+  const { tableUuid } = state.definition
+  const metadata = [...earlierPublications, state].flatMap(
+    ({ metadataLocation = [] }) => metadataLocation,
+  )
+  const paths = [...addedPaths, ...metadata]
+  await addPaths(transaction, [{ tableUuid, paths }])
+  if (copyPathsFromTableUuid !== undefined) {
+    await copyPaths(transaction, { fromTableUuid: copyPathsFromTableUuid, toTableUuid: tableUuid })
+  }
+  await takeTableFromDeletion(transaction, tableUuid)
+  await takeFromDeletion(transaction, paths, rewritten)
+}
+
+/**
+ * Throws `table-not-found` or `snapshot-not-found`. Whoever drops it, or forgets snapshots of it,
+ * waits, and then finds its paths in use.
+ */
+async function holdSource(
+  transaction: SqlTransaction,
+  { copyPathsFromTableUuid: tableUuid, snapshots }: NewTable,
+): Promise<void> {
+  if (tableUuid === undefined) return
   const held = await transaction
     .updateTable('tables')
     .set((column) => ({ version: column.ref('version') }))
     .where('table_uuid', '=', tableUuid)
     .executeTakeFirst()
-  if (held.numUpdatedRows > 0n) return
-  throw new CatalogError('table-not-found', `there is no table ${tableUuid}`, {
-    facts: { table: tableUuid },
-  })
+  const facts = { table: tableUuid }
+  if (held.numUpdatedRows === 0n) {
+    throw new CatalogError('table-not-found', `there is no table ${tableUuid}`, { facts })
+  }
+  for (const { snapshotId } of snapshots) {
+    const found = await transaction
+      .selectFrom('snapshots')
+      .select('snapshot_id')
+      .where('table_uuid', '=', tableUuid)
+      .where('snapshot_id', '=', snapshotId)
+      .executeTakeFirst()
+    if (found !== undefined) continue
+    const snapshot = String(snapshotId)
+    throw new CatalogError('snapshot-not-found', `snapshot ${snapshot} was removed meanwhile`, {
+      facts: { ...facts, snapshot },
+    })
+  }
 }
 
 /** Throws `Refusal`. */
@@ -281,6 +317,17 @@ async function listTables(
 }
 
 /** Throws `Refusal`. */
+async function dropTable(
+  transaction: SqlTransaction,
+  { deletions = [], ...table }: ExpectedTable & { readonly deletions?: readonly NewDeletion[] },
+  context: MutationContext,
+): Promise<'dropped'> {
+  const outcome = await deleteTable(transaction, table, context)
+  await addDeletions(transaction, deletions)
+  return outcome
+}
+
+/** Throws `Refusal`. */
 async function deleteTable(
   transaction: SqlTransaction,
   { tableUuid, expectedVersion }: ExpectedTable,
@@ -299,12 +346,13 @@ async function deleteTable(
   const namespace = decodeExact<readonly string[]>(deleted.namespace)
   raised.raise(tableDropped({ namespace, name, tableUuid, version: expectedVersion + 1 }))
   await releaseName(transaction, { kind: 'table', uuid: tableUuid })
-  for (const name of ['snapshots', 'snapshot_log', 'known_paths', 'publications'] as const) {
+  for (const name of ['snapshots', 'snapshot_log', 'publications', 'unkeyed_paths'] as const) {
     await transaction.deleteFrom(name).where('table_uuid', '=', tableUuid).execute()
   }
   // Its location stays its own while files may be there.
   const { properties } = definitions.decode(tableUuid, deleted.definition, expectedVersion)
   if (keepsFiles(properties)) await markKeepsFiles(transaction, tableUuid, true)
+  await forgetPaths(transaction, tableUuid)
   return 'dropped'
 }
 

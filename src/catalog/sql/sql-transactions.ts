@@ -17,6 +17,7 @@ import type { Database, TransactionRow } from './engine/sql-schema.ts'
 import { pathKey } from './rows/sql-keys.ts'
 import { TRANSACTION_COLUMNS, transactionOf, transactionRow } from './rows/sql-rows.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
+import { takeFromDeletion } from './sql-deletions.ts'
 import { mutate } from './sql-replays.ts'
 
 const STAGING_TABLES = ['staged_files', 'staged_removals', 'transaction_tables'] as const
@@ -108,6 +109,8 @@ async function stage(sqlTransaction: SqlTransaction, staging: Staging): Promise<
   await touchTable(sqlTransaction, staging)
   const path = await insertStagedFiles(sqlTransaction, staging, before)
   if (path !== undefined) throw refuse({ outcome: 'duplicate', path })
+  const paths = staging.addedFiles?.map(({ dataFile }) => dataFile.path) ?? []
+  await takeFromDeletion(sqlTransaction, paths, staging.rewritten)
   await insertStagedRemovals(sqlTransaction, staging)
   return { outcome: 'staged' }
 }

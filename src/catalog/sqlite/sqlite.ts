@@ -125,6 +125,7 @@ function sqliteEngine(
     // So do all others: nothing is dropped in between.
     holdNamespaces: async () => true,
     lockFolder: async () => undefined,
+    holdPaths: async () => undefined,
     // Writers take turns, so positions come in the order of commits.
     lockNumbering: undefined,
     skipLocked: sql``,
@@ -135,8 +136,12 @@ function sqliteEngine(
 async function runTogether(
   transaction: SqlTransaction,
   statements: Iterable<Compilable>,
-): Promise<void> {
-  for (const statement of statements) await transaction.executeQuery(statement.compile())
+): Promise<readonly unknown[]> {
+  let rows: readonly unknown[] = []
+  for (const statement of statements) {
+    rows = (await transaction.executeQuery(statement.compile())).rows
+  }
+  return rows
 }
 
 /** Also when the file is no longer where it was opened, so that the next start would miss it. */

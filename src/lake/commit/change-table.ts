@@ -5,6 +5,7 @@ import type { Keep } from '../../core/replay.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
+import { pastDeletions } from '../deletion/past-deletions.ts'
 import { deleteQuietly } from '../snapshot/orphans.ts'
 import type { PreparedSnapshot } from '../snapshot/snapshot-writer.ts'
 import { getTable, tableNotFound } from '../table/table-lookup.ts'
@@ -88,7 +89,9 @@ async function commit(
   let isRefused = true
   try {
     const commits = { tables: [tableCommit], transactions: [] }
-    const outcome = await deps.catalog.tables.commit(commits, options)
+    const outcome = await pastDeletions(deps, (rewritten) =>
+      deps.catalog.tables.commit({ ...commits, rewritten }, options),
+    )
     isRefused = outcome.outcome !== 'committed'
     return outcome
   } catch (error) {

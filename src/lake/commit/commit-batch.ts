@@ -1,4 +1,5 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import { FilesDeletedError } from '../../catalog/deletion-store.ts'
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { locationKey } from '../../core/file/location-key.ts'
@@ -6,6 +7,7 @@ import { keyTaken } from '../../core/replay.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { TableCommitResult } from '../../core/table/transaction.ts'
+import { pastDeletions } from '../deletion/past-deletions.ts'
 import { deleteQuietly } from '../snapshot/orphans.ts'
 import { type PreparedSnapshot, writeSnapshot } from '../snapshot/snapshot-writer.ts'
 import { SpareManifests } from '../snapshot/spare-manifests.ts'
@@ -13,6 +15,7 @@ import { tableNotFound } from '../table/table-lookup.ts'
 import type { CommitServices } from './commit-dependencies.ts'
 import { type BatchOutcome, onlyAppends, type PendingTransaction } from './commit-queue.ts'
 import { type ValidChange, validateChange } from './commit-validation.ts'
+import { thoseAdding } from './deleted-files.ts'
 import { withNames } from './name-mapping-update.ts'
 import { LostRace, onNewest } from './on-newest.ts'
 import type { SharedTurn } from './shared-turns.ts'
@@ -89,7 +92,16 @@ async function tryCommit(
   if (accepted.length === 0) return undefined
   const prepared = await prepareTables(deps, tables, spares)
   const results = resultsByTransaction(accepted, prepared)
-  const outcome = await commitPrepared(deps, prepared, { accepted, results })
+  const outcome = await commitPrepared(deps, prepared, { accepted, results }).catch((error) => {
+    if (!(error instanceof FilesDeletedError)) throw error
+    return error
+  })
+  if (outcome instanceof FilesDeletedError) {
+    for (const { transaction } of thoseAdding(outcome, accepted)) {
+      outcomes.set(transaction.transactionId, outcome)
+    }
+    return undefined
+  }
   if (outcome.outcome === 'committed') {
     for (const table of prepared) deps.publisher.committed(tableCommit(table))
     for (const [transactionId, tableResults] of results) outcomes.set(transactionId, tableResults)
@@ -265,7 +277,10 @@ async function commitPrepared(
     },
   }))
   try {
-    return await deps.catalog.tables.commit({ tables: prepared.map(tableCommit), transactions })
+    const commit = { tables: prepared.map(tableCommit), transactions }
+    return await pastDeletions(deps, (rewritten) =>
+      deps.catalog.tables.commit({ ...commit, rewritten }),
+    )
   } catch (error) {
     if (!isUnknownState(error)) {
       await discard(deps, prepared)

@@ -10,6 +10,7 @@ import type { Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { StagedChange, StagedFile } from '../../core/table/transaction.ts'
+import { pastDeletions } from '../deletion/past-deletions.ts'
 import { dataFileLocation } from '../file/data-file-location.ts'
 import { inspectFile } from '../file/inspect-file.ts'
 import { findLiveEntries } from '../snapshot/snapshot-change.ts'
@@ -48,7 +49,8 @@ export async function stageFiles(
 
 /** Stages files whose footers were read. All or none. */
 export async function stageInspected(
-  deps: Stores<'paths' | 'transactions'> & Pick<CommitServices, 'ambient' | 'manifests' | 'meter'>,
+  deps: Stores<'paths' | 'transactions'> &
+    Pick<CommitServices, 'ambient' | 'manifests' | 'meter' | 'objects'>,
   state: TableState,
   {
     transactionId,
@@ -209,8 +211,11 @@ export async function refuseLiveFiles(
 
 type StageWhat = Pick<Staging, 'transactionId' | 'addedFiles' | 'removedPaths' | 'truncate'>
 
+/** `objects` is used only when files are added. */
 async function stage(
-  deps: Stores<'transactions'> & Pick<CommitServices, 'ambient'>,
+  deps: Stores<'transactions'> &
+    Pick<CommitServices, 'ambient'> &
+    Partial<Pick<CommitServices, 'objects'>>,
   state: TableState,
   what: StageWhat,
   options: MutationOptions = {},
@@ -221,7 +226,13 @@ async function stage(
     currentSnapshotId: state.currentSnapshot?.snapshotId ?? null,
     addedFilesMax: FILES_PER_TRANSACTION_MAX,
   }
-  const staged = await deps.catalog.transactions.stage(staging, options)
+  const { objects, catalog } = deps
+  const staged =
+    objects === undefined
+      ? await catalog.transactions.stage(staging, options)
+      : await pastDeletions({ objects }, (rewritten) =>
+          catalog.transactions.stage({ ...staging, rewritten }, options),
+        )
   if (staged.outcome !== 'staged') await refuse(deps, staged, what.transactionId)
 }
 

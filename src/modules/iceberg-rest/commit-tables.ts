@@ -12,6 +12,8 @@ import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
+import { statisticsPaths } from '../../lake/deletion/named-files.ts'
+import { pastDeletions } from '../../lake/deletion/past-deletions.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { findAmongAll } from '../../lake/publish/table-history.ts'
 import { requireFreeLocation } from '../../lake/table/table-location.ts'
@@ -211,18 +213,31 @@ async function tableCommit(
     newSnapshots: change.newSnapshots,
     newLogEntries: change.newLogEntries,
     removedSnapshotIds: change.removedSnapshotIds,
-    addedPaths: await pathsOfNewSnapshots(deps, { base, change }),
+    addedPaths: [
+      ...(await pathsOfNewSnapshots(deps, { base, change })),
+      ...newStatisticsPaths(base.definition, change.state.definition),
+    ],
   }
+}
+
+function newStatisticsPaths(
+  before: TableState['definition'],
+  after: TableState['definition'],
+): readonly string[] {
+  const known = new Set(statisticsPaths(before))
+  return statisticsPaths(after).filter((path) => !known.has(path))
 }
 
 /** False if another commit came first. */
 async function tryCommit(
-  deps: Stores<'snapshots' | 'tables'>,
+  deps: Stores<'snapshots' | 'tables'> & Pick<LakeServices, 'objects'>,
   tables: readonly TableCommit[],
   options: ReturnType<AnswerKeeper['withEffect']>,
 ): Promise<boolean> {
   try {
-    const { outcome } = await deps.catalog.tables.commit({ tables, transactions: [] }, options)
+    const { outcome } = await pastDeletions(deps, (rewritten) =>
+      deps.catalog.tables.commit({ tables, transactions: [], rewritten }, options),
+    )
     return outcome === 'committed'
   } catch (error) {
     if (isUnknownState(error) && (await isThere(deps, tables))) return true

@@ -4,6 +4,7 @@ import { createFromUpdates } from '../../core/metadata/new-table.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
+import { statisticsPaths } from '../../lake/deletion/named-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { defaultLocation, requireEmptyLocation } from '../../lake/table/table-location.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
@@ -34,7 +35,10 @@ export async function createByCommit(
   await requireEmptyLocation(deps, state.definition)
   // The table has nothing yet: its current snapshot is one of the new ones.
   const base = { ...state, currentSnapshot: undefined }
-  const addedPaths = await pathsOfNewSnapshots(deps, { base, change: { state, newSnapshots } })
+  const addedPaths = [
+    ...(await pathsOfNewSnapshots(deps, { base, change: { state, newSnapshots } })),
+    ...statisticsPaths(state.definition),
+  ]
   const table = { state, snapshots: newSnapshots, snapshotLog: newLogEntries, addedPaths }
   try {
     return (await addTable(deps, table, keeper)).state

@@ -7,6 +7,7 @@ import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
+import { pastDeletions } from '../../lake/deletion/past-deletions.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { newMetadataLocation, refsOf } from '../../lake/publish/metadata-pieces.ts'
 import { metadataFile } from '../../lake/publish/publisher.ts'
@@ -73,7 +74,9 @@ export async function addTable(
   const state = { ...table.state, metadataLocation, publishedVersion: table.state.version }
   try {
     const options = keeper.withEffect(tableAnswer(tableUuid))
-    const outcome = await deps.catalog.tables.create({ ...table, state }, options)
+    const outcome = await pastDeletions(deps, (rewritten) =>
+      deps.catalog.tables.create({ ...table, state, rewritten }, options),
+    )
     if (outcome !== 'created') throw nameTaken(state, outcome === 'view-exists' ? 'view' : 'table')
   } catch (error) {
     if (!isUnknownState(error)) await deps.objects.delete(metadataLocation).catch(() => undefined)

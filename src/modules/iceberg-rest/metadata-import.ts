@@ -6,6 +6,7 @@ import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/ta
 import type { TableMetadata } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { METADATA_TEXT_BYTES_MAX } from '../../formats/metadata/metadata-file.ts'
+import { statisticsPaths } from '../../lake/deletion/named-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { requireFreeLocation } from '../../lake/table/table-location.ts'
 import { pathsOfImported } from './imported-paths.ts'
@@ -77,7 +78,10 @@ export async function importTable(
     state,
     snapshots: metadata.snapshots,
     snapshotLog: knownLog(metadata.snapshotLog, byId),
-    addedPaths: await pathsOfImported(deps, state, metadata.snapshots),
+    addedPaths: [
+      ...(await pathsOfImported(deps, state, metadata.snapshots)),
+      ...statisticsPaths(definition),
+    ],
     earlierPublications: earlier.map(({ timestampMs, metadataFile }, i) => ({
       version: version - earlier.length + i,
       metadataLocation: metadataFile,

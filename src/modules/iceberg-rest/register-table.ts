@@ -6,6 +6,7 @@ import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import type { SharedTurn } from '../../lake/commit/shared-turns.ts'
+import { pastDeletions } from '../../lake/deletion/past-deletions.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { forgetDrop } from '../../lake/table/drop-mark.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
@@ -58,19 +59,22 @@ export async function registerTable(
 }
 
 async function addImported(
-  deps: Stores<'tables'>,
+  deps: Stores<'tables'> & Pick<LakeServices, 'objects'>,
   importing: Promise<NewTable>,
   keeper: AnswerKeeper,
 ): Promise<TableState> {
   const table = await importing
   const { tableUuid } = table.state.definition
   const options = keeper.withEffect(tableAnswer(tableUuid))
-  requireCreated(await deps.catalog.tables.create(table, options), table)
+  const outcome = await pastDeletions(deps, (rewritten) =>
+    deps.catalog.tables.create({ ...table, rewritten }, options),
+  )
+  requireCreated(outcome, table)
   return table.state
 }
 
 async function replaceByImported(
-  deps: Stores<'tables'> & Pick<LakeServices, 'ambient' | 'meter'>,
+  deps: Stores<'tables'> & Pick<LakeServices, 'ambient' | 'meter' | 'objects'>,
   {
     name,
     importAt,
@@ -93,7 +97,9 @@ async function replaceByImported(
       expectedVersion: before.version,
     }
     const options = keeper.withEffect(tableAnswer(tableUuid))
-    const outcome = await deps.catalog.tables.replace(replacement, options)
+    const outcome = await pastDeletions(deps, (rewritten) =>
+      deps.catalog.tables.replace({ ...replacement, table: { ...table, rewritten } }, options),
+    )
     if (outcome === 'version-mismatch') return new LostRace()
     requireCreated(outcome, table)
     return table.state

@@ -1,8 +1,9 @@
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { LakeServices } from '../../lake/lake.ts'
+import type { DropDependencies } from '../tables/drop-table.ts'
 
 /** The lake, and further stores that the REST catalog uses. */
-export interface RestServices extends LakeServices {
-  readonly catalog: LakeServices['catalog'] &
-    Pick<Catalog, 'views' | 'namespaces' | 'replays' | 'publications' | 'locations'>
-}
+export type RestServices = LakeServices &
+  DropDependencies & {
+    readonly catalog: Pick<Catalog, 'views' | 'namespaces' | 'replays' | 'publications'>
+  }

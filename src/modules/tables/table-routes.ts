@@ -11,14 +11,18 @@ import { defineRoute, type KeptFacts, type RepeatedCall, type Route } from '../.
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { cloneTable } from './clone-table.ts'
-import { type DropDependencies, type DropReport, dropTable } from './drop-table.ts'
+import { DropTableAnswer, DropTableQuery } from './drop-shapes.ts'
+import {
+  type DropDependencies,
+  type DropReport,
+  dropTable,
+  type PurgeChoice,
+} from './drop-table.ts'
 import { summaryToJson, tableToJson } from './table-response.ts'
 import {
   CloneTableRequest,
   CreateTableRequest,
   DescribeTableRequest,
-  DropTableAnswer,
-  DropTableQuery,
   ListTablesQuery,
   RollbackTableRequest,
   TableAnswer,
@@ -35,6 +39,8 @@ import {
 } from './tables.ts'
 
 const TablePosition = z.tuple([z.array(z.string()).min(1), z.string().min(1)])
+/** Named in the answer to a drop. */
+const HOLDERS_MAX = 100
 const LOCATION = { Location: 'Address of the table.' }
 
 const create = (deps: NewTableDependencies) =>
@@ -126,18 +132,20 @@ const drop = (deps: DropDependencies) =>
       tag: TABLES_TAG,
       permission: onTable('own'),
       summary: 'Drop a table',
-      description: 'Its files stay; `purge=true` deletes those that no other table uses.',
+      description:
+        'Its files stay. `purge=true` deletes, after a grace, those that no table, branch, tag, ' +
+        'open transaction or dump names; `purge=now` deletes them at once, and the table’s dumps.',
       query: DropTableQuery,
       answers: [{ status: 200, description: 'Dropped.', shape: DropTableAnswer }],
       problems: ['table-not-found', 'name-invalid'],
       curl: 'curl -X DELETE "$MORAINE/v1/tables/aviation.flights?purge=true"',
     },
     async ({ param, query, keeper }) => {
-      const purge = query.purge === 'true'
+      const purge = query.purge === 'now' ? 'now' : query.purge === 'true'
       const keep = keeper.keeping((report: DropReport) => ({
         status: 200,
         value: droppedToJson(report, purge),
-        isProvisional: purge,
+        isProvisional: purge !== false,
       }))
       const report = await dropTable(deps, param('table_identifier'), { purge, keep })
       return jsonReply(droppedToJson(report, purge))
@@ -282,9 +290,21 @@ function newTableAgain(deps: NewTableDependencies) {
   }
 }
 
-function droppedToJson({ state, deletedFiles, keptFiles }: DropReport, purged: boolean) {
+function droppedToJson(
+  { state, deletedFiles, scheduledFiles, keptFiles, holders }: DropReport,
+  purge: PurgeChoice,
+) {
   const { table_id, identifier } = tableToJson(state)
-  return { identifier, table_id, purged, deleted_files: deletedFiles, kept_files: keptFiles }
+  const mostFirst = holders.toSorted((a, b) => b.files - a.files).slice(0, HOLDERS_MAX)
+  return {
+    ...{ identifier, table_id, purged: purge !== false },
+    deleted_files: deletedFiles,
+    scheduled_files: scheduledFiles,
+    kept_files: keptFiles,
+    held_by: mostFirst.map(({ kind, name, tableUuid, ref = null, files }) => {
+      return { kind, name, table_id: tableUuid, ref, files }
+    }),
+  }
 }
 
 function positionOf(token: string) {

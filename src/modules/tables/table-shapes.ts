@@ -149,12 +149,6 @@ export const ReadTableQuery = z.strictObject({
   filter: Filter.optional(),
 })
 export const ReadSnapshotQuery = z.strictObject({ filter: Filter.optional() })
-export const DropTableQuery = z.strictObject({
-  purge: z.enum(['true', 'false']).optional().meta({
-    description: 'Also deletes the files that no other table uses.',
-    example: 'true',
-  }),
-})
 export const ListTablesQuery = z.strictObject({
   namespace: Namespace.optional().meta({
     description: 'Only tables directly in this namespace.',
@@ -345,27 +339,6 @@ export const TableListAnswer = z
     next_page_token: NextPageToken,
   })
   .meta({ id: 'TableList', example: { tables: [], next_page_token: null } })
-
-export const DropTableAnswer = z
-  .strictObject({
-    identifier: z.string(),
-    table_id: z.string(),
-    purged: z.boolean(),
-    deleted_files: z.int(),
-    kept_files: z.int().meta({
-      description: 'Files not deleted: another table uses them, or they are outside the warehouse.',
-    }),
-  })
-  .meta({
-    id: 'DropTableAnswer',
-    example: {
-      identifier: 'aviation.flights',
-      table_id: EXAMPLE_UUID,
-      purged: true,
-      deleted_files: 12,
-      kept_files: 3,
-    },
-  })
 
 export const SnapshotLogQuery = z.strictObject({
   before: QueryMoment.optional().meta({

@@ -223,7 +223,7 @@ test('the dumps of a dropped table go with it', async () => {
   await make('t', { format: 'ndjson' })
   await make('u')
   const ofU = await stored('u')
-  await dropTable(shop.deps, 't', { purge: true })
+  await dropTable(shop.deps, 't', { purge: 'now' })
   const consumer = forgetDroppedTables(shop.deps)
   const { events } = await shop.deps.catalog.events.list({
     ...{ after: 0n, types: consumer.events, limit: 10 },

@@ -235,7 +235,8 @@ class Run {
     })
     const json = requestOf(operation, await this.#snapshotOf(operation))
     try {
-      return await commitTable({ ...deps, catalog }, { name: this.#name, json }, FREE_CALL)
+      const services = { ...deps, catalog, deleteGraceMs: 0 }
+      return await commitTable(services, { name: this.#name, json }, FREE_CALL)
     } catch (error) {
       if (error instanceof Error) return error
       throw error

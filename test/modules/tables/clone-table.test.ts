@@ -97,7 +97,7 @@ test('when the source is purged, its clone and that one’s clone read every fil
     snapshotIdentifier: 'latest',
   })
   await clone('old', { snapshotIdentifier: String(first) })
-  await dropTable(shop.deps, 'source', { purge: true })
+  await dropTable(shop.deps, 'source', { purge: 'now' })
   const fresh = await shop.another()
   expect(await liveNames({ deps: fresh }, 'copy')).toEqual(['a', 'b', 'c'])
   expect(await liveNames({ deps: fresh }, 'copy_of_copy')).toEqual(['a', 'b', 'c'])

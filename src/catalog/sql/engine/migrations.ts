@@ -13,9 +13,9 @@ interface Migration {
 // The same place from src/catalog/sql/engine and from dist/catalog/sql/engine.
 const MIGRATIONS = new URL('../../../../schemas/sql/', import.meta.url)
 /** What a migration does in code after its statements, by its number. */
-const FINISHES: ReadonlyMap<number, (transaction: SqlTransaction) => Promise<void>> = new Map([
-  [6, addLocations],
-])
+export type Finishes = ReadonlyMap<number, (transaction: SqlTransaction) => Promise<void>>
+
+const FINISHES: Finishes = new Map([[6, addLocations]])
 const TABLES_AT_ONCE = 1_000
 const KEY_BYTES_MAX = 2_000
 const FILE_NAME = /^(\d{4})-[a-z0-9-]+\.sql$/
@@ -23,7 +23,7 @@ const FILE_NAME = /^(\d{4})-[a-z0-9-]+\.sql$/
 /**
  * Applies what is missing, all of it or nothing. A database that a newer Moraine made is refused.
  */
-export async function migrate(engine: SqlEngine): Promise<void> {
+export async function migrate(engine: SqlEngine, more: Finishes = new Map()): Promise<void> {
   const migrations = await readMigrations(engine.name)
   await write(engine, async (transaction) => {
     await engine.lockMigrations(transaction)
@@ -36,7 +36,7 @@ export async function migrate(engine: SqlEngine): Promise<void> {
       })
     }
     for (const migration of migrations.filter(({ number }) => number > applied)) {
-      await apply(transaction, migration)
+      await apply(transaction, migration, new Map([...FINISHES, ...more]))
     }
   })
 }
@@ -70,9 +70,13 @@ async function findAppliedNumber(transaction: SqlTransaction): Promise<number> {
   return Number(newest?.number ?? 0n)
 }
 
-async function apply(transaction: SqlTransaction, migration: Migration): Promise<void> {
+async function apply(
+  transaction: SqlTransaction,
+  migration: Migration,
+  finishes: Finishes,
+): Promise<void> {
   for (const statement of migration.statements) await sql.raw(statement).execute(transaction)
-  await FINISHES.get(migration.number)?.(transaction)
+  await finishes.get(migration.number)?.(transaction)
   await transaction
     .insertInto('moraine_migrations')
     .values({ number: BigInt(migration.number), name: migration.name })

@@ -62,10 +62,21 @@ export interface SqlEngine {
    * `undefined` where the database gives them when events are written.
    */
   readonly lockNumbering: ((transaction: SqlTransaction) => Promise<void>) | undefined
+  /**
+   * Until the transaction ends, nobody stages files or makes paths known: whoever is about to has
+   * ended before it returns, or comes after the transaction. Throws `overloaded` after a second.
+   */
+  holdPaths(transaction: SqlTransaction): Promise<void>
   /** Ends a SELECT of rows to change: those that others are about to change are passed over. */
   readonly skipLocked: RawBuilder<unknown>
-  /** Runs statements that do not depend on each other: in one round trip where that is possible. */
-  runTogether(transaction: SqlTransaction, statements: Iterable<Compilable>): Promise<void>
+  /**
+   * Runs statements that do not depend on each other: in one round trip where that is possible.
+   * Returns the rows of the last one.
+   */
+  runTogether(
+    transaction: SqlTransaction,
+    statements: Iterable<Compilable>,
+  ): Promise<readonly unknown[]>
 }
 
 const BACKOFF_MS_MAX = 50
@@ -171,7 +182,7 @@ function translated(engine: SqlEngine, error: unknown): unknown {
 }
 
 // Engines limit the parameters of a statement: SQLite to 32,766, PostgreSQL to 65,535.
-const ROWS_PER_STATEMENT = 1_000
+export const ROWS_PER_STATEMENT = 1_000
 
 /** Slices small enough for one statement of up to 30 columns. */
 export function* chunks<T>(rows: readonly T[], size = ROWS_PER_STATEMENT): Generator<readonly T[]> {

@@ -30,6 +30,9 @@ export interface Database {
     keeps_files: bigint
   }
   known_paths: { table_uuid: string; path_hash: bigint }
+  /** Tables whose `path_hash` may be that of another spelling than the key. */
+  unkeyed_paths: { table_uuid: string }
+  file_deletions: DeletionRow
   transactions: TransactionRow
   transaction_tables: {
     transaction_id: string
@@ -114,6 +117,17 @@ export interface SnapshotRow {
   schema_id: bigint
   first_row_id: bigint | null
   added_rows: bigint | null
+}
+
+export interface DeletionRow {
+  path_key: string
+  /** As JSON. */
+  path: string
+  table_uuid: string
+  mark: string
+  reason: 'purge'
+  state: 'doomed' | 'unlinking' | 'unlinked'
+  due_at_ms: bigint
 }
 
 export interface TransactionRow {

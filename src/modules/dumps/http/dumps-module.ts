@@ -3,6 +3,7 @@ import type { Module } from '../../module.ts'
 import type { DumpDependencies } from '../dump-dependencies.ts'
 import { dumpJob } from '../dump-job.ts'
 import { forgetDroppedTables } from '../dump-sweep.ts'
+import { dumpedFiles } from '../dumped-files.ts'
 import { Dumps } from '../dumps.ts'
 import { moveOldDumps } from '../old-dumps.ts'
 import { ckanRoutes } from './ckan-routes.ts'
@@ -38,6 +39,7 @@ export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps:
     meters: metrics.meters,
     jobs: [dumpJob(platform, dumps)],
     consumes: [forgetDroppedTables(platform)],
+    fileNamers: [dumpedFiles(platform)],
     dumps,
     prepare: async () => {
       const files = await moveOldDumps(platform)

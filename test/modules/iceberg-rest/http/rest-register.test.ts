@@ -1,5 +1,6 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
+import { unlinkDue } from '../../../../src/lake/deletion/unlinker.ts'
 import { ask } from '../../../http/client.ts'
 import { startTestService, type TestService } from '../../../http/harness.ts'
 import { appendCommit, writeAppend } from './engine-client.ts'
@@ -202,6 +203,10 @@ test('a purge deletes the table’s own files, and a location is that of one tab
   const list = purged.metadata.snapshots[0]['manifest-list']
   expect(await isThere(list)).toBe(true)
   await must(drop('purged', '?purgeRequested=true'), 204)
+  // After the grace.
+  expect(await isThere(list)).toBe(true)
+  const nowMs = () => Date.now() + 8 * 86_400_000
+  await unlinkDue({ ...service.deps, ambient: { ...service.deps.ambient, nowMs } })
   expect(await isThere(list)).toBe(false)
   expect(await isThere(purged['metadata-location'])).toBe(false)
   expect(await must(load('a', 'kept'))).toEqual(kept)

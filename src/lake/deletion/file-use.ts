@@ -1,0 +1,177 @@
+import type { Stores } from '../../catalog/catalog.ts'
+import type { TableLocation } from '../../catalog/location-store.ts'
+import type { Ambient } from '../../core/ambient.ts'
+import { isBelow, locationKey } from '../../core/file/location-key.ts'
+import type { TableState } from '../../core/table/table.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
+import type { FileNamers } from './file-namer.ts'
+import { findNamed, type NamedFilesDependencies } from './named-files.ts'
+
+export type FileUseDependencies = NamedFilesDependencies &
+  Stores<'locations' | 'paths'> & {
+    readonly ambient: Pick<Ambient, 'nowMs'>
+    readonly fileNamers?: FileNamers
+  }
+
+/** What names files: a table, a branch or tag of one, an open transaction, a dump. */
+export interface FileHolder {
+  readonly kind: 'table' | 'branch' | 'tag' | 'transaction' | string
+  /** That of the table, or the id of the transaction. */
+  readonly name: string
+  readonly tableUuid: string
+  /** Name of the branch or tag. */
+  readonly ref?: string
+}
+
+/** What names which files, by the key of their location. */
+export class FileUse {
+  readonly #holders = new Map<string, FileHolder>()
+  readonly #byKey = new Map<string, Set<string>>()
+  /** Tables that may have named some of the files, and were asked. */
+  readonly examinedTableUuids = new Set<string>()
+
+  add(key: string, holder: FileHolder): void {
+    const id = JSON.stringify([holder.kind, holder.tableUuid, holder.name, holder.ref])
+    this.#holders.set(id, holder)
+    const ids = this.#byKey.get(key)
+    if (ids === undefined) this.#byKey.set(key, new Set([id]))
+    else ids.add(id)
+  }
+
+  isUsed(path: string): boolean {
+    return this.#byKey.has(locationKey(path))
+  }
+
+  /** Used only for as long as a transaction is open, or something made of a table is there. */
+  isUsedForNow(path: string): boolean {
+    const ids = [...(this.#byKey.get(locationKey(path)) ?? [])]
+    return ids.length > 0 && ids.every((id) => !this.#isTable(id))
+  }
+
+  /** Everything that holds a file, for each file. */
+  *held(): Generator<{ readonly id: string; readonly key: string; readonly holder: FileHolder }> {
+    for (const [key, ids] of this.#byKey) {
+      for (const id of ids) yield { id, key, holder: this.#holders.get(id) as FileHolder }
+    }
+  }
+
+  #isTable(id: string): boolean {
+    return ['table', 'branch', 'tag'].includes(this.#holders.get(id)?.kind ?? '')
+  }
+}
+
+export interface CountedHolder extends FileHolder {
+  readonly files: number
+}
+
+/** Everything that holds files, with the number of these; a file counts once. */
+export function countHolders(uses: readonly FileUse[]): readonly CountedHolder[] {
+  const counted = new Map<string, { holder: FileHolder; keys: Set<string> }>()
+  for (const use of uses) {
+    for (const { id, key, holder } of use.held()) {
+      const entry = counted.get(id) ?? { holder, keys: new Set<string>() }
+      entry.keys.add(key)
+      counted.set(id, entry)
+    }
+  }
+  return [...counted.values()].map(({ holder, keys }) => ({ ...holder, files: keys.size }))
+}
+
+/**
+ * Finds out what names these files: tables by the manifests of all their snapshots, open
+ * transactions, and what capabilities made of tables. Tables that never knew a path do not name
+ * it; the others are read. `exceptTableUuid` is about to be dropped.
+ */
+export async function findUse(
+  deps: FileUseDependencies,
+  paths: readonly string[],
+  exceptTableUuid?: string,
+): Promise<FileUse> {
+  const use = new FileUse()
+  const nowMs = deps.ambient.nowMs()
+  for (const { path, tableUuid, transactionId } of await deps.catalog.paths.findStaged({
+    paths,
+    nowMs,
+  })) {
+    use.add(locationKey(path), { kind: 'transaction', name: transactionId, tableUuid })
+  }
+  // After what is staged: a commit makes that known.
+  const wanted = wantedByTable(await deps.catalog.paths.findTables(paths))
+  for (const [tableUuid, keys] of wanted) {
+    if (tableUuid === exceptTableUuid) continue
+    use.examinedTableUuids.add(tableUuid)
+    const state = await deps.catalog.tables.find({ tableUuid })
+    if (state !== undefined) await addNamed(deps, use, { state, keys })
+  }
+  await addPlaced(deps, use, { paths, exceptTableUuid })
+  return use
+}
+
+function wantedByTable(
+  tables: ReadonlyMap<string, readonly string[]>,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const wanted = new Map<string, Set<string>>()
+  for (const [path, tableUuids] of tables) {
+    for (const tableUuid of tableUuids) {
+      const keys = wanted.get(tableUuid)
+      if (keys === undefined) wanted.set(tableUuid, new Set([locationKey(path)]))
+      else keys.add(locationKey(path))
+    }
+  }
+  return wanted
+}
+
+async function addNamed(
+  deps: FileUseDependencies,
+  use: FileUse,
+  { state, keys }: { readonly state: TableState; readonly keys: ReadonlySet<string> },
+): Promise<void> {
+  const { tableUuid } = state.definition
+  const holder = { kind: 'table', name: formatTableName(state.namespace, state.name), tableUuid }
+  await findNamed(deps, state, keys, (key, by) => {
+    use.add(
+      key,
+      by === undefined || by.ref === 'main' ? holder : { ...holder, kind: by.type, ...by },
+    )
+  })
+  for (const { kind, namedFor } of deps.fileNamers?.() ?? []) {
+    for await (const location of namedFor(tableUuid)) {
+      const key = locationKey(location)
+      if (keys.has(key)) use.add(key, { ...holder, kind })
+    }
+  }
+}
+
+/** Metadata of a living table is its own, and so is what is being uploaded to it. */
+async function addPlaced(
+  deps: FileUseDependencies,
+  use: FileUse,
+  {
+    paths,
+    exceptTableUuid,
+  }: { readonly paths: readonly string[]; readonly exceptTableUuid: string | undefined },
+): Promise<void> {
+  const owners = await deps.catalog.locations.findOwners(paths)
+  const holders = new Map<string, FileHolder | undefined>()
+  for (const [path, places] of owners) {
+    for (const { tableUuid, location, isDropped } of places) {
+      if (isDropped || tableUuid === exceptTableUuid || !isOwn(location, path)) continue
+      if (!holders.has(tableUuid)) holders.set(tableUuid, await findHolder(deps, tableUuid))
+      const holder = holders.get(tableUuid)
+      if (holder !== undefined) use.add(locationKey(path), holder)
+    }
+  }
+}
+
+async function findHolder(
+  deps: Stores<'tables'>,
+  tableUuid: string,
+): Promise<FileHolder | undefined> {
+  const state = await deps.catalog.tables.find({ tableUuid })
+  if (state === undefined) return undefined
+  return { kind: 'table', name: formatTableName(state.namespace, state.name), tableUuid }
+}
+
+function isOwn(location: TableLocation['location'], path: string): boolean {
+  return isBelow(`${location}/metadata`, path) || isBelow(`${location}/data/incoming`, path)
+}

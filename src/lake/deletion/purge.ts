@@ -1,0 +1,111 @@
+import type { Stores } from '../../catalog/catalog.ts'
+import type { NewDeletion } from '../../catalog/deletion-store.ts'
+import type { Ambient } from '../../core/ambient.ts'
+import type { TableState } from '../../core/table/table.ts'
+import { keepsFiles } from '../../core/table-properties.ts'
+import { findDeletable } from './deletable-files.ts'
+import { type CountedHolder, countHolders, type FileUse, findUse } from './file-use.ts'
+import { TableFiles, type TableFilesDependencies } from './table-files.ts'
+import { type UnlinkDependencies, unlinkDue } from './unlinker.ts'
+
+export type PurgeDependencies = TableFilesDependencies &
+  UnlinkDependencies &
+  Stores<'deletions' | 'snapshots'> & {
+    readonly ambient: Ambient
+    /** How long files stay after nothing names them any more. */
+    readonly deleteGraceMs: number
+  }
+
+export interface PurgeReport {
+  readonly deletedFiles: number
+  /** To be deleted after the grace. */
+  readonly scheduledFiles: number
+  readonly keptFiles: number
+  /** What else names the files of the table. */
+  readonly holders: readonly CountedHolder[]
+}
+
+const PATHS_AT_ONCE = 5_000
+
+/** The deletion of the files of one table: what is written down with its drop, and what follows. */
+export class Purge {
+  readonly #deps: PurgeDependencies
+  readonly #when: 'after-grace' | 'now'
+  readonly #files: TableFiles
+  readonly #mark: string
+  readonly #dueAtMs: number
+  readonly #deletions: NewDeletion[] = []
+  readonly #uses: FileUse[] = []
+
+  constructor(deps: PurgeDependencies, when: 'after-grace' | 'now') {
+    this.#deps = deps
+    this.#when = when
+    this.#files = new TableFiles(deps)
+    this.#mark = deps.ambient.newUuid()
+    this.#dueAtMs = deps.ambient.nowMs() + (when === 'now' ? 0 : deps.deleteGraceMs)
+  }
+
+  /**
+   * What the drop of this version is to write down: all files that only this table names. Asked
+   * again after a lost race, it looks at new files only.
+   */
+  async prepare(state: TableState): Promise<readonly NewDeletion[]> {
+    const paths = await this.#files.collect(state)
+    if (keepsFiles(state.definition.properties)) return []
+    this.#deletions.push(...(await this.#doom(state, paths)))
+    return this.#deletions
+  }
+
+  /** The report, so far as it is known when the table is dropped. */
+  planned(): PurgeReport {
+    const scheduledFiles = this.#deletions.length
+    return {
+      deletedFiles: 0,
+      scheduledFiles,
+      keptFiles: this.#files.count - scheduledFiles,
+      holders: countHolders(this.#uses),
+    }
+  }
+
+  /**
+   * Called after the drop: a publication of metadata that was under way has written its file by
+   * then, or removes it again. Deletes the files when that was asked for.
+   */
+  async finish(state: TableState): Promise<PurgeReport> {
+    const { catalog } = this.#deps
+    const { tableUuid, properties } = state.definition
+    const late = await this.#files.collectMetadata(state)
+    if (!keepsFiles(properties)) await catalog.deletions.add(await this.#doom(state, late))
+    let deletedFiles = 0
+    if (this.#when === 'now') {
+      const { deleted, uses } = await unlinkDue(this.#deps, { tableUuid })
+      deletedFiles = deleted
+      this.#uses.push(...uses)
+    }
+    const scheduledFiles = await catalog.deletions.count(tableUuid)
+    const keptFiles = Math.max(0, this.#files.count - deletedFiles - scheduledFiles)
+    return { deletedFiles, scheduledFiles, keptFiles, holders: countHolders(this.#uses) }
+  }
+
+  async #doom(
+    { definition: { tableUuid } }: TableState,
+    paths: readonly string[],
+  ): Promise<readonly NewDeletion[]> {
+    const doomed: NewDeletion[] = []
+    for (let start = 0; start < paths.length; start += PATHS_AT_ONCE) {
+      const page = paths.slice(start, start + PATHS_AT_ONCE)
+      const use = await findUse(this.#deps, page, tableUuid)
+      const deletable = await findDeletable(this.#deps, page)
+      this.#uses.push(use)
+      for (const path of page) {
+        const isFree = !use.isUsed(path) || use.isUsedForNow(path)
+        if (isFree && deletable.has(path)) doomed.push(this.#deletionOf(tableUuid, path))
+      }
+    }
+    return doomed
+  }
+
+  #deletionOf(tableUuid: string, path: string): NewDeletion {
+    return { path, tableUuid, mark: this.#mark, reason: 'purge', dueAtMs: this.#dueAtMs }
+  }
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import { EXAMPLE_UUID } from '../../http/common-shapes.ts'
+
+export const DropTableQuery = z.strictObject({
+  purge: z
+    .enum(['true', 'false', 'now'])
+    .optional()
+    .meta({
+      description:
+        'Also deletes the files that nothing else names, after the grace ' +
+        '(`MORAINE_DELETE_GRACE`); or `now`, with the table’s dumps.',
+      example: 'true',
+    }),
+})
+
+export const DropTableAnswer = z
+  .strictObject({
+    identifier: z.string(),
+    table_id: z.string(),
+    purged: z.boolean(),
+    deleted_files: z.int().meta({ description: 'Files deleted at once.' }),
+    scheduled_files: z.int().meta({
+      description: 'Files that will be deleted after the grace, unless something names them again.',
+    }),
+    kept_files: z.int().meta({
+      description:
+        'Files not deleted: something else names them, they are below no table’s location, or ' +
+        'a table keeps them (`gc.enabled`).',
+    }),
+    held_by: z
+      .array(
+        z.strictObject({
+          kind: z.string().meta({
+            description: '`table`, `branch`, `tag`, `transaction` or `dump`.',
+            example: 'tag',
+          }),
+          name: z.string().meta({ description: 'Of the table, or the id of the transaction.' }),
+          table_id: z.string(),
+          ref: z.string().nullable().meta({ description: 'Name of the branch or tag.' }),
+          files: z.int(),
+        }),
+      )
+      .meta({ description: 'What else names files of the table: at most 100, most files first.' }),
+  })
+  .meta({
+    id: 'DropTableAnswer',
+    example: {
+      identifier: 'aviation.flights',
+      table_id: EXAMPLE_UUID,
+      purged: true,
+      deleted_files: 0,
+      scheduled_files: 12,
+      kept_files: 3,
+      held_by: [
+        {
+          kind: 'table',
+          name: 'aviation.flights_2024',
+          table_id: EXAMPLE_UUID,
+          ref: null,
+          files: 3,
+        },
+      ],
+    },
+  })

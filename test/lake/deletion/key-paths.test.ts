@@ -1,0 +1,47 @@
+import Sqlite from 'better-sqlite3'
+import { keyAllPaths } from '../../../src/lake/deletion/key-paths.ts'
+import { dropTable } from '../../../src/modules/tables/drop-table.ts'
+import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
+import { refusal } from '../../refusal.ts'
+import { append, Lake } from '../lake.ts'
+import { openWorkshop, type WorkshopDependencies } from '../workshop.ts'
+
+/** Makes the catalog one of before paths were known by keys, and opens it again. */
+function age({ warehouse }: WorkshopDependencies): void {
+  const database = new Sqlite(warehouse.replace('file://', '').replace(/warehouse$/, 'catalog.db'))
+  database.exec(`insert into unkeyed_paths select table_uuid from tables;
+    delete from known_paths`)
+  database.close()
+}
+
+test('paths of an older catalog are known again, and until then nothing is lost', async () => {
+  const lake = await Lake.open()
+  const shop = await openWorkshop()
+  try {
+    for (const name of ['t', 'u']) {
+      await createTable(shop.deps, { name, columns: [{ name: 'n', type: 'long' }] })
+    }
+    const path = await lake.numbers(shop, 'a')
+    await append(shop, 't', path)
+    const { state } = await readTable(shop.deps, { table: 't' })
+    const { tableUuid } = state.definition
+    age(shop.deps)
+    const old = await shop.another()
+    expect((await refusal(append({ ...shop, deps: old }, 't', path))).code).toBe(
+      'file-already-in-table',
+    )
+    // It might name anything, but its manifests say that it does not.
+    await append({ ...shop, deps: old }, 'u', await lake.numbers(shop, 'b'))
+    await dropTable(old, 'u', { purge: true })
+    expect((await dropTable(old, 'u', { purge: true }).catch((error) => error)).code).toBe(
+      'table-not-found',
+    )
+    await keyAllPaths(old, new AbortController().signal)
+    expect(await old.catalog.paths.listUnkeyed(9)).toEqual([])
+    const asked = [`file:/${path}`.replace('file://', 'file:/'), '/other']
+    expect([...(await old.catalog.paths.findKnown(tableUuid, asked))]).toEqual([asked[0]])
+  } finally {
+    lake.close()
+    await shop.close()
+  }
+})
