@@ -47,12 +47,13 @@ function itemsMaxOf({ checks = [] }: z.core.$ZodArrayDef): number {
   return limits.find(({ check }) => check === 'max_length')?.maximum ?? Number.POSITIVE_INFINITY
 }
 
-/** A record of any values by key, with the number of keys checked before they are. */
-export function boundedRecord(key: z.ZodString, entriesMax: number) {
-  return new BoundedRecord({
-    ...{ type: 'record', keyType: key, valueType: z.unknown() },
-    entriesMax,
-  }) as unknown as z.ZodRecord<z.ZodString, z.ZodUnknown>
+/** A record whose members are counted before they are read, and read as those of a list are. */
+export function boundedRecord<Value extends z.ZodType>(
+  { key, value }: { readonly key: z.ZodString; readonly value: Value },
+  entriesMax: number,
+): z.ZodRecord<z.ZodString, Value> {
+  const def = { type: 'record' as const, keyType: key, valueType: value, entriesMax }
+  return new BoundedRecord(def) as unknown as z.ZodRecord<z.ZodString, Value>
 }
 
 interface BoundedRecordDef extends z.core.$ZodRecordDef {
@@ -66,13 +67,38 @@ const BoundedRecord = z.core.$constructor<z.ZodRecord, BoundedRecordDef>(
     const { parse } = shape._zod
     shape._zod.parse = (payload, context) => {
       const input: unknown = payload.value
-      const isObject = typeof input === 'object' && input !== null && !Array.isArray(input)
-      if (!isObject || Object.keys(input).length <= def.entriesMax) return parse(payload, context)
-      payload.issues.push({
-        ...{ code: 'too_big', origin: 'record', maximum: def.entriesMax, inclusive: true },
-        ...{ input: input as never, inst: shape },
-      })
+      if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+        return parse(payload, context)
+      }
+      const entries = Object.entries(input)
+      if (entries.length > def.entriesMax) {
+        payload.issues.push({
+          ...{ code: 'too_big', origin: 'record', maximum: def.entriesMax, inclusive: true },
+          ...{ input: input as never, inst: shape },
+        })
+        return payload
+      }
+      payload.value = readEntries(entries, (entry) => {
+        const one = parse({ value: Object.fromEntries([entry]), issues: [] }, context)
+        if (one instanceof Promise) throw new z.core.$ZodAsyncError()
+        payload.issues.push(...one.issues)
+        return payload.issues.length < ISSUES_MAX ? (one.value as object) : undefined
+      }) as never
       return payload
     }
   },
 )
+
+/** The members that `read` makes of each entry, until it returns nothing. */
+function readEntries(
+  entries: readonly [string, unknown][],
+  read: (entry: [string, unknown]) => object | undefined,
+): object {
+  const output: [string, unknown][] = []
+  for (const entry of entries) {
+    const one = read(entry)
+    if (one === undefined) break
+    output.push(...Object.entries(one))
+  }
+  return Object.fromEntries(output)
+}

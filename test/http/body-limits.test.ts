@@ -76,7 +76,9 @@ describe('a list', () => {
 })
 
 test('the members of a record are counted before its keys are read', () => {
-  const record = boundedRecord(z.string().max(3), 2).meta({ description: 'Any.' })
+  const record = boundedRecord({ key: z.string().max(3), value: z.unknown() }, 2).meta({
+    description: 'Any.',
+  })
   expect(record.parse({ a: 1, b: [2] })).toEqual({ a: 1, b: [2] })
   const messageOf = (value: unknown) =>
     record.safeParse(value, { error: plainMessage }).error?.issues[0]?.message

@@ -1,15 +1,18 @@
 import { z } from 'zod'
+import { boundedRecord } from '../../http/bounded-shapes.ts'
 import { NextPageToken, PageQuery } from '../../http/common-shapes.ts'
 
 const EXAMPLE_PROPERTIES = { owner: 'flight-data' }
 
 const Name = z.string().meta({ description: 'Levels, separated by dots.', example: 'aviation.us' })
 const Text = z.string().max(100_000)
+const PropertyName = z.string().min(1)
+const PROPERTIES_MAX = 10_000
 
 export const CreateNamespaceBody = z
   .strictObject({
     name: Name,
-    properties: z.record(z.string().min(1), Text).optional(),
+    properties: boundedRecord({ key: PropertyName, value: Text }, PROPERTIES_MAX).optional(),
   })
   .meta({
     id: 'CreateNamespace',
@@ -18,9 +21,9 @@ export const CreateNamespaceBody = z
 
 export const ChangeNamespaceBody = z
   .strictObject({
-    properties: z
-      .record(z.string().min(1), Text.nullable())
-      .meta({ description: 'Properties to set, or null to remove; the others stay as they are.' }),
+    properties: boundedRecord({ key: PropertyName, value: Text.nullable() }, PROPERTIES_MAX).meta({
+      description: 'Properties to set, or null to remove; the others stay as they are.',
+    }),
   })
   .meta({ id: 'ChangeNamespace', example: { properties: { owner: 'flight-data', old: null } } })
 

@@ -1,12 +1,15 @@
 import { z } from 'zod'
-import { boundedArray } from '../../http/bounded-shapes.ts'
+import { boundedArray, boundedRecord } from '../../http/bounded-shapes.ts'
 
 /** Largest number of columns or changes in a list; a table has fewer columns still. */
 export const COLUMNS_LISTED_MAX = 10_000
 const ALIASES_MAX = 1_000
+/** An object of Iceberg's JSON for a type has at most six. */
+const TYPE_MEMBERS_MAX = 100
 
 const ColumnName = z.string().meta({ example: 'flight_id' })
-const ColumnType = z.union([z.string(), z.record(z.string(), z.unknown())]).meta({
+const NestedType = boundedRecord({ key: z.string(), value: z.unknown() }, TYPE_MEMBERS_MAX)
+const ColumnType = z.union([z.string(), NestedType]).meta({
   description:
     'An Iceberg type (`long`, `decimal(9,2)`, `timestamptz`, ...), an Opteryx name (`INTEGER`, ' +
     '`VARCHAR`, `ARRAY<VARCHAR>`, ...), or Iceberg JSON of a list, map or struct.',

@@ -35,7 +35,7 @@ const Disposition = z.enum(['snapshot', 'continuous']).meta({
     'being added.',
   example: 'continuous',
 })
-const Metadata = boundedRecord(z.string().max(200), METADATA_KEYS_MAX)
+const Metadata = boundedRecord({ key: z.string().max(200), value: z.unknown() }, METADATA_KEYS_MAX)
   .refine(fitsMetadata, 'may have at most 64 KiB of JSON, with integers beyond 2^53 as text')
   .meta({
     description: 'Arbitrary JSON values by key; at most 64 KiB in all.',

@@ -1,0 +1,176 @@
+import { Session } from 'node:inspector/promises'
+import { jest } from '@jest/globals'
+import type { z } from 'zod'
+import {
+  excessiveBodies,
+  type HostileBody,
+  largeBodies,
+  wrongBodies,
+} from '../../bench/hostile-bodies.ts'
+import { JsonCensus } from '../../src/formats/json/json-census.ts'
+import type { Dialect } from '../../src/http/dialect.ts'
+import { bodyLimitsOf, type Route } from '../../src/http/route.ts'
+import { documentedDialects } from '../../src/modules.ts'
+import { must, post } from './client.ts'
+import { startTestService, type TestService } from './harness.ts'
+import { send } from './send.ts'
+
+/** Three times what the worst body takes, under the heap's profiler. */
+const CPU_MS_MAX = 450
+/** Three times what the worst body makes: 8 MiB of bad columns made 2.6 GB. */
+const ALLOCATED_BYTES_MAX = 210 * 1024 * 1024
+const WRONG_BODIES_MAX = 60
+const LARGE_BODIES_MAX = 10
+
+const taking = documentedDialects().flatMap((dialect) =>
+  dialect.routes
+    .filter(({ body }) => body !== undefined)
+    .map((route) => ({ name: route.operationId, dialect, route })),
+)
+
+let service: TestService
+beforeAll(async () => {
+  service = await startTestService()
+  const columns = [
+    { name: 'id', type: 'long' },
+    { name: 'at', type: 'timestamptz' },
+  ]
+  await must(post(service, '/v1/tables', { name: 'flights', schema: { columns } }), 201)
+  const queries = [{ dialect: 'duckdb', sql: 'SELECT 1' }]
+  await must(post(service, '/v1/views', { name: 'late', queries }), 201)
+})
+afterAll(() => service.close())
+
+function pathOf({ paths, root }: Dialect, { path }: Route): string {
+  const names: Record<string, string> = {
+    ...{ table_identifier: 'flights', view_identifier: 'late', namespace: 'default' },
+    ...{ table: 'flights', view: 'late' },
+  }
+  return root + paths.served(path).replaceAll(/\{(.+?)\}/g, (_, name: string) => names[name] ?? 'x')
+}
+
+function* some(bodies: Iterable<HostileBody>, count: number): Generator<HostileBody> {
+  const all = [...bodies]
+  const stride = Math.max(1, Math.floor(all.length / count))
+  for (let i = 0; i < all.length; i += stride) yield all[i] as HostileBody
+}
+
+async function statusOf(dialect: Dialect, route: Route, body: string): Promise<number> {
+  const { status, text } = await send(service.url + pathOf(dialect, route), {
+    method: route.method.toUpperCase(),
+    headers: { 'Content-Type': 'application/json' },
+    body,
+  })
+  if (status >= 500 && status !== 501) throw new Error(`${status} ${text}`)
+  return status
+}
+
+test.each(taking)(
+  '$name: no wrong body is a failure of the service',
+  async ({ dialect, route }) => {
+    for (const { what, text } of some(wrongBodies(route), WRONG_BODIES_MAX)) {
+      const status = await statusOf(dialect, route, text).catch((cause) => {
+        throw new Error(what, { cause })
+      })
+      expect(status).toBeGreaterThanOrEqual(200)
+    }
+    expect(service.log.filter(({ level }) => Number(level) >= 50)).toEqual([])
+  },
+)
+
+test.each(taking)('$name: no large body takes long or much memory', async ({ dialect, route }) => {
+  for (const { what, text } of some(largeBodies(route), LARGE_BODIES_MAX)) {
+    const bytes = Buffer.from(text)
+    const begun = process.cpuUsage()
+    const allocated = await allocatedBytes(() => {
+      try {
+        dialect.bodies.parse(bytes, route)
+      } catch (error) {
+        // Refused, and with a reason for people.
+        expect((error as Error).message.length).toBeLessThan(1_000)
+      }
+    })
+    const { user, system } = process.cpuUsage(begun)
+    expect([what, (user + system) / 1000 < CPU_MS_MAX]).toEqual([what, true])
+    expect([what, allocated < ALLOCATED_BYTES_MAX]).toEqual([what, true])
+  }
+})
+
+test.each(taking)('$name: a body beyond the limits is not parsed', async ({ dialect, route }) => {
+  const parse = jest.spyOn(JSON, 'parse')
+  try {
+    for (const { what, text } of excessiveBodies(route)) {
+      const begun = process.cpuUsage()
+      const status = await statusOf(dialect, route, text).catch((error: unknown) => String(error))
+      const { user, system } = process.cpuUsage(begun)
+      // Some are refused before they are sent whole, and the client is cut off.
+      expect([
+        what,
+        [400, 413].includes(Number(status)) || /EPIPE|ECONN/.test(String(status)),
+      ]).toEqual([what, true])
+      expect([what, (user + system) / 1000 < CPU_MS_MAX]).toEqual([what, true])
+    }
+    const { valuesMax, bytesMax } = bodyLimitsOf(route)
+    for (const [text] of parse.mock.calls) {
+      const census = new JsonCensus()
+      census.take(Buffer.from(text))
+      expect(census.values).toBeLessThanOrEqual(valuesMax)
+      expect(text.length).toBeLessThanOrEqual(bytesMax)
+    }
+  } finally {
+    parse.mockRestore()
+  }
+})
+
+test('each list and record of a request is bounded, and measured before it is read', () => {
+  const unbounded = taking
+    .filter(({ dialect }) => dialect.root === '')
+    .flatMap(({ name, route }) => (route.body === undefined ? [] : listsIn(route.body, name)))
+  expect(unbounded).toEqual([])
+})
+
+/** Where a shape has a list or a record that `http/bounded-shapes.ts` has not made. */
+function listsIn(shape: z.ZodType, path: string): readonly string[] {
+  const def = shape._zod.def as unknown as Readonly<Record<string, unknown>>
+  const isFree =
+    (def['type'] === 'array' && !shape._zod.traits.has('BoundedArray')) ||
+    (def['type'] === 'record' && !shape._zod.traits.has('BoundedRecord'))
+  const inner = ['innerType', 'in', 'element', 'valueType'].flatMap((key) => def[key] ?? [])
+  const within = [
+    ...Object.entries((def['shape'] as object | undefined) ?? {}),
+    ...[...inner, ...((def['options'] as z.ZodType[] | undefined) ?? [])].map((each) => ['', each]),
+  ] as [string, z.ZodType][]
+  return [
+    ...(isFree ? [path] : []),
+    ...within.flatMap(([key, each]) => listsIn(each, key === '' ? path : `${path}.${key}`)),
+  ]
+}
+
+interface Sample {
+  readonly selfSize: number
+  readonly children: readonly Sample[]
+}
+
+/** About how much the work allocates, what is collected again included. */
+async function allocatedBytes(work: () => void): Promise<number> {
+  const session = new Session()
+  session.connect()
+  try {
+    await session.post('HeapProfiler.startSampling', {
+      samplingInterval: 64 * 1024,
+      includeObjectsCollectedByMajorGC: true,
+      includeObjectsCollectedByMinorGC: true,
+    } as object)
+    work()
+    const { profile } = (await session.post('HeapProfiler.stopSampling')) as {
+      profile: { head: Sample }
+    }
+    return sizeOf(profile.head)
+  } finally {
+    session.disconnect()
+  }
+}
+
+function sizeOf({ selfSize, children }: Sample): number {
+  return children.reduce((sum, child) => sum + sizeOf(child), selfSize)
+}
