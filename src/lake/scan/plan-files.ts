@@ -10,6 +10,7 @@ import { Turns } from '../../core/turns.ts'
 import type { Schema } from '../../core/value/type.ts'
 import type { DecodedManifest, MetricName } from '../../formats/manifest/manifest-reader.ts'
 import { DeleteFileIndex } from './delete-file-index.ts'
+import { liveRows } from './live-rows.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { matchingRows } from './matching-rows.ts'
 
@@ -29,12 +30,21 @@ export interface ScanCounts {
   readonly kept: number
 }
 
+/** Sums over the files kept. */
+export interface ScanTotals {
+  readonly dataFiles: number
+  /** Without deleted rows; `undefined` if only reading the delete files tells. */
+  readonly liveRecords: number | undefined
+  /** Rows of the data files, deleted ones included. */
+  readonly records: number
+  readonly bytes: number
+}
+
 export interface ScanPlan {
   readonly schema: Schema
   readonly manifests: ScanCounts
   readonly files: ScanCounts
-  /** Sums over the files kept. */
-  readonly totals: { readonly dataFiles: number; readonly records: number; readonly bytes: number }
+  readonly totals: ScanTotals
   /**
    * The files kept, made as they are read: a plan of a million files costs no million objects.
    * Without the metrics that are not asked for they cost less.
@@ -77,7 +87,8 @@ export async function planScan(
   // The other manifests need not stay in memory while the answer is sent.
   const kept = judged.filter((each) => each.kept.length > 0)
   const deletes = await loadDeletes(deps, state, manifests)
-  return assemble({ schema, live, candidates, kept, deletes })
+  const totals = await totalsOf(kept, deletes, turns)
+  return assemble({ schema, live, candidates, kept, deletes, totals })
 }
 
 function newPruner(state: TableState, schema: Schema, filter: string): Pruner {
@@ -105,30 +116,63 @@ function assemble({
   candidates,
   kept,
   deletes,
+  totals,
 }: {
   readonly schema: Schema
   readonly live: readonly ManifestFile[]
   readonly candidates: readonly ManifestFile[]
   readonly kept: readonly KeptManifest[]
   readonly deletes: DeleteFileIndex
+  readonly totals: ScanTotals
 }): ScanPlan {
   const filesTotal = live.reduce((sum, file) => sum + liveFilesCount(file), 0)
-  const filesKept = kept.reduce((sum, { kept: indexes }) => sum + indexes.length, 0)
+  return {
+    schema,
+    manifests: countsOf(live.length, candidates.length),
+    files: countsOf(filesTotal, totals.dataFiles),
+    totals,
+    plannedFiles: (metrics) => eachPlannedFile(kept, deletes, metrics),
+  }
+}
+
+async function totalsOf(
+  kept: readonly KeptManifest[],
+  deletes: DeleteFileIndex,
+  turns: Turns,
+): Promise<ScanTotals> {
+  let dataFiles = 0
   let records = 0
   let bytes = 0
   for (const { manifest, kept: indexes } of kept) {
+    const turn = turns.take()
+    if (turn !== undefined) await turn
+    dataFiles += indexes.length
     for (const i of indexes) {
       records += manifest.recordCount(i)
       bytes += manifest.fileSizeBytes(i)
     }
   }
-  return {
-    schema,
-    manifests: countsOf(live.length, candidates.length),
-    files: countsOf(filesTotal, filesKept),
-    totals: { dataFiles: filesKept, records, bytes },
-    plannedFiles: (metrics) => eachPlannedFile(kept, deletes, metrics),
+  const liveRecords = deletes.isEmpty ? records : await countLive(kept, deletes, turns)
+  return { dataFiles, liveRecords, records, bytes }
+}
+
+async function countLive(
+  kept: readonly KeptManifest[],
+  deletes: DeleteFileIndex,
+  turns: Turns,
+): Promise<number | undefined> {
+  let live = 0
+  for (const { manifest, kept: indexes } of kept) {
+    for (const i of indexes) {
+      const turn = turns.take()
+      if (turn !== undefined) await turn
+      const { dataFile, sequenceNumber } = manifest.entry(i, [])
+      const rows = liveRows(dataFile, deletes.findFor(dataFile, sequenceNumber ?? 0n))
+      if (rows === undefined) return undefined
+      live += rows
+    }
   }
+  return live
 }
 
 function countsOf(total: number, kept: number): ScanCounts {

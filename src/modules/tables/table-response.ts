@@ -98,11 +98,16 @@ export function summaryToJson(table: TableSummary) {
 /** One JSON document in pieces: the table itself, then its data files one by one. */
 export function* readingAsJson(reading: TableReading): Generator<string> {
   const { state, plan } = reading
-  const { dataFiles, records, bytes } = plan.totals
+  const { dataFiles, liveRecords, records, bytes } = plan.totals
   const before = {
     ...tableToJson(state, reading),
     planning: { manifests: plan.manifests, files: plan.files },
-    totals: { data_files: dataFiles, records, bytes },
+    totals: {
+      data_files: dataFiles,
+      records: liveRecords ?? null,
+      records_in_files: records,
+      bytes,
+    },
   }
   const { head, end } = aroundMember('data_files', { before })
   yield `${head}[`

@@ -300,13 +300,28 @@ export const DataFileAnswer = z
     },
   })
 
+/** Sums over data files, as a reading of a table has them. */
+const Totals = z
+  .strictObject({
+    data_files: z.int(),
+    records: z
+      .int()
+      .nullable()
+      .meta({
+        description:
+          'Rows that are not deleted. Null if only reading the delete files tells: with equality ' +
+          'deletes, or position deletes of several data files.',
+      }),
+    records_in_files: z.int().meta({ description: 'Rows of the data files, deleted or not.' }),
+    bytes: z.int(),
+  })
+  .meta({ description: 'Sums over the listed data files.' })
+
 export const TableReadingAnswer = z
   .strictObject({
     ...tableMembers,
     planning: z.strictObject({ manifests: Counts, files: Counts }),
-    totals: z
-      .strictObject({ data_files: z.int(), records: z.int(), bytes: z.int() })
-      .meta({ description: 'Sums over the listed data files.' }),
+    totals: Totals,
     data_files: z.array(DataFileAnswer),
   })
   .meta({
@@ -317,7 +332,7 @@ export const TableReadingAnswer = z
         manifests: { total: 0, skipped: 0, kept: 0 },
         files: { total: 0, skipped: 0, kept: 0 },
       },
-      totals: { data_files: 0, records: 0, bytes: 0 },
+      totals: { data_files: 0, records: 0, records_in_files: 0, bytes: 0 },
       data_files: [],
     },
   })

@@ -43,7 +43,7 @@ testWithShared(
     const none = await readTable(shop.deps, { table: 'findings', filter: 'id < -1' })
     expect(none.plan).toMatchObject({
       files: { kept: 0 },
-      totals: { dataFiles: 0, records: 0, bytes: 0 },
+      totals: { dataFiles: 0, liveRecords: 0, records: 0, bytes: 0 },
     })
   },
 )
@@ -154,6 +154,35 @@ describe('delete files of other writers', () => {
       b: ['eq', 'pos'],
       later: [],
     })
+  })
+
+  test('leave live rows, as far as their own counts tell', async () => {
+    const totals = async () => (await readTable(shop.deps, { table: 't' })).plan.totals
+    const of = (name: string) => `file://${shop.dataFolder}/${name}.parquet`
+    const path = 2_147_483_546
+    const bound = new Map([[path, new TextEncoder().encode(of('b'))]])
+    expect(await totals()).toMatchObject({ liveRecords: 20, records: 20 })
+    await commitDeletes(shop, 't', [
+      deleteFile('of-a', { recordCount: 2, referencedDataFile: of('a') }),
+      deleteFile('of-b', { recordCount: 3, lowerBounds: bound, upperBounds: bound }),
+      deleteFile('of-gone', { recordCount: 5, referencedDataFile: of('gone') }),
+    ])
+    expect(await totals()).toMatchObject({ liveRecords: 15, records: 20 })
+    await append(shop, 't', await lake.numbers(shop, 'later'))
+    expect(await totals()).toMatchObject({ liveRecords: 25, records: 30 })
+    // A vector has what the position deletes before had.
+    const vector = { format: 'puffin', recordCount: 4, referencedDataFile: of('a') } as const
+    await commitDeletes(shop, 't', [deleteFile('vector', vector)])
+    expect(await totals()).toMatchObject({ liveRecords: 23, records: 30 })
+    await commitDeletes(shop, 't', [deleteFile('of-partition', { recordCount: 1 })])
+    expect(await totals()).toMatchObject({ liveRecords: undefined, records: 30 })
+  })
+
+  test('by equality do not tell how many rows are live', async () => {
+    const equality = { content: 'equality-deletes', equalityIds: [1] } as const
+    await commitDeletes(shop, 't', [deleteFile('eq', equality)])
+    const { plan } = await readTable(shop.deps, { table: 't' })
+    expect(plan.totals).toMatchObject({ liveRecords: undefined, records: 20 })
   })
 
   test('are counted and carried on by commits, and go with a truncation', async () => {

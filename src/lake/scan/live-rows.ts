@@ -1,0 +1,45 @@
+import type { DataFile } from '../../core/file/data-file.ts'
+import { compareBytes } from '../../core/value/value.ts'
+
+/** Names the data file in position deletes (Iceberg spec, "Reserved Field IDs"). */
+const FILE_PATH_FIELD_ID = 2_147_483_546
+const UTF_8 = new TextDecoder()
+
+/**
+ * Rows of a data file that these delete files leave; `undefined` if only reading them tells: an
+ * equality delete may delete any number of rows, and a position delete file of a whole partition
+ * does not say how many of its positions are in this one.
+ */
+export function liveRows(dataFile: DataFile, deleteFiles: readonly DataFile[]): number | undefined {
+  let deleted = 0
+  for (const file of decisive(deleteFiles)) {
+    const only = onlyDataFile(file)
+    if (only === undefined) return undefined
+    if (only === dataFile.path) deleted += file.recordCount
+  }
+  const live = dataFile.recordCount - deleted
+  return live < 0 ? undefined : live
+}
+
+/** A vector holds what position deletes of its file held before (Iceberg spec, "Scan Planning"). */
+function decisive(deleteFiles: readonly DataFile[]): readonly DataFile[] {
+  const hasVector = deleteFiles.some(isVector)
+  return deleteFiles.filter((file) => {
+    return !hasVector || isVector(file) || file.content === 'equality-deletes'
+  })
+}
+
+function isVector({ content, format }: DataFile): boolean {
+  return content === 'position-deletes' && format === 'puffin'
+}
+
+/** Said by itself, or by equal bounds of its paths, as writers did before there was a field. */
+function onlyDataFile({ content, ...file }: DataFile): string | undefined {
+  if (content !== 'position-deletes') return undefined
+  if (file.referencedDataFile !== undefined) return file.referencedDataFile
+  const lower = file.lowerBounds?.get(FILE_PATH_FIELD_ID)
+  const upper = file.upperBounds?.get(FILE_PATH_FIELD_ID)
+  if (lower === undefined || upper === undefined || compareBytes(lower, upper) !== 0)
+    return undefined
+  return UTF_8.decode(lower)
+}
