@@ -8,6 +8,7 @@ export interface ObjectTail {
   /** The last bytes, at most as many as requested. */
   readonly bytes: Uint8Array
   readonly sizeBytes: number
+  readonly modifiedAtMs: number
 }
 
 /**

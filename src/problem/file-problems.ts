@@ -78,12 +78,16 @@ export const FILE_PROBLEMS = {
     remedy: "Look at the table's `data_files`; somebody else may have removed the file.",
     retry: 'no',
   },
-  'file-changed': {
-    status: 409,
-    iceberg: COMMIT_FAILED,
+  'data-file-changed': {
+    status: 410,
+    iceberg: NOT_FOUND,
     title: 'Data file changed',
-    meaning: 'A data file was replaced while it was being read, or after it was staged.',
-    remedy: 'Never overwrite data files: write a new file under a new name.',
+    meaning:
+      'A data file of the snapshot was replaced by one of other content since it was first read; ' +
+      '`path` names it. A copy or a restore of the same bytes is no change.',
+    remedy:
+      'Restore the file. Never overwrite data files: write a new file under a new name, and ' +
+      'remove the old one from the table.',
     retry: 'no',
   },
   'file-corrupt': {

@@ -38,6 +38,8 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       expect(textOf(await store.readRange(location, 3, 0))).toBe('')
       expect(tailOf(await store.readTail(location, 4))).toEqual(['6789', 10])
       expect(tailOf(await store.readTail(location, 400))).toEqual(['0123456789', 10])
+      const { modifiedAtMs } = (await store.find(location)) ?? {}
+      expect(await store.readTail(location, 4)).toMatchObject({ modifiedAtMs })
     })
 
     test('an empty object is an object', async () => {

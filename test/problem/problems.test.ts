@@ -14,13 +14,13 @@ column-not-found 422 400 BadRequestException
 column-type-unknown 422 400 BadRequestException
 commit-conflict 409 409 CommitFailedException
 commit-state-unknown 503 500 CommitStateUnknownException
+data-file-changed 410 404 NotFoundException
 data-file-missing 410 404 NotFoundException
 dump-not-ready 503 503 ServiceUnavailableException
 engine-failed 503 503 ServiceUnavailableException
 events-expired 410 404 NotFoundException
 file-already-in-table 409 409 CommitFailedException
 file-being-deleted 409 409 CommitFailedException
-file-changed 409 409 CommitFailedException
 file-corrupt 422 400 BadRequestException
 file-not-found 422 404 NotFoundException
 file-not-in-table 422 400 BadRequestException

@@ -9,6 +9,7 @@ import type {
   TextFormat,
 } from '../../engine/engine.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
+import type { SourceIdentity } from '../file/source-identity.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import { namingDataFile, requireRows } from './data-file-faults.ts'
 import { LocalFileCache } from './local-file-cache.ts'
@@ -79,21 +80,28 @@ export class Converter {
   /**
    * A failure names the data file. `file-corrupt` when it has not the rows that the table counts.
    */
-  async convert<T>(conversion: Conversion, place: (made: LocalResult) => Promise<T>): Promise<T> {
+  async convert<T>(
+    conversion: Conversion,
+    place: (made: LocalResult, identity: () => SourceIdentity) => Promise<T>,
+  ): Promise<T> {
     const { source, definition, readAs, schema, idsInFile, ...output } = conversion
     try {
       return await this.#localFiles.use(async ({ pathOf }) => {
         const access = { objects: this.options.objects, pathOf }
-        const described = await describeSource(access, { definition, schema: readAs }, source)
-        const names = new Map(described.columns.map((each) => [each.fieldId, each.nameInFile]))
+        const { file, identity } = await describeSource(
+          access,
+          { definition, schema: readAs },
+          source,
+        )
+        const names = new Map(file.columns.map((each) => [each.fieldId, each.nameInFile]))
         const columns = schema.fields.map(({ id }) => ({
           fieldId: id,
           nameInFile: names.get(idsInFile?.get(id) ?? id),
         }))
-        const job = { ...output, schema, source: { ...described, columns } }
+        const job = { ...output, schema, source: { ...file, columns } }
         return this.#export(job, (made) => {
           requireRows(source, made.rows)
-          return place(made)
+          return place(made, identity)
         })
       })
     } catch (error) {

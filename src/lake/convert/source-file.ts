@@ -11,18 +11,23 @@ import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import { namesInFile } from '../../formats/parquet/schema/names-in-file.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { columnNames } from '../file/column-names.ts'
-import { readFooterOf } from '../file/read-footer.ts'
+import { type FooterOfFile, readFooterOf } from '../file/read-footer.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import type { LocalPaths } from './local-file-cache.ts'
+
+export interface DescribedSource {
+  readonly file: SourceFile
+  readonly identity: FooterOfFile['identity']
+}
 
 /** A data file with what applies to it, as the engine takes it, as long as the paths are good. */
 export async function describeSource(
   { objects, pathOf }: FileAccess,
   { definition, schema }: { readonly definition: TableDefinition; readonly schema: Schema },
   { dataFile, deleteFiles }: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>,
-): Promise<SourceFile> {
+): Promise<DescribedSource> {
   requireParquet(dataFile)
-  const { footer } = await readFooterOf(objects, dataFile.path)
+  const { footer, identity } = await readFooterOf(objects, dataFile.path)
   const known = {
     names: columnNames(definition, schema),
     constants: partitionConstants(definition.partitionSpecs, dataFile),
@@ -40,7 +45,7 @@ export async function describeSource(
       describeEquality({ objects, pathOf }, definition, { file, dataFile, footer }),
     ),
   )
-  return {
+  const file = {
     path: await pathOf(dataFile.path),
     columns: schema.fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
     ...known,
@@ -50,6 +55,7 @@ export async function describeSource(
     ...(positionDeletes.length > 0 && { positionDeletes }),
     ...(equalityDeletes.length > 0 && { equalityDeletes }),
   }
+  return { file, identity }
 }
 
 /** Footers come from the store; engines read files of the local disk only. */

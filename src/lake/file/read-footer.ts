@@ -1,20 +1,36 @@
+import { createHash } from 'node:crypto'
 import { CatalogError } from '../../core/errors.ts'
 import { FOOTER_TAIL_BYTES } from '../../core/limits.ts'
-import { type ParquetFooter, readParquetFooter } from '../../formats/parquet/footer/footer.ts'
+import {
+  type ParquetFooter,
+  parseFooter,
+  readFooterBytes,
+} from '../../formats/parquet/footer/footer.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
+import type { SourceIdentity } from './source-identity.ts'
 
 export interface FooterOfFile {
   readonly footer: ParquetFooter
   readonly fileSizeBytes: number
+  /** Hashes the footer: only those who remember the file ask. */
+  identity(): SourceIdentity
 }
 
 export async function readFooterOf(objects: ObjectStore, location: string): Promise<FooterOfFile> {
   const tail = await objects.readTail(location, FOOTER_TAIL_BYTES)
   try {
-    const footer = await readParquetFooter(tail, (offset, bytesMax) =>
+    const bytes = await readFooterBytes(tail, (offset, bytesMax) =>
       objects.readRange(location, offset, bytesMax),
     )
-    return { footer, fileSizeBytes: tail.sizeBytes }
+    const { sizeBytes, modifiedAtMs } = tail
+    return {
+      footer: parseFooter(bytes, tail),
+      fileSizeBytes: sizeBytes,
+      identity: () => {
+        const footerSha256 = createHash('sha256').update(bytes).digest('hex')
+        return { path: location, sizeBytes, modifiedAtMs, footerSha256 }
+      },
+    }
   } catch (error) {
     throw namingFile(error, location)
   }

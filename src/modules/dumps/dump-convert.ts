@@ -13,13 +13,19 @@ export async function obtainShard(
   source: DumpSource,
 ): Promise<DumpPiece> {
   const made = build.made.find(source)
-  if (made !== undefined) return made
+  if (made !== undefined) {
+    build.record.addUnread(source.dataFile.path)
+    return made
+  }
   const { target, signal } = build
   const { format, compression, schema } = target
   const { definition } = target.state
   return deps.converter.convert(
     { definition, source, readAs: schema, schema, format, compression, signal },
-    (result) => putShard(deps, source.shardLocation, result),
+    (result, identity) => {
+      build.record.add(identity())
+      return putShard(deps, source.shardLocation, result)
+    },
   )
 }
 

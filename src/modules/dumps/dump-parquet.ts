@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
@@ -15,21 +16,23 @@ import { projectFileSchema } from '../../formats/parquet/stitch/stitch-projectio
 import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
 import { namingDataFile, requireRows } from '../../lake/convert/data-file-faults.ts'
 import { columnNames } from '../../lake/file/column-names.ts'
-import { readFooterOf } from '../../lake/file/read-footer.ts'
+import { type FooterOfFile, readFooterOf } from '../../lake/file/read-footer.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainEmptyShard, obtainShard } from './dump-convert.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
-import { sha256OfPieces } from './dump-digest.ts'
+import { readPieces } from './dump-digest.ts'
 import { folderOf } from './dump-key.ts'
 import type { DumpSource } from './dump-sources.ts'
 import type { DumpPiece } from './format/dump-index.ts'
 
 const MAGIC_BYTES = 4
+const BUFFER_BYTES = 512 * 1024
 
 /** A file whose row groups can be copied under a footer that shows the table's columns. */
 interface Copied {
   readonly location: string
   readonly footer: ParquetFooter
+  readonly identity: FooterOfFile['identity']
   readonly schema: StitchSchema
   readonly key: string
 }
@@ -55,10 +58,45 @@ export async function buildParquet(
   const pieces = await piecesOf(deps, build, { parts, plan })
   for (const piece of pieces) build.progress.add(piece)
   try {
-    return { sha256: await sha256OfPieces(deps.objects, pieces, build.signal) }
+    return { sha256: await hashCopied(deps, build, pieces) }
   } catch (error) {
     throw namingMissing(error, build.sources)
   }
+}
+
+/**
+ * The digest of the dump, and a checksum of what is copied from each file. Throws
+ * `data-file-changed` if one was replaced since its footer was read.
+ */
+async function hashCopied(
+  { objects }: Pick<DumpDependencies, 'objects'>,
+  { record, signal }: DumpBuild,
+  pieces: readonly DumpPiece[],
+): Promise<string> {
+  const digest = createHash('sha256')
+  const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  for (const ofFile of groupByLocation(pieces)) {
+    let sum = 0
+    for await (const chunk of readPieces(objects, ofFile, signal, buffer)) {
+      signal.throwIfAborted()
+      digest.update(chunk)
+      sum = crc32(chunk, sum)
+    }
+    const [{ location = '' } = {}] = ofFile
+    await record.addCopied(objects, location, { crc32: sum, pieces: ofFile })
+  }
+  return digest.digest('hex')
+}
+
+/** Neighbours of one file are together. */
+function groupByLocation(pieces: readonly DumpPiece[]): readonly (readonly DumpPiece[])[] {
+  const groups: DumpPiece[][] = []
+  for (const piece of pieces) {
+    const last = groups.at(-1)
+    if (last?.[0]?.location === piece.location) last.push(piece)
+    else groups.push([piece])
+  }
+  return groups
 }
 
 /** Names the data file, if the missing object is one: it vanished after its footer was read. */
@@ -102,7 +140,9 @@ async function inspect(
   try {
     const constants = partitionConstants(build.target.state.definition.partitionSpecs, dataFile)
     const copied = await findCopyable(deps, build, { location: dataFile.path, constants })
-    if (copied !== undefined) requireRows(source, copied.footer.rowCount)
+    if (copied === undefined) return { source, copied }
+    requireRows(source, copied.footer.rowCount)
+    build.record.add(copied.identity())
     return { source, copied }
   } catch (error) {
     throw namingDataFile(error, dataFile)
@@ -143,12 +183,13 @@ async function findCopyable(
   { target: { state, schema } }: DumpBuild,
   { location, constants }: { readonly location: string; readonly constants: ConstantColumns },
 ): Promise<Copied | undefined> {
-  const { footer } = await readFooterOf(deps.objects, location)
+  const { footer, identity } = await readFooterOf(deps.objects, location)
   if (stitchProblem(footer) !== undefined) return undefined
   const names = columnNames(state.definition, schema)
   const projection = projectFileSchema({ footer, schema, names, constants })
   if (projection.outcome === 'differs') return undefined
-  return { location, footer, schema: projection.schema, key: physicalSchemaKey(projection.schema) }
+  const { schema: shown } = projection
+  return { location, footer, identity, schema: shown, key: physicalSchemaKey(shown) }
 }
 
 async function piecesOf(

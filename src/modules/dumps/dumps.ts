@@ -27,6 +27,7 @@ import { forgetDumpsOfTable, lastingDumps, removeShortShards, sweepDumps } from 
 import { buildText } from './dump-text.ts'
 import { type DumpIndex, serialiseDumpIndex } from './format/dump-index.ts'
 import { MadeShards } from './made-shards.ts'
+import { SourceRecord } from './source/source-record.ts'
 
 const INDEXES_CACHED_MAX = 200
 /** Shorter dumps are hashed again in 100 ms. */
@@ -237,8 +238,10 @@ export class Dumps {
     const sources = await listDumpSources(deps, target)
     const made = await MadeShards.load(deps, folderOf(deps.warehouse, target))
     const { signal } = lease
-    const content = await this.#buildContent({ target, sources, made, progress, signal })
-    const index = describe(target, progress, { content, createdAtMs: deps.ambient.nowMs() })
+    const record = new SourceRecord(made.bases)
+    const content = await this.#buildContent({ target, sources, made, record, progress, signal })
+    const createdAtMs = deps.ambient.nowMs()
+    const index = describe(target, progress, { content, sources: record.sources, createdAtMs })
     // If the lease was lost, its new holder may have removed what this index would name.
     await lease.confirm()
     await this.#putIndex(target, index)
@@ -323,7 +326,10 @@ function isStorageFull(error: unknown): boolean {
 function describe(
   target: DumpTarget,
   { pieces }: DumpProgress,
-  { content, createdAtMs }: { content: DumpContent; createdAtMs: number },
+  {
+    content,
+    ...more
+  }: Pick<DumpIndex, 'createdAtMs' | 'sources'> & { readonly content: DumpContent },
 ): DumpIndex {
   return {
     tableUuid: target.state.definition.tableUuid,
@@ -332,7 +338,7 @@ function describe(
     compression: target.compression,
     mediaType: mediaTypeOf(target),
     fileName: fileNameOf(target),
-    createdAtMs,
+    ...more,
     pieces: [...pieces],
     lengthBytes: pieces.reduce((sum, piece) => sum + piece.lengthBytes, 0),
     rowCount: pieces.reduce((sum, piece) => sum + piece.rowCount, 0),

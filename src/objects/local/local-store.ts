@@ -203,9 +203,9 @@ class LocalStore implements ObjectStore {
       roots: this.#readable.realPaths,
     })
     if (result?.outcome === 'read') return result
-    return this.#withFile(location, async (handle, sizeBytes) => {
+    return this.#withFile(location, async (handle, sizeBytes, modifiedAtMs) => {
       const length = Math.min(bytesMax, sizeBytes)
-      return { bytes: await readAt(handle, sizeBytes - length, length), sizeBytes }
+      return { bytes: await readAt(handle, sizeBytes - length, length), sizeBytes, modifiedAtMs }
     })
   }
 
@@ -278,13 +278,13 @@ class LocalStore implements ObjectStore {
 
   async #withFile<T>(
     location: string,
-    work: (handle: FileHandle, sizeBytes: number) => Promise<T>,
+    work: (handle: FileHandle, sizeBytes: number, modifiedAtMs: number) => Promise<T>,
   ): Promise<T> {
     const handle = await this.#readable.openFile(pathOfFile(location), location)
     try {
       const stats = await handle.stat()
       if (!stats.isFile()) throw missingFile(location)
-      return await work(handle, stats.size)
+      return await work(handle, stats.size, Math.floor(stats.mtimeMs))
     } catch (error) {
       throw translateError(error, 'read', location)
     } finally {

@@ -24,4 +24,9 @@ export type ThreadTask = PutTask | TailTask
 export type ThreadOutcome =
   | { readonly outcome: 'written' | 'already-exists' | 'not-done' }
   | { readonly outcome: 'failed'; readonly code: string; readonly message: string }
-  | { readonly outcome: 'read'; readonly bytes: Uint8Array; readonly sizeBytes: number }
+  | {
+      readonly outcome: 'read'
+      readonly bytes: Uint8Array
+      readonly sizeBytes: number
+      readonly modifiedAtMs: number
+    }

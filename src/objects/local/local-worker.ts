@@ -104,7 +104,9 @@ function readTail({ roots, path, bytesMax }: TailTask): ThreadOutcome {
     if (!stats.isFile()) return NOT_DONE
     const bytes = new Uint8Array(Math.min(bytesMax, stats.size))
     const isWhole = readFully(file, bytes, stats.size - bytes.byteLength)
-    return isWhole ? { outcome: 'read', bytes, sizeBytes: stats.size } : NOT_DONE
+    if (!isWhole) return NOT_DONE
+    const modifiedAtMs = Math.floor(stats.mtimeMs)
+    return { outcome: 'read', bytes, sizeBytes: stats.size, modifiedAtMs }
   } catch {
     return NOT_DONE
   } finally {

@@ -28,16 +28,28 @@ export async function readParquetFooter(
   tail: FileTail,
   readRange: ReadRange,
 ): Promise<ParquetFooter> {
+  return parseFooter(await readFooterBytes(tail, readRange), tail)
+}
+
+/** The footer of a file of this size, from its bytes. Throws as `readParquetFooter` does. */
+export function parseFooter(
+  bytes: Uint8Array,
+  { sizeBytes }: Pick<FileTail, 'sizeBytes'>,
+): ParquetFooter {
+  const footerOffset = sizeBytes - TRAILER_BYTES - bytes.length
+  return decodeFooter(bytes, { footerOffset, fileSizeBytes: sizeBytes })
+}
+
+/** The bytes of the footer, not decoded yet. Throws as `readParquetFooter` does. */
+export async function readFooterBytes(tail: FileTail, readRange: ReadRange): Promise<Uint8Array> {
   const lengthBytes = footerLength(tail)
   const footerOffset = tail.sizeBytes - TRAILER_BYTES - lengthBytes
   const { buffer, byteOffset, byteLength } = tail.bytes
   // Not a Buffer, whose views cost three times as much: a footer has one for each value.
   const held = new Uint8Array(buffer, byteOffset, byteLength - TRAILER_BYTES)
-  const bytes =
-    held.length >= lengthBytes
-      ? held.subarray(held.length - lengthBytes)
-      : await completeFooter(held, { footerOffset, lengthBytes }, readRange)
-  return decodeFooter(bytes, { footerOffset, fileSizeBytes: tail.sizeBytes })
+  return held.length >= lengthBytes
+    ? held.subarray(held.length - lengthBytes)
+    : completeFooter(held, { footerOffset, lengthBytes }, readRange)
 }
 
 function footerLength({ bytes, sizeBytes }: FileTail): number {

@@ -2,6 +2,7 @@ import { CatalogError } from '../../../core/errors.ts'
 import { parseExactJson, stringifyExactJson } from '../../../formats/json/exact-json.ts'
 import { JsonNode } from '../../../formats/json/json-node.ts'
 import type { ByteRange } from '../../../http/byte-range.ts'
+import type { SourceIdentity } from '../../../lake/file/source-identity.ts'
 
 export const DUMP_FORMATS = ['csv', 'ndjson', 'parquet', 'arrow'] as const
 export const DUMP_COMPRESSIONS = ['none', 'gzip', 'zstd'] as const
@@ -31,6 +32,8 @@ export interface DumpIndex {
   readonly fileName: string
   readonly createdAtMs: number
   readonly pieces: readonly DumpPiece[]
+  /** The data files, as they were read. Those of shards made before this was kept are missing. */
+  readonly sources: readonly IndexedSource[]
   /** Length of all pieces. */
   readonly lengthBytes: number
   readonly rowCount: number
@@ -40,6 +43,11 @@ export interface DumpIndex {
   readonly digestState?: string
   /** The dump of that snapshot and schema is the first `bytes` bytes of this one. */
   readonly extends?: DumpExtension
+}
+
+export interface IndexedSource extends SourceIdentity {
+  /** Checksum of all that is copied from the file; absent if its rows were converted. */
+  readonly crc32?: number
 }
 
 export interface DumpExtension {
@@ -84,6 +92,13 @@ export function serialiseDumpIndex(index: DumpIndex): string {
       rows: rowCount,
       sha256,
     })),
+    sources: index.sources.map(({ path, sizeBytes, modifiedAtMs, footerSha256, crc32 }) => ({
+      path,
+      size: sizeBytes,
+      modified_at_ms: modifiedAtMs,
+      footer_sha256: footerSha256,
+      crc32,
+    })),
   })
 }
 
@@ -107,6 +122,7 @@ export function parseDumpIndex(text: string): DumpIndex {
     fileName: node.get('file_name').string(),
     createdAtMs: instant(node.get('created_at')),
     pieces: pieces.map(piece),
+    sources: node.get('sources').items().map(source),
     lengthBytes: countOf(node.get('total_bytes')),
     rowCount: countOf(node.get('total_rows')),
     sha256: matching(node.get('sha256'), SHA256),
@@ -133,6 +149,17 @@ function piece(node: JsonNode): DumpPiece {
     lengthBytes: countOf(node.get('length')),
     rowCount: countOf(node.get('rows')),
     ...(sha256 === undefined ? {} : { sha256: matching(sha256, SHA256) }),
+  }
+}
+
+function source(node: JsonNode): IndexedSource {
+  const crc32 = node.find('crc32')
+  return {
+    path: node.get('path').string(),
+    sizeBytes: countOf(node.get('size')),
+    modifiedAtMs: node.get('modified_at_ms').safeInteger(),
+    footerSha256: matching(node.get('footer_sha256'), SHA256),
+    ...(crc32 !== undefined && { crc32: countOf(crc32) }),
   }
 }
 

@@ -62,7 +62,7 @@ export const FINDING_PROBLEMS: readonly ProblemCode[] = [
   'data-file-missing',
   'file-corrupt',
   'table-property-invalid',
-  'file-changed',
+  'data-file-changed',
   'file-not-parquet',
   'file-schema-mismatch',
   'engine-failed',

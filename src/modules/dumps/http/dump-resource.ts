@@ -20,6 +20,7 @@ import {
 import { findChangeTime, getDumpTarget } from '../dump-target.ts'
 import type { Dumps } from '../dumps.ts'
 import type { DumpFormat } from '../format/dump-index.ts'
+import type { SourceWatch } from '../source/source-watch.ts'
 import type { DumpStreams } from './dump-streams.ts'
 
 /** The dump that an address leads to at this moment. */
@@ -37,6 +38,7 @@ export interface DumpService
   readonly jobs: Jobs
   readonly dumps: Dumps
   readonly streams: DumpStreams
+  readonly watch: SourceWatch
 }
 
 export type DumpCall = Pick<

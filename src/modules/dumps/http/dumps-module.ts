@@ -6,6 +6,7 @@ import { forgetDroppedTables } from '../dump-sweep.ts'
 import { dumpedFiles } from '../dumped-files.ts'
 import { Dumps } from '../dumps.ts'
 import { moveOldDumps } from '../old-dumps.ts'
+import { SourceWatch } from '../source/source-watch.ts'
 import { ckanRoutes } from './ckan-routes.ts'
 import { DumpMetrics } from './dump-metrics.ts'
 import { dumpRoutes } from './dump-routes.ts'
@@ -32,7 +33,8 @@ export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps:
     ...(bytesMax !== undefined && { bytesMax }),
   })
   const streams = new DumpStreams(metrics, platform.dumpLimits)
-  const service = { ambient, catalog, objects, jobs, dumps, streams }
+  const watch = new SourceWatch(objects)
+  const service = { ambient, catalog, objects, jobs, dumps, streams, watch }
   return {
     name: 'dumps',
     routes: [...dumpRoutes(service), ...ckanRoutes(service)],

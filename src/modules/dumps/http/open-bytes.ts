@@ -68,15 +68,25 @@ export async function openDump(
   return dumps.open(target)
 }
 
-export function openRange(
-  { objects, streams }: DumpService,
+/** Throws `data-file-changed` if a data file that has part of the range was replaced. */
+export async function openRange(
+  { objects, streams, watch }: DumpService,
   { closed }: DumpCall,
   index: DumpIndex,
   range: { readonly start: number; readonly end: number },
 ): Promise<OpenedBytes> {
+  const slices = findPiecesInRange(index, range)
+  await watch.requireUnchanged(index, new Set(slices.map(({ location }) => location)))
   const bytes = Math.min(streams.limits.chunkBytes, range.end - range.start)
   const buffer = Buffer.allocUnsafeSlow(bytes)
-  return openChunks(readPieces(objects, findPiecesInRange(index, range), closed, buffer))
+  const chunks = (async function* () {
+    for (const slice of slices) {
+      yield* readPieces(objects, [slice], closed, buffer)
+      // A file that was replaced meanwhile ends the connection before the response is whole.
+      await watch.requireUnchangedSince(index, slice.location)
+    }
+  })()
+  return openChunks(chunks)
 }
 
 /** The bytes of a dump in the making, as they become ready. */

@@ -19,6 +19,15 @@ const INDEX: DumpIndex = {
     { location: 'file:///w/header', offset: 0, lengthBytes: 8, rowCount: 0 },
     { location: 'file:///w/a', offset: 4, lengthBytes: 90, rowCount: 3, sha256: SHA },
   ],
+  sources: [
+    {
+      path: 'file:///d/a.parquet',
+      sizeBytes: 900,
+      modifiedAtMs: 1_700_000_000_123,
+      footerSha256: SHA,
+    },
+    { path: 's3://b/b', sizeBytes: 1, modifiedAtMs: 0, footerSha256: SHA, crc32: 4_294_967_295 },
+  ],
   lengthBytes: 98,
   rowCount: 3,
   sha256: SHA,
@@ -26,7 +35,8 @@ const INDEX: DumpIndex = {
 const EXTENDED: DumpIndex = {
   ...INDEX,
   digestState: 'sha256-wasm-1.98.AAAA.0123',
-  extends: { snapshotId: 2n ** 63n - 1n, bytes: 8 },
+  schemaId: 0,
+  extends: { snapshotId: 2n ** 63n - 1n, schemaId: 3, bytes: 8 },
 }
 
 test('an index reads as it was written, 64-bit ids exactly', () => {
@@ -40,6 +50,7 @@ test('the file has the names of the contract', () => {
     version: 2,
     table_uuid: 'f79c3e09-677c-4bbd-a479-3f349cb785e7',
     snapshot_id: '9007199254740993',
+    schema_id: 0,
     format: 'csv',
     compression: 'gzip',
     media_type: 'application/gzip',
@@ -49,10 +60,17 @@ test('the file has the names of the contract', () => {
     total_rows: 3,
     sha256: SHA,
     digest_state: 'sha256-wasm-1.98.AAAA.0123',
-    extends: { snapshot_id: '9223372036854775807', byte: 8 },
+    extends: { snapshot_id: '9223372036854775807', schema_id: 3, byte: 8 },
     pieces: [
       { location: 'file:///w/header', offset: 0, length: 8, rows: 0 },
       { location: 'file:///w/a', offset: 4, length: 90, rows: 3, sha256: SHA },
+    ],
+    sources: [
+      {
+        ...{ path: 'file:///d/a.parquet', size: 900 },
+        ...{ modified_at_ms: 1_700_000_000_123, footer_sha256: SHA },
+      },
+      { path: 's3://b/b', size: 1, modified_at_ms: 0, footer_sha256: SHA, crc32: 4_294_967_295 },
     ],
   })
 })

@@ -1,0 +1,96 @@
+import { CatalogError } from '../../../core/errors.ts'
+import type { SourceIdentity } from '../../../lake/file/source-identity.ts'
+import type { ObjectStore } from '../../../objects/object-store.ts'
+import type { DumpIndex, DumpPiece, IndexedSource } from '../format/dump-index.ts'
+
+interface Known {
+  readonly source: IndexedSource
+  readonly index: DumpIndex
+}
+
+/**
+ * The data files that a dump is made of, as they were read for it, held against what earlier dumps
+ * remember: data files are immutable, so other content is never handed out under the same name.
+ */
+export class SourceRecord {
+  readonly #known = new Map<string, Known>()
+  readonly #read = new Map<string, IndexedSource>()
+
+  /** Earlier dumps, newest first. */
+  constructor(earlier: readonly DumpIndex[]) {
+    for (const index of earlier) {
+      for (const source of index.sources) {
+        if (!this.#known.has(source.path)) this.#known.set(source.path, { source, index })
+      }
+    }
+  }
+
+  get sources(): readonly IndexedSource[] {
+    return [...this.#read.values()]
+  }
+
+  /** A file whose footer was read. Throws `data-file-changed` if it was another before. */
+  add(identity: SourceIdentity): void {
+    const known = this.#known.get(identity.path)?.source
+    if (known !== undefined && !hasSameFooter(known, identity)) throw changed(identity.path)
+    this.#read.set(identity.path, identity)
+  }
+
+  /** A file that was not read, since its rows are in a shard already. */
+  addUnread(path: string): void {
+    const known = this.#known.get(path)
+    if (known !== undefined) this.#read.set(path, known.source)
+  }
+
+  /**
+   * The checksum of what was copied from a file. Throws `data-file-changed`, as `add` does, also if
+   * it was replaced since it was added.
+   */
+  async addCopied(
+    objects: ObjectStore,
+    path: string,
+    copied: { readonly crc32: number; readonly pieces: Places },
+  ): Promise<void> {
+    const read = this.#read.get(path)
+    if (read === undefined) return
+    const now = await objects.find(path)
+    if (now !== undefined && now.modifiedAtMs !== read.modifiedAtMs) throw changed(path)
+    const known = this.#known.get(path)
+    const isComparable =
+      known?.source.crc32 !== undefined && isSame(piecesOf(known.index, path), copied.pieces)
+    if (isComparable && known.source.crc32 !== copied.crc32) throw changed(path)
+    this.#read.set(path, { ...read, crc32: copied.crc32 })
+  }
+}
+
+export type Places = readonly Pick<DumpPiece, 'offset' | 'lengthBytes'>[]
+
+/** The parts of a dump that are copied from a file, in order. */
+export function piecesOf({ pieces }: DumpIndex, path: string): readonly DumpPiece[] {
+  return pieces.filter(({ location }) => location === path)
+}
+
+export function hasSameFooter(
+  { sizeBytes, footerSha256 }: IndexedSource,
+  now: SourceIdentity,
+): boolean {
+  return sizeBytes === now.sizeBytes && footerSha256 === now.footerSha256
+}
+
+export function changed(path: string): CatalogError {
+  return new CatalogError(
+    'data-file-changed',
+    `${path} was replaced by a file of other content: restore it, or remove it from the table`,
+    { facts: { path } },
+  )
+}
+
+function isSame(left: Places, right: Places): boolean {
+  return (
+    left.length === right.length &&
+    left.every(
+      ({ offset, lengthBytes }, i) =>
+        offset === right[i]?.offset && lengthBytes === right[i]?.lengthBytes,
+    )
+  )
+}
