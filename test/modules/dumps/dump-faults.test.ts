@@ -112,7 +112,7 @@ onLinux(
     const arguments_ = ['--import', 'tsx', script, home(), String(START_MS), 't', 'csv']
     const child: ChildProcess = spawn(process.execPath, arguments_, { stdio: 'inherit' })
     const ended = new Promise((resolve) => child.once('exit', resolve))
-    const dumps = join(home(), 'warehouse', 'dumps')
+    const dumps = join(home(), 'warehouse', '.dumps')
     const shards = (): string[] => {
       const names = readdirSync(join(home(), 'warehouse'), { recursive: true }).map(String)
       return names.filter((name) => /\/shards\/[0-9a-f]{64}\.csv$/.test(name))
@@ -249,7 +249,7 @@ describe('a full disk', () => {
   })
 
   testWithDisk.each([
-    ['the dumps are', 'warehouse/dumps'],
+    ['the dumps are', 'warehouse/.dumps'],
     ['the engine works', 'tmp'],
   ])('where %s is said to be full, and works again when there is room', async (_, folder) => {
     // Roots and working folders were opened with the shop: this opens them again.

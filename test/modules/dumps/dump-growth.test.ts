@@ -71,7 +71,7 @@ test('a digest continues from that of the dump before, and from no wrong one', a
   await shop.make('t')
   await shop.dumps.settle()
   const states: string[] = []
-  for await (const { location } of shop.deps.objects.list(`${shop.deps.warehouse}/dumps`)) {
+  for await (const { location } of shop.deps.objects.list(`${shop.deps.warehouse}/.dumps`)) {
     if (location.endsWith('/digest-state')) states.push(location)
   }
   expect(states).toHaveLength(1)

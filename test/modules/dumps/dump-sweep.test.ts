@@ -60,7 +60,7 @@ async function stored(table?: string): Promise<string[]> {
   const locations: string[] = []
   const state = table && (await shop.target(table)).state
   const uuid = state ? `/${state.definition.tableUuid}` : ''
-  for await (const { location } of shop.deps.objects.list(`${shop.deps.warehouse}/dumps${uuid}`)) {
+  for await (const { location } of shop.deps.objects.list(`${shop.deps.warehouse}/.dumps${uuid}`)) {
     locations.push(location)
   }
   return locations
@@ -73,7 +73,7 @@ async function indexesOf(table: string): Promise<string[]> {
 
 async function storedBytes(): Promise<number> {
   let bytes = 0
-  for await (const { sizeBytes } of shop.deps.objects.list(`${shop.deps.warehouse}/dumps`)) {
+  for await (const { sizeBytes } of shop.deps.objects.list(`${shop.deps.warehouse}/.dumps`)) {
     bytes += sizeBytes
   }
   return bytes

@@ -304,12 +304,12 @@ async function openDumpFiles(): Promise<number> {
   const links = await Promise.all(
     (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
   )
-  return links.filter((link) => link.includes('/dumps/') && link.includes('/shards/')).length
+  return links.filter((link) => link.includes('/.dumps/') && link.includes('/shards/')).length
 }
 
 /** Removes the shards of all tables in this format except headers, like a careless operator. */
 async function removeShards({ home }: TestService, format: string): Promise<void> {
-  const dumps = `${home}/warehouse/dumps`
+  const dumps = `${home}/warehouse/.dumps`
   for (const table of await readdir(dumps)) {
     const shards = `${dumps}/${table}/${format}/shards`
     const names = await readdir(shards).catch(() => [])

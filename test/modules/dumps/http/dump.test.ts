@@ -349,7 +349,7 @@ test.each(['/v1/tables/ending', '/iceberg/v1/namespaces/default/tables/ending'])
     await makeTable(service, 'ending', [rows(10)])
     const { table_id } = await must(ask(service, '/v1/tables/ending'))
     await makeDump(service, '/v1/tables/ending/dump')
-    const folder = `${service.home}/warehouse/dumps/${table_id}/csv`
+    const folder = `${service.home}/warehouse/.dumps/${table_id}/csv`
     const files = async () =>
       (await readdir(folder, { withFileTypes: true, recursive: true })).filter((entry) =>
         entry.isFile(),
