@@ -17,60 +17,103 @@ export interface BudgetRequest {
   readonly lease: Lease
 }
 
+type BudgetDependencies = Stores<'leases'> &
+  Pick<DumpDependencies, 'ambient' | 'log' | 'objects' | 'warehouse'>
+
+/** The dumps of one table in one format. */
+interface FoundFolder {
+  readonly folder: string
+  readonly indexes: ObjectInfo[]
+  newestIndexMs: number
+  newestShardMs: number
+}
+
 /**
- * Removes least recently requested dumps, of any table and format, until the rest fit the budget.
+ * Removes what failed dumps have left, and then least recently requested dumps, of any table and
+ * format, until the rest fit the budget.
  */
-export async function keepBudget(
-  deps: Stores<'leases'> & Pick<DumpDependencies, 'ambient' | 'log' | 'objects' | 'warehouse'>,
-  request: BudgetRequest,
-): Promise<void> {
+export async function keepBudget(deps: BudgetDependencies, request: BudgetRequest): Promise<void> {
   const { bytesMax, lastUsedMs, newIndexLocation } = request
-  const { totalBytes, indexes } = await listAll(deps)
+  const { totalBytes, folders } = await listAll(deps)
   let excessBytes = totalBytes - bytesMax
   if (excessBytes <= 0) return
-  const oldestFirst = indexes
-    .filter(({ location }) => location !== newIndexLocation)
-    .sort((a, b) => lastUsedMs(a) - lastUsedMs(b))
-  for (const index of oldestFirst) {
+  for (const { folder } of withLeftovers(folders)) {
+    excessBytes -= await evict(deps, request, { folder })
     if (excessBytes <= 0) return
-    excessBytes -= await evict(deps, request, index)
+  }
+  const oldestFirst = folders
+    .flatMap(({ folder, indexes }) => indexes.map((index) => ({ folder, index })))
+    .filter(({ index }) => index.location !== newIndexLocation)
+    .sort((a, b) => lastUsedMs(a.index) - lastUsedMs(b.index))
+  for (const stale of oldestFirst) {
+    if (excessBytes <= 0) return
+    excessBytes -= await evict(deps, request, stale)
   }
 }
 
-async function listAll({ objects, warehouse }: Pick<DumpDependencies, 'objects' | 'warehouse'>) {
-  const indexes: ObjectInfo[] = []
+async function listAll({ objects, warehouse }: BudgetDependencies) {
+  const folders = new Map<string, FoundFolder>()
   let totalBytes = 0
   for await (const info of objects.list(allDumpsFolder(warehouse))) {
-    totalBytes += info.sizeBytes
-    if (isIndex(info.location)) indexes.push(info)
+    const { location, sizeBytes, modifiedAtMs } = info
+    totalBytes += sizeBytes
+    // Both shards and indexes lie two levels below it.
+    const folder = location.split('/').slice(0, -2).join('/')
+    const found = folders.get(folder) ?? newFolder(folder)
+    folders.set(folder, found)
+    if (isIndex(location)) {
+      found.indexes.push(info)
+      found.newestIndexMs = Math.max(found.newestIndexMs, modifiedAtMs)
+    } else if (location.startsWith(`${folder}/shards/`)) {
+      found.newestShardMs = Math.max(found.newestShardMs, modifiedAtMs)
+    }
   }
-  return { indexes, totalBytes }
+  return { folders: [...folders.values()], totalBytes }
+}
+
+function newFolder(folder: string): FoundFolder {
+  return { folder, indexes: [], newestIndexMs: -Infinity, newestShardMs: -Infinity }
+}
+
+/**
+ * Folders with shards that were made after the last index: of dumps that failed, or are being made.
+ * Whoever finishes a dump removes what no index names. Oldest first.
+ */
+function withLeftovers(folders: readonly FoundFolder[]): readonly FoundFolder[] {
+  return folders
+    .filter(({ newestShardMs, newestIndexMs }) => newestShardMs > newestIndexMs)
+    .sort((a, b) => a.newestShardMs - b.newestShardMs)
+}
+
+interface Evicted {
+  readonly folder: string
+  /** With the shards that no other index names; without an index, only those that none names. */
+  readonly index?: ObjectInfo
 }
 
 /** Returns the bytes freed: none while a dump is being made there, which may reuse these shards. */
 async function evict(
-  deps: Stores<'leases'> & Pick<DumpDependencies, 'ambient' | 'log' | 'objects'>,
+  deps: BudgetDependencies,
   { folder, lease }: BudgetRequest,
-  index: ObjectInfo,
+  evicted: Evicted,
 ): Promise<number> {
-  const folderOfIndex = index.location.split('/').slice(0, -2).join('/')
-  if (folderOfIndex === folder) return evictUnder(deps, { folder, lease }, index)
+  if (evicted.folder === folder) return evictUnder(deps, lease, evicted)
   const { signal } = lease
-  const own = await Lease.tryAcquire(deps, { name: leaseName(folderOfIndex), signal })
+  const own = await Lease.tryAcquire(deps, { name: leaseName(evicted.folder), signal })
   if (own === undefined) return 0
   try {
-    return await evictUnder(deps, { folder: folderOfIndex, lease: own }, index)
+    return await evictUnder(deps, own, evicted)
   } finally {
     await own.release()
   }
 }
 
 async function evictUnder(
-  deps: Pick<DumpDependencies, 'log' | 'objects'>,
-  { folder, lease }: Pick<BudgetRequest, 'folder' | 'lease'>,
-  index: ObjectInfo,
+  deps: BudgetDependencies,
+  lease: Lease,
+  { folder, index }: Evicted,
 ): Promise<number> {
   const found = await listDumpFolder(deps, folder)
-  const stale = found.indexes.filter(({ location }) => location === index.location)
+  const stale = found.indexes.filter(({ location }) => location === index?.location)
   return removeDumps(deps, { found, stale, lease })
 }

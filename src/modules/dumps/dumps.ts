@@ -226,7 +226,7 @@ export class Dumps {
       this.#tidyLater(target, index, lease)
       return index
     } catch (error) {
-      if (isStorageFull(error)) await this.#giveSpaceBack(target, lease)
+      await this.#tidyFailed(target, lease, error)
       throw error
     } finally {
       if (!isTidied) await lease.release()
@@ -302,11 +302,27 @@ export class Dumps {
     const { keepNewest, bytesMax } = this.#options
     const lasting = lastingDumps(state, target)
     await sweepDumps(deps, { folder, lease, keepNewest, lasting })
-    if (bytesMax === undefined) return
+    if (bytesMax !== undefined) await this.#keepBudget(target, lease, bytesMax)
+  }
+
+  #keepBudget(target: DumpTarget, lease: Lease, bytesMax: number): Promise<void> {
+    const { warehouse } = this.#deps
+    const folder = folderOf(warehouse, target)
     const lastUsedMs = ({ location, modifiedAtMs }: ObjectInfo) =>
       this.#usedAtMs.get(location) ?? modifiedAtMs
-    const newIndexLocation = indexLocation(deps.warehouse, target)
-    await keepBudget(deps, { bytesMax, lastUsedMs, newIndexLocation, folder, lease })
+    const newIndexLocation = indexLocation(warehouse, target)
+    return keepBudget(this.#deps, { bytesMax, lastUsedMs, newIndexLocation, folder, lease })
+  }
+
+  /** The shards of a failed dump stay for the next attempt, if there is room. */
+  async #tidyFailed(target: DumpTarget, lease: Lease, error: unknown): Promise<void> {
+    const { bytesMax } = this.#options
+    if (isStorageFull(error)) await this.#giveSpaceBack(target, lease)
+    else if (bytesMax !== undefined && !lease.signal.aborted) {
+      await this.#keepBudget(target, lease, bytesMax).catch((err) =>
+        this.#deps.log.warn({ err, dump: dumpName(target) }, 'the dump budget was not kept'),
+      )
+    }
   }
 
   /** Removes the shards of an unfinished dump when the disk is full. */

@@ -1,4 +1,4 @@
-import { utimes } from 'node:fs/promises'
+import { rm, utimes } from 'node:fs/promises'
 import { jest } from '@jest/globals'
 import { commitRemoval } from '../../../src/lake/commit/transactions.ts'
 import { indexLocation } from '../../../src/modules/dumps/dump-key.ts'
@@ -7,6 +7,7 @@ import type { DumpIndex } from '../../../src/modules/dumps/format/dump-index.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
 import { append, Lake } from '../../lake/lake.ts'
+import { refusal } from '../../refusal.ts'
 import { bytesOf, type DumpShop, type DumpWish, finished, openDumpShop } from './dump-shop.ts'
 
 /** Engines start as processes of their own. */
@@ -183,6 +184,44 @@ describe('a budget', () => {
     const kept = await shop.dumps.find(await shop.target('t'))
     if (kept === undefined) throw new Error('it is gone')
     await bytesOf(shop.deps, kept)
+  })
+
+  /** A dump that fails at the last of three files, and leaves the shards of the others. */
+  async function fail(table: string): Promise<void> {
+    for (const name of ['a', 'b', 'z']) await commit(table, name, ROWS)
+    await rm(`${shop.dataFolder}/${table}-z.parquet`)
+    expect(await refusal(make(table))).toMatchObject({ code: 'data-file-missing' })
+    await shop.dumps.settle()
+  }
+
+  test('is not eaten by failed dumps: what they left goes before any dump', async () => {
+    shop = await openDumpShop({ keepNewest: 5, bytesMax: BYTES_OF_THREE })
+    await open('t', 'u', 'f')
+    for (const table of ['t', 'u']) {
+      await commit(table, 'a', ROWS)
+      await make(table)
+    }
+    await fail('f')
+    expect(await indexesOf('t')).toHaveLength(1)
+    expect(await indexesOf('u')).toHaveLength(1)
+    expect(await storedBytes()).toBeLessThan(BYTES_OF_THREE)
+  })
+
+  test('is kept where dumps only fail, and where a failure follows a dump', async () => {
+    shop = await openDumpShop({ keepNewest: 5, bytesMax: 1 })
+    await open('f', 'g')
+    await fail('f')
+    expect(await storedBytes()).toBe(0)
+
+    const unlimited = await shop.anotherDumps({ bytesMax: Number.MAX_SAFE_INTEGER })
+    await commit('g', 'first', ROWS)
+    await finished(unlimited.dumps, await shop.target('g'))
+    await commit('g', 'z', ROWS)
+    await rm(`${shop.dataFolder}/g-z.parquet`)
+    const [index] = await indexesOf('g')
+    await refusal(make('g'))
+    await shop.dumps.settle()
+    expect([index, await indexesOf('g')]).toEqual([expect.any(String), []])
   })
 
   test('smaller than a dump keeps that dump until the next is made', async () => {
