@@ -35,8 +35,8 @@ export interface ReplayStore {
 export interface MutationOptions {
   /**
    * Kept in the database transaction of the mutation itself, and only if that changes something.
-   * When the key is answered or reserved by another already, nothing is changed and `overloaded` is
-   * thrown: who tries again finds the first answer.
+   * When the key is answered or reserved by another already, nothing is changed and
+   * `idempotency-key-in-use` is thrown: who tries again finds the first answer.
    */
   readonly replay?: NewReplay
   /** Who asked for it: kept with the events that the mutation raises. */

@@ -24,6 +24,7 @@ export const CATALOG_ERROR_CODES = [
   'file-schema-mismatch',
   'file-spans-partitions',
   'filter-invalid',
+  'idempotency-key-in-use',
   'job-not-found',
   'location-invalid',
   'location-not-allowed',

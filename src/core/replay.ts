@@ -100,10 +100,13 @@ export const KEEPS_NOTHING: AnswerKeeper = {
 const RETRY_AFTER_SECONDS = 1
 
 /** For the one who comes second: the first answer is there, or will be. */
-export function keyTaken({ key }: Pick<ReplayKey, 'key'>): CatalogError {
+export function keyInUse(
+  { key }: Pick<ReplayKey, 'key'>,
+  retryAfterSeconds = RETRY_AFTER_SECONDS,
+): CatalogError {
   return new CatalogError(
-    'overloaded',
-    `another request with the idempotency key ${key} came first: try again for its answer`,
-    { facts: { retryAfterSeconds: RETRY_AFTER_SECONDS } },
+    'idempotency-key-in-use',
+    `a request with the Idempotency-Key ${key} is being worked on: try again soon`,
+    { facts: { retryAfterSeconds } },
   )
 }

@@ -151,7 +151,7 @@ export function describeReplays(catalog: () => Catalog): void {
       ]
       for (const attempt of attempts) {
         await expect(attempt()).rejects.toMatchObject({
-          code: 'overloaded',
+          code: 'idempotency-key-in-use',
           facts: { retryAfterSeconds: 1 },
         })
       }
@@ -170,7 +170,7 @@ export function describeReplays(catalog: () => Catalog): void {
             .catch((error: { code?: string }) => error.code),
         ),
       )
-      expect(outcomes.filter((outcome) => outcome === 'overloaded')).toHaveLength(7)
+      expect(outcomes.filter((outcome) => outcome === 'idempotency-key-in-use')).toHaveLength(7)
       const [table] = await catalog().tables.list({ limit: 9 })
       expect(outcomes[names.indexOf(table?.name ?? '')]).toBe('created')
       expect((await catalog().replays.find(idOf('key')))?.body).toBe(table?.name)
@@ -308,7 +308,7 @@ export function describeReservations(catalog: () => Catalog): void {
       await catalog().replays.reserve(reservation('first'))
       const late = (nowMs: number) => replayOf('key', { reservedBy: 'second', nowMs })
       const attempt = catalog().tables.create(newTable(planets), { replay: late(1_499) })
-      await expect(attempt).rejects.toMatchObject({ code: 'overloaded' })
+      await expect(attempt).rejects.toMatchObject({ code: 'idempotency-key-in-use' })
       expect(await catalog().tables.list({ limit: 9 })).toEqual([])
       expect(await catalog().tables.create(newTable(planets), { replay: late(1_500) })).toBe(
         'created',

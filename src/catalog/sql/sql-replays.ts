@@ -1,5 +1,5 @@
 import {
-  keyTaken,
+  keyInUse,
   type NewReplay,
   type ReplayKey,
   type ReplayRecord,
@@ -104,7 +104,7 @@ export function mutate<T>(
 ): Promise<T> {
   return write(engine, async (transaction) => {
     // First: of two requests with one key at once, the second waits here for the first to end.
-    if (replay !== undefined && !(await insertReplay(transaction, replay))) throw keyTaken(replay)
+    if (replay !== undefined && !(await insertReplay(transaction, replay))) throw keyInUse(replay)
     const raised = new RaisedEvents(events)
     const result = await work(transaction, raised)
     await engine.runTogether(transaction, raised.takeInserts(transaction))

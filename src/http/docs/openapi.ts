@@ -209,9 +209,9 @@ function problems({ errors }: Dialect, route: Route): Record<string, ResponseDoc
 export function problemCodesOf(route: Route): readonly ProblemCode[] {
   const ofBody: readonly ProblemCode[] =
     route.body === undefined ? [] : ['body-invalid', 'body-too-large', 'media-type-unsupported']
-  const ofKey: readonly ProblemCode[] = changes(route) ? ['idempotency-key-reused'] : []
-  const ofUpload: readonly ProblemCode[] =
-    route.uploads === undefined ? [] : ['idempotency-key-in-use']
+  const ofKey: readonly ProblemCode[] = changes(route)
+    ? ['idempotency-key-in-use', 'idempotency-key-reused']
+    : []
   const isChanging = route.method !== 'get' && route.method !== 'head'
   const ofSite: readonly ProblemCode[] = isChanging ? ['origin-not-allowed'] : []
   const ofCaller: readonly ProblemCode[] =
@@ -219,7 +219,7 @@ export function problemCodesOf(route: Route): readonly ProblemCode[] {
       ? []
       : ['permission-denied', 'catalog-damaged', 'warehouse-unavailable']
   const codes = new Set<ProblemCode>([
-    ...[...route.problems, ...ofBody, ...ofCaller, ...ofKey, ...ofSite, ...ofUpload],
+    ...[...route.problems, ...ofBody, ...ofCaller, ...ofKey, ...ofSite],
     ...(['request-invalid', 'host-not-allowed', 'internal'] as const),
   ])
   return PROBLEM_CODES.filter((code) => codes.has(code))

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { CatalogError } from '../../core/errors.ts'
 import type { EventOrigin } from '../../core/event-origin.ts'
-import type { AnswerKeeper, ReplayRecord } from '../../core/replay.ts'
+import { type AnswerKeeper, keyInUse, type ReplayRecord } from '../../core/replay.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { Reply } from '../reply.ts'
 import { Keeper, type KeyedRequest } from './keeper.ts'
@@ -109,7 +110,7 @@ export class AnswerOnce {
         return replay(once, meanwhile)
       }
       const refusal = once.refusal(error)
-      if (isFinalRefusal(refusal)) await keeper.refused(refusal)
+      if (isFinalRefusal(refusal) && !isInUse(error)) await keeper.refused(refusal)
       return refusal
     }
   }
@@ -125,6 +126,11 @@ export class AnswerOnce {
 /** Whether a repeated request must get the same refusal. */
 export function isFinalRefusal({ status }: Reply): boolean {
   return status >= 400 && status < 500 && !NOT_FINAL.has(status)
+}
+
+/** Whether another request has the key for now. */
+function isInUse(error: unknown): boolean {
+  return error instanceof CatalogError && error.code === 'idempotency-key-in-use'
 }
 
 /** Whether the client left before the end of its body. */
@@ -183,17 +189,12 @@ function reused({ key }: KeyedRequest): ProblemError {
   )
 }
 
+/** Whichever request it is: what becomes of the key is known when the first one ends. */
 function inUse(
   keyed: KeyedRequest,
-  { requestHash, expiresAtMs }: { readonly requestHash: string; readonly expiresAtMs: number },
+  { expiresAtMs }: { readonly expiresAtMs: number },
   nowMs: number,
-): ProblemError {
-  if (requestHash !== keyed.requestHash) return reused(keyed)
+): CatalogError {
   const secondsLeft = Math.max(1, Math.ceil((expiresAtMs - nowMs) / 1000))
-  const retryAfterSeconds = Math.min(secondsLeft, RETRY_AFTER_SECONDS_MAX)
-  return new ProblemError(
-    'idempotency-key-in-use',
-    `a request with the Idempotency-Key ${keyed.key} is being worked on: try again soon`,
-    { facts: { retryAfterSeconds } },
-  )
+  return keyInUse(keyed, Math.min(secondsLeft, RETRY_AFTER_SECONDS_MAX))
 }

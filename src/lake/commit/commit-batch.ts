@@ -3,7 +3,7 @@ import { FilesDeletedError } from '../../catalog/deletion-store.ts'
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { locationKey } from '../../core/file/location-key.ts'
-import { keyTaken } from '../../core/replay.ts'
+import { keyInUse } from '../../core/replay.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { TableCommitResult } from '../../core/table/transaction.ts'
@@ -117,7 +117,7 @@ async function tryCommit(
     return undefined
   }
   if (outcome.outcome === 'key-taken') {
-    outcomes.set(outcome.transactionId, keyTaken(outcome))
+    outcomes.set(outcome.transactionId, keyInUse(outcome))
     return undefined
   }
   outcomes.set(outcome.transactionId, await endedElsewhere(deps, outcome.transactionId))

@@ -117,6 +117,36 @@ test('a second upload in between has to wait, in another process, too', async ()
   expect(await filesOf(table)).toBe(1)
 })
 
+test('whatever else comes with the key of a running upload has to wait, too', async () => {
+  const [table, key] = [await newTable(), randomUUID()]
+  const { upload, answer } = await halfSent(table, key)
+  const create = { name: `t${++tables}`, schema: { columns: [{ name: 'n', type: 'long' }] } }
+  for (const to of [service, other]) {
+    const waiting = await ask(to, '/v1/tables', {
+      ...{ method: 'POST', json: create },
+      headers: { 'Idempotency-Key': key },
+    })
+    expect([waiting.status, waiting.body.type]).toEqual([409, '/problems/idempotency-key-in-use'])
+    expect(Number(waiting.headers.get('retry-after'))).toBeGreaterThan(0)
+    const { status } = await send(to, table, key, { body: bytes.subarray(1) })
+    expect(status).toBe(409)
+  }
+  expect((await ask(service, `/v1/tables/${create.name}`)).status).toBe(404)
+  upload.destroy()
+  await expect(answer).rejects.toThrow()
+  // Nothing was done under the key, so the next that comes has it: a wait is no final answer.
+  for (;;) {
+    const { status } = await ask(other, '/v1/tables', {
+      ...{ method: 'POST', json: create },
+      headers: { 'Idempotency-Key': key },
+    })
+    if (status === 409) continue
+    expect(status).toBe(201)
+    break
+  }
+  expect((await send(service, table, key)).status).toBe(422)
+})
+
 test('an upload that was cut off can be repeated at once', async () => {
   const [table, key] = [await newTable(), randomUUID()]
   const { upload, answer } = await halfSent(table, key)
