@@ -12,6 +12,16 @@ export interface PublicationStore {
   listUnpublishedTables(limit: number): Promise<readonly string[]>
   /** Newest first: earlier metadata files, for the metadata log. */
   list(tableUuid: string, limit: number): Promise<readonly Publication[]>
+  /** Oldest first: those of versions before this one. */
+  listBefore(query: OldPublicationsQuery): Promise<readonly Publication[]>
+  /** Forgets the metadata files of these versions, which no metadata log names any more. */
+  forget(tableUuid: string, versions: readonly number[]): Promise<void>
+}
+
+export interface OldPublicationsQuery {
+  readonly tableUuid: string
+  readonly beforeVersion: number
+  readonly limit: number
 }
 
 export interface Publication {

@@ -7,6 +7,12 @@ import { CatalogError } from './errors.ts'
 export const NAME_MAPPING_PROPERTY = 'schema.name-mapping.default'
 /** Iceberg table property: whether the table's files may ever be deleted. */
 const GC_PROPERTY = 'gc.enabled'
+/** Iceberg, "Table behavior properties": earlier metadata files that the log names. */
+const METADATA_LOG_PROPERTY = 'write.metadata.previous-versions-max'
+const METADATA_LOG_DEFAULT = 100
+/** Every metadata file has the whole log. */
+const METADATA_LOG_MAX = 10_000
+const DELETE_METADATA_PROPERTY = 'write.metadata.delete-after-commit.enabled'
 const DESCRIPTION = 'comment'
 const STEWARD = 'moraine.steward'
 const DISPOSITION = 'moraine.disposition'
@@ -35,6 +41,25 @@ export interface TableDescriptionChange {
   readonly steward?: string | null | undefined
   readonly disposition?: Disposition | null | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+/**
+ * How many metadata files before the newest the metadata log names, and stay: a hundred, as in
+ * Iceberg, unless the table says otherwise.
+ */
+export function metadataLogMax(properties: TableProperties): number {
+  const wanted = Number(properties[METADATA_LOG_PROPERTY] ?? METADATA_LOG_DEFAULT)
+  if (!Number.isInteger(wanted)) return METADATA_LOG_DEFAULT
+  return Math.min(Math.max(wanted, 1), METADATA_LOG_MAX)
+}
+
+/**
+ * Whether older metadata files are deleted: unlike in Iceberg they are unless the table says
+ * otherwise, or that its files are nobody's to delete.
+ */
+export function deletesOldMetadata(properties: TableProperties): boolean {
+  const isEnabled = properties[DELETE_METADATA_PROPERTY]
+  return isEnabled === undefined ? !keepsFiles(properties) : isEnabled.toLowerCase() === 'true'
 }
 
 /** Whether `gc.enabled` is set and not true, as Iceberg's Java library reads booleans. */

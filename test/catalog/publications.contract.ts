@@ -26,6 +26,24 @@ export function describePublications(catalog: () => Catalog): void {
       expect(await catalog().publications.list(randomUUID(), 9)).toEqual([])
     })
 
+    test('old ones are listed oldest first, and forgotten', async () => {
+      const state = await create(catalog(), 'planets')
+      const { tableUuid } = state.definition
+      for (let version = 0; version < 6; version++) {
+        const publication = { tableUuid, version, metadataLocation: `file:///m/${version}` }
+        await catalog().publications.record({ ...publication, publishedAtMs: version })
+      }
+      const { publications } = catalog()
+      const olderThan = async (beforeVersion: number, limit: number) =>
+        (await publications.listBefore({ tableUuid, beforeVersion, limit })).map((p) => p.version)
+      expect(await olderThan(4, 9)).toEqual([0, 1, 2, 3])
+      expect(await olderThan(4, 2)).toEqual([0, 1])
+      await publications.forget(tableUuid, [0, 1, 77])
+      await publications.forget(tableUuid, [])
+      expect(await olderThan(4, 9)).toEqual([2, 3])
+      expect((await publications.list(tableUuid, 9)).map((p) => p.version)).toEqual([5, 4, 3, 2])
+    })
+
     test('a table that begins with a metadata file has it in its log', async () => {
       const state = stateOf('planets', { metadataLocation: 'file:///m/0', publishedVersion: 0 })
       await catalog().tables.create(newTable(state))

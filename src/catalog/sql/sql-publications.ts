@@ -1,5 +1,6 @@
-import type { Publication, PublicationStore } from '../publication-store.ts'
-import { read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
+import type { OldPublicationsQuery, Publication, PublicationStore } from '../publication-store.ts'
+import { chunks, read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
+import type { Database } from './engine/sql-schema.ts'
 
 export class SqlPublications implements PublicationStore {
   readonly #engine: SqlEngine
@@ -46,12 +47,46 @@ export class SqlPublications implements PublicationStore {
         .limit(limit)
         .execute(),
     )
-    return rows.map((row) => ({
-      tableUuid,
-      version: Number(row.version),
-      metadataLocation: row.metadata_location,
-      publishedAtMs: Number(row.published_at_ms),
-    }))
+    return rows.map(publicationOf)
+  }
+
+  async listBefore({
+    tableUuid,
+    beforeVersion,
+    limit,
+  }: OldPublicationsQuery): Promise<readonly Publication[]> {
+    const rows = await read(this.#engine, (connection) =>
+      connection
+        .selectFrom('publications')
+        .selectAll()
+        .where('table_uuid', '=', tableUuid)
+        .where('version', '<', BigInt(beforeVersion))
+        .orderBy('version')
+        .limit(limit)
+        .execute(),
+    )
+    return rows.map(publicationOf)
+  }
+
+  async forget(tableUuid: string, versions: readonly number[]): Promise<void> {
+    for (const chunk of chunks(versions)) {
+      await write(this.#engine, (transaction) =>
+        transaction
+          .deleteFrom('publications')
+          .where('table_uuid', '=', tableUuid)
+          .where('version', 'in', chunk.map(BigInt))
+          .execute(),
+      )
+    }
+  }
+}
+
+function publicationOf(row: Database['publications']): Publication {
+  return {
+    tableUuid: row.table_uuid,
+    version: Number(row.version),
+    metadataLocation: row.metadata_location,
+    publishedAtMs: Number(row.published_at_ms),
   }
 }
 

@@ -1,15 +1,12 @@
 import type { Catalog } from '../../catalog/catalog.ts'
 import { MAIN_BRANCH, type SnapshotRef } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
+import { metadataLogMax } from '../../core/table-properties.ts'
 import { withMembers } from '../../formats/json/json-text.ts'
 import {
   type MetadataFrame,
   tableMetadataFrame,
 } from '../../formats/metadata/table-metadata-json.ts'
-
-/** Iceberg, "Table behavior properties": how many earlier metadata files the log names. */
-const METADATA_LOG_PROPERTY = 'write.metadata.previous-versions-max'
-const METADATA_LOG_MAX = 100
 
 /** A name that no file has: below the table's own location, as Iceberg's writers call theirs. */
 export function newMetadataLocation(
@@ -43,7 +40,7 @@ export async function readFrame(
   catalog: Pick<Catalog, 'publications'>,
   state: TableState,
 ): Promise<MetadataFrame> {
-  const logMax = metadataLogMax(state)
+  const logMax = metadataLogMax(state.definition.properties)
   const publications = await catalog.publications.list(state.definition.tableUuid, logMax + 1)
   return tableMetadataFrame({
     definition: state.definition,
@@ -70,11 +67,4 @@ export function metadataPieces(
 
 function utf8(text: string): Uint8Array {
   return Buffer.from(text)
-}
-
-function metadataLogMax({ definition }: TableState): number {
-  const wanted = Number(definition.properties[METADATA_LOG_PROPERTY] ?? METADATA_LOG_MAX)
-  return Number.isInteger(wanted)
-    ? Math.min(Math.max(wanted, 1), METADATA_LOG_MAX)
-    : METADATA_LOG_MAX
 }

@@ -16,6 +16,7 @@ import {
   newMetadataLocation,
   readFrame,
 } from './metadata-pieces.ts'
+import { deleteOldMetadata } from './old-metadata.ts'
 import { sizeOf } from './pieces.ts'
 
 /**
@@ -32,6 +33,8 @@ const BYTES_PER_MS = 1024
 const INTERVAL_MS_MAX = 120_000
 /** A reader does not wait for a file after which the publisher rests longer than this. */
 const CHEAP_REST_MS_MAX = 2_000
+/** Shorter files do not count: a table that writes one often is published often. */
+const COUNTED_BYTES_MIN = 256 * 1024
 /** Nor for one with more snapshots, unless their text is at hand. */
 const CHEAP_SNAPSHOTS_MAX = 10_000n
 /** Between two attempts while publications fail. */
@@ -52,7 +55,8 @@ export interface PublicationMeter {
   published(): void
 }
 
-export interface PublisherDependencies extends Stores<'tables' | 'snapshots' | 'publications'> {
+export interface PublisherDependencies
+  extends Stores<'tables' | 'snapshots' | 'publications' | 'locations' | 'paths' | 'leases'> {
   readonly objects: ObjectStore
   readonly ambient: Ambient
   readonly meter: PublicationMeter
@@ -89,6 +93,8 @@ export class Publisher {
   readonly #background = new Set<Promise<void>>()
   /** Tables with a background loop; true when another commit came in between. */
   readonly #scheduled = new Map<string, boolean>()
+  /** Tables whose old metadata files are being deleted, and the newest state to do it for. */
+  readonly #tidied = new Map<string, TableState>()
   /** Until when the publisher rests, for tables whose last publication was not cheap. */
   readonly #restsUntilMs = new Map<string, number>()
   #closing = false
@@ -138,7 +144,7 @@ export class Publisher {
   /** Whether `publish` has so little to do for this state that a reader may wait for it. */
   isCheap(state: TableState): boolean {
     const { definition, lastSequenceNumber } = state
-    if (this.#restLeftMs(definition.tableUuid) > 0) return false
+    if (this.#restLeftMs(definition.tableUuid) > CHEAP_REST_MS_MAX) return false
     return lastSequenceNumber <= CHEAP_SNAPSHOTS_MAX || this.histories.find(state) !== undefined
   }
 
@@ -189,7 +195,8 @@ export class Publisher {
 
   async #publishUntilQuiet(tableUuid: string): Promise<void> {
     const { log } = this.#deps
-    await this.#rest(this.#restLeftMs(tableUuid))
+    // A short one is had after the publication.
+    await this.#rest(this.#restLeftMs(tableUuid) - CHEAP_REST_MS_MAX)
     for (let waitMs = INTERVAL_MS; ; ) {
       this.#scheduled.set(tableUuid, false)
       try {
@@ -252,9 +259,40 @@ export class Publisher {
     }
     this.recent.remember(metadataLocation, metadataPieces(frame, history))
     meter.published()
-    const rest = restMs(bytes)
-    if (rest > CHEAP_REST_MS_MAX) this.#restsUntilMs.set(tableUuid, ambient.nowMs() + rest)
+    this.#rememberRest(tableUuid, bytes)
+    this.#tidy({ ...state, metadataLocation })
     return { state, metadataLocation, bytes }
+  }
+
+  /** Files that were written for a reader who waited add to it, too. */
+  #rememberRest(tableUuid: string, bytes: number): void {
+    if (bytes < COUNTED_BYTES_MIN) return
+    const untilMs = this.#deps.ambient.nowMs() + this.#restLeftMs(tableUuid) + bytes / BYTES_PER_MS
+    this.#restsUntilMs.set(tableUuid, untilMs)
+  }
+
+  /** Deletes old metadata files in the background: nobody waits for it. */
+  #tidy(state: TableState): void {
+    const { tableUuid } = state.definition
+    const isTidying = this.#tidied.has(tableUuid)
+    this.#tidied.set(tableUuid, state)
+    if (isTidying) return
+    const work = this.#tidyUntilQuiet(tableUuid).finally(() => this.#background.delete(work))
+    this.#background.add(work)
+  }
+
+  async #tidyUntilQuiet(tableUuid: string): Promise<void> {
+    for (;;) {
+      const state = this.#tidied.get(tableUuid)
+      try {
+        if (state !== undefined) await deleteOldMetadata(this.#deps, state)
+      } catch (err) {
+        this.#deps.log.warn({ err, tableUuid }, 'old metadata files could not be deleted')
+      }
+      if (this.#tidied.get(tableUuid) !== state) continue
+      this.#tidied.delete(tableUuid)
+      return
+    }
   }
 
   async #put(location: string, pieces: readonly Uint8Array[]): Promise<number> {
