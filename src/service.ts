@@ -12,7 +12,7 @@ import type { Ambient } from './core/ambient.ts'
 import { LOCAL_FILE_CACHE_BYTES_MAX } from './core/limits.ts'
 import type { Log } from './core/log.ts'
 import type { Engine } from './engine/engine.ts'
-import { openEngineFolder } from './engine/job-folder.ts'
+import { openEngineFolder, sweepEngineFolders } from './engine/job-folder.ts'
 import { readTableMetadataFile } from './formats/metadata/metadata-file.ts'
 import { counterOf, Metrics, type Meter as ShownMeter } from './http/metrics.ts'
 import type { AppOptions } from './http/serve/app.ts'
@@ -122,6 +122,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
       }),
       dumpBudgetBytes: config.dumpBudgetBytes,
       deleteGraceMs: config.deleteGraceMs,
+      sweepTemporaryFolders: (idleMs) => sweepEngineFolders(config.temporaryFolder, idleMs),
       close: () => opened.close(),
     }
   })

@@ -7,7 +7,10 @@ import { CatalogError } from '../core/errors.ts'
  * file is being deleted. Its contract: test/catalog/deletions.contract.ts.
  */
 export interface DeletionStore {
-  /** A file that has a row keeps it, with the new mark, unless it is being deleted. */
+  /**
+   * A file that has a row keeps it, with the new mark and the earlier instant, unless it is being
+   * deleted.
+   */
   add(deletions: readonly NewDeletion[]): Promise<void>
   /** Those whose next step is due, the longest first. */
   listDue(query: DueDeletionsQuery): Promise<readonly FileDeletion[]>
@@ -29,7 +32,7 @@ export interface DeletionStore {
 }
 
 /** Why a file is deleted. */
-export type DeletionReason = 'purge'
+export type DeletionReason = 'purge' | 'upload'
 
 export interface NewDeletion {
   readonly path: string

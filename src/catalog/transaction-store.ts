@@ -1,4 +1,5 @@
 import type { StagedChange, StagedFile, Transaction } from '../core/table/transaction.ts'
+import type { NewDeletion } from './deletion-store.ts'
 import type { MutationOptions } from './replay-store.ts'
 
 /**
@@ -17,12 +18,18 @@ export interface TransactionStore {
   stage(staging: Staging, options?: MutationOptions): Promise<StageOutcome>
   /** One for each table that the transaction touched, in the order of first touch. */
   listStaged(transactionId: string): Promise<readonly StagedChange[]>
-  /** Also forgets what was staged. */
+  /** Also forgets what was staged, and adds the deletions, in one step. */
   abort(
     transactionId: string,
     endedAtMs: number,
-    options?: MutationOptions,
+    options?: MutationOptions & { readonly deletions?: readonly NewDeletion[] },
   ): Promise<'aborted' | 'not-open' | 'not-found'>
+  /** Open ones that expired before the instant and have staged files, by their ids. */
+  listExpired(query: {
+    readonly beforeMs: number
+    readonly after: string
+    readonly limit: number
+  }): Promise<readonly string[]>
   /** Forgets those that ended, and open ones that expired, before the instant. Returns how many. */
   forget(beforeMs: number): Promise<number>
 }

@@ -35,7 +35,8 @@ export async function withJobFolder<T>(
   use: (folder: string) => Promise<T>,
 ): Promise<T> {
   const folder = join(engineFolder, randomUUID())
-  await mkdir(folder, { mode: 0o700 })
+  // Recursive: a sweep of another container, which sees no process of ours, may have taken it.
+  await mkdir(folder, { recursive: true, mode: 0o700 })
   try {
     return await use(folder)
   } finally {

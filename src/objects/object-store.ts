@@ -11,6 +11,11 @@ export interface ObjectTail {
   readonly modifiedAtMs: number
 }
 
+export interface SweepOptions {
+  readonly beforeMs: number
+  readonly signal: AbortSignal
+}
+
 /**
  * Where files live. A location is a URI kept verbatim (`file:///a/b`); nothing in it is decoded. A
  * location outside the store's roots throws `location-not-allowed`, a malformed one
@@ -73,4 +78,9 @@ export interface ObjectStore {
   moveIfAbsent(from: string, to: string): Promise<'moved' | 'already-exists'>
   /** Deletes an object; no error if there is none. */
   delete(location: string): Promise<void>
+  /**
+   * Deletes what crashes left half-written below a folder, if nothing was written to it since the
+   * instant; returns how many files.
+   */
+  deleteUnfinished(folder: string, options: SweepOptions): Promise<number>
 }

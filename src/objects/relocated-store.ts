@@ -55,6 +55,7 @@ export function relocatedStore(
     },
     moveIfAbsent: (from, to) => named(() => store.moveIfAbsent(at(from), at(to))),
     delete: (location) => named(() => store.delete(at(location))),
+    deleteUnfinished: (folder, options) => named(() => store.deleteUnfinished(at(folder), options)),
   }
 }
 

@@ -109,7 +109,13 @@ export async function addDeletions(
           .doUpdateSet((row) => ({
             mark: row.ref('excluded.mark'),
             table_uuid: row.ref('excluded.table_uuid'),
-            due_at_ms: row.ref('excluded.due_at_ms'),
+            // It was unnamed all the time since the first.
+            due_at_ms: row
+              .case()
+              .when('excluded.due_at_ms', '<', row.ref('file_deletions.due_at_ms'))
+              .then(row.ref('excluded.due_at_ms'))
+              .else(row.ref('file_deletions.due_at_ms'))
+              .end(),
           }))
           .where('file_deletions.state', '=', 'doomed'),
       )

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { locationKey } from '../../core/file/location-key.ts'
 import type { StagedChange, StagedFile, Transaction } from '../../core/table/transaction.ts'
+import type { NewDeletion } from '../deletion-store.ts'
 import type { MutationOptions } from '../replay-store.ts'
 import type { StageOutcome, Staging, TransactionStore } from '../transaction-store.ts'
 import {
@@ -17,7 +18,7 @@ import type { Database, TransactionRow } from './engine/sql-schema.ts'
 import { pathKey } from './rows/sql-keys.ts'
 import { TRANSACTION_COLUMNS, transactionOf, transactionRow } from './rows/sql-rows.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
-import { takeFromDeletion } from './sql-deletions.ts'
+import { addDeletions, takeFromDeletion } from './sql-deletions.ts'
 import { mutate } from './sql-replays.ts'
 
 const STAGING_TABLES = ['staged_files', 'staged_removals', 'transaction_tables'] as const
@@ -58,11 +59,37 @@ export class SqlTransactions implements TransactionStore {
   abort(
     transactionId: string,
     endedAtMs: number,
-    options: MutationOptions = {},
+    { deletions = [], ...options }: MutationOptions & { deletions?: readonly NewDeletion[] } = {},
   ): Promise<'aborted' | 'not-open' | 'not-found'> {
-    return mutate(this.#engine, options, (sqlTransaction) =>
-      abortTransaction(sqlTransaction, transactionId, endedAtMs),
+    return mutate(this.#engine, options, async (sqlTransaction) => {
+      const outcome = await abortTransaction(sqlTransaction, transactionId, endedAtMs)
+      await addDeletions(sqlTransaction, deletions)
+      return outcome
+    })
+  }
+
+  async listExpired({
+    beforeMs,
+    after,
+    limit,
+  }: {
+    readonly beforeMs: number
+    readonly after: string
+    readonly limit: number
+  }): Promise<readonly string[]> {
+    const rows = await read(this.#engine, (connection) =>
+      connection
+        .selectFrom('transactions')
+        .select('transaction_id')
+        .where('state', '=', 'open')
+        .where('expires_at_ms', '<', BigInt(Math.ceil(beforeMs)))
+        .where('staged_file_count', '>', 0n)
+        .where('transaction_id', '>', after)
+        .orderBy('transaction_id')
+        .limit(limit)
+        .execute(),
     )
+    return rows.map((row) => row.transaction_id)
   }
 
   async forget(beforeMs: number): Promise<number> {

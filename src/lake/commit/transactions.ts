@@ -14,6 +14,7 @@ import type {
   TableCommitResult,
   Transaction,
 } from '../../core/table/transaction.ts'
+import { deletionsOfUploads } from '../deletion/uploaded-files.ts'
 import { getTable } from '../table/table-lookup.ts'
 import type { CommitDependencies, CommitServices } from './commit-dependencies.ts'
 import type { PendingTransaction } from './commit-queue.ts'
@@ -24,6 +25,14 @@ import {
   type VisibleState,
   visibleState,
 } from './transaction-state.ts'
+
+export type AbortDependencies = Stores<'transactions'> &
+  Pick<CommitServices, 'ambient'> & {
+    /** How long files stay after nothing names them any more. */
+    readonly deleteGraceMs: number
+  }
+
+const EXPIRED_AT_ONCE = 100
 
 export interface StartRequest {
   readonly tables?: readonly string[] | undefined
@@ -152,8 +161,9 @@ export async function commitRemoval(
   return { ...committed, results }
 }
 
+/** Files that were uploaded to it are deleted after the grace. */
 export async function abortTransaction(
-  deps: Stores<'transactions'> & Pick<CommitServices, 'ambient'>,
+  deps: AbortDependencies,
   transactionId: string,
   keep?: Keep<TransactionView>,
 ): Promise<TransactionView> {
@@ -162,7 +172,12 @@ export async function abortTransaction(
   if (transaction.state === 'committed') requireOpen(transaction, nowMs)
   const aborted = { ...transaction, state: 'aborted' as const, endedAtMs: nowMs }
   const kept = keep?.({ transaction: aborted, state: 'aborted', changes: [] })
-  await deps.catalog.transactions.abort(transactionId, nowMs, kept)
+  const staged = await deps.catalog.transactions.listStaged(transactionId)
+  const deletions = deletionsOfUploads(staged, {
+    mark: deps.ambient.newUuid(),
+    dueAtMs: nowMs + deps.deleteGraceMs,
+  })
+  await deps.catalog.transactions.abort(transactionId, nowMs, { ...kept, deletions })
   const view = await viewTransaction(deps, transactionId)
   if (view.state === 'committed') requireOpen(view.transaction, deps.ambient.nowMs())
   return view
@@ -180,11 +195,31 @@ export async function viewTransaction(
 }
 
 /** Ended and expired transactions are kept for a while, so that a commit can be repeated. */
-export function forgetOldTransactions({
-  catalog,
-  ambient,
-}: Stores<'transactions'> & Pick<CommitServices, 'ambient'>): Promise<number> {
-  return catalog.transactions.forget(ambient.nowMs() - TRANSACTION_RETENTION_MS)
+export async function forgetOldTransactions(
+  deps: Stores<'deletions' | 'transactions'> & Pick<CommitServices, 'ambient'>,
+): Promise<number> {
+  const nowMs = deps.ambient.nowMs()
+  const beforeMs = nowMs - TRANSACTION_RETENTION_MS
+  await deleteExpiredUploads(deps, { beforeMs, dueAtMs: nowMs })
+  return deps.catalog.transactions.forget(beforeMs)
+}
+
+/** Files that were uploaded to transactions which expired so long ago that they are forgotten. */
+async function deleteExpiredUploads(
+  { catalog, ambient }: Stores<'deletions' | 'transactions'> & Pick<CommitServices, 'ambient'>,
+  { beforeMs, dueAtMs }: { readonly beforeMs: number; readonly dueAtMs: number },
+): Promise<void> {
+  for (let after = ''; ; ) {
+    const ids = await catalog.transactions.listExpired({ beforeMs, after, limit: EXPIRED_AT_ONCE })
+    for (const transactionId of ids) {
+      const staged = await catalog.transactions.listStaged(transactionId)
+      const mark = ambient.newUuid()
+      await catalog.deletions.add(deletionsOfUploads(staged, { mark, dueAtMs }))
+    }
+    const last = ids.at(-1)
+    if (last === undefined) return
+    after = last
+  }
 }
 
 export function newTransaction(

@@ -1,11 +1,14 @@
 import { type KeyDependencies, keyAllPaths } from '../../lake/deletion/key-paths.ts'
+import { type SweepDependencies, sweepUnfinished } from '../../lake/deletion/sweep-unfinished.ts'
 import { type UnlinkDependencies, unlinkDue } from '../../lake/deletion/unlinker.ts'
 import type { Module } from '../module.ts'
 
 const HOUR_MS = 3_600_000
 
-/** Deletes the files that nothing names any more. */
-export function deletionsModule(platform: UnlinkDependencies & KeyDependencies): Module {
+/** Deletes the files that nothing names any more, and what was never finished. */
+export function deletionsModule(
+  platform: UnlinkDependencies & KeyDependencies & SweepDependencies,
+): Module {
   return {
     name: 'deletions',
     tasks: [
@@ -20,6 +23,11 @@ export function deletionsModule(platform: UnlinkDependencies & KeyDependencies):
         run: async (signal) => {
           await unlinkDue(platform, { signal })
         },
+      },
+      {
+        name: 'delete unfinished files',
+        everyMs: HOUR_MS,
+        run: (signal) => sweepUnfinished(platform, signal),
       },
     ],
   }

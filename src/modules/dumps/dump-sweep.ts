@@ -1,5 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import { isBelow } from '../../core/file/location-key.ts'
 import type { TableState } from '../../core/table/table.ts'
+import type { FileNamer } from '../../lake/deletion/file-namer.ts'
 import type { Consumer } from '../../lake/events/consumer.ts'
 import type { Lease } from '../../lake/jobs/lease.ts'
 import type { LakeServices } from '../../lake/lake.ts'
@@ -8,6 +10,7 @@ import { digestStateLocation } from './digest-state.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import {
   type DumpFolder,
+  isIndex,
   listDumpFolder,
   readDumpIndex,
   versionText,
@@ -87,7 +90,7 @@ export async function removeDumps(
 }
 
 /** Shards that these indexes name. A damaged index names none: its dump is made again anyway. */
-async function namedShards(
+export async function namedShards(
   deps: Pick<LakeServices, 'log' | 'objects'>,
   { shards }: DumpFolder,
   indexes: readonly ObjectInfo[],
@@ -146,5 +149,25 @@ export function forgetDroppedTables(
         await forgetDumpsOfTable(deps, tableUuid)
       }
     },
+  }
+}
+
+/** Dumps name the data files whose row groups they consist of. */
+export function dumpedFiles(
+  deps: Pick<DumpDependencies, 'log' | 'objects' | 'warehouse'>,
+): FileNamer {
+  return {
+    kind: 'dump',
+    async *namedFor(tableUuid) {
+      const folder = dumpsFolder(deps.warehouse, tableUuid)
+      for await (const { location } of deps.objects.list(folder)) {
+        if (!isIndex(location)) continue
+        const index = await readDumpIndex(deps, location)
+        for (const piece of index?.pieces ?? []) {
+          if (!isBelow(folder, piece.location)) yield piece.location
+        }
+      }
+    },
+    forget: (tableUuid) => forgetDumpsOfTable(deps, tableUuid),
   }
 }

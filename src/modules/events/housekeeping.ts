@@ -10,7 +10,10 @@ const EVENTS_KEPT_MS = 30 * DAY_MS
 const JOBS_KEPT_MS = 7 * DAY_MS
 
 export interface HousekeepingPlatform {
-  readonly catalog: Pick<Catalog, 'events' | 'jobs' | 'leases' | 'replays' | 'transactions'>
+  readonly catalog: Pick<
+    Catalog,
+    'deletions' | 'events' | 'jobs' | 'leases' | 'replays' | 'transactions'
+  >
   readonly ambient: Ambient
 }
 

@@ -6,6 +6,7 @@ import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../http/route.ts'
 import type { CommitDependencies, CommitServices } from '../../lake/commit/commit-dependencies.ts'
 import {
+  type AbortDependencies,
   abortTransaction,
   commitTransaction,
   startTransaction,
@@ -134,7 +135,7 @@ const commit = (deps: CommitDependencies) =>
     },
   )
 
-const abort = (deps: CommitServices) =>
+const abort = (deps: AbortDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -205,6 +206,6 @@ function parseTransactionId(text: string): string {
   })
 }
 
-export function transactionRoutes(deps: CommitDependencies): readonly Route[] {
+export function transactionRoutes(deps: CommitDependencies & AbortDependencies): readonly Route[] {
   return [start(deps), commit(deps), abort(deps), view(deps)]
 }

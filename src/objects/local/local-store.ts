@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, link, lstat, mkdir, open, stat, unlink } from 'node:fs/promises'
 import { CatalogError } from '../../core/errors.ts'
-import type { ObjectInfo, ObjectStore, ObjectTail } from '../object-store.ts'
+import type { ObjectInfo, ObjectStore, ObjectTail, SweepOptions } from '../object-store.ts'
 import { fresh, readAt, readInto, requireCounts, writeFully } from './local-bytes.ts'
 import {
   errorCodeOf,
@@ -18,6 +18,7 @@ import { listFiles } from './local-list.ts'
 import { folderOf, nameOf, pathOfFile, pathOfFolder, temporaryName } from './local-location.ts'
 import { CREATE_FLAGS } from './local-open-flags.ts'
 import { LocalRoots } from './local-roots.ts'
+import { sweepTemporaryFiles } from './local-sweep.ts'
 import type { LocalThreads } from './local-threads.ts'
 import type { ThreadOutcome, ThreadTask } from './local-worker-protocol.ts'
 
@@ -266,6 +267,11 @@ class LocalStore implements ObjectStore {
         if (!isMissing(error)) throw translateError(error, 'write', location)
       }
     })
+  }
+
+  async deleteUnfinished(folder: string, options: SweepOptions): Promise<number> {
+    const real = await this.#writable.resolve(pathOfFolder(folder), folder)
+    return sweepTemporaryFiles(real, options)
   }
 
   /**

@@ -152,7 +152,7 @@ test('each bad transaction of a batch fails alone; the others share a snapshot',
   )
   const refused = Promise.all([late, aborted, grown].map((t) => outcomeOf(commit(t))))
   await untilArrived(seen, 8)
-  await abortTransaction(deps, aborted.transactionId)
+  await abortTransaction({ ...deps, deleteGraceMs: 0 }, aborted.transactionId)
   const paths = [await lake.numbers(shop, 'more', 0, 1)]
   await stageFiles(deps, { table: 'numbers', transactionId: grown.transactionId, paths })
   shop.setClock(START_MS + 60_000)

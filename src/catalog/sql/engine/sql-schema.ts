@@ -125,7 +125,7 @@ export interface DeletionRow {
   path: string
   table_uuid: string
   mark: string
-  reason: 'purge'
+  reason: 'purge' | 'upload'
   state: 'doomed' | 'unlinking' | 'unlinked'
   due_at_ms: bigint
 }

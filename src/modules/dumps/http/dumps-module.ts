@@ -2,9 +2,9 @@ import type { Jobs } from '../../../lake/jobs/jobs.ts'
 import type { Module } from '../../module.ts'
 import type { DumpDependencies } from '../dump-dependencies.ts'
 import { dumpJob } from '../dump-job.ts'
-import { forgetDroppedTables } from '../dump-sweep.ts'
-import { dumpedFiles } from '../dumped-files.ts'
+import { dumpedFiles, forgetDroppedTables } from '../dump-sweep.ts'
 import { Dumps } from '../dumps.ts'
+import { sweepFailedDumps } from '../failed-dumps.ts'
 import { moveOldDumps } from '../old-dumps.ts'
 import { SourceWatch } from '../source/source-watch.ts'
 import { ckanRoutes } from './ckan-routes.ts'
@@ -41,6 +41,13 @@ export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps:
     meters: metrics.meters,
     jobs: [dumpJob(platform, dumps)],
     consumes: [forgetDroppedTables(platform)],
+    tasks: [
+      {
+        name: 'delete shards of failed dumps',
+        everyMs: 3_600_000,
+        run: (signal) => sweepFailedDumps(platform, signal),
+      },
+    ],
     fileNamers: [dumpedFiles(platform)],
     dumps,
     prepare: async () => {

@@ -1,0 +1,61 @@
+import type { Stores } from '../../catalog/catalog.ts'
+import type { TableSummary } from '../../catalog/table-store.ts'
+import type { Ambient } from '../../core/ambient.ts'
+import type { Log } from '../../core/log.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
+import { areDeletionsHeld } from '../jobs/held-deletions.ts'
+import type { Warehouse } from '../table/table-location.ts'
+
+export type SweepDependencies = Stores<'leases' | 'tables'> &
+  Warehouse & {
+    readonly ambient: Pick<Ambient, 'nowMs'>
+    readonly log: Log
+    readonly objects: Pick<ObjectStore, 'delete' | 'deleteUnfinished' | 'list'>
+    /** Removes folders of engines that ended, if nothing in them has changed for so long. */
+    readonly sweepTemporaryFolders?: (idleMs: number) => Promise<void>
+  }
+
+/** Nothing takes so long between two writes. */
+const UNFINISHED_MS = 24 * 3_600_000
+const TABLES_AT_ONCE = 1_000
+
+/**
+ * Deletes what crashes left half-made, once it is a day old: temporary files, uploads that were
+ * received but never placed, folders of engines. No catalog ever named any of it.
+ */
+export async function sweepUnfinished(deps: SweepDependencies, signal: AbortSignal): Promise<void> {
+  if (await areDeletionsHeld(deps)) return
+  await deps.sweepTemporaryFolders?.(UNFINISHED_MS)
+  const beforeMs = deps.ambient.nowMs() - UNFINISHED_MS
+  await deps.objects.deleteUnfinished(deps.warehouse, { beforeMs, signal })
+  for await (const { location } of allTables(deps)) {
+    signal.throwIfAborted()
+    await sweepIncoming(deps, `${location}/data/incoming`, beforeMs)
+  }
+}
+
+async function sweepIncoming(
+  { objects, log }: SweepDependencies,
+  folder: string,
+  beforeMs: number,
+): Promise<void> {
+  try {
+    for await (const { location, modifiedAtMs } of objects.list(folder)) {
+      if (modifiedAtMs < beforeMs) await objects.delete(location)
+    }
+  } catch (err) {
+    log.warn({ err, folder }, 'unfinished uploads could not be deleted; they will be tried again')
+  }
+}
+
+async function* allTables({ catalog }: Stores<'tables'>): AsyncGenerator<TableSummary> {
+  for (let after: Pick<TableSummary, 'namespace' | 'name'> | undefined; ; ) {
+    const page: readonly TableSummary[] = await catalog.tables.list({
+      limit: TABLES_AT_ONCE,
+      ...(after !== undefined && { after }),
+    })
+    yield* page
+    if (page.length < TABLES_AT_ONCE) return
+    after = page.at(-1)
+  }
+}

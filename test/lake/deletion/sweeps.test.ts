@@ -1,0 +1,124 @@
+import { createReadStream, existsSync } from 'node:fs'
+import { mkdir, utimes, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { stageFiles } from '../../../src/lake/commit/staging.ts'
+import {
+  abortTransaction,
+  forgetOldTransactions,
+  startTransaction,
+} from '../../../src/lake/commit/transactions.ts'
+import { sweepUnfinished } from '../../../src/lake/deletion/sweep-unfinished.ts'
+import { unlinkDue } from '../../../src/lake/deletion/unlinker.ts'
+import { sweepFailedDumps } from '../../../src/modules/dumps/failed-dumps.ts'
+import { uploadFile } from '../../../src/modules/files/upload.ts'
+import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
+import { Lake } from '../lake.ts'
+import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
+
+const DAY_MS = 86_400_000
+const { signal } = new AbortController()
+
+let lake: Lake
+let shop: Workshop
+beforeAll(async () => {
+  lake = await Lake.open()
+})
+afterAll(() => lake.close())
+beforeEach(async () => {
+  shop = await openWorkshop()
+  await createTable(shop.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
+})
+afterEach(() => shop.close())
+
+async function uploadTo(transactionId: string, name: string): Promise<string> {
+  const chunks = createReadStream(await lake.numbers(shop, name))
+  const { file } = await uploadFile(shop.deps, { table: 't', transactionId, chunks })
+  return file.dataFile.path
+}
+
+function isThere(location: string): boolean {
+  return existsSync(location.replace('file://', ''))
+}
+
+async function oldFile(path: string, ageMs: number): Promise<string> {
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, 'x')
+  const at = new Date(Date.now() - ageMs)
+  await utimes(path, at, at)
+  return path
+}
+
+test('uploads of an aborted transaction go after the grace, files given by path stay', async () => {
+  const { transactionId } = await startTransaction(shop.deps, {})
+  const uploaded = await uploadTo(transactionId, 'a')
+  const { state } = await readTable(shop.deps, { table: 't' })
+  const given = `${state.definition.location.replace('file://', '')}/data/mine.parquet`
+  await lake.write(given, 'SELECT 1::BIGINT AS n')
+  await stageFiles(shop.deps, { table: 't', transactionId, paths: [given] })
+  await abortTransaction(shop.deps, transactionId)
+  await unlinkDue(shop.deps)
+  expect(isThere(uploaded)).toBe(true)
+  shop.setClock(START_MS + 7 * DAY_MS + 1)
+  await unlinkDue(shop.deps)
+  expect([uploaded, given].map(isThere)).toEqual([false, true])
+})
+
+test('uploads of an expired transaction go when it is forgotten', async () => {
+  const { transactionId } = await startTransaction(shop.deps, { expiresInSeconds: 60 })
+  const uploaded = await uploadTo(transactionId, 'a')
+  const committed = await startTransaction(shop.deps, { expiresInSeconds: 60 })
+  shop.setClock(START_MS + 7 * DAY_MS + 59_000)
+  await forgetOldTransactions(shop.deps)
+  await unlinkDue(shop.deps)
+  expect(isThere(uploaded)).toBe(true)
+  shop.setClock(START_MS + 7 * DAY_MS + 61_000)
+  expect(await forgetOldTransactions(shop.deps)).toBe(2)
+  expect(await shop.deps.catalog.transactions.find(committed.transactionId)).toBeUndefined()
+  await unlinkDue(shop.deps)
+  expect(isThere(uploaded)).toBe(false)
+})
+
+test('what crashes left half-made goes when it is a day old, and nothing else', async () => {
+  shop.setClock(Date.now())
+  const { state } = await readTable(shop.deps, { table: 't' })
+  const folder = state.definition.location.replace('file://', '')
+  const temporary = (uuid: string) => `.moraine-00000000-0000-4000-8000-${uuid}.tmp`
+  const old = [
+    await oldFile(join(folder, 'data', temporary('000000000001')), DAY_MS + 60_000),
+    await oldFile(join(folder, 'data/incoming/x.parquet'), DAY_MS + 60_000),
+  ]
+  const kept = [
+    await oldFile(join(folder, 'data', temporary('000000000002')), DAY_MS - 60_000),
+    await oldFile(join(folder, 'data/incoming/y.parquet'), DAY_MS - 60_000),
+    await oldFile(join(folder, 'data/z.parquet'), 9 * DAY_MS),
+    await oldFile(join(folder, 'data', `x${temporary('000000000003')}`), 9 * DAY_MS),
+  ]
+  const swept: number[] = []
+  const sweepTemporaryFolders = async (idleMs: number) => {
+    swept.push(idleMs)
+  }
+  await sweepUnfinished({ ...shop.deps, sweepTemporaryFolders }, signal)
+  expect([old.map(isThere), kept.map(isThere)]).toEqual([[false, false], Array(4).fill(true)])
+  expect(swept).toEqual([DAY_MS])
+})
+
+test('shards that no dump has go when they are a day old', async () => {
+  const nowMs = Date.now()
+  shop.setClock(nowMs)
+  const shards = `${shop.deps.warehouse.replace('file://', '')}/.dumps/uuid/csv/shards`
+  const old = await oldFile(join(shards, 'old.csv'), DAY_MS + 60_000)
+  const fresh = await oldFile(join(shards, 'new.csv'), DAY_MS - 60_000)
+  const lease = {
+    name: `dump ${shop.deps.warehouse}/.dumps/uuid/csv`,
+    owner: 'another process',
+    ...{ nowMs, durationMs: 10_000 },
+  }
+  const held = await shop.deps.catalog.leases.acquire(lease)
+  await sweepFailedDumps(shop.deps, signal)
+  expect([old, fresh].map(isThere)).toEqual([true, true])
+  if (held.outcome !== 'acquired') throw new Error('somebody has the lease')
+  const { fencingToken } = held
+  await shop.deps.catalog.leases.release({ ...lease, fencingToken })
+  await sweepFailedDumps(shop.deps, signal)
+  expect([old, fresh].map(isThere)).toEqual([false, true])
+})
