@@ -13,6 +13,8 @@ export interface Config {
   readonly host: string
   /** 0 picks any free port. */
   readonly port: number
+  /** Connections of clients above it are refused. */
+  readonly connectionsMax: number
   /** Names besides `host` under which the service is known, in lower case. */
   readonly allowedHosts: readonly string[]
   /** Origins of other sites whose pages may use the service. */
@@ -123,10 +125,19 @@ function readerOf(environment: Environment): Read {
 
 function readNetwork(
   read: Read,
-): Pick<Config, 'host' | 'port' | 'allowedHosts' | 'allowedOrigins' | 'publicUrl'> {
+): Pick<
+  Config,
+  'host' | 'port' | 'connectionsMax' | 'allowedHosts' | 'allowedOrigins' | 'publicUrl'
+> {
   return {
     host: read('MORAINE_HOST', '127.0.0.1', 'a host name or address', z.string().min(1)),
     port: read('MORAINE_PORT', '8181', 'a port from 0 to 65535', integer(0, 65_535)),
+    connectionsMax: read(
+      'MORAINE_CONNECTIONS',
+      '4000',
+      'a number of connections from 10 to 100000',
+      integer(10, 100_000),
+    ),
     allowedHosts: read(
       'MORAINE_ALLOWED_HOSTS',
       '',

@@ -319,6 +319,7 @@ export function startService(
       log,
       dialects: dialectsOf(modules),
       sites: sitesOf(config),
+      connectionsMax: config.connectionsMax,
       answersOnce: { ...ambient, replays: catalog.replays },
       ...overrides.app,
     }

@@ -49,6 +49,14 @@ export const REQUEST_PROBLEMS = {
     remedy: 'Split the request: stage files in several requests of one transaction.',
     retry: 'no',
   },
+  'upload-too-slow': {
+    status: 408,
+    iceberg: { status: 408, type: 'BadRequestException' },
+    title: 'Body too slow',
+    meaning: 'The body arrived so slowly that the connection was ended. Nothing was changed.',
+    remedy: 'Send it again over a faster connection.',
+    retry: 'yes',
+  },
   'media-type-unsupported': {
     status: 415,
     iceberg: { status: 415, type: 'BadRequestException' },

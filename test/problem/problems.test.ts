@@ -73,6 +73,7 @@ transaction-expired 409 409 CommitFailedException
 transaction-not-found 404 404 NotFoundException
 transaction-too-large 422 400 BadRequestException
 update-invalid 400 400 BadRequestException
+upload-too-slow 408 408 BadRequestException
 view-already-exists 409 409 AlreadyExistsException
 view-not-found 404 404 NoSuchViewException
 warehouse-unavailable 503 507 ServiceFailureException

@@ -48,10 +48,14 @@ export function drain(request: IncomingMessage): void {
 }
 
 /**
- * The whole body, if it is within the limits. Uses listeners, since a stream's iterator costs more
- * than reading most bodies.
+ * The whole body, if it is within the limits; `onStart` is called before the first byte. Uses
+ * listeners, since a stream's iterator costs more than reading most bodies.
  */
-export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Uint8Array> {
+export function readBody(
+  request: IncomingMessage,
+  limits: BodyLimits,
+  onStart: () => void = () => undefined,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = []
     const census = new JsonCensus()
@@ -83,6 +87,7 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
       reject(error ?? new Error('the client disconnected before the end of the body'))
     }
     if (request.destroyed) return onFailure()
+    onStart()
     request.on('data', onData).on('end', onEnd).on('error', onFailure).on('close', onFailure)
   })
 }

@@ -206,9 +206,15 @@ function problems({ errors }: Dialect, route: Route): Record<string, ResponseDoc
   )
 }
 
+const BODY_PROBLEMS: readonly ProblemCode[] = [
+  'body-invalid',
+  'body-too-large',
+  'media-type-unsupported',
+  'upload-too-slow',
+]
+
 export function problemCodesOf(route: Route): readonly ProblemCode[] {
-  const ofBody: readonly ProblemCode[] =
-    route.body === undefined ? [] : ['body-invalid', 'body-too-large', 'media-type-unsupported']
+  const ofBody: readonly ProblemCode[] = route.body === undefined ? [] : BODY_PROBLEMS
   const ofKey: readonly ProblemCode[] = changes(route)
     ? ['idempotency-key-in-use', 'idempotency-key-reused']
     : []
@@ -220,7 +226,7 @@ export function problemCodesOf(route: Route): readonly ProblemCode[] {
       : ['permission-denied', 'catalog-damaged', 'warehouse-unavailable']
   const codes = new Set<ProblemCode>([
     ...[...route.problems, ...ofBody, ...ofCaller, ...ofKey, ...ofSite],
-    ...(['request-invalid', 'host-not-allowed', 'internal'] as const),
+    ...(['request-invalid', 'host-not-allowed', 'internal', 'overloaded'] as const),
   ])
   return PROBLEM_CODES.filter((code) => codes.has(code))
 }

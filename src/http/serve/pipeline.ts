@@ -5,6 +5,7 @@ import type { EventOrigin } from '../../core/event-origin.ts'
 import { type AnswerKeeper, KEEPS_NOTHING } from '../../core/replay.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { ANONYMOUS, type Authorizer } from '../authorizer.ts'
+import { isWaitingToSend, letSend, sentWhenRead } from '../body/continue.ts'
 import { bodyChunks, drain, readBody } from '../body/json-body.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
 import type { Dialect } from '../dialect.ts'
@@ -15,6 +16,7 @@ import { CallPermissions, targetOf } from '../permission.ts'
 import { type Reply, sendReply } from '../reply.ts'
 import { requestTarget } from '../request-log.ts'
 import { bodyLimitsOf, type Call, type KeptFacts, type Route } from '../route.ts'
+import { isSurplus, requireConnection } from './connection-limit.ts'
 import { preflightReply, shareWithOrigin } from './cross-origin.ts'
 import type { Guard } from './guards.ts'
 import { type Match, PathMatcher } from './path-matcher.ts'
@@ -66,11 +68,13 @@ export function serveDialects(dialects: readonly Dialect[], gate: Gate) {
     const face = faces.find(({ dialect }) => isBelow(dialect.root, url))
     if (face === undefined) throw new Error('no dialect has the empty root')
     try {
+      requireConnection(request)
       gate.guard.check(request)
       shareWithOrigin(gate.guard, request, response)
       const reply =
         preflightReply(gate.guard, request) ??
         (await answer(arrivalOf(face, request, response), gate))
+      closeIfUnfinished(request, response)
       await sendReply(request, response, reply)
       drain(request)
     } catch (error) {
@@ -114,10 +118,11 @@ async function answer(arrived: Omit<Arrival, 'permissions'>, gate: Gate): Promis
 }
 
 async function answerRead(arrival: Arrival, gate: Gate): Promise<Reply> {
-  const { request, match, face } = arrival
+  const { request, response, match, face } = arrival
   const { bodies } = face.dialect
   const isRead = bodies.isRead(match.route, request)
-  const bytes = isRead ? await readBody(request, bodyLimitsOf(match.route)) : NO_BODY
+  const limits = bodyLimitsOf(match.route)
+  const bytes = isRead ? await readBody(request, limits, () => letSend(request, response)) : NO_BODY
   const key = keyFor(arrival)
   const body = () => (isRead ? bodies.parse(bytes, match.route) : undefined)
   const isLong = bytes.length > LONG_BODY_BYTES
@@ -139,7 +144,7 @@ async function answerRead(arrival: Arrival, gate: Gate): Promise<Reply> {
 async function answerUpload(arrival: Arrival, gate: Gate): Promise<Reply> {
   const { request } = arrival
   arrival.face.dialect.bodies.isRead(arrival.match.route, request)
-  const chunks = bodyChunks(request)
+  const chunks = sentWhenRead(bodyChunks(request), request, arrival.response)
   const key = keyFor(arrival)
   if (key === undefined) return handle(arrival, gate, { keeper: keyless(arrival), upload: chunks })
   return gate.once.answerUpload({
@@ -225,6 +230,12 @@ function closingOf(response: Response): AbortSignal {
   return controller.signal
 }
 
+/** A client that waits to send a body, or has one connection too many, must open another one. */
+function closeIfUnfinished(request: Request, response: Response): void {
+  const isLast = isWaitingToSend(request) || isSurplus(request.socket)
+  if (isLast && !response.headersSent) response.setHeader('Connection', 'close')
+}
+
 /** The dialect's response to an error; a 405 always has Allow. */
 function refusalOf({ errors }: Dialect, request: IncomingMessage, error: unknown): Reply {
   const reply = errors.reply(request, error)
@@ -252,6 +263,7 @@ function sendFailure(
     return
   }
   for (const name of ['Content-Type', 'Content-Length', 'Location']) response.removeHeader(name)
+  closeIfUnfinished(request, response)
   // A short body is sent before this returns.
   void sendReply(request, response, refusalOf(dialect, request, error))
   drain(request)

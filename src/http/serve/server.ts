@@ -2,18 +2,28 @@ import { createServer, IncomingMessage, type Server, ServerResponse } from 'node
 import type { AddressInfo } from 'node:net'
 import type { Express } from 'express'
 import { type AppOptions, createApp } from './app.ts'
+import { limitConnections } from './connection-limit.ts'
 import { watchEventLoop } from './event-loop.ts'
 import { cutIdleSockets } from './idle-sockets.ts'
+import { endSlowUploads, UPLOAD_PACE, type UploadPace } from './slow-uploads.ts'
 
 /** How long open requests may continue after the stop. */
 const STOP_GRACE_MS = 10_000
 /** A client that neither sends nor receives for this long is disconnected. */
 const IDLE_SOCKET_MS = 120_000
+const CONNECTIONS_MAX = 4_000
 
 export interface Address {
   readonly host: string
   /** 0 picks any free port. */
   readonly port: number
+}
+
+export interface ServerOptions extends AppOptions {
+  /** Connections above it are refused; 4,000 if absent. */
+  readonly connectionsMax?: number
+  /** How fast bodies must arrive. */
+  readonly uploadPace?: UploadPace
 }
 
 export interface OpenServer {
@@ -23,9 +33,13 @@ export interface OpenServer {
 }
 
 /** Starts to listen. On failure, rejects with the system's error and leaves nothing open. */
-export async function openServer(address: Address, options: AppOptions): Promise<OpenServer> {
+export async function openServer(address: Address, options: ServerOptions): Promise<OpenServer> {
   const server = createHttpServer(createApp(options))
   cutIdleSockets(server, IDLE_SOCKET_MS)
+  limitConnections(server, options.connectionsMax ?? CONNECTIONS_MAX)
+  const endPace = endSlowUploads(server, options.uploadPace ?? UPLOAD_PACE)
+  // Otherwise Node asks for every body, also for one that is refused at once.
+  server.on('checkContinue', (request, response) => server.emit('request', request, response))
   server.requestTimeout = 0 // uploads may take long; the idle timeout ends stalled ones
   await listen(server, address)
   // A connection that cannot be accepted; unheard, the event would end the process.
@@ -35,6 +49,7 @@ export async function openServer(address: Address, options: AppOptions): Promise
     url: urlOf(server, address),
     close() {
       endWatch()
+      endPace()
       return stop(server)
     },
   }

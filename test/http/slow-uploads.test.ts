@@ -1,0 +1,75 @@
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { endSlowUploads } from '../../src/http/serve/slow-uploads.ts'
+
+const PACE = { periodMs: 200, bytesMin: 1_000 }
+
+let server: Server
+let port: number
+let endWatch: () => void
+/** How the service reads its bodies. */
+let reads: 'at once' | 'late' | 'by chunks'
+
+beforeEach(async () => {
+  reads = 'at once'
+  server = createServer(async (request, response) => {
+    request.on('error', () => undefined)
+    if (reads === 'late') await sleep(5 * PACE.periodMs)
+    if (reads === 'by chunks') {
+      try {
+        for await (const _ of request.iterator({ destroyOnReturn: false }));
+      } catch {
+        return
+      }
+      return void response.end('done')
+    }
+    request.resume().on('end', () => response.end('done'))
+  })
+  endWatch = endSlowUploads(server, PACE)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  port = (server.address() as AddressInfo).port
+})
+afterEach(async () => {
+  endWatch()
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+/** Sends a body of so many chunks, and returns all that comes back until the end. */
+async function upload(chunks: number, bytes: number, everyMs: number): Promise<string> {
+  const socket: Socket = connect(port, '127.0.0.1')
+  socket.on('error', () => undefined)
+  let answer = ''
+  socket.on('data', (chunk) => {
+    answer += chunk.toString()
+  })
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  const length = chunks * bytes
+  socket.write(
+    `POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`,
+  )
+  for (let i = 0; i < chunks && !socket.closed; i++) {
+    socket.write('x'.repeat(bytes))
+    await sleep(everyMs)
+  }
+  await closed
+  return answer
+}
+
+test.each(['at once', 'by chunks'] as const)('a body that trickles is ended: %s', async (how) => {
+  reads = how
+  const answer = await upload(1_000, 10, 20)
+  expect(answer).toMatch(/^HTTP\/1.1 408 /)
+  expect(answer).toContain('application/problem+json')
+  expect(answer).toContain('/problems/upload-too-slow')
+})
+
+test('a body that brings enough in each period may take as long as it takes', async () => {
+  expect(await upload(40, 2_000, 30)).toContain('done')
+})
+
+test('the time in which the service does not read is not the client’s', async () => {
+  reads = 'late'
+  expect(await upload(1, 500_000, 0)).toContain('done')
+})
