@@ -70,6 +70,8 @@ export interface StagedFile {
    * read NULL.
    */
   readonly unmappedNames?: readonly UnmappedName[]
+  /** Warnings for people about what other engines may not read; absent if there are none. */
+  readonly notes?: readonly string[]
 }
 
 export interface UnmappedName {

@@ -65,6 +65,7 @@ function describeFile(
     schemaId: schema.schemaId,
     hasFieldIds: match.hasFieldIds,
     unmappedNames: match.missingNames,
+    ...(match.notes.length > 0 && { notes: match.notes }),
   }
 }
 

@@ -30,10 +30,11 @@ export function filesToJson({
   }
 }
 
-function fileToJson({ dataFile }: StagedFile) {
+function fileToJson({ dataFile, notes }: StagedFile) {
   return {
     path: dataFile.path,
     record_count: dataFile.recordCount,
     file_size_bytes: dataFile.fileSizeBytes,
+    ...(notes !== undefined && { notes }),
   }
 }

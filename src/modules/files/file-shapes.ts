@@ -62,6 +62,15 @@ const StagedFile = z.strictObject({
   path: z.string().meta({ example: EXAMPLE_PATH }),
   record_count: z.int().meta({ example: 1024 }),
   file_size_bytes: z.int().meta({ example: 51_200 }),
+  notes: z
+    .array(z.string())
+    .optional()
+    .meta({
+      description:
+        'What other engines may not read, by column: unsigned and nanosecond types, times in ' +
+        'milliseconds, durations and time zones of Arrow.',
+      example: ['clock: TIME_MILLIS: PyIceberg refuses it'],
+    }),
 })
 const exampleStaged = { path: EXAMPLE_PATH, record_count: 1024, file_size_bytes: 51_200 }
 

@@ -5,6 +5,7 @@ import type { Keep } from '../../core/replay.ts'
 import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
 import type { StagedFile, TableCommitResult } from '../../core/table/transaction.ts'
 import type { TextFormat } from '../../engine/engine.ts'
+import { withoutArrowSchema } from '../../formats/parquet/arrow/without-arrow-schema.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import { stageInspected } from '../../lake/commit/staging.ts'
 import { getOpenTransaction } from '../../lake/commit/transaction-state.ts'
@@ -54,7 +55,10 @@ export function uploadFile(
   const limits = { bytesMax: UPLOAD_BYTES_MAX }
   return upload(deps, request, {
     nullsChecked: 'by-nobody',
-    receive: (_state, location) => deps.objects.putStreamIfAbsent(location, request.chunks, limits),
+    receive: (_state, location) => {
+      const chunks = withoutArrowSchema(request.chunks)
+      return deps.objects.putStreamIfAbsent(location, chunks, limits)
+    },
   })
 }
 

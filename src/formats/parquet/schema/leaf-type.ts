@@ -129,7 +129,10 @@ function integerType(
 
 function timeType({ unit }: AnnotationOf<'TIME'>, physical: PhysicalType): LeafType | undefined {
   const type = { kind: 'time' } as const
-  if (unit === 'millis') return physical === 'INT32' ? { type, form: 'time-millis' } : undefined
+  if (unit === 'millis') {
+    if (physical !== 'INT32') return undefined
+    return { type, form: 'time-millis', note: 'TIME_MILLIS: PyIceberg refuses it' }
+  }
   if (physical !== 'INT64') return undefined
   if (unit === 'micros') return { type, form: 'int64' }
   return { type, form: 'nanos', note: nanosNote('TIME_NANOS') }

@@ -3,6 +3,7 @@ import { fieldsById, fieldsByName, type Resolution } from '../../../core/schema/
 import type { NameMapping } from '../../../core/schema/name-mapping.ts'
 import type { SchemaProblem } from '../../../core/schema/schema-problem.ts'
 import { type Field, isNested, type Schema, type Type, typeName } from '../../../core/value/type.ts'
+import { arrowNotes } from '../arrow/arrow-notes.ts'
 import type { ParquetFooter } from '../footer/footer-model.ts'
 import { type FileField, fileFields, withDescendants } from './file-field.ts'
 import { leafTypeOf } from './leaf-type.ts'
@@ -49,7 +50,7 @@ export function matchFileSchema(input: {
     hasFieldIds,
     fieldIds: matcher.fieldIds,
     missingNames: matcher.missingNames,
-    notes: columns.flatMap(notesOf),
+    notes: [...columns.flatMap(notesOf), ...arrowNotes(footer)],
   }
 }
 
@@ -180,16 +181,23 @@ class Matcher {
       }
     }
     const fileType = leafType === undefined ? shapeName(shape) : nameOf(leafType)
+    const inTable = `${typeName(type)} in the table${wayOut(shape)}`
     this.problems.push({
       column: path,
       rule: 'column-type',
-      detail: `has type ${fileType} in the file, but ${typeName(type)} in the table`,
+      detail: `has type ${fileType} in the file, but ${inTable}`,
     })
   }
 }
 
 function nameOf(leafType: { readonly type: Type } | { readonly unsupported: string }): string {
   return 'type' in leafType ? typeName(leafType.type) : leafType.unsupported
+}
+
+/** Writers give a column without any value the type NULL, which no Iceberg reader reads. */
+function wayOut(shape: FileField['shape']): string {
+  const isNull = shape.kind === 'leaf' && shape.leaf.annotation?.kind === 'NULL'
+  return isNull ? ': it has no values; cast it to that type, or leave it out' : ''
 }
 
 function shapeName(shape: FileField['shape']): string {
