@@ -1,0 +1,204 @@
+import { existsSync } from 'node:fs'
+
+/** Clients that upload, share, clone, drop and purge the same files at once, in any spelling. */
+
+export interface StormSetting {
+  /** Of the processes that run now; any may answer. */
+  urls(): readonly string[]
+  readonly bytes: Uint8Array
+  readonly clients: number
+  isOver(): boolean
+}
+
+export interface StormResult {
+  /** By operation and status. */
+  readonly counts: Record<string, number>
+  /** Answers that no client should have got. */
+  readonly surprises: readonly string[]
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: answers of the public API, as any client sees them
+type Json = any
+
+interface Reply {
+  readonly status: number
+  readonly body: Json
+}
+
+const TABLES = Array.from({ length: 6 }, (_, i) => `t${i}`)
+const CLONES = Array.from({ length: 3 }, (_, i) => `c${i}`)
+const PATHS_MAX = 60
+const FORESEEN = [200, 201, 204, 404, 409, 422, 503]
+
+/** Requests on what is there by chance. Statuses of 0 have no answer: a process was killed. */
+class Client {
+  readonly #setting: StormSetting
+  readonly #paths: string[]
+  readonly counts: Record<string, number>
+  readonly surprises: string[]
+
+  constructor(
+    setting: StormSetting,
+    shared: Pick<Client, 'counts' | 'surprises'>,
+    paths: string[],
+  ) {
+    this.#setting = setting
+    this.#paths = paths
+    this.counts = shared.counts
+    this.surprises = shared.surprises
+  }
+
+  async run(): Promise<void> {
+    const steps = [
+      ...[() => this.#upload(), () => this.#upload(), () => this.#add(), () => this.#add()],
+      ...[() => this.#stage(), () => this.#clone(), () => this.#drop(), () => this.#drop()],
+      ...[() => this.#remove(), () => this.#dump()],
+    ]
+    while (!this.#setting.isOver()) {
+      await (this.#paths.length === 0 ? this.#upload() : pick(steps)())
+    }
+  }
+
+  async #upload(): Promise<void> {
+    const table = pick(TABLES)
+    await this.#ask('create', '/v1/tables', {
+      json: { name: table, schema: { columns: [{ name: 'n', type: 'long' }] } },
+    })
+    const { body } = await this.#ask('upload', `/v1/tables/${table}/files`, {
+      bytes: this.#setting.bytes,
+    })
+    for (const { path } of body?.files ?? []) this.#paths.push(path)
+    if (this.#paths.length > PATHS_MAX) this.#paths.splice(0, this.#paths.length - PATHS_MAX)
+  }
+
+  async #add(): Promise<void> {
+    const files = [{ path: this.#path() }]
+    await this.#ask('add', `/v1/tables/${pick(TABLES)}/files`, { json: { files } })
+  }
+
+  async #stage(): Promise<void> {
+    const { body } = await this.#ask('start', '/v1/transactions/start', { json: {} })
+    const { transaction_id } = body ?? {}
+    if (transaction_id === undefined) return
+    const json = { transaction_id, files: [{ path: this.#path() }] }
+    await this.#ask('stage', `/v1/tables/${pick(TABLES)}/files`, { json })
+    const end = pick(['commit', 'commit', 'commit', 'abort'])
+    await this.#ask(end, `/v1/transactions/${end}`, { json: { transaction_id } })
+  }
+
+  async #clone(): Promise<void> {
+    const json = { name: pick(CLONES) }
+    await this.#ask('clone', `/v1/tables/${pick([...TABLES, ...CLONES])}/clone`, { json })
+  }
+
+  async #remove(): Promise<void> {
+    const json = { files: [{ path: this.#path() }] }
+    await this.#ask('remove', `/v1/tables/${pick(TABLES)}/files/remove`, { json })
+  }
+
+  async #drop(): Promise<void> {
+    const purge = pick(['now', 'now', 'true', 'false'])
+    const table = pick([...TABLES, ...CLONES])
+    await this.#ask(`drop ${purge}`, `/v1/tables/${table}?purge=${purge}`, { method: 'DELETE' })
+  }
+
+  async #dump(): Promise<void> {
+    // What is dropped or purged meanwhile ends in the middle.
+    await this.#ask('dump', `/v1/tables/${pick([...TABLES, ...CLONES])}/dump?format=csv`, {})
+  }
+
+  /** One that some table has or had, spelled in any way that the store takes. */
+  #path(): string {
+    const path = pick(this.#paths)
+    return pick([path, path.replace('file:///', 'file:/'), path.replace('file://', '')])
+  }
+
+  async #ask(
+    name: string,
+    path: string,
+    request: { readonly json?: unknown; readonly bytes?: Uint8Array; readonly method?: string },
+  ): Promise<Reply> {
+    const reply = await send(pick(this.#setting.urls()), path, request)
+    const key = `${name} ${reply.status}`
+    this.counts[key] = (this.counts[key] ?? 0) + 1
+    const isForeseen = reply.status === 0 || FORESEEN.includes(reply.status) || name === 'dump'
+    if (!isForeseen) this.surprises.push(`${key} ${JSON.stringify(reply.body)}`)
+    return reply
+  }
+}
+
+export async function stormPurges(setting: StormSetting): Promise<StormResult> {
+  const shared = { counts: {}, surprises: [] }
+  const paths: string[] = []
+  const clients = Array.from({ length: setting.clients }, () => new Client(setting, shared, paths))
+  await Promise.all(clients.map((client) => client.run()))
+  return shared
+}
+
+export interface Loss {
+  readonly table: string
+  readonly path: string
+  readonly what: 'gone' | 'twice' | 'unreadable'
+}
+
+/** Files of living tables that are not there, or are in a table under two spellings. */
+export async function findLosses(url: string): Promise<{ losses: Loss[]; files: number }> {
+  const losses: Loss[] = []
+  let files = 0
+  for (const table of [...TABLES, ...CLONES]) {
+    const { status, body } = await send(url, `/v1/tables/${table}`, {})
+    if (status === 404) continue
+    if (status !== 200) losses.push({ table, path: JSON.stringify(body), what: 'unreadable' })
+    const paths: string[] = (body?.data_files ?? []).map(({ path }: Json) => localOf(path))
+    files += paths.length
+    losses.push(...lostAmong(table, [...paths, await metadataOf(url, table)]))
+  }
+  return { losses, files }
+}
+
+function lostAmong(table: string, paths: readonly string[]): Loss[] {
+  const gone = paths.filter((path) => !existsSync(path))
+  const twice = paths.filter((path, i) => paths.indexOf(path) !== i)
+  return [
+    ...gone.map((path) => ({ table, path, what: 'gone' as const })),
+    ...twice.map((path) => ({ table, path, what: 'twice' as const })),
+  ]
+}
+
+async function metadataOf(url: string, table: string): Promise<string> {
+  const { body } = await send(url, `/iceberg/v1/namespaces/default/tables/${table}`, {})
+  return localOf(body?.['metadata-location'] ?? 'no metadata')
+}
+
+function localOf(location: string): string {
+  return location.replace(/^file:\/*/, '/')
+}
+
+async function send(
+  url: string,
+  path: string,
+  {
+    json,
+    bytes,
+    method,
+  }: { readonly json?: unknown; readonly bytes?: Uint8Array; readonly method?: string },
+): Promise<Reply> {
+  const body = json === undefined ? bytes : JSON.stringify(json)
+  const type = json === undefined ? 'application/vnd.apache.parquet' : 'application/json'
+  try {
+    const response = await fetch(url + path, {
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
+      ...(body !== undefined && { body: body as string, headers: { 'content-type': type } }),
+      signal: AbortSignal.timeout(30_000),
+    })
+    const text = await response.text()
+    const isJson = response.headers.get('content-type')?.includes('json') === true
+    return { status: response.status, body: isJson && text !== '' ? JSON.parse(text) : undefined }
+  } catch {
+    return { status: 0, body: undefined }
+  }
+}
+
+function pick<T>(items: readonly T[]): T {
+  return items[Math.floor(Math.random() * items.length)] as T
+}

@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
+import { buildService, KillableService, removeBuild } from '../crash/killable-service.ts'
+import { writeParquet } from '../parquet-files.ts'
+import { findLosses, stormPurges } from './purge-storm.ts'
+
+/** Length of each storm; TEST_STORM_SECONDS makes it longer. */
+const SECONDS = Number(process.env['TEST_STORM_SECONDS'] ?? 6)
+const CLIENTS = 12
+const TIMEOUT_MS = 120_000 + 20_000 * SECONDS
+
+let home: string
+let bytes: Uint8Array
+beforeAll(async () => {
+  buildService()
+  home = mkdtempSync(join(tmpdir(), 'moraine-purges-'))
+  const query = 'SELECT range::BIGINT AS n FROM range(10)'
+  bytes = await readFile(await writeParquet(join(home, 'template.parquet'), query))
+}, 120_000)
+afterAll(() => {
+  rmSync(home, { recursive: true, force: true })
+  removeBuild()
+})
+
+const withPostgres = whyNoPostgres() === undefined ? test : test.skip
+
+interface Setting {
+  readonly processes: number
+  /** How often a process is killed and started again. */
+  readonly kills?: number
+  readonly catalog?: string
+}
+
+test(
+  'no purge takes what is acknowledged: SQLite, one process',
+  () => expectNoLoss({ processes: 1 }),
+  TIMEOUT_MS,
+)
+test(
+  'no purge takes what is acknowledged: SQLite, two processes',
+  () => expectNoLoss({ processes: 2 }),
+  TIMEOUT_MS,
+)
+test(
+  'no purge takes what is acknowledged: SQLite, and kills',
+  () => expectNoLoss({ processes: 2, kills: 4 }),
+  TIMEOUT_MS,
+)
+for (const setting of [{ processes: 1 }, { processes: 2 }, { processes: 2, kills: 4 }]) {
+  withPostgres(
+    `no purge takes what is acknowledged: PostgreSQL, ${JSON.stringify(setting)}`,
+    async () => {
+      const postgres = await startPostgres()
+      try {
+        await expectNoLoss({ ...setting, catalog: await postgres.newDatabase() })
+      } finally {
+        await postgres.stop()
+      }
+    },
+    TIMEOUT_MS,
+  )
+}
+
+async function expectNoLoss({ processes, kills = 0, catalog }: Setting): Promise<void> {
+  const environment = {
+    MORAINE_HOME: mkdtempSync(join(home, 'moraine-')),
+    ...(catalog !== undefined && { MORAINE_CATALOG: catalog }),
+  }
+  const services = await Promise.all(
+    Array.from({ length: processes }, () => KillableService.start(environment)),
+  )
+  let endMs = performance.now() + SECONDS * 1_000
+  let isKilling = kills > 0
+  const storming = stormPurges({
+    ...{ bytes, clients: CLIENTS },
+    urls: () => services.map(({ url }) => url),
+    isOver: () => !isKilling && performance.now() > endMs,
+  })
+  for (let i = 0; i < kills; i++) {
+    await sleep((SECONDS * 1_000) / (kills + 1))
+    await services[i % processes]?.kill()
+    services[i % processes] = await KillableService.start(environment)
+  }
+  isKilling = false
+  endMs = Math.max(endMs, performance.now() + 1_000)
+  const { counts, surprises } = await storming
+  const { losses, files } = await findLosses(services[0]?.url ?? '')
+  const codes = await Promise.all(services.map((service) => service.kill('SIGTERM')))
+  process.stdout.write(`${JSON.stringify({ processes, kills, files, counts })}\n`)
+  expect({ losses, surprises }).toEqual({ losses: [], surprises: [] })
+  expect(codes).toEqual(services.map(() => 0))
+  // Else the storm was none.
+  const some = ['add 200', 'commit 200', 'clone 201', 'drop now 200', 'upload 201']
+  expect(some.filter((key) => (counts[key] ?? 0) === 0)).toEqual([])
+}
