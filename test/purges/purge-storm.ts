@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 /** Clients that upload, share, clone, drop and purge the same files at once, in any spelling. */
 
 export interface StormSetting {
-  /** Of the processes that run now; any may answer. */
+  /** Addresses of the processes that run now; any may answer. */
   urls(): readonly string[]
   readonly bytes: Uint8Array
   readonly clients: number
