@@ -1,4 +1,6 @@
+import { setMaxListeners } from 'node:events'
 import { CatalogError } from '../core/errors.ts'
+import { LinkedStop } from '../core/linked-stop.ts'
 import type { JobOptions } from './engine.ts'
 import type { TaskRequest, TaskResult } from './protocol.ts'
 import { WorkerProcess } from './worker-process.ts'
@@ -38,6 +40,8 @@ export class WorkerPool {
 
   constructor(options: PoolOptions) {
     this.#options = options
+    // One for each that waits or runs, however many.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   /**
@@ -122,12 +126,13 @@ export class WorkerPool {
     use: (run: RunTask) => Promise<T>,
   ): Promise<T> {
     const signals = signal === undefined ? [] : [signal]
-    const ends = AbortSignal.any([this.#closing.signal, ...signals])
+    const ends = new LinkedStop(this.#closing.signal, ...signals)
     try {
       return await use((request, { inNewChild } = { inNewChild: false }) =>
-        this.#runNow(request, { signal: ends, inNewChild }),
+        this.#runNow(request, { signal: ends.signal, inNewChild }),
       )
     } finally {
+      ends.unlink()
       // The place passes from job to job, and is free only if none waits.
       const next = this.#waiting.shift()
       if (next === undefined) this.#running--

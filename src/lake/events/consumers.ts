@@ -1,5 +1,6 @@
 import type { Catalog } from '../../catalog/catalog.ts'
 import { pause } from '../jobs/bell.ts'
+import { newClosing } from '../jobs/closing.ts'
 import { Lease, type LeaseDependencies } from '../jobs/lease.ts'
 import type { Consumer } from './consumer.ts'
 import type { EventFeed } from './event-feed.ts'
@@ -27,7 +28,7 @@ export class Consumers {
   readonly #deps: ConsumerDependencies
   readonly #feed: EventFeed
   readonly #consumers: readonly Consumer[]
-  readonly #closing = new AbortController()
+  readonly #closing = newClosing()
   #loops: readonly Promise<void>[] = []
 
   constructor(

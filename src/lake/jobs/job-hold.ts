@@ -2,6 +2,7 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import type { ClaimedJob, JobEnding } from '../../catalog/job-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { LinkedStop } from '../../core/linked-stop.ts'
 import type { Log } from '../../core/log.ts'
 import type { JobFence } from './job-kind.ts'
 
@@ -18,7 +19,7 @@ export class JobHold implements JobFence {
   readonly #deps: JobDependencies
   readonly #job: ClaimedJob
   readonly #leaseMs: number
-  readonly #stop = new AbortController()
+  readonly #stop: LinkedStop
   readonly #renewal: NodeJS.Timeout
   #renewedAtMs = performance.now()
   #progress: unknown
@@ -35,7 +36,8 @@ export class JobHold implements JobFence {
     this.#job = job
     this.#leaseMs = leaseMs
     this.#state = job.isCancelled ? 'cancelled' : 'held'
-    this.signal = AbortSignal.any([signal, this.#stop.signal])
+    this.#stop = new LinkedStop(signal)
+    this.signal = this.#stop.signal
     this.#renewal = setInterval(() => void this.#renewInTime(), leaseMs / 4)
     this.#renewal.unref()
   }
@@ -66,6 +68,7 @@ export class JobHold implements JobFence {
   /** The last word; nothing is written when somebody else has the job. */
   async end(ending: JobEnding): Promise<void> {
     clearInterval(this.#renewal)
+    this.#stop.unlink()
     if (this.#state === 'lost') return
     if (this.#progress !== undefined && ending.outcome !== 'released') await this.#renew()
     await this.#deps.catalog.jobs.end(this.#job, ending)

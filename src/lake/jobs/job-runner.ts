@@ -1,6 +1,7 @@
 import type { ClaimedJob, JobEnding, JobProblem } from '../../catalog/job-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { Bell } from './bell.ts'
+import { newClosing } from './closing.ts'
 import { type JobDependencies, JobHold } from './job-hold.ts'
 import type { JobKind } from './job-kind.ts'
 import { LEASE_MS } from './lease.ts'
@@ -31,7 +32,7 @@ export class JobRunner {
   readonly #leaseMs: number
   readonly #owner: string
   readonly #running = new Map<string, { readonly hold: JobHold; readonly done: Promise<void> }>()
-  readonly #closing = new AbortController()
+  readonly #closing = newClosing()
   readonly #bell = new Bell()
   #loop: Promise<void> | undefined
 

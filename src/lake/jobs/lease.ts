@@ -2,6 +2,7 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import type { HeldLease, LeaseOutcome } from '../../catalog/lease-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { LinkedStop } from '../../core/linked-stop.ts'
 import type { Log } from '../../core/log.ts'
 
 /** How long others wait for a process that was killed. */
@@ -19,6 +20,8 @@ export interface LeaseWish {
   /** Begins with what it is about, a word and a space, so that no two features mean the same. */
   readonly name: string
   readonly signal: AbortSignal
+  /** Ends the wait for it, and its own signal, as `signal` does. */
+  readonly stop?: AbortSignal
 }
 
 /**
@@ -27,7 +30,7 @@ export interface LeaseWish {
 export class Lease {
   readonly #deps: LeaseDependencies
   readonly #held: HeldLease
-  readonly #lost = new AbortController()
+  readonly #stop: LinkedStop
   readonly #renewal: NodeJS.Timeout
   #renewedAtMs = performance.now()
   #wasFree = false
@@ -37,10 +40,11 @@ export class Lease {
    */
   readonly signal: AbortSignal
 
-  private constructor(deps: LeaseDependencies, held: HeldLease, signal: AbortSignal) {
+  private constructor(deps: LeaseDependencies, held: HeldLease, ends: AbortSignal[]) {
     this.#deps = deps
     this.#held = held
-    this.signal = AbortSignal.any([signal, this.#lost.signal])
+    this.#stop = new LinkedStop(...ends)
+    this.signal = this.#stop.signal
     this.#renewal = setInterval(() => {
       this.#renew().catch((err) =>
         deps.log.warn({ err, name: held.name }, 'a lease could not be renewed; trying again'),
@@ -50,27 +54,27 @@ export class Lease {
   }
 
   /** Waits for its turn. */
-  static async acquire(deps: LeaseDependencies, { name, signal }: LeaseWish): Promise<Lease> {
+  static async acquire(deps: LeaseDependencies, wish: LeaseWish): Promise<Lease> {
     const owner = deps.ambient.newUuid()
+    const { name } = wish
+    const ends = endsOf(wish)
     for (;;) {
-      signal.throwIfAborted()
+      for (const end of ends) end.throwIfAborted()
       const outcome = await ask(deps, { name, owner })
       if (outcome.outcome === 'acquired') {
-        return new Lease(deps, { name, owner, fencingToken: outcome.fencingToken }, signal)
+        return new Lease(deps, { name, owner, fencingToken: outcome.fencingToken }, ends)
       }
       await deps.ambient.sleep(POLL_MS)
     }
   }
 
   /** `undefined` when somebody has it. */
-  static async tryAcquire(
-    deps: LeaseDependencies,
-    { name, signal }: LeaseWish,
-  ): Promise<Lease | undefined> {
+  static async tryAcquire(deps: LeaseDependencies, wish: LeaseWish): Promise<Lease | undefined> {
+    const { name } = wish
     const owner = deps.ambient.newUuid()
     const outcome = await ask(deps, { name, owner })
     if (outcome.outcome === 'held') return undefined
-    return new Lease(deps, { name, owner, fencingToken: outcome.fencingToken }, signal)
+    return new Lease(deps, { name, owner, fencingToken: outcome.fencingToken }, endsOf(wish))
   }
 
   /** Greater than that of any earlier holder of the name. */
@@ -98,6 +102,7 @@ export class Lease {
 
   async release(): Promise<void> {
     clearInterval(this.#renewal)
+    this.#stop.unlink()
     const { catalog, ambient } = this.#deps
     // Whoever waits gets it when it expires.
     await catalog.leases.release({ ...this.#held, nowMs: ambient.nowMs() }).catch(() => undefined)
@@ -113,7 +118,7 @@ export class Lease {
       this.#renewedAtMs = askedAtMs
       return
     }
-    this.#lost.abort(new CatalogError('overloaded', 'another process took this over: try again'))
+    this.#stop.abort(new CatalogError('overloaded', 'another process took this over: try again'))
   }
 }
 
@@ -122,4 +127,8 @@ function ask(
   { name, owner }: { readonly name: string; readonly owner: string },
 ): Promise<LeaseOutcome> {
   return catalog.leases.acquire({ name, owner, nowMs: ambient.nowMs(), durationMs: LEASE_MS })
+}
+
+function endsOf({ signal, stop }: LeaseWish): AbortSignal[] {
+  return stop === undefined ? [signal] : [signal, stop]
 }

@@ -1,5 +1,6 @@
 import type { Catalog } from '../../catalog/catalog.ts'
 import { pause } from './bell.ts'
+import { newClosing } from './closing.ts'
 import { Lease, type LeaseDependencies } from './lease.ts'
 import { type Ticks, ticksOf } from './schedule.ts'
 import type { Task } from './task.ts'
@@ -18,7 +19,7 @@ export class TaskRunner {
   readonly #deps: TaskDependencies
   readonly #tasks: readonly { readonly task: Task; readonly ticks: Ticks }[]
   readonly #catchUpMs: number
-  readonly #closing = new AbortController()
+  readonly #closing = newClosing()
   #loops: readonly Promise<void>[] = []
 
   /** Throws when a schedule is none. */

@@ -1,5 +1,6 @@
 import { BoundedMap } from '../../core/bounded-map.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { newClosing } from '../../lake/jobs/closing.ts'
 import { Lease } from '../../lake/jobs/lease.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import { saveDigestState } from './digest-state.ts'
@@ -88,7 +89,7 @@ export class Dumps {
     INDEXES_CACHED_MAX,
   )
   readonly #usedAtMs = new BoundedMap<string, number>(USES_KEPT_MAX)
-  readonly #closing = new AbortController()
+  readonly #closing = newClosing()
 
   constructor(deps: DumpDependencies, options: DumpOptions) {
     this.#deps = deps
@@ -188,10 +189,9 @@ export class Dumps {
     if (running !== undefined) return running
     this.#failed.delete(name)
     const stop = new AbortController()
-    const signal = AbortSignal.any([this.#closing.signal, stop.signal])
     const progress = new DumpProgress(async (made) => {
       try {
-        return await this.#make(target, made, signal)
+        return await this.#make(target, made, stop.signal)
       } catch (error) {
         // A cancelled dump has no reader, so there is no failure to report.
         if (stop.signal.aborted) throw error
@@ -208,10 +208,10 @@ export class Dumps {
     return making
   }
 
-  async #make(asked: DumpTarget, progress: DumpProgress, signal: AbortSignal): Promise<DumpIndex> {
+  async #make(asked: DumpTarget, progress: DumpProgress, stop: AbortSignal): Promise<DumpIndex> {
     const target = dumpTargetOf(asked.state, asked.snapshot, asked, asked.schema)
     const folder = folderOf(this.#deps.warehouse, target)
-    const wish = { name: leaseName(folder), signal }
+    const wish = { name: leaseName(folder), signal: this.#closing.signal, stop }
     const lease = await Lease.acquire(this.#deps, wish)
     let isTidied = false
     try {

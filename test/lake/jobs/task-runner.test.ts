@@ -1,5 +1,7 @@
+import { getEventListeners } from 'node:events'
 import type { Catalog } from '../../../src/catalog/catalog.ts'
 import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
+import { Lease } from '../../../src/lake/jobs/lease.ts'
 import { ticksOf } from '../../../src/lake/jobs/schedule.ts'
 import type { Task } from '../../../src/lake/jobs/task.ts'
 import { TaskRunner } from '../../../src/lake/jobs/task-runner.ts'
@@ -104,4 +106,29 @@ test('a time of day is that of its zone, over the change of the clocks, too', ()
 test('what is no schedule is refused at the start', () => {
   const refused = [{ cron: 'never' }, { cron: '0 3 * * *', zone: 'Mars/Olympus' }, { everyMs: 0 }]
   for (const schedule of refused) expect(() => ticksOf(schedule)).toThrow()
+})
+
+test('with however many tasks Node suspects no leak, and a lease leaves none', async () => {
+  const suspicions: string[] = []
+  const listen = ({ name }: Error) => void suspicions.push(name)
+  process.on('warning', listen)
+  try {
+    let ran = 0
+    const tasks = Array.from({ length: 15 }, (_, i): Task => {
+      return { name: `task ${i}`, everyMs: 20, run: async () => void ran++ }
+    })
+    start(tasks)
+    await until(() => ran >= 30)
+    const { signal } = new AbortController()
+    for (let i = 0; i < 20; i++) {
+      const wish = { name: `lease ${i}`, signal }
+      const lease = await Lease.acquire({ catalog, ambient: realAmbient, log }, wish)
+      expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+      await lease.release()
+    }
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    expect(suspicions).toEqual([])
+  } finally {
+    process.off('warning', listen)
+  }
 })
