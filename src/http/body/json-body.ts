@@ -4,6 +4,7 @@ import { JsonCensus } from '../../formats/json/json-census.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { type BodyLimits, requireWithin } from '../body-limits.ts'
 import { requestInvalid } from '../problem.ts'
+import { foreignKindOf } from './foreign-bytes.ts'
 import { findJsonFault, SEARCHED_LENGTH_MAX } from './json-fault.ts'
 
 /** Time for the whole body, so that a slow sender does not hold a request open for ever. */
@@ -98,7 +99,8 @@ function decodeUtf8(bytes: Uint8Array): string {
   try {
     return UTF8.decode(bytes)
   } catch (cause) {
-    throw new ProblemError('body-invalid', 'the body is not UTF-8', { cause })
+    const kind = foreignKindOf(bytes) ?? 'is not UTF-8'
+    throw new ProblemError('body-invalid', `the body ${kind}`, { cause })
   }
 }
 

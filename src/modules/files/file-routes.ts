@@ -40,6 +40,7 @@ import {
   TruncateRequest,
   UploadQuery,
 } from './file-shapes.ts'
+import { textBody } from './text-body.ts'
 import { type UploadDependencies, type UploadReport, uploadFile, uploadText } from './upload.ts'
 
 /** Everything that adding files by path, and removing them, uses. */
@@ -186,7 +187,12 @@ async function upload(
   const report =
     format === undefined
       ? await uploadFile(deps, upload)
-      : await uploadText(deps, { ...upload, format, signal: closed })
+      : await uploadText(deps, {
+          ...upload,
+          chunks: textBody(request, format, chunks),
+          format,
+          signal: closed,
+        })
   return jsonReply(uploadedToJson(report), { status: 201 })
 }
 

@@ -20,6 +20,8 @@ import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { ingestText, type TextUploadDependencies } from './upload-text.ts'
 
+const UPLOADED = 'the uploaded file'
+
 export interface UploadReport {
   readonly state: TableState
   readonly transactionId: string
@@ -77,7 +79,29 @@ export function uploadText(
   })
 }
 
+/** Refusals name the uploaded file, and not the places on this machine where it was for a while. */
 async function upload(
+  deps: CommitDependencies,
+  request: UploadRequest,
+  receiver: Receiver,
+): Promise<UploadReport> {
+  try {
+    return await place(deps, request, receiver)
+  } catch (error) {
+    throw withoutPlaces(error)
+  }
+}
+
+function withoutPlaces(error: unknown): unknown {
+  if (!(error instanceof CatalogError)) return error
+  const { path, location, ...facts } = error.facts
+  const places = [path, location].filter((place) => typeof place === 'string')
+  if (places.length === 0) return error
+  const told = places.reduce((text, place) => text.replaceAll(place, UPLOADED), error.message)
+  return new CatalogError(error.code, told, { facts, cause: error })
+}
+
+async function place(
   deps: CommitDependencies,
   request: UploadRequest,
   receiver: Receiver,

@@ -51,6 +51,16 @@ export function missingFile(location: string): CatalogError {
   })
 }
 
+/** The error for something there that is no file. */
+export function notAFile(location: string, { isFolder }: { readonly isFolder: boolean }) {
+  if (!isFolder) return missingFile(location)
+  return new CatalogError(
+    'file-not-found',
+    `${quoted(location)} is a folder: name the files in it.`,
+    { facts: { location: quoted(location) } },
+  )
+}
+
 export function invalidLocation(location: string, reason: string): CatalogError {
   return new CatalogError(
     'location-invalid',

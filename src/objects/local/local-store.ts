@@ -9,6 +9,7 @@ import {
   invalidLocation,
   isMissing,
   missingFile,
+  notAFile,
   tooLarge,
   translateError,
 } from './local-error.ts'
@@ -177,7 +178,8 @@ class LocalStore implements ObjectStore {
 
   async findLocalPath(location: string): Promise<string | undefined> {
     const path = await this.#readable.resolve(pathOfFile(location), location)
-    if (!(await lstat(path)).isFile()) throw missingFile(location)
+    const stats = await lstat(path)
+    if (!stats.isFile()) throw notAFile(location, { isFolder: stats.isDirectory() })
     return path
   }
 
@@ -289,7 +291,7 @@ class LocalStore implements ObjectStore {
     const handle = await this.#readable.openFile(pathOfFile(location), location)
     try {
       const stats = await handle.stat()
-      if (!stats.isFile()) throw missingFile(location)
+      if (!stats.isFile()) throw notAFile(location, { isFolder: stats.isDirectory() })
       return await work(handle, stats.size, Math.floor(stats.mtimeMs))
     } catch (error) {
       throw translateError(error, 'read', location)

@@ -147,8 +147,11 @@ function parseRow(row: string): unknown {
 function parsed(row: string): unknown {
   try {
     return parseJsonExactly(row)
-  } catch (error) {
-    throw new ValueInvalid(`the line is not JSON: ${(error as Error).message.slice(0, 200)}`)
+  } catch {
+    // Only a hint: a line that breaks off is part of an object of several lines.
+    const isPart = /^\s*[[{][^}\]]*$|^\s*[\]}]/.test(row)
+    const hint = isPart ? ', as each object is written on one line' : ''
+    throw new ValueInvalid(`the line is not JSON${hint}: ${shown(row)}`)
   }
 }
 
