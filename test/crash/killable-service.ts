@@ -67,6 +67,10 @@ export class KillableService {
     return new KillableService(child, url)
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
   /** SIGKILL: nothing in the process gets a chance to tidy up. */
   async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
     const ended = new Promise<number | null>((resolve) => this.#child.once('exit', resolve))
