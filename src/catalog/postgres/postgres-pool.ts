@@ -1,5 +1,6 @@
 import type { PostgresPool as KyselyPool, PostgresPoolClient as KyselyPoolClient } from 'kysely'
 import pg from 'pg'
+import { cancelStatement } from './cancel-statement.ts'
 
 /**
  * The server did not answer, or not in time. Carries no more than the cause's message: no URL, no
@@ -92,6 +93,8 @@ class GuardedClient {
     } catch (error) {
       if (error instanceof pg.DatabaseError) throw error
       this.#isBroken = true
+      // The server may work on it yet, if only the reply has taken too long.
+      cancelStatement(this.#client)
       throw new ConnectionLostError(error)
     }
   }

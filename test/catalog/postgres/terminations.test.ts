@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Catalog } from '../../../src/catalog/catalog.ts'
 import { openPostgresCatalog } from '../../../src/catalog/postgres/postgres.ts'
+import { PostgresPool } from '../../../src/catalog/postgres/postgres-pool.ts'
 import { CatalogError } from '../../../src/core/errors.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import { appendTo, create, logOf } from '../catalog-samples.ts'
@@ -118,6 +119,18 @@ function describeTerminations(): void {
       message: 'the catalog database is read-only for now',
     })
     await standby.close()
+  })
+
+  test('a read that takes too long ends at the server, too', async () => {
+    const pool = new PostgresPool(new pg.Pool({ connectionString: url, query_timeout: 200 }))
+    const client = await pool.connect()
+    const reading = client.query('select pg_sleep(3600)', [])
+    await expect(reading).rejects.toThrow('Query read timeout')
+    client.release()
+    const running = `select 1 from pg_stat_activity
+      where query like 'select pg_sleep%' and state = 'active'`
+    while ((await admin.query(running)).rowCount !== 0) await sleep(10)
+    await pool.end()
   })
 
   test('there are never more connections than allowed', async () => {
