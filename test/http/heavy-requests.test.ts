@@ -3,6 +3,8 @@ import type { DataFile } from '../../src/core/file/data-file.ts'
 import type { Snapshot } from '../../src/core/table/snapshot.ts'
 import { encodeSingleValue } from '../../src/core/value/single-value.ts'
 import { writeSnapshot } from '../../src/lake/snapshot/snapshot-writer.ts'
+import { listDumpSources } from '../../src/modules/dumps/dump-sources.ts'
+import { getDumpTarget } from '../../src/modules/dumps/dump-target.ts'
 import { ask, must, post } from './client.ts'
 import { startTestService, type TestService } from './harness.ts'
 
@@ -129,4 +131,25 @@ test('a small request gets its reply before the last of many heavy ones', async 
   const small = must(ask(service, '/health')).then(() => order.push('small'))
   await Promise.all([...heavy, small])
   expect(order.indexOf('small')).toBeLessThan(order.length - 1)
+})
+
+test('no piece of planning the dump of many files takes most of the time', async () => {
+  const { deps } = service
+  const choice = { format: 'csv', compression: 'none' } as const
+  const target = await getDumpTarget(deps, { table: 'wide', selector: {}, ...choice })
+  await listDumpSources(deps, target) // decodes the manifests
+  let longestMs = 0
+  let before = performance.now()
+  let next: NodeJS.Immediate
+  const watch = () => {
+    longestMs = Math.max(longestMs, performance.now() - before)
+    before = performance.now()
+    next = setImmediate(watch)
+  }
+  next = setImmediate(watch)
+  const began = performance.now()
+  expect(await listDumpSources(deps, target)).toHaveLength(FILES)
+  longestMs = Math.max(longestMs, performance.now() - before)
+  clearImmediate(next)
+  expect(longestMs).toBeLessThan((performance.now() - began) / 2)
 })

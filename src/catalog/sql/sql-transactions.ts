@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { locationKey } from '../../core/file/location-key.ts'
 import type { StagedChange, StagedFile, Transaction } from '../../core/table/transaction.ts'
+import { Turns } from '../../core/turns.ts'
 import type { NewDeletion } from '../deletion-store.ts'
 import type { MutationOptions } from '../replay-store.ts'
 import type { StageOutcome, Staging, TransactionStore } from '../transaction-store.ts'
@@ -23,6 +24,8 @@ import { mutate } from './sql-replays.ts'
 
 const STAGING_TABLES = ['staged_files', 'staged_removals', 'transaction_tables'] as const
 const FORGOTTEN_PER_STEP = 500
+/** More than most transactions have, and less than a millisecond's work. */
+const BODIES_PER_TURN = 128
 const STAGED_FILE_COLUMNS = [
   'transaction_id',
   'table_uuid',
@@ -52,8 +55,10 @@ export class SqlTransactions implements TransactionStore {
     return mutate(this.#engine, options, (sqlTransaction) => stage(sqlTransaction, staging))
   }
 
-  listStaged(transactionId: string): Promise<readonly StagedChange[]> {
-    return read(this.#engine, (connection) => listStagedChanges(connection, transactionId))
+  async listStaged(transactionId: string): Promise<readonly StagedChange[]> {
+    return stagedChangesOf(
+      await read(this.#engine, (connection) => stagedRows(connection, transactionId)),
+    )
   }
 
   abort(
@@ -293,10 +298,10 @@ async function insertStagedRemovals(
 }
 
 /** One statement, so that staging at the same time is seen whole or not at all. */
-async function listStagedChanges(
+async function stagedRows(
   connection: Connection,
   transactionId: string,
-): Promise<readonly StagedChange[]> {
+): Promise<readonly StagedRow[]> {
   const { rows } = await sql<StagedRow>`
     select 'table' as kind, table_uuid, position, base_snapshot_id, truncates, '' as body
     from transaction_tables where transaction_id = ${transactionId}
@@ -306,7 +311,7 @@ async function listStagedChanges(
     union all
     select 'removal', table_uuid, 0, null, 0, path
     from staged_removals where transaction_id = ${transactionId}`.execute(connection)
-  return stagedChangesOf(rows)
+  return rows
 }
 
 interface StagedRow {
@@ -318,25 +323,35 @@ interface StagedRow {
   readonly body: string
 }
 
-function stagedChangesOf(rows: readonly StagedRow[]): readonly StagedChange[] {
+/** Others get turns in between: a transaction may have a hundred thousand files. */
+async function stagedChangesOf(rows: readonly StagedRow[]): Promise<readonly StagedChange[]> {
+  const turns = new Turns()
   const inOrder = rows.toSorted((a, b) => Number(a.position - b.position))
   const touches = inOrder.filter((row) => row.kind === 'table')
   const byTable = new Map<string, StagedRow[]>(touches.map((row) => [row.table_uuid, []]))
   for (const row of inOrder) byTable.get(row.table_uuid)?.push(row)
-  return touches.map((touch) => {
+  const changes: StagedChange[] = []
+  for (const touch of touches) {
     const staged = byTable.get(touch.table_uuid) ?? []
-    return {
+    changes.push({
       tableUuid: touch.table_uuid,
       baseSnapshotId: touch.base_snapshot_id,
       truncate: touch.truncates === 1n,
-      removedPaths: bodies<string>(staged, 'removal').sort(),
-      addedFiles: bodies<StagedFile>(staged, 'file'),
-    }
-  })
+      removedPaths: (await bodies<string>(staged, 'removal', turns)).sort(),
+      addedFiles: await bodies<StagedFile>(staged, 'file', turns),
+    })
+  }
+  return changes
 }
 
-function bodies<T>(staged: readonly StagedRow[], kind: string): T[] {
-  return staged.filter((row) => row.kind === kind).map((row) => decodeExact<T>(row.body))
+async function bodies<T>(staged: readonly StagedRow[], kind: string, turns: Turns): Promise<T[]> {
+  const found: T[] = []
+  for (const row of staged) {
+    if (row.kind !== kind) continue
+    found.push(decodeExact<T>(row.body))
+    if (found.length % BODIES_PER_TURN === 0) await turns.take()
+  }
+  return found
 }
 
 /** Throws `Refusal`. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
 import { nameMappingToJson } from '../../core/schema/name-mapping.ts'
+import { Turns } from '../../core/turns.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { schemaToJson } from '../../formats/metadata/schema-json.ts'
 import { columnNames } from '../../lake/file/column-names.ts'
@@ -9,6 +10,9 @@ import { planScan } from '../../lake/scan/plan-files.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { DIALECT_VERSION, type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
 import { type FileIdentity, shardKey } from './format/shard-key.ts'
+
+/** A fraction of a millisecond's work. */
+const FILES_PER_TURN = 32
 
 /** One data file of a dump, and the location of its converted rows. */
 export interface DumpSource {
@@ -32,6 +36,7 @@ export async function listDumpSources(
   const shards = `${folderOf(deps.warehouse, target)}/shards`
   const columns = columnsText(target)
   const sources: DumpSource[] = []
+  const turns = new Turns()
   for (const { dataFile, sequenceNumber, deleteFiles } of plan.plannedFiles([])) {
     const key = shardKey({
       dataFile: { ...identityOf(dataFile), recordCount: dataFile.recordCount },
@@ -44,6 +49,7 @@ export async function listDumpSources(
     })
     const shardLocation = `${shards}/${key}.${extensionOf(target)}`
     sources.push({ dataFile, sequenceNumber, deleteFiles, shardLocation })
+    if (sources.length % FILES_PER_TURN === 0) await turns.take()
   }
   return sources.sort(byCommitOrder)
 }
