@@ -70,15 +70,14 @@ const BoundedRecord = z.core.$constructor<z.ZodRecord, BoundedRecordDef>(
       if (typeof input !== 'object' || input === null || Array.isArray(input)) {
         return parse(payload, context)
       }
-      const entries = Object.entries(input)
-      if (entries.length > def.entriesMax) {
+      if (Object.keys(input).length > def.entriesMax) {
         payload.issues.push({
           ...{ code: 'too_big', origin: 'record', maximum: def.entriesMax, inclusive: true },
           ...{ input: input as never, inst: shape },
         })
         return payload
       }
-      payload.value = readEntries(entries, (entry) => {
+      payload.value = readEntries(Object.entries(input), (entry) => {
         const one = parse({ value: Object.fromEntries([entry]), issues: [] }, context)
         if (one instanceof Promise) throw new z.core.$ZodAsyncError()
         payload.issues.push(...one.issues)

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { findJsonFault } from '../../src/http/body/json-fault.ts'
+import { findJsonFault, SEARCHED_LENGTH_MAX } from '../../src/http/body/json-fault.ts'
 
 function isJson(text: string): boolean {
   try {
@@ -48,4 +48,15 @@ test('a fault is found exactly where JSON.parse refuses', () => {
       expect(findJsonFault(part) === undefined).toBe(isJson(part))
     }),
   )
+})
+
+test('only the beginning of a long text is searched, and its cut is no fault', () => {
+  const near = `[${'1,'.repeat(100)}x${',1'.repeat(SEARCHED_LENGTH_MAX)}]`
+  expect(findJsonFault(near)).toMatchObject({ position: 201 })
+  for (const item of ['1', '"a\\"b"', 'true', '{"key":[1]}', '-12.5e7']) {
+    const valid = `[${`${item} , `.repeat(SEARCHED_LENGTH_MAX / item.length)}${item}`
+    for (const padding of ['', ' ', '  ', '   ', '    ', '     ', '      ']) {
+      expect(findJsonFault(`${padding}${valid}x]`)).toBeUndefined()
+    }
+  }
 })

@@ -17,7 +17,7 @@ const STRING = /"[ !#-[\]-\uffff]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-[\]-\
 const LITERAL = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])/y
 
 /** Length of the part of a text that is searched for its fault. */
-export const SEARCHED_LENGTH_MAX = 128 * 1024
+export const SEARCHED_LENGTH_MAX = 32 * 1024
 
 /**
  * Finds the position of a JSON syntax error, which Node 20 does not always tell. Slower than
@@ -33,7 +33,7 @@ export function findJsonFault(whole: string): JsonFault | undefined {
   return isOfCut ? undefined : found
 }
 
-const WORD = /"(?:[^"\\]|\\.)*|[\w.+-]+/y
+const WORD = /"(?:[^"\\]|\\.)*\\?|[\w.+-]+/y
 
 function endOfText(text: string, position: number): number {
   return skip(text, WORD, position)
