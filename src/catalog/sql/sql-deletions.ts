@@ -22,6 +22,9 @@ import type { DeletionRow } from './engine/sql-schema.ts'
 import { pathHash, pathKey } from './rows/sql-keys.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
 
+/** Building the statement takes milliseconds, in which nobody else works. */
+const ADDED_AT_ONCE = 200
+
 export class SqlDeletions implements DeletionStore {
   readonly #engine: SqlEngine
 
@@ -98,11 +101,12 @@ export async function addDeletions(
   transaction: SqlTransaction,
   deletions: readonly NewDeletion[],
 ): Promise<void> {
-  const byKey = new Map(deletions.map((deletion) => [locationKey(deletion.path), deletion]))
-  for (const chunk of chunks([...byKey.values()])) {
+  for (const chunk of chunks(deletions, ADDED_AT_ONCE)) {
+    // A statement must not change a row twice.
+    const byKey = new Map(chunk.map((deletion) => [locationKey(deletion.path), deletion]))
     await transaction
       .insertInto('file_deletions')
-      .values(chunk.map(rowOf))
+      .values([...byKey.values()].map(rowOf))
       .onConflict((conflict) =>
         conflict
           .column('path_key')

@@ -21,7 +21,7 @@ export interface UnlinkReport {
   readonly uses: readonly FileUse[]
 }
 
-const FILES_PER_ROUND = 5_000
+const FILES_PER_ROUND = 2_000
 const DELETES_AT_ONCE = 16
 /**
  * How long a process may take to delete what it has marked, before another takes over: one that was
