@@ -129,11 +129,14 @@ export async function unregisterTable(
   keeper: AnswerKeeper,
 ): Promise<LoadedTable> {
   const { tableUuid } = (await getRestTable(deps, name)).definition
-  return deps.commits.inTurns([tableUuid], async () => {
+  return deps.commits.inTurns([tableUuid], async (turn) => {
     const loaded = await loadTable(deps, await getRestTable(deps, name), 'all')
     if (loaded === undefined) throw tableDoesNotExist(name)
     const options = keeper.withEffect(metadataFileAnswer(loaded.metadataLocation))
-    await dropTable(deps, loaded.state.definition.tableUuid, { purge: false, keep: () => options })
+    await dropTable(deps, loaded.state.definition.tableUuid, {
+      ...{ purge: false, keep: () => options },
+      turn,
+    })
     return loaded
   })
 }

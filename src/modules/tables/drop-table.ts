@@ -1,13 +1,14 @@
 import type { Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
+import type { SharedTurn } from '../../lake/commit/shared-turns.ts'
 import { Purge, type PurgeDependencies, type PurgeReport } from '../../lake/deletion/purge.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { markDropped } from '../../lake/table/drop-mark.ts'
 import { getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
 
 export type DropDependencies = PurgeDependencies &
-  Pick<LakeServices, 'catalog' | 'meter'> & {
+  Pick<LakeServices, 'catalog' | 'commits' | 'meter'> & {
     readonly objects: LakeServices['objects']
   }
 
@@ -27,11 +28,18 @@ export async function dropTable(
   {
     purge: when,
     keep = () => ({}),
-  }: { readonly purge: PurgeChoice; readonly keep?: Keep<DropReport> },
+    turn,
+  }: {
+    readonly purge: PurgeChoice
+    readonly keep?: Keep<DropReport>
+    /** The caller's, if it has the table's turn already. */
+    readonly turn?: SharedTurn
+  },
 ): Promise<DropReport> {
   const { tableUuid } = (await getTable(deps.catalog, table)).definition
   const purge = when === false ? undefined : new Purge(deps, when === 'now' ? 'now' : 'after-grace')
-  const state = await dropNewest(deps, tableUuid, { purge, keep })
+  const drop = (inTurn: SharedTurn) => dropNewest(deps, tableUuid, { purge, keep, turn: inTurn })
+  const state = await (turn ? drop(turn) : deps.commits.inTurns([tableUuid], drop))
   await markDropped(deps, state.definition)
   if (when === 'now') {
     for (const namer of deps.fileNamers?.() ?? []) await namer.forget(tableUuid)
@@ -43,9 +51,17 @@ export async function dropTable(
 async function dropNewest(
   deps: DropDependencies,
   tableUuid: string,
-  { purge, keep }: { readonly purge: Purge | undefined; readonly keep: Keep<DropReport> },
+  {
+    purge,
+    keep,
+    turn,
+  }: {
+    readonly purge: Purge | undefined
+    readonly keep: Keep<DropReport>
+    readonly turn: SharedTurn
+  },
 ): Promise<TableState> {
-  return onNewest(deps, async () => {
+  const attempt = async () => {
     const state = await deps.catalog.tables.find({ tableUuid })
     if (state === undefined) throw tableNotFound({ tableUuid })
     const deletions = (await purge?.prepare(state)) ?? []
@@ -55,5 +71,6 @@ async function dropNewest(
     const outcome = await deps.catalog.tables.drop(expected, options)
     if (outcome === 'not-found') throw tableNotFound({ tableUuid })
     return outcome === 'dropped' ? state : new LostRace({ tableUuid })
-  })
+  }
+  return onNewest(deps, attempt, { turn })
 }

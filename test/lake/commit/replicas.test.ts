@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { readConfig } from '../../../src/config.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
+import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, describeTable, readTable } from '../../../src/modules/tables/tables.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { openPlatform, type Platform } from '../../../src/service.ts'
@@ -110,6 +111,24 @@ async function expectFair(catalog: string, delaysMs: readonly number[]): Promise
 
 test('two services on one SQLite database, near and far: each has its share', () =>
   expectFair(`sqlite:${home}/catalog.db`, [2, 30]))
+
+test('a purge of a busy table has its turn', async () => {
+  const catalog = `sqlite:${home}/catalog.db`
+  const [near, far] = [await openReplica(catalog, 2), await openReplica(catalog, 2)]
+  await createTable(near.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
+  const writers = [near, far, near, far].map(async ({ deps }) => {
+    for (;;) {
+      const error = await commitFiles(deps, { table: 't', paths: [await newFile()] }).then(
+        () => undefined,
+        (reason: { code?: string }) => reason.code,
+      )
+      if (error !== undefined) return error
+    }
+  })
+  while ((await filesIn(near)) < 20) await sleep(5)
+  await dropTable(far.deps, 't', { purge: true })
+  expect(await Promise.all(writers)).toEqual(writers.map(() => 'table-not-found'))
+})
 
 test('what a lost race leaves is used again, and nothing that nobody names stays', async () => {
   const catalog = `sqlite:${home}/catalog.db`
