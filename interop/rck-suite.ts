@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { runCommand } from './command.ts'
 import { failure, judgeByList, parseExpectedFailures } from './expected-failures.ts'
 import { parseJunitReport, type TestResult } from './junit-report.ts'
@@ -15,6 +15,9 @@ const KIT_PACKAGE = 'org.apache.iceberg.rest'
 const KIT_CLASSES = ['RESTCompatibilityKitCatalogTests', 'RESTCompatibilityKitViewCatalogTests']
 /** What the kit leaves out on every server, without a switch: see rck/*.java. */
 const EXTRA_CLASS = 'NestedAndSlashedNamesTests'
+/** Runs before each test, found by its name in a file (Java's `ServiceLoader`). */
+const EXTENSION_CLASS = 'FolderRemoval'
+const EXTENSIONS_FILE = 'META-INF/services/org.junit.jupiter.api.extension.Extension'
 const EXTRA_TESTS = [
   'testListNestedNamespaces',
   'testDropNamespaceWithNestedNamespace',
@@ -23,6 +26,11 @@ const EXTRA_TESTS = [
 ]
 /** The kit creates tables at `file:/tmp/<namespace>/<table>`, verbatim. */
 const KIT_WAREHOUSE = '/tmp'
+/** Those of its namespaces. */
+const KIT_FOLDERS = [
+  ...['a', 'newdb', 'new.db', 'new%2Edb', 'ns', 'ns1', 'ns2', 'ns_1', 'ns_2'],
+  ...['other_ns', 'non-existing', 'parent'],
+]
 /** Where its data files are said to be, of which there are none. */
 const KIT_DATA_FOLDER = '/path/to'
 
@@ -38,8 +46,11 @@ export const rckSuite: Suite = {
   run: async () => {
     const before = new Set(readdirSync(KIT_WAREHOUSE))
     try {
-      const kit = await runClasses('rck', KIT_CLASSES.map(selectClass))
-      const extra = await runClasses('rck-extra', EXTRA_TESTS.map(selectExtraTest))
+      const folders = KIT_FOLDERS.filter((name) => !before.has(name))
+      const kit = await runClasses('rck', KIT_CLASSES.map(selectClass), folders)
+      // The next service's catalog is empty, which a warehouse with tables is not opened with.
+      removeNewFolders(before)
+      const extra = await runClasses('rck-extra', EXTRA_TESTS.map(selectExtraTest), folders)
       return judge(takeExtra(kit, extra))
     } finally {
       removeNewFolders(before)
@@ -48,15 +59,22 @@ export const rckSuite: Suite = {
 }
 
 async function compileExtra(): Promise<void> {
-  const source = join(folder, `${EXTRA_CLASS}.java`)
-  const args = ['-cp', 'lib/*', '-d', 'lib/classes', source]
+  const sources = [EXTRA_CLASS, EXTENSION_CLASS].map((name) => join(folder, `${name}.java`))
+  const args = ['-cp', 'lib/*', '-d', 'lib/classes', ...sources]
   const log = join(RESULTS, 'rck-javac.log')
   const code = await runCommand({ program: 'javac', args, cwd: folder, log, timeoutMs: 120_000 })
   if (code !== 0) throw new Error(`javac ended with ${code}:\n${readFileSync(log, 'utf8')}`)
+  const services = join(folder, 'lib/classes', EXTENSIONS_FILE)
+  mkdirSync(dirname(services), { recursive: true })
+  writeFileSync(services, `${KIT_PACKAGE}.${EXTENSION_CLASS}\n`)
 }
 
 /** Each run has its own service: the kit wants an empty catalog. */
-async function runClasses(name: string, selection: readonly string[]): Promise<TestResult[]> {
+async function runClasses(
+  name: string,
+  selection: readonly string[],
+  folders: readonly string[],
+): Promise<TestResult[]> {
   const service = await startTestedService({
     ...{ name, warehouse: KIT_WAREHOUSE, allowedFolder: KIT_DATA_FOLDER },
   })
@@ -64,7 +82,10 @@ async function runClasses(name: string, selection: readonly string[]): Promise<T
     const reports = join(RESULTS, `${name}-reports`)
     rmSync(reports, { recursive: true, force: true })
     const log = join(RESULTS, `${name}.log`)
-    const args = kitArguments(`${service.url}/iceberg`, [...selection, `--reports-dir=${reports}`])
+    const args = kitArguments(`${service.url}/iceberg`, folders, [
+      ...selection,
+      `--reports-dir=${reports}`,
+    ])
     const command = { program: 'java', args, cwd: folder, log, timeoutMs: RUN_TIMEOUT_MS }
     const code = await runCommand(command)
     const report = join(reports, 'TEST-junit-jupiter.xml')
@@ -91,7 +112,11 @@ function selectExtraTest(test: string): string {
   return `--select-method=${KIT_PACKAGE}.${EXTRA_CLASS}#${test}`
 }
 
-function kitArguments(uri: string, selection: readonly string[]): string[] {
+function kitArguments(
+  uri: string,
+  folders: readonly string[],
+  selection: readonly string[],
+): string[] {
   return [
     ...['-cp', 'lib/classes:lib/*'],
     // Only Gradle strips the prefix `rck.`: these two go without.
@@ -101,6 +126,8 @@ function kitArguments(uri: string, selection: readonly string[]): string[] {
     '-Drck.overrides-requested-location=false',
     '-Drck.supports-names-with-dot=true',
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+    '-Djunit.jupiter.extensions.autodetection.enabled=true',
+    `-Dmoraine.folders=${folders.map((name) => join(KIT_WAREHOUSE, name)).join(',')}`,
     ...['org.junit.platform.console.ConsoleLauncher', 'execute', '--disable-banner'],
     ...['--details=summary', ...selection],
   ]
@@ -121,12 +148,10 @@ function takeExtra(kit: readonly TestResult[], extra: readonly TestResult[]): Te
 
 /** The kit's folders only: those named like its namespaces that did not exist before. */
 function removeNewFolders(before: ReadonlySet<string>): void {
-  const isOfKit =
-    /^(a|newdb|new\.db|new%2Edb|new\/db|ns|ns[12]|ns_[12]|other_ns|non-existing|parent)$/
-  // Default locations, and the folder of dumps.
-  const isOfService = /^(\.dumps|[0-9a-f]{2})$/
+  // Default locations, the folder of dumps, and the mark of the warehouse.
+  const isOfService = /^(\.dumps|[0-9a-f]{2}|\.moraine-warehouse\.json)$/
   for (const name of readdirSync(KIT_WAREHOUSE)) {
-    if (before.has(name) || !(isOfKit.test(name) || isOfService.test(name))) continue
+    if (before.has(name) || !(KIT_FOLDERS.includes(name) || isOfService.test(name))) continue
     rmSync(join(KIT_WAREHOUSE, name), { recursive: true, force: true })
   }
 }
