@@ -2,11 +2,13 @@ import { locationKey } from '../../core/file/location-key.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 
 const DOTS = new Set(['', '.', '..'])
+const ABSOLUTE = /^(?:\/|[a-z][a-z0-9+.-]*:)/i
 
 /**
  * Refuses files outside the folders that may be read, whose names a manifest of another writer has.
  * Throws `location-not-allowed` or `location-invalid`. Looks at each folder once, and at no file: a
- * link that leads elsewhere is refused when the file is read.
+ * link that leads elsewhere is refused when the file is read. A name without a folder leads
+ * nowhere, and is as good as that of a missing file.
  */
 export class AllowedFiles {
   readonly #objects: Pick<ObjectStore, 'requireReadable'>
@@ -18,6 +20,7 @@ export class AllowedFiles {
 
   require(path: string): void {
     const key = locationKey(path)
+    if (!ABSOLUTE.test(key)) return
     const end = key.lastIndexOf('/')
     const folder = key.slice(0, end)
     if (this.#folders.has(folder) && !DOTS.has(key.slice(end + 1))) return

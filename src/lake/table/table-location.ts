@@ -1,6 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { PlaceOfTable } from '../../catalog/location-store.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { locationKey } from '../../core/file/location-key.ts'
 import { locationTaken } from '../../core/table/location-taken.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
@@ -65,19 +66,23 @@ export function requireWritableLocation({ warehouse }: Warehouse, location: stri
 /**
  * Requires that a table can be at this location without sharing a file with another one, as
  * `LocationStore` keeps it; the catalog looks again when it takes the location. A dropped table
- * whose files are gone gives its location up. Throws `location-taken`, too.
+ * whose files are gone gives its location up; `written` files are those of the table that comes.
+ * Throws `location-taken`, too.
  */
 export async function requireFreeLocation(
   deps: Stores<'locations'> & Warehouse & { readonly objects: ObjectStore },
   { location, tableUuid }: PlaceOfTable,
+  written: readonly string[] = [],
 ): Promise<void> {
   requireWritableLocation(deps, location)
+  const writtenKeys = new Set(written.map(locationKey))
   for (;;) {
     const found = await deps.catalog.locations.findOverlapping(location, OVERLAPS_AT_ONCE)
     const others = found.filter((other) => other.tableUuid !== tableUuid)
     if (others.length === 0) return
     for (const other of others) {
-      if (!other.isDropped || !(await hasGivenUp(deps, other))) throw locationTaken(location, other)
+      const isGone = other.isDropped && (await hasGivenUp(deps, other, writtenKeys))
+      if (!isGone) throw locationTaken(location, other)
     }
   }
 }
@@ -89,8 +94,9 @@ export async function requireFreeLocation(
 export async function requireEmptyLocation(
   deps: Stores<'locations'> & Warehouse & { readonly objects: ObjectStore },
   place: PlaceOfTable,
+  written: readonly string[] = [],
 ): Promise<void> {
-  await requireFreeLocation(deps, place)
+  await requireFreeLocation(deps, place, written)
   const { location } = place
   const segments = segmentsBelow(deps.warehouse, location) ?? []
   if (segments.length === 1 && UUID_PREFIX.test(segments[0] ?? '')) {
@@ -106,9 +112,10 @@ export async function requireEmptyLocation(
 async function hasGivenUp(
   { catalog, objects }: Stores<'locations'> & { readonly objects: ObjectStore },
   place: PlaceOfTable,
+  writtenKeys: ReadonlySet<string>,
 ): Promise<boolean> {
   for await (const { location } of objects.list(place.location)) {
-    if (!isDropMark(location)) return false
+    if (!isDropMark(location) && !writtenKeys.has(locationKey(location))) return false
   }
   return (await catalog.locations.forget(place)) === 'forgotten'
 }

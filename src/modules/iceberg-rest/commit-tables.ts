@@ -183,10 +183,6 @@ async function changeOf(
     findSnapshot: (snapshotId) => existing.get(snapshotId),
   })
   await requireUnused(deps, base, change)
-  const { location } = change.state.definition
-  if (location !== base.definition.location) {
-    await requireFreeLocation(deps, change.state.definition)
-  }
   return { base, change }
 }
 
@@ -204,19 +200,24 @@ async function snapshotsMentioned(
 }
 
 async function tableCommit(
-  deps: Stores<'paths'> & Pick<LakeServices, 'manifests' | 'objects'>,
+  deps: Stores<'paths' | 'locations'> & Pick<LakeServices, 'manifests' | 'objects' | 'warehouse'>,
   { base, change }: Change,
 ): Promise<TableCommit> {
+  const { definition } = change.state
+  const addedPaths = [
+    ...(await pathsOfNewSnapshots(deps, { base, change })),
+    ...newStatisticsPaths(base.definition, definition),
+  ]
+  if (definition.location !== base.definition.location) {
+    await requireFreeLocation(deps, definition, addedPaths)
+  }
   return {
     expectedVersion: base.version,
     state: { ...change.state, version: base.version + 1 },
     newSnapshots: change.newSnapshots,
     newLogEntries: change.newLogEntries,
     removedSnapshotIds: change.removedSnapshotIds,
-    addedPaths: [
-      ...(await pathsOfNewSnapshots(deps, { base, change })),
-      ...newStatisticsPaths(base.definition, change.state.definition),
-    ],
+    addedPaths,
   }
 }
 

@@ -32,13 +32,13 @@ export async function createByCommit(
     location: defaultLocation(deps, name, tableUuid),
     nowMs: deps.ambient.nowMs(),
   })
-  await requireEmptyLocation(deps, state.definition)
   // The table has nothing yet: its current snapshot is one of the new ones.
   const base = { ...state, currentSnapshot: undefined }
   const addedPaths = [
     ...(await pathsOfNewSnapshots(deps, { base, change: { state, newSnapshots } })),
     ...statisticsPaths(state.definition),
   ]
+  await requireEmptyLocation(deps, state.definition, addedPaths)
   const table = { state, snapshots: newSnapshots, snapshotLog: newLogEntries, addedPaths }
   try {
     return (await addTable(deps, table, keeper)).state

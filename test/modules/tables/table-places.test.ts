@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Answer, ask, type Json, must } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
+import { appendCommit, writeAppend } from '../iceberg-rest/http/engine-client.ts'
 import {
   rest,
   must as restMust,
@@ -176,4 +177,26 @@ test('a dropped table keeps its location until its files are gone', async () => 
     if (!name.startsWith('dropped-')) await rm(join(folder, 'metadata', name), { recursive: true })
   }
   expect((await must(create({ name: 'next', location }), 201)).location).toBe(location)
+})
+
+test('what a table writes before it moves there does not keep it from a location', async () => {
+  const location = `${service.deps.warehouse}/left/t`
+  await must(create({ name: 'gone', location }), 201)
+  await drop('gone')
+  const folder = location.replace('file://', '')
+  await rm(folder, { recursive: true })
+  const { metadata } = await restMust(createRest('sky', { name: 'mover' }))
+  // As Iceberg's replacements do, which write to the location that they are going to have.
+  const written = await writeAppend(
+    { ...metadata, location },
+    { snapshotId: 7n, files: [`${location}/data/x.parquet`] },
+  )
+  const { requirements, updates } = appendCommit(metadata, written.json)
+  const move = { action: 'set-location', location }
+  const commit = (json: object) => rest(service, '/namespaces/sky/tables/mover', { json })
+  expect(await restRefusal(commit({ requirements, updates: [move] }))).toMatchObject({
+    status: 409,
+  })
+  const moved = await restMust(commit({ requirements, updates: [move, ...updates] }))
+  expect(moved.metadata.location).toBe(location)
 })

@@ -51,6 +51,14 @@ test.each(OUTSIDE)('a commit that names %s is refused', async (what, path, statu
   expect(await load(name)).toMatchObject({ metadata: { snapshots: [] } })
 })
 
+test('a name without a folder leads nowhere, and is taken as that of a missing file', async () => {
+  const { metadata } = await create('relative')
+  const { json } = await append(metadata, ['x.parquet'])
+  await must(commit('relative', json))
+  const read = await fetch(`${service.url}/v1/tables/a.relative/dump?format=csv`)
+  expect(read.status).toBeGreaterThanOrEqual(400)
+})
+
 test('a commit whose manifests are of an earlier snapshot is held to the same', async () => {
   // An engine makes them with the files of another catalog: nobody has looked at their paths.
   const { metadata } = await create('forged')
