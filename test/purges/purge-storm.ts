@@ -7,7 +7,8 @@ export interface StormSetting {
   urls(): readonly string[]
   readonly bytes: Uint8Array
   readonly clients: number
-  isOver(): boolean
+  /** Asked with what was done so far. */
+  isOver(counts: StormResult['counts']): boolean
 }
 
 export interface StormResult {
@@ -54,7 +55,7 @@ class Client {
       ...[() => this.#stage(), () => this.#clone(), () => this.#drop(), () => this.#drop()],
       ...[() => this.#remove(), () => this.#dump()],
     ]
-    while (!this.#setting.isOver()) {
+    while (!this.#setting.isOver(this.counts)) {
       await (this.#paths.length === 0 ? this.#upload() : pick(steps)())
     }
   }
