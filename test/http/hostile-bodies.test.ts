@@ -81,16 +81,18 @@ test.each(taking)(
 test.each(taking)('$name: no large body takes long or much memory', async ({ dialect, route }) => {
   for (const { what, text } of some(largeBodies(route), LARGE_BODIES_MAX)) {
     const bytes = Buffer.from(text)
-    const begun = process.cpuUsage()
+    let [user, system] = [0, 0]
     const allocated = await allocatedBytes(() => {
+      // Without the profiler's own work, which grows with the heap.
+      const begun = process.cpuUsage()
       try {
         dialect.bodies.parse(bytes, route)
       } catch (error) {
         // Refused, and with a reason for people.
         expect((error as Error).message.length).toBeLessThan(1_000)
       }
+      ;({ user, system } = process.cpuUsage(begun))
     })
-    const { user, system } = process.cpuUsage(begun)
     expect([what, (user + system) / 1000 < CPU_MS_MAX]).toEqual([what, true])
     expect([what, allocated < ALLOCATED_BYTES_MAX]).toEqual([what, true])
   }
