@@ -88,6 +88,18 @@ export async function requireWarehouse(
   )
 }
 
+/** The id of the catalog's own warehouse; `undefined` before it was claimed. */
+export function findWarehouseId({ catalog }: Stores<'settings'>): Promise<string | undefined> {
+  return catalog.settings.find(SETTING)
+}
+
+/** The id of the warehouse in a folder; `undefined` if it has no marker. */
+export async function findMarkedId(
+  place: Pick<ClaimDependencies, 'objects'> & Warehouse,
+): Promise<string | undefined> {
+  return (await readMarker(place))?.warehouseId
+}
+
 async function readMarker({
   objects,
   warehouse,

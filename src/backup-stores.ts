@@ -1,0 +1,78 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Catalog } from './catalog/catalog.ts'
+import { type Config, ConfigError } from './config.ts'
+import { openLocalStore } from './objects/local/local-store.ts'
+import type { ObjectStore } from './objects/object-store.ts'
+import { catalogUnusable } from './start-failure.ts'
+
+/** The copy of the catalog in the folder of a backup. */
+const COPY_NAMES = { sqlite: 'catalog.db', postgres: 'catalog.dump' } as const
+
+/** The files of a folder, which is made if missing; the caller closes nothing. */
+export function openFolder(path: string): Promise<ObjectStore> {
+  return openLocalStore({ writableRoots: [path], readableRoots: [] })
+}
+
+/** Copies the catalog of this moment into the folder. Throws a `ConfigError` that says why not. */
+export async function copyCatalog(config: Config, folder: string): Promise<void> {
+  const to = join(folder, COPY_NAMES[config.catalog.kind])
+  try {
+    if (config.catalog.kind === 'postgres') {
+      const { dumpPostgres } = await import('./catalog/postgres/postgres-copy.ts')
+      await dumpPostgres(config.catalog.url, to)
+    } else {
+      const { copySqlite } = await import('./catalog/sqlite/sqlite-copy.ts')
+      await copySqlite({ from: config.catalog.path, to })
+    }
+  } catch (error) {
+    throw catalogUnusable(config, error)
+  }
+}
+
+/** What `copyCatalog` made, to be read and closed; `undefined` where only a server can read it. */
+export async function openCopiedCatalog(
+  { catalog }: Config,
+  folder: string,
+): Promise<Catalog | undefined> {
+  if (catalog.kind === 'postgres') return undefined
+  const { openSqliteCatalog } = await import('./catalog/sqlite/sqlite.ts')
+  return openSqliteCatalog({ path: join(folder, COPY_NAMES.sqlite) })
+}
+
+/** Loads the copy of a backup where no catalog is yet. */
+export async function restoreCatalog(config: Config, folder: string): Promise<void> {
+  const from = join(folder, COPY_NAMES[config.catalog.kind])
+  try {
+    if (config.catalog.kind === 'postgres') {
+      const { restorePostgres } = await import('./catalog/postgres/postgres-copy.ts')
+      await restorePostgres(config.catalog.url, from)
+    } else {
+      const { restoreSqlite } = await import('./catalog/sqlite/sqlite-copy.ts')
+      await restoreSqlite({ from, to: config.catalog.path })
+    }
+  } catch (error) {
+    throw catalogUnusable(config, error)
+  }
+}
+
+/** Throws a `ConfigError` where an SQLite catalog is already, or for a backup of another kind. */
+export async function requireRestorable(config: Config, folder: string): Promise<void> {
+  const { catalog } = config
+  const name = COPY_NAMES[catalog.kind]
+  const copy = await stat(join(folder, name)).catch(() => undefined)
+  if (copy === undefined) {
+    const other = catalog.kind === 'sqlite' ? 'PostgreSQL' : 'SQLite'
+    throw new ConfigError(
+      `MORAINE_CATALOG cannot take this backup: it has no ${name}, so its catalog was ${other}; ` +
+        `give a catalog in ${other}`,
+    )
+  }
+  if (catalog.kind === 'postgres') return
+  const there = await stat(catalog.path).catch(() => undefined)
+  if (there === undefined) return
+  throw new ConfigError(
+    `MORAINE_CATALOG=sqlite:${catalog.path} cannot take this backup: a catalog is there already; ` +
+      'stop the service and move that file away, or give the path of a new one',
+  )
+}

@@ -1,0 +1,203 @@
+import type { Catalog } from '../../catalog/catalog.ts'
+import { mapBounded } from '../../core/bounded.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { isBelow } from '../../core/file/location-key.ts'
+import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
+import { holdDeletions } from '../../lake/jobs/held-deletions.ts'
+import { LEASE_MS, type Lease, type LeaseDependencies } from '../../lake/jobs/lease.ts'
+import type { LakeServices } from '../../lake/lake.ts'
+import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
+import { type NamedFile, namedFiles } from './files-of-tables.ts'
+
+const COPIES_AT_ONCE = 8
+const WAIT_MS = 500
+/** Dumps and the like, which are made again when asked for; no table is below such a name. */
+const SERVICE_FOLDER = /^\/\.[^/]+\//
+const REPORT_BYTES_MAX = 1024 * 1024
+const REPORT_NAME = 'backup.json'
+const REGISTERED_NAME = 'registered-files.txt'
+const MISSING_NAME = 'missing-files.txt'
+
+export type BackupDependencies = LeaseDependencies &
+  Pick<LakeServices, 'objects' | 'manifests' | 'warehouse'> & { readonly catalog: Catalog }
+
+export interface BackupTarget {
+  readonly objects: ObjectStore
+  /** Where the backup goes: a folder without anything. */
+  readonly root: string
+  /** Writes the catalog of this moment. */
+  copyCatalog(): Promise<void>
+  /** What was written, if it can be read. */
+  openCopy(): Promise<Catalog | undefined>
+  /** By the clock that dates files. */
+  nowMs(): number
+}
+
+/** What a finished backup says about itself. */
+export interface BackupReport {
+  readonly version: string
+  /** Every change acknowledged before this instant is in the backup. */
+  readonly startedAt: string
+  readonly warehouse: string
+  readonly warehouseId: string
+  readonly files: number
+  readonly bytes: number
+  /** Files outside the warehouse, which are listed and not copied. */
+  readonly registeredFiles: number
+  /** Files of the warehouse that the catalog names and nobody has. */
+  readonly missingFiles: number
+}
+
+/** Somebody else makes one; their deletions would be held for too short. */
+export class BackupRunsError extends Error {}
+
+/**
+ * Copies the catalog first and the files after, while services go on. Meanwhile no process deletes
+ * what the copy of the catalog names. What was written later is left out, and so are dumps.
+ */
+export async function backUp(
+  deps: BackupDependencies,
+  target: BackupTarget,
+  about: Pick<BackupReport, 'version' | 'warehouseId'>,
+): Promise<BackupReport> {
+  const hold = await holdForBackup(deps)
+  try {
+    const startedAt = new Date(target.nowMs()).toISOString()
+    await target.copyCatalog()
+    const copied = await copyFiles(deps, target, target.nowMs())
+    const named = await completeFiles(deps, target, copied)
+    if (hold.hasLapsed) {
+      deps.log.warn({}, 'deletions were not held all the time; every named file was looked for')
+    }
+    const { warehouse } = deps
+    const report = { ...about, startedAt, warehouse, ...totalsOf(copied), ...named }
+    await put(target, REPORT_NAME, `${stringifyExactJson(report)}\n`)
+    return report
+  } finally {
+    await hold.release()
+  }
+}
+
+/**
+ * Waits for the lease of a backup that was killed. A restored catalog has one, too: that of its own
+ * backup.
+ */
+async function holdForBackup(deps: LeaseDependencies): Promise<Lease> {
+  const giveUpAtMs = performance.now() + LEASE_MS + WAIT_MS
+  while (performance.now() < giveUpAtMs) {
+    const hold = await holdDeletions(deps, new AbortController().signal)
+    if (hold !== undefined) return hold
+    await deps.ambient.sleep(WAIT_MS)
+  }
+  throw new BackupRunsError('another backup is being made: try again when it is done')
+}
+
+/** The report of a backup; `undefined` where none was finished. */
+export async function readReport(
+  objects: ObjectStore,
+  root: string,
+): Promise<BackupReport | undefined> {
+  const location = `${root}/${REPORT_NAME}`
+  if ((await objects.find(location)) === undefined) return undefined
+  const bytes = await objects.read(location, { bytesMax: REPORT_BYTES_MAX })
+  return parseExactJson(new TextDecoder().decode(bytes)) as unknown as BackupReport
+}
+
+/** Copies every file of a folder that is not there yet. Returns how many it copied. */
+export async function copyFolder(
+  from: { readonly objects: ObjectStore; readonly root: string },
+  to: { readonly objects: ObjectStore; readonly root: string },
+): Promise<number> {
+  const infos: ObjectInfo[] = []
+  for await (const info of from.objects.list(from.root)) infos.push(info)
+  const outcomes = await mapBounded(infos, COPIES_AT_ONCE, ({ location, sizeBytes }) => {
+    const chunks = from.objects.readStream(location, 0, sizeBytes)
+    const there = to.root + location.slice(from.root.length)
+    return to.objects.putStreamIfAbsent(there, chunks, { bytesMax: sizeBytes })
+  })
+  return outcomes.filter(({ outcome }) => outcome === 'written').length
+}
+
+/** Sizes of what was copied, by location. */
+type Copied = Map<string, number>
+
+/** Everything but dumps, and what came after the catalog was copied. */
+async function copyFiles(
+  deps: Pick<BackupDependencies, 'objects' | 'warehouse'>,
+  target: BackupTarget,
+  untilMs: number,
+): Promise<Copied> {
+  const infos: ObjectInfo[] = []
+  for await (const info of deps.objects.list(deps.warehouse)) {
+    const isOfService = SERVICE_FOLDER.test(info.location.slice(deps.warehouse.length))
+    if (!isOfService && info.modifiedAtMs <= untilMs) infos.push(info)
+  }
+  const copied: Copied = new Map()
+  await mapBounded(infos, COPIES_AT_ONCE, async (info) => {
+    // What is gone by now was never named; else it is missed below.
+    if (await copyFile(deps, target, info)) copied.set(info.location, info.sizeBytes)
+  })
+  return copied
+}
+
+async function copyFile(
+  { objects, warehouse }: Pick<BackupDependencies, 'objects' | 'warehouse'>,
+  target: BackupTarget,
+  { location, sizeBytes }: ObjectInfo,
+): Promise<boolean> {
+  const chunks = objects.readStream(location, 0, sizeBytes)
+  const to = `${target.root}/warehouse${location.slice(warehouse.length)}`
+  try {
+    await target.objects.putStreamIfAbsent(to, chunks, { bytesMax: sizeBytes })
+    return true
+  } catch (error) {
+    if (error instanceof CatalogError && error.code === 'file-not-found') return false
+    throw error
+  }
+}
+
+/** Copies what the catalog names and was not copied; lists what cannot be. */
+async function completeFiles(
+  deps: BackupDependencies,
+  target: BackupTarget,
+  copied: Copied,
+): Promise<Pick<BackupReport, 'registeredFiles' | 'missingFiles'>> {
+  const registered = new Set<string>()
+  const missing = new Set<string>()
+  const take = async ({ location, isMissing }: NamedFile): Promise<void> => {
+    if (!isBelow(deps.warehouse, location)) registered.add(location)
+    else if (isMissing) missing.add(location)
+    else if (!copied.has(location)) {
+      const info = await deps.objects.find(location)
+      const isCopied = info !== undefined && (await copyFile(deps, target, info))
+      if (isCopied) copied.set(location, info.sizeBytes)
+      else missing.add(location)
+    }
+  }
+  const copy = await target.openCopy()
+  try {
+    for await (const file of namedFiles(deps, copy ?? deps.catalog)) await take(file)
+  } finally {
+    await copy?.close()
+  }
+  if (registered.size > 0) await put(target, REGISTERED_NAME, linesOf(registered))
+  if (missing.size > 0) await put(target, MISSING_NAME, linesOf(missing))
+  return { registeredFiles: registered.size, missingFiles: missing.size }
+}
+
+function totalsOf(copied: Copied): Pick<BackupReport, 'files' | 'bytes'> {
+  let bytes = 0
+  for (const sizeBytes of copied.values()) bytes += sizeBytes
+  return { files: copied.size, bytes }
+}
+
+function linesOf(locations: ReadonlySet<string>): string {
+  return [...locations]
+    .sort()
+    .map((location) => `${location}\n`)
+    .join('')
+}
+
+async function put({ objects, root }: BackupTarget, name: string, text: string): Promise<void> {
+  await objects.putIfAbsent(`${root}/${name}`, new TextEncoder().encode(text))
+}

@@ -1,0 +1,204 @@
+import { mkdtemp, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
+import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import { writeParquet } from '../parquet-files.ts'
+
+const JSON_TYPE = { 'Content-Type': 'application/json' }
+const TABLES = ['a', 'b'] as const
+
+let base: string
+let running: KillableService[] = []
+beforeAll(buildService)
+afterAll(removeBuild)
+beforeEach(async () => {
+  base = await realpath(await mkdtemp(join(tmpdir(), 'moraine-backup-')))
+})
+afterEach(async () => {
+  for (const service of running) await service.kill()
+  running = []
+  await rm(base, { recursive: true, force: true })
+})
+
+async function serve(environment: Record<string, string>): Promise<string> {
+  const service = await KillableService.start(environment)
+  running.push(service)
+  return service.url
+}
+
+async function stopAll(): Promise<void> {
+  for (const service of running) await service.kill('SIGTERM')
+  running = []
+}
+
+async function createTable(url: string, name: string): Promise<void> {
+  const schema = { columns: [{ name: 'n', type: 'long' }] }
+  const body = JSON.stringify({ name, schema })
+  const reply = await fetch(`${url}/v1/tables`, { method: 'POST', headers: JSON_TYPE, body })
+  expect(reply.status).toBe(201)
+}
+
+/** Appends one row, and returns whether that was acknowledged. */
+async function append(url: string, table: string, n: number): Promise<boolean> {
+  const headers = { 'Content-Type': 'text/csv' }
+  const init = { method: 'POST', headers, body: `n\n${n}\n` }
+  return (await fetch(`${url}/v1/tables/${table}/files`, init)).status === 201
+}
+
+/** Rows, drops and purges, one after the other, until it is stopped. */
+function load(url: string) {
+  const acknowledged: Record<string, number[]> = { a: [], b: [] }
+  let isStopped = false
+  const write = async (table: 'a' | 'b') => {
+    for (let n = 0; !isStopped; n++) {
+      if (await append(url, table, n)) acknowledged[table]?.push(n)
+    }
+  }
+  const purge = async () => {
+    for (let n = 0; !isStopped; n++) {
+      await createTable(url, `gone${n}`)
+      await append(url, `gone${n}`, n)
+      await fetch(`${url}/v1/tables/gone${n}?purge=now`, { method: 'DELETE' })
+    }
+  }
+  const running = Promise.all([...TABLES.map(write), purge()])
+  return {
+    acknowledged,
+    async stop() {
+      isStopped = true
+      await running
+    },
+  }
+}
+
+async function rowsOf(url: string, table: string): Promise<number[]> {
+  const dump = await fetch(`${url}/v1/tables/${table}/dump?format=csv`)
+  expect(dump.status).toBe(200)
+  return (await dump.text()).trim().split('\n').slice(1).map(Number)
+}
+
+interface Place {
+  /** Settings of the service that is backed up. */
+  readonly from: Record<string, string>
+  /** Settings of the one that the backup is restored to. */
+  readonly to: Record<string, string>
+}
+
+async function backUpUnderLoad({ from, to }: Place): Promise<void> {
+  const url = await serve(from)
+  for (const table of TABLES) await createTable(url, table)
+  const outside = join(base, 'outside.parquet')
+  await writeParquet(outside, 'SELECT (-1)::BIGINT AS n')
+  const files = { files: [{ path: outside }] }
+  const init = { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(files) }
+  expect((await fetch(`${url}/v1/tables/a/files`, init)).status).toBe(200)
+  const key = { ...JSON_TYPE, 'Idempotency-Key': 'once' }
+  const kept = { method: 'POST', headers: key, body: JSON.stringify({ description: 'kept' }) }
+  const answer = await (await fetch(`${url}/v1/tables/b/metadata`, kept)).text()
+
+  const writers = load(url)
+  while (Math.min(...TABLES.map((t) => writers.acknowledged[t]?.length ?? 0)) < 5) {
+    await append(url, 'a', -2)
+  }
+  const before = structuredClone(writers.acknowledged)
+  const folder = join(base, 'backup')
+  const backup = await runToEnd(['backup', folder], from)
+  await writers.stop()
+  expect(backup).toMatchObject({ code: 0, stderr: '' })
+  expect(backup.stdout).toMatch(/^backed up {2}\d+ files .*\nnot copied {2}1 files outside/)
+  expect(await readFile(join(folder, 'registered-files.txt'), 'utf8')).toBe(`file://${outside}\n`)
+  await stopAll()
+
+  const restored = await runToEnd(['restore', folder], to)
+  expect(restored).toMatchObject({ code: 0, stderr: '' })
+  const relocated = /MORAINE_RELOCATED=(\S+)/.exec(restored.stdout)?.[1] ?? ''
+  await rename(join(base, 'old'), join(base, 'lost'))
+  const again = await serve({ ...to, MORAINE_RELOCATED: relocated })
+  for (const table of TABLES) {
+    const rows = await rowsOf(again, table)
+    expect(rows).toEqual(expect.arrayContaining(before[table] ?? []))
+    expect(new Set(rows.filter((n) => n >= 0)).size).toBe(rows.filter((n) => n >= 0).length)
+  }
+  expect(await (await fetch(`${again}/v1/tables/b/metadata`, kept)).text()).toBe(answer)
+  expect(await append(again, 'a', 1_000_000)).toBe(true)
+  expect(await rowsOf(again, 'a')).toContain(1_000_000)
+}
+
+test('a backup under load has everything acknowledged before it, and every row', async () => {
+  await backUpUnderLoad({
+    from: { MORAINE_HOME: join(base, 'old'), MORAINE_ALLOWED_LOCATIONS: base },
+    to: { MORAINE_HOME: join(base, 'new'), MORAINE_ALLOWED_LOCATIONS: base },
+  })
+}, 120_000)
+
+const testWithPostgres = whyNoPostgres() === undefined ? test : test.skip
+
+testWithPostgres(
+  'so has one of PostgreSQL, by pg_dump',
+  async () => {
+    const server = await startPostgres()
+    const place = async (home: string) => ({
+      MORAINE_HOME: join(base, home),
+      MORAINE_ALLOWED_LOCATIONS: base,
+      MORAINE_CATALOG: await server.newDatabase(),
+    })
+    try {
+      await backUpUnderLoad({ from: await place('old'), to: await place('new') })
+      await stopAll()
+      const words = ['backup', join(base, 'without')]
+      const ended = await runToEnd(words, { ...(await place('old')), PATH: '/nowhere' })
+      expect(ended).toMatchObject({ code: 1, stdout: '' })
+      expect(ended.stderr).toMatch(/pg_dump is not found; install PostgreSQL's client programs/)
+    } finally {
+      await stopAll()
+      await server.stop()
+    }
+  },
+  180_000,
+)
+
+test('what cannot be backed up or restored is told in one line, and nothing changes', async () => {
+  const home = { MORAINE_HOME: join(base, 'old') }
+  const url = await serve(home)
+  await createTable(url, 'a')
+  await append(url, 'a', 1)
+  await stopAll()
+  const folder = join(base, 'backup')
+  const refusals: [string[], Record<string, string>, RegExp][] = [
+    [['restore', base], home, /no finished backup: it has no backup.json/],
+    [['backup', join(base, 'old')], home, /is not empty: give a new folder/],
+    [['backup', join(base, 'old', 'warehouse', 'x')], home, /is in the warehouse/],
+  ]
+  for (const [words, environment, said] of refusals) {
+    const { code, stderr } = await runToEnd(words, environment)
+    expect([code, stderr.split('\n').length, stderr]).toEqual([1, 2, expect.stringMatching(said)])
+  }
+  expect(await runToEnd(['backup', folder], home)).toMatchObject({ code: 0 })
+  const onto = await runToEnd(['restore', folder], home)
+  expect([onto.code, onto.stderr]).toEqual([1, expect.stringMatching(/a catalog is there already/)])
+  const other = join(base, 'other')
+  await stopAll()
+  await runToEnd(['rebuild'], { MORAINE_HOME: other })
+  await rm(join(other, 'catalog.db'))
+  const foreign = await runToEnd(['restore', folder], { MORAINE_HOME: other })
+  expect([foreign.code, foreign.stderr]).toEqual([1, expect.stringMatching(/it is not empty/)])
+
+  // A lost catalog comes back over the living warehouse, and lost files with it.
+  await rm(join(base, 'old', 'catalog.db'))
+  const names = await readdir(join(base, 'old', 'warehouse'), { recursive: true })
+  const lost = names.find((name) => name.endsWith('.parquet')) ?? ''
+  await rm(join(base, 'old', 'warehouse', lost))
+  const restored = await runToEnd(['restore', folder], home)
+  expect(restored).toMatchObject({ code: 0, stdout: expect.stringMatching(/^restored {2}1 files/) })
+  expect(await rowsOf(await serve(home), 'a')).toEqual([1])
+  await stopAll()
+  await rm(join(base, 'old', 'warehouse', lost))
+  const holed = await runToEnd(['backup', join(base, 'holed')], home)
+  expect(holed).toMatchObject({
+    code: 2,
+    stderr: '',
+    stdout: expect.stringContaining('missing  1 files'),
+  })
+  expect(await readFile(join(base, 'holed', 'missing-files.txt'), 'utf8')).toContain(lost)
+}, 60_000)
