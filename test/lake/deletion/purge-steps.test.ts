@@ -36,8 +36,13 @@ beforeEach(async () => {
 })
 afterEach(() => shop.close())
 
-/** The same, but the first call of the method waits for the step. */
-function pausing<T extends object>(store: T, method: keyof T, step: Step): T {
+/** The same, but the first such call of the method waits for the step. */
+function pausing<T extends object>(
+  store: T,
+  method: keyof T,
+  step: Step,
+  isSuch: (given: readonly unknown[]) => boolean = () => true,
+): T {
   let isFirst = true
   return new Proxy(store, {
     get: (target, name) => {
@@ -45,8 +50,8 @@ function pausing<T extends object>(store: T, method: keyof T, step: Step): T {
       if (typeof value !== 'function') return value
       if (name !== method) return value.bind(target)
       return async (...given: unknown[]) => {
-        const isPaused = isFirst
-        isFirst = false
+        const isPaused = isFirst && isSuch(given)
+        isFirst &&= !isPaused
         if (isPaused) await step()
         return value.apply(target, given)
       }
@@ -101,7 +106,11 @@ describe.each(Object.keys(RIVALS))('a %s', (name) => {
       use: (step) => withCatalog({ locations: pausing(catalog.locations, 'findOwners', step) }),
       mark: (step) =>
         withCatalog({ deletions: pausing(catalog.deletions, 'beginUnlinking', step) }),
-      unlink: (step) => ({ ...shop.deps, objects: pausing(objects, 'delete', step) }),
+      // Other files of the purge are deleted at the same time.
+      unlink: (step) => ({
+        ...shop.deps,
+        objects: pausing(objects, 'delete', step, ([location]) => location === path),
+      }),
     }
     const outcomes: Record<string, string> = {}
     for (const [at, gated] of Object.entries(steps)) {
