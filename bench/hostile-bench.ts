@@ -5,11 +5,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Route } from '../src/http/route.ts'
 import { documentedDialects } from '../src/modules.ts'
 import { startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
+import { longestHoldMs } from './event-loop-hold.ts'
 import { excessiveBodies, type HostileBody, largeBodies } from './hostile-bodies.ts'
 import { HttpConnection } from './http-connection.ts'
 import { printMachine, printRow } from './machine.ts'
@@ -62,9 +62,9 @@ async function measure(route: Route, path: string): Promise<void> {
   const holds: { heldMs: number; what: string }[] = []
   for (let i = 0; i < bodies.length; i += stride) {
     const body = bodies[i] as HostileBody
-    await heldMs()
+    await longestHoldMs(service)
     await post(route, path, body)
-    holds.push({ heldMs: await heldMs(), what: body.what })
+    holds.push({ heldMs: await longestHoldMs(service), what: body.what })
   }
   holds.sort((left, right) => right.heldMs - left.heldMs)
   for (const { heldMs: held, what } of holds.slice(0, only === undefined ? 1 : 20)) {
@@ -87,10 +87,4 @@ async function post({ method }: Route, path: string, { text }: HostileBody): Pro
   } finally {
     connection.close()
   }
-}
-
-async function heldMs(): Promise<number> {
-  await sleep(10) // until the watch has fired
-  const metrics = await (await fetch(`${service.url}/metrics`)).text()
-  return Number(/^moraine_event_loop_held_max_seconds (.+)$/m.exec(metrics)?.[1]) * 1000
 }

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fillFiles } from './bench-home.ts'
 import { startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
+import { longestHoldMs } from './event-loop-hold.ts'
 import { FileLinks, LINKED_COLUMNS } from './file-links.ts'
 import { printMachine, printRow } from './machine.ts'
 import { IS_QUICK, openReport } from './report.ts'
@@ -74,17 +75,11 @@ function drop(name: string) {
 }
 
 async function timed(what: string, work: () => Promise<unknown>): Promise<void> {
-  await longestHoldMs()
+  await longestHoldMs(service)
   const begin = performance.now()
   await work()
   const took = performance.now() - begin
-  const held = await longestHoldMs()
+  const held = await longestHoldMs(service)
   printRow([what, held.toFixed(0), took.toFixed(0)])
   report.figure({ what: `longest hold: ${what}`, value: held, unit: 'ms', aim: AIM })
-}
-
-async function longestHoldMs(): Promise<number> {
-  await sleep(20) // until the watch has fired
-  const metrics = await (await fetch(`${service.url}/metrics`)).text()
-  return Number(/^moraine_event_loop_held_max_seconds (.+)$/m.exec(metrics)?.[1]) * 1000
 }

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fillFiles } from './bench-home.ts'
 import { startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
+import { longestHoldMs } from './event-loop-hold.ts'
 import { FileLinks, LINKED_COLUMNS } from './file-links.ts'
 import { HttpConnection } from './http-connection.ts'
 import { fillHistory } from './long-history.ts'
@@ -97,19 +98,11 @@ async function ask(question: Parameters<HttpConnection['ask']>[0]): Promise<void
 
 async function timed(what: string, work: () => Promise<unknown>, rounds = ROUNDS): Promise<void> {
   const isOnce = what.startsWith('cold')
-  await longestHoldMs()
+  await longestHoldMs(service)
   const begin = performance.now()
   for (let i = 0; i < (isOnce ? 1 : rounds); i++) await work()
   const took = (performance.now() - begin) / (isOnce ? 1 : rounds)
-  const held = await longestHoldMs()
+  const held = await longestHoldMs(service)
   printRow([what, held.toFixed(0), took.toFixed(0)])
   report.figure({ what: `longest hold: ${what}`, value: held, unit: 'ms', aim: AIM })
-}
-
-async function longestHoldMs(): Promise<number> {
-  await sleep(20) // until the watch has fired
-  // Not over a kept connection: some of this takes longer than the service lets one idle.
-  const metrics = await (await fetch(`${service.url}/metrics`)).text()
-  const held = /^moraine_event_loop_held_max_seconds (.+)$/m.exec(metrics)?.[1]
-  return Number(held) * 1000
 }

@@ -11,6 +11,7 @@ import type {
 } from '../event-store.ts'
 import {
   type Connection,
+  forgetInRounds,
   read,
   type SqlEngine,
   type SqlTransaction,
@@ -68,13 +69,10 @@ export class SqlEvents implements EventStore {
     }
   }
 
-  async forget(beforeMs: number): Promise<number> {
-    let forgotten = 0
-    for (;;) {
-      const count = await write(this.#engine, (transaction) => forgetSome(transaction, beforeMs))
-      forgotten += count
-      if (count < ROWS_AT_ONCE) return forgotten
-    }
+  forget(beforeMs: number): Promise<number> {
+    return forgetInRounds(this.#engine, ROWS_AT_ONCE, (transaction) =>
+      forgetSome(transaction, beforeMs),
+    )
   }
 
   async findCursor(name: string): Promise<bigint | undefined> {

@@ -16,6 +16,7 @@ import type {
 } from '../job-store.ts'
 import {
   type Connection,
+  forgetInRounds,
   read,
   type SqlEngine,
   type SqlTransaction,
@@ -124,13 +125,10 @@ export class SqlJobs implements JobStore {
     return row === undefined ? undefined : jobOf(row)
   }
 
-  async forget(beforeMs: number): Promise<number> {
-    let forgotten = 0
-    for (;;) {
-      const count = await write(this.#engine, (transaction) => forgetSome(transaction, beforeMs))
-      forgotten += count
-      if (count < ROWS_AT_ONCE) return forgotten
-    }
+  forget(beforeMs: number): Promise<number> {
+    return forgetInRounds(this.#engine, ROWS_AT_ONCE, (transaction) =>
+      forgetSome(transaction, beforeMs),
+    )
   }
 
   claimTick({ name, tickMs }: { name: string; tickMs: number }): Promise<boolean> {

@@ -9,6 +9,7 @@ import {
 import type { MutationOptions, ReplayStore } from '../replay-store.ts'
 import {
   type Connection,
+  forgetInRounds,
   read,
   type SqlEngine,
   type SqlTransaction,
@@ -83,13 +84,10 @@ export class SqlReplays implements ReplayStore {
     )
   }
 
-  async forget(beforeMs: number): Promise<number> {
-    let forgotten = 0
-    for (;;) {
-      const count = await write(this.#engine, (transaction) => forgetSome(transaction, beforeMs))
-      forgotten += count
-      if (count < ROWS_AT_ONCE) return forgotten
-    }
+  forget(beforeMs: number): Promise<number> {
+    return forgetInRounds(this.#engine, ROWS_AT_ONCE, (transaction) =>
+      forgetSome(transaction, beforeMs),
+    )
   }
 }
 

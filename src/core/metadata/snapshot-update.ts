@@ -1,12 +1,14 @@
 import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../table/snapshot.ts'
-import type { RefRetention } from '../table/table.ts'
+import type { RefRetention, TableState } from '../table/table.ts'
 import { LONG_MAX } from '../value/single-value.ts'
 import { hasSchema } from './schema-update.ts'
 import type { TableDraft } from './table-draft.ts'
 import type { UnboundSnapshot } from './table-update.ts'
 import { invalidUpdate, shortened, staleUpdate } from './update-problem.ts'
 
-export const REFS_MAX = 10_000
+type Refs = TableState['refs']
+
+const REFS_MAX = 10_000
 const REF_NAME_LENGTH_MAX = 1_000
 /** The end of the year 9999: later instants have no RFC 3339 text. */
 const TIMESTAMP_MS_MAX = 253_402_300_799_999
@@ -107,8 +109,7 @@ function takeRowIds(draft: TableDraft, { firstRowId, addedRows }: Snapshot): voi
   if (firstRowId + addedRows > next) draft.change({ nextRowId: firstRowId + addedRows })
 }
 
-/** Throws `update-invalid` for a name or a retention that no ref can have. */
-export function checkRef(name: string, ref: SnapshotRef): void {
+function checkRef(name: string, ref: SnapshotRef): void {
   const { type, minSnapshotsToKeep, maxSnapshotAgeMs, maxRefAgeMs } = ref
   if (name === '') throw invalidUpdate('Invalid ref name: it is empty')
   if (name.length > REF_NAME_LENGTH_MAX) {
@@ -151,19 +152,35 @@ function clearMain(draft: TableDraft): void {
 
 function setOther(draft: TableDraft, name: string, ref: SnapshotRef): void {
   const before = draft.refs.get(name)
-  if (before === undefined && draft.refs.size >= REFS_MAX) {
-    throw invalidUpdate(`A table has at most ${REFS_MAX} branches and tags`)
-  }
-  const isSame =
-    before !== undefined &&
-    before.type === ref.type &&
-    before.snapshotId === ref.snapshotId &&
-    isSameRetention(before, ref)
-  if (!isSame) draft.refs.set(name, ref)
+  if (before === undefined) requireRoom(draft.refs.size)
+  if (before === undefined || !isSameRef(before, ref)) draft.refs.set(name, ref)
 }
 
-/** Whether both are kept for as long. */
-export function isSameRetention(left: RefRetention, right: RefRetention): boolean {
+/**
+ * The refs with this one, other than `main`; the same object when nothing differs. Throws
+ * `update-invalid` as `setSnapshotRef`.
+ */
+export function withRef(refs: Refs, name: string, ref: SnapshotRef): Refs {
+  checkRef(name, ref)
+  const before = Object.hasOwn(refs, name) ? refs[name] : undefined
+  if (before === undefined) requireRoom(Object.keys(refs).length)
+  return before !== undefined && isSameRef(before, ref) ? refs : { ...refs, [name]: ref }
+}
+
+function requireRoom(count: number): void {
+  if (count < REFS_MAX) return
+  throw invalidUpdate(`A table has at most ${REFS_MAX} branches and tags`)
+}
+
+function isSameRef(before: SnapshotRef, after: SnapshotRef): boolean {
+  return (
+    before.type === after.type &&
+    before.snapshotId === after.snapshotId &&
+    isSameRetention(before, after)
+  )
+}
+
+function isSameRetention(left: RefRetention, right: RefRetention): boolean {
   return (
     left.minSnapshotsToKeep === right.minSnapshotsToKeep &&
     left.maxSnapshotAgeMs === right.maxSnapshotAgeMs &&

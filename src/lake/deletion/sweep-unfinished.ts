@@ -1,9 +1,9 @@
 import type { Stores } from '../../catalog/catalog.ts'
-import type { TableSummary } from '../../catalog/table-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import type { Log } from '../../core/log.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { areDeletionsHeld } from '../jobs/held-deletions.ts'
+import { everyTable } from '../table/every-table.ts'
 import type { Warehouse } from '../table/table-location.ts'
 
 export type SweepDependencies = Stores<'leases' | 'tables'> &
@@ -17,7 +17,6 @@ export type SweepDependencies = Stores<'leases' | 'tables'> &
 
 /** Nothing takes so long between two writes. */
 const UNFINISHED_MS = 24 * 3_600_000
-const TABLES_AT_ONCE = 1_000
 
 /**
  * Deletes what crashes left half-made, once it is a day old: temporary files, uploads that were
@@ -28,7 +27,7 @@ export async function sweepUnfinished(deps: SweepDependencies, signal: AbortSign
   await deps.sweepTemporaryFolders?.(UNFINISHED_MS)
   const beforeMs = deps.ambient.nowMs() - UNFINISHED_MS
   await deps.objects.deleteUnfinished(deps.warehouse, { beforeMs, signal })
-  for await (const { location } of allTables(deps)) {
+  for await (const { location } of everyTable(deps)) {
     signal.throwIfAborted()
     await sweepIncoming(deps, `${location}/data/incoming`, beforeMs)
   }
@@ -45,17 +44,5 @@ async function sweepIncoming(
     }
   } catch (err) {
     log.warn({ err, folder }, 'unfinished uploads could not be deleted; they will be tried again')
-  }
-}
-
-async function* allTables({ catalog }: Stores<'tables'>): AsyncGenerator<TableSummary> {
-  for (let after: Pick<TableSummary, 'namespace' | 'name'> | undefined; ; ) {
-    const page: readonly TableSummary[] = await catalog.tables.list({
-      limit: TABLES_AT_ONCE,
-      ...(after !== undefined && { after }),
-    })
-    yield* page
-    if (page.length < TABLES_AT_ONCE) return
-    after = page.at(-1)
   }
 }

@@ -1,5 +1,5 @@
 import type { JobRecord } from '../../catalog/job-store.ts'
-import { pageToken, parsePageToken } from '../../http/page-token.ts'
+import { cutPage, parsePageToken } from '../../http/page-token.ts'
 import { onCatalog } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../http/route.ts'
@@ -45,12 +45,11 @@ export function jobRoutes({ jobs }: JobsPlatform): readonly Route[] {
         ...(state !== undefined && { state }),
         ...(page_token !== undefined && { before: positionOf(page_token) }),
       })
-      const page = found.slice(0, page_size)
-      const last = found.length > page_size ? page.at(-1) : undefined
-      return jsonReply({
-        jobs: page.map(jobToJson),
-        next_page_token: last === undefined ? null : pageToken([last.createdAtMs, last.jobId]),
-      })
+      const { items, nextPageToken } = cutPage(found, page_size, (last) => [
+        last.createdAtMs,
+        last.jobId,
+      ])
+      return jsonReply({ jobs: items.map(jobToJson), next_page_token: nextPageToken })
     },
   )
 

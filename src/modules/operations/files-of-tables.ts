@@ -1,10 +1,8 @@
 import type { Catalog } from '../../catalog/catalog.ts'
-import type { TableSummary } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
 import type { LakeServices } from '../../lake/lake.ts'
-
-const TABLES_PAGE = 100
+import { everyTable } from '../../lake/table/every-table.ts'
 
 /** A file without which a table is not whole. */
 export interface NamedFile {
@@ -20,12 +18,8 @@ export async function* namedFiles(
   deps: Manifests,
   catalog: Pick<Catalog, 'tables' | 'snapshots'>,
 ): AsyncIterable<NamedFile> {
-  let after: TableSummary | undefined
-  for (;;) {
-    const page = await catalog.tables.list({ limit: TABLES_PAGE, ...(after && { after }) })
-    for (const { tableUuid } of page) yield* filesOfTable(deps, catalog, tableUuid)
-    after = page.at(-1)
-    if (page.length < TABLES_PAGE) return
+  for await (const { tableUuid } of everyTable({ catalog })) {
+    yield* filesOfTable(deps, catalog, tableUuid)
   }
 }
 

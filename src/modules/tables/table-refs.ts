@@ -1,5 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
-import { checkRef, isSameRetention, REFS_MAX } from '../../core/metadata/snapshot-update.ts'
+import { withRef } from '../../core/metadata/snapshot-update.ts'
 import type { Keep } from '../../core/replay.ts'
 import { shown } from '../../core/table/shown-name.ts'
 import { MAIN_BRANCH, type SnapshotRef } from '../../core/table/snapshot.ts'
@@ -36,14 +36,8 @@ export function setRef(
       })
     }
     const ref: SnapshotRef = { ...given, snapshotId: snapshot.snapshotId }
-    checkRef(name, ref)
-    const before = findRef(state, name)
-    if (before === undefined && Object.keys(state.refs).length >= REFS_MAX) {
-      throw invalid(`a table has at most ${REFS_MAX} branches and tags`)
-    }
-    return before !== undefined && isSame(before, ref)
-      ? {}
-      : { refs: { ...state.refs, [name]: ref } }
+    const refs = withRef(state.refs, name, ref)
+    return refs === state.refs ? {} : { refs }
   }
   return changeTable(deps, table, change, keep)
 }
@@ -65,14 +59,6 @@ export function dropRef(
 
 export function findRef({ refs }: TableState, name: string): SnapshotRef | undefined {
   return Object.hasOwn(refs, name) ? refs[name] : undefined
-}
-
-function isSame(before: SnapshotRef, after: SnapshotRef): boolean {
-  return (
-    before.type === after.type &&
-    before.snapshotId === after.snapshotId &&
-    isSameRetention(before, after)
-  )
 }
 
 function requireFreeName(name: string): void {

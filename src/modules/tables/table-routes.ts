@@ -4,7 +4,7 @@ import type { TableState } from '../../core/table/table.ts'
 import { parseNamespace, parseNewTableName } from '../../core/table/table-name.ts'
 import { LARGE_BODY } from '../../http/body-limits.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
-import { pageToken, parsePageToken } from '../../http/page-token.ts'
+import { cutPage, parsePageToken } from '../../http/page-token.ts'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type KeptFacts, type RepeatedCall, type Route } from '../../http/route.ts'
@@ -114,12 +114,11 @@ const list = (deps: Stores<'tables'>) =>
         ...(page_token === undefined ? {} : { after: positionOf(page_token) }),
         limit: page_size + 1,
       })
-      const page = tables.slice(0, page_size)
-      const last = tables.length > page_size ? page.at(-1) : undefined
-      return jsonReply({
-        tables: page.map(summaryToJson),
-        next_page_token: last === undefined ? null : pageToken([last.namespace, last.name]),
-      })
+      const { items, nextPageToken } = cutPage(tables, page_size, (last) => [
+        last.namespace,
+        last.name,
+      ])
+      return jsonReply({ tables: items.map(summaryToJson), next_page_token: nextPageToken })
     },
   )
 

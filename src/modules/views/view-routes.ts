@@ -6,7 +6,7 @@ import {
   parseNewTableName,
 } from '../../core/table/table-name.ts'
 import { LARGE_BODY } from '../../http/body-limits.ts'
-import { pageToken, parsePageToken } from '../../http/page-token.ts'
+import { cutPage, parsePageToken } from '../../http/page-token.ts'
 import { onView } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import {
@@ -113,12 +113,8 @@ const list = (deps: Stores<'views'>) =>
         ...(page_token === undefined ? {} : { after: parsePageToken(page_token, ViewPosition)[0] }),
         limit: page_size + 1,
       })
-      const page = views.slice(0, page_size)
-      const last = views.length > page_size ? page.at(-1) : undefined
-      return jsonReply({
-        views: page.map(viewNameToJson),
-        next_page_token: last === undefined ? null : pageToken([last.name]),
-      })
+      const { items, nextPageToken } = cutPage(views, page_size, ({ name }) => [name])
+      return jsonReply({ views: items.map(viewNameToJson), next_page_token: nextPageToken })
     },
   )
 

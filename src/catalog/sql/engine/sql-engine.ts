@@ -122,6 +122,22 @@ export async function write<T>(
   }
 }
 
+/**
+ * Deletes old rows round by round, each in a transaction of its own, so that other writers get
+ * their turn. A round returns how many it deleted, at most `rowsAtOnce`. Returns the sum.
+ */
+export async function forgetInRounds(
+  engine: SqlEngine,
+  rowsAtOnce: number,
+  round: (transaction: SqlTransaction) => Promise<number>,
+): Promise<number> {
+  for (let forgotten = 0; ; ) {
+    const count = await write(engine, round)
+    forgotten += count
+    if (count < rowsAtOnce) return forgotten
+  }
+}
+
 async function writeOnce<T>(
   engine: SqlEngine,
   work: (transaction: SqlTransaction) => Promise<T>,
