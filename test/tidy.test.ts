@@ -3,6 +3,7 @@ import { folderCycles, importsOf } from './tidy/folder-cycles.ts'
 import { projectFiles, read } from './tidy/project-files.ts'
 
 const COLUMNS_MAX = 100
+const LINES_MAX = 400
 const FILES_PER_FOLDER_MAX = 20
 
 const files = projectFiles()
@@ -77,6 +78,11 @@ describe('text', () => {
     const isImport = /^(import|\} from) [^,]*'$/
     const long = linesThat((line) => line.length > COLUMNS_MAX && !isImport.test(line))
     expect(long).toEqual([])
+  })
+
+  test('no file of code has more than four hundred lines', () => {
+    const long = [...texts].filter(([, text]) => text.trimEnd().split('\n').length > LINES_MAX)
+    expect(long.map(([path]) => path)).toEqual([])
   })
 
   test('a doc comment begins with a sentence that stands alone', () => {

@@ -11,25 +11,17 @@ import {
   type SqlTransaction,
 } from './engine/sql-engine.ts'
 import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
-import type { DeletionRow, SnapshotRow, TableRow } from './engine/sql-schema.ts'
+import type { DeletionRow, TableRow } from './engine/sql-schema.ts'
 import type { TableContext } from './rows/definition-cache.ts'
-import {
-  CHANGING_COLUMNS,
-  changingColumns,
-  logRows,
-  nameColumns,
-  SNAPSHOT_COLUMNS,
-  snapshotRow,
-  transactionRow,
-} from './rows/sql-rows.ts'
+import { CHANGING_COLUMNS, changingColumns, nameColumns, transactionRow } from './rows/sql-rows.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
 import { deletionsTaken, refuseDeleted, takeFromDeletion } from './sql-deletions.ts'
 import { claimLocation, hasLocation } from './sql-locations.ts'
 import { claimName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
-import { pathInserts } from './sql-paths.ts'
 import { type RaisedEvents, tableCommitted } from './sql-raised-events.ts'
 import { insertReplay } from './sql-replays.ts'
+import { forgetSnapshots, historyInserts, tableUuidOf } from './sql-snapshots.ts'
 import { findTransaction, stagingDeletes } from './sql-transactions.ts'
 
 /**
@@ -96,10 +88,6 @@ async function keepAnswers(
 
 function byTransactionId(left: Transaction, right: Transaction): number {
   return left.transactionId < right.transactionId ? -1 : 1
-}
-
-function tableUuidOf(table: TableCommit): string {
-  return table.state.definition.tableUuid
 }
 
 async function insertCommitted(
@@ -330,81 +318,4 @@ const usualUpdate = prepared((connection, param: Param<UsualUpdate>) =>
     .where('namespace', '=', param('namespace'))
     .where('name', '=', param('name'))
     .returning('log_length'),
-)
-
-async function forgetSnapshots(transaction: SqlTransaction, table: TableCommit): Promise<void> {
-  const { removedSnapshotIds = [], state } = table
-  const current = state.currentSnapshot?.snapshotId
-  if (current !== undefined && removedSnapshotIds.includes(current)) {
-    throw new Error(`commit that forgets the current snapshot ${current}`)
-  }
-  const tableUuid = tableUuidOf(table)
-  for (const chunk of chunks(removedSnapshotIds)) {
-    await transaction
-      .deleteFrom('snapshots')
-      .where('table_uuid', '=', tableUuid)
-      .where('snapshot_id', 'in', chunk)
-      .execute()
-    await cutLog(transaction, tableUuid, chunk)
-  }
-}
-
-/** Up to and with the last entry of any of these snapshots. */
-async function cutLog(
-  transaction: SqlTransaction,
-  tableUuid: string,
-  snapshotIds: readonly bigint[],
-): Promise<void> {
-  await transaction
-    .deleteFrom('snapshot_log')
-    .where('table_uuid', '=', tableUuid)
-    .where((where) =>
-      where(
-        where.refTuple('timestamp_ms', 'position'),
-        '<=',
-        where
-          .selectFrom('snapshot_log as gap')
-          .select(['gap.timestamp_ms', 'gap.position'])
-          .where('gap.table_uuid', '=', tableUuid)
-          .where('gap.snapshot_id', 'in', snapshotIds)
-          .orderBy('gap.timestamp_ms', 'desc')
-          .orderBy('gap.position', 'desc')
-          .limit(1)
-          .$asTuple('timestamp_ms', 'position'),
-      ),
-    )
-    .execute()
-}
-
-function* historyInserts(
-  transaction: SqlTransaction,
-  tables: readonly TableCommit[],
-  firstPositions: readonly bigint[],
-): Generator<Compilable> {
-  const snapshots = tables.flatMap((table) =>
-    table.newSnapshots.map((snapshot) => snapshotRow(tableUuidOf(table), snapshot)),
-  )
-  const log = tables.flatMap((table, index) =>
-    logRows(tableUuidOf(table), table.newLogEntries, firstPositions[index] ?? 0n),
-  )
-  const paths = tables.map((table) => ({
-    tableUuid: tableUuidOf(table),
-    paths: table.addedPaths,
-  }))
-  for (const rows of chunks(snapshots)) yield snapshotInsert(transaction, rows)
-  for (const rows of chunks(log)) yield transaction.insertInto('snapshot_log').values(rows)
-  yield* pathInserts(transaction, paths)
-}
-
-/** Most commits bring one snapshot. */
-function snapshotInsert(transaction: SqlTransaction, rows: readonly SnapshotRow[]): Compilable {
-  const [first, ...others] = rows
-  if (first === undefined || others.length > 0) {
-    return transaction.insertInto('snapshots').values(rows)
-  }
-  return { compile: () => oneSnapshotInsert(transaction, first) }
-}
-
-const oneSnapshotInsert = prepared((connection, param: Param<SnapshotRow>) =>
-  connection.insertInto('snapshots').values(rowOf(SNAPSHOT_COLUMNS, param)),
 )

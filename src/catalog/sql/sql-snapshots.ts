@@ -1,9 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Compilable } from 'kysely'
 import type { Snapshot, SnapshotLogEntry } from '../../core/table/snapshot.ts'
 import type { SnapshotLogPageEntry, SnapshotLogQuery, SnapshotStore } from '../snapshot-store.ts'
-import { type Connection, read, type SqlEngine } from './engine/sql-engine.ts'
-import { type Param, prepared } from './engine/sql-prepared.ts'
-import { snapshotOf } from './rows/sql-rows.ts'
+import type { TableCommit } from '../table-store.ts'
+import {
+  type Connection,
+  chunks,
+  read,
+  type SqlEngine,
+  type SqlTransaction,
+} from './engine/sql-engine.ts'
+import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
+import type { SnapshotRow } from './engine/sql-schema.ts'
+import { logRows, SNAPSHOT_COLUMNS, snapshotOf, snapshotRow } from './rows/sql-rows.ts'
+import { pathInserts } from './sql-paths.ts'
 
 export class SqlSnapshots implements SnapshotStore {
   readonly #engine: SqlEngine
@@ -190,4 +200,90 @@ function wholeMs(instantMs: number): bigint {
   const { MIN_SAFE_INTEGER, MAX_SAFE_INTEGER } = Number
   // Beyond these nothing happened, and 64 bits would not hold every number.
   return BigInt(Math.floor(Math.min(Math.max(instantMs, MIN_SAFE_INTEGER), MAX_SAFE_INTEGER)))
+}
+
+/** Removes what the commit forgets, and the log up to and with it. */
+export async function forgetSnapshots(
+  transaction: SqlTransaction,
+  table: TableCommit,
+): Promise<void> {
+  const { removedSnapshotIds = [], state } = table
+  const current = state.currentSnapshot?.snapshotId
+  if (current !== undefined && removedSnapshotIds.includes(current)) {
+    throw new Error(`commit that forgets the current snapshot ${current}`)
+  }
+  const tableUuid = tableUuidOf(table)
+  for (const chunk of chunks(removedSnapshotIds)) {
+    await transaction
+      .deleteFrom('snapshots')
+      .where('table_uuid', '=', tableUuid)
+      .where('snapshot_id', 'in', chunk)
+      .execute()
+    await cutLog(transaction, tableUuid, chunk)
+  }
+}
+
+/** Up to and with the last entry of any of these snapshots. */
+async function cutLog(
+  transaction: SqlTransaction,
+  tableUuid: string,
+  snapshotIds: readonly bigint[],
+): Promise<void> {
+  await transaction
+    .deleteFrom('snapshot_log')
+    .where('table_uuid', '=', tableUuid)
+    .where((where) =>
+      where(
+        where.refTuple('timestamp_ms', 'position'),
+        '<=',
+        where
+          .selectFrom('snapshot_log as gap')
+          .select(['gap.timestamp_ms', 'gap.position'])
+          .where('gap.table_uuid', '=', tableUuid)
+          .where('gap.snapshot_id', 'in', snapshotIds)
+          .orderBy('gap.timestamp_ms', 'desc')
+          .orderBy('gap.position', 'desc')
+          .limit(1)
+          .$asTuple('timestamp_ms', 'position'),
+      ),
+    )
+    .execute()
+}
+
+/** What the commit adds to the snapshots, their log and the known paths. */
+export function* historyInserts(
+  transaction: SqlTransaction,
+  tables: readonly TableCommit[],
+  firstPositions: readonly bigint[],
+): Generator<Compilable> {
+  const snapshots = tables.flatMap((table) =>
+    table.newSnapshots.map((snapshot) => snapshotRow(tableUuidOf(table), snapshot)),
+  )
+  const log = tables.flatMap((table, index) =>
+    logRows(tableUuidOf(table), table.newLogEntries, firstPositions[index] ?? 0n),
+  )
+  const paths = tables.map((table) => ({
+    tableUuid: tableUuidOf(table),
+    paths: table.addedPaths,
+  }))
+  for (const rows of chunks(snapshots)) yield snapshotInsert(transaction, rows)
+  for (const rows of chunks(log)) yield transaction.insertInto('snapshot_log').values(rows)
+  yield* pathInserts(transaction, paths)
+}
+
+/** Most commits bring one snapshot. */
+function snapshotInsert(transaction: SqlTransaction, rows: readonly SnapshotRow[]): Compilable {
+  const [first, ...others] = rows
+  if (first === undefined || others.length > 0) {
+    return transaction.insertInto('snapshots').values(rows)
+  }
+  return { compile: () => oneSnapshotInsert(transaction, first) }
+}
+
+const oneSnapshotInsert = prepared((connection, param: Param<SnapshotRow>) =>
+  connection.insertInto('snapshots').values(rowOf(SNAPSHOT_COLUMNS, param)),
+)
+
+export function tableUuidOf(table: TableCommit): string {
+  return table.state.definition.tableUuid
 }

@@ -1,31 +1,29 @@
 import { sql } from 'kysely'
 import { locationKey } from '../../core/file/location-key.ts'
-import type { StagedChange, StagedFile, Transaction } from '../../core/table/transaction.ts'
-import { Turns } from '../../core/turns.ts'
+import type { StagedChange, Transaction } from '../../core/table/transaction.ts'
 import type { NewDeletion } from '../deletion-store.ts'
 import type { MutationOptions } from '../replay-store.ts'
 import type { StageOutcome, Staging, TransactionStore } from '../transaction-store.ts'
 import {
   type Connection,
   chunks,
+  forgetInRounds,
   Refusal,
   read,
   type SqlEngine,
   type SqlTransaction,
-  write,
 } from './engine/sql-engine.ts'
 import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
 import type { Database, TransactionRow } from './engine/sql-schema.ts'
 import { pathKey } from './rows/sql-keys.ts'
 import { TRANSACTION_COLUMNS, transactionOf, transactionRow } from './rows/sql-rows.ts'
-import { decodeExact, encodeExact } from './rows/tagged-json.ts'
+import { encodeExact } from './rows/tagged-json.ts'
 import { addDeletions, takeFromDeletion } from './sql-deletions.ts'
 import { mutate } from './sql-replays.ts'
+import { stagedChangesOf, stagedRows } from './sql-staged-changes.ts'
 
 const STAGING_TABLES = ['staged_files', 'staged_removals', 'transaction_tables'] as const
 const FORGOTTEN_PER_STEP = 500
-/** More than most transactions have, and less than a millisecond's work. */
-const BODIES_PER_TURN = 128
 const STAGED_FILE_COLUMNS = [
   'transaction_id',
   'table_uuid',
@@ -97,15 +95,10 @@ export class SqlTransactions implements TransactionStore {
     return rows.map((row) => row.transaction_id)
   }
 
-  async forget(beforeMs: number): Promise<number> {
-    let forgotten = 0
-    for (;;) {
-      const step = await write(this.#engine, (sqlTransaction) =>
-        forgetSomeTransactions(sqlTransaction, beforeMs),
-      )
-      forgotten += step.count
-      if (step.isDone) return forgotten
-    }
+  forget(beforeMs: number): Promise<number> {
+    return forgetInRounds(this.#engine, FORGOTTEN_PER_STEP, (sqlTransaction) =>
+      forgetSomeTransactions(sqlTransaction, beforeMs),
+    )
   }
 }
 
@@ -297,63 +290,6 @@ async function insertStagedRemovals(
   }
 }
 
-/** One statement, so that staging at the same time is seen whole or not at all. */
-async function stagedRows(
-  connection: Connection,
-  transactionId: string,
-): Promise<readonly StagedRow[]> {
-  const { rows } = await sql<StagedRow>`
-    select 'table' as kind, table_uuid, position, base_snapshot_id, truncates, '' as body
-    from transaction_tables where transaction_id = ${transactionId}
-    union all
-    select 'file', table_uuid, position, null, 0, staged_file
-    from staged_files where transaction_id = ${transactionId}
-    union all
-    select 'removal', table_uuid, 0, null, 0, path
-    from staged_removals where transaction_id = ${transactionId}`.execute(connection)
-  return rows
-}
-
-interface StagedRow {
-  readonly kind: string
-  readonly table_uuid: string
-  readonly position: bigint
-  readonly base_snapshot_id: bigint | null
-  readonly truncates: bigint
-  readonly body: string
-}
-
-/** Others get turns in between: a transaction may have a hundred thousand files. */
-async function stagedChangesOf(rows: readonly StagedRow[]): Promise<readonly StagedChange[]> {
-  const turns = new Turns()
-  const inOrder = rows.toSorted((a, b) => Number(a.position - b.position))
-  const touches = inOrder.filter((row) => row.kind === 'table')
-  const byTable = new Map<string, StagedRow[]>(touches.map((row) => [row.table_uuid, []]))
-  for (const row of inOrder) byTable.get(row.table_uuid)?.push(row)
-  const changes: StagedChange[] = []
-  for (const touch of touches) {
-    const staged = byTable.get(touch.table_uuid) ?? []
-    changes.push({
-      tableUuid: touch.table_uuid,
-      baseSnapshotId: touch.base_snapshot_id,
-      truncate: touch.truncates === 1n,
-      removedPaths: (await bodies<string>(staged, 'removal', turns)).sort(),
-      addedFiles: await bodies<StagedFile>(staged, 'file', turns),
-    })
-  }
-  return changes
-}
-
-async function bodies<T>(staged: readonly StagedRow[], kind: string, turns: Turns): Promise<T[]> {
-  const found: T[] = []
-  for (const row of staged) {
-    if (row.kind !== kind) continue
-    found.push(decodeExact<T>(row.body))
-    if (found.length % BODIES_PER_TURN === 0) await turns.take()
-  }
-  return found
-}
-
 /** Throws `Refusal`. */
 async function abortTransaction(
   sqlTransaction: SqlTransaction,
@@ -380,11 +316,10 @@ export function stagingDeletes(sqlTransaction: SqlTransaction, transactionIds: r
   )
 }
 
-/** Forgets some, so that other writers get their turn. `isDone` when no more are left. */
 async function forgetSomeTransactions(
   sqlTransaction: SqlTransaction,
   beforeMs: number,
-): Promise<{ readonly count: number; readonly isDone: boolean }> {
+): Promise<number> {
   // An open transaction is over when it expired, another one when it ended.
   const overAtMs = sql<bigint>`coalesce(ended_at_ms, expires_at_ms)`
   const instant = BigInt(Math.ceil(beforeMs))
@@ -405,5 +340,5 @@ async function forgetSomeTransactions(
   if (ids.length > 0) {
     for (const deletion of stagingDeletes(sqlTransaction, ids)) await deletion.execute()
   }
-  return { count: ids.length, isDone: ids.length < FORGOTTEN_PER_STEP }
+  return ids.length
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
-import { type FileHandle, link, lstat, mkdir, open, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, lstat, mkdir, open, stat, unlink } from 'node:fs/promises'
 import { CatalogError } from '../../core/errors.ts'
 import type { ObjectInfo, ObjectStore, ObjectTail, SweepOptions } from '../object-store.ts'
 import { fresh, readAt, readInto, requireCounts, writeFully } from './local-bytes.ts'
@@ -15,6 +14,7 @@ import {
 } from './local-error.ts'
 import { readLocalFile } from './local-file.ts'
 import { LocalFolders, type OpenFolder } from './local-folders.ts'
+import { linkIfAbsent, moveFile, syncFile } from './local-links.ts'
 import { listFiles } from './local-list.ts'
 import { folderOf, nameOf, pathOfFile, pathOfFolder, temporaryName } from './local-location.ts'
 import { CREATE_FLAGS } from './local-open-flags.ts'
@@ -361,41 +361,6 @@ async function* keepingErrors(chunks: AsyncIterable<Uint8Array>): AsyncIterable<
     yield* chunks
   } catch (cause) {
     throw new SourceError('read the chunks to write', { cause })
-  }
-}
-
-async function linkIfAbsent(temporary: string, final: string): Promise<WriteOutcome> {
-  try {
-    await link(temporary, final)
-    return 'written'
-  } catch (error) {
-    if (errorCodeOf(error) === 'EEXIST') return 'already-exists'
-    throw error
-  }
-}
-
-/**
- * Moves a file by adding its new name first, so that it always has a name. A symbolic link is not
- * an object.
- */
-async function moveFile(
-  from: string,
-  to: string,
-  folder: OpenFolder,
-): Promise<'moved' | 'already-exists'> {
-  if (!(await lstat(from)).isFile()) throw Object.assign(new Error(from), { code: 'ENOENT' })
-  if ((await linkIfAbsent(from, to)) === 'already-exists') return 'already-exists'
-  await folder.sync()
-  await unlink(from)
-  return 'moved'
-}
-
-async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY)
-  try {
-    await handle.datasync()
-  } finally {
-    await handle.close()
   }
 }
 
