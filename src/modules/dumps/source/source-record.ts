@@ -65,9 +65,26 @@ export class SourceRecord {
 
 export type Places = readonly Pick<DumpPiece, 'offset' | 'lengthBytes'>[]
 
-/** The parts of a dump that are copied from a file, in order. */
-export function piecesOf({ pieces }: DumpIndex, path: string): readonly DumpPiece[] {
-  return pieces.filter(({ location }) => location === path)
+const PIECES = new WeakMap<DumpIndex, ReadonlyMap<string, readonly DumpPiece[]>>()
+
+/**
+ * The parts of a dump that are copied from a file, in order. A dump may be asked for each of its
+ * files, of which there may be a hundred thousand: they are grouped once.
+ */
+export function piecesOf(index: DumpIndex, path: string): readonly DumpPiece[] {
+  const known = PIECES.get(index) ?? byLocation(index.pieces)
+  PIECES.set(index, known)
+  return known.get(path) ?? []
+}
+
+function byLocation(pieces: readonly DumpPiece[]): ReadonlyMap<string, readonly DumpPiece[]> {
+  const grouped = new Map<string, DumpPiece[]>()
+  for (const piece of pieces) {
+    const same = grouped.get(piece.location)
+    if (same === undefined) grouped.set(piece.location, [piece])
+    else same.push(piece)
+  }
+  return grouped
 }
 
 export function hasSameFooter(
