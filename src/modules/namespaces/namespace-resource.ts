@@ -143,7 +143,9 @@ const change = (deps: Stores<'namespaces'>) =>
       const removals = given.flatMap(([key, value]) => (value === null ? [key] : []))
       const after = (before: NamespaceProperties): NamespaceProperties =>
         Object.fromEntries(
-          Object.entries({ ...before, ...updates }).filter(([key]) => !removals.includes(key)),
+          Object.entries({ ...before, ...updates }).filter(
+            ([key]) => body.properties[key] !== null,
+          ),
         )
       const changed = await changeProperties(deps, { levels, updates, removals }, (now) => {
         const value = described({ levels, properties: after(now.properties) })
