@@ -144,6 +144,23 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       expect(codes.slice(2)).toEqual(['location-invalid', 'location-invalid'])
     })
 
+    test('a separator in a value may be encoded, unless it leads elsewhere', async () => {
+      for (const name of ['kind=a%2Fb%20c/x', 'kind=%C5%BC%2F%25/x', 'a%2fb', '...%2f..a/x']) {
+        store.requireReadable(`${root}/${name}`)
+      }
+      for (const name of [
+        'a%2F..%2Fb',
+        '..%2fa',
+        'a/%2e%2e/b',
+        '%2E%2e%2Fa',
+        'a%5c..%5cb',
+        'a%00',
+      ]) {
+        const { code } = refusalOf(() => store.requireReadable(`${root}/${name}`))
+        expect([name, code]).toEqual([name, 'location-invalid'])
+      }
+    })
+
     test('find answers size and time', async () => {
       const location = `${root}/found`
       await store.putIfAbsent(location, bytesOf('12345'))

@@ -23,7 +23,9 @@ export class AllowedFiles {
     if (!ABSOLUTE.test(key)) return
     const end = key.lastIndexOf('/')
     const folder = key.slice(0, end)
-    if (this.#folders.has(folder) && !DOTS.has(key.slice(end + 1))) return
+    const name = key.slice(end + 1)
+    // An encoded separator may lead out of the folder.
+    if (this.#folders.has(folder) && !DOTS.has(name) && !name.includes('%')) return
     this.#objects.requireReadable(key)
     this.#folders.add(folder)
   }

@@ -16,7 +16,14 @@ import { readLocalFile } from './local-file.ts'
 import { LocalFolders, type OpenFolder } from './local-folders.ts'
 import { linkIfAbsent, moveFile, syncFile } from './local-links.ts'
 import { listFiles } from './local-list.ts'
-import { folderOf, nameOf, pathOfFile, pathOfFolder, temporaryName } from './local-location.ts'
+import {
+  folderOf,
+  nameOf,
+  pathOfFile,
+  pathOfFolder,
+  pathOfNamedFile,
+  temporaryName,
+} from './local-location.ts'
 import { CREATE_FLAGS } from './local-open-flags.ts'
 import { LocalRoots } from './local-roots.ts'
 import { sweepTemporaryFiles } from './local-sweep.ts'
@@ -90,7 +97,7 @@ class LocalStore implements ObjectStore {
   }
 
   requireReadable(location: string): void {
-    this.#readable.requireInside(pathOfFile(location), location)
+    this.#readable.requireInside(pathOfNamedFile(location), location)
   }
 
   async putIfAbsent(location: string, bytes: Uint8Array): Promise<WriteOutcome> {
