@@ -48,8 +48,6 @@ export const rckSuite: Suite = {
     try {
       const folders = KIT_FOLDERS.filter((name) => !before.has(name))
       const kit = await runClasses('rck', KIT_CLASSES.map(selectClass), folders)
-      // The next service's catalog is empty, which a warehouse with tables is not opened with.
-      removeNewFolders(before)
       const extra = await runClasses('rck-extra', EXTRA_TESTS.map(selectExtraTest), folders)
       return judge(takeExtra(kit, extra))
     } finally {
@@ -77,6 +75,7 @@ async function runClasses(
 ): Promise<TestResult[]> {
   const service = await startTestedService({
     ...{ name, warehouse: KIT_WAREHOUSE, allowedFolder: KIT_DATA_FOLDER },
+    adoptsWarehouse: true,
   })
   try {
     const reports = join(RESULTS, `${name}-reports`)

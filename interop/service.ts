@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RESULTS, ROOT } from './places.ts'
+import { INTEROP, RESULTS, ROOT } from './places.ts'
 
 const START_TIMEOUT_MS = 30_000
 const STOP_TIMEOUT_MS = 20_000
@@ -24,6 +24,8 @@ export interface ServiceOptions {
   readonly warehouse?: string
   /** A further folder that files may be said to be in. */
   readonly allowedFolder?: string
+  /** Whether the warehouse may have tables of others. */
+  readonly adoptsWarehouse?: boolean
 }
 
 /** Starts the built service on a free port, with a home of its own. */
@@ -33,7 +35,10 @@ export async function startTestedService(options: ServiceOptions): Promise<Teste
   await mkdir(dataFolder)
   const logFile = join(RESULTS, `${options.name}-service.log`)
   const log = openSync(logFile, 'w')
-  const child = spawn(process.execPath, ['--enable-source-maps', join(ROOT, 'dist/main.js')], {
+  const program = options.adoptsWarehouse
+    ? ['--import', 'tsx', join(INTEROP, 'adopting-service.ts')]
+    : [join(ROOT, 'dist/main.js')]
+  const child = spawn(process.execPath, ['--enable-source-maps', ...program], {
     stdio: ['ignore', log, log],
     env: {
       ...process.env,
