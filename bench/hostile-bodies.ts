@@ -4,7 +4,17 @@ import { SAMPLE_UPDATES, sampleBody } from './sample-body.ts'
 /** A body of a request that nobody means well with, made from the shape of its route. */
 export interface HostileBody {
   readonly what: string
+  /** Made when it is read, each time: there are hundreds for a route, of many megabytes. */
   readonly text: string
+}
+
+function hostileBody(what: string, makeText: () => string): HostileBody {
+  return {
+    what,
+    get text() {
+      return makeText()
+    },
+  }
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -34,16 +44,15 @@ export function* wrongBodies(route: Route): Generator<HostileBody> {
 function* wrongVariants(example: unknown): Generator<HostileBody> {
   for (const path of pathsOf(example)) {
     for (const value of WRONG_VALUES) {
-      yield {
-        what: `${shown(path)} is ${JSON.stringify(value)}`,
-        text: textOf(put(example, path, value)),
-      }
+      const what = `${shown(path)} is ${JSON.stringify(value)}`
+      yield hostileBody(what, () => textOf(put(example, path, value)))
     }
     for (const digits of [LONG_DIGITS, HUGE_DIGITS, '1e999']) {
-      const text = withText(example, path, digits)
-      yield { what: `${shown(path)} is a number of ${digits.length} characters`, text }
+      const what = `${shown(path)} is a number of ${digits.length} characters`
+      yield hostileBody(what, () => withText(example, path, digits))
     }
-    yield { what: `${shown(path)} is missing`, text: textOf(put(example, path, undefined)) }
+    const missing = () => textOf(put(example, path, undefined))
+    yield hostileBody(`${shown(path)} is missing`, missing)
   }
 }
 
@@ -59,8 +68,9 @@ export function* largeBodies(route: Route): Generator<HostileBody> {
   for (const path of [[], ...pathsOf(bodies[0]).filter(({ length }) => length === 1)]) {
     yield* longAndDeep(route, bodies[0], path)
   }
-  yield { what: 'not JSON, at the end', text: `${many('"x"', valuesMax, bytesMax - 4_096)}]` }
-  yield { what: 'a string without an end', text: `{"a":"${'\\n'.repeat(bytesMax / 2 - 4_096)}` }
+  yield hostileBody('not JSON, at the end', () => `${many('"x"', valuesMax, bytesMax - 4_096)}]`)
+  const endless = () => `{"a":"${'\\n'.repeat(bytesMax / 2 - 4_096)}`
+  yield hostileBody('a string without an end', endless)
 }
 
 function* largeVariants(route: Route, example: unknown, path: Path): Generator<HostileBody> {
@@ -68,10 +78,10 @@ function* largeVariants(route: Route, example: unknown, path: Path): Generator<H
   const length = bytesMax - 4_096
   for (const item of itemsAt(example, path)) {
     const what = `${shown(path)} has many of ${item.slice(0, 40)}`
-    yield { what, text: withText(example, path, many(item, valuesMax, length)) }
+    yield hostileBody(what, () => withText(example, path, many(item, valuesMax, length)))
   }
-  const members = manyMembers(valuesMax, length)
-  yield { what: `${shown(path)} has many members`, text: withText(example, path, members) }
+  const members = () => withText(example, path, manyMembers(valuesMax, length))
+  yield hostileBody(`${shown(path)} has many members`, members)
 }
 
 function* longAndDeep(route: Route, example: unknown, path: Path): Generator<HostileBody> {
@@ -79,14 +89,12 @@ function* longAndDeep(route: Route, example: unknown, path: Path): Generator<Hos
   const at = shown(path)
   const length = bytesMax - 4_096
   const depth = depthMax - path.length - 1
-  const make = (what: string, json: string) => ({
-    what: `${at} ${what}`,
-    text: withText(example, path, json),
-  })
-  yield make('is a string as long as it may be', `"${'x'.repeat(length)}"`)
-  yield make('is a string of escapes', `"${'\\u00e9'.repeat(length / 6)}"`)
-  yield make('is as deep as it may be', nested('[', ']', depth))
-  yield make('is deep in objects', nested('{"a":', '}', depth, '1'))
+  const make = (what: string, json: () => string) =>
+    hostileBody(`${at} ${what}`, () => withText(example, path, json()))
+  yield make('is a string as long as it may be', () => `"${'x'.repeat(length)}"`)
+  yield make('is a string of escapes', () => `"${'\\u00e9'.repeat(length / 6)}"`)
+  yield make('is as deep as it may be', () => nested('[', ']', depth))
+  yield make('is deep in objects', () => nested('{"a":', '}', depth, '1'))
 }
 
 /** Bodies beyond the limits: none of them may be parsed. */
@@ -94,11 +102,12 @@ export function* excessiveBodies(route: Route): Generator<HostileBody> {
   const { bytesMax, valuesMax, depthMax } = bodyLimitsOf(route)
   for (const item of ['{"x":1}', '{}', '[]', '0', '""']) {
     const count = Math.max(valuesMax + 1, Math.floor(bytesMax / (item.length + 1)) - 100)
-    yield { what: `too many of ${item}`, text: `{"a":[${Array(count).fill(item).join(',')}]}` }
+    const text = () => `{"a":[${Array(count).fill(item).join(',')}]}`
+    yield hostileBody(`too many of ${item}`, text)
   }
-  yield { what: 'too deep', text: nested('[', ']', depthMax + 1) }
-  yield { what: 'without an end', text: '['.repeat(bytesMax - 1) }
-  yield { what: 'too long', text: `"${'x'.repeat(bytesMax)}"` }
+  yield hostileBody('too deep', () => nested('[', ']', depthMax + 1))
+  yield hostileBody('without an end', () => '['.repeat(bytesMax - 1))
+  yield hostileBody('too long', () => `"${'x'.repeat(bytesMax)}"`)
 }
 
 /** All members and items, and one beyond each object. */
