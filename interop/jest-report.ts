@@ -23,7 +23,7 @@ export interface JestRun {
 interface TestedFile {
   readonly name: string
   /** `focused`: passed, with some of its tests left out. */
-  readonly status: 'passed' | 'failed' | 'pending' | 'focused'
+  readonly status: 'passed' | 'failed' | 'pending' | 'skipped' | 'focused'
   readonly message: string
   readonly startTime: number
   readonly endTime: number
@@ -34,6 +34,7 @@ const OUTCOMES = {
   focused: 'passed',
   failed: 'failed',
   pending: 'skipped',
+  skipped: 'skipped',
 } as const
 
 /** Runs tiers of our own tests: a result for each test file. */

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -44,6 +45,8 @@ async function runTiers(
   { tiers, label }: { readonly tiers: readonly string[]; readonly label: string },
 ): Promise<TestResult[]> {
   const place = realpathSync(mkdtempSync(join(tmpdir(), `moraine-${label}-`)))
+  // Some tests run as a user without rights, who must be able to read the project.
+  chmodSync(place, 0o755)
   try {
     const folder = copyProject(place)
     const { environment } = node
