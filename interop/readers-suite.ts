@@ -1,16 +1,25 @@
 import { runJest } from './jest-report.ts'
 import { ROOT } from './places.ts'
 import { python } from './pyiceberg-suite.ts'
-import { findPythonObstacle } from './python.ts'
+import { findPythonObstacle, PythonEnvironment } from './python.ts'
 import type { Suite } from './suite.ts'
 
 const TIMEOUT_MS = 10 * 60 * 1000
+
+/** A Python with polars, pandas and DuckDB. */
+const frames = new PythonEnvironment({
+  folder: 'frames/.venv',
+  requirements: 'frames/requirements.txt',
+})
 
 /** Those of our own tests that read with libraries of Python, which `make test` skips without. */
 export const readersSuite: Suite = {
   name: 'Our tests with readers in Python',
   findObstacle: findPythonObstacle,
-  install: () => python.install(),
+  async install() {
+    await python.install()
+    await frames.install()
+  },
   run: () =>
     runJest({
       label: 'readers',
@@ -18,6 +27,6 @@ export const readersSuite: Suite = {
       tiers: ['rules', 'lake', 'service'],
       files: ['test/interop-readers/', 'other-readers.oracle'],
       timeoutMs: TIMEOUT_MS,
-      environment: { TEST_PYTHON: python.python },
+      environment: { TEST_PYTHON: python.python, TEST_FRAMES_PYTHON: frames.python },
     }),
 }

@@ -143,8 +143,8 @@ export function defineRoute<
 }
 
 /**
- * The order in which routes are tried: fixed segments come before parameters. Otherwise, the order
- * stays as given.
+ * The order in which routes are tried: fixed segments come before parameters, and parameters with
+ * an ending (`{name}.csv`) before others. Otherwise, the order stays as given.
  */
 export function inMatchingOrder<Of extends Pick<Route, 'path'>>(
   routes: readonly Of[],
@@ -154,10 +154,13 @@ export function inMatchingOrder<Of extends Pick<Route, 'path'>>(
   return keyed.map(({ route }) => route)
 }
 
-/** One letter for each segment: `f` for a fixed text, `p` for a parameter. */
+/** One letter for each segment: `f` for a fixed text, `g` or `p` for a parameter. */
 function matchingKey({ path }: Pick<Route, 'path'>): string {
-  return path
-    .split('/')
-    .map((segment) => (segment.startsWith('{') ? 'p' : 'f'))
-    .join('')
+  return path.split('/').map(letterOf).join('')
+}
+
+/** Parameters with an ending are tried before those that take anything. */
+function letterOf(segment: string): string {
+  if (!segment.startsWith('{')) return 'f'
+  return segment.endsWith('}') ? 'p' : 'g'
 }

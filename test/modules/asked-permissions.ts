@@ -139,6 +139,10 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
 
   dumpTable: { path: `${TABLE}/dump?format=csv`, asks: ['select table sky.planets'] },
   dumpSnapshot: { path: `${TABLE}/latest/dump?format=csv`, asks: ['select table sky.planets'] },
+  openCsvFile: { path: `${TABLE}/planets.csv`, asks: ['select table sky.planets'] },
+  openNdjsonFile: { path: `${TABLE}/planets.ndjson`, asks: ['select table sky.planets'] },
+  openParquetFile: { path: `${TABLE}/planets.parquet`, asks: ['select table sky.planets'] },
+  openArrowFile: { path: `${TABLE}/planets.arrow`, asks: ['select table sky.planets'] },
   digestDump: { path: `${TABLE}/dump.sha256?format=csv`, asks: ['select table sky.planets'] },
   digestSnapshotDump: {
     path: `${TABLE}/latest/dump.sha256?format=csv`,

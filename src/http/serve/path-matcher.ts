@@ -11,14 +11,17 @@ export interface Match {
 }
 
 /**
- * The routes of one path. A segment of the pattern is a text to compare, or a parameter's name.
+ * The routes of one path. A segment of the pattern is a text to compare, or a parameter's name and
+ * the text that follows it.
  */
 interface PathEntry {
   readonly pattern: string
-  readonly segments: readonly { readonly text?: string; readonly name?: string }[]
+  readonly segments: readonly Segment[]
   readonly byMethod: ReadonlyMap<string, Route>
   readonly allowed: readonly string[]
 }
+
+type Segment = { readonly text: string } | { readonly name: string; readonly suffix: string }
 
 /** One may stand there; two enclose an empty name, which is none that a path may end with. */
 const ONE_SLASH_AT_END = /(?<=[^/])\/$/
@@ -48,8 +51,8 @@ export class PathMatcher {
     return {
       pattern,
       segments: pattern.split('/').map((text) => {
-        const name = /^\{(.+)\}$/.exec(text)?.[1]
-        return name === undefined ? { text } : { name }
+        const [, name, suffix = ''] = /^\{(.+)\}(.*)$/.exec(text) ?? []
+        return name === undefined ? { text } : { name, suffix }
       }),
       byMethod,
       allowed: [...byMethod.keys()],
@@ -82,15 +85,21 @@ export class PathMatcher {
   }
 
   #isMatch(entry: PathEntry, segments: readonly string[]): boolean {
-    return entry.segments.every(({ text }, i) =>
-      text === undefined ? this.#rules.allowsEmpty || segments[i] !== '' : text === segments[i],
-    )
+    return entry.segments.every((segment, i) => {
+      const given = segments[i] ?? ''
+      if ('text' in segment) return segment.text === given
+      const { suffix } = segment
+      return given.endsWith(suffix) && (this.#rules.allowsEmpty || given.length > suffix.length)
+    })
   }
 
   #paramsOf(entry: PathEntry, segments: readonly string[]): ReadonlyMap<string, string> {
     const params = new Map<string, string>()
-    for (const [i, { name }] of entry.segments.entries()) {
-      if (name !== undefined) params.set(name, this.#rules.decode(segments[i] ?? ''))
+    for (const [i, segment] of entry.segments.entries()) {
+      if ('text' in segment) continue
+      const given = segments[i] ?? ''
+      const value = given.slice(0, given.length - segment.suffix.length)
+      params.set(segment.name, this.#rules.decode(value))
     }
     return params
   }

@@ -21,9 +21,15 @@ export interface DumpVersion {
   readonly schemaId?: number
 }
 
-/** Part of every name of a dump: `4853267719093551`, `4853267719093551-schema-3`. */
+/** A table before its first snapshot; Iceberg writes `-1` where there is none. */
+export const NO_SNAPSHOT_ID = -1n
+
+/**
+ * Part of every name of a dump: `4853267719093551`, `4853267719093551-schema-3`, `empty-schema-0`.
+ */
 export function versionText({ snapshotId, schemaId }: DumpVersion): string {
-  return schemaId === undefined ? String(snapshotId) : `${snapshotId}-schema-${schemaId}`
+  const snapshot = snapshotId === NO_SNAPSHOT_ID ? 'empty' : String(snapshotId)
+  return schemaId === undefined ? snapshot : `${snapshot}-schema-${schemaId}`
 }
 
 /** `<folder>/<version>/index.json` */

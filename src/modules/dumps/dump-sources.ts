@@ -8,6 +8,7 @@ import { schemaToJson } from '../../formats/metadata/schema-json.ts'
 import { columnNames } from '../../lake/file/column-names.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
+import { NO_SNAPSHOT_ID } from './dump-folder.ts'
 import { DIALECT_VERSION, type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
 import { type FileIdentity, shardKey } from './format/shard-key.ts'
 
@@ -32,7 +33,8 @@ export async function listDumpSources(
 ): Promise<readonly DumpSource[]> {
   const { state, snapshot, schema } = target
   const { definition } = state
-  const plan = await planScan(deps, state, { snapshot, schema })
+  const isOfNone = snapshot.snapshotId === NO_SNAPSHOT_ID
+  const plan = await planScan(deps, state, { snapshot: isOfNone ? undefined : snapshot, schema })
   const shards = `${folderOf(deps.warehouse, target)}/shards`
   const columns = columnsText(target)
   const sources: DumpSource[] = []

@@ -1,15 +1,17 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
+import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
+import { NO_SNAPSHOT_ID } from './dump-folder.ts'
 import { choiceOf, type DumpFormatChoice, type DumpTarget, requireChoice } from './dump-key.ts'
 
 /**
  * The requested dump. Its columns are those of the schema asked for, else of the table as it is now
- * where the selector moves with it, else of the snapshot.
+ * where the selector moves with it, else of the snapshot. A table without a snapshot has no rows.
  */
 export async function getDumpTarget(
   deps: Stores<'tables' | 'snapshots'>,
@@ -21,23 +23,28 @@ export async function getDumpTarget(
 ): Promise<DumpTarget> {
   requireChoice(request)
   const state = await getTable(deps.catalog, request.table)
-  const snapshot = await getSnapshot(deps.catalog, state, request.selector)
-  if (snapshot === undefined) {
-    const table = formatTableName(state.namespace, state.name)
-    throw new CatalogError(
-      'snapshot-not-found',
-      `${table} has no snapshot yet, so there is nothing to dump`,
-      {
-        facts: { table },
-      },
-    )
-  }
-  const { schemaId } = request
+  const { selector, schemaId } = request
+  const isOfNone = selector.snapshotIdentifier === String(NO_SNAPSHOT_ID)
+  const found = isOfNone ? undefined : await getSnapshot(deps.catalog, state, selector)
   const schema =
     schemaId === undefined
-      ? schemaOfReading(state, request.selector, snapshot)
+      ? schemaOfReading(state, selector, found)
       : requireSchema(state, schemaId)
-  return { state, snapshot, schema, ...choiceOf(request) }
+  return { state, snapshot: found ?? noSnapshot(state), schema, ...choiceOf(request) }
+}
+
+/** What a dump of a table without a snapshot shows: no rows, and columns that its name tells. */
+function noSnapshot({ lastUpdatedMs }: TableState): Snapshot {
+  return {
+    snapshotId: NO_SNAPSHOT_ID,
+    parentSnapshotId: null,
+    sequenceNumber: 0n,
+    timestampMs: lastUpdatedMs,
+    operation: 'append',
+    summary: {},
+    manifestList: '',
+    schemaId: -1,
+  }
 }
 
 function requireSchema({ definition, namespace, name }: TableState, schemaId: number): Schema {

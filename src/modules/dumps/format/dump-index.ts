@@ -199,7 +199,7 @@ function matching(node: JsonNode, pattern: RegExp): string {
 }
 
 function snapshotId(node: JsonNode): bigint {
-  return BigInt(matching(node, /^\d{1,19}$/))
+  return BigInt(matching(node, /^(\d{1,19}|-1)$/))
 }
 
 function instant(node: JsonNode): number {

@@ -50,7 +50,6 @@ export const DUMP_ANSWERS: readonly AnswerDoc[] = [
     ...BYTES,
     headers: { ...FILE_HEADERS, 'Content-Range': 'The range, and the length of the file.' },
   },
-  { status: 302, description: 'A redirect to a signed URL of the store, unless `redirect=never`.' },
   { status: 304, description: 'The client’s copy is current.' },
 ]
 
@@ -78,4 +77,9 @@ export const DUMP_PROBLEMS: readonly ProblemCode[] = [
   'not-acceptable',
   'precondition-failed',
   'range-not-satisfiable',
+]
+
+export const MOVING_PROBLEMS: readonly ProblemCode[] = [
+  'as-at-invalid',
+  'as-at-before-first-snapshot',
 ]

@@ -7,7 +7,7 @@ import type { Call } from '../../../http/route.ts'
 import type { Jobs } from '../../../lake/jobs/jobs.ts'
 import type { LakeServices } from '../../../lake/lake.ts'
 import { ProblemError } from '../../../problem/problems.ts'
-import { versionText } from '../dump-folder.ts'
+import { NO_SNAPSHOT_ID, versionText } from '../dump-folder.ts'
 import {
   DIALECT_VERSION,
   type DumpFormatChoice,
@@ -55,7 +55,7 @@ interface Choice {
   readonly schema_id?: string | undefined
 }
 
-const NUMERIC = /^\d{1,19}$/
+const NUMERIC = /^(\d{1,19}|-1)$/
 
 /** The dump of a table at the snapshot that the query selects. */
 export async function findDump(
@@ -101,7 +101,10 @@ async function describe(
     schemaId: schemaId === undefined ? undefined : Number(schemaId),
   })
   const { asAtMs, snapshotIdentifier = '' } = selector
-  const isMoving = !NUMERIC.test(snapshotIdentifier)
+  // Without a schema, what a table without rows shows are its columns of now.
+  const isOfNone = target.snapshot.snapshotId === NO_SNAPSHOT_ID
+  const isPinned = NUMERIC.test(snapshotIdentifier) && !(isOfNone && schemaId === undefined)
+  const isMoving = !isPinned
   // Refs other than main have no log, so when they moved is unknown.
   const isLogged = isMoving && ['', 'latest', 'main'].includes(snapshotIdentifier)
   const change = isLogged ? await findChangeTime(service, target, asAtMs) : undefined

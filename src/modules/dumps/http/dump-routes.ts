@@ -1,6 +1,5 @@
 import { onTable } from '../../../http/permission.ts'
 import { type AnswerDoc, defineRoute, type Route } from '../../../http/route.ts'
-import type { ProblemCode } from '../../../problem/problems.ts'
 import { answerDump } from './dump-answer.ts'
 import { answerDigest } from './dump-digest-answer.ts'
 import {
@@ -9,6 +8,7 @@ import {
   DUMP_PROBLEMS,
   DUMPS_TAG,
   FINDING_PROBLEMS,
+  MOVING_PROBLEMS,
 } from './dump-docs.ts'
 import { chooseFormat, type DumpService, findDump, findDumpAt } from './dump-resource.ts'
 import {
@@ -20,8 +20,6 @@ import {
   PinnedDumpQuery,
 } from './dump-shapes.ts'
 import { answerStatus } from './dump-status.ts'
-
-const MOVING_PROBLEMS: readonly ProblemCode[] = ['as-at-invalid', 'as-at-before-first-snapshot']
 
 const dump = (service: DumpService) =>
   defineRoute(

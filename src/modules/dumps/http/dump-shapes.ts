@@ -55,18 +55,13 @@ const download = {
   format: Format.optional().meta({
     description: `${FORMAT_DESCRIPTION} If absent, the Accept header decides; csv by default.`,
   }),
-  redirect: z
-    .enum(['auto', 'never'])
-    .default('auto')
-    .meta({
-      description:
-        '`never`: this service sends the bytes itself. `auto`: it may redirect (302) to a ' +
-        'signed URL of the store; use `curl -L`.',
-    }),
 }
 
 export const PinnedDumpQuery = z.strictObject({ ...PinnedChoiceQuery.shape, ...download })
 export const MovingDumpQuery = z.strictObject({ ...MovingChoiceQuery.shape, ...download })
+
+/** Choices for the file that the path names. */
+export const NamedDumpQuery = z.strictObject({ as_at: selectors.as_at })
 
 export const CkanDumpQuery = z.strictObject({
   format: z
@@ -76,7 +71,6 @@ export const CkanDumpQuery = z.strictObject({
       description: '`csv`, `ndjson`, `parquet` or `arrow`; CKAN’s other formats return 501.',
     }),
   bom: z.string().max(10).optional().meta({ description: 'Ignored: files never have a BOM.' }),
-  redirect: download.redirect,
 })
 
 /** File contents in any format. */

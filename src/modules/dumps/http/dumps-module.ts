@@ -11,6 +11,7 @@ import { ckanRoutes } from './ckan-routes.ts'
 import { DumpMetrics } from './dump-metrics.ts'
 import { dumpRoutes } from './dump-routes.ts'
 import { type DumpLimits, DumpStreams } from './dump-streams.ts'
+import { namedDumpRoutes } from './named-dump-routes.ts'
 
 /** How many of the newest dumps are kept, for each table and format. */
 const DUMPS_KEPT = 3
@@ -37,7 +38,7 @@ export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps:
   const service = { ambient, catalog, objects, jobs, dumps, streams, watch }
   return {
     name: 'dumps',
-    routes: [...dumpRoutes(service), ...ckanRoutes(service)],
+    routes: [...dumpRoutes(service), ...namedDumpRoutes(service), ...ckanRoutes(service)],
     meters: metrics.meters,
     jobs: [dumpJob(platform, dumps)],
     consumes: [forgetDroppedTables(platform)],

@@ -93,7 +93,7 @@ describe('an index that cannot be right is refused', () => {
     ['of no format', { format: 'xlsx' }],
     ['of no compression', { compression: 'brotli' }],
     ['of no table', { table_uuid: '../../etc' }],
-    ['of no snapshot', { snapshot_id: '-1' }],
+    ['of no snapshot', { snapshot_id: '-2' }],
     ['of no time', { created_at: '2024-13-45T99:99:99.000Z' }],
     ['with a digest state of any size', { digest_state: 'x'.repeat(2000) }],
     ['without pieces', { pieces: undefined }],
