@@ -13,6 +13,8 @@ const RUN_TIMEOUT_MS = 6 * 60 * 1000
 interface Place {
   /** Below this folder, with the tests. */
   readonly folder: string
+  /** Part of the names of its logs and reports; the folder's when absent. */
+  readonly name?: string
   readonly python: string
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -32,7 +34,7 @@ export const pyicebergSuite: Suite = {
 
 /** Runs the tests of a folder against a service of its own. */
 export async function runPytest(place: Place): Promise<TestResult[]> {
-  const service = await startTestedService({ name: place.folder })
+  const service = await startTestedService({ name: place.name ?? place.folder })
   try {
     return await testService(service, place)
   } finally {
@@ -41,8 +43,9 @@ export async function runPytest(place: Place): Promise<TestResult[]> {
 }
 
 async function testService(service: TestedService, place: Place): Promise<TestResult[]> {
-  const report = join(RESULTS, `${place.folder}-report.xml`)
-  const log = join(RESULTS, `${place.folder}.log`)
+  const name = place.name ?? place.folder
+  const report = join(RESULTS, `${name}-report.xml`)
+  const log = join(RESULTS, `${name}.log`)
   rmSync(report, { force: true })
   const code = await runCommand({
     program: place.python,
@@ -58,10 +61,10 @@ async function testService(service: TestedService, place: Place): Promise<TestRe
     },
   })
   if (!existsSync(report)) {
-    return [failure(`${place.folder}#run`, `no report, ended with ${code}: ${log}`)]
+    return [failure(`${name}#run`, `no report, ended with ${code}: ${log}`)]
   }
   const results = parseJunitReport(readFileSync(report, 'utf8'))
   // 0 and 1 are pytest's results: all passed, some failed.
   if (code === 0 || code === 1) return results
-  return [...results, failure(`${place.folder}#run`, `pytest ended with ${code}: ${log}`)]
+  return [...results, failure(`${name}#run`, `pytest ended with ${code}: ${log}`)]
 }

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { endRunningCommands } from './command.ts'
+import { duckdbSuite } from './duckdb-suite.ts'
 import { failure, skip } from './expected-failures.ts'
 import { imageSuite } from './image-suite.ts'
 import type { Outcome, TestResult } from './junit-report.ts'
@@ -16,6 +17,8 @@ import type { Suite } from './suite.ts'
 
 const SUITES: Readonly<Record<string, Suite>> = {
   pyiceberg: pyicebergSuite,
+  'duckdb-1.4': duckdbSuite('1.4'),
+  'duckdb-1.5': duckdbSuite('1.5'),
   readers: readersSuite,
   rck: rckSuite,
   image: imageSuite,

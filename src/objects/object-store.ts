@@ -16,6 +16,10 @@ export interface SweepOptions {
   readonly signal: AbortSignal
 }
 
+export interface FolderSweepOptions extends SweepOptions {
+  isFree(folder: string): Promise<boolean>
+}
+
 /**
  * Where files live. A location is a URI kept verbatim (`file:///a/b`); nothing in it is decoded. A
  * location outside the store's roots throws `location-not-allowed`, a malformed one
@@ -83,4 +87,14 @@ export interface ObjectStore {
    * instant; returns how many files.
    */
   deleteUnfinished(folder: string, options: SweepOptions): Promise<number>
+  /**
+   * Makes a folder and those above it, durably, for engines that write next to the service and make
+   * only the last folder themselves. A store without folders does nothing.
+   */
+  makeFolder(folder: string): Promise<void>
+  /**
+   * Deletes folders below one, never itself, that are empty, unchanged since the instant, and free;
+   * returns how many. A store without folders has none.
+   */
+  deleteEmptyFolders(folder: string, options: FolderSweepOptions): Promise<number>
 }

@@ -56,6 +56,11 @@ export function relocatedStore(
     moveIfAbsent: (from, to) => named(() => store.moveIfAbsent(at(from), at(to))),
     delete: (location) => named(() => store.delete(at(location))),
     deleteUnfinished: (folder, options) => named(() => store.deleteUnfinished(at(folder), options)),
+    makeFolder: (folder) => named(() => store.makeFolder(at(folder))),
+    deleteEmptyFolders: (folder, options) => {
+      const isFree = (found: string) => options.isFree(old(found))
+      return named(() => store.deleteEmptyFolders(at(folder), { ...options, isFree }))
+    },
   }
 }
 

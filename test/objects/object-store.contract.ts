@@ -145,17 +145,19 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
     })
 
     test('a separator in a value may be encoded, unless it leads elsewhere', async () => {
-      for (const name of ['kind=a%2Fb%20c/x', 'kind=%C5%BC%2F%25/x', 'a%2fb', '...%2f..a/x']) {
-        store.requireReadable(`${root}/${name}`)
+      const names = ['kind=a%2Fb%20c/x', 'kind=%C5%BC%2F%25/x', 'a%2fb', '...%2f..a/x']
+      for (const name of names) {
+        const location = `${root}/${name}`
+        store.requireReadable(location)
+        expect(await store.putIfAbsent(location, bytesOf(name))).toBe('written')
+        expect(textOf(await store.read(location, { bytesMax: 99 }))).toBe(name)
+        expect(await store.find(location)).toMatchObject({ location })
       }
-      for (const name of [
-        'a%2F..%2Fb',
-        '..%2fa',
-        'a/%2e%2e/b',
-        '%2E%2e%2Fa',
-        'a%5c..%5cb',
-        'a%00',
-      ]) {
+      expect(await namesBelow(store, root)).toEqual(names.map((n) => `${root}/${n}`).sort())
+      await store.delete(`${root}/a%2fb`)
+      expect(await store.find(`${root}/a%2fb`)).toBeUndefined()
+      const elsewhere = 'a%2F..%2Fb ..%2fa a/%2e%2e/b %2E%2e%2Fa a%5c..%5cb a%00'.split(' ')
+      for (const name of elsewhere) {
         const { code } = refusalOf(() => store.requireReadable(`${root}/${name}`))
         expect([name, code]).toEqual([name, 'location-invalid'])
       }
@@ -256,6 +258,29 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       )
     })
 
+    test('folders for others hold no objects, and only empty ones that are free go', async () => {
+      const folders = [`${root}/made/a/b`, `${root}/made/full`, `${root}/made/taken`]
+      for (const folder of [...folders, ...folders]) await store.makeFolder(folder)
+      await store.putIfAbsent(`${root}/made/full/x`, bytesOf('x'))
+      expect(await namesBelow(store, root)).toEqual([`${root}/made/full/x`])
+      const asked: string[] = []
+      const sweep = (beforeMs: number) =>
+        store.deleteEmptyFolders(`${root}/made`, {
+          ...{ beforeMs, signal: new AbortController().signal },
+          isFree: async (folder) => {
+            asked.push(folder)
+            return folder !== `${root}/made/taken`
+          },
+        })
+      expect([await sweep(0), asked]).toEqual([0, []])
+      const deleted = await sweep(Date.now() + 60_000)
+      expect(folders).toEqual(expect.arrayContaining(asked))
+      expect(asked).not.toContain(`${root}/made/full`)
+      expect(deleted).toBe(asked.filter((folder) => folder === `${root}/made/a/b`).length)
+      expect(await store.putIfAbsent(`${root}/made/a/b/y`, bytesOf('y'))).toBe('written')
+      expect(textOf(await store.read(`${root}/made/full/x`, { bytesMax: 9 }))).toBe('x')
+    })
+
     test('names are taken verbatim', async () => {
       const names = ['year=2024/a b.parquet', 'a%20b', 'a+b', 'ä/日本/😀', 'x?y=1#z', '%', 'A', 'a']
       for (const name of names) {
@@ -325,6 +350,7 @@ export function attemptsOn(store: ObjectStore, location: string): Promise<unknow
     store.readTail(location, 1),
     store.find(location),
     store.delete(location),
+    store.makeFolder(location),
     namesBelow(store, location),
   ]
   // They settle before they are looked at, one by one.

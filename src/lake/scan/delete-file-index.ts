@@ -2,6 +2,7 @@ import type { DataFile, ManifestEntry, ManifestFile } from '../../core/file/data
 import { liveFilesCount } from '../../core/file/data-file.ts'
 import { Turns } from '../../core/turns.ts'
 import { forEachLiveEntry } from './live-entries.ts'
+import { onlyDataFile } from './live-rows.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 
 interface DeleteEntry {
@@ -63,8 +64,10 @@ export class DeleteFileIndex {
   #add(entry: ManifestEntry, unpartitionedSpecIds: ReadonlySet<number>): void {
     const file = entry.dataFile
     const deleteEntry = { file, sequenceNumber: entry.sequenceNumber ?? 0n }
-    if (file.referencedDataFile !== undefined) {
-      append(this.#byDataFile, file.referencedDataFile, deleteEntry)
+    const only = onlyDataFile(file)
+    if (only !== undefined) {
+      // Whatever its partition: DuckDB gives it one of no spec after the spec has changed.
+      append(this.#byDataFile, only, deleteEntry)
     } else if (file.content === 'equality-deletes' && unpartitionedSpecIds.has(file.specId)) {
       this.#global.push(deleteEntry)
     } else {

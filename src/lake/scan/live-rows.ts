@@ -1,8 +1,11 @@
 import type { DataFile } from '../../core/file/data-file.ts'
 import { compareBytes } from '../../core/value/value.ts'
 
-/** Names the data file in position deletes (Iceberg spec, "Reserved Field IDs"). */
-const FILE_PATH_FIELD_ID = 2_147_483_546
+/**
+ * `file_path` of position deletes, and `_file`, under which DuckDB 1.5 gives its bounds (Iceberg
+ * spec, "Reserved Field IDs").
+ */
+const FILE_PATH_FIELD_IDS = [2_147_483_546, 2_147_483_646]
 const UTF_8 = new TextDecoder()
 
 /**
@@ -33,13 +36,18 @@ function isVector({ content, format }: DataFile): boolean {
   return content === 'position-deletes' && format === 'puffin'
 }
 
-/** Said by itself, or by equal bounds of its paths, as writers did before there was a field. */
-function onlyDataFile({ content, ...file }: DataFile): string | undefined {
+/**
+ * The only data file that position deletes are for: said by itself, or by equal bounds of its
+ * paths, as writers did before there was a field.
+ */
+export function onlyDataFile({ content, ...file }: DataFile): string | undefined {
   if (content !== 'position-deletes') return undefined
   if (file.referencedDataFile !== undefined) return file.referencedDataFile
-  const lower = file.lowerBounds?.get(FILE_PATH_FIELD_ID)
-  const upper = file.upperBounds?.get(FILE_PATH_FIELD_ID)
-  if (lower === undefined || upper === undefined || compareBytes(lower, upper) !== 0)
-    return undefined
-  return UTF_8.decode(lower)
+  for (const fieldId of FILE_PATH_FIELD_IDS) {
+    const lower = file.lowerBounds?.get(fieldId)
+    const upper = file.upperBounds?.get(fieldId)
+    if (lower === undefined || upper === undefined) continue
+    return compareBytes(lower, upper) === 0 ? UTF_8.decode(lower) : undefined
+  }
+  return undefined
 }

@@ -108,6 +108,18 @@ export async function requireEmptyLocation(
   }
 }
 
+/**
+ * Makes the folders that engines write to: DuckDB makes only the last one of a path. Those of a
+ * staged table that never came are swept.
+ */
+export async function makeTableFolders(
+  { objects }: { readonly objects: Pick<ObjectStore, 'makeFolder'> },
+  { location }: Pick<PlaceOfTable, 'location'>,
+): Promise<void> {
+  const folders = [`${location}/data`, `${location}/metadata`]
+  await Promise.all(folders.map((folder) => objects.makeFolder(folder)))
+}
+
 /** Whether the files of the dropped table are gone, so that its location was given to others. */
 async function hasGivenUp(
   { catalog, objects }: Stores<'locations'> & { readonly objects: ObjectStore },

@@ -16,7 +16,7 @@ import { statisticsPaths } from '../../lake/deletion/named-files.ts'
 import { pastDeletions } from '../../lake/deletion/past-deletions.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { findAmongAll } from '../../lake/publish/table-history.ts'
-import { requireFreeLocation } from '../../lake/table/table-location.ts'
+import { makeTableFolders, requireFreeLocation } from '../../lake/table/table-location.ts'
 import { createByCommit } from './create-by-commit.ts'
 import { NO_CONTENT, tableAnswer } from './kept-answer.ts'
 import { getRestTable, tableDoesNotExist } from './load-table.ts'
@@ -210,6 +210,7 @@ async function tableCommit(
   ]
   if (definition.location !== base.definition.location) {
     await requireFreeLocation(deps, definition, addedPaths)
+    await makeTableFolders(deps, definition)
   }
   return {
     expectedVersion: base.version,

@@ -11,7 +11,11 @@ import { pastDeletions } from '../../lake/deletion/past-deletions.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { newMetadataLocation, refsOf } from '../../lake/publish/metadata-pieces.ts'
 import { metadataFile } from '../../lake/publish/publisher.ts'
-import { defaultLocation, requireEmptyLocation } from '../../lake/table/table-location.ts'
+import {
+  defaultLocation,
+  makeTableFolders,
+  requireEmptyLocation,
+} from '../../lake/table/table-location.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
 import { newState } from '../tables/tables.ts'
 import { tableAnswer } from './kept-answer.ts'
@@ -51,6 +55,7 @@ export async function createTable(
   if (request.location !== undefined) await requireEmptyLocation(deps, definition)
   const state = newState(deps, { namespace: levels, name: request.name, definition })
   if (request.stageCreate) {
+    await makeTableFolders(deps, definition)
     const text = jsonOfNew({ state, snapshots: [], snapshotLog: [] })
     return { state, json: [new TextEncoder().encode(text)], metadataLocation: undefined }
   }
@@ -70,6 +75,7 @@ export async function addTable(
   const { tableUuid } = table.state.definition
   const json = jsonOfNew(table)
   const metadataLocation = newMetadataLocation(table.state, deps.ambient.newUuid())
+  await makeTableFolders(deps, table.state.definition)
   await deps.objects.putIfAbsent(metadataLocation, metadataFile(table.state, json))
   const state = { ...table.state, metadataLocation, publishedVersion: table.state.version }
   try {

@@ -9,6 +9,7 @@ import type { SharedTurn } from '../../lake/commit/shared-turns.ts'
 import { pastDeletions } from '../../lake/deletion/past-deletions.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { forgetDrop } from '../../lake/table/drop-mark.ts'
+import { makeTableFolders } from '../../lake/table/table-location.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
 import { dropTable } from '../tables/drop-table.ts'
 import { nameTaken, refuseTakenName } from './create-table.ts'
@@ -39,12 +40,15 @@ export async function registerTable(
   const before = overwrite ? await deps.catalog.tables.find(name) : undefined
   if (before === undefined) await refuseTakenName(deps, name)
   const metadata = await readMetadataAt(deps, metadataLocation)
-  const importAt = (versionMin: number) =>
-    importTable(deps, metadata, {
+  const importAt = async (versionMin: number) => {
+    const table = await importTable(deps, metadata, {
       metadataLocation,
       versionMin,
       name: { namespace: levels, name: name.name },
     })
+    await makeTableFolders(deps, table.state.definition)
+    return table
+  }
   const tableUuid = metadata.definition.tableUuid.toLowerCase()
   const uuids = before === undefined ? [tableUuid] : [tableUuid, before.definition.tableUuid]
   const state = await deps.commits.inTurns(uuids, (turn) =>

@@ -4,7 +4,7 @@ import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { parseNewTableName } from '../../core/table/table-name.ts'
-import { defaultLocation } from '../../lake/table/table-location.ts'
+import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { alreadyExists, type NewTableDependencies, newState, publishedLocation } from './tables.ts'
 
@@ -56,6 +56,7 @@ export async function cloneTable(
     addedPaths: [],
     copyPathsFromTableUuid: source.definition.tableUuid,
   }
+  await makeTableFolders(deps, definition)
   const outcome = await deps.catalog.tables.create(table, keep?.(state))
   if (outcome !== 'created') throw alreadyExists(state, outcome)
   const metadataLocation = await publishedLocation(deps, state)

@@ -30,7 +30,11 @@ import { dataFileLocation } from '../../lake/file/data-file-location.ts'
 import { readFooterOf } from '../../lake/file/read-footer.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
-import { defaultLocation, requireEmptyLocation } from '../../lake/table/table-location.ts'
+import {
+  defaultLocation,
+  makeTableFolders,
+  requireEmptyLocation,
+} from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable, isCurrent, schemaOfReading } from '../../lake/table/table-lookup.ts'
 
 export interface CreateTableRequest extends TableDescriptionChange {
@@ -115,11 +119,12 @@ export function newState(
 }
 
 async function addTable(
-  deps: Stores<'tables'> & Pick<NewTableDependencies, 'publisher' | 'log'>,
+  deps: Stores<'tables'> & Pick<NewTableDependencies, 'objects' | 'publisher' | 'log'>,
   state: TableState,
   keep?: Keep<TableState>,
 ): Promise<TableState> {
   const none = { snapshots: [], snapshotLog: [], addedPaths: [] }
+  await makeTableFolders(deps, state.definition)
   const outcome = await deps.catalog.tables.create({ state, ...none }, keep?.(state))
   if (outcome !== 'created') throw alreadyExists(state, outcome)
   const metadataLocation = await publishedLocation(deps, state)

@@ -6,7 +6,9 @@ const PATH_BYTES_MAX = 4_000
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/
 // Half of a surrogate pair has no UTF-8 form, so several spellings would name one file.
 const LONE_SURROGATE = /\p{Surrogate}/u
-const ENCODED_SEPARATOR_OR_DOT = /%(?:2e|2f|5c|00)/i
+const ENCODED_BACKSLASH_OR_DOT = /%(?:2e|5c|00)/i
+// Engines encode it in the folder of a partition: `kind=a%2Fb`.
+const ENCODED_SLASH = /%2f/gi
 const DOTS_FAULT = 'it has a segment that consists of dots'
 const TEMPORARY_NAME = /^\.moraine-[0-9a-f-]{36}\.tmp$/
 
@@ -20,20 +22,6 @@ export function pathOfFile(location: string): string {
     throw invalidLocation(location, 'such names are reserved for files being written')
   }
   return path
-}
-
-/**
- * Does the same as `pathOfFile` for a name that another writer gave, which is not opened here. A
- * separator may be encoded in it, as in the folder `kind=a%2Fb` of PyIceberg, unless whoever
- * decodes it would get to another folder.
- */
-export function pathOfNamedFile(location: string): string {
-  const decoded = location.replaceAll(/%2f|%5c/gi, '/').replaceAll(/%2e/gi, '.')
-  if (decoded.split('/').some((segment) => segment === '.' || segment === '..')) {
-    throw invalidLocation(location, DOTS_FAULT)
-  }
-  pathOfFile(location.replaceAll(/%2f/gi, '_'))
-  return withoutScheme(location) ?? location
 }
 
 /**
@@ -103,8 +91,9 @@ function findFault(path: string): string | undefined {
   if (LONE_SURROGATE.test(path)) return 'it is not valid Unicode'
   if (path.includes('\\')) return 'it contains a backslash'
   if (path.includes('//')) return 'it has an empty segment'
-  if (ENCODED_SEPARATOR_OR_DOT.test(path)) return 'it contains an encoded separator, dot or NUL'
-  const segments = path.split('/')
+  if (ENCODED_BACKSLASH_OR_DOT.test(path)) return 'it contains an encoded backslash, dot or NUL'
+  // Whoever decodes it must not get out of the folder.
+  const segments = path.replaceAll(ENCODED_SLASH, '/').split('/')
   if (segments.includes('.') || segments.includes('..')) return DOTS_FAULT
   return undefined
 }

@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, lstat, mkdir, open, stat, unlink } from 'node:fs/promises'
 import { CatalogError } from '../../core/errors.ts'
-import type { ObjectInfo, ObjectStore, ObjectTail, SweepOptions } from '../object-store.ts'
+import type {
+  FolderSweepOptions,
+  ObjectInfo,
+  ObjectStore,
+  ObjectTail,
+  SweepOptions,
+} from '../object-store.ts'
 import { fresh, readAt, readInto, requireCounts, writeFully } from './local-bytes.ts'
 import {
   errorCodeOf,
@@ -16,17 +22,10 @@ import { readLocalFile } from './local-file.ts'
 import { LocalFolders, type OpenFolder } from './local-folders.ts'
 import { linkIfAbsent, moveFile, syncFile } from './local-links.ts'
 import { listFiles } from './local-list.ts'
-import {
-  folderOf,
-  nameOf,
-  pathOfFile,
-  pathOfFolder,
-  pathOfNamedFile,
-  temporaryName,
-} from './local-location.ts'
+import { folderOf, nameOf, pathOfFile, pathOfFolder, temporaryName } from './local-location.ts'
 import { CREATE_FLAGS } from './local-open-flags.ts'
 import { LocalRoots } from './local-roots.ts'
-import { sweepTemporaryFiles } from './local-sweep.ts'
+import { sweepEmptyFolders, sweepTemporaryFiles } from './local-sweep.ts'
 import type { LocalThreads } from './local-threads.ts'
 import type { ThreadOutcome, ThreadTask } from './local-worker-protocol.ts'
 
@@ -97,7 +96,7 @@ class LocalStore implements ObjectStore {
   }
 
   requireReadable(location: string): void {
-    this.#readable.requireInside(pathOfNamedFile(location), location)
+    this.#readable.requireInside(pathOfFile(location), location)
   }
 
   async putIfAbsent(location: string, bytes: Uint8Array): Promise<WriteOutcome> {
@@ -281,6 +280,16 @@ class LocalStore implements ObjectStore {
   async deleteUnfinished(folder: string, options: SweepOptions): Promise<number> {
     const real = await this.#writable.resolve(pathOfFolder(folder), folder)
     return sweepTemporaryFiles(real, options)
+  }
+
+  async makeFolder(folder: string): Promise<void> {
+    const place = { path: pathOfFolder(folder), location: folder, create: true }
+    await this.#folders.use(place, async () => undefined)
+  }
+
+  async deleteEmptyFolders(folder: string, options: FolderSweepOptions): Promise<number> {
+    const real = await this.#writable.resolve(pathOfFolder(folder), folder)
+    return sweepEmptyFolders(real, { ...options, location: folder })
   }
 
   /**

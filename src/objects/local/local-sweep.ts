@@ -1,6 +1,6 @@
-import { lstat, opendir, unlink } from 'node:fs/promises'
-import type { SweepOptions } from '../object-store.ts'
-import { isMissing } from './local-error.ts'
+import { lstat, opendir, rmdir, unlink } from 'node:fs/promises'
+import type { FolderSweepOptions, SweepOptions } from '../object-store.ts'
+import { errorCodeOf, isMissing } from './local-error.ts'
 import { isTemporaryName } from './local-location.ts'
 
 /**
@@ -41,6 +41,41 @@ async function deleteIfOld(path: string, beforeMs: number): Promise<boolean> {
     return true
   } catch (error) {
     if (isMissing(error)) return false
+    throw error
+  }
+}
+
+/**
+ * Deletes the empty folders below a real one, which is called `location`, as `deleteEmptyFolders`
+ * says. A folder that becomes empty by it was just changed, and goes next time. Follows no links.
+ */
+export async function sweepEmptyFolders(
+  realPath: string,
+  { location, ...options }: FolderSweepOptions & { readonly location: string },
+): Promise<number> {
+  let deleted = 0
+  const names = ['']
+  for (let name = names.pop(); name !== undefined; name = names.pop()) {
+    options.signal.throwIfAborted()
+    let isEmpty = name !== ''
+    for await (const entry of entriesOf(`${realPath}${name}`)) {
+      isEmpty = false
+      if (entry.isDirectory()) names.push(`${name}/${entry.name}`)
+    }
+    if (!isEmpty) continue
+    const { mtimeMs } = await lstat(`${realPath}${name}`).catch(() => ({ mtimeMs: Infinity }))
+    if (mtimeMs >= options.beforeMs || !(await options.isFree(`${location}${name}`))) continue
+    if (await deleteIfEmpty(`${realPath}${name}`)) deleted++
+  }
+  return deleted
+}
+
+async function deleteIfEmpty(path: string): Promise<boolean> {
+  try {
+    await rmdir(path)
+    return true
+  } catch (error) {
+    if (isMissing(error) || errorCodeOf(error) === 'ENOTEMPTY') return false
     throw error
   }
 }

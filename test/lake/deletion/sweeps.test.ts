@@ -102,6 +102,38 @@ test('what crashes left half-made goes when it is a day old, and nothing else', 
   expect(swept).toEqual([DAY_MS])
 })
 
+test('empty folders go when nothing lives there and nothing has come for a day', async () => {
+  shop.setClock(Date.now())
+  const { warehouse } = shop.deps
+  const make = async (folder: string, ageMs: number) => {
+    await shop.deps.objects.makeFolder(folder)
+    const at = new Date(Date.now() - ageMs)
+    await utimes(folder.replace('file://', ''), at, at)
+    return folder
+  }
+  const { state } = await readTable(shop.deps, { table: 't' })
+  const kept = [
+    await make(`${state.definition.location}/data`, 9 * DAY_MS),
+    await make(`${warehouse}/ab/new-1/data`, DAY_MS - 60_000),
+    await make(`${warehouse}/.dumps/uuid/csv`, 9 * DAY_MS),
+  ]
+  const staged = [
+    await make(`${warehouse}/cd/staged-1/data`, DAY_MS + 60_000),
+    await make(`${warehouse}/cd/staged-1/metadata`, DAY_MS + 60_000),
+  ]
+  await sweepUnfinished(shop.deps, signal)
+  expect([staged.map(isThere), kept.map(isThere)]).toEqual([
+    [false, false],
+    [true, true, true],
+  ])
+  const emptied = await make(`${warehouse}/cd/staged-1`, DAY_MS + 60_000)
+  await sweepUnfinished(shop.deps, signal)
+  expect(isThere(emptied)).toBe(false)
+  // A table may come to a folder that was swept.
+  await shop.deps.objects.makeFolder(staged[0] ?? '')
+  expect(isThere(staged[0] ?? '')).toBe(true)
+})
+
 test('shards that no dump has go when they are a day old', async () => {
   const nowMs = Date.now()
   shop.setClock(nowMs)

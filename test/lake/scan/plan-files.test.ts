@@ -148,9 +148,15 @@ describe('delete files of other writers', () => {
       deleteFile('pos-of-a', { referencedDataFile: `file://${shop.dataFolder}/a.parquet` }),
       deleteFile('eq', { content: 'equality-deletes', equalityIds: [1] }),
     ])
+    const ofA = new TextEncoder().encode(`file://${shop.dataFolder}/a.parquet`)
+    // The id of `file_path`, and that of `_file`, which DuckDB 1.5 takes.
+    for (const id of [2_147_483_546, 2_147_483_646]) {
+      const bounds = { lowerBounds: new Map([[id, ofA]]), upperBounds: new Map([[id, ofA]]) }
+      await commitDeletes(shop, 't', [deleteFile(`bound-${id}`, bounds)])
+    }
     await append(shop, 't', await lake.numbers(shop, 'later'))
     expect(await deletesByFile()).toEqual({
-      a: ['eq', 'pos', 'pos-of-a'],
+      a: ['bound-2147483546', 'bound-2147483646', 'eq', 'pos', 'pos-of-a'],
       b: ['eq', 'pos'],
       later: [],
     })

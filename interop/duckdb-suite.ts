@@ -1,0 +1,17 @@
+import { runPytest } from './pyiceberg-suite.ts'
+import { findPythonObstacle, PythonEnvironment } from './python.ts'
+import type { Suite } from './suite.ts'
+
+/** DuckDB with its Iceberg extension, which comes as a package of Python. */
+export function duckdbSuite(version: '1.4' | '1.5'): Suite {
+  const python = new PythonEnvironment({
+    folder: `duckdb/.venv-${version}`,
+    requirements: `duckdb/requirements-${version}.txt`,
+  })
+  return {
+    name: `DuckDB ${version} with its Iceberg extension`,
+    findObstacle: findPythonObstacle,
+    install: () => python.install(),
+    run: () => runPytest({ folder: 'duckdb', name: `duckdb-${version}`, python: python.python }),
+  }
+}
