@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { BackgroundWork } from './background.ts'
 import type { Catalog } from './catalog/catalog.ts'
+import { ComputerClock } from './catalog/computer-clock.ts'
 import { DatabaseClock } from './catalog/database-clock.ts'
 import type { Config } from './config.ts'
 import type { Ambient } from './core/ambient.ts'
@@ -153,9 +154,12 @@ async function openLake(
     writableFolders: overrides.writableFolders ?? [],
     ...(inThreads && { threads: objectThreads }),
   })
-  const clock = opened.add(await DatabaseClock.of(catalog), (it) => it?.close())
+  const log = overrides.log ?? { warn: () => undefined }
+  const clock = opened.add((await DatabaseClock.of(catalog)) ?? new ComputerClock(log), (it) =>
+    it.close(),
+  )
   const warehouse = oldLocation(config.warehouse, config.relocations)
-  const ambient = { ...AMBIENT, ...(clock && { nowMs: clock.nowMs }), ...overrides.ambient }
+  const ambient = { ...AMBIENT, nowMs: clock.nowMs, ...overrides.ambient }
   const { adoptsWarehouse: adopts = false } = overrides
   await own.claim(config, { catalog, objects, warehouse, ambient }, { adopts })
   const lake = composeLake(
@@ -163,7 +167,7 @@ async function openLake(
       catalog: wrapCatalog?.(catalog) ?? catalog,
       objects: wrapObjects?.(objects) ?? objects,
       ambient,
-      log: overrides.log ?? { warn: () => undefined },
+      log,
       meter,
       warehouse,
     },

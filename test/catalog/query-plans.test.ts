@@ -17,7 +17,13 @@ const connection: Connection = new Kysely<Database>({
 })
 
 const engine: SqlEngine = {
-  ...{ name: 'sqlite', connection, contentionMsMax: 0, failureOf: () => 'other' },
+  ...{
+    name: 'sqlite',
+    hasOwnClock: false,
+    connection,
+    contentionMsMax: 0,
+    failureOf: () => 'other',
+  },
   ...{ damage: new Damage(), requireInPlace: () => undefined },
   ...{ lockMigrations: async () => undefined, holdNamespaces: async () => true },
   holdPaths: async () => undefined,

@@ -6,6 +6,7 @@ import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import pino from 'pino'
 import { readConfig } from '../../src/config.ts'
+import type { Ambient } from '../../src/core/ambient.ts'
 import { type RunningService, startService } from '../../src/service.ts'
 
 const SHARED = resolve(fileURLToPath(import.meta.url), '../../../../shared/data')
@@ -39,6 +40,7 @@ export async function startTestService(
     readonly allowedLocations?: readonly string[]
     readonly home?: string
     readonly environment?: Readonly<Record<string, string>>
+    readonly ambient?: Partial<Ambient>
   } = {},
 ): Promise<TestService> {
   const home = options.home ?? (await realpath(await mkdtemp(join(tmpdir(), 'moraine-http-'))))
@@ -53,6 +55,7 @@ export async function startTestService(
   const log: Record<string, unknown>[] = []
   const service = await startService(config, memoryLog(log), {
     app: { isPermissionEnforced: true },
+    ...(options.ambient !== undefined && { ambient: options.ambient }),
   })
   let stopping: Promise<void> | undefined
   const stop = () => {

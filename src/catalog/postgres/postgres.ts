@@ -13,6 +13,7 @@ import {
 import type { Database } from '../sql/engine/sql-schema.ts'
 import { pathHash } from '../sql/rows/sql-keys.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
+import { DATABASE_MS } from '../sql/sql-raised-events.ts'
 import { ConnectionLostError, HeardClient, PostgresPool } from './postgres-pool.ts'
 import { PostgresTurns } from './postgres-turns.ts'
 
@@ -67,13 +68,11 @@ export async function openPostgresCatalog({
 
 async function readClock(engine: SqlEngine): Promise<number> {
   const { rows } = await read(engine, (connection) =>
-    sql<{ now_ms: number }>`
-      select cast(extract(epoch from clock_timestamp()) * 1000 as float8) as now_ms
-    `.execute(connection),
+    sql<{ now_ms: bigint }>`select ${DATABASE_MS} as now_ms`.execute(connection),
   )
   const [row] = rows
   if (row === undefined) throw new Error('a query of one row returned none')
-  return row.now_ms
+  return Number(row.now_ms)
 }
 
 /** The parser's own error would carry the URL, and so the password. */
@@ -110,6 +109,7 @@ function postgresEngine(pool: pg.Pool, damage: Damage): SqlEngine {
     holdNamespaces,
     lockFolder,
     holdPaths,
+    hasOwnClock: true,
     lockNumbering,
     skipLocked: sql`for update skip locked`,
     runTogether,

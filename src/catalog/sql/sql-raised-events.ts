@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import type { Compilable } from 'kysely'
+import { type Compilable, sql } from 'kysely'
 import type { EventOrigin } from '../../core/event-origin.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { EventData, EventType } from '../event-store.ts'
 import type { CatalogCommit, TableCommit } from '../table-store.ts'
 import type { ViewState } from '../view-store.ts'
-import type { SqlTransaction } from './engine/sql-engine.ts'
+import type { SqlEngine, SqlTransaction } from './engine/sql-engine.ts'
 import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
 import type { EventRow } from './engine/sql-schema.ts'
 
@@ -28,8 +28,16 @@ const NEW_COLUMNS = [
   ...(['principal', 'request_id', 'address'] as const),
 ] satisfies readonly (keyof NewRow)[]
 
-const eventInsert = prepared((connection, param: Param<NewRow>) =>
+/** PostgreSQL's clock at this very moment, in epoch milliseconds. */
+export const DATABASE_MS = sql<bigint>`
+  cast(floor(extract(epoch from clock_timestamp()) * 1000) as bigint)`
+
+const insertDated = prepared((connection, param: Param<NewRow>) =>
   connection.insertInto('events').values(rowOf(NEW_COLUMNS, param)),
+)
+
+const insertAndDate = prepared((connection, param: Param<NewRow>) =>
+  connection.insertInto('events').values({ ...rowOf(NEW_COLUMNS, param), time_ms: DATABASE_MS }),
 )
 
 /**
@@ -38,9 +46,11 @@ const eventInsert = prepared((connection, param: Param<NewRow>) =>
  */
 export class RaisedEvents {
   readonly #origin: EventOrigin
+  readonly #hasOwnClock: boolean
   #raised: RaisedEvent[] = []
 
-  constructor(origin: EventOrigin = {}) {
+  constructor({ hasOwnClock }: Pick<SqlEngine, 'hasOwnClock'>, origin: EventOrigin = {}) {
+    this.#hasOwnClock = hasOwnClock
     this.#origin = origin
   }
 
@@ -56,9 +66,14 @@ export class RaisedEvents {
     this.#raised = []
     const [first, ...others] = rows
     if (first === undefined) return []
-    if (others.length === 0) return [{ compile: () => eventInsert(transaction, first) }]
+    const isDated = !this.#hasOwnClock
+    if (others.length === 0) {
+      const insert = isDated ? insertDated : insertAndDate
+      return [{ compile: () => insert(transaction, first) }]
+    }
     // Rows of one statement are written in their order; statements that run together are not.
-    return [transaction.insertInto('events').values(rows)]
+    const values = isDated ? rows : rows.map((row) => ({ ...row, time_ms: DATABASE_MS }))
+    return [transaction.insertInto('events').values(values)]
   }
 
   #rowOf({ type, subject, name, version, data }: RaisedEvent): NewRow {

@@ -103,7 +103,7 @@ export function mutate<T>(
   return write(engine, async (transaction) => {
     // First: of two requests with one key at once, the second waits here for the first to end.
     if (replay !== undefined && !(await insertReplay(transaction, replay))) throw keyInUse(replay)
-    const raised = new RaisedEvents(events)
+    const raised = new RaisedEvents(engine, events)
     const result = await work(transaction, raised)
     await engine.runTogether(transaction, raised.takeInserts(transaction))
     return result

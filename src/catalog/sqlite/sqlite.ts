@@ -127,6 +127,7 @@ function sqliteEngine(
     lockFolder: async () => undefined,
     holdPaths: async () => undefined,
     // Writers take turns, so positions come in the order of commits.
+    hasOwnClock: false,
     lockNumbering: undefined,
     skipLocked: sql``,
     runTogether,

@@ -1,5 +1,6 @@
-import type { Catalog } from '../../catalog/catalog.ts'
+import type { Catalog, Stores } from '../../catalog/catalog.ts'
 import type { TableKey } from '../../catalog/table-store.ts'
+import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
@@ -8,6 +9,12 @@ import { formatTableName, parseTableIdentifier } from '../../core/table/table-na
 import type { Schema } from '../../core/value/type.ts'
 
 const SNAPSHOT_ID = /^\d{1,19}$/
+/** What is called now by a client, whose request takes a while and whose clock differs a little. */
+const NOW_MS = 60_000
+
+export interface LookupDependencies extends Stores<'snapshots'> {
+  readonly ambient: Pick<Ambient, 'nowMs'>
+}
 
 export async function getTable(
   catalog: Pick<Catalog, 'tables'>,
@@ -24,19 +31,22 @@ export function tableNotFound(key: TableKey): CatalogError {
   return new CatalogError('table-not-found', `there is no table ${table}`, { facts: { table } })
 }
 
-/** `undefined` when the table has no snapshot yet and none in particular was asked for. */
+/**
+ * `undefined` when the table has no snapshot yet and none in particular was asked for. A moment
+ * that is now, or later, shows every change that was acknowledged, whatever its stamp.
+ */
 export async function getSnapshot(
-  catalog: Pick<Catalog, 'snapshots'>,
+  deps: LookupDependencies,
   state: TableState,
   { asAtMs, snapshotIdentifier }: SnapshotSelector,
 ): Promise<Snapshot | undefined> {
-  if (asAtMs !== undefined) return getSnapshotAsAt(catalog, state, asAtMs)
+  if (asAtMs !== undefined) return getSnapshotAsAt(deps, state, asAtMs)
   if (isCurrent(snapshotIdentifier)) return state.currentSnapshot
   const snapshotId = SNAPSHOT_ID.test(snapshotIdentifier)
     ? BigInt(snapshotIdentifier)
     : state.refs[snapshotIdentifier]?.snapshotId
   const snapshot =
-    snapshotId === undefined ? undefined : await findSnapshot(catalog, state, snapshotId)
+    snapshotId === undefined ? undefined : await findSnapshot(deps.catalog, state, snapshotId)
   if (snapshot === undefined) {
     const shortened = snapshotIdentifier.slice(0, 100)
     throw new CatalogError(
@@ -86,10 +96,14 @@ async function findSnapshot(
 }
 
 async function getSnapshotAsAt(
-  catalog: Pick<Catalog, 'snapshots'>,
+  { catalog, ambient }: LookupDependencies,
   state: TableState,
   asAtMs: number,
 ): Promise<Snapshot> {
+  const nowMs = ambient.nowMs()
+  if (asAtMs >= nowMs - NOW_MS && (await isLoggedAfter(catalog, state, nowMs))) {
+    if (state.currentSnapshot !== undefined) return state.currentSnapshot
+  }
   const snapshot = await catalog.snapshots.findAsAt(state.definition.tableUuid, asAtMs)
   if (snapshot !== undefined) return snapshot
   const first = await findFirstEntry(catalog, state)
@@ -103,6 +117,20 @@ async function getSnapshotAsAt(
       ? `${name} has no snapshot yet`
       : `${name} had no snapshot at ${facts.asAt}; its first is of ${facts.firstSnapshotAt}`
   throw new CatalogError('as-at-before-first-snapshot', detail, { facts })
+}
+
+/**
+ * Whether the log is ahead of the clock: it was written by a clock that was wrong, or faster than
+ * one change a millisecond. What it has after now was acknowledged before now all the same.
+ */
+async function isLoggedAfter(
+  catalog: Pick<Catalog, 'snapshots'>,
+  { definition, lastUpdatedMs }: TableState,
+  nowMs: number,
+): Promise<boolean> {
+  if (lastUpdatedMs <= nowMs) return false
+  const [newest] = await catalog.snapshots.pageLog({ tableUuid: definition.tableUuid, limit: 1 })
+  return newest !== undefined && newest.timestampMs > nowMs
 }
 
 async function findFirstEntry(

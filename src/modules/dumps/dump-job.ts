@@ -18,7 +18,10 @@ type DumpInput = DumpFormatChoice & {
 }
 
 /** Makes dumps in the background. */
-export function dumpJob(deps: Pick<DumpDependencies, 'catalog'>, dumps: Dumps): JobKind<DumpInput> {
+export function dumpJob(
+  deps: Pick<DumpDependencies, 'catalog' | 'ambient'>,
+  dumps: Dumps,
+): JobKind<DumpInput> {
   return {
     kind: KIND,
     input: inputOf,

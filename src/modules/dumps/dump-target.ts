@@ -5,7 +5,12 @@ import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { Schema } from '../../core/value/type.ts'
-import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
+import {
+  getSnapshot,
+  getTable,
+  type LookupDependencies,
+  schemaOfReading,
+} from '../../lake/table/table-lookup.ts'
 import { NO_SNAPSHOT_ID } from './dump-folder.ts'
 import { choiceOf, type DumpFormatChoice, type DumpTarget, requireChoice } from './dump-key.ts'
 
@@ -14,7 +19,7 @@ import { choiceOf, type DumpFormatChoice, type DumpTarget, requireChoice } from 
  * where the selector moves with it, else of the snapshot. A table without a snapshot has no rows.
  */
 export async function getDumpTarget(
-  deps: Stores<'tables' | 'snapshots'>,
+  deps: Stores<'tables'> & LookupDependencies,
   request: DumpFormatChoice & {
     readonly table: string
     readonly selector: SnapshotSelector
@@ -25,7 +30,7 @@ export async function getDumpTarget(
   const state = await getTable(deps.catalog, request.table)
   const { selector, schemaId } = request
   const isOfNone = selector.snapshotIdentifier === String(NO_SNAPSHOT_ID)
-  const found = isOfNone ? undefined : await getSnapshot(deps.catalog, state, selector)
+  const found = isOfNone ? undefined : await getSnapshot(deps, state, selector)
   const schema =
     schemaId === undefined
       ? schemaOfReading(state, selector, found)
@@ -75,6 +80,10 @@ export async function findChangeTime(
     limit: 2,
   })
   if (newest === undefined) return undefined
+  if (newest.snapshotId !== snapshot.snapshotId) {
+    // Logged after the moment that it is shown for, by a clock that is ahead.
+    return { atMs: snapshot.timestampMs, isExact: false }
+  }
   const isAlone = before === undefined || secondOf(before) < secondOf(newest)
   const { lastUpdatedMs, definition } = state
   const hasItsColumns =

@@ -22,7 +22,7 @@ export async function cloneTable(
   keep?: Keep<TableState>,
 ): Promise<TableState> {
   const source = await getTable(deps.catalog, request.table)
-  const found = await getSnapshot(deps.catalog, source, request)
+  const found = await getSnapshot(deps, source, request)
   const { namespace, name } = parseNewTableName(request)
   const tableUuid = deps.ambient.newUuid()
   const location = defaultLocation(deps, { name }, tableUuid)

@@ -29,7 +29,7 @@ export function setRef(
 ): Promise<TableState> {
   requireFreeName(name)
   const change = async (state: TableState) => {
-    const snapshot = await getSnapshot(deps.catalog, state, selector)
+    const snapshot = await getSnapshot(deps, state, selector)
     if (snapshot === undefined) {
       throw new CatalogError('snapshot-not-found', 'the table has no snapshot yet', {
         facts: { snapshot: 'latest', refs: [] },

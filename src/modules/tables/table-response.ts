@@ -10,6 +10,9 @@ import { timeText } from '../../http/common-shapes.ts'
 import { DataFileWriter, SHOWN_METRICS } from './data-file-response.ts'
 import type { listTables, TableReading } from './tables.ts'
 
+/** Many changes a millisecond put the stamps ahead of the clock, but not by this much. */
+const AHEAD_MS = 60_000
+
 type TableSummary = Awaited<ReturnType<typeof listTables>>[number]
 
 /** The table without its data files, at its newest snapshot by default. */
@@ -108,6 +111,7 @@ export function* readingAsJson(reading: TableReading): Generator<string> {
       records_in_files: records,
       bytes,
     },
+    warnings: warningsOf(reading),
   }
   const { head, end } = aroundMember('data_files', { before })
   yield `${head}[`
@@ -118,6 +122,18 @@ export function* readingAsJson(reading: TableReading): Generator<string> {
     separator = ',\n'
   }
   yield `]${end}\n`
+}
+
+/** What would surprise who reads the table by its times. */
+function warningsOf({ state, aheadMs }: TableReading): readonly string[] {
+  if (aheadMs < AHEAD_MS) return []
+  const seconds = Math.round(aheadMs / 1000)
+  return [
+    `the last change of this table is stamped ${timeText(state.lastUpdatedMs)}, ` +
+      `${seconds} s ahead of the clock of this service: a clock is or was wrong. An as_at in the ` +
+      'past does not show changes with such stamps; snapshot_id does. New changes are stamped a ' +
+      'millisecond after the last one until the clock has caught up',
+  ]
 }
 
 /** One data file on each line. */

@@ -322,6 +322,11 @@ export const TableReadingAnswer = z
     ...tableMembers,
     planning: z.strictObject({ manifests: Counts, files: Counts }),
     totals: Totals,
+    warnings: z.array(z.string()).meta({
+      description:
+        'What would surprise readers of the table: a stamp that is ahead of the clock of the ' +
+        'service, so that `as_at` misses it until then.',
+    }),
     data_files: z.array(DataFileAnswer),
   })
   .meta({
@@ -333,6 +338,7 @@ export const TableReadingAnswer = z
         files: { total: 0, skipped: 0, kept: 0 },
       },
       totals: { data_files: 0, records: 0, records_in_files: 0, bytes: 0 },
+      warnings: [],
       data_files: [],
     },
   })

@@ -58,6 +58,8 @@ export interface TableReading {
   readonly plan: ScanPlan
   /** Newest metadata file; describes exactly this state if no moment was requested. */
   readonly metadataLocation: string | undefined
+  /** By how much the last change's stamp is ahead of the clock; mostly negative. */
+  readonly aheadMs: number
 }
 
 /** Everything that creating a table uses. */
@@ -66,7 +68,7 @@ export type NewTableDependencies = Stores<'tables' | 'locations'> &
 
 /** Everything that reading a table uses. */
 export type ReadDependencies = Stores<'tables' | 'snapshots'> &
-  Pick<LakeServices, 'log' | 'manifests' | 'publisher'>
+  Pick<LakeServices, 'ambient' | 'log' | 'manifests' | 'publisher'>
 
 /** Creates a table without a snapshot. Names that differ only in case are the same name. */
 export async function createTable(
@@ -182,11 +184,12 @@ export async function readTable(
 ): Promise<TableReading> {
   const state = await getTable(deps.catalog, request.table)
   const isNow = request.asAtMs === undefined && isCurrent(request.snapshotIdentifier)
-  const snapshot = await getSnapshot(deps.catalog, state, request)
+  const snapshot = await getSnapshot(deps, state, request)
   const schema = schemaOfReading(state, request, snapshot)
   const plan = await planScan(deps, state, { snapshot, schema, filter: request.filter })
   const metadataLocation = isNow ? await publishedLocation(deps, state) : state.metadataLocation
-  return { state, snapshot, schema, plan, metadataLocation }
+  const aheadMs = state.lastUpdatedMs - deps.ambient.nowMs()
+  return { state, snapshot, schema, plan, metadataLocation, aheadMs }
 }
 
 /** Publishes this state; if that fails or is not cheap, returns the newest published location. */
@@ -240,7 +243,7 @@ export function rollbackTable(
   keep?: Keep<TableState>,
 ): Promise<TableState> {
   const rolledBack = async (state: TableState): Promise<TableDifference> => {
-    const snapshot = await getSnapshot(deps.catalog, state, selector)
+    const snapshot = await getSnapshot(deps, state, selector)
     if (snapshot === undefined || snapshot.snapshotId === state.currentSnapshot?.snapshotId)
       return {}
     const { definition } = state

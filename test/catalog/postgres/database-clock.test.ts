@@ -9,6 +9,7 @@ import { readConfig } from '../../../src/config.ts'
 import { startTransaction } from '../../../src/lake/commit/transactions.ts'
 import { Lease } from '../../../src/lake/jobs/lease.ts'
 import { openPlatform, type Platform } from '../../../src/service.ts'
+import { newTable, stateOf } from '../catalog-samples.ts'
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../postgres-server.ts'
 
 const HOUR_MS = 3_600_000
@@ -112,6 +113,17 @@ function describeClock(): void {
         await lease.release()
       }),
   )
+
+  test('events are dated by the database on a computer whose clock is an hour ahead', () =>
+    withWrongClock(HOUR_MS, async () => {
+      const state = stateOf('planets')
+      await platform.catalog.tables.create(newTable(state))
+      const { rows } = await admin.query('select cast(time_ms as float8) as time_ms from events')
+      expect(rows).not.toHaveLength(0)
+      for (const row of rows) {
+        expect(Math.abs(row.time_ms - (await databaseMs()))).toBeLessThan(5_000)
+      }
+    }))
 
   test('a clock that is set while the process runs changes nothing', () =>
     withWrongClock(0, async (setClock) => {

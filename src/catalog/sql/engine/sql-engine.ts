@@ -34,6 +34,8 @@ export interface SqlEngine {
   readonly name: 'sqlite' | 'postgres'
   /** Its transactions hold off other writers of what they write until they end. */
   readonly connection: Connection
+  /** Whether its clock may differ from this computer's: it then dates events itself. */
+  readonly hasOwnClock: boolean
   /** How long work is tried again because of others before it is `overloaded`. */
   readonly contentionMsMax: number
   failureOf(error: unknown): SqlFailure
