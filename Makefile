@@ -1,8 +1,12 @@
-.PHONY: demo test interop interop-all bench clean
+.PHONY: demo stop test interop interop-all bench clean
 
 # Both work as the first command in a fresh clone.
 demo: node_modules/.installed
 	@npx tsx scripts/demo.ts
+
+# Ends the service that the demo left running.
+stop: node_modules/.installed
+	@npx tsx scripts/stop-demo.ts
 
 # All tiers, as in CI. `npm test` leaves out the storms, `npm run test:rules` takes seconds.
 test: node_modules/.installed
@@ -26,6 +30,7 @@ bench: node_modules/.installed
 	npm run bench $(BENCH)
 
 node_modules/.installed: package-lock.json package.json
+	@echo 'Installing packages (npm ci), a minute or two ...'
 	npm ci
 	@touch $@
 

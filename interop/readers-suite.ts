@@ -25,7 +25,7 @@ export const readersSuite: Suite = {
       label: 'readers',
       folder: ROOT.replace(/\/$/, ''),
       tiers: ['rules', 'lake', 'service'],
-      files: ['test/interop-readers/', 'other-readers.oracle'],
+      files: ['test/interop-readers/', 'test/docs/blocks', 'other-readers.oracle'],
       timeoutMs: TIMEOUT_MS,
       environment: { TEST_PYTHON: python.python, TEST_FRAMES_PYTHON: frames.python },
     }),

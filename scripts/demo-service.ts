@@ -1,11 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const PREFERRED_PORT = 8181
 const START_TIMEOUT_MS = 30_000
+const STOP_TIMEOUT_MS = 20_000
 
 export interface DemoService {
   readonly url: string
@@ -17,7 +18,7 @@ export async function startDemoService(
   folder: string,
   { allowedLocation }: { readonly allowedLocation: string },
 ): Promise<DemoService> {
-  stopDemoService(folder)
+  console.log(`${await stopDemoService(folder)}; building it (npm run build), some seconds ...`)
   rmSync(join(folder, 'home'), { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
@@ -35,22 +36,40 @@ export async function startDemoService(
   })
   child.unref()
   if (child.pid === undefined) throw new Error('the service could not be started')
-  writeFileSync(pidFile(folder), String(child.pid))
   const url = `http://127.0.0.1:${port}`
+  writeFileSync(pidFile(folder), `${child.pid} ${url}`)
+  console.log(`Waiting until it is ready at ${url}; its log is ${join(folder, 'service.log')} ...`)
   await untilReady(url, { folder, hasEnded: () => child.exitCode !== null })
   return { url, pid: child.pid }
 }
 
-/** Ends the service of an earlier run, if it is still running. */
-function stopDemoService(folder: string): void {
-  try {
-    const pid = Number(readFileSync(pidFile(folder), 'utf8'))
-    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-    if (command.includes('dist/main.js')) process.kill(pid, 'SIGTERM')
-  } catch {
-    // No earlier run, or it has ended.
+/**
+ * Ends the service of an earlier run, if it is still running, and waits for its end. Its address
+ * must answer: after a restart of the machine its process id may be another program's.
+ */
+export async function stopDemoService(folder: string): Promise<string> {
+  const file = pidFile(folder)
+  const [pid = '', url = ''] = existsSync(file) ? readFileSync(file, 'utf8').split(' ') : []
+  const isOurs = url !== '' && (await fetch(`${url}/health`).catch(() => undefined))?.ok === true
+  if (isOurs && isRunning(Number(pid))) {
+    process.kill(Number(pid), 'SIGTERM')
+    const deadline = Date.now() + STOP_TIMEOUT_MS
+    while (isRunning(Number(pid))) {
+      if (Date.now() > deadline) throw new Error(`it does not stop: kill ${pid}`)
+      await sleep(50)
+    }
   }
-  rmSync(pidFile(folder), { force: true })
+  rmSync(file, { force: true })
+  return isOurs ? 'The service of the demo is stopped' : 'No service of the demo is running'
+}
+
+/** Signal 0 only asks. */
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
 }
 
 async function untilReady(

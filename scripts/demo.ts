@@ -1,183 +1,113 @@
-/** `make demo`: real flights through the public API. Each request is printed as a curl command. */
+/** `make demo`: real flights through the public API, by commands that are printed and then run. */
 import { relative, resolve } from 'node:path'
 import { showDumps } from './demo-dump.ts'
 import { splitFlights } from './demo-flights.ts'
 import { startDemoService } from './demo-service.ts'
+import { post, requireTools, run, say } from './demo-shell.ts'
 
-const FOLDER = resolve('.demo')
-
-type Json = Record<string, unknown>
-// biome-ignore lint/suspicious/noExplicitAny: answers are shown and picked apart, not computed with
-type Answer = any
-
-class Shell {
-  readonly #url: string
-
-  constructor(url: string) {
-    this.#url = url
-  }
-
-  async get(path: string, show: (answer: Answer) => unknown): Promise<Answer> {
-    const [address, filter] = path.split('?filter=')
-    const quoted = filter === undefined ? '' : ` -G --data-urlencode "filter=${filter}"`
-    print(`curl '${this.#url}${address}'${quoted}`)
-    return this.#answer(await fetch(encodeURI(this.#url + path)), show)
-  }
-
-  async post(path: string, body: Json, show: (answer: Answer) => unknown): Promise<Answer> {
-    const json = JSON.stringify(body)
-    print(`curl '${this.#url}${path}' --json '${json}'`)
-    const headers = { 'content-type': 'application/json' }
-    const response = await fetch(this.#url + path, { method: 'POST', headers, body: json })
-    return this.#answer(response, show)
-  }
-
-  async #answer(response: Response, show: (answer: Answer) => unknown): Promise<Answer> {
-    const answer: Answer = await response.json()
-    const shown = response.ok ? show(answer) : answer
-    for (const line of Array.isArray(shown) ? shown : [shown]) {
-      console.log(
-        `   ${response.status}  ${typeof line === 'string' ? line : JSON.stringify(line)}`,
-      )
-    }
-    if (!response.ok) throw new Error(`the demo was refused: ${answer.detail}`)
-    return answer
-  }
-}
-
-function say(text: string): void {
-  console.log(`\n# ${text}`)
-}
-
-function print(command: string): void {
-  console.log(`$ ${command}`)
-}
-
-const rows = (n: number) => `${n.toLocaleString('en-US')} rows`
+const FOLDER = resolve(process.env['DEMO_FOLDER'] ?? '.demo')
 
 async function main(): Promise<void> {
-  console.log('Splitting 3,000,000 real flights (January to June 2001) by month ...')
+  requireTools()
+  console.log('Splitting 3,000,000 real flights (January to June 2001) by month, some seconds ...')
   const files = await splitFlights(`${FOLDER}/flights`)
-  console.log('Building and starting Moraine with its embedded defaults ...')
   const service = await startDemoService(FOLDER, { allowedLocation: `${FOLDER}/flights` })
-  const shell = new Shell(service.url)
-  const march = await commitMonths(shell, files.months)
-  await readThePast(shell, march.timestamp)
-  const now = await replaceAndUndo(shell, files.late)
-  await showDumps({
-    url: service.url,
-    folder: FOLDER,
-    snapshots: { march: march.snapshot_id, now: now.snapshot_id },
-  })
+  const table = `${service.url}/v1/tables/flights`
+  createTable(service.url, files.months[0] ?? '')
+  const march = commitMonths(service.url, files.months)
+  readThePast(table, march)
+  const now = replaceAndUndo(service.url, files.late)
+  showDumps({ table, folder: FOLDER, snapshots: { march: march.snapshotId, now } })
   console.log(`
 Moraine is still running at ${service.url}
   the API, to read and try    ${service.url}/docs
-  this table                  ${service.url}/v1/tables/flights
+  this table                  ${table}
   its files                   ${relative('.', FOLDER)}/home/warehouse
-  to stop it                  kill ${service.pid}`)
+  to stop it                  make stop`)
 }
 
-/** Returns what the commit of March returned. */
-async function commitMonths(shell: Shell, months: readonly string[]): Promise<Answer> {
+function createTable(url: string, file: string): void {
   say('A table, its columns taken from a file, partitioned by month')
-  await shell.post(
-    '/v1/tables',
-    {
-      name: 'flights',
-      infer_from: months[0],
-      partitioning: [{ column: 'date', transform: 'month' }],
-      description: 'US domestic flights, January to June 2001',
-    },
-    (t) => [
-      t.schema.columns.map((c: Answer) => `${c.name} ${c.type}`).join(', '),
-      `snapshot: ${t.snapshot}`,
-    ],
-  )
-  say('One transaction a month: start, stage, commit (six flights left at midnight of 1 July)')
-  let march: Answer
-  for (const [index, path] of months.entries()) {
-    const message = path.slice(path.lastIndexOf('/') + 1)
-    const start = { author: 'demo', message }
-    const { transaction_id } = await shell.post(
-      '/v1/transactions/start',
-      start,
-      (t) => t.transaction_id,
-    )
-    await shell.post('/v1/tables/flights/files', { transaction_id, files: [{ path }] }, (s) =>
-      s.staged.map((f: Answer) => `${rows(f.record_count)} staged`),
-    )
-    const commit = await shell.post(
-      '/v1/transactions/commit',
-      { transaction_id },
-      ({ results: [r] }) =>
-        `snapshot ${r.snapshot_id}: +${r.added_data_files} file, +${rows(r.added_records)}`,
-    )
-    if (index === 2) march = commit.results[0]
+  const body = {
+    name: 'flights',
+    infer_from: file,
+    partitioning: [{ column: 'date', transform: 'month' }],
+    description: 'US domestic flights, January to June 2001',
   }
+  const columns = `jq -r '[.schema.columns[] | "\\(.name) \\(.type)"] | join(", ")'`
+  run(`${post(`${url}/v1/tables`, body)} | ${columns}`)
+}
+
+interface Commit {
+  readonly snapshotId: string
+  readonly timestamp: string
+}
+
+/** Returns the commit of March. */
+function commitMonths(url: string, months: readonly string[]): Commit {
+  say('One transaction a month: start, stage, commit (six flights left at midnight of 1 July)')
+  const commits = months.map((path) => {
+    const message = path.slice(path.lastIndexOf('/') + 1)
+    const start = post(`${url}/v1/transactions/start`, { author: 'demo', message })
+    const transaction_id = run(`${start} | jq -r .transaction_id`)
+    const stage = post(`${url}/v1/tables/flights/files`, { transaction_id, files: [{ path }] })
+    run(`${stage} | jq -r '.staged[] | "\\(.record_count) rows staged"'`)
+    const commit = post(`${url}/v1/transactions/commit`, { transaction_id })
+    const shown = '.snapshot_id, .timestamp, "+\\(.added_records) rows"'
+    const [snapshotId = '', timestamp = ''] = run(
+      `${commit} | jq -r '.results[0] | [${shown}] | join("  ")'`,
+    ).split('  ')
+    return { snapshotId, timestamp }
+  })
+  const [, , march] = commits
+  if (march === undefined) throw new Error('there is no third month')
   return march
 }
 
-async function readThePast(shell: Shell, march: string): Promise<void> {
+function readThePast(table: string, march: Commit): void {
   say('The snapshot log, newest first')
-  await shell.get('/v1/tables/flights/snapshots', (log) =>
-    log.snapshots.map((s: Answer) =>
-      [
-        s.timestamp,
-        s.snapshot_id.padStart(16),
-        s.operation,
-        s.summary['total-records'],
-        s.message,
-      ].join('  '),
-    ),
-  )
+  const entry = '.timestamp, .snapshot_id, .operation, .summary["total-records"], .message'
+  run(`curl -fsS '${table}/snapshots' | jq -r '.snapshots[] | [${entry}] | join("  ")'`)
   say('The table as it was when March had been committed')
-  await shell.get(`/v1/tables/flights?as_at=${march}`, (t) => [
-    `snapshot ${t.snapshot.snapshot_id}`,
-    `${t.totals.data_files} files, ${rows(t.totals.records)}`,
-  ])
+  const totals = '"\\(.totals.data_files) files, \\(.totals.records) rows"'
+  run(`curl -fsS '${table}?as_at=${march.timestamp}' | jq -r '.snapshot.snapshot_id, ${totals}'`)
   say('A filter prunes files by their statistics: one of seven is left to read')
-  await shell.get(
-    "/v1/tables/flights?filter=date >= '2001-03-05' AND date < '2001-03-12' AND origin = 'LAX'",
-    (t) => [
-      `planning ${JSON.stringify(t.planning.files)}`,
-      ...t.data_files.map((f: Answer) => f.path.slice(f.path.lastIndexOf('/') + 1)),
-    ],
+  const filter = "date >= '2001-03-05' AND date < '2001-03-12' AND origin = 'LAX'"
+  run(
+    `curl -fsSG '${table}' --data-urlencode "filter=${filter}" ` +
+      `| jq -c '.planning.files, (.data_files[].path | sub(".*/"; ""))'`,
   )
 }
 
 /** Returns the snapshot that is current in the end. */
-async function replaceAndUndo(shell: Shell, late: string): Promise<Answer> {
-  const now = (await shell.get('/v1/tables/flights', (t) => `${rows(t.totals.records)} now`))
-    .snapshot
+function replaceAndUndo(url: string, late: string): string {
+  const table = `${url}/v1/tables/flights`
+  const rows = (name = 'flights') =>
+    run(`curl -fsS '${url}/v1/tables/${name}' | jq -r '"${name}: \\(.totals.records) rows"'`)
+  rows()
+  const now = run(`curl -fsS '${table}' | jq -r .snapshot.snapshot_id`)
   say('A clone: another table over the same files, no bytes copied')
-  await shell.post('/v1/tables/flights/clone', { name: 'flights_lab' }, (t) => t.identifier)
+  run(`${post(`${table}/clone`, { name: 'flights_lab' })} | jq -r .identifier`)
   say('Truncate and replace, as one transaction: readers see all of it or nothing')
-  const { transaction_id } = await shell.post('/v1/transactions/start', {}, (t) => t.transaction_id)
-  await shell.post('/v1/tables/flights/files/truncate', { transaction_id }, () => 'staged')
-  await shell.post(
-    '/v1/tables/flights/files',
-    { transaction_id, files: [{ path: late }] },
-    () => 'staged',
-  )
-  await shell.post(
-    '/v1/transactions/commit',
-    { transaction_id },
-    ({ results: [r] }) =>
-      `${r.operation}: -${r.removed_data_files} files, +${rows(r.added_records)}`,
-  )
-  await shell.get('/v1/tables/flights', (t) => `flights: ${rows(t.totals.records)}`)
-  await shell.get('/v1/tables/flights_lab', (t) => `flights_lab: ${rows(t.totals.records)}`)
+  const transaction_id = run(`${post(`${url}/v1/transactions/start`, {})} | jq -r .transaction_id`)
+  run(`${post(`${table}/files/truncate`, { transaction_id })} | jq -c 'keys'`)
+  const stage = post(`${table}/files`, { transaction_id, files: [{ path: late }] })
+  run(`${stage} | jq -r '.staged[] | "\\(.record_count) rows staged"'`)
+  const done = '"\\(.operation): -\\(.removed_data_files) files, +\\(.added_records) rows"'
+  const commit = post(`${url}/v1/transactions/commit`, { transaction_id })
+  run(`${commit} | jq -r '.results[] | ${done}'`)
+  rows()
+  rows('flights_lab')
   say('Rollback: the older snapshot is current again, and nothing is forgotten')
-  await shell.post(
-    '/v1/tables/flights/rollback',
-    { snapshot_id: now.snapshot_id },
-    (t) => `snapshot ${t.snapshot.snapshot_id}`,
-  )
-  await shell.get('/v1/tables/flights', (t) => `flights: ${rows(t.totals.records)}`)
-  await shell.get('/v1/tables/flights/snapshots?page_size=3', (log) =>
-    log.snapshots.map((s: Answer) => `${s.logged_at}  ${s.snapshot_id.padStart(16)}`),
-  )
+  const rollback = post(`${table}/rollback`, { snapshot_id: now })
+  run(`${rollback} | jq -r '"snapshot \\(.snapshot.snapshot_id)"'`)
+  rows()
+  const log = `curl -fsS '${table}/snapshots?page_size=3'`
+  run(`${log} | jq -r '.snapshots[] | "\\(.logged_at)  \\(.snapshot_id)"'`)
   return now
 }
 
-await main()
+await main().catch((error: Error) => {
+  console.error(error.message)
+  process.exitCode = 1
+})

@@ -17,19 +17,21 @@ export const JobsQuery = z.strictObject({
   state: z.enum(JOB_STATES).optional().meta({ description: 'Only jobs in this state.' }),
 })
 
-export const JobQuery = z.strictObject({ wait: Wait })
+const Asker = z.string().min(1).max(200).optional()
+
+export const JobQuery = z.strictObject({
+  wait: Wait,
+  asker: Asker.meta({
+    description: 'As in a `job_url`, which is for `DELETE` as well. It makes no difference here.',
+  }),
+})
 
 export const CancelQuery = z.strictObject({
-  asker: z
-    .string()
-    .min(1)
-    .max(200)
-    .optional()
-    .meta({
-      description:
-        'Withdraws only the request of this asker, as named when the job was requested; the job ' +
-        'continues as long as another asker wants it. Without it, the job is cancelled for all.',
-    }),
+  asker: Asker.meta({
+    description:
+      'Withdraws only the request of this asker, as named when the job was requested; the job ' +
+      'continues as long as another asker wants it. Without it, the job is cancelled for all.',
+  }),
 })
 
 export const Job = z
