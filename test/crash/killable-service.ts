@@ -8,6 +8,9 @@ const ROOT = new URL('../..', import.meta.url).pathname
 /** One level below the root, as `dist` is, so that the SQL files are found. One a process. */
 const BUILD = join(ROOT, `.build-test-${process.pid}`)
 const START_TIMEOUT_MS = 30_000
+const LINES_KEPT = 200
+/** Warnings and worse. */
+const LOUD = /"level":[456]0/
 
 export function buildService(): void {
   rmSync(BUILD, { recursive: true, force: true })
@@ -39,10 +42,13 @@ export function launchService(
 export class KillableService {
   readonly #child: ChildProcess
   readonly url: string
+  /** The last warnings and errors of its log, and what it wrote to standard error. */
+  readonly complaints: readonly string[]
 
-  private constructor(child: ChildProcess, url: string) {
+  private constructor(child: ChildProcess, url: string, complaints: readonly string[]) {
     this.#child = child
     this.url = url
+    this.complaints = complaints
   }
 
   static async start(
@@ -51,20 +57,26 @@ export class KillableService {
   ): Promise<KillableService> {
     const child = launchService(environment, { words, stdout: 'pipe' })
     const said: string[] = []
-    child.stderr?.on('data', (chunk: Buffer) => said.push(chunk.toString()))
+    const say = (text: string) => {
+      said.push(text)
+      if (said.length > LINES_KEPT) said.shift()
+    }
+    child.stderr?.on('data', (chunk: Buffer) => say(chunk.toString()))
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
     const url = await new Promise<string>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`no start: ${said}`)), START_TIMEOUT_MS)
       child.once('exit', (code) => reject(new Error(`ended with ${code}: ${said}`)))
+      let isStarted = false
       lines.on('line', (line) => {
-        said.push(line)
+        if (!isStarted || LOUD.test(line)) say(line)
         const found = /"url":"(http:[^"]+)"/.exec(line)?.[1]
         if (found === undefined) return
+        isStarted = true
         clearTimeout(timer)
         resolve(found)
       })
     })
-    return new KillableService(child, url)
+    return new KillableService(child, url, said)
   }
 
   get pid(): number {

@@ -7,6 +7,8 @@ export interface StormSetting {
   urls(): readonly string[]
   readonly bytes: Uint8Array
   readonly clients: number
+  /** Processes die in between: requests to them have no answer. */
+  readonly hasKills: boolean
   /** Asked with what was done so far. */
   isOver(counts: StormResult['counts']): boolean
 }
@@ -15,7 +17,19 @@ export interface StormResult {
   /** By operation and status. */
   readonly counts: Record<string, number>
   /** Answers that no client should have got. */
-  readonly surprises: readonly string[]
+  readonly surprises: readonly Surprise[]
+}
+
+/** An answer that no client should have got, with all that was asked. */
+export interface Surprise {
+  readonly asked: string
+  readonly url: string
+  /** 0: none at all. */
+  readonly status: number
+  readonly body: Json
+  /** Since the storm began. */
+  readonly startedMs: number
+  readonly tookMs: number
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of the public API, as any client sees them
@@ -30,13 +44,15 @@ const TABLES = Array.from({ length: 6 }, (_, i) => `t${i}`)
 const CLONES = Array.from({ length: 3 }, (_, i) => `c${i}`)
 const PATHS_MAX = 60
 const FORESEEN = [200, 201, 204, 404, 409, 422, 503]
+const ANSWER_MS_MAX = 30_000
 
 /** Requests on what is there by chance. Statuses of 0 have no answer: a process was killed. */
 class Client {
   readonly #setting: StormSetting
   readonly #paths: string[]
+  readonly #beganMs = performance.now()
   readonly counts: Record<string, number>
-  readonly surprises: string[]
+  readonly surprises: Surprise[]
 
   constructor(
     setting: StormSetting,
@@ -119,17 +135,25 @@ class Client {
     path: string,
     request: { readonly json?: unknown; readonly bytes?: Uint8Array; readonly method?: string },
   ): Promise<Reply> {
-    const reply = await send(pick(this.#setting.urls()), path, request)
-    const key = `${name} ${reply.status}`
+    const url = pick(this.#setting.urls())
+    const startedMs = performance.now()
+    const { status, body } = await send(url, path, request)
+    const tookMs = Math.round(performance.now() - startedMs)
+    const key = `${name} ${status}`
     this.counts[key] = (this.counts[key] ?? 0) + 1
-    const isForeseen = reply.status === 0 || FORESEEN.includes(reply.status) || name === 'dump'
-    if (!isForeseen) this.surprises.push(`${key} ${JSON.stringify(reply.body)}`)
-    return reply
+    const wasKilled = status === 0 && this.#setting.hasKills
+    const isForeseen = wasKilled || FORESEEN.includes(status) || name === 'dump'
+    if (!isForeseen) {
+      const asked = `${request.method ?? 'send'} ${path} ${JSON.stringify(request.json ?? {})}`
+      const sinceMs = Math.round(startedMs - this.#beganMs)
+      this.surprises.push({ asked, url, status, body, startedMs: sinceMs, tookMs })
+    }
+    return { status, body }
   }
 }
 
 export async function stormPurges(setting: StormSetting): Promise<StormResult> {
-  const shared = { counts: {}, surprises: [] }
+  const shared: Pick<Client, 'counts' | 'surprises'> = { counts: {}, surprises: [] }
   const paths: string[] = []
   const clients = Array.from({ length: setting.clients }, () => new Client(setting, shared, paths))
   await Promise.all(clients.map((client) => client.run()))
@@ -190,13 +214,13 @@ async function send(
     const response = await fetch(url + path, {
       method: method ?? (body === undefined ? 'GET' : 'POST'),
       ...(body !== undefined && { body: body as string, headers: { 'content-type': type } }),
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.includes('json') === true
     return { status: response.status, body: isJson && text !== '' ? JSON.parse(text) : undefined }
-  } catch {
-    return { status: 0, body: undefined }
+  } catch (error) {
+    return { status: 0, body: `${error} ${(error as Error).cause ?? ''}` }
   }
 }
 
