@@ -100,6 +100,7 @@ function postgresEngine(pool: pg.Pool, damage: Damage): SqlEngine {
     contentionMsMax: CONTENTION_MS_MAX,
     connection,
     transact: (work) => connection.transaction().execute(work),
+    rowsOnLoopMax: Number.POSITIVE_INFINITY,
     failureOf: postgresFailure,
     damage,
     requireInPlace: () => undefined,

@@ -33,7 +33,8 @@ export class SqlDeletions implements DeletionStore {
   }
 
   async add(deletions: readonly NewDeletion[]): Promise<void> {
-    await write(this.#engine, (transaction) => addDeletions(transaction, deletions))
+    const isLarge = deletions.length > this.#engine.rowsOnLoopMax
+    await write(this.#engine, (transaction) => addDeletions(transaction, deletions), { isLarge })
   }
 
   async listDue({ nowMs, tableUuid, limit }: DueDeletionsQuery): Promise<readonly FileDeletion[]> {

@@ -199,6 +199,21 @@ export async function copyPaths(
     .execute()
 }
 
+/** Whether the table knows so many that to copy or forget them is large work. */
+export async function knowsMany(engine: SqlEngine, tableUuid: string): Promise<boolean> {
+  if (!Number.isFinite(engine.rowsOnLoopMax)) return false
+  const beyond = await read(engine, (connection) =>
+    connection
+      .selectFrom('known_paths')
+      .select('path_hash')
+      .where('table_uuid', '=', tableUuid)
+      .limit(1)
+      .offset(Math.max(0, engine.rowsOnLoopMax))
+      .executeTakeFirst(),
+  )
+  return beyond !== undefined
+}
+
 /** Some at a time: a table may know millions, and others work in between. */
 export async function forgetPaths(transaction: SqlTransaction, tableUuid: string): Promise<void> {
   for (;;) {

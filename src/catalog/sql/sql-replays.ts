@@ -13,6 +13,7 @@ import {
   read,
   type SqlEngine,
   type SqlTransaction,
+  type TransactOptions,
   write,
 } from './engine/sql-engine.ts'
 import type { Database } from './engine/sql-schema.ts'
@@ -97,17 +98,18 @@ export class SqlReplays implements ReplayStore {
  */
 export function mutate<T>(
   engine: SqlEngine,
-  { replay, events }: MutationOptions,
+  { replay, events, ...options }: MutationOptions & TransactOptions,
   work: (transaction: SqlTransaction, raised: RaisedEvents) => Promise<T>,
 ): Promise<T> {
-  return write(engine, async (transaction) => {
+  const mutation = async (transaction: SqlTransaction) => {
     // First: of two requests with one key at once, the second waits here for the first to end.
     if (replay !== undefined && !(await insertReplay(transaction, replay))) throw keyInUse(replay)
     const raised = new RaisedEvents(engine, events)
     const result = await work(transaction, raised)
     await engine.runTogether(transaction, raised.takeInserts(transaction))
     return result
-  })
+  }
+  return write(engine, mutation, options)
 }
 
 /** Returns whether the key was free, or reserved for this very answer. */

@@ -40,7 +40,7 @@ import { addDeletions, takeFromDeletion, takeTableFromDeletion } from './sql-del
 import { claimLocation, insertLocation, markKeepsFiles } from './sql-locations.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
-import { addPaths, copyPaths, forgetPaths } from './sql-paths.ts'
+import { addPaths, copyPaths, forgetPaths, knowsMany } from './sql-paths.ts'
 import { addPublication } from './sql-publications.ts'
 import { type RaisedEvents, tableCreated, tableDropped } from './sql-raised-events.ts'
 import { mutate } from './sql-replays.ts'
@@ -54,20 +54,25 @@ export class SqlTables implements TableStore {
     this.#context = { engine, definitions: new DefinitionCache() }
   }
 
-  create(
+  async create(
     table: NewTable,
     options: MutationOptions = {},
   ): Promise<'created' | 'already-exists' | 'view-exists'> {
-    return mutate(this.#context.engine, options, (transaction, raised) =>
+    const { engine } = this.#context
+    const isLarge = await isLargeTable(engine, table)
+    return mutate(engine, { ...options, isLarge }, (transaction, raised) =>
       insertTable(transaction, table, { raised, ...this.#context }),
     )
   }
 
-  replace(
+  async replace(
     replacement: TableReplacement,
     options: MutationOptions = {},
   ): Promise<'created' | 'already-exists' | 'view-exists' | 'version-mismatch'> {
-    return mutate(this.#context.engine, options, (transaction, raised) =>
+    const { engine } = this.#context
+    const { table, tableUuid } = replacement
+    const isLarge = (await isLargeTable(engine, table)) || (await knowsMany(engine, tableUuid))
+    return mutate(engine, { ...options, isLarge }, (transaction, raised) =>
       replaceTable(transaction, replacement, { raised, ...this.#context }),
     )
   }
@@ -81,11 +86,14 @@ export class SqlTables implements TableStore {
     return read(this.#context.engine, (connection) => listTables(connection, query))
   }
 
-  drop(
+  async drop(
     table: ExpectedTable & { readonly deletions?: readonly NewDeletion[] },
     options: MutationOptions = {},
   ): Promise<'dropped' | 'not-found' | 'version-mismatch'> {
-    return mutate(this.#context.engine, options, (transaction, raised) =>
+    const { engine } = this.#context
+    const isLong = (table.deletions?.length ?? 0) > engine.rowsOnLoopMax
+    const isLarge = isLong || (await knowsMany(engine, table.tableUuid))
+    return mutate(engine, { ...options, isLarge }, (transaction, raised) =>
       dropTable(transaction, table, { raised, ...this.#context }),
     )
   }
@@ -96,7 +104,8 @@ export class SqlTables implements TableStore {
   ): Promise<CatalogCommitOutcome> {
     const { engine, definitions } = this.#context
     const origin = options.events ?? jointOrigin(commit.transactions.map(({ events }) => events))
-    const known = { ...options, ...(origin !== undefined && { events: origin }) }
+    const isLarge = rowsOf(commit) > engine.rowsOnLoopMax
+    const known = { ...options, isLarge, ...(origin !== undefined && { events: origin }) }
     const outcome = await mutate(engine, known, (transaction, raised) =>
       commitAll(transaction, commit, { raised, ...this.#context }),
     )
@@ -106,6 +115,23 @@ export class SqlTables implements TableStore {
     }
     return outcome
   }
+}
+
+/** About the rows that it writes or deletes. */
+function rowsOf({ tables, transactions }: CatalogCommit): number {
+  return tables.reduce(
+    (sum, { addedPaths, removedSnapshotIds = [] }) =>
+      sum + addedPaths.length + removedSnapshotIds.length,
+    transactions.length,
+  )
+}
+
+async function isLargeTable(
+  engine: SqlEngine,
+  { addedPaths, snapshots, snapshotLog, copyPathsFromTableUuid: from }: NewTable,
+): Promise<boolean> {
+  const rows = addedPaths.length + snapshots.length + snapshotLog.length
+  return rows > engine.rowsOnLoopMax || (from !== undefined && (await knowsMany(engine, from)))
 }
 
 /** Throws `Refusal`. */

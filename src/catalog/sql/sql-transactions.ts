@@ -50,7 +50,11 @@ export class SqlTransactions implements TransactionStore {
   }
 
   stage(staging: Staging, options: MutationOptions = {}): Promise<StageOutcome> {
-    return mutate(this.#engine, options, (sqlTransaction) => stage(sqlTransaction, staging))
+    const { addedFiles = [], removedPaths = [] } = staging
+    const isLarge = addedFiles.length + removedPaths.length > this.#engine.rowsOnLoopMax
+    return mutate(this.#engine, { ...options, isLarge }, (sqlTransaction) =>
+      stage(sqlTransaction, staging),
+    )
   }
 
   async listStaged(transactionId: string): Promise<readonly StagedChange[]> {

@@ -1,6 +1,7 @@
 import Sqlite from 'better-sqlite3'
 import {
   type Compilable,
+  type Driver,
   Kysely,
   SqliteAdapter,
   SqliteIntrospector,
@@ -10,13 +11,15 @@ import {
 import type { Catalog } from '../catalog.ts'
 import { CatalogDamagedError } from '../catalog-unusable-error.ts'
 import { Damage } from '../sql/engine/damage.ts'
-import type { SqlEngine, SqlFailure, SqlTransaction } from '../sql/engine/sql-engine.ts'
+import type { Connection, SqlEngine, SqlFailure, SqlTransaction } from '../sql/engine/sql-engine.ts'
 import type { Database } from '../sql/engine/sql-schema.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
 import { SqlLeases } from '../sql/sql-leases.ts'
 import { CatalogFile } from './catalog-file.ts'
 import { findDamage, SqliteCheck } from './sqlite-check.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
+import { configure } from './sqlite-settings.ts'
+import { SqliteThreadDriver } from './sqlite-thread-driver.ts'
 import { SqliteTurns } from './sqlite-turns.ts'
 import { SqliteWriteGroup } from './sqlite-write-group.ts'
 
@@ -26,6 +29,9 @@ const CONTENTION_MS_MAX = 10_000
 const BUSY_MS = 5
 /** Path hashes are looked up all over their index: SQLite's own 2 MiB hold but 100,000 of them. */
 const CACHE_KIB = 64 * 1024
+
+/** Some tens of milliseconds. */
+const ROWS_ON_LOOP_MAX = 2_000
 
 export interface SqliteOptions {
   /** A file, made when absent, or `:memory:`. Several processes may open one of a local disk. */
@@ -39,6 +45,8 @@ export interface SqliteOptions {
    * hundred megabytes. By default another process checks it meanwhile.
    */
   readonly checksWhole?: boolean
+  /** Transactions of more rows run in a thread, by default those of more than 2,000. */
+  readonly rowsOnLoopMax?: number
   /** Called once, when the file is found damaged, moved or replaced. */
   readonly onDamage?: (cause: unknown) => void
 }
@@ -49,20 +57,33 @@ const CHECKED_AT_ONCE_BYTES_MAX = 8 * 1024 * 1024
 /** Throws a `CatalogDamagedError` when the file is damaged, or no database at all. */
 export async function openSqliteCatalog(options: SqliteOptions): Promise<Catalog> {
   const { path, sizeBytesMax, contentionMsMax = CONTENTION_MS_MAX, onDamage } = options
+  const { rowsOnLoopMax = ROWS_ON_LOOP_MAX } = options
   const damage = new Damage(onDamage)
   const database = new Sqlite(path, { timeout: contentionMsMax })
   const check = new SqliteCheck(path)
   try {
-    configure(database)
-    if (sizeBytesMax !== undefined) limitSize(database, sizeBytesMax)
+    configure(database, { busyMs: BUSY_MS, cacheKib: CACHE_KIB })
+    const pagesMax = sizeBytesMax === undefined ? undefined : limitSize(database, sizeBytesMax)
     const file = path === ':memory:' ? undefined : await CatalogFile.of(path)
     const isSmall = (file?.sizeBytes ?? 0) <= CHECKED_AT_ONCE_BYTES_MAX
     if (isSmall) requireSound(findDamage(database))
     else if (options.checksWhole) requireSound(await check.run())
     else void check.run().then((found) => found !== undefined && damage.found(new Error(found)))
-    const engine = sqliteEngine(database, { contentionMsMax, damage, file })
+    // What is in memory is the connection's own.
+    const inThread = file && connectionOf(() => new SqliteThreadDriver({ path, pagesMax }))
+    const engine = sqliteEngine(database, {
+      contentionMsMax,
+      damage,
+      file,
+      inThread,
+      rowsOnLoopMax,
+    })
     const turns = new SqliteTurns(new SqlLeases(engine))
-    return sqlCatalog(engine, { turns, beforeClose: () => check.close() })
+    const beforeClose = async () => {
+      check.close()
+      await inThread?.destroy()
+    }
+    return sqlCatalog(engine, { turns, beforeClose })
   } catch (error) {
     check.close()
     database.close()
@@ -78,45 +99,37 @@ function requireSound(found: string | undefined): void {
   if (found !== undefined) throw new CatalogDamagedError(`that database is damaged (${found})`)
 }
 
-function configure(database: Sqlite.Database): void {
-  database.pragma('journal_mode = WAL')
-  // FULL: an acknowledged commit survives power loss.
-  database.pragma('synchronous = FULL')
-  database.pragma('foreign_keys = ON')
-  database.pragma(`cache_size = -${CACHE_KIB}`)
-  database.pragma(`busy_timeout = ${BUSY_MS}`)
-  database.defaultSafeIntegers(true)
-}
-
-function limitSize(database: Sqlite.Database, sizeBytesMax: number): void {
+/** Returns how many pages that are. */
+function limitSize(database: Sqlite.Database, sizeBytesMax: number): number {
   const pageBytes = Number(database.pragma('page_size', { simple: true }))
-  database.pragma(`max_page_count = ${Math.max(1, Math.floor(sizeBytesMax / pageBytes))}`)
+  const pagesMax = Math.max(1, Math.floor(sizeBytesMax / pageBytes))
+  database.pragma(`max_page_count = ${pagesMax}`)
+  return pagesMax
 }
 
 interface EngineParts {
   readonly contentionMsMax: number
   readonly damage: Damage
   readonly file: CatalogFile | undefined
+  readonly inThread: Connection | undefined
+  readonly rowsOnLoopMax: number
 }
 
 function sqliteEngine(
   database: Sqlite.Database,
-  { contentionMsMax, damage, file }: EngineParts,
+  { contentionMsMax, damage, file, inThread, rowsOnLoopMax }: EngineParts,
 ): SqlEngine {
-  const connection = new Kysely<Database>({
-    dialect: {
-      createAdapter: () => new SqliteAdapter(),
-      createDriver: () => new SqliteDriver(database),
-      createIntrospector: (kysely) => new SqliteIntrospector(kysely),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
-    },
+  const connection = connectionOf(() => new SqliteDriver(database))
+  const group = new SqliteWriteGroup(connection, {
+    isInTransaction: () => database.inTransaction,
+    ...(inThread !== undefined && { inThread }),
   })
-  const group = new SqliteWriteGroup(connection, () => database.inTransaction)
   return {
     name: 'sqlite',
     contentionMsMax,
     connection,
-    transact: (work) => group.transact(work),
+    transact: (work, options) => group.transact(work, options),
+    rowsOnLoopMax: inThread === undefined ? Number.POSITIVE_INFINITY : rowsOnLoopMax,
     requireInPlace: () => file?.requireInPlace(),
     failureOf: sqliteFailure,
     damage,
@@ -132,6 +145,17 @@ function sqliteEngine(
     skipLocked: sql``,
     runTogether,
   }
+}
+
+function connectionOf(createDriver: () => Driver): Connection {
+  return new Kysely<Database>({
+    dialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver,
+      createIntrospector: (kysely) => new SqliteIntrospector(kysely),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  })
 }
 
 async function runTogether(

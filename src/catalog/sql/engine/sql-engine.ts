@@ -28,6 +28,11 @@ export interface FolderPlace {
   readonly above: readonly string[]
 }
 
+export interface TransactOptions {
+  /** Whether it has more rows than `rowsOnLoopMax`. */
+  readonly isLarge?: boolean
+}
+
 /** What differs between the engines. */
 export interface SqlEngine {
   /** Names the folder of the migrations, too. */
@@ -58,7 +63,15 @@ export interface SqlEngine {
    * All of the work, durable when it resolves, or nothing when it throws what the work throws.
    * Others' work may be part of the same transaction: when its end fails, it fails for all.
    */
-  transact<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>
+  transact<T>(
+    work: (transaction: SqlTransaction) => Promise<T>,
+    options?: TransactOptions,
+  ): Promise<T>
+  /**
+   * Work of more rows is large, and runs in a thread; infinite where the database is not in this
+   * process.
+   */
+  readonly rowsOnLoopMax: number
   /**
    * Held until the transaction ends, so that one reader at a time gives positions to events.
    * `undefined` where the database gives them when events are written.
@@ -111,12 +124,13 @@ export function read<T>(
 export async function write<T>(
   engine: SqlEngine,
   work: (transaction: SqlTransaction) => Promise<T>,
+  options: TransactOptions = {},
 ): Promise<T> {
   try {
     return await persistently(engine, async () => {
       engine.damage.refuse()
       engine.requireInPlace()
-      return writeOnce(engine, work)
+      return writeOnce(engine, work, options)
     })
   } catch (error) {
     if (error instanceof Refusal) return error.outcome
@@ -143,6 +157,7 @@ export async function forgetInRounds(
 async function writeOnce<T>(
   engine: SqlEngine,
   work: (transaction: SqlTransaction) => Promise<T>,
+  options: TransactOptions,
 ): Promise<T> {
   let isCommitting = false
   try {
@@ -150,7 +165,7 @@ async function writeOnce<T>(
       const result = await work(transaction)
       isCommitting = true
       return result
-    })
+    }, options)
   } catch (error) {
     if (isCommitting && LEAVES_UNKNOWN.includes(engine.failureOf(error))) {
       if (engine.failureOf(error) === 'damaged') engine.damage.found(error)
