@@ -111,6 +111,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
       jobs: new Jobs(lake, waiters),
       metrics,
       version: VERSION,
+      publicUrl: config.publicUrl,
       converter: new Converter({
         objects: lake.objects,
         engine: overrides.wrapEngine?.(ownEngine) ?? ownEngine,

@@ -49,11 +49,20 @@ export const REQUEST_PROBLEMS = {
     remedy: 'Split the request: stage files in several requests of one transaction.',
     retry: 'no',
   },
+  'headers-too-large': {
+    status: 431,
+    iceberg: { status: 431, type: 'BadRequestException' },
+    title: 'Headers too large',
+    meaning: 'The URL and the headers of the request are too long to be read.',
+    remedy: 'Send fewer or shorter headers, and long filters or lists in a body.',
+    retry: 'no',
+  },
   'upload-too-slow': {
     status: 408,
     iceberg: { status: 408, type: 'BadRequestException' },
-    title: 'Body too slow',
-    meaning: 'The body arrived so slowly that the connection was ended. Nothing was changed.',
+    title: 'Request too slow',
+    meaning:
+      'The body, or the headers, arrived so slowly that the connection was ended. Nothing was changed.',
     remedy: 'Send it again over a faster connection.',
     retry: 'yes',
   },

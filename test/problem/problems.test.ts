@@ -28,6 +28,7 @@ file-not-parquet 422 400 BadRequestException
 file-schema-mismatch 422 400 BadRequestException
 file-spans-partitions 422 400 BadRequestException
 filter-invalid 400 400 BadRequestException
+headers-too-large 431 431 BadRequestException
 host-not-allowed 421 421 BadRequestException
 idempotency-key-in-use 409 409 CommitFailedException
 idempotency-key-reused 422 422 UnprocessableEntityException

@@ -7,7 +7,15 @@ import type {
   ResponseDoc,
 } from './openapi.ts'
 
-/** A self-contained page without scripts. */
+/** Stands in the page where the address of the service goes. */
+const ADDRESS = '{address}'
+
+/** The page for a reader who has reached the service at this address. */
+export function addressedPage(page: string, address: string): string {
+  return page.replace(ADDRESS, () => escapeHtml(address))
+}
+
+/** A self-contained page without scripts, for `addressedPage`. */
 export function renderDocs(document: OpenApiDocument): string {
   const { info, tags, components } = document
   const sections = tags.map((tag) => ({ ...tag, operations: operationsOf(document, tag.name) }))
@@ -23,7 +31,7 @@ ${sections.map(links).join('')}
 </nav><main><h1>${escapeHtml(info.title)} API</h1>${paragraphs(info.description)}
 <p>For machines: <a href="/openapi.yaml">openapi.yaml</a>. The examples
 expect the URL of the service in a shell variable:</p>
-${pre('MORAINE=http://127.0.0.1:8181')}
+${pre(`MORAINE=${ADDRESS}`)}
 ${sections.map(section).join('')}
 <h2 id="shapes">Shapes</h2>${Object.entries(components.schemas).map(shape).join('')}
 </main></body></html>

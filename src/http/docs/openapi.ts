@@ -62,7 +62,8 @@ const DESCRIPTION = `Moraine keeps tables as immutable Apache Iceberg snapshots 
 Writers change them in transactions; readers get any table as it was at any moment.
 
 Every error is a problem document (RFC 9457): switch on its \`type\`, \`/problems/<code>\`,
-which says what to do.
+which says what to do. Below \`/iceberg\`, the Iceberg REST catalog, errors have the model of its
+specification instead: \`error\` with \`message\`, \`type\` and \`code\`.
 64-bit ids are text. Times are RFC 3339 in UTC. Unknown members and parameters are refused.
 Every response has an \`X-Request-Id\`, which is the client's own if it sent one.`
 

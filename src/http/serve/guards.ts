@@ -40,6 +40,9 @@ export class Guard {
       throw requestInvalid([{ path: 'url', message: 'must not contain a NUL character' }])
     }
     const authority = authorityOf(request)
+    if (authority === undefined && request.httpVersion !== '1.0') {
+      throw requestInvalid([{ path: 'Host', message: 'is missing' }])
+    }
     if (authority !== undefined && !this.#isOwnHost(authority)) throw hostNotAllowed(authority)
     if (!READING.has(request.method ?? '') && this.#isWriteOfOtherSite(request, authority)) {
       throw originNotAllowed(

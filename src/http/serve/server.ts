@@ -6,6 +6,7 @@ import { limitConnections } from './connection-limit.ts'
 import { watchEventLoop } from './event-loop.ts'
 import { cutIdleSockets } from './idle-sockets.ts'
 import { endSlowUploads, UPLOAD_PACE, type UploadPace } from './slow-uploads.ts'
+import { answerUnparsed } from './unparsed-requests.ts'
 
 /** How long open requests may continue after the stop. */
 const STOP_GRACE_MS = 10_000
@@ -38,6 +39,7 @@ export async function openServer(address: Address, options: ServerOptions): Prom
   cutIdleSockets(server, IDLE_SOCKET_MS)
   limitConnections(server, options.connectionsMax ?? CONNECTIONS_MAX)
   const endPace = endSlowUploads(server, options.uploadPace ?? UPLOAD_PACE)
+  answerUnparsed(server, options.log)
   // Otherwise Node asks for every body, also for one that is refused at once.
   server.on('checkContinue', (request, response) => server.emit('request', request, response))
   server.requestTimeout = 0 // uploads may take long; the idle timeout ends stalled ones
@@ -67,7 +69,9 @@ export function createHttpServer(app: Express): Server {
   Object.setPrototypeOf(AppResponse.prototype, app.response)
   app.request = AppRequest.prototype as Express['request']
   app.response = AppResponse.prototype as Express['response']
-  return createServer({ IncomingMessage: AppRequest, ServerResponse: AppResponse }, app)
+  const types = { IncomingMessage: AppRequest, ServerResponse: AppResponse }
+  // The guard refuses a request without a Host, with a problem document.
+  return createServer({ ...types, requireHostHeader: false }, app)
 }
 
 function listen(server: Server, { host, port }: Address): Promise<void> {

@@ -17,11 +17,11 @@ function buildInfo(version: string): Meter {
 
 /** Health, metrics and API documents. */
 export function operationsModule(platform: OperationsPlatform): Module {
-  const { catalog, requireWarehouse, version, metrics, dialects } = platform
+  const { catalog, requireWarehouse, version, metrics, dialects, publicUrl } = platform
   const pages = new Pages(dialects)
   return {
     name: 'operations',
-    routes: operatorRoutes({ catalog, requireWarehouse, version, metrics, pages }),
+    routes: operatorRoutes({ catalog, requireWarehouse, version, metrics, pages, publicUrl }),
     meters: [buildInfo(version)],
   }
 }

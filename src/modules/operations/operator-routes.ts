@@ -7,6 +7,7 @@ import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../http/route.ts'
 import { problemMarkdown } from '../../problem/problem-markdown.ts'
 import { PROBLEM_CODES, ProblemError } from '../../problem/problems.ts'
+import { ownAddress } from './own-address.ts'
 import type { Pages } from './pages.ts'
 
 const OPERATIONS_TAG: Tag = { name: 'operations', description: 'Health, metrics and documents.' }
@@ -22,6 +23,8 @@ export interface OperationsDependencies extends Stores<'ping'> {
   readonly version: string
   readonly metrics: Metrics
   readonly pages: Pages
+  /** Its own address behind a proxy. */
+  readonly publicUrl?: string | undefined
 }
 
 const Health = z
@@ -158,7 +161,7 @@ const metrics = ({ metrics: shown }: OperationsDependencies) =>
     }),
   )
 
-const openapi = ({ pages }: OperationsDependencies) =>
+const openapi = ({ pages, publicUrl }: OperationsDependencies) =>
   defineRoute(
     {
       method: 'get',
@@ -178,14 +181,14 @@ const openapi = ({ pages }: OperationsDependencies) =>
       problems: ['route-not-found'],
       curl: 'curl $MORAINE/openapi.yaml',
     },
-    async (): Promise<Reply> => {
-      const body = await pages.openapiYaml()
+    async ({ request }): Promise<Reply> => {
+      const body = await pages.openapiYaml(ownAddress(request, publicUrl))
       if (body !== undefined) return { status: 200, mediaType: 'application/yaml', body }
       throw new ProblemError('route-not-found', 'this service was installed without openapi.yaml')
     },
   )
 
-const docs = ({ pages }: OperationsDependencies) =>
+const docs = ({ pages, publicUrl }: OperationsDependencies) =>
   defineRoute(
     {
       method: 'get',
@@ -197,7 +200,11 @@ const docs = ({ pages }: OperationsDependencies) =>
       answers: [{ status: 200, description: 'The page.', shape: Text, mediaType: 'text/html' }],
       problems: [],
     },
-    (): Reply => ({ status: 200, mediaType: 'text/html', body: pages.docsHtml() }),
+    ({ request }): Reply => ({
+      status: 200,
+      mediaType: 'text/html',
+      body: pages.docsHtml(ownAddress(request, publicUrl)),
+    }),
   )
 
 const problem = defineRoute(

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Dialect } from '../../http/dialect.ts'
-import { renderDocs } from '../../http/docs/docs-page.ts'
+import { addressedPage, renderDocs } from '../../http/docs/docs-page.ts'
 import { buildOpenApi } from '../../http/docs/openapi.ts'
 
 // The same depth in src/modules/operations and dist/modules/operations.
@@ -16,18 +16,19 @@ export class Pages {
     this.#dialects = dialects
   }
 
-  /** The file; `undefined` if it was not installed with the service. */
-  async openapiYaml(): Promise<string | undefined> {
+  /** The file, for this address; `undefined` if it was not installed with the service. */
+  async openapiYaml(address: string): Promise<string | undefined> {
     try {
-      return await readFile(OPENAPI_YAML, 'utf8')
+      const text = await readFile(OPENAPI_YAML, 'utf8')
+      return text.replace(/^ {2}- url: \/$/m, () => `  - url: ${JSON.stringify(address)}`)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error
     }
   }
 
-  docsHtml(): string {
+  docsHtml(address: string): string {
     this.#html ??= renderDocs(buildOpenApi(this.#dialects()))
-    return this.#html
+    return addressedPage(this.#html, address)
   }
 }

@@ -85,6 +85,25 @@ test('the documentation needs nothing from elsewhere', async () => {
   expect(yaml.text).toContain('openapi: 3.1.0')
 })
 
+test('the documents show the address where they are read, and the Iceberg REST catalog', async () => {
+  const docs = await ask(service, '/docs')
+  expect(docs.text).toContain(`MORAINE=${service.url}<`)
+  expect(docs.text).toContain('/iceberg/v1/namespaces/{namespace}/tables/{table}')
+  const yaml = await ask(service, '/openapi.yaml')
+  expect(yaml.text).toContain(`  - url: "${service.url}"`)
+  expect(yaml.text).toContain('  /iceberg/v1/namespaces/{namespace}/tables/{table}:')
+  const port = new URL(service.url).port
+  const other = await ask(service, '/docs', { headers: { Host: `lake.localhost:${port}` } })
+  expect(other.text).toContain(`MORAINE=http://lake.localhost:${port}<`)
+})
+
+test('behind a proxy they show the address of the setting', async () => {
+  const environment = { MORAINE_PUBLIC_URL: 'https://lake.example.org' }
+  const proxied = await startTestService({ environment })
+  expect((await ask(proxied, '/docs')).text).toContain('MORAINE=https://lake.example.org<')
+  await proxied.close()
+})
+
 test('the type of a problem leads to its explanation', async () => {
   for (const code of PROBLEM_CODES) {
     const { status, text } = await ask(service, `/problems/${code}`)
