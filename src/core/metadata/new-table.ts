@@ -18,7 +18,7 @@ import {
   requireFormatVersion,
   unreservedProperties,
 } from './property-update.ts'
-import { checkSchema, checkSchemaVersion } from './schema-check.ts'
+import { checkDistinctNames, checkSchema, checkSchemaVersion } from './schema-check.ts'
 import { checkPartitionFields, checkSortFields } from './spec-check.ts'
 import { checkRequirements } from './table-requirement.ts'
 import type {
@@ -52,6 +52,7 @@ export function newTableDefinition(request: NewTableRequest): TableDefinition {
   const formatVersion = formatVersionOf(given)
   const properties = { ...NEW_TABLE_PROPERTIES, ...unreservedProperties(given) }
   checkSchemaVersion(checkSchema(request.schema), formatVersion)
+  checkDistinctNames(request.schema)
   checkProperties(properties)
   const { schema, lastColumnId, freshIds } = withFreshIds(request.schema)
   const spec = freshSpec(request.spec, freshIds)

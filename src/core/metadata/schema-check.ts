@@ -1,4 +1,4 @@
-import { childFields, findField, findPathToField } from '../schema/schema-lookup.ts'
+import { childFields, findField, findPathToField, foldName } from '../schema/schema-lookup.ts'
 import type { TableDefinition } from '../table/table.ts'
 import { type Field, isNested, type Schema, type Type, typeName } from '../value/type.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'
@@ -42,6 +42,30 @@ export function checkSchema(schema: Schema): readonly FieldAtPath[] {
   }
   for (const id of schema.identifierFieldIds) checkIdentifierField(schema, id)
   return found
+}
+
+/**
+ * Refuses columns of one struct whose names differ in case only, which neither DuckDB nor Spark can
+ * tell apart, unless a present schema already has such.
+ */
+export function checkDistinctNames(schema: Schema, present: readonly Schema[] = []): void {
+  const path = sameIgnoringCase(schema.fields, '')
+  if (path === undefined) return
+  if (present.some(({ fields }) => sameIgnoringCase(fields, '') !== undefined)) return
+  throw invalidUpdate(
+    `Invalid schema: two fields are called ${shortened(path)}, ignoring case: rename one of them`,
+  )
+}
+
+function sameIgnoringCase(fields: readonly Field[], above: string): string | undefined {
+  const names = new Set<string>()
+  for (const { name, type } of fields) {
+    if (names.has(foldName(name))) return above + name
+    names.add(foldName(name))
+    const below = sameIgnoringCase(childFields(type), `${above}${name}.`)
+    if (below !== undefined) return below
+  }
+  return undefined
 }
 
 /**

@@ -1,6 +1,6 @@
 import { highestFieldId } from '../schema/schema-lookup.ts'
 import type { Schema } from '../value/type.ts'
-import { checkSchema, checkSchemaVersion, schemaKey } from './schema-check.ts'
+import { checkDistinctNames, checkSchema, checkSchemaVersion, schemaKey } from './schema-check.ts'
 import type { TableDraft } from './table-draft.ts'
 import { LAST_ADDED } from './table-update.ts'
 import { invalidUpdate } from './update-problem.ts'
@@ -16,6 +16,7 @@ export function addSchema(draft: TableDraft, schema: Schema): void {
   const key = schemaKey(schema)
   const known = draft.schemaIdsByKey.get(key)
   const schemaId = known ?? schemas.reduce((next, other) => Math.max(next, other.schemaId + 1), 0)
+  if (known === undefined) checkDistinctNames(schema, schemas)
   draft.lastAddedSchemaId = schemaId
   if (known !== undefined) return
   draft.schemaIdsByKey.set(key, schemaId)

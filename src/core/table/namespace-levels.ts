@@ -12,21 +12,24 @@ const NAMESPACE_BYTES_MAX = 1_024
 const UNUSABLE = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u
 
 /** Requires at least one level, each any text without control characters. Throws `name-invalid`. */
-export function requireNamespaceLevels(levels: readonly string[]): readonly string[] {
+export function requireNamespaceLevels(
+  levels: readonly string[],
+  whole = levels.join('.'),
+): readonly string[] {
   if (levels.length === 0) throw invalidName('', 'a namespace must have at least one level')
-  for (const level of levels) requireNamePart(level, 'a level of a namespace')
+  for (const level of levels) requireNamePart(level, 'a level of a namespace', whole)
   if (bytesOf(levels.join('.')) > NAMESPACE_BYTES_MAX) {
     throw invalidName(levels.join('.'), `a namespace may have at most ${NAMESPACE_BYTES_MAX} bytes`)
   }
   return levels
 }
 
-/** Throws `name-invalid`; `what` is how messages call the part. */
-export function requireNamePart(part: string, what: string): void {
-  if (part === '') throw invalidName(part, `${what} must not be empty`)
-  if (UNUSABLE.test(part)) throw invalidName(part, `${what} must not contain control characters`)
+/** Throws `name-invalid`; `what` is how messages call the part, `whole` what it is a part of. */
+export function requireNamePart(part: string, what: string, whole = part): void {
+  if (part === '') throw invalidName(whole, `${what} must not be empty`)
+  if (UNUSABLE.test(part)) throw invalidName(whole, `${what} must not contain control characters`)
   if (bytesOf(part) > NAME_BYTES_MAX) {
-    throw invalidName(part, `${what} may have at most ${NAME_BYTES_MAX} bytes`)
+    throw invalidName(whole, `${what} may have at most ${NAME_BYTES_MAX} bytes`)
   }
 }
 

@@ -1,4 +1,4 @@
-import { formatTableName, type NamespacedName } from './table-name.ts'
+import type { NamespacedName } from './table-name.ts'
 
 /** Longest part of a name that a message repeats, in characters. */
 const SHOWN_MAX = 200
@@ -15,5 +15,5 @@ export function shownNamespace(levels: readonly string[]): string {
 
 /** Dotted, with its namespace. */
 export function shownName({ namespace, name }: NamespacedName): string {
-  return shown(formatTableName(namespace, name))
+  return shownNamespace([...namespace, name])
 }

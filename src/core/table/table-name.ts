@@ -1,4 +1,5 @@
 import { CatalogError } from '../errors.ts'
+import { requireNamePart, requireNamespaceLevels } from './namespace-levels.ts'
 
 export const DEFAULT_NAMESPACE: readonly string[] = ['default']
 
@@ -7,7 +8,8 @@ const PART_RULE =
   'a name begins with a letter or an underscore and has at most 128 letters, digits, _ and -'
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const NAMESPACE_LEVELS_MAX = 8
-const IDENTIFIER_LENGTH_MAX = (NAMESPACE_LEVELS_MAX + 1) * 129
+/** More than the bytes of a namespace and a name. */
+const IDENTIFIER_LENGTH_MAX = 2_048
 
 export interface NamespacedName {
   readonly namespace: readonly string[]
@@ -17,15 +19,23 @@ export type TableIdentifier = { readonly tableUuid: string } | NamespacedName
 
 /**
  * Parses `name` (in the namespace `default`), `namespace.name`, `a.b.name`, or a UUID, which takes
- * precedence. Throws `name-invalid`.
+ * precedence. The parts are any that Iceberg's clients may have made, but have no dots. Throws
+ * `name-invalid`.
  */
 export function parseTableIdentifier(text: string): TableIdentifier {
   return UUID.test(text) ? { tableUuid: text.toLowerCase() } : parseDottedName(text)
 }
 
-/** Parses `a.b` into its levels. Throws `name-invalid`. */
+/** Parses `a.b` into its levels, as they are found. Throws `name-invalid`. */
 export function parseNamespace(text: string): readonly string[] {
-  const levels = partsOf(text)
+  requireShort(text)
+  return requireNamespaceLevels(text.split('.'), text)
+}
+
+/** Parses `a.b` into the levels of a new namespace. Throws `name-invalid`. */
+export function parseNewNamespace(text: string): readonly string[] {
+  const levels = parseNamespace(text)
+  for (const level of levels) requireNewPart(level, text)
   if (levels.length > NAMESPACE_LEVELS_MAX) throw tooDeep(text)
   return levels
 }
@@ -44,9 +54,11 @@ export function parseNewTableName({
   if (UUID.test(name)) {
     throw invalidName(name, 'a table named like a UUID could not be reached')
   }
-  if (namespace === undefined) return parseDottedName(name)
-  requirePart(name, name)
-  return { namespace: parseNamespace(namespace), name }
+  const parsed =
+    namespace === undefined ? parseDottedName(name) : { namespace: parseNamespace(namespace), name }
+  requireNewPart(parsed.name, name)
+  if (parsed.namespace.length > NAMESPACE_LEVELS_MAX) throw tooDeep(name)
+  return parsed
 }
 
 /** The dotted name, always with its namespace. */
@@ -54,24 +66,30 @@ export function formatTableName(namespace: readonly string[], name: string): str
   return [...namespace, name].join('.')
 }
 
+/**
+ * How `/v1` finds a table or view: by its dotted name, or by its id where the dots would be
+ * misread.
+ */
+export function formatIdentifier({ namespace, name }: NamespacedName, uuid: string): string {
+  const isMisread = [...namespace, name].some((part) => part.includes('.')) || UUID.test(name)
+  return isMisread ? uuid : formatTableName(namespace, name)
+}
+
 function parseDottedName(text: string): NamespacedName {
-  const parts = partsOf(text)
-  const namespace = parts.slice(0, -1)
-  if (namespace.length > NAMESPACE_LEVELS_MAX) throw tooDeep(text)
-  return {
-    namespace: namespace.length === 0 ? DEFAULT_NAMESPACE : namespace,
-    name: parts.at(-1) ?? '',
-  }
-}
-
-function partsOf(text: string): string[] {
-  if (text.length > IDENTIFIER_LENGTH_MAX) throw tooDeep(text)
+  requireShort(text)
   const parts = text.split('.')
-  for (const part of parts) requirePart(part, text)
-  return parts
+  const name = parts.at(-1) ?? ''
+  requireNamePart(name, 'a name', text)
+  const above = parts.slice(0, -1)
+  const namespace = above.length === 0 ? DEFAULT_NAMESPACE : requireNamespaceLevels(above, text)
+  return { namespace, name }
 }
 
-function requirePart(part: string, text: string): void {
+function requireShort(text: string): void {
+  if (text.length > IDENTIFIER_LENGTH_MAX) throw tooDeep(text)
+}
+
+function requireNewPart(part: string, text: string): void {
   if (!PART.test(part)) throw invalidName(text, PART_RULE)
 }
 

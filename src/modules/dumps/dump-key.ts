@@ -61,9 +61,13 @@ export function versionOf({ snapshot, schema }: DumpTarget): DumpVersion {
   return schema.schemaId === schemaId ? { snapshotId } : { snapshotId, schemaId: schema.schemaId }
 }
 
-/** The version in the name keeps downloaders from joining halves of two dumps. */
+/**
+ * The version in the name keeps downloaders from joining halves of two dumps. Safe in a shell: names
+ * of tables may have any characters.
+ */
 export function fileNameOf(target: DumpTarget): string {
-  return `${target.state.name}-${versionText(versionOf(target))}.${extensionOf(target)}`
+  const name = target.state.name.replaceAll(/[^\p{L}\p{N}_-]/gu, '_')
+  return `${name}-${versionText(versionOf(target))}.${extensionOf(target)}`
 }
 
 /** Unique among all dumps of this catalog. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import type { NamespaceProperties, NamespaceRecord } from '../../catalog/namespace-store.ts'
-import { parseNamespace } from '../../core/table/table-name.ts'
+import { parseNewNamespace } from '../../core/table/table-name.ts'
 import type { Privilege } from '../../http/authorizer.ts'
 import { cutPage, parsePageToken } from '../../http/page-token.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
@@ -56,7 +56,7 @@ const create = (deps: Stores<'namespaces'>) =>
         `-d '{"name":"aviation.us","properties":{"owner":"flight-data"}}'`,
     },
     async ({ authorize, body, keeper }) => {
-      const levels = parseNamespace(body.name)
+      const levels = parseNewNamespace(body.name)
       await authorize('create', [{ on: 'namespace', name: levels.slice(0, -1) }])
       const namespace = { levels, properties: body.properties ?? {} }
       const headers = { Location: `${NAMESPACES}/${body.name}` }

@@ -2,7 +2,7 @@ import { describePartitioning } from '../../core/partition/partitioning.ts'
 import { describeColumns } from '../../core/schema/column-definition.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
-import { formatTableName } from '../../core/table/table-name.ts'
+import { formatIdentifier } from '../../core/table/table-name.ts'
 import { readAliases, readDescription } from '../../core/table-properties.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { aroundMember } from '../../formats/json/json-text.ts'
@@ -34,7 +34,7 @@ export function tableToJson(
     table_id: definition.tableUuid,
     name: state.name,
     namespace: state.namespace.join('.'),
-    identifier: formatTableName(state.namespace, state.name),
+    identifier: formatIdentifier(state, definition.tableUuid),
     ...readDescription(definition.properties),
     location: definition.location,
     format_version: definition.formatVersion,
@@ -90,7 +90,7 @@ export function summaryToJson(table: TableSummary) {
     table_id: table.tableUuid,
     name: table.name,
     namespace: table.namespace.join('.'),
-    identifier: formatTableName(table.namespace, table.name),
+    identifier: formatIdentifier(table, table.tableUuid),
     location: table.location,
     created_at: timeText(table.createdAtMs),
     updated_at: timeText(table.lastUpdatedMs),

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import {
+  formatIdentifier,
   formatTableName,
   parseNamespace,
+  parseNewNamespace,
   parseNewTableName,
   parseTableIdentifier,
 } from '../../../src/core/table/table-name.ts'
@@ -28,33 +30,49 @@ describe('parseTableIdentifier', () => {
     expect(parseTableIdentifier(text)).toEqual(identifier)
   })
 
-  test.each([
+  const unusable = [
     '',
     '.',
     'a.',
     '.a',
     'a..b',
-    '1a',
-    '-a',
-    'a b',
-    'a/b',
-    'ä',
     'a\u0000',
     'a\n',
-    "a'; drop",
-    `a${'b'.repeat(128)}`,
-    'a.b.c.d.e.f.g.h.i.j',
+    'a\ud800',
     'x.'.repeat(1_000_000),
-  ])('%.30j is refused', (text) => {
+  ]
+  test.each(unusable)('%.30j is refused', (text) => {
     expect(() => parseTableIdentifier(text)).toThrow(refusal(text))
     expect(() => parseNamespace(text)).toThrow(refusal(text))
+    expect(() => parseNewNamespace(text)).toThrow(refusal(text))
+    expect(() => parseNewTableName({ name: text })).toThrow(refusal(text))
   })
 
-  test('eight levels of namespace are the most', () => {
+  test.each(['1a', '-a', 'a b', 'a/b', 'Mixed Case é', "a'; drop", `a${'b'.repeat(128)}`])(
+    '%.30j is found where Iceberg’s clients made it, but not made',
+    (text) => {
+      expect(parseTableIdentifier(text)).toEqual({ namespace: ['default'], name: text })
+      expect(parseTableIdentifier(`${text}.t`)).toEqual({ namespace: [text], name: 't' })
+      expect(parseNamespace(text)).toEqual([text])
+      expect(() => parseNewNamespace(text)).toThrow(refusal(text))
+      expect(() => parseNewTableName({ name: text })).toThrow(refusal(text))
+      expect(parseNewTableName({ namespace: text, name: 't' })).toEqual({
+        namespace: [text],
+        name: 't',
+      })
+    },
+  )
+
+  test('eight levels are the most of a new namespace', () => {
     const levels = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
-    expect(parseNamespace(levels.join('.'))).toEqual(levels)
-    expect(parseTableIdentifier(`${levels.join('.')}.t`)).toEqual({ namespace: levels, name: 't' })
-    expect(() => parseNamespace(`${levels.join('.')}.i`)).toThrow('at most 8 levels')
+    expect(parseNewNamespace(levels.join('.'))).toEqual(levels)
+    expect(parseNewTableName({ name: `${levels.join('.')}.t` })).toEqual({
+      namespace: levels,
+      name: 't',
+    })
+    expect(() => parseNewNamespace(`${levels.join('.')}.i`)).toThrow('at most 8 levels')
+    expect(() => parseNewTableName({ name: `${levels.join('.')}.i.t` })).toThrow('at most 8 levels')
+    expect(parseNamespace(`${levels.join('.')}.i`)).toHaveLength(9)
   })
 
   test('every name is found again from its dotted form', () => {
@@ -69,6 +87,19 @@ describe('parseTableIdentifier', () => {
         expect(parseTableIdentifier(text)).toEqual({ namespace, name })
       }),
     )
+  })
+})
+
+describe('formatIdentifier', () => {
+  test.each([
+    [['sky'], 'planets', 'sky.planets'],
+    [['Mixed Case é'], 'a/b', 'Mixed Case é.a/b'],
+    // Dots of a name, and a name like an id, would be misread.
+    [['sky'], 'near.planets', UUID],
+    [['v1.2'], 'planets', UUID],
+    [['sky'], '00000000-03fe-4693-9a96-a0705ddf69c1', UUID],
+  ])('%j %s', (namespace, name, identifier) => {
+    expect(formatIdentifier({ namespace, name }, UUID)).toBe(identifier)
   })
 })
 

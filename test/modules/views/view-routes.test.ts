@@ -162,7 +162,7 @@ test.each<[string, object, number, string]>([
     'column-type-unknown',
   ],
   ['a column twice', { schema: { columns: [...columns, ...columns] } }, 422, 'schema-invalid'],
-  ['a bad namespace', { default_namespace: 'a b' }, 400, 'name-invalid'],
+  ['a bad namespace', { default_namespace: 'a..b' }, 400, 'name-invalid'],
 ])('a view with %s is refused', async (_, more, status, code) => {
   expect((await refused(create('odd', more))).slice(0, 2)).toEqual([status, code])
   expect((await read('odd')).status).toBe(404)
