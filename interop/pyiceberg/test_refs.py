@@ -99,3 +99,12 @@ def test_only_refs_are_loaded_when_asked(namespace, table):
     assert ids(brief.scan()) == [1, 2, 3]
     brief.append(numbers(4))
     assert len(connect().load_table((namespace, "t")).snapshots()) == 4
+
+
+def test_the_log_has_the_times_of_the_snapshots(table):
+    times = {snapshot.snapshot_id: snapshot.timestamp_ms for snapshot in table.snapshots()}
+    assert [times[entry.snapshot_id] for entry in table.history()] == [
+        entry.timestamp_ms for entry in table.history()
+    ]
+    for snapshot_id, time in times.items():
+        assert table.snapshot_as_of_timestamp(time).snapshot_id == snapshot_id

@@ -69,11 +69,12 @@ def test_deletion_vectors_of_version_3_are_written_and_dumped(spark, namespace, 
 
 def test_the_past_is_read_by_id_time_and_ref(spark, table):
     spark.sql(f"INSERT INTO {table} VALUES (4, 'd', NULL)")
-    # A moment is looked up in the log: the time of a snapshot is its writer's, the log's is ours.
-    log = spark.sql(f"SELECT snapshot_id, made_current_at FROM {table}.history ORDER BY 2")
-    first = log.collect()[0]
+    log = spark.sql(f"SELECT snapshot_id, committed_at FROM {table}.snapshots ORDER BY 2")
+    first, second = log.collect()
     assert ids(spark, f"SELECT id FROM {table} VERSION AS OF {first.snapshot_id}") == [1, 2, 3]
-    assert ids(spark, f"SELECT id FROM {table} TIMESTAMP AS OF '{first.made_current_at}'") == [1, 2, 3]
+    assert ids(spark, f"SELECT id FROM {table} TIMESTAMP AS OF '{first.committed_at}'") == [1, 2, 3]
+    last = f"SELECT id FROM {table} TIMESTAMP AS OF '{second.committed_at}'"
+    assert ids(spark, last) == [1, 2, 3, 4]
     spark.sql(f"ALTER TABLE {table} CREATE TAG old AS OF VERSION {first.snapshot_id}")
     spark.sql(f"ALTER TABLE {table} CREATE BRANCH work")
     spark.sql(f"INSERT INTO {table}.branch_work VALUES (5, 'e', NULL)")

@@ -1,6 +1,6 @@
 import { UNSORTED } from '../partition/partition-spec.ts'
 import type { SnapshotLogEntry } from '../table/snapshot.ts'
-import { nextTimestampMs } from '../table/snapshot-log.ts'
+import { loggedTimestampMs, nextTimestampMs } from '../table/snapshot-log.ts'
 import {
   currentSchema,
   defaultSpec,
@@ -39,7 +39,7 @@ export function applyTableUpdates(
   dropDangling(draft)
   const definition = draft.finishDefinition()
   if (definition !== base.definition) checkDefinition(definition, draft, base.definition)
-  return changeOf(base, definition, { draft, nowMs: context.nowMs })
+  return changeOf(base, definition, { draft, context })
 }
 
 type Rules = {
@@ -151,15 +151,15 @@ function checkDefinition(
 /**
  * Readers in Java require that the snapshot log is sorted, that the table was updated no earlier
  * than its last entry, and that the entry is of the current snapshot. The table's time increases
- * with every change. A change that moves the main branch adds one entry, with the table's new time,
- * which is therefore later than all others. A snapshot that was current only between two updates of
- * one commit was never visible, and has no entry. The time is the service's, not the snapshot's, so
- * that the past of a table never changes.
+ * with every change. A change that moves the main branch adds one entry, later than all others:
+ * with the time of the snapshot if it is new, as `loggedTimestampMs` says, else with the table's
+ * new time. A snapshot that was current only between two updates of one commit was never visible,
+ * and has no entry.
  */
 function changeOf(
   base: TableState,
   definition: TableDefinition,
-  { draft, nowMs }: { readonly draft: TableDraft; readonly nowMs: number },
+  { draft, context }: { readonly draft: TableDraft; readonly context: UpdateContext },
 ): TableChange {
   const { snapshots, mainSnapshotId } = draft
   const newSnapshots = snapshots.added
@@ -175,16 +175,24 @@ function changeOf(
     removedSnapshotIds.length === 0
   if (isSame) return { state: base, newSnapshots, removedSnapshotIds, newLogEntries: [] }
 
+  const { nowMs, lastLoggedMs = base.lastUpdatedMs } = context
   const timestampMs = nextTimestampMs(nowMs, base.lastUpdatedMs)
+  const current = mainSnapshotId === undefined ? undefined : snapshots.find(mainSnapshotId)
+  const isNew = newSnapshots.some(({ snapshotId }) => snapshotId === mainSnapshotId)
+  const loggedMs =
+    isNew && current !== undefined
+      ? loggedTimestampMs(current.timestampMs, { lastLoggedMs, nowMs, timestampMs })
+      : timestampMs
   const newLogEntries: SnapshotLogEntry[] =
-    isMainSame || mainSnapshotId === undefined ? [] : [{ timestampMs, snapshotId: mainSnapshotId }]
+    isMainSame || mainSnapshotId === undefined
+      ? []
+      : [{ timestampMs: loggedMs, snapshotId: mainSnapshotId }]
   const state = {
     ...base,
     definition,
     lastSequenceNumber: draft.lastSequenceNumber,
-    lastUpdatedMs: timestampMs,
-    currentSnapshot:
-      mainSnapshotId === undefined ? undefined : draft.snapshots.find(mainSnapshotId),
+    lastUpdatedMs: Math.max(timestampMs, loggedMs),
+    currentSnapshot: current,
     refs,
   }
   return { state, newSnapshots, removedSnapshotIds, newLogEntries }

@@ -95,7 +95,10 @@ export function createFromUpdates(
 ): TableChange {
   checkRequirements(requirements, undefined)
   const unmade = unmadeTable(updates, identity)
-  const change = applyTableUpdates(unmade, updates, { nowMs: identity.nowMs })
+  const change = applyTableUpdates(unmade, updates, {
+    nowMs: identity.nowMs,
+    lastLoggedMs: Number.NEGATIVE_INFINITY,
+  })
   const { definition } = change.state
   if (definition.schemas.length === 0) throw invalidUpdate('Cannot create a table without a schema')
   requireLocation(definition.location)

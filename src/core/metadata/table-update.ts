@@ -74,6 +74,8 @@ export type TableRequirement =
 
 export interface UpdateContext {
   readonly nowMs: number
+  /** Time of the last entry of the log; if absent, that of the table's last change. */
+  readonly lastLoggedMs?: number
   /**
    * Called only for ids that `snapshotIdsMentioned` returns. If absent, only the current snapshot
    * exists.

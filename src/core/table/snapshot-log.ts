@@ -24,3 +24,22 @@ export function snapshotAsAt(
 export function nextTimestampMs(nowMs: number, lastUpdatedMs: number): number {
   return Math.max(nowMs, lastUpdatedMs + 1)
 }
+
+/** How far the clock of a writer may be ahead of ours. */
+const SKEW_MS_MAX = 1_000
+
+/**
+ * The time that the log says of a new snapshot of another writer: the snapshot's own, under which
+ * engines look for it (`TIMESTAMP AS OF`), unless that would change the order of the log, or the
+ * snapshot would be of the future. Then the service's, `timestampMs`.
+ */
+export function loggedTimestampMs(
+  snapshotMs: number,
+  {
+    lastLoggedMs,
+    nowMs,
+    timestampMs,
+  }: { readonly lastLoggedMs: number; readonly nowMs: number; readonly timestampMs: number },
+): number {
+  return lastLoggedMs < snapshotMs && snapshotMs <= nowMs + SKEW_MS_MAX ? snapshotMs : timestampMs
+}

@@ -180,10 +180,25 @@ async function changeOf(
   const existing = await snapshotsMentioned(deps, base, request)
   const change = applyTableUpdates(base, request.updates, {
     nowMs: deps.ambient.nowMs(),
+    lastLoggedMs: await lastLoggedMs(deps, base, request),
     findSnapshot: (snapshotId) => existing.get(snapshotId),
   })
   await requireUnused(deps, base, change)
   return { base, change }
+}
+
+/** Looked up only where a new snapshot is not later than everything that the table knows. */
+async function lastLoggedMs(
+  { catalog }: Stores<'snapshots'>,
+  { definition: { tableUuid }, lastUpdatedMs }: TableState,
+  { updates }: TableRequest,
+): Promise<number> {
+  const isEarlier = updates.some((update) => {
+    return update.action === 'add-snapshot' && update.snapshot.timestampMs <= lastUpdatedMs
+  })
+  if (!isEarlier) return lastUpdatedMs
+  const [last] = await catalog.snapshots.pageLog({ tableUuid, limit: 1 })
+  return last?.timestampMs ?? Number.NEGATIVE_INFINITY
 }
 
 async function snapshotsMentioned(

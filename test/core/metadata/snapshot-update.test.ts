@@ -33,7 +33,27 @@ function grown(version: 2 | 3 = 2): TableModel {
 }
 
 describe('add-snapshot', () => {
-  test('keeps the time that its writer gave, and logs the time of the commit', () => {
+  test('logs the time that its writer gave, if it is new and not of the future', () => {
+    const model = new TableModel()
+      .apply([addSnapshot(1n, 1n, { timestampMs: BORN_MS + 20 }), setRef('main', 1n)], BORN_MS + 50)
+      .apply([addSnapshot(2n, 2n, { timestampMs: BORN_MS + 20_000 }), setRef('main', 2n)])
+      .apply([addSnapshot(3n, 3n, { timestampMs: BORN_MS + 900 })], BORN_MS + 60)
+      .apply([setRef('main', 3n)], BORN_MS + 990)
+    expect(model.log).toEqual([
+      { timestampMs: BORN_MS + 20, snapshotId: 1n },
+      { timestampMs: BORN_MS + 51, snapshotId: 2n },
+      // It was there before it became the current one.
+      { timestampMs: BORN_MS + 990, snapshotId: 3n },
+    ])
+    const ahead = model.apply(
+      [addSnapshot(4n, 4n, { timestampMs: BORN_MS + 2_000 }), setRef('main', 4n)],
+      BORN_MS + 1_000,
+    )
+    expect(ahead.log.at(-1)).toEqual({ timestampMs: BORN_MS + 2_000, snapshotId: 4n })
+    expect(ahead.state.lastUpdatedMs).toBe(BORN_MS + 2_000)
+  })
+
+  test('of a time before the last entry is logged with the time of the commit', () => {
     const model = new TableModel().apply(
       [addSnapshot(1n, 1n, { timestampMs: 5 }), setRef('main', 1n)],
       BORN_MS + 50,
