@@ -85,7 +85,7 @@ test('the documentation needs nothing from elsewhere', async () => {
   expect(yaml.text).toContain('openapi: 3.1.0')
 })
 
-test('the documents show the address where they are read, and the Iceberg REST catalog', async () => {
+test('documents show the address where they are read, and the Iceberg REST catalog', async () => {
   const docs = await ask(service, '/docs')
   expect(docs.text).toContain(`MORAINE=${service.url}<`)
   expect(docs.text).toContain('/iceberg/v1/namespaces/{namespace}/tables/{table}')
