@@ -1,5 +1,3 @@
-import type { NamespacedName } from './table-name.ts'
-
 /** Longest part of a name that a message repeats, in characters. */
 const SHOWN_MAX = 200
 
@@ -14,6 +12,12 @@ export function shownNamespace(levels: readonly string[]): string {
 }
 
 /** Dotted, with its namespace. */
-export function shownName({ namespace, name }: NamespacedName): string {
+export function shownName({
+  namespace,
+  name,
+}: {
+  readonly namespace: readonly string[]
+  readonly name: string
+}): string {
   return shownNamespace([...namespace, name])
 }

@@ -62,8 +62,8 @@ export function versionOf({ snapshot, schema }: DumpTarget): DumpVersion {
 }
 
 /**
- * The version in the name keeps downloaders from joining halves of two dumps. Safe in a shell: names
- * of tables may have any characters.
+ * The version in the name keeps downloaders from joining halves of two dumps. Safe in a shell:
+ * names of tables may have any characters.
  */
 export function fileNameOf(target: DumpTarget): string {
   const name = target.state.name.replaceAll(/[^\p{L}\p{N}_-]/gu, '_')
