@@ -126,6 +126,39 @@ export function describeTransactions(catalog: () => Catalog): void {
       expect(change?.removedPaths).toEqual(removedPaths)
     })
 
+    test('what is staged to long lists is listed whole, or not yet', async () => {
+      const id = await start()
+      const paths = (from: number) => Array.from({ length: 1_000 }, (_, i) => `f:/${from + i}`)
+      const stageAll = async (tableUuid: string, from: number) => {
+        const addedFiles = paths(from).map((path) => stagedFileOf(path))
+        const staging = { tableUuid, addedFiles, removedPaths: paths(from + 50_000) }
+        expect(await stage(id, staging)).toEqual({ outcome: 'staged' })
+      }
+      await stageAll('moons', 0)
+      await stageAll('planets', 1_000)
+      let isDone = false
+      const staging = (async () => {
+        for (let from = 2_000; from < 6_000; from += 1_000) await stageAll('moons', from)
+        isDone = true
+      })()
+      do {
+        const lengths = (await catalog().transactions.listStaged(id)).map((change) => [
+          change.addedFiles.length % 1_000,
+          change.addedFiles.length - change.removedPaths.length,
+        ])
+        expect(lengths).toEqual([
+          [0, 0],
+          [0, 0],
+        ])
+      } while (!isDone)
+      await staging
+      const [moons, planets] = await catalog().transactions.listStaged(id)
+      const listed = moons?.addedFiles.map(({ dataFile }) => dataFile.path)
+      expect(listed).toEqual([0, 2_000, 3_000, 4_000, 5_000].flatMap(paths))
+      expect(planets?.addedFiles.map(({ dataFile }) => dataFile.path)).toEqual(paths(1_000))
+      expect(planets?.removedPaths).toEqual(paths(51_000))
+    })
+
     test('every field of a data file survives staging', async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(dataFiles, { minLength: 1, maxLength: 3 }), async (some) => {

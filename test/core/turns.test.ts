@@ -1,4 +1,5 @@
-import { Turns } from '../../src/core/turns.ts'
+import fc from 'fast-check'
+import { sortInTurns, Turns } from '../../src/core/turns.ts'
 
 function hold(ms: number): void {
   const end = performance.now() + ms
@@ -26,4 +27,16 @@ test('one of many long works has a slice in each turn of the event loop, in orde
   isOver = true
   expect(new Set(slices.map((slice) => slice.turn)).size).toBe(slices.length)
   expect(slices.map(({ who }) => who)).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2])
+})
+
+test('sorting in turns is sorting, and keeps the order of equals', async () => {
+  const keys = fc.array(fc.nat(50), { maxLength: 3_000, size: 'max' })
+  await fc.assert(
+    fc.asyncProperty(keys, async (some) => {
+      const items = some.map((key, index) => ({ key, index }))
+      const sorted = await sortInTurns(items, (left, right) => left.key - right.key)
+      expect(sorted).toEqual(items.toSorted((left, right) => left.key - right.key))
+    }),
+    { numRuns: 30 },
+  )
 })

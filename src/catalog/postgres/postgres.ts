@@ -25,8 +25,9 @@ const CONTENTION_MS_MAX = 10_000
 // Above the server's own limit for transactions, which answers with a reason; this one is for reads
 // and for servers that fall silent.
 const REPLY_MS_MAX = 35_000
-// Of one statement; the protocol counts in 16 bits.
-const PARAMETERS_MAX = 65_535
+// Of one statement. The protocol counts in 16 bits; this many are joined in some milliseconds, and
+// others work in between.
+const PARAMETERS_MAX = 10_000
 /** "moraine" in ASCII: one lock for all who migrate a database. */
 const MIGRATION_LOCK = 0x6d6f7261696e65n
 /** Beside it, for all who give positions to events. */
@@ -174,7 +175,8 @@ async function runTogether(
   let parameterCount = 0
   for (const statement of statements) {
     const compiled = statement.compile()
-    if (parameterCount + compiled.parameters.length > PARAMETERS_MAX) {
+    const isTooLong = parameterCount + compiled.parameters.length > PARAMETERS_MAX
+    if (isTooLong && together.length > 0) {
       await transaction.executeQuery(joined(together))
       together = []
       parameterCount = 0

@@ -47,8 +47,11 @@ export async function commitAll(
     raised.raise(tableCommitted(table, commit, before))
   }
   for (const table of tables) await forgetSnapshots(transaction, table)
-  const inserts = historyInserts(transaction, tables, firstPositions)
-  const statements = [...inserts, ...raised.takeInserts(transaction)]
+  // Each is made when it is its turn: those of ten thousands of paths take a while.
+  const statements = (function* () {
+    yield* historyInserts(transaction, tables, firstPositions)
+    yield* raised.takeInserts(transaction)
+  })()
   await runAndTake(transaction, { statements, commit }, context.engine)
   return { outcome: 'committed' }
 }
@@ -59,13 +62,17 @@ async function runAndTake(
   {
     statements,
     commit: { tables, rewritten },
-  }: { readonly statements: readonly Compilable[]; readonly commit: CatalogCommit },
+  }: { readonly statements: Iterable<Compilable>; readonly commit: CatalogCommit },
   engine: SqlEngine,
 ): Promise<void> {
   const paths = tables.flatMap(({ addedPaths }) => addedPaths)
   const together = paths.length <= ROWS_PER_STATEMENT ? paths : []
   const taken = together.length === 0 ? [] : [deletionsTaken(transaction, together)]
-  const rows = await engine.runTogether(transaction, [...statements, ...taken])
+  const all = (function* () {
+    yield* statements
+    yield* taken
+  })()
+  const rows = await engine.runTogether(transaction, all)
   if (taken.length > 0) refuseDeleted(rows as readonly DeletionRow[], rewritten)
   else await takeFromDeletion(transaction, paths, rewritten)
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { CatalogError } from '../../core/errors.ts'
 import { locationKey } from '../../core/file/location-key.ts'
 import type { StagedChange, Transaction } from '../../core/table/transaction.ts'
 import type { NewDeletion } from '../deletion-store.ts'
@@ -58,9 +59,10 @@ export class SqlTransactions implements TransactionStore {
   }
 
   async listStaged(transactionId: string): Promise<readonly StagedChange[]> {
-    return stagedChangesOf(
-      await read(this.#engine, (connection) => stagedRows(connection, transactionId)),
-    )
+    const rows = await read(this.#engine, (connection) => stagedRows(connection, transactionId))
+    if (rows !== undefined) return stagedChangesOf(rows)
+    const detail = `files are staged to transaction ${transactionId} all the time; try again`
+    throw new CatalogError('overloaded', detail)
   }
 
   abort(

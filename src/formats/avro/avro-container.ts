@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
+import { Turns } from '../../core/turns.ts'
 import { corrupt } from '../corrupt.ts'
 import { parseExactJson } from '../json/exact-json.ts'
 import { inflateZstandard } from '../zstandard/zstandard.ts'
@@ -9,6 +10,8 @@ import { type AvroType, parseAvroSchema } from './avro-schema.ts'
 
 const MAGIC = Buffer.from('Obj\x01', 'latin1')
 const SYNC_BYTES = 16
+/** Of a header and one block. */
+const MOST_PARTS = 7
 const BLOCK_BYTES = 64 * 1024
 /** Level 1 is 1.9 times as fast as 6, for 6.6 % more bytes. */
 const DEFLATE_LEVEL = 1
@@ -37,18 +40,36 @@ export interface AvroContainerContent<T> {
 
 /** Writes an Avro object container file with blocks of about 64 KB. */
 export function writeAvroContainer<T>(content: AvroContainerContent<T>): Uint8Array {
+  return Buffer.concat([...containerParts(content)].flat())
+}
+
+/** The same; others get turns between two blocks, each of some milliseconds. */
+export async function writeAvroContainerInTurns<T>(
+  content: AvroContainerContent<T>,
+): Promise<Uint8Array> {
+  const turns = new Turns()
+  const parts: Uint8Array[] = []
+  for (const some of containerParts(content)) {
+    parts.push(...some)
+    // None after the header and the first block: most files have one.
+    if (parts.length > MOST_PARTS) await turns.take()
+  }
+  return Buffer.concat(parts)
+}
+
+/** The header, then block by block. */
+function* containerParts<T>(content: AvroContainerContent<T>): Generator<readonly Uint8Array[]> {
   const { schemaText, metadata, records, codec, compression = 'deflate' } = content
   const sync = randomBytes(SYNC_BYTES)
   const header = { 'avro.schema': schemaText, 'avro.codec': compression, ...metadata }
-  const parts: Uint8Array[] = [MAGIC, encodeMetadata(header), sync]
+  yield [MAGIC, encodeMetadata(header), sync]
   for (const { count, bytes } of encodeBlocks(codec, records)) {
     const body = compression === 'null' ? bytes : deflateRawSync(bytes, { level: DEFLATE_LEVEL })
-    parts.push(encodeInteger(count), encodeInteger(body.length), body, sync)
+    yield [encodeInteger(count), encodeInteger(body.length), body, sync]
   }
   for (const { count, body } of content.storedBlocks ?? []) {
-    parts.push(encodeInteger(count), encodeInteger(body.length), body, sync)
+    yield [encodeInteger(count), encodeInteger(body.length), body, sync]
   }
-  return Buffer.concat(parts)
 }
 
 /** Deflates encoded records in blocks. */

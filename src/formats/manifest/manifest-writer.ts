@@ -12,7 +12,13 @@ import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
 import { toTwosComplement } from '../../core/value/decimal.ts'
 import type { PrimitiveType, Schema } from '../../core/value/type.ts'
 import type { Value } from '../../core/value/value.ts'
-import { type RecordCodec, type StoredBlock, writeAvroContainer } from '../avro/avro-container.ts'
+import {
+  type AvroContainerContent,
+  type RecordCodec,
+  type StoredBlock,
+  writeAvroContainer,
+  writeAvroContainerInTurns,
+} from '../avro/avro-container.ts'
 import { schemaToJson } from '../metadata/schema-json.ts'
 import { partitionFieldsToJson } from '../metadata/spec-json.ts'
 import { compileRecordCodec } from './avro-record-codec.ts'
@@ -63,9 +69,18 @@ export function entrySchemaText({
 
 /** Encodes a manifest. The length of the array is the one that manifest lists need. */
 export function encodeManifest(manifest: ManifestContent): Uint8Array {
+  return writeAvroContainer(containerOf(manifest))
+}
+
+/** The same; others get turns in between: one of 10,000 entries takes a tenth of a second. */
+export function encodeManifestInTurns(manifest: ManifestContent): Promise<Uint8Array> {
+  return writeAvroContainerInTurns(containerOf(manifest))
+}
+
+function containerOf(manifest: ManifestContent): AvroContainerContent<object> {
   const { entries, schema, spec, content, version = 2, copied = [] } = manifest
   const { columns, text, codec } = compiledFor({ schema, spec, version })
-  return writeAvroContainer({
+  return {
     schemaText: text,
     metadata: {
       schema: JSON.stringify(schemaToJson(schema)),
@@ -78,7 +93,7 @@ export function encodeManifest(manifest: ManifestContent): Uint8Array {
     codec,
     records: records(entries, columns, version),
     storedBlocks: copied.flatMap(({ blocks }) => blocks),
-  })
+  }
 }
 
 interface Compiled {

@@ -6,7 +6,7 @@ import { encodeManifestList } from '../../formats/manifest/manifest-list.ts'
 import {
   type CopiedManifest,
   describeManifest,
-  encodeManifest,
+  encodeManifestInTurns,
   type ManifestContent,
 } from '../../formats/manifest/manifest-writer.ts'
 import { snapshotToJson } from '../../formats/metadata/snapshot-json.ts'
@@ -21,7 +21,7 @@ export interface CreatedManifest {
 export type SnapshotNumbers = Pick<Snapshot, 'snapshotId' | 'sequenceNumber'>
 
 /** Encodes a manifest under a new name; writes nothing yet. */
-export function createManifest(
+export async function createManifest(
   deps: Pick<SnapshotDependencies, 'ambient'>,
   state: TableState,
   {
@@ -36,10 +36,10 @@ export function createManifest(
     readonly like: Pick<ManifestFile, 'specId' | 'content'>
     readonly snapshot: SnapshotNumbers
   },
-): CreatedManifest {
+): Promise<CreatedManifest> {
   const { definition } = state
   const common = { ...manifestForm(state, like), entries, copied }
-  const bytes = encodeManifest(common)
+  const bytes = await encodeManifestInTurns(common)
   const path = `${definition.location}/metadata/manifests/manifest-${deps.ambient.newUuid()}.avro`
   const numbers = { snapshotId: snapshot.snapshotId, sequenceNumber: snapshot.sequenceNumber }
   return {

@@ -5,7 +5,6 @@ import { ENTRIES_PER_MANIFEST_MAX } from '../../core/limits.ts'
 import type { Operation, Snapshot } from '../../core/table/snapshot.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
-import { Turns } from '../../core/turns.ts'
 import { snapshotIdOf } from '../../formats/metadata/snapshot-id.ts'
 import { mergeManifests } from './merge-manifests.ts'
 import { planMerges } from './plan-merges.ts'
@@ -129,7 +128,7 @@ async function newSnapshotId(
 ): Promise<bigint> {
   const { tableUuid, currentSchemaId } = state.definition
   for (let counter = 0; ; counter++) {
-    const snapshotId = snapshotIdOf({
+    const snapshotId = await snapshotIdOf({
       parentSnapshotId: state.currentSnapshot?.snapshotId ?? null,
       schemaId: currentSchemaId,
       ...content,
@@ -167,11 +166,11 @@ async function arrangeManifests(
   ) => createManifest(deps, state, { entries, like, snapshot })
   const own = renumbered(spare, resolved.added, snapshot) ?? {
     added: resolved.added,
-    created: await inTurns(addedEntries(resolved.added), (entries) =>
+    created: await oneByOne(addedEntries(resolved.added), (entries) =>
       create(entries, { specId: specIdOf(entries), content: 'data' }),
     ),
   }
-  const created = await inTurns(resolved.rewritten, ({ source, entries }) =>
+  const created = await oneByOne(resolved.rewritten, ({ source, entries }) =>
     create(entries, source),
   )
   let kept = resolved.kept
@@ -182,17 +181,13 @@ async function arrangeManifests(
   return { own, others: { created, kept } }
 }
 
-/** Others get turns between two manifests: one of 10,000 entries takes a tenth of a second. */
-async function inTurns<Item, Made>(
+/** One after the other, as each takes memory. */
+async function oneByOne<Item, Made>(
   items: readonly Item[],
-  make: (item: Item) => Made,
+  make: (item: Item) => Promise<Made>,
 ): Promise<Made[]> {
-  const turns = new Turns()
   const made: Made[] = []
-  for (const item of items) {
-    if (made.length > 0) await turns.take()
-    made.push(make(item))
-  }
+  for (const item of items) made.push(await make(item))
   return made
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import avsc from 'avsc'
 import fc from 'fast-check'
 import type { DataFile, ManifestEntry } from '../../../src/core/file/data-file.ts'
@@ -8,7 +9,10 @@ import {
   manifestEntrySchema,
   partitionColumns,
 } from '../../../src/formats/manifest/manifest-schema.ts'
-import { encodeManifest } from '../../../src/formats/manifest/manifest-writer.ts'
+import {
+  encodeManifest,
+  encodeManifestInTurns,
+} from '../../../src/formats/manifest/manifest-writer.ts'
 import {
   addedFile,
   DAY_SPEC,
@@ -39,6 +43,24 @@ describe('a manifest', () => {
       }),
       { numRuns: 150 },
     )
+  })
+
+  test('of very many entries lets others work while it is encoded, and is the same', async () => {
+    const [entry] = fc.sample(manifestEntry, 1) as [ManifestEntry]
+    const content = { entries: Array.from({ length: 20_000 }, () => entry), schema: SCHEMA }
+    const manifest = { ...content, spec: WIDE_SPEC, content: 'data' as const }
+    let isDone = false
+    const encoding = encodeManifestInTurns(manifest).finally(() => {
+      isDone = true
+    })
+    let turns = 0
+    for (; !isDone; turns++) await nextTurn()
+    expect(turns).toBeGreaterThan(5)
+    const decoded = decodeManifest(await encoding, manifestFile())
+    expect(decoded.entryCount).toBe(20_000)
+    expect(decoded.entry(19_999)).toEqual(entry)
+    // But for the marks between blocks, which are random.
+    expect((await encoding).length).toBe(encodeManifest(manifest).length)
   })
 
   test('is the same to avsc, with its own records and unions', () => {

@@ -40,7 +40,7 @@ export async function commitForeign(
   const writer = isOfVersion3
     ? { ...state, definition: { ...definition, formatVersion: 3 as const } }
     : state
-  const created = createManifest(shop.deps, writer, {
+  const created = await createManifest(shop.deps, writer, {
     entries,
     like: { specId: files[0]?.specId ?? 0, content },
     snapshot: numbers,

@@ -38,7 +38,7 @@ function entries(from: number, count: number, status: ManifestEntry['status']): 
 }
 
 async function put(entries: readonly ManifestEntry[]): Promise<ManifestFile> {
-  const { file, bytes } = createManifest(shop.deps, state, {
+  const { file, bytes } = await createManifest(shop.deps, state, {
     ...{ entries, like: LIKE, snapshot: { snapshotId: 5n, sequenceNumber: 3n } },
   })
   await shop.deps.objects.putIfAbsent(file.path, bytes)

@@ -61,7 +61,7 @@ export async function commitManifest(
   const unnumbered = { snapshotId: null, sequenceNumber: null, fileSequenceNumber: null }
   const definition = { ...state.definition, formatVersion: 3 as const }
   const hasVectors = files.some(({ format }) => format === 'puffin')
-  const created = createManifest(deps, hasVectors ? { ...state, definition } : state, {
+  const created = await createManifest(deps, hasVectors ? { ...state, definition } : state, {
     entries: files.map((dataFile): ManifestEntry => ({ status: 'added', ...unnumbered, dataFile })),
     like: { specId: 0, content },
     snapshot: numbers,
