@@ -53,7 +53,7 @@ export async function sortInTurns<T>(
   return runs[0] ?? []
 }
 
-/** Of equal items, those of `left` come first. */
+/** Items of `left` come before equal ones of `right`. */
 async function mergeInTurns<T>(
   left: readonly T[],
   right: readonly T[],

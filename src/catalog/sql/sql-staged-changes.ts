@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { StagedChange, StagedFile } from '../../core/table/transaction.ts'
-import { Turns } from '../../core/turns.ts'
+import { sortInTurns, Turns } from '../../core/turns.ts'
 import type { Connection } from './engine/sql-engine.ts'
 import { decodeExact } from './rows/tagged-json.ts'
 
@@ -37,7 +37,7 @@ function isFull(rows: readonly StagedRow[], kind: StagedRow['kind']): boolean {
   return rows.reduce((count, row) => count + Number(row.kind === kind), 0) === ROWS_PER_PAGE
 }
 
-/** Its end deletes what was staged, and is a change, too. */
+/** Changes with each staging, and when the transaction ends: then what was staged is deleted. */
 async function revisionOf(connection: Connection, transactionId: string): Promise<string> {
   const row = await connection
     .selectFrom('transactions')
@@ -109,7 +109,7 @@ export async function stagedChangesOf(
   rows: readonly StagedRow[],
 ): Promise<readonly StagedChange[]> {
   const turns = new Turns()
-  const inOrder = rows.toSorted((a, b) => Number(a.position - b.position))
+  const inOrder = await sortInTurns(rows, byPosition, turns)
   const touches = inOrder.filter((row) => row.kind === 'table')
   const byTable = new Map<string, StagedRow[]>(touches.map((row) => [row.table_uuid, []]))
   for (const row of inOrder) byTable.get(row.table_uuid)?.push(row)
@@ -125,6 +125,10 @@ export async function stagedChangesOf(
     })
   }
   return changes
+}
+
+function byPosition(left: StagedRow, right: StagedRow): number {
+  return Number(left.position) - Number(right.position)
 }
 
 async function bodies<T>(staged: readonly StagedRow[], kind: string, turns: Turns): Promise<T[]> {

@@ -11,6 +11,7 @@ import type {
   Transaction,
   UnmappedName,
 } from '../../core/table/transaction.ts'
+import { Turns } from '../../core/turns.ts'
 import { inspectFile } from '../file/inspect-file.ts'
 import type { CommitServices } from './commit-dependencies.ts'
 import { refuseLiveFiles } from './staging.ts'
@@ -84,7 +85,9 @@ async function bringUpToDate(
   const isCurrent = (file: StagedFile) =>
     file.schemaId === schemaId && file.dataFile.specId === definition.defaultSpecId
   if (files.every(isCurrent)) return files
-  return mapBounded(files, INSPECTIONS_AT_ONCE, async (file) =>
-    isCurrent(file) ? file : inspectFile(deps.objects, definition, file.dataFile.path),
-  )
+  const turns = new Turns()
+  return mapBounded(files, INSPECTIONS_AT_ONCE, async (file) => {
+    if (files.length > INSPECTIONS_AT_ONCE) await turns.take()
+    return isCurrent(file) ? file : inspectFile(deps.objects, definition, file.dataFile.path)
+  })
 }

@@ -10,6 +10,7 @@ import type { Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { StagedChange, StagedFile } from '../../core/table/transaction.ts'
+import { Turns } from '../../core/turns.ts'
 import { pastDeletions } from '../deletion/past-deletions.ts'
 import { dataFileLocation } from '../file/data-file-location.ts'
 import { inspectFile } from '../file/inspect-file.ts'
@@ -86,9 +87,12 @@ export async function inspectFiles(
     if (seen.has(key)) throw alreadyThere(location, 'is given twice')
     seen.add(key)
   }
-  return mapBounded(locations, INSPECTIONS_AT_ONCE, (location) =>
-    inspectFile(deps.objects, state.definition, location),
-  )
+  const turns = new Turns()
+  return mapBounded(locations, INSPECTIONS_AT_ONCE, async (location) => {
+    // Footers come faster than they are read, and would never let go of the event loop.
+    if (locations.length > INSPECTIONS_AT_ONCE) await turns.take()
+    return inspectFile(deps.objects, state.definition, location)
+  })
 }
 
 export async function stageRemoval(
