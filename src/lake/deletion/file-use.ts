@@ -65,16 +65,23 @@ export interface CountedHolder extends FileHolder {
 }
 
 /** Everything that holds files, with the number of these; a file counts once. */
-export function countHolders(uses: readonly FileUse[]): readonly CountedHolder[] {
-  const counted = new Map<string, { holder: FileHolder; keys: Set<string> }>()
-  for (const use of uses) {
+export class HolderCounts {
+  readonly #counted = new Map<string, { holder: FileHolder; keys: Set<string> }>()
+
+  add(use: FileUse): void {
     for (const { id, key, holder } of use.held()) {
-      const entry = counted.get(id) ?? { holder, keys: new Set<string>() }
-      entry.keys.add(key)
-      counted.set(id, entry)
+      const entry = this.#counted.get(id)
+      if (entry === undefined) this.#counted.set(id, { holder, keys: new Set([key]) })
+      else entry.keys.add(key)
     }
   }
-  return [...counted.values()].map(({ holder, keys }) => ({ ...holder, files: keys.size }))
+
+  list(): readonly CountedHolder[] {
+    return Array.from(this.#counted.values(), ({ holder, keys }) => ({
+      ...holder,
+      files: keys.size,
+    }))
+  }
 }
 
 /**

@@ -3,8 +3,9 @@ import type { NewDeletion } from '../../catalog/deletion-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { keepsFiles } from '../../core/table-properties.ts'
+import { Turns } from '../../core/turns.ts'
 import { findDeletable } from './deletable-files.ts'
-import { type CountedHolder, countHolders, type FileUse, findUse } from './file-use.ts'
+import { type CountedHolder, findUse, HolderCounts } from './file-use.ts'
 import { TableFiles, type TableFilesDependencies } from './table-files.ts'
 import { type UnlinkDependencies, unlinkDue } from './unlinker.ts'
 
@@ -36,7 +37,8 @@ export class Purge {
   readonly #mark: string
   readonly #dueAtMs: number
   readonly #deletions: NewDeletion[] = []
-  readonly #uses: FileUse[] = []
+  readonly #holders = new HolderCounts()
+  readonly #turns = new Turns()
 
   constructor(deps: PurgeDependencies, when: 'after-grace' | 'now') {
     this.#deps = deps
@@ -65,7 +67,7 @@ export class Purge {
       deletedFiles: 0,
       scheduledFiles,
       keptFiles: this.#files.count - scheduledFiles,
-      holders: countHolders(this.#uses),
+      holders: this.#holders.list(),
     }
   }
 
@@ -82,11 +84,14 @@ export class Purge {
     if (this.#when === 'now') {
       const { deleted, uses } = await unlinkDue(this.#deps, { tableUuid })
       deletedFiles = deleted
-      this.#uses.push(...uses)
+      for (const use of uses) {
+        await this.#turns.take()
+        this.#holders.add(use)
+      }
     }
     const scheduledFiles = await catalog.deletions.count(tableUuid)
     const keptFiles = Math.max(0, this.#files.count - deletedFiles - scheduledFiles)
-    return { deletedFiles, scheduledFiles, keptFiles, holders: countHolders(this.#uses) }
+    return { deletedFiles, scheduledFiles, keptFiles, holders: this.#holders.list() }
   }
 
   async #doom(
@@ -98,7 +103,9 @@ export class Purge {
       const page = paths.slice(start, start + PATHS_AT_ONCE)
       const use = await findUse(this.#deps, page, tableUuid)
       const deletable = await findDeletable(this.#deps, page)
-      this.#uses.push(use)
+      // Page by page: a clone may hold all of a hundred thousand files.
+      await this.#turns.take()
+      this.#holders.add(use)
       for (const path of page) {
         const isFree = !use.isUsed(path) || use.isUsedForNow(path)
         if (isFree && deletable.has(path)) doomed.push(this.#deletionOf(tableUuid, path))

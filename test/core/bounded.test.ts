@@ -1,0 +1,46 @@
+import { inOrder } from '../../src/core/bounded.ts'
+
+describe('inOrder', () => {
+  test('yields results in the order of the items, whichever ends first', async () => {
+    const waiting: (() => void)[] = []
+    const results = inOrder([0, 1, 2, 3], 2, async (item) => {
+      if (item % 2 === 0) await new Promise<void>((resolve) => waiting.push(resolve))
+      else waiting.shift()?.()
+      return item
+    })
+    const seen: number[] = []
+    for await (const result of results) seen.push(result)
+    expect(seen).toEqual([0, 1, 2, 3])
+  })
+
+  test('looks at none of very many items before it is their turn', async () => {
+    let looked = 0
+    const items = new Proxy(new Array<number>(1_000_000).fill(1), {
+      get: (target, name) => {
+        if (typeof name === 'string' && /^\d+$/.test(name)) looked += 1
+        return Reflect.get(target, name)
+      },
+    })
+    for await (const result of inOrder(items, 4, async (item) => item)) {
+      expect(result).toBe(1)
+      break
+    }
+    expect(looked).toBeLessThan(100)
+  })
+
+  test('throws the first failure where its result would have come, and starts no more', async () => {
+    const started: number[] = []
+    const seen: number[] = []
+    const results = inOrder([0, 1, 2, 3, 4, 5], 1, async (item) => {
+      started.push(item)
+      if (item === 2) throw new Error('two')
+      return item
+    })
+    const all = async () => {
+      for await (const result of results) seen.push(result)
+    }
+    await expect(all()).rejects.toThrow('two')
+    expect(seen).toEqual([0, 1])
+    expect(started).toEqual([0, 1, 2])
+  })
+})
