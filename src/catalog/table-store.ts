@@ -112,13 +112,18 @@ export interface TableCommit {
   readonly expectedVersion: number
   /**
    * The whole new state; its version is one more than expected. `metadataLocation` and
-   * `publishedVersion` are not written.
+   * `publishedVersion` are not written, but see `keepsMetadata`.
    */
   readonly state: TableState
   readonly newSnapshots: readonly Snapshot[]
   /** Appended to the log of the main branch. */
   readonly newLogEntries: readonly SnapshotLogEntry[]
   readonly addedPaths: readonly string[]
+  /**
+   * Whether only the name changes, which metadata does not tell: what was published of the version
+   * before is published of this one.
+   */
+  readonly keepsMetadata?: boolean
   /**
    * Snapshots that the table had and that are forgotten, before the new ones are added; never the
    * current one. The log loses their entries and all earlier ones: with a gap, `as_at` would find

@@ -250,6 +250,32 @@ export function describeCommits(catalog: () => Catalog): void {
       expect(await allNamespaces(catalog())).toEqual([['Deep'], ['Deep', 'sky'], ['sky']])
     })
 
+    test('a rename that keeps the metadata keeps what was published', async () => {
+      const { tables, publications } = catalog()
+      const state = await create(catalog(), 'planets')
+      const { tableUuid } = state.definition
+      const rename = async (name: string) => {
+        const before = await tables.find({ tableUuid })
+        if (before === undefined) throw new Error('the table is gone')
+        const { version } = before
+        const commit = {
+          ...{ expectedVersion: version, state: { ...before, name, version: version + 1 } },
+          ...{ newSnapshots: [], newLogEntries: [], addedPaths: [], keepsMetadata: true },
+        }
+        expect(await tables.commit({ tables: [commit], transactions: [] })).toEqual({
+          outcome: 'committed',
+        })
+        return tables.find({ tableUuid })
+      }
+      expect(await rename('worlds')).toMatchObject({ version: 1, publishedVersion: -1 })
+      const metadataLocation = 'file:///w/1.metadata.json'
+      await publications.record({ tableUuid, version: 1, metadataLocation, publishedAtMs: 5 })
+      const kept = { metadataLocation, publishedVersion: 2, version: 2, name: 'planets' }
+      expect(await rename('planets')).toMatchObject(kept)
+      expect(await publications.list(tableUuid, 9)).toHaveLength(1)
+      expect(await publications.listUnpublishedTables(9)).toEqual([])
+    })
+
     test('a name that is taken refuses the rename', async () => {
       await create(catalog(), 'moons')
       const state = await create(catalog(), 'planets')

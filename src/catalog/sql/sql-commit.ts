@@ -281,6 +281,17 @@ async function updateTable(
     .set((row) => ({ log_length: row('log_length', '+', BigInt(newLogEntries.length)) }))
     .where('table_uuid', '=', definition.tableUuid)
     .where('version', '=', BigInt(expectedVersion))
+  if (table.keepsMetadata === true) {
+    const [before, after] = [BigInt(expectedVersion), BigInt(state.version)]
+    update = update.set(({ ref, eb }) => ({
+      published_version: eb
+        .case()
+        .when('published_version', '=', before)
+        .then(after)
+        .else(ref('published_version'))
+        .end(),
+    }))
+  }
   if (!isSame) update = update.set({ definition: definitions.encode(definition) })
   if (where !== undefined) {
     update = update.where('namespace', '=', where.namespace).where('name', '=', where.name)

@@ -41,14 +41,16 @@ export async function readFrame(
   state: TableState,
 ): Promise<MetadataFrame> {
   const logMax = metadataLogMax(state.definition.properties)
-  const publications = await catalog.publications.list(state.definition.tableUuid, logMax + 1)
+  const publications = await catalog.publications.list(state.definition.tableUuid, logMax + 2)
+  // Renamings keep the file of an earlier version.
+  const own = state.publishedVersion === state.version ? state.metadataLocation : undefined
   return tableMetadataFrame({
     definition: state.definition,
     lastSequenceNumber: state.lastSequenceNumber,
     lastUpdatedMs: state.lastUpdatedMs,
     currentSnapshotId: state.currentSnapshot?.snapshotId,
     metadataLog: publications
-      .filter(({ version }) => version < state.version)
+      .filter((p) => p.version < state.version && p.metadataLocation !== own)
       .slice(0, logMax)
       .map((p) => ({ timestampMs: p.publishedAtMs, metadataFile: p.metadataLocation }))
       .reverse(),

@@ -7,6 +7,7 @@ import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { dataFileLocation } from '../file/data-file-location.ts'
 import { isDropMark } from './drop-mark.ts'
+import { isNameMark } from './name-mark.ts'
 
 /** Where tables are. */
 export interface Warehouse {
@@ -127,7 +128,8 @@ async function hasGivenUp(
   writtenKeys: ReadonlySet<string>,
 ): Promise<boolean> {
   for await (const { location } of objects.list(place.location)) {
-    if (!isDropMark(location) && !writtenKeys.has(locationKey(location))) return false
+    const isMark = isDropMark(location) || isNameMark(location)
+    if (!isMark && !writtenKeys.has(locationKey(location))) return false
   }
   return (await catalog.locations.forget(place)) === 'forgotten'
 }

@@ -2,11 +2,11 @@ import type { Stores } from '../../catalog/catalog.ts'
 import type { CatalogError } from '../../core/errors.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import { shownName } from '../../core/table/shown-name.ts'
-import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import type { LakeServices } from '../../lake/lake.ts'
+import { markRenamed } from '../../lake/table/name-mark.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
 import { nameTaken } from './create-table.ts'
 import { NO_CONTENT } from './kept-answer.ts'
@@ -18,7 +18,7 @@ import type { UseCaseCall } from './use-case-call.ts'
 
 /**
  * Renames a table, possibly into another namespace, which must exist (Iceberg REST specification,
- * `RenameTableRequest`).
+ * `RenameTableRequest`). Its metadata stays: Iceberg's does not tell the name.
  */
 export async function renameTable(
   deps: RestServices,
@@ -45,17 +45,12 @@ export async function renameTable(
 }
 
 async function tryRename(
-  deps: Stores<'tables'> & Pick<LakeServices, 'ambient' | 'publisher'>,
+  deps: Stores<'tables'> & Pick<LakeServices, 'log' | 'objects' | 'publisher'>,
   { state, target }: { readonly state: TableState; readonly target: NamespacedName },
   keeper: AnswerKeeper,
 ): Promise<boolean> {
-  const renamed = {
-    ...state,
-    ...target,
-    version: state.version + 1,
-    lastUpdatedMs: nextTimestampMs(deps.ambient.nowMs(), state.lastUpdatedMs),
-  }
-  const none = { newSnapshots: [], newLogEntries: [], addedPaths: [] }
+  const renamed = { ...state, ...target, version: state.version + 1 }
+  const none = { newSnapshots: [], newLogEntries: [], addedPaths: [], keepsMetadata: true }
   const commit = { expectedVersion: state.version, state: renamed, ...none }
   const { outcome } = await deps.catalog.tables.commit(
     { tables: [commit], transactions: [] },
@@ -63,6 +58,7 @@ async function tryRename(
   )
   if (outcome !== 'committed') return false
   deps.publisher.committed(commit)
+  await markRenamed(deps, renamed)
   return true
 }
 

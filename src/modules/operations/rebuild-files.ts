@@ -1,6 +1,7 @@
 import type { LakeServices } from '../../lake/lake.ts'
 import { droppedBy, isDropMark } from '../../lake/table/drop-mark.ts'
 import { METADATA_FILE } from '../../lake/table/metadata-file-name.ts'
+import { isNameMark, type NameMark, readNameMark } from '../../lake/table/name-mark.ts'
 
 const SNAPSHOT_FILE = /^(.+)\/metadata\/snapshots\/snapshot-\d+(?:-(\d+))?\.json$/
 const MARKED_FOLDER = /^(.+)\/metadata\/[^/]+$/
@@ -18,6 +19,8 @@ export interface TableFiles {
   /** Those at the location, of which some may be of another table. */
   readonly snapshots: readonly SnapshotFile[]
   readonly isDropped: boolean
+  /** What the table was called by a renaming; its metadata may be newer. */
+  readonly named?: NameMark
   /** Folders where the table was before it was moved, newest first. */
   readonly earlierLocations: readonly string[]
 }
@@ -36,6 +39,7 @@ interface Folder {
   readonly metadata: MetadataFile[]
   readonly snapshots: SnapshotFile[]
   readonly marks: string[]
+  readonly nameMarks: string[]
 }
 
 /** Tables that have files in the warehouse. */
@@ -59,7 +63,10 @@ async function findFolders(
 ): Promise<ReadonlyMap<string, Folder>> {
   const folders = new Map<string, Folder>()
   const at = (location: string): Folder => {
-    const folder = folders.get(location) ?? { metadata: [], snapshots: [], marks: [] }
+    const folder = folders.get(location) ?? {
+      ...{ metadata: [], snapshots: [] },
+      ...{ marks: [], nameMarks: [] },
+    }
     folders.set(location, folder)
     return folder
   }
@@ -70,10 +77,16 @@ async function findFolders(
     if (ofTable !== undefined) {
       at(ofTable).snapshots.push({ location, attempt: Number(attempt ?? 0) })
     }
-    const [, marked] = isDropMark(location) ? (MARKED_FOLDER.exec(location) ?? []) : []
-    if (marked !== undefined) at(marked).marks.push(location)
+    const kind = kindOfMark(location)
+    const [, marked] = kind === undefined ? [] : (MARKED_FOLDER.exec(location) ?? [])
+    if (kind !== undefined && marked !== undefined) at(marked)[kind].push(location)
   }
   return folders
+}
+
+function kindOfMark(location: string): 'marks' | 'nameMarks' | undefined {
+  if (isDropMark(location)) return 'marks'
+  return isNameMark(location) ? 'nameMarks' : undefined
 }
 
 /**
@@ -83,10 +96,15 @@ async function findFolders(
 async function tablesIn(
   deps: Pick<LakeServices, 'objects'>,
   location: string,
-  { metadata, snapshots, marks }: Folder,
+  { metadata, snapshots, marks, nameMarks }: Folder,
 ): Promise<readonly TableFiles[]> {
   const dropped = new Set<string | undefined>()
   for (const mark of marks) dropped.add(await droppedBy(deps, mark))
+  const named = new Map<string | undefined, NameMark>()
+  for (const file of nameMarks) {
+    const mark = await readNameMark(deps, file)
+    if (mark !== undefined) named.set(mark.tableUuid, mark)
+  }
   const newestByUuid = new Map<string | undefined, MetadataFile | undefined>()
   for (const file of metadata.toSorted((a, b) => b.version - a.version)) {
     const tableUuid = await uuidIn(deps, file.location)
@@ -105,8 +123,13 @@ async function tablesIn(
     metadata: file,
     snapshots,
     isDropped: dropped.has(tableUuid),
+    ...present(named.get(tableUuid)),
     earlierLocations: [],
   }))
+}
+
+function present(named: NameMark | undefined): Pick<TableFiles, 'named'> {
+  return named === undefined ? {} : { named }
 }
 
 async function uuidIn(

@@ -54,9 +54,13 @@ async function rebuildTable(
     throw new CatalogError('metadata-corrupt', 'the folder has snapshot files but no metadata file')
   }
   const json = (await readJson(deps, file.location)) as Record<string, unknown>
-  const { namespace, name } = nameIn(json)
+  const { named } = found
+  const { namespace, name } = named && named.version > file.version ? named : nameIn(json)
   const metadata = await withLaterSnapshots(deps, tableMetadataFromJson(json), found.snapshots)
-  const state = stateOf(metadata, { namespace, name, version: file.version })
+  const state = stateOf(metadata, {
+    ...{ namespace, name },
+    version: Math.max(file.version, named?.version ?? 0),
+  })
   const outcome = await deps.catalog.tables.create({
     state,
     snapshots: metadata.snapshots,

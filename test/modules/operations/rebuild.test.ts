@@ -1,5 +1,7 @@
 import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
+import { KEEPS_NOTHING } from '../../../src/core/replay.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
+import { renameTable } from '../../../src/modules/iceberg-rest/rename-table.ts'
 import { type RebuiltTable, rebuildCatalog } from '../../../src/modules/operations/rebuild.ts'
 import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
@@ -74,6 +76,34 @@ test('every table comes back from its files, with history, rollback and clone', 
   expect(tables.map((table) => table.outcome)).toEqual(['registered', 'registered', 'registered'])
   for (const table of ['a', 'x.y.b', 'copy']) {
     expect(await historyOf(deps, table)).toEqual(await historyOf(shop.deps, table))
+  }
+})
+
+test('a renamed table comes back by its new name, and its old one is free', async () => {
+  const columns = [{ name: 'n', type: 'long' }] as const
+  const named = (name: string) => ({ namespace: ['default'], name })
+  const call = { keeper: KEEPS_NOTHING, authorize: async () => undefined }
+  const rename = (source: string, destination: string) =>
+    renameTable(shop.deps, { source: named(source), destination: named(destination) }, call)
+  for (const [first, second] of [
+    ['a', 'b'],
+    ['c', 'd'],
+  ] as const) {
+    await createTable(shop.deps, { name: first, columns })
+    await rename(first, second)
+    await createTable(shop.deps, { name: first, columns })
+  }
+  await rename('b', 'e')
+  await rename('d', 'f')
+  await describeTable(shop.deps, 'f', { description: 'published since' })
+  await rename('f', 'g')
+  await shop.deps.publisher.close()
+  const { deps, tables } = await rebuilt()
+  expect(tables.map(({ outcome }) => outcome)).toEqual(Array(4).fill('registered'))
+  for (const name of ['a', 'c', 'e', 'g']) {
+    const uuidIn = async (lake: Lake) =>
+      (await readTable(lake, { table: name })).state.definition.tableUuid
+    expect(await uuidIn(deps)).toBe(await uuidIn(shop.deps))
   }
 })
 

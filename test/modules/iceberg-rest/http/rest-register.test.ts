@@ -191,6 +191,25 @@ test('a table gets another name, also in another namespace', async () => {
   expect(await refusal(rename(named('b', 'after'), named('b', '')))).toMatchObject({ status: 400 })
 })
 
+test('a renaming swaps the name only: the metadata and its file stay', async () => {
+  await create('old')
+  const updates = [setProperties({ colour: 'red' })]
+  await must(rest(service, at('a', 'old'), { json: { requirements: [], updates } }))
+  const before = await must(load('a', 'old'))
+  const named = (name: string) => ({ namespace: ['a'], name })
+  const json = { source: named('old'), destination: named('new') }
+  await must(rest(service, '/tables/rename', { json }), 204)
+  expect(await must(load('a', 'new'))).toEqual(before)
+  // Not from a cache: made from the catalog.
+  expect(await must(rest(service, `${at('a', 'new')}?snapshots=refs`))).toEqual(before)
+  const more = { requirements: [], updates: [setProperties({ colour: 'blue' })] }
+  const after = await must(rest(service, at('a', 'new'), { json: more }))
+  expect(after.metadata['metadata-log'].map((entry: Json) => entry['metadata-file'])).toEqual([
+    ...before.metadata['metadata-log'].map((entry: Json) => entry['metadata-file']),
+    before['metadata-location'],
+  ])
+})
+
 test('a purge deletes the table’s own files, and a location is that of one table', async () => {
   const location = `${service.deps.warehouse}/own/place`
   const kept = await create('kept', { location })
