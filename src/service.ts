@@ -14,7 +14,7 @@ import { LOCAL_FILE_CACHE_BYTES_MAX } from './core/limits.ts'
 import type { Log } from './core/log.ts'
 import type { Engine } from './engine/engine.ts'
 import { openEngineFolder, sweepEngineFolders } from './engine/job-folder.ts'
-import { readTableMetadataFile } from './formats/metadata/metadata-file.ts'
+import { readTableMetadataFile, readViewMetadataFile } from './formats/metadata/metadata-file.ts'
 import { counterOf, Metrics, type Meter as ShownMeter } from './http/metrics.ts'
 import type { AppOptions } from './http/serve/app.ts'
 import type { SiteOptions } from './http/serve/guards.ts'
@@ -25,7 +25,7 @@ import { Converter } from './lake/convert/converter.ts'
 import { EventFeed } from './lake/events/event-feed.ts'
 import { Jobs } from './lake/jobs/jobs.ts'
 import { Waiters } from './lake/jobs/waiters.ts'
-import type { LakeServices, Meter, ReadTableMetadata } from './lake/lake.ts'
+import type { LakeServices, Meter, ReadTableMetadata, ReadViewMetadata } from './lake/lake.ts'
 import { Publisher } from './lake/publish/publisher.ts'
 import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.ts'
 import { guardedTables } from './lake/table/guarded-tables.ts'
@@ -176,7 +176,7 @@ async function openLake(
       manifestCacheBytes: config.manifestCacheBytes,
       ...(inThreads && {
         decodeAside: (file, manifest) => manifestThreads.decode(file, manifest),
-        readMetadataAside: (bytes) => metadataThread.read(bytes),
+        readMetadataAside: metadataThread,
       }),
     },
   )
@@ -186,7 +186,10 @@ async function openLake(
 
 /** The ports that the lake is built on. */
 export interface LakePorts
-  extends Omit<LakeServices, 'commits' | 'manifests' | 'publisher' | 'readTableMetadata'> {
+  extends Omit<
+    LakeServices,
+    'commits' | 'manifests' | 'publisher' | 'readTableMetadata' | 'readViewMetadata'
+  > {
   readonly catalog: Catalog
 }
 
@@ -200,17 +203,29 @@ export interface LakeSettings {
   /** Decodes manifests on another thread; if absent, they are decoded on this one. */
   readonly decodeAside?: DecodeManifest
   /** Reads metadata files on another thread; if absent, they are read on this one. */
-  readonly readMetadataAside?: ReadTableMetadata
+  readonly readMetadataAside?: MetadataReader
   /** Replaces `commitBatch`, for tests of the queue. */
   readonly commitBatch?: CommitBatch
 }
 
 const MANIFEST_CACHE_BYTES = 256 * 1024 * 1024
 
+/** Reads metadata files. */
+interface MetadataReader {
+  readonly read: ReadTableMetadata
+  readonly readView: ReadViewMetadata
+}
+
+const READ_HERE: MetadataReader = {
+  read: async (bytes) => readTableMetadataFile(bytes),
+  readView: async (bytes) => readViewMetadataFile(bytes),
+}
+
 /** Builds the lake on open ports. Starts nothing; the caller closes its publisher. */
 export function composeLake(ports: LakePorts, settings: LakeSettings = {}): Lake {
   const { catalog, objects, ambient, log, meter, warehouse } = ports
   const { manifestCacheBytes: bytesMax = MANIFEST_CACHE_BYTES, decodeAside } = settings
+  const { readMetadataAside: aside = READ_HERE } = settings
   const base: LakePorts & Omit<LakeServices, 'commits'> = {
     catalog,
     objects,
@@ -220,8 +235,8 @@ export function composeLake(ports: LakePorts, settings: LakeSettings = {}): Lake
     warehouse,
     manifests: new ManifestCache({ objects, bytesMax, meter, decodeAside }),
     publisher: new Publisher({ catalog, objects, ambient, log, meter }),
-    readTableMetadata:
-      settings.readMetadataAside ?? (async (bytes) => readTableMetadataFile(bytes)),
+    readTableMetadata: (bytes) => aside.read(bytes),
+    readViewMetadata: (bytes) => aside.readView(bytes),
   }
   const commit = settings.commitBatch ?? ((batch, turn) => commitBatch(base, batch, turn))
   const turns = new SharedTurns(catalog)

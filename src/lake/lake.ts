@@ -1,4 +1,5 @@
 import type { Log } from '../core/log.ts'
+import type { ViewMetadata } from '../core/metadata/view-metadata.ts'
 import type { TableMetadata } from '../core/table/table.ts'
 import type { CommitDependencies, CommitMeter } from './commit/commit-dependencies.ts'
 import type { PublicationMeter } from './publish/publisher.ts'
@@ -11,10 +12,15 @@ export type Meter = CacheMeter & CommitMeter & PublicationMeter
 /** Throws `metadata-corrupt` and `not-implemented`. */
 export type ReadTableMetadata = (bytes: Uint8Array) => Promise<TableMetadata>
 
+/** Throws `metadata-corrupt` and `not-implemented`. */
+export type ReadViewMetadata = (bytes: Uint8Array) => Promise<ViewMetadata>
+
 /** The machine of tables, all of it; service.ts puts it together. Use cases take a `Pick` of it. */
 export interface LakeServices extends CommitDependencies, Warehouse {
   /** Reads the bytes of a table's metadata file, beside the event loop. */
   readonly readTableMetadata: ReadTableMetadata
+  /** Does the same for a view. */
+  readonly readViewMetadata: ReadViewMetadata
   readonly meter: Meter
   readonly log: Log
 }

@@ -1,9 +1,10 @@
 import { CatalogError } from '../core/errors.ts'
+import type { ViewMetadata } from '../core/metadata/view-metadata.ts'
 import type { TableMetadata } from '../core/table/table.ts'
 import type { MetadataResult, MetadataTask } from './metadata-message.ts'
 import { TaskThread } from './task-thread.ts'
 
-/** A thread that reads table metadata files, which take seconds if somebody wants them to. */
+/** A thread that reads metadata files, which take seconds if somebody wants them to. */
 export class MetadataThread {
   readonly #thread = new TaskThread<MetadataTask, MetadataResult>({
     ...{ from: import.meta.url, path: './metadata-worker', name: 'moraine-metadata' },
@@ -29,6 +30,15 @@ export class MetadataThread {
       snapshots.push(...result.part.snapshots)
     }
     return { ...first.metadata, metadataLog, snapshotLog, snapshots }
+  }
+
+  /** Does the same as `readViewMetadataFile`. Rejects if the thread ends first. */
+  async readView(bytes: Uint8Array): Promise<ViewMetadata> {
+    const file = new Uint8Array(bytes)
+    const result = await this.#thread.run({ kind: 'view', file }, [file.buffer])
+    if ('failure' in result) throw new CatalogError(result.failure.code, result.failure.message)
+    if (!('view' in result)) throw new Error('the thread has not read the file')
+    return result.view
   }
 
   /** Rejects running tasks. */

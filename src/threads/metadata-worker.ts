@@ -3,7 +3,7 @@
  * receives a message copies all of it at once.
  */
 import { CatalogError } from '../core/errors.ts'
-import { readTableMetadataFile } from '../formats/metadata/metadata-file.ts'
+import { readTableMetadataFile, readViewMetadataFile } from '../formats/metadata/metadata-file.ts'
 import { answerTasks } from './answer-tasks.ts'
 import type { LongLists, MetadataResult, MetadataTask } from './metadata-message.ts'
 
@@ -14,20 +14,21 @@ const waiting = new Map<number, LongLists[]>()
 answerTasks(answer, () => [])
 
 function answer(task: MetadataTask): MetadataResult {
-  return task.kind === 'read' ? read(task) : next(task.id)
-}
-
-function read({ id, file }: Extract<MetadataTask, { kind: 'read' }>): MetadataResult {
+  if (task.kind === 'next') return next(task.id)
   try {
-    const whole = readTableMetadataFile(file)
-    const parts = partsOf(whole)
-    if (parts.length > 0) waiting.set(id, parts)
-    const metadata = { ...whole, metadataLog: [], snapshotLog: [], snapshots: [] }
-    return { metadata, parts: parts.length }
+    return task.kind === 'view' ? { view: readViewMetadataFile(task.file) } : read(task)
   } catch (error) {
     const code = error instanceof CatalogError ? error.code : 'metadata-corrupt'
     return { failure: { code, message: error instanceof Error ? error.message : String(error) } }
   }
+}
+
+function read({ id, file }: Extract<MetadataTask, { kind: 'read' }>): MetadataResult {
+  const whole = readTableMetadataFile(file)
+  const parts = partsOf(whole)
+  if (parts.length > 0) waiting.set(id, parts)
+  const metadata = { ...whole, metadataLog: [], snapshotLog: [], snapshots: [] }
+  return { metadata, parts: parts.length }
 }
 
 function partsOf({ metadataLog, snapshotLog, snapshots }: LongLists): LongLists[] {

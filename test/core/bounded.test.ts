@@ -28,7 +28,7 @@ describe('inOrder', () => {
     expect(looked).toBeLessThan(100)
   })
 
-  test('throws the first failure where its result would have come, and starts no more', async () => {
+  test('throws a failure in the place of its result, and starts no more', async () => {
     const started: number[] = []
     const seen: number[] = []
     const results = inOrder([0, 1, 2, 3, 4, 5], 1, async (item) => {

@@ -1,5 +1,8 @@
 import { gzipSync } from 'node:zlib'
-import { readTableMetadataFile } from '../../src/formats/metadata/metadata-file.ts'
+import {
+  readTableMetadataFile,
+  readViewMetadataFile,
+} from '../../src/formats/metadata/metadata-file.ts'
 import { MetadataThread } from '../../src/threads/metadata-thread.ts'
 import { refusal, refusalOf } from '../refusal.ts'
 
@@ -78,4 +81,45 @@ test('a damaged file does not hold the event loop, and does not end the thread',
   // The thread took the time, whatever the load of the machine.
   expect(longestMs).toBeLessThan((performance.now() - began) / 2)
   expect((await thread.read(fileOf(3))).snapshots).toHaveLength(3)
+})
+
+/** A view's metadata file with so many versions, padded with white space. */
+function viewFileOf(versions: number, padding = 0): Buffer {
+  const ids = Array.from({ length: versions }, (_, i) => i + 1)
+  const json = {
+    ...{ 'view-uuid': '9c12d441-03fe-4693-9a96-a0705ddf69c1', 'format-version': 1 },
+    ...{ location: 'file:///v', 'current-version-id': versions },
+    schemas: [{ type: 'struct', 'schema-id': 0, fields: [field] }],
+    versions: ids.map((id) => ({
+      ...{ 'version-id': id, 'timestamp-ms': id, 'schema-id': 0, summary: {} },
+      ...{ 'default-namespace': ['default'] },
+      representations: [{ type: 'sql', sql: `select ${id}`, dialect: 'spark' }],
+    })),
+    'version-log': ids.map((id) => ({ 'version-id': id, 'timestamp-ms': id })),
+    properties: JSON.parse('{"__proto__":"kept","a":"b"}'),
+  }
+  return Buffer.from(JSON.stringify(json) + ' '.repeat(padding))
+}
+
+test('a thread reads metadata files of views as the event loop does', async () => {
+  const file = viewFileOf(1_000)
+  const [plain, packed] = await Promise.all([
+    thread.readView(file),
+    thread.readView(gzipSync(file)),
+  ])
+  expect(plain).toEqual(readViewMetadataFile(file))
+  expect(packed).toEqual(plain)
+  expect(Object.keys(plain.properties)).toContain('__proto__')
+  expect(plain.versions).toHaveLength(1_000)
+})
+
+test.each([
+  ['inflates beyond all measure', () => gzipSync(viewFileOf(1, 64 * 1024 * 1024)), /inflates to/],
+  ['has very many values', () => viewFileOf(20_000), /more than 100000 values/],
+  ['is cut', () => viewFileOf(10).subarray(0, 500), /not JSON/],
+  ['is no text', () => Buffer.from([0xff, 0xfe, 0x41]), /not UTF-8/],
+])("a view's file that %s is refused in the thread, by its cause", async (_, bytes, cause) => {
+  const { code, message } = await refusal(thread.readView(bytes()))
+  expect(code).toBe('metadata-corrupt')
+  expect(message).toMatch(cause)
 })

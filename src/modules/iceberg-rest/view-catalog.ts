@@ -10,8 +10,7 @@ import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import { JsonCensus } from '../../formats/json/json-census.ts'
-import { parseViewMetadata } from '../../formats/metadata/view-metadata-json.ts'
+import { VIEW_METADATA_TEXT_BYTES_MAX } from '../../formats/metadata/metadata-file.ts'
 import type { Page } from '../../http/page-token.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { defaultLocation } from '../../lake/table/table-location.ts'
@@ -33,10 +32,9 @@ import { parseCommitViewRequest, parseCreateViewRequest } from './requests/view-
 import { requireRestName } from './rest-name.ts'
 import type { UseCaseCall } from './use-case-call.ts'
 
-export type RestViewDependencies = ViewDependencies & Stores<'namespaces'>
-
-const VIEW_FILE_BYTES_MAX = 16 * 1024 * 1024
-const VIEW_VALUES_MAX = 100_000
+export type RestViewDependencies = ViewDependencies &
+  Stores<'namespaces'> &
+  Pick<LakeServices, 'readViewMetadata'>
 
 interface InNamespace {
   readonly namespace: readonly string[]
@@ -184,27 +182,19 @@ export async function registerView(
   return addView(deps, { namespace: levels, name: name.name, metadata, metadataLocation }, options)
 }
 
-function requireFewValues(bytes: Uint8Array): void {
-  const census = new JsonCensus()
-  census.take(bytes)
-  if (census.values <= VIEW_VALUES_MAX) return
-  throw new CatalogError('metadata-corrupt', `view metadata of more than ${VIEW_VALUES_MAX} values`)
-}
-
 async function readMetadataAt(
-  { objects }: Pick<LakeServices, 'objects'>,
+  { objects, readViewMetadata }: Pick<LakeServices, 'objects' | 'readViewMetadata'>,
   location: string,
 ): Promise<ViewMetadata> {
   let bytes: Uint8Array
   try {
-    bytes = await objects.read(location, { bytesMax: VIEW_FILE_BYTES_MAX })
+    bytes = await objects.read(location, { bytesMax: VIEW_METADATA_TEXT_BYTES_MAX })
   } catch (error) {
     const isMissing = error instanceof CatalogError && error.code === 'file-not-found'
     throw isMissing ? metadataFileMissing(location) : error
   }
   try {
-    requireFewValues(bytes)
-    return parseViewMetadata(new TextDecoder().decode(bytes))
+    return await readViewMetadata(bytes)
   } catch (cause) {
     if (!(cause instanceof CatalogError) || cause.code !== 'metadata-corrupt') throw cause
     const detail = `Invalid metadata file: ${location.slice(0, 200)}: ${cause.message}`
