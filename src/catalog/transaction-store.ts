@@ -16,6 +16,8 @@ export interface TransactionStore {
    * `FilesDeletedError` for those that are deleted.
    */
   stage(staging: Staging, options?: MutationOptions): Promise<StageOutcome>
+  /** Those that were started and did not end, newest first. */
+  listOpen(query: OpenTransactionsQuery): Promise<readonly Transaction[]>
   /** One for each table that the transaction touched, in the order of first touch. */
   listStaged(transactionId: string): Promise<readonly StagedChange[]>
   /** Also forgets what was staged, and adds the deletions, in one step. */
@@ -32,6 +34,15 @@ export interface TransactionStore {
   }): Promise<readonly string[]>
   /** Forgets those that ended, and open ones that expired, before the instant. Returns how many. */
   forget(beforeMs: number): Promise<number>
+}
+
+export interface OpenTransactionsQuery {
+  /** Whether they may still be committed at the instant, or have expired by then. */
+  readonly is: 'open' | 'expired'
+  readonly atMs: number
+  /** Only those started before this one. */
+  readonly before?: Pick<Transaction, 'createdAtMs' | 'transactionId'>
+  readonly limit: number
 }
 
 export interface Staging {

@@ -62,7 +62,8 @@ export const REQUEST_PROBLEMS = {
     iceberg: { status: 408, type: 'BadRequestException' },
     title: 'Request too slow',
     meaning:
-      'The body, or the headers, arrived so slowly that the connection was ended. Nothing was changed.',
+      'The body, or the headers, arrived so slowly that the connection was ended. Nothing was ' +
+      'changed.',
     remedy: 'Send it again over a faster connection.',
     retry: 'yes',
   },

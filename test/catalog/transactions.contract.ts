@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import type { Catalog } from '../../src/catalog/catalog.ts'
-import type { Staging } from '../../src/catalog/transaction-store.ts'
+import type { OpenTransactionsQuery, Staging } from '../../src/catalog/transaction-store.ts'
 import type { Transaction } from '../../src/core/table/transaction.ts'
 import { dataFiles } from './arbitraries.ts'
 import { openTransaction, stagedFileOf } from './catalog-samples.ts'
@@ -34,6 +34,30 @@ export function describeTransactions(catalog: () => Catalog): void {
       )
       expect(await catalog().transactions.find(randomUUID())).toBeUndefined()
       await expect(catalog().transactions.start(transaction)).rejects.toBeDefined()
+    })
+
+    test('open transactions are listed newest first, expired ones apart', async () => {
+      const lives = { expiresAtMs: 9_000 }
+      const ids: string[] = []
+      for (const createdAtMs of [100, 100, 200, 300])
+        ids.push(await start({ createdAtMs, ...lives }))
+      const late = await start({ createdAtMs: 250, expiresAtMs: 5_000 })
+      const aborted = await start({ createdAtMs: 260, ...lives })
+      await catalog().transactions.abort(aborted, 270)
+      const page = { atMs: 5_000, limit: 1_000 }
+      const mine = async (query: Partial<OpenTransactionsQuery>) => {
+        const found = await catalog().transactions.listOpen({ is: 'open', ...page, ...query })
+        const own = new Set([...ids, late, aborted])
+        return found.map((each) => each.transactionId).filter((id) => own.has(id))
+      }
+      const [first = '', second = ''] = ids.slice(0, 2).sort().reverse()
+      expect(await mine({})).toEqual([ids[3], ids[2], first, second])
+      expect(await mine({ is: 'expired' })).toEqual([late])
+      const before = { createdAtMs: 100, transactionId: first }
+      expect(await mine({ before })).toEqual([second])
+      expect(await catalog().transactions.listOpen({ is: 'open', ...page, limit: 2 })).toHaveLength(
+        2,
+      )
     })
 
     test('staged changes are listed by first touch, files in the order of staging', async () => {

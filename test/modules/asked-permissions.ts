@@ -69,6 +69,11 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
     json: { name: 'twins', namespace: 'sky.copies' },
     asks: ['select table sky.planets', 'create namespace [sky.copies]'],
   },
+  renameTable: {
+    path: '/v1/tables/sky.planets/rename',
+    json: { name: 'planets' },
+    asks: ['own table sky.planets', 'create namespace [sky]'],
+  },
   dropTable: { path: `/v1/tables/${NOBODY}`, asks: [`own table ${NOBODY}`] },
 
   createView: {
@@ -85,6 +90,11 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
     path: '/v1/views/sky.bright',
     json: { queries: QUERIES },
     asks: ['modify view sky.bright'],
+  },
+  renameView: {
+    path: '/v1/views/sky.bright/rename',
+    json: { name: 'bright' },
+    asks: ['own view sky.bright', 'create namespace [sky]'],
   },
   dropView: { path: `/v1/views/${NOBODY}`, asks: [`own view ${NOBODY}`] },
 
@@ -132,6 +142,7 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
     json: ofTransaction('aborted'),
     asks: () => [`modify transaction ${ids.aborted}`],
   },
+  listTransactions: { path: '/v1/transactions', asks: ['describe catalog'] },
   viewTransaction: {
     path: '/v1/transactions/{open}',
     asks: () => [`describe transaction ${ids.open}`],

@@ -4,7 +4,12 @@ import { locationKey } from '../../core/file/location-key.ts'
 import type { StagedChange, Transaction } from '../../core/table/transaction.ts'
 import type { NewDeletion } from '../deletion-store.ts'
 import type { MutationOptions } from '../replay-store.ts'
-import type { StageOutcome, Staging, TransactionStore } from '../transaction-store.ts'
+import type {
+  OpenTransactionsQuery,
+  StageOutcome,
+  Staging,
+  TransactionStore,
+} from '../transaction-store.ts'
 import {
   type Connection,
   chunks,
@@ -56,6 +61,33 @@ export class SqlTransactions implements TransactionStore {
     return mutate(this.#engine, { ...options, isLarge }, (sqlTransaction) =>
       stage(sqlTransaction, staging),
     )
+  }
+
+  async listOpen({ is, atMs, before, limit }: OpenTransactionsQuery) {
+    const rows = await read(this.#engine, (connection) => {
+      const open = connection
+        .selectFrom('transactions')
+        .selectAll()
+        .where('state', '=', 'open')
+        .where('expires_at_ms', is === 'open' ? '>' : '<=', BigInt(Math.ceil(atMs)))
+        .orderBy('created_at_ms', 'desc')
+        .orderBy('transaction_id', 'desc')
+        .limit(limit)
+      if (before === undefined) return open.execute()
+      const createdAtMs = BigInt(before.createdAtMs)
+      return open
+        .where((where) =>
+          where.or([
+            where('created_at_ms', '<', createdAtMs),
+            where.and([
+              where('created_at_ms', '=', createdAtMs),
+              where('transaction_id', '<', before.transactionId),
+            ]),
+          ]),
+        )
+        .execute()
+    })
+    return rows.map(transactionOf)
   }
 
   async listStaged(transactionId: string): Promise<readonly StagedChange[]> {

@@ -61,6 +61,16 @@ export function parseNewTableName({
   return parsed
 }
 
+/** A new name for what is in the namespace, where it stays unless the new name has another one. */
+export function newNameOf(
+  stays: readonly string[],
+  request: { readonly namespace?: string | undefined; readonly name: string },
+): NamespacedName {
+  const { namespace, name } = parseNewTableName(request)
+  const hasNamespace = request.namespace !== undefined || request.name.includes('.')
+  return { namespace: hasNamespace ? namespace : stays, name }
+}
+
 /** The dotted name, always with its namespace. */
 export function formatTableName(namespace: readonly string[], name: string): string {
   return [...namespace, name].join('.')

@@ -1,7 +1,10 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { TableCommitResult, Transaction } from '../../core/table/transaction.ts'
 import type { Target } from '../../http/authorizer.ts'
 import { TransactionId } from '../../http/common-shapes.ts'
+import { cutPage, parsePageToken } from '../../http/page-token.ts'
+import { onCatalog } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../http/route.ts'
 import type { CommitDependencies, CommitServices } from '../../lake/commit/commit-dependencies.ts'
@@ -19,7 +22,10 @@ import {
   StartedAnswer,
   StartTransactionRequest,
   TransactionAnswer,
+  TransactionPosition,
   TransactionRequest,
+  TransactionsAnswer,
+  TransactionsQuery,
 } from './transaction-shapes.ts'
 
 const TRANSACTIONS_TAG: Tag = {
@@ -163,6 +169,39 @@ const abort = (deps: AbortDependencies) =>
     },
   )
 
+const list = ({ catalog, ambient }: Stores<'transactions'> & Pick<CommitServices, 'ambient'>) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/transactions',
+      operationId: 'listTransactions',
+      tag: TRANSACTIONS_TAG,
+      permission: onCatalog('describe'),
+      summary: 'List open transactions, newest first',
+      description:
+        'For whoever has lost the id of one, or looks for what was left behind. Expired ones are ' +
+        'forgotten after a week.',
+      query: TransactionsQuery,
+      answers: [{ status: 200, description: 'One page.', shape: TransactionsAnswer }],
+      problems: ['page-token-invalid'],
+      curl: 'curl "$MORAINE/v1/transactions?state=open"',
+    },
+    async ({ query: { state, page_token, page_size } }) => {
+      const found = await catalog.transactions.listOpen({
+        ...{ is: state, atMs: ambient.nowMs(), limit: page_size + 1 },
+        ...(page_token !== undefined && { before: positionOf(page_token) }),
+      })
+      const page = cutPage(found, page_size, (last) => [last.createdAtMs, last.transactionId])
+      const transactions = page.items.map((each) => startedToJson(each, state))
+      return jsonReply({ transactions, next_page_token: page.nextPageToken })
+    },
+  )
+
+function positionOf(token: string) {
+  const [createdAtMs, transactionId] = parsePageToken(token, TransactionPosition)
+  return { createdAtMs, transactionId }
+}
+
 const view = (deps: CommitServices) =>
   defineRoute(
     {
@@ -207,5 +246,5 @@ function parseTransactionId(text: string): string {
 }
 
 export function transactionRoutes(deps: CommitDependencies & AbortDependencies): readonly Route[] {
-  return [start(deps), commit(deps), abort(deps), view(deps)]
+  return [start(deps), list(deps), commit(deps), abort(deps), view(deps)]
 }

@@ -9,6 +9,8 @@ import {
   EXAMPLE_UUID,
   LongText,
   Message,
+  NextPageToken,
+  PageQuery,
   Time,
   TransactionId,
 } from '../../http/common-shapes.ts'
@@ -120,6 +122,25 @@ const exampleTransaction = {
 export const StartedAnswer = z
   .strictObject(transactionMembers)
   .meta({ id: 'StartedTransaction', example: exampleTransaction })
+
+export const TransactionsQuery = z.strictObject({
+  state: z.enum(['open', 'expired']).default('open').meta({
+    description: '`open`: may still be committed. `expired`: was not in time, and not aborted.',
+  }),
+  ...PageQuery,
+})
+/** `created_at` in milliseconds and the id of the last one of a page. */
+export const TransactionPosition = z.tuple([z.int().min(0), TransactionId])
+
+export const TransactionsAnswer = z
+  .strictObject({
+    transactions: z.array(StartedAnswer),
+    next_page_token: NextPageToken,
+  })
+  .meta({
+    id: 'TransactionList',
+    example: { transactions: [exampleTransaction], next_page_token: null },
+  })
 
 export const TransactionAnswer = z
   .strictObject({

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import type { TableState } from '../../core/table/table.ts'
-import { parseNamespace, parseNewTableName } from '../../core/table/table-name.ts'
+import { newNameOf, parseNamespace, parseNewTableName } from '../../core/table/table-name.ts'
 import { LARGE_BODY } from '../../http/body-limits.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
 import { cutPage, parsePageToken } from '../../http/page-token.ts'
@@ -9,7 +9,9 @@ import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type KeptFacts, type RepeatedCall, type Route } from '../../http/route.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
+import { type RenameDependencies, renameTable } from '../../lake/commit/table-rename.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
+import { getNamespace } from '../namespaces/namespaces.ts'
 import { cloneTable } from './clone-table.ts'
 import { DropTableAnswer, DropTableQuery } from './drop-shapes.ts'
 import {
@@ -24,6 +26,7 @@ import {
   CreateTableRequest,
   DescribeTableRequest,
   ListTablesQuery,
+  RenameRequest,
   RollbackTableRequest,
   TableAnswer,
   TableListAnswer,
@@ -34,6 +37,7 @@ import {
   describeTable,
   listTables,
   type NewTableDependencies,
+  nameTaken,
   publishedLocation,
   rollbackTable,
 } from './tables.ts'
@@ -217,6 +221,51 @@ const clone = (deps: NewTableDependencies & Stores<'snapshots'>) =>
     newTableAgain(deps),
   )
 
+const rename = (deps: RenameDependencies & Stores<'namespaces'>) =>
+  defineRoute(
+    {
+      method: 'post',
+      path: '/v1/tables/{table_identifier}/rename',
+      operationId: 'renameTable',
+      tag: TABLES_TAG,
+      permission: 'in-use-case',
+      summary: 'Rename a table',
+      description:
+        'Possibly into another namespace, which must exist. Its id, files, snapshots and dumps ' +
+        'stay; its old name is free at once.',
+      body: RenameRequest,
+      answers: [{ status: 200, description: 'The table as it is now.', shape: TableAnswer }],
+      problems: [
+        'table-not-found',
+        'namespace-not-found',
+        'name-invalid',
+        'table-already-exists',
+        'commit-conflict',
+        'commit-state-unknown',
+      ],
+      curl:
+        'curl -X POST $MORAINE/v1/tables/aviation.flights/rename ' +
+        `-H 'Content-Type: application/json' -d '{"name":"flights_2024"}'`,
+    },
+    async ({ authorize, param, body, keeper }) => {
+      const table = param('table_identifier')
+      await authorize('own', [{ on: 'table', name: table }])
+      const { definition, namespace } = await getTable(deps.catalog, table)
+      const target = newNameOf(namespace, body)
+      await authorize('create', [{ on: 'namespace', name: target.namespace }])
+      await getNamespace(deps, target.namespace)
+      const { tableUuid } = definition
+      const renamed = await renameTable(deps, {
+        ...{ tableUuid, target },
+        find: () => getTable(deps.catalog, tableUuid),
+        taken: (existing) => nameTaken(target, existing),
+        options: keeper.keeping(tableAnswer),
+      })
+      return jsonReply(tableToJson(renamed))
+    },
+    tableAgain(deps),
+  )
+
 const rollback = (deps: CommitDependencies) =>
   defineRoute(
     {
@@ -312,7 +361,12 @@ function positionOf(token: string) {
 }
 
 export function tableRoutes(
-  deps: CommitDependencies & DropDependencies & NewTableDependencies,
+  deps: CommitDependencies &
+    DropDependencies &
+    NewTableDependencies &
+    RenameDependencies &
+    Stores<'namespaces'>,
 ): readonly Route[] {
-  return [create(deps), list(deps), drop(deps), describe(deps), clone(deps), rollback(deps)]
+  const changing = [describe(deps), clone(deps), rename(deps), rollback(deps)]
+  return [create(deps), list(deps), drop(deps), ...changing]
 }

@@ -137,6 +137,13 @@ export const CloneTableRequest = z
   })
   .meta({ id: 'CloneTableRequest', example: { name: 'flights_2024', as_at: '2024-12-31' } })
 
+export const RenameRequest = z
+  .strictObject({
+    name: TableName,
+    namespace: Namespace.optional().meta({ description: 'If absent, it stays where it is.' }),
+  })
+  .meta({ id: 'RenameRequest', example: { name: 'flights_2024' } })
+
 export const RollbackTableRequest = z
   .strictObject({ as_at: BodyMoment.optional(), snapshot_id: SnapshotIdInput.optional() })
   .refine((r) => (r.as_at === undefined) !== (r.snapshot_id === undefined), {

@@ -12,7 +12,10 @@ import { tableRoutes } from './table-routes.ts'
 
 /** Tables: their definitions, schemas and snapshots, and reading them. */
 export function tablesModule(
-  platform: RewriteDependencies & LakeServices & DropDependencies & Stores<'locations'>,
+  platform: RewriteDependencies &
+    LakeServices &
+    DropDependencies &
+    Stores<'locations' | 'namespaces' | 'views'>,
 ): Module {
   return {
     name: 'tables',

@@ -13,7 +13,11 @@ import { schemaIdAfterRollback } from '../../core/table/schema-of-rollback.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
-import { formatTableName, parseNewTableName } from '../../core/table/table-name.ts'
+import {
+  formatTableName,
+  type NamespacedName,
+  parseNewTableName,
+} from '../../core/table/table-name.ts'
 import {
   type AliasesById,
   changeAliases,
@@ -134,11 +138,17 @@ async function addTable(
 }
 
 export function alreadyExists(
-  { namespace, name }: TableState,
+  name: NamespacedName,
   outcome: 'already-exists' | 'view-exists',
 ): CatalogError {
+  return nameTaken(name, outcome === 'view-exists' ? 'view' : 'table')
+}
+
+export function nameTaken(
+  { namespace, name }: NamespacedName,
+  existing: 'table' | 'view',
+): CatalogError {
   const table = formatTableName(namespace, name)
-  const existing = outcome === 'view-exists' ? 'view' : 'table'
   return new CatalogError(
     'table-already-exists',
     `${existing} ${table} already exists: choose another name`,

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import {
   DEFAULT_NAMESPACE,
+  newNameOf,
   parseNamespace,
   parseNewTableName,
 } from '../../core/table/table-name.ts'
@@ -16,6 +17,8 @@ import {
   type Route,
   type Tag,
 } from '../../http/route.ts'
+import { getNamespace } from '../namespaces/namespaces.ts'
+import { RenameRequest } from '../tables/table-shapes.ts'
 import type { ViewDependencies } from './change-view.ts'
 import { viewNameToJson, viewToJson } from './view-response.ts'
 import {
@@ -31,6 +34,7 @@ import {
   dropView,
   listViews,
   readView,
+  renameView,
   replaceView,
   type ViewReading,
 } from './views.ts'
@@ -161,6 +165,43 @@ const replace = (deps: ViewDependencies) =>
     viewAgain(deps),
   )
 
+const rename = (deps: ViewDependencies & Stores<'namespaces'>) =>
+  defineRoute(
+    {
+      method: 'post',
+      path: `${VIEW}/rename`,
+      operationId: 'renameView',
+      tag: VIEWS_TAG,
+      permission: 'in-use-case',
+      summary: 'Rename a view',
+      description: 'Possibly into another namespace, which must exist. Its id and versions stay.',
+      body: RenameRequest,
+      answers: [{ status: 200, description: 'The view as it is now.', shape: ViewAnswer }],
+      problems: [
+        'view-not-found',
+        'namespace-not-found',
+        'name-invalid',
+        'view-already-exists',
+        'commit-conflict',
+        'commit-state-unknown',
+      ],
+      curl:
+        'curl -X POST $MORAINE/v1/views/aviation.late_flights/rename ' +
+        `-H 'Content-Type: application/json' -d '{"name":"delayed_flights"}'`,
+    },
+    async ({ authorize, param, body, keeper }) => {
+      const identifier = param('view_identifier')
+      await authorize('own', [{ on: 'view', name: identifier }])
+      const view = await readView(deps, identifier)
+      const target = newNameOf(view.namespace, body)
+      await authorize('create', [{ on: 'namespace', name: target.namespace }])
+      await getNamespace(deps, target.namespace)
+      const keep = keeper.keeping(viewAnswer)
+      return jsonReply(viewToJson(await renameView(deps, view, { target, keep })))
+    },
+    viewAgain(deps),
+  )
+
 const drop = (deps: Stores<'views'>) =>
   defineRoute(
     {
@@ -221,6 +262,6 @@ function textsOf(body: z.output<typeof ReplaceViewRequest>) {
   }
 }
 
-export function viewRoutes(deps: ViewDependencies): readonly Route[] {
-  return [create(deps), list(deps), read(deps), replace(deps), drop(deps)]
+export function viewRoutes(deps: ViewDependencies & Stores<'namespaces'>): readonly Route[] {
+  return [create(deps), list(deps), read(deps), replace(deps), rename(deps), drop(deps)]
 }

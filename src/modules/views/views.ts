@@ -20,6 +20,7 @@ import {
   getView,
   refuseTakenViewName,
   type ViewDependencies,
+  viewNameTaken,
   viewNotFound,
   type WantedView,
 } from './change-view.ts'
@@ -107,6 +108,22 @@ export async function replaceView(
       const metadata = replaced(base, request, { namespace, nowMs: deps.ambient.nowMs() })
       return metadata === base ? undefined : { metadata }
     },
+    options: (next) => keep({ ...next, metadata: parseViewMetadata(next.metadata) }),
+  })
+  return { ...state, metadata: parseViewMetadata(state.metadata) }
+}
+
+/** Gives the view another name, which must be free, possibly in another namespace. */
+export async function renameView(
+  deps: ViewDependencies & Stores<'namespaces'>,
+  view: ViewReading,
+  { target, keep = () => ({}) }: { target: NamespacedName; keep?: Keep<ViewReading> },
+): Promise<ViewReading> {
+  if (formatTableName(view.namespace, view.name) === formatTableName(target.namespace, target.name))
+    throw viewNameTaken(target, 'view-exists')
+  const { viewUuid } = view.metadata
+  const { state } = await changeView(deps, wanted(viewUuid), {
+    change: () => ({ name: target }),
     options: (next) => keep({ ...next, metadata: parseViewMetadata(next.metadata) }),
   })
   return { ...state, metadata: parseViewMetadata(state.metadata) }

@@ -101,6 +101,9 @@ const CASES: Readonly<Record<string, () => Promise<Case>>> = {
   cloneTable: async () => ({
     ...{ path: `/v1/tables/sky.${await newTable()}/clone`, json: { name: newName() } },
   }),
+  renameTable: async () => ({
+    ...{ path: `/v1/tables/sky.${await newTable()}/rename`, json: { name: newName() } },
+  }),
   rollbackTable: async () => {
     const { name } = await tableWithFile()
     const { snapshots } = await must(ask(service, `/v1/tables/sky.${name}/snapshots`))
@@ -121,6 +124,9 @@ const CASES: Readonly<Record<string, () => Promise<Case>>> = {
   replaceView: async () => ({
     ...{ path: `/v1/views/sky.${await newView()}`, method: 'PUT' },
     json: { queries: [{ dialect: 'duckdb', sql: 'SELECT 2' }] },
+  }),
+  renameView: async () => ({
+    ...{ path: `/v1/views/sky.${await newView()}/rename`, json: { name: newName() } },
   }),
   dropView: async () => ({ path: `/v1/views/sky.${await newView()}`, method: 'DELETE' }),
   stageFiles: async () => ({

@@ -1,7 +1,7 @@
 import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
 import { KEEPS_NOTHING } from '../../../src/core/replay.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
-import { renameTable } from '../../../src/modules/iceberg-rest/rename-table.ts'
+import { renameRestTable } from '../../../src/modules/iceberg-rest/rename-table.ts'
 import { type RebuiltTable, rebuildCatalog } from '../../../src/modules/operations/rebuild.ts'
 import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
@@ -84,7 +84,7 @@ test('a renamed table comes back by its new name, and its old one is free', asyn
   const named = (name: string) => ({ namespace: ['default'], name })
   const call = { keeper: KEEPS_NOTHING, authorize: async () => undefined }
   const rename = (source: string, destination: string) =>
-    renameTable(shop.deps, { source: named(source), destination: named(destination) }, call)
+    renameRestTable(shop.deps, { source: named(source), destination: named(destination) }, call)
   for (const [first, second] of [
     ['a', 'b'],
     ['c', 'd'],

@@ -4,7 +4,7 @@ import type { Route } from '../../../http/route.ts'
 import { getNamespace } from '../../namespaces/namespaces.ts'
 import { getRestTable } from '../load-table.ts'
 import { registerTable, unregisterTable } from '../register-table.ts'
-import { renameTable } from '../rename-table.ts'
+import { renameRestTable } from '../rename-table.ts'
 import { takeMetricsReport } from '../report-metrics.ts'
 import type { RestServices } from '../rest-services.ts'
 import {
@@ -52,7 +52,7 @@ function movingRoutes(deps: RestServices): readonly Route[] {
         ],
       },
       async ({ body, keeper, authorize }) => {
-        await renameTable(deps, body, { keeper, authorize })
+        await renameRestTable(deps, body, { keeper, authorize })
         return NO_CONTENT_REPLY
       },
     ),
