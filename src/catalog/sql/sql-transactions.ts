@@ -97,12 +97,13 @@ export class SqlTransactions implements TransactionStore {
     throw new CatalogError('overloaded', detail)
   }
 
-  abort(
+  async abort(
     transactionId: string,
     endedAtMs: number,
     { deletions = [], ...options }: MutationOptions & { deletions?: readonly NewDeletion[] } = {},
   ): Promise<'aborted' | 'not-open' | 'not-found'> {
-    return mutate(this.#engine, options, async (sqlTransaction) => {
+    const isLarge = await this.#hasStagedMany(transactionId)
+    return mutate(this.#engine, { ...options, isLarge }, async (sqlTransaction) => {
       const outcome = await abortTransaction(sqlTransaction, transactionId, endedAtMs)
       await addDeletions(sqlTransaction, deletions)
       return outcome
@@ -131,6 +132,20 @@ export class SqlTransactions implements TransactionStore {
         .execute(),
     )
     return rows.map((row) => row.transaction_id)
+  }
+
+  /** Whether its end deletes so many rows that it is large work. */
+  async #hasStagedMany(transactionId: string): Promise<boolean> {
+    const { rowsOnLoopMax } = this.#engine
+    if (!Number.isFinite(rowsOnLoopMax)) return false
+    const row = await read(this.#engine, (connection) =>
+      connection
+        .selectFrom('transactions')
+        .select('staged_file_count')
+        .where('transaction_id', '=', transactionId)
+        .executeTakeFirst(),
+    )
+    return Number(row?.staged_file_count ?? 0) > rowsOnLoopMax
   }
 
   forget(beforeMs: number): Promise<number> {

@@ -7,7 +7,15 @@ import type { Catalog } from '../../../src/catalog/catalog.ts'
 import type { NewDeletion } from '../../../src/catalog/deletion-store.ts'
 import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
-import { appendTo, create, newTable, snapshotOf, stateOf } from '../catalog-samples.ts'
+import {
+  appendTo,
+  create,
+  newTable,
+  openTransaction,
+  snapshotOf,
+  stagedFileOf,
+  stateOf,
+} from '../catalog-samples.ts'
 import { describeCommits } from '../commit.contract.ts'
 import { describeDeletions } from '../deletions.contract.ts'
 import { describeReplacements } from '../replacement.contract.ts'
@@ -68,6 +76,25 @@ describe('a write of very many rows', () => {
       expect(reads).toBeGreaterThan(20)
     }
     expect(await catalog.deletions.count(state.definition.tableUuid)).toBe(FILES)
+  })
+
+  test('holds up no reads: the staging of files, and its abort', async () => {
+    const state = await create(catalog, 'planets')
+    const { tableUuid } = state.definition
+    const transaction = openTransaction()
+    const { transactionId } = transaction
+    await catalog.transactions.start(transaction)
+    const addedFiles = paths.map((path) => stagedFileOf(path))
+    const staging = catalog.transactions.stage({
+      ...{ transactionId, tableUuid, currentSnapshotId: null, addedFiles },
+      addedFilesMax: FILES,
+    })
+    expect(await readsDuring(catalog, state, staging)).toBeGreaterThan(20)
+    expect(await staging).toEqual({ outcome: 'staged' })
+    const aborting = catalog.transactions.abort(transactionId, 9)
+    expect(await readsDuring(catalog, state, aborting)).toBeGreaterThan(20)
+    expect(await aborting).toBe('aborted')
+    expect(await catalog.transactions.listStaged(transactionId)).toEqual([])
   })
 
   test('is done as a whole, or not at all', async () => {
