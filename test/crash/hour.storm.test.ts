@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
+import pg from 'pg'
 import { readConfig } from '../../src/config.ts'
 import { listModules } from '../../src/modules.ts'
 import { openPlatform } from '../../src/service.ts'
+import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { buildService, KillableService, removeBuild } from './killable-service.ts'
 
@@ -28,49 +30,81 @@ const PASSING = [
 ]
 const LEASES_MAX = 200
 
-let home: string
+let folder: string
 let template: string
 let bytes: Buffer
 beforeAll(async () => {
   buildService()
-  home = mkdtempSync(join(tmpdir(), 'moraine-hour-'))
+  folder = mkdtempSync(join(tmpdir(), 'moraine-hour-'))
   const query = 'SELECT (hash(i) >> 1)::BIGINT AS n FROM range(20000) t(i)'
-  template = await writeParquet(join(home, 'data', 'template.parquet'), query)
+  template = await writeParquet(join(folder, 'data', 'template.parquet'), query)
   bytes = readFileSync(template)
 }, 120_000)
 afterAll(() => {
-  rmSync(home, { recursive: true, force: true })
+  rmSync(folder, { recursive: true, force: true })
   removeBuild()
 })
 
+const TIMEOUT_MS = SECONDS * 2_000 + 300_000
+
 test(
-  `after ${SECONDS} s of mixed load, what the service holds and keeps is bounded`,
+  `after ${SECONDS} s of mixed load, what the service holds and keeps is bounded: SQLite`,
+  () => expectBounded('sqlite', undefined),
+  TIMEOUT_MS,
+)
+
+const withPostgres = whyNoPostgres() === undefined ? test : test.skip
+withPostgres(
+  `after ${SECONDS} s of mixed load, what the service holds and keeps is bounded: PostgreSQL`,
   async () => {
-    const environment = { MORAINE_HOME: join(home, 'home'), MORAINE_ALLOWED_LOCATIONS: home }
+    const postgres = await startPostgres()
+    try {
+      await expectBounded('postgres', await postgres.newDatabase())
+    } finally {
+      await postgres.stop()
+    }
+  },
+  TIMEOUT_MS,
+)
+
+/** `catalog`: the URL of an empty PostgreSQL database. */
+async function expectBounded(name: string, catalog: string | undefined): Promise<void> {
+  const home = join(folder, name)
+  const environment = {
+    MORAINE_HOME: home,
+    MORAINE_ALLOWED_LOCATIONS: folder,
+    ...(catalog !== undefined && { MORAINE_CATALOG: catalog }),
+  }
+  const rows = await openRows(catalog ?? join(home, 'catalog.db'))
+  try {
     const service = await KillableService.start(environment)
     try {
       await load(service.url, SECONDS / 3)
       const before = await held(service.pid)
       await load(service.url, (2 * SECONDS) / 3)
       const after = await held(service.pid)
+      process.stdout.write(`${JSON.stringify({ name, before, after })}\n`)
       expect(after.folders).toBeLessThanOrEqual(FOLDERS_MAX)
       expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + DESCRIPTORS_MORE_MAX)
       const memoryMax = before.bytes * MEMORY_GROWTH_MAX + MEMORY_MORE_BYTES_MAX
       expect(after.bytes).toBeLessThan(memoryMax)
-      expect(rowsOf('leases')).toBeLessThan(LEASES_MAX)
+      expect(await rows.count('leases')).toBeLessThan(LEASES_MAX)
     } finally {
       expect(await service.kill('SIGTERM')).toBe(0)
     }
-    expect(temporaryFiles()).toEqual([])
-    expect(Object.fromEntries(PASSING.map((name) => [name, rowsOf(name) > 0]))).toMatchObject({
-      ...{ replays: true, transactions: true, leases: true, events: true, jobs: true },
-    })
+    expect(temporaryFiles(home)).toEqual([])
+    const found = await countAll(rows)
+    process.stdout.write(`${JSON.stringify(found)}\n`)
+    for (const table of ['replays', 'transactions', 'leases', 'events', 'jobs']) {
+      expect(found).toMatchObject({ [table]: expect.any(Number) })
+      expect(found[table]).toBeGreaterThan(0)
+    }
     await doHousekeeping(environment)
-    const left = PASSING.map((name) => [name, rowsOf(name)] as const).filter(([, n]) => n > 0)
-    expect(left).toEqual([])
-  },
-  SECONDS * 2_000 + 300_000,
-)
+    expect(await countAll(rows)).toEqual({})
+  } finally {
+    await rows.close()
+  }
+}
 
 /** All kinds of work, by clients that never rest; some leave in the middle. */
 async function load(url: string, seconds: number): Promise<void> {
@@ -98,7 +132,7 @@ interface Sent {
 }
 
 async function requestsOf(table: string, id: string): Promise<readonly Sent[]> {
-  const path = join(home, 'data', `${id}.parquet`)
+  const path = join(folder, 'data', `${id}.parquet`)
   await link(template, path)
   const files = `/v1/tables/${table}/files`
   const dump = `/v1/tables/${table}/dump?format=csv`
@@ -166,23 +200,47 @@ async function held(pid: number): Promise<Held> {
   }
 }
 
-function rowsOf(table: string): number {
-  const database = new Sqlite(join(home, 'home', 'catalog.db'), { readonly: true })
-  try {
-    return Number(database.prepare(`select count(*) from ${table}`).pluck().get())
-  } finally {
-    database.close()
+/** Looks into the database beside the service. */
+interface Rows {
+  count(table: string): Promise<number>
+  close(): Promise<void>
+}
+
+async function openRows(catalog: string): Promise<Rows> {
+  const sql = (table: string) => `select count(*) as count from ${table}`
+  if (!catalog.startsWith('postgres')) {
+    const count = async (table: string) => {
+      const database = new Sqlite(catalog, { readonly: true })
+      try {
+        return Number(database.prepare(sql(table)).pluck().get())
+      } finally {
+        database.close()
+      }
+    }
+    return { count, close: async () => undefined }
+  }
+  const client = new pg.Client({ connectionString: catalog })
+  await client.connect()
+  return {
+    count: async (table) => Number((await client.query(sql(table))).rows[0].count),
+    close: () => client.end(),
   }
 }
 
+/** Those that have any. */
+async function countAll(rows: Rows): Promise<Record<string, number>> {
+  const counts: [string, number][] = []
+  for (const table of PASSING) counts.push([table, await rows.count(table)])
+  return Object.fromEntries(counts.filter(([, count]) => count > 0))
+}
+
 /** Half-written files of the whole home, and what engines leave. */
-function temporaryFiles(): readonly string[] {
-  const folder = join(home, 'home')
+function temporaryFiles(home: string): readonly string[] {
   const isTemporary = (path: string) => /\/\.?(tmp|incoming)\//.test(path)
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+  const files = readdirSync(home, { recursive: true, withFileTypes: true })
   return files
     .filter((file) => file.isFile() && existsSync(join(file.parentPath, file.name)))
-    .map((file) => join(file.parentPath, file.name).slice(folder.length))
+    .map((file) => join(file.parentPath, file.name).slice(home.length))
     .filter((path) => isTemporary(path) || path.endsWith('.tmp'))
 }
 
