@@ -16,6 +16,7 @@ import { printMachine, printRow } from './machine.ts'
 import { IS_QUICK, openReport } from './report.ts'
 
 const AIM = { atMost: 100 }
+const BASE_MS = 5_000
 /** How many of a route's bodies are sent, evenly spread over all. */
 const BODIES_MAX = IS_QUICK ? 40 : Number.POSITIVE_INFINITY
 
@@ -39,6 +40,7 @@ printMachine('The longest hold of the event loop by hostile bodies')
 const report = openReport('hostile')
 printRow(['route', 'bodies', 'longest hold ms', 'by'])
 printRow(['---', '---', '---', '---'])
+await measureBase()
 for (const { root, routes, paths } of documentedDialects()) {
   for (const route of routes) {
     if (route.body === undefined || (only !== undefined && route.operationId !== only)) continue
@@ -47,6 +49,16 @@ for (const { root, routes, paths } of documentedDialects()) {
 }
 await service.stop()
 rmSync(home, { recursive: true })
+
+/** The hold that the machine makes of requests without work: what is below it is not ours. */
+async function measureBase(): Promise<void> {
+  await longestHoldMs(service)
+  const endMs = performance.now() + BASE_MS
+  while (performance.now() < endMs) await call(`${service.url}/health`)
+  const held = await longestHoldMs(service)
+  printRow(['health', '', held.toFixed(0), `nothing, for ${BASE_MS / 1_000} s`])
+  report.figure({ what: 'longest hold: requests without work', value: held, unit: 'ms' })
+}
 
 function pathOf(path: string): string {
   const names: Record<string, string> = {
