@@ -6,16 +6,20 @@ export interface PlaceOfTable {
 }
 
 export interface TableLocation extends PlaceOfTable {
-  /** Whether the table is dropped; its files may be there all the same. */
+  /** Whether the table is dropped; its files may be there all the same. A view never is. */
   readonly isDropped: boolean
-  /** Whether a dropped table said that its files are nobody's to delete (`gc.enabled`). */
+  /**
+   * Whether a dropped table said that its files are nobody's to delete (`gc.enabled`), or it is
+   * the folder of a view.
+   */
   readonly keepsFiles: boolean
 }
 
 /**
- * Locations of all tables, living and dropped, compared by `folderKey`. Creations and commits of
- * tables add them (`TableStore`), so that no two tables share one or lie within each other; of
- * catalogs older than this store, tables may. Its contract: test/catalog/locations.contract.ts.
+ * Locations of all tables, living and dropped, and folders of living views, compared by
+ * `folderKey`. Creations and commits of tables and views add them, so that no two share one or lie
+ * within each other; of catalogs older than this store, they may. Its contract:
+ * test/catalog/locations.contract.ts.
  */
 export interface LocationStore {
   /** Locations equal to this one, above it or below it, in no order; at most `limit`. */

@@ -4,9 +4,12 @@ import type { MutationOptions } from './replay-store.ts'
  * Views share their names with tables: of one name, in one namespace, there is one or the other.
  */
 export interface ViewStore {
-  /** Also makes the namespace and its parents. `view-exists`, too, when the UUID is taken. */
+  /**
+   * Also makes the namespace and its parents. `view-exists`, too, when the UUID is taken. Throws
+   * `location-taken` for a folder that overlaps with that of a table or another view.
+   */
   create(
-    view: ViewState,
+    view: NewView,
     options?: MutationOptions,
   ): Promise<'created' | 'view-exists' | 'table-exists'>
   find(key: ViewKey): Promise<ViewState | undefined>
@@ -14,12 +17,13 @@ export interface ViewStore {
   list(query: ListViewsQuery): Promise<readonly ViewSummary[]>
   /**
    * Compare-and-swap of the version; also renames when `state` has another name.
-   * `version-mismatch`, too, when the view is gone.
+   * `version-mismatch`, too, when the view is gone. Throws `location-taken` as `create` does.
    */
   replace(
     change: ViewChange,
     options?: MutationOptions,
   ): Promise<'replaced' | 'version-mismatch' | 'view-exists' | 'table-exists'>
+  /** Its folders are others' to take from then on. */
   drop(viewUuid: string, options?: MutationOptions): Promise<'dropped' | 'not-found'>
 }
 
@@ -40,6 +44,13 @@ export interface ViewSummary {
   readonly name: string
 }
 
+export interface NewView extends ViewState {
+  /** Folders of its files, which no table or other view may be in or around. */
+  readonly folders?: readonly string[]
+  /** Whether they may overlap all the same, as older catalogs let them. */
+  readonly mayShareFolders?: boolean
+}
+
 export interface ViewChange {
   readonly expectedVersion: number
   /**
@@ -47,6 +58,8 @@ export interface ViewChange {
    * written.
    */
   readonly state: ViewState
+  /** Further folders that it takes. */
+  readonly folders?: readonly string[]
 }
 
 export interface ViewState {

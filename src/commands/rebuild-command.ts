@@ -12,14 +12,14 @@ const STDERR = 2
 const EXIT_UNREADABLE = 2
 const EXIT_NO_TABLES = 3
 const HELP = `
-Exit code: 0 when every table found is in the catalog, 1 when it could not run, 2 when something
-could not be brought back, 3 when there is no table in the warehouse.
+Exit code: 0 when every table and view found is in the catalog, 1 when it could not run, 2 when
+something could not be brought back, 3 when there is nothing in the warehouse.
 `
 
 export const addRebuild: AddCommand = (program, shell) => {
   program
     .command('rebuild')
-    .description('register every table again from the files of the warehouse')
+    .description('register every table and view again from the files of the warehouse')
     .addHelpText('after', HELP)
     .action(() => rebuild(shell))
 }
@@ -27,7 +27,7 @@ export const addRebuild: AddCommand = (program, shell) => {
 /** Prints a line for each table. */
 async function rebuild({ readConfig, environment, print }: Shell): Promise<void> {
   const config = readConfig()
-  const [{ pino }, { rebuildCatalog }] = await Promise.all([
+  const [{ pino }, { NOT_REBUILT, rebuildCatalog }] = await Promise.all([
     import('pino'),
     import('../modules/operations/rebuild.ts'),
   ])
@@ -41,6 +41,7 @@ async function rebuild({ readConfig, environment, print }: Shell): Promise<void>
       print(`${outcome}  ${table ?? ''}  ${location}${detail === undefined ? '' : `: ${detail}`}`)
     }
     if (told.has('unreadable')) process.exitCode = EXIT_UNREADABLE
+    if (told.has('registered')) print(`not brought back, as no file has them: ${NOT_REBUILT}`)
     if (told.size > 0) return
     log.warn(`no tables in ${config.warehouse}: check MORAINE_HOME, MORAINE_WAREHOUSE`)
     process.exitCode = EXIT_NO_TABLES

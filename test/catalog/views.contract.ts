@@ -129,6 +129,52 @@ export function describeViews(catalog: () => Catalog): void {
       await create(catalog(), 'bright')
     })
 
+    test('its folders are no table’s and no other view’s, until it is dropped', async () => {
+      const folder = `file:///lake/views/${randomUUID()}`
+      const view = viewOf('placed')
+      expect(await catalog().views.create({ ...view, folders: [folder] })).toBe('created')
+      const around = folder.slice(0, folder.lastIndexOf('/'))
+      for (const location of [folder, around, `${folder}/data`]) {
+        const state = stateOf(`t_${randomUUID().slice(0, 8)}`)
+        const definition = { ...state.definition, location }
+        const table = newTable({ ...state, definition })
+        const taken = { code: 'location-taken', facts: { takenBy: view.viewUuid } }
+        await expect(catalog().tables.create(table)).rejects.toMatchObject(taken)
+        const other = { ...viewOf(`v_${randomUUID().slice(0, 8)}`), folders: [location] }
+        await expect(catalog().views.create(other)).rejects.toMatchObject(taken)
+        expect(await catalog().views.find({ viewUuid: other.viewUuid })).toBeUndefined()
+      }
+      // Nobody deletes what is there, whatever names it.
+      const owners = await catalog().locations.findOwners([`${folder}/metadata/x.json`])
+      expect([...owners.values()].flat()).toEqual([
+        { tableUuid: view.viewUuid, location: folder, isDropped: false, keepsFiles: true },
+      ])
+      expect(await catalog().views.drop(view.viewUuid)).toBe('dropped')
+      const state = stateOf('placed')
+      const definition = { ...state.definition, location: folder }
+      expect(await catalog().tables.create(newTable({ ...state, definition }))).toBe('created')
+    })
+
+    test('a replacement takes further folders, or is refused whole', async () => {
+      const [first, second] = ['a', 'b'].map((name) => `file:///lake/${name}/${randomUUID()}`)
+      const view = viewOf('moving')
+      await catalog().views.create({ ...view, folders: [first ?? ''] })
+      const other = viewOf('other')
+      await catalog().views.create({ ...other, folders: [second ?? ''] })
+      const state = { ...view, version: view.version + 1 }
+      const change = { expectedVersion: view.version, state, folders: [`${second}/below`] }
+      const taken = { code: 'location-taken' }
+      await expect(catalog().views.replace(change)).rejects.toMatchObject(taken)
+      expect(await catalog().views.find({ viewUuid: view.viewUuid })).toEqual(view)
+      const elsewhere = { ...change, folders: [`${second}-else`] }
+      expect(await catalog().views.replace(elsewhere)).toBe('replaced')
+      const owners = await catalog().locations.findOwners([`${first}/x`, `${second}-else/x`])
+      expect([...owners.values()].flat().map(({ tableUuid }) => tableUuid)).toEqual([
+        view.viewUuid,
+        view.viewUuid,
+      ])
+    })
+
     test('a dropped view is forgotten', async () => {
       const view = await createView('bright')
       expect(await catalog().views.drop(view.viewUuid)).toBe('dropped')

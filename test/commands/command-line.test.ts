@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readConfig } from '../../src/config.ts'
+import { NOT_REBUILT } from '../../src/modules/operations/rebuild.ts'
 import { createTable } from '../../src/modules/tables/tables.ts'
 import { openPlatform } from '../../src/service.ts'
 import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
@@ -61,6 +62,8 @@ test('rebuild registers the tables of the warehouse, tells each in a line, and e
   const { definition } = await createTable(platform, { name: 'numbers', columns })
   await platform.close()
   await rm(join(home, 'lost', 'catalog.db'))
-  const stdout = `registered  default.numbers  ${definition.location}\n`
+  const stdout =
+    `registered  default.numbers  ${definition.location}\n` +
+    `not brought back, as no file has them: ${NOT_REBUILT}\n`
   expect(await runToEnd(['rebuild'], environment)).toEqual({ code: 0, stdout, stderr: '' })
 })

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readConfig } from '../../src/config.ts'
@@ -44,7 +44,9 @@ test.each<[string, () => void, string]>([
 
   const rebuilt = await runToEnd(['rebuild'], { MORAINE_HOME: home })
   expect(rebuilt).toMatchObject({ code: 0, stderr: '' })
-  expect(rebuilt.stdout).toMatch(/^set aside {2}the damaged .*\nregistered .*\nregistered .*\n$/)
+  expect(rebuilt.stdout).toMatch(
+    /^set aside {2}the damaged .*\nregistered .*\nregistered .*\nnot .*\n$/,
+  )
   const aside = (await readdir(home)).filter((name) => /^catalog\.db\.damaged-\w+$/.test(name))
   expect(aside).toHaveLength(1)
   expect(await readFile(join(home, aside[0] ?? ''))).toEqual(damaged)
@@ -60,4 +62,15 @@ test('rebuild leaves a sound catalog alone, and its exit code says what it found
   const empty = await runToEnd(['rebuild'], { MORAINE_HOME: join(home, 'other') })
   expect(empty).toMatchObject({ code: 3, stdout: '' })
   expect(empty.stdout + empty.stderr).not.toBe('')
+})
+
+test('rebuild exits with 2 when something cannot be brought back, and names it', async () => {
+  const metadata = join(home, 'warehouse', 'aa', 'odd', 'metadata')
+  await mkdir(metadata, { recursive: true })
+  await writeFile(join(metadata, '00000-odd.metadata.json'), '{"format-version": 2')
+  await rm(path)
+  const { code, stdout } = await runToEnd(['rebuild'], { MORAINE_HOME: home })
+  expect(code).toBe(2)
+  expect(stdout).toMatch(/^unreadable {2}.*\/aa\/odd: .+$/m)
+  expect(stdout.match(/^registered/gm)).toHaveLength(2)
 })

@@ -77,6 +77,36 @@ export async function insertLocation(
     .execute()
 }
 
+/**
+ * Takes folders for a view whose row is there already, as `claimLocation` does. What is in them is
+ * deleted by nobody.
+ */
+export async function claimFolders(
+  transaction: SqlTransaction,
+  {
+    viewUuid,
+    folders,
+    mayShare,
+  }: {
+    readonly viewUuid: string
+    readonly folders: readonly string[]
+    readonly mayShare: boolean
+  },
+  engine: SqlEngine,
+): Promise<void> {
+  for (const location of folders) {
+    const place = { tableUuid: viewUuid, location }
+    if (mayShare) await insertLocation(transaction, place)
+    else await claimLocation(transaction, place, engine)
+  }
+  await markKeepsFiles(transaction, viewUuid, true)
+}
+
+/** Gives the folders of a view to others. */
+export async function releaseFolders(transaction: SqlTransaction, viewUuid: string): Promise<void> {
+  await transaction.deleteFrom('table_locations').where('table_uuid', '=', viewUuid).execute()
+}
+
 /** Whether the table has or had this location. */
 export async function hasLocation(
   transaction: SqlTransaction,
@@ -120,17 +150,21 @@ function locations(connection: Connection) {
   return connection
     .selectFrom('table_locations as l')
     .leftJoin('tables as t', 't.table_uuid', 'l.table_uuid')
+    .leftJoin('views as v', 'v.view_uuid', 'l.table_uuid')
     .select(['l.location_key', 'l.table_uuid', 'l.location', 'l.keeps_files'])
-    .select('t.table_uuid as living_uuid')
+    .select(['t.table_uuid as living_uuid', 'v.view_uuid as view_uuid'])
 }
 
-type LocationRow = Database['table_locations'] & { readonly living_uuid: string | null }
+interface LocationRow extends Readonly<Database['table_locations']> {
+  readonly living_uuid: string | null
+  readonly view_uuid: string | null
+}
 
 function locationOf(row: LocationRow): TableLocation {
   return {
     tableUuid: row.table_uuid,
     location: row.location,
-    isDropped: row.living_uuid === null,
+    isDropped: row.living_uuid === null && row.view_uuid === null,
     keepsFiles: row.keeps_files === 1n,
   }
 }

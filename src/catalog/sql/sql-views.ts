@@ -1,6 +1,7 @@
 import type { MutationOptions } from '../replay-store.ts'
 import type {
   ListViewsQuery,
+  NewView,
   ViewChange,
   ViewKey,
   ViewState,
@@ -18,6 +19,7 @@ import type { ViewRow } from './engine/sql-schema.ts'
 import { nameKey, namespaceKey } from './rows/sql-keys.ts'
 import { nameColumns } from './rows/sql-rows.ts'
 import { decodeExact } from './rows/tagged-json.ts'
+import { claimFolders, releaseFolders } from './sql-locations.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces, type RaisingContext } from './sql-namespaces.ts'
 import { type RaisedEvents, viewEvent } from './sql-raised-events.ts'
@@ -31,7 +33,7 @@ export class SqlViews implements ViewStore {
   }
 
   create(
-    view: ViewState,
+    view: NewView,
     options: MutationOptions = {},
   ): Promise<'created' | 'view-exists' | 'table-exists'> {
     return mutate(this.#engine, options, (transaction, raised) =>
@@ -66,7 +68,7 @@ export class SqlViews implements ViewStore {
 /** Throws `Refusal`. */
 async function insertView(
   transaction: SqlTransaction,
-  view: ViewState,
+  view: NewView,
   context: RaisingContext,
 ): Promise<'created'> {
   await nameView(transaction, view, context)
@@ -80,6 +82,8 @@ async function insertView(
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('view-exists')
+  const { viewUuid, folders = [], mayShareFolders: mayShare = false } = view
+  await claimFolders(transaction, { viewUuid, folders, mayShare }, context.engine)
   context.raised.raise(viewEvent('moraine.view.created.v1', view))
   return 'created'
 }
@@ -157,7 +161,7 @@ async function listViews(
  */
 async function replaceView(
   transaction: SqlTransaction,
-  { expectedVersion, state }: ViewChange,
+  { expectedVersion, state, folders = [] }: ViewChange,
   context: RaisingContext,
 ): Promise<'replaced'> {
   if (state.version !== expectedVersion + 1) {
@@ -172,6 +176,10 @@ async function replaceView(
     .returning(['namespace', 'name'])
     .executeTakeFirst()
   if (replaced === undefined) throw new Refusal('version-mismatch')
+  if (folders.length > 0) {
+    const { viewUuid } = state
+    await claimFolders(transaction, { viewUuid, folders, mayShare: false }, context.engine)
+  }
   if (replaced.namespace === namespace && replaced.name === name) {
     context.raised.raise(viewEvent('moraine.view.replaced.v1', state))
     return 'replaced'
@@ -204,5 +212,6 @@ async function deleteView(
   const gone = { viewUuid, namespace, name, version: Number(version) + 1 }
   raised.raise(viewEvent('moraine.view.dropped.v1', gone))
   await releaseName(transaction, { kind: 'view', uuid: viewUuid })
+  await releaseFolders(transaction, viewUuid)
   return 'dropped'
 }

@@ -5,6 +5,7 @@ import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import type { TableState } from '../../core/table/table.ts'
+import type { NamespacedName } from '../../core/table/table-name.ts'
 import { withMembers } from '../../formats/json/json-text.ts'
 import type { MetadataFrame } from '../../formats/metadata/table-metadata-json.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
@@ -342,7 +343,11 @@ export function metadataFile(state: TableState, json: string): Uint8Array {
   return new TextEncoder().encode(withMembers(json, namedMember(state)))
 }
 
-function namedMember({ namespace, name }: TableState): Readonly<Record<string, unknown>> {
+/** Tells a rebuild the name of the table or view. */
+export function namedMember({
+  namespace,
+  name,
+}: NamespacedName): Readonly<Record<string, unknown>> {
   return { [TABLE_NAME_KEY]: { namespace, name } }
 }
 

@@ -19,6 +19,7 @@ import type { ViewDependencies } from '../views/change-view.ts'
 import {
   addView,
   changeView,
+  dropViewOf,
   getView,
   refuseTakenViewName,
   viewNameTaken,
@@ -115,8 +116,8 @@ export async function dropRestView(
   name: NamespacedName,
   keeper: AnswerKeeper,
 ): Promise<void> {
-  const { viewUuid } = await getRestView(deps, name)
-  const outcome = await deps.catalog.views.drop(viewUuid, keeper.withEffect(NO_CONTENT))
+  const view = await getRestView(deps, name)
+  const outcome = await dropViewOf(deps, view, keeper.withEffect(NO_CONTENT))
   // Dropped concurrently: report it as if that had come first.
   if (outcome === 'not-found') await getRestView(deps, name)
 }

@@ -1,15 +1,13 @@
 import type { LakeServices } from '../../lake/lake.ts'
 import { droppedBy, isDropMark } from '../../lake/table/drop-mark.ts'
 import { METADATA_FILE } from '../../lake/table/metadata-file-name.ts'
+import { uuidIn } from '../../lake/table/metadata-uuid.ts'
 import { isNameMark, type NameMark, readNameMark } from '../../lake/table/name-mark.ts'
 
 const SNAPSHOT_FILE = /^(.+)\/metadata\/snapshots\/snapshot-\d+(?:-(\d+))?\.json$/
 const MARKED_FOLDER = /^(.+)\/metadata\/[^/]+$/
-const TABLE_UUID = /"table-uuid"\s*:\s*"([^"]+)"/
-/** The table's UUID is among the first members of its metadata. */
-const HEAD_BYTES = 4_096
 
-/** What the warehouse has of one table. */
+/** What the warehouse has of one table, or view. */
 export interface TableFiles {
   readonly location: string
   /** `undefined` if its metadata does not say. */
@@ -42,7 +40,7 @@ interface Folder {
   readonly nameMarks: string[]
 }
 
-/** Tables that have files in the warehouse. */
+/** Tables and views that have files in the warehouse. */
 export async function findTables(
   deps: Pick<LakeServices, 'objects' | 'warehouse'>,
 ): Promise<readonly TableFiles[]> {
@@ -130,14 +128,6 @@ async function tablesIn(
 
 function present(named: NameMark | undefined): Pick<TableFiles, 'named'> {
   return named === undefined ? {} : { named }
-}
-
-async function uuidIn(
-  { objects }: Pick<LakeServices, 'objects'>,
-  file: string,
-): Promise<string | undefined> {
-  const head = new TextDecoder().decode(await objects.readRange(file, 0, HEAD_BYTES))
-  return TABLE_UUID.exec(head)?.[1]?.toLowerCase()
 }
 
 /** A table that was moved has metadata at all of its locations, with rising versions. */

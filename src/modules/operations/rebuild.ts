@@ -2,16 +2,24 @@ import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
 import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
+import { foldersOfView } from '../../core/metadata/view-folders.ts'
 import { MAIN_BRANCH, type Snapshot } from '../../core/table/snapshot.ts'
 import type { TableMetadata, TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
-import { parseExactJson } from '../../formats/json/exact-json.ts'
+import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { snapshotFromJson } from '../../formats/metadata/snapshot-json.ts'
 import { tableMetadataFromJson } from '../../formats/metadata/table-metadata-json.ts'
+import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/view-metadata-json.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { TABLE_NAME_KEY } from '../../lake/publish/publisher.ts'
-import { findTables, type SnapshotFile, type TableFiles } from './rebuild-files.ts'
+import {
+  findTables,
+  type MetadataFile,
+  type SnapshotFile,
+  type TableFiles,
+} from './rebuild-files.ts'
 
+/** A table, or a view. */
 export interface RebuiltTable {
   readonly location: string
   /** Dotted; `undefined` if the files do not say. */
@@ -20,13 +28,20 @@ export interface RebuiltTable {
   readonly detail?: string
 }
 
-type RebuildDependencies = Stores<'tables' | 'locations'> &
+type RebuildDependencies = Stores<'tables' | 'views' | 'locations'> &
   Pick<LakeServices, 'manifests' | 'objects' | 'publisher' | 'warehouse'>
 
 /**
+ * What is in no file of the warehouse: for people, in the order of what they miss first.
+ */
+export const NOT_REBUILT =
+  'properties of namespaces, namespaces without tables and views, open transactions, events, ' +
+  'and the answers kept for repeated requests'
+
+/**
  * Registers every table of the warehouse from its newest metadata file, and later commits from
- * their snapshot files. Tables already in the catalog stay unchanged. A commit that a crash
- * interrupted before it was acknowledged may come back, too.
+ * their snapshot files, and every view. Those already in the catalog stay unchanged. A commit that
+ * a crash interrupted before it was acknowledged may come back, too.
  */
 export async function* rebuildCatalog(deps: RebuildDependencies): AsyncIterable<RebuiltTable> {
   for (const files of await findTables(deps)) {
@@ -43,7 +58,9 @@ async function rebuildTable(
   deps: Omit<RebuildDependencies, 'warehouse'>,
   { location, tableUuid, metadata: file, ...found }: TableFiles,
 ): Promise<RebuiltTable> {
-  if (tableUuid !== undefined) {
+  const json = file === undefined ? {} : await readObject(deps, file.location, found)
+  const isView = Object.hasOwn(json, 'view-uuid')
+  if (tableUuid !== undefined && !isView) {
     const places = found.isDropped ? [location, ...found.earlierLocations] : found.earlierLocations
     for (const place of places) {
       await deps.catalog.locations.remember({ tableUuid, location: place })
@@ -53,7 +70,7 @@ async function rebuildTable(
   if (file === undefined) {
     throw new CatalogError('metadata-corrupt', 'the folder has snapshot files but no metadata file')
   }
-  const json = (await readJson(deps, file.location)) as Record<string, unknown>
+  if (isView) return await rebuildView(deps, { location, file, json })
   const { named } = found
   const { namespace, name } = named && named.version > file.version ? named : nameIn(json)
   const metadata = await withLaterSnapshots(deps, tableMetadataFromJson(json), found.snapshots)
@@ -73,6 +90,37 @@ async function rebuildTable(
   return {
     location,
     table: formatTableName(namespace, name),
+    outcome: outcome === 'created' ? 'registered' : 'already-there',
+  }
+}
+
+/** From its newest metadata file, which has all of it. */
+async function rebuildView(
+  { catalog }: Stores<'views'>,
+  found: {
+    readonly location: string
+    readonly file: MetadataFile
+    readonly json: Readonly<Record<string, unknown>>
+  },
+): Promise<RebuiltTable> {
+  const { location, file, json } = found
+  const name = nameIn(json)
+  const metadata = parseViewMetadata(stringifyExactJson(json))
+  const timesMs = metadata.versions.map(({ timestampMs }) => timestampMs)
+  const outcome = await catalog.views.create({
+    ...name,
+    viewUuid: metadata.viewUuid.toLowerCase(),
+    version: file.version,
+    metadata: viewMetadataToJson(metadata),
+    metadataLocation: file.location,
+    createdAtMs: Math.min(...timesMs),
+    lastUpdatedMs: Math.max(...timesMs),
+    folders: foldersOfView(metadata),
+    mayShareFolders: true,
+  })
+  return {
+    location,
+    table: formatTableName(name.namespace, name.name),
     outcome: outcome === 'created' ? 'registered' : 'already-there',
   }
 }
@@ -166,6 +214,20 @@ function nameIn(json: Record<string, unknown>): Pick<TableState, 'namespace' | '
     'metadata-corrupt',
     'the metadata file does not contain the name of the table',
   )
+}
+
+/** What a dropped table had need not be readable. */
+async function readObject(
+  deps: Pick<LakeServices, 'objects'>,
+  location: string,
+  { isDropped }: Pick<TableFiles, 'isDropped'>,
+): Promise<Record<string, unknown>> {
+  const json = await readJson(deps, location).catch((error: unknown) => {
+    if (isDropped) return {}
+    throw error
+  })
+  if (typeof json === 'object' && json !== null) return json as Record<string, unknown>
+  throw new CatalogError('metadata-corrupt', 'the metadata file is no JSON object')
 }
 
 async function readJson(deps: Pick<LakeServices, 'objects'>, location: string): Promise<unknown> {

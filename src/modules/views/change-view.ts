@@ -1,22 +1,24 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { ViewKey, ViewState } from '../../catalog/view-store.ts'
+import { foldersOfView, metadataFolder } from '../../core/metadata/view-folders.ts'
 import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
+import { withMembers } from '../../formats/json/json-text.ts'
 import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/view-metadata-json.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { LakeServices } from '../../lake/lake.ts'
+import { namedMember } from '../../lake/publish/publisher.ts'
+import { forgetDrop, markDropped } from '../../lake/table/drop-mark.ts'
 import { requireFreeLocation } from '../../lake/table/table-location.ts'
 import { ProblemError } from '../../problem/problems.ts'
+import { deleteOldViewMetadata } from './old-view-metadata.ts'
 
 /** Everything that creating and changing a view uses. */
-export type ViewDependencies = Stores<'views' | 'tables' | 'locations'> &
-  Pick<LakeServices, 'objects' | 'ambient' | 'meter' | 'warehouse'>
-
-/** Property with the folder of metadata files, if not below the location (Iceberg view spec). */
-const METADATA_PATH = 'write.metadata.path'
+export type ViewDependencies = Stores<'views' | 'tables' | 'locations' | 'leases'> &
+  Pick<LakeServices, 'objects' | 'ambient' | 'log' | 'meter' | 'warehouse'>
 
 /** The view as the request names it (for messages), and how to find it. */
 export interface WantedView {
@@ -46,13 +48,13 @@ export function viewNotFound({ shown }: WantedView): ProblemError {
 
 /** Adds a view, after its metadata file. Throws `view-already-exists` if the name is taken. */
 export async function addView(
-  deps: Stores<'views' | 'locations'> & Pick<ViewDependencies, 'ambient' | 'objects' | 'warehouse'>,
+  deps: Omit<ViewDependencies, 'meter'>,
   view: NamespacedName & { readonly metadata: ViewMetadata; readonly metadataLocation?: string },
   options: (added: ViewState) => MutationOptions,
 ): Promise<ViewState> {
   const nowMs = deps.ambient.nowMs()
   const { namespace, name, metadata } = view
-  await requirePlace(deps, metadata)
+  const folders = await newFolders(deps, metadata)
   const state = {
     viewUuid: metadata.viewUuid.toLowerCase(),
     namespace,
@@ -64,12 +66,18 @@ export async function addView(
   }
   const add = async (metadataLocation: string) => {
     const added = { ...state, metadataLocation }
-    const outcome = await deps.catalog.views.create(added, options(added))
+    const outcome = await deps.catalog.views.create({ ...added, folders }, options(added))
     if (outcome !== 'created') throw viewNameTaken(view, outcome)
     return added
   }
-  if (view.metadataLocation !== undefined) return add(view.metadataLocation)
-  return withMetadataFile(deps, { metadata, version: 0, json: state.metadata }, add)
+  if (view.metadataLocation === undefined) {
+    return withMetadataFile(deps, { metadata, state }, add)
+  }
+  const added = await add(view.metadataLocation)
+  for (const location of foldersOfView(metadata)) {
+    await forgetDrop(deps, { tableUuid: added.viewUuid, location })
+  }
+  return added
 }
 
 /** The changed view; `undefined` if it stays as it is. */
@@ -99,40 +107,48 @@ export async function changeView(
     const base = parseViewMetadata(state.metadata)
     const changed = change(state, base)
     if (changed === undefined) return { state, isChanged: false }
-    await requirePlace(deps, changed.metadata ?? base, base)
-    const replaced = await tryReplace(deps, { state, changed }, options)
+    const metadata = changed.metadata ?? base
+    const folders = await newFolders(deps, metadata, base)
+    const replacement = { state, metadata, name: changed.name, folders }
+    const replaced = await tryReplace(deps, replacement, options)
     return replaced === undefined ? new LostRace() : { state: replaced, isChanged: true }
   })
 }
 
+interface ViewReplacement {
+  readonly state: ViewState
+  readonly metadata: ViewMetadata
+  /** `undefined` if it stays. */
+  readonly name: NamespacedName | undefined
+  /** That it takes with the change. */
+  readonly folders: readonly string[]
+}
+
 /** The changed view; `undefined` if another change came first. */
 async function tryReplace(
-  deps: Stores<'views'> & Pick<ViewDependencies, 'ambient' | 'objects'>,
-  { state, changed }: { readonly state: ViewState; readonly changed: ChangedView },
+  deps: ViewDependencies,
+  { state, metadata, name, folders }: ViewReplacement,
   options: (next: ViewState) => MutationOptions,
 ): Promise<ViewState | undefined> {
-  const { metadata } = changed
-  const version = state.version + 1
-  const renamed = {
+  const changed = {
     ...state,
-    ...changed.name,
-    version,
+    ...name,
+    version: state.version + 1,
+    metadata: viewMetadataToJson(metadata),
     lastUpdatedMs: Math.max(deps.ambient.nowMs(), state.lastUpdatedMs),
   }
-  const replace = async (next: ViewState) => {
-    const expectedVersion = state.version
-    const replacement = { expectedVersion, state: next }
+  const replace = async (metadataLocation: string) => {
+    const next = { ...changed, metadataLocation }
+    const replacement = { expectedVersion: state.version, state: next, folders }
     const outcome = await deps.catalog.views.replace(replacement, options(next))
     if (outcome === 'replaced') return next
     if (outcome === 'version-mismatch') throw new OvertakenError()
     throw viewNameTaken(next, outcome)
   }
   try {
-    if (metadata === undefined) return await replace(renamed)
-    const json = viewMetadataToJson(metadata)
-    return await withMetadataFile(deps, { metadata, version, json }, (metadataLocation) =>
-      replace({ ...renamed, metadata: json, metadataLocation }),
-    )
+    const next = await withMetadataFile(deps, { metadata, state: changed }, replace)
+    await deleteOldViewMetadata(deps, next, metadata)
+    return next
   } catch (error) {
     if (error instanceof OvertakenError) return undefined
     throw error
@@ -146,15 +162,18 @@ async function withMetadataFile<T>(
   deps: Pick<ViewDependencies, 'ambient' | 'objects'>,
   {
     metadata,
-    version,
-    json,
-  }: { readonly metadata: ViewMetadata; readonly version: number; readonly json: string },
+    state,
+  }: {
+    readonly metadata: ViewMetadata
+    readonly state: NamespacedName & Pick<ViewState, 'version' | 'metadata'>
+  },
   work: (metadataLocation: string) => Promise<T>,
 ): Promise<T> {
   const { objects, ambient } = deps
-  const number = String(version).padStart(5, '0')
+  const number = String(state.version).padStart(5, '0')
   const file = `${number}-${ambient.newUuid()}.metadata.json`
   const metadataLocation = `${metadataFolder(metadata)}/${file}`
+  const json = withMembers(state.metadata, namedMember(state))
   await objects.putIfAbsent(metadataLocation, new TextEncoder().encode(json))
   try {
     return await work(metadataLocation)
@@ -165,31 +184,36 @@ async function withMetadataFile<T>(
 }
 
 /**
- * Requires that the view can write to its folders, and that no table is there: what is below a
- * table's location may be deleted with the table. Folders that it has already stay.
+ * The folders that the view does not have yet. It must be able to write to them, and no table or
+ * other view may be there: what is below a table's location may be deleted with the table.
  */
-async function requirePlace(
+async function newFolders(
   deps: Stores<'locations'> & Pick<ViewDependencies, 'objects' | 'warehouse'>,
   metadata: ViewMetadata,
   base?: ViewMetadata,
-): Promise<void> {
+): Promise<readonly string[]> {
   const tableUuid = metadata.viewUuid.toLowerCase()
-  const known = base === undefined ? [] : foldersOf(base)
-  for (const location of foldersOf(metadata)) {
-    if (!known.includes(location)) await requireFreeLocation(deps, { location, tableUuid })
+  const known = base === undefined ? [] : foldersOfView(base)
+  const folders = foldersOfView(metadata).filter((folder) => !known.includes(folder))
+  for (const location of folders) await requireFreeLocation(deps, { location, tableUuid })
+  return folders
+}
+
+/**
+ * Drops the view, and marks it among its files, which stay, so that a catalog rebuilt from files
+ * does not revive it.
+ */
+export async function dropViewOf(
+  deps: Stores<'views'> & Pick<ViewDependencies, 'objects' | 'log'>,
+  { viewUuid, metadata }: Pick<ViewState, 'viewUuid' | 'metadata'>,
+  options?: MutationOptions,
+): Promise<'dropped' | 'not-found'> {
+  const outcome = await deps.catalog.views.drop(viewUuid, options)
+  if (outcome === 'dropped') {
+    const { location } = parseViewMetadata(metadata)
+    await markDropped(deps, { tableUuid: viewUuid, location })
   }
-}
-
-function foldersOf(metadata: ViewMetadata): readonly string[] {
-  const folder = metadataFolder(metadata)
-  const { location } = metadata
-  return folder.startsWith(`${location}/`) ? [location] : [location, folder]
-}
-
-function metadataFolder({ location, properties }: ViewMetadata): string {
-  const given = Object.hasOwn(properties, METADATA_PATH) ? properties[METADATA_PATH] : undefined
-  if (given === undefined) return `${location}/metadata`
-  return given.replace(/\/+$/, '')
+  return outcome
 }
 
 export function viewNameTaken(

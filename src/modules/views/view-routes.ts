@@ -202,7 +202,7 @@ const rename = (deps: ViewDependencies & Stores<'namespaces'>) =>
     viewAgain(deps),
   )
 
-const drop = (deps: Stores<'views'>) =>
+const drop = (deps: ViewDependencies) =>
   defineRoute(
     {
       method: 'delete',

@@ -17,6 +17,7 @@ import { defaultLocation } from '../../lake/table/table-location.ts'
 import {
   addView,
   changeView,
+  dropViewOf,
   getView,
   refuseTakenViewName,
   type ViewDependencies,
@@ -131,14 +132,13 @@ export async function renameView(
 
 /** Drops the view, and returns it. Its metadata files stay. */
 export async function dropView(
-  deps: Stores<'views'>,
+  deps: Stores<'views'> & Pick<ViewDependencies, 'objects' | 'log'>,
   identifier: string,
   keep?: Keep<ViewReading>,
 ): Promise<ViewReading> {
-  const view = await readView(deps, identifier)
-  const viewUuid = view.metadata.viewUuid.toLowerCase()
-  const outcome = await deps.catalog.views.drop(viewUuid, keep?.(view))
-  if (outcome === 'dropped') return view
+  const state = await getView(deps, wanted(identifier))
+  const view = { ...state, metadata: parseViewMetadata(state.metadata) }
+  if ((await dropViewOf(deps, state, keep?.(view))) === 'dropped') return view
   throw viewNotFound(wanted(identifier))
 }
 

@@ -12,6 +12,7 @@ import {
   readTable,
   rollbackTable,
 } from '../../../src/modules/tables/tables.ts'
+import { createView, dropView, replaceView } from '../../../src/modules/views/views.ts'
 import { composeLake, type Lake } from '../../../src/service.ts'
 import { logOf } from '../../catalog/catalog-samples.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
@@ -144,6 +145,26 @@ test('a dropped table stays dropped, and a file is still in its table only once'
   await expect(commitFiles(deps, { table: 'a', paths })).rejects.toMatchObject({
     code: 'file-already-in-table',
   })
+})
+
+test('views come back with their names and versions, dropped ones do not', async () => {
+  const sql = (text: string) => ({ queries: [{ dialect: 'duckdb', sql: text }] })
+  for (const name of ['x.late', 'gone']) {
+    await createView(shop.deps, { name, ...sql('SELECT 1') })
+    await replaceView(shop.deps, name, sql('SELECT 2'))
+  }
+  await dropView(shop.deps, 'gone')
+  const { deps, tables } = await rebuilt()
+  expect(tables.map(({ table, outcome }) => `${table} ${outcome}`).sort()).toEqual([
+    'undefined dropped',
+    'x.late registered',
+  ])
+  const before = await shop.deps.catalog.views.find({ namespace: ['x'], name: 'late' })
+  const after = await deps.catalog.views.find({ namespace: ['x'], name: 'late' })
+  expect(after).toEqual({ ...before, createdAtMs: after?.createdAtMs })
+  expect(after?.version).toBe(1)
+  const again = await replaceView(deps, 'x.late', sql('SELECT 3'))
+  expect(again.metadata.versions).toHaveLength(3)
 })
 
 test('a metadata file that is no metadata is named, and the others come back', async () => {

@@ -200,3 +200,25 @@ test('what a table writes before it moves there does not keep it from a location
   const moved = await restMust(commit({ requirements, updates: [move, ...updates] }))
   expect(moved.metadata.location).toBe(location)
 })
+
+test('a view’s folder is its own: no table is in it, nor around it', async () => {
+  const location = `${service.deps.warehouse}/reports/late`
+  const version = {
+    ...{ 'version-id': 1, 'timestamp-ms': 1, 'schema-id': 0, summary: {} },
+    'default-namespace': ['sky'],
+    representations: [{ type: 'sql', sql: 'SELECT 1', dialect: 'duckdb' }],
+  }
+  const asView = (name: string, place: string) =>
+    rest(service, '/namespaces/sky/views', {
+      json: { name, location: place, schema: SCHEMA, 'view-version': version, properties: {} },
+    })
+  await rest(service, '/namespaces', { json: { namespace: ['sky'] } })
+  await restMust(asView('late', location))
+  for (const place of [location, `${service.deps.warehouse}/reports`, `${location}/x`]) {
+    expect((await restRefusal(asView('other', place))).status).toBe(409)
+    expect(await refused(create({ name: 'other', location: place }))).toEqual([
+      409,
+      'location-taken',
+    ])
+  }
+})
