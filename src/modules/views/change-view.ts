@@ -1,8 +1,11 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { ViewKey, ViewState } from '../../catalog/view-store.ts'
-import { foldersOfView, metadataFolder } from '../../core/metadata/view-folders.ts'
-import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
+import {
+  foldersOfView,
+  metadataFolder,
+  type ViewMetadata,
+} from '../../core/metadata/view-metadata.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { withMembers } from '../../formats/json/json-text.ts'
