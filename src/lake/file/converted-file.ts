@@ -24,6 +24,30 @@ export function withoutRequired(schema: Schema): Schema {
   return { ...schema, fields: schema.fields.map(optional) }
 }
 
+/** The schema of a Parquet file that the engine wrote by a table's: it has no `fixed`. */
+export function asEngineWrites(schema: Schema): Schema {
+  return { ...schema, fields: schema.fields.map(unfixedField) }
+}
+
+function unfixedField(field: Field): Field {
+  return { ...field, type: unfixed(field.type) }
+}
+
+function unfixed(type: Type): Type {
+  switch (type.kind) {
+    case 'fixed':
+      return { kind: 'binary' }
+    case 'struct':
+      return { ...type, fields: type.fields.map(unfixedField) }
+    case 'list':
+      return { ...type, element: unfixed(type.element) }
+    case 'map':
+      return { ...type, key: unfixed(type.key), value: unfixed(type.value) }
+    default:
+      return type
+  }
+}
+
 function optional(field: Field): Field {
   return { ...field, required: false, type: optionalWithin(field.type) }
 }

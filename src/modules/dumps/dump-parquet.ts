@@ -5,6 +5,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
 import { type ConstantColumns, NO_CONSTANTS } from '../../core/schema/column-projection.ts'
+import type { Schema } from '../../core/value/type.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import {
   planStitch,
@@ -16,6 +17,7 @@ import { projectFileSchema } from '../../formats/parquet/stitch/stitch-projectio
 import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
 import { namingDataFile, requireRows } from '../../lake/convert/data-file-faults.ts'
 import { columnNames } from '../../lake/file/column-names.ts'
+import { asEngineWrites } from '../../lake/file/converted-file.ts'
 import { type FooterOfFile, readFooterOf } from '../../lake/file/read-footer.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainEmptyShard, obtainShard } from './dump-convert.ts'
@@ -139,7 +141,8 @@ async function inspect(
   if (deleteFiles.length > 0 || dataFile.format !== 'parquet') return { source, copied: undefined }
   try {
     const constants = partitionConstants(build.target.state.definition.partitionSpecs, dataFile)
-    const copied = await findCopyable(deps, build, { location: dataFile.path, constants })
+    const { schema } = build.target
+    const copied = await findCopyable(deps, build, { location: dataFile.path, schema, constants })
     if (copied === undefined) return { source, copied }
     requireRows(source, copied.footer.rowCount)
     build.record.add(copied.identity())
@@ -172,16 +175,24 @@ async function getCopyable(
   build: DumpBuild,
   location: string,
 ): Promise<Copied> {
-  const copied = await findCopyable(deps, build, { location, constants: NO_CONSTANTS })
+  const schema = asEngineWrites(build.target.schema)
+  const copied = await findCopyable(deps, build, { location, schema, constants: NO_CONSTANTS })
   if (copied !== undefined) return copied
   throw new Error(`row groups of a file written by the engine cannot be copied: ${location}`)
+}
+
+/** A file, and the columns that its row groups are shown as. */
+interface Shown {
+  readonly location: string
+  readonly schema: Schema
+  readonly constants: ConstantColumns
 }
 
 /** `undefined` if the pages themselves would have to change. */
 async function findCopyable(
   deps: Pick<DumpDependencies, 'objects'>,
-  { target: { state, schema } }: DumpBuild,
-  { location, constants }: { readonly location: string; readonly constants: ConstantColumns },
+  { target: { state } }: DumpBuild,
+  { location, schema, constants }: Shown,
 ): Promise<Copied | undefined> {
   const { footer, identity } = await readFooterOf(deps.objects, location)
   if (stitchProblem(footer) !== undefined) return undefined
