@@ -17,6 +17,7 @@ export const CATALOG_ERROR_CODES = [
   'engine-failed',
   'file-already-in-table',
   'file-being-deleted',
+  'file-changed',
   'file-corrupt',
   'file-not-found',
   'file-not-in-table',

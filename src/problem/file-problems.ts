@@ -90,6 +90,14 @@ export const FILE_PROBLEMS = {
       'remove the old one from the table.',
     retry: 'no',
   },
+  'file-changed': {
+    status: 409,
+    iceberg: COMMIT_FAILED,
+    title: 'Staged file changed',
+    meaning: 'A staged file was replaced or deleted before the commit. Nothing was changed.',
+    remedy: 'Abort the transaction, and stage the file again in another one.',
+    retry: 'no',
+  },
   'file-corrupt': {
     status: 422,
     iceberg: BAD_REQUEST,

@@ -21,6 +21,7 @@ engine-failed 503 503 ServiceUnavailableException
 events-expired 410 404 NotFoundException
 file-already-in-table 409 409 CommitFailedException
 file-being-deleted 409 409 CommitFailedException
+file-changed 409 409 CommitFailedException
 file-corrupt 422 400 BadRequestException
 file-not-found 422 404 NotFoundException
 file-not-in-table 422 400 BadRequestException

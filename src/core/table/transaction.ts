@@ -70,8 +70,17 @@ export interface StagedFile {
    * read NULL.
    */
   readonly unmappedNames?: readonly UnmappedName[]
+  /** What the file was when it was staged; absent if it is committed at once, or is our own. */
+  readonly asStaged?: FileAsStaged
   /** Warnings for people about what other engines may not read; absent if there are none. */
   readonly notes?: readonly string[]
+}
+
+/** Tells whether a file is still the one whose footer was read; its size is in `dataFile`. */
+export interface FileAsStaged {
+  readonly modifiedAtMs: number
+  /** Digest of the Parquet footer, in hexadecimal. */
+  readonly footerSha256: string
 }
 
 export interface UnmappedName {

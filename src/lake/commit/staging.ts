@@ -13,7 +13,7 @@ import type { StagedChange, StagedFile } from '../../core/table/transaction.ts'
 import { Turns } from '../../core/turns.ts'
 import { pastDeletions } from '../deletion/past-deletions.ts'
 import { dataFileLocation } from '../file/data-file-location.ts'
-import { inspectFile } from '../file/inspect-file.ts'
+import { inspectFile, inspectForLater } from '../file/inspect-file.ts'
 import { findLiveEntries } from '../snapshot/snapshot-change.ts'
 import { getTable } from '../table/table-lookup.ts'
 import type { CommitServices } from './commit-dependencies.ts'
@@ -41,7 +41,7 @@ export async function stageFiles(
 ): Promise<StagedReport> {
   await getOpenTransaction(deps, request.transactionId)
   const state = await getTable(deps.catalog, request.table)
-  const files = await inspectFiles(deps, state, request.paths)
+  const files = await inspectFiles(deps, state, request.paths, inspectForLater)
   const report = { state, files }
   const { transactionId, keep } = request
   await stageInspected(deps, state, { transactionId, files, options: keep?.(report) })
@@ -79,6 +79,7 @@ export async function inspectFiles(
   deps: Pick<CommitServices, 'objects'>,
   state: TableState,
   paths: readonly string[],
+  inspect: typeof inspectForLater = inspectFile,
 ): Promise<StagedFile[]> {
   const locations = paths.map(dataFileLocation)
   const seen = new Set<string>()
@@ -91,7 +92,7 @@ export async function inspectFiles(
   return mapBounded(locations, INSPECTIONS_AT_ONCE, async (location) => {
     // Footers come faster than they are read, and would never let go of the event loop.
     if (locations.length > INSPECTIONS_AT_ONCE) await turns.take()
-    return inspectFile(deps.objects, state.definition, location)
+    return inspect(deps.objects, state.definition, location)
   })
 }
 

@@ -16,6 +16,7 @@ import type {
 } from '../../core/table/transaction.ts'
 import { deletionsOfUploads } from '../deletion/uploaded-files.ts'
 import { getTable } from '../table/table-lookup.ts'
+import { requireUnchangedFiles } from './changed-files.ts'
 import type { CommitDependencies, CommitServices } from './commit-dependencies.ts'
 import type { PendingTransaction } from './commit-queue.ts'
 import { inspectFiles, requireLive, touchTable } from './staging.ts'
@@ -81,7 +82,8 @@ export async function startTransaction(
  * throws unless whoever asks may change all of the tables.
  */
 export async function commitTransaction(
-  deps: Stores<'transactions'> & Pick<CommitDependencies, 'ambient' | 'commits' | 'meter'>,
+  deps: Stores<'transactions'> &
+    Pick<CommitDependencies, 'ambient' | 'commits' | 'meter' | 'objects'>,
   transactionId: string,
   {
     permit,
@@ -98,6 +100,7 @@ export async function commitTransaction(
   // is refused.
   const changes = (await deps.catalog.transactions.listStaged(transactionId)).filter(isChange)
   await permit?.(changes.map(({ tableUuid }) => tableUuid))
+  await requireUnchangedFiles(deps.objects, changes)
   return commitCounted(deps, { transaction, isNew: false, changes, keep })
 }
 

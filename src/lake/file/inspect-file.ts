@@ -31,6 +31,22 @@ export async function inspectFile(
   }
 }
 
+/** As `inspectFile`, for a file that is committed later: it may be replaced until then. */
+export async function inspectForLater(
+  objects: ObjectStore,
+  definition: TableDefinition,
+  location: string,
+): Promise<StagedFile> {
+  const file = await readFooterOf(objects, location)
+  try {
+    const staged = describeFile(definition, location, { ...file, nullsChecked: 'by-nobody' })
+    const { modifiedAtMs, footerSha256 } = file.identity()
+    return { ...staged, asStaged: { modifiedAtMs, footerSha256 } }
+  } catch (error) {
+    throw namingFile(error, location)
+  }
+}
+
 function describeFile(
   definition: TableDefinition,
   path: string,

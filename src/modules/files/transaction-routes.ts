@@ -109,6 +109,7 @@ const commit = (deps: CommitDependencies) =>
         'transaction-aborted',
         'commit-conflict',
         'file-already-in-table',
+        'file-changed',
         'file-not-in-table',
         'file-schema-mismatch',
         'file-spans-partitions',
