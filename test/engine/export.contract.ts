@@ -335,6 +335,7 @@ export function describeExport(name: string, open: OpenEngine): void {
     test('what cannot be converted exactly is refused by the name of the column', async () => {
       const path = await bench.parquet('SELECT 1 AS a, 2 AS b')
       const columns = [{ fieldId: 1, nameInFile: 'a' }]
+      let said = ''
       const refused = async (...fields: readonly Field[]): Promise<unknown> => {
         const schema = schemaOf(...fields)
         const source = {
@@ -346,10 +347,14 @@ export function describeExport(name: string, open: OpenEngine): void {
           format: 'ndjson',
           compression: 'none',
         } as const
-        const { code, facts } = await refusal(bench.engine.export({ source, schema, target }))
+        const { code, facts, message } = await refusal(
+          bench.engine.export({ source, schema, target }),
+        )
+        said = message
         return [code, facts['column']]
       }
       expect(await refused(field(1, 'v', 'variant'))).toEqual(['not-implemented', 'v'])
+      expect(said).toContain('variant')
       expect(await refused(field(1, 'a', 'int'), field(2, 'A', 'int'))).toEqual([
         'not-implemented',
         'A',

@@ -24,6 +24,13 @@ export function requireNamespaceLevels(
   return levels
 }
 
+/** As `requireNamespaceLevels`, for a new namespace: none of its levels may be blank, either. */
+export function requireNewNamespaceLevels(levels: readonly string[]): readonly string[] {
+  const blank = levels.find((level) => level !== '' && level.trim() === '')
+  if (blank === undefined) return requireNamespaceLevels(levels)
+  throw invalidName(levels.join('.'), 'a level of a namespace must not be blank')
+}
+
 /** Throws `name-invalid`; `what` is how messages call the part, `whole` what it is a part of. */
 export function requireNamePart(part: string, what: string, whole = part): void {
   if (part === '') throw invalidName(whole, `${what} must not be empty`)

@@ -11,6 +11,7 @@ import { readable } from './snapshot-paths.ts'
 const LISTS_AT_ONCE = 8
 const MANIFESTS_AT_ONCE = 16
 const PATHS_MAX = 5_000_000
+const SHOWN_LENGTH_MAX = 200
 
 /**
  * Every path referenced by the snapshots of an imported table. Snapshots of branches and tags must
@@ -45,12 +46,24 @@ export async function pathsOfImported(
     await readable(`manifest ${file.path}`, async () => {
       for (let i = 0; i < (manifest?.entryCount ?? 0); i++) {
         const path = manifest?.path(i) ?? ''
-        if (manifest?.isLive(i)) allowed.require(path)
+        if (manifest?.isLive(i)) requireReachable(allowed, path)
         add(paths, path)
       }
     })
   })
   return [...paths]
+}
+
+/** A path without a folder is of the place where its writer ran, which nobody knows here. */
+function requireReachable(allowed: AllowedFiles, path: string): void {
+  allowed.require(path)
+  if (/^(?:\/|[a-z][a-z0-9+.-]*:)/i.test(path)) return
+  const file = path.slice(0, SHOWN_LENGTH_MAX)
+  throw new CatalogError(
+    'location-not-allowed',
+    `Location not allowed: ${file}: the table names a file by a relative path`,
+    { facts: { location: file } },
+  )
 }
 
 async function readOr<T>(

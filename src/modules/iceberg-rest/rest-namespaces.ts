@@ -1,7 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { NamespaceProperties, NamespaceRecord } from '../../catalog/namespace-store.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
-import { requireNamespaceLevels } from '../../core/table/namespace-levels.ts'
+import { requireNewNamespaceLevels } from '../../core/table/namespace-levels.ts'
 import type { Page } from '../../http/page-token.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import * as namespaces from '../namespaces/namespaces.ts'
@@ -28,7 +28,7 @@ export async function createNamespace(
 ): Promise<NamespaceRecord> {
   const node = requestNode(json)
   const given = boundedItems(node.get('namespace'), LEVELS_MAX).map((level) => level.string())
-  const levels = requireNamespaceLevels(given)
+  const levels = requireNewNamespaceLevels(given)
   await authorize('create', [{ on: 'namespace', name: levels.slice(0, -1) }])
   const properties = node.find('properties')?.stringMap() ?? {}
   const value = { namespace: levels, properties }

@@ -6,7 +6,10 @@ import type {
 } from '../../catalog/namespace-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { KeptWithEffect } from '../../core/replay.ts'
-import { requireNamespaceLevels } from '../../core/table/namespace-levels.ts'
+import {
+  requireNamespaceLevels,
+  requireNewNamespaceLevels,
+} from '../../core/table/namespace-levels.ts'
 import { shownNamespace } from '../../core/table/shown-name.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
@@ -21,7 +24,7 @@ export async function createNamespace(
   { levels, properties }: NamespaceRecord,
   kept: KeptWithEffect,
 ): Promise<NamespaceRecord> {
-  requireNamespaceLevels(levels)
+  requireNewNamespaceLevels(levels)
   refuseTooMany(Object.keys(properties).length)
   const outcome = await catalog.namespaces.create({ levels, properties }, kept)
   if (outcome === 'created') return { levels, properties }
@@ -31,11 +34,12 @@ export async function createNamespace(
   })
 }
 
-/** Throws `namespace-not-found`. */
+/** Throws `namespace-not-found`, as for an empty one, and `name-invalid`. */
 export async function getNamespace(
   { catalog }: NamespacesOnly,
   levels: readonly string[],
 ): Promise<NamespaceRecord> {
+  if (levels.includes('')) throw namespaceNotFound(levels)
   const found = await catalog.namespaces.find(requireNamespaceLevels(levels))
   if (found === undefined) throw namespaceNotFound(levels)
   return found
@@ -70,7 +74,7 @@ export async function dropNamespace(
   })
 }
 
-function namespaceNotFound(levels: readonly string[]): ProblemError {
+export function namespaceNotFound(levels: readonly string[]): ProblemError {
   const namespace = shownNamespace(levels)
   return new ProblemError('namespace-not-found', `Namespace does not exist: ${namespace}`, {
     facts: { namespace },

@@ -56,7 +56,7 @@ test('names compare without case, and those that are none are refused', async ()
   const again = await post(service, NAMESPACES, { name: 'mIXED' })
   expect([again.status, again.body.type]).toEqual([409, '/problems/namespace-already-exists'])
   expect((await must(ask(service, `${NAMESPACES}/mixed`))).name).toBe('Mixed')
-  for (const name of ['', 'a..b', 'a b', '.', 'x'.repeat(200)]) {
+  for (const name of ['', ' ', 'a..b', 'a b', '.', 'x'.repeat(200)]) {
     const refused = await post(service, NAMESPACES, { name })
     expect([refused.status, refused.body.type]).toEqual([400, '/problems/name-invalid'])
   }

@@ -172,6 +172,11 @@ function fileColumn(
     throw new CatalogError('file-corrupt', detail, { facts })
   }
   const file = columns[index]
-  if (file === undefined) throw notImplemented(field.name, 'its nesting in the file is not known')
+  if (file === undefined) throw notImplemented(field.name, unreadable(field))
   return { file, sql: `t.c${index}` }
+}
+
+function unreadable({ type }: Field): string {
+  const isVariant = type.kind === 'variant'
+  return isVariant ? 'variant columns are not read yet' : 'its nesting in the file is not known'
 }

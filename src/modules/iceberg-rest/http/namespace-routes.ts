@@ -60,7 +60,12 @@ function wholeRoutes(deps: Stores<'namespaces'>): readonly Route[] {
         description: 'Missing parents are created, too.',
         body: CreateNamespaceRequest,
         answers: [{ status: 200, description: 'Created.', shape: NamespaceAnswer }],
-        problems: ['namespace-already-exists', 'name-invalid', 'update-invalid'],
+        problems: [
+          'namespace-not-found',
+          'namespace-already-exists',
+          'name-invalid',
+          'update-invalid',
+        ],
       },
       async ({ body, keeper, authorize }) => {
         const call = { keeper, authorize }

@@ -57,6 +57,12 @@ test('a name without a folder leads nowhere, and is taken as that of a missing f
   await must(commit('relative', json))
   const read = await fetch(`${service.url}/v1/tables/a.relative/dump?format=csv`)
   expect(read.status).toBeGreaterThanOrEqual(400)
+  // But no table is adopted whose files can never be reached.
+  const left = await must(rest(service, `${at('relative')}/unregister`, { method: 'POST' }))
+  const register = { name: 'again', 'metadata-location': left['metadata-location'] }
+  const refused = await refusal(rest(service, '/namespaces/a/register', { json: register }))
+  expect(refused).toMatchObject({ status: 403 })
+  expect(refused.message).toContain('x.parquet')
 })
 
 test('a commit whose manifests are of an earlier snapshot is held to the same', async () => {

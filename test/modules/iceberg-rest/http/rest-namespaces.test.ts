@@ -26,7 +26,7 @@ const ODD = [
   'quotes\'"`',
   'semi;colon?and#hash&',
   '\\',
-  ' ',
+  ' x ',
 ]
 
 test('a namespace is created, loaded, changed and dropped', async () => {
@@ -68,17 +68,12 @@ test('refusals have the types and messages of the specification', async () => {
     'NamespaceNotEmptyException',
     'Namespace taken is not empty',
   ])
-  for (const bad of [
-    [],
-    [''],
-    ['a', ''],
-    ['\u0000'],
-    ['a\u001fb'],
-    ['x'.repeat(600)],
-    'a',
-    [1],
-    null,
-  ]) {
+  const empty = { status: 404, type: 'NoSuchNamespaceException' }
+  expect(await refusal(rest(service, `${at('')}/tables`))).toMatchObject(empty)
+  const inEmpty = { json: { name: 't', schema: SCHEMA } }
+  expect(await refusal(rest(service, `${at('')}/tables`, inEmpty))).toMatchObject(empty)
+  expect(await refusal(rest(service, at('a', '')))).toMatchObject(empty)
+  for (const bad of [['\u0000'], ['a\u001fb'], ['x'.repeat(600)], 'a', [1], null]) {
     expect(await refusal(make(bad as string[]))).toMatchObject({
       status: 400,
       type: 'BadRequestException',
