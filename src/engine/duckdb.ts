@@ -11,7 +11,7 @@ import type {
 import { openEngineFolder, publishFile, sweepEngineFolders, withJobFolder } from './job-folder.ts'
 import { OUTPUT_NAME, type Task, type TaskResult } from './protocol.ts'
 import { type PoolOptions, WorkerPool } from './worker-pool.ts'
-import { WornOutError } from './worker-process.ts'
+import { LostChildError } from './worker-process.ts'
 
 export interface DuckDbEngineOptions extends Omit<PoolOptions, 'folder'> {
   /** Memory of each child; beyond it DuckDB spills to disk. */
@@ -73,7 +73,7 @@ class DuckDbEngine implements Engine {
       try {
         return await attempt(false)
       } catch (error) {
-        if (error instanceof WornOutError) return await attempt(true)
+        if (error instanceof LostChildError) return await attempt(true)
         throw error
       }
     })

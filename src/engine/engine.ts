@@ -104,10 +104,10 @@ export interface JobOptions {
 
 /**
  * Converts files, in supervised child processes of one thread each. A job reads and writes only the
- * paths it names. A worker that crashes, is killed, or takes too long or too much memory fails its
- * job with `engine-failed` and is replaced; a corrupt file is `file-corrupt`, a full disk
- * `storage-full`. A failed job leaves no file. The same job produces the same bytes on every
- * machine. Passes test/engine/engine.contract.ts.
+ * paths it names. A job whose worker is killed from outside is tried once more, on a new worker. If
+ * that is killed, too, or takes too long or too much memory, the job fails with `engine-failed`; a
+ * corrupt file is `file-corrupt`, a full disk `storage-full`. A failed job leaves no file. The same
+ * job produces the same bytes on every machine. Passes test/engine/engine.contract.ts.
  */
 export interface Engine {
   export(job: ExportRequest, options?: JobOptions): Promise<JobResult>

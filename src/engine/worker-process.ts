@@ -30,10 +30,11 @@ export interface TaskLimits {
 }
 
 /**
- * Thrown when a child that did other tasks before ran out of address space: what they reserved
- * stays reserved, and a new child has room for the task.
+ * A failure that a new child may not have. A child that did other tasks before may run out of
+ * address space: what they reserved stays reserved. Any child may be killed from outside, as the
+ * kernel does when the machine's memory is short.
  */
-export class WornOutError extends CatalogError {}
+export class LostChildError extends CatalogError {}
 
 /**
  * A child process. Its environment contains none of our secrets, and it dies when its channel
@@ -103,7 +104,7 @@ export class WorkerProcess {
       const { code, detail, facts, isOutOfMemory } = reply
       if (!isOutOfMemory || isFirst) throw new CatalogError(code, detail, { facts })
       this.#isTired = true
-      throw new WornOutError(code, detail, { facts })
+      throw new LostChildError(code, detail, { facts })
     } finally {
       this.#hold(false)
     }
@@ -150,9 +151,12 @@ export class WorkerProcess {
 
   #endedByItself(): CatalogError {
     const failure = this.#failed(`ended by itself (${this.#ending()})`)
-    // V8 ends like this when it gets no more memory.
-    if (!this.#hasWorked || this.#child.signalCode !== 'SIGABRT') return failure
-    return new WornOutError(failure.code, failure.message, { facts: failure.facts, cause: failure })
+    const { signalCode } = this.#child
+    // V8 aborts when it gets no more memory: a new child that did so had all that there is.
+    const wasKilled = signalCode !== null && signalCode !== 'SIGABRT'
+    if (!this.#hasWorked && !wasKilled) return failure
+    const { code, message, facts } = failure
+    return new LostChildError(code, message, { facts, cause: failure })
   }
 
   #ending(): string {

@@ -100,14 +100,34 @@ onLinux(
   },
 )
 
-onLinux('a child that is killed in the middle fails its job only, and is replaced', async () => {
+/** Kills the only child that is not among the known ones, once it writes. */
+async function killNewChild(known: readonly number[]): Promise<number> {
+  const others = async () => (await childrenOf(process.pid)).filter((id) => !known.includes(id))
+  await eventually(async () => (await others()).length > 0)
+  await eventually(outputIsGrowing)
+  const [child = 0] = await others()
+  process.kill(child, 'SIGKILL')
+  return child
+}
+
+onLinux('a job whose child is killed in the middle is done by a new one', async () => {
+  const before = await childrenOf(process.pid)
+  const engine = await open()
+  const running = engine.export(jobOf(long))
+  const waiting = engine.export(jobOf(small))
+  await killNewChild(before)
+  expect((await running).rows).toBe(3_000_000)
+  expect((await waiting).rows).toBe(1)
+  expect(await jobFolders()).toEqual([])
+})
+
+onLinux('a job whose child is killed twice fails, and the next one runs', async () => {
   const before = await childrenOf(process.pid)
   const engine = await open()
   const running = refusal(engine.export(jobOf(long)))
   const waiting = engine.export(jobOf(small))
-  await eventually(outputIsGrowing)
-  const [child = 0] = (await childrenOf(process.pid)).filter((id) => !before.includes(id))
-  process.kill(child, 'SIGKILL')
+  const first = await killNewChild(before)
+  await killNewChild([...before, first])
   expect(await running).toMatchObject({ code: 'engine-failed' })
   expect((await waiting).rows).toBe(1)
   expect(await jobFolders()).toEqual([])

@@ -85,7 +85,7 @@ function isExporting(): boolean {
 
 const onLinux = process.platform === 'linux' ? test : test.skip
 
-onLinux('a worker that is killed fails the dump, and the next request has a new one', async () => {
+onLinux('a worker that is killed does not fail the dump: a new one does its work', async () => {
   await shop.close()
   await openShop({ sharesEngine: false })
   await append(shop, 't', await write('large', 4_000_000))
@@ -97,10 +97,8 @@ onLinux('a worker that is killed fails the dump, and the next request has a new 
   )
   expect(workers.length).toBeGreaterThan(0)
   for (const pid of workers) process.kill(pid, 'SIGKILL')
-  const error = await refusal(progress.done)
-  expect(error.code).toBe('engine-failed')
-  expect(error.message).toContain('large.parquet')
-  expect(await shop.dumps.find(target)).toBeUndefined()
+  await progress.done
+  expect(await shop.dumps.find(target)).toBeDefined()
   expect((await finished(shop.dumps, target)).rowCount).toBe(4_000_000)
 })
 
