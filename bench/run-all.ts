@@ -5,9 +5,10 @@
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { build } from './build.ts'
+import { requireDiskFolder } from './disk-folder.ts'
 import { loadAverage, ROOT } from './machine.ts'
 import { RECORDS_VARIABLE } from './report.ts'
 import { type BenchRun, parseRecords, RESULTS_FOLDER, renderTable, saveResults } from './results.ts'
@@ -20,6 +21,7 @@ const BENCH_TIMEOUT_MS = 30 * 60 * 1000
 const BUSY_SHARE = 0.5
 
 function main(words: readonly string[]): void {
+  requireDiskFolder(tmpdir())
   const benches = selectBenches(readdirSync(FOLDER), words)
   const busyWith = loadAverage()
   build()
