@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { endRunningCommands } from './command.ts'
 import { duckdbSuite } from './duckdb-suite.ts'
-import { failure, skip } from './expected-failures.ts'
+import { failure, missing } from './expected-failures.ts'
 import { imageSuite } from './image-suite.ts'
 import type { Outcome, TestResult } from './junit-report.ts'
 import { nodeSuite } from './node-suite.ts'
@@ -46,7 +46,11 @@ async function runSuite(suite: Suite): Promise<TestResult[]> {
   console.log(`\n# ${suite.name}`)
   const obstacle = suite.findObstacle()
   const startedAt = performance.now()
-  const results = obstacle === undefined ? await installAndRun(suite) : [skip(suite.name, obstacle)]
+  const isRequired = process.env['INTEROP_REQUIRED'] === '1'
+  const results =
+    obstacle === undefined
+      ? await installAndRun(suite)
+      : [missing(suite.name, obstacle, { isRequired })]
   for (const { name, outcome, reason } of results) {
     if (outcome !== 'passed') console.log(`${outcome}  ${name}: ${reason}`)
   }

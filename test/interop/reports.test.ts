@@ -1,4 +1,4 @@
-import { judgeByList, parseExpectedFailures } from '../../interop/expected-failures.ts'
+import { judgeByList, missing, parseExpectedFailures } from '../../interop/expected-failures.ts'
 import { parseJunitReport } from '../../interop/junit-report.ts'
 
 const REPORT = `<?xml version="1.0"?>
@@ -45,4 +45,12 @@ test('the list has to be true: what passes, and what is not there, must not be o
 
 test('a line of the list without a reason is refused', () => {
   expect(() => parseExpectedFailures('Kit#passes')).toThrow("not 'test: reason': Kit#passes")
+})
+
+test('a machine that lacks a tool is red where tools are required, and skips elsewhere', () => {
+  const outcome = (obstacle: string, isRequired: boolean) =>
+    missing('kit', obstacle, { isRequired }).outcome
+  expect(outcome('no JDK is installed', false)).toBe('skipped')
+  expect(outcome('no JDK is installed', true)).toBe('failed')
+  expect(outcome('takes long; `make interop-all` runs it', true)).toBe('skipped')
 })
