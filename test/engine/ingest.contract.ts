@@ -275,6 +275,19 @@ export function describeIngest(name: string, open: OpenEngine): void {
       expect([line, detail]).toEqual([2, 'a line can have at most 16777216 bytes'])
     })
 
+    test.each(['csv', 'ndjson'] as const)(
+      '%s takes a value as long as a line may be',
+      async (format) => {
+        const length = 15 * 1024 * 1024
+        const long = 'x'.repeat(length)
+        const text = format === 'csv' ? `s\n${long}\n` : `{"s":"${long}"}\n`
+        const { targetPath } = await ingest(format, text)
+        expect(await querySql(`SELECT length(s) AS n FROM '${targetPath}'`)).toEqual([
+          { n: String(length) },
+        ])
+      },
+    )
+
     test('what is exported can be uploaded again and exported to the same bytes', async () => {
       const schema = schemaOf(
         field(1, 's', 'string'),

@@ -20,8 +20,10 @@ import { expectation, wireText } from './wire-text.ts'
 
 const TEXT_NAME = 'text'
 const WIRE_NAME = 'wire.csv'
-/** DuckDB's default row size; its buffer holds sixteen of them. */
+/** DuckDB's default row size. */
 const ROW_BYTES_MIN = 2 * 1024 * 1024
+/** DuckDB's default; for longer rows it would take sixteen times as much as they need. */
+const BUFFER_BYTES_MIN = 16 * ROW_BYTES_MIN
 
 /**
  * Converts a text. Every value is checked here, where the line is known, so that nothing can fail
@@ -194,10 +196,12 @@ async function writeParquet(
     ', ',
   )
   const rowBytes = Math.max(ROW_BYTES_MIN, longestRowBytes + 1)
+  const bufferBytes = Math.max(BUFFER_BYTES_MIN, 2 * rowBytes)
   const read =
     `read_csv(${quoteConstant(WIRE_NAME)}, auto_detect = false, header = false, delim = ',', ` +
     `quote = '"', escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false, ` +
-    `strict_mode = true, parallel = false, max_line_size = ${rowBytes}, columns = {${types}})`
+    `strict_mode = true, parallel = false, max_line_size = ${rowBytes}, ` +
+    `buffer_size = ${bufferBytes}, columns = {${types}})`
   return await withSession({ ...place, linkedPaths: [path], trust: 'statistics' }, async (db) => {
     const copied = await db.run(
       `COPY (SELECT ${columns.join(', ')} FROM ${read}) ` +

@@ -1,6 +1,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 
 const FLUSH_LENGTH = 512 * 1024
+/** A character of JavaScript's texts takes no more. */
+const UTF8_BYTES_MAX = 3
 
 /**
  * Writes rows of texts as CSV that DuckDB reads without guessing: every text is quoted, NULL is
@@ -10,15 +12,14 @@ export class WireFile {
   readonly #file: number
   #pending: string[] = []
   #pendingLength = 0
-  #longest = 0
+  #longestBytes = 0
 
   constructor(path: string) {
     this.#file = openSync(path, 'wx')
   }
 
-  /** An upper bound of the longest row, in bytes. */
   get longestRowBytes(): number {
-    return this.#longest * 3
+    return this.#longestBytes
   }
 
   add(values: readonly (string | null)[]): void {
@@ -26,7 +27,9 @@ export class WireFile {
     const row = `0,${values.map((value) => (value === null ? '' : quote(value))).join(',')}`
     this.#pending.push(row, '\n')
     this.#pendingLength += row.length + 1
-    if (row.length > this.#longest) this.#longest = row.length
+    if (row.length * UTF8_BYTES_MAX > this.#longestBytes) {
+      this.#longestBytes = Math.max(this.#longestBytes, Buffer.byteLength(row))
+    }
     if (this.#pendingLength >= FLUSH_LENGTH) this.#flush()
   }
 
