@@ -11,6 +11,8 @@ import type { Schema } from '../../core/value/type.ts'
 const SNAPSHOT_ID = /^\d{1,19}$/
 /** What is called now by a client, whose request takes a while and whose clock differs a little. */
 const NOW_MS = 60_000
+/** By as much no table is ahead of the clock because it is changed so fast. */
+const WRONG_MS = 1_000
 
 export interface LookupDependencies extends Stores<'snapshots'> {
   readonly ambient: Pick<Ambient, 'nowMs'>
@@ -33,7 +35,7 @@ export function tableNotFound(key: TableKey): CatalogError {
 
 /**
  * `undefined` when the table has no snapshot yet and none in particular was asked for. A moment
- * that is now, or later, shows every change that was acknowledged, whatever its stamp.
+ * that is now shows every change that was acknowledged, whatever its stamp.
  */
 export async function getSnapshot(
   deps: LookupDependencies,
@@ -100,8 +102,7 @@ async function getSnapshotAsAt(
   state: TableState,
   asAtMs: number,
 ): Promise<Snapshot> {
-  const nowMs = ambient.nowMs()
-  if (asAtMs >= nowMs - NOW_MS && (await isLoggedAfter(catalog, state, nowMs))) {
+  if (await isNow(catalog, state, { asAtMs, nowMs: ambient.nowMs() })) {
     if (state.currentSnapshot !== undefined) return state.currentSnapshot
   }
   const snapshot = await catalog.snapshots.findAsAt(state.definition.tableUuid, asAtMs)
@@ -120,17 +121,24 @@ async function getSnapshotAsAt(
 }
 
 /**
- * Whether the log is ahead of the clock: it was written by a clock that was wrong, or faster than
- * one change a millisecond. What it has after now was acknowledged before now all the same.
+ * Whether a moment shows all that was acknowledged because the log is ahead of the clock: it was
+ * written by a clock that was wrong, or faster than one change a millisecond. A moment that is the
+ * stamp of a change is always that change's.
  */
-async function isLoggedAfter(
+async function isNow(
   catalog: Pick<Catalog, 'snapshots'>,
   { definition, lastUpdatedMs }: TableState,
-  nowMs: number,
+  { asAtMs, nowMs }: { readonly asAtMs: number; readonly nowMs: number },
 ): Promise<boolean> {
-  if (lastUpdatedMs <= nowMs) return false
-  const [newest] = await catalog.snapshots.pageLog({ tableUuid: definition.tableUuid, limit: 1 })
-  return newest !== undefined && newest.timestampMs > nowMs
+  if (lastUpdatedMs <= nowMs || Math.abs(asAtMs - nowMs) > NOW_MS) return false
+  const { tableUuid } = definition
+  const [[newest], [before]] = await Promise.all([
+    catalog.snapshots.pageLog({ tableUuid, limit: 1 }),
+    catalog.snapshots.pageLog({ tableUuid, beforeMs: asAtMs + 1, limit: 1 }),
+  ])
+  if (newest === undefined || newest.timestampMs <= nowMs) return false
+  const isClockWrong = newest.timestampMs - nowMs > WRONG_MS
+  return before?.timestampMs !== asAtMs && (isClockWrong || asAtMs >= nowMs)
 }
 
 async function findFirstEntry(

@@ -75,6 +75,14 @@ function describeStamps(environment: () => Promise<Record<string, string>>): voi
     expect(snapshot.snapshot_id).toBe(snapshotId)
   })
 
+  test('as_at the very stamp of a change is that change', async () => {
+    const { snapshots } = await must(ask(service, '/v1/tables/t/snapshots'))
+    for (const { snapshot_id, timestamp } of snapshots) {
+      const shown = await must(ask(service, `/v1/tables/t?as_at=${timestamp}`))
+      expect(shown.snapshot.snapshot_id).toBe(snapshot_id)
+    }
+  })
+
   test('as_at a moment of the past knows nothing of them', async () => {
     const { status, body } = await asAt(beforeFixMs)
     expect([status, body.type]).toEqual([404, '/problems/as-at-before-first-snapshot'])
