@@ -21,6 +21,10 @@ const LOCATION_BYTES_MAX = 1_000
 const LOCATION_DEPTH_MAX = 64
 const SHOWN_LENGTH_MAX = 200
 const UUID_PREFIX_LENGTH = 2
+const DOTS = new Set(['', '.', '..'])
+/** The longest name of a folder or file, in the file systems that are used. */
+const SEGMENT_BYTES_MAX = 255
+const LONGEST_NAME_BELOW = 'metadata/version-hint.text'
 /** Folder of default locations, directly in the warehouse. */
 const UUID_PREFIX = /^[0-9a-f]{2}$/
 /** Rows read at once; they are looked at until none is left. */
@@ -48,20 +52,28 @@ export function requireWritableLocation({ warehouse }: Warehouse, location: stri
   const segments = segmentsBelow(warehouse, location)
   if (segments === undefined) throw notAllowed(location, `tables lie below ${warehouse}`)
   const [first = ''] = segments
+  if (segments.length === 1 && UUID_PREFIX.test(first)) {
+    throw notAllowed(location, 'folders of two hexadecimal digits hold tables without a location')
+  }
   if (first.startsWith('.')) {
     throw notAllowed(
       location,
       `${first} belongs to the service, as all names that begin with a dot`,
     )
   }
-  const isLong = new TextEncoder().encode(location).length > LOCATION_BYTES_MAX
-  if (!isLong && segments.length <= LOCATION_DEPTH_MAX) return
+  const isLong = bytesOf(location) > LOCATION_BYTES_MAX
+  const isWide = segments.some((segment) => bytesOf(segment) > SEGMENT_BYTES_MAX)
+  if (!isLong && !isWide && segments.length <= LOCATION_DEPTH_MAX) return
   throw new CatalogError(
     'location-invalid',
     `Invalid location: ${shown(location)}: it may have at most ${LOCATION_BYTES_MAX} bytes and ` +
-      `${LOCATION_DEPTH_MAX} folders below the warehouse`,
+      `${LOCATION_DEPTH_MAX} folders of ${SEGMENT_BYTES_MAX} bytes below the warehouse`,
     { facts: { bytesMax: LOCATION_BYTES_MAX, depthMax: LOCATION_DEPTH_MAX } },
   )
+}
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length
 }
 
 /**
@@ -76,6 +88,7 @@ export async function requireFreeLocation(
   written: readonly string[] = [],
 ): Promise<void> {
   requireWritableLocation(deps, location)
+  deps.objects.requireReadable(`${location}/${LONGEST_NAME_BELOW}`)
   const writtenKeys = new Set(written.map(locationKey))
   for (;;) {
     const found = await deps.catalog.locations.findOverlapping(location, OVERLAPS_AT_ONCE)
@@ -99,10 +112,6 @@ export async function requireEmptyLocation(
 ): Promise<void> {
   await requireFreeLocation(deps, place, written)
   const { location } = place
-  const segments = segmentsBelow(deps.warehouse, location) ?? []
-  if (segments.length === 1 && UUID_PREFIX.test(segments[0] ?? '')) {
-    throw notAllowed(location, 'folders of two hexadecimal digits hold tables without a location')
-  }
   for await (const { location: file } of deps.objects.list(`${location}/metadata`)) {
     if (!file.endsWith('.metadata.json')) continue
     throw notAllowed(location, 'it already holds the metadata of a table; use an empty folder')
@@ -139,7 +148,7 @@ function segmentsBelow(warehouse: string, location: string): readonly string[] |
   const spelled = dataFileLocation(location)
   if (!spelled.startsWith(`${warehouse}/`)) return undefined
   const segments = spelled.slice(warehouse.length + 1).split('/')
-  return segments.some((segment) => segment === '..' || segment === '.') ? undefined : segments
+  return segments.some((segment) => DOTS.has(segment)) ? undefined : segments
 }
 
 function notAllowed(location: string, reason: string): CatalogError {

@@ -5,7 +5,7 @@ import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
 import { foldersOfView } from '../../core/metadata/view-metadata.ts'
 import { MAIN_BRANCH, type Snapshot } from '../../core/table/snapshot.ts'
 import type { TableMetadata, TableState } from '../../core/table/table.ts'
-import { formatTableName } from '../../core/table/table-name.ts'
+import { formatTableName, type NamespacedName } from '../../core/table/table-name.ts'
 import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { snapshotFromJson } from '../../formats/metadata/snapshot-json.ts'
 import { tableMetadataFromJson } from '../../formats/metadata/table-metadata-json.ts'
@@ -18,6 +18,9 @@ import {
   type SnapshotFile,
   type TableFiles,
 } from './rebuild-files.ts'
+
+/** Digits of its id in the name of a table whose own name another has. */
+const OTHER_NAME_DIGITS = 8
 
 /** A table, or a view. */
 export interface RebuiltTable {
@@ -78,20 +81,47 @@ async function rebuildTable(
     ...{ namespace, name },
     version: Math.max(file.version, named?.version ?? 0),
   })
-  const outcome = await deps.catalog.tables.create({
-    state,
-    snapshots: metadata.snapshots,
-    snapshotLog: metadata.snapshotLog,
-    addedPaths: [...(await pathsOf(deps, metadata.snapshots))],
-    // As the catalog had it, which may have been one of Moraine 0.1.
-    mayShareLocation: true,
+  const uuid = state.definition.tableUuid
+  const addedPaths = [...(await pathsOf(deps, metadata.snapshots))]
+  const { snapshots, snapshotLog } = metadata
+  return await comeBack(location, { namespace, name }, uuid, {
+    isThere: async () => (await deps.catalog.tables.find({ tableUuid: uuid })) !== undefined,
+    // Where it was the catalog had it, which may have been one of Moraine 0.1.
+    create: async (asNamed) => {
+      const table = { state: { ...state, ...asNamed }, snapshots, snapshotLog, addedPaths }
+      const outcome = await deps.catalog.tables.create({ ...table, mayShareLocation: true })
+      if (outcome === 'created') deps.publisher.schedule(uuid)
+      return outcome === 'created'
+    },
   })
-  if (outcome === 'created') deps.publisher.schedule(state.definition.tableUuid)
-  return {
-    location,
-    table: formatTableName(namespace, name),
-    outcome: outcome === 'created' ? 'registered' : 'already-there',
+}
+
+/**
+ * What is not there yet comes back under its name, or under one made from it where another has its
+ * name: files of two may tell the same one when a crash came between two renames.
+ */
+async function comeBack(
+  location: string,
+  { namespace, name }: NamespacedName,
+  uuid: string,
+  {
+    isThere,
+    create,
+  }: {
+    isThere(): Promise<boolean>
+    create(named: NamespacedName): Promise<boolean>
+  },
+): Promise<RebuiltTable> {
+  const table = formatTableName(namespace, name)
+  if (await isThere()) return { location, table, outcome: 'already-there' }
+  if (await create({ namespace, name })) return { location, table, outcome: 'registered' }
+  if (await isThere()) return { location, table, outcome: 'already-there' }
+  const other = `${name}-${uuid.slice(0, OTHER_NAME_DIGITS)}`
+  if (await create({ namespace, name: other })) {
+    const detail = `${table} is another one: rename it`
+    return { location, table: formatTableName(namespace, other), outcome: 'registered', detail }
   }
+  throw new CatalogError('table-already-exists', `${table} and ${other} are others`)
 }
 
 /** From its newest metadata file, which has all of it. */
@@ -107,22 +137,24 @@ async function rebuildView(
   const name = nameIn(json)
   const metadata = parseViewMetadata(stringifyExactJson(json))
   const timesMs = metadata.versions.map(({ timestampMs }) => timestampMs)
-  const outcome = await catalog.views.create({
-    ...name,
-    viewUuid: metadata.viewUuid.toLowerCase(),
-    version: file.version,
-    metadata: viewMetadataToJson(metadata),
-    metadataLocation: file.location,
-    createdAtMs: Math.min(...timesMs),
-    lastUpdatedMs: Math.max(...timesMs),
-    folders: foldersOfView(metadata),
-    mayShareFolders: true,
+  const viewUuid = metadata.viewUuid.toLowerCase()
+  return await comeBack(location, name, viewUuid, {
+    isThere: async () => (await catalog.views.find({ viewUuid })) !== undefined,
+    create: async (asNamed) => {
+      const outcome = await catalog.views.create({
+        ...asNamed,
+        viewUuid,
+        version: file.version,
+        metadata: viewMetadataToJson(metadata),
+        metadataLocation: file.location,
+        createdAtMs: Math.min(...timesMs),
+        lastUpdatedMs: Math.max(...timesMs),
+        folders: foldersOfView(metadata),
+        mayShareFolders: true,
+      })
+      return outcome === 'created'
+    },
   })
-  return {
-    location,
-    table: formatTableName(name.namespace, name.name),
-    outcome: outcome === 'created' ? 'registered' : 'already-there',
-  }
 }
 
 /** Commits in order, by parent and sequence number; the last of several attempts at one counts. */

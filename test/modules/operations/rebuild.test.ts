@@ -147,6 +147,29 @@ test('a dropped table stays dropped, and a file is still in its table only once'
   })
 })
 
+test('two whose files tell one name both come back, and what is called what is told', async () => {
+  for (const name of ['a', 'b']) {
+    await createTable(shop.deps, { name, columns: [{ name: 'n', type: 'long' }] })
+    await append(name, '1')
+  }
+  await shop.deps.publisher.close()
+  // As after a crash between the publications of two renames.
+  const { state } = await readTable(shop.deps, { table: 'b' })
+  const told = String(state.metadataLocation)
+  const text = new TextDecoder().decode(await shop.deps.objects.read(told, { bytesMax: 1e6 }))
+  await shop.deps.objects.delete(told)
+  const renamed = text.replace('"name":"b"', '"name":"a"')
+  expect(renamed).not.toBe(text)
+  await shop.deps.objects.putIfAbsent(told, new TextEncoder().encode(renamed))
+  const { deps, tables } = await rebuilt()
+  expect(tables.map(({ outcome }) => outcome)).toEqual(['registered', 'registered'])
+  const names = (await deps.catalog.tables.list({ limit: 9 })).map(({ name }) => name)
+  expect(names).toEqual(['a', expect.stringMatching(/^a-[0-9a-f]{8}$/)])
+  expect(tables.filter(({ detail }) => detail?.includes('default.a is another one'))).toHaveLength(
+    1,
+  )
+})
+
 test('views come back with their names and versions, dropped ones do not', async () => {
   const sql = (text: string) => ({ queries: [{ dialect: 'duckdb', sql: text }] })
   for (const name of ['x.late', 'gone']) {

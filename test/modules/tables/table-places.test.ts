@@ -222,3 +222,21 @@ test('a view’s folder is its own: no table is in it, nor around it', async () 
     ])
   }
 })
+
+test.each([
+  ['a folder of default locations', 'ab', 'location-not-allowed'],
+  ['an empty segment', '/.moraine-dumps', 'location-not-allowed'],
+  ['a line break', 'a\nb', 'location-invalid'],
+  ['a backslash', 'a\\b', 'location-invalid'],
+  ['a name that no disk takes', 'x'.repeat(300), 'location-invalid'],
+])('a table cannot move to %s', async (_, folder, code) => {
+  await create({ name: 'mover' })
+  const before = await load('mover')
+  const location = `${service.deps.warehouse}/${folder}`
+  const moved = await rest(service, '/namespaces/default/tables/mover', {
+    json: { requirements: [], updates: [{ action: 'set-location', location }] },
+  })
+  expect([moved.status, code]).toEqual([code === 'location-invalid' ? 400 : 403, code])
+  expect(await load('mover')).toEqual(before)
+  await upload('mover', '{"n": 1}\n')
+})
