@@ -37,4 +37,4 @@ node_modules/.installed: package-lock.json package.json
 clean:
 	rm -rf node_modules dist coverage .demo interop/.results interop/.node
 	rm -rf bench/results bench/.build bench/.peers bench/peers/lib
-	rm -rf interop/.venv interop/*/.venv* interop/rck/lib interop/spark/lib
+	rm -rf interop/.venv interop/*/.venv* interop/*/.source interop/rck/lib interop/spark/lib

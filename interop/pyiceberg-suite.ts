@@ -16,6 +16,8 @@ interface Place {
   /** Part of the names of its logs and reports; the folder's when absent. */
   readonly name?: string
   readonly python: string
+  /** What pytest is to run; all of the folder when absent. */
+  readonly args?: (service: TestedService) => readonly string[]
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -49,7 +51,10 @@ async function testService(service: TestedService, place: Place): Promise<TestRe
   rmSync(report, { force: true })
   const code = await runCommand({
     program: place.python,
-    args: ['-m', 'pytest', '-ra', '-p', 'no:cacheprovider', `--junitxml=${report}`, '.'],
+    args: [
+      ...['-m', 'pytest', '-ra', '-p', 'no:cacheprovider', `--junitxml=${report}`],
+      ...(place.args?.(service) ?? ['.']),
+    ],
     cwd: join(INTEROP, place.folder),
     log,
     timeoutMs: RUN_TIMEOUT_MS,
