@@ -216,6 +216,12 @@ const Relocations = z
       })),
   )
   .pipe(z.array(z.object({ from: FolderUri, to: FolderUri })))
+  // A file with two names would be two files.
+  .refine((pairs) => areApart(pairs.map(({ to }) => `${to}/`)), 'leads twice to one folder')
+
+function areApart(folders: readonly string[]): boolean {
+  return folders.every((folder, i) => folders.every((f, j) => i === j || !f.startsWith(folder)))
+}
 
 const BYTES_PER_UNIT = { KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const
 

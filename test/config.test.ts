@@ -110,6 +110,8 @@ test.each([
   ['MORAINE_ALLOWED_LOCATIONS', '/data,lake', 'separated by commas'],
   ['MORAINE_RELOCATED', '/old', 'file:///old=file:///new'],
   ['MORAINE_RELOCATED', '/old=new', 'file:///old=file:///new'],
+  ['MORAINE_RELOCATED', '/a=/new, /b=/new', 'file:///old=file:///new'],
+  ['MORAINE_RELOCATED', '/a=/new, /b=/new/below', 'file:///old=file:///new'],
   ['MORAINE_LOG_LEVEL', 'loud', 'trace, debug, info, warn, error, silent'],
   ['MORAINE_MANIFEST_CACHE', '256', 'a size like 256MB or 2GB'],
   ['MORAINE_DUMP_BUDGET', 'unlimited', 'a size like 500MB or 50GB'],

@@ -5,6 +5,8 @@ export interface ObjectInfo {
 }
 
 export interface ObjectTail {
+  /** The object's one name: another than was asked for where that leads through a link. */
+  readonly location: string
   /** The last bytes, at most as many as requested. */
   readonly bytes: Uint8Array
   readonly sizeBytes: number

@@ -33,7 +33,12 @@ export function relocatedStore(
     read: (location, limits) => named(() => store.read(at(location), limits)),
     readRange: (location, offset, bytesMax) =>
       named(() => store.readRange(at(location), offset, bytesMax)),
-    readTail: (location, bytesMax) => named(() => store.readTail(at(location), bytesMax)),
+    readTail: (location, bytesMax) =>
+      named(async () => {
+        const tail = await store.readTail(at(location), bytesMax)
+        const isOwn = tail.location === at(location)
+        return { ...tail, location: isOwn ? location : old(tail.location) }
+      }),
     async *readStream(location, offset, lengthBytes, buffer) {
       try {
         yield* store.readStream(at(location), offset, lengthBytes, buffer)

@@ -1,6 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { fileStatistics } from '../../core/file/file-statistics.ts'
+import { locationKey } from '../../core/file/location-key.ts'
 import { partitionOf, type SpannedField } from '../../core/partition/partition-values.ts'
 import { nameMappingOf } from '../../core/schema/name-mapping.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
@@ -13,6 +14,8 @@ import { columnNames } from './column-names.ts'
 import { withoutRequired } from './converted-file.ts'
 import { type FooterOfFile, namingFile, readFooterOf } from './read-footer.ts'
 
+const SHOWN_MAX = 200
+
 /** Who has looked for nulls where there must be none: nobody, or the engine that wrote the file. */
 export type NullsChecked = 'by-nobody' | 'by-the-engine'
 
@@ -24,6 +27,7 @@ export async function inspectFile(
   nullsChecked: NullsChecked = 'by-nobody',
 ): Promise<StagedFile> {
   const file = await readFooterOf(objects, location)
+  requireOwnName(location, file.ownLocation)
   try {
     return describeFile(definition, location, { ...file, nullsChecked })
   } catch (error) {
@@ -45,6 +49,17 @@ export async function inspectForLater(
   } catch (error) {
     throw namingFile(error, location)
   }
+}
+
+/** A file that two tables know by two names would be deleted with one of them. */
+function requireOwnName(location: string, own: string): void {
+  if (locationKey(location) === locationKey(own)) return
+  throw new CatalogError(
+    'location-not-allowed',
+    `Location not allowed: ${location.slice(0, SHOWN_MAX)} leads through a link: ` +
+      `give the file's own name, ${own.slice(0, SHOWN_MAX)}`,
+    { facts: { location: location.slice(0, SHOWN_MAX), ownLocation: own.slice(0, SHOWN_MAX) } },
+  )
 }
 
 function describeFile(

@@ -10,6 +10,8 @@ import type { ObjectStore } from '../../objects/object-store.ts'
 import type { SourceIdentity } from './source-identity.ts'
 
 export interface FooterOfFile {
+  /** The file's one name; see `ObjectTail`. */
+  readonly ownLocation: string
   readonly footer: ParquetFooter
   readonly fileSizeBytes: number
   /** Hashes the footer: only those who remember the file ask. */
@@ -24,6 +26,7 @@ export async function readFooterOf(objects: ObjectStore, location: string): Prom
     )
     const { sizeBytes, modifiedAtMs } = tail
     return {
+      ownLocation: tail.location,
       footer: parseFooter(bytes, tail),
       fileSizeBytes: sizeBytes,
       identity: () => {

@@ -44,15 +44,23 @@ export class LocalRoots {
 
   /**
    * Refuses paths that are outside by name, before touching the disk, so that nothing is revealed
-   * about them.
+   * about them. A root has but the name that it was given: a file with two would be two files.
    */
   requireInside(path: string, location: string): void {
-    const inside = this.#roots.some((r) => isWithin(r.path, path) || isWithin(r.realPath, path))
+    const inside = this.#roots.some((root) => isWithin(root.path, path))
     if (!inside) throw forbiddenLocation(location, this.#access)
   }
 
+  /**
+   * The one path of a file, by its real one: below the first root that has it, as that was given.
+   */
+  ownPath(realPath: string): string | undefined {
+    const root = this.#roots.find((each) => isWithin(each.realPath, realPath))
+    return root && `${root.path}${realPath.slice(root.realPath.length)}`
+  }
+
   isRoot(path: string): boolean {
-    return this.#roots.some((root) => root.path === path || root.realPath === path)
+    return this.#roots.some((root) => root.path === path)
   }
 
   /**

@@ -211,11 +211,22 @@ class LocalStore implements ObjectStore {
       ...{ kind: 'tail', path, bytesMax },
       roots: this.#readable.realPaths,
     })
-    if (result?.outcome === 'read') return result
+    if (result?.outcome === 'read') {
+      const { realPath, bytes, sizeBytes, modifiedAtMs } = result
+      return { location: this.#ownName(location, realPath), bytes, sizeBytes, modifiedAtMs }
+    }
+    const own = this.#ownName(location, await this.#readable.resolve(path, location))
     return this.#withFile(location, async (handle, sizeBytes, modifiedAtMs) => {
       const length = Math.min(bytesMax, sizeBytes)
-      return { bytes: await readAt(handle, sizeBytes - length, length), sizeBytes, modifiedAtMs }
+      const bytes = await readAt(handle, sizeBytes - length, length)
+      return { location: own, bytes, sizeBytes, modifiedAtMs }
     })
+  }
+
+  /** As it was asked for, unless it leads through a link. */
+  #ownName(location: string, realPath: string): string {
+    const own = this.#readable.ownPath(realPath)
+    return own === undefined || own === pathOfFile(location) ? location : `file://${own}`
   }
 
   async find(location: string): Promise<ObjectInfo | undefined> {

@@ -26,6 +26,7 @@ export type ThreadOutcome =
   | { readonly outcome: 'failed'; readonly code: string; readonly message: string }
   | {
       readonly outcome: 'read'
+      readonly realPath: string
       readonly bytes: Uint8Array
       readonly sizeBytes: number
       readonly modifiedAtMs: number

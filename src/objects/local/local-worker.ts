@@ -106,7 +106,7 @@ function readTail({ roots, path, bytesMax }: TailTask): ThreadOutcome {
     const isWhole = readFully(file, bytes, stats.size - bytes.byteLength)
     if (!isWhole) return NOT_DONE
     const modifiedAtMs = Math.floor(stats.mtimeMs)
-    return { outcome: 'read', bytes, sizeBytes: stats.size, modifiedAtMs }
+    return { outcome: 'read', realPath: real, bytes, sizeBytes: stats.size, modifiedAtMs }
   } catch {
     return NOT_DONE
   } finally {

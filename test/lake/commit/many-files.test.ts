@@ -20,7 +20,9 @@ test('footers that come as fast as they are asked for do not hold the event loop
   const tail = await shop.deps.objects.readTail(path, 16 * 1024)
   const objects = new Proxy(shop.deps.objects, {
     get: (target, name) =>
-      name === 'readTail' ? async () => tail : Reflect.get(target, name, target)?.bind?.(target),
+      name === 'readTail'
+        ? async (location: string) => ({ ...tail, location })
+        : Reflect.get(target, name, target)?.bind?.(target),
   }) as ObjectStore
   const state = await shop.deps.catalog.tables.find({ namespace: ['default'], name: 'numbers' })
   if (state === undefined) throw new Error('the table is gone')
