@@ -1,8 +1,19 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import {
+  CompiledQuery,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely'
 import type { Catalog } from '../../../src/catalog/catalog.ts'
+import type { Database } from '../../../src/catalog/sql/engine/sql-schema.ts'
 import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
+import { SqliteDriver } from '../../../src/catalog/sqlite/sqlite-driver.ts'
+import { SqliteWriteGroup } from '../../../src/catalog/sqlite/sqlite-write-group.ts'
 import { appendTo, create } from '../catalog-samples.ts'
 
 let folder = ''
@@ -48,6 +59,31 @@ describe('writers of one turn, who share an fsync', () => {
       new Set(['file:///first']),
     )
     expect(await catalog.snapshots.find(tableUuid, 99n)).toBeUndefined()
+  })
+
+  test('one that is refused after it wrote takes back what it wrote, and no more', async () => {
+    const database = new Sqlite(join(folder, 'group.db'))
+    database.exec('create table written (n integer)')
+    const connection = new Kysely<Database>({
+      dialect: {
+        createAdapter: () => new SqliteAdapter(),
+        createDriver: () => new SqliteDriver(database),
+        createIntrospector: (kysely) => new SqliteIntrospector(kysely),
+        createQueryCompiler: () => new SqliteQueryCompiler(),
+      },
+    })
+    const group = new SqliteWriteGroup(connection, {
+      isInTransaction: () => database.inTransaction,
+    })
+    const writeOf = (n: number) =>
+      group.transact(async (transaction) => {
+        await transaction.executeQuery(CompiledQuery.raw(`insert into written values (${n})`))
+        if (n === 2) throw new Error('refused after it wrote')
+      })
+    const outcomes = await Promise.allSettled([1, 2, 3].map(writeOf))
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(database.prepare('select n from written').pluck().all()).toEqual([1, 3])
+    await connection.destroy()
   })
 
   test('of two for one version one comes first, and the other learns of it', async () => {

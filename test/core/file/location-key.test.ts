@@ -63,6 +63,7 @@ test('a location is below its folders, however they are spelled', () => {
   expect(isBelow('file:///wh/t', 'file:///wh/t//')).toBe(false)
   expect(isBelow('file:///wh/t', 'file:///wh/t2/x')).toBe(false)
   expect(isBelow('s3://b/t/', 's3a://b/t/x')).toBe(true)
+  expect(isBelow('s3://b/t/', 's3://b/t/')).toBe(false)
   expect(isBelow('s3://b/t', 's3://b/t//x')).toBe(true)
   expect(isBelow('s3://b/t', 's3://b//t/x')).toBe(false)
 })

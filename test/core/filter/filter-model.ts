@@ -48,8 +48,13 @@ const INTS = fc.oneof(
   { weight: 6, arbitrary: SMALL },
   { weight: 1, arbitrary: fc.constantFrom(-(2 ** 31), -(2 ** 31) + 3, 2 ** 31 - 1, 2 ** 31 - 4) },
 )
+// Where the lower 32 bits, read as signed, would be negative.
+const HALVES = fc
+  .tuple(fc.constantFrom(-1n, 0n, 1n), fc.bigInt({ min: 2n ** 31n - 2n, max: 2n ** 31n + 2n }))
+  .map(([high, low]) => high * 2n ** 32n + low)
 const LONGS = fc.oneof(
   { weight: 4, arbitrary: SMALL.map(BigInt) },
+  { weight: 2, arbitrary: HALVES },
   { weight: 1, arbitrary: fc.bigInt({ min: 2n ** 53n - 3n, max: 2n ** 53n + 3n }) },
   { weight: 1, arbitrary: fc.constantFrom(-(2n ** 63n), -(2n ** 63n) + 3n, 2n ** 63n - 1n) },
 )

@@ -263,3 +263,42 @@ test('an append on any branch costs a look-up of what it mentions, and no more',
   ]).toEqual([4n])
   expect(snapshotOf(5n, 1n)).not.toHaveProperty('schemaId')
 })
+
+describe('the ends of what is allowed', () => {
+  const added = (more: Parameters<typeof addSnapshot>[2], id = 1n) =>
+    new TableModel().apply([addSnapshot(id, 1n, more)])
+
+  test('a snapshot may have the id 0, and the last millisecond of the year 9999', () => {
+    expect(added({}, 0n).snapshots.has(0n)).toBe(true)
+    const last = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+    expect(added({ timestampMs: last }).snapshots.get(1n)?.timestampMs).toBe(last)
+    expect(refusalOf(() => added({ timestampMs: last + 1 })).code).toBe('update-invalid')
+  })
+
+  test('a snapshot may add no rows', () => {
+    const model = new TableModel(tableOf(3))
+    model.apply([addSnapshot(1n, 1n, { firstRowId: 0n, addedRows: 0n })])
+    expect(model.snapshots.has(1n)).toBe(true)
+  })
+
+  test('the name of a ref has a thousand characters, and no age is 0', () => {
+    const name = 'r'.repeat(1_000)
+    expect(grown().apply([refOf(name, {})]).state.refs[name]?.snapshotId).toBe(1n)
+    const refused = (refName: string, ref: Partial<SnapshotRef>) =>
+      refusalOf(() => grown().apply([refOf(refName, ref)])).code
+    expect(refused(`${name}r`, {})).toBe('update-invalid')
+    expect(refused('old', { maxRefAgeMs: 0 })).toBe('update-invalid')
+    expect(refused('old', { maxSnapshotAgeMs: 0 })).toBe('update-invalid')
+    expect(refused('old', { minSnapshotsToKeep: 0 })).toBe('update-invalid')
+  })
+
+  test('a ref that only keeps its snapshots longer is changed', () => {
+    const model = grown().apply([refOf('audit', { maxRefAgeMs: 5 })])
+    const longer = model.apply([refOf('audit', { maxRefAgeMs: 9 })])
+    expect(longer.state.refs['audit']?.maxRefAgeMs).toBe(9)
+  })
+
+  test('a table whose current snapshot is removed has none', () => {
+    expect(grown().apply([remove(2n)]).state.currentSnapshot).toBeUndefined()
+  })
+})

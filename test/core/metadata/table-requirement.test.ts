@@ -58,6 +58,31 @@ const FAILING: readonly (readonly [TableRequirement, string])[] = [
     { type: 'assert-default-spec-id', defaultSpecId: 2 },
     'default partition spec changed: expected id 2 != 0',
   ],
+  // A table that is ahead of the client is as stale for it as one that is behind.
+  [
+    { type: 'assert-last-assigned-field-id', lastAssignedFieldId: 2 },
+    'last assigned field id changed: expected id 2 != 3',
+  ],
+  [
+    { type: 'assert-last-assigned-partition-id', lastAssignedPartitionId: 998 },
+    'last assigned partition id changed: expected id 998 != 999',
+  ],
+  [
+    { type: 'assert-current-schema-id', currentSchemaId: -1 },
+    'current schema changed: expected id -1 != 0',
+  ],
+  [
+    { type: 'assert-default-spec-id', defaultSpecId: -1 },
+    'default partition spec changed: expected id -1 != 0',
+  ],
+  [
+    { type: 'assert-default-sort-order-id', defaultSortOrderId: -1 },
+    'default sort order changed: expected id -1 != 0',
+  ],
+  [
+    { type: 'assert-ref-snapshot-id', ref: 'audit', snapshotId: 10n },
+    'branch audit has changed: expected id 10 != 11',
+  ],
   [
     { type: 'assert-default-sort-order-id', defaultSortOrderId: 3 },
     'default sort order changed: expected id 3 != 0',

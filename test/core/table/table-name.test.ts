@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import {
   formatIdentifier,
   formatTableName,
+  newNameOf,
   parseNamespace,
   parseNewNamespace,
   parseNewTableName,
@@ -126,4 +127,11 @@ describe('parseNewTableName', () => {
     expect(() => parseNewTableName({ name })).toThrow(refusal(name))
     expect(() => parseNewTableName({ namespace: 'sky', name })).toThrow(refusal(name))
   })
+})
+
+test('a new name stays in the namespace unless it names another', () => {
+  expect(newNameOf(['sky'], { name: 'moons' })).toEqual({ namespace: ['sky'], name: 'moons' })
+  expect(newNameOf(['sky'], { name: 'sea.fish' })).toEqual({ namespace: ['sea'], name: 'fish' })
+  const named = { namespace: 'sea.deep', name: 'fish' }
+  expect(newNameOf(['sky'], named)).toEqual({ namespace: ['sea', 'deep'], name: 'fish' })
 })

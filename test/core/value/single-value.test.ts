@@ -168,3 +168,11 @@ test.each([
     expect.objectContaining({ code: 'metadata-corrupt' }),
   )
 })
+
+test('bytes of another length or another truth are not read as if they were right', () => {
+  const read = (bytes: Uint8Array) => () => decodeSingleValue({ kind: 'uuid' }, bytes)
+  expect(read(new Uint8Array(17))).toThrow('cannot have 17 bytes')
+  expect(read(new Uint8Array(15))).toThrow('cannot have 15 bytes')
+  expect(decodeSingleValue({ kind: 'boolean' }, Uint8Array.of(2))).toBe(true)
+  expect(findValueFromJson({ kind: 'float' }, 0.1)).toBe(Math.fround(0.1))
+})

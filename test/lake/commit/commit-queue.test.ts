@@ -4,7 +4,11 @@ import { COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX } from '../../../src/core/limits.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import type { StagedFile, TableCommitResult } from '../../../src/core/table/transaction.ts'
 import { commitBatch } from '../../../src/lake/commit/commit-batch.ts'
-import type { CommitQueue, PendingTransaction } from '../../../src/lake/commit/commit-queue.ts'
+import {
+  type CommitQueue,
+  onlyAppends,
+  type PendingTransaction,
+} from '../../../src/lake/commit/commit-queue.ts'
 import { inspectFiles, stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
   abortTransaction,
@@ -252,4 +256,20 @@ test('a full queue refuses what comes next, leaving nothing, until it has room',
   expect(await liveNames(shop, 'numbers')).toEqual(['f0'])
   await append(deps, other)
   expect(await liveNames(shop, 'numbers')).toEqual(['f0', 'f1'])
+})
+
+test('what removes a file or truncates joins no batch of appends', () => {
+  const { tableUuid } = state.definition
+  const none = {
+    tableUuid,
+    baseSnapshotId: null,
+    truncate: false,
+    removedPaths: [],
+    addedFiles: [],
+  }
+  const appends = (...changes: (typeof none)[]) =>
+    onlyAppends({ changes } as unknown as PendingTransaction)
+  expect(appends(none)).toBe(true)
+  expect(appends(none, { ...none, removedPaths: ['file:///a'] } as never)).toBe(false)
+  expect(appends({ ...none, truncate: true }, none)).toBe(false)
 })

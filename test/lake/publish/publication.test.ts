@@ -5,7 +5,7 @@ import { parseTableMetadata } from '../../../src/formats/metadata/table-metadata
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { createTable, describeTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { composeLake } from '../../../src/service.ts'
-import { withFailingDisk } from '../failing-disk.ts'
+import { withFailingDisk, withStore } from '../failing-disk.ts'
 import { append, Lake, liveNames } from '../lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
@@ -251,3 +251,22 @@ test.each([
     await full.deps.publisher.close()
   },
 )
+
+test('a publication that another came before leaves no file', async () => {
+  const tableUuid = await newTable('t')
+  const before = await metadataFiles(tableUuid)
+  let lost = 0
+  const { publications } = shop.deps.catalog
+  const catalog = withStore(shop.deps.catalog, 'publications', {
+    record: async (publication) => {
+      if (lost++ > 0) await publications.record(publication)
+    },
+  })
+  const deps = { ...shop.deps, ...composeLake({ ...shop.deps, catalog }) }
+  await commitFiles(deps, { table: 't', paths: [await lake.numbers(shop, 'a', 0, 10)] })
+  await untilPublished(tableUuid)
+  expect(lost).toBe(2)
+  const { metadataLocation } = await stateOf(tableUuid)
+  const named = (metadataLocation ?? '').replace(/^.*\//, '')
+  expect(await metadataFiles(tableUuid)).toEqual([...before, named].sort())
+})
