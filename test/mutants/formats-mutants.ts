@@ -1,0 +1,57 @@
+import type { MutantGroup } from './mutant.ts'
+
+const DELETION_VECTOR = ['test/formats/deletes/deletion-vector.test.ts']
+const SUMMARY = ['test/formats/manifest/partition-summary.test.ts']
+
+/** Bugs in what reads and writes files. */
+export const FORMATS: readonly MutantGroup[] = [
+  {
+    file: 'src/formats/deletes/deletion-vector.ts',
+    tests: DELETION_VECTOR,
+    edits: [
+      ['if (count > countMax)', 'if (count >= countMax)'],
+      ['view.getUint32(blob.length - 4) !== crc32(checked)', 'false'],
+      ['view.getUint32(4) !== MAGIC', 'false'],
+      ['view.getUint32(0) !== checked.length', 'false'],
+      ['key > KEY_MAX ||', ''],
+      ['key <= (bitmaps', 'key < (bitmaps'],
+      ['at !== vector.byteLength', 'false'],
+      ['highBits * CONTAINER_SIZE', '(highBits << 16)'],
+      ['        next++\n', '        next += 2\n'],
+      ['= key\n', '= 0\n'],
+    ],
+  },
+  {
+    file: 'src/formats/deletes/roaring-bitmap.ts',
+    tests: DELETION_VECTOR,
+    edits: [
+      ['const ARRAY_VALUES_MAX = 4_096', 'const ARRAY_VALUES_MAX = 4_095'],
+      ['const OFFSETS_CONTAINERS_MIN = 4', 'const OFFSETS_CONTAINERS_MIN = 5'],
+      ['containerCount > CONTAINERS_MAX', 'containerCount >= CONTAINERS_MAX'],
+      ['4 * i + 2, true) + 1', '4 * i + 2, true)'],
+      ['if (value <= previous)', 'if (value < previous)'],
+      ['if (first <= previous ||', 'if ('],
+      ['last > 0xffff', 'false'],
+      ['count += last - first + 1', 'count += last - first'],
+      ['value <= last; value++', 'value < last; value++'],
+      ['Math.ceil(containerCount / 8)', 'Math.floor(containerCount / 8)'],
+      ['8 * i + 31 -', '8 * i + 32 -'],
+      ['if (actual === expected) return\n', 'return\n'],
+      ['(cookie >>> 16) + 1', 'cookie >>> 16'],
+    ],
+  },
+  {
+    file: 'src/formats/manifest/partition-summary.ts',
+    tests: SUMMARY,
+    edits: [
+      ['value, this.#lower) < 0', 'value, this.#lower) > 0'],
+      ['value, this.#upper) > 0', 'value, this.#upper) < 0'],
+      ['this.#encode(this.#lower, -0)', 'this.#encode(this.#lower, 0)'],
+      ['this.#encode(this.#upper, 0)', 'this.#encode(this.#upper, -0)'],
+      ['    this.#containsNull ||= summary.containsNull\n', ''],
+      ['    this.#containsNan ||= summary.containsNan === true\n', ''],
+      ['      this.#containsNan = true\n', ''],
+      ['      this.#containsNull = true\n', ''],
+    ],
+  },
+]

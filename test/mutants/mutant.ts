@@ -1,0 +1,7 @@
+/** Deliberate bugs in one file, each a text found once and what stands there instead. */
+export interface MutantGroup {
+  readonly file: string
+  /** The tests that are to catch them, the narrowest there are. */
+  readonly tests: readonly string[]
+  readonly edits: readonly (readonly [from: string, to: string])[]
+}
