@@ -78,6 +78,18 @@ async function rowsOf(url: string, table: string): Promise<number[]> {
   return (await dump.text()).trim().split('\n').slice(1).map(Number)
 }
 
+/** Path of a file that a transaction, which stays open, is to add. */
+async function stageOutside(url: string): Promise<string> {
+  const path = join(base, 'staged.parquet')
+  await writeParquet(path, 'SELECT (-2)::BIGINT AS n')
+  const post = { method: 'POST', headers: JSON_TYPE }
+  const begun = await fetch(`${url}/v1/transactions/start`, { ...post, body: '{}' })
+  const { transaction_id } = (await begun.json()) as Record<string, unknown>
+  const body = JSON.stringify({ transaction_id, files: [{ path }] })
+  expect((await fetch(`${url}/v1/tables/b/files`, { ...post, body })).status).toBe(200)
+  return path
+}
+
 interface Place {
   /** Settings of the service that is backed up. */
   readonly from: Record<string, string>
@@ -93,6 +105,7 @@ async function backUpUnderLoad({ from, to }: Place): Promise<void> {
   const files = { files: [{ path: outside }] }
   const init = { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(files) }
   expect((await fetch(`${url}/v1/tables/a/files`, init)).status).toBe(200)
+  const staged = await stageOutside(url)
   const key = { ...JSON_TYPE, 'Idempotency-Key': 'once' }
   const kept = { method: 'POST', headers: key, body: JSON.stringify({ description: 'kept' }) }
   const answer = await (await fetch(`${url}/v1/tables/b/metadata`, kept)).text()
@@ -106,8 +119,9 @@ async function backUpUnderLoad({ from, to }: Place): Promise<void> {
   const backup = await runToEnd(['backup', folder], from)
   await writers.stop()
   expect(backup).toMatchObject({ code: 0, stderr: '' })
-  expect(backup.stdout).toMatch(/^backed up {2}\d+ files .*\nnot copied {2}1 files outside/)
-  expect(await readFile(join(folder, 'registered-files.txt'), 'utf8')).toBe(`file://${outside}\n`)
+  expect(backup.stdout).toMatch(/^backed up {2}\d+ files .*\nnot copied {2}2 files outside/)
+  const listed = await readFile(join(folder, 'registered-files.txt'), 'utf8')
+  expect(listed).toBe(`file://${outside}\nfile://${staged}\n`)
   await stopAll()
 
   const restored = await runToEnd(['restore', folder], to)

@@ -4,6 +4,8 @@ import { liveFilesCount } from '../../core/file/data-file.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { everyTable } from '../../lake/table/every-table.ts'
 
+const TRANSACTIONS_PAGE = 100
+
 /** A file without which a table is not whole. */
 export interface NamedFile {
   readonly location: string
@@ -13,13 +15,33 @@ export interface NamedFile {
 
 type Manifests = Pick<LakeServices, 'manifests'>
 
-/** Files of all tables in all of their snapshots; one that several name may come again. */
+/**
+ * Files of all tables in all of their snapshots, and those that open transactions have staged; one
+ * that several name may come again.
+ */
 export async function* namedFiles(
   deps: Manifests,
-  catalog: Pick<Catalog, 'tables' | 'snapshots'>,
+  catalog: Pick<Catalog, 'tables' | 'snapshots' | 'transactions'>,
 ): AsyncIterable<NamedFile> {
   for await (const { tableUuid } of everyTable({ catalog })) {
     yield* filesOfTable(deps, catalog, tableUuid)
+  }
+  yield* stagedFiles(catalog)
+}
+
+/** Those of transactions that can still be committed, or whose files are yet to be swept. */
+async function* stagedFiles({ transactions }: Pick<Catalog, 'transactions'>) {
+  const query = { beforeMs: Number.MAX_SAFE_INTEGER, limit: TRANSACTIONS_PAGE }
+  for (let after = ''; ; ) {
+    const ids = await transactions.listExpired({ ...query, after })
+    for (const id of ids) {
+      for (const { addedFiles } of await transactions.listStaged(id)) {
+        for (const { dataFile } of addedFiles) yield there(dataFile.path)
+      }
+    }
+    const last = ids.at(-1)
+    if (last === undefined || ids.length < TRANSACTIONS_PAGE) return
+    after = last
   }
 }
 
