@@ -29,6 +29,8 @@ import type { LakeServices, Meter, ReadTableMetadata, ReadViewMetadata } from '.
 import { Publisher } from './lake/publish/publisher.ts'
 import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.ts'
 import { guardedTables } from './lake/table/guarded-tables.ts'
+import { noteNamespace } from './lake/table/namespace-note.ts'
+import { notedNamespaces } from './lake/table/noted-namespaces.ts'
 import type { Module } from './modules/module.ts'
 import { LakeMetrics } from './modules/operations/lake-metrics.ts'
 import type { ModulePlatform } from './modules.ts'
@@ -149,17 +151,22 @@ async function openLake(
   const objectThreads = opened.add(new LocalThreads(OBJECT_THREADS), (it) => it.close())
   const own = new OwnWarehouse()
   const plain = await openCatalog(config, overrides, opened)
-  const catalog = { ...plain, tables: guardedTables(plain.tables, own.require) }
   const objects = await openObjects(config, {
     beforeNewFolder: own.require,
     writableFolders: overrides.writableFolders ?? [],
     ...(inThreads && { threads: objectThreads }),
   })
   const log = overrides.log ?? { warn: () => undefined }
+  const warehouse = oldLocation(config.warehouse, config.relocations)
+  const notes = { catalog: plain, objects, warehouse, log }
+  const catalog = {
+    ...plain,
+    tables: guardedTables(plain.tables, own.require),
+    namespaces: notedNamespaces(plain.namespaces, (levels) => noteNamespace(notes, levels)),
+  }
   const clock = opened.add((await DatabaseClock.of(catalog)) ?? new ComputerClock(log), (it) =>
     it.close(),
   )
-  const warehouse = oldLocation(config.warehouse, config.relocations)
   const ambient = { ...AMBIENT, nowMs: clock.nowMs, ...overrides.ambient }
   const { adoptsWarehouse: adopts = false } = overrides
   await own.claim(config, { catalog, objects, warehouse, ambient }, { adopts })

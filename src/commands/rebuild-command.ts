@@ -10,41 +10,52 @@ import type { AddCommand, Shell } from './shell.ts'
 const STDERR = 2
 /** Something is in the warehouse that could not be brought back. */
 const EXIT_UNREADABLE = 2
-const EXIT_NO_TABLES = 3
+const EXIT_NOTHING = 3
 const HELP = `
-Exit code: 0 when every table and view found is in the catalog, 1 when it could not run, 2 when
-something could not be brought back, 3 when there is nothing in the warehouse.
+Exit code: 0 when every table, view and namespace found is in the catalog, 1 when it could not run,
+2 when something could not be brought back, 3 when there is nothing in the warehouse.
 `
 
 export const addRebuild: AddCommand = (program, shell) => {
   program
     .command('rebuild')
-    .description('register every table and view again from the files of the warehouse')
+    .description('bring tables, views and namespaces back from the files of the warehouse')
     .addHelpText('after', HELP)
     .action(() => rebuild(shell))
 }
 
-/** Prints a line for each table. */
+interface Rebuilt {
+  readonly outcome: string
+  readonly location: string
+  readonly detail?: string
+}
+
+/** Prints a line for each namespace, table and view. */
 async function rebuild({ readConfig, environment, print }: Shell): Promise<void> {
   const config = readConfig()
-  const [{ pino }, { NOT_REBUILT, rebuildCatalog }] = await Promise.all([
+  const [{ pino }, { NOT_REBUILT, rebuildCatalog }, { rebuildNamespaces }] = await Promise.all([
     import('pino'),
     import('../modules/operations/rebuild.ts'),
+    import('../modules/operations/rebuild-namespaces.ts'),
   ])
   const log = pino({ level: config.logLevel }, new LogLines(STDERR))
   for (const warning of await startWarnings(config, environment)) log.warn(warning)
   const platform = await openSound(config, { log }, print)
   try {
     const told = new Set<string>()
-    for await (const { outcome, table, location, detail } of rebuildCatalog(platform)) {
+    const tell = (name: string, { outcome, location, detail }: Rebuilt) => {
       told.add(outcome)
-      print(`${outcome}  ${table ?? ''}  ${location}${detail === undefined ? '' : `: ${detail}`}`)
+      print(`${outcome}  ${name}  ${location}${detail === undefined ? '' : `: ${detail}`}`)
     }
+    for await (const each of rebuildNamespaces(platform)) {
+      tell(`namespace ${each.namespace ?? ''}`, each)
+    }
+    for await (const each of rebuildCatalog(platform)) tell(each.table ?? '', each)
     if (told.has('unreadable')) process.exitCode = EXIT_UNREADABLE
     if (told.has('registered')) print(`not brought back, as no file has them: ${NOT_REBUILT}`)
     if (told.size > 0) return
-    log.warn(`no tables in ${config.warehouse}: check MORAINE_HOME, MORAINE_WAREHOUSE`)
-    process.exitCode = EXIT_NO_TABLES
+    log.warn(`nothing in ${config.warehouse}: check MORAINE_HOME, MORAINE_WAREHOUSE`)
+    process.exitCode = EXIT_NOTHING
   } finally {
     await platform.close()
   }

@@ -4,6 +4,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { METADATA_FILE } from './metadata-file-name.ts'
+import { isNamespaceNote } from './namespace-note.ts'
 import type { Warehouse } from './table-location.ts'
 
 /** No namespace or table can have this name. */
@@ -150,7 +151,7 @@ async function hasTables({
   warehouse,
 }: Pick<ClaimDependencies, 'objects'> & Warehouse): Promise<boolean> {
   for await (const { location } of objects.list(warehouse)) {
-    if (METADATA_FILE.test(location)) return true
+    if (METADATA_FILE.test(location) || isNamespaceNote({ warehouse }, location)) return true
   }
   return false
 }

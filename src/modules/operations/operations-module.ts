@@ -1,13 +1,18 @@
 import type { Dialect } from '../../http/dialect.ts'
 import { constantGauge, type Meter } from '../../http/metrics.ts'
+import { noteEveryNamespace } from '../../lake/table/every-namespace.ts'
+import type { NoteDependencies } from '../../lake/table/namespace-note.ts'
 import type { Module } from '../module.ts'
 import { type OperationsDependencies, operatorRoutes } from './operator-routes.ts'
 import { Pages } from './pages.ts'
 
-export interface OperationsPlatform extends Omit<OperationsDependencies, 'pages'> {
-  /** All protocols of the service; called when a page is requested. */
-  dialects(): readonly Dialect[]
-}
+export type OperationsPlatform = Omit<OperationsDependencies, 'pages'> &
+  NoteDependencies & {
+    /** All protocols of the service; called when a page is requested. */
+    dialects(): readonly Dialect[]
+  }
+
+const HOUR_MS = 3_600_000
 
 /** Which build runs; prometheus joins it to the other metrics. */
 function buildInfo(version: string): Meter {
@@ -15,7 +20,7 @@ function buildInfo(version: string): Meter {
   return constantGauge('moraine_build_info', help, { version, node: process.versions.node })
 }
 
-/** Health, metrics and API documents. */
+/** Health, metrics and API documents, and the notes for rebuilds. */
 export function operationsModule(platform: OperationsPlatform): Module {
   const { catalog, requireWarehouse, version, metrics, dialects, publicUrl } = platform
   const pages = new Pages(dialects)
@@ -23,5 +28,12 @@ export function operationsModule(platform: OperationsPlatform): Module {
     name: 'operations',
     routes: operatorRoutes({ catalog, requireWarehouse, version, metrics, pages, publicUrl }),
     meters: [buildInfo(version)],
+    tasks: [
+      {
+        name: 'note namespaces',
+        everyMs: HOUR_MS,
+        run: (signal) => noteEveryNamespace(platform, signal),
+      },
+    ],
   }
 }

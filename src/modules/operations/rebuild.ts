@@ -38,13 +38,14 @@ type RebuildDependencies = Stores<'tables' | 'views' | 'locations'> &
  * What is in no file of the warehouse: for people, in the order of what they miss first.
  */
 export const NOT_REBUILT =
-  'properties of namespaces, namespaces without tables and views, open transactions, events, ' +
-  'and the answers kept for repeated requests'
+  'open transactions and what they staged, events, jobs, the answers kept for repeated requests ' +
+  '(for an hour), and when views were made and last changed (their versions tell it about)'
 
 /**
  * Registers every table of the warehouse from its newest metadata file, and later commits from
- * their snapshot files, and every view. Those already in the catalog stay unchanged. A commit that
- * a crash interrupted before it was acknowledged may come back, too.
+ * their snapshot files, and every view; namespaces come before (`rebuildNamespaces`). Those already
+ * in the catalog stay unchanged. A commit that a crash interrupted before it was acknowledged may
+ * come back, too.
  */
 export async function* rebuildCatalog(deps: RebuildDependencies): AsyncIterable<RebuiltTable> {
   for (const files of await findTables(deps)) {
