@@ -191,6 +191,7 @@ export function describeTransactions(catalog: () => Catalog): void {
             dataFile: { ...dataFile, path: `${dataFile.path}${index}` },
             schemaId: index,
             hasFieldIds: index === 0,
+            ...(index > 0 && { isUploaded: index > 1 }),
           }))
           expect(await stage(id, { addedFiles })).toEqual({ outcome: 'staged' })
           const [change] = await catalog().transactions.listStaged(id)

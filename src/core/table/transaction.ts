@@ -74,6 +74,11 @@ export interface StagedFile {
   readonly asStaged?: FileAsStaged
   /** Warnings for people about what other engines may not read; absent if there are none. */
   readonly notes?: readonly string[]
+  /**
+   * Whether the request that staged it wrote the file. Absent for one given by path, and where a
+   * version before this fact staged it.
+   */
+  readonly isUploaded?: boolean
 }
 
 /** Tells whether a file is still the one whose footer was read; its size is in `dataFile`. */

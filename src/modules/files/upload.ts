@@ -151,7 +151,7 @@ async function placeFile(
     const segments = [folder, partition, asAtFolder(createdAtMs), `data-0000-${uuid}.parquet`]
     const path = segments.filter((segment) => segment !== '').join('/')
     await deps.objects.moveIfAbsent(incoming, path)
-    return { ...file, dataFile: { ...file.dataFile, path } }
+    return { ...file, dataFile: { ...file.dataFile, path }, isUploaded: true }
   } catch (error) {
     await deleteQuietly(deps, [incoming])
     throw error

@@ -11,6 +11,7 @@ import { sweepUnfinished } from '../../../src/lake/deletion/sweep-unfinished.ts'
 import { unlinkDue } from '../../../src/lake/deletion/unlinker.ts'
 import { sweepFailedDumps } from '../../../src/modules/dumps/failed-dumps.ts'
 import { uploadFile } from '../../../src/modules/files/upload.ts'
+import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { Lake } from '../lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
@@ -62,6 +63,24 @@ test('uploads of an aborted transaction go after the grace, files given by path 
   await unlinkDue(shop.deps)
   expect([uploaded, given].map(isThere)).toEqual([false, true])
 })
+
+test.each(['aborted', 'expired'])(
+  '%s: uploads of a dropped table given by path stay',
+  async (end) => {
+    const chunks = createReadStream(await lake.numbers(shop, 'a'))
+    const { dataFile } = (await uploadFile(shop.deps, { table: 't', chunks })).file
+    await dropTable(shop.deps, 't', { purge: false })
+    await createTable(shop.deps, { name: 'u', columns: [{ name: 'n', type: 'long' }] })
+    const { transactionId } = await startTransaction(shop.deps, { expiresInSeconds: 60 })
+    const { path } = dataFile
+    await stageFiles(shop.deps, { table: 'u', transactionId, paths: [path] })
+    if (end === 'aborted') await abortTransaction(shop.deps, transactionId)
+    shop.setClock(START_MS + 8 * DAY_MS)
+    expect(await forgetOldTransactions(shop.deps)).toBeGreaterThan(0)
+    await unlinkDue(shop.deps)
+    expect(isThere(path)).toBe(true)
+  },
+)
 
 test('uploads of an expired transaction go when it is forgotten', async () => {
   const { transactionId } = await startTransaction(shop.deps, { expiresInSeconds: 60 })
