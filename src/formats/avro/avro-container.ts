@@ -17,6 +17,14 @@ const BLOCK_BYTES = 64 * 1024
 const DEFLATE_LEVEL = 1
 /** Inflated size of all blocks together; manifests are written with up to 8 MB deflated. */
 const INFLATED_BYTES_MAX = 256 * 1024 * 1024
+/**
+ * How often a file may be inflated to its own size, beyond what is small anyway. Entries that differ
+ * by little more than a number in their paths deflate to a fiftieth.
+ */
+const INFLATION_MAX = 200
+const INFLATED_BYTES_FREE = 4 * 1024 * 1024
+/** That of a manifest has a type for each partition field, and some dozens more. */
+const SCHEMA_CHARACTERS_MAX = 1024 * 1024
 /** Largest inflated data, since positions in it are held as uint32. */
 const DATA_BYTES_MAX = 2 ** 32 - 2
 
@@ -136,7 +144,7 @@ function encodeInteger(count: number): Uint8Array {
 }
 
 export interface AvroLimits {
-  /** Size of the inflated blocks together. */
+  /** Size of the inflated blocks together; by default some hundred times the file's. */
   readonly inflatedBytesMax?: number
 }
 
@@ -162,7 +170,7 @@ export interface StoredBlock {
 
 /** Opens a container. Throws `metadata-corrupt` unless it is a complete file. */
 export function openAvroContainer(bytes: Uint8Array, limits: AvroLimits = {}): StoredContainer {
-  const { inflatedBytesMax = INFLATED_BYTES_MAX } = limits
+  const { inflatedBytesMax = inflatedBytesOf(bytes) } = limits
   const cursor = new AvroCursor(bytes)
   if (!MAGIC.equals(cursor.readFixed(Math.min(MAGIC.length, bytes.length)))) {
     throw corrupt('no Avro file')
@@ -178,6 +186,11 @@ export function openAvroContainer(bytes: Uint8Array, limits: AvroLimits = {}): S
     inflatedBytesMax: Math.min(inflatedBytesMax, DATA_BYTES_MAX),
     schema: readSchema(metadata),
   }
+}
+
+/** As much as a file may inflate to, unless its reader says. */
+function inflatedBytesOf({ length }: Uint8Array): number {
+  return Math.min(INFLATED_BYTES_MAX, Math.max(INFLATED_BYTES_FREE, INFLATION_MAX * length))
 }
 
 /** A container with its blocks inflated one by one. */
@@ -265,6 +278,9 @@ function readMetadata(cursor: AvroCursor): ReadonlyMap<string, string> {
 function readSchema(metadata: ReadonlyMap<string, string>): AvroType {
   const text = metadata.get('avro.schema')
   if (text === undefined) throw corrupt('Avro file without a schema')
+  if (text.length > SCHEMA_CHARACTERS_MAX) {
+    throw corrupt(`Avro schema of more than ${SCHEMA_CHARACTERS_MAX} characters`)
+  }
   let json: unknown
   try {
     json = parseExactJson(text)

@@ -58,13 +58,18 @@ export function mandatory<T>(readerOf: ReaderOf<T>): ReaderOf<T> {
   }
 }
 
-export function list<T>(readerOf: ReaderOf<T>): ReaderOf<readonly T[]> {
+/** Reads an array of at most so many items, which is checked before any more are read. */
+export function list<T>(
+  readerOf: ReaderOf<T>,
+  { itemsMax = Number.POSITIVE_INFINITY }: { readonly itemsMax?: number } = {},
+): ReaderOf<readonly T[]> {
   return (type) => {
     if (type.kind !== 'array') throw unexpected(type)
     const read = mandatory(readerOf)(type.items)
     return (cursor) => {
       const items: T[] = []
       for (let count = cursor.readItemCount(); count > 0; count = cursor.readItemCount()) {
+        if (items.length + count > itemsMax) throw corrupt(`Avro array of more than ${itemsMax}`)
         for (let i = 0; i < count; i++) items.push(read(cursor))
       }
       return items

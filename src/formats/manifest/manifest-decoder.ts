@@ -15,6 +15,9 @@ import { readPartitionFields } from '../metadata/spec-json.ts'
 import { type ManifestColumns, ManifestScan } from './manifest-scan.ts'
 import { PartitionColumnsBuilder } from './partition-columns.ts'
 
+/** Entries of one manifest: those of 8 MB deflated, as writers make them, have some 100,000. */
+const ENTRIES_MAX = 2_000_000
+
 export interface ManifestContent {
   readonly spec: PartitionSpec
   readonly schema: Schema | undefined
@@ -43,6 +46,10 @@ export class ManifestDecoder {
   ) {
     const container = openAvroContainer(file, limits)
     this.#container = container
+    const entries = container.blocks.reduce((sum, { count }) => sum + count, 0)
+    if (entries > ENTRIES_MAX) {
+      throw corrupt(`manifest of ${entries} entries: at most ${ENTRIES_MAX} are read`)
+    }
     const spec = { specId, fields: readSpecFields(container) }
     const schema = findSchema(container)
     this.#spec = spec

@@ -1,5 +1,12 @@
 import type { ManifestFile, PartitionFieldSummary } from '../../core/file/data-file.ts'
-import { type AvroLimits, readAvroContainer, writeAvroContainer } from '../avro/avro-container.ts'
+import {
+  type AvroLimits,
+  inflateAside,
+  inflateWithin,
+  openAvroContainer,
+  type StoredContainer,
+  writeAvroContainer,
+} from '../avro/avro-container.ts'
 import { AvroCursor } from '../avro/avro-cursor.ts'
 import {
   boolean,
@@ -10,6 +17,7 @@ import {
   long,
   mandatory,
   optionally,
+  type Read,
   type ReaderOf,
   record,
   SkipCompiler,
@@ -25,6 +33,14 @@ export interface ManifestListContent {
   readonly parentSnapshotId: bigint | null
   readonly sequenceNumber: bigint
 }
+
+/** Lines of one list. A table of 100,000 manifests has some billions of files. */
+const MANIFESTS_MAX = 200_000
+/** Partition summaries of one line, one for each field of a spec, and of one list. */
+const SUMMARIES_PER_MANIFEST_MAX = 10_000
+const SUMMARIES_MAX = 2_000_000
+/** Lines read between two turns: some tenths of a millisecond. */
+const LINES_PER_STEP = 64
 
 const CODEC = compileRecordCodec(MANIFEST_LIST_SCHEMA)
 const SCHEMA_TEXT = schemaText(MANIFEST_LIST_SCHEMA)
@@ -100,10 +116,16 @@ const MANIFEST_FILE_FIELDS = new Map<number, ReaderOf<unknown>>([
   [512, optionally(integer)],
   [513, optionally(integer)],
   [514, optionally(integer)],
-  [507, optionally(list(record(SUMMARY_FIELDS)))],
+  [507, optionally(list(record(SUMMARY_FIELDS), { itemsMax: SUMMARIES_PER_MANIFEST_MAX }))],
   [519, optionally(bytes)],
   [520, optionally(long)],
 ])
+
+export interface ReadList {
+  readonly manifests: readonly ManifestFile[]
+  /** Size of the list's inflated blocks. */
+  readonly inflatedBytes: number
+}
 
 /**
  * Reads a manifest list of any writer and format version. In version 1 the counts may be unknown
@@ -111,16 +133,67 @@ const MANIFEST_FILE_FIELDS = new Map<number, ReaderOf<unknown>>([
  * with 0, files would be lost.
  */
 export function readManifestList(file: Uint8Array, limits?: AvroLimits): readonly ManifestFile[] {
-  const { schema, data, blocks } = readAvroContainer(file, limits)
-  const read = record(MANIFEST_FILE_FIELDS)(schema)
-  const recordBytesMin = Math.max(1, new SkipCompiler().minimumBytes(schema))
-  const manifests: ManifestFile[] = []
-  for (const { count, start, end } of blocks) {
-    if (count * recordBytesMin > end - start) throw corrupt(`Avro block of ${count} records`)
-    const cursor = new AvroCursor(data, start, end)
-    for (let i = 0; i < count; i++) manifests.push(toManifestFile(read(cursor)))
+  const container = openAvroContainer(file, limits)
+  const lines = new ListLines(container)
+  for (const { body, count } of container.blocks) {
+    for (const _ of lines.readBlock(inflateWithin(container, body, lines.inflatedBytes), count)) {
+      // Runs to the end without yielding.
+    }
   }
-  return manifests
+  return lines.manifests
+}
+
+/** Does the same between other work: large blocks are inflated on another thread. */
+export async function readManifestListInTurns(
+  file: Uint8Array,
+  turn: () => Promise<void> | undefined,
+): Promise<ReadList> {
+  const container = openAvroContainer(file)
+  const lines = new ListLines(container)
+  for (const [i, { body, count }] of container.blocks.entries()) {
+    // None before the only block of a short list.
+    if (i > 0) await turn()
+    const data = await inflateAside(container, body, lines.inflatedBytes)
+    for (const _ of lines.readBlock(data, count)) {
+      const waiting = turn()
+      if (waiting !== undefined) await waiting
+    }
+  }
+  return lines
+}
+
+/** The lines of a list, from its blocks one by one. Throws before there are more than may be. */
+class ListLines implements ReadList {
+  readonly manifests: ManifestFile[] = []
+  inflatedBytes = 0
+  readonly #read: Read<FieldValues>
+  readonly #lineBytesMin: number
+  #summaries = 0
+
+  constructor({ schema, blocks }: StoredContainer) {
+    this.#read = record(MANIFEST_FILE_FIELDS)(schema)
+    this.#lineBytesMin = Math.max(1, new SkipCompiler().minimumBytes(schema))
+    const count = blocks.reduce((sum, block) => sum + block.count, 0)
+    if (count > MANIFESTS_MAX) {
+      throw corrupt(`manifest list of ${count} manifests: at most ${MANIFESTS_MAX} are read`)
+    }
+  }
+
+  /** Reads the next inflated block in steps of some lines each. */
+  *readBlock(data: Uint8Array, count: number): Generator<void> {
+    if (count * this.#lineBytesMin > data.length) throw corrupt(`Avro block of ${count} records`)
+    this.inflatedBytes += data.length
+    const cursor = new AvroCursor(data)
+    for (let i = 0; i < count; i++) {
+      const manifest = toManifestFile(this.#read(cursor))
+      this.#summaries += manifest.partitions?.length ?? 0
+      if (this.#summaries > SUMMARIES_MAX) {
+        throw corrupt(`manifest list of more than ${SUMMARIES_MAX} partition summaries`)
+      }
+      this.manifests.push(manifest)
+      if (i % LINES_PER_STEP === LINES_PER_STEP - 1) yield
+    }
+  }
 }
 
 const UNKNOWN_COUNT = 1

@@ -1,7 +1,7 @@
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
 import { Turns } from '../../core/turns.ts'
-import { readManifestList } from '../../formats/manifest/manifest-list.ts'
+import { readManifestListInTurns } from '../../formats/manifest/manifest-list.ts'
 import {
   type DecodedManifest,
   decodeManifestInTurns,
@@ -71,8 +71,11 @@ export class ManifestCache {
 
   getManifestList(location: string): Promise<readonly ManifestFile[]> {
     return this.#get(location, async () => {
-      const value = readManifestList(await this.#read(location))
-      return { value, bytes: value.length * MANIFEST_FILE_BYTES }
+      const turns = new Turns()
+      const file = await this.#read(location)
+      const { manifests, inflatedBytes } = await readManifestListInTurns(file, () => turns.take())
+      const bytes = Math.max(inflatedBytes, manifests.length * MANIFEST_FILE_BYTES)
+      return { value: manifests, bytes }
     })
   }
 

@@ -153,7 +153,17 @@ describe('an Avro container', () => {
       100_000_000,
     )
     expect(() => readAvroContainer(file, { inflatedBytesMax: 99_999_999 })).toThrow(corrupt)
+    // Without a limit of its reader's: some hundred times its size.
+    expect(() => readAvroContainer(file)).toThrow(corrupt)
     const plain = container('null', block(1, Buffer.alloc(1000)))
     expect(() => readAvroContainer(plain, { inflatedBytesMax: 999 })).toThrow(corrupt)
+  })
+
+  test('with a schema longer than any is corrupt, before it is parsed', () => {
+    const fields = `{"name":"a","type":"int","doc":"${'x'.repeat(1_100_000)}"}`
+    const schemaText = `{"type":"record","name":"r","fields":[${fields}]}`
+    const codec = { encode: () => 0 }
+    const file = writeAvroContainer({ schemaText, metadata: {}, codec, records: [] })
+    expect(() => readAvroContainer(file)).toThrow(/schema of more than 1048576 characters/)
   })
 })

@@ -255,6 +255,11 @@ describe('hostile Avro', () => {
     expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(30_000_000)
   })
 
+  test('of more entries than are read is refused by what its blocks say', () => {
+    const file = claiming(2_000_001, [], Buffer.alloc(100))
+    expect(() => readAll(file)).toThrow('2000001 entries: at most 2000000')
+  })
+
   test.each<[string, (text: string) => string]>([
     [
       'a path that is a number',

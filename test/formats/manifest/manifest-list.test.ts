@@ -1,10 +1,11 @@
 import avsc from 'avsc'
 import fc from 'fast-check'
 import type { ManifestFile } from '../../../src/core/file/data-file.ts'
-import { readAvroContainer } from '../../../src/formats/avro/avro-container.ts'
+import { readAvroContainer, writeAvroContainer } from '../../../src/formats/avro/avro-container.ts'
 import {
   encodeManifestList,
   readManifestList,
+  readManifestListInTurns,
 } from '../../../src/formats/manifest/manifest-list.ts'
 import { manifestFile } from './manifest-samples.ts'
 
@@ -98,5 +99,79 @@ describe('a manifest list', () => {
       ],
       key_metadata: null,
     })
+  })
+})
+
+/** A list of so many lines of four bytes, each a list of so many partition summaries if any. */
+function bomb(count: number, summariesPerLine?: number): Uint8Array {
+  const fields = [
+    { name: 'p', type: 'string', 'field-id': 500 },
+    { name: 'l', type: 'long', 'field-id': 501 },
+    { name: 's', type: 'int', 'field-id': 502 },
+    { name: 'a', type: 'long', 'field-id': 503 },
+  ]
+  const summaryFields = [{ name: 'n', type: 'boolean', 'field-id': 509 }]
+  const items = { type: 'record', name: 'r508', fields: summaryFields }
+  const partitions = { name: 'f', type: { type: 'array', items }, 'field-id': 507 }
+  const all = summariesPerLine === undefined ? fields : [...fields, partitions]
+  const codec = {
+    encode: (_record: null, buffer: Buffer, position: number): number => {
+      const end = position + 4 + (summariesPerLine === undefined ? 0 : 4 + summariesPerLine)
+      if (end > buffer.length) return -(end - position + buffer.length)
+      buffer.fill(0, position, end)
+      if (summariesPerLine !== undefined) {
+        // A count as a varint of three bytes.
+        const zigzag = 2 * summariesPerLine
+        const bytes = [(zigzag & 127) | 128, ((zigzag >> 7) & 127) | 128, zigzag >> 14]
+        buffer.set(bytes, position + 4)
+      }
+      return end
+    },
+  }
+  const records = (function* () {
+    for (let i = 0; i < count; i++) yield null
+  })()
+  const schemaText = JSON.stringify({ type: 'record', name: 'manifest_file', fields: all })
+  return writeAvroContainer({ schemaText, metadata: {}, codec, records })
+}
+
+const never = (): undefined => undefined
+
+describe('a manifest list of many lines', () => {
+  test('is read to 100,000 manifests, with turns for others', async () => {
+    const written = Array.from({ length: 100_000 }, (_, i) =>
+      manifestFile({
+        path: `s3://bucket/warehouse/table/metadata/6f1c2a1e-5c0b-4d43-${i}-m0.avro`,
+        partitions: [
+          { containsNull: false, lowerBound: Buffer.of(i & 255), upperBound: Buffer.of(9) },
+        ],
+      }),
+    )
+    let turns = 0
+    const { manifests: found } = await readManifestListInTurns(encode(written), () => {
+      turns++
+      return undefined
+    })
+    expect(found).toHaveLength(100_000)
+    expect(found.at(-1)?.path).toBe(written.at(-1)?.path)
+    expect(turns).toBeGreaterThan(1_000)
+  })
+
+  test.each<[string, Uint8Array, string]>([
+    ['lines than may be', bomb(200_001), 'of 200001 manifests: at most 200000'],
+    ['partition summaries of one line', bomb(1, 10_001), 'array of more than 10000'],
+    ['partition summaries of all lines', bomb(205, 10_000), '2000000 partition summaries'],
+  ])('with more %s is refused', async (_what, file, reason) => {
+    expect(file.length).toBeLessThan(40_000)
+    expect(() => readManifestList(file)).toThrow(reason)
+    await expect(readManifestListInTurns(file, never)).rejects.toThrow(reason)
+  })
+
+  test('is refused by what its blocks say, before any is inflated', () => {
+    const file = Buffer.from(bomb(200_001))
+    // The first block's body is damaged.
+    const at = file.indexOf(file.subarray(-16)) + 24
+    file.fill(0xff, at, at + 20)
+    expect(() => readManifestList(file)).toThrow('at most 200000')
   })
 })
