@@ -53,7 +53,7 @@ async function tryRename(
   )
   if (outcome !== 'committed') return undefined
   deps.publisher.committed(commit)
-  await markRenamed(deps, renamed)
+  await markRenamed(deps, { ...renamed, ...renamed.definition })
   return renamed
 }
 

@@ -1,6 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
-import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 
@@ -19,12 +18,12 @@ export function isNameMark(file: string): boolean {
 }
 
 /**
- * Writes the new name of a table down among its files, for a catalog that is rebuilt from them: a
- * renaming writes no metadata. A failure is logged.
+ * Writes the new name of a table or view down among its files, for a catalog that is rebuilt from
+ * them: a renaming writes no metadata. A failure is logged.
  */
 export async function markRenamed(
   { objects, log }: { readonly objects: ObjectStore; readonly log: Log },
-  { definition: { location, tableUuid }, version, namespace, name }: TableState,
+  { tableUuid, location, version, namespace, name }: NameMark & { readonly location: string },
 ): Promise<void> {
   const mark = `${location}/metadata/named-${tableUuid}.json`
   const text = JSON.stringify({ 'table-uuid': tableUuid, version, namespace, name })
@@ -32,7 +31,7 @@ export async function markRenamed(
     await objects.delete(mark)
     await objects.putIfAbsent(mark, new TextEncoder().encode(text))
   } catch (err) {
-    log.warn({ err, location, tableUuid }, 'the new name of a table could not be written down')
+    log.warn({ err, location, tableUuid }, 'a new name could not be written down')
   }
 }
 

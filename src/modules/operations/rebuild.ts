@@ -12,6 +12,7 @@ import { tableMetadataFromJson } from '../../formats/metadata/table-metadata-jso
 import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/view-metadata-json.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { TABLE_NAME_KEY } from '../../lake/publish/publisher.ts'
+import type { NameMark } from '../../lake/table/name-mark.ts'
 import {
   findTables,
   type MetadataFile,
@@ -74,9 +75,9 @@ async function rebuildTable(
   if (file === undefined) {
     throw new CatalogError('metadata-corrupt', 'the folder has snapshot files but no metadata file')
   }
-  if (isView) return await rebuildView(deps, { location, file, json })
   const { named } = found
-  const { namespace, name } = named && named.version > file.version ? named : nameIn(json)
+  if (isView) return await rebuildView(deps, { location, file, json, named })
+  const { namespace, name } = newestName(json, file, named)
   const metadata = await withLaterSnapshots(deps, tableMetadataFromJson(json), found.snapshots)
   const state = stateOf(metadata, {
     ...{ namespace, name },
@@ -132,10 +133,11 @@ async function rebuildView(
     readonly location: string
     readonly file: MetadataFile
     readonly json: Readonly<Record<string, unknown>>
+    readonly named: NameMark | undefined
   },
 ): Promise<RebuiltTable> {
-  const { location, file, json } = found
-  const name = nameIn(json)
+  const { location, file, json, named } = found
+  const name = newestName(json, file, named)
   const metadata = parseViewMetadata(stringifyExactJson(json))
   const timesMs = metadata.versions.map(({ timestampMs }) => timestampMs)
   const viewUuid = metadata.viewUuid.toLowerCase()
@@ -145,7 +147,7 @@ async function rebuildView(
       const outcome = await catalog.views.create({
         ...asNamed,
         viewUuid,
-        version: file.version,
+        version: Math.max(file.version, named?.version ?? 0),
         metadata: viewMetadataToJson(metadata),
         metadataLocation: file.location,
         createdAtMs: Math.min(...timesMs),
@@ -236,6 +238,16 @@ async function pathsOf(
     }
   }
   return paths
+}
+
+/** The name in the newest metadata file, or that of a renaming after it. */
+function newestName(
+  json: Readonly<Record<string, unknown>>,
+  { version }: MetadataFile,
+  named: NameMark | undefined,
+): NamespacedName {
+  if (named === undefined || named.version <= version) return nameIn(json)
+  return { namespace: named.namespace, name: named.name }
 }
 
 function nameIn(json: Record<string, unknown>): Pick<TableState, 'namespace' | 'name'> {

@@ -15,6 +15,7 @@ import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { namedMember } from '../../lake/publish/publisher.ts'
 import { forgetDrop, markDropped } from '../../lake/table/drop-mark.ts'
+import { markRenamed } from '../../lake/table/name-mark.ts'
 import { requireFreeLocation } from '../../lake/table/table-location.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { deleteOldViewMetadata } from './old-view-metadata.ts'
@@ -110,9 +111,9 @@ export async function changeView(
     const base = parseViewMetadata(state.metadata)
     const changed = change(state, base)
     if (changed === undefined) return { state, isChanged: false }
-    const metadata = changed.metadata ?? base
-    const folders = await newFolders(deps, metadata, base)
-    const replacement = { state, metadata, name: changed.name, folders }
+    const { metadata, name } = changed
+    const folders = metadata === undefined ? [] : await newFolders(deps, metadata, base)
+    const replacement = { state, metadata, name, folders }
     const replaced = await tryReplace(deps, replacement, options)
     return replaced === undefined ? new LostRace() : { state: replaced, isChanged: true }
   })
@@ -120,7 +121,8 @@ export async function changeView(
 
 interface ViewReplacement {
   readonly state: ViewState
-  readonly metadata: ViewMetadata
+  /** `undefined` if it stays, and its file with it: so do those of Iceberg's catalogs. */
+  readonly metadata: ViewMetadata | undefined
   /** `undefined` if it stays. */
   readonly name: NamespacedName | undefined
   /** That it takes with the change. */
@@ -137,7 +139,7 @@ async function tryReplace(
     ...state,
     ...name,
     version: state.version + 1,
-    metadata: viewMetadataToJson(metadata),
+    metadata: metadata === undefined ? state.metadata : viewMetadataToJson(metadata),
     lastUpdatedMs: Math.max(deps.ambient.nowMs(), state.lastUpdatedMs),
   }
   const replace = async (metadataLocation: string) => {
@@ -149,6 +151,12 @@ async function tryReplace(
     throw viewNameTaken(next, outcome)
   }
   try {
+    if (metadata === undefined) {
+      const next = await replace(state.metadataLocation)
+      const { location } = parseViewMetadata(next.metadata)
+      await markRenamed(deps, { ...next, tableUuid: next.viewUuid, location })
+      return next
+    }
     const next = await withMetadataFile(deps, { metadata, state: changed }, replace)
     await deleteOldViewMetadata(deps, next, metadata)
     return next

@@ -12,7 +12,13 @@ import {
   readTable,
   rollbackTable,
 } from '../../../src/modules/tables/tables.ts'
-import { createView, dropView, replaceView } from '../../../src/modules/views/views.ts'
+import {
+  createView,
+  dropView,
+  readView,
+  renameView,
+  replaceView,
+} from '../../../src/modules/views/views.ts'
 import { composeLake, type Lake } from '../../../src/service.ts'
 import { logOf } from '../../catalog/catalog-samples.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
@@ -186,6 +192,11 @@ test('views come back with their names and versions, dropped ones do not', async
   const after = await deps.catalog.views.find({ namespace: ['x'], name: 'late' })
   expect(after).toEqual({ ...before, createdAtMs: after?.createdAtMs })
   expect(after?.version).toBe(1)
+  const target = { namespace: ['x'], name: 'later' }
+  await renameView(shop.deps, await readView(shop.deps, 'x.late'), { target })
+  const anew = await rebuilt()
+  const later = await anew.deps.catalog.views.find(target)
+  expect(later).toMatchObject({ ...target, viewUuid: before?.viewUuid, version: 2 })
   const again = await replaceView(deps, 'x.late', sql('SELECT 3'))
   expect(again.metadata.versions).toHaveLength(3)
 })
