@@ -17,16 +17,19 @@ const ATTEMPTS_MAX = 10
 /**
  * Makes the paths of tables of an older catalog known by their keys, from their manifests. Until
  * then such a table may name any path. One that cannot be read stays so, and is tried again.
+ * Returns how many it has keyed.
  */
-export async function keyAllPaths(deps: KeyDependencies, signal: AbortSignal): Promise<void> {
+export async function keyAllPaths(deps: KeyDependencies, signal: AbortSignal): Promise<number> {
+  let keyed = 0
   const failed = new Set<string>()
   for (;;) {
     const unkeyed = await deps.catalog.paths.listUnkeyed(TABLES_AT_ONCE + failed.size)
     const next = unkeyed.filter((tableUuid) => !failed.has(tableUuid))
-    if (next.length === 0) return
+    if (next.length === 0) return keyed
     for (const tableUuid of next) {
       signal.throwIfAborted()
-      if (!(await keyPaths(deps, tableUuid))) failed.add(tableUuid)
+      if (await keyPaths(deps, tableUuid)) keyed += 1
+      else failed.add(tableUuid)
     }
   }
 }

@@ -8,6 +8,7 @@ import type { TableState } from '../../core/table/table.ts'
 import { deletesOldMetadata, metadataLogMax } from '../../core/table-properties.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { areDeletionsHeld } from '../jobs/held-deletions.ts'
+import { everyTable } from '../table/every-table.ts'
 
 const FILES_AT_ONCE = 500
 const DELETES_AT_ONCE = 8
@@ -50,6 +51,23 @@ export async function deleteOldMetadata(
     // The rest is tried again after the next publication.
     if (done.length < old.length) return deleted
   }
+}
+
+/**
+ * Does it for every table, as its next publication would: those of an older catalog have kept all
+ * of their metadata files, and some are never committed to again.
+ */
+export async function deleteAllOldMetadata(
+  deps: OldMetadataDependencies & Stores<'tables'>,
+  signal: AbortSignal,
+): Promise<number> {
+  let deleted = 0
+  for await (const { tableUuid } of everyTable(deps)) {
+    signal.throwIfAborted()
+    const state = await deps.catalog.tables.find({ tableUuid })
+    if (state !== undefined) deleted += await deleteOldMetadata(deps, state)
+  }
+  return deleted
 }
 
 /**

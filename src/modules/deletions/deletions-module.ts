@@ -1,21 +1,35 @@
 import { type KeyDependencies, keyAllPaths } from '../../lake/deletion/key-paths.ts'
+import { type LostUploadDependencies, LostUploads } from '../../lake/deletion/lost-uploads.ts'
 import { type SweepDependencies, sweepUnfinished } from '../../lake/deletion/sweep-unfinished.ts'
 import { type UnlinkDependencies, unlinkDue } from '../../lake/deletion/unlinker.ts'
+import {
+  deleteAllOldMetadata,
+  type OldMetadataDependencies,
+} from '../../lake/publish/old-metadata.ts'
 import type { Module } from '../module.ts'
 
 const HOUR_MS = 3_600_000
 
 /** Deletes the files that nothing names any more, and what was never finished. */
 export function deletionsModule(
-  platform: UnlinkDependencies & KeyDependencies & SweepDependencies,
+  platform: UnlinkDependencies &
+    KeyDependencies &
+    SweepDependencies &
+    LostUploadDependencies &
+    OldMetadataDependencies,
 ): Module {
+  const lostUploads = new LostUploads(platform)
   return {
     name: 'deletions',
     tasks: [
       {
         name: 'key known paths',
         everyMs: HOUR_MS,
-        run: (signal) => keyAllPaths(platform, signal),
+        run: async (signal) => {
+          const keyed = await keyAllPaths(platform, signal)
+          // Nothing was deleted until then.
+          if (keyed > 0) await deleteAllOldMetadata(platform, signal)
+        },
       },
       {
         name: 'delete unused files',
@@ -28,6 +42,13 @@ export function deletionsModule(
         name: 'delete unfinished files',
         everyMs: HOUR_MS,
         run: (signal) => sweepUnfinished(platform, signal),
+      },
+      {
+        name: 'find lost uploads',
+        everyMs: HOUR_MS,
+        run: async (signal) => {
+          await lostUploads.sweep(signal)
+        },
       },
     ],
   }

@@ -1,7 +1,9 @@
+import { readdir } from 'node:fs/promises'
 import Sqlite from 'better-sqlite3'
 import { keyAllPaths } from '../../../src/lake/deletion/key-paths.ts'
+import { deletionsModule } from '../../../src/modules/deletions/deletions-module.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
-import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
+import { createTable, describeTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { refusal } from '../../refusal.ts'
 import { append, Lake } from '../lake.ts'
 import { openWorkshop, type WorkshopDependencies } from '../workshop.ts'
@@ -42,6 +44,37 @@ test('paths of an older catalog are known again, and until then nothing is lost'
     expect([...(await old.catalog.paths.findKnown(tableUuid, asked))]).toEqual([asked[0]])
   } finally {
     lake.close()
+    await shop.close()
+  }
+})
+
+test('the upgrade trims metadata of a table that is never committed to again', async () => {
+  const shop = await openWorkshop()
+  try {
+    const columns = [{ name: 'n', type: 'long' }]
+    const made = await createTable(shop.deps, { name: 't', columns })
+    const properties = { 'write.metadata.previous-versions-max': '1' }
+    const state = {
+      ...{ ...made, version: made.version + 1 },
+      definition: { ...made.definition, properties },
+    }
+    const commit = { expectedVersion: made.version, newSnapshots: [], newLogEntries: [] }
+    const tables = [{ ...commit, state, addedPaths: [] }]
+    await shop.deps.catalog.tables.commit({ tables, transactions: [] })
+    age(shop.deps)
+    for (let i = 0; i < 4; i++) {
+      const { definition } = await describeTable(shop.deps, 't', { metadata: { i } })
+      await shop.deps.publisher.publish(definition.tableUuid)
+    }
+    await shop.deps.publisher.close()
+    const folder = `${made.definition.location}/metadata`.slice('file://'.length)
+    const count = async () =>
+      (await readdir(folder)).filter((name) => name.endsWith('.metadata.json')).length
+    expect(await count()).toBeGreaterThan(3)
+    const upgrade = deletionsModule(shop.deps).tasks?.find(({ name }) => name === 'key known paths')
+    await upgrade?.run(new AbortController().signal)
+    expect(await count()).toBe(2)
+  } finally {
     await shop.close()
   }
 })

@@ -4,9 +4,11 @@ import { dirname, join } from 'node:path'
 import { stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
   abortTransaction,
+  commitTransaction,
   forgetOldTransactions,
   startTransaction,
 } from '../../../src/lake/commit/transactions.ts'
+import { LostUploads } from '../../../src/lake/deletion/lost-uploads.ts'
 import { sweepUnfinished } from '../../../src/lake/deletion/sweep-unfinished.ts'
 import { unlinkDue } from '../../../src/lake/deletion/unlinker.ts'
 import { sweepFailedDumps } from '../../../src/modules/dumps/failed-dumps.ts'
@@ -119,6 +121,53 @@ test('what crashes left half-made goes when it is a day old, and nothing else', 
   await sweepUnfinished({ ...shop.deps, sweepTemporaryFolders }, signal)
   expect([old.map(isThere), kept.map(isThere)]).toEqual([[false, false], Array(4).fill(true)])
   expect(swept).toEqual([DAY_MS])
+})
+
+test('uploads killed before their commit go by age, and no file that is named does', async () => {
+  // Three days after the table was made: events have the computer's own time.
+  const startMs = Date.now() + 3 * DAY_MS
+  shop.setClock(startMs)
+  const oldUpload = async (name: string) => {
+    const { transactionId } = await startTransaction(shop.deps, { expiresInSeconds: 604_800 })
+    const path = (await uploadTo(transactionId, name)).replace('file://', '')
+    const at = new Date(startMs - DAY_MS - 60_000)
+    await utimes(path, at, at)
+    return { transactionId, path }
+  }
+  const committed = await oldUpload('a')
+  await commitTransaction(shop.deps, committed.transactionId)
+  const staged = await oldUpload('b')
+  // A process that is killed after it has placed the file leaves it, and nothing in the catalog.
+  const { state } = await readTable(shop.deps, { table: 't' })
+  const folder = `${state.definition.location.replace('file://', '')}/data/as_at_20240101T000000Z`
+  const lost = async (n: number, ageMs: number) => {
+    const path = `${folder}/data-0000-00000000-0000-4000-8000-00000000000${n}.parquet`
+    return oldFile(path, Date.now() - (startMs - ageMs))
+  }
+  const old = await lost(1, DAY_MS + 60_000)
+  const young = await lost(2, DAY_MS - 60_000)
+  // Nobody knows who named what was there before the table was.
+  const before = await lost(4, 4 * DAY_MS)
+  const strange = await oldFile(`${folder}/mine.parquet`, 9 * DAY_MS)
+  const late = `${folder}/data-0000-00000000-0000-4000-8000-000000000003.parquet`
+  await lake.write(late, 'SELECT 3::BIGINT AS n')
+  const at = new Date(startMs - DAY_MS - 60_000)
+  await utimes(late, at, at)
+
+  const sweeper = new LostUploads(shop.deps)
+  expect(await sweeper.sweep(signal)).toBe(2)
+  const { transactionId } = await startTransaction(shop.deps, { expiresInSeconds: 604_800 })
+  await stageFiles(shop.deps, { table: 't', transactionId, paths: [late] })
+  const all = [committed.path, staged.path, old, young, strange, late, before]
+  await unlinkDue(shop.deps)
+  expect(all.map(isThere)).toEqual(Array(7).fill(true))
+  shop.setClock(startMs + 7 * DAY_MS - 60_000)
+  await unlinkDue(shop.deps)
+  expect(isThere(old)).toBe(true)
+  shop.setClock(startMs + 7 * DAY_MS + 1)
+  expect(await sweeper.sweep(signal)).toBe(1)
+  await unlinkDue(shop.deps)
+  expect(all.map(isThere)).toEqual([true, true, false, true, true, true, true])
 })
 
 test('empty folders go when nothing lives there and nothing has come for a day', async () => {
