@@ -16,8 +16,11 @@ export interface SourceFile {
   readonly names?: ColumnNames
   /** Values of columns that the file lacks; others have their initial default. */
   readonly constants?: ConstantColumns
-  /** 0-based positions of deleted rows (a deletion vector). */
-  readonly deletedPositions?: BigInt64Array
+  /**
+   * Deleted rows (a deletion vector), one bit each: the first row is the highest bit of the first
+   * byte. Rows beyond the last byte are not deleted.
+   */
+  readonly deletedRows?: Uint8Array
   readonly positionDeletes?: readonly PositionDelete[]
   readonly equalityDeletes?: readonly EqualityDelete[]
 }

@@ -5,7 +5,7 @@ import {
   ARROW_PREFIX_BYTES,
   arrowSchemaBytes,
 } from '../../src/modules/dumps/format/arrow-ipc.ts'
-import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
+import { Bench, field, type OpenEngine, rowBits, schemaOf, sourceOf } from './engine-samples.ts'
 
 const ARROW = { format: 'arrow' } as const
 const EVERY_TYPE = schemaOf(
@@ -141,7 +141,7 @@ export function describeArrow(name: string, open: OpenEngine): void {
               { fieldId: 1, nameInFile: 'was' },
               { fieldId: 2, nameInFile: undefined },
             ],
-            deletedPositions: new BigInt64Array([1n]),
+            deletedRows: rowBits([1]),
           },
           schema,
         }),

@@ -1,5 +1,5 @@
 import { refusal } from '../refusal.ts'
-import { Bench, field, type OpenEngine, schemaOf, sourceOf } from './engine-samples.ts'
+import { Bench, field, type OpenEngine, rowBits, schemaOf, sourceOf } from './engine-samples.ts'
 
 const [S, B] = [field(2, 's', 'string'), field(3, 'b', 'binary')]
 const SCHEMA = schemaOf(field(1, 'i', 'long'), S, B)
@@ -32,9 +32,12 @@ export function describeDeletes(name: string, open: OpenEngine): void {
     }
 
     test('rows at deleted positions are left out, positions without rows ignored', async () => {
-      const deletedPositions = BigInt64Array.of(0n, 7n, 8n, 9n, 19n, 20n, 9_999_999_999_999n)
       const deleted = [0, 7, 8, 9, 19]
-      expect(await keptRows({ deletedPositions })).toEqual(allBut((i) => deleted.includes(i)))
+      const deletedRows = rowBits([...deleted, 20, 23, 24, 1_000_000])
+      expect(await keptRows({ deletedRows })).toEqual(allBut((i) => deleted.includes(i)))
+      // Shorter than the rows, and of rows that there are not.
+      expect(await keptRows({ deletedRows: rowBits([3]) })).toEqual(allBut((i) => i === 3))
+      expect(await keptRows({ deletedRows: rowBits([21, 40]) })).toEqual(allBut(() => false))
     })
 
     test('a file of position deletes counts for the data file it names exactly', async () => {
@@ -110,7 +113,7 @@ export function describeDeletes(name: string, open: OpenEngine): void {
       const source = {
         ...sourceOf(big, SCHEMA),
         equalityDeletes: [{ path: deletes, columns }],
-        deletedPositions: BigInt64Array.from({ length: 10_000 }, (_, i) => BigInt(i)),
+        deletedRows: rowBits(Array.from({ length: 10_000 }, (_, i) => i)),
       }
       const text = await bench.exportText({ source, schema: SCHEMA })
       const rows = text.trimEnd().split('\n')

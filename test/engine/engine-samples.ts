@@ -106,3 +106,10 @@ export function sourceOf(path: string, schema: Schema): ExportJob['source'] {
     columns: schema.fields.map(({ id, name }) => ({ fieldId: id, nameInFile: name })),
   }
 }
+
+/** As a deletion vector of these rows is given to the engine. */
+export function rowBits(rows: readonly number[]): Uint8Array {
+  const bits = new Uint8Array(Math.ceil((Math.max(...rows) + 1) / 8))
+  for (const row of rows) bits[row >> 3] = (bits[row >> 3] ?? 0) | (0x80 >> (row & 7))
+  return bits
+}

@@ -18,8 +18,8 @@ const DEFLATE_LEVEL = 1
 /** Inflated size of all blocks together; manifests are written with up to 8 MB deflated. */
 const INFLATED_BYTES_MAX = 256 * 1024 * 1024
 /**
- * How often a file may be inflated to its own size, beyond what is small anyway. Entries that differ
- * by little more than a number in their paths deflate to a fiftieth.
+ * Size of the inflated blocks as a multiple of the file's, beyond what is small anyway. Entries
+ * that differ by little more than a number in their paths deflate to a fiftieth.
  */
 const INFLATION_MAX = 200
 const INFLATED_BYTES_FREE = 4 * 1024 * 1024

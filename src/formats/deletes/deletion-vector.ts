@@ -2,8 +2,10 @@ import { crc32 } from 'node:zlib'
 import { corrupt } from '../corrupt.ts'
 import { type BitmapContainer, readRoaringBitmap } from './roaring-bitmap.ts'
 
-/** Largest number of positions, which take 1.6 GB. */
+/** Largest number of positions: listing them takes half a second, in turns. */
 const POSITIONS_MAX = 200_000_000
+/** Rows of the data file: a bit each takes 125 MB. */
+const ROWS_MAX = 1_000_000_000
 const MAGIC = 0xd1d33964
 /** Size of length, magic and checksum. */
 const FRAME_BYTES = 12
@@ -12,19 +14,23 @@ const BITMAP_BYTES_MIN = 12
 const KEY_MAX = 0x7fff_ffff
 const CONTAINER_SIZE = 65_536
 
-/** Index of the low half of a 64-bit integer on this machine. */
-const LOW_WORD = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1
+/** Deleted rows that follow each other within 65,536. */
+export interface DeletedRange {
+  /** A multiple of 65,536, and therefore exact. */
+  readonly start: number
+  /** Ascending positions from there; overwritten by the next range. */
+  readonly offsets: Uint16Array
+}
 
 /**
  * Reads the 0-based positions of deleted rows, ascending, from a blob `deletion-vector-v1` (Puffin
- * spec, "Blob types"). Throws `metadata-corrupt` if the blob is incomplete or has more positions
- * than `positionsMax`, which the record count of the data file may lower: a few bytes can stand for
- * billions of positions.
+ * spec, "Blob types"), range by range. Throws `metadata-corrupt`, before the first, if the blob is
+ * incomplete or has more positions than `positionsMax`: a few bytes can stand for billions.
  */
-export function readDeletionVector(
+export function* readDeletionVector(
   blob: Uint8Array,
   { positionsMax = POSITIONS_MAX }: { readonly positionsMax?: number } = {},
-): BigInt64Array {
+): Generator<DeletedRange> {
   const bitmaps = readBitmaps(openFrame(blob))
   let count = 0
   for (const { containers } of bitmaps) {
@@ -34,7 +40,41 @@ export function readDeletionVector(
   if (count > countMax) {
     throw corrupt(`deletion vector: ${count} positions where at most ${countMax} can be`)
   }
-  return listPositions(bitmaps, count)
+  const values = new Uint16Array(CONTAINER_SIZE)
+  for (const { key, containers } of bitmaps) {
+    for (const { highBits, cardinality, listValues } of containers) {
+      listValues(values)
+      const start = key * 2 ** 32 + highBits * CONTAINER_SIZE
+      yield { start, offsets: values.subarray(0, cardinality) }
+    }
+  }
+}
+
+/**
+ * The deleted rows of a data file of so many rows, one bit each, the first row the highest bit of
+ * the first byte. Positions beyond the rows are ignored. Calls `turn` between slices of some tenths
+ * of a millisecond.
+ */
+export async function readDeletedRows(
+  blob: Uint8Array,
+  rowCount: number,
+  turn: () => Promise<void> | undefined,
+): Promise<Uint8Array> {
+  if (rowCount > ROWS_MAX) throw corrupt(`deletion vector: of a file of ${rowCount} rows`)
+  let bits: Uint8Array | undefined
+  for (const { start, offsets } of readDeletionVector(blob, { positionsMax: rowCount })) {
+    if (start >= rowCount) break
+    // Not before the vector is known to be whole.
+    bits ??= new Uint8Array(Math.ceil(rowCount / 8))
+    for (const offset of offsets) {
+      const row = start + offset
+      const at = row >>> 3
+      if (row < rowCount) bits[at] = (bits[at] as number) | (0x80 >> (row & 7))
+    }
+    const waiting = turn()
+    if (waiting !== undefined) await waiting
+  }
+  return bits ?? new Uint8Array()
 }
 
 /** Checks length, magic and checksum, and returns the vector. */
@@ -77,22 +117,4 @@ function readBitmaps(vector: DataView): readonly KeyedBitmap[] {
   }
   if (at !== vector.byteLength) throw corrupt('deletion vector: something follows the last bitmap')
   return bitmaps
-}
-
-function listPositions(bitmaps: readonly KeyedBitmap[], count: number): BigInt64Array {
-  const positions = new BigInt64Array(count)
-  const words = new Uint32Array(positions.buffer)
-  const values = new Uint16Array(CONTAINER_SIZE)
-  let next = 0
-  for (const { key, containers } of bitmaps) {
-    for (const { highBits, cardinality, listValues } of containers) {
-      listValues(values)
-      for (let i = 0; i < cardinality; i++) {
-        words[2 * next + LOW_WORD] = highBits * CONTAINER_SIZE + (values[i] as number)
-        words[2 * next + 1 - LOW_WORD] = key
-        next++
-      }
-    }
-  }
-  return positions
 }

@@ -1,12 +1,12 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
-import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
 import { findPathToField } from '../../core/schema/schema-lookup.ts'
 import type { TableDefinition } from '../../core/table/table.ts'
+import { Turns } from '../../core/turns.ts'
 import type { Field, Schema } from '../../core/value/type.ts'
 import type { EqualityDelete, SourceFile } from '../../engine/engine.ts'
-import { readDeletionVector } from '../../formats/deletes/deletion-vector.ts'
+import { readDeletedRows } from '../../formats/deletes/deletion-vector.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import { namesInFile } from '../../formats/parquet/schema/names-in-file.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
@@ -14,6 +14,9 @@ import { columnNames } from '../file/column-names.ts'
 import { type FooterOfFile, readFooterOf } from '../file/read-footer.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import type { LocalPaths } from './local-file-cache.ts'
+
+/** Size of a deletion vector: a bit for each of a billion rows, and its headers. */
+const VECTOR_BYTES_MAX = 128 * 1024 * 1024
 
 export interface DescribedSource {
   readonly file: SourceFile
@@ -50,7 +53,8 @@ export async function describeSource(
     columns: schema.fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
     ...known,
     ...(vector !== undefined && {
-      deletedPositions: await readVector(objects, vector, dataFile.recordCount),
+      // The manifest's word alone would let a few bytes stand for any number of rows.
+      deletedRows: await readVector(objects, vector, footer.rowCount),
     }),
     ...(positionDeletes.length > 0 && { positionDeletes }),
     ...(equalityDeletes.length > 0 && { equalityDeletes }),
@@ -132,12 +136,13 @@ function fieldOfAnySchema({ schemas }: TableDefinition, fieldId: number): Field 
 async function readVector(
   objects: ObjectStore,
   { path, contentOffset, contentSizeBytes }: DataFile,
-  positionsMax: number,
-): Promise<BigInt64Array> {
+  rowCount: number,
+): Promise<Uint8Array> {
   const isPlaced = contentOffset !== undefined && contentSizeBytes !== undefined
-  if (!isPlaced || contentSizeBytes > METADATA_FILE_BYTES_MAX) {
+  if (!isPlaced || contentSizeBytes > VECTOR_BYTES_MAX) {
     throw new CatalogError('metadata-corrupt', `${path} is not said where it has the vector`)
   }
   const blob = await objects.readRange(path, contentOffset, contentSizeBytes)
-  return readDeletionVector(blob, { positionsMax })
+  const turns = new Turns()
+  return readDeletedRows(blob, rowCount, () => turns.take())
 }

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { readDeletionVector } from '../../../src/formats/deletes/deletion-vector.ts'
 
 export type ContainerKind = 'array' | 'bitset' | 'runs'
 
@@ -34,6 +35,18 @@ export function positionsOf(bitmaps: readonly Bitmap[]): bigint[] {
       lows.map((low) => (BigInt(key) << 32n) + BigInt(high * 65_536 + low)),
     ),
   )
+}
+
+/** All positions of a vector. */
+export function readPositions(
+  blob: Uint8Array,
+  options?: { readonly positionsMax?: number },
+): BigInt64Array {
+  const positions: bigint[] = []
+  for (const { start, offsets } of readDeletionVector(blob, options)) {
+    for (const offset of offsets) positions.push(BigInt(start) + BigInt(offset))
+  }
+  return BigInt64Array.from(positions)
 }
 
 function writeBitmap({ containers, withRuns }: Bitmap): Buffer {

@@ -1,8 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { CatalogError } from '../../../src/core/errors.ts'
-import { readDeletionVector } from '../../../src/formats/deletes/deletion-vector.ts'
-import { type Bitmap, frame, positionsOf, writeDeletionVector } from './deletion-vector-writer.ts'
+import { readDeletedRows } from '../../../src/formats/deletes/deletion-vector.ts'
+import {
+  type Bitmap,
+  frame,
+  positionsOf,
+  readPositions,
+  writeDeletionVector,
+} from './deletion-vector-writer.ts'
 
 const FOLDER = new URL('../files/', import.meta.url)
 const CASES = readdirSync(FOLDER).filter((name) => name.endsWith('.dv'))
@@ -20,7 +26,7 @@ describe('blobs of other writers', () => {
       const [first, last, step] = range.map(BigInt) as [bigint, bigint, bigint]
       for (let position = first; position <= last; position += step) expected.push(position)
     }
-    const found = readDeletionVector(readFileSync(new URL(name, FOLDER)))
+    const found = readPositions(readFileSync(new URL(name, FOLDER)))
     expect(found).toEqual(BigInt64Array.from(expected))
   })
 })
@@ -60,7 +66,7 @@ test('arrays, bitsets and runs are read as they were written', () => {
       const blob = writeDeletionVector(some)
       const expected = BigInt64Array.from(positionsOf(some))
       // Jest compares numbers one by one.
-      expect(bytesOf(readDeletionVector(blob)).equals(bytesOf(expected))).toBe(true)
+      expect(bytesOf(readPositions(blob)).equals(bytesOf(expected))).toBe(true)
     }),
     { numRuns: 40 },
   )
@@ -74,7 +80,7 @@ test('a blob inside of a larger buffer is read', () => {
   const some = [{ key: 5, withRuns: false, containers: [{ high: 1, lows: [2, 3] }] }]
   const blob = writeDeletionVector(some)
   const larger = Buffer.concat([Buffer.alloc(3, 7), blob, Buffer.alloc(5, 7)])
-  const found = readDeletionVector(larger.subarray(3, 3 + blob.length))
+  const found = readPositions(larger.subarray(3, 3 + blob.length))
   expect(found).toEqual(BigInt64Array.from(positionsOf(some)))
 })
 
@@ -83,14 +89,12 @@ test('an empty bitmap between others, as Java writes them, adds nothing', () => 
     ...{ key, withRuns: false, containers: [{ high: 0, lows: [7] }] },
   })
   const some = [one(0), { key: 1, withRuns: false, containers: [] }, one(2)]
-  expect(readDeletionVector(writeDeletionVector(some))).toEqual(
-    BigInt64Array.of(7n, (2n << 32n) + 7n),
-  )
+  expect(readPositions(writeDeletionVector(some))).toEqual(BigInt64Array.of(7n, (2n << 32n) + 7n))
 })
 
 function refusalOf(blob: Uint8Array, options?: { readonly positionsMax?: number }): string {
   try {
-    const { length } = readDeletionVector(blob, options)
+    const { length } = readPositions(blob, options)
     return `${length} positions`
   } catch (error) {
     if (error instanceof CatalogError && error.code === 'metadata-corrupt') return error.message
@@ -152,20 +156,56 @@ test('containers out of order, wrong counts and runs that overlap or overflow ar
   expect(refusalOf(changed(12, 0x1234))).toContain('cookie')
 })
 
-test('a few bytes for billions of positions are refused before memory is allocated', () => {
-  const containers = Array.from({ length: 4000 }, (_, high) => ({ high, lows: [0] }))
+/** Some bytes for every position of so many containers. */
+function wholeRuns(count: number): Uint8Array {
+  const containers = Array.from({ length: count }, (_, high) => ({ high, lows: [0] }))
   const vector = Buffer.from(
     writeDeletionVector([{ key: 0, withRuns: true, containers }]).subarray(8, -4),
   )
   // Each container becomes one run over its whole range.
-  const headerAt = 8 + 4 + 4 + 500
+  const headerAt = 8 + 4 + 4 + Math.ceil(count / 8)
   for (let i = 0; i < containers.length; i++) {
     vector.writeUInt16LE(0xffff, headerAt + 4 * i + 2)
     vector.writeUInt16LE(0xffff, headerAt + 8 * containers.length + 6 * i + 4)
   }
+  return frame(vector)
+}
+
+test('a few bytes for billions of positions are refused before memory is allocated', () => {
   const before = process.memoryUsage().arrayBuffers
-  expect(refusalOf(frame(vector))).toContain('262144000 positions where at most 200000000')
+  expect(refusalOf(wholeRuns(4000))).toContain('262144000 positions where at most 200000000')
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000_000)
+})
+
+test('many positions take a bit for each row, with turns for others', async () => {
+  const blob = wholeRuns(500)
+  let turns = 0
+  const bits = await readDeletedRows(blob, 500 * 65_536 + 3, () => {
+    turns++
+    return undefined
+  })
+  expect(blob.length).toBeLessThan(10_000)
+  expect(bits).toHaveLength((500 * 65_536) / 8 + 1)
+  expect(Buffer.from(bits.subarray(0, -1)).equals(Buffer.alloc(bits.length - 1, 0xff))).toBe(true)
+  expect(bits.at(-1)).toBe(0)
+  expect(turns).toBe(500)
+  const refused = readDeletedRows(blob, 1_000, () => undefined)
+  await expect(refused).rejects.toThrow('32768000 positions where at most 1000')
+})
+
+test('deleted rows are bits; positions beyond the rows are ignored', async () => {
+  const lows = [0, 7, 8, 65_535]
+  const parts = [
+    { high: 0, lows },
+    { high: 1, lows: [1] },
+  ]
+  const blob = writeDeletionVector([
+    { key: 0, withRuns: false, containers: parts },
+    { key: 7, withRuns: false, containers: [{ high: 0, lows: [1] }] },
+  ])
+  const bits = await readDeletedRows(blob, 65_536, () => undefined)
+  expect(bits).toHaveLength(8_192)
+  expect([bits[0], bits[1], bits[2], bits.at(-1)]).toEqual([0x81, 0x80, 0, 1])
 })
 
 test('more positions than the caller knows of rows are refused', () => {

@@ -2,8 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import { jest } from '@jest/globals'
 import type { DataFile } from '../../../src/core/file/data-file.ts'
 import type { SchemaChange } from '../../../src/core/schema/schema-evolution.ts'
+import { describeSource } from '../../../src/lake/convert/source-file.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
-import { createTable } from '../../../src/modules/tables/tables.ts'
+import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { writeDeletionVector } from '../../formats/deletes/deletion-vector-writer.ts'
 import { commitDeletes } from '../../lake/commit/commit-deletes.ts'
 import { append, Lake } from '../../lake/lake.ts'
@@ -256,6 +257,24 @@ describe('deleted rows', () => {
     }
     await commitDeletes(shop, 't', [await positions('b', 'SELECT 1 UNION ALL SELECT 3'), vector])
     expect(await expectLive('n < 1000 OR n % 2 = 1')).toBe(1500)
+
+    // As many as the file has rows itself, whatever its manifest says.
+    const { state, schema } = await readTable(shop.deps, { table: 't' })
+    const dataFile: DataFile = {
+      ...{ content: 'data', format: 'parquet', specId: 0, partition: [] },
+      ...{ path: `file://${path('a')}`, recordCount: 1e8, fileSizeBytes: 100 },
+    }
+    const high = [
+      { key: 0, withRuns: true, containers: [{ high: 0, lows: [...Array(1001).keys()] }] },
+    ]
+    const bomb = writeDeletionVector(high)
+    await writeFile(puffin, Buffer.concat([Buffer.from('PFA1'), bomb]))
+    const source = describeSource(
+      { objects: shop.deps.objects, pathOf: async (location) => location },
+      { definition: state.definition, schema },
+      { dataFile, deleteFiles: [{ ...vector, contentSizeBytes: bomb.length }] },
+    )
+    await expect(source).rejects.toThrow('1001 positions where at most 1000')
 
     const longer = { ...vector, contentSizeBytes: blob.length + 1 }
     await commitDeletes(shop, 't', [{ ...longer, referencedDataFile: `file://${path('a')}` }])

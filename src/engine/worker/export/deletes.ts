@@ -29,7 +29,7 @@ export async function deletedRows(
   { source, linked }: DeleteTask,
 ): Promise<RowSet> {
   const deleted = new RowSet(await rowCount(connection, { source, linked }))
-  for (const position of source.deletedPositions ?? []) deleted.add(position)
+  if (source.deletedRows !== undefined) deleted.addBits(source.deletedRows)
   for (const [i, file] of (source.positionDeletes ?? []).entries()) {
     const name = linked.positionDeletes[i] ?? ''
     await blaming(file.path, () => addPositions(connection, { file, name, deleted }))

@@ -79,8 +79,8 @@ async function finish(
 }
 
 function hasDeletes({ source }: ExportRequest): boolean {
-  const { deletedPositions = [], positionDeletes = [], equalityDeletes = [] } = source ?? {}
-  return deletedPositions.length + positionDeletes.length + equalityDeletes.length > 0
+  const { deletedRows = [], positionDeletes = [], equalityDeletes = [] } = source ?? {}
+  return deletedRows.length + positionDeletes.length + equalityDeletes.length > 0
 }
 
 function requireConvertible({ schema, target, source }: ExportRequest): void {
