@@ -120,6 +120,11 @@ export interface TableCommit {
   readonly newLogEntries: readonly SnapshotLogEntry[]
   readonly addedPaths: readonly string[]
   /**
+   * Paths that the table knows, and that its new snapshots may name after a while in which none
+   * did: taken from deletion like the added ones.
+   */
+  readonly pathsNamedAgain?: readonly string[]
+  /**
    * Whether only the name changes, which metadata does not tell: what was published of the version
    * before is published of this one.
    */

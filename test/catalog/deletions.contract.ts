@@ -132,6 +132,27 @@ export function describeDeletions(catalog: () => Catalog): void {
       },
     )
 
+    test.each([1, 2_500])(
+      'paths named again are taken from deletion, or refused: %d',
+      async (many) => {
+        const state = await create(catalog(), 'planets')
+        const pathsNamedAgain = Array.from({ length: many }, (_, i) => `file:/${i}`)
+        const name = (of: TableState, snapshotId: bigint) => {
+          const tables = [{ ...appendTo(of, snapshotId), pathsNamedAgain }]
+          return catalog().tables.commit({ tables, transactions: [] })
+        }
+        await inState('file:///0', 'doomed')
+        await name(state, 1n)
+        expect(await due()).toEqual([])
+        const row = await inState('file:///0', 'unlinking')
+        const { tableUuid } = state.definition
+        const now = (await catalog().tables.find({ tableUuid })) as TableState
+        const refused = await name(now, 2n).catch((error) => error)
+        expect(refused).toMatchObject({ code: 'file-being-deleted', deletions: [row] })
+        expect(await catalog().tables.find({ tableUuid })).toMatchObject({ version: 1 })
+      },
+    )
+
     test('a refused commit changes nothing, and one of many files names the file', async () => {
       const row = await inState('file:///1500', 'unlinking')
       const state = await create(catalog(), 'planets')

@@ -56,7 +56,7 @@ export async function commitAll(
   return { outcome: 'committed' }
 }
 
-/** Runs the statements, and takes the paths that the commit adds from deletion after them. */
+/** Runs the statements, and takes the paths that the commit names from deletion after them. */
 async function runAndTake(
   transaction: SqlTransaction,
   {
@@ -65,7 +65,9 @@ async function runAndTake(
   }: { readonly statements: Iterable<Compilable>; readonly commit: CatalogCommit },
   engine: SqlEngine,
 ): Promise<void> {
-  const paths = tables.flatMap(({ addedPaths }) => addedPaths)
+  const paths = tables.flatMap(({ addedPaths, pathsNamedAgain = [] }) =>
+    pathsNamedAgain.length === 0 ? addedPaths : [...addedPaths, ...pathsNamedAgain],
+  )
   const together = paths.length <= ROWS_PER_STATEMENT ? paths : []
   const taken = together.length === 0 ? [] : [deletionsTaken(transaction, together)]
   const all = (function* () {

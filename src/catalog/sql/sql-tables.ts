@@ -120,8 +120,8 @@ export class SqlTables implements TableStore {
 /** About the rows that it writes or deletes. */
 function rowsOf({ tables, transactions }: CatalogCommit): number {
   return tables.reduce(
-    (sum, { addedPaths, removedSnapshotIds = [] }) =>
-      sum + addedPaths.length + removedSnapshotIds.length,
+    (sum, { addedPaths, pathsNamedAgain = [], removedSnapshotIds = [] }) =>
+      sum + addedPaths.length + pathsNamedAgain.length + removedSnapshotIds.length,
     transactions.length,
   )
 }

@@ -29,6 +29,8 @@ export class FileUse {
   readonly #byKey = new Map<string, Set<string>>()
   /** Tables that may have named some of the files, and were asked. */
   readonly examinedTableUuids = new Set<string>()
+  /** Which versions of these were there to ask. */
+  readonly examinedVersions = new Map<string, number | undefined>()
 
   add(key: string, holder: FileHolder): void {
     const id = JSON.stringify([holder.kind, holder.tableUuid, holder.name, holder.ref])
@@ -108,6 +110,7 @@ export async function findUse(
     if (tableUuid === exceptTableUuid) continue
     use.examinedTableUuids.add(tableUuid)
     const state = await deps.catalog.tables.find({ tableUuid })
+    use.examinedVersions.set(tableUuid, state?.version)
     if (state !== undefined) await addNamed(deps, use, { state, keys })
   }
   await addPlaced(deps, use, { paths, exceptTableUuid })

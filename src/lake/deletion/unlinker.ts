@@ -93,16 +93,40 @@ async function unlinkRound(
   const ids = new Set(begun.map(({ path }) => path))
   const changed = free.filter(({ path }) => !ids.has(path))
   await postpone(deps, changed, nowMs + CHANGED_RETRY_MS)
+  const wasDoomed = new Set(free.flatMap(({ path, state }) => (state === 'doomed' ? [path] : [])))
+  const untouched = begun.filter(({ path }) => wasDoomed.has(path))
+  const again = { state: 'doomed' as const, dueAtMs: nowMs + CHANGED_RETRY_MS }
+  const named = await namedMeanwhile(deps, untouched, use)
+  await deletions.update([...named], again)
   const isOver = () => signal?.aborted === true || performance.now() - beganAtMs > UNLINKING_MS_MAX
   // Whoever began to hold deletions since may need what became unnamed before.
   if (!(await areDeletionsHeld(deps))) {
-    return { use, deleted: await unlinkMarked(deps, begun, isOver) }
+    const still = begun.filter((deletion) => !named.has(deletion))
+    return { use, deleted: await unlinkMarked(deps, still, isOver) }
   }
-  const wasDoomed = new Set(free.flatMap(({ path, state }) => (state === 'doomed' ? [path] : [])))
-  const dueAtMs = nowMs + CHANGED_RETRY_MS
-  const untouched = begun.filter(({ path }) => wasDoomed.has(path))
-  await deletions.update(untouched, { state: 'doomed', dueAtMs })
+  await deletions.update(untouched, again)
   return { use, deleted: 0 }
+}
+
+/**
+ * Those that an examined table may have been given again between its examination and their mark, by
+ * a commit that began before they were to be deleted. From the mark on, nobody names them.
+ */
+async function namedMeanwhile(
+  deps: UnlinkDependencies,
+  begun: readonly FileDeletion[],
+  { examinedVersions }: FileUse,
+): Promise<ReadonlySet<FileDeletion>> {
+  if (begun.length === 0) return new Set()
+  for (const [tableUuid, version] of examinedVersions) {
+    if ((await deps.catalog.tables.find({ tableUuid }))?.version === version) continue
+    const use = await findUse(
+      deps,
+      begun.map(({ path }) => path),
+    )
+    return new Set(begun.filter(({ path }) => use.isUsed(path)))
+  }
+  return new Set()
 }
 
 /** Leaves their states: one that was being deleted may be gone. */

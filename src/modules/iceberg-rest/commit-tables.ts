@@ -215,14 +215,13 @@ async function snapshotsMentioned(
 }
 
 async function tableCommit(
-  deps: Stores<'paths' | 'locations'> & Pick<LakeServices, 'manifests' | 'objects' | 'warehouse'>,
+  deps: Stores<'paths' | 'locations' | 'snapshots'> &
+    Pick<LakeServices, 'manifests' | 'objects' | 'warehouse'>,
   { base, change }: Change,
 ): Promise<TableCommit> {
   const { definition } = change.state
-  const addedPaths = [
-    ...(await pathsOfNewSnapshots(deps, { base, change })),
-    ...newStatisticsPaths(base.definition, definition),
-  ]
+  const { added, again } = await pathsOfNewSnapshots(deps, { base, change })
+  const addedPaths = [...added, ...newStatisticsPaths(base.definition, definition)]
   if (definition.location !== base.definition.location) {
     await requireFreeLocation(deps, definition, addedPaths)
     await makeTableFolders(deps, definition)
@@ -234,6 +233,7 @@ async function tableCommit(
     newLogEntries: change.newLogEntries,
     removedSnapshotIds: change.removedSnapshotIds,
     addedPaths,
+    pathsNamedAgain: again,
   }
 }
 

@@ -34,10 +34,8 @@ export async function createByCommit(
   })
   // The table has nothing yet: its current snapshot is one of the new ones.
   const base = { ...state, currentSnapshot: undefined }
-  const addedPaths = [
-    ...(await pathsOfNewSnapshots(deps, { base, change: { state, newSnapshots } })),
-    ...statisticsPaths(state.definition),
-  ]
+  const paths = await pathsOfNewSnapshots(deps, { base, change: { state, newSnapshots } })
+  const addedPaths = [...paths.added, ...paths.again, ...statisticsPaths(state.definition)]
   await requireEmptyLocation(deps, state.definition, addedPaths)
   const table = { state, snapshots: newSnapshots, snapshotLog: newLogEntries, addedPaths }
   try {

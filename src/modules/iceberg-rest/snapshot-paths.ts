@@ -15,21 +15,30 @@ const MANIFESTS_AT_ONCE = 16
 /** Largest number of paths that one commit adds. */
 const ADDED_PATHS_MAX = 1_000_000
 
-type PathDependencies = Stores<'paths'> & Pick<LakeServices, 'manifests' | 'objects'>
+type PathDependencies = Stores<'paths' | 'snapshots'> & Pick<LakeServices, 'manifests' | 'objects'>
+
+/** Paths of new snapshots that may be deleted unless they are taken from deletion. */
+export interface NewPaths {
+  /** Those that the table does not know. */
+  readonly added: readonly string[]
+  /** Those that it knows: whether a snapshot named them all the time is not. */
+  readonly again: readonly string[]
+}
 
 /** What new snapshots name, and what their table is known to name already. */
 interface Known {
   readonly tableUuid: string
-  /** Manifests of the current snapshot. */
+  /** Manifests of the current snapshot, and of those that the new ones follow. */
   readonly manifests: ReadonlySet<string>
   readonly allowed: AllowedFiles
   readonly specIds: ReadonlySet<number>
 }
 
 /**
- * Paths that new snapshots add to the table: their manifest lists, the manifests that it does not
- * have yet, and the files of those, in whichever snapshot they are said to be added: what no table
- * is known to name may be deleted. Throws `update-invalid` if one is missing or damaged or has a
+ * Paths that new snapshots add to the table, or name again: their manifest lists, the manifests
+ * that the snapshots before them do not have, and the files of those, in whichever snapshot they
+ * are said to be added: what no table is known to name may be deleted, and so may what only removed
+ * snapshots of the table named. Throws `update-invalid` if one is missing or damaged or has a
  * partition spec that the table does not have, and `location-not-allowed` if a file is where none
  * may be read.
  */
@@ -42,34 +51,53 @@ export async function pathsOfNewSnapshots(
     readonly base: TableState
     readonly change: Pick<TableChange, 'state' | 'newSnapshots'>
   },
-): Promise<readonly string[]> {
+): Promise<NewPaths> {
   const { newSnapshots: snapshots, state } = change
-  if (snapshots.length === 0) return []
+  if (snapshots.length === 0) return { added: [], again: [] }
   const known = {
     specIds: new Set(state.definition.partitionSpecs.map(({ specId }) => specId)),
     tableUuid: base.definition.tableUuid,
-    manifests: await currentManifests(deps, base),
+    manifests: await manifestsBefore(deps, base, snapshots),
     allowed: new AllowedFiles(deps.objects),
   }
   const ofSnapshots = await mapBounded(snapshots, LISTS_AT_ONCE, (s) =>
     pathsOfSnapshot(deps, s, known),
   )
-  const paths = [...new Set(ofSnapshots.flat())]
-  if (paths.length > ADDED_PATHS_MAX) throw tooManyPaths()
-  return paths
+  const added = [...new Set(ofSnapshots.flatMap((paths) => paths.added))]
+  if (added.length > ADDED_PATHS_MAX) throw tooManyPaths()
+  return { added, again: ofSnapshots.flatMap((paths) => paths.again) }
+}
+
+/**
+ * Manifests that the table names until the commit, which fails if another removes their snapshot
+ * first: so that their files are known and not being deleted.
+ */
+async function manifestsBefore(
+  { catalog, manifests }: PathDependencies,
+  { currentSnapshot, definition: { tableUuid } }: TableState,
+  snapshots: readonly Snapshot[],
+): Promise<ReadonlySet<string>> {
+  const parentIds = new Set(snapshots.map(({ parentSnapshotId }) => parentSnapshotId))
+  const others = [...parentIds].filter((id) => id !== null && id !== currentSnapshot?.snapshotId)
+  const parents = await mapBounded(others, LISTS_AT_ONCE, (id) =>
+    catalog.snapshots.find(tableUuid, id as bigint),
+  )
+  const lists = await mapBounded([currentSnapshot, ...parents], LISTS_AT_ONCE, (snapshot) =>
+    manifestsOf(manifests, snapshot),
+  )
+  return new Set(lists.flat())
 }
 
 /** Empty if the list cannot be read: then the catalog is asked. */
-async function currentManifests(
-  { manifests }: Pick<LakeServices, 'manifests'>,
-  { currentSnapshot }: TableState,
-): Promise<ReadonlySet<string>> {
-  if (currentSnapshot === undefined) return new Set()
+async function manifestsOf(
+  manifests: LakeServices['manifests'],
+  snapshot: Snapshot | undefined,
+): Promise<readonly string[]> {
+  if (snapshot === undefined) return []
   try {
-    const files = await manifests.getManifestList(currentSnapshot.manifestList)
-    return new Set(files.map(({ path }) => path))
+    return (await manifests.getManifestList(snapshot.manifestList)).map(({ path }) => path)
   } catch (error) {
-    if (error instanceof CatalogError) return new Set()
+    if (error instanceof CatalogError) return []
     throw error
   }
 }
@@ -78,7 +106,7 @@ async function pathsOfSnapshot(
   deps: PathDependencies,
   { snapshotId, manifestList }: Snapshot,
   known: Known,
-): Promise<readonly string[]> {
+): Promise<NewPaths> {
   const listed = await readable(`manifest list ${manifestList}`, () =>
     deps.manifests.getManifestList(manifestList),
   )
@@ -88,25 +116,29 @@ async function pathsOfSnapshot(
   const others = listed.filter((file) => !isOwn(file) && !known.manifests.has(file.path))
   const otherPaths = others.map(({ path }) => path)
   const found = await deps.catalog.paths.findKnown(known.tableUuid, otherPaths)
-  const added = [...listed.filter(isOwn), ...others.filter(({ path }) => !found.has(path))]
-  const files = added.reduce((sum, manifest) => sum + manifest.addedFilesCount, 0)
+  const read = [...listed.filter(isOwn), ...others]
+  const files = read.reduce((sum, manifest) => sum + manifest.addedFilesCount, 0)
   if (files > ADDED_PATHS_MAX) throw tooManyPaths()
-  const ofManifests = await mapBounded(added, MANIFESTS_AT_ONCE, (m) => newFiles(deps, m, known))
-  return [manifestList, ...added.map((manifest) => manifest.path), ...ofManifests.flat()]
+  const ofManifests = await mapBounded(read, MANIFESTS_AT_ONCE, (m) => newFiles(deps, m, known))
+  const added = read.map(({ path }) => path).filter((path) => !found.has(path))
+  return {
+    added: [manifestList, ...added, ...ofManifests.flatMap((paths) => paths.added)],
+    again: [...found, ...ofManifests.flatMap((paths) => paths.again)],
+  }
 }
 
-/** What is said to exist already is that of the table, or new to it all the same. */
+/** What is said to exist already the table knows, or it is new to it all the same. */
 async function newFiles(
   deps: PathDependencies,
   file: ManifestFile,
   { tableUuid, allowed }: Known,
-): Promise<readonly string[]> {
+): Promise<NewPaths> {
   const manifest = await readable(`manifest ${file.path}`, () => deps.manifests.getManifest(file))
   const { added, existing } = await readable(`manifest ${file.path}`, async () =>
     filesIn(manifest, allowed),
   )
   const found = await deps.catalog.paths.findKnown(tableUuid, existing)
-  return [...added, ...existing.filter((path) => !found.has(path))]
+  return { added: [...added, ...existing.filter((path) => !found.has(path))], again: [...found] }
 }
 
 function filesIn(

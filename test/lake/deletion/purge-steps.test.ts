@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { Catalog } from '../../../src/catalog/catalog.ts'
+import type { TableState } from '../../../src/core/table/table.ts'
 import { stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
   commitFiles,
+  commitRemoval,
   commitTransaction,
   startTransaction,
 } from '../../../src/lake/commit/transactions.ts'
@@ -146,6 +148,35 @@ describe.each(Object.keys(RIVALS))('a %s', (name) => {
     expect(await outcomeOf(rival(gated()))).toBe(name === 'clone' ? GONE : 'file-being-deleted')
   })
 })
+
+test('a table that was asked, and names the file by the time of the mark, keeps it', async () => {
+  const { catalog } = shop.deps
+  const paths = [path.replace('///', '/')]
+  const { results } = await commitFiles(shop.deps, { table: 'target', paths })
+  await commitRemoval(shop.deps, {
+    table: 'target',
+    change: { removedPaths: [], truncate: true },
+  })
+  const { state } = await readTable(shop.deps, { table: 'target' })
+  await forgetSnapshot(state, results[0]?.snapshotId as bigint)
+  // As on PostgreSQL, where a commit may have looked for the row before the drop wrote it.
+  const step = async () => {
+    const query = { nowMs: Number.MAX_SAFE_INTEGER, limit: 1_000 }
+    const rows = (await catalog.deletions.listDue(query)).filter((row) => row.path === path)
+    await commitFiles(shop.deps, { table: 'target', paths })
+    await catalog.deletions.add(rows)
+  }
+  await purge(withCatalog({ deletions: pausing(catalog.deletions, 'beginUnlinking', step) }))
+  expect(await outcomeOf(Promise.resolve())).toBe('acknowledged')
+})
+
+async function forgetSnapshot(state: TableState, snapshotId: bigint): Promise<void> {
+  const commit = {
+    ...{ expectedVersion: state.version, state: { ...state, version: state.version + 1 } },
+    ...{ newSnapshots: [], newLogEntries: [], addedPaths: [], removedSnapshotIds: [snapshotId] },
+  }
+  await shop.deps.catalog.tables.commit({ tables: [commit], transactions: [] })
+}
 
 const GONE = 'table-not-found'
 

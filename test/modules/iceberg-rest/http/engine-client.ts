@@ -28,19 +28,22 @@ export async function writeAppend(
     files,
     before = [],
     parent = metadata['current-snapshot-id'] ?? null,
+    status = 'added',
   }: {
     readonly snapshotId: bigint
     readonly files: readonly string[]
     /** Manifests of the snapshot before. */
     readonly before?: readonly ManifestFile[]
     readonly parent?: bigint | number | null
+    /** What the manifest says of the files. */
+    readonly status?: 'added' | 'existing'
   },
 ): Promise<WrittenSnapshot> {
   const folder = `${metadata.location}/metadata`
   const sequenceNumber = BigInt(metadata['last-sequence-number']) + 1n
   const schema = schemaFromJson(metadata.schemas[0])
   const common = {
-    entries: files.map(entryOf),
+    entries: files.map((file) => entryOf(file, status)),
     schema,
     spec: UNPARTITIONED,
     content: 'data' as const,
@@ -93,12 +96,14 @@ export function appendCommit(
 }
 
 /** Beside the manifests, of an invented file. */
-function entryOf(path: string): ManifestEntry {
+function entryOf(path: string, status: 'added' | 'existing'): ManifestEntry {
+  const numbers =
+    status === 'added'
+      ? { snapshotId: null, sequenceNumber: null, fileSequenceNumber: null }
+      : { snapshotId: 1n, sequenceNumber: 1n, fileSequenceNumber: 1n }
   return {
-    status: 'added',
-    snapshotId: null,
-    sequenceNumber: null,
-    fileSequenceNumber: null,
+    status,
+    ...numbers,
     dataFile: {
       content: 'data',
       path,
