@@ -6,6 +6,12 @@ import { LAST_ADDED } from './table-update.ts'
 import { invalidUpdate } from './update-problem.ts'
 
 /**
+ * Field ids of other writers: from 2,147,483,448 on they are reserved, and columns that are added
+ * later need ids, too.
+ */
+const FIELD_ID_MAX = 2_000_000_000
+
+/**
  * Adds a schema. One that the table already has keeps its id; a new one gets the next id, whatever
  * id it came with.
  */
@@ -16,7 +22,10 @@ export function addSchema(draft: TableDraft, schema: Schema): void {
   const key = schemaKey(schema)
   const known = draft.schemaIdsByKey.get(key)
   const schemaId = known ?? schemas.reduce((next, other) => Math.max(next, other.schemaId + 1), 0)
-  if (known === undefined) checkDistinctNames(schema, schemas)
+  if (known === undefined) {
+    checkDistinctNames(schema, schemas)
+    requireIdsLeft(highestFieldId(schema), lastColumnId)
+  }
   draft.lastAddedSchemaId = schemaId
   if (known !== undefined) return
   draft.schemaIdsByKey.set(key, schemaId)
@@ -24,6 +33,15 @@ export function addSchema(draft: TableDraft, schema: Schema): void {
     schemas: [...schemas, { ...schema, schemaId }],
     lastColumnId: Math.max(lastColumnId, highestFieldId(schema)),
   })
+}
+
+/** A table that has such an id already keeps it. */
+function requireIdsLeft(highestId: number, lastColumnId: number): void {
+  if (highestId <= Math.max(FIELD_ID_MAX, lastColumnId)) return
+  throw invalidUpdate(
+    `Invalid schema: field id ${highestId} leaves none for later columns; ` +
+      `at most ${FIELD_ID_MAX} is taken`,
+  )
 }
 
 export function setCurrentSchema(draft: TableDraft, givenId: number): void {

@@ -1,6 +1,5 @@
 import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../table/snapshot.ts'
 import type { RefRetention, TableState } from '../table/table.ts'
-import { LONG_MAX } from '../value/single-value.ts'
 import { hasSchema } from './schema-update.ts'
 import type { TableDraft } from './table-draft.ts'
 import type { UnboundSnapshot } from './table-update.ts'
@@ -12,6 +11,12 @@ const REFS_MAX = 10_000
 const REF_NAME_LENGTH_MAX = 1_000
 /** The end of the year 9999: later instants have no RFC 3339 text. */
 const TIMESTAMP_MS_MAX = 253_402_300_799_999
+
+/**
+ * Sequence numbers and row ids of other writers: each commit takes one of the former and as many of
+ * the latter as it adds rows, and from here nobody gets to the last 64-bit integer.
+ */
+const NUMBER_MAX = 2n ** 62n
 
 /**
  * Adds a snapshot, keeping its writer's time. A sequence number or row id that others took in
@@ -80,6 +85,7 @@ function takeSequenceNumber(draft: TableDraft, snapshot: Snapshot): void {
     throw invalidUpdate(`Sequence number must be 0 in v1: ${sequenceNumber}`)
   }
   if (sequenceNumber < 0n) throw invalidUpdate(`Invalid sequence number: ${sequenceNumber}`)
+  requireRoomAfter('sequence-number', sequenceNumber)
   // A snapshot without a parent stands for itself: if two replace a table concurrently, the files
   // of the later one have the number that it expected, and no delete file of others can apply to
   // them.
@@ -98,15 +104,21 @@ function takeRowIds(draft: TableDraft, { firstRowId, addedRows }: Snapshot): voi
   const next = draft.definition.nextRowId ?? 0n
   if (firstRowId === undefined) throw invalidUpdate('Cannot add a snapshot: first-row-id is null')
   if (addedRows === undefined) throw invalidUpdate('Cannot add a snapshot: added-rows is null')
-  if (addedRows < 0n || firstRowId + addedRows > LONG_MAX) {
-    throw invalidUpdate(`Invalid added-rows: ${addedRows}`)
-  }
+  if (addedRows < 0n) throw invalidUpdate(`Invalid added-rows: ${addedRows}`)
+  requireRoomAfter('first-row-id + added-rows', firstRowId + addedRows)
   if (firstRowId < next) {
     throw staleUpdate(
       `Cannot add a snapshot, first-row-id is behind table next-row-id: ${firstRowId} < ${next}`,
     )
   }
   if (firstRowId + addedRows > next) draft.change({ nextRowId: firstRowId + addedRows })
+}
+
+function requireRoomAfter(what: string, number: bigint): void {
+  if (number <= NUMBER_MAX) return
+  throw invalidUpdate(
+    `Invalid ${what}: ${number} leaves no room for later commits; at most ${NUMBER_MAX} is taken`,
+  )
 }
 
 function checkRef(name: string, ref: SnapshotRef): void {

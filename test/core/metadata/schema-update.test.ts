@@ -27,6 +27,15 @@ describe('add-schema', () => {
     expect(currentSchema(definition).fields).toEqual(WIDER.fields)
   })
 
+  test('refuses a field id after which no column can be added', () => {
+    for (const id of [2_000_000_001, 2 ** 31 - 1]) {
+      const message = refusalFor([add(schemaOf(...SCHEMA.fields, field(id, 'last')))])
+      expect(message).toContain(`field id ${id} leaves none for later columns`)
+    }
+    const high = schemaOf(...SCHEMA.fields, field(2_000_000_000, 'high'))
+    expect(new TableModel().apply([add(high)]).state.definition.lastColumnId).toBe(2e9)
+  })
+
   test('reuses the id of a schema that says the same, and that counts as added last', () => {
     const model = new TableModel().apply([add(WIDER), SET_LAST])
     const { definition } = model.apply([add(WIDER), add(SCHEMA), SET_LAST]).state

@@ -53,6 +53,19 @@ describe('add-snapshot', () => {
     expect(ahead.state.lastUpdatedMs).toBe(BORN_MS + 2_000)
   })
 
+  test.each([2n ** 62n + 1n, 2n ** 63n - 1n])(
+    'with the number %s, after which none come, is refused',
+    (number) => {
+      const { code, message } = refusalOf(() => new TableModel().apply([addSnapshot(1n, number)]))
+      expect(code).toBe('update-invalid')
+      expect(message).toContain(
+        `Invalid sequence-number: ${number} leaves no room for later commits`,
+      )
+      const high = new TableModel().apply([addSnapshot(1n, 2n ** 62n)])
+      expect(high.state.lastSequenceNumber).toBe(2n ** 62n)
+    },
+  )
+
   test('of a time before the last entry is logged with the time of the commit', () => {
     const model = new TableModel().apply(
       [addSnapshot(1n, 1n, { timestampMs: 5 }), setRef('main', 1n)],
@@ -144,6 +157,12 @@ describe('add-snapshot', () => {
     expect(refusal({ firstRowId: 20n }).message).toMatch('added-rows is null')
     expect(refusal({ firstRowId: 20n, addedRows: -1n }).message).toMatch('Invalid added-rows: -1')
     expect(refusal({ firstRowId: 20n, addedRows: 2n ** 63n }).code).toBe('update-invalid')
+    const endless = refusal({ firstRowId: 20n, addedRows: 2n ** 62n - 19n })
+    expect(endless).toMatchObject({ code: 'update-invalid' })
+    expect(endless.message).toContain(
+      'first-row-id + added-rows: 4611686018427387905 leaves no room',
+    )
+    expect(refusal({ firstRowId: 2n ** 63n - 1n, addedRows: 0n }).message).toContain('no room')
   })
 })
 
