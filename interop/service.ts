@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { INTEROP, RESULTS, ROOT } from './places.ts'
+import { RESULTS, ROOT } from './places.ts'
 
 const START_TIMEOUT_MS = 30_000
 const STOP_TIMEOUT_MS = 20_000
@@ -35,9 +35,8 @@ export async function startTestedService(options: ServiceOptions): Promise<Teste
   await mkdir(dataFolder)
   const logFile = join(RESULTS, `${options.name}-service.log`)
   const log = openSync(logFile, 'w')
-  const program = options.adoptsWarehouse
-    ? ['--import', 'tsx', join(INTEROP, 'adopting-service.ts')]
-    : [join(ROOT, 'dist/main.js')]
+  const words = options.adoptsWarehouse ? ['serve', '--adopt-warehouse'] : []
+  const program = [join(ROOT, 'dist/main.js'), ...words]
   const child = spawn(process.execPath, ['--enable-source-maps', ...program], {
     stdio: ['ignore', log, log],
     env: {

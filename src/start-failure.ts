@@ -115,7 +115,8 @@ function warehouseAdvice({ warehouse }: Config, fault: WarehouseFault): Advice {
     case 'catalog-empty':
       return [
         'there are tables in its warehouse, and the catalog has none',
-        'give the catalog of these tables, restore it from a backup, or run "moraine rebuild"',
+        'give the catalog of these tables, restore it from a backup, or run "moraine rebuild"; ' +
+          'to leave them and begin with none, start with "moraine serve --adopt-warehouse"',
       ]
   }
 }

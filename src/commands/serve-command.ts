@@ -9,17 +9,29 @@ export const addServe: AddCommand = (program, shell) => {
   program
     .command('serve')
     .description('serve the catalog over HTTP until SIGTERM or SIGINT (the default)')
-    .action(() => serve(shell))
+    .option(
+      '--adopt-warehouse',
+      'begin with an empty catalog although the warehouse has tables, which stay as they are; ' +
+        'only when no other catalog uses that folder (to bring its tables back: rebuild)',
+    )
+    .action((options: ServeOptions) => serve(shell, options))
 }
 
-async function serve(shell: Shell): Promise<void> {
+interface ServeOptions {
+  readonly adoptWarehouse?: true
+}
+
+async function serve(shell: Shell, { adoptWarehouse }: ServeOptions): Promise<void> {
   const config = shell.readConfig()
   const stopped = shell.untilStopped()
   const [{ pino }, { startService }] = await Promise.all([import('pino'), import('../service.ts')])
   const lines = new LogLines(STDOUT)
   const log = pino({ level: config.logLevel }, lines)
   for (const warning of await startWarnings(config, shell.environment)) log.warn(warning)
-  const service = await startService(config, log, { logLinesDropped: () => lines.dropped })
+  const service = await startService(config, log, {
+    logLinesDropped: () => lines.dropped,
+    adoptsWarehouse: adoptWarehouse === true,
+  })
   const facts = { url: service.url, version: VERSION, warehouse: config.warehouse }
   log.info(facts, `Moraine ${VERSION} listens on ${service.url}`)
   log.info({ signal: await stopped }, 'stopping')

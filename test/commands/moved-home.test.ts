@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, realpath, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, realpath, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readConfig } from '../../src/config.ts'
@@ -35,6 +35,11 @@ async function makeHome(folder: string): Promise<void> {
   await writeParquet(path, 'SELECT range::BIGINT AS n FROM range(3)')
   await commitFiles(platform, { table: 'a', paths: [path] })
   await platform.close()
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const names = await readdir(folder, { recursive: true })
+  return names.filter((name) => name.includes('.parquet') || name.includes('metadata.json')).sort()
 }
 
 /** The one line of a start, or of another command, that an operator can put right. */
@@ -111,7 +116,7 @@ test('a warehouse that is not that of the catalog, and a catalog without its tab
   await rename(join(base, 'away'), warehouse)
   await rename(join(home, 'catalog.db'), join(base, 'lost.db'))
   expect(await refusal([], environment)).toMatch(
-    /there are tables in its warehouse, and the catalog has none; .* run "moraine rebuild"$/,
+    /tables in its warehouse, and the catalog has none; .* rebuild"; .* serve --adopt-warehouse"$/,
   )
   const catalog = `sqlite:${join(base, 'other', 'catalog.db')}`
   const foreign = { ...environment, MORAINE_CATALOG: catalog }
@@ -136,4 +141,31 @@ test('a home without tables needs no marker, and one of an older version gets on
   await (await openPlatform(readConfig({ MORAINE_HOME: home }))).close()
   await rm(join(home, 'catalog.db'))
   await (await openPlatform(readConfig({ MORAINE_HOME: home }))).close()
+})
+
+test('whoever says so begins with an empty catalog beside tables of others', async () => {
+  const environment = { MORAINE_HOME: home }
+  await rename(join(home, 'catalog.db'), join(base, 'lost.db'))
+  const before = await filesBelow(join(home, 'warehouse'))
+  await refusal(['serve'], environment)
+  service = await KillableService.start(environment, ['serve', '--adopt-warehouse'])
+  const reply = await fetch(`${service.url}/v1/tables`)
+  expect(await reply.json()).toMatchObject({ tables: [] })
+  await service.kill('SIGTERM')
+  // From then on it is this catalog's warehouse: no word is needed, and no other one gets it.
+  service = await KillableService.start(environment)
+  await service.kill('SIGTERM')
+  service = undefined
+  expect(await filesBelow(join(home, 'warehouse'))).toEqual(before)
+  await makeHome(join(base, 'other'))
+  const foreign = {
+    MORAINE_HOME: join(base, 'other'),
+    MORAINE_WAREHOUSE: `file://${join(home, 'warehouse')}`,
+  }
+  for (const words of [[], ['serve', '--adopt-warehouse']]) {
+    expect(await refusal(words, foreign)).toMatch(/belongs to another catalog/)
+  }
+  // What it left can still be brought back.
+  const rebuilt = await runToEnd(['rebuild'], environment)
+  expect(rebuilt).toMatchObject({ code: 0, stdout: expect.stringMatching(/^registered /m) })
 })
