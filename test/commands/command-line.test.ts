@@ -14,7 +14,7 @@ beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'moraine-commands-'))
 })
 afterAll(async () => {
-  removeBuild()
+  await removeBuild()
   await rm(home, { recursive: true, force: true })
 })
 

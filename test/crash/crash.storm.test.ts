@@ -28,9 +28,9 @@ beforeAll(() => {
   buildService()
   home = mkdtempSync(join(tmpdir(), 'moraine-crash-'))
 }, 120_000)
-afterAll(() => {
+afterAll(async () => {
+  await removeBuild()
   rmSync(home, { recursive: true, force: true })
-  removeBuild()
 })
 
 test(`after ${KILLS} SIGKILLs one order of transactions explains what clients saw`, async () => {

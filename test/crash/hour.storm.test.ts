@@ -40,9 +40,9 @@ beforeAll(async () => {
   template = await writeParquet(join(folder, 'data', 'template.parquet'), query)
   bytes = readFileSync(template)
 }, 120_000)
-afterAll(() => {
+afterAll(async () => {
+  await removeBuild()
   rmSync(folder, { recursive: true, force: true })
-  removeBuild()
 })
 
 const TIMEOUT_MS = SECONDS * 2_000 + 300_000

@@ -9,6 +9,9 @@ const ROOT = new URL('../..', import.meta.url).pathname
 const BUILD = join(ROOT, `.build-test-${process.pid}`)
 const START_TIMEOUT_MS = 30_000
 const LINES_KEPT = 200
+const WATCH = join(ROOT, 'test/crash/parent-watch.cjs')
+/** Every service and command that was started and has not ended. */
+const living = new Set<ChildProcess>()
 /** Warnings and worse. */
 const LOUD = /"level":[456]0/
 
@@ -23,19 +26,49 @@ export function builtMain(): string {
   return join(BUILD, 'main.js')
 }
 
-export function removeBuild(): void {
+/**
+ * Removes the build, and ends what a test has left running: one that failed before its own end, or
+ * whose start was given up.
+ */
+export async function removeBuild(): Promise<void> {
+  await Promise.all([...living].map((child) => endOf(child, 'SIGKILL')))
   rmSync(BUILD, { recursive: true, force: true })
 }
 
-/** Starts the compiled service; its standard error is a pipe. */
+/** Starts the compiled service; its standard error is a pipe. It ends with this process. */
 export function launchService(
   environment: Record<string, string>,
-  { words = [], stdout }: { readonly words?: readonly string[]; readonly stdout: 'pipe' | number },
+  {
+    words = [],
+    stdout,
+    main = builtMain(),
+  }: {
+    readonly words?: readonly string[]
+    readonly stdout: 'pipe' | number
+    /** The command line of another process' build. */
+    readonly main?: string
+  },
 ): ChildProcess {
-  return spawn(process.execPath, [join(BUILD, 'main.js'), ...words], {
-    stdio: ['ignore', stdout, 'pipe'],
+  const child = spawn(process.execPath, ['--require', WATCH, main, ...words], {
+    stdio: ['pipe', stdout, 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', MORAINE_PORT: '0', ...environment },
   })
+  return registered(child)
+}
+
+function registered<C extends ChildProcess>(child: C): C {
+  living.add(child)
+  child.once('exit', () => living.delete(child))
+  child.once('error', () => living.delete(child))
+  return child
+}
+
+/** Resolves with the exit code, also of a process that has ended already. */
+async function endOf(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  child.kill(signal)
+  return ended
 }
 
 /** The compiled service as a process of its own, to be killed. */
@@ -54,6 +87,7 @@ export class KillableService {
   static async start(
     environment: Record<string, string>,
     words: readonly string[] = [],
+    { timeoutMs = START_TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
   ): Promise<KillableService> {
     const child = launchService(environment, { words, stdout: 'pipe' })
     const said: string[] = []
@@ -64,8 +98,15 @@ export class KillableService {
     child.stderr?.on('data', (chunk: Buffer) => say(chunk.toString()))
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
     const url = await new Promise<string>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no start: ${said}`)), START_TIMEOUT_MS)
-      child.once('exit', (code) => reject(new Error(`ended with ${code}: ${said}`)))
+      let isGivenUp = false
+      const timer = setTimeout(() => {
+        isGivenUp = true
+        child.kill('SIGKILL')
+      }, timeoutMs)
+      child.once('exit', (code) => {
+        clearTimeout(timer)
+        reject(new Error(`${isGivenUp ? 'no start' : `ended with ${code}`}: ${said}`))
+      })
       let isStarted = false
       lines.on('line', (line) => {
         if (!isStarted || LOUD.test(line)) say(line)
@@ -85,10 +126,13 @@ export class KillableService {
 
   /** SIGKILL: nothing in the process gets a chance to tidy up. */
   async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
-    const ended = new Promise<number | null>((resolve) => this.#child.once('exit', resolve))
-    this.#child.kill(signal)
-    return ended
+    return endOf(this.#child, signal)
   }
+}
+
+/** Process ids of all that was started and has not ended. */
+export function livingServices(): readonly number[] {
+  return [...living].flatMap(({ pid = [] }) => pid)
 }
 
 export interface Ended {
@@ -104,13 +148,14 @@ export async function runToEnd(
   environment: Record<string, string> = {},
   { uid }: { readonly uid?: number } = {},
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [join(BUILD, 'main.js'), ...words], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const child = spawn(process.execPath, ['--require', WATCH, builtMain(), ...words], {
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', MORAINE_PORT: '0', ...environment },
     timeout: START_TIMEOUT_MS,
     killSignal: 'SIGKILL',
     ...(uid !== undefined && { uid, gid: uid }),
   })
+  registered(child)
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
   return { code: await ended, stdout, stderr }

@@ -23,9 +23,9 @@ beforeAll(() => {
   buildService()
   home = mkdtempSync(join(tmpdir(), 'moraine-keys-'))
 }, 120_000)
-afterAll(() => {
+afterAll(async () => {
+  await removeBuild()
   rmSync(home, { recursive: true, force: true })
-  removeBuild()
 })
 
 test(

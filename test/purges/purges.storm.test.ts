@@ -24,9 +24,9 @@ beforeAll(async () => {
   const query = 'SELECT range::BIGINT AS n FROM range(10)'
   bytes = await readFile(await writeParquet(join(home, 'template.parquet'), query))
 }, 120_000)
-afterAll(() => {
+afterAll(async () => {
+  await removeBuild()
   rmSync(home, { recursive: true, force: true })
-  removeBuild()
 })
 
 const withPostgres = whyNoPostgres() === undefined ? test : test.skip

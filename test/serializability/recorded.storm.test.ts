@@ -33,9 +33,9 @@ beforeAll(async () => {
   }
   templates = [await write(1), await write(10), await write(1000)]
 }, 120_000)
-afterAll(() => {
+afterAll(async () => {
+  await removeBuild()
   rmSync(home, { recursive: true, force: true })
-  removeBuild()
 })
 
 const withPostgres = whyNoPostgres() === undefined ? test : test.skip
