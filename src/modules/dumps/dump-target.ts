@@ -35,7 +35,19 @@ export async function getDumpTarget(
     schemaId === undefined
       ? schemaOfReading(state, selector, found)
       : requireSchema(state, schemaId)
+  requireColumns(state, schema)
   return { state, snapshot: found ?? noSnapshot(state), schema, ...choiceOf(request) }
+}
+
+/** Engines make tables without columns, over Iceberg REST; no format of a dump can show one. */
+function requireColumns({ namespace, name }: TableState, { fields, schemaId }: Schema): void {
+  if (fields.length > 0) return
+  throw new CatalogError(
+    'not-implemented',
+    `${formatTableName(namespace, name)} has no columns to dump in its schema ${schemaId}: ` +
+      'add a column to the table, or dump a snapshot or schema that has some',
+    { facts: { schemaId } },
+  )
 }
 
 /** What a dump of a table without a snapshot shows: no rows, and columns that its name tells. */

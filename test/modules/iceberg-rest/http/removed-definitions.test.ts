@@ -123,3 +123,21 @@ test('snapshots without a known parent are taken, and refs go with their snapsho
   expect(left).toMatchObject({ refs: {}, snapshots: [], 'snapshot-log': [] })
   expect(left['current-snapshot-id'] ?? -1).toBe(-1)
 })
+
+test('a table without columns is not dumped in any format, and what to do is said', async () => {
+  await evolved('bare')
+  await must(
+    change(
+      'bare',
+      { action: 'add-schema', schema: { type: 'struct', 'schema-id': 9, fields: [] } },
+      { action: 'set-current-schema', 'schema-id': -1 },
+    ),
+  )
+  for (const format of ['csv', 'ndjson', 'parquet', 'arrow']) {
+    const answer = await ask(service, `/v1/tables/bare/dump?format=${format}`)
+    expect(answer).toMatchObject({ status: 501, body: { type: '/problems/not-implemented' } })
+    expect(answer.body.detail).toContain('has no columns to dump in its schema 2: add a column')
+    expect(answer.text).not.toContain(service.dataFolder)
+  }
+  await mustV1(ask(service, '/v1/tables/bare/dump?format=csv&schema_id=1'))
+})
