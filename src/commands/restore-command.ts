@@ -58,7 +58,10 @@ function remarks({ warehouse, relocations }: Config, report: BackupReport): stri
   return [
     ...(isMoved && !isTold ? [`moved  start it with MORAINE_RELOCATED=${relocation}`] : []),
     ...(report.registeredFiles > 0
-      ? [`not restored  ${report.registeredFiles} files outside the warehouse`]
+      ? [
+          `not restored  ${report.registeredFiles} files outside the warehouse: list their ` +
+            'folders in MORAINE_ALLOWED_LOCATIONS, as before',
+        ]
       : []),
   ]
 }

@@ -8,7 +8,6 @@ export const CATALOG_ERROR_CODES = [
   'as-at-invalid',
   'body-too-large',
   'catalog-damaged',
-  'column-not-found',
   'column-type-unknown',
   'commit-conflict',
   'commit-state-unknown',

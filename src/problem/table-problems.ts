@@ -124,16 +124,10 @@ export const TABLE_PROBLEMS = {
     status: 400,
     iceberg: BAD_REQUEST,
     title: 'Invalid filter',
-    meaning: 'The filter has a syntax error, or compares a column with a value of another type.',
+    meaning:
+      'The filter has a syntax error, names a column that the table does not have, or compares a ' +
+      'column with a value of another type.',
     remedy: 'Correct it at `position`; `near` quotes the place, `expected` says what fits there.',
-    retry: 'no',
-  },
-  'column-not-found': {
-    status: 422,
-    iceberg: BAD_REQUEST,
-    title: 'Column not found',
-    meaning: 'The filter names a column that the table does not have.',
-    remedy: 'GET /v1/tables/{table_identifier}/schemas lists the columns.',
     retry: 'no',
   },
 } as const satisfies ProblemRows

@@ -10,7 +10,6 @@ as-at-invalid 400 400 BadRequestException
 body-invalid 400 400 BadRequestException
 body-too-large 413 413 BadRequestException
 catalog-damaged 503 507 ServiceFailureException
-column-not-found 422 400 BadRequestException
 column-type-unknown 422 400 BadRequestException
 commit-conflict 409 409 CommitFailedException
 commit-state-unknown 503 500 CommitStateUnknownException

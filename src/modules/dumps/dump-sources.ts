@@ -5,6 +5,7 @@ import { nameMappingToJson } from '../../core/schema/name-mapping.ts'
 import { Turns } from '../../core/turns.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { schemaToJson } from '../../formats/metadata/schema-json.ts'
+import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import { columnNames } from '../../lake/file/column-names.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
@@ -25,10 +26,11 @@ export interface DumpSource {
 
 /**
  * The data files of a snapshot in commit order (sequence number, then path), so that each dump of
- * an append-only table begins with the bytes of the previous one.
+ * an append-only table begins with the bytes of the previous one. Throws `location-not-allowed`
+ * before any of them is read, so that no answer begins that cannot end.
  */
 export async function listDumpSources(
-  deps: Pick<DumpDependencies, 'manifests' | 'warehouse'>,
+  deps: Pick<DumpDependencies, 'manifests' | 'objects' | 'warehouse'>,
   target: DumpTarget,
 ): Promise<readonly DumpSource[]> {
   const { state, snapshot, schema } = target
@@ -39,7 +41,9 @@ export async function listDumpSources(
   const columns = columnsText(target)
   const sources: DumpSource[] = []
   const turns = new Turns()
+  const allowed = new AllowedFiles(deps.objects)
   for (const { dataFile, sequenceNumber, deleteFiles } of plan.plannedFiles([])) {
+    for (const { path } of [dataFile, ...deleteFiles]) allowed.require(path)
     const key = shardKey({
       dataFile: { ...identityOf(dataFile), recordCount: dataFile.recordCount },
       deleteFiles: deleteFiles.map(identityOf),

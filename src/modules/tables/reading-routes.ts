@@ -25,7 +25,6 @@ const PROBLEMS: readonly ProblemCode[] = [
   'table-not-found',
   'name-invalid',
   'filter-invalid',
-  'column-not-found',
   'not-acceptable',
 ]
 

@@ -51,7 +51,7 @@ function plannedRoutes(deps: PlanServices): readonly Route[] {
         body: PlanRequest,
         bodyMax: { ...LARGE_BODY, depthMax: FILTER_DEPTH_MAX },
         answers: [{ status: 200, description: 'The plan.', shape: PlanAnswer }],
-        problems: ['table-not-found', 'snapshot-not-found', 'filter-invalid', 'column-not-found'],
+        problems: ['table-not-found', 'snapshot-not-found', 'filter-invalid'],
       },
       async (call) => {
         const { planId, ...tasks } = await planTableScan(
