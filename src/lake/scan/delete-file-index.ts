@@ -10,11 +10,20 @@ interface DeleteEntry {
   readonly sequenceNumber: bigint
 }
 
-/** Which delete files apply to a data file (Iceberg spec, "Scan Planning"). */
+/** Lists that are kept: data files of one partition and age come one after the other. */
+const LISTS_KEPT = 64
+const NONE: readonly DataFile[] = []
+
+/**
+ * Which delete files apply to a data file (Iceberg spec, "Scan Planning"). Files to which the same
+ * apply share one list: what is made of it can be made once.
+ */
 export class DeleteFileIndex {
   readonly #byPartition = new Map<string, DeleteEntry[]>()
   readonly #global: DeleteEntry[] = []
   readonly #byDataFile = new Map<string, DeleteEntry[]>()
+  /** The most recently used last. */
+  readonly #lists = new Map<string, readonly DataFile[]>()
 
   static async load(
     manifests: readonly ManifestFile[],
@@ -47,18 +56,27 @@ export class DeleteFileIndex {
    * delete only to older files.
    */
   findFor(dataFile: DataFile, sequenceNumber: bigint): readonly DataFile[] {
-    const candidates = [
-      ...(this.#byDataFile.get(dataFile.path) ?? []),
-      ...(this.#byPartition.get(partitionKey(dataFile)) ?? []),
-      ...this.#global,
-    ]
-    return candidates
-      .filter((entry) =>
-        entry.file.content === 'equality-deletes'
-          ? entry.sequenceNumber > sequenceNumber
-          : entry.sequenceNumber >= sequenceNumber,
-      )
-      .map((entry) => entry.file)
+    const own = this.#byDataFile.get(dataFile.path)
+    const shared = this.#sharedFor(dataFile, sequenceNumber)
+    return own === undefined ? shared : [...applicable(own, sequenceNumber), ...shared]
+  }
+
+  /** Those that are not of one data file alone. */
+  #sharedFor(dataFile: DataFile, sequenceNumber: bigint): readonly DataFile[] {
+    if (this.#byPartition.size === 0 && this.#global.length === 0) return NONE
+    const partition = partitionKey(dataFile)
+    const key = `${sequenceNumber} ${partition}`
+    const known = this.#lists.get(key)
+    const list =
+      known ??
+      applicable([...(this.#byPartition.get(partition) ?? []), ...this.#global], sequenceNumber)
+    this.#lists.delete(key)
+    this.#lists.set(key, list)
+    for (const oldest of this.#lists.keys()) {
+      if (this.#lists.size <= LISTS_KEPT) break
+      this.#lists.delete(oldest)
+    }
+    return list
   }
 
   #add(entry: ManifestEntry, unpartitionedSpecIds: ReadonlySet<number>): void {
@@ -74,6 +92,15 @@ export class DeleteFileIndex {
       append(this.#byPartition, partitionKey(file), deleteEntry)
     }
   }
+}
+
+function applicable(entries: readonly DeleteEntry[], sequenceNumber: bigint): readonly DataFile[] {
+  const found = entries.filter((entry) =>
+    entry.file.content === 'equality-deletes'
+      ? entry.sequenceNumber > sequenceNumber
+      : entry.sequenceNumber >= sequenceNumber,
+  )
+  return found.map((entry) => entry.file)
 }
 
 function append(map: Map<string, DeleteEntry[]>, key: string, entry: DeleteEntry): void {

@@ -11,7 +11,12 @@ import { planScan } from '../../lake/scan/plan-files.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { NO_SNAPSHOT_ID } from './dump-folder.ts'
 import { DIALECT_VERSION, type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
-import { type FileIdentity, shardKey } from './format/shard-key.ts'
+import {
+  type DeletesIdentity,
+  deletesIdentity,
+  type FileIdentity,
+  shardKey,
+} from './format/shard-key.ts'
 
 /** A fraction of a millisecond's work. */
 const FILES_PER_TURN = 32
@@ -42,11 +47,12 @@ export async function listDumpSources(
   const sources: DumpSource[] = []
   const turns = new Turns()
   const allowed = new AllowedFiles(deps.objects)
+  const identities = new DeletesIdentities()
   for (const { dataFile, sequenceNumber, deleteFiles } of plan.plannedFiles([])) {
-    for (const { path } of [dataFile, ...deleteFiles]) allowed.require(path)
+    allowed.require(dataFile.path)
     const key = shardKey({
       dataFile: { ...identityOf(dataFile), recordCount: dataFile.recordCount },
-      deleteFiles: deleteFiles.map(identityOf),
+      deleteFiles: identities.of(deleteFiles, allowed),
       constants: partitionConstants(definition.partitionSpecs, dataFile),
       schemaJson: columns,
       format: target.format,
@@ -77,6 +83,20 @@ function columnsText({ state, schema }: DumpTarget): string {
     mapping: nameMappingToJson(mapping),
     guessed: isGuessed,
   })
+}
+
+/** Data files to which the same delete files apply have one list of them. */
+class DeletesIdentities {
+  readonly #byList = new WeakMap<readonly DataFile[], DeletesIdentity>()
+
+  of(deleteFiles: readonly DataFile[], allowed: AllowedFiles): DeletesIdentity {
+    const known = this.#byList.get(deleteFiles)
+    if (known !== undefined) return known
+    for (const { path } of deleteFiles) allowed.require(path)
+    const identity = deletesIdentity(deleteFiles.map(identityOf))
+    this.#byList.set(deleteFiles, identity)
+    return identity
+  }
 }
 
 function identityOf(file: DataFile): FileIdentity {

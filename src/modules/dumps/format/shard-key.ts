@@ -13,8 +13,8 @@ export interface FileIdentity {
 /** Everything that the bytes of a shard depend on. */
 export interface ShardIdentity {
   readonly dataFile: FileIdentity & { readonly recordCount: number }
-  /** Delete files that apply to the data file, in any order. */
-  readonly deleteFiles: readonly FileIdentity[]
+  /** Delete files that apply to the data file. */
+  readonly deleteFiles: DeletesIdentity
   /** Columns that the data file may lack. */
   readonly constants: ConstantColumns
   /** JSON text of the columns that the shard shows. */
@@ -25,25 +25,40 @@ export interface ShardIdentity {
   readonly dialectVersion: number
 }
 
+/** The delete files of a shard, and of others: made once for all of them. */
+export type DeletesIdentity = readonly string[]
+
+/** More are told by their digest: data files by the thousand may share them. */
+const DELETES_TOLD = 100
 const ENCODER = new TextEncoder()
+
+/** The same in whatever order they come. */
+export function deletesIdentity(deleteFiles: readonly FileIdentity[]): DeletesIdentity {
+  const texts = deleteFiles.map(fileText).sort()
+  if (texts.length <= DELETES_TOLD) return texts
+  return [`sha256 ${sha256Of(texts)}`]
+}
 
 /** 64 hexadecimal digits: shards of one key have the same bytes. */
 export function shardKey(identity: ShardIdentity): string {
   const { dataFile, deleteFiles, constants, schemaJson, format, compression, dialectVersion } =
     identity
-  const deletes = deleteFiles.map(fileText).sort()
   const texts = [
     'moraine shard 1',
     fileText(dataFile),
     String(dataFile.recordCount),
-    String(deletes.length),
-    ...deletes,
+    String(deleteFiles.length),
+    ...deleteFiles,
     schemaJson,
     format,
     compression,
     String(dialectVersion),
     ...(constants.size === 0 ? [] : [constantsText(constants)]),
   ]
+  return sha256Of(texts)
+}
+
+function sha256Of(texts: readonly string[]): string {
   const hash = createHash('sha256')
   for (const text of texts) hash.update(prefixed(text))
   return hash.digest('hex')

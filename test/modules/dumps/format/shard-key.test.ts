@@ -1,13 +1,19 @@
 import fc from 'fast-check'
 import { NO_CONSTANTS } from '../../../../src/core/schema/column-projection.ts'
-import { type ShardIdentity, shardKey } from '../../../../src/modules/dumps/format/shard-key.ts'
+import {
+  deletesIdentity,
+  type FileIdentity,
+  type ShardIdentity,
+  shardKey,
+} from '../../../../src/modules/dumps/format/shard-key.ts'
 
+const DELETES: readonly FileIdentity[] = [
+  { path: 'd1', sizeBytes: 1 },
+  { path: 'd2', sizeBytes: 2 },
+]
 const BASE: ShardIdentity = {
   dataFile: { path: 'file:///w/data/a.parquet', sizeBytes: 100, recordCount: 10 },
-  deleteFiles: [
-    { path: 'd1', sizeBytes: 1 },
-    { path: 'd2', sizeBytes: 2 },
-  ],
+  deleteFiles: deletesIdentity(DELETES),
   constants: NO_CONSTANTS,
   schemaJson: '{"fields":[]}',
   format: 'csv',
@@ -20,23 +26,38 @@ test('the key of a shard does not change from version to version', () => {
 })
 
 test('delete files count in any order', () => {
-  expect(shardKey({ ...BASE, deleteFiles: [...BASE.deleteFiles].reverse() })).toBe(shardKey(BASE))
+  expect(deletesIdentity(DELETES.toReversed())).toEqual(deletesIdentity(DELETES))
+})
+
+test('thousands of delete files are told by one digest of all', () => {
+  const many = Array.from({ length: 3_000 }, (_, i) => ({ path: `d${i}`, sizeBytes: i }))
+  const told = deletesIdentity(many)
+  expect(told).toHaveLength(1)
+  expect(deletesIdentity(many.toReversed())).toEqual(told)
+  const another = many.with(7, { path: 'd7', sizeBytes: 8 })
+  for (const other of [another, many.slice(1), [...many, { path: 'd7', sizeBytes: 7 }]]) {
+    expect(deletesIdentity(other)).not.toEqual(told)
+  }
 })
 
 test('everything that the bytes depend on changes the key', () => {
-  const [first, second] = BASE.deleteFiles
+  const [first, second] = DELETES
   if (first === undefined || second === undefined) throw new Error('no delete files')
+  const withDeletes = (...files: FileIdentity[]) => ({
+    ...BASE,
+    deleteFiles: deletesIdentity(files),
+  })
   const others: readonly ShardIdentity[] = [
     BASE,
     { ...BASE, dataFile: { ...BASE.dataFile, path: 'b' } },
     { ...BASE, dataFile: { ...BASE.dataFile, sizeBytes: 101 } },
     { ...BASE, dataFile: { ...BASE.dataFile, recordCount: 11 } },
-    { ...BASE, deleteFiles: [] },
-    { ...BASE, deleteFiles: [first] },
-    { ...BASE, deleteFiles: [first, first] },
-    { ...BASE, deleteFiles: [first, { ...second, sizeBytes: 3 }] },
-    { ...BASE, deleteFiles: [first, { ...second, contentOffset: 4 }] },
-    { ...BASE, deleteFiles: [first, { ...second, contentOffset: 40 }] },
+    withDeletes(),
+    withDeletes(first),
+    withDeletes(first, first),
+    withDeletes(first, { ...second, sizeBytes: 3 }),
+    withDeletes(first, { ...second, contentOffset: 4 }),
+    withDeletes(first, { ...second, contentOffset: 40 }),
     { ...BASE, schemaJson: '{"fields":[1]}' },
     { ...BASE, format: 'ndjson' },
     { ...BASE, compression: 'gzip' },

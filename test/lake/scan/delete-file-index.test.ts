@@ -1,0 +1,60 @@
+import type { DataFile, ManifestEntry, ManifestFile } from '../../../src/core/file/data-file.ts'
+import { DeleteFileIndex } from '../../../src/lake/scan/delete-file-index.ts'
+import type { ManifestCache } from '../../../src/lake/scan/manifest-cache.ts'
+import { dataFileOf } from '../../catalog/catalog-samples.ts'
+
+const DELETES = 500
+
+/** A cache with one manifest, of these entries. */
+function cacheOf(entries: readonly ManifestEntry[]): ManifestCache {
+  const manifest = {
+    entryCount: entries.length,
+    isLive: () => true,
+    entry: (i: number) => entries[i],
+  }
+  return { getManifest: async () => manifest } as unknown as ManifestCache
+}
+
+function deleteOf(i: number, sequenceNumber: bigint, overrides: Partial<DataFile> = {}) {
+  const file = { ...dataFileOf(`file:///d/${i}`), content: 'equality-deletes' as const }
+  const dataFile: DataFile = { ...file, equalityIds: [1], ...overrides }
+  return { status: 'added', dataFile, sequenceNumber } as ManifestEntry
+}
+
+function load(entries: readonly ManifestEntry[], unpartitionedSpecIds = new Set([0])) {
+  const file = { content: 'deletes', addedFilesCount: 1, existingFilesCount: 0 } as ManifestFile
+  return DeleteFileIndex.load([file], { cache: cacheOf(entries), unpartitionedSpecIds })
+}
+
+test('data files of one age share one list, however many there are', async () => {
+  const index = await load(Array.from({ length: DELETES }, (_, i) => deleteOf(i, 9n)))
+  const lists = Array.from({ length: 1_000 }, (_, i) => {
+    return index.findFor(dataFileOf(`file:///f/${i}`), i % 2 === 0 ? 5n : 6n)
+  })
+  expect(new Set(lists).size).toBe(2)
+  expect(lists[0]).toHaveLength(DELETES)
+})
+
+test('equality deletes apply to older files, position deletes from their own age on', async () => {
+  const positions = { content: 'position-deletes' as const }
+  const entries = [
+    deleteOf(1, 5n),
+    deleteOf(2, 7n),
+    deleteOf(3, 5n, positions),
+    deleteOf(4, 7n, positions),
+  ]
+  const index = await load(entries)
+  const foundAt = (sequenceNumber: bigint) =>
+    index
+      .findFor(dataFileOf('file:///f'), sequenceNumber)
+      .map(({ path }) => path.slice(-1))
+      .sort()
+  expect(foundAt(4n)).toEqual(['1', '2', '3', '4'])
+  expect(foundAt(5n)).toEqual(['2', '3', '4'])
+  expect(foundAt(6n)).toEqual(['2', '4'])
+  expect(foundAt(7n)).toEqual(['4'])
+  expect(foundAt(8n)).toEqual([])
+  // Asked again, beside many others.
+  for (let n = 0n; n < 200n; n++) foundAt(n + 100n)
+  expect(foundAt(5n)).toEqual(['2', '3', '4'])
+})
