@@ -26,13 +26,10 @@ export async function inspectFile(
   location: string,
   nullsChecked: NullsChecked = 'by-nobody',
 ): Promise<StagedFile> {
-  const file = await readFooterOf(objects, location)
-  requireOwnName(location, file.ownLocation)
-  try {
-    return describeFile(definition, location, { ...file, nullsChecked })
-  } catch (error) {
-    throw namingFile(error, location)
-  }
+  return describeFile(definition, location, {
+    ...(await readOwnFooter(objects, location)),
+    nullsChecked,
+  })
 }
 
 /** As `inspectFile`, for a file that is committed later: it may be replaced until then. */
@@ -41,14 +38,16 @@ export async function inspectForLater(
   definition: TableDefinition,
   location: string,
 ): Promise<StagedFile> {
+  const file = await readOwnFooter(objects, location)
+  const staged = describeFile(definition, location, { ...file, nullsChecked: 'by-nobody' })
+  const { modifiedAtMs, footerSha256 } = file.identity()
+  return { ...staged, asStaged: { modifiedAtMs, footerSha256 } }
+}
+
+async function readOwnFooter(objects: ObjectStore, location: string): Promise<FooterOfFile> {
   const file = await readFooterOf(objects, location)
-  try {
-    const staged = describeFile(definition, location, { ...file, nullsChecked: 'by-nobody' })
-    const { modifiedAtMs, footerSha256 } = file.identity()
-    return { ...staged, asStaged: { modifiedAtMs, footerSha256 } }
-  } catch (error) {
-    throw namingFile(error, location)
-  }
+  requireOwnName(location, file.ownLocation)
+  return file
 }
 
 /** A file that two tables know by two names would be deleted with one of them. */
@@ -62,7 +61,20 @@ function requireOwnName(location: string, own: string): void {
   )
 }
 
+/** Failures name the file. */
 function describeFile(
+  definition: TableDefinition,
+  location: string,
+  file: FooterOfFile & { readonly nullsChecked: NullsChecked },
+): StagedFile {
+  try {
+    return stagedFile(definition, location, file)
+  } catch (error) {
+    throw namingFile(error, location)
+  }
+}
+
+function stagedFile(
   definition: TableDefinition,
   path: string,
   { footer, fileSizeBytes, nullsChecked }: FooterOfFile & { readonly nullsChecked: NullsChecked },

@@ -43,6 +43,14 @@ test('a file is taken by one name, which a refusal of another tells', async () =
   expect((await must(ask(service, '/v1/tables/a'))).totals.records).toBe(1)
 })
 
+test('nor is another name taken into an open transaction', async () => {
+  const { transaction_id } = await must(post(service, '/v1/transactions/start', {}), 201)
+  const path = `file://${service.dataFolder}/folder/n.parquet`
+  const staged = { transaction_id, files: [{ path }] }
+  const { status, body } = await post(service, '/v1/tables/b/files', staged)
+  expect([status, body.type]).toEqual([403, '/problems/location-not-allowed'])
+})
+
 test('a purge of a table leaves no other without its file', async () => {
   const { status } = await post(service, '/v1/tables/b/files', {
     files: [{ path: (await uploaded()).replace(`${base}/home`, `${base}/real`) }],
