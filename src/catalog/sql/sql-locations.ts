@@ -94,6 +94,7 @@ export async function claimFolders(
   },
   engine: SqlEngine,
 ): Promise<void> {
+  if (folders.length === 0) return
   for (const location of folders) {
     const place = { tableUuid: viewUuid, location }
     if (mayShare) await insertLocation(transaction, place)

@@ -1,5 +1,6 @@
+import { nameKey } from '../../core/table/name-key.ts'
 import type { SqlTransaction } from './engine/sql-engine.ts'
-import { nameKey, namespaceKey } from './rows/sql-keys.ts'
+import { namespaceKey } from './rows/sql-keys.ts'
 
 export interface NameClaim {
   readonly namespace: readonly string[]

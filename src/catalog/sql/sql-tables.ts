@@ -1,5 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import { jointOrigin } from '../../core/event-origin.ts'
+import { nameKey } from '../../core/table/name-key.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { keepsFiles } from '../../core/table-properties.ts'
 import type { NewDeletion } from '../deletion-store.ts'
@@ -26,7 +27,7 @@ import {
 import { type Param, prepared } from './engine/sql-prepared.ts'
 import type { SnapshotRow } from './engine/sql-schema.ts'
 import { DefinitionCache, type TableContext } from './rows/definition-cache.ts'
-import { nameKey, namespaceKey, prefixEnd } from './rows/sql-keys.ts'
+import { namespaceKey, prefixEnd } from './rows/sql-keys.ts'
 import {
   changingColumns,
   logRows,

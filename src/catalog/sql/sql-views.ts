@@ -1,3 +1,4 @@
+import { nameKey } from '../../core/table/name-key.ts'
 import type { MutationOptions } from '../replay-store.ts'
 import type {
   ListViewsQuery,
@@ -16,7 +17,7 @@ import {
   type SqlTransaction,
 } from './engine/sql-engine.ts'
 import type { ViewRow } from './engine/sql-schema.ts'
-import { nameKey, namespaceKey } from './rows/sql-keys.ts'
+import { namespaceKey } from './rows/sql-keys.ts'
 import { nameColumns } from './rows/sql-rows.ts'
 import { decodeExact } from './rows/tagged-json.ts'
 import { claimFolders, releaseFolders } from './sql-locations.ts'
@@ -176,10 +177,8 @@ async function replaceView(
     .returning(['namespace', 'name'])
     .executeTakeFirst()
   if (replaced === undefined) throw new Refusal('version-mismatch')
-  if (folders.length > 0) {
-    const { viewUuid } = state
-    await claimFolders(transaction, { viewUuid, folders, mayShare: false }, context.engine)
-  }
+  const { viewUuid } = state
+  await claimFolders(transaction, { viewUuid, folders, mayShare: false }, context.engine)
   if (replaced.namespace === namespace && replaced.name === name) {
     context.raised.raise(viewEvent('moraine.view.replaced.v1', state))
     return 'replaced'

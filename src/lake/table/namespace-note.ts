@@ -3,6 +3,7 @@ import type { Stores } from '../../catalog/catalog.ts'
 import type { NamespaceRecord } from '../../catalog/namespace-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
+import { nameKey } from '../../core/table/name-key.ts'
 import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import type { Warehouse } from './table-location.ts'
@@ -108,6 +109,7 @@ function isStrings(value: unknown): value is readonly string[] {
 
 /** The same for names that differ in case only, as the catalog compares them. */
 function namespaceKey(levels: readonly string[]): string {
-  const folded = levels.map((level) => Array.from(level, (each) => each.toLowerCase()).join(''))
-  return createHash('sha256').update(JSON.stringify(folded)).digest('hex')
+  return createHash('sha256')
+    .update(JSON.stringify(levels.map(nameKey)))
+    .digest('hex')
 }

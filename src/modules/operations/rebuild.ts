@@ -88,7 +88,7 @@ async function rebuildTable(
   const { snapshots, snapshotLog } = metadata
   return await comeBack(location, { namespace, name }, uuid, {
     isThere: async () => (await deps.catalog.tables.find({ tableUuid: uuid })) !== undefined,
-    // Where it was the catalog had it, which may have been one of Moraine 0.1.
+    // As the catalog had it, which may have been one of Moraine 0.1.
     create: async (asNamed) => {
       const table = { state: { ...state, ...asNamed }, snapshots, snapshotLog, addedPaths }
       const outcome = await deps.catalog.tables.create({ ...table, mayShareLocation: true })

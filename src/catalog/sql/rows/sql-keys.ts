@@ -1,16 +1,9 @@
 import { createHash } from 'node:crypto'
 import { locationKey } from '../../../core/file/location-key.ts'
+import { nameKey } from '../../../core/table/name-key.ts'
 
 const LEVEL_SEPARATOR = '\u001f'
 const CODE_POINT_MAX = 0x10ffff
-
-/**
- * What names are compared by. Code point by code point, so that the key of a prefix is a prefix of
- * the key.
- */
-export function nameKey(name: string): string {
-  return Array.from(name, (character) => character.toLowerCase()).join('')
-}
 
 /** Ordered level by level: 0x1F is below every character of a name. */
 export function namespaceKey(namespace: readonly string[]): string {

@@ -1,10 +1,11 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { nameKey } from '../../../core/table/name-key.ts'
 import type { Operation, Snapshot, SnapshotRef } from '../../../core/table/snapshot.ts'
 import type { TableState } from '../../../core/table/table.ts'
 import type { Isolation, Transaction, TransactionState } from '../../../core/table/transaction.ts'
 import type { SnapshotRow, TableRow, TransactionRow } from '../engine/sql-schema.ts'
 import type { DefinitionCache } from './definition-cache.ts'
-import { nameKey, namespaceKey } from './sql-keys.ts'
+import { namespaceKey } from './sql-keys.ts'
 import { decodeExact, encodeExact } from './tagged-json.ts'
 
 export const SNAPSHOT_COLUMNS = [
