@@ -4,6 +4,8 @@ import { z } from 'zod'
 
 /** A worker does not start with less memory. */
 const ENGINE_MEMORY_BYTES_MIN = 256 * 1024 * 1024
+/** Room for one of the largest bodies beside what is kept for short ones. */
+const BODY_BYTES_MIN = 32 * 1024 * 1024
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
 /** Settings of the service, read once at the start. */
@@ -15,6 +17,8 @@ export interface Config {
   readonly port: number
   /** Connections of clients above it are refused. */
   readonly connectionsMax: number
+  /** Memory for the bodies of all requests together. */
+  readonly bodyBytesMax: number
   /** Names besides `host` under which the service is known, in lower case. */
   readonly allowedHosts: readonly string[]
   /** Origins of other sites whose pages may use the service. */
@@ -127,7 +131,13 @@ function readNetwork(
   read: Read,
 ): Pick<
   Config,
-  'host' | 'port' | 'connectionsMax' | 'allowedHosts' | 'allowedOrigins' | 'publicUrl'
+  | 'host'
+  | 'port'
+  | 'connectionsMax'
+  | 'bodyBytesMax'
+  | 'allowedHosts'
+  | 'allowedOrigins'
+  | 'publicUrl'
 > {
   return {
     host: read('MORAINE_HOST', '127.0.0.1', 'a host name or address', z.string().min(1)),
@@ -137,6 +147,12 @@ function readNetwork(
       '4000',
       'a number of connections from 10 to 100000',
       integer(10, 100_000),
+    ),
+    bodyBytesMax: read(
+      'MORAINE_BODY_MEMORY',
+      '256MB',
+      'a size of at least 32MB, like 256MB or 1GB',
+      ByteSize.pipe(z.int().min(BODY_BYTES_MIN)),
     ),
     allowedHosts: read(
       'MORAINE_ALLOWED_HOSTS',

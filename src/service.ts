@@ -347,6 +347,7 @@ export function startService(
       dialects: dialectsOf(modules),
       sites: sitesOf(config),
       connectionsMax: config.connectionsMax,
+      bodyBytesMax: config.bodyBytesMax,
       answersOnce: { ...ambient, replays: catalog.replays },
       ...overrides.app,
     }

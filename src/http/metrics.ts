@@ -47,6 +47,16 @@ export function counterOf(name: string, help: string, read: () => number): Count
   })
 }
 
+/** Shows what is known elsewhere: `read` returns how much there is now. */
+export function gaugeOf(name: string, help: string, read: () => number): Gauge<string> {
+  return new Gauge({
+    ...{ name, help, registers: [] },
+    collect() {
+      this.set(read())
+    },
+  })
+}
+
 /** The metrics at `/metrics`. Each service of a process has its own. */
 export class Metrics {
   readonly #registry = new Registry()

@@ -23,8 +23,9 @@ export const SERVICE_PROBLEMS = {
     iceberg: { status: 429, type: 'TooManyRequestsException' },
     title: 'Service overloaded',
     meaning:
-      'Too many requests of this kind are waiting already, or the catalog database is busy, out ' +
-      'of reach, or read-only for now.',
+      'Too many requests of this kind are waiting already, the bodies of all requests together ' +
+      'take all memory that they may, or the catalog database is busy, out of reach, or ' +
+      'read-only for now.',
     remedy: 'Wait as long as Retry-After says, then repeat the same request.',
     retry: 'yes',
   },

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
 import pino from 'pino'
 import { ALLOWS_ALL } from '../../src/http/authorizer.ts'
+import { BodyMemory } from '../../src/http/body/body-memory.ts'
 import { AnswerOnce } from '../../src/http/idempotency/answer-once.ts'
 import type { Replays } from '../../src/http/idempotency/replays.ts'
 import { requestLog } from '../../src/http/request-log.ts'
@@ -68,6 +69,7 @@ beforeAll(async () => {
     serveDialects([plainDialect(routes)], {
       ...{ authorizer: ALLOWS_ALL, unasked: () => undefined, once },
       guard: new Guard(LOOPBACK_ONLY),
+      bodyMemory: new BodyMemory(1024),
     }),
   )
   server = createServer(app)

@@ -4,7 +4,9 @@ import { JsonCensus } from '../../formats/json/json-census.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { type BodyLimits, requireWithin } from '../body-limits.ts'
 import { requestInvalid } from '../problem.ts'
+import type { BodyShare } from './body-memory.ts'
 import { foreignKindOf } from './foreign-bytes.ts'
+import { GatheredBytes } from './gathered-bytes.ts'
 import { findJsonFault, SEARCHED_LENGTH_MAX } from './json-fault.ts'
 
 /** Time for the whole body, so that a slow sender does not hold a request open for ever. */
@@ -48,31 +50,39 @@ export function drain(request: IncomingMessage): void {
   request.resume()
 }
 
+export interface BodyReading {
+  readonly limits: BodyLimits
+  /** Held until the caller releases it. */
+  readonly share: BodyShare
+  /** Called before the first byte. */
+  onStart(): void
+}
+
 /**
- * The whole body, if it is within the limits; `onStart` is called before the first byte. Uses
- * listeners, since a stream's iterator costs more than reading most bodies.
+ * The whole body, if it is within the limits and there is memory for it. Uses listeners, since a
+ * stream's iterator costs more than reading most bodies.
  */
 export function readBody(
   request: IncomingMessage,
-  limits: BodyLimits,
-  onStart: () => void = () => undefined,
+  { limits, share, onStart }: BodyReading,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = []
+    const body = new GatheredBytes()
     const census = new JsonCensus()
-    requireWithin(limits, { bytes: Number(request.headers['content-length'] ?? 0), census })
-    let size = 0
+    const announced = Number(request.headers['content-length'] ?? 0)
+    requireWithin(limits, { bytes: announced, census })
+    share.requireRoom(announced)
     const deadline = setTimeout(() => request.destroy(), BODY_MS_MAX)
     const leave = () => {
       clearTimeout(deadline)
       request.off('data', onData).off('end', onEnd).off('error', onFailure).off('close', onFailure)
     }
     const onData = (chunk: Uint8Array) => {
-      size += chunk.length
-      chunks.push(chunk)
       census.take(chunk)
       try {
-        requireWithin(limits, { bytes: size, census })
+        requireWithin(limits, { bytes: body.size + chunk.length, census })
+        share.take(chunk.length)
+        body.add(chunk)
       } catch (error) {
         leave()
         request.pause()
@@ -81,7 +91,7 @@ export function readBody(
     }
     const onEnd = () => {
       leave()
-      resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, size))
+      resolve(body.joined())
     }
     const onFailure = (error?: Error) => {
       leave()

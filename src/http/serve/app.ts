@@ -4,10 +4,11 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import helmet from 'helmet'
 import type { Logger } from 'pino'
 import { ALLOWS_ALL, type Authorizer } from '../authorizer.ts'
+import { BodyMemory } from '../body/body-memory.ts'
 import type { Dialect } from '../dialect.ts'
 import { DOCS_STYLE_HASH } from '../docs-style.ts'
 import { AnswerOnce, type AnswerOnceOptions } from '../idempotency/answer-once.ts'
-import type { Metrics } from '../metrics.ts'
+import { gaugeOf, type Meter, type Metrics } from '../metrics.ts'
 import { requestLog } from '../request-log.ts'
 import type { Route } from '../route.ts'
 import { Guard, LOOPBACK_ONLY, type SiteOptions } from './guards.ts'
@@ -15,6 +16,7 @@ import { routeOf, serveDialects } from './pipeline.ts'
 
 /** nginx's code: the client disconnected before the end of the response. */
 const CLIENT_GONE = 499
+const BODY_BYTES_MAX = 256 * 1024 * 1024
 
 export interface AppOptions {
   /** One of them gets every path that no other has. */
@@ -23,6 +25,8 @@ export interface AppOptions {
   readonly answersOnce: AnswerOnceOptions
   readonly metrics: Metrics
   readonly log: Logger
+  /** Bytes of all request bodies in memory together; 256 MiB if absent. */
+  readonly bodyBytesMax?: number
   /** If absent, the service is known by addresses and as `localhost`. */
   readonly sites?: SiteOptions
   /** If absent, everything is allowed. */
@@ -40,10 +44,13 @@ export function createApp({
   answersOnce,
   metrics,
   log,
+  bodyBytesMax = BODY_BYTES_MAX,
   sites = LOOPBACK_ONLY,
   authorizer = ALLOWS_ALL,
   isPermissionEnforced = false,
 }: AppOptions): express.Express {
+  const bodyMemory = new BodyMemory(bodyBytesMax)
+  metrics.register([bodyMeter(bodyMemory)])
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -56,11 +63,17 @@ export function createApp({
     serveDialects(dialects, {
       guard: new Guard(sites),
       authorizer,
+      bodyMemory,
       unasked: isPermissionEnforced ? refuseUnasked : logUnasked,
       once: new AnswerOnce(answersOnce),
     }),
   )
   return app
+}
+
+function bodyMeter(memory: BodyMemory): Meter {
+  const help = 'Bytes of request bodies in memory.'
+  return gaugeOf('moraine_request_body_bytes', help, () => memory.heldBytes)
 }
 
 function refuseUnasked({ operationId }: Route): never {

@@ -5,6 +5,7 @@ import type { EventOrigin } from '../../core/event-origin.ts'
 import { type AnswerKeeper, KEEPS_NOTHING } from '../../core/replay.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { ANONYMOUS, type Authorizer } from '../authorizer.ts'
+import { type BodyMemory, SHORT_BODY_BYTES } from '../body/body-memory.ts'
 import { isWaitingToSend, letSend, sentWhenRead } from '../body/continue.ts'
 import { bodyChunks, drain, readBody } from '../body/json-body.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
@@ -24,12 +25,12 @@ import { type Match, PathMatcher } from './path-matcher.ts'
 /** Shared, since making an error for each response would cost more than many responses. */
 const CLOSED = new Error('the response is closed')
 const NO_BODY = new Uint8Array()
-const LONG_BODY_BYTES = 64 * 1024
 
 /** Checks between a request and its handler. */
 export interface Gate {
   readonly guard: Guard
   readonly authorizer: Authorizer
+  readonly bodyMemory: BodyMemory
   /** Called if a route has responded without calling `authorize` although it should have. */
   unasked(route: Route, request: IncomingMessage): void
   /** For requests with an `Idempotency-Key`. */
@@ -117,15 +118,25 @@ async function answer(arrived: Omit<Arrival, 'permissions'>, gate: Gate): Promis
   return isUpload ? answerUpload(arrival, gate) : answerRead(arrival, gate)
 }
 
+/** The body takes memory until the answer is known. */
 async function answerRead(arrival: Arrival, gate: Gate): Promise<Reply> {
   const { request, response, match, face } = arrival
-  const { bodies } = face.dialect
-  const isRead = bodies.isRead(match.route, request)
-  const limits = bodyLimitsOf(match.route)
-  const bytes = isRead ? await readBody(request, limits, () => letSend(request, response)) : NO_BODY
+  if (!face.dialect.bodies.isRead(match.route, request)) return answerBytes(arrival, gate, NO_BODY)
+  const share = gate.bodyMemory.share()
+  try {
+    const limits = bodyLimitsOf(match.route)
+    const onStart = () => letSend(request, response)
+    return await answerBytes(arrival, gate, await readBody(request, { limits, share, onStart }))
+  } finally {
+    share.release()
+  }
+}
+
+async function answerBytes(arrival: Arrival, gate: Gate, bytes: Uint8Array): Promise<Reply> {
+  const { request, match, face } = arrival
   const key = keyFor(arrival)
-  const body = () => (isRead ? bodies.parse(bytes, match.route) : undefined)
-  const isLong = bytes.length > LONG_BODY_BYTES
+  const body = () => (bytes === NO_BODY ? undefined : face.dialect.bodies.parse(bytes, match.route))
+  const isLong = bytes.length > SHORT_BODY_BYTES
   const work = async (keeper: AnswerKeeper): Promise<Reply> => {
     // Others get a turn before it is parsed, and before it is used.
     if (isLong) await nextTurn()
