@@ -124,6 +124,35 @@ export const CORE: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/core/schema/schema-change.ts',
+    tests: ['test/core/schema/schema-evolution.test.ts'],
+    edits: [
+      [
+        'if (field.required && field.initialDefault',
+        'if (parent === undefined && field.required && field.initialDefault',
+      ],
+      ['if (field.required && field.initialDefault === undefined)', 'if (false)'],
+      [`parent !== undefined && parent.field.type.kind !== 'struct'`, 'false'],
+      ['return id !== field.id && folded', 'return folded'],
+      ['folded.has(foldName(name))', 'folded.has(name)'],
+      ['for (const { id } of allFields({ fields: [field] }))', 'for (const { id } of [field])'],
+      ['if (bound.sources.has(id))', 'if (false)'],
+      ['  draft.withdrawAlias(draft.siblingsOf(target.parent), field.name)\n', ''],
+      ['[...(draft.aliasesById.get(field.id) ?? []), field.name]', '[field.name]'],
+      ['if (field.required === !nullable) return', ''],
+      [
+        'draft.replace({ ...target.field, writeDefault })',
+        'draft.replace({ ...target.field, initialDefault: writeDefault, writeDefault })',
+      ],
+      [
+        '(reference.name === undefined) === (reference.id === undefined)',
+        'reference.name === reference.id',
+      ],
+      ['  if (isInKey) throw', '  if (false) throw'],
+      [`if (parent === undefined || parent.type.kind === 'struct') return`, 'return'],
+    ],
+  },
+  {
     file: 'src/core/schema/schema-reconciliation.ts',
     tests: RECONCILIATION,
     edits: [

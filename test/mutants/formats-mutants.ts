@@ -41,6 +41,41 @@ export const FORMATS: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/formats/parquet/schema/schema-match.ts',
+    tests: ['test/formats/parquet/schema/schema-match.test.ts'],
+    edits: [
+      [
+        '    this.#checkMissing(table, found)',
+        `    if (table.path === '') this.#checkMissing(table, found)`,
+      ],
+      [
+        'if (found.has(id) || !required || (initialDefault ?? null) !== null)',
+        'if (found.has(id) || !required)',
+      ],
+      ['if (found.has(id) || !required ||', 'if (found.has(id) ||'],
+      ['if (found.has(field.id)) {', 'if (false) {'],
+      [
+        'table.required && !column.required && !isNeverNull(this.#footer, column)',
+        'table.required && !column.required && false',
+      ],
+      ['&& !isNeverNull(this.#footer, column)', ''],
+      [
+        '{ id: type.keyId, required: false, type: type.key }',
+        '{ id: type.keyId, required: true, type: type.key }',
+      ],
+      ['required: type.elementRequired,', 'required: false,'],
+      ['required: type.valueRequired,', 'required: false,'],
+      ['this.#hasFieldIds && column.fieldId !== table.id', 'false'],
+      ['!isNested(type) && isReadableAs(leafType, type)', '!isNested(type)'],
+      ['resolution.isNameMissing || isUnread', 'isUnread'],
+      ['const PROBLEMS_MAX = 100', 'const PROBLEMS_MAX = 3'],
+      [
+        '[...withDescendants(column)].some((field) => field.fieldId',
+        '[column].some((field) => field.fieldId',
+      ],
+    ],
+  },
+  {
     file: 'src/formats/manifest/partition-summary.ts',
     tests: SUMMARY,
     edits: [

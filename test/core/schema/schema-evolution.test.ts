@@ -246,12 +246,19 @@ describe('evolveSchema', () => {
     const { aliasesById } = evolve([{ op: 'aliases', name: 'price', aliases: ['x', 'y'] }])
     expect(aliasesById).toEqual(new Map([[3, ['x', 'y']]]))
     expect(evolve([{ op: 'aliases', name: 'price', aliases: [] }]).aliasesById.size).toBe(0)
+    const own = evolve([{ op: 'aliases', name: 'price', aliases: ['PRICE'] }])
+    expect(own.aliasesById.get(3)).toEqual(['PRICE'])
   })
 
   const n = { name: 'n', type: 'int' }
   test.each<[SchemaChange, string, string]>([
     [{ op: 'add', column: { ...n, name: 'DAY' } }, 'DAY', 'two of this name'],
     [{ op: 'add', column: { ...n, nullable: false } }, 'n', 'needs a default'],
+    [
+      { op: 'add', column: { ...n, nullable: false }, parent: { name: 'address' } },
+      'address.n',
+      'needs a default',
+    ],
     [{ op: 'add', column: { ...n, default: 'x' } }, 'n', 'default'],
     [{ op: 'add', column: { ...n, name: '' } }, '', 'empty'],
     [{ op: 'add', column: { ...n, aliases: ['day'] } }, 'n', 'alias'],
@@ -287,10 +294,26 @@ describe('evolveSchema', () => {
     expect(() => evolve([change])).toThrow(refusedColumn(column, rule))
   })
 
+  test('an alias is refused that is the name of another column in other letters', () => {
+    const changes: SchemaChange[] = [
+      { op: 'rename', name: 'day', to: 'DAY' },
+      { op: 'aliases', name: 'price', aliases: ['day'] },
+    ]
+    expect(() => evolve(changes)).toThrow(refusedColumn('price', 'another column'))
+  })
+
   test('an unknown type is refused as such', () => {
     expect(() => evolve([{ op: 'widen', name: 'day', type: 'thing' }])).toThrow(
       expect.objectContaining({ code: 'column-type-unknown' }) as Error,
     )
+  })
+
+  test('a member of a struct that is new with it may be required: no row has the struct', () => {
+    const type = { type: 'struct', fields: [{ name: 'zip', type: 'string', required: true }] }
+    const added = evolve([{ op: 'add', column: { name: 'home', type } }])
+    expect(findFieldByName(added.schema, 'home.zip')?.required).toBe(true)
+    const required: SchemaChange = { op: 'add', column: { name: 'home', type, nullable: false } }
+    expect(() => evolve([required])).toThrow(refusedColumn('home', 'needs a default'))
   })
 
   test('the last column cannot be dropped, nor the last member of a struct', () => {

@@ -74,6 +74,23 @@ describe('reconcileSchema', () => {
     expect(() => evolve(reconcile(rekeyed))).toThrow(refusedColumn('scores.key', 'keys'))
   })
 
+  test('a new required member without a default is refused: old rows would have nothing', () => {
+    const columns = COLUMNS.with(3, {
+      name: 'address',
+      type: {
+        type: 'struct',
+        fields: [
+          { name: 'zip', type: 'string' },
+          { name: 'city', type: 'string' },
+          { name: 'street', type: 'string', required: true },
+        ],
+      },
+    })
+    expect(() => evolve(reconcile(columns))).toThrow(
+      refusedColumn('address.street', 'needs a default'),
+    )
+  })
+
   test('an id that is unknown or given twice is refused', () => {
     expect(() => reconcile([...COLUMNS, { id: 42, name: 'x', type: 'int' }])).toThrow(
       refusedColumn('x', 'id 42'),

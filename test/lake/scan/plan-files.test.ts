@@ -7,7 +7,7 @@ import { commitRemoval, startTransaction } from '../../../src/lake/commit/transa
 import { createTable, readTable, type TableReading } from '../../../src/modules/tables/tables.ts'
 import { refusal } from '../../refusal.ts'
 import { commitDeletes } from '../commit/commit-deletes.ts'
-import { append, Lake, liveNames, nameOf } from '../lake.ts'
+import { append, Lake, nameOf } from '../lake.ts'
 import { openWorkshop, SHARED_DATA, START_MS, type Workshop } from '../workshop.ts'
 
 const testWithShared = existsSync(SHARED_DATA) ? test : test.skip
@@ -221,6 +221,12 @@ describe('delete files of other writers', () => {
     const paths = [`${shop.dataFolder}/pos.parquet`]
     const attempt = stageRemoval(shop.deps, { table: 't', transactionId, paths })
     expect((await refusal(attempt)).code).toBe('file-not-in-table')
-    expect(await liveNames(shop, 't')).toEqual(['a', 'b'])
+    const withData = [`${shop.dataFolder}/a.parquet`, ...paths]
+    for (const removedPaths of [paths, withData]) {
+      const change = { removedPaths, truncate: false }
+      const { code, facts } = await refusal(commitRemoval(shop.deps, { table: 't', change }))
+      expect([code, facts['missing']]).toEqual(['file-not-in-table', 1])
+    }
+    expect(await deletesByFile()).toEqual({ a: ['pos'], b: ['pos'] })
   })
 })

@@ -211,6 +211,46 @@ test('a struct is known to be there when one of its columns has no null', async 
   expect(await problems(file(5, 1), STRUCT_TABLE(true))).toEqual(['s: null-in-required-column'])
 })
 
+test('a required member that the file lacks is named, unless it has a default', async () => {
+  const member = (extra: Partial<Field>): Type => ({
+    kind: 'struct',
+    fields: [column(2, 'x', int), column(3, 'y', int, { required: true, ...extra })],
+  })
+  const inside = (type: Type): Schema[] => [
+    schemaOf(column(1, 'a', type)),
+    schemaOf(column(1, 'a', { kind: 'list', elementId: 4, elementRequired: false, element: type })),
+    schemaOf(
+      column(1, 'a', {
+        ...{ kind: 'map', keyId: 5, key: int, valueId: 4, valueRequired: false, value: type },
+      }),
+    ),
+  ]
+  const child = (name: string): SampleNode => ({ name, children: [X] })
+  const files: SampleNode[] = [
+    child('a'),
+    {
+      ...{ name: 'a', logical: LOGICAL.list },
+      children: [{ name: 'list', repetition: 'repeated', children: [child('element')] }],
+    },
+    {
+      ...{ name: 'a', logical: LOGICAL.map },
+      children: [
+        {
+          ...{ name: 'key_value', repetition: 'repeated' },
+          children: [{ ...X, name: 'key', repetition: 'required' }, child('value')],
+        },
+      ],
+    },
+  ]
+  const paths = ['a.y', 'a.element.y', 'a.value.y']
+  for (const [i, file] of files.entries()) {
+    const strict = inside(member({}))[i] as Schema
+    expect(await problems({ columns: [file] }, strict)).toEqual([`${paths[i]}: missing-column`])
+    const mild = inside(member({ initialDefault: 0 }))[i] as Schema
+    expect((await match({ columns: [file] }, mild)).fieldIds).toContain(2)
+  }
+})
+
 const LIST_TABLE = schemaOf(
   column(1, 'l', { kind: 'list', elementId: 2, elementRequired: false, element: int }),
 )
@@ -277,6 +317,37 @@ test('a map is matched by key and value', async () => {
   }
   const columns = [{ name: 'm', logical: LOGICAL.map, children: [entry] }]
   expect(await match({ columns }, table)).toMatchObject({ fieldIds: [2, 3], hasFieldIds: false })
+})
+
+test('elements and values that are required may not be null in the file', async () => {
+  const withRows = (column: SampleNode, chunks: SampleChunk[]): SampleFile => ({
+    columns: [column],
+    rowGroups: [{ rows: 5, chunks }],
+  })
+  const list = (elementRequired: boolean) =>
+    schemaOf(column(1, 'l', { kind: 'list', elementId: 2, elementRequired, element: int }))
+  const ofList = withRows(listColumn('element'), [{}])
+  expect(await problems(ofList, list(true))).toEqual(['l.element: null-in-required-column'])
+  expect(await match(ofList, list(false))).toMatchObject({ fieldIds: [2] })
+  const map = (valueRequired: boolean) => {
+    const inside = { keyId: 2, key: string, valueId: 3, valueRequired, value: int }
+    return schemaOf(column(1, 'm', { kind: 'map', ...inside }))
+  }
+  const entry: SampleNode = {
+    ...{ name: 'key_value', repetition: 'repeated' },
+    children: [
+      { ...B, name: 'key' },
+      { ...A, name: 'value' },
+    ],
+  }
+  const ofMap = withRows({ name: 'm', logical: LOGICAL.map, children: [entry] }, [{}, {}])
+  expect(await problems(ofMap, map(true))).toEqual(['m.value: null-in-required-column'])
+  expect(await match(ofMap, map(false))).toMatchObject({ fieldIds: [2, 3] })
+})
+
+test('ids that only members have are field ids, too', async () => {
+  const file: SampleFile = { columns: [{ name: 's', children: [{ ...X, fieldId: 2 }] }] }
+  expect(await problems(file, STRUCT_TABLE(false))).toEqual(['s: field-ids'])
 })
 
 testWithShared('every real file fits the table that is inferred from it', async () => {
