@@ -107,7 +107,7 @@ test('nor any piece of a dump that failed', async () => {
   expect(await stored()).toEqual([])
 })
 
-test('what a finished dump has stays, however old, and so does a folder that is in use', async () => {
+test('what a finished dump has stays, however old, and so does a folder in use', async () => {
   const csv = await shop.make('t')
   await shop.make('t', { format: 'ndjson' })
   await shop.dumps.settle()
