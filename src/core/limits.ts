@@ -10,9 +10,9 @@ export const TRANSACTION_LIFETIME_SECONDS_DEFAULT = 3600
 export const TRANSACTION_RETENTION_MS = 7 * 24 * 3600 * 1000
 /** How long an expired lease is kept, in which it can be renewed; clocks may differ by as much. */
 export const LEASE_RETENTION_MS = 24 * 3600 * 1000
-/** Number of lost races after which a commit gives up with `commit-conflict`. */
+/** Number of lost races after which a commit of Iceberg REST is a `commit-conflict`. */
 export const COMMIT_ATTEMPTS_MAX = 20
-/** How long an append is attempted again when commits of other processes come first. */
+/** How long a change is attempted again when those of other processes come first. */
 export const RACE_MS_MAX = 30_000
 /** Largest number of transactions that share one snapshot. */
 export const COMMIT_BATCH_MAX = 64

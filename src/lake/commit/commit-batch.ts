@@ -11,7 +11,7 @@ import { deleteQuietly } from '../snapshot/orphans.ts'
 import { type PreparedSnapshot, writeSnapshot } from '../snapshot/snapshot-writer.ts'
 import { SpareManifests } from '../snapshot/spare-manifests.ts'
 import type { CommitServices } from './commit-dependencies.ts'
-import { type BatchOutcome, onlyAppends, type PendingTransaction } from './commit-queue.ts'
+import type { BatchOutcome, PendingTransaction } from './commit-queue.ts'
 import { thoseAdding } from './deleted-files.ts'
 import { withNames } from './name-mapping-update.ts'
 import { LostRace, onNewest } from './on-newest.ts'
@@ -65,7 +65,7 @@ export async function commitBatch(
     }
   }
   try {
-    return await onNewest(deps, attempt, { turn, isAppend: batch.every(onlyAppends) })
+    return await onNewest(deps, attempt, { turn })
   } finally {
     await spares.close()
   }

@@ -92,7 +92,8 @@ export class CommitQueue {
   }
 
   /**
-   * Any other change of these tables, in their turn among the commits; `overloaded` as `commit`.
+   * Any other change of these tables or views, by UUID, in turn among the commits; `overloaded` as
+   * `commit`.
    */
   inTurns<T>(tableUuids: readonly string[], work: (turn: SharedTurn) => Promise<T>): Promise<T> {
     const ordered = inOrder(tableUuids)
@@ -209,9 +210,13 @@ export class CommitQueue {
 
   #refuseWhenFull(tableUuid: string): void {
     if ((this.#waiting.get(tableUuid) ?? 0) < COMMIT_QUEUE_MAX) return
-    throw new CatalogError('overloaded', 'too many commits wait for this table: try again soon', {
-      facts: { tableUuid, waitingMax: COMMIT_QUEUE_MAX, retryAfterSeconds: 1 },
-    })
+    throw new CatalogError(
+      'overloaded',
+      'too many changes wait for this table or view: try again soon',
+      {
+        facts: { tableUuid, waitingMax: COMMIT_QUEUE_MAX, retryAfterSeconds: 1 },
+      },
+    )
   }
 
   #count(tableUuid: string, difference: number): void {

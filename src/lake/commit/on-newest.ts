@@ -14,6 +14,8 @@ export class LostRace {
   }
 }
 
+/** However long they take, since the later ones have a turn. */
+const ATTEMPTS_MIN = 3
 /** Longest pause between two attempts. */
 const PAUSE_MS_MAX = 100
 
@@ -21,17 +23,18 @@ export interface RaceOptions {
   /** Taken after a lost race, so that no other process comes first again. */
   readonly turn?: SharedTurn | undefined
   /**
-   * Holds on whatever state the table has, so that losing a race is no conflict: attempted for
-   * `raceMsMax`, then `overloaded`.
+   * Whether the last of `COMMIT_ATTEMPTS_MAX` lost races is a `commit-conflict`: clients of Iceberg
+   * take it for what it is in a commit, and read and try again.
    */
-  readonly isAppend?: boolean
+  readonly isConflict?: boolean
   readonly raceMsMax?: number
 }
 
 /**
  * Attempts a change until it does not lose the race. Each attempt must read the newest state
- * itself. After a lost race it takes the table's turn among all processes; without one, the pauses
- * in between grow and are jittered. After `COMMIT_ATTEMPTS_MAX` attempts it is a `commit-conflict`.
+ * itself, and refuse what does not hold on it any more: so losing a race is no conflict. After one
+ * it takes the turn among all processes; without it, the pauses in between grow and are jittered.
+ * After `raceMsMax`, and three attempts, it is `overloaded`.
  */
 export async function onNewest<T>(
   {
@@ -42,7 +45,7 @@ export async function onNewest<T>(
     readonly meter: Pick<CommitMeter, 'commitRetried'>
   },
   attempt: () => Promise<T | LostRace>,
-  { turn, isAppend = false, raceMsMax = RACE_MS_MAX }: RaceOptions = {},
+  { turn, isConflict = false, raceMsMax = RACE_MS_MAX }: RaceOptions = {},
 ): Promise<T> {
   const giveUpAtMs = performance.now() + raceMsMax
   for (let attempts = 1; ; attempts++) {
@@ -50,8 +53,8 @@ export async function onNewest<T>(
     if (!(result instanceof LostRace)) return result
     meter.commitRetried()
     const facts = { ...result.facts, attempts }
-    if (isAppend && performance.now() >= giveUpAtMs) throw lostTooLong(facts)
-    if (!isAppend && attempts === COMMIT_ATTEMPTS_MAX) throw lostTooOften(facts)
+    if (isConflict && attempts === COMMIT_ATTEMPTS_MAX) throw lostTooOften(facts)
+    if (attempts >= ATTEMPTS_MIN && performance.now() >= giveUpAtMs) throw lostTooLong(facts)
     if (await turn?.afterLostRace()) continue
     await ambient.sleep(ambient.random() * Math.min(2 ** attempts, PAUSE_MS_MAX))
   }
@@ -64,6 +67,6 @@ function lostTooOften(facts: ErrorFacts): CatalogError {
 }
 
 function lostTooLong(facts: ErrorFacts): CatalogError {
-  const detail = 'Commits of other processes kept coming first; nothing was committed: try again'
+  const detail = 'Changes of other processes kept coming first; nothing was changed: try again'
   return new CatalogError('overloaded', detail, { facts: { ...facts, retryAfterSeconds: 1 } })
 }

@@ -157,7 +157,7 @@ function commitInTurn(
       for (const table of tables) deps.publisher.committed(table)
       return changes.map(({ base, change }) => committedState(tables, base) ?? change.state)
     }
-    return onNewest(deps, attempt, { turn })
+    return onNewest(deps, attempt, { turn, isConflict: true })
   })
 }
 

@@ -105,6 +105,7 @@ export async function replaceRestView(
       return metadata === base ? undefined : { metadata }
     },
     options: ({ viewUuid }) => keeper.withEffect(viewAnswer(viewUuid)),
+    isConflict: true,
   })
   if (!isChanged) await keeper.withoutEffect(viewAnswer(state.viewUuid))
   return state

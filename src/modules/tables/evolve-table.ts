@@ -33,7 +33,7 @@ export interface EvolveRequest {
 /**
  * Changes the schema, and rewrites the data files if the new types require it, in one commit. Does
  * nothing if nothing differs. Files added by commits in between are rewritten, too; throws
- * `commit-conflict` if other processes keep committing first.
+ * `overloaded` if other processes keep committing first.
  */
 export async function evolveTable(
   deps: RewriteDependencies & CommitDependencies,

@@ -72,7 +72,7 @@ const RefsAnswer = z
   .meta({ id: 'Refs', example: { refs: [EXAMPLE_REF] } })
 
 const FOUND = ['table-not-found', 'name-invalid', 'snapshot-not-found'] as const
-const CHANGING = ['update-invalid', 'commit-conflict', 'commit-state-unknown'] as const
+const CHANGING = ['update-invalid', 'commit-state-unknown'] as const
 
 const list = (deps: Stores<'tables'>) =>
   defineRoute(

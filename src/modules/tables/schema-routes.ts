@@ -58,7 +58,6 @@ const evolve = {
     'schema-change-invalid',
     'schema-change-rewrites-files',
     'column-type-unknown',
-    'commit-conflict',
     'commit-state-unknown',
     ...CONVERSION_PROBLEMS,
   ],

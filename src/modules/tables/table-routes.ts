@@ -169,7 +169,7 @@ const describe = (deps: CommitDependencies) =>
         'null removes.',
       body: DescribeTableRequest,
       answers: [{ status: 200, description: 'The table as it is now.', shape: TableAnswer }],
-      problems: ['table-not-found', 'name-invalid', 'commit-conflict', 'commit-state-unknown'],
+      problems: ['table-not-found', 'name-invalid', 'commit-state-unknown'],
       curl:
         'curl -X POST $MORAINE/v1/tables/aviation.flights/metadata ' +
         `-H 'Content-Type: application/json' -d '{"steward":"ops@example.org"}'`,
@@ -240,7 +240,6 @@ const rename = (deps: RenameDependencies & Stores<'namespaces'>) =>
         'namespace-not-found',
         'name-invalid',
         'table-already-exists',
-        'commit-conflict',
         'commit-state-unknown',
       ],
       curl:
@@ -285,7 +284,6 @@ const rollback = (deps: CommitDependencies) =>
         'snapshot-not-found',
         'as-at-invalid',
         'as-at-before-first-snapshot',
-        'commit-conflict',
         'commit-state-unknown',
       ],
       curl:

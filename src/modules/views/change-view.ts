@@ -22,7 +22,10 @@ import { deleteOldViewMetadata } from './old-view-metadata.ts'
 
 /** Everything that creating and changing a view uses. */
 export type ViewDependencies = Stores<'views' | 'tables' | 'locations' | 'leases'> &
-  Pick<LakeServices, 'objects' | 'ambient' | 'log' | 'meter' | 'warehouse'>
+  Pick<LakeServices, 'commits' | 'objects' | 'ambient' | 'log' | 'meter' | 'warehouse'>
+
+/** Everything that creating a view uses. */
+export type NewViewDependencies = Omit<ViewDependencies, 'commits' | 'meter'>
 
 /** The view as the request names it (for messages), and how to find it. */
 export interface WantedView {
@@ -52,7 +55,7 @@ export function viewNotFound({ shown }: WantedView): ProblemError {
 
 /** Adds a view, after its metadata file. Throws `view-already-exists` if the name is taken. */
 export async function addView(
-  deps: Omit<ViewDependencies, 'meter'>,
+  deps: NewViewDependencies,
   view: NamespacedName & { readonly metadata: ViewMetadata; readonly metadataLocation?: string },
   options: (added: ViewState) => MutationOptions,
 ): Promise<ViewState> {
@@ -91,8 +94,8 @@ export interface ChangedView {
 }
 
 /**
- * Changes a view, and returns it. `change` is called again if another change comes first, so that
- * it always applies to the newest state.
+ * Changes a view, in its turn among the changes of all processes, and returns it. `change` is
+ * called again if another change comes first, so that it always applies to the newest state.
  */
 export async function changeView(
   deps: ViewDependencies,
@@ -100,13 +103,16 @@ export async function changeView(
   {
     change,
     options,
+    isConflict = false,
   }: {
     change(state: ViewState, metadata: ViewMetadata): ChangedView | undefined
     /** Options of the mutation to the next state. */
     options(next: ViewState): MutationOptions
+    /** Whether lost races are a conflict, as `onNewest` takes it. */
+    readonly isConflict?: boolean
   },
 ): Promise<{ readonly state: ViewState; readonly isChanged: boolean }> {
-  return onNewest(deps, async () => {
+  const attempt = async () => {
     const state = await getView(deps, wanted)
     const base = parseViewMetadata(state.metadata)
     const changed = change(state, base)
@@ -116,7 +122,9 @@ export async function changeView(
     const replacement = { state, metadata, name, folders }
     const replaced = await tryReplace(deps, replacement, options)
     return replaced === undefined ? new LostRace() : { state: replaced, isChanged: true }
-  })
+  }
+  const { viewUuid } = await getView(deps, wanted)
+  return deps.commits.inTurns([viewUuid], (turn) => onNewest(deps, attempt, { turn, isConflict }))
 }
 
 interface ViewReplacement {

@@ -19,7 +19,7 @@ import {
 } from '../../http/route.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
 import { RenameRequest } from '../tables/table-shapes.ts'
-import type { ViewDependencies } from './change-view.ts'
+import type { NewViewDependencies, ViewDependencies } from './change-view.ts'
 import { viewNameToJson, viewToJson } from './view-response.ts'
 import {
   CreateViewRequest,
@@ -54,7 +54,7 @@ const CHANGING = [
 const STORING = ['storage-full', 'commit-state-unknown'] as const
 const ViewPosition = z.tuple([z.string().min(1)])
 
-const create = (deps: Omit<ViewDependencies, 'meter'>) =>
+const create = (deps: NewViewDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -152,7 +152,7 @@ const replace = (deps: ViewDependencies) =>
       body: ReplaceViewRequest,
       bodyMax: LARGE_BODY,
       answers: [{ status: 200, description: 'The view as it is now.', shape: ViewAnswer }],
-      problems: ['view-not-found', 'commit-conflict', ...CHANGING, ...STORING],
+      problems: ['view-not-found', ...CHANGING, ...STORING],
       curl:
         `curl -X PUT $MORAINE/v1/views/aviation.late_flights -H 'Content-Type: application/json' ` +
         `-d '{"queries":[{"dialect":"duckdb","sql":"SELECT * FROM flights WHERE delay > 30"}]}'`,
@@ -182,7 +182,6 @@ const rename = (deps: ViewDependencies & Stores<'namespaces'>) =>
         'namespace-not-found',
         'name-invalid',
         'view-already-exists',
-        'commit-conflict',
         'commit-state-unknown',
       ],
       curl:

@@ -19,6 +19,7 @@ import {
   changeView,
   dropViewOf,
   getView,
+  type NewViewDependencies,
   refuseTakenViewName,
   type ViewDependencies,
   viewNameTaken,
@@ -63,7 +64,7 @@ export interface CreateViewRequest extends ReplaceViewRequest {
 
 /** Creates a view whose name follows the rules of `/v1`. Throws `view-already-exists`. */
 export async function createView(
-  deps: Omit<ViewDependencies, 'meter'>,
+  deps: NewViewDependencies,
   request: CreateViewRequest,
   keep: Keep<ViewReading> = () => ({}),
 ): Promise<ViewReading> {

@@ -1,76 +1,34 @@
-import { link, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { link, readdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { readConfig } from '../../../src/config.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, describeTable, readTable } from '../../../src/modules/tables/tables.ts'
-import type { ObjectStore } from '../../../src/objects/object-store.ts'
-import { openPlatform, type Platform } from '../../../src/service.ts'
 import { startPgBouncer, whyNoPgBouncer } from '../../catalog/pgbouncer.ts'
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
 import { Lake } from '../lake.ts'
+import { type Replica, Replicas } from '../replicas.ts'
 
 const CLIENTS = 4
-const WRITES = new Set(['putIfAbsent', 'delete'])
 
 let lake: Lake
+let replicas: Replicas
 let home: string
 let template: string
 let links = 0
-const open: { close(): Promise<unknown> }[] = []
 
 beforeAll(async () => {
   lake = await Lake.open()
 })
 afterAll(() => lake.close())
 beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), 'moraine-replicas-'))
+  replicas = await Replicas.open()
+  home = replicas.home
   template = await lake.write(`${home}/lake/f.parquet`, 'SELECT range AS n FROM range(10)')
 })
-afterEach(async () => {
-  for (const it of open.splice(0).reverse()) await it.close()
-  await rm(home, { recursive: true, force: true })
-})
+afterEach(() => replicas.close())
 
-/** A store whose writes take as much longer as those of a bucket so far away. */
-function farStore(objects: ObjectStore, delayMs: number, writes: string[]): ObjectStore {
-  return new Proxy(objects, {
-    get(store, name) {
-      const method: unknown = Reflect.get(store, name)
-      if (typeof method !== 'function') return method
-      if (!WRITES.has(String(name))) return method.bind(store)
-      return async (...args: unknown[]) => {
-        if (name === 'putIfAbsent') writes.push(String(args[0]))
-        await sleep(delayMs)
-        return method.apply(store, args)
-      }
-    },
-  })
-}
-
-interface Replica {
-  readonly deps: Platform
-  /** Locations of the files that it wrote, metadata of tables left out. */
-  readonly writes: string[]
-}
-
-/** A process of its own in all but name: its own connections, caches and queue. */
-async function openReplica(catalog: string, delayMs: number): Promise<Replica> {
-  const writes: string[] = []
-  const config = readConfig({
-    MORAINE_ALLOWED_LOCATIONS: `${home}/lake`,
-    MORAINE_CATALOG: catalog,
-    MORAINE_HOME: join(home, `home-${open.length}`),
-    MORAINE_WAREHOUSE: `file://${home}/warehouse`,
-  })
-  const wrapObjects = (objects: ObjectStore) => farStore(objects, delayMs, writes)
-  const deps = await openPlatform(config, { wrapObjects, inThreads: false })
-  open.push(deps)
-  return { deps, writes }
-}
+const openReplica = (catalog: string, delayMs: number) => replicas.add(catalog, delayMs)
 
 async function newFile(): Promise<string> {
   const path = `${home}/lake/f-${links++}.parquet`
@@ -79,8 +37,8 @@ async function newFile(): Promise<string> {
 }
 
 /** Appends by clients that never rest, until so many are acknowledged; counts by replica. */
-async function appendTogether(replicas: readonly Replica[], total: number): Promise<number[]> {
-  const acknowledged = replicas.map(() => 0)
+async function appendTogether(all: readonly Replica[], total: number): Promise<number[]> {
+  const acknowledged = all.map(() => 0)
   let sum = 0
   const client = async ({ deps }: Replica, replica: number) => {
     while (sum < total) {
@@ -89,7 +47,7 @@ async function appendTogether(replicas: readonly Replica[], total: number): Prom
       sum++
     }
   }
-  const clients = Array.from({ length: CLIENTS }, () => replicas.map(client))
+  const clients = Array.from({ length: CLIENTS }, () => all.map(client))
   await Promise.all(clients.flat())
   return acknowledged
 }
@@ -100,11 +58,11 @@ async function filesIn({ deps }: Replica): Promise<number> {
 
 /** None is refused, none is lost, and each replica has half of its fair share or more. */
 async function expectFair(catalog: string, delaysMs: readonly number[]): Promise<void> {
-  const replicas: Replica[] = []
-  for (const delayMs of delaysMs) replicas.push(await openReplica(catalog, delayMs))
-  const [first] = replicas as [Replica]
+  const all: Replica[] = []
+  for (const delayMs of delaysMs) all.push(await openReplica(catalog, delayMs))
+  const [first] = all as [Replica]
   await createTable(first.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
-  const acknowledged = await appendTogether(replicas, 50 * replicas.length)
+  const acknowledged = await appendTogether(all, 50 * all.length)
   expect(await filesIn(first)).toBe(acknowledged.reduce((sum, count) => sum + count))
   expect(Math.min(...acknowledged)).toBeGreaterThanOrEqual(25)
 }
@@ -188,26 +146,26 @@ function describePostgres(): void {
 
   test('a replica that is stopped in its turn holds nobody up for long', async () => {
     const catalog = await server.newDatabase()
-    const replicas = [await openReplica(catalog, 2), await openReplica(catalog, 2)]
-    const [one] = replicas as [Replica]
+    const all = [await openReplica(catalog, 2), await openReplica(catalog, 2)]
+    const [one] = all as [Replica]
     const state = await createTable(one.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
     const names = [`commit ${state.definition.tableUuid}`]
     const stopped = await openReplica(catalog, 2)
     await stopped.deps.catalog.turns.take({ names, waitMsMax: 1_000 })
     const beganAtMs = performance.now()
-    await appendTogether(replicas, 100)
+    await appendTogether(all, 100)
     expect(performance.now() - beganAtMs).toBeLessThan(20_000)
   })
 
   test('turns whose connections are ended lose nothing, and are had again', async () => {
     const catalog = await server.newDatabase()
-    const replicas = [await openReplica(catalog, 5), await openReplica(catalog, 5)]
-    const [one] = replicas as [Replica, Replica]
+    const all = [await openReplica(catalog, 5), await openReplica(catalog, 5)]
+    const [one] = all as [Replica, Replica]
     await createTable(one.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
     const admin = new pg.Client({ connectionString: catalog })
     await admin.connect()
     let isOver = false
-    const appending = appendTogether(replicas, 200).finally(() => {
+    const appending = appendTogether(all, 200).finally(() => {
       isOver = true
     })
     while (!isOver) {
@@ -228,7 +186,7 @@ function describePostgres(): void {
   bouncerTest(`behind PgBouncer in transaction mode${noBouncer ?? ''}`, async () => {
     const url = await server.newDatabase()
     const bouncer = await startPgBouncer(url, { serverConnections: 8 })
-    open.push({ close: () => bouncer.stop() })
+    replicas.closeFirst({ close: () => bouncer.stop() })
     await expectFair(bouncer.url, [2, 30])
   })
 
@@ -237,11 +195,11 @@ function describePostgres(): void {
     async () => {
       const url = await server.newDatabase()
       const bouncer = await startPgBouncer(url, { serverConnections: 2 })
-      open.push({ close: () => bouncer.stop() })
-      const replicas = [await openReplica(bouncer.url, 2), await openReplica(bouncer.url, 10)]
-      const [one] = replicas as [Replica]
+      replicas.closeFirst({ close: () => bouncer.stop() })
+      const all = [await openReplica(bouncer.url, 2), await openReplica(bouncer.url, 10)]
+      const [one] = all as [Replica]
       await createTable(one.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
-      const acknowledged = await appendTogether(replicas, 60)
+      const acknowledged = await appendTogether(all, 60)
       expect(await filesIn(one)).toBe(acknowledged.reduce((sum, count) => sum + count))
     },
   )

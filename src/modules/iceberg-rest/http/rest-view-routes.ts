@@ -154,7 +154,7 @@ function movingRoutes(deps: RestViewDependencies): readonly Route[] {
         summary: 'Rename a view',
         body: RenameRequest,
         answers: [{ status: 204, description: 'Renamed.' }],
-        problems: [...MAKING_PROBLEMS, 'view-not-found', 'commit-conflict'],
+        problems: [...MAKING_PROBLEMS, 'view-not-found'],
       },
       async ({ body, keeper, authorize }) => {
         await renameView(deps, body, { keeper, authorize })
