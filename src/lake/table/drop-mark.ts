@@ -24,13 +24,21 @@ export function isDropMark(file: string): boolean {
 
 /**
  * Marks the table as dropped among its files, so that a catalog rebuilt from files does not revive
- * it. A failure is logged.
+ * it; not one that is back, since whoever registers it removes the mark at once, and perhaps first.
+ * A failure is logged.
  */
-export async function markDropped({ objects, log }: Marking, marked: Marked): Promise<void> {
+export async function markDropped(
+  deps: Marking,
+  marked: Marked,
+  isBack: () => Promise<boolean>,
+): Promise<void> {
   const note = new TextEncoder().encode(JSON.stringify({ [UUID_KEY]: marked.tableUuid }))
-  await objects
-    .putIfAbsent(markOf(marked), note)
-    .catch((err: unknown) => log.warn({ err, ...marked }, 'a dropped table could not be marked'))
+  try {
+    await deps.objects.putIfAbsent(markOf(marked), note)
+    if (await isBack()) await forgetDrop(deps, marked)
+  } catch (err) {
+    deps.log.warn({ err, ...marked }, 'a dropped table could not be marked')
+  }
 }
 
 /** Removes the marks of a table that is registered again. A failure is logged. */

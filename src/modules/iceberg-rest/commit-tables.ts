@@ -19,7 +19,7 @@ import { findAmongAll } from '../../lake/publish/table-history.ts'
 import { makeTableFolders, requireFreeLocation } from '../../lake/table/table-location.ts'
 import { createByCommit } from './create-by-commit.ts'
 import { NO_CONTENT, tableAnswer } from './kept-answer.ts'
-import { getRestTable, tableDoesNotExist } from './load-table.ts'
+import { getRestTable } from './load-table.ts'
 import { requireUnused } from './removed-definitions.ts'
 import {
   type CommitTableRequest,
@@ -51,19 +51,12 @@ export async function commitTable(
 ): Promise<TableState> {
   const request = { ...parseCommitTableRequest(json), name: requireRestName(name) }
   await authorizeCommit(authorize, [request])
-  return onNewest(deps, async () => {
-    const state = await deps.catalog.tables.find(name)
-    if (state === undefined && isCreation(request)) {
-      return (await createByCommit(deps, request, keeper)) ?? new LostRace()
-    }
-    if (state === undefined) throw tableDoesNotExist(name)
-    const { tableUuid } = state.definition
-    const answer = tableAnswer(tableUuid)
-    const work = { requests: [request], tableUuids: [tableUuid] }
-    const [committed] = await commitInTurn(deps, work, [keeper, answer])
-    if (committed === undefined) throw new Error('a commit ended without a table')
-    return committed
-  })
+  if (isCreation(request)) return createUnlessThere(deps, request, keeper)
+  const { tableUuid } = (await getRestTable(deps, name)).definition
+  const work = { requests: [request], tableUuids: [tableUuid] }
+  const [committed] = await commitInTurn(deps, work, [keeper, tableAnswer(tableUuid)])
+  if (committed === undefined) throw new Error('a commit ended without a table')
+  return committed
 }
 
 /** Commits to all tables or none (Iceberg REST specification, `CommitTransactionRequest`). */
@@ -81,10 +74,9 @@ export async function commitTransactionOfTables(
   )
   await authorizeCommit(authorize, requests)
   const [only, ...others] = requests
-  const isLone = only !== undefined && others.length === 0
-  if (isLone && isCreation(only) && (await deps.catalog.tables.find(only.name)) === undefined) {
-    const created = await createByCommit(deps, only, asEmpty(keeper))
-    if (created !== undefined) return
+  if (only !== undefined && others.length === 0 && isCreation(only)) {
+    await createUnlessThere(deps, only, asEmpty(keeper))
+    return
   }
   const states = await mapBounded(requests, TABLES_AT_ONCE, ({ name }) => getRestTable(deps, name))
   const tableUuids = states.map(({ definition }) => definition.tableUuid)
@@ -107,6 +99,20 @@ async function authorizeCommit(
 
 function isCreation({ requirements }: TableRequest): boolean {
   return requirements.some(({ type }) => type === 'assert-create')
+}
+
+/** Throws `commit-conflict` if there is a table of that name. */
+function createUnlessThere(
+  deps: RestServices,
+  request: TableRequest,
+  keeper: AnswerKeeper,
+): Promise<TableState> {
+  const attempt = async () => {
+    const existing = await deps.catalog.tables.find(request.name)
+    if (existing !== undefined) checkRequirements(request.requirements, existing)
+    return (await createByCommit(deps, request, keeper)) ?? new LostRace()
+  }
+  return onNewest(deps, attempt, { isConflict: true })
 }
 
 function asEmpty(keeper: AnswerKeeper): AnswerKeeper {

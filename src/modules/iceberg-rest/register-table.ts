@@ -1,4 +1,5 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
@@ -11,7 +12,7 @@ import type { LakeServices } from '../../lake/lake.ts'
 import { forgetDrop } from '../../lake/table/drop-mark.ts'
 import { makeTableFolders } from '../../lake/table/table-location.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
-import { dropTable } from '../tables/drop-table.ts'
+import { markTableDropped } from '../tables/drop-table.ts'
 import { nameTaken, refuseTakenName } from './create-table.ts'
 import { metadataFileAnswer, tableAnswer } from './kept-answer.ts'
 import { getRestTable, type LoadedTable, loadTable, tableDoesNotExist } from './load-table.ts'
@@ -52,9 +53,9 @@ export async function registerTable(
   const tableUuid = metadata.definition.tableUuid.toLowerCase()
   const uuids = before === undefined ? [tableUuid] : [tableUuid, before.definition.tableUuid]
   const state = await deps.commits.inTurns(uuids, (turn) =>
-    before === undefined
-      ? addImported(deps, importAt(0), keeper)
-      : replaceByImported(deps, { name, importAt, turn }, keeper),
+    overwrite
+      ? replaceByImported(deps, { name, importAt, turn }, keeper)
+      : addImported(deps, importAt(0), keeper),
   )
   await forgetDrop(deps, state.definition)
   const loaded = await loadTable(deps, state, 'all')
@@ -69,14 +70,21 @@ async function addImported(
 ): Promise<TableState> {
   const table = await importing
   const { tableUuid } = table.state.definition
-  const options = keeper.withEffect(tableAnswer(tableUuid))
-  const outcome = await pastDeletions(deps, (rewritten) =>
-    deps.catalog.tables.create({ ...table, rewritten }, options),
-  )
-  requireCreated(outcome, table)
+  requireCreated(await create(deps, table, keeper.withEffect(tableAnswer(tableUuid))), table)
   return table.state
 }
 
+function create(
+  deps: Stores<'tables'> & Pick<LakeServices, 'objects'>,
+  table: NewTable,
+  options: MutationOptions,
+): Promise<'created' | 'already-exists' | 'view-exists'> {
+  return pastDeletions(deps, (rewritten) =>
+    deps.catalog.tables.create({ ...table, rewritten }, options),
+  )
+}
+
+/** Adds the table, or puts it in the place of whichever has its name at that moment. */
 async function replaceByImported(
   deps: Stores<'tables'> & Pick<LakeServices, 'ambient' | 'meter' | 'objects'>,
   {
@@ -92,15 +100,21 @@ async function replaceByImported(
 ): Promise<TableState> {
   const attempt = async () => {
     const before = await deps.catalog.tables.find(name)
-    if (before === undefined) return addImported(deps, importAt(0), keeper)
-    const table = await importAt(before.version + 1)
+    const table = await importAt(before === undefined ? 0 : before.version + 1)
     const { tableUuid } = table.state.definition
+    const options = keeper.withEffect(tableAnswer(tableUuid))
+    if (before === undefined) {
+      const outcome = await create(deps, table, options)
+      const isTaken = outcome === 'already-exists' && (await deps.catalog.tables.find(name))
+      if (isTaken) return new LostRace()
+      requireCreated(outcome, table)
+      return table.state
+    }
     const replacement = {
       table,
       tableUuid: before.definition.tableUuid,
       expectedVersion: before.version,
     }
-    const options = keeper.withEffect(tableAnswer(tableUuid))
     const outcome = await pastDeletions(deps, (rewritten) =>
       deps.catalog.tables.replace({ ...replacement, table: { ...table, rewritten } }, options),
     )
@@ -126,23 +140,31 @@ function requireCreated(
   )
 }
 
-/** Removes the table from the catalog, and returns where its metadata is. All files stay. */
+/**
+ * Removes the table from the catalog, and returns where its metadata is, that of its very last
+ * version: whoever registers it again loses nothing. All files stay.
+ */
 export async function unregisterTable(
   deps: RestServices,
   name: NamespacedName,
   keeper: AnswerKeeper,
 ): Promise<LoadedTable> {
   const { tableUuid } = (await getRestTable(deps, name)).definition
-  return deps.commits.inTurns([tableUuid], async (turn) => {
-    const loaded = await loadTable(deps, await getRestTable(deps, name), 'all')
-    if (loaded === undefined) throw tableDoesNotExist(name)
-    const options = keeper.withEffect(metadataFileAnswer(loaded.metadataLocation))
-    await dropTable(deps, loaded.state.definition.tableUuid, {
-      ...{ purge: false, keep: () => options },
-      turn,
-    })
-    return loaded
+  const unregistered = await deps.commits.inTurns([tableUuid], (turn) => {
+    const attempt = async () => {
+      const loaded = await loadTable(deps, await getRestTable(deps, name), 'all')
+      if (loaded === undefined) throw tableDoesNotExist(name)
+      const { definition, version } = loaded.state
+      const expected = { tableUuid: definition.tableUuid, expectedVersion: version }
+      const options = keeper.withEffect(metadataFileAnswer(loaded.metadataLocation))
+      const outcome = await deps.catalog.tables.drop(expected, options)
+      if (outcome === 'not-found') throw tableDoesNotExist(name)
+      return outcome === 'dropped' ? loaded : new LostRace()
+    }
+    return onNewest(deps, attempt, { turn })
   })
+  await markTableDropped(deps, unregistered.state.definition)
+  return unregistered
 }
 
 /** The result of an earlier unregistration. */

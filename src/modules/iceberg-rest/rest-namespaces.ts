@@ -77,7 +77,7 @@ export async function updateNamespace(
   })
   const change = { levels, updates, removals: removed }
   const { before } = await namespaces.changeProperties(deps, change, ({ properties }) =>
-    keeper.withEffect({ status: 200, value: answer(properties) }),
+    keeper.withEffect({ status: 200, value: answer(properties), isProvisional: true }),
   )
   return answer(before)
 }

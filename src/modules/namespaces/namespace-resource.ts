@@ -149,7 +149,8 @@ const change = (deps: Stores<'namespaces'>) =>
         )
       const changed = await changeProperties(deps, { levels, updates, removals }, (now) => {
         const value = described({ levels, properties: after(now.properties) })
-        return keeper.withEffect({ status: 200, value, from: { namespace: levels } })
+        const from = { namespace: levels }
+        return keeper.withEffect({ status: 200, value, from, isProvisional: true })
       })
       return jsonReply(described({ levels, properties: changed.after }))
     },

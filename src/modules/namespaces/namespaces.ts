@@ -45,7 +45,10 @@ export async function getNamespace(
   return found
 }
 
-/** Sets `updates`, then removes `removals`. */
+/**
+ * Sets `updates`, then removes `removals`. What `keep` is given may change in between: only the
+ * result is what the change came upon.
+ */
 export async function changeProperties(
   deps: NamespacesOnly,
   change: NamespacePropertiesChange,

@@ -1,5 +1,6 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { Keep } from '../../core/replay.ts'
-import type { TableState } from '../../core/table/table.ts'
+import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import type { SharedTurn } from '../../lake/commit/shared-turns.ts'
 import { Purge, type PurgeDependencies, type PurgeReport } from '../../lake/deletion/purge.ts'
@@ -28,23 +29,26 @@ export async function dropTable(
   {
     purge: when,
     keep = () => ({}),
-    turn,
-  }: {
-    readonly purge: PurgeChoice
-    readonly keep?: Keep<DropReport>
-    /** The caller's, if it has the table's turn already. */
-    readonly turn?: SharedTurn
-  },
+  }: { readonly purge: PurgeChoice; readonly keep?: Keep<DropReport> },
 ): Promise<DropReport> {
   const { tableUuid } = (await getTable(deps.catalog, table)).definition
   const purge = when === false ? undefined : new Purge(deps, when === 'now' ? 'now' : 'after-grace')
-  const drop = (inTurn: SharedTurn) => dropNewest(deps, tableUuid, { purge, keep, turn: inTurn })
-  const state = await (turn ? drop(turn) : deps.commits.inTurns([tableUuid], drop))
-  await markDropped(deps, state.definition)
+  const state = await deps.commits.inTurns([tableUuid], (turn) =>
+    dropNewest(deps, tableUuid, { purge, keep, turn }),
+  )
+  await markTableDropped(deps, state.definition)
   if (when === 'now') {
     for (const namer of deps.fileNamers?.() ?? []) await namer.forget(tableUuid)
   }
   return { state, ...(purge === undefined ? NOTHING : await purge.finish(state)) }
+}
+
+export function markTableDropped(
+  deps: Stores<'tables'> & Pick<DropDependencies, 'log' | 'objects'>,
+  { tableUuid, location }: Pick<TableDefinition, 'tableUuid' | 'location'>,
+): Promise<void> {
+  const isBack = async () => (await deps.catalog.tables.find({ tableUuid })) !== undefined
+  return markDropped(deps, { tableUuid, location }, isBack)
 }
 
 /** Drops the newest version; files of a commit that comes in between are collected, too. */

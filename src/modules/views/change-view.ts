@@ -230,7 +230,8 @@ export async function dropViewOf(
   const outcome = await deps.catalog.views.drop(viewUuid, options)
   if (outcome === 'dropped') {
     const { location } = parseViewMetadata(metadata)
-    await markDropped(deps, { tableUuid: viewUuid, location })
+    const isBack = async () => (await deps.catalog.views.find({ viewUuid })) !== undefined
+    await markDropped(deps, { tableUuid: viewUuid, location }, isBack)
   }
   return outcome
 }

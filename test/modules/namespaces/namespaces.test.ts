@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
+import { rest } from '../iceberg-rest/http/rest-client.ts'
 
 const NAMESPACES = '/v1/namespaces'
 const COLUMNS = { columns: [{ name: 'n', type: 'long' }] }
@@ -88,4 +90,30 @@ test('lists come in pages', async () => {
     namespaces: [{ name: 'p.c', levels: ['p', 'c'] }],
     next_page_token: null,
   })
+})
+
+test('a repeated change is told what the first was, also when another came between', async () => {
+  await must(post(service, NAMESPACES, { name: 'raced', properties: { old: '1' } }), 201)
+  const { namespaces } = service.deps.catalog
+  const { updateProperties } = namespaces
+  const another = (removals: string[], updates: Record<string, string>) => {
+    namespaces.updateProperties = async (...change) => {
+      namespaces.updateProperties = updateProperties
+      await updateProperties({ levels: ['raced'], updates, removals })
+      return updateProperties(...change)
+    }
+  }
+  const headers = { 'Idempotency-Key': randomUUID() }
+  const json = { properties: { mine: '1' } }
+  const change = () => ask(service, `${NAMESPACES}/raced`, { method: 'PATCH', json, headers })
+  another(['old'], { theirs: '1' })
+  const changed = await must(change())
+  expect(changed.properties).toEqual({ mine: '1', theirs: '1' })
+  expect(await must(change())).toEqual(changed)
+  const removals = { json: { removals: ['theirs'] }, headers: { 'Idempotency-Key': randomUUID() } }
+  const remove = () => rest(service, '/namespaces/raced/properties', removals)
+  another(['theirs'], {})
+  const removed = await must(remove())
+  expect(removed).toEqual({ updated: [], removed: [], missing: ['theirs'] })
+  expect(await must(remove())).toEqual(removed)
 })
