@@ -25,6 +25,8 @@ const WRONG_VALUES: readonly unknown[] = [
 ]
 const LONG_DIGITS = '9'.repeat(19)
 const HUGE_DIGITS = '9'.repeat(4_000)
+/** Parsing takes longest with as many. */
+const NAMES_OF_EACH = 100
 /** Stands for text that JSON.stringify would not write. */
 const HOLE = '"\u2060hole"'
 
@@ -82,6 +84,8 @@ function* largeVariants(route: Route, example: unknown, path: Path): Generator<H
   }
   const members = () => withText(example, path, manyMembers(valuesMax, length))
   yield hostileBody(`${shown(path)} has many members`, members)
+  const names = () => withText(example, path, manyNames(valuesMax, length))
+  yield hostileBody(`${shown(path)} has many objects, each with names of its own`, names)
 }
 
 function* longAndDeep(route: Route, example: unknown, path: Path): Generator<HostileBody> {
@@ -169,4 +173,14 @@ function many(item: string, valuesMax: number, lengthMax: number): string {
 function manyMembers(valuesMax: number, lengthMax: number): string {
   const count = Math.min(valuesMax - 200, Math.floor(lengthMax / 12))
   return `{${Array.from({ length: count }, (_, i) => `"m${i}":1`).join(',')}}`
+}
+
+/** Each name in each object makes the parser a class of objects. */
+function manyNames(valuesMax: number, lengthMax: number): string {
+  const count = Math.floor(Math.min(valuesMax - 200, lengthMax / 14) / NAMES_OF_EACH)
+  const objectOf = (_: unknown, number: number) => {
+    const names = Array.from({ length: NAMES_OF_EACH }, (_name, i) => `"n${number}_${i}":1`)
+    return `{${names.join(',')}}`
+  }
+  return `[${Array.from({ length: count }, objectOf).join(',')}]`
 }

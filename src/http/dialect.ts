@@ -47,8 +47,8 @@ export interface BodyRules {
    * Whether the route reads a JSON body of this request. Throws if it refuses the media type.
    */
   isRead(route: Route, request: IncomingMessage): boolean
-  /** The body as the handler gets it. Throws if it does not fit the route. */
-  parse(bytes: Uint8Array, route: Route): unknown
+  /** The body as the handler gets it, from its JSON. Throws if it does not fit the route. */
+  read(json: unknown, route: Route): unknown
 }
 
 export interface ErrorModel {

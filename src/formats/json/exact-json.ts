@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 export interface JsonLimits {
   /** Size of the text in UTF-8. */
   readonly bytesMax?: number
-  /** Nesting of arrays and objects. */
+  /** Nesting of arrays and objects; infinite if the caller has checked it. */
   readonly depthMax?: number
 }
 
@@ -20,6 +20,16 @@ const MARKER = `\u007f${randomBytes(9).toString('base64url')}`
 const MARKER_START = MARKER.charCodeAt(0)
 const BACKSLASH = 0x5c
 const LONG_RUN = /\d{16}/
+/**
+ * A long integer outside strings: neither part of a float, nor a key, nor invalid as a number but
+ * valid as a string. An attempt begins only where a run of digits does, and looks at no more than
+ * the digits that it allows and the spaces after them, so any text takes linear time.
+ */
+const LONG_INTEGER = new RegExp(
+  `(?<![\\d.eE+-])-?[1-9]\\d{${LONG_DIGITS - 1},${DIGITS_MAX - 1}}(?![\\d.eE]|[ \\t\\r\\n]*:)`,
+  'g',
+)
+const REPLACEMENT = `"${MARKER}$&"`
 const MARKED_INTEGER = new RegExp(`"${MARKER}(-?\\d+)"`, 'g')
 
 /**
@@ -28,10 +38,15 @@ const MARKED_INTEGER = new RegExp(`"${MARKER}(-?\\d+)"`, 'g')
  */
 export function parseExactJson(text: string, limits: JsonLimits = {}): unknown {
   const { bytesMax = BYTES_MAX, depthMax = DEPTH_MAX } = limits
-  if (Buffer.byteLength(text) > bytesMax) {
+  // A character has at most three bytes.
+  if (text.length * 3 > bytesMax && Buffer.byteLength(text) > bytesMax) {
     throw new SyntaxError(`JSON of more than ${bytesMax} bytes`)
   }
-  return restoreIntegers(parseMarked(markLongIntegers(text), text), depthMax)
+  const marked = markLongIntegers(text)
+  const value = parseMarked(marked, text)
+  // Looking at every value takes half as long as parsing.
+  const isAsParsed = marked === text && depthMax === Number.POSITIVE_INFINITY
+  return isAsParsed ? value : restoreIntegers(value, depthMax)
 }
 
 /** `JSON.stringify`, except that a bigint is written as a bare integer. */
@@ -75,7 +90,10 @@ function parseMarked(marked: string, text: string): unknown {
   }
 }
 
-/** Turns every long integer outside strings into a string that starts with the marker. */
+/**
+ * Turns every long integer outside strings into a string that starts with the marker; returns the
+ * very text if it has none.
+ */
 function markLongIntegers(text: string): string {
   if (!LONG_RUN.test(text)) return text
   const pieces: string[] = []
@@ -84,9 +102,11 @@ function markLongIntegers(text: string): string {
   while (position < text.length) {
     const quote = indexOfQuote(text, position)
     if (quote - position >= LONG_DIGITS) {
-      for (const { start, end } of longIntegers(text, position, quote)) {
-        pieces.push(text.slice(copied, start), '"', MARKER, text.slice(start, end), '"')
-        copied = end
+      const gap = text.slice(position, quote)
+      const marked = gap.replace(LONG_INTEGER, REPLACEMENT)
+      if (marked.length !== gap.length) {
+        pieces.push(text.slice(copied, position), marked)
+        copied = quote
       }
     }
     position = endOfString(text, quote)
@@ -102,10 +122,10 @@ function indexOfQuote(text: string, from: number): number {
 }
 
 /**
- * The position just after the string that opens at `quote`. A quote after an odd number of
- * backslashes is part of the string.
+ * The position just after the string that opens at `quote`, beyond the text if it has no end. A
+ * quote after an odd number of backslashes is part of the string.
  */
-function endOfString(text: string, quote: number): number {
+export function endOfString(text: string, quote: number): number {
   let end = quote
   do {
     end = indexOfQuote(text, end + 1)
@@ -117,37 +137,6 @@ function backslashesBefore(text: string, position: number): number {
   let start = position
   while (text.charCodeAt(start - 1) === BACKSLASH) start--
   return position - start
-}
-
-interface Span {
-  readonly start: number
-  readonly end: number
-}
-
-function* longIntegers(text: string, from: number, to: number): Generator<Span> {
-  // Greedy runs of digits without look-ahead take linear time, whatever the text.
-  const runs = /\d{16,}/g
-  const gap = text.slice(from, to)
-  for (let run = runs.exec(gap); run !== null; run = runs.exec(gap)) {
-    const digits = from + run.index
-    const end = digits + run[0].length
-    const start = text[digits - 1] === '-' ? digits - 1 : digits
-    if (isInteger(text, { digits, start, end })) yield { start, end }
-  }
-}
-
-/** Neither part of a float, nor invalid as a number but valid as a string. */
-function isInteger(text: string, { digits, start, end }: Span & { digits: number }): boolean {
-  if (text[digits] === '0' || end - digits > DIGITS_MAX) return false
-  if (start > 0 && '.eE+-'.includes(text.charAt(start - 1))) return false
-  if (end < text.length && '.eE'.includes(text.charAt(end))) return false
-  return !isKey(text, end)
-}
-
-function isKey(text: string, end: number): boolean {
-  let next = end
-  while (next < text.length && ' \t\r\n'.includes(text.charAt(next))) next++
-  return text[next] === ':'
 }
 
 function restoreIntegers(value: unknown, depthLeft: number): unknown {

@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http'
+import { Turns } from '../../core/turns.ts'
 import { parseExactJson } from '../../formats/json/exact-json.ts'
 import { JsonCensus } from '../../formats/json/json-census.ts'
+import { JsonPieces } from '../../formats/json/json-pieces.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { type BodyLimits, requireWithin } from '../body-limits.ts'
-import { requestInvalid } from '../problem.ts'
 import type { BodyShare } from './body-memory.ts'
 import { foreignKindOf } from './foreign-bytes.ts'
 import { GatheredBytes } from './gathered-bytes.ts'
 import { findJsonFault, SEARCHED_LENGTH_MAX } from './json-fault.ts'
+import { storableSteps } from './storable-text.ts'
 
 /** Time for the whole body, so that a slow sender does not hold a request open for ever. */
 const BODY_MS_MAX = 120_000
@@ -16,12 +18,28 @@ const BODY_MS_MAX = 120_000
  */
 const DRAIN_BYTES_MAX = 64 * 1024 * 1024
 
-/** JSON with exact 64-bit integers, from bytes within the limits; `undefined` if there are none. */
-export function parseJsonBody(bytes: Uint8Array, { bytesMax, depthMax }: BodyLimits): unknown {
+/**
+ * JSON with exact 64-bit integers, from bytes that `readBody` found within the limits; `undefined`
+ * if there are none.
+ */
+export function parseJsonBody(bytes: Uint8Array): unknown {
   if (bytes.length === 0) return undefined
   const text = decodeUtf8(bytes)
-  const value = parseJson(text, { bytesMax, depthMax })
-  if (text.includes('\\u')) refuseUnstorableText(value)
+  const value = withFault(text, () => parseExactJson(text, { depthMax: Number.POSITIVE_INFINITY }))
+  if (text.includes('\\u')) for (const _step of storableSteps(value));
+  return value
+}
+
+/** Does the same with a long body, and lets others have turns. */
+export async function parseLongJsonBody(bytes: Uint8Array): Promise<unknown> {
+  const turns = new Turns()
+  await turns.take()
+  const text = decodeUtf8(bytes)
+  await turns.take()
+  const pieces = withFault(text, () => new JsonPieces(text))
+  while (withFault(text, () => pieces.readPiece())) await turns.take()
+  const { value } = pieces
+  if (text.includes('\\u')) for (const _step of storableSteps(value)) await turns.take()
   return value
 }
 
@@ -114,12 +132,10 @@ function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
-function parseJson(
-  text: string,
-  { bytesMax, depthMax }: { readonly bytesMax: number; readonly depthMax: number },
-): unknown {
+/** Tells where the text stops being JSON, if `parse` finds that it does. */
+function withFault<T>(text: string, parse: () => T): T {
   try {
-    return parseExactJson(text, { bytesMax, depthMax })
+    return parse()
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause
     const fault = findJsonFault(text)
@@ -137,22 +153,4 @@ function withoutPlace({ length }: string): string {
   return length > SEARCHED_LENGTH_MAX
     ? `not JSON, at some place after its first ${SEARCHED_LENGTH_MAX} characters`
     : 'not JSON that can be read'
-}
-
-const UNSTORABLE = /\0|\p{Surrogate}/u
-
-/** Refuses NUL and unpaired surrogates, which no database column and no file can hold. */
-function refuseUnstorableText(value: unknown, path = 'body'): void {
-  if (typeof value === 'string') refuseUnstorable(value, path)
-  if (typeof value !== 'object' || value === null) return
-  for (const [key, member] of Object.entries(value)) {
-    refuseUnstorable(key, path)
-    refuseUnstorableText(member, `${path}.${key}`)
-  }
-}
-
-function refuseUnstorable(text: string, path: string): void {
-  if (!UNSTORABLE.test(text)) return
-  const message = 'contains a NUL character or an unpaired surrogate'
-  throw requestInvalid([{ path, message }])
 }

@@ -7,7 +7,7 @@ import { ProblemError } from '../../problem/problems.ts'
 import { ANONYMOUS, type Authorizer } from '../authorizer.ts'
 import { type BodyMemory, SHORT_BODY_BYTES } from '../body/body-memory.ts'
 import { isWaitingToSend, letSend, sentWhenRead } from '../body/continue.ts'
-import { bodyChunks, drain, readBody } from '../body/json-body.ts'
+import { bodyChunks, drain, parseJsonBody, parseLongJsonBody, readBody } from '../body/json-body.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
 import type { Dialect } from '../dialect.ts'
 import type { AnswerOnce } from '../idempotency/answer-once.ts'
@@ -133,16 +133,12 @@ async function answerRead(arrival: Arrival, gate: Gate): Promise<Reply> {
 }
 
 async function answerBytes(arrival: Arrival, gate: Gate, bytes: Uint8Array): Promise<Reply> {
-  const { request, match, face } = arrival
+  const { request } = arrival
   const key = keyFor(arrival)
-  const body = () => (bytes === NO_BODY ? undefined : face.dialect.bodies.parse(bytes, match.route))
-  const isLong = bytes.length > SHORT_BODY_BYTES
+  const body = bytes === NO_BODY ? () => undefined : () => readJson(bytes, arrival)
   const work = async (keeper: AnswerKeeper): Promise<Reply> => {
-    // Others get a turn before it is parsed, and before it is used.
-    if (isLong) await nextTurn()
-    const parsed = body()
-    if (isLong) await nextTurn()
-    return handle(arrival, gate, { keeper, body: parsed })
+    const read = body()
+    return handle(arrival, gate, { keeper, body: read instanceof Promise ? await read : read })
   }
   if (key === undefined) return work(keyless(arrival))
   return gate.once.answer({
@@ -150,6 +146,21 @@ async function answerBytes(arrival: Arrival, gate: Gate, bytes: Uint8Array): Pro
     keyed: { ...key, requestHash: requestHash(request, bytes) },
     work,
   })
+}
+
+/** Others get turns while a long body is parsed, and before and after it is checked. */
+function readJson(bytes: Uint8Array, { face, match: { route } }: Arrival): unknown {
+  const { bodies } = face.dialect
+  if (bytes.length <= SHORT_BODY_BYTES) return bodies.read(parseJsonBody(bytes), route)
+  return readLongJson(bytes, (json) => bodies.read(json, route))
+}
+
+async function readLongJson(bytes: Uint8Array, read: (json: unknown) => unknown): Promise<unknown> {
+  const json = await parseLongJsonBody(bytes)
+  await nextTurn()
+  const body = read(json)
+  await nextTurn()
+  return body
 }
 
 async function answerUpload(arrival: Arrival, gate: Gate): Promise<Reply> {
@@ -196,10 +207,10 @@ function onceOf(arrival: Arrival, body: () => unknown) {
     request,
     origin: originOf(arrival),
     refusal: (error: unknown) => refusalOf(face.dialect, request, error),
-    rebuild: (from: KeptFacts, first: Reply): Promise<Reply> => {
+    rebuild: async (from: KeptFacts, first: Reply): Promise<Reply> => {
       const rebuild = match.route.rebuild ?? face.dialect.rebuild
       if (rebuild === undefined) throw new Error(`${match.pattern} cannot rebuild its response`)
-      return rebuild(from, { first, body: body(), param: match.param })
+      return rebuild(from, { first, body: await body(), param: match.param })
     },
   }
 }

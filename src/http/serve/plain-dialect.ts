@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { PROBLEMS, ProblemError } from '../../problem/problems.ts'
-import { hasBody, parseJsonBody } from '../body/json-body.ts'
+import { hasBody } from '../body/json-body.ts'
 import { requireMediaType } from '../body/media-type.ts'
 import type { Dialect } from '../dialect.ts'
 import { ANY_TEXT_KEY_DOC, anyTextKey } from '../idempotency/keyed-request.ts'
 import { noSuchRoute, Problem, problemReply, requestInvalid, zodErrors } from '../problem.ts'
 import { parseQuery } from '../query.ts'
 import { PROBLEM_MEDIA_TYPE } from '../reply.ts'
-import { bodyLimitsOf, type Route } from '../route.ts'
+import type { Route } from '../route.ts'
 import { plainMessage } from '../shape-messages.ts'
 
 const NO_PARAMETERS = z.strictObject({})
@@ -28,7 +28,7 @@ export function plainDialect(routes: readonly Route[]): Dialect {
       headIsGet: true,
       notFound: noSuchRoute,
     },
-    bodies: { isRead: takesBody, parse: parseBody },
+    bodies: { isRead: takesBody, read: readJson },
     errors: {
       reply: problemReply,
       statusOf: (code) => PROBLEMS[code].status,
@@ -55,8 +55,7 @@ function takesBody(route: Route, request: IncomingMessage): boolean {
   return true
 }
 
-function parseBody(bytes: Uint8Array, route: Route): unknown {
-  const json = parseJsonBody(bytes, bodyLimitsOf(route))
+function readJson(json: unknown, route: Route): unknown {
   if (json === undefined && route.isBodyOptional !== true) {
     throw new ProblemError('body-invalid', 'the body is empty: send a JSON body')
   }

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { CatalogError } from '../../../core/errors.ts'
-import { hasBody, parseJsonBody } from '../../../http/body/json-body.ts'
+import { hasBody } from '../../../http/body/json-body.ts'
 import { requireMediaType } from '../../../http/body/media-type.ts'
 import type { Dialect } from '../../../http/dialect.ts'
 import { UUID_KEY_DOC, uuidKey } from '../../../http/idempotency/keyed-request.ts'
 import { noSuchRoute } from '../../../http/problem.ts'
 import { JSON_MEDIA_TYPE } from '../../../http/reply.ts'
-import { bodyLimitsOf, type Route } from '../../../http/route.ts'
+import type { Route } from '../../../http/route.ts'
 import { PROBLEMS } from '../../../problem/problems.ts'
 import type { RestServices } from '../rest-services.ts'
 import { errorReply } from './error-model.ts'
@@ -33,10 +33,7 @@ export function icebergDialect(deps: RestServices): Dialect {
       headIsGet: false,
       notFound: (method, path) => noSuchRoute(method, ICEBERG_ROOT + path),
     },
-    bodies: {
-      isRead: takesBody,
-      parse: (bytes, route) => parseJsonBody(bytes, bodyLimitsOf(route)),
-    },
+    bodies: { isRead: takesBody, read: (json) => json },
     errors: {
       reply: errorReply,
       statusOf: (code) => PROBLEMS[code].iceberg.status,
