@@ -37,6 +37,8 @@ export const UPLOAD_BYTES_MAX = 64 * 1024 * 1024 * 1024
  * conversion.
  */
 export const TEXT_UPLOAD_BYTES_MAX = 16 * 1024 * 1024 * 1024
+/** Files that one upload becomes, one for each partition of its rows. */
+export const UPLOAD_PARTITIONS_MAX = 1_000
 /** Largest table, in bytes of live data files, that a type change may rewrite. */
 export const REWRITE_BYTES_MAX = 50 * 1024 * 1024 * 1024
 /** Size of the local copies of data files in buckets, made for engines to read. */

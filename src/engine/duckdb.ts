@@ -1,15 +1,18 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import type {
-  Engine,
-  ExportRequest,
-  IngestJob,
-  IngestResult,
-  JobOptions,
-  JobResult,
+import { dirname, join } from 'node:path'
+import {
+  type Engine,
+  type ExportRequest,
+  type IngestJob,
+  type IngestResult,
+  type JobOptions,
+  type JobResult,
+  type SplitJob,
+  type SplitResult,
+  splitTarget,
 } from './engine.ts'
 import { openEngineFolder, publishFile, sweepEngineFolders, withJobFolder } from './job-folder.ts'
-import { OUTPUT_NAME, type Task, type TaskResult } from './protocol.ts'
+import { OUTPUT_NAME, outputPartName, type Task, type TaskResult } from './protocol.ts'
 import { type PoolOptions, WorkerPool } from './worker-pool.ts'
 import { LostChildError } from './worker-process.ts'
 
@@ -53,6 +56,14 @@ class DuckDbEngine implements Engine {
     })
   }
 
+  async split(job: SplitJob, options?: JobOptions): Promise<SplitResult> {
+    return await this.#perform({ kind: 'split', job }, options, async (taskResult, output) => {
+      const result = taskResult as SplitResult
+      if (result.outcome === 'split') await publishParts(job, result.parts.length, dirname(output))
+      return result
+    })
+  }
+
   async close(): Promise<void> {
     await this.#pool.close()
     await rm(this.#folder, { recursive: true, force: true })
@@ -77,5 +88,24 @@ class DuckDbEngine implements Engine {
         throw error
       }
     })
+  }
+}
+
+/** All parts, or none. */
+async function publishParts(
+  { targetPrefix }: SplitJob,
+  count: number,
+  folder: string,
+): Promise<void> {
+  const published: string[] = []
+  try {
+    for (let i = 0; i < count; i++) {
+      const target = splitTarget(targetPrefix, i)
+      await publishFile(join(folder, outputPartName(i)), target)
+      published.push(target)
+    }
+  } catch (error) {
+    for (const path of published) await rm(path, { force: true })
+    throw error
   }
 }

@@ -1,3 +1,5 @@
+import type { PartitionSpec } from '../core/partition/partition-spec.ts'
+import type { PartitionTuple } from '../core/partition/partition-values.ts'
 import type { ConstantColumns } from '../core/schema/column-projection.ts'
 import type { ColumnNames } from '../core/schema/name-mapping.ts'
 import type { Field, Schema } from '../core/value/type.ts'
@@ -90,6 +92,23 @@ export interface IngestJob {
   readonly targetPath: string
 }
 
+/** Separates the rows of a Parquet file by partition, into Parquet with field ids. */
+export interface SplitJob {
+  /** Without deletes. */
+  readonly source: SourceFile
+  readonly schema: Schema
+  readonly spec: PartitionSpec
+  /** More partitions are `file-spans-partitions`, with their number. */
+  readonly partitionsMax: number
+  /** What the absolute paths of the files begin with; see `splitTarget`. They must not exist. */
+  readonly targetPrefix: string
+}
+
+/** Path of the file of a part, by its index in the result. */
+export function splitTarget(targetPrefix: string, index: number): string {
+  return `${targetPrefix}-${index}`
+}
+
 export interface JobResult {
   readonly rows: number
   readonly bytes: number
@@ -99,6 +118,15 @@ export interface JobResult {
 export type IngestResult =
   | ({ readonly outcome: 'written' } & JobResult)
   | { readonly outcome: 'row-invalid'; readonly line: number; readonly detail: string }
+
+export type SplitResult =
+  /** All rows are of one partition: nothing was written. */
+  | { readonly outcome: 'single'; readonly partition: PartitionTuple }
+  /** A file for each partition, in the order of their first rows; rows keep their order. */
+  | {
+      readonly outcome: 'split'
+      readonly parts: readonly (JobResult & { readonly partition: PartitionTuple })[]
+    }
 
 export interface JobOptions {
   /** Stops the job and frees its worker; the job fails with the signal's reason. */
@@ -115,6 +143,7 @@ export interface JobOptions {
 export interface Engine {
   export(job: ExportRequest, options?: JobOptions): Promise<JobResult>
   ingest(job: IngestJob, options?: JobOptions): Promise<IngestResult>
+  split(job: SplitJob, options?: JobOptions): Promise<SplitResult>
   /** Kills running jobs. */
   close(): Promise<void>
 }

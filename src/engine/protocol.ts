@@ -1,19 +1,27 @@
 import type { CatalogErrorCode, ErrorFacts } from '../core/errors.ts'
-import type { ExportRequest, IngestJob, IngestResult, JobResult } from './engine.ts'
+import type {
+  ExportRequest,
+  IngestJob,
+  IngestResult,
+  JobResult,
+  SplitJob,
+  SplitResult,
+} from './engine.ts'
 
 /** Messages between the service and its children, sent by structured clone. */
 export type Task =
   | { readonly kind: 'export'; readonly job: ExportRequest }
   | { readonly kind: 'ingest'; readonly job: IngestJob }
+  | { readonly kind: 'split'; readonly job: SplitJob }
 
 export interface TaskRequest {
   readonly task: Task
-  /** The task's own empty folder; its output is `OUTPUT_NAME` in it. */
+  /** The task's own empty folder; its output is `OUTPUT_NAME` in it, or the parts of it. */
   readonly folder: string
   readonly memoryBytes: number
 }
 
-export type TaskResult = JobResult | IngestResult
+export type TaskResult = JobResult | IngestResult | SplitResult
 
 export type WorkerReply =
   | { readonly outcome: 'ready' }
@@ -28,3 +36,8 @@ export type WorkerReply =
     }
 
 export const OUTPUT_NAME = 'output'
+
+/** One of the files that a split writes. */
+export function outputPartName(index: number): string {
+  return `${OUTPUT_NAME}-${index}`
+}

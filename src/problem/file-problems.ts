@@ -58,8 +58,12 @@ export const FILE_PROBLEMS = {
     status: 422,
     iceberg: BAD_REQUEST,
     title: 'File spans several partitions',
-    meaning: 'The statistics of the file do not prove that its rows belong to one partition.',
-    remedy: 'Split the file by partition, and write statistics for the partition columns.',
+    meaning:
+      'The statistics of a file given by path do not prove that its rows belong to one ' +
+      'partition; or an upload, which is split by partition, has rows of too many.',
+    remedy:
+      'Split the file by partition, and write statistics for the partition columns; or upload ' +
+      'it, in parts where `partitions` is more than `partitions_max`.',
     retry: 'no',
   },
   'file-already-in-table': {

@@ -10,6 +10,7 @@ import type { OpenedEngine } from './engine-samples.ts'
 import { describeExport } from './export.contract.ts'
 import { describeIngest } from './ingest.contract.ts'
 import { describeNanoseconds } from './nanoseconds.contract.ts'
+import { describeSplit } from './split.contract.ts'
 
 async function open(): Promise<OpenedEngine> {
   const temporaryFolder = await mkdtemp(join(tmpdir(), 'moraine-engine-work-'))
@@ -39,3 +40,4 @@ describeArrow('DuckDB', open)
 describeNanoseconds('DuckDB', open)
 describeDeletes('DuckDB', open)
 describeIngest('DuckDB', open)
+describeSplit('DuckDB', open)

@@ -20,6 +20,8 @@ class SharedEngine implements Engine {
 
   ingest: Engine['ingest'] = async (job, options) => (await this.#open()).ingest(job, options)
 
+  split: Engine['split'] = async (job, options) => (await this.#open()).split(job, options)
+
   /** Closes nothing: others share it. */
   async close(): Promise<void> {}
 

@@ -23,9 +23,11 @@ export interface SpannedField {
     | 'transform-unknown'
 }
 
+/** One value for each field of a spec, in its order. */
+export type PartitionTuple = readonly (Value | null)[]
+
 export type PartitionOutcome =
-  /** One value for each field of the spec, in its order. */
-  | { readonly outcome: 'single'; readonly values: readonly (Value | null)[] }
+  | { readonly outcome: 'single'; readonly values: PartitionTuple }
   | { readonly outcome: 'spans'; readonly fields: readonly SpannedField[] }
 
 type FieldOutcome = { readonly value: Value | null } | SpannedField['reason']
@@ -108,7 +110,21 @@ function wholeValue(type: PrimitiveType, bound: Uint8Array | undefined): Value |
   return compareBytes(encodeSingleValue(type, value), bound) === 0 ? value : undefined
 }
 
-/** Zero and minus zero are two partitions. */
+/** Whether two partitions of a spec are the same; zero and minus zero are two. */
+export function isSamePartition(
+  { spec, schema }: { readonly spec: PartitionSpec; readonly schema: Schema },
+  left: PartitionTuple,
+  right: PartitionTuple,
+): boolean {
+  return spec.fields.every(({ sourceId, transform }, i) => {
+    const [l = null, r = null] = [left[i], right[i]]
+    if (l === null || r === null) return l === r
+    const type = findPathToField(schema.fields, sourceId)?.at(-1)?.type
+    if (type === undefined || isNested(type)) return false
+    return isSame(transformResultType(transform, type), l, r)
+  })
+}
+
 function isSame(type: PrimitiveType, left: Value, right: Value): boolean {
   return typeof left === 'number' ? Object.is(left, right) : compareValues(type, left, right) === 0
 }

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import type { Task, TaskRequest, TaskResult, WorkerReply } from '../protocol.ts'
 import { runExport } from './export/export-job.ts'
 import { runIngest } from './ingest/ingest-job.ts'
+import { runSplit } from './split/split-job.ts'
 import { OutOfMemoryError, taskFailure } from './sql/failure.ts'
 
 /**
@@ -55,9 +56,14 @@ async function perform(request: TaskRequest): Promise<void> {
 }
 
 async function run({ task, ...place }: TaskRequest): Promise<TaskResult> {
-  return task.kind === 'export'
-    ? await runExport(task.job, place)
-    : await runIngest(task.job, place)
+  switch (task.kind) {
+    case 'export':
+      return await runExport(task.job, place)
+    case 'ingest':
+      return await runIngest(task.job, place)
+    case 'split':
+      return await runSplit(task.job, place)
+  }
 }
 
 function reply(message: WorkerReply): void {
@@ -66,5 +72,5 @@ function reply(message: WorkerReply): void {
 }
 
 function pathOf(task: Task): string {
-  return task.kind === 'export' ? (task.job.source?.path ?? 'no rows') : task.job.path
+  return task.kind === 'ingest' ? task.job.path : (task.job.source?.path ?? 'no rows')
 }

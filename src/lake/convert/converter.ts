@@ -1,19 +1,22 @@
-import type { TableDefinition } from '../../core/table/table.ts'
+import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
-import type {
-  Engine,
-  ExportJob,
-  ExportRequest,
-  IngestResult,
-  JobResult,
-  TextFormat,
+import {
+  type Engine,
+  type ExportJob,
+  type ExportRequest,
+  type IngestResult,
+  type JobResult,
+  type SplitJob,
+  type SplitResult,
+  splitTarget,
+  type TextFormat,
 } from '../../engine/engine.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import type { SourceIdentity } from '../file/source-identity.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import { namingDataFile, requireRows } from './data-file-faults.ts'
 import { LocalFileCache } from './local-file-cache.ts'
-import { describeSource } from './source-file.ts'
+import { describeNewFile, describeSource } from './source-file.ts'
 
 export interface ConverterOptions {
   readonly objects: ObjectStore
@@ -135,6 +138,39 @@ export class Converter {
     } finally {
       await removeLocalFile(path)
       await removeLocalFile(targetPath)
+    }
+  }
+
+  /**
+   * The rows of a new file of the table by partition, each as a file with its index in the result;
+   * those are gone when `place` ends.
+   */
+  async split<T>(
+    file: {
+      readonly definition: TableDefinition
+      readonly location: string
+      readonly partitionsMax: number
+      readonly signal?: AbortSignal | undefined
+    },
+    place: (result: SplitResult, pathOfPart: (index: number) => string) => Promise<T>,
+  ): Promise<T> {
+    const { definition, location, partitionsMax, signal } = file
+    const targetPrefix = this.#newPath()
+    const pathOfPart = (index: number) => splitTarget(targetPrefix, index)
+    let parts = 0
+    try {
+      return await this.#localFiles.use(async ({ pathOf }) => {
+        const access = { objects: this.options.objects, pathOf }
+        const schema = currentSchema(definition)
+        const source = await describeNewFile(access, definition, location)
+        const spec = defaultSpec(definition)
+        const job: SplitJob = { source, schema, spec, partitionsMax, targetPrefix }
+        const result = await this.options.engine.split(job, optionsOf(signal))
+        if (result.outcome === 'split') parts = result.parts.length
+        return await place(result, pathOfPart)
+      })
+    } finally {
+      for (let i = 0; i < parts; i++) await this.options.removeLocalFile(pathOfPart(i))
     }
   }
 

@@ -1,8 +1,11 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
+import { NO_CONSTANTS } from '../../core/schema/column-projection.ts'
+import { nameMappingOf } from '../../core/schema/name-mapping.ts'
 import { findPathToField } from '../../core/schema/schema-lookup.ts'
-import type { TableDefinition } from '../../core/table/table.ts'
+import { currentSchema, type TableDefinition } from '../../core/table/table.ts'
+import { readAliases } from '../../core/table-properties.ts'
 import { Turns } from '../../core/turns.ts'
 import type { Field, Schema } from '../../core/value/type.ts'
 import type { EqualityDelete, SourceFile } from '../../engine/engine.ts'
@@ -60,6 +63,28 @@ export async function describeSource(
     ...(equalityDeletes.length > 0 && { equalityDeletes }),
   }
   return { file, identity }
+}
+
+/**
+ * A file that the table does not have yet: no partition says anything about it, and columns are
+ * found as they are when it is added, when the table adopts their spellings.
+ */
+export async function describeNewFile(
+  { objects, pathOf }: FileAccess,
+  definition: TableDefinition,
+  location: string,
+): Promise<SourceFile> {
+  const schema = currentSchema(definition)
+  const { fields } = schema
+  const { footer } = await readFooterOf(objects, location)
+  const mapping = nameMappingOf(schema, readAliases(definition.properties))
+  const names = { mapping, isGuessed: true }
+  const namesById = namesInFile(footer, fields, { names, constants: NO_CONSTANTS })
+  return {
+    path: await pathOf(location),
+    columns: fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
+    names,
+  }
 }
 
 /** Footers come from the store; engines read files of the local disk only. */

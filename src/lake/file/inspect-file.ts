@@ -2,7 +2,12 @@ import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { fileStatistics } from '../../core/file/file-statistics.ts'
 import { locationKey } from '../../core/file/location-key.ts'
-import { partitionOf, type SpannedField } from '../../core/partition/partition-values.ts'
+import {
+  isSamePartition,
+  type PartitionTuple,
+  partitionOf,
+  type SpannedField,
+} from '../../core/partition/partition-values.ts'
 import { nameMappingOf } from '../../core/schema/name-mapping.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
 import type { StagedFile } from '../../core/table/transaction.ts'
@@ -30,6 +35,40 @@ export async function inspectFile(
     ...(await readOwnFooter(objects, location)),
     nullsChecked,
   })
+}
+
+/** A file without a partition, and in which fields its rows are not proved to be of one. */
+export interface SpanningFile {
+  readonly file: StagedFile
+  readonly spans: readonly SpannedField[]
+}
+
+/** As `inspectFile`, for a file that can be split: without `spans` there is one partition. */
+export async function inspectSplittable(
+  objects: ObjectStore,
+  definition: TableDefinition,
+  location: string,
+  nullsChecked: NullsChecked,
+): Promise<SpanningFile> {
+  const file = await readOwnFooter(objects, location)
+  return describeWhole(definition, location, { ...file, nullsChecked })
+}
+
+/** A file of the engine's own, whose rows were put together by partition. */
+export async function inspectPart(
+  objects: ObjectStore,
+  definition: TableDefinition,
+  location: string,
+  partition: PartitionTuple,
+): Promise<StagedFile> {
+  const { file, spans } = await inspectSplittable(objects, definition, location, 'by-the-engine')
+  const spec = defaultSpec(definition)
+  // The statistics prove less: a bucket has many values. What they prove must be the same.
+  const proved = spans.length === 0 ? file.dataFile.partition : partition
+  if (!isSamePartition({ spec, schema: currentSchema(definition) }, proved, partition)) {
+    throw new Error(`${location} was written for another partition than its statistics prove`)
+  }
+  return { ...file, dataFile: { ...file.dataFile, partition } }
 }
 
 /** As `inspectFile`, for a file that is committed later: it may be replaced until then. */
@@ -65,8 +104,18 @@ function requireOwnName(location: string, own: string): void {
 function describeFile(
   definition: TableDefinition,
   location: string,
-  file: FooterOfFile & { readonly nullsChecked: NullsChecked },
+  read: FooterOfFile & { readonly nullsChecked: NullsChecked },
 ): StagedFile {
+  const { file, spans } = describeWhole(definition, location, read)
+  if (spans.length > 0) throw namingFile(spansPartitions(spans), location)
+  return file
+}
+
+function describeWhole(
+  definition: TableDefinition,
+  location: string,
+  file: FooterOfFile & { readonly nullsChecked: NullsChecked },
+): SpanningFile {
   try {
     return stagedFile(definition, location, file)
   } catch (error) {
@@ -78,7 +127,7 @@ function stagedFile(
   definition: TableDefinition,
   path: string,
   { footer, fileSizeBytes, nullsChecked }: FooterOfFile & { readonly nullsChecked: NullsChecked },
-): StagedFile {
+): SpanningFile {
   const schema = currentSchema(definition)
   const spec = defaultSpec(definition)
   const nameMapping = nameMappingOf(schema, readAliases(definition.properties))
@@ -102,21 +151,27 @@ function stagedFile(
     upperBound: (fieldId: number) => greatest.get(fieldId),
   }
   const result = partitionOf({ spec, schema, statistics })
-  if (result.outcome === 'spans') throw spansPartitions(result.fields)
-  return {
-    dataFile: { ...unpartitioned, partition: result.values },
+  const isSingle = result.outcome === 'single'
+  const file = {
+    dataFile: { ...unpartitioned, partition: isSingle ? result.values : [] },
     schemaId: schema.schemaId,
     hasFieldIds: match.hasFieldIds,
     unmappedNames: match.missingNames,
     ...(match.notes.length > 0 && { notes: match.notes }),
   }
+  return { file, spans: isSingle ? [] : result.fields }
 }
 
-function spansPartitions(fields: readonly SpannedField[]): CatalogError {
+/** `why` says why the service does not split it itself. */
+export function spansPartitions(
+  fields: readonly SpannedField[],
+  why = 'files given by path are not split here, only uploads',
+): CatalogError {
   const told = fields.map(({ name, reason }) => `${name}: ${reason}`).join(', ')
   return new CatalogError(
     'file-spans-partitions',
-    `its rows are not known to be of one partition (${told}): split it by partition first`,
+    `its rows are not known to be of one partition (${told}), and ${why}: ` +
+      'split it by partition first',
     { facts: { partitionFields: fields } },
   )
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import { locationKey } from '../../core/file/location-key.ts'
+import { UPLOAD_PARTITIONS_MAX } from '../../core/limits.ts'
 import type { AnswerKeeper, Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { mediaTypeOf } from '../../http/body/media-type.ts'
@@ -91,6 +92,8 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
         'begins with a line of column names, in the format that dumps are written in. Rows of ' +
         'CSV, and objects of NDJSON, become a Parquet file with the table’s types; missing ' +
         'columns get their default. The first bad row refuses the whole file, with its `line`. ' +
+        'An upload whose rows are of several partitions becomes a file of each, rows in their ' +
+        `order, at most ${UPLOAD_PARTITIONS_MAX}: the answer lists them all. ` +
         'With a transaction id the files are staged; without one they are committed at once.',
       query: UploadQuery,
       body: StageFilesRequest,
@@ -177,9 +180,10 @@ async function upload(
     author: query.author,
     message: query.message,
     chunks,
+    signal: closed,
     keep: keeper.keeping((report: UploadReport) => ({
       status: 201,
-      value: uploadedToJson(report),
+      value: filesToJson(report),
     })),
   }
   if (upload.transactionId !== undefined) await authorizeStaging(authorize, upload.transactionId)
@@ -191,13 +195,8 @@ async function upload(
           ...upload,
           chunks: textBody(request, format, chunks),
           format,
-          signal: closed,
         })
-  return jsonReply(uploadedToJson(report), { status: 201 })
-}
-
-function uploadedToJson({ file, ...report }: UploadReport) {
-  return filesToJson({ ...report, files: [file] })
+  return jsonReply(filesToJson(report), { status: 201 })
 }
 
 const remove = (deps: FileDependencies) =>

@@ -1,8 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
 import { UPLOAD_BYTES_MAX } from '../../core/limits.ts'
-import { partitionFolder } from '../../core/partition/partition-values.ts'
 import type { Keep } from '../../core/replay.ts'
-import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
+import type { TableState } from '../../core/table/table.ts'
 import type { StagedFile, TableCommitResult } from '../../core/table/transaction.ts'
 import type { TextFormat } from '../../engine/engine.ts'
 import { withoutArrowSchema } from '../../formats/parquet/arrow/without-arrow-schema.ts'
@@ -14,10 +13,9 @@ import {
   newTransaction,
   type StartRequest,
 } from '../../lake/commit/transactions.ts'
-import { inspectFile, type NullsChecked } from '../../lake/file/inspect-file.ts'
-import { asAtFolder } from '../../lake/snapshot/as-at-folder.ts'
 import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
+import { placeUpload, type Receiver } from './place-upload.ts'
 import { ingestText, type TextUploadDependencies } from './upload-text.ts'
 
 const UPLOADED = 'the uploaded file'
@@ -25,7 +23,8 @@ const UPLOADED = 'the uploaded file'
 export interface UploadReport {
   readonly state: TableState
   readonly transactionId: string
-  readonly file: StagedFile
+  /** One for each partition that its rows are of. */
+  readonly files: readonly StagedFile[]
   /** `undefined` if the file was only staged. */
   readonly results: readonly TableCommitResult[] | undefined
 }
@@ -35,28 +34,24 @@ export type UploadRequest = StartRequest & {
   readonly transactionId?: string | undefined
   readonly chunks: AsyncIterable<Uint8Array>
   readonly keep?: Keep<UploadReport> | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export type UploadDependencies = CommitDependencies & TextUploadDependencies
 
-interface Receiver {
-  readonly nullsChecked: NullsChecked
-  /** Writes the body to a free location; after a failure, nothing is left there. */
-  receive(state: TableState, location: string): Promise<unknown>
-}
-
 /**
  * Streams a Parquet body in constant memory to the table's `data/` folder, then stages it, or
- * commits it if there is no transaction. If the file is refused or the client disconnects, nothing
- * is left.
+ * commits it if there is no transaction. Rows of several partitions become a file of each, all or
+ * none. If the file is refused or the client disconnects, nothing is left.
  */
 export function uploadFile(
-  deps: CommitDependencies,
+  deps: UploadDependencies,
   request: UploadRequest,
 ): Promise<UploadReport> {
   const limits = { bytesMax: UPLOAD_BYTES_MAX }
   return upload(deps, request, {
     nullsChecked: 'by-nobody',
+    signal: request.signal,
     receive: (_state, location) => {
       const chunks = withoutArrowSchema(request.chunks)
       return deps.objects.putStreamIfAbsent(location, chunks, limits)
@@ -67,21 +62,19 @@ export function uploadFile(
 /** Like `uploadFile`, for CSV or NDJSON, whose rows become a Parquet file of the table's types. */
 export function uploadText(
   deps: UploadDependencies,
-  request: UploadRequest & {
-    readonly format: TextFormat
-    readonly signal?: AbortSignal | undefined
-  },
+  request: UploadRequest & { readonly format: TextFormat },
 ): Promise<UploadReport> {
   const { format, chunks, signal } = request
   return upload(deps, request, {
     nullsChecked: 'by-the-engine',
+    signal,
     receive: (state, location) => ingestText(deps, state, { format, chunks, signal, location }),
   })
 }
 
 /** Refusals name the uploaded file, and not the places on this machine where it was for a while. */
 async function upload(
-  deps: CommitDependencies,
+  deps: UploadDependencies,
   request: UploadRequest,
   receiver: Receiver,
 ): Promise<UploadReport> {
@@ -94,15 +87,15 @@ async function upload(
 
 function withoutPlaces(error: unknown): unknown {
   if (!(error instanceof CatalogError)) return error
-  const { path, location, ...facts } = error.facts
-  const places = [path, location].filter((place) => typeof place === 'string')
+  const { path, location, file, ...facts } = error.facts
+  const places = [path, location, file].filter((place) => typeof place === 'string')
   if (places.length === 0) return error
   const told = places.reduce((text, place) => text.replaceAll(place, UPLOADED), error.message)
   return new CatalogError(error.code, told, { facts, cause: error })
 }
 
 async function place(
-  deps: CommitDependencies,
+  deps: UploadDependencies,
   request: UploadRequest,
   receiver: Receiver,
 ): Promise<UploadReport> {
@@ -112,58 +105,36 @@ async function place(
       ? newTransaction(deps, request)
       : await getOpenTransaction(deps, request.transactionId)
   const { createdAtMs } = transaction
-  const file = await placeFile(deps, state, { ...receiver, createdAtMs })
+  const files = await placeUpload(deps, state, { ...receiver, createdAtMs })
   try {
     const { transactionId } = transaction
     if (request.transactionId !== undefined) {
-      const report = { state, transactionId, file, results: undefined }
+      const report = { state, transactionId, files, results: undefined }
       const options = request.keep?.(report)
-      await stageInspected(deps, state, { transactionId, files: [file], options })
+      await stageInspected(deps, state, { transactionId, files, options })
       return report
     }
     const results = await commitInspected(deps, state, {
       transaction,
-      files: [file],
-      keep: (made) => request.keep?.({ state, transactionId, file, results: made }) ?? {},
+      files,
+      keep: (made) => request.keep?.({ state, transactionId, files, results: made }) ?? {},
     })
-    return { state, transactionId, file, results }
+    return { state, transactionId, files, results }
   } catch (error) {
-    await discardRefused(deps, file, error)
+    await discardRefused(deps, files, error)
     throw error
   }
 }
 
-/** Receives the file, then moves it to the folder of its partition, which only the footer tells. */
-async function placeFile(
-  deps: CommitDependencies,
-  state: TableState,
-  { receive, nullsChecked, createdAtMs }: Receiver & { readonly createdAtMs: number },
-): Promise<StagedFile> {
-  const { definition } = state
-  const folder = `${definition.location}/data`
-  const uuid = deps.ambient.newUuid()
-  const incoming = `${folder}/incoming/${uuid}.parquet`
-  await receive(state, incoming)
-  try {
-    const file = await inspectFile(deps.objects, definition, incoming, nullsChecked)
-    const spec = defaultSpec(definition)
-    const partition = partitionFolder(spec, currentSchema(definition), file.dataFile.partition)
-    const segments = [folder, partition, asAtFolder(createdAtMs), `data-0000-${uuid}.parquet`]
-    const path = segments.filter((segment) => segment !== '').join('/')
-    await deps.objects.moveIfAbsent(incoming, path)
-    return { ...file, dataFile: { ...file.dataFile, path }, isUploaded: true }
-  } catch (error) {
-    await deleteQuietly(deps, [incoming])
-    throw error
-  }
-}
-
-/** Deletes the file after a definite refusal only; otherwise the catalog may refer to it. */
+/** Deletes the files after a definite refusal only; otherwise the catalog may refer to them. */
 async function discardRefused(
   deps: CommitDependencies,
-  file: StagedFile,
+  files: readonly StagedFile[],
   error: unknown,
 ): Promise<void> {
   if (!(error instanceof CatalogError) || error.code === 'commit-state-unknown') return
-  await deleteQuietly(deps, [file.dataFile.path])
+  await deleteQuietly(
+    deps,
+    files.map(({ dataFile }) => dataFile.path),
+  )
 }

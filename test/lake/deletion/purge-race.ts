@@ -1,4 +1,5 @@
 import { CatalogError } from '../../../src/core/errors.ts'
+import type { DataFile } from '../../../src/core/file/data-file.ts'
 import { stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
   commitFiles,
@@ -44,7 +45,8 @@ export async function race(round: RaceRound): Promise<RaceOutcome> {
   const chunks = (async function* () {
     yield bytes
   })()
-  const { dataFile } = (await uploadFile(purger, { table: source, chunks })).file
+  const [file] = (await uploadFile(purger, { table: source, chunks })).files
+  const dataFile = file?.dataFile as DataFile
   const names = async (): Promise<string> => {
     const paths = [dataFile.path.replace('file:///', 'file:/')]
     if (rival === 'clone') {

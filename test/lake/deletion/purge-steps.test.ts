@@ -34,7 +34,7 @@ beforeEach(async () => {
   const chunks = (async function* () {
     yield bytes
   })()
-  path = (await uploadFile(shop.deps, { table: 'source', chunks })).file.dataFile.path
+  path = (await uploadFile(shop.deps, { table: 'source', chunks })).files[0]?.dataFile.path ?? ''
 })
 afterEach(() => shop.close())
 
@@ -192,5 +192,5 @@ async function again(): Promise<void> {
   const chunks = (async function* () {
     yield bytes
   })()
-  path = (await uploadFile(shop.deps, { table: 'source', chunks })).file.dataFile.path
+  path = (await uploadFile(shop.deps, { table: 'source', chunks })).files[0]?.dataFile.path ?? ''
 }

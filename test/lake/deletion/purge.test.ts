@@ -37,7 +37,7 @@ afterEach(() => shop.close())
 
 async function upload(table: string, name: string): Promise<string> {
   const chunks = createReadStream(await lake.numbers(shop, name))
-  return (await uploadFile(shop.deps, { table, chunks })).file.dataFile.path
+  return (await uploadFile(shop.deps, { table, chunks })).files[0]?.dataFile.path ?? ''
 }
 
 function isThere(location: string): boolean {
@@ -178,7 +178,12 @@ test('a table that names files of others takes none of them along', async () => 
     await mkdir(dirname(file.slice('file://'.length)), { recursive: true })
     await writeFile(file.slice('file://'.length), 'x')
   }
-  const targets = [...(await filesBelow(location)), dump, stray, staged.file.dataFile.path]
+  const targets = [
+    ...(await filesBelow(location)),
+    dump,
+    stray,
+    staged.files[0]?.dataFile.path ?? '',
+  ]
   expect(targets).toEqual(expect.arrayContaining([uploaded, incoming]))
   const spelled = targets.map((path, i) => (i % 2 === 0 ? path : path.replace('///', '/')))
   const added = spelled.map((path) => ({ ...madeFile(''), path }))

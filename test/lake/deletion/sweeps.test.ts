@@ -35,8 +35,8 @@ afterEach(() => shop.close())
 
 async function uploadTo(transactionId: string, name: string): Promise<string> {
   const chunks = createReadStream(await lake.numbers(shop, name))
-  const { file } = await uploadFile(shop.deps, { table: 't', transactionId, chunks })
-  return file.dataFile.path
+  const { files } = await uploadFile(shop.deps, { table: 't', transactionId, chunks })
+  return files[0]?.dataFile.path ?? ''
 }
 
 function isThere(location: string): boolean {
@@ -70,11 +70,11 @@ test.each(['aborted', 'expired'])(
   '%s: uploads of a dropped table given by path stay',
   async (end) => {
     const chunks = createReadStream(await lake.numbers(shop, 'a'))
-    const { dataFile } = (await uploadFile(shop.deps, { table: 't', chunks })).file
+    const [file] = (await uploadFile(shop.deps, { table: 't', chunks })).files
+    const path = file?.dataFile.path ?? ''
     await dropTable(shop.deps, 't', { purge: false })
     await createTable(shop.deps, { name: 'u', columns: [{ name: 'n', type: 'long' }] })
     const { transactionId } = await startTransaction(shop.deps, { expiresInSeconds: 60 })
-    const { path } = dataFile
     await stageFiles(shop.deps, { table: 'u', transactionId, paths: [path] })
     if (end === 'aborted') await abortTransaction(shop.deps, transactionId)
     shop.setClock(START_MS + 8 * DAY_MS)

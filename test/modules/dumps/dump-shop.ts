@@ -60,6 +60,8 @@ export class CountingEngine implements Engine {
 
   ingest: Engine['ingest'] = (job, options) => this.#engine.ingest(job, options)
 
+  split: Engine['split'] = (job, options) => this.#engine.split(job, options)
+
   close(): Promise<void> {
     return this.#engine.close()
   }

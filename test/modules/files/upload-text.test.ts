@@ -89,13 +89,13 @@ test.each([
     const report = await upload(format, text)
     expect(report.results?.[0]).toMatchObject({ addedDataFiles: 1, addedRecords: 3 })
     expect(await rows()).toEqual(EXPECTED)
-    expect(report.file.hasFieldIds).toBe(true)
-    expect(report.file.dataFile.path).toMatch(
+    expect(report.files[0]?.hasFieldIds).toBe(true)
+    expect(report.files[0]?.dataFile.path).toMatch(
       /\/data\/as_at_20240317T000000Z\/data-0000-[0-9a-f-]{36}\.parquet$/,
     )
     const { state } = await readTable(shop.deps, { table })
     expect(state.definition.properties).toEqual({})
-    expect(await filesLeft()).toEqual([report.file.dataFile.path])
+    expect(await filesLeft()).toEqual([report.files[0]?.dataFile.path])
   },
 )
 
@@ -108,7 +108,7 @@ test('columns in another order, missing ones with defaults, and an evolved schem
   })
   const report = await upload('csv', 'at,n\n2024-01-01 00:00:00,5\n')
   const found = await lake.query(
-    `SELECT n::VARCHAR AS n, remark FROM '${report.file.dataFile.path.slice(7)}'`,
+    `SELECT n::VARCHAR AS n, remark FROM '${report.files[0]?.dataFile.path.slice(7)}'`,
   )
   expect(found).toEqual([{ n: '5', remark: 'none' }])
 })
@@ -146,7 +146,7 @@ test('in a transaction it is staged, and a refused one stages nothing', async ()
   expect(await rows()).toEqual(EXPECTED)
 })
 
-test('a partitioned table takes rows of one partition and refuses several', async () => {
+test('rows of one partition become one file, and rows of several one for each', async () => {
   await createTable(shop.deps, {
     name: 'parts',
     columns: [{ name: 'at', type: 'timestamp' }],
@@ -155,12 +155,14 @@ test('a partitioned table takes rows of one partition and refuses several', asyn
   const one = await upload('csv', 'at\n1969-12-31 23:00:00\n1969-12-31 00:00:00\n', {
     table: 'parts',
   })
-  expect(one.file.dataFile.partition).toEqual([-1])
-  expect(one.file.dataFile.path).toContain('/year=1969/month=12/day=31/')
-  const two = upload('csv', 'at\n1969-12-31 23:00:00\n1970-01-01 00:00:00\n', { table: 'parts' })
-  expect((await refusal(two)).code).toBe('file-spans-partitions')
+  expect(one.files[0]?.dataFile.partition).toEqual([-1])
+  expect(one.files[0]?.dataFile.path).toContain('/year=1969/month=12/day=31/')
+  const two = await upload('csv', 'at\n1969-12-31 23:00:00\n1970-01-01 00:00:00\n', {
+    table: 'parts',
+  })
+  expect(two.files.map(({ dataFile }) => dataFile.partition)).toEqual([[-1], [0]])
   const { plan } = await readTable(shop.deps, { table: 'parts' })
-  expect(plan.totals.dataFiles).toBe(1)
+  expect(plan.totals.dataFiles).toBe(3)
 })
 
 test('a client that leaves, a failing engine and a full disk leave nothing behind', async () => {
@@ -228,8 +230,8 @@ test('every type of an upload fits the table, required and nested ones included'
   ]
   const row = Object.fromEntries(values.map((value, i) => [`c${i}`, value]))
   const text = `${JSON.stringify(row)}\n`
-  const { file } = await upload('ndjson', text, { table: `${table}all` })
-  expect(file.dataFile).toMatchObject({ recordCount: 1 })
+  const { files } = await upload('ndjson', text, { table: `${table}all` })
+  expect(files[0]?.dataFile).toMatchObject({ recordCount: 1 })
   const missing = await refusal(upload('ndjson', '{}\n', { table: `${table}all` }))
   expect(missing).toMatchObject({ code: 'row-invalid', facts: { line: 1 } })
 })

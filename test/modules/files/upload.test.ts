@@ -36,9 +36,9 @@ test('a body lands in the table, to the byte, and is committed by itself', async
   const report = await uploadFile(shop.deps, { table: 't', chunks: createReadStream(path) })
   expect(report.results?.[0]).toMatchObject({ addedDataFiles: 1, addedRecords: 1000 })
   expect(await dataFiles()).toEqual(['/as_at_20240317T000000Z/data-0000-UUID.parquet'])
-  const stored = await readFile(report.file.dataFile.path.slice('file://'.length))
+  const stored = await readFile(String(report.files[0]?.dataFile.path).slice('file://'.length))
   expect(stored.equals(await readFile(path))).toBe(true)
-  expect(report.file.dataFile.fileSizeBytes).toBe(stored.length)
+  expect(report.files[0]?.dataFile.fileSizeBytes).toBe(stored.length)
 })
 
 test('uploads of one transaction share a folder and are seen when it commits', async () => {

@@ -22,7 +22,7 @@ afterEach(() => shop.close())
 
 async function upload(table: string, name: string): Promise<string> {
   const chunks = createReadStream(await lake.numbers(shop, name))
-  return (await uploadFile(shop.deps, { table, chunks })).file.dataFile.path
+  return (await uploadFile(shop.deps, { table, chunks })).files[0]?.dataFile.path ?? ''
 }
 
 async function filesOf(table: string): Promise<string[]> {

@@ -1,21 +1,18 @@
 import { statSync, unlinkSync } from 'node:fs'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { CatalogError } from '../../../core/errors.ts'
-import { type ColumnKnowledge, NO_CONSTANTS } from '../../../core/schema/column-projection.ts'
-import { OWN_NAMES } from '../../../core/schema/name-mapping.ts'
-import { type Field, isNested } from '../../../core/value/type.ts'
 import type { ExportJob, ExportRequest, JobResult } from '../../engine.ts'
 import { OUTPUT_NAME } from '../../protocol.ts'
 import { writeArrowStream } from '../sql/arrow-file.ts'
-import { columnSql, knownBelow, requireDistinctNames } from '../sql/column-sql.ts'
+import { requireDistinctNames } from '../sql/column-sql.ts'
 import { copyOptions } from '../sql/copy-options.ts'
 import { blaming } from '../sql/failure.ts'
 import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
 import { withSession } from '../sql/session.ts'
-import { notImplemented, quoteConstant, quoteName } from '../sql/sql-text.ts'
-import { csvPrimitive, type Dialect, JSON_VALUES, TYPED } from '../sql/text-dialect.ts'
+import { quoteConstant, quoteName } from '../sql/sql-text.ts'
 import { deletedRows } from './deletes.ts'
 import { gzipFile } from './gzip.ts'
+import { outputSql } from './output-column.ts'
 import type { RowSet } from './row-set.ts'
 import { linkFiles } from './source-files.ts'
 
@@ -110,8 +107,8 @@ async function copy(
   { job, from, copyName }: { job: ExportRequest; from: From | undefined; copyName: string },
 ): Promise<number> {
   const columns = job.schema.fields.map((field, i) => {
-    const nameInFile = job.source?.columns[i]?.nameInFile
-    return `${outputSql(field, { nameInFile, job, file: from?.file })} AS ${quoteName(field.name)}`
+    const column = { index: i, source: job.source, file: from?.file }
+    return `${outputSql(field, column, job.target.format)} AS ${quoteName(field.name)}`
   })
   const query = `SELECT ${columns.join(', ')} FROM ${rowsSql(from)}`
   const statement = await connection.prepare(
@@ -126,57 +123,4 @@ function rowsSql(from: From | undefined): string {
   const { file, deleted } = from
   if (deleted === undefined) return file.scan
   return `${file.numberedScan} WHERE get_bit(CAST($1 AS BIT), CAST(row AS INTEGER)) = 0`
-}
-
-interface ColumnSource {
-  readonly nameInFile: string | undefined
-  readonly job: ExportRequest
-  readonly file: ParquetFile | undefined
-}
-
-function outputSql(field: Field, { nameInFile, job, file }: ColumnSource): string {
-  const { format } = job.target
-  const place = {
-    column: field.name,
-    depth: 0,
-    known: knownBelow(knowledgeOf(job.source), field.id),
-  }
-  const sourceColumn =
-    nameInFile === undefined || file === undefined
-      ? undefined
-      : fileColumn(file, { field, nameInFile, job })
-  if (format === 'ndjson') return columnSql(field, sourceColumn, { dialect: JSON_VALUES, place })
-  if (format !== 'csv') return columnSql(field, sourceColumn, { dialect: TYPED, place })
-  if (!isNested(field.type)) return columnSql(field, sourceColumn, { dialect: CSV_VALUES, place })
-  const json = columnSql(field, sourceColumn, { dialect: JSON_VALUES, place })
-  const value = sourceColumn?.sql ?? 'NULL'
-  return `CASE WHEN ${value} IS NOT NULL THEN CAST(to_json(${json}) AS VARCHAR) END`
-}
-
-/** What is known about the columns of a source, besides its file. */
-function knowledgeOf(source: ExportRequest['source']): ColumnKnowledge {
-  return { constants: source?.constants ?? NO_CONSTANTS, names: source?.names ?? OWN_NAMES }
-}
-
-/** Dialect for columns that are not nested. */
-const CSV_VALUES: Dialect = { ...JSON_VALUES, primitive: csvPrimitive }
-
-function fileColumn(
-  { names, columns }: ParquetFile,
-  { field, nameInFile, job }: { field: Field; nameInFile: string; job: ExportRequest },
-): { file: NonNullable<ParquetFile['columns'][number]>; sql: string } {
-  const index = names.indexOf(nameInFile)
-  if (index < 0) {
-    const facts = { file: job.source?.path, column: nameInFile }
-    const detail = `${job.source?.path} has no column ${nameInFile}.`
-    throw new CatalogError('file-corrupt', detail, { facts })
-  }
-  const file = columns[index]
-  if (file === undefined) throw notImplemented(field.name, unreadable(field))
-  return { file, sql: `t.c${index}` }
-}
-
-function unreadable({ type }: Field): string {
-  const isVariant = type.kind === 'variant'
-  return isVariant ? 'variant columns are not read yet' : 'its nesting in the file is not known'
 }

@@ -18,7 +18,7 @@ export interface SessionOptions {
  */
 export async function withSession<T>(
   options: SessionOptions,
-  use: (connection: DuckDBConnection) => Promise<T>,
+  use: (connection: DuckDBConnection, instance: DuckDBInstance) => Promise<T>,
 ): Promise<T> {
   const instance = await DuckDBInstance.create(':memory:', {
     threads: '1',
@@ -33,7 +33,7 @@ export async function withSession<T>(
     const connection = await instance.connect()
     try {
       for (const statement of lockDown(options)) await connection.run(statement)
-      return await use(connection)
+      return await use(connection, instance)
     } finally {
       connection.closeSync()
     }

@@ -1,0 +1,65 @@
+import { CatalogError } from '../../../core/errors.ts'
+import { type ColumnKnowledge, NO_CONSTANTS } from '../../../core/schema/column-projection.ts'
+import { OWN_NAMES } from '../../../core/schema/name-mapping.ts'
+import { type Field, isNested } from '../../../core/value/type.ts'
+import type { ExportFormat, SourceFile } from '../../engine.ts'
+import { columnSql, knownBelow } from '../sql/column-sql.ts'
+import type { ParquetFile } from '../sql/parquet-file.ts'
+import { notImplemented } from '../sql/sql-text.ts'
+import { csvPrimitive, type Dialect, JSON_VALUES, TYPED } from '../sql/text-dialect.ts'
+
+/** A column of the output, as it is read from the source, if there is one. */
+export interface ColumnOfSource {
+  readonly index: number
+  readonly source: SourceFile | undefined
+  readonly file: ParquetFile | undefined
+}
+
+/** SQL for a column in a row of the source, as the format represents it. */
+export function outputSql(field: Field, from: ColumnOfSource, format: ExportFormat): string {
+  const { index, source, file } = from
+  const place = {
+    column: field.name,
+    depth: 0,
+    known: knownBelow(knowledgeOf(source), field.id),
+  }
+  const nameInFile = source?.columns[index]?.nameInFile
+  const sourceColumn =
+    nameInFile === undefined || file === undefined
+      ? undefined
+      : fileColumn(file, { field, nameInFile, path: source?.path })
+  if (format === 'ndjson') return columnSql(field, sourceColumn, { dialect: JSON_VALUES, place })
+  if (format !== 'csv') return columnSql(field, sourceColumn, { dialect: TYPED, place })
+  if (!isNested(field.type)) return columnSql(field, sourceColumn, { dialect: CSV_VALUES, place })
+  const json = columnSql(field, sourceColumn, { dialect: JSON_VALUES, place })
+  const value = sourceColumn?.sql ?? 'NULL'
+  return `CASE WHEN ${value} IS NOT NULL THEN CAST(to_json(${json}) AS VARCHAR) END`
+}
+
+/** What is known about the columns of a source, besides its file. */
+function knowledgeOf(source: SourceFile | undefined): ColumnKnowledge {
+  return { constants: source?.constants ?? NO_CONSTANTS, names: source?.names ?? OWN_NAMES }
+}
+
+/** Dialect for columns that are not nested. */
+const CSV_VALUES: Dialect = { ...JSON_VALUES, primitive: csvPrimitive }
+
+function fileColumn(
+  { names, columns }: ParquetFile,
+  where: { field: Field; nameInFile: string; path: string | undefined },
+): { file: NonNullable<ParquetFile['columns'][number]>; sql: string } {
+  const { field, nameInFile, path } = where
+  const index = names.indexOf(nameInFile)
+  if (index < 0) {
+    const facts = { file: path, column: nameInFile }
+    throw new CatalogError('file-corrupt', `${path} has no column ${nameInFile}.`, { facts })
+  }
+  const file = columns[index]
+  if (file === undefined) throw notImplemented(field.name, unreadable(field))
+  return { file, sql: `t.c${index}` }
+}
+
+function unreadable({ type }: Field): string {
+  const isVariant = type.kind === 'variant'
+  return isVariant ? 'variant columns are not read yet' : 'its nesting in the file is not known'
+}

@@ -1,0 +1,55 @@
+import {
+  DuckDBBlobValue,
+  DuckDBDateValue,
+  DuckDBDecimalValue,
+  DuckDBTimestampNanosecondsValue,
+  DuckDBTimestampTZValue,
+  DuckDBTimestampValue,
+  DuckDBTimeValue,
+  DuckDBUUIDValue,
+  type DuckDBValue,
+} from '@duckdb/node-api'
+import type { PartitionSpec } from '../../../core/partition/partition-spec.ts'
+import { findPathToField } from '../../../core/schema/schema-lookup.ts'
+import { parseHex } from '../../../core/value/bytes-text.ts'
+import type { Field, Schema } from '../../../core/value/type.ts'
+import type { Value } from '../../../core/value/value.ts'
+import { quoteConstant } from '../sql/sql-text.ts'
+
+const UUID_DIGITS = 32
+
+/**
+ * SQL for the source of each field of the spec; `columnSql` is that of a top-level column. The
+ * values are computed with here, so that nothing is rounded in SQL.
+ */
+export function sourceSql(
+  spec: PartitionSpec,
+  schema: Schema,
+  columnSql: (field: Field, index: number) => string,
+): readonly string[] {
+  return spec.fields.map(({ sourceId, transform }) => {
+    const [top, ...below] = findPathToField(schema.fields, sourceId) ?? []
+    if (top === undefined || transform.kind === 'void') return 'NULL'
+    return below.reduce(
+      (sql, { name }) => `struct_extract(${sql}, ${quoteConstant(name)})`,
+      columnSql(top, schema.fields.indexOf(top)),
+    )
+  })
+}
+
+/** A value that DuckDB returns for a column of a primitive type, as the rules take it. */
+export function partitionValue(value: DuckDBValue): Value | null {
+  if (value === null) return null
+  if (typeof value !== 'object') return value
+  if (value instanceof DuckDBDateValue) return value.days
+  if (value instanceof DuckDBTimestampValue) return value.micros
+  if (value instanceof DuckDBTimestampTZValue) return value.micros
+  if (value instanceof DuckDBTimestampNanosecondsValue) return value.nanos
+  if (value instanceof DuckDBTimeValue) return value.micros
+  if (value instanceof DuckDBDecimalValue) return value.value
+  if (value instanceof DuckDBBlobValue) return value.bytes
+  if (value instanceof DuckDBUUIDValue) {
+    return parseHex(value.toUint128().toString(16).padStart(UUID_DIGITS, '0')) ?? null
+  }
+  throw new Error(`a column of ${value.constructor.name} has no partitions`)
+}

@@ -1,0 +1,167 @@
+import { inOrder } from '../../core/bounded.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { INSPECTIONS_AT_ONCE, UPLOAD_PARTITIONS_MAX } from '../../core/limits.ts'
+import { type PartitionTuple, partitionFolder } from '../../core/partition/partition-values.ts'
+import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
+import type { StagedFile } from '../../core/table/transaction.ts'
+import type { SplitResult } from '../../engine/engine.ts'
+import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
+import { requireWritable } from '../../lake/file/converted-file.ts'
+import {
+  inspectPart,
+  inspectSplittable,
+  type NullsChecked,
+  type SpanningFile,
+  spansPartitions,
+} from '../../lake/file/inspect-file.ts'
+import { asAtFolder } from '../../lake/snapshot/as-at-folder.ts'
+import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
+import type { TextUploadDependencies } from './upload-text.ts'
+
+export interface Receiver {
+  readonly nullsChecked: NullsChecked
+  readonly signal: AbortSignal | undefined
+  /** Writes the body to a free location; after a failure, nothing is left there. */
+  receive(state: TableState, location: string): Promise<unknown>
+}
+
+type Placing = CommitDependencies & TextUploadDependencies
+
+/** Where an upload goes: names are free, and known before anything is written. */
+interface Place {
+  readonly incoming: string
+  pathOf(partition: PartitionTuple, index: number): string
+}
+
+/**
+ * Receives the file, then moves it to the folder of its partition, which only the footer tells.
+ * Where its rows are of several, they become a file in the folder of each. After a failure, nothing
+ * is left.
+ */
+export async function placeUpload(
+  deps: Placing,
+  state: TableState,
+  { receive, ...rest }: Receiver & { readonly createdAtMs: number },
+): Promise<readonly StagedFile[]> {
+  const { definition } = state
+  const place = placeOf(deps, state, rest.createdAtMs)
+  await receive(state, place.incoming)
+  try {
+    const found = await inspectSplittable(
+      deps.objects,
+      definition,
+      place.incoming,
+      rest.nullsChecked,
+    )
+    if (found.spans.length === 0) return [await moveWhole(deps, place, found.file)]
+    return await placeSplit(deps, state, { found, place, signal: rest.signal })
+  } catch (error) {
+    await deleteQuietly(deps, [place.incoming])
+    throw error
+  }
+}
+
+function placeOf(deps: Placing, { definition }: TableState, createdAtMs: number): Place {
+  const folder = `${definition.location}/data`
+  const uuid = deps.ambient.newUuid()
+  const spec = defaultSpec(definition)
+  const schema = currentSchema(definition)
+  return {
+    incoming: `${folder}/incoming/${uuid}.parquet`,
+    pathOf: (partition, index) => {
+      const name = `data-${String(index).padStart(4, '0')}-${uuid}.parquet`
+      const folders = [partitionFolder(spec, schema, partition), asAtFolder(createdAtMs)]
+      return [folder, ...folders.filter((each) => each !== ''), name].join('/')
+    },
+  }
+}
+
+async function moveWhole(deps: Placing, place: Place, file: StagedFile): Promise<StagedFile> {
+  const path = place.pathOf(file.dataFile.partition, 0)
+  await deps.objects.moveIfAbsent(place.incoming, path)
+  return { ...file, dataFile: { ...file.dataFile, path }, isUploaded: true }
+}
+
+interface Spanning {
+  readonly found: SpanningFile
+  readonly place: Place
+  readonly signal: AbortSignal | undefined
+}
+
+async function placeSplit(
+  deps: Placing,
+  state: TableState,
+  { found: { file, spans }, place, signal }: Spanning,
+): Promise<readonly StagedFile[]> {
+  const { definition } = state
+  const split = {
+    ...{ definition, signal, location: place.incoming },
+    partitionsMax: UPLOAD_PARTITIONS_MAX,
+  }
+  try {
+    requireWritable(currentSchema(definition))
+    return await deps.converter.split(split, async (result, pathOfPart) => {
+      if (result.outcome === 'single') {
+        const { partition } = result
+        return [
+          await moveWhole(deps, place, { ...file, dataFile: { ...file.dataFile, partition } }),
+        ]
+      }
+      requireEveryRow(file, result)
+      const placed = await placeParts(deps, state, { parts: result.parts, place, pathOfPart })
+      await deleteQuietly(deps, [place.incoming])
+      return placed
+    })
+  } catch (error) {
+    if (!(error instanceof CatalogError) || error.code !== 'not-implemented') throw error
+    throw spansPartitions(spans, `it cannot be split here (${error.message})`)
+  }
+}
+
+type Split = Extract<SplitResult, { outcome: 'split' }>
+
+async function placeParts(
+  deps: Placing,
+  { definition }: TableState,
+  {
+    parts,
+    place,
+    pathOfPart,
+  }: {
+    readonly parts: Split['parts']
+    readonly place: Place
+    pathOfPart(index: number): string
+  },
+): Promise<readonly StagedFile[]> {
+  const targets = parts.map(({ partition }, index) => {
+    return { partition, location: place.pathOf(partition, index), from: pathOfPart(index) }
+  })
+  const placed: StagedFile[] = []
+  try {
+    const placing = inOrder(targets, INSPECTIONS_AT_ONCE, async ({ partition, location, from }) => {
+      await deps.objects.putFileIfAbsent(location, from)
+      return inspectPart(deps.objects, definition, location, partition)
+    })
+    for await (const file of placing) placed.push({ ...file, isUploaded: true })
+    return placed
+  } catch (error) {
+    await deleteQuietly(
+      deps,
+      targets.map(({ location }) => location),
+    )
+    throw error
+  }
+}
+
+function requireEveryRow({ dataFile }: StagedFile, { parts }: Split): void {
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0)
+  const { recordCount } = dataFile
+  if (rows === recordCount) return
+  throw new CatalogError(
+    'file-corrupt',
+    `it has ${rows} rows where its footer says ${recordCount}`,
+    {
+      facts: { rows, recordCount },
+    },
+  )
+}
