@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { CatalogError } from '../../core/errors.ts'
 import { FOOTER_TAIL_BYTES } from '../../core/limits.ts'
+import { Turns } from '../../core/turns.ts'
 import {
   type ParquetFooter,
-  parseFooter,
+  parseFooterInTurns,
   readFooterBytes,
 } from '../../formats/parquet/footer/footer.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
@@ -25,9 +26,11 @@ export async function readFooterOf(objects: ObjectStore, location: string): Prom
       objects.readRange(location, offset, bytesMax),
     )
     const { sizeBytes, modifiedAtMs } = tail
+    const turns = new Turns()
+    const footer = await parseFooterInTurns(bytes, tail, () => turns.take())
     return {
       ownLocation: tail.location,
-      footer: parseFooter(bytes, tail),
+      footer,
       fileSizeBytes: sizeBytes,
       identity: () => {
         const footerSha256 = createHash('sha256').update(bytes).digest('hex')

@@ -1,5 +1,6 @@
 import { CatalogError } from '../../../core/errors.ts'
-import { parseFooter, readFooterBytes } from '../footer/footer.ts'
+import { Turns } from '../../../core/turns.ts'
+import { parseFooterInTurns, readFooterBytes } from '../footer/footer.ts'
 import { THRIFT, type ThriftStruct, writeThriftStruct } from '../thrift/thrift.ts'
 import { findBytes, findStructs } from '../thrift/thrift-fields.ts'
 import { ARROW_SCHEMA_KEY } from './arrow-schema.ts'
@@ -39,9 +40,11 @@ export async function* withoutArrowSchema(
 async function changedEnd(end: Buffer, sizeBytes: number): Promise<Uint8Array> {
   if (!end.includes(ARROW_SCHEMA_KEY)) return end
   try {
+    const turns = new Turns()
+    const turn = () => turns.take()
     const tooLong = () => Promise.reject(new CatalogError('file-not-parquet', 'a long footer'))
     const footer = await readFooterBytes({ bytes: end, sizeBytes }, tooLong)
-    const thrift = withoutKey(parseFooter(footer, { sizeBytes }).thrift)
+    const thrift = withoutKey((await parseFooterInTurns(footer, { sizeBytes }, turn)).thrift)
     if (thrift === undefined) return end
     const written = writeThriftStruct(thrift)
     const length = Buffer.alloc(4)

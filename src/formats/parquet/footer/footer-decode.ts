@@ -13,6 +13,7 @@ import {
   getNumber,
   getStructs,
 } from '../thrift/thrift-fields.ts'
+import { readThriftInSteps } from '../thrift/thrift-steps.ts'
 import { asciiText } from './ascii-text.ts'
 import type {
   ColumnChunk,
@@ -21,9 +22,13 @@ import type {
   ParquetLeaf,
   RowGroup,
 } from './footer-model.ts'
-import { decodeFooterSchema, physicalTypeOf } from './footer-schema.ts'
+import { footerSchemaSteps, physicalTypeOf } from './footer-schema.ts'
 
 const MAGIC_BYTES = 4
+/** Writers give some dozens. */
+const KEY_VALUES_MAX = 10_000
+/** Columns of a row group that are decoded without a pause: half a millisecond. */
+const COLUMNS_AT_ONCE = 500
 const DECODER = new TextDecoder()
 
 interface FooterPlace {
@@ -36,8 +41,29 @@ interface FooterPlace {
  * `file-not-parquet`.
  */
 export function decodeFooter(bytes: Uint8Array, place: FooterPlace): ParquetFooter {
+  return decoded(() => atOnce(metadataSteps(readThriftStruct(bytes).struct, place)))
+}
+
+/** As `decodeFooter`, with pauses for others. */
+export function* decodeFooterInSteps(
+  bytes: Uint8Array,
+  place: FooterPlace,
+): Generator<void, ParquetFooter> {
+  const steps = footerSteps(bytes, place)
+  for (;;) {
+    const { done, value } = decoded(() => steps.next())
+    if (done === true) return value
+    yield
+  }
+}
+
+function* footerSteps(bytes: Uint8Array, place: FooterPlace): Generator<void, ParquetFooter> {
+  return yield* metadataSteps(yield* readThriftInSteps(bytes), place)
+}
+
+function decoded<T>(decode: () => T): T {
   try {
-    return decodeMetadata(readThriftStruct(bytes).struct, place)
+    return decode()
   } catch (cause) {
     if (!(cause instanceof ThriftError)) throw cause
     throw new CatalogError('file-not-parquet', `the Parquet footer is corrupt: ${cause.message}`, {
@@ -46,17 +72,30 @@ export function decodeFooter(bytes: Uint8Array, place: FooterPlace): ParquetFoot
   }
 }
 
-function decodeMetadata(thrift: ThriftStruct, place: FooterPlace): ParquetFooter {
+function atOnce<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+  }
+}
+
+function* metadataSteps(thrift: ThriftStruct, place: FooterPlace): Generator<void, ParquetFooter> {
   if (findField(thrift, 8) !== undefined) {
     throw new CatalogError('file-not-parquet', 'the Parquet file is encrypted')
   }
-  const { root, leaves, leafPaths } = decodeFooterSchema(thrift)
+  const keyValueMetadata = decodeKeyValues(thrift)
+  const { root, leaves, leafPaths } = yield* footerSchemaSteps(thrift)
   const rowCount = getCount(thrift, 3)
   const columns = leaves.map(
     (leaf, i) => new ColumnDecoder(leaf, leafPaths[i] ?? [], place.footerOffset),
   )
-  const rowGroups = getStructs(thrift, 4).map((group) => decodeRowGroup(group, columns))
-  const groupRows = rowGroups.reduce((sum, group) => sum + group.rowCount, 0)
+  const rowGroups: RowGroup[] = []
+  let groupRows = 0
+  for (const group of getStructs(thrift, 4)) {
+    const rowGroup = yield* rowGroupSteps(group, columns)
+    groupRows += rowGroup.rowCount
+    rowGroups.push(rowGroup)
+  }
   if (groupRows !== rowCount) {
     throw new ThriftError(`row groups have ${groupRows} rows, but the file claims ${rowCount}`)
   }
@@ -65,7 +104,7 @@ function decodeMetadata(thrift: ThriftStruct, place: FooterPlace): ParquetFooter
     ...place,
     rowCount,
     createdBy: createdBy === undefined ? undefined : textOf(createdBy),
-    keyValueMetadata: decodeKeyValues(thrift),
+    keyValueMetadata,
     root,
     leaves,
     rowGroups,
@@ -74,7 +113,9 @@ function decodeMetadata(thrift: ThriftStruct, place: FooterPlace): ParquetFooter
 }
 
 function decodeKeyValues(thrift: ThriftStruct): ReadonlyMap<string, string> {
-  const entries = (findStructs(thrift, 5) ?? []).map((entry): [string, string] => [
+  const pairs = findStructs(thrift, 5) ?? []
+  if (pairs.length > KEY_VALUES_MAX) throw new ThriftError('too much metadata of its writer')
+  const entries = pairs.map((entry): [string, string] => [
     textOf(getBytes(entry, 1)),
     textOf(findBytes(entry, 2) ?? new Uint8Array()),
   ])
@@ -85,21 +126,26 @@ function textOf(bytes: Uint8Array): string {
   return asciiText(bytes) ?? DECODER.decode(bytes)
 }
 
-function decodeRowGroup(group: ThriftStruct, decoders: readonly ColumnDecoder[]): RowGroup {
+function* rowGroupSteps(
+  group: ThriftStruct,
+  decoders: readonly ColumnDecoder[],
+): Generator<void, RowGroup> {
   const rowCount = getCount(group, 3)
   const chunks = getStructs(group, 1)
   if (chunks.length !== decoders.length) {
     throw new ThriftError(`a row group has ${chunks.length} of ${decoders.length} columns`)
   }
   let fileOffset: number | undefined
-  const columns = decoders.map((decoder, i) => {
-    const column = decoder.decode(chunks[i] as ThriftStruct, rowCount)
+  const columns: ColumnChunk[] = []
+  for (let i = 0; i < chunks.length; i++) {
+    if (i % COLUMNS_AT_ONCE === 0) yield
+    const column = (decoders[i] as ColumnDecoder).decode(chunks[i] as ThriftStruct, rowCount)
     const start = firstPageOffset(column)
     if (column.compressedBytes > 0 && (fileOffset === undefined || start < fileOffset)) {
       fileOffset = start
     }
-    return column
-  })
+    columns.push(column)
+  }
   return { rowCount, totalBytes: getCount(group, 2), fileOffset, columns }
 }
 

@@ -20,8 +20,10 @@ import {
 
 /** Depth of nested groups; engines support far less. */
 const SCHEMA_DEPTH_MAX = 64
-/** Number of groups and columns; limits the memory of their paths. */
+/** Number of groups and columns below the root; limits the memory of their paths. */
 const SCHEMA_ELEMENTS_MAX = 100_000
+/** Nodes that are decoded without a pause: half a millisecond. */
+const NODES_AT_ONCE = 256
 const REPETITIONS: readonly Repetition[] = ['required', 'optional', 'repeated']
 /** Field id in the union ColumnOrder. */
 const TYPE_ORDER = 1
@@ -34,15 +36,17 @@ export interface FooterSchema {
   readonly leafPaths: readonly (readonly Uint8Array[])[]
 }
 
-/** Rebuilds the tree from FileMetaData's flat, depth-first list of elements. */
-export function decodeFooterSchema(metadata: ThriftStruct): FooterSchema {
+/**
+ * Rebuilds the tree from FileMetaData's flat, depth-first list of elements, with pauses for others.
+ */
+export function* footerSchemaSteps(metadata: ThriftStruct): Generator<void, FooterSchema> {
   const elements = getStructs(metadata, 2)
-  if (elements.length > SCHEMA_ELEMENTS_MAX) throw new ThriftError('too many columns')
+  if (elements.length - 1 > SCHEMA_ELEMENTS_MAX) throw new ThriftError('too many columns')
   const builder = new SchemaBuilder(
     elements,
     findStructs(metadata, 7)?.map((order) => order.fields[0]?.id === TYPE_ORDER),
   )
-  const root = builder.node({ path: [], pathBytes: [], isRepeated: false })
+  const root = yield* builder.nodeSteps({ path: [], pathBytes: [], isRepeated: false })
   if (root.kind !== 'group') throw new ThriftError('the schema has no columns')
   builder.finish()
   return { root, leaves: builder.leaves, leafPaths: builder.leafPaths }
@@ -75,7 +79,8 @@ class SchemaBuilder {
     }
   }
 
-  node(place: Place): ParquetNode {
+  *nodeSteps(place: Place): Generator<void, ParquetNode> {
+    if (this.#next % NODES_AT_ONCE === 0) yield
     if (this.#depth >= SCHEMA_DEPTH_MAX) throw new ThriftError('schema nested too deeply')
     const element = this.#elements[this.#next++]
     if (element === undefined) throw new ThriftError('schema ends too early')
@@ -90,7 +95,7 @@ class SchemaBuilder {
     }
     // In a file without columns, the root is neither group nor leaf.
     if (isRoot || findNumber(element, 1) === undefined) {
-      const children = this.#children(element, inside)
+      const children = yield* this.#childSteps(element, inside)
       return {
         kind: 'group',
         name,
@@ -103,14 +108,14 @@ class SchemaBuilder {
     return this.#leaf(element, { name, repetition, place: inside })
   }
 
-  #children(element: ThriftStruct, place: Place): readonly ParquetNode[] {
+  *#childSteps(element: ThriftStruct, place: Place): Generator<void, readonly ParquetNode[]> {
     const count = findNumber(element, 5) ?? 0
     if (count < 0 || count > this.#elements.length - this.#next) {
       throw new ThriftError(`a group claims ${count} children`)
     }
     this.#depth++
     const children: ParquetNode[] = []
-    for (let i = 0; i < count; i++) children.push(this.node(place))
+    for (let i = 0; i < count; i++) children.push(yield* this.nodeSteps(place))
     this.#depth--
     return children
   }

@@ -1,5 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
-import { decodeFooter } from './footer-decode.ts'
+import { decodeFooter, decodeFooterInSteps } from './footer-decode.ts'
 import type { ParquetFooter } from './footer-model.ts'
 
 export type { ParquetFooter } from './footer-model.ts'
@@ -9,6 +9,8 @@ export type { ParquetFooter } from './footer-model.ts'
  * memory.
  */
 export const FOOTER_BYTES_MAX = 64 * 1024 * 1024
+/** Some milliseconds of work. */
+const SHORT_FOOTER_BYTES = 64 * 1024
 const MAGIC_BYTES = 4
 /** Size of the footer's length and the magic number. */
 const TRAILER_BYTES = 8
@@ -32,12 +34,28 @@ export async function readParquetFooter(
 }
 
 /** The footer of a file of this size, from its bytes. Throws as `readParquetFooter` does. */
-export function parseFooter(
+export function parseFooter(bytes: Uint8Array, tail: Pick<FileTail, 'sizeBytes'>): ParquetFooter {
+  return decodeFooter(bytes, placeOf(bytes, tail))
+}
+
+function placeOf({ length }: Uint8Array, { sizeBytes }: Pick<FileTail, 'sizeBytes'>) {
+  return { footerOffset: sizeBytes - TRAILER_BYTES - length, fileSizeBytes: sizeBytes }
+}
+
+/** As `parseFooter`; a long one is decoded in slices, between which `turn` lets others go on. */
+export async function parseFooterInTurns(
   bytes: Uint8Array,
-  { sizeBytes }: Pick<FileTail, 'sizeBytes'>,
-): ParquetFooter {
-  const footerOffset = sizeBytes - TRAILER_BYTES - bytes.length
-  return decodeFooter(bytes, { footerOffset, fileSizeBytes: sizeBytes })
+  tail: Pick<FileTail, 'sizeBytes'>,
+  turn: () => Promise<void> | undefined,
+): Promise<ParquetFooter> {
+  if (bytes.length <= SHORT_FOOTER_BYTES) return parseFooter(bytes, tail)
+  const steps = decodeFooterInSteps(bytes, placeOf(bytes, tail))
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+    const others = turn()
+    if (others !== undefined) await others
+  }
 }
 
 /** The bytes of the footer, not decoded yet. Throws as `readParquetFooter` does. */

@@ -72,7 +72,8 @@ export function readThriftStruct(
   return { struct, lengthBytes: reader.position }
 }
 
-class ThriftReader {
+/** Reads values one after the other; `thrift-steps.ts` does with pauses what `struct` does. */
+export class ThriftReader {
   position = 0
   readonly #bytes: Uint8Array
   readonly #depthMax: number
@@ -85,34 +86,43 @@ class ThriftReader {
   }
 
   struct(depth: number): ThriftStruct {
-    if (depth > this.#depthMax) throw new ThriftError('nested too deeply')
+    this.enter(depth)
     const fields: ThriftField[] = []
-    let id = 0
-    for (;;) {
-      const header = this.#byte()
-      if (header === 0) return { fields }
-      const delta = header >> 4
-      id = delta === 0 ? this.#integer(16) : id + delta
-      if (id > 0x7fff) throw new ThriftError('field id out of range')
+    for (let header = this.header(0); header !== 0; header = this.header(header >> 4)) {
       const type = header & 15
-      this.#spend(1)
-      fields.push({ id, type, value: this.#fieldValue(type, depth) })
+      fields.push({ id: header >> 4, type, value: this.fieldValue(type, depth) })
     }
+    return { fields }
   }
 
-  #fieldValue(type: number, depth: number): ThriftValue {
+  /** Id and type of the next field, as `id << 4 | type`; 0 at the end of the struct. */
+  header(lastId: number): number {
+    const byte = this.byte()
+    if (byte === 0) return 0
+    const delta = byte >> 4
+    const id = delta === 0 ? this.#integer(16) : lastId + delta
+    if (id > 0x7fff) throw new ThriftError('field id out of range')
+    this.spend(1)
+    return (id << 4) | (byte & 15)
+  }
+
+  enter(depth: number): void {
+    if (depth > this.#depthMax) throw new ThriftError('nested too deeply')
+  }
+
+  fieldValue(type: number, depth: number): ThriftValue {
     if (type === THRIFT.TRUE) return true
     if (type === THRIFT.FALSE) return false
-    return this.#value(type, depth)
+    return this.value(type, depth)
   }
 
-  #value(type: number, depth: number): ThriftValue {
+  value(type: number, depth: number): ThriftValue {
     switch (type) {
       case THRIFT.TRUE:
       case THRIFT.FALSE:
-        return this.#byte() === 1
+        return this.byte() === 1
       case THRIFT.BYTE:
-        return (this.#byte() << 24) >> 24
+        return (this.byte() << 24) >> 24
       case THRIFT.I16:
         return this.#integer(16)
       case THRIFT.I32:
@@ -122,7 +132,7 @@ class ThriftReader {
       case THRIFT.DOUBLE:
         return this.#take(8)
       case THRIFT.BINARY:
-        return this.#take(this.#length())
+        return this.#take(this.length())
       case THRIFT.LIST:
       case THRIFT.SET:
         return this.#list(depth + 1)
@@ -138,38 +148,45 @@ class ThriftReader {
   }
 
   #list(depth: number): ThriftList {
-    if (depth > this.#depthMax) throw new ThriftError('nested too deeply')
-    const header = this.#byte()
-    const elementType = header & 15
-    const short = header >> 4
-    const count = short === 15 ? this.#length() : short
-    this.#spend(count)
+    this.enter(depth)
+    const { elementType, count } = this.listHead()
     const values: ThriftValue[] = []
-    for (let i = 0; i < count; i++) values.push(this.#value(elementType, depth))
+    for (let i = 0; i < count; i++) values.push(this.value(elementType, depth))
     return { elementType, values }
   }
 
+  listHead(): { readonly elementType: number; readonly count: number } {
+    const header = this.byte()
+    const short = header >> 4
+    const count = short === 15 ? this.length() : short
+    this.spend(count)
+    return { elementType: header & 15, count }
+  }
+
   #map(depth: number): ThriftMap {
-    if (depth > this.#depthMax) throw new ThriftError('nested too deeply')
-    const count = this.#length()
-    if (count === 0) return { keyType: 0, valueType: 0, entries: [] }
-    this.#spend(2 * count)
-    const types = this.#byte()
-    const keyType = types >> 4
-    const valueType = types & 15
+    this.enter(depth)
+    const { keyType, valueType, count } = this.mapHead()
     const entries: [ThriftValue, ThriftValue][] = []
     for (let i = 0; i < count; i++) {
-      entries.push([this.#value(keyType, depth), this.#value(valueType, depth)])
+      entries.push([this.value(keyType, depth), this.value(valueType, depth)])
     }
     return { keyType, valueType, entries }
   }
 
-  #spend(values: number): void {
+  mapHead(): { readonly keyType: number; readonly valueType: number; readonly count: number } {
+    const count = this.length()
+    if (count === 0) return { keyType: 0, valueType: 0, count }
+    this.spend(2 * count)
+    const types = this.byte()
+    return { keyType: types >> 4, valueType: types & 15, count }
+  }
+
+  spend(values: number): void {
     this.#valuesLeft -= values
     if (this.#valuesLeft < 0) throw new ThriftError('too many values')
   }
 
-  #byte(): number {
+  byte(): number {
     const byte = this.#bytes[this.position]
     if (byte === undefined) throw new ThriftError('ends too early')
     this.position++
@@ -187,7 +204,7 @@ class ThriftReader {
   /**
    * Reads a count or a length. No element takes less than a byte, so the remaining bytes limit it.
    */
-  #length(): number {
+  length(): number {
     const length = this.#varint()
     if (length > this.#bytes.length - this.position) throw new ThriftError('length beyond the end')
     return Number(length)
@@ -212,7 +229,7 @@ class ThriftReader {
     let result = 0
     let scale = 1
     for (let i = 0; i < 7; i++) {
-      const byte = this.#byte()
+      const byte = this.byte()
       result += (byte & 127) * scale
       if (byte < 128) return result
       scale *= 128
@@ -224,7 +241,7 @@ class ThriftReader {
   #longVarint(low: number): number | bigint {
     let result = BigInt(low)
     for (let shift = 49n; shift < 70n; shift += 7n) {
-      const byte = this.#byte()
+      const byte = this.byte()
       result |= BigInt(byte & 127) << shift
       if (byte < 128) {
         if (result >> 64n !== 0n) break

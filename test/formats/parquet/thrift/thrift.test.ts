@@ -7,6 +7,7 @@ import {
   type ThriftValue,
   writeThriftStruct,
 } from '../../../../src/formats/parquet/thrift/thrift.ts'
+import { readThriftInSteps } from '../../../../src/formats/parquet/thrift/thrift-steps.ts'
 import { field, struct } from '../sample-file.ts'
 
 const int64 = fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n).map((value) => {
@@ -62,6 +63,35 @@ test('any tree is read back as it was written, and written again to the same byt
       expect(lengthBytes).toBe(bytes.length)
       expect(plain(read.fields[0]?.value)).toEqual(plain(value))
       expect(writeThriftStruct(read)).toEqual(bytes)
+    }),
+  )
+})
+
+test('any tree is read in steps as at once, and so is any cut or changed one', () => {
+  const inSteps = (bytes: Uint8Array) => {
+    const steps = readThriftInSteps(bytes)
+    for (;;) {
+      const { done, value } = steps.next()
+      if (done === true) return value
+    }
+  }
+  const outcomeOf = (read: () => ThriftStruct) => {
+    try {
+      return plain(read())
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  fc.assert(
+    fc.property(anyTyped, fc.nat(), fc.nat(255), ([type, value], at, byte) => {
+      const bytes = writeThriftStruct(struct(field(1, type, value)))
+      const changed = bytes.slice()
+      changed[at % bytes.length] = byte
+      for (const each of [bytes, changed, bytes.subarray(0, at % bytes.length)]) {
+        expect(outcomeOf(() => inSteps(each))).toEqual(
+          outcomeOf(() => readThriftStruct(each).struct),
+        )
+      }
     }),
   )
 })
