@@ -36,4 +36,57 @@ export const CATALOG: readonly MutantGroup[] = [
       ],
     ],
   },
+  {
+    file: 'src/catalog/sql/sql-leases.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'leases?|token|renew|holder|who (renews|lost|ever)|whoever looks|whoever acquires',
+    edits: [
+      [`.where('leases.expires_at_ms', '<=', BigInt(nowMs))`, ''],
+      [`'leases.expires_at_ms', '<='`, `'leases.expires_at_ms', '<'`],
+      [
+        `fencing_token: row('leases.fencing_token', '+', 1n)`,
+        `fencing_token: row.ref('leases.fencing_token')`,
+      ],
+      [
+        `        .where('owner', '=', owner)\n        .where('fencing_token', '=', fencingToken)\n`,
+        '',
+      ],
+      [`, owner: '' }`, ' }'],
+      [`        .where('fencing_token', '<', before)\n`, ''],
+      [`.where('expires_at_ms', '>', BigInt(nowMs))`, ''],
+      ['lease.nowMs + lease.durationMs', 'lease.nowMs'],
+      ['fencing_token: BigInt(nowMs),', 'fencing_token: 1n,'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-commit.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'commit',
+    edits: [
+      [`\n        and transactions.revision = cast(ends.column4 as bigint)`, ''],
+      [` and transactions.state = 'open'`, ''],
+      [`    .where('version', '=', param('expectedVersion'))\n`, ''],
+      [`    .where('version', '=', BigInt(expectedVersion))\n`, ''],
+      [
+        `    if (await insertReplay(transaction, replay)) continue\n`,
+        `    await insertReplay(transaction, replay)\n    continue\n`,
+      ],
+      [`    .set((row) => ({ log_length: row('log_length', '+', param('newEntries')) }))\n`, ''],
+      ['  if (done.length === wanted.length) return\n', '  return\n'],
+      [`    raised.raise(tableCommitted(table, commit, before))\n`, ''],
+      [`  for (const table of tables) await forgetSnapshots(transaction, table)\n`, ''],
+      [`    await engine.runTogether(sqlTransaction, stagingDeletes(sqlTransaction, ids))\n`, ''],
+      [`if (!isSame) update = update.set({ definition: definitions.encode(definition) })\n`, ''],
+      [`  await claimNewLocation(transaction, table, context)\n`, ''],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-leases.ts',
+    tests: ['test/catalog/postgres/postgres.test.ts'],
+    named: 'lease',
+    edits: [
+      [`.where('leases.expires_at_ms', '<=', BigInt(nowMs))`, ''],
+      [`        .where('fencing_token', '=', fencingToken)\n`, ''],
+    ],
+  },
 ]

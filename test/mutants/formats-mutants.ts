@@ -17,8 +17,10 @@ export const FORMATS: readonly MutantGroup[] = [
       ['key <= (bitmaps', 'key < (bitmaps'],
       ['at !== vector.byteLength', 'false'],
       ['highBits * CONTAINER_SIZE', '(highBits << 16)'],
-      ['        next++\n', '        next += 2\n'],
-      ['= key\n', '= 0\n'],
+      ['if (start >= rowCount) break\n', ''],
+      ['if (row < rowCount) bits', 'if (row <= rowCount) bits'],
+      ['0x80 >> (row & 7)', '1 << (row & 7)'],
+      ['Math.ceil(rowCount / 8)', 'Math.floor(rowCount / 8)'],
     ],
   },
   {
