@@ -1,4 +1,3 @@
-import type { Stores } from '../../catalog/catalog.ts'
 import type { PlaceOfTable } from '../../catalog/location-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { locationKey } from '../../core/file/location-key.ts'
@@ -6,14 +5,17 @@ import { locationTaken } from '../../core/table/location-taken.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { dataFileLocation } from '../file/data-file-location.ts'
-import { isDropMark } from './drop-mark.ts'
-import { isNameMark } from './name-mark.ts'
+import { type GivenUpDependencies, hasGivenUp } from './given-up-location.ts'
 
 /** Where tables are. */
 export interface Warehouse {
   /** Root below which new tables get their location; no slash at the end. */
   readonly warehouse: string
 }
+
+/** What it takes to give a table or view a place. */
+export type NewPlaceDependencies = GivenUpDependencies &
+  Warehouse & { readonly objects: ObjectStore }
 
 const SEGMENT_LENGTH_MAX = 60
 /** With keys for an index of PostgreSQL, which takes 2,700 bytes. */
@@ -79,11 +81,12 @@ function bytesOf(text: string): number {
 /**
  * Requires that a table can be at this location without sharing a file with another one, as
  * `LocationStore` keeps it; the catalog looks again when it takes the location. A dropped table
- * whose files are gone gives its location up; `written` files are those of the table that comes.
+ * whose files are gone gives its location up (`hasGivenUp`); `written` files are those of the table
+ * that comes.
  * Throws `location-taken`, too.
  */
 export async function requireFreeLocation(
-  deps: Stores<'locations'> & Warehouse & { readonly objects: ObjectStore },
+  deps: NewPlaceDependencies,
   { location, tableUuid }: PlaceOfTable,
   written: readonly string[] = [],
 ): Promise<void> {
@@ -106,7 +109,7 @@ export async function requireFreeLocation(
  * table that this catalog does not know.
  */
 export async function requireEmptyLocation(
-  deps: Stores<'locations'> & Warehouse & { readonly objects: ObjectStore },
+  deps: NewPlaceDependencies,
   place: PlaceOfTable,
   written: readonly string[] = [],
 ): Promise<void> {
@@ -128,19 +131,6 @@ export async function makeTableFolders(
 ): Promise<void> {
   const folders = [`${location}/data`, `${location}/metadata`]
   await Promise.all(folders.map((folder) => objects.makeFolder(folder)))
-}
-
-/** Whether the files of the dropped table are gone, so that its location was given to others. */
-async function hasGivenUp(
-  { catalog, objects }: Stores<'locations'> & { readonly objects: ObjectStore },
-  place: PlaceOfTable,
-  writtenKeys: ReadonlySet<string>,
-): Promise<boolean> {
-  for await (const { location } of objects.list(place.location)) {
-    const isMark = isDropMark(location) || isNameMark(location)
-    if (!isMark && !writtenKeys.has(locationKey(location))) return false
-  }
-  return (await catalog.locations.forget(place)) === 'forgotten'
 }
 
 /** `undefined` if the location is not below the warehouse. */

@@ -221,8 +221,8 @@ async function snapshotsMentioned(
 }
 
 async function tableCommit(
-  deps: Stores<'paths' | 'locations' | 'snapshots'> &
-    Pick<LakeServices, 'manifests' | 'objects' | 'warehouse'>,
+  deps: Stores<'events' | 'locations' | 'paths' | 'snapshots'> &
+    Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse'>,
   { base, change }: Change,
 ): Promise<TableCommit> {
   const { definition } = change.state

@@ -14,7 +14,7 @@ import { pathsOfNewSnapshots } from './snapshot-paths.ts'
 
 /** Completes a staged creation. `undefined` if another table took the name in between. */
 export async function createByCommit(
-  deps: LakeServices & Stores<'views' | 'namespaces' | 'locations'>,
+  deps: LakeServices & Stores<'events' | 'locations' | 'namespaces' | 'views'>,
   {
     name,
     requirements,

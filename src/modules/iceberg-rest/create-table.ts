@@ -33,7 +33,7 @@ export interface CreatedTable extends Omit<LoadedTable, 'metadataLocation'> {
  * returns the initial metadata.
  */
 export async function createTable(
-  deps: LakeServices & Stores<'views' | 'namespaces' | 'locations'>,
+  deps: LakeServices & Stores<'events' | 'locations' | 'namespaces' | 'views'>,
   { namespace, json }: { readonly namespace: readonly string[]; readonly json: unknown },
   keeper: AnswerKeeper,
 ): Promise<CreatedTable> {

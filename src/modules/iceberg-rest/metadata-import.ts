@@ -41,7 +41,8 @@ export async function readMetadataAt(
  * its metadata log.
  */
 export async function importTable(
-  deps: Stores<'locations'> & Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse'>,
+  deps: Stores<'events' | 'locations' | 'paths'> &
+    Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse'>,
   metadata: TableMetadata,
   {
     name,

@@ -5,5 +5,5 @@ import type { DropDependencies } from '../tables/drop-table.ts'
 /** The lake, and further stores that the REST catalog uses. */
 export type RestServices = LakeServices &
   DropDependencies & {
-    readonly catalog: Pick<Catalog, 'views' | 'namespaces' | 'replays' | 'publications'>
+    readonly catalog: Pick<Catalog, 'events' | 'views' | 'namespaces' | 'replays' | 'publications'>
   }

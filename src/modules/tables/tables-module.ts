@@ -15,7 +15,7 @@ export function tablesModule(
   platform: RewriteDependencies &
     LakeServices &
     DropDependencies &
-    Stores<'locations' | 'namespaces' | 'views'>,
+    Stores<'events' | 'locations' | 'namespaces' | 'views'>,
 ): Module {
   return {
     name: 'tables',

@@ -67,7 +67,7 @@ export interface TableReading {
 }
 
 /** Everything that creating a table uses. */
-export type NewTableDependencies = Stores<'tables' | 'locations'> &
+export type NewTableDependencies = Stores<'events' | 'locations' | 'paths' | 'tables'> &
   Pick<LakeServices, 'ambient' | 'log' | 'objects' | 'publisher' | 'warehouse'>
 
 /** Everything that reading a table uses. */

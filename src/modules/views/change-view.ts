@@ -16,12 +16,13 @@ import type { LakeServices } from '../../lake/lake.ts'
 import { namedMember } from '../../lake/publish/publisher.ts'
 import { forgetDrop, markDropped } from '../../lake/table/drop-mark.ts'
 import { markRenamed } from '../../lake/table/name-mark.ts'
-import { requireFreeLocation } from '../../lake/table/table-location.ts'
+import { type NewPlaceDependencies, requireFreeLocation } from '../../lake/table/table-location.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { deleteOldViewMetadata } from './old-view-metadata.ts'
 
 /** Everything that creating and changing a view uses. */
-export type ViewDependencies = Stores<'views' | 'tables' | 'locations' | 'leases'> &
+export type ViewDependencies = NewPlaceDependencies &
+  Stores<'views' | 'tables' | 'leases'> &
   Pick<LakeServices, 'commits' | 'objects' | 'ambient' | 'log' | 'meter' | 'warehouse'>
 
 /** Everything that creating a view uses. */
@@ -207,7 +208,7 @@ async function withMetadataFile<T>(
  * other view may be there: what is below a table's location may be deleted with the table.
  */
 async function newFolders(
-  deps: Stores<'locations'> & Pick<ViewDependencies, 'objects' | 'warehouse'>,
+  deps: NewPlaceDependencies,
   metadata: ViewMetadata,
   base?: ViewMetadata,
 ): Promise<readonly string[]> {

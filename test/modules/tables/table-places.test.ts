@@ -1,4 +1,5 @@
-import { readdir, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Answer, ask, type Json, must } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
@@ -191,14 +192,50 @@ test('what a table writes before it moves there does not keep it from a location
     { ...metadata, location },
     { snapshotId: 7n, files: [`${location}/data/x.parquet`] },
   )
+  // They also leave what no commit names: manifests of attempts, and of what they did before.
+  await writeAppend({ ...metadata, location }, { snapshotId: 6n, files: [] })
   const { requirements, updates } = appendCommit(metadata, written.json)
   const move = { action: 'set-location', location }
   const commit = (json: object) => rest(service, '/namespaces/sky/tables/mover', { json })
-  expect(await restRefusal(commit({ requirements, updates: [move] }))).toMatchObject({
-    status: 409,
-  })
   const moved = await restMust(commit({ requirements, updates: [move, ...updates] }))
   expect(moved.metadata.location).toBe(location)
+})
+
+test('files from before a drop keep the location, and files that others name', async () => {
+  const location = `${service.deps.warehouse}/some/t`
+  const folder = location.replace('file://', '')
+  const taken = async (name: string) => (await create({ name, location })).status
+  await must(create({ name: 'some', location }), 201)
+  await upload('some', '{"n":1}\n')
+  const files = await readdir(join(folder, 'data'), { recursive: true })
+  const data = join(folder, 'data', files.find((file) => file.endsWith('.parquet')) ?? '')
+  await drop('some')
+  // The operator keeps the metadata somewhere else: it names the data file.
+  await rm(join(folder, 'metadata'), { recursive: true })
+  expect(await taken('next')).toBe(409)
+  const nowS = Date.now() / 1000 + 1
+  await utimes(data, nowS, nowS)
+  await create({ name: 'other' })
+  await must(ask(service, '/v1/tables/other/files', { json: { files: [{ path: data }] } }))
+  expect(await taken('next')).toBe(409)
+  await must(ask(service, '/v1/tables/other/files/truncate', { method: 'POST' }))
+  // It may be read as of before.
+  expect(await taken('next')).toBe(409)
+  await drop('other')
+  expect(await taken('next')).toBe(201)
+  expect(existsSync(data)).toBe(true)
+})
+
+test('a dropped table that keeps its files keeps its location with any file there', async () => {
+  const location = `${service.deps.warehouse}/kept/forever`
+  const properties = { 'gc.enabled': 'false' }
+  await restMust(createRest('sky', { name: 'keeper', location, properties }))
+  await drop('sky.keeper')
+  const folder = location.replace('file://', '')
+  await rm(folder, { recursive: true })
+  await mkdir(folder)
+  await writeFile(join(folder, 'mine.txt'), 'x')
+  expect(await refused(create({ name: 'next', location }))).toEqual([409, 'location-taken'])
 })
 
 test('a view’s folder is its own: no table is in it, nor around it', async () => {
