@@ -23,6 +23,7 @@ export const CATALOG_ERROR_CODES = [
   'file-not-parquet',
   'file-schema-mismatch',
   'file-spans-partitions',
+  'file-unsupported',
   'filter-invalid',
   'idempotency-key-in-use',
   'job-not-found',

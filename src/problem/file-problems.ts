@@ -66,6 +66,17 @@ export const FILE_PROBLEMS = {
       'it, in parts where `partitions` is more than `partitions_max`.',
     retry: 'no',
   },
+  'file-unsupported': {
+    status: 422,
+    iceberg: BAD_REQUEST,
+    title: 'File not supported',
+    meaning:
+      'The file is valid Parquet, but holds what this service cannot read or what a table cannot ' +
+      'hold: a codec or encoding that it does not know, times outside a day, milliseconds beyond ' +
+      'what microseconds of 64 bits hold.',
+    remedy: 'Write the file again as `detail` says; `columns` names the columns where known.',
+    retry: 'no',
+  },
   'file-already-in-table': {
     status: 409,
     iceberg: COMMIT_FAILED,

@@ -80,7 +80,7 @@ export function describeJobs(name: string, open: OpenEngine): void {
         const outcome = await bench.engine
           .export(job)
           .catch((error: { code?: string }) => error.code)
-        expect(['file-corrupt', 'engine-failed', 'not-implemented']).toContain(
+        expect(['file-corrupt', 'engine-failed', 'file-unsupported']).toContain(
           typeof outcome === 'object' ? 'file-corrupt' : outcome,
         )
         if (typeof outcome !== 'object') await expectNoTrace(job)

@@ -70,7 +70,7 @@ export function describeNanoseconds(name: string, open: OpenEngine): void {
       const target = { path: bench.newPath('out'), format: 'csv', compression: 'none' } as const
       const job = { source: sourceOf(early, schema), schema, target }
       const failure = await refusal(bench.engine.export(job))
-      expect([failure.code, failure.facts['file']]).toEqual(['not-implemented', early])
+      expect([failure.code, failure.facts['file']]).toEqual(['file-unsupported', early])
       expect(failure.message).toContain('column c has a moment before 1970 in nanoseconds')
     })
 

@@ -27,6 +27,7 @@ file-not-in-table 422 400 BadRequestException
 file-not-parquet 422 400 BadRequestException
 file-schema-mismatch 422 400 BadRequestException
 file-spans-partitions 422 400 BadRequestException
+file-unsupported 422 400 BadRequestException
 filter-invalid 400 400 BadRequestException
 headers-too-large 431 431 BadRequestException
 host-not-allowed 421 421 BadRequestException

@@ -26,6 +26,7 @@ const BLAMED = new Set<CatalogErrorCode>([
   'file-corrupt',
   'file-not-found',
   'file-not-parquet',
+  'file-unsupported',
   'location-not-allowed',
   'metadata-corrupt',
   'not-implemented',

@@ -12,6 +12,7 @@ import type { EqualityDelete, SourceFile } from '../../engine/engine.ts'
 import { readDeletedRows } from '../../formats/deletes/deletion-vector.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import { namesInFile } from '../../formats/parquet/schema/names-in-file.ts'
+import { requireSupportedPages } from '../../formats/parquet/statistics/supported-file.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { columnNames } from '../file/column-names.ts'
 import { type FooterOfFile, readFooterOf } from '../file/read-footer.ts'
@@ -34,6 +35,7 @@ export async function describeSource(
 ): Promise<DescribedSource> {
   requireParquet(dataFile)
   const { footer, identity } = await readFooterOf(objects, dataFile.path)
+  requireSupportedPages(footer)
   const known = {
     names: columnNames(definition, schema),
     constants: partitionConstants(definition.partitionSpecs, dataFile),
@@ -126,6 +128,7 @@ async function describeEquality(
     throw new CatalogError('metadata-corrupt', `${path} deletes by no column`)
   }
   const { footer: deleteFooter } = await readFooterOf(objects, path)
+  requireSupportedPages(deleteFooter)
   const fields = equalityIds.map((id) => fieldOfAnySchema(definition, id))
   const names = columnNames(definition, { schemaId: 0, fields, identifierFieldIds: [] })
   const constantsOf = (each: DataFile) => partitionConstants(definition.partitionSpecs, each)

@@ -14,6 +14,7 @@ import type { StagedFile } from '../../core/table/transaction.ts'
 import { readAliases } from '../../core/table-properties.ts'
 import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetrics, valueRanges } from '../../formats/parquet/statistics/file-metrics.ts'
+import { requireSupported } from '../../formats/parquet/statistics/supported-file.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { columnNames } from './column-names.ts'
 import { withoutRequired } from './converted-file.ts'
@@ -128,6 +129,7 @@ function stagedFile(
   path: string,
   { footer, fileSizeBytes, nullsChecked }: FooterOfFile & { readonly nullsChecked: NullsChecked },
 ): SpanningFile {
+  requireSupported(footer)
   const schema = currentSchema(definition)
   const spec = defaultSpec(definition)
   const nameMapping = nameMappingOf(schema, readAliases(definition.properties))

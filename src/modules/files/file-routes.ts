@@ -109,6 +109,7 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
         'file-not-parquet',
         'file-schema-mismatch',
         'file-spans-partitions',
+        'file-unsupported',
         'file-already-in-table',
         'location-invalid',
         'location-not-allowed',

@@ -18,6 +18,7 @@ const CONVERSION_PROBLEMS = [
   'data-file-missing',
   'engine-failed',
   'file-corrupt',
+  'file-unsupported',
   'table-property-invalid',
   'not-implemented',
   'overloaded',

@@ -7,8 +7,8 @@ import { PARTITION_FIELD_ID_BASE, UNSORTED } from '../../core/partition/partitio
 import { buildPartitionSpec, type PartitioningColumn } from '../../core/partition/partitioning.ts'
 import type { Keep } from '../../core/replay.ts'
 import { type ColumnDefinition, parseColumns } from '../../core/schema/column-definition.ts'
-import { highestFieldId } from '../../core/schema/schema-lookup.ts'
-import { requireValidFields } from '../../core/schema/schema-rules.ts'
+import { allFields, highestFieldId } from '../../core/schema/schema-lookup.ts'
+import { requireColumnName, requireValidFields } from '../../core/schema/schema-rules.ts'
 import { schemaIdAfterRollback } from '../../core/table/schema-of-rollback.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
@@ -166,6 +166,7 @@ async function columnsOf(
   if (columns === undefined && inferFrom !== undefined) {
     const { footer } = await readFooterOf(objects, dataFileLocation(inferFrom))
     const fields = inferSchemaFields(footer)
+    for (const { name } of allFields({ fields })) requireColumnName(name)
     requireValidFields(fields)
     return { fields, aliasesById: new Map() }
   }

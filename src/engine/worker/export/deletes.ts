@@ -5,7 +5,7 @@ import { type Field, isNested } from '../../../core/value/type.ts'
 import type { EqualityColumn, EqualityDelete, PositionDelete, SourceFile } from '../../engine.ts'
 import { castSql } from '../sql/cast-sql.ts'
 import { blaming } from '../sql/failure.ts'
-import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
+import { columnNamed, openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
 import { quoteConstant } from '../sql/sql-text.ts'
 import { absentSql } from '../sql/value-sql.ts'
 import { ROWS_MAX, RowSet } from './row-set.ts'
@@ -126,11 +126,11 @@ function equalSql(column: EqualityColumn, { file, deletes, data, constants }: Ma
 
 /** A column of either file, as the table's type; `of` is what its alias begins with. */
 function valueSql(
-  { names, columns }: ParquetFile,
+  opened: ParquetFile,
   { field, name, of, path }: { field: Field; name: string; of: string; path: string },
 ): string {
-  const index = names.indexOf(name)
-  const column = columns[index]
+  const index = columnNamed(opened, name)
+  const column = opened.columns[index]
   if (column === undefined) throw missing(path, name)
   const sql = `${of}${index}`
   return isNested(field.type) ? sql : castSql(column, field.type, { sql, column: field.name })

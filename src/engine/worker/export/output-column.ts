@@ -4,7 +4,7 @@ import { OWN_NAMES } from '../../../core/schema/name-mapping.ts'
 import { type Field, isNested } from '../../../core/value/type.ts'
 import type { ExportFormat, SourceFile } from '../../engine.ts'
 import { columnSql, knownBelow } from '../sql/column-sql.ts'
-import type { ParquetFile } from '../sql/parquet-file.ts'
+import { columnNamed, type ParquetFile } from '../sql/parquet-file.ts'
 import { notImplemented } from '../sql/sql-text.ts'
 import { csvPrimitive, type Dialect, JSON_VALUES, TYPED } from '../sql/text-dialect.ts'
 
@@ -45,16 +45,16 @@ function knowledgeOf(source: SourceFile | undefined): ColumnKnowledge {
 const CSV_VALUES: Dialect = { ...JSON_VALUES, primitive: csvPrimitive }
 
 function fileColumn(
-  { names, columns }: ParquetFile,
+  opened: ParquetFile,
   where: { field: Field; nameInFile: string; path: string | undefined },
 ): { file: NonNullable<ParquetFile['columns'][number]>; sql: string } {
   const { field, nameInFile, path } = where
-  const index = names.indexOf(nameInFile)
+  const index = columnNamed(opened, nameInFile)
   if (index < 0) {
     const facts = { file: path, column: nameInFile }
     throw new CatalogError('file-corrupt', `${path} has no column ${nameInFile}.`, { facts })
   }
-  const file = columns[index]
+  const file = opened.columns[index]
   if (file === undefined) throw notImplemented(field.name, unreadable(field))
   return { file, sql: `t.c${index}` }
 }

@@ -1,10 +1,13 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { quoteText } from './sql-text.ts'
 
 const DETAIL_LENGTH_MAX = 500
 /**
  * Start of the message of an `error()` in our queries, when a value cannot be converted exactly.
  */
-export const REFUSAL = 'not converted: '
+const REFUSAL = 'not converted: '
+/** DuckDB's reader has no value for them. */
+const TOO_MANY_MILLISECONDS = /^Conversion Error: Could not convert Timestamp\(MS\)/
 /** Errors that are our own fault, whatever the file contains. */
 const OWN_FAULT =
   /^(?:Binder|Parser|Syntax|Catalog|Permission|INTERNAL|FATAL|Fatal|Dependency|Parameter)\b/
@@ -17,6 +20,11 @@ const NO_MEMORY = new RegExp(
 )
 const NO_SPACE =
   /No space left on device|ENOSPC|EDQUOT|Disk quota exceeded|max_temp_directory_size/i
+
+/** SQL that ends the conversion with a plain refusal. */
+export function refusalSql(detail: string): string {
+  return `error(${quoteText(`${REFUSAL}${detail}`)})`
+}
 
 /** A child that did other tasks before may have had too little left for this one. */
 export class OutOfMemoryError extends CatalogError {}
@@ -47,7 +55,11 @@ export function taskFailure(
   if (message.startsWith(`Invalid Input Error: ${REFUSAL}`)) {
     const [, refusal = ''] = message.split(REFUSAL)
     const detail = `${path} cannot be converted exactly: ${refusal.slice(0, DETAIL_LENGTH_MAX)}.`
-    return new CatalogError('not-implemented', detail, { facts: { file: path }, cause: error })
+    return new CatalogError('file-unsupported', detail, { facts: { file: path }, cause: error })
+  }
+  if (TOO_MANY_MILLISECONDS.test(message)) {
+    const detail = `${path} has milliseconds that are too many for microseconds of 64 bits.`
+    return new CatalogError('file-unsupported', detail, { facts: { file: path }, cause: error })
   }
   const [firstLine = ''] = message.split('\n')
   const reason = firstLine.slice(0, DETAIL_LENGTH_MAX)
@@ -59,7 +71,7 @@ export function taskFailure(
   }
   if (message.startsWith('Not implemented')) {
     const detail = `${path} contains something that cannot be converted: ${reason}`
-    return new CatalogError('not-implemented', detail, { facts: { file: path }, cause: error })
+    return new CatalogError('file-unsupported', detail, { facts: { file: path }, cause: error })
   }
   return new CatalogError('file-corrupt', `${path} cannot be read: ${reason}`, {
     facts: { file: path },

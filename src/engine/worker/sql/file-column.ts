@@ -1,10 +1,12 @@
 import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
 
+export type TimeUnit = 'MilliSeconds' | 'MicroSeconds' | 'NanoSeconds'
+
 /** A node of DuckDB's `parquet_schema`, as a tree. */
 export interface ParquetNode {
   readonly name: string
   readonly fieldId: number | undefined
-  readonly isNanoseconds: boolean
+  readonly unit: TimeUnit | undefined
   readonly children: readonly ParquetNode[]
 }
 
@@ -13,8 +15,8 @@ export interface FileColumn {
   readonly name: string
   readonly fieldId: number | undefined
   readonly type: DuckDBType
-  /** Whether the file stores nanoseconds, whatever DuckDB reads. */
-  readonly isNanoseconds: boolean
+  /** What the file counts times in, whatever DuckDB reads. */
+  readonly unit: TimeUnit | undefined
   /** Members of a struct in order, the element of a list, or key and value of a map. */
   readonly children: readonly FileColumn[]
 }
@@ -23,7 +25,7 @@ export interface SchemaRow {
   readonly name: string
   readonly childCount: number
   readonly fieldId: number | undefined
-  readonly isNanoseconds: boolean
+  readonly unit: TimeUnit | undefined
 }
 
 const DEPTH_MAX = 100
@@ -40,8 +42,8 @@ export function treeOf(rows: readonly SchemaRow[]): readonly ParquetNode[] | und
       if (child === undefined) return undefined
       children.push(child)
     }
-    const { name, fieldId, isNanoseconds } = row
-    return { name, fieldId, isNanoseconds, children }
+    const { name, fieldId, unit } = row
+    return { name, fieldId, unit, children }
   }
   const root = take(0)
   return next === rows.length ? root?.children : undefined
@@ -58,7 +60,7 @@ export function columnOf(
 ): FileColumn | undefined {
   const column = (children: readonly (FileColumn | undefined)[]): FileColumn | undefined =>
     children.every((child) => child !== undefined)
-      ? { name, fieldId: node.fieldId, type, isNanoseconds: node.isNanoseconds, children }
+      ? { name, fieldId: node.fieldId, type, unit: node.unit, children }
       : undefined
   if (type.typeId === DuckDBTypeId.STRUCT) {
     const { entryNames, entryTypes } = type

@@ -1,6 +1,11 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { columnOf, type FileColumn, type SchemaRow, treeOf } from './file-column.ts'
+import { columnOf, type FileColumn, type SchemaRow, type TimeUnit, treeOf } from './file-column.ts'
 import { quoteConstant } from './sql-text.ts'
+
+/** The unit of a column of times; older writers say it by another name. */
+const UNIT_SQL =
+  `CASE converted_type WHEN 'TIMESTAMP_MILLIS' THEN 'MilliSeconds' ` +
+  `ELSE regexp_extract(logical_type, '(Milli|Micro|Nano)Seconds') END`
 
 /**
  * A Parquet file in the task's folder. Its columns are `c0`, `c1`, ... in SQL, so that no name of
@@ -42,13 +47,19 @@ async function schemaRows(
   fileName: string,
 ): Promise<readonly SchemaRow[]> {
   const result = await connection.runAndReadAll(
-    `SELECT name, num_children, field_id, logical_type LIKE '%NanoSeconds%' ` +
+    `SELECT name, num_children, field_id, ${UNIT_SQL} ` +
       `FROM parquet_schema(${quoteConstant(fileName)})`,
   )
-  return result.getRowsJS().map(([name, childCount, fieldId, isNanoseconds]) => ({
+  return result.getRowsJS().map(([name, childCount, fieldId, unit]) => ({
     name: String(name),
     childCount: Number(childCount ?? 0),
     fieldId: fieldId === null || fieldId === undefined ? undefined : Number(fieldId),
-    isNanoseconds: isNanoseconds === true,
+    unit: unit === '' || unit === null ? undefined : (unit as TimeUnit),
   }))
+}
+
+/** A byte order mark at its beginning is lost in texts that DuckDB gives. */
+export function columnNamed({ names }: Pick<ParquetFile, 'names'>, name: string): number {
+  const index = names.indexOf(name)
+  return index >= 0 ? index : names.indexOf(name.replace(/^\ufeff/, ''))
 }

@@ -1,4 +1,5 @@
 import type { PrimitiveType } from '../../../core/value/type.ts'
+import { refusalSql } from './failure.ts'
 import { notImplemented, quoteName } from './sql-text.ts'
 
 /** How a format represents values. The given expressions have the table's types. */
@@ -48,13 +49,16 @@ export function csvPrimitive(type: PrimitiveType, sql: string): string {
     case 'double':
       return floatText(sql)
     case 'time':
-      return `CAST(${sql} AS VARCHAR)`
+      return timeSql(sql, `CAST(${sql} AS VARCHAR)`)
     case 'timestamp':
       return calendarSql(sql, CSV_TIMESTAMP)
     case 'timestamptz':
       return calendarSql(sql, CSV_TIMESTAMPTZ)
     case 'timestamp_ns':
-      return `CAST(${sql} AS VARCHAR)`
+      return nanosecondsSql(sql, {
+        text: `CAST(${sql} AS VARCHAR)`,
+        clockText: (time) => `' ' || substr(CAST(${time} AS VARCHAR), 12)`,
+      })
     default:
       return textual(type, sql)
   }
@@ -92,13 +96,16 @@ function textual(type: PrimitiveType, sql: string): string {
     case 'date':
       return calendarSql(sql, DATE)
     case 'time':
-      return `strftime(DATE '1970-01-01' + ${sql}, '%H:%M:%S.%f')`
+      return timeSql(sql, `strftime(DATE '1970-01-01' + ${sql}, '%H:%M:%S.%f')`)
     case 'timestamp':
       return calendarSql(sql, JSON_TIMESTAMP)
     case 'timestamptz':
       return calendarSql(sql, JSON_TIMESTAMPTZ)
     case 'timestamp_ns':
-      return `strftime(${sql}, '%Y-%m-%dT%H:%M:%S.%n')`
+      return nanosecondsSql(sql, {
+        text: `strftime(${sql}, '%Y-%m-%dT%H:%M:%S.%n')`,
+        clockText: (time) => `strftime(${time}, 'T%H:%M:%S.%n')`,
+      })
     case 'uuid':
       return `CAST(${sql} AS VARCHAR)`
     case 'fixed':
@@ -120,73 +127,125 @@ function decimalSql(
   return `regexp_replace(${text}, '^(-?)[.]', '\\10.')`
 }
 
-/**
- * How to write times of a type; each text is for an expression of the type that `plain` returns.
- */
+/** How to write times of a type. */
 interface Calendar {
+  readonly literal: (day: string) => string
+  /** The whole text, for years 1 to 9999. */
+  readonly text: (sql: string) => string
+  /** The whole text for other years, of which DuckDB calls the last ones infinite. */
+  readonly outside: (sql: string) => string
+}
+
+interface Moments {
   readonly literal: (day: string) => string
   /** The same time as a DuckDB type without time zone. */
   readonly plain: (sql: string) => string
-  /** The whole text, for years 1 to 9999. */
-  readonly text: (plain: string) => string
-  /** The text after the year. */
-  readonly afterYear: (plain: string) => string
 }
 
-const DATE = formatted({
-  literal: (day: string) => `DATE '${day}'`,
-  plain: (sql: string) => sql,
-  format: '-%m-%d',
-})
-const TIMESTAMP = {
-  literal: (day: string) => `TIMESTAMP '${day} 00:00:00'`,
-  plain: (sql: string) => sql,
+const MICROS_PER_DAY = 86_400_000_000
+const NANOS_PER_DAY = 1000 * MICROS_PER_DAY
+const EPOCH = `DATE '1970-01-01'`
+
+const DATE: Calendar = {
+  literal: (day) => `DATE '${day}'`,
+  text: (sql) => `strftime(${sql}, '%Y-%m-%d')`,
+  outside: (sql) =>
+    `CASE WHEN isfinite(${sql}) THEN ${dayText(sql)} ` +
+    `WHEN ${sql} > ${EPOCH} THEN '+5881580-07-11' ELSE '-5877641-06-24' END`,
 }
-const TIMESTAMPTZ = {
-  literal: (day: string) => `TIMESTAMPTZ '${day} 00:00:00+00'`,
+const TIMESTAMP: Moments = {
+  literal: (day) => `TIMESTAMP '${day} 00:00:00'`,
+  // For a column itself, DuckDB also makes a text of the file's least value, which may have none.
+  plain: (sql) => `make_timestamp(epoch_us(${sql}))`,
+}
+const TIMESTAMPTZ: Moments = {
+  literal: (day) => `TIMESTAMPTZ '${day} 00:00:00+00'`,
   // By number: casts and formats of the type with time zone call a calendar library for each value.
-  plain: (sql: string) => `make_timestamp(epoch_us(${sql}))`,
+  plain: (sql) => `make_timestamp(epoch_us(${sql}))`,
 }
-const JSON_TIMESTAMP = formatted({ ...TIMESTAMP, format: '-%m-%dT%H:%M:%S.%f' })
-const JSON_TIMESTAMPTZ = formatted({ ...TIMESTAMPTZ, format: '-%m-%dT%H:%M:%S.%f+00:00' })
-const CSV_TIMESTAMP = cast({ ...TIMESTAMP, suffix: '' })
-const CSV_TIMESTAMPTZ = cast({ ...TIMESTAMPTZ, suffix: '+00:00' })
+const JSON_TIMESTAMP = formatted(TIMESTAMP, 'T%H:%M:%S.%f')
+const JSON_TIMESTAMPTZ = formatted(TIMESTAMPTZ, 'T%H:%M:%S.%f+00:00')
+const CSV_TIMESTAMP = cast(TIMESTAMP, '')
+const CSV_TIMESTAMPTZ = cast(TIMESTAMPTZ, '+00:00')
 
-type Moments = Pick<Calendar, 'literal' | 'plain'>
-
-function formatted({ format, ...moments }: Moments & { readonly format: string }): Calendar {
+function formatted(moments: Moments, clock: string): Calendar {
+  const { literal, plain } = moments
   return {
-    ...moments,
-    text: (plain) => `strftime(${plain}, '%Y${format}')`,
-    afterYear: (plain) => `strftime(${plain}, '${format}')`,
+    literal,
+    text: (sql) => `strftime(${plain(sql)}, '%Y-%m-%d${clock}')`,
+    outside: (sql) => momentText(sql, moments, (time) => `strftime(${time}, '${clock}')`),
   }
 }
 
-function cast({ suffix, ...moments }: Moments & { readonly suffix: string }): Calendar {
+function cast(moments: Moments, suffix: string): Calendar {
+  const { literal, plain } = moments
   const ending = suffix === '' ? '' : ` || '${suffix}'`
+  const clock = (time: string) => `' ' || CAST(CAST(${time} AS TIME) AS VARCHAR)${ending}`
   return {
-    ...moments,
-    text: (plain) => `CAST(${plain} AS VARCHAR)${ending}`,
-    afterYear: (plain) =>
-      `strftime(${plain}, '-%m-%d ') || CAST(CAST(${plain} AS TIME) AS VARCHAR)${ending}`,
+    literal,
+    text: (sql) => `CAST(${plain(sql)} AS VARCHAR)${ending}`,
+    outside: (sql) => momentText(sql, moments, clock),
   }
+}
+
+/** By number: DuckDB's calendar begins after the first moment of 64 bits. */
+function momentText(
+  sql: string,
+  { literal }: Moments,
+  clockText: (time: string) => string,
+): string {
+  const ticks =
+    `CASE WHEN isfinite(${sql}) THEN epoch_us(${sql}) ` +
+    `WHEN ${sql} > ${literal('1970-01-01')} THEN 9223372036854775807 ELSE -9223372036854775807 END`
+  const perDay = MICROS_PER_DAY
+  const days = `(${ticks}) // ${perDay} - CAST((${ticks}) % ${perDay} < 0 AS BIGINT)`
+  const day = `(${EPOCH} + CAST(${days} AS INTEGER))`
+  const time = `make_timestamp(((${ticks}) % ${perDay} + ${perDay}) % ${perDay})`
+  return `${dayText(day)} || ${clockText(time)}`
+}
+
+/** The text of a day of DuckDB's calendar, outside of the years 1 to 9999. */
+function dayText(day: string): string {
+  const year = `year(${day})`
+  return (
+    `(CASE WHEN ${year} < 0 THEN printf('%05d', ${year}) ` +
+    `WHEN ${year} > 9999 THEN printf('+%d', ${year}) ELSE '0000' END) || strftime(${day}, '-%m-%d')`
+  )
 }
 
 /**
  * As Iceberg writes dates: `2017-11-16`, `-0044-03-15`, `+12024-01-01`. The comparison with
- * constants costs nothing if the file's statistics decide it. Values that are infinite in DuckDB
- * have no calendar text.
+ * constants costs nothing if the file's statistics decide it.
  */
-function calendarSql(sql: string, { literal, plain, text, afterYear }: Calendar): string {
-  const moment = plain(sql)
+function calendarSql(sql: string, { literal, text, outside }: Calendar): string {
   return (
     `CASE WHEN ${sql} >= ${literal('0001-01-01')} AND ${sql} < ${literal('10000-01-01')} ` +
-    `THEN ${text(moment)} ` +
-    `WHEN ${sql} IS NULL THEN NULL ` +
-    `WHEN NOT isfinite(${sql}) THEN error('a date or timestamp outside the calendar') ` +
-    `ELSE (CASE WHEN year(${moment}) < 0 THEN printf('%05d', year(${moment})) ` +
-    `WHEN year(${moment}) > 9999 THEN printf('+%d', year(${moment})) ELSE '0000' END) ` +
-    `|| ${afterYear(moment)} END`
+    `THEN ${text(sql)} WHEN ${sql} IS NOT NULL THEN ${outside(sql)} END`
+  )
+}
+
+/** DuckDB has no text for the first day and the last moment of 64 bits, in 1677 and 2262. */
+function nanosecondsSql(
+  sql: string,
+  { text, clockText }: { readonly text: string; readonly clockText: (time: string) => string },
+): string {
+  const ticks = `epoch_ns(${sql})`
+  const days = `${ticks} // ${NANOS_PER_DAY} - CAST(${ticks} % ${NANOS_PER_DAY} < 0 AS BIGINT)`
+  const day = `(${EPOCH} + CAST(${days} AS INTEGER))`
+  const rest = `(${ticks} % ${NANOS_PER_DAY} + ${NANOS_PER_DAY}) % ${NANOS_PER_DAY}`
+  const edge = `strftime(${day}, '%Y-%m-%d') || ${clockText(`make_timestamp_ns(${rest})`)}`
+  return (
+    `CASE WHEN isfinite(${sql}) AND ${sql} >= TIMESTAMP_NS '1677-09-22 00:00:00' THEN ${text} ` +
+    `WHEN ${sql} IS NOT NULL THEN ${edge} END`
+  )
+}
+
+/** A time of day; DuckDB would write another one for those that are none. */
+function timeSql(sql: string, text: string): string {
+  const refusal = refusalSql('a time of day is not between 00:00 and 24:00')
+  return (
+    `CASE WHEN ${sql} >= TIME '00:00:00' AND ${sql} < TIME '24:00:00' THEN ${text} ` +
+    `WHEN ${sql} IS NOT NULL THEN ${refusal} END`
   )
 }
 

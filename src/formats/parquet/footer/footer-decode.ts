@@ -5,6 +5,7 @@ import {
   findBoolean,
   findBytes,
   findNumber,
+  findNumbers,
   findStruct,
   findStructs,
   getByteStrings,
@@ -81,7 +82,8 @@ function atOnce<T>(steps: Generator<void, T>): T {
 
 function* metadataSteps(thrift: ThriftStruct, place: FooterPlace): Generator<void, ParquetFooter> {
   if (findField(thrift, 8) !== undefined) {
-    throw new CatalogError('file-not-parquet', 'the Parquet file is encrypted')
+    const detail = 'the Parquet file is encrypted: write it again without encryption'
+    throw new CatalogError('file-not-parquet', detail)
   }
   const keyValueMetadata = decodeKeyValues(thrift)
   const { root, leaves, leafPaths } = yield* footerSchemaSteps(thrift)
@@ -186,6 +188,7 @@ class ColumnDecoder {
     const column: ColumnChunk = {
       path: this.#leaf.path,
       codec: getNumber(metadata, 4),
+      encodings: findNumbers(metadata, 2) ?? [],
       valueCount,
       compressedBytes: getCount(metadata, 7),
       uncompressedBytes: getCount(metadata, 6),

@@ -103,6 +103,8 @@ export interface ColumnChunk {
   readonly path: readonly string[]
   /** Thrift enum CompressionCodec. */
   readonly codec: number
+  /** Thrift enum Encoding: those of levels, dictionaries and values together. */
+  readonly encodings: readonly number[]
   /** Number of values, including nulls. */
   readonly valueCount: number
   readonly compressedBytes: number

@@ -75,7 +75,9 @@ function footerLength({ bytes, sizeBytes }: FileTail): number {
     throw notParquet(`${sizeBytes} bytes are too few for a Parquet file`)
   }
   const magic = String.fromCharCode(...bytes.subarray(bytes.length - MAGIC_BYTES))
-  if (magic === 'PARE') throw notParquet('the Parquet footer is encrypted')
+  if (magic === 'PARE') {
+    throw notParquet('the Parquet footer is encrypted: write the file again without encryption')
+  }
   if (magic !== 'PAR1') throw notParquet('the file does not end with PAR1, as Parquet files do')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const lengthBytes = view.getUint32(bytes.length - TRAILER_BYTES, true)

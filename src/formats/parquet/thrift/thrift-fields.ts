@@ -66,6 +66,13 @@ export function getByteStrings(struct: ThriftStruct, id: number): readonly Uint8
   })
 }
 
+export function findNumbers(struct: ThriftStruct, id: number): readonly number[] | undefined {
+  return findList(struct, id)?.values.map((value) => {
+    if (typeof value === 'number') return value
+    throw new ThriftError(`field ${id} is not a list of integers`)
+  })
+}
+
 function findList(struct: ThriftStruct, id: number): ThriftList | undefined {
   const value = findField(struct, id)
   if (value === undefined) return undefined

@@ -64,6 +64,7 @@ export const FINDING_PROBLEMS: readonly ProblemCode[] = [
   'data-file-changed',
   'file-not-parquet',
   'file-schema-mismatch',
+  'file-unsupported',
   'engine-failed',
   'not-implemented',
   'origin-not-allowed',

@@ -1,0 +1,84 @@
+import { CatalogError } from '../../../core/errors.ts'
+import { MICROS_PER_DAY } from '../../../core/value/date-time.ts'
+import { LONG_MAX, LONG_MIN } from '../../../core/value/single-value.ts'
+import type { ColumnChunk, ParquetFooter, ParquetLeaf } from '../footer/footer-model.ts'
+import { type UnsupportedColumn, unsupportedPages } from '../footer/unsupported-pages.ts'
+import { type LeafType, leafTypeOf } from '../schema/leaf-type.ts'
+
+const COLUMNS_TOLD_MAX = 100
+const TICKS_PER_MICRO: Readonly<Record<string, { times: bigint; over: bigint }>> = {
+  'time-millis': { times: 1000n, over: 1n },
+  millis: { times: 1000n, over: 1n },
+  nanos: { times: 1n, over: 1000n },
+  int64: { times: 1n, over: 1n },
+}
+
+/**
+ * Refuses a file with rows that could never be read again, as far as its footer tells: pages in a
+ * form that the engine does not know, times outside a day, milliseconds that overflow. Throws
+ * `file-unsupported`, which names each column and what to do.
+ */
+export function requireSupported(footer: ParquetFooter): void {
+  refuse([...unsupportedPages(footer), ...unsupportedValues(footer)])
+}
+
+/** The same for pages alone: what a file holds that is in a table is decided when it is read. */
+export function requireSupportedPages(footer: ParquetFooter): void {
+  refuse(unsupportedPages(footer))
+}
+
+function refuse(columns: readonly UnsupportedColumn[]): void {
+  if (columns.length === 0) return
+  const told = columns.slice(0, 3).map(({ column, problem }) => `${column} ${problem}`)
+  const rest = columns.length > 3 ? `; and ${columns.length - 3} more` : ''
+  throw new CatalogError('file-unsupported', `${told.join('; ')}${rest}`, {
+    facts: { columns: columns.slice(0, COLUMNS_TOLD_MAX) },
+  })
+}
+
+function unsupportedValues({ leaves, rowGroups }: ParquetFooter): readonly UnsupportedColumn[] {
+  return leaves.flatMap((leaf) => {
+    const leafType = leafTypeOf(leaf)
+    if ('unsupported' in leafType) return []
+    const limits = limitsOf(leafType)
+    if (limits === undefined) return []
+    const isOutside = rowGroups.some(({ columns }) =>
+      extremes(columns[leaf.leafIndex], leaf).some(
+        (ticks) => ticks < limits.min || ticks > limits.max,
+      ),
+    )
+    return isOutside ? [{ column: leaf.path.join('.'), problem: limits.problem }] : []
+  })
+}
+
+interface Limits {
+  /** In the file's own unit. */
+  readonly min: bigint
+  readonly max: bigint
+  readonly problem: string
+}
+
+function limitsOf({ type, form }: LeafType): Limits | undefined {
+  const unit = TICKS_PER_MICRO[form]
+  if (unit === undefined) return undefined
+  if (type.kind === 'time') {
+    const problem = 'has times of day outside 00:00 to 23:59:59.999999: write them as another type'
+    return { min: 0n, max: (MICROS_PER_DAY / unit.times) * unit.over - 1n, problem }
+  }
+  if (form !== 'millis') return undefined
+  const problem =
+    'has milliseconds that are too many for microseconds of 64 bits, ' +
+    'which are what a timestamp is in a table: put others in their place'
+  return { min: LONG_MIN / unit.times, max: LONG_MAX / unit.times, problem }
+}
+
+/** Minimum and maximum of a chunk, in the file's unit, as far as they are known. */
+function extremes(chunk: ColumnChunk | undefined, { physicalType }: ParquetLeaf): bigint[] {
+  const { min, max, minValue = min, maxValue = max } = chunk?.statistics ?? {}
+  const width = physicalType === 'INT32' ? 4 : 8
+  return [minValue, maxValue].flatMap((bytes) => {
+    if (bytes?.length !== width) return []
+    const view = new DataView(bytes.buffer, bytes.byteOffset, width)
+    return [width === 4 ? BigInt(view.getInt32(0, true)) : view.getBigInt64(0, true)]
+  })
+}
