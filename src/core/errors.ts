@@ -13,6 +13,7 @@ export const CATALOG_ERROR_CODES = [
   'commit-state-unknown',
   'data-file-changed',
   'data-file-missing',
+  'definition-too-large',
   'engine-failed',
   'file-already-in-table',
   'file-being-deleted',

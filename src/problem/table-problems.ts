@@ -32,6 +32,16 @@ export const TABLE_PROBLEMS = {
     remedy: 'Set the property again or remove it, with the client that made the table.',
     retry: 'no',
   },
+  'definition-too-large': {
+    status: 422,
+    iceberg: BAD_REQUEST,
+    title: 'Definition too large',
+    meaning:
+      'What the change would leave of the table, view or namespace (its schemas, properties and ' +
+      'the like, all together) or of the snapshot’s summary is longer than `characters_max`.',
+    remedy: 'Remove what is no longer needed, as the problem says, or keep long texts elsewhere.',
+    retry: 'no',
+  },
   'location-taken': {
     status: 409,
     iceberg: ALREADY_EXISTS,

@@ -15,6 +15,7 @@ commit-conflict 409 409 CommitFailedException
 commit-state-unknown 503 500 CommitStateUnknownException
 data-file-changed 410 404 NotFoundException
 data-file-missing 410 404 NotFoundException
+definition-too-large 422 400 BadRequestException
 dump-not-ready 503 503 ServiceUnavailableException
 engine-failed 503 503 ServiceUnavailableException
 events-expired 410 404 NotFoundException

@@ -1,4 +1,5 @@
 import { UNSORTED } from '../partition/partition-spec.ts'
+import { requireBoundedDefinition } from '../table/definition-size.ts'
 import type { SnapshotLogEntry } from '../table/snapshot.ts'
 import { loggedTimestampMs, nextTimestampMs } from '../table/snapshot-log.ts'
 import {
@@ -38,7 +39,10 @@ export function applyTableUpdates(
   applyInTurn(updates, (update) => applyUpdate(draft, update))
   dropDangling(draft)
   const definition = draft.finishDefinition()
-  if (definition !== base.definition) checkDefinition(definition, draft, base.definition)
+  if (definition !== base.definition) {
+    checkDefinition(definition, draft, base.definition)
+    requireBoundedDefinition(definition, base.definition)
+  }
   return changeOf(base, definition, { draft, context })
 }
 

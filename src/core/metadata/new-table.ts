@@ -7,6 +7,7 @@ import {
 } from '../partition/partition-spec.ts'
 import { assignFreshIds } from '../schema/column-definition.ts'
 import { allFields } from '../schema/schema-lookup.ts'
+import { requireBoundedDefinition } from '../table/definition-size.ts'
 import type { TableDefinition, TableState } from '../table/table.ts'
 import { parseUuid } from '../value/bytes-text.ts'
 import type { Schema } from '../value/type.ts'
@@ -59,7 +60,7 @@ export function newTableDefinition(request: NewTableRequest): TableDefinition {
   checkPartitionFields(spec.fields, schema)
   const sortOrder = freshSortOrder(request.sortOrder, freshIds)
   checkSortFields(sortOrder, schema)
-  return {
+  const definition: TableDefinition = {
     formatVersion,
     tableUuid: request.tableUuid,
     location: requireLocation(request.location),
@@ -73,6 +74,8 @@ export function newTableDefinition(request: NewTableRequest): TableDefinition {
     defaultSortOrderId: sortOrder.orderId,
     properties,
   }
+  requireBoundedDefinition(definition)
+  return definition
 }
 
 export interface NewTableIdentity {

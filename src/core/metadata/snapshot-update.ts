@@ -1,3 +1,4 @@
+import { requireBoundedSummary } from '../table/definition-size.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../table/snapshot.ts'
 import type { RefRetention, TableState } from '../table/table.ts'
 import { hasSchema } from './schema-update.ts'
@@ -35,6 +36,7 @@ export function addSnapshot(draft: TableDraft, given: UnboundSnapshot): void {
   if (timestampMs < 0 || timestampMs > TIMESTAMP_MS_MAX) {
     throw invalidUpdate(`Invalid snapshot timestamp: ${timestampMs}`)
   }
+  requireBoundedSummary(given.summary)
   const schemaId = given.schemaId ?? definition.currentSchemaId
   if (!hasSchema(draft, schemaId)) {
     throw invalidUpdate(`Cannot add snapshot with unknown schema: ${schemaId}`)

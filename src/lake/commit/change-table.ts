@@ -2,6 +2,7 @@ import type { Stores } from '../../catalog/catalog.ts'
 import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
 import type { Keep } from '../../core/replay.ts'
+import { requireBoundedDefinition } from '../../core/table/definition-size.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
@@ -41,7 +42,7 @@ export async function changeTable(
       const lastUpdatedMs = nextTimestampMs(deps.ambient.nowMs(), state.lastUpdatedMs)
       const tableCommit = commitOf(state, difference, lastUpdatedMs)
       const options = keep?.(tableCommit.state) ?? {}
-      const { outcome } = await commit(deps, { tableCommit, options }, difference)
+      const { outcome } = await commit(deps, { tableCommit, options, state }, difference)
       if (outcome !== 'committed') return new LostRace()
       deps.publisher.committed(tableCommit)
       return tableCommit.state
@@ -83,11 +84,17 @@ async function commit(
   {
     tableCommit,
     options,
-  }: { readonly tableCommit: TableCommit; readonly options: MutationOptions },
+    state,
+  }: {
+    readonly tableCommit: TableCommit
+    readonly options: MutationOptions
+    readonly state: TableState
+  },
   { prepared }: TableDifference,
 ): Promise<CatalogCommitOutcome> {
   let isRefused = true
   try {
+    requireBoundedDefinition(tableCommit.state.definition, state.definition)
     const commits = { tables: [tableCommit], transactions: [] }
     const outcome = await pastDeletions(deps, (rewritten) =>
       deps.catalog.tables.commit({ ...commits, rewritten }, options),

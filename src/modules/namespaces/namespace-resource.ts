@@ -50,7 +50,12 @@ const create = (deps: Stores<'namespaces'>) =>
           headers: { Location: 'Address of the namespace.' },
         },
       ],
-      problems: ['namespace-already-exists', 'name-invalid', 'update-invalid'],
+      problems: [
+        'namespace-already-exists',
+        'name-invalid',
+        'update-invalid',
+        'definition-too-large',
+      ],
       curl:
         `curl -X POST $MORAINE/v1/namespaces -H 'Content-Type: application/json' ` +
         `-d '{"name":"aviation.us","properties":{"owner":"flight-data"}}'`,
@@ -131,7 +136,7 @@ const change = (deps: Stores<'namespaces'>) =>
       summary: 'Set and remove properties of a namespace',
       body: ChangeNamespaceBody,
       answers: [{ status: 200, description: 'As it is now.', shape: NamespaceDescription }],
-      problems: [...FOUND, 'update-invalid'],
+      problems: [...FOUND, 'update-invalid', 'definition-too-large'],
       curl:
         `curl -X PATCH $MORAINE/v1/namespaces/aviation.us -H 'Content-Type: application/json' ` +
         `-d '{"properties":{"owner":"flight-data","old":null}}'`,

@@ -6,6 +6,7 @@ import type {
 } from '../../catalog/namespace-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { KeptWithEffect } from '../../core/replay.ts'
+import { requireBoundedNamespace } from '../../core/table/definition-size.ts'
 import {
   requireNamespaceLevels,
   requireNewNamespaceLevels,
@@ -26,6 +27,7 @@ export async function createNamespace(
 ): Promise<NamespaceRecord> {
   requireNewNamespaceLevels(levels)
   refuseTooMany(Object.keys(properties).length)
+  requireBoundedNamespace(properties)
   const outcome = await catalog.namespaces.create({ levels, properties }, kept)
   if (outcome === 'created') return { levels, properties }
   const namespace = shownNamespace(levels)
@@ -56,6 +58,12 @@ export async function changeProperties(
 ): Promise<NamespacePropertiesChanged> {
   const now = await getNamespace(deps, change.levels)
   refuseTooMany(new Set([...Object.keys(now.properties), ...Object.keys(change.updates)]).size)
+  const after = Object.entries({ ...now.properties, ...change.updates })
+  const removed = new Set(change.removals)
+  requireBoundedNamespace(
+    Object.fromEntries(after.filter(([key]) => !removed.has(key))),
+    now.properties,
+  )
   const changed = await deps.catalog.namespaces.updateProperties(change, keep(now))
   if (changed === 'not-found') throw namespaceNotFound(change.levels)
   return changed

@@ -59,6 +59,7 @@ const evolve = {
     'schema-change-invalid',
     'schema-change-rewrites-files',
     'column-type-unknown',
+    'definition-too-large',
     'commit-state-unknown',
     ...CONVERSION_PROBLEMS,
   ],

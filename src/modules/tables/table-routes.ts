@@ -67,6 +67,7 @@ const create = (deps: NewTableDependencies) =>
         'table-already-exists',
         'schema-invalid',
         'column-type-unknown',
+        'definition-too-large',
         'partitioning-invalid',
         'location-invalid',
         'location-not-allowed',
@@ -169,7 +170,7 @@ const describe = (deps: CommitDependencies) =>
         'null removes.',
       body: DescribeTableRequest,
       answers: [{ status: 200, description: 'The table as it is now.', shape: TableAnswer }],
-      problems: ['table-not-found', 'name-invalid', 'commit-state-unknown'],
+      problems: ['table-not-found', 'name-invalid', 'definition-too-large', 'commit-state-unknown'],
       curl:
         'curl -X POST $MORAINE/v1/tables/aviation.flights/metadata ' +
         `-H 'Content-Type: application/json' -d '{"steward":"ops@example.org"}'`,

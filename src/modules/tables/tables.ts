@@ -9,6 +9,7 @@ import type { Keep } from '../../core/replay.ts'
 import { type ColumnDefinition, parseColumns } from '../../core/schema/column-definition.ts'
 import { allFields, highestFieldId } from '../../core/schema/schema-lookup.ts'
 import { requireColumnName, requireValidFields } from '../../core/schema/schema-rules.ts'
+import { requireBoundedDefinition } from '../../core/table/definition-size.ts'
 import { schemaIdAfterRollback } from '../../core/table/schema-of-rollback.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
@@ -100,6 +101,7 @@ export async function createTable(
     defaultSortOrderId: 0,
     properties: changeAliases(changeDescription({}, request), aliasesById),
   }
+  requireBoundedDefinition(definition)
   return addTable(deps, newState(deps, { namespace, name, definition }), keep)
 }
 

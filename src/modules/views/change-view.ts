@@ -6,6 +6,7 @@ import {
   metadataFolder,
   type ViewMetadata,
 } from '../../core/metadata/view-metadata.ts'
+import { requireBoundedView } from '../../core/table/definition-size.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { withMembers } from '../../formats/json/json-text.ts'
@@ -62,13 +63,15 @@ export async function addView(
 ): Promise<ViewState> {
   const nowMs = deps.ambient.nowMs()
   const { namespace, name, metadata } = view
+  const text = viewMetadataToJson(metadata)
+  if (view.metadataLocation === undefined) requireBoundedView(text)
   const folders = await newFolders(deps, metadata)
   const state = {
     viewUuid: metadata.viewUuid.toLowerCase(),
     namespace,
     name,
     version: 0,
-    metadata: viewMetadataToJson(metadata),
+    metadata: text,
     createdAtMs: nowMs,
     lastUpdatedMs: nowMs,
   }
@@ -119,6 +122,7 @@ export async function changeView(
     const changed = change(state, base)
     if (changed === undefined) return { state, isChanged: false }
     const { metadata, name } = changed
+    if (metadata !== undefined) requireBoundedView(viewMetadataToJson(metadata), state.metadata)
     const folders = metadata === undefined ? [] : await newFolders(deps, metadata, base)
     const replacement = { state, metadata, name, folders }
     const replaced = await tryReplace(deps, replacement, options)

@@ -50,6 +50,7 @@ const CHANGING = [
   'schema-invalid',
   'column-type-unknown',
   'update-invalid',
+  'definition-too-large',
 ] as const
 const STORING = ['storage-full', 'commit-state-unknown'] as const
 const ViewPosition = z.tuple([z.string().min(1)])

@@ -65,6 +65,7 @@ function wholeRoutes(deps: Stores<'namespaces'>): readonly Route[] {
           'namespace-already-exists',
           'name-invalid',
           'update-invalid',
+          'definition-too-large',
         ],
       },
       async ({ body, keeper, authorize }) => {
@@ -128,7 +129,12 @@ function singleRoutes(deps: Stores<'namespaces'>): readonly Route[] {
         summary: 'Set and remove properties of a namespace',
         body: UpdateNamespaceRequest,
         answers: [{ status: 200, description: 'Changed.', shape: NamespaceUpdateAnswer }],
-        problems: [...problems, 'namespace-update-invalid', 'update-invalid'],
+        problems: [
+          ...problems,
+          'namespace-update-invalid',
+          'update-invalid',
+          'definition-too-large',
+        ],
       },
       async (call) => {
         const request = { levels: namespaceOf(call), json: call.body }

@@ -38,6 +38,7 @@ const MAKING_PROBLEMS = [
   'view-already-exists',
   'name-invalid',
   'update-invalid',
+  'definition-too-large',
   'location-not-allowed',
   'location-taken',
   'storage-full',
