@@ -1,5 +1,4 @@
 import { type KeyDependencies, keyAllPaths } from '../../lake/deletion/key-paths.ts'
-import { type LostUploadDependencies, LostUploads } from '../../lake/deletion/lost-uploads.ts'
 import { type SweepDependencies, sweepUnfinished } from '../../lake/deletion/sweep-unfinished.ts'
 import { type UnlinkDependencies, unlinkDue } from '../../lake/deletion/unlinker.ts'
 import {
@@ -12,13 +11,8 @@ const HOUR_MS = 3_600_000
 
 /** Deletes the files that nothing names any more, and what was never finished. */
 export function deletionsModule(
-  platform: UnlinkDependencies &
-    KeyDependencies &
-    SweepDependencies &
-    LostUploadDependencies &
-    OldMetadataDependencies,
+  platform: UnlinkDependencies & KeyDependencies & SweepDependencies & OldMetadataDependencies,
 ): Module {
-  const lostUploads = new LostUploads(platform)
   return {
     name: 'deletions',
     tasks: [
@@ -42,13 +36,6 @@ export function deletionsModule(
         name: 'delete unfinished files',
         everyMs: HOUR_MS,
         run: (signal) => sweepUnfinished(platform, signal),
-      },
-      {
-        name: 'find lost uploads',
-        everyMs: HOUR_MS,
-        run: async (signal) => {
-          await lostUploads.sweep(signal)
-        },
       },
     ],
   }

@@ -6,6 +6,7 @@ import { currentSchema, defaultSpec, type TableState } from '../../core/table/ta
 import type { StagedFile } from '../../core/table/transaction.ts'
 import type { SplitResult } from '../../engine/engine.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
+import type { PendingUploads } from '../../lake/deletion/pending-uploads.ts'
 import { requireWritable } from '../../lake/file/converted-file.ts'
 import {
   inspectPart,
@@ -29,6 +30,7 @@ type Placing = CommitDependencies & TextUploadDependencies
 
 /** Where an upload goes: names are free, and known before anything is written. */
 interface Place {
+  readonly pending: PendingUploads
   readonly incoming: string
   pathOf(partition: PartitionTuple, index: number): string
 }
@@ -41,10 +43,14 @@ interface Place {
 export async function placeUpload(
   deps: Placing,
   state: TableState,
-  { receive, ...rest }: Receiver & { readonly createdAtMs: number },
+  {
+    receive,
+    pending,
+    ...rest
+  }: Receiver & { readonly createdAtMs: number; readonly pending: PendingUploads },
 ): Promise<readonly StagedFile[]> {
   const { definition } = state
-  const place = placeOf(deps, state, rest.createdAtMs)
+  const place = placeOf(deps, state, { createdAtMs: rest.createdAtMs, pending })
   await receive(state, place.incoming)
   try {
     const found = await inspectSplittable(
@@ -61,12 +67,17 @@ export async function placeUpload(
   }
 }
 
-function placeOf(deps: Placing, { definition }: TableState, createdAtMs: number): Place {
+function placeOf(
+  deps: Placing,
+  { definition }: TableState,
+  { createdAtMs, pending }: Pick<Place, 'pending'> & { readonly createdAtMs: number },
+): Place {
   const folder = `${definition.location}/data`
   const uuid = deps.ambient.newUuid()
   const spec = defaultSpec(definition)
   const schema = currentSchema(definition)
   return {
+    pending,
     incoming: `${folder}/incoming/${uuid}.parquet`,
     pathOf: (partition, index) => {
       const name = `data-${String(index).padStart(4, '0')}-${uuid}.parquet`
@@ -78,6 +89,7 @@ function placeOf(deps: Placing, { definition }: TableState, createdAtMs: number)
 
 async function moveWhole(deps: Placing, place: Place, file: StagedFile): Promise<StagedFile> {
   const path = place.pathOf(file.dataFile.partition, 0)
+  await place.pending.add([path])
   await deps.objects.moveIfAbsent(place.incoming, path)
   return { ...file, dataFile: { ...file.dataFile, path }, isUploaded: true }
 }
@@ -137,6 +149,7 @@ async function placeParts(
     return { partition, location: place.pathOf(partition, index), from: pathOfPart(index) }
   })
   const placed: StagedFile[] = []
+  await place.pending.add(targets.map(({ location }) => location))
   try {
     const placing = inOrder(targets, INSPECTIONS_AT_ONCE, async ({ partition, location, from }) => {
       await deps.objects.putFileIfAbsent(location, from)

@@ -13,6 +13,10 @@ import {
   newTransaction,
   type StartRequest,
 } from '../../lake/commit/transactions.ts'
+import {
+  type PendingUploadDependencies,
+  PendingUploads,
+} from '../../lake/deletion/pending-uploads.ts'
 import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { placeUpload, type Receiver } from './place-upload.ts'
@@ -37,7 +41,9 @@ export type UploadRequest = StartRequest & {
   readonly signal?: AbortSignal | undefined
 }
 
-export type UploadDependencies = CommitDependencies & TextUploadDependencies
+export type UploadDependencies = CommitDependencies &
+  TextUploadDependencies &
+  PendingUploadDependencies
 
 /**
  * Streams a Parquet body in constant memory to the table's `data/` folder, then stages it, or
@@ -105,9 +111,11 @@ async function place(
       ? newTransaction(deps, request)
       : await getOpenTransaction(deps, request.transactionId)
   const { createdAtMs } = transaction
-  const files = await placeUpload(deps, state, { ...receiver, createdAtMs })
+  const { transactionId } = transaction
+  const pending = new PendingUploads(deps, state.definition.tableUuid)
+  let files: readonly StagedFile[] = []
   try {
-    const { transactionId } = transaction
+    files = await placeUpload(deps, state, { ...receiver, createdAtMs, pending })
     if (request.transactionId !== undefined) {
       const report = { state, transactionId, files, results: undefined }
       const options = request.keep?.(report)
@@ -122,6 +130,7 @@ async function place(
     return { state, transactionId, files, results }
   } catch (error) {
     await discardRefused(deps, files, error)
+    await pending.forgetGone()
     throw error
   }
 }

@@ -1,16 +1,18 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { mkdir, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { CatalogError } from '../../../src/core/errors.ts'
+import type { CommitQueue, PendingTransaction } from '../../../src/lake/commit/commit-queue.ts'
 import { stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
   abortTransaction,
-  commitTransaction,
+  commitFiles,
   forgetOldTransactions,
   startTransaction,
 } from '../../../src/lake/commit/transactions.ts'
-import { LostUploads } from '../../../src/lake/deletion/lost-uploads.ts'
 import { sweepUnfinished } from '../../../src/lake/deletion/sweep-unfinished.ts'
 import { unlinkDue } from '../../../src/lake/deletion/unlinker.ts'
+import { deletionsModule } from '../../../src/modules/deletions/deletions-module.ts'
 import { sweepFailedDumps } from '../../../src/modules/dumps/failed-dumps.ts'
 import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
@@ -123,51 +125,64 @@ test('what crashes left half-made goes when it is a day old, and nothing else', 
   expect(swept).toEqual([DAY_MS])
 })
 
-test('uploads killed before their commit go by age, and no file that is named does', async () => {
-  // Three days after the table was made: events have the computer's own time.
-  const startMs = Date.now() + 3 * DAY_MS
-  shop.setClock(startMs)
-  const oldUpload = async (name: string) => {
-    const { transactionId } = await startTransaction(shop.deps, { expiresInSeconds: 604_800 })
-    const path = (await uploadTo(transactionId, name)).replace('file://', '')
-    const at = new Date(startMs - DAY_MS - 60_000)
-    await utimes(path, at, at)
-    return { transactionId, path }
-  }
-  const committed = await oldUpload('a')
-  await commitTransaction(shop.deps, committed.transactionId)
-  const staged = await oldUpload('b')
-  // A process that is killed after it has placed the file leaves it, and nothing in the catalog.
-  const { state } = await readTable(shop.deps, { table: 't' })
-  const folder = `${state.definition.location.replace('file://', '')}/data/as_at_20240101T000000Z`
-  const lost = async (n: number, ageMs: number) => {
-    const path = `${folder}/data-0000-00000000-0000-4000-8000-00000000000${n}.parquet`
-    return oldFile(path, Date.now() - (startMs - ageMs))
-  }
-  const old = await lost(1, DAY_MS + 60_000)
-  const young = await lost(2, DAY_MS - 60_000)
-  // Nobody knows who named what was there before the table was.
-  const before = await lost(4, 4 * DAY_MS)
-  const strange = await oldFile(`${folder}/mine.parquet`, 9 * DAY_MS)
-  const late = `${folder}/data-0000-00000000-0000-4000-8000-000000000003.parquet`
-  await lake.write(late, 'SELECT 3::BIGINT AS n')
-  const at = new Date(startMs - DAY_MS - 60_000)
-  await utimes(late, at, at)
+/** Uploads a file as a process that is killed before its commit: nothing of it goes on. */
+async function killedUpload(name: string): Promise<string> {
+  const chunks = createReadStream(await lake.numbers(shop, name))
+  const placed = await new Promise<string>((resolve, reject) => {
+    const commits = {
+      commit: ({ changes }: PendingTransaction) => {
+        resolve(changes[0]?.addedFiles[0]?.dataFile.path ?? '')
+        return new Promise<never>(() => undefined)
+      },
+    } as unknown as CommitQueue
+    uploadFile({ ...shop.deps, commits }, { table: 't', chunks }).catch(reject)
+  })
+  return placed
+}
 
-  const sweeper = new LostUploads(shop.deps)
-  expect(await sweeper.sweep(signal)).toBe(2)
+test('uploads killed before their commit go, if nothing has named them since', async () => {
+  const [lost, named, staged] = [
+    await killedUpload('a'),
+    await killedUpload('b'),
+    await killedUpload('c'),
+  ]
+  const chunks = createReadStream(await lake.numbers(shop, 'd'))
+  const { files } = await uploadFile(shop.deps, { table: 't', chunks })
+  const committed = files.map(({ dataFile }) => dataFile.path)
+  await commitFiles(shop.deps, { table: 't', paths: [named] })
+  shop.setClock(START_MS + 8 * DAY_MS - 1)
   const { transactionId } = await startTransaction(shop.deps, { expiresInSeconds: 604_800 })
-  await stageFiles(shop.deps, { table: 't', transactionId, paths: [late] })
-  const all = [committed.path, staged.path, old, young, strange, late, before]
+  await stageFiles(shop.deps, { table: 't', transactionId, paths: [staged] })
   await unlinkDue(shop.deps)
-  expect(all.map(isThere)).toEqual(Array(7).fill(true))
-  shop.setClock(startMs + 7 * DAY_MS - 60_000)
+  expect([lost, named, staged, ...committed].map(isThere)).toEqual([true, true, true, true])
+  shop.setClock(START_MS + 8 * DAY_MS + 1)
   await unlinkDue(shop.deps)
-  expect(isThere(old)).toBe(true)
-  shop.setClock(startMs + 7 * DAY_MS + 1)
-  expect(await sweeper.sweep(signal)).toBe(1)
-  await unlinkDue(shop.deps)
-  expect(all.map(isThere)).toEqual([true, true, false, true, true, true, true])
+  expect([lost, named, staged, ...committed].map(isThere)).toEqual([false, true, true, true])
+})
+
+test('a file goes for no name, also not one as the service gives to uploads', async () => {
+  const { state } = await readTable(shop.deps, { table: 't' })
+  // Copied a day after the table was made, to be added by path some day.
+  const folder = `${state.definition.location.replace('file://', '')}/data/as_at_20240101T000000Z`
+  const name = 'data-0000-00000000-0000-4000-8000-000000000001.parquet'
+  const copied = await oldFile(`${folder}/${name}`, -DAY_MS)
+  const { tasks = [] } = deletionsModule(shop.deps)
+  for (const days of [3, 11, 30]) {
+    shop.setClock(Date.now() + days * DAY_MS)
+    for (const task of tasks) await task.run(signal)
+  }
+  expect(isThere(copied)).toBe(true)
+})
+
+test('a refused upload leaves nothing, and nothing to be deleted', async () => {
+  const chunks = createReadStream(await lake.numbers(shop, 'a'))
+  const commits = {
+    commit: () => Promise.reject(new CatalogError('commit-conflict', 'lost')),
+  } as unknown as CommitQueue
+  const refused = uploadFile({ ...shop.deps, commits }, { table: 't', chunks })
+  await expect(refused).rejects.toMatchObject({ code: 'commit-conflict' })
+  const { tableUuid } = (await readTable(shop.deps, { table: 't' })).state.definition
+  expect(await shop.deps.catalog.deletions.count(tableUuid)).toBe(0)
 })
 
 test('empty folders go when nothing lives there and nothing has come for a day', async () => {
