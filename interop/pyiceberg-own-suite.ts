@@ -38,6 +38,7 @@ export const pyicebergOwnSuite: Suite = {
         'tests/catalog/test_catalog_behaviors.py',
       ],
       environment: { PYTHONPATH: FOLDER },
+      tablesInData: true,
     })
     const list = readFileSync(join(FOLDER, 'expected-failures.txt'), 'utf8')
     return judgeByList(results, parseExpectedFailures(list))

@@ -19,6 +19,8 @@ interface Place {
   /** What pytest is to run; all of the folder when absent. */
   readonly args?: (service: TestedService) => readonly string[]
   readonly environment?: Readonly<Record<string, string>>
+  /** Whether tables may be in the folder of the data, too. */
+  readonly tablesInData?: boolean
 }
 
 /** A Python with PyIceberg and fastavro. */
@@ -31,12 +33,13 @@ export const pyicebergSuite: Suite = {
   name: 'PyIceberg 0.12.0',
   findObstacle: findPythonObstacle,
   install: () => python.install(),
-  run: () => runPytest({ folder: 'pyiceberg', python: python.python }),
+  run: () => runPytest({ folder: 'pyiceberg', python: python.python, tablesInData: true }),
 }
 
 /** Runs the tests of a folder against a service of its own. */
 export async function runPytest(place: Place): Promise<TestResult[]> {
-  const service = await startTestedService({ name: place.name ?? place.folder })
+  const { name = place.folder, tablesInData = false } = place
+  const service = await startTestedService({ name, tablesInData })
   try {
     return await testService(service, place)
   } finally {

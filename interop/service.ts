@@ -24,6 +24,8 @@ export interface ServiceOptions {
   readonly warehouse?: string
   /** A further folder that files may be said to be in. */
   readonly allowedFolder?: string
+  /** Whether tables may be in the folder of the data, too. */
+  readonly tablesInData?: boolean
   /** Whether the warehouse may have tables of others. */
   readonly adoptsWarehouse?: boolean
 }
@@ -47,6 +49,7 @@ export async function startTestedService(options: ServiceOptions): Promise<Teste
       MORAINE_CATALOG: '',
       MORAINE_WAREHOUSE: options.warehouse === undefined ? '' : `file://${options.warehouse}`,
       MORAINE_ALLOWED_LOCATIONS: [dataFolder, options.allowedFolder ?? ''].join(','),
+      MORAINE_WRITABLE_LOCATIONS: options.tablesInData === true ? dataFolder : '',
       MORAINE_LOG_LEVEL: 'info',
     },
   })

@@ -33,6 +33,8 @@ export interface Config {
   /** `file://` URI without a trailing slash. */
   readonly warehouse: string
   readonly allowedLocations: readonly string[]
+  /** Folders besides the warehouse where tables may be: apart from it and from each other. */
+  readonly writableLocations: readonly string[]
   /** Folders that were moved: tables know their files by the old locations. */
   readonly relocations: readonly { readonly from: string; readonly to: string }[]
   readonly logLevel: (typeof LOG_LEVELS)[number]
@@ -72,24 +74,7 @@ export function readConfig(environment: Environment): Config {
       'a number of connections from 1 to 1000',
       integer(1, 1_000),
     ),
-    warehouse: read(
-      'MORAINE_WAREHOUSE',
-      `file://${home}/warehouse`,
-      'file:///<folder> (gs:// and s3:// are not supported yet)',
-      FolderUri,
-    ),
-    allowedLocations: read(
-      'MORAINE_ALLOWED_LOCATIONS',
-      '',
-      'folders like file:///data,/mnt/lake, separated by commas',
-      FolderUris,
-    ),
-    relocations: read(
-      'MORAINE_RELOCATED',
-      '',
-      'moved folders like file:///old=file:///new, separated by commas',
-      Relocations,
-    ),
+    ...readFolders(read, home),
     logLevel: read('MORAINE_LOG_LEVEL', 'info', LOG_LEVELS.join(', '), z.enum(LOG_LEVELS)),
     manifestCacheBytes: read(
       'MORAINE_MANIFEST_CACHE',
@@ -124,6 +109,38 @@ function readerOf(environment: Environment): Read {
     const parsed = schema.safeParse(value)
     if (parsed.success) return parsed.data
     throw new ConfigError(`${name}=${shown(value)} cannot be used: give ${allowed}`)
+  }
+}
+
+function readFolders(
+  read: Read,
+  home: string,
+): Pick<Config, 'warehouse' | 'allowedLocations' | 'writableLocations' | 'relocations'> {
+  return {
+    warehouse: read(
+      'MORAINE_WAREHOUSE',
+      `file://${home}/warehouse`,
+      'file:///<folder> (gs:// and s3:// are not supported yet)',
+      FolderUri,
+    ),
+    allowedLocations: read(
+      'MORAINE_ALLOWED_LOCATIONS',
+      '',
+      'folders like file:///data,/mnt/lake, separated by commas',
+      FolderUris,
+    ),
+    writableLocations: read(
+      'MORAINE_WRITABLE_LOCATIONS',
+      '',
+      'folders like file:///lake,/mnt/tables, separated by commas, none within another',
+      FolderUris.refine((uris) => areApart(uris.map((uri) => `${uri}/`))),
+    ),
+    relocations: read(
+      'MORAINE_RELOCATED',
+      '',
+      'moved folders like file:///old=file:///new, separated by commas',
+      Relocations,
+    ),
   }
 }
 

@@ -1,26 +1,66 @@
+import type { Stores } from './catalog/catalog.ts'
 import type { Config } from './config.ts'
+import { isBelow } from './core/file/location-key.ts'
+import type { TablePlaces } from './lake/table/table-location.ts'
 import {
   type ClaimDependencies,
   claimWarehouse,
+  claimWritableLocation,
   requireWarehouse,
 } from './lake/table/warehouse-claim.ts'
-import { warehouseUnusable } from './start-failure.ts'
+import { warehouseUnusable, writableLocationUnusable } from './start-failure.ts'
 
-/** Whether the warehouse is still there, asked before the catalog or the folder is changed. */
+/** A folder where tables may be, and a look whether it is still there. */
+interface Place {
+  /** As the settings have it. */
+  readonly uri: string
+  /** As tables know it. */
+  readonly location: string
+  require(): Promise<void>
+}
+
+/** Whether the folders of tables are still there, asked before the catalog or they are changed. */
 export class OwnWarehouse {
   #require: () => Promise<void> = async () => undefined
+  #outside: readonly Place[] = []
 
   /** Throws `warehouse-unavailable`; never before the warehouse was claimed. */
   readonly require = (): Promise<void> => this.#require()
 
-  /** Throws a `ConfigError` when catalog and warehouse do not belong together. */
+  /** As `require`, also for the places outside of the warehouse that have these tables. */
+  readonly requirePlaces = async (locations: readonly string[]): Promise<void> => {
+    await this.#require()
+    for (const place of this.#outside) {
+      if (locations.some((each) => isBelow(place.location, each))) await place.require()
+    }
+  }
+
+  /** As `require`, for the place in which a folder is to be made. */
+  readonly requireFor = async (path: string): Promise<void> => {
+    const uri = `file://${path}`
+    const place = this.#outside.find((each) => each.uri === uri || isBelow(each.uri, uri))
+    await (place === undefined ? this.#require() : place.require())
+  }
+
+  /** Throws a `ConfigError` when catalog and folders do not belong together. */
   async claim(
     config: Config,
-    deps: ClaimDependencies,
+    deps: ClaimDependencies & Stores<'locations'> & Pick<TablePlaces, 'writableLocations'>,
     options: { readonly adopts: boolean },
   ): Promise<void> {
     const claim = await claimWarehouse(deps, options)
     if (claim.outcome !== 'ours') throw warehouseUnusable(config, claim)
-    this.#require = () => requireWarehouse(deps, claim.warehouseId)
+    const { warehouseId } = claim
+    this.#require = () => requireWarehouse(deps, warehouseId)
+    const outside: Place[] = []
+    for (const [i, uri] of config.writableLocations.entries()) {
+      const location = deps.writableLocations[i] ?? uri
+      const outcome = await claimWritableLocation(deps, location, warehouseId)
+      if (outcome !== 'ours') throw writableLocationUnusable(uri, outcome)
+      const place = { ...deps, warehouse: location }
+      const require = () => requireWarehouse(place, warehouseId, 'writable location')
+      outside.push({ uri, location, require })
+    }
+    this.#outside = outside
   }
 }

@@ -35,10 +35,10 @@ import type { Module } from './modules/module.ts'
 import { LakeMetrics } from './modules/operations/lake-metrics.ts'
 import type { ModulePlatform } from './modules.ts'
 import { writeLocalFile } from './objects/local/local-file.ts'
-import { openLocalStore } from './objects/local/local-store.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
-import { oldLocation, relocatedStore } from './objects/relocated-store.ts'
+import { oldLocation } from './objects/relocated-store.ts'
+import { openObjects } from './open-objects.ts'
 import { type Opened, openAll } from './opened.ts'
 import { OwnWarehouse } from './own-warehouse.ts'
 import { cannotListen, catalogUnusable, makeFolder } from './start-failure.ts'
@@ -152,16 +152,19 @@ async function openLake(
   const own = new OwnWarehouse()
   const plain = await openCatalog(config, overrides, opened)
   const objects = await openObjects(config, {
-    beforeNewFolder: own.require,
+    beforeNewFolder: own.requireFor,
     writableFolders: overrides.writableFolders ?? [],
     ...(inThreads && { threads: objectThreads }),
   })
   const log = overrides.log ?? { warn: () => undefined }
   const warehouse = oldLocation(config.warehouse, config.relocations)
+  const writableLocations = config.writableLocations.map((each) =>
+    oldLocation(each, config.relocations),
+  )
   const notes = { catalog: plain, objects, warehouse, log }
   const catalog = {
     ...plain,
-    tables: guardedTables(plain.tables, own.require),
+    tables: guardedTables(plain.tables, own.requirePlaces),
     namespaces: notedNamespaces(plain.namespaces, (levels) => noteNamespace(notes, levels)),
   }
   const clock = opened.add((await DatabaseClock.of(catalog)) ?? new ComputerClock(log), (it) =>
@@ -169,7 +172,8 @@ async function openLake(
   )
   const ambient = { ...AMBIENT, nowMs: clock.nowMs, ...overrides.ambient }
   const { adoptsWarehouse: adopts = false } = overrides
-  await own.claim(config, { catalog, objects, warehouse, ambient }, { adopts })
+  const places = { warehouse, writableLocations }
+  await own.claim(config, { catalog, objects, ambient, ...places }, { adopts })
   const lake = composeLake(
     {
       catalog: wrapCatalog?.(catalog) ?? catalog,
@@ -177,7 +181,7 @@ async function openLake(
       ambient,
       log,
       meter,
-      warehouse,
+      ...places,
     },
     {
       manifestCacheBytes: config.manifestCacheBytes,
@@ -230,7 +234,7 @@ const READ_HERE: MetadataReader = {
 
 /** Builds the lake on open ports. Starts nothing; the caller closes its publisher. */
 export function composeLake(ports: LakePorts, settings: LakeSettings = {}): Lake {
-  const { catalog, objects, ambient, log, meter, warehouse } = ports
+  const { catalog, objects, ambient, log, meter, warehouse, writableLocations } = ports
   const { manifestCacheBytes: bytesMax = MANIFEST_CACHE_BYTES, decodeAside } = settings
   const { readMetadataAside: aside = READ_HERE } = settings
   const base: LakePorts & Omit<LakeServices, 'commits'> = {
@@ -240,6 +244,7 @@ export function composeLake(ports: LakePorts, settings: LakeSettings = {}): Lake
     log,
     meter,
     warehouse,
+    writableLocations,
     manifests: new ManifestCache({ objects, bytesMax, meter, decodeAside }),
     publisher: new Publisher({ catalog, objects, ambient, log, meter }),
     readTableMetadata: (bytes) => aside.read(bytes),
@@ -275,25 +280,6 @@ async function openDatabase(
   }
   const { openSqliteCatalog } = await import('./catalog/sqlite/sqlite.ts')
   return openSqliteCatalog({ path: catalog.path, checksWhole: checksWholeCatalog, onDamage })
-}
-
-async function openObjects(
-  config: Config,
-  options: {
-    readonly beforeNewFolder: () => Promise<void>
-    readonly writableFolders: readonly string[]
-    readonly threads?: LocalThreads
-  },
-): Promise<ObjectStore> {
-  const { writableFolders, ...others } = options
-  await makeFolder(config, config.warehouse.slice('file://'.length))
-  const store = await openLocalStore({
-    writableRoots: [config.warehouse, ...writableFolders],
-    readableRoots: config.allowedLocations,
-    ...others,
-  })
-  const { relocations } = config
-  return relocations.length === 0 ? store : relocatedStore(store, relocations)
 }
 
 async function openEngine(config: Config, overrides: Overrides): Promise<Engine> {

@@ -1,4 +1,4 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises'
+import { access, constants, mkdir, realpath, stat } from 'node:fs/promises'
 import { dirname, relative } from 'node:path'
 import { CatalogDamagedError, CatalogUnusableError } from './catalog/catalog-unusable-error.ts'
 import { type Config, ConfigError, shown } from './config.ts'
@@ -119,6 +119,59 @@ function warehouseAdvice({ warehouse }: Config, fault: WarehouseFault): Advice {
           'to leave them and begin with none, start with "moraine serve --adopt-warehouse"',
       ]
   }
+}
+
+/** A `ConfigError` for a folder outside of the warehouse that is not the catalog's own. */
+export function writableLocationUnusable(uri: string, outcome: 'gone' | 'foreign'): unknown {
+  return unusable({ name: WRITABLE, value: uri }, undefined, WRITABLE_ADVICE[outcome])
+}
+
+/**
+ * Throws a `ConfigError` unless tables can be in each of these folders, which must be there: the
+ * service would make them where a disk is not mounted. By their real paths, they are apart from
+ * each other and from what the service has.
+ */
+export async function requireWritableLocations(config: Config): Promise<void> {
+  const { catalog, temporaryFolder, warehouse, writableLocations } = config
+  const ofCatalog = catalog.kind === 'sqlite' ? [catalog.path] : []
+  const own = [pathOf(warehouse), temporaryFolder, ...ofCatalog]
+  const taken = await Promise.all(own.map((path) => realpath(path).catch(() => path)))
+  for (const uri of writableLocations) {
+    const setting = { name: WRITABLE, value: uri }
+    const path = pathOf(uri)
+    try {
+      if (!(await stat(path)).isDirectory()) throw unusable(setting, undefined, NOT_A_FOLDER)
+      await access(path, constants.R_OK | constants.W_OK | constants.X_OK)
+    } catch (error) {
+      const advice = codeOf(error) === 'ENOENT' ? NOT_THERE : FOLDER_ADVICE[codeOf(error)]
+      throw error instanceof ConfigError ? error : unusable(setting, error, advice)
+    }
+    const real = await realpath(path)
+    const isIn = (inner: string, folder: string) => `${inner}/`.startsWith(`${folder}/`)
+    const other = taken.find((each) => isIn(real, each) || isIn(each, real))
+    if (other !== undefined)
+      throw unusable(setting, undefined, [`it is, has or is in ${other}`, APART])
+    taken.push(real)
+  }
+}
+
+const WRITABLE = 'MORAINE_WRITABLE_LOCATIONS'
+const APART = 'give a folder apart from the warehouse, the catalog and the others'
+const NOT_A_FOLDER: Advice = ['it is a file', 'give a folder']
+const NOT_THERE: Advice = ['no folder is there', 'mount its disk, or make it first']
+const WRITABLE_ADVICE = {
+  gone: [
+    'the catalog has tables in that folder, and its file .moraine-warehouse.json is not there',
+    'mount its disk, or bring it back',
+  ],
+  foreign: [
+    'that folder belongs to the catalog of another warehouse',
+    'give another one; if that catalog is no more, remove .moraine-warehouse.json from the folder',
+  ],
+} satisfies Readonly<Record<string, Advice>>
+
+function pathOf(uri: string): string {
+  return uri.slice('file://'.length)
 }
 
 /** A `ConfigError` for an address that cannot be listened on. */

@@ -20,6 +20,7 @@ test('without any variable, a laptop has all that it needs below one folder', ()
     postgresConnectionsMax: 10,
     warehouse: `file://${home}/warehouse`,
     allowedLocations: [],
+    writableLocations: [],
     relocations: [],
     logLevel: 'info',
     manifestCacheBytes: 256 * MIB,
@@ -70,6 +71,11 @@ test.each([
     { allowedLocations: ['file:///data', 'file:///mnt/lake'] },
   ],
   [
+    'MORAINE_WRITABLE_LOCATIONS',
+    'file:///lake/, /mnt/tables',
+    { writableLocations: ['file:///lake', 'file:///mnt/tables'] },
+  ],
+  [
     'MORAINE_RELOCATED',
     'file:///old=/srv/new/, /a=/b',
     {
@@ -111,6 +117,7 @@ test.each([
   ['MORAINE_WAREHOUSE', 'lake', 'file:///<folder>'],
   ['MORAINE_WAREHOUSE', 'ftp://host/lake', 'file:///<folder>'],
   ['MORAINE_ALLOWED_LOCATIONS', '/data,lake', 'separated by commas'],
+  ['MORAINE_WRITABLE_LOCATIONS', '/a,/a', 'none within another'],
   ['MORAINE_RELOCATED', '/old', 'file:///old=file:///new'],
   ['MORAINE_RELOCATED', '/old=new', 'file:///old=file:///new'],
   ['MORAINE_RELOCATED', '/a=/new, /b=/new', 'file:///old=file:///new'],

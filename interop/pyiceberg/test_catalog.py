@@ -170,3 +170,25 @@ def test_default_locations_are_never_shared(catalog, namespace):
     first = catalog.create_table((namespace, "t"), SCHEMA).location()
     catalog.rename_table((namespace, "t"), (namespace, "u"))
     assert catalog.create_table((namespace, "t"), SCHEMA).location() != first
+
+
+def test_a_table_is_registered_where_it_lies_and_purged_with_its_own_files_only(
+    catalog, namespace, folder, people
+):
+    location = f"file://{folder}/adopted"
+    made = catalog.create_table(f"{namespace}.made", people.schema, location=location)
+    made.append(people)
+    beside = folder / "beside.txt"
+    beside.write_text("of somebody else")
+    catalog.drop_table(f"{namespace}.made")
+
+    adopted = catalog.register_table(f"{namespace}.adopted", made.metadata_location)
+    assert adopted.location() == location
+    assert adopted.scan().to_arrow().equals(people)
+    adopted.append(people)
+    assert catalog.load_table(f"{namespace}.adopted").scan().to_arrow().num_rows == 8
+
+    catalog.purge_table(f"{namespace}.adopted")
+    assert beside.read_text() == "of somebody else"
+    with pytest.raises(NoSuchTableError):
+        catalog.load_table(f"{namespace}.adopted")

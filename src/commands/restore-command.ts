@@ -60,7 +60,7 @@ function remarks({ warehouse, relocations }: Config, report: BackupReport): stri
     ...(report.registeredFiles > 0
       ? [
           `not restored  ${report.registeredFiles} files outside the warehouse: list their ` +
-            'folders in MORAINE_ALLOWED_LOCATIONS, as before',
+            'folders in MORAINE_ALLOWED_LOCATIONS or MORAINE_WRITABLE_LOCATIONS, as before',
         ]
       : []),
   ]

@@ -4,7 +4,7 @@ import type { TableMetadata } from '../core/table/table.ts'
 import type { CommitDependencies, CommitMeter } from './commit/commit-dependencies.ts'
 import type { PublicationMeter } from './publish/publisher.ts'
 import type { CacheMeter } from './scan/manifest-cache.ts'
-import type { Warehouse } from './table/table-location.ts'
+import type { TablePlaces } from './table/table-location.ts'
 
 /** What the lake counts. */
 export type Meter = CacheMeter & CommitMeter & PublicationMeter
@@ -16,7 +16,7 @@ export type ReadTableMetadata = (bytes: Uint8Array) => Promise<TableMetadata>
 export type ReadViewMetadata = (bytes: Uint8Array) => Promise<ViewMetadata>
 
 /** The machine of tables, all of it; service.ts puts it together. Use cases take a `Pick` of it. */
-export interface LakeServices extends CommitDependencies, Warehouse {
+export interface LakeServices extends CommitDependencies, TablePlaces {
   /** Reads the bytes of a table's metadata file, beside the event loop. */
   readonly readTableMetadata: ReadTableMetadata
   /** Does the same for a view. */

@@ -4,7 +4,7 @@ import type { Log } from '../../core/log.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import { markRenamed } from '../table/name-mark.ts'
+import { markNamed, registeredMetadata } from '../table/name-mark.ts'
 import type { CommitDependencies } from './commit-dependencies.ts'
 import { LostRace, onNewest } from './on-newest.ts'
 
@@ -53,7 +53,11 @@ async function tryRename(
   )
   if (outcome !== 'committed') return undefined
   deps.publisher.committed(commit)
-  await markRenamed(deps, { ...renamed, ...renamed.definition })
+  await markNamed(deps, {
+    ...renamed,
+    ...renamed.definition,
+    ...registeredMetadata(state),
+  })
   return renamed
 }
 

@@ -4,10 +4,10 @@ import type { Log } from '../../core/log.ts'
 import type { ObjectStore, SweepOptions } from '../../objects/object-store.ts'
 import { areDeletionsHeld } from '../jobs/held-deletions.ts'
 import { everyTable } from '../table/every-table.ts'
-import type { Warehouse } from '../table/table-location.ts'
+import { foldersOfTables, type TablePlaces } from '../table/table-location.ts'
 
 export type SweepDependencies = Stores<'leases' | 'locations' | 'tables'> &
-  Warehouse & {
+  TablePlaces & {
     readonly ambient: Pick<Ambient, 'nowMs'>
     readonly log: Log
     readonly objects: Pick<
@@ -31,7 +31,9 @@ export async function sweepUnfinished(deps: SweepDependencies, signal: AbortSign
   if (await areDeletionsHeld(deps)) return
   await deps.sweepTemporaryFolders?.(UNFINISHED_MS)
   const beforeMs = deps.ambient.nowMs() - UNFINISHED_MS
-  await deps.objects.deleteUnfinished(deps.warehouse, { beforeMs, signal })
+  for (const folder of foldersOfTables(deps)) {
+    await deps.objects.deleteUnfinished(folder, { beforeMs, signal })
+  }
   for await (const { location } of everyTable(deps)) {
     signal.throwIfAborted()
     await sweepIncoming(deps, `${location}/data/incoming`, beforeMs)
@@ -39,17 +41,24 @@ export async function sweepUnfinished(deps: SweepDependencies, signal: AbortSign
   await sweepFolders(deps, { beforeMs, signal })
 }
 
-/** Empty folders of staged tables that never came, and of tables that are gone. */
-async function sweepFolders(
-  { catalog, objects, warehouse }: SweepDependencies,
-  options: SweepOptions,
-): Promise<void> {
-  const isFree = async (folder: string) => {
-    if (folder.startsWith(`${warehouse}/.`)) return false
+/**
+ * Empty folders of staged tables that never came, and of tables that are gone. Outside of the
+ * warehouse others make folders, too: there, only those of tables that are gone.
+ */
+async function sweepFolders(deps: SweepDependencies, options: SweepOptions): Promise<void> {
+  const { catalog, objects, warehouse, writableLocations } = deps
+  const ofDropped = async (folder: string, countMin: number) => {
     const tables = await catalog.locations.findOverlapping(folder, TABLES_LOOKED_AT)
-    return tables.length < TABLES_LOOKED_AT && tables.every(({ isDropped }) => isDropped)
+    const isKnown = tables.length >= countMin && tables.length < TABLES_LOOKED_AT
+    return isKnown && tables.every(({ isDropped }) => isDropped)
   }
+  const isFree = async (folder: string) =>
+    !folder.startsWith(`${warehouse}/.`) && (await ofDropped(folder, 0))
   await objects.deleteEmptyFolders(warehouse, { ...options, isFree })
+  for (const outside of writableLocations) {
+    const isOfTable = (folder: string) => ofDropped(folder, 1)
+    await objects.deleteEmptyFolders(outside, { ...options, isFree: isOfTable })
+  }
 }
 
 async function sweepIncoming(

@@ -1,30 +1,36 @@
 import type { TableStore } from '../../catalog/table-store.ts'
+import type { TableState } from '../../core/table/table.ts'
 
 /**
- * A store that refuses to change the catalog while the warehouse is not there: metadata is written
- * after the change, and would get lost. A commit of new snapshots has written its files already.
+ * A store that refuses to change the catalog while the warehouse, or the folder that has the table,
+ * is not there: metadata is written after the change, and would get lost. A commit of new snapshots
+ * has written its files already.
  */
 export function guardedTables(
   tables: TableStore,
-  requireWarehouse: () => Promise<void>,
+  requirePlaces: (locations: readonly string[]) => Promise<void>,
 ): TableStore {
-  const guarded =
-    <A extends unknown[], R>(change: (...words: A) => Promise<R>) =>
-    async (...words: A): Promise<R> => {
-      await requireWarehouse()
-      return change(...words)
-    }
-  const commit: TableStore['commit'] = (change, options) => tables.commit(change, options)
-  const guardedCommit = guarded(commit)
+  const requireOf = (states: readonly (TableState | undefined)[]) =>
+    requirePlaces(states.flatMap((state) => (state === undefined ? [] : state.definition.location)))
   return {
-    create: guarded((table, options) => tables.create(table, options)),
-    replace: guarded((replacement, options) => tables.replace(replacement, options)),
-    drop: guarded((table, options) => tables.drop(table, options)),
+    create: async (table, options) => {
+      await requireOf([table.state])
+      return tables.create(table, options)
+    },
+    replace: async (replacement, options) => {
+      await requireOf([replacement.table.state])
+      return tables.replace(replacement, options)
+    },
+    drop: async (table, options) => {
+      await requireOf([await tables.find({ tableUuid: table.tableUuid })])
+      return tables.drop(table, options)
+    },
     find: (key) => tables.find(key),
     list: (query) => tables.list(query),
-    commit: (change, options) => {
+    commit: async (change, options) => {
       const isWritten = change.tables.every(({ newSnapshots }) => newSnapshots.length > 0)
-      return isWritten ? commit(change, options) : guardedCommit(change, options)
+      if (!isWritten) await requireOf(change.tables.map(({ state }) => state))
+      return tables.commit(change, options)
     },
   }
 }

@@ -7,15 +7,21 @@ import type { ObjectStore } from '../../objects/object-store.ts'
 import { dataFileLocation } from '../file/data-file-location.ts'
 import { type GivenUpDependencies, hasGivenUp } from './given-up-location.ts'
 
-/** Where tables are. */
+/** Where tables are that say nothing about it. */
 export interface Warehouse {
   /** Root below which new tables get their location; no slash at the end. */
   readonly warehouse: string
 }
 
+/** Where tables may be. */
+export interface TablePlaces extends Warehouse {
+  /** Folders outside of the warehouse; no slash at the end. */
+  readonly writableLocations: readonly string[]
+}
+
 /** What it takes to give a table or view a place. */
 export type NewPlaceDependencies = GivenUpDependencies &
-  Warehouse & { readonly objects: ObjectStore }
+  TablePlaces & { readonly objects: ObjectStore }
 
 const SEGMENT_LENGTH_MAX = 60
 /** With keys for an index of PostgreSQL, which takes 2,700 bytes. */
@@ -29,6 +35,7 @@ const SEGMENT_BYTES_MAX = 255
 const LONGEST_NAME_BELOW = 'metadata/version-hint.text'
 /** Folder of default locations, directly in the warehouse. */
 const UUID_PREFIX = /^[0-9a-f]{2}$/
+const WRITABLE_REMEDY = '; MORAINE_WRITABLE_LOCATIONS can allow more folders'
 /** Rows read at once; they are looked at until none is left. */
 const OVERLAPS_AT_ONCE = 16
 
@@ -50,11 +57,16 @@ export function defaultLocation(
  * there, and its own folders are no tables: their names begin with a dot. Throws
  * `location-not-allowed` or `location-invalid`.
  */
-export function requireWritableLocation({ warehouse }: Warehouse, location: string): void {
-  const segments = segmentsBelow(warehouse, location)
-  if (segments === undefined) throw notAllowed(location, `tables lie below ${warehouse}`)
+export function requireWritableLocation(deps: TablePlaces, location: string): void {
+  const folders = foldersOfTables(deps)
+  const folder = folders.find((each) => segmentsBelow(each, location) !== undefined)
+  const segments = folder === undefined ? undefined : segmentsBelow(folder, location)
+  if (segments === undefined) {
+    const places = folders.length === 1 ? deps.warehouse : `one of ${folders.join(', ')}`
+    throw notAllowed(location, `tables lie below ${places}${WRITABLE_REMEDY}`)
+  }
   const [first = ''] = segments
-  if (segments.length === 1 && UUID_PREFIX.test(first)) {
+  if (folder === deps.warehouse && segments.length === 1 && UUID_PREFIX.test(first)) {
     throw notAllowed(location, 'folders of two hexadecimal digits hold tables without a location')
   }
   if (first.startsWith('.')) {
@@ -69,9 +81,14 @@ export function requireWritableLocation({ warehouse }: Warehouse, location: stri
   throw new CatalogError(
     'location-invalid',
     `Invalid location: ${shown(location)}: it may have at most ${LOCATION_BYTES_MAX} bytes and ` +
-      `${LOCATION_DEPTH_MAX} folders of ${SEGMENT_BYTES_MAX} bytes below the warehouse`,
+      `${LOCATION_DEPTH_MAX} folders of ${SEGMENT_BYTES_MAX} bytes below ${folder}`,
     { facts: { bytesMax: LOCATION_BYTES_MAX, depthMax: LOCATION_DEPTH_MAX } },
   )
+}
+
+/** Every folder below which tables may be: the warehouse, then those outside of it. */
+export function foldersOfTables(deps: TablePlaces): readonly string[] {
+  return [deps.warehouse, ...deps.writableLocations]
 }
 
 function bytesOf(text: string): number {
@@ -133,11 +150,11 @@ export async function makeTableFolders(
   await Promise.all(folders.map((folder) => objects.makeFolder(folder)))
 }
 
-/** `undefined` if the location is not below the warehouse. */
-function segmentsBelow(warehouse: string, location: string): readonly string[] | undefined {
+/** `undefined` if the location is not below the folder. */
+function segmentsBelow(folder: string, location: string): readonly string[] | undefined {
   const spelled = dataFileLocation(location)
-  if (!spelled.startsWith(`${warehouse}/`)) return undefined
-  const segments = spelled.slice(warehouse.length + 1).split('/')
+  if (!spelled.startsWith(`${folder}/`)) return undefined
+  const segments = spelled.slice(folder.length + 1).split('/')
   return segments.some((segment) => DOTS.has(segment)) ? undefined : segments
 }
 

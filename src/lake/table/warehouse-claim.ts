@@ -73,6 +73,7 @@ export async function claimWarehouse(
 export async function requireWarehouse(
   { objects, warehouse }: Pick<ClaimDependencies, 'objects'> & Warehouse,
   warehouseId: string,
+  what: 'warehouse' | 'writable location' = 'warehouse',
 ): Promise<void> {
   let cause: unknown
   try {
@@ -83,10 +84,28 @@ export async function requireWarehouse(
   }
   throw new CatalogError(
     'warehouse-unavailable',
-    `the warehouse ${warehouse} is not there: its file ${MARKER_NAME} is missing or another's; ` +
+    `the ${what} ${warehouse} is not there: its file ${MARKER_NAME} is missing or another's; ` +
       'check that its disk is mounted and that the folder was not moved',
     { facts: { warehouse, retryAfterSeconds: 10 }, cause },
   )
+}
+
+/**
+ * Finds out whether a folder outside of the warehouse, where tables may be, is this catalog's, by
+ * the same marker. It gets one when it has no table of this catalog yet.
+ */
+export async function claimWritableLocation(
+  { catalog, ...deps }: Stores<'locations'> & Pick<ClaimDependencies, 'objects'>,
+  folder: string,
+  warehouseId: string,
+): Promise<'ours' | 'gone' | 'foreign'> {
+  const place = { ...deps, warehouse: folder }
+  const found = await readMarker(place)
+  if (found === undefined && (await catalog.locations.findOverlapping(folder, 1)).length > 0) {
+    return 'gone'
+  }
+  const marker = found ?? (await writeMarker(place, warehouseId))
+  return marker.warehouseId === warehouseId ? 'ours' : 'foreign'
 }
 
 /** The id of the catalog's own warehouse; `undefined` before it was claimed. */
@@ -121,7 +140,10 @@ async function readMarker({
   throw new CatalogError('metadata-corrupt', `${location} is not a marker of a warehouse`)
 }
 
-async function writeMarker(deps: ClaimDependencies, warehouseId: string): Promise<Marker> {
+async function writeMarker(
+  deps: Pick<ClaimDependencies, 'objects' | 'warehouse'>,
+  warehouseId: string,
+): Promise<Marker> {
   const { objects, warehouse } = deps
   const json = stringifyExactJson({ 'warehouse-id': warehouseId, location: warehouse })
   await objects.putIfAbsent(`${warehouse}/${MARKER_NAME}`, new TextEncoder().encode(`${json}\n`))

@@ -178,7 +178,7 @@ interface Change {
 
 async function changeOf(
   deps: Stores<'snapshots' | 'tables' | 'locations'> &
-    Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse'>,
+    Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse' | 'writableLocations'>,
   request: TableRequest,
 ): Promise<Change> {
   const base = await getRestTable(deps, request.name)
@@ -222,7 +222,7 @@ async function snapshotsMentioned(
 
 async function tableCommit(
   deps: Stores<'events' | 'locations' | 'paths' | 'snapshots'> &
-    Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse'>,
+    Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse' | 'writableLocations'>,
   { base, change }: Change,
 ): Promise<TableCommit> {
   const { definition } = change.state

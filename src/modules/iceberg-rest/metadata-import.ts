@@ -8,6 +8,7 @@ import type { NamespacedName } from '../../core/table/table-name.ts'
 import { METADATA_TEXT_BYTES_MAX } from '../../formats/metadata/metadata-file.ts'
 import { statisticsPaths } from '../../lake/deletion/named-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
+import { versionInName } from '../../lake/table/metadata-file-name.ts'
 import { requireFreeLocation } from '../../lake/table/table-location.ts'
 import { pathsOfImported } from './imported-paths.ts'
 import { metadataFileMissing } from './load-table.ts'
@@ -42,7 +43,7 @@ export async function readMetadataAt(
  */
 export async function importTable(
   deps: Stores<'events' | 'locations' | 'paths'> &
-    Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse'>,
+    Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse' | 'writableLocations'>,
   metadata: TableMetadata,
   {
     name,
@@ -61,7 +62,8 @@ export async function importTable(
   const definition = { ...metadata.definition, tableUuid }
   await requireFreeLocation(deps, definition)
   const earlier = metadata.metadataLog.slice(-PUBLICATIONS_MAX)
-  const version = Math.max(versionMin, earlier.length)
+  // Above the file's own number, too: the highest is the newest for a rebuild.
+  const version = Math.max(versionMin, earlier.length, versionInName(metadataLocation) ?? 0)
   const { [MAIN_BRANCH]: _main, ...refs } = metadata.refs
   const state = {
     ...name,

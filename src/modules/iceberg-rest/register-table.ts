@@ -10,6 +10,7 @@ import type { SharedTurn } from '../../lake/commit/shared-turns.ts'
 import { pastDeletions } from '../../lake/deletion/past-deletions.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { forgetDrop } from '../../lake/table/drop-mark.ts'
+import { markNamed, registeredMetadata } from '../../lake/table/name-mark.ts'
 import { makeTableFolders } from '../../lake/table/table-location.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
 import { markTableDropped } from '../tables/drop-table.ts'
@@ -58,6 +59,9 @@ export async function registerTable(
       : addImported(deps, importAt(0), keeper),
   )
   await forgetDrop(deps, state.definition)
+  // The file has no name, or that of the table that it was.
+  const named = { ...state, ...state.definition, version: state.version + 1 }
+  await markNamed(deps, { ...named, ...registeredMetadata(state) })
   const loaded = await loadTable(deps, state, 'all')
   if (loaded === undefined) throw tableDoesNotExist(name)
   return loaded

@@ -3,6 +3,7 @@ import { droppedBy, isDropMark } from '../../lake/table/drop-mark.ts'
 import { METADATA_FILE } from '../../lake/table/metadata-file-name.ts'
 import { uuidIn } from '../../lake/table/metadata-uuid.ts'
 import { isNameMark, type NameMark, readNameMark } from '../../lake/table/name-mark.ts'
+import { foldersOfTables } from '../../lake/table/table-location.ts'
 
 const SNAPSHOT_FILE = /^(.+)\/metadata\/snapshots\/snapshot-\d+(?:-(\d+))?\.json$/
 const MARKED_FOLDER = /^(.+)\/metadata\/[^/]+$/
@@ -42,7 +43,7 @@ interface Folder {
 
 /** Tables and views that have files in the warehouse. */
 export async function findTables(
-  deps: Pick<LakeServices, 'objects' | 'warehouse'>,
+  deps: Pick<LakeServices, 'objects' | 'warehouse' | 'writableLocations'>,
 ): Promise<readonly TableFiles[]> {
   const tables: TableFiles[] = []
   const byUuid = new Map<string, TableFiles[]>()
@@ -57,7 +58,7 @@ export async function findTables(
 }
 
 async function findFolders(
-  deps: Pick<LakeServices, 'objects' | 'warehouse'>,
+  deps: Pick<LakeServices, 'objects' | 'warehouse' | 'writableLocations'>,
 ): Promise<ReadonlyMap<string, Folder>> {
   const folders = new Map<string, Folder>()
   const at = (location: string): Folder => {
@@ -68,7 +69,16 @@ async function findFolders(
     folders.set(location, folder)
     return folder
   }
-  for await (const { location } of deps.objects.list(deps.warehouse)) {
+  for (const root of foldersOfTables(deps)) await addFolders(deps, root, at)
+  return folders
+}
+
+async function addFolders(
+  { objects }: Pick<LakeServices, 'objects'>,
+  root: string,
+  at: (location: string) => Folder,
+): Promise<void> {
+  for await (const { location } of objects.list(root)) {
     const [, table, version] = METADATA_FILE.exec(location) ?? []
     if (table !== undefined) at(table).metadata.push({ location, version: Number(version) })
     const [, ofTable, attempt] = SNAPSHOT_FILE.exec(location) ?? []
@@ -79,7 +89,6 @@ async function findFolders(
     const [, marked] = kind === undefined ? [] : (MARKED_FOLDER.exec(location) ?? [])
     if (kind !== undefined && marked !== undefined) at(marked)[kind].push(location)
   }
-  return folders
 }
 
 function kindOfMark(location: string): 'marks' | 'nameMarks' | undefined {
@@ -103,13 +112,8 @@ async function tablesIn(
     const mark = await readNameMark(deps, file)
     if (mark !== undefined) named.set(mark.tableUuid, mark)
   }
-  const newestByUuid = new Map<string | undefined, MetadataFile | undefined>()
-  for (const file of metadata.toSorted((a, b) => b.version - a.version)) {
-    const tableUuid = await uuidIn(deps, file.location)
-    if (!newestByUuid.has(tableUuid)) newestByUuid.set(tableUuid, file)
-    // A default location has the table's own UUID in its name.
-    if (tableUuid !== undefined && location.endsWith(`-${tableUuid}`)) break
-  }
+  const newestByUuid = await newestFiles(deps, location, metadata)
+  addRegistered(newestByUuid, named)
   // Its metadata may be gone, but its other files are not.
   for (const tableUuid of dropped) {
     if (!newestByUuid.has(tableUuid)) newestByUuid.set(tableUuid, undefined)
@@ -124,6 +128,36 @@ async function tablesIn(
     ...present(named.get(tableUuid)),
     earlierLocations: [],
   }))
+}
+
+type NewestFiles = Map<string | undefined, MetadataFile | undefined>
+
+async function newestFiles(
+  deps: Pick<LakeServices, 'objects'>,
+  location: string,
+  metadata: readonly MetadataFile[],
+): Promise<NewestFiles> {
+  const newestByUuid: NewestFiles = new Map()
+  for (const file of metadata.toSorted((a, b) => b.version - a.version)) {
+    const tableUuid = await uuidIn(deps, file.location)
+    if (!newestByUuid.has(tableUuid)) newestByUuid.set(tableUuid, file)
+    // A default location has the table's own UUID in its name.
+    if (tableUuid !== undefined && location.endsWith(`-${tableUuid}`)) break
+  }
+  return newestByUuid
+}
+
+/** Adds what was registered under names that tell no version, unless something newer is there. */
+function addRegistered(
+  newestByUuid: NewestFiles,
+  named: ReadonlyMap<string | undefined, NameMark>,
+): void {
+  for (const [tableUuid, { registered }] of named) {
+    const newest = newestByUuid.get(tableUuid)?.version ?? -1
+    if (registered !== undefined && newest < registered.version) {
+      newestByUuid.set(tableUuid, registered)
+    }
+  }
 }
 
 function present(named: NameMark | undefined): Pick<TableFiles, 'named'> {

@@ -33,7 +33,7 @@ export interface RebuiltTable {
 }
 
 type RebuildDependencies = Stores<'tables' | 'views' | 'locations'> &
-  Pick<LakeServices, 'manifests' | 'objects' | 'publisher' | 'warehouse'>
+  Pick<LakeServices, 'manifests' | 'objects' | 'publisher' | 'warehouse' | 'writableLocations'>
 
 /**
  * What is in no file of the warehouse: for people, in the order of what they miss first.
@@ -60,7 +60,7 @@ export async function* rebuildCatalog(deps: RebuildDependencies): AsyncIterable<
 }
 
 async function rebuildTable(
-  deps: Omit<RebuildDependencies, 'warehouse'>,
+  deps: Omit<RebuildDependencies, 'warehouse' | 'writableLocations'>,
   { location, tableUuid, metadata: file, ...found }: TableFiles,
 ): Promise<RebuiltTable> {
   const json = file === undefined ? {} : await readObject(deps, file.location, found)

@@ -86,7 +86,8 @@ export const CreateTableRequest = z
       .optional()
       .meta({
         description:
-          'A folder in the warehouse for the table’s own files, by default one of its own. ' +
+          'A folder in the warehouse, or below one of MORAINE_WRITABLE_LOCATIONS, for the ' +
+          'table’s own files; by default one of its own. ' +
           'It must not be in another table’s folder, nor around one.',
       }),
     description: Description.nullish(),

@@ -69,7 +69,10 @@ export interface TableReading {
 
 /** Everything that creating a table uses. */
 export type NewTableDependencies = Stores<'events' | 'locations' | 'paths' | 'tables'> &
-  Pick<LakeServices, 'ambient' | 'log' | 'objects' | 'publisher' | 'warehouse'>
+  Pick<
+    LakeServices,
+    'ambient' | 'log' | 'objects' | 'publisher' | 'warehouse' | 'writableLocations'
+  >
 
 /** Everything that reading a table uses. */
 export type ReadDependencies = Stores<'tables' | 'snapshots'> &

@@ -16,7 +16,7 @@ import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { namedMember } from '../../lake/publish/publisher.ts'
 import { forgetDrop, markDropped } from '../../lake/table/drop-mark.ts'
-import { markRenamed } from '../../lake/table/name-mark.ts'
+import { markNamed } from '../../lake/table/name-mark.ts'
 import { type NewPlaceDependencies, requireFreeLocation } from '../../lake/table/table-location.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { deleteOldViewMetadata } from './old-view-metadata.ts'
@@ -24,7 +24,10 @@ import { deleteOldViewMetadata } from './old-view-metadata.ts'
 /** Everything that creating and changing a view uses. */
 export type ViewDependencies = NewPlaceDependencies &
   Stores<'views' | 'tables' | 'leases'> &
-  Pick<LakeServices, 'commits' | 'objects' | 'ambient' | 'log' | 'meter' | 'warehouse'>
+  Pick<
+    LakeServices,
+    'commits' | 'objects' | 'ambient' | 'log' | 'meter' | 'warehouse' | 'writableLocations'
+  >
 
 /** Everything that creating a view uses. */
 export type NewViewDependencies = Omit<ViewDependencies, 'commits' | 'meter'>
@@ -167,7 +170,7 @@ async function tryReplace(
     if (metadata === undefined) {
       const next = await replace(state.metadataLocation)
       const { location } = parseViewMetadata(next.metadata)
-      await markRenamed(deps, { ...next, tableUuid: next.viewUuid, location })
+      await markNamed(deps, { ...next, tableUuid: next.viewUuid, location })
       return next
     }
     const next = await withMetadataFile(deps, { metadata, state: changed }, replace)

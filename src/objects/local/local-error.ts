@@ -75,8 +75,8 @@ export function forbiddenLocation(location: string, access: FileAccess): Catalog
     access === 'read'
       ? `${quoted(location)} is outside the folders that may be read. ` +
         'MORAINE_ALLOWED_LOCATIONS can allow more folders.'
-      : `${quoted(location)} is outside the warehouse, which alone is written to; ` +
-        'MORAINE_ALLOWED_LOCATIONS allows folders only for reading.'
+      : `${quoted(location)} is outside the folders that are written to. ` +
+        'MORAINE_WRITABLE_LOCATIONS can allow more; MORAINE_ALLOWED_LOCATIONS only for reading.'
   return new CatalogError('location-not-allowed', detail, {
     facts: { location: quoted(location) },
   })

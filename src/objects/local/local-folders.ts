@@ -68,10 +68,13 @@ export class LocalFolders {
   readonly #roots: LocalRoots
   readonly #shared = new Map<string, SharedFolder>()
 
-  readonly #beforeNew: () => Promise<void>
+  readonly #beforeNew: (path: string) => Promise<void>
 
   /** `beforeNew` throws where no folder may be created. */
-  constructor(roots: LocalRoots, beforeNew: () => Promise<void> = async () => undefined) {
+  constructor(
+    roots: LocalRoots,
+    beforeNew: (path: string) => Promise<void> = async () => undefined,
+  ) {
     this.#roots = roots
     this.#beforeNew = beforeNew
   }
@@ -125,7 +128,7 @@ export class LocalFolders {
     for (let attempt = 0; attempt < CREATE_ATTEMPTS; attempt++) {
       const folder = await this.#openIfThere(path, location)
       if (folder !== undefined) return folder
-      await this.#beforeNew()
+      await this.#beforeNew(path)
       if (this.#roots.isRoot(path))
         throw new Error(`folder ${path} is gone: check whether its disk is mounted`)
       await this.#create(path, location)

@@ -57,7 +57,7 @@ export async function openLocalStore({
   readonly writableRoots: readonly string[]
   readonly readableRoots: readonly string[]
   /** Throws to keep a folder from being created, as where a disk is not mounted. */
-  readonly beforeNewFolder?: () => Promise<void>
+  readonly beforeNewFolder?: (path: string) => Promise<void>
   /** Threads for short files; not used without /proc. */
   readonly threads?: LocalThreads
 }): Promise<ObjectStore> {
@@ -86,7 +86,7 @@ class LocalStore implements ObjectStore {
   }: {
     readable: LocalRoots
     writable: LocalRoots
-    beforeNewFolder: () => Promise<void>
+    beforeNewFolder: (path: string) => Promise<void>
     threads?: LocalThreads
   }) {
     this.#readable = readable
