@@ -4,7 +4,7 @@ import { deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
 import { Turns } from '../../core/turns.ts'
 import { corrupt } from '../corrupt.ts'
 import { parseExactJson } from '../json/exact-json.ts'
-import { inflateZstandard } from '../zstandard/zstandard.ts'
+import { inflateZstandard, inflateZstandardInTurns } from '../zstandard/zstandard.ts'
 import { AvroCursor } from './avro-cursor.ts'
 import { type AvroType, parseAvroSchema } from './avro-schema.ts'
 
@@ -236,14 +236,22 @@ export function inflateWithin(
   return inflated
 }
 
-/** Does the same as `inflateWithin`, on another thread if it may take long. */
+/** Does the same as `inflateWithin`, on another thread or between other work if it is much. */
 export async function inflateAside(
   container: StoredContainer,
   body: Uint8Array,
-  inflatedBytes: number,
+  {
+    inflatedBytes,
+    turn,
+  }: { readonly inflatedBytes: number; readonly turn: () => Promise<void> | undefined },
 ): Promise<Uint8Array> {
-  if (container.codec !== 'deflate') return inflateWithin(container, body, inflatedBytes)
   const bytesMax = container.inflatedBytesMax - inflatedBytes
+  if (container.codec === 'zstandard') {
+    return inflateZstandardInTurns(body, bytesMax, turn).catch((error) => {
+      throw tooMuch(bytesMax, error)
+    })
+  }
+  if (container.codec !== 'deflate') return inflateWithin(container, body, inflatedBytes)
   if (body.length <= SMALL_BODY_BYTES) {
     try {
       const maxOutputLength = Math.max(1, Math.min(SMALL_BLOCK_BYTES, bytesMax))
@@ -255,8 +263,12 @@ export async function inflateAside(
   try {
     return await inflateRawAside(body, { maxOutputLength: Math.max(1, bytesMax) })
   } catch (error) {
-    throw corrupt(`Avro block cannot be inflated to at most ${bytesMax} bytes`, error)
+    throw tooMuch(bytesMax, error)
   }
+}
+
+function tooMuch(bytesMax: number, cause: unknown): Error {
+  return corrupt(`Avro block cannot be inflated to at most ${bytesMax} bytes`, cause)
 }
 
 const inflateRawAside = promisify(inflateRaw) as (
@@ -338,7 +350,7 @@ function guarded(inflate: Inflater): Inflater {
     try {
       return inflate(body, bytesMax)
     } catch (error) {
-      throw corrupt(`Avro block cannot be inflated to at most ${bytesMax} bytes`, error)
+      throw tooMuch(bytesMax, error)
     }
   }
 }

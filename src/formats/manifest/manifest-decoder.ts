@@ -74,7 +74,8 @@ export class ManifestDecoder {
 
   async decodeInTurns(turn: () => Promise<void> | undefined): Promise<ManifestContent> {
     for (const { body, count } of this.#container.blocks) {
-      const data = await inflateAside(this.#container, body, this.#inflatedBytes)
+      const inflatedBytes = this.#inflatedBytes
+      const data = await inflateAside(this.#container, body, { inflatedBytes, turn })
       this.#inflatedBytes += data.length
       for (const _ of this.#scan.scanBlock(data, count)) {
         const waiting = turn()

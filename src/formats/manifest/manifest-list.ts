@@ -153,7 +153,8 @@ export async function readManifestListInTurns(
   for (const [i, { body, count }] of container.blocks.entries()) {
     // None before the only block of a short list.
     if (i > 0) await turn()
-    const data = await inflateAside(container, body, lines.inflatedBytes)
+    const { inflatedBytes } = lines
+    const data = await inflateAside(container, body, { inflatedBytes, turn })
     for (const _ of lines.readBlock(data, count)) {
       const waiting = turn()
       if (waiting !== undefined) await waiting

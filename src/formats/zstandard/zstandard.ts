@@ -13,13 +13,36 @@ const COMPRESSED_BLOCK = 2
  * fzstd run for minutes: here the work is bounded by the bytes in and out.
  */
 export function inflateZstandard(bytes: Uint8Array, bytesMax: number): Uint8Array {
+  const steps = inflateSteps(bytes, bytesMax)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+  }
+}
+
+/** Does the same between other work, which `turn` lets go on after each block of up to 128 KiB. */
+export async function inflateZstandardInTurns(
+  bytes: Uint8Array,
+  bytesMax: number,
+  turn: () => Promise<void> | undefined,
+): Promise<Uint8Array> {
+  const steps = inflateSteps(bytes, bytesMax)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+    const others = turn()
+    if (others !== undefined) await others
+  }
+}
+
+function* inflateSteps(bytes: Uint8Array, bytesMax: number): Generator<void, Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const pieces: Uint8Array[] = []
   let left = bytesMax
   try {
     for (let position = 0; position < bytes.length; ) {
-      const frame = readFrame(view, position, left)
-      pieces.push(frame.bytes)
+      const frame = yield* frameSteps(view, position, left)
+      if (frame.bytes.length > 0) pieces.push(frame.bytes)
       left -= frame.bytes.length
       position = frame.end
     }
@@ -36,9 +59,10 @@ interface Frame {
 }
 
 /** Throws a `RangeError` if the view is too short. */
-function readFrame(view: DataView, start: number, bytesMax: number): Frame {
+function* frameSteps(view: DataView, start: number, bytesMax: number): Generator<void, Frame> {
   const magic = view.getUint32(start, true)
   if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) {
+    yield
     const end = start + 8 + view.getUint32(start + 4, true)
     return { bytes: new Uint8Array(), end: checkedEnd(view, end) }
   }
@@ -48,10 +72,14 @@ function readFrame(view: DataView, start: number, bytesMax: number): Frame {
   const isSingleSegment = (descriptor & 0x20) !== 0
   const sizeAt = start + 5 + (isSingleSegment ? 0 : 1)
   const sizeLength = declaredSizeLength(descriptor >>> 6, isSingleSegment)
+  const declared = sizeLength > 0 ? declaredSize(view, sizeAt, sizeLength) : undefined
+  if (declared !== undefined && declared > bytesMax) {
+    throw corrupt(`more than ${bytesMax} bytes after inflation`)
+  }
   const output = new ZstandardOutput(bytesMax)
-  const blocksEnd = readBlocks(view, sizeAt + sizeLength, output)
+  const blocksEnd = yield* blockSteps(view, sizeAt + sizeLength, output)
   const bytes = output.bytes()
-  if (sizeLength > 0 && declaredSize(view, sizeAt, sizeLength) !== bytes.length) {
+  if (declared !== undefined && declared !== bytes.length) {
     throw corrupt('Zstandard frame whose size differs from the declared one')
   }
   const checksumBytes = descriptor & 4
@@ -76,7 +104,11 @@ function declaredSize(view: DataView, at: number, length: number): number {
 }
 
 /** Returns the end of the blocks. */
-function readBlocks(view: DataView, start: number, output: ZstandardOutput): number {
+function* blockSteps(
+  view: DataView,
+  start: number,
+  output: ZstandardOutput,
+): Generator<void, number> {
   const inflater = new BlockInflater(output)
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
   let position = start
@@ -94,6 +126,7 @@ function readBlocks(view: DataView, start: number, output: ZstandardOutput): num
     else if (type === COMPRESSED_BLOCK) inflater.inflate(block)
     else throw corrupt('Zstandard block of a reserved type')
     position = end
+    yield
   }
   return position
 }

@@ -1,7 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { decompress } from 'fzstd'
-import { inflateZstandard } from '../../../src/formats/zstandard/zstandard.ts'
+import {
+  inflateZstandard,
+  inflateZstandardInTurns,
+} from '../../../src/formats/zstandard/zstandard.ts'
 
 const FOLDER = new URL('../files/', import.meta.url)
 const NAMES = readdirSync(FOLDER).filter((name) => name.endsWith('.zst'))
@@ -57,6 +60,37 @@ describe('inflateZstandard', () => {
     )
     expect([...seen].sort()).toEqual(['metadata-corrupt', 'read'])
     expect(performance.now() - startedAtMs).toBeLessThan(30_000)
+  })
+
+  test('reads long frames between other work, as at once', async () => {
+    const bytes = new Uint8Array(readFileSync(new URL(NAMES[0] as string, FOLDER)))
+    let turns = 0
+    const turn = () => {
+      turns += 1
+      return undefined
+    }
+    const inTurns = await inflateZstandardInTurns(bytes, TEXT.length, turn)
+    expect(Buffer.from(inTurns).toString()).toBe(TEXT)
+    // Blocks of 128 KiB that repeat a byte: the last bit says which is the last.
+    const repeat = (isLast: boolean) => {
+      const block = Buffer.alloc(4, 'x')
+      block.writeUIntLE(((128 * 1024) << 3) | 2 | Number(isLast), 0, 3)
+      return block.toString('hex')
+    }
+    const blocks = Array.from({ length: 40 }, (_, i) => repeat(i === 39))
+    turns = 0
+    const long = await inflateZstandardInTurns(frame('0058', ...blocks), 2 ** 30, turn)
+    expect(long).toHaveLength(40 * 128 * 1024)
+    expect(turns).toBe(40)
+    await expect(inflateZstandardInTurns(frame('0058', ...blocks), 2 ** 20, turn)).rejects.toThrow(
+      corrupt,
+    )
+  })
+
+  test('refuses a frame by its declared size before it is inflated', () => {
+    // A checksum's worth of garbage instead of blocks: nobody gets as far as that.
+    const declared = frame('a0', '00000040', 'ffffff')
+    expect(() => inflateZstandard(declared, 1_000)).toThrow('more than 1000 bytes after inflation')
   })
 
   test('reads frames with and without a declared size, one after the other', () => {
