@@ -14,7 +14,7 @@ import {
 import type { ObjectStore } from '../../objects/object-store.ts'
 import type { SourceIdentity } from '../file/source-identity.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
-import { namingDataFile, requireRows } from './data-file-faults.ts'
+import { namingSource, requireRows } from './data-file-faults.ts'
 import { LocalFileCache } from './local-file-cache.ts'
 import { describeNewFile, describeSource } from './source-file.ts'
 
@@ -108,7 +108,7 @@ export class Converter {
         })
       })
     } catch (error) {
-      throw namingDataFile(error, source.dataFile)
+      throw namingSource(error, source)
     }
   }
 

@@ -1,5 +1,6 @@
 import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
+import { locationKey } from '../../core/file/location-key.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 
 /**
@@ -32,10 +33,40 @@ const BLAMED = new Set<CatalogErrorCode>([
   'not-implemented',
 ])
 
+const DELETE_FILE_CODES: Partial<Record<CatalogErrorCode, CatalogErrorCode>> = {
+  // An engine wrote it, whatever it is in: no operator can mend it.
+  'metadata-corrupt': 'file-corrupt',
+  'file-not-parquet': 'file-corrupt',
+  'file-not-found': 'data-file-missing',
+}
+
+/** The failure with the path of the delete file that is the reason for it. */
+export function namingDeleteFile(error: unknown, { path }: Pick<DataFile, 'path'>): unknown {
+  if (!(error instanceof CatalogError) || !BLAMED.has(error.code)) return error
+  const code = DELETE_FILE_CODES[error.code] ?? error.code
+  const detail = error.message.includes(path) ? error.message : `${path}: ${error.message}`
+  return new CatalogError(code, detail, { facts: { file: path, path }, cause: error })
+}
+
+/** The failure with the path of the data file, or of a delete file that the engine did not find. */
+export function namingSource(
+  error: unknown,
+  { dataFile, deleteFiles }: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>,
+): unknown {
+  const file = error instanceof CatalogError ? error.facts['file'] : undefined
+  const key = typeof file === 'string' ? locationKey(file) : undefined
+  const found = deleteFiles.find(({ path }) => locationKey(path) === key)
+  const told = found === undefined ? error : namingDeleteFile(error, found)
+  return namingDataFile(told, dataFile)
+}
+
 /** The failure with the path of the data file that is, or may be, the reason for it. */
 export function namingDataFile(error: unknown, { path }: Pick<DataFile, 'path'>): unknown {
   if (!(error instanceof CatalogError) || !BLAMED.has(error.code)) return error
   const code = error.code === 'file-not-found' ? 'data-file-missing' : error.code
   const detail = error.message.includes(path) ? error.message : `${path}: ${error.message}`
-  return new CatalogError(code, detail, { facts: { ...error.facts, path }, cause: error })
+  // A delete file may be what is missing.
+  const missing = error.code === 'data-file-missing' ? error.facts['path'] : undefined
+  const facts = { ...error.facts, path: missing ?? path }
+  return new CatalogError(code, detail, { facts, cause: error })
 }

@@ -17,6 +17,7 @@ import type { ObjectStore } from '../../objects/object-store.ts'
 import { columnNames } from '../file/column-names.ts'
 import { type FooterOfFile, readFooterOf } from '../file/read-footer.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
+import { namingDeleteFile } from './data-file-faults.ts'
 import type { LocalPaths } from './local-file-cache.ts'
 
 /** Size of a deletion vector: a bit for each of a billion rows, and its headers. */
@@ -42,15 +43,21 @@ export async function describeSource(
   }
   const namesById = namesInFile(footer, schema.fields, known)
   const { vector, positions, equalities } = sortDeletes(deleteFiles)
+  const ofDelete = <T>(file: DataFile, read: () => Promise<T>) =>
+    read().catch((error) => {
+      throw namingDeleteFile(error, file)
+    })
   const positionDeletes = await Promise.all(
-    positions.map(async ({ path }) => ({
-      path: await pathOf(path),
+    positions.map(async (file) => ({
+      path: await ofDelete(file, () => pathOf(file.path)),
       dataFile: dataFile.path,
     })),
   )
   const equalityDeletes = await Promise.all(
     equalities.map((file) =>
-      describeEquality({ objects, pathOf }, definition, { file, dataFile, footer }),
+      ofDelete(file, () =>
+        describeEquality({ objects, pathOf }, definition, { file, dataFile, footer }),
+      ),
     ),
   )
   const file = {
@@ -59,7 +66,7 @@ export async function describeSource(
     ...known,
     ...(vector !== undefined && {
       // The manifest's word alone would let a few bytes stand for any number of rows.
-      deletedRows: await readVector(objects, vector, footer.rowCount),
+      deletedRows: await ofDelete(vector, () => readVector(objects, vector, footer.rowCount)),
     }),
     ...(positionDeletes.length > 0 && { positionDeletes }),
     ...(equalityDeletes.length > 0 && { equalityDeletes }),
@@ -101,9 +108,13 @@ interface SortedDeletes {
 function sortDeletes(deleteFiles: readonly DataFile[]): SortedDeletes {
   const isVector = ({ content, format }: DataFile) =>
     content === 'position-deletes' && format === 'puffin'
-  const [vector, ...others] = deleteFiles.filter(isVector)
-  if (others.length > 0) {
-    throw new CatalogError('metadata-corrupt', 'it has more than one deletion vector')
+  const [vector, other] = deleteFiles.filter(isVector)
+  if (other !== undefined) {
+    throw new CatalogError(
+      'file-corrupt',
+      `it has more than one deletion vector: ${vector?.path} and ${other.path}`,
+      { facts: { file: other.path } },
+    )
   }
   const files = deleteFiles.filter((file) => !isVector(file))
   for (const file of files) requireParquet(file)
@@ -125,7 +136,7 @@ async function describeEquality(
 ): Promise<EqualityDelete> {
   const { equalityIds = [], path } = file
   if (equalityIds.length === 0) {
-    throw new CatalogError('metadata-corrupt', `${path} deletes by no column`)
+    throw new CatalogError('file-corrupt', `${path} deletes by no column`)
   }
   const { footer: deleteFooter } = await readFooterOf(objects, path)
   requireSupportedPages(deleteFooter)
@@ -158,7 +169,7 @@ function fieldOfAnySchema({ schemas }: TableDefinition, fieldId: number): Field 
     const detail = `an equality delete speaks of a column inside ${field.name}`
     throw new CatalogError('not-implemented', detail)
   }
-  throw new CatalogError('metadata-corrupt', `no schema has field ${fieldId} of an equality delete`)
+  throw new CatalogError('file-corrupt', `no schema has field ${fieldId} of an equality delete`)
 }
 
 async function readVector(
@@ -168,7 +179,7 @@ async function readVector(
 ): Promise<Uint8Array> {
   const isPlaced = contentOffset !== undefined && contentSizeBytes !== undefined
   if (!isPlaced || contentSizeBytes > VECTOR_BYTES_MAX) {
-    throw new CatalogError('metadata-corrupt', `${path} is not said where it has the vector`)
+    throw new CatalogError('file-corrupt', `${path} is not said where it has the vector`)
   }
   const blob = await objects.readRange(path, contentOffset, contentSizeBytes)
   const turns = new Turns()

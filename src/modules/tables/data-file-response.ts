@@ -1,9 +1,11 @@
+import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { transformResultType } from '../../core/partition/transform.ts'
 import { childFields } from '../../core/schema/schema-lookup.ts'
 import { getSpec, type TableDefinition } from '../../core/table/table.ts'
 import { decodeSingleValue, valueToJson } from '../../core/value/single-value.ts'
 import { type Field, isNested, type PrimitiveType, type Schema } from '../../core/value/type.ts'
+import type { Value } from '../../core/value/value.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import type { PlannedFile } from '../../lake/scan/plan-files.ts'
 
@@ -111,10 +113,21 @@ function deleteFilesToJson(deleteFiles: readonly DataFile[]): string {
   )
 }
 
+/** Engines write what they like into manifests: a bound that is no value is not known. */
 function boundToJson(type: PrimitiveType, bound: Uint8Array | undefined): string {
-  if (bound === undefined) return 'null'
-  const json = valueToJson(type, decodeSingleValue(type, bound))
+  const value = bound === undefined ? undefined : decodedBound(type, bound)
+  if (value === undefined) return 'null'
+  const json = valueToJson(type, value)
   return typeof json === 'bigint' ? String(json) : JSON.stringify(json)
+}
+
+function decodedBound(type: PrimitiveType, bound: Uint8Array): Value | undefined {
+  try {
+    return decodeSingleValue(type, bound)
+  } catch (error) {
+    if (error instanceof CatalogError && error.code === 'metadata-corrupt') return undefined
+    throw error
+  }
 }
 
 function namedType(name: string, type: PrimitiveType): NamedType {

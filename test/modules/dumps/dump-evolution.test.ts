@@ -278,9 +278,38 @@ describe('deleted rows', () => {
 
     const longer = { ...vector, contentSizeBytes: blob.length + 1 }
     await commitDeletes(shop, 't', [{ ...longer, referencedDataFile: `file://${path('a')}` }])
+    // Whoever wrote the vector is to blame, and not the metadata of the table.
     const error = await refusal(shop.make('t'))
-    expect(error.code).toBe('metadata-corrupt')
-    expect(error.facts).toMatchObject({ path: `file://${path('a')}` })
+    expect(error.code).toBe('file-corrupt')
+    expect(error.message).toContain(`file://${puffin}: deletion vector`)
+    expect(error.facts).toMatchObject({ file: `file://${puffin}` })
+  })
+
+  test.each([
+    ['position-deletes', 'parquet', 'file-corrupt'],
+    ['position-deletes', 'puffin', 'file-corrupt'],
+    ['equality-deletes', 'parquet', 'file-corrupt'],
+    ['position-deletes', 'parquet', 'data-file-missing'],
+    ['position-deletes', 'puffin', 'data-file-missing'],
+    ['equality-deletes', 'parquet', 'data-file-missing'],
+  ] as const)('%s of an engine in %s that cannot be read are blamed: %s', async (...row) => {
+    const [content, format, code] = row
+    const place = `${shop.dataFolder}/bad.${format}`
+    if (code === 'file-corrupt') await writeFile(place, 'PAR1 and no more than that, PAR1')
+    const bad: DataFile = {
+      ...{ content, format, specId: 0, partition: [], recordCount: 1, fileSizeBytes: 32 },
+      path: `file://${place}`,
+      ...(content === 'equality-deletes' && { equalityIds: [1] }),
+      ...(format === 'puffin' && {
+        ...{ referencedDataFile: `file://${path('a')}`, contentOffset: 4, contentSizeBytes: 28 },
+      }),
+    }
+    await commitDeletes(shop, 't', [bad])
+    const error = await refusal(shop.make('t'))
+    expect(error.code).toBe(code)
+    expect(error.message).toContain(place)
+    const told = code === 'file-corrupt' ? error.facts['file'] : error.facts['path']
+    expect(String(told).replace('file://', '')).toBe(place)
   })
 
   test('a delete file of a format that is not read is refused, not passed over', async () => {
