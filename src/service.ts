@@ -259,7 +259,7 @@ async function openCatalog(config: Config, overrides: Overrides, opened: Opened)
   if (config.catalog.kind === 'sqlite') await makeFolder(config, dirname(config.catalog.path))
   try {
     const catalog = opened.add(await openDatabase(config, overrides), (it) => it.close())
-    await catalog.migrate()
+    for (const note of await catalog.migrate()) overrides.log?.warn({}, note)
     return catalog
   } catch (error) {
     throw catalogUnusable(config, error)

@@ -36,8 +36,11 @@ export interface Catalog {
   readonly turns: TurnStore
   readonly settings: SettingStore
 
-  /** Brings the schema up to date; two processes may call it at once. */
-  migrate(): Promise<void>
+  /**
+   * Brings the schema up to date; two processes may call it at once. Returns what an operator
+   * should know of what was found, each in a line.
+   */
+  migrate(): Promise<readonly string[]>
   /** A cheap round trip; throws when the database is out of reach. */
   ping(): Promise<void>
   /** The database's own clock, epoch milliseconds; `undefined` if it has that of this computer. */

@@ -7,7 +7,7 @@ import { SqlDeletions } from './sql-deletions.ts'
 import { SqlEvents } from './sql-events.ts'
 import { SqlJobs } from './sql-jobs.ts'
 import { SqlLeases } from './sql-leases.ts'
-import { SqlLocations } from './sql-locations.ts'
+import { claimFoldersOfOldViews, SqlLocations } from './sql-locations.ts'
 import { SqlNamespaces } from './sql-namespaces.ts'
 import { SqlPaths } from './sql-paths.ts'
 import { SqlPublications } from './sql-publications.ts'
@@ -20,7 +20,10 @@ import { SqlViews } from './sql-views.ts'
 import { keyStagedPaths } from './staged-path-keys.ts'
 
 /** What migrations do in code with the rows of their tables. */
-const FINISHES = new Map([[8, keyStagedPaths]])
+const FINISHES = new Map([
+  [8, keyStagedPaths],
+  [10, claimFoldersOfOldViews],
+])
 
 /** The catalog in a database of SQL; what differs between the engines is in `SqlEngine`. */
 export function sqlCatalog(

@@ -1,3 +1,4 @@
+import { foldersOfView } from '../../core/metadata/view-metadata.ts'
 import { folderKey, keysAbove, keysBelow } from '../../core/table/folder-key.ts'
 import { locationTaken } from '../../core/table/location-taken.ts'
 import type { LocationStore, PlaceOfTable, TableLocation } from '../location-store.ts'
@@ -9,10 +10,13 @@ import {
   type SqlTransaction,
   write,
 } from './engine/sql-engine.ts'
-import type { Database } from './engine/sql-schema.ts'
+import type { Database, ViewRow } from './engine/sql-schema.ts'
+import { decodeExact } from './rows/tagged-json.ts'
 
 /** What is in one query for the owners of paths: each has a few folders above it. */
 const KEYS_PER_QUERY = 1_000
+const VIEWS_AT_ONCE = 1_000
+const KEY_BYTES_MAX = 2_000
 
 export class SqlLocations implements LocationStore {
   readonly #engine: SqlEngine
@@ -101,6 +105,67 @@ export async function claimFolders(
     else await claimLocation(transaction, place, engine)
   }
   await markKeepsFiles(transaction, viewUuid, true)
+}
+
+/**
+ * Takes the folders of views that are older than such claims, also where a table or another view
+ * has them: what is there is then deleted by nobody. Returns a line for each that is shared.
+ */
+export async function claimFoldersOfOldViews(
+  transaction: SqlTransaction,
+): Promise<readonly string[]> {
+  const notes: string[] = []
+  for (let after = ''; ; ) {
+    const views = await transaction
+      .selectFrom('views')
+      .select(['view_uuid', 'namespace', 'name', 'metadata'])
+      .where('view_uuid', '>', after)
+      .orderBy('view_uuid')
+      .limit(VIEWS_AT_ONCE)
+      .execute()
+    for (const view of views) {
+      const shared = await claimOldFolders(transaction, view)
+      const name = [...decodeExact<readonly string[]>(view.namespace), view.name].join('.')
+      notes.push(...shared.map((folder) => sharedNote(name, folder)))
+    }
+    const last = views.at(-1)
+    if (last === undefined) return notes
+    after = last.view_uuid
+  }
+}
+
+function sharedNote(view: string, folder: string): string {
+  return (
+    `the view ${view} has its files at ${folder}, in or around the folder of a table or another ` +
+    'view: a purge deletes nothing there; give the view another location'
+  )
+}
+
+/** Returns those that somebody else has, too. */
+async function claimOldFolders(
+  transaction: SqlTransaction,
+  { view_uuid, metadata }: Pick<ViewRow, 'view_uuid' | 'metadata'>,
+): Promise<readonly string[]> {
+  const folders = foldersIn(metadata)
+  const shared: string[] = []
+  for (const location of folders) {
+    const taken = await overlapping(transaction, folderKey(location))
+      .where('l.table_uuid', '!=', view_uuid)
+      .limit(1)
+      .executeTakeFirst()
+    if (taken !== undefined) shared.push(location)
+    await insertLocation(transaction, { tableUuid: view_uuid, location })
+  }
+  if (folders.length > 0) await markKeepsFiles(transaction, view_uuid, true)
+  return shared
+}
+
+/** Those whose keys fit into PostgreSQL's indexes; views that are made now have no longer ones. */
+function foldersIn(metadata: string): readonly string[] {
+  const { location, properties = {} } = JSON.parse(metadata)
+  if (typeof location !== 'string') return []
+  const folders = foldersOfView({ location, properties })
+  return folders.filter((folder) => Buffer.byteLength(folderKey(folder)) <= KEY_BYTES_MAX)
 }
 
 /** Gives the folders of a view to others. */

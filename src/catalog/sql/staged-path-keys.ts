@@ -7,11 +7,12 @@ import { decodeExact } from './rows/tagged-json.ts'
  * Gives what open transactions of an older catalog have staged the keys of its paths instead of
  * those of their text. A file that is staged under two spellings stays once.
  */
-export async function keyStagedPaths(transaction: SqlTransaction): Promise<void> {
+export async function keyStagedPaths(transaction: SqlTransaction): Promise<readonly string[]> {
   const fileOf = (text: string) => decodeExact<StagedFile>(text).dataFile.path
   await keyRows(transaction, { table: 'staged_files', column: 'staged_file', pathOf: fileOf })
   const pathOf = (text: string) => decodeExact<string>(text)
   await keyRows(transaction, { table: 'staged_removals', column: 'path', pathOf })
+  return []
 }
 
 interface Staged {

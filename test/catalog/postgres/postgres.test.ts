@@ -5,6 +5,7 @@ import { openPostgresCatalog } from '../../../src/catalog/postgres/postgres.ts'
 import { describeCatalog } from '../catalog.contract.ts'
 import { appendTo, create, newTable, stateOf } from '../catalog-samples.ts'
 import { expectUpToDate, firstSchema } from '../first-schema.ts'
+import { BEFORE_FOLDERS_OF_VIEWS, expectFoldersOfViews, makeOldViews } from '../old-views.ts'
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../postgres-server.ts'
 
 const reason = whyNoPostgres()
@@ -76,6 +77,16 @@ function describePostgres(): void {
     await execute(url, script)
     const catalog = await openPostgresCatalog({ url })
     await expectUpToDate(catalog)
+    await catalog.close()
+  })
+
+  test('views of an older catalog get their folders, and a line tells of shared ones', async () => {
+    const url = await newDatabase()
+    const catalog = await openPostgresCatalog({ url })
+    await catalog.migrate()
+    await makeOldViews(catalog)
+    await execute(url, BEFORE_FOLDERS_OF_VIEWS)
+    await expectFoldersOfViews(catalog)
     await catalog.close()
   })
 

@@ -7,6 +7,7 @@ import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
 import { describeCatalog } from '../catalog.contract.ts'
 import { appendTo, create } from '../catalog-samples.ts'
 import { expectUpToDate, firstSchema } from '../first-schema.ts'
+import { BEFORE_FOLDERS_OF_VIEWS, expectFoldersOfViews, makeOldViews } from '../old-views.ts'
 import { damageTables } from './damage.ts'
 
 let folder = ''
@@ -66,6 +67,18 @@ describe('SQLite, a file', () => {
     database.close()
     const catalog = await openSqliteCatalog({ path })
     await expectUpToDate(catalog)
+    await catalog.close()
+  })
+
+  test('views of an older catalog get their folders, and a line tells of shared ones', async () => {
+    const path = newPath()
+    const catalog = await openSqliteCatalog({ path })
+    await catalog.migrate()
+    await makeOldViews(catalog)
+    const database = new Sqlite(path)
+    database.exec(BEFORE_FOLDERS_OF_VIEWS)
+    database.close()
+    await expectFoldersOfViews(catalog)
     await catalog.close()
   })
 

@@ -12,8 +12,12 @@ interface Migration {
 
 // The same place from src/catalog/sql/engine and from dist/catalog/sql/engine.
 const MIGRATIONS = new URL('../../../../schemas/sql/', import.meta.url)
-/** What a migration does in code after its statements, by its number. */
-export type Finishes = ReadonlyMap<number, (transaction: SqlTransaction) => Promise<void>>
+/**
+ * What a migration does in code after its statements, by its number. Returns what an operator
+ * should know of, each in a line.
+ */
+export type Finishes = ReadonlyMap<number, (transaction: SqlTransaction) => Promise<Notes>>
+type Notes = readonly string[]
 
 const FINISHES: Finishes = new Map([[6, addLocations]])
 const TABLES_AT_ONCE = 1_000
@@ -21,11 +25,13 @@ const KEY_BYTES_MAX = 2_000
 const FILE_NAME = /^(\d{4})-[a-z0-9-]+\.sql$/
 
 /**
- * Applies what is missing, all of it or nothing. A database that a newer Moraine made is refused.
+ * Applies what is missing, all of it or nothing, and returns what was noted. A database that a newer
+ * Moraine made is refused.
  */
-export async function migrate(engine: SqlEngine, more: Finishes = new Map()): Promise<void> {
+export async function migrate(engine: SqlEngine, more: Finishes = new Map()): Promise<Notes> {
   const migrations = await readMigrations(engine.name)
-  await write(engine, async (transaction) => {
+  return write(engine, async (transaction) => {
+    const notes: string[] = []
     await engine.lockMigrations(transaction)
     const applied = await findAppliedNumber(transaction)
     const known = migrations.at(-1)?.number ?? 0
@@ -36,8 +42,9 @@ export async function migrate(engine: SqlEngine, more: Finishes = new Map()): Pr
       })
     }
     for (const migration of migrations.filter(({ number }) => number > applied)) {
-      await apply(transaction, migration, new Map([...FINISHES, ...more]))
+      notes.push(...(await apply(transaction, migration, new Map([...FINISHES, ...more]))))
     }
+    return notes
   })
 }
 
@@ -54,7 +61,8 @@ async function readMigrations(engineName: string): Promise<readonly Migration[]>
 }
 
 function statementsOf(script: string): readonly string[] {
-  return script.split(/;[ \t\r]*\n/).filter((statement) => statement.trim() !== '')
+  const statements = script.split(/;[ \t\r]*\n/)
+  return statements.filter((statement) => statement.replaceAll(/^--.*$/gm, '').trim() !== '')
 }
 
 async function findAppliedNumber(transaction: SqlTransaction): Promise<number> {
@@ -74,17 +82,18 @@ async function apply(
   transaction: SqlTransaction,
   migration: Migration,
   finishes: Finishes,
-): Promise<void> {
+): Promise<Notes> {
   for (const statement of migration.statements) await sql.raw(statement).execute(transaction)
-  await finishes.get(migration.number)?.(transaction)
+  const notes = (await finishes.get(migration.number)?.(transaction)) ?? []
   await transaction
     .insertInto('moraine_migrations')
     .values({ number: BigInt(migration.number), name: migration.name })
     .execute()
+  return notes
 }
 
 /** Locations of the tables that are there, though several may share one. */
-async function addLocations(transaction: SqlTransaction): Promise<void> {
+async function addLocations(transaction: SqlTransaction): Promise<Notes> {
   for (let after = ''; ; ) {
     const tables = await transaction
       .selectFrom('tables')
@@ -101,7 +110,7 @@ async function addLocations(transaction: SqlTransaction): Promise<void> {
     if (fitting.length > 0)
       await transaction.insertInto('table_locations').values(fitting).execute()
     const last = tables.at(-1)
-    if (last === undefined) return
+    if (last === undefined) return []
     after = last.table_uuid
   }
 }

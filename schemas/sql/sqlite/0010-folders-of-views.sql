@@ -1,0 +1,2 @@
+-- No statement: src/catalog/sql/sql-locations.ts gives the views that are there their folders, which
+-- only those got that were made or moved since folders are claimed.
