@@ -1,15 +1,10 @@
 import { highestFieldId } from '../schema/schema-lookup.ts'
+import { ID_MAX } from '../table/number-room.ts'
 import type { Schema } from '../value/type.ts'
 import { checkDistinctNames, checkSchema, checkSchemaVersion, schemaKey } from './schema-check.ts'
 import type { TableDraft } from './table-draft.ts'
 import { LAST_ADDED } from './table-update.ts'
 import { invalidUpdate } from './update-problem.ts'
-
-/**
- * Field ids of other writers: from 2,147,483,448 on they are reserved, and columns that are added
- * later need ids, too.
- */
-const FIELD_ID_MAX = 2_000_000_000
 
 /**
  * Adds a schema. One that the table already has keeps its id; a new one gets the next id, whatever
@@ -37,10 +32,10 @@ export function addSchema(draft: TableDraft, schema: Schema): void {
 
 /** A table that has such an id already keeps it. */
 function requireIdsLeft(highestId: number, lastColumnId: number): void {
-  if (highestId <= Math.max(FIELD_ID_MAX, lastColumnId)) return
+  if (highestId <= Math.max(ID_MAX, lastColumnId)) return
   throw invalidUpdate(
     `Invalid schema: field id ${highestId} leaves none for later columns; ` +
-      `at most ${FIELD_ID_MAX} is taken`,
+      `at most ${ID_MAX} is taken`,
   )
 }
 

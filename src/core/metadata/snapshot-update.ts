@@ -1,4 +1,5 @@
 import { requireBoundedSummary } from '../table/definition-size.ts'
+import { NUMBER_MAX, TIMESTAMP_MS_MAX } from '../table/number-room.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../table/snapshot.ts'
 import type { RefRetention, TableState } from '../table/table.ts'
 import { hasSchema } from './schema-update.ts'
@@ -10,14 +11,6 @@ type Refs = TableState['refs']
 
 const REFS_MAX = 10_000
 const REF_NAME_LENGTH_MAX = 1_000
-/** The end of the year 9999: later instants have no RFC 3339 text. */
-const TIMESTAMP_MS_MAX = 253_402_300_799_999
-
-/**
- * Sequence numbers and row ids of other writers: each commit takes one of the former and as many of
- * the latter as it adds rows, and from here nobody gets to the last 64-bit integer.
- */
-const NUMBER_MAX = 2n ** 62n
 
 /**
  * Adds a snapshot, keeping its writer's time. A sequence number or row id that others took in

@@ -1,5 +1,5 @@
 import { PARTITION_FIELD_ID_BASE, type PartitionField } from '../partition/partition-spec.ts'
-import { INT_MAX } from '../value/single-value.ts'
+import { ID_MAX } from '../table/number-room.ts'
 import { checkPartitionFields } from './spec-check.ts'
 import { meaningOf, SpecIndex } from './spec-index.ts'
 import type { TableDraft } from './table-draft.ts'
@@ -93,8 +93,9 @@ function assignFieldIds(
 }
 
 function checkFieldId(draft: TableDraft, field: UnboundPartitionField, fieldId: number): void {
-  if (fieldId <= PARTITION_FIELD_ID_BASE || fieldId > INT_MAX) {
-    throw invalidUpdate(`Invalid partition field id: ${fieldId}, ids start at 1000`)
+  const highest = Math.max(ID_MAX, draft.definition.lastPartitionId)
+  if (fieldId <= PARTITION_FIELD_ID_BASE || fieldId > highest) {
+    throw invalidUpdate(`Invalid partition field id: ${fieldId}, ids are from 1000 to ${ID_MAX}`)
   }
   const known = indexOf(draft).findField(fieldId)
   if (known === undefined || meaningOf(known) === meaningOf(field)) return

@@ -2,8 +2,10 @@ import type { Stores } from '../../catalog/catalog.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { checkProperties } from '../../core/metadata/property-update.ts'
+import { highestFieldId } from '../../core/schema/schema-lookup.ts'
+import { findNumberWithoutRoom } from '../../core/table/number-room.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/table/snapshot.ts'
-import type { TableMetadata } from '../../core/table/table.ts'
+import type { TableDefinition, TableMetadata } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { METADATA_TEXT_BYTES_MAX } from '../../formats/metadata/metadata-file.ts'
 import { statisticsPaths } from '../../lake/deletion/named-files.ts'
@@ -59,7 +61,7 @@ export async function importTable(
   const byId = requireConsistent(metadata, refuse)
   const { currentSnapshotId } = metadata
   const tableUuid = metadata.definition.tableUuid.toLowerCase()
-  const definition = { ...metadata.definition, tableUuid }
+  const definition = { ...withIdsTaken(metadata.definition), tableUuid }
   await requireFreeLocation(deps, definition)
   const earlier = metadata.metadataLog.slice(-PUBLICATIONS_MAX)
   // Above the file's own number, too: the highest is the newest for a rebuild.
@@ -93,10 +95,29 @@ export async function importTable(
   }
 }
 
+/** Some writers' last ids are behind those that are taken: what is added gets others. */
+function withIdsTaken(definition: TableDefinition): TableDefinition {
+  const { lastColumnId, lastPartitionId, schemas, partitionSpecs } = definition
+  const fieldIds = partitionSpecs.flatMap(({ fields }) => fields.map(({ fieldId }) => fieldId))
+  return {
+    ...definition,
+    lastColumnId: highest([lastColumnId, ...schemas.map(highestFieldId)]),
+    lastPartitionId: highest([lastPartitionId, ...fieldIds]),
+  }
+}
+
+function highest(ids: readonly number[]): number {
+  return ids.reduce((left, right) => Math.max(left, right), 0)
+}
+
 function requireConsistent(
-  { definition, snapshots, refs, lastSequenceNumber }: TableMetadata,
+  metadata: TableMetadata,
   refuse: (problem: string) => CatalogError,
 ): ReadonlyMap<bigint, Snapshot> {
+  const { snapshots, refs, lastSequenceNumber } = metadata
+  const definition = withIdsTaken(metadata.definition)
+  const problem = findNumberWithoutRoom({ ...metadata, definition })
+  if (problem !== undefined) throw refuse(problem)
   const byId = new Map(snapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
   if (byId.size < snapshots.length) throw refuse('two snapshots have the same id')
   for (const { snapshotId, sequenceNumber, schemaId } of snapshots) {
