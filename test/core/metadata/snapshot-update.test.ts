@@ -287,9 +287,9 @@ describe('the ends of what is allowed', () => {
   const added = (more: Parameters<typeof addSnapshot>[2], id = 1n) =>
     new TableModel().apply([addSnapshot(id, 1n, more)])
 
-  test('a snapshot may have the id 0, and the last millisecond of the year 9999', () => {
+  test('a snapshot may have the id 0, and the last millisecond of the year 9998', () => {
     expect(added({}, 0n).snapshots.has(0n)).toBe(true)
-    const last = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+    const last = Date.UTC(9998, 11, 31, 23, 59, 59, 999)
     expect(added({ timestampMs: last }).snapshots.get(1n)?.timestampMs).toBe(last)
     expect(refusalOf(() => added({ timestampMs: last + 1 })).code).toBe('update-invalid')
   })

@@ -13,7 +13,7 @@ const END_OF_TIME = 253_402_300_799_999
 let service: TestService
 let folder: string
 let snapshot: Json
-/** Of a table with one snapshot, a partition field, and a sort order. */
+/** The metadata of a table with one snapshot and a partition field. */
 let metadata: Json
 let number = 0
 
@@ -142,7 +142,7 @@ test('just below every limit a table is registered, committed to, and changed', 
   await mustPlain(ask(service, '/v1/tables/near', { method: 'DELETE' }))
 })
 
-test('a last id that is behind what is taken is put right, so that no id is given twice', async () => {
+test('a last id behind what is taken is put right, so that no id is given twice', async () => {
   await must(register('behind', { schemas: schemasWithId(7), 'last-column-id': 1 }))
   const change = { op: 'add', column: { name: 'third', type: 'long' } }
   await mustPlain(post(service, '/v1/tables/behind/schemas', { changes: [change] }))
