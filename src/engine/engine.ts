@@ -5,7 +5,9 @@ import type { ColumnNames } from '../core/schema/name-mapping.ts'
 import type { Field, Schema } from '../core/value/type.ts'
 
 export type TextFormat = 'csv' | 'ndjson'
-export type ExportFormat = TextFormat | 'parquet' | 'arrow'
+/** Text of one row a line; `json` and `xml` are the rows of a file, without what is around them. */
+export type LineFormat = TextFormat | 'tsv' | 'json' | 'xml'
+export type ExportFormat = LineFormat | 'parquet' | 'arrow'
 export type Compression = 'none' | 'gzip' | 'zstd'
 
 /** A Parquet file on the local disk, read with a table's schema. */

@@ -32,6 +32,9 @@ const MEDIA_TYPES: Record<DumpFormat, string> = {
   ndjson: 'application/x-ndjson',
   parquet: 'application/vnd.apache.parquet',
   arrow: 'application/vnd.apache.arrow.stream',
+  tsv: 'text/tab-separated-values; charset=utf-8',
+  json: 'application/json; charset=utf-8',
+  xml: 'text/xml; charset=utf-8',
 }
 const COMPRESSED_MEDIA_TYPES = { gzip: 'application/gzip', zstd: 'application/zstd' } as const
 const EXTENSIONS: Record<DumpFormat, string> = {
@@ -39,6 +42,9 @@ const EXTENSIONS: Record<DumpFormat, string> = {
   ndjson: 'ndjson',
   parquet: 'parquet',
   arrow: 'arrows',
+  tsv: 'tsv',
+  json: 'json',
+  xml: 'xml',
 }
 const COMPRESSED_EXTENSIONS = { none: '', gzip: '.gz', zstd: '.zst' } as const
 
@@ -109,12 +115,22 @@ export function choiceOf({ format, compression }: DumpFormatChoice): DumpFormatC
   return { format, compression }
 }
 
-/** Parquet and Arrow compress internally: a second layer would only hide them from readers. */
+const COMPRESSED: ReadonlySet<DumpFormat> = new Set(['csv', 'ndjson', 'tsv'])
+
+/** Whether a dump of more rows may begin with the bytes of this one: nothing follows its rows. */
+export function isContinued(format: DumpFormat): boolean {
+  return COMPRESSED.has(format)
+}
+
+/**
+ * Parquet and Arrow compress internally: a second layer would only hide them from readers. What is
+ * around the rows of JSON and XML cannot be cut out of compressed pieces.
+ */
 export function requireChoice({ format, compression }: DumpFormatChoice): void {
-  if (compression === 'none' || format === 'csv' || format === 'ndjson') return
-  throw new CatalogError(
-    'request-invalid',
-    `${format} compresses its own pages: leave "compression" out`,
-    { facts: { format, compression } },
-  )
+  if (compression === 'none' || COMPRESSED.has(format)) return
+  const isBinary = format === 'parquet' || format === 'arrow'
+  const reason = isBinary ? 'compresses its own pages' : 'has no compressed form'
+  throw new CatalogError('request-invalid', `${format} ${reason}: leave "compression" out`, {
+    facts: { format, compression },
+  })
 }

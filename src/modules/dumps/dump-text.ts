@@ -8,9 +8,9 @@ import { hashPieces } from './dump-digest.ts'
 import { indexLocationIn } from './dump-folder.ts'
 import { extensionOf, folderOf } from './dump-key.ts'
 import { ContinuingDigest } from './format/continuing-digest.ts'
-import { csvHeader } from './format/csv-header.ts'
 import type { DumpCompression, DumpIndex, DumpPiece } from './format/dump-index.ts'
 import { gzipMember } from './format/gzip-join.ts'
+import { type TextFrame, textFrame } from './format/text-frame.ts'
 import { storedZstandardFrame } from './format/zstandard-frame.ts'
 
 /**
@@ -22,7 +22,8 @@ export async function buildText(
   build: DumpBuild,
 ): Promise<DumpContent> {
   const { sources, progress, signal } = build
-  const header = await headerPiece(deps, build)
+  const frame = textFrame(build.target.format, build.target.schema)
+  const header = await headPiece(deps, build, frame)
   const prefix = findPrefix(build, header)
   const resumed = await resumeAfter(deps, build, prefix)
   const digest = resumed ?? createHash('sha256')
@@ -36,7 +37,10 @@ export async function buildText(
   const shards = inOrder(sources, deps.converter.atOnce, (source) =>
     obtainShard(deps, build, source),
   )
-  for await (const shard of shards) await take(shard)
+  for await (const shard of separated(shards, frame)) await take(shard)
+  const hasRows = progress.pieces.some(({ rowCount }) => rowCount > 0)
+  const tail = await framePiece(deps, build, frame.tail(hasRows))
+  if (tail !== undefined) await take(tail)
   return {
     sha256: digest instanceof ContinuingDigest ? digest.hex() : digest.digest('hex'),
     ...(resumed !== undefined && { digestState: resumed.save() }),
@@ -77,18 +81,43 @@ async function resumeAfter(
 }
 
 /**
- * What precedes all shards: the header line of CSV, or the compression of no bytes, which is not
- * itself empty.
+ * Rows that are separated have no separator after the last one: it is cut from the last shard that
+ * has rows.
  */
-async function headerPiece(
+async function* separated(
+  shards: AsyncIterable<DumpPiece>,
+  { separatorBytes }: TextFrame,
+): AsyncGenerator<DumpPiece> {
+  let held: DumpPiece | undefined
+  for await (const shard of shards) {
+    if (separatorBytes > 0 && shard.lengthBytes === 0) continue
+    if (held !== undefined) yield held
+    held = separatorBytes > 0 ? shard : undefined
+    if (held === undefined) yield shard
+  }
+  if (held !== undefined) yield { ...held, lengthBytes: held.lengthBytes - separatorBytes }
+}
+
+/** What precedes all shards; the compression of no bytes, where there are none, is not empty. */
+async function headPiece(
   deps: Pick<DumpDependencies, 'objects' | 'warehouse'>,
-  { target, sources }: DumpBuild,
+  build: DumpBuild,
+  { head }: TextFrame,
 ): Promise<DumpPiece | undefined> {
-  const { format, compression, schema } = target
-  const isCompressedNothing = sources.length === 0 && compression !== 'none'
-  if (format !== 'csv' && !isCompressedNothing) return undefined
-  const text = new TextEncoder().encode(format === 'csv' ? csvHeader(schema) : '')
-  const bytes = await compressed(text, compression)
+  const { sources, target } = build
+  const isCompressedNothing = sources.length === 0 && target.compression !== 'none'
+  return framePiece(deps, build, head, isCompressedNothing)
+}
+
+/** Text around the rows, as an object that all dumps of the folder share. */
+async function framePiece(
+  deps: Pick<DumpDependencies, 'objects' | 'warehouse'>,
+  { target }: DumpBuild,
+  text: string,
+  isNeeded = text !== '',
+): Promise<DumpPiece | undefined> {
+  if (!isNeeded && text === '') return undefined
+  const bytes = await compressed(new TextEncoder().encode(text), target.compression)
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   const folder = `${folderOf(deps.warehouse, target)}/shards`
   const location = `${folder}/header-${sha256}.${extensionOf(target)}`

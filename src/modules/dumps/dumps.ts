@@ -16,6 +16,7 @@ import {
   fileNameOf,
   folderOf,
   indexLocation,
+  isContinued,
   leaseName,
   mediaTypeOf,
   requireChoice,
@@ -286,8 +287,12 @@ export class Dumps {
 
   async #saveDigestState(target: DumpTarget, index: DumpIndex): Promise<void> {
     const { continuedBytesMin = CONTINUED_BYTES_MIN } = this.#options
-    const isText = target.format === 'csv' || target.format === 'ndjson'
-    if (!isText || index.digestState !== undefined || index.lengthBytes < continuedBytesMin) return
+    if (
+      !isContinued(target.format) ||
+      index.digestState !== undefined ||
+      index.lengthBytes < continuedBytesMin
+    )
+      return
     const location = indexLocation(this.#deps.warehouse, target)
     await saveDigestState(this.#deps, { index, location, signal: this.#closing.signal })
   }

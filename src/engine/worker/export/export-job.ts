@@ -9,10 +9,10 @@ import { copyOptions } from '../sql/copy-options.ts'
 import { blaming } from '../sql/failure.ts'
 import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
 import { withSession } from '../sql/session.ts'
-import { quoteConstant, quoteName } from '../sql/sql-text.ts'
+import { quoteConstant } from '../sql/sql-text.ts'
 import { deletedRows } from './deletes.ts'
 import { gzipFile } from './gzip.ts'
-import { outputSql } from './output-column.ts'
+import { outputSql, selectedSql } from './output-column.ts'
 import type { RowSet } from './row-set.ts'
 import { linkFiles } from './source-files.ts'
 
@@ -88,12 +88,9 @@ function requireConvertible({ schema, target, source }: ExportRequest): void {
     schema.fields.length === columns.length &&
     schema.fields.every((field, i) => field.id === columns[i]?.fieldId)
   if (!isMatched) throw new Error('an export gives one source column for each field, in order')
-  const isText = target.format === 'csv' || target.format === 'ndjson'
+  const isText = !['parquet', 'arrow'].includes(target.format)
   if (!isText && target.compression !== 'none') {
-    throw new CatalogError(
-      'not-implemented',
-      `${target.format} compresses internally: request no compression.`,
-    )
+    throw new Error(`${target.format} compresses internally: request no compression`)
   }
 }
 
@@ -106,11 +103,12 @@ async function copy(
   connection: DuckDBConnection,
   { job, from, copyName }: { job: ExportRequest; from: From | undefined; copyName: string },
 ): Promise<number> {
-  const columns = job.schema.fields.map((field, i) => {
-    const column = { index: i, source: job.source, file: from?.file }
-    return `${outputSql(field, column, job.target.format)} AS ${quoteName(field.name)}`
-  })
-  const query = `SELECT ${columns.join(', ')} FROM ${rowsSql(from)}`
+  const { fields } = job.schema
+  const { format } = job.target
+  const values = fields.map((field, i) =>
+    outputSql(field, { index: i, source: job.source, file: from?.file }, format),
+  )
+  const query = `SELECT ${selectedSql(fields, values, format)} FROM ${rowsSql(from)}`
   const statement = await connection.prepare(
     `COPY (${query}) TO ${quoteConstant(copyName)} (${copyOptions(job)})`,
   )

@@ -5,8 +5,9 @@ import { type Field, isNested } from '../../../core/value/type.ts'
 import type { ExportFormat, SourceFile } from '../../engine.ts'
 import { columnSql, knownBelow } from '../sql/column-sql.ts'
 import { columnNamed, type ParquetFile } from '../sql/parquet-file.ts'
-import { notImplemented } from '../sql/sql-text.ts'
+import { notImplemented, quoteName } from '../sql/sql-text.ts'
 import { csvPrimitive, type Dialect, JSON_VALUES, TYPED } from '../sql/text-dialect.ts'
+import { XML_VALUES, xmlRowSql } from '../sql/xml-dialect.ts'
 
 /** A column of the output, as it is read from the source, if there is one. */
 export interface ColumnOfSource {
@@ -28,12 +29,21 @@ export function outputSql(field: Field, from: ColumnOfSource, format: ExportForm
     nameInFile === undefined || file === undefined
       ? undefined
       : fileColumn(file, { field, nameInFile, path: source?.path })
-  if (format === 'ndjson') return columnSql(field, sourceColumn, { dialect: JSON_VALUES, place })
-  if (format !== 'csv') return columnSql(field, sourceColumn, { dialect: TYPED, place })
+  const dialect = WHOLE_DIALECTS[format]
+  if (dialect !== undefined) return columnSql(field, sourceColumn, { dialect, place })
+  if (format !== 'csv' && format !== 'tsv')
+    return columnSql(field, sourceColumn, { dialect: TYPED, place })
   if (!isNested(field.type)) return columnSql(field, sourceColumn, { dialect: CSV_VALUES, place })
   const json = columnSql(field, sourceColumn, { dialect: JSON_VALUES, place })
   const value = sourceColumn?.sql ?? 'NULL'
   return `CASE WHEN ${value} IS NOT NULL THEN CAST(to_json(${json}) AS VARCHAR) END`
+}
+
+/** Formats that represent nested values in the same way as others. */
+const WHOLE_DIALECTS: Partial<Record<ExportFormat, Dialect>> = {
+  ndjson: JSON_VALUES,
+  json: JSON_VALUES,
+  xml: XML_VALUES,
 }
 
 /** What is known about the columns of a source, besides its file. */
@@ -62,4 +72,23 @@ function fileColumn(
 function unreadable({ type }: Field): string {
   const isVariant = type.kind === 'variant'
   return isVariant ? 'variant columns are not read yet' : 'its nesting in the file is not known'
+}
+
+/**
+ * The columns of the query that is written: those of the output, or one text for each row in
+ * formats that DuckDB does not write.
+ */
+export function selectedSql(
+  fields: readonly Field[],
+  values: readonly string[],
+  format: ExportFormat,
+): string {
+  switch (format) {
+    case 'json':
+      return `'    ' || CAST(json_array(${values.join(', ')}) AS VARCHAR) || ','`
+    case 'xml':
+      return xmlRowSql(fields, values)
+    default:
+      return fields.map(({ name }, i) => `${values[i]} AS ${quoteName(name)}`).join(', ')
+  }
 }

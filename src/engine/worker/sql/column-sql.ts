@@ -114,7 +114,9 @@ class ColumnWriter {
       known: knownBelow(place.known, type.elementId),
     }
     const value = this.value(type.element, { file: element, sql: variable }, below)
-    return value === variable ? sql : `list_transform(${sql}, lambda ${variable}: ${value})`
+    const converted =
+      value === variable ? sql : `list_transform(${sql}, lambda ${variable}: ${value})`
+    return this.#dialect.list?.(converted) ?? converted
   }
 
   #map(type: MapType, { file, sql }: Source, place: Place): string {

@@ -7,13 +7,22 @@ import { fieldIdSql } from './type-sql.ts'
 /** Pages of data files. Row groups are multiples of DuckDB's vectors of 2,048 rows. */
 const LASTING = { compression: 'zstd', rowGroupRows: 122_880 }
 
+/** One text a line, as it is: nothing is quoted, and no text has the characters that are left. */
+const WHOLE_LINES =
+  `FORMAT csv, HEADER false, DELIMITER '\u0001', QUOTE '', ESCAPE '', ` + `NULLSTR '\u0003'`
+
 export function copyOptions({ target, schema }: Pick<ExportJob, 'target' | 'schema'>): string {
   switch (target.format) {
     case 'csv':
+    case 'tsv':
       return (
-        `FORMAT csv, HEADER ${target.header === true}, DELIMITER ',', QUOTE '"', ESCAPE '"', ` +
+        `FORMAT csv, HEADER ${target.header === true}, ` +
+        `DELIMITER '${target.format === 'csv' ? ',' : '\t'}', QUOTE '"', ESCAPE '"', ` +
         `NULLSTR '', ${textOptions(target.compression)}`
       )
+    case 'json':
+    case 'xml':
+      return `${WHOLE_LINES}, ${textOptions(target.compression)}`
     case 'ndjson':
       return `FORMAT json, ${textOptions(target.compression)}`
     case 'parquet':

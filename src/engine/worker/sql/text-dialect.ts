@@ -10,6 +10,8 @@ export interface Dialect {
   struct(members: readonly { readonly name: string; readonly value: string }[]): string
   /** SQL for a map, from a list of structs `key` and `value` that are already converted. */
   map(entries: string, hasNestedKey: boolean): string
+  /** SQL for a list of converted elements, where the list itself is not their representation. */
+  list?(elements: string): string
   /** SQL for a nested column that the file lacks; `typedNull` has the table's type. */
   absent(typedNull: string): string
   /** SQL for a column of type unknown, which is NULL in every row. */
@@ -72,7 +74,7 @@ function jsonKey(type: PrimitiveType, sql: string): string {
   return type.kind === 'float' || type.kind === 'double' ? floatText(sql) : textual(type, sql)
 }
 
-function floatText(sql: string): string {
+export function floatText(sql: string): string {
   return (
     `CASE WHEN isfinite(${sql}) THEN CAST(${sql} AS VARCHAR) WHEN isnan(${sql}) THEN 'NaN' ` +
     `WHEN ${sql} > 0 THEN 'Infinity' WHEN ${sql} < 0 THEN '-Infinity' END`
@@ -89,7 +91,7 @@ function jsonPrimitive(type: PrimitiveType, sql: string): string {
   }
 }
 
-function textual(type: PrimitiveType, sql: string): string {
+export function textual(type: PrimitiveType, sql: string): string {
   switch (type.kind) {
     case 'decimal':
       return decimalSql(type, sql)

@@ -4,7 +4,7 @@ import { JsonNode } from '../../../formats/json/json-node.ts'
 import type { ByteRange } from '../../../http/byte-range.ts'
 import type { SourceIdentity } from '../../../lake/file/source-identity.ts'
 
-export const DUMP_FORMATS = ['csv', 'ndjson', 'parquet', 'arrow'] as const
+export const DUMP_FORMATS = ['csv', 'ndjson', 'parquet', 'arrow', 'tsv', 'json', 'xml'] as const
 export const DUMP_COMPRESSIONS = ['none', 'gzip', 'zstd'] as const
 export type DumpFormat = (typeof DUMP_FORMATS)[number]
 export type DumpCompression = (typeof DUMP_COMPRESSIONS)[number]

@@ -4,7 +4,7 @@ import { DumpBytes, DumpStatusAnswer } from './dump-shapes.ts'
 
 export const DUMPS_TAG: Tag = {
   name: 'dumps',
-  description: 'Any snapshot as one file: CSV, NDJSON, Parquet or Arrow.',
+  description: 'Any snapshot as one file: CSV, NDJSON, Parquet or Arrow; and TSV, JSON or XML.',
 }
 
 export const DUMP_DESCRIPTION =
@@ -31,6 +31,9 @@ const BYTES = {
     'application/x-ndjson': DumpBytes,
     'application/vnd.apache.parquet': DumpBytes,
     'application/vnd.apache.arrow.stream': DumpBytes,
+    'text/tab-separated-values': DumpBytes,
+    'application/json': DumpBytes,
+    'text/xml': DumpBytes,
     'application/gzip': DumpBytes,
     'application/zstd': DumpBytes,
   },

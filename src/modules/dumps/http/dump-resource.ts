@@ -165,6 +165,8 @@ const FORMAT_BY_MEDIA_TYPE: Readonly<Record<string, DumpFormat>> = {
   'application/ndjson': 'ndjson',
   'application/vnd.apache.parquet': 'parquet',
   'application/vnd.apache.arrow.stream': 'arrow',
+  'text/tab-separated-values': 'tsv',
+  // Browsers would rather have XML than CSV, and many programs ask for JSON whatever they read.
 }
 
 /** The parameter wins over Accept, so that a link with a format means the same to everyone. */

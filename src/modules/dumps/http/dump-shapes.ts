@@ -12,11 +12,12 @@ import { DUMP_COMPRESSIONS, DUMP_FORMATS } from '../format/dump-index.ts'
 const REF_LENGTH_MAX = 1_000
 
 const Format = z.enum(DUMP_FORMATS)
-const Compression = z
-  .enum(DUMP_COMPRESSIONS)
-  .default('none')
-  .meta({ description: 'For csv and ndjson only; Parquet and Arrow compress their own pages.' })
-const FORMAT_DESCRIPTION = 'The file format.'
+const Compression = z.enum(DUMP_COMPRESSIONS).default('none').meta({
+  description: 'For csv, tsv and ndjson only; Parquet and Arrow compress their own pages.',
+})
+const FORMAT_DESCRIPTION =
+  'The file format. `json` and `xml` are as CKAN’s DataStore writes them; `ndjson` is one ' +
+  'object a line.'
 
 /** Choices for the snapshot that the path names. */
 export const PinnedChoiceQuery = z.strictObject({
@@ -64,12 +65,7 @@ export const MovingDumpQuery = z.strictObject({ ...MovingChoiceQuery.shape, ...d
 export const NamedDumpQuery = z.strictObject({ as_at: selectors.as_at })
 
 export const CkanDumpQuery = z.strictObject({
-  format: z
-    .enum([...DUMP_FORMATS, 'tsv', 'json', 'xml'])
-    .default('csv')
-    .meta({
-      description: '`csv`, `ndjson`, `parquet` or `arrow`; CKAN’s other formats return 501.',
-    }),
+  format: Format.default('csv').meta({ description: 'CKAN’s formats, and ours.' }),
   bom: z.string().max(10).optional().meta({ description: 'Ignored: files never have a BOM.' }),
 })
 

@@ -21,6 +21,9 @@ const OPERATIONS: Readonly<Record<DumpFormat, string>> = {
   ndjson: 'openNdjsonFile',
   parquet: 'openParquetFile',
   arrow: 'openArrowFile',
+  tsv: 'openTsvFile',
+  json: 'openJsonFile',
+  xml: 'openXmlFile',
 }
 
 const NAMES: Readonly<Record<DumpFormat, string>> = {
@@ -28,6 +31,9 @@ const NAMES: Readonly<Record<DumpFormat, string>> = {
   ndjson: 'NDJSON',
   parquet: 'Parquet',
   arrow: 'Arrow',
+  tsv: 'TSV',
+  json: 'JSON',
+  xml: 'XML',
 }
 
 /** A table as a file with an address that ends as the file does, which is all that readers need. */

@@ -22,7 +22,7 @@ const look = (path: string, init: RequestInit = {}) =>
 const pinnedOf = (format: string, id = snapshotId) =>
   `/v1/tables/${tableUuid}/${id}/dump?format=${format}`
 
-test.each(['csv', 'ndjson', 'parquet', 'arrow'])(
+test.each(['csv', 'ndjson', 'parquet', 'arrow', 'tsv', 'json', 'xml'])(
   'flights.%s leads to the permanent address of what the table is now',
   async (format) => {
     const answer = await look(`/v1/tables/flights/flights.${format}`)
