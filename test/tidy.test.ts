@@ -106,6 +106,15 @@ describe('text', () => {
     expect(lines.filter((line) => line.startsWith('src/'))).toEqual([])
   })
 
+  test('what a test asserts to be fast is work or order, not time on the clock', () => {
+    // Others have the processors, too: `test/cpu-time.ts` counts what this process takes of them.
+    const clocked = /expect\(.*\b(performance|Date)\.now\(\).*\.toBeLess|toBeLess.*performance\.now/
+    const lines = linesThat((line) => clocked.test(line))
+    expect(lines.filter((line) => !line.startsWith('test/catalog/computer-clock.test.ts'))).toEqual(
+      [],
+    )
+  })
+
   test('what is left to do has an issue', () => {
     const orphan = /\b(T[O]DO(?!\(#\d+\): )|FIX[M]E\b|XX[X]\b)/
     expect(linesThat((line) => orphan.test(line), [...code, ...documents])).toEqual([])

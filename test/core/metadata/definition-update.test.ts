@@ -1,5 +1,6 @@
 import { applyTableUpdates } from '../../../src/core/metadata/apply-table-updates.ts'
 import type { TableUpdate } from '../../../src/core/metadata/table-update.ts'
+import { cpuMsSince } from '../../cpu-time.ts'
 import { refusalOf } from '../../refusal.ts'
 import {
   addSnapshot,
@@ -182,7 +183,7 @@ describe('a batch of updates', () => {
     expect(model.state).toBe(state)
   })
 
-  test('of 5,000 is applied in well under a second', () => {
+  test('of 5,000 is applied in well under a second of processor time', () => {
     const spec = (i: number): TableUpdate => ({
       action: 'add-spec',
       spec: { fields: [{ name: `p${i}`, sourceId: 1, transform: { kind: 'truncate', width: i } }] },
@@ -197,9 +198,9 @@ describe('a batch of updates', () => {
     const updates = Array.from({ length: 5_000 }, (_, i) =>
       (kinds[i === 0 ? 1 : i % kinds.length] ?? spec)(i + 1),
     )
-    const startMs = performance.now()
+    const before = process.cpuUsage()
     const { state } = new TableModel().apply(updates)
-    expect(performance.now() - startMs).toBeLessThan(2_000)
+    expect(cpuMsSince(before)).toBeLessThan(1_000)
     expect(state.definition.partitionSpecs).toHaveLength(1_001)
   })
 })

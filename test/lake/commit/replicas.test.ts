@@ -152,9 +152,21 @@ function describePostgres(): void {
     const names = [`commit ${state.definition.tableUuid}`]
     const stopped = await openReplica(catalog, 2)
     await stopped.deps.catalog.turns.take({ names, waitMsMax: 1_000 })
-    const beganAtMs = performance.now()
+    let givenUp = 0
+    for (const { deps } of all) {
+      const { turns } = deps.catalog
+      const take = turns.take.bind(turns)
+      turns.take = async (wanted) => {
+        expect(wanted.waitMsMax).toBeLessThanOrEqual(5_000)
+        const held = await take(wanted)
+        if (held === undefined) givenUp++
+        return held
+      }
+    }
     await appendTogether(all, 100)
-    expect(performance.now() - beganAtMs).toBeLessThan(20_000)
+    // Each waits in vain once, and then not for a while: twice as often on a slow machine.
+    expect(givenUp).toBeGreaterThan(0)
+    expect(givenUp).toBeLessThanOrEqual(6)
   })
 
   test('turns whose connections are ended lose nothing, and are had again', async () => {

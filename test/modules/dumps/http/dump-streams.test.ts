@@ -233,11 +233,11 @@ test('fifty readers that stall cost little, and are forgotten when they leave', 
   })
   expect((external() - before) / 50).toBeLessThan(300 * 1024)
   expect(await openDumpFiles()).toBe(50)
-  const leftAt = performance.now()
   for (const reader of readers) reader.destroy()
   await eventually(async () => (await metric('moraine_dump_streams')) === 0)
   await eventually(async () => (await openDumpFiles()) === 0)
-  expect(performance.now() - leftAt).toBeLessThan(3_000)
+  // They went because they left, and not for having read nothing for long.
+  expect(await metric('moraine_dump_stalled_readers_total')).toBe(0)
 })
 
 test('a reader that leaves while nothing is there yet gives its place back at once', async () => {
