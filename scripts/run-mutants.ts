@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { LAKE } from '../test/mutants/lake-mutants.ts'
 import type { MutantGroup } from '../test/mutants/mutant.ts'
 import { OBJECTS } from '../test/mutants/objects-mutants.ts'
 import { SERVICE } from '../test/mutants/service-mutants.ts'
+import type { TestOutcome } from './mutant-tests.ts'
 
 /**
  * Puts one deliberate bug after the other into a copy of the tree and runs the tests related to it.
@@ -19,34 +20,23 @@ const LISTS = { CORE, FORMATS, CATALOG, OBJECTS, ENGINE, LAKE, SERVICE }
 const COPIED = ['src', 'test', 'schemas', 'docs', 'package.json', 'tsconfig.json']
 const RUN_MS_MIN = 60_000
 const CAUGHT_MIN = 0.95
+/** After so many runs a process begins anew: what failed tests left open goes with it. */
+const RUNS_PER_PROCESS = 25
+const NO_TYPESCRIPT = /Test suite failed to run\s[\s\S]{0,300}?(?:SyntaxError|Syntax Error)/
 
-/** One project in place of four: Jest starts in half the time. */
-const JEST_CONFIG = `export default {
-  testEnvironment: 'node',
-  roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts'],
-  testTimeout: 60_000,
-  extensionsToTreatAsEsm: ['.ts'],
-  transform: {
-    '^.+\\\\.ts$': [
-      '@swc/jest',
-      {
-        jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
-        module: { type: 'es6' },
-        sourceMaps: 'inline',
-      },
-    ],
-  },
+interface Run {
+  readonly result: 'passed' | 'caught' | 'timed out'
+  readonly failures: string
+  readonly testsRun: number
 }
-`
-
-type Result = 'passed' | 'caught' | 'timed out'
 
 interface Tally {
   readonly list: string
   caught: number
   timedOut: number
   readonly lived: string[]
+  /** Whose tests fail without any bug, too: what they say of bugs is worth nothing. */
+  readonly untried: string[]
 }
 
 async function main(parts: readonly string[]): Promise<void> {
@@ -62,15 +52,15 @@ async function main(parts: readonly string[]): Promise<void> {
   const copy = await mkdtemp(join(tmpdir(), 'moraine-mutants-'))
   try {
     for (const path of COPIED) await cp(path, join(copy, path), { recursive: true })
-    await writeFile(join(copy, 'jest.config.js'), JEST_CONFIG)
     await symlink(join(process.cwd(), 'node_modules'), join(copy, 'node_modules'))
-    const limits = await timeWithoutBugs(copy, all)
+    const tests = new Tests(copy)
     const tallies: Tally[] = []
     for (const { list, groups } of lists) {
-      const tally: Tally = { list, caught: 0, timedOut: 0, lived: [] }
-      for (const group of groups) await tryGroup(copy, group, { limits, tally })
+      const tally: Tally = { list, caught: 0, timedOut: 0, lived: [], untried: [] }
+      for (const group of groups) await tryGroup({ copy, tests, tally }, group)
       if (groups.length > 0) tallies.push(tally)
     }
+    tests.stop()
     report(tallies, performance.now() - startedMs)
   } finally {
     await rm(copy, { recursive: true, force: true })
@@ -88,48 +78,63 @@ async function requireApplicable(groups: readonly MutantGroup[]): Promise<void> 
   }
 }
 
-/** How long each set of tests may take with a bug: five times what it takes without. */
-async function timeWithoutBugs(
-  copy: string,
-  groups: readonly MutantGroup[],
-): Promise<ReadonlyMap<string, number>> {
-  const limits = new Map<string, number>()
-  for (const group of groups) {
-    const key = runKey(group)
-    if (limits.has(key)) continue
-    const beganMs = performance.now()
-    const { result, output } = await runTests(copy, group, 600_000)
-    if (result !== 'passed') throw new Error(`without any bug: ${key} ${result}\n${output}`)
-    if (/Tests: +\d+ skipped, \d+ total/.test(output)) throw new Error(`no test is run: ${key}`)
-    limits.set(key, Math.max(RUN_MS_MIN, 5 * (performance.now() - beganMs)))
-  }
-  return limits
+interface Trial {
+  readonly copy: string
+  readonly tests: Tests
+  readonly tally: Tally
 }
 
-async function tryGroup(
-  copy: string,
-  group: MutantGroup,
-  { limits, tally }: { readonly limits: ReadonlyMap<string, number>; readonly tally: Tally },
-): Promise<void> {
+async function tryGroup(trial: Trial, group: MutantGroup): Promise<void> {
+  const { copy, tests, tally } = trial
   const { file, edits } = group
   const text = await readFile(join(copy, file), 'utf8')
-  for (const [from, to] of edits) {
-    await writeFile(
-      join(copy, file),
-      text.replace(from, () => to),
-    )
-    const beganMs = performance.now()
-    const { result, output } = await runTests(copy, group, limits.get(runKey(group)) as number)
+  const tookMs = await timeWithoutBugs(tests, group)
+  const runMsMax = Math.max(RUN_MS_MIN, 5 * (tookMs ?? 0))
+  const runs: { readonly what: string; readonly result: Run['result'] }[] = []
+  for (const [from, to] of tookMs === undefined ? [] : edits) {
+    const bug = text.replace(from, () => to)
+    await writeFile(join(copy, file), bug)
     const what = `${file}: ${from.trim()} -> ${to.trim()}`
-    // It would be "caught" by any test.
-    if (/SyntaxError|Syntax Error/.test(output)) throw new Error(`not TypeScript: ${what}`)
+    runs.push({ what, result: await tryBug(trial, { group, what, runMsMax }) })
+  }
+  await writeFile(join(copy, file), text)
+  // What was caught was caught by its bug, and not by what runs before it left behind.
+  if (tookMs === undefined || (await timeWithoutBugs(tests, group)) === undefined) {
+    for (const [from] of edits) tally.untried.push(`${file}: ${from.trim()}`)
+    return
+  }
+  for (const { what, result } of runs) {
     if (result === 'passed') tally.lived.push(what)
     else tally.caught += 1
     if (result === 'timed out') tally.timedOut += 1
-    const seconds = ((performance.now() - beganMs) / 1_000).toFixed(1)
-    console.log(`${result === 'passed' ? 'LIVED' : result}, ${seconds} s: ${what}`)
   }
-  await writeFile(join(copy, file), text)
+}
+
+async function tryBug(
+  { tests }: Trial,
+  { group, what, runMsMax }: { group: MutantGroup; what: string; runMsMax: number },
+): Promise<Run['result']> {
+  const beganMs = performance.now()
+  const { result, failures } = await tests.run(group, runMsMax)
+  // It would be "caught" by any test.
+  if (NO_TYPESCRIPT.test(failures)) throw new Error(`not TypeScript: ${what}\n${failures}`)
+  const seconds = ((performance.now() - beganMs) / 1_000).toFixed(1)
+  console.log(`${result === 'passed' ? 'LIVED' : result}, ${seconds} s: ${what}`)
+  return result
+}
+
+/** In milliseconds; `undefined` when the tests fail, twice. */
+async function timeWithoutBugs(tests: Tests, group: MutantGroup): Promise<number | undefined> {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const beganMs = performance.now()
+    const { result, failures, testsRun } = await tests.run(group, 300_000)
+    const key = [...group.tests, group.named].join(' ')
+    if (result === 'passed' && testsRun === 0) throw new Error(`no test is run: ${key}`)
+    if (result === 'passed') return performance.now() - beganMs
+    console.log(`${result} without any bug: ${key}\n${failures}`)
+    tests.stop()
+  }
+  return undefined
 }
 
 function report(tallies: readonly Tally[], tookMs: number): void {
@@ -144,42 +149,56 @@ function report(tallies: readonly Tally[], tookMs: number): void {
   console.log(`all: ${caught} of ${tried} caught, ${((100 * caught) / tried).toFixed(1)} %`)
   console.log(`${(tookMs / 60_000).toFixed(1)} minutes, Node ${process.version}, load ${load}`)
   for (const line of lived) console.log(`lived: ${line}`)
+  for (const { untried } of tallies) {
+    for (const line of untried) console.log(`not tried, its tests fail without it: ${line}`)
+  }
   if (caught < CAUGHT_MIN * tried) process.exitCode = 1
 }
 
-function runKey({ tests, named = '' }: MutantGroup): string {
-  return `${tests.join(' ')} ${named}`
-}
+/** Runs tests in a process of its own, which is there for the next run. */
+class Tests {
+  readonly #copy: string
+  #child: ChildProcess | undefined
+  #runs = 0
 
-function runTests(
-  copy: string,
-  { tests, named }: MutantGroup,
-  msMax: number,
-): Promise<{ readonly result: Result; readonly output: string }> {
-  const jest = ['node_modules/jest/bin/jest.js', '--runInBand', '--bail', '--no-watchman']
-  const only = named === undefined ? [] : ['--testNamePattern', named]
-  const child = spawn(
-    process.execPath,
-    ['--experimental-vm-modules', '--no-warnings', ...jest, ...only, '--runTestsByPath', ...tests],
-    { cwd: copy, stdio: ['ignore', 'pipe', 'pipe'] },
-  )
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString()
-    })
+  constructor(copy: string) {
+    this.#copy = copy
   }
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL')
-      resolve({ result: 'timed out', output })
-    }, msMax)
-    child.once('error', reject)
-    child.once('exit', (code) => {
-      clearTimeout(timer)
-      resolve({ result: code === 0 ? 'passed' : 'caught', output })
+
+  async run({ tests, named }: MutantGroup, msMax: number): Promise<Run> {
+    if (this.#runs++ % RUNS_PER_PROCESS === 0 || this.#child?.connected === false) this.stop()
+    this.#child ??= fork(join(import.meta.dirname, 'mutant-tests.ts'), {
+      cwd: this.#copy,
+      execArgv: [
+        '--experimental-vm-modules',
+        '--no-warnings',
+        '--import',
+        import.meta.resolve('tsx'),
+      ],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     })
-  })
+    const child = this.#child
+    const run = await new Promise<Run>((resolve) => {
+      const ended = (result: Run['result'], failures = '', testsRun = 0) => {
+        clearTimeout(timer)
+        child.removeAllListeners()
+        resolve({ result, failures, testsRun })
+      }
+      const timer = setTimeout(() => ended('timed out'), msMax)
+      child.once('exit', () => ended('caught', 'the process ended'))
+      child.once('message', ({ hasPassed, testsRun, failures }: TestOutcome) => {
+        ended(hasPassed ? 'passed' : 'caught', failures, testsRun)
+      })
+      child.send({ tests, named })
+    })
+    if (run.result === 'timed out' || child.exitCode !== null) this.stop()
+    return run
+  }
+
+  stop(): void {
+    this.#child?.kill('SIGKILL')
+    this.#child = undefined
+  }
 }
 
 await main(process.argv.slice(2))
