@@ -53,12 +53,17 @@ export interface EqualityDelete {
    */
   readonly path: string
   readonly columns: readonly EqualityColumn[]
+  /** How members of structs are found without field ids; by default by their own names. */
+  readonly names?: ColumnNames
   /** Values of columns that this file lacks. */
   readonly constants?: ConstantColumns
 }
 
 export interface EqualityColumn {
-  /** A column that the schema may no longer have. */
+  /**
+   * A top-level column that the schema may no longer have. A struct has a single member, which may
+   * be a struct again, down to the member that is compared.
+   */
   readonly field: Field
   /** `undefined` if the file lacks it, so that its rows have the constant or default. */
   readonly nameInFile: string | undefined

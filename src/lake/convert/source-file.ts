@@ -140,7 +140,7 @@ async function describeEquality(
   }
   const { footer: deleteFooter } = await readFooterOf(objects, path)
   requireSupportedPages(deleteFooter)
-  const fields = equalityIds.map((id) => fieldOfAnySchema(definition, id))
+  const fields = equalityIds.map((id) => columnOfAnySchema(definition, id))
   const names = columnNames(definition, { schemaId: 0, fields, identifierFieldIds: [] })
   const constantsOf = (each: DataFile) => partitionConstants(definition.partitionSpecs, each)
   const constants = constantsOf(file)
@@ -157,19 +157,28 @@ async function describeEquality(
   if (lacking !== undefined) {
     throw new CatalogError('file-corrupt', `${path} lacks the column ${lacking.field.name}`)
   }
-  return { path: await pathOf(path), columns, constants }
+  return { path: await pathOf(path), columns, names, constants }
 }
 
-/** An equality delete may speak of a column that was dropped since. */
-function fieldOfAnySchema({ schemas }: TableDefinition, fieldId: number): Field {
+/**
+ * A top-level column with nothing below it but what leads to the field. An equality delete may
+ * speak of a column that was dropped since.
+ */
+function columnOfAnySchema({ schemas }: TableDefinition, fieldId: number): Field {
   for (const schema of schemas.toReversed()) {
-    const [field, ...below] = findPathToField(schema.fields, fieldId) ?? []
-    if (field === undefined) continue
-    if (below.length === 0) return field
-    const detail = `an equality delete speaks of a column inside ${field.name}`
-    throw new CatalogError('not-implemented', detail)
+    const path = findPathToField(schema.fields, fieldId)
+    if (path !== undefined) return narrowed(path)
   }
   throw new CatalogError('file-corrupt', `no schema has field ${fieldId} of an equality delete`)
+}
+
+/** Lists and maps have no one value to compare (Iceberg spec, "Equality Delete Files"). */
+function narrowed(path: readonly Field[]): Field {
+  return path.reduceRight((member, field) => {
+    if (field.type.kind === 'struct') return { ...field, type: { ...field.type, fields: [member] } }
+    const detail = `an equality delete speaks of a column inside ${field.name}, which is no struct`
+    throw new CatalogError('file-corrupt', detail)
+  })
 }
 
 async function readVector(

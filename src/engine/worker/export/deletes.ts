@@ -1,13 +1,14 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { CatalogError } from '../../../core/errors.ts'
-import { type ConstantColumns, NO_CONSTANTS } from '../../../core/schema/column-projection.ts'
-import { type Field, isNested } from '../../../core/value/type.ts'
+import type { ColumnKnowledge } from '../../../core/schema/column-projection.ts'
+import type { Field } from '../../../core/value/type.ts'
 import type { EqualityColumn, EqualityDelete, PositionDelete, SourceFile } from '../../engine.ts'
-import { castSql } from '../sql/cast-sql.ts'
+import { columnSql, knownBelow } from '../sql/column-sql.ts'
 import { blaming } from '../sql/failure.ts'
 import { columnNamed, openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
 import { quoteConstant } from '../sql/sql-text.ts'
-import { absentSql } from '../sql/value-sql.ts'
+import { TYPED } from '../sql/text-dialect.ts'
+import { knowledgeOf } from './output-column.ts'
 import { ROWS_MAX, RowSet } from './row-set.ts'
 import type { LinkedFiles } from './source-files.ts'
 
@@ -41,7 +42,7 @@ export async function deletedRows(
     const data = await openParquetFile(connection, linked.source)
     // Either file may be corrupt; the smaller one is read completely in any case.
     await blaming(file.path, () => connection.run(`SELECT count(*) FROM ${deletes.scan}`))
-    const match = { file, deletes, data, constants: source.constants ?? NO_CONSTANTS }
+    const match = { file, deletes, data, known: knowledgeOf(source) }
     const sql = `SELECT CAST(row AS BIGINT) FROM ${semiJoinSql(match)}`
     await addRows(connection, sql, deleted)
   }
@@ -95,8 +96,8 @@ interface Match {
   readonly file: EqualityDelete
   readonly deletes: ParquetFile
   readonly data: ParquetFile
-  /** Columns that the data file may lack. */
-  readonly constants: ConstantColumns
+  /** What is known about the columns of the data file. */
+  readonly known: ColumnKnowledge
 }
 
 /**
@@ -111,29 +112,44 @@ function semiJoinSql(match: Match): string {
   return `${data.numberedScan} SEMI JOIN ${keys} ON (${conditions.join(' AND ')})`
 }
 
-function equalSql(column: EqualityColumn, { file, deletes, data, constants }: Match): string {
-  const { field, nameInFile, nameInDeletes } = column
-  const deletedValue =
-    nameInDeletes === undefined
-      ? absentSql(field, field.name, file.constants ?? NO_CONSTANTS)
-      : valueSql(deletes, { field, name: nameInDeletes, of: 'd.d', path: file.path })
-  const value =
-    nameInFile === undefined
-      ? absentSql(field, field.name, constants)
-      : valueSql(data, { field, name: nameInFile, of: 't.c', path: file.path })
-  return `${value} IS NOT DISTINCT FROM ${deletedValue}`
+function equalSql(
+  { field, nameInFile, nameInDeletes }: EqualityColumn,
+  { file, deletes, data, known }: Match,
+): string {
+  const { path } = file
+  const deleted = sourceOf(deletes, { name: nameInDeletes, of: 'd.d', path })
+  const value = sourceOf(data, { name: nameInFile, of: 't.c', path })
+  return (
+    `${comparedSql(field, value, known)} IS NOT DISTINCT FROM ` +
+    comparedSql(field, deleted, knowledgeOf(file))
+  )
 }
 
-/** A column of either file, as the table's type; `of` is what its alias begins with. */
-function valueSql(
-  opened: ParquetFile,
-  { field, name, of, path }: { field: Field; name: string; of: string; path: string },
+/** The value as the table's type, of the only member if the column is a struct. */
+function comparedSql(
+  field: Field,
+  source: Parameters<typeof columnSql>[1],
+  known: ColumnKnowledge,
 ): string {
+  const place = { column: field.name, depth: 0, known: knownBelow(known, field.id) }
+  let sql = columnSql(field, source, { dialect: TYPED, place })
+  for (let { type }: Pick<Field, 'type'> = field; type.kind === 'struct'; ) {
+    sql = `struct_extract_at(${sql}, 1)`
+    type = type.fields[0]?.type ?? { kind: 'unknown' }
+  }
+  return sql
+}
+
+/** A column of either file; `of` is what its alias begins with. */
+function sourceOf(
+  opened: ParquetFile,
+  { name, of, path }: { name: string | undefined; of: string; path: string },
+): Parameters<typeof columnSql>[1] {
+  if (name === undefined) return undefined
   const index = columnNamed(opened, name)
-  const column = opened.columns[index]
-  if (column === undefined) throw missing(path, name)
-  const sql = `${of}${index}`
-  return isNested(field.type) ? sql : castSql(column, field.type, { sql, column: field.name })
+  const file = opened.columns[index]
+  if (file === undefined) throw missing(path, name)
+  return { file, sql: `${of}${index}` }
 }
 
 function missing(path: string, name: string): CatalogError {

@@ -46,8 +46,10 @@ const WHOLE_DIALECTS: Partial<Record<ExportFormat, Dialect>> = {
   xml: XML_VALUES,
 }
 
-/** What is known about the columns of a source, besides its file. */
-function knowledgeOf(source: SourceFile | undefined): ColumnKnowledge {
+/** What is known about the columns of a file, besides what it says itself. */
+export function knowledgeOf(
+  source: Pick<SourceFile, 'constants' | 'names'> | undefined,
+): ColumnKnowledge {
   return { constants: source?.constants ?? NO_CONSTANTS, names: source?.names ?? OWN_NAMES }
 }
 
