@@ -1,10 +1,12 @@
 import type { FileStatistics } from '../file/file-statistics.ts'
+import { type ConstantColumns, NO_CONSTANTS } from '../schema/column-projection.ts'
 import { findPathToField } from '../schema/schema-lookup.ts'
 import { civilFromDays, twoDigits, yearText } from '../value/date-time.ts'
 import { decodeSingleValue, encodeSingleValue } from '../value/single-value.ts'
 import { isNested, type PrimitiveType, type Schema } from '../value/type.ts'
 import { compareBytes, compareValues, type Value } from '../value/value.ts'
 import type { PartitionField, PartitionSpec } from './partition-spec.ts'
+import { NULL_FOLDER } from './path-values.ts'
 import {
   applyTransform,
   canTransform,
@@ -17,6 +19,7 @@ export interface SpannedField {
   /** Name of the partition field. */
   readonly name: string
   readonly reason:
+    | 'column-absent'
     | 'more-than-one-value'
     | 'nulls-and-values'
     | 'statistics-missing'
@@ -41,12 +44,15 @@ export function partitionOf(file: {
   readonly spec: PartitionSpec
   readonly schema: Schema
   readonly statistics: FileStatistics
+  /** Values of columns that the file lacks. */
+  readonly constants?: ConstantColumns
+  isAbsent?(fieldId: number): boolean
 }): PartitionOutcome {
-  const { spec, schema, statistics } = file
+  const { spec } = file
   const values: (Value | null)[] = []
   const spanned: SpannedField[] = []
   for (const field of spec.fields) {
-    const result = valueOfField(field, schema, statistics)
+    const result = valueOfField(field, file)
     if (typeof result === 'string') spanned.push({ name: field.name, reason: result })
     else values.push(result.value)
   }
@@ -57,15 +63,18 @@ export function partitionOf(file: {
 
 function valueOfField(
   field: PartitionField,
-  schema: Schema,
-  statistics: FileStatistics,
+  { schema, statistics, constants = NO_CONSTANTS, isAbsent }: Parameters<typeof partitionOf>[0],
 ): FieldOutcome {
-  if (field.transform.kind === 'void' || statistics.recordCount === 0) return { value: null }
+  const constant = constants.get(field.sourceId)
+  const isNull = field.transform.kind === 'void' || constant === null
+  if (isNull || (statistics.recordCount === 0 && constant === undefined)) return { value: null }
   const path = findPathToField(schema.fields, field.sourceId)
   const type = path?.at(-1)?.type
   if (type === undefined || isNested(type) || !canTransform(field.transform, type)) {
     return 'transform-unknown'
   }
+  if (constant !== undefined) return { value: applyTransform(field.transform, type, constant) }
+  if (isAbsent?.(field.sourceId) === true) return 'column-absent'
   const isRequired = path?.every((step) => step.required) === true
   const nulls = statistics.nullCount(field.sourceId) ?? (isRequired ? 0 : undefined)
   if (nulls === undefined) return 'statistics-missing'
@@ -129,7 +138,6 @@ function isSame(type: PrimitiveType, left: Value, right: Value): boolean {
   return typeof left === 'number' ? Object.is(left, right) : compareValues(type, left, right) === 0
 }
 
-const NULL_FOLDER = '__HIVE_DEFAULT_PARTITION__'
 const FOLDER_PART_LENGTH_MAX = 100
 const CALENDAR_LEVELS = ['year', 'month', 'day', 'hour'] as const
 

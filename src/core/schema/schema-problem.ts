@@ -9,5 +9,6 @@ export interface SchemaProblem {
     | 'field-ids'
     | 'missing-column'
     | 'null-in-required-column'
+    | 'path-value'
   readonly detail: string
 }

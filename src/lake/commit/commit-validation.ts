@@ -12,7 +12,7 @@ import type {
   UnmappedName,
 } from '../../core/table/transaction.ts'
 import { Turns } from '../../core/turns.ts'
-import { inspectFile } from '../file/inspect-file.ts'
+import { inspectAgain } from '../file/inspect-file.ts'
 import type { CommitServices } from './commit-dependencies.ts'
 import { refuseLiveFiles } from './staging.ts'
 
@@ -88,6 +88,6 @@ async function bringUpToDate(
   const turns = new Turns()
   return mapBounded(files, INSPECTIONS_AT_ONCE, async (file) => {
     if (files.length > INSPECTIONS_AT_ONCE) await turns.take()
-    return isCurrent(file) ? file : inspectFile(deps.objects, definition, file.dataFile.path)
+    return isCurrent(file) ? file : inspectAgain(deps.objects, definition, file)
   })
 }

@@ -8,33 +8,43 @@ import {
   partitionOf,
   type SpannedField,
 } from '../../core/partition/partition-values.ts'
+import { type ConstantColumns, NO_CONSTANTS } from '../../core/schema/column-projection.ts'
 import { nameMappingOf } from '../../core/schema/name-mapping.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
 import type { StagedFile } from '../../core/table/transaction.ts'
 import { readAliases } from '../../core/table-properties.ts'
+import type { Schema } from '../../core/value/type.ts'
 import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetrics, valueRanges } from '../../formats/parquet/statistics/file-metrics.ts'
 import { requireSupported } from '../../formats/parquet/statistics/supported-file.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { columnNames } from './column-names.ts'
 import { withoutRequired } from './converted-file.ts'
+import { columnsOfPath } from './path-columns.ts'
 import { type FooterOfFile, namingFile, readFooterOf } from './read-footer.ts'
 
 const SHOWN_MAX = 200
+const NOTHING_OF_PATH = { constants: NO_CONSTANTS, notes: [] }
 
 /** Who has looked for nulls where there must be none: nobody, or the engine that wrote the file. */
 export type NullsChecked = 'by-nobody' | 'by-the-engine'
+
+type FileToDescribe = FooterOfFile & {
+  readonly nullsChecked: NullsChecked
+  /** Whether its folders say values of columns that it lacks: not those that it has here. */
+  readonly isPathRead?: boolean
+}
 
 /** Reads the footer only: is this a file of the table, and what does it hold? */
 export async function inspectFile(
   objects: ObjectStore,
   definition: TableDefinition,
   location: string,
-  nullsChecked: NullsChecked = 'by-nobody',
 ): Promise<StagedFile> {
   return describeFile(definition, location, {
     ...(await readOwnFooter(objects, location)),
-    nullsChecked,
+    nullsChecked: 'by-nobody',
+    isPathRead: true,
   })
 }
 
@@ -72,6 +82,22 @@ export async function inspectPart(
   return { ...file, dataFile: { ...file.dataFile, partition } }
 }
 
+/**
+ * A staged file under another definition than it was staged under. What the service put together
+ * by partition itself is still together where the spec is the same: its statistics may prove less.
+ */
+export async function inspectAgain(
+  objects: ObjectStore,
+  definition: TableDefinition,
+  { dataFile, isUploaded }: StagedFile,
+): Promise<StagedFile> {
+  const { path, partition, specId } = dataFile
+  const isKept = isUploaded === true && specId === definition.defaultSpecId
+  if (!isKept) return inspectFile(objects, definition, path)
+  const { file } = await inspectSplittable(objects, definition, path, 'by-nobody')
+  return { ...file, dataFile: { ...file.dataFile, partition } }
+}
+
 /** As `inspectFile`, for a file that is committed later: it may be replaced until then. */
 export async function inspectForLater(
   objects: ObjectStore,
@@ -79,7 +105,11 @@ export async function inspectForLater(
   location: string,
 ): Promise<StagedFile> {
   const file = await readOwnFooter(objects, location)
-  const staged = describeFile(definition, location, { ...file, nullsChecked: 'by-nobody' })
+  const staged = describeFile(definition, location, {
+    ...file,
+    nullsChecked: 'by-nobody',
+    isPathRead: true,
+  })
   const { modifiedAtMs, footerSha256 } = file.identity()
   return { ...staged, asStaged: { modifiedAtMs, footerSha256 } }
 }
@@ -105,7 +135,7 @@ function requireOwnName(location: string, own: string): void {
 function describeFile(
   definition: TableDefinition,
   location: string,
-  read: FooterOfFile & { readonly nullsChecked: NullsChecked },
+  read: FileToDescribe,
 ): StagedFile {
   const { file, spans } = describeWhole(definition, location, read)
   if (spans.length > 0) throw namingFile(spansPartitions(spans), location)
@@ -115,7 +145,7 @@ function describeFile(
 function describeWhole(
   definition: TableDefinition,
   location: string,
-  file: FooterOfFile & { readonly nullsChecked: NullsChecked },
+  file: FileToDescribe,
 ): SpanningFile {
   try {
     return stagedFile(definition, location, file)
@@ -127,13 +157,17 @@ function describeWhole(
 function stagedFile(
   definition: TableDefinition,
   path: string,
-  { footer, fileSizeBytes, nullsChecked }: FooterOfFile & { readonly nullsChecked: NullsChecked },
+  { footer, fileSizeBytes, nullsChecked, isPathRead }: FileToDescribe,
 ): SpanningFile {
   requireSupported(footer)
   const schema = currentSchema(definition)
   const spec = defaultSpec(definition)
   const nameMapping = nameMappingOf(schema, readAliases(definition.properties))
-  const matched = nullsChecked === 'by-nobody' ? schema : withoutRequired(schema)
+  const table = { schema, spec, nameMapping }
+  const { constants, notes: pathNotes } =
+    isPathRead === true ? columnsOfPath(path, footer, table) : NOTHING_OF_PATH
+  const known = withoutRequiredOf(schema, constants)
+  const matched = nullsChecked === 'by-nobody' ? known : withoutRequired(schema)
   const { mapping: readBy } = columnNames(definition, schema)
   const match = matchFileSchema({ footer, schema: matched, nameMapping, readBy })
   const unpartitioned: DataFile = {
@@ -152,16 +186,28 @@ function stagedFile(
     lowerBound: (fieldId: number) => least.get(fieldId),
     upperBound: (fieldId: number) => greatest.get(fieldId),
   }
-  const result = partitionOf({ spec, schema, statistics })
+  const present = new Set(match.fieldIds)
+  const isAbsent = (fieldId: number) => !present.has(fieldId)
+  const result = partitionOf({ spec, schema, statistics, constants, isAbsent })
+  const notes = [...pathNotes, ...match.notes]
   const isSingle = result.outcome === 'single'
   const file = {
     dataFile: { ...unpartitioned, partition: isSingle ? result.values : [] },
     schemaId: schema.schemaId,
     hasFieldIds: match.hasFieldIds,
     unmappedNames: match.missingNames,
-    ...(match.notes.length > 0 && { notes: match.notes }),
+    ...(notes.length > 0 && { notes }),
   }
   return { file, spans: isSingle ? [] : result.fields }
+}
+
+/** Their values are known, whatever the file is without. */
+function withoutRequiredOf(schema: Schema, constants: ConstantColumns): Schema {
+  if (constants.size === 0) return schema
+  const fields = schema.fields.map((field) =>
+    constants.has(field.id) ? { ...field, required: false } : field,
+  )
+  return { ...schema, fields }
 }
 
 /** `why` says why the service does not split it itself. */
@@ -169,11 +215,20 @@ export function spansPartitions(
   fields: readonly SpannedField[],
   why = 'files given by path are not split here, only uploads',
 ): CatalogError {
+  const facts = { partitionFields: fields }
+  const absent = fields.find(({ reason }) => reason === 'column-absent')
+  if (absent !== undefined) {
+    const detail =
+      `the file lacks the column of the partition field ${absent.name}: write it into the file, ` +
+      'or give the file by path below a folder <column>=<value>, in a table that is partitioned ' +
+      'by identity of the column'
+    return new CatalogError('file-spans-partitions', detail, { facts })
+  }
   const told = fields.map(({ name, reason }) => `${name}: ${reason}`).join(', ')
   return new CatalogError(
     'file-spans-partitions',
     `its rows are not known to be of one partition (${told}), and ${why}: ` +
       'split it by partition first',
-    { facts: { partitionFields: fields } },
+    { facts },
   )
 }

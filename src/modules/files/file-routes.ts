@@ -88,6 +88,8 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
       summary: 'Add data files',
       description:
         'Either by path, as JSON: the footers are read at once, and all files are added or none. ' +
+        'A column by which the table is partitioned as it is (`identity`), and which a file ' +
+        'lacks, has the value of the folder `column=value` of its path, as in Hive’s layouts. ' +
         'Or as a Parquet, CSV or NDJSON body, which is streamed to the table’s own folder. CSV ' +
         'begins with a line of column names, in the format that dumps are written in. Rows of ' +
         'CSV, and objects of NDJSON, become a Parquet file with the table’s types; missing ' +

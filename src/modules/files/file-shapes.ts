@@ -67,8 +67,9 @@ const StagedFile = z.strictObject({
     .optional()
     .meta({
       description:
-        'What other engines may not read, by column: unsigned and nanosecond types, times in ' +
-        'milliseconds, durations and time zones of Arrow.',
+        'By column: what other engines may not read, such as unsigned and nanosecond types, ' +
+        'times in milliseconds, durations and time zones of Arrow; and what a folder of the path ' +
+        'says of a column that the file lacks, taken or not.',
       example: ['clock: TIME_MILLIS: PyIceberg refuses it'],
     }),
 })

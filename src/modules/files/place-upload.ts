@@ -59,6 +59,9 @@ export async function placeUpload(
       place.incoming,
       rest.nullsChecked,
     )
+    if (found.spans.some(({ reason }) => reason === 'column-absent')) {
+      throw spansPartitions(found.spans)
+    }
     if (found.spans.length === 0) return [await moveWhole(deps, place, found.file)]
     return await placeSplit(deps, state, { found, place, signal: rest.signal })
   } catch (error) {

@@ -84,8 +84,13 @@ const create = (deps: NewTableDependencies) =>
     },
     async ({ authorize, body, keeper }) => {
       await authorize('create', [{ on: 'namespace', name: parseNewTableName(body).namespace }])
-      const { infer_from, schema, ...rest } = body
-      const request = { ...rest, columns: schema?.columns, inferFrom: infer_from }
+      const { infer_from, hive_partitioning, schema, ...rest } = body
+      const request = {
+        ...rest,
+        columns: schema?.columns,
+        inferFrom: infer_from,
+        hivePartitioning: hive_partitioning,
+      }
       return createdReply(await createTable(deps, request, keeper.keeping(newTableAnswer)))
     },
     newTableAgain(deps),

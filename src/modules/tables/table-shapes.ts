@@ -79,6 +79,9 @@ export const CreateTableRequest = z
       description: 'Location of a Parquet file to infer the columns from.',
       example: 'file:///data/flights.parquet',
     }),
+    hive_partitioning: z.boolean().optional().meta({
+      description: 'False: its folders `name=value` are no columns. Those of the warehouse never.',
+    }),
     partitioning: boundedArray(Partitioning, { max: 100 }).optional(),
     location: z
       .string()

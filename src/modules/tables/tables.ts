@@ -7,8 +7,7 @@ import { PARTITION_FIELD_ID_BASE, UNSORTED } from '../../core/partition/partitio
 import { buildPartitionSpec, type PartitioningColumn } from '../../core/partition/partitioning.ts'
 import type { Keep } from '../../core/replay.ts'
 import { type ColumnDefinition, parseColumns } from '../../core/schema/column-definition.ts'
-import { allFields, highestFieldId } from '../../core/schema/schema-lookup.ts'
-import { requireColumnName, requireValidFields } from '../../core/schema/schema-rules.ts'
+import { foldName, highestFieldId } from '../../core/schema/schema-lookup.ts'
 import { requireBoundedDefinition } from '../../core/table/definition-size.ts'
 import { schemaIdAfterRollback } from '../../core/table/schema-of-rollback.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
@@ -27,12 +26,11 @@ import {
   type TableDescriptionChange,
   type TableProperties,
 } from '../../core/table-properties.ts'
-import type { Field, Schema } from '../../core/value/type.ts'
-import { inferSchemaFields } from '../../formats/parquet/schema/parquet-schema.ts'
+import type { Schema } from '../../core/value/type.ts'
 import { changeTable, type TableDifference } from '../../lake/commit/change-table.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import { dataFileLocation } from '../../lake/file/data-file-location.ts'
-import { readFooterOf } from '../../lake/file/read-footer.ts'
+import { type InferredColumns, inferColumns } from '../../lake/file/infer-columns.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
 import {
@@ -50,6 +48,8 @@ export interface CreateTableRequest extends TableDescriptionChange {
   readonly columns?: readonly ColumnDefinition[] | undefined
   /** Location of a Parquet file to infer the columns from. */
   readonly inferFrom?: string | undefined
+  /** Whether its folders `name=value` tell columns, too; true by default. */
+  readonly hivePartitioning?: boolean | undefined
   readonly partitioning?: readonly PartitioningColumn[] | undefined
   /** An empty folder of the warehouse for the table's own files. */
   readonly location?: string | undefined
@@ -85,9 +85,9 @@ export async function createTable(
   keep?: Keep<TableState>,
 ): Promise<TableState> {
   const { namespace, name } = parseNewTableName(request)
-  const { fields, aliasesById } = await columnsOf(deps, request)
+  const { fields, aliasesById, pathColumns } = await columnsOf(deps, request)
   const schema: Schema = { schemaId: 0, fields, identifierFieldIds: [] }
-  const spec = buildPartitionSpec(schema, request.partitioning ?? [])
+  const spec = buildPartitionSpec(schema, partitioningOf(request, pathColumns))
   const tableUuid = deps.ambient.newUuid()
   const location = await locationOf(deps, request, { name, tableUuid })
   const definition: TableDefinition = {
@@ -164,21 +164,33 @@ export function nameTaken(
 }
 
 async function columnsOf(
-  { objects }: Pick<LakeServices, 'objects'>,
-  { columns, inferFrom }: CreateTableRequest,
-): Promise<{ fields: readonly Field[]; aliasesById: AliasesById }> {
-  if (columns !== undefined && inferFrom === undefined) return parseColumns(columns)
+  deps: Pick<LakeServices, 'objects' | 'warehouse'>,
+  { columns, inferFrom, hivePartitioning: readsPath }: CreateTableRequest,
+): Promise<InferredColumns & { aliasesById: AliasesById }> {
+  if (columns !== undefined && inferFrom === undefined) {
+    return { ...parseColumns(columns), pathColumns: [] }
+  }
   if (columns === undefined && inferFrom !== undefined) {
-    const { footer } = await readFooterOf(objects, dataFileLocation(inferFrom))
-    const fields = inferSchemaFields(footer)
-    for (const { name } of allFields({ fields })) requireColumnName(name)
-    requireValidFields(fields)
-    return { fields, aliasesById: new Map() }
+    return { ...(await inferColumns(deps, inferFrom, { readsPath })), aliasesById: new Map() }
   }
   throw new CatalogError(
     'schema-invalid',
     'give either the columns in "schema" or a data file in "infer_from"',
   )
+}
+
+/** Only in a table that is partitioned by them, readers find the values of such columns. */
+function partitioningOf(
+  { partitioning = [] }: CreateTableRequest,
+  pathColumns: readonly string[],
+): readonly PartitioningColumn[] {
+  const given = new Set(
+    partitioning
+      .filter(({ transform }) => transform.toLowerCase() === 'identity')
+      .map(({ column }) => foldName(column)),
+  )
+  const missing = pathColumns.filter((column) => !given.has(foldName(column)))
+  return [...missing.map((column) => ({ column, transform: 'identity' })), ...partitioning]
 }
 
 /** A given one must hold no table's metadata; without one, it is the table's alone. */

@@ -45,7 +45,7 @@ export function matchFileSchema(input: {
   )
   const matcher = new Matcher(footer, hasFieldIds)
   matcher.matchStruct(columns, { fields: schema.fields, names: nameMapping, readBy, path: '' })
-  if (matcher.problems.length > 0) throw mismatch(matcher.problems)
+  if (matcher.problems.length > 0) throw schemaMismatch(matcher.problems)
   return {
     hasFieldIds,
     fieldIds: matcher.fieldIds,
@@ -54,7 +54,7 @@ export function matchFileSchema(input: {
   }
 }
 
-function mismatch(problems: readonly SchemaProblem[]): CatalogError {
+export function schemaMismatch(problems: readonly SchemaProblem[]): CatalogError {
   const told = problems.slice(0, 3).map(({ column, detail }) => `${column} ${detail}`)
   const rest = problems.length > 3 ? `; and ${problems.length - 3} more` : ''
   return new CatalogError(
