@@ -25,7 +25,7 @@ const KEY_BYTES_MAX = 2_000
 const FILE_NAME = /^(\d{4})-[a-z0-9-]+\.sql$/
 
 /**
- * Applies what is missing, all of it or nothing, and returns what was noted. A database that a newer
+ * Applies what is missing, all of it or nothing; returns what was noted. A database that a newer
  * Moraine made is refused.
  */
 export async function migrate(engine: SqlEngine, more: Finishes = new Map()): Promise<Notes> {
