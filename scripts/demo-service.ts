@@ -21,8 +21,8 @@ export async function startDemoService(
   console.log(`${await stopDemoService(folder)}; building it (npm run build), some seconds ...`)
   rmSync(join(folder, 'home'), { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
   const port = await findPort()
+  execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
   const log = openSync(join(folder, 'service.log'), 'w')
   const child = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js'], {
     detached: true,
@@ -86,9 +86,20 @@ async function untilReady(
   throw new Error(`the service did not become ready:\n${log}`)
 }
 
-/** The usual port, or any free one when something else uses it. */
+/** That of the environment, else the usual one, or any free one when something else uses it. */
 async function findPort(): Promise<number> {
+  const { MORAINE_PORT: wanted = '' } = process.env
+  if (wanted !== '') {
+    if (wanted === '0' || (await isFree(portOf(wanted)))) return portOf(wanted) || isFree(0)
+    throw new Error(`MORAINE_PORT=${wanted}: something else uses this port; give another one`)
+  }
   return (await isFree(PREFERRED_PORT)) || isFree(0)
+}
+
+function portOf(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 65_536
+  if (port <= 65_535) return port
+  throw new Error(`MORAINE_PORT=${text}: use a number from 0 to 65535`)
 }
 
 function isFree(port: number): Promise<number> {

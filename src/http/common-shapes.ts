@@ -20,8 +20,8 @@ export const QueryMoment = z
   .transform((text) => parseAsAt(text.replace(BLANK_FOR_PLUS, '$1+$2')))
   .meta({
     description:
-      'A time: epoch milliseconds, an RFC 3339 time (UTC if it has no offset), or a date (its ' +
-      'first moment in UTC).',
+      'A time: epoch milliseconds, an RFC 3339 time (UTC if it has no offset), or a date, a ' +
+      'month or a year (its first moment in UTC).',
     example: '2024-03-17T23:59:59Z',
   })
 
@@ -30,7 +30,7 @@ export const BodyMoment = z
   .union([z.string(), z.int()])
   .transform((moment) => parseAsAt(String(moment)))
   .meta({
-    description: 'A moment: epoch milliseconds, an RFC 3339 time or a date.',
+    description: 'A moment: epoch milliseconds, an RFC 3339 time, a date, a month or a year.',
     example: '2024-03-17T23:59:59Z',
   })
 

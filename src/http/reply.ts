@@ -27,6 +27,9 @@ export interface BytePieces {
 export const JSON_MEDIA_TYPE = 'application/json'
 const JSON_CONTENT_TYPE = `${JSON_MEDIA_TYPE}; charset=utf-8`
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
+const IS_JSON = /^application\/(?:problem\+)?json$/
+/** After JSON, so that a terminal shows its prompt on a line of its own. */
+export const LINE_END = '\n'
 export const NDJSON_MEDIA_TYPE = 'application/x-ndjson'
 
 /** Characters to gather before writing. */
@@ -52,12 +55,13 @@ export async function sendReply(
     response.setHeader('Content-Type', contentTypeOf(mediaType, body))
   }
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  if (typeof body === 'string') return sendText(request, response, body)
   if (body === undefined) return void response.end()
   if (typeof body === 'function') return body(response)
-  if ('pieces' in body) return sendBytes(request, response, body)
+  const end = mediaType !== undefined && IS_JSON.test(mediaType) ? LINE_END : ''
+  if (typeof body === 'string') return sendText(request, response, body + end)
+  if ('pieces' in body) return sendBytes(request, response, { pieces: body.pieces, end })
   if (request.method === 'HEAD') response.end()
-  else await sendPieces(response, body)
+  else await sendPieces(response, { pieces: body, end })
 }
 
 function contentTypeOf(mediaType: string, body: Reply['body']): string {
@@ -78,12 +82,12 @@ function sendText(request: IncomingMessage, response: ServerResponse, text: stri
 function sendBytes(
   request: IncomingMessage,
   response: ServerResponse,
-  { pieces }: BytePieces,
+  { pieces, end }: BytePieces & { readonly end: string },
 ): void {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  const length = pieces.reduce((sum, piece) => sum + piece.length, end.length)
   response.setHeader('Content-Length', length)
   if (request.method !== 'HEAD') for (const piece of pieces) response.write(piece)
-  response.end()
+  response.end(request.method === 'HEAD' ? undefined : end)
 }
 
 /**
@@ -91,7 +95,10 @@ function sendBytes(
  * client disconnects. Sends nothing before the first piece is full, so that an early failure still
  * becomes a problem document.
  */
-async function sendPieces(response: ServerResponse, pieces: Iterable<string>): Promise<void> {
+async function sendPieces(
+  response: ServerResponse,
+  { pieces, end }: { readonly pieces: Iterable<string>; readonly end: string },
+): Promise<void> {
   let gathered: string[] = []
   let length = 0
   const turns = new Turns()
@@ -109,7 +116,7 @@ async function sendPieces(response: ServerResponse, pieces: Iterable<string>): P
     if (isLong) await turns.take()
     if (response.destroyed) return
   }
-  response.end(gathered.join(''))
+  response.end(gathered.join('') + end)
 }
 
 function drained(response: ServerResponse): Promise<void> {

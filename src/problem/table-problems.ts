@@ -118,7 +118,8 @@ export const TABLE_PROBLEMS = {
     title: 'Invalid time',
     meaning: 'A time (`as_at`, `before` or `after`) is not in a known format.',
     remedy:
-      'Use epoch milliseconds, an RFC 3339 time (UTC if it has no offset) or a date. ' +
+      'Use epoch milliseconds, an RFC 3339 time (UTC if it has no offset), a date, a month or a ' +
+      'year. ' +
       'In a URL, write `+` as `%2B`.',
     retry: 'no',
   },

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,10 +12,11 @@ const TSX = join(ROOT, 'node_modules/.bin/tsx')
 
 test('the demo says what it does, shows what its commands print, and can be stopped', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'moraine-demo-'))
+  const port = await freePort()
   const run = (script: string) =>
     promisify(execFile)(TSX, [`scripts/${script}`], {
       cwd: ROOT,
-      env: { ...process.env, DEMO_FOLDER: folder },
+      env: { ...process.env, DEMO_FOLDER: folder, MORAINE_PORT: String(port) },
     })
   try {
     const { stdout } = await run('demo.ts')
@@ -21,6 +24,7 @@ test('the demo says what it does, shows what its commands print, and can be stop
       expect(stdout).toContain(waits)
     }
     const url = /still running at (\S+)/.exec(stdout)?.[1] ?? ''
+    expect(url).toBe(`http://127.0.0.1:${port}`)
     expect((await fetch(`${url}/ready`)).status).toBe(200)
     // Commands that only read print the same again.
     const log = stdout.match(/^\$ (curl -fsS '[^']*as_at=.*)\n {3}(.*)\n {3}(.*)$/m)
@@ -37,3 +41,12 @@ test('the demo says what it does, shows what its commands print, and can be stop
     await rm(folder, { recursive: true, force: true })
   }
 })
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' ? (address?.port ?? 0) : 0
+}

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { standardMembers } from '../problem.ts'
-import { PROBLEM_MEDIA_TYPE } from '../reply.ts'
+import { LINE_END, PROBLEM_MEDIA_TYPE } from '../reply.ts'
 
 export interface UploadPace {
   /** How often each upload is looked at. */
@@ -56,7 +56,7 @@ function end({ request, response }: Upload, { periodMs, bytesMin }: UploadPace):
     `the body arrives too slowly: less than ${bytesMin} bytes in ${periodMs / 1000} seconds; ` +
     'send it again over a faster connection'
   const problem = standardMembers('upload-too-slow', { detail, instance: String(request.id) })
-  const body = JSON.stringify(problem)
+  const body = JSON.stringify(problem) + LINE_END
   const head = [
     'HTTP/1.1 408 Request Timeout',
     `Content-Type: ${PROBLEM_MEDIA_TYPE}`,

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { PROBLEMS, type ProblemCode } from '../../problem/problems.ts'
 import { standardMembers } from '../problem.ts'
-import { PROBLEM_MEDIA_TYPE } from '../reply.ts'
+import { LINE_END, PROBLEM_MEDIA_TYPE } from '../reply.ts'
 
 /** How long a client may go on sending what nobody reads, so that it can read the problem. */
 const LINGER_MS = 500
@@ -78,7 +78,7 @@ function refusalOf({ code = '', message }: NodeJS.ErrnoException): Refusal {
 
 function problemOf({ code, detail }: Refusal) {
   const instance = randomUUID()
-  const body = stringifyExactJson(standardMembers(code, { detail, instance }))
+  const body = stringifyExactJson(standardMembers(code, { detail, instance })) + LINE_END
   const headers = {
     'Content-Type': PROBLEM_MEDIA_TYPE,
     'Content-Length': String(Buffer.byteLength(body)),

@@ -97,6 +97,9 @@ async function findSnapshot(
   return catalog.snapshots.find(state.definition.tableUuid, snapshotId)
 }
 
+/** As milliseconds it is of 1970 to 1973; as seconds, of up to the year 5138. */
+const LIKELY_SECONDS_MAX = 100_000_000_000
+
 async function getSnapshotAsAt(
   { catalog, ambient }: LookupDependencies,
   state: TableState,
@@ -116,7 +119,8 @@ async function getSnapshotAsAt(
   const detail =
     first === undefined
       ? `${name} has no snapshot yet`
-      : `${name} had no snapshot at ${facts.asAt}; its first is of ${facts.firstSnapshotAt}`
+      : `${name} had no snapshot at ${facts.asAt}; its first is of ${facts.firstSnapshotAt}` +
+        (asAtMs > 0 && asAtMs < LIKELY_SECONDS_MAX ? ' (a number is of milliseconds)' : '')
   throw new CatalogError('as-at-before-first-snapshot', detail, { facts })
 }
 

@@ -121,7 +121,7 @@ export function* readingAsJson(reading: TableReading): Generator<string> {
     yield separator + writer.toJson(file)
     separator = ',\n'
   }
-  yield `]${end}\n`
+  yield `]${end}`
 }
 
 /** What would surprise who reads the table by its times. */

@@ -8,7 +8,10 @@ export const DUMPS_TAG: Tag = {
 }
 
 export const DUMP_DESCRIPTION =
-  'One file with exactly the rows of the snapshot. The first request starts the dump ' +
+  'One file with exactly the rows of the snapshot. Its columns, and their names, are those of ' +
+  'the table now, unless the address names a moment: a dump of `as_at`, of a tag or of a ' +
+  'snapshot id has those of its snapshot, and `schema_id` chooses others. The first request ' +
+  'starts the dump ' +
   'and receives rows as they become ready, without a length; a finished dump has ' +
   '`Content-Length`, `Repr-Digest` and ranges. `Prefer: wait=30` waits for a finished dump; ' +
   '`Prefer: respond-async` returns 202 with the `Location` of its status. `HEAD` starts nothing. ' +
