@@ -13,6 +13,12 @@ export interface ObjectTail {
   readonly modifiedAtMs: number
 }
 
+export interface LinkedObject {
+  readonly location: string
+  /** The object's one name; `undefined` if it leads nowhere. */
+  readonly ownLocation: string | undefined
+}
+
 export interface SweepOptions {
   readonly beforeMs: number
   readonly signal: AbortSignal
@@ -73,6 +79,11 @@ export interface ObjectStore {
   readTail(location: string, bytesMax: number): Promise<ObjectTail>
   find(location: string): Promise<ObjectInfo | undefined>
   /**
+   * One of many locations that leads through a link, or is one, as another object may have; those
+   * of nothing, and of what the store may not read, do not. A store without links has none.
+   */
+  findLinked(locations: readonly string[]): Promise<LinkedObject | undefined>
+  /**
    * Every object below a folder, in no order; symbolic links and half-written files are not
    * objects.
    */
@@ -82,7 +93,10 @@ export interface ObjectStore {
    * renaming copies. Throws `file-not-found` if `from` is missing.
    */
   moveIfAbsent(from: string, to: string): Promise<'moved' | 'already-exists'>
-  /** Deletes an object; no error if there is none. */
+  /**
+   * Deletes an object; no error if there is none. Throws `location-not-allowed` if the location
+   * leads through a link: the object may be another's by its own name.
+   */
   delete(location: string): Promise<void>
   /**
    * Deletes what crashes left half-written below a folder, if nothing was written to it since the

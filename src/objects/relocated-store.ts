@@ -53,6 +53,13 @@ export function relocatedStore(
         const info = await store.find(at(location))
         return info && { ...info, location }
       }),
+    findLinked: (locations) =>
+      named(async () => {
+        const linked = await store.findLinked(locations.map(at))
+        if (linked === undefined) return undefined
+        const { location, ownLocation } = linked
+        return { location: old(location), ownLocation: ownLocation && old(ownLocation) }
+      }),
     async *list(folder) {
       for await (const info of store.list(at(folder))) {
         yield { ...info, location: old(info.location) }

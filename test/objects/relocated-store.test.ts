@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLocalStore } from '../../src/objects/local/local-store.ts'
@@ -40,5 +40,18 @@ test('the new name is refused, so that no file has two; others are as they were'
   await expectCode(store.read(`${OLD}er/x`, { bytesMax: 9 }), 'location-not-allowed')
   expect(oldLocation(to, relocations)).toBe(OLD)
   expect(oldLocation(`${to}er/x`, relocations)).toBe(`${to}er/x`)
+  await close()
+})
+
+test('a file that is reached through a link has an old name of its own', async () => {
+  const { store, base, close } = await openMoved()
+  await store.putIfAbsent(`${OLD}/t/a.parquet`, bytesOf('rows'))
+  await symlink(`${base}/new/t`, `${base}/new/linked`)
+  const location = `${OLD}/linked/a.parquet`
+  expect(await store.findLinked([`${OLD}/t/a.parquet`])).toBeUndefined()
+  expect(await store.findLinked([`${OLD}/t/a.parquet`, location])).toEqual({
+    location,
+    ownLocation: `${OLD}/t/a.parquet`,
+  })
   await close()
 })

@@ -6,9 +6,9 @@ const ABSOLUTE = /^(?:\/|[a-z][a-z0-9+.-]*:)/i
 
 /**
  * Refuses files outside the folders that may be read, whose names a manifest of another writer has.
- * Throws `location-not-allowed` or `location-invalid`. Looks at each folder once, and at no file: a
- * link that leads elsewhere is refused when the file is read. A name without a folder leads
- * nowhere, and is as good as that of a missing file.
+ * Throws `location-not-allowed` or `location-invalid`. Looks at the name of each folder once, and
+ * at no file: whether one leads through a link, `requireOwnNames` says. A name without a folder
+ * leads nowhere, and is as good as that of a missing file.
  */
 export class AllowedFiles {
   readonly #objects: Pick<ObjectStore, 'requireReadable'>

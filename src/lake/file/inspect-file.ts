@@ -20,10 +20,10 @@ import { requireSupported } from '../../formats/parquet/statistics/supported-fil
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { columnNames } from './column-names.ts'
 import { withoutRequired } from './converted-file.ts'
+import { leadsThroughLink } from './own-names.ts'
 import { columnsOfPath } from './path-columns.ts'
 import { type FooterOfFile, namingFile, readFooterOf } from './read-footer.ts'
 
-const SHOWN_MAX = 200
 const NOTHING_OF_PATH = { constants: NO_CONSTANTS, notes: [] }
 
 /** Who has looked for nulls where there must be none: nobody, or the engine that wrote the file. */
@@ -120,15 +120,8 @@ async function readOwnFooter(objects: ObjectStore, location: string): Promise<Fo
   return file
 }
 
-/** A file that two tables know by two names would be deleted with one of them. */
 function requireOwnName(location: string, own: string): void {
-  if (locationKey(location) === locationKey(own)) return
-  throw new CatalogError(
-    'location-not-allowed',
-    `Location not allowed: ${location.slice(0, SHOWN_MAX)} leads through a link: ` +
-      `give the file's own name, ${own.slice(0, SHOWN_MAX)}`,
-    { facts: { location: location.slice(0, SHOWN_MAX), ownLocation: own.slice(0, SHOWN_MAX) } },
-  )
+  if (locationKey(location) !== locationKey(own)) throw leadsThroughLink(location, own)
 }
 
 /** Failures name the file. */

@@ -14,6 +14,7 @@ import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import { statisticsPaths } from '../../lake/deletion/named-files.ts'
 import { pastDeletions } from '../../lake/deletion/past-deletions.ts'
+import { requireOwnNames } from '../../lake/file/own-names.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { findAmongAll } from '../../lake/publish/table-history.ts'
 import { makeTableFolders, requireFreeLocation } from '../../lake/table/table-location.ts'
@@ -228,6 +229,7 @@ async function tableCommit(
   const { definition } = change.state
   const { added, again } = await pathsOfNewSnapshots(deps, { base, change })
   const addedPaths = [...added, ...newStatisticsPaths(base.definition, definition)]
+  await requireOwnNames(deps.objects, addedPaths)
   if (definition.location !== base.definition.location) {
     await requireFreeLocation(deps, definition, addedPaths)
     await makeTableFolders(deps, definition)

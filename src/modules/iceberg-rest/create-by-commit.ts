@@ -5,6 +5,7 @@ import type { AnswerKeeper } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { statisticsPaths } from '../../lake/deletion/named-files.ts'
+import { requireOwnNames } from '../../lake/file/own-names.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { defaultLocation, requireEmptyLocation } from '../../lake/table/table-location.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
@@ -36,6 +37,7 @@ export async function createByCommit(
   const base = { ...state, currentSnapshot: undefined }
   const paths = await pathsOfNewSnapshots(deps, { base, change: { state, newSnapshots } })
   const addedPaths = [...paths.added, ...paths.again, ...statisticsPaths(state.definition)]
+  await requireOwnNames(deps.objects, addedPaths)
   await requireEmptyLocation(deps, state.definition, addedPaths)
   const table = { state, snapshots: newSnapshots, snapshotLog: newLogEntries, addedPaths }
   try {

@@ -9,6 +9,7 @@ import type { TableDefinition, TableMetadata } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { METADATA_TEXT_BYTES_MAX } from '../../formats/metadata/metadata-file.ts'
 import { statisticsPaths } from '../../lake/deletion/named-files.ts'
+import { requireOwnNames } from '../../lake/file/own-names.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { versionInName } from '../../lake/table/metadata-file-name.ts'
 import { requireFreeLocation } from '../../lake/table/table-location.ts'
@@ -79,14 +80,16 @@ export async function importTable(
     metadataLocation,
     publishedVersion: version,
   }
+  const addedPaths = [
+    ...(await pathsOfImported(deps, state, metadata.snapshots)),
+    ...statisticsPaths(definition),
+  ]
+  await requireOwnNames(deps.objects, [metadataLocation, ...addedPaths])
   return {
     state,
     snapshots: metadata.snapshots,
     snapshotLog: knownLog(metadata.snapshotLog, byId),
-    addedPaths: [
-      ...(await pathsOfImported(deps, state, metadata.snapshots)),
-      ...statisticsPaths(definition),
-    ],
+    addedPaths,
     earlierPublications: earlier.map(({ timestampMs, metadataFile }, i) => ({
       version: version - earlier.length + i,
       metadataLocation: metadataFile,

@@ -82,6 +82,19 @@ export function forbiddenLocation(location: string, access: FileAccess): Catalog
   })
 }
 
+export function linkedLocation(location: string): CatalogError {
+  return new CatalogError(
+    'location-not-allowed',
+    `${quoted(location)} leads through a link, so that it may be another's file: ` +
+      'it is not deleted.',
+    { facts: { location: quoted(location) } },
+  )
+}
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof CatalogError && error.code === 'file-not-found'
+}
+
 export function tooLarge(location: string, bytesMax: number): CatalogError {
   return new CatalogError(
     'body-too-large',

@@ -25,6 +25,11 @@ export class OpenFolder {
     this.#base = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : realPath
   }
 
+  /** That of the folder when it was opened; `''` for the root folder. */
+  get realPath(): string {
+    return this.#realPath === '/' ? '' : this.#realPath
+  }
+
   at(name: string): string {
     return `${this.#base}/${name}`
   }

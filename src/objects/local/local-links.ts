@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { link, lstat, open, unlink } from 'node:fs/promises'
+import { type FileHandle, link, lstat, open, unlink } from 'node:fs/promises'
 import { errorCodeOf } from './local-error.ts'
 import type { OpenFolder } from './local-folders.ts'
 
@@ -39,4 +39,10 @@ export async function syncFile(path: string): Promise<void> {
   } finally {
     await handle.close()
   }
+}
+
+/** Removes what was half-written. */
+export async function discard(handle: FileHandle | undefined, temporary: string): Promise<void> {
+  await handle?.close().catch(() => undefined)
+  await unlink(temporary).catch(() => undefined)
 }

@@ -1,18 +1,28 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, lstat, mkdir, open, stat, unlink } from 'node:fs/promises'
-import { CatalogError } from '../../core/errors.ts'
 import type {
   FolderSweepOptions,
+  LinkedObject,
   ObjectInfo,
   ObjectStore,
   ObjectTail,
   SweepOptions,
 } from '../object-store.ts'
-import { fresh, readAt, readInto, requireCounts, writeFully } from './local-bytes.ts'
+import {
+  fresh,
+  keepingErrors,
+  readAt,
+  readInto,
+  requireCounts,
+  SourceError,
+  writeFully,
+} from './local-bytes.ts'
 import {
   errorCodeOf,
   invalidLocation,
   isMissing,
+  isNotFound,
+  linkedLocation,
   missingFile,
   notAFile,
   tooLarge,
@@ -20,10 +30,11 @@ import {
 } from './local-error.ts'
 import { readLocalFile } from './local-file.ts'
 import { LocalFolders, type OpenFolder } from './local-folders.ts'
-import { linkIfAbsent, moveFile, syncFile } from './local-links.ts'
+import { discard, linkIfAbsent, moveFile, syncFile } from './local-links.ts'
 import { listFiles } from './local-list.ts'
 import { folderOf, nameOf, pathOfFile, pathOfFolder, temporaryName } from './local-location.ts'
 import { CREATE_FLAGS } from './local-open-flags.ts'
+import { findLinkedFile } from './local-own-names.ts'
 import { LocalRoots } from './local-roots.ts'
 import { sweepEmptyFolders, sweepTemporaryFiles } from './local-sweep.ts'
 import type { LocalThreads } from './local-threads.ts'
@@ -241,6 +252,10 @@ class LocalStore implements ObjectStore {
     }
   }
 
+  findLinked(locations: readonly string[]): Promise<LinkedObject | undefined> {
+    return findLinkedFile(this.#readable, this.#threads, locations)
+  }
+
   async *list(folder: string): AsyncIterable<ObjectInfo> {
     const path = pathOfFolder(folder)
     let real: string
@@ -277,6 +292,10 @@ class LocalStore implements ObjectStore {
     const path = pathOfFile(location)
     const place = { path: folderOf(path), location, create: false }
     await this.#folders.use(place, async (folder) => {
+      // By another name, it may be a file of others.
+      if (this.#readable.ownPath(folder.realPath) !== place.path) {
+        throw linkedLocation(location)
+      }
       try {
         const stats = await lstat(folder.at(nameOf(path)))
         if (!stats.isFile() && !stats.isSymbolicLink()) return
@@ -377,24 +396,4 @@ class LocalStore implements ObjectStore {
       throw invalidLocation(location, 'something other than a file has this name')
     }
   }
-}
-
-/** Marks errors thrown by the caller's chunks, so that they are not mistaken for disk failures. */
-class SourceError extends Error {}
-
-async function* keepingErrors(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  try {
-    yield* chunks
-  } catch (cause) {
-    throw new SourceError('read the chunks to write', { cause })
-  }
-}
-
-async function discard(handle: FileHandle | undefined, temporary: string): Promise<void> {
-  await handle?.close().catch(() => undefined)
-  await unlink(temporary).catch(() => undefined)
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof CatalogError && error.code === 'file-not-found'
 }

@@ -15,7 +15,22 @@ export interface TailTask {
   readonly bytesMax: number
 }
 
-export type ThreadTask = PutTask | TailTask
+export interface NamesTask {
+  readonly kind: 'names'
+  readonly folder: string
+  /** Those of files in the folder. */
+  readonly names: readonly string[]
+}
+
+export interface FoundNames {
+  readonly outcome: 'looked'
+  /** `undefined` if nothing can be reached there. */
+  readonly realFolder: string | undefined
+  /** Those that are links themselves. */
+  readonly links: readonly string[]
+}
+
+export type ThreadTask = PutTask | TailTask | NamesTask
 
 /**
  * With `not-done` nothing was changed, and the caller does it itself, creating folders or reporting
@@ -31,3 +46,4 @@ export type ThreadOutcome =
       readonly sizeBytes: number
       readonly modifiedAtMs: number
     }
+  | FoundNames

@@ -17,6 +17,7 @@ import { answerTasks } from '../../threads/answer-tasks.ts'
 import { errorCodeOf } from './local-error.ts'
 import { isWithin } from './local-location.ts'
 import { CREATE_FLAGS, READ_FLAGS } from './local-open-flags.ts'
+import { lookAtNames } from './local-own-names.ts'
 import type { PutTask, TailTask, ThreadOutcome, ThreadTask } from './local-worker-protocol.ts'
 
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY
@@ -27,9 +28,14 @@ const NOT_DONE: ThreadOutcome = { outcome: 'not-done' }
 const folders = new Map<string, number>()
 
 answerTasks(
-  (task: ThreadTask) => (task.kind === 'put' ? put(task) : readTail(task)),
+  (task: ThreadTask) => work(task),
   (result) => (result.outcome === 'read' ? [result.bytes.buffer as ArrayBuffer] : []),
 )
+
+function work(task: ThreadTask): ThreadOutcome {
+  if (task.kind === 'put') return put(task)
+  return task.kind === 'tail' ? readTail(task) : lookAtNames(task)
+}
 
 /**
  * Writes like the local store itself: a temporary name, fdatasync, the name only if it is free,

@@ -155,6 +155,39 @@ describe.each(WAYS)('the local store and its roots, %s', (_way, threads) => {
     ])
   })
 
+  test('of many locations, one that leads through a link is found, with its own name', async () => {
+    await symlink('../lake/file', `${base}/warehouse/link`)
+    await symlink(`${base}/lake`, `${base}/warehouse/folder`)
+    await symlink('nothing', `${base}/warehouse/dangling`)
+    await symlink(`${base}/private`, `${base}/warehouse/out`)
+    const others = [
+      ...[`${base}/lake/file`, `${base}/warehouse/nothing`, `${base}/warehouse/no/folder/x`],
+      ...[`${base}/private/secret`, 's3://bucket/key', 'x', `file://${base}/warehouse/a/../b`],
+    ]
+    expect(await store.findLinked(others)).toBeUndefined()
+    const ownLocation = `file://${base}/lake/file`
+    for (const [name, own] of [
+      ['link', ownLocation],
+      ['folder/file', ownLocation],
+      ['folder/nothing', undefined],
+      ['dangling', undefined],
+      ['out/secret', undefined],
+    ]) {
+      const location = `file://${base}/warehouse/${name}`
+      const found = await store.findLinked([...others, location])
+      expect(found).toEqual({ location, ownLocation: own })
+    }
+  })
+
+  test('nothing is deleted through a link to a folder: it may be of others', async () => {
+    await store.putIfAbsent(`${base}/warehouse/there/file`, bytesOf('x'))
+    await symlink(`${base}/warehouse/there`, `${base}/warehouse/folder`)
+    await expectCode(store.delete(`${base}/warehouse/folder/file`), 'location-not-allowed')
+    expect(await readFile(`${base}/warehouse/there/file`, 'utf8')).toBe('x')
+    await store.delete(`${base}/warehouse/there/file`)
+    expect(await store.find(`${base}/warehouse/there/file`)).toBeUndefined()
+  })
+
   test('a link from the warehouse to a root for reading is not written through', async () => {
     await symlink(`${base}/lake`, `${base}/warehouse/folder`)
     const location = `${base}/warehouse/folder/file`

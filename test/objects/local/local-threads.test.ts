@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, realpath, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
@@ -49,6 +49,26 @@ describe('threads of the local store', () => {
     for (const location of locations) expect(await readFile(location, 'utf8')).toBe(location)
     const open = await readdir('/proc/self/fd')
     expect(open.length).toBeLessThan(400)
+  })
+
+  test('the names of 40,000 files are looked at without holding the event loop', async () => {
+    await store.putIfAbsent(`${base}/folder/file`, bytesOf('x'))
+    const names = Array.from({ length: 40_000 }, (_, i) => `${base}/folder/${i}`)
+    let turns = 0
+    let next: NodeJS.Immediate
+    const watch = () => {
+      turns += 1
+      next = setImmediate(watch)
+    }
+    next = setImmediate(watch)
+    expect(await store.findLinked(names)).toBeUndefined()
+    expect(turns).toBeGreaterThan(20)
+    await symlink(`${base}/folder/file`, `${base}/folder/39999`)
+    expect(await store.findLinked(names)).toMatchObject({
+      location: `file://${base}/folder/39999`,
+      ownLocation: `file://${base}/folder/file`,
+    })
+    clearImmediate(next)
   })
 
   test('what is under way when they are closed is refused, and they start again', async () => {

@@ -1,0 +1,28 @@
+import { CatalogError } from '../../core/errors.ts'
+import { locationKey } from '../../core/file/location-key.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
+
+const SHOWN_MAX = 200
+
+/**
+ * Throws `location-not-allowed` if one of these files has another name of its own. A file that two
+ * tables know by two names would be deleted with one of them.
+ */
+export async function requireOwnNames(
+  objects: Pick<ObjectStore, 'findLinked'>,
+  paths: readonly string[],
+): Promise<void> {
+  const linked = await objects.findLinked(paths.map(locationKey))
+  if (linked !== undefined) throw leadsThroughLink(linked.location, linked.ownLocation)
+}
+
+export function leadsThroughLink(location: string, own: string | undefined): CatalogError {
+  const shown = location.slice(0, SHOWN_MAX)
+  const ownLocation = own?.slice(0, SHOWN_MAX)
+  const wanted = ownLocation === undefined ? '' : `, ${ownLocation}`
+  return new CatalogError(
+    'location-not-allowed',
+    `Location not allowed: ${shown} leads through a link: give the file's own name${wanted}`,
+    { facts: { location: shown, ...(ownLocation !== undefined && { ownLocation }) } },
+  )
+}
