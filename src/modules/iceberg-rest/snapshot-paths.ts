@@ -6,12 +6,15 @@ import type { TableChange } from '../../core/metadata/table-update.ts'
 import { invalidUpdate } from '../../core/metadata/update-problem.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
+import { Turns } from '../../core/turns.ts'
 import type { DecodedManifest } from '../../formats/manifest/manifest-reader.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 
 const LISTS_AT_ONCE = 4
 const MANIFESTS_AT_ONCE = 16
+/** Number of paths that are looked at between two turns of others. */
+const PATHS_AT_ONCE = 512
 /** Largest number of paths that one commit adds. */
 const ADDED_PATHS_MAX = 1_000_000
 
@@ -63,9 +66,22 @@ export async function pathsOfNewSnapshots(
   const ofSnapshots = await mapBounded(snapshots, LISTS_AT_ONCE, (s) =>
     pathsOfSnapshot(deps, s, known),
   )
-  const added = [...new Set(ofSnapshots.flatMap((paths) => paths.added))]
+  const added = await distinct(ofSnapshots.map((paths) => paths.added))
   if (added.length > ADDED_PATHS_MAX) throw tooManyPaths()
   return { added, again: ofSnapshots.flatMap((paths) => paths.again) }
+}
+
+/** All paths of the lists, each once. */
+async function distinct(lists: readonly (readonly string[])[]): Promise<readonly string[]> {
+  const turns = new Turns()
+  const paths = new Set<string>()
+  for (const list of lists) {
+    for (const [i, path] of list.entries()) {
+      if (i % PATHS_AT_ONCE === 0) await turns.take()
+      paths.add(path)
+    }
+  }
+  return [...paths]
 }
 
 /**
@@ -134,20 +150,22 @@ async function newFiles(
   { tableUuid, allowed }: Known,
 ): Promise<NewPaths> {
   const manifest = await readable(`manifest ${file.path}`, () => deps.manifests.getManifest(file))
-  const { added, existing } = await readable(`manifest ${file.path}`, async () =>
+  const { added, existing } = await readable(`manifest ${file.path}`, () =>
     filesIn(manifest, allowed),
   )
   const found = await deps.catalog.paths.findKnown(tableUuid, existing)
   return { added: [...added, ...existing.filter((path) => !found.has(path))], again: [...found] }
 }
 
-function filesIn(
+async function filesIn(
   manifest: DecodedManifest,
   allowed: AllowedFiles,
-): Readonly<Record<'added' | 'existing', readonly string[]>> {
+): Promise<Readonly<Record<'added' | 'existing', readonly string[]>>> {
+  const turns = new Turns()
   const added: string[] = []
   const existing: string[] = []
   for (let i = 0; i < manifest.entryCount; i++) {
+    if (i % PATHS_AT_ONCE === 0) await turns.take()
     if (!manifest.isLive(i)) continue
     const path = manifest.path(i)
     allowed.require(path)
