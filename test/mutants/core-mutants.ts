@@ -91,6 +91,8 @@ export const CORE: readonly MutantGroup[] = [
   {
     file: 'src/core/value/single-value.ts',
     tests: SINGLE_VALUE,
+    // Without what is tried on hundreds of values.
+    named: '^(?!.*survives its)',
     edits: [
       ['export const LONG_MAX = 2n ** 63n - 1n', 'export const LONG_MAX = 2n ** 63n'],
       ['export const LONG_MIN = -(2n ** 63n)', 'export const LONG_MIN = -(2n ** 63n) + 1n'],
@@ -127,6 +129,7 @@ export const CORE: readonly MutantGroup[] = [
   {
     file: 'src/core/schema/schema-change.ts',
     tests: ['test/core/schema/schema-evolution.test.ts'],
+    named: '^(?!.*more columns than)',
     edits: [
       [
         'if (field.required && field.initialDefault',
@@ -193,8 +196,6 @@ export const CORE: readonly MutantGroup[] = [
     edits: [
       ['>>> 0 > greatest', '> greatest'],
       ['>>> 0 < least', '< least'],
-      ['const greatest = isInclusive ? low : low - 1', 'const greatest = low'],
-      ['const least = isInclusive ? low : low + 1', 'const least = low'],
       ['if (h > high ||', 'if (h >= high ||'],
       ['if (h < high ||', 'if (h <= high ||'],
     ],

@@ -90,6 +90,7 @@ export const LAKE: readonly MutantGroup[] = [
   {
     file: 'src/lake/snapshot/plan-merges.ts',
     tests: ['test/lake/snapshot/plan-merges.test.ts'],
+    named: '^(?!whatever the sizes)',
     edits: [
       ['tier.length >= MANIFEST_MERGE_FANOUT', 'tier.length > MANIFEST_MERGE_FANOUT'],
       ['`${manifest.content}/${manifest.specId}/${tier}`', '`${manifest.specId}/${tier}`'],

@@ -317,7 +317,10 @@ describe('the ends of what is allowed', () => {
     expect(longer.state.refs['audit']?.maxRefAgeMs).toBe(9)
   })
 
-  test('a table whose current snapshot is removed has none', () => {
-    expect(grown().apply([remove(2n)]).state.currentSnapshot).toBeUndefined()
+  test('a table whose current snapshot is removed has none, nor how long main keeps others', () => {
+    const kept = grown().apply([refOf('main', { snapshotId: 2n, minSnapshotsToKeep: 3 })])
+    const { state } = kept.apply([remove(2n)])
+    expect(state.currentSnapshot).toBeUndefined()
+    expect(state.definition).not.toHaveProperty('mainRetention')
   })
 })

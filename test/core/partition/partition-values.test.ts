@@ -101,6 +101,9 @@ test.each([
   ],
   ['id', { id: { nulls: 0, lower: 7, upper: 7 } }, single(7n)],
   ['id', { id: { nulls: 0, lower: 7, upper: 8 } }, spans('id', 'more-than-one-value')],
+  ['id', { id: { nulls: 1, lower: 7, upper: 7 } }, spans('id', 'nulls-and-values')],
+  ['id', { id: { nulls: 4, lower: 7, upper: 7 } }, spans('id', 'nulls-and-values')],
+  ['id', { id: { nulls: 5 } }, single(null)],
   ['id:truncate[10]', { id: { nulls: 0, lower: -9, upper: -1 } }, single(-10n)],
   [
     'id:truncate[10]',

@@ -1,6 +1,7 @@
 import {
   type ColumnDefinition,
   describeColumns,
+  parseColumns,
 } from '../../../src/core/schema/column-definition.ts'
 import {
   evolveSchema,
@@ -89,6 +90,32 @@ describe('reconcileSchema', () => {
     expect(() => evolve(reconcile(columns))).toThrow(
       refusedColumn('address.street', 'needs a default'),
     )
+  })
+
+  test('an element may become nullable, and may not cease to be', () => {
+    const list = (required: boolean) => {
+      return { type: 'list', 'element-id': 3, element: 'int', 'element-required': required }
+    }
+    const of = (required: boolean) => parseColumns([{ name: 'l', type: list(required) }])
+    const changes = (from: boolean, to: boolean) =>
+      reconcileSchema({
+        schema: { ...SCHEMA, fields: of(from).fields },
+        aliasesById: new Map(),
+        columns: [{ name: 'l', type: list(to) }],
+      })
+    expect(changes(true, true)).toEqual([])
+    expect(changes(true, false)).toEqual([{ op: 'nullable', id: 2, nullable: true }])
+    expect(changes(false, true)).toEqual([{ op: 'nullable', id: 2, nullable: false }])
+  })
+
+  test('one column that comes first is one move, and a new one between two no other', () => {
+    const [id, day, price, address, scores] = COLUMNS
+    const order = (...columns: (ColumnDefinition | undefined)[]) =>
+      reconcile(columns as ColumnDefinition[])
+    expect(order(scores, id, day, price, address)).toEqual([{ op: 'move', id: 5, first: true }])
+    expect(order(id, price, day, address, scores)).toEqual([{ op: 'move', id: 3, after: 'id' }])
+    const added = order(id, { name: 'n', type: 'int' }, day, price, address, scores)
+    expect(added.map(({ op }) => op)).toEqual(['add'])
   })
 
   test('an id that is unknown or given twice is refused', () => {

@@ -111,6 +111,12 @@ test('a value written before its column was widened is widened', () => {
   expect(decodeSingleValue({ kind: 'timestamp_ns' }, int)).toBe(-7n * 86_400_000_000_000n)
 })
 
+test('the least and the greatest long are longs', () => {
+  for (const value of [-(2n ** 63n), 2n ** 63n - 1n]) {
+    expect(findValueFromJson({ kind: 'long' }, value)).toBe(value)
+  }
+})
+
 test('a byte order mark at the start of a string is kept', () => {
   const bytes = encodeSingleValue({ kind: 'string' }, '\ufeffa')
   expect(decodeSingleValue({ kind: 'string' }, bytes)).toBe('\ufeffa')
@@ -144,6 +150,7 @@ test.each([
   [{ kind: 'long' }, 2 ** 63],
   [{ kind: 'long' }, 2n ** 63n],
   [{ kind: 'long' }, '9223372036854775808'],
+  [{ kind: 'long' }, -(2n ** 63n) - 1n],
   [{ kind: 'double' }, 'x'],
   [{ kind: 'decimal', precision: 3, scale: 2 }, '12.345'],
   [{ kind: 'decimal', precision: 3, scale: 2 }, '123.00'],

@@ -101,6 +101,8 @@ describe('metrics drop a file, or keep it', () => {
     ['id >= 20', 'id', BETWEEN_10_AND_20, 'keep'],
     ['id in (1, 5, 9, 21, 30)', 'id', BETWEEN_10_AND_20, 'drop'],
     ['id in (1, 5, 15, 30)', 'id', BETWEEN_10_AND_20, 'keep'],
+    ['id in (1, 20, 30)', 'id', BETWEEN_10_AND_20, 'keep'],
+    ['id in (1, 10, 30)', 'id', BETWEEN_10_AND_20, 'keep'],
     ['id between 21 and 30', 'id', BETWEEN_10_AND_20, 'drop'],
     ['id not between 5 and 25', 'id', BETWEEN_10_AND_20, 'drop'],
     ['id not between 11 and 25', 'id', BETWEEN_10_AND_20, 'keep'],
