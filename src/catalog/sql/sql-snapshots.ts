@@ -264,7 +264,9 @@ export function* historyInserts(
   )
   const paths = tables.map((table) => ({
     tableUuid: tableUuidOf(table),
-    paths: table.addedPaths,
+    // At least one: who makes a path known is waited for before files are marked (`holdPaths`).
+    paths:
+      table.addedPaths.length > 0 ? table.addedPaths : (table.pathsNamedAgain ?? []).slice(0, 1),
   }))
   for (const rows of chunks(snapshots)) yield snapshotInsert(transaction, rows)
   for (const rows of chunks(log)) yield transaction.insertInto('snapshot_log').values(rows)

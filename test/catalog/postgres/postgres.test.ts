@@ -113,6 +113,45 @@ function describePostgres(): void {
     await catalog.close()
   })
 
+  test('a file that a commit under way names again cannot be marked as being deleted', async () => {
+    const url = await newDatabase()
+    const catalog = await openPostgresCatalog({ url })
+    await catalog.migrate()
+    const state = await create(catalog, 'planets')
+    const { tableUuid } = state.definition
+    const blocker = await connectTo(url)
+    // The commit has done everything, and waits at its very end.
+    await blocker.query(`
+      select pg_advisory_lock(42);
+      create function wait() returns trigger language plpgsql as
+        $$ begin perform pg_advisory_xact_lock(42); return null; end $$;
+      create constraint trigger waits after update on tables deferrable initially deferred
+        for each row execute function wait()`)
+    const path = 'file:///lake/again.parquet'
+    const committing = catalog.tables.commit({
+      transactions: [],
+      tables: [
+        {
+          expectedVersion: state.version,
+          state: { ...state, version: state.version + 1 },
+          ...{ newSnapshots: [], newLogEntries: [], addedPaths: [], pathsNamedAgain: [path] },
+        },
+      ],
+    })
+    await untilWaiting(blocker, 1)
+    await catalog.deletions.add([{ path, tableUuid, mark: 'm', reason: 'purge', dueAtMs: 0 }])
+    const deletions = await catalog.deletions.listDue({ nowMs: 1, limit: 1 })
+    const examinedTableUuids = new Set([tableUuid])
+    const marking = catalog.deletions.beginUnlinking({
+      ...{ deletions, examinedTableUuids, nowMs: 1, dueAtMs: 2 },
+    })
+    await expect(marking).rejects.toMatchObject({ code: 'overloaded' })
+    await blocker.query('select pg_advisory_unlock(42)')
+    expect((await committing).outcome).toBe('committed')
+    await blocker.end()
+    await catalog.close()
+  })
+
   test('an event that is committed late comes late, and hides no other', async () => {
     const url = await newDatabase()
     const catalog = await openPostgresCatalog({ url })
