@@ -1,5 +1,6 @@
 import { type Compilable, sql } from 'kysely'
 import { CatalogError } from '../../core/errors.ts'
+import { foldersOf } from '../../core/table/metadata-folder.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Transaction } from '../../core/table/transaction.ts'
 import type { CatalogCommit, CatalogCommitOutcome, TableCommit } from '../table-store.ts'
@@ -186,8 +187,11 @@ async function claimNewLocation(
   { engine, definitions }: CommitContext,
 ): Promise<void> {
   if (definitions.isWritten(definition, expectedVersion)) return
-  if (await hasLocation(transaction, definition)) return
-  await claimLocation(transaction, definition, engine)
+  const { tableUuid } = definition
+  for (const location of foldersOf(definition)) {
+    const place = { tableUuid, location }
+    if (!(await hasLocation(transaction, place))) await claimLocation(transaction, place, engine)
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
-import { foldersOfView } from '../../core/metadata/view-metadata.ts'
 import { folderKey, keysAbove, keysBelow } from '../../core/table/folder-key.ts'
 import { locationTaken } from '../../core/table/location-taken.ts'
+import { foldersOf } from '../../core/table/metadata-folder.ts'
 import type { LocationStore, PlaceOfTable, TableLocation } from '../location-store.ts'
 import {
   type Connection,
@@ -164,7 +164,7 @@ async function claimOldFolders(
 function foldersIn(metadata: string): readonly string[] {
   const { location, properties = {} } = JSON.parse(metadata)
   if (typeof location !== 'string') return []
-  const folders = foldersOfView({ location, properties })
+  const folders = foldersOf({ location, properties })
   return folders.filter((folder) => Buffer.byteLength(folderKey(folder)) <= KEY_BYTES_MAX)
 }
 

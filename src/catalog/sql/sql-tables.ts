@@ -1,5 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import { jointOrigin } from '../../core/event-origin.ts'
+import { foldersOf } from '../../core/table/metadata-folder.ts'
 import { nameKey } from '../../core/table/name-key.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { keepsFiles } from '../../core/table-properties.ts'
@@ -165,8 +166,11 @@ async function insertTable(
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('already-exists')
-  if (mayShareLocation) await insertLocation(transaction, state.definition)
-  else await claimLocation(transaction, state.definition, engine)
+  for (const location of foldersOf(state.definition)) {
+    const place = { tableUuid, location }
+    if (mayShareLocation) await insertLocation(transaction, place)
+    else await claimLocation(transaction, place, engine)
+  }
   await markKeepsFiles(transaction, tableUuid, false)
   raised.raise(tableCreated(state, replaces))
   for (const chunk of chunks(snapshots.map((snapshot) => snapshotRow(tableUuid, snapshot)))) {

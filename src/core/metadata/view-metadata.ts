@@ -53,21 +53,3 @@ export interface ViewRequirement {
   readonly type: 'assert-view-uuid'
   readonly uuid: string
 }
-
-/** Property with the folder of metadata files, if not below the location (Iceberg view spec). */
-const METADATA_PATH = 'write.metadata.path'
-
-type PlacedMetadata = Pick<ViewMetadata, 'location' | 'properties'>
-
-/** The location, and the folder of metadata files if it is elsewhere. */
-export function foldersOfView(metadata: PlacedMetadata): readonly string[] {
-  const folder = metadataFolder(metadata)
-  const { location } = metadata
-  return folder.startsWith(`${location}/`) ? [location] : [location, folder]
-}
-
-export function metadataFolder({ location, properties }: PlacedMetadata): string {
-  const given = Object.hasOwn(properties, METADATA_PATH) ? properties[METADATA_PATH] : undefined
-  if (given === undefined) return `${location}/metadata`
-  return given.replace(/\/+$/, '')
-}

@@ -4,6 +4,7 @@ import type { Ambient } from '../../core/ambient.ts'
 import { isBelow, locationKey } from '../../core/file/location-key.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
+import { isMetadataName } from '../table/metadata-file-name.ts'
 import type { FileNamers } from './file-namer.ts'
 import { findNamed, type NamedFilesDependencies } from './named-files.ts'
 
@@ -183,5 +184,8 @@ async function findHolder(
 }
 
 function isOwn(location: TableLocation['location'], path: string): boolean {
-  return isBelow(`${location}/metadata`, path) || isBelow(`${location}/data/incoming`, path)
+  if (isBelow(`${location}/metadata`, path) || isBelow(`${location}/data/incoming`, path))
+    return true
+  // Its metadata may be in a folder that a client chose.
+  return isBelow(location, path) && isMetadataName(path)
 }

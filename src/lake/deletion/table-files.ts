@@ -3,12 +3,14 @@ import { CatalogError } from '../../core/errors.ts'
 import { liveFilesCount, type ManifestFile } from '../../core/file/data-file.ts'
 import { locationKey } from '../../core/file/location-key.ts'
 import type { Log } from '../../core/log.ts'
+import { metadataFolder } from '../../core/table/metadata-folder.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { Turns } from '../../core/turns.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { forEachLiveEntry } from '../scan/live-entries.ts'
 import type { ManifestCache } from '../scan/manifest-cache.ts'
+import { isMetadataName } from '../table/metadata-file-name.ts'
 import { statisticsPaths } from './named-files.ts'
 
 export interface TableFilesDependencies extends Stores<'snapshots'> {
@@ -63,6 +65,12 @@ export class TableFiles {
   async #addMetadata({ definition }: TableState): Promise<void> {
     const folder = `${definition.location}/metadata`
     for await (const { location } of this.#deps.objects.list(folder)) this.#add(location)
+    const chosen = metadataFolder(definition)
+    if (chosen === folder) return
+    // A client chose it: others may have files of their own there.
+    for await (const { location } of this.#deps.objects.list(chosen)) {
+      if (isMetadataName(location)) this.#add(location)
+    }
   }
 
   async #addSnapshot({ manifestList }: Snapshot): Promise<void> {

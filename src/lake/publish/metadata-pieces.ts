@@ -1,4 +1,5 @@
 import type { Catalog } from '../../catalog/catalog.ts'
+import { metadataFolder } from '../../core/table/metadata-folder.ts'
 import { MAIN_BRANCH, type SnapshotRef } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { metadataLogMax } from '../../core/table-properties.ts'
@@ -8,13 +9,13 @@ import {
   tableMetadataFrame,
 } from '../../formats/metadata/table-metadata-json.ts'
 
-/** A name that no file has: below the table's own location, as Iceberg's writers call theirs. */
+/** A name that no file has: in the table's own folder, as Iceberg's writers call theirs. */
 export function newMetadataLocation(
   { definition, version }: Pick<TableState, 'definition' | 'version'>,
   uuid: string,
 ): string {
   const number = String(version).padStart(5, '0')
-  return `${definition.location}/metadata/${number}-${uuid}.metadata.json`
+  return `${metadataFolder(definition)}/${number}-${uuid}.metadata.json`
 }
 
 /** Main included. */

@@ -12,7 +12,7 @@ import { everyTable } from '../table/every-table.ts'
 
 const FILES_AT_ONCE = 500
 const DELETES_AT_ONCE = 8
-const METADATA_NAME = /\/metadata\/[^/]+\.metadata\.json(?:\.gz)?$/
+const METADATA_NAME = /\/[^/]+\.metadata\.json(?:\.gz)?$/
 
 export type OldMetadataDependencies = Stores<'publications' | 'locations' | 'paths' | 'leases'> & {
   readonly objects: Pick<ObjectStore, 'delete'>

@@ -1,4 +1,5 @@
 import type { ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
+import { metadataFolder } from '../../core/table/metadata-folder.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import { getSpec, schemaOfSpec, type TableState } from '../../core/table/table.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
@@ -40,7 +41,7 @@ export async function createManifest(
   const { definition } = state
   const common = { ...manifestForm(state, like), entries, copied }
   const bytes = await encodeManifestInTurns(common)
-  const path = `${definition.location}/metadata/manifests/manifest-${deps.ambient.newUuid()}.avro`
+  const path = `${metadataFolder(definition)}/manifests/manifest-${deps.ambient.newUuid()}.avro`
   const numbers = { snapshotId: snapshot.snapshotId, sequenceNumber: snapshot.sequenceNumber }
   return {
     file: describeManifest({ ...common, ...numbers, path, lengthBytes: bytes.length }),
@@ -116,7 +117,7 @@ async function writeListAndSnapshot(
     listBytes,
   }: { readonly snapshot: Omit<Snapshot, 'manifestList'>; readonly listBytes: Uint8Array },
 ): Promise<{ readonly snapshot: Snapshot; readonly locations: readonly string[] }> {
-  const folder = `${definition.location}/metadata`
+  const folder = metadataFolder(definition)
   for (let attempt = 0; ; attempt++) {
     const manifestList = `${folder}/manifest_lists/man_list-${snapshot.snapshotId}-${attempt}.avro`
     const suffix = attempt === 0 ? '' : `-${attempt}`

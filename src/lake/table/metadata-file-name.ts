@@ -1,5 +1,8 @@
-/** `<version>-<uuid>.metadata.json` in the `metadata/` of a table: its folder, and the version. */
-export const METADATA_FILE = /^(.+)\/metadata\/(\d{5,15})-[^/]+\.metadata\.json$/
+/** `<version>-<uuid>.metadata.json` in the metadata folder of a table, and the version. */
+export const METADATA_FILE = /^(.+)\/(\d{5,15})-[^/]+\.metadata\.json$/
+/** `<snapshot id>-<attempt>` in the folder of snapshots: the metadata folder, and the attempt. */
+export const SNAPSHOT_FILE = /^(.+)\/snapshots\/snapshot-\d+(?:-(\d+))?\.json$/
+const METADATA_JSON = /\.metadata\.json(?:\.gz)?$/
 /** Higher ones are no numbers of versions: the next would be too long for a name. */
 const VERSION_MAX = 10 ** 12
 
@@ -7,4 +10,9 @@ const VERSION_MAX = 10 ** 12
 export function versionInName(location: string): number | undefined {
   const version = Number(METADATA_FILE.exec(location)?.[2] ?? Number.NaN)
   return version < VERSION_MAX ? version : undefined
+}
+
+/** Whether it is called like a metadata file, or like one of a snapshot that the service wrote. */
+export function isMetadataName(location: string): boolean {
+  return METADATA_JSON.test(location) || SNAPSHOT_FILE.test(location)
 }

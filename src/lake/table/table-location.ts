@@ -2,6 +2,12 @@ import type { PlaceOfTable } from '../../catalog/location-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { locationKey } from '../../core/file/location-key.ts'
 import { locationTaken } from '../../core/table/location-taken.ts'
+import {
+  foldersOf,
+  METADATA_PATH_PROPERTY,
+  metadataFolder,
+} from '../../core/table/metadata-folder.ts'
+import type { TableDefinition } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { dataFileLocation } from '../file/data-file-location.ts'
@@ -139,14 +145,37 @@ export async function requireEmptyLocation(
 }
 
 /**
+ * As `requireFreeLocation`, for the folder that a property gives for the table's metadata, unless
+ * it is below the location.
+ */
+export async function requireFreeMetadataFolder(
+  deps: NewPlaceDependencies,
+  definition: TableDefinition,
+  written: readonly string[] = [],
+): Promise<void> {
+  const { tableUuid } = definition
+  const [, location] = foldersOf(definition)
+  try {
+    const inside = metadataFolder(definition)
+    if (location === undefined) deps.objects.requireReadable(`${inside}/${LONGEST_NAME_BELOW}`)
+    else await requireFreeLocation(deps, { tableUuid, location }, written)
+  } catch (error) {
+    if (!(error instanceof CatalogError)) throw error
+    const { code, message, facts, cause } = error
+    throw new CatalogError(code, `${METADATA_PATH_PROPERTY}: ${message}`, { facts, cause })
+  }
+}
+
+/**
  * Makes the folders that engines write to: DuckDB makes only the last one of a path. Those of a
  * staged table that never came are swept.
  */
 export async function makeTableFolders(
   { objects }: { readonly objects: Pick<ObjectStore, 'makeFolder'> },
-  { location }: Pick<PlaceOfTable, 'location'>,
+  definition: Pick<TableDefinition, 'location' | 'properties'>,
 ): Promise<void> {
-  const folders = [`${location}/data`, `${location}/metadata`]
+  const { location } = definition
+  const folders = [`${location}/data`, `${location}/metadata`, metadataFolder(definition)]
   await Promise.all(folders.map((folder) => objects.makeFolder(folder)))
 }
 

@@ -6,6 +6,7 @@ import { applyTableUpdates } from '../../core/metadata/apply-table-updates.ts'
 import { checkRequirements } from '../../core/metadata/table-requirement.ts'
 import { snapshotIdsMentioned, type TableChange } from '../../core/metadata/table-update.ts'
 import type { AnswerKeeper, KeptAnswer } from '../../core/replay.ts'
+import { metadataFolder } from '../../core/table/metadata-folder.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
@@ -17,7 +18,11 @@ import { pastDeletions } from '../../lake/deletion/past-deletions.ts'
 import { requireOwnNames } from '../../lake/file/own-names.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { findAmongAll } from '../../lake/publish/table-history.ts'
-import { makeTableFolders, requireFreeLocation } from '../../lake/table/table-location.ts'
+import {
+  makeTableFolders,
+  requireFreeLocation,
+  requireFreeMetadataFolder,
+} from '../../lake/table/table-location.ts'
 import { createByCommit } from './create-by-commit.ts'
 import { NO_CONTENT, tableAnswer } from './kept-answer.ts'
 import { getRestTable } from './load-table.ts'
@@ -232,6 +237,10 @@ async function tableCommit(
   await requireOwnNames(deps.objects, addedPaths)
   if (definition.location !== base.definition.location) {
     await requireFreeLocation(deps, definition, addedPaths)
+    await makeTableFolders(deps, definition)
+  }
+  if (metadataFolder(definition) !== metadataFolder(base.definition)) {
+    await requireFreeMetadataFolder(deps, definition, addedPaths)
     await makeTableFolders(deps, definition)
   }
   return {

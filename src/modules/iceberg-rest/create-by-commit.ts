@@ -7,7 +7,11 @@ import type { NamespacedName } from '../../core/table/table-name.ts'
 import { statisticsPaths } from '../../lake/deletion/named-files.ts'
 import { requireOwnNames } from '../../lake/file/own-names.ts'
 import type { LakeServices } from '../../lake/lake.ts'
-import { defaultLocation, requireEmptyLocation } from '../../lake/table/table-location.ts'
+import {
+  defaultLocation,
+  requireEmptyLocation,
+  requireFreeMetadataFolder,
+} from '../../lake/table/table-location.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
 import { addTable, nameTaken } from './create-table.ts'
 import type { CommitTableRequest } from './requests/table-request-json.ts'
@@ -39,6 +43,7 @@ export async function createByCommit(
   const addedPaths = [...paths.added, ...paths.again, ...statisticsPaths(state.definition)]
   await requireOwnNames(deps.objects, addedPaths)
   await requireEmptyLocation(deps, state.definition, addedPaths)
+  await requireFreeMetadataFolder(deps, state.definition, addedPaths)
   const table = { state, snapshots: newSnapshots, snapshotLog: newLogEntries, addedPaths }
   try {
     return (await addTable(deps, table, keeper)).state

@@ -15,6 +15,7 @@ import {
   defaultLocation,
   makeTableFolders,
   requireEmptyLocation,
+  requireFreeMetadataFolder,
 } from '../../lake/table/table-location.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
 import { newState } from '../tables/tables.ts'
@@ -53,6 +54,7 @@ export async function createTable(
     ...(sortOrder === undefined ? {} : { sortOrder }),
   })
   if (request.location !== undefined) await requireEmptyLocation(deps, definition)
+  await requireFreeMetadataFolder(deps, definition)
   const state = newState(deps, { namespace: levels, name: request.name, definition })
   if (request.stageCreate) {
     await makeTableFolders(deps, definition)

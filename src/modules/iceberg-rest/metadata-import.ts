@@ -12,7 +12,7 @@ import { statisticsPaths } from '../../lake/deletion/named-files.ts'
 import { requireOwnNames } from '../../lake/file/own-names.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { versionInName } from '../../lake/table/metadata-file-name.ts'
-import { requireFreeLocation } from '../../lake/table/table-location.ts'
+import { requireFreeLocation, requireFreeMetadataFolder } from '../../lake/table/table-location.ts'
 import { pathsOfImported } from './imported-paths.ts'
 import { metadataFileMissing } from './load-table.ts'
 
@@ -64,6 +64,7 @@ export async function importTable(
   const tableUuid = metadata.definition.tableUuid.toLowerCase()
   const definition = { ...withIdsTaken(metadata.definition), tableUuid }
   await requireFreeLocation(deps, definition)
+  await requireFreeMetadataFolder(deps, definition)
   const earlier = metadata.metadataLog.slice(-PUBLICATIONS_MAX)
   // Above the file's own number, too: the highest is the newest for a rebuild.
   const version = Math.max(versionMin, earlier.length, versionInName(metadataLocation) ?? 0)

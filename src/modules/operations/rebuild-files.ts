@@ -1,12 +1,13 @@
 import type { LakeServices } from '../../lake/lake.ts'
 import { droppedBy, isDropMark } from '../../lake/table/drop-mark.ts'
-import { METADATA_FILE } from '../../lake/table/metadata-file-name.ts'
+import { METADATA_FILE, SNAPSHOT_FILE } from '../../lake/table/metadata-file-name.ts'
 import { uuidIn } from '../../lake/table/metadata-uuid.ts'
 import { isNameMark, type NameMark, readNameMark } from '../../lake/table/name-mark.ts'
 import { foldersOfTables } from '../../lake/table/table-location.ts'
 
-const SNAPSHOT_FILE = /^(.+)\/metadata\/snapshots\/snapshot-\d+(?:-(\d+))?\.json$/
-const MARKED_FOLDER = /^(.+)\/metadata\/[^/]+$/
+/** Below it is the metadata of a table that does not say otherwise. */
+const USUAL_FOLDER = /\/metadata$/
+const MARKED_FOLDER = /^(.+)\/[^/]+$/
 
 /** What the warehouse has of one table, or view. */
 export interface TableFiles {
@@ -47,7 +48,8 @@ export async function findTables(
 ): Promise<readonly TableFiles[]> {
   const tables: TableFiles[] = []
   const byUuid = new Map<string, TableFiles[]>()
-  for (const [location, folder] of await findFolders(deps)) {
+  for (const [path, folder] of await findFolders(deps)) {
+    const location = path.replace(USUAL_FOLDER, '')
     for (const table of await tablesIn(deps, location, folder)) {
       const { tableUuid } = table
       if (tableUuid === undefined) tables.push(table)
@@ -169,5 +171,13 @@ function newestOf(found: readonly TableFiles[]): TableFiles {
   const versionOf = ({ metadata }: TableFiles) => metadata?.version ?? -1
   const [newest, ...earlier] = found.toSorted((a, b) => versionOf(b) - versionOf(a))
   if (newest === undefined) throw new Error('a table without files')
-  return { ...newest, earlierLocations: earlier.map(({ location }) => location) }
+  const named = found.flatMap((each) => each.named ?? [])
+  return {
+    ...newest,
+    ...present(named.toSorted((a, b) => b.version - a.version)[0]),
+    // Marks are at the location, also where a client chose another folder for metadata.
+    isDropped: found.some(({ isDropped }) => isDropped),
+    snapshots: found.flatMap(({ snapshots }) => snapshots),
+    earlierLocations: earlier.map(({ location }) => location),
+  }
 }

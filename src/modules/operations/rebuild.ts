@@ -2,7 +2,7 @@ import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
 import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
-import { foldersOfView } from '../../core/metadata/view-metadata.ts'
+import { foldersOf } from '../../core/table/metadata-folder.ts'
 import { MAIN_BRANCH, type Snapshot } from '../../core/table/snapshot.ts'
 import type { TableMetadata, TableState } from '../../core/table/table.ts'
 import { formatTableName, type NamespacedName } from '../../core/table/table-name.ts'
@@ -152,7 +152,7 @@ async function rebuildView(
         metadataLocation: file.location,
         createdAtMs: Math.min(...timesMs),
         lastUpdatedMs: Math.max(...timesMs),
-        folders: foldersOfView(metadata),
+        folders: foldersOf(metadata),
         mayShareFolders: true,
       })
       return outcome === 'created'

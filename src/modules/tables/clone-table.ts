@@ -1,9 +1,11 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { Keep } from '../../core/replay.ts'
+import { METADATA_PATH_PROPERTY } from '../../core/table/metadata-folder.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { parseNewTableName } from '../../core/table/table-name.ts'
+import type { TableProperties } from '../../core/table-properties.ts'
 import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { alreadyExists, type NewTableDependencies, newState, publishedLocation } from './tables.ts'
@@ -31,6 +33,8 @@ export async function cloneTable(
     ...source.definition,
     tableUuid,
     location,
+    // A folder has the metadata of one table.
+    properties: withoutMetadataPath(source.definition.properties),
     currentSchemaId:
       isPast && found !== undefined ? found.schemaId : source.definition.currentSchemaId,
   }
@@ -61,4 +65,9 @@ export async function cloneTable(
   if (outcome !== 'created') throw alreadyExists(state, outcome)
   const metadataLocation = await publishedLocation(deps, state)
   return { ...state, metadataLocation }
+}
+
+function withoutMetadataPath(properties: TableProperties): TableProperties {
+  const { [METADATA_PATH_PROPERTY]: _path, ...others } = properties
+  return others
 }

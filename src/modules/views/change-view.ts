@@ -1,12 +1,9 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { ViewKey, ViewState } from '../../catalog/view-store.ts'
-import {
-  foldersOfView,
-  metadataFolder,
-  type ViewMetadata,
-} from '../../core/metadata/view-metadata.ts'
+import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
 import { requireBoundedView } from '../../core/table/definition-size.ts'
+import { foldersOf, metadataFolder } from '../../core/table/metadata-folder.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { withMembers } from '../../formats/json/json-text.ts'
@@ -88,7 +85,7 @@ export async function addView(
     return withMetadataFile(deps, { metadata, state }, add)
   }
   const added = await add(view.metadataLocation)
-  for (const location of foldersOfView(metadata)) {
+  for (const location of foldersOf(metadata)) {
     await forgetDrop(deps, { tableUuid: added.viewUuid, location })
   }
   return added
@@ -220,8 +217,8 @@ async function newFolders(
   base?: ViewMetadata,
 ): Promise<readonly string[]> {
   const tableUuid = metadata.viewUuid.toLowerCase()
-  const known = base === undefined ? [] : foldersOfView(base)
-  const folders = foldersOfView(metadata).filter((folder) => !known.includes(folder))
+  const known = base === undefined ? [] : foldersOf(base)
+  const folders = foldersOf(metadata).filter((folder) => !known.includes(folder))
   for (const location of folders) await requireFreeLocation(deps, { location, tableUuid })
   return folders
 }
