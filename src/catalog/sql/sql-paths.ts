@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { PathStore, StagedPath } from '../path-store.ts'
 import { chunks, read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
 import { pathHash, pathKey } from './rows/sql-keys.ts'
@@ -161,6 +162,19 @@ export function* pathInserts(transaction: SqlTransaction, tables: readonly Paths
         .onConflict((conflict) => conflict.doNothing())
     }
   }
+}
+
+/**
+ * Adds nothing, but is waited for as those who add paths are before files are marked as being
+ * deleted (`SqlEngine.holdPaths`): for a commit that names what is known already.
+ */
+export function noPathInsert(transaction: SqlTransaction) {
+  return transaction
+    .insertInto('known_paths')
+    .columns(['table_uuid', 'path_hash'])
+    .expression((from) =>
+      from.selectFrom('known_paths').select(['table_uuid', 'path_hash']).where(sql<boolean>`1 = 0`),
+    )
 }
 
 export async function addPaths(

@@ -13,7 +13,7 @@ import {
 import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
 import type { SnapshotRow } from './engine/sql-schema.ts'
 import { logRows, SNAPSHOT_COLUMNS, snapshotOf, snapshotRow } from './rows/sql-rows.ts'
-import { pathInserts } from './sql-paths.ts'
+import { noPathInsert, pathInserts } from './sql-paths.ts'
 
 export class SqlSnapshots implements SnapshotStore {
   readonly #engine: SqlEngine
@@ -264,13 +264,15 @@ export function* historyInserts(
   )
   const paths = tables.map((table) => ({
     tableUuid: tableUuidOf(table),
-    // At least one: who makes a path known is waited for before files are marked (`holdPaths`).
-    paths:
-      table.addedPaths.length > 0 ? table.addedPaths : (table.pathsNamedAgain ?? []).slice(0, 1),
+    paths: table.addedPaths,
   }))
   for (const rows of chunks(snapshots)) yield snapshotInsert(transaction, rows)
   for (const rows of chunks(log)) yield transaction.insertInto('snapshot_log').values(rows)
   yield* pathInserts(transaction, paths)
+  const isOnlyAgain = paths.every((table) => table.paths.length === 0)
+  if (isOnlyAgain && tables.some(({ pathsNamedAgain = [] }) => pathsNamedAgain.length > 0)) {
+    yield noPathInsert(transaction)
+  }
 }
 
 /** Most commits bring one snapshot. */
