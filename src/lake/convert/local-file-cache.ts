@@ -17,8 +17,17 @@ export interface LocalFileCacheOptions {
 
 /** Local paths of objects, good as long as the work lasts that they were asked for. */
 export interface LocalPaths {
-  pathOf(location: string): Promise<string>
+  pathOf(location: string, end?: NewEnd): Promise<string>
 }
+
+/** Another footer of a Parquet file, for a copy that is read by it. */
+export interface NewEnd {
+  /** Where the footer begins. */
+  readonly offset: number
+  readonly footer: Uint8Array
+}
+
+const MAGIC = Buffer.from('PAR1')
 
 interface Copy {
   readonly path: string
@@ -44,39 +53,46 @@ export class LocalFileCache {
   async use<T>(work: (paths: LocalPaths) => Promise<T>): Promise<T> {
     const held: Copy[] = []
     try {
-      return await work({ pathOf: (location) => this.#pathOf(location, held) })
+      return await work({ pathOf: (location, end) => this.#pathOf(location, { held, end }) })
     } finally {
       for (const copy of held) copy.users -= 1
       await this.#evict()
     }
   }
 
-  async #pathOf(location: string, held: Copy[]): Promise<string> {
-    const path = await this.#options.objects.findLocalPath(location)
+  async #pathOf(
+    location: string,
+    { held, end }: { readonly held: Copy[]; readonly end: NewEnd | undefined },
+  ): Promise<string> {
+    const path = end === undefined ? await this.#options.objects.findLocalPath(location) : undefined
     if (path !== undefined) return path
-    const copy = this.#copies.get(location) ?? this.#begin(location)
+    // A location has no such character.
+    const key = end === undefined ? location : `${location}\0`
+    const copy = this.#copies.get(key) ?? this.#begin(location, end)
     copy.users += 1
     held.push(copy)
-    this.#copies.delete(location)
-    this.#copies.set(location, copy)
+    this.#copies.delete(key)
+    this.#copies.set(key, copy)
     try {
       copy.sizeBytes = await copy.ready
     } catch (error) {
-      if (this.#copies.get(location) === copy) this.#copies.delete(location)
+      if (this.#copies.get(key) === copy) this.#copies.delete(key)
       throw error
     }
     return copy.path
   }
 
-  #begin(location: string): Copy {
+  #begin(location: string, end: NewEnd | undefined): Copy {
     const path = `${this.#options.folder}/cached-${this.#options.newUuid()}`
-    return { path, ready: this.#fetch(location, path), sizeBytes: 0, users: 0 }
+    return { path, ready: this.#fetch(location, path, end), sizeBytes: 0, users: 0 }
   }
 
-  async #fetch(location: string, path: string): Promise<number> {
+  async #fetch(location: string, path: string, end: NewEnd | undefined): Promise<number> {
     const { objects, writeLocalFile } = this.#options
-    const { sizeBytes } = await objects.readTail(location, 0)
-    const chunks = objects.readStream(location, 0, sizeBytes)
+    const tail = end === undefined ? Buffer.alloc(0) : endBytes(end)
+    const kept = end?.offset ?? (await objects.readTail(location, 0)).sizeBytes
+    const sizeBytes = kept + tail.length
+    const chunks = followedBy(objects.readStream(location, 0, kept), tail)
     await writeLocalFile(path, chunks, { bytesMax: sizeBytes })
     return sizeBytes
   }
@@ -91,4 +107,18 @@ export class LocalFileCache {
       await this.#options.removeLocalFile(copy.path)
     }
   }
+}
+
+function endBytes({ footer }: NewEnd): Buffer {
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(footer.length)
+  return Buffer.concat([footer, length, MAGIC])
+}
+
+async function* followedBy(
+  chunks: AsyncIterable<Uint8Array>,
+  last: Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  yield* chunks
+  if (last.length > 0) yield last
 }

@@ -10,6 +10,7 @@ import { Turns } from '../../core/turns.ts'
 import type { Field, Schema } from '../../core/value/type.ts'
 import type { EqualityDelete, SourceFile } from '../../engine/engine.ts'
 import { readDeletedRows } from '../../formats/deletes/deletion-vector.ts'
+import { withLocalMoments } from '../../formats/parquet/footer/early-moments.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import { namesInFile } from '../../formats/parquet/schema/names-in-file.ts'
 import { requireSupportedPages } from '../../formats/parquet/statistics/supported-file.ts'
@@ -18,7 +19,7 @@ import { columnNames } from '../file/column-names.ts'
 import { type FooterOfFile, readFooterOf } from '../file/read-footer.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import { namingDeleteFile } from './data-file-faults.ts'
-import type { LocalPaths } from './local-file-cache.ts'
+import type { LocalPaths, NewEnd } from './local-file-cache.ts'
 
 /** Size of a deletion vector: a bit for each of a billion rows, and its headers. */
 const VECTOR_BYTES_MAX = 128 * 1024 * 1024
@@ -61,7 +62,7 @@ export async function describeSource(
     ),
   )
   const file = {
-    path: await pathOf(dataFile.path),
+    path: await pathOf(dataFile.path, newEndOf(footer)),
     columns: schema.fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
     ...known,
     ...(vector !== undefined && {
@@ -90,10 +91,16 @@ export async function describeNewFile(
   const names = { mapping, isGuessed: true }
   const namesById = namesInFile(footer, fields, { names, constants: NO_CONSTANTS })
   return {
-    path: await pathOf(location),
+    path: await pathOf(location, newEndOf(footer)),
     columns: fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
     names,
   }
+}
+
+/** For the few files that engines would not read exactly as they are. */
+function newEndOf(footer: ParquetFooter): NewEnd | undefined {
+  const bytes = withLocalMoments(footer)
+  return bytes === undefined ? undefined : { offset: footer.footerOffset, footer: bytes }
 }
 
 /** Footers come from the store; engines read files of the local disk only. */
@@ -157,7 +164,7 @@ async function describeEquality(
   if (lacking !== undefined) {
     throw new CatalogError('file-corrupt', `${path} lacks the column ${lacking.field.name}`)
   }
-  return { path: await pathOf(path), columns, names, constants }
+  return { path: await pathOf(path, newEndOf(deleteFooter)), columns, names, constants }
 }
 
 /**

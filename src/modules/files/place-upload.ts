@@ -97,6 +97,9 @@ async function moveWhole(deps: Placing, place: Place, file: StagedFile): Promise
   return { ...file, dataFile: { ...file.dataFile, path }, isUploaded: true }
 }
 
+/** What the engine cannot write, or not read exactly; as a whole the file could be kept. */
+const UNSPLITTABLE: ReadonlySet<string> = new Set(['file-unsupported', 'not-implemented'])
+
 interface Spanning {
   readonly found: SpanningFile
   readonly place: Place
@@ -128,7 +131,7 @@ async function placeSplit(
       return placed
     })
   } catch (error) {
-    if (!(error instanceof CatalogError) || error.code !== 'not-implemented') throw error
+    if (!(error instanceof CatalogError) || !UNSPLITTABLE.has(error.code)) throw error
     throw spansPartitions(spans, `it cannot be split here (${error.message})`)
   }
 }
