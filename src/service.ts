@@ -317,11 +317,10 @@ export function startService(
     opened.add(platform, (it) => it.close())
     const { metrics } = platform
     // Loaded only to serve: other commands, tests and benches need none of these.
-    const [{ openServer }, { dialectsOf, listModules }, { startBackground }] = await Promise.all([
-      import('./http/serve/server.ts'),
-      import('./modules.ts'),
-      import('./background.ts'),
-    ])
+    // One after the other: Jest cannot link modules that several imports share at once.
+    const { openServer } = await import('./http/serve/server.ts')
+    const { dialectsOf, listModules } = await import('./modules.ts')
+    const { startBackground } = await import('./background.ts')
     const modules = listModules(platform)
     for (const module of modules) await module.prepare?.()
     for (const { meters = [] } of modules) metrics.register(meters)
