@@ -206,6 +206,9 @@ test('deleted rows are bits; positions beyond the rows are ignored', async () =>
   const bits = await readDeletedRows(blob, 65_536, () => undefined)
   expect(bits).toHaveLength(8_192)
   expect([bits[0], bits[1], bits[2], bits.at(-1)]).toEqual([0x81, 0x80, 0, 1])
+  const next = { key: 0, withRuns: false, containers: [{ high: 0, lows: [0, 8, 9] }] }
+  const nine = await readDeletedRows(writeDeletionVector([next]), 9, () => undefined)
+  expect([...nine]).toEqual([0x80, 0x80])
 })
 
 test('more positions than the caller knows of rows are refused', () => {

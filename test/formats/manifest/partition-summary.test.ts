@@ -3,7 +3,10 @@ import { encodeSingleValue } from '../../../src/core/value/single-value.ts'
 import type { PrimitiveType } from '../../../src/core/value/type.ts'
 import { compareValues, type Value } from '../../../src/core/value/value.ts'
 import { describeManifest } from '../../../src/formats/manifest/manifest-writer.ts'
-import { summarizePartitions } from '../../../src/formats/manifest/partition-summary.ts'
+import {
+  joinSummaries,
+  summarizePartitions,
+} from '../../../src/formats/manifest/partition-summary.ts'
 import { addedFile, DAY_SPEC, SCHEMA, WIDE_SPEC, widePartition } from './manifest-samples.ts'
 
 const DOUBLE_SPEC = {
@@ -60,6 +63,31 @@ describe('summarizePartitions', () => {
         upperBound: double(0),
       })
     }
+  })
+})
+
+describe('joinSummaries', () => {
+  test('says of several manifests what their partitions together say', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(widePartition), { minLength: 1 }), (manifests) => {
+        const parts = manifests.map((one) => summarizePartitions(WIDE_SPEC, SCHEMA, one))
+        const whole = summarizePartitions(WIDE_SPEC, SCHEMA, manifests.flat())
+        expect(joinSummaries(WIDE_SPEC, SCHEMA, parts)).toEqual(whole)
+      }),
+    )
+  })
+
+  test('has the nulls and the NaN of any of them', () => {
+    const none = { containsNull: false, containsNan: false }
+    const of = (...given: (typeof none)[]) =>
+      joinSummaries(
+        DOUBLE_SPEC,
+        SCHEMA,
+        given.map((one) => [one]),
+      )
+    expect(of(none, { ...none, containsNull: true })).toEqual([{ ...none, containsNull: true }])
+    expect(of({ ...none, containsNan: true }, none)).toEqual([{ ...none, containsNan: true }])
+    expect(of(none, none)).toEqual([none])
   })
 })
 
