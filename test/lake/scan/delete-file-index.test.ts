@@ -58,3 +58,23 @@ test('equality deletes apply to older files, position deletes from their own age
   for (let n = 0n; n < 200n; n++) foundAt(n + 100n)
   expect(foundAt(5n)).toEqual(['2', '3', '4'])
 })
+
+test('deletes of a partition are for files of that partition and spec only', async () => {
+  const of = (specId: number, ...partition: DataFile['partition']) => ({ specId, partition })
+  const index = await load([
+    deleteOf(1, 9n, of(1, 1)),
+    deleteOf(2, 9n, of(1, '1')),
+    deleteOf(3, 9n, of(2, 1)),
+    deleteOf(4, 9n, of(0)),
+    deleteOf(5, 9n, { ...of(0), content: 'position-deletes' }),
+  ])
+  const found = (specId: number, ...partition: DataFile['partition']) =>
+    index
+      .findFor({ ...dataFileOf('file:///d/data'), ...of(specId, ...partition) }, 1n)
+      .map(({ path }) => path.slice(-1))
+  expect(found(1, 1)).toEqual(['1', '4'])
+  expect(found(1, '1')).toEqual(['2', '4'])
+  expect(found(2, 1)).toEqual(['3', '4'])
+  expect(found(1, 2)).toEqual(['4'])
+  expect(found(0)).toEqual(['5', '4'])
+})
