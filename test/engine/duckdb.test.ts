@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jest } from '@jest/globals'
 import { openDuckDbEngine } from '../../src/engine/duckdb.ts'
+import { describeAnyNames } from './any-names.contract.ts'
 import { describeArrow } from './arrow.contract.ts'
 import { describeDeletes } from './deletes.contract.ts'
 import { describeJobs } from './engine.contract.ts'
@@ -37,6 +38,7 @@ jest.setTimeout(60_000)
 describeJobs('DuckDB', open)
 describeExport('DuckDB', open)
 describeArrow('DuckDB', open)
+describeAnyNames('DuckDB', open)
 describeNanoseconds('DuckDB', open)
 describeDeletes('DuckDB', open)
 describeIngest('DuckDB', open)

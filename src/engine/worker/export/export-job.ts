@@ -81,7 +81,6 @@ function hasDeletes({ source }: ExportRequest): boolean {
 }
 
 function requireConvertible({ schema, target, source }: ExportRequest): void {
-  requireDistinctNames(schema.fields, '')
   const columns = source?.columns ?? schema.fields.map(({ id }) => ({ fieldId: id }))
   const isMatched =
     schema.fields.length > 0 &&
@@ -89,6 +88,7 @@ function requireConvertible({ schema, target, source }: ExportRequest): void {
     schema.fields.every((field, i) => field.id === columns[i]?.fieldId)
   if (!isMatched) throw new Error('an export gives one source column for each field, in order')
   const isText = !['parquet', 'arrow'].includes(target.format)
+  if (!isText) requireDistinctNames(schema.fields, '')
   if (!isText && target.compression !== 'none') {
     throw new Error(`${target.format} compresses internally: request no compression`)
   }

@@ -6,7 +6,14 @@ import type { ExportFormat, SourceFile } from '../../engine.ts'
 import { columnSql, knownBelow } from '../sql/column-sql.ts'
 import { columnNamed, type ParquetFile } from '../sql/parquet-file.ts'
 import { notImplemented, quoteName } from '../sql/sql-text.ts'
-import { csvPrimitive, type Dialect, JSON_VALUES, TYPED } from '../sql/text-dialect.ts'
+import {
+  areNames,
+  csvPrimitive,
+  type Dialect,
+  JSON_VALUES,
+  jsonObject,
+  TYPED,
+} from '../sql/text-dialect.ts'
 import { XML_VALUES, xmlRowSql } from '../sql/xml-dialect.ts'
 
 /** A column of the output, as it is read from the source, if there is one. */
@@ -90,7 +97,24 @@ export function selectedSql(
       return `'    ' || CAST(json_array(${values.join(', ')}) AS VARCHAR) || ','`
     case 'xml':
       return xmlRowSql(fields, values)
+    case 'ndjson':
+    case 'csv':
+    case 'tsv':
+      if (!areNames(fields)) return selectedAnyNames(fields, values, format)
+      break
     default:
-      return fields.map(({ name }, i) => `${values[i]} AS ${quoteName(name)}`).join(', ')
+      break
   }
+  return fields.map(({ name }, i) => `${values[i]} AS ${quoteName(name)}`).join(', ')
+}
+
+/** Columns whose names are none to DuckDB: CSV has them in its header, which is made elsewhere. */
+function selectedAnyNames(
+  fields: readonly Field[],
+  values: readonly string[],
+  format: 'ndjson' | 'csv' | 'tsv',
+): string {
+  if (format !== 'ndjson') return values.map((value, i) => `${value} AS c${i}`).join(', ')
+  const members = fields.map(({ name }, i) => ({ name, value: values[i] ?? 'NULL' }))
+  return `CAST(${jsonObject(members)} AS VARCHAR)`
 }

@@ -80,7 +80,7 @@ class ColumnWriter {
 
   #struct(type: StructType, { file, sql }: Source, place: Place): string {
     requireSameShape(file.type.typeId === DuckDBTypeId.STRUCT, place)
-    requireDistinctNames(type.fields, place.column)
+    if (this.#dialect.isTyped) requireDistinctNames(type.fields, place.column)
     const found = projectColumns(file.children, type.fields, place.known)
     const members = type.fields.map((field) => {
       const index = found.get(field.id) ?? -1

@@ -2,6 +2,7 @@ import type { Schema } from '../../../core/value/type.ts'
 import type { ExportJob } from '../../engine.ts'
 import { ARROW_BATCH_ROWS } from './arrow-file.ts'
 import { quoteConstant } from './sql-text.ts'
+import { areNames } from './text-dialect.ts'
 import { fieldIdSql } from './type-sql.ts'
 
 /** Pages of data files. Row groups are multiples of DuckDB's vectors of 2,048 rows. */
@@ -24,7 +25,8 @@ export function copyOptions({ target, schema }: Pick<ExportJob, 'target' | 'sche
     case 'xml':
       return `${WHOLE_LINES}, ${textOptions(target.compression)}`
     case 'ndjson':
-      return `FORMAT json, ${textOptions(target.compression)}`
+      if (areNames(schema.fields)) return `FORMAT json, ${textOptions(target.compression)}`
+      return `${WHOLE_LINES}, ${textOptions(target.compression)}`
     case 'parquet':
       return parquetOptions(schema)
     case 'arrow':

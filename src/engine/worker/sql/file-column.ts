@@ -65,7 +65,11 @@ export function columnOf(
   if (type.typeId === DuckDBTypeId.STRUCT) {
     const { entryNames, entryTypes } = type
     if (node.children.length !== entryNames.length) return undefined
-    return column(node.children.map((child, i) => memberOf(entryNames[i], entryTypes[i], child)))
+    return column(
+      node.children.map((child, i) => {
+        return memberOf(nameInFile(child, entryNames[i] ?? ''), entryTypes[i], child)
+      }),
+    )
   }
   const [repeated] = node.children
   if (type.typeId === DuckDBTypeId.LIST) return column([elementOf(type.valueType, node)])
@@ -74,6 +78,14 @@ export function columnOf(
     return column([memberOf('key', type.keyType, key), memberOf('value', type.valueType, value)])
   }
   return node.children.length === 0 ? column([]) : undefined
+}
+
+/**
+ * DuckDB calls members by other names where they differ in case only, or have U+0000; a byte order
+ * mark is in its names alone.
+ */
+function nameInFile({ name }: ParquetNode, duckDbName: string): string {
+  return duckDbName === `\ufeff${name}` ? duckDbName : name
 }
 
 function memberOf(
