@@ -7,6 +7,7 @@ export const SERVICE: readonly MutantGroup[] = [
   {
     file: 'src/modules/iceberg-rest/page.ts',
     tests: ['test/modules/iceberg-rest/pages.test.ts'],
+    named: '^(?!over HTTP)',
     edits: [
       ['    if (found.length < PAGE_SIZE_MAX) return items\n', '    return items\n'],
       ['if (found.length < PAGE_SIZE_MAX)', 'if (found.length <= PAGE_SIZE_MAX)'],
