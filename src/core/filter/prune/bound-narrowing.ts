@@ -4,7 +4,14 @@ import type { PrimitiveType } from '../../value/type.ts'
 import type { Value } from '../../value/value.ts'
 import type { ComparingPredicate, Endpoint } from '../bind/bound-filter.ts'
 import { type Comparator, comparatorWith } from './comparator.ts'
-import { comparePrefix, encodePrefix, isExactBound, setTest } from './extent-test.ts'
+import {
+  boundsCount,
+  comparePrefix,
+  type Endpoints,
+  encodePrefix,
+  isExactBound,
+  setTest,
+} from './extent-test.ts'
 import { clearRow, forEachValue, type RowSelection } from './row-selection.ts'
 
 /** The lower and upper bounds of one column. */
@@ -32,10 +39,8 @@ export function boundNarrowing(predicate: ComparingPredicate): NarrowBounds {
   }
 }
 
-function rangeNarrowing(
-  type: PrimitiveType,
-  { low, high }: { readonly low?: Endpoint; readonly high?: Endpoint },
-): NarrowBounds {
+function rangeNarrowing(type: PrimitiveType, { low, high }: Endpoints): NarrowBounds {
+  if (!boundsCount(type, { low, high })) return () => undefined
   const clearOver = high && clearerBeyond(type, high, 1)
   const clearUnder = low && clearerBeyond(type, low, -1)
   return ({ lower, upper }, rows) => {

@@ -1,6 +1,6 @@
 import { encodeSingleValue } from '../../value/single-value.ts'
 import type { PrimitiveType } from '../../value/type.ts'
-import { compareSlice, type Value } from '../../value/value.ts'
+import { compareSlice, compareValues, type Value } from '../../value/value.ts'
 import type { Endpoint } from '../bind/bound-filter.ts'
 import { type Comparator, comparatorWith } from './comparator.ts'
 
@@ -14,18 +14,33 @@ export interface ExtentTest {
   value(value: Value): boolean
 }
 
-export function rangeTest(
-  type: PrimitiveType,
-  { low, high }: { readonly low?: Endpoint | undefined; readonly high?: Endpoint | undefined },
-): ExtentTest {
+export function rangeTest(type: PrimitiveType, { low, high }: Endpoints): ExtentTest {
   const isOver = high === undefined ? undefined : excluder(type, high, 1)
   const isUnder = low === undefined ? undefined : excluder(type, low, -1)
+  const countsBounds = boundsCount(type, { low, high })
   return {
     extent: (lower, upper) =>
-      !(lower !== undefined && isOver?.bytes(lower)) &&
-      !(upper !== undefined && isUnder?.bytes(upper)),
+      !countsBounds ||
+      (!(lower !== undefined && isOver?.bytes(lower)) &&
+        !(upper !== undefined && isUnder?.bytes(upper))),
     value: (value) => !isOver?.value(value) && !isUnder?.value(value),
   }
+}
+
+export interface Endpoints {
+  readonly low?: Endpoint | undefined
+  readonly high?: Endpoint | undefined
+}
+
+/**
+ * Whether bounds say anything about a range. Those of UUIDs may be in either of two orders: the
+ * least of both 1 and 2^127 is 2^127 in the order of signed longs, which says nothing about values
+ * below 2^127. Only a single value lies outside in both orders.
+ */
+export function boundsCount(type: PrimitiveType, { low, high }: Endpoints): boolean {
+  if (type.kind !== 'uuid') return true
+  if (low === undefined || high === undefined) return false
+  return compareValues(type, low.value, high.value) === 0
 }
 
 interface Excluder {

@@ -219,6 +219,11 @@ describe('metrics drop a file, or keep it', () => {
     expect(
       pruner(`key in ('${uuid('1')}', '${uuid('3')}')`).fileMayMatch(file('key', signed)),
     ).toBe(true)
+    // Of 1 and 8 the least as signed longs is 8, though 1 is below it as an unsigned number.
+    const crossing = file('key', { lower: uuid('8'), upper: uuid('1') })
+    for (const text of [`key < '${uuid('8')}'`, `key > '${uuid('1')}'`]) {
+      expect(pruner(text).fileMayMatch(crossing)).toBe(true)
+    }
   })
 })
 
