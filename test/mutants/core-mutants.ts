@@ -115,7 +115,7 @@ export const CORE: readonly MutantGroup[] = [
     file: 'src/core/partition/partition-values.ts',
     tests: PARTITION_VALUES,
     edits: [
-      ['|| statistics.recordCount === 0', ''],
+      ['(statistics.recordCount === 0 && constant === undefined)', 'false'],
       ['return nulls >= total', 'return nulls > total'],
       ['if (nulls > 0)', 'if (nulls > 1)'],
       ['?? (isRequired ? 0 : undefined)', '?? 0'],

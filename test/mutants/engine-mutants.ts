@@ -122,7 +122,6 @@ export const ENGINE: readonly MutantGroup[] = [
       ['IS NOT DISTINCT FROM', '='],
       [`conditions.join(' AND ')`, `conditions.join(' OR ')`],
       ['if (source.deletedRows !== undefined) deleted.addBits(source.deletedRows)\n', ''],
-      ['file.constants ?? NO_CONSTANTS)', 'constants)'],
     ],
   },
 ]
