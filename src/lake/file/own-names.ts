@@ -1,8 +1,11 @@
 import { CatalogError } from '../../core/errors.ts'
 import { locationKey } from '../../core/file/location-key.ts'
+import { Turns } from '../../core/turns.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 
 const SHOWN_MAX = 200
+/** Number of paths that are looked at between two turns of others. */
+const PATHS_AT_ONCE = 512
 
 /**
  * Throws `location-not-allowed` if one of these files has another name of its own. A file that two
@@ -12,7 +15,13 @@ export async function requireOwnNames(
   objects: Pick<ObjectStore, 'findLinked'>,
   paths: readonly string[],
 ): Promise<void> {
-  const linked = await objects.findLinked(paths.map(locationKey))
+  const turns = new Turns()
+  const keys: string[] = []
+  for (const path of paths) {
+    if (keys.length % PATHS_AT_ONCE === PATHS_AT_ONCE - 1) await turns.take()
+    keys.push(locationKey(path))
+  }
+  const linked = await objects.findLinked(keys)
   if (linked !== undefined) throw leadsThroughLink(linked.location, linked.ownLocation)
 }
 

@@ -1,6 +1,7 @@
 import { lstatSync, realpathSync } from 'node:fs'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { Turns } from '../../core/turns.ts'
 import type { LinkedObject } from '../object-store.ts'
 import { folderOf, nameOf, pathOfFile } from './local-location.ts'
 import type { LocalRoots } from './local-roots.ts'
@@ -9,6 +10,8 @@ import type { FoundNames, NamesTask } from './local-worker-protocol.ts'
 
 /** Some milliseconds of one thread. */
 const NAMES_AT_ONCE = 1_000
+/** Number of locations that are sorted by folder between two turns of others. */
+const LOCATIONS_AT_ONCE = 512
 /** Others wait for the same threads. */
 const TASKS_AT_ONCE = 2
 
@@ -33,7 +36,8 @@ export async function findLinkedFile(
   threads: LocalThreads | undefined,
   locations: readonly string[],
 ): Promise<LinkedObject | undefined> {
-  const found = await mapBounded(tasksOf(roots, locations), TASKS_AT_ONCE, async (task) => {
+  const tasks = await tasksOf(roots, locations)
+  const found = await mapBounded(tasks, TASKS_AT_ONCE, async (task) => {
     const { folder, names } = task
     const outcome = (await threads?.run(task)) ?? lookAtNames(task)
     if (outcome.outcome !== 'looked' || outcome.realFolder === undefined) return undefined
@@ -47,9 +51,14 @@ export async function findLinkedFile(
 }
 
 /** By folder. Locations that are not of this store lead nowhere. */
-function tasksOf(roots: LocalRoots, locations: readonly string[]): readonly NamesTask[] {
+async function tasksOf(
+  roots: LocalRoots,
+  locations: readonly string[],
+): Promise<readonly NamesTask[]> {
+  const turns = new Turns()
   const byFolder = new Map<string, string[][]>()
-  for (const location of locations) {
+  for (const [i, location] of locations.entries()) {
+    if (i % LOCATIONS_AT_ONCE === LOCATIONS_AT_ONCE - 1) await turns.take()
     const path = pathInside(roots, location)
     if (path === undefined) continue
     const folder = folderOf(path)

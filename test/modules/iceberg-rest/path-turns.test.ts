@@ -1,5 +1,6 @@
 import { schemaToJson } from '../../../src/formats/metadata/schema-json.ts'
 import { snapshotFromJson } from '../../../src/formats/metadata/snapshot-json.ts'
+import { requireOwnNames } from '../../../src/lake/file/own-names.ts'
 import { pathsOfImported } from '../../../src/modules/iceberg-rest/imported-paths.ts'
 import { pathsOfNewSnapshots } from '../../../src/modules/iceberg-rest/snapshot-paths.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
@@ -56,4 +57,12 @@ test('a commit and a registration of very many files let others have turns', asy
     await imported()
     expect(await turnsWhile(imported)).toBeGreaterThan(1)
   }
+})
+
+test('so does looking for links among them', async () => {
+  // Nothing is looked up for files that are elsewhere: all is work of the loop.
+  const elsewhere = Array.from({ length: FILES }, (_, i) => `file:///elsewhere/${i}.parquet`)
+  const { objects } = shop.deps
+  expect(await turnsWhile(() => objects.findLinked(elsewhere))).toBeGreaterThan(2)
+  expect(await turnsWhile(() => requireOwnNames(objects, elsewhere))).toBeGreaterThan(4)
 })
