@@ -19,6 +19,7 @@ import {
   withDescendants,
 } from '../schema/file-field.ts'
 import { leafTypeOf } from '../schema/leaf-type.ts'
+import { isExactly } from '../schema/readable-as.ts'
 import { isConstantLeaf } from '../statistics/constant-leaf.ts'
 import { THRIFT, type ThriftField, type ThriftStruct } from '../thrift/thrift.ts'
 import { getStructs } from '../thrift/thrift-fields.ts'
@@ -229,8 +230,9 @@ class Projector {
   ): void {
     const { leaf, column, above } = file
     const leafType = leafTypeOf(leaf)
-    const fileType = 'type' in leafType ? typeName(leafType.type) : leafType.unsupported
-    if (isNested(type) || column.shape.kind !== 'leaf' || fileType !== typeName(type)) {
+    const isLeaf = column.shape.kind === 'leaf' && !isNested(type)
+    if (!isLeaf || !('type' in leafType) || !isExactly(leafType, type)) {
+      const fileType = 'type' in leafType ? typeName(leafType.type) : leafType.unsupported
       throw new Difference(column.path, `has type ${fileType}, but ${typeName(type)} in the table`)
     }
     this.#elements.push(this.#relabelled(leaf, label))

@@ -245,6 +245,19 @@ describe('a file has to be rewritten', () => {
   ])('%s', async (_, columns, fields, message) => {
     expect(await differs(columns, fields)).toMatch(message)
   })
+
+  test('for timestamps of another unit; nanoseconds fit both kinds of columns', async () => {
+    for (const kind of ['timestamp', 'timestamptz'] as const) {
+      const inFile = (unit: 'micros' | 'nanos'): SampleNode => ({
+        ...{ name: 'at', physical: 'INT64' },
+        logical: LOGICAL.timestamp(unit, kind === 'timestamptz'),
+      })
+      const fine = [column(1, 'at', { kind: `${kind}_ns` })]
+      expect(await differs([inFile('nanos')], fine)).toBe('fits')
+      expect(await differs([inFile('nanos')], [column(1, 'at', { kind })])).toBe('fits')
+      expect(await differs([inFile('micros')], fine)).toMatch(/has type timestamp/)
+    }
+  })
 })
 
 test('names of the groups inside of lists and maps do not keep files apart', async () => {
