@@ -19,6 +19,7 @@ interface Place {
   /** What pytest is to run; all of the folder when absent. */
   readonly args?: (service: TestedService) => readonly string[]
   readonly environment?: Readonly<Record<string, string>>
+  readonly timeoutMs?: number
   /** Whether tables may be in the folder of the data, too. */
   readonly tablesInData?: boolean
 }
@@ -60,7 +61,7 @@ async function testService(service: TestedService, place: Place): Promise<TestRe
     ],
     cwd: join(INTEROP, place.folder),
     log,
-    timeoutMs: RUN_TIMEOUT_MS,
+    timeoutMs: place.timeoutMs ?? RUN_TIMEOUT_MS,
     environment: {
       ...place.environment,
       MORAINE_URL: service.url,

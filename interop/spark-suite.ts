@@ -10,6 +10,9 @@ const python = new PythonEnvironment({
   requirements: 'spark/requirements.txt',
 })
 
+/** A hundred statements of Spark take a minute where nothing else runs. */
+const TIMEOUT_MS = 60 * 60 * 1000
+
 export const sparkSuite: Suite = {
   name: 'Spark 3.5 with Iceberg 1.11.0',
   findObstacle: () => {
@@ -26,6 +29,7 @@ export const sparkSuite: Suite = {
     runPytest({
       folder: 'spark',
       python: python.python,
+      timeoutMs: TIMEOUT_MS,
       environment: { SPARK_JARS_FOLDER: join(INTEROP, 'spark', 'lib') },
     }),
 }

@@ -79,12 +79,13 @@ def v1():
 
 @pytest.fixture
 def dump(folder):
-    """The rows of a table's Parquet dump, read by an engine of its own, in the order of the first."""
+    """The rows of a table's Parquet dump, read by another engine, in the order of the first."""
 
-    def rows(table: str) -> list[tuple]:
+    def rows(table: str, query: str = "FROM dumped ORDER BY 1") -> list[tuple]:
         path = folder / f"{uuid.uuid4().hex}.parquet"
         path.write_bytes(send(f"/v1/tables/{table}/dump?format=parquet"))
         reader = duckdb.connect()
-        return reader.sql(f"SELECT * FROM '{path}' ORDER BY 1").fetchall()
+        reader.sql(f"CREATE VIEW dumped AS FROM '{path}'")
+        return reader.sql(query).fetchall()
 
     return rows

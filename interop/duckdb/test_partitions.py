@@ -2,6 +2,7 @@
 
 import duckdb
 import pytest
+from written_table import assert_dumped, assert_no_row_is_pruned
 
 pytestmark = pytest.mark.skipif(
     duckdb.__version__.startswith("1.4"), reason="1.4 writes no partitioned tables"
@@ -37,18 +38,34 @@ CASES = [
 ]
 
 
+# Its buckets of UUIDs are not those of the specification, and it fails to filter its own decimals.
+NOT_FILTERED = [("UUID", "bucket(4, v)"), ("DECIMAL(4, 2)", "truncate(3, v)")]
+
+
+def conditions_of(engine, type_: str) -> list[str]:
+    """With the value of a row, in the SQL that both have; of blobs that is `X'...'` in one only."""
+    value = engine.sql(f"SELECT {VALUES[type_]} FROM (SELECT 2 AS i)").fetchone()[0]
+    is_bare = isinstance(value, (bool, int, float)) or type_.startswith("DECIMAL")
+    text = str(value).lower() if is_bare else f"'{value}'"
+    if type_ == "BLOB":
+        text = f"X'{value.hex()}'"
+    compared = [f"v {operator} {text}" for operator in ("=", "<>", "<", ">=")]
+    return [*compared, f"NOT (v < {text})", f"v IN ({text})", "v IS NULL", "v IS NOT NULL"]
+
+
 @pytest.mark.parametrize(("type_", "transform"), CASES)
-def test_rows_of_a_partitioned_table_are_the_same_in_its_dump(
-    engine, namespace, dump, type_, transform
+def test_rows_of_a_partitioned_table_are_dumped_and_never_pruned(
+    engine, namespace, type_, transform
 ):
     table = f"m.{namespace}.t"
     engine.sql(f"CREATE TABLE {table} (id BIGINT, v {type_}) PARTITIONED BY ({transform})")
     rows = f"SELECT i, {VALUES[type_]} FROM range(4) r(i) UNION ALL SELECT 9, NULL"
     engine.sql(f"INSERT INTO {table} {rows}")
     engine.sql(f"DELETE FROM {table} WHERE id = 1")
-    wanted = engine.sql(f"SELECT * FROM {table} ORDER BY id").fetchall()
-    assert [row[0] for row in wanted] == [0, 2, 3, 9]
-    assert dump(f"{namespace}.t") == wanted
+    wanted = assert_dumped(engine, table)
+    assert [row["id"] for row in wanted] == [0, 2, 3, 9]
+    if (type_, transform) not in NOT_FILTERED:
+        assert_no_row_is_pruned(engine, table, conditions_of(engine, type_))
 
 
 def test_deletion_vectors_of_version_3_are_honoured(engine, namespace, dump):
@@ -57,6 +74,16 @@ def test_deletion_vectors_of_version_3_are_honoured(engine, namespace, dump):
     engine.sql(f"INSERT INTO {table} SELECT * FROM range(10)")
     engine.sql(f"DELETE FROM {table} WHERE id % 2 = 0")
     assert dump(f"{namespace}.t") == [(1,), (3,), (5,), (7,), (9,)]
+
+
+def test_nanoseconds_of_version_3_are_dumped(engine, namespace, dump):
+    table = f"m.{namespace}.t"
+    engine.sql(f"CREATE TABLE {table} (id BIGINT, n TIMESTAMP_NS) WITH ('format-version' = '3')")
+    engine.sql(f"INSERT INTO {table} VALUES (1, '1969-12-31 23:59:58.999999999'), (2, NULL)")
+    written = engine.sql(f"SELECT id, epoch_ns(n) FROM {table} ORDER BY id").fetchall()
+    assert written == [(1, -1_000_000_001), (2, None)]
+    query = "SELECT id, epoch_ns(n) FROM dumped ORDER BY id"
+    assert dump(f"{namespace}.t", query) == written
 
 
 def test_the_partitioning_may_change(engine, namespace, dump):

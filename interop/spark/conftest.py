@@ -1,11 +1,17 @@
 import json
 import os
+import time
 import urllib.request
 import uuid
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from written_table import WrittenTable
+
+# Spark hands out moments in the time zone of Python's process.
+os.environ["TZ"] = "UTC"
+time.tzset()
 
 URL = os.environ["MORAINE_URL"]
 ICEBERG_URI = os.environ.get("INTEROP_CATALOG_URI", f"{URL}/iceberg")
@@ -18,6 +24,7 @@ def spark():
         SparkSession.builder.master("local[2]")
         .config("spark.jars", jars)
         .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.sql.shuffle.partitions", "2")
@@ -42,6 +49,24 @@ def namespace(spark) -> str:
     name = f"ns_{uuid.uuid4().hex[:12]}"
     spark.sql(f"CREATE NAMESPACE moraine.{name}")
     return name
+
+
+@pytest.fixture
+def make(spark, namespace):
+    """Creates the table `t`, whose deletes are files of their own."""
+
+    def made(columns: str, clauses: str = "", version: int = 2) -> WrittenTable:
+        table = WrittenTable(spark, namespace, "t")
+        modes = ", ".join(
+            f"'write.{kind}.mode' = 'merge-on-read'" for kind in ("delete", "update", "merge")
+        )
+        table.do(
+            f"CREATE TABLE $t ({columns}) USING iceberg {clauses}"
+            f" TBLPROPERTIES ('format-version' = '{version}', {modes})"
+        )
+        return table
+
+    return made
 
 
 @pytest.fixture
