@@ -3,7 +3,11 @@ import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { ViewKey, ViewState } from '../../catalog/view-store.ts'
 import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
 import { requireBoundedView } from '../../core/table/definition-size.ts'
-import { foldersOf, metadataFolder } from '../../core/table/metadata-folder.ts'
+import {
+  foldersOf,
+  METADATA_PATH_PROPERTY,
+  metadataFolder,
+} from '../../core/table/metadata-folder.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { withMembers } from '../../formats/json/json-text.ts'
@@ -219,6 +223,10 @@ async function newFolders(
   const tableUuid = metadata.viewUuid.toLowerCase()
   const known = base === undefined ? [] : foldersOf(base)
   const folders = foldersOf(metadata).filter((folder) => !known.includes(folder))
+  // Left out of the folders, since it gives none; old views may have it.
+  const path = metadata.properties[METADATA_PATH_PROPERTY]
+  const isOld = path === base?.properties[METADATA_PATH_PROPERTY]
+  if (path === '' && !isOld) deps.objects.requireReadable(path)
   for (const location of folders) await requireFreeLocation(deps, { location, tableUuid })
   return folders
 }

@@ -212,17 +212,17 @@ test('files from before a drop keep the location, and files that others name', a
   await drop('some')
   // The operator keeps the metadata somewhere else: it names the data file.
   await rm(join(folder, 'metadata'), { recursive: true })
-  expect(await taken('next')).toBe(409)
+  expect(await taken('successor')).toBe(409)
   const nowS = Date.now() / 1000 + 1
   await utimes(data, nowS, nowS)
   await create({ name: 'other' })
   await must(ask(service, '/v1/tables/other/files', { json: { files: [{ path: data }] } }))
-  expect(await taken('next')).toBe(409)
+  expect(await taken('successor')).toBe(409)
   await must(ask(service, '/v1/tables/other/files/truncate', { method: 'POST' }))
   // It may be read as of before.
-  expect(await taken('next')).toBe(409)
+  expect(await taken('successor')).toBe(409)
   await drop('other')
-  expect(await taken('next')).toBe(201)
+  expect(await taken('successor')).toBe(201)
   expect(existsSync(data)).toBe(true)
 })
 
