@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readConfig } from '../../src/config.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
 import { openPlatform, type Platform } from '../../src/service.ts'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
 
 const WRITES = new Set(['putIfAbsent', 'delete'])
 
@@ -12,6 +13,50 @@ export interface Replica {
   readonly deps: Platform
   /** Locations of the files that it wrote, metadata of tables left out. */
   readonly writes: string[]
+}
+
+/** Clients of each replica that act together. */
+const CLIENTS = 4
+
+/** Acts of clients that never rest, until so many are acknowledged; counts by replica. */
+export async function actTogether(
+  all: readonly Replica[],
+  total: number,
+  act: (replica: Replica) => Promise<unknown>,
+): Promise<number[]> {
+  const acknowledged = all.map(() => 0)
+  let sum = 0
+  const client = async (replica: Replica, index: number) => {
+    while (sum < total) {
+      await act(replica)
+      acknowledged[index] = (acknowledged[index] ?? 0) + 1
+      sum++
+    }
+  }
+  const clients = Array.from({ length: CLIENTS }, () => all.map(client))
+  await Promise.all(clients.flat())
+  return acknowledged
+}
+
+/** The same tests on both databases, as far as they are here. */
+export function describeOnBoth(
+  sqlite: () => string,
+  describeTests: (newCatalog: () => Promise<string>) => void,
+): void {
+  describe('SQLite', () => describeTests(async () => sqlite()))
+  const reason = whyNoPostgres()
+  if (reason !== undefined) {
+    test.skip(`PostgreSQL: ${reason}`, () => undefined)
+    return
+  }
+  describe('PostgreSQL', () => {
+    let server: PostgresServer
+    beforeAll(async () => {
+      server = await startPostgres()
+    })
+    afterAll(() => server?.stop())
+    describeTests(() => server.newDatabase())
+  })
 }
 
 /** Processes in all but name, on one warehouse: each has its own connections, caches and queue. */

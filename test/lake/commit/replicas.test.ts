@@ -7,9 +7,7 @@ import { createTable, describeTable, readTable } from '../../../src/modules/tabl
 import { startPgBouncer, whyNoPgBouncer } from '../../catalog/pgbouncer.ts'
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
 import { Lake } from '../lake.ts'
-import { type Replica, Replicas } from '../replicas.ts'
-
-const CLIENTS = 4
+import { actTogether, type Replica, Replicas } from '../replicas.ts'
 
 let lake: Lake
 let replicas: Replicas
@@ -37,19 +35,10 @@ async function newFile(): Promise<string> {
 }
 
 /** Appends by clients that never rest, until so many are acknowledged; counts by replica. */
-async function appendTogether(all: readonly Replica[], total: number): Promise<number[]> {
-  const acknowledged = all.map(() => 0)
-  let sum = 0
-  const client = async ({ deps }: Replica, replica: number) => {
-    while (sum < total) {
-      await commitFiles(deps, { table: 't', paths: [await newFile()] })
-      acknowledged[replica] = (acknowledged[replica] ?? 0) + 1
-      sum++
-    }
-  }
-  const clients = Array.from({ length: CLIENTS }, () => all.map(client))
-  await Promise.all(clients.flat())
-  return acknowledged
+function appendTogether(all: readonly Replica[], total: number): Promise<number[]> {
+  return actTogether(all, total, async ({ deps }) =>
+    commitFiles(deps, { table: 't', paths: [await newFile()] }),
+  )
 }
 
 async function filesIn({ deps }: Replica): Promise<number> {

@@ -10,8 +10,7 @@ import { getRestTable, loadTable } from '../../../src/modules/iceberg-rest/load-
 import { registerTable, unregisterTable } from '../../../src/modules/iceberg-rest/register-table.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import type { Platform } from '../../../src/service.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
-import { Replicas } from '../../lake/replicas.ts'
+import { describeOnBoth, Replicas } from '../../lake/replicas.ts'
 import { SCHEMA } from './http/rest-client.ts'
 
 const NAMESPACE = ['sky']
@@ -69,20 +68,7 @@ function before<N extends 'tables', M extends keyof Catalog[N]>(
 }
 const nothing = async () => undefined
 
-describe('SQLite', () => describeRaces(async () => replicas.sqlite))
-
-const reason = whyNoPostgres()
-if (reason !== undefined) test.skip(`PostgreSQL: ${reason}`, () => undefined)
-else {
-  describe('PostgreSQL', () => {
-    let server: PostgresServer
-    beforeAll(async () => {
-      server = await startPostgres()
-    })
-    afterAll(() => server?.stop())
-    describeRaces(() => server.newDatabase())
-  })
-}
+describeOnBoth(() => replicas.sqlite, describeRaces)
 
 function describeRaces(newCatalog: () => Promise<string>): void {
   beforeEach(async () => {
