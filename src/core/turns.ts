@@ -28,8 +28,13 @@ export class Turns {
   }
 }
 
-/** Sorted by itself: about a millisecond's work. */
+/** Small items that are sorted or looked at in a row: about a millisecond's work. */
 const RUN_LENGTH = 512
+
+/** Whether so many of many small items were done in a row that others should have a turn. */
+export function isTurnDue(index: number): boolean {
+  return index % RUN_LENGTH === RUN_LENGTH - 1
+}
 
 /** As `toSorted`, with turns for others in between: what is short is sorted at once. */
 export async function sortInTurns<T>(

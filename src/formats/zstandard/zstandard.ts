@@ -1,3 +1,4 @@
+import { runSteps, runStepsInTurns } from '../../core/steps.ts'
 import { corrupt } from '../corrupt.ts'
 import { BLOCK_BYTES_MAX, BlockInflater, ZstandardOutput } from './zstandard-block.ts'
 
@@ -13,11 +14,7 @@ const COMPRESSED_BLOCK = 2
  * fzstd run for minutes: here the work is bounded by the bytes in and out.
  */
 export function inflateZstandard(bytes: Uint8Array, bytesMax: number): Uint8Array {
-  const steps = inflateSteps(bytes, bytesMax)
-  for (;;) {
-    const { done, value } = steps.next()
-    if (done === true) return value
-  }
+  return runSteps(inflateSteps(bytes, bytesMax))
 }
 
 /** Does the same between other work, which `turn` lets go on after each block of up to 128 KiB. */
@@ -26,13 +23,7 @@ export async function inflateZstandardInTurns(
   bytesMax: number,
   turn: () => Promise<void> | undefined,
 ): Promise<Uint8Array> {
-  const steps = inflateSteps(bytes, bytesMax)
-  for (;;) {
-    const { done, value } = steps.next()
-    if (done === true) return value
-    const others = turn()
-    if (others !== undefined) await others
-  }
+  return runStepsInTurns(inflateSteps(bytes, bytesMax), turn)
 }
 
 function* inflateSteps(bytes: Uint8Array, bytesMax: number): Generator<void, Uint8Array> {

@@ -1,11 +1,9 @@
 import { CatalogError } from '../../core/errors.ts'
 import { locationKey } from '../../core/file/location-key.ts'
-import { Turns } from '../../core/turns.ts'
+import { isTurnDue, Turns } from '../../core/turns.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 
 const SHOWN_MAX = 200
-/** Number of paths that are looked at between two turns of others. */
-const PATHS_AT_ONCE = 512
 
 /**
  * Throws `location-not-allowed` if one of these files has another name of its own. A file that two
@@ -18,7 +16,7 @@ export async function requireOwnNames(
   const turns = new Turns()
   const keys: string[] = []
   for (const path of paths) {
-    if (keys.length % PATHS_AT_ONCE === PATHS_AT_ONCE - 1) await turns.take()
+    if (isTurnDue(keys.length)) await turns.take()
     keys.push(locationKey(path))
   }
   const linked = await objects.findLinked(keys)

@@ -4,6 +4,7 @@ import type { Ambient } from '../../core/ambient.ts'
 import { locationKey } from '../../core/file/location-key.ts'
 import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
 import { isDropMark } from './drop-mark.ts'
+import { METADATA_JSON } from './metadata-file-name.ts'
 import { isNameMark } from './name-mark.ts'
 
 export type GivenUpDependencies = Stores<'events' | 'locations' | 'paths'> & {
@@ -11,7 +12,6 @@ export type GivenUpDependencies = Stores<'events' | 'locations' | 'paths'> & {
   readonly objects: Pick<ObjectStore, 'list'>
 }
 
-const METADATA = /\.metadata\.json(?:\.gz)?$/
 /** What a client writes before it takes a location is no more than that. */
 const STRANGE_FILES_MAX = 1_000
 const EVENTS_AT_ONCE = 1_000
@@ -32,7 +32,7 @@ export async function hasGivenUp(
     const { location } = file
     const isMark = isDropMark(location) || isNameMark(location)
     if (isMark || writtenKeys.has(locationKey(location))) continue
-    if (METADATA.test(location) || strange.length === STRANGE_FILES_MAX) return false
+    if (METADATA_JSON.test(location) || strange.length === STRANGE_FILES_MAX) return false
     strange.push(file)
   }
   if (strange.length > 0 && !(await areNobodys(deps, place, strange))) return false

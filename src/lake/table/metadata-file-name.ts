@@ -2,7 +2,7 @@
 export const METADATA_FILE = /^(.+)\/(\d{5,15})-[^/]+\.metadata\.json$/
 /** `<snapshot id>-<attempt>` in the folder of snapshots: the metadata folder, and the attempt. */
 export const SNAPSHOT_FILE = /^(.+)\/snapshots\/snapshot-\d+(?:-(\d+))?\.json$/
-const METADATA_JSON = /\.metadata\.json(?:\.gz)?$/
+export const METADATA_JSON = /\.metadata\.json(?:\.gz)?$/
 /** Higher ones are no numbers of versions: the next would be too long for a name. */
 const VERSION_MAX = 10 ** 12
 

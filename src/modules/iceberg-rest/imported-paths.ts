@@ -3,7 +3,7 @@ import { CatalogError } from '../../core/errors.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
-import { Turns } from '../../core/turns.ts'
+import { isTurnDue, Turns } from '../../core/turns.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { refsOf } from '../../lake/publish/metadata-pieces.ts'
@@ -11,8 +11,6 @@ import { readable } from './snapshot-paths.ts'
 
 const LISTS_AT_ONCE = 8
 const MANIFESTS_AT_ONCE = 16
-/** Number of paths that are looked at between two turns of others. */
-const PATHS_AT_ONCE = 512
 const PATHS_MAX = 5_000_000
 const SHOWN_LENGTH_MAX = 200
 
@@ -49,7 +47,7 @@ export async function pathsOfImported(
     const turns = new Turns()
     await readable(`manifest ${file.path}`, async () => {
       for (let i = 0; i < (manifest?.entryCount ?? 0); i++) {
-        if (i % PATHS_AT_ONCE === 0) await turns.take()
+        if (isTurnDue(i)) await turns.take()
         const path = manifest?.path(i) ?? ''
         if (manifest?.isLive(i)) requireReachable(allowed, path)
         add(paths, path)

@@ -47,7 +47,7 @@ export async function readMetadataAt(
 export async function importTable(
   deps: Stores<'events' | 'locations' | 'paths'> &
     Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse' | 'writableLocations'>,
-  metadata: TableMetadata,
+  given: TableMetadata,
   {
     name,
     metadataLocation,
@@ -59,10 +59,11 @@ export async function importTable(
   },
 ): Promise<NewTable> {
   const refuse = (problem: string) => invalidFile(metadataLocation, problem)
+  const metadata = { ...given, definition: withIdsTaken(given.definition) }
   const byId = requireConsistent(metadata, refuse)
   const { currentSnapshotId } = metadata
   const tableUuid = metadata.definition.tableUuid.toLowerCase()
-  const definition = { ...withIdsTaken(metadata.definition), tableUuid }
+  const definition = { ...metadata.definition, tableUuid }
   await requireFreeLocation(deps, definition)
   await requireFreeMetadataFolder(deps, definition)
   const earlier = metadata.metadataLog.slice(-PUBLICATIONS_MAX)
@@ -118,9 +119,8 @@ function requireConsistent(
   metadata: TableMetadata,
   refuse: (problem: string) => CatalogError,
 ): ReadonlyMap<bigint, Snapshot> {
-  const { snapshots, refs, lastSequenceNumber } = metadata
-  const definition = withIdsTaken(metadata.definition)
-  const problem = findNumberWithoutRoom({ ...metadata, definition })
+  const { definition, snapshots, refs, lastSequenceNumber } = metadata
+  const problem = findNumberWithoutRoom(metadata)
   if (problem !== undefined) throw refuse(problem)
   const byId = new Map(snapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
   if (byId.size < snapshots.length) throw refuse('two snapshots have the same id')

@@ -6,15 +6,13 @@ import type { TableChange } from '../../core/metadata/table-update.ts'
 import { invalidUpdate } from '../../core/metadata/update-problem.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
-import { Turns } from '../../core/turns.ts'
+import { isTurnDue, Turns } from '../../core/turns.ts'
 import type { DecodedManifest } from '../../formats/manifest/manifest-reader.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 
 const LISTS_AT_ONCE = 4
 const MANIFESTS_AT_ONCE = 16
-/** Number of paths that are looked at between two turns of others. */
-const PATHS_AT_ONCE = 512
 /** Largest number of paths that one commit adds. */
 const ADDED_PATHS_MAX = 1_000_000
 
@@ -77,7 +75,7 @@ async function distinct(lists: readonly (readonly string[])[]): Promise<readonly
   const paths = new Set<string>()
   for (const list of lists) {
     for (const [i, path] of list.entries()) {
-      if (i % PATHS_AT_ONCE === 0) await turns.take()
+      if (isTurnDue(i)) await turns.take()
       paths.add(path)
     }
   }
@@ -165,7 +163,7 @@ async function filesIn(
   const added: string[] = []
   const existing: string[] = []
   for (let i = 0; i < manifest.entryCount; i++) {
-    if (i % PATHS_AT_ONCE === 0) await turns.take()
+    if (isTurnDue(i)) await turns.take()
     if (!manifest.isLive(i)) continue
     const path = manifest.path(i)
     allowed.require(path)

@@ -25,10 +25,7 @@ import { deleteOldViewMetadata } from './old-view-metadata.ts'
 /** Everything that creating and changing a view uses. */
 export type ViewDependencies = NewPlaceDependencies &
   Stores<'views' | 'tables' | 'leases'> &
-  Pick<
-    LakeServices,
-    'commits' | 'objects' | 'ambient' | 'log' | 'meter' | 'warehouse' | 'writableLocations'
-  >
+  Pick<LakeServices, 'commits' | 'ambient' | 'log' | 'meter'>
 
 /** Everything that creating a view uses. */
 export type NewViewDependencies = Omit<ViewDependencies, 'commits' | 'meter'>

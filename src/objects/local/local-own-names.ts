@@ -1,7 +1,7 @@
 import { lstatSync, realpathSync } from 'node:fs'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { Turns } from '../../core/turns.ts'
+import { isTurnDue, Turns } from '../../core/turns.ts'
 import type { LinkedObject } from '../object-store.ts'
 import { folderOf, nameOf, pathOfFile } from './local-location.ts'
 import type { LocalRoots } from './local-roots.ts'
@@ -10,8 +10,6 @@ import type { FoundNames, NamesTask } from './local-worker-protocol.ts'
 
 /** Some milliseconds of one thread. */
 const NAMES_AT_ONCE = 1_000
-/** Number of locations that are sorted by folder between two turns of others. */
-const LOCATIONS_AT_ONCE = 512
 /** Others wait for the same threads. */
 const TASKS_AT_ONCE = 2
 
@@ -58,7 +56,7 @@ async function tasksOf(
   const turns = new Turns()
   const byFolder = new Map<string, string[][]>()
   for (const [i, location] of locations.entries()) {
-    if (i % LOCATIONS_AT_ONCE === LOCATIONS_AT_ONCE - 1) await turns.take()
+    if (isTurnDue(i)) await turns.take()
     const path = pathInside(roots, location)
     if (path === undefined) continue
     const folder = folderOf(path)

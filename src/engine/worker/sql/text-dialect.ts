@@ -133,19 +133,15 @@ function decimalSql(
   return `regexp_replace(${text}, '^(-?)[.]', '\\10.')`
 }
 
+type Literal = (day: string) => string
+
 /** How to write times of a type. */
 interface Calendar {
-  readonly literal: (day: string) => string
+  readonly literal: Literal
   /** The whole text, for years 1 to 9999. */
   readonly text: (sql: string) => string
   /** The whole text for other years, of which DuckDB calls the last ones infinite. */
   readonly outside: (sql: string) => string
-}
-
-interface Moments {
-  readonly literal: (day: string) => string
-  /** The same time as a DuckDB type without time zone. */
-  readonly plain: (sql: string) => string
 }
 
 const MICROS_PER_DAY = 86_400_000_000
@@ -159,47 +155,42 @@ const DATE: Calendar = {
     `CASE WHEN isfinite(${sql}) THEN ${dayText(sql)} ` +
     `WHEN ${sql} > ${EPOCH} THEN '+5881580-07-11' ELSE '-5877641-06-24' END`,
 }
-const TIMESTAMP: Moments = {
-  literal: (day) => `TIMESTAMP '${day} 00:00:00'`,
-  // For a column itself, DuckDB also makes a text of the file's least value, which may have none.
-  plain: (sql) => `make_timestamp(epoch_us(${sql}))`,
-}
-const TIMESTAMPTZ: Moments = {
-  literal: (day) => `TIMESTAMPTZ '${day} 00:00:00+00'`,
-  // By number: casts and formats of the type with time zone call a calendar library for each value.
-  plain: (sql) => `make_timestamp(epoch_us(${sql}))`,
-}
+const TIMESTAMP: Literal = (day) => `TIMESTAMP '${day} 00:00:00'`
+const TIMESTAMPTZ: Literal = (day) => `TIMESTAMPTZ '${day} 00:00:00+00'`
 const JSON_TIMESTAMP = formatted(TIMESTAMP, 'T%H:%M:%S.%f')
 const JSON_TIMESTAMPTZ = formatted(TIMESTAMPTZ, 'T%H:%M:%S.%f+00:00')
 const CSV_TIMESTAMP = cast(TIMESTAMP, '')
 const CSV_TIMESTAMPTZ = cast(TIMESTAMPTZ, '+00:00')
 
-function formatted(moments: Moments, clock: string): Calendar {
-  const { literal, plain } = moments
+function formatted(literal: Literal, clock: string): Calendar {
   return {
     literal,
-    text: (sql) => `strftime(${plain(sql)}, '%Y-%m-%d${clock}')`,
-    outside: (sql) => momentText(sql, moments, (time) => `strftime(${time}, '${clock}')`),
+    text: (sql) => `strftime(${plainSql(sql)}, '%Y-%m-%d${clock}')`,
+    outside: (sql) => momentText(sql, literal, (time) => `strftime(${time}, '${clock}')`),
   }
 }
 
-function cast(moments: Moments, suffix: string): Calendar {
-  const { literal, plain } = moments
+function cast(literal: Literal, suffix: string): Calendar {
   const ending = suffix === '' ? '' : ` || '${suffix}'`
   const clock = (time: string) => `' ' || CAST(CAST(${time} AS TIME) AS VARCHAR)${ending}`
   return {
     literal,
-    text: (sql) => `CAST(${plain(sql)} AS VARCHAR)${ending}`,
-    outside: (sql) => momentText(sql, moments, clock),
+    text: (sql) => `CAST(${plainSql(sql)} AS VARCHAR)${ending}`,
+    outside: (sql) => momentText(sql, literal, clock),
   }
 }
 
+/**
+ * A moment without time zone. By number: casts and formats of the type with time zone call a
+ * calendar library for each value, and of a column without one DuckDB also makes a text of the
+ * file's least value, which may have none.
+ */
+function plainSql(sql: string): string {
+  return `make_timestamp(epoch_us(${sql}))`
+}
+
 /** By number: DuckDB's calendar begins after the first moment of 64 bits. */
-function momentText(
-  sql: string,
-  { literal }: Moments,
-  clockText: (time: string) => string,
-): string {
+function momentText(sql: string, literal: Literal, clockText: (time: string) => string): string {
   const ticks =
     `CASE WHEN isfinite(${sql}) THEN epoch_us(${sql}) ` +
     `WHEN ${sql} > ${literal('1970-01-01')} THEN 9223372036854775807 ELSE -9223372036854775807 END`

@@ -1,4 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { runSteps } from '../../../core/steps.ts'
 import { compareBytes } from '../../../core/value/value.ts'
 import { findField, readThriftStruct, ThriftError, type ThriftStruct } from '../thrift/thrift.ts'
 import {
@@ -42,7 +43,7 @@ interface FooterPlace {
  * `file-not-parquet`.
  */
 export function decodeFooter(bytes: Uint8Array, place: FooterPlace): ParquetFooter {
-  return decoded(() => atOnce(metadataSteps(readThriftStruct(bytes).struct, place)))
+  return decoded(() => runSteps(metadataSteps(readThriftStruct(bytes).struct, place)))
 }
 
 /** As `decodeFooter`, with pauses for others. */
@@ -70,13 +71,6 @@ function decoded<T>(decode: () => T): T {
     throw new CatalogError('file-not-parquet', `the Parquet footer is corrupt: ${cause.message}`, {
       cause,
     })
-  }
-}
-
-function atOnce<T>(steps: Generator<void, T>): T {
-  for (;;) {
-    const { done, value } = steps.next()
-    if (done === true) return value
   }
 }
 

@@ -1,4 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { runStepsInTurns } from '../../../core/steps.ts'
 import { decodeFooter, decodeFooterInSteps } from './footer-decode.ts'
 import type { ParquetFooter } from './footer-model.ts'
 
@@ -49,13 +50,7 @@ export async function parseFooterInTurns(
   turn: () => Promise<void> | undefined,
 ): Promise<ParquetFooter> {
   if (bytes.length <= SHORT_FOOTER_BYTES) return parseFooter(bytes, tail)
-  const steps = decodeFooterInSteps(bytes, placeOf(bytes, tail))
-  for (;;) {
-    const { done, value } = steps.next()
-    if (done === true) return value
-    const others = turn()
-    if (others !== undefined) await others
-  }
+  return runStepsInTurns(decodeFooterInSteps(bytes, placeOf(bytes, tail)), turn)
 }
 
 /** The bytes of the footer, not decoded yet. Throws as `readParquetFooter` does. */
