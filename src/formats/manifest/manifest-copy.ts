@@ -4,6 +4,7 @@ import { AvroCursor } from '../avro/avro-cursor.ts'
 import { isNull, type Read, SkipCompiler } from '../avro/avro-reader.ts'
 import type { AvroType } from '../avro/avro-schema.ts'
 import { type CopiedManifest, entrySchemaText, type ManifestContent } from './manifest-writer.ts'
+import { canJoin } from './partition-summary.ts'
 
 type Form = Pick<ManifestContent, 'schema' | 'spec' | 'version'>
 
@@ -55,7 +56,8 @@ function isWrittenLike(
     codec === 'deflate' &&
     metadata.get('avro.schema') === entrySchemaText(form) &&
     metadata.get('content') === file.content &&
-    count === file.addedFilesCount + file.existingFilesCount
+    count === file.addedFilesCount + file.existingFilesCount &&
+    canJoin(form.spec, form.schema, file.partitions)
   )
 }
 

@@ -130,7 +130,7 @@ export interface ReadList {
 /**
  * Reads a manifest list of any writer and format version. In version 1 the counts may be unknown
  * and are read as 1, because the specification requires readers to assume that they are not zero:
- * with 0, files would be lost.
+ * with 0, files would be lost. Some writers say -1 then.
  */
 export function readManifestList(file: Uint8Array, limits?: AvroLimits): readonly ManifestFile[] {
   const container = openAvroContainer(file, limits)
@@ -211,12 +211,12 @@ function toManifestFile(values: FieldValues): ManifestFile {
     sequenceNumber: (values.get(515) ?? 0n) as bigint,
     minSequenceNumber: (values.get(516) ?? 0n) as bigint,
     addedSnapshotId: required(values, 503) as bigint,
-    addedFilesCount: count(values.get(504) ?? UNKNOWN_COUNT),
-    existingFilesCount: count(values.get(505) ?? UNKNOWN_COUNT),
-    deletedFilesCount: count(values.get(506) ?? UNKNOWN_COUNT),
-    addedRowsCount: count(values.get(512) ?? UNKNOWN_COUNT),
-    existingRowsCount: count(values.get(513) ?? UNKNOWN_COUNT),
-    deletedRowsCount: count(values.get(514) ?? UNKNOWN_COUNT),
+    addedFilesCount: countOrUnknown(values.get(504)),
+    existingFilesCount: countOrUnknown(values.get(505)),
+    deletedFilesCount: countOrUnknown(values.get(506)),
+    addedRowsCount: countOrUnknown(values.get(512)),
+    existingRowsCount: countOrUnknown(values.get(513)),
+    deletedRowsCount: countOrUnknown(values.get(514)),
     ...(partitions !== undefined && { partitions: partitions.map(toSummary) }),
     ...(keyMetadata !== undefined && { keyMetadata }),
     ...(firstRowId !== undefined && { firstRowId }),
@@ -245,6 +245,10 @@ function required(values: FieldValues, id: number): unknown {
   const value = values.get(id)
   if (value === undefined) throw corrupt(`manifest list without field ${id}`)
   return value
+}
+
+function countOrUnknown(value: unknown): number {
+  return value === undefined || (value as number) < 0 ? UNKNOWN_COUNT : (value as number)
 }
 
 function count(value: unknown): number {

@@ -10,7 +10,7 @@ import type {
 } from '../../core/file/data-file.ts'
 import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
 import { toTwosComplement } from '../../core/value/decimal.ts'
-import type { PrimitiveType, Schema } from '../../core/value/type.ts'
+import { type PrimitiveType, type Schema, typeName } from '../../core/value/type.ts'
 import type { Value } from '../../core/value/value.ts'
 import {
   type AvroContainerContent,
@@ -19,6 +19,7 @@ import {
   writeAvroContainer,
   writeAvroContainerInTurns,
 } from '../avro/avro-container.ts'
+import { corrupt } from '../corrupt.ts'
 import { schemaToJson } from '../metadata/schema-json.ts'
 import { partitionFieldsToJson } from '../metadata/spec-json.ts'
 import { compileRecordCodec } from './avro-record-codec.ts'
@@ -30,7 +31,7 @@ import {
   type PartitionColumn,
   partitionColumns,
 } from './manifest-schema.ts'
-import { coerceNumber, joinSummaries, summarizePartitions } from './partition-summary.ts'
+import { coerceNumber, isOfType, joinSummaries, summarizePartitions } from './partition-summary.ts'
 
 export interface ManifestContent {
   readonly entries: readonly ManifestEntry[]
@@ -210,9 +211,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
 
 function partitionRecord(file: DataFile, columns: readonly PartitionColumn[]): object {
   if (file.partition.length !== columns.length) {
-    throw new Error(
-      `${file.path}: ${file.partition.length} partition values, not ${columns.length}`,
-    )
+    throw corrupt(`${file.path}: ${file.partition.length} partition values, not ${columns.length}`)
   }
   return Object.fromEntries(
     columns.map(({ avroName, type }, i) => {
@@ -222,14 +221,17 @@ function partitionRecord(file: DataFile, columns: readonly PartitionColumn[]): o
   )
 }
 
-function avroValue(type: PrimitiveType, value: Value): unknown {
+/** Throws `metadata-corrupt` if another writer's manifest had a value of another type. */
+function avroValue(type: PrimitiveType, given: Value): unknown {
+  const value = coerceNumber(type, given)
+  if (!isOfType(type, value)) throw corrupt(`partition value that is no ${typeName(type)}`)
   if (type.kind === 'decimal') return decimalValue(value as bigint, decimalBytes(type.precision))
-  return value instanceof Uint8Array ? asBuffer(value) : coerceNumber(type, value)
+  return value instanceof Uint8Array ? asBuffer(value) : value
 }
 
 function decimalValue(unscaled: bigint, length: number): Buffer {
   const bytes = toTwosComplement(unscaled)
-  if (bytes.length > length) throw new Error(`decimal ${unscaled} of more than ${length} bytes`)
+  if (bytes.length > length) throw corrupt(`decimal ${unscaled} of more than ${length} bytes`)
   const padded = Buffer.alloc(length, unscaled < 0n ? 0xff : 0)
   padded.set(bytes, length - bytes.length)
   return padded

@@ -2,7 +2,7 @@ import type { PartitionFieldSummary } from '../../core/file/data-file.ts'
 import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
 import { decodeSingleValue, encodeSingleValue } from '../../core/value/single-value.ts'
 import type { PrimitiveType, Schema } from '../../core/value/type.ts'
-import { compareValues, type Value } from '../../core/value/value.ts'
+import { compareBytes, compareValues, type Value } from '../../core/value/value.ts'
 import { partitionColumns } from './manifest-schema.ts'
 
 /** The range of every partition field, in the order of the spec. */
@@ -31,6 +31,40 @@ export function joinSummaries(
     for (const summary of summaries) spread.join(summary[i])
     return spread.summary()
   })
+}
+
+/**
+ * Whether summaries of another writer say something of every field, in values that can be read:
+ * only then may they be joined. With fewer, or with a bound left out, the range of the others would
+ * stand for all, and files outside of it would be pruned.
+ */
+export function canJoin(
+  spec: PartitionSpec,
+  schema: Schema,
+  summaries: readonly PartitionFieldSummary[] | undefined,
+): boolean {
+  const columns = partitionColumns(spec, schema)
+  if (summaries?.length !== columns.length) return false
+  return columns.every(({ type }, i) => isWhole(type, summaries[i] as PartitionFieldSummary))
+}
+
+/** Iceberg spec, "Manifest Lists": bounds are null only if all values are null or NaN. */
+function isWhole(type: PrimitiveType, summary: PartitionFieldSummary): boolean {
+  const { containsNull, containsNan, lowerBound, upperBound } = summary
+  if (containsNan === undefined) return false
+  if (lowerBound === undefined && upperBound === undefined) return containsNull || containsNan
+  return [lowerBound, upperBound].every((bound) => bound !== undefined && isReadable(type, bound))
+}
+
+function isReadable(type: PrimitiveType, bound: Uint8Array): boolean {
+  try {
+    const value = decodeSingleValue(type, bound)
+    // What is not UTF-8 would be another text, above or below.
+    if (type.kind === 'string') return compareBytes(encodeSingleValue(type, value), bound) === 0
+    return !Number.isNaN(value)
+  } catch {
+    return false
+  }
 }
 
 class Spread {
@@ -108,4 +142,16 @@ export function coerceNumber(type: PrimitiveType, value: Value): Value {
     return Number(value)
   }
   return value
+}
+
+const NUMBER_KINDS = new Set<PrimitiveType['kind']>(['int', 'date', 'float', 'double'])
+
+/** Whether a value, after `coerceNumber`, has the form that its type has in memory. */
+export function isOfType(type: PrimitiveType, value: Value): boolean {
+  if (NUMBER_KINDS.has(type.kind)) return typeof value === 'number'
+  if (BIGINT_KINDS.has(type.kind) || type.kind === 'decimal') return typeof value === 'bigint'
+  if (type.kind === 'boolean' || type.kind === 'string') return typeof value === type.kind
+  if (!(value instanceof Uint8Array)) return false
+  if (type.kind === 'uuid') return value.length === 16
+  return type.kind !== 'fixed' || value.length === type.length
 }

@@ -175,8 +175,10 @@ async function arrangeManifests(
   )
   let kept = resolved.kept
   for (const group of planMerges(kept)) {
-    created.push(await mergeManifests(deps, state, { group, snapshot }))
-    kept = kept.filter((manifest) => !group.includes(manifest))
+    const merge = await mergeManifests(deps, state, { group, snapshot })
+    if (merge === undefined) continue
+    created.push(merge.created)
+    kept = kept.filter((file) => !group.includes(file) || merge.left.includes(file))
   }
   return { own, others: { created, kept } }
 }

@@ -1,7 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
-import type { ManifestFile } from '../../core/file/data-file.ts'
+import { liveFilesCount, type ManifestFile } from '../../core/file/data-file.ts'
 import type { TableChange } from '../../core/metadata/table-update.ts'
 import { invalidUpdate } from '../../core/metadata/update-problem.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
@@ -151,6 +151,7 @@ async function newFiles(
   const { added, existing } = await readable(`manifest ${file.path}`, () =>
     filesIn(manifest, allowed),
   )
+  if (liveFilesCount(file) === 0 && added.length + existing.length > 0) throw calledEmpty(file)
   const found = await deps.catalog.paths.findKnown(tableUuid, existing)
   return { added: [...added, ...existing.filter((path) => !found.has(path))], again: [...found] }
 }
@@ -193,6 +194,14 @@ function unknownSpec(snapshotId: bigint, { path, specId }: ManifestFile): Catalo
     `Cannot add snapshot ${snapshotId}: manifest ${path.slice(0, 1_000)} has the unknown ` +
     `partition spec ${specId}`
   return invalidUpdate(detail, { specId, snapshotId: String(snapshotId) })
+}
+
+/** No scan would read it, and the next commit would leave it out. */
+function calledEmpty({ path }: ManifestFile): CatalogError {
+  const detail =
+    `Manifest ${path.slice(0, 1_000)} has live files, but the manifest list says that it ` +
+    'has no live files: write its counts into the list'
+  return invalidUpdate(detail, { location: path })
 }
 
 function tooManyPaths(): CatalogError {

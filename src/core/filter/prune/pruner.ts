@@ -156,7 +156,9 @@ function compileManifests(
 ): Test<readonly PartitionFieldSummary[]> {
   return compileTree(filter, (predicate) => {
     const partitions = partitionTests(predicate, fields)
+    // Summaries of fewer or more fields than the spec has do not tell whose they are.
     return (summaries) =>
+      summaries.length !== fields.length ||
       partitions.every(({ index, test }) => {
         const summary = summaries[index]
         return summary === undefined || test.summary(summary)
