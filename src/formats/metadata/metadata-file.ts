@@ -1,4 +1,4 @@
-import { gunzipSync } from 'node:zlib'
+import { constants, gunzipSync } from 'node:zlib'
 import { CatalogError } from '../../core/errors.ts'
 import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
 import type { TableMetadata } from '../../core/table/table.ts'
@@ -30,6 +30,20 @@ export function readViewMetadataFile(bytes: Uint8Array): ViewMetadata {
   return parseViewMetadata(readText(bytes, VIEW_LIMITS))
 }
 
+/** The text at the start of a metadata file, compressed or not; empty if it cannot be inflated. */
+export function metadataHead(start: Uint8Array): string {
+  return new TextDecoder().decode(isCompressed(start) ? inflatedHead(start) : start)
+}
+
+function inflatedHead(start: Uint8Array): Uint8Array {
+  try {
+    const finishFlush = constants.Z_SYNC_FLUSH
+    return gunzipSync(start, { finishFlush, maxOutputLength: INFLATED_BYTES_ALWAYS })
+  } catch {
+    return new Uint8Array()
+  }
+}
+
 interface FileLimits {
   readonly textBytesMax: number
   readonly valuesMax: number
@@ -42,10 +56,13 @@ const VIEW_LIMITS: FileLimits = {
 }
 
 function readText(bytes: Uint8Array, { textBytesMax, valuesMax }: FileLimits): string {
-  const isCompressed = bytes[0] === 0x1f && bytes[1] === 0x8b
-  const text = isCompressed ? gunzip(bytes, textBytesMax) : bytes
+  const text = isCompressed(bytes) ? gunzip(bytes, textBytesMax) : bytes
   requireFewValues(text, valuesMax)
   return decodeText(text)
+}
+
+function isCompressed(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b
 }
 
 function gunzip(bytes: Uint8Array, textBytesMax: number): Uint8Array {

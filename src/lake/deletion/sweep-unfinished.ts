@@ -20,6 +20,8 @@ export type SweepDependencies = Stores<'leases' | 'locations' | 'tables'> &
 
 /** Nothing takes so long between two writes. */
 const UNFINISHED_MS = 24 * 3_600_000
+/** As uploads are called: others may have a folder of this name where the table is. */
+const UPLOAD = /\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.parquet$/
 /** A folder of more is kept: one of them may live. */
 const TABLES_LOOKED_AT = 16
 
@@ -68,7 +70,7 @@ async function sweepIncoming(
 ): Promise<void> {
   try {
     for await (const { location, modifiedAtMs } of objects.list(folder)) {
-      if (modifiedAtMs < beforeMs) await objects.delete(location)
+      if (UPLOAD.test(location) && modifiedAtMs < beforeMs) await objects.delete(location)
     }
   } catch (err) {
     log.warn({ err, folder }, 'unfinished uploads could not be deleted; they will be tried again')

@@ -10,18 +10,22 @@ import { Turns } from '../../core/turns.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { forEachLiveEntry } from '../scan/live-entries.ts'
 import type { ManifestCache } from '../scan/manifest-cache.ts'
-import { isMetadataName } from '../table/metadata-file-name.ts'
+import { sortMetadata } from '../table/foreign-metadata.ts'
 import { statisticsPaths } from './named-files.ts'
+
+const STAYS =
+  'a purge leaves what it cannot tell from the metadata of another table in the same folder'
 
 export interface TableFilesDependencies extends Stores<'snapshots'> {
   readonly manifests: ManifestCache
-  readonly objects: Pick<ObjectStore, 'list'>
+  readonly objects: Pick<ObjectStore, 'list' | 'readRange'>
   readonly log: Log
 }
 
 /**
  * All files that a table names, each once: those of its snapshots, its statistics, and the metadata
- * below its own location.
+ * below its own location. Where metadata of other tables lies there, too, only what is named or
+ * says that it is of this table.
  */
 export class TableFiles {
   readonly #deps: TableFilesDependencies
@@ -63,14 +67,33 @@ export class TableFiles {
   }
 
   async #addMetadata({ definition }: TableState): Promise<void> {
-    const folder = `${definition.location}/metadata`
-    for await (const { location } of this.#deps.objects.list(folder)) this.#add(location)
+    const { location, tableUuid } = definition
+    const folder = `${location}/metadata`
+    const files = await this.#newIn(folder)
+    // Nobody else has a folder that is called like this table.
+    const isUnique = location.endsWith(`-${tableUuid}`)
+    const { own, foreign, unsaid } = isUnique
+      ? { own: files, foreign: [], unsaid: [] }
+      : await sortMetadata(this.#deps, files, tableUuid)
+    this.#addAll(own)
+    if (foreign.length === 0) this.#addAll(unsaid)
+    else this.#deps.log.warn({ folder, foreign: foreign[0] }, STAYS)
     const chosen = metadataFolder(definition)
     if (chosen === folder) return
     // A client chose it: others may have files of their own there.
-    for await (const { location } of this.#deps.objects.list(chosen)) {
-      if (isMetadataName(location)) this.#add(location)
+    this.#addAll((await sortMetadata(this.#deps, await this.#newIn(chosen), tableUuid)).own)
+  }
+
+  async #newIn(folder: string): Promise<readonly string[]> {
+    const files: string[] = []
+    for await (const { location } of this.#deps.objects.list(folder)) {
+      if (!this.#byKey.has(locationKey(location))) files.push(location)
     }
+    return files
+  }
+
+  #addAll(paths: readonly string[]): void {
+    for (const path of paths) this.#add(path)
   }
 
   async #addSnapshot({ manifestList }: Snapshot): Promise<void> {

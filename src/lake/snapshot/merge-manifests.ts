@@ -36,7 +36,7 @@ interface EncodedSlice extends CopiedManifest {
 
 export interface MergeOutcome {
   readonly created: CreatedManifest
-  /** Of the group, those that stay as they are. */
+  /** Those of the group that stay as they are. */
   readonly left: readonly ManifestFile[]
 }
 

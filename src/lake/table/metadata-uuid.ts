@@ -1,3 +1,4 @@
+import { metadataHead } from '../../formats/metadata/metadata-file.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 
 const UUID = /"(?:table|view)-uuid"\s*:\s*"([^"]+)"/
@@ -9,6 +10,6 @@ export async function uuidIn(
   { objects }: { readonly objects: Pick<ObjectStore, 'readRange'> },
   file: string,
 ): Promise<string | undefined> {
-  const head = new TextDecoder().decode(await objects.readRange(file, 0, HEAD_BYTES))
+  const head = metadataHead(await objects.readRange(file, 0, HEAD_BYTES))
   return UUID.exec(head)?.[1]?.toLowerCase()
 }

@@ -11,6 +11,7 @@ import type { TableDefinition } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { dataFileLocation } from '../file/data-file-location.ts'
+import { findForeignMetadata } from './foreign-metadata.ts'
 import { type GivenUpDependencies, hasGivenUp } from './given-up-location.ts'
 
 /** Where tables are that say nothing about it. */
@@ -163,6 +164,23 @@ export async function requireFreeMetadataFolder(
     if (!(error instanceof CatalogError)) throw error
     const { code, message, facts, cause } = error
     throw new CatalogError(code, `${METADATA_PATH_PROPERTY}: ${message}`, { facts, cause })
+  }
+}
+
+/**
+ * Requires that no metadata of another table lies in the folders that the definition newly has: a
+ * table that this catalog does not know would share every file name and deletion with it.
+ */
+export async function requireNoForeignMetadata(
+  deps: { readonly objects: Pick<ObjectStore, 'list' | 'readRange'> },
+  definition: TableDefinition,
+  known: readonly string[] = [],
+): Promise<void> {
+  const { location, tableUuid } = definition
+  for (const folder of new Set([`${location}/metadata`, metadataFolder(definition)])) {
+    if (known.includes(folder)) continue
+    if ((await findForeignMetadata(deps, folder, tableUuid)) === undefined) continue
+    throw notAllowed(folder, 'it already holds the metadata of a table; use an empty folder')
   }
 }
 

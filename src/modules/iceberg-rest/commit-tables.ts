@@ -20,8 +20,10 @@ import type { LakeServices } from '../../lake/lake.ts'
 import { findAmongAll } from '../../lake/publish/table-history.ts'
 import {
   makeTableFolders,
+  type NewPlaceDependencies,
   requireFreeLocation,
   requireFreeMetadataFolder,
+  requireNoForeignMetadata,
 } from '../../lake/table/table-location.ts'
 import { createByCommit } from './create-by-commit.ts'
 import { NO_CONTENT, tableAnswer } from './kept-answer.ts'
@@ -235,14 +237,7 @@ async function tableCommit(
   const { added, again } = await pathsOfNewSnapshots(deps, { base, change })
   const addedPaths = [...added, ...newStatisticsPaths(base.definition, definition)]
   await requireOwnNames(deps.objects, addedPaths)
-  if (definition.location !== base.definition.location) {
-    await requireFreeLocation(deps, definition, addedPaths)
-    await makeTableFolders(deps, definition)
-  }
-  if (metadataFolder(definition) !== metadataFolder(base.definition)) {
-    await requireFreeMetadataFolder(deps, definition, addedPaths)
-    await makeTableFolders(deps, definition)
-  }
+  await takePlace(deps, base.definition, { definition, addedPaths })
   return {
     expectedVersion: base.version,
     state: { ...change.state, version: base.version + 1 },
@@ -252,6 +247,25 @@ async function tableCommit(
     addedPaths,
     pathsNamedAgain: again,
   }
+}
+
+/** Requires that new folders of the table are free, and makes them. */
+async function takePlace(
+  deps: NewPlaceDependencies,
+  before: TableState['definition'],
+  {
+    definition,
+    addedPaths,
+  }: { readonly definition: TableState['definition']; readonly addedPaths: readonly string[] },
+): Promise<void> {
+  const isMoved = definition.location !== before.location
+  const isElsewhere = metadataFolder(definition) !== metadataFolder(before)
+  if (!isMoved && !isElsewhere) return
+  if (isMoved) await requireFreeLocation(deps, definition, addedPaths)
+  if (isElsewhere) await requireFreeMetadataFolder(deps, definition, addedPaths)
+  const known = [`${before.location}/metadata`, metadataFolder(before)]
+  await requireNoForeignMetadata(deps, definition, known)
+  await makeTableFolders(deps, definition)
 }
 
 function newStatisticsPaths(

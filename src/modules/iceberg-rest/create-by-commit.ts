@@ -11,6 +11,7 @@ import {
   defaultLocation,
   requireEmptyLocation,
   requireFreeMetadataFolder,
+  requireNoForeignMetadata,
 } from '../../lake/table/table-location.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
 import { addTable, nameTaken } from './create-table.ts'
@@ -44,6 +45,7 @@ export async function createByCommit(
   await requireOwnNames(deps.objects, addedPaths)
   await requireEmptyLocation(deps, state.definition, addedPaths)
   await requireFreeMetadataFolder(deps, state.definition, addedPaths)
+  await requireNoForeignMetadata(deps, state.definition, [`${state.definition.location}/metadata`])
   const table = { state, snapshots: newSnapshots, snapshotLog: newLogEntries, addedPaths }
   try {
     return (await addTable(deps, table, keeper)).state

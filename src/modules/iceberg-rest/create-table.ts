@@ -16,6 +16,7 @@ import {
   makeTableFolders,
   requireEmptyLocation,
   requireFreeMetadataFolder,
+  requireNoForeignMetadata,
 } from '../../lake/table/table-location.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
 import { newState } from '../tables/tables.ts'
@@ -55,6 +56,7 @@ export async function createTable(
   })
   if (request.location !== undefined) await requireEmptyLocation(deps, definition)
   await requireFreeMetadataFolder(deps, definition)
+  await requireNoForeignMetadata(deps, definition, [`${location}/metadata`])
   const state = newState(deps, { namespace: levels, name: request.name, definition })
   if (request.stageCreate) {
     await makeTableFolders(deps, definition)

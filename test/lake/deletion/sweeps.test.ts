@@ -106,14 +106,18 @@ test('what crashes left half-made goes when it is a day old, and nothing else', 
   const { state } = await readTable(shop.deps, { table: 't' })
   const folder = state.definition.location.replace('file://', '')
   const temporary = (uuid: string) => `.moraine-00000000-0000-4000-8000-${uuid}.tmp`
+  const uploadOf = (n: number) => `00000000-0000-4000-8000-00000000000${n}.parquet`
   const old = [
     await oldFile(join(folder, 'data', temporary('000000000001')), DAY_MS + 60_000),
-    await oldFile(join(folder, 'data/incoming/x.parquet'), DAY_MS + 60_000),
+    await oldFile(join(folder, 'data/incoming', uploadOf(1)), DAY_MS + 60_000),
   ]
   const kept = [
     await oldFile(join(folder, 'data', temporary('000000000002')), DAY_MS - 60_000),
-    await oldFile(join(folder, 'data/incoming/y.parquet'), DAY_MS - 60_000),
+    await oldFile(join(folder, 'data/incoming', uploadOf(2)), DAY_MS - 60_000),
     await oldFile(join(folder, 'data/z.parquet'), 9 * DAY_MS),
+    // Of somebody who has a folder of this name.
+    await oldFile(join(folder, 'data/incoming/orders.csv'), 9 * DAY_MS),
+    await oldFile(join(folder, 'data/incoming/orders.parquet'), 9 * DAY_MS),
     await oldFile(join(folder, 'data', `x${temporary('000000000003')}`), 9 * DAY_MS),
   ]
   const swept: number[] = []
@@ -121,7 +125,7 @@ test('what crashes left half-made goes when it is a day old, and nothing else', 
     swept.push(idleMs)
   }
   await sweepUnfinished({ ...shop.deps, sweepTemporaryFolders }, signal)
-  expect([old.map(isThere), kept.map(isThere)]).toEqual([[false, false], Array(4).fill(true)])
+  expect([old.map(isThere), kept.map(isThere)]).toEqual([[false, false], Array(6).fill(true)])
   expect(swept).toEqual([DAY_MS])
 })
 
