@@ -72,8 +72,8 @@ export const FILE_PROBLEMS = {
     title: 'File not supported',
     meaning:
       'The file is valid Parquet, but holds what this service cannot read or what a table cannot ' +
-      'hold: a codec or encoding that it does not know, times outside a day, milliseconds beyond ' +
-      'what microseconds of 64 bits hold.',
+      'hold: a codec or encoding that it does not know, times outside a day, moments beyond what ' +
+      'microseconds of 64 bits hold, text that is not UTF-8.',
     remedy: 'Write the file again as `detail` says; `columns` names the columns where known.',
     retry: 'no',
   },

@@ -60,7 +60,7 @@ export function versionTextOf(indexLocation: string): string {
   return indexLocation.split('/').at(-2) ?? ''
 }
 
-/** `undefined` if there is none or it is damaged: then the dump is made again. */
+/** `undefined` if there is none, or it is damaged or of another dialect: it is made again. */
 export async function readDumpIndex(
   deps: Pick<LakeServices, 'log' | 'objects'>,
   location: string,
@@ -72,7 +72,10 @@ export async function readDumpIndex(
     if (!(err instanceof CatalogError)) throw err
     if (err.code === 'file-not-found') return undefined
     if (err.code !== 'metadata-corrupt') throw err
-    deps.log.warn({ err, location }, 'the index of a dump is damaged; the dump will be made again')
+    deps.log.warn(
+      { err, location },
+      'the index of a dump is damaged or of another version; the dump will be made again',
+    )
     return undefined
   }
 }

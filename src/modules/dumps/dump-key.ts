@@ -5,9 +5,6 @@ import type { Schema } from '../../core/value/type.ts'
 import { type DumpVersion, indexLocationIn, versionText } from './dump-folder.ts'
 import type { DumpCompression, DumpFormat } from './format/dump-index.ts'
 
-/** Raised when the same rows would be written as other bytes: every shard is then made again. */
-export const DIALECT_VERSION = 2
-
 /** One dump: one snapshot in one format, with the columns of one schema. Its bytes never change. */
 export interface DumpTarget {
   readonly state: TableState

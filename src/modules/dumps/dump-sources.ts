@@ -10,7 +10,8 @@ import { columnNames } from '../../lake/file/column-names.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { NO_SNAPSHOT_ID } from './dump-folder.ts'
-import { DIALECT_VERSION, type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
+import { type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
+import { DIALECT_VERSION } from './format/dialect-version.ts'
 import {
   type DeletesIdentity,
   deletesIdentity,

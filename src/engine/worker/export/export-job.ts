@@ -6,10 +6,11 @@ import { OUTPUT_NAME } from '../../protocol.ts'
 import { writeArrowStream } from '../sql/arrow-file.ts'
 import { requireDistinctNames } from '../sql/column-sql.ts'
 import { copyOptions } from '../sql/copy-options.ts'
-import { blaming } from '../sql/failure.ts'
+import { areKeysRepeated, blaming } from '../sql/failure.ts'
 import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
 import { withSession } from '../sql/session.ts'
 import { quoteConstant } from '../sql/sql-text.ts'
+import { blamingColumn } from './column-at-fault.ts'
 import { deletedRows } from './deletes.ts'
 import { gzipFile } from './gzip.ts'
 import { outputSql, selectedSql } from './output-column.ts'
@@ -39,7 +40,8 @@ export async function runExport(job: ExportRequest, place: TaskPlace): Promise<J
     const rows = await withSession({ ...options, trust: 'statistics' }, async (connection) => {
       const file = await openParquetFile(connection, linked.source)
       const from = { file, deleted: deleted?.isEmpty === false ? deleted : undefined }
-      return await copy(connection, { job, from, copyName: copyNameOf(target) })
+      const copying = { job, from, copyName: copyNameOf(target) }
+      return await blamingColumn(connection, file, source, () => copyAnyMaps(connection, copying))
     })
     return await finish(target, rows)
   })
@@ -99,14 +101,31 @@ interface From {
   readonly deleted: RowSet | undefined
 }
 
+interface Copying {
+  readonly job: ExportRequest
+  readonly from: From | undefined
+  readonly copyName: string
+  readonly hasRepeatedKeys?: boolean
+}
+
+/** DuckDB makes no map with a key twice, although it reads them. */
+async function copyAnyMaps(connection: DuckDBConnection, copying: Copying): Promise<number> {
+  try {
+    return await copy(connection, copying)
+  } catch (error) {
+    if (!areKeysRepeated(error)) throw error
+    return await copy(connection, { ...copying, hasRepeatedKeys: true })
+  }
+}
+
 async function copy(
   connection: DuckDBConnection,
-  { job, from, copyName }: { job: ExportRequest; from: From | undefined; copyName: string },
+  { job, from, copyName, ...more }: Copying,
 ): Promise<number> {
   const { fields } = job.schema
   const { format } = job.target
   const values = fields.map((field, i) =>
-    outputSql(field, { index: i, source: job.source, file: from?.file }, format),
+    outputSql(field, { index: i, source: job.source, file: from?.file, ...more }, format),
   )
   const query = `SELECT ${selectedSql(fields, values, format)} FROM ${rowsSql(from)}`
   const statement = await connection.prepare(

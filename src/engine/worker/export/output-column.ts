@@ -13,6 +13,7 @@ import {
   JSON_VALUES,
   jsonObject,
   TYPED,
+  withLastValues,
 } from '../sql/text-dialect.ts'
 import { XML_VALUES, xmlRowSql } from '../sql/xml-dialect.ts'
 
@@ -21,11 +22,18 @@ export interface ColumnOfSource {
   readonly index: number
   readonly source: SourceFile | undefined
   readonly file: ParquetFile | undefined
+  /** Whether maps may have a key twice; without it, those fail. */
+  readonly hasRepeatedKeys?: boolean
 }
 
 /** SQL for a column in a row of the source, as the format represents it. */
 export function outputSql(field: Field, from: ColumnOfSource, format: ExportFormat): string {
   const { index, source, file } = from
+  const inDialect = (dialect: Dialect) =>
+    columnSql(field, sourceColumn, {
+      dialect: from.hasRepeatedKeys === true ? withLastValues(dialect) : dialect,
+      place,
+    })
   const place = {
     column: field.name,
     depth: 0,
@@ -37,11 +45,10 @@ export function outputSql(field: Field, from: ColumnOfSource, format: ExportForm
       ? undefined
       : fileColumn(file, { field, nameInFile, path: source?.path })
   const dialect = WHOLE_DIALECTS[format]
-  if (dialect !== undefined) return columnSql(field, sourceColumn, { dialect, place })
-  if (format !== 'csv' && format !== 'tsv')
-    return columnSql(field, sourceColumn, { dialect: TYPED, place })
-  if (!isNested(field.type)) return columnSql(field, sourceColumn, { dialect: CSV_VALUES, place })
-  const json = columnSql(field, sourceColumn, { dialect: JSON_VALUES, place })
+  if (dialect !== undefined) return inDialect(dialect)
+  if (format !== 'csv' && format !== 'tsv') return inDialect(TYPED)
+  if (!isNested(field.type)) return inDialect(CSV_VALUES)
+  const json = inDialect(JSON_VALUES)
   const value = sourceColumn?.sql ?? 'NULL'
   return `CASE WHEN ${value} IS NOT NULL THEN CAST(to_json(${json}) AS VARCHAR) END`
 }

@@ -9,6 +9,7 @@ import { CatalogError } from '../../../core/errors.ts'
 import { PartitionNumbers } from '../../../core/partition/partition-numbers.ts'
 import type { JobResult, SplitJob, SplitResult } from '../../engine.ts'
 import { outputPartName } from '../../protocol.ts'
+import { blamingColumn } from '../export/column-at-fault.ts'
 import type { TaskPlace } from '../export/export-job.ts'
 import { outputSql } from '../export/output-column.ts'
 import { linkFiles } from '../export/source-files.ts'
@@ -37,17 +38,27 @@ export async function runSplit(job: SplitJob, place: TaskPlace): Promise<SplitRe
     const options = { ...place, linkedPaths: linked.paths, trust: 'statistics' } as const
     return await withSession(options, async (connection, instance) => {
       const file = await openParquetFile(connection, linked.source)
-      const { rows, partitions } = await numberRows({ connection, instance }, file, job)
-      const [only, ...others] = partitions
-      if (only !== undefined && others.length === 0) {
-        return { outcome: 'single', partition: only }
-      }
-      const written = await writeParts(connection, { file, job, count: partitions.length })
-      requireEveryRow(written, rows)
-      const parts = written.map((part, i) => ({ ...part, partition: partitions[i] ?? [] }))
-      return { outcome: 'split', parts }
+      const { source } = job
+      return await blamingColumn(connection, file, source, () =>
+        split(connection, instance, file, job),
+      )
     })
   })
+}
+
+async function split(
+  connection: DuckDBConnection,
+  instance: DuckDBInstance,
+  file: ParquetFile,
+  job: SplitJob,
+): Promise<SplitResult> {
+  const { rows, partitions } = await numberRows({ connection, instance }, file, job)
+  const [only, ...others] = partitions
+  if (only !== undefined && others.length === 0) return { outcome: 'single', partition: only }
+  const written = await writeParts(connection, { file, job, count: partitions.length })
+  requireEveryRow(written, rows)
+  const parts = written.map((part, i) => ({ ...part, partition: partitions[i] ?? [] }))
+  return { outcome: 'split', parts }
 }
 
 /** Two connections: what is read as a stream ends when its connection does anything else. */

@@ -8,6 +8,8 @@ const DETAIL_LENGTH_MAX = 500
 const REFUSAL = 'not converted: '
 /** DuckDB's reader has no value for them. */
 const TOO_MANY_MILLISECONDS = /^Conversion Error: Could not convert Timestamp\(MS\)/
+const NOT_UTF8 = /^Invalid Input Error: Invalid string encoding found in Parquet file/
+const KEY_TWICE = /^Invalid Input Error: Map keys must be unique/
 /** Errors that are our own fault, whatever the file contains. */
 const OWN_FAULT =
   /^(?:Binder|Parser|Syntax|Catalog|Permission|INTERNAL|FATAL|Fatal|Dependency|Parameter)\b/
@@ -61,6 +63,7 @@ export function taskFailure(
     const detail = `${path} has milliseconds that are too many for microseconds of 64 bits.`
     return new CatalogError('file-unsupported', detail, { facts: { file: path }, cause: error })
   }
+  if (NOT_UTF8.test(message)) return notUtf8(path, error)
   const [firstLine = ''] = message.split('\n')
   const reason = firstLine.slice(0, DETAIL_LENGTH_MAX)
   if (otherwise === 'engine-failed' || isOfSystem(error) || OWN_FAULT.test(message)) {
@@ -77,6 +80,22 @@ export function taskFailure(
     facts: { file: path },
     cause: error,
   })
+}
+
+/** Whether text that is none is the reason. DuckDB does not say of which column. */
+export function isNotUtf8(error: unknown): boolean {
+  return error instanceof Error && NOT_UTF8.test(error.message)
+}
+
+export function notUtf8(path: string, cause: unknown, column?: string): CatalogError {
+  const told = column === undefined ? '' : `column ${column} of `
+  const detail = `${told}${path} has text that is not UTF-8: write the file again with valid text.`
+  const facts = { file: path, ...(column !== undefined && { column }) }
+  return new CatalogError('file-unsupported', detail, { facts, cause })
+}
+
+export function areKeysRepeated(error: unknown): boolean {
+  return error instanceof Error && KEY_TWICE.test(error.message)
 }
 
 export async function blaming<T>(path: string, task: () => Promise<T>): Promise<T> {

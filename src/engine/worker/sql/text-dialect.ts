@@ -45,6 +45,25 @@ export const JSON_VALUES: Dialect = {
 }
 
 /**
+ * The dialect for files whose maps have a key twice: its last value counts (Parquet, "Logical
+ * Types", MAP). Asked of every map, that would take as long as all the rest. A list of entries
+ * may have keys twice.
+ */
+export function withLastValues(dialect: Dialect): Dialect {
+  const map: Dialect['map'] = (entries, hasNestedKey) => {
+    const isList = hasNestedKey && dialect.isTyped !== true
+    return dialect.map(isList ? entries : lastOfKeys(entries), hasNestedKey)
+  }
+  return { ...dialect, map }
+}
+
+function lastOfKeys(entries: string): string {
+  const later = 'list_transform(em[ei + 1:], lambda ek: ek."key")'
+  const last = `list_filter(em, lambda ee, ei: NOT list_contains(${later}, ee."key"))`
+  return `list_transform([${entries}], lambda em: ${last})[1]`
+}
+
+/**
  * CSV text of a column that is not nested (docs/dump-dialects.md, "CSV"); nested ones are JSON
  * text. Uses DuckDB's own texts where they are equal: except for dates, they take half the time of
  * formatted ones.

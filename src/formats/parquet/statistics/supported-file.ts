@@ -6,6 +6,14 @@ import { type UnsupportedColumn, unsupportedPages } from '../footer/unsupported-
 import { type LeafType, leafTypeOf } from '../schema/leaf-type.ts'
 
 const COLUMNS_TOLD_MAX = 100
+/** Julian day of 1970-01-01. */
+const JULIAN_EPOCH = 2_440_588n
+/** How a bound is read: of INT96 the day, after eight bytes of nanoseconds. */
+const EXTREMES: Readonly<Record<string, Extreme>> & { readonly INT64: Extreme } = {
+  INT32: { width: 4, isShort: true },
+  INT64: { width: 8, isShort: false },
+  INT96: { width: 12, offset: 8, isShort: true },
+}
 const TICKS_PER_MICRO: Readonly<Record<string, { times: bigint; over: bigint }>> = {
   'time-millis': { times: 1000n, over: 1n },
   millis: { times: 1000n, over: 1n },
@@ -40,15 +48,28 @@ function unsupportedValues({ leaves, rowGroups }: ParquetFooter): readonly Unsup
   return leaves.flatMap((leaf) => {
     const leafType = leafTypeOf(leaf)
     if ('unsupported' in leafType) return []
+    const column = leaf.path.join('.')
+    const chunks = rowGroups.map(({ columns }) => columns[leaf.leafIndex])
+    if (leafType.form === 'text' && chunks.some((chunk) => bounds(chunk).some(isNotText))) {
+      return [
+        { column, problem: 'has text that is not UTF-8: write the file again with valid text' },
+      ]
+    }
     const limits = limitsOf(leafType)
     if (limits === undefined) return []
-    const isOutside = rowGroups.some(({ columns }) =>
-      extremes(columns[leaf.leafIndex], leaf).some(
-        (ticks) => ticks < limits.min || ticks > limits.max,
-      ),
+    const isOutside = chunks.some((chunk) =>
+      extremes(chunk, leaf).some((ticks) => ticks < limits.min || ticks > limits.max),
     )
-    return isOutside ? [{ column: leaf.path.join('.'), problem: limits.problem }] : []
+    return isOutside ? [{ column, problem: limits.problem }] : []
   })
+}
+
+interface Extreme {
+  /** In bytes, from the beginning. */
+  readonly width: number
+  readonly offset?: number
+  /** Whether it has 32 bits. */
+  readonly isShort: boolean
 }
 
 interface Limits {
@@ -58,7 +79,27 @@ interface Limits {
   readonly problem: string
 }
 
+/** DuckDB's reader would make moments of other days of them. */
+const INT96_DAYS: Limits = {
+  min: JULIAN_EPOCH + LONG_MIN / MICROS_PER_DAY,
+  max: JULIAN_EPOCH + LONG_MAX / MICROS_PER_DAY - 1n,
+  problem:
+    'has moments of INT96 that are too far from 1970 for microseconds of 64 bits: ' +
+    'put others in their place',
+}
+
+/** A bound may end within a character, where its writer cut it off. */
+function isNotText(bound: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bound, { stream: true })
+    return false
+  } catch {
+    return true
+  }
+}
+
 function limitsOf({ type, form }: LeafType): Limits | undefined {
+  if (form === 'unusable') return INT96_DAYS
   const unit = TICKS_PER_MICRO[form]
   if (unit === undefined) return undefined
   if (type.kind === 'time') {
@@ -74,11 +115,15 @@ function limitsOf({ type, form }: LeafType): Limits | undefined {
 
 /** Minimum and maximum of a chunk, in the file's unit, as far as they are known. */
 function extremes(chunk: ColumnChunk | undefined, { physicalType }: ParquetLeaf): bigint[] {
-  const { min, max, minValue = min, maxValue = max } = chunk?.statistics ?? {}
-  const width = physicalType === 'INT32' ? 4 : 8
-  return [minValue, maxValue].flatMap((bytes) => {
-    if (bytes?.length !== width) return []
+  const { width, offset = 0, isShort } = EXTREMES[physicalType] ?? EXTREMES.INT64
+  return bounds(chunk).flatMap((bytes) => {
+    if (bytes.length !== width) return []
     const view = new DataView(bytes.buffer, bytes.byteOffset, width)
-    return [width === 4 ? BigInt(view.getInt32(0, true)) : view.getBigInt64(0, true)]
+    return [isShort ? BigInt(view.getInt32(offset, true)) : view.getBigInt64(offset, true)]
   })
+}
+
+function bounds(chunk: ColumnChunk | undefined): readonly Uint8Array[] {
+  const { min, max, minValue = min, maxValue = max } = chunk?.statistics ?? {}
+  return [minValue, maxValue].flatMap((bound) => bound ?? [])
 }

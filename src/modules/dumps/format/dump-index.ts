@@ -3,6 +3,7 @@ import { parseExactJson, stringifyExactJson } from '../../../formats/json/exact-
 import { JsonNode } from '../../../formats/json/json-node.ts'
 import type { ByteRange } from '../../../http/byte-range.ts'
 import type { SourceIdentity } from '../../../lake/file/source-identity.ts'
+import { DIALECT_VERSION } from './dialect-version.ts'
 
 export const DUMP_FORMATS = ['csv', 'ndjson', 'parquet', 'arrow', 'tsv', 'json', 'xml'] as const
 export const DUMP_COMPRESSIONS = ['none', 'gzip', 'zstd'] as const
@@ -57,7 +58,7 @@ export interface DumpExtension {
   readonly bytes: number
 }
 
-/** Raised when dumps of before must be made again. */
+/** Form of this file. What the bytes of its dump are like is the dialect's. */
 const VERSION = 2
 const BYTES_MAX = 512 * 1024 * 1024
 const PIECES_MAX = 2_000_000
@@ -68,6 +69,7 @@ const DIGEST_STATE_LENGTH_MAX = 1000
 export function serialiseDumpIndex(index: DumpIndex): string {
   return stringifyExactJson({
     version: VERSION,
+    dialect: DIALECT_VERSION,
     table_uuid: index.tableUuid,
     snapshot_id: String(index.snapshotId),
     schema_id: index.schemaId,
@@ -102,11 +104,16 @@ export function serialiseDumpIndex(index: DumpIndex): string {
   })
 }
 
-/** The inverse of `serialiseDumpIndex`; throws `metadata-corrupt` if the text is inconsistent. */
+/**
+ * The inverse of `serialiseDumpIndex`; throws `metadata-corrupt` if the text is inconsistent, or
+ * the dump was made in another dialect.
+ */
 export function parseDumpIndex(text: string): DumpIndex {
   const node = new JsonNode(parseJson(text))
   const version = node.get('version').safeInteger()
   if (version !== VERSION) throw node.error(`unknown version ${version}`)
+  const dialect = node.find('dialect')?.safeInteger()
+  if (dialect !== DIALECT_VERSION) throw node.error(`made in another dialect: ${dialect}`)
   const pieces = node.get('pieces').items()
   if (pieces.length > PIECES_MAX) throw node.error(`more than ${PIECES_MAX} pieces`)
   const digestState = node.find('digest_state')?.string()

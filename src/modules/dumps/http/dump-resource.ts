@@ -9,7 +9,6 @@ import type { LakeServices } from '../../../lake/lake.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import { NO_SNAPSHOT_ID, versionText } from '../dump-folder.ts'
 import {
-  DIALECT_VERSION,
   type DumpFormatChoice,
   type DumpTarget,
   extensionOf,
@@ -19,6 +18,7 @@ import {
 } from '../dump-key.ts'
 import { findChangeTime, getDumpTarget } from '../dump-target.ts'
 import type { Dumps } from '../dumps.ts'
+import { DIALECT_VERSION } from '../format/dialect-version.ts'
 import type { DumpFormat } from '../format/dump-index.ts'
 import type { SourceWatch } from '../source/source-watch.ts'
 import type { DumpStreams } from './dump-streams.ts'

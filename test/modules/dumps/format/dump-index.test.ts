@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { DIALECT_VERSION } from '../../../../src/modules/dumps/format/dialect-version.ts'
 import {
   type DumpIndex,
   findPiecesInRange,
@@ -48,6 +49,7 @@ test('an index reads as it was written, 64-bit ids exactly', () => {
 test('the file has the names of the contract', () => {
   expect(JSON.parse(serialiseDumpIndex(EXTENDED))).toEqual({
     version: 2,
+    dialect: DIALECT_VERSION,
     table_uuid: 'f79c3e09-677c-4bbd-a479-3f349cb785e7',
     snapshot_id: '9007199254740993',
     schema_id: 0,
@@ -82,6 +84,8 @@ describe('an index that cannot be right is refused', () => {
   test.each<[string, Record<string, unknown>]>([
     ['of an earlier version', { version: 1 }],
     ['of a later version', { version: 3 }],
+    ['of an earlier dialect', { dialect: DIALECT_VERSION - 1 }],
+    ['of no dialect, as before they were told', { dialect: undefined }],
     ['whose pieces have other bytes than the whole', { total_bytes: 99 }],
     ['whose pieces have other rows than the whole', { total_rows: 4 }],
     ['that extends more than it has', { extends: { snapshot_id: '1', byte: 99 } }],
