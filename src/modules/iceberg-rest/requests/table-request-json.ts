@@ -103,7 +103,10 @@ function readUpdates(node: JsonNode, updatesMax = UPDATES_MAX): readonly TableUp
 }
 
 function readRequirements(node: JsonNode): readonly TableRequirement[] {
-  return boundedItems(node.get('requirements'), REQUIREMENTS_MAX).map(readTableRequirement)
+  // The specification wants the list; Iceberg's Java library takes its absence for an empty one.
+  const requirements = node.find('requirements')
+  if (requirements === undefined) return []
+  return boundedItems(requirements, REQUIREMENTS_MAX).map(readTableRequirement)
 }
 
 const REQUIREMENT_TYPES = [

@@ -205,7 +205,7 @@ describe('a commit of a table', () => {
     ['null', null, '$: expected an object'],
     ['a list', [], '$: expected an object'],
     ['no updates', { requirements: [] }, '$.updates: is missing'],
-    ['no requirements', { updates: [] }, '$.requirements: is missing'],
+    ['requirements that are no list', { requirements: {}, updates: [] }, '$.requirements: '],
     [
       'an odd requirement',
       { requirements: [{ type: 'x' }], updates: [] },
@@ -218,6 +218,13 @@ describe('a commit of a table', () => {
     ],
   ])('that is or has %s is refused', (_what, request, message) => {
     expect(refusal(request)).toContain(message)
+  })
+
+  test.each<[string, unknown]>([
+    ['no requirements', { updates: [] }],
+    ['null in their place', { requirements: null, updates: [] }],
+  ])('with %s has none, as with Iceberg for Java', (_what, request) => {
+    expect(parseCommitTableRequest(request).requirements).toEqual([])
   })
 
   test('has at most 5,000 updates', () => {
