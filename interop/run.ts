@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { endRunningCommands } from './command.ts'
 import { duckdbSuite } from './duckdb-suite.ts'
 import { failure, missing } from './expected-failures.ts'
+import { goSuite } from './go-suite.ts'
 import { imageSuite } from './image-suite.ts'
 import type { Outcome, TestResult } from './junit-report.ts'
 import { nodeSuite } from './node-suite.ts'
@@ -22,6 +23,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   'duckdb-1.4': duckdbSuite('1.4'),
   'duckdb-1.5': duckdbSuite('1.5'),
   readers: readersSuite,
+  go: goSuite,
   rck: rckSuite,
   image: imageSuite,
   node22: nodeSuite(22),

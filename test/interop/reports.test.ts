@@ -1,5 +1,6 @@
 import { judgeByList, missing, parseExpectedFailures } from '../../interop/expected-failures.ts'
 import { parseJunitReport } from '../../interop/junit-report.ts'
+import { parsePrinted } from '../../interop/printed-checks.ts'
 
 const REPORT = `<?xml version="1.0"?>
 <testsuite name="kit" tests="4">
@@ -53,4 +54,21 @@ test('a machine that lacks a tool is red where tools are required, and skips els
   expect(outcome('no JDK is installed', false)).toBe('skipped')
   expect(outcome('no JDK is installed', true)).toBe('failed')
   expect(outcome('takes long; `make interop-all` runs it', true)).toBe('skipped')
+})
+
+test('what a program prints tells of each check what became of it, and why', () => {
+  const text = '2026/01/01 a warning\npassed one, two\nfailed three: found 1: not 2\n'
+  expect(parsePrinted(text, { suite: 'go', code: 0 })).toEqual([
+    { name: 'go#one, two', outcome: 'passed', reason: '', seconds: 0 },
+    { name: 'go#three', outcome: 'failed', reason: 'found 1: not 2', seconds: 0 },
+  ])
+})
+
+test.each<[string, string, number | 'timed-out']>([
+  ['ends in the middle', 'passed one\n', 2],
+  ['takes too long', 'passed one\n', 'timed-out'],
+  ['prints nothing', '', 0],
+])('a program that %s has failed', (_what, text, code) => {
+  const failed = parsePrinted(text, { suite: 'go', code }).filter((r) => r.outcome === 'failed')
+  expect(failed.map((r) => r.name)).toEqual(['go#run'])
 })
