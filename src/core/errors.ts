@@ -43,6 +43,8 @@ export const CATALOG_ERROR_CODES = [
   'schema-invalid',
   'snapshot-not-found',
   'storage-full',
+  'storage-misconfigured',
+  'storage-unavailable',
   'table-already-exists',
   'table-not-found',
   'table-property-invalid',

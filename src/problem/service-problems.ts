@@ -59,6 +59,24 @@ export const SERVICE_PROBLEMS = {
     remedy: 'Ask the operator to free some space, then repeat the request.',
     retry: 'after checking',
   },
+  'storage-unavailable': {
+    status: 503,
+    iceberg: UNAVAILABLE,
+    title: 'Storage unavailable',
+    meaning: 'The store of a bucket does not respond, or is overloaded. Nothing was changed.',
+    remedy: 'Repeat the request after the seconds of `Retry-After`.',
+    retry: 'yes',
+  },
+  'storage-misconfigured': {
+    status: 503,
+    iceberg: UNAVAILABLE,
+    title: 'Storage misconfigured',
+    meaning:
+      'The store of a bucket refuses the service: `fault` is `rights-missing`, `bucket-missing`, ' +
+      '`credentials-refused` or `clock-skewed`. Nothing was changed.',
+    remedy: 'Ask the operator to mend what `detail` says, then repeat the request.',
+    retry: 'after checking',
+  },
   'warehouse-unavailable': {
     status: 503,
     iceberg: { status: 507, type: 'ServiceFailureException' },

@@ -2,8 +2,6 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -12,6 +10,7 @@ import { readConfig } from '../../src/config.ts'
 import { createTable } from '../../src/modules/tables/tables.ts'
 import { openPlatform } from '../../src/service.ts'
 import { buildService, launchService, removeBuild } from '../crash/killable-service.ts'
+import { freePort } from '../free-port.ts'
 
 const START_MS_MAX = 30_000
 
@@ -81,11 +80,3 @@ test('rebuild registers all tables although nobody reads its lines', async () =>
   expect(await rebuilt.catalog.tables.list({ limit: 10 })).toHaveLength(3)
   await rebuilt.close()
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}

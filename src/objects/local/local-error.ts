@@ -1,13 +1,10 @@
 import { CatalogError } from '../../core/errors.ts'
+import { type FileAccess, invalidLocation, missingFile, quoted } from '../store-errors.ts'
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 const DENIED = new Set(['EACCES', 'EPERM', 'EROFS'])
 const MISSING = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ENXIO', 'ENODEV'])
 const EXHAUSTED = new Set(['EMFILE', 'ENFILE'])
-/** Longest part of a location that a message repeats. */
-const QUOTED_CHARACTERS_MAX = 1_000
-
-export type FileAccess = 'read' | 'write'
 
 export function errorCodeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code
@@ -45,12 +42,6 @@ export function translateError(error: unknown, access: FileAccess, location: str
   return new Error(`${access} ${quoted(location)}`, { cause: error })
 }
 
-export function missingFile(location: string): CatalogError {
-  return new CatalogError('file-not-found', `There is no file at ${quoted(location)}.`, {
-    facts: { location: quoted(location) },
-  })
-}
-
 /** The error for something there that is no file. */
 export function notAFile(location: string, { isFolder }: { readonly isFolder: boolean }) {
   if (!isFolder) return missingFile(location)
@@ -61,27 +52,6 @@ export function notAFile(location: string, { isFolder }: { readonly isFolder: bo
   )
 }
 
-export function invalidLocation(location: string, reason: string): CatalogError {
-  return new CatalogError(
-    'location-invalid',
-    `${quoted(location)} is not a usable location: ${reason}.`,
-    { facts: { location: quoted(location), reason } },
-  )
-}
-
-/** Reveals nothing about whether a file exists there. */
-export function forbiddenLocation(location: string, access: FileAccess): CatalogError {
-  const detail =
-    access === 'read'
-      ? `${quoted(location)} is outside the folders that may be read. ` +
-        'MORAINE_ALLOWED_LOCATIONS can allow more folders.'
-      : `${quoted(location)} is outside the folders that are written to. ` +
-        'MORAINE_WRITABLE_LOCATIONS can allow more; MORAINE_ALLOWED_LOCATIONS only for reading.'
-  return new CatalogError('location-not-allowed', detail, {
-    facts: { location: quoted(location) },
-  })
-}
-
 export function linkedLocation(location: string): CatalogError {
   return new CatalogError(
     'location-not-allowed',
@@ -89,22 +59,4 @@ export function linkedLocation(location: string): CatalogError {
       'it is not deleted.',
     { facts: { location: quoted(location) } },
   )
-}
-
-export function isNotFound(error: unknown): boolean {
-  return error instanceof CatalogError && error.code === 'file-not-found'
-}
-
-export function tooLarge(location: string, bytesMax: number): CatalogError {
-  return new CatalogError(
-    'body-too-large',
-    `${quoted(location)} has more than ${bytesMax} bytes.`,
-    { facts: { location: quoted(location), bytesMax } },
-  )
-}
-
-function quoted(location: string): string {
-  return location.length <= QUOTED_CHARACTERS_MAX
-    ? location
-    : `${location.slice(0, QUOTED_CHARACTERS_MAX)}…`
 }

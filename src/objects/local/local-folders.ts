@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
-import { errorCodeOf, invalidLocation, translateError } from './local-error.ts'
+import { invalidLocation } from '../store-errors.ts'
+import { errorCodeOf, translateError } from './local-error.ts'
 import { folderOf, nameOf } from './local-location.ts'
 import { type LocalRoots, realPathOf } from './local-roots.ts'
 

@@ -1,15 +1,8 @@
-import { invalidLocation } from './local-error.ts'
+import { findPathFault } from '../location-text.ts'
+import { invalidLocation } from '../store-errors.ts'
 
 /** Longest path: below Linux's 4,096 bytes, with room for a temporary name. */
 const PATH_BYTES_MAX = 4_000
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for.
-const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/
-// Half of a surrogate pair has no UTF-8 form, so several spellings would name one file.
-const LONE_SURROGATE = /\p{Surrogate}/u
-const ENCODED_BACKSLASH_OR_DOT = /%(?:2e|5c|00)/i
-// Engines encode it in the folder of a partition: `kind=a%2Fb`.
-const ENCODED_SLASH = /%2f/gi
-const DOTS_FAULT = 'it has a segment that consists of dots'
 const TEMPORARY_NAME = /^\.moraine-[0-9a-f-]{36}\.tmp$/
 
 /**
@@ -35,7 +28,7 @@ export function pathOfFolder(location: string): string {
 
 /** Whether a name found on disk may be part of a location. */
 export function isUsableName(name: string): boolean {
-  return findFault(`/${name}`) === undefined
+  return findPathFault(`/${name}`, PATH_BYTES_MAX) === undefined
 }
 
 /**
@@ -71,7 +64,7 @@ function absolutePathOf(location: string): string {
       'a local location is file:///folder/name, with an absolute path',
     )
   }
-  const fault = findFault(path)
+  const fault = findPathFault(path, PATH_BYTES_MAX)
   if (fault !== undefined) throw invalidLocation(location, fault)
   return path
 }
@@ -81,19 +74,4 @@ function withoutScheme(location: string): string | undefined {
   if (location.startsWith('file://')) return undefined
   if (location.startsWith('file:/')) return location.slice('file:'.length)
   return location.startsWith('/') ? location : undefined
-}
-
-function findFault(path: string): string | undefined {
-  if (path.length > PATH_BYTES_MAX || Buffer.byteLength(path) > PATH_BYTES_MAX) {
-    return `its path is longer than ${PATH_BYTES_MAX} bytes`
-  }
-  if (CONTROL_CHARACTER.test(path)) return 'it contains a control character'
-  if (LONE_SURROGATE.test(path)) return 'it is not valid Unicode'
-  if (path.includes('\\')) return 'it contains a backslash'
-  if (path.includes('//')) return 'it has an empty segment'
-  if (ENCODED_BACKSLASH_OR_DOT.test(path)) return 'it contains an encoded backslash, dot or NUL'
-  // Whoever decodes it must not get out of the folder.
-  const segments = path.replaceAll(ENCODED_SLASH, '/').split('/')
-  if (segments.includes('.') || segments.includes('..')) return DOTS_FAULT
-  return undefined
 }

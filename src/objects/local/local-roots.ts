@@ -1,12 +1,7 @@
 import { type FileHandle, lstat, open, readlink, realpath } from 'node:fs/promises'
 import { posix } from 'node:path'
-import {
-  errorCodeOf,
-  type FileAccess,
-  forbiddenLocation,
-  missingFile,
-  translateError,
-} from './local-error.ts'
+import { type FileAccess, forbiddenLocation, missingFile } from '../store-errors.ts'
+import { errorCodeOf, translateError } from './local-error.ts'
 import { isWithin } from './local-location.ts'
 import { READ_FLAGS } from './local-open-flags.ts'
 

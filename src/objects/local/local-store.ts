@@ -8,6 +8,7 @@ import type {
   ObjectTail,
   SweepOptions,
 } from '../object-store.ts'
+import { invalidLocation, isNotFound, missingFile, tooLarge } from '../store-errors.ts'
 import {
   fresh,
   keepingErrors,
@@ -17,17 +18,7 @@ import {
   SourceError,
   writeFully,
 } from './local-bytes.ts'
-import {
-  errorCodeOf,
-  invalidLocation,
-  isMissing,
-  isNotFound,
-  linkedLocation,
-  missingFile,
-  notAFile,
-  tooLarge,
-  translateError,
-} from './local-error.ts'
+import { errorCodeOf, isMissing, linkedLocation, notAFile, translateError } from './local-error.ts'
 import { readLocalFile } from './local-file.ts'
 import { LocalFolders, type OpenFolder } from './local-folders.ts'
 import { discard, linkIfAbsent, moveFile, syncFile } from './local-links.ts'

@@ -1,0 +1,101 @@
+import type { Readable } from 'node:stream'
+import type { BucketPlace } from './bucket-location.ts'
+
+/** An object as its store describes it. */
+export interface ObjectState {
+  readonly sizeBytes: number
+  readonly modifiedAtMs: number
+  /** Another for other content: the generation, or the ETag. */
+  readonly version: string
+  /** What its writer has marked it with; in listings always `undefined`. */
+  readonly mark?: string | undefined
+}
+
+export interface ListedObject extends ObjectState {
+  readonly key: string
+}
+
+export interface ListedPage {
+  readonly objects: readonly ListedObject[]
+  /** For the page after it. */
+  readonly next: string | undefined
+}
+
+export interface ObjectBody extends ObjectState {
+  /** Of the range asked for, as much as there is. Destroying it ends the request. */
+  readonly chunks: Readable
+}
+
+export type ByteRange =
+  | { readonly offset: number; readonly lengthBytes: number }
+  | { readonly lastBytes: number }
+
+/** What the answer of a store means. */
+export type StoreFault =
+  /** There is no such object. */
+  | 'missing'
+  /** The object is there already, or another version than the one expected. */
+  | 'precondition'
+  /** The range begins past the object's end. */
+  | 'beyond-end'
+  /** It has no answer now: overloaded, failing, out of reach, or the connection was cut. */
+  | 'busy'
+  | 'rights-missing'
+  | 'bucket-missing'
+  | 'credentials-refused'
+  | 'clock-skewed'
+
+export interface Attempt {
+  /** Ends the request, when its time is over. */
+  readonly signal: AbortSignal
+}
+
+/** A write that replaces nothing, and leaves a mark by which its own outcome can be found out. */
+export interface MarkedAttempt extends Attempt {
+  readonly mark: string
+}
+
+/**
+ * The requests of one bucket store, as thin as its library allows. What reads or lists uses the
+ * reading credential, all else the writing one. Each may be made again, and throws what the library
+ * throws: `explain` says what it means.
+ */
+export interface BucketClient {
+  head(place: BucketPlace, attempt: Attempt): Promise<ObjectState>
+  /** Of one version, if given; all of the object without a range. */
+  get(
+    place: BucketPlace,
+    attempt: Attempt & {
+      readonly range?: ByteRange | undefined
+      readonly version?: string | undefined
+    },
+  ): Promise<ObjectBody>
+  /** Every object whose key begins with the prefix, in pages. */
+  list(
+    bucket: string,
+    prefix: string,
+    attempt: Attempt & { readonly page?: string | undefined },
+  ): Promise<ListedPage>
+  /** Short objects, in one request. */
+  put(place: BucketPlace, bytes: Uint8Array, attempt: MarkedAttempt): Promise<void>
+  /** In parts, each tried again by the library, in constant memory; nothing is left of a failure. */
+  putStream(
+    place: BucketPlace,
+    chunks: AsyncIterable<Uint8Array>,
+    attempt: MarkedAttempt,
+  ): Promise<void>
+  /** Within the store. */
+  copy(from: BucketPlace, to: BucketPlace, attempt: MarkedAttempt): Promise<void>
+  delete(
+    place: BucketPlace,
+    attempt: Attempt & { readonly version?: string | undefined },
+  ): Promise<void>
+  /** Gives up uploads in parts that began before the instant; returns how many. */
+  abortUploads(
+    bucket: string,
+    prefix: string,
+    attempt: Attempt & { readonly beforeMs: number },
+  ): Promise<number>
+  explain(error: unknown): StoreFault | undefined
+  close(): void
+}

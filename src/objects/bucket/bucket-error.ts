@@ -1,0 +1,52 @@
+import { CatalogError } from '../../core/errors.ts'
+import { missingFile, quoted } from '../store-errors.ts'
+import type { StoreFault } from './bucket-client.ts'
+
+const RETRY_AFTER_SECONDS = 5
+
+const MISCONFIGURED = {
+  'rights-missing':
+    'refuses it: the credentials that are set lack the right, or the object is not there and ' +
+    'they may not list; give them the right to read, list and, for the warehouse, write and delete',
+  'bucket-missing': 'has no such bucket: create it, or correct the location',
+  'credentials-refused':
+    'does not accept the credentials that are set: check the key and its secret, and for S3 the ' +
+    'region and the endpoint',
+  'clock-skewed': "refuses the request's time: set this machine's clock",
+} as const satisfies Partial<Record<StoreFault, string>>
+
+/** The refusal that people see; an unexpected error is wrapped with its cause. */
+export function bucketError(
+  error: unknown,
+  fault: StoreFault | undefined,
+  location: string,
+): unknown {
+  if (error instanceof CatalogError) return error
+  switch (fault) {
+    case undefined:
+      return new Error(`ask the store about ${quoted(location)}`, { cause: error })
+    case 'missing':
+    case 'beyond-end':
+      return missingFile(location)
+    case 'precondition':
+      return new CatalogError('data-file-changed', `${quoted(location)} was replaced.`, {
+        facts: { path: quoted(location) },
+        cause: error,
+      })
+    case 'busy':
+      return new CatalogError(
+        'storage-unavailable',
+        `The store of ${quoted(location)} does not respond, or is overloaded.`,
+        {
+          facts: { location: quoted(location), retryAfterSeconds: RETRY_AFTER_SECONDS },
+          cause: error,
+        },
+      )
+    default:
+      return new CatalogError(
+        'storage-misconfigured',
+        `The store of ${quoted(location)} ${MISCONFIGURED[fault]}.`,
+        { facts: { location: quoted(location), fault }, cause: error },
+      )
+  }
+}

@@ -1,0 +1,391 @@
+import { randomUUID } from 'node:crypto'
+import { CatalogError } from '../../core/errors.ts'
+import type {
+  FolderSweepOptions,
+  LinkedObject,
+  ObjectInfo,
+  ObjectStore,
+  ObjectTail,
+  SweepOptions,
+} from '../object-store.ts'
+import { isNotFound, missingFile, tooLarge } from '../store-errors.ts'
+import type {
+  BucketClient,
+  ByteRange,
+  ObjectBody,
+  ObjectState,
+  StoreFault,
+} from './bucket-client.ts'
+import { bucketError } from './bucket-error.ts'
+import {
+  type BucketLocations,
+  type BucketPlace,
+  BucketRoots,
+  isUsableKey,
+} from './bucket-location.ts'
+import { Cuts } from './cuts.ts'
+import { isImpatience, StorePatience } from './store-patience.ts'
+import { StalledError, withoutStalls } from './without-stalls.ts'
+
+/** Longer objects are put in parts, each of which may be tried again. */
+const PUT_BYTES_MAX = 8 * 1024 * 1024
+
+type PutOutcome = 'written' | 'already-exists'
+
+export interface BucketStoreOptions {
+  readonly client: BucketClient
+  readonly locations: BucketLocations
+  /** Folders such as `gs://bucket/warehouse`; writable ones are readable, too. */
+  readonly writableRoots: readonly string[]
+  readonly readableRoots: readonly string[]
+  /** The bytes of a file of this machine. */
+  readFile(path: string): AsyncIterable<Uint8Array>
+}
+
+/**
+ * A store of objects in buckets. Creating is conditional in the store itself; a write whose answer
+ * was lost is recognised by its mark, so that it is not taken for another's. A read that is cut
+ * goes on where it was, in the same version.
+ */
+export class BucketStore implements ObjectStore {
+  readonly #client: BucketClient
+  readonly #readable: BucketRoots
+  readonly #writable: BucketRoots
+  readonly #patience: StorePatience
+  readonly #readFile: (path: string) => AsyncIterable<Uint8Array>
+
+  constructor(options: BucketStoreOptions) {
+    const { client, locations, writableRoots, readableRoots } = options
+    this.#client = client
+    this.#readFile = options.readFile
+    this.#readable = new BucketRoots('read', locations, [...writableRoots, ...readableRoots])
+    this.#writable = new BucketRoots('write', locations, writableRoots)
+    this.#patience = new StorePatience((error) => client.explain(error) === 'busy')
+  }
+
+  requireReadable(location: string): void {
+    this.#readable.placeOfObject(location)
+  }
+
+  async putIfAbsent(location: string, bytes: Uint8Array): Promise<PutOutcome> {
+    const place = this.#writable.placeOfObject(location)
+    if (bytes.byteLength > PUT_BYTES_MAX) return this.#putChunks(place, location, inOnePiece(bytes))
+    return this.#put(place, location, (mark, signal) => {
+      return this.#client.put(place, bytes, { mark, signal })
+    })
+  }
+
+  async putStreamIfAbsent(
+    location: string,
+    chunks: AsyncIterable<Uint8Array>,
+    { bytesMax }: { readonly bytesMax: number },
+  ): Promise<{ readonly outcome: PutOutcome; readonly sizeBytes: number }> {
+    const place = this.#writable.placeOfObject(location)
+    let sizeBytes = 0
+    async function* counted() {
+      for await (const chunk of chunks) {
+        sizeBytes += chunk.byteLength
+        if (sizeBytes > bytesMax) throw tooLarge(location, bytesMax)
+        yield chunk
+      }
+    }
+    const outcome = await this.#putChunks(place, location, counted())
+    return { outcome, sizeBytes }
+  }
+
+  async putFileIfAbsent(location: string, path: string): Promise<PutOutcome> {
+    return this.#putChunks(this.#writable.placeOfObject(location), location, this.#readFile(path))
+  }
+
+  async read(location: string, { bytesMax }: { readonly bytesMax: number }): Promise<Uint8Array> {
+    const place = this.#readable.placeOfObject(location)
+    const body = await this.#get(place, location, {})
+    if (body.sizeBytes > bytesMax) {
+      body.chunks.destroy()
+      throw tooLarge(location, bytesMax)
+    }
+    return joined(
+      body.sizeBytes,
+      this.#resumed({ place, location, offset: 0, end: body.sizeBytes }, body),
+    )
+  }
+
+  async *readStream(
+    location: string,
+    offset: number,
+    lengthBytes: number,
+  ): AsyncIterable<Uint8Array> {
+    const place = this.#readable.placeOfObject(location)
+    if (lengthBytes === 0) {
+      await this.#head(place, location)
+      return
+    }
+    yield* this.#resumed({ place, location, offset, end: offset + lengthBytes })
+  }
+
+  async findLocalPath(location: string): Promise<string | undefined> {
+    this.#readable.placeOfObject(location)
+    return undefined
+  }
+
+  async readRange(location: string, offset: number, bytesMax: number): Promise<Uint8Array> {
+    const place = this.#readable.placeOfObject(location)
+    if (bytesMax === 0) {
+      await this.#head(place, location)
+      return new Uint8Array()
+    }
+    const range = { offset, lengthBytes: bytesMax }
+    const body = await this.#getIfWithin(place, location, range)
+    if (body === undefined) return new Uint8Array()
+    const end = Math.min(offset + bytesMax, body.sizeBytes)
+    return joined(end - offset, this.#resumed({ place, location, offset, end }, body))
+  }
+
+  async readTail(location: string, bytesMax: number): Promise<ObjectTail> {
+    const place = this.#readable.placeOfObject(location)
+    const body =
+      bytesMax === 0 ? undefined : await this.#getIfWithin(place, location, { lastBytes: bytesMax })
+    if (body === undefined) {
+      const { sizeBytes, modifiedAtMs } = await this.#head(place, location)
+      return { location, bytes: new Uint8Array(), sizeBytes, modifiedAtMs }
+    }
+    const { sizeBytes, modifiedAtMs } = body
+    const offset = Math.max(0, sizeBytes - bytesMax)
+    const chunks = this.#resumed({ place, location, offset, end: sizeBytes }, body)
+    return { location, bytes: await joined(sizeBytes - offset, chunks), sizeBytes, modifiedAtMs }
+  }
+
+  async find(location: string): Promise<ObjectInfo | undefined> {
+    const place = this.#readable.placeOfObject(location)
+    try {
+      const { sizeBytes, modifiedAtMs } = await this.#head(place, location)
+      return { location, sizeBytes, modifiedAtMs }
+    } catch (error) {
+      if (isNotFound(error)) return undefined
+      throw error
+    }
+  }
+
+  /** No bucket has links. */
+  async findLinked(): Promise<LinkedObject | undefined> {
+    return undefined
+  }
+
+  async *list(folder: string): AsyncIterable<ObjectInfo> {
+    const { bucket, key } = this.#readable.placeOfFolder(folder)
+    const prefix = key === '' ? '' : `${key}/`
+    const above = folder.endsWith('/') ? folder : `${folder}/`
+    let page: string | undefined
+    do {
+      const from = page
+      const found = await this.#ask(folder, (signal) => {
+        return this.#client.list(bucket, prefix, { signal, page: from })
+      })
+      for (const { key: each, sizeBytes, modifiedAtMs } of found.objects) {
+        if (!isUsableKey(each)) continue
+        yield { location: above + each.slice(prefix.length), sizeBytes, modifiedAtMs }
+      }
+      page = found.next
+    } while (page !== undefined)
+  }
+
+  async moveIfAbsent(from: string, to: string): Promise<'moved' | 'already-exists'> {
+    const source = this.#writable.placeOfObject(from)
+    const target = this.#writable.placeOfObject(to)
+    // Not every store knows conditional copies.
+    const [, taken] = await Promise.all([this.#head(source, from), this.find(to)])
+    if (taken !== undefined) return 'already-exists'
+    const outcome = await this.#put(target, to, (mark, signal) => {
+      return this.#client.copy(source, target, { mark, signal })
+    })
+    if (outcome === 'already-exists') return outcome
+    await this.delete(from)
+    return 'moved'
+  }
+
+  async delete(location: string): Promise<void> {
+    const place = this.#writable.placeOfObject(location)
+    try {
+      await this.#ask(location, (signal) => this.#client.delete(place, { signal }))
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+  }
+
+  async deleteUnfinished(folder: string, { beforeMs }: SweepOptions): Promise<number> {
+    const { bucket, key } = this.#writable.placeOfFolder(folder)
+    const prefix = key === '' ? '' : `${key}/`
+    return this.#ask(folder, (signal) => {
+      return this.#client.abortUploads(bucket, prefix, { signal, beforeMs })
+    })
+  }
+
+  /** A bucket has no folders. */
+  async makeFolder(folder: string): Promise<void> {
+    this.#writable.placeOfFolder(folder)
+  }
+
+  async deleteEmptyFolders(folder: string, _options: FolderSweepOptions): Promise<number> {
+    this.#writable.placeOfFolder(folder)
+    return 0
+  }
+
+  async close(): Promise<void> {
+    this.#client.close()
+  }
+
+  #head(place: BucketPlace, location: string): Promise<ObjectState> {
+    return this.#ask(location, (signal) => this.#client.head(place, { signal }))
+  }
+
+  #get(
+    place: BucketPlace,
+    location: string,
+    wanted: { readonly range?: ByteRange; readonly version?: string | undefined },
+  ): Promise<ObjectBody> {
+    return this.#ask(location, (signal) => this.#client.get(place, { ...wanted, signal }))
+  }
+
+  /** `undefined` if the range begins at the object's end or after it. */
+  async #getIfWithin(
+    place: BucketPlace,
+    location: string,
+    range: ByteRange,
+  ): Promise<ObjectBody | undefined> {
+    return this.#ask(location, async (signal) => {
+      try {
+        return await this.#client.get(place, { range, signal })
+      } catch (error) {
+        if (this.#explain(error) === 'beyond-end') return undefined
+        throw error
+      }
+    })
+  }
+
+  /** Exactly the bytes from `offset` to `end` of one version, with requests for what was cut. */
+  async *#resumed(
+    { place, location, offset, end }: Part,
+    first?: ObjectBody,
+  ): AsyncGenerator<Uint8Array> {
+    const cuts = new Cuts()
+    let version = first?.version
+    let position = offset
+    for (let next = first; position < end; next = undefined) {
+      const range = { offset: position, lengthBytes: end - position }
+      const body = next ?? (await this.#get(place, location, { range, version }))
+      version = body.version
+      if (body.sizeBytes < end) {
+        body.chunks.destroy()
+        throw missingFile(location)
+      }
+      try {
+        for await (const chunk of withoutStalls(body.chunks)) {
+          position += chunk.byteLength
+          yield chunk
+        }
+        cuts.at(position)
+      } catch (error) {
+        const fault = this.#explain(error)
+        if (fault !== 'busy') throw bucketError(error, fault, location)
+        cuts.at(position)
+      }
+      if (cuts.areTooMany && position < end) throw bucketError(undefined, 'busy', location)
+    }
+  }
+
+  async #putChunks(
+    place: BucketPlace,
+    location: string,
+    chunks: AsyncIterable<Uint8Array>,
+  ): Promise<PutOutcome> {
+    const mark = randomUUID()
+    const { signal } = new AbortController()
+    const source = watched(chunks)
+    try {
+      await this.#client.putStream(place, source.chunks, { mark, signal })
+      return 'written'
+    } catch (error) {
+      source.rethrow()
+      return this.#outcomeOf(error, { place, location, mark })
+    }
+  }
+
+  async #put(
+    place: BucketPlace,
+    location: string,
+    work: (mark: string, signal: AbortSignal) => Promise<void>,
+  ): Promise<PutOutcome> {
+    const mark = randomUUID()
+    try {
+      await this.#patience.ask((_, signal) => work(mark, signal))
+      return 'written'
+    } catch (error) {
+      return this.#outcomeOf(error, { place, location, mark })
+    }
+  }
+
+  /** An earlier try may have written the object, and its answer may have been lost. */
+  async #outcomeOf(
+    error: unknown,
+    { place, location, mark }: { place: BucketPlace; location: string; mark: string },
+  ): Promise<PutOutcome> {
+    const fault = this.#explain(error)
+    if (fault !== 'precondition') throw bucketError(error, fault, location)
+    const found = await this.#head(place, location)
+    return found.mark === mark ? 'written' : 'already-exists'
+  }
+
+  async #ask<T>(location: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    try {
+      return await this.#patience.ask((_, signal) => work(signal))
+    } catch (error) {
+      throw bucketError(error, this.#explain(error), location)
+    }
+  }
+
+  #explain(error: unknown): StoreFault | undefined {
+    if (error instanceof CatalogError) return undefined
+    const isBusy = isImpatience(error) || error instanceof StalledError
+    return isBusy ? 'busy' : this.#client.explain(error)
+  }
+}
+
+interface Part {
+  readonly place: BucketPlace
+  readonly location: string
+  readonly offset: number
+  readonly end: number
+}
+
+async function joined(length: number, chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length)
+  let filled = 0
+  for await (const chunk of chunks) {
+    bytes.set(chunk, filled)
+    filled += chunk.byteLength
+  }
+  return bytes
+}
+
+/** The same chunks; an error of theirs is not mistaken for one of the store. */
+function watched(chunks: AsyncIterable<Uint8Array>) {
+  let failure: { readonly error: unknown } | undefined
+  async function* passedOn() {
+    try {
+      yield* chunks
+    } catch (error) {
+      failure = { error }
+      throw error
+    }
+  }
+  return {
+    chunks: passedOn(),
+    rethrow: () => {
+      if (failure !== undefined) throw failure.error
+    },
+  }
+}
+
+async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}

@@ -1,0 +1,57 @@
+import {
+  BrokenCircuitError,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  ExponentialBackoff,
+  handleWhen,
+  retry,
+  TaskCancelledError,
+  TimeoutStrategy,
+  timeout,
+  wrap,
+} from 'cockatiel'
+
+const ATTEMPTS_MORE = 4
+const FIRST_PAUSE_MS = 100
+const PAUSE_MS_MAX = 2_000
+const ATTEMPT_MS_MAX = 15_000
+/** Failures in a row, of all requests together, after which the store is left alone. */
+const FAILURES_MAX = 12
+const LEFT_ALONE_MS = 5_000
+
+/**
+ * How often and how long a store is asked. A request that it has no answer for is made again after
+ * growing pauses of random length; a store that answers nobody is left alone for a while, in which
+ * requests fail at once, so that they do not pile up.
+ */
+export class StorePatience {
+  readonly #policy: {
+    execute<T>(work: (context: { attempt: number; signal: AbortSignal }) => Promise<T>): Promise<T>
+  }
+
+  constructor(isBusy: (error: unknown) => boolean) {
+    const worthWaiting = handleWhen((error) => isBusy(error) || error instanceof TaskCancelledError)
+    this.#policy = wrap(
+      retry(worthWaiting, {
+        maxAttempts: ATTEMPTS_MORE,
+        backoff: new ExponentialBackoff({ initialDelay: FIRST_PAUSE_MS, maxDelay: PAUSE_MS_MAX }),
+      }),
+      circuitBreaker(worthWaiting, {
+        halfOpenAfter: LEFT_ALONE_MS,
+        breaker: new ConsecutiveBreaker(FAILURES_MAX),
+      }),
+      // The body of an answer is read after it has begun.
+      timeout(ATTEMPT_MS_MAX, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false }),
+    )
+  }
+
+  /** `attempt` counts from 0. */
+  ask<T>(work: (attempt: number, signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#policy.execute(({ attempt, signal }) => work(attempt, signal))
+  }
+}
+
+/** Whether the store was not even asked, or did not answer in time. */
+export function isImpatience(error: unknown): boolean {
+  return error instanceof BrokenCircuitError || error instanceof TaskCancelledError
+}

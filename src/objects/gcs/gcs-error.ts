@@ -1,0 +1,33 @@
+import type { StoreFault } from '../bucket/bucket-client.ts'
+
+const BY_STATUS: Readonly<Record<number, StoreFault>> = {
+  401: 'credentials-refused',
+  403: 'rights-missing',
+  404: 'missing',
+  408: 'busy',
+  412: 'precondition',
+  416: 'beyond-end',
+  429: 'busy',
+}
+const NO_BUCKET = /bucket (?:does|did) not exist/i
+const REFUSED = /invalid_grant|invalid_client|unauthorized_client|Could not load the default cred/
+const SKEWED = /Invalid JWT: Token must be a short-lived token|reasonable timeframe/
+const NETWORK = /^(?:E[A-Z_]+|ERR_STREAM_PREMATURE_CLOSE|ERR_SOCKET[A-Z_]*)$/
+/** In these words node-fetch and Node tell of cut connections. */
+const CUT = /socket hang up|premature close|network timeout|aborted|Connection closed/i
+
+/** What an error of the library of Google Cloud Storage, or of what is below it, means. */
+export function explainGcsError(error: unknown): StoreFault | undefined {
+  if (typeof error !== 'object' || error === null) return undefined
+  // Uploads in parts throw objects that are no `Error`.
+  const { code, message: text } = error as { readonly code?: unknown; readonly message?: unknown }
+  const message = typeof text === 'string' ? text : ''
+  if (SKEWED.test(message)) return 'clock-skewed'
+  if (REFUSED.test(message)) return 'credentials-refused'
+  if (NO_BUCKET.test(message)) return 'bucket-missing'
+  const status = Number(code)
+  if (status >= 500) return 'busy'
+  if (status >= 400) return BY_STATUS[status]
+  const isCut = (typeof code === 'string' && NETWORK.test(code)) || CUT.test(message)
+  return isCut ? 'busy' : undefined
+}

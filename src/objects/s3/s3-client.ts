@@ -1,0 +1,212 @@
+import { Readable } from 'node:stream'
+import {
+  AbortMultipartUploadCommand,
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3'
+import { Upload } from '@aws-sdk/lib-storage'
+import type {
+  Attempt,
+  BucketClient,
+  ByteRange,
+  ListedPage,
+  MarkedAttempt,
+  ObjectBody,
+  ObjectState,
+  StoreFault,
+} from '../bucket/bucket-client.ts'
+import type { BucketPlace } from '../bucket/bucket-location.ts'
+import { explainS3Error } from './s3-error.ts'
+
+const MARK = 'moraine-write'
+/** With at most 10,000 parts, objects have up to 156 GiB. */
+const PART_BYTES = 16 * 1024 * 1024
+const PARTS_AT_ONCE = 2
+const PART_TRIES = 5
+const UPLOADS_PAGE = 1_000
+const HAS_RANGE_TOTAL = /\/(\d+)$/
+
+export interface S3Options {
+  readonly region: string
+  /** Of a store that is compatible; AWS itself without. */
+  readonly endpoint: string | undefined
+  readonly forcePathStyle: boolean
+  readonly readCredentials: S3ClientConfig['credentials']
+  readonly writeCredentials: S3ClientConfig['credentials']
+}
+
+/** AWS S3, or a store that is compatible, by the SDK of AWS. Whoever opens it closes it. */
+export class S3BucketClient implements BucketClient {
+  readonly #reader: S3Client
+  readonly #writer: S3Client
+  /** Tries parts of uploads again by itself. */
+  readonly #uploader: S3Client
+
+  constructor({ readCredentials, writeCredentials, ...options }: S3Options) {
+    const open = (credentials: S3ClientConfig['credentials'], maxAttempts: number) =>
+      new S3Client({
+        ...withoutUndefined(options),
+        ...(credentials !== undefined && { credentials }),
+        maxAttempts,
+        // Ranges have no checksum; where whole objects are read it is asked for.
+        responseChecksumValidation: 'WHEN_REQUIRED',
+        requestHandler: {
+          connectionTimeout: 5_000,
+          requestTimeout: 60_000,
+          throwOnRequestTimeout: true,
+          httpAgent: { maxSockets: 256 },
+          httpsAgent: { maxSockets: 256 },
+        },
+      })
+    this.#reader = open(readCredentials, 1)
+    this.#writer = open(writeCredentials, 1)
+    this.#uploader = open(writeCredentials, PART_TRIES)
+  }
+
+  async head({ bucket, key }: BucketPlace, { signal }: Attempt): Promise<ObjectState> {
+    const command = new HeadObjectCommand({ Bucket: bucket, Key: key })
+    const found = await this.#reader.send(command, { abortSignal: signal })
+    return { ...stateOf(found, found.ContentLength), mark: found.Metadata?.[MARK] }
+  }
+
+  async get(
+    { bucket, key }: BucketPlace,
+    { signal, range, version }: Attempt & { range?: ByteRange; version?: string },
+  ): Promise<ObjectBody> {
+    const command = new GetObjectCommand({
+      Bucket: bucket,
+      Key: key,
+      ...(range === undefined ? { ChecksumMode: 'ENABLED' } : { Range: rangeText(range) }),
+      ...(version !== undefined && { IfMatch: version }),
+    })
+    const found = await this.#reader.send(command, { abortSignal: signal })
+    const total = HAS_RANGE_TOTAL.exec(found.ContentRange ?? '')?.[1]
+    const sizeBytes = total === undefined ? found.ContentLength : Number(total)
+    return { ...stateOf(found, sizeBytes), chunks: found.Body as Readable }
+  }
+
+  async list(
+    bucket: string,
+    prefix: string,
+    { signal, page }: Attempt & { page?: string },
+  ): Promise<ListedPage> {
+    const command = new ListObjectsV2Command({
+      Bucket: bucket,
+      Prefix: prefix,
+      ContinuationToken: page,
+    })
+    const found = await this.#reader.send(command, { abortSignal: signal })
+    const objects = (found.Contents ?? []).map((each) => {
+      return { key: each.Key ?? '', ...stateOf(each, each.Size) }
+    })
+    return { objects, next: found.IsTruncated ? found.NextContinuationToken : undefined }
+  }
+
+  async put(place: BucketPlace, bytes: Uint8Array, attempt: MarkedAttempt): Promise<void> {
+    const command = new PutObjectCommand({ ...created(place, attempt), Body: bytes })
+    await this.#writer.send(command, { abortSignal: attempt.signal })
+  }
+
+  async putStream(
+    place: BucketPlace,
+    chunks: AsyncIterable<Uint8Array>,
+    attempt: MarkedAttempt,
+  ): Promise<void> {
+    const body = Readable.from(chunks, { objectMode: false })
+    const upload = new Upload({
+      client: this.#uploader,
+      params: { ...created(place, attempt), Body: body, ChecksumAlgorithm: 'CRC32' },
+      partSize: PART_BYTES,
+      queueSize: PARTS_AT_ONCE,
+    })
+    try {
+      await upload.done()
+    } finally {
+      body.destroy()
+    }
+  }
+
+  async copy(from: BucketPlace, to: BucketPlace, attempt: MarkedAttempt): Promise<void> {
+    const command = new CopyObjectCommand({
+      ...created(to, attempt),
+      CopySource: encodeURIComponent(`${from.bucket}/${from.key}`),
+      MetadataDirective: 'REPLACE',
+    })
+    await this.#writer.send(command, { abortSignal: attempt.signal })
+  }
+
+  async delete(
+    { bucket, key }: BucketPlace,
+    { signal, version }: Attempt & { version?: string },
+  ): Promise<void> {
+    const match = version === undefined ? {} : { IfMatch: version }
+    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key, ...match })
+    await this.#writer.send(command, { abortSignal: signal })
+  }
+
+  async abortUploads(
+    bucket: string,
+    prefix: string,
+    { signal, beforeMs }: Attempt & { beforeMs: number },
+  ): Promise<number> {
+    const options = { abortSignal: signal }
+    const found = await this.#writer.send(
+      new ListMultipartUploadsCommand({
+        ...{ Bucket: bucket, Prefix: prefix, MaxUploads: UPLOADS_PAGE },
+      }),
+      options,
+    )
+    const old = (found.Uploads ?? []).filter(({ Initiated }) => {
+      return Initiated !== undefined && Initiated.getTime() < beforeMs
+    })
+    for (const { Key, UploadId } of old) {
+      await this.#writer.send(
+        new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId }),
+        options,
+      )
+    }
+    return old.length
+  }
+
+  explain(error: unknown): StoreFault | undefined {
+    return explainS3Error(error)
+  }
+
+  close(): void {
+    for (const client of [this.#reader, this.#writer, this.#uploader]) client.destroy()
+  }
+}
+
+function created({ bucket, key }: BucketPlace, { mark }: MarkedAttempt) {
+  return { Bucket: bucket, Key: key, IfNoneMatch: '*', Metadata: { [MARK]: mark } }
+}
+
+function rangeText(range: ByteRange): string {
+  if ('lastBytes' in range) return `bytes=-${range.lastBytes}`
+  return `bytes=${range.offset}-${range.offset + range.lengthBytes - 1}`
+}
+
+function stateOf(
+  found: { readonly ETag?: string | undefined; readonly LastModified?: Date | undefined },
+  sizeBytes: number | undefined,
+): ObjectState {
+  if (sizeBytes === undefined || found.ETag === undefined || found.LastModified === undefined) {
+    throw new Error('the store does not tell size, ETag and time of an object')
+  }
+  return { sizeBytes, version: found.ETag, modifiedAtMs: found.LastModified.getTime() }
+}
+
+function withoutUndefined<T extends object>(
+  values: T,
+): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>
+  }
+}

@@ -1,0 +1,53 @@
+import type { StoreFault } from '../bucket/bucket-client.ts'
+
+const BY_NAME: Readonly<Record<string, StoreFault>> = {
+  NoSuchKey: 'missing',
+  NotFound: 'missing',
+  PreconditionFailed: 'precondition',
+  InvalidRange: 'beyond-end',
+  NoSuchBucket: 'bucket-missing',
+  RequestTimeTooSkewed: 'clock-skewed',
+  RequestExpired: 'clock-skewed',
+  InvalidAccessKeyId: 'credentials-refused',
+  SignatureDoesNotMatch: 'credentials-refused',
+  AuthorizationHeaderMalformed: 'credentials-refused',
+  ExpiredToken: 'credentials-refused',
+  InvalidToken: 'credentials-refused',
+  CredentialsProviderError: 'credentials-refused',
+  PermanentRedirect: 'bucket-missing',
+  ConditionalRequestConflict: 'busy',
+  OperationAborted: 'busy',
+  SlowDown: 'busy',
+  TimeoutError: 'busy',
+  RequestTimeout: 'busy',
+  AbortError: 'busy',
+}
+const BY_STATUS: Readonly<Record<number, StoreFault>> = {
+  403: 'rights-missing',
+  404: 'missing',
+  412: 'precondition',
+  416: 'beyond-end',
+  429: 'busy',
+}
+const NETWORK = /^(?:E[A-Z]+|UND_ERR_[A-Z_]+)$/
+
+/** What an error of the AWS SDK, or of the connection below it, means. */
+export function explainS3Error(error: unknown): StoreFault | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { name, code, $metadata } = error as Error & {
+    readonly code?: unknown
+    readonly $metadata?: { readonly httpStatusCode?: number }
+  }
+  const byName = BY_NAME[name]
+  if (byName !== undefined) return byName
+  const status = $metadata?.httpStatusCode
+  if (status !== undefined && status >= 500) return 'busy'
+  if (status !== undefined && status >= 400) return BY_STATUS[status]
+  // An answer that was cut in the middle of its XML has a status of 200.
+  if (status !== undefined || isCut(error)) return 'busy'
+  return typeof code === 'string' && NETWORK.test(code) ? 'busy' : undefined
+}
+
+function isCut(error: Error): boolean {
+  return error.message === 'aborted' || error.message.includes('socket hang up')
+}

@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../free-port.ts'
+import { findStoreProgram, killStore, whyNoStore } from './store-program.ts'
+
+const PROGRAM = 'fake-gcs-server'
+const READY_ATTEMPTS_MAX = 300
+
+/** A stand-in for Google's own service, which cannot be had: it checks no credentials. */
+export interface FakeGcsServer {
+  readonly endpoint: string
+  /** A bucket for all. */
+  readonly bucket: string
+  readonly credentials: { readonly client_email: string; readonly private_key: string }
+  stop(): Promise<void>
+}
+
+export async function startFakeGcs(): Promise<FakeGcsServer> {
+  const program = findStoreProgram(PROGRAM)
+  if (program === undefined) throw new Error(whyNoStore(PROGRAM))
+  const port = await freePort()
+  const endpoint = `http://127.0.0.1:${port}`
+  const child = spawn(
+    program,
+    [
+      ...['-scheme', 'http', '-host', '127.0.0.1', '-port', String(port), '-backend', 'memory'],
+      ...['-public-host', `127.0.0.1:${port}`, '-external-url', endpoint, '-log-level', 'error'],
+    ],
+    { stdio: 'ignore' },
+  )
+  const killAtExit = () => child.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  const bucket = 'moraine-tests'
+  await untilCreated(endpoint, bucket)
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  return {
+    ...{ endpoint, bucket },
+    credentials: {
+      client_email: 'moraine@example.iam.gserviceaccount.com',
+      private_key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
+    },
+    stop: async () => {
+      process.off('exit', killAtExit)
+      await killStore(child)
+    },
+  }
+}
+
+async function untilCreated(endpoint: string, bucket: string): Promise<void> {
+  for (let attempt = 0; attempt < READY_ATTEMPTS_MAX; attempt++) {
+    const response = await fetch(`${endpoint}/storage/v1/b?project=moraine`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: bucket }),
+    }).catch(() => undefined)
+    if (response?.ok) return
+    await sleep(100)
+  }
+  throw new Error('the server does not respond')
+}

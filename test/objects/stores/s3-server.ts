@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  CreateBucketCommand,
+  ListBucketsCommand,
+  S3Client,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3'
+import { freePort } from '../../free-port.ts'
+import { findStoreProgram, killStore, whyNoStore } from './store-program.ts'
+
+type ServerName = 'weed' | 'versitygw'
+
+const READY_ATTEMPTS_MAX = 300
+/** Users of the server: one may do all, the other read and list only. */
+const WRITER = { accessKeyId: 'moraine-writer', secretAccessKey: 'secret-of-the-writer' }
+const READER = { accessKeyId: 'moraine-reader', secretAccessKey: 'secret-of-the-reader' }
+
+export interface S3Server {
+  readonly endpoint: string
+  readonly region: string
+  readonly readCredentials: S3ClientConfig['credentials']
+  readonly writeCredentials: S3ClientConfig['credentials']
+  /** A bucket for all. */
+  readonly bucket: string
+  stop(): Promise<void>
+}
+
+export async function startS3(name: ServerName): Promise<S3Server> {
+  const program = findStoreProgram(name)
+  if (program === undefined) throw new Error(whyNoStore(name))
+  const folder = mkdtempSync(join(tmpdir(), `moraine-${name}-`))
+  const { port, child } =
+    name === 'weed' ? await weed(program, folder) : await gateway(program, folder)
+  const killAtExit = () => child.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  const endpoint = `http://127.0.0.1:${port}`
+  const region = 'us-east-1'
+  const admin = new S3Client({ endpoint, region, forcePathStyle: true, credentials: WRITER })
+  await untilReady(admin, child)
+  const bucket = 'moraine-tests'
+  await admin.send(new CreateBucketCommand({ Bucket: bucket }))
+  return {
+    ...{ endpoint, region, bucket, writeCredentials: WRITER },
+    // The gateway has one user.
+    readCredentials: name === 'weed' ? READER : WRITER,
+    stop: async () => {
+      process.off('exit', killAtExit)
+      admin.destroy()
+      await killStore(child)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function weed(program: string, folder: string) {
+  const config = join(folder, 'users.json')
+  const user = (
+    name: string,
+    { accessKeyId, secretAccessKey }: typeof WRITER,
+    actions: string[],
+  ) => ({
+    ...{ name, actions },
+    credentials: [{ accessKey: accessKeyId, secretKey: secretAccessKey }],
+  })
+  const identities = [user('writer', WRITER, ['Admin']), user('reader', READER, ['Read', 'List'])]
+  writeFileSync(config, JSON.stringify({ identities }))
+  // Each has a second port for gRPC, 10,000 above.
+  const [master, volume, filer, port] = await portsWithSeconds(4)
+  const data = join(folder, 'data')
+  mkdirSync(data)
+  const child = spawn(
+    program,
+    [
+      ...['server', `-dir=${data}`, '-ip=127.0.0.1', '-ip.bind=127.0.0.1'],
+      ...[`-master.port=${master}`, `-volume.port=${volume}`, '-volume.max=50'],
+      ...['-master.volumeSizeLimitMB=64', '-filer', `-filer.port=${filer}`, '-s3'],
+      ...[`-s3.port=${port}`, '-s3.port.iceberg=0', '-s3.port.lance=0', `-s3.config=${config}`],
+    ],
+    { cwd: folder, stdio: 'ignore' },
+  )
+  return { child, port }
+}
+
+async function gateway(program: string, folder: string) {
+  const data = join(folder, 'data')
+  mkdirSync(data)
+  const port = await freePort()
+  const child = spawn(program, ['--port', `127.0.0.1:${port}`, 'posix', data], {
+    stdio: 'ignore',
+    env: {
+      ...process.env,
+      ROOT_ACCESS_KEY: WRITER.accessKeyId,
+      ROOT_SECRET_KEY: WRITER.secretAccessKey,
+    },
+  })
+  return { child, port }
+}
+
+/** Free ports that have a free one 10,000 above them. */
+async function portsWithSeconds(count: number): Promise<number[]> {
+  const ports: number[] = []
+  while (ports.length < count) {
+    const port = 12_000 + Math.floor(Math.random() * 15_000)
+    const areFree = Promise.all([port, port + 10_000].map((each) => freePort(each)))
+    const isUsable =
+      !ports.includes(port) &&
+      (await areFree.then(
+        () => true,
+        () => false,
+      ))
+    if (isUsable) ports.push(port)
+  }
+  return ports
+}
+
+async function untilReady(client: S3Client, child: ChildProcess): Promise<void> {
+  for (let attempt = 0; attempt < READY_ATTEMPTS_MAX; attempt++) {
+    if (child.exitCode !== null) throw new Error(`the S3 server ended with ${child.exitCode}`)
+    const isReady = await client.send(new ListBucketsCommand({})).then(
+      () => true,
+      () => false,
+    )
+    if (isReady) return
+    await sleep(100)
+  }
+  throw new Error('the S3 server does not respond')
+}
