@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Catalog } from './catalog/catalog.ts'
-import { type Config, ConfigError } from './config.ts'
+import { type Config, ConfigError, localPathOf } from './config.ts'
 import { openLocalStore } from './objects/local/local-store.ts'
 import type { ObjectStore } from './objects/object-store.ts'
+import { openObjects } from './open-objects.ts'
+import { Opened } from './opened.ts'
 import { catalogUnusable } from './start-failure.ts'
 
 /** The copy of the catalog in the folder of a backup. */
@@ -12,6 +14,14 @@ const COPY_NAMES = { sqlite: 'catalog.db', postgres: 'catalog.dump' } as const
 /** The files of a folder, which is made if missing; the caller closes nothing. */
 export function openFolder(path: string): Promise<ObjectStore> {
   return openLocalStore({ writableRoots: [path], readableRoots: [] })
+}
+
+/** The files of the warehouse, which may be in a bucket; the caller closes nothing. */
+export async function openWarehouse(config: Config): Promise<ObjectStore> {
+  const path = localPathOf(config.warehouse)
+  if (path !== undefined) return openFolder(path)
+  const options = { beforeNewFolder: async () => undefined, writableFolders: [] }
+  return openObjects(config, options, new Opened())
 }
 
 /** Copies the catalog of this moment into the folder. Throws a `ConfigError` that says why not. */

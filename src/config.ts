@@ -30,13 +30,31 @@ export interface Config {
     | { readonly kind: 'postgres'; readonly url: string }
   /** Maximum number of connections to a PostgreSQL catalog. */
   readonly postgresConnectionsMax: number
-  /** `file://` URI without a trailing slash. */
+  /** `file://`, `gs://` or `s3://` URI without a trailing slash, as are all folders. */
   readonly warehouse: string
   readonly allowedLocations: readonly string[]
   /** Folders besides the warehouse where tables may be: apart from it and from each other. */
   readonly writableLocations: readonly string[]
   /** Folders that were moved: tables know their files by the old locations. */
   readonly relocations: readonly { readonly from: string; readonly to: string }[]
+  readonly s3: {
+    /** The SDK looks for its own default without. */
+    readonly region: string | undefined
+    /** Of a store that is compatible with S3; AWS without. */
+    readonly endpoint: string | undefined
+    /** Whether the bucket is in the path of the address, in place of its host name. */
+    readonly forcePathStyle: boolean
+    /** A file of credentials as AWS has them, and its profile; the SDK's own defaults without. */
+    readonly readCredentials: ProfilePlace | undefined
+    readonly writeCredentials: ProfilePlace | undefined
+  }
+  readonly gcs: {
+    /** Of an emulator; Google's own without. */
+    readonly endpoint: string | undefined
+    /** Absolute paths of keys; the application's default credentials without. */
+    readonly readKeyFile: string | undefined
+    readonly writeKeyFile: string | undefined
+  }
   readonly logLevel: (typeof LOG_LEVELS)[number]
   readonly manifestCacheBytes: number
   /** Conversion workers, each a process of one thread. */
@@ -49,6 +67,12 @@ export interface Config {
   readonly deleteGraceMs: number
   /** Absolute path of a folder for temporary files; by default on the warehouse's disk. */
   readonly temporaryFolder: string
+}
+
+export interface ProfilePlace {
+  /** Absolute. */
+  readonly path: string
+  readonly profile: string
 }
 
 /** An invalid environment variable: one line with its name, its value and what is allowed. */
@@ -75,6 +99,7 @@ export function readConfig(environment: Environment): Config {
       integer(1, 1_000),
     ),
     ...readFolders(read, home),
+    ...readStores(read),
     logLevel: read('MORAINE_LOG_LEVEL', 'info', LOG_LEVELS.join(', '), z.enum(LOG_LEVELS)),
     manifestCacheBytes: read(
       'MORAINE_MANIFEST_CACHE',
@@ -120,19 +145,19 @@ function readFolders(
     warehouse: read(
       'MORAINE_WAREHOUSE',
       `file://${home}/warehouse`,
-      'file:///<folder> (gs:// and s3:// are not supported yet)',
+      'file:///<folder>, gs://<bucket>/<folder> or s3://<bucket>/<folder>',
       FolderUri,
     ),
     allowedLocations: read(
       'MORAINE_ALLOWED_LOCATIONS',
       '',
-      'folders like file:///data,/mnt/lake, separated by commas',
+      'folders like file:///data,/mnt/lake,s3://bucket/lake, separated by commas',
       FolderUris,
     ),
     writableLocations: read(
       'MORAINE_WRITABLE_LOCATIONS',
       '',
-      'folders like file:///lake,/mnt/tables, separated by commas, none within another',
+      'folders like /mnt/tables,gs://bucket/lake, separated by commas, none within another',
       FolderUris.refine((uris) => areApart(uris.map((uri) => `${uri}/`))),
     ),
     relocations: read(
@@ -141,6 +166,47 @@ function readFolders(
       'moved folders like file:///old=file:///new, separated by commas',
       Relocations,
     ),
+  }
+}
+
+function readStores(read: Read): Pick<Config, 's3' | 'gcs'> {
+  const endpoint = (name: string) =>
+    read(name, '', 'an address like http://127.0.0.1:9000, without a path', OptionalOrigin)
+  const s3Endpoint = endpoint('MORAINE_S3_ENDPOINT')
+  const credentials = (name: string) =>
+    read(
+      name,
+      '',
+      'a file of credentials like /etc/moraine/s3, or /etc/moraine/s3#profile',
+      Profile,
+    )
+  const key = (name: string) =>
+    read(name, '', 'the file of a key, like /etc/moraine/gcs.json', KeyFile)
+  const writeCredentials = credentials('MORAINE_S3_CREDENTIALS')
+  const writeKeyFile = key('MORAINE_GCS_CREDENTIALS')
+  return {
+    s3: {
+      region: read(
+        'MORAINE_S3_REGION',
+        '',
+        'a region like eu-central-1',
+        z.union([Nothing, z.string().regex(/^[a-z0-9-]+$/)]),
+      ),
+      endpoint: s3Endpoint,
+      forcePathStyle: read(
+        'MORAINE_S3_PATH_STYLE',
+        s3Endpoint === undefined ? 'false' : 'true',
+        'true or false',
+        z.enum(['true', 'false']).transform((text) => text === 'true'),
+      ),
+      readCredentials: credentials('MORAINE_S3_CREDENTIALS_RO') ?? writeCredentials,
+      writeCredentials,
+    },
+    gcs: {
+      endpoint: endpoint('MORAINE_GCS_ENDPOINT'),
+      readKeyFile: key('MORAINE_GCS_CREDENTIALS_RO') ?? writeKeyFile,
+      writeKeyFile,
+    },
   }
 }
 
@@ -187,7 +253,7 @@ function readNetwork(
       'MORAINE_PUBLIC_URL',
       '',
       'an address like https://lake.example.org, without a path',
-      z.union([z.literal('').transform(() => undefined), Origin]),
+      OptionalOrigin,
     ),
   }
 }
@@ -204,10 +270,15 @@ const CatalogUrl = z.string().transform((text, context): Config['catalog'] => {
   return z.NEVER
 })
 
+// What is wrong in other ways, the store refuses.
+const BUCKET_FOLDER = /^((?:gs|s3):\/\/[a-z0-9][a-z0-9._-]*[a-z0-9](?:\/[^/]+)*)\/?$/
+
 const FolderUri = z.string().transform((text, context) => {
   const path = /^(?:file:\/\/)?(\/.*)$/.exec(text)?.[1]
   if (path !== undefined) return `file://${resolve(path)}`
-  context.addIssue('not a local folder')
+  const folder = BUCKET_FOLDER.exec(text)?.[1]
+  if (folder !== undefined) return folder
+  context.addIssue('neither a local folder nor one in a bucket')
   return z.NEVER
 })
 
@@ -235,6 +306,16 @@ const Origin = z.string().transform((text, context) => {
   return z.NEVER
 })
 const Origins = List.pipe(z.array(Origin))
+const Nothing = z.literal('').transform(() => undefined)
+const OptionalOrigin = z.union([Nothing, Origin])
+const KeyFile = z.union([Nothing, z.string().transform((text) => resolve(text))])
+const Profile = z.union([
+  Nothing,
+  z.string().transform((text): ProfilePlace => {
+    const [path = '', profile = ''] = text.split('#')
+    return { path: resolve(path), profile: profile || 'default' }
+  }),
+])
 
 const Relocations = z
   .string()
@@ -279,4 +360,9 @@ export function shown(value: string): string {
     .replace(/(:\/\/[^:@/]*):.*@/, '$1:***@')
     .replaceAll(/(password=)[^&]*/gi, '$1***')
     .slice(0, SHOWN_LENGTH_MAX)
+}
+
+/** The path of a folder on this machine's disks; `undefined` for one in a bucket. */
+export function localPathOf(uri: string): string | undefined {
+  return uri.startsWith('file://') ? uri.slice('file://'.length) : undefined
 }

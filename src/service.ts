@@ -151,11 +151,15 @@ async function openLake(
   const objectThreads = opened.add(new LocalThreads(OBJECT_THREADS), (it) => it.close())
   const own = new OwnWarehouse()
   const plain = await openCatalog(config, overrides, opened)
-  const objects = await openObjects(config, {
-    beforeNewFolder: own.requireFor,
-    writableFolders: overrides.writableFolders ?? [],
-    ...(inThreads && { threads: objectThreads }),
-  })
+  const objects = await openObjects(
+    config,
+    {
+      beforeNewFolder: own.requireFor,
+      writableFolders: overrides.writableFolders ?? [],
+      ...(inThreads && { threads: objectThreads }),
+    },
+    opened,
+  )
   const log = overrides.log ?? { warn: () => undefined }
   const warehouse = oldLocation(config.warehouse, config.relocations)
   const writableLocations = config.writableLocations.map((each) =>

@@ -1,7 +1,7 @@
 import { access, constants, mkdir, realpath, stat } from 'node:fs/promises'
 import { dirname, relative } from 'node:path'
 import { CatalogDamagedError, CatalogUnusableError } from './catalog/catalog-unusable-error.ts'
-import { type Config, ConfigError, shown } from './config.ts'
+import { type Config, ConfigError, localPathOf, shown } from './config.ts'
 import { CatalogError } from './core/errors.ts'
 import type { WarehouseFault } from './lake/table/warehouse-claim.ts'
 
@@ -91,7 +91,8 @@ export function isCatalogDamage(error: unknown): boolean {
 
 /** A `ConfigError` for a warehouse that is not the catalog's own. */
 export function warehouseUnusable(config: Config, fault: WarehouseFault): unknown {
-  const setting = settingOf(config, config.warehouse.slice('file://'.length))
+  const path = localPathOf(config.warehouse)
+  const setting = path === undefined ? warehouseSetting(config) : settingOf(config, path)
   return unusable(setting, undefined, warehouseAdvice(config, fault))
 }
 
@@ -134,11 +135,10 @@ export function writableLocationUnusable(uri: string, outcome: 'gone' | 'foreign
 export async function requireWritableLocations(config: Config): Promise<void> {
   const { catalog, temporaryFolder, warehouse, writableLocations } = config
   const ofCatalog = catalog.kind === 'sqlite' ? [catalog.path] : []
-  const own = [pathOf(warehouse), temporaryFolder, ...ofCatalog]
+  const own = [...localPaths([warehouse]), temporaryFolder, ...ofCatalog]
   const taken = await Promise.all(own.map((path) => realpath(path).catch(() => path)))
-  for (const uri of writableLocations) {
-    const setting = { name: WRITABLE, value: uri }
-    const path = pathOf(uri)
+  for (const path of localPaths(writableLocations)) {
+    const setting = { name: WRITABLE, value: `file://${path}` }
     try {
       if (!(await stat(path)).isDirectory()) throw unusable(setting, undefined, NOT_A_FOLDER)
       await access(path, constants.R_OK | constants.W_OK | constants.X_OK)
@@ -170,8 +170,8 @@ const WRITABLE_ADVICE = {
   ],
 } satisfies Readonly<Record<string, Advice>>
 
-function pathOf(uri: string): string {
-  return uri.slice('file://'.length)
+function localPaths(uris: readonly string[]): string[] {
+  return uris.map(localPathOf).filter((path) => path !== undefined)
 }
 
 /** A `ConfigError` for an address that cannot be listened on. */
@@ -195,8 +195,14 @@ function unusable(setting: Setting, error: unknown, advice: Advice | undefined):
 function settingOf(config: Config, path: string): Setting {
   const isIn = (folder: string) => !relative(folder, path).startsWith('..')
   if (isIn(config.home)) return { name: 'MORAINE_HOME', value: config.home }
-  if (!isIn(config.warehouse.slice('file://'.length))) return catalogSetting(config)
-  return { name: 'MORAINE_WAREHOUSE', value: config.warehouse }
+  const warehouse = localPathOf(config.warehouse)
+  return warehouse !== undefined && isIn(warehouse)
+    ? warehouseSetting(config)
+    : catalogSetting(config)
+}
+
+function warehouseSetting({ warehouse }: Config): Setting {
+  return { name: 'MORAINE_WAREHOUSE', value: warehouse }
 }
 
 function catalogSetting({ catalog }: Config): Setting {

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { type Config, type Environment, shown } from './config.ts'
+import { type Config, type Environment, localPathOf, shown } from './config.ts'
 
 /** Every variable that config.ts reads. */
 export const VARIABLES: readonly string[] = [
@@ -17,6 +17,14 @@ export const VARIABLES: readonly string[] = [
   'MORAINE_ALLOWED_LOCATIONS',
   'MORAINE_WRITABLE_LOCATIONS',
   'MORAINE_RELOCATED',
+  'MORAINE_S3_REGION',
+  'MORAINE_S3_ENDPOINT',
+  'MORAINE_S3_PATH_STYLE',
+  'MORAINE_S3_CREDENTIALS',
+  'MORAINE_S3_CREDENTIALS_RO',
+  'MORAINE_GCS_ENDPOINT',
+  'MORAINE_GCS_CREDENTIALS',
+  'MORAINE_GCS_CREDENTIALS_RO',
   'MORAINE_LOG_LEVEL',
   'MORAINE_MANIFEST_CACHE',
   'MORAINE_ENGINE_PROCESSES',
@@ -46,7 +54,9 @@ function unknownVariables(environment: Environment): string[] {
 }
 
 async function missingFolder(uri: string): Promise<string[]> {
-  const found = await stat(uri.slice('file://'.length)).catch(() => undefined)
+  const path = localPathOf(uri)
+  if (path === undefined) return []
+  const found = await stat(path).catch(() => undefined)
   if (found?.isDirectory() === true) return []
   return [`MORAINE_ALLOWED_LOCATIONS has ${shown(uri)}, where no folder can be read`]
 }

@@ -28,6 +28,8 @@ test('without any variable, a laptop has all that it needs below one folder', ()
     engineMemoryBytes: 512 * MIB,
     dumpBudgetBytes: 50 * 1024 * MIB,
     deleteGraceMs: 7 * 86_400_000,
+    s3: { forcePathStyle: false },
+    gcs: {},
     temporaryFolder: `${home}/tmp`,
   })
 })
@@ -65,6 +67,29 @@ test.each([
   ['MORAINE_POSTGRES_POOL', '1000', { postgresConnectionsMax: 1000 }],
   ['MORAINE_WAREHOUSE', 'file:///srv/lake/', { warehouse: 'file:///srv/lake' }],
   ['MORAINE_WAREHOUSE', '/srv/lake', { warehouse: 'file:///srv/lake' }],
+  ['MORAINE_WAREHOUSE', 's3://lake', { warehouse: 's3://lake' }],
+  ['MORAINE_WAREHOUSE', 'gs://lake/a/b/', { warehouse: 'gs://lake/a/b' }],
+  [
+    'MORAINE_S3_ENDPOINT',
+    'http://127.0.0.1:9000',
+    { s3: { endpoint: 'http://127.0.0.1:9000', forcePathStyle: true } },
+  ],
+  [
+    'MORAINE_S3_CREDENTIALS',
+    '/etc/s3#ann',
+    { s3: { readCredentials: { path: '/etc/s3', profile: 'ann' } } },
+  ],
+  [
+    'MORAINE_S3_CREDENTIALS_RO',
+    '/etc/s3',
+    { s3: { readCredentials: { path: '/etc/s3', profile: 'default' } } },
+  ],
+  [
+    'MORAINE_GCS_CREDENTIALS',
+    '/a.json',
+    { gcs: { readKeyFile: '/a.json', writeKeyFile: '/a.json' } },
+  ],
+  ['MORAINE_GCS_CREDENTIALS_RO', '/a.json', { gcs: { readKeyFile: '/a.json' } }],
   [
     'MORAINE_ALLOWED_LOCATIONS',
     'file:///data, /mnt/lake/,',
@@ -115,6 +140,12 @@ test.each([
   ['MORAINE_POSTGRES_POOL', '0', 'a number of connections from 1 to 1000'],
   ['MORAINE_POSTGRES_POOL', '1001', 'a number of connections from 1 to 1000'],
   ['MORAINE_WAREHOUSE', 'lake', 'file:///<folder>'],
+  ['MORAINE_WAREHOUSE', 's3://', 's3://<bucket>/<folder>'],
+  ['MORAINE_WAREHOUSE', 's3://Bucket/a', 's3://<bucket>/<folder>'],
+  ['MORAINE_WAREHOUSE', 'gs://bucket//a', 'gs://<bucket>/<folder>'],
+  ['MORAINE_S3_ENDPOINT', 'localhost:9000', 'an address like http://127.0.0.1:9000'],
+  ['MORAINE_S3_PATH_STYLE', 'yes', 'true or false'],
+  ['MORAINE_S3_REGION', 'eu central', 'a region like eu-central-1'],
   ['MORAINE_WAREHOUSE', 'ftp://host/lake', 'file:///<folder>'],
   ['MORAINE_ALLOWED_LOCATIONS', '/data,lake', 'separated by commas'],
   ['MORAINE_WRITABLE_LOCATIONS', '/a,/a', 'none within another'],

@@ -34,7 +34,7 @@ async function restore({ readConfig, print }: Shell, folder: string): Promise<vo
   }
   await stores.requireRestorable(config, folder)
   const { warehouse } = config
-  const place = { objects: await stores.openFolder(pathOf(config)), warehouse }
+  const place = { objects: await stores.openWarehouse(config), warehouse }
   if (!(await mayReceive(place, report.warehouseId))) {
     throw new ConfigError(
       `MORAINE_WAREHOUSE=${warehouse} cannot take this backup: it is not empty, and not the ` +
@@ -64,8 +64,4 @@ function remarks({ warehouse, relocations }: Config, report: BackupReport): stri
         ]
       : []),
   ]
-}
-
-function pathOf({ warehouse }: Config): string {
-  return warehouse.slice('file://'.length)
 }

@@ -67,6 +67,8 @@ schema-change-rewrites-files 501 406 UnsupportedOperationException
 schema-invalid 422 400 BadRequestException
 snapshot-not-found 404 404 NotFoundException
 storage-full 507 507 ServiceFailureException
+storage-misconfigured 503 503 ServiceUnavailableException
+storage-unavailable 503 503 ServiceUnavailableException
 table-already-exists 409 409 AlreadyExistsException
 table-not-found 404 404 NoSuchTableException
 table-property-invalid 422 400 BadRequestException

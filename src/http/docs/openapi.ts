@@ -224,7 +224,10 @@ export function problemCodesOf(route: Route): readonly ProblemCode[] {
   const ofCaller: readonly ProblemCode[] =
     route.permission === 'public'
       ? []
-      : ['permission-denied', 'catalog-damaged', 'warehouse-unavailable']
+      : [
+          ...(['permission-denied', 'catalog-damaged', 'warehouse-unavailable'] as const),
+          ...(['storage-unavailable', 'storage-misconfigured'] as const),
+        ]
   const codes = new Set<ProblemCode>([
     ...[...route.problems, ...ofBody, ...ofCaller, ...ofKey, ...ofSite],
     ...(['request-invalid', 'host-not-allowed', 'internal', 'overloaded'] as const),

@@ -11,7 +11,7 @@ const MISCONFIGURED = {
   'bucket-missing': 'has no such bucket: create it, or correct the location',
   'credentials-refused':
     'does not accept the credentials that are set: check the key and its secret, and for S3 the ' +
-    'region and the endpoint',
+    'region (MORAINE_S3_REGION) and the endpoint',
   'clock-skewed': "refuses the request's time: set this machine's clock",
 } as const satisfies Partial<Record<StoreFault, string>>
 

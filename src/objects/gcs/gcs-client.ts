@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { type File, IdempotencyStrategy, Storage, type StorageOptions } from '@google-cloud/storage'
+import { type File, IdempotencyStrategy, Storage } from '@google-cloud/storage'
 import type {
   Attempt,
   BucketClient,
@@ -25,9 +25,9 @@ const RANGE_TOTAL = /\/(\d+)$/
 export interface GcsOptions {
   /** Of an emulator; Google's own without. */
   readonly endpoint: string | undefined
-  /** Of the library, such as the path of a key; its own defaults without. */
-  readonly readCredentials: Pick<StorageOptions, 'keyFilename' | 'credentials'> | undefined
-  readonly writeCredentials: Pick<StorageOptions, 'keyFilename' | 'credentials'> | undefined
+  /** Absolute paths of keys; the library looks for its own defaults without. */
+  readonly readKeyFile: string | undefined
+  readonly writeKeyFile: string | undefined
 }
 
 /** Google Cloud Storage by its own library. */
@@ -37,15 +37,15 @@ export class GcsBucketClient implements BucketClient {
   /** Tries parts of uploads again by itself. */
   readonly #uploader: Storage
 
-  constructor({ endpoint, readCredentials, writeCredentials }: GcsOptions) {
-    const open = (credentials: GcsOptions['readCredentials'], maxRetries: number) =>
+  constructor({ endpoint, readKeyFile, writeKeyFile }: GcsOptions) {
+    const open = (keyFilename: string | undefined, maxRetries: number) =>
       new Storage({
         ...(endpoint !== undefined && {
           apiEndpoint: endpoint,
           projectId: 'moraine',
           useAuthWithCustomEndpoint: false,
         }),
-        ...credentials,
+        ...(keyFilename !== undefined && { keyFilename }),
         timeout: REQUEST_MS_MAX,
         retryOptions: {
           autoRetry: maxRetries > 0,
@@ -53,9 +53,9 @@ export class GcsBucketClient implements BucketClient {
           idempotencyStrategy: IdempotencyStrategy.RetryConditional,
         },
       })
-    this.#reader = open(readCredentials, 0)
-    this.#writer = open(writeCredentials, 0)
-    this.#uploader = open(writeCredentials, PART_TRIES)
+    this.#reader = open(readKeyFile, 0)
+    this.#writer = open(writeKeyFile, 0)
+    this.#uploader = open(writeKeyFile, PART_TRIES)
   }
 
   async head(place: BucketPlace): Promise<ObjectState> {

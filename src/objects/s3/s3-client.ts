@@ -11,6 +11,7 @@ import {
   S3Client,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3'
+import { fromIni } from '@aws-sdk/credential-provider-ini'
 import { Upload } from '@aws-sdk/lib-storage'
 import type {
   Attempt,
@@ -25,6 +26,7 @@ import type {
 import type { BucketPlace } from '../bucket/bucket-location.ts'
 import { explainS3Error } from './s3-error.ts'
 
+const ANY_REGION = 'us-east-1'
 const MARK = 'moraine-write'
 /** With at most 10,000 parts, objects have up to 156 GiB. */
 const PART_BYTES = 16 * 1024 * 1024
@@ -34,13 +36,19 @@ const UPLOADS_PAGE = 1_000
 const HAS_RANGE_TOTAL = /\/(\d+)$/
 
 export interface S3Options {
-  readonly region: string
+  /** The SDK looks for its own default without; stores that are compatible need none. */
+  readonly region: string | undefined
   /** Of a store that is compatible; AWS itself without. */
   readonly endpoint: string | undefined
   readonly forcePathStyle: boolean
-  readonly readCredentials: S3ClientConfig['credentials']
-  readonly writeCredentials: S3ClientConfig['credentials']
+  readonly readCredentials: S3Credentials | undefined
+  readonly writeCredentials: S3Credentials | undefined
 }
+
+/** A profile in a file of AWS's kind, or keys; the SDK looks for its own defaults without. */
+export type S3Credentials =
+  | { readonly path: string; readonly profile: string }
+  | { readonly accessKeyId: string; readonly secretAccessKey: string }
 
 /** AWS S3, or a store that is compatible, by the SDK of AWS. Whoever opens it closes it. */
 export class S3BucketClient implements BucketClient {
@@ -50,10 +58,13 @@ export class S3BucketClient implements BucketClient {
   readonly #uploader: S3Client
 
   constructor({ readCredentials, writeCredentials, ...options }: S3Options) {
-    const open = (credentials: S3ClientConfig['credentials'], maxAttempts: number) =>
+    const region = options.region ?? (options.endpoint && ANY_REGION)
+    const open = (credentials: S3Credentials | undefined, maxAttempts: number) =>
       new S3Client({
-        ...withoutUndefined(options),
-        ...(credentials !== undefined && { credentials }),
+        ...(region !== undefined && { region }),
+        ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
+        forcePathStyle: options.forcePathStyle,
+        ...(credentials !== undefined && { credentials: providerOf(credentials) }),
         maxAttempts,
         // Ranges have no checksum; where whole objects are read it is asked for.
         responseChecksumValidation: 'WHEN_REQUIRED',
@@ -184,6 +195,12 @@ export class S3BucketClient implements BucketClient {
   }
 }
 
+function providerOf(credentials: S3Credentials): NonNullable<S3ClientConfig['credentials']> {
+  if (!('path' in credentials)) return credentials
+  const { path, profile } = credentials
+  return fromIni({ filepath: path, configFilepath: path, profile })
+}
+
 function created({ bucket, key }: BucketPlace, { mark }: MarkedAttempt) {
   return { Bucket: bucket, Key: key, IfNoneMatch: '*', Metadata: { [MARK]: mark } }
 }
@@ -201,12 +218,4 @@ function stateOf(
     throw new Error('the store does not tell size, ETag and time of an object')
   }
   return { sizeBytes, version: found.ETag, modifiedAtMs: found.LastModified.getTime() }
-}
-
-function withoutUndefined<T extends object>(
-  values: T,
-): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>
-  }
 }

@@ -40,6 +40,7 @@ export function explainS3Error(error: unknown): StoreFault | undefined {
   }
   const byName = BY_NAME[name]
   if (byName !== undefined) return byName
+  if (error.message === 'Region is missing') return 'credentials-refused'
   const status = $metadata?.httpStatusCode
   if (status !== undefined && status >= 500) return 'busy'
   if (status !== undefined && status >= 400) return BY_STATUS[status]

@@ -16,12 +16,12 @@ describeHere(why ?? 'fake-gcs-server', () => {
   afterAll(() => server.stop())
 
   describeObjectStore('of Google Cloud Storage, on fake-gcs-server', async () => {
-    const { endpoint, bucket, credentials } = server
+    const { endpoint, bucket, keyFile } = server
     const folder = `gs://${bucket}/${randomUUID()}`
     const root = `${folder}/warehouse`
     const store = openGcsStore({
       ...{ writableRoots: [root], readableRoots: [`${folder}/read-only`], endpoint },
-      ...{ readCredentials: { credentials }, writeCredentials: { credentials } },
+      ...{ readKeyFile: keyFile, writeKeyFile: keyFile },
       readFile: (path) => createReadStream(path),
     })
     return { store, root, outside: `${folder}/elsewhere`, close: () => store.close() }

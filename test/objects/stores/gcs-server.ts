@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../../free-port.ts'
 import { findStoreProgram, killStore, whyNoStore } from './store-program.ts'
@@ -12,7 +15,8 @@ export interface FakeGcsServer {
   readonly endpoint: string
   /** A bucket for all. */
   readonly bucket: string
-  readonly credentials: { readonly client_email: string; readonly private_key: string }
+  /** The path of a key that signs, as those of Google do. */
+  readonly keyFile: string
   stop(): Promise<void>
 }
 
@@ -34,15 +38,20 @@ export async function startFakeGcs(): Promise<FakeGcsServer> {
   const bucket = 'moraine-tests'
   await untilCreated(endpoint, bucket)
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  const folder = mkdtempSync(join(tmpdir(), 'moraine-gcs-'))
+  const keyFile = join(folder, 'key.json')
+  const key = {
+    type: 'service_account',
+    client_email: 'moraine@example.iam.gserviceaccount.com',
+    private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  }
+  writeFileSync(keyFile, JSON.stringify(key))
   return {
-    ...{ endpoint, bucket },
-    credentials: {
-      client_email: 'moraine@example.iam.gserviceaccount.com',
-      private_key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
-    },
+    ...{ endpoint, bucket, keyFile },
     stop: async () => {
       process.off('exit', killAtExit)
       await killStore(child)
+      rmSync(folder, { recursive: true })
     },
   }
 }

@@ -3,12 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  CreateBucketCommand,
-  ListBucketsCommand,
-  S3Client,
-  type S3ClientConfig,
-} from '@aws-sdk/client-s3'
+import { CreateBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3'
 import { freePort } from '../../free-port.ts'
 import { findStoreProgram, killStore, whyNoStore } from './store-program.ts'
 
@@ -22,8 +17,8 @@ const READER = { accessKeyId: 'moraine-reader', secretAccessKey: 'secret-of-the-
 export interface S3Server {
   readonly endpoint: string
   readonly region: string
-  readonly readCredentials: S3ClientConfig['credentials']
-  readonly writeCredentials: S3ClientConfig['credentials']
+  readonly readCredentials: typeof READER
+  readonly writeCredentials: typeof WRITER
   /** A bucket for all. */
   readonly bucket: string
   stop(): Promise<void>

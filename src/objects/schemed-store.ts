@@ -1,0 +1,60 @@
+import type { ObjectStore } from './object-store.ts'
+import { missingFile } from './store-errors.ts'
+
+const SCHEME = /^([a-z][a-z0-9]*):\/\//
+
+/** One store of several: each location is in that of its scheme, or else in the local one. */
+export function schemedStore(
+  local: ObjectStore,
+  byScheme: Readonly<Record<string, ObjectStore>>,
+): ObjectStore {
+  const of = (location: string): ObjectStore => {
+    const scheme = SCHEME.exec(location)?.[1] ?? ''
+    return Object.hasOwn(byScheme, scheme) ? (byScheme[scheme] ?? local) : local
+  }
+  return {
+    requireReadable: (location) => of(location).requireReadable(location),
+    putIfAbsent: async (location, bytes) => of(location).putIfAbsent(location, bytes),
+    putStreamIfAbsent: async (location, chunks, limits) =>
+      of(location).putStreamIfAbsent(location, chunks, limits),
+    putFileIfAbsent: async (location, path) => of(location).putFileIfAbsent(location, path),
+    read: async (location, limits) => of(location).read(location, limits),
+    readStream: (location, offset, lengthBytes, buffer) =>
+      of(location).readStream(location, offset, lengthBytes, buffer),
+    findLocalPath: async (location) => of(location).findLocalPath(location),
+    readRange: async (location, offset, bytesMax) =>
+      of(location).readRange(location, offset, bytesMax),
+    readTail: async (location, bytesMax) => of(location).readTail(location, bytesMax),
+    find: async (location) => of(location).find(location),
+    // Only the local store has links.
+    findLinked: async (locations) =>
+      local.findLinked(locations.filter((location) => of(location) === local)),
+    list: (folder) => of(folder).list(folder),
+    moveIfAbsent: async (from, to) => {
+      const [source, target] = [of(from), of(to)]
+      if (source === target) return source.moveIfAbsent(from, to)
+      return moveBetween(source, target, { from, to })
+    },
+    delete: async (location) => of(location).delete(location),
+    deleteUnfinished: async (folder, options) => of(folder).deleteUnfinished(folder, options),
+    makeFolder: async (folder) => of(folder).makeFolder(folder),
+    deleteEmptyFolders: async (folder, options) => of(folder).deleteEmptyFolders(folder, options),
+  }
+}
+
+async function moveBetween(
+  source: ObjectStore,
+  target: ObjectStore,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<'moved' | 'already-exists'> {
+  const { sizeBytes } = (await source.find(from)) ?? missing(from)
+  const chunks = source.readStream(from, 0, sizeBytes)
+  const { outcome } = await target.putStreamIfAbsent(to, chunks, { bytesMax: sizeBytes })
+  if (outcome === 'already-exists') return outcome
+  await source.delete(from)
+  return 'moved'
+}
+
+function missing(location: string): never {
+  throw missingFile(location)
+}
