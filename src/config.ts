@@ -40,7 +40,7 @@ export interface Config {
   readonly s3: {
     /** The SDK looks for its own default without. */
     readonly region: string | undefined
-    /** Of a store that is compatible with S3; AWS without. */
+    /** The address of a store that is compatible with S3; AWS without. */
     readonly endpoint: string | undefined
     /** Whether the bucket is in the path of the address, in place of its host name. */
     readonly forcePathStyle: boolean
@@ -49,7 +49,7 @@ export interface Config {
     readonly writeCredentials: ProfilePlace | undefined
   }
   readonly gcs: {
-    /** Of an emulator; Google's own without. */
+    /** The address of an emulator; Google's own without. */
     readonly endpoint: string | undefined
     /** Absolute paths of keys; the application's default credentials without. */
     readonly readKeyFile: string | undefined

@@ -22,7 +22,7 @@ export interface ListedPage {
 }
 
 export interface ObjectBody extends ObjectState {
-  /** Of the range asked for, as much as there is. Destroying it ends the request. */
+  /** The range asked for, as much of it as there is. Destroying it ends the request. */
   readonly chunks: Readable
 }
 
@@ -62,7 +62,7 @@ export interface MarkedAttempt extends Attempt {
  */
 export interface BucketClient {
   head(place: BucketPlace, attempt: Attempt): Promise<ObjectState>
-  /** Of one version, if given; all of the object without a range. */
+  /** Reads one version, if given, and all of the object without a range. */
   get(
     place: BucketPlace,
     attempt: Attempt & {
@@ -78,7 +78,7 @@ export interface BucketClient {
   ): Promise<ListedPage>
   /** Short objects, in one request. */
   put(place: BucketPlace, bytes: Uint8Array, attempt: MarkedAttempt): Promise<void>
-  /** In parts, each tried again by the library, in constant memory; nothing is left of a failure. */
+  /** Puts it in parts, each tried again by the library; nothing is left of a failure. */
   putStream(
     place: BucketPlace,
     chunks: AsyncIterable<Uint8Array>,

@@ -23,7 +23,7 @@ const REQUEST_MS_MAX = 60_000
 const RANGE_TOTAL = /\/(\d+)$/
 
 export interface GcsOptions {
-  /** Of an emulator; Google's own without. */
+  /** The address of an emulator; Google's own without. */
   readonly endpoint: string | undefined
   /** Absolute paths of keys; the library looks for its own defaults without. */
   readonly readKeyFile: string | undefined

@@ -38,7 +38,7 @@ const HAS_RANGE_TOTAL = /\/(\d+)$/
 export interface S3Options {
   /** The SDK looks for its own default without; stores that are compatible need none. */
   readonly region: string | undefined
-  /** Of a store that is compatible; AWS itself without. */
+  /** The address of a store that is compatible; AWS itself without. */
   readonly endpoint: string | undefined
   readonly forcePathStyle: boolean
   readonly readCredentials: S3Credentials | undefined
