@@ -8,6 +8,8 @@ import { PROBLEM_MEDIA_TYPE, type Reply } from './reply.ts'
 
 const ERRORS_MAX = 20
 const ERROR_TEXT_MAX = 300
+/** Where many things are wrong at once, and all of them have long names. */
+const DETAIL_LENGTH_MAX = 65_536
 const RETRY_AFTER_SECONDS = 1
 
 export interface RequestError {
@@ -81,7 +83,10 @@ function shownError(request: IncomingMessage, error: unknown): CodedError<Proble
 function membersOf(request: IncomingMessage, { code, message, facts }: CodedError<ProblemCode>) {
   return {
     ...snakeCaseMembers(facts),
-    ...standardMembers(code, { detail: message, instance: String(request.id) }),
+    ...standardMembers(code, {
+      detail: message.slice(0, DETAIL_LENGTH_MAX),
+      instance: String(request.id),
+    }),
   }
 }
 

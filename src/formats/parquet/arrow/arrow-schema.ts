@@ -1,20 +1,25 @@
 /** Key of a footer's metadata under which Arrow's writers keep the schema that they wrote. */
 export const ARROW_SCHEMA_KEY = 'ARROW:schema'
 
-/** What Arrow's schema says about a column beyond what Parquet says. */
+/** A column of which Arrow's schema says more than Parquet does. */
 export interface ArrowColumn {
   /** Dotted path. */
   readonly path: string
-  /** Time zone of a timestamp, as it is written. */
+  /** Time zone of a timestamp, as it is written, that is not UTC. */
   readonly zone?: string
   readonly isDuration: boolean
 }
 
+/** Spellings that PyIceberg takes for UTC. */
+const UTC = new Set(['UTC', '+00:00', 'Etc/UTC', 'Z'])
+
 /** Encapsulated messages begin with this mark and their length (Arrow columnar format, "IPC"). */
 const MARK = 0xffffffff
 const PREFIX_BYTES = 8
-/** Deeper or more columns are not looked at: what is found is told to people only. */
-const COLUMNS_MAX = 10_000
+/** Deeper or more are not looked at, nor longer texts read: they are told to people only. */
+const FIELDS_MAX = 10_000
+const COLUMNS_MAX = 100
+const TEXT_BYTES_MAX = 100
 const DEPTH_MAX = 50
 /** Indexes of fields in the tables of Arrow's `Message.fbs` and `Schema.fbs`. */
 const MESSAGE_HEADER = 2
@@ -25,35 +30,52 @@ const TIMESTAMP_ZONE = 1
 const TIMESTAMP = 10
 const DURATION = 18
 
-/** The columns of a schema in base64, depth first; none if it cannot be read. */
+/**
+ * The columns of a schema in base64 that are durations or in a time zone, depth first; none if it
+ * cannot be read. Many fields may lead to one table, so only what is returned is made into text.
+ */
 export function arrowColumns(base64: string): readonly ArrowColumn[] {
   const bytes = Buffer.from(base64, 'base64')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const columns: ArrowColumn[] = []
+  const search = { columns: [], fields: 0 }
   try {
     const start = view.getUint32(0, true) === MARK ? PREFIX_BYTES : PREFIX_BYTES / 2
     const message = new FlatTable(view, start + view.getUint32(start, true))
-    for (const field of message.findTable(MESSAGE_HEADER)?.tables(SCHEMA_FIELDS) ?? []) {
-      collect(field, { above: '', depth: 0, columns })
-    }
+    const schema = message.findTable(MESSAGE_HEADER)
+    if (schema !== undefined) collect(schema.tables(SCHEMA_FIELDS), [], search)
   } catch {
     // Offsets that lead out of it: what was found until then stays.
   }
-  return columns
+  return search.columns
 }
 
-function collect(
-  field: FlatTable,
-  { above, depth, columns }: { above: string; depth: number; columns: ArrowColumn[] },
-): void {
-  if (columns.length >= COLUMNS_MAX || depth > DEPTH_MAX) return
-  const path = `${above}${field.text(FIELD.name) ?? ''}`
+interface Search {
+  readonly columns: ArrowColumn[]
+  /** Those that were looked at. */
+  fields: number
+}
+
+function collect(fields: Iterable<FlatTable>, above: readonly FlatTable[], search: Search): void {
+  for (const field of fields) {
+    if (search.fields === FIELDS_MAX || search.columns.length === COLUMNS_MAX) return
+    search.fields++
+    const path = [...above, field]
+    const told = toldOf(path)
+    if (told !== undefined) search.columns.push(told)
+    if (path.length <= DEPTH_MAX) collect(field.tables(FIELD.children), path, search)
+  }
+}
+
+/** `undefined` if Parquet says as much about the column at the end of the path. */
+function toldOf(path: readonly FlatTable[]): ArrowColumn | undefined {
+  const field = path.at(-1) as FlatTable
   const kind = field.byte(FIELD.typeKind)
   const zone = kind === TIMESTAMP ? field.findTable(FIELD.type)?.text(TIMESTAMP_ZONE) : undefined
-  columns.push({ path, isDuration: kind === DURATION, ...(zone !== undefined && { zone }) })
-  for (const child of field.tables(FIELD.children)) {
-    collect(child, { above: `${path}.`, depth: depth + 1, columns })
-  }
+  const isLocal = zone !== undefined && !UTC.has(zone)
+  const isDuration = kind === DURATION
+  if (!isLocal && !isDuration) return undefined
+  const names = path.map((each) => each.text(FIELD.name) ?? '')
+  return { path: names.join('.'), isDuration, ...(isLocal && { zone }) }
 }
 
 /** A table of FlatBuffers. An offset beyond the bytes throws a RangeError. */
@@ -77,7 +99,8 @@ class FlatTable {
     const { buffer, byteOffset, byteLength } = this.#view
     const length = this.#view.getUint32(at, true)
     if (at + 4 + length > byteLength) throw new RangeError('a text leads out of the schema')
-    return Buffer.from(new Uint8Array(buffer, byteOffset + at + 4, length)).toString('utf8')
+    const shown = Math.min(length, TEXT_BYTES_MAX)
+    return Buffer.from(buffer, byteOffset + at + 4, shown).toString('utf8')
   }
 
   findTable(field: number): FlatTable | undefined {

@@ -25,6 +25,7 @@ import type {
   RowGroup,
 } from './footer-model.ts'
 import { footerSchemaSteps, physicalTypeOf } from './footer-schema.ts'
+import { shownPath } from './shown-path.ts'
 
 const MAGIC_BYTES = 4
 /** Writers give some dozens. */
@@ -221,7 +222,7 @@ class ColumnDecoder {
   }
 
   #corrupt(detail: string): ThriftError {
-    return new ThriftError(`column ${this.#leaf.path.join('.')} ${detail}`)
+    return new ThriftError(`column ${shownPath(this.#leaf.path)} ${detail}`)
   }
 }
 

@@ -22,6 +22,9 @@ import {
 const SCHEMA_DEPTH_MAX = 64
 /** Number of groups and columns below the root; limits the memory of their paths. */
 const SCHEMA_ELEMENTS_MAX = 100_000
+/** Names from the root to a column, and those of all columns. */
+const PATH_BYTES_MAX = 10_000
+const PATHS_BYTES_MAX = 32 * 1024 * 1024
 /** Nodes that are decoded without a pause: half a millisecond. */
 const NODES_AT_ONCE = 256
 const REPETITIONS: readonly Repetition[] = ['required', 'optional', 'repeated']
@@ -46,13 +49,19 @@ export function* footerSchemaSteps(metadata: ThriftStruct): Generator<void, Foot
     elements,
     findStructs(metadata, 7)?.map((order) => order.fields[0]?.id === TYPE_ORDER),
   )
-  const root = yield* builder.nodeSteps({ path: [], pathBytes: [], isRepeated: false })
+  const root = yield* builder.nodeSteps({
+    path: [],
+    pathBytes: [],
+    pathLength: 0,
+    isRepeated: false,
+  })
   if (root.kind !== 'group') throw new ThriftError('the schema has no columns')
   builder.finish()
   return { root, leaves: builder.leaves, leafPaths: builder.leafPaths }
 }
 
 interface Place {
+  readonly pathLength: number
   /** Path of the parent. */
   readonly path: readonly string[]
   readonly pathBytes: readonly Uint8Array[]
@@ -65,6 +74,7 @@ class SchemaBuilder {
   readonly #elements: readonly ThriftStruct[]
   readonly #typeOrders: readonly boolean[] | undefined
   #next = 0
+  #pathsBytes = 0
   #depth = -1
 
   constructor(elements: readonly ThriftStruct[], typeOrders: readonly boolean[] | undefined) {
@@ -86,11 +96,14 @@ class SchemaBuilder {
     if (element === undefined) throw new ThriftError('schema ends too early')
     const isRoot = this.#depth < 0
     const nameBytes = getBytes(element, 4)
+    const pathLength = isRoot ? 0 : place.pathLength + nameBytes.length
+    this.#takePath(pathLength)
     const name = columnName(nameBytes)
     const repetition = isRoot ? 'required' : repetitionOf(element)
     const inside: Place = {
       path: isRoot ? [] : [...place.path, name],
       pathBytes: isRoot ? [] : [...place.pathBytes, nameBytes],
+      pathLength,
       isRepeated: place.isRepeated || repetition === 'repeated',
     }
     // In a file without columns, the root is neither group nor leaf.
@@ -106,6 +119,14 @@ class SchemaBuilder {
       }
     }
     return this.#leaf(element, { name, repetition, place: inside })
+  }
+
+  #takePath(length: number): void {
+    if (length > PATH_BYTES_MAX) {
+      throw new ThriftError(`a column whose path has more than ${PATH_BYTES_MAX} bytes`)
+    }
+    this.#pathsBytes += length
+    if (this.#pathsBytes > PATHS_BYTES_MAX) throw new ThriftError('too long names of columns')
   }
 
   *#childSteps(element: ThriftStruct, place: Place): Generator<void, readonly ParquetNode[]> {

@@ -1,4 +1,5 @@
 import type { ColumnChunk, ParquetFooter, ParquetLeaf } from './footer-model.ts'
+import { shownPath } from './shown-path.ts'
 
 /** Why rows of a file cannot be read here, although its footer is right. */
 export interface UnsupportedColumn {
@@ -22,7 +23,7 @@ export function unsupportedPages({ leaves, rowGroups }: ParquetFooter): Unsuppor
   return leaves.flatMap((leaf) => {
     for (const { columns } of rowGroups) {
       const problem = problemOf(columns[leaf.leafIndex], leaf)
-      if (problem !== undefined) return [{ column: leaf.path.join('.'), problem }]
+      if (problem !== undefined) return [{ column: shownPath(leaf.path), problem }]
     }
     return []
   })

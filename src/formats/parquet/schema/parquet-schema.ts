@@ -1,11 +1,14 @@
 import { CatalogError } from '../../../core/errors.ts'
 import type { Field, Type } from '../../../core/value/type.ts'
 import type { ParquetFooter, ParquetLeaf } from '../footer/footer-model.ts'
+import { shownPath } from '../footer/shown-path.ts'
 import { type FileField, fileFields, withDescendants } from './file-field.ts'
 import { leafTypeOf } from './leaf-type.ts'
 
 /** Largest field id; those above are reserved (Iceberg spec, "Reserved Field IDs"). */
 export const FIELD_ID_MAX = 2_147_483_447
+/** Columns without a type are listed up to this. */
+const UNSUPPORTED_MAX = 100
 
 export interface InferredField extends Field {
   /** Warnings for people about what engines may have difficulties with. */
@@ -41,9 +44,14 @@ function refuseUnsupported(columns: readonly FileField[]): void {
       return 'unsupported' in leafType ? [{ column: path, type: leafType.unsupported }] : []
     })
   if (unsupported.length === 0) return
-  const list = unsupported.map(({ column, type }) => `${column}: ${type}`).join('; ')
-  throw new CatalogError('column-type-unknown', `no Iceberg type can represent ${list}`, {
-    facts: { columns: unsupported },
+  const listed = unsupported
+    .slice(0, UNSUPPORTED_MAX)
+    .map(({ column, type }) => ({ column: shownPath(column), type }))
+  const list = listed.map(({ column, type }) => `${column}: ${type}`).join('; ')
+  const others = unsupported.length - listed.length
+  const rest = others === 0 ? '' : `; and ${others} more`
+  throw new CatalogError('column-type-unknown', `no Iceberg type can represent ${list}${rest}`, {
+    facts: { columns: listed },
   })
 }
 
@@ -51,8 +59,9 @@ function refuseDuplicates(columns: readonly FileField[]): void {
   const seen = new Set<string>()
   for (const { path } of columns.flatMap((column) => [...withDescendants(column)])) {
     if (seen.has(path)) {
-      throw new CatalogError('file-schema-mismatch', `the file has two columns named ${path}`, {
-        facts: { column: path },
+      const column = shownPath(path)
+      throw new CatalogError('file-schema-mismatch', `the file has two columns named ${column}`, {
+        facts: { column },
       })
     }
     seen.add(path)
@@ -124,6 +133,8 @@ export function notesOf(column: FileField): readonly string[] {
   return [...withDescendants(column)].flatMap(({ path, shape }) => {
     if (shape.kind !== 'leaf') return []
     const leafType = leafTypeOf(shape.leaf)
-    return 'note' in leafType && leafType.note !== undefined ? [`${path}: ${leafType.note}`] : []
+    return 'note' in leafType && leafType.note !== undefined
+      ? [`${shownPath(path)}: ${leafType.note}`]
+      : []
   })
 }

@@ -5,6 +5,7 @@ import type { SchemaProblem } from '../../../core/schema/schema-problem.ts'
 import { type Field, isNested, type Schema, type Type, typeName } from '../../../core/value/type.ts'
 import { arrowNotes } from '../arrow/arrow-notes.ts'
 import type { ParquetFooter } from '../footer/footer-model.ts'
+import { shownPath } from '../footer/shown-path.ts'
 import { type FileField, fileFields, withDescendants } from './file-field.ts'
 import { leafTypeOf } from './leaf-type.ts'
 import { isNeverNull } from './never-null.ts'
@@ -13,6 +14,8 @@ import { isReadableAs } from './readable-as.ts'
 
 /** Further problems are counted, but not listed. */
 const PROBLEMS_MAX = 100
+/** Further notes on the columns are left out. */
+const NOTES_MAX = 100
 
 export interface FileSchemaMatch {
   /**
@@ -50,17 +53,29 @@ export function matchFileSchema(input: {
     hasFieldIds,
     fieldIds: matcher.fieldIds,
     missingNames: matcher.missingNames,
-    notes: [...columns.flatMap(notesOf), ...arrowNotes(footer)],
+    notes: [...notesOfAll(columns), ...arrowNotes(footer)],
   }
 }
 
+function notesOfAll(columns: readonly FileField[]): readonly string[] {
+  const notes: string[] = []
+  for (const column of columns) {
+    if (notes.length >= NOTES_MAX) break
+    notes.push(...notesOf(column))
+  }
+  return notes.slice(0, NOTES_MAX)
+}
+
 export function schemaMismatch(problems: readonly SchemaProblem[]): CatalogError {
-  const told = problems.slice(0, 3).map(({ column, detail }) => `${column} ${detail}`)
+  const listed = problems.slice(0, PROBLEMS_MAX).map(({ column, rule, detail }) => ({
+    ...{ column: shownPath(column), rule, detail: shownPath(detail) },
+  }))
+  const told = listed.slice(0, 3).map(({ column, detail }) => `${column} ${detail}`)
   const rest = problems.length > 3 ? `; and ${problems.length - 3} more` : ''
   return new CatalogError(
     'file-schema-mismatch',
     `the file does not fit the table: ${told.join('; ')}${rest}`,
-    { facts: { problems: problems.slice(0, PROBLEMS_MAX), problemCount: problems.length } },
+    { facts: { problems: listed, problemCount: problems.length } },
   )
 }
 

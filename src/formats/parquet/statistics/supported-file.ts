@@ -2,6 +2,7 @@ import { CatalogError } from '../../../core/errors.ts'
 import { MICROS_PER_DAY } from '../../../core/value/date-time.ts'
 import { LONG_MAX, LONG_MIN } from '../../../core/value/single-value.ts'
 import type { ColumnChunk, ParquetFooter, ParquetLeaf } from '../footer/footer-model.ts'
+import { shownPath } from '../footer/shown-path.ts'
 import { type UnsupportedColumn, unsupportedPages } from '../footer/unsupported-pages.ts'
 import { type LeafType, leafTypeOf } from '../schema/leaf-type.ts'
 
@@ -48,7 +49,7 @@ function unsupportedValues({ leaves, rowGroups }: ParquetFooter): readonly Unsup
   return leaves.flatMap((leaf) => {
     const leafType = leafTypeOf(leaf)
     if ('unsupported' in leafType) return []
-    const column = leaf.path.join('.')
+    const column = shownPath(leaf.path)
     const chunks = rowGroups.map(({ columns }) => columns[leaf.leafIndex])
     if (leafType.form === 'text' && chunks.some((chunk) => bounds(chunk).some(isNotText))) {
       return [

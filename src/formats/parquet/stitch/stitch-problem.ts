@@ -1,4 +1,5 @@
 import type { ColumnChunk, ParquetFooter } from '../footer/footer-model.ts'
+import { shownPath } from '../footer/shown-path.ts'
 import { findField } from '../thrift/thrift.ts'
 
 /**
@@ -13,7 +14,7 @@ export function stitchProblem(footer: ParquetFooter): string | undefined {
   }
   const chunks = footer.rowGroups.flatMap(({ rowCount, columns }) => (rowCount > 0 ? columns : []))
   const odd = chunks.find((column) => !arePagesInPlace(column))
-  if (odd !== undefined) return `the pages of column ${odd.path.join('.')} are not in one place`
+  if (odd !== undefined) return `the pages of column ${shownPath(odd.path)} are not in one place`
   return doOverlap(chunks) ? 'pages of its columns overlap' : undefined
 }
 
