@@ -13,6 +13,7 @@ import { pyicebergOwnSuite } from './pyiceberg-own-suite.ts'
 import { pyicebergSuite } from './pyiceberg-suite.ts'
 import { rckSuite } from './rck-suite.ts'
 import { readersSuite } from './readers-suite.ts'
+import { rustSuite } from './rust-suite.ts'
 import { sparkSuite } from './spark-suite.ts'
 import { stormSuite } from './storm-suite.ts'
 import type { Suite } from './suite.ts'
@@ -29,6 +30,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   node22: nodeSuite(22),
   node24: nodeSuite(24),
   spark: sparkSuite,
+  rust: rustSuite,
   storms: stormSuite,
 }
 
