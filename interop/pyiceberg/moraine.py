@@ -44,6 +44,9 @@ class V1:
     def upload(self, path: str, parquet: bytes) -> dict:
         return json.loads(self._send(path, parquet, "application/vnd.apache.parquet"))
 
+    def send(self, path: str, body: bytes, content_type: str) -> dict:
+        return json.loads(self._send(path, body, content_type))
+
     def download(self, path: str) -> bytes:
         return self._send(path, None)
 

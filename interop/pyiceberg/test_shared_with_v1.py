@@ -1,6 +1,8 @@
 """A table is one table: what one face writes, the other reads, row by row."""
 
+import base64
 import io
+import json
 import uuid
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from moraine import local_path, rows
+from pyiceberg.expressions import EqualTo
 from pyiceberg.transforms import MonthTransform
 
 KINDS = pa.schema(
@@ -208,6 +211,52 @@ def test_an_upload_to_a_table_of_pyiceberg_is_read(catalog, namespace, v1, peopl
     pq.write_table(people, body)
     v1.upload(f"/v1/tables/{namespace}.t/files", body.getvalue())
     assert rows(catalog.load_table((namespace, "t")).scan().to_arrow()) == rows(people)
+
+
+FIXED = [
+    {"name": "id", "type": "long"},
+    {"name": "code", "type": "fixed(4)"},
+    {"name": "codes", "type": {"type": "list", "element": "fixed(2)"}},
+    {"name": "part", "type": {"type": "struct", "fields": [{"name": "x", "type": "fixed(3)"}]}},
+]
+
+
+def test_fixed_of_uploaded_text_is_read_by_pyiceberg_and_pyarrow(catalog, namespace, v1):
+    v1.create(namespace, "t", schema={"columns": FIXED})
+    lines = []
+    for n in range(3_000):
+        code = base64.b64encode(n.to_bytes(4, "big")).decode()
+        few = base64.b64encode((n % 3).to_bytes(2, "big")).decode()
+        part = None if n % 5 == 0 else {"x": base64.b64encode(n.to_bytes(3, "big")).decode()}
+        row = {"id": n, "code": code if n % 7 else None, "codes": [few, None], "part": part}
+        lines.append(json.dumps(row) + "\n")
+    text = "".join(lines).encode()
+    v1.send(f"/v1/tables/{namespace}.t/files", text, "application/x-ndjson")
+    expected = [
+        {
+            "id": n,
+            "code": n.to_bytes(4, "big") if n % 7 else None,
+            "codes": [(n % 3).to_bytes(2, "big"), None],
+            "part": None if n % 5 == 0 else {"x": n.to_bytes(3, "big")},
+        }
+        for n in range(3_000)
+    ]
+    table = catalog.load_table((namespace, "t"))
+    assert table.scan().to_arrow().sort_by("id").to_pylist() == expected
+    found = table.scan(EqualTo("code", (8).to_bytes(4, "big"))).to_arrow()
+    assert found["id"].to_pylist() == [8]
+    # Rewritten files have it, too, and so have both dumps.
+    changes = [{"op": "type", "name": "id", "type": "double"}]
+    v1.post(f"/v1/tables/{namespace}.t/schemas", {"changes": changes})
+    rewritten = catalog.load_table((namespace, "t")).scan().to_arrow().sort_by("id")
+    assert rewritten.drop_columns("id").to_pylist() == [
+        {name: row[name] for name in ("code", "codes", "part")} for row in expected
+    ]
+    parquet = pq.read_table(io.BytesIO(dump(v1, f"{namespace}.t", "format=parquet")))
+    arrow = pa.ipc.open_stream(dump(v1, f"{namespace}.t", "format=arrow")).read_all()
+    for got in (parquet, arrow):
+        assert got.schema.field("code").type == pa.binary(4)
+        assert got.sort_by("id").to_pylist() == rewritten.to_pylist()
 
 
 def dump(v1, table: str, query: str) -> bytes:

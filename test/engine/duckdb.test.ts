@@ -9,6 +9,7 @@ import { describeDeletes } from './deletes.contract.ts'
 import { describeJobs } from './engine.contract.ts'
 import type { OpenedEngine } from './engine-samples.ts'
 import { describeExport } from './export.contract.ts'
+import { describeFinishedFiles } from './finished-files.contract.ts'
 import { describeIngest } from './ingest.contract.ts'
 import { describeNanoseconds } from './nanoseconds.contract.ts'
 import { describeSplit } from './split.contract.ts'
@@ -39,6 +40,7 @@ describeJobs('DuckDB', open)
 describeExport('DuckDB', open)
 describeArrow('DuckDB', open)
 describeAnyNames('DuckDB', open)
+describeFinishedFiles('DuckDB', open)
 describeNanoseconds('DuckDB', open)
 describeDeletes('DuckDB', open)
 describeIngest('DuckDB', open)

@@ -17,7 +17,6 @@ import { projectFileSchema } from '../../formats/parquet/stitch/stitch-projectio
 import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
 import { namingDataFile, requireRows } from '../../lake/convert/data-file-faults.ts'
 import { columnNames } from '../../lake/file/column-names.ts'
-import { asEngineWrites } from '../../lake/file/converted-file.ts'
 import { type FooterOfFile, readFooterOf } from '../../lake/file/read-footer.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainEmptyShard, obtainShard } from './dump-convert.ts'
@@ -175,7 +174,7 @@ async function getCopyable(
   build: DumpBuild,
   location: string,
 ): Promise<Copied> {
-  const schema = asEngineWrites(build.target.schema)
+  const { schema } = build.target
   const copied = await findCopyable(deps, build, { location, schema, constants: NO_CONSTANTS })
   if (copied !== undefined) return copied
   throw new Error(`row groups of a file written by the engine cannot be copied: ${location}`)

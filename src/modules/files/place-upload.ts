@@ -7,7 +7,6 @@ import type { StagedFile } from '../../core/table/transaction.ts'
 import type { SplitResult } from '../../engine/engine.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import type { PendingUploads } from '../../lake/deletion/pending-uploads.ts'
-import { requireWritable } from '../../lake/file/converted-file.ts'
 import {
   inspectPart,
   inspectSplittable,
@@ -117,7 +116,6 @@ async function placeSplit(
     partitionsMax: UPLOAD_PARTITIONS_MAX,
   }
   try {
-    requireWritable(currentSchema(definition))
     return await deps.converter.split(split, async (result, pathOfPart) => {
       if (result.outcome === 'single') {
         const { partition } = result
@@ -132,8 +130,15 @@ async function placeSplit(
     })
   } catch (error) {
     if (!(error instanceof CatalogError) || !UNSPLITTABLE.has(error.code)) throw error
-    throw spansPartitions(spans, `it cannot be split here (${error.message})`)
+    const reason = withoutPlace(error.message, place.incoming)
+    throw spansPartitions(spans, `it cannot be split here (${reason})`)
   }
+}
+
+/** Where uploads arrive is nobody's business. */
+function withoutPlace(message: string, location: string): string {
+  const path = location.replace(/^file:\/\//, '')
+  return message.replaceAll(location, 'the file').replaceAll(path, 'the file')
 }
 
 type Split = Extract<SplitResult, { outcome: 'split' }>

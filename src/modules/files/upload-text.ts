@@ -3,7 +3,6 @@ import { TEXT_UPLOAD_BYTES_MAX } from '../../core/limits.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
 import type { TextFormat } from '../../engine/engine.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
-import { requireWritable } from '../../lake/file/converted-file.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 
 export interface TextUploadDependencies {
@@ -27,7 +26,6 @@ export async function ingestText(
   { location, ...text }: TextUpload & { readonly location: string },
 ): Promise<void> {
   const schema = currentSchema(definition)
-  requireWritable(schema)
   const ingested = { ...text, schema, bytesMax: TEXT_UPLOAD_BYTES_MAX }
   await converter.ingest(ingested, async (result, path) => {
     if (result.outcome === 'row-invalid') throw rowInvalid(result)

@@ -19,7 +19,7 @@ import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetrics } from '../../formats/parquet/statistics/file-metrics.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
-import { requireWritable, withoutRequired } from '../../lake/file/converted-file.ts'
+import { withoutRequired } from '../../lake/file/converted-file.ts'
 import { readFooterOf } from '../../lake/file/read-footer.ts'
 import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
 import { asAtFolder } from '../../lake/snapshot/as-at-folder.ts'
@@ -72,7 +72,6 @@ export class SchemaRewrite {
     if (plan.totals.dataFiles === 0) return undefined
     if (plan.totals.bytes > REWRITE_BYTES_MAX) throw tooLarge(state, plan.totals.bytes)
     requireWritableVersion(state)
-    requireWritable(currentSchema(evolved.definition))
     const files: DataFile[] = []
     const before = this.#converted.size
     const sources = [...plan.plannedFiles()].sort(byCommitOrder)

@@ -4,6 +4,7 @@ import { parseFooter } from '../../../src/formats/parquet/footer/footer.ts'
 import { withFields, withoutFields } from '../../../src/formats/parquet/stitch/thrift-edit.ts'
 import { THRIFT, writeThriftStruct } from '../../../src/formats/parquet/thrift/thrift.ts'
 import { getStructs } from '../../../src/formats/parquet/thrift/thrift-fields.ts'
+import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
 import { append, Lake } from '../../lake/lake.ts'
 import { type DumpShop, openDumpShop } from './dump-shop.ts'
@@ -53,6 +54,8 @@ async function rowsOfDump(): Promise<unknown> {
   const { bytes } = await shop.make('t', { format: 'parquet' })
   const path = `${shop.dataFolder}/dump.parquet`
   await writeFile(path, bytes)
+  const types = `SELECT DISTINCT type FROM parquet_schema('${path}') WHERE name = 'x'`
+  expect(await lake.query(types)).toEqual([{ type: 'FIXED_LEN_BYTE_ARRAY' }])
   return lake.query(`SELECT i, hex(x::BLOB) AS x FROM '${path}' ORDER BY i`)
 }
 
@@ -95,4 +98,18 @@ test('a table of fixed columns without a row has a dump', async () => {
   const path = await lake.write(`${shop.dataFolder}/none.parquet`, 'SELECT 1::BIGINT AS i LIMIT 0')
   await append(shop, 't', path)
   expect(await rowsOfDump()).toEqual([])
+})
+
+test('a rewrite of the table keeps fixed, which every reader of Iceberg requires', async () => {
+  await create([
+    { name: 'i', type: 'long' },
+    { name: 'x', type: 'fixed(16)' },
+  ])
+  const uuid = "'00112233-4455-6677-8899-aabbccddeeff'::UUID"
+  await append(shop, 't', await writeFixed('long', `SELECT 1::BIGINT AS i, ${uuid} AS x`))
+  const changes = [{ op: 'type', name: 'i', type: 'double' }] as const
+  await evolveTable(shop.deps, 't', { changes })
+  expect(await rowsOfDump()).toEqual([{ i: 1, x: '00112233445566778899AABBCCDDEEFF' }])
+  // The row groups of what the table holds now are copied as they are.
+  expect(shop.counting.exports).toBe(0)
 })

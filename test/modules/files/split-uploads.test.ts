@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { withoutFields } from '../../../src/formats/parquet/stitch/thrift-edit.ts'
+import { annotate, editColumns } from '../../formats/parquet/edited-footer.ts'
 import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { querySql, writeParquet } from '../../parquet-files.ts'
@@ -157,18 +159,35 @@ test('too many partitions are refused with their number, and nothing is left', a
   expect(await filesIn(folder)).toEqual([])
 })
 
-test('what cannot be written here is refused with the reason, and nothing is left', async () => {
+test('what cannot be read is refused with the reason, and nothing is left', async () => {
+  const columns = [
+    { name: 'id', type: 'long' },
+    { name: 'code', type: 'string' },
+  ]
+  const { name, folder } = await newTable(columns, [{ column: 'id', transform: 'identity' }])
+  const path = join(service.dataFolder, `${name}.parquet`)
+  await writeParquet(path, `SELECT unnest([1, 2])::BIGINT AS id, 'a\\xE9b'::BLOB AS code`)
+  const [STRING, STATISTICS] = [0, 12]
+  annotate(path, 'code', STRING)
+  editColumns(path, (column, i) =>
+    i === 0 ? column : withoutFields(column, new Set([STATISTICS])),
+  )
+  const refused = await upload(name, readFileSync(path), PARQUET)
+  expect(refused.status).toBe(422)
+  expect(refused.body.type).toBe('/problems/file-spans-partitions')
+  expect(refused.body.detail).toContain('column code')
+  expect(refused.body.detail).not.toContain(folder)
+  expect(await filesIn(folder)).toEqual([])
+})
+
+test('parts keep columns of fixed', async () => {
   const columns = [
     { name: 'id', type: 'long' },
     { name: 'code', type: 'fixed(2)' },
   ]
-  const { name, folder } = await newTable(columns, [{ column: 'id', transform: 'identity' }])
-  const path = join(service.dataFolder, `${name}.parquet`)
-  await writeParquet(path, `SELECT unnest([1, 2])::BIGINT AS id`)
-  const refused = await upload(name, readFileSync(path), PARQUET)
-  expect(refused.status).toBe(422)
-  expect(refused.body.type).toBe('/problems/file-spans-partitions')
-  expect(refused.body.detail).toContain('code')
-  expect(refused.body.detail).not.toContain(folder)
-  expect(await filesIn(folder)).toEqual([])
+  const { name } = await newTable(columns, [{ column: 'id', transform: 'identity' }])
+  const text = '{"id":1,"code":"AAE="}\n{"id":2,"code":"AgM="}\n'
+  expect((await upload(name, text, 'application/x-ndjson')).status).toBe(201)
+  const dumped = await ask(service, `/v1/tables/${name}/dump?format=ndjson`)
+  expect(dumped.text.split('\n').sort().join('\n')).toBe(`\n${text.trim()}`)
 })

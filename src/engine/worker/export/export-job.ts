@@ -4,9 +4,9 @@ import { CatalogError } from '../../../core/errors.ts'
 import type { ExportJob, ExportRequest, JobResult } from '../../engine.ts'
 import { OUTPUT_NAME } from '../../protocol.ts'
 import { writeArrowStream } from '../sql/arrow-file.ts'
-import { requireDistinctNames } from '../sql/column-sql.ts'
 import { copyOptions } from '../sql/copy-options.ts'
 import { areKeysRepeated, blaming } from '../sql/failure.ts'
+import { finishParquet } from '../sql/finish-parquet.ts'
 import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
 import { withSession } from '../sql/session.ts'
 import { quoteConstant } from '../sql/sql-text.ts'
@@ -43,7 +43,7 @@ export async function runExport(job: ExportRequest, place: TaskPlace): Promise<J
       const copying = { job, from, copyName: copyNameOf(target) }
       return await blamingColumn(connection, file, source, () => copyAnyMaps(connection, copying))
     })
-    return await finish(target, rows)
+    return await finish(job, rows)
   })
 }
 
@@ -52,7 +52,7 @@ async function exportNothing(job: ExportRequest, place: TaskPlace): Promise<JobR
   const rows = await withSession(options, (connection) =>
     copy(connection, { job, from: undefined, copyName: copyNameOf(job.target) }),
   )
-  return await finish(job.target, rows)
+  return await finish(job, rows)
 }
 
 function copyNameOf({ format, compression }: ExportJob['target']): string {
@@ -60,14 +60,16 @@ function copyNameOf({ format, compression }: ExportJob['target']): string {
 }
 
 async function finish(
-  { format, compression }: ExportJob['target'],
+  { target: { format, compression }, schema }: ExportRequest,
   rows: number,
 ): Promise<JobResult> {
+  if (format === 'parquet') finishParquet(OUTPUT_NAME, schema)
   if (compression === 'gzip') {
     await gzipFile(INTERIM_NAME, OUTPUT_NAME)
     unlinkSync(INTERIM_NAME)
   }
   if (format === 'arrow') {
+    finishParquet(INTERIM_NAME, schema)
     const written = await writeArrowStream(INTERIM_NAME, OUTPUT_NAME)
     unlinkSync(INTERIM_NAME)
     if (written !== rows) {
@@ -90,7 +92,6 @@ function requireConvertible({ schema, target, source }: ExportRequest): void {
     schema.fields.every((field, i) => field.id === columns[i]?.fieldId)
   if (!isMatched) throw new Error('an export gives one source column for each field, in order')
   const isText = !['parquet', 'arrow'].includes(target.format)
-  if (!isText) requireDistinctNames(schema.fields, '')
   if (!isText && target.compression !== 'none') {
     throw new Error(`${target.format} compresses internally: request no compression`)
   }

@@ -4,10 +4,10 @@ import { OWN_NAMES } from '../../../core/schema/name-mapping.ts'
 import { type Field, isNested } from '../../../core/value/type.ts'
 import type { ExportFormat, SourceFile } from '../../engine.ts'
 import { columnSql, knownBelow } from '../sql/column-sql.ts'
+import { areNames, sqlNames } from '../sql/duckdb-names.ts'
 import { columnNamed, type ParquetFile } from '../sql/parquet-file.ts'
 import { notImplemented, quoteName } from '../sql/sql-text.ts'
 import {
-  areNames,
   csvPrimitive,
   type Dialect,
   JSON_VALUES,
@@ -112,7 +112,9 @@ export function selectedSql(
     default:
       break
   }
-  return fields.map(({ name }, i) => `${values[i]} AS ${quoteName(name)}`).join(', ')
+  return sqlNames(fields)
+    .map((name, i) => `${values[i]} AS ${quoteName(name)}`)
+    .join(', ')
 }
 
 /** Columns whose names are none to DuckDB: CSV has them in its header, which is made elsewhere. */

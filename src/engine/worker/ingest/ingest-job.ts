@@ -4,8 +4,9 @@ import { type Field, isNested } from '../../../core/value/type.ts'
 import type { IngestJob, IngestResult, JobResult } from '../../engine.ts'
 import { OUTPUT_NAME } from '../../protocol.ts'
 import type { TaskPlace } from '../export/export-job.ts'
-import { requireDistinctNames } from '../sql/column-sql.ts'
 import { parquetOptions } from '../sql/copy-options.ts'
+import { sqlNames } from '../sql/duckdb-names.ts'
+import { finishParquet } from '../sql/finish-parquet.ts'
 import { withSession } from '../sql/session.ts'
 import { quoteConstant, quoteName } from '../sql/sql-text.ts'
 import { typeSql } from '../sql/type-sql.ts'
@@ -30,7 +31,6 @@ const BUFFER_BYTES_MIN = 16 * ROW_BYTES_MIN
  * in DuckDB.
  */
 export async function runIngest(job: IngestJob, place: TaskPlace): Promise<IngestResult> {
-  requireDistinctNames(job.schema.fields, '')
   for (const field of job.schema.fields) typeSql(field.type, field.name)
   symlinkSync(job.path, TEXT_NAME)
   const wire = new WireFile(WIRE_NAME)
@@ -189,8 +189,9 @@ async function writeParquet(
   longestRowBytes: number,
   place: TaskPlace,
 ): Promise<JobResult> {
+  const names = sqlNames(schema.fields)
   const columns = schema.fields.map(
-    (field, i) => `${wireSql(field.type, `c${i}`, field.name)} AS ${quoteName(field.name)}`,
+    ({ type, name }, i) => `${wireSql(type, `c${i}`, name)} AS ${quoteName(names[i] ?? '')}`,
   )
   const types = ["'row': 'VARCHAR'", ...schema.fields.map((_, i) => `'c${i}': 'VARCHAR'`)].join(
     ', ',
@@ -207,6 +208,7 @@ async function writeParquet(
       `COPY (SELECT ${columns.join(', ')} FROM ${read}) ` +
         `TO ${quoteConstant(OUTPUT_NAME)} (${parquetOptions(schema)})`,
     )
+    finishParquet(OUTPUT_NAME, schema)
     return { rows: copied.rowsChanged, bytes: statSync(OUTPUT_NAME).size }
   })
 }

@@ -18,14 +18,17 @@ const NUMBER_KINDS = new Set(['int', 'long', 'float', 'double', 'decimal'])
 /** Thrown for a value that does not fit; the reader of the row knows the line. */
 export class ValueInvalid extends Error {}
 
-/** Finds the fields of an object by exact name, else ignoring case. */
+/** Finds the fields of an object by exact name, else the only one of that name ignoring case. */
 export class FieldNames {
   readonly #byName: ReadonlyMap<string, number>
   readonly #byFoldedName: ReadonlyMap<string, number>
 
   constructor(fields: readonly Field[]) {
     this.#byName = new Map(fields.map((field, i) => [field.name, i]))
-    this.#byFoldedName = new Map(fields.map((field, i) => [foldName(field.name), i]))
+    const folded = fields.map((field) => foldName(field.name))
+    const lasts = new Map(folded.map((name, i) => [name, i]))
+    const others = new Set(folded.filter((name, i) => lasts.get(name) !== i))
+    this.#byFoldedName = new Map([...lasts].filter(([name]) => !others.has(name)))
   }
 
   find(name: string): number | undefined {

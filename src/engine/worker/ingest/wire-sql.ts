@@ -4,6 +4,7 @@ import {
   type PrimitiveType,
   type Type,
 } from '../../../core/value/type.ts'
+import { sqlNames } from '../sql/duckdb-names.ts'
 import { quoteConstant, quoteName } from '../sql/sql-text.ts'
 import { typeSql } from '../sql/type-sql.ts'
 
@@ -54,10 +55,11 @@ function nestedSql(type: NestedType, spot: Spot): string {
   })
   switch (type.kind) {
     case 'struct': {
-      const members = type.fields.map(
-        (field, i) =>
-          `${quoteName(field.name)} := ${valueSql(field.type, below(field.name, `${sql}.f${i}`))}`,
-      )
+      const names = sqlNames(type.fields)
+      const members = type.fields.map((field, i) => {
+        const value = valueSql(field.type, below(field.name, `${sql}.f${i}`))
+        return `${quoteName(names[i] ?? '')} := ${value}`
+      })
       return `struct_pack(${members.join(', ')})`
     }
     case 'list': {

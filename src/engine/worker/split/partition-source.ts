@@ -10,11 +10,10 @@ import {
   type DuckDBValue,
 } from '@duckdb/node-api'
 import type { PartitionSpec } from '../../../core/partition/partition-spec.ts'
-import { findPathToField } from '../../../core/schema/schema-lookup.ts'
+import { childFields, findPathToField } from '../../../core/schema/schema-lookup.ts'
 import { parseHex } from '../../../core/value/bytes-text.ts'
 import type { Field, Schema } from '../../../core/value/type.ts'
 import type { Value } from '../../../core/value/value.ts'
-import { quoteConstant } from '../sql/sql-text.ts'
 
 const UUID_DIGITS = 32
 
@@ -30,10 +29,13 @@ export function sourceSql(
   return spec.fields.map(({ sourceId, transform }) => {
     const [top, ...below] = findPathToField(schema.fields, sourceId) ?? []
     if (top === undefined || transform.kind === 'void') return 'NULL'
-    return below.reduce(
-      (sql, { name }) => `struct_extract(${sql}, ${quoteConstant(name)})`,
-      columnSql(top, schema.fields.indexOf(top)),
-    )
+    let sql = columnSql(top, schema.fields.indexOf(top))
+    let { type } = top
+    for (const member of below) {
+      sql = `struct_extract_at(${sql}, ${childFields(type).indexOf(member) + 1})`
+      type = member.type
+    }
+    return sql
   })
 }
 

@@ -13,9 +13,10 @@ import { blamingColumn } from '../export/column-at-fault.ts'
 import type { TaskPlace } from '../export/export-job.ts'
 import { outputSql } from '../export/output-column.ts'
 import { linkFiles } from '../export/source-files.ts'
-import { requireDistinctNames } from '../sql/column-sql.ts'
 import { parquetOptions } from '../sql/copy-options.ts'
+import { sqlNames } from '../sql/duckdb-names.ts'
 import { blaming } from '../sql/failure.ts'
+import { finishParquet } from '../sql/finish-parquet.ts'
 import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
 import { withSession } from '../sql/session.ts'
 import { quoteConstant, quoteName } from '../sql/sql-text.ts'
@@ -32,7 +33,6 @@ const NUMBERS = 'numbers'
  * every row is numbered by our own transforms; then rows are picked by number.
  */
 export async function runSplit(job: SplitJob, place: TaskPlace): Promise<SplitResult> {
-  requireDistinctNames(job.schema.fields, '')
   return await blaming(job.source.path, async () => {
     const linked = linkFiles(job.source)
     const options = { ...place, linkedPaths: linked.paths, trust: 'statistics' } as const
@@ -117,13 +117,15 @@ async function writeParts(
 ): Promise<readonly JobResult[]> {
   const { schema } = parts.job
   const numbered = parts.count > PASSES_MAX ? await sort(connection, parts) : numberedSql(parts)
-  const columns = schema.fields.map(({ name }, i) => `v${i} AS ${quoteName(name)}`).join(', ')
+  const names = sqlNames(schema.fields)
+  const columns = names.map((name, i) => `v${i} AS ${quoteName(name)}`).join(', ')
   const written: JobResult[] = []
   for (let i = 0; i < parts.count; i++) {
     const { rowsChanged } = await connection.run(
       `COPY (SELECT ${columns} FROM ${numbered} WHERE number = ${i}) ` +
         `TO ${quoteConstant(outputPartName(i))} (${parquetOptions(schema)})`,
     )
+    finishParquet(outputPartName(i), schema)
     written.push({ rows: rowsChanged, bytes: statSync(outputPartName(i)).size })
   }
   return written

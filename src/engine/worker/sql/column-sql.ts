@@ -1,7 +1,6 @@
 import { DuckDBTypeId } from '@duckdb/node-api'
 import { type ColumnKnowledge, projectColumns } from '../../../core/schema/column-projection.ts'
 import { namesBelow } from '../../../core/schema/name-mapping.ts'
-import { foldName } from '../../../core/schema/schema-lookup.ts'
 import {
   type Field,
   isNested,
@@ -80,7 +79,6 @@ class ColumnWriter {
 
   #struct(type: StructType, { file, sql }: Source, place: Place): string {
     requireSameShape(file.type.typeId === DuckDBTypeId.STRUCT, place)
-    if (this.#dialect.isTyped) requireDistinctNames(type.fields, place.column)
     const found = projectColumns(file.children, type.fields, place.known)
     const members = type.fields.map((field) => {
       const index = found.get(field.id) ?? -1
@@ -139,19 +137,6 @@ class ColumnWriter {
     const pair = `struct_pack("key" := ${keySql}, "value" := ${valueSql})`
     const entries = `list_transform(map_entries(${sql}), lambda ${variable}: ${pair})`
     return this.#dialect.map(entries, isNested(type.key))
-  }
-}
-
-/** DuckDB ignores case in names, so they must differ otherwise. */
-export function requireDistinctNames(fields: readonly Field[], above: string): void {
-  const seen = new Set<string>()
-  for (const { name } of fields) {
-    const folded = foldName(name)
-    const column = above === '' ? name : `${above}.${name}`
-    if (seen.has(folded)) {
-      throw notImplemented(column, 'names that differ only in case cannot be converted')
-    }
-    seen.add(folded)
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Schema } from '../../../core/value/type.ts'
 import type { ExportJob } from '../../engine.ts'
 import { ARROW_BATCH_ROWS } from './arrow-file.ts'
+import { areNames, sqlNames } from './duckdb-names.ts'
+import { hasFixed } from './finish-parquet.ts'
 import { quoteConstant } from './sql-text.ts'
-import { areNames } from './text-dialect.ts'
 import { fieldIdSql } from './type-sql.ts'
 
 /** Pages of data files. Row groups are multiples of DuckDB's vectors of 2,048 rows. */
@@ -31,14 +32,23 @@ export function copyOptions({ target, schema }: Pick<ExportJob, 'target' | 'sche
       return parquetOptions(schema)
     case 'arrow':
       // These files are read again at once: little memory and work matter more than size.
-      return parquetOptions(schema, { compression: 'snappy', rowGroupRows: ARROW_BATCH_ROWS })
+      return parquetOptions(schema, {
+        compression: interim(schema),
+        rowGroupRows: ARROW_BATCH_ROWS,
+      })
   }
+}
+
+/** Pages of `fixed` are written again. */
+function interim(schema: Schema): string {
+  return hasFixed(schema) ? 'uncompressed' : 'snappy'
 }
 
 /** No Bloom filters, because equality on binary columns uses them wrongly (DuckDB #24994). */
 export function parquetOptions(schema: Schema, pages = LASTING): string {
+  const names = sqlNames(schema.fields)
   const ids = schema.fields.map(
-    (field) => `${quoteConstant(field.name)}: ${fieldIdSql(field.id, field.type)}`,
+    (field, i) => `${quoteConstant(names[i] ?? '')}: ${fieldIdSql(field.id, field.type)}`,
   )
   return (
     `FORMAT parquet, COMPRESSION ${pages.compression}, ROW_GROUP_SIZE ${pages.rowGroupRows}, ` +

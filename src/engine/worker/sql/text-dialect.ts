@@ -1,11 +1,11 @@
-import { foldName } from '../../../core/schema/schema-lookup.ts'
 import type { PrimitiveType } from '../../../core/value/type.ts'
+import { areNames, sqlNames } from './duckdb-names.ts'
 import { refusalSql } from './failure.ts'
 import { notImplemented, quoteName, quoteText } from './sql-text.ts'
 
 /** How a format represents values. The given expressions have the table's types. */
 export interface Dialect {
-  /** Whether values have DuckDB's types, whose members' names must differ not in case only. */
+  /** Whether values have DuckDB's types. */
   readonly isTyped?: boolean
   primitive(type: PrimitiveType, sql: string): string
   /** SQL for a primitive key of a map. */
@@ -265,15 +265,6 @@ function timeSql(sql: string, text: string): string {
   )
 }
 
-/** Whether they are names to DuckDB, which ignores their case. */
-export function areNames(members: readonly { readonly name: string }[]): boolean {
-  const folded = members.map(({ name }) => foldName(name))
-  return (
-    new Set(folded).size === folded.length &&
-    folded.every((name) => name !== '' && !name.includes('\0'))
-  )
-}
-
 /** As JSON with any names; DuckDB's own structs are written faster. */
 export function jsonObject(
   members: readonly { readonly name: string; readonly value: string }[],
@@ -283,6 +274,7 @@ export function jsonObject(
 }
 
 function struct(members: readonly { readonly name: string; readonly value: string }[]): string {
-  const pairs = members.map(({ name, value }) => `${quoteName(name)} := ${value}`)
+  const names = sqlNames(members)
+  const pairs = members.map(({ value }, i) => `${quoteName(names[i] ?? '')} := ${value}`)
   return `struct_pack(${pairs.join(', ')})`
 }

@@ -1,4 +1,5 @@
 import { type Type, typeName } from '../../../core/value/type.ts'
+import { sqlNames } from './duckdb-names.ts'
 import { notImplemented, quoteConstant, quoteName } from './sql-text.ts'
 
 /**
@@ -33,12 +34,14 @@ export function typeSql(type: Type, column: string): string {
       return `${typeSql(type.element, column)}[]`
     case 'map':
       return `MAP(${typeSql(type.key, column)}, ${typeSql(type.value, column)})`
-    case 'struct':
-      return `STRUCT(${type.fields
-        .map(
-          (field) => `${quoteName(field.name)} ${typeSql(field.type, `${column}.${field.name}`)}`,
-        )
-        .join(', ')})`
+    case 'struct': {
+      const names = sqlNames(type.fields)
+      const members = type.fields.map(
+        ({ name, type: member }, i) =>
+          `${quoteName(names[i] ?? '')} ${typeSql(member, `${column}.${name}`)}`,
+      )
+      return `STRUCT(${members.join(', ')})`
+    }
     default:
       throw notImplemented(column, `type ${typeName(type)} cannot be converted`)
   }
@@ -56,12 +59,14 @@ export function fieldIdSql(id: number, type: Type): string {
         `key: ${fieldIdSql(type.keyId, type.key)}`,
         `value: ${fieldIdSql(type.valueId, type.value)}`,
       ])
-    case 'struct':
+    case 'struct': {
+      const names = sqlNames(type.fields)
       return nested(
         type.fields.map(
-          (field) => `${quoteConstant(field.name)}: ${fieldIdSql(field.id, field.type)}`,
+          (field, i) => `${quoteConstant(names[i] ?? '')}: ${fieldIdSql(field.id, field.type)}`,
         ),
       )
+    }
     default:
       return String(id)
   }
