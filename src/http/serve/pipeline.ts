@@ -5,10 +5,11 @@ import type { EventOrigin } from '../../core/event-origin.ts'
 import { type AnswerKeeper, KEEPS_NOTHING } from '../../core/replay.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { ANONYMOUS, type Authorizer } from '../authorizer.ts'
-import { type BodyMemory, SHORT_BODY_BYTES } from '../body/body-memory.ts'
+import { type BodyMemory, type BodyShare, SHORT_BODY_BYTES } from '../body/body-memory.ts'
 import { isWaitingToSend, letSend, sentWhenRead } from '../body/continue.ts'
 import { bodyChunks, drain, parseJsonBody, parseLongJsonBody, readBody } from '../body/json-body.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
+import { uploadBlocks } from '../body/upload-blocks.ts'
 import type { Dialect } from '../dialect.ts'
 import type { AnswerOnce } from '../idempotency/answer-once.ts'
 import { KeylessKeeper } from '../idempotency/keeper.ts'
@@ -118,6 +119,16 @@ async function answer(arrived: Omit<Arrival, 'permissions'>, gate: Gate): Promis
   return isUpload ? answerUpload(arrival, gate) : answerRead(arrival, gate)
 }
 
+async function answerUpload(arrival: Arrival, gate: Gate): Promise<Reply> {
+  arrival.face.dialect.bodies.isRead(arrival.match.route, arrival.request)
+  const share = gate.bodyMemory.share()
+  try {
+    return await answerChunks(arrival, gate, share)
+  } finally {
+    share.release()
+  }
+}
+
 /** The body takes memory until the answer is known. */
 async function answerRead(arrival: Arrival, gate: Gate): Promise<Reply> {
   const { request, response, match, face } = arrival
@@ -163,17 +174,18 @@ async function readLongJson(bytes: Uint8Array, read: (json: unknown) => unknown)
   return body
 }
 
-async function answerUpload(arrival: Arrival, gate: Gate): Promise<Reply> {
+async function answerChunks(arrival: Arrival, gate: Gate, share: BodyShare): Promise<Reply> {
   const { request } = arrival
-  arrival.face.dialect.bodies.isRead(arrival.match.route, request)
   const chunks = sentWhenRead(bodyChunks(request), request, arrival.response)
   const key = keyFor(arrival)
-  if (key === undefined) return handle(arrival, gate, { keeper: keyless(arrival), upload: chunks })
+  const handled = (keeper: AnswerKeeper, upload: AsyncIterable<Uint8Array>) =>
+    handle(arrival, gate, { keeper, upload: uploadBlocks(upload, share) })
+  if (key === undefined) return handled(keyless(arrival), chunks)
   return gate.once.answerUpload({
     ...onceOf(arrival, () => undefined),
     keyed: { ...key, requestHash: uploadHash(request) },
     chunks,
-    upload: async (keeper, upload) => handle(arrival, gate, { keeper, upload }),
+    upload: handled,
   })
 }
 

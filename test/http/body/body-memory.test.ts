@@ -54,7 +54,7 @@ function sendMost(path: string, how: 'announced' | 'in chunks'): HalfSent {
   })
   const announced = how === 'announced'
   const framing = announced ? `Content-Length: ${BODY_BYTES}` : 'Transfer-Encoding: chunked'
-  const type = 'Content-Type: application/json'
+  const type = `Content-Type: application/${path.endsWith('/files') ? 'vnd.apache.parquet' : 'json'}`
   socket.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\n${type}\r\n${framing}\r\n\r\n`)
   const part = BODY.subarray(0, announced ? BODY_BYTES - 1 : BODY_BYTES)
   if (!announced) socket.write(`${part.length.toString(16)}\r\n`)
@@ -89,6 +89,21 @@ test.each([
   // Short bodies have room of their own.
   await must(post(service, '/v1/transactions/start', {}), 201)
   // Connections that are cut give back what they held.
+  for (const { socket } of sent) socket.destroy()
+  await untilHeld(0)
+})
+
+test('uploads take what is held of each, and those that have no room are refused', async () => {
+  const columns = [{ name: 'n', type: 'long' }]
+  await must(post(service, '/v1/tables', { name: 'held', schema: { columns } }), 201)
+  const uploads = 40
+  const sent = Array.from({ length: uploads }, () => sendMost('/v1/tables/held/files', 'announced'))
+  const refusals: string[] = []
+  for (const { answer } of sent) void answer.then((head) => refusals.push(head))
+  while (refusals.length < uploads - LONG_BODIES_BYTES / MIB) {
+    expect(await heldBytes()).toBeLessThanOrEqual(LONG_BODIES_BYTES)
+  }
+  for (const head of refusals) expect(head).toMatch(/^HTTP\/1.1 503 .*retry-after: \d/is)
   for (const { socket } of sent) socket.destroy()
   await untilHeld(0)
 })
