@@ -13,6 +13,7 @@ import { describeFinishedFiles } from './finished-files.contract.ts'
 import { describeIngest } from './ingest.contract.ts'
 import { describeNanoseconds } from './nanoseconds.contract.ts'
 import { describeSplit } from './split.contract.ts'
+import { describeZeros } from './zeros.contract.ts'
 
 async function open(): Promise<OpenedEngine> {
   const temporaryFolder = await mkdtemp(join(tmpdir(), 'moraine-engine-work-'))
@@ -45,3 +46,4 @@ describeNanoseconds('DuckDB', open)
 describeDeletes('DuckDB', open)
 describeIngest('DuckDB', open)
 describeSplit('DuckDB', open)
+describeZeros('DuckDB', open)

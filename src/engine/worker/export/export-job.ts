@@ -7,6 +7,7 @@ import { writeArrowStream } from '../sql/arrow-file.ts'
 import { copyOptions } from '../sql/copy-options.ts'
 import { areKeysRepeated, blaming } from '../sql/failure.ts'
 import { finishParquet } from '../sql/finish-parquet.ts'
+import { hasMinusZero } from '../sql/minus-zero.ts'
 import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
 import { withSession } from '../sql/session.ts'
 import { quoteConstant } from '../sql/sql-text.ts'
@@ -129,8 +130,10 @@ async function copy(
     outputSql(field, { index: i, source: job.source, file: from?.file, ...more }, format),
   )
   const query = `SELECT ${selectedSql(fields, values, format)} FROM ${rowsSql(from)}`
+  const isLasting = format === 'parquet' && from !== undefined
+  const zeros = { hasMinusZero: isLasting && (await hasMinusZero(connection, from.file)) }
   const statement = await connection.prepare(
-    `COPY (${query}) TO ${quoteConstant(copyName)} (${copyOptions(job)})`,
+    `COPY (${query}) TO ${quoteConstant(copyName)} (${copyOptions(job, zeros)})`,
   )
   if (from?.deleted !== undefined) statement.bindBlob(1, from.deleted.bits)
   return (await statement.run()).rowsChanged

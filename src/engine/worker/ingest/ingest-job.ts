@@ -43,7 +43,7 @@ export async function runIngest(job: IngestJob, place: TaskPlace): Promise<Inges
   } finally {
     wire.close()
   }
-  return { outcome: 'written', ...(await writeParquet(job, wire.longestRowBytes, place)) }
+  return { outcome: 'written', ...(await writeParquet(job, wire, place)) }
 }
 
 async function writeCsvRows(fields: readonly Field[], wire: WireFile): Promise<void> {
@@ -186,7 +186,7 @@ function atLine<T>(line: number, make: () => T): T {
 
 async function writeParquet(
   { schema, path }: IngestJob,
-  longestRowBytes: number,
+  { longestRowBytes, hasMinusZero }: Pick<WireFile, 'longestRowBytes' | 'hasMinusZero'>,
   place: TaskPlace,
 ): Promise<JobResult> {
   const names = sqlNames(schema.fields)
@@ -206,7 +206,7 @@ async function writeParquet(
   return await withSession({ ...place, linkedPaths: [path], trust: 'statistics' }, async (db) => {
     const copied = await db.run(
       `COPY (SELECT ${columns.join(', ')} FROM ${read}) ` +
-        `TO ${quoteConstant(OUTPUT_NAME)} (${parquetOptions(schema)})`,
+        `TO ${quoteConstant(OUTPUT_NAME)} (${parquetOptions(schema, { hasMinusZero })})`,
     )
     finishParquet(OUTPUT_NAME, schema)
     return { rows: copied.rowsChanged, bytes: statSync(OUTPUT_NAME).size }

@@ -3,6 +3,8 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 const FLUSH_LENGTH = 512 * 1024
 /** A character of JavaScript's texts takes no more. */
 const UTF8_BYTES_MAX = 3
+/** Its spelling, and within a nested value, whose quotes are doubled. */
+const MINUS_ZERO = '"-0.0"'
 
 /**
  * Writes rows of texts as CSV that DuckDB reads without guessing: every text is quoted, NULL is
@@ -13,9 +15,15 @@ export class WireFile {
   #pending: string[] = []
   #pendingLength = 0
   #longestBytes = 0
+  #hasMinusZero = false
 
   constructor(path: string) {
     this.#file = openSync(path, 'wx')
+  }
+
+  /** Whether a value, or a part of a nested one, is minus zero. */
+  get hasMinusZero(): boolean {
+    return this.#hasMinusZero
   }
 
   get longestRowBytes(): number {
@@ -25,6 +33,7 @@ export class WireFile {
   add(values: readonly (string | null)[]): void {
     // The first column is unused, so that no row is an empty line.
     const row = `0,${values.map((value) => (value === null ? '' : quote(value))).join(',')}`
+    this.#hasMinusZero ||= row.includes(MINUS_ZERO)
     this.#pending.push(row, '\n')
     this.#pendingLength += row.length + 1
     if (row.length * UTF8_BYTES_MAX > this.#longestBytes) {

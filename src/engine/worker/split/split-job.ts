@@ -17,6 +17,7 @@ import { parquetOptions } from '../sql/copy-options.ts'
 import { sqlNames } from '../sql/duckdb-names.ts'
 import { blaming } from '../sql/failure.ts'
 import { finishParquet } from '../sql/finish-parquet.ts'
+import { hasMinusZero } from '../sql/minus-zero.ts'
 import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
 import { withSession } from '../sql/session.ts'
 import { quoteConstant, quoteName } from '../sql/sql-text.ts'
@@ -119,11 +120,13 @@ async function writeParts(
   const numbered = parts.count > PASSES_MAX ? await sort(connection, parts) : numberedSql(parts)
   const names = sqlNames(schema.fields)
   const columns = names.map((name, i) => `v${i} AS ${quoteName(name)}`).join(', ')
+  const zeros = { hasMinusZero: await hasMinusZero(connection, parts.file) }
+  const options = parquetOptions(schema, zeros)
   const written: JobResult[] = []
   for (let i = 0; i < parts.count; i++) {
     const { rowsChanged } = await connection.run(
       `COPY (SELECT ${columns} FROM ${numbered} WHERE number = ${i}) ` +
-        `TO ${quoteConstant(outputPartName(i))} (${parquetOptions(schema)})`,
+        `TO ${quoteConstant(outputPartName(i))} (${options})`,
     )
     finishParquet(outputPartName(i), schema)
     written.push({ rows: rowsChanged, bytes: statSync(outputPartName(i)).size })

@@ -4,4 +4,4 @@
  * every index and in ETags: dumps of before are made again when they are asked for, and no reader
  * joins halves of both.
  */
-export const DIALECT_VERSION = 3
+export const DIALECT_VERSION = 4
