@@ -18,13 +18,13 @@ export function showDumps({ table, folder, snapshots }: DumpPlace): void {
   }
 
   say('A download is cut after 20 MB and resumed; the digest says that nothing was lost')
-  const name = `flights-${snapshots.now}.csv`
+  const name = 'flights.csv'
   rmSync(`${folder}/${name}`, { force: true })
   const dump = `'${table}/${snapshots.now}/dump?format=csv'`
   run(`curl -fsS -r 0-19999999 -o '${folder}/${name}' ${dump} && wc -c < '${folder}/${name}'`)
   run(`curl -fsS -C - -o '${folder}/${name}' ${dump} && wc -c < '${folder}/${name}'`)
   const digest = `curl -fsS '${table}/${snapshots.now}/dump.sha256?format=csv'`
-  run(`cd '${folder}' && ${digest} | sha256sum -c`)
+  run(`cd '${folder}' && ${digest} | sed 's/  .*/  ${name}/' | sha256sum -c`)
 
   say('All months as one Parquet file by its name, its row groups copied and not converted')
   const parquet = `'${folder}/flights.parquet'`

@@ -135,11 +135,11 @@ export const REQUEST_PROBLEMS = {
     iceberg: { status: 428, type: 'BadRequestException' },
     title: 'Precondition required',
     meaning:
-      'The request asks for a range at a URL whose content changes with the table, so that ' +
-      'halves of two snapshots could be joined.',
+      'The request asks for a range at a URL whose content has changed or will change with the ' +
+      'table, so that halves of two files could be joined.',
     remedy:
-      'Use `pinned_url`, whose content never changes. Delete a partial file of another snapshot: ' +
-      'its file name contains the snapshot id.',
+      'Use `pinned_url`, whose content never changes. Delete a partial file of another name: ' +
+      'the name contains the snapshot id and the edition.',
     retry: 'no',
   },
   'range-not-satisfiable': {

@@ -16,6 +16,7 @@ commit-state-unknown 503 500 CommitStateUnknownException
 data-file-changed 410 404 NotFoundException
 data-file-missing 410 404 NotFoundException
 definition-too-large 422 400 BadRequestException
+dump-edition-gone 410 404 NotFoundException
 dump-not-ready 503 503 ServiceUnavailableException
 engine-failed 503 503 ServiceUnavailableException
 events-expired 410 404 NotFoundException

@@ -19,17 +19,26 @@ export interface DumpVersion {
   readonly snapshotId: bigint
   /** Only where it is not the snapshot's own schema. */
   readonly schemaId?: number
+  /** Stands for its content (`dump-edition.ts`); absent in dumps of before there were editions. */
+  readonly edition?: string
 }
 
 /** A table before its first snapshot; Iceberg writes `-1` where there is none. */
 export const NO_SNAPSHOT_ID = -1n
 
 /**
- * Part of every name of a dump: `4853267719093551`, `4853267719093551-schema-3`, `empty-schema-0`.
+ * Part of every name of a dump: `4853267719093551-0f3a9c41d2e7`,
+ * `4853267719093551-schema-3-0f3a9c41d2e7`, `empty-schema-0-0f3a9c41d2e7`.
  */
-export function versionText({ snapshotId, schemaId }: DumpVersion): string {
+export function versionText({ snapshotId, schemaId, edition }: DumpVersion): string {
   const snapshot = snapshotId === NO_SNAPSHOT_ID ? 'empty' : String(snapshotId)
-  return schemaId === undefined ? snapshot : `${snapshot}-schema-${schemaId}`
+  const schema = schemaId === undefined ? '' : `-schema-${schemaId}`
+  return `${snapshot}${schema}${edition === undefined ? '' : `-${edition}`}`
+}
+
+/** The text without its edition, which all editions of one snapshot and schema share. */
+export function withoutEdition(text: string): string {
+  return text.replace(/-[0-9a-f]{12}$/, '')
 }
 
 /** `<folder>/<version>/index.json` */
@@ -60,7 +69,7 @@ export function versionTextOf(indexLocation: string): string {
   return indexLocation.split('/').at(-2) ?? ''
 }
 
-/** `undefined` if there is none, or it is damaged or of another dialect: it is made again. */
+/** `undefined` if there is none or it is damaged: then the dump is made again. */
 export async function readDumpIndex(
   deps: Pick<LakeServices, 'log' | 'objects'>,
   location: string,
@@ -72,10 +81,7 @@ export async function readDumpIndex(
     if (!(err instanceof CatalogError)) throw err
     if (err.code === 'file-not-found') return undefined
     if (err.code !== 'metadata-corrupt') throw err
-    deps.log.warn(
-      { err, location },
-      'the index of a dump is damaged or of another version; the dump will be made again',
-    )
+    deps.log.warn({ err, location }, 'the index of a dump is damaged; the dump will be made again')
     return undefined
   }
 }

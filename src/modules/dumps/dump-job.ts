@@ -2,6 +2,7 @@ import type { JobRecord } from '../../catalog/job-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { JobKind } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
+import { ProblemError } from '../../problem/problems.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { type DumpFormatChoice, type DumpTarget, dumpName, versionOf } from './dump-key.ts'
 import { getDumpTarget } from './dump-target.ts'
@@ -15,6 +16,7 @@ type DumpInput = DumpFormatChoice & {
   readonly snapshotId: string
   /** The snapshot's own if absent. */
   readonly schemaId?: number
+  readonly edition?: string
 }
 
 /** Makes dumps in the background. */
@@ -26,9 +28,10 @@ export function dumpJob(
     kind: KIND,
     input: inputOf,
     async run({ input, report }, _fence, signal) {
-      const { tableUuid, snapshotId, ...rest } = input
+      const { tableUuid, snapshotId, edition, ...rest } = input
       const selector = { snapshotIdentifier: snapshotId }
       const target = await getDumpTarget(deps, { table: tableUuid, selector, ...rest })
+      if (edition !== undefined) requireSame(target, edition)
       const index = await dumps.build(target, {
         report: (pieces) => report({ pieces_done: pieces }),
         signal,
@@ -46,11 +49,11 @@ export async function askForDump(
   asker: string,
 ): Promise<JobRecord> {
   const { state, format, compression } = target
-  const { snapshotId, ...schema } = versionOf(target)
+  const { snapshotId, ...version } = versionOf(target)
   const input: DumpInput = {
     tableUuid: state.definition.tableUuid,
     snapshotId: String(snapshotId),
-    ...schema,
+    ...version,
     format,
     compression,
   }
@@ -62,12 +65,25 @@ export function findDumpJob(jobs: Jobs, target: DumpTarget): Promise<JobRecord |
   return jobs.findByKey({ kind: KIND, key: dumpName(target) })
 }
 
+/** Refuses to make another edition than the one that was asked for. */
+function requireSame(target: DumpTarget, edition: string): void {
+  if (versionOf(target).edition === edition) return
+  throw new ProblemError(
+    'dump-edition-gone',
+    'the table is read in another way since the dump was asked for: ask for it again',
+    { facts: { edition } },
+  )
+}
+
 function inputOf(stored: unknown): DumpInput {
   const input = (stored ?? {}) as Partial<DumpInput>
-  const { tableUuid, snapshotId, schemaId, format, compression } = input
+  const { tableUuid, snapshotId, schemaId, edition, format, compression } = input
   if (tableUuid && snapshotId && format && compression) {
-    const schema = schemaId === undefined ? {} : { schemaId }
-    return { tableUuid, snapshotId, ...schema, format, compression }
+    const version = {
+      ...(schemaId !== undefined && { schemaId }),
+      ...(edition !== undefined && { edition }),
+    }
+    return { tableUuid, snapshotId, ...version, format, compression }
   }
   throw new CatalogError('request-invalid', 'the input of the job does not name a dump')
 }

@@ -3,6 +3,8 @@ import type { Snapshot } from '../../core/table/snapshot.ts'
 import { getSchema, type TableState } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { type DumpVersion, indexLocationIn, versionText } from './dump-folder.ts'
+import { DIALECT_VERSION } from './format/dialect-version.ts'
+import { editionOf } from './format/dump-edition.ts'
 import type { DumpCompression, DumpFormat } from './format/dump-index.ts'
 
 /** One dump: one snapshot in one format, with the columns of one schema. Its bytes never change. */
@@ -59,9 +61,11 @@ export function extensionOf({ format, compression }: DumpFormatChoice): string {
   return EXTENSIONS[format] + COMPRESSED_EXTENSIONS[compression]
 }
 
-export function versionOf({ snapshot, schema }: DumpTarget): DumpVersion {
-  const { snapshotId, schemaId } = snapshot
-  return schema.schemaId === schemaId ? { snapshotId } : { snapshotId, schemaId: schema.schemaId }
+export function versionOf(target: DumpTarget): DumpVersion & { readonly edition: string } {
+  const { snapshotId, schemaId: ownSchemaId } = target.snapshot
+  const { schemaId } = target.schema
+  const edition = editionOf({ ...target, dialectVersion: DIALECT_VERSION })
+  return { snapshotId, ...(schemaId !== ownSchemaId && { schemaId }), edition }
 }
 
 /**

@@ -1,17 +1,13 @@
-import { createHash } from 'node:crypto'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
-import { nameMappingToJson } from '../../core/schema/name-mapping.ts'
 import { Turns } from '../../core/turns.ts'
-import { stringifyExactJson } from '../../formats/json/exact-json.ts'
-import { schemaToJson } from '../../formats/metadata/schema-json.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
-import { columnNames } from '../../lake/file/column-names.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { NO_SNAPSHOT_ID } from './dump-folder.ts'
 import { type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
 import { DIALECT_VERSION } from './format/dialect-version.ts'
+import { columnsDigest, columnsText } from './format/dump-edition.ts'
 import {
   type DeletesIdentity,
   deletesIdentity,
@@ -44,7 +40,7 @@ export async function listDumpSources(
   const isOfNone = snapshot.snapshotId === NO_SNAPSHOT_ID
   const plan = await planScan(deps, state, { snapshot: isOfNone ? undefined : snapshot, schema })
   const shards = `${folderOf(deps.warehouse, target)}/shards`
-  const columns = columnsText(target)
+  const columns = columnsText(definition, schema)
   const sources: DumpSource[] = []
   const turns = new Turns()
   const allowed = new AllowedFiles(deps.objects)
@@ -71,19 +67,9 @@ export async function listDumpSources(
  * Location of the shard of a dump without rows, in a format that shows its columns nevertheless.
  */
 export function emptyShardLocation(warehouse: string, target: DumpTarget): string {
-  const sha256 = createHash('sha256').update(columnsText(target)).digest('hex')
+  const sha256 = columnsDigest(target.state.definition, target.schema)
   const name = `empty-${DIALECT_VERSION}-${sha256}.${extensionOf(target)}`
   return `${folderOf(warehouse, target)}/shards/${name}`
-}
-
-/** Everything that determines a shard's columns: files without field ids use the name mapping. */
-function columnsText({ state, schema }: DumpTarget): string {
-  const { mapping, isGuessed } = columnNames(state.definition, schema)
-  return stringifyExactJson({
-    schema: schemaToJson({ ...schema, schemaId: 0 }),
-    mapping: nameMappingToJson(mapping),
-    guessed: isGuessed,
-  })
 }
 
 /** Data files to which the same delete files apply have one list of them. */

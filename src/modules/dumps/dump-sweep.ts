@@ -15,6 +15,7 @@ import {
   readDumpIndex,
   versionText,
   versionTextOf,
+  withoutEdition,
 } from './dump-folder.ts'
 import { type DumpTarget, dumpsFolder, versionOf } from './dump-key.ts'
 import type { DumpIndex } from './format/dump-index.ts'
@@ -24,7 +25,7 @@ export interface SweepRequest {
   readonly folder: string
   readonly lease: Lease
   readonly keepNewest: number
-  /** The `versionText` of dumps that are kept, however old. */
+  /** The `versionText`, without edition, of dumps that are kept, however old. */
   readonly lasting: ReadonlySet<string>
 }
 
@@ -35,9 +36,14 @@ export async function sweepDumps(
 ): Promise<void> {
   const { folder, lease, keepNewest, lasting } = request
   const found = await listDumpFolder(deps, folder)
-  const stale = found.indexes.filter(
-    ({ location }, rank) => rank >= keepNewest && !lasting.has(versionTextOf(location)),
-  )
+  // Of the editions of one snapshot and schema, only the newest lasts.
+  const seen = new Set<string>()
+  const stale = found.indexes.filter(({ location }, rank) => {
+    const version = withoutEdition(versionTextOf(location))
+    const isLasting = lasting.has(version) && !seen.has(version)
+    seen.add(version)
+    return rank >= keepNewest && !isLasting
+  })
   await removeDumps(deps, { found, stale, lease })
 }
 
@@ -52,7 +58,8 @@ export function lastingDumps(
     // Of a branch the columns are the table's, whichever schema its snapshot has.
     return [own, versionText({ snapshotId, schemaId: definition.currentSchemaId })]
   })
-  return new Set([...named, versionText(versionOf(made))])
+  const { edition: _, ...version } = versionOf(made)
+  return new Set([...named, versionText(version)])
 }
 
 /**

@@ -78,8 +78,7 @@ function requireSchema({ definition, namespace, name }: TableState, schemaId: nu
 
 /**
  * When the table became what `as_at` (or now) shows. `isExact`: no other change happened in the
- * same second, so an HTTP date identifies the state. Columns change without a snapshot, at a time
- * that nobody knows later.
+ * same second, so an HTTP date identifies the state.
  */
 export async function findChangeTime(
   deps: Stores<'snapshots'>,
@@ -97,11 +96,11 @@ export async function findChangeTime(
     return { atMs: snapshot.timestampMs, isExact: false }
   }
   const isAlone = before === undefined || secondOf(before) < secondOf(newest)
-  const { lastUpdatedMs, definition } = state
-  const hasItsColumns =
-    asAtMs !== undefined || definition.schemas.length === 1 || lastUpdatedMs <= newest.timestampMs
+  const { lastUpdatedMs } = state
+  // A later change of the columns, or of how they are read, is of a time that nobody knows later.
+  const isUnchanged = lastUpdatedMs <= newest.timestampMs
   const isOwn = schema.schemaId === snapshot.schemaId
-  return { atMs: isOwn ? newest.timestampMs : lastUpdatedMs, isExact: isAlone && hasItsColumns }
+  return { atMs: isOwn ? newest.timestampMs : lastUpdatedMs, isExact: isAlone && isUnchanged }
 }
 
 function secondOf({ timestampMs }: { readonly timestampMs: number }): number {

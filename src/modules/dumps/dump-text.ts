@@ -5,10 +5,10 @@ import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainShard } from './dump-convert.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { hashPieces } from './dump-digest.ts'
-import { indexLocationIn } from './dump-folder.ts'
-import { extensionOf, folderOf } from './dump-key.ts'
+import { indexLocationIn, versionText } from './dump-folder.ts'
+import { extensionOf, folderOf, versionOf } from './dump-key.ts'
 import { ContinuingDigest } from './format/continuing-digest.ts'
-import type { DumpCompression, DumpIndex, DumpPiece } from './format/dump-index.ts'
+import type { DumpCompression, DumpExtension, DumpIndex, DumpPiece } from './format/dump-index.ts'
 import { gzipMember } from './format/gzip-join.ts'
 import { type TextFrame, textFrame } from './format/text-frame.ts'
 import { storedZstandardFrame } from './format/zstandard-frame.ts'
@@ -45,12 +45,18 @@ export async function buildText(
     sha256: digest instanceof ContinuingDigest ? digest.hex() : digest.digest('hex'),
     ...(resumed !== undefined && { digestState: resumed.save() }),
     ...(prefix !== undefined && {
-      extends: {
-        snapshotId: prefix.snapshotId,
-        ...(prefix.schemaId !== undefined && { schemaId: prefix.schemaId }),
-        bytes: prefix.lengthBytes,
-      },
+      extends: extensionTo(prefix),
     }),
+  }
+}
+
+function extensionTo({ snapshotId, schemaId, edition, ...prefix }: DumpIndex): DumpExtension {
+  return {
+    snapshotId,
+    ...(schemaId !== undefined && { schemaId }),
+    ...(edition !== undefined && { edition }),
+    fileName: prefix.fileName,
+    bytes: prefix.lengthBytes,
   }
 }
 
@@ -61,10 +67,10 @@ function findPrefix(
 ): DumpIndex | undefined {
   const locations = sources.map((source) => source.shardLocation)
   if (header !== undefined) locations.unshift(header.location)
+  const own = versionText(versionOf(target))
   const prefixes = made.bases.filter(
-    ({ pieces, snapshotId }) =>
-      snapshotId !== target.snapshot.snapshotId &&
-      pieces.every((piece, i) => piece.location === locations[i]),
+    ({ pieces, ...index }) =>
+      versionText(index) !== own && pieces.every((piece, i) => piece.location === locations[i]),
   )
   return prefixes.sort((a, b) => b.lengthBytes - a.lengthBytes)[0]
 }

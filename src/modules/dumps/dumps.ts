@@ -8,7 +8,7 @@ import { buildArrow } from './dump-arrow.ts'
 import { keepBudget } from './dump-budget.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
-import { readDumpIndex } from './dump-folder.ts'
+import { indexLocationIn, readDumpIndex } from './dump-folder.ts'
 import {
   type DumpTarget,
   dumpName,
@@ -152,6 +152,14 @@ export class Dumps {
     return index
   }
 
+  /** Whether another edition of the target's snapshot and schema is still there. */
+  async hasEdition(target: DumpTarget, edition: string): Promise<boolean> {
+    const { objects, warehouse } = this.#deps
+    const folder = folderOf(warehouse, target)
+    const location = indexLocationIn(folder, { ...versionOf(target), edition })
+    return (await objects.find(location)) !== undefined
+  }
+
   async state(target: DumpTarget): Promise<DumpState> {
     const name = dumpName(target)
     const running = this.#running.get(name)
@@ -242,7 +250,9 @@ export class Dumps {
     const record = new SourceRecord(made.bases)
     const content = await this.#buildContent({ target, sources, made, record, progress, signal })
     const createdAtMs = deps.ambient.nowMs()
-    const index = describe(target, progress, { content, sources: record.sources, createdAtMs })
+    const earlier = await made.findEarlier(deps, target)
+    const { sources: read } = record
+    const index = describe(target, progress, { content, earlier, sources: read, createdAtMs })
     // If the lease was lost, its new holder may have removed what this index would name.
     await lease.confirm()
     await this.#putIndex(target, index)
@@ -349,12 +359,14 @@ function describe(
   { pieces }: DumpProgress,
   {
     content,
+    earlier,
     ...more
-  }: Pick<DumpIndex, 'createdAtMs' | 'sources'> & { readonly content: DumpContent },
+  }: Pick<DumpIndex, 'createdAtMs' | 'earlier' | 'sources'> & { readonly content: DumpContent },
 ): DumpIndex {
   return {
     tableUuid: target.state.definition.tableUuid,
     ...versionOf(target),
+    ...(earlier !== undefined && earlier.length > 0 && { earlier }),
     format: target.format,
     compression: target.compression,
     mediaType: mediaTypeOf(target),

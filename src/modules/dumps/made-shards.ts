@@ -1,7 +1,14 @@
 import type { DumpDependencies } from './dump-dependencies.ts'
-import { listDumpFolder, readDumpIndex } from './dump-folder.ts'
+import {
+  listDumpFolder,
+  readDumpIndex,
+  versionText,
+  versionTextOf,
+  withoutEdition,
+} from './dump-folder.ts'
+import { type DumpTarget, versionOf } from './dump-key.ts'
 import type { DumpSource } from './dump-sources.ts'
-import type { DumpIndex, DumpPiece } from './format/dump-index.ts'
+import type { DumpIndex, DumpPiece, EarlierEdition } from './format/dump-index.ts'
 
 /** How many earlier dumps to reuse shards of: the newest have most in common with the next. */
 const BASES_MAX = 4
@@ -16,11 +23,17 @@ interface Named {
 export class MadeShards {
   /** Earlier dumps of the table in this format, newest first. */
   readonly bases: readonly DumpIndex[]
+  readonly #indexLocations: readonly string[]
   readonly #sizes: ReadonlyMap<string, number>
   readonly #named = new Map<string, Named>()
 
-  private constructor(bases: readonly DumpIndex[], sizes: ReadonlyMap<string, number>) {
+  private constructor(
+    bases: readonly DumpIndex[],
+    indexLocations: readonly string[],
+    sizes: ReadonlyMap<string, number>,
+  ) {
     this.bases = bases
+    this.#indexLocations = indexLocations
     this.#sizes = sizes
     for (const { pieces } of bases) this.#addNames(pieces)
   }
@@ -36,7 +49,30 @@ export class MadeShards {
       if (index !== undefined) bases.push(index)
     }
     const sizes = [...shards].map(([location, { sizeBytes }]) => [location, sizeBytes] as const)
-    return new MadeShards(bases, new Map(sizes))
+    const indexLocations = indexes.map(({ location }) => location)
+    return new MadeShards(bases, indexLocations, new Map(sizes))
+  }
+
+  /** Other editions of the target's snapshot and schema, and those that their indexes remember. */
+  async findEarlier(
+    deps: Pick<DumpDependencies, 'log' | 'objects'>,
+    target: DumpTarget,
+  ): Promise<readonly EarlierEdition[]> {
+    const { edition: own, ...version } = versionOf(target)
+    const shared = versionText(version)
+    const earlier = new Map<string | undefined, EarlierEdition>()
+    for (const location of this.#indexLocations) {
+      if (withoutEdition(versionTextOf(location)) !== shared) continue
+      const index = await readDumpIndex(deps, location)
+      if (index === undefined) continue
+      const { edition, sha256, earlier: before = [] } = index
+      const isOwn = edition === own
+      for (const each of isOwn ? before : [{ ...(edition && { edition }), sha256 }, ...before]) {
+        if (!earlier.has(each.edition)) earlier.set(each.edition, each)
+      }
+    }
+    earlier.delete(own)
+    return [...earlier.values()]
   }
 
   /** Whether the store holds each of these pieces, and nothing before or after it. */

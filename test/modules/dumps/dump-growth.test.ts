@@ -60,6 +60,8 @@ describe.each(TEXT_CHOICES)('%j of a table that only grows', (wish) => {
     expect(second.bytes.subarray(0, first.bytes.length).equals(first.bytes)).toBe(true)
     expect(second.index.extends).toEqual({
       snapshotId: first.index.snapshotId,
+      edition: first.index.edition,
+      fileName: first.index.fileName,
       bytes: first.bytes.length,
     })
     expect(second.index.digestState).toBeDefined()
@@ -169,6 +171,7 @@ describe('a table without rows', () => {
     const empty = await shop.make('t')
     await append(shop, 't', await write('b'))
     const { index } = await shop.make('t')
-    expect(index.extends).toEqual({ snapshotId: empty.index.snapshotId, bytes: 4 })
+    const { snapshotId, edition, fileName } = empty.index
+    expect(index.extends).toEqual({ snapshotId, edition, fileName, bytes: 4 })
   })
 })

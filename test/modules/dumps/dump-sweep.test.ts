@@ -1,6 +1,7 @@
 import { rm, utimes } from 'node:fs/promises'
 import { jest } from '@jest/globals'
 import { commitRemoval } from '../../../src/lake/commit/transactions.ts'
+import { versionTextOf, withoutEdition } from '../../../src/modules/dumps/dump-folder.ts'
 import { indexLocation } from '../../../src/modules/dumps/dump-key.ts'
 import { forgetDroppedTables } from '../../../src/modules/dumps/dump-sweep.ts'
 import type { DumpIndex } from '../../../src/modules/dumps/format/dump-index.ts'
@@ -69,7 +70,7 @@ async function stored(table?: string): Promise<string[]> {
 
 async function indexesOf(table: string): Promise<string[]> {
   const indexes = (await stored(table)).filter((location) => location.endsWith('/index.json'))
-  return indexes.map((location) => location.split('/').at(-2) ?? '').sort()
+  return indexes.map((location) => withoutEdition(versionTextOf(location))).sort()
 }
 
 async function storedBytes(): Promise<number> {

@@ -4,6 +4,7 @@ import { JsonNode } from '../../../formats/json/json-node.ts'
 import type { ByteRange } from '../../../http/byte-range.ts'
 import type { SourceIdentity } from '../../../lake/file/source-identity.ts'
 import { DIALECT_VERSION } from './dialect-version.ts'
+import { EDITION } from './dump-edition.ts'
 
 export const DUMP_FORMATS = ['csv', 'ndjson', 'parquet', 'arrow', 'tsv', 'json', 'xml'] as const
 export const DUMP_COMPRESSIONS = ['none', 'gzip', 'zstd'] as const
@@ -27,6 +28,10 @@ export interface DumpIndex {
   readonly snapshotId: bigint
   /** Only where it is not the snapshot's own schema. */
   readonly schemaId?: number
+  /** Absent in dumps made before there were editions (`dump-edition.ts`). */
+  readonly edition?: string
+  /** Other editions of this snapshot and schema that were there when this one was made. */
+  readonly earlier?: readonly EarlierEdition[]
   readonly format: DumpFormat
   readonly compression: DumpCompression
   readonly mediaType: string
@@ -55,11 +60,21 @@ export interface DumpExtension {
   readonly snapshotId: bigint
   /** Only where it is not the snapshot's own schema. */
   readonly schemaId?: number
+  readonly edition?: string
+  /** The name that it was downloaded as. */
+  readonly fileName?: string
   readonly bytes: number
+}
+
+export interface EarlierEdition {
+  readonly edition?: string
+  /** Digest of the whole file: other editions often have the same bytes. */
+  readonly sha256: string
 }
 
 /** Form of this file. What the bytes of its dump are like is the dialect's. */
 const VERSION = 2
+const EARLIER_MAX = 20
 const BYTES_MAX = 512 * 1024 * 1024
 const PIECES_MAX = 2_000_000
 const SHA256 = /^[0-9a-f]{64}$/
@@ -73,6 +88,8 @@ export function serialiseDumpIndex(index: DumpIndex): string {
     table_uuid: index.tableUuid,
     snapshot_id: String(index.snapshotId),
     schema_id: index.schemaId,
+    edition: index.edition,
+    earlier: index.earlier?.slice(0, EARLIER_MAX),
     format: index.format,
     compression: index.compression,
     media_type: index.mediaType,
@@ -85,6 +102,8 @@ export function serialiseDumpIndex(index: DumpIndex): string {
     extends: index.extends && {
       snapshot_id: String(index.extends.snapshotId),
       schema_id: index.extends.schemaId,
+      edition: index.extends.edition,
+      file_name: index.extends.fileName,
       byte: index.extends.bytes,
     },
     pieces: index.pieces.map(({ location, offset, lengthBytes, rowCount, sha256 }) => ({
@@ -104,25 +123,22 @@ export function serialiseDumpIndex(index: DumpIndex): string {
   })
 }
 
-/**
- * The inverse of `serialiseDumpIndex`; throws `metadata-corrupt` if the text is inconsistent, or
- * the dump was made in another dialect.
- */
+/** The inverse of `serialiseDumpIndex`; throws `metadata-corrupt` if the text is inconsistent. */
 export function parseDumpIndex(text: string): DumpIndex {
   const node = new JsonNode(parseJson(text))
   const version = node.get('version').safeInteger()
   if (version !== VERSION) throw node.error(`unknown version ${version}`)
-  const dialect = node.find('dialect')?.safeInteger()
-  if (dialect !== DIALECT_VERSION) throw node.error(`made in another dialect: ${dialect}`)
   const pieces = node.get('pieces').items()
   if (pieces.length > PIECES_MAX) throw node.error(`more than ${PIECES_MAX} pieces`)
   const digestState = node.find('digest_state')?.string()
   if ((digestState?.length ?? 0) > DIGEST_STATE_LENGTH_MAX)
     throw node.error('digest_state too long')
   const extended = node.find('extends')
+  const earlier = node.find('earlier')?.items()
   const index: DumpIndex = {
     tableUuid: matching(node.get('table_uuid'), UUID),
     ...versionIn(node),
+    ...(earlier === undefined ? {} : { earlier: earlier.map(earlierEdition) }),
     format: node.get('format').oneOf(DUMP_FORMATS),
     compression: node.get('compression').oneOf(DUMP_COMPRESSIONS),
     mediaType: node.get('media_type').string(),
@@ -171,15 +187,30 @@ function source(node: JsonNode): IndexedSource {
 }
 
 function extension(node: JsonNode): DumpExtension {
-  return { ...versionIn(node), bytes: countOf(node.get('byte')) }
+  const fileName = node.find('file_name')?.string()
+  return {
+    ...versionIn(node),
+    ...(fileName !== undefined && { fileName }),
+    bytes: countOf(node.get('byte')),
+  }
 }
 
-function versionIn(node: JsonNode): Pick<DumpIndex, 'snapshotId' | 'schemaId'> {
+function versionIn(node: JsonNode): Pick<DumpIndex, 'snapshotId' | 'schemaId' | 'edition'> {
   const schemaId = node.find('schema_id')
   return {
     snapshotId: snapshotId(node.get('snapshot_id')),
     ...(schemaId !== undefined && { schemaId: countOf(schemaId) }),
+    ...editionIn(node),
   }
+}
+
+function editionIn(node: JsonNode): Pick<DumpIndex, 'edition'> {
+  const edition = node.find('edition')
+  return edition === undefined ? {} : { edition: matching(edition, EDITION) }
+}
+
+function earlierEdition(node: JsonNode): EarlierEdition {
+  return { ...editionIn(node), sha256: matching(node.get('sha256'), SHA256) }
 }
 
 function checkTotals({ pieces, ...index }: DumpIndex, node: JsonNode): void {

@@ -9,6 +9,7 @@ import { askForDump } from '../dump-job.ts'
 import { fileNameOf, mediaTypeOf } from '../dump-key.ts'
 import type { DumpProgress } from '../dump-progress.ts'
 import type { DumpIndex } from '../format/dump-index.ts'
+import { hadOtherBytes, requireEdition } from './asked-edition.ts'
 import {
   cacheHeaders,
   type DumpCall,
@@ -17,9 +18,10 @@ import {
   fileHeaders,
   pinnedPath,
 } from './dump-resource.ts'
-import { answerAccepted, notReady } from './dump-status.ts'
+import { answerAccepted } from './dump-status.ts'
 import {
   forgetIfVanished,
+  notReady,
   type OpenedBytes,
   openDump,
   openProgress,
@@ -34,6 +36,12 @@ export async function answerDump(
   resource: DumpResource,
 ): Promise<Reply> {
   const { headers, method } = call.request
+  await requireEdition(
+    service,
+    call,
+    resource,
+    method === 'HEAD' ? 'starts nothing' : 'may start it',
+  )
   const verdict = judgePreconditions(headers, resource.validators)
   if (verdict === 'failed') throw preconditionFailed(resource)
   if (verdict === 'not-modified') {
@@ -142,6 +150,9 @@ async function indexReply(
   { index, range }: { index: DumpIndex; range: string | undefined },
 ): Promise<Reply> {
   const { lengthBytes } = index
+  if (range !== undefined && resource.asked === undefined && hadOtherBytes(index)) {
+    if (!saysWhichState(call.request.headers)) throw preconditionRequired(resource)
+  }
   const wanted = parseRange(range, lengthBytes)
   if (wanted.outcome === 'unsatisfiable') throw rangeNotSatisfiable(resource, lengthBytes)
   const whole = wholeHeaders(resource, index)
@@ -204,13 +215,14 @@ function preconditionFailed({ target, validators }: DumpResource): ProblemError 
   )
 }
 
-function preconditionRequired({ target, validators }: DumpResource): ProblemError {
+function preconditionRequired({ target, validators, isMoving }: DumpResource): ProblemError {
   const pinnedUrl = pinnedPath(target)
   const fileName = fileNameOf(target)
   const resume = `curl -fL -C - -o '${fileName}' "$MORAINE${pinnedUrl}"`
   return new ProblemError(
     'precondition-required',
-    'this address moves with the table, so ranges of it may not fit together; ' +
+    `${isMoving ? 'this address moves with the table' : 'this snapshot had other bytes before'}` +
+      ', so ranges of it may not fit together; ' +
       `resume ${fileName} with ${resume}`,
     { facts: { pinnedUrl, fileName, etag: validators.etag, resume } },
   )

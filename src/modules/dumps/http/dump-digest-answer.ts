@@ -1,15 +1,23 @@
 import type { Reply } from '../../../http/reply.ts'
 import { fileNameOf } from '../dump-key.ts'
-import { type DumpCall, type DumpResource, type DumpService, pinnedPath } from './dump-resource.ts'
-import { notReady } from './dump-status.ts'
-import { openDump, waitForIndex } from './open-bytes.ts'
+import { requireEdition } from './asked-edition.ts'
+import {
+  cacheControl,
+  type DumpCall,
+  type DumpResource,
+  type DumpService,
+  pinnedPath,
+} from './dump-resource.ts'
+import { notReady, openDump, waitForIndex } from './open-bytes.ts'
 
 /** The digest of the file, as read by `sha256sum -c`; makes the dump if necessary. */
 export async function answerDigest(
   service: DumpService,
   call: DumpCall,
-  { target, isMoving }: DumpResource,
+  resource: DumpResource,
 ): Promise<Reply> {
+  const { target } = resource
+  await requireEdition(service, call, resource, 'may start it')
   const opened = await openDump(service, call, target)
   const { indexWaitMs } = service.streams.limits
   const index = await waitForIndex(opened, indexWaitMs, call.closed)
@@ -20,7 +28,7 @@ export async function answerDigest(
     body: `${index.sha256}  ${fileNameOf(target)}\n`,
     headers: {
       'Content-Location': pinnedPath(target, '.sha256'),
-      'Cache-Control': isMoving ? 'private, no-cache' : 'private, max-age=31536000, immutable',
+      'Cache-Control': cacheControl(resource),
     },
   }
 }

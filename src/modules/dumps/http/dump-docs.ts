@@ -21,7 +21,7 @@ export const DUMP_DESCRIPTION =
 const FILE_HEADERS = {
   ETag: 'Strong: equal tags mean equal bytes.',
   'Last-Modified': 'When the table reached the state that the file shows.',
-  'Content-Disposition': 'The file name, with table and snapshot id.',
+  'Content-Disposition': 'The file name, with table, snapshot id and edition.',
   'Content-Location': 'The permanent address of these bytes.',
   'Accept-Ranges': 'bytes',
   'Repr-Digest': 'SHA-256 of the whole file (RFC 9530), once the dump is finished.',
@@ -65,6 +65,7 @@ export const FINDING_PROBLEMS: readonly ProblemCode[] = [
   'name-invalid',
   'snapshot-not-found',
   'data-file-missing',
+  'dump-edition-gone',
   'file-corrupt',
   'table-property-invalid',
   'data-file-changed',

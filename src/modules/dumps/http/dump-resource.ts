@@ -18,7 +18,6 @@ import {
 } from '../dump-key.ts'
 import { findChangeTime, getDumpTarget } from '../dump-target.ts'
 import type { Dumps } from '../dumps.ts'
-import { DIALECT_VERSION } from '../format/dialect-version.ts'
 import type { DumpFormat } from '../format/dump-index.ts'
 import type { SourceWatch } from '../source/source-watch.ts'
 import type { DumpStreams } from './dump-streams.ts'
@@ -28,6 +27,8 @@ export interface DumpResource {
   readonly target: DumpTarget
   /** Whether the address may lead to another snapshot later. */
   readonly isMoving: boolean
+  /** The edition that the address names: without one, it names a snapshot and not its bytes. */
+  readonly asked: string | undefined
   readonly validators: Validators
 }
 
@@ -53,6 +54,7 @@ interface Choice {
   readonly snapshot_id?: string | undefined
   readonly ref?: string | undefined
   readonly schema_id?: string | undefined
+  readonly edition?: string | undefined
 }
 
 const NUMERIC = /^(\d{1,19}|-1)$/
@@ -91,7 +93,7 @@ async function describe(
   service: DumpService,
   {
     call,
-    choice: { format, compression, schema_id: schemaId },
+    choice: { format, compression, schema_id: schemaId, edition: asked },
     selector,
   }: { call: DumpCall; choice: Choice; selector: SnapshotSelector },
 ): Promise<DumpResource> {
@@ -111,36 +113,47 @@ async function describe(
   const validators = {
     etag: entityTag(target),
     lastModifiedMs: change?.atMs ?? target.snapshot.timestampMs,
-    isDateExact: isMoving ? change?.isExact === true : true,
+    isDateExact: isPinned ? isDateOfBytes(target, asked) : change?.isExact === true,
   }
-  return { target, isMoving, validators }
+  return { target, isMoving, asked, validators }
+}
+
+/** Whether the bytes of a snapshot are those that it had at its own time. */
+function isDateOfBytes({ state, snapshot }: DumpTarget, asked: string | undefined): boolean {
+  return asked !== undefined || state.lastUpdatedMs <= snapshot.timestampMs
 }
 
 /** Content-addressed: the same bytes have the same tag, whichever process made them. */
 function entityTag(target: DumpTarget): string {
   const { tableUuid } = target.state.definition
   const version = versionText(versionOf(target))
-  return `"${version}-${tableUuid}-${extensionOf(target)}-${DIALECT_VERSION}"`
+  return `"${version}-${tableUuid}-${extensionOf(target)}"`
 }
 
 /** The permanent address of this dump, valid even after the table is renamed. */
 export function pinnedPath(target: DumpTarget, kind: '' | '.sha256' | '/status' = ''): string {
   const compression = target.compression === 'none' ? '' : `&compression=${target.compression}`
-  const { snapshotId, schemaId } = versionOf(target)
+  const { snapshotId, schemaId, edition } = versionOf(target)
   const snapshot = `${target.state.definition.tableUuid}/${snapshotId}`
   const schema = schemaId === undefined ? '' : `&schema_id=${schemaId}`
-  return `/v1/tables/${snapshot}/dump${kind}?format=${target.format}${compression}${schema}`
+  const choice = `format=${target.format}${compression}${schema}&edition=${edition}`
+  return `/v1/tables/${snapshot}/dump${kind}?${choice}`
+}
+
+/** Only an address with an edition leads to the same bytes for ever. */
+export function cacheControl({ isMoving, asked }: DumpResource): string {
+  const isSame = !isMoving && asked !== undefined
+  return isSame ? 'private, max-age=31536000, immutable' : 'private, no-cache'
 }
 
 /** Headers of any response about the dump, even a 304. */
-export function cacheHeaders({ target, isMoving, validators }: DumpResource) {
+export function cacheHeaders(resource: DumpResource) {
+  const { target, validators } = resource
   return {
     ETag: validators.etag,
     'Last-Modified': httpDate(validators.lastModifiedMs),
     // A proxy that re-encoded it would break the digest and every range.
-    'Cache-Control': isMoving
-      ? 'private, no-cache, no-transform'
-      : 'private, max-age=31536000, immutable, no-transform',
+    'Cache-Control': `${cacheControl(resource)}, no-transform`,
     'Content-Location': pinnedPath(target),
     Vary: 'Accept, Origin',
   }

@@ -57,7 +57,9 @@ const dumpAt = (service: DumpService) =>
       summary: 'Download a snapshot as one file',
       description: `${DUMP_DESCRIPTION}
 
-The bytes of a snapshot id never change, so downloads can be resumed and split.`,
+The rows of a snapshot never change, so downloads can be resumed and split. \`Content-Location\`
+adds the \`edition\`, which names these very bytes: it is 410 once the snapshot is read in another
+way, for instance by another \`schema.name-mapping.default\`.`,
       query: PinnedDumpQuery,
       answers: DUMP_ANSWERS,
       problems: [...DUMP_PROBLEMS, 'precondition-required'],
@@ -121,12 +123,12 @@ const STATUS_ANSWERS: readonly AnswerDoc[] = [
 ]
 const STATUS_MEANING =
   'Starts nothing. A finished dump has its length, its digest, and the earlier dump that it ' +
-  'extends: with the file of snapshot `extends.snapshot_id`, resume at `url` to download only ' +
+  'extends: with the file `extends.file_name`, resume at `url` to download only ' +
   'the new rows:'
 const STATUS_DESCRIPTION = `${STATUS_MEANING}
 
 \`\`\`
-mv flights-<extends.snapshot_id>.csv <file_name>
+mv <extends.file_name> <file_name>
 curl -fL -C - -o <file_name> "$MORAINE<url>"
 \`\`\``
 

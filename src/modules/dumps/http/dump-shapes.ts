@@ -7,6 +7,7 @@ import {
   Time,
 } from '../../../http/common-shapes.ts'
 import { Problem } from '../../../http/problem.ts'
+import { EDITION } from '../format/dump-edition.ts'
 import { DUMP_COMPRESSIONS, DUMP_FORMATS } from '../format/dump-index.ts'
 
 const REF_LENGTH_MAX = 1_000
@@ -32,6 +33,15 @@ export const PinnedChoiceQuery = z.strictObject({
         'The schema whose columns the file has. By default those of the table as it is now where ' +
         'the address moves with it (no selector, `latest`, a branch), else those of the snapshot.',
     }),
+  edition: z
+    .string()
+    .regex(EDITION, 'is not an edition of a dump')
+    .optional()
+    .meta({
+      description:
+        'The content that is expected, as permanent addresses have it: if the snapshot is read ' +
+        'in another way since, by another name mapping for instance, the response is 410.',
+    }),
 })
 
 const selectors = {
@@ -40,7 +50,7 @@ const selectors = {
     .string()
     .regex(/^\d{1,19}$/, 'is not a snapshot id')
     .optional()
-    .meta({ description: 'A snapshot id; its bytes never change.' }),
+    .meta({ description: 'A snapshot id; its rows never change.' }),
   ref: z
     .string()
     .min(1)
@@ -75,6 +85,9 @@ export const DigestLine = z
   .string()
   .meta({ description: 'The digest, two spaces, the file name, as read by `sha256sum -c`.' })
 
+const EXAMPLE_EDITION = '0f3a9c41d2e7'
+const EXAMPLE_URL = `/v1/tables/${EXAMPLE_UUID}/${EXAMPLE_SNAPSHOT_ID}/dump?format=csv`
+
 export const DumpStatusAnswer = z
   .strictObject({
     state: z.enum(['ready', 'running', 'failed', 'absent']).meta({
@@ -83,6 +96,7 @@ export const DumpStatusAnswer = z
     table_uuid: z.string(),
     snapshot_id: LongText,
     schema_id: z.int().meta({ description: 'The schema whose columns the file has.' }),
+    edition: z.string().meta({ description: 'Stands for the content; part of `url` and `etag`.' }),
     format: Format,
     compression: z.enum(DUMP_COMPRESSIONS),
     file_name: z.string(),
@@ -100,6 +114,8 @@ export const DumpStatusAnswer = z
       .strictObject({
         snapshot_id: LongText,
         schema_id: z.int().optional().meta({ description: 'If it is not the snapshot’s own.' }),
+        edition: z.string().optional(),
+        file_name: z.string().optional().meta({ description: 'The name of that dump’s file.' }),
         byte: z.int(),
       })
       .nullable()
@@ -122,15 +138,21 @@ export const DumpStatusAnswer = z
       table_uuid: EXAMPLE_UUID,
       snapshot_id: EXAMPLE_SNAPSHOT_ID,
       schema_id: 0,
+      edition: EXAMPLE_EDITION,
       format: 'csv',
       compression: 'none',
-      file_name: `flights-${EXAMPLE_SNAPSHOT_ID}.csv`,
-      url: `/v1/tables/${EXAMPLE_UUID}/${EXAMPLE_SNAPSHOT_ID}/dump?format=csv`,
-      etag: `"${EXAMPLE_SNAPSHOT_ID}-${EXAMPLE_UUID}-csv-2"`,
+      file_name: `flights-${EXAMPLE_SNAPSHOT_ID}-${EXAMPLE_EDITION}.csv`,
+      url: `${EXAMPLE_URL}&edition=${EXAMPLE_EDITION}`,
+      etag: `"${EXAMPLE_SNAPSHOT_ID}-${EXAMPLE_EDITION}-${EXAMPLE_UUID}-csv"`,
       bytes: 104_857_600,
       rows: 1_048_576,
       sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
       created_at: '2024-03-18T00:10:02.000Z',
-      extends: { snapshot_id: '1894662008811407', byte: 94_371_840 },
+      extends: {
+        snapshot_id: '1894662008811407',
+        edition: '5be2c01d77a4',
+        file_name: 'flights-1894662008811407-5be2c01d77a4.csv',
+        byte: 94_371_840,
+      },
     },
   })

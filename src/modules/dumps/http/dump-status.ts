@@ -4,14 +4,14 @@ import { CodedError } from '../../../core/errors.ts'
 import { timeText } from '../../../http/common-shapes.ts'
 import { problemBody } from '../../../http/problem.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
-import { type ProblemCode, ProblemError } from '../../../problem/problems.ts'
+import type { ProblemCode } from '../../../problem/problems.ts'
 import { findDumpJob } from '../dump-job.ts'
-import { type DumpTarget, fileNameOf } from '../dump-key.ts'
+import { type DumpTarget, fileNameOf, versionOf } from '../dump-key.ts'
 import type { DumpState } from '../dumps.ts'
 import type { DumpExtension } from '../format/dump-index.ts'
+import { requireEdition } from './asked-edition.ts'
 import { type DumpCall, type DumpResource, type DumpService, pinnedPath } from './dump-resource.ts'
-
-const RETRY_AFTER_SECONDS = 2
+import { RETRY_AFTER_SECONDS } from './open-bytes.ts'
 
 /** Progress of a dump. Starts nothing. */
 export async function answerStatus(
@@ -19,6 +19,7 @@ export async function answerStatus(
   call: DumpCall,
   resource: DumpResource,
 ): Promise<Reply> {
+  await requireEdition(service, call, resource, 'starts nothing')
   const state = await stateOf(service, resource.target)
   const isRunning = state.state === 'running'
   return jsonReply(statusToJson(call.request, resource, state), {
@@ -81,6 +82,7 @@ function statusToJson(
     table_uuid: target.state.definition.tableUuid,
     snapshot_id: String(target.snapshot.snapshotId),
     schema_id: target.schema.schemaId,
+    edition: versionOf(target).edition,
     format: target.format,
     compression: target.compression,
     file_name: fileNameOf(target),
@@ -111,20 +113,12 @@ function ofState(request: IncomingMessage, state: DumpState) {
   }
 }
 
-function extensionToJson({ snapshotId, schemaId, bytes }: DumpExtension) {
-  return { snapshot_id: String(snapshotId), schema_id: schemaId, byte: bytes }
-}
-
-/** The dump takes longer than a client should be kept waiting. */
-export function notReady(target: DumpTarget): ProblemError {
-  return new ProblemError(
-    'dump-not-ready',
-    'the dump is being made: try again soon, or leave out Range to start receiving now',
-    {
-      facts: {
-        statusUrl: pinnedPath(target, '/status'),
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
-      },
-    },
-  )
+function extensionToJson({ snapshotId, schemaId, edition, fileName, bytes }: DumpExtension) {
+  return {
+    snapshot_id: String(snapshotId),
+    schema_id: schemaId,
+    edition,
+    file_name: fileName,
+    byte: bytes,
+  }
 }

@@ -13,8 +13,7 @@ import {
   pinnedPath,
 } from './dump-resource.ts'
 import { NamedDumpQuery } from './dump-shapes.ts'
-import { notReady } from './dump-status.ts'
-import { openDump, waitForIndex } from './open-bytes.ts'
+import { notReady, openDump, waitForIndex } from './open-bytes.ts'
 
 const OPERATIONS: Readonly<Record<DumpFormat, string>> = {
   csv: 'openCsvFile',

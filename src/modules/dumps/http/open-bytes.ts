@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CatalogError } from '../../../core/errors.ts'
+import { ProblemError } from '../../../problem/problems.ts'
 import { readPieces } from '../dump-digest.ts'
 import type { DumpTarget } from '../dump-key.ts'
 import { DumpProgress } from '../dump-progress.ts'
 import { type DumpIndex, findPiecesInRange } from '../format/dump-index.ts'
-import type { DumpCall, DumpResource, DumpService } from './dump-resource.ts'
+import { type DumpCall, type DumpResource, type DumpService, pinnedPath } from './dump-resource.ts'
 
 /** Bytes whose first chunks were read: a failure to read any has been thrown already. */
 export type OpenedBytes = AsyncIterable<Uint8Array>
+
+export const RETRY_AFTER_SECONDS = 2
 
 /** Enough to reach beyond a header line or a magic number, to the first rows. */
 const HELD_BYTES = 32 * 1024
@@ -150,6 +153,20 @@ export async function waitForIndex(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** The dump takes longer than a client should be kept waiting. */
+export function notReady(target: DumpTarget): ProblemError {
+  return new ProblemError(
+    'dump-not-ready',
+    'the dump is being made: try again soon, or leave out Range to start receiving now',
+    {
+      facts: {
+        statusUrl: pinnedPath(target, '/status'),
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      },
+    },
+  )
 }
 
 /** Forgets the dump if a file of it has vanished, so that it is made again; returns whether so. */

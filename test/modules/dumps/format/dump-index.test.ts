@@ -37,7 +37,12 @@ const EXTENDED: DumpIndex = {
   ...INDEX,
   digestState: 'sha256-wasm-1.98.AAAA.0123',
   schemaId: 0,
-  extends: { snapshotId: 2n ** 63n - 1n, schemaId: 3, bytes: 8 },
+  edition: '0f3a9c41d2e7',
+  earlier: [{ sha256: SHA }, { edition: '5be2c01d77a4', sha256: SHA }],
+  extends: {
+    ...{ snapshotId: 2n ** 63n - 1n, schemaId: 3, edition: '5be2c01d77a4' },
+    ...{ fileName: 'flights-0.csv.gz', bytes: 8 },
+  },
 }
 
 test('an index reads as it was written, 64-bit ids exactly', () => {
@@ -53,6 +58,8 @@ test('the file has the names of the contract', () => {
     table_uuid: 'f79c3e09-677c-4bbd-a479-3f349cb785e7',
     snapshot_id: '9007199254740993',
     schema_id: 0,
+    edition: '0f3a9c41d2e7',
+    earlier: [{ sha256: SHA }, { edition: '5be2c01d77a4', sha256: SHA }],
     format: 'csv',
     compression: 'gzip',
     media_type: 'application/gzip',
@@ -62,7 +69,10 @@ test('the file has the names of the contract', () => {
     total_rows: 3,
     sha256: SHA,
     digest_state: 'sha256-wasm-1.98.AAAA.0123',
-    extends: { snapshot_id: '9223372036854775807', schema_id: 3, byte: 8 },
+    extends: {
+      ...{ snapshot_id: '9223372036854775807', schema_id: 3, edition: '5be2c01d77a4' },
+      ...{ file_name: 'flights-0.csv.gz', byte: 8 },
+    },
     pieces: [
       { location: 'file:///w/header', offset: 0, length: 8, rows: 0 },
       { location: 'file:///w/a', offset: 4, length: 90, rows: 3, sha256: SHA },
@@ -84,8 +94,6 @@ describe('an index that cannot be right is refused', () => {
   test.each<[string, Record<string, unknown>]>([
     ['of an earlier version', { version: 1 }],
     ['of a later version', { version: 3 }],
-    ['of an earlier dialect', { dialect: DIALECT_VERSION - 1 }],
-    ['of no dialect, as before they were told', { dialect: undefined }],
     ['whose pieces have other bytes than the whole', { total_bytes: 99 }],
     ['whose pieces have other rows than the whole', { total_rows: 4 }],
     ['that extends more than it has', { extends: { snapshot_id: '1', byte: 99 } }],
@@ -98,6 +106,7 @@ describe('an index that cannot be right is refused', () => {
     ['of no compression', { compression: 'brotli' }],
     ['of no table', { table_uuid: '../../etc' }],
     ['of no snapshot', { snapshot_id: '-2' }],
+    ['of no edition', { edition: '../../etc' }],
     ['of no time', { created_at: '2024-13-45T99:99:99.000Z' }],
     ['with a digest state of any size', { digest_state: 'x'.repeat(2000) }],
     ['without pieces', { pieces: undefined }],

@@ -89,7 +89,10 @@ test('yesterday’s file gets only the new tail by curl -C -', async () => {
   await run('curl', ['-sfL', '-o', path, service.url + before.url])
   await addFile(service, 'daily', rows(100, 10_000))
   const after = await makeDump(service, '/v1/tables/daily/dump')
-  expect(after.extends).toEqual({ snapshot_id: first, byte: before.bytes })
+  expect(after.extends).toEqual({
+    ...{ snapshot_id: first, byte: before.bytes },
+    ...{ edition: before.edition, file_name: before.file_name },
+  })
   const tail = await run('curl', [
     ...['-sfL', '-C', '-', '-o', path, '-w', '%{size_download}'],
     service.url + after.url,

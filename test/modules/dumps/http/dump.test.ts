@@ -26,15 +26,16 @@ test('a dump is one file with length, digest, tag and name; HEAD says the same',
   const lines = body.toString().split('\n')
   expect(lines.slice(0, 3)).toEqual(['id,name,x', '0,name 0,0.0', '1,name 1,1.5'])
   expect(lines).toHaveLength(1_502)
-  const name = `flights-${snapshots[1]}.csv`
+  const { edition } = await must(ask(service, '/v1/tables/flights/dump/status'))
+  const name = `flights-${snapshots[1]}-${edition}.csv`
   expect(headers).toMatchObject({
     'content-type': 'text/csv; charset=utf-8',
     'content-length': String(body.length),
-    etag: `"${snapshots[1]}-${tableUuid}-csv-2"`,
+    etag: `"${snapshots[1]}-${edition}-${tableUuid}-csv"`,
     'accept-ranges': 'bytes',
     'repr-digest': `sha-256=:${Buffer.from(sha256(body), 'hex').toString('base64')}:`,
     'content-disposition': `attachment; filename="${name}"; filename*=UTF-8''${name}`,
-    'content-location': `/v1/tables/${tableUuid}/${snapshots[1]}/dump?format=csv`,
+    'content-location': `${pinned().slice(service.url.length)}&edition=${edition}`,
     'cache-control': 'private, no-cache, no-transform',
     link: expect.stringContaining('rel="canonical"'),
   })
@@ -56,8 +57,11 @@ test('the pinned address has the same bytes and may be kept for ever', async () 
 
 test('the digest beside the file is what sha256sum checks', async () => {
   const { body } = await download(pinned(0))
-  const line = `${sha256(body)}  flights-${snapshots[0]}.csv\n`
-  const { text, headers } = await ask(service, `/v1/tables/flights/${snapshots[0]}/dump.sha256`)
+  const at = `/v1/tables/flights/${snapshots[0]}/dump`
+  const { file_name } = await must(ask(service, `${at}/status`))
+  expect(file_name).toMatch(new RegExp(`^flights-${snapshots[0]}-[0-9a-f]{12}\\.csv$`))
+  const line = `${sha256(body)}  ${file_name}\n`
+  const { text, headers } = await ask(service, `${at}.sha256`)
   expect(text).toBe(line)
   expect(headers.get('content-type')).toBe('text/plain; charset=utf-8')
   expect((await ask(service, '/v1/tables/flights/dump.sha256')).text).toContain(snapshots[1])
@@ -137,7 +141,7 @@ test('conditions: 304, 412, and If-Range that decides between 206 and 200', asyn
   const kept = await download(pinned(), { headers: { 'If-None-Match': etag } })
   expect(kept.headers).toMatchObject({
     etag,
-    'cache-control': expect.stringContaining('immutable'),
+    'cache-control': 'private, no-cache, no-transform',
   })
   expect(kept.headers['content-length']).toBeUndefined()
   expect(kept.headers['content-type']).toBeUndefined()
@@ -151,7 +155,7 @@ test('a part of a moving address is a 428 naming the pinned one, unless tagged',
   expect(answer.body).toMatchObject({
     type: '/problems/precondition-required',
     pinned_url: headers['content-location'],
-    detail: expect.stringContaining(`curl -fL -C - -o 'flights-${snapshots[1]}.csv'`),
+    detail: expect.stringContaining(`curl -fL -C - -o 'flights-${snapshots[1]}-`),
   })
   for (const address of [
     `/v1/tables/flights/latest/dump`,

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto'
+import { nameMappingToJson } from '../../../core/schema/name-mapping.ts'
+import type { Snapshot } from '../../../core/table/snapshot.ts'
+import type { TableDefinition, TableState } from '../../../core/table/table.ts'
+import type { Schema } from '../../../core/value/type.ts'
+import { stringifyExactJson } from '../../../formats/json/exact-json.ts'
+import { schemaToJson } from '../../../formats/metadata/schema-json.ts'
+import { columnNames } from '../../../lake/file/column-names.ts'
+
+/** 48 bits, which only have to tell the few editions of one snapshot and schema apart. */
+const EDITION_LENGTH = 12
+export const EDITION = /^[0-9a-f]{12}$/
+
+/** Whatever decides the bytes of a dump beside its format and the table's UUID. */
+export interface EditionParts {
+  readonly state: TableState
+  readonly snapshot: Pick<Snapshot, 'manifestList'>
+  readonly schema: Schema
+  readonly dialectVersion: number
+}
+
+/**
+ * Stands for the content of a dump beside the ids of its snapshot and schema, which do not decide
+ * it alone: ids that were removed are given again, tables get another name mapping, which changes
+ * how older files are read, and a newer service writes the same rows as other bytes.
+ */
+export function editionOf({ state, snapshot, schema, dialectVersion }: EditionParts): string {
+  const columns = columnsDigest(state.definition, schema)
+  const text = stringifyExactJson([dialectVersion, columns, snapshot.manifestList])
+  return createHash('sha256').update(text).digest('hex').slice(0, EDITION_LENGTH)
+}
+
+/** Everything that determines a shard's columns: files without field ids use the name mapping. */
+export function columnsText(definition: TableDefinition, schema: Schema): string {
+  const { mapping, isGuessed } = columnNames(definition, schema)
+  return stringifyExactJson({
+    schema: schemaToJson({ ...schema, schemaId: 0 }),
+    mapping: nameMappingToJson(mapping),
+    guessed: isGuessed,
+  })
+}
+
+/** Every request asks for it. */
+const DIGEST_BY_SCHEMA = new WeakMap<TableDefinition, WeakMap<Schema, string>>()
+
+export function columnsDigest(definition: TableDefinition, schema: Schema): string {
+  const bySchema = DIGEST_BY_SCHEMA.get(definition) ?? new WeakMap<Schema, string>()
+  DIGEST_BY_SCHEMA.set(definition, bySchema)
+  const known = bySchema.get(schema)
+  if (known !== undefined) return known
+  const digest = createHash('sha256').update(columnsText(definition, schema)).digest('hex')
+  bySchema.set(schema, digest)
+  return digest
+}
