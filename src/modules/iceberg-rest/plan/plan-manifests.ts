@@ -55,7 +55,11 @@ async function getSnapshot(
   return snapshot
 }
 
-/** Newest first, without `start` itself, which may be expired. */
+/**
+ * Snapshots that only appended, newest first, without `start` itself, which may be expired. Those
+ * of other operations are passed over, as Java's `IncrementalAppendScan` does, which its own REST
+ * server plans with: neither what they add nor what they remove is in the scan.
+ */
 async function appendsBetween(
   deps: Stores<'snapshots'>,
   definition: TableDefinition,
@@ -65,7 +69,6 @@ async function appendsBetween(
   const appends: Snapshot[] = []
   let snapshot = end
   for (let steps = 0; snapshot.snapshotId !== start; steps++) {
-    refuseRemovals(snapshot, { start, end: end.snapshotId })
     if (snapshot.operation === 'append') appends.push(snapshot)
     const parentId = snapshot.parentSnapshotId
     if (parentId === start) break
@@ -77,23 +80,6 @@ async function appendsBetween(
     snapshot = parent
   }
   return appends
-}
-
-/**
- * Refuses operations other than appends and compactions (`replace`, which changes no rows): readers
- * of appends would miss removed files.
- */
-function refuseRemovals(
-  { operation, snapshotId }: Snapshot,
-  range: { readonly start: bigint; readonly end: bigint },
-): void {
-  if (operation === 'append' || operation === 'replace') return
-  throw new CatalogError(
-    'not-implemented',
-    `Found ${operation} operation, cannot support incremental data in snapshots ` +
-      `(${range.start}, ${range.end}]`,
-    { facts: { operation, snapshotId } },
-  )
 }
 
 function notAnAncestor(start: bigint, end: bigint): CatalogError {

@@ -48,7 +48,7 @@ export interface CompletedPlan extends PlannedTasks {
   readonly planId: string
 }
 
-/** Throws `request-invalid`, `filter-invalid`, or `not-implemented` for a range with removals. */
+/** Throws `request-invalid` or `filter-invalid`. */
 export async function planTableScan(
   deps: Stores<'snapshots'> & Pick<LakeServices, 'manifests'>,
   state: TableState,
@@ -109,7 +109,7 @@ async function planToken(
   }
 }
 
-const GONE: ReadonlySet<string> = new Set(['filter-invalid', 'not-implemented', 'request-invalid'])
+const GONE: ReadonlySet<string> = new Set(['filter-invalid', 'request-invalid'])
 
 /** Parses a token, which must be for this table and one of its schemas. */
 function tokenOf({ definition }: TableState, text: string, notFound: NotFound): PlanToken {

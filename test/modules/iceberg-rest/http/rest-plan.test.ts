@@ -272,11 +272,24 @@ describe('an incremental plan', () => {
     ])
   })
 
-  test('over a removal is refused, for its appends would not tell the whole', async () => {
-    const [status, type, message] = await refused(client.ask('growing', range(0, 17)))
-    expect([status, type]).toEqual([406, 'UnsupportedOperationException'])
-    expect(message).toMatch(/^Found (delete|overwrite) operation, cannot support incremental data/)
+  test('over removals and overwrites has what was appended, as Java plans it', async () => {
+    const appended = [...Array.from({ length: 15 }, (_, i) => i + 1), 20]
+    expect(pathsOf(await client.plan('growing', range(0, 17)))).toEqual(
+      appended.map((i) => `part-${String(i).padStart(6, '0')}`),
+    )
+    expect(pathsOf(await client.plan('growing', range(15, 16)))).toEqual([])
     expect(pathsOf(await client.plan('growing', range(16, 17)))).toEqual(['part-000020'])
+    const uuid = await client.makeTable('replaced')
+    const first = await commitFiles(service.deps, uuid, { added: [numbered(1)] })
+    const change = { added: [numbered(2)], removed: [numbered(1).path] }
+    const overwrite = await commitFiles(service.deps, uuid, change)
+    const last = await commitFiles(service.deps, uuid, { added: [numbered(3)] })
+    const between = {
+      'start-snapshot-id': first.snapshotId,
+      'end-snapshot-id': last.snapshotId,
+    }
+    expect(overwrite.operation).toBe('overwrite')
+    expect(pathsOf(await client.plan('replaced', between))).toEqual(['part-000003'])
   })
 
   test('that goes backwards is refused', async () => {
