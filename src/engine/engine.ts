@@ -20,6 +20,8 @@ export interface SourceFile {
   readonly names?: ColumnNames
   /** Values of columns that the file lacks; others have their initial default. */
   readonly constants?: ConstantColumns
+  /** Ids in the file of nested fields that have others in the schema. */
+  readonly idsInFile?: ReadonlyMap<number, number>
   /**
    * Deleted rows (a deletion vector), one bit each: the first row is the highest bit of the first
    * byte. Rows beyond the last byte are not deleted.

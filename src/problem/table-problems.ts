@@ -92,7 +92,7 @@ export const TABLE_PROBLEMS = {
     status: 501,
     iceberg: UNSUPPORTED,
     title: 'Type change not supported',
-    meaning: 'The type change would convert values in nested columns, which is not supported yet.',
+    meaning: 'The type change would convert values in data files, which is not possible here.',
     remedy: 'Add a new column instead, or write a new table.',
     retry: 'no',
   },

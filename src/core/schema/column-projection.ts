@@ -15,6 +15,8 @@ export interface ColumnKnowledge {
   /** The partition of the file says what these are. */
   readonly constants: ConstantColumns
   readonly names: ColumnNames
+  /** Ids in the file of fields that have others in the table; by default they are the same. */
+  readonly idsInFile?: ReadonlyMap<number, number>
 }
 
 /**
@@ -23,6 +25,24 @@ export interface ColumnKnowledge {
  * reader of rows decides by these two (Iceberg spec, "Column Projection").
  */
 export function projectColumns(
+  columns: readonly NamedColumn[],
+  fields: readonly Field[],
+  known: ColumnKnowledge,
+): ReadonlyMap<number, number> {
+  const { idsInFile } = known
+  if (idsInFile === undefined) return projectFields(columns, fields, known)
+  const idInFile = ({ id }: Field) => idsInFile.get(id) ?? id
+  const inFile = fields.map((field) => ({ ...field, id: idInFile(field) }))
+  const found = projectFields(columns, inFile, known)
+  return new Map(
+    fields.flatMap((field) => {
+      const index = found.get(idInFile(field))
+      return index === undefined ? [] : [[field.id, index] as const]
+    }),
+  )
+}
+
+function projectFields(
   columns: readonly NamedColumn[],
   fields: readonly Field[],
   { constants, names }: ColumnKnowledge,

@@ -187,14 +187,13 @@ function changeType(
 
 function rewriteColumn(
   draft: SchemaDraft,
-  { field, parent, path }: Target,
+  { field, path }: Target,
   { type, bound }: { type: Type; bound: BoundIds },
 ): void {
   const { rewriting } = bound
-  if (rewriting === undefined || parent !== undefined) {
+  if (rewriting === undefined) {
     const change = [field.type, type].map((one) => quoted(typeName(one))).join(' to ')
-    const what = parent === undefined ? 'here' : 'in nested columns'
-    const rule = `${change} rewrites the table's data files, which is not possible ${what} yet`
+    const rule = `${change} rewrites the table's data files, which is not possible here`
     throw schemaError(path, rule, 'schema-change-rewrites-files')
   }
   const source = draft.rewrites.get(field.id) ?? field.id

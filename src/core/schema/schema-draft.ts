@@ -93,18 +93,16 @@ export class SchemaDraft {
   }
 
   replace(field: Field): void {
-    this.#fields = replaceField(this.#fields, field)
+    this.#fields = replaceField(this.#fields, field.id, field)
   }
 
   /**
-   * Replaces a top-level column by another of the same name, which files contain under the old id.
+   * Replaces a field by another of the same name and place, which files contain under the old id.
    */
   rewrite(field: Field, replacement: Omit<Field, 'id'>, ids: RewritingIds): void {
     const id = ids === 'kept' ? field.id : ++this.#lastColumnId
     const source = this.#rewrites.get(field.id) ?? field.id
-    this.#fields = this.#fields.map((other) =>
-      other.id === field.id ? { ...replacement, id } : other,
-    )
+    this.#fields = replaceField(this.#fields, field.id, { ...replacement, id })
     this.#rewrites.delete(field.id)
     this.#rewrites.set(id, source)
     const aliases = this.#aliases.get(field.id)
@@ -189,21 +187,21 @@ function findNeighbour(others: readonly Field[], name: string): number {
   return exact >= 0 ? exact : others.findIndex((other) => foldName(other.name) === foldName(name))
 }
 
-function replaceField(fields: readonly Field[], replacement: Field): readonly Field[] {
+function replaceField(fields: readonly Field[], id: number, replacement: Field): readonly Field[] {
   let isChanged = false
   const replaced = fields.map((field) => {
-    const next = replaceWithin(field, replacement)
+    const next = replaceWithin(field, id, replacement)
     isChanged ||= next !== field
     return next
   })
   return isChanged ? replaced : fields
 }
 
-function replaceWithin(field: Field, replacement: Field): Field {
-  if (field.id === replacement.id) return replacement
+function replaceWithin(field: Field, id: number, replacement: Field): Field {
+  if (field.id === id) return replacement
   const before = childFields(field.type)
   if (before.length === 0) return field
-  const after = replaceField(before, replacement)
+  const after = replaceField(before, id, replacement)
   return after === before ? field : { ...field, type: withChildren(field.type, after) }
 }
 
@@ -212,10 +210,12 @@ function withChildren(type: Type, children: readonly Field[]): Type {
   const [first, second] = children
   if (type.kind === 'struct') return { kind: 'struct', fields: children }
   if (type.kind === 'list' && first !== undefined) {
-    return { ...type, elementRequired: first.required, element: first.type }
+    const { id: elementId, required: elementRequired, type: element } = first
+    return { ...type, elementId, elementRequired, element }
   }
   if (type.kind === 'map' && first !== undefined && second !== undefined) {
-    return { ...type, key: first.type, valueRequired: second.required, value: second.type }
+    const { id: valueId, required: valueRequired, type: value } = second
+    return { ...type, key: first.type, valueId, valueRequired, value }
   }
   return type
 }

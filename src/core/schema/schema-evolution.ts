@@ -4,7 +4,7 @@ import type { Field, Schema, Type } from '../value/type.ts'
 import { type ColumnDefinition, parseColumn } from './column-definition.ts'
 import { applyChange, type BoundIds, type SchemaChange } from './schema-change.ts'
 import { type RewritingIds, SchemaDraft } from './schema-draft.ts'
-import { childFields } from './schema-lookup.ts'
+import { allFields, childFields } from './schema-lookup.ts'
 import { reconcileLevel } from './schema-reconciliation.ts'
 import {
   COLUMNS_MAX,
@@ -77,8 +77,8 @@ export function evolveSchema(evolution: SchemaEvolution): EvolvedSchema {
 
 /** Leaves out columns that the same request adds or drops: no file has them, or needs them. */
 function rewritesOf(schema: Schema, draft: SchemaDraft): ReadonlyMap<number, number> {
-  const before = new Set(schema.fields.map((field) => field.id))
-  const after = new Set(draft.fields.map((field) => field.id))
+  const before = new Set(allFields(schema).map((field) => field.id))
+  const after = new Set(allFields(draft).map((field) => field.id))
   return new Map([...draft.rewrites].filter(([id, source]) => after.has(id) && before.has(source)))
 }
 

@@ -53,7 +53,7 @@ export interface Conversion extends Output {
   readonly source: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>
   /** Columns as the file is read by. */
   readonly readAs: Schema
-  /** Field id in the file of each column of the output that has another one there. */
+  /** Field id in the file of each field of the output that has another one there. */
   readonly idsInFile?: ReadonlyMap<number, number>
 }
 
@@ -101,7 +101,8 @@ export class Converter {
           fieldId: id,
           nameInFile: names.get(idsInFile?.get(id) ?? id),
         }))
-        const job = { ...output, schema, source: { ...file, columns } }
+        const known = idsInFile === undefined ? {} : { idsInFile }
+        const job = { ...output, schema, source: { ...file, ...known, columns } }
         return this.#export(job, (made) => {
           requireRows(source, made.rows)
           return place(made, identity)

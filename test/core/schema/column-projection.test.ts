@@ -34,6 +34,24 @@ test('a file with field ids is read by them alone, whatever its names', () => {
   expect(found(columns, OWN_NAMES, new Map([[1, 5]]))).toEqual({ 1: 0 })
 })
 
+test('a field that the file knows by another id is found by that, with ids and without', () => {
+  const known = { constants: NO_CONSTANTS, idsInFile: new Map([[3, 7]]) }
+  const columns = [
+    { name: 'town', fieldId: 3 },
+    { name: 'x', fieldId: 7 },
+    { name: 'id', fieldId: 1 },
+  ]
+  const byId = projectColumns(columns, FIELDS, { ...known, names: OWN_NAMES })
+  expect(Object.fromEntries(byId)).toEqual({ 1: 2, 3: 1 })
+  const mapping = [
+    { fieldId: 7, names: ['city'] },
+    { fieldId: 3, names: ['town'] },
+  ]
+  const named = [{ name: 'town' }, { name: 'city' }]
+  const byName = projectColumns(named, FIELDS, { ...known, names: { mapping, isGuessed: false } })
+  expect(Object.fromEntries(byName)).toEqual({ 3: 1 })
+})
+
 test('without ids the mapping decides alone: what it leaves out is absent', () => {
   expect(found(['id', 'day', 'town', 'city'], MAPPING)).toEqual({ 1: 0, 3: 3 })
   expect(found(['KEY', 'CITY'], MAPPING)).toEqual({})

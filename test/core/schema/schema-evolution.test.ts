@@ -186,6 +186,44 @@ describe('evolveSchema', () => {
     expect(allFields(schema).map((f) => f.id)).toEqual(allFields(SCHEMA).map((f) => f.id))
   })
 
+  test.each(['new', 'kept'] as const)(
+    'rewritten nested fields have ids that are %s',
+    (rewriting) => {
+      const struct = (id: number, type: string) => ({
+        ...{ type: 'struct', fields: [{ id, name: 'x', type, required: false }] },
+      })
+      const map = (key: number, value: unknown) => ({
+        ...{ type: 'map', 'key-id': key, key: 'string', 'value-id': key + 1, value },
+        'value-required': false,
+      })
+      const added = evolve([
+        { op: 'add', column: { name: 's', type: struct(1, 'long') } },
+        { op: 'add', column: { name: 'l', type: 'list<long>' } },
+        { op: 'add', column: { name: 'm', type: map(1, 'date') } },
+      ])
+      const ids = (from: EvolvedSchema) =>
+        ['s.x', 'l.element', 'm.value'].map((name) => findFieldByName(from.schema, name)?.id ?? 0)
+      const changes = [
+        { op: 'type', name: 's.x', type: 'double' },
+        { op: 'type', name: 'l.element', type: 'double' },
+        { op: 'type', name: 'm.value', type: 'timestamp' },
+      ] as const
+      const after = evolveSchema({ ...added, sourceIds: [], rewriting, changes })
+      const pairs = ids(after).map((id, i) => [id, ids(added)[i]] as const)
+      expect([...after.rewrites]).toEqual(pairs)
+      expect(pairs.every(([id, before]) => (id === before) === (rewriting === 'kept'))).toBe(true)
+      const types = ['s.x', 'l.element', 'm.value'].map((name) =>
+        findFieldByName(after.schema, name),
+      )
+      expect(types.map((field) => field?.type.kind)).toEqual(['double', 'double', 'timestamp'])
+      const key = findFieldByName(after.schema, 'm.key')
+      expect(key).toEqual(findFieldByName(added.schema, 'm.key'))
+      const sources = ids(added)
+      const attempt = () => evolveSchema({ ...added, sourceIds: sources, rewriting, changes })
+      expect(attempt).toThrow(expect.objectContaining({ code: 'schema-change-invalid' }))
+    },
+  )
+
   test.each([
     ['long', 'double'],
     ['date', 'timestamp'],

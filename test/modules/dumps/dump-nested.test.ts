@@ -98,3 +98,58 @@ test.each([true, false])('members at every depth, with field ids: %s', async (ha
     'List<Struct<{at:Int64, d:Decimal[9e+2], r:Float64, g:Utf8}>>',
   )
 })
+
+describe.each([
+  ['with field ids', true],
+  ['without field ids', false],
+])('what is nested is converted, too: files %s', (_, hasIds) => {
+  const LONGS = "SELECT range AS n, {x: 9007199254740993, d: DATE '1969-12-31', b: range = 0} AS s"
+  const REST = "MAP {'k': [range, NULL]} AS m, [{y: range}, NULL] AS l FROM range(3)"
+
+  test('members of structs, elements and values, at any depth', async () => {
+    const struct = (...fields: readonly (readonly [string, string])[]) => ({
+      type: 'struct',
+      fields: fields.map(([name, type], i) => ({ id: 90 + i, name, type, required: false })),
+    })
+    const columns = [
+      { name: 'n', type: 'long' },
+      { name: 's', type: struct(['x', 'long'], ['d', 'date'], ['b', 'boolean']) },
+      { name: 'm', type: 'map<string, list<long>>' },
+      { name: 'l', type: { type: 'list', element: struct(['y', 'long']) } },
+    ]
+    await createTable(shop.deps, { name: 'r', columns })
+    const { schema } = await readTable(shop.deps, { table: 'r' })
+    const ids = schema.fields.map(({ name, id, type }) => `${name}: ${fieldIdSql(id, type)}`)
+    const path = `${shop.dataFolder}/nested.parquet`
+    const options = hasIds ? `, FIELD_IDS {${ids.join(', ')}}` : ''
+    await append(shop, 'r', await lake.write(path, `${LONGS}, ${REST}`, options))
+    const changes = [
+      { op: 'type', name: 's.x', type: 'double' },
+      { op: 'type', name: 's.d', type: 'timestamp' },
+      { op: 'type', name: 's.b', type: 'int' },
+      { op: 'type', name: 'm.value.element', type: 'double' },
+      { op: 'type', name: 'l.element.y', type: 'double' },
+      { op: 'rename', name: 'l.element.y', to: 'z' },
+    ] as const
+    const before = (await shop.target('r')).snapshot.snapshotId
+    await evolveTable(shop.deps, 'r', { changes })
+    const { bytes } = await shop.make('r', { format: 'ndjson' })
+    const rows = bytes
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(rows).toEqual(
+      [0, 1, 2].map((n) => ({
+        n,
+        s: { x: 9007199254740992, d: '1969-12-31T00:00:00.000000', b: n === 0 ? 1 : 0 },
+        m: { k: [n, null] },
+        l: [{ z: n }, null],
+      })),
+    )
+    expect(bytes.toString()).toContain('"m":{"k":[2.0,null]},"l":[{"z":2.0},null]')
+    // The snapshot of before is read by its own schema.
+    const then = await shop.make('r', { format: 'ndjson', snapshotIdentifier: String(before) })
+    expect(then.bytes.toString()).toContain('"x":9007199254740993,"d":"1969-12-31","b":true')
+  })
+})

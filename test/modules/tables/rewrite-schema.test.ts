@@ -370,14 +370,3 @@ test.each([
   const forth = await rollbackTable(shop.deps, 't', { snapshotIdentifier: again })
   expect(forth.definition.currentSchemaId).toBe(after.definition.currentSchemaId)
 })
-
-test('what is nested is not converted yet, and says so', async () => {
-  await createTable(shop.deps, {
-    name: 't',
-    columns: [{ name: 's', type: 'list<long>' }],
-  })
-  const attempt = evolveTable(shop.deps, 't', {
-    changes: [{ op: 'type', name: 's.element', type: 'double' }],
-  })
-  expect((await refusal(attempt)).code).toBe('schema-change-rewrites-files')
-})

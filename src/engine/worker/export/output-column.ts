@@ -62,9 +62,10 @@ const WHOLE_DIALECTS: Partial<Record<ExportFormat, Dialect>> = {
 
 /** What is known about the columns of a file, besides what it says itself. */
 export function knowledgeOf(
-  source: Pick<SourceFile, 'constants' | 'names'> | undefined,
+  source: Pick<SourceFile, 'constants' | 'names' | 'idsInFile'> | undefined,
 ): ColumnKnowledge {
-  return { constants: source?.constants ?? NO_CONSTANTS, names: source?.names ?? OWN_NAMES }
+  const { constants = NO_CONSTANTS, names = OWN_NAMES, idsInFile } = source ?? {}
+  return { constants, names, ...(idsInFile !== undefined && { idsInFile }) }
 }
 
 /** Dialect for columns that are not nested. */

@@ -140,11 +140,8 @@ class ColumnWriter {
   }
 }
 
-export function knownBelow(
-  { constants, names }: ColumnKnowledge,
-  fieldId: number,
-): ColumnKnowledge {
-  return { constants, names: namesBelow(names, fieldId) }
+export function knownBelow(known: ColumnKnowledge, fieldId: number): ColumnKnowledge {
+  return { ...known, names: namesBelow(known.names, fieldId) }
 }
 
 function requireSameShape(isSame: boolean, place: Place): void {
