@@ -26,6 +26,8 @@ export interface LocationStore {
   findOverlapping(location: string, limit: number): Promise<readonly TableLocation[]>
   /** For each path that lies below locations of tables, these; the innermost last. */
   findOwners(paths: readonly string[]): Promise<ReadonlyMap<string, readonly TableLocation[]>>
+  /** Version of the dropped table or view of this UUID: if it comes back, it has a higher one. */
+  findLastVersion(uuid: string): Promise<number | undefined>
   /** Adds the location of a dropped table; does nothing if it is there. */
   remember(dropped: PlaceOfTable): Promise<void>
   /** Gives a location of a dropped table to others, whose files are gone. */

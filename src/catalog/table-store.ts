@@ -82,6 +82,8 @@ export interface NewTable {
 export interface ExpectedTable {
   readonly tableUuid: string
   readonly expectedVersion: number
+  /** Whether it may be another catalog's from now on: its files are nobody's to delete. */
+  readonly isUnregistered?: boolean
 }
 
 export interface TableReplacement extends ExpectedTable {

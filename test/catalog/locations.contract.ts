@@ -3,19 +3,21 @@ import type { Catalog } from '../../src/catalog/catalog.ts'
 import type { TableState } from '../../src/core/table/table.ts'
 import { definitionOf, newTable, type OpenedCatalog, stateOf } from './catalog-samples.ts'
 
-function stateAt(location: string, tableUuid: string = randomUUID()): TableState {
+function stateAt(location: string, tableUuid: string = randomUUID(), version = 0): TableState {
   const definition = { ...definitionOf(tableUuid), location }
-  return stateOf(`t-${tableUuid}`, { definition })
+  return stateOf(`t-${tableUuid}`, { definition, version })
 }
 
 /** `created`, another outcome, or the code and facts of the refusal. */
 async function createAt(
-  { tables }: Pick<Catalog, 'tables'>,
+  { tables, locations }: Pick<Catalog, 'locations' | 'tables'>,
   location: string,
-  tableUuid?: string,
+  tableUuid: string = randomUUID(),
 ): Promise<unknown> {
   try {
-    return await tables.create(newTable(stateAt(location, tableUuid)))
+    const last = await locations.findLastVersion(tableUuid)
+    const version = last === undefined ? 0 : last + 1
+    return await tables.create(newTable(stateAt(location, tableUuid, version)))
   } catch (error) {
     const { code, facts } = error as { code: string; facts: unknown }
     return { code, facts }
@@ -26,8 +28,9 @@ function takenBy(tableUuid: string, more: object = {}): unknown {
   return { code: 'location-taken', facts: expect.objectContaining({ takenBy: tableUuid, ...more }) }
 }
 
-function drop({ tables }: Pick<Catalog, 'tables'>, tableUuid: string, expectedVersion = 0) {
-  return tables.drop({ tableUuid, expectedVersion })
+async function drop({ tables }: Pick<Catalog, 'tables'>, tableUuid: string) {
+  const { version = 0 } = (await tables.find({ tableUuid })) ?? {}
+  return tables.drop({ tableUuid, expectedVersion: version })
 }
 
 export function describeLocations(catalog: () => Catalog): void {
@@ -60,6 +63,33 @@ export function describeLocations(catalog: () => Catalog): void {
       }
       expect(await createAt(catalog(), 's3://w/a/t')).toBe('created')
       expect(await createAt(catalog(), 's3://w/a//t')).toBe('created')
+    })
+
+    test('a table that comes back has a version that it never had', async () => {
+      const { locations, tables } = catalog()
+      const tableUuid = randomUUID()
+      const at = (version: number) => newTable(stateAt('/w/lives', tableUuid, version))
+      expect(await locations.findLastVersion(tableUuid)).toBeUndefined()
+      expect(await tables.create(at(5))).toBe('created')
+      expect(await locations.findLastVersion(tableUuid)).toBeUndefined()
+      await drop(catalog(), tableUuid)
+      expect(await locations.findLastVersion(tableUuid)).toBe(5)
+      for (const version of [0, 5]) expect(await tables.create(at(version))).toBe('already-exists')
+      expect(await tables.create(at(6))).toBe('created')
+      expect(await tables.drop({ tableUuid, expectedVersion: 5 })).toBe('version-mismatch')
+      await drop(catalog(), tableUuid)
+      expect(await locations.findLastVersion(tableUuid)).toBe(6)
+    })
+
+    test('an unregistered table keeps its files until it comes back', async () => {
+      const tableUuid = randomUUID()
+      await createAt(catalog(), '/w/kept', tableUuid)
+      const place = { tableUuid, location: '/w/kept' }
+      await catalog().tables.drop({ tableUuid, expectedVersion: 0, isUnregistered: true })
+      const found = () => catalog().locations.findOverlapping('/w/kept', 9)
+      expect(await found()).toEqual([{ ...place, isDropped: true, keepsFiles: true }])
+      await createAt(catalog(), '/w/kept', tableUuid)
+      expect(await found()).toEqual([{ ...place, isDropped: false, keepsFiles: false }])
     })
 
     test('a dropped table keeps its location, comes back to it, or gives it up', async () => {
@@ -95,7 +125,7 @@ export function describeLocations(catalog: () => Catalog): void {
       for (const location of ['/w/from', '/w/from/deeper', '/w/to']) {
         expect(await createAt(catalog(), location)).toEqual(takenBy(moving))
       }
-      await drop(catalog(), moving, 2)
+      await drop(catalog(), moving)
       expect(await createAt(catalog(), '/w/from')).toEqual(takenBy(moving, { isDropped: true }))
       for (const location of ['/w/from', '/w/from/deeper']) {
         await catalog().locations.forget({ tableUuid: moving, location })
@@ -130,7 +160,7 @@ export function describeLocations(catalog: () => Catalog): void {
         keepsFiles: true,
       }
       expect(owners.get('s3://b/t/3')).toEqual([keeping])
-      await catalog().tables.create(newTable(state))
+      await catalog().tables.create(newTable({ ...state, version: state.version + 2 }))
       expect(await catalog().locations.findOverlapping('s3://b', 9)).toEqual([
         { ...keeping, isDropped: false, keepsFiles: false },
       ])

@@ -176,7 +176,7 @@ export function describeTables(catalog: () => Catalog): void {
         tableUuid,
       })
       // Under the same UUID, so that anything left over would show.
-      const again = stateOf('planets', { definition: state.definition })
+      const again = stateOf('planets', { definition: state.definition, version: 2 })
       expect(await catalog().tables.create(newTable(again))).toBe('created')
       expect(await catalog().snapshots.list(tableUuid)).toEqual([])
       expect(await logOf(catalog(), tableUuid)).toEqual([])

@@ -5,6 +5,7 @@ import type { LocationStore, PlaceOfTable, TableLocation } from '../location-sto
 import {
   type Connection,
   chunks,
+  Refusal,
   read,
   type SqlEngine,
   type SqlTransaction,
@@ -34,6 +35,10 @@ export class SqlLocations implements LocationStore {
 
   findOwners(paths: readonly string[]): Promise<ReadonlyMap<string, readonly TableLocation[]>> {
     return read(this.#engine, (connection) => findOwners(connection, paths))
+  }
+
+  findLastVersion(uuid: string): Promise<number | undefined> {
+    return read(this.#engine, (connection) => findLastVersion(connection, uuid))
   }
 
   async remember(dropped: PlaceOfTable): Promise<void> {
@@ -187,8 +192,51 @@ export async function hasLocation(
   return row !== undefined
 }
 
-/** Remembers what a table says about its files when it is dropped or comes back. */
-export async function markKeepsFiles(
+interface EndOfLife {
+  readonly uuid: string
+  readonly version: number
+  readonly keepsFiles: boolean
+}
+
+/** Remembers of a table or view that is dropped what whoever comes after it must know. */
+export async function endLife(
+  transaction: SqlTransaction,
+  { uuid, version: last, keepsFiles }: EndOfLife,
+): Promise<void> {
+  const version = BigInt(last)
+  await transaction
+    .insertInto('last_versions')
+    .values({ uuid, version })
+    .onConflict((conflict) => conflict.column('uuid').doUpdateSet({ version }))
+    .execute()
+  if (keepsFiles) await markKeepsFiles(transaction, uuid, true)
+}
+
+/**
+ * Lets a table or view with this UUID begin, or come back. Throws a `Refusal` if its version is not
+ * above all that the UUID stood for before: a commit that was prepared then could not tell them
+ * apart.
+ */
+export async function beginLife(
+  transaction: SqlTransaction,
+  { uuid, version }: Pick<EndOfLife, 'uuid' | 'version'>,
+  refused: 'already-exists' | 'view-exists',
+): Promise<void> {
+  const last = await findLastVersion(transaction, uuid)
+  if (last !== undefined && version <= last) throw new Refusal(refused)
+  await markKeepsFiles(transaction, uuid, false)
+}
+
+async function findLastVersion(connection: Connection, uuid: string): Promise<number | undefined> {
+  const row = await connection
+    .selectFrom('last_versions')
+    .select('version')
+    .where('uuid', '=', uuid)
+    .executeTakeFirst()
+  return row === undefined ? undefined : Number(row.version)
+}
+
+async function markKeepsFiles(
   transaction: SqlTransaction,
   tableUuid: string,
   keepsFiles: boolean,

@@ -39,7 +39,7 @@ import {
 import { decodeExact } from './rows/tagged-json.ts'
 import { commitAll } from './sql-commit.ts'
 import { addDeletions, takeFromDeletion, takeTableFromDeletion } from './sql-deletions.ts'
-import { claimLocation, insertLocation, markKeepsFiles } from './sql-locations.ts'
+import { beginLife, claimLocation, endLife, insertLocation } from './sql-locations.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
 import { addPaths, copyPaths, forgetPaths, knowsMany } from './sql-paths.ts'
@@ -171,7 +171,7 @@ async function insertTable(
     if (mayShareLocation) await insertLocation(transaction, place)
     else await claimLocation(transaction, place, engine)
   }
-  await markKeepsFiles(transaction, tableUuid, false)
+  await beginLife(transaction, { uuid: tableUuid, version: state.version }, 'already-exists')
   raised.raise(tableCreated(state, replaces))
   for (const chunk of chunks(snapshots.map((snapshot) => snapshotRow(tableUuid, snapshot)))) {
     await transaction.insertInto('snapshots').values(chunk).execute()
@@ -361,7 +361,7 @@ async function dropTable(
 /** Throws `Refusal`. */
 async function deleteTable(
   transaction: SqlTransaction,
-  { tableUuid, expectedVersion }: ExpectedTable,
+  { tableUuid, expectedVersion, isUnregistered = false }: ExpectedTable,
   { raised, definitions }: MutationContext,
 ): Promise<'dropped'> {
   // The table's own row first: who commits to it at the same time waits here, and then finds it
@@ -373,16 +373,16 @@ async function deleteTable(
     .returning(['namespace', 'name', 'definition'])
     .executeTakeFirst()
   if (deleted === undefined) throw new Refusal(await whyNotDeleted(transaction, tableUuid))
-  const { name } = deleted
   const namespace = decodeExact<readonly string[]>(deleted.namespace)
-  raised.raise(tableDropped({ namespace, name, tableUuid, version: expectedVersion + 1 }))
+  raised.raise(tableDropped({ ...deleted, namespace, tableUuid, version: expectedVersion + 1 }))
   await releaseName(transaction, { kind: 'table', uuid: tableUuid })
   for (const name of ['snapshots', 'snapshot_log', 'publications', 'unkeyed_paths'] as const) {
     await transaction.deleteFrom(name).where('table_uuid', '=', tableUuid).execute()
   }
   // Its location stays its own while files may be there.
   const { properties } = definitions.decode(tableUuid, deleted.definition, expectedVersion)
-  if (keepsFiles(properties)) await markKeepsFiles(transaction, tableUuid, true)
+  const keeps = isUnregistered || keepsFiles(properties)
+  await endLife(transaction, { uuid: tableUuid, version: expectedVersion, keepsFiles: keeps })
   await forgetPaths(transaction, tableUuid)
   return 'dropped'
 }

@@ -20,7 +20,7 @@ import type { ViewRow } from './engine/sql-schema.ts'
 import { namespaceKey } from './rows/sql-keys.ts'
 import { nameColumns } from './rows/sql-rows.ts'
 import { decodeExact } from './rows/tagged-json.ts'
-import { claimFolders, releaseFolders } from './sql-locations.ts'
+import { beginLife, claimFolders, endLife, releaseFolders } from './sql-locations.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces, type RaisingContext } from './sql-namespaces.ts'
 import { type RaisedEvents, viewEvent } from './sql-raised-events.ts'
@@ -83,6 +83,7 @@ async function insertView(
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('view-exists')
+  await beginLife(transaction, { uuid: view.viewUuid, version: view.version }, 'view-exists')
   const { viewUuid, folders = [], mayShareFolders: mayShare = false } = view
   await claimFolders(transaction, { viewUuid, folders, mayShare }, context.engine)
   context.raised.raise(viewEvent('moraine.view.created.v1', view))
@@ -211,6 +212,8 @@ async function deleteView(
   const gone = { viewUuid, namespace, name, version: Number(version) + 1 }
   raised.raise(viewEvent('moraine.view.dropped.v1', gone))
   await releaseName(transaction, { kind: 'view', uuid: viewUuid })
+  const ended = { uuid: viewUuid, version: Number(version), keepsFiles: false }
+  await endLife(transaction, ended)
   await releaseFolders(transaction, viewUuid)
   return 'dropped'
 }

@@ -6,7 +6,7 @@ import { areDeletionsHeld } from '../jobs/held-deletions.ts'
 import { everyTable } from '../table/every-table.ts'
 import { foldersOfTables, type TablePlaces } from '../table/table-location.ts'
 
-export type SweepDependencies = Stores<'leases' | 'locations' | 'tables'> &
+export type SweepDependencies = Stores<'leases' | 'locations' | 'paths' | 'tables'> &
   TablePlaces & {
     readonly ambient: Pick<Ambient, 'nowMs'>
     readonly log: Log
@@ -21,7 +21,7 @@ export type SweepDependencies = Stores<'leases' | 'locations' | 'tables'> &
 /** Nothing takes so long between two writes. */
 const UNFINISHED_MS = 24 * 3_600_000
 /** As uploads are called: others may have a folder of this name where the table is. */
-const UPLOAD = /\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.parquet$/
+const UPLOAD = /^\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.parquet$/
 /** A folder of more is kept: one of them may live. */
 const TABLES_LOOKED_AT = 16
 
@@ -64,13 +64,19 @@ async function sweepFolders(deps: SweepDependencies, options: SweepOptions): Pro
 }
 
 async function sweepIncoming(
-  { objects, log }: SweepDependencies,
+  { ambient, catalog, objects, log }: SweepDependencies,
   folder: string,
   beforeMs: number,
 ): Promise<void> {
   try {
     for await (const { location, modifiedAtMs } of objects.list(folder)) {
-      if (UPLOAD.test(location) && modifiedAtMs < beforeMs) await objects.delete(location)
+      const isUpload = UPLOAD.test(location.slice(folder.length))
+      if (!isUpload || modifiedAtMs >= beforeMs) continue
+      // Others may have such names, too, and their files be in a table.
+      const request = { paths: [location], nowMs: ambient.nowMs() }
+      if ((await catalog.paths.findStaged(request)).length > 0) continue
+      if ((await catalog.paths.findTables([location])).size > 0) continue
+      await objects.delete(location)
     }
   } catch (err) {
     log.warn({ err, folder }, 'unfinished uploads could not be deleted; they will be tried again')

@@ -68,7 +68,10 @@ export async function importTable(
   await requireFreeMetadataFolder(deps, definition)
   const earlier = metadata.metadataLog.slice(-PUBLICATIONS_MAX)
   // Above the file's own number, too: the highest is the newest for a rebuild.
-  const version = Math.max(versionMin, earlier.length, versionInName(metadataLocation) ?? 0)
+  const version = Math.max(
+    await versionAfter(deps, tableUuid, { versionMin, earlier: earlier.length }),
+    versionInName(metadataLocation) ?? 0,
+  )
   const { [MAIN_BRANCH]: _main, ...refs } = metadata.refs
   const state = {
     ...name,
@@ -98,6 +101,19 @@ export async function importTable(
       publishedAtMs: timestampMs,
     })),
   }
+}
+
+/**
+ * Above those that the UUID had before it was dropped, as are the publications before it: what was
+ * prepared for another life of it must find another version.
+ */
+async function versionAfter(
+  { catalog }: Stores<'locations'>,
+  tableUuid: string,
+  { versionMin, earlier }: { readonly versionMin: number; readonly earlier: number },
+): Promise<number> {
+  const last = await catalog.locations.findLastVersion(tableUuid)
+  return Math.max(versionMin, last === undefined ? 0 : last + 1) + earlier
 }
 
 /** Some writers' last ids are behind those that are taken: what is added gets others. */

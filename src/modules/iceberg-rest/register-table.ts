@@ -159,7 +159,9 @@ export async function unregisterTable(
       const loaded = await loadTable(deps, await getRestTable(deps, name), 'all')
       if (loaded === undefined) throw tableDoesNotExist(name)
       const { definition, version } = loaded.state
-      const expected = { tableUuid: definition.tableUuid, expectedVersion: version }
+      const expected = {
+        ...{ tableUuid: definition.tableUuid, expectedVersion: version, isUnregistered: true },
+      }
       const options = keeper.withEffect(metadataFileAnswer(loaded.metadataLocation))
       const outcome = await deps.catalog.tables.drop(expected, options)
       if (outcome === 'not-found') throw tableDoesNotExist(name)

@@ -67,11 +67,13 @@ export async function addView(
   const text = viewMetadataToJson(metadata)
   if (view.metadataLocation === undefined) requireBoundedView(text)
   const folders = await newFolders(deps, metadata)
+  const viewUuid = metadata.viewUuid.toLowerCase()
+  const last = await deps.catalog.locations.findLastVersion(viewUuid)
   const state = {
-    viewUuid: metadata.viewUuid.toLowerCase(),
+    viewUuid,
     namespace,
     name,
-    version: 0,
+    version: last === undefined ? 0 : last + 1,
     metadata: text,
     createdAtMs: nowMs,
     lastUpdatedMs: nowMs,

@@ -54,7 +54,8 @@ function sendMost(path: string, how: 'announced' | 'in chunks'): HalfSent {
   })
   const announced = how === 'announced'
   const framing = announced ? `Content-Length: ${BODY_BYTES}` : 'Transfer-Encoding: chunked'
-  const type = `Content-Type: application/${path.endsWith('/files') ? 'vnd.apache.parquet' : 'json'}`
+  const subtype = path.endsWith('/files') ? 'vnd.apache.parquet' : 'json'
+  const type = `Content-Type: application/${subtype}`
   socket.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\n${type}\r\n${framing}\r\n\r\n`)
   const part = BODY.subarray(0, announced ? BODY_BYTES - 1 : BODY_BYTES)
   if (!announced) socket.write(`${part.length.toString(16)}\r\n`)

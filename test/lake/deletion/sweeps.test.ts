@@ -107,6 +107,18 @@ test('what crashes left half-made goes when it is a day old, and nothing else', 
   const folder = state.definition.location.replace('file://', '')
   const temporary = (uuid: string) => `.moraine-00000000-0000-4000-8000-${uuid}.tmp`
   const uploadOf = (n: number) => `00000000-0000-4000-8000-00000000000${n}.parquet`
+  const named = async (path: string) => {
+    const { tableUuid } = state.definition
+    const added = { ...state, version: state.version + 1 }
+    const commit = { expectedVersion: state.version, state: added, addedPaths: [`file://${path}`] }
+    const tables = [{ ...commit, newSnapshots: [], newLogEntries: [] }]
+    await shop.deps.catalog.tables.commit({ tables, transactions: [] })
+    expect(await shop.deps.catalog.paths.findKnown(tableUuid, commit.addedPaths)).toHaveProperty(
+      'size',
+      1,
+    )
+    return path
+  }
   const old = [
     await oldFile(join(folder, 'data', temporary('000000000001')), DAY_MS + 60_000),
     await oldFile(join(folder, 'data/incoming', uploadOf(1)), DAY_MS + 60_000),
@@ -117,6 +129,8 @@ test('what crashes left half-made goes when it is a day old, and nothing else', 
     await oldFile(join(folder, 'data/z.parquet'), 9 * DAY_MS),
     // Of somebody who has a folder of this name.
     await oldFile(join(folder, 'data/incoming/orders.csv'), 9 * DAY_MS),
+    await oldFile(join(folder, 'data/incoming/2026', uploadOf(3)), 9 * DAY_MS),
+    await named(await oldFile(join(folder, 'data/incoming', uploadOf(4)), 9 * DAY_MS)),
     await oldFile(join(folder, 'data/incoming/orders.parquet'), 9 * DAY_MS),
     await oldFile(join(folder, 'data', `x${temporary('000000000003')}`), 9 * DAY_MS),
   ]
@@ -125,7 +139,7 @@ test('what crashes left half-made goes when it is a day old, and nothing else', 
     swept.push(idleMs)
   }
   await sweepUnfinished({ ...shop.deps, sweepTemporaryFolders }, signal)
-  expect([old.map(isThere), kept.map(isThere)]).toEqual([[false, false], Array(6).fill(true)])
+  expect([old.map(isThere), kept.map(isThere)]).toEqual([[false, false], Array(8).fill(true)])
   expect(swept).toEqual([DAY_MS])
 })
 

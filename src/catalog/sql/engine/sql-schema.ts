@@ -29,6 +29,8 @@ export interface Database {
     /** 0 or 1. */
     keeps_files: bigint
   }
+  /** What dropped tables and views had. */
+  last_versions: { uuid: string; version: bigint }
   known_paths: { table_uuid: string; path_hash: bigint }
   /** Tables whose `path_hash` may be that of another spelling than the key. */
   unkeyed_paths: { table_uuid: string }
