@@ -12,6 +12,11 @@ export interface Snapshot {
   /** `added-data-files`, `total-records`, ...: values are strings, as in the specification. */
   readonly summary: Readonly<Record<string, string>>
   readonly manifestList: string
+  /**
+   * Manifests of a snapshot of format version 1 that has no list, whose name is empty then: only as
+   * it is read from a metadata file.
+   */
+  readonly inlineManifests?: readonly string[]
   readonly schemaId: number
   readonly firstRowId?: bigint
   readonly addedRows?: bigint

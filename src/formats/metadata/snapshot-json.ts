@@ -15,7 +15,9 @@ export function snapshotToJson(snapshot: Snapshot): JsonObject {
     ...(parentSnapshotId !== null && { 'parent-snapshot-id': parentSnapshotId }),
     'sequence-number': snapshot.sequenceNumber,
     'timestamp-ms': snapshot.timestampMs,
-    'manifest-list': snapshot.manifestList,
+    ...(snapshot.inlineManifests === undefined
+      ? { 'manifest-list': snapshot.manifestList }
+      : { manifests: snapshot.inlineManifests }),
     summary: { ...summary, operation },
     'schema-id': snapshot.schemaId,
     ...(firstRowId !== undefined && { 'first-row-id': firstRowId }),
@@ -31,18 +33,34 @@ export interface SnapshotDefaults extends JsonOrigin {
 
 /**
  * The inverse of `snapshotToJson`. An absent operation (format version 1) becomes `overwrite`,
- * which promises least. Throws `not-implemented` for a snapshot of version 1 without a manifest
- * list.
+ * which promises least. Throws `not-implemented` for one that names its manifests itself, as in
+ * format version 1: commits give manifest lists.
  */
 export function snapshotFromJson(json: unknown, defaults: SnapshotDefaults = {}): Snapshot {
   return readSnapshot(new JsonNode(json, defaults), defaults.schemaId ?? 0)
 }
 
+/** Reads a snapshot of a metadata file, which may have `inlineManifests`. */
+export function readStoredSnapshot(node: JsonNode, defaultSchemaId: number): Snapshot {
+  const manifests = findInline(node)
+  if (manifests === undefined) return readSnapshot(node, defaultSchemaId)
+  const inlineManifests = manifests.items().map((item) => item.string())
+  return { ...snapshotWith(node, defaultSchemaId, ''), inlineManifests }
+}
+
 export function readSnapshot(node: JsonNode, defaultSchemaId: number): Snapshot {
-  if (node.find('manifests') !== undefined && node.find('manifest-list') === undefined) {
+  if (findInline(node) !== undefined) {
     const detail = `${node.path}: snapshots without a manifest list are not supported`
     throw new CatalogError('not-implemented', detail)
   }
+  return snapshotWith(node, defaultSchemaId, node.get('manifest-list').string())
+}
+
+function findInline(node: JsonNode): JsonNode | undefined {
+  return node.find('manifest-list') === undefined ? node.find('manifests') : undefined
+}
+
+function snapshotWith(node: JsonNode, defaultSchemaId: number, manifestList: string): Snapshot {
   const summaryNode = node.find('summary')
   const { operation: _, ...summary } = summaryNode?.stringMap() ?? {}
   const firstRowId = node.find('first-row-id')?.long()
@@ -54,7 +72,7 @@ export function readSnapshot(node: JsonNode, defaultSchemaId: number): Snapshot 
     timestampMs: node.get('timestamp-ms').safeInteger(),
     operation: summaryNode?.find('operation')?.oneOf(OPERATIONS) ?? 'overwrite',
     summary,
-    manifestList: node.get('manifest-list').string(),
+    manifestList,
     schemaId: node.find('schema-id')?.id() ?? defaultSchemaId,
     ...(firstRowId !== undefined && { firstRowId }),
     ...(addedRows !== undefined && { addedRows }),

@@ -22,8 +22,8 @@ import { readSchema, schemaToJson } from './schema-json.ts'
 import {
   findSnapshotId,
   readLogEntry,
-  readSnapshot,
   readSnapshotRef,
+  readStoredSnapshot,
   snapshotRefToJson,
   snapshotToJson,
 } from './snapshot-json.ts'
@@ -292,7 +292,8 @@ function readSortOrders(
 }
 
 function readSnapshots(node: JsonNode, { currentSchemaId }: TableDefinition) {
-  const snapshots = itemsOf(node, 'snapshots').map((item) => readSnapshot(item, currentSchemaId))
+  const items = itemsOf(node, 'snapshots')
+  const snapshots = items.map((item) => readStoredSnapshot(item, currentSchemaId))
   return snapshots.sort((left, right) => {
     if (left.sequenceNumber !== right.sequenceNumber) {
       return left.sequenceNumber < right.sequenceNumber ? -1 : 1

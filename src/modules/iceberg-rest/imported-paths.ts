@@ -20,7 +20,9 @@ const SHOWN_LENGTH_MAX = 200
  * throws `location-not-allowed`.
  */
 export async function pathsOfImported(
-  deps: Pick<LakeServices, 'manifests' | 'objects'>,
+  deps: Pick<LakeServices, 'objects'> & {
+    readonly manifests: Pick<LakeServices['manifests'], 'getManifest' | 'getManifestList'>
+  },
   state: TableState,
   snapshots: readonly Snapshot[],
 ): Promise<readonly string[]> {

@@ -11,6 +11,11 @@ import { METADATA_TEXT_BYTES_MAX } from '../../formats/metadata/metadata-file.ts
 import { statisticsPaths } from '../../lake/deletion/named-files.ts'
 import { requireOwnNames } from '../../lake/file/own-names.ts'
 import type { LakeServices } from '../../lake/lake.ts'
+import {
+  besideLists,
+  makeManifestLists,
+  writeManifestLists,
+} from '../../lake/table/inline-manifests.ts'
 import { versionInName } from '../../lake/table/metadata-file-name.ts'
 import { requireFreeLocation, requireFreeMetadataFolder } from '../../lake/table/table-location.ts'
 import { pathsOfImported } from './imported-paths.ts'
@@ -59,13 +64,15 @@ export async function importTable(
   },
 ): Promise<NewTable> {
   const refuse = (problem: string) => invalidFile(metadataLocation, problem)
-  const metadata = { ...given, definition: withIdsTaken(given.definition) }
-  const byId = requireConsistent(metadata, refuse)
-  const { currentSnapshotId } = metadata
-  const tableUuid = metadata.definition.tableUuid.toLowerCase()
-  const definition = { ...metadata.definition, tableUuid }
+  const described = { ...given, definition: withIdsTaken(given.definition) }
+  requireConsistent(described, refuse)
+  const tableUuid = described.definition.tableUuid.toLowerCase()
+  const definition = { ...described.definition, tableUuid }
   await requireFreeLocation(deps, definition)
   await requireFreeMetadataFolder(deps, definition)
+  const { metadata, lists } = await makeManifestLists(deps, described)
+  const byId = new Map(metadata.snapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
+  const { currentSnapshotId } = metadata
   const earlier = metadata.metadataLog.slice(-PUBLICATIONS_MAX)
   // Above the file's own number, too: the highest is the newest for a rebuild.
   const version = Math.max(
@@ -86,10 +93,15 @@ export async function importTable(
     publishedVersion: version,
   }
   const addedPaths = [
-    ...(await pathsOfImported(deps, state, metadata.snapshots)),
+    ...(await pathsOfImported(
+      { objects: deps.objects, manifests: besideLists(deps.manifests, lists) },
+      state,
+      metadata.snapshots,
+    )),
     ...statisticsPaths(definition),
   ]
   await requireOwnNames(deps.objects, [metadataLocation, ...addedPaths])
+  await writeManifestLists(deps, lists)
   return {
     state,
     snapshots: metadata.snapshots,
@@ -134,12 +146,12 @@ function highest(ids: readonly number[]): number {
 function requireConsistent(
   metadata: TableMetadata,
   refuse: (problem: string) => CatalogError,
-): ReadonlyMap<bigint, Snapshot> {
+): void {
   const { definition, snapshots, refs, lastSequenceNumber } = metadata
   const problem = findNumberWithoutRoom(metadata)
   if (problem !== undefined) throw refuse(problem)
-  const byId = new Map(snapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
-  if (byId.size < snapshots.length) throw refuse('two snapshots have the same id')
+  const ids = new Set(snapshots.map(({ snapshotId }) => snapshotId))
+  if (ids.size < snapshots.length) throw refuse('two snapshots have the same id')
   for (const { snapshotId, sequenceNumber, schemaId } of snapshots) {
     if (snapshotId < 0n) throw refuse(`${snapshotId} is not a snapshot id`)
     if (sequenceNumber > lastSequenceNumber) {
@@ -151,10 +163,9 @@ function requireConsistent(
     }
   }
   for (const [name, { snapshotId }] of Object.entries(refs)) {
-    if (!byId.has(snapshotId)) throw refuse(`${name.slice(0, 100)} refers to an unknown snapshot`)
+    if (!ids.has(snapshotId)) throw refuse(`${name.slice(0, 100)} refers to an unknown snapshot`)
   }
   checkProperties(definition.properties)
-  return byId
 }
 
 /**

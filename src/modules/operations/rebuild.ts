@@ -12,6 +12,7 @@ import { tableMetadataFromJson } from '../../formats/metadata/table-metadata-jso
 import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/view-metadata-json.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { TABLE_NAME_KEY } from '../../lake/publish/publisher.ts'
+import { makeManifestLists, writeManifestLists } from '../../lake/table/inline-manifests.ts'
 import type { NameMark } from '../../lake/table/name-mark.ts'
 import {
   findTables,
@@ -78,7 +79,9 @@ async function rebuildTable(
   const { named } = found
   if (isView) return await rebuildView(deps, { location, file, json, named })
   const { namespace, name } = newestName(json, file, named)
-  const metadata = await withLaterSnapshots(deps, tableMetadataFromJson(json), found.snapshots)
+  const listed = await makeManifestLists(deps, tableMetadataFromJson(json))
+  await writeManifestLists(deps, listed.lists)
+  const metadata = await withLaterSnapshots(deps, listed.metadata, found.snapshots)
   const state = stateOf(metadata, {
     ...{ namespace, name },
     version: Math.max(file.version, named?.version ?? 0),
