@@ -7,6 +7,8 @@ import { compareCodePoints } from '../../core/value/value.ts'
 export type FileIdentity = Pick<DataFile, 'path' | 'recordCount' | 'fileSizeBytes'>
 
 export interface SnapshotContent {
+  /** Ids of two tables differ: of a table that was dropped, and of its successor of that name. */
+  readonly tableUuid: string
   readonly parentSnapshotId: bigint | null
   readonly schemaId: number
   readonly operation: Operation
@@ -28,14 +30,15 @@ const UNUSED_BITS = 64n - 53n
  * 0. The parent's id stands for everything that the table contained before.
  */
 export async function snapshotIdOf(content: SnapshotContent): Promise<bigint> {
-  const { parentSnapshotId, schemaId, operation, added, removed, counter } = content
+  const { tableUuid, parentSnapshotId, schemaId, operation, added, removed, counter } = content
   const hash = createHash('sha256')
   // Every part and every list is preceded by its length, so that no two contents give the same
   // bytes.
   const feed = (...parts: readonly (string | number | bigint)[]) => {
     hash.update(parts.map(withLength).join(''))
   }
-  feed('moraine-snapshot-1', parentSnapshotId ?? 'none', schemaId, operation, counter)
+  const parent = parentSnapshotId ?? 'none'
+  feed('moraine-snapshot-2', tableUuid, parent, schemaId, operation, counter)
   const turns = new Turns()
   for (const files of [added, removed]) {
     feed(files.length)

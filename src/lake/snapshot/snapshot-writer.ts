@@ -129,6 +129,7 @@ async function newSnapshotId(
   const { tableUuid, currentSchemaId } = state.definition
   for (let counter = 0; ; counter++) {
     const snapshotId = await snapshotIdOf({
+      tableUuid,
       parentSnapshotId: state.currentSnapshot?.snapshotId ?? null,
       schemaId: currentSchemaId,
       ...content,

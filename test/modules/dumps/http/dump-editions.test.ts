@@ -220,6 +220,15 @@ test('a dump that extends another says its edition and the name of its file', as
   expect(before.pinned).toContain(`edition=${status.extends.edition}`)
 })
 
+test('a table made again under its name, of the same file, has other snapshots', async () => {
+  const { path, snapshotId } = await addFile(service, name, TWO_COLUMNS)
+  await must(ask(service, table, { method: 'DELETE' }))
+  await must(post(service, '/v1/tables', { name, infer_from: path }), 201)
+  const { results } = await must(post(service, `${table}/files`, { files: [{ path }] }))
+  expect(results[0].snapshot_id).not.toBe(snapshotId)
+  expect((await ask(service, `${table}/${snapshotId}/dump`)).status).toBe(404)
+})
+
 test('what is no edition is refused', async () => {
   await makeTable(service, name, [TWO_COLUMNS])
   expect((await ask(service, `${table}/dump?edition=x`)).status).toBe(400)
