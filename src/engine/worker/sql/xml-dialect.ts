@@ -1,12 +1,11 @@
 import type { Field, PrimitiveType } from '../../../core/value/type.ts'
 import { quoteText } from './sql-text.ts'
 import { type Dialect, floatText, textual } from './text-dialect.ts'
+import { NOT_IN_XML_NAMES, XML_NAME_START } from './xml-names.ts'
 
 /** Element of a list, struct or map, whose position, name or key is its attribute. */
 const VALUE = 'value'
 const KEY = 'key'
-const NAME_CHARACTER = /[^\p{L}\p{N}_.-]/gu
-const NAME_START = /^[\p{L}_]/u
 /** Characters that no XML document can have, with or without an escape. */
 const NEVER_IN_XML = '[\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F\\x{FFFE}\\x{FFFF}]'
 const SPECIAL = '[&<>"\\x00-\\x1F\\x{FFFE}\\x{FFFF}]'
@@ -51,8 +50,8 @@ export function xmlRowSql(fields: readonly Field[], values: readonly string[]): 
 export function elementNames(columns: readonly string[]): readonly string[] {
   const taken = new Set<string>()
   return columns.map((column) => {
-    const cleaned = column.replaceAll(NAME_CHARACTER, '_')
-    const isGood = NAME_START.test(cleaned) && !/^xml/i.test(cleaned)
+    const cleaned = column.replaceAll(NOT_IN_XML_NAMES, '_')
+    const isGood = XML_NAME_START.test(cleaned) && !/^xml/i.test(cleaned)
     const base = isGood ? cleaned : `_${cleaned}`
     let name = base
     for (let i = 0; taken.has(name); i++) name = `${base}_${i}`
