@@ -79,6 +79,8 @@ export function describeSplit(name: string, open: OpenEngine): void {
       ],
       [{ kind: 'decimal', precision: 38, scale: 10 }, 'bucket[5]', `i::DECIMAL(38,10)`, 5],
       ['string', 'identity', `(['a', '', 'é😀', repeat('x', 40)])[i % 4 + 1]`, 4],
+      ['string', 'identity', `(['q', chr(65279) || 'q', chr(65279), 'q'])[i % 4 + 1]`, 3],
+      ['string', 'truncate[1]', `(['q', chr(65279) || 'q', chr(65279)])[i % 3 + 1]`, 2],
       ['string', 'truncate[2]', `(['😀😀a', '😀😀b', 'zz', 'z'])[i % 4 + 1]`, 3],
       ['string', 'bucket[7]', `'k' || i`, 7],
       ['binary', 'identity', `(['\\x00', '\\xFF', '']::BLOB[])[i % 3 + 1]`, 3],

@@ -35,12 +35,21 @@ export function sourceSql(
       sql = `struct_extract_at(${sql}, ${childFields(type).indexOf(member) + 1})`
       type = member.type
     }
-    return sql
+    return type.kind === 'string' ? `encode(${sql})` : sql
   })
 }
 
+/** Texts come as their bytes: DuckDB's binding loses U+FEFF in front of one. */
+export function areTexts(spec: PartitionSpec, schema: Schema): readonly boolean[] {
+  return spec.fields.map(
+    ({ sourceId }) => findPathToField(schema.fields, sourceId)?.at(-1)?.type.kind === 'string',
+  )
+}
+
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
 /** A value that DuckDB returns for a column of a primitive type, as the rules take it. */
-export function partitionValue(value: DuckDBValue): Value | null {
+export function partitionValue(value: DuckDBValue, isText: boolean): Value | null {
   if (value === null) return null
   if (typeof value !== 'object') return value
   if (value instanceof DuckDBDateValue) return value.days
@@ -49,7 +58,7 @@ export function partitionValue(value: DuckDBValue): Value | null {
   if (value instanceof DuckDBTimestampNanosecondsValue) return value.nanos
   if (value instanceof DuckDBTimeValue) return value.micros
   if (value instanceof DuckDBDecimalValue) return value.value
-  if (value instanceof DuckDBBlobValue) return value.bytes
+  if (value instanceof DuckDBBlobValue) return isText ? UTF8.decode(value.bytes) : value.bytes
   if (value instanceof DuckDBUUIDValue) {
     return parseHex(value.toUint128().toString(16).padStart(UUID_DIGITS, '0')) ?? null
   }

@@ -21,7 +21,7 @@ import { hasMinusZero } from '../sql/minus-zero.ts'
 import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
 import { withSession } from '../sql/session.ts'
 import { quoteConstant, quoteName } from '../sql/sql-text.ts'
-import { partitionValue, sourceSql } from './partition-source.ts'
+import { areTexts, partitionValue, sourceSql } from './partition-source.ts'
 
 /** With so few partitions it costs less to read the source once for each than to sort its rows. */
 const PASSES_MAX = 6
@@ -73,6 +73,7 @@ async function numberRows(
   const sources = sourceSql(spec, schema, (field, index) =>
     outputSql(field, { index, source, file }, 'parquet'),
   )
+  const texts = areTexts(spec, schema)
   const values = await connection.stream(`SELECT ${sources.join(', ')} FROM ${file.scan}`)
   const writing = await instance.connect()
   let rows = 0
@@ -81,7 +82,7 @@ async function numberRows(
     for (let chunk = await values.fetchChunk(); chunk !== null; chunk = await values.fetchChunk()) {
       if (chunk.rowCount === 0) break
       rows += chunk.rowCount
-      appender.appendDataChunk(numbersOf(chunk, sources.length, numbers))
+      appender.appendDataChunk(numbersOf(chunk, texts, numbers))
     }
     appender.closeSync()
   } finally {
@@ -93,13 +94,13 @@ async function numberRows(
 
 function numbersOf(
   chunk: DuckDBDataChunk,
-  columns: number,
+  areText: readonly boolean[],
   numbers: PartitionNumbers,
 ): DuckDBDataChunk {
-  const vectors = Array.from({ length: columns }, (_, i) => chunk.getColumnVector(i))
+  const vectors = areText.map((isText, i) => ({ isText, vector: chunk.getColumnVector(i) }))
   const found = Array.from({ length: chunk.rowCount }, (_, row) => {
-    const number = numbers.numberOf(vectors.map((vector) => partitionValue(vector.getItem(row))))
-    return number ?? null
+    const values = vectors.map(({ vector, isText }) => partitionValue(vector.getItem(row), isText))
+    return numbers.numberOf(values) ?? null
   })
   const written = DuckDBDataChunk.create([USMALLINT], chunk.rowCount)
   written.setColumnValues(0, found)
