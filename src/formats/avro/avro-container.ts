@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
-import { deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
+import { constants, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
 import { Turns } from '../../core/turns.ts'
 import { corrupt } from '../corrupt.ts'
 import { parseExactJson } from '../json/exact-json.ts'
@@ -22,6 +22,8 @@ const INFLATED_BYTES_MAX = 256 * 1024 * 1024
  * that differ by little more than a number in their paths deflate to a fiftieth.
  */
 const INFLATION_MAX = 200
+/** Size of a block that is written as a multiple of its deflated one. */
+const DEFLATION_MAX = 100
 const INFLATED_BYTES_FREE = 4 * 1024 * 1024
 /** That of a manifest has a type for each partition field, and some dozens more. */
 const SCHEMA_CHARACTERS_MAX = 1024 * 1024
@@ -72,7 +74,7 @@ function* containerParts<T>(content: AvroContainerContent<T>): Generator<readonl
   const header = { 'avro.schema': schemaText, 'avro.codec': compression, ...metadata }
   yield [MAGIC, encodeMetadata(header), sync]
   for (const { count, bytes } of encodeBlocks(codec, records)) {
-    const body = compression === 'null' ? bytes : deflateRawSync(bytes, { level: DEFLATE_LEVEL })
+    const body = compression === 'null' ? bytes : deflated(bytes)
     yield [encodeInteger(count), encodeInteger(body.length), body, sync]
   }
   for (const { count, body } of content.storedBlocks ?? []) {
@@ -96,8 +98,14 @@ export function* storeRecords(records: Iterable<Uint8Array>): Generator<StoredBl
 }
 
 function storeBlock(records: readonly Uint8Array[]): StoredBlock {
-  const body = deflateRawSync(Buffer.concat(records), { level: DEFLATE_LEVEL })
-  return { count: records.length, body }
+  return { count: records.length, body: deflated(Buffer.concat(records)) }
+}
+
+/** Readers take a file that inflates very far for a bomb: such a block is only coded shorter. */
+function deflated(bytes: Uint8Array): Uint8Array {
+  const body = deflateRawSync(bytes, { level: DEFLATE_LEVEL })
+  if (body.length * DEFLATION_MAX >= bytes.length) return body
+  return deflateRawSync(bytes, { strategy: constants.Z_HUFFMAN_ONLY })
 }
 
 function* encodeBlocks<T>(codec: RecordCodec<T>, records: Iterable<T>) {

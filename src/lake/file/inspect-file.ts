@@ -2,6 +2,7 @@ import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { fileStatistics } from '../../core/file/file-statistics.ts'
 import { locationKey } from '../../core/file/location-key.ts'
+import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
 import {
   isSamePartition,
   type PartitionTuple,
@@ -24,6 +25,8 @@ import { leadsThroughLink } from './own-names.ts'
 import { columnsOfPath } from './path-columns.ts'
 import { type FooterOfFile, namingFile, readFooterOf } from './read-footer.ts'
 
+const PARTITION_LENGTH_MAX = 16 * 1024
+const NAME_LENGTH_SHOWN = 100
 const NOTHING_OF_PATH = { constants: NO_CONSTANTS, notes: [] }
 
 /** Who has looked for nulls where there must be none: nobody, or the engine that wrote the file. */
@@ -79,7 +82,23 @@ export async function inspectPart(
   if (!isSamePartition({ spec, schema: currentSchema(definition) }, proved, partition)) {
     throw new Error(`${location} was written for another partition than its statistics prove`)
   }
+  requireShortPartition(spec, partition)
   return { ...file, dataFile: { ...file.dataFile, partition } }
+}
+
+/** A partition stands in manifests, their lists, and every answer about its files. */
+export function requireShortPartition({ fields }: PartitionSpec, partition: PartitionTuple): void {
+  for (const [i, value] of partition.entries()) {
+    const isLong = typeof value === 'string' || value instanceof Uint8Array
+    if (!isLong || value.length <= PARTITION_LENGTH_MAX) continue
+    const name = fields[i]?.name.slice(0, NAME_LENGTH_SHOWN) ?? ''
+    throw new CatalogError(
+      'file-unsupported',
+      `its value of the partition field ${name} has ${value.length} characters or bytes, where ` +
+        `at most ${PARTITION_LENGTH_MAX} are taken: partition by truncate or bucket instead`,
+      { facts: { partitionField: name, lengthMax: PARTITION_LENGTH_MAX } },
+    )
+  }
 }
 
 /**
@@ -184,6 +203,7 @@ function stagedFile(
   const result = partitionOf({ spec, schema, statistics, constants, isAbsent })
   const notes = [...pathNotes, ...match.notes]
   const isSingle = result.outcome === 'single'
+  if (isSingle) requireShortPartition(spec, result.values)
   const file = {
     dataFile: { ...unpartitioned, partition: isSingle ? result.values : [] },
     schemaId: schema.schemaId,

@@ -11,6 +11,7 @@ import {
   inspectPart,
   inspectSplittable,
   type NullsChecked,
+  requireShortPartition,
   type SpanningFile,
   spansPartitions,
 } from '../../lake/file/inspect-file.ts'
@@ -119,6 +120,7 @@ async function placeSplit(
     return await deps.converter.split(split, async (result, pathOfPart) => {
       if (result.outcome === 'single') {
         const { partition } = result
+        requireShortPartition(defaultSpec(definition), partition)
         return [
           await moveWhole(deps, place, { ...file, dataFile: { ...file.dataFile, partition } }),
         ]

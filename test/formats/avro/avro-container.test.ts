@@ -45,6 +45,16 @@ function container(codec: string | undefined, ...blocks: Buffer[]): Buffer {
 const corrupt = expect.objectContaining({ code: 'metadata-corrupt' })
 
 describe('an Avro container', () => {
+  test('that is written can be read, however far its records deflate', () => {
+    for (const length of [1_000, 100_000, 8_000_000]) {
+      const written = Array.from({ length: 3 }, () => ({ a: 'a'.repeat(length) }))
+      const { data } = readAvroContainer(write(written))
+      expect(Buffer.from(data)).toEqual(Buffer.concat(written.map((r) => TYPE.toBuffer(r))))
+    }
+    const many = Array.from({ length: 300_000 }, () => ({ a: 'a'.repeat(50) }))
+    expect(readAvroContainer(write(many)).blocks.length).toBeGreaterThan(100)
+  })
+
   test.each(['null', 'deflate'] as const)('is read as it was written with codec %s', (codec) => {
     const records = fc.array(fc.record({ a: fc.string({ maxLength: 30 }) }))
     fc.assert(
