@@ -8,14 +8,14 @@ export const NULL_FOLDER = '__HIVE_DEFAULT_PARTITION__'
 /** What a folder `name=value` says of all rows of the files below it. */
 export interface PathValue {
   readonly name: string
-  /** `null` is NULL. */
-  readonly text: string | null
+  /** `null` is NULL; `undefined` if it is not UTF-8. */
+  readonly text: string | null | undefined
   /** As it is in the path. */
   readonly folder: string
 }
 
 const ESCAPES = /(?:%[0-9a-fA-F]{2})+/g
-const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
 const INTEGER = /^[+-]?\d{1,40}$/
 const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const NOT_FINITE: ReadonlyMap<string, number> = new Map([
@@ -41,18 +41,24 @@ export function pathValues(location: string): readonly PathValue[] {
   return folders.flatMap((folder) => {
     const at = folder.indexOf('=')
     if (at < 1) return []
+    const name = unescaped(folder.slice(0, at))
+    if (name === undefined) return []
     const value = folder.slice(at + 1)
     const text = value === NULL_FOLDER ? null : unescaped(value)
-    return [{ name: unescaped(folder.slice(0, at)), text, folder }]
+    return [{ name, text, folder }]
   })
 }
 
-/** A `%` that begins no escape is itself, as for Hive. */
-function unescaped(text: string): string {
-  return text.replaceAll(ESCAPES, (escapes) => {
-    const digits = escapes.split('%').slice(1)
-    return UTF8.decode(Uint8Array.from(digits, (pair) => Number.parseInt(pair, 16)))
-  })
+/** A `%` that begins no escape is itself, as for Hive; `undefined` if it is not UTF-8. */
+function unescaped(text: string): string | undefined {
+  try {
+    return text.replaceAll(ESCAPES, (escapes) => {
+      const digits = escapes.split('%').slice(1)
+      return UTF8.decode(Uint8Array.from(digits, (pair) => Number.parseInt(pair, 16)))
+    })
+  } catch {
+    return undefined
+  }
 }
 
 /** `undefined` if the text is no value of the type, or folders do not say such values. */
@@ -81,7 +87,7 @@ export function valueOfPath(type: PrimitiveType, text: string): Value | undefine
 }
 
 /** The type of a column of which only this value is known. */
-export function guessTypeOfPath(text: string | null): PrimitiveType {
+export function guessTypeOfPath(text: string | null | undefined): PrimitiveType {
   const fits = (type: PrimitiveType) => valueOfPath(type, text ?? '') !== undefined
   return GUESSED.find(fits) ?? { kind: 'string' }
 }
@@ -91,8 +97,9 @@ function booleanOf(folded: string): boolean | undefined {
 }
 
 function floatOf(type: PrimitiveType, text: string): Value | undefined {
-  const number = FLOAT.test(text) ? Number(text) : NOT_FINITE.get(text.toLowerCase())
-  return number === undefined || type.kind !== 'float' ? number : Math.fround(number)
+  if (!FLOAT.test(text)) return NOT_FINITE.get(text.toLowerCase())
+  const number = type.kind === 'float' ? Math.fround(Number(text)) : Number(text)
+  return Number.isFinite(number) ? number : undefined
 }
 
 /** A time without an offset is in UTC; DuckDB writes whole hours as `+00`. */

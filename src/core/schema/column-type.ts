@@ -98,7 +98,10 @@ export function parseDefault(type: Type, json: unknown, column: string): unknown
   if (isNested(type)) throw schemaError(column, 'a nested type can have no default but null')
   const isLong = typeof json === 'string' && json.length > DEFAULT_LENGTH_MAX
   const value = isLong ? undefined : findValueFromJson(type, json)
-  if (value !== undefined) return valueToJson(type, value)
+  // A number beyond what the type holds is read as infinite.
+  const isTooLarge =
+    typeof json === 'number' && value !== undefined && !Number.isFinite(Number(value))
+  if (value !== undefined && !isTooLarge) return valueToJson(type, value)
   throw schemaError(
     column,
     `its default is not a JSON value of type ${typeName(type)} ` +

@@ -66,7 +66,7 @@ export function columnsOfPath(
 }
 
 function readValue({ type, required }: Field, { text }: PathValue): Value | null | undefined {
-  if (isNested(type)) return undefined
+  if (isNested(type) || text === undefined) return undefined
   if (text === null) return required ? undefined : null
   return valueOfPath(type, text)
 }

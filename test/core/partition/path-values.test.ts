@@ -6,7 +6,10 @@ import {
 import type { PrimitiveType, Type } from '../../../src/core/value/type.ts'
 import type { Value } from '../../../src/core/value/value.ts'
 
-test.each<[string, readonly (readonly [string, string | null])[]]>([
+test.each<[string, readonly (readonly [string, string | null | undefined])[]]>([
+  ['file:///k=%FF/x', [['k', undefined]]],
+  ['file:///k=%EF%BB%BFa/x', [['k', '\uFEFFa']]],
+  ['file:///%FF=1/x', []],
   ['file:///a/b.parquet', []],
   ['file:///a/dt=2024-01-01/b=c.parquet', [['dt', '2024-01-01']]],
   [
@@ -49,6 +52,10 @@ test.each<[Type['kind'] | PrimitiveType, string, Value | undefined]>([
   ['double', 'nan', Number.NaN],
   ['double', '-inf', Number.NEGATIVE_INFINITY],
   ['double', 'x', undefined],
+  ['double', '1e400', undefined],
+  ['double', '-1e400', undefined],
+  ['float', '1e39', undefined],
+  ['float', '3.4e38', Math.fround(3.4e38)],
   [{ kind: 'decimal', precision: 5, scale: 2 }, '-0.5', -50n],
   [{ kind: 'decimal', precision: 5, scale: 2 }, '1000', undefined],
   ['date', '1969-12-31', -1],
