@@ -109,6 +109,10 @@ export function* excessiveBodies(route: Route): Generator<HostileBody> {
     const text = () => `{"a":[${Array(count).fill(item).join(',')}]}`
     yield hostileBody(`too many of ${item}`, text)
   }
+  const longString = 8 * 1024 * 1024 + 1
+  if (bytesMax > longString + 10) {
+    yield hostileBody('one long string', () => `{"a":"${'\\n'.repeat(longString / 2)}"}`)
+  }
   yield hostileBody('too deep', () => nested('[', ']', depthMax + 1))
   yield hostileBody('without an end', () => '['.repeat(bytesMax - 1))
   yield hostileBody('too long', () => `"${'x'.repeat(bytesMax)}"`)

@@ -1,4 +1,4 @@
-import { CatalogError } from '../core/errors.ts'
+import { CatalogError, type ErrorFacts } from '../core/errors.ts'
 import type { JsonCensus } from '../formats/json/json-census.ts'
 import { ProblemError } from '../problem/problems.ts'
 
@@ -15,6 +15,9 @@ export interface BodyLimits {
   /** Nesting of arrays and objects. */
   readonly depthMax: number
 }
+
+/** Length of one string as it is written: 16 MiB of escapes hold the loop for 0.1 s. */
+const STRING_BYTES_MAX = 8 * MIB
 
 export const ORDINARY_BODY: BodyLimits = { bytesMax: MIB, valuesMax: 50_000, depthMax: 64 }
 /** Lists of files and columns, and texts of views. */
@@ -34,12 +37,16 @@ export function requireWithin(
       facts: { depthMax },
     })
   }
+  if (census.longestString > STRING_BYTES_MAX) {
+    const detail = `a string in a JSON body may have at most ${STRING_BYTES_MAX} bytes`
+    throw tooLarge(detail, { stringBytesMax: STRING_BYTES_MAX })
+  }
   if (census.values > valuesMax) {
     const detail = `the JSON of this request may have at most ${valuesMax} values`
     throw tooLarge(detail, { valuesMax })
   }
 }
 
-function tooLarge(detail: string, facts: Partial<BodyLimits>): CatalogError {
+function tooLarge(detail: string, facts: ErrorFacts): CatalogError {
   return new CatalogError('body-too-large', detail, { facts })
 }

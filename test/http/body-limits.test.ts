@@ -11,6 +11,12 @@ function valuesOf(value: unknown): number {
   return Math.max(1, members.length) + members.reduce((sum, member) => sum + valuesOf(member), 0)
 }
 
+/** Bytes of the longest string, names included, with its closing quote. */
+function longestString(json: string): number {
+  const strings = json.match(/"(?:[^"\\]|\\.)*"/g) ?? []
+  return Math.max(0, ...strings.map((text) => Buffer.byteLength(text) - 1))
+}
+
 function depthOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
   return 1 + Math.max(0, ...Object.values(value).map(depthOf))
@@ -24,6 +30,7 @@ test('the census counts values and levels of any JSON, however it is cut', () =>
       for (let at = 0; at < bytes.length; at += size) census.take(bytes.subarray(at, at + size))
       expect(census.values).toBe(valuesOf(value))
       expect(census.depth).toBe(depthOf(value))
+      expect(census.longestString).toBe(longestString(bytes.toString()))
     }),
   )
 })

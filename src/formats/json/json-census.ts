@@ -9,6 +9,8 @@ export class JsonCensus {
   #values = 0
   #depth = 0
   #depthMax = 0
+  #stringBytes = 0
+  #stringBytesMax = 0
   #isInString = false
   #isEscaped = false
 
@@ -22,6 +24,11 @@ export class JsonCensus {
     return this.#depthMax
   }
 
+  /** Length of the longest string so far, as it is written. */
+  get longestString(): number {
+    return this.#stringBytesMax
+  }
+
   take(chunk: Uint8Array): void {
     let at = 0
     if (this.#isInString) at = this.#endOfString(chunk, at)
@@ -30,6 +37,7 @@ export class JsonCensus {
       at += 1
       if (byte === QUOTE) {
         this.#isInString = true
+        this.#stringBytes = 0
         at = this.#endOfString(chunk, at)
       } else if (byte === COMMA) {
         this.#values += 1
@@ -45,6 +53,13 @@ export class JsonCensus {
 
   /** The offset after the string, or the end of the chunk. */
   #endOfString(chunk: Uint8Array, from: number): number {
+    const end = this.#findEnd(chunk, from)
+    this.#stringBytes += end - from
+    if (this.#stringBytes > this.#stringBytesMax) this.#stringBytesMax = this.#stringBytes
+    return end
+  }
+
+  #findEnd(chunk: Uint8Array, from: number): number {
     let at = from
     while (at < chunk.length) {
       if (this.#isEscaped) {

@@ -3,6 +3,7 @@ import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
+import { requireBoundedDefinition } from '../../core/table/definition-size.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type {
@@ -14,6 +15,7 @@ import type {
 import { Turns } from '../../core/turns.ts'
 import { inspectAgain } from '../file/inspect-file.ts'
 import type { CommitServices } from './commit-dependencies.ts'
+import { withNames } from './name-mapping-update.ts'
 import { refuseLiveFiles } from './staging.ts'
 
 /** One transaction's change to one table, held against the table as it is now. */
@@ -43,12 +45,13 @@ export async function validateChange(
   if (change.truncate || change.removedPaths.length > 0) requireBase(state, transaction, change)
   const files = await bringUpToDate(deps, state, change.addedFiles)
   await refuseLiveFiles(deps, state, { files, known, findChange: async () => change })
-  return {
-    staged: change,
-    addedFiles: files.map((file) => file.dataFile),
+  const names = {
     needsNameMapping: files.some((file) => !file.hasFieldIds),
     unmappedNames: files.flatMap((file) => file.unmappedNames ?? []),
   }
+  // One by one, so that only those are refused whose files have such names.
+  requireBoundedDefinition(withNames(state.definition, [names]), state.definition)
+  return { staged: change, addedFiles: files.map((file) => file.dataFile), ...names }
 }
 
 /**

@@ -64,7 +64,7 @@ export async function importTable(
   },
 ): Promise<NewTable> {
   const refuse = (problem: string) => invalidFile(metadataLocation, problem)
-  const described = { ...given, definition: withIdsTaken(given.definition) }
+  const described = { ...given, definition: withIdsTaken(given) }
   requireConsistent(described, refuse)
   const tableUuid = described.definition.tableUuid.toLowerCase()
   const definition = { ...described.definition, tableUuid }
@@ -129,14 +129,23 @@ async function versionAfter(
 }
 
 /** Some writers' last ids are behind those that are taken: what is added gets others. */
-function withIdsTaken(definition: TableDefinition): TableDefinition {
+function withIdsTaken({ definition, snapshots }: TableMetadata): TableDefinition {
   const { lastColumnId, lastPartitionId, schemas, partitionSpecs } = definition
   const fieldIds = partitionSpecs.flatMap(({ fields }) => fields.map(({ fieldId }) => fieldId))
   return {
     ...definition,
     lastColumnId: highest([lastColumnId, ...schemas.map(highestFieldId)]),
     lastPartitionId: highest([lastPartitionId, ...fieldIds]),
+    ...(definition.formatVersion >= 3 && { nextRowId: rowIdAfter(definition, snapshots) }),
   }
+}
+
+/** Above the row ids of all snapshots: two rows with one id would be one to engines. */
+function rowIdAfter({ nextRowId = 0n }: TableDefinition, snapshots: readonly Snapshot[]): bigint {
+  return snapshots.reduce((next, { firstRowId = 0n, addedRows = 0n }) => {
+    const after = firstRowId + addedRows
+    return after > next ? after : next
+  }, nextRowId)
 }
 
 function highest(ids: readonly number[]): number {

@@ -61,6 +61,22 @@ test('a truncation or a removal holds for the base that it was decided on', asyn
   await validate({ baseSnapshotId: 1n })
 })
 
+test('names that a file brings count in what a definition may have', async () => {
+  const [staged] = await inspectFiles(shop.deps, state, [await lake.numbers(shop, 'named')])
+  if (staged === undefined) throw new Error('no file')
+  const { definition } = state
+  const properties = { ...definition.properties, long: 'x'.repeat(16 * 1024 * 1024 - 20_000) }
+  const full = { ...state, definition: { ...definition, properties } }
+  const files = (length: number) => {
+    const unmappedNames = [{ fieldId: 1, name: 'n'.repeat(length) }]
+    return { addedFiles: [{ ...staged, unmappedNames }] }
+  }
+  await validate(files(100), 'snapshot', full)
+  const { code } = await refusal(validate(files(30_000), 'snapshot', full))
+  expect(code).toBe('definition-too-large')
+  await validate(files(30_000))
+})
+
 test('a file that was staged under an older schema or spec is read again', async () => {
   const [staged] = await inspectFiles(shop.deps, state, [await lake.numbers(shop, 'c')])
   if (staged === undefined) throw new Error('no file')

@@ -155,3 +155,10 @@ test('a last id behind what is taken is put right, so that no id is given twice'
   ])
   await mustPlain(ask(service, '/v1/tables/behind', { method: 'DELETE' }))
 })
+
+test('row ids of a registered table go on above those of its snapshots', async () => {
+  const lineage = { 'first-row-id': 40, 'added-rows': 7 }
+  const behind = { ...version3, ...ofSnapshot(lineage)() }
+  const registered = await must(register('lineage', behind))
+  expect(registered.metadata['next-row-id']).toBe(47)
+})
