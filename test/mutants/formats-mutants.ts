@@ -92,4 +92,52 @@ export const FORMATS: readonly MutantGroup[] = [
       ['      this.#containsNull = true\n', ''],
     ],
   },
+  {
+    file: 'src/formats/zstandard/stored-frame.ts',
+    tests: ['test/formats/zstandard/stored-frame.test.ts'],
+    edits: [
+      ['Math.max(1, Math.ceil(', 'Math.max(0, Math.ceil('],
+      ['Number(i === blocks - 1)', 'Number(i === blocks)'],
+      ['0x80, 0x38)', '0x80, 0x30)'],
+      ['bytes.length, true)', 'bytes.length - 1, true)'],
+      ['header >>> 16', '0'],
+    ],
+  },
+  {
+    file: 'src/formats/parquet/finish/fixed-values.ts',
+    tests: ['test/formats/parquet/finish/fixed-values.test.ts'],
+    edits: [
+      ['if (found !== length) throw', 'if (found > length) throw'],
+      ['bytes.buffer, bytes.byteOffset, bytes', 'bytes.buffer, 0, bytes'],
+      ['[leaf.hasRepetitionLevels, leaf.hasDefinitionLevels]', '[leaf.hasDefinitionLevels]'],
+      ['body.subarray(0, levelsEnd)', 'body.subarray(0, 0)'],
+    ],
+  },
+  {
+    file: 'src/formats/parquet/finish/finish-file.ts',
+    tests: ['test/formats/parquet/finish/finish-file.oracle.test.ts'],
+    edits: [
+      ['value: dataPageOffset + by', 'value: dataPageOffset'],
+      ['value: dictionaryPageOffset + by', 'value: dictionaryPageOffset'],
+      ["node.repetition === 'repeated'", 'false'],
+      ['value: sum(6)', 'value: sum(7)'],
+      ['value: sum(7)', 'value: sum(6)'],
+      ['else dataAt ??= this.#position', 'else dataAt = this.#position'],
+      [
+        '        { id: 1, type: I32, value: FIXED_LEN_BYTE_ARRAY },\n        { id: 6',
+        '        { id: 6',
+      ],
+      ['{ id: 5, type: I64, value: offset }', '{ id: 5, type: I64, value: 4 }'],
+    ],
+  },
+  {
+    file: 'src/formats/parquet/finish/fixed-chunk.ts',
+    tests: ['test/formats/parquet/finish/finish-file.oracle.test.ts'],
+    edits: [
+      ['if (!isDictionary && !isPlain(header)) return', 'if (!isPlain(header)) return'],
+      ['codec === ZSTD ? storedZstandard(values) : values', 'values'],
+      ['value: stored.length', 'value: values.length'],
+      ['written.length + uncompressedBytes', 'uncompressedBytes'],
+    ],
+  },
 ]
