@@ -8,8 +8,8 @@ import type { TaskRequest, TaskResult, WorkerReply } from './protocol.ts'
 const NODE_MAJOR = Number(process.versions.node.split('.')[0])
 /**
  * Address space that Node, DuckDB and their threads reserve before the first task; little of it is
- * ever used, and Arrow takes 430 MB more. With 1,792 MB Node 20 came within 3 MB of it in Arrow,
- * and 22 failed on large texts every other time; 24 starts with 640 MB more, and always failed.
+ * ever used. With that of Node 20, 22 fails on large texts every other time; 24 starts with 640 MB
+ * more, and always fails.
  */
 const ADDRESS_SPACE_BASE_BYTES = baseMegabytes(NODE_MAJOR) * 1024 * 1024
 /** A child whose memory does not shrink by this much is replaced by a new one. */
@@ -200,7 +200,7 @@ function newSettler<T>(): {
 
 function baseMegabytes(nodeMajor: number): number {
   if (nodeMajor >= 24) return 4_608
-  return nodeMajor >= 22 ? 2_304 : 2_048
+  return nodeMajor >= 22 ? 2_304 : 1_792
 }
 
 function launch(memoryBytes: number, folder: string): ChildProcess {

@@ -10,6 +10,12 @@ interface Opened {
 }
 
 /**
+ * From sources, tsx reserves another GB of address space as soon as a child may have 2.4 GB, and
+ * one more from 3.5 GB on: with 512 MB, nothing would be left for Arrow.
+ */
+const MEMORY_BYTES = 640 * 1024 * 1024
+
+/**
  * One engine for all that a test file opens, from its first job to the file's end: a worker takes
  * longer to start than most jobs to do.
  */
@@ -42,7 +48,7 @@ async function open(): Promise<Opened> {
   const folder = await mkdtemp(join(tmpdir(), 'moraine-engine-'))
   const engine = await openDuckDbEngine({
     processes: 2,
-    memoryBytes: 512 * 1024 * 1024,
+    memoryBytes: MEMORY_BYTES,
     temporaryFolder: folder,
     jobTimeoutMs: 60_000,
     queueMax: 100,
