@@ -122,7 +122,6 @@ export const FORMATS: readonly MutantGroup[] = [
       ["node.repetition === 'repeated'", 'false'],
       ['value: sum(6)', 'value: sum(7)'],
       ['value: sum(7)', 'value: sum(6)'],
-      ['else dataAt ??= this.#position', 'else dataAt = this.#position'],
       [
         '        { id: 1, type: I32, value: FIXED_LEN_BYTE_ARRAY },\n        { id: 6',
         '        { id: 6',

@@ -1,6 +1,7 @@
 import { statSync, symlinkSync } from 'node:fs'
+import { allFields } from '../../../core/schema/schema-lookup.ts'
 import { findValueFromJson, valueToText } from '../../../core/value/single-value.ts'
-import { type Field, isNested } from '../../../core/value/type.ts'
+import { type Field, isNested, type Schema } from '../../../core/value/type.ts'
 import type { IngestJob, IngestResult, JobResult } from '../../engine.ts'
 import { OUTPUT_NAME } from '../../protocol.ts'
 import type { TaskPlace } from '../export/export-job.ts'
@@ -33,7 +34,7 @@ const BUFFER_BYTES_MIN = 16 * ROW_BYTES_MIN
 export async function runIngest(job: IngestJob, place: TaskPlace): Promise<IngestResult> {
   for (const field of job.schema.fields) typeSql(field.type, field.name)
   symlinkSync(job.path, TEXT_NAME)
-  const wire = new WireFile(WIRE_NAME)
+  const wire = new WireFile(WIRE_NAME, { hasFloats: hasFloats(job.schema) })
   try {
     const write = job.format === 'csv' ? writeCsvRows : writeJsonRows
     await write(job.schema.fields, wire)
@@ -44,6 +45,10 @@ export async function runIngest(job: IngestJob, place: TaskPlace): Promise<Inges
     wire.close()
   }
   return { outcome: 'written', ...(await writeParquet(job, wire, place)) }
+}
+
+function hasFloats(schema: Schema): boolean {
+  return allFields(schema).some(({ type: { kind } }) => kind === 'float' || kind === 'double')
 }
 
 async function writeCsvRows(fields: readonly Field[], wire: WireFile): Promise<void> {

@@ -3,8 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 const FLUSH_LENGTH = 512 * 1024
 /** A character of JavaScript's texts takes no more. */
 const UTF8_BYTES_MAX = 3
-/** Its spelling, and within a nested value, whose quotes are doubled. */
-const MINUS_ZERO = '"-0.0"'
+const MINUS_ZERO = '-0.0'
 
 /**
  * Writes rows of texts as CSV that DuckDB reads without guessing: every text is quoted, NULL is
@@ -12,12 +11,14 @@ const MINUS_ZERO = '"-0.0"'
  */
 export class WireFile {
   readonly #file: number
+  readonly #isWatched: boolean
   #pending: string[] = []
   #pendingLength = 0
   #longestBytes = 0
   #hasMinusZero = false
 
-  constructor(path: string) {
+  constructor(path: string, { hasFloats }: { readonly hasFloats: boolean }) {
+    this.#isWatched = hasFloats
     this.#file = openSync(path, 'wx')
   }
 
@@ -33,7 +34,8 @@ export class WireFile {
   add(values: readonly (string | null)[]): void {
     // The first column is unused, so that no row is an empty line.
     const row = `0,${values.map((value) => (value === null ? '' : quote(value))).join(',')}`
-    this.#hasMinusZero ||= row.includes(MINUS_ZERO)
+    // Not in the row, of which that would make a second copy.
+    if (this.#isWatched && !this.#hasMinusZero) this.#hasMinusZero = values.some(isMinusZero)
     this.#pending.push(row, '\n')
     this.#pendingLength += row.length + 1
     if (row.length * UTF8_BYTES_MAX > this.#longestBytes) {
@@ -56,6 +58,11 @@ export class WireFile {
     this.#pendingLength = 0
     for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at)
   }
+}
+
+/** A value, or a part of a nested one. */
+function isMinusZero(value: string | null): boolean {
+  return value === MINUS_ZERO || value?.includes(`"${MINUS_ZERO}"`) === true
 }
 
 function quote(value: string): string {
