@@ -6,7 +6,7 @@ import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { writeParquet } from '../../parquet-files.ts'
 
-/** Of FileMetaData's columns. */
+/** A field of ColumnMetaData. */
 const STATISTICS = 12
 
 let service: TestService

@@ -88,10 +88,16 @@ function* metadataSteps(thrift: ThriftStruct, place: FooterPlace): Generator<voi
   )
   const rowGroups: RowGroup[] = []
   let groupRows = 0
+  let pagesBytes = 0
   for (const group of getStructs(thrift, 4)) {
     const rowGroup = yield* rowGroupSteps(group, columns)
     groupRows += rowGroup.rowCount
+    for (const { compressedBytes } of rowGroup.columns) pagesBytes += compressedBytes
     rowGroups.push(rowGroup)
+  }
+  // A few bytes that are listed many times would stand for any number of rows.
+  if (pagesBytes > place.footerOffset) {
+    throw new ThriftError(`column chunks have ${pagesBytes} bytes together, more than the file`)
   }
   if (groupRows !== rowCount) {
     throw new ThriftError(`row groups have ${groupRows} rows, but the file claims ${rowCount}`)

@@ -51,6 +51,14 @@ test('a footer is summed up in rows, columns and row groups', async () => {
   ])
 })
 
+test('row groups in the same bytes are refused: a few would be any number of rows', async () => {
+  const group = { rows: 3, chunks: [{ dataOffset: 4, compressed: 40 }] }
+  const times = (count: number) =>
+    sampleBytes({ columns: [ID], rowGroups: Array.from({ length: count }, () => group) })
+  expect((await footerOf(times(1))).rowCount).toBe(3)
+  expect(await faultOf(times(1_000))).toContain('40000 bytes together, more than the file')
+})
+
 test('a chunk without values has no data page, and may have a dictionary', async () => {
   const empty = { compressed: 14, dataOffset: 0, dictionaryOffset: 4 }
   const footer = await footerOf(
