@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Stores } from '../../../catalog/catalog.ts'
 import { CatalogError } from '../../../core/errors.ts'
 import {
@@ -5,14 +6,19 @@ import {
   ColumnNames,
 } from '../../../core/filter/bind/iceberg-expression-binding.ts'
 import { parseIcebergExpression } from '../../../core/filter/parse/iceberg-expression.ts'
+import type { Snapshot } from '../../../core/table/snapshot.ts'
 import { currentSchema, getSchema, type TableState } from '../../../core/table/table.ts'
 import type { Schema } from '../../../core/value/type.ts'
+import { stringifyExactJson } from '../../../formats/json/exact-json.ts'
 import { JsonNode } from '../../../formats/json/json-node.ts'
+import { schemaToJson } from '../../../formats/metadata/schema-json.ts'
 import { boundedItems } from '../requests/common-update-json.ts'
 import { STATS_FIELDS_MAX } from './plan-limits.ts'
 import type { ScanSpec } from './plan-token.ts'
 
 const NAMES_MAX = 10_000
+/** 96 bits. */
+const CONTENT_LENGTH = 16
 
 /** Iceberg REST specification, `PlanTableScanRequest`. */
 interface PlanTableScanRequest {
@@ -57,10 +63,26 @@ export async function scanSpecOf(
     snapshotId: snapshot?.snapshotId,
     startSnapshotId,
     schemaId: schema.schemaId,
+    content: contentOf(schema, snapshot),
     caseSensitive,
     statsFieldIds: fieldIdsOf(request.statsFields, { schema, caseSensitive }),
     filter: request.filter,
   }
+}
+
+/** Digest of the columns that filters are bound to, and of the manifests. */
+export function contentOf(schema: Schema, snapshot: Snapshot | undefined): string {
+  const columns = DIGESTS.get(schema) ?? digestOf(schemaToJson(schema))
+  DIGESTS.set(schema, columns)
+  return digestOf([columns, snapshot?.manifestList ?? null])
+}
+
+/** Every page asks for it. */
+const DIGESTS = new WeakMap<Schema, string>()
+
+function digestOf(json: unknown): string {
+  const hash = createHash('sha256').update(stringifyExactJson(json))
+  return hash.digest('base64url').slice(0, CONTENT_LENGTH)
 }
 
 export function snapshotNotFound(snapshotId: bigint): CatalogError {

@@ -5,7 +5,7 @@ import { affordableFilter, filterCost } from '../../../core/filter/bind/filter-c
 import { bindIcebergExpression } from '../../../core/filter/bind/iceberg-expression-binding.ts'
 import { parseIcebergExpression } from '../../../core/filter/parse/iceberg-expression.ts'
 import { compilePruner, type Pruner } from '../../../core/filter/prune/pruner.ts'
-import type { TableDefinition, TableState } from '../../../core/table/table.ts'
+import { getSchema, type TableDefinition, type TableState } from '../../../core/table/table.ts'
 import { Turns } from '../../../core/turns.ts'
 import { stringifyExactJson } from '../../../formats/json/exact-json.ts'
 import type { LakeServices } from '../../../lake/lake.ts'
@@ -22,7 +22,7 @@ import {
   TASKS_PER_PAGE_MAX,
 } from './plan-limits.ts'
 import { manifestsOf, type ScanManifests } from './plan-manifests.ts'
-import { scanSpecOf } from './plan-request.ts'
+import { contentOf, scanSpecOf } from './plan-request.ts'
 import { TaskPage } from './plan-tasks.ts'
 import {
   decodePlanToken,
@@ -100,6 +100,7 @@ async function planToken(
   notFound: NotFound,
 ): Promise<PlannedTasks> {
   const token = tokenOf(state, text, notFound)
+  await requireSameContent(deps, state, token.spec, notFound)
   try {
     return await planRange(deps, state.definition, token)
   } catch (error) {
@@ -107,6 +108,19 @@ async function planToken(
     if (error instanceof CatalogError && GONE.has(error.code)) throw notFound()
     throw error
   }
+}
+
+/** The same pages are those of the same columns and manifests: ids alone may be given again. */
+async function requireSameContent(
+  { catalog }: Stores<'snapshots'>,
+  { definition }: TableState,
+  { snapshotId, schemaId, content }: ScanSpec,
+  notFound: NotFound,
+): Promise<void> {
+  const { tableUuid } = definition
+  const snapshot =
+    snapshotId === undefined ? undefined : await catalog.snapshots.find(tableUuid, snapshotId)
+  if (contentOf(getSchema(definition, schemaId), snapshot) !== content) throw notFound()
 }
 
 const GONE: ReadonlySet<string> = new Set(['filter-invalid', 'request-invalid'])

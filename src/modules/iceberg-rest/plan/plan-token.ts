@@ -12,6 +12,8 @@ export interface ScanSpec {
   /** Only files appended after this snapshot. */
   readonly startSnapshotId: bigint | undefined
   readonly schemaId: number
+  /** Stands for what the ids stood for: an id that was removed may be given again. */
+  readonly content: string
   readonly caseSensitive: boolean
   /** Columns whose statistics the client wants. */
   readonly statsFieldIds: readonly number[]
@@ -38,7 +40,7 @@ export interface PlanToken {
   readonly range: ScanRange
 }
 
-const FORMAT = 1
+const FORMAT = 2
 const TOKEN_LENGTH_MAX = 2 * TASK_FILTER_LENGTH_MAX
 const DEPTH_MAX = 1_100
 /**
@@ -65,6 +67,7 @@ function encode({ spec, range }: PlanToken, filterLengthMax: number): string {
     spec.snapshotId ?? null,
     spec.startSnapshotId ?? null,
     spec.schemaId,
+    spec.content,
     spec.caseSensitive,
     spec.statsFieldIds,
     portableFilter(spec.filter, filterLengthMax),
@@ -107,10 +110,10 @@ export function decodePlanToken(text: string): PlanToken | undefined {
 
 function readToken(json: unknown): PlanToken | undefined {
   const node = new JsonNode(json)
-  const [format, uuid, snapshot, start, schema, caseSensitive, stats, filter, from, to] =
-    node.items()
-  if (format?.value !== FORMAT || node.items().length !== 10) return undefined
-  if (!uuid || !snapshot || !start || !schema || !caseSensitive) return undefined
+  const [format, uuid, snapshot, start, schema, content, caseSensitive, ...rest] = node.items()
+  const [stats, filter, from, to] = rest
+  if (format?.value !== FORMAT || node.items().length !== 11) return undefined
+  if (!uuid || !snapshot || !start || !schema || !content || !caseSensitive) return undefined
   if (!stats || !filter || !from || !to) return undefined
   return {
     spec: {
@@ -118,6 +121,7 @@ function readToken(json: unknown): PlanToken | undefined {
       snapshotId: snapshot.value === null ? undefined : snapshot.long(),
       startSnapshotId: start.value === null ? undefined : start.long(),
       schemaId: schema.id(),
+      content: content.string(),
       caseSensitive: caseSensitive.boolean(),
       statsFieldIds: boundedItems(stats, STATS_FIELDS_MAX).map((id) => id.id()),
       filter: filter.value === true ? undefined : filter.value,

@@ -55,6 +55,36 @@ describe('pages', () => {
     }
   })
 
+  test('of a schema id that is given again are not joined to those of before', async () => {
+    const again = await client.makeTable('again')
+    const added = Array.from({ length: 2_500 }, (_, i) => numbered(i))
+    await commitFiles(service.deps, again, { added })
+    const path = '/namespaces/sky/tables/again'
+    const { metadata } = await must(rest(service, path))
+    const [{ fields }] = metadata.schemas
+    const commit = (...updates: Json[]) =>
+      must(rest(service, path, { json: { requirements: [], updates } }))
+    const renamed = (from: string, to: string): Json[] => {
+      const named = fields.map((field: Json) =>
+        field.name === from ? { ...field, name: to } : field,
+      )
+      return [
+        { action: 'add-schema', schema: { type: 'struct', fields: named } },
+        { action: 'set-current-schema', 'schema-id': -1 },
+      ]
+    }
+    await commit(...renamed('id', 'number'))
+    const first = await must(client.ask('again', {}))
+    expect((await client.follow('again', first)).tasks).toHaveLength(2_500)
+    await commit(
+      { action: 'set-current-schema', 'schema-id': 0 },
+      { action: 'remove-schemas', 'schema-ids': [1] },
+    )
+    await commit(...renamed('key', 'number'))
+    const [status, type] = await refused(client.fetchTasks('again', first['plan-tasks'][0]))
+    expect([status, type]).toEqual([404, 'NoSuchPlanTaskException'])
+  })
+
   test('of a filter too long for a plan task keep more files, and lose none', async () => {
     const values = Array.from({ length: 20_000 }, (_, i) => i)
     const filter = { type: 'in', term: 'id', values }
@@ -118,7 +148,7 @@ describe('a plan task that is not ours', () => {
       forge([]),
       forge({ length: 10 }),
       forge([...contentOf(token), 1]),
-      edited(0, 2),
+      edited(0, 1),
       edited(1, '00000000-0000-4000-8000-000000000000'),
       edited(1, null),
       edited(2, 5),
@@ -126,15 +156,17 @@ describe('a plan task that is not ours', () => {
       edited(3, 5),
       edited(4, 99),
       edited(4, -1),
-      edited(5, 'yes'),
-      edited(6, Array(2_000).fill(1)),
-      edited(6, ['id']),
-      edited(7, { type: 'eq' }),
-      edited(7, { type: 'eq', term: 'nix', value: 1 }),
-      edited(8, null),
-      edited(8, [-1, 0]),
-      edited(8, [0]),
-      edited(9, [0, 1e20]),
+      edited(5, 'other'),
+      edited(5, 1),
+      edited(6, 'yes'),
+      edited(7, Array(2_000).fill(1)),
+      edited(7, ['id']),
+      edited(8, { type: 'eq' }),
+      edited(8, { type: 'eq', term: 'nix', value: 1 }),
+      edited(9, null),
+      edited(9, [-1, 0]),
+      edited(9, [0]),
+      edited(10, [0, 1e20]),
     ]
     for (const text of forgeries) {
       const [status, type] = await refused(client.fetchTasks('hostile', text))
@@ -145,7 +177,7 @@ describe('a plan task that is not ours', () => {
   test('may ask for any range of the plan, and gets no more than there is', async () => {
     const all = await client.follow(
       'hostile',
-      await must(client.fetchTasks('hostile', edited(8, [0, 0]))),
+      await must(client.fetchTasks('hostile', edited(9, [0, 0]))),
     )
     expect(all.tasks).toHaveLength(2_000)
     for (const from of [
@@ -153,10 +185,10 @@ describe('a plan task that is not ours', () => {
       [0, 2 ** 31 - 1],
       [2 ** 31 - 1, 0],
     ]) {
-      const answer = await must(client.fetchTasks('hostile', edited(8, from)))
+      const answer = await must(client.fetchTasks('hostile', edited(9, from)))
       expect(answer).toEqual({ 'file-scan-tasks': [] })
     }
-    const beyond = await must(client.fetchTasks('hostile', edited(9, [2 ** 31 - 1, 5])))
+    const beyond = await must(client.fetchTasks('hostile', edited(10, [2 ** 31 - 1, 5])))
     expect(beyond['file-scan-tasks']).toHaveLength(1_000)
   })
 
