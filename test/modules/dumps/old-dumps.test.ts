@@ -56,16 +56,23 @@ test('dumps of version 0.1 are moved, and made again of what they have', async (
   await makeOld()
   // Tables that the folder has, too, for it was no name of the service's own.
   const { objects, warehouse } = shop.deps
+  const { tableUuid } = (await shop.target('t')).state.definition
   const uuid = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff'
   const ofTables = [
     `${warehouse}/dumps/t-${uuid}/data/x.parquet`,
     `${warehouse}/dumps/${uuid}/csv/shards-${uuid}/data/x.parquet`,
     `${warehouse}/dumps/${uuid}/csv/t-${uuid}/metadata/00000-x.metadata.json`,
+    `${warehouse}/dumps/${uuid}/parquet/20261101/index.json`,
+    `${warehouse}/dumps/${uuid}/parquet/shards/${'0'.repeat(64)}.parquet`,
+    `${warehouse}/dumps/${tableUuid}/parquet/20261101/part-0.parquet`,
   ]
   for (const location of ofTables) await objects.putIfAbsent(location, new Uint8Array(1))
 
   const another = await shop.anotherDumps()
-  const moved = await Promise.all([moveOldDumps(shop.deps), moveOldDumps(another.deps)])
+  const moved = await Promise.all([
+    moveOldDumps(shop.deps),
+    moveOldDumps({ ...another.deps, catalog: shop.deps.catalog }),
+  ])
   expect(Math.max(...moved)).toBe(files.length)
   expect(await moveOldDumps(shop.deps)).toBe(0)
   expect(await list(`${warehouse}/dumps`)).toEqual(ofTables.sort())
@@ -76,6 +83,22 @@ test('dumps of version 0.1 are moved, and made again of what they have', async (
     expect(await bytesOf(shop.deps, index)).toEqual(made[i]?.bytes)
   }
   expect(another.counting.exports).toBe(0)
+})
+
+test('a file that a table names is never moved', async () => {
+  shop = await openDumpShop()
+  await createTable(shop.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
+  await append(shop, 't', await lake.numbers(shop, 'named', 0, 10))
+  const { index } = await shop.make('t')
+  await shop.dumps.settle()
+  await makeOld()
+  const { objects, warehouse } = shop.deps
+  const { tableUuid } = index
+  const named = `${warehouse}/dumps/${tableUuid}/csv/shards/${'0'.repeat(64)}.csv`
+  await objects.putIfAbsent(named, new Uint8Array(1))
+  await shop.deps.catalog.paths.addKeys(tableUuid, [named])
+  await moveOldDumps(shop.deps)
+  expect(await list(`${warehouse}/dumps`)).toEqual([named])
 })
 
 test('what a crash left half-moved is moved at the next start', async () => {

@@ -1,3 +1,4 @@
+import type { Stores } from '../../../catalog/catalog.ts'
 import type { Jobs } from '../../../lake/jobs/jobs.ts'
 import type { Module } from '../../module.ts'
 import type { DumpDependencies } from '../dump-dependencies.ts'
@@ -16,13 +17,14 @@ import { namedDumpRoutes } from './named-dump-routes.ts'
 /** How many of the newest dumps are kept, for each table and format. */
 const DUMPS_KEPT = 3
 
-export type DumpsPlatform = DumpDependencies & {
-  readonly jobs: Jobs
-  /** Size of all dumps together; unlimited by default. */
-  readonly dumpBudgetBytes?: number | undefined
-  /** Overrides of the default limits. */
-  readonly dumpLimits?: Partial<DumpLimits> | undefined
-}
+export type DumpsPlatform = DumpDependencies &
+  Stores<'paths'> & {
+    readonly jobs: Jobs
+    /** Size of all dumps together; unlimited by default. */
+    readonly dumpBudgetBytes?: number | undefined
+    /** Overrides of the default limits. */
+    readonly dumpLimits?: Partial<DumpLimits> | undefined
+  }
 
 /** Downloads of any snapshot as one file. */
 export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps: Dumps } {
