@@ -62,7 +62,7 @@ export async function makeFolder(config: Config, path: string): Promise<void> {
 }
 
 /** Creates missing folders. mkdir's `recursive` never ends where it cannot, as below /proc. */
-async function makeMissing(path: string): Promise<void> {
+export async function makeMissing(path: string): Promise<void> {
   if (await isFolder(path)) return
   if (dirname(path) !== path) await makeMissing(dirname(path))
   await mkdir(path).catch(async (error: unknown) => {

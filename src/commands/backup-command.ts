@@ -1,8 +1,9 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Config, ConfigError } from '../config.ts'
 import { isBelow } from '../core/file/location-key.ts'
 import { LogLines } from '../log-lines.ts'
+import { makeMissing } from '../start-failure.ts'
 import { startWarnings } from '../start-warnings.ts'
 import { VERSION } from '../version.ts'
 import type { AddCommand, Shell } from './shell.ts'
@@ -27,6 +28,7 @@ export const addBackup: AddCommand = (program, shell) => {
 
 async function backup({ readConfig, environment, print }: Shell, folder: string): Promise<void> {
   const config = readConfig()
+  await requireCatalog(config)
   await makeEmpty(config, folder)
   const [{ pino }, { openPlatform }, stores, operations, claims] = await Promise.all([
     import('pino'),
@@ -63,12 +65,23 @@ async function backup({ readConfig, environment, print }: Shell, folder: string)
   }
 }
 
+/** A home that is mistyped would be made, and a backup of nothing be called whole. */
+async function requireCatalog({ catalog }: Config): Promise<void> {
+  if (catalog.kind !== 'sqlite') return
+  const found = await stat(catalog.path).catch(() => undefined)
+  if (found !== undefined) return
+  throw new ConfigError(
+    `there is no catalog ${catalog.path}, so nothing to back up: give the MORAINE_HOME (or ` +
+      'MORAINE_CATALOG) that the service has',
+  )
+}
+
 async function makeEmpty({ warehouse }: Config, folder: string): Promise<void> {
   if (isBelow(warehouse, folder) || `file://${folder}` === warehouse) {
     throw new ConfigError(`${folder} is in the warehouse: give a folder elsewhere`)
   }
   try {
-    await mkdir(folder, { recursive: true })
+    await makeMissing(folder)
     if ((await readdir(folder)).length === 0) return
   } catch (error) {
     const { message } = error as Error

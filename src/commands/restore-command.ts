@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type Config, ConfigError } from '../config.ts'
 import type { BackupReport } from '../modules/operations/backup.ts'
+import { makeMissing } from '../start-failure.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
 const HELP = `
@@ -41,8 +41,7 @@ async function restore({ readConfig, print }: Shell, folder: string): Promise<vo
         'warehouse that was backed up; give an empty folder',
     )
   }
-  if (config.catalog.kind === 'sqlite')
-    await mkdir(dirname(config.catalog.path), { recursive: true })
+  if (config.catalog.kind === 'sqlite') await makeMissing(dirname(config.catalog.path))
   const from = { objects, root: `${root}/warehouse` }
   const copied = await copyFolder(from, { objects: place.objects, root: warehouse })
   // Last: until then a start says that the catalog is missing.

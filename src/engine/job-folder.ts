@@ -7,21 +7,27 @@ import { CatalogError } from '../core/errors.ts'
 const PREFIX = 'engine-'
 const FOLDER_PATTERN = /^engine-(\d{1,10})-[0-9a-f-]{36}$/
 
+/** Names of folders that this process has made. */
+const OWN = new Set<string>()
+
 /** Creates a folder of this process for the folders of its jobs. */
 export async function openEngineFolder(temporaryFolder: string): Promise<string> {
-  const folder = join(temporaryFolder, `${PREFIX}${process.pid}-${randomUUID()}`)
+  const name = `${PREFIX}${process.pid}-${randomUUID()}`
+  OWN.add(name)
+  const folder = join(temporaryFolder, name)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   return folder
 }
 
 /**
  * Removes folders of engines whose processes have ended, if nothing in them has changed for
- * `idleMs`.
+ * `idleMs`. In a container each process has the number of the one before it.
  */
 export async function sweepEngineFolders(temporaryFolder: string, idleMs: number): Promise<void> {
   for (const name of await readdir(temporaryFolder)) {
     const pid = Number(FOLDER_PATTERN.exec(name)?.[1])
-    if (Number.isNaN(pid) || isRunning(pid)) continue
+    if (Number.isNaN(pid) || OWN.has(name)) continue
+    if (pid !== process.pid && isRunning(pid)) continue
     const folder = join(temporaryFolder, name)
     // In a shared folder, the process may be in another container.
     const changedAtMs = (await stat(folder)).mtimeMs

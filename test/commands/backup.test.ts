@@ -183,11 +183,14 @@ test('what cannot be backed up or restored is told in one line, and nothing chan
     [['restore', base], home, /no finished backup: it has no backup.json/],
     [['backup', join(base, 'old')], home, /is not empty: give a new folder/],
     [['backup', join(base, 'old', 'warehouse', 'x')], home, /is in the warehouse/],
+    [['backup', '/proc/x'], home, /cannot hold a backup/],
+    [['backup', folder], { MORAINE_HOME: join(base, 'nowhere') }, /there is no catalog .*nowhere/],
   ]
   for (const [words, environment, said] of refusals) {
     const { code, stderr } = await runToEnd(words, environment)
     expect([code, stderr.split('\n').length, stderr]).toEqual([1, 2, expect.stringMatching(said)])
   }
+  expect((await readdir(base)).sort()).toEqual(['old'])
   expect(await runToEnd(['backup', folder], home)).toMatchObject({ code: 0 })
   const onto = await runToEnd(['restore', folder], home)
   expect([onto.code, onto.stderr]).toEqual([1, expect.stringMatching(/a catalog is there already/)])

@@ -1,0 +1,34 @@
+import { mkdir, mkdtemp, readdir, rm, utimes } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { openEngineFolder, sweepEngineFolders } from '../../src/engine/job-folder.ts'
+
+const UUID = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff'
+const IDLE_MS = 60_000
+
+let base: string
+beforeEach(async () => {
+  base = await mkdtemp(join(tmpdir(), 'moraine-engine-'))
+})
+afterEach(() => rm(base, { recursive: true, force: true }))
+
+async function age(folder: string): Promise<void> {
+  const at = new Date(Date.now() - 2 * IDLE_MS)
+  await utimes(folder, at, at)
+}
+
+test('in a container, where each process has the same number, what was left is removed', async () => {
+  const own = await openEngineFolder(base)
+  // Of the process before this one, and of another that runs.
+  const left = [process.pid, process.ppid].map((pid) => `engine-${pid}-${UUID}`)
+  for (const name of left) await mkdir(join(base, name))
+  for (const folder of [own, ...left.map((name) => join(base, name))]) await age(folder)
+  await sweepEngineFolders(base, IDLE_MS)
+  expect((await readdir(base)).sort()).toEqual([basename(own), left[1]].sort())
+})
+
+test('what has changed lately stays', async () => {
+  await mkdir(join(base, `engine-${process.pid}-${UUID}`))
+  await sweepEngineFolders(base, IDLE_MS)
+  expect(await readdir(base)).toHaveLength(1)
+})
