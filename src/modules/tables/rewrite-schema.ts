@@ -19,6 +19,10 @@ import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetrics } from '../../formats/parquet/statistics/file-metrics.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
+import {
+  type PendingUploadDependencies,
+  PendingUploads,
+} from '../../lake/deletion/pending-uploads.ts'
 import { withoutRequired } from '../../lake/file/converted-file.ts'
 import { readFooterOf } from '../../lake/file/read-footer.ts'
 import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
@@ -32,9 +36,8 @@ import {
 } from '../../lake/snapshot/snapshot-writer.ts'
 
 /** Everything that rewriting data files uses. */
-export interface RewriteDependencies extends SnapshotDependencies {
-  readonly converter: Converter
-}
+export type RewriteDependencies = SnapshotDependencies &
+  PendingUploadDependencies & { readonly converter: Converter }
 
 /** The new definition; for each column to convert, its new field id and the one in the files. */
 export interface EvolvedTable {
@@ -45,7 +48,7 @@ export interface EvolvedTable {
 /**
  * Rewrites the live rows of a table into data files of another schema. Prepared again after a lost
  * race, it converts only files that it has not converted yet. Until the commit, nothing refers to
- * the new files.
+ * the new files: they are to be deleted, should the process end before.
  */
 export class SchemaRewrite {
   readonly #deps: RewriteDependencies
@@ -54,6 +57,7 @@ export class SchemaRewrite {
   /** All files written, even those for a schema that was superseded before the commit. */
   readonly #locations = new Set<string>()
   #used: ReadonlySet<string> = new Set()
+  #pending: PendingUploads | undefined
 
   constructor(deps: RewriteDependencies) {
     this.#deps = deps
@@ -101,6 +105,7 @@ export class SchemaRewrite {
     const used = outcome === 'committed' ? this.#used : new Set()
     const unused = [...this.#locations].filter((location) => !used.has(location))
     await deleteQuietly(this.#deps, unused)
+    await this.#pending?.forgetGone()
   }
 
   async #convertOnce(
@@ -134,6 +139,8 @@ export class SchemaRewrite {
       if (rows === 0) return undefined
       const location = this.#newLocation(definition, source)
       this.#locations.add(location)
+      this.#pending ??= new PendingUploads(this.#deps, definition.tableUuid)
+      await this.#pending.add([location])
       await objects.putFileIfAbsent(location, path)
       return this.#describe(location, evolved, source.dataFile)
     })
