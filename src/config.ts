@@ -141,13 +141,16 @@ function readFolders(
   read: Read,
   home: string,
 ): Pick<Config, 'warehouse' | 'allowedLocations' | 'writableLocations' | 'relocations'> {
+  const warehouse = read(
+    'MORAINE_WAREHOUSE',
+    `file://${home}/warehouse`,
+    'file:///<folder>, gs://<bucket>/<folder> or s3://<bucket>/<folder>',
+    FolderUri,
+  )
+  const isMovedAway = ({ from }: { readonly from: string }) =>
+    `${warehouse}/`.startsWith(`${from}/`)
   return {
-    warehouse: read(
-      'MORAINE_WAREHOUSE',
-      `file://${home}/warehouse`,
-      'file:///<folder>, gs://<bucket>/<folder> or s3://<bucket>/<folder>',
-      FolderUri,
-    ),
+    warehouse,
     allowedLocations: read(
       'MORAINE_ALLOWED_LOCATIONS',
       '',
@@ -163,8 +166,9 @@ function readFolders(
     relocations: read(
       'MORAINE_RELOCATED',
       '',
-      'moved folders like file:///old=file:///new, separated by commas',
-      Relocations,
+      'moved folders like file:///old=file:///new, separated by commas, and none that the ' +
+        `warehouse is in now (${warehouse}): remove it if the folder was moved back`,
+      Relocations.refine((pairs) => !pairs.some(isMovedAway)),
     ),
   }
 }

@@ -42,7 +42,9 @@ export function requireWithin(
     throw tooLarge(detail, { stringBytesMax: STRING_BYTES_MAX })
   }
   if (census.values > valuesMax) {
-    const detail = `the JSON of this request may have at most ${valuesMax} values`
+    const detail =
+      `the JSON of this request may have at most ${valuesMax} values (rows are sent as text/csv, ` +
+      'application/x-ndjson or Parquet)'
     throw tooLarge(detail, { valuesMax })
   }
 }

@@ -43,7 +43,9 @@ export const FILE_PROBLEMS = {
     iceberg: BAD_REQUEST,
     title: 'Not a Parquet file',
     meaning: 'The file is not Parquet, is truncated, or has a damaged footer.',
-    remedy: 'Write the file again.',
+    remedy:
+      'Write the file again. For CSV or NDJSON, create the table with `schema` instead of ' +
+      '`infer_from`, and send the text as the body (`text/csv`, `application/x-ndjson`).',
     retry: 'no',
   },
   'file-schema-mismatch': {

@@ -17,7 +17,7 @@ async function age(folder: string): Promise<void> {
   await utimes(folder, at, at)
 }
 
-test('in a container, where each process has the same number, what was left is removed', async () => {
+test('in a container each process has the same number: what was left is removed', async () => {
   const own = await openEngineFolder(base)
   // Of the process before this one, and of another that runs.
   const left = [process.pid, process.ppid].map((pid) => `engine-${pid}-${UUID}`)
