@@ -29,7 +29,7 @@ export function leadsThroughLink(location: string, own: string | undefined): Cat
   const wanted = ownLocation === undefined ? '' : `, ${ownLocation}`
   return new CatalogError(
     'location-not-allowed',
-    `Location not allowed: ${shown} leads through a link: give the file's own name${wanted}`,
+    `Location not allowed: ${shown} leads through a link: give its own name${wanted}`,
     { facts: { location: shown, ...(ownLocation !== undefined && { ownLocation }) } },
   )
 }

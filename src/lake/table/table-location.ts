@@ -11,6 +11,7 @@ import type { TableDefinition } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { dataFileLocation } from '../file/data-file-location.ts'
+import { requireOwnNames } from '../file/own-names.ts'
 import { findForeignMetadata } from './foreign-metadata.ts'
 import { type GivenUpDependencies, hasGivenUp } from './given-up-location.ts'
 
@@ -116,6 +117,7 @@ export async function requireFreeLocation(
 ): Promise<void> {
   requireWritableLocation(deps, location)
   deps.objects.requireReadable(`${location}/${LONGEST_NAME_BELOW}`)
+  await requireNoLink(deps, location)
   const writtenKeys = new Set(written.map(locationKey))
   for (;;) {
     const found = await deps.catalog.locations.findOverlapping(location, OVERLAPS_AT_ONCE)
@@ -126,6 +128,17 @@ export async function requireFreeLocation(
       if (!isGone) throw locationTaken(location, other)
     }
   }
+}
+
+/**
+ * Requires that neither the location, nor a folder on its way, nor one of a table's own folders in
+ * it is a link: two locations would be one folder, or its files where no table may be.
+ */
+async function requireNoLink(deps: NewPlaceDependencies, location: string): Promise<void> {
+  const folder = foldersOfTables(deps).find((each) => segmentsBelow(each, location) !== undefined)
+  const segments = folder === undefined ? [] : (segmentsBelow(folder, location) ?? [])
+  const onTheWay = segments.map((_, i) => [folder, ...segments.slice(0, i + 1)].join('/'))
+  await requireOwnNames(deps.objects, [...onTheWay, `${location}/metadata`, `${location}/data`])
 }
 
 /**

@@ -70,7 +70,7 @@ test('a commit that names a file by another name is refused, and told its own', 
       const json = await append(metadata, [ordinary, linked], status)
       const refused = await refusal(rest(service, at('linking'), { json }))
       expect(refused).toMatchObject({ status: 403 })
-      expect(refused.message).toContain(`give the file's own name, ${own}`)
+      expect(refused.message).toContain(`give its own name, ${own}`)
     }
   }
   const dangling = `${diskPath(metadata.location)}/data/dangling.parquet`
