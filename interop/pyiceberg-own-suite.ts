@@ -3,7 +3,9 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runCommand } from './command.ts'
 import { judgeByList, parseExpectedFailures } from './expected-failures.ts'
+import type { TestResult } from './junit-report.ts'
 import { INTEROP, RESULTS } from './places.ts'
+import { copyIntegrationTests } from './pyiceberg-integration.ts'
 import { runPytest } from './pyiceberg-suite.ts'
 import { findPythonObstacle, PythonEnvironment } from './python.ts'
 import type { Suite } from './suite.ts'
@@ -12,6 +14,7 @@ const FOLDER = join(INTEROP, 'pyiceberg-own')
 const SOURCE = join(FOLDER, '.source')
 const PACKAGE = 'pyiceberg-0.12.0'
 const INSTALL_TIMEOUT_MS = 10 * 60 * 1000
+const INTEGRATION_TIMEOUT_MS = 15 * 60 * 1000
 /** Before it, the tests' own conftest lists the catalogs that they run on. */
 const FIXTURE = '@pytest.fixture(params=list(_CATALOG_FACTORIES.keys()))\ndef catalog('
 
@@ -20,14 +23,16 @@ const python = new PythonEnvironment({
   requirements: 'pyiceberg-own/requirements.txt',
 })
 
+async function install(): Promise<void> {
+  await python.install()
+  if (!existsSync(join(SOURCE, 'done'))) await fetchTests()
+}
+
 /** Tests that PyIceberg has for catalogs, which come with its sources; run, and never committed. */
 export const pyicebergOwnSuite: Suite = {
   name: "PyIceberg 0.12.0's own tests of catalogs",
   findObstacle: findPythonObstacle,
-  install: async () => {
-    await python.install()
-    if (!existsSync(join(SOURCE, 'done'))) await fetchTests()
-  },
+  install,
   run: async () => {
     const results = await runPytest({
       folder: `pyiceberg-own/.source/${PACKAGE}`,
@@ -40,9 +45,37 @@ export const pyicebergOwnSuite: Suite = {
       environment: { PYTHONPATH: FOLDER },
       tablesInData: true,
     })
-    const list = readFileSync(join(FOLDER, 'expected-failures.txt'), 'utf8')
-    return judgeByList(results, parseExpectedFailures(list))
+    return judge(results, 'expected-failures.txt')
   },
+}
+
+/** Its integration tests, where they need neither Spark nor Hive. */
+export const pyicebergIntegrationSuite: Suite = {
+  name: "PyIceberg 0.12.0's own integration tests",
+  findObstacle: findPythonObstacle,
+  install,
+  run: async () => {
+    const results = await runPytest({
+      folder: 'pyiceberg-own',
+      name: 'pyiceberg-integration',
+      python: python.python,
+      args: ({ dataFolder }) => {
+        const copy = join(SOURCE, 'integration')
+        copyIntegrationTests({ from: join(SOURCE, PACKAGE), to: copy, dataFolder })
+        const plugin = ['-p', 'moraine_integration', '-W', 'ignore']
+        const places = [`--rootdir=${copy}`, `--basetemp=${dataFolder}/tests`]
+        return [...plugin, '-o', 'addopts=', ...places, join(copy, 'tests/integration')]
+      },
+      environment: { PYTHONPATH: `${FOLDER}:${join(SOURCE, 'integration')}` },
+      timeoutMs: INTEGRATION_TIMEOUT_MS,
+      tablesInData: true,
+    })
+    return judge(results, 'expected-integration-failures.txt')
+  },
+}
+
+function judge(results: readonly TestResult[], list: string): TestResult[] {
+  return judgeByList(results, parseExpectedFailures(readFileSync(join(FOLDER, list), 'utf8')))
 }
 
 async function fetchTests(): Promise<void> {

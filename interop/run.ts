@@ -9,7 +9,7 @@ import { imageSuite } from './image-suite.ts'
 import type { Outcome, TestResult } from './junit-report.ts'
 import { nodeSuite } from './node-suite.ts'
 import { RESULTS, ROOT } from './places.ts'
-import { pyicebergOwnSuite } from './pyiceberg-own-suite.ts'
+import { pyicebergIntegrationSuite, pyicebergOwnSuite } from './pyiceberg-own-suite.ts'
 import { pyicebergSuite } from './pyiceberg-suite.ts'
 import { rckSuite } from './rck-suite.ts'
 import { readersSuite } from './readers-suite.ts'
@@ -21,6 +21,7 @@ import type { Suite } from './suite.ts'
 const SUITES: Readonly<Record<string, Suite>> = {
   pyiceberg: pyicebergSuite,
   'pyiceberg-own': pyicebergOwnSuite,
+  'pyiceberg-integration': pyicebergIntegrationSuite,
   'duckdb-1.4': duckdbSuite('1.4'),
   'duckdb-1.5': duckdbSuite('1.5'),
   readers: readersSuite,
