@@ -1,6 +1,14 @@
 import { sizeOf } from './pieces.ts'
 
 /**
+ * Name of a table's metadata. A file that others wrote may be registered again after it was
+ * replaced, but no version of a table comes twice.
+ */
+export function metadataName(metadataLocation: string, version: number): string {
+  return `${version} ${metadataLocation}`
+}
+
+/**
  * JSON documents as pieces of UTF-8, by name; least recently used first out. A name stands for one
  * content for ever.
  */

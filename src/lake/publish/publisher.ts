@@ -10,7 +10,7 @@ import { withMembers } from '../../formats/json/json-text.ts'
 import type { MetadataFrame } from '../../formats/metadata/table-metadata-json.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { HistoryCache } from './history-cache.ts'
-import { JsonCache } from './json-cache.ts'
+import { JsonCache, metadataName } from './json-cache.ts'
 import {
   type HistoryText,
   metadataPieces,
@@ -258,7 +258,8 @@ export class Publisher {
       await objects.delete(metadataLocation)
       return undefined
     }
-    this.recent.remember(metadataLocation, metadataPieces(frame, history))
+    const name = metadataName(metadataLocation, state.version)
+    this.recent.remember(name, metadataPieces(frame, history))
     meter.published()
     this.#rememberRest(tableUuid, bytes)
     this.#tidy({ ...state, metadataLocation })

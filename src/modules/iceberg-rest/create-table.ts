@@ -9,6 +9,7 @@ import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import { pastDeletions } from '../../lake/deletion/past-deletions.ts'
 import type { LakeServices } from '../../lake/lake.ts'
+import { metadataName } from '../../lake/publish/json-cache.ts'
 import { newMetadataLocation, refsOf } from '../../lake/publish/metadata-pieces.ts'
 import { metadataFile } from '../../lake/publish/publisher.ts'
 import {
@@ -93,7 +94,7 @@ export async function addTable(
     throw error
   }
   const pieces = [new TextEncoder().encode(json)]
-  deps.publisher.recent.remember(metadataLocation, pieces)
+  deps.publisher.recent.remember(metadataName(metadataLocation, state.version), pieces)
   return { state, metadataLocation, json: pieces }
 }
 

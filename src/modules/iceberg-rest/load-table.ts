@@ -6,6 +6,7 @@ import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import type { LakeServices } from '../../lake/lake.ts'
+import { metadataName } from '../../lake/publish/json-cache.ts'
 import {
   type HistoryText,
   metadataPieces,
@@ -123,7 +124,8 @@ async function jsonOf(
   mode: SnapshotMode,
 ): Promise<readonly Uint8Array[] | undefined> {
   const { catalog, publisher } = deps
-  const key = mode === 'all' ? metadataLocation : `${metadataLocation}#refs`
+  const name = metadataName(metadataLocation, state.version)
+  const key = mode === 'all' ? name : `${name}#refs`
   const recent = publisher.recent.find(key)
   if (recent !== undefined) return recent
   const history = await (mode === 'all' ? historyOf(deps, state) : historyOfRefs(deps, state))

@@ -142,6 +142,24 @@ test('what cannot be registered is refused, and nothing is there', async () => {
   })
 })
 
+test('a file that was replaced is read again when it is registered again', async () => {
+  const made = await create('replaced')
+  const path = `${service.home}/warehouse/copied.metadata.json`
+  const put = (comment: string) =>
+    writeFile(path, JSON.stringify({ ...made.metadata, properties: { comment } }))
+  await unregister('replaced')
+  for (const comment of ['first', 'second']) {
+    await put(comment)
+    const { metadata } = await must(register('a', 'replaced', `file://${path}`))
+    expect(metadata.properties).toEqual({ comment })
+    const again = await must(load('a', 'replaced'))
+    expect(again.metadata.properties).toEqual({ comment })
+    const refs = await must(rest(service, `${at('a', 'replaced')}?snapshots=refs`))
+    expect(refs.metadata.properties).toEqual({ comment })
+    await unregister('replaced')
+  }
+})
+
 test('with overwrite a metadata file takes the place of the table', async () => {
   await create('target')
   const first = await append('target', 31n, 'file:///x/1')
