@@ -1,3 +1,4 @@
+import { timestampText } from '../../../src/core/value/date-time.ts'
 import type { PrimitiveType } from '../../../src/core/value/type.ts'
 import { expectation, wireText } from '../../../src/engine/worker/ingest/wire-text.ts'
 
@@ -56,6 +57,9 @@ test('dates and times are as DuckDB can hold them', () => {
   expect(wireText(of('date'), '+5881580-07-11')).toBeUndefined()
   expect(wireText(of('date'), '2024-02-30')).toBeUndefined()
   expect(wireText(of('timestamp'), '-290308-01-01T00:00:00')).toBeUndefined()
+  const least = -9_223_372_022_400_000_000n
+  expect(wireText(of('timestamp'), timestampText(least, 6))).toBe(String(least))
+  expect(wireText(of('timestamp'), timestampText(least - 1n, 6))).toBeUndefined()
   expect(wireText(of('timestamp_ns'), '2262-04-11T23:47:16.854775806')).toBe(String(2n ** 63n - 2n))
   expect(wireText(of('timestamp_ns'), '2262-04-11T23:47:16.854775807')).toBeUndefined()
 })

@@ -59,7 +59,7 @@ export function expectation(type: PrimitiveType): string {
 
 function integerText(type: PrimitiveType, text: string): string | undefined {
   if (!INTEGER.test(text)) return undefined
-  const integer = BigInt(text.startsWith('+') ? text.slice(1) : text)
+  const integer = BigInt(text)
   const json = type.kind === 'int' ? Number(integer) : integer
   return findValueFromJson(type, json) === undefined ? undefined : String(integer)
 }
