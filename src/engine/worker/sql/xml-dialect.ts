@@ -49,12 +49,16 @@ export function xmlRowSql(fields: readonly Field[], values: readonly string[]): 
 /** Names of elements that are valid and differ; those of columns that are both stay as they are. */
 export function elementNames(columns: readonly string[]): readonly string[] {
   const taken = new Set<string>()
+  const nexts = new Map<string, number>()
   return columns.map((column) => {
     const cleaned = column.replaceAll(NOT_IN_XML_NAMES, '_')
     const isGood = XML_NAME_START.test(cleaned) && !/^xml/i.test(cleaned)
     const base = isGood ? cleaned : `_${cleaned}`
     let name = base
-    for (let i = 0; taken.has(name); i++) name = `${base}_${i}`
+    // From where the last column of that name came to: many may be cleaned to the same.
+    let next = nexts.get(base) ?? 0
+    for (; taken.has(name); next++) name = `${base}_${next}`
+    nexts.set(base, next)
     taken.add(name)
     return name
   })
