@@ -51,10 +51,16 @@ export const OBJECTS: readonly MutantGroup[] = [
       ['path.startsWith(`${folder}/`)', 'path.startsWith(folder)'],
       ['path === folder || ', ''],
       [`  if (location.startsWith('file://')) return undefined\n`, ''],
+    ],
+  },
+  {
+    file: 'src/objects/location-text.ts',
+    tests: ['test/objects/local/local-location.test.ts'],
+    edits: [
       [`if (path.includes('\\\\')) return`, 'if (false) return'],
       [`if (path.includes('//')) return`, 'if (false) return'],
       [`if (ENCODED_BACKSLASH_OR_DOT.test(path)) return`, 'if (false) return'],
-      ['|| Buffer.byteLength(path) > PATH_BYTES_MAX', ''],
+      ['|| Buffer.byteLength(path) > bytesMax', ''],
       [`segments.includes('.') || `, ''],
       [` || segments.includes('..')`, ''],
       [`path.replaceAll(ENCODED_SLASH, '/').split('/')`, `path.split('/')`],

@@ -65,7 +65,7 @@ for (const { name, why } of storesHere()) {
       expect(left.filter((location) => /\/t-[0-9a-f-]{36}\//.test(location))).toEqual([])
     })
 
-    test('files on this machine and in the bucket are one table, also after a restart', async () => {
+    test('files here and in the bucket are one table, also after a restart', async () => {
       await must(post(service, '/v1/tables', { name: 't', schema: SCHEMA }), 201)
       const query = `SELECT 1::BIGINT AS n, 'here' AS word`
       const path = await writeParquet(join(service.dataFolder, 'here.parquet'), query)

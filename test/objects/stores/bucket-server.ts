@@ -51,9 +51,11 @@ async function openS3(name: 'weed' | 'versitygw', folder: string) {
   const { endpoint, bucket, readCredentials, writeCredentials, stop } = await startS3(name)
   const file = join(folder, 'credentials')
   const profiles = Object.entries({ default: writeCredentials, reader: readCredentials })
-  const lines = profiles.map(([profile, { accessKeyId, secretAccessKey }]) => {
-    return `[${profile}]\naws_access_key_id=${accessKeyId}\naws_secret_access_key=${secretAccessKey}\n`
-  })
+  const lines = profiles.flatMap(([profile, { accessKeyId, secretAccessKey }]) => [
+    `[${profile}]`,
+    `aws_access_key_id=${accessKeyId}`,
+    `aws_secret_access_key=${secretAccessKey}`,
+  ])
   writeFileSync(file, lines.join('\n'), { mode: 0o600 })
   const settings = {
     MORAINE_S3_ENDPOINT: endpoint,
