@@ -11,10 +11,10 @@ function valuesOf(value: unknown): number {
   return Math.max(1, members.length) + members.reduce((sum, member) => sum + valuesOf(member), 0)
 }
 
-/** Bytes of the longest string, names included, with its closing quote. */
+/** Bytes of the longest string, names included, without its quotes. */
 function longestString(json: string): number {
   const strings = json.match(/"(?:[^"\\]|\\.)*"/g) ?? []
-  return Math.max(0, ...strings.map((text) => Buffer.byteLength(text) - 1))
+  return Math.max(0, ...strings.map((text) => Buffer.byteLength(text) - 2))
 }
 
 function depthOf(value: unknown): number {

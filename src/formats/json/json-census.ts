@@ -24,7 +24,7 @@ export class JsonCensus {
     return this.#depthMax
   }
 
-  /** Length of the longest string so far, as it is written. */
+  /** Length of the longest string so far, as it is written, without quotes. */
   get longestString(): number {
     return this.#stringBytesMax
   }
@@ -54,7 +54,8 @@ export class JsonCensus {
   /** The offset after the string, or the end of the chunk. */
   #endOfString(chunk: Uint8Array, from: number): number {
     const end = this.#findEnd(chunk, from)
-    this.#stringBytes += end - from
+    const quotes = this.#isInString ? 0 : 1
+    this.#stringBytes += end - from - quotes
     if (this.#stringBytes > this.#stringBytesMax) this.#stringBytesMax = this.#stringBytes
     return end
   }
