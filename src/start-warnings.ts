@@ -32,6 +32,7 @@ export const VARIABLES: readonly string[] = [
   'MORAINE_DELETE_GRACE',
   'MORAINE_DUMP_BUDGET',
 ]
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/
 /** Letters in which a name may differ from the one that was meant. */
 const TYPOS_MAX = 3
 
@@ -39,6 +40,15 @@ const TYPOS_MAX = 3
 export async function startWarnings(config: Config, environment: Environment): Promise<string[]> {
   const folders = await Promise.all(config.allowedLocations.map(missingFolder))
   return [...unknownVariables(environment), ...folders.flat()]
+}
+
+/** Whom an address other than loopback lets in. */
+export function exposureWarnings({ host }: Pick<Config, 'host'>): string[] {
+  if (LOOPBACK.test(host)) return []
+  return [
+    `MORAINE_HOST=${shown(host)} lets other machines in, and there is no authentication: whoever ` +
+      'reaches the port may read and change everything; put an authenticating proxy in front',
+  ]
 }
 
 function unknownVariables(environment: Environment): string[] {

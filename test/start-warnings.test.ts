@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { readConfig } from '../src/config.ts'
-import { startWarnings, VARIABLES } from '../src/start-warnings.ts'
+import { exposureWarnings, startWarnings, VARIABLES } from '../src/start-warnings.ts'
 
 const warningsOf = (environment: Record<string, string>) =>
   startWarnings(readConfig(environment), environment)
@@ -30,4 +30,15 @@ test('every variable is known that a configuration is read from, and no more', a
   readConfig(spied)
   expect([...new Set(read)].sort()).toEqual([...VARIABLES].sort())
   expect(await startWarnings(readConfig({}), { HOME: '/', PATH: '/bin' })).toEqual([])
+})
+
+test('an address that other machines reach is told with what that means', () => {
+  for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) {
+    expect(exposureWarnings({ host })).toEqual([])
+  }
+  for (const host of ['0.0.0.0', '::', '10.0.0.7', '127.example.org']) {
+    expect(exposureWarnings({ host })).toEqual([
+      expect.stringContaining(`MORAINE_HOST=${host} lets other machines in`),
+    ])
+  }
 })

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type Config, ConfigError } from '../config.ts'
 import type { BackupReport } from '../modules/operations/backup.ts'
@@ -21,6 +22,7 @@ export const addRestore: AddCommand = (program, shell) => {
 
 async function restore({ readConfig, print }: Shell, folder: string): Promise<void> {
   const config = readConfig()
+  await requireFolder(folder)
   const [stores, { copyFolder, readReport }, { mayReceive }] = await Promise.all([
     import('../backup-stores.ts'),
     import('../modules/operations/backup.ts'),
@@ -46,8 +48,16 @@ async function restore({ readConfig, print }: Shell, folder: string): Promise<vo
   const copied = await copyFolder(from, { objects: place.objects, root: warehouse })
   // Last: until then a start says that the catalog is missing.
   await stores.restoreCatalog(config, folder)
-  print(`restored  ${copied} files  everything acknowledged before ${report.startedAt}`)
+  print(`restored  ${copied.written} files  everything acknowledged before ${report.startedAt}`)
+  if (copied.present > 0) print(`left as it was  ${copied.present} files that were there already`)
   for (const line of remarks(config, report)) print(line)
+}
+
+/** A store would make the folder. */
+async function requireFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => undefined)
+  if (found?.isDirectory() === true) return
+  throw new ConfigError(`${folder} is not a folder: give one that "backup" has made`)
 }
 
 function remarks({ warehouse, relocations }: Config, report: BackupReport): string[] {

@@ -1,5 +1,5 @@
 import { LogLines } from '../log-lines.ts'
-import { startWarnings } from '../start-warnings.ts'
+import { exposureWarnings, startWarnings } from '../start-warnings.ts'
 import { VERSION } from '../version.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
@@ -27,7 +27,8 @@ async function serve(shell: Shell, { adoptWarehouse }: ServeOptions): Promise<vo
   const [{ pino }, { startService }] = await Promise.all([import('pino'), import('../service.ts')])
   const lines = new LogLines(STDOUT)
   const log = pino({ level: config.logLevel }, lines)
-  for (const warning of await startWarnings(config, shell.environment)) log.warn(warning)
+  const warnings = await startWarnings(config, shell.environment)
+  for (const warning of [...warnings, ...exposureWarnings(config)]) log.warn(warning)
   const service = await startService(config, log, {
     logLinesDropped: () => lines.dropped,
     adoptsWarehouse: adoptWarehouse === true,

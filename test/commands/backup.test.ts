@@ -181,6 +181,8 @@ test('what cannot be backed up or restored is told in one line, and nothing chan
   const folder = join(base, 'backup')
   const refusals: [string[], Record<string, string>, RegExp][] = [
     [['restore', base], home, /no finished backup: it has no backup.json/],
+    [['restore', '/proc/x'], home, /is not a folder/],
+    [['restore', join(base, 'typo')], home, /is not a folder/],
     [['backup', join(base, 'old')], home, /is not empty: give a new folder/],
     [['backup', join(base, 'old', 'warehouse', 'x')], home, /is in the warehouse/],
     [['backup', '/proc/x'], home, /cannot hold a backup/],
@@ -207,7 +209,10 @@ test('what cannot be backed up or restored is told in one line, and nothing chan
   const lost = names.find((name) => name.endsWith('.parquet')) ?? ''
   await rm(join(base, 'old', 'warehouse', lost))
   const restored = await runToEnd(['restore', folder], home)
-  expect(restored).toMatchObject({ code: 0, stdout: expect.stringMatching(/^restored {2}1 files/) })
+  expect(restored).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^restored {2}1 files.*\nleft as it was {2}\d+ files/),
+  })
   expect(await rowsOf(await serve(home), 'a')).toEqual([1])
   await stopAll()
   await rm(join(base, 'old', 'warehouse', lost))

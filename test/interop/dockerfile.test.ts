@@ -70,7 +70,7 @@ test('files that the sources read beside them are in the image', () => {
 })
 
 test('the image starts what `npm start` does, by Node itself, which gets the signal', () => {
-  expect(commandOf(only('CMD')).join(' ')).toBe(manifest.scripts.start)
+  expect(`exec ${commandOf(only('CMD')).join(' ')}`).toBe(manifest.scripts.start)
   expect(only('STOPSIGNAL').text).toBe('SIGTERM')
   expect(all.map(({ name }) => name)).not.toContain('ENTRYPOINT')
 })

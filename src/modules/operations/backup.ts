@@ -107,7 +107,7 @@ export async function readReport(
 export async function copyFolder(
   from: { readonly objects: ObjectStore; readonly root: string },
   to: { readonly objects: ObjectStore; readonly root: string },
-): Promise<number> {
+): Promise<{ readonly written: number; readonly present: number }> {
   const infos: ObjectInfo[] = []
   for await (const info of from.objects.list(from.root)) infos.push(info)
   const outcomes = await mapBounded(infos, COPIES_AT_ONCE, ({ location, sizeBytes }) => {
@@ -115,7 +115,8 @@ export async function copyFolder(
     const there = to.root + location.slice(from.root.length)
     return to.objects.putStreamIfAbsent(there, chunks, { bytesMax: sizeBytes })
   })
-  return outcomes.filter(({ outcome }) => outcome === 'written').length
+  const written = outcomes.filter(({ outcome }) => outcome === 'written').length
+  return { written, present: outcomes.length - written }
 }
 
 /** Sizes of what was copied, by location. */
