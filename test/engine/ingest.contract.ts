@@ -179,21 +179,40 @@ export function describeIngest(name: string, open: OpenEngine): void {
     })
 
     test.each([
-      ['a text for a number', 'i,s\n1,x\nq,y\n', 3, 'column "i": "q" is not int'],
+      [
+        'a text for a number',
+        'i,s\n1,x\nq,y\n',
+        3,
+        'column "i": "q" is not int; write digits only, as 1234',
+      ],
       ['a number out of range', 'i\n2147483648\n', 2, 'column "i": "2147483648" is not int'],
-      ['a fraction for an integer', 'l\n1.0\n', 2, 'column "l": "1.0" is not long'],
+      ['a fraction for an integer', 'l\n1.0\n', 2, 'column "l": "1.0" is not long; write 1'],
+      ['a decimal comma', 'd\n"12,5"\n', 2, 'column "d": "12,5" is not double; write 12.5'],
+      ['NA', 'd\nNA\n', 2, 'column "d": "NA" is not double; for NULL leave the field empty'],
+      [
+        'semicolons',
+        'i;s\n1;x\n',
+        1,
+        'the table has no column "i;s"; fields are separated by commas',
+      ],
       [
         'more digits than the scale',
         'dec\n1.001\n',
         2,
         'column "dec": "1.001" is not decimal(20,2)',
       ],
+      [
+        'a day of another form',
+        'day\n02/01/2026\n',
+        2,
+        'column "day": "02/01/2026" is not date; write it as 2026-01-31',
+      ],
       ['a day that is none', 'day\n2023-02-29\n', 2, 'column "day": "2023-02-29" is not date'],
       [
         'an offset where there is none',
         'ts\n2020-01-01T00:00:00Z\n',
         2,
-        'column "ts": "2020-01-01T00:00:00Z" is not timestamp',
+        'column "ts": "2020-01-01T00:00:00Z" is not timestamp; write it as 2026-01-31T12:30:00',
       ],
       ['too many fields', 'i,s\n1,x\n2,y,z\n', 3, 'the row has 3 fields, but the header 2'],
       ['too few fields', 'i,s\n1\n', 2, 'the row has 1 fields, but the header 2'],
@@ -201,7 +220,7 @@ export function describeIngest(name: string, open: OpenEngine): void {
         'a row after one of three lines',
         's,i\n"a\n\nb",1\n"c",x\n',
         5,
-        'column "i": "x" is not int',
+        'column "i": "x" is not int; write digits only, as 1234',
       ],
       ['a quote that is never closed', 's\nx\n"a\n\n', 3, 'a quoted field is not closed'],
       [
@@ -262,7 +281,10 @@ export function describeIngest(name: string, open: OpenEngine): void {
       expect([line, detail.startsWith('the line is not JSON')]).toEqual([2, true])
       const bytes = Buffer.from('s\nok\né\n', 'utf8')
       bytes[bytes.length - 3] = 0xff
-      expect(await refusal('csv', bytes)).toEqual([3, 'the line is not UTF-8'])
+      expect(await refusal('csv', bytes)).toEqual([
+        3,
+        expect.stringMatching(/^the line is not UTF-8; name .* charset=windows-1252$/),
+      ])
     })
 
     test('a long text goes through whole, an endless line does not', async () => {

@@ -18,7 +18,7 @@ import { readWholeLines } from './text-lines.ts'
 import { WireFile } from './wire-file.ts'
 import { FieldNames, ValueInvalid, valuesByField, wireValue } from './wire-json.ts'
 import { wireSql } from './wire-sql.ts'
-import { expectation, wireText } from './wire-text.ts'
+import { expectation, hint, wireText } from './wire-text.ts'
 
 const TEXT_NAME = 'text'
 const WIRE_NAME = 'wire.csv'
@@ -90,7 +90,7 @@ function columnsOfHeader(
   const columns: (number | undefined)[] = fields.map(() => undefined)
   for (const [i, name] of header.entries()) {
     const index = names.find(name ?? '')
-    if (index === undefined) throw new RowInvalid(1, `the table has no column ${shown(name ?? '')}`)
+    if (index === undefined) throw new RowInvalid(1, unknownColumn(name ?? ''))
     if (columns[index] !== undefined) {
       throw new RowInvalid(1, `column ${shown(name ?? '')} is given twice`)
     }
@@ -102,13 +102,20 @@ function columnsOfHeader(
   return columns
 }
 
+function unknownColumn(name: string): string {
+  const isOtherText = /[;\t|]/.test(name)
+  const told = isOtherText ? '; fields are separated by commas' : ''
+  return `the table has no column ${shown(name)}${told}`
+}
+
 function csvText(field: Field, text: CsvField): string | null {
   if (text === null) return requireNullable(field)
   const { type, name } = field
   if (isNested(type)) return JSON.stringify(wireValue(type, parseNested(text, name), name))
   const wire = wireText(type, text)
   if (wire !== undefined) return wire
-  throw new ValueInvalid(`column ${shown(name)}: ${shown(text)} is not ${expectation(type)}`)
+  const told = `${shown(text)} is not ${expectation(type)}${hint(type, text)}`
+  throw new ValueInvalid(`column ${shown(name)}: ${told}`)
 }
 
 function parseNested(text: string, name: string): unknown {

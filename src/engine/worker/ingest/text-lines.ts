@@ -64,7 +64,8 @@ function* decode(piece: Buffer, firstLine: number): Generator<string> {
     start = end
   }
   if (start > 0) yield piece.toString('utf8', 0, start)
-  throw new RowInvalid(line, 'the line is not UTF-8')
+  const remedy = 'name another encoding in the media type, as text/csv; charset=windows-1252'
+  throw new RowInvalid(line, `the line is not UTF-8; ${remedy}`)
 }
 
 function countLines(bytes: Buffer): number {

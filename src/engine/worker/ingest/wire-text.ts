@@ -57,6 +57,38 @@ export function expectation(type: PrimitiveType): string {
   }
 }
 
+const FORMS: Readonly<Partial<Record<PrimitiveType['kind'], string>>> = {
+  boolean: 'write true or false',
+  int: 'write digits only, as 1234',
+  long: 'write digits only, as 1234',
+  decimal: 'write it as 12.5',
+  date: 'write it as 2026-01-31',
+  time: 'write it as 12:30:00',
+  timestamp: 'write it as 2026-01-31T12:30:00',
+  timestamptz: 'write it as 2026-01-31T12:30:00Z',
+  timestamp_ns: 'write it as 2026-01-31T12:30:00',
+  timestamptz_ns: 'write it as 2026-01-31T12:30:00Z',
+}
+const NULL_WORD = /^(?:na|n\/a|null|none|nil|\\n|-)$/i
+const DECIMAL_COMMA = /^[+-]?\d{1,18},\d{1,18}$/
+const ISO_DAY = /^\d{4}-\d\d-\d\d$/
+const WHOLE = /^([+-]?\d{1,18})\.0*$/
+
+/** What to write in place of a text that is not a value of the type; empty if nobody can say. */
+export function hint(type: PrimitiveType, text: string): string {
+  if (NULL_WORD.test(text)) return '; for NULL leave the field empty'
+  const isFloat = type.kind === 'float' || type.kind === 'double'
+  if ((isFloat || type.kind === 'decimal') && DECIMAL_COMMA.test(text)) {
+    return `; write ${text.replace(',', '.')}`
+  }
+  const whole = type.kind === 'int' || type.kind === 'long' ? WHOLE.exec(text)?.[1] : undefined
+  if (whole !== undefined) return `; write ${whole}`
+  // The form is right, and the value is not one: too large, too exact, no day of the calendar.
+  if (FLOAT.test(text) || ISO_DAY.test(text)) return ''
+  const form = isFloat ? 'write it as 12.5' : FORMS[type.kind]
+  return form === undefined ? '' : `; ${form}`
+}
+
 function integerText(type: PrimitiveType, text: string): string | undefined {
   if (!INTEGER.test(text)) return undefined
   const integer = BigInt(text)
