@@ -8,6 +8,8 @@ import { freePort } from '../free-port.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const TSX = join(ROOT, 'node_modules/.bin/tsx')
+/** Less than the test may take: else its commands run on, and Jest waits for them. */
+const COMMAND_TIMEOUT_MS = 50_000
 
 test('the demo says what it does, shows what its commands print, and can be stopped', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'moraine-demo-'))
@@ -15,6 +17,7 @@ test('the demo says what it does, shows what its commands print, and can be stop
   const run = (script: string) =>
     promisify(execFile)(TSX, [`scripts/${script}`], {
       cwd: ROOT,
+      timeout: COMMAND_TIMEOUT_MS,
       env: { ...process.env, DEMO_FOLDER: folder, MORAINE_PORT: String(port) },
     })
   try {
@@ -28,7 +31,9 @@ test('the demo says what it does, shows what its commands print, and can be stop
     // Commands that only read print the same again.
     const log = stdout.match(/^\$ (curl -fsS '[^']*as_at=.*)\n {3}(.*)\n {3}(.*)$/m)
     const [, command = 'false', ...printed] = log ?? []
-    const again = await promisify(execFile)('bash', ['-c', command])
+    const again = await promisify(execFile)('bash', ['-c', command], {
+      timeout: COMMAND_TIMEOUT_MS,
+    })
     expect(again.stdout.trimEnd().split('\n')).toEqual(printed)
     expect(stdout).toContain(': OK\n')
     expect((await run('stop-demo.ts')).stdout).toContain('is stopped')
