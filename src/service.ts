@@ -49,7 +49,12 @@ import { VERSION } from './version.ts'
 const AMBIENT: Ambient = {
   nowMs: () => Date.now(),
   newUuid: () => randomUUID(),
-  sleep: (ms) => sleep(ms),
+  sleep: async (ms, until) => {
+    if (until === undefined) return await sleep(ms)
+    await sleep(ms, undefined, { signal: until }).catch((error: unknown) => {
+      if (!until.aborted) throw error
+    })
+  },
   random: () => Math.random(),
 }
 

@@ -4,8 +4,8 @@ export interface Ambient {
   nowMs(): number
   /** A random UUID, lower case with dashes. */
   newUuid(): string
-  /** Resolves after at least this long. */
-  sleep(ms: number): Promise<void>
+  /** Resolves after at least this long, or as soon as `until` is aborted. */
+  sleep(ms: number, until?: AbortSignal): Promise<void>
   /** From 0 up to but not including 1; for jitter only. */
   random(): number
 }

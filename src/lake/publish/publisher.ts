@@ -100,6 +100,8 @@ export class Publisher {
   readonly #restsUntilMs = new Map<string, number>()
   #closing = false
   #wake: () => void = () => undefined
+  /** Ends the timers of those that rest: they would keep the process alive for minutes. */
+  readonly #stop = new AbortController()
   readonly #closed = new Promise<void>((resolve) => {
     this.#wake = resolve
   })
@@ -161,6 +163,7 @@ export class Publisher {
   async close(): Promise<void> {
     this.#closing = true
     this.#wake()
+    this.#stop.abort()
     while (this.#background.size > 0) await Promise.all(this.#background)
   }
 
@@ -224,7 +227,8 @@ export class Publisher {
 
   async #rest(ms: number): Promise<void> {
     if (ms > 0 && !this.#closing) {
-      await Promise.race([this.#deps.ambient.sleep(ms), this.#closed])
+      const { signal } = this.#stop
+      await Promise.race([this.#deps.ambient.sleep(ms, signal), this.#closed])
     }
   }
 

@@ -45,7 +45,7 @@ async function bytesOf(location: string | undefined): Promise<number> {
   return (await stat((location ?? '').slice('file://'.length))).size
 }
 
-function lakeWith(sleep: (ms: number) => Promise<void>) {
+function lakeWith(sleep: (ms: number, until?: AbortSignal) => Promise<void>) {
   return composeLake({ ...shop.deps, ambient: { ...shop.deps.ambient, sleep } })
 }
 
@@ -94,4 +94,19 @@ test('a reader gets the last file while the publisher of a long history rests', 
   expect(later.metadataLocation).not.toBe(metadataLocation)
   for (const location of [metadataLocation, later.metadataLocation]) await bytesOf(location)
   await publisher.close()
+})
+
+test('a publisher that is closed ends the timer of its rest, which may take minutes', async () => {
+  const tableUuid = await longTable('long', 10)
+  const stops: (AbortSignal | undefined)[] = []
+  const { publisher } = lakeWith((_, until) => {
+    stops.push(until)
+    return new Promise(() => undefined)
+  })
+  publisher.schedule(tableUuid)
+  await publisher.publish(tableUuid)
+  while (stops.length === 0) await new Promise(setImmediate)
+  expect(stops.map((until) => until?.aborted)).toEqual([false])
+  await publisher.close()
+  expect(stops.map((until) => until?.aborted)).toEqual([true])
 })
