@@ -29,26 +29,28 @@ const BY_STATUS: Readonly<Record<number, StoreFault>> = {
   416: 'beyond-end',
   429: 'busy',
 }
-const NETWORK = /^(?:E[A-Z]+|UND_ERR_[A-Z_]+)$/
+const NETWORK = /^(?:E[A-Z]+|ERR_STREAM_PREMATURE_CLOSE)$/
+const CUT = /^aborted$|socket hang up/
 
 /** What an error of the AWS SDK, or of the connection below it, means. */
 export function explainS3Error(error: unknown): StoreFault | undefined {
-  if (!(error instanceof Error)) return undefined
-  const { name, code, $metadata } = error as Error & {
+  if (typeof error !== 'object' || error === null) return undefined
+  const {
+    name = '',
+    message = '',
+    code,
+    $metadata,
+  } = error as Partial<Error> & {
     readonly code?: unknown
     readonly $metadata?: { readonly httpStatusCode?: number }
   }
   const byName = BY_NAME[name]
   if (byName !== undefined) return byName
-  if (error.message === 'Region is missing') return 'credentials-refused'
+  if (message === 'Region is missing') return 'credentials-refused'
   const status = $metadata?.httpStatusCode
   if (status !== undefined && status >= 500) return 'busy'
   if (status !== undefined && status >= 400) return BY_STATUS[status]
   // An answer that was cut in the middle of its XML has a status of 200.
-  if (status !== undefined || isCut(error)) return 'busy'
+  if (status !== undefined || CUT.test(message)) return 'busy'
   return typeof code === 'string' && NETWORK.test(code) ? 'busy' : undefined
-}
-
-function isCut(error: Error): boolean {
-  return error.message === 'aborted' || error.message.includes('socket hang up')
 }
