@@ -8,13 +8,13 @@ export type Fault =
   | { readonly kind: 'answer'; readonly status: number }
   /** The store has done it, and nobody is told. */
   | { readonly kind: 'lost-answer' }
-  /** Of the answer's body, so many bytes arrive. */
+  /** Only so many bytes of the answer arrive. */
   | { readonly kind: 'cut'; readonly afterBytes: number }
 
 export interface SeenRequest {
   readonly method: string
   readonly path: string
-  /** Of its signature. */
+  /** The one that signed it. */
   readonly accessKey: string | undefined
 }
 
@@ -22,7 +22,7 @@ export interface SeenRequest {
 export interface FaultyFront {
   readonly endpoint: string
   readonly seen: SeenRequest[]
-  /** Of the next requests that are like this; each is used once. */
+  /** Each fault happens once, to the next request that is like this. */
   fail(isLike: (seen: SeenRequest) => boolean, ...faults: readonly Fault[]): void
   /** All, until it is undone. */
   failAll(fault: Fault | undefined): void
