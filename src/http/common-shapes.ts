@@ -73,7 +73,7 @@ export const Message = z
 
 export const PageQuery = {
   page_size: z.coerce
-    .number<string>()
+    .number<string>({ error: `must be an integer from 1 to ${PAGE_SIZE_MAX}` })
     .int()
     .min(1)
     .max(PAGE_SIZE_MAX)

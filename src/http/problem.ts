@@ -35,9 +35,18 @@ export function requestInvalid(
 
 /** The error for a path without a route. */
 export function noSuchRoute(method: string, path: string): ProblemError {
-  return new ProblemError('route-not-found', `no such route: ${method} ${path.slice(0, 200)}`, {
-    facts: { docs: '/docs' },
-  })
+  const detail = `no such route: ${method} ${path.slice(0, 200)}${routeHint(path)}`
+  return new ProblemError('route-not-found', detail, { facts: { docs: '/docs' } })
+}
+
+/** For what Iceberg clients ask first, when they were given another address. */
+function routeHint(path: string): string {
+  if (path.endsWith('/oauth/tokens')) {
+    return '; there is no authentication here: give the client no credential'
+  }
+  return path.endsWith('/config')
+    ? '; the Iceberg REST catalog is at /iceberg: give the client http://<host>:<port>/iceberg'
+    : ''
 }
 
 function shortened(text: string): string {

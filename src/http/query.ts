@@ -23,7 +23,8 @@ function parametersOf(query: string, shape: z.ZodObject): ReadonlyMap<string, st
     if (!known.includes(name)) {
       const listed =
         known.length === 0 ? 'this route has none' : `this route has ${known.join(', ')}`
-      const message = `unknown parameter ${JSON.stringify(name.slice(0, 100))}: ${listed}`
+      const unknown = `unknown parameter ${JSON.stringify(name.slice(0, 100))}`
+      const message = `${unknown}: ${listed}${hint(name, known)}`
       throw requestInvalid([{ path: 'query', message }], { parametersKnown: known })
     }
     if (parameters.has(name)) {
@@ -32,4 +33,15 @@ function parametersOf(query: string, shape: z.ZodObject): ReadonlyMap<string, st
     parameters.set(name, value)
   }
   return parameters
+}
+
+/** Where else what was meant is found. */
+function hint(name: string, known: readonly string[]): string {
+  if (name === 'ref' && known.includes('as_at')) {
+    return '; a branch or tag stands in the path: /v1/tables/<table>/<ref>'
+  }
+  const isPart = name === 'limit' || name === 'offset'
+  return isPart && known.includes('format')
+    ? '; a dump is always whole: take a part of its bytes by a Range header'
+    : ''
 }

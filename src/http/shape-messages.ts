@@ -40,6 +40,8 @@ export function plainMessage(issue: z.core.$ZodRawIssue): string | undefined {
 }
 
 function mustBe(expected: readonly string[], input: unknown): string {
+  // What a query parameter became that is no number.
+  if (Number.isNaN(input)) return 'must be a number'
   const wanted = [...new Set(expected.map((kind) => KINDS[kind] ?? kind))].join(' or ')
   const found = kindOf(input)
   return wanted === found ? `must be ${wanted} of this range` : `must be ${wanted}, not ${found}`

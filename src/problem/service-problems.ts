@@ -21,7 +21,7 @@ export const SERVICE_PROBLEMS = {
   overloaded: {
     status: 503,
     iceberg: { status: 429, type: 'TooManyRequestsException' },
-    title: 'Service overloaded',
+    title: 'Service busy or database out of reach',
     meaning:
       'Too many requests of this kind are waiting already, the bodies of all requests together ' +
       'take all memory that they may, or the catalog database is busy, out of reach, or ' +

@@ -304,3 +304,49 @@ test('an upload that is no Parquet leaves nothing; to an unknown table it is unr
   await refused(upload('nowhere'), 404, 'table-not-found')
   expect(await dataFilesBelow(fileURLToPath(`${before.location}/`))).toEqual([])
 })
+
+test('a CSV that is sent as JSON is told to be no JSON, however long it is', async () => {
+  const send = (text: string) =>
+    fetch(`${service.url}/v1/tables/target/files`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: text,
+    })
+  for (const [text, status, detail] of [
+    [
+      `n,text\n${'1,x\n'.repeat(60_000)}`,
+      400,
+      /^not JSON at position 0: .* CSV is sent as text\/csv/,
+    ],
+    [`[${'1,'.repeat(60_000)}1]`, 413, /at most 50000 values/],
+  ] as const) {
+    const answer = await send(text)
+    const problem = (await answer.json()) as Json
+    expect([answer.status, problem.detail]).toEqual([status, expect.stringMatching(detail)])
+  }
+})
+
+test('what is asked at the wrong place names the right one', async () => {
+  for (const [path, status, detail] of [
+    [
+      '/v1/config',
+      404,
+      /no such route: GET \/v1\/config; the Iceberg REST catalog is at \/iceberg/,
+    ],
+    ['/v1/tables/target?ref=main', 400, /; a branch or tag stands in the path: \/v1\/tables\//],
+    ['/v1/tables?page_size=abc', 400, /^query.page_size: must be an integer from 1 to \d+$/],
+  ] as const) {
+    const answer = await ask(service, path)
+    expect([answer.status, answer.body.detail]).toEqual([status, expect.stringMatching(detail)])
+  }
+  for (const [path, hint] of [
+    ['v1/v1/config', 'the Iceberg REST catalog is at /iceberg'],
+    ['v1/oauth/tokens', 'give the client no credential'],
+  ]) {
+    const answer = await ask(service, `/iceberg/${path}`)
+    expect([answer.status, answer.body]).toEqual([
+      404,
+      { error: expect.objectContaining({ message: expect.stringContaining(hint ?? '') }) },
+    ])
+  }
+})

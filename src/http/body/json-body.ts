@@ -17,6 +17,10 @@ const BODY_MS_MAX = 120_000
  * How much of a refused body is still read and discarded, so that the client sees the refusal.
  */
 const DRAIN_BYTES_MAX = 64 * 1024 * 1024
+const SPACE = 0x20
+const OPEN_BRACE = 0x7b
+const OPEN_BRACKET = 0x5b
+const ASCII_MAX = 0x7f
 
 /**
  * JSON with exact 64-bit integers, from bytes that `readBody` found within the limits; `undefined`
@@ -87,6 +91,7 @@ export function readBody(
   return new Promise((resolve, reject) => {
     const body = new GatheredBytes()
     const census = new JsonCensus()
+    let first: number | undefined
     const announced = Number(request.headers['content-length'] ?? 0)
     requireWithin(limits, { bytes: announced, census })
     share.requireRoom(announced)
@@ -97,7 +102,9 @@ export function readBody(
     }
     const onData = (chunk: Uint8Array) => {
       census.take(chunk)
+      first ??= chunk.find((byte) => byte > SPACE)
       try {
+        if (census.values > limits.valuesMax) requireContainer(first)
         requireWithin(limits, { bytes: body.size + chunk.length, census })
         share.take(chunk.length)
         body.add(chunk)
@@ -119,6 +126,17 @@ export function readBody(
     onStart()
     request.on('data', onData).on('end', onEnd).on('error', onFailure).on('close', onFailure)
   })
+}
+
+/** Commas count as values, whatever the text is: CSV would be refused for its size. */
+function requireContainer(first: number | undefined): void {
+  if (first === undefined || first === OPEN_BRACE || first === OPEN_BRACKET) return
+  // Maybe a byte order mark.
+  if (first > ASCII_MAX) return
+  const detail =
+    'not JSON at position 0: expected an object or an array; CSV is sent as text/csv, ' +
+    'NDJSON as application/x-ndjson'
+  throw new ProblemError('body-invalid', detail)
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true })

@@ -76,7 +76,11 @@ export const NamedDumpQuery = z.strictObject({ as_at: selectors.as_at })
 
 export const CkanDumpQuery = z.strictObject({
   format: Format.default('csv').meta({ description: 'CKAN’s formats, and ours.' }),
-  bom: z.string().max(10).optional().meta({ description: 'Ignored: files never have a BOM.' }),
+  bom: z
+    .string()
+    .regex(/^(?:false|f|no|n|off|0)?$/i, 'is refused: files never have a BOM, so leave it out')
+    .optional()
+    .meta({ description: 'At most `false`: files never have a BOM.', example: 'false' }),
 })
 
 /** File contents in any format. */
