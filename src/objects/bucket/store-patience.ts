@@ -26,7 +26,10 @@ const LEFT_ALONE_MS = 5_000
  */
 export class StorePatience {
   readonly #policy: {
-    execute<T>(work: (context: { attempt: number; signal: AbortSignal }) => Promise<T>): Promise<T>
+    execute<T>(
+      work: (context: { attempt: number; signal: AbortSignal }) => Promise<T>,
+      signal: AbortSignal,
+    ): Promise<T>
   }
 
   constructor(isBusy: (error: unknown) => boolean) {
@@ -47,7 +50,9 @@ export class StorePatience {
 
   /** `attempt` counts from 0. */
   ask<T>(work: (attempt: number, signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#policy.execute(({ attempt, signal }) => work(attempt, signal))
+    // Of its own: on the one that they would share, all that run at once would listen.
+    const { signal: own } = new AbortController()
+    return this.#policy.execute(({ attempt, signal }) => work(attempt, signal), own)
   }
 }
 

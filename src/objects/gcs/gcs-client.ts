@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { type File, IdempotencyStrategy, Storage } from '@google-cloud/storage'
+import { CRC32C, type File, IdempotencyStrategy, Storage } from '@google-cloud/storage'
 import type {
   Attempt,
   BucketClient,
@@ -12,6 +12,7 @@ import type {
   StoreFault,
 } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
+import { GcsDownloads } from './gcs-download.ts'
 import { explainGcsError } from './gcs-error.ts'
 
 const MARK = 'moraine-write'
@@ -20,6 +21,8 @@ const PART_BYTES = 16 * 1024 * 1024
 const PART_TRIES = 5
 const PAGE_OBJECTS = 1_000
 const REQUEST_MS_MAX = 60_000
+const PRECONDITION_FAILED = 412
+const CRC32C_HASH = /crc32c=([^,]+)/
 const RANGE_TOTAL = /\/(\d+)$/
 
 export interface GcsOptions {
@@ -36,8 +39,11 @@ export class GcsBucketClient implements BucketClient {
   readonly #writer: Storage
   /** Tries parts of uploads again by itself. */
   readonly #uploader: Storage
+  readonly #downloads = new GcsDownloads()
+  readonly #isEmulated: boolean
 
   constructor({ endpoint, readKeyFile, writeKeyFile }: GcsOptions) {
+    this.#isEmulated = endpoint !== undefined
     const open = (keyFilename: string | undefined, maxRetries: number) =>
       new Storage({
         ...(endpoint !== undefined && {
@@ -67,16 +73,45 @@ export class GcsBucketClient implements BucketClient {
     place: BucketPlace,
     { signal, range, version }: Attempt & { range?: ByteRange; version?: string },
   ): Promise<ObjectBody> {
-    const file = fileOf(this.#reader, place, version)
-    // As it is stored, also where that is compressed: of those bytes the size is told.
-    const chunks = file.createReadStream({ ...rangeOf(range), decompress: false })
-    const headers = await headersOf(chunks, signal)
-    const total = RANGE_TOTAL.exec(headers['content-range'] ?? '')?.[1]
+    const url = this.#addressOf(place, version)
+    const headers = { ...(await this.#authorization(url)), ...rangeOf(range) }
+    const response = await this.#downloads
+      .get(url, { headers, signal })
+      .catch(async (error: unknown) => {
+        if (version !== undefined) await this.#requireVersion(place, version)
+        throw error
+      })
+    const told = response.headers as Readonly<Record<string, string | undefined>>
+    const total = RANGE_TOTAL.exec(told['content-range'] ?? '')?.[1]
+    const crc32c = CRC32C_HASH.exec(told['x-goog-hash'] ?? '')?.[1]
+    const isChecked = range === undefined && crc32c !== undefined
     return {
-      ...{ sizeBytes: Number(total ?? headers['content-length']), chunks },
-      version: headers['x-goog-generation'] ?? '',
-      modifiedAtMs: Date.parse(headers['last-modified'] ?? ''),
+      sizeBytes: Number(total ?? told['content-length']),
+      version: told['x-goog-generation'] ?? '',
+      modifiedAtMs: Date.parse(told['last-modified'] ?? ''),
+      chunks: isChecked ? Readable.from(checked(response, crc32c)) : response,
     }
+  }
+
+  #addressOf({ bucket, key }: BucketPlace, version: string | undefined): URL {
+    const url = new URL(`${this.#reader.apiEndpoint}/storage/v1/b/${bucket}/o/`)
+    url.pathname += encodeURIComponent(key)
+    url.searchParams.set('alt', 'media')
+    if (version !== undefined) url.searchParams.set('generation', version)
+    return url
+  }
+
+  /** An emulator asks for none. */
+  async #authorization(url: URL): Promise<Record<string, string>> {
+    if (this.#isEmulated) return {}
+    return this.#reader.authClient.getRequestHeaders(url.href)
+  }
+
+  /** Asked for by its generation, an object that was replaced is not there. */
+  async #requireVersion(place: BucketPlace, version: string): Promise<void> {
+    const found = await this.head(place).catch(() => undefined)
+    if (found === undefined || found.version === version) return
+    throw Object.assign(new Error('the object was replaced'), { code: PRECONDITION_FAILED })
   }
 
   async list(
@@ -133,11 +168,13 @@ export class GcsBucketClient implements BucketClient {
     return explainGcsError(error)
   }
 
-  close(): void {}
+  close(): void {
+    this.#downloads.close()
+  }
 }
 
-function fileOf(storage: Storage, { bucket, key }: BucketPlace, generation?: string): File {
-  return storage.bucket(bucket).file(key, { ...(generation !== undefined && { generation }) })
+function fileOf(storage: Storage, { bucket, key }: BucketPlace): File {
+  return storage.bucket(bucket).file(key)
 }
 
 function created(mark: string) {
@@ -148,10 +185,23 @@ function created(mark: string) {
   } as const
 }
 
-function rangeOf(range: ByteRange | undefined) {
+function rangeOf(range: ByteRange | undefined): Record<string, string> {
   if (range === undefined) return {}
-  if ('lastBytes' in range) return { end: -range.lastBytes }
-  return { start: range.offset, end: range.offset + range.lengthBytes - 1 }
+  if ('lastBytes' in range) return { range: `bytes=-${range.lastBytes}` }
+  return { range: `bytes=${range.offset}-${range.offset + range.lengthBytes - 1}` }
+}
+
+/** `expected` in base64. */
+async function* checked(
+  chunks: AsyncIterable<Uint8Array>,
+  expected: string,
+): AsyncGenerator<Uint8Array> {
+  const crc32c = new CRC32C()
+  for await (const chunk of chunks) {
+    crc32c.update(chunk as Buffer)
+    yield chunk
+  }
+  if (!crc32c.validate(expected)) throw new Error('the object arrived with another CRC32C')
 }
 
 function stateOf(found: File['metadata']): ObjectState {
@@ -167,20 +217,4 @@ function stateOf(found: File['metadata']): ObjectState {
 function markOf(metadata: File['metadata']['metadata']): string | undefined {
   const mark = metadata?.[MARK]
   return typeof mark === 'string' ? mark : undefined
-}
-
-/** Begins the request. Throws what the store answers in place of the object. */
-function headersOf(
-  chunks: Readable,
-  signal: AbortSignal,
-): Promise<Readonly<Record<string, string | undefined>>> {
-  return new Promise((resolve, reject) => {
-    chunks.once('error', reject)
-    signal.addEventListener('abort', () => chunks.destroy(new Error('aborted')), { once: true })
-    chunks.once('response', (response: { statusCode: number; toJSON(): { headers: object } }) => {
-      // A refusal comes as an error, when its text was read.
-      if (response.statusCode < 300) resolve(response.toJSON().headers as Record<string, string>)
-    })
-    chunks.read(0)
-  })
 }
