@@ -15,6 +15,7 @@ import { rckSuite } from './rck-suite.ts'
 import { readersSuite } from './readers-suite.ts'
 import { rustSuite } from './rust-suite.ts'
 import { sparkSuite } from './spark-suite.ts'
+import { storesSuite } from './stores-suite.ts'
 import { stormSuite } from './storm-suite.ts'
 import type { Suite } from './suite.ts'
 
@@ -32,6 +33,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   node24: nodeSuite(24),
   spark: sparkSuite,
   rust: rustSuite,
+  stores: storesSuite,
   storms: stormSuite,
 }
 

@@ -1,0 +1,98 @@
+import type { BucketStore } from '../../src/objects/bucket/bucket-store.ts'
+import { refusal } from '../refusal.ts'
+import { bytesOf, textOf } from './object-store.contract.ts'
+import { type FaultyFront, openFaultyFront, type SeenRequest } from './stores/faulty-front.ts'
+
+const BUSY = { kind: 'answer', status: 503 } as const
+
+export interface FailingStore {
+  /** Address of the real one. */
+  readonly endpoint: string
+  /** A folder for this test alone, in which the opened store may write. */
+  newRoot(): string
+  open(root: string, endpoint: string): BucketStore
+  /** Requests that create an object, and those that read its bytes. */
+  readonly is: { put(seen: SeenRequest): boolean; get(seen: SeenRequest): boolean }
+}
+
+/** What every store of buckets does when the network between fails. */
+export function describeBucketFaults(name: string, start: () => FailingStore): void {
+  describe(`${name}, when the network fails`, () => {
+    let front: FaultyFront
+    let store: BucketStore
+    let root: string
+    let is: FailingStore['is']
+    beforeEach(async () => {
+      const failing = start()
+      is = failing.is
+      front = await openFaultyFront(failing.endpoint)
+      root = failing.newRoot()
+      store = failing.open(root, front.endpoint)
+    })
+    afterEach(async () => {
+      await store.close()
+      await front.close()
+    })
+
+    test('a write whose answer is lost is known to be the own one', async () => {
+      front.fail(is.put, { kind: 'lost-answer' })
+      expect(await store.putIfAbsent(`${root}/a`, bytesOf('mine'))).toBe('written')
+      expect(front.seen.filter(is.put)).toHaveLength(2)
+      front.fail(is.put, { kind: 'lost-answer' })
+      expect(await store.putIfAbsent(`${root}/a`, bytesOf('other'))).toBe('already-exists')
+      expect(textOf(await store.read(`${root}/a`, { bytesMax: 9 }))).toBe('mine')
+    })
+
+    test('a store that is busy for a moment is asked again', async () => {
+      front.fail(is.put, BUSY, BUSY)
+      expect(await store.putIfAbsent(`${root}/a`, bytesOf('abc'))).toBe('written')
+      front.fail(is.get, BUSY, { kind: 'answer', status: 429 })
+      expect(textOf(await store.read(`${root}/a`, { bytesMax: 9 }))).toBe('abc')
+    })
+
+    test('a read that is cut goes on where it was, and never gives a byte twice', async () => {
+      const bytes = new Uint8Array(600_000).map((_, i) => (i * 31) % 251)
+      await store.putIfAbsent(`${root}/cut`, bytes)
+      front.fail(is.get, { kind: 'cut', afterBytes: 100_000 }, { kind: 'cut', afterBytes: 1 })
+      const parts: Uint8Array[] = []
+      for await (const chunk of store.readStream(`${root}/cut`, 10, 599_000)) parts.push(chunk)
+      expect(Buffer.concat(parts).equals(bytes.subarray(10, 599_010))).toBe(true)
+      expect(front.seen.filter(is.get)).toHaveLength(3)
+      front.fail(is.get, { kind: 'cut', afterBytes: 70_000 })
+      const whole = await store.read(`${root}/cut`, { bytesMax: bytes.length })
+      expect(Buffer.from(whole).equals(bytes)).toBe(true)
+    })
+
+    test('an object that is replaced between two parts of a read is told, not joined', async () => {
+      await store.putIfAbsent(`${root}/cut`, new Uint8Array(400_000).fill(1))
+      front.fail(is.get, { kind: 'cut', afterBytes: 65_536 })
+      const read = async () => {
+        let isReplaced = false
+        for await (const _ of store.readStream(`${root}/cut`, 0, 400_000)) {
+          if (isReplaced) continue
+          isReplaced = true
+          await store.delete(`${root}/cut`)
+          await store.putIfAbsent(`${root}/cut`, new Uint8Array(400_000).fill(2))
+        }
+      }
+      expect((await refusal(read())).code).toBe('data-file-changed')
+    })
+
+    test('a store that is away is left alone, and comes back without a restart', async () => {
+      await store.putIfAbsent(`${root}/a`, bytesOf('abc'))
+      front.failAll(BUSY)
+      const asked = front.seen.length
+      const attempts = Array.from({ length: 40 }, () => refusal(store.find(`${root}/a`)))
+      const codes = (await Promise.all(attempts)).map(({ code }) => code)
+      expect(new Set(codes)).toEqual(new Set(['storage-unavailable']))
+      // Without a circuit, 200 requests.
+      expect(front.seen.length - asked).toBeLessThan(100)
+      const refused = front.seen.length
+      expect((await refusal(store.find(`${root}/a`))).facts).toMatchObject({ retryAfterSeconds: 5 })
+      expect(front.seen.length - refused).toBeLessThanOrEqual(1)
+      front.failAll(undefined)
+      await new Promise((resolve) => setTimeout(resolve, 5_100))
+      expect(await store.find(`${root}/a`)).toMatchObject({ sizeBytes: 3 })
+    }, 60_000)
+  })
+}
