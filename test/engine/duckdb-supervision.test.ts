@@ -251,7 +251,7 @@ onLinux(
 
 test('what an engine left behind is swept when its process is gone', async () => {
   const dead = join(temporaryFolder, 'engine-999999999-00000000-0000-4000-8000-000000000000')
-  const alive = join(temporaryFolder, `engine-${process.pid}-00000000-0000-4000-8000-000000000000`)
+  const alive = join(temporaryFolder, `engine-${process.ppid}-00000000-0000-4000-8000-000000000000`)
   const foreign = join(temporaryFolder, 'not-ours')
   for (const path of [dead, alive, foreign]) {
     await mkdir(path, { recursive: true })
