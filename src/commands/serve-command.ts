@@ -27,14 +27,15 @@ async function serve(shell: Shell, { adoptWarehouse }: ServeOptions): Promise<vo
   const [{ pino }, { startService }] = await Promise.all([import('pino'), import('../service.ts')])
   const lines = new LogLines(STDOUT)
   const log = pino({ level: config.logLevel }, lines)
-  const warnings = await startWarnings(config, shell.environment)
-  for (const warning of [...warnings, ...exposureWarnings(config)]) log.warn(warning)
+  for (const warning of await startWarnings(config, shell.environment)) log.warn(warning)
   const service = await startService(config, log, {
     logLinesDropped: () => lines.dropped,
     adoptsWarehouse: adoptWarehouse === true,
   })
   const facts = { url: service.url, version: VERSION, warehouse: config.warehouse }
   log.info(facts, `Moraine ${VERSION} listens on ${service.url}`)
+  // Not before it listens: an address that is refused is told in one line.
+  for (const warning of exposureWarnings(config)) log.warn(warning)
   log.info({ signal: await stopped }, 'stopping')
   try {
     await service.close()

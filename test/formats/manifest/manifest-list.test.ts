@@ -1,3 +1,4 @@
+import { deflateRawSync } from 'node:zlib'
 import avsc from 'avsc'
 import fc from 'fast-check'
 import type { ManifestFile } from '../../../src/core/file/data-file.ts'
@@ -102,6 +103,8 @@ describe('a manifest list', () => {
   })
 })
 
+const LINES_PER_BLOCK = 10_000
+
 /** A list of so many lines of four bytes, each a list of so many partition summaries if any. */
 function bomb(count: number, summariesPerLine?: number): Uint8Array {
   const fields = [
@@ -114,25 +117,20 @@ function bomb(count: number, summariesPerLine?: number): Uint8Array {
   const items = { type: 'record', name: 'r508', fields: summaryFields }
   const partitions = { name: 'f', type: { type: 'array', items }, 'field-id': 507 }
   const all = summariesPerLine === undefined ? fields : [...fields, partitions]
-  const codec = {
-    encode: (_record: null, buffer: Buffer, position: number): number => {
-      const end = position + 4 + (summariesPerLine === undefined ? 0 : 4 + summariesPerLine)
-      if (end > buffer.length) return -(end - position + buffer.length)
-      buffer.fill(0, position, end)
-      if (summariesPerLine !== undefined) {
-        // A count as a varint of three bytes.
-        const zigzag = 2 * summariesPerLine
-        const bytes = [(zigzag & 127) | 128, ((zigzag >> 7) & 127) | 128, zigzag >> 14]
-        buffer.set(bytes, position + 4)
-      }
-      return end
-    },
+  const line = Buffer.alloc(4 + (summariesPerLine === undefined ? 0 : 4 + summariesPerLine))
+  if (summariesPerLine !== undefined) {
+    // A count as a varint of three bytes.
+    const zigzag = 2 * summariesPerLine
+    line.set([(zigzag & 127) | 128, ((zigzag >> 7) & 127) | 128, zigzag >> 14], 4)
   }
-  const records = (function* () {
-    for (let i = 0; i < count; i++) yield null
-  })()
   const schemaText = JSON.stringify({ type: 'record', name: 'manifest_file', fields: all })
-  return writeAvroContainer({ schemaText, metadata: {}, codec, records })
+  const codec = { encode: () => 0 }
+  // Our own writer makes no blocks that inflate so far.
+  const storedBlocks = Array.from({ length: Math.ceil(count / LINES_PER_BLOCK) }, (_, i) => {
+    const lines = Math.min(LINES_PER_BLOCK, count - i * LINES_PER_BLOCK)
+    return { count: lines, body: deflateRawSync(Buffer.concat(Array(lines).fill(line))) }
+  })
+  return writeAvroContainer({ schemaText, metadata: {}, codec, records: [], storedBlocks })
 }
 
 const never = (): undefined => undefined

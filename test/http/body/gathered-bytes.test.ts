@@ -18,14 +18,20 @@ test('bytes are what arrived, however they were cut', () => {
   )
 })
 
-test('chunks of one byte do not keep the buffers that they came in', () => {
+test('chunks of one byte do not keep the buffers that they came in', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   collect()
   const before = process.memoryUsage().arrayBuffers
   const gathered = new GatheredBytes()
   for (let i = 0; i < 3_000; i++) gathered.add(new Uint8Array(16 * 1024).subarray(0, 1))
-  collect()
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(MIB)
+  // Buffers are given back in the background, those of earlier tests as well.
+  let more = Number.POSITIVE_INFINITY
+  for (let i = 0; i < 50 && more >= MIB; i++) {
+    collect()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    more = process.memoryUsage().arrayBuffers - before
+  }
+  expect(more).toBeLessThan(MIB)
   expect(gathered.joined()).toHaveLength(3_000)
 })

@@ -21,7 +21,6 @@ test('malformed commits are refused with 400, and nothing changed', async () => 
     [],
     null,
     {},
-    { updates: [] },
     { requirements: [] },
     { requirements: {}, updates: [] },
     { requirements: [{ type: 'assert-none' }], updates: [] },
