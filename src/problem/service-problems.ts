@@ -61,7 +61,7 @@ export const SERVICE_PROBLEMS = {
   },
   'storage-unavailable': {
     status: 503,
-    iceberg: UNAVAILABLE,
+    iceberg: { status: 429, type: 'TooManyRequestsException' },
     title: 'Storage unavailable',
     meaning: 'The store of a bucket does not respond, or is overloaded. Nothing was changed.',
     remedy: 'Repeat the request after the seconds of `Retry-After`.',
@@ -69,7 +69,7 @@ export const SERVICE_PROBLEMS = {
   },
   'storage-misconfigured': {
     status: 503,
-    iceberg: UNAVAILABLE,
+    iceberg: { status: 507, type: 'ServiceFailureException' },
     title: 'Storage misconfigured',
     meaning:
       'The store of a bucket refuses the service: `fault` is `rights-missing`, `bucket-missing`, ' +

@@ -68,8 +68,8 @@ schema-change-rewrites-files 501 406 UnsupportedOperationException
 schema-invalid 422 400 BadRequestException
 snapshot-not-found 404 404 NotFoundException
 storage-full 507 507 ServiceFailureException
-storage-misconfigured 503 503 ServiceUnavailableException
-storage-unavailable 503 503 ServiceUnavailableException
+storage-misconfigured 503 507 ServiceFailureException
+storage-unavailable 503 429 TooManyRequestsException
 table-already-exists 409 409 AlreadyExistsException
 table-not-found 404 404 NoSuchTableException
 table-property-invalid 422 400 BadRequestException
