@@ -67,9 +67,19 @@ function requireProductionOnly(image: BuiltImage): void {
   ) as Record<'dependencies' | 'devDependencies', Record<string, string>>
   const folder = join(image.root, image.workingFolder)
   const missing = Object.keys(dependencies).filter((name) => !isInstalled(folder, name))
-  const surplus = Object.keys(devDependencies).filter((name) => isInstalled(folder, name))
+  // Those that a runtime dependency needs as well are no surplus.
+  const surplus = Object.keys(devDependencies).filter((name) => {
+    return isForDevelopment(name) && isInstalled(folder, name)
+  })
   requireEqual(JSON.stringify({ missing, surplus }), '{"missing":[],"surplus":[]}')
   if (readdirSync(folder).includes('src')) throw new Error('sources are in the image')
+}
+
+function isForDevelopment(name: string): boolean {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<Record<string, { readonly dev?: boolean }>>
+  }
+  return packages[`node_modules/${name}`]?.dev === true
 }
 
 function isInstalled(folder: string, name: string): boolean {
