@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { deleteCatalog } from '../catalog/deleted-catalog.ts'
 import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
 
 let home: string
@@ -31,9 +32,7 @@ const rebuild = () => runToEnd(['rebuild'], { MORAINE_HOME: home })
 
 async function loseCatalog(): Promise<void> {
   await stopAll()
-  for (const name of await readdir(home)) {
-    if (name.startsWith('catalog.db')) await rm(join(home, name))
-  }
+  await deleteCatalog(home)
 }
 
 async function call(url: string, method = 'GET', body?: unknown): Promise<unknown> {

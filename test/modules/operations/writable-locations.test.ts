@@ -17,6 +17,7 @@ import { backUp } from '../../../src/modules/operations/backup.ts'
 import { rebuildCatalog } from '../../../src/modules/operations/rebuild.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
 import { openPlatform } from '../../../src/service.ts'
+import { deleteCatalog } from '../../catalog/deleted-catalog.ts'
 import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { writeParquet } from '../../parquet-files.ts'
@@ -140,9 +141,7 @@ test('a table of others is registered where it lies, and comes back by a rebuild
   await upload('own', 5)
   const lost = async () => {
     await service.stop()
-    for (const name of await readdir(home)) {
-      if (name.startsWith('catalog.db')) await rm(join(home, name))
-    }
+    await deleteCatalog(home)
     const config = readConfig({ MORAINE_HOME: home, ...settings() })
     const platform = await openPlatform(config, { adoptsWarehouse: true })
     const told: string[] = []

@@ -13,6 +13,7 @@ import { changed, withEngine, withStore } from '../../lake/failing-disk.ts'
 import { append, Lake } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
 import { refusal } from '../../refusal.ts'
+import { dataFileNames } from './data-file-names.ts'
 
 let lake: Lake
 let shop: Workshop
@@ -70,15 +71,6 @@ async function rows(selector: SnapshotSelector = {}, columns = 'k, n, d, b') {
     .split(', ')
     .map((column) => `${column}::VARCHAR AS ${column}, typeof(${column}) AS ${column}_type`)
   return lake.query(`SELECT ${types} FROM read_parquet([${paths}]) ORDER BY k::BIGINT`)
-}
-
-async function fileNames(): Promise<string[]> {
-  const found: string[] = []
-  const { state } = await readTable(shop.deps, { table: 't' })
-  for await (const { location } of shop.deps.objects.list(`${state.definition.location}/data`)) {
-    found.push(location)
-  }
-  return found
 }
 
 test('values of three columns are converted exactly, nulls and old dates included', async () => {
@@ -226,7 +218,7 @@ test('changes that rewrite and changes of metadata are made together or not at a
   expect((await refusal(evolveTable(shop.deps, 't', { changes: [...mixed, wrong] }))).code).toBe(
     'schema-change-invalid',
   )
-  expect(await fileNames()).toEqual([])
+  expect(await dataFileNames(shop)).toEqual([])
   const state = await evolveTable(shop.deps, 't', { changes: mixed })
   expect(currentSchema(state.definition).fields.map((field) => field.name)).toEqual([
     'x',
@@ -285,7 +277,7 @@ test('a commit in between is kept: its file is converted, too, and no other agai
   expect(exports).toBe(2)
   expect((await rows({}, 'k, n')).map(({ k, n }) => [k, n])).toContainEqual(['9', '10.0'])
   expect(await dataFiles()).toHaveLength(2)
-  expect(await fileNames()).toHaveLength(2)
+  expect(await dataFileNames(shop)).toHaveLength(2)
 })
 
 test('when other commits keep coming first it ends, and nothing stays', async () => {
@@ -307,7 +299,7 @@ test('when other commits keep coming first it ends, and nothing stays', async ()
     performance.now = now
   })
   expect([code, facts['attempts']]).toEqual(['overloaded', 3])
-  expect(await fileNames()).toEqual([])
+  expect(await dataFileNames(shop)).toEqual([])
   expect((await rows())[0]).toMatchObject({ n_type: 'BIGINT' })
 })
 
@@ -322,7 +314,8 @@ test('a crash between the files and the commit leaves the table as it was', asyn
   const { converter } = shop.deps
   const killed = { ...(await shop.another()), converter, catalog, objects }
   void evolveTable(killed, 't', { changes: [TO_DOUBLE] }).catch(() => undefined)
-  while ((await fileNames()).length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  while ((await dataFileNames(shop)).length === 0)
+    await new Promise((resolve) => setTimeout(resolve, 20))
   const { state } = await readTable(shop.deps, { table: 't' })
   expect(state.currentSnapshot?.snapshotId).toBe(before)
   expect(await rows()).toEqual(old)
@@ -352,7 +345,7 @@ test('a damaged data file is named, and nothing changes', async () => {
   await truncate(second, 100)
   const refused = await refusal(evolveTable(shop.deps, 't', { changes: [TO_DOUBLE] }))
   expect(refused.message).toContain('b.parquet')
-  expect(await fileNames()).toEqual([])
+  expect(await dataFileNames(shop)).toEqual([])
   expect((await rows({ snapshotIdentifier: String(before) }))[0]).toMatchObject({ k: '1' })
 })
 

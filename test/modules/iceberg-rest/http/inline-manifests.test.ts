@@ -1,10 +1,10 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { readConfig } from '../../../../src/config.ts'
 import { stringifyExactJson } from '../../../../src/formats/json/exact-json.ts'
 import { readManifestList } from '../../../../src/formats/manifest/manifest-list.ts'
 import { rebuildCatalog } from '../../../../src/modules/operations/rebuild.ts'
 import { openPlatform } from '../../../../src/service.ts'
+import { deleteCatalog } from '../../../catalog/deleted-catalog.ts'
 import { ask, must as mustV1 } from '../../../http/client.ts'
 import { startTestService, type TestService } from '../../../http/harness.ts'
 import { type Json, must, refused, rest, SCHEMA } from './rest-client.ts'
@@ -100,9 +100,7 @@ test('a catalog is rebuilt from them', async () => {
   const { location } = await writeInline()
   await must(register(location))
   await service.stop()
-  for (const name of await readdir(service.home)) {
-    if (name.startsWith('catalog.db')) await rm(join(service.home, name))
-  }
+  await deleteCatalog(service.home)
   const config = readConfig({ MORAINE_HOME: service.home })
   const platform = await openPlatform(config, { adoptsWarehouse: true })
   const told: string[] = []

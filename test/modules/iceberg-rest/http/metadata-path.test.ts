@@ -1,8 +1,9 @@
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readConfig } from '../../../../src/config.ts'
 import { rebuildCatalog } from '../../../../src/modules/operations/rebuild.ts'
 import { openPlatform } from '../../../../src/service.ts'
+import { deleteCatalog } from '../../../catalog/deleted-catalog.ts'
 import { ask, must as mustV1, post } from '../../../http/client.ts'
 import { startTestService, type TestService } from '../../../http/harness.ts'
 import { type Json, must, refused, rest, SCHEMA, setProperties } from './rest-client.ts'
@@ -104,9 +105,7 @@ test('a clone has metadata of its own, and a rebuild finds what lies elsewhere',
   await must(create('gone', `file://${warehouse}/gone`))
   await mustV1(ask(service, '/v1/tables/a.gone', { method: 'DELETE' }))
   await service.stop()
-  for (const name of await readdir(service.home)) {
-    if (name.startsWith('catalog.db')) await rm(join(service.home, name))
-  }
+  await deleteCatalog(service.home)
   const config = readConfig({ MORAINE_HOME: service.home })
   const platform = await openPlatform(config, { adoptsWarehouse: true })
   const told: string[] = []
