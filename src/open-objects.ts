@@ -1,5 +1,4 @@
-import type { Config } from './config.ts'
-import { localPathOf } from './config.ts'
+import { type Config, localPathOf } from './config.ts'
 import { readLocalFile } from './objects/local/local-file.ts'
 import { openLocalStore } from './objects/local/local-store.ts'
 import type { LocalThreads } from './objects/local/local-threads.ts'
@@ -14,6 +13,9 @@ interface Roots {
   readonly writableRoots: readonly string[]
   readonly readableRoots: readonly string[]
 }
+
+/** The roots of one scheme. */
+type RootsOf = (scheme: 'file' | 's3' | 'gs') => Roots
 
 /** Opens the store of all files. Throws a `ConfigError` that names a folder it cannot use. */
 export async function openObjects(
@@ -30,13 +32,13 @@ export async function openObjects(
   if (path !== undefined) await makeFolder(config, path)
   await requireWritableLocations(config)
   const writable = [config.warehouse, ...config.writableLocations, ...writableFolders]
-  const rootsOf = (isOne: (root: string) => boolean): Roots => ({
-    writableRoots: writable.filter(isOne),
-    readableRoots: config.allowedLocations.filter(isOne),
+  const rootsOf: RootsOf = (scheme) => ({
+    writableRoots: writable.filter((root) => schemeOf(root) === scheme),
+    readableRoots: config.allowedLocations.filter((root) => schemeOf(root) === scheme),
   })
-  const local = await openLocalStore({ ...rootsOf((root) => !isInBucket(root)), ...others })
+  const local = await openLocalStore({ ...rootsOf('file'), ...others })
   const buckets = await openBuckets(config, rootsOf, opened)
-  const store = buckets.length === 0 ? local : schemedStore(local, Object.fromEntries(buckets))
+  const store = buckets.size === 0 ? local : schemedStore(local, buckets)
   const { relocations } = config
   return relocations.length === 0 ? store : relocatedStore(store, relocations)
 }
@@ -44,23 +46,25 @@ export async function openObjects(
 /** The stores that are used, by scheme. Their libraries are large: each is loaded when needed. */
 async function openBuckets(
   { s3, gcs }: Config,
-  rootsOf: (isOne: (root: string) => boolean) => Roots,
+  rootsOf: RootsOf,
   opened: Opened,
-): Promise<[string, ObjectStore][]> {
-  const stores: [string, ObjectStore][] = []
-  const inS3 = rootsOf((root) => root.startsWith('s3://'))
+): Promise<ReadonlyMap<string, ObjectStore>> {
+  const stores = new Map<string, ObjectStore>()
+  const inS3 = rootsOf('s3')
   if (hasAny(inS3)) {
     const { openS3Store } = await import('./objects/s3/s3-store.ts')
-    const store = openS3Store({ ...inS3, ...s3, readFile: readLocalFile })
-    opened.add(store, (it) => it.close())
-    for (const scheme of ['s3', 's3a', 's3n']) stores.push([scheme, store])
+    const options = { ...inS3, ...s3, readFile: readLocalFile }
+    const store = opened.add(openS3Store(options), (it) => it.close())
+    for (const scheme of ['s3', 's3a', 's3n']) stores.set(scheme, store)
   }
-  const inGcs = rootsOf((root) => root.startsWith('gs://'))
+  const inGcs = rootsOf('gs')
   if (hasAny(inGcs)) {
     const { openGcsStore } = await import('./objects/gcs/gcs-store.ts')
     const store = openGcsStore({ ...inGcs, ...gcs, readFile: readLocalFile })
-    opened.add(store, (it) => it.close())
-    stores.push(['gs', store])
+    stores.set(
+      'gs',
+      opened.add(store, (it) => it.close()),
+    )
   }
   return stores
 }
@@ -69,6 +73,7 @@ function hasAny({ writableRoots, readableRoots }: Roots): boolean {
   return writableRoots.length + readableRoots.length > 0
 }
 
-function isInBucket(root: string): boolean {
-  return /^(?:s3|gs):/.test(root)
+/** A plain path is local. */
+function schemeOf(root: string): string {
+  return /^([a-z0-9]+):/.exec(root)?.[1] ?? 'file'
 }

@@ -6,12 +6,10 @@ const SCHEME = /^([a-z][a-z0-9]*):\/\//
 /** One store of several: each location is in that of its scheme, or else in the local one. */
 export function schemedStore(
   local: ObjectStore,
-  byScheme: Readonly<Record<string, ObjectStore>>,
+  byScheme: ReadonlyMap<string, ObjectStore>,
 ): ObjectStore {
-  const of = (location: string): ObjectStore => {
-    const scheme = SCHEME.exec(location)?.[1] ?? ''
-    return Object.hasOwn(byScheme, scheme) ? (byScheme[scheme] ?? local) : local
-  }
+  const of = (location: string): ObjectStore =>
+    byScheme.get(SCHEME.exec(location)?.[1] ?? '') ?? local
   return {
     requireReadable: (location) => of(location).requireReadable(location),
     putIfAbsent: async (location, bytes) => of(location).putIfAbsent(location, bytes),

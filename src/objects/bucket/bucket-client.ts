@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { BucketPlace } from './bucket-location.ts'
+import type { ByteRange } from './bucket-range.ts'
 
 /** An object as its store describes it. */
 export interface ObjectState {
@@ -26,10 +27,6 @@ export interface ObjectBody extends ObjectState {
   readonly chunks: Readable
 }
 
-export type ByteRange =
-  | { readonly offset: number; readonly lengthBytes: number }
-  | { readonly lastBytes: number }
-
 /** What the answer of a store means. */
 export type StoreFault =
   /** There is no such object. */
@@ -51,9 +48,14 @@ export interface Attempt {
 }
 
 /** A write that replaces nothing, and leaves a mark by which its own outcome can be found out. */
-export interface MarkedAttempt extends Attempt {
+export interface Marked {
   readonly mark: string
 }
+
+export type MarkedAttempt = Attempt & Marked
+
+/** Key of the mark in the metadata of objects. */
+export const MARK = 'moraine-write'
 
 /**
  * The requests of one bucket store, as thin as its library allows. What reads or lists uses the
@@ -79,17 +81,10 @@ export interface BucketClient {
   /** Short objects, in one request. */
   put(place: BucketPlace, bytes: Uint8Array, attempt: MarkedAttempt): Promise<void>
   /** Puts it in parts, each tried again by the library; nothing is left of a failure. */
-  putStream(
-    place: BucketPlace,
-    chunks: AsyncIterable<Uint8Array>,
-    attempt: MarkedAttempt,
-  ): Promise<void>
+  putStream(place: BucketPlace, chunks: AsyncIterable<Uint8Array>, marked: Marked): Promise<void>
   /** Within the store. */
   copy(from: BucketPlace, to: BucketPlace, attempt: MarkedAttempt): Promise<void>
-  delete(
-    place: BucketPlace,
-    attempt: Attempt & { readonly version?: string | undefined },
-  ): Promise<void>
+  delete(place: BucketPlace, attempt: Attempt): Promise<void>
   /** Gives up uploads in parts that began before the instant; returns how many. */
   abortUploads(
     bucket: string,

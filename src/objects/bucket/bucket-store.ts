@@ -8,14 +8,9 @@ import type {
   ObjectTail,
   SweepOptions,
 } from '../object-store.ts'
+import { keepingErrors, SourceError } from '../source-error.ts'
 import { isNotFound, missingFile, tooLarge } from '../store-errors.ts'
-import type {
-  BucketClient,
-  ByteRange,
-  ObjectBody,
-  ObjectState,
-  StoreFault,
-} from './bucket-client.ts'
+import type { BucketClient, ObjectBody, ObjectState, StoreFault } from './bucket-client.ts'
 import { bucketError } from './bucket-error.ts'
 import {
   type BucketLocations,
@@ -23,6 +18,7 @@ import {
   BucketRoots,
   isUsableKey,
 } from './bucket-location.ts'
+import type { ByteRange } from './bucket-range.ts'
 import { Cuts } from './cuts.ts'
 import { isImpatience, StorePatience } from './store-patience.ts'
 import { StalledError, withoutStalls } from './without-stalls.ts'
@@ -173,7 +169,7 @@ export class BucketStore implements ObjectStore {
 
   async *list(folder: string): AsyncIterable<ObjectInfo> {
     const { bucket, key } = this.#readable.placeOfFolder(folder)
-    const prefix = key === '' ? '' : `${key}/`
+    const prefix = prefixOf(key)
     const above = folder.endsWith('/') ? folder : `${folder}/`
     let page: string | undefined
     do {
@@ -217,9 +213,8 @@ export class BucketStore implements ObjectStore {
 
   async deleteUnfinished(folder: string, { beforeMs }: SweepOptions): Promise<number> {
     const { bucket, key } = this.#writable.placeOfFolder(folder)
-    const prefix = key === '' ? '' : `${key}/`
     return this.#ask(folder, (signal) => {
-      return this.#client.abortUploads(bucket, prefix, { signal, beforeMs })
+      return this.#client.abortUploads(bucket, prefixOf(key), { signal, beforeMs })
     })
   }
 
@@ -273,6 +268,8 @@ export class BucketStore implements ObjectStore {
     const cuts = new Cuts()
     let version = first?.version
     let position = offset
+    // Nobody would read the body of what is empty.
+    if (offset === end) first?.chunks.destroy()
     for (let next = first; position < end; next = undefined) {
       const range = { offset: position, lengthBytes: end - position }
       const body = next ?? (await this.#get(place, location, { range, version }))
@@ -302,13 +299,11 @@ export class BucketStore implements ObjectStore {
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<PutOutcome> {
     const mark = randomUUID()
-    const { signal } = new AbortController()
-    const source = watched(chunks)
     try {
-      await this.#client.putStream(place, source.chunks, { mark, signal })
+      await this.#client.putStream(place, keepingErrors(chunks), { mark })
       return 'written'
     } catch (error) {
-      source.rethrow()
+      if (error instanceof SourceError) throw error.cause
       return this.#outcomeOf(error, { place, location, mark })
     }
   }
@@ -320,7 +315,7 @@ export class BucketStore implements ObjectStore {
   ): Promise<PutOutcome> {
     const mark = randomUUID()
     try {
-      await this.#patience.ask((_, signal) => work(mark, signal))
+      await this.#patience.ask((signal) => work(mark, signal))
       return 'written'
     } catch (error) {
       return this.#outcomeOf(error, { place, location, mark })
@@ -344,7 +339,7 @@ export class BucketStore implements ObjectStore {
     { missing = 'missing' }: { readonly missing?: StoreFault } = {},
   ): Promise<T> {
     try {
-      return await this.#patience.ask((_, signal) => work(signal))
+      return await this.#patience.ask(work)
     } catch (error) {
       const fault = this.#explain(error)
       throw bucketError(error, fault === 'missing' ? missing : fault, location)
@@ -365,6 +360,11 @@ interface Part {
   readonly end: number
 }
 
+/** What the keys of all objects below a folder begin with. */
+function prefixOf(folderKey: string): string {
+  return folderKey === '' ? '' : `${folderKey}/`
+}
+
 async function joined(length: number, chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const bytes = new Uint8Array(length)
   let filled = 0
@@ -373,25 +373,6 @@ async function joined(length: number, chunks: AsyncIterable<Uint8Array>): Promis
     filled += chunk.byteLength
   }
   return bytes
-}
-
-/** The same chunks; an error of theirs is not mistaken for one of the store. */
-function watched(chunks: AsyncIterable<Uint8Array>) {
-  let failure: { readonly error: unknown } | undefined
-  async function* passedOn() {
-    try {
-      yield* chunks
-    } catch (error) {
-      failure = { error }
-      throw error
-    }
-  }
-  return {
-    chunks: passedOn(),
-    rethrow: () => {
-      if (failure !== undefined) throw failure.error
-    },
-  }
 }
 
 async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -27,7 +27,7 @@ const LEFT_ALONE_MS = 5_000
 export class StorePatience {
   readonly #policy: {
     execute<T>(
-      work: (context: { attempt: number; signal: AbortSignal }) => Promise<T>,
+      work: (context: { signal: AbortSignal }) => Promise<T>,
       signal: AbortSignal,
     ): Promise<T>
   }
@@ -48,11 +48,10 @@ export class StorePatience {
     )
   }
 
-  /** `attempt` counts from 0. */
-  ask<T>(work: (attempt: number, signal: AbortSignal) => Promise<T>): Promise<T> {
+  ask<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     // Of its own: on the one that they would share, all that run at once would listen.
     const { signal: own } = new AbortController()
-    return this.#policy.execute(({ attempt, signal }) => work(attempt, signal), own)
+    return this.#policy.execute(({ signal }) => work(signal), own)
   }
 }
 

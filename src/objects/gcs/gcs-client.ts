@@ -1,21 +1,22 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { CRC32C, type File, IdempotencyStrategy, Storage } from '@google-cloud/storage'
-import type {
-  Attempt,
-  BucketClient,
-  ByteRange,
-  ListedPage,
-  MarkedAttempt,
-  ObjectBody,
-  ObjectState,
-  StoreFault,
+import {
+  type Attempt,
+  type BucketClient,
+  type ListedPage,
+  MARK,
+  type Marked,
+  type MarkedAttempt,
+  type ObjectBody,
+  type ObjectState,
+  type StoreFault,
 } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
+import { type ByteRange, rangeHeader, totalBytes } from '../bucket/bucket-range.ts'
 import { GcsDownloads } from './gcs-download.ts'
 import { explainGcsError } from './gcs-error.ts'
 
-const MARK = 'moraine-write'
 /** Kept in memory until the store has it; a multiple of 256 KiB. */
 const PART_BYTES = 16 * 1024 * 1024
 const PART_TRIES = 5
@@ -23,7 +24,6 @@ const PAGE_OBJECTS = 1_000
 const REQUEST_MS_MAX = 60_000
 const PRECONDITION_FAILED = 412
 const CRC32C_HASH = /crc32c=([^,]+)/
-const RANGE_TOTAL = /\/(\d+)$/
 
 export interface GcsOptions {
   /** The address of an emulator; Google's own without. */
@@ -74,7 +74,10 @@ export class GcsBucketClient implements BucketClient {
     { signal, range, version }: Attempt & { range?: ByteRange; version?: string },
   ): Promise<ObjectBody> {
     const url = this.#addressOf(place, version)
-    const headers = { ...(await this.#authorization(url)), ...rangeOf(range) }
+    const headers = {
+      ...(await this.#authorization(url)),
+      ...(range !== undefined && { range: rangeHeader(range) }),
+    }
     const response = await this.#downloads
       .get(url, { headers, signal })
       .catch(async (error: unknown) => {
@@ -82,11 +85,10 @@ export class GcsBucketClient implements BucketClient {
         throw error
       })
     const told = response.headers as Readonly<Record<string, string | undefined>>
-    const total = RANGE_TOTAL.exec(told['content-range'] ?? '')?.[1]
     const crc32c = CRC32C_HASH.exec(told['x-goog-hash'] ?? '')?.[1]
     const isChecked = range === undefined && crc32c !== undefined
     return {
-      sizeBytes: Number(total ?? told['content-length']),
+      sizeBytes: totalBytes(told['content-range']) ?? Number(told['content-length']),
       version: told['x-goog-generation'] ?? '',
       modifiedAtMs: Date.parse(told['last-modified'] ?? ''),
       chunks: isChecked ? Readable.from(checked(response, crc32c)) : response,
@@ -138,7 +140,7 @@ export class GcsBucketClient implements BucketClient {
   async putStream(
     place: BucketPlace,
     chunks: AsyncIterable<Uint8Array>,
-    { mark }: MarkedAttempt,
+    { mark }: Marked,
   ): Promise<void> {
     const upload = fileOf(this.#uploader, place).createWriteStream({
       ...created(mark),
@@ -153,10 +155,8 @@ export class GcsBucketClient implements BucketClient {
     })
   }
 
-  async delete(place: BucketPlace, { version }: Attempt & { version?: string }): Promise<void> {
-    await fileOf(this.#writer, place).delete({
-      ...(version !== undefined && { ifGenerationMatch: version }),
-    })
+  async delete(place: BucketPlace): Promise<void> {
+    await fileOf(this.#writer, place).delete()
   }
 
   /** The store gives them up by itself, after a week. */
@@ -183,12 +183,6 @@ function created(mark: string) {
     metadata: { metadata: { [MARK]: mark } },
     validation: 'crc32c',
   } as const
-}
-
-function rangeOf(range: ByteRange | undefined): Record<string, string> {
-  if (range === undefined) return {}
-  if ('lastBytes' in range) return { range: `bytes=-${range.lastBytes}` }
-  return { range: `bytes=${range.offset}-${range.offset + range.lengthBytes - 1}` }
 }
 
 /** `expected` in base64. */

@@ -50,14 +50,3 @@ export function requireCounts(offset: number, bytesMax: number): void {
     return
   throw new RangeError(`a range of ${bytesMax} bytes from ${offset} is impossible`)
 }
-
-/** Marks errors thrown by the caller's chunks, so that they are not mistaken for disk failures. */
-export class SourceError extends Error {}
-
-export async function* keepingErrors(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  try {
-    yield* chunks
-  } catch (cause) {
-    throw new SourceError('read the chunks to write', { cause })
-  }
-}

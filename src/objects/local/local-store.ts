@@ -8,16 +8,9 @@ import type {
   ObjectTail,
   SweepOptions,
 } from '../object-store.ts'
+import { keepingErrors, SourceError } from '../source-error.ts'
 import { invalidLocation, isNotFound, missingFile, tooLarge } from '../store-errors.ts'
-import {
-  fresh,
-  keepingErrors,
-  readAt,
-  readInto,
-  requireCounts,
-  SourceError,
-  writeFully,
-} from './local-bytes.ts'
+import { fresh, readAt, readInto, requireCounts, writeFully } from './local-bytes.ts'
 import { errorCodeOf, isMissing, linkedLocation, notAFile, translateError } from './local-error.ts'
 import { readLocalFile } from './local-file.ts'
 import { LocalFolders, type OpenFolder } from './local-folders.ts'

@@ -13,27 +13,27 @@ import {
 } from '@aws-sdk/client-s3'
 import { fromIni } from '@aws-sdk/credential-provider-ini'
 import { Upload } from '@aws-sdk/lib-storage'
-import type {
-  Attempt,
-  BucketClient,
-  ByteRange,
-  ListedPage,
-  MarkedAttempt,
-  ObjectBody,
-  ObjectState,
-  StoreFault,
+import {
+  type Attempt,
+  type BucketClient,
+  type ListedPage,
+  MARK,
+  type Marked,
+  type MarkedAttempt,
+  type ObjectBody,
+  type ObjectState,
+  type StoreFault,
 } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
+import { type ByteRange, rangeHeader, totalBytes } from '../bucket/bucket-range.ts'
 import { explainS3Error } from './s3-error.ts'
 
 const ANY_REGION = 'us-east-1'
-const MARK = 'moraine-write'
 /** With at most 10,000 parts, objects have up to 156 GiB. */
 const PART_BYTES = 16 * 1024 * 1024
 const PARTS_AT_ONCE = 2
 const PART_TRIES = 5
 const UPLOADS_PAGE = 1_000
-const HAS_RANGE_TOTAL = /\/(\d+)$/
 
 export interface S3Options {
   /** The SDK looks for its own default without; stores that are compatible need none. */
@@ -94,12 +94,11 @@ export class S3BucketClient implements BucketClient {
     const command = new GetObjectCommand({
       Bucket: bucket,
       Key: key,
-      ...(range === undefined ? { ChecksumMode: 'ENABLED' } : { Range: rangeText(range) }),
+      ...(range === undefined ? { ChecksumMode: 'ENABLED' } : { Range: rangeHeader(range) }),
       ...(version !== undefined && { IfMatch: version }),
     })
     const found = await this.#reader.send(command, { abortSignal: signal })
-    const total = HAS_RANGE_TOTAL.exec(found.ContentRange ?? '')?.[1]
-    const sizeBytes = total === undefined ? found.ContentLength : Number(total)
+    const sizeBytes = totalBytes(found.ContentRange) ?? found.ContentLength
     return { ...stateOf(found, sizeBytes), chunks: found.Body as Readable }
   }
 
@@ -128,12 +127,12 @@ export class S3BucketClient implements BucketClient {
   async putStream(
     place: BucketPlace,
     chunks: AsyncIterable<Uint8Array>,
-    attempt: MarkedAttempt,
+    marked: Marked,
   ): Promise<void> {
     const body = Readable.from(chunks, { objectMode: false })
     const upload = new Upload({
       client: this.#uploader,
-      params: { ...created(place, attempt), Body: body, ChecksumAlgorithm: 'CRC32' },
+      params: { ...created(place, marked), Body: body, ChecksumAlgorithm: 'CRC32' },
       partSize: PART_BYTES,
       queueSize: PARTS_AT_ONCE,
     })
@@ -153,12 +152,8 @@ export class S3BucketClient implements BucketClient {
     await this.#writer.send(command, { abortSignal: attempt.signal })
   }
 
-  async delete(
-    { bucket, key }: BucketPlace,
-    { signal, version }: Attempt & { version?: string },
-  ): Promise<void> {
-    const match = version === undefined ? {} : { IfMatch: version }
-    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key, ...match })
+  async delete({ bucket, key }: BucketPlace, { signal }: Attempt): Promise<void> {
+    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key })
     await this.#writer.send(command, { abortSignal: signal })
   }
 
@@ -169,9 +164,7 @@ export class S3BucketClient implements BucketClient {
   ): Promise<number> {
     const options = { abortSignal: signal }
     const found = await this.#writer.send(
-      new ListMultipartUploadsCommand({
-        ...{ Bucket: bucket, Prefix: prefix, MaxUploads: UPLOADS_PAGE },
-      }),
+      new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix, MaxUploads: UPLOADS_PAGE }),
       options,
     )
     const old = (found.Uploads ?? []).filter(({ Initiated }) => {
@@ -201,13 +194,8 @@ function providerOf(credentials: S3Credentials): NonNullable<S3ClientConfig['cre
   return fromIni({ filepath: path, configFilepath: path, profile })
 }
 
-function created({ bucket, key }: BucketPlace, { mark }: MarkedAttempt) {
+function created({ bucket, key }: BucketPlace, { mark }: Marked) {
   return { Bucket: bucket, Key: key, IfNoneMatch: '*', Metadata: { [MARK]: mark } }
-}
-
-function rangeText(range: ByteRange): string {
-  if ('lastBytes' in range) return `bytes=-${range.lastBytes}`
-  return `bytes=${range.offset}-${range.offset + range.lengthBytes - 1}`
 }
 
 function stateOf(
