@@ -82,7 +82,12 @@ test.each([
     expect(held).toBeLessThanOrEqual(LONG_BODIES_BYTES)
   } while (held !== (CLIENTS - refusals.length) * sentBytes)
   expect(held).toBeGreaterThan(0)
-  collect()
+  // What refused connections still had under way goes with their next turns.
+  let room = 200
+  do {
+    await new Promise(setImmediate)
+    collect()
+  } while (process.memoryUsage().arrayBuffers - before >= MEMORY_BYTES + 16 * MIB && room-- > 0)
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(MEMORY_BYTES + 16 * MIB)
   for (const head of refusals) {
     expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*retry-after: \\d`, 'i'))
