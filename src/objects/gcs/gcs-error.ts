@@ -19,13 +19,17 @@ const CUT = /socket hang up|premature close|network timeout|aborted|Connection c
 /** What an error of the library of Google Cloud Storage, or of what is below it, means. */
 export function explainGcsError(error: unknown): StoreFault | undefined {
   if (typeof error !== 'object' || error === null) return undefined
-  // Uploads in parts throw objects that are no `Error`.
-  const { code, message: text } = error as { readonly code?: unknown; readonly message?: unknown }
+  // Uploads in parts throw objects that are no `Error`, and at their beginning errors of gaxios.
+  const {
+    code,
+    status: told,
+    message: text,
+  } = error as { readonly code?: unknown; readonly status?: unknown; readonly message?: unknown }
   const message = typeof text === 'string' ? text : ''
   if (SKEWED.test(message)) return 'clock-skewed'
   if (REFUSED.test(message)) return 'credentials-refused'
   if (NO_BUCKET.test(message)) return 'bucket-missing'
-  const status = Number(code)
+  const status = Number(code ?? told)
   if (status >= 500) return 'busy'
   if (status >= 400) return BY_STATUS[status]
   const isCut = (typeof code === 'string' && NETWORK.test(code)) || CUT.test(message)

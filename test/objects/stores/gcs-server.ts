@@ -5,14 +5,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../../free-port.ts'
+import type { PublicKeys } from './gcs-signature.ts'
 import { findStoreProgram, killStore, whyNoStore } from './store-program.ts'
+import { openStrictGcsFront } from './strict-gcs-front.ts'
 
 const PROGRAM = 'fake-gcs-server'
 const READY_ATTEMPTS_MAX = 300
 
-/** A stand-in for Google's own service, which cannot be had: it checks no credentials. */
+const EMAIL = 'moraine@example.iam.gserviceaccount.com'
+
+/**
+ * A stand-in for Google's own service, which cannot be had: it checks no credentials. Behind its
+ * front it checks signatures and generations.
+ */
 export interface FakeGcsServer {
   readonly endpoint: string
+  /** Whose signatures it takes. */
+  readonly keys: PublicKeys
   /** A bucket for all. */
   readonly bucket: string
   /** The path of a key that signs, as those of Google do. */
@@ -37,18 +46,21 @@ export async function startFakeGcs(): Promise<FakeGcsServer> {
   process.once('exit', killAtExit)
   const bucket = 'moraine-tests'
   await untilCreated(endpoint, bucket)
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  const keys = new Map([[EMAIL, publicKey.export({ type: 'spki', format: 'pem' }).toString()]])
+  const front = await openStrictGcsFront(endpoint, { keys })
   const folder = mkdtempSync(join(tmpdir(), 'moraine-gcs-'))
   const keyFile = join(folder, 'key.json')
   const key = {
     type: 'service_account',
-    client_email: 'moraine@example.iam.gserviceaccount.com',
+    client_email: EMAIL,
     private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
   }
   writeFileSync(keyFile, JSON.stringify(key))
   return {
-    ...{ endpoint, bucket, keyFile },
+    ...{ endpoint: front.endpoint, keys, bucket, keyFile },
     stop: async () => {
+      await front.close()
       process.off('exit', killAtExit)
       await killStore(child)
       rmSync(folder, { recursive: true })
