@@ -25,6 +25,19 @@ export function processCpuUs(pid: number): number {
   return (findStatistics(pid)?.ownTicks ?? 0) * MS_PER_TICK * 1000
 }
 
+/**
+ * Processor time so far, in milliseconds, of the process's main thread, to the nanosecond;
+ * infinite where the system does not say it.
+ */
+export function mainThreadCpuMs(pid: number): number {
+  try {
+    const [runNs] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')
+    return Number(runNs) / 1e6
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}
+
 interface ProcessStatistics {
   readonly pid: number
   readonly parent: number
