@@ -1,74 +1,78 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CATALOG } from '../test/mutants/catalog-mutants.ts'
-import { CORE } from '../test/mutants/core-mutants.ts'
-import { ENGINE } from '../test/mutants/engine-mutants.ts'
-import { FORMATS } from '../test/mutants/formats-mutants.ts'
-import { LAKE } from '../test/mutants/lake-mutants.ts'
+import { parseArgs } from 'node:util'
+import { LISTS } from '../test/mutants/lists.ts'
 import type { MutantGroup } from '../test/mutants/mutant.ts'
-import { OBJECTS } from '../test/mutants/objects-mutants.ts'
-import { SERVICE } from '../test/mutants/service-mutants.ts'
-import type { TestOutcome } from './mutant-tests.ts'
+import { MutantProcess, type TestResult } from './mutant-process.ts'
+import { MutantRecord, type Trial, trialKey, type Verdict } from './mutant-record.ts'
 
 /**
  * Puts one deliberate bug after the other into a copy of the tree and runs the tests related to it.
- * Arguments choose the files whose bugs are tried, by a part of their path; none means all.
+ * Arguments are names of lists or parts of paths, none means all. `--resume` passes over those that
+ * were tried before on the same file and tests, but for the ones that lived; `--minutes` ends the
+ * run in good order, as Ctrl-C does.
  */
-const LISTS = { CORE, FORMATS, LAKE, SERVICE, OBJECTS, ENGINE, CATALOG }
 const COPIED = ['src', 'test', 'schemas', 'docs', 'package.json', 'tsconfig.json']
-const RUN_MS_MIN = 60_000
+/** Packages, and the servers of buckets that `make stores-all` has built. */
+const LINKED = ['node_modules', '.stores']
+const RUN_MS_MIN = 30_000
 const CAUGHT_MIN = 0.95
-/** After so many runs a process begins anew: what failed tests left open goes with it. */
-const RUNS_PER_PROCESS = 25
+const MINUTES_DEFAULT = '120'
 const NO_TYPESCRIPT = /Test suite failed to run\s[\s\S]{0,300}?(?:SyntaxError|Syntax Error)/
+const VERDICTS: readonly Verdict[] = ['caught', 'caught by time only', 'lived', 'not tried']
 
-interface Run {
-  readonly result: 'passed' | 'caught' | 'timed out'
-  readonly failures: string
-  readonly testsRun: number
-}
-
-interface Tally {
+interface Chosen {
   readonly list: string
-  caught: number
-  timedOut: number
-  readonly lived: string[]
-  /** Whose tests fail without any bug, too: what they say of bugs is worth nothing. */
-  readonly untried: string[]
+  readonly groups: readonly MutantGroup[]
 }
 
-async function main(parts: readonly string[]): Promise<void> {
-  const lists = Object.entries(LISTS).map(([list, groups]) => ({
-    list: list.toLowerCase(),
-    groups: groups.filter(({ file }) => {
-      return parts.length === 0 || parts.some((part) => file.includes(part))
-    }),
-  }))
-  const all = lists.flatMap(({ groups }) => groups)
-  await requireApplicable(all)
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: {
+      resume: { type: 'boolean', default: false },
+      minutes: { type: 'string', default: MINUTES_DEFAULT },
+    },
+    allowPositionals: true,
+  })
+  const lists = chooseLists(positionals)
+  await requireApplicable(lists.flatMap(({ groups }) => groups))
   const startedMs = performance.now()
   const copy = await mkdtemp(join(tmpdir(), 'moraine-mutants-'))
+  const run = new MutantRun({
+    ...{ copy, record: await MutantRecord.open(), resumes: values.resume },
+    endsMs: startedMs + Number(values.minutes) * 60_000,
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => run.stop(signal))
   try {
     for (const path of COPIED) await cp(path, join(copy, path), { recursive: true })
-    await symlink(join(process.cwd(), 'node_modules'), join(copy, 'node_modules'))
-    const tests = new Tests(copy)
-    const tallies: Tally[] = []
-    for (const { list, groups } of lists) {
-      const tally: Tally = { list, caught: 0, timedOut: 0, lived: [], untried: [] }
-      for (const group of groups) await tryGroup({ copy, tests, tally }, group)
-      if (groups.length > 0) tallies.push(tally)
+    for (const path of LINKED) {
+      if (existsSync(path)) await symlink(join(process.cwd(), path), join(copy, path))
     }
-    tests.stop()
-    report(tallies, performance.now() - startedMs)
+    for (const { list, groups } of lists) {
+      for (const group of groups) await run.tryGroup(list, group)
+    }
+    report(run.trials, performance.now() - startedMs)
   } finally {
+    run.close()
     await rm(copy, { recursive: true, force: true })
   }
 }
 
+function chooseLists(parts: readonly string[]): Chosen[] {
+  const isChosen = (list: string, file: string) => {
+    return parts.length === 0 || parts.some((part) => part === list || file.includes(part))
+  }
+  const lists = Object.entries(LISTS).map(([list, groups]) => {
+    return { list, groups: groups.filter(({ file }) => isChosen(list, file)) }
+  })
+  return lists.filter(({ groups }) => groups.length > 0)
+}
+
 /** Throws for an edit whose text is not found exactly once: it would try nothing. */
 async function requireApplicable(groups: readonly MutantGroup[]): Promise<void> {
+  if (groups.length === 0) throw new Error('no list and no file of that name')
   for (const { file, edits } of groups) {
     const text = await readFile(file, 'utf8')
     for (const [from] of edits) {
@@ -78,127 +82,159 @@ async function requireApplicable(groups: readonly MutantGroup[]): Promise<void> 
   }
 }
 
-interface Trial {
+interface RunOptions {
   readonly copy: string
-  readonly tests: Tests
-  readonly tally: Tally
+  readonly record: MutantRecord
+  readonly resumes: boolean
+  readonly endsMs: number
 }
 
-async function tryGroup(trial: Trial, group: MutantGroup): Promise<void> {
-  const { copy, tests, tally } = trial
-  const { file, edits } = group
-  const text = await readFile(join(copy, file), 'utf8')
-  const tookMs = await timeWithoutBugs(tests, group)
-  const runMsMax = Math.max(RUN_MS_MIN, 5 * (tookMs ?? 0))
-  const runs: { readonly what: string; readonly result: Run['result'] }[] = []
-  for (const [from, to] of tookMs === undefined ? [] : edits) {
-    const bug = text.replace(from, () => to)
-    await writeFile(join(copy, file), bug)
-    const what = `${file}: ${from.trim()} -> ${to.trim()}`
-    runs.push({ what, result: await tryBug(trial, { group, what, runMsMax }) })
-  }
-  await writeFile(join(copy, file), text)
-  // What was caught was caught by its bug, and not by what runs before it left behind.
-  if (tookMs === undefined || (await timeWithoutBugs(tests, group)) === undefined) {
-    for (const [from] of edits) tally.untried.push(`${file}: ${from.trim()}`)
-    return
-  }
-  for (const { what, result } of runs) {
-    if (result === 'passed') tally.lived.push(what)
-    else tally.caught += 1
-    if (result === 'timed out') tally.timedOut += 1
-  }
+interface Bug {
+  readonly what: string
+  readonly text: string
+  readonly key: string
 }
 
-async function tryBug(
-  { tests }: Trial,
-  { group, what, runMsMax }: { group: MutantGroup; what: string; runMsMax: number },
-): Promise<Run['result']> {
-  const beganMs = performance.now()
-  const { result, failures } = await tests.run(group, runMsMax)
-  // It would be "caught" by any test.
-  if (NO_TYPESCRIPT.test(failures)) throw new Error(`not TypeScript: ${what}\n${failures}`)
-  const seconds = ((performance.now() - beganMs) / 1_000).toFixed(1)
-  console.log(`${result === 'passed' ? 'LIVED' : result}, ${seconds} s: ${what}`)
-  return result
-}
+class MutantRun {
+  readonly #options: RunOptions
+  readonly #process: MutantProcess
+  readonly trials: Trial[] = []
+  #stopped: string | undefined
 
-/** In milliseconds; `undefined` when the tests fail, twice. */
-async function timeWithoutBugs(tests: Tests, group: MutantGroup): Promise<number | undefined> {
-  for (let attempt = 0; attempt < 2; attempt++) {
+  constructor(options: RunOptions) {
+    this.#options = options
+    this.#process = new MutantProcess(options.copy)
+  }
+
+  /** Tries no further bug; what is being tried is finished. */
+  stop(reason: string): void {
+    this.#stopped = `the run was stopped (${reason})`
+  }
+
+  close(): void {
+    this.#process.stop()
+  }
+
+  async tryGroup(list: string, group: MutantGroup): Promise<void> {
+    const path = join(this.#options.copy, group.file)
+    const text = await readFile(path, 'utf8')
+    const bugs = await this.#pending(list, { group, text })
+    if (bugs.length === 0) return
+    const before = this.#whyStopped() ?? (await this.#runWithoutBugs(group))
+    if (typeof before === 'string') return this.#leave(list, { bugs, reason: before })
+    const runs: { readonly bug: Bug; readonly verdict: Verdict; readonly reason?: string }[] = []
+    for (const bug of bugs) {
+      const reason = this.#whyStopped()
+      if (reason !== undefined) {
+        runs.push({ bug, verdict: 'not tried', reason })
+        continue
+      }
+      await writeFile(path, bug.text)
+      runs.push({ bug, ...(await this.#tryBug(group, { bug, msMax: before.msMax })) })
+    }
+    await writeFile(path, text)
+    // What was caught was caught by its bug, and not by what runs before it left behind.
+    const after = runs.some(({ verdict }) => verdict.startsWith('caught'))
+      ? await this.#runWithoutBugs(group)
+      : before
+    if (typeof after === 'string') return this.#leave(list, { bugs, reason: after })
+    for (const { bug, ...outcome } of runs) await this.#add(bug, { list, ...outcome })
+  }
+
+  async #pending(
+    list: string,
+    { group, text }: { group: MutantGroup; text: string },
+  ): Promise<Bug[]> {
+    const { copy, record, resumes } = this.#options
+    const bugs: Bug[] = []
+    for (const [from, to] of group.edits) {
+      const bug = text.replace(from, () => to)
+      const what = `${group.file}: ${from.trim()} -> ${to.trim()}`
+      const key = await trialKey(copy, { group, bug })
+      const verdict = resumes ? record.find(key) : undefined
+      if (verdict?.startsWith('caught') === true) this.trials.push({ list, bug: what, verdict })
+      else bugs.push({ what, text: bug, key })
+    }
+    return bugs
+  }
+
+  async #tryBug(
+    group: MutantGroup,
+    { bug, msMax }: { bug: Bug; msMax: number },
+  ): Promise<{ verdict: Verdict; reason?: string }> {
     const beganMs = performance.now()
-    const { result, failures, testsRun } = await tests.run(group, 300_000)
-    const key = [...group.tests, group.named].join(' ')
-    if (result === 'passed' && testsRun === 0) throw new Error(`no test is run: ${key}`)
-    if (result === 'passed') return performance.now() - beganMs
-    console.log(`${result} without any bug: ${key}\n${failures}`)
-    tests.stop()
+    const { result, failures } = await this.#process.run(group, msMax)
+    // It would be "caught" by any test.
+    if (NO_TYPESCRIPT.test(failures)) return { verdict: 'not tried', reason: 'not TypeScript' }
+    const seconds = ((performance.now() - beganMs) / 1_000).toFixed(1)
+    const verdict = verdictOf(result)
+    console.log(`${verdict === 'lived' ? 'LIVED' : verdict}, ${seconds} s: ${bug.what}`)
+    return verdict === 'not tried' ? { verdict, reason: "Node's loader failed" } : { verdict }
   }
-  return undefined
+
+  /** Answers the longest time of a run with a bug, or why no run says anything. */
+  async #runWithoutBugs(group: MutantGroup): Promise<{ msMax: number } | string> {
+    const key = [...group.tests, group.named].join(' ')
+    let last = ''
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const beganMs = performance.now()
+      const { result, failures, testsRun } = await this.#process.run(group, 300_000)
+      if (result === 'passed' && testsRun === 0) throw new Error(`no test is run: ${key}`)
+      const msMax = Math.max(RUN_MS_MIN, 5 * (performance.now() - beganMs))
+      if (result === 'passed') return { msMax }
+      last = result === 'loader failed' ? "Node's loader failed" : 'its tests fail without it'
+      console.log(`${result} without any bug: ${key}\n${failures}`)
+      this.#process.stop()
+    }
+    return last
+  }
+
+  #whyStopped(): string | undefined {
+    if (performance.now() > this.#options.endsMs) return 'the time of the run was over'
+    return this.#stopped
+  }
+
+  async #leave(
+    list: string,
+    { bugs, reason }: { bugs: readonly Bug[]; reason: string },
+  ): Promise<void> {
+    for (const bug of bugs) await this.#add(bug, { list, verdict: 'not tried', reason })
+  }
+
+  async #add(bug: Bug, trial: Omit<Trial, 'bug'>): Promise<void> {
+    this.trials.push({ ...trial, bug: bug.what })
+    await this.#options.record.add(bug.key, { ...trial, bug: bug.what })
+  }
 }
 
-function report(tallies: readonly Tally[], tookMs: number): void {
-  const lived = tallies.flatMap((tally) => tally.lived)
-  const caught = tallies.reduce((sum, tally) => sum + tally.caught, 0)
-  const tried = caught + lived.length
-  for (const { list, ...counts } of tallies) {
-    const timedOut = counts.timedOut === 0 ? '' : `, ${counts.timedOut} of them by their time`
-    console.log(`${list}: ${counts.caught} of ${counts.caught + counts.lived.length}${timedOut}`)
+function verdictOf(result: TestResult['result']): Verdict {
+  if (result === 'passed') return 'lived'
+  if (result === 'loader failed') return 'not tried'
+  return result === 'timed out' ? 'caught by time only' : 'caught'
+}
+
+function report(trials: readonly Trial[], tookMs: number): void {
+  for (const { verdict, reason, bug } of trials) {
+    if (verdict === 'lived') console.log(`lived: ${bug}`)
+    if (verdict === 'not tried') console.log(`not tried, ${reason}: ${bug}`)
+  }
+  for (const list of new Set(trials.map((trial) => trial.list))) {
+    console.log(`${list}: ${countsText(trials.filter((trial) => trial.list === list))}`)
   }
   const load = loadavg().map((one) => one.toFixed(1))
-  console.log(`all: ${caught} of ${tried} caught, ${((100 * caught) / tried).toFixed(1)} %`)
   console.log(`${(tookMs / 60_000).toFixed(1)} minutes, Node ${process.version}, load ${load}`)
-  for (const line of lived) console.log(`lived: ${line}`)
-  for (const { untried } of tallies) {
-    for (const line of untried) console.log(`not tried, its tests fail without it: ${line}`)
-  }
-  if (caught < CAUGHT_MIN * tried) process.exitCode = 1
+  const tried = trials.filter(({ verdict }) => verdict !== 'not tried')
+  const caught = tried.filter(({ verdict }) => verdict !== 'lived').length
+  const percent = tried.length === 0 ? 0 : (100 * caught) / tried.length
+  console.log(`mutants: ${countsText(trials)}; ${percent.toFixed(1)} % of those tried caught`)
+  if (caught < CAUGHT_MIN * tried.length || tried.length < trials.length) process.exitCode = 1
 }
 
-/** Runs tests in a process of its own, which is there for the next run. */
-class Tests {
-  readonly #copy: string
-  #child: ChildProcess | undefined
-  #runs = 0
-
-  constructor(copy: string) {
-    this.#copy = copy
-  }
-
-  async run({ tests, named }: MutantGroup, msMax: number): Promise<Run> {
-    if (this.#runs++ % RUNS_PER_PROCESS === 0 || this.#child?.connected === false) this.stop()
-    this.#child ??= fork(join(import.meta.dirname, 'mutant-tests.ts'), {
-      cwd: this.#copy,
-      execArgv: [
-        '--experimental-vm-modules',
-        '--no-warnings',
-        '--import',
-        import.meta.resolve('tsx'),
-      ],
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    })
-    const child = this.#child
-    const run = await new Promise<Run>((resolve) => {
-      const ended = (result: Run['result'], failures = '', testsRun = 0) => {
-        clearTimeout(timer)
-        child.removeAllListeners()
-        resolve({ result, failures, testsRun })
-      }
-      const timer = setTimeout(() => ended('timed out'), msMax)
-      child.once('exit', () => ended('caught', 'the process ended'))
-      child.once('message', ({ hasPassed, testsRun, failures }: TestOutcome) => {
-        ended(hasPassed ? 'passed' : 'caught', failures, testsRun)
-      })
-      child.send({ tests, named })
-    })
-    if (run.result === 'timed out' || child.exitCode !== null) this.stop()
-    return run
-  }
-
-  stop(): void {
-    this.#child?.kill('SIGKILL')
-    this.#child = undefined
-  }
+function countsText(trials: readonly Trial[]): string {
+  const counts = VERDICTS.map((verdict) => {
+    return `${trials.filter((trial) => trial.verdict === verdict).length} ${verdict}`
+  })
+  return `${trials.length} bugs, ${counts.join(', ')}`
 }
 
-await main(process.argv.slice(2))
+await main()

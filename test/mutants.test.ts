@@ -1,13 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { CATALOG } from './mutants/catalog-mutants.ts'
-import { CORE } from './mutants/core-mutants.ts'
-import { ENGINE } from './mutants/engine-mutants.ts'
-import { FORMATS } from './mutants/formats-mutants.ts'
-import { LAKE } from './mutants/lake-mutants.ts'
-import { OBJECTS } from './mutants/objects-mutants.ts'
-import { SERVICE } from './mutants/service-mutants.ts'
+import { existsSync, readFileSync } from 'node:fs'
+import { LISTS } from './mutants/lists.ts'
 
-const ALL = [CATALOG, CORE, ENGINE, FORMATS, LAKE, OBJECTS, SERVICE].flat()
+const ALL = Object.values(LISTS).flat()
 
 test('the text of each deliberate bug is in its file exactly once', () => {
   const stale = ALL.flatMap(({ file, edits }) => {
@@ -17,4 +11,16 @@ test('the text of each deliberate bug is in its file exactly once', () => {
   })
   expect(ALL.length).toBeGreaterThan(0)
   expect(stale).toEqual([])
+})
+
+test('the tests that are to catch deliberate bugs are there', () => {
+  const tests = ALL.flatMap((group) => group.tests)
+  expect(tests.filter((path) => !existsSync(new URL(`../${path}`, import.meta.url)))).toEqual([])
+})
+
+test('no deliberate bug is tried twice on the same tests', () => {
+  const bugs = ALL.flatMap(({ file, tests, edits }) => {
+    return edits.map((edit) => [file, ...tests, ...edit].join('\n'))
+  })
+  expect(bugs.filter((bug, i) => bugs.indexOf(bug) !== i)).toEqual([])
 })

@@ -1,0 +1,19 @@
+import { CATALOG } from './catalog-mutants.ts'
+import { CORE } from './core-mutants.ts'
+import { ENGINE } from './engine-mutants.ts'
+import { FORMATS } from './formats-mutants.ts'
+import { LAKE } from './lake-mutants.ts'
+import type { MutantGroup } from './mutant.ts'
+import { OBJECTS } from './objects-mutants.ts'
+import { SERVICE } from './service-mutants.ts'
+
+/** All deliberate bugs by the name that `npm run mutants` takes; what runs longest comes first. */
+export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
+  catalog: CATALOG,
+  engine: ENGINE,
+  formats: FORMATS,
+  lake: LAKE,
+  service: SERVICE,
+  objects: OBJECTS,
+  core: CORE,
+}
