@@ -76,6 +76,40 @@ function bytesOf({ buffer, byteLength }: BigInt64Array): Buffer {
   return Buffer.from(buffer, 0, byteLength)
 }
 
+/** Reads what was written, and tells how many positions it has. */
+function countRead(...some: readonly Bitmap[]): number {
+  const found = readPositions(writeDeletionVector(some))
+  expect(bytesOf(found).equals(bytesOf(BigInt64Array.from(positionsOf(some))))).toBe(true)
+  return found.length
+}
+
+describe('at the limits of the format', () => {
+  test('a container of 4,096 values is an array, one of 4,097 a bitset', () => {
+    for (const count of [4_095, 4_096, 4_097]) {
+      const lows = Array.from({ length: count }, (_, i) => 3 * i)
+      expect(countRead({ key: 0, withRuns: false, containers: [{ high: 0, lows }] })).toBe(count)
+    }
+  })
+
+  test('a bitmap with runs has offsets from four containers on', () => {
+    for (const count of [3, 4, 5]) {
+      const containers = Array.from({ length: count }, (_, high) => ({ high, lows: [1, 2, 9] }))
+      expect(countRead({ key: 0, withRuns: true, containers })).toBe(3 * count)
+    }
+  })
+
+  test('a bitmap has up to 65,536 containers', () => {
+    const containers = Array.from({ length: 65_536 }, (_, high) => ({ high, lows: [7] }))
+    expect(countRead({ key: 0, withRuns: false, containers })).toBe(65_536)
+    const vector = Buffer.from(
+      writeDeletionVector([{ key: 0, withRuns: false, containers: [] }]).subarray(8, -4),
+    )
+    // Behind the count, the key and the cookie.
+    vector.writeUInt32LE(65_537, 16)
+    expect(refusalOf(frame(vector))).toContain('65537 containers')
+  })
+})
+
 test('a blob inside of a larger buffer is read', () => {
   const some = [{ key: 5, withRuns: false, containers: [{ high: 1, lows: [2, 3] }] }]
   const blob = writeDeletionVector(some)

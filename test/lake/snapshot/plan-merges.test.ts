@@ -88,6 +88,62 @@ test('every manifest is in one group at most, of its spec and content, within li
   )
 })
 
+/** The sizes of what is merged, group by group. */
+function mergedSizes(listed: readonly ManifestFile[]): number[][] {
+  return planMerges(listed).map((group) => group.map(liveFilesCount))
+}
+
+function times<T>(count: number, make: () => T): T[] {
+  return Array.from({ length: count }, make)
+}
+
+describe('what is merged', () => {
+  test('is a tier that has come to ten manifests, and no fewer', () => {
+    expect(mergedSizes(times(9, () => addedManifest(1)))).toEqual([])
+    expect(mergedSizes(times(10, () => addedManifest(1)))).toEqual([times(10, () => 1)])
+  })
+
+  test('is of one content and one spec, which are counted apart', () => {
+    const kinds: readonly Partial<ManifestFile>[] = [{}, { content: 'deletes' }, { specId: 1 }]
+    const each = (count: number) => {
+      return kinds.flatMap((part) => times(count, () => addedManifest(1, part)))
+    }
+    expect(mergedSizes(each(9))).toEqual([])
+    expect(mergedSizes(each(10))).toEqual(kinds.map(() => times(10, () => 1)))
+  })
+
+  test('does not count a manifest that is too large to be encoded again', () => {
+    const small = times(9, () => addedManifest(1_000))
+    const tooLarge = addedManifest(RECODED_ENTRIES_MAX + 1)
+    expect(mergedSizes([...small, tooLarge])).toEqual([])
+    expect(mergedSizes([...small, addedManifest(RECODED_ENTRIES_MAX)])).not.toEqual([])
+  })
+
+  test('is taken smallest first, as many as one manifest holds', () => {
+    const sizes = [5_000, 1_000, 4_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000]
+    const groups = mergedSizes(sizes.map((size) => mergedManifest(size)))
+    expect(groups).toEqual([times(9, () => 1_000), [4_000, 5_000]])
+  })
+
+  test('is as many as are encoded again at once, and the rest stays for later commits', () => {
+    const added = times(12, () => addedManifest(500))
+    expect(mergedSizes(added)).toEqual([times(4, () => 500)])
+    const ofEither = [...added, ...times(12, () => addedManifest(500, { specId: 1 }))]
+    expect(mergedSizes(ofEither)).toEqual([times(4, () => 500)])
+  })
+
+  test('grows by half at least: a smaller gain is not worth it', () => {
+    const alone = times(10, () => mergedManifest(9_000))
+    expect(mergedSizes(alone)).toEqual([])
+    const small = times(8, () => mergedManifest(1_000))
+    const [third, seven] = [mergedManifest(3_000), mergedManifest(7_000)]
+    expect(mergedSizes([...small, third, seven])).toEqual([times(8, () => 1_000)])
+    const [half, six] = [mergedManifest(3_000), mergedManifest(6_000)]
+    const both = [times(8, () => 1_000), [3_000, 6_000]]
+    expect(mergedSizes([...small, half, six])).toEqual(both)
+  })
+})
+
 test('commits of one file rewrite each entry once a tier, and the list stays short', () => {
   const table = new GrowingTable()
   for (let i = 0; i < 30_000; i++) table.commit(1)
