@@ -1,3 +1,4 @@
+import { defaultProblem } from '../schema/default-check.ts'
 import { childFields, findField, findPathToField, foldName } from '../schema/schema-lookup.ts'
 import type { TableDefinition } from '../table/table.ts'
 import { type Field, isNested, type Schema, type Type, typeName } from '../value/type.ts'
@@ -21,10 +22,13 @@ interface FieldAtPath {
 }
 
 /**
- * Checks that field ids and full names are unique, and that identifier fields can identify a row.
- * Throws `update-invalid`.
+ * Checks that field ids and full names are unique, that identifier fields can identify a row, and
+ * that defaults are values, unless a present schema has them already. Throws `update-invalid`.
  */
-export function checkSchema(schema: Schema): readonly FieldAtPath[] {
+export function checkSchema(
+  schema: Schema,
+  present: readonly Schema[] = [],
+): readonly FieldAtPath[] {
   const found = fieldsByPath(schema.fields)
   const paths = new Set<string>()
   const ids = new Set<number>()
@@ -36,7 +40,11 @@ export function checkSchema(schema: Schema): readonly FieldAtPath[] {
     }
     if (paths.has(path)) throw invalidUpdate(`Invalid schema: multiple fields for name ${text}`)
     if (ids.has(field.id)) throw invalidUpdate(`Invalid schema: multiple fields of id ${field.id}`)
-    checkKnownType(field.type)
+    checkKnownType(field)
+    const problem = defaultProblem(field)
+    if (problem !== undefined && !present.some((known) => hasDefaults(known, field))) {
+      throw invalidUpdate(`Invalid default for ${text}: ${problem}`)
+    }
     paths.add(path)
     ids.add(field.id)
   }
@@ -101,7 +109,11 @@ export function checkSchemaVersion(
  */
 export function schemaKey({ fields, identifierFieldIds }: Schema): string {
   const identifiers = [...identifierFieldIds].sort((left, right) => left - right)
-  return JSON.stringify([fields.map(fieldKey), identifiers], (_name, value: unknown) => {
+  return jsonKey([fields.map(fieldKey), identifiers])
+}
+
+function jsonKey(json: unknown): string {
+  return JSON.stringify(json ?? null, (_name, value: unknown) => {
     if (typeof value !== 'bigint') return value
     const isExact = Number.isSafeInteger(Number(value))
     return isExact ? Number(value) : `${value}n`
@@ -127,7 +139,11 @@ function fieldsByPath(fields: readonly Field[]): readonly FieldAtPath[] {
   return found
 }
 
-function checkKnownType(type: Type): void {
+function checkKnownType({ name, required, type }: Field): void {
+  if (type.kind === 'unknown' && required) {
+    const text = shortened(name)
+    throw invalidUpdate(`Cannot create required field with unknown type: ${text}`)
+  }
   if (type.kind !== 'opaque' || KNOWN_OPAQUE.test(type.name)) return
   throw invalidUpdate(`Cannot parse type string to primitive: ${shortened(type.name)}`)
 }
@@ -152,7 +168,12 @@ function checkIdentifierField(schema: Schema, id: number): void {
 
 function hasDefault(schema: Schema, field: Field): boolean {
   const known = findField(schema, field.id)
-  return known !== undefined && String(known.initialDefault) === String(field.initialDefault)
+  return known !== undefined && jsonKey(known.initialDefault) === jsonKey(field.initialDefault)
+}
+
+function hasDefaults(schema: Schema, field: Field): boolean {
+  const known = findField(schema, field.id)
+  return hasDefault(schema, field) && jsonKey(known?.writeDefault) === jsonKey(field.writeDefault)
 }
 
 function fieldKey(field: Field): readonly unknown[] {

@@ -12,7 +12,7 @@ import { invalidUpdate } from './update-problem.ts'
  */
 export function addSchema(draft: TableDraft, schema: Schema): void {
   const { schemas, formatVersion, lastColumnId } = draft.definition
-  checkSchemaVersion(checkSchema(schema), formatVersion, schemas)
+  checkSchemaVersion(checkSchema(schema, schemas), formatVersion, schemas)
   draft.schemaIdsByKey ??= new Map(schemas.map((known) => [schemaKey(known), known.schemaId]))
   const key = schemaKey(schema)
   const known = draft.schemaIdsByKey.get(key)

@@ -114,7 +114,10 @@ export function parseDefault(type: Type, json: unknown, column: string): unknown
  * accepts.
  */
 export function defaultToJson(value: unknown): unknown {
-  return typeof value === 'bigint' ? String(value) : (value ?? null)
+  if (typeof value === 'bigint') return String(value)
+  if (Array.isArray(value)) return value.map(defaultToJson)
+  if (typeof value !== 'object' || value === null) return value ?? null
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, defaultToJson(each)]))
 }
 
 /** Context passed down by the parsers of nested types. */

@@ -16,6 +16,7 @@ import { dataFileLocation } from '../file/data-file-location.ts'
 import { inspectFile, inspectForLater } from '../file/inspect-file.ts'
 import { findLiveEntries } from '../snapshot/snapshot-change.ts'
 import { getTable } from '../table/table-lookup.ts'
+import { getWritableTable } from '../table/writable-table.ts'
 import type { CommitServices } from './commit-dependencies.ts'
 import { getOpenTransaction } from './transaction-state.ts'
 
@@ -40,7 +41,7 @@ export async function stageFiles(
   },
 ): Promise<StagedReport> {
   await getOpenTransaction(deps, request.transactionId)
-  const state = await getTable(deps.catalog, request.table)
+  const state = await getWritableTable(deps.catalog, request.table)
   const files = await inspectFiles(deps, state, request.paths, inspectForLater)
   const report = { state, files }
   const { transactionId, keep } = request
@@ -106,7 +107,7 @@ export async function stageRemoval(
   },
 ): Promise<TableState> {
   await getOpenTransaction(deps, request.transactionId)
-  const state = await getTable(deps.catalog, request.table)
+  const state = await getWritableTable(deps.catalog, request.table)
   const removedPaths = await requireLive(deps, state, request.paths)
   const what = { transactionId: request.transactionId, removedPaths }
   await stage(deps, state, what, request.keep?.(state))
@@ -138,7 +139,7 @@ export async function stageTruncation(
   },
 ): Promise<TableState> {
   await getOpenTransaction(deps, request.transactionId)
-  const state = await getTable(deps.catalog, request.table)
+  const state = await getWritableTable(deps.catalog, request.table)
   const what = { transactionId: request.transactionId, truncate: true }
   await stage(deps, state, what, request.keep?.(state))
   return state

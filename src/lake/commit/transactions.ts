@@ -16,6 +16,7 @@ import type {
 } from '../../core/table/transaction.ts'
 import { deletionsOfUploads } from '../deletion/uploaded-files.ts'
 import { getTable } from '../table/table-lookup.ts'
+import { getWritableTable } from '../table/writable-table.ts'
 import { requireUnchangedFiles } from './changed-files.ts'
 import type { CommitDependencies, CommitServices } from './commit-dependencies.ts'
 import type { PendingTransaction } from './commit-queue.ts'
@@ -110,7 +111,7 @@ export async function commitFiles(
   request: { readonly table: string; readonly paths: readonly string[] } & StartRequest,
   keep?: Keep<CommittedFiles>,
 ): Promise<CommittedFiles> {
-  const state = await getTable(deps.catalog, request.table)
+  const state = await getWritableTable(deps.catalog, request.table)
   const files = await inspectFiles(deps, state, request.paths)
   const transaction = newTransaction(deps, request)
   const { transactionId } = transaction
@@ -151,7 +152,7 @@ export async function commitRemoval(
   } & StartRequest,
   keep?: Keep<CommittedFiles>,
 ): Promise<CommittedFiles> {
-  const state = await getTable(deps.catalog, request.table)
+  const state = await getWritableTable(deps.catalog, request.table)
   const transaction = newTransaction(deps, request)
   const removedPaths = await requireLive(deps, state, request.change.removedPaths)
   const committed = { state, files: [], transactionId: transaction.transactionId }

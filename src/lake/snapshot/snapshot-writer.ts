@@ -1,11 +1,11 @@
 import type { Stores } from '../../catalog/catalog.ts'
-import { CatalogError } from '../../core/errors.ts'
 import type { DataFile, ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
 import { ENTRIES_PER_MANIFEST_MAX } from '../../core/limits.ts'
 import type { Operation, Snapshot } from '../../core/table/snapshot.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { snapshotIdOf } from '../../formats/metadata/snapshot-id.ts'
+import { requireWritableVersion } from '../table/writable-table.ts'
 import { mergeManifests } from './merge-manifests.ts'
 import { planMerges } from './plan-merges.ts'
 import { type FileChange, type ResolvedChange, resolveChange } from './snapshot-change.ts'
@@ -96,17 +96,6 @@ export async function writeSnapshot(
       : written.locations,
     own,
   }
-}
-
-/** Row lineage, which version 3 asks of every writer, is not written here yet. */
-export function requireWritableVersion({ definition }: TableState): void {
-  if (definition.formatVersion <= 2) return
-  throw new CatalogError(
-    'not-implemented',
-    `the table is of Iceberg format version ${definition.formatVersion}; here files are ` +
-      'committed to versions 1 and 2: commit through the Iceberg REST API',
-    { facts: { formatVersion: definition.formatVersion } },
-  )
 }
 
 function operationOf({ added, removed }: ResolvedChange): Operation {

@@ -1,10 +1,11 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { childFields } from '../../core/schema/schema-lookup.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
-import type { Schema } from '../../core/value/type.ts'
+import { type Field, type Schema, type Type, typeName } from '../../core/value/type.ts'
 import {
   getSnapshot,
   getTable,
@@ -36,6 +37,7 @@ export async function getDumpTarget(
       ? schemaOfReading(state, selector, found)
       : requireSchema(state, schemaId)
   requireColumns(state, schema)
+  requireTypes(schema, request)
   return { state, snapshot: found ?? noSnapshot(state), schema, ...choiceOf(request) }
 }
 
@@ -47,6 +49,35 @@ function requireColumns({ namespace, name }: TableState, { fields, schemaId }: S
     `${formatTableName(namespace, name)} has no columns to dump in its schema ${schemaId}: ` +
       'add a column to the table, or dump a snapshot or schema that has some',
     { facts: { schemaId } },
+  )
+}
+
+/** Types that only engines read and write. */
+const NEVER_DUMPED: ReadonlySet<string> = new Set(['variant', 'opaque'])
+const COLUMNS_TOLD_MAX = 20
+
+/** Begins nothing for a dump that could not be finished. */
+function requireTypes({ fields }: Schema, { format }: DumpFormatChoice): void {
+  const found: string[] = []
+  let first: Type | undefined
+  const visit = (field: Field, above: string): void => {
+    const path = `${above}${field.name}`
+    const { type } = field
+    // Row groups are copied as they are; what is converted has no such type.
+    const isParquetOnly = type.kind === 'timestamptz_ns'
+    if (NEVER_DUMPED.has(type.kind) || (isParquetOnly && format !== 'parquet')) {
+      first ??= type
+      found.push(path)
+    }
+    for (const below of childFields(type)) visit(below, `${path}.`)
+  }
+  for (const field of fields) visit(field, '')
+  if (first === undefined) return
+  throw new CatalogError(
+    'not-implemented',
+    `column ${found[0]} is of type ${typeName(first)}, which a dump as ${format} cannot have: ` +
+      'read the table with an engine, or dump a schema without such columns (schema_id)',
+    { facts: { column: found[0], columns: found.slice(0, COLUMNS_TOLD_MAX) } },
   )
 }
 

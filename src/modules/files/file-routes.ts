@@ -73,6 +73,7 @@ const COMMIT_PROBLEMS: readonly ProblemCode[] = [
   'commit-state-unknown',
   'overloaded',
   'storage-full',
+  'not-implemented',
 ]
 
 type StageCall = Call<z.output<typeof UploadQuery>, z.output<typeof StageFilesRequest> | undefined>
@@ -118,7 +119,6 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
         'transaction-too-large',
         'row-invalid',
         'engine-failed',
-        'not-implemented',
       ],
       curl:
         'curl -X POST "$MORAINE/v1/tables/aviation.flights/files" ' +

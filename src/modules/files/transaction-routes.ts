@@ -118,6 +118,7 @@ const commit = (deps: CommitDependencies) =>
         'commit-state-unknown',
         'overloaded',
         'storage-full',
+        'not-implemented',
       ],
       curl:
         `curl -X POST $MORAINE/v1/transactions/commit -H 'Content-Type: application/json' ` +

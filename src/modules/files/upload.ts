@@ -18,7 +18,7 @@ import {
   PendingUploads,
 } from '../../lake/deletion/pending-uploads.ts'
 import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
-import { getTable } from '../../lake/table/table-lookup.ts'
+import { getWritableTable } from '../../lake/table/writable-table.ts'
 import { placeUpload, type Receiver } from './place-upload.ts'
 import { ingestText, type TextUploadDependencies } from './upload-text.ts'
 
@@ -105,7 +105,7 @@ async function place(
   request: UploadRequest,
   receiver: Receiver,
 ): Promise<UploadReport> {
-  const state = await getTable(deps.catalog, request.table)
+  const state = await getWritableTable(deps.catalog, request.table)
   const transaction =
     request.transactionId === undefined
       ? newTransaction(deps, request)

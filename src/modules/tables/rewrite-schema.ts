@@ -29,11 +29,8 @@ import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
 import { asAtFolder } from '../../lake/snapshot/as-at-folder.ts'
 import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
 import type { SnapshotDependencies } from '../../lake/snapshot/snapshot-dependencies.ts'
-import {
-  type PreparedSnapshot,
-  requireWritableVersion,
-  writeSnapshot,
-} from '../../lake/snapshot/snapshot-writer.ts'
+import { type PreparedSnapshot, writeSnapshot } from '../../lake/snapshot/snapshot-writer.ts'
+import { requireWritableVersion } from '../../lake/table/writable-table.ts'
 
 /** Everything that rewriting data files uses. */
 export type RewriteDependencies = SnapshotDependencies &

@@ -49,7 +49,7 @@ export function outputSql(field: Field, from: ColumnOfSource, format: ExportForm
   if (format !== 'csv' && format !== 'tsv') return inDialect(TYPED)
   if (!isNested(field.type)) return inDialect(CSV_VALUES)
   const json = inDialect(JSON_VALUES)
-  const value = sourceColumn?.sql ?? 'NULL'
+  const value = sourceColumn?.sql ?? json
   return `CASE WHEN ${value} IS NOT NULL THEN CAST(to_json(${json}) AS VARCHAR) END`
 }
 

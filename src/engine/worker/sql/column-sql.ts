@@ -10,11 +10,11 @@ import {
   type StructType,
   type Type,
 } from '../../../core/value/type.ts'
+import { absentColumnSql } from './absent-column.ts'
 import { castSql } from './cast-sql.ts'
 import type { FileColumn } from './file-column.ts'
 import { notImplemented } from './sql-text.ts'
 import type { Dialect } from './text-dialect.ts'
-import { absentSql } from './value-sql.ts'
 
 /** Position of an expression in a schema. */
 export interface Place {
@@ -32,15 +32,12 @@ export function columnSql(
   source: { readonly file: FileColumn; readonly sql: string } | undefined,
   { dialect, place }: { readonly dialect: Dialect; readonly place: Place },
 ): string {
-  if (source === undefined) return absentColumnSql(field, dialect, place)
+  if (source === undefined) return absentColumnSql(field, dialect, absentAt(place))
   return new ColumnWriter(dialect).value(field.type, source, place)
 }
 
-function absentColumnSql(field: Field, dialect: Dialect, { column, known }: Place): string {
-  const { type } = field
-  const value = absentSql(field, column, known.constants)
-  if (value === 'NULL') return dialect.unknown(column)
-  return isNested(type) ? dialect.absent(value) : dialect.primitive(type, value)
+function absentAt({ column, known }: Place) {
+  return { column, constants: known.constants }
 }
 
 interface Source {
@@ -56,7 +53,7 @@ class ColumnWriter {
   }
 
   value(type: Type, source: Source, place: Place): string {
-    if (type.kind === 'unknown') return this.#dialect.unknown(place.column)
+    if (type.kind === 'unknown') return this.#dialect.unknown()
     if (!isNested(type)) {
       requireSameShape(source.file.children.length === 0, place)
       const cast = { sql: source.sql, column: place.column }
@@ -90,7 +87,7 @@ class ColumnWriter {
       const member = file.children[index]
       const value =
         member === undefined
-          ? absentColumnSql(field, this.#dialect, below)
+          ? absentColumnSql(field, this.#dialect, absentAt(below))
           : this.value(
               field.type,
               { file: member, sql: `struct_extract_at(${sql}, ${index + 1})` },

@@ -10,9 +10,17 @@ export function hasFixed(schema: Pick<Schema, 'fields'>): boolean {
   return allFields(schema).some(({ type }) => type.kind === 'fixed')
 }
 
-/** Gives a Parquet file from DuckDB what DuckDB cannot: `fixed(n)`, and names of any kind. */
+/** Columns of types that DuckDB does not write. */
+function hasOtherTypes(schema: Pick<Schema, 'fields'>): boolean {
+  return allFields(schema).some(({ type }) => type.kind === 'fixed' || type.kind === 'unknown')
+}
+
+/**
+ * Gives a Parquet file from DuckDB what DuckDB cannot: `fixed(n)`, `unknown`, and names of any
+ * kind.
+ */
 export function finishParquet(path: string, schema: Pick<Schema, 'fields'>): void {
-  if (!hasFixed(schema) && areNamesThroughout(schema.fields)) return
+  if (!hasOtherTypes(schema) && areNamesThroughout(schema.fields)) return
   const source = openSync(path, 'r')
   try {
     const target = openSync(FINISHED_NAME, 'wx')

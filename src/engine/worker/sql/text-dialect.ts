@@ -1,7 +1,7 @@
 import type { PrimitiveType } from '../../../core/value/type.ts'
 import { areNames, sqlNames } from './duckdb-names.ts'
 import { refusalSql } from './failure.ts'
-import { notImplemented, quoteName, quoteText } from './sql-text.ts'
+import { quoteName, quoteText } from './sql-text.ts'
 
 /** How a format represents values. The given expressions have the table's types. */
 export interface Dialect {
@@ -18,7 +18,7 @@ export interface Dialect {
   /** SQL for a nested column that the file lacks; `typedNull` has the table's type. */
   absent(typedNull: string): string
   /** SQL for a column of type unknown, which is NULL in every row. */
-  unknown(column: string): string
+  unknown(): string
 }
 
 /** Keeps values unchanged. */
@@ -29,9 +29,7 @@ export const TYPED: Dialect = {
   struct,
   map: (entries) => `map_from_entries(${entries})`,
   absent: (typedNull) => typedNull,
-  unknown: (column) => {
-    throw notImplemented(column, 'type unknown cannot be written to Parquet')
-  },
+  unknown: () => 'CAST(NULL AS INTEGER)',
 }
 
 /** Values that DuckDB then writes as JSON (docs/dump-dialects.md, "NDJSON"). */

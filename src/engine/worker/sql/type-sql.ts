@@ -18,6 +18,8 @@ export function typeSql(type: Type, column: string): string {
     case 'uuid':
       return type.kind.toUpperCase()
     case 'int':
+    // No value of it is ever but NULL; `finishParquet` says so in the file.
+    case 'unknown':
       return 'INTEGER'
     case 'long':
       return 'BIGINT'

@@ -1,24 +1,11 @@
-import { absentValue, type ConstantColumns } from '../../../core/schema/column-projection.ts'
 import { hexText } from '../../../core/value/bytes-text.ts'
 import { valueToText } from '../../../core/value/single-value.ts'
-import { type Field, isNested } from '../../../core/value/type.ts'
+import type { PrimitiveType } from '../../../core/value/type.ts'
 import type { Value } from '../../../core/value/value.ts'
-import { notImplemented, quoteText } from './sql-text.ts'
-import { typeSql } from './type-sql.ts'
+import { quoteText } from './sql-text.ts'
 
-/** The value of a column that the file lacks, in every row. */
-export function absentSql(field: Field, column: string, constants: ConstantColumns): string {
-  const { type, initialDefault } = field
-  if (type.kind === 'unknown') return 'NULL'
-  const duckDbType = typeSql(type, column)
-  if (isNested(type) && initialDefault !== undefined && initialDefault !== null) {
-    throw notImplemented(column, 'a default of a nested type cannot be converted')
-  }
-  const value = absentValue(field, constants)
-  return `CAST(${value === null ? 'NULL' : valueSql(field, value)} AS ${duckDbType})`
-}
-
-function valueSql({ type }: Field, value: Value): string {
+/** A value of the type, or of one that SQL casts to it. */
+export function valueSql(type: PrimitiveType, value: Value): string {
   switch (type.kind) {
     // By number, not by text: DuckDB writes and reads years before 1 in its own way.
     case 'date':
@@ -35,7 +22,7 @@ function valueSql({ type }: Field, value: Value): string {
     case 'binary':
       return `unhex('${hexText(value as Uint8Array)}')`
     default:
-      return isNested(type) ? 'NULL' : quoteText(numberText(value) ?? valueToText(type, value))
+      return quoteText(numberText(value) ?? valueToText(type, value))
   }
 }
 

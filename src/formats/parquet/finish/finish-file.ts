@@ -29,11 +29,19 @@ const FIXED_LEN_BYTE_ARRAY = 7
 /** Statistics of the lengths of values: they have one. */
 const SIZE_STATISTICS = new Set([16])
 const { BINARY, I32, I64, LIST, STRUCT } = THRIFT
+/** LogicalType UNKNOWN, "always null". */
+const NULL_TYPE: ThriftField = {
+  id: 10,
+  type: STRUCT,
+  value: { fields: [{ id: 11, type: STRUCT, value: { fields: [] } }] },
+}
+const CONVERTED_TYPE = new Set([6])
 
 /**
  * Copies a file that the engine has written, with field ids at every level, into the form that the
  * schema says: `fixed(n)` as FIXED_LEN_BYTE_ARRAY, as Iceberg's readers require, where DuckDB
- * writes BYTE_ARRAY, and the names, which may be none to DuckDB.
+ * writes BYTE_ARRAY, `unknown` as the type that has no value but NULL, and the names, which may be
+ * none to DuckDB.
  */
 export function finishFile(file: FileCopy, schema: Pick<Schema, 'fields'>): void {
   const footer = readFooter(file)
@@ -130,7 +138,12 @@ function labelledElements({ root, thrift }: ParquetFooter, labels: Labels): Thri
             { id: 2, type: I32, value: length },
           ]
     const name = { id: 4, type: BINARY, value: ENCODER.encode(nameOf(node, labels)) }
-    labelled.push(withFields(element, [...type, name]))
+    const isUnknown = labels.get(node.fieldId ?? -1)?.type.kind === 'unknown'
+    labelled.push(
+      isUnknown
+        ? withFields(element, [name, NULL_TYPE], CONVERTED_TYPE)
+        : withFields(element, [...type, name]),
+    )
     if (node.kind === 'group') node.children.forEach(visit)
   }
   visit(root)

@@ -231,7 +231,8 @@ class Projector {
     const { leaf, column, above } = file
     const leafType = leafTypeOf(leaf)
     const isLeaf = column.shape.kind === 'leaf' && !isNested(type)
-    if (!isLeaf || !('type' in leafType) || !isExactly(leafType, type)) {
+    const isNull = isLeaf && type.kind === 'unknown' && leaf.annotation?.kind === 'NULL'
+    if (!isNull && (!isLeaf || !('type' in leafType) || !isExactly(leafType, type))) {
       const fileType = 'type' in leafType ? typeName(leafType.type) : leafType.unsupported
       throw new Difference(column.path, `has type ${fileType}, but ${typeName(type)} in the table`)
     }
