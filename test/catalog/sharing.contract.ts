@@ -50,6 +50,26 @@ export function describeSharing(opened: () => OpenedCatalog): void {
         expect(await logOf(other, tableUuid)).toHaveLength(total)
       }))
 
+    test('a commit that another has overtaken is refused, though no definition changes', () =>
+      withAnother(async (one, other) => {
+        const { tableUuid } = (await create(one, 'planets')).definition
+        const read = async (catalog: Catalog) => {
+          const state = await catalog.tables.find({ tableUuid })
+          if (state === undefined) throw new Error('the table is gone')
+          return state
+        }
+        const [seenByOne, seenByOther] = [await read(one), await read(other)]
+        const won = appendTo(seenByOne, 1n)
+        const commit = { tables: [won], transactions: [] }
+        expect(await one.tables.commit(commit)).toEqual({ outcome: 'committed' })
+        const late = { tables: [appendTo(seenByOther, 2n)], transactions: [] }
+        const refused = { outcome: 'version-mismatch', tableUuid }
+        expect(await other.tables.commit(late)).toEqual(refused)
+        expect(await one.tables.commit(late)).toEqual(refused)
+        expect(await read(other)).toStrictEqual(won.state)
+        expect((await logOf(other, tableUuid)).map((entry) => entry.snapshotId)).toEqual([1n])
+      }))
+
     test('commits of the same tables in different order do not wait for each other forever', () =>
       withAnother(async (one, other) => {
         const names = ['a', 'b', 'c', 'd']

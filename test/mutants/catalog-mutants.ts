@@ -3,6 +3,22 @@ import type { MutantGroup } from './mutant.ts'
 const WRITE_GROUP = ['test/catalog/sqlite/sqlite-write-group.test.ts']
 const SETTINGS = ['test/catalog/sqlite/sqlite-settings.test.ts']
 
+/** Whose a folder is, and what is remembered of tables that are gone. */
+const LOCATIONS: MutantGroup['edits'] = [
+  ['  if (last !== undefined && version <= last) throw new Refusal(refused)\n', ''],
+  ['version <= last', 'version < last'],
+  [`.onConflict((conflict) => conflict.column('uuid').doUpdateSet({ version }))`, ''],
+  [`conflict.column('uuid').doUpdateSet({ version })`, `conflict.column('uuid').doNothing()`],
+  ['  if (keepsFiles) await markKeepsFiles(transaction, uuid, true)\n', ''],
+  ['  await markKeepsFiles(transaction, uuid, false)\n', ''],
+  ['if (taken !== undefined) throw locationTaken(', 'if (false) throw locationTaken('],
+  [`  if (living !== undefined) return 'table-lives'\n`, ''],
+  [`'in', [...keysAbove(key), key]`, `'in', [key]`],
+  [`'in', [...keysAbove(key), key]`, `'in', keysAbove(key)`],
+  ['row.living_uuid === null && row.view_uuid === null', 'row.living_uuid === null'],
+  ['keepsFiles: row.keeps_files === 1n', 'keepsFiles: false'],
+]
+
 /** Bugs in the catalog, of both databases. */
 export const CATALOG: readonly MutantGroup[] = [
   {
@@ -61,7 +77,7 @@ export const CATALOG: readonly MutantGroup[] = [
   {
     file: 'src/catalog/sql/sql-commit.ts',
     tests: ['test/catalog/sqlite/sqlite.test.ts'],
-    named: 'commit',
+    named: 'commit|overtaken|table that moves',
     edits: [
       [`\n        and transactions.revision = cast(ends.column4 as bigint)`, ''],
       [` and transactions.state = 'open'`, ''],
@@ -88,5 +104,43 @@ export const CATALOG: readonly MutantGroup[] = [
       [`.where('leases.expires_at_ms', '<=', BigInt(nowMs))`, ''],
       [`        .where('fencing_token', '=', fencingToken)\n`, ''],
     ],
+  },
+  ...['sqlite/sqlite', 'postgres/postgres'].map((database) => ({
+    file: 'src/catalog/sql/sql-locations.ts',
+    tests: [`test/catalog/${database}.test.ts`],
+    named: '(a file|SQL) locations|created at once within|location is given up',
+    edits: LOCATIONS,
+  })),
+  ...['sqlite/sqlite', 'postgres/postgres'].map((database) => ({
+    file: 'src/catalog/sql/sql-commit.ts',
+    tests: [`test/catalog/${database}.test.ts`],
+    named: 'overtaken',
+    edits: [
+      [
+        `    .where('version', '=', param('expectedVersion'))\n    .where('namespace'`,
+        `    .where('namespace'`,
+      ],
+    ] as const,
+  })),
+  {
+    file: 'src/catalog/sql/sql-tables.ts',
+    tests: ['test/modules/iceberg-rest/http/second-lives.test.ts'],
+    edits: [
+      [
+        '  await endLife(transaction, { uuid: tableUuid, version: expectedVersion, keepsFiles: keeps })\n',
+        '',
+      ],
+      [
+        `  await beginLife(transaction, { uuid: tableUuid, version: state.version }, 'already-exists')\n`,
+        '',
+      ],
+      ['version: expectedVersion, keepsFiles: keeps', 'version: 0, keepsFiles: keeps'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-views.ts',
+    tests: ['test/modules/iceberg-rest/http/second-lives.test.ts'],
+    named: 'a view',
+    edits: [['  await endLife(transaction, ended)\n', '']],
   },
 ]

@@ -1,5 +1,6 @@
 import { CATALOG } from './catalog-mutants.ts'
 import { CORE } from './core-mutants.ts'
+import { DELETION } from './deletion-mutants.ts'
 import { ENGINE } from './engine-mutants.ts'
 import { FORMATS } from './formats-mutants.ts'
 import { LAKE } from './lake-mutants.ts'
@@ -10,6 +11,7 @@ import { SERVICE } from './service-mutants.ts'
 /** All deliberate bugs by the name that `npm run mutants` takes; what runs longest comes first. */
 export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   catalog: CATALOG,
+  deletion: DELETION,
   engine: ENGINE,
   formats: FORMATS,
   lake: LAKE,

@@ -102,4 +102,59 @@ export const SERVICE: readonly MutantGroup[] = [
     tests: ['test/modules/dumps/format/gzip-join.test.ts'],
     edits: [['  member[OS_AT] = OS_UNKNOWN\n', '']],
   },
+  {
+    file: 'src/modules/dumps/format/dump-edition.ts',
+    tests: ['test/modules/dumps/http/dump-editions.test.ts'],
+    edits: [
+      ['[dialectVersion, columns, snapshot.manifestList]', '[dialectVersion, columns]'],
+      ['[dialectVersion, columns, snapshot', '[dialectVersion, snapshot'],
+      ['    mapping: nameMappingToJson(mapping),\n', ''],
+      ['schema: schemaToJson({ ...schema, schemaId: 0 })', 'schema: schema.fields.length'],
+    ],
+  },
+  {
+    file: 'src/modules/dumps/http/asked-edition.ts',
+    tests: ['test/modules/dumps/http/dump-editions.test.ts'],
+    edits: [
+      ['if (asked === undefined || asked === edition) return\n', 'return\n'],
+      ['before !== undefined && before.sha256 === index?.sha256', 'before !== undefined'],
+      ['  if (before !== undefined && before.sha256 === index?.sha256) return\n', ''],
+      ['each.sha256 !== sha256', 'false'],
+      [`mayStart === 'may start it' && `, ''],
+    ],
+  },
+  {
+    file: 'src/modules/dumps/dump-folder.ts',
+    tests: ['test/modules/dumps/http/dump-editions.test.ts'],
+    edits: [[`edition === undefined ? '' : \`-\${edition}\``, `''`]],
+  },
+  {
+    file: 'src/http/body/body-memory.ts',
+    tests: ['test/http/body/body-memory.test.ts'],
+    edits: [
+      ['if (this.#heldBytes + bytes > this.#maxFor(own + bytes)) throw', 'if (false) throw'],
+      ['        own += bytes\n', ''],
+      ['        this.#heldBytes += bytes\n', ''],
+      ['        this.#heldBytes -= own\n', ''],
+      ['bodyBytes <= SHORT_BODY_BYTES ? 0', 'true ? 0'],
+      ['bodyBytes <= SHORT_BODY_BYTES ? 0', 'false ? 0'],
+      ['      take: (bytes) => {\n        requireRoom(bytes)\n', '      take: (bytes) => {\n'],
+    ],
+  },
+  {
+    file: 'src/http/body/upload-blocks.ts',
+    tests: ['test/http/body/upload-blocks.test.ts'],
+    edits: [
+      ['    if (more > 0) share.take(more)\n', ''],
+      ['    counted += more\n', ''],
+      ['      if (used > 0) yield block.subarray(0, used)\n      used = 0\n', '      used = 0\n'],
+      [
+        '    if (used === 0) block = new Uint8Array(BLOCK_BYTES)\n',
+        '    block = new Uint8Array(BLOCK_BYTES)\n',
+      ],
+      ['  if (used > 0) yield block.subarray(0, used)\n}', '}'],
+      ['const BLOCK_BYTES = 64 * 1024', 'const BLOCK_BYTES = 16 * 1024'],
+      ['used + chunk.length > block.length ||', ''],
+    ],
+  },
 ]

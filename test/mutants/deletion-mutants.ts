@@ -1,0 +1,187 @@
+import type { MutantGroup } from './mutant.ts'
+
+const PURGE = ['test/lake/deletion/purge.test.ts']
+const SWEEPS = ['test/lake/deletion/sweeps.test.ts']
+const FOREIGN = ['test/modules/iceberg-rest/http/foreign-metadata.test.ts']
+
+/** Bugs in deleting, each of which loses a file that something names, or keeps one for ever. */
+export const DELETION: readonly MutantGroup[] = [
+  {
+    file: 'src/lake/deletion/file-use.ts',
+    tests: PURGE,
+    edits: [
+      [`use.add(locationKey(path), { kind: 'transaction', name: transactionId, tableUuid })`, ''],
+      ['    if (state !== undefined) await addNamed(deps, use, { state, keys })\n', ''],
+      ['  await addPlaced(deps, use, { paths, exceptTableUuid })\n', ''],
+      ['      if (keys.has(key)) use.add(key, { ...holder, kind })\n', ''],
+      ['ids.every((id) => !this.#isTable(id))', 'ids.some((id) => !this.#isTable(id))'],
+      ['ids.length > 0 && ids.every', 'ids.every'],
+      ['    if (tableUuid === exceptTableUuid) continue\n', ''],
+      ['isDropped || tableUuid === exceptTableUuid ||', 'tableUuid === exceptTableUuid ||'],
+    ],
+  },
+  {
+    file: 'src/lake/deletion/named-files.ts',
+    tests: PURGE,
+    edits: [
+      ['  for (const path of statisticsPaths(definition)) tell(path, undefined)\n', ''],
+      ['    const keys = this.#wantedAmong([file.path])\n', '    const keys: string[] = []\n'],
+      [`listed === 'unreadable' || (listed === 'missing' && isNeeded)`, `listed === 'unreadable'`],
+      [`keys === 'unreadable' || (keys === 'missing' && isNeeded)`, `keys === 'unreadable'`],
+      [`if (err.code === 'file-not-found') return 'missing'`, `if (true) return 'missing'`],
+      ['new Set(this.#wantedAmong([manifestList]))', 'new Set<string>()'],
+    ],
+  },
+  {
+    file: 'src/lake/deletion/deletable-files.ts',
+    tests: PURGE,
+    edits: [
+      ['let isKept = above.length === 0', 'let isKept = false'],
+      ['isKept ||= keeping', 'isKept = keeping'],
+      ['  if (isDropped) return kept\n', '  if (isDropped) return false\n'],
+      ['keepsFiles(state.definition.properties)', 'false'],
+      ['isBelow(location, path)', 'true'],
+    ],
+  },
+  {
+    file: 'src/lake/deletion/unlinker.ts',
+    tests: [...PURGE, 'test/lake/deletion/purge-steps.test.ts'],
+    edits: [
+      ['    if (await areDeletionsHeld(deps)) break\n', ''],
+      ['if (!(await areDeletionsHeld(deps))) {', 'if (true) {'],
+      ['!isKept(d) && !use.isUsed(d.path))', '!isKept(d))'],
+      ['isLasting(deletion) || !deletable.has(deletion.path)', 'isLasting(deletion)'],
+      ['begun.filter((deletion) => !named.has(deletion))', 'begun'],
+      ['[begun.filter((d) => !isLast(d)), begun.filter(isLast)]', '[begun]'],
+      [`await deletions.update(done, { state: 'unlinked', dueAtMs })`, ''],
+      ['  await deletions.forget(lasting)\n', ''],
+    ],
+  },
+  {
+    file: 'src/lake/deletion/past-deletions.ts',
+    tests: [...PURGE, 'test/lake/deletion/purge-steps.test.ts'],
+    edits: [
+      [`deletion.state === 'unlinked' && (await`, `(await`],
+      ['        if (!isThere) throw error\n', ''],
+      ['        rewritten.add(deletionId(deletion))\n', ''],
+    ],
+  },
+  {
+    file: 'src/lake/deletion/pending-uploads.ts',
+    tests: SWEEPS,
+    edits: [
+      ['    await catalog.deletions.add(deletions)\n', ''],
+      ['found[i] === undefined', 'true'],
+      ['found[i] === undefined', 'false'],
+    ],
+  },
+  {
+    file: 'src/lake/deletion/sweep-unfinished.ts',
+    tests: SWEEPS,
+    edits: [
+      ['!isUpload || modifiedAtMs >= beforeMs', 'modifiedAtMs >= beforeMs'],
+      ['!isUpload || modifiedAtMs >= beforeMs', '!isUpload'],
+      ['if ((await catalog.paths.findStaged(request)).length > 0) continue\n', ''],
+      ['if ((await catalog.paths.findTables([location])).size > 0) continue\n', ''],
+      ['tables.every(({ isDropped }) => isDropped)', 'true'],
+      ['!folder.startsWith(`${warehouse}/.`) && ', ''],
+      ['ofDropped(folder, 1)', 'ofDropped(folder, 0)'],
+    ],
+  },
+  {
+    file: 'src/lake/deletion/table-files.ts',
+    tests: FOREIGN,
+    edits: [
+      [
+        'if (foreign.length === 0) this.#addAll(unsaid)\n    else',
+        'this.#addAll(unsaid)\n    if (foreign.length > 0)',
+      ],
+      ['location.endsWith(`-${tableUuid}`)', 'true'],
+      [
+        '(await sortMetadata(this.#deps, await this.#newIn(chosen), tableUuid)).own',
+        'await this.#newIn(chosen)',
+      ],
+    ],
+  },
+  {
+    file: 'src/lake/table/foreign-metadata.ts',
+    tests: FOREIGN,
+    edits: [
+      ['own: said.filter((_, i) => owners[i] === tableUuid)', 'own: said'],
+      ['isMetadataName(file) || isDropMark', 'isDropMark'],
+      ['owners[i] !== tableUuid && owners[i] !== GONE', 'false'],
+      ['if (owner !== tableUuid && owner !== GONE) return location', 'if (false) return location'],
+    ],
+  },
+  {
+    file: 'src/lake/table/table-location.ts',
+    tests: FOREIGN,
+    edits: [
+      ['    if (known.includes(folder)) continue\n', ''],
+      [
+        'new Set([`${location}/metadata`, metadataFolder(definition)])',
+        'new Set([metadataFolder(definition)])',
+      ],
+      [
+        'new Set([`${location}/metadata`, metadataFolder(definition)])',
+        'new Set([`${location}/metadata`])',
+      ],
+    ],
+  },
+  {
+    file: 'src/lake/table/table-location.ts',
+    tests: ['test/modules/iceberg-rest/http/linked-locations.test.ts'],
+    edits: [
+      ['  await requireNoLink(deps, location)\n', ''],
+      ['[...onTheWay, `${location}/metadata`, `${location}/data`]', 'onTheWay'],
+      ['[...onTheWay, `${location}/metadata`', '[`${location}/metadata`'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-deletions.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'SQLite, a file (known paths|file deletions)',
+    edits: [
+      ['!examinedTableUuids.has(table_uuid)', 'false'],
+      ['    ...staged.map((row) => row.path_key),\n', ''],
+      [`          .where('file_deletions.state', '=', 'doomed'),\n`, ','],
+      [`deletion.state === 'unlinking' || !rewritten`, `!rewritten`],
+      [`    if (deletion.state === 'doomed') return false\n`, '    return false\n'],
+      [`.when('excluded.due_at_ms', '<',`, `.when('excluded.due_at_ms', '>',`],
+      [`    .where('state', '!=', 'unlinked')\n    .returningAll()`, '    .returningAll()'],
+      [
+        `'=', mark)\n      .where('state', '=', state)\n      .returningAll`,
+        `'=', mark)\n      .returningAll`,
+      ],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-deletions.ts',
+    tests: ['test/lake/deletion/key-paths.test.ts'],
+    edits: [['  if (unkeyed.some(isNew)) return new Set(keys)\n', '']],
+  },
+  {
+    file: 'src/catalog/sql/sql-paths.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'SQLite, a file (known paths|file deletions)',
+    edits: [
+      [`          .where('t.expires_at_ms', '>', BigInt(Math.floor(nowMs)))\n`, ''],
+      [
+        `        .where('table_uuid', '=', tableUuid),\n    )\n    return new Set`,
+        `,\n    )\n    return new Set`,
+      ],
+      ['    if (deleted.numDeletedRows < FORGOTTEN_AT_ONCE) return\n', '    return\n'],
+      ['path_hash: pathHash(path) })', 'path_hash: 1n })'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-paths.ts',
+    tests: ['test/lake/deletion/key-paths.test.ts'],
+    edits: [
+      ['if ((await this.#findUnkeyed()).includes(tableUuid)) return new Set(paths)', ''],
+      ['    if (unkeyed.length === 0) return found\n', '    return found\n'],
+      [`if (found !== undefined && found !== BigInt(version)) return 'changed'`, ''],
+      ['if ((await holdTable(transaction, tableUuid)) === undefined) return\n', 'return\n'],
+    ],
+  },
+]
