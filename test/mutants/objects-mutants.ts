@@ -43,6 +43,20 @@ export const OBJECTS: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/catalog/sqlite/sqlite-copy.ts',
+    tests: POWER_LOSS,
+    edits: [
+      ['    await handle.sync()\n', ''],
+      ['  await makeDurable(temporary)\n', ''],
+      ['  await makeDurable(to)\n  await', '  await'],
+      [
+        '  await rename(temporary, to)\n  await makeDurable(dirname(to))\n',
+        '  await rename(temporary, to)\n',
+      ],
+      ['  await makeDurable(to)\n  await makeDurable(dirname(to))\n', '  await makeDurable(to)\n'],
+    ],
+  },
+  {
     file: 'src/objects/local/local-location.ts',
     tests: ['test/objects/local/local-location.test.ts'],
     edits: [

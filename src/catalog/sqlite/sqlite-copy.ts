@@ -21,6 +21,7 @@ export async function copySqlite({ from, to }: { from: string; to: string }): Pr
   const words = ['-e', SCRIPT, '--', DRIVER, from, to]
   await promisify(execFile)(process.execPath, words, { env: {} })
   await makeDurable(to)
+  await makeDurable(dirname(to))
 }
 
 /** Puts a copy in the place of a database that is not there; under its name only when whole. */

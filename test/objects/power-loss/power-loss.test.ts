@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import Sqlite from 'better-sqlite3'
+import { copySqlite, restoreSqlite } from '../../../src/catalog/sqlite/sqlite-copy.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { afterPowerLoss, noteSync } from './forgetful-disk.ts'
@@ -97,6 +99,23 @@ describe('what the local store has acknowledged outlives a loss of power', () =>
     await thread.terminate()
     expect(result).toEqual({ outcome: 'written' })
     expect(kept()).toEqual({ one: 'by a thread' })
+  })
+})
+
+describe('what was backed up outlives a loss of power', () => {
+  const HEADER = 'SQLite format 3\0'
+
+  test('a copy of the catalog, and a catalog that is restored from it', async () => {
+    const database = new Sqlite(`${base}/catalog.db`)
+    database.exec('create table a (b)')
+    database.close()
+    await copySqlite({ from: `${base}/catalog.db`, to: `${root}/copy.db` })
+    expect(kept()).toEqual({ 'copy.db': expect.stringContaining(HEADER) })
+    await restoreSqlite({ from: `${root}/copy.db`, to: `${root}/restored.db` })
+    expect(kept()).toEqual({
+      'copy.db': expect.stringContaining(HEADER),
+      'restored.db': expect.stringContaining(HEADER),
+    })
   })
 })
 
