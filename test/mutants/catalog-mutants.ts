@@ -127,12 +127,12 @@ export const CATALOG: readonly MutantGroup[] = [
     tests: ['test/modules/iceberg-rest/http/second-lives.test.ts'],
     edits: [
       [
-        '  await endLife(transaction, { uuid: tableUuid, version: expectedVersion, keepsFiles: keeps })\n',
-        '',
+        '  await endLife(transaction, { uuid: tableUuid, version: expectedVersion,',
+        '  void ({ uuid: tableUuid, version: expectedVersion,',
       ],
       [
-        `  await beginLife(transaction, { uuid: tableUuid, version: state.version }, 'already-exists')\n`,
-        '',
+        '  await beginLife(transaction, { uuid: tableUuid, version: state.version }',
+        '  void ({ uuid: tableUuid, version: state.version }',
       ],
       ['version: expectedVersion, keepsFiles: keeps', 'version: 0, keepsFiles: keeps'],
     ],

@@ -1,3 +1,4 @@
+import { BUCKETS } from './buckets-mutants.ts'
 import { CATALOG } from './catalog-mutants.ts'
 import { CORE } from './core-mutants.ts'
 import { DELETION } from './deletion-mutants.ts'
@@ -16,6 +17,7 @@ export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   formats: FORMATS,
   lake: LAKE,
   service: SERVICE,
+  buckets: BUCKETS,
   objects: OBJECTS,
   core: CORE,
 }

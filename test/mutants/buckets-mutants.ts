@@ -1,0 +1,184 @@
+import type { MutantGroup } from './mutant.ts'
+
+const LOCATION = ['test/objects/bucket/bucket-location.test.ts']
+const RANGE = ['test/objects/bucket/bucket-range.test.ts']
+const ERRORS = ['test/objects/bucket/store-errors.test.ts']
+const S3_STORE = ['test/objects/s3/s3-store.test.ts']
+const S3_FAULTS = ['test/objects/s3/s3-faults.test.ts']
+const GCS_STORE = ['test/objects/gcs/gcs-store.test.ts']
+const GCS_FAULTS = ['test/objects/gcs/gcs-faults.test.ts']
+
+/** Bugs in the stores of buckets; their tests need the servers of `make stores-all`. */
+export const BUCKETS: readonly MutantGroup[] = [
+  {
+    file: 'src/objects/bucket/bucket-location.ts',
+    tests: LOCATION,
+    edits: [
+      ['key.startsWith(`${root.key}/`)', 'key.startsWith(root.key)'],
+      ['  if (root.bucket !== bucket) return false\n', ''],
+      [`return root.key === '' || key`, 'return key'],
+      ['key === root.key || ', ''],
+      ['const KEY_BYTES_MAX = 1_024', 'const KEY_BYTES_MAX = 1_023'],
+      ['{1,220}', '{1,221}'],
+      ['    if (!BUCKET_NAME.test(bucket)) {', '    if (false) {'],
+      ['if (fault !== undefined) throw invalidLocation(location, fault)', ''],
+      [`if (place.key === '') throw`, 'if (false) throw'],
+      [`    if (place.key.endsWith('/')) {`, '    if (false) {'],
+      [`!key.endsWith('/') && findKeyFault`, 'findKeyFault'],
+      [' && findKeyFault(key) === undefined', ''],
+    ],
+  },
+  {
+    file: 'src/objects/bucket/bucket-range.ts',
+    tests: RANGE,
+    edits: [
+      ['range.offset + range.lengthBytes - 1', 'range.offset + range.lengthBytes'],
+      ['total === undefined ? undefined : Number(total)', 'Number(total)'],
+    ],
+  },
+  {
+    file: 'src/objects/bucket/cuts.ts',
+    tests: RANGE,
+    edits: [
+      ['this.#count > CUTS_MAX', 'this.#count >= CUTS_MAX'],
+      ['this.#count > CUTS_MAX', 'false'],
+      ['position - this.#position > PROGRESS_BYTES', 'position > PROGRESS_BYTES'],
+      ['    this.#position = position\n', ''],
+    ],
+  },
+  {
+    file: 'src/objects/s3/s3-error.ts',
+    tests: ERRORS,
+    edits: [
+      [`  PreconditionFailed: 'precondition',\n`, ''],
+      [`  ConditionalRequestConflict: 'busy',\n`, ''],
+      [`  412: 'precondition',\n`, ''],
+      [`  404: 'missing',\n`, ''],
+      [`  NoSuchBucket: 'bucket-missing',\n`, ''],
+      [`status >= 500) return 'busy'`, `status > 500) return 'busy'`],
+      [`  InvalidAccessKeyId: 'credentials-refused',\n`, ''],
+      [`status !== undefined || CUT.test(message)`, 'status !== undefined'],
+      [`NETWORK.test(code) ? 'busy'`, `true ? 'busy'`],
+    ],
+  },
+  {
+    file: 'src/objects/gcs/gcs-error.ts',
+    tests: ERRORS,
+    edits: [
+      [`  412: 'precondition',\n`, ''],
+      [`  404: 'missing',\n`, ''],
+      [`  403: 'rights-missing',\n`, ''],
+      [`  if (NO_BUCKET.test(message)) return 'bucket-missing'\n`, ''],
+      [`  if (SKEWED.test(message)) return 'clock-skewed'\n`, ''],
+      [`status >= 500) return 'busy'`, `status > 500) return 'busy'`],
+      [` || CUT.test(message)`, ''],
+    ],
+  },
+  {
+    file: 'src/objects/bucket/bucket-error.ts',
+    tests: ERRORS,
+    edits: [
+      ['  if (error instanceof CatalogError) return error\n', ''],
+      [`'data-file-changed'`, `'file-not-found'`],
+      [`'storage-unavailable'`, `'storage-misconfigured'`],
+    ],
+  },
+  {
+    file: 'src/objects/bucket/bucket-store.ts',
+    tests: S3_STORE,
+    named: 'weed',
+    edits: [
+      [
+        'const place = this.#writable.placeOfObject(location)\n    if',
+        'const place = this.#readable.placeOfObject(location)\n    if',
+      ],
+      [
+        'const target = this.#writable.placeOfObject(to)',
+        'const target = this.#readable.placeOfObject(to)',
+      ],
+      ['if (sizeBytes > bytesMax) throw tooLarge', 'if (false) throw tooLarge'],
+      [
+        `    if (outcome === 'already-exists') return outcome\n    await this.delete(from)`,
+        '    await this.delete(from)',
+      ],
+      ['    await this.delete(from)\n', ''],
+      ['Math.min(offset + bytesMax, body.sizeBytes)', 'offset + bytesMax'],
+      ['Math.max(0, sizeBytes - bytesMax)', 'sizeBytes - bytesMax'],
+      ['while (page !== undefined)', 'while (false)'],
+      [`folderKey === '' ? '' : \`\${folderKey}/\``, 'folderKey'],
+      [`folder.endsWith('/') ? folder : `, ''],
+      ['      if (isNotFound(error)) return undefined\n', ''],
+      ['      if (!isNotFound(error)) throw error\n', '      throw error\n'],
+      ['      if (body.sizeBytes < end) {', '      if (false) {'],
+      [
+        `if (fault !== 'precondition') throw bucketError(error, fault, location)`,
+        'if (fault === undefined) throw error',
+      ],
+    ],
+  },
+  {
+    file: 'src/objects/bucket/bucket-store.ts',
+    tests: S3_FAULTS,
+    edits: [
+      [`found.mark === mark ? 'written' : 'already-exists'`, `'already-exists' as const`],
+      [`found.mark === mark ? 'written' : 'already-exists'`, `'written' as const`],
+      ['          position += chunk.byteLength\n', ''],
+      ['      version = body.version\n', ''],
+      ['if (error instanceof SourceError) throw error.cause', ''],
+    ],
+  },
+  {
+    file: 'src/objects/s3/s3-client.ts',
+    tests: S3_STORE,
+    named: 'weed',
+    edits: [
+      [`, IfNoneMatch: '*'`, ''],
+      ['found.IsTruncated ? found.NextContinuationToken : undefined', 'undefined'],
+      ['totalBytes(found.ContentRange) ?? found.ContentLength', 'found.ContentLength'],
+      ['encodeURIComponent(`${from.bucket}/${from.key}`)', '`${from.bucket}/${from.key}`'],
+    ],
+  },
+  {
+    file: 'src/objects/s3/s3-client.ts',
+    tests: S3_FAULTS,
+    edits: [
+      [`, Metadata: { [MARK]: mark } }`, ' }'],
+      ['...(version !== undefined && { IfMatch: version }),', ''],
+      ['this.#reader = open(readCredentials, 1)', 'this.#reader = open(writeCredentials, 1)'],
+      ['this.#writer = open(writeCredentials, 1)', 'this.#writer = open(readCredentials, 1)'],
+      ['open(writeCredentials, PART_TRIES)', 'open(readCredentials, PART_TRIES)'],
+    ],
+  },
+  {
+    file: 'src/objects/gcs/gcs-client.ts',
+    tests: GCS_STORE,
+    edits: [
+      [
+        '    preconditionOpts: { ifGenerationMatch: 0 },\n    metadata: { metadata',
+        '    metadata: { metadata',
+      ],
+      [', preconditionOpts: { ifGenerationMatch: 0 } },', ' },'],
+      ['return { objects, next: nextPageToken }', 'return { objects, next: undefined }'],
+      [`totalBytes(told['content-range']) ?? Number`, 'Number'],
+      ['encodeURIComponent(key)', 'key'],
+    ],
+  },
+  {
+    file: 'src/objects/gcs/gcs-client.ts',
+    tests: GCS_FAULTS,
+    edits: [
+      ['    metadata: { metadata: { [MARK]: mark } },\n', ''],
+      [`if (version !== undefined) url.searchParams.set('generation', version)`, ''],
+      ['if (version !== undefined) await this.#requireVersion(place, version)', ''],
+    ],
+  },
+  {
+    file: 'src/objects/bucket/store-patience.ts',
+    tests: S3_FAULTS,
+    edits: [
+      ['const ATTEMPTS_MORE = 4', 'const ATTEMPTS_MORE = 0'],
+      ['const FAILURES_MAX = 12', 'const FAILURES_MAX = 1_200'],
+      ['const LEFT_ALONE_MS = 5_000', 'const LEFT_ALONE_MS = 500_000'],
+    ],
+  },
+]
