@@ -2,6 +2,16 @@ export interface ObjectInfo {
   readonly location: string
   readonly sizeBytes: number
   readonly modifiedAtMs: number
+  /**
+   * Another for other content under the same name: the generation, the ETag, or time of
+   * modification, inode and size of a file. Equal content may have another one, as after a restore.
+   */
+  readonly version: string
+}
+
+/** The object as it was seen; another one of its name is `data-file-changed`. */
+export interface Expected {
+  readonly version?: string | undefined
 }
 
 export interface ObjectTail {
@@ -11,6 +21,12 @@ export interface ObjectTail {
   readonly bytes: Uint8Array
   readonly sizeBytes: number
   readonly modifiedAtMs: number
+  readonly version: string
+}
+
+export interface StreamOptions extends Expected {
+  /** Chunks may lie in it, each valid until the next is pulled. */
+  readonly buffer?: Uint8Array | undefined
 }
 
 export interface LinkedObject {
@@ -60,14 +76,15 @@ export interface ObjectStore {
   putFileIfAbsent(location: string, path: string): Promise<'written' | 'already-exists'>
   /**
    * Exactly these bytes, read on demand: a stalled reader costs one chunk. Throws `file-not-found`,
-   * also midway if the object is shorter. Ending the iteration early frees everything. With a
-   * `buffer`, chunks may lie in it, each valid until the next is pulled.
+   * also midway if the object is shorter. Ending the iteration early frees everything. Of an
+   * expected version no byte is another's, unless a file is overwritten in place while it is read:
+   * that is told at its end.
    */
   readStream(
     location: string,
     offset: number,
     lengthBytes: number,
-    buffer?: Uint8Array,
+    options?: StreamOptions,
   ): AsyncIterable<Uint8Array>
   /**
    * An absolute path with the object's bytes, if the store has one, for tools that only read files.
@@ -95,9 +112,11 @@ export interface ObjectStore {
   moveIfAbsent(from: string, to: string): Promise<'moved' | 'already-exists'>
   /**
    * Deletes an object; no error if there is none. Throws `location-not-allowed` if the location
-   * leads through a link: the object may be another's by its own name.
+   * leads through a link: the object may be another's by its own name. With an expected version,
+   * another one stays and is told. Where the store cannot compare while it deletes (files, some
+   * compatible stores), one that comes in the instant between both is not noticed.
    */
-  delete(location: string): Promise<void>
+  delete(location: string, expected?: Expected): Promise<void>
   /**
    * Deletes what crashes left half-written below a folder, if nothing was written to it since the
    * instant; returns how many files.

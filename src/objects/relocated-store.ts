@@ -39,9 +39,9 @@ export function relocatedStore(
         const isOwn = tail.location === at(location)
         return { ...tail, location: isOwn ? location : old(tail.location) }
       }),
-    async *readStream(location, offset, lengthBytes, buffer) {
+    async *readStream(location, offset, lengthBytes, options) {
       try {
-        yield* store.readStream(at(location), offset, lengthBytes, buffer)
+        yield* store.readStream(at(location), offset, lengthBytes, options)
       } catch (error) {
         throw byOldName(error, relocations)
       }
@@ -66,7 +66,7 @@ export function relocatedStore(
       }
     },
     moveIfAbsent: (from, to) => named(() => store.moveIfAbsent(at(from), at(to))),
-    delete: (location) => named(() => store.delete(at(location))),
+    delete: (location, expected) => named(() => store.delete(at(location), expected)),
     deleteUnfinished: (folder, options) => named(() => store.deleteUnfinished(at(folder), options)),
     makeFolder: (folder) => named(() => store.makeFolder(at(folder))),
     deleteEmptyFolders: (folder, options) => {

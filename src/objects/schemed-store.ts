@@ -17,8 +17,8 @@ export function schemedStore(
       of(location).putStreamIfAbsent(location, chunks, limits),
     putFileIfAbsent: async (location, path) => of(location).putFileIfAbsent(location, path),
     read: async (location, limits) => of(location).read(location, limits),
-    readStream: (location, offset, lengthBytes, buffer) =>
-      of(location).readStream(location, offset, lengthBytes, buffer),
+    readStream: (location, offset, lengthBytes, options) =>
+      of(location).readStream(location, offset, lengthBytes, options),
     findLocalPath: async (location) => of(location).findLocalPath(location),
     readRange: async (location, offset, bytesMax) =>
       of(location).readRange(location, offset, bytesMax),
@@ -33,7 +33,7 @@ export function schemedStore(
       if (source === target) return source.moveIfAbsent(from, to)
       return moveBetween(source, target, { from, to })
     },
-    delete: async (location) => of(location).delete(location),
+    delete: async (location, expected) => of(location).delete(location, expected),
     deleteUnfinished: async (folder, options) => of(folder).deleteUnfinished(folder, options),
     makeFolder: async (folder) => of(folder).makeFolder(folder),
     deleteEmptyFolders: async (folder, options) => of(folder).deleteEmptyFolders(folder, options),
@@ -45,11 +45,11 @@ async function moveBetween(
   target: ObjectStore,
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<'moved' | 'already-exists'> {
-  const { sizeBytes } = (await source.find(from)) ?? missing(from)
-  const chunks = source.readStream(from, 0, sizeBytes)
+  const { sizeBytes, version } = (await source.find(from)) ?? missing(from)
+  const chunks = source.readStream(from, 0, sizeBytes, { version })
   const { outcome } = await target.putStreamIfAbsent(to, chunks, { bytesMax: sizeBytes })
   if (outcome === 'already-exists') return outcome
-  await source.delete(from)
+  await source.delete(from, { version })
   return 'moved'
 }
 

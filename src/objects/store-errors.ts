@@ -32,8 +32,20 @@ export function forbiddenLocation(location: string, access: FileAccess): Catalog
   })
 }
 
+/** The object has another version than the one that was seen before. */
+export function replacedFile(location: string, cause?: unknown): CatalogError {
+  return new CatalogError('data-file-changed', `${quoted(location)} was replaced.`, {
+    facts: { path: quoted(location) },
+    cause,
+  })
+}
+
 export function isNotFound(error: unknown): boolean {
   return error instanceof CatalogError && error.code === 'file-not-found'
+}
+
+export function isReplaced(error: unknown): boolean {
+  return error instanceof CatalogError && error.code === 'data-file-changed'
 }
 
 export function tooLarge(location: string, bytesMax: number): CatalogError {

@@ -227,7 +227,7 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
       expect(Buffer.concat(streamed).equals(bytes.subarray(7, 2_900_007))).toBe(true)
       const copied: Uint8Array[] = []
       const buffer = new Uint8Array(1_000)
-      for await (const chunk of store.readStream(`${root}/long`, 7, 2_900_000, buffer)) {
+      for await (const chunk of store.readStream(`${root}/long`, 7, 2_900_000, { buffer })) {
         copied.push(new Uint8Array(chunk))
       }
       expect(Buffer.concat(copied).equals(bytes.subarray(7, 2_900_007))).toBe(true)

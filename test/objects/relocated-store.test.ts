@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { openLocalStore } from '../../src/objects/local/local-store.ts'
 import { oldLocation, relocatedStore } from '../../src/objects/relocated-store.ts'
 import { bytesOf, describeObjectStore, expectCode, textOf } from './object-store.contract.ts'
+import { describeObjectVersions } from './object-versions.contract.ts'
 
 const OLD = 'file:///srv/old/warehouse'
 
@@ -17,10 +18,11 @@ async function openMoved() {
   return { store, local, to, base, relocations, close: () => rm(base, { recursive: true }) }
 }
 
-describeObjectStore('of a moved folder, by its old name', async () => {
-  const { store, base, close } = await openMoved()
-  return { store, root: OLD, outside: `file://${base}/secret`, close }
-})
+for (const describeStore of [describeObjectStore, describeObjectVersions])
+  describeStore('of a moved folder, by its old name', async () => {
+    const { store, base, close } = await openMoved()
+    return { store, root: OLD, outside: `file://${base}/secret`, close }
+  })
 
 test('what has the old name is at the new place, and found by every spelling', async () => {
   const { store, local, to, close } = await openMoved()

@@ -84,6 +84,8 @@ export interface StagedFile {
 /** Tells whether a file is still the one whose footer was read; its size is in `dataFile`. */
 export interface FileAsStaged {
   readonly modifiedAtMs: number
+  /** That of the store; absent where it was staged before there were versions. */
+  readonly version?: string
   /** Digest of the Parquet footer, in hexadecimal. */
   readonly footerSha256: string
 }

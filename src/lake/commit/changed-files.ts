@@ -4,11 +4,12 @@ import { INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
 import type { StagedChange, StagedFile } from '../../core/table/transaction.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { readFooterOf } from '../file/read-footer.ts'
+import { isSameVersion } from '../file/source-identity.ts'
 
 /**
  * Throws `file-changed` if a staged file was replaced or is gone: what was read from its footer
  * would be committed, and no reader could use it. Looks at each file once, and reads the footer
- * again only where its time of modification differs: a copy of equal bytes is no change.
+ * again only where its version differs: a copy of equal bytes is no change.
  */
 export async function requireUnchangedFiles(
   objects: ObjectStore,
@@ -28,7 +29,7 @@ async function isChanged(
   if (asStaged === undefined) return false
   const info = await objects.find(dataFile.path)
   if (info?.sizeBytes !== dataFile.fileSizeBytes) return true
-  if (info.modifiedAtMs === asStaged.modifiedAtMs) return false
+  if (isSameVersion({ ...asStaged, sizeBytes: dataFile.fileSizeBytes }, info)) return false
   try {
     const { identity } = await readFooterOf(objects, dataFile.path)
     return identity().footerSha256 !== asStaged.footerSha256

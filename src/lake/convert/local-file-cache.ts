@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../../objects/object-store.ts'
+import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
 
 export interface LocalFileCacheOptions {
   readonly objects: ObjectStore
@@ -17,7 +17,14 @@ export interface LocalFileCacheOptions {
 
 /** Local paths of objects, good as long as the work lasts that they were asked for. */
 export interface LocalPaths {
-  pathOf(location: string, end?: NewEnd): Promise<string>
+  /** Throws `data-file-changed` if the object is not the one that was seen any more. */
+  pathOf(location: string, wanted?: WantedCopy): Promise<string>
+}
+
+export interface WantedCopy {
+  /** The object as its footer was read; as it is now without. */
+  readonly seen?: { readonly fileSizeBytes: number; readonly version: string }
+  readonly end?: NewEnd | undefined
 }
 
 /** Another footer of a Parquet file, for a copy that is read by it. */
@@ -38,8 +45,8 @@ interface Copy {
 
 /**
  * Objects as files of the local disk, for tools that read nothing else. Where the store has them
- * there, nothing is copied. Data files are immutable, so a copy is never stale; those asked for at
- * the same time share one.
+ * there, nothing is copied. A copy is of one version; those who ask for it at the same time share
+ * one.
  */
 export class LocalFileCache {
   readonly #options: LocalFileCacheOptions
@@ -53,22 +60,21 @@ export class LocalFileCache {
   async use<T>(work: (paths: LocalPaths) => Promise<T>): Promise<T> {
     const held: Copy[] = []
     try {
-      return await work({ pathOf: (location, end) => this.#pathOf(location, { held, end }) })
+      return await work({ pathOf: (location, wanted) => this.#pathOf(location, held, wanted) })
     } finally {
       for (const copy of held) copy.users -= 1
       await this.#evict()
     }
   }
 
-  async #pathOf(
-    location: string,
-    { held, end }: { readonly held: Copy[]; readonly end: NewEnd | undefined },
-  ): Promise<string> {
-    const path = end === undefined ? await this.#options.objects.findLocalPath(location) : undefined
+  async #pathOf(location: string, held: Copy[], { seen, end }: WantedCopy = {}): Promise<string> {
+    const { objects } = this.#options
+    const path = end === undefined ? await objects.findLocalPath(location) : undefined
     if (path !== undefined) return path
+    const source = seen === undefined ? await find(objects, location) : seenAs(location, seen)
     // A location has no such character.
-    const key = end === undefined ? location : `${location}\0`
-    const copy = this.#copies.get(key) ?? this.#begin(location, end)
+    const key = [location, source.version, end === undefined ? '' : 'end'].join('\0')
+    const copy = this.#copies.get(key) ?? this.#begin(source, end)
     copy.users += 1
     held.push(copy)
     this.#copies.delete(key)
@@ -82,17 +88,18 @@ export class LocalFileCache {
     return copy.path
   }
 
-  #begin(location: string, end: NewEnd | undefined): Copy {
+  #begin(source: Source, end: NewEnd | undefined): Copy {
     const path = `${this.#options.folder}/cached-${this.#options.newUuid()}`
-    return { path, ready: this.#fetch(location, path, end), sizeBytes: 0, users: 0 }
+    return { path, ready: this.#fetch(source, path, end), sizeBytes: 0, users: 0 }
   }
 
-  async #fetch(location: string, path: string, end: NewEnd | undefined): Promise<number> {
+  async #fetch(source: Source, path: string, end: NewEnd | undefined): Promise<number> {
     const { objects, writeLocalFile } = this.#options
+    const { location, version } = source
     const tail = end === undefined ? Buffer.alloc(0) : endBytes(end)
-    const kept = end?.offset ?? (await objects.readTail(location, 0)).sizeBytes
+    const kept = end?.offset ?? source.sizeBytes
     const sizeBytes = kept + tail.length
-    const chunks = followedBy(objects.readStream(location, 0, kept), tail)
+    const chunks = followedBy(objects.readStream(location, 0, kept, { version }), tail)
     await writeLocalFile(path, chunks, { bytesMax: sizeBytes })
     return sizeBytes
   }
@@ -107,6 +114,17 @@ export class LocalFileCache {
       await this.#options.removeLocalFile(copy.path)
     }
   }
+}
+
+type Source = Pick<ObjectInfo, 'location' | 'sizeBytes' | 'version'>
+
+async function find(objects: ObjectStore, location: string): Promise<Source> {
+  const { sizeBytes, version } = await objects.readTail(location, 0)
+  return { location, sizeBytes, version }
+}
+
+function seenAs(location: string, seen: NonNullable<WantedCopy['seen']>): Source {
+  return { location, sizeBytes: seen.fileSizeBytes, version: seen.version }
 }
 
 function endBytes({ footer }: NewEnd): Buffer {

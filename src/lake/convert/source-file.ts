@@ -36,7 +36,8 @@ export async function describeSource(
   { dataFile, deleteFiles }: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>,
 ): Promise<DescribedSource> {
   requireParquet(dataFile)
-  const { footer, identity } = await readFooterOf(objects, dataFile.path)
+  const seen = await readFooterOf(objects, dataFile.path)
+  const { footer, identity } = seen
   requireSupportedPages(footer)
   const known = {
     names: columnNames(definition, schema),
@@ -62,7 +63,7 @@ export async function describeSource(
     ),
   )
   const file = {
-    path: await pathOf(dataFile.path, newEndOf(footer)),
+    path: await pathOf(dataFile.path, { seen, end: newEndOf(footer) }),
     columns: schema.fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
     ...known,
     ...(vector !== undefined && {
@@ -86,12 +87,13 @@ export async function describeNewFile(
 ): Promise<SourceFile> {
   const schema = currentSchema(definition)
   const { fields } = schema
-  const { footer } = await readFooterOf(objects, location)
+  const seen = await readFooterOf(objects, location)
+  const { footer } = seen
   const mapping = nameMappingOf(schema, readAliases(definition.properties))
   const names = { mapping, isGuessed: true }
   const namesById = namesInFile(footer, fields, { names, constants: NO_CONSTANTS })
   return {
-    path: await pathOf(location, newEndOf(footer)),
+    path: await pathOf(location, { seen, end: newEndOf(footer) }),
     columns: fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
     names,
   }
@@ -145,7 +147,8 @@ async function describeEquality(
   if (equalityIds.length === 0) {
     throw new CatalogError('file-corrupt', `${path} deletes by no column`)
   }
-  const { footer: deleteFooter } = await readFooterOf(objects, path)
+  const seen = await readFooterOf(objects, path)
+  const { footer: deleteFooter } = seen
   requireSupportedPages(deleteFooter)
   const fields = equalityIds.map((id) => columnOfAnySchema(definition, id))
   const names = columnNames(definition, { schemaId: 0, fields, identifierFieldIds: [] })
@@ -164,7 +167,8 @@ async function describeEquality(
   if (lacking !== undefined) {
     throw new CatalogError('file-corrupt', `${path} lacks the column ${lacking.field.name}`)
   }
-  return { path: await pathOf(path, newEndOf(deleteFooter)), columns, names, constants }
+  const local = await pathOf(path, { seen, end: newEndOf(deleteFooter) })
+  return { path: local, columns, names, constants }
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Stores } from '../../catalog/catalog.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import type { Log } from '../../core/log.ts'
 import type { ObjectStore, SweepOptions } from '../../objects/object-store.ts'
+import { deleteUnchanged } from '../file/delete-unchanged.ts'
 import { areDeletionsHeld } from '../jobs/held-deletions.ts'
 import { everyTable } from '../table/every-table.ts'
 import { foldersOfTables, type TablePlaces } from '../table/table-location.ts'
@@ -69,14 +70,15 @@ async function sweepIncoming(
   beforeMs: number,
 ): Promise<void> {
   try {
-    for await (const { location, modifiedAtMs } of objects.list(folder)) {
+    for await (const info of objects.list(folder)) {
+      const { location, modifiedAtMs } = info
       const isUpload = UPLOAD.test(location.slice(folder.length))
       if (!isUpload || modifiedAtMs >= beforeMs) continue
       // Others may have such names, too, and their files be in a table.
       const request = { paths: [location], nowMs: ambient.nowMs() }
       if ((await catalog.paths.findStaged(request)).length > 0) continue
       if ((await catalog.paths.findTables([location])).size > 0) continue
-      await objects.delete(location)
+      await deleteUnchanged(objects, info)
     }
   } catch (err) {
     log.warn({ err, folder }, 'unfinished uploads could not be deleted; they will be tried again')

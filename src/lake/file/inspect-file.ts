@@ -129,8 +129,8 @@ export async function inspectForLater(
     nullsChecked: 'by-nobody',
     isPathRead: true,
   })
-  const { modifiedAtMs, footerSha256 } = file.identity()
-  return { ...staged, asStaged: { modifiedAtMs, footerSha256 } }
+  const { modifiedAtMs, version, footerSha256 } = file.identity()
+  return { ...staged, asStaged: { modifiedAtMs, footerSha256, ...(version && { version }) } }
 }
 
 async function readOwnFooter(objects: ObjectStore, location: string): Promise<FooterOfFile> {

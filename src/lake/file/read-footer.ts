@@ -15,6 +15,7 @@ export interface FooterOfFile {
   readonly ownLocation: string
   readonly footer: ParquetFooter
   readonly fileSizeBytes: number
+  readonly version: string
   /** Hashes the footer: only those who remember the file ask. */
   identity(): SourceIdentity
 }
@@ -25,16 +26,17 @@ export async function readFooterOf(objects: ObjectStore, location: string): Prom
     const bytes = await readFooterBytes(tail, (offset, bytesMax) =>
       objects.readRange(location, offset, bytesMax),
     )
-    const { sizeBytes, modifiedAtMs } = tail
+    const { sizeBytes, modifiedAtMs, version } = tail
     const turns = new Turns()
     const footer = await parseFooterInTurns(bytes, tail, () => turns.take())
     return {
       ownLocation: tail.location,
       footer,
       fileSizeBytes: sizeBytes,
+      version,
       identity: () => {
         const footerSha256 = createHash('sha256').update(bytes).digest('hex')
-        return { path: location, sizeBytes, modifiedAtMs, footerSha256 }
+        return { path: location, sizeBytes, modifiedAtMs, version, footerSha256 }
       },
     }
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { LocalResult } from '../../lake/convert/converter.ts'
+import { deleteUnchanged } from '../../lake/file/delete-unchanged.ts'
 import type { DumpBuild } from './dump-build.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { type DumpSource, emptyShardLocation } from './dump-sources.ts'
@@ -46,7 +47,7 @@ async function putShard(
   { path, bytes, rows }: LocalResult,
 ): Promise<DumpPiece> {
   const there = await objects.find(location)
-  if (there !== undefined && there.sizeBytes !== bytes) await objects.delete(location)
+  if (there !== undefined && there.sizeBytes !== bytes) await deleteUnchanged(objects, there)
   await objects.putFileIfAbsent(location, path)
   return { location, offset: 0, lengthBytes: bytes, rowCount: rows }
 }

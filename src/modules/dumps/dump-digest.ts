@@ -43,6 +43,6 @@ export async function* readPieces(
 ): AsyncIterable<Uint8Array> {
   for (const { location, offset, lengthBytes } of pieces) {
     signal?.throwIfAborted()
-    yield* objects.readStream(location, offset, lengthBytes, buffer)
+    yield* objects.readStream(location, offset, lengthBytes, { buffer })
   }
 }

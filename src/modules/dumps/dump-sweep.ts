@@ -3,6 +3,7 @@ import { isBelow } from '../../core/file/location-key.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { FileNamer } from '../../lake/deletion/file-namer.ts'
 import type { Consumer } from '../../lake/events/consumer.ts'
+import { deleteUnchanged } from '../../lake/file/delete-unchanged.ts'
 import type { Lease } from '../../lake/jobs/lease.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
@@ -83,10 +84,9 @@ export async function removeDumps(
   const staleLocations = new Set(stale.map(({ location }) => location))
   const kept = found.indexes.filter(({ location }) => !staleLocations.has(location))
   let bytes = 0
-  const remove = async ({ location, sizeBytes }: ObjectInfo) => {
+  const remove = async (info: ObjectInfo) => {
     lease.signal.throwIfAborted()
-    await deps.objects.delete(location)
-    bytes += sizeBytes
+    if (await deleteUnchanged(deps.objects, info)) bytes += info.sizeBytes
   }
   for (const index of stale) await remove(index)
   const named = await namedShards(deps, found, kept)
@@ -122,7 +122,8 @@ export async function removeShortShards(
   for (const { location, offset, lengthBytes } of pieces) {
     if (!location.startsWith(`${folder}/`)) continue
     const info = await objects.find(location)
-    if (info !== undefined && info.sizeBytes < offset + lengthBytes) await objects.delete(location)
+    const isShort = info !== undefined && info.sizeBytes < offset + lengthBytes
+    if (isShort) await deleteUnchanged(objects, info)
   }
 }
 
@@ -134,8 +135,8 @@ export async function forgetDumpsOfTable(
   { objects, warehouse }: Pick<LakeServices, 'objects' | 'warehouse'>,
   tableUuid: string,
 ): Promise<void> {
-  for await (const { location } of objects.list(dumpsFolder(warehouse, tableUuid))) {
-    await objects.delete(location)
+  for await (const info of objects.list(dumpsFolder(warehouse, tableUuid))) {
+    await deleteUnchanged(objects, info)
   }
 }
 

@@ -85,8 +85,8 @@ export class Dumps {
   readonly #running = new Map<string, Making>()
   readonly #tidying = new Set<Promise<void>>()
   readonly #failed = new BoundedMap<string, { readonly error: unknown }>(FAILURES_KEPT_MAX)
-  /** By location, valid for that modification time. */
-  readonly #indexes = new BoundedMap<string, { modifiedAtMs: number; index: DumpIndex }>(
+  /** By location, valid for that version. */
+  readonly #indexes = new BoundedMap<string, { version: string; index: DumpIndex }>(
     INDEXES_CACHED_MAX,
   )
   readonly #usedAtMs = new BoundedMap<string, number>(USES_KEPT_MAX)
@@ -144,10 +144,10 @@ export class Dumps {
     const info = await this.#deps.objects.find(location)
     if (info === undefined) return undefined
     const cached = this.#indexes.get(location)
-    if (cached?.modifiedAtMs === info.modifiedAtMs) return cached.index
+    if (cached?.version === info.version) return cached.index
     const index = await readDumpIndex(this.#deps, location)
     if (index !== undefined) {
-      this.#indexes.set(location, { modifiedAtMs: info.modifiedAtMs, index })
+      this.#indexes.set(location, { version: info.version, index })
     }
     return index
   }

@@ -1,4 +1,5 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import { deleteUnchanged } from '../../lake/file/delete-unchanged.ts'
 import { areDeletionsHeld } from '../../lake/jobs/held-deletions.ts'
 import { Lease } from '../../lake/jobs/lease.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
@@ -62,6 +63,6 @@ async function sweepFolder(
   await lease.confirm()
   for (const shard of [...found.shards.values()].filter(isOld)) {
     lease.signal.throwIfAborted()
-    await deps.objects.delete(shard.location)
+    await deleteUnchanged(deps.objects, shard)
   }
 }

@@ -9,6 +9,7 @@ import type { LakeServices } from '../../lake/lake.ts'
 import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
 import { type NamedFile, namedFiles } from './files-of-tables.ts'
 
+const GONE: ReadonlySet<string> = new Set(['file-not-found', 'data-file-changed'])
 const COPIES_AT_ONCE = 8
 const WAIT_MS = 500
 /** Dumps and the like, which are made again when asked for; no table is below such a name. */
@@ -110,8 +111,8 @@ export async function copyFolder(
 ): Promise<{ readonly written: number; readonly present: number }> {
   const infos: ObjectInfo[] = []
   for await (const info of from.objects.list(from.root)) infos.push(info)
-  const outcomes = await mapBounded(infos, COPIES_AT_ONCE, ({ location, sizeBytes }) => {
-    const chunks = from.objects.readStream(location, 0, sizeBytes)
+  const outcomes = await mapBounded(infos, COPIES_AT_ONCE, ({ location, sizeBytes, version }) => {
+    const chunks = from.objects.readStream(location, 0, sizeBytes, { version })
     const there = to.root + location.slice(from.root.length)
     return to.objects.putStreamIfAbsent(there, chunks, { bytesMax: sizeBytes })
   })
@@ -135,7 +136,7 @@ async function copyFiles(
   }
   const copied: Copied = new Map()
   await mapBounded(infos, COPIES_AT_ONCE, async (info) => {
-    // What is gone by now was never named; else it is missed below.
+    // What is gone or replaced by now was never named; else it is missed below.
     if (await copyFile(deps, target, info)) copied.set(info.location, info.sizeBytes)
   })
   return copied
@@ -144,15 +145,15 @@ async function copyFiles(
 async function copyFile(
   { objects, warehouse }: Pick<BackupDependencies, 'objects' | 'warehouse'>,
   target: BackupTarget,
-  { location, sizeBytes }: ObjectInfo,
+  { location, sizeBytes, version }: ObjectInfo,
 ): Promise<boolean> {
-  const chunks = objects.readStream(location, 0, sizeBytes)
+  const chunks = objects.readStream(location, 0, sizeBytes, { version })
   const to = `${target.root}/warehouse${location.slice(warehouse.length)}`
   try {
     await target.objects.putStreamIfAbsent(to, chunks, { bytesMax: sizeBytes })
     return true
   } catch (error) {
-    if (error instanceof CatalogError && error.code === 'file-not-found') return false
+    if (error instanceof CatalogError && GONE.has(error.code)) return false
     throw error
   }
 }

@@ -84,7 +84,11 @@ export interface BucketClient {
   putStream(place: BucketPlace, chunks: AsyncIterable<Uint8Array>, marked: Marked): Promise<void>
   /** Within the store. */
   copy(from: BucketPlace, to: BucketPlace, attempt: MarkedAttempt): Promise<void>
-  delete(place: BucketPlace, attempt: Attempt): Promise<void>
+  /** Only that version, if given. */
+  delete(
+    place: BucketPlace,
+    attempt: Attempt & { readonly version?: string | undefined },
+  ): Promise<void>
   /** Gives up uploads in parts that began before the instant; returns how many. */
   abortUploads(
     bucket: string,

@@ -1,5 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
-import { missingFile, quoted } from '../store-errors.ts'
+import { missingFile, quoted, replacedFile } from '../store-errors.ts'
 import type { StoreFault } from './bucket-client.ts'
 
 const RETRY_AFTER_SECONDS = 5
@@ -29,10 +29,7 @@ export function bucketError(
     case 'beyond-end':
       return missingFile(location)
     case 'precondition':
-      return new CatalogError('data-file-changed', `${quoted(location)} was replaced.`, {
-        facts: { path: quoted(location) },
-        cause: error,
-      })
+      return replacedFile(location, error)
     case 'busy':
       return new CatalogError(
         'storage-unavailable',

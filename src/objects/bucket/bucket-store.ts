@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { CatalogError } from '../../core/errors.ts'
 import type {
+  Expected,
   FolderSweepOptions,
   LinkedObject,
   ObjectInfo,
   ObjectStore,
   ObjectTail,
+  StreamOptions,
   SweepOptions,
 } from '../object-store.ts'
 import { keepingErrors, SourceError } from '../source-error.ts'
-import { isNotFound, missingFile, tooLarge } from '../store-errors.ts'
+import { isNotFound, isReplaced, missingFile, replacedFile, tooLarge } from '../store-errors.ts'
 import type { BucketClient, ObjectBody, ObjectState, StoreFault } from './bucket-client.ts'
 import { bucketError } from './bucket-error.ts'
 import {
@@ -96,27 +98,27 @@ export class BucketStore implements ObjectStore {
   async read(location: string, { bytesMax }: { readonly bytesMax: number }): Promise<Uint8Array> {
     const place = this.#readable.placeOfObject(location)
     const body = await this.#get(place, location, {})
-    if (body.sizeBytes > bytesMax) {
+    const { sizeBytes: end, version } = body
+    if (end > bytesMax) {
       body.chunks.destroy()
       throw tooLarge(location, bytesMax)
     }
-    return joined(
-      body.sizeBytes,
-      this.#resumed({ place, location, offset: 0, end: body.sizeBytes }, body),
-    )
+    return joined(end, this.#resumed({ place, location, offset: 0, end, version }, body))
   }
 
   async *readStream(
     location: string,
     offset: number,
     lengthBytes: number,
+    { version }: StreamOptions = {},
   ): AsyncIterable<Uint8Array> {
     const place = this.#readable.placeOfObject(location)
     if (lengthBytes === 0) {
-      await this.#head(place, location)
+      const found = await this.#head(place, location)
+      if (version !== undefined && found.version !== version) throw replacedFile(location)
       return
     }
-    yield* this.#resumed({ place, location, offset, end: offset + lengthBytes })
+    yield* this.#resumed({ place, location, offset, end: offset + lengthBytes, version })
   }
 
   async findLocalPath(location: string): Promise<string | undefined> {
@@ -134,7 +136,8 @@ export class BucketStore implements ObjectStore {
     const body = await this.#getIfWithin(place, location, range)
     if (body === undefined) return new Uint8Array()
     const end = Math.min(offset + bytesMax, body.sizeBytes)
-    return joined(end - offset, this.#resumed({ place, location, offset, end }, body))
+    const { version } = body
+    return joined(end - offset, this.#resumed({ place, location, offset, end, version }, body))
   }
 
   async readTail(location: string, bytesMax: number): Promise<ObjectTail> {
@@ -142,20 +145,21 @@ export class BucketStore implements ObjectStore {
     const body =
       bytesMax === 0 ? undefined : await this.#getIfWithin(place, location, { lastBytes: bytesMax })
     if (body === undefined) {
-      const { sizeBytes, modifiedAtMs } = await this.#head(place, location)
-      return { location, bytes: new Uint8Array(), sizeBytes, modifiedAtMs }
+      const { sizeBytes, modifiedAtMs, version } = await this.#head(place, location)
+      return { location, bytes: new Uint8Array(), sizeBytes, modifiedAtMs, version }
     }
-    const { sizeBytes, modifiedAtMs } = body
+    const { sizeBytes, modifiedAtMs, version } = body
     const offset = Math.max(0, sizeBytes - bytesMax)
-    const chunks = this.#resumed({ place, location, offset, end: sizeBytes }, body)
-    return { location, bytes: await joined(sizeBytes - offset, chunks), sizeBytes, modifiedAtMs }
+    const chunks = this.#resumed({ place, location, offset, end: sizeBytes, version }, body)
+    const bytes = await joined(sizeBytes - offset, chunks)
+    return { location, bytes, sizeBytes, modifiedAtMs, version }
   }
 
   async find(location: string): Promise<ObjectInfo | undefined> {
     const place = this.#readable.placeOfObject(location)
     try {
-      const { sizeBytes, modifiedAtMs } = await this.#head(place, location)
-      return { location, sizeBytes, modifiedAtMs }
+      const { sizeBytes, modifiedAtMs, version } = await this.#head(place, location)
+      return { location, sizeBytes, modifiedAtMs, version }
     } catch (error) {
       if (isNotFound(error)) return undefined
       throw error
@@ -180,9 +184,9 @@ export class BucketStore implements ObjectStore {
         // Of a folder, it can be nothing else.
         { missing: 'bucket-missing' },
       )
-      for (const { key: each, sizeBytes, modifiedAtMs } of found.objects) {
+      for (const { key: each, sizeBytes, modifiedAtMs, version } of found.objects) {
         if (!isUsableKey(each)) continue
-        yield { location: above + each.slice(prefix.length), sizeBytes, modifiedAtMs }
+        yield { location: above + each.slice(prefix.length), sizeBytes, modifiedAtMs, version }
       }
       page = found.next
     } while (page !== undefined)
@@ -192,22 +196,25 @@ export class BucketStore implements ObjectStore {
     const source = this.#writable.placeOfObject(from)
     const target = this.#writable.placeOfObject(to)
     // Not every store knows conditional copies.
-    const [, taken] = await Promise.all([this.#head(source, from), this.find(to)])
+    const [{ version }, taken] = await Promise.all([this.#head(source, from), this.find(to)])
     if (taken !== undefined) return 'already-exists'
     const outcome = await this.#put(target, to, (mark, signal) => {
       return this.#client.copy(source, target, { mark, signal })
     })
     if (outcome === 'already-exists') return outcome
-    await this.delete(from)
+    await this.delete(from, { version })
     return 'moved'
   }
 
-  async delete(location: string): Promise<void> {
+  async delete(location: string, { version }: Expected = {}): Promise<void> {
     const place = this.#writable.placeOfObject(location)
     try {
-      await this.#ask(location, (signal) => this.#client.delete(place, { signal }))
+      await this.#ask(location, (signal) => this.#client.delete(place, { signal, version }))
     } catch (error) {
-      if (!isNotFound(error)) throw error
+      if (isNotFound(error)) return
+      // What is not there has no version, either, as after a delete whose answer was lost.
+      const isGone = isReplaced(error) && (await this.find(location)) === undefined
+      if (!isGone) throw error
     }
   }
 
@@ -262,11 +269,11 @@ export class BucketStore implements ObjectStore {
 
   /** Exactly the bytes from `offset` to `end` of one version, with requests for what was cut. */
   async *#resumed(
-    { place, location, offset, end }: Part,
+    { place, location, offset, end, ...part }: Part,
     first?: ObjectBody,
   ): AsyncGenerator<Uint8Array> {
     const cuts = new Cuts()
-    let version = first?.version
+    let { version } = part
     let position = offset
     // Nobody would read the body of what is empty.
     if (offset === end) first?.chunks.destroy()
@@ -358,6 +365,8 @@ interface Part {
   readonly location: string
   readonly offset: number
   readonly end: number
+  /** Any without. */
+  readonly version?: string | undefined
 }
 
 /** What the keys of all objects below a folder begin with. */

@@ -155,8 +155,9 @@ export class GcsBucketClient implements BucketClient {
     })
   }
 
-  async delete(place: BucketPlace): Promise<void> {
-    await fileOf(this.#writer, place).delete()
+  async delete(place: BucketPlace, { version }: Attempt & { version?: string }): Promise<void> {
+    const precondition = version === undefined ? {} : { ifGenerationMatch: version }
+    await fileOf(this.#writer, place).delete(precondition)
   }
 
   /** The store gives them up by itself, after a week. */

@@ -2,6 +2,7 @@ import { lstat, opendir, realpath } from 'node:fs/promises'
 import type { ObjectInfo } from '../object-store.ts'
 import { errorCodeOf, isMissing, translateError } from './local-error.ts'
 import { isTemporaryName, isUsableName } from './local-location.ts'
+import { stateOf } from './local-version.ts'
 
 const STATS_AT_ONCE = 32
 
@@ -61,7 +62,7 @@ async function statFile({ realPath, location }: Folder): Promise<ObjectInfo | un
   try {
     const stats = await lstat(realPath)
     if (!stats.isFile()) return undefined
-    return { location, sizeBytes: stats.size, modifiedAtMs: Math.floor(stats.mtimeMs) }
+    return { location, ...stateOf(stats) }
   } catch (error) {
     if (isMissing(error)) return undefined
     throw translateError(error, 'read', location)

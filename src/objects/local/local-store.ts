@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto'
+import type { Stats } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, stat, unlink } from 'node:fs/promises'
 import type {
+  Expected,
   FolderSweepOptions,
   LinkedObject,
   ObjectInfo,
   ObjectStore,
   ObjectTail,
+  StreamOptions,
   SweepOptions,
 } from '../object-store.ts'
 import { keepingErrors, SourceError } from '../source-error.ts'
@@ -22,6 +25,7 @@ import { findLinkedFile } from './local-own-names.ts'
 import { LocalRoots } from './local-roots.ts'
 import { sweepEmptyFolders, sweepTemporaryFiles } from './local-sweep.ts'
 import type { LocalThreads } from './local-threads.ts'
+import { requireVersion, requireVersionOf, stateOf } from './local-version.ts'
 import type { ThreadOutcome, ThreadTask } from './local-worker-protocol.ts'
 
 const WRITE_ATTEMPTS = 3
@@ -153,11 +157,12 @@ class LocalStore implements ObjectStore {
     location: string,
     offset: number,
     lengthBytes: number,
-    buffer?: Uint8Array,
+    { buffer, version }: StreamOptions = {},
   ): AsyncIterable<Uint8Array> {
     requireCounts(offset, lengthBytes)
     const handle = await this.#readable.openFile(pathOfFile(location), location)
     try {
+      await requireVersionOf(handle, location, version)
       const end = offset + lengthBytes
       let chunkBytes = STREAM_CHUNK_BYTES
       for (let position = offset; position < end; ) {
@@ -170,6 +175,7 @@ class LocalStore implements ObjectStore {
         // small one.
         chunkBytes = Math.min(chunkBytes * 2, STREAM_CHUNK_BYTES_MAX)
       }
+      await requireVersionOf(handle, location, version)
     } catch (error) {
       throw translateError(error, 'read', location)
     } finally {
@@ -207,14 +213,14 @@ class LocalStore implements ObjectStore {
       roots: this.#readable.realPaths,
     })
     if (result?.outcome === 'read') {
-      const { realPath, bytes, sizeBytes, modifiedAtMs } = result
-      return { location: this.#ownName(location, realPath), bytes, sizeBytes, modifiedAtMs }
+      const { outcome: _, realPath, ...tail } = result
+      return { location: this.#ownName(location, realPath), ...tail }
     }
     const own = this.#ownName(location, await this.#readable.resolve(path, location))
-    return this.#withFile(location, async (handle, sizeBytes, modifiedAtMs) => {
+    return this.#withFile(location, async (handle, sizeBytes, stats) => {
       const length = Math.min(bytesMax, sizeBytes)
       const bytes = await readAt(handle, sizeBytes - length, length)
-      return { location: own, bytes, sizeBytes, modifiedAtMs }
+      return { location: own, bytes, ...stateOf(stats) }
     })
   }
 
@@ -229,7 +235,7 @@ class LocalStore implements ObjectStore {
     try {
       const stats = await lstat(await this.#readable.resolve(path, location))
       if (!stats.isFile()) return undefined
-      return { location, sizeBytes: stats.size, modifiedAtMs: Math.floor(stats.mtimeMs) }
+      return { location, ...stateOf(stats) }
     } catch (error) {
       if (isMissing(error) || isNotFound(error)) return undefined
       throw translateError(error, 'read', location)
@@ -272,7 +278,7 @@ class LocalStore implements ObjectStore {
     return outcome
   }
 
-  async delete(location: string): Promise<void> {
+  async delete(location: string, { version }: Expected = {}): Promise<void> {
     const path = pathOfFile(location)
     const place = { path: folderOf(path), location, create: false }
     await this.#folders.use(place, async (folder) => {
@@ -283,6 +289,7 @@ class LocalStore implements ObjectStore {
       try {
         const stats = await lstat(folder.at(nameOf(path)))
         if (!stats.isFile() && !stats.isSymbolicLink()) return
+        requireVersion(stats, location, version)
         if (stats.isSymbolicLink()) await this.#writable.requireLeadsInside(path, location)
         await unlink(folder.at(nameOf(path)))
       } catch (error) {
@@ -316,13 +323,13 @@ class LocalStore implements ObjectStore {
 
   async #withFile<T>(
     location: string,
-    work: (handle: FileHandle, sizeBytes: number, modifiedAtMs: number) => Promise<T>,
+    work: (handle: FileHandle, sizeBytes: number, stats: Stats) => Promise<T>,
   ): Promise<T> {
     const handle = await this.#readable.openFile(pathOfFile(location), location)
     try {
       const stats = await handle.stat()
       if (!stats.isFile()) throw notAFile(location, { isFolder: stats.isDirectory() })
-      return await work(handle, stats.size, Math.floor(stats.mtimeMs))
+      return await work(handle, stats.size, stats)
     } catch (error) {
       throw translateError(error, 'read', location)
     } finally {

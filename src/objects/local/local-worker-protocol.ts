@@ -45,5 +45,6 @@ export type ThreadOutcome =
       readonly bytes: Uint8Array
       readonly sizeBytes: number
       readonly modifiedAtMs: number
+      readonly version: string
     }
   | FoundNames

@@ -18,6 +18,7 @@ import { errorCodeOf } from './local-error.ts'
 import { isWithin } from './local-location.ts'
 import { CREATE_FLAGS, READ_FLAGS } from './local-open-flags.ts'
 import { lookAtNames } from './local-own-names.ts'
+import { stateOf } from './local-version.ts'
 import type { PutTask, TailTask, ThreadOutcome, ThreadTask } from './local-worker-protocol.ts'
 
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY
@@ -111,8 +112,7 @@ function readTail({ roots, path, bytesMax }: TailTask): ThreadOutcome {
     const bytes = new Uint8Array(Math.min(bytesMax, stats.size))
     const isWhole = readFully(file, bytes, stats.size - bytes.byteLength)
     if (!isWhole) return NOT_DONE
-    const modifiedAtMs = Math.floor(stats.mtimeMs)
-    return { outcome: 'read', realPath: real, bytes, sizeBytes: stats.size, modifiedAtMs }
+    return { outcome: 'read', realPath: real, bytes, ...stateOf(stats) }
   } catch {
     return NOT_DONE
   } finally {

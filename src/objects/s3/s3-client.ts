@@ -152,8 +152,14 @@ export class S3BucketClient implements BucketClient {
     await this.#writer.send(command, { abortSignal: attempt.signal })
   }
 
-  async delete({ bucket, key }: BucketPlace, { signal }: Attempt): Promise<void> {
-    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key })
+  async delete(
+    { bucket, key }: BucketPlace,
+    { signal, version }: Attempt & { version?: string },
+  ): Promise<void> {
+    const command = new DeleteObjectCommand({
+      ...{ Bucket: bucket, Key: key },
+      ...(version !== undefined && { IfMatch: version }),
+    })
     await this.#writer.send(command, { abortSignal: signal })
   }
 

@@ -1,4 +1,4 @@
-import { copyFile, rename, rm, utimes } from 'node:fs/promises'
+import { copyFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { writeParquet } from '../../parquet-files.ts'
@@ -36,6 +36,16 @@ test.each([
   expect(status).toBe(409)
   expect(body).toMatchObject({ type: '/problems/file-changed', path: `file://${path}` })
   expect(await must(ask(service, `/v1/tables/${table}`))).toMatchObject({ snapshot: null })
+})
+
+test('another file with the same size and time is a change, too', async () => {
+  const { path, commit } = await stageOne()
+  const { mtime, size } = await stat(path)
+  const other = await writeParquet(`${path}.new`, 'SELECT 2::BIGINT AS id')
+  await rename(other, path)
+  await utimes(path, mtime, mtime)
+  expect((await stat(path)).size).toBe(size)
+  expect((await commit()).body).toMatchObject({ type: '/problems/file-changed' })
 })
 
 test('one that is deleted is refused, too', async () => {

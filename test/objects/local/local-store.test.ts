@@ -12,6 +12,7 @@ import {
   namesBelow,
   textOf,
 } from '../object-store.contract.ts'
+import { describeObjectVersions } from '../object-versions.contract.ts'
 
 const inThreads = new LocalThreads({ writers: 2, readers: 1 })
 const WAYS = [
@@ -26,35 +27,37 @@ async function temporaryFolder(): Promise<string> {
 }
 
 for (const [way, threads] of WAYS) {
-  describeObjectStore(`of local files, ${way}`, async () => {
-    const base = await temporaryFolder()
-    await writeFile(`${base}/secret`, 'secret')
-    const store = await openLocalStore({
-      writableRoots: [`${base}/warehouse`],
-      readableRoots: [],
-      ...(threads === undefined ? {} : { threads }),
+  for (const describeStore of [describeObjectStore, describeObjectVersions])
+    describeStore(`of local files, ${way}`, async () => {
+      const base = await temporaryFolder()
+      await writeFile(`${base}/secret`, 'secret')
+      const store = await openLocalStore({
+        writableRoots: [`${base}/warehouse`],
+        readableRoots: [],
+        ...(threads === undefined ? {} : { threads }),
+      })
+      return {
+        store,
+        root: `file://${base}/warehouse`,
+        outside: `file://${base}/secret`,
+        close: () => rm(base, { recursive: true }),
+      }
     })
+}
+
+for (const describeStore of [describeObjectStore, describeObjectVersions])
+  describeStore('of local files below a root that is a symbolic link', async () => {
+    const base = await temporaryFolder()
+    await mkdir(`${base}/real`)
+    await symlink(`${base}/real`, `${base}/link`)
+    const root = `file://${base}/link`
     return {
-      store,
-      root: `file://${base}/warehouse`,
-      outside: `file://${base}/secret`,
+      store: await openLocalStore({ writableRoots: [root], readableRoots: [] }),
+      root,
+      outside: `file://${base}/elsewhere`,
       close: () => rm(base, { recursive: true }),
     }
   })
-}
-
-describeObjectStore('of local files below a root that is a symbolic link', async () => {
-  const base = await temporaryFolder()
-  await mkdir(`${base}/real`)
-  await symlink(`${base}/real`, `${base}/link`)
-  const root = `file://${base}/link`
-  return {
-    store: await openLocalStore({ writableRoots: [root], readableRoots: [] }),
-    root,
-    outside: `file://${base}/elsewhere`,
-    close: () => rm(base, { recursive: true }),
-  }
-})
 
 describe.each(WAYS)('the local store and its roots, %s', (_way, threads) => {
   let base: string

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
 import { describeObjectStore } from '../object-store.contract.ts'
+import { describeObjectVersions } from '../object-versions.contract.ts'
 import { type S3Server, startS3 } from '../stores/s3-server.ts'
 import { whyNoStore } from '../stores/store-program.ts'
 
@@ -15,16 +16,17 @@ for (const name of ['weed', 'versitygw'] as const) {
     }, 60_000)
     afterAll(() => server.stop())
 
-    describeObjectStore(`of S3, on ${name}`, async () => {
-      const { endpoint, region, bucket, readCredentials, writeCredentials } = server
-      const folder = `s3://${bucket}/${randomUUID()}`
-      const root = `${folder}/warehouse`
-      const store = openS3Store({
-        ...{ writableRoots: [root], readableRoots: [`${folder}/read-only`] },
-        ...{ endpoint, region, forcePathStyle: true, readCredentials, writeCredentials },
-        readFile: (path) => createReadStream(path),
+    for (const describeStore of [describeObjectStore, describeObjectVersions])
+      describeStore(`of S3, on ${name}`, async () => {
+        const { endpoint, region, bucket, readCredentials, writeCredentials } = server
+        const folder = `s3://${bucket}/${randomUUID()}`
+        const root = `${folder}/warehouse`
+        const store = openS3Store({
+          ...{ writableRoots: [root], readableRoots: [`${folder}/read-only`] },
+          ...{ endpoint, region, forcePathStyle: true, readCredentials, writeCredentials },
+          readFile: (path) => createReadStream(path),
+        })
+        return { store, root, outside: `${folder}/elsewhere`, close: () => store.close() }
       })
-      return { store, root, outside: `${folder}/elsewhere`, close: () => store.close() }
-    })
   })
 }

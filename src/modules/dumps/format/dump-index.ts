@@ -113,10 +113,11 @@ export function serialiseDumpIndex(index: DumpIndex): string {
       rows: rowCount,
       sha256,
     })),
-    sources: index.sources.map(({ path, sizeBytes, modifiedAtMs, footerSha256, crc32 }) => ({
+    sources: index.sources.map(({ path, sizeBytes, footerSha256, crc32, ...seen }) => ({
       path,
       size: sizeBytes,
-      modified_at_ms: modifiedAtMs,
+      modified_at_ms: seen.modifiedAtMs,
+      version: seen.version,
       footer_sha256: footerSha256,
       crc32,
     })),
@@ -177,11 +178,13 @@ function piece(node: JsonNode): DumpPiece {
 
 function source(node: JsonNode): IndexedSource {
   const crc32 = node.find('crc32')
+  const version = node.find('version')?.string()
   return {
     path: node.get('path').string(),
     sizeBytes: countOf(node.get('size')),
     modifiedAtMs: node.get('modified_at_ms').safeInteger(),
     footerSha256: matching(node.get('footer_sha256'), SHA256),
+    ...(version !== undefined && { version }),
     ...(crc32 !== undefined && { crc32: countOf(crc32) }),
   }
 }

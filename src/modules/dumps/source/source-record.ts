@@ -1,5 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
-import type { SourceIdentity } from '../../../lake/file/source-identity.ts'
+import { isSameVersion, type SourceIdentity } from '../../../lake/file/source-identity.ts'
 import type { ObjectStore } from '../../../objects/object-store.ts'
 import type { DumpIndex, DumpPiece, IndexedSource } from '../format/dump-index.ts'
 
@@ -54,7 +54,7 @@ export class SourceRecord {
     const read = this.#read.get(path)
     if (read === undefined) return
     const now = await objects.find(path)
-    if (now !== undefined && now.modifiedAtMs !== read.modifiedAtMs) throw changed(path)
+    if (now !== undefined && !isSameVersion(read, now)) throw changed(path)
     const known = this.#known.get(path)
     const isComparable =
       known?.source.crc32 !== undefined && isSame(piecesOf(known.index, path), copied.pieces)

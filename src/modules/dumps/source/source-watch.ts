@@ -3,6 +3,7 @@ import { mapBounded } from '../../../core/bounded.ts'
 import { BoundedMap } from '../../../core/bounded-map.ts'
 import { CatalogError } from '../../../core/errors.ts'
 import { readFooterOf } from '../../../lake/file/read-footer.ts'
+import { isSameVersion } from '../../../lake/file/source-identity.ts'
 import type { ObjectStore } from '../../../objects/object-store.ts'
 import type { DumpIndex, IndexedSource } from '../format/dump-index.ts'
 import { changed, hasSameFooter, piecesOf } from './source-record.ts'
@@ -13,13 +14,13 @@ const LOOKS_FIRST_MAX = 500
 const VERIFIED_KEPT_MAX = 100_000
 
 /**
- * Notices when data files that dumps hand out parts of were replaced. A time of modification that
- * nobody knows is no change yet: a copy or a restore has equal bytes, which are read again once.
+ * Notices when data files that dumps hand out parts of were replaced. A version that nobody knows
+ * is no change yet: a copy or a restore has equal bytes, which are read again once.
  */
 export class SourceWatch {
   readonly #objects: ObjectStore
-  /** When files with this content were modified, too. */
-  readonly #verified = new BoundedMap<string, number>(VERIFIED_KEPT_MAX)
+  /** Other versions that have the same content. */
+  readonly #verified = new BoundedMap<string, string>(VERIFIED_KEPT_MAX)
   /** Files found changed before: looked at first. */
   readonly #suspects = new BoundedMap<string, true>(1_000)
 
@@ -42,18 +43,18 @@ export class SourceWatch {
   }
 
   async #look(index: DumpIndex, source: IndexedSource): Promise<void> {
-    const { path, sizeBytes, modifiedAtMs } = source
+    const { path, sizeBytes } = source
     const info = await this.#objects.find(path)
     // Whoever reads it says that it is missing.
     if (info === undefined) return
-    if (info.sizeBytes === sizeBytes && info.modifiedAtMs === modifiedAtMs) return
+    if (isSameVersion(source, info)) return
     const key = `${source.footerSha256} ${source.crc32} ${path}`
-    if (info.sizeBytes === sizeBytes && this.#verified.get(key) === info.modifiedAtMs) return
+    if (this.#verified.get(key) === info.version) return
     if (info.sizeBytes !== sizeBytes || !(await this.#hasSameBytes(index, source))) {
       this.#suspects.set(path, true)
       throw changed(path)
     }
-    this.#verified.set(key, info.modifiedAtMs)
+    this.#verified.set(key, info.version)
   }
 
   async #hasSameBytes(index: DumpIndex, source: IndexedSource): Promise<boolean> {

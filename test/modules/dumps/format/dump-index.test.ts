@@ -25,6 +25,7 @@ const INDEX: DumpIndex = {
       path: 'file:///d/a.parquet',
       sizeBytes: 900,
       modifiedAtMs: 1_700_000_000_123,
+      version: '1795893082520484',
       footerSha256: SHA,
     },
     { path: 's3://b/b', sizeBytes: 1, modifiedAtMs: 0, footerSha256: SHA, crc32: 4_294_967_295 },
@@ -81,6 +82,7 @@ test('the file has the names of the contract', () => {
       {
         ...{ path: 'file:///d/a.parquet', size: 900 },
         ...{ modified_at_ms: 1_700_000_000_123, footer_sha256: SHA },
+        version: '1795893082520484',
       },
       { path: 's3://b/b', size: 1, modified_at_ms: 0, footer_sha256: SHA, crc32: 4_294_967_295 },
     ],

@@ -1,4 +1,4 @@
-import { readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { ask, must, post } from '../../../http/client.ts'
 import { startTestService, type TestService } from '../../../http/harness.ts'
 import { querySql } from '../../../parquet-files.ts'
@@ -37,6 +37,17 @@ async function replace(path: string, bytes: Buffer): Promise<void> {
   const later = new Date(Date.now() + 60_000 + tables * 1000)
   await utimes(path, later, later)
 }
+
+test('another file with the same size and time is a change, too', async () => {
+  const bytes = await addFile()
+  await makeDump(service, `/v1/tables/${name}/dump?format=parquet`)
+  const [path = ''] = paths
+  const { mtime } = await stat(path)
+  await writeFile(`${path}.new`, withOtherPage(bytes))
+  await rename(`${path}.new`, path)
+  await utimes(path, mtime, mtime)
+  expect((await dump('parquet')).body).toMatchObject({ type: '/problems/data-file-changed' })
+})
 
 /** The same size, rows and footer; another value in a page. */
 function withOtherPage(bytes: Buffer): Buffer {
