@@ -3,9 +3,10 @@ import type { FileColumn } from './file-column.ts'
 import type { ParquetFile } from './parquet-file.ts'
 
 /**
- * Whether a file has minus zero, or a NaN with a sign, in a column of floating point. DuckDB's
- * dictionaries take what is equal for one value, so such rows are written without them. Read once
- * more for this are the columns of floating point alone, and only as far as one is found.
+ * Whether a file has minus zero, or a NaN of other bits than the usual ones, in a column of
+ * floating point. DuckDB's dictionaries take what is equal for one value, so such rows are written
+ * without them. Read once more for this are the columns of floating point alone, and only as far as
+ * one is found.
  */
 export async function hasMinusZero(
   connection: DuckDBConnection,
@@ -30,7 +31,11 @@ function minusZeroSql(
   switch (type.typeId) {
     case DuckDBTypeId.FLOAT:
     case DuckDBTypeId.DOUBLE:
-      return `signbit(${sql}) AND ${sql} >= 0`
+      // Not by order: foreign statistics leave NaN out, and would leave out its row group.
+      return (
+        `(signbit(${sql}) AND ${sql} >= 0) OR ` +
+        `(isnan(${sql}) AND CAST(${sql} AS BIT) <> CAST(CAST('NaN' AS ${type}) AS BIT))`
+      )
     case DuckDBTypeId.STRUCT: {
       const tests = children.flatMap(
         (member, i) => minusZeroSql(member, `struct_extract_at(${sql}, ${i + 1})`, depth) ?? [],
