@@ -11,9 +11,9 @@ import {
   type SqlTransaction,
 } from '../sql/engine/sql-engine.ts'
 import type { Database } from '../sql/engine/sql-schema.ts'
+import { DATABASE_MS } from '../sql/mutation/sql-raised-events.ts'
 import { pathHash } from '../sql/rows/sql-keys.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
-import { DATABASE_MS } from '../sql/sql-raised-events.ts'
 import { ConnectionLostError, HeardClient, PostgresPool } from './postgres-pool.ts'
 import { PostgresTurns } from './postgres-turns.ts'
 

@@ -13,6 +13,8 @@ import {
 } from './engine/sql-engine.ts'
 import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
 import type { DeletionRow, TableRow } from './engine/sql-schema.ts'
+import { type RaisedEvents, tableCommitted } from './mutation/sql-raised-events.ts'
+import { insertReplay } from './mutation/sql-replays.ts'
 import type { TableContext } from './rows/definition-cache.ts'
 import { CHANGING_COLUMNS, changingColumns, nameColumns, transactionRow } from './rows/sql-rows.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
@@ -20,8 +22,6 @@ import { deletionsTaken, refuseDeleted, takeFromDeletion } from './sql-deletions
 import { claimLocation, hasLocation } from './sql-locations.ts'
 import { claimName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
-import { type RaisedEvents, tableCommitted } from './sql-raised-events.ts'
-import { insertReplay } from './sql-replays.ts'
 import { forgetSnapshots, historyInserts, tableUuidOf } from './sql-snapshots.ts'
 import { findTransaction, stagingDeletes } from './sql-transactions.ts'
 

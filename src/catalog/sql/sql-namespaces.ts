@@ -13,10 +13,10 @@ import {
   type SqlEngine,
   type SqlTransaction,
 } from './engine/sql-engine.ts'
+import { namespaceEvent, type RaisedEvents } from './mutation/sql-raised-events.ts'
+import { mutate } from './mutation/sql-replays.ts'
 import { childKeyRange, namespaceKey } from './rows/sql-keys.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
-import { namespaceEvent, type RaisedEvents } from './sql-raised-events.ts'
-import { mutate } from './sql-replays.ts'
 
 export class SqlNamespaces implements NamespaceStore {
   readonly #engine: SqlEngine

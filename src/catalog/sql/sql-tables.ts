@@ -27,6 +27,8 @@ import {
 } from './engine/sql-engine.ts'
 import { type Param, prepared } from './engine/sql-prepared.ts'
 import type { SnapshotRow } from './engine/sql-schema.ts'
+import { type RaisedEvents, tableCreated, tableDropped } from './mutation/sql-raised-events.ts'
+import { mutate } from './mutation/sql-replays.ts'
 import { DefinitionCache, type TableContext } from './rows/definition-cache.ts'
 import { namespaceKey, prefixEnd } from './rows/sql-keys.ts'
 import {
@@ -44,8 +46,6 @@ import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces } from './sql-namespaces.ts'
 import { addPaths, copyPaths, forgetPaths, knowsMany } from './sql-paths.ts'
 import { addPublication } from './sql-publications.ts'
-import { type RaisedEvents, tableCreated, tableDropped } from './sql-raised-events.ts'
-import { mutate } from './sql-replays.ts'
 
 type MutationContext = TableContext & { readonly raised: RaisedEvents }
 

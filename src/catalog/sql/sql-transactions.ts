@@ -21,11 +21,11 @@ import {
 } from './engine/sql-engine.ts'
 import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
 import type { Database, TransactionRow } from './engine/sql-schema.ts'
+import { mutate } from './mutation/sql-replays.ts'
 import { pathKey } from './rows/sql-keys.ts'
 import { TRANSACTION_COLUMNS, transactionOf, transactionRow } from './rows/sql-rows.ts'
 import { encodeExact } from './rows/tagged-json.ts'
 import { addDeletions, takeFromDeletion } from './sql-deletions.ts'
-import { mutate } from './sql-replays.ts'
 import { stagedChangesOf, stagedRows } from './sql-staged-changes.ts'
 
 const STAGING_TABLES = ['staged_files', 'staged_removals', 'transaction_tables'] as const

@@ -17,14 +17,14 @@ import {
   type SqlTransaction,
 } from './engine/sql-engine.ts'
 import type { ViewRow } from './engine/sql-schema.ts'
+import { type RaisedEvents, viewEvent } from './mutation/sql-raised-events.ts'
+import { mutate } from './mutation/sql-replays.ts'
 import { namespaceKey } from './rows/sql-keys.ts'
 import { nameColumns } from './rows/sql-rows.ts'
 import { decodeExact } from './rows/tagged-json.ts'
 import { beginLife, claimFolders, endLife, releaseFolders } from './sql-locations.ts'
 import { claimName, releaseName } from './sql-names.ts'
 import { addNamespaces, type RaisingContext } from './sql-namespaces.ts'
-import { type RaisedEvents, viewEvent } from './sql-raised-events.ts'
-import { mutate } from './sql-replays.ts'
 
 export class SqlViews implements ViewStore {
   readonly #engine: SqlEngine

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { type Compilable, sql } from 'kysely'
-import type { EventOrigin } from '../../core/event-origin.ts'
-import type { TableState } from '../../core/table/table.ts'
-import { formatTableName } from '../../core/table/table-name.ts'
-import type { EventData, EventType } from '../event-store.ts'
-import type { CatalogCommit, TableCommit } from '../table-store.ts'
-import type { ViewState } from '../view-store.ts'
-import type { SqlEngine, SqlTransaction } from './engine/sql-engine.ts'
-import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
-import type { EventRow } from './engine/sql-schema.ts'
+import type { EventOrigin } from '../../../core/event-origin.ts'
+import type { TableState } from '../../../core/table/table.ts'
+import { formatTableName } from '../../../core/table/table-name.ts'
+import type { EventData, EventType } from '../../event-store.ts'
+import type { CatalogCommit, TableCommit } from '../../table-store.ts'
+import type { ViewState } from '../../view-store.ts'
+import type { SqlEngine, SqlTransaction } from '../engine/sql-engine.ts'
+import { type Param, prepared, rowOf } from '../engine/sql-prepared.ts'
+import type { EventRow } from '../engine/sql-schema.ts'
 
 /** What a mutation tells; the rest of the row is added when it is inserted. */
 export interface RaisedEvent {

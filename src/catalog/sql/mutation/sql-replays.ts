@@ -5,8 +5,8 @@ import {
   type ReplayRecord,
   type ReplayReservation,
   type ReserveOutcome,
-} from '../../core/replay.ts'
-import type { MutationOptions, ReplayStore } from '../replay-store.ts'
+} from '../../../core/replay.ts'
+import type { MutationOptions, ReplayStore } from '../../replay-store.ts'
 import {
   type Connection,
   forgetInRounds,
@@ -15,9 +15,9 @@ import {
   type SqlTransaction,
   type TransactOptions,
   write,
-} from './engine/sql-engine.ts'
-import type { Database } from './engine/sql-schema.ts'
-import { decodeExact, encodeExact } from './rows/tagged-json.ts'
+} from '../engine/sql-engine.ts'
+import type { Database } from '../engine/sql-schema.ts'
+import { decodeExact, encodeExact } from '../rows/tagged-json.ts'
 import { RaisedEvents } from './sql-raised-events.ts'
 
 /** Status of a reservation, which has no answer yet. */
