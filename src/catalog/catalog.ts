@@ -1,6 +1,8 @@
 import type { DeletionStore } from './deletion-store.ts'
 import type { EventStore } from './event-store.ts'
+import type { GrantStore } from './grant-store.ts'
 import type { JobStore } from './job-store.ts'
+import type { KeyStore } from './key-store.ts'
 import type { LeaseStore } from './lease-store.ts'
 import type { LocationStore } from './location-store.ts'
 import type { NamespaceStore } from './namespace-store.ts'
@@ -35,6 +37,8 @@ export interface Catalog {
   readonly jobs: JobStore
   readonly turns: TurnStore
   readonly settings: SettingStore
+  readonly grants: GrantStore
+  readonly keys: KeyStore
 
   /**
    * Brings the schema up to date; two processes may call it at once. Returns what an operator

@@ -2,9 +2,12 @@ import type { EventOrigin } from '../core/event-origin.ts'
 
 /** Every type of event. Names are never changed; another shape of `data` is another version. */
 export const EVENT_TYPES = [
+  'moraine.key.changed.v1',
   'moraine.namespace.created.v1',
   'moraine.namespace.dropped.v1',
   'moraine.namespace.updated.v1',
+  'moraine.permissions.changed.v1',
+  'moraine.role.changed.v1',
   'moraine.table.committed.v1',
   'moraine.table.created.v1',
   'moraine.table.dropped.v1',
@@ -45,7 +48,10 @@ export interface CatalogEvent {
   /** Unique over all catalogs. */
   readonly eventId: string
   readonly type: EventType
-  /** UUID of the table or view; the dotted name of a namespace. */
+  /**
+   * UUID of the table or view; the dotted name of a namespace; the UUID that permissions are on, or
+   * `catalog`; `role:<name>` or `key:<id>`.
+   */
   readonly subject: string
   /** Dotted, as it was after the change; before it, for a drop. */
   readonly name: string

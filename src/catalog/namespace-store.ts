@@ -1,3 +1,4 @@
+import type { Visibility } from './grant-store.ts'
 import type { MutationOptions } from './replay-store.ts'
 
 /**
@@ -38,6 +39,8 @@ export interface ListChildNamespacesQuery {
   /** All levels of the last one seen. */
   readonly after?: readonly string[]
   readonly limit: number
+  /** Only what one of these may see, or the path to it. */
+  readonly visibleTo?: Visibility
 }
 
 export interface NamespacePropertiesChange {

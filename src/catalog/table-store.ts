@@ -4,6 +4,7 @@ import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
 import type { TableState } from '../core/table/table.ts'
 import type { Transaction } from '../core/table/transaction.ts'
 import type { NewDeletion } from './deletion-store.ts'
+import type { Visibility } from './grant-store.ts'
 import type { Publication } from './publication-store.ts'
 import type { MutationOptions } from './replay-store.ts'
 
@@ -98,6 +99,8 @@ export interface ListTablesQuery {
   /** Only tables after this one in the order. */
   readonly after?: { readonly namespace: readonly string[]; readonly name: string }
   readonly limit: number
+  /** Only tables that one of these may see. */
+  readonly visibleTo?: Visibility
 }
 
 export interface TableSummary {

@@ -7,8 +7,14 @@ import type { MutationOptions } from './replay-store.ts'
  * Its contract: test/catalog/transactions.contract.ts.
  */
 export interface TransactionStore {
+  /** By whom `options.events` says. */
   start(transaction: Transaction, options?: MutationOptions): Promise<void>
   find(transactionId: string): Promise<Transaction | undefined>
+  /**
+   * The principal of whoever started it; `null` if they were not signed in, `undefined` if there is
+   * no such transaction.
+   */
+  findStarter(transactionId: string): Promise<string | null | undefined>
   /**
    * Adds to what an open transaction has staged, and one to its revision. The first call for a
    * table fixes its base snapshot. `duplicate` when a file of the same path is staged for the table

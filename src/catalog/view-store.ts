@@ -1,3 +1,4 @@
+import type { Visibility } from './grant-store.ts'
 import type { MutationOptions } from './replay-store.ts'
 
 /**
@@ -37,6 +38,8 @@ export interface ListViewsQuery {
   /** Only views after this name in the order. */
   readonly after?: string
   readonly limit: number
+  /** Only views that one of these may see. */
+  readonly visibleTo?: Visibility
 }
 
 export interface ViewSummary {

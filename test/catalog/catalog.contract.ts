@@ -3,7 +3,9 @@ import { describeCommits } from './commit.contract.ts'
 import { describeDeletions } from './deletions.contract.ts'
 import { describeEventOrder } from './event-order.contract.ts'
 import { describeEvents } from './events.contract.ts'
+import { describeGrants } from './grants.contract.ts'
 import { describeJobs } from './jobs.contract.ts'
+import { describeKeys } from './keys.contract.ts'
 import { describeLeases } from './leases.contract.ts'
 import { describeLocationRaces, describeLocations } from './locations.contract.ts'
 import { describeNamespaces } from './namespaces.contract.ts'
@@ -58,6 +60,8 @@ export function describeCatalog(
   describeEvents(catalog)
   describeJobs(catalog)
   describeSettings(catalog)
+  describeGrants(catalog)
+  describeKeys(catalog)
   if (isShared) {
     describeSharing(opened)
     describeLocationRaces(opened)

@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import type { Catalog } from '../catalog.ts'
 import type { TurnStore } from '../turn-store.ts'
+import { SqlAccessKeys } from './access/sql-access-keys.ts'
+import { SqlGrants } from './access/sql-grants.ts'
 import { migrate } from './engine/migrations.ts'
 import { read, type SqlEngine } from './engine/sql-engine.ts'
 import { SqlReplays } from './mutation/sql-replays.ts'
@@ -54,6 +56,8 @@ export function sqlCatalog(
     jobs: new SqlJobs(engine),
     turns,
     settings: new SqlSettings(engine),
+    grants: new SqlGrants(engine),
+    keys: new SqlAccessKeys(engine),
     migrate: () => migrate(engine, FINISHES),
     ping: async () => {
       engine.damage.refuse()

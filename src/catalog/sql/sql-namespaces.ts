@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type {
   ListChildNamespacesQuery,
   NamespacePropertiesChange,
@@ -6,6 +7,8 @@ import type {
   NamespaceStore,
 } from '../namespace-store.ts'
 import type { MutationOptions } from '../replay-store.ts'
+import { grantOwner } from './access/owner-grants.ts'
+import { isVisibleNamespace } from './access/visible-rows.ts'
 import {
   type Connection,
   Refusal,
@@ -93,9 +96,12 @@ export async function addNamespaces(
       .insertInto('namespaces')
       .values(rows)
       .onConflict((conflict) => conflict.doNothing())
-      .returning('levels')
+      .returning(['levels', 'namespace_uuid'])
       .execute()
-    for (const { levels } of inserted) raised.raise(namespaceCreated(decodeExact(levels)))
+    for (const { levels, namespace_uuid } of inserted) {
+      await grantOwner(transaction, namespace_uuid, raised)
+      raised.raise(namespaceCreated(decodeExact(levels)))
+    }
     // Again, when one that was there has been dropped since.
   } while (!(await engine.holdNamespaces(transaction, keys)))
 }
@@ -104,6 +110,7 @@ function namespaceRow(levels: readonly string[], properties: NamespaceRecord['pr
   return {
     namespace_key: namespaceKey(levels),
     levels: encodeExact(levels),
+    namespace_uuid: randomUUID(),
     depth: BigInt(levels.length),
     properties: encodeExact(properties),
   }
@@ -121,22 +128,25 @@ async function insertNamespace(
 ): Promise<'created'> {
   if (levels.length === 0) throw new Refusal('already-exists')
   await addNamespaces(transaction, levels.slice(0, -1), context)
+  const row = namespaceRow(levels, properties)
   const inserted = await transaction
     .insertInto('namespaces')
-    .values(namespaceRow(levels, properties))
+    .values(row)
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('already-exists')
+  await grantOwner(transaction, row.namespace_uuid, context.raised)
   context.raised.raise(namespaceCreated(levels))
   return 'created'
 }
 
 async function listChildNamespaces(
   connection: Connection,
-  { parent, after, limit }: ListChildNamespacesQuery,
+  { parent, after, limit, visibleTo }: ListChildNamespacesQuery,
 ): Promise<readonly (readonly string[])[]> {
   let query = children(connection, parent).select('levels').orderBy('namespace_key').limit(limit)
   if (after !== undefined) query = query.where('namespace_key', '>', namespaceKey(after))
+  if (visibleTo !== undefined) query = query.where(isVisibleNamespace(visibleTo))
   const rows = await query.execute()
   return rows.map(({ levels }) => decodeExact<readonly string[]>(levels))
 }

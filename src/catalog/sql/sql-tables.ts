@@ -17,6 +17,8 @@ import type {
   TableStore,
   TableSummary,
 } from '../table-store.ts'
+import { grantOwner } from './access/owner-grants.ts'
+import { isVisible } from './access/visible-rows.ts'
 import {
   type Connection,
   chunks,
@@ -48,7 +50,6 @@ import { addPaths, copyPaths, forgetPaths, knowsMany } from './sql-paths.ts'
 import { addPublication } from './sql-publications.ts'
 
 type MutationContext = TableContext & { readonly raised: RaisedEvents }
-
 export class SqlTables implements TableStore {
   readonly #context: TableContext
 
@@ -146,8 +147,7 @@ async function insertTable(
   const { mayShareLocation = false, earlierPublications = [] } = table
   const { namespace, name } = state
   const { tableUuid } = state.definition
-  // First, as renamings do: a table's row, then names.
-  await holdSource(transaction, table)
+  await holdSource(transaction, table) // first, as renamings do: a table's row, then names
   await addNamespaces(transaction, namespace, { engine, raised })
   const claimed = await claimName(transaction, { namespace, name, kind: 'table', uuid: tableUuid })
   if (claimed === 'view') throw new Refusal('view-exists')
@@ -172,6 +172,7 @@ async function insertTable(
     else await claimLocation(transaction, place, engine)
   }
   await beginLife(transaction, { uuid: tableUuid, version: state.version }, 'already-exists')
+  await grantOwner(transaction, tableUuid, { principal: raised.principal, replaces })
   raised.raise(tableCreated(state, replaces))
   for (const chunk of chunks(snapshots.map((snapshot) => snapshotRow(tableUuid, snapshot)))) {
     await transaction.insertInto('snapshots').values(chunk).execute()
@@ -256,13 +257,10 @@ async function replaceTable(
 }
 
 async function addFirstPublication(transaction: SqlTransaction, state: TableState): Promise<void> {
-  if (state.metadataLocation === undefined) return
-  await addPublication(transaction, {
-    tableUuid: state.definition.tableUuid,
-    version: state.publishedVersion,
-    metadataLocation: state.metadataLocation,
-    publishedAtMs: state.lastUpdatedMs,
-  })
+  const { metadataLocation, publishedVersion: version, lastUpdatedMs: publishedAtMs } = state
+  if (metadataLocation === undefined) return
+  const { tableUuid } = state.definition
+  await addPublication(transaction, { tableUuid, version, metadataLocation, publishedAtMs })
 }
 
 const tableByUuid = prepared((connection, param: Param<{ tableUuid: string }>) =>
@@ -313,7 +311,7 @@ async function findTable(
 
 async function listTables(
   connection: Connection,
-  { namespace, prefix, after, limit }: ListTablesQuery,
+  { namespace, prefix, after, limit, visibleTo }: ListTablesQuery,
 ): Promise<readonly TableSummary[]> {
   let query = connection
     .selectFrom('tables')
@@ -335,6 +333,7 @@ async function listTables(
       where(where.refTuple('namespace_key', 'name_key'), '>', where.tuple(...start)),
     )
   }
+  if (visibleTo !== undefined) query = query.where(isVisible(visibleTo, 'tables'))
   const rows = await query.execute()
   return rows.map((row) => ({
     namespace: decodeExact<readonly string[]>(row.namespace),
@@ -353,9 +352,9 @@ async function dropTable(
   { deletions = [], ...table }: ExpectedTable & { readonly deletions?: readonly NewDeletion[] },
   context: MutationContext,
 ): Promise<'dropped'> {
-  const outcome = await deleteTable(transaction, table, context)
+  await deleteTable(transaction, table, context)
   await addDeletions(transaction, deletions)
-  return outcome
+  return 'dropped'
 }
 
 /** Throws `Refusal`. */

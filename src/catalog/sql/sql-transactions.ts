@@ -10,6 +10,7 @@ import type {
   Staging,
   TransactionStore,
 } from '../transaction-store.ts'
+import { findStarter, noteStarter } from './access/transaction-starters.ts'
 import {
   type Connection,
   chunks,
@@ -46,9 +47,15 @@ export class SqlTransactions implements TransactionStore {
   }
 
   async start(transaction: Transaction, options: MutationOptions = {}): Promise<void> {
-    await mutate(this.#engine, options, (sqlTransaction) =>
-      sqlTransaction.executeQuery(transactionInsert(sqlTransaction, transactionRow(transaction))),
-    )
+    await mutate(this.#engine, options, async (sqlTransaction, { principal }) => {
+      const row = transactionRow(transaction)
+      await sqlTransaction.executeQuery(transactionInsert(sqlTransaction, row))
+      await noteStarter(sqlTransaction, transaction.transactionId, principal)
+    })
+  }
+
+  findStarter(transactionId: string): Promise<string | null | undefined> {
+    return read(this.#engine, (connection) => findStarter(connection, transactionId))
   }
 
   find(transactionId: string): Promise<Transaction | undefined> {
@@ -75,15 +82,10 @@ export class SqlTransactions implements TransactionStore {
         .limit(limit)
       if (before === undefined) return open.execute()
       const createdAtMs = BigInt(before.createdAtMs)
+      const last = [createdAtMs, before.transactionId] as const
       return open
         .where((where) =>
-          where.or([
-            where('created_at_ms', '<', createdAtMs),
-            where.and([
-              where('created_at_ms', '=', createdAtMs),
-              where('transaction_id', '<', before.transactionId),
-            ]),
-          ]),
+          where(where.refTuple('created_at_ms', 'transaction_id'), '<', where.tuple(...last)),
         )
         .execute()
     })

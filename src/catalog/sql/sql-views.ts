@@ -9,6 +9,8 @@ import type {
   ViewStore,
   ViewSummary,
 } from '../view-store.ts'
+import { grantOwner } from './access/owner-grants.ts'
+import { isVisible } from './access/visible-rows.ts'
 import {
   type Connection,
   Refusal,
@@ -86,6 +88,7 @@ async function insertView(
   await beginLife(transaction, { uuid: view.viewUuid, version: view.version }, 'view-exists')
   const { viewUuid, folders = [], mayShareFolders: mayShare = false } = view
   await claimFolders(transaction, { viewUuid, folders, mayShare }, context.engine)
+  await grantOwner(transaction, viewUuid, context.raised)
   context.raised.raise(viewEvent('moraine.view.created.v1', view))
   return 'created'
 }
@@ -141,7 +144,7 @@ function viewOf(row: ViewRow): ViewState {
 
 async function listViews(
   connection: Connection,
-  { namespace, after, limit }: ListViewsQuery,
+  { namespace, after, limit, visibleTo }: ListViewsQuery,
 ): Promise<readonly ViewSummary[]> {
   let query = connection
     .selectFrom('views')
@@ -150,6 +153,7 @@ async function listViews(
     .orderBy('name_key')
     .limit(limit)
   if (after !== undefined) query = query.where('name_key', '>', nameKey(after))
+  if (visibleTo !== undefined) query = query.where(isVisible(visibleTo, 'views'))
   const rows = await query.execute()
   return rows.map((row) => ({
     namespace: decodeExact<readonly string[]>(row.namespace),

@@ -69,7 +69,9 @@ export async function startTransaction(
   const transaction = newTransaction(deps, request)
   const { transactionId } = transaction
   const kept = keep?.(transaction) ?? {}
-  await deps.catalog.transactions.start(transaction, tables.length === 0 ? kept : {})
+  const { events } = kept
+  const first = tables.length === 0 ? kept : { ...(events !== undefined && { events }) }
+  await deps.catalog.transactions.start(transaction, first)
   // With the last step: before it the transaction is not what was asked for.
   for (const [i, table] of tables.entries()) {
     const options = i === tables.length - 1 ? kept : {}

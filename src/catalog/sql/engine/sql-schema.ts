@@ -5,7 +5,13 @@ import type { ColumnType, Generated, GeneratedAlways, Selectable } from 'kysely'
  * exact, and the mapping of rows says where a number is enough.
  */
 export interface Database {
-  namespaces: { namespace_key: string; levels: string; properties: string; depth: bigint }
+  namespaces: {
+    namespace_key: string
+    levels: string
+    properties: string
+    depth: bigint
+    namespace_uuid: string
+  }
   tables: TableRow
   views: ViewRow
   names: { namespace_key: string; name_key: string; kind: 'table' | 'view'; uuid: string }
@@ -35,7 +41,8 @@ export interface Database {
   /** Tables whose `path_hash` may be that of another spelling than the key. */
   unkeyed_paths: { table_uuid: string }
   file_deletions: DeletionRow
-  transactions: TransactionRow
+  /** Without who started it where that does not matter. */
+  transactions: TransactionRow & { principal: Nullable<string> }
   transaction_tables: {
     transaction_id: string
     table_uuid: string
@@ -69,6 +76,16 @@ export interface Database {
   jobs: JobColumns
   job_askers: { job_id: string; asker: string }
   settings: { name: string; value: string }
+  grants: {
+    securable: string
+    principal: string
+    privilege: string
+    orphaned_at_ms: bigint | null
+  }
+  roles: { role: string; created_at_ms: bigint }
+  role_members: { role: string; member: string }
+  access_keys: AccessKeyRow
+  signing_keys: SigningKeyRow
   task_ticks: { name: string; tick_ms: bigint }
   /** Made by migrations.ts. */
   moraine_migrations: { number: bigint; name: string }
@@ -119,6 +136,25 @@ export interface SnapshotRow {
   schema_id: bigint
   first_row_id: bigint | null
   added_rows: bigint | null
+}
+
+export interface AccessKeyRow {
+  key_id: string
+  secret_hash: string
+  /** As JSON, like the scopes. */
+  description: string | null
+  scopes: string | null
+  created_by: string
+  created_at_ms: bigint
+  expires_at_ms: bigint | null
+  revoked_at_ms: bigint | null
+  last_used_at_ms: bigint | null
+}
+
+export interface SigningKeyRow {
+  key_id: string
+  secret: string
+  created_at_ms: bigint
 }
 
 export interface DeletionRow {

@@ -54,6 +54,11 @@ export class RaisedEvents {
     this.#origin = origin
   }
 
+  /** Who asked for the mutation. */
+  get principal(): string | undefined {
+    return this.#origin.principal
+  }
+
   raise(event: RaisedEvent): void {
     this.#raised.push(event)
   }

@@ -1,4 +1,4 @@
-import type { Log } from '../core/log.ts'
+import type { Log } from '../../core/log.ts'
 
 const LOOK_MS = 10_000
 /** What no clock gains or loses in ten seconds by itself. */

@@ -1,4 +1,4 @@
-import type { Catalog } from './catalog.ts'
+import type { Catalog } from '../catalog.ts'
 
 const SYNC_MS = 10_000
 /** The computer's clock was set, or slept: what is known of the database's is no longer sure. */

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals'
-import { ComputerClock } from '../../src/catalog/computer-clock.ts'
+import { ComputerClock } from '../../../src/catalog/clock/computer-clock.ts'
 
 let aheadMs: number
 let told: string[]
