@@ -61,8 +61,10 @@ async function main(): Promise<void> {
 }
 
 function chooseLists(parts: readonly string[]): Chosen[] {
+  // The name of a list is no part of a path: "lake" is not "src/lake" in other lists.
   const isChosen = (list: string, file: string) => {
-    return parts.length === 0 || parts.some((part) => part === list || file.includes(part))
+    const isMeant = (part: string) => (part in LISTS ? part === list : file.includes(part))
+    return parts.length === 0 || parts.some(isMeant)
   }
   const lists = Object.entries(LISTS).map(([list, groups]) => {
     return { list, groups: groups.filter(({ file }) => isChosen(list, file)) }

@@ -1,6 +1,7 @@
 import type { MutantGroup } from './mutant.ts'
 
-const PURGE = ['test/lake/deletion/purge.test.ts']
+const KEPT = 'test/lake/deletion/kept-files.test.ts'
+const PURGE = [KEPT, 'test/lake/deletion/purge.test.ts']
 const SWEEPS = ['test/lake/deletion/sweeps.test.ts']
 const FOREIGN = ['test/modules/iceberg-rest/http/foreign-metadata.test.ts']
 
@@ -17,7 +18,6 @@ export const DELETION: readonly MutantGroup[] = [
       ['ids.every((id) => !this.#isTable(id))', 'ids.some((id) => !this.#isTable(id))'],
       ['ids.length > 0 && ids.every', 'ids.every'],
       ['    if (tableUuid === exceptTableUuid) continue\n', ''],
-      ['isDropped || tableUuid === exceptTableUuid ||', 'tableUuid === exceptTableUuid ||'],
     ],
   },
   {
@@ -61,7 +61,6 @@ export const DELETION: readonly MutantGroup[] = [
     file: 'src/lake/deletion/past-deletions.ts',
     tests: [...PURGE, 'test/lake/deletion/purge-steps.test.ts'],
     edits: [
-      [`deletion.state === 'unlinked' && (await`, `(await`],
       ['        if (!isThere) throw error\n', ''],
       ['        rewritten.add(deletionId(deletion))\n', ''],
     ],

@@ -17,6 +17,7 @@ import { sweepFailedDumps } from '../../../src/modules/dumps/failed-dumps.ts'
 import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
+import { definitionOf, newTable, stateOf } from '../../catalog/catalog-samples.ts'
 import { Lake } from '../lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
@@ -201,6 +202,59 @@ test('a refused upload leaves nothing, and nothing to be deleted', async () => {
   await expect(refused).rejects.toMatchObject({ code: 'commit-conflict' })
   const { tableUuid } = (await readTable(shop.deps, { table: 't' })).state.definition
   expect(await shop.deps.catalog.deletions.count(tableUuid)).toBe(0)
+})
+
+test('a refused upload whose file could not be removed is still to be deleted', async () => {
+  const chunks = createReadStream(await lake.numbers(shop, 'a'))
+  const commits = {
+    commit: () => Promise.reject(new CatalogError('commit-conflict', 'lost')),
+  } as unknown as CommitQueue
+  const objects = new Proxy(shop.deps.objects, {
+    get: (store, name) => {
+      if (name === 'delete') return () => Promise.reject(new Error('the disk fails'))
+      const value = Reflect.get(store, name)
+      return typeof value === 'function' ? value.bind(store) : value
+    },
+  })
+  const refused = uploadFile({ ...shop.deps, objects, commits }, { table: 't', chunks })
+  await expect(refused).rejects.toMatchObject({ code: 'commit-conflict' })
+  const { state } = await readTable(shop.deps, { table: 't' })
+  expect(await shop.deps.catalog.deletions.count(state.definition.tableUuid)).toBe(1)
+})
+
+test('what an open transaction has staged stays, also where uploads arrive', async () => {
+  const { state } = await readTable(shop.deps, { table: 't' })
+  const folder = `${state.definition.location.replace('file://', '')}/data/incoming`
+  const path = join(folder, '00000000-0000-4000-8000-000000000009.parquet')
+  await lake.write(path, 'SELECT 1::BIGINT AS n')
+  const at = new Date(Date.now() - 9 * DAY_MS)
+  await utimes(path, at, at)
+  shop.setClock(Date.now())
+  const { transactionId } = await startTransaction(shop.deps, {})
+  await stageFiles(shop.deps, { table: 't', transactionId, paths: [path] })
+  await sweepUnfinished(shop.deps, signal)
+  expect(isThere(path)).toBe(true)
+})
+
+test('outside of the warehouse only empty folders of tables that are gone go', async () => {
+  shop.setClock(Date.now())
+  const outside = `file://${shop.dataFolder}/outside`
+  const make = async (folder: string) => {
+    await shop.deps.objects.makeFolder(`${outside}/${folder}`)
+    const at = new Date(Date.now() - 9 * DAY_MS)
+    await utimes(`${outside}/${folder}`.replace('file://', ''), at, at)
+  }
+  const { tables } = shop.deps.catalog
+  for (const name of ['gone', 'living']) {
+    const definition = { ...definitionOf(), location: `${outside}/${name}` }
+    await tables.create(newTable(stateOf(name, { definition })))
+    const { tableUuid } = definition
+    if (name === 'gone') await tables.drop({ tableUuid, expectedVersion: 0 })
+  }
+  for (const folder of ['gone/data', 'living/data', 'of-others/data']) await make(folder)
+  await sweepUnfinished({ ...shop.deps, writableLocations: [outside] }, signal)
+  const left = ['gone', 'living', 'of-others'].map((name) => isThere(`${outside}/${name}/data`))
+  expect(left).toEqual([false, true, true])
 })
 
 test('empty folders go when nothing lives there and nothing has come for a day', async () => {

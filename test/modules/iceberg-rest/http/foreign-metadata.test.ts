@@ -83,6 +83,22 @@ async function registerAt(location: string, properties: object = {}): Promise<st
   return uuid
 }
 
+test('a table that shares a folder already may have another for its metadata', async () => {
+  const { location } = await foreignTable('theirs')
+  await registerAt(location)
+  const path = `file://${join(service.home, 'warehouse', 'free')}`
+  await must(change('t', setProperties({ 'write.metadata.path': path })))
+})
+
+test('a table with its metadata elsewhere moves into no such folder either', async () => {
+  const { location } = await foreignTable('theirs')
+  await create('t')
+  const path = `file://${join(service.home, 'warehouse', 'free')}`
+  await must(change('t', setProperties({ 'write.metadata.path': path })))
+  const { status } = await refusal(change('t', { action: 'set-location', location }))
+  expect(status).toBe(403)
+})
+
 test('a purge leaves the metadata of a table that shares a registered one’s folder', async () => {
   const { location, files } = await foreignTable('theirs')
   const uuid = await registerAt(location)
