@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { pageToken, parsePageToken } from '../../src/http/page-token.ts'
+import { cutPage, pageToken, parsePageToken } from '../../src/http/page-token.ts'
 
 const Position = z.tuple([z.array(z.string()), z.string()])
 
@@ -13,4 +13,14 @@ test('what was not issued is refused, also a text that no database takes', () =>
   for (const token of [...made, '', 'x', '%']) {
     expect(() => parsePageToken(token, Position)).toThrow('Invalid page token')
   }
+})
+
+test('a page has a next one only if more was found than it holds, and begins after its last', () => {
+  const cut = (found: readonly string[]) => cutPage(found, 2, (last) => [['a'], last])
+  expect(cut([])).toEqual({ items: [], nextPageToken: null })
+  expect(cut(['x'])).toEqual({ items: ['x'], nextPageToken: null })
+  expect(cut(['x', 'y'])).toEqual({ items: ['x', 'y'], nextPageToken: null })
+  const { items, nextPageToken } = cut(['x', 'y', 'z'])
+  expect(items).toEqual(['x', 'y'])
+  expect(parsePageToken(nextPageToken ?? '', Position)).toEqual([['a'], 'y'])
 })

@@ -104,8 +104,11 @@ export const SERVICE: readonly MutantGroup[] = [
   },
   {
     file: 'src/modules/dumps/format/dump-edition.ts',
-    tests: ['test/modules/dumps/http/dump-editions.test.ts'],
+    tests: ['test/modules/dumps/format/dump-edition.test.ts'],
     edits: [
+      ['[dialectVersion, columns, snapshot.manifestList]', '[columns, snapshot.manifestList]'],
+      ['    guessed: isGuessed,\n', ''],
+      ['schemaToJson({ ...schema, schemaId: 0 })', 'schemaToJson(schema)'],
       ['[dialectVersion, columns, snapshot.manifestList]', '[dialectVersion, columns]'],
       ['[dialectVersion, columns, snapshot', '[dialectVersion, snapshot'],
       ['    mapping: nameMappingToJson(mapping),\n', ''],
