@@ -79,7 +79,7 @@ export const BUCKETS: readonly MutantGroup[] = [
     tests: ERRORS,
     edits: [
       ['  if (error instanceof CatalogError) return error\n', ''],
-      [`'data-file-changed'`, `'file-not-found'`],
+      ['return replacedFile(location, error)', 'return missingFile(location)'],
       [`'storage-unavailable'`, `'storage-misconfigured'`],
     ],
   },
@@ -97,18 +97,16 @@ export const BUCKETS: readonly MutantGroup[] = [
         'const target = this.#readable.placeOfObject(to)',
       ],
       ['if (sizeBytes > bytesMax) throw tooLarge', 'if (false) throw tooLarge'],
-      [
-        `    if (outcome === 'already-exists') return outcome\n    await this.delete(from)`,
-        '    await this.delete(from)',
-      ],
-      ['    await this.delete(from)\n', ''],
+      [`    if (outcome === 'already-exists') return outcome\n    await this`, '    await this'],
+      ['    await this.delete(from, { version })\n', ''],
       ['Math.min(offset + bytesMax, body.sizeBytes)', 'offset + bytesMax'],
       ['Math.max(0, sizeBytes - bytesMax)', 'sizeBytes - bytesMax'],
       ['while (page !== undefined)', 'while (false)'],
       [`folderKey === '' ? '' : \`\${folderKey}/\``, 'folderKey'],
       [`folder.endsWith('/') ? folder : `, ''],
       ['      if (isNotFound(error)) return undefined\n', ''],
-      ['      if (!isNotFound(error)) throw error\n', '      throw error\n'],
+      ['      if (isNotFound(error)) return\n', ''],
+      ['      if (!isGone) throw error\n', ''],
       ['      if (body.sizeBytes < end) {', '      if (false) {'],
       [
         `if (fault !== 'precondition') throw bucketError(error, fault, location)`,
@@ -143,7 +141,10 @@ export const BUCKETS: readonly MutantGroup[] = [
     tests: S3_FAULTS,
     edits: [
       [`, Metadata: { [MARK]: mark } }`, ' }'],
-      ['...(version !== undefined && { IfMatch: version }),', ''],
+      [
+        '...(version !== undefined && { IfMatch: version }),\n    })\n    const found',
+        '})\n    const found',
+      ],
       ['this.#reader = open(readCredentials, 1)', 'this.#reader = open(writeCredentials, 1)'],
       ['this.#writer = open(writeCredentials, 1)', 'this.#writer = open(readCredentials, 1)'],
       ['open(writeCredentials, PART_TRIES)', 'open(readCredentials, PART_TRIES)'],
