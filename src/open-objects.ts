@@ -1,12 +1,15 @@
 import { type Config, localPathOf } from './config.ts'
+import type { WatchedStore } from './modules/operations/store-health.ts'
 import { readLocalFile } from './objects/local/local-file.ts'
 import { openLocalStore } from './objects/local/local-store.ts'
 import type { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
-import { relocatedStore } from './objects/relocated-store.ts'
+import { oldLocation, relocatedStore } from './objects/relocated-store.ts'
 import { schemedStore } from './objects/schemed-store.ts'
 import type { Opened } from './opened.ts'
 import { makeFolder, requireWritableLocations } from './start-failure.ts'
+
+const BUCKET = /^(?!file:)[a-z][a-z0-9]*:\/\/[^/]+/
 
 /** Folders in which the service reads, and in those that are writable writes. */
 interface Roots {
@@ -67,6 +70,26 @@ async function openBuckets(
     )
   }
   return stores
+}
+
+/** Each bucket in use; `requireWarehouse` asks that of the warehouse. */
+export function watchedStores(
+  { warehouse, writableLocations, allowedLocations, relocations }: Config,
+  objects: Pick<ObjectStore, 'list'>,
+  requireWarehouse: () => Promise<void>,
+): readonly WatchedStore[] {
+  const stores = new Map<string, WatchedStore>()
+  const add = (uri: string, isNeeded: boolean, look: () => Promise<void>) => {
+    const name = BUCKET.exec(uri)?.[0]
+    if (name !== undefined && !stores.has(name)) stores.set(name, { name, isNeeded, look })
+  }
+  const listFirst = (uri: string) => async () => {
+    for await (const _ of objects.list(oldLocation(uri, relocations))) break
+  }
+  add(warehouse, true, requireWarehouse)
+  for (const uri of writableLocations) add(uri, true, listFirst(uri))
+  for (const uri of allowedLocations) add(uri, false, listFirst(uri))
+  return [...stores.values()]
 }
 
 function hasAny({ writableRoots, readableRoots }: Roots): boolean {

@@ -1,5 +1,5 @@
 import type { Stores } from './catalog/catalog.ts'
-import type { Config } from './config.ts'
+import { type Config, localPathOf } from './config.ts'
 import { isBelow } from './core/file/location-key.ts'
 import type { TablePlaces } from './lake/table/table-location.ts'
 import {
@@ -19,13 +19,20 @@ interface Place {
   require(): Promise<void>
 }
 
+/** A bucket is not mounted somewhere: it is not asked again for each change. */
+const BUCKET_KEPT_MS = 5_000
+
 /** Whether the folders of tables are still there, asked before the catalog or they are changed. */
 export class OwnWarehouse {
   #require: () => Promise<void> = async () => undefined
+  #look: () => Promise<void> = async () => undefined
   #outside: readonly Place[] = []
 
   /** Throws `warehouse-unavailable`; never before the warehouse was claimed. */
   readonly require = (): Promise<void> => this.#require()
+
+  /** As `require`, asking the store of a bucket in any case. */
+  readonly look = (): Promise<void> => this.#look()
 
   /** As `require`, also for the places outside of the warehouse that have these tables. */
   readonly requirePlaces = async (locations: readonly string[]): Promise<void> => {
@@ -53,7 +60,8 @@ export class OwnWarehouse {
     })
     if (claim.outcome !== 'ours') throw warehouseUnusable(config, claim)
     const { warehouseId } = claim
-    this.#require = () => requireWarehouse(deps, warehouseId)
+    this.#look = () => requireWarehouse(deps, warehouseId)
+    this.#require = keptFor(config.warehouse, this.#look)
     const outside: Place[] = []
     for (const [i, uri] of config.writableLocations.entries()) {
       const location = deps.writableLocations[i] ?? uri
@@ -63,9 +71,20 @@ export class OwnWarehouse {
       })
       if (outcome !== 'ours') throw writableLocationUnusable(uri, outcome)
       const place = { ...deps, warehouse: location }
-      const require = () => requireWarehouse(place, warehouseId, 'writable location')
-      outside.push({ uri, location, require })
+      const look = () => requireWarehouse(place, warehouseId, 'writable location')
+      outside.push({ uri, location, require: keptFor(uri, look) })
     }
     this.#outside = outside
+  }
+}
+
+/** Files are looked at each time: a disk may be gone at any moment, and a look costs little. */
+function keptFor(uri: string, look: () => Promise<void>): () => Promise<void> {
+  if (localPathOf(uri) !== undefined) return look
+  let lookedAtMs = -Infinity
+  return async () => {
+    if (performance.now() - lookedAtMs < BUCKET_KEPT_MS) return
+    await look()
+    lookedAtMs = performance.now()
   }
 }

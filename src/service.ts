@@ -38,7 +38,7 @@ import { writeLocalFile } from './objects/local/local-file.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { oldLocation } from './objects/relocated-store.ts'
-import { openObjects } from './open-objects.ts'
+import { openObjects, watchedStores } from './open-objects.ts'
 import { type Opened, openAll } from './opened.ts'
 import { OwnWarehouse } from './own-warehouse.ts'
 import { cannotListen, catalogUnusable, makeFolder } from './start-failure.ts'
@@ -92,6 +92,8 @@ export type Platform = ModulePlatform &
   Lake & {
     /** Throws `warehouse-unavailable` when the folder of all tables is not there. */
     requireWarehouse(): Promise<void>
+    /** As `requireWarehouse`, asking the store of a bucket in any case. */
+    lookForWarehouse(): Promise<void>
     /** Finishes pending publications, then closes everything in reverse order of opening. */
     close(): Promise<void>
   }
@@ -117,6 +119,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
       feed: opened.add(new EventFeed(lake), (it) => it.close()),
       jobs: new Jobs(lake, waiters),
       metrics,
+      watchedStores: watchedStores(config, lake.objects, lake.lookForWarehouse),
       version: VERSION,
       publicUrl: config.publicUrl,
       converter: new Converter({
@@ -149,7 +152,7 @@ async function openLake(
   config: Config,
   overrides: Overrides & { readonly meter: Meter },
   opened: Opened,
-): Promise<Lake & Pick<Platform, 'requireWarehouse'>> {
+): Promise<Lake & Pick<Platform, 'requireWarehouse' | 'lookForWarehouse'>> {
   const { wrapCatalog, wrapObjects, inThreads = true, meter } = overrides
   const manifestThreads = opened.add(new ManifestThreads(MANIFEST_THREADS), (it) => it.close())
   const metadataThread = opened.add(new MetadataThread(), (it) => it.close())
@@ -201,7 +204,7 @@ async function openLake(
     },
   )
   opened.add(lake.publisher, (it) => it.close())
-  return { ...lake, requireWarehouse: own.require }
+  return { ...lake, requireWarehouse: own.require, lookForWarehouse: own.look }
 }
 
 /** The ports that the lake is built on. */

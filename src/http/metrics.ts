@@ -57,6 +57,22 @@ export function gaugeOf(name: string, help: string, read: () => number): Gauge<s
   })
 }
 
+/** Shows what is known elsewhere, by one label: `read` returns what there is now. */
+export function refreshedGauge(
+  name: string,
+  help: string,
+  label: string,
+  read: () => readonly (readonly [label: string, value: number])[],
+): Gauge<string> {
+  return new Gauge({
+    ...{ name, help, labelNames: [label], registers: [] },
+    collect() {
+      this.reset()
+      for (const [of, value] of read()) this.set({ [label]: of }, value)
+    },
+  })
+}
+
 /** The metrics at `/metrics`. Each service of a process has its own. */
 export class Metrics {
   readonly #registry = new Registry()

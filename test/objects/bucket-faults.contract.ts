@@ -1,6 +1,6 @@
 import type { BucketStore } from '../../src/objects/bucket/bucket-store.ts'
 import { refusal } from '../refusal.ts'
-import { bytesOf, textOf } from './object-store.contract.ts'
+import { bytesOf, namesBelow, textOf } from './object-store.contract.ts'
 import { type FaultyFront, openFaultyFront, type SeenRequest } from './stores/faulty-front.ts'
 
 const BUSY = { kind: 'answer', status: 503 } as const
@@ -13,6 +13,10 @@ export interface FailingStore {
   open(root: string, endpoint: string): BucketStore
   /** Requests that create an object, and those that read its bytes. */
   readonly is: { put(seen: SeenRequest): boolean; get(seen: SeenRequest): boolean }
+  /** Answers that mean a fault of the settings, as the store itself words them. */
+  readonly refusals: Readonly<Record<string, { readonly status: number; readonly body: string }>>
+  /** Whether it makes a bucket for who writes to it. */
+  readonly makesBuckets: boolean
 }
 
 /** What every store of buckets does when the network between fails. */
@@ -21,10 +25,16 @@ export function describeBucketFaults(name: string, start: () => FailingStore): v
     let front: FaultyFront
     let store: BucketStore
     let root: string
+    let open: FailingStore['open']
     let is: FailingStore['is']
+    let refusals: FailingStore['refusals']
+    let makesBuckets: boolean
     beforeEach(async () => {
       const failing = start()
       is = failing.is
+      open = failing.open
+      refusals = failing.refusals
+      makesBuckets = failing.makesBuckets
       front = await openFaultyFront(failing.endpoint)
       root = failing.newRoot()
       store = failing.open(root, front.endpoint)
@@ -76,6 +86,34 @@ export function describeBucketFaults(name: string, start: () => FailingStore): v
         }
       }
       expect((await refusal(read())).code).toBe('data-file-changed')
+    })
+
+    test('what the settings have wrong is one problem each, which says what to do', async () => {
+      for (const [fault, answer] of Object.entries(refusals)) {
+        front.failAll({ kind: 'answer', ...answer })
+        const refused = [
+          await refusal(store.read(`${root}/a`, { bytesMax: 9 })),
+          await refusal(store.putIfAbsent(`${root}/a`, bytesOf('x'))),
+        ]
+        for (const { code, facts } of refused) {
+          expect([code, facts['fault']]).toEqual(['storage-misconfigured', fault])
+        }
+      }
+      const asked = front.seen.length
+      await refusal(store.read(`${root}/a`, { bytesMax: 9 }))
+      // Asking again would change nothing.
+      expect(front.seen.length).toBe(asked + 1)
+    })
+
+    test('a bucket that is not there is told by a listing, and by a write', async () => {
+      const elsewhere = root.replace(/\/\/[^/]+/, '//no-such-bucket-of-tests')
+      const other = open(elsewhere, front.endpoint)
+      const asked = [refusal(namesBelow(other, elsewhere))]
+      if (!makesBuckets) asked.push(refusal(other.putIfAbsent(`${elsewhere}/a`, bytesOf('x'))))
+      for (const { code, facts } of await Promise.all(asked)) {
+        expect([code, facts['fault']]).toEqual(['storage-misconfigured', 'bucket-missing'])
+      }
+      await other.close()
     })
 
     test('a store that is away is left alone, and comes back without a restart', async () => {

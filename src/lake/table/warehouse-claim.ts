@@ -80,6 +80,8 @@ export async function requireWarehouse(
     const found = await readMarker({ objects, warehouse })
     if (found?.warehouseId === warehouseId) return
   } catch (error) {
+    // What the store of a bucket says of itself is the better word.
+    if (error instanceof CatalogError && error.code.startsWith('storage-')) throw error
     cause = error
   }
   throw new CatalogError(

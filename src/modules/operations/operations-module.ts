@@ -5,9 +5,12 @@ import type { NoteDependencies } from '../../lake/table/namespace-note.ts'
 import type { Module } from '../module.ts'
 import { type OperationsDependencies, operatorRoutes } from './operator-routes.ts'
 import { Pages } from './pages.ts'
+import { StoreHealth, type WatchedStore } from './store-health.ts'
 
-export type OperationsPlatform = Omit<OperationsDependencies, 'pages'> &
+export type OperationsPlatform = Omit<OperationsDependencies, 'pages' | 'health'> &
   NoteDependencies & {
+    /** The buckets in use. */
+    readonly watchedStores: readonly WatchedStore[]
     /** All protocols of the service; called when a page is requested. */
     dialects(): readonly Dialect[]
   }
@@ -24,10 +27,13 @@ function buildInfo(version: string): Meter {
 export function operationsModule(platform: OperationsPlatform): Module {
   const { catalog, requireWarehouse, version, metrics, dialects, publicUrl } = platform
   const pages = new Pages(dialects)
+  const health = new StoreHealth(() => platform.watchedStores)
   return {
     name: 'operations',
-    routes: operatorRoutes({ catalog, requireWarehouse, version, metrics, pages, publicUrl }),
-    meters: [buildInfo(version)],
+    routes: operatorRoutes({
+      ...{ catalog, requireWarehouse, health, version, metrics, pages, publicUrl },
+    }),
+    meters: [buildInfo(version), health.meter],
     tasks: [
       {
         name: 'note namespaces',

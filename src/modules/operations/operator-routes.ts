@@ -9,16 +9,20 @@ import { problemMarkdown } from '../../problem/problem-markdown.ts'
 import { PROBLEM_CODES, ProblemError } from '../../problem/problems.ts'
 import { ownAddress } from './own-address.ts'
 import type { Pages } from './pages.ts'
+import type { StoreHealth } from './store-health.ts'
+import { NoReplyError, withinTime } from './within-time.ts'
 
 const OPERATIONS_TAG: Tag = { name: 'operations', description: 'Health, metrics and documents.' }
-/** Whatever takes longer to respond is not ready. */
-const PING_MS_MAX = 5_000
 /** Problems whose own words say what to do. */
-const TOLD_CODES: readonly string[] = ['catalog-damaged', 'warehouse-unavailable']
+const TOLD_CODES: readonly string[] = [
+  ...['catalog-damaged', 'storage-misconfigured', 'storage-unavailable', 'warehouse-unavailable'],
+]
 
 export interface OperationsDependencies extends Stores<'ping'> {
   /** Throws `warehouse-unavailable` when the folder of all tables is not there. */
   requireWarehouse(): Promise<void>
+  /** Which buckets are there, that of the warehouse among them. */
+  readonly health: Pick<StoreHealth, 'findAway'>
   /** Version of the service. */
   readonly version: string
   readonly metrics: Metrics
@@ -37,6 +41,10 @@ const Readiness = z
   .strictObject({
     status: z.enum(['ready', 'not-ready']),
     reason: z.string().optional().meta({ description: 'Why it is not ready.' }),
+    away: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'Buckets that do not respond or refuse, such as `s3://lake`.' }),
   })
   .meta({ id: 'Readiness', example: { status: 'ready' } })
 const Text = z.string()
@@ -80,7 +88,8 @@ const health = ({ version }: OperationsDependencies) =>
 const ready = ({
   catalog,
   requireWarehouse,
-}: Pick<OperationsDependencies, 'catalog' | 'requireWarehouse'>) =>
+  health,
+}: Pick<OperationsDependencies, 'catalog' | 'requireWarehouse' | 'health'>) =>
   defineRoute(
     {
       method: 'get',
@@ -89,7 +98,10 @@ const ready = ({
       tag: OPERATIONS_TAG,
       permission: 'public',
       summary: 'Check that the service can serve requests',
-      description: 'Pings the catalog database, and looks whether the warehouse is there.',
+      description:
+        'Pings the catalog database, and looks whether the warehouse is there. Buckets are asked ' +
+        'every five seconds at most; one that holds neither the warehouse nor writable locations ' +
+        'is named in `away`, and the service is ready without it.',
       answers: [
         { status: 200, description: 'It is ready.', shape: Readiness },
         { status: 503, description: 'It is not ready; `reason` says why.', shape: Readiness },
@@ -100,8 +112,16 @@ const ready = ({
     async ({ request }) => {
       try {
         await withinTime(catalog.ping(), 'the catalog database')
+        const away = await health.findAway()
+        const names = away.length > 0 && { away: away.map(({ name }) => name) }
+        const needed = away.filter(({ isNeeded }) => isNeeded)
+        if (needed.length > 0) {
+          const reason = needed.map((each) => each.reason).join('; ')
+          request.log.warn({ away }, `not ready: ${reason}`)
+          return jsonReply({ status: 'not-ready', reason, ...names }, { status: 503 })
+        }
         await withinTime(requireWarehouse(), 'the disk of the warehouse')
-        return jsonReply({ status: 'ready' })
+        return jsonReply({ status: 'ready', ...names })
       } catch (err) {
         const reason = reasonOf(err)
         request.log.warn({ err }, `not ready: ${reason}`)
@@ -115,23 +135,6 @@ function reasonOf(error: unknown): string {
   if (error instanceof CatalogError && TOLD_CODES.includes(error.code)) return error.message
   const cause = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
   return `the catalog database does not respond${cause}`
-}
-
-class NoReplyError extends Error {}
-
-async function withinTime(work: Promise<void>, what: string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new NoReplyError(`${what} did not respond in time`)),
-      PING_MS_MAX,
-    )
-  })
-  try {
-    await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 const metrics = ({ metrics: shown }: OperationsDependencies) =>

@@ -68,7 +68,7 @@ export class BucketStore implements ObjectStore {
   async putIfAbsent(location: string, bytes: Uint8Array): Promise<PutOutcome> {
     const place = this.#writable.placeOfObject(location)
     if (bytes.byteLength > PUT_BYTES_MAX) return this.#putChunks(place, location, inOnePiece(bytes))
-    return this.#put(place, location, (mark, signal) => {
+    return this.#put({ place, location, missing: 'bucket-missing' }, (mark, signal) => {
       return this.#client.put(place, bytes, { mark, signal })
     })
   }
@@ -198,7 +198,8 @@ export class BucketStore implements ObjectStore {
     // Not every store knows conditional copies.
     const [{ version }, taken] = await Promise.all([this.#head(source, from), this.find(to)])
     if (taken !== undefined) return 'already-exists'
-    const outcome = await this.#put(target, to, (mark, signal) => {
+    const written = { place: target, location: to, missing: 'missing' as const }
+    const outcome = await this.#put(written, (mark, signal) => {
       return this.#client.copy(source, target, { mark, signal })
     })
     if (outcome === 'already-exists') return outcome
@@ -311,13 +312,12 @@ export class BucketStore implements ObjectStore {
       return 'written'
     } catch (error) {
       if (error instanceof SourceError) throw error.cause
-      return this.#outcomeOf(error, { place, location, mark })
+      return this.#outcomeOf(error, { place, location, mark, missing: 'bucket-missing' })
     }
   }
 
   async #put(
-    place: BucketPlace,
-    location: string,
+    written: Written,
     work: (mark: string, signal: AbortSignal) => Promise<void>,
   ): Promise<PutOutcome> {
     const mark = randomUUID()
@@ -325,16 +325,17 @@ export class BucketStore implements ObjectStore {
       await this.#patience.ask((signal) => work(mark, signal))
       return 'written'
     } catch (error) {
-      return this.#outcomeOf(error, { place, location, mark })
+      return this.#outcomeOf(error, { ...written, mark })
     }
   }
 
   /** An earlier try may have written the object, and its answer may have been lost. */
   async #outcomeOf(
     error: unknown,
-    { place, location, mark }: { place: BucketPlace; location: string; mark: string },
+    { place, location, mark, missing }: Written & { readonly mark: string },
   ): Promise<PutOutcome> {
     const fault = this.#explain(error)
+    if (fault === 'missing') throw bucketError(error, missing, location)
     if (fault !== 'precondition') throw bucketError(error, fault, location)
     const found = await this.#head(place, location)
     return found.mark === mark ? 'written' : 'already-exists'
@@ -358,6 +359,13 @@ export class BucketStore implements ObjectStore {
     const isBusy = isImpatience(error) || error instanceof StalledError
     return isBusy ? 'busy' : this.#client.explain(error)
   }
+}
+
+interface Written {
+  readonly place: BucketPlace
+  readonly location: string
+  /** What it means that the store did not find something. */
+  readonly missing: StoreFault
 }
 
 interface Part {

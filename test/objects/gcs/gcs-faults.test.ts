@@ -8,6 +8,10 @@ import { whyNoStore } from '../stores/store-program.ts'
 const why = whyNoStore('fake-gcs-server')
 const describeHere = why === undefined ? describe : describe.skip
 
+const json = (code: number, message: string) => {
+  return { status: code, body: JSON.stringify({ error: { code, message } }) }
+}
+
 describeHere(why ?? 'fake-gcs-server', () => {
   let server: FakeGcsServer
   beforeAll(async () => {
@@ -24,6 +28,13 @@ describeHere(why ?? 'fake-gcs-server', () => {
         ...{ readKeyFile: server.keyFile, writeKeyFile: server.keyFile },
         readFile: (path) => createReadStream(path),
       }),
+    makesBuckets: false,
+    refusals: {
+      'rights-missing': json(403, 'moraine@example does not have storage.objects.get access'),
+      'credentials-refused': json(401, 'Invalid Credentials'),
+      'clock-skewed': json(400, 'invalid_grant: Invalid JWT: Token must be a short-lived token'),
+      'bucket-missing': json(404, 'The specified bucket does not exist.'),
+    },
     is: {
       put: ({ method, path }) => method === 'POST' && path.startsWith('/upload/'),
       get: ({ method, path }) => method === 'GET' && path.includes('alt=media'),

@@ -15,6 +15,10 @@ const describeHere = why === undefined ? describe : describe.skip
 const isPut = ({ method }: SeenRequest) => method === 'PUT'
 const isGet = ({ method }: SeenRequest) => method === 'GET'
 
+const xml = (status: number, code: string) => {
+  return { status, body: `<Error><Code>${code}</Code><Message>${code}</Message></Error>` }
+}
+
 describeHere(why ?? 'S3 that fails', () => {
   let server: S3Server
   let front: FaultyFront
@@ -50,6 +54,13 @@ describeHere(why ?? 'S3 that fails', () => {
     endpoint: server.endpoint,
     newRoot: () => `s3://${server.bucket}/${randomUUID()}`,
     open: (folder, endpoint) => openAt(folder, endpoint),
+    makesBuckets: true,
+    refusals: {
+      'rights-missing': xml(403, 'AccessDenied'),
+      'credentials-refused': xml(403, 'InvalidAccessKeyId'),
+      'clock-skewed': xml(403, 'RequestTimeTooSkewed'),
+      'bucket-missing': xml(404, 'NoSuchBucket'),
+    },
     is: { put: isPut, get: isGet },
   }))
 

@@ -12,6 +12,7 @@ export type StoreName = keyof typeof STORES
 export interface BucketServer {
   readonly scheme: 's3' | 'gs'
   readonly bucket: string
+  readonly endpoint: string
   warehouseFor(home: string): string
   /** Settings of a service in this home: its warehouse is in the bucket. */
   settingsFor(home: string): Record<string, string>
@@ -29,10 +30,10 @@ export function storesHere(): readonly { readonly name: StoreName; readonly why?
 export async function openBucketServer(name: StoreName): Promise<BucketServer> {
   const folder = mkdtempSync(join(tmpdir(), 'moraine-keys-'))
   const server = name === 'gcs' ? await openGcs() : await openS3(name, folder)
-  const { scheme, bucket, settings, stop } = server
+  const { scheme, bucket, endpoint, settings, stop } = server
   const warehouseFor = (home: string) => `${scheme}://${bucket}/${basename(home)}`
   return {
-    ...{ scheme, bucket, warehouseFor },
+    ...{ scheme, bucket, endpoint, warehouseFor },
     settingsFor: (home) => ({ MORAINE_WAREHOUSE: warehouseFor(home), ...settings }),
     stop: async () => {
       await stop()
@@ -44,7 +45,7 @@ export async function openBucketServer(name: StoreName): Promise<BucketServer> {
 async function openGcs() {
   const { endpoint, bucket, keyFile, stop } = await startFakeGcs()
   const settings = { MORAINE_GCS_ENDPOINT: endpoint, MORAINE_GCS_CREDENTIALS: keyFile }
-  return { scheme: 'gs', bucket, settings, stop } as const
+  return { scheme: 'gs', bucket, endpoint, settings, stop } as const
 }
 
 async function openS3(name: 'weed' | 'versitygw', folder: string) {
@@ -62,5 +63,5 @@ async function openS3(name: 'weed' | 'versitygw', folder: string) {
     MORAINE_S3_CREDENTIALS: file,
     MORAINE_S3_CREDENTIALS_RO: `${file}#reader`,
   }
-  return { scheme: 's3', bucket, settings, stop } as const
+  return { scheme: 's3', bucket, endpoint, settings, stop } as const
 }

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 /** What happens to a request on its way to the store. */
 export type Fault =
   /** The store does not see it. */
-  | { readonly kind: 'answer'; readonly status: number }
+  | { readonly kind: 'answer'; readonly status: number; readonly body?: string }
   /** The store has done it, and nobody is told. */
   | { readonly kind: 'lost-answer' }
   /** Only so many bytes of the answer arrive. */
@@ -70,7 +70,7 @@ interface Passage {
 
 function pass(store: string, { incoming, response, fault }: Passage): void {
   if (fault?.kind === 'answer') {
-    incoming.resume().once('end', () => response.writeHead(fault.status).end())
+    incoming.resume().once('end', () => response.writeHead(fault.status).end(fault.body))
     return
   }
   // With the host that was signed.
