@@ -68,7 +68,7 @@ export function describeZeros(name: string, open: OpenEngine): void {
       expect(found.sort()).toEqual([...expected(all)].sort())
     })
 
-    /** Of 32 bits: DuckDB's own, two of other payloads, a signalling one. None has a sign. */
+    /** In 32 bits: DuckDB's own, two of other payloads, a signalling one. None has a sign. */
     const NANS = ['7FC00000', '7FC00001', '7FC00123', '7F800001']
     const nansOf = (kind: 'double' | 'float') =>
       NANS.map((hex) => {

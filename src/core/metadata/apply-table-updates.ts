@@ -16,7 +16,7 @@ import {
   setProperties,
   upgradeFormatVersion,
 } from './property-update.ts'
-import { addSchema, removeSchemas, setCurrentSchema } from './schema-update.ts'
+import { addSchema, checkPromotions, removeSchemas, setCurrentSchema } from './schema-update.ts'
 import { addSnapshot, dropDangling, removeSnapshotRef, setSnapshotRef } from './snapshot-update.ts'
 import { addSortOrder, setDefaultSortOrder } from './sort-order-update.ts'
 import { checkDefaults } from './spec-check.ts'
@@ -41,6 +41,7 @@ export function applyTableUpdates(
   const definition = draft.finishDefinition()
   if (definition !== base.definition) {
     checkDefinition(definition, draft, base.definition)
+    checkPromotions(base, definition, updates)
     requireBoundedDefinition(definition, base.definition)
   }
   return changeOf(base, definition, { draft, context })

@@ -1,10 +1,12 @@
-import { highestFieldId } from '../schema/schema-lookup.ts'
+import { isPromotion } from '../schema/promotion.ts'
+import { allFields, highestFieldId } from '../schema/schema-lookup.ts'
 import { ID_MAX } from '../table/number-room.ts'
-import type { Schema } from '../value/type.ts'
+import { currentSchema, type TableDefinition, type TableState } from '../table/table.ts'
+import { type Field, type Schema, typeName } from '../value/type.ts'
 import { checkDistinctNames, checkSchema, checkSchemaVersion, schemaKey } from './schema-check.ts'
 import type { TableDraft } from './table-draft.ts'
-import { LAST_ADDED } from './table-update.ts'
-import { invalidUpdate } from './update-problem.ts'
+import { LAST_ADDED, type TableUpdate } from './table-update.ts'
+import { invalidUpdate, shortened } from './update-problem.ts'
 
 /**
  * Adds a schema. One that the table already has keeps its id; a new one gets the next id, whatever
@@ -68,4 +70,43 @@ export function removeSchemas(draft: TableDraft, schemaIds: readonly number[]): 
 
 export function hasSchema(draft: TableDraft, schemaId: number): boolean {
   return draft.definition.schemas.some((schema) => schema.schemaId === schemaId)
+}
+
+/**
+ * Refuses a current schema in which a column has a type that files of the table cannot be read as.
+ * Iceberg's own clients never ask for one, but others do. A table without rows takes any, and so
+ * does a commit that replaces the table: it removes the main branch. Throws `update-invalid`.
+ */
+export function checkPromotions(
+  { definition: before, currentSnapshot }: TableState,
+  definition: TableDefinition,
+  updates: readonly TableUpdate[],
+): void {
+  if (definition.currentSchemaId === before.currentSchemaId) return
+  if (currentSnapshot === undefined || updates.some(removesMain)) return
+  const known = new Map(allFields(currentSchema(before)).map((field) => [field.id, field]))
+  for (const field of allFields(currentSchema(definition))) {
+    if (field.id > before.lastColumnId) continue
+    const old = known.get(field.id) ?? lastField(before.schemas, field.id)
+    if (old === undefined || isPromotion(old, field, definition.formatVersion)) continue
+    const names = `${shortened(typeName(old.type))} -> ${shortened(typeName(field.type))}`
+    throw invalidUpdate(
+      `Cannot change column type: ${shortened(field.name)}: ${names}: its data files could not ` +
+        'be read, so add a column of that type',
+      { column: shortened(field.name), fieldId: field.id },
+    )
+  }
+}
+
+function removesMain(update: TableUpdate): boolean {
+  return update.action === 'remove-snapshot-ref' && update.refName === 'main'
+}
+
+/** In the latest schema that has it. */
+function lastField(schemas: readonly Schema[], id: number): Field | undefined {
+  for (const schema of schemas.toReversed()) {
+    const field = allFields(schema).find((each) => each.id === id)
+    if (field !== undefined) return field
+  }
+  return undefined
 }

@@ -235,3 +235,84 @@ describe('the current schema', () => {
     )
   })
 })
+
+describe('a type that files cannot be read as', () => {
+  const decimal = (precision: number, scale = 2): Type => ({ kind: 'decimal', precision, scale })
+  const list = (element: Type): Type => ({
+    ...{ kind: 'list', elementId: 31, elementRequired: false, element },
+  })
+  const struct = (type: Type): Type => ({
+    ...{ kind: 'struct', fields: [{ id: 32, name: 'm', required: false, type }] },
+  })
+  const kind = (name: string): Type => ({ kind: name }) as Type
+  const ROW_IDS = { firstRowId: 0n, addedRows: 3n }
+  /** A table of rows whose column has a type. */
+  const filled = (type: Type, version: 1 | 2 | 3 = 2): TableModel =>
+    new TableModel(tableOf(version)).apply([
+      add(schemaOf(...SCHEMA.fields, { id: 30, name: 'c', required: false, type })),
+      SET_LAST,
+      addSnapshot(1n, version === 1 ? 0n : 1n, version === 3 ? ROW_IDS : {}),
+      setRef('main', 1n),
+    ])
+  const becomes = (type: Type): TableUpdate[] => [
+    add(schemaOf(...SCHEMA.fields, { id: 30, name: 'c', required: false, type })),
+    SET_LAST,
+  ]
+
+  test.each<[string, Type, Type]>([
+    ['long to int', kind('long'), kind('int')],
+    ['double to float', kind('double'), kind('float')],
+    ['long to string', kind('long'), kind('string')],
+    ['string to binary', kind('string'), kind('binary')],
+    ['timestamptz to timestamp', kind('timestamptz'), kind('timestamp')],
+    ['fewer digits', decimal(9), decimal(8)],
+    ['another scale', decimal(9), decimal(10, 3)],
+    ['other bytes', { kind: 'fixed', length: 3 }, { kind: 'fixed', length: 4 }],
+    ['date to timestamp before version 3', kind('date'), kind('timestamp')],
+    ['a list of narrower elements', list(kind('long')), list(kind('int'))],
+    ['a narrower member', struct(kind('double')), struct(kind('float'))],
+    ['a list for its element', list(kind('long')), kind('long')],
+    ['a struct for a number', kind('long'), struct(kind('long'))],
+  ])('cannot be that of a column: %s', (_what, from, to) => {
+    const model = filled(from)
+    const { code, facts, message } = refusalOf(() => model.apply(becomes(to)))
+    expect([code, message.slice(0, 25)]).toEqual(['update-invalid', 'Cannot change column type'])
+    expect([30, 31, 32]).toContain(facts['fieldId'])
+    expect(currentSchema(model.state.definition).fields.at(-1)?.type).toEqual(from)
+  })
+
+  test.each<[string, Type, Type, 1 | 2 | 3]>([
+    ['int to long', kind('int'), kind('long'), 1],
+    ['float to double', kind('float'), kind('double'), 2],
+    ['more digits', decimal(9), decimal(38), 2],
+    ['elements', list(kind('int')), list(kind('long')), 2],
+    ['members', struct(decimal(3)), struct(decimal(4)), 2],
+    ['date to timestamp', kind('date'), kind('timestamp'), 3],
+    ['date to timestamp_ns', kind('date'), kind('timestamp_ns'), 3],
+    ['unknown to any', kind('unknown'), kind('string'), 3],
+    ['unknown to what is nested', kind('unknown'), list(kind('int')), 3],
+  ])('but promotions are taken: %s', (_what, from, to, version) => {
+    const { definition } = filled(from, version).apply(becomes(to)).state
+    expect(currentSchema(definition).fields.at(-1)?.type).toEqual(to)
+  })
+
+  test('is refused by way of an earlier schema, and of a column that was dropped', () => {
+    const model = filled(kind('int')).apply(becomes(kind('long')))
+    const back: TableUpdate = { action: 'set-current-schema', schemaId: 1 }
+    expect(refusalOf(() => model.apply([back])).message).toContain('c: long -> int')
+    model.apply([{ action: 'set-current-schema', schemaId: 0 }])
+    expect(refusalOf(() => model.apply(becomes(kind('string')))).message).toContain('-> string')
+    model.apply(becomes(kind('long')))
+  })
+
+  test('is taken by a table without rows, and where a commit replaces the table', () => {
+    new TableModel().apply(becomes(kind('long'))).apply(becomes(kind('string')))
+    const main: TableUpdate = { action: 'remove-snapshot-ref', refName: 'main' }
+    filled(kind('long')).apply([main, ...becomes(kind('string'))])
+  })
+
+  test('may be that of a schema which is not the current one', () => {
+    const [narrow] = becomes(kind('int'))
+    filled(kind('long')).apply([narrow as TableUpdate])
+  })
+})

@@ -1,0 +1,62 @@
+import { ask, type Json, must, post } from '../../../http/client.ts'
+import { startTestService, type TestService } from '../../../http/harness.ts'
+import { writeParquet } from '../../../parquet-files.ts'
+
+/** DuckDB asks for `ALTER COLUMN i TYPE INTEGER` of a long, which Iceberg has no files for. */
+let service: TestService
+beforeAll(async () => {
+  service = await startTestService()
+  const path = `${service.dataFolder}/a.parquet`
+  await writeParquet(path, "SELECT 3000000000::BIGINT AS i, DATE '2024-01-01' AS d")
+  await must(post(service, '/v1/tables', { name: 't', infer_from: path }), 201)
+  await must(post(service, '/v1/tables/t/files', { files: [{ path }] }))
+})
+afterAll(() => service.close())
+
+const ADDRESS = '/iceberg/v1/namespaces/default/tables/t'
+const table = () => must(ask(service, ADDRESS))
+
+/** The table's schema with another type of its first column, made the current one. */
+async function asType(type: string, ...before: Json[]) {
+  const { metadata } = await table()
+  const current = metadata['current-schema-id']
+  const schema = metadata.schemas.find((each: Json) => each['schema-id'] === current)
+  const [first, ...rest] = schema.fields
+  const changed = { ...schema, fields: [{ ...first, type }, ...rest] }
+  const updates = [
+    ...before,
+    { action: 'add-schema', schema: changed },
+    { action: 'set-current-schema', 'schema-id': -1 },
+  ]
+  return { requirements: [], updates }
+}
+
+test('a column becomes no type that its files cannot be read as, by either face', async () => {
+  const before = await table()
+  for (const type of ['int', 'string', 'decimal(10, 0)']) {
+    const { status, body } = await post(service, ADDRESS, await asType(type))
+    expect([status, body.error.type]).toEqual([400, 'BadRequestException'])
+    expect(body.error.message).toContain(
+      `Cannot change column type: i: long -> ${type.slice(0, 3)}`,
+    )
+    const group = {
+      'table-changes': [
+        { identifier: { namespace: ['default'], name: 't' }, ...(await asType(type)) },
+      ],
+    }
+    const all = await post(service, '/iceberg/v1/transactions/commit', group)
+    expect(all.status).toBe(400)
+  }
+  const changes = [{ op: 'widen', name: 'i', type: 'int' }]
+  const evolved = await post(service, '/v1/tables/t/schemas', { changes })
+  expect(evolved.status).toBe(422)
+  expect(await table()).toEqual(before)
+  const dump = await fetch(`${service.url}/v1/tables/t/dump?format=csv`)
+  expect(await dump.text()).toBe('i,d\n3000000000,2024-01-01\n')
+})
+
+test('a commit that replaces the table takes any type', async () => {
+  const main = { action: 'remove-snapshot-ref', 'ref-name': 'main' }
+  const replaced = await must(post(service, ADDRESS, await asType('string', main)))
+  expect(replaced.metadata['current-snapshot-id'] ?? -1).toBe(-1)
+})
