@@ -15,7 +15,7 @@ test('what was not issued is refused, also a text that no database takes', () =>
   }
 })
 
-test('a page has a next one only if more was found than it holds, and begins after its last', () => {
+test('a page has a next one only if more was found, which begins after its last item', () => {
   const cut = (found: readonly string[]) => cutPage(found, 2, (last) => [['a'], last])
   expect(cut([])).toEqual({ items: [], nextPageToken: null })
   expect(cut(['x'])).toEqual({ items: ['x'], nextPageToken: null })

@@ -117,6 +117,10 @@ export const ENGINE: readonly MutantGroup[] = [
     edits: [
       ['WHERE CAST(c${path} AS VARCHAR) = $1', 'WHERE $1 = $1'],
       ['IS NOT DISTINCT FROM', '='],
+      ['deleted, knowledgeOf(file))', 'deleted, known)'],
+      ['known: knowledgeOf(source) }', 'known: knowledgeOf(file) }'],
+      ['byId >= 0 ? byId : file.names.indexOf(name)', 'file.names.indexOf(name)'],
+      ['    if (chunk.rowCount === 0) return\n', ''],
       [`conditions.join(' AND ')`, `conditions.join(' OR ')`],
       ['if (source.deletedRows !== undefined) deleted.addBits(source.deletedRows)\n', ''],
     ],
