@@ -49,6 +49,16 @@ export function describeDeletes(name: string, open: OpenEngine): void {
       expect(await keptRows({ positionDeletes })).toEqual(allBut((i) => i === 3 || i === 5))
     })
 
+    test('columns of position deletes are found by their ids before their names', async () => {
+      const deletes = await bench.parquet(
+        `SELECT 's3://b/a' AS path, 3::BIGINT AS row_at, 's3://b/b' AS file_path, 4::BIGINT AS pos`,
+        ', FIELD_IDS {path: 2147483546, row_at: 2147483545, file_path: 7, pos: 8}',
+      )
+      const of = (dataFile: string) => ({ positionDeletes: [{ path: deletes, dataFile }] })
+      expect(await keptRows(of('s3://b/a'))).toEqual(allBut((i) => i === 3))
+      expect(await keptRows(of('s3://b/b'))).toEqual(allBut(() => false))
+    })
+
     test('an equality delete takes rows equal in all its columns; NULL equals NULL', async () => {
       const deletes = await bench.parquet(
         `SELECT * FROM (VALUES ('s1', 0), (NULL, 0), ('nothing', 0)) AS t(key, other)`,
@@ -100,6 +110,30 @@ export function describeDeletes(name: string, open: OpenEngine): void {
       expect(await rowsWith('7')).toBe(0)
       expect(await rowsWith('8')).toBe(20)
       expect(await rowsWith('NULL::INTEGER')).toBe(20)
+    })
+
+    test('a column that a file lacks has the constant of that file, not of the other', async () => {
+      const day = field(9, 'day', 'int')
+      const schema = schemaOf(field(1, 'i', 'long'), day)
+      const columns = [{ field: day, nameInFile: undefined, nameInDeletes: undefined }]
+      const rowsLeft = async (ofData: number | null, ofDeletes: number | null) => {
+        const deletes = await bench.parquet('SELECT 1 AS other')
+        const source = {
+          path,
+          columns: [
+            { fieldId: 1, nameInFile: 'i' },
+            { fieldId: 9, nameInFile: undefined },
+          ],
+          constants: new Map([[9, ofData]]),
+          equalityDeletes: [{ path: deletes, columns, constants: new Map([[9, ofDeletes]]) }],
+        }
+        return (await bench.export({ source, schema })).result.rows
+      }
+      expect(await rowsLeft(7, 7)).toBe(0)
+      expect(await rowsLeft(null, null)).toBe(0)
+      expect(await rowsLeft(7, 8)).toBe(20)
+      expect(await rowsLeft(null, 8)).toBe(20)
+      expect(await rowsLeft(7, null)).toBe(20)
     })
 
     test('rows keep their order when there are more deletes than rows', async () => {

@@ -113,7 +113,7 @@ export const ENGINE: readonly MutantGroup[] = [
   {
     file: 'src/engine/worker/export/deletes.ts',
     tests: ['test/engine/duckdb.test.ts'],
-    named: 'delete|deleted positions',
+    named: 'delete|deleted positions|constant of that file',
     edits: [
       ['WHERE CAST(c${path} AS VARCHAR) = $1', 'WHERE $1 = $1'],
       ['IS NOT DISTINCT FROM', '='],
