@@ -63,6 +63,8 @@ export interface Config {
   readonly engineMemoryBytes: number
   /** Size of all dumps together; the least recently used are removed first. */
   readonly dumpBudgetBytes: number
+  /** Conversions stop where less of the disk of the temporary folder is free. */
+  readonly diskReserveBytes: number
   /** How long files stay after nothing names them any more. */
   readonly deleteGraceMs: number
   /** Absolute path of a folder for temporary files; by default on the warehouse's disk. */
@@ -120,6 +122,12 @@ export function readConfig(environment: Environment): Config {
       ByteSize.pipe(z.int().min(ENGINE_MEMORY_BYTES_MIN)),
     ),
     dumpBudgetBytes: read('MORAINE_DUMP_BUDGET', '50GB', 'a size like 500MB or 50GB', ByteSize),
+    diskReserveBytes: read(
+      'MORAINE_DISK_RESERVE',
+      '512MB',
+      'a size like 512MB or 5GB, or 0MB for none',
+      ByteSize,
+    ),
     deleteGraceMs: read('MORAINE_DELETE_GRACE', '7d', 'a time like 30m, 12h or 7d', Duration),
     temporaryFolder: `${home}/tmp`,
   }

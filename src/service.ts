@@ -14,6 +14,7 @@ import { LOCAL_FILE_CACHE_BYTES_MAX } from './core/limits.ts'
 import type { Log } from './core/log.ts'
 import type { Engine } from './engine/engine.ts'
 import { openEngineFolder, sweepEngineFolders } from './engine/job-folder.ts'
+import { reserveOn } from './engine/job-watch.ts'
 import { readTableMetadataFile, readViewMetadataFile } from './formats/metadata/metadata-file.ts'
 import { counterOf, Metrics, type Meter as ShownMeter } from './http/metrics.ts'
 import type { AppOptions } from './http/serve/app.ts'
@@ -302,6 +303,7 @@ async function openEngine(config: Config, overrides: Overrides): Promise<Engine>
     temporaryFolder: config.temporaryFolder,
     jobTimeoutMs: overrides.engineJobTimeoutMs ?? ENGINE_JOB_TIMEOUT_MS,
     queueMax: overrides.engineQueueMax ?? ENGINE_QUEUE_MAX,
+    freeBytesMin: await reserveOn(config.temporaryFolder, config.diskReserveBytes),
   })
 }
 

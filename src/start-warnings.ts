@@ -30,6 +30,7 @@ export const VARIABLES: readonly string[] = [
   'MORAINE_ENGINE_PROCESSES',
   'MORAINE_ENGINE_MEMORY',
   'MORAINE_DELETE_GRACE',
+  'MORAINE_DISK_RESERVE',
   'MORAINE_DUMP_BUDGET',
 ]
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/

@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { LinkedStop } from '../core/linked-stop.ts'
 import {
   type Engine,
   type ExportRequest,
@@ -12,6 +13,7 @@ import {
   splitTarget,
 } from './engine.ts'
 import { openEngineFolder, publishFile, sweepEngineFolders, withJobFolder } from './job-folder.ts'
+import { watchJob } from './job-watch.ts'
 import { OUTPUT_NAME, outputPartName, type Task, type TaskResult } from './protocol.ts'
 import { type PoolOptions, WorkerPool } from './worker-pool.ts'
 import { LostChildError } from './worker-process.ts'
@@ -21,6 +23,8 @@ export interface DuckDbEngineOptions extends Omit<PoolOptions, 'folder'> {
   readonly memoryBytes: number
   /** Folder for unfinished outputs and what DuckDB spills; best on the same disk as the targets. */
   readonly temporaryFolder: string
+  /** Jobs are `storage-full` where less of that folder's disk is free. */
+  readonly freeBytesMin?: number
 }
 
 export async function openDuckDbEngine(options: DuckDbEngineOptions): Promise<Engine> {
@@ -34,11 +38,13 @@ class DuckDbEngine implements Engine {
   readonly #pool: WorkerPool
   readonly #memoryBytes: number
   readonly #folder: string
+  readonly #freeBytesMin: number
 
   constructor(options: DuckDbEngineOptions, folder: string) {
     this.#pool = new WorkerPool({ ...options, folder })
     this.#memoryBytes = options.memoryBytes
     this.#folder = folder
+    this.#freeBytesMin = options.freeBytesMin ?? 0
   }
 
   async export(job: ExportRequest, options?: JobOptions): Promise<JobResult> {
@@ -71,23 +77,34 @@ class DuckDbEngine implements Engine {
 
   async #perform<T>(
     task: Task,
-    options: JobOptions = {},
+    { signal, onWrite }: JobOptions = {},
     publish: (result: TaskResult, output: string) => Promise<T>,
   ): Promise<T> {
-    return await this.#pool.inTurn(options, async (run) => {
-      const attempt = (inNewChild: boolean) =>
-        withJobFolder(this.#folder, async (folder) => {
-          const request = { task, folder, memoryBytes: this.#memoryBytes }
-          const result = await run(request, { inNewChild })
-          return await publish(result, join(folder, OUTPUT_NAME))
-        })
-      try {
-        return await attempt(false)
-      } catch (error) {
-        if (error instanceof LostChildError) return await attempt(true)
-        throw error
-      }
-    })
+    const ends = new LinkedStop(...(signal === undefined ? [] : [signal]))
+    const watch = {
+      freeBytesMin: this.#freeBytesMin,
+      onWrite,
+      stop: (reason: unknown) => ends.abort(reason),
+    }
+    try {
+      return await this.#pool.inTurn({ signal: ends.signal }, async (run) => {
+        const attempt = (inNewChild: boolean) =>
+          withJobFolder(this.#folder, async (folder) => {
+            const request = { task, folder, memoryBytes: this.#memoryBytes }
+            const unwatch = watchJob({ ...watch, folder })
+            const result = await run(request, { inNewChild }).finally(unwatch)
+            return await publish(result, join(folder, OUTPUT_NAME))
+          })
+        try {
+          return await attempt(false)
+        } catch (error) {
+          if (error instanceof LostChildError) return await attempt(true)
+          throw error
+        }
+      })
+    } finally {
+      ends.unlink()
+    }
   }
 }
 

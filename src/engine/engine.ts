@@ -140,14 +140,17 @@ export type SplitResult =
 export interface JobOptions {
   /** Stops the job and frees its worker; the job fails with the signal's reason. */
   readonly signal?: AbortSignal
+  /** Told from time to time how many bytes the job has on the disk, of any kind. */
+  readonly onWrite?: (bytes: number) => void
 }
 
 /**
  * Converts files, in supervised child processes of one thread each. A job reads and writes only the
  * paths it names. A job whose worker is killed from outside is tried once more, on a new worker. If
  * that is killed, too, or takes too long or too much memory, the job fails with `engine-failed`; a
- * corrupt file is `file-corrupt`, a full disk `storage-full`. A failed job leaves no file. The same
- * job produces the same bytes on every machine. Passes test/engine/engine.contract.ts.
+ * corrupt file is `file-corrupt`, a disk that is full or nearly so `storage-full`. A failed job
+ * leaves no file. The same job produces the same bytes on every machine. Passes
+ * test/engine/engine.contract.ts.
  */
 export interface Engine {
   export(job: ExportRequest, options?: JobOptions): Promise<JobResult>

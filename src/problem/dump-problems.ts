@@ -11,6 +11,18 @@ export const DUMP_PROBLEMS = {
       'A request without Range starts receiving at once.',
     retry: 'yes',
   },
+  'dump-too-large': {
+    status: 507,
+    iceberg: { status: 507, type: 'ServiceFailureException' },
+    title: 'Dump too large',
+    meaning:
+      'The dump, or what is written while it is made, takes more disk than all dumps together ' +
+      'may have. Nothing of it was kept.',
+    remedy:
+      'Ask for a compressed or a Parquet dump, or read the data files themselves; or ask the ' +
+      'operator to raise `MORAINE_DUMP_BUDGET`.',
+    retry: 'no',
+  },
   'dump-edition-gone': {
     status: 410,
     iceberg: NOT_FOUND,

@@ -295,6 +295,23 @@ describe('on a full disk', () => {
   )
 })
 
+test('a job ends where less of the disk is free than must stay, and leaves nothing', async () => {
+  const engine = await open({ freeBytesMin: Number.MAX_SAFE_INTEGER })
+  const failure = await refusal(engine.export(jobOf(long)))
+  expect(failure.code).toBe('storage-full')
+  expect(failure.message).toContain('MORAINE_DISK_RESERVE')
+  await engine.close()
+  expect(await readdir(temporaryFolder)).toEqual([])
+})
+
+test('whoever wants it learns how much a job has written, until it ends', async () => {
+  const engine = await open()
+  const told: number[] = []
+  const { bytes } = await engine.export(jobOf(long), { onWrite: (each) => told.push(each) })
+  expect(told.at(-1)).toBeGreaterThan(1_000_000)
+  expect(Math.max(...told)).toBeLessThanOrEqual(bytes)
+})
+
 function mountTinyDisk(): string | undefined {
   try {
     const path = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim()

@@ -18,6 +18,7 @@ data-file-missing 410 404 NotFoundException
 definition-too-large 422 400 BadRequestException
 dump-edition-gone 410 404 NotFoundException
 dump-not-ready 503 503 ServiceUnavailableException
+dump-too-large 507 507 ServiceFailureException
 engine-failed 503 503 ServiceUnavailableException
 events-expired 410 404 NotFoundException
 file-already-in-table 409 409 CommitFailedException

@@ -5,6 +5,7 @@ import {
   type ExportJob,
   type ExportRequest,
   type IngestResult,
+  type JobOptions,
   type JobResult,
   type SplitJob,
   type SplitResult,
@@ -45,6 +46,8 @@ interface Output extends Pick<ExportJob['target'], 'format' | 'compression'> {
   /** Columns of the output. */
   readonly schema: Schema
   readonly signal?: AbortSignal | undefined
+  /** As `JobOptions` has it. */
+  readonly onWrite?: ((bytes: number) => void) | undefined
 }
 
 /** The live rows of a data file, to be written in another form. */
@@ -135,7 +138,7 @@ export class Converter {
     try {
       await writeLocalFile(path, chunks, { bytesMax })
       const job = { path, format, schema, targetPath }
-      return await place(await engine.ingest(job, optionsOf(signal)), targetPath)
+      return await place(await engine.ingest(job, optionsOf({ signal })), targetPath)
     } finally {
       await removeLocalFile(path)
       await removeLocalFile(targetPath)
@@ -166,7 +169,7 @@ export class Converter {
         const source = await describeNewFile(access, definition, location)
         const spec = defaultSpec(definition)
         const job: SplitJob = { source, schema, spec, partitionsMax, targetPrefix }
-        const result = await this.options.engine.split(job, optionsOf(signal))
+        const result = await this.options.engine.split(job, optionsOf({ signal }))
         if (result.outcome === 'split') parts = result.parts.length
         return await place(result, pathOfPart)
       })
@@ -176,13 +179,13 @@ export class Converter {
   }
 
   async #export<T>(
-    { source, schema, format, compression, signal }: Output & Pick<ExportRequest, 'source'>,
+    { source, schema, format, compression, ...options }: Output & Pick<ExportRequest, 'source'>,
     place: (made: LocalResult) => Promise<T>,
   ): Promise<T> {
     const path = this.#newPath()
     const job = { source, schema, target: { path, format, compression } }
     try {
-      const result = await this.options.engine.export(job, optionsOf(signal))
+      const result = await this.options.engine.export(job, optionsOf(options))
       return await place({ ...result, path })
     } finally {
       await this.options.removeLocalFile(path)
@@ -194,6 +197,6 @@ export class Converter {
   }
 }
 
-function optionsOf(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal }
+function optionsOf({ signal, onWrite }: Pick<Output, 'signal' | 'onWrite'>): JobOptions {
+  return { ...(signal !== undefined && { signal }), ...(onWrite !== undefined && { onWrite }) }
 }

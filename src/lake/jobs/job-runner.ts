@@ -1,5 +1,5 @@
 import type { ClaimedJob, JobEnding, JobProblem } from '../../catalog/job-store.ts'
-import { CatalogError } from '../../core/errors.ts'
+import { CatalogError, CodedError } from '../../core/errors.ts'
 import { Bell } from './bell.ts'
 import { newClosing } from './closing.ts'
 import { type JobDependencies, JobHold } from './job-hold.ts'
@@ -141,8 +141,8 @@ export class JobRunner {
     const nowMs = this.#deps.ambient.nowMs()
     if (hold.state === 'cancelled') return { outcome: 'cancelled', nowMs }
     if (this.#closing.signal.aborted) return { outcome: 'released', nowMs }
-    const isFinal = error instanceof CatalogError && error.code !== 'overloaded'
-    if (!(error instanceof CatalogError)) {
+    const isFinal = error instanceof CodedError && error.code !== 'overloaded'
+    if (!(error instanceof CodedError)) {
       this.#deps.log.warn({ err: error, jobId: job.jobId }, 'an attempt of a job failed')
     }
     const problem = problemOf(error)
@@ -154,7 +154,7 @@ export class JobRunner {
 
 /** What is unforeseen goes to the log, not to clients. */
 function problemOf(error: unknown): JobProblem {
-  if (!(error instanceof CatalogError)) {
+  if (!(error instanceof CodedError)) {
     return { code: 'internal', detail: 'the job failed; the log of the service says why' }
   }
   return { code: error.code, detail: error.message, facts: error.facts }

@@ -10,11 +10,15 @@ export interface BudgetRequest {
   readonly bytesMax: number
   /** When a reader last asked for the dump of an index, or when it was made if nobody did. */
   readonly lastUsedMs: (index: ObjectInfo) => number
-  /** Kept, even if it alone exceeds the budget. */
-  readonly newIndexLocation: string
-  /** Its folder; the caller holds the folder's lease. */
-  readonly folder: string
-  readonly lease: Lease
+  /** Bytes of dumps in the making that are in no folder of dumps yet. */
+  readonly workingBytes: () => number
+  /** A dump that is kept, and its folder: the caller holds the folder's lease. */
+  readonly own?: {
+    readonly newIndexLocation: string
+    readonly folder: string
+    readonly lease: Lease
+  }
+  readonly signal: AbortSignal
 }
 
 type BudgetDependencies = Stores<'leases'> &
@@ -33,9 +37,9 @@ interface FoundFolder {
  * format, until the rest fit the budget.
  */
 export async function keepBudget(deps: BudgetDependencies, request: BudgetRequest): Promise<void> {
-  const { bytesMax, lastUsedMs, newIndexLocation } = request
+  const { bytesMax, lastUsedMs, workingBytes, own } = request
   const { totalBytes, folders } = await listAll(deps)
-  let excessBytes = totalBytes - bytesMax
+  let excessBytes = totalBytes + workingBytes() - bytesMax
   if (excessBytes <= 0) return
   for (const { folder } of withLeftovers(folders)) {
     excessBytes -= await evict(deps, request, { folder })
@@ -43,7 +47,7 @@ export async function keepBudget(deps: BudgetDependencies, request: BudgetReques
   }
   const oldestFirst = folders
     .flatMap(({ folder, indexes }) => indexes.map((index) => ({ folder, index })))
-    .filter(({ index }) => index.location !== newIndexLocation)
+    .filter(({ index }) => index.location !== own?.newIndexLocation)
     .sort((a, b) => lastUsedMs(a.index) - lastUsedMs(b.index))
   for (const stale of oldestFirst) {
     if (excessBytes <= 0) return
@@ -94,17 +98,16 @@ interface Evicted {
 /** Returns the bytes freed: none while a dump is being made there, which may reuse these shards. */
 async function evict(
   deps: BudgetDependencies,
-  { folder, lease }: BudgetRequest,
+  { own, signal }: BudgetRequest,
   evicted: Evicted,
 ): Promise<number> {
-  if (evicted.folder === folder) return evictUnder(deps, lease, evicted)
-  const { signal } = lease
-  const own = await Lease.tryAcquire(deps, { name: leaseName(evicted.folder), signal })
-  if (own === undefined) return 0
+  if (evicted.folder === own?.folder) return evictUnder(deps, own.lease, evicted)
+  const lease = await Lease.tryAcquire(deps, { name: leaseName(evicted.folder), signal })
+  if (lease === undefined) return 0
   try {
-    return await evictUnder(deps, own, evicted)
+    return await evictUnder(deps, lease, evicted)
   } finally {
-    await own.release()
+    await lease.release()
   }
 }
 

@@ -2,6 +2,7 @@ import type { LocalResult } from '../../lake/convert/converter.ts'
 import { deleteUnchanged } from '../../lake/file/delete-unchanged.ts'
 import type { DumpBuild } from './dump-build.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
+import type { DumpTarget } from './dump-key.ts'
 import { type DumpSource, emptyShardLocation } from './dump-sources.ts'
 import type { DumpPiece } from './format/dump-index.ts'
 
@@ -16,18 +17,33 @@ export async function obtainShard(
   const made = build.made.find(source)
   if (made !== undefined) {
     build.record.addUnread(source.dataFile.path)
+    build.space?.addShard(made.lengthBytes, { isNew: false })
     return made
   }
   const { target, signal } = build
   const { format, compression, schema } = target
   const { definition } = target.state
-  return deps.converter.convert(
-    { definition, source, readAs: schema, schema, format, compression, signal },
-    (result, identity) => {
-      build.record.add(identity())
-      return putShard(deps, source.shardLocation, result)
-    },
-  )
+  const conversion = build.space?.beginConversion({ isPlain: isPlain(target) })
+  const onWrite = conversion?.onWrite
+  try {
+    return await deps.converter.convert(
+      { definition, source, readAs: schema, schema, format, compression, signal, onWrite },
+      (result, identity) => {
+        build.record.add(identity())
+        conversion?.onWrite(result.bytes)
+        signal.throwIfAborted()
+        conversion?.end()
+        return putShard(deps, build, source.shardLocation, result)
+      },
+    )
+  } finally {
+    conversion?.end()
+  }
+}
+
+/** Whether a conversion writes nothing beside what is in the dump. */
+function isPlain({ format, compression }: DumpTarget): boolean {
+  return format !== 'parquet' && format !== 'arrow' && compression !== 'gzip'
 }
 
 /** A shard of columns without rows, for formats that have a schema: a dump of an empty table. */
@@ -36,18 +52,20 @@ export function obtainEmptyShard(deps: ConvertDependencies, build: DumpBuild): P
   const { format, compression, schema } = target
   const location = emptyShardLocation(deps.warehouse, target)
   return deps.converter.convertNothing({ schema, format, compression, signal }, (result) =>
-    putShard(deps, location, result),
+    putShard(deps, build, location, result),
   )
 }
 
 /** An existing shard of another length was damaged on disk, and is replaced. */
 async function putShard(
   { objects }: Pick<DumpDependencies, 'objects'>,
+  { space }: DumpBuild,
   location: string,
   { path, bytes, rows }: LocalResult,
 ): Promise<DumpPiece> {
   const there = await objects.find(location)
   if (there !== undefined && there.sizeBytes !== bytes) await deleteUnchanged(objects, there)
   await objects.putFileIfAbsent(location, path)
+  space?.addShard(bytes, { isNew: true })
   return { location, offset: 0, lengthBytes: bytes, rowCount: rows }
 }

@@ -160,9 +160,28 @@ export function forgetDroppedTables(
   }
 }
 
+/** Ends what each process makes of tables that are dropped; jobs fail with it. */
+export function stopDumpsOfDropped(
+  deps: Stores<'tables'>,
+  dumps: { stopOf(tableUuid: string): Promise<void> },
+): Consumer {
+  return {
+    name: 'dumps in the making of dropped tables',
+    events: ['moraine.table.dropped.v1'],
+    scope: 'replica',
+    async handle(batch) {
+      for (const { subject: tableUuid } of batch) {
+        if ((await deps.catalog.tables.find({ tableUuid })) !== undefined) continue
+        await dumps.stopOf(tableUuid)
+      }
+    },
+  }
+}
+
 /** Dumps name the data files whose row groups they consist of. */
 export function dumpedFiles(
   deps: Pick<DumpDependencies, 'log' | 'objects' | 'warehouse'>,
+  dumps: { stopOf(tableUuid: string): Promise<void> },
 ): FileNamer {
   return {
     kind: 'dump',
@@ -176,6 +195,9 @@ export function dumpedFiles(
         }
       }
     },
-    forget: (tableUuid) => forgetDumpsOfTable(deps, tableUuid),
+    async forget(tableUuid) {
+      await dumps.stopOf(tableUuid)
+      await forgetDumpsOfTable(deps, tableUuid)
+    },
   }
 }

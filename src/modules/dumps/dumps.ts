@@ -1,24 +1,22 @@
 import { BoundedMap } from '../../core/bounded-map.ts'
-import { CatalogError } from '../../core/errors.ts'
+import { CatalogError, CodedError } from '../../core/errors.ts'
 import { newClosing } from '../../lake/jobs/closing.ts'
 import { Lease } from '../../lake/jobs/lease.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import { saveDigestState } from './digest-state.ts'
 import { buildArrow } from './dump-arrow.ts'
-import { keepBudget } from './dump-budget.ts'
-import type { DumpBuild, DumpContent } from './dump-build.ts'
-import type { DumpDependencies } from './dump-dependencies.ts'
+import { type BudgetRequest, keepBudget } from './dump-budget.ts'
+import { type DumpBuild, type DumpContent, describeDump } from './dump-build.ts'
+import type { DumpDependencies, DumpOptions } from './dump-dependencies.ts'
 import { indexLocationIn, readDumpIndex } from './dump-folder.ts'
 import {
   type DumpTarget,
   dumpName,
   dumpTargetOf,
-  fileNameOf,
   folderOf,
   indexLocation,
   isContinued,
   leaseName,
-  mediaTypeOf,
   requireChoice,
   versionOf,
 } from './dump-key.ts'
@@ -30,31 +28,13 @@ import { buildText } from './dump-text.ts'
 import { type DumpIndex, serialiseDumpIndex } from './format/dump-index.ts'
 import { MadeShards } from './made-shards.ts'
 import { SourceRecord } from './source/source-record.ts'
+import { DumpSpace, isTooLarge, type SpaceOfDump } from './space/dump-space.ts'
 
 const INDEXES_CACHED_MAX = 200
 /** Shorter dumps are hashed again in 100 ms. */
 const CONTINUED_BYTES_MIN = 128 * 1024 * 1024
 const FAILURES_KEPT_MAX = 1_000
 const USES_KEPT_MAX = 10_000
-
-/** Counts dumps that are made. */
-export interface DumpMeter {
-  dumpStarted(): void
-  dumpFailed(code: string): void
-}
-
-export interface DumpOptions {
-  /** How many of the newest dumps are kept, for each table and format. */
-  readonly keepNewest: number
-  /**
-   * Size of all dumps together; unlimited by default. The newest may exceed it until the next one
-   * is made.
-   */
-  readonly bytesMax?: number
-  readonly meter?: DumpMeter
-  /** Dumps this long are hashed once more, so that the digest of the next can continue. */
-  readonly continuedBytesMin?: number
-}
 
 export type DumpState =
   | { readonly state: 'ready'; readonly index: DumpIndex }
@@ -67,6 +47,14 @@ interface Making {
   readonly stop: AbortController
   /** Whether anyone reads it or waits to: if so, it is finished even if its job is cancelled. */
   isRead: boolean
+  isCancelled: boolean
+}
+
+interface Begun {
+  readonly target: DumpTarget
+  readonly progress: DumpProgress
+  readonly lease: Lease
+  readonly space: SpaceOfDump | undefined
 }
 
 export interface BuildOptions {
@@ -91,10 +79,16 @@ export class Dumps {
   )
   readonly #usedAtMs = new BoundedMap<string, number>(USES_KEPT_MAX)
   readonly #closing = newClosing()
+  readonly #space: DumpSpace | undefined
+  #isMakingRoom = false
+  #budgetKept = Promise.resolve()
 
   constructor(deps: DumpDependencies, options: DumpOptions) {
     this.#deps = deps
     this.#options = options
+    const { bytesMax } = options
+    if (bytesMax === undefined) return
+    this.#space = new DumpSpace({ bytesMax, onGrowth: () => this.#makeRoom(bytesMax) })
   }
 
   /** The finished dump, or its progress; starts it unless it is being made already. */
@@ -125,7 +119,10 @@ export class Dumps {
     let end: () => void = () => undefined
     const stopped = new Promise<never>((_, reject) => {
       end = () => {
-        if (!making.isRead) making.stop.abort(signal.reason)
+        if (!making.isRead) {
+          making.isCancelled = true
+          making.stop.abort(signal.reason)
+        }
         reject(signal.reason)
       }
     })
@@ -178,6 +175,14 @@ export class Dumps {
     await objects.delete(indexLocation(warehouse, target))
   }
 
+  /** Stops the dumps of a table that was dropped; resolves when they have ended. */
+  async stopOf(tableUuid: string): Promise<void> {
+    const gone = new CatalogError('table-not-found', 'the table was dropped while it was dumped')
+    const ofTable = [...this.#running].filter(([name]) => name.startsWith(`${tableUuid}/`))
+    for (const [, { stop }] of ofTable) stop.abort(gone)
+    await Promise.allSettled(ofTable.map(([, { progress }]) => progress.done))
+  }
+
   /** Stops dumps in the making. An unfinished dump is never served as a whole one. */
   async close(): Promise<void> {
     this.#closing.abort(
@@ -196,33 +201,40 @@ export class Dumps {
     const name = dumpName(target)
     const running = this.#running.get(name)
     if (running !== undefined) return running
+    const failure = this.#failed.get(name)
+    if (failure !== undefined && isTooLarge(failure.error)) throw failure.error
     this.#failed.delete(name)
     const stop = new AbortController()
     const progress = new DumpProgress(async (made) => {
       try {
-        return await this.#make(target, made, stop.signal)
+        return await this.#make(target, made, stop)
       } catch (error) {
         // A cancelled dump has no reader, so there is no failure to report.
-        if (stop.signal.aborted) throw error
+        if (making.isCancelled) throw error
         this.#failed.set(name, { error })
-        this.#options.meter?.dumpFailed(error instanceof CatalogError ? error.code : 'internal')
+        this.#options.meter?.dumpFailed(error instanceof CodedError ? error.code : 'internal')
         throw error
       } finally {
         // Before anyone learns of the failure, so that asking again starts a new attempt.
         this.#running.delete(name)
       }
     })
-    const making = { progress, stop, isRead: false }
+    const making: Making = { progress, stop, isRead: false, isCancelled: false }
     this.#running.set(name, making)
     return making
   }
 
-  async #make(asked: DumpTarget, progress: DumpProgress, stop: AbortSignal): Promise<DumpIndex> {
+  async #make(
+    asked: DumpTarget,
+    progress: DumpProgress,
+    stop: AbortController,
+  ): Promise<DumpIndex> {
     const target = dumpTargetOf(asked.state, asked.snapshot, asked, asked.schema)
     const folder = folderOf(this.#deps.warehouse, target)
-    const wish = { name: leaseName(folder), signal: this.#closing.signal, stop }
+    const wish = { name: leaseName(folder), signal: this.#closing.signal, stop: stop.signal }
     const lease = await Lease.acquire(this.#deps, wish)
-    let isTidied = false
+    const space = this.#space?.begin((reason) => stop.abort(reason))
+    let isReleased = false
     try {
       const made = await this.find(target)
       if (made !== undefined) {
@@ -230,29 +242,36 @@ export class Dumps {
         return made
       }
       this.#options.meter?.dumpStarted()
-      const index = await this.#build(target, progress, lease)
-      isTidied = true
+      const index = await this.#build({ target, progress, lease, space })
+      isReleased = true
       this.#tidyLater(target, index, lease)
       return index
-    } catch (error) {
-      await this.#tidyFailed(target, lease, error)
+    } catch (thrown) {
+      const error: unknown = stop.signal.aborted ? stop.signal.reason : thrown
+      await lease.release()
+      isReleased = true
+      await this.#tidyFailed(target, error).catch((err) =>
+        this.#deps.log.warn({ err, dump: dumpName(target) }, 'a failed dump was not tidied up'),
+      )
       throw error
     } finally {
-      if (!isTidied) await lease.release()
+      if (space !== undefined) this.#space?.end(space)
+      if (!isReleased) await lease.release()
     }
   }
 
-  async #build(target: DumpTarget, progress: DumpProgress, lease: Lease): Promise<DumpIndex> {
+  async #build({ target, progress, lease, space }: Begun): Promise<DumpIndex> {
     const deps = this.#deps
     const sources = await listDumpSources(deps, target)
     const made = await MadeShards.load(deps, folderOf(deps.warehouse, target))
     const { signal } = lease
     const record = new SourceRecord(made.bases)
-    const content = await this.#buildContent({ target, sources, made, record, progress, signal })
+    const build = { target, sources, made, record, progress, space, signal }
+    const content = await this.#buildContent(build)
     const createdAtMs = deps.ambient.nowMs()
     const earlier = await made.findEarlier(deps, target)
     const { sources: read } = record
-    const index = describe(target, progress, { content, earlier, sources: read, createdAtMs })
+    const index = describeDump(target, progress, { content, earlier, sources: read, createdAtMs })
     // If the lease was lost, its new holder may have removed what this index would name.
     await lease.confirm()
     await this.#putIndex(target, index)
@@ -323,58 +342,59 @@ export class Dumps {
   #keepBudget(target: DumpTarget, lease: Lease, bytesMax: number): Promise<void> {
     const { warehouse } = this.#deps
     const folder = folderOf(warehouse, target)
+    const newIndexLocation = indexLocation(warehouse, target)
+    return this.#keepWithin(bytesMax, { own: { newIndexLocation, folder, lease } })
+  }
+
+  #keepWithin(bytesMax: number, more: Pick<BudgetRequest, 'own'>): Promise<void> {
     const lastUsedMs = ({ location, modifiedAtMs }: ObjectInfo) =>
       this.#usedAtMs.get(location) ?? modifiedAtMs
-    const newIndexLocation = indexLocation(warehouse, target)
-    return keepBudget(this.#deps, { bytesMax, lastUsedMs, newIndexLocation, folder, lease })
+    const workingBytes = () => this.#space?.workingBytes ?? 0
+    const wish = { bytesMax, lastUsedMs, workingBytes, signal: this.#closing.signal, ...more }
+    // One at a time: two that see the same excess would both remove dumps for it.
+    const kept = this.#budgetKept.then(() => keepBudget(this.#deps, wish))
+    this.#budgetKept = kept.catch(() => undefined)
+    return kept
+  }
+
+  /** Takes it from dumps that nobody has asked for in a long time. */
+  #makeRoom(bytesMax: number): void {
+    if (this.#isMakingRoom) return
+    this.#isMakingRoom = true
+    const making = this.#keepWithin(bytesMax, {})
+      .catch((err) => this.#deps.log.warn({ err }, 'the dump budget was not kept'))
+      .finally(() => {
+        this.#isMakingRoom = false
+        this.#tidying.delete(making)
+      })
+    this.#tidying.add(making)
   }
 
   /** The shards of a failed dump stay for the next attempt, if there is room. */
-  async #tidyFailed(target: DumpTarget, lease: Lease, error: unknown): Promise<void> {
-    const { bytesMax } = this.#options
-    if (isStorageFull(error)) await this.#giveSpaceBack(target, lease)
-    else if (bytesMax !== undefined && !lease.signal.aborted) {
-      await this.#keepBudget(target, lease, bytesMax).catch((err) =>
-        this.#deps.log.warn({ err, dump: dumpName(target) }, 'the dump budget was not kept'),
-      )
+  async #tidyFailed(target: DumpTarget, error: unknown): Promise<void> {
+    const deps = this.#deps
+    const { signal } = this.#closing
+    if (signal.aborted) return
+    const folder = folderOf(deps.warehouse, target)
+    // Of its own: that of the dump ends with the dump.
+    const lease = await Lease.tryAcquire(deps, { name: leaseName(folder), signal })
+    if (lease === undefined) return
+    try {
+      const { tableUuid } = target.state.definition
+      const { bytesMax } = this.#options
+      const state = await deps.catalog.tables.find({ tableUuid })
+      if (state === undefined) return await forgetDumpsOfTable(deps, tableUuid)
+      if (isStorageFull(error) || isTooLarge(error)) {
+        const lasting = lastingDumps(state, target)
+        await sweepDumps(deps, { folder, lease, keepNewest: Infinity, lasting })
+      }
+      if (bytesMax !== undefined) await this.#keepBudget(target, lease, bytesMax)
+    } finally {
+      await lease.release()
     }
-  }
-
-  /** Removes the shards of an unfinished dump when the disk is full. */
-  async #giveSpaceBack(target: DumpTarget, lease: Lease): Promise<void> {
-    const folder = folderOf(this.#deps.warehouse, target)
-    const lasting = lastingDumps(target.state, target)
-    await sweepDumps(this.#deps, { folder, lease, keepNewest: Infinity, lasting }).catch((err) =>
-      this.#deps.log.warn({ err, folder }, 'shards of a failed dump could not be removed'),
-    )
   }
 }
 
 function isStorageFull(error: unknown): boolean {
   return error instanceof CatalogError && error.code === 'storage-full'
-}
-
-function describe(
-  target: DumpTarget,
-  { pieces }: DumpProgress,
-  {
-    content,
-    earlier,
-    ...more
-  }: Pick<DumpIndex, 'createdAtMs' | 'earlier' | 'sources'> & { readonly content: DumpContent },
-): DumpIndex {
-  return {
-    tableUuid: target.state.definition.tableUuid,
-    ...versionOf(target),
-    ...(earlier !== undefined && earlier.length > 0 && { earlier }),
-    format: target.format,
-    compression: target.compression,
-    mediaType: mediaTypeOf(target),
-    fileName: fileNameOf(target),
-    ...more,
-    pieces: [...pieces],
-    lengthBytes: pieces.reduce((sum, piece) => sum + piece.lengthBytes, 0),
-    rowCount: pieces.reduce((sum, piece) => sum + piece.rowCount, 0),
-    ...content,
-  }
 }

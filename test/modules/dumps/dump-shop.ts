@@ -4,11 +4,11 @@ import { gunzipSync } from 'node:zlib'
 import { decompress } from 'fzstd'
 import type { SnapshotSelector } from '../../../src/core/table/snapshot-selector.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
-import type { DumpDependencies } from '../../../src/modules/dumps/dump-dependencies.ts'
+import type { DumpDependencies, DumpOptions } from '../../../src/modules/dumps/dump-dependencies.ts'
 import { readPieces } from '../../../src/modules/dumps/dump-digest.ts'
 import { type DumpTarget, dumpTargetOf } from '../../../src/modules/dumps/dump-key.ts'
 import { DumpProgress } from '../../../src/modules/dumps/dump-progress.ts'
-import { type DumpOptions, Dumps } from '../../../src/modules/dumps/dumps.ts'
+import { Dumps } from '../../../src/modules/dumps/dumps.ts'
 import type {
   DumpCompression,
   DumpFormat,

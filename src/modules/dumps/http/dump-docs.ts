@@ -77,6 +77,7 @@ export const FINDING_PROBLEMS: readonly ProblemCode[] = [
   'origin-not-allowed',
   'overloaded',
   'storage-full',
+  'dump-too-large',
 ]
 
 export const DUMP_PROBLEMS: readonly ProblemCode[] = [

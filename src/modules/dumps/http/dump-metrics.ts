@@ -1,5 +1,5 @@
 import { counter, gauge } from '../../../http/metrics.ts'
-import type { DumpMeter } from '../dumps.ts'
+import type { DumpMeter } from '../dump-dependencies.ts'
 import type { StreamMeter } from './dump-streams.ts'
 
 /** Metrics of dumps. */

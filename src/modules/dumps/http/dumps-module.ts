@@ -3,7 +3,7 @@ import type { Jobs } from '../../../lake/jobs/jobs.ts'
 import type { Module } from '../../module.ts'
 import type { DumpDependencies } from '../dump-dependencies.ts'
 import { dumpJob } from '../dump-job.ts'
-import { dumpedFiles, forgetDroppedTables } from '../dump-sweep.ts'
+import { dumpedFiles, forgetDroppedTables, stopDumpsOfDropped } from '../dump-sweep.ts'
 import { Dumps } from '../dumps.ts'
 import { sweepFailedDumps } from '../failed-dumps.ts'
 import { moveOldDumps } from '../old-dumps.ts'
@@ -43,7 +43,7 @@ export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps:
     routes: [...dumpRoutes(service), ...namedDumpRoutes(service), ...ckanRoutes(service)],
     meters: metrics.meters,
     jobs: [dumpJob(platform, dumps)],
-    consumes: [forgetDroppedTables(platform)],
+    consumes: [forgetDroppedTables(platform), stopDumpsOfDropped(platform, dumps)],
     tasks: [
       {
         name: 'delete shards of failed dumps',
@@ -51,7 +51,7 @@ export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps:
         run: (signal) => sweepFailedDumps(platform, signal),
       },
     ],
-    fileNamers: [dumpedFiles(platform)],
+    fileNamers: [dumpedFiles(platform, dumps)],
     dumps,
     prepare: async () => {
       const files = await moveOldDumps(platform)
