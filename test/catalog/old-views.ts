@@ -5,7 +5,12 @@ import { newTable, stateOf, viewOf } from './catalog-samples.ts'
  * Forgets the migration that gives views their folders, and those after it, whose tables are to be
  * dropped here once there are some. To be executed on the database.
  */
-export const BEFORE_FOLDERS_OF_VIEWS = `drop table last_versions;
+export const BEFORE_FOLDERS_OF_VIEWS = `
+  alter table tables add column definition text not null default '';
+  update tables set definition =
+    (select d.definition from table_definitions d where d.table_uuid = tables.table_uuid);
+  drop table table_definitions;
+  drop table last_versions;
   drop index namespaces_by_uuid; alter table namespaces drop column namespace_uuid;
   alter table transactions drop column principal;
   drop table grants; drop table roles; drop table role_members;

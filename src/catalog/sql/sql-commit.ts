@@ -298,11 +298,17 @@ async function updateTable(
         .end(),
     }))
   }
-  if (!isSame) update = update.set({ definition: definitions.encode(definition) })
   if (where !== undefined) {
     update = update.where('namespace', '=', where.namespace).where('name', '=', where.name)
   }
   const updated = await update.returning('log_length').executeTakeFirst()
+  if (updated !== undefined && !isSame) {
+    await transaction
+      .updateTable('table_definitions')
+      .set({ definition: definitions.encode(definition) })
+      .where('table_uuid', '=', definition.tableUuid)
+      .execute()
+  }
   return updated?.log_length
 }
 

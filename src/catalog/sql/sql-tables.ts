@@ -1,7 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import { jointOrigin } from '../../core/event-origin.ts'
 import { foldersOf } from '../../core/table/metadata-folder.ts'
-import { nameKey } from '../../core/table/name-key.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { keepsFiles } from '../../core/table-properties.ts'
 import type { NewDeletion } from '../deletion-store.ts'
@@ -18,28 +17,12 @@ import type {
   TableSummary,
 } from '../table-store.ts'
 import { grantOwner } from './access/owner-grants.ts'
-import { isVisible } from './access/visible-rows.ts'
-import {
-  type Connection,
-  chunks,
-  Refusal,
-  read,
-  type SqlEngine,
-  type SqlTransaction,
-} from './engine/sql-engine.ts'
-import { type Param, prepared } from './engine/sql-prepared.ts'
-import type { SnapshotRow } from './engine/sql-schema.ts'
+import { chunks, Refusal, read, type SqlEngine, type SqlTransaction } from './engine/sql-engine.ts'
+import { findTable, listTables } from './find-table.ts'
 import { type RaisedEvents, tableCreated, tableDropped } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
 import { DefinitionCache, type TableContext } from './rows/definition-cache.ts'
-import { namespaceKey, prefixEnd } from './rows/sql-keys.ts'
-import {
-  changingColumns,
-  logRows,
-  nameColumns,
-  snapshotRow,
-  tableStateOf,
-} from './rows/sql-rows.ts'
+import { changingColumns, logRows, nameColumns, snapshotRow } from './rows/sql-rows.ts'
 import { decodeExact } from './rows/tagged-json.ts'
 import { commitAll } from './sql-commit.ts'
 import { addDeletions, takeFromDeletion, takeTableFromDeletion } from './sql-deletions.ts'
@@ -50,6 +33,7 @@ import { addPaths, copyPaths, forgetPaths, knowsMany } from './sql-paths.ts'
 import { addPublication } from './sql-publications.ts'
 
 type MutationContext = TableContext & { readonly raised: RaisedEvents }
+
 export class SqlTables implements TableStore {
   readonly #context: TableContext
 
@@ -157,7 +141,6 @@ async function insertTable(
       ...changingColumns(state),
       ...nameColumns(state),
       table_uuid: tableUuid,
-      definition: definitions.encode(state.definition),
       created_at_ms: BigInt(state.createdAtMs),
       metadata_location: state.metadataLocation ?? null,
       published_version: BigInt(state.publishedVersion),
@@ -166,6 +149,10 @@ async function insertTable(
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('already-exists')
+  await transaction
+    .insertInto('table_definitions')
+    .values({ table_uuid: tableUuid, definition: definitions.encode(state.definition) })
+    .execute()
   for (const location of foldersOf(state.definition)) {
     const place = { tableUuid, location }
     if (mayShareLocation) await insertLocation(transaction, place)
@@ -263,89 +250,6 @@ async function addFirstPublication(transaction: SqlTransaction, state: TableStat
   await addPublication(transaction, { tableUuid, version, metadataLocation, publishedAtMs })
 }
 
-const tableByUuid = prepared((connection, param: Param<{ tableUuid: string }>) =>
-  selectTable(connection).where('t.table_uuid', '=', param('tableUuid')),
-)
-
-const tableByName = prepared(
-  (connection, param: Param<{ namespaceKey: string; nameKey: string }>) =>
-    selectTable(connection)
-      .where('t.namespace_key', '=', param('namespaceKey'))
-      .where('t.name_key', '=', param('nameKey')),
-)
-
-/** With its current snapshot. */
-function selectTable(connection: Connection) {
-  return connection
-    .selectFrom('tables as t')
-    .leftJoin('snapshots as s', (join) =>
-      join
-        .onRef('s.table_uuid', '=', 't.table_uuid')
-        .onRef('s.snapshot_id', '=', 't.current_snapshot_id'),
-    )
-    .selectAll('t')
-    .select(['s.snapshot_id', 's.parent_snapshot_id', 's.sequence_number', 's.timestamp_ms'])
-    .select(['s.operation', 's.summary', 's.manifest_list', 's.schema_id'])
-    .select(['s.first_row_id', 's.added_rows'])
-}
-
-async function findTable(
-  connection: Connection,
-  key: TableKey,
-  definitions: DefinitionCache,
-): Promise<TableState | undefined> {
-  const query =
-    'tableUuid' in key
-      ? tableByUuid(connection, { tableUuid: key.tableUuid })
-      : tableByName(connection, {
-          namespaceKey: namespaceKey(key.namespace),
-          nameKey: nameKey(key.name),
-        })
-  const { rows } = await connection.executeQuery(query)
-  const [row] = rows
-  if (row === undefined) return undefined
-  // The joined columns are all there or all null.
-  const snapshot = row.snapshot_id === null ? undefined : (row as SnapshotRow)
-  return tableStateOf(row, snapshot, definitions)
-}
-
-async function listTables(
-  connection: Connection,
-  { namespace, prefix, after, limit, visibleTo }: ListTablesQuery,
-): Promise<readonly TableSummary[]> {
-  let query = connection
-    .selectFrom('tables')
-    .select(['namespace', 'name', 'table_uuid', 'location', 'created_at_ms', 'last_updated_ms'])
-    .select('current_snapshot_id')
-    .orderBy('namespace_key')
-    .orderBy('name_key')
-    .limit(limit)
-  if (namespace !== undefined) query = query.where('namespace_key', '=', namespaceKey(namespace))
-  if (prefix !== undefined) {
-    const start = nameKey(prefix)
-    const end = prefixEnd(start)
-    query = query.where('name_key', '>=', start)
-    if (end !== undefined) query = query.where('name_key', '<', end)
-  }
-  if (after !== undefined) {
-    const start = [namespaceKey(after.namespace), nameKey(after.name)] as const
-    query = query.where((where) =>
-      where(where.refTuple('namespace_key', 'name_key'), '>', where.tuple(...start)),
-    )
-  }
-  if (visibleTo !== undefined) query = query.where(isVisible(visibleTo, 'tables'))
-  const rows = await query.execute()
-  return rows.map((row) => ({
-    namespace: decodeExact<readonly string[]>(row.namespace),
-    name: row.name,
-    tableUuid: row.table_uuid,
-    location: row.location,
-    createdAtMs: Number(row.created_at_ms),
-    lastUpdatedMs: Number(row.last_updated_ms),
-    currentSnapshotId: row.current_snapshot_id,
-  }))
-}
-
 /** Throws `Refusal`. */
 async function dropTable(
   transaction: SqlTransaction,
@@ -369,7 +273,7 @@ async function deleteTable(
     .deleteFrom('tables')
     .where('table_uuid', '=', tableUuid)
     .where('version', '=', BigInt(expectedVersion))
-    .returning(['namespace', 'name', 'definition'])
+    .returning(['namespace', 'name'])
     .executeTakeFirst()
   if (deleted === undefined) throw new Refusal(await whyNotDeleted(transaction, tableUuid))
   const namespace = decodeExact<readonly string[]>(deleted.namespace)
@@ -378,8 +282,13 @@ async function deleteTable(
   for (const name of ['snapshots', 'snapshot_log', 'publications', 'unkeyed_paths'] as const) {
     await transaction.deleteFrom(name).where('table_uuid', '=', tableUuid).execute()
   }
+  const { definition } = await transaction
+    .deleteFrom('table_definitions')
+    .where('table_uuid', '=', tableUuid)
+    .returning('definition')
+    .executeTakeFirstOrThrow()
   // Its location stays its own while files may be there.
-  const { properties } = definitions.decode(tableUuid, deleted.definition, expectedVersion)
+  const { properties } = definitions.decode(tableUuid, definition, expectedVersion)
   const keeps = isUnregistered || keepsFiles(properties)
   await endLife(transaction, { uuid: tableUuid, version: expectedVersion, keepsFiles: keeps })
   await forgetPaths(transaction, tableUuid)

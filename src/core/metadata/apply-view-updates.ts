@@ -82,9 +82,10 @@ class ViewDraft {
   readonly #base: ViewMetadata
   readonly #properties: ChangingMap<string>
   readonly #schemas: Map<number, Schema>
-  readonly #schemaIdsByKey: Map<string, number>
+  /** Made when they are asked for: most changes add none. */
+  #schemaIdsByKey: Map<string, number> | undefined
   readonly #versions: Map<number, ViewVersion>
-  readonly #versionIdsByKey: Map<string, number>
+  #versionIdsByKey: Map<string, number> | undefined
   readonly #addedVersionIds = new Set<number>()
   #location: string
   #currentVersionId: number
@@ -97,9 +98,7 @@ class ViewDraft {
     this.#currentVersionId = base.currentVersionId
     this.#properties = new ChangingMap(base.properties)
     this.#schemas = new Map(base.schemas.map((schema) => [schema.schemaId, schema]))
-    this.#schemaIdsByKey = new Map(base.schemas.map((s) => [schemaKey(s), s.schemaId]))
     this.#versions = new Map(base.versions.map((version) => [version.versionId, version]))
-    this.#versionIdsByKey = new Map(base.versions.map((v) => [versionKey(v), v.versionId]))
   }
 
   apply(update: ViewUpdate): void {
@@ -181,6 +180,8 @@ class ViewDraft {
   #addSchema(schema: Schema): void {
     checkSchema(schema)
     const key = schemaKey(schema)
+    const { schemas } = this.#base
+    this.#schemaIdsByKey ??= new Map(schemas.map((other) => [schemaKey(other), other.schemaId]))
     const known = this.#schemaIdsByKey.get(key)
     const schemaId = known ?? nextId(this.#schemas.keys(), 0)
     this.#lastAddedSchemaId = schemaId
@@ -194,6 +195,8 @@ class ViewDraft {
     checkRepresentations(given)
     const schemaId = this.#schemaIdOf(given)
     const key = versionKey({ ...given, schemaId })
+    const { versions } = this.#base
+    this.#versionIdsByKey ??= new Map(versions.map((other) => [versionKey(other), other.versionId]))
     const known = this.#versionIdsByKey.get(key)
     const versionId = known ?? nextId(this.#versions.keys(), FIRST_VERSION_ID)
     this.#lastAddedVersionId = versionId

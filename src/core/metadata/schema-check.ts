@@ -107,7 +107,18 @@ export function checkSchemaVersion(
  * A key for what Iceberg considers the same schema: same fields in the same order with the same
  * ids, and the same identifier fields.
  */
-export function schemaKey({ fields, identifierFieldIds }: Schema): string {
+export function schemaKey(schema: Schema): string {
+  const known = KEYS.get(schema)
+  if (known !== undefined) return known
+  const key = newSchemaKey(schema)
+  KEYS.set(schema, key)
+  return key
+}
+
+/** Schemas stay the same objects while others are added. */
+const KEYS = new WeakMap<Schema, string>()
+
+function newSchemaKey({ fields, identifierFieldIds }: Schema): string {
   const identifiers = [...identifierFieldIds].sort((left, right) => left - right)
   return jsonKey([fields.map(fieldKey), identifiers])
 }

@@ -5,7 +5,7 @@ import {
   type PartitionSpec,
   UNSORTED,
 } from '../../core/partition/partition-spec.ts'
-import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../../core/table/snapshot.ts'
+import { MAIN_BRANCH, type SnapshotRef } from '../../core/table/snapshot.ts'
 import {
   currentSchema,
   defaultSpec,
@@ -14,7 +14,8 @@ import {
   type TableMetadata,
 } from '../../core/table/table.ts'
 import { parseUuid } from '../../core/value/bytes-text.ts'
-import { parseExactJson } from '../json/exact-json.ts'
+import type { Schema } from '../../core/value/type.ts'
+import { parseExactJson, stringifyExactJson } from '../json/exact-json.ts'
 import { JsonNode, type JsonObject } from '../json/json-node.ts'
 import { aroundMember } from '../json/json-text.ts'
 import { logEntryText, snapshotText } from './history-json.ts'
@@ -25,7 +26,6 @@ import {
   readSnapshotRef,
   readStoredSnapshot,
   snapshotRefToJson,
-  snapshotToJson,
 } from './snapshot-json.ts'
 import {
   partitionFieldsToJson,
@@ -46,12 +46,14 @@ export function tableMetadataToJson(metadata: TableMetadata): string {
   const formatVersion = writtenFormatVersion(metadata)
   const { head, between, end } = tableMetadataFrame(metadata)
   const snapshots = metadata.snapshots.map((s) => snapshotText(s, formatVersion)).join(',')
-  return head + snapshots + between + metadata.snapshotLog.map(logEntryText).join(',') + end
+  const log = metadata.snapshotLog.map(logEntryText).join(',')
+  return `${Buffer.concat(head)}${snapshots}${between}${log}${end}`
 }
 
 /** The text around the items of `snapshots` and, after `between`, of `snapshot-log`. */
 export interface MetadataFrame {
-  readonly head: string
+  /** In UTF-8; the pieces of schemas are shared by all frames that have them. */
+  readonly head: readonly Uint8Array[]
   readonly between: string
   readonly end: string
 }
@@ -62,10 +64,29 @@ export interface MetadataFrame {
 export function tableMetadataFrame(
   metadata: Omit<TableMetadata, 'snapshots' | 'snapshotLog'>,
 ): MetadataFrame {
-  const json = tableMetadataToJsonObject({ ...metadata, snapshots: [], snapshotLog: [] })
-  const { snapshots: _, 'snapshot-log': _log, ...rest } = json
-  const { head, end } = aroundMember('snapshots', { before: rest })
-  return { head: `${head}[`, between: '],"snapshot-log":[', end: `]${end}` }
+  const { head, end } = aroundMember('schemas', { before: otherMembers(metadata) })
+  const schemas = metadata.definition.schemas.map(followingPiece)
+  return {
+    head: [
+      Buffer.from(`${head}[`),
+      ...schemas.map((piece, i) => (i === 0 ? piece.subarray(1) : piece)),
+      Buffer.from('],"snapshots":['),
+    ],
+    between: '],"snapshot-log":[',
+    end: `]${end}`,
+  }
+}
+
+/** A change leaves most schemas as they were: each is written once. */
+const FOLLOWING_PIECES = new WeakMap<Schema, Uint8Array>()
+
+/** The schema as it follows another, with a comma. */
+function followingPiece(schema: Schema): Uint8Array {
+  const known = FOLLOWING_PIECES.get(schema)
+  if (known !== undefined) return known
+  const piece = Buffer.from(`,${stringifyExactJson(schemaToJson(schema))}`)
+  FOLLOWING_PIECES.set(schema, piece)
+  return piece
 }
 
 /** A table of version 1 with a sequence number is written as version 2. */
@@ -77,8 +98,8 @@ export function writtenFormatVersion({
   return isVersion1 ? 1 : Math.max(2, definition.formatVersion)
 }
 
-/** Does the same as `tableMetadataToJson`, for use in another document; ids are bigint. */
-export function tableMetadataToJsonObject(metadata: TableMetadata): JsonObject {
+/** All but the schemas and the history; ids are bigint. */
+function otherMembers(metadata: Omit<TableMetadata, 'snapshots' | 'snapshotLog'>): JsonObject {
   const { definition, currentSnapshotId, lastSequenceNumber } = metadata
   const formatVersion = writtenFormatVersion(metadata)
   const isVersion1 = formatVersion === 1
@@ -91,7 +112,6 @@ export function tableMetadataToJsonObject(metadata: TableMetadata): JsonObject {
     'last-updated-ms': metadata.lastUpdatedMs,
     'last-column-id': definition.lastColumnId,
     'current-schema-id': definition.currentSchemaId,
-    schemas: definition.schemas.map(schemaToJson),
     'default-spec-id': definition.defaultSpecId,
     'partition-specs': definition.partitionSpecs.map(partitionSpecToJson),
     'last-partition-id': definition.lastPartitionId,
@@ -109,13 +129,8 @@ export function tableMetadataToJsonObject(metadata: TableMetadata): JsonObject {
         snapshotRefToJson(name === MAIN_BRANCH ? { ...definition.mainRetention, ...ref } : ref),
       ]),
     ),
-    snapshots: metadata.snapshots.map((snapshot) => snapshotOfVersion(snapshot, formatVersion)),
     statistics: Object.values(definition.statistics ?? {}),
     'partition-statistics': Object.values(definition.partitionStatistics ?? {}),
-    'snapshot-log': metadata.snapshotLog.map(({ timestampMs, snapshotId }) => ({
-      'timestamp-ms': timestampMs,
-      'snapshot-id': snapshotId,
-    })),
     'metadata-log': metadata.metadataLog.map(({ timestampMs, metadataFile }) => ({
       'timestamp-ms': timestampMs,
       'metadata-file': metadataFile,
@@ -129,13 +144,6 @@ function onlyInVersion1(definition: TableDefinition): JsonObject {
     schema: schemaToJson(currentSchema(definition)),
     'partition-spec': partitionFieldsToJson(defaultSpec(definition)),
   }
-}
-
-function snapshotOfVersion(snapshot: Snapshot, formatVersion: number): JsonObject {
-  const json = snapshotToJson(snapshot)
-  if (formatVersion > 1) return json
-  const { 'sequence-number': _, ...rest } = json
-  return rest
 }
 
 /**

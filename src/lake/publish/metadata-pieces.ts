@@ -65,7 +65,7 @@ export function metadataPieces(
   { snapshots, log }: HistoryText,
   members: Readonly<Record<string, unknown>> = {},
 ): readonly Uint8Array[] {
-  return [utf8(head), ...snapshots, utf8(between), ...log, utf8(withMembers(end, members))]
+  return [...head, ...snapshots, utf8(between), ...log, utf8(withMembers(end, members))]
 }
 
 function utf8(text: string): Uint8Array {

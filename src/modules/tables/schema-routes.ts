@@ -3,14 +3,14 @@ import type { Stores } from '../../catalog/catalog.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { LARGE_BODY } from '../../http/body-limits.ts'
 import { onTable } from '../../http/permission.ts'
-import { jsonReply, type Reply } from '../../http/reply.ts'
+import { JSON_MEDIA_TYPE, jsonReply, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type KeptFacts, type Route } from '../../http/route.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { evolveTable } from './evolve-table.ts'
 import type { RewriteDependencies } from './rewrite-schema.ts'
 import { EvolveSchemaRequest, SchemasAnswer } from './schema-shapes.ts'
-import { schemasToJson } from './table-response.ts'
+import { schemasAsJson, schemasToJson } from './table-response.ts'
 import { SCHEMAS_TAG } from './table-tags.ts'
 
 /** Problems of changes that rewrite the data files. */
@@ -72,26 +72,40 @@ type EvolveCall = Call<unknown, z.output<typeof EvolveSchemaRequest>>
 
 function listSchemas({ catalog }: Stores<'tables'>) {
   return async ({ param }: Call<unknown, unknown>): Promise<Reply> =>
-    jsonReply(schemasToJson(await getTable(catalog, param('table_identifier'))))
+    schemasReply(await getTable(catalog, param('table_identifier')))
 }
 
 function evolveSchema(deps: RewriteDependencies & LakeServices) {
   return async ({ param, body, keeper }: EvolveCall): Promise<Reply> => {
     const keep = keeper.keeping((state: TableState) => ({
       status: 200,
-      value: schemasToJson(state),
+      ...(isShort(state) && { value: schemasToJson(state) }),
       from: { tableUuid: state.definition.tableUuid },
     }))
     const table = param('table_identifier')
-    return jsonReply(schemasToJson(await evolveTable(deps, table, { ...body, keep })))
+    return schemasReply(await evolveTable(deps, table, { ...body, keep }))
   }
 }
 
 /** All schemas as they are now, when they were too long to keep. */
 function schemasAgain({ catalog }: Stores<'tables'>) {
   return async ({ tableUuid }: KeptFacts): Promise<Reply> =>
-    jsonReply(schemasToJson(await getTable(catalog, String(tableUuid))))
+    schemasReply(await getTable(catalog, String(tableUuid)))
 }
+
+/** A long one goes out in pieces, which are made while others have their turns. */
+function schemasReply(state: TableState): Reply {
+  if (isShort(state)) return jsonReply(schemasToJson(state))
+  return { status: 200, mediaType: JSON_MEDIA_TYPE, body: schemasAsJson(state) }
+}
+
+/** Whether the answer is worth keeping; a longer one is made again when it is asked for. */
+function isShort({ definition: { schemas } }: TableState): boolean {
+  return schemas.reduce((sum, { fields }) => sum + fields.length, 0) <= KEPT_COLUMNS_MAX
+}
+
+/** An answer of as many is about as long as one that is kept may be. */
+const KEPT_COLUMNS_MAX = 2_000
 
 const TABLE_PATH = '/v1/tables/{table_identifier}/schemas'
 /** An older address of the same resource. */

@@ -3,8 +3,9 @@ import { describeColumns } from '../../core/schema/column-definition.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
 import { formatIdentifier } from '../../core/table/table-name.ts'
-import { readAliases, readDescription } from '../../core/table-properties.ts'
+import { type AliasesById, readAliases, readDescription } from '../../core/table-properties.ts'
 import type { Schema } from '../../core/value/type.ts'
+import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { aroundMember } from '../../formats/json/json-text.ts'
 import { timeText } from '../../http/common-shapes.ts'
 import { DataFileWriter, SHOWN_METRICS } from './data-file-response.ts'
@@ -41,7 +42,7 @@ export function tableToJson(
     created_at: timeText(state.createdAtMs),
     updated_at: timeText(state.lastUpdatedMs),
     metadata_location: shown.metadataLocation ?? null,
-    schema: schemaToJson(schema, state),
+    schema: schemaToJson(schema, readAliases(definition.properties)),
     partitioning: describePartitioning(defaultSpec(definition), currentSchema(definition)),
     refs: Object.fromEntries(
       Object.entries(state.refs).map(([name, ref]) => [
@@ -53,19 +54,30 @@ export function tableToJson(
   }
 }
 
-export function schemasToJson(state: TableState) {
-  const { definition } = state
+export function schemasToJson({ definition }: TableState) {
+  const aliasesById = readAliases(definition.properties)
   return {
     current_schema_id: definition.currentSchemaId,
-    schemas: definition.schemas.map((schema) => schemaToJson(schema, state)),
+    schemas: definition.schemas.map((schema) => schemaToJson(schema, aliasesById)),
   }
 }
 
-function schemaToJson(schema: Schema, { definition }: TableState) {
-  return {
-    schema_id: schema.schemaId,
-    columns: describeColumns(schema, readAliases(definition.properties)),
+/** The same as one JSON document in pieces, one for each schema. */
+export function* schemasAsJson({ definition }: TableState): Generator<string> {
+  const aliasesById = readAliases(definition.properties)
+  const before = { current_schema_id: definition.currentSchemaId }
+  const { head, end } = aroundMember('schemas', { before })
+  yield `${head}[`
+  let separator = ''
+  for (const schema of definition.schemas) {
+    yield separator + stringifyExactJson(schemaToJson(schema, aliasesById))
+    separator = ','
   }
+  yield `]${end}`
+}
+
+function schemaToJson(schema: Schema, aliasesById: AliasesById) {
+  return { schema_id: schema.schemaId, columns: describeColumns(schema, aliasesById) }
 }
 
 export function snapshotToJson(snapshot: Snapshot) {

@@ -13,6 +13,7 @@ export interface Database {
     namespace_uuid: string
   }
   tables: TableRow
+  table_definitions: TableDefinitionRow
   views: ViewRow
   names: { namespace_key: string; name_key: string; kind: 'table' | 'view'; uuid: string }
   snapshots: SnapshotRow
@@ -99,7 +100,6 @@ export interface TableRow {
   name: string
   location: string
   version: bigint
-  definition: string
   current_snapshot_id: bigint | null
   last_sequence_number: bigint
   refs: string
@@ -109,6 +109,12 @@ export interface TableRow {
   published_version: bigint
   /** Entries that the snapshot log ever had, and so the position of the next. */
   log_length: bigint
+}
+
+/** Apart from the table's row, which changes far more often. */
+export interface TableDefinitionRow {
+  table_uuid: string
+  definition: string
 }
 
 export interface ViewRow {

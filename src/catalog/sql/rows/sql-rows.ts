@@ -1,10 +1,9 @@
 import { CatalogError } from '../../../core/errors.ts'
 import { nameKey } from '../../../core/table/name-key.ts'
 import type { Operation, Snapshot, SnapshotRef } from '../../../core/table/snapshot.ts'
-import type { TableState } from '../../../core/table/table.ts'
+import type { TableDefinition, TableState } from '../../../core/table/table.ts'
 import type { Isolation, Transaction, TransactionState } from '../../../core/table/transaction.ts'
 import type { SnapshotRow, TableRow, TransactionRow } from '../engine/sql-schema.ts'
-import type { DefinitionCache } from './definition-cache.ts'
 import { namespaceKey } from './sql-keys.ts'
 import { decodeExact, encodeExact } from './tagged-json.ts'
 
@@ -88,18 +87,17 @@ export function nameColumns(state: Pick<TableState, 'namespace' | 'name'>) {
 export function tableStateOf(
   row: TableRow,
   snapshot: SnapshotRow | undefined,
-  definitions: DefinitionCache,
+  definition: TableDefinition,
 ): TableState {
   if (row.current_snapshot_id !== null && snapshot === undefined) {
     const detail = `table ${row.table_uuid} lacks its current snapshot ${row.current_snapshot_id}`
     throw new CatalogError('metadata-corrupt', detail)
   }
-  const version = Number(row.version)
   return {
     namespace: decodeExact<readonly string[]>(row.namespace),
     name: row.name,
-    definition: definitions.decode(row.table_uuid, row.definition, version),
-    version,
+    definition,
+    version: Number(row.version),
     lastSequenceNumber: row.last_sequence_number,
     lastUpdatedMs: Number(row.last_updated_ms),
     createdAtMs: Number(row.created_at_ms),
