@@ -3,6 +3,7 @@ import type { MutantGroup } from './mutant.ts'
 const LOCATION = ['test/objects/bucket/bucket-location.test.ts']
 const RANGE = ['test/objects/bucket/bucket-range.test.ts']
 const ERRORS = ['test/objects/bucket/store-errors.test.ts']
+const PAGES = ['test/objects/bucket/canned-pages.test.ts']
 const S3_STORE = ['test/objects/s3/s3-store.test.ts']
 const S3_FAULTS = ['test/objects/s3/s3-faults.test.ts']
 const GCS_STORE = ['test/objects/gcs/gcs-store.test.ts']
@@ -88,6 +89,21 @@ export const BUCKETS: readonly MutantGroup[] = [
     tests: S3_STORE,
     named: 'weed',
     edits: [
+      ['if (error instanceof SourceError) throw error.cause', ''],
+      ['if (sizeBytes > bytesMax) throw tooLarge', 'if (false) throw tooLarge'],
+      ['    await this.delete(from, { version })\n', ''],
+      ['Math.min(offset + bytesMax, body.sizeBytes)', 'offset + bytesMax'],
+      ['Math.max(0, sizeBytes - bytesMax)', 'sizeBytes - bytesMax'],
+      [`folderKey === '' ? '' : \`\${folderKey}/\``, 'folderKey'],
+      [`folder.endsWith('/') ? folder : `, ''],
+      ['      if (isNotFound(error)) return undefined\n', ''],
+      ['      if (!isGone) throw error\n', ''],
+    ],
+  },
+  {
+    file: 'src/objects/bucket/bucket-store.ts',
+    tests: ['test/objects/bucket/bucket-roots.test.ts'],
+    edits: [
       [
         'const place = this.#writable.placeOfObject(location)\n    if',
         'const place = this.#readable.placeOfObject(location)\n    if',
@@ -96,33 +112,31 @@ export const BUCKETS: readonly MutantGroup[] = [
         'const target = this.#writable.placeOfObject(to)',
         'const target = this.#readable.placeOfObject(to)',
       ],
-      ['if (sizeBytes > bytesMax) throw tooLarge', 'if (false) throw tooLarge'],
-      [`    if (outcome === 'already-exists') return outcome\n    await this`, '    await this'],
-      ['    await this.delete(from, { version })\n', ''],
-      ['Math.min(offset + bytesMax, body.sizeBytes)', 'offset + bytesMax'],
-      ['Math.max(0, sizeBytes - bytesMax)', 'sizeBytes - bytesMax'],
-      ['while (page !== undefined)', 'while (false)'],
-      [`folderKey === '' ? '' : \`\${folderKey}/\``, 'folderKey'],
-      [`folder.endsWith('/') ? folder : `, ''],
-      ['      if (isNotFound(error)) return undefined\n', ''],
-      ['      if (isNotFound(error)) return\n', ''],
-      ['      if (!isGone) throw error\n', ''],
-      ['      if (body.sizeBytes < end) {', '      if (false) {'],
       [
-        `if (fault !== 'precondition') throw bucketError(error, fault, location)`,
-        'if (fault === undefined) throw error',
+        'const source = this.#writable.placeOfObject(from)',
+        'const source = this.#readable.placeOfObject(from)',
       ],
+      ['this.#putChunks(this.#writable.placeOf', 'this.#putChunks(this.#readable.placeOf'],
     ],
+  },
+  {
+    file: 'src/objects/bucket/bucket-store.ts',
+    tests: GCS_STORE,
+    edits: [['      if (isNotFound(error)) return\n', '']],
   },
   {
     file: 'src/objects/bucket/bucket-store.ts',
     tests: S3_FAULTS,
     edits: [
+      [
+        `if (fault !== 'precondition') throw bucketError(error, fault, location)`,
+        'if (fault === undefined) throw error',
+      ],
+      [`    if (outcome === 'already-exists') return outcome\n    await this`, '    await this'],
       [`found.mark === mark ? 'written' : 'already-exists'`, `'already-exists' as const`],
       [`found.mark === mark ? 'written' : 'already-exists'`, `'written' as const`],
       ['          position += chunk.byteLength\n', ''],
       ['      version = body.version\n', ''],
-      ['if (error instanceof SourceError) throw error.cause', ''],
     ],
   },
   {
@@ -131,7 +145,6 @@ export const BUCKETS: readonly MutantGroup[] = [
     named: 'weed',
     edits: [
       [`, IfNoneMatch: '*'`, ''],
-      ['found.IsTruncated ? found.NextContinuationToken : undefined', 'undefined'],
       ['totalBytes(found.ContentRange) ?? found.ContentLength', 'found.ContentLength'],
       ['encodeURIComponent(`${from.bucket}/${from.key}`)', '`${from.bucket}/${from.key}`'],
     ],
@@ -158,8 +171,6 @@ export const BUCKETS: readonly MutantGroup[] = [
         '    preconditionOpts: { ifGenerationMatch: 0 },\n    metadata: { metadata',
         '    metadata: { metadata',
       ],
-      [', preconditionOpts: { ifGenerationMatch: 0 } },', ' },'],
-      ['return { objects, next: nextPageToken }', 'return { objects, next: undefined }'],
       [`totalBytes(told['content-range']) ?? Number`, 'Number'],
       ['encodeURIComponent(key)', 'key'],
     ],
@@ -168,6 +179,7 @@ export const BUCKETS: readonly MutantGroup[] = [
     file: 'src/objects/gcs/gcs-client.ts',
     tests: GCS_FAULTS,
     edits: [
+      [', preconditionOpts: { ifGenerationMatch: 0 } },', ' },'],
       ['    metadata: { metadata: { [MARK]: mark } },\n', ''],
       [`if (version !== undefined) url.searchParams.set('generation', version)`, ''],
       ['if (version !== undefined) await this.#requireVersion(place, version)', ''],
@@ -181,5 +193,20 @@ export const BUCKETS: readonly MutantGroup[] = [
       ['const FAILURES_MAX = 12', 'const FAILURES_MAX = 1_200'],
       ['const LEFT_ALONE_MS = 5_000', 'const LEFT_ALONE_MS = 500_000'],
     ],
+  },
+  {
+    file: 'src/objects/bucket/bucket-store.ts',
+    tests: PAGES,
+    edits: [['while (page !== undefined)', 'while (false)']],
+  },
+  {
+    file: 'src/objects/s3/s3-client.ts',
+    tests: PAGES,
+    edits: [['found.IsTruncated ? found.NextContinuationToken : undefined', 'undefined']],
+  },
+  {
+    file: 'src/objects/gcs/gcs-client.ts',
+    tests: PAGES,
+    edits: [['return { objects, next: nextPageToken }', 'return { objects, next: undefined }']],
   },
 ]

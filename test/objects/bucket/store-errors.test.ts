@@ -11,6 +11,8 @@ test.each<[string, unknown, StoreFault | undefined]>([
   ['an object that is not there', s3('NoSuchKey', 404), 'missing'],
   ['HEAD of one that is not there', s3('NotFound', 404), 'missing'],
   ['an object that is there already', s3('PreconditionFailed', 412), 'precondition'],
+  ['one that is there when parts are joined', s3('PreconditionFailed', 200), 'precondition'],
+  ['what has no name and is not there', s3('Unknown', 404), 'missing'],
   ['two who write at once', s3('ConditionalRequestConflict', 409), 'busy'],
   ['a range past the end', s3('InvalidRange', 416), 'beyond-end'],
   ['no bucket, by name before status', s3('NoSuchBucket', 404), 'bucket-missing'],

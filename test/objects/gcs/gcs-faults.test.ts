@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { openGcsStore } from '../../../src/objects/gcs/gcs-store.ts'
 import { describeBucketFaults } from '../bucket-faults.contract.ts'
+import { bytesOf } from '../object-store.contract.ts'
+import { openFaultyFront } from '../stores/faulty-front.ts'
 import { type FakeGcsServer, startFakeGcs } from '../stores/gcs-server.ts'
 import { whyNoStore } from '../stores/store-program.ts'
 
@@ -40,4 +42,21 @@ describeHere(why ?? 'fake-gcs-server', () => {
       get: ({ method, path }) => method === 'GET' && path.includes('alt=media'),
     },
   }))
+
+  test('a move asks the store to replace nothing, which an emulator would do', async () => {
+    const front = await openFaultyFront(server.endpoint)
+    const root = `gs://${server.bucket}/${randomUUID()}`
+    const store = openGcsStore({
+      ...{ writableRoots: [root], readableRoots: [], endpoint: front.endpoint },
+      ...{ readKeyFile: server.keyFile, writeKeyFile: server.keyFile },
+      readFile: (path) => createReadStream(path),
+    })
+    await store.putIfAbsent(`${root}/a`, bytesOf('x'))
+    await store.moveIfAbsent(`${root}/a`, `${root}/b`)
+    const copies = front.seen.filter(({ path }) => /\/(rewriteTo|copyTo)\//.test(path))
+    expect(copies.length).toBeGreaterThan(0)
+    for (const { path } of copies) expect(path).toMatch(/[?&]ifGenerationMatch=0(&|$)/)
+    await store.close()
+    await front.close()
+  })
 })

@@ -78,6 +78,16 @@ describeHere(why ?? 'S3 that fails', () => {
     expect((await again).outcome).toBe('already-exists')
   })
 
+  test('a move that another came before leaves its source where it is', async () => {
+    for (const name of ['a', 'b']) await store.putIfAbsent(`${root}/${name}`, bytesOf(name))
+    // As if the other had come between the look and the copy.
+    const isLook = ({ method, path }: SeenRequest) => method === 'HEAD' && /\/b(\?|$)/.test(path)
+    front.fail(isLook, { kind: 'answer', status: 404 })
+    front.fail(isPut, { kind: 'answer', status: 412 })
+    expect(await store.moveIfAbsent(`${root}/a`, `${root}/b`)).toBe('already-exists')
+    expect(await namesBelow(store, root)).toEqual([`${root}/a`, `${root}/b`])
+  })
+
   test('what reads uses the reading credential only, and what writes the other', async () => {
     const { accessKeyId: reader } = server.readCredentials
     const { accessKeyId: writer } = server.writeCredentials

@@ -1,0 +1,80 @@
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { openGcsStore } from '../../../src/objects/gcs/gcs-store.ts'
+import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
+import { namesBelow } from '../object-store.contract.ts'
+
+/** Real stores have pages of a thousand, and take long to be filled: these are canned answers. */
+const PAGES: readonly (readonly string[])[] = [['t/a', 't/b'], [], ['t/c']]
+const AT = '2026-01-02T03:04:05.000Z'
+
+/** Answers each list with the page that is asked for, and what is asked is told. */
+async function serve(answer: (page: number) => string, tokenOf: (url: URL) => string | null) {
+  const asked: number[] = []
+  const server: Server = createServer((request, response) => {
+    const page = Number(tokenOf(new URL(request.url ?? '/', 'http://x')) ?? 0)
+    asked.push(page)
+    response.setHeader('Content-Type', 'application/json')
+    response.end(answer(page))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return { server, asked, endpoint }
+}
+
+function isLast(page: number): boolean {
+  return page === PAGES.length - 1
+}
+
+function inXml(page: number): string {
+  const contents = (PAGES[page] ?? []).map(
+    (key) =>
+      `<Contents><Key>${key}</Key><LastModified>${AT}</LastModified><ETag>"e"</ETag>` +
+      '<Size>1</Size></Contents>',
+  )
+  const next = isLast(page) ? '' : `<NextContinuationToken>${page + 1}</NextContinuationToken>`
+  const isTruncated = `<IsTruncated>${!isLast(page)}</IsTruncated>`
+  return `<ListBucketResult>${isTruncated}${next}${contents.join('')}</ListBucketResult>`
+}
+
+function inJson(page: number): string {
+  const items = (PAGES[page] ?? []).map((name) => {
+    return { name, bucket: 'lake', size: '1', generation: '1', timeCreated: AT, updated: AT }
+  })
+  return JSON.stringify({ items, ...(!isLast(page) && { nextPageToken: String(page + 1) }) })
+}
+
+const readFile = (path: string) => createReadStream(path)
+
+test('a list of S3 goes through all pages, also through one that is empty', async () => {
+  const served = await serve(inXml, (url) => url.searchParams.get('continuation-token'))
+  const keys = { accessKeyId: 'a', secretAccessKey: 'b' }
+  const store = openS3Store({
+    ...{ writableRoots: ['s3://lake/t'], readableRoots: [], readFile, forcePathStyle: true },
+    ...{ endpoint: served.endpoint, region: undefined },
+    ...{ readCredentials: keys, writeCredentials: keys },
+  })
+  const found = await namesBelow(store, 's3://lake/t')
+  expect(found).toEqual(['s3://lake/t/a', 's3://lake/t/b', 's3://lake/t/c'])
+  expect(served.asked).toEqual([0, 1, 2])
+  await store.close()
+  served.server.closeAllConnections()
+  served.server.close()
+})
+
+test('and so does one of Google Cloud Storage', async () => {
+  const served = await serve(inJson, (url) => url.searchParams.get('pageToken'))
+  const store = openGcsStore({
+    ...{ writableRoots: ['gs://lake/t'], readableRoots: [], readFile },
+    ...{ endpoint: served.endpoint, readKeyFile: undefined, writeKeyFile: undefined },
+  })
+  const found = await namesBelow(store, 'gs://lake/t')
+  expect(found).toEqual(['gs://lake/t/a', 'gs://lake/t/b', 'gs://lake/t/c'])
+  expect(served.asked).toEqual([0, 1, 2])
+  await store.close()
+  served.server.closeAllConnections()
+  served.server.close()
+})
