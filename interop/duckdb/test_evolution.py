@@ -56,3 +56,23 @@ def test_every_change_of_the_schema_is_dumped_as_duckdb_reads_it(
     engine.sql(f"DELETE FROM {table} WHERE id = 101")
     assert len(assert_dumped(engine, table)) == 8
     assert_no_row_is_pruned(engine, table, CONDITIONS)
+
+
+@pytest.mark.skipif(duckdb.__version__.startswith("1.4"), reason="1.4 changes no schemas")
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_date_becomes_a_timestamp_only_where_the_specification_has_it(
+    connect, namespace, version
+):
+    engine, table = connect(), f"m.{namespace}.t"
+    engine.sql(f"CREATE TABLE {table} (id BIGINT, d DATE) WITH ('format-version' = '{version}')")
+    engine.sql(f"INSERT INTO {table} VALUES (1, DATE '1969-12-31'), (2, NULL)")
+    change = f"ALTER TABLE {table} ALTER COLUMN d TYPE TIMESTAMP"
+    if version == 3:
+        engine.sql(change)
+    else:
+        with pytest.raises(duckdb.Error, match="BadRequest_400"):
+            engine.sql(change)
+    fresh = connect()
+    assert len(assert_dumped(fresh, table)) == 2
+    type_ = fresh.sql(f"SELECT typeof(d) FROM {table} LIMIT 1").fetchone()[0]
+    assert type_ == ("TIMESTAMP" if version == 3 else "DATE")

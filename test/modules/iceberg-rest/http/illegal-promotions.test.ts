@@ -2,7 +2,7 @@ import { ask, type Json, must, post } from '../../../http/client.ts'
 import { startTestService, type TestService } from '../../../http/harness.ts'
 import { writeParquet } from '../../../parquet-files.ts'
 
-/** DuckDB asks for `ALTER COLUMN i TYPE INTEGER` of a long, which Iceberg has no files for. */
+/** Clients check the types of a new schema; those that do not must not make files unreadable. */
 let service: TestService
 beforeAll(async () => {
   service = await startTestService()
