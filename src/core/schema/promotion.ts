@@ -3,6 +3,12 @@ import { childFields } from './schema-lookup.ts'
 
 /** Promotions of one primitive type to another (Iceberg spec, "Schema Evolution"). */
 const ALWAYS: ReadonlySet<string> = new Set(['int to long', 'float to double'])
+/** Promotions of other clients (PyIceberg, iceberg-go), of the same bytes. */
+const SAME_BYTES: ReadonlySet<string> = new Set([
+  'string to binary',
+  'binary to string',
+  'fixed[16] to uuid',
+])
 const SINCE_V3: ReadonlySet<string> = new Set(['date to timestamp', 'date to timestamp_ns'])
 
 /** Whether files that have a field of the one type can be read as the other's. */
@@ -12,6 +18,7 @@ export function isPromotion({ type: from }: Field, { type: to }: Field, version:
     return from.scale === to.scale && from.precision <= to.precision
   }
   if (typeName(from) === typeName(to)) return true
+  if (SAME_BYTES.has(`${typeName(from)} to ${typeName(to)}`)) return true
   const step = `${from.kind} to ${to.kind}`
   return ALWAYS.has(step) || (version >= 3 && (from.kind === 'unknown' || SINCE_V3.has(step)))
 }

@@ -7,7 +7,7 @@ let service: TestService
 beforeAll(async () => {
   service = await startTestService()
   const path = `${service.dataFolder}/a.parquet`
-  await writeParquet(path, "SELECT 3000000000::BIGINT AS i, DATE '2024-01-01' AS d")
+  await writeParquet(path, "SELECT 3000000000::BIGINT AS i, 'ż' AS s")
   await must(post(service, '/v1/tables', { name: 't', infer_from: path }), 201)
   await must(post(service, '/v1/tables/t/files', { files: [{ path }] }))
 })
@@ -16,13 +16,19 @@ afterAll(() => service.close())
 const ADDRESS = '/iceberg/v1/namespaces/default/tables/t'
 const table = () => must(ask(service, ADDRESS))
 
-/** The table's schema with another type of its first column, made the current one. */
+/** The table's schema with other types, made the current one. */
 async function asType(type: string, ...before: Json[]) {
+  return withTypes({ i: type }, ...before)
+}
+
+async function withTypes(types: Record<string, string>, ...before: Json[]) {
   const { metadata } = await table()
   const current = metadata['current-schema-id']
   const schema = metadata.schemas.find((each: Json) => each['schema-id'] === current)
-  const [first, ...rest] = schema.fields
-  const changed = { ...schema, fields: [{ ...first, type }, ...rest] }
+  const fields = schema.fields.map((each: Json) => ({
+    ...{ ...each, type: types[each.name] ?? each.type },
+  }))
+  const changed = { ...schema, fields }
   const updates = [
     ...before,
     { action: 'add-schema', schema: changed },
@@ -52,7 +58,16 @@ test('a column becomes no type that its files cannot be read as, by either face'
   expect(evolved.status).toBe(422)
   expect(await table()).toEqual(before)
   const dump = await fetch(`${service.url}/v1/tables/t/dump?format=csv`)
-  expect(await dump.text()).toBe('i,d\n3000000000,2024-01-01\n')
+  expect(await dump.text()).toBe('i,s\n3000000000,ż\n')
+})
+
+test('what PyIceberg promotes besides is taken, and dumped', async () => {
+  await must(post(service, ADDRESS, await withTypes({ s: 'binary' })))
+  const dump = await fetch(`${service.url}/v1/tables/t/dump?format=csv`)
+  expect(await dump.text()).toBe('i,s\n3000000000,xbw=\n')
+  await must(post(service, ADDRESS, await withTypes({ s: 'string' })))
+  const again = await fetch(`${service.url}/v1/tables/t/dump?format=ndjson`)
+  expect(await again.text()).toBe('{"i":3000000000,"s":"ż"}\n')
 })
 
 test('a commit that replaces the table takes any type', async () => {
