@@ -3,6 +3,7 @@ import type { TableState } from '../../src/core/table/table.ts'
 import {
   appendTo,
   create,
+  definitionOf,
   logOf,
   newTable,
   type OpenedCatalog,
@@ -101,6 +102,23 @@ export function describeSharing(opened: () => OpenedCatalog): void {
         const again = appendTo(seen ?? next, 2n)
         await other.tables.commit({ tables: [again], transactions: [] })
         expect(await one.tables.find({ tableUuid })).toStrictEqual(again.state)
+      }))
+
+    test('another table of its name and version is not taken for one that is gone', () =>
+      withAnother(async (one, other) => {
+        // Of a length at which a definition is known by the name of its table.
+        const wide = (owner: string) => {
+          const definition = { ...definitionOf(), properties: { owner, text: 'x'.repeat(70_000) } }
+          return stateOf('planets', { definition })
+        }
+        const [gone, next] = [wide('ada'), wide('bob')]
+        const key = { namespace: gone.namespace, name: gone.name }
+        await one.tables.create(newTable(gone))
+        expect(await one.tables.find(key)).toStrictEqual(gone)
+        const { tableUuid } = gone.definition
+        expect(await other.tables.drop({ tableUuid, expectedVersion: 0 })).toBe('dropped')
+        await other.tables.create(newTable(next))
+        expect(await one.tables.find(key)).toStrictEqual(next)
       }))
 
     test('of two that create one table, one does', () =>

@@ -92,7 +92,7 @@ export const CATALOG: readonly MutantGroup[] = [
       [`    raised.raise(tableCommitted(table, commit, before))\n`, ''],
       [`  for (const table of tables) await forgetSnapshots(transaction, table)\n`, ''],
       [`    await engine.runTogether(sqlTransaction, stagingDeletes(sqlTransaction, ids))\n`, ''],
-      [`if (!isSame) update = update.set({ definition: definitions.encode(definition) })\n`, ''],
+      ['if (updated !== undefined && !isSame) {', 'if (false) {'],
       [`  await claimNewLocation(transaction, table, context)\n`, ''],
     ],
   },
@@ -122,6 +122,15 @@ export const CATALOG: readonly MutantGroup[] = [
       ],
     ] as const,
   })),
+  {
+    file: 'src/catalog/sql/find-table.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'definition of that version|another table of its name',
+    edits: [
+      [`              eb('t.version', '=', param('sparedVersion')),\n`, ''],
+      [`              eb('t.table_uuid', '=', param('sparedUuid')),\n`, ''],
+    ],
+  },
   {
     file: 'src/catalog/sql/sql-tables.ts',
     tests: ['test/modules/iceberg-rest/http/second-lives.test.ts'],
