@@ -273,11 +273,14 @@ async function deleteTable(
     .deleteFrom('tables')
     .where('table_uuid', '=', tableUuid)
     .where('version', '=', BigInt(expectedVersion))
-    .returning(['namespace', 'name'])
+    .returning(['namespace', 'name', 'published_version', 'metadata_location'])
     .executeTakeFirst()
   if (deleted === undefined) throw new Refusal(await whyNotDeleted(transaction, tableUuid))
   const namespace = decodeExact<readonly string[]>(deleted.namespace)
-  raised.raise(tableDropped({ ...deleted, namespace, tableUuid, version: expectedVersion + 1 }))
+  const isPublished = Number(deleted.published_version) === expectedVersion
+  const metadataLocation = isPublished ? deleted.metadata_location : null
+  const version = expectedVersion + 1
+  raised.raise(tableDropped({ ...deleted, namespace, tableUuid, version, metadataLocation }))
   await releaseName(transaction, { kind: 'table', uuid: tableUuid })
   for (const name of ['snapshots', 'snapshot_log', 'publications', 'unkeyed_paths'] as const) {
     await transaction.deleteFrom(name).where('table_uuid', '=', tableUuid).execute()

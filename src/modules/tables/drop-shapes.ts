@@ -17,7 +17,17 @@ export const DropTableAnswer = z
   .strictObject({
     identifier: z.string(),
     table_id: z.string(),
-    purged: z.boolean(),
+    purged: z.boolean().meta({
+      description: 'Whether a purge was asked for and is done: no file is scheduled any more.',
+    }),
+    metadata_location: z
+      .string()
+      .nullable()
+      .meta({
+        description:
+          'The last metadata file: registered, it brings the table back while its files are there. ' +
+          'null after `purge=now`, or if it could not be written.',
+      }),
     deleted_files: z.int().meta({ description: 'Files deleted at once.' }),
     scheduled_files: z.int().meta({
       description: 'Files that will be deleted after the grace, unless something names them again.',
@@ -47,7 +57,9 @@ export const DropTableAnswer = z
     example: {
       identifier: 'aviation.flights',
       table_id: EXAMPLE_UUID,
-      purged: true,
+      purged: false,
+      metadata_location:
+        'file:///srv/moraine/warehouse/2f/flights-2f9e1d3c/metadata/00012-5b1c.metadata.json',
       deleted_files: 0,
       scheduled_files: 12,
       kept_files: 3,

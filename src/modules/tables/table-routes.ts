@@ -143,7 +143,9 @@ const drop = (deps: DropDependencies) =>
       summary: 'Drop a table',
       description:
         'Its files stay. `purge=true` deletes, after a grace, those that no table, branch, tag, ' +
-        'open transaction or dump names; `purge=now` deletes them at once, and the table’s dumps.',
+        'open transaction or dump names; `purge=now` deletes them at once, and the table’s dumps. ' +
+        'While its files are there, `metadata_location` of the response brings the table back: ' +
+        '`POST /iceberg/v1/namespaces/{namespace}/register`.',
       query: DropTableQuery,
       answers: [{ status: 200, description: 'Dropped.', shape: DropTableAnswer }],
       problems: ['table-not-found', 'name-invalid'],
@@ -343,13 +345,14 @@ function newTableAgain(deps: NewTableDependencies) {
 }
 
 function droppedToJson(
-  { state, deletedFiles, scheduledFiles, keptFiles, holders }: DropReport,
+  { state, metadataLocation, deletedFiles, scheduledFiles, keptFiles, holders }: DropReport,
   purge: PurgeChoice,
 ) {
   const { table_id, identifier } = tableToJson(state)
   const mostFirst = holders.toSorted((a, b) => b.files - a.files).slice(0, HOLDERS_MAX)
   return {
-    ...{ identifier, table_id, purged: purge !== false },
+    ...{ identifier, table_id, purged: purge !== false && scheduledFiles === 0 },
+    metadata_location: metadataLocation ?? null,
     deleted_files: deletedFiles,
     scheduled_files: scheduledFiles,
     kept_files: keptFiles,

@@ -40,11 +40,34 @@ async function dumpsOf(tableId: string): Promise<readonly string[]> {
 test('an answer to a purge says what is scheduled', async () => {
   const { id } = await make('later')
   expect(await drop('later', 'purge=true')).toEqual({
-    ...{ identifier: 'default.later', table_id: id, purged: true },
+    ...{ identifier: 'default.later', table_id: id, purged: false },
+    metadata_location: expect.stringMatching(/\.metadata\.json$/),
     ...{ deleted_files: 0, scheduled_files: expect.any(Number), kept_files: 0, held_by: [] },
   })
   await make('never')
   expect(await drop('never', 'purge=false')).toMatchObject({ purged: false, scheduled_files: 0 })
+})
+
+test.each(['purge=false', 'purge=true'])(
+  'a drop is undone by what it answers: %s',
+  async (query) => {
+    const name = `back_${query.replace('=', '_')}`
+    const { id } = await make(name)
+    const { metadata_location } = await drop(name, query)
+    const dropped = await must(
+      ask(service, `/v1/events?subject=${id}&types=moraine.table.dropped.v1`),
+    )
+    expect(dropped.events[0].data).toMatchObject({ metadata_location })
+    const registration = { name, 'metadata-location': metadata_location }
+    await must(post(service, '/iceberg/v1/namespaces/default/register', registration))
+    const { table_id, totals } = await must(ask(service, `/v1/tables/${name}`))
+    expect([table_id, totals.data_files]).toEqual([id, 1])
+  },
+)
+
+test('after a purge now there is no way back, and it says so', async () => {
+  await make('gone')
+  expect(await drop('gone', 'purge=now')).toMatchObject({ purged: true, metadata_location: null })
 })
 
 test('a purge now takes the dumps at once, and names what holds files', async () => {

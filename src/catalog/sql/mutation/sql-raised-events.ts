@@ -129,15 +129,20 @@ export function tableCommitted(
   }
 }
 
-/** `version`: one more than the last that the table had. */
-export function tableDropped(table: Named & { tableUuid: string; version: number }): RaisedEvent {
-  const { namespace, name, tableUuid, version } = table
+/**
+ * `version`: one more than the last that the table had; `metadataLocation`: the file of that one, if
+ * it was written.
+ */
+export function tableDropped(
+  table: Named & { tableUuid: string; version: number; metadataLocation: string | null },
+): RaisedEvent {
+  const { namespace, name, tableUuid, version, metadataLocation } = table
   return {
     type: 'moraine.table.dropped.v1',
     subject: tableUuid,
     name: formatTableName(namespace, name),
     version,
-    data: namesOf(table),
+    data: { ...namesOf(table), metadata_location: metadataLocation },
   }
 }
 
