@@ -1,5 +1,6 @@
 import { CatalogError } from '../core/errors.ts'
 import { isBelow, locationKey } from '../core/file/location-key.ts'
+import type { ObjectLinks } from './object-links.ts'
 import type { ObjectStore } from './object-store.ts'
 
 /** A folder that was moved: what is named by its old location is at the new one. */
@@ -72,6 +73,22 @@ export function relocatedStore(
     deleteEmptyFolders: (folder, options) => {
       const isFree = (found: string) => options.isFree(old(found))
       return named(() => store.deleteEmptyFolders(at(folder), { ...options, isFree }))
+    },
+  }
+}
+
+/** The links of such a store; who has one sees where the object is now. */
+export function relocatedLinks(
+  links: ObjectLinks,
+  relocations: readonly Relocation[],
+): ObjectLinks {
+  const at = (location: string): string => newLocation(location, relocations)
+  return {
+    canLink: (location) => links.canLink(at(location)),
+    signedUrl: async (location, wish) => links.signedUrl(at(location), wish),
+    join: async (parts, target, options) => {
+      const moved = parts.map((part) => ({ ...part, location: at(part.location) }))
+      return links.join(moved, at(target), options)
     },
   }
 }

@@ -40,6 +40,8 @@ export type StoreFault =
   | 'rights-missing'
   | 'bucket-missing'
   | 'credentials-refused'
+  /** They do for requests, and have no key to sign links with. */
+  | 'signing-refused'
   | 'clock-skewed'
 
 export interface Attempt {

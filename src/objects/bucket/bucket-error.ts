@@ -12,6 +12,9 @@ const MISCONFIGURED = {
   'credentials-refused':
     'does not accept the credentials that are set: check the key and its secret, and for S3 the ' +
     'region (MORAINE_S3_REGION) and the endpoint',
+  'signing-refused':
+    'cannot sign links with the credentials that are set: give the key file of a service account ' +
+    'in MORAINE_GCS_CREDENTIALS, or its own the right iam.serviceAccounts.signBlob',
   'clock-skewed': "refuses the request's time: set this machine's clock",
 } as const satisfies Partial<Record<StoreFault, string>>
 

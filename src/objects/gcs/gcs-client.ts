@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { CRC32C, type File, IdempotencyStrategy, Storage } from '@google-cloud/storage'
+import { CRC32C, type Storage } from '@google-cloud/storage'
 import {
   type Attempt,
   type BucketClient,
@@ -14,6 +14,7 @@ import {
 } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
 import { type ByteRange, rangeHeader, totalBytes } from '../bucket/bucket-range.ts'
+import { connectGcs, fileOf, type GcsOptions, gcsStateOf } from './gcs-connection.ts'
 import { GcsDownloads } from './gcs-download.ts'
 import { explainGcsError } from './gcs-error.ts'
 
@@ -21,17 +22,8 @@ import { explainGcsError } from './gcs-error.ts'
 const PART_BYTES = 16 * 1024 * 1024
 const PART_TRIES = 5
 const PAGE_OBJECTS = 1_000
-const REQUEST_MS_MAX = 60_000
 const PRECONDITION_FAILED = 412
 const CRC32C_HASH = /crc32c=([^,]+)/
-
-export interface GcsOptions {
-  /** The address of an emulator; Google's own without. */
-  readonly endpoint: string | undefined
-  /** Absolute paths of keys; the library looks for its own defaults without. */
-  readonly readKeyFile: string | undefined
-  readonly writeKeyFile: string | undefined
-}
 
 /** Google Cloud Storage by its own library. */
 export class GcsBucketClient implements BucketClient {
@@ -44,29 +36,14 @@ export class GcsBucketClient implements BucketClient {
 
   constructor({ endpoint, readKeyFile, writeKeyFile }: GcsOptions) {
     this.#isEmulated = endpoint !== undefined
-    const open = (keyFilename: string | undefined, maxRetries: number) =>
-      new Storage({
-        ...(endpoint !== undefined && {
-          apiEndpoint: endpoint,
-          projectId: 'moraine',
-          useAuthWithCustomEndpoint: false,
-        }),
-        ...(keyFilename !== undefined && { keyFilename }),
-        timeout: REQUEST_MS_MAX,
-        retryOptions: {
-          autoRetry: maxRetries > 0,
-          maxRetries,
-          idempotencyStrategy: IdempotencyStrategy.RetryConditional,
-        },
-      })
-    this.#reader = open(readKeyFile, 0)
-    this.#writer = open(writeKeyFile, 0)
-    this.#uploader = open(writeKeyFile, PART_TRIES)
+    this.#reader = connectGcs({ endpoint, keyFile: readKeyFile, maxRetries: 0 })
+    this.#writer = connectGcs({ endpoint, keyFile: writeKeyFile, maxRetries: 0 })
+    this.#uploader = connectGcs({ endpoint, keyFile: writeKeyFile, maxRetries: PART_TRIES })
   }
 
   async head(place: BucketPlace): Promise<ObjectState> {
     const [found] = await fileOf(this.#reader, place).getMetadata()
-    return { ...stateOf(found), mark: markOf(found.metadata) }
+    return gcsStateOf(found)
   }
 
   async get(
@@ -125,7 +102,7 @@ export class GcsBucketClient implements BucketClient {
       ...{ prefix, maxResults: PAGE_OBJECTS, autoPaginate: false },
       ...(page !== undefined && { pageToken: page }),
     })
-    const objects = files.map(({ name, metadata }) => ({ key: name, ...stateOf(metadata) }))
+    const objects = files.map(({ name, metadata }) => ({ key: name, ...gcsStateOf(metadata) }))
     const { nextPageToken } = answer as { readonly nextPageToken?: string }
     return { objects, next: nextPageToken }
   }
@@ -174,10 +151,6 @@ export class GcsBucketClient implements BucketClient {
   }
 }
 
-function fileOf(storage: Storage, { bucket, key }: BucketPlace): File {
-  return storage.bucket(bucket).file(key)
-}
-
 function created(mark: string) {
   return {
     preconditionOpts: { ifGenerationMatch: 0 },
@@ -197,19 +170,4 @@ async function* checked(
     yield chunk
   }
   if (!crc32c.validate(expected)) throw new Error('the object arrived with another CRC32C')
-}
-
-function stateOf(found: File['metadata']): ObjectState {
-  const { size, generation, timeCreated } = found
-  if (size === undefined || generation === undefined || timeCreated === undefined) {
-    throw new Error('the store does not tell size, generation and time of an object')
-  }
-  // As exact as in the headers of an answer.
-  const modifiedAtMs = Math.floor(Date.parse(timeCreated) / 1_000) * 1_000
-  return { sizeBytes: Number(size), version: String(generation), modifiedAtMs }
-}
-
-function markOf(metadata: File['metadata']['metadata']): string | undefined {
-  const mark = metadata?.[MARK]
-  return typeof mark === 'string' ? mark : undefined
 }

@@ -22,9 +22,10 @@ export function explainGcsError(error: unknown): StoreFault | undefined {
   // Uploads in parts throw objects that are no `Error`, and at their beginning errors of gaxios.
   const {
     code,
+    name,
     status: told,
     message: text,
-  } = error as { readonly code?: unknown; readonly status?: unknown; readonly message?: unknown }
+  } = error as { readonly [Key in 'code' | 'name' | 'status' | 'message']?: unknown }
   const message = typeof text === 'string' ? text : ''
   if (SKEWED.test(message)) return 'clock-skewed'
   if (REFUSED.test(message)) return 'credentials-refused'
@@ -33,5 +34,6 @@ export function explainGcsError(error: unknown): StoreFault | undefined {
   if (status >= 500) return 'busy'
   if (status >= 400) return BY_STATUS[status]
   const isCut = (typeof code === 'string' && NETWORK.test(code)) || CUT.test(message)
-  return isCut ? 'busy' : undefined
+  if (isCut) return 'busy'
+  return name === 'SigningError' ? 'signing-refused' : undefined
 }

@@ -1,12 +1,17 @@
 import { BucketLocations } from '../bucket/bucket-location.ts'
 import { BucketStore, type BucketStoreOptions } from '../bucket/bucket-store.ts'
-import { GcsBucketClient, type GcsOptions } from './gcs-client.ts'
+import { GcsBucketClient } from './gcs-client.ts'
+import type { GcsOptions } from './gcs-connection.ts'
 
-const LOCATIONS = new BucketLocations(['gs'])
+export const GCS_LOCATIONS = new BucketLocations(['gs'])
 
 export type GcsStoreOptions = GcsOptions & Omit<BucketStoreOptions, 'client' | 'locations'>
 
 /** Opens a store of `gs://` locations. */
 export function openGcsStore(options: GcsStoreOptions): BucketStore {
-  return new BucketStore({ ...options, client: new GcsBucketClient(options), locations: LOCATIONS })
+  return new BucketStore({
+    ...options,
+    client: new GcsBucketClient(options),
+    locations: GCS_LOCATIONS,
+  })
 }

@@ -8,10 +8,8 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  S3Client,
-  type S3ClientConfig,
+  type S3Client,
 } from '@aws-sdk/client-s3'
-import { fromIni } from '@aws-sdk/credential-provider-ini'
 import { Upload } from '@aws-sdk/lib-storage'
 import {
   type Attempt,
@@ -26,29 +24,14 @@ import {
 } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
 import { type ByteRange, rangeHeader, totalBytes } from '../bucket/bucket-range.ts'
+import { connectS3, type S3Options } from './s3-connection.ts'
 import { explainS3Error } from './s3-error.ts'
 
-const ANY_REGION = 'us-east-1'
 /** With at most 10,000 parts, objects have up to 156 GiB. */
 const PART_BYTES = 16 * 1024 * 1024
 const PARTS_AT_ONCE = 2
 const PART_TRIES = 5
 const UPLOADS_PAGE = 1_000
-
-export interface S3Options {
-  /** The SDK looks for its own default without; stores that are compatible need none. */
-  readonly region: string | undefined
-  /** The address of a store that is compatible; AWS itself without. */
-  readonly endpoint: string | undefined
-  readonly forcePathStyle: boolean
-  readonly readCredentials: S3Credentials | undefined
-  readonly writeCredentials: S3Credentials | undefined
-}
-
-/** A profile in a file of AWS's kind, or keys; the SDK looks for its own defaults without. */
-export type S3Credentials =
-  | { readonly path: string; readonly profile: string }
-  | { readonly accessKeyId: string; readonly secretAccessKey: string }
 
 /** AWS S3, or a store that is compatible, by the SDK of AWS. Whoever opens it closes it. */
 export class S3BucketClient implements BucketClient {
@@ -57,28 +40,10 @@ export class S3BucketClient implements BucketClient {
   /** Tries parts of uploads again by itself. */
   readonly #uploader: S3Client
 
-  constructor({ readCredentials, writeCredentials, ...options }: S3Options) {
-    const region = options.region ?? (options.endpoint && ANY_REGION)
-    const open = (credentials: S3Credentials | undefined, maxAttempts: number) =>
-      new S3Client({
-        ...(region !== undefined && { region }),
-        ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
-        forcePathStyle: options.forcePathStyle,
-        ...(credentials !== undefined && { credentials: providerOf(credentials) }),
-        maxAttempts,
-        // Ranges have no checksum; where whole objects are read it is asked for.
-        responseChecksumValidation: 'WHEN_REQUIRED',
-        requestHandler: {
-          connectionTimeout: 5_000,
-          requestTimeout: 60_000,
-          throwOnRequestTimeout: true,
-          httpAgent: { maxSockets: 256 },
-          httpsAgent: { maxSockets: 256 },
-        },
-      })
-    this.#reader = open(readCredentials, 1)
-    this.#writer = open(writeCredentials, 1)
-    this.#uploader = open(writeCredentials, PART_TRIES)
+  constructor({ readCredentials, writeCredentials, ...place }: S3Options) {
+    this.#reader = connectS3(place, readCredentials, 1)
+    this.#writer = connectS3(place, writeCredentials, 1)
+    this.#uploader = connectS3(place, writeCredentials, PART_TRIES)
   }
 
   async head({ bucket, key }: BucketPlace, { signal }: Attempt): Promise<ObjectState> {
@@ -192,12 +157,6 @@ export class S3BucketClient implements BucketClient {
   close(): void {
     for (const client of [this.#reader, this.#writer, this.#uploader]) client.destroy()
   }
-}
-
-function providerOf(credentials: S3Credentials): NonNullable<S3ClientConfig['credentials']> {
-  if (!('path' in credentials)) return credentials
-  const { path, profile } = credentials
-  return fromIni({ filepath: path, configFilepath: path, profile })
 }
 
 function created({ bucket, key }: BucketPlace, { mark }: Marked) {

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto'
+import { CatalogError } from '../../core/errors.ts'
+import type {
+  JoinedPart,
+  JoinOptions,
+  JoinOutcome,
+  LinkWish,
+  ObjectLinks,
+} from '../object-links.ts'
+import { quoted } from '../store-errors.ts'
+import type { BucketClient, Marked } from './bucket-client.ts'
+import { bucketError } from './bucket-error.ts'
+import { type BucketLocations, type BucketPlace, BucketRoots } from './bucket-location.ts'
+
+/** Some bytes of an object in a bucket, at least one. */
+export interface PlacedPart extends BucketPlace {
+  readonly offset: number
+  readonly lengthBytes: number
+}
+
+export interface Join extends Marked, JoinOptions {}
+
+/**
+ * The requests of links and of joining, each tried again by the library. Reading and looking uses
+ * the reading credential, all else the writing one. They throw what the library throws.
+ */
+export interface LinkClient extends Pick<BucketClient, 'delete' | 'explain' | 'head'> {
+  sign(place: BucketPlace, wish: LinkWish): Promise<string>
+  /** Creates only; nothing is left of a failure but what `deleteUnfinished` finds. */
+  join(
+    parts: readonly PlacedPart[],
+    target: BucketPlace,
+    join: Join,
+  ): Promise<'joined' | 'not-joinable'>
+  close(): void
+}
+
+export interface BucketLinksOptions {
+  readonly client: LinkClient
+  readonly locations: BucketLocations
+  readonly writableRoots: readonly string[]
+  readonly readableRoots: readonly string[]
+}
+
+/** The links of one kind of bucket store. Whoever opens them closes them. */
+export class BucketLinks implements ObjectLinks {
+  readonly #client: LinkClient
+  readonly #readable: BucketRoots
+  readonly #writable: BucketRoots
+
+  constructor({ client, locations, writableRoots, readableRoots }: BucketLinksOptions) {
+    this.#client = client
+    this.#readable = new BucketRoots('read', locations, [...writableRoots, ...readableRoots])
+    this.#writable = new BucketRoots('write', locations, writableRoots)
+  }
+
+  canLink(location: string): boolean {
+    try {
+      this.#readable.placeOfObject(location)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  async signedUrl(location: string, wish: LinkWish): Promise<string> {
+    const place = this.#readable.placeOfObject(location)
+    try {
+      return await this.#client.sign(place, wish)
+    } catch (error) {
+      throw this.#refusal(error, location)
+    }
+  }
+
+  async join(
+    parts: readonly JoinedPart[],
+    target: string,
+    options: JoinOptions,
+  ): Promise<JoinOutcome> {
+    const to = this.#writable.placeOfObject(target)
+    const placed = parts
+      .filter(({ lengthBytes }) => lengthBytes > 0)
+      .map(({ location, ...range }) => ({ ...this.#readable.placeOfObject(location), ...range }))
+    const lengthBytes = placed.reduce((sum, part) => sum + part.lengthBytes, 0)
+    const join = { ...options, mark: randomUUID() }
+    try {
+      if ((await this.#client.join(placed, to, join)) === 'not-joinable') return 'not-joinable'
+    } catch (error) {
+      const isOwn = await this.#explained(error, { to, target, ...join })
+      if (!isOwn) return 'already-exists'
+    }
+    await this.#requireLength(to, { target, lengthBytes, signal: options.signal })
+    return 'written'
+  }
+
+  /** Whether the object that is there is this join's own; throws what is another failure. */
+  async #explained(
+    error: unknown,
+    { to, target, mark, signal }: Join & { readonly to: BucketPlace; readonly target: string },
+  ): Promise<boolean> {
+    if (this.#client.explain(error) !== 'precondition') throw this.#refusal(error, target)
+    try {
+      return (await this.#client.head(to, { signal })).mark === mark
+    } catch (missing) {
+      // Nothing is there, so it was a part that is no longer what it was.
+      const isPart = this.#client.explain(missing) === 'missing'
+      throw this.#refusal(isPart ? error : missing, target)
+    }
+  }
+
+  /** A store that joins wrongly must not be believed. */
+  async #requireLength(
+    to: BucketPlace,
+    {
+      target,
+      lengthBytes,
+      signal,
+    }: { readonly target: string; readonly lengthBytes: number; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { sizeBytes } = await this.#client.head(to, { signal })
+    if (sizeBytes === lengthBytes) return
+    await this.#client.delete(to, { signal })
+    throw new Error(
+      `the store joined ${quoted(target)} as ${sizeBytes} bytes, in place of ${lengthBytes}`,
+    )
+  }
+
+  #refusal(error: unknown, location: string): unknown {
+    if (error instanceof CatalogError) return error
+    return bucketError(error, this.#client.explain(error), location)
+  }
+
+  close(): void {
+    this.#client.close()
+  }
+}

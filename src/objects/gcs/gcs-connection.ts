@@ -1,0 +1,57 @@
+import { type File, IdempotencyStrategy, Storage } from '@google-cloud/storage'
+import { MARK, type ObjectState } from '../bucket/bucket-client.ts'
+import type { BucketPlace } from '../bucket/bucket-location.ts'
+
+const REQUEST_MS_MAX = 60_000
+
+export interface GcsOptions {
+  /** The address of an emulator; Google's own without. */
+  readonly endpoint: string | undefined
+  /** Absolute paths of keys; the library looks for its own defaults without. */
+  readonly readKeyFile: string | undefined
+  readonly writeKeyFile: string | undefined
+}
+
+/** One user's part of the library. */
+export function connectGcs({
+  endpoint,
+  keyFile,
+  maxRetries,
+}: {
+  readonly endpoint: string | undefined
+  readonly keyFile: string | undefined
+  readonly maxRetries: number
+}): Storage {
+  return new Storage({
+    ...(endpoint !== undefined && {
+      apiEndpoint: endpoint,
+      projectId: 'moraine',
+      useAuthWithCustomEndpoint: false,
+    }),
+    ...(keyFile !== undefined && { keyFilename: keyFile }),
+    timeout: REQUEST_MS_MAX,
+    retryOptions: {
+      autoRetry: maxRetries > 0,
+      maxRetries,
+      idempotencyStrategy: IdempotencyStrategy.RetryConditional,
+    },
+  })
+}
+
+export function fileOf(storage: Storage, { bucket, key }: BucketPlace): File {
+  return storage.bucket(bucket).file(key)
+}
+
+export function gcsStateOf(found: File['metadata']): ObjectState {
+  const { size, generation, timeCreated } = found
+  if (size === undefined || generation === undefined || timeCreated === undefined) {
+    throw new Error('the store does not tell size, generation and time of an object')
+  }
+  // As exact as in the headers of an answer.
+  const modifiedAtMs = Math.floor(Date.parse(timeCreated) / 1_000) * 1_000
+  const mark = found.metadata?.[MARK]
+  return {
+    ...{ sizeBytes: Number(size), version: String(generation), modifiedAtMs },
+    mark: typeof mark === 'string' ? mark : undefined,
+  }
+}

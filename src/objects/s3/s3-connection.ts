@@ -1,0 +1,53 @@
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { fromIni } from '@aws-sdk/credential-provider-ini'
+
+const ANY_REGION = 'us-east-1'
+
+export interface S3Place {
+  /** The SDK looks for its own default without; stores that are compatible need none. */
+  readonly region: string | undefined
+  /** The address of a store that is compatible; AWS itself without. */
+  readonly endpoint: string | undefined
+  readonly forcePathStyle: boolean
+}
+
+export interface S3Options extends S3Place {
+  readonly readCredentials: S3Credentials | undefined
+  readonly writeCredentials: S3Credentials | undefined
+}
+
+/** A profile in a file of AWS's kind, or keys; the SDK looks for its own defaults without. */
+export type S3Credentials =
+  | { readonly path: string; readonly profile: string }
+  | { readonly accessKeyId: string; readonly secretAccessKey: string }
+
+/** One user's client of the SDK. Whoever opens it destroys it. */
+export function connectS3(
+  { endpoint, forcePathStyle, ...place }: S3Place,
+  credentials: S3Credentials | undefined,
+  maxAttempts: number,
+): S3Client {
+  const region = place.region ?? (endpoint && ANY_REGION)
+  return new S3Client({
+    ...(region !== undefined && { region }),
+    ...(endpoint !== undefined && { endpoint }),
+    forcePathStyle,
+    ...(credentials !== undefined && { credentials: providerOf(credentials) }),
+    maxAttempts,
+    // Ranges have no checksum; where whole objects are read it is asked for.
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: 5_000,
+      requestTimeout: 60_000,
+      throwOnRequestTimeout: true,
+      httpAgent: { maxSockets: 256 },
+      httpsAgent: { maxSockets: 256 },
+    },
+  })
+}
+
+function providerOf(credentials: S3Credentials): NonNullable<S3ClientConfig['credentials']> {
+  if (!('path' in credentials)) return credentials
+  const { path, profile } = credentials
+  return fromIni({ filepath: path, configFilepath: path, profile })
+}

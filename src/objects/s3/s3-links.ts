@@ -1,0 +1,192 @@
+import type { Readable } from 'node:stream'
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+  UploadPartCopyCommand,
+} from '@aws-sdk/client-s3'
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import { mapBounded } from '../../core/bounded.ts'
+import { type Attempt, MARK, type ObjectState, type StoreFault } from '../bucket/bucket-client.ts'
+import {
+  BucketLinks,
+  type BucketLinksOptions,
+  type Join,
+  type LinkClient,
+  type PlacedPart,
+} from '../bucket/bucket-links.ts'
+import type { BucketPlace } from '../bucket/bucket-location.ts'
+import { rangeHeader } from '../bucket/bucket-range.ts'
+import { JoinVersions } from '../bucket/join-versions.ts'
+import type { LinkWish } from '../object-links.ts'
+import { connectS3, type S3Options } from './s3-connection.ts'
+import { explainS3Error } from './s3-error.ts'
+import { type PlannedPart, planJoin } from './s3-join-plan.ts'
+import { S3_LOCATIONS } from './s3-store.ts'
+
+const TRIES = 5
+/** Up to 5 MiB of what is sent are in memory for each. */
+const PARTS_AT_ONCE = 4
+
+export type S3LinksOptions = Omit<BucketLinksOptions, 'client' | 'locations'> &
+  S3Options & {
+    /** The address that clients know the store by, if it is another than the service's. */
+    readonly publicEndpoint: string | undefined
+  }
+
+/** Opens the links of `s3://` locations. */
+export function openS3Links(options: S3LinksOptions): BucketLinks {
+  return new BucketLinks({
+    ...options,
+    client: new S3LinkClient(options),
+    locations: S3_LOCATIONS,
+  })
+}
+
+/** An upload in parts that joins others. */
+interface Upload {
+  readonly target: BucketPlace
+  readonly uploadId: string
+  readonly versions: JoinVersions
+  readonly signal: AbortSignal
+}
+
+class S3LinkClient implements LinkClient {
+  readonly #reader: S3Client
+  readonly #writer: S3Client
+  /** Sends nothing. */
+  readonly #signer: S3Client
+
+  constructor(options: S3LinksOptions) {
+    const { readCredentials, writeCredentials, publicEndpoint, endpoint } = options
+    this.#reader = connectS3(options, readCredentials, TRIES)
+    this.#writer = connectS3(options, writeCredentials, TRIES)
+    const seenByClients = { ...options, endpoint: publicEndpoint ?? endpoint }
+    this.#signer = connectS3(seenByClients, writeCredentials, 1)
+  }
+
+  sign({ bucket, key }: BucketPlace, wish: LinkWish): Promise<string> {
+    const command = new GetObjectCommand({
+      ...{ Bucket: bucket, Key: key },
+      ResponseContentDisposition: wish.contentDisposition,
+      ResponseContentType: wish.contentType,
+    })
+    return getSignedUrl(this.#signer, command, { expiresIn: wish.expiresInSeconds })
+  }
+
+  async head({ bucket, key }: BucketPlace, { signal }: Attempt): Promise<ObjectState> {
+    const command = new HeadObjectCommand({ Bucket: bucket, Key: key })
+    const found = await this.#reader.send(command, { abortSignal: signal })
+    const { ContentLength: sizeBytes, ETag: version, LastModified, Metadata } = found
+    if (sizeBytes === undefined || version === undefined || LastModified === undefined) {
+      throw new Error('the store does not tell size, ETag and time of an object')
+    }
+    return { sizeBytes, version, modifiedAtMs: LastModified.getTime(), mark: Metadata?.[MARK] }
+  }
+
+  async delete({ bucket, key }: BucketPlace, { signal }: Attempt): Promise<void> {
+    const command = new DeleteObjectCommand({ Bucket: bucket, Key: key })
+    await this.#writer.send(command, { abortSignal: signal })
+  }
+
+  async join(
+    parts: readonly PlacedPart[],
+    target: BucketPlace,
+    { mark, signal, confirm }: Join,
+  ): Promise<'joined' | 'not-joinable'> {
+    const planned = planJoin(parts)
+    if (planned === undefined) return 'not-joinable'
+    const versions = await JoinVersions.of(parts, (place) => this.head(place, { signal }))
+    await confirm()
+    const { bucket: Bucket, key: Key } = target
+    const created = await this.#writer.send(
+      new CreateMultipartUploadCommand({
+        ...{ Bucket, Key, Metadata: { [MARK]: mark } },
+        // Without, one compatible store refuses the end of the upload.
+        ChecksumAlgorithm: 'CRC32',
+      }),
+      { abortSignal: signal },
+    )
+    const uploadId = created.UploadId ?? ''
+    try {
+      const upload = { target, uploadId, versions, signal }
+      const numbered = planned.map((part, i) => ({ part, number: i + 1 }))
+      const Parts = await mapBounded(numbered, PARTS_AT_ONCE, ({ part, number }) => {
+        signal.throwIfAborted()
+        return part.kind === 'copy'
+          ? this.#copy(upload, number, part.part)
+          : this.#send(upload, number, part.parts)
+      })
+      const completed = new CompleteMultipartUploadCommand({
+        ...{ Bucket, Key, UploadId: uploadId, MultipartUpload: { Parts }, IfNoneMatch: '*' },
+      })
+      await this.#writer.send(completed, { abortSignal: signal })
+    } catch (error) {
+      await this.#abort(target, uploadId)
+      throw error
+    }
+    return 'joined'
+  }
+
+  async #copy(
+    { target, uploadId, versions, signal }: Upload,
+    number: number,
+    part: PlacedPart,
+  ): Promise<CompletedPart> {
+    const { CopyPartResult: made } = await this.#writer.send(
+      new UploadPartCopyCommand({
+        ...{ Bucket: target.bucket, Key: target.key, UploadId: uploadId, PartNumber: number },
+        CopySource: encodeURIComponent(`${part.bucket}/${part.key}`),
+        CopySourceRange: rangeHeader(part),
+        CopySourceIfMatch: versions.of(part),
+      }),
+      { abortSignal: signal },
+    )
+    return { PartNumber: number, ETag: made?.ETag, ChecksumCRC32: made?.ChecksumCRC32 }
+  }
+
+  async #send(
+    { target, uploadId, versions, signal }: Upload,
+    number: number,
+    parts: Extract<PlannedPart, { kind: 'send' }>['parts'],
+  ): Promise<CompletedPart> {
+    const chunks: Uint8Array[] = []
+    for (const part of parts) {
+      const command = new GetObjectCommand({
+        ...{ Bucket: part.bucket, Key: part.key },
+        Range: rangeHeader(part),
+        IfMatch: versions.of(part),
+      })
+      const { Body } = await this.#reader.send(command, { abortSignal: signal })
+      for await (const chunk of Body as Readable) chunks.push(chunk as Uint8Array)
+    }
+    const made = await this.#writer.send(
+      new UploadPartCommand({
+        ...{ Bucket: target.bucket, Key: target.key, UploadId: uploadId, PartNumber: number },
+        ...{ Body: Buffer.concat(chunks), ChecksumAlgorithm: 'CRC32' },
+      }),
+      { abortSignal: signal },
+    )
+    return { PartNumber: number, ETag: made.ETag, ChecksumCRC32: made.ChecksumCRC32 }
+  }
+
+  /** What is left all the same, housekeeping gives up. */
+  async #abort({ bucket, key }: BucketPlace, UploadId: string): Promise<void> {
+    const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId })
+    await this.#writer.send(command).catch(() => undefined)
+  }
+
+  explain(error: unknown): StoreFault | undefined {
+    return explainS3Error(error)
+  }
+
+  close(): void {
+    for (const client of [this.#reader, this.#writer, this.#signer]) client.destroy()
+  }
+}
