@@ -21,7 +21,8 @@ export async function openWarehouse(config: Config): Promise<ObjectStore> {
   const path = localPathOf(config.warehouse)
   if (path !== undefined) return openFolder(path)
   const options = { beforeNewFolder: async () => undefined, writableFolders: [] }
-  return openObjects(config, options, new Opened())
+  const { objects } = await openObjects(config, options, new Opened())
+  return objects
 }
 
 /** Copies the catalog of this moment into the folder. Throws a `ConfigError` that says why not. */

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { LINK_SECONDS_MAX } from './objects/object-links.ts'
 
 /** A worker does not start with less memory. */
 const ENGINE_MEMORY_BYTES_MIN = 256 * 1024 * 1024
@@ -47,6 +48,8 @@ export interface Config {
     /** A file of credentials as AWS has them, and its profile; the SDK's own defaults without. */
     readonly readCredentials: ProfilePlace | undefined
     readonly writeCredentials: ProfilePlace | undefined
+    /** The address that clients of links know the store by, if it is another. */
+    readonly publicEndpoint: string | undefined
   }
   readonly gcs: {
     /** The address of an emulator; Google's own without. */
@@ -65,6 +68,8 @@ export interface Config {
   readonly dumpBudgetBytes: number
   /** Conversions stop where less of the disk of the temporary folder is free. */
   readonly diskReserveBytes: number
+  /** How long links to objects in buckets work; 0 if none are made. */
+  readonly linkExpirySeconds: number
   /** How long files stay after nothing names them any more. */
   readonly deleteGraceMs: number
   /** Absolute path of a folder for temporary files; by default on the warehouse's disk. */
@@ -127,6 +132,12 @@ export function readConfig(environment: Environment): Config {
       '512MB',
       'a size like 512MB or 5GB, or 0MB for none',
       ByteSize,
+    ),
+    linkExpirySeconds: read(
+      'MORAINE_LINK_EXPIRY_HOURS',
+      '24',
+      'a number of hours up to 168, like 24 or 0.25, or 0 for no links',
+      Hours,
     ),
     deleteGraceMs: read('MORAINE_DELETE_GRACE', '7d', 'a time like 30m, 12h or 7d', Duration),
     temporaryFolder: `${home}/tmp`,
@@ -213,6 +224,7 @@ function readStores(read: Read): Pick<Config, 's3' | 'gcs'> {
       ),
       readCredentials: credentials('MORAINE_S3_CREDENTIALS_RO') ?? writeCredentials,
       writeCredentials,
+      publicEndpoint: endpoint('MORAINE_S3_PUBLIC_ENDPOINT'),
     },
     gcs: {
       endpoint: endpoint('MORAINE_GCS_ENDPOINT'),
@@ -269,6 +281,13 @@ function readNetwork(
     ),
   }
 }
+
+/** In whole seconds, at most the seven days that stores allow. */
+const Hours = z
+  .string()
+  .regex(/^\d{1,3}(?:\.\d{1,6})?$/)
+  .transform((text) => Math.round(Number(text) * 3_600))
+  .pipe(z.int().max(LINK_SECONDS_MAX))
 
 function integer(min: number, max: number) {
   return z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min).max(max))

@@ -3,8 +3,10 @@ import type { WatchedStore } from './modules/operations/store-health.ts'
 import { readLocalFile } from './objects/local/local-file.ts'
 import { openLocalStore } from './objects/local/local-store.ts'
 import type { LocalThreads } from './objects/local/local-threads.ts'
+import type { ObjectLinks } from './objects/object-links.ts'
 import type { ObjectStore } from './objects/object-store.ts'
-import { oldLocation, relocatedStore } from './objects/relocated-store.ts'
+import { oldLocation, relocatedLinks, relocatedStore } from './objects/relocated-store.ts'
+import { schemedLinks } from './objects/schemed-links.ts'
 import { schemedStore } from './objects/schemed-store.ts'
 import type { Opened } from './opened.ts'
 import { makeFolder, requireWritableLocations } from './start-failure.ts'
@@ -20,6 +22,12 @@ interface Roots {
 /** The roots of one scheme. */
 type RootsOf = (scheme: 'file' | 's3' | 'gs') => Roots
 
+/** All files, and the links to those in buckets. */
+export interface OpenedObjects {
+  readonly objects: ObjectStore
+  readonly links: ObjectLinks
+}
+
 /** Opens the store of all files. Throws a `ConfigError` that names a folder it cannot use. */
 export async function openObjects(
   config: Config,
@@ -29,7 +37,7 @@ export async function openObjects(
     readonly threads?: LocalThreads
   },
   opened: Opened,
-): Promise<ObjectStore> {
+): Promise<OpenedObjects> {
   const { writableFolders, ...others } = options
   const path = localPathOf(config.warehouse)
   if (path !== undefined) await makeFolder(config, path)
@@ -41,9 +49,20 @@ export async function openObjects(
   })
   const local = await openLocalStore({ ...rootsOf('file'), ...others })
   const buckets = await openBuckets(config, rootsOf, opened)
-  const store = buckets.size === 0 ? local : schemedStore(local, buckets)
+  const { stores, links } = buckets
+  const objects = stores.size === 0 ? local : schemedStore(local, stores)
   const { relocations } = config
-  return relocations.length === 0 ? store : relocatedStore(store, relocations)
+  if (relocations.length === 0) return { objects, links: schemedLinks(links) }
+  return {
+    objects: relocatedStore(objects, relocations),
+    links: relocatedLinks(schemedLinks(links), relocations),
+  }
+}
+
+/** By scheme. */
+interface Buckets {
+  readonly stores: Map<string, ObjectStore>
+  readonly links: Map<string, ObjectLinks>
 }
 
 /** The stores that are used, by scheme. Their libraries are large: each is loaded when needed. */
@@ -51,25 +70,31 @@ async function openBuckets(
   { s3, gcs }: Config,
   rootsOf: RootsOf,
   opened: Opened,
-): Promise<ReadonlyMap<string, ObjectStore>> {
-  const stores = new Map<string, ObjectStore>()
+): Promise<Buckets> {
+  const buckets: Buckets = { stores: new Map(), links: new Map() }
   const inS3 = rootsOf('s3')
   if (hasAny(inS3)) {
     const { openS3Store } = await import('./objects/s3/s3-store.ts')
+    const { openS3Links } = await import('./objects/s3/s3-links.ts')
     const options = { ...inS3, ...s3, readFile: readLocalFile }
     const store = opened.add(openS3Store(options), (it) => it.close())
-    for (const scheme of ['s3', 's3a', 's3n']) stores.set(scheme, store)
+    const links = opened.add(openS3Links(options), (it) => it.close())
+    for (const scheme of ['s3', 's3a', 's3n']) {
+      buckets.stores.set(scheme, store)
+      buckets.links.set(scheme, links)
+    }
   }
   const inGcs = rootsOf('gs')
   if (hasAny(inGcs)) {
     const { openGcsStore } = await import('./objects/gcs/gcs-store.ts')
-    const store = openGcsStore({ ...inGcs, ...gcs, readFile: readLocalFile })
-    stores.set(
-      'gs',
-      opened.add(store, (it) => it.close()),
-    )
+    const { openGcsLinks } = await import('./objects/gcs/gcs-links.ts')
+    const options = { ...inGcs, ...gcs, readFile: readLocalFile }
+    const store = opened.add(openGcsStore(options), (it) => it.close())
+    buckets.stores.set('gs', store)
+    const links = opened.add(openGcsLinks(options), (it) => it.close())
+    buckets.links.set('gs', links)
   }
-  return stores
+  return buckets
 }
 
 /** Each bucket in use; `requireWarehouse` asks that of the warehouse. */

@@ -134,6 +134,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
         removeLocalFile: (path) => rm(path, { force: true }),
       }),
       dumpBudgetBytes: config.dumpBudgetBytes,
+      linkExpirySeconds: config.linkExpirySeconds,
       deleteGraceMs: config.deleteGraceMs,
       sweepTemporaryFolders: (idleMs) => sweepEngineFolders(config.temporaryFolder, idleMs),
       close: () => opened.close(),
@@ -153,14 +154,14 @@ async function openLake(
   config: Config,
   overrides: Overrides & { readonly meter: Meter },
   opened: Opened,
-): Promise<Lake & Pick<Platform, 'requireWarehouse' | 'lookForWarehouse'>> {
+): Promise<Lake & Pick<Platform, 'links' | 'requireWarehouse' | 'lookForWarehouse'>> {
   const { wrapCatalog, wrapObjects, inThreads = true, meter } = overrides
   const manifestThreads = opened.add(new ManifestThreads(MANIFEST_THREADS), (it) => it.close())
   const metadataThread = opened.add(new MetadataThread(), (it) => it.close())
   const objectThreads = opened.add(new LocalThreads(OBJECT_THREADS), (it) => it.close())
   const own = new OwnWarehouse()
   const plain = await openCatalog(config, overrides, opened)
-  const objects = await openObjects(
+  const { objects, links } = await openObjects(
     config,
     {
       beforeNewFolder: own.requireFor,
@@ -205,7 +206,7 @@ async function openLake(
     },
   )
   opened.add(lake.publisher, (it) => it.close())
-  return { ...lake, requireWarehouse: own.require, lookForWarehouse: own.look }
+  return { ...lake, links, requireWarehouse: own.require, lookForWarehouse: own.look }
 }
 
 /** The ports that the lake is built on. */

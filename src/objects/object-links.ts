@@ -41,8 +41,9 @@ export interface ObjectLinks {
   canLink(location: string): boolean
   /**
    * Makes an address that reads the object, and nothing else, until it expires: it is a secret. In
-   * S3 it is for `GET` alone, and `HEAD` is refused. Asks nobody whether there is an object. Throws `storage-misconfigured` if the credentials
-   * cannot sign, and `not-implemented` where `canLink` is false.
+   * S3 it is for `GET` alone, and `HEAD` is refused. Asks nobody whether there is an object. Throws
+   * `storage-misconfigured` if the credentials cannot sign, and `not-implemented` or
+   * `location-not-allowed` where `canLink` is false.
    */
   signedUrl(location: string, wish: LinkWish): Promise<string>
   /**

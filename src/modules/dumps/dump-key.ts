@@ -5,7 +5,7 @@ import type { Schema } from '../../core/value/type.ts'
 import { type DumpVersion, indexLocationIn, versionText } from './dump-folder.ts'
 import { DIALECT_VERSION } from './format/dialect-version.ts'
 import { editionOf } from './format/dump-edition.ts'
-import type { DumpCompression, DumpFormat } from './format/dump-index.ts'
+import type { DumpCompression, DumpFormat, DumpIndex } from './format/dump-index.ts'
 
 /** One dump: one snapshot in one format, with the columns of one schema. Its bytes never change. */
 export interface DumpTarget {
@@ -110,6 +110,14 @@ export function folderOf(
 
 export function indexLocation(warehouse: string, target: DumpTarget): string {
   return indexLocationIn(folderOf(warehouse, target), versionOf(target))
+}
+
+/** Location, next to its index, of a dump that was joined to one object, named by its digest. */
+export function joinedLocation(
+  indexLocation: string,
+  index: Pick<DumpIndex, 'sha256'> & DumpFormatChoice,
+): string {
+  return indexLocation.replace(/[^/]*$/, `${index.sha256}.${extensionOf(index)}`)
 }
 
 export function choiceOf({ format, compression }: DumpFormatChoice): DumpFormatChoice {

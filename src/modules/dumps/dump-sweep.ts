@@ -18,8 +18,9 @@ import {
   versionTextOf,
   withoutEdition,
 } from './dump-folder.ts'
-import { type DumpTarget, dumpsFolder, versionOf } from './dump-key.ts'
+import { type DumpTarget, dumpsFolder, joinedLocation, versionOf } from './dump-key.ts'
 import type { DumpIndex } from './format/dump-index.ts'
+import { isValidMark, linkedFolders } from './format/link-mark.ts'
 
 export interface SweepRequest {
   /** Folder of the dumps of one table and format, whose lease the caller holds. */
@@ -30,11 +31,10 @@ export interface SweepRequest {
   readonly lasting: ReadonlySet<string>
 }
 
+type SweepDependencies = Pick<DumpDependencies, 'ambient' | 'log' | 'objects'>
+
 /** Removes dumps of older snapshots, then shards that no index names. */
-export async function sweepDumps(
-  deps: Pick<DumpDependencies, 'log' | 'objects'>,
-  request: SweepRequest,
-): Promise<void> {
+export async function sweepDumps(deps: SweepDependencies, request: SweepRequest): Promise<void> {
   const { folder, lease, keepNewest, lasting } = request
   const found = await listDumpFolder(deps, folder)
   // Of the editions of one snapshot and schema, only the newest lasts.
@@ -64,15 +64,16 @@ export function lastingDumps(
 }
 
 /**
- * Removes the dumps of these indexes and every shard that no other index names; returns the bytes
- * freed. A dump exists only with its index, so the index goes first, even if a shard then remains.
+ * Removes the dumps of these indexes, but those that links are valid to, and every shard that no
+ * other index names; returns the bytes freed. A dump exists only with its index, so the index goes
+ * first, even if a shard then remains.
  */
 export async function removeDumps(
-  deps: Pick<LakeServices, 'log' | 'objects'>,
+  deps: SweepDependencies,
   {
     found,
-    stale,
     lease,
+    ...asked
   }: {
     readonly found: DumpFolder
     readonly stale: readonly ObjectInfo[]
@@ -81,6 +82,8 @@ export async function removeDumps(
 ): Promise<number> {
   // Another process may be about to name what no index names yet: deleting needs the lease.
   await lease.confirm()
+  const linked = linkedFolders(found.shards.keys(), deps.ambient.nowMs())
+  const stale = asked.stale.filter(({ location }) => !linked.has(location.replace(/[^/]*$/, '')))
   const staleLocations = new Set(stale.map(({ location }) => location))
   const kept = found.indexes.filter(({ location }) => !staleLocations.has(location))
   let bytes = 0
@@ -96,16 +99,21 @@ export async function removeDumps(
   return bytes
 }
 
-/** Shards that these indexes name. A damaged index names none: its dump is made again anyway. */
+/**
+ * Shards that these indexes name, and what lies beside them. A damaged index names none: its dump
+ * is made again anyway.
+ */
 export async function namedShards(
-  deps: Pick<LakeServices, 'log' | 'objects'>,
+  deps: SweepDependencies,
   { shards }: DumpFolder,
   indexes: readonly ObjectInfo[],
 ): Promise<ReadonlySet<string>> {
-  const named = new Set<string>()
+  const nowMs = deps.ambient.nowMs()
+  const named = new Set([...shards.keys()].filter((location) => isValidMark(location, nowMs)))
   for (const { location } of indexes) {
     named.add(digestStateLocation(location))
     const index = await readDumpIndex(deps, location)
+    if (index !== undefined) named.add(joinedLocation(location, index))
     for (const piece of index?.pieces ?? []) {
       if (shards.has(piece.location)) named.add(piece.location)
     }

@@ -4,19 +4,19 @@ import { openGcsLinks } from '../../../src/objects/gcs/gcs-links.ts'
 import { openGcsStore } from '../../../src/objects/gcs/gcs-store.ts'
 import { describeObjectLinks } from '../object-links.contract.ts'
 import { bytesOf, namesBelow } from '../object-store.contract.ts'
-import { type GcsLinkFront, openGcsLinkFront } from '../stores/gcs-link-front.ts'
+import { type FaultyFront, openFaultyFront } from '../stores/faulty-front.ts'
 import { type FakeGcsServer, startFakeGcs } from '../stores/gcs-server.ts'
 import { whyNoStore } from '../stores/store-program.ts'
 
 const why = whyNoStore('fake-gcs-server')
 const describeHere = why === undefined ? describe : describe.skip
 
-describeHere(why ?? 'fake-gcs-server, with signatures and generations checked', () => {
+describeHere(why ?? 'fake-gcs-server', () => {
   let server: FakeGcsServer
-  let front: GcsLinkFront
+  let front: FaultyFront
   beforeAll(async () => {
     server = await startFakeGcs()
-    front = await openGcsLinkFront(server)
+    front = await openFaultyFront(server.endpoint)
   }, 60_000)
   afterAll(async () => {
     await front.close()
@@ -61,7 +61,7 @@ describeHere(why ?? 'fake-gcs-server, with signatures and generations checked', 
     const read = await store.read(`${root}/whole`, { bytesMax: 99_999 })
     expect(Buffer.from(read).toString()).toBe(texts.join(''))
     // 35 groups of 32, two groups of those, and the whole.
-    expect(front.seen.filter((each) => each.includes('/compose'))).toHaveLength(35 + 2 + 1)
+    expect(front.seen.filter((each) => each.path.includes('/compose'))).toHaveLength(35 + 2 + 1)
     expect(await namesBelow(store, root)).toHaveLength(1_101)
     await close()
   }, 60_000)

@@ -23,11 +23,11 @@ const dump = (service: DumpService) =>
       curl: 'curl -fLOJ "$MORAINE/datastore/dump/flights?format=csv"',
     },
     async (call) => {
-      const { format } = call.query
+      const { format, redirect } = call.query
       return answerDump(
         service,
         call,
-        await findDump(service, call, { format, compression: 'none' }),
+        await findDump(service, call, { format, compression: 'none', redirect }),
       )
     },
   )

@@ -19,6 +19,7 @@ import {
   pinnedPath,
 } from './dump-resource.ts'
 import { answerAccepted } from './dump-status.ts'
+import { joinSoon, linkReply, requireLinks } from './link-answer.ts'
 import {
   forgetIfVanished,
   notReady,
@@ -36,6 +37,7 @@ export async function answerDump(
   resource: DumpResource,
 ): Promise<Reply> {
   const { headers, method } = call.request
+  requireLinks(service, resource)
   await requireEdition(
     service,
     call,
@@ -107,11 +109,13 @@ async function answerGet(
   const before = await dumps.state(resource.target)
   const opened = await openDump(service, call, resource.target)
   // After a failure, wait for the whole file: another half file would not tell the reason.
-  const isWholeNeeded = range !== undefined || before.state === 'failed'
+  const isWholeNeeded =
+    range !== undefined || before.state === 'failed' || resource.redirect === 'always'
   const patienceMs = isWholeNeeded ? limits.indexWaitMs : limits.firstWaitMs
   const ownWaitMs = waitSeconds === undefined ? undefined : waitMs(service, waitSeconds)
   const index = await waitForIndex(opened, ownWaitMs ?? patienceMs, call.closed)
   if (index !== undefined) return indexReply(service, call, resource, { index, range })
+  joinSoon(service, call, resource, (opened as DumpProgress).done)
   if (isWholeNeeded) throw notReady(resource.target)
   const bytes = await openProgress(service, call, opened as DumpProgress)
   return bytesReply(service, call, resource, { status: 200, headers: fileHeaders(resource), bytes })
@@ -155,6 +159,8 @@ async function indexReply(
   }
   const wanted = parseRange(range, lengthBytes)
   if (wanted.outcome === 'unsatisfiable') throw rangeNotSatisfiable(resource, lengthBytes)
+  const link = await linkReply(service, call, resource, index)
+  if (link !== undefined) return link
   const whole = wholeHeaders(resource, index)
   if (wanted.outcome === 'whole') {
     const bytes = await openRange(service, call, index, { start: 0, end: lengthBytes })

@@ -56,6 +56,18 @@ export const DUMP_ANSWERS: readonly AnswerDoc[] = [
     ...BYTES,
     headers: { ...FILE_HEADERS, 'Content-Range': 'The range, and the length of the file.' },
   },
+  {
+    status: 302,
+    description:
+      'With `redirect=always`, or `auto` where it helps: the dump is an object in a bucket, and ' +
+      'the store serves it, whole and in ranges. Give clients their option for redirects, such ' +
+      'as `-L` of curl.',
+    headers: {
+      Location: 'An address in the store: a secret that reads this file until it expires.',
+      Link: 'The permanent address of these bytes, at this service.',
+      'Repr-Digest': 'SHA-256 of the whole file (RFC 9530).',
+    },
+  },
   { status: 304, description: 'The client’s copy is current.' },
 ]
 

@@ -19,6 +19,7 @@ import {
 import { findChangeTime, getDumpTarget } from '../dump-target.ts'
 import type { Dumps } from '../dumps.ts'
 import type { DumpFormat } from '../format/dump-index.ts'
+import type { DumpLinks } from '../link/dump-links.ts'
 import type { SourceWatch } from '../source/source-watch.ts'
 import type { DumpStreams } from './dump-streams.ts'
 
@@ -30,7 +31,11 @@ export interface DumpResource {
   /** The edition that the address names: without one, it names a snapshot and not its bytes. */
   readonly asked: string | undefined
   readonly validators: Validators
+  readonly redirect: Redirect
 }
+
+/** Whether the client is sent to the store: where it helps, in any case, or never. */
+export type Redirect = 'auto' | 'always' | 'never'
 
 /** Everything that the routes of dumps use. */
 export interface DumpService
@@ -38,6 +43,7 @@ export interface DumpService
     Pick<LakeServices, 'ambient' | 'objects'> {
   readonly jobs: Jobs
   readonly dumps: Dumps
+  readonly links: DumpLinks
   readonly streams: DumpStreams
   readonly watch: SourceWatch
 }
@@ -55,6 +61,8 @@ interface Choice {
   readonly ref?: string | undefined
   readonly schema_id?: string | undefined
   readonly edition?: string | undefined
+  /** `never` by default. */
+  readonly redirect?: Redirect | undefined
 }
 
 const NUMERIC = /^(\d{1,19}|-1)$/
@@ -93,7 +101,7 @@ async function describe(
   service: DumpService,
   {
     call,
-    choice: { format, compression, schema_id: schemaId, edition: asked },
+    choice: { format, compression, schema_id: schemaId, edition: asked, redirect = 'never' },
     selector,
   }: { call: DumpCall; choice: Choice; selector: SnapshotSelector },
 ): Promise<DumpResource> {
@@ -115,7 +123,7 @@ async function describe(
     lastModifiedMs: change?.atMs ?? target.snapshot.timestampMs,
     isDateExact: isPinned ? isDateOfBytes(target, asked) : change?.isExact === true,
   }
-  return { target, isMoving, asked, validators }
+  return { target, isMoving, asked, validators, redirect }
 }
 
 /** Whether the bytes of a snapshot are those that it had at its own time. */

@@ -62,7 +62,18 @@ const selectors = {
 /** At most one of `as_at`, `snapshot_id` and `ref`; without any, the table as it is now. */
 export const MovingChoiceQuery = z.strictObject({ ...PinnedChoiceQuery.shape, ...selectors })
 
+const Redirect = z.enum(['auto', 'always', 'never'])
+const redirect = {
+  redirect: Redirect.default('auto').meta({
+    description:
+      'Where the warehouse is in a bucket: whether the response is a link into the store, which ' +
+      'expires, in place of the file. `auto`: once the dump is one object there, unless the ' +
+      'request has a condition (`If-Match`, `If-Range`, ...), `Authorization` or comes from a ' +
+      'script of a page; `always`: waits until it is; `never`: the service sends the file.',
+  }),
+}
 const download = {
+  ...redirect,
   format: Format.optional().meta({
     description: `${FORMAT_DESCRIPTION} If absent, the Accept header decides; csv by default.`,
   }),
@@ -72,9 +83,13 @@ export const PinnedDumpQuery = z.strictObject({ ...PinnedChoiceQuery.shape, ...d
 export const MovingDumpQuery = z.strictObject({ ...MovingChoiceQuery.shape, ...download })
 
 /** Choices for the file that the path names. */
-export const NamedDumpQuery = z.strictObject({ as_at: selectors.as_at })
+export const NamedDumpQuery = z.strictObject({
+  as_at: selectors.as_at,
+  redirect: Redirect.optional().meta({ description: 'As at the permanent address.' }),
+})
 
 export const CkanDumpQuery = z.strictObject({
+  ...redirect,
   format: Format.default('csv').meta({ description: 'CKAN’s formats, and ours.' }),
   bom: z
     .string()

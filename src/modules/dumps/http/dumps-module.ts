@@ -1,11 +1,13 @@
 import type { Stores } from '../../../catalog/catalog.ts'
 import type { Jobs } from '../../../lake/jobs/jobs.ts'
+import type { ObjectLinks } from '../../../objects/object-links.ts'
 import type { Module } from '../../module.ts'
 import type { DumpDependencies } from '../dump-dependencies.ts'
 import { dumpJob } from '../dump-job.ts'
 import { dumpedFiles, forgetDroppedTables, stopDumpsOfDropped } from '../dump-sweep.ts'
 import { Dumps } from '../dumps.ts'
 import { sweepFailedDumps } from '../failed-dumps.ts'
+import { DumpLinks } from '../link/dump-links.ts'
 import { moveOldDumps } from '../old-dumps.ts'
 import { SourceWatch } from '../source/source-watch.ts'
 import { ckanRoutes } from './ckan-routes.ts'
@@ -20,6 +22,9 @@ const DUMPS_KEPT = 3
 export type DumpsPlatform = DumpDependencies &
   Stores<'paths'> & {
     readonly jobs: Jobs
+    readonly links: ObjectLinks
+    /** How long links to dumps work; there are none by default. */
+    readonly linkExpirySeconds?: number | undefined
     /** Size of all dumps together; unlimited by default. */
     readonly dumpBudgetBytes?: number | undefined
     /** Overrides of the default limits. */
@@ -37,7 +42,8 @@ export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps:
   })
   const streams = new DumpStreams(metrics, platform.dumpLimits)
   const watch = new SourceWatch(objects)
-  const service = { ambient, catalog, objects, jobs, dumps, streams, watch }
+  const links = new DumpLinks({ ...platform, watch }, platform.linkExpirySeconds ?? 0)
+  const service = { ambient, catalog, objects, jobs, dumps, links, streams, watch }
   return {
     name: 'dumps',
     routes: [...dumpRoutes(service), ...namedDumpRoutes(service), ...ckanRoutes(service)],
@@ -58,6 +64,9 @@ export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps:
       if (files > 0)
         log.warn({ files }, 'the dumps of Moraine 0.1 were moved to where they are now')
     },
-    close: () => dumps.close(),
+    close: async () => {
+      await links.close()
+      await dumps.close()
+    },
   }
 }

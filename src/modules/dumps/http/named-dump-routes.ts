@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import { CatalogError } from '../../../core/errors.ts'
 import { parseTableIdentifier } from '../../../core/table/table-name.ts'
 import { onTable } from '../../../http/permission.ts'
@@ -68,7 +69,7 @@ export function namedDumpRoutes(service: DumpService): readonly Route[] {
       async (call) => {
         requireOwnName(call.param('table_identifier'), call.param('file_name'), format)
         const choice = { format, compression: 'none', ...call.query } as const
-        return answerRedirect(service, call, await findDump(service, call, choice))
+        return answerRedirect(service, call, await findDump(service, call, choice), call.query)
       },
     ),
   )
@@ -92,6 +93,7 @@ async function answerRedirect(
   service: DumpService,
   call: DumpCall,
   resource: DumpResource,
+  { redirect }: Pick<z.output<typeof NamedDumpQuery>, 'redirect'>,
 ): Promise<Reply> {
   const { headers, method } = call.request
   const { target } = resource
@@ -102,8 +104,9 @@ async function answerRedirect(
       throw notReady(target)
     }
   }
+  const asked = redirect === undefined ? '' : `&redirect=${redirect}`
   return {
     status: 307,
-    headers: { Location: pinnedPath(target), 'Cache-Control': 'private, no-cache' },
+    headers: { Location: pinnedPath(target) + asked, 'Cache-Control': 'private, no-cache' },
   }
 }

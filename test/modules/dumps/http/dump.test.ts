@@ -239,7 +239,12 @@ test('what makes no sense is refused by name', async () => {
   expect(await refused(`as_at=2024-01-01&snapshot_id=${snapshots[0]}`)).toMatchObject({
     type: '/problems/request-invalid',
   })
-  expect(await refused('redirect=never')).toMatchObject({ type: '/problems/request-invalid' })
+  expect(await refused('redirect=maybe')).toMatchObject({ type: '/problems/request-invalid' })
+  // This warehouse is in no bucket.
+  expect(await refused('redirect=always')).toMatchObject({
+    type: '/problems/not-implemented',
+    detail: expect.stringContaining('redirect=always'),
+  })
   expect(await refused('snapshot_id=17')).toMatchObject({ type: '/problems/snapshot-not-found' })
   expect(await refused('ref=nightly')).toMatchObject({ type: '/problems/snapshot-not-found' })
   expect(await refused('as_at=1999-01-01')).toMatchObject({
