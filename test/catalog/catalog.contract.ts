@@ -6,6 +6,7 @@ import { describeEvents } from './events.contract.ts'
 import { describeGrants } from './grants.contract.ts'
 import { describeJobs } from './jobs.contract.ts'
 import { describeKeys } from './keys.contract.ts'
+import { describeLargeCommits } from './large-commits.contract.ts'
 import { describeLeases } from './leases.contract.ts'
 import { describeLocationRaces, describeLocations } from './locations.contract.ts'
 import { describeNamespaces } from './namespaces.contract.ts'
@@ -50,6 +51,7 @@ export function describeCatalog(
   describePublications(catalog)
   describePaths(catalog)
   describeDeletions(catalog)
+  describeLargeCommits(catalog)
   describeLocations(catalog)
   describeNamespaces(catalog)
   describeViews(catalog)

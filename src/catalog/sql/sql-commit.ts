@@ -15,6 +15,7 @@ import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
 import type { DeletionRow, TableRow } from './engine/sql-schema.ts'
 import { type RaisedEvents, tableCommitted } from './mutation/sql-raised-events.ts'
 import { insertReplay } from './mutation/sql-replays.ts'
+import { type AheadPaths, takeAllFromDeletion } from './paths-ahead.ts'
 import type { TableContext } from './rows/definition-cache.ts'
 import { CHANGING_COLUMNS, changingColumns, nameColumns, transactionRow } from './rows/sql-rows.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
@@ -33,7 +34,7 @@ import { findTransaction, stagingDeletes } from './sql-transactions.ts'
 export async function commitAll(
   transaction: SqlTransaction,
   commit: CatalogCommit,
-  { raised, ...context }: CommitContext,
+  { raised, ahead, ...context }: CommitContext & { readonly ahead: AheadPaths },
 ): Promise<CatalogCommitOutcome> {
   await keepAnswers(transaction, commit)
   const isNew = (wanted: boolean) =>
@@ -50,10 +51,11 @@ export async function commitAll(
   for (const table of tables) await forgetSnapshots(transaction, table)
   // Each is made when it is its turn: those of ten thousands of paths take a while.
   const statements = (function* () {
-    yield* historyInserts(transaction, tables, firstPositions)
+    const isNamed = (table: TableCommit) => ahead.has(table)
+    yield* historyInserts(transaction, tables, { firstPositions, isNamed })
     yield* raised.takeInserts(transaction)
   })()
-  await runAndTake(transaction, { statements, commit }, context.engine)
+  await runAndTake(transaction, { statements, commit, ahead }, context.engine)
   return { outcome: 'committed' }
 }
 
@@ -62,10 +64,20 @@ async function runAndTake(
   transaction: SqlTransaction,
   {
     statements,
-    commit: { tables, rewritten },
-  }: { readonly statements: Iterable<Compilable>; readonly commit: CatalogCommit },
+    commit,
+    ahead,
+  }: {
+    readonly statements: Iterable<Compilable>
+    readonly commit: CatalogCommit
+    readonly ahead: AheadPaths
+  },
   engine: SqlEngine,
 ): Promise<void> {
+  const { tables, rewritten } = commit
+  if (ahead.size > 0) {
+    await engine.runTogether(transaction, statements)
+    return takeAllFromDeletion(transaction, commit, ahead)
+  }
   const paths = tables.flatMap(({ addedPaths, pathsNamedAgain = [] }) =>
     pathsNamedAgain.length === 0 ? addedPaths : [...addedPaths, ...pathsNamedAgain],
   )

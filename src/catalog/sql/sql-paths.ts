@@ -127,7 +127,7 @@ export class SqlPaths implements PathStore {
 }
 
 /** Until the transaction ends nobody changes, drops or clones it. Returns its version. */
-async function holdTable(
+export async function holdTable(
   transaction: SqlTransaction,
   tableUuid: string,
 ): Promise<bigint | undefined> {
@@ -161,6 +161,19 @@ export function* pathInserts(transaction: SqlTransaction, tables: readonly Paths
         .values(chunk.map((path) => ({ table_uuid: tableUuid, path_hash: pathHash(path) })))
         .onConflict((conflict) => conflict.doNothing())
     }
+  }
+}
+
+export async function addHashes(
+  transaction: SqlTransaction,
+  { tableUuid, hashes }: { readonly tableUuid: string; readonly hashes: BigInt64Array },
+): Promise<void> {
+  for (const chunk of chunks([...hashes])) {
+    await transaction
+      .insertInto('known_paths')
+      .values(chunk.map((hash) => ({ table_uuid: tableUuid, path_hash: hash })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
   }
 }
 

@@ -254,7 +254,14 @@ async function cutLog(
 export function* historyInserts(
   transaction: SqlTransaction,
   tables: readonly TableCommit[],
-  firstPositions: readonly bigint[],
+  {
+    firstPositions,
+    isNamed,
+  }: {
+    readonly firstPositions: readonly bigint[]
+    /** Whether the table knows the paths already. */
+    isNamed(table: TableCommit): boolean
+  },
 ): Generator<Compilable> {
   const snapshots = tables.flatMap((table) =>
     table.newSnapshots.map((snapshot) => snapshotRow(tableUuidOf(table), snapshot)),
@@ -264,15 +271,15 @@ export function* historyInserts(
   )
   const paths = tables.map((table) => ({
     tableUuid: tableUuidOf(table),
-    paths: table.addedPaths,
+    paths: isNamed(table) ? [] : table.addedPaths,
   }))
   for (const rows of chunks(snapshots)) yield snapshotInsert(transaction, rows)
   for (const rows of chunks(log)) yield transaction.insertInto('snapshot_log').values(rows)
   yield* pathInserts(transaction, paths)
-  const isOnlyAgain = paths.every((table) => table.paths.length === 0)
-  if (isOnlyAgain && tables.some(({ pathsNamedAgain = [] }) => pathsNamedAgain.length > 0)) {
-    yield noPathInsert(transaction)
-  }
+  const isNoneNew = paths.every((table) => table.paths.length === 0)
+  const namesAny = ({ addedPaths, pathsNamedAgain = [] }: TableCommit) =>
+    addedPaths.length + pathsNamedAgain.length > 0
+  if (isNoneNew && tables.some(namesAny)) yield noPathInsert(transaction)
 }
 
 /** Most commits bring one snapshot. */

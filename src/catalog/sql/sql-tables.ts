@@ -21,6 +21,7 @@ import { chunks, Refusal, read, type SqlEngine, type SqlTransaction } from './en
 import { findTable, listTables } from './find-table.ts'
 import { type RaisedEvents, tableCreated, tableDropped } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
+import { nameAhead } from './paths-ahead.ts'
 import { DefinitionCache, type TableContext } from './rows/definition-cache.ts'
 import { changingColumns, logRows, nameColumns, snapshotRow } from './rows/sql-rows.ts'
 import { decodeExact } from './rows/tagged-json.ts'
@@ -93,8 +94,9 @@ export class SqlTables implements TableStore {
     const origin = options.events ?? jointOrigin(commit.transactions.map(({ events }) => events))
     const isLarge = rowsOf(commit) > engine.rowsOnLoopMax
     const known = { ...options, isLarge, ...(origin !== undefined && { events: origin }) }
+    const ahead = await nameAhead(engine, commit)
     const outcome = await mutate(engine, known, (transaction, raised) =>
-      commitAll(transaction, commit, { raised, ...this.#context }),
+      commitAll(transaction, commit, { raised, ahead, ...this.#context }),
     )
     if (outcome.outcome !== 'committed') return outcome
     for (const { state } of commit.tables) {
