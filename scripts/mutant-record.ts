@@ -16,19 +16,19 @@ export interface Trial {
   readonly reason?: string
 }
 
-const RECORD = '.mutants/tried.jsonl'
-
 /** What was tried, on disk: `--resume` passes over it while file and tests are as they were. */
 export class MutantRecord {
+  readonly #path: string
   readonly #verdicts: ReadonlyMap<string, Verdict>
 
-  private constructor(verdicts: ReadonlyMap<string, Verdict>) {
+  private constructor(path: string, verdicts: ReadonlyMap<string, Verdict>) {
+    this.#path = path
     this.#verdicts = verdicts
   }
 
-  static async open(): Promise<MutantRecord> {
-    const lines = existsSync(RECORD) ? (await readFile(RECORD, 'utf8')).trim().split('\n') : []
-    return new MutantRecord(new Map(lines.filter(Boolean).map((line) => keyed(line))))
+  static async open(path: string): Promise<MutantRecord> {
+    const lines = existsSync(path) ? (await readFile(path, 'utf8')).trim().split('\n') : []
+    return new MutantRecord(path, new Map(lines.filter(Boolean).map((line) => keyed(line))))
   }
 
   find(key: string): Verdict | undefined {
@@ -36,10 +36,10 @@ export class MutantRecord {
   }
 
   async add(key: string, trial: Trial): Promise<void> {
-    await mkdir(dirname(RECORD), { recursive: true })
+    await mkdir(dirname(this.#path), { recursive: true })
     const load = loadavg()[0]?.toFixed(1)
     const line = { key, ...trial, triedAt: new Date().toISOString(), load }
-    await appendFile(RECORD, `${JSON.stringify(line)}\n`)
+    await appendFile(this.#path, `${JSON.stringify(line)}\n`)
   }
 }
 

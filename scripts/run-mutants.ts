@@ -20,6 +20,7 @@ const LINKED = ['node_modules', '.stores']
 const RUN_MS_MIN = 30_000
 const CAUGHT_MIN = 0.95
 const MINUTES_DEFAULT = '120'
+const RECORD = '.mutants/tried.jsonl'
 const NO_TYPESCRIPT = /Test suite failed to run\s[\s\S]{0,300}?(?:SyntaxError|Syntax Error)/
 const VERDICTS: readonly Verdict[] = ['caught', 'caught by time only', 'lived', 'not tried']
 
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
     options: {
       resume: { type: 'boolean', default: false },
       minutes: { type: 'string', default: MINUTES_DEFAULT },
+      record: { type: 'string', default: RECORD },
     },
     allowPositionals: true,
   })
@@ -41,7 +43,7 @@ async function main(): Promise<void> {
   const startedMs = performance.now()
   const copy = await mkdtemp(join(tmpdir(), 'moraine-mutants-'))
   const run = new MutantRun({
-    ...{ copy, record: await MutantRecord.open(), resumes: values.resume },
+    ...{ copy, record: await MutantRecord.open(values.record), resumes: values.resume },
     endsMs: startedMs + Number(values.minutes) * 60_000,
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => run.stop(signal))
