@@ -45,6 +45,12 @@ test.each([
   expect(() => pathOfFile(location)).toThrow(invalid)
 })
 
+test('what has a host, or is no location of this machine, is told how one looks', () => {
+  for (const location of ['file://host/a', 'file://a', 's3://bucket/a', 'a/b']) {
+    expect(() => pathOfFile(location)).toThrow('file:///folder/name')
+  }
+})
+
 test('the longest path is taken', () => {
   expect(pathOfFile(`/${'u'.repeat(3_999)}`)).toHaveLength(4_000)
 })
