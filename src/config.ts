@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { LINK_SECONDS_MAX } from './objects/object-links.ts'
+import { Nothing, readStores, type StoreConfig } from './store-config.ts'
 
 /** A worker does not start with less memory. */
 const ENGINE_MEMORY_BYTES_MIN = 256 * 1024 * 1024
@@ -10,7 +11,7 @@ const BODY_BYTES_MIN = 32 * 1024 * 1024
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
 /** Settings of the service, read once at the start. */
-export interface Config {
+export interface Config extends StoreConfig {
   /** Absolute path of the default folder for everything. */
   readonly home: string
   readonly host: string
@@ -38,26 +39,6 @@ export interface Config {
   readonly writableLocations: readonly string[]
   /** Folders that were moved: tables know their files by the old locations. */
   readonly relocations: readonly { readonly from: string; readonly to: string }[]
-  readonly s3: {
-    /** The SDK looks for its own default without. */
-    readonly region: string | undefined
-    /** The address of a store that is compatible with S3; AWS without. */
-    readonly endpoint: string | undefined
-    /** Whether the bucket is in the path of the address, in place of its host name. */
-    readonly forcePathStyle: boolean
-    /** A file of credentials as AWS has them, and its profile; the SDK's own defaults without. */
-    readonly readCredentials: ProfilePlace | undefined
-    readonly writeCredentials: ProfilePlace | undefined
-    /** The address that clients of links know the store by, if it is another. */
-    readonly publicEndpoint: string | undefined
-  }
-  readonly gcs: {
-    /** The address of an emulator; Google's own without. */
-    readonly endpoint: string | undefined
-    /** Absolute paths of keys; the application's default credentials without. */
-    readonly readKeyFile: string | undefined
-    readonly writeKeyFile: string | undefined
-  }
   readonly logLevel: (typeof LOG_LEVELS)[number]
   readonly manifestCacheBytes: number
   /** Conversion workers, each a process of one thread. */
@@ -76,12 +57,6 @@ export interface Config {
   readonly temporaryFolder: string
 }
 
-export interface ProfilePlace {
-  /** Absolute. */
-  readonly path: string
-  readonly profile: string
-}
-
 /** An invalid environment variable: one line with its name, its value and what is allowed. */
 export class ConfigError extends Error {}
 
@@ -90,9 +65,12 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export function readConfig(environment: Environment): Config {
   const read = readerOf(environment)
   const home = resolve(environment['MORAINE_HOME'] || './.moraine')
+  const network = readNetwork(read)
+  const stores = readStores(read, OptionalOrigin)
+  if (stores.vending.isOn && !isLoopback(network.host)) throw vendingUnsafe(network.host)
   return {
     home,
-    ...readNetwork(read),
+    ...network,
     catalog: read(
       'MORAINE_CATALOG',
       `sqlite:${home}/catalog.db`,
@@ -106,7 +84,7 @@ export function readConfig(environment: Environment): Config {
       integer(1, 1_000),
     ),
     ...readFolders(read, home),
-    ...readStores(read),
+    ...stores,
     logLevel: read('MORAINE_LOG_LEVEL', 'info', LOG_LEVELS.join(', '), z.enum(LOG_LEVELS)),
     manifestCacheBytes: read(
       'MORAINE_MANIFEST_CACHE',
@@ -189,48 +167,6 @@ function readFolders(
         `warehouse is in now (${warehouse}): remove it if the folder was moved back`,
       Relocations.refine((pairs) => !pairs.some(isMovedAway)),
     ),
-  }
-}
-
-function readStores(read: Read): Pick<Config, 's3' | 'gcs'> {
-  const endpoint = (name: string) =>
-    read(name, '', 'an address like http://127.0.0.1:9000, without a path', OptionalOrigin)
-  const s3Endpoint = endpoint('MORAINE_S3_ENDPOINT')
-  const credentials = (name: string) =>
-    read(
-      name,
-      '',
-      'a file of credentials like /etc/moraine/s3, or /etc/moraine/s3#profile',
-      Profile,
-    )
-  const key = (name: string) =>
-    read(name, '', 'the file of a key, like /etc/moraine/gcs.json', KeyFile)
-  const writeCredentials = credentials('MORAINE_S3_CREDENTIALS')
-  const writeKeyFile = key('MORAINE_GCS_CREDENTIALS')
-  return {
-    s3: {
-      region: read(
-        'MORAINE_S3_REGION',
-        '',
-        'a region like eu-central-1',
-        z.union([Nothing, z.string().regex(/^[a-z0-9-]+$/)]),
-      ),
-      endpoint: s3Endpoint,
-      forcePathStyle: read(
-        'MORAINE_S3_PATH_STYLE',
-        s3Endpoint === undefined ? 'false' : 'true',
-        'true or false',
-        z.enum(['true', 'false']).transform((text) => text === 'true'),
-      ),
-      readCredentials: credentials('MORAINE_S3_CREDENTIALS_RO') ?? writeCredentials,
-      writeCredentials,
-      publicEndpoint: endpoint('MORAINE_S3_PUBLIC_ENDPOINT'),
-    },
-    gcs: {
-      endpoint: endpoint('MORAINE_GCS_ENDPOINT'),
-      readKeyFile: key('MORAINE_GCS_CREDENTIALS_RO') ?? writeKeyFile,
-      writeKeyFile,
-    },
   }
 }
 
@@ -337,16 +273,7 @@ const Origin = z.string().transform((text, context) => {
   return z.NEVER
 })
 const Origins = List.pipe(z.array(Origin))
-const Nothing = z.literal('').transform(() => undefined)
 const OptionalOrigin = z.union([Nothing, Origin])
-const KeyFile = z.union([Nothing, z.string().transform((text) => resolve(text))])
-const Profile = z.union([
-  Nothing,
-  z.string().transform((text): ProfilePlace => {
-    const [path = '', profile = ''] = text.split('#')
-    return { path: resolve(path), profile: profile || 'default' }
-  }),
-])
 
 const Relocations = z
   .string()
@@ -391,6 +318,21 @@ export function shown(value: string): string {
     .replace(/(:\/\/[^:@/]*):.*@/, '$1:***@')
     .replaceAll(/(password=)[^&]*/gi, '$1***')
     .slice(0, SHOWN_LENGTH_MAX)
+}
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/
+
+/** Whether only this machine reaches that address. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host)
+}
+
+function vendingUnsafe(host: string): ConfigError {
+  return new ConfigError(
+    `MORAINE_VEND=on cannot be used with MORAINE_HOST=${shown(host)}: there is no ` +
+      'authentication, so whoever reaches the port would get credentials for the files; listen ' +
+      'on 127.0.0.1, behind a proxy that authenticates, or leave MORAINE_VEND off',
+  )
 }
 
 /** The path of a folder on this machine's disks; `undefined` for one in a bucket. */

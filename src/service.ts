@@ -40,6 +40,7 @@ import { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { oldLocation } from './objects/relocated-store.ts'
 import { openObjects, watchedStores } from './open-objects.ts'
+import { openVending } from './open-vending.ts'
 import { type Opened, openAll } from './opened.ts'
 import { OwnWarehouse } from './own-warehouse.ts'
 import { cannotListen, catalogUnusable, makeFolder } from './start-failure.ts'
@@ -121,8 +122,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
       jobs: new Jobs(lake, waiters),
       metrics,
       watchedStores: watchedStores(config, lake.objects, lake.lookForWarehouse),
-      version: VERSION,
-      publicUrl: config.publicUrl,
+      ...{ version: VERSION, publicUrl: config.publicUrl },
       converter: new Converter({
         objects: lake.objects,
         engine: overrides.wrapEngine?.(ownEngine) ?? ownEngine,
@@ -133,6 +133,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
         writeLocalFile,
         removeLocalFile: (path) => rm(path, { force: true }),
       }),
+      vending: await openVending(config, lake.ambient.nowMs, opened),
       dumpBudgetBytes: config.dumpBudgetBytes,
       linkExpirySeconds: config.linkExpirySeconds,
       deleteGraceMs: config.deleteGraceMs,

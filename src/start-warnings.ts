@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { type Config, type Environment, localPathOf, shown } from './config.ts'
+import { type Config, type Environment, isLoopback, localPathOf, shown } from './config.ts'
 
 /** Every variable that config.ts reads. */
 export const VARIABLES: readonly string[] = [
@@ -25,6 +25,12 @@ export const VARIABLES: readonly string[] = [
   'MORAINE_GCS_ENDPOINT',
   'MORAINE_GCS_CREDENTIALS',
   'MORAINE_GCS_CREDENTIALS_RO',
+  'MORAINE_S3_PUBLIC_ENDPOINT',
+  'MORAINE_LINK_EXPIRY_HOURS',
+  'MORAINE_VEND',
+  'MORAINE_S3_VEND_ROLE',
+  'MORAINE_S3_STS_ENDPOINT',
+  'MORAINE_S3_CREDENTIALS_ENGINES',
   'MORAINE_LOG_LEVEL',
   'MORAINE_MANIFEST_CACHE',
   'MORAINE_ENGINE_PROCESSES',
@@ -33,7 +39,6 @@ export const VARIABLES: readonly string[] = [
   'MORAINE_DISK_RESERVE',
   'MORAINE_DUMP_BUDGET',
 ]
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/
 /** Letters in which a name may differ from the one that was meant. */
 const TYPOS_MAX = 3
 
@@ -45,7 +50,7 @@ export async function startWarnings(config: Config, environment: Environment): P
 
 /** Whom an address other than loopback lets in. */
 export function exposureWarnings({ host }: Pick<Config, 'host'>): string[] {
-  if (LOOPBACK.test(host)) return []
+  if (isLoopback(host)) return []
   return [
     `MORAINE_HOST=${shown(host)} lets other machines in, and there is no authentication: whoever ` +
       'reaches the port may read and change everything; put an authenticating proxy in front',

@@ -32,6 +32,7 @@ test('without any variable, a laptop has all that it needs below one folder', ()
     deleteGraceMs: 7 * 86_400_000,
     s3: { forcePathStyle: false },
     gcs: {},
+    vending: { isOn: false },
     temporaryFolder: `${home}/tmp`,
   })
 })
@@ -112,6 +113,22 @@ test.each([
       ],
     },
   ],
+  ['MORAINE_VEND', 'on', { vending: { isOn: true } }],
+  [
+    'MORAINE_S3_VEND_ROLE',
+    'arn:aws:iam::123456789012:role/lake/engines',
+    { vending: { s3Role: 'arn:aws:iam::123456789012:role/lake/engines' } },
+  ],
+  [
+    'MORAINE_S3_STS_ENDPOINT',
+    'http://127.0.0.1:9000',
+    { vending: { s3StsEndpoint: 'http://127.0.0.1:9000' } },
+  ],
+  [
+    'MORAINE_S3_CREDENTIALS_ENGINES',
+    '/etc/s3#engines',
+    { vending: { s3EngineCredentials: { path: '/etc/s3', profile: 'engines' } } },
+  ],
   ['MORAINE_LOG_LEVEL', 'silent', { logLevel: 'silent' }],
   ['MORAINE_MANIFEST_CACHE', '2GB', { manifestCacheBytes: 2048 * MIB }],
   ['MORAINE_ENGINE_PROCESSES', '1', { engineProcesses: 1 }],
@@ -148,6 +165,8 @@ test.each([
   ['MORAINE_ALLOWED_ORIGINS', 'lake.example.org', 'origins like'],
   ['MORAINE_ALLOWED_ORIGINS', 'https://a.org/x', 'origins like'],
   ['MORAINE_PUBLIC_URL', 'file:///lake', 'an address like'],
+  ['MORAINE_VEND', 'yes', 'on or off'],
+  ['MORAINE_S3_VEND_ROLE', 'engines', 'the ARN of a role'],
   ['MORAINE_CATALOG', 'mysql://db', 'sqlite:<file> or postgres://'],
   ['MORAINE_POSTGRES_POOL', '0', 'a number of connections from 1 to 1000'],
   ['MORAINE_POSTGRES_POOL', '1001', 'a number of connections from 1 to 1000'],
@@ -210,3 +229,15 @@ function messageOf(environment: Record<string, string>): string {
   }
   throw new Error('it was accepted')
 }
+
+test('credentials are given to engines only where no other machine can ask for them', () => {
+  for (const MORAINE_HOST of ['127.0.0.1', 'localhost', '::1']) {
+    expect(readConfig({ MORAINE_HOST, MORAINE_VEND: 'on' }).vending.isOn).toBe(true)
+  }
+  for (const MORAINE_HOST of ['0.0.0.0', '::', '10.0.0.7', 'lake.example.org']) {
+    expect(readConfig({ MORAINE_HOST }).vending.isOn).toBe(false)
+    expect(() => readConfig({ MORAINE_HOST, MORAINE_VEND: 'on' })).toThrow(
+      `MORAINE_VEND=on cannot be used with MORAINE_HOST=${MORAINE_HOST}: there is no auth`,
+    )
+  }
+})

@@ -41,6 +41,7 @@ export const CATALOG_ERROR_CODES = [
   'schema-change-invalid',
   'schema-change-rewrites-files',
   'schema-invalid',
+  'signature-refused',
   'snapshot-not-found',
   'storage-full',
   'storage-misconfigured',

@@ -17,6 +17,8 @@ export interface Reply {
     | BytePieces
     | ((response: ServerResponse) => Promise<void> | void)
   readonly headers?: Readonly<Record<string, string>>
+  /** Whether it has secrets, so that it is not stored for a repeated request. */
+  readonly isSecret?: boolean
 }
 
 /** UTF-8 in pieces that other responses may share. */

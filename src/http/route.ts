@@ -119,6 +119,8 @@ export type KeptFacts = Readonly<Record<string, unknown>>
 export interface RepeatedCall {
   /** The first response, without its body if that was too long to store. */
   readonly first: Reply
+  /** The one that is repeated. */
+  readonly request: IncomingMessage
   param(name: string): string
   /** As in `Call`. */
   readonly body: unknown

@@ -58,4 +58,14 @@ export const ICEBERG_REST_PROBLEMS = {
     remedy: 'Plan the scan again.',
     retry: 'no',
   },
+  'signature-refused': {
+    status: 403,
+    iceberg: { status: 403, type: 'ForbiddenException' },
+    title: 'Request to the store not signed',
+    meaning:
+      'An engine asked for the signature of a request that is none of its own on files of the ' +
+      'table, or the service signs none: MORAINE_VEND is off, or the table is not in S3.',
+    remedy: 'Stay below the location of the table; `detail` says what was wrong.',
+    retry: 'no',
+  },
 } as const satisfies ProblemRows

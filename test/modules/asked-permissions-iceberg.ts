@@ -53,7 +53,12 @@ export const ICEBERG_EXPECTED: Readonly<Record<string, Expected>> = {
   icebergHasTable: { path: ICEBERG_TABLE, asks: ['describe table sky.planets'] },
   icebergLoadCredentials: {
     path: `${ICEBERG_TABLE}/credentials`,
-    asks: ['select table sky.planets'],
+    asks: ['select table sky.planets', 'modify table sky.planets'],
+  },
+  icebergSignRequest: {
+    path: `${ICEBERG_TABLE}/sign`,
+    json: { method: 'PUT', region: 'us-east-1', uri: 'http://127.0.0.1/a/b', headers: {} },
+    asks: ['modify table sky.planets'],
   },
   icebergReportMetrics: {
     path: `${ICEBERG_TABLE}/metrics`,

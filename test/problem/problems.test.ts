@@ -67,6 +67,7 @@ row-invalid 422 400 BadRequestException
 schema-change-invalid 422 400 BadRequestException
 schema-change-rewrites-files 501 406 UnsupportedOperationException
 schema-invalid 422 400 BadRequestException
+signature-refused 403 403 ForbiddenException
 snapshot-not-found 404 404 NotFoundException
 storage-full 507 507 ServiceFailureException
 storage-misconfigured 503 507 ServiceFailureException

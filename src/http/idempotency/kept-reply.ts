@@ -28,9 +28,10 @@ export function storedText({ headers, value, from, isProvisional }: KeptAnswer):
   return stringifyExactJson(stored)
 }
 
-/** A whole reply; `undefined` if it is too long to store. */
-export function storedReply({ headers, mediaType, body }: Reply): string | undefined {
-  const text = textOf(body)
+/** A whole reply; `undefined` if it is too long to store, or secret. */
+export function storedReply(reply: Reply): string | undefined {
+  const { headers, mediaType, body, isSecret = false } = reply
+  const text = isSecret ? undefined : textOf(body)
   if (text === undefined || !isShort(text)) return undefined
   const stored: StoredAnswer = {
     ...(headers === undefined ? {} : { headers }),

@@ -222,7 +222,7 @@ function onceOf(arrival: Arrival, body: () => unknown) {
     rebuild: async (from: KeptFacts, first: Reply): Promise<Reply> => {
       const rebuild = match.route.rebuild ?? face.dialect.rebuild
       if (rebuild === undefined) throw new Error(`${match.pattern} cannot rebuild its response`)
-      return rebuild(from, { first, body: await body(), param: match.param })
+      return rebuild(from, { first, request, body: await body(), param: match.param })
     },
   }
 }

@@ -15,6 +15,7 @@ import {
 } from '../../lake/publish/metadata-pieces.ts'
 import { findAmongAll, readLog, TableHistory } from '../../lake/publish/table-history.ts'
 import { requireRestName } from './rest-name.ts'
+import { accessTag, type TableAccess } from './vending/table-access.ts'
 
 /** Snapshots in the metadata: all, or only those of branches and tags. */
 export type SnapshotMode = 'all' | 'refs'
@@ -49,9 +50,13 @@ export function tableDoesNotExist(name: NamespacedName): CatalogError {
   return new CatalogError('table-not-found', `Table does not exist: ${table}`, { facts: { table } })
 }
 
-/** An entity tag, which differs by version and by the snapshots shown. */
-export function tableTag({ definition, version }: TableState, mode: SnapshotMode): string {
-  return `"${definition.tableUuid}-${version}-${mode}"`
+/** An entity tag, which differs by version, by the snapshots shown and by what clients are told. */
+export function tableTag(
+  { definition, version }: TableState,
+  mode: SnapshotMode,
+  access: TableAccess,
+): string {
+  return `"${definition.tableUuid}-${version}-${mode}${accessTag(access)}"`
 }
 
 /** The newest state of the table. Throws `file-not-found` if its metadata file has vanished. */

@@ -1,9 +1,11 @@
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { LakeServices } from '../../lake/lake.ts'
+import type { ObjectVending } from '../../objects/object-vending.ts'
 import type { DropDependencies } from '../tables/drop-table.ts'
 
 /** The lake, and further stores that the REST catalog uses. */
 export type RestServices = LakeServices &
   DropDependencies & {
+    readonly vending: ObjectVending
     readonly catalog: Pick<Catalog, 'events' | 'views' | 'namespaces' | 'replays' | 'publications'>
   }

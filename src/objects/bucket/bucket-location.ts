@@ -41,6 +41,15 @@ export class BucketLocations {
     return { bucket, key: key.endsWith('/') ? key.slice(0, -1) : key }
   }
 
+  /** Does the same; `undefined` for what is no such location. */
+  findFolder(location: string): BucketPlace | undefined {
+    try {
+      return this.placeOfFolder(location)
+    } catch {
+      return undefined
+    }
+  }
+
   #parse(location: string): BucketPlace {
     const [, scheme = '', bucket = '', key = ''] = LOCATION.exec(location) ?? []
     if (!this.#schemes.includes(scheme)) {
@@ -85,6 +94,13 @@ export class BucketRoots {
   /** Does the same for a folder, also for a root itself. */
   placeOfFolder(location: string): BucketPlace {
     return this.#inside(this.#locations.placeOfFolder(location), location)
+  }
+
+  /** `undefined` for a folder that is elsewhere. */
+  findFolder(location: string): BucketPlace | undefined {
+    const place = this.#locations.findFolder(location)
+    if (place === undefined) return undefined
+    return this.#roots.some((root) => isInside(root, place)) ? place : undefined
   }
 
   #inside(place: BucketPlace, location: string): BucketPlace {

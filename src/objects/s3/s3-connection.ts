@@ -46,8 +46,12 @@ export function connectS3(
   })
 }
 
-function providerOf(credentials: S3Credentials): NonNullable<S3ClientConfig['credentials']> {
+/** Keys as the SDK takes them; the file is read once, unless it is to be read each time. */
+export function providerOf(
+  credentials: S3Credentials,
+  { isReadAgain = false } = {},
+): NonNullable<S3ClientConfig['credentials']> {
   if (!('path' in credentials)) return credentials
   const { path, profile } = credentials
-  return fromIni({ filepath: path, configFilepath: path, profile })
+  return fromIni({ filepath: path, configFilepath: path, profile, ignoreCache: isReadAgain })
 }

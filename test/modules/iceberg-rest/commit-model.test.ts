@@ -13,6 +13,7 @@ import { commitTable } from '../../../src/modules/iceberg-rest/commit-tables.ts'
 import { createTable } from '../../../src/modules/iceberg-rest/create-table.ts'
 import { loadTable } from '../../../src/modules/iceberg-rest/load-table.ts'
 import { createNamespace } from '../../../src/modules/iceberg-rest/rest-namespaces.ts'
+import { schemedVending } from '../../../src/objects/schemed-vending.ts'
 import type { Lake } from '../../../src/service.ts'
 import { queueOver } from '../../lake/compose.ts'
 import { withStore } from '../../lake/failing-disk.ts'
@@ -235,7 +236,8 @@ class Run {
     })
     const json = requestOf(operation, await this.#snapshotOf(operation))
     try {
-      const services = { ...deps, catalog, deleteGraceMs: 0 }
+      const vending = schemedVending(new Map())
+      const services = { ...deps, catalog, vending, deleteGraceMs: 0 }
       return await commitTable(services, { name: this.#name, json }, FREE_CALL)
     } catch (error) {
       if (error instanceof Error) return error

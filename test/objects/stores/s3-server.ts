@@ -21,15 +21,22 @@ export interface S3Server {
   readonly writeCredentials: typeof WRITER
   /** A bucket for all. */
   readonly bucket: string
+  /** ARN of a role that may do all, on a server with roles, which issues its tokens, too. */
+  readonly role: string
   stop(): Promise<void>
 }
 
-export async function startS3(name: ServerName): Promise<S3Server> {
+const ROLE = 'arn:aws:iam::000000000000:role/engines'
+
+export async function startS3(
+  name: ServerName,
+  { hasRoles = false }: { readonly hasRoles?: boolean } = {},
+): Promise<S3Server> {
   const program = findStoreProgram(name)
   if (program === undefined) throw new Error(whyNoStore(name))
   const folder = mkdtempSync(join(tmpdir(), `moraine-${name}-`))
   const { port, child } =
-    name === 'weed' ? await weed(program, folder) : await gateway(program, folder)
+    name === 'weed' ? await weed(program, folder, hasRoles) : await gateway(program, folder)
   const killAtExit = () => child.kill('SIGKILL')
   process.once('exit', killAtExit)
   const endpoint = `http://127.0.0.1:${port}`
@@ -39,7 +46,7 @@ export async function startS3(name: ServerName): Promise<S3Server> {
   const bucket = 'moraine-tests'
   await admin.send(new CreateBucketCommand({ Bucket: bucket }))
   return {
-    ...{ endpoint, region, bucket, writeCredentials: WRITER },
+    ...{ endpoint, region, bucket, writeCredentials: WRITER, role: ROLE },
     // The gateway has one user.
     readCredentials: name === 'weed' ? READER : WRITER,
     stop: async () => {
@@ -51,7 +58,7 @@ export async function startS3(name: ServerName): Promise<S3Server> {
   }
 }
 
-async function weed(program: string, folder: string) {
+async function weed(program: string, folder: string, hasRoles: boolean) {
   const config = join(folder, 'users.json')
   const user = (
     name: string,
@@ -74,10 +81,32 @@ async function weed(program: string, folder: string) {
       ...[`-master.port=${master}`, `-volume.port=${volume}`, '-volume.max=50'],
       ...['-master.volumeSizeLimitMB=64', '-filer', `-filer.port=${filer}`, '-s3'],
       ...[`-s3.port=${port}`, '-s3.port.iceberg=0', '-s3.port.lance=0', `-s3.config=${config}`],
+      ...(hasRoles ? [`-s3.iam.config=${writeRoles(folder)}`] : []),
     ],
     { cwd: folder, stdio: 'ignore' },
   )
   return { child, port }
+}
+
+/** One role, which its users may assume; sessions are held to their policies. */
+function writeRoles(folder: string): string {
+  const path = join(folder, 'roles.json')
+  const document = (statement: object) => ({ Version: '2012-10-17', Statement: [statement] })
+  const allows = (action: string, more: object) => ({ Effect: 'Allow', Action: [action], ...more })
+  const all = document(allows('s3:*', { Resource: ['*'] }))
+  const anybody = document(allows('sts:AssumeRole', { Principal: { AWS: '*' } }))
+  const signingKey = Buffer.from('a key of tests, with 32 characters').toString('base64')
+  const life = { tokenDuration: '1h', maxSessionLength: '12h' }
+  const roles = {
+    sts: { ...life, issuer: 'tests', signingKey },
+    policy: { defaultEffect: 'Deny', storeType: 'memory' },
+    policies: [{ name: 'all', document: all }],
+    roles: [
+      { roleName: 'engines', roleArn: ROLE, trustPolicy: anybody, attachedPolicies: ['all'] },
+    ],
+  }
+  writeFileSync(path, JSON.stringify(roles))
+  return path
 }
 
 async function gateway(program: string, folder: string) {

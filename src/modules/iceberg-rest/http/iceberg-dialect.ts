@@ -45,7 +45,7 @@ export function icebergDialect(deps: RestServices): Dialect {
     ),
     keyDoc: UUID_KEY_DOC,
     readQuery: (query) => new Map(new URLSearchParams(query)),
-    rebuild: (from, { first }) => rebuildAnswer(deps, from, first),
+    rebuild: (from, repeated) => rebuildAnswer(deps, from, repeated),
   }
 }
 

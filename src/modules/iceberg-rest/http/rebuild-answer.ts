@@ -1,14 +1,16 @@
 import type { Stores } from '../../../catalog/catalog.ts'
 import { CatalogError } from '../../../core/errors.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
-import type { KeptFacts } from '../../../http/route.ts'
+import type { KeptFacts, RepeatedCall } from '../../../http/route.ts'
 import type { LakeServices } from '../../../lake/lake.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import { getNamespace } from '../../namespaces/namespaces.ts'
 import { type LoadDependencies, loadTableByUuid } from '../load-table.ts'
 import { readUnregistered } from '../register-table.ts'
+import type { AccessDependencies } from '../vending/table-access.ts'
 import { findViewByUuid } from '../view-catalog.ts'
-import { metadataReply, tableReply } from './table-reply.ts'
+import { askedByMaker } from './asked-access.ts'
+import { changedTableReply, metadataReply } from './table-reply.ts'
 import { viewReply } from './view-reply.ts'
 
 /** The stored facts of `kept-answer.ts` to rebuild a response from: one of these. */
@@ -24,14 +26,18 @@ interface IcebergFacts {
  * specification, `Idempotency-Key`: "may reflect a newer state"). Throws if it was dropped since.
  */
 export async function rebuildAnswer(
-  deps: LoadDependencies & Stores<'namespaces' | 'views'> & Pick<LakeServices, 'readTableMetadata'>,
+  deps: LoadDependencies &
+    AccessDependencies &
+    Stores<'namespaces' | 'views'> &
+    Pick<LakeServices, 'readTableMetadata'>,
   from: KeptFacts,
-  first: Reply,
+  { first, request }: Pick<RepeatedCall, 'first' | 'request'>,
 ): Promise<Reply> {
   const { tableUuid, viewUuid, metadataLocation, namespace } = from as IcebergFacts
   if (tableUuid !== undefined) {
     const loaded = await loadTableByUuid(deps, tableUuid)
-    if (loaded !== undefined) return tableReply(loaded, 'all')
+    const asked = askedByMaker({ request })
+    if (loaded !== undefined) return changedTableReply(deps, loaded, { asked, request })
     throw new CatalogError(
       'table-not-found',
       'The request succeeded, but its table was dropped since',

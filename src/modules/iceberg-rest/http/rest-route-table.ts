@@ -6,6 +6,7 @@ import { planRoutes } from './plan-routes.ts'
 import { tableRoutes } from './rest-table-routes.ts'
 import { viewRoutes } from './rest-view-routes.ts'
 import { tableMoreRoutes } from './table-more-routes.ts'
+import { vendingRoutes } from './vending-routes.ts'
 
 /** Every route of the Iceberg REST API; exactly these are served and advertised. */
 export function icebergRoutes(deps: RestServices): readonly Route[] {
@@ -13,6 +14,7 @@ export function icebergRoutes(deps: RestServices): readonly Route[] {
     ...namespaceRoutes(deps),
     ...tableRoutes(deps),
     ...tableMoreRoutes(deps),
+    ...vendingRoutes(deps),
     ...planRoutes(deps),
     ...viewRoutes(deps),
   ])

@@ -17,6 +17,13 @@ import {
   tableTag,
 } from '../load-table.ts'
 import type { RestServices } from '../rest-services.ts'
+import {
+  type AccessDependencies,
+  ASKS_NOTHING,
+  accessTo,
+  type TableAccess,
+} from '../vending/table-access.ts'
+import { askedAccess, askedByMaker } from './asked-access.ts'
 import { flag, knowsTag, pageRequest, snapshotMode } from './rest-query.ts'
 import {
   defineRestRoute,
@@ -37,10 +44,12 @@ import {
   LoadTableQuery,
   PageQuery,
 } from './shapes/rest-request-shapes.ts'
-import { tableReply } from './table-reply.ts'
+import { changedTableReply, tableReply } from './table-reply.ts'
 
 const TABLES = `${NAMESPACE}/tables`
-const ETAG = { ETag: 'Differs by version, and by the snapshots shown.' }
+const ETAG = {
+  ETag: 'Differs by version, and by the snapshots shown. Absent from an answer with credentials.',
+}
 const COMMIT_PROBLEMS = [
   'table-not-found',
   'commit-conflict',
@@ -105,13 +114,14 @@ function collectionRoutes(deps: RestServices): readonly Route[] {
       },
       async (call) => {
         const request = { namespace: namespaceOf(call), json: call.body }
-        return tableReply(await createTable(deps, request, call.keeper), 'all')
+        const table = await createTable(deps, request, call.keeper)
+        return changedTableReply(deps, table, { ...call, asked: askedByMaker(call) })
       },
     ),
   ]
 }
 
-function readingRoutes(deps: LoadDependencies): readonly Route[] {
+function readingRoutes(deps: LoadDependencies & AccessDependencies): readonly Route[] {
   return [
     defineRestRoute(
       {
@@ -120,7 +130,11 @@ function readingRoutes(deps: LoadDependencies): readonly Route[] {
         operationId: 'icebergLoadTable',
         permission: onRestTable('select'),
         summary: 'Load a table',
-        description: 'Its newest metadata, with all snapshots or only those of branches and tags.',
+        description:
+          'Its newest metadata, with all snapshots or only those of branches and tags. For ' +
+          'tables in S3, `config` says where the store is. Where the service vends ' +
+          '(MORAINE_VEND) and X-Iceberg-Access-Delegation asks for `vended-credentials` or ' +
+          '`remote-signing`, the answer has them.',
         query: LoadTableQuery,
         answers: [
           { status: 200, description: 'The table.', shape: LoadTableAnswer, headers: ETAG },
@@ -132,8 +146,12 @@ function readingRoutes(deps: LoadDependencies): readonly Route[] {
       async (call) => {
         const mode = snapshotMode(call)
         const state = await getRestTable(deps, tableName(call))
-        const tag = tableTag(state, mode)
-        if (!knowsTag(call, tag)) return loadedReply(deps, state, mode)
+        const asked = await askedAccess(call)
+        const access = await accessTo(deps, state, asked)
+        const tag = tableTag(state, mode, access)
+        if (access.credentials !== undefined || !knowsTag(call, tag)) {
+          return loadedReply(deps, state, { mode, access })
+        }
         await requirePublishedFile(deps, state)
         return { status: 304, headers: { ETag: tag } }
       },
@@ -217,20 +235,24 @@ function changingRoutes(deps: RestServices): readonly Route[] {
 async function loadedReply(
   deps: LoadDependencies,
   state: TableState,
-  mode: SnapshotMode,
+  shown: { readonly mode: SnapshotMode; readonly access: TableAccess },
 ): Promise<Reply> {
-  const loaded = await loadTable(deps, state, mode)
+  const loaded = await loadTable(deps, state, shown.mode)
   if (loaded === undefined) throw tableDoesNotExist(state)
-  return tableReply(loaded, mode)
+  return tableReply(loaded, shown)
 }
 
 /**
  * An error after the commit was done. It must not look like a refusal, so it leaves the outcome
  * unknown to the client.
  */
-async function committedReply(deps: LoadDependencies, state: TableState): Promise<Reply> {
+async function committedReply(
+  deps: LoadDependencies & AccessDependencies,
+  state: TableState,
+): Promise<Reply> {
   try {
-    return await loadedReply(deps, state, 'all')
+    const access = await accessTo(deps, state, ASKS_NOTHING)
+    return await loadedReply(deps, state, { mode: 'all', access })
   } catch (cause) {
     const detail = 'The commit succeeded, but its metadata file could not be written yet'
     throw new CatalogError('commit-state-unknown', detail, { cause })

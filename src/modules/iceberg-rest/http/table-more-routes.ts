@@ -2,11 +2,11 @@ import type { Stores } from '../../../catalog/catalog.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
 import { getNamespace } from '../../namespaces/namespaces.ts'
-import { getRestTable } from '../load-table.ts'
 import { registerTable, unregisterTable } from '../register-table.ts'
 import { renameRestTable } from '../rename-table.ts'
 import { takeMetricsReport } from '../report-metrics.ts'
 import type { RestServices } from '../rest-services.ts'
+import { askedByMaker } from './asked-access.ts'
 import {
   defineRestRoute,
   NAMESPACE,
@@ -18,13 +18,12 @@ import {
   tableName,
 } from './rest-route.ts'
 import {
-  CredentialsAnswer,
   IdentifierListAnswer,
   LoadTableAnswer,
   UnregisterAnswer,
 } from './shapes/rest-answer-shapes.ts'
 import { MetricsReport, RegisterRequest, RenameRequest } from './shapes/rest-request-shapes.ts'
-import { metadataReply, tableReply } from './table-reply.ts'
+import { changedTableReply, metadataReply } from './table-reply.ts'
 
 export function tableMoreRoutes(deps: RestServices): readonly Route[] {
   return [...movingRoutes(deps), ...sideRoutes(deps)]
@@ -76,7 +75,8 @@ function movingRoutes(deps: RestServices): readonly Route[] {
       },
       async (call) => {
         const request = { namespace: namespaceOf(call), json: call.body }
-        return tableReply(await registerTable(deps, request, call), 'all')
+        const table = await registerTable(deps, request, call)
+        return changedTableReply(deps, table, { ...call, asked: askedByMaker(call) })
       },
     ),
     defineRestRoute(
@@ -112,22 +112,6 @@ function sideRoutes(deps: Stores<'namespaces' | 'tables'>): readonly Route[] {
       async (call) => {
         await takeMetricsReport(deps, { name: tableName(call), json: call.body })
         return NO_CONTENT_REPLY
-      },
-    ),
-    defineRestRoute(
-      {
-        method: 'get',
-        path: `${TABLE}/credentials`,
-        operationId: 'icebergLoadCredentials',
-        permission: onRestTable('select'),
-        summary: 'Get credentials for the files of a table',
-        description: 'Files of a local store need none.',
-        answers: [{ status: 200, description: 'None.', shape: CredentialsAnswer }],
-        problems: ['table-not-found'],
-      },
-      async (call) => {
-        await getRestTable(deps, tableName(call))
-        return jsonReply({ 'storage-credentials': [] })
       },
     ),
     defineRestRoute(

@@ -1,23 +1,56 @@
+import type { IncomingMessage } from 'node:http'
 import { aroundMember } from '../../../formats/json/json-text.ts'
 import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
 import type { CreatedTable } from '../create-table.ts'
 import { type LoadedTable, type SnapshotMode, tableTag } from '../load-table.ts'
+import {
+  type AccessDependencies,
+  type AskedAccess,
+  accessTo,
+  type TableAccess,
+} from '../vending/table-access.ts'
 
-/** A `LoadTableResult` of the Iceberg REST specification. */
+/**
+ * A `LoadTableResult` of the Iceberg REST specification. One with credentials has no tag: a client
+ * that knew it would go on with credentials that have ended.
+ */
 export function tableReply(
   { state, metadataLocation, json }: CreatedTable,
-  mode: SnapshotMode,
+  { mode, access }: { readonly mode: SnapshotMode; readonly access: TableAccess },
 ): Reply {
+  const { config, credentials } = access
   const { head, end } = aroundMember('metadata', {
     before: { 'metadata-location': metadataLocation },
-    after: { config: {} },
+    after: { config, ...(credentials !== undefined && { 'storage-credentials': credentials }) },
   })
   return {
     status: 200,
     mediaType: JSON_MEDIA_TYPE,
     body: { pieces: [utf8(head), ...json, utf8(end)] },
-    ...(metadataLocation === undefined ? {} : { headers: { ETag: tableTag(state, mode) } }),
+    ...(credentials !== undefined
+      ? { headers: { 'Cache-Control': 'no-store' }, isSecret: true }
+      : metadataLocation !== undefined && {
+          headers: { ETag: tableTag(state, mode, access) },
+        }),
   }
+}
+
+/**
+ * The response to a change that was made: without credentials if there are none for the moment,
+ * since a failure would look like one of the change. The client may ask for them again.
+ */
+export async function changedTableReply(
+  deps: AccessDependencies,
+  table: CreatedTable,
+  { asked, request }: { readonly asked: AskedAccess; readonly request: IncomingMessage },
+): Promise<Reply> {
+  const accessing = accessTo(deps, table.state, asked)
+  const access = await accessing.catch((err: unknown) => {
+    if (table.metadataLocation === undefined) throw err
+    request.log.warn({ err }, 'a table was made, and no credentials could be had for its files')
+    return accessTo(deps, table.state, { ...asked, wantsCredentials: false })
+  })
+  return tableReply(table, { mode: 'all', access })
 }
 
 /** An `UnregisterTableResult` of the Iceberg REST specification. */

@@ -92,6 +92,11 @@ export const IdentifierListAnswer = z
   })
 
 const Metadata = z.looseObject({ 'format-version': z.int() })
+const Settings = z.record(z.string(), z.string())
+const Credential = z.looseObject({
+  prefix: z.string().meta({ description: 'Locations that begin with it are meant.' }),
+  config: Settings,
+})
 
 export const LoadTableAnswer = z
   .looseObject({
@@ -100,7 +105,11 @@ export const LoadTableAnswer = z
       .optional()
       .meta({ description: 'Absent if the creation is only staged.' }),
     metadata: Metadata.meta({ description: 'Iceberg table metadata.' }),
-    config: Properties,
+    config: Settings.meta({ description: 'Settings by which the client gets at the files.' }),
+    'storage-credentials': z
+      .array(Credential)
+      .optional()
+      .meta({ description: 'Where the client asks for them and the service gives them.' }),
   })
   .meta({
     id: 'IcebergTable',
@@ -136,8 +145,22 @@ export const LoadViewAnswer = z
   })
 
 export const CredentialsAnswer = z
-  .looseObject({ 'storage-credentials': z.array(z.unknown()) })
+  .looseObject({ 'storage-credentials': z.array(Credential) })
   .meta({ id: 'IcebergCredentials', example: { 'storage-credentials': [] } })
+
+export const SignedRequestAnswer = z
+  .looseObject({
+    uri: z.string().meta({ description: 'The address to send it to, as it was signed.' }),
+    headers: z.record(z.string(), z.array(z.string())).meta({ description: 'The headers to add.' }),
+  })
+  .meta({
+    id: 'IcebergSignedRequest',
+    description: 'Iceberg REST specification, `RemoteSignResult`.',
+    example: {
+      uri: 'https://lake.s3.eu-central-1.amazonaws.com/sky/stars/data/0.parquet',
+      headers: { 'x-amz-date': ['20261128T120000Z'] },
+    },
+  })
 
 const scanTasks = {
   'file-scan-tasks': z.array(z.looseObject({ 'data-file': z.looseObject({}) })),

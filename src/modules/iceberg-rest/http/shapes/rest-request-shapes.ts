@@ -153,3 +153,24 @@ export const DropTableQuery = z.object({
     .optional()
     .meta({ description: 'Whether to delete the files that no other table uses.' }),
 })
+
+export const SignRequest = z
+  .looseObject({
+    method: z.enum(['GET', 'HEAD', 'PUT', 'POST', 'DELETE']),
+    uri: z.string().meta({ description: 'The address with its query, as it would be sent.' }),
+    region: z.string(),
+    headers: z.record(z.string(), z.array(z.string())),
+    body: z
+      .string()
+      .optional()
+      .meta({ description: 'Required of a deletion of several objects, which it names.' }),
+    provider: z.literal('s3').optional(),
+  })
+  .meta({
+    id: 'IcebergSignRequest',
+    description: 'Iceberg REST specification, `RemoteSignRequest`.',
+    example: {
+      ...{ method: 'GET', region: 'eu-central-1', headers: {} },
+      uri: 'https://lake.s3.eu-central-1.amazonaws.com/sky/stars/data/0.parquet',
+    },
+  })
