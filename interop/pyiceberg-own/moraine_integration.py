@@ -79,8 +79,9 @@ def load_provided(self: RestCatalog, identifier: str | tuple[str, ...]) -> objec
     if levels[0] == "default" and not self.table_exists(identifier):
         if levels[-1].startswith(PROVIDED):
             pytest.skip("needs a table that Spark makes")
-        for n, rows in enumerate(SIMPLE.get(levels[-1], [])):
-            made = self.create_table(identifier, rows.schema) if n == 0 else made
+        made = None
+        for rows in SIMPLE.get(levels[-1], []):
+            made = self.create_table(identifier, rows.schema) if made is None else made
             made.append(rows)
     return load_table(self, identifier)
 

@@ -106,5 +106,5 @@ def test_the_log_has_the_times_of_the_snapshots(table):
     assert [times[entry.snapshot_id] for entry in table.history()] == [
         entry.timestamp_ms for entry in table.history()
     ]
-    for snapshot_id, time in times.items():
-        assert table.snapshot_as_of_timestamp(time).snapshot_id == snapshot_id
+    for snapshot_id, time_ms in times.items():
+        assert table.snapshot_as_of_timestamp(time_ms).snapshot_id == snapshot_id

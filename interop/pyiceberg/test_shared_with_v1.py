@@ -110,7 +110,7 @@ def test_partitions_made_by_v1_prune(catalog, namespace, v1, folder):
         pq.write_table(table.filter(pa.array(mask)), path)
         v1.add_files(f"{namespace}.t", f"file://{path}")
     loaded = catalog.load_table((namespace, "t"))
-    some = sorted(months)[0]
+    some = min(months)
     scan = loaded.scan(f"day >= '2024-{some:02}-01' and day <= '2024-{some:02}-28'")
     assert len(list(scan.plan_files())) == 1
     expected = [r["id"] for r in table.to_pylist() if r["day"] and r["day"].month == some]
@@ -286,7 +286,7 @@ def test_a_csv_dump_holds_the_rows_of_pyiceberg(catalog, namespace, v1, folder):
     path = folder / f"{uuid.uuid4().hex}.csv"
     path.write_bytes(dump(v1, f"{namespace}.t", "format=csv"))
     columns = ["id", "small", "ratio", "price", "day", "title", "flag"]
-    types = "BIGINT INTEGER DOUBLE DECIMAL(12,3) DATE VARCHAR BOOLEAN".split()
+    types = ["BIGINT", "INTEGER", "DOUBLE", "DECIMAL(12,3)", "DATE", "VARCHAR", "BOOLEAN"]
     given = ", ".join(f"'{name}': '{kind}'" for name, kind in zip(columns, types))
     got = duckdb.sql(
         f"SELECT {', '.join(columns)} FROM read_csv('{path}', header = true, quote = '\"',"
