@@ -16,6 +16,7 @@ export interface SeenRequest {
   readonly path: string
   /** The one that signed it. */
   readonly accessKey: string | undefined
+  readonly authorization: string | undefined
 }
 
 /** A store behind a network that fails as it is told. */
@@ -58,8 +59,9 @@ export async function openFaultyFront(store: string): Promise<FaultyFront> {
 }
 
 function seenOf({ method = '', url = '', headers }: IncomingMessage): SeenRequest {
-  const accessKey = /Credential=([^/]+)\//.exec(headers.authorization ?? '')?.[1]
-  return { method, path: url, accessKey }
+  const { authorization } = headers
+  const accessKey = /Credential=([^/]+)\//.exec(authorization ?? '')?.[1]
+  return { method, path: url, accessKey, authorization }
 }
 
 interface Passage {

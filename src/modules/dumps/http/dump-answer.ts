@@ -19,7 +19,7 @@ import {
   pinnedPath,
 } from './dump-resource.ts'
 import { answerAccepted } from './dump-status.ts'
-import { joinSoon, linkReply, requireLinks } from './link-answer.ts'
+import { isLinkWanted, joinSoon, linkReply, requireLinks } from './link-answer.ts'
 import {
   forgetIfVanished,
   notReady,
@@ -91,7 +91,10 @@ async function answerHead(
           waitMs(service, waitSeconds),
           call.closed,
         )
-  const headers = index === undefined ? fileHeaders(resource) : wholeHeaders(resource, index)
+  const told = index === undefined ? fileHeaders(resource) : wholeHeaders(resource, index)
+  // Readers by ranges take another tag, as the store's is, for another file.
+  const { ETag: _, ...untagged } = told
+  const headers = isLinkWanted(service, call, resource) ? untagged : told
   const end = (response: ServerResponse) => void response.end()
   return { status: 200, mediaType: mediaTypeOf(resource.target), headers, body: end }
 }

@@ -74,7 +74,12 @@ export function joinSoon(
     .catch(() => undefined)
 }
 
-function isLinkWanted({ links }: DumpService, call: DumpCall, { redirect }: DumpResource): boolean {
+/** Whether the client is sent to the store as soon as the dump is there. */
+export function isLinkWanted(
+  { links }: DumpService,
+  call: DumpCall,
+  { redirect }: DumpResource,
+): boolean {
   if (redirect === 'never' || !links.areMade) return false
   return redirect === 'always' || canFollow(call.request.headers)
 }
