@@ -4,7 +4,13 @@ import type { JobKind } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
-import { type DumpFormatChoice, type DumpTarget, dumpName, versionOf } from './dump-key.ts'
+import {
+  choiceOf,
+  type DumpFormatChoice,
+  type DumpTarget,
+  dumpName,
+  versionOf,
+} from './dump-key.ts'
 import { getDumpTarget } from './dump-target.ts'
 import type { Dumps } from './dumps.ts'
 
@@ -48,14 +54,13 @@ export async function askForDump(
   target: DumpTarget,
   asker: string,
 ): Promise<JobRecord> {
-  const { state, format, compression } = target
+  const { state } = target
   const { snapshotId, ...version } = versionOf(target)
   const input: DumpInput = {
     tableUuid: state.definition.tableUuid,
     snapshotId: String(snapshotId),
     ...version,
-    format,
-    compression,
+    ...choiceOf(target),
   }
   return (await jobs.submit({ kind: KIND, key: dumpName(target), input, asker })).job
 }
@@ -77,13 +82,14 @@ function requireSame(target: DumpTarget, edition: string): void {
 
 function inputOf(stored: unknown): DumpInput {
   const input = (stored ?? {}) as Partial<DumpInput>
-  const { tableUuid, snapshotId, schemaId, edition, format, compression } = input
+  const { tableUuid, snapshotId, schemaId, edition, format, compression, bom } = input
   if (tableUuid && snapshotId && format && compression) {
     const version = {
       ...(schemaId !== undefined && { schemaId }),
       ...(edition !== undefined && { edition }),
     }
-    return { tableUuid, snapshotId, ...version, format, compression }
+    const choice = choiceOf({ format, compression, ...(bom === true && { bom }) })
+    return { tableUuid, snapshotId, ...version, ...choice }
   }
   throw new CatalogError('request-invalid', 'the input of the job does not name a dump')
 }

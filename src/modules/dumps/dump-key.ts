@@ -14,6 +14,8 @@ export interface DumpTarget {
   readonly schema: Schema
   readonly format: DumpFormat
   readonly compression: DumpCompression
+  /** Whether the text begins with a byte order mark, by which some programs know UTF-8. */
+  readonly bom?: boolean
 }
 
 /** By default the columns are the snapshot's own. */
@@ -54,11 +56,16 @@ export function mediaTypeOf({ format, compression }: DumpFormatChoice): string {
   return compression === 'none' ? MEDIA_TYPES[format] : COMPRESSED_MEDIA_TYPES[compression]
 }
 
-export type DumpFormatChoice = Pick<DumpTarget, 'format' | 'compression'>
+export type DumpFormatChoice = Pick<DumpTarget, 'format' | 'compression' | 'bom'>
 
 /** `csv`, `csv.gz`, `ndjson.zst`, `parquet`, ... */
 export function extensionOf({ format, compression }: DumpFormatChoice): string {
   return EXTENSIONS[format] + COMPRESSED_EXTENSIONS[compression]
+}
+
+/** The extension, with what else tells dumps apart that have the same rows. */
+export function formOf(choice: DumpFormatChoice): string {
+  return `${extensionOf(choice)}${choice.bom === true ? '-bom' : ''}`
 }
 
 export function versionOf(target: DumpTarget): DumpVersion & { readonly edition: string } {
@@ -80,7 +87,7 @@ export function fileNameOf(target: DumpTarget): string {
 /** Unique among all dumps of this catalog. */
 export function dumpName(target: DumpTarget): string {
   const { tableUuid } = target.state.definition
-  return `${tableUuid}/${extensionOf(target)}/${versionText(versionOf(target))}`
+  return `${tableUuid}/${formOf(target)}/${versionText(versionOf(target))}`
 }
 
 /**
@@ -105,7 +112,7 @@ export function folderOf(
   warehouse: string,
   { state, ...choice }: Pick<DumpTarget, 'state'> & DumpFormatChoice,
 ): string {
-  return `${dumpsFolder(warehouse, state.definition.tableUuid)}/${extensionOf(choice)}`
+  return `${dumpsFolder(warehouse, state.definition.tableUuid)}/${formOf(choice)}`
 }
 
 export function indexLocation(warehouse: string, target: DumpTarget): string {
@@ -120,10 +127,11 @@ export function joinedLocation(
   return indexLocation.replace(/[^/]*$/, `${index.sha256}.${extensionOf(index)}`)
 }
 
-export function choiceOf({ format, compression }: DumpFormatChoice): DumpFormatChoice {
-  return { format, compression }
+export function choiceOf({ format, compression, bom }: DumpFormatChoice): DumpFormatChoice {
+  return { format, compression, ...(bom === true && { bom }) }
 }
 
+const MARKED: ReadonlySet<DumpFormat> = new Set(['csv', 'tsv'])
 const COMPRESSED: ReadonlySet<DumpFormat> = new Set(['csv', 'ndjson', 'tsv'])
 
 /** Whether a dump of more rows may begin with the bytes of this one: nothing follows its rows. */
@@ -135,7 +143,14 @@ export function isContinued(format: DumpFormat): boolean {
  * Parquet and Arrow compress internally: a second layer would only hide them from readers. What is
  * around the rows of JSON and XML cannot be cut out of compressed pieces.
  */
-export function requireChoice({ format, compression }: DumpFormatChoice): void {
+export function requireChoice({ format, compression, bom = false }: DumpFormatChoice): void {
+  if (bom && !MARKED.has(format)) {
+    throw new CatalogError(
+      'request-invalid',
+      `${format} has no byte order mark: only csv and tsv have one, so leave "bom" out`,
+      { facts: { format } },
+    )
+  }
   if (compression === 'none' || COMPRESSED.has(format)) return
   const isBinary = format === 'parquet' || format === 'arrow'
   const reason = isBinary ? 'compresses its own pages' : 'has no compressed form'

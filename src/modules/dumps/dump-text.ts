@@ -104,6 +104,8 @@ async function* separated(
   if (held !== undefined) yield { ...held, lengthBytes: held.lengthBytes - separatorBytes }
 }
 
+const BYTE_ORDER_MARK = '\uFEFF'
+
 /** What precedes all shards; the compression of no bytes, where there are none, is not empty. */
 async function headPiece(
   deps: Pick<DumpDependencies, 'objects' | 'warehouse'>,
@@ -112,7 +114,8 @@ async function headPiece(
 ): Promise<DumpPiece | undefined> {
   const { sources, target } = build
   const isCompressedNothing = sources.length === 0 && target.compression !== 'none'
-  return framePiece(deps, build, head, isCompressedNothing)
+  const mark = target.bom === true ? BYTE_ORDER_MARK : ''
+  return framePiece(deps, build, mark + head, isCompressedNothing || mark + head !== '')
 }
 
 /** Text around the rows, as an object that all dumps of the folder share. */

@@ -17,6 +17,7 @@ export interface EditionParts {
   readonly snapshot: Pick<Snapshot, 'manifestList'>
   readonly schema: Schema
   readonly dialectVersion: number
+  readonly bom?: boolean
 }
 
 /**
@@ -24,9 +25,15 @@ export interface EditionParts {
  * it alone: ids that were removed are given again, tables get another name mapping, which changes
  * how older files are read, and a newer service writes the same rows as other bytes.
  */
-export function editionOf({ state, snapshot, schema, dialectVersion }: EditionParts): string {
+export function editionOf(parts: EditionParts): string {
+  const { state, snapshot, schema, dialectVersion, bom = false } = parts
   const columns = columnsDigest(state.definition, schema)
-  const text = stringifyExactJson([dialectVersion, columns, snapshot.manifestList])
+  const text = stringifyExactJson([
+    dialectVersion,
+    columns,
+    snapshot.manifestList,
+    ...(bom ? ['bom'] : []),
+  ])
   return createHash('sha256').update(text).digest('hex').slice(0, EDITION_LENGTH)
 }
 

@@ -16,18 +16,19 @@ const dump = (service: DumpService) =>
       summary: 'Download the table, as from CKAN’s DataStore',
       description:
         'The same file as `/v1/tables/{table_identifier}/dump`: one snapshot, always whole, ' +
-        'without `limit` and `offset`. JSON, TSV and XML are as CKAN writes them.',
+        'without `limit` and `offset`. JSON, TSV and XML are as CKAN writes them; `bom=true` ' +
+        'begins CSV and TSV with a byte order mark, as CKAN’s own links ask for.',
       query: CkanDumpQuery,
       answers: DUMP_ANSWERS,
       problems: [...DUMP_PROBLEMS, 'precondition-required'],
       curl: 'curl -fLOJ "$MORAINE/datastore/dump/flights?format=csv"',
     },
     async (call) => {
-      const { format, redirect } = call.query
+      const { format, bom, redirect } = call.query
       return answerDump(
         service,
         call,
-        await findDump(service, call, { format, compression: 'none', redirect }),
+        await findDump(service, call, { format, compression: 'none', bom, redirect }),
       )
     },
   )

@@ -11,8 +11,8 @@ import { NO_SNAPSHOT_ID, versionText } from '../dump-folder.ts'
 import {
   type DumpFormatChoice,
   type DumpTarget,
-  extensionOf,
   fileNameOf,
+  formOf,
   mediaTypeOf,
   versionOf,
 } from '../dump-key.ts'
@@ -63,6 +63,7 @@ interface Choice {
   readonly edition?: string | undefined
   /** `never` by default. */
   readonly redirect?: Redirect | undefined
+  readonly bom?: boolean | undefined
 }
 
 const NUMERIC = /^(\d{1,19}|-1)$/
@@ -101,13 +102,20 @@ async function describe(
   service: DumpService,
   {
     call,
-    choice: { format, compression, schema_id: schemaId, edition: asked, redirect = 'never' },
+    choice: {
+      format,
+      compression,
+      bom = false,
+      redirect = 'never',
+      schema_id: schemaId,
+      edition: asked,
+    },
     selector,
   }: { call: DumpCall; choice: Choice; selector: SnapshotSelector },
 ): Promise<DumpResource> {
   const table = call.param('table_identifier')
   const target = await getDumpTarget(service, {
-    ...{ table, selector, format, compression },
+    ...{ table, selector, format, compression, bom },
     schemaId: schemaId === undefined ? undefined : Number(schemaId),
   })
   const { asAtMs, snapshotIdentifier = '' } = selector
@@ -135,16 +143,17 @@ function isDateOfBytes({ state, snapshot }: DumpTarget, asked: string | undefine
 function entityTag(target: DumpTarget): string {
   const { tableUuid } = target.state.definition
   const version = versionText(versionOf(target))
-  return `"${version}-${tableUuid}-${extensionOf(target)}"`
+  return `"${version}-${tableUuid}-${formOf(target)}"`
 }
 
 /** The permanent address of this dump, valid even after the table is renamed. */
 export function pinnedPath(target: DumpTarget, kind: '' | '.sha256' | '/status' = ''): string {
   const compression = target.compression === 'none' ? '' : `&compression=${target.compression}`
+  const bom = target.bom === true ? '&bom=true' : ''
   const { snapshotId, schemaId, edition } = versionOf(target)
   const snapshot = `${target.state.definition.tableUuid}/${snapshotId}`
   const schema = schemaId === undefined ? '' : `&schema_id=${schemaId}`
-  const choice = `format=${target.format}${compression}${schema}&edition=${edition}`
+  const choice = `format=${target.format}${compression}${bom}${schema}&edition=${edition}`
   return `/v1/tables/${snapshot}/dump${kind}?${choice}`
 }
 

@@ -16,6 +16,17 @@ const Format = z.enum(DUMP_FORMATS)
 const Compression = z.enum(DUMP_COMPRESSIONS).default('none').meta({
   description: 'For csv, tsv and ndjson only; Parquet and Arrow compress their own pages.',
 })
+const ByteOrderMark = z
+  .string()
+  .regex(/^(?:true|t|yes|y|on|1|false|f|no|n|off|0)?$/i, 'must be true or false')
+  .transform((text) => /^(?:true|t|yes|y|on|1)$/i.test(text))
+  .optional()
+  .meta({
+    description:
+      'For csv and tsv: whether the file begins with a byte order mark, by which spreadsheets ' +
+      'know UTF-8.',
+    example: 'true',
+  })
 const FORMAT_DESCRIPTION =
   'The file format. `json` and `xml` are as CKAN’s DataStore writes them; `ndjson` is one ' +
   'object a line.'
@@ -24,6 +35,7 @@ const FORMAT_DESCRIPTION =
 export const PinnedChoiceQuery = z.strictObject({
   format: Format.default('csv').meta({ description: FORMAT_DESCRIPTION }),
   compression: Compression,
+  bom: ByteOrderMark,
   schema_id: z
     .string()
     .regex(/^\d{1,9}$/, 'is not a schema id')
@@ -91,11 +103,7 @@ export const NamedDumpQuery = z.strictObject({
 export const CkanDumpQuery = z.strictObject({
   ...redirect,
   format: Format.default('csv').meta({ description: 'CKAN’s formats, and ours.' }),
-  bom: z
-    .string()
-    .regex(/^(?:false|f|no|n|off|0)?$/i, 'is refused: files never have a BOM, so leave it out')
-    .optional()
-    .meta({ description: 'At most `false`: files never have a BOM.', example: 'false' }),
+  bom: ByteOrderMark,
 })
 
 /** File contents in any format. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readdir, rename } from 'node:fs/promises'
 import { ask, must } from '../../../http/client.ts'
 import { startTestService, type TestService } from '../../../http/harness.ts'
@@ -338,13 +339,41 @@ test('CKAN’s address gives the same file', async () => {
   expect(body.equals((await download(pinned())).body)).toBe(true)
   expect(headers['content-location']).toContain(`/v1/tables/${tableUuid}/`)
   expect((await ask(service, '/datastore/dump/flights?format=ods')).status).toBe(400)
-  // A mark that is asked for and not there would be noticed in Excel only.
-  for (const [query, told] of [
-    ['bom=True', 'query.bom: is refused: files never have a BOM, so leave it out'],
-    ['limit=5', expect.stringContaining('a dump is always whole: take a part of its bytes')],
-  ]) {
-    const { status, body } = await ask(service, `/datastore/dump/flights?${query}`)
-    expect([status, body.detail]).toEqual([400, told])
+  const refused = await ask(service, '/datastore/dump/flights?limit=5')
+  const told = expect.stringContaining('a dump is always whole: take a part of its bytes')
+  expect([refused.status, refused.body.detail]).toEqual([400, told])
+})
+
+test.each(['csv', 'tsv'])('CKAN’s own links get a byte order mark: %s', async (format) => {
+  const plain = await download(`${service.url}/datastore/dump/flights?format=${format}`)
+  const marked = await download(`${service.url}/datastore/dump/flights?format=${format}&bom=True`)
+  expect(marked.status).toBe(200)
+  expect(marked.body.equals(Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), plain.body]))).toBe(
+    true,
+  )
+  expect(marked.headers['etag']).not.toBe(plain.headers['etag'])
+  const pinnedUrl = service.url + marked.headers['content-location']
+  expect(pinnedUrl).toContain('bom=true')
+  const again = await download(pinnedUrl)
+  const sha256 = createHash('sha256').update(marked.body).digest('base64')
+  expect(again.headers['repr-digest']).toBe(`sha-256=:${sha256}:`)
+  expect(again.headers['etag']).toBe(marked.headers['etag'])
+  const part = await fetch(pinnedUrl, { headers: { Range: 'bytes=2-9' } })
+  expect(part.status).toBe(206)
+  expect(Buffer.from(await part.arrayBuffer()).equals(marked.body.subarray(2, 10))).toBe(true)
+  const status = await must(
+    ask(service, pinnedUrl.replace(service.url, '').replace('/dump?', '/dump/status?')),
+  )
+  expect(status).toMatchObject({ state: 'ready', bytes: marked.body.length })
+  // Neither is taken for another edition of the other.
+  const ofPlain = await fetch(pinned(), { headers: { Range: 'bytes=0-3' } })
+  expect(ofPlain.status).toBe(206)
+})
+
+test('formats without a byte order mark refuse one', async () => {
+  for (const format of ['json', 'parquet']) {
+    const { status, body } = await ask(service, `/datastore/dump/flights?format=${format}&bom=1`)
+    expect([status, body.detail]).toEqual([400, expect.stringContaining('leave "bom" out')])
   }
 })
 
