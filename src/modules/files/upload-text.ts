@@ -29,7 +29,17 @@ export async function ingestText(
   const ingested = { ...text, schema, bytesMax: TEXT_UPLOAD_BYTES_MAX }
   await converter.ingest(ingested, async (result, path) => {
     if (result.outcome === 'row-invalid') throw rowInvalid(result)
+    if (result.rows === 0) throw noRows(text.format)
     await objects.putFileIfAbsent(location, path)
+  })
+}
+
+/** What a program that failed leaves behind must not look like an upload that did not. */
+function noRows(format: TextFormat) {
+  const found = format === 'csv' ? 'a header and no rows' : 'no rows'
+  return rowInvalid({
+    line: format === 'csv' ? 2 : 1,
+    detail: `the text has ${found}, so nothing was added: see whether what makes it has failed`,
   })
 }
 

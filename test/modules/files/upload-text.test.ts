@@ -135,6 +135,19 @@ test.each([
   },
 )
 
+test.each([
+  ['csv', '', 1],
+  ['csv', 'n,price,at,note\n', 2],
+  ['ndjson', '', 1],
+  ['ndjson', '\n \n', 1],
+] as const)('a text without rows is refused: %s %j', async (format, text, line) => {
+  const refused = await refusal(upload(format, text))
+  expect(refused).toMatchObject({ code: 'row-invalid', facts: { line } })
+  const { state } = await readTable(shop.deps, { table })
+  expect(state.currentSnapshot).toBeUndefined()
+  expect(await filesLeft()).toEqual([])
+})
+
 test('in a transaction it is staged, and a refused one stages nothing', async () => {
   const { transactionId } = await startTransaction(shop.deps, {})
   await refusal(upload('csv', 'n\nx\n', { transactionId }))
