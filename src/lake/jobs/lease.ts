@@ -58,13 +58,18 @@ export class Lease {
     const owner = deps.ambient.newUuid()
     const { name } = wish
     const ends = endsOf(wish)
-    for (;;) {
-      for (const end of ends) end.throwIfAborted()
-      const outcome = await ask(deps, { name, owner })
-      if (outcome.outcome === 'acquired') {
-        return new Lease(deps, { name, owner, fencingToken: outcome.fencingToken }, ends)
+    const either = new LinkedStop(...ends)
+    try {
+      for (;;) {
+        for (const end of ends) end.throwIfAborted()
+        const outcome = await ask(deps, { name, owner })
+        if (outcome.outcome === 'acquired') {
+          return new Lease(deps, { name, owner, fencingToken: outcome.fencingToken }, ends)
+        }
+        await deps.ambient.sleep(POLL_MS, either.signal)
       }
-      await deps.ambient.sleep(POLL_MS)
+    } finally {
+      either.unlink()
     }
   }
 

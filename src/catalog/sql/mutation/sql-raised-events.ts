@@ -130,8 +130,8 @@ export function tableCommitted(
 }
 
 /**
- * `version`: one more than the last that the table had; `metadataLocation`: the file of that one, if
- * it was written.
+ * `version`: one more than the last that the table had; `metadataLocation`: the file of the last
+ * one, if it was written.
  */
 export function tableDropped(
   table: Named & { tableUuid: string; version: number; metadataLocation: string | null },
