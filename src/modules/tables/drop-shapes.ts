@@ -25,8 +25,8 @@ export const DropTableAnswer = z
       .nullable()
       .meta({
         description:
-          'The last metadata file: registered, it brings the table back while its files are there. ' +
-          'null after `purge=now`, or if it could not be written.',
+          'The last metadata file: registered, it brings the table back while its files are ' +
+          'there. null after `purge=now`, or if it could not be written.',
       }),
     deleted_files: z.int().meta({ description: 'Files deleted at once.' }),
     scheduled_files: z.int().meta({

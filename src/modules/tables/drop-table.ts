@@ -49,7 +49,7 @@ export async function dropTable(
   return { state, metadataLocation: wayBack(state, leavesFiles), ...report }
 }
 
-/** Writes the metadata file of the newest version; without it, the table is dropped all the same. */
+/** Writes the file of the newest version; without it, the table is dropped all the same. */
 async function publishLast(
   { publisher, log }: Pick<DropDependencies, 'publisher' | 'log'>,
   tableUuid: string,
