@@ -14,6 +14,8 @@ stores: .stores/bin/weed
 stores-all: stores
 	GOBIN=$(CURDIR)/.stores/bin CGO_ENABLED=0 go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	GOBIN=$(CURDIR)/.stores/bin CGO_ENABLED=0 go install github.com/fsouza/fake-gcs-server@v1.56.1
+	GOBIN=$(CURDIR)/.stores/bin CGO_ENABLED=0 go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0
+	mv .stores/bin/server .stores/bin/toxiproxy-server
 
 .stores/bin/weed:
 	python3 -m venv .stores/venv

@@ -8,6 +8,7 @@ import pino from 'pino'
 import { readConfig } from '../../src/config.ts'
 import type { Ambient } from '../../src/core/ambient.ts'
 import { type RunningService, startService } from '../../src/service.ts'
+import { storeSettings } from '../objects/stores/test-store.ts'
 
 const SHARED = resolve(fileURLToPath(import.meta.url), '../../../../shared/data')
 
@@ -50,6 +51,7 @@ export async function startTestService(
     MORAINE_HOME: home,
     MORAINE_PORT: '0',
     MORAINE_ALLOWED_LOCATIONS: [dataFolder, ...(options.allowedLocations ?? [])].join(','),
+    ...(await storeSettings(home)),
     ...options.environment,
   })
   const log: Record<string, unknown>[] = []

@@ -58,8 +58,8 @@ export const BUCKETS: readonly MutantGroup[] = [
       [`  NoSuchBucket: 'bucket-missing',\n`, ''],
       [`status >= 500) return 'busy'`, `status > 500) return 'busy'`],
       [`  InvalidAccessKeyId: 'credentials-refused',\n`, ''],
-      [`status !== undefined || CUT.test(message)`, 'status !== undefined'],
-      [`NETWORK.test(code) ? 'busy'`, `true ? 'busy'`],
+      [`status !== undefined || isNetworkError(error)`, 'status !== undefined'],
+      [`isNetworkError(error) ? 'busy'`, `true ? 'busy'`],
     ],
   },
   {
@@ -72,7 +72,16 @@ export const BUCKETS: readonly MutantGroup[] = [
       [`  if (NO_BUCKET.test(message)) return 'bucket-missing'\n`, ''],
       [`  if (SKEWED.test(message)) return 'clock-skewed'\n`, ''],
       [`status >= 500) return 'busy'`, `status > 500) return 'busy'`],
-      [` || CUT.test(message)`, ''],
+      [`  if (isNetworkError(error)) return 'busy'\n`, ''],
+    ],
+  },
+  {
+    file: 'src/objects/bucket/network-error.ts',
+    tests: ERRORS,
+    edits: [
+      [`typeof message === 'string' && TOLD.some`, `false && TOLD.some`],
+      [`typeof code === 'string' && CODE.test`, `false && CODE.test`],
+      ['    next = cause\n', '    next = undefined\n'],
     ],
   },
   {
@@ -158,9 +167,9 @@ export const BUCKETS: readonly MutantGroup[] = [
         '...(version !== undefined && { IfMatch: version }),\n    })\n    const found',
         '})\n    const found',
       ],
-      ['this.#reader = open(readCredentials, 1)', 'this.#reader = open(writeCredentials, 1)'],
-      ['this.#writer = open(writeCredentials, 1)', 'this.#writer = open(readCredentials, 1)'],
-      ['open(writeCredentials, PART_TRIES)', 'open(readCredentials, PART_TRIES)'],
+      ['connectS3(place, readCredentials, 1)', 'connectS3(place, writeCredentials, 1)'],
+      ['connectS3(place, writeCredentials, 1)', 'connectS3(place, readCredentials, 1)'],
+      ['(place, writeCredentials, PART_TRIES)', '(place, readCredentials, PART_TRIES)'],
     ],
   },
   {

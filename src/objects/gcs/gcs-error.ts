@@ -1,4 +1,5 @@
 import type { StoreFault } from '../bucket/bucket-client.ts'
+import { isNetworkError } from '../bucket/network-error.ts'
 
 const BY_STATUS: Readonly<Record<number, StoreFault>> = {
   401: 'credentials-refused',
@@ -12,9 +13,6 @@ const BY_STATUS: Readonly<Record<number, StoreFault>> = {
 const NO_BUCKET = /bucket (?:does|did) not exist/i
 const REFUSED = /invalid_grant|invalid_client|unauthorized_client|Could not load the default cred/
 const SKEWED = /Invalid JWT: Token must be a short-lived token|reasonable timeframe/
-const NETWORK = /^(?:E[A-Z_]+|ERR_STREAM_PREMATURE_CLOSE|ERR_SOCKET[A-Z_]*)$/
-/** In these words node-fetch and Node tell of cut connections. */
-const CUT = /socket hang up|premature close|network timeout|aborted|Connection closed/i
 
 /** What an error of the library of Google Cloud Storage, or of what is below it, means. */
 export function explainGcsError(error: unknown): StoreFault | undefined {
@@ -33,7 +31,6 @@ export function explainGcsError(error: unknown): StoreFault | undefined {
   const status = Number(code ?? told)
   if (status >= 500) return 'busy'
   if (status >= 400) return BY_STATUS[status]
-  const isCut = (typeof code === 'string' && NETWORK.test(code)) || CUT.test(message)
-  if (isCut) return 'busy'
+  if (isNetworkError(error)) return 'busy'
   return name === 'SigningError' ? 'signing-refused' : undefined
 }

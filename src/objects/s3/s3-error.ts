@@ -1,4 +1,5 @@
 import type { StoreFault } from '../bucket/bucket-client.ts'
+import { isNetworkError } from '../bucket/network-error.ts'
 
 const BY_NAME: Readonly<Record<string, StoreFault>> = {
   NoSuchKey: 'missing',
@@ -29,8 +30,6 @@ const BY_STATUS: Readonly<Record<number, StoreFault>> = {
   416: 'beyond-end',
   429: 'busy',
 }
-const NETWORK = /^(?:E[A-Z]+|ERR_STREAM_PREMATURE_CLOSE)$/
-const CUT = /^aborted$|socket hang up/
 
 /** What an error of the AWS SDK, or of the connection below it, means. */
 export function explainS3Error(error: unknown): StoreFault | undefined {
@@ -38,10 +37,8 @@ export function explainS3Error(error: unknown): StoreFault | undefined {
   const {
     name = '',
     message = '',
-    code,
     $metadata,
   } = error as Partial<Error> & {
-    readonly code?: unknown
     readonly $metadata?: { readonly httpStatusCode?: number }
   }
   const byName = BY_NAME[name]
@@ -51,6 +48,5 @@ export function explainS3Error(error: unknown): StoreFault | undefined {
   if (status !== undefined && status >= 500) return 'busy'
   if (status !== undefined && status >= 400) return BY_STATUS[status]
   // An answer that was cut in the middle of its XML has a status of 200.
-  if (status !== undefined || CUT.test(message)) return 'busy'
-  return typeof code === 'string' && NETWORK.test(code) ? 'busy' : undefined
+  return status !== undefined || isNetworkError(error) ? 'busy' : undefined
 }

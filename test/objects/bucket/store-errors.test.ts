@@ -8,6 +8,13 @@ const s3 = (name: string, httpStatusCode?: number) =>
   Object.assign(new Error('of the SDK'), { name, $metadata: { httpStatusCode } })
 
 test.each<[string, unknown, StoreFault | undefined]>([
+  [
+    'a refused connection, wrapped without its code',
+    new Error('AWS SDK error wrapper for Error: connect ECONNREFUSED 127.0.0.1:9000'),
+    'busy',
+  ],
+  ['a cause', new Error('sent', { cause: Object.assign(new Error(), { code: 'EPIPE' }) }), 'busy'],
+  ['words that only begin alike', new Error('read Everything that was written EXCEPT'), undefined],
   ['an object that is not there', s3('NoSuchKey', 404), 'missing'],
   ['HEAD of one that is not there', s3('NotFound', 404), 'missing'],
   ['an object that is there already', s3('PreconditionFailed', 412), 'precondition'],

@@ -16,6 +16,8 @@ export interface BucketServer {
   warehouseFor(home: string): string
   /** Settings of a service in this home: its warehouse is in the bucket. */
   settingsFor(home: string): Record<string, string>
+  /** SIGKILL, and a start with the same data and address; the one in memory cannot. */
+  crash?(pauseMs: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -34,6 +36,7 @@ export async function openBucketServer(name: StoreName): Promise<BucketServer> {
   const warehouseFor = (home: string) => `${scheme}://${bucket}/${basename(home)}`
   return {
     ...{ scheme, bucket, endpoint, warehouseFor },
+    ...('crash' in server && { crash: server.crash }),
     settingsFor: (home) => ({ MORAINE_WAREHOUSE: warehouseFor(home), ...settings }),
     stop: async () => {
       await stop()
@@ -49,7 +52,8 @@ async function openGcs() {
 }
 
 async function openS3(name: 'weed' | 'versitygw', folder: string) {
-  const { endpoint, bucket, readCredentials, writeCredentials, stop } = await startS3(name)
+  const { endpoint, bucket, readCredentials, writeCredentials, ...server } = await startS3(name)
+  const { crash, stop } = server
   const file = join(folder, 'credentials')
   const profiles = Object.entries({ default: writeCredentials, reader: readCredentials })
   const lines = profiles.flatMap(([profile, { accessKeyId, secretAccessKey }]) => [
@@ -63,5 +67,5 @@ async function openS3(name: 'weed' | 'versitygw', folder: string) {
     MORAINE_S3_CREDENTIALS: file,
     MORAINE_S3_CREDENTIALS_RO: `${file}#reader`,
   }
-  return { scheme: 's3', bucket, endpoint, settings, stop } as const
+  return { scheme: 's3', bucket, endpoint, settings, crash, stop } as const
 }

@@ -23,6 +23,8 @@ export interface S3Server {
   readonly bucket: string
   /** ARN of a role that may do all, on a server with roles, which issues its tokens, too. */
   readonly role: string
+  /** SIGKILL, and a start with the same data and address after the pause. */
+  crash(pauseMs: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -35,8 +37,9 @@ export async function startS3(
   const program = findStoreProgram(name)
   if (program === undefined) throw new Error(whyNoStore(name))
   const folder = mkdtempSync(join(tmpdir(), `moraine-${name}-`))
-  const { port, child } =
+  const { port, launch } =
     name === 'weed' ? await weed(program, folder, hasRoles) : await gateway(program, folder)
+  let child = launch()
   const killAtExit = () => child.kill('SIGKILL')
   process.once('exit', killAtExit)
   const endpoint = `http://127.0.0.1:${port}`
@@ -49,6 +52,12 @@ export async function startS3(
     ...{ endpoint, region, bucket, writeCredentials: WRITER, role: ROLE },
     // The gateway has one user.
     readCredentials: name === 'weed' ? READER : WRITER,
+    crash: async (pauseMs) => {
+      await killStore(child)
+      await sleep(pauseMs)
+      child = launch()
+      await untilReady(admin, child)
+    },
     stop: async () => {
       process.off('exit', killAtExit)
       admin.destroy()
@@ -74,18 +83,15 @@ async function weed(program: string, folder: string, hasRoles: boolean) {
   const [master, volume, filer, port] = await portsWithSeconds(4)
   const data = join(folder, 'data')
   mkdirSync(data)
-  const child = spawn(
-    program,
-    [
-      ...['server', `-dir=${data}`, '-ip=127.0.0.1', '-ip.bind=127.0.0.1'],
-      ...[`-master.port=${master}`, `-volume.port=${volume}`, '-volume.max=50'],
-      ...['-master.volumeSizeLimitMB=64', '-filer', `-filer.port=${filer}`, '-s3'],
-      ...[`-s3.port=${port}`, '-s3.port.iceberg=0', '-s3.port.lance=0', `-s3.config=${config}`],
-      ...(hasRoles ? [`-s3.iam.config=${writeRoles(folder)}`] : []),
-    ],
-    { cwd: folder, stdio: 'ignore' },
-  )
-  return { child, port }
+  const words = [
+    ...['server', `-dir=${data}`, '-ip=127.0.0.1', '-ip.bind=127.0.0.1'],
+    ...[`-master.port=${master}`, `-volume.port=${volume}`, '-volume.max=50'],
+    ...['-master.volumeSizeLimitMB=64', '-filer', `-filer.port=${filer}`, '-s3'],
+    ...[`-s3.port=${port}`, '-s3.port.iceberg=0', '-s3.port.lance=0', `-s3.config=${config}`],
+    ...(hasRoles ? [`-s3.iam.config=${writeRoles(folder)}`] : []),
+  ]
+  const launch = () => spawn(program, words, { cwd: folder, stdio: 'ignore' })
+  return { port, launch }
 }
 
 /** One role, which its users may assume; sessions are held to their policies. */
@@ -113,15 +119,13 @@ async function gateway(program: string, folder: string) {
   const data = join(folder, 'data')
   mkdirSync(data)
   const port = await freePort()
-  const child = spawn(program, ['--port', `127.0.0.1:${port}`, 'posix', data], {
-    stdio: 'ignore',
-    env: {
-      ...process.env,
-      ROOT_ACCESS_KEY: WRITER.accessKeyId,
-      ROOT_SECRET_KEY: WRITER.secretAccessKey,
-    },
-  })
-  return { child, port }
+  const env = {
+    ...process.env,
+    ROOT_ACCESS_KEY: WRITER.accessKeyId,
+    ROOT_SECRET_KEY: WRITER.secretAccessKey,
+  }
+  const words = ['--port', `127.0.0.1:${port}`, 'posix', data]
+  return { port, launch: () => spawn(program, words, { stdio: 'ignore', env }) }
 }
 
 /** Free ports that have a free one 10,000 above them. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { pipeline } from 'node:stream/promises'
 import { findSignatureFault, isSigned, type PublicKeys } from './gcs-signature.ts'
 
 const BODY_BYTES_MAX = 64 * 1024 * 1024
@@ -173,10 +174,8 @@ async function pass(
   if (begun !== undefined && id !== null) uploads.set(id, begun)
   const told = location === undefined ? {} : { location: location.replace(store, front) }
   response.writeHead(answered.statusCode ?? 500, { ...answered.headers, ...told })
-  answered.once('error', () => response.destroy())
-  response.once('close', () => answered.destroy())
-  answered.pipe(response)
-  await once(response, 'close')
+  // A client that has gone does not hold the object: the store has answered.
+  await pipeline(answered, response).catch(() => undefined)
 }
 
 async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdir, rename } from 'node:fs/promises'
 import { ask, must } from '../../../http/client.ts'
 import { startTestService, type TestService } from '../../../http/harness.ts'
+import { testOfFiles } from '../../../objects/stores/test-store.ts'
 import { addFile, download, eventually, makeDump, makeTable, rows, sha256 } from './dump-lab.ts'
 
 let service: TestService
@@ -377,7 +378,8 @@ test('formats without a byte order mark refuse one', async () => {
   }
 })
 
-test.each(['/v1/tables/ending', '/iceberg/v1/namespaces/default/tables/ending'])(
+// It looks into the folder.
+testOfFiles.each(['/v1/tables/ending', '/iceberg/v1/namespaces/default/tables/ending'])(
   'the dumps of a table go when DELETE %s drops it',
   async (address) => {
     await makeTable(service, 'ending', [rows(10)])
