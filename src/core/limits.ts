@@ -39,6 +39,12 @@ export const UPLOAD_BYTES_MAX = 64 * 1024 * 1024 * 1024
 export const TEXT_UPLOAD_BYTES_MAX = 16 * 1024 * 1024 * 1024
 /** Files that one upload becomes, one for each partition of its rows. */
 export const UPLOAD_PARTITIONS_MAX = 1_000
+/**
+ * Columns of all those files together, nested ones included: each is planned and written for each
+ * file, though it have one row. Two uploads of 4 MB that were 1,000 files of 2,000 columns held
+ * both processes of the engine for many minutes.
+ */
+export const UPLOAD_COLUMNS_MAX = 200_000
 /** Largest table, in bytes of live data files, that a type change may rewrite. */
 export const REWRITE_BYTES_MAX = 50 * 1024 * 1024 * 1024
 /** Size of the local copies of data files in buckets, made for engines to read. */

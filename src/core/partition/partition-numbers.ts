@@ -81,7 +81,7 @@ export class PartitionNumbers {
       partitions <= this.#max
         ? 'the values of its partitions are too long together: split it by partition first'
         : `its rows are of ${this.#areMore ? 'more than ' : ''}${partitions} partitions, where ` +
-          `an upload makes at most ${this.#max} files: send it in parts`
+          `an upload to this table makes at most ${this.#max} files: send it in parts`
     throw new CatalogError('file-spans-partitions', detail, {
       facts: { partitions, partitionsMax: this.#max },
     })

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import { locationKey } from '../../core/file/location-key.ts'
-import { UPLOAD_PARTITIONS_MAX } from '../../core/limits.ts'
+import { UPLOAD_COLUMNS_MAX, UPLOAD_PARTITIONS_MAX } from '../../core/limits.ts'
 import type { AnswerKeeper, Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { mediaTypeOf } from '../../http/body/media-type.ts'
@@ -96,7 +96,8 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
         'CSV, and objects of NDJSON, become a Parquet file with the table’s types; missing ' +
         'columns get their default. The first bad row refuses the whole file, with its `line`. ' +
         'An upload whose rows are of several partitions becomes a file of each, rows in their ' +
-        `order, at most ${UPLOAD_PARTITIONS_MAX}: the answer lists them all. ` +
+        `order, at most ${UPLOAD_PARTITIONS_MAX}, with at most ${UPLOAD_COLUMNS_MAX} columns ` +
+        'together: the answer lists them all. ' +
         'With a transaction id the files are staged; without one they are committed at once.',
       query: UploadQuery,
       body: StageFilesRequest,

@@ -1,9 +1,15 @@
 import { inOrder } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { INSPECTIONS_AT_ONCE, UPLOAD_PARTITIONS_MAX } from '../../core/limits.ts'
+import {
+  INSPECTIONS_AT_ONCE,
+  UPLOAD_COLUMNS_MAX,
+  UPLOAD_PARTITIONS_MAX,
+} from '../../core/limits.ts'
 import { type PartitionTuple, partitionFolder } from '../../core/partition/partition-values.ts'
+import { allFields } from '../../core/schema/schema-lookup.ts'
 import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
 import type { StagedFile } from '../../core/table/transaction.ts'
+import type { Schema } from '../../core/value/type.ts'
 import type { SplitResult } from '../../engine/engine.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import type { PendingUploads } from '../../lake/deletion/pending-uploads.ts'
@@ -114,7 +120,7 @@ async function placeSplit(
   const { definition } = state
   const split = {
     ...{ definition, signal, location: place.incoming },
-    partitionsMax: UPLOAD_PARTITIONS_MAX,
+    partitionsMax: partitionsMaxOf(currentSchema(definition)),
   }
   try {
     return await deps.converter.split(split, async (result, pathOfPart) => {
@@ -190,4 +196,10 @@ function requireEveryRow({ dataFile }: StagedFile, { parts }: Split): void {
       facts: { rows, recordCount },
     },
   )
+}
+
+/** As many files as an upload to a table of this schema may become. */
+function partitionsMaxOf(schema: Schema): number {
+  const filesMax = Math.floor(UPLOAD_COLUMNS_MAX / allFields(schema).length)
+  return Math.max(1, Math.min(UPLOAD_PARTITIONS_MAX, filesMax))
 }

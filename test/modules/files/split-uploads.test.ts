@@ -159,6 +159,18 @@ test('too many partitions are refused with their number, and nothing is left', a
   expect(await filesIn(folder)).toEqual([])
 })
 
+test('the more columns the table has, the fewer files an upload makes', async () => {
+  const columns = Array.from({ length: 2_000 }, (_, i) => ({ name: `c${i}`, type: 'long' }))
+  const table = await newTable(columns, [{ column: 'c0', transform: 'identity' }])
+  const raw = `c0\n${Array.from({ length: 101 }, (_, i) => i).join('\n')}\n`
+  const { status, body } = await upload(table.name, raw, 'text/csv')
+  expect(status).toBe(422)
+  const type = '/problems/file-spans-partitions'
+  expect(body).toMatchObject({ type, partitions: 101, partitions_max: 100 })
+  expect(body.detail).toContain('send it in parts')
+  expect(await filesIn(table.folder)).toEqual([])
+})
+
 test('what cannot be read is refused with the reason, and nothing is left', async () => {
   const columns = [
     { name: 'id', type: 'long' },
