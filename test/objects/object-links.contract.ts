@@ -132,7 +132,8 @@ export function describeObjectLinks(
       const bytes = [
         bytesOf('id,name\n'),
         // Stores copy parts of at least 5 MiB; these are that long even after some is cut off.
-        ...[11, 6, 6].map((mib, seed) => new Uint8Array(mib * MIB + seed).fill(48 + seed)),
+        // The first is stored in parts itself.
+        ...[33, 6, 6].map((mib, seed) => new Uint8Array(mib * MIB + seed).fill(48 + seed)),
         bytesOf(''),
         bytesOf('end\n'),
       ]

@@ -107,9 +107,8 @@ class S3LinkClient implements LinkClient {
     const { bucket: Bucket, key: Key } = target
     const created = await this.#writer.send(
       new CreateMultipartUploadCommand({
+        // No checksum of its own: for a copied part, stores tell that of the whole source, or none.
         ...{ Bucket, Key, Metadata: { [MARK]: mark } },
-        // Without, one compatible store refuses the end of the upload.
-        ChecksumAlgorithm: 'CRC32',
       }),
       { abortSignal: signal },
     )
@@ -148,7 +147,7 @@ class S3LinkClient implements LinkClient {
       }),
       { abortSignal: signal },
     )
-    return { PartNumber: number, ETag: made?.ETag, ChecksumCRC32: made?.ChecksumCRC32 }
+    return { PartNumber: number, ETag: made?.ETag }
   }
 
   async #send(
@@ -169,11 +168,11 @@ class S3LinkClient implements LinkClient {
     const made = await this.#writer.send(
       new UploadPartCommand({
         ...{ Bucket: target.bucket, Key: target.key, UploadId: uploadId, PartNumber: number },
-        ...{ Body: Buffer.concat(chunks), ChecksumAlgorithm: 'CRC32' },
+        Body: Buffer.concat(chunks),
       }),
       { abortSignal: signal },
     )
-    return { PartNumber: number, ETag: made.ETag, ChecksumCRC32: made.ChecksumCRC32 }
+    return { PartNumber: number, ETag: made.ETag }
   }
 
   /** What is left all the same, housekeeping gives up. */
