@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Catalog } from '../../src/catalog/catalog.ts'
 import type { TableState } from '../../src/core/table/table.ts'
-import { definitionOf, newTable, type OpenedCatalog, stateOf } from './catalog-samples.ts'
+import { definitionOf, newTable, type OpenedCatalog, stateOf, viewOf } from './catalog-samples.ts'
 
 function stateAt(location: string, tableUuid: string = randomUUID(), version = 0): TableState {
   const definition = { ...definitionOf(tableUuid), location }
@@ -132,6 +132,15 @@ export function describeLocations(catalog: () => Catalog): void {
       }
       expect(await createAt(catalog(), '/w/from')).toBe('created')
       expect(await createAt(catalog(), '/w/to')).toEqual(takenBy(moving))
+    })
+
+    test('the folder of a view is no dropped table’s, for as long as the view lives', async () => {
+      const folder = 'file:///warehouse/bright'
+      const view = viewOf('bright')
+      expect(await catalog().views.create({ ...view, folders: [folder] })).toBe('created')
+      const { viewUuid: tableUuid } = view
+      const found = await catalog().locations.findOverlapping(folder, 9)
+      expect(found).toMatchObject([{ tableUuid, isDropped: false, keepsFiles: true }])
     })
 
     test('paths are told whose they are, the innermost last', async () => {
