@@ -49,3 +49,9 @@ test.each<[string, Changes]>([
 ])('the edition is the same with another %s', (_what, changes) => {
   expect(edition(changes)).toBe(edition())
 })
+
+test('with a mapping of its own, another edition has another mapping or another column', () => {
+  const own = edition(mapping('amount'))
+  expect(edition(mapping('amount', 'price'))).not.toBe(own)
+  expect(edition({ ...mapping('amount'), column: 'price' })).not.toBe(own)
+})
