@@ -133,15 +133,22 @@ export const CATALOG: readonly MutantGroup[] = [
   },
   {
     file: 'src/catalog/sql/sql-tables.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'comes back has a version',
+    edits: [
+      [
+        '  await beginLife(transaction, { uuid: tableUuid, version: state.version }',
+        '  void ({ uuid: tableUuid, version: state.version }',
+      ],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-tables.ts',
     tests: ['test/modules/iceberg-rest/http/second-lives.test.ts'],
     edits: [
       [
         '  await endLife(transaction, { uuid: tableUuid, version: expectedVersion,',
         '  void ({ uuid: tableUuid, version: expectedVersion,',
-      ],
-      [
-        '  await beginLife(transaction, { uuid: tableUuid, version: state.version }',
-        '  void ({ uuid: tableUuid, version: state.version }',
       ],
       ['version: expectedVersion, keepsFiles: keeps', 'version: 0, keepsFiles: keeps'],
     ],
