@@ -13,17 +13,18 @@ interface Changes {
   readonly dialectVersion?: number
   readonly column?: string
   readonly schemaId?: number
+  readonly bom?: boolean
 }
 
 function edition(changes: Changes = {}): string {
   const { properties = {}, manifestList = 'file:///list', dialectVersion = 1 } = changes
-  const { column = 'amount', schemaId = 0 } = changes
+  const { column = 'amount', schemaId = 0, bom = false } = changes
   const fields = (SCHEMA?.fields ?? []).map((field) => ({ ...field, name: column }))
   const schema = { identifierFieldIds: [], fields, schemaId }
   const definition = { ...DEFINITION, schemas: [schema], properties }
   return editionOf({
     ...{ state: stateOf('t', { definition }), snapshot: { manifestList } },
-    ...{ schema, dialectVersion },
+    ...{ schema, dialectVersion, bom },
   })
 }
 
@@ -37,6 +38,7 @@ test.each<[string, Changes]>([
   ['a name mapping', mapping('amount', 'price')],
   ['a mapping that says what was guessed', mapping('amount')],
   ['a newer way of writing', { dialectVersion: 2 }],
+  ['a byte order mark', { bom: true }],
 ])('another edition has %s', (_what, changes) => {
   expect(edition(changes)).toMatch(/^[0-9a-f]{12}$/)
   expect(edition(changes)).not.toBe(edition())
