@@ -1,6 +1,8 @@
 # Built and run with:
 #   docker build -t moraine .
-#   docker run --stop-timeout 30 -p 127.0.0.1:8181:8181 -v moraine:/data moraine
+#   docker run --stop-timeout 30 -p 127.0.0.1:8181:8181 -v moraine:/data \
+#     -e MORAINE_AUTH=keys moraine
+# Without MORAINE_AUTH=keys or MORAINE_OPEN_TO_ALL=yes its first line says why it does not start.
 # `npx tsx interop/run.ts image` carries out every step of it where no engine runs.
 
 # Not 24: docs/decisions/0005. The whole Debian: where no prebuilt SQLite fits, npm compiles one.

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { LINK_SECONDS_MAX } from './objects/object-links.ts'
+import { ByteSize, Duration, HostName, Hours, NetworkAddress } from './config-values.ts'
 import { Nothing, readStores, type StoreConfig } from './store-config.ts'
 
 /** A worker does not start with less memory. */
@@ -27,6 +27,12 @@ export interface Config extends StoreConfig {
   readonly allowedOrigins: readonly string[]
   /** Origin under which clients reach the service, if a proxy gives it another one. */
   readonly publicUrl: string | undefined
+  /** Whether callers are asked who they are. */
+  readonly auth: 'none' | 'keys'
+  /** Whether anybody on the network may do everything, as the operator says. */
+  readonly isOpenToAll: boolean
+  /** Addresses of proxies whose `X-Forwarded-Proto` is believed: `10.0.0.7` or `10.0.0.0/8`. */
+  readonly trustedProxies: readonly string[]
   readonly catalog:
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'postgres'; readonly url: string }
@@ -83,6 +89,7 @@ export function readConfig(environment: Environment): Config {
       'a number of connections from 1 to 1000',
       integer(1, 1_000),
     ),
+    ...readAccess(read),
     ...readFolders(read, home),
     ...stores,
     logLevel: read('MORAINE_LOG_LEVEL', 'info', LOG_LEVELS.join(', '), z.enum(LOG_LEVELS)),
@@ -218,12 +225,23 @@ function readNetwork(
   }
 }
 
-/** In whole seconds, at most the seven days that stores allow. */
-const Hours = z
-  .string()
-  .regex(/^\d{1,3}(?:\.\d{1,6})?$/)
-  .transform((text) => Math.round(Number(text) * 3_600))
-  .pipe(z.int().max(LINK_SECONDS_MAX))
+function readAccess(read: Read): Pick<Config, 'auth' | 'isOpenToAll' | 'trustedProxies'> {
+  return {
+    auth: read('MORAINE_AUTH', 'none', 'none or keys', z.enum(['none', 'keys'])),
+    isOpenToAll: read(
+      'MORAINE_OPEN_TO_ALL',
+      'no',
+      'yes or no',
+      z.enum(['yes', 'no']).transform((text) => text === 'yes'),
+    ),
+    trustedProxies: read(
+      'MORAINE_TRUST_PROXY',
+      '',
+      'addresses like 10.0.0.7 or 10.0.0.0/8, separated by commas',
+      List.pipe(z.array(NetworkAddress)),
+    ),
+  }
+}
 
 function integer(min: number, max: number) {
   return z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min).max(max))
@@ -257,11 +275,6 @@ const List = z.string().transform((text) =>
 )
 const FolderUris = List.pipe(z.array(FolderUri))
 
-// Whoever may ask for a name may do so on any port.
-const HostName = z
-  .string()
-  .regex(/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?(?::\d+)?$/i)
-  .transform((name) => name.replace(/\.?(?::\d+)?$/, '').toLowerCase())
 const HostNames = List.pipe(z.array(HostName))
 
 const Origin = z.string().transform((text, context) => {
@@ -294,20 +307,6 @@ const Relocations = z
 function areApart(folders: readonly string[]): boolean {
   return folders.every((folder, i) => folders.every((f, j) => i === j || !f.startsWith(folder)))
 }
-
-const BYTES_PER_UNIT = { KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const
-
-const ByteSize = z
-  .string()
-  .regex(/^\d{1,6}(KB|MB|GB)$/)
-  .transform((text) => Number(text.slice(0, -2)) * BYTES_PER_UNIT[text.slice(-2) as 'KB'])
-
-const MS_PER_UNIT = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-
-const Duration = z
-  .string()
-  .regex(/^\d{1,5}[smhd]$/)
-  .transform((text) => Number(text.slice(0, -1)) * MS_PER_UNIT[text.slice(-1) as 's'])
 
 const SHOWN_LENGTH_MAX = 200
 

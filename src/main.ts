@@ -2,6 +2,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import { addBackup } from './commands/backup-command.ts'
+import { addCreateAdminKey } from './commands/create-admin-key-command.ts'
 import { addRebuild } from './commands/rebuild-command.ts'
 import { addRestore } from './commands/restore-command.ts'
 import { addServe } from './commands/serve-command.ts'
@@ -9,7 +10,13 @@ import type { AddCommand, Shell } from './commands/shell.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { VERSION } from './version.ts'
 
-const COMMANDS: readonly AddCommand[] = [addServe, addBackup, addRestore, addRebuild]
+const COMMANDS: readonly AddCommand[] = [
+  addServe,
+  addBackup,
+  addRestore,
+  addRebuild,
+  addCreateAdminKey,
+]
 const DEFAULT_COMMAND = 'serve'
 /** How long open handles may keep the process alive after a command has ended. */
 const LINGER_MS_MAX = 3_000

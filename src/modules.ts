@@ -2,6 +2,7 @@ import type { Dialect } from './http/dialect.ts'
 import type { Route } from './http/route.ts'
 import { plainDialect } from './http/serve/plain-dialect.ts'
 import type { FileNamers } from './lake/deletion/file-namer.ts'
+import { accessModule } from './modules/access/access-module.ts'
 import { deletionsModule } from './modules/deletions/deletions-module.ts'
 import { dumpsModule } from './modules/dumps/http/dumps-module.ts'
 import { eventsModule } from './modules/events/events-module.ts'
@@ -23,6 +24,7 @@ const CAPABILITIES = [
   icebergRestModule,
   deletionsModule,
   eventsModule,
+  accessModule,
   operationsModule,
 ] as const
 

@@ -18,7 +18,6 @@ import { reserveOn } from './engine/job-watch.ts'
 import { readTableMetadataFile, readViewMetadataFile } from './formats/metadata/metadata-file.ts'
 import { counterOf, Metrics, type Meter as ShownMeter } from './http/metrics.ts'
 import type { AppOptions } from './http/serve/app.ts'
-import type { SiteOptions } from './http/serve/guards.ts'
 import { commitBatch } from './lake/commit/commit-batch.ts'
 import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
 import { SharedTurns } from './lake/commit/shared-turns.ts'
@@ -29,6 +28,7 @@ import { Waiters } from './lake/jobs/waiters.ts'
 import type { LakeServices, Meter, ReadTableMetadata, ReadViewMetadata } from './lake/lake.ts'
 import { Publisher } from './lake/publish/publisher.ts'
 import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.ts'
+import { followedCatalog, NameChanges } from './lake/table/followed-names.ts'
 import { guardedTables } from './lake/table/guarded-tables.ts'
 import { noteNamespace } from './lake/table/namespace-note.ts'
 import { notedNamespaces } from './lake/table/noted-namespaces.ts'
@@ -39,6 +39,7 @@ import { writeLocalFile } from './objects/local/local-file.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { oldLocation } from './objects/relocated-store.ts'
+import { gateOf, openAccess, sitesOf } from './open-access.ts'
 import { openObjects, watchedStores } from './open-objects.ts'
 import { openVending } from './open-vending.ts'
 import { type Opened, openAll } from './opened.ts'
@@ -109,6 +110,8 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
     const { metrics, meter } = newMeter(overrides)
     const lake = await openLake(config, { ...overrides, meter }, opened)
     const waiters = new Waiters()
+    const feed = opened.add(new EventFeed(lake), (it) => it.close())
+    const access = await openAccess(config, { ...lake, feed }, opened)
     await makeFolder(config, config.temporaryFolder)
     const ownEngine = opened.add(await openEngine(config, overrides), (it) => it.close())
     // If this process is killed, the engine of a later one removes the folder.
@@ -118,7 +121,8 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
     return {
       ...lake,
       waiters,
-      feed: opened.add(new EventFeed(lake), (it) => it.close()),
+      feed,
+      access,
       jobs: new Jobs(lake, waiters),
       metrics,
       watchedStores: watchedStores(config, lake.objects, lake.lookForWarehouse),
@@ -155,7 +159,10 @@ async function openLake(
   config: Config,
   overrides: Overrides & { readonly meter: Meter },
   opened: Opened,
-): Promise<Lake & Pick<Platform, 'links' | 'requireWarehouse' | 'lookForWarehouse'>> {
+): Promise<
+  Lake &
+    Pick<Platform, 'links' | 'requireWarehouse' | 'lookForWarehouse'> & { nameChanges: NameChanges }
+> {
   const { wrapCatalog, wrapObjects, inThreads = true, meter } = overrides
   const manifestThreads = opened.add(new ManifestThreads(MANIFEST_THREADS), (it) => it.close())
   const metadataThread = opened.add(new MetadataThread(), (it) => it.close())
@@ -177,11 +184,13 @@ async function openLake(
     oldLocation(each, config.relocations),
   )
   const notes = { catalog: plain, objects, warehouse, log }
-  const catalog = {
+  const guarded = {
     ...plain,
     tables: guardedTables(plain.tables, own.requirePlaces),
     namespaces: notedNamespaces(plain.namespaces, (levels) => noteNamespace(notes, levels)),
   }
+  const nameChanges = new NameChanges()
+  const catalog = config.auth === 'none' ? guarded : followedCatalog(guarded, nameChanges)
   const clock = opened.add((await DatabaseClock.of(catalog)) ?? new ComputerClock(log), (it) =>
     it.close(),
   )
@@ -207,7 +216,7 @@ async function openLake(
     },
   )
   opened.add(lake.publisher, (it) => it.close())
-  return { ...lake, links, requireWarehouse: own.require, lookForWarehouse: own.look }
+  return { ...lake, links, nameChanges, requireWarehouse: own.require, lookForWarehouse: own.look }
 }
 
 /** The ports that the lake is built on. */
@@ -332,8 +341,7 @@ export function startService(
     const platform = await openPlatform(config, { ...overrides, log })
     opened.add(platform, (it) => it.close())
     const { metrics } = platform
-    // Loaded only to serve: other commands, tests and benches need none of these.
-    // One after the other: Jest cannot link modules that several imports share at once.
+    // Loaded only to serve; one after the other: Jest cannot link what imports share at once.
     const { openServer } = await import('./http/serve/server.ts')
     const { dialectsOf, listModules } = await import('./modules.ts')
     const { startBackground } = await import('./background.ts')
@@ -350,6 +358,7 @@ export function startService(
       connectionsMax: config.connectionsMax,
       bodyBytesMax: config.bodyBytesMax,
       answersOnce: { ...ambient, replays: catalog.replays },
+      ...gateOf(platform.access),
       ...overrides.app,
     }
     const server = await openServer(config, options).catch((error: unknown) => {
@@ -370,15 +379,6 @@ export function startService(
     platform.publisher.recover() // after start-up, so that early requests come first
     return { url: server.url, deps: platform, close: () => opened.close() }
   })
-}
-
-/** The names and pages of this service, as the settings say. */
-function sitesOf({ host, allowedHosts, allowedOrigins, publicUrl }: Config): SiteOptions {
-  const ofProxy = publicUrl === undefined ? [] : [publicUrl]
-  return {
-    hosts: [host.toLowerCase(), ...allowedHosts, ...ofProxy.map((url) => new URL(url).hostname)],
-    origins: [...allowedOrigins, ...ofProxy],
-  }
 }
 
 function logMeter({ logLinesDropped = () => 0 }: ServiceOverrides): ShownMeter {

@@ -1,5 +1,12 @@
 import { stat } from 'node:fs/promises'
-import { type Config, type Environment, isLoopback, localPathOf, shown } from './config.ts'
+import {
+  type Config,
+  ConfigError,
+  type Environment,
+  isLoopback,
+  localPathOf,
+  shown,
+} from './config.ts'
 
 /** Every variable that config.ts reads. */
 export const VARIABLES: readonly string[] = [
@@ -11,6 +18,9 @@ export const VARIABLES: readonly string[] = [
   'MORAINE_ALLOWED_HOSTS',
   'MORAINE_ALLOWED_ORIGINS',
   'MORAINE_PUBLIC_URL',
+  'MORAINE_AUTH',
+  'MORAINE_OPEN_TO_ALL',
+  'MORAINE_TRUST_PROXY',
   'MORAINE_CATALOG',
   'MORAINE_POSTGRES_POOL',
   'MORAINE_WAREHOUSE',
@@ -48,9 +58,23 @@ export async function startWarnings(config: Config, environment: Environment): P
   return [...unknownVariables(environment), ...folders.flat()]
 }
 
+/**
+ * Throws a `ConfigError` when other machines could do everything and nobody said that they should.
+ */
+export function requireGuarded({ host, auth, isOpenToAll }: Guarding): void {
+  if (isLoopback(host) || auth !== 'none' || isOpenToAll) return
+  throw new ConfigError(
+    `MORAINE_HOST=${shown(host)} lets other machines in, and MORAINE_AUTH=none asks nobody who ` +
+      'they are: set MORAINE_AUTH=keys, or MORAINE_OPEN_TO_ALL=yes if whoever reaches the port ' +
+      'may do everything, or listen on 127.0.0.1',
+  )
+}
+
+type Guarding = Pick<Config, 'host' | 'auth' | 'isOpenToAll'>
+
 /** Whom an address other than loopback lets in. */
-export function exposureWarnings({ host }: Pick<Config, 'host'>): string[] {
-  if (isLoopback(host)) return []
+export function exposureWarnings({ host, auth }: Pick<Config, 'host' | 'auth'>): string[] {
+  if (isLoopback(host) || auth !== 'none') return []
   return [
     `MORAINE_HOST=${shown(host)} lets other machines in, and there is no authentication: whoever ` +
       'reaches the port may read and change everything; put an authenticating proxy in front',

@@ -1,5 +1,5 @@
 import { LogLines } from '../log-lines.ts'
-import { exposureWarnings, startWarnings } from '../start-warnings.ts'
+import { exposureWarnings, requireGuarded, startWarnings } from '../start-warnings.ts'
 import { VERSION } from '../version.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
@@ -23,6 +23,7 @@ interface ServeOptions {
 
 async function serve(shell: Shell, { adoptWarehouse }: ServeOptions): Promise<void> {
   const config = shell.readConfig()
+  requireGuarded(config)
   const stopped = shell.untilStopped()
   const [{ pino }, { startService }] = await Promise.all([import('pino'), import('../service.ts')])
   const lines = new LogLines(STDOUT)

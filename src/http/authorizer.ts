@@ -1,25 +1,27 @@
+import type { Privilege } from '../core/access/privilege.ts'
 import type { NamespacedName } from '../core/table/table-name.ts'
 
-/** The caller. There is no authentication yet, so every caller is anonymous. */
-export interface Principal {
+/** The caller: nobody in particular, or whoever has signed in. */
+export type Principal = AnonymousPrincipal | KnownPrincipal
+
+export interface AnonymousPrincipal {
   readonly kind: 'anonymous'
+}
+
+export interface KnownPrincipal {
+  readonly kind: 'key'
+  /** As in grants: `key:<id>`. */
+  readonly name: string
+  /** The most that may be done, whatever is granted; `null`: all of it. */
+  readonly scopes: readonly Privilege[] | null
 }
 
 export const ANONYMOUS: Principal = { kind: 'anonymous' }
 
-/**
- * Permitted actions, from less to more: `describe` shows that a thing exists and its name, `select`
- * its definition and rows, `modify` changes rows and definition, `own` drops and renames. `create`
- * is needed on the namespace of a new thing.
- */
-export type Privilege =
-  | 'describe'
-  | 'select'
-  | 'modify'
-  | 'own'
-  | 'create'
-  | 'manage_grants'
-  | 'admin'
+/** The name by which the principal has privileges. */
+export function nameOfPrincipal(principal: Principal): string {
+  return principal.kind === 'anonymous' ? principal.kind : principal.name
+}
 
 /** Names of things, by kind. */
 interface TargetNames {
@@ -41,7 +43,16 @@ export type Target = {
   readonly [On in Securable]: { readonly on: On; readonly name: TargetNames[On] }
 }[Securable]
 
-export type Decision = 'allowed' | 'denied'
+/**
+ * `denied`: the principal may know that the thing exists, and may not do this. `hidden`: the thing
+ * does not exist, as far as the principal may know. `unauthenticated`: signing in may help.
+ */
+export type Decision = 'allowed' | 'denied' | 'hidden' | 'unauthenticated'
+
+/** Whose privileges count in a list. */
+export interface VisibleTo {
+  readonly principals: readonly string[]
+}
 
 /** Decides who may do what. */
 export interface Authorizer {
@@ -51,6 +62,8 @@ export interface Authorizer {
     privilege: Privilege,
     target: Target,
   ): Decision | Promise<Decision>
+  /** What lists show the principal; `undefined`: everything. */
+  visibilityOf?(principal: Principal): VisibleTo | undefined
 }
 
 export const ALLOWS_ALL: Authorizer = { authorize: () => 'allowed' }

@@ -1,11 +1,15 @@
+import type { Privilege } from '../core/access/privilege.ts'
+import { CatalogError } from '../core/errors.ts'
+import { shown, shownName, shownNamespace } from '../core/table/shown-name.ts'
 import { ProblemError } from '../problem/problems.ts'
 import type {
   Authorizer,
+  Decision,
   Principal,
-  Privilege,
   Securable,
   Target,
   TargetName,
+  VisibleTo,
 } from './authorizer.ts'
 
 /** The parts of a request that are known before its body is read. */
@@ -71,16 +75,22 @@ export class CallPermissions {
   }
 
   /**
-   * Throws `permission-denied`. Returns a promise only if the authorizer must look something up.
+   * Throws `permission-denied`, that the thing is not found, or `credential-missing`.
+   * Returns a promise only if the authorizer must look something up.
    */
   require(privilege: Privilege, target: Target): Promise<void> | undefined {
     this.#hasAsked = true
     const decision = this.#authorizer.authorize(this.principal, privilege, target)
     if (decision === 'allowed') return undefined
-    if (decision === 'denied') throw permissionDenied(privilege, target)
+    if (typeof decision === 'string') throw refusalOf(decision, privilege, target)
     return decision.then((late) => {
-      if (late === 'denied') throw permissionDenied(privilege, target)
+      if (late !== 'allowed') throw refusalOf(late, privilege, target)
     })
+  }
+
+  /** What lists show the principal; `undefined`: everything. */
+  get visibleTo(): VisibleTo | undefined {
+    return this.#authorizer.visibilityOf?.(this.principal)
   }
 
   async requireAll(privilege: Privilege, targets: readonly Target[]): Promise<void> {
@@ -97,12 +107,43 @@ export function targetOf<Query>(
   return { on, name: target(call) } as Target
 }
 
-function permissionDenied(privilege: Privilege, { on }: Target): ProblemError {
-  return new ProblemError(
-    'permission-denied',
-    `you lack the privilege ${privilege} on this ${on}`,
-    {
-      facts: { privilege, on },
-    },
-  )
+function refusalOf(
+  decision: Exclude<Decision, 'allowed'>,
+  privilege: Privilege,
+  target: Target,
+): Error {
+  if (decision === 'hidden') return notFound(target)
+  if (decision === 'unauthenticated') {
+    const detail = 'Sign in: send a key or a token as Authorization: Bearer'
+    return new ProblemError('credential-missing', detail)
+  }
+  const { on } = target
+  const named = nameOfTarget(target)
+  const what = named === undefined ? '' : ` ${named}`
+  const detail = `You lack the privilege ${privilege} on this ${on}${what}`
+  const facts = { privilege, on, ...(named !== undefined && { [on]: named }) }
+  return new ProblemError('permission-denied', detail, { facts })
+}
+
+/** As if it did not exist. */
+function notFound(target: Target): Error {
+  const { on } = target
+  const named = nameOfTarget(target) ?? ''
+  const options = { facts: { [on]: named } }
+  switch (on) {
+    case 'namespace':
+      return new ProblemError('namespace-not-found', `Namespace does not exist: ${named}`, options)
+    case 'view':
+      return new ProblemError('view-not-found', `View does not exist: ${named}`, options)
+    case 'transaction':
+      return new CatalogError('transaction-not-found', `there is no transaction ${named}`, options)
+    default:
+      return new CatalogError('table-not-found', `Table does not exist: ${named}`, options)
+  }
+}
+
+function nameOfTarget({ name }: Target): string | undefined {
+  if (name === undefined) return undefined
+  if (typeof name === 'string') return shown(name)
+  return 'namespace' in name ? shownName(name) : shownNamespace(name)
 }

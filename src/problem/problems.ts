@@ -1,4 +1,5 @@
 import { type CatalogErrorCode, CodedError } from '../core/errors.ts'
+import { ACCESS_PROBLEMS } from './access-problems.ts'
 import { DUMP_PROBLEMS } from './dump-problems.ts'
 import { EVENT_PROBLEMS } from './event-problems.ts'
 import { FILE_PROBLEMS } from './file-problems.ts'
@@ -21,6 +22,7 @@ const ROWS = {
   ...EVENT_PROBLEMS,
   ...REQUEST_PROBLEMS,
   ...SERVICE_PROBLEMS,
+  ...ACCESS_PROBLEMS,
 } satisfies Record<CatalogErrorCode, ProblemRow>
 
 /** Codes that clients may switch on. Never renamed once released. */

@@ -57,11 +57,23 @@ test('a taken port: one line, exit code 1, and the database is free', async () =
   expect(await readdir(join(home, 'tmp'))).toEqual([])
 })
 
+function openAt(host: string) {
+  return { MORAINE_HOME: home, MORAINE_HOST: host, MORAINE_OPEN_TO_ALL: 'yes' }
+}
+
+test('a host that lets other machines in, while nobody is asked who they are', async () => {
+  expect(refusalOf(await runToEnd([], { MORAINE_HOME: home, MORAINE_HOST: '0.0.0.0' }))).toBe(
+    'moraine: MORAINE_HOST=0.0.0.0 lets other machines in, and MORAINE_AUTH=none asks nobody who ' +
+      'they are: set MORAINE_AUTH=keys, or MORAINE_OPEN_TO_ALL=yes if whoever reaches the port ' +
+      'may do everything, or listen on 127.0.0.1',
+  )
+})
+
 test.each([
   ['192.0.2.1', /this machine has no such address/],
   ['no-such-host.invalid', /no such host name is known|the name server does not respond/],
 ])('a host that is not one of this machine, %s', async (host, cause) => {
-  const said = refusalOf(await runToEnd([], { MORAINE_HOME: home, MORAINE_HOST: host }))
+  const said = refusalOf(await runToEnd([], openAt(host)))
   expect(said).toMatch(cause)
   expect(said).toMatch(`moraine: MORAINE_HOST=${host} cannot be used: `)
   expect(said).toMatch(/; give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all$/)

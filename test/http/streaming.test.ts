@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
 import pino from 'pino'
+import { KNOWS_NOBODY } from '../../src/http/authenticator.ts'
 import { ALLOWS_ALL } from '../../src/http/authorizer.ts'
 import { BodyMemory } from '../../src/http/body/body-memory.ts'
 import { AnswerOnce } from '../../src/http/idempotency/answer-once.ts'
@@ -67,7 +68,7 @@ beforeAll(async () => {
   const once = new AnswerOnce({ replays: {} as Replays, nowMs: () => 0, newUuid: () => '' })
   app.use(
     serveDialects([plainDialect(routes)], {
-      ...{ authorizer: ALLOWS_ALL, unasked: () => undefined, once },
+      ...{ authenticator: KNOWS_NOBODY, authorizer: ALLOWS_ALL, unasked: () => undefined, once },
       guard: new Guard(LOOPBACK_ONLY),
       bodyMemory: new BodyMemory(1024),
     }),

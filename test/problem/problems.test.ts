@@ -5,6 +5,7 @@ import { asProblem, PROBLEM_CODES, PROBLEMS, ProblemError } from '../../src/prob
 
 /** Code, status, Iceberg status, Iceberg type: promised to clients. A new code gets a line here. */
 const PROMISED = `
+access-off 409 400 BadRequestException
 as-at-before-first-snapshot 404 404 NotFoundException
 as-at-invalid 400 400 BadRequestException
 body-invalid 400 400 BadRequestException
@@ -13,6 +14,11 @@ catalog-damaged 503 507 ServiceFailureException
 column-type-unknown 422 400 BadRequestException
 commit-conflict 409 409 CommitFailedException
 commit-state-unknown 503 500 CommitStateUnknownException
+credential-expired 401 419 AuthenticationTimeoutException
+credential-in-url 400 400 BadRequestException
+credential-invalid 401 401 NotAuthorizedException
+credential-missing 401 401 NotAuthorizedException
+credential-over-plain-http 403 403 ForbiddenException
 data-file-changed 410 404 NotFoundException
 data-file-missing 410 404 NotFoundException
 definition-too-large 422 400 BadRequestException
@@ -38,6 +44,8 @@ idempotency-key-in-use 409 409 CommitFailedException
 idempotency-key-reused 422 422 UnprocessableEntityException
 internal 500 500 InternalServerError
 job-not-found 404 404 NotFoundException
+key-not-found 404 404 NotFoundException
+last-admin 409 409 CommitFailedException
 location-invalid 400 400 BadRequestException
 location-not-allowed 403 403 ForbiddenException
 location-taken 409 409 AlreadyExistsException
@@ -62,6 +70,7 @@ precondition-failed 412 412 BadRequestException
 precondition-required 428 428 BadRequestException
 range-not-satisfiable 416 416 BadRequestException
 request-invalid 400 400 BadRequestException
+role-not-found 404 404 NotFoundException
 route-not-found 404 404 NotFoundException
 row-invalid 422 400 BadRequestException
 schema-change-invalid 422 400 BadRequestException

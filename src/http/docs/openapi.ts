@@ -214,6 +214,22 @@ const BODY_PROBLEMS: readonly ProblemCode[] = [
   'upload-too-slow',
 ]
 
+const CREDENTIAL_PROBLEMS: readonly ProblemCode[] = [
+  'credential-expired',
+  'credential-in-url',
+  'credential-invalid',
+  'credential-missing',
+  'credential-over-plain-http',
+]
+
+/** What is told to those who may not know that something exists. */
+function hiddenProblems(permission: Route['permission']): readonly ProblemCode[] {
+  if (typeof permission === 'string') {
+    return ['namespace-not-found', 'table-not-found', 'view-not-found']
+  }
+  return permission.on === 'catalog' ? [] : [`${permission.on}-not-found`]
+}
+
 export function problemCodesOf(route: Route): readonly ProblemCode[] {
   const ofBody: readonly ProblemCode[] = route.body === undefined ? [] : BODY_PROBLEMS
   const ofKey: readonly ProblemCode[] = changes(route)
@@ -225,6 +241,8 @@ export function problemCodesOf(route: Route): readonly ProblemCode[] {
     route.permission === 'public'
       ? []
       : [
+          ...CREDENTIAL_PROBLEMS,
+          ...hiddenProblems(route.permission),
           ...(['permission-denied', 'catalog-damaged', 'warehouse-unavailable'] as const),
           ...(['storage-unavailable', 'storage-misconfigured'] as const),
         ]

@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import helmet from 'helmet'
 import type { Logger } from 'pino'
+import { type Authenticator, KNOWS_NOBODY } from '../authenticator.ts'
 import { ALLOWS_ALL, type Authorizer } from '../authorizer.ts'
 import { BodyMemory } from '../body/body-memory.ts'
 import type { Dialect } from '../dialect.ts'
@@ -29,6 +30,8 @@ export interface AppOptions {
   readonly bodyBytesMax?: number
   /** If absent, the service is known by addresses and as `localhost`. */
   readonly sites?: SiteOptions
+  /** If absent, every caller is anonymous. */
+  readonly authenticator?: Authenticator
   /** If absent, everything is allowed. */
   readonly authorizer?: Authorizer
   /**
@@ -46,6 +49,7 @@ export function createApp({
   log,
   bodyBytesMax = BODY_BYTES_MAX,
   sites = LOOPBACK_ONLY,
+  authenticator = KNOWS_NOBODY,
   authorizer = ALLOWS_ALL,
   isPermissionEnforced = false,
 }: AppOptions): express.Express {
@@ -62,6 +66,7 @@ export function createApp({
   app.use(
     serveDialects(dialects, {
       guard: new Guard(sites),
+      authenticator,
       authorizer,
       bodyMemory,
       unasked: isPermissionEnforced ? refuseUnasked : logUnasked,

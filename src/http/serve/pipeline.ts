@@ -4,7 +4,8 @@ import type { Request, Response } from 'express'
 import type { EventOrigin } from '../../core/event-origin.ts'
 import { type AnswerKeeper, KEEPS_NOTHING } from '../../core/replay.ts'
 import { ProblemError } from '../../problem/problems.ts'
-import { ANONYMOUS, type Authorizer } from '../authorizer.ts'
+import type { Authenticator } from '../authenticator.ts'
+import { ANONYMOUS, type Authorizer, nameOfPrincipal } from '../authorizer.ts'
 import { type BodyMemory, type BodyShare, SHORT_BODY_BYTES } from '../body/body-memory.ts'
 import { isWaitingToSend, letSend, sentWhenRead } from '../body/continue.ts'
 import { bodyChunks, drain, parseJsonBody, parseLongJsonBody, readBody } from '../body/json-body.ts'
@@ -26,10 +27,17 @@ import { type Match, PathMatcher } from './path-matcher.ts'
 /** Shared, since making an error for each response would cost more than many responses. */
 const CLOSED = new Error('the response is closed')
 const NO_BODY = new Uint8Array()
+/** RFC 9110, section 11.6.1: a 401 says how to sign in. */
+const SIGN_IN_AGAIN: ReadonlySet<string> = new Set([
+  'credential-missing',
+  'credential-invalid',
+  'credential-expired',
+])
 
 /** Checks between a request and its handler. */
 export interface Gate {
   readonly guard: Guard
+  readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly bodyMemory: BodyMemory
   /** Called if a route has responded without calling `authorize` although it should have. */
@@ -108,13 +116,16 @@ function arrivalOf(face: Face, request: Request, response: Response): Omit<Arriv
 
 async function answer(arrived: Omit<Arrival, 'permissions'>, gate: Gate): Promise<Reply> {
   const { route } = arrived.match
-  const permissions = new CallPermissions(gate.authorizer, ANONYMOUS)
+  const caller =
+    route.permission === 'public' ? ANONYMOUS : gate.authenticator.authenticate(arrived.request)
+  const principal = caller instanceof Promise ? await caller : caller
+  const permissions = new CallPermissions(gate.authorizer, principal)
+  const arrival = { ...arrived, permissions }
   if (typeof route.permission === 'object') {
     const target = targetOf(route.permission, { ...arrived, param: arrived.match.param })
     const decided = permissions.require(route.permission.privilege, target)
     if (decided !== undefined) await decided
   }
-  const arrival = { ...arrived, permissions }
   const isUpload = route.uploads?.includes(mediaTypeOf(arrived.request) ?? '') === true
   return isUpload ? answerUpload(arrival, gate) : answerRead(arrival, gate)
 }
@@ -193,7 +204,7 @@ async function answerChunks(arrival: Arrival, gate: Gate, share: BodyShare): Pro
 function keyFor({ request, face, match, permissions }: Arrival) {
   const key = keyOf(request, face.dialect.keyRule)
   if (key === undefined || match.route.changesNothing === true) return undefined
-  return { principal: permissions.principal.kind, key }
+  return { principal: nameOfPrincipal(permissions.principal), key }
 }
 
 /** Requests that change nothing have no events to name them. */
@@ -207,7 +218,7 @@ function keyless(arrival: Arrival): AnswerKeeper {
 function originOf({ request, permissions }: Arrival): EventOrigin {
   const address = request.socket.remoteAddress
   return {
-    principal: permissions.principal.kind,
+    principal: nameOfPrincipal(permissions.principal),
     requestId: String(request.id),
     ...(address !== undefined && { address }),
   }
@@ -237,6 +248,9 @@ async function handle(
   const call: Call<unknown, unknown> = {
     request,
     principal: permissions.principal,
+    get visibleTo() {
+      return permissions.visibleTo
+    },
     // Made lazily: few handlers use it, and a signal costs as much as routing the request.
     get closed() {
       closed ??= closingOf(response)
@@ -273,7 +287,11 @@ function closeIfUnfinished(request: Request, response: Response): void {
 /** The dialect's response to an error; a 405 always has Allow. */
 function refusalOf({ errors }: Dialect, request: IncomingMessage, error: unknown): Reply {
   const reply = errors.reply(request, error)
-  if (!(error instanceof ProblemError) || error.code !== 'method-not-allowed') return reply
+  if (!(error instanceof ProblemError)) return reply
+  if (SIGN_IN_AGAIN.has(error.code)) {
+    return { ...reply, headers: { ...reply.headers, 'WWW-Authenticate': 'Bearer' } }
+  }
+  if (error.code !== 'method-not-allowed') return reply
   const allowed = error.facts['allowed'] as readonly string[]
   return { ...reply, headers: { ...reply.headers, Allow: allowed.join(', ') } }
 }

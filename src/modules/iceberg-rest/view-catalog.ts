@@ -11,6 +11,7 @@ import type { AnswerKeeper } from '../../core/replay.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { VIEW_METADATA_TEXT_BYTES_MAX } from '../../formats/metadata/metadata-file.ts'
+import type { VisibleTo } from '../../http/authorizer.ts'
 import type { Page } from '../../http/page-token.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { defaultLocation } from '../../lake/table/table-location.ts'
@@ -46,11 +47,17 @@ interface InNamespace {
 export async function listRestViews(
   deps: RestViewDependencies,
   { namespace, page }: { readonly namespace: readonly string[]; readonly page: PageRequest },
+  visibleTo: VisibleTo | undefined,
 ): Promise<Page<NamespacedName>> {
   await getNamespace(deps, namespace)
   return readPages(page, {
     list: (after, limit) =>
-      deps.catalog.views.list({ namespace, limit, ...(after === undefined ? {} : { after }) }),
+      deps.catalog.views.list({
+        namespace,
+        limit,
+        ...(after === undefined ? {} : { after }),
+        ...(visibleTo !== undefined && { visibleTo }),
+      }),
     position: ({ name }) => name,
   })
 }

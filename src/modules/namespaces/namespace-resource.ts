@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import type { NamespaceProperties, NamespaceRecord } from '../../catalog/namespace-store.ts'
+import type { Privilege } from '../../core/access/privilege.ts'
 import { parseNewNamespace } from '../../core/table/table-name.ts'
-import type { Privilege } from '../../http/authorizer.ts'
 import { cutPage, parsePageToken } from '../../http/page-token.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import {
@@ -93,7 +93,7 @@ const list = (deps: Stores<'namespaces'>) =>
       problems: [...FOUND, 'page-token-invalid'],
       curl: 'curl "$MORAINE/v1/namespaces?parent=aviation"',
     },
-    async ({ query }) => {
+    async ({ query, visibleTo }) => {
       const { page_token, page_size } = query
       const parent = parentOf(query.parent)
       if (parent.length > 0) await getNamespace(deps, parent)
@@ -102,6 +102,7 @@ const list = (deps: Stores<'namespaces'>) =>
         parent,
         ...(last === undefined ? {} : { after: [...parent, last] }),
         limit: page_size + 1,
+        ...(visibleTo !== undefined && { visibleTo }),
       })
       const { items, nextPageToken } = cutPage(found, page_size, (levels) => [levels.at(-1)])
       return jsonReply({ namespaces: items.map(named), next_page_token: nextPageToken })

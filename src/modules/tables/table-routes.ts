@@ -116,13 +116,14 @@ const list = (deps: Stores<'tables'>) =>
       problems: ['name-invalid', 'page-token-invalid'],
       curl: 'curl "$MORAINE/v1/tables?namespace=aviation&prefix=fli"',
     },
-    async ({ query }) => {
+    async ({ query, visibleTo }) => {
       const { namespace, prefix, page_token, page_size } = query
       const tables = await listTables(deps, {
         ...(namespace === undefined ? {} : { namespace: parseNamespace(namespace) }),
         ...(prefix === undefined ? {} : { prefix }),
         ...(page_token === undefined ? {} : { after: positionOf(page_token) }),
         limit: page_size + 1,
+        ...(visibleTo !== undefined && { visibleTo }),
       })
       const { items, nextPageToken } = cutPage(tables, page_size, (last) => [
         last.namespace,

@@ -111,12 +111,13 @@ const list = (deps: Stores<'views'>) =>
       problems: ['name-invalid', 'page-token-invalid'],
       curl: 'curl "$MORAINE/v1/views?namespace=aviation"',
     },
-    async ({ query }) => {
+    async ({ query, visibleTo }) => {
       const { namespace, page_token, page_size } = query
       const views = await listViews(deps, {
         namespace: namespaceOf(namespace),
         ...(page_token === undefined ? {} : { after: parsePageToken(page_token, ViewPosition)[0] }),
         limit: page_size + 1,
+        ...(visibleTo !== undefined && { visibleTo }),
       })
       const { items, nextPageToken } = cutPage(views, page_size, ({ name }) => [name])
       return jsonReply({ views: items.map(viewNameToJson), next_page_token: nextPageToken })

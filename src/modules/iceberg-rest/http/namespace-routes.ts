@@ -46,7 +46,7 @@ function wholeRoutes(deps: Stores<'namespaces'>): readonly Route[] {
       },
       async (call) => {
         const request = { parent: parentOf(call), page: pageRequest(call) }
-        const { items, nextPageToken } = await listNamespaces(deps, request)
+        const { items, nextPageToken } = await listNamespaces(deps, request, call.visibleTo)
         return jsonReply({ namespaces: items, 'next-page-token': nextPageToken })
       },
     ),

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
+import type { Privilege } from '../../../core/access/privilege.ts'
 import type { NamespacedName } from '../../../core/table/table-name.ts'
-import type { Privilege } from '../../../http/authorizer.ts'
 import type { Reply } from '../../../http/reply.ts'
 import type { Call, Route, RouteSpec, Tag } from '../../../http/route.ts'
 

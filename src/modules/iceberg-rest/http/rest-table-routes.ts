@@ -84,7 +84,7 @@ function collectionRoutes(deps: RestServices): readonly Route[] {
       },
       async (call) => {
         const request = { namespace: namespaceOf(call), page: pageRequest(call) }
-        const { items, nextPageToken } = await listTables(deps, request)
+        const { items, nextPageToken } = await listTables(deps, request, call.visibleTo)
         return jsonReply({ identifiers: items, 'next-page-token': nextPageToken })
       },
     ),

@@ -66,7 +66,7 @@ function collectionRoutes(deps: RestViewDependencies): readonly Route[] {
       },
       async (call) => {
         const request = { namespace: namespaceOf(call), page: pageRequest(call) }
-        const { items, nextPageToken } = await listRestViews(deps, request)
+        const { items, nextPageToken } = await listRestViews(deps, request, call.visibleTo)
         return jsonReply({ identifiers: items, 'next-page-token': nextPageToken })
       },
     ),

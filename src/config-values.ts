@@ -1,0 +1,38 @@
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { LINK_SECONDS_MAX } from './objects/object-links.ts'
+
+const BYTES_PER_UNIT = { KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const
+
+/** Bytes, from `256MB` or so. */
+export const ByteSize = z
+  .string()
+  .regex(/^\d{1,6}(KB|MB|GB)$/)
+  .transform((text) => Number(text.slice(0, -2)) * BYTES_PER_UNIT[text.slice(-2) as 'KB'])
+
+const MS_PER_UNIT = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** Milliseconds, from `30m` or so. */
+export const Duration = z
+  .string()
+  .regex(/^\d{1,5}[smhd]$/)
+  .transform((text) => Number(text.slice(0, -1)) * MS_PER_UNIT[text.slice(-1) as 's'])
+
+/** In whole seconds, at most the seven days that stores allow. */
+export const Hours = z
+  .string()
+  .regex(/^\d{1,3}(?:\.\d{1,6})?$/)
+  .transform((text) => Math.round(Number(text) * 3_600))
+  .pipe(z.int().max(LINK_SECONDS_MAX))
+
+// Whoever may ask for a name may do so on any port.
+export const HostName = z
+  .string()
+  .regex(/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?(?::\d+)?$/i)
+  .transform((name) => name.replace(/\.?(?::\d+)?$/, '').toLowerCase())
+/** An address, or a range of them like `10.0.0.0/8`. */
+export const NetworkAddress = z.string().refine((text) => {
+  const [address = '', bits] = text.split('/')
+  const max = { 0: -1, 4: 32, 6: 128 }[isIP(address) as 0 | 4 | 6]
+  return max > 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= max))
+})

@@ -1,0 +1,149 @@
+import { z } from 'zod'
+import { isPrincipalName } from '../../core/access/principal-name.ts'
+import { PRIVILEGES } from '../../core/access/privilege.ts'
+import { boundedArray } from '../../http/bounded-shapes.ts'
+import { NextPageToken, PageQuery } from '../../http/common-shapes.ts'
+
+const CHANGES_MAX = 1_000
+const CHECKS_MAX = 1_000
+const MEMBERS_MAX = 10_000
+const DESCRIPTION_MAX = 1_000
+const DAYS_MAX = 3_650
+
+const PrivilegeName = z.enum(PRIVILEGES)
+/** The same with a rule that JSON schema cannot say. */
+export const PrincipalName = z
+  .string()
+  .max(512)
+  .refine(isPrincipalName, 'is no principal: user:<issuer>~<sub>, key:<id>, role:<name> or so')
+  .meta({ description: 'Who: `key:<id>`, `role:<name>`, `everyone`...', example: 'role:readers' })
+
+const GrantShape = z
+  .strictObject({ principal: PrincipalName, privilege: PrivilegeName })
+  .meta({ id: 'Grant', example: { principal: 'role:readers', privilege: 'select' } })
+
+const GrantsOf = boundedArray(GrantShape, { max: CHANGES_MAX })
+
+export const PermissionsBody = z
+  .strictObject({ grant: GrantsOf.optional(), revoke: GrantsOf.optional() })
+  .meta({
+    id: 'ChangePermissions',
+    example: { grant: [{ principal: 'role:readers', privilege: 'select' }], revoke: [] },
+  })
+
+export const PermissionsAnswer = z.strictObject({ permissions: z.array(GrantShape) }).meta({
+  id: 'Permissions',
+  example: { permissions: [{ principal: 'everyone', privilege: 'select' }] },
+})
+
+export const CheckQuery = z.strictObject({
+  principal: PrincipalName.optional().meta({ description: 'The caller if absent.' }),
+  privilege: PrivilegeName,
+})
+
+export const CheckAnswer = z
+  .strictObject({
+    allowed: z.boolean(),
+    because: z.array(
+      z.strictObject({ privilege: PrivilegeName, on: z.string(), through: z.string() }),
+    ),
+  })
+  .meta({
+    id: 'PermissionCheck',
+    example: {
+      allowed: true,
+      because: [{ privilege: 'own', on: 'aviation', through: 'role:ops' }],
+    },
+  })
+
+export const ChecksBody = z
+  .strictObject({
+    checks: boundedArray(
+      z.strictObject({
+        privilege: PrivilegeName,
+        on: z.enum(['catalog', 'namespace', 'table', 'view']),
+        name: z.string().max(2_048).optional(),
+      }),
+      { max: CHECKS_MAX },
+    ),
+  })
+  .meta({
+    id: 'PermissionChecks',
+    example: { checks: [{ privilege: 'select', on: 'table', name: 'aviation.flights' }] },
+  })
+
+export const ChecksAnswer = z
+  .strictObject({ checks: z.array(CheckAnswer) })
+  .meta({ id: 'PermissionChecksAnswer', example: { checks: [{ allowed: false, because: [] }] } })
+
+export const Me = z
+  .strictObject({
+    auth: z.enum(['none', 'keys']),
+    principal: z.string(),
+    principals: z.array(z.string()),
+    scopes: z.array(PrivilegeName).nullable(),
+  })
+  .meta({
+    id: 'Me',
+    example: { auth: 'none', principal: 'anonymous', principals: ['anonymous'], scopes: null },
+  })
+
+export const CreateKeyBody = z
+  .strictObject({
+    description: z.string().max(DESCRIPTION_MAX).optional(),
+    scopes: boundedArray(PrivilegeName, { min: 1, max: PRIVILEGES.length }).optional(),
+    expires_in_days: z.int().min(1).max(DAYS_MAX).optional(),
+  })
+  .meta({ id: 'CreateKey', example: { description: 'nightly load', scopes: ['modify', 'create'] } })
+
+const EXAMPLE_KEY = {
+  key_id: 'k3v9x2m1q8z7',
+  principal: 'key:k3v9x2m1q8z7',
+  description: 'nightly load',
+  scopes: null,
+  created_by: 'key:a1b2c3d4e5f6',
+  created_at: '2026-11-28T09:00:00.000Z',
+  expires_at: null,
+  revoked_at: null,
+  last_used_at: null,
+}
+
+const KEY_MEMBERS = {
+  key_id: z.string(),
+  principal: z.string(),
+  description: z.string().nullable(),
+  scopes: z.array(PrivilegeName).nullable(),
+  created_by: z.string(),
+  created_at: z.string(),
+  expires_at: z.string().nullable(),
+  revoked_at: z.string().nullable(),
+  last_used_at: z.string().nullable().meta({ description: 'By the hour.' }),
+}
+
+export const KeyDescription = z.strictObject(KEY_MEMBERS).meta({ id: 'Key', example: EXAMPLE_KEY })
+
+export const NewKeyAnswer = z
+  .strictObject({ ...KEY_MEMBERS, key: z.string().meta({ description: 'Shown this once.' }) })
+  .meta({ id: 'NewKey', example: { ...EXAMPLE_KEY, key: 'mor_<id>_<secret>' } })
+
+export const KeysQuery = z.strictObject(PageQuery)
+export const KeysAnswer = z
+  .strictObject({ keys: z.array(KeyDescription), next_page_token: NextPageToken })
+  .meta({ id: 'Keys', example: { keys: [EXAMPLE_KEY], next_page_token: null } })
+
+const Members = boundedArray(PrincipalName, { max: MEMBERS_MAX })
+export const MembersBody = z
+  .strictObject({ add: Members.optional(), remove: Members.optional() })
+  .meta({ id: 'ChangeMembers', example: { add: ['key:k3v9x2m1q8z7'] } })
+
+export const RoleDescription = z
+  .strictObject({ role: z.string(), members: z.array(z.string()) })
+  .meta({ id: 'Role', example: { role: 'readers', members: ['key:k3v9x2m1q8z7'] } })
+
+export const RolesAnswer = z
+  .strictObject({ roles: z.array(RoleDescription) })
+  .meta({ id: 'Roles', example: { roles: [{ role: 'readers', members: [] }] } })
+
+export const DroppedRole = z
+  .strictObject({ role: z.string() })
+  .meta({ id: 'DroppedRole', example: { role: 'readers' } })

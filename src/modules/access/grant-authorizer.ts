@@ -1,0 +1,164 @@
+import { CATALOG_SECURABLE, type Place } from '../../catalog/grant-store.ts'
+import { BIT_OF, bitsThatInclude, includes, type Privilege } from '../../core/access/privilege.ts'
+import { parseTableIdentifier } from '../../core/table/table-name.ts'
+import {
+  type Authorizer,
+  type Decision,
+  nameOfPrincipal,
+  type Principal,
+  type Target,
+  type VisibleTo,
+} from '../../http/authorizer.ts'
+import type { BookKeeper } from './book-keeper.ts'
+import { chainOf } from './grant-book.ts'
+
+/** A place that may not be there: then what is above it counts. */
+export interface Found {
+  readonly place: Place | undefined
+  /** What a privilege may be given on, the nearest first. */
+  readonly chain: readonly string[]
+}
+
+interface Asked {
+  readonly principal: Principal
+  readonly target: Target
+  readonly place: Place | undefined
+}
+
+const ONLY_CATALOG: Found = { place: undefined, chain: [CATALOG_SECURABLE] }
+
+/** Decides by the grants of the catalog, from memory. */
+export class GrantAuthorizer implements Authorizer {
+  readonly #keeper: BookKeeper
+
+  constructor(keeper: BookKeeper) {
+    this.#keeper = keeper
+  }
+
+  authorize(
+    principal: Principal,
+    privilege: Privilege,
+    target: Target,
+  ): Decision | Promise<Decision> {
+    if (target.on === 'transaction') return this.#onTransaction(principal, target.name)
+    const found = this.find(target)
+    if (found instanceof Promise) {
+      return found.then((late) => this.#decide(principal, privilege, { target, found: late }))
+    }
+    return this.#decide(principal, privilege, { target, found })
+  }
+
+  visibilityOf(principal: Principal): VisibleTo | undefined {
+    const { book } = this.#keeper
+    const principals = book.namesOf(nameOfPrincipal(principal))
+    const bits = book.bitsOf(principals, [CATALOG_SECURABLE])
+    return (bits & bitsThatInclude('describe')) !== 0 ? undefined : { principals }
+  }
+
+  /** The thing that a target names, and everything above it. Throws `name-invalid`. */
+  find(target: Exclude<Target, { on: 'transaction' }>): Found | Promise<Found> {
+    if (target.on === 'catalog') return ONLY_CATALOG
+    if (target.on === 'namespace') return this.#findNamespace(target.name)
+    const { on: kind, name } = target
+    const id = typeof name === 'string' ? parseTableIdentifier(name) : name
+    const place =
+      'tableUuid' in id
+        ? this.#keeper.findByUuid(id.tableUuid, kind)
+        : this.#keeper.findPlace({ kind, levels: id.namespace, name: id.name })
+    return place instanceof Promise ? place.then(foundOf) : foundOf(place)
+  }
+
+  /** Without a namespace of that name, the nearest one above it counts. */
+  #findNamespace(levels: readonly string[]): Found | Promise<Found> {
+    if (levels.length === 0) return ONLY_CATALOG
+    const place = this.#keeper.findPlace({ kind: 'namespace', levels })
+    return place instanceof Promise
+      ? place.then((late) => this.#namespaceOrAbove(late, levels))
+      : this.#namespaceOrAbove(place, levels)
+  }
+
+  async #aboveNamespace(levels: readonly string[]): Promise<Found> {
+    const { chain } = await this.#findNamespace(levels.slice(0, -1))
+    return { place: undefined, chain }
+  }
+
+  #namespaceOrAbove(place: Place | undefined, levels: readonly string[]): Found | Promise<Found> {
+    return place === undefined ? this.#aboveNamespace(levels) : foundOf(place)
+  }
+
+  #decide(
+    principal: Principal,
+    privilege: Privilege,
+    { target, found }: { readonly target: Target; readonly found: Found },
+  ): Decision {
+    const { book } = this.#keeper
+    const names = book.namesOf(nameOfPrincipal(principal))
+    const { place, chain } = found
+    const isThere = place !== undefined || target.on === 'catalog' || isRoot(target)
+    const bits = book.bitsOf(names, chain)
+    const isPath = this.#isPath(names, { principal, target, place })
+    const isGranted = (bits & bitsThatInclude(privilege)) !== 0
+    const has = isGranted || (privilege === 'describe' && isPath)
+    if (has && isInScope(principal, privilege)) {
+      // Whoever has it from the catalog may be told by the route that nothing is there.
+      const mayKnow = isThere || privilege === 'create' || (bits & BIT_OF.admin) !== 0
+      return mayKnow ? 'allowed' : 'hidden'
+    }
+    const isSeen = isPath || (bits & bitsThatInclude('describe')) !== 0
+    return refusalOf(principal, privilege, { target, isThere, isSeen })
+  }
+
+  /** Whether a namespace is on the way to something that is granted. */
+  #isPath(names: readonly string[], { principal, target, place }: Asked): boolean {
+    if (target.on !== 'namespace') return false
+    const { book } = this.#keeper
+    if (isRoot(target)) {
+      return principal.kind !== 'anonymous' || book.hasGrantsWithin(names, CATALOG_SECURABLE)
+    }
+    if (place === undefined) return false
+    const isGranted = book.hasGrantsWithin(names, place.uuid)
+    // Who may make things in it may see it.
+    return isGranted || (book.bitsOf(names, chainOf(place)) & bitsThatInclude('create')) !== 0
+  }
+
+  /** A transaction belongs to who started it, and to administrators. */
+  #onTransaction(principal: Principal, id: string): Decision | Promise<Decision> {
+    const decide = (starter: string | null | undefined): Decision => {
+      const name = nameOfPrincipal(principal)
+      const { book } = this.#keeper
+      if (starter === name) return 'allowed'
+      const bits = book.bitsOf(book.namesOf(name), [CATALOG_SECURABLE])
+      if ((bits & BIT_OF.admin) !== 0 && isInScope(principal, 'admin')) return 'allowed'
+      return principal.kind === 'anonymous' ? 'unauthenticated' : 'hidden'
+    }
+    const starter = this.#keeper.findStarter(id)
+    return starter instanceof Promise ? starter.then(decide) : decide(starter)
+  }
+}
+
+function refusalOf(
+  principal: Principal,
+  privilege: Privilege,
+  asked: { readonly target: Target; readonly isThere: boolean; readonly isSeen: boolean },
+): Decision {
+  const { target, isThere, isSeen } = asked
+  if (principal.kind === 'anonymous') return 'unauthenticated'
+  if (target.on === 'catalog' || isRoot(target)) return 'denied'
+  // Whoever may not make things in it is not told whether the namespace is there.
+  if (target.on === 'namespace' && privilege === 'create') return 'denied'
+  return isThere && isSeen ? 'denied' : 'hidden'
+}
+
+function foundOf(place: Place | undefined): Found {
+  return place === undefined ? ONLY_CATALOG : { place, chain: chainOf(place) }
+}
+
+function isRoot({ on, name }: Target): boolean {
+  return on === 'namespace' && name.length === 0
+}
+
+/** Whether a key's scopes, if it has some, go so far. */
+export function isInScope(principal: Principal, wanted: Privilege): boolean {
+  if (principal.kind === 'anonymous' || principal.scopes === null) return true
+  return wanted === 'describe' || principal.scopes.some((scope) => includes(scope, wanted))
+}

@@ -1,0 +1,138 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { BlockList, isIPv6 } from 'node:net'
+import type { KeyRecord } from '../../catalog/key-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { Authenticator } from '../../http/authenticator.ts'
+import { ANONYMOUS, type KnownPrincipal, type Principal } from '../../http/authorizer.ts'
+import { requestTarget } from '../../http/request-log.ts'
+import { ProblemError } from '../../problem/problems.ts'
+import type { AccessTokens } from './access-tokens.ts'
+import { hasKey, parseKeyText, sha256 } from './key-text.ts'
+
+/** Tokens that were verified, by hash: verifying costs more than all else of a request. */
+const VERIFIED_MAX = 10_000
+const HOUR_MS = 3_600_000
+/** Longer ones are no credential of this service. */
+const CREDENTIAL_LENGTH_MAX = 4_096
+
+export interface KeyRing {
+  readonly keys: ReadonlyMap<string, KeyRecord>
+}
+
+export interface AuthenticatorOptions {
+  readonly ring: KeyRing
+  readonly tokens: AccessTokens
+  readonly nowMs: () => number
+  readonly trustedProxies: readonly string[]
+}
+
+interface Verified {
+  readonly keyId: string
+  readonly expiresAtMs: number
+}
+
+/** Signs callers in by the keys of the catalog, and by tokens that were given for one. */
+export class KeyAuthenticator implements Authenticator {
+  readonly #options: AuthenticatorOptions
+  readonly #proxies = new BlockList()
+  readonly #verified = new Map<string, Verified>()
+  #uses = new Map<string, number>()
+
+  constructor(options: AuthenticatorOptions) {
+    this.#options = options
+    for (const proxy of options.trustedProxies) {
+      const [address = '', bits] = proxy.split('/')
+      const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+      if (bits === undefined) this.#proxies.addAddress(address, family)
+      else this.#proxies.addSubnet(address, Number(bits), family)
+    }
+  }
+
+  authenticate(request: IncomingMessage): Principal | Promise<Principal> {
+    if (hasKey(requestTarget(request))) {
+      throw new ProblemError('credential-in-url', 'A key is in the URL: revoke it, it is in logs')
+    }
+    const { authorization } = request.headers
+    if (authorization === undefined) return ANONYMOUS
+    this.requirePrivate(request)
+    const [, token = ''] = /^bearer +(\S+) *$/i.exec(authorization) ?? []
+    if (token === '' || token.length > CREDENTIAL_LENGTH_MAX) throw invalid()
+    if (token.startsWith('mor_')) return this.signInByKey(token)
+    const hash = sha256(token)
+    const known = this.#verified.get(hash)
+    return known === undefined ? this.#verify(token, hash) : this.#ofToken(known)
+  }
+
+  /** Throws `credential-over-plain-http` when others on the way could read the credential. */
+  requirePrivate(request: IncomingMessage): void {
+    const address = request.socket.remoteAddress ?? ''
+    const isProxy = this.#proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+    const proto = request.headers['x-forwarded-proto']
+    if (isProxy && proto !== undefined) {
+      if (proto === 'https') return
+    } else if (isLoopback(address)) return
+    const detail = `A key came over plain HTTP from ${address}: use https behind a trusted proxy`
+    throw new ProblemError('credential-over-plain-http', detail)
+  }
+
+  /** Throws `credential-invalid` or `credential-expired`. */
+  signInByKey(text: string): KnownPrincipal {
+    const key = parseKeyText(text)
+    const record = key === undefined ? undefined : this.#options.ring.keys.get(key.keyId)
+    if (key === undefined || record === undefined) throw invalid()
+    const [given, kept] = [Buffer.from(key.hash), Buffer.from(record.secretHash)]
+    if (given.length !== kept.length || !timingSafeEqual(given, kept)) throw invalid()
+    return this.#principalOf(record)
+  }
+
+  /** The hours in which keys were used since the last call. */
+  takeUses(): ReadonlyMap<string, number> {
+    const uses = this.#uses
+    this.#uses = new Map()
+    return uses
+  }
+
+  async #verify(token: string, hash: string): Promise<Principal> {
+    const verified = await this.#options.tokens.verify(token)
+    if (verified === 'expired') throw expired('The token has expired: get a new one')
+    if (verified === 'invalid') throw invalid()
+    const principal = this.#ofToken(verified)
+    if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear()
+    this.#verified.set(hash, verified)
+    return principal
+  }
+
+  #ofToken({ keyId, expiresAtMs }: Verified): Principal {
+    if (expiresAtMs <= this.#options.nowMs()) throw expired('The token has expired: get a new one')
+    const record = this.#options.ring.keys.get(keyId)
+    if (record === undefined) throw invalid()
+    return this.#principalOf(record)
+  }
+
+  #principalOf({ keyId, scopes, revokedAtMs, expiresAtMs }: KeyRecord): KnownPrincipal {
+    if (revokedAtMs !== null) throw invalid()
+    const nowMs = this.#options.nowMs()
+    if (expiresAtMs !== null && expiresAtMs <= nowMs) throw expired('The key has expired')
+    this.#uses.set(keyId, nowMs - (nowMs % HOUR_MS))
+    return { kind: 'key', name: `key:${keyId}`, scopes }
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || /^(?:::ffff:)?127\./.test(address)
+}
+
+function invalid(): ProblemError {
+  return new ProblemError('credential-invalid', 'The key or token is not valid here')
+}
+
+function expired(detail: string): ProblemError {
+  return new ProblemError('credential-expired', detail)
+}
+
+/** For routes whose body has the credential. */
+export function requireKeyText(text: string | null): string {
+  if (text !== null && text !== '') return text
+  throw new CatalogError('request-invalid', 'client_secret is missing: send the key')
+}

@@ -1,0 +1,181 @@
+import { CATALOG_SECURABLE } from '../../catalog/grant-store.ts'
+import { isGrantable, type Privilege, type SecurableKind } from '../../core/access/privilege.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { nameOfPrincipal, type Principal, type Target } from '../../http/authorizer.ts'
+import { jsonReply, type Reply } from '../../http/reply.ts'
+import { type Call, defineRoute, type Route } from '../../http/route.ts'
+import { ACCESS_TAG, type AccessPlatform, requireAccess } from './access-platform.ts'
+import {
+  CheckAnswer,
+  CheckQuery,
+  ChecksAnswer,
+  ChecksBody,
+  PermissionsAnswer,
+  PermissionsBody,
+} from './access-shapes.ts'
+import { changePermissions, checkPermission, listPermissions } from './permissions.ts'
+
+type PlaceTarget = Exclude<Target, { on: 'transaction' }>
+type AnyCall = Pick<Call<unknown, unknown>, 'param'>
+
+/** What permissions are on: where the routes are, and what a request names. */
+interface Securables {
+  readonly kind: SecurableKind
+  readonly path: string
+  readonly parameters?: Readonly<Record<string, string>>
+  /** Begins the operation ids. */
+  readonly name: string
+  readonly curl: string
+  target(call: AnyCall): PlaceTarget
+}
+
+const SECURABLES: readonly Securables[] = [
+  {
+    ...{ kind: 'catalog', path: '/v1/permissions', name: 'Catalog', curl: '/v1/permissions' },
+    target: () => ({ on: 'catalog', name: undefined }),
+  },
+  {
+    ...{ kind: 'namespace', path: '/v1/namespaces/{namespace}/permissions', name: 'Namespace' },
+    curl: '/v1/namespaces/aviation/permissions',
+    target: ({ param }) => ({ on: 'namespace', name: param('namespace').split('.') }),
+  },
+  {
+    ...{ kind: 'table', path: '/v1/tables/{table_identifier}/permissions', name: 'Table' },
+    curl: '/v1/tables/aviation.flights/permissions',
+    target: ({ param }) => ({ on: 'table', name: param('table_identifier') }),
+  },
+  {
+    ...{ kind: 'view', path: '/v1/views/{view_identifier}/permissions', name: 'View' },
+    curl: '/v1/views/aviation.late_flights/permissions',
+    target: ({ param }) => ({ on: 'view', name: param('view_identifier') }),
+  },
+]
+
+export function permissionRoutes(platform: AccessPlatform): readonly Route[] {
+  return [...SECURABLES.flatMap((each) => routesOf(platform, each)), checkMany(platform)]
+}
+
+function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] {
+  const { kind, path, name, curl, target } = each
+  const common = { tag: ACCESS_TAG, permission: 'in-use-case' as const }
+  const problems = ['access-off', ...(kind === 'catalog' ? [] : NOT_FOUND[kind])] as const
+  const list = defineRoute(
+    {
+      ...{ ...common, method: 'get', path, operationId: `list${name}Permissions`, problems },
+      summary: `List the permissions on ${withArticle(kind)}`,
+      description: 'Those given on it, without what is inherited from above.',
+      answers: [{ status: 200, description: 'All of them.', shape: PermissionsAnswer }],
+      curl: `curl $MORAINE${curl}`,
+    },
+    async (call) => {
+      await call.authorize('manage_grants', [target(call)])
+      return listed(platform, target(call))
+    },
+  )
+  const change = defineRoute(
+    {
+      ...{ ...common, method: 'post', path, operationId: `change${name}Permissions` },
+      summary: `Grant and revoke privileges on ${withArticle(kind)}`,
+      description: 'All or nothing. Nobody can grant a privilege that they do not have.',
+      body: PermissionsBody,
+      changesNothing: true,
+      answers: [{ status: 200, description: 'As they are now.', shape: PermissionsAnswer }],
+      problems: [...problems, 'last-admin'],
+      curl:
+        `curl -X POST $MORAINE${curl} -H 'Content-Type: application/json' ` +
+        `-d '{"grant":[{"principal":"role:readers","privilege":"select"}]}'`,
+    },
+    async (call) => {
+      const { grant = [], revoke = [] } = call.body
+      await call.authorize('manage_grants', [target(call)])
+      for (const privilege of new Set(grant.map((each) => each.privilege))) {
+        requireGrantable(privilege, kind)
+        await call.authorize(privilege, [target(call)])
+      }
+      if (revoke.some(({ privilege }) => privilege === 'admin')) {
+        await call.authorize('admin', [target(call)])
+      }
+      requireAccess(platform)
+      await changePermissions(platform, target(call), { grant, revoke, keeper: call.keeper })
+      return listed(platform, target(call))
+    },
+  )
+  const check = defineRoute(
+    {
+      ...{ ...common, method: 'get', path: `${path}/check`, problems },
+      operationId: `check${name}Permission`,
+      summary: `Tell whether somebody has a privilege on ${withArticle(kind)}, and why`,
+      query: CheckQuery,
+      answers: [{ status: 200, description: 'The decision.', shape: CheckAnswer }],
+      curl: `curl "$MORAINE${curl}/check?privilege=select"`,
+    },
+    async (call) => {
+      const { principal, privilege } = call.query
+      const isOwn = principal === undefined || principal === nameOfPrincipal(call.principal)
+      await call.authorize(isOwn ? 'describe' : 'manage_grants', [target(call)])
+      requireAccess(platform)
+      const who = isOwn ? call.principal : named(principal)
+      return jsonReply(await checkPermission(platform, who, { privilege, target: target(call) }))
+    },
+  )
+  return [list, change, check]
+}
+
+const NOT_FOUND = {
+  namespace: ['namespace-not-found', 'name-invalid'],
+  table: ['table-not-found', 'name-invalid'],
+  view: ['view-not-found', 'name-invalid'],
+} as const
+
+const checkMany = (platform: AccessPlatform) =>
+  defineRoute(
+    {
+      ...{ method: 'post', path: '/v1/permissions/check', operationId: 'checkPermissions' },
+      tag: ACCESS_TAG,
+      permission: { privilege: 'describe', on: 'namespace', target: () => [] },
+      summary: 'Tell which privileges the caller has, up to 1,000 at once',
+      description: 'What the caller may not know to exist is not allowed.',
+      body: ChecksBody,
+      changesNothing: true,
+      answers: [{ status: 200, description: 'In the order asked.', shape: ChecksAnswer }],
+      problems: ['access-off', 'name-invalid'],
+      curl:
+        `curl -X POST $MORAINE/v1/permissions/check -H 'Content-Type: application/json' ` +
+        `-d '{"checks":[{"privilege":"select","on":"table","name":"aviation.flights"}]}'`,
+    },
+    async ({ body, principal }) => {
+      requireAccess(platform)
+      const checks = []
+      for (const { privilege, on, name = '' } of body.checks) {
+        const target = targetOf(on, name)
+        checks.push(await checkPermission(platform, principal, { privilege, target }))
+      }
+      return jsonReply({ checks })
+    },
+  )
+
+function targetOf(on: SecurableKind, name: string): PlaceTarget {
+  if (on === 'catalog') return { on, name: undefined }
+  return on === 'namespace' ? { on, name: name === '' ? [] : name.split('.') } : { on, name }
+}
+
+async function listed(platform: AccessPlatform, target: PlaceTarget): Promise<Reply> {
+  requireAccess(platform)
+  return jsonReply({ permissions: await listPermissions(platform, target) })
+}
+
+function named(principal: string): Principal {
+  return principal === 'anonymous'
+    ? { kind: 'anonymous' }
+    : { kind: 'key', name: principal, scopes: null }
+}
+
+function requireGrantable(privilege: Privilege, kind: SecurableKind): void {
+  if (isGrantable(privilege, kind)) return
+  const detail = `${privilege} says nothing about ${withArticle(kind)}: grant it on the catalog`
+  throw new CatalogError('request-invalid', detail)
+}
+
+function withArticle(kind: SecurableKind): string {
+  return kind === CATALOG_SECURABLE ? 'the catalog' : `a ${kind}`
+}

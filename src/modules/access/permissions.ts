@@ -1,0 +1,103 @@
+import { CATALOG_SECURABLE, type Grant, type Place } from '../../catalog/grant-store.ts'
+import type { Privilege } from '../../core/access/privilege.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { AnswerKeeper } from '../../core/replay.ts'
+import { nameOfPrincipal, type Principal, type Target } from '../../http/authorizer.ts'
+import { type AccessPlatform, lastAdmin, requireAccess } from './access-platform.ts'
+import { type Found, isInScope } from './grant-authorizer.ts'
+import type { Reason } from './grant-book.ts'
+
+type PlaceTarget = Exclude<Target, { on: 'transaction' }>
+type Bestowed = Omit<Grant, 'securable'>
+
+/** Whom nobody can sign in as, so that nothing may be left to them. */
+const NOBODY_IN_PARTICULAR = ['anonymous', 'everyone']
+
+/** Those given on the thing itself, by principal and privilege. */
+export async function listPermissions(
+  platform: AccessPlatform,
+  target: PlaceTarget,
+): Promise<readonly Bestowed[]> {
+  const { securable } = await securableOf(platform, target)
+  const grants = await platform.catalog.grants.listOn([securable])
+  return grants
+    .map(({ principal, privilege }) => ({ principal, privilege }))
+    .sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
+}
+
+export async function changePermissions(
+  platform: AccessPlatform,
+  target: PlaceTarget,
+  change: {
+    readonly grant: readonly Bestowed[]
+    readonly revoke: readonly Bestowed[]
+    readonly keeper: AnswerKeeper
+  },
+): Promise<void> {
+  const { grant, revoke, keeper } = change
+  for (const { principal, privilege } of grant) {
+    const isTooMuch = privilege === 'admin' && NOBODY_IN_PARTICULAR.includes(principal)
+    if (isTooMuch) throw new CatalogError('request-invalid', `${principal} cannot be given admin`)
+  }
+  const { securable, name } = await securableOf(platform, target)
+  const nowMs = platform.ambient.nowMs()
+  const outcome = await platform.catalog.grants.change(
+    { securable, name, grant, revoke, nowMs },
+    keeper.withEffect({ status: 200 }),
+  )
+  if (outcome === 'last-admin') throw lastAdmin()
+  if (outcome === 'not-found') throw gone(target)
+  await requireAccess(platform).keeper.catchUp()
+}
+
+/** Whether the principal has the privilege, and every grant that gives it. */
+export async function checkPermission(
+  platform: AccessPlatform,
+  principal: Principal,
+  { privilege, target }: { readonly privilege: Privilege; readonly target: PlaceTarget },
+): Promise<{ readonly allowed: boolean; readonly because: readonly Reason[] }> {
+  const { authorizer, keeper } = requireAccess(platform)
+  const allowed = (await authorizer.authorize(principal, privilege, target)) === 'allowed'
+  if (!allowed || !isInScope(principal, privilege)) return { allowed: false, because: [] }
+  const { place, chain } = await authorizer.find(target)
+  const names = keeper.book.namesOf(nameOfPrincipal(principal))
+  const reasons = keeper.book.reasonsFor(privilege, names, chain)
+  const shown = await namesOfPlaces(platform, { place, chain })
+  return {
+    allowed,
+    because: reasons.map((each) => ({ ...each, on: shown.get(each.on) ?? each.on })),
+  }
+}
+
+async function namesOfPlaces(
+  platform: AccessPlatform,
+  { chain }: Found,
+): Promise<ReadonlyMap<string, string>> {
+  const uuids = chain.filter((securable) => securable !== CATALOG_SECURABLE)
+  const places = await platform.catalog.grants.findPlaces(uuids)
+  return new Map(places.map((place) => [place.uuid, dotted(place)]))
+}
+
+/** Throws that there is no such thing. */
+async function securableOf(
+  platform: AccessPlatform,
+  target: PlaceTarget,
+): Promise<{ readonly securable: string; readonly name: string }> {
+  if (target.on === 'catalog') return { securable: CATALOG_SECURABLE, name: CATALOG_SECURABLE }
+  const { place } = await requireAccess(platform).authorizer.find(target)
+  if (place === undefined) throw gone(target)
+  return { securable: place.uuid, name: dotted(place) }
+}
+
+function dotted({ levels, name }: Place): string {
+  return [...levels, ...(name === '' ? [] : [name])].join('.')
+}
+
+function gone({ on, name }: PlaceTarget): CatalogError {
+  const facts = { [on]: name }
+  return new CatalogError('table-not-found', `There is no such ${on}`, { facts })
+}
+
+function textOf({ principal, privilege }: Bestowed): string {
+  return `${principal} ${privilege}`
+}

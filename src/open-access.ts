@@ -1,0 +1,41 @@
+import type { Config } from './config.ts'
+import type { AppOptions } from './http/serve/app.ts'
+import type { SiteOptions } from './http/serve/guards.ts'
+import type { NameChanges } from './lake/table/followed-names.ts'
+import type { KeyedAccess } from './modules/access/keyed-access.ts'
+import type { Opened } from './opened.ts'
+
+type AccessDependencies = Parameters<typeof KeyedAccess.open>[0] & {
+  readonly nameChanges: NameChanges
+}
+
+/** Loads the grants, and follows their changes; `undefined` if nobody is asked who they are. */
+export async function openAccess(
+  { auth, trustedProxies }: Config,
+  deps: AccessDependencies,
+  opened: Opened,
+): Promise<KeyedAccess | undefined> {
+  if (auth === 'none') return undefined
+  const { KeyedAccess: Keyed } = await import('./modules/access/keyed-access.ts')
+  const access = opened.add(await Keyed.open(deps, { trustedProxies }), (it) => it.close())
+  deps.nameChanges.follow(() => access.follow())
+  return access
+}
+
+/** Who is let in; by default everybody. */
+export function gateOf(
+  access: KeyedAccess | undefined,
+): Pick<AppOptions, 'authenticator' | 'authorizer'> {
+  if (access === undefined) return {}
+  const { authenticator, authorizer } = access
+  return { authenticator, authorizer }
+}
+
+/** The names and pages of this service, as the settings say. */
+export function sitesOf({ host, allowedHosts, allowedOrigins, publicUrl }: Config): SiteOptions {
+  const ofProxy = publicUrl === undefined ? [] : [publicUrl]
+  return {
+    hosts: [host.toLowerCase(), ...allowedHosts, ...ofProxy.map((url) => new URL(url).hostname)],
+    origins: [...allowedOrigins, ...ofProxy],
+  }
+}

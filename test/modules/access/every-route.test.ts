@@ -1,0 +1,115 @@
+import { includes, type Privilege } from '../../../src/core/access/privilege.ts'
+import type { Route } from '../../../src/http/route.ts'
+import { documentedDialects } from '../../../src/modules.ts'
+import { must } from '../../http/client.ts'
+import { EXPECTED, type Expected, ids } from '../asked-permissions.ts'
+import { ACCESS_EXPECTED } from '../asked-permissions-access.ts'
+import { ICEBERG_EXPECTED } from '../asked-permissions-iceberg.ts'
+import { type Caller, type KeyedService, startKeyedService } from './keyed-service.ts'
+
+const ROWS = { ...EXPECTED, ...ACCESS_EXPECTED, ...ICEBERG_EXPECTED }
+const LEVELS = ['describe', 'select', 'modify', 'own'] as const
+const ROUTES: readonly (readonly [string, Route])[] = documentedDialects().flatMap(({ routes }) =>
+  routes.map((route) => [route.operationId, route] as const),
+)
+
+let service: KeyedService
+const callers = new Map<string, Caller>()
+
+/** Things of the same names as in the rows, which each caller may spoil for the next. */
+async function remakeThings(): Promise<void> {
+  const { admin } = service
+  const schema = { columns: [{ name: 'id', type: 'long' }] }
+  const found = await admin.send('get', '/v1/tables/sky.planets')
+  if (found.status === 404) {
+    await must(admin.send('post', '/v1/tables', { name: 'planets', namespace: 'sky', schema }), 201)
+  }
+  ids.tableUuid = (await must(admin.send('get', '/v1/tables/sky.planets'))).table_id
+  const view = {
+    ...{ name: 'bright', namespace: 'sky' },
+    queries: [{ dialect: 'duckdb', sql: 'SELECT 1 AS one' }],
+    schema: { columns: [{ name: 'one', type: 'long' }] },
+  }
+  const bright = await admin.send('get', '/v1/views/sky.bright')
+  if (bright.status === 404) await must(admin.send('post', '/v1/views', view), 201)
+  for (const name of ['open', 'staged', 'aborted'] as const) {
+    ids[name] = (await must(admin.send('post', '/v1/transactions/start', {}), 201)).transaction_id
+  }
+}
+
+beforeAll(async () => {
+  service = await startKeyedService()
+  await remakeThings()
+  // On the namespace, so that it is the catalog that they lack.
+  for (const level of LEVELS) {
+    callers.set(level, await service.newCaller({ '/v1/namespaces/sky': [level] }))
+  }
+  callers.set('none', await service.newCaller())
+  callers.set('anonymous', service.nobody)
+})
+afterAll(() => service.close())
+
+function send(caller: Caller, { operationId, method }: Route) {
+  const { path, json } = ROWS[operationId] as Expected
+  const filled = path.replace(/\{(\w+)\}/, (_, id) => ids[id as keyof typeof ids])
+  return caller.send(method, filled, typeof json === 'function' ? json() : json)
+}
+
+/** Whether one who has the level on the namespace `sky` has what is asked for. */
+function has(level: Privilege, question: string): boolean {
+  const [privilege, on, name = ''] = question.split(' ') as [Privilege, string, string]
+  if (on === 'namespace' && name === '[]') return privilege === 'describe'
+  const isInSky = /^(?:\[sky(?:\.\w+)*\]|sky\..*)$/.test(name) || name === ids.tableUuid
+  return isInSky && includes(level, privilege)
+}
+
+function questionsOf({ operationId }: Route): readonly string[] {
+  const { asks } = ROWS[operationId] as Expected
+  return typeof asks === 'function' ? asks() : asks
+}
+
+/** The first question that ends in a refusal, also because nothing is there. */
+function missingFor(level: string, route: Route): string | undefined {
+  return questionsOf(route).find((asked) => {
+    const isNothing = /^\w+ (?:table|view) /.test(asked) && !isThere(asked.split(' ')[2] ?? '')
+    if (level === 'anonymous' || isNothing) return true
+    if (level === 'none') return asked !== 'describe namespace []'
+    return !has(level as Privilege, asked)
+  })
+}
+
+/** By status of the refusal; both faces say the same in their own words. */
+function refusalOf(level: string, missing: string): number {
+  if (level === 'anonymous') return 401
+  const [, on, name = ''] = missing.split(' ')
+  // Nobody is told whether what they may not make is there.
+  if (on === 'catalog' || /^create namespace/.test(missing)) return 403
+  return isThere(name) && level !== 'none' ? 403 : 404
+}
+
+function isThere(name: string): boolean {
+  return /^(?:sky\.planets|sky\.bright|\[sky\])$/.test(name) || name === ids.tableUuid
+}
+
+test('every route has its row, and every row its route', () => {
+  expect(Object.keys(ROWS).sort()).toEqual(ROUTES.map(([id]) => id).sort())
+})
+
+describe.each(['anonymous', 'none', ...LEVELS])('%s', (level) => {
+  test.each(ROUTES)('%s', async (_, route) => {
+    await remakeThings()
+    const missing = missingFor(level, route)
+    const { status, text } = await send(callers.get(level) as Caller, route)
+    if (route.permission === 'public') return
+    if (missing === undefined) {
+      expect(text).not.toMatch(/permission-denied|the privilege|credential-|NotAuthorized/)
+      expect(status).toBeLessThan(500)
+      return
+    }
+    expect([status, text]).toEqual([refusalOf(level, missing), text])
+    const [privilege, on] = missing.split(' ')
+    if (status === 403 && route.method !== 'head') {
+      expect(text).toContain(`the privilege ${privilege} on this ${on}`)
+    }
+  })
+})

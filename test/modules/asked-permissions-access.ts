@@ -1,0 +1,40 @@
+import type { Expected } from './asked-permissions.ts'
+
+const GRANT = { grant: [{ principal: 'role:readers', privilege: 'select' }] }
+const CHECK = '/permissions/check?privilege=modify'
+
+function of(path: string, name: string, on: string): Readonly<Record<string, Expected>> {
+  return {
+    [`list${name}Permissions`]: { path: `${path}/permissions`, asks: [`manage_grants ${on}`] },
+    [`change${name}Permissions`]: {
+      path: `${path}/permissions`,
+      json: GRANT,
+      asks: [`manage_grants ${on}`, `select ${on}`],
+    },
+    [`check${name}Permission`]: { path: `${path}${CHECK}`, asks: [`describe ${on}`] },
+  }
+}
+
+/** By operation, as `EXPECTED`. */
+export const ACCESS_EXPECTED: Readonly<Record<string, Expected>> = {
+  createKey: { path: '/v1/keys', json: {}, asks: ['admin catalog'] },
+  listKeys: { path: '/v1/keys', asks: ['admin catalog'] },
+  revokeKey: { path: '/v1/keys/nothing00000', asks: ['admin catalog'] },
+  ...of('/v1', 'Catalog', 'catalog'),
+  ...of('/v1/namespaces/sky', 'Namespace', 'namespace [sky]'),
+  ...of('/v1/tables/sky.planets', 'Table', 'table sky.planets'),
+  ...of('/v1/views/sky.bright', 'View', 'view sky.bright'),
+  checkPermissions: {
+    path: '/v1/permissions/check',
+    json: { checks: [{ privilege: 'select', on: 'table', name: 'sky.planets' }] },
+    asks: ['describe namespace []'],
+  },
+  getMe: { path: '/v1/me', asks: ['describe namespace []'] },
+  listRoles: { path: '/v1/roles', asks: ['admin catalog'] },
+  changeMembers: {
+    path: '/v1/roles/readers/members',
+    json: { add: ['role:others'] },
+    asks: ['admin catalog'],
+  },
+  dropRole: { path: '/v1/roles/nothing', asks: ['admin catalog'] },
+}
