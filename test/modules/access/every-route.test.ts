@@ -70,12 +70,16 @@ function questionsOf({ operationId }: Route): readonly string[] {
 
 /** The first question that ends in a refusal, also because nothing is there. */
 function missingFor(level: string, route: Route): string | undefined {
-  return questionsOf(route).find((asked) => {
-    const isNothing = /^\w+ (?:table|view) /.test(asked) && !isThere(asked.split(' ')[2] ?? '')
-    if (level === 'anonymous' || isNothing) return true
-    if (level === 'none') return asked !== 'describe namespace []'
-    return !has(level as Privilege, asked)
-  })
+  // Without `modify` it lends credentials that only read.
+  const isLent = route.operationId === 'icebergLoadCredentials'
+  return questionsOf(route)
+    .slice(0, isLent ? 1 : undefined)
+    .find((asked) => {
+      const isNothing = /^\w+ (?:table|view) /.test(asked) && !isThere(asked.split(' ')[2] ?? '')
+      if (level === 'anonymous' || isNothing) return true
+      if (level === 'none') return asked !== 'describe namespace []'
+      return !has(level as Privilege, asked)
+    })
 }
 
 /** By status of the refusal; both faces say the same in their own words. */
