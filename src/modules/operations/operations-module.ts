@@ -2,10 +2,11 @@ import type { Dialect } from '../../http/dialect.ts'
 import { constantGauge, type Meter } from '../../http/metrics.ts'
 import { noteEveryNamespace } from '../../lake/table/every-namespace.ts'
 import type { NoteDependencies } from '../../lake/table/namespace-note.ts'
+import type { WatchedStore } from '../../objects/object-store-watch.ts'
 import type { Module } from '../module.ts'
 import { type OperationsDependencies, operatorRoutes } from './operator-routes.ts'
 import { Pages } from './pages.ts'
-import { StoreHealth, type WatchedStore } from './store-health.ts'
+import { StoreHealth } from './store-health.ts'
 
 export type OperationsPlatform = Omit<OperationsDependencies, 'pages' | 'health'> &
   NoteDependencies & {

@@ -1,16 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
 import { type Meter, refreshedGauge } from '../../http/metrics.ts'
+import type { WatchedStore } from '../../objects/object-store-watch.ts'
 import { NoReplyError, withinTime } from './within-time.ts'
-
-/** A bucket that the service uses. */
-export interface WatchedStore {
-  /** Scheme and bucket: `s3://lake`. */
-  readonly name: string
-  /** Without the warehouse nothing works; other buckets matter to those who read from them. */
-  readonly isNeeded: boolean
-  /** Asks the store once. Throws what is wrong. */
-  look(): Promise<void>
-}
 
 export interface StoreAway {
   readonly name: string
