@@ -8,8 +8,8 @@ import { tableUuidOf } from './sql-snapshots.ts'
 /** A commit of more paths makes them known before its own transaction. */
 const PATHS_TOGETHER_MAX = 5_000
 /**
- * In one transaction before it. With 5,000 the whole takes three quarters of the processor time, and
- * others wait twice as long.
+ * In one transaction before it. With 5,000 the whole takes three quarters of the processor time,
+ * and others wait twice as long.
  */
 const PATHS_AT_ONCE = 2_000
 /** All keys of as many doomed files are read, instead of looking for each path among them. */
