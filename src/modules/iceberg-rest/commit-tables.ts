@@ -36,7 +36,7 @@ import {
 } from './requests/table-request-json.ts'
 import { requireRestName } from './rest-name.ts'
 import type { RestServices } from './rest-services.ts'
-import { pathsOfNewSnapshots } from './snapshot-paths.ts'
+import { pathsOfNewSnapshots } from './snapshots/snapshot-paths.ts'
 import type { UseCaseCall } from './use-case-call.ts'
 
 /** The part of a commit that concerns one table. */

@@ -16,7 +16,7 @@ import {
 import { getNamespace } from '../namespaces/namespaces.ts'
 import { addTable, nameTaken } from './create-table.ts'
 import type { CommitTableRequest } from './requests/table-request-json.ts'
-import { pathsOfNewSnapshots } from './snapshot-paths.ts'
+import { pathsOfNewSnapshots } from './snapshots/snapshot-paths.ts'
 
 /** Completes a staged creation. `undefined` if another table took the name in between. */
 export async function createByCommit(

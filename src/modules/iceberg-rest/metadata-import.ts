@@ -18,8 +18,8 @@ import {
 } from '../../lake/table/inline-manifests.ts'
 import { versionInName } from '../../lake/table/metadata-file-name.ts'
 import { requireFreeLocation, requireFreeMetadataFolder } from '../../lake/table/table-location.ts'
-import { pathsOfImported } from './imported-paths.ts'
 import { metadataFileMissing } from './load-table.ts'
+import { pathsOfImported } from './snapshots/imported-paths.ts'
 
 const PUBLICATIONS_MAX = 100
 

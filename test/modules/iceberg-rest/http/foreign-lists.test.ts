@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { ManifestFile } from '../../../../src/core/file/data-file.ts'
@@ -108,4 +109,31 @@ test('a list that calls manifests empty which are not is refused', async () => {
   expect(message).toContain('has no live files')
   await append('emptied', 1)
   expect(await filesOf('emptied', 'n >= 0')).toBe(3)
+})
+
+/** The same manifest at another path, with other fields in the partition spec of its header. */
+function withFields(path: string, change: (fields: Json[]) => Json[]): string {
+  const bytes = readFileSync(fileURLToPath(path))
+  const start = bytes.indexOf('[{"name":"n","transform"')
+  const end = bytes.indexOf(']', start) + 1
+  const fields = change(JSON.parse(String(bytes.subarray(start, end))))
+  bytes.write(JSON.stringify(fields).padEnd(end - start), start)
+  const other = path.replace(/\.avro$/, '-other.avro')
+  writeFileSync(fileURLToPath(other), bytes)
+  return other
+}
+
+test.each<[what: string, change: (fields: Json[]) => Json[], ids: string]>([
+  ['another order', (fields) => fields.toReversed(), '1001, 1000'],
+  ['fewer', (fields) => fields.slice(1), '1001'],
+])('a manifest whose own spec has its fields in %s is refused', async (what, change, ids) => {
+  const name = `spec${what.replaceAll(/\W/g, '')}`
+  const reworded = ({ path }: ManifestFile) => ({
+    path: withFields(path, change),
+    addedSnapshotId: 77n,
+  })
+  const { status, message } = await refusal(tableOfEngine(name, reworded))
+  expect(status).toBe(400)
+  expect(message).toContain(`the partition fields [${ids}], but spec 0 of the table has`)
+  expect(await filesOf(name, 'n = 20')).toBe(1)
 })

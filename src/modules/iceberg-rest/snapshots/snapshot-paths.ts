@@ -1,15 +1,17 @@
-import type { Stores } from '../../catalog/catalog.ts'
-import { mapBounded } from '../../core/bounded.ts'
-import { CatalogError } from '../../core/errors.ts'
-import { liveFilesCount, type ManifestFile } from '../../core/file/data-file.ts'
-import type { TableChange } from '../../core/metadata/table-update.ts'
-import { invalidUpdate } from '../../core/metadata/update-problem.ts'
-import type { Snapshot } from '../../core/table/snapshot.ts'
-import type { TableState } from '../../core/table/table.ts'
-import { isTurnDue, Turns } from '../../core/turns.ts'
-import type { DecodedManifest } from '../../formats/manifest/manifest-reader.ts'
-import { AllowedFiles } from '../../lake/file/allowed-files.ts'
-import type { LakeServices } from '../../lake/lake.ts'
+import type { Stores } from '../../../catalog/catalog.ts'
+import { mapBounded } from '../../../core/bounded.ts'
+import { CatalogError } from '../../../core/errors.ts'
+import { liveFilesCount, type ManifestFile } from '../../../core/file/data-file.ts'
+import type { TableChange } from '../../../core/metadata/table-update.ts'
+import { invalidUpdate } from '../../../core/metadata/update-problem.ts'
+import type { PartitionSpec } from '../../../core/partition/partition-spec.ts'
+import type { Snapshot } from '../../../core/table/snapshot.ts'
+import type { TableState } from '../../../core/table/table.ts'
+import { isTurnDue, Turns } from '../../../core/turns.ts'
+import type { DecodedManifest } from '../../../formats/manifest/manifest-reader.ts'
+import { AllowedFiles } from '../../../lake/file/allowed-files.ts'
+import type { LakeServices } from '../../../lake/lake.ts'
+import { requireSpecOf } from './manifest-spec.ts'
 
 const LISTS_AT_ONCE = 4
 const MANIFESTS_AT_ONCE = 16
@@ -32,7 +34,7 @@ interface Known {
   /** Manifests of the current snapshot, and of those that the new ones follow. */
   readonly manifests: ReadonlySet<string>
   readonly allowed: AllowedFiles
-  readonly specIds: ReadonlySet<number>
+  readonly specs: ReadonlyMap<number, PartitionSpec>
 }
 
 /**
@@ -40,8 +42,8 @@ interface Known {
  * that the snapshots before them do not have, and the files of those, in whichever snapshot they
  * are said to be added: what no table is known to name may be deleted, and so may what only removed
  * snapshots of the table named. Throws `update-invalid` if one is missing or damaged or has a
- * partition spec that the table does not have, and `location-not-allowed` if a file is where none
- * may be read.
+ * partition spec that the table does not have, or has otherwise, and `location-not-allowed` if a
+ * file is where none may be read.
  */
 export async function pathsOfNewSnapshots(
   deps: PathDependencies,
@@ -56,7 +58,7 @@ export async function pathsOfNewSnapshots(
   const { newSnapshots: snapshots, state } = change
   if (snapshots.length === 0) return { added: [], again: [] }
   const known = {
-    specIds: new Set(state.definition.partitionSpecs.map(({ specId }) => specId)),
+    specs: new Map(state.definition.partitionSpecs.map((spec) => [spec.specId, spec])),
     tableUuid: base.definition.tableUuid,
     manifests: await manifestsBefore(deps, base, snapshots),
     allowed: new AllowedFiles(deps.objects),
@@ -124,7 +126,7 @@ async function pathsOfSnapshot(
   const listed = await readable(`manifest list ${manifestList}`, () =>
     deps.manifests.getManifestList(manifestList),
   )
-  const unknown = listed.find(({ specId }) => !known.specIds.has(specId))
+  const unknown = listed.find(({ specId }) => !known.specs.has(specId))
   if (unknown !== undefined) throw unknownSpec(snapshotId, unknown)
   const isOwn = ({ addedSnapshotId }: ManifestFile) => addedSnapshotId === snapshotId
   const others = listed.filter((file) => !isOwn(file) && !known.manifests.has(file.path))
@@ -145,9 +147,10 @@ async function pathsOfSnapshot(
 async function newFiles(
   deps: PathDependencies,
   file: ManifestFile,
-  { tableUuid, allowed }: Known,
+  { tableUuid, allowed, specs }: Known,
 ): Promise<NewPaths> {
   const manifest = await readable(`manifest ${file.path}`, () => deps.manifests.getManifest(file))
+  requireSpecOf(specs, file, manifest)
   const { added, existing } = await readable(`manifest ${file.path}`, () =>
     filesIn(manifest, allowed),
   )

@@ -1,12 +1,13 @@
-import { mapBounded } from '../../core/bounded.ts'
-import { CatalogError } from '../../core/errors.ts'
-import type { ManifestFile } from '../../core/file/data-file.ts'
-import type { Snapshot } from '../../core/table/snapshot.ts'
-import type { TableState } from '../../core/table/table.ts'
-import { isTurnDue, Turns } from '../../core/turns.ts'
-import { AllowedFiles } from '../../lake/file/allowed-files.ts'
-import type { LakeServices } from '../../lake/lake.ts'
-import { refsOf } from '../../lake/publish/metadata-pieces.ts'
+import { mapBounded } from '../../../core/bounded.ts'
+import { CatalogError } from '../../../core/errors.ts'
+import type { ManifestFile } from '../../../core/file/data-file.ts'
+import type { Snapshot } from '../../../core/table/snapshot.ts'
+import type { TableState } from '../../../core/table/table.ts'
+import { isTurnDue, Turns } from '../../../core/turns.ts'
+import { AllowedFiles } from '../../../lake/file/allowed-files.ts'
+import type { LakeServices } from '../../../lake/lake.ts'
+import { refsOf } from '../../../lake/publish/metadata-pieces.ts'
+import { requireSpecOf } from './manifest-spec.ts'
 import { readable } from './snapshot-paths.ts'
 
 const LISTS_AT_ONCE = 8
@@ -29,6 +30,7 @@ export async function pathsOfImported(
   const current = new Set(Object.values(refsOf(state)).map(({ snapshotId }) => snapshotId))
   const paths = new Set<string>()
   const allowed = new AllowedFiles(deps.objects)
+  const specs = new Map(state.definition.partitionSpecs.map((spec) => [spec.specId, spec]))
   const manifests = new Map<string, { file: ManifestFile; isCurrent: boolean }>()
   await mapBounded(snapshots, LISTS_AT_ONCE, async ({ snapshotId, manifestList }) => {
     add(paths, manifestList)
@@ -46,6 +48,7 @@ export async function pathsOfImported(
     const manifest = await readOr(isCurrent, `manifest ${file.path}`, () =>
       deps.manifests.getManifest(file),
     )
+    if (isCurrent && manifest !== undefined) requireSpecOf(specs, file, manifest)
     const turns = new Turns()
     await readable(`manifest ${file.path}`, async () => {
       for (let i = 0; i < (manifest?.entryCount ?? 0); i++) {
