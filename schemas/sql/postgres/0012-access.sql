@@ -1,7 +1,7 @@
 -- A statement ends with a semicolon at the end of a line; no other line ends with one.
 -- Times are epoch milliseconds.
 
--- The default is for a replica of an older Moraine that still runs.
+-- The default gives UUIDs to the namespaces that exist.
 alter table namespaces
   add column namespace_uuid text collate "C" not null default cast(gen_random_uuid() as text);
 

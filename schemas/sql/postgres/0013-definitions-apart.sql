@@ -2,7 +2,7 @@
 -- change, does not belong there.
 
 create table table_definitions (
-  table_uuid text not null primary key,
+  table_uuid text collate "C" not null primary key,
   definition text not null
 );
 

@@ -52,6 +52,24 @@ function describePostgres(): void {
     { isShared: true },
   )
 
+  test('keys compare by bytes in every table: the index of another collation is not used', async () => {
+    const url = await newDatabase()
+    const catalog = await openPostgresCatalog({ url })
+    await catalog.migrate()
+    await catalog.close()
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    const { rows } = await client.query(`
+      select c.relname || '.' || a.attname as key, l.collname as collation
+      from pg_attribute a join pg_class c on c.oid = a.attrelid
+        join pg_namespace n on n.oid = c.relnamespace and n.nspname = current_schema()
+        join pg_collation l on l.oid = a.attcollation
+      where c.relkind = 'r' and a.attname ~ '_(uuid|key)$'`)
+    await client.end()
+    expect(rows.length).toBeGreaterThan(20)
+    expect(rows.filter(({ collation }) => collation !== 'C')).toEqual([])
+  })
+
   test('processes that start at once on an empty database both find it migrated', async () => {
     const url = await newDatabase()
     const stores = await Promise.all([1, 2, 3].map(() => openPostgresCatalog({ url })))
