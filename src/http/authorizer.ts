@@ -64,6 +64,12 @@ export interface Authorizer {
   ): Decision | Promise<Decision>
   /** What lists show the principal; `undefined`: everything. */
   visibilityOf?(principal: Principal): VisibleTo | undefined
+  /** As `RequirePaths`; without it, everybody may name any file that may be read. */
+  requirePaths?(
+    principal: Principal,
+    paths: readonly string[],
+    ownLocation?: string,
+  ): Promise<void> | undefined
 }
 
 export const ALLOWS_ALL: Authorizer = { authorize: () => 'allowed' }

@@ -93,6 +93,11 @@ export class CallPermissions {
     return this.#authorizer.visibilityOf?.(this.principal)
   }
 
+  /** As `RequirePaths`. */
+  requirePaths(paths: readonly string[], ownLocation?: string): Promise<void> | undefined {
+    return this.#authorizer.requirePaths?.(this.principal, paths, ownLocation)
+  }
+
   async requireAll(privilege: Privilege, targets: readonly Target[]): Promise<void> {
     this.#hasAsked = true
     for (const target of targets) await this.require(privilege, target)

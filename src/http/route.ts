@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import type { Privilege } from '../core/access/privilege.ts'
+import type { RequirePaths } from '../core/access/require-paths.ts'
 import type { AnswerKeeper } from '../core/replay.ts'
 import type { ProblemCode } from '../problem/problems.ts'
 import type { Principal, Target, VisibleTo } from './authorizer.ts'
@@ -32,6 +33,8 @@ export interface Call<Query, Body, Parameter extends string = string> {
    * whose permission is `in-use-case` must call it before it returns.
    */
   authorize(privilege: Privilege, targets: readonly Target[]): Promise<void>
+  /** Whoever is given paths of files asks before it looks at any of them. */
+  readonly requirePaths: RequirePaths
   /**
    * Throws `origin-not-allowed` if a page of another site caused the request. A route that only
    * reads, but starts work, must call it first.

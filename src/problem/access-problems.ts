@@ -72,6 +72,18 @@ export const ACCESS_PROBLEMS = {
     remedy: 'Grant `admin` to another key or role first.',
     retry: 'no',
   },
+  'path-not-readable': {
+    status: 403,
+    iceberg: { status: 403, type: 'ForbiddenException' },
+    title: 'File not readable to you',
+    meaning:
+      'Nothing is at this path, or it belongs to a table that you may not read: the answer is ' +
+      'the same.',
+    remedy:
+      'Check the path, and ask for `select` on the tables that name the file, or `modify` on ' +
+      'the one in whose folder it is.',
+    retry: 'no',
+  },
   'role-not-found': {
     status: 404,
     iceberg: NOT_FOUND,

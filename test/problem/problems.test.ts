@@ -63,6 +63,7 @@ origin-not-allowed 403 403 ForbiddenException
 overloaded 503 429 TooManyRequestsException
 page-token-invalid 400 400 BadRequestException
 partitioning-invalid 422 400 BadRequestException
+path-not-readable 403 403 ForbiddenException
 permission-denied 403 403 ForbiddenException
 plan-not-found 404 404 NoSuchPlanIdException
 plan-task-not-found 404 404 NoSuchPlanTaskException

@@ -243,7 +243,12 @@ export function problemCodesOf(route: Route): readonly ProblemCode[] {
       : [
           ...CREDENTIAL_PROBLEMS,
           ...hiddenProblems(route.permission),
-          ...(['permission-denied', 'catalog-damaged', 'warehouse-unavailable'] as const),
+          ...([
+            'permission-denied',
+            'path-not-readable',
+            'catalog-damaged',
+            'warehouse-unavailable',
+          ] as const),
           ...(['storage-unavailable', 'storage-misconfigured'] as const),
         ]
   const codes = new Set<ProblemCode>([

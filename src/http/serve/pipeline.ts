@@ -263,6 +263,7 @@ async function handle(
     param: match.param,
     accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
     authorize: (privilege, targets) => permissions.requireAll(privilege, targets),
+    requirePaths: (paths, own) => permissions.requirePaths(paths, own),
     requireOwnSite: () => gate.guard.requireOwnSite(request),
   }
   const { route } = match

@@ -1,6 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { MutationOptions } from '../../catalog/replay-store.ts'
 import type { StageOutcome, Staging } from '../../catalog/transaction-store.ts'
+import type { RequirePaths } from '../../core/access/require-paths.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { ManifestEntry } from '../../core/file/data-file.ts'
@@ -37,12 +38,13 @@ export async function stageFiles(
     readonly table: string
     readonly transactionId: string
     readonly paths: readonly string[]
+    readonly requirePaths?: RequirePaths | undefined
     readonly keep?: Keep<StagedReport> | undefined
   },
 ): Promise<StagedReport> {
   await getOpenTransaction(deps, request.transactionId)
   const state = await getWritableTable(deps.catalog, request.table)
-  const files = await inspectFiles(deps, state, request.paths, inspectForLater)
+  const files = await inspectFiles(deps, state, request, inspectForLater)
   const report = { state, files }
   const { transactionId, keep } = request
   await stageInspected(deps, state, { transactionId, files, options: keep?.(report) })
@@ -75,11 +77,17 @@ export async function stageInspected(
   deps.meter.filesStaged(files.length)
 }
 
+export interface GivenPaths {
+  readonly paths: readonly string[]
+  /** Asked before any of the files is looked at. */
+  readonly requirePaths?: RequirePaths | undefined
+}
+
 /** Footers of new files for a table, in the order given; a file given twice is refused. */
 export async function inspectFiles(
   deps: Pick<CommitServices, 'objects'>,
   state: TableState,
-  paths: readonly string[],
+  { paths, requirePaths }: GivenPaths,
   inspect: typeof inspectForLater = inspectFile,
 ): Promise<StagedFile[]> {
   const locations = paths.map(dataFileLocation)
@@ -89,6 +97,7 @@ export async function inspectFiles(
     if (seen.has(key)) throw alreadyThere(location, 'is given twice')
     seen.add(key)
   }
+  await requirePaths?.(locations)
   const turns = new Turns()
   return mapBounded(locations, INSPECTIONS_AT_ONCE, async (location) => {
     // Footers come faster than they are read, and would never let go of the event loop.

@@ -20,7 +20,7 @@ import { getWritableTable } from '../table/writable-table.ts'
 import { requireUnchangedFiles } from './changed-files.ts'
 import type { CommitDependencies, CommitServices } from './commit-dependencies.ts'
 import type { PendingTransaction } from './commit-queue.ts'
-import { inspectFiles, requireLive, touchTable } from './staging.ts'
+import { type GivenPaths, inspectFiles, requireLive, touchTable } from './staging.ts'
 import {
   getTransaction,
   requireOpen,
@@ -110,11 +110,11 @@ export async function commitTransaction(
 /** Start, stage and commit in one step. */
 export async function commitFiles(
   deps: Stores<'tables'> & Pick<CommitDependencies, 'ambient' | 'commits' | 'meter' | 'objects'>,
-  request: { readonly table: string; readonly paths: readonly string[] } & StartRequest,
+  request: { readonly table: string } & GivenPaths & StartRequest,
   keep?: Keep<CommittedFiles>,
 ): Promise<CommittedFiles> {
   const state = await getWritableTable(deps.catalog, request.table)
-  const files = await inspectFiles(deps, state, request.paths)
+  const files = await inspectFiles(deps, state, request)
   const transaction = newTransaction(deps, request)
   const { transactionId } = transaction
   const results = await commitInspected(deps, state, {

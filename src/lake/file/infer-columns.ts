@@ -1,3 +1,4 @@
+import type { RequirePaths } from '../../core/access/require-paths.ts'
 import { locationKey } from '../../core/file/location-key.ts'
 import { guessTypeOfPath, pathValues } from '../../core/partition/path-values.ts'
 import { allFields, foldName, highestFieldId } from '../../core/schema/schema-lookup.ts'
@@ -22,9 +23,16 @@ export interface InferredColumns {
 export async function inferColumns(
   { objects, warehouse }: { readonly objects: ObjectStore; readonly warehouse: string },
   file: string,
-  { readsPath = true }: { readonly readsPath?: boolean | undefined },
+  {
+    readsPath = true,
+    requirePaths,
+  }: {
+    readonly readsPath?: boolean | undefined
+    readonly requirePaths?: RequirePaths | undefined
+  },
 ): Promise<InferredColumns> {
   const location = dataFileLocation(file)
+  await requirePaths?.([location])
   const { footer } = await readFooterOf(objects, location)
   const inFile = inferSchemaFields(footer)
   const isOurs = locationKey(location).startsWith(`${locationKey(warehouse)}/`)

@@ -1,5 +1,5 @@
 import { CATALOG_SECURABLE, type Place } from '../../catalog/grant-store.ts'
-import { BIT_OF, bitsThatInclude, includes, type Privilege } from '../../core/access/privilege.ts'
+import { BIT_OF, bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
 import {
   type Authorizer,
@@ -11,6 +11,8 @@ import {
 } from '../../http/authorizer.ts'
 import type { BookKeeper } from './book-keeper.ts'
 import { chainOf } from './grant-book.ts'
+import { isInScope } from './key-scopes.ts'
+import type { PathRule } from './path-rule.ts'
 
 /** A place that may not be there: then what is above it counts. */
 export interface Found {
@@ -30,9 +32,11 @@ const ONLY_CATALOG: Found = { place: undefined, chain: [CATALOG_SECURABLE] }
 /** Decides by the grants of the catalog, from memory. */
 export class GrantAuthorizer implements Authorizer {
   readonly #keeper: BookKeeper
+  readonly #paths: PathRule
 
-  constructor(keeper: BookKeeper) {
+  constructor(keeper: BookKeeper, paths: PathRule) {
     this.#keeper = keeper
+    this.#paths = paths
   }
 
   authorize(
@@ -46,6 +50,14 @@ export class GrantAuthorizer implements Authorizer {
       return found.then((late) => this.#decide(principal, privilege, { target, found: late }))
     }
     return this.#decide(principal, privilege, { target, found })
+  }
+
+  requirePaths(
+    principal: Principal,
+    paths: readonly string[],
+    ownLocation?: string,
+  ): Promise<void> | undefined {
+    return this.#paths.require(principal, paths, ownLocation)
   }
 
   visibilityOf(principal: Principal): VisibleTo | undefined {
@@ -155,10 +167,4 @@ function foundOf(place: Place | undefined): Found {
 
 function isRoot({ on, name }: Target): boolean {
   return on === 'namespace' && name.length === 0
-}
-
-/** Whether a key's scopes, if it has some, go so far. */
-export function isInScope(principal: Principal, wanted: Privilege): boolean {
-  if (principal.kind === 'anonymous' || principal.scopes === null) return true
-  return wanted === 'describe' || principal.scopes.some((scope) => includes(scope, wanted))
 }

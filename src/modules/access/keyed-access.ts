@@ -4,6 +4,9 @@ import { AccessTokens } from './access-tokens.ts'
 import { type BookDependencies, BookKeeper } from './book-keeper.ts'
 import { GrantAuthorizer } from './grant-authorizer.ts'
 import { KeyAuthenticator } from './key-authenticator.ts'
+import { PathRule, type PathRuleDependencies } from './path-rule.ts'
+
+type AccessDependencies = BookDependencies & PathRuleDependencies & { readonly ambient: Ambient }
 
 /** Access control by keys and grants, with everything that a check needs in memory. */
 export class KeyedAccess {
@@ -15,20 +18,20 @@ export class KeyedAccess {
 
   private constructor(
     keeper: BookKeeper,
-    deps: BookDependencies & { readonly ambient: Ambient },
+    deps: AccessDependencies,
     trustedProxies: readonly string[],
   ) {
     const { nowMs } = deps.ambient
     this.keeper = keeper
     this.#deps = deps
-    this.authorizer = new GrantAuthorizer(keeper)
+    this.authorizer = new GrantAuthorizer(keeper, new PathRule(keeper, deps))
     this.tokens = new AccessTokens(deps)
     const { tokens } = this
     this.authenticator = new KeyAuthenticator({ ring: keeper, tokens, nowMs, trustedProxies })
   }
 
   static async open(
-    deps: BookDependencies & { readonly ambient: Ambient },
+    deps: AccessDependencies,
     { trustedProxies }: { readonly trustedProxies: readonly string[] },
   ): Promise<KeyedAccess> {
     return new KeyedAccess(await BookKeeper.open(deps), deps, trustedProxies)

@@ -4,8 +4,9 @@ import { CatalogError } from '../../core/errors.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import { nameOfPrincipal, type Principal, type Target } from '../../http/authorizer.ts'
 import { type AccessPlatform, lastAdmin, requireAccess } from './access-platform.ts'
-import { type Found, isInScope } from './grant-authorizer.ts'
+import type { Found } from './grant-authorizer.ts'
 import type { Reason } from './grant-book.ts'
+import { isInScope } from './key-scopes.ts'
 
 type PlaceTarget = Exclude<Target, { on: 'transaction' }>
 type Bestowed = Omit<Grant, 'securable'>

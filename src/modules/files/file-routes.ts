@@ -132,7 +132,7 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
 
 async function stageByPath(
   deps: FileDependencies,
-  { authorize, param, query, body, keeper }: StageCall,
+  { authorize, requirePaths, param, query, body, keeper }: StageCall,
 ): Promise<Reply> {
   if (body === undefined) throw new Error('a request to stage files by path has no body')
   const table = param('table_identifier')
@@ -145,7 +145,9 @@ async function stageByPath(
       value: filesToJson({ transactionId, ...report }),
       from: { transactionId },
     }))
-    const staged = await stageFiles(deps, { table, transactionId, paths, keep })
+    const staged = await stageFiles(deps, {
+      ...{ table, transactionId, paths, requirePaths, keep },
+    })
     return jsonReply(filesToJson({ transactionId, ...staged }))
   }
   const author = body.author ?? query.author
@@ -155,7 +157,8 @@ async function stageByPath(
     value: filesToJson(committed),
     from: { transactionId: committed.transactionId },
   }))
-  return jsonReply(filesToJson(await commitFiles(deps, { table, paths, author, message }, keep)))
+  const request = { table, paths, requirePaths, author, message }
+  return jsonReply(filesToJson(await commitFiles(deps, request, keep)))
 }
 
 /** Rebuilds a response too long to store, from the files' footers and the commit's results. */
@@ -167,7 +170,7 @@ async function stagedAgain(
   const { files: given, transaction_id } = body as z.output<typeof StageFilesRequest>
   const state = await getTable(deps.catalog, param('table_identifier'))
   const paths = given.map(({ path }) => path)
-  const files = await inspectFiles(deps, state, paths)
+  const files = await inspectFiles(deps, state, { paths })
   const id = String(transactionId)
   const results = transaction_id === undefined ? await commitTransaction(deps, id) : undefined
   return jsonReply(filesToJson({ transactionId: id, state, files, results }))

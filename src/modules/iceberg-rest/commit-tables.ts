@@ -1,5 +1,6 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { TableCommit } from '../../catalog/table-store.ts'
+import type { RequirePaths } from '../../core/access/require-paths.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { applyTableUpdates } from '../../core/metadata/apply-table-updates.ts'
@@ -37,7 +38,7 @@ import {
 import { requireRestName } from './rest-name.ts'
 import type { RestServices } from './rest-services.ts'
 import { pathsOfNewSnapshots } from './snapshots/snapshot-paths.ts'
-import type { UseCaseCall } from './use-case-call.ts'
+import type { PathsCall, UseCaseCall } from './use-case-call.ts'
 
 /** The part of a commit that concerns one table. */
 interface TableRequest extends Pick<CommitTableRequest, 'requirements' | 'updates'> {
@@ -55,13 +56,13 @@ const TABLES_AT_ONCE = 8
 export async function commitTable(
   deps: RestServices,
   { name, json }: { readonly name: NamespacedName; readonly json: unknown },
-  { keeper, authorize }: UseCaseCall,
+  { keeper, authorize, requirePaths }: PathsCall,
 ): Promise<TableState> {
   const request = { ...parseCommitTableRequest(json), name: requireRestName(name) }
   await authorizeCommit(authorize, [request])
-  if (isCreation(request)) return createUnlessThere(deps, request, keeper)
+  if (isCreation(request)) return createUnlessThere(deps, request, { keeper, requirePaths })
   const { tableUuid } = (await getRestTable(deps, name)).definition
-  const work = { requests: [request], tableUuids: [tableUuid] }
+  const work = { requests: [request], tableUuids: [tableUuid], requirePaths }
   const [committed] = await commitInTurn(deps, work, [keeper, tableAnswer(tableUuid)])
   if (committed === undefined) throw new Error('a commit ended without a table')
   return committed
@@ -71,7 +72,7 @@ export async function commitTable(
 export async function commitTransactionOfTables(
   deps: RestServices,
   json: unknown,
-  { keeper, authorize }: UseCaseCall,
+  { keeper, authorize, requirePaths }: PathsCall,
 ): Promise<void> {
   const requests = parseCommitTransactionRequest(json).map(
     ({ identifier, requirements, updates }): TableRequest => ({
@@ -83,13 +84,13 @@ export async function commitTransactionOfTables(
   await authorizeCommit(authorize, requests)
   const [only, ...others] = requests
   if (only !== undefined && others.length === 0 && isCreation(only)) {
-    await createUnlessThere(deps, only, asEmpty(keeper))
+    await createUnlessThere(deps, only, { keeper: asEmpty(keeper), requirePaths })
     return
   }
   const states = await mapBounded(requests, TABLES_AT_ONCE, ({ name }) => getRestTable(deps, name))
   const tableUuids = states.map(({ definition }) => definition.tableUuid)
   refuseTwice(states)
-  await commitInTurn(deps, { requests, tableUuids }, [keeper, NO_CONTENT])
+  await commitInTurn(deps, { requests, tableUuids, requirePaths }, [keeper, NO_CONTENT])
 }
 
 /** A commit that asserts that there is no table creates one, which the namespace must allow. */
@@ -113,12 +114,12 @@ function isCreation({ requirements }: TableRequest): boolean {
 function createUnlessThere(
   deps: RestServices,
   request: TableRequest,
-  keeper: AnswerKeeper,
+  call: Pick<PathsCall, 'keeper' | 'requirePaths'>,
 ): Promise<TableState> {
   const attempt = async () => {
     const existing = await deps.catalog.tables.find(request.name)
     if (existing !== undefined) checkRequirements(request.requirements, existing)
-    return (await createByCommit(deps, request, keeper)) ?? new LostRace()
+    return (await createByCommit(deps, request, call)) ?? new LostRace()
   }
   return onNewest(deps, attempt, { isConflict: true })
 }
@@ -146,6 +147,7 @@ function refuseTwice(states: readonly TableState[]): void {
 interface Work {
   readonly requests: readonly TableRequest[]
   readonly tableUuids: readonly string[]
+  readonly requirePaths: RequirePaths
 }
 
 /**
@@ -154,7 +156,7 @@ interface Work {
  */
 function commitInTurn(
   deps: RestServices,
-  { requests, tableUuids }: Work,
+  { requests, tableUuids, requirePaths }: Work,
   [keeper, answer]: readonly [AnswerKeeper, KeptAnswer],
 ): Promise<readonly TableState[]> {
   return deps.commits.inTurns(tableUuids, (turn) => {
@@ -165,7 +167,9 @@ function commitInTurn(
         await keeper.withoutEffect(answer)
         return changes.map(({ base }) => base)
       }
-      const tables = await mapBounded(commits, TABLES_AT_ONCE, (c) => tableCommit(deps, c))
+      const tables = await mapBounded(commits, TABLES_AT_ONCE, (c) =>
+        tableCommit(deps, c, requirePaths),
+      )
       const isCommitted = await tryCommit(deps, tables, keeper.withEffect(answer))
       if (!isCommitted) return new LostRace()
       for (const table of tables) deps.publisher.committed(table)
@@ -232,10 +236,12 @@ async function tableCommit(
   deps: Stores<'events' | 'locations' | 'paths' | 'snapshots'> &
     Pick<LakeServices, 'ambient' | 'manifests' | 'objects' | 'warehouse' | 'writableLocations'>,
   { base, change }: Change,
+  requirePaths: RequirePaths,
 ): Promise<TableCommit> {
   const { definition } = change.state
-  const { added, again } = await pathsOfNewSnapshots(deps, { base, change })
+  const { added, again } = await pathsOfNewSnapshots(deps, { base, change, requirePaths })
   const addedPaths = [...added, ...newStatisticsPaths(base.definition, definition)]
+  await requirePaths(addedPaths)
   await requireOwnNames(deps.objects, addedPaths)
   await takePlace(deps, base.definition, { definition, addedPaths })
   return {

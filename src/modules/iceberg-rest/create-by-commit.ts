@@ -1,7 +1,6 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { createFromUpdates } from '../../core/metadata/new-table.ts'
-import type { AnswerKeeper } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { statisticsPaths } from '../../lake/deletion/named-files.ts'
@@ -17,6 +16,7 @@ import { getNamespace } from '../namespaces/namespaces.ts'
 import { addTable, nameTaken } from './create-table.ts'
 import type { CommitTableRequest } from './requests/table-request-json.ts'
 import { pathsOfNewSnapshots } from './snapshots/snapshot-paths.ts'
+import type { PathsCall } from './use-case-call.ts'
 
 /** Completes a staged creation. `undefined` if another table took the name in between. */
 export async function createByCommit(
@@ -26,7 +26,7 @@ export async function createByCommit(
     requirements,
     updates,
   }: Pick<CommitTableRequest, 'requirements' | 'updates'> & { readonly name: NamespacedName },
-  keeper: AnswerKeeper,
+  { keeper, requirePaths }: Pick<PathsCall, 'keeper' | 'requirePaths'>,
 ): Promise<TableState | undefined> {
   const { levels } = await getNamespace(deps, name.namespace)
   if ((await deps.catalog.views.find(name)) !== undefined) throw nameTaken(name, 'view')
@@ -40,8 +40,10 @@ export async function createByCommit(
   })
   // The table has nothing yet: its current snapshot is one of the new ones.
   const base = { ...state, currentSnapshot: undefined }
-  const paths = await pathsOfNewSnapshots(deps, { base, change: { state, newSnapshots } })
+  const change = { state, newSnapshots }
+  const paths = await pathsOfNewSnapshots(deps, { base, change, requirePaths })
   const addedPaths = [...paths.added, ...paths.again, ...statisticsPaths(state.definition)]
+  await requirePaths(addedPaths, state.definition.location)
   await requireOwnNames(deps.objects, addedPaths)
   await requireEmptyLocation(deps, state.definition, addedPaths)
   await requireFreeMetadataFolder(deps, state.definition, addedPaths)

@@ -1,5 +1,6 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
+import type { RequirePaths } from '../../core/access/require-paths.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { checkProperties } from '../../core/metadata/property-update.ts'
 import { highestFieldId } from '../../core/schema/schema-lookup.ts'
@@ -57,10 +58,12 @@ export async function importTable(
     name,
     metadataLocation,
     versionMin,
+    requirePaths,
   }: {
     readonly name: NamespacedName
     readonly metadataLocation: string
     readonly versionMin: number
+    readonly requirePaths: RequirePaths
   },
 ): Promise<NewTable> {
   const refuse = (problem: string) => invalidFile(metadataLocation, problem)
@@ -70,6 +73,7 @@ export async function importTable(
   const definition = { ...described.definition, tableUuid }
   await requireFreeLocation(deps, definition)
   await requireFreeMetadataFolder(deps, definition)
+  await requirePaths(described.snapshots.flatMap(({ inlineManifests = [] }) => inlineManifests))
   const { metadata, lists } = await makeManifestLists(deps, described)
   const byId = new Map(metadata.snapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
   const { currentSnapshotId } = metadata
@@ -92,14 +96,17 @@ export async function importTable(
     metadataLocation,
     publishedVersion: version,
   }
+  const isGiven = (path: string) => !lists.has(path)
+  await requirePaths(metadata.snapshots.map(({ manifestList }) => manifestList).filter(isGiven))
   const addedPaths = [
     ...(await pathsOfImported(
-      { objects: deps.objects, manifests: besideLists(deps.manifests, lists) },
+      { requirePaths, objects: deps.objects, manifests: besideLists(deps.manifests, lists) },
       state,
       metadata.snapshots,
     )),
     ...statisticsPaths(definition),
   ]
+  await requirePaths(addedPaths.filter(isGiven))
   await requireOwnNames(deps.objects, [metadataLocation, ...addedPaths])
   await writeManifestLists(deps, lists)
   return {

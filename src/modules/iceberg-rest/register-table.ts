@@ -21,7 +21,7 @@ import { importTable, readMetadataAt } from './metadata-import.ts'
 import { readName, requestNode } from './requests/table-request-json.ts'
 import { requireRestName } from './rest-name.ts'
 import type { RestServices } from './rest-services.ts'
-import type { UseCaseCall } from './use-case-call.ts'
+import type { PathsCall } from './use-case-call.ts'
 
 /**
  * Registers a table (Iceberg REST specification, `RegisterTableRequest`). With `overwrite`,
@@ -30,7 +30,7 @@ import type { UseCaseCall } from './use-case-call.ts'
 export async function registerTable(
   deps: RestServices,
   { namespace, json }: { readonly namespace: readonly string[]; readonly json: unknown },
-  { keeper, authorize }: UseCaseCall,
+  { keeper, authorize, requirePaths }: PathsCall,
 ): Promise<LoadedTable> {
   const node = requestNode(json)
   const name = requireRestName({ namespace, name: readName(node.get('name')) })
@@ -41,11 +41,13 @@ export async function registerTable(
   const { levels } = await getNamespace(deps, namespace)
   const before = overwrite ? await deps.catalog.tables.find(name) : undefined
   if (before === undefined) await refuseTakenName(deps, name)
+  await requirePaths([metadataLocation])
   const metadata = await readMetadataAt(deps, metadataLocation)
   const importAt = async (versionMin: number) => {
     const table = await importTable(deps, metadata, {
       metadataLocation,
       versionMin,
+      requirePaths,
       name: { namespace: levels, name: name.name },
     })
     await makeTableFolders(deps, table.state.definition)

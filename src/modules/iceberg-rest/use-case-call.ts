@@ -6,3 +6,8 @@ export interface UseCaseCall {
   readonly keeper: AnswerKeeper
   readonly authorize: Call<unknown, unknown>['authorize']
 }
+
+/** The same for a use case that is given paths of files. */
+export interface PathsCall extends UseCaseCall {
+  readonly requirePaths: Call<unknown, unknown>['requirePaths']
+}

@@ -82,13 +82,14 @@ const create = (deps: NewTableDependencies) =>
         '{"name":"flights","namespace":"aviation","infer_from":"file:///data/flights.parquet"}' +
         "'",
     },
-    async ({ authorize, body, keeper }) => {
+    async ({ authorize, requirePaths, body, keeper }) => {
       await authorize('create', [{ on: 'namespace', name: parseNewTableName(body).namespace }])
       const { infer_from, hive_partitioning, schema, ...rest } = body
       const request = {
         ...rest,
         columns: schema?.columns,
         inferFrom: infer_from,
+        requirePaths,
         hivePartitioning: hive_partitioning,
       }
       return createdReply(await createTable(deps, request, keeper.keeping(newTableAnswer)))

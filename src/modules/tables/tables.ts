@@ -1,5 +1,6 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { ListTablesQuery, TableSummary } from '../../catalog/table-store.ts'
+import type { RequirePaths } from '../../core/access/require-paths.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { TABLE_METADATA_CHARACTERS_MAX } from '../../core/limits.ts'
 import { withoutSlashes } from '../../core/metadata/location.ts'
@@ -48,6 +49,7 @@ export interface CreateTableRequest extends TableDescriptionChange {
   readonly columns?: readonly ColumnDefinition[] | undefined
   /** Location of a Parquet file to infer the columns from. */
   readonly inferFrom?: string | undefined
+  readonly requirePaths?: RequirePaths | undefined
   /** Whether its folders `name=value` tell columns, too; true by default. */
   readonly hivePartitioning?: boolean | undefined
   readonly partitioning?: readonly PartitioningColumn[] | undefined
@@ -165,13 +167,14 @@ export function nameTaken(
 
 async function columnsOf(
   deps: Pick<LakeServices, 'objects' | 'warehouse'>,
-  { columns, inferFrom, hivePartitioning: readsPath }: CreateTableRequest,
+  { columns, inferFrom, hivePartitioning: readsPath, requirePaths }: CreateTableRequest,
 ): Promise<InferredColumns & { aliasesById: AliasesById }> {
   if (columns !== undefined && inferFrom === undefined) {
     return { ...parseColumns(columns), pathColumns: [] }
   }
   if (columns === undefined && inferFrom !== undefined) {
-    return { ...(await inferColumns(deps, inferFrom, { readsPath })), aliasesById: new Map() }
+    const inferred = await inferColumns(deps, inferFrom, { readsPath, requirePaths })
+    return { ...inferred, aliasesById: new Map() }
   }
   throw new CatalogError(
     'schema-invalid',

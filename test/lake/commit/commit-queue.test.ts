@@ -83,7 +83,7 @@ async function inspectedFiles(count: number): Promise<readonly StagedFile[]> {
     await copyFile(first, path)
     paths.push(path)
   }
-  return inspectFiles(shop.deps, state, paths)
+  return inspectFiles(shop.deps, state, { paths })
 }
 
 function append(deps: LakeServices, file: StagedFile): Promise<readonly TableCommitResult[]> {

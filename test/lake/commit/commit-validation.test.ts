@@ -62,7 +62,9 @@ test('a truncation or a removal holds for the base that it was decided on', asyn
 })
 
 test('names that a file brings count in what a definition may have', async () => {
-  const [staged] = await inspectFiles(shop.deps, state, [await lake.numbers(shop, 'named')])
+  const [staged] = await inspectFiles(shop.deps, state, {
+    paths: [await lake.numbers(shop, 'named')],
+  })
   if (staged === undefined) throw new Error('no file')
   const { definition } = state
   const properties = { ...definition.properties, long: 'x'.repeat(16 * 1024 * 1024 - 20_000) }
@@ -78,7 +80,7 @@ test('names that a file brings count in what a definition may have', async () =>
 })
 
 test('a file that was staged under an older schema or spec is read again', async () => {
-  const [staged] = await inspectFiles(shop.deps, state, [await lake.numbers(shop, 'c')])
+  const [staged] = await inspectFiles(shop.deps, state, { paths: [await lake.numbers(shop, 'c')] })
   if (staged === undefined) throw new Error('no file')
   const { addedFiles, needsNameMapping } = await validate({ addedFiles: [staged] })
   expect(addedFiles).toEqual([staged.dataFile])

@@ -28,7 +28,7 @@ test('footers that come as fast as they are asked for do not hold the event loop
   if (state === undefined) throw new Error('the table is gone')
   const paths = Array.from({ length: FILES }, (_, i) => `${shop.dataFolder}/${i}.parquet`)
   let isDone = false
-  const inspecting = inspectFiles({ objects }, state, paths).finally(() => {
+  const inspecting = inspectFiles({ objects }, state, { paths }).finally(() => {
     isDone = true
   })
   let turns = 0

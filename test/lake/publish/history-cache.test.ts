@@ -18,7 +18,11 @@ import { Lake } from '../lake.ts'
 import { openWorkshop, type Workshop, type WorkshopDependencies } from '../workshop.ts'
 
 /** Without an idempotency key, and allowed everything. */
-const FREE_CALL = { keeper: KEEPS_NOTHING, authorize: () => Promise.resolve() }
+const FREE_CALL = {
+  keeper: KEEPS_NOTHING,
+  authorize: () => Promise.resolve(),
+  requirePaths: () => undefined,
+}
 
 let lake: Lake
 let shop: Workshop

@@ -34,7 +34,11 @@ import { writeAppend } from './http/engine-client.ts'
 import type { Json } from './http/rest-client.ts'
 
 /** Without an idempotency key, and allowed everything. */
-const FREE_CALL = { keeper: KEEPS_NOTHING, authorize: () => Promise.resolve() }
+const FREE_CALL = {
+  keeper: KEEPS_NOTHING,
+  authorize: () => Promise.resolve(),
+  requirePaths: () => undefined,
+}
 
 type Fault = 'none' | 'lost-before' | 'lost-after' | 'broken'
 
@@ -89,7 +93,11 @@ beforeAll(async () => {
   shop = await openWorkshop()
   processes = [shop.deps, await shop.another()].map(withWatchedQueue)
   template = await writeParquet(`${shop.dataFolder}/template.parquet`, 'SELECT 1::BIGINT AS c1')
-  const call = { keeper: KEEPS_NOTHING, authorize: () => Promise.resolve() }
+  const call = {
+    keeper: KEEPS_NOTHING,
+    authorize: () => Promise.resolve(),
+    requirePaths: () => undefined,
+  }
   await createNamespace(shop.deps, { namespace: ['m'] }, call)
 })
 afterAll(() => shop.close())

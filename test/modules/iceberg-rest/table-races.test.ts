@@ -15,7 +15,11 @@ import { SCHEMA } from './http/rest-client.ts'
 
 const NAMESPACE = ['sky']
 const T = { namespace: NAMESPACE, name: 't' }
-const CALL = { keeper: KEEPS_NOTHING, authorize: async () => undefined }
+const CALL = {
+  keeper: KEEPS_NOTHING,
+  authorize: async () => undefined,
+  requirePaths: () => undefined,
+}
 
 let replicas: Replicas
 let one: Platform

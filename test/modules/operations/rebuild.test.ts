@@ -89,7 +89,11 @@ test('every table comes back from its files, with history, rollback and clone', 
 test('a renamed table comes back by its new name, and its old one is free', async () => {
   const columns = [{ name: 'n', type: 'long' }] as const
   const named = (name: string) => ({ namespace: ['default'], name })
-  const call = { keeper: KEEPS_NOTHING, authorize: async () => undefined }
+  const call = {
+    keeper: KEEPS_NOTHING,
+    authorize: async () => undefined,
+    requirePaths: () => undefined,
+  }
   const rename = (source: string, destination: string) =>
     renameRestTable(shop.deps, { source: named(source), destination: named(destination) }, call)
   for (const [first, second] of [

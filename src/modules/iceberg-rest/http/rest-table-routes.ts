@@ -224,8 +224,8 @@ function changingRoutes(deps: RestServices): readonly Route[] {
         answers: [{ status: 204, description: 'Done.' }],
         problems: [...COMMIT_PROBLEMS, 'namespace-not-found', 'table-already-exists'],
       },
-      async ({ body, keeper, authorize }) => {
-        await commitTransactionOfTables(deps, body, { keeper, authorize })
+      async ({ body, keeper, authorize, requirePaths }) => {
+        await commitTransactionOfTables(deps, body, { keeper, authorize, requirePaths })
         return NO_CONTENT_REPLY
       },
     ),

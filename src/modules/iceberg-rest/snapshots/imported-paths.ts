@@ -1,3 +1,4 @@
+import type { RequirePaths } from '../../../core/access/require-paths.ts'
 import { mapBounded } from '../../../core/bounded.ts'
 import { CatalogError } from '../../../core/errors.ts'
 import type { ManifestFile } from '../../../core/file/data-file.ts'
@@ -22,6 +23,7 @@ const SHOWN_LENGTH_MAX = 200
  */
 export async function pathsOfImported(
   deps: Pick<LakeServices, 'objects'> & {
+    readonly requirePaths: RequirePaths
     readonly manifests: Pick<LakeServices['manifests'], 'getManifest' | 'getManifestList'>
   },
   state: TableState,
@@ -43,6 +45,7 @@ export async function pathsOfImported(
       manifests.set(file.path, { file, isCurrent: isCurrent || known?.isCurrent === true })
     }
   })
+  await deps.requirePaths([...manifests.keys()])
   await mapBounded([...manifests.values()], MANIFESTS_AT_ONCE, async ({ file, isCurrent }) => {
     add(paths, file.path)
     const manifest = await readOr(isCurrent, `manifest ${file.path}`, () =>

@@ -1,4 +1,5 @@
 import type { Stores } from '../../../catalog/catalog.ts'
+import type { RequirePaths } from '../../../core/access/require-paths.ts'
 import { mapBounded } from '../../../core/bounded.ts'
 import { CatalogError } from '../../../core/errors.ts'
 import { liveFilesCount, type ManifestFile } from '../../../core/file/data-file.ts'
@@ -34,6 +35,7 @@ interface Known {
   /** Manifests of the current snapshot, and of those that the new ones follow. */
   readonly manifests: ReadonlySet<string>
   readonly allowed: AllowedFiles
+  readonly requirePaths: RequirePaths
   readonly specs: ReadonlyMap<number, PartitionSpec>
 }
 
@@ -50,9 +52,12 @@ export async function pathsOfNewSnapshots(
   {
     base,
     change,
+    requirePaths,
   }: {
     readonly base: TableState
     readonly change: Pick<TableChange, 'state' | 'newSnapshots'>
+    /** Asked before any of the files is read. */
+    readonly requirePaths?: RequirePaths | undefined
   },
 ): Promise<NewPaths> {
   const { newSnapshots: snapshots, state } = change
@@ -62,6 +67,7 @@ export async function pathsOfNewSnapshots(
     tableUuid: base.definition.tableUuid,
     manifests: await manifestsBefore(deps, base, snapshots),
     allowed: new AllowedFiles(deps.objects),
+    requirePaths: (paths: readonly string[]) => requirePaths?.(paths, state.definition.location),
   }
   const ofSnapshots = await mapBounded(snapshots, LISTS_AT_ONCE, (s) =>
     pathsOfSnapshot(deps, s, known),
@@ -123,6 +129,7 @@ async function pathsOfSnapshot(
   { snapshotId, manifestList }: Snapshot,
   known: Known,
 ): Promise<NewPaths> {
+  await known.requirePaths([manifestList])
   const listed = await readable(`manifest list ${manifestList}`, () =>
     deps.manifests.getManifestList(manifestList),
   )
@@ -135,8 +142,9 @@ async function pathsOfSnapshot(
   const read = [...listed.filter(isOwn), ...others]
   const files = read.reduce((sum, manifest) => sum + manifest.addedFilesCount, 0)
   if (files > ADDED_PATHS_MAX) throw tooManyPaths()
-  const ofManifests = await mapBounded(read, MANIFESTS_AT_ONCE, (m) => newFiles(deps, m, known))
   const added = read.map(({ path }) => path).filter((path) => !found.has(path))
+  await known.requirePaths(added)
+  const ofManifests = await mapBounded(read, MANIFESTS_AT_ONCE, (m) => newFiles(deps, m, known))
   return {
     added: [manifestList, ...added, ...ofManifests.flatMap((paths) => paths.added)],
     again: [...found, ...ofManifests.flatMap((paths) => paths.again)],
