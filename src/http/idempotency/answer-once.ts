@@ -88,6 +88,12 @@ export class AnswerOnce {
     }
   }
 
+  /** The response to the same request of the same principal, if it was executed before. */
+  async findAnswer(once: Omit<OnceRequest, 'work'>): Promise<Reply | undefined> {
+    const before = await this.#options.replays.find(once.keyed)
+    return before?.requestHash === once.keyed.requestHash ? replay(once, before) : undefined
+  }
+
   async #attempt(
     once: Omit<OnceRequest, 'work'>,
     keeper: Keeper,

@@ -57,6 +57,8 @@ interface Arrival {
   readonly match: Match
   readonly query: unknown
   readonly permissions: CallPermissions
+  /** That the principal may not do this, unless it did so before, by the same key. */
+  readonly refusal?: unknown
   readonly request: Request
   readonly response: Response
 }
@@ -120,13 +122,18 @@ async function answer(arrived: Omit<Arrival, 'permissions'>, gate: Gate): Promis
     route.permission === 'public' ? ANONYMOUS : gate.authenticator.authenticate(arrived.request)
   const principal = caller instanceof Promise ? await caller : caller
   const permissions = new CallPermissions(gate.authorizer, principal)
-  const arrival = { ...arrived, permissions }
+  let arrival: Arrival = { ...arrived, permissions }
+  const isUpload = route.uploads?.includes(mediaTypeOf(arrived.request) ?? '') === true
   if (typeof route.permission === 'object') {
     const target = targetOf(route.permission, { ...arrived, param: arrived.match.param })
-    const decided = permissions.require(route.permission.privilege, target)
-    if (decided !== undefined) await decided
+    try {
+      const decided = permissions.require(route.permission.privilege, target)
+      if (decided !== undefined) await decided
+    } catch (refusal) {
+      if (isUpload || principal.kind === 'anonymous' || keyFor(arrival) === undefined) throw refusal
+      arrival = { ...arrival, refusal }
+    }
   }
-  const isUpload = route.uploads?.includes(mediaTypeOf(arrived.request) ?? '') === true
   return isUpload ? answerUpload(arrival, gate) : answerRead(arrival, gate)
 }
 
@@ -162,12 +169,31 @@ async function answerBytes(arrival: Arrival, gate: Gate, bytes: Uint8Array): Pro
     const read = body()
     return handle(arrival, gate, { keeper, body: read instanceof Promise ? await read : read })
   }
+  if (arrival.refusal !== undefined) return answerAgain(arrival, gate, { key, body, bytes })
   if (key === undefined) return work(keyless(arrival))
   return gate.once.answer({
     ...onceOf(arrival, body),
     keyed: { ...key, requestHash: requestHash(request, bytes) },
     work,
   })
+}
+
+/** What was dropped or renamed is hidden from who did it: a repeated request is told of that. */
+async function answerAgain(
+  arrival: Arrival,
+  gate: Gate,
+  given: {
+    readonly key: ReturnType<typeof keyFor>
+    readonly body: () => unknown
+    readonly bytes: Uint8Array
+  },
+): Promise<Reply> {
+  const { key, body, bytes } = given
+  if (key === undefined) throw arrival.refusal
+  const keyed = { ...key, requestHash: requestHash(arrival.request, bytes) }
+  const again = await gate.once.findAnswer({ ...onceOf(arrival, body), keyed })
+  if (again === undefined) throw arrival.refusal
+  return again
 }
 
 /** Others get turns while a long body is parsed, and before and after it is checked. */
