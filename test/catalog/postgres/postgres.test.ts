@@ -52,7 +52,7 @@ function describePostgres(): void {
     { isShared: true },
   )
 
-  test('keys compare by bytes in every table: the index of another collation is not used', async () => {
+  test('keys compare by bytes in all tables: no index of another collation is used', async () => {
     const url = await newDatabase()
     const catalog = await openPostgresCatalog({ url })
     await catalog.migrate()
