@@ -93,6 +93,11 @@ export class KeyAuthenticator implements Authenticator {
     return uses
   }
 
+  /** Takes them back, if they could not be written: what was used since then is later. */
+  giveBack(uses: ReadonlyMap<string, number>): void {
+    this.#uses = new Map([...uses, ...this.#uses])
+  }
+
   async #verify(token: string, hash: string): Promise<Principal> {
     const verified = await this.#options.tokens.verify(token)
     if (verified === 'expired') throw expired('The token has expired: get a new one')

@@ -8,6 +8,14 @@ import { PathRule, type PathRuleDependencies } from './path-rule.ts'
 
 type AccessDependencies = BookDependencies & PathRuleDependencies & { readonly ambient: Ambient }
 
+const HOUR_MS = 3_600_000
+
+export interface KeyedAccessOptions {
+  readonly trustedProxies: readonly string[]
+  /** How often the last uses of keys are written; every hour by default. */
+  readonly noteEveryMs?: number
+}
+
 /** Access control by keys and grants, with everything that a check needs in memory. */
 export class KeyedAccess {
   readonly keeper: BookKeeper
@@ -15,11 +23,12 @@ export class KeyedAccess {
   readonly authenticator: KeyAuthenticator
   readonly tokens: AccessTokens
   readonly #deps: BookDependencies
+  readonly #noting: NodeJS.Timeout
 
   private constructor(
     keeper: BookKeeper,
     deps: AccessDependencies,
-    trustedProxies: readonly string[],
+    { trustedProxies, noteEveryMs = HOUR_MS }: KeyedAccessOptions,
   ) {
     const { nowMs } = deps.ambient
     this.keeper = keeper
@@ -28,13 +37,12 @@ export class KeyedAccess {
     this.tokens = new AccessTokens(deps)
     const { tokens } = this
     this.authenticator = new KeyAuthenticator({ ring: keeper, tokens, nowMs, trustedProxies })
+    // Each process has the uses of its own, so this is no task of one replica.
+    this.#noting = setInterval(() => void this.noteUses(), noteEveryMs).unref()
   }
 
-  static async open(
-    deps: AccessDependencies,
-    { trustedProxies }: { readonly trustedProxies: readonly string[] },
-  ): Promise<KeyedAccess> {
-    return new KeyedAccess(await BookKeeper.open(deps), deps, trustedProxies)
+  static async open(deps: AccessDependencies, options: KeyedAccessOptions): Promise<KeyedAccess> {
+    return new KeyedAccess(await BookKeeper.open(deps), deps, options)
   }
 
   /** Makes known what this process has changed; a failure is mended by the next look at events. */
@@ -46,13 +54,20 @@ export class KeyedAccess {
     }
   }
 
-  /** Writes down when keys were used. */
+  /** Writes down when keys were used; a failure is mended by the next time. */
   async noteUses(): Promise<void> {
     const uses = this.authenticator.takeUses()
-    if (uses.size > 0) await this.#deps.catalog.keys.noteUses(uses)
+    if (uses.size === 0) return
+    try {
+      await this.#deps.catalog.keys.noteUses(uses)
+    } catch (err) {
+      this.authenticator.giveBack(uses)
+      this.#deps.log.warn({ err }, 'the last uses of keys could not be written; trying again')
+    }
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#noting)
     await this.keeper.close()
     await this.noteUses()
   }
