@@ -56,6 +56,8 @@ export const BUCKETS: readonly MutantGroup[] = [
       [`  412: 'precondition',\n`, ''],
       [`  404: 'missing',\n`, ''],
       [`  NoSuchBucket: 'bucket-missing',\n`, ''],
+      [`  501: 'not-supported',\n`, ''],
+      [`  NoSuchUpload: 'upload-gone',\n`, ''],
       [`status >= 500) return 'busy'`, `status > 500) return 'busy'`],
       [`  InvalidAccessKeyId: 'credentials-refused',\n`, ''],
       [`status !== undefined || isNetworkError(error)`, 'status !== undefined'],
@@ -138,10 +140,11 @@ export const BUCKETS: readonly MutantGroup[] = [
     tests: S3_FAULTS,
     edits: [
       [
-        `if (fault !== 'precondition') throw bucketError(error, fault, location)`,
+        'if (!isSettled) throw bucketError(error, fault, location)',
         'if (fault === undefined) throw error',
       ],
       [`    if (outcome === 'already-exists') return outcome\n    await this`, '    await this'],
+      [` || fault === 'upload-gone'`, ''],
       [`found.mark === mark ? 'written' : 'already-exists'`, `'already-exists' as const`],
       [`found.mark === mark ? 'written' : 'already-exists'`, `'written' as const`],
       ['          position += chunk.byteLength\n', ''],

@@ -40,6 +40,10 @@ export type StoreFault =
   | 'rights-missing'
   | 'bucket-missing'
   | 'credentials-refused'
+  /** The store does not have what was asked for: a condition, as a rule. */
+  | 'not-supported'
+  /** The upload in parts is no more: completed by a try whose answer was lost, or given up. */
+  | 'upload-gone'
   /** They do for requests, and have no key to sign links with. */
   | 'signing-refused'
   | 'clock-skewed'

@@ -16,6 +16,10 @@ const MISCONFIGURED = {
     'cannot sign links with the credentials that are set: give the key file of a service account ' +
     'in MORAINE_GCS_CREDENTIALS, or its own the right iam.serviceAccounts.signBlob',
   'clock-skewed': "refuses the request's time: set this machine's clock",
+  'not-supported':
+    'lacks what Moraine needs: that creating, copying and completing an upload in parts replace ' +
+    'nothing (If-None-Match), and that reading and deleting hold to a version (If-Match); use a ' +
+    'release of the store, or another store, that has them',
 } as const satisfies Partial<Record<StoreFault, string>>
 
 /** The refusal that people see; an unexpected error is wrapped with its cause. */
@@ -34,6 +38,7 @@ export function bucketError(
     case 'precondition':
       return replacedFile(location, error)
     case 'busy':
+    case 'upload-gone':
       return new CatalogError(
         'storage-unavailable',
         `The store of ${quoted(location)} does not respond, or is overloaded.`,
@@ -45,8 +50,15 @@ export function bucketError(
     default:
       return new CatalogError(
         'storage-misconfigured',
-        `The store of ${quoted(location)} ${MISCONFIGURED[fault]}.`,
+        `The store of ${quoted(location)} ${MISCONFIGURED[fault]}${lacking(error, fault)}.`,
         { facts: { location: quoted(location), fault }, cause: error },
       )
   }
+}
+
+/** The header that a store does not know, if it names it. */
+function lacking(error: unknown, fault: StoreFault): string {
+  const { Header: header } = Object(error) as { readonly Header?: unknown }
+  const isNamed = fault === 'not-supported' && typeof header === 'string'
+  return isNamed ? `; it does not know ${quoted(header)}` : ''
 }

@@ -98,7 +98,9 @@ export class BucketLinks implements ObjectLinks {
     error: unknown,
     { to, target, mark, signal }: Join & { readonly to: BucketPlace; readonly target: string },
   ): Promise<boolean> {
-    if (this.#client.explain(error) !== 'precondition') throw this.#refusal(error, target)
+    const fault = this.#client.explain(error)
+    const isSettled = fault === 'precondition' || fault === 'upload-gone'
+    if (!isSettled) throw this.#refusal(error, target)
     try {
       return (await this.#client.head(to, { signal })).mark === mark
     } catch (missing) {

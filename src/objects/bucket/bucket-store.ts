@@ -336,8 +336,11 @@ export class BucketStore implements ObjectStore {
   ): Promise<PutOutcome> {
     const fault = this.#explain(error)
     if (fault === 'missing') throw bucketError(error, missing, location)
-    if (fault !== 'precondition') throw bucketError(error, fault, location)
-    const found = await this.#head(place, location)
+    const isSettled = fault === 'precondition' || fault === 'upload-gone'
+    if (!isSettled) throw bucketError(error, fault, location)
+    const found = await this.#head(place, location).catch((unseen: unknown) => {
+      throw isNotFound(unseen) ? bucketError(error, fault, location) : unseen
+    })
     return found.mark === mark ? 'written' : 'already-exists'
   }
 

@@ -9,6 +9,7 @@ const BY_STATUS: Readonly<Record<number, StoreFault>> = {
   412: 'precondition',
   416: 'beyond-end',
   429: 'busy',
+  501: 'not-supported',
 }
 const NO_BUCKET = /bucket (?:does|did) not exist/i
 const REFUSED = /invalid_grant|invalid_client|unauthorized_client|Could not load the default cred/
@@ -29,8 +30,10 @@ export function explainGcsError(error: unknown): StoreFault | undefined {
   if (REFUSED.test(message)) return 'credentials-refused'
   if (NO_BUCKET.test(message)) return 'bucket-missing'
   const status = Number(code ?? told)
+  const byStatus = BY_STATUS[status]
+  if (byStatus !== undefined) return byStatus
   if (status >= 500) return 'busy'
-  if (status >= 400) return BY_STATUS[status]
+  if (status >= 400) return undefined
   if (isNetworkError(error)) return 'busy'
   return name === 'SigningError' ? 'signing-refused' : undefined
 }

@@ -142,10 +142,11 @@ export class S3BucketClient implements BucketClient {
       return Initiated !== undefined && Initiated.getTime() < beforeMs
     })
     for (const { Key, UploadId } of old) {
-      await this.#writer.send(
-        new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId }),
-        options,
-      )
+      const given = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId })
+      await this.#writer.send(given, options).catch((error: unknown) => {
+        // Completed since it was listed, or given up by another.
+        if (explainS3Error(error) !== 'upload-gone') throw error
+      })
     }
     return old.length
   }

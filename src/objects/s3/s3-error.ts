@@ -7,6 +7,8 @@ const BY_NAME: Readonly<Record<string, StoreFault>> = {
   PreconditionFailed: 'precondition',
   InvalidRange: 'beyond-end',
   NoSuchBucket: 'bucket-missing',
+  NoSuchUpload: 'upload-gone',
+  NotImplemented: 'not-supported',
   RequestTimeTooSkewed: 'clock-skewed',
   RequestExpired: 'clock-skewed',
   InvalidAccessKeyId: 'credentials-refused',
@@ -29,6 +31,7 @@ const BY_STATUS: Readonly<Record<number, StoreFault>> = {
   412: 'precondition',
   416: 'beyond-end',
   429: 'busy',
+  501: 'not-supported',
 }
 
 /** What an error of the AWS SDK, or of the connection below it, means. */
@@ -45,8 +48,10 @@ export function explainS3Error(error: unknown): StoreFault | undefined {
   if (byName !== undefined) return byName
   if (message === 'Region is missing') return 'credentials-refused'
   const status = $metadata?.httpStatusCode
+  const byStatus = status === undefined ? undefined : BY_STATUS[status]
+  if (byStatus !== undefined) return byStatus
   if (status !== undefined && status >= 500) return 'busy'
-  if (status !== undefined && status >= 400) return BY_STATUS[status]
+  if (status !== undefined && status >= 400) return undefined
   // An answer that was cut in the middle of its XML has a status of 200.
   return status !== undefined || isNetworkError(error) ? 'busy' : undefined
 }

@@ -33,7 +33,10 @@ test.each<[string, unknown, StoreFault | undefined]>([
   ['too many requests', s3('Unknown', 429), 'busy'],
   ['a store that slows down', s3('SlowDown', 503), 'busy'],
   ['a store that fails', s3('InternalError', 500), 'busy'],
-  ['a store that fails by 501', s3('Unknown', 501), 'busy'],
+  ['a gateway that fails', s3('Unknown', 502), 'busy'],
+  ['a header that the store does not know', s3('NotImplemented', 501), 'not-supported'],
+  ['HEAD with one', s3('Unknown', 501), 'not-supported'],
+  ['an upload that was completed already', s3('NoSuchUpload', 404), 'upload-gone'],
   ['another refusal', s3('MalformedXML', 400), undefined],
   ['an answer that was cut in its XML', s3('SyntaxError', 200), 'busy'],
   ['a refused connection', Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 'busy'],
@@ -72,6 +75,7 @@ test.each<[string, unknown, StoreFault | undefined]>([
   ['too many requests', gcs(429), 'busy'],
   ['a request that took too long', gcs(408), 'busy'],
   ['a store that fails', gcs(500), 'busy'],
+  ['what a store does not know', gcs(501), 'not-supported'],
   ['a store that is away', gcs('ECONNREFUSED'), 'busy'],
   ['a cut body', gcs(undefined, 'Premature close'), 'busy'],
   ['what is no Error', { code: 503, message: null }, 'busy'],
@@ -91,6 +95,8 @@ test.each<[StoreFault, string]>([
   ['bucket-missing', 'storage-misconfigured'],
   ['credentials-refused', 'storage-misconfigured'],
   ['clock-skewed', 'storage-misconfigured'],
+  ['not-supported', 'storage-misconfigured'],
+  ['upload-gone', 'storage-unavailable'],
 ])('what is %s is told as %s, with its cause', (fault, code) => {
   const cause = new Error('of the store')
   const error = bucketError(cause, fault, 's3://lake/a')

@@ -60,6 +60,7 @@ describeHere(why ?? 'S3 that fails', () => {
       'credentials-refused': xml(403, 'InvalidAccessKeyId'),
       'clock-skewed': xml(403, 'RequestTimeTooSkewed'),
       'bucket-missing': xml(404, 'NoSuchBucket'),
+      'not-supported': xml(501, 'NotImplemented'),
     },
     is: { put: isPut, get: isGet },
   }))
@@ -76,6 +77,51 @@ describeHere(why ?? 'S3 that fails', () => {
     expect(await put).toEqual({ outcome: 'written', sizeBytes: long.length })
     const again = store.putStreamIfAbsent(`${root}/long`, chunksOf('x'), { bytesMax: 9 })
     expect((await again).outcome).toBe('already-exists')
+  })
+
+  const isCompleting = ({ method, path }: SeenRequest) =>
+    method === 'POST' && path.includes('uploadId=')
+  const long = new Uint8Array(17 * 1024 * 1024).fill(7)
+
+  test('an upload that is no more was completed, if the object has its mark', async () => {
+    const gone = { kind: 'answer', ...xml(404, 'NoSuchUpload') } as const
+    front.fail(isCompleting, { kind: 'lost-answer' }, gone)
+    expect(await store.putIfAbsent(`${root}/long`, long)).toBe('written')
+    front.fail(isCompleting, gone)
+    expect(await store.putIfAbsent(`${root}/long`, long)).toBe('already-exists')
+    front.fail(isCompleting, gone)
+    const lost = await refusal(store.putIfAbsent(`${root}/none`, long))
+    expect(lost.code).toBe('storage-unavailable')
+    expect(await namesBelow(store, root)).toEqual([`${root}/long`])
+  })
+
+  test('a header that the store does not know is named, once, and ends nothing else', async () => {
+    await store.putIfAbsent(`${root}/a`, bytesOf('abc'))
+    const body =
+      '<Error><Code>NotImplemented</Code><Message>no</Message><Header>If-Match</Header></Error>'
+    const isDelete = ({ method }: SeenRequest) => method === 'DELETE'
+    const version = (await store.find(`${root}/a`))?.version ?? ''
+    for (let i = 1; i <= 15; i++) {
+      front.fail(isDelete, { kind: 'answer', status: 501, body })
+      const { code, message } = await refusal(store.delete(`${root}/a`, { version }))
+      expect([code, front.seen.filter(isDelete).length]).toEqual(['storage-misconfigured', i])
+      expect(message).toContain('does not know If-Match.')
+    }
+    // The circuit is closed.
+    expect(await store.putIfAbsent(`${root}/b`, bytesOf('b'))).toBe('written')
+  })
+
+  test('an upload that ends while it is given up is no failure', async () => {
+    const isAbort = ({ method, path }: SeenRequest) =>
+      method === 'DELETE' && path.includes('uploadId=')
+    front.fail(isCompleting, { kind: 'answer', status: 400 })
+    front.fail(isAbort, { kind: 'answer', status: 400 })
+    await expect(store.putIfAbsent(`${root}/long`, long)).rejects.toThrow()
+    front.fail(isAbort, { kind: 'answer', ...xml(404, 'NoSuchUpload') })
+    const until = { beforeMs: Date.now() + 60_000, signal: new AbortController().signal }
+    const seen = front.seen.filter(isAbort).length
+    expect(await store.deleteUnfinished(root, until)).toBe(1)
+    expect(front.seen.filter(isAbort).length).toBe(seen + 1)
   })
 
   test('a move that another came before leaves its source where it is', async () => {
