@@ -79,6 +79,61 @@ export function describeGrants(catalog: () => Catalog): void {
       expect(await shown(second)).toEqual([])
     })
 
+    test('the UUID of one kind of thing is no UUID of another, also of a dropped one', async () => {
+      const refused = { code: 'request-invalid' }
+      const view = viewOf('v')
+      await catalog().views.create(view, by(ADA))
+      const space = await uuidOf(...view.namespace)
+      for (const uuid of [view.viewUuid, space]) {
+        const table = newTable(stateOf('t', { definition: definitionOf(uuid) }))
+        await expect(catalog().tables.create(table, by(BOB))).rejects.toMatchObject(refused)
+      }
+      expect(await shown(view.viewUuid)).toEqual([`${ADA} own`])
+      expect(await catalog().tables.list({ limit: 9 })).toEqual([])
+      const { tableUuid } = (await create(catalog(), 'planets')).definition
+      for (const uuid of [tableUuid, space]) {
+        const other = { ...viewOf('w'), viewUuid: uuid, version: 5 }
+        await expect(catalog().views.create(other, by(BOB))).rejects.toMatchObject(refused)
+      }
+      await catalog().tables.drop({ tableUuid, expectedVersion: 0 })
+      const late = { ...viewOf('w'), viewUuid: tableUuid, version: 5 }
+      await expect(catalog().views.create(late, by(BOB))).rejects.toMatchObject(refused)
+    })
+
+    test('of a table and a view that come with one UUID at once, one is made', async () => {
+      for (let round = 0; round < 5; round++) {
+        const table = newTable(stateOf(`t${round}`))
+        const { tableUuid: viewUuid } = table.state.definition
+        const outcomes = await Promise.allSettled([
+          catalog().tables.create(table, by(ADA)),
+          catalog().views.create({ ...viewOf(`v${round}`), viewUuid }, by(BOB)),
+        ])
+        expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+        expect(await shown(viewUuid)).toHaveLength(1)
+      }
+    })
+
+    test('grants on a dropped table come back only with one who owned it', async () => {
+      const table = newTable(stateOf('planets'))
+      const { tableUuid } = table.state.definition
+      await catalog().tables.create(table, by(ADA))
+      await change(tableUuid, { grant: [to('everyone', 'select'), to('role:team', 'own')] })
+      const again = async (version: number, principal: string) => {
+        await catalog().tables.drop({ tableUuid, expectedVersion: version - 1 })
+        await catalog().tables.create(newTable({ ...table.state, version }), by(principal))
+        return shown(tableUuid)
+      }
+      const old = ['everyone select', `${ADA} own`, 'role:team own']
+      expect(await again(1, ADA)).toEqual(old)
+      expect(await again(2, 'anonymous')).toEqual(old)
+      const role = { role: 'team', add: [BOB], remove: [], nowMs: NOW }
+      await catalog().grants.changeRole(role)
+      expect(await again(3, BOB)).toEqual([old[0], old[1], `${BOB} own`, old[2]])
+      await change('catalog', { grant: [to('key:adm000000000', 'admin')] })
+      expect(await again(4, 'key:adm000000000')).toHaveLength(5)
+      expect(await again(5, 'key:eve000000000')).toEqual(['key:eve000000000 own'])
+    })
+
     test('a change is whole, raises one event, and is refused for what is gone', async () => {
       const { definition } = await create(catalog(), 'planets')
       const { tableUuid } = definition

@@ -16,6 +16,7 @@ import type {
   TableStore,
   TableSummary,
 } from '../table-store.ts'
+import { requireOwnUuid } from './access/own-uuid.ts'
 import { grantOwner } from './access/owner-grants.ts'
 import { chunks, Refusal, read, type SqlEngine, type SqlTransaction } from './engine/sql-engine.ts'
 import { findTable, listTables } from './find-table.ts'
@@ -155,6 +156,7 @@ async function insertTable(
     .insertInto('table_definitions')
     .values({ table_uuid: tableUuid, definition: definitions.encode(state.definition) })
     .execute()
+  await requireOwnUuid(transaction, { kind: 'table', uuid: tableUuid }, engine)
   for (const location of foldersOf(state.definition)) {
     const place = { tableUuid, location }
     if (mayShareLocation) await insertLocation(transaction, place)

@@ -9,6 +9,7 @@ import type {
   ViewStore,
   ViewSummary,
 } from '../view-store.ts'
+import { requireOwnUuid } from './access/own-uuid.ts'
 import { grantOwner } from './access/owner-grants.ts'
 import { isVisible } from './access/visible-rows.ts'
 import {
@@ -85,6 +86,7 @@ async function insertView(
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new Refusal('view-exists')
+  await requireOwnUuid(transaction, { kind: 'view', uuid: view.viewUuid }, context.engine)
   await beginLife(transaction, { uuid: view.viewUuid, version: view.version }, 'view-exists')
   const { viewUuid, folders = [], mayShareFolders: mayShare = false } = view
   await claimFolders(transaction, { viewUuid, folders, mayShare }, context.engine)
