@@ -128,6 +128,8 @@ export interface RepeatedCall {
   /** The one that is repeated. */
   readonly request: IncomingMessage
   param(name: string): string
+  /** As in `Call`: the caller may have lost privileges since. */
+  readonly authorize: Call<unknown, unknown>['authorize']
   /** As in `Call`. */
   readonly body: unknown
 }

@@ -6,6 +6,8 @@ export type FolderRight = 'read' | 'write'
 
 export interface VendingRequest {
   readonly right: FolderRight
+  /** Whether the caller may have keys to every folder, should there be no others. */
+  readonly holdsAll: boolean
   /** Where the engine asks again before the credentials end: relative to the catalog's root. */
   readonly refreshPath: string
 }

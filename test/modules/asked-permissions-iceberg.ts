@@ -53,7 +53,7 @@ export const ICEBERG_EXPECTED: Readonly<Record<string, Expected>> = {
   icebergHasTable: { path: ICEBERG_TABLE, asks: ['describe table sky.planets'] },
   icebergLoadCredentials: {
     path: `${ICEBERG_TABLE}/credentials`,
-    asks: ['select table sky.planets', 'modify table sky.planets'],
+    asks: ['select table sky.planets', 'modify table sky.planets', 'modify catalog'],
   },
   icebergSignRequest: {
     path: `${ICEBERG_TABLE}/sign`,

@@ -251,7 +251,7 @@ function originOf({ request, permissions }: Arrival): EventOrigin {
 }
 
 function onceOf(arrival: Arrival, body: () => unknown) {
-  const { request, match, face } = arrival
+  const { request, match, face, permissions } = arrival
   return {
     request,
     origin: originOf(arrival),
@@ -259,7 +259,10 @@ function onceOf(arrival: Arrival, body: () => unknown) {
     rebuild: async (from: KeptFacts, first: Reply): Promise<Reply> => {
       const rebuild = match.route.rebuild ?? face.dialect.rebuild
       if (rebuild === undefined) throw new Error(`${match.pattern} cannot rebuild its response`)
-      return rebuild(from, { first, request, body: await body(), param: match.param })
+      const { param } = match
+      const authorize: Call<unknown, unknown>['authorize'] = (privilege, targets) =>
+        permissions.requireAll(privilege, targets)
+      return rebuild(from, { first, request, authorize, body: await body(), param })
     },
   }
 }

@@ -213,8 +213,10 @@ function described({ levels, properties }: NamespaceRecord) {
 
 /** Rebuilds a response that was too long to store: the namespace as it is now. */
 function again(deps: Stores<'namespaces'>) {
-  return async (from: KeptFacts, { first }: RepeatedCall): Promise<Reply> => {
-    const namespace = await getNamespace(deps, from['namespace'] as readonly string[])
+  return async (from: KeptFacts, { first, authorize }: RepeatedCall): Promise<Reply> => {
+    const name = from['namespace'] as readonly string[]
+    await authorize('describe', [{ on: 'namespace', name }])
+    const namespace = await getNamespace(deps, name)
     return { ...first, ...jsonReply(described(namespace), first) }
   }
 }

@@ -4,7 +4,13 @@ import type { TableState } from '../../core/table/table.ts'
 import { LARGE_BODY } from '../../http/body-limits.ts'
 import { onTable } from '../../http/permission.ts'
 import { JSON_MEDIA_TYPE, jsonReply, type Reply } from '../../http/reply.ts'
-import { type Call, defineRoute, type KeptFacts, type Route } from '../../http/route.ts'
+import {
+  type Call,
+  defineRoute,
+  type KeptFacts,
+  type RepeatedCall,
+  type Route,
+} from '../../http/route.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { evolveTable } from './evolve-table.ts'
@@ -89,8 +95,11 @@ function evolveSchema(deps: RewriteDependencies & LakeServices) {
 
 /** All schemas as they are now, when they were too long to keep. */
 function schemasAgain({ catalog }: Stores<'tables'>) {
-  return async ({ tableUuid }: KeptFacts): Promise<Reply> =>
-    schemasReply(await getTable(catalog, String(tableUuid)))
+  return async ({ tableUuid }: KeptFacts, { authorize }: RepeatedCall): Promise<Reply> => {
+    const name = String(tableUuid)
+    await authorize('select', [{ on: 'table', name }])
+    return schemasReply(await getTable(catalog, name))
+  }
 }
 
 /** A long one goes out in pieces, which are made while others have their turns. */

@@ -327,8 +327,10 @@ function tableAnswer(state: TableState) {
 
 /** Response about a table that is too long to keep: made from the table's current state. */
 function tableAgain({ catalog }: Stores<'tables'>) {
-  return async (from: KeptFacts, { first }: RepeatedCall): Promise<Reply> => {
-    const state = await getTable(catalog, String(from['tableUuid']))
+  return async (from: KeptFacts, { first, authorize }: RepeatedCall): Promise<Reply> => {
+    const name = String(from['tableUuid'])
+    await authorize('select', [{ on: 'table', name }])
+    const state = await getTable(catalog, name)
     return { ...first, ...jsonReply(tableToJson(state), first) }
   }
 }
@@ -337,8 +339,10 @@ function tableAgain({ catalog }: Stores<'tables'>) {
  * Response about a new table, whose metadata file may not have existed when the response was kept.
  */
 function newTableAgain(deps: NewTableDependencies) {
-  return async (from: KeptFacts, { first }: RepeatedCall): Promise<Reply> => {
-    const state = await getTable(deps.catalog, String(from['tableUuid']))
+  return async (from: KeptFacts, { first, authorize }: RepeatedCall): Promise<Reply> => {
+    const name = String(from['tableUuid'])
+    await authorize('select', [{ on: 'table', name }])
+    const state = await getTable(deps.catalog, name)
     const metadataLocation = await publishedLocation(deps, state)
     const table = typeof first.body === 'string' ? JSON.parse(first.body) : tableToJson(state)
     const metadata_location = metadataLocation ?? null

@@ -242,8 +242,10 @@ function viewAnswer(view: ViewReading) {
 
 /** Rebuilds a response too long to store: the view as it is now. */
 function viewAgain(deps: Stores<'views'>) {
-  return async (from: KeptFacts, { first }: RepeatedCall): Promise<Reply> => {
-    const view = await readView(deps, String(from['viewUuid']))
+  return async (from: KeptFacts, { first, authorize }: RepeatedCall): Promise<Reply> => {
+    const name = String(from['viewUuid'])
+    await authorize('select', [{ on: 'view', name }])
+    const view = await readView(deps, name)
     return { ...first, ...jsonReply(viewToJson(view), first) }
   }
 }

@@ -42,8 +42,9 @@ export interface S3VendingOptions extends S3Options {
 }
 
 /**
- * Gives engines temporary credentials for one folder by assuming a role, or else the keys that the
- * operator has named for them, and signs their requests. The service's own keys stay its own.
+ * Gives engines temporary credentials for one folder by assuming a role, or else, if they may have
+ * all, the keys that the operator has named for them, and signs their requests. The service's own
+ * keys stay its own.
  */
 export class S3Vending implements ObjectVending {
   readonly #options: S3VendingOptions
@@ -81,7 +82,7 @@ export class S3Vending implements ObjectVending {
 
   async vend(
     folder: string,
-    { right, refreshPath }: VendingRequest,
+    { right, holdsAll, refreshPath }: VendingRequest,
   ): Promise<EngineSettings | undefined> {
     const { isOn, role, engineCredentials } = this.#options
     const found = this.#rights.find(folder)
@@ -94,7 +95,7 @@ export class S3Vending implements ObjectVending {
         const { settings } = await this.#cache.get(key, issue)
         return { ...settings, 'client.refresh-credentials-endpoint': refreshPath }
       }
-      if (engineCredentials === undefined) return undefined
+      if (engineCredentials === undefined || !holdsAll) return undefined
       return (await this.#cache.get('', () => this.#keys(engineCredentials))).settings
     } catch (error) {
       throw bucketError(error, explainS3Error(error), folder)

@@ -9,7 +9,7 @@ import { type LoadDependencies, loadTableByUuid } from '../load-table.ts'
 import { readUnregistered } from '../register-table.ts'
 import type { AccessDependencies } from '../vending/table-access.ts'
 import { findViewByUuid } from '../view-catalog.ts'
-import { askedByMaker } from './asked-access.ts'
+import { askedOf } from './asked-access.ts'
 import { changedTableReply, metadataReply } from './table-reply.ts'
 import { viewReply } from './view-reply.ts'
 
@@ -23,7 +23,8 @@ interface IcebergFacts {
 
 /**
  * Rebuilds the response to a repeated request, from the table as it is now (Iceberg REST
- * specification, `Idempotency-Key`: "may reflect a newer state"). Throws if it was dropped since.
+ * specification, `Idempotency-Key`: "may reflect a newer state"). Throws if it was dropped since,
+ * and says or lends no more than a load would: the caller may have lost privileges since.
  */
 export async function rebuildAnswer(
   deps: LoadDependencies &
@@ -31,12 +32,13 @@ export async function rebuildAnswer(
     Stores<'namespaces' | 'views'> &
     Pick<LakeServices, 'readTableMetadata'>,
   from: KeptFacts,
-  { first, request }: Pick<RepeatedCall, 'first' | 'request'>,
+  { first, request, authorize }: Pick<RepeatedCall, 'first' | 'request' | 'authorize'>,
 ): Promise<Reply> {
   const { tableUuid, viewUuid, metadataLocation, namespace } = from as IcebergFacts
   if (tableUuid !== undefined) {
+    await authorize('select', [{ on: 'table', name: tableUuid }])
     const loaded = await loadTableByUuid(deps, tableUuid)
-    const asked = askedByMaker({ request })
+    const asked = await askedOf({ request, authorize }, tableUuid)
     if (loaded !== undefined) return changedTableReply(deps, loaded, { asked, request })
     throw new CatalogError(
       'table-not-found',
@@ -44,6 +46,7 @@ export async function rebuildAnswer(
     )
   }
   if (viewUuid !== undefined) {
+    await authorize('select', [{ on: 'view', name: viewUuid }])
     const view = await findViewByUuid(deps, viewUuid)
     if (view !== undefined) return viewReply(view)
     throw new ProblemError(
@@ -55,6 +58,7 @@ export async function rebuildAnswer(
     return metadataReply(await readUnregistered(deps, metadataLocation))
   }
   if (namespace !== undefined) {
+    await authorize('describe', [{ on: 'namespace', name: namespace }])
     const { levels, properties } = await getNamespace(deps, namespace)
     return jsonReply({ namespace: levels, properties })
   }

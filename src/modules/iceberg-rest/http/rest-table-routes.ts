@@ -115,7 +115,7 @@ function collectionRoutes(deps: RestServices): readonly Route[] {
       async (call) => {
         const request = { namespace: namespaceOf(call), json: call.body }
         const table = await createTable(deps, request, call.keeper)
-        return changedTableReply(deps, table, { ...call, asked: askedByMaker(call) })
+        return changedTableReply(deps, table, { ...call, asked: await askedByMaker(call) })
       },
     ),
   ]

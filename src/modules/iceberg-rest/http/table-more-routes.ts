@@ -76,7 +76,7 @@ function movingRoutes(deps: RestServices): readonly Route[] {
       async (call) => {
         const request = { namespace: namespaceOf(call), json: call.body }
         const table = await registerTable(deps, request, call)
-        return changedTableReply(deps, table, { ...call, asked: askedByMaker(call) })
+        return changedTableReply(deps, table, { ...call, asked: await askedByMaker(call) })
       },
     ),
     defineRestRoute(

@@ -5,7 +5,7 @@ import type { Route } from '../../../http/route.ts'
 import { getRestTable } from '../load-table.ts'
 import { readSignRequest } from '../requests/sign-request-json.ts'
 import { type AccessDependencies, credentialsOf } from '../vending/table-access.ts'
-import { rightOf } from './asked-access.ts'
+import { lentTo } from './asked-access.ts'
 import { defineRestRoute, onRestTable, TABLE, tableName } from './rest-route.ts'
 import { CredentialsAnswer, SignedRequestAnswer } from './shapes/rest-answer-shapes.ts'
 import { SignRequest } from './shapes/rest-request-shapes.ts'
@@ -29,7 +29,7 @@ export function vendingRoutes(deps: Stores<'tables'> & AccessDependencies): read
       async (call) => {
         call.requireOwnSite()
         const state = await getRestTable(deps, tableName(call))
-        const credentials = await credentialsOf(deps, state, await rightOf(call))
+        const credentials = await credentialsOf(deps, state, await lentTo(call, tableName(call)))
         const reply = jsonReply(
           { 'storage-credentials': credentials },
           { headers: { 'Cache-Control': 'no-store' } },

@@ -3,12 +3,18 @@ import { foldersOf } from '../../../core/table/metadata-folder.ts'
 import type { TableState } from '../../../core/table/table.ts'
 import type { EngineSettings, FolderRight, ObjectVending } from '../../../objects/object-vending.ts'
 
+/** What a caller may be lent for the files of a table. */
+export interface LentAccess {
+  readonly right: FolderRight
+  /** Whether it may read and change every table, and so may have keys to the whole warehouse. */
+  readonly holdsAll: boolean
+}
+
 /** What a client asks for besides the metadata. */
-export interface AskedAccess {
+export interface AskedAccess extends LentAccess {
   readonly wantsCredentials: boolean
   /** Whether it can have its requests to the store signed. */
   readonly wantsSigning: boolean
-  readonly right: FolderRight
 }
 
 /** A `StorageCredential` of the Iceberg REST specification. */
@@ -29,7 +35,7 @@ export interface AccessDependencies {
 }
 
 export const ASKS_NOTHING: AskedAccess = {
-  ...{ wantsCredentials: false, wantsSigning: false, right: 'read' },
+  ...{ wantsCredentials: false, wantsSigning: false, right: 'read', holdsAll: false },
 }
 const TAG_LENGTH = 8
 
@@ -42,7 +48,7 @@ export async function accessTo(
   const { location } = state.definition
   const plain = vending.settingsOf(location)
   if (asked.wantsCredentials) {
-    const credentials = await credentialsOf({ vending }, state, asked.right)
+    const credentials = await credentialsOf({ vending }, state, asked)
     const [first] = credentials
     if (first !== undefined) return { config: { ...plain, ...first.config }, credentials }
   }
@@ -55,12 +61,12 @@ export async function accessTo(
 export async function credentialsOf(
   { vending }: AccessDependencies,
   state: TableState,
-  right: FolderRight,
+  { right, holdsAll }: LentAccess,
 ): Promise<readonly StorageCredential[]> {
   const refreshPath = pathOf(state, 'credentials')
   const vended = await Promise.all(
     foldersOf(state.definition).map(async (folder) => {
-      const issued = await vending.vend(folder, { right, refreshPath })
+      const issued = await vending.vend(folder, { right, holdsAll, refreshPath })
       const config = { ...vending.settingsOf(folder), ...issued }
       return issued === undefined ? [] : [{ prefix: `${folder.replace(/\/+$/, '')}/`, config }]
     }),
