@@ -212,6 +212,15 @@ export const BUCKETS: readonly MutantGroup[] = [
     edits: [['while (page !== undefined)', 'while (false)']],
   },
   {
+    file: 'src/objects/s3/s3-parts.ts',
+    tests: ['test/objects/s3/s3-moves.test.ts'],
+    edits: [
+      [`, IfNoneMatch: '*'`, ''],
+      [`, Metadata: { [MARK]: mark }`, ''],
+      ['      CopySourceIfMatch: version,\n', ''],
+    ],
+  },
+  {
     file: 'src/objects/s3/s3-client.ts',
     tests: PAGES,
     edits: [['found.IsTruncated ? found.NextContinuationToken : undefined', 'undefined']],

@@ -58,6 +58,13 @@ export interface Marked {
   readonly mark: string
 }
 
+/** A copy of an object of so many bytes, in parts of at most so many. */
+export interface LongCopy extends Marked {
+  readonly version: string
+  readonly sizeBytes: number
+  readonly partBytesMax: number
+}
+
 export type MarkedAttempt = Attempt & Marked
 
 /** Key of the mark in the metadata of objects. */
@@ -88,8 +95,14 @@ export interface BucketClient {
   put(place: BucketPlace, bytes: Uint8Array, attempt: MarkedAttempt): Promise<void>
   /** Puts it in parts, each tried again by the library; nothing is left of a failure. */
   putStream(place: BucketPlace, chunks: AsyncIterable<Uint8Array>, marked: Marked): Promise<void>
-  /** Within the store. */
-  copy(from: BucketPlace, to: BucketPlace, attempt: MarkedAttempt): Promise<void>
+  /** Within the store, in one request, of that version where the store holds to it. */
+  copy(
+    from: BucketPlace,
+    to: BucketPlace,
+    attempt: MarkedAttempt & { readonly version: string },
+  ): Promise<void>
+  /** Long objects, in parts where a request copies no more; tried again by the library. */
+  copyLong(from: BucketPlace, to: BucketPlace, copied: LongCopy): Promise<void>
   /** Only that version, if given. */
   delete(
     place: BucketPlace,

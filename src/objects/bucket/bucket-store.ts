@@ -22,11 +22,14 @@ import {
 } from './bucket-location.ts'
 import type { ByteRange } from './bucket-range.ts'
 import { Cuts } from './cuts.ts'
+import { joined } from './joined-chunks.ts'
 import { isImpatience, StorePatience } from './store-patience.ts'
 import { StalledError, withoutStalls } from './without-stalls.ts'
 
 /** Longer objects are put in parts, each of which may be tried again. */
 const PUT_BYTES_MAX = 8 * 1024 * 1024
+/** Longer ones take a store more time to copy than one attempt has. */
+const COPY_BYTES_MAX = 128 * 1024 * 1024
 
 type PutOutcome = 'written' | 'already-exists'
 
@@ -36,6 +39,8 @@ export interface BucketStoreOptions {
   /** Folders such as `gs://bucket/warehouse`; writable ones are readable, too. */
   readonly writableRoots: readonly string[]
   readonly readableRoots: readonly string[]
+  /** Longer objects are copied in parts of at most as many bytes. */
+  readonly copyBytesMax?: number
   /** The bytes of a file of this machine. */
   readFile(path: string): AsyncIterable<Uint8Array>
 }
@@ -50,12 +55,14 @@ export class BucketStore implements ObjectStore {
   readonly #readable: BucketRoots
   readonly #writable: BucketRoots
   readonly #patience: StorePatience
+  readonly #copyBytesMax: number
   readonly #readFile: (path: string) => AsyncIterable<Uint8Array>
 
   constructor(options: BucketStoreOptions) {
     const { client, locations, writableRoots, readableRoots } = options
     this.#client = client
     this.#readFile = options.readFile
+    this.#copyBytesMax = options.copyBytesMax ?? COPY_BYTES_MAX
     this.#readable = new BucketRoots('read', locations, [...writableRoots, ...readableRoots])
     this.#writable = new BucketRoots('write', locations, writableRoots)
     this.#patience = new StorePatience((error) => client.explain(error) === 'busy')
@@ -68,8 +75,8 @@ export class BucketStore implements ObjectStore {
   async putIfAbsent(location: string, bytes: Uint8Array): Promise<PutOutcome> {
     const place = this.#writable.placeOfObject(location)
     if (bytes.byteLength > PUT_BYTES_MAX) return this.#putChunks(place, location, inOnePiece(bytes))
-    return this.#put({ place, location, missing: 'bucket-missing' }, (mark, signal) => {
-      return this.#client.put(place, bytes, { mark, signal })
+    return this.#put({ place, location, missing: 'bucket-missing' }, (mark) => {
+      return this.#patience.ask((signal) => this.#client.put(place, bytes, { mark, signal }))
     })
   }
 
@@ -196,11 +203,19 @@ export class BucketStore implements ObjectStore {
     const source = this.#writable.placeOfObject(from)
     const target = this.#writable.placeOfObject(to)
     // Not every store knows conditional copies.
-    const [{ version }, taken] = await Promise.all([this.#head(source, from), this.find(to)])
+    const [{ version, sizeBytes }, taken] = await Promise.all([
+      this.#head(source, from),
+      this.find(to),
+    ])
     if (taken !== undefined) return 'already-exists'
-    const written = { place: target, location: to, missing: 'missing' as const }
-    const outcome = await this.#put(written, (mark, signal) => {
-      return this.#client.copy(source, target, { mark, signal })
+    const written = { place: target, location: to, from, missing: 'missing' as const }
+    const partBytesMax = this.#copyBytesMax
+    const outcome = await this.#put(written, (mark) => {
+      return sizeBytes > partBytesMax
+        ? this.#client.copyLong(source, target, { mark, version, sizeBytes, partBytesMax })
+        : this.#patience.ask((signal) => {
+            return this.#client.copy(source, target, { mark, signal, version })
+          })
     })
     if (outcome === 'already-exists') return outcome
     await this.delete(from, { version })
@@ -306,25 +321,18 @@ export class BucketStore implements ObjectStore {
     location: string,
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<PutOutcome> {
+    return this.#put({ place, location, missing: 'bucket-missing' }, (mark) => {
+      return this.#client.putStream(place, keepingErrors(chunks), { mark })
+    })
+  }
+
+  async #put(written: Written, work: (mark: string) => Promise<void>): Promise<PutOutcome> {
     const mark = randomUUID()
     try {
-      await this.#client.putStream(place, keepingErrors(chunks), { mark })
+      await work(mark)
       return 'written'
     } catch (error) {
       if (error instanceof SourceError) throw error.cause
-      return this.#outcomeOf(error, { place, location, mark, missing: 'bucket-missing' })
-    }
-  }
-
-  async #put(
-    written: Written,
-    work: (mark: string, signal: AbortSignal) => Promise<void>,
-  ): Promise<PutOutcome> {
-    const mark = randomUUID()
-    try {
-      await this.#patience.ask((signal) => work(mark, signal))
-      return 'written'
-    } catch (error) {
       return this.#outcomeOf(error, { ...written, mark })
     }
   }
@@ -332,14 +340,14 @@ export class BucketStore implements ObjectStore {
   /** An earlier try may have written the object, and its answer may have been lost. */
   async #outcomeOf(
     error: unknown,
-    { place, location, mark, missing }: Written & { readonly mark: string },
+    { place, location, from = location, mark, missing }: Written & { readonly mark: string },
   ): Promise<PutOutcome> {
     const fault = this.#explain(error)
     if (fault === 'missing') throw bucketError(error, missing, location)
     const isSettled = fault === 'precondition' || fault === 'upload-gone'
     if (!isSettled) throw bucketError(error, fault, location)
     const found = await this.#head(place, location).catch((unseen: unknown) => {
-      throw isNotFound(unseen) ? bucketError(error, fault, location) : unseen
+      throw isNotFound(unseen) ? bucketError(error, fault, from) : unseen
     })
     return found.mark === mark ? 'written' : 'already-exists'
   }
@@ -367,6 +375,8 @@ export class BucketStore implements ObjectStore {
 interface Written {
   readonly place: BucketPlace
   readonly location: string
+  /** What it is a copy of. */
+  readonly from?: string
   /** What it means that the store did not find something. */
   readonly missing: StoreFault
 }
@@ -383,16 +393,6 @@ interface Part {
 /** What the keys of all objects below a folder begin with. */
 function prefixOf(folderKey: string): string {
   return folderKey === '' ? '' : `${folderKey}/`
-}
-
-async function joined(length: number, chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length)
-  let filled = 0
-  for await (const chunk of chunks) {
-    bytes.set(chunk, filled)
-    filled += chunk.byteLength
-  }
-  return bytes
 }
 
 async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

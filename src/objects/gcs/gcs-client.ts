@@ -126,8 +126,20 @@ export class GcsBucketClient implements BucketClient {
     await pipeline(Readable.from(chunks, { objectMode: false }), upload)
   }
 
-  async copy(from: BucketPlace, to: BucketPlace, { mark }: MarkedAttempt): Promise<void> {
-    await fileOf(this.#writer, from).copy(fileOf(this.#writer, to), {
+  copy(from: BucketPlace, to: BucketPlace, { mark }: MarkedAttempt): Promise<void> {
+    return this.#copyBy(this.#writer, { from, to, mark })
+  }
+
+  /** The library goes on until all of it is copied. */
+  copyLong(from: BucketPlace, to: BucketPlace, { mark }: Marked): Promise<void> {
+    return this.#copyBy(this.#uploader, { from, to, mark })
+  }
+
+  async #copyBy(
+    storage: Storage,
+    { from, to, mark }: Marked & { readonly from: BucketPlace; readonly to: BucketPlace },
+  ): Promise<void> {
+    await fileOf(storage, from).copy(fileOf(storage, to), {
       ...{ metadata: { [MARK]: mark }, preconditionOpts: { ifGenerationMatch: 0 } },
     })
   }

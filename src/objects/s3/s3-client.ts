@@ -15,6 +15,7 @@ import {
   type Attempt,
   type BucketClient,
   type ListedPage,
+  type LongCopy,
   MARK,
   type Marked,
   type MarkedAttempt,
@@ -26,6 +27,8 @@ import type { BucketPlace } from '../bucket/bucket-location.ts'
 import { type ByteRange, rangeHeader, totalBytes } from '../bucket/bucket-range.ts'
 import { connectS3, type S3Options } from './s3-connection.ts'
 import { explainS3Error } from './s3-error.ts'
+import { planCopy } from './s3-join-plan.ts'
+import { copyPart, uploadInParts } from './s3-parts.ts'
 
 /** With at most 10,000 parts, objects have up to 156 GiB. */
 const PART_BYTES = 16 * 1024 * 1024
@@ -108,13 +111,27 @@ export class S3BucketClient implements BucketClient {
     }
   }
 
-  async copy(from: BucketPlace, to: BucketPlace, attempt: MarkedAttempt): Promise<void> {
+  async copy(
+    from: BucketPlace,
+    to: BucketPlace,
+    attempt: MarkedAttempt & { version: string },
+  ): Promise<void> {
     const command = new CopyObjectCommand({
       ...created(to, attempt),
       CopySource: encodeURIComponent(`${from.bucket}/${from.key}`),
+      CopySourceIfMatch: attempt.version,
       MetadataDirective: 'REPLACE',
     })
     await this.#writer.send(command, { abortSignal: attempt.signal })
+  }
+
+  async copyLong(from: BucketPlace, target: BucketPlace, copied: LongCopy): Promise<void> {
+    const { mark, version, sizeBytes, partBytesMax } = copied
+    const { signal } = new AbortController()
+    const parts = planCopy({ ...from, offset: 0, lengthBytes: sizeBytes }, partBytesMax)
+    await uploadInParts(this.#uploader, { target, mark, signal }, parts, (upload, number, part) => {
+      return copyPart(this.#uploader, upload, number, { ...part, version })
+    })
   }
 
   async delete(

@@ -4,7 +4,7 @@ const MIB = 1024 * 1024
 /** Every part of an upload but the last has at least as many bytes. */
 export const PART_BYTES_MIN = 5 * MIB
 /** More at once would take the store too long to answer. */
-const COPIED_BYTES_MAX = 128 * MIB
+export const COPIED_BYTES_MAX = 128 * MIB
 const PARTS_MAX = 10_000
 
 /** A part of an upload: copied by the store, or read and sent. */
@@ -36,7 +36,8 @@ export function planJoin(parts: readonly PlacedPart[]): readonly PlannedPart[] |
       rest = after(part, taken)
     }
     if (rest.lengthBytes >= PART_BYTES_MIN) {
-      planned.push(...copies(rest))
+      const copied = planCopy(rest, COPIED_BYTES_MAX)
+      planned.push(...copied.map((each) => ({ kind: 'copy' as const, part: each })))
     } else if (rest.lengthBytes > 0) {
       held.push(rest)
       heldBytes += rest.lengthBytes
@@ -48,15 +49,12 @@ export function planJoin(parts: readonly PlacedPart[]): readonly PlannedPart[] |
 }
 
 /** Equal parts, as few as may be: none is too short. */
-function copies(part: PlacedPart): PlannedPart[] {
-  const count = Math.ceil(part.lengthBytes / COPIED_BYTES_MAX)
+export function planCopy(part: PlacedPart, bytesMax: number): readonly PlacedPart[] {
+  const count = Math.ceil(part.lengthBytes / bytesMax)
   const lengthBytes = Math.ceil(part.lengthBytes / count)
-  return Array.from({ length: count }, (_, i): PlannedPart => {
+  return Array.from({ length: count }, (_, i) => {
     const rest = after(part, i * lengthBytes)
-    return {
-      kind: 'copy',
-      part: { ...rest, lengthBytes: Math.min(lengthBytes, rest.lengthBytes) },
-    }
+    return { ...rest, lengthBytes: Math.min(lengthBytes, rest.lengthBytes) }
   })
 }
 

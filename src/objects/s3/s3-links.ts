@@ -1,18 +1,13 @@
 import type { Readable } from 'node:stream'
 import {
-  AbortMultipartUploadCommand,
   type CompletedPart,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   type S3Client,
   UploadPartCommand,
-  UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
-import { mapBounded } from '../../core/bounded.ts'
 import { type Attempt, MARK, type ObjectState, type StoreFault } from '../bucket/bucket-client.ts'
 import {
   BucketLinks,
@@ -28,11 +23,10 @@ import type { LinkWish } from '../object-links.ts'
 import { connectS3, type S3Options } from './s3-connection.ts'
 import { explainS3Error } from './s3-error.ts'
 import { type PlannedPart, planJoin } from './s3-join-plan.ts'
+import { copyPart, type PartUpload, uploadInParts } from './s3-parts.ts'
 import { S3_LOCATIONS } from './s3-store.ts'
 
 const TRIES = 5
-/** Up to 5 MiB of what is sent are in memory for each. */
-const PARTS_AT_ONCE = 4
 
 export type S3LinksOptions = Omit<BucketLinksOptions, 'client' | 'locations'> &
   S3Options & {
@@ -49,12 +43,8 @@ export function openS3Links(options: S3LinksOptions): BucketLinks {
   })
 }
 
-/** An upload in parts that joins others. */
-interface Upload {
-  readonly target: BucketPlace
-  readonly uploadId: string
+interface Upload extends PartUpload {
   readonly versions: JoinVersions
-  readonly signal: AbortSignal
 }
 
 class S3LinkClient implements LinkClient {
@@ -104,50 +94,12 @@ class S3LinkClient implements LinkClient {
     if (planned === undefined) return 'not-joinable'
     const versions = await JoinVersions.of(parts, (place) => this.head(place, { signal }))
     await confirm()
-    const { bucket: Bucket, key: Key } = target
-    const created = await this.#writer.send(
-      new CreateMultipartUploadCommand({
-        // No checksum of its own: for a copied part, stores tell that of the whole source, or none.
-        ...{ Bucket, Key, Metadata: { [MARK]: mark } },
-      }),
-      { abortSignal: signal },
-    )
-    const uploadId = created.UploadId ?? ''
-    try {
-      const upload = { target, uploadId, versions, signal }
-      const numbered = planned.map((part, i) => ({ part, number: i + 1 }))
-      const Parts = await mapBounded(numbered, PARTS_AT_ONCE, ({ part, number }) => {
-        signal.throwIfAborted()
-        return part.kind === 'copy'
-          ? this.#copy(upload, number, part.part)
-          : this.#send(upload, number, part.parts)
-      })
-      const completed = new CompleteMultipartUploadCommand({
-        ...{ Bucket, Key, UploadId: uploadId, MultipartUpload: { Parts }, IfNoneMatch: '*' },
-      })
-      await this.#writer.send(completed, { abortSignal: signal })
-    } catch (error) {
-      await this.#abort(target, uploadId)
-      throw error
-    }
+    await uploadInParts(this.#writer, { target, mark, signal }, planned, (upload, number, part) => {
+      return part.kind === 'copy'
+        ? copyPart(this.#writer, upload, number, { ...part.part, version: versions.of(part.part) })
+        : this.#send({ ...upload, versions }, number, part.parts)
+    })
     return 'joined'
-  }
-
-  async #copy(
-    { target, uploadId, versions, signal }: Upload,
-    number: number,
-    part: PlacedPart,
-  ): Promise<CompletedPart> {
-    const { CopyPartResult: made } = await this.#writer.send(
-      new UploadPartCopyCommand({
-        ...{ Bucket: target.bucket, Key: target.key, UploadId: uploadId, PartNumber: number },
-        CopySource: encodeURIComponent(`${part.bucket}/${part.key}`),
-        CopySourceRange: rangeHeader(part),
-        CopySourceIfMatch: versions.of(part),
-      }),
-      { abortSignal: signal },
-    )
-    return { PartNumber: number, ETag: made?.ETag }
   }
 
   async #send(
@@ -173,12 +125,6 @@ class S3LinkClient implements LinkClient {
       { abortSignal: signal },
     )
     return { PartNumber: number, ETag: made.ETag }
-  }
-
-  /** What is left all the same, housekeeping gives up. */
-  async #abort({ bucket, key }: BucketPlace, UploadId: string): Promise<void> {
-    const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId })
-    await this.#writer.send(command).catch(() => undefined)
   }
 
   explain(error: unknown): StoreFault | undefined {
