@@ -165,10 +165,12 @@ async function stageByPath(
 async function stagedAgain(
   deps: FileDependencies,
   { transactionId }: KeptFacts,
-  { param, body }: RepeatedCall,
+  { authorize, param, body }: RepeatedCall,
 ): Promise<Reply> {
   const { files: given, transaction_id } = body as z.output<typeof StageFilesRequest>
-  const state = await getTable(deps.catalog, param('table_identifier'))
+  const name = param('table_identifier')
+  await authorize('select', [{ on: 'table', name }])
+  const state = await getTable(deps.catalog, name)
   const paths = given.map(({ path }) => path)
   const files = await inspectFiles(deps, state, { paths })
   const id = String(transactionId)
