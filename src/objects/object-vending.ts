@@ -18,8 +18,6 @@ export interface StoreRequest {
   readonly uri: string
   readonly region: string
   readonly headers: Readonly<Record<string, readonly string[]>>
-  /** Only where what is in it decides whether it may be signed. */
-  readonly body: string | undefined
 }
 
 export interface SignedRequest {

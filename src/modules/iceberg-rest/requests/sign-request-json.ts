@@ -5,7 +5,7 @@ import { requestNode } from './table-request-json.ts'
 const HEADERS_MAX = 100
 const VALUES_MAX = 20
 
-/** A `RemoteSignRequest` of the Iceberg REST specification; `properties` mean nothing here. */
+/** A `RemoteSignRequest` of the REST specification; its `properties` and `body` mean nothing. */
 export function readSignRequest(json: unknown): StoreRequest {
   const node = requestNode(json)
   const provider = node.find('provider')
@@ -25,6 +25,5 @@ export function readSignRequest(json: unknown): StoreRequest {
         boundedItems(values, VALUES_MAX).map((item) => item.string()),
       ]),
     ),
-    body: node.find('body')?.string(),
   }
 }

@@ -163,7 +163,7 @@ export const SignRequest = z
     body: z
       .string()
       .optional()
-      .meta({ description: 'Required of a deletion of several objects, which it names.' }),
+      .meta({ description: 'Not used: no request is signed that its body decides.' }),
     provider: z.literal('s3').optional(),
   })
   .meta({
