@@ -2,9 +2,11 @@ import type { Stores } from '../../catalog/catalog.ts'
 import { Lease } from '../../lake/jobs/lease.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
-import { isIndex, listDumpFolder } from './dump-folder.ts'
+import { isIndex, listDumpFolder, readDumpIndex } from './dump-folder.ts'
 import { allDumpsFolder, leaseName } from './dump-key.ts'
 import { removeDumps } from './dump-sweep.ts'
+import type { DumpIndex } from './format/dump-index.ts'
+import { isValidMark } from './format/link-mark.ts'
 
 export interface BudgetRequest {
   readonly bytesMax: number
@@ -38,29 +40,88 @@ interface FoundFolder {
  */
 export async function keepBudget(deps: BudgetDependencies, request: BudgetRequest): Promise<void> {
   const { bytesMax, lastUsedMs, workingBytes, own } = request
-  const { totalBytes, folders } = await listAll(deps)
+  const { totalBytes, folders, homeBytes, linked } = await listAll(deps)
   let excessBytes = totalBytes + workingBytes() - bytesMax
   if (excessBytes <= 0) return
+  const read = readingOnce(deps)
   for (const { folder } of withLeftovers(folders)) {
-    excessBytes -= await evict(deps, request, { folder })
+    excessBytes -= await evict(deps, request, { folder, stale: [], read })
     if (excessBytes <= 0) return
   }
-  const oldestFirst = folders
+  let rest = folders
     .flatMap(({ folder, indexes }) => indexes.map((index) => ({ folder, index })))
-    .filter(({ index }) => index.location !== own?.newIndexLocation)
+    .filter(({ index }) => index.location !== own?.newIndexLocation && !linked.has(homeOf(index)))
     .sort((a, b) => lastUsedMs(a.index) - lastUsedMs(b.index))
-  for (const stale of oldestFirst) {
-    if (excessBytes <= 0) return
-    excessBytes -= await evict(deps, request, stale)
+  // What a dump shares with others is not freed with it: the rest is looked at again.
+  while (excessBytes > 0 && rest.length > 0) {
+    const { byFolder, next } = await nextToGo(read, { rest, homeBytes, excessBytes })
+    for (const [folder, stale] of byFolder) {
+      excessBytes -= await evict(deps, request, { folder, stale, read })
+      if (excessBytes <= 0) return
+    }
+    rest = next
   }
 }
 
-async function listAll({ objects, warehouse }: BudgetDependencies) {
+type ReadIndex = (info: ObjectInfo) => Promise<DumpIndex | undefined>
+
+/** Reads each version of an index once. */
+function readingOnce(deps: BudgetDependencies): ReadIndex {
+  const known = new Map<string, DumpIndex | undefined>()
+  return async (info) => {
+    const key = `${info.version} ${info.location}`
+    if (!known.has(key)) known.set(key, await readDumpIndex(deps, info.location))
+    return known.get(key)
+  }
+}
+
+interface Candidate {
+  readonly folder: string
+  readonly index: ObjectInfo
+}
+
+/** As many of the first as may free so much, by folder, and those that come after them. */
+async function nextToGo(
+  read: ReadIndex,
+  asked: {
+    readonly rest: readonly Candidate[]
+    readonly homeBytes: ReadonlyMap<string, number>
+    readonly excessBytes: number
+  },
+) {
+  const { rest, homeBytes, excessBytes } = asked
+  const byFolder = new Map<string, ObjectInfo[]>()
+  let bytes = 0
+  let count = 0
+  for (const { folder, index } of rest) {
+    if (bytes >= excessBytes) break
+    count++
+    byFolder.set(folder, [...(byFolder.get(folder) ?? []), index])
+    bytes += homeBytes.get(homeOf(index)) ?? 0
+    for (const { location, lengthBytes } of (await read(index))?.pieces ?? []) {
+      if (location.startsWith(`${folder}/`)) bytes += lengthBytes
+    }
+  }
+  return { byFolder, next: rest.slice(count) }
+}
+
+/** The folder of one dump, with a slash at its end: index, joined dump and marks are there. */
+function homeOf({ location }: Pick<ObjectInfo, 'location'>): string {
+  return location.replace(/[^/]*$/, '')
+}
+
+async function listAll({ ambient, objects, warehouse }: BudgetDependencies) {
   const folders = new Map<string, FoundFolder>()
+  const homeBytes = new Map<string, number>()
+  const linked = new Set<string>()
+  const nowMs = ambient.nowMs()
   let totalBytes = 0
   for await (const info of objects.list(allDumpsFolder(warehouse))) {
     const { location, sizeBytes, modifiedAtMs } = info
     totalBytes += sizeBytes
+    const home = homeOf(info)
+    homeBytes.set(home, (homeBytes.get(home) ?? 0) + sizeBytes)
+    if (isValidMark(location, nowMs)) linked.add(home)
     // Both shards and indexes lie two levels below it.
     const folder = location.split('/').slice(0, -2).join('/')
     const found = folders.get(folder) ?? newFolder(folder)
@@ -72,7 +133,7 @@ async function listAll({ objects, warehouse }: BudgetDependencies) {
       found.newestShardMs = Math.max(found.newestShardMs, modifiedAtMs)
     }
   }
-  return { folders: [...folders.values()], totalBytes }
+  return { folders: [...folders.values()], totalBytes, homeBytes, linked }
 }
 
 function newFolder(folder: string): FoundFolder {
@@ -91,8 +152,9 @@ function withLeftovers(folders: readonly FoundFolder[]): readonly FoundFolder[] 
 
 interface Evicted {
   readonly folder: string
-  /** With the shards that no other index names; without an index, only those that none names. */
-  readonly index?: ObjectInfo
+  /** With the shards that no other index names; without any, only those that none names. */
+  readonly stale: readonly ObjectInfo[]
+  readonly read: ReadIndex
 }
 
 /** Returns the bytes freed: none while a dump is being made there, which may reuse these shards. */
@@ -114,9 +176,10 @@ async function evict(
 async function evictUnder(
   deps: BudgetDependencies,
   lease: Lease,
-  { folder, index }: Evicted,
+  { folder, read, ...evicted }: Evicted,
 ): Promise<number> {
   const found = await listDumpFolder(deps, folder)
-  const stale = found.indexes.filter(({ location }) => location === index?.location)
-  return removeDumps(deps, { found, stale, lease })
+  const asked = new Set(evicted.stale.map(({ location }) => location))
+  const stale = found.indexes.filter(({ location }) => asked.has(location))
+  return removeDumps(deps, { found, stale, lease, read })
 }

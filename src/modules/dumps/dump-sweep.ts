@@ -78,6 +78,7 @@ export async function removeDumps(
     readonly found: DumpFolder
     readonly stale: readonly ObjectInfo[]
     readonly lease: Lease
+    readonly read?: (info: ObjectInfo) => Promise<DumpIndex | undefined>
   },
 ): Promise<number> {
   // Another process may be about to name what no index names yet: deleting needs the lease.
@@ -92,7 +93,7 @@ export async function removeDumps(
     if (await deleteUnchanged(deps.objects, info)) bytes += info.sizeBytes
   }
   for (const index of stale) await remove(index)
-  const named = await namedShards(deps, found, kept)
+  const named = await namedShards(deps, found, { indexes: kept, ...asked })
   for (const shard of found.shards.values()) {
     if (!named.has(shard.location)) await remove(shard)
   }
@@ -106,13 +107,20 @@ export async function removeDumps(
 export async function namedShards(
   deps: SweepDependencies,
   { shards }: DumpFolder,
-  indexes: readonly ObjectInfo[],
+  {
+    indexes,
+    read = ({ location }) => readDumpIndex(deps, location),
+  }: {
+    readonly indexes: readonly ObjectInfo[]
+    readonly read?: (info: ObjectInfo) => Promise<DumpIndex | undefined>
+  },
 ): Promise<ReadonlySet<string>> {
   const nowMs = deps.ambient.nowMs()
   const named = new Set([...shards.keys()].filter((location) => isValidMark(location, nowMs)))
-  for (const { location } of indexes) {
+  for (const info of indexes) {
+    const { location } = info
     named.add(digestStateLocation(location))
-    const index = await readDumpIndex(deps, location)
+    const index = await read(info)
     if (index !== undefined) named.add(joinedLocation(location, index))
     for (const piece of index?.pieces ?? []) {
       if (shards.has(piece.location)) named.add(piece.location)

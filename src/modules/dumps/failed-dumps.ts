@@ -57,7 +57,7 @@ async function sweepFolder(
   }: { readonly folder: string; readonly lease: Lease; readonly beforeMs: number },
 ): Promise<void> {
   const found = await listDumpFolder(deps, folder)
-  const named = await namedShards(deps, found, found.indexes)
+  const named = await namedShards(deps, found, found)
   const isOld = ({ location, modifiedAtMs }: ObjectInfo) =>
     modifiedAtMs < beforeMs && !named.has(location)
   await lease.confirm()

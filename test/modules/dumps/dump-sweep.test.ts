@@ -1,10 +1,12 @@
 import { rm, utimes } from 'node:fs/promises'
 import { jest } from '@jest/globals'
 import { commitRemoval } from '../../../src/lake/commit/transactions.ts'
+import { keepBudget } from '../../../src/modules/dumps/dump-budget.ts'
 import { versionTextOf, withoutEdition } from '../../../src/modules/dumps/dump-folder.ts'
 import { indexLocation } from '../../../src/modules/dumps/dump-key.ts'
 import { forgetDroppedTables } from '../../../src/modules/dumps/dump-sweep.ts'
 import type { DumpIndex } from '../../../src/modules/dumps/format/dump-index.ts'
+import { linkMark } from '../../../src/modules/dumps/format/link-mark.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
 import { append, Lake } from '../../lake/lake.ts'
@@ -185,6 +187,32 @@ describe('a budget', () => {
     const kept = await shop.dumps.find(await shop.target('t'))
     if (kept === undefined) throw new Error('it is gone')
     await bytesOf(shop.deps, kept)
+  })
+
+  test('leaves out linked dumps, and reads each index once', async () => {
+    shop = await openDumpShop({ keepNewest: 50, bytesMax: Number.MAX_SAFE_INTEGER })
+    await open('t', 'u')
+    const { warehouse, objects, ambient } = shop.deps
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      await commit('t', name, ROWS)
+      await make('t')
+      if (name > 'c') continue
+      const index = indexLocation(warehouse, await shop.target('t'))
+      await objects.putIfAbsent(linkMark(index, ambient.nowMs() + 86_400_000), new Uint8Array())
+    }
+    const linked = (await indexesOf('t')).length - 3
+    const read = jest.spyOn(objects, 'read')
+    await keepBudget(shop.deps, {
+      bytesMax: 1,
+      lastUsedMs: ({ modifiedAtMs }) => modifiedAtMs,
+      workingBytes: () => 0,
+      signal: new AbortController().signal,
+    })
+    const indexes = read.mock.calls.map(([location]) => location)
+    expect(await indexesOf('t')).toHaveLength(linked)
+    expect(indexes).toHaveLength(6)
+    expect(new Set(indexes).size).toBe(6)
+    read.mockRestore()
   })
 
   /** A dump that fails at the last of three files, and leaves the shards of the others. */

@@ -42,7 +42,10 @@ export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps:
   })
   const streams = new DumpStreams(metrics, platform.dumpLimits)
   const watch = new SourceWatch(objects)
-  const links = new DumpLinks({ ...platform, watch }, platform.linkExpirySeconds ?? 0)
+  const links = new DumpLinks(
+    { ...platform, watch },
+    { expiresInSeconds: platform.linkExpirySeconds ?? 0, bytesMax },
+  )
   const service = { ambient, catalog, objects, jobs, dumps, links, streams, watch }
   return {
     name: 'dumps',

@@ -45,6 +45,7 @@ export async function linkReply(
   if (!isLinkWanted(service, call, resource)) return undefined
   const dump = { target: resource.target, index }
   try {
+    await service.links.requireRoom(dump)
     const location = await findOrJoin(service, call, resource, dump)
     if (location === undefined) return undefined
     return await replyTo(service, resource, { ...dump, location })
@@ -68,6 +69,7 @@ export function joinSoon(
   made
     .then(async (index) => {
       const dump = { target, index }
+      await links.requireRoom(dump)
       if ((await links.find(dump)) === undefined) await links.join(dump)
     })
     // Whoever reads the dump sees its failure, and `DumpLinks` tells of its own.

@@ -16,6 +16,7 @@ import {
 import type { DumpIndex } from '../format/dump-index.ts'
 import { linkMark } from '../format/link-mark.ts'
 import type { SourceWatch } from '../source/source-watch.ts'
+import { LinkedSpace } from './linked-space.ts'
 
 /** Each reads and writes a dump, where the store cannot join it by itself. */
 const JOINS_MAX = 2
@@ -29,6 +30,12 @@ type LinkDependencies = Pick<
 > & {
   readonly links: ObjectLinks
   readonly watch: SourceWatch
+}
+
+export interface LinkOptions {
+  readonly expiresInSeconds: number
+  /** The budget of all dumps: while links keep more, there are no new ones. */
+  readonly bytesMax?: number | undefined
 }
 
 /** A finished dump, and where it is asked for. */
@@ -57,10 +64,13 @@ export class DumpLinks {
   readonly #marked = new BoundedMap<string, true>(MARKS_KEPT_MAX)
   readonly #closing = newClosing()
 
+  readonly #space: LinkedSpace
+
   /** With 0 seconds, there are none. */
-  constructor(deps: LinkDependencies, expiresInSeconds: number) {
+  constructor(deps: LinkDependencies, { expiresInSeconds, bytesMax }: LinkOptions) {
     this.#deps = deps
     this.#expiresInSeconds = expiresInSeconds
+    this.#space = new LinkedSpace(deps, bytesMax ?? Infinity)
   }
 
   /** Whether the dumps of this service can have links; asks nobody. */
@@ -104,13 +114,26 @@ export class DumpLinks {
     return done
   }
 
+  /** Throws if no link can be made to it now, whatever is joined. */
+  async requireRoom({ target }: LinkedDump): Promise<void> {
+    if (this.#marked.get(this.#markOf(target)) === undefined) await this.#space.requireRoom()
+  }
+
+  #markOf(target: DumpTarget): string {
+    const { ambient, warehouse } = this.#deps
+    const untilMs = ambient.nowMs() + this.#expiresInSeconds * 1_000
+    return linkMark(indexLocation(warehouse, target), untilMs)
+  }
+
   /** A link to what `find` has found; the dump is kept until it expires. */
   async linkTo(location: string, { target, index }: LinkedDump, as: string): Promise<DumpLink> {
-    const { ambient, links, objects, warehouse } = this.#deps
+    const { links, objects } = this.#deps
     const expiresInSeconds = this.#expiresInSeconds
-    const untilMs = ambient.nowMs() + expiresInSeconds * 1_000
-    const mark = linkMark(indexLocation(warehouse, target), untilMs)
+    const mark = this.#markOf(target)
     if (this.#marked.get(mark) === undefined) {
+      const copies = location === this.#wholePiece(index) ? 1 : 2
+      const bytes = copies * index.lengthBytes
+      await this.#space.take({ home: mark.replace(/[^/]*$/, ''), bytes })
       await objects.putIfAbsent(mark, new Uint8Array())
       this.#marked.set(mark, true)
     }

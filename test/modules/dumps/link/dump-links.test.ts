@@ -181,6 +181,25 @@ for (const { name, why } of storesHere()) {
       expect((await download(url)).status).toBe(404)
     }, 60_000)
 
+    test('while linked dumps take more than the budget, there are no new links', async () => {
+      await service.stop()
+      service = await start({ MORAINE_DUMP_BUDGET: '1KB' })
+      await makeTable(service, 't', [rows(30), rows(30, 30)])
+      await makeTable(service, 'u', [rows(30), rows(30, 30)])
+      await linked(address('&redirect=always'))
+      // A link that is counted goes on; another is not made, and nothing is joined for it.
+      await linked(address())
+      expect((await download(address('', 'u'))).status).toBe(200)
+      const wanted = () => fetch(address('&redirect=always', 'u'), { redirect: 'manual' })
+      const refused = await wanted()
+      const problem = (await refused.json()) as Json
+      expect([refused.status, problem.type]).toEqual([503, '/problems/overloaded'])
+      expect(JSON.stringify(problem)).toMatch(/MORAINE_DUMP_BUDGET.*redirect=never/)
+      expect(await objectsBelow('/linked-until-')).toHaveLength(1)
+      hours = 26
+      expect((await wanted()).status).toBe(302)
+    }, 60_000)
+
     test('a dump that cannot be joined is sent by the service', async () => {
       await makeTable(service, 't', [rows(100), rows(100, 100)])
       const isJoin = ({ method, path }: { method: string; path: string }) =>
