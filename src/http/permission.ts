@@ -124,8 +124,8 @@ function refusalOf(
   }
   const { on } = target
   const named = nameOfTarget(target)
-  const what = named === undefined ? '' : ` ${named}`
-  const detail = `You lack the privilege ${privilege} on this ${on}${what}`
+  const what = named === undefined ? `this ${on}` : `the ${on} ${named}`
+  const detail = `You lack the privilege ${privilege} on ${what}`
   const facts = { privilege, on, ...(named !== undefined && { [on]: named }) }
   return new ProblemError('permission-denied', detail, { facts })
 }
