@@ -55,6 +55,22 @@ test('it serves without a word, and by its name; each time SIGTERM ends it with 
   }
 })
 
+test('create-admin-key prints a key that signs in, and nothing else', async () => {
+  const environment = { MORAINE_HOME: join(home, 'keyed'), MORAINE_AUTH: 'keys' }
+  const printed = await runToEnd(['create-admin-key'], environment)
+  expect(printed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^mor_\S+\n$/) })
+  const service = await KillableService.start(environment)
+  const headers = { Authorization: `Bearer ${printed.stdout.trim()}` }
+  const mine = await fetch(`${service.url}/v1/me`, { headers })
+  expect(await mine.json()).toMatchObject({
+    auth: 'keys',
+    principal: expect.stringMatching(/^key:/),
+  })
+  expect((await fetch(`${service.url}/v1/tables`)).status).toBe(401)
+  expect((await fetch(`${service.url}/v1/tables`, { headers })).status).toBe(200)
+  expect(await service.kill('SIGTERM')).toBe(0)
+})
+
 test('rebuild registers the tables of the warehouse, tells each in a line, and ends', async () => {
   const environment = { MORAINE_HOME: join(home, 'lost') }
   const platform = await openPlatform(readConfig(environment))

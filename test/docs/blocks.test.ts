@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { splitFlights } from '../../scripts/demo-flights.ts'
+import { must } from '../http/client.ts'
 import { startTestService, type TestService } from '../http/harness.ts'
+import { type KeyedService, startKeyedService } from '../modules/access/keyed-service.ts'
 import { type Block, blocksOf, keyOf, listPages, NOT_RUN, RUN, SHOWN } from './pages.ts'
 
 /** Where one is missing, the Python blocks that need it are skipped by name. */
@@ -18,16 +20,23 @@ const hasPythons =
   imports(PYTHONS.pyiceberg, 'pyiceberg, pyarrow') &&
   imports(PYTHONS.frames, 'polars, pandas, duckdb, duckdb_extension_httpfs')
 const ADDRESS = 'http://127.0.0.1:8181'
+/** Its blocks are for a service that asks for keys. */
+const KEYED_PAGE = 'docs/access.md'
 
 let service: TestService
+let keyed: KeyedService
 let folder: string
 beforeAll(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'moraine-docs-')))
   await splitFlights(join(folder, '.demo/flights'))
   service = await startTestService({ allowedLocations: [join(folder, '.demo/flights')] })
+  keyed = await startKeyedService()
+  const table = { name: 'aviation.flights', schema: { columns: [{ name: 'n', type: 'long' }] } }
+  await must(keyed.admin.send('post', '/v1/tables', table), 201)
 })
 afterAll(async () => {
   await service.close()
+  await keyed.close()
   await rm(folder, { recursive: true, force: true })
 })
 
@@ -49,12 +58,12 @@ test('what cannot be run is there, and has a reason', () => {
 })
 
 /** One script for a page, whose blocks see the variables and folders of those before. */
-function scriptOf(page: readonly Block[]): string {
+function scriptOf(page: readonly Block[], url: string): string {
   const parts = page.map(({ page: name, line, language, text }) => {
     const said = `echo '# ${name}:${line}' >&2`
     return language === 'python' ? `${said}\n${runPython(text)}` : `${said}\n${text}`
   })
-  return ['set -euo pipefail', ...parts].join('\n').replaceAll(ADDRESS, service.url)
+  return ['set -euo pipefail', ...parts].join('\n').replaceAll(ADDRESS, url)
 }
 
 function runPython(text: string): string {
@@ -80,8 +89,9 @@ async function runPages(isWanted: (block: Block) => boolean): Promise<void> {
   for (const page of listPages()) {
     const wanted = blocksOf(page).filter((block) => isRun(block) && isWanted(block))
     if (wanted.length === 0) continue
-    const environment = { ...process.env, HOME: folder, MORAINE: service.url }
-    await promisify(execFile)('bash', ['-c', scriptOf(wanted)], {
+    const { url } = page === KEYED_PAGE ? keyed : service
+    const environment = { ...process.env, HOME: folder, MORAINE: url, KEY: keyed.admin.key }
+    await promisify(execFile)('bash', ['-c', scriptOf(wanted, url)], {
       cwd: folder,
       env: environment,
       maxBuffer: 256 * 1024 * 1024,

@@ -49,6 +49,8 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   'README.md: make stop': 'installs, builds and stays: the test starts the built service so',
   'README.md: docker build -t moraine .': 'needs Docker; the image suite of interop does its steps',
   'CONTRIBUTING.md: npm ci': 'installs packages, and runs all tests',
+  'docs/access.md: node dist/main.js create-admin-key':
+    'prints a secret; test/commands/command-line.test.ts runs it on the built service',
   'docs/interop.md: npx tsx interop/run.ts rck                  # one suite':
     'downloads and runs other people’s clients: make interop does',
   'docs/performance.md: npm run bench                  # everything; ends with one table':

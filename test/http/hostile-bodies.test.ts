@@ -19,7 +19,7 @@ import { send } from './send.ts'
 
 /** Three times what the worst body takes, under the heap's profiler. */
 const CPU_MS_MAX = 450
-/** Three times what a body of 16 MiB in one string takes, its client and its way through included. */
+/** Three times what 16 MiB in one string take, the client and the way through included. */
 const SENT_CPU_MS_MAX = 840
 /** Three times what the worst body makes: 8 MiB of bad columns made 2.6 GB. */
 const ALLOCATED_BYTES_MAX = 210 * 1024 * 1024
