@@ -1,5 +1,5 @@
 import { defaultProblem } from '../schema/default-check.ts'
-import { childFields, findField, findPathToField, foldName } from '../schema/schema-lookup.ts'
+import { childFields, fieldsById, findPathToField, foldName } from '../schema/schema-lookup.ts'
 import type { TableDefinition } from '../table/table.ts'
 import { type Field, isNested, type Schema, type Type, typeName } from '../value/type.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'
@@ -30,6 +30,7 @@ export function checkSchema(
   present: readonly Schema[] = [],
 ): readonly FieldAtPath[] {
   const found = fieldsByPath(schema.fields)
+  const presentOf = lookIn(present, found)
   const paths = new Set<string>()
   const ids = new Set<number>()
   for (const { path, field } of found) {
@@ -42,7 +43,7 @@ export function checkSchema(
     if (ids.has(field.id)) throw invalidUpdate(`Invalid schema: multiple fields of id ${field.id}`)
     checkKnownType(field)
     const problem = defaultProblem(field)
-    if (problem !== undefined && !present.some((known) => hasDefaults(known, field))) {
+    if (problem !== undefined && !presentOf(field).some((known) => hasDefaults(known, field))) {
       throw invalidUpdate(`Invalid default for ${text}: ${problem}`)
     }
     paths.add(path)
@@ -86,14 +87,14 @@ export function checkSchemaVersion(
   present: readonly Schema[] = [],
 ): void {
   if (version >= 3) return
+  const presentOf = lookIn(present, fields)
   const problems = fields.flatMap(({ path, field }) => {
     const text = shortened(path)
     if (SINCE_V3.has(field.type.kind)) {
       return [`Invalid type for ${text}: ${typeName(field.type)} is not supported until v3`]
     }
-    if (field.initialDefault === undefined || present.some((schema) => hasDefault(schema, field))) {
-      return []
-    }
+    if (field.initialDefault === undefined) return []
+    if (presentOf(field).some((known) => hasDefault(known, field))) return []
     const value = shortened(String(field.initialDefault))
     return [
       `Invalid initial default for ${text}: non-null default (${value}) is not supported until v3`,
@@ -177,14 +178,24 @@ function checkIdentifierField(schema: Schema, id: number): void {
   }
 }
 
-function hasDefault(schema: Schema, field: Field): boolean {
-  const known = findField(schema, field.id)
-  return known !== undefined && jsonKey(known.initialDefault) === jsonKey(field.initialDefault)
+/** What schemas have under the ids of fields; read through once, and only if that is asked. */
+function lookIn(
+  schemas: readonly Schema[],
+  fields: readonly FieldAtPath[],
+): (field: Field) => readonly Field[] {
+  let found: ReadonlyMap<number, readonly Field[]> | undefined
+  return ({ id }) => {
+    found ??= fieldsById(schemas, new Set(fields.map(({ field }) => field.id)))
+    return found.get(id) ?? []
+  }
 }
 
-function hasDefaults(schema: Schema, field: Field): boolean {
-  const known = findField(schema, field.id)
-  return hasDefault(schema, field) && jsonKey(known?.writeDefault) === jsonKey(field.writeDefault)
+function hasDefault(known: Field, field: Field): boolean {
+  return jsonKey(known.initialDefault) === jsonKey(field.initialDefault)
+}
+
+function hasDefaults(known: Field, field: Field): boolean {
+  return hasDefault(known, field) && jsonKey(known.writeDefault) === jsonKey(field.writeDefault)
 }
 
 function fieldKey(field: Field): readonly unknown[] {

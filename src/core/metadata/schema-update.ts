@@ -1,8 +1,8 @@
 import { isPromotion } from '../schema/promotion.ts'
-import { allFields, highestFieldId } from '../schema/schema-lookup.ts'
+import { allFields, fieldsById, highestFieldId } from '../schema/schema-lookup.ts'
 import { ID_MAX } from '../table/number-room.ts'
 import { currentSchema, type TableDefinition, type TableState } from '../table/table.ts'
-import { type Field, type Schema, typeName } from '../value/type.ts'
+import { type Schema, typeName } from '../value/type.ts'
 import { checkDistinctNames, checkSchema, checkSchemaVersion, schemaKey } from './schema-check.ts'
 import type { TableDraft } from './table-draft.ts'
 import { LAST_ADDED, type TableUpdate } from './table-update.ts'
@@ -85,9 +85,12 @@ export function checkPromotions(
   if (definition.currentSchemaId === before.currentSchemaId) return
   if (currentSnapshot === undefined || updates.some(removesMain)) return
   const known = new Map(allFields(currentSchema(before)).map((field) => [field.id, field]))
-  for (const field of allFields(currentSchema(definition))) {
-    if (field.id > before.lastColumnId) continue
-    const old = known.get(field.id) ?? lastField(before.schemas, field.id)
+  const fields = allFields(currentSchema(definition)).filter(({ id }) => id <= before.lastColumnId)
+  const again = fields.filter(({ id }) => !known.has(id)).map(({ id }) => id)
+  const earlier = again.length === 0 ? undefined : fieldsById(before.schemas, new Set(again))
+  for (const field of fields) {
+    // One that was dropped is as in the latest schema that has it.
+    const old = known.get(field.id) ?? earlier?.get(field.id)?.at(-1)
     if (old === undefined || isPromotion(old, field, definition.formatVersion)) continue
     const names = `${shortened(typeName(old.type))} -> ${shortened(typeName(field.type))}`
     throw invalidUpdate(
@@ -100,13 +103,4 @@ export function checkPromotions(
 
 function removesMain(update: TableUpdate): boolean {
   return update.action === 'remove-snapshot-ref' && update.refName === 'main'
-}
-
-/** In the latest schema that has it. */
-function lastField(schemas: readonly Schema[], id: number): Field | undefined {
-  for (const schema of schemas.toReversed()) {
-    const field = allFields(schema).find((each) => each.id === id)
-    if (field !== undefined) return field
-  }
-  return undefined
 }

@@ -12,6 +12,23 @@ export function allFields(schema: Pick<Schema, 'fields'>): readonly Field[] {
   return found
 }
 
+/** The fields of these ids in any of the schemas, in their order: for whoever looks for many. */
+export function fieldsById(
+  schemas: readonly Pick<Schema, 'fields'>[],
+  ids: ReadonlySet<number>,
+): ReadonlyMap<number, readonly Field[]> {
+  const found = new Map<number, Field[]>()
+  for (const schema of schemas) {
+    for (const field of allFields(schema)) {
+      if (!ids.has(field.id)) continue
+      const known = found.get(field.id)
+      if (known === undefined) found.set(field.id, [field])
+      else known.push(field)
+    }
+  }
+  return found
+}
+
 export function findField(schema: Pick<Schema, 'fields'>, id: number): Field | undefined {
   return findPathToField(schema.fields, id)?.at(-1)
 }
