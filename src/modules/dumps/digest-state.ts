@@ -1,13 +1,14 @@
 import type { LakeServices } from '../../lake/lake.ts'
 import { hashPieces } from './dump-digest.ts'
 import { ContinuingDigest } from './format/continuing-digest.ts'
+import { homeOf } from './format/dump-home.ts'
 import type { DumpIndex } from './format/dump-index.ts'
 
 const STATE_BYTES_MAX = 4_096
 
 /** Location, next to the index, of the digest state of a dump whose index has none. */
 export function digestStateLocation(indexLocation: string): string {
-  return indexLocation.replace(/[^/]*$/, 'digest-state')
+  return `${homeOf(indexLocation)}digest-state`
 }
 
 /**

@@ -5,6 +5,7 @@ import type { DumpDependencies } from './dump-dependencies.ts'
 import { isIndex, listDumpFolder, readDumpIndex } from './dump-folder.ts'
 import { allDumpsFolder, leaseName } from './dump-key.ts'
 import { removeDumps } from './dump-sweep.ts'
+import { homeOf } from './format/dump-home.ts'
 import type { DumpIndex } from './format/dump-index.ts'
 import { isValidMark } from './format/link-mark.ts'
 
@@ -40,7 +41,7 @@ interface FoundFolder {
  */
 export async function keepBudget(deps: BudgetDependencies, request: BudgetRequest): Promise<void> {
   const { bytesMax, lastUsedMs, workingBytes, own } = request
-  const { totalBytes, folders, homeBytes, linked } = await listAll(deps)
+  const { totalBytes, folders, homeBytes, linked } = await listAllDumps(deps)
   let excessBytes = totalBytes + workingBytes() - bytesMax
   if (excessBytes <= 0) return
   const read = readingOnce(deps)
@@ -50,7 +51,10 @@ export async function keepBudget(deps: BudgetDependencies, request: BudgetReques
   }
   let rest = folders
     .flatMap(({ folder, indexes }) => indexes.map((index) => ({ folder, index })))
-    .filter(({ index }) => index.location !== own?.newIndexLocation && !linked.has(homeOf(index)))
+    .filter(
+      ({ index }) =>
+        index.location !== own?.newIndexLocation && !linked.has(homeOf(index.location)),
+    )
     .sort((a, b) => lastUsedMs(a.index) - lastUsedMs(b.index))
   // What a dump shares with others is not freed with it: the rest is looked at again.
   while (excessBytes > 0 && rest.length > 0) {
@@ -97,7 +101,7 @@ async function nextToGo(
     if (bytes >= excessBytes) break
     count++
     byFolder.set(folder, [...(byFolder.get(folder) ?? []), index])
-    bytes += homeBytes.get(homeOf(index)) ?? 0
+    bytes += homeBytes.get(homeOf(index.location)) ?? 0
     for (const { location, lengthBytes } of (await read(index))?.pieces ?? []) {
       if (location.startsWith(`${folder}/`)) bytes += lengthBytes
     }
@@ -105,12 +109,12 @@ async function nextToGo(
   return { byFolder, next: rest.slice(count) }
 }
 
-/** The folder of one dump, with a slash at its end: index, joined dump and marks are there. */
-function homeOf({ location }: Pick<ObjectInfo, 'location'>): string {
-  return location.replace(/[^/]*$/, '')
-}
-
-async function listAll({ ambient, objects, warehouse }: BudgetDependencies) {
+/** Everything in the folders of all dumps: what they take, and to which dumps links are valid. */
+export async function listAllDumps({
+  ambient,
+  objects,
+  warehouse,
+}: Pick<BudgetDependencies, 'ambient' | 'objects' | 'warehouse'>) {
   const folders = new Map<string, FoundFolder>()
   const homeBytes = new Map<string, number>()
   const linked = new Set<string>()
@@ -119,7 +123,7 @@ async function listAll({ ambient, objects, warehouse }: BudgetDependencies) {
   for await (const info of objects.list(allDumpsFolder(warehouse))) {
     const { location, sizeBytes, modifiedAtMs } = info
     totalBytes += sizeBytes
-    const home = homeOf(info)
+    const home = homeOf(location)
     homeBytes.set(home, (homeBytes.get(home) ?? 0) + sizeBytes)
     if (isValidMark(location, nowMs)) linked.add(home)
     // Both shards and indexes lie two levels below it.

@@ -5,6 +5,7 @@ import type { Schema } from '../../core/value/type.ts'
 import { type DumpVersion, indexLocationIn, versionText } from './dump-folder.ts'
 import { DIALECT_VERSION } from './format/dialect-version.ts'
 import { editionOf } from './format/dump-edition.ts'
+import { homeOf } from './format/dump-home.ts'
 import type { DumpCompression, DumpFormat, DumpIndex } from './format/dump-index.ts'
 
 /** One dump: one snapshot in one format, with the columns of one schema. Its bytes never change. */
@@ -124,7 +125,7 @@ export function joinedLocation(
   indexLocation: string,
   index: Pick<DumpIndex, 'sha256'> & DumpFormatChoice,
 ): string {
-  return indexLocation.replace(/[^/]*$/, `${index.sha256}.${extensionOf(index)}`)
+  return `${homeOf(indexLocation)}${index.sha256}.${extensionOf(index)}`
 }
 
 export function choiceOf({ format, compression, bom }: DumpFormatChoice): DumpFormatChoice {

@@ -19,6 +19,7 @@ import {
   withoutEdition,
 } from './dump-folder.ts'
 import { type DumpTarget, dumpsFolder, joinedLocation, versionOf } from './dump-key.ts'
+import { homeOf } from './format/dump-home.ts'
 import type { DumpIndex } from './format/dump-index.ts'
 import { isValidMark, linkedFolders } from './format/link-mark.ts'
 
@@ -84,7 +85,7 @@ export async function removeDumps(
   // Another process may be about to name what no index names yet: deleting needs the lease.
   await lease.confirm()
   const linked = linkedFolders(found.shards.keys(), deps.ambient.nowMs())
-  const stale = asked.stale.filter(({ location }) => !linked.has(location.replace(/[^/]*$/, '')))
+  const stale = asked.stale.filter(({ location }) => !linked.has(homeOf(location)))
   const staleLocations = new Set(stale.map(({ location }) => location))
   const kept = found.indexes.filter(({ location }) => !staleLocations.has(location))
   let bytes = 0

@@ -1,3 +1,5 @@
+import { homeOf } from './dump-home.ts'
+
 const MARK = /^(.*\/)linked-until-(\d+)$/
 /** Marks of so many seconds are one. */
 const ROUNDED_SECONDS = 3_600
@@ -8,7 +10,7 @@ const ROUNDED_SECONDS = 3_600
  */
 export function linkMark(indexLocation: string, untilMs: number): string {
   const seconds = Math.ceil(untilMs / 1_000 / ROUNDED_SECONDS) * ROUNDED_SECONDS
-  return indexLocation.replace(/[^/]*$/, `linked-until-${seconds}`)
+  return `${homeOf(indexLocation)}linked-until-${seconds}`
 }
 
 /** The folders, with a slash at their end, of dumps to which links are still valid. */

@@ -13,6 +13,7 @@ import {
   joinedLocation,
   mediaTypeOf,
 } from '../dump-key.ts'
+import { homeOf } from '../format/dump-home.ts'
 import type { DumpIndex } from '../format/dump-index.ts'
 import { linkMark } from '../format/link-mark.ts'
 import type { SourceWatch } from '../source/source-watch.ts'
@@ -63,7 +64,6 @@ export class DumpLinks {
   )
   readonly #marked = new BoundedMap<string, true>(MARKS_KEPT_MAX)
   readonly #closing = newClosing()
-
   readonly #space: LinkedSpace
 
   /** With 0 seconds, there are none. */
@@ -133,7 +133,7 @@ export class DumpLinks {
     if (this.#marked.get(mark) === undefined) {
       const copies = location === this.#wholePiece(index) ? 1 : 2
       const bytes = copies * index.lengthBytes
-      await this.#space.take({ home: mark.replace(/[^/]*$/, ''), bytes })
+      await this.#space.take({ home: homeOf(mark), bytes })
       await objects.putIfAbsent(mark, new Uint8Array())
       this.#marked.set(mark, true)
     }

@@ -1,7 +1,6 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { listAllDumps } from '../dump-budget.ts'
 import type { DumpDependencies } from '../dump-dependencies.ts'
-import { allDumpsFolder } from '../dump-key.ts'
-import { linkedFolders } from '../format/link-mark.ts'
 
 /** How long a count of all dumps is good for: others may make links meanwhile. */
 const COUNTED_MS = 60_000
@@ -41,7 +40,7 @@ export class LinkedSpace {
     const nowMs = this.#deps.ambient.nowMs()
     if (this.#count === undefined || nowMs - this.#countedAtMs >= COUNTED_MS) {
       this.#countedAtMs = nowMs
-      const count = this.#counted(nowMs)
+      const count = this.#counted()
       this.#count = count
       count.catch(() => {
         if (this.#count === count) this.#count = undefined
@@ -63,19 +62,11 @@ export class LinkedSpace {
   }
 
   /** With all shards of a folder where one dump is linked: which are its own, only indexes tell. */
-  async #counted(atMs: number): Promise<Count> {
-    const { objects, warehouse } = this.#deps
-    const bytesOf = new Map<string, number>()
-    const locations: string[] = []
-    for await (const { location, sizeBytes } of objects.list(allDumpsFolder(warehouse))) {
-      const home = location.replace(/[^/]*$/, '')
-      bytesOf.set(home, (bytesOf.get(home) ?? 0) + sizeBytes)
-      if (location.includes('/linked-until-')) locations.push(location)
-    }
-    const homes = new Set(linkedFolders(locations, atMs))
-    const kept = new Set([...homes].flatMap((home) => [home, shardsBeside(home)]))
-    const bytes = [...kept].reduce((sum, home) => sum + (bytesOf.get(home) ?? 0), 0)
-    return { homes, bytes }
+  async #counted(): Promise<Count> {
+    const { homeBytes, linked } = await listAllDumps(this.#deps)
+    const kept = new Set([...linked].flatMap((home) => [home, shardsBeside(home)]))
+    const bytes = [...kept].reduce((sum, home) => sum + (homeBytes.get(home) ?? 0), 0)
+    return { homes: linked, bytes }
   }
 }
 
