@@ -11,7 +11,7 @@ import {
 } from '../../http/authorizer.ts'
 import type { BookKeeper } from './book-keeper.ts'
 import { chainOf } from './grant-book.ts'
-import { isInScope } from './key-scopes.ts'
+import { holds, isInScope } from './key-scopes.ts'
 import type { PathRule } from './path-rule.ts'
 
 /** A place that may not be there: then what is above it counts. */
@@ -62,9 +62,8 @@ export class GrantAuthorizer implements Authorizer {
 
   visibilityOf(principal: Principal): VisibleTo | undefined {
     const { book } = this.#keeper
-    const principals = book.namesOf(nameOfPrincipal(principal))
-    const bits = book.bitsOf(principals, [CATALOG_SECURABLE])
-    return (bits & bitsThatInclude('describe')) !== 0 ? undefined : { principals }
+    if (holds(book, principal, 'describe', [CATALOG_SECURABLE])) return undefined
+    return { principals: book.namesOf(nameOfPrincipal(principal)) }
   }
 
   /** The thing that a target names, and everything above it. Throws `name-invalid`. */
@@ -136,11 +135,8 @@ export class GrantAuthorizer implements Authorizer {
   /** A transaction belongs to who started it, and to administrators. */
   #onTransaction(principal: Principal, id: string): Decision | Promise<Decision> {
     const decide = (starter: string | null | undefined): Decision => {
-      const name = nameOfPrincipal(principal)
-      const { book } = this.#keeper
-      if (starter === name) return 'allowed'
-      const bits = book.bitsOf(book.namesOf(name), [CATALOG_SECURABLE])
-      if ((bits & BIT_OF.admin) !== 0 && isInScope(principal, 'admin')) return 'allowed'
+      if (starter === nameOfPrincipal(principal)) return 'allowed'
+      if (holds(this.#keeper.book, principal, 'admin', [CATALOG_SECURABLE])) return 'allowed'
       return principal.kind === 'anonymous' ? 'unauthenticated' : 'hidden'
     }
     const starter = this.#keeper.findStarter(id)

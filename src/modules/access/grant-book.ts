@@ -14,8 +14,8 @@ export interface Reason {
 const CLOSURES_MAX = 10_000
 
 /**
- * All grants and roles, in memory: a check is a few look-ups in maps. `GrantBookKeeper` keeps it up
- * to date.
+ * All grants and roles, in memory: a check is a few look-ups in maps. `BookKeeper` keeps it up to
+ * date.
  */
 export class GrantBook {
   /** Privileges as bits, by securable and principal. */

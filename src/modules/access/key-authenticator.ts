@@ -2,7 +2,6 @@ import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIPv6 } from 'node:net'
 import type { KeyRecord } from '../../catalog/key-store.ts'
-import { CatalogError } from '../../core/errors.ts'
 import type { Authenticator } from '../../http/authenticator.ts'
 import { ANONYMOUS, type KnownPrincipal, type Principal } from '../../http/authorizer.ts'
 import { requestTarget } from '../../http/request-log.ts'
@@ -134,10 +133,4 @@ function invalid(): ProblemError {
 
 function expired(detail: string): ProblemError {
   return new ProblemError('credential-expired', detail)
-}
-
-/** For routes whose body has the credential. */
-export function requireKeyText(text: string | null): string {
-  if (text !== null && text !== '') return text
-  throw new CatalogError('request-invalid', 'client_secret is missing: send the key')
 }

@@ -1,15 +1,15 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { CATALOG_SECURABLE } from '../../catalog/grant-store.ts'
-import { bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
+import type { Privilege } from '../../core/access/privilege.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { isBelow, locationKey } from '../../core/file/location-key.ts'
-import { nameOfPrincipal, type Principal } from '../../http/authorizer.ts'
+import type { Principal } from '../../http/authorizer.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { BookKeeper } from './book-keeper.ts'
 import { chainOf } from './grant-book.ts'
-import { isInScope } from './key-scopes.ts'
+import { holds } from './key-scopes.ts'
 
 const LOOKS_AT_ONCE = 16
 const SHOWN_MAX = 1_000
@@ -50,14 +50,10 @@ export class PathRule {
     paths: readonly string[],
     ownLocation?: string,
   ): Promise<void> | undefined {
-    if (paths.length === 0 || this.#has(principal, 'modify', [CATALOG_SECURABLE])) return undefined
-    return this.#requireEach(this.#readerOf(principal), paths, ownLocation)
-  }
-
-  #has(principal: Principal, privilege: Privilege, chain: readonly string[]): boolean {
     const { book } = this.#keeper
-    const bits = book.bitsOf(book.namesOf(nameOfPrincipal(principal)), chain)
-    return (bits & bitsThatInclude(privilege)) !== 0 && isInScope(principal, privilege)
+    if (paths.length === 0 || holds(book, principal, 'modify', [CATALOG_SECURABLE]))
+      return undefined
+    return this.#requireEach(this.#readerOf(principal), paths, ownLocation)
   }
 
   /** Asks once for each table: most files of a request have the same few. */
@@ -67,7 +63,7 @@ export class PathRule {
       const [place] = await this.#deps.catalog.grants.findPlaces([uuid])
       // Of what is dropped, the grants on itself are kept for a while.
       const chain = place === undefined ? [uuid, CATALOG_SECURABLE] : chainOf(place)
-      return this.#has(principal, privilege, chain)
+      return holds(this.#keeper.book, principal, privilege, chain)
     }
     return {
       has: (privilege, uuid) => {

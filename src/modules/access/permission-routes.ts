@@ -1,7 +1,8 @@
 import { CATALOG_SECURABLE } from '../../catalog/grant-store.ts'
+import { ANONYMOUS_NAME } from '../../core/access/principal-name.ts'
 import { isGrantable, type Privilege, type SecurableKind } from '../../core/access/privilege.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { nameOfPrincipal, type Principal, type Target } from '../../http/authorizer.ts'
+import { ANONYMOUS, nameOfPrincipal, type Principal, type Target } from '../../http/authorizer.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../http/route.ts'
 import { ACCESS_TAG, type AccessPlatform, requireAccess } from './access-platform.ts'
@@ -165,9 +166,7 @@ async function listed(platform: AccessPlatform, target: PlaceTarget): Promise<Re
 }
 
 function named(principal: string): Principal {
-  return principal === 'anonymous'
-    ? { kind: 'anonymous' }
-    : { kind: 'key', name: principal, scopes: null }
+  return principal === ANONYMOUS_NAME ? ANONYMOUS : { kind: 'key', name: principal, scopes: null }
 }
 
 function requireGrantable(privilege: Privilege, kind: SecurableKind): void {

@@ -1,10 +1,10 @@
 import { CATALOG_SECURABLE, type Grant, type Place } from '../../catalog/grant-store.ts'
+import { ANONYMOUS_NAME, EVERYONE } from '../../core/access/principal-name.ts'
 import type { Privilege } from '../../core/access/privilege.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import { nameOfPrincipal, type Principal, type Target } from '../../http/authorizer.ts'
 import { type AccessPlatform, lastAdmin, requireAccess } from './access-platform.ts'
-import type { Found } from './grant-authorizer.ts'
 import type { Reason } from './grant-book.ts'
 import { isInScope } from './key-scopes.ts'
 
@@ -12,7 +12,7 @@ type PlaceTarget = Exclude<Target, { on: 'transaction' }>
 type Bestowed = Omit<Grant, 'securable'>
 
 /** Whom nobody can sign in as, so that nothing may be left to them. */
-const NOBODY_IN_PARTICULAR = ['anonymous', 'everyone']
+const NOBODY_IN_PARTICULAR = [ANONYMOUS_NAME, EVERYONE]
 
 /** Those given on the thing itself, by principal and privilege. */
 export async function listPermissions(
@@ -60,10 +60,10 @@ export async function checkPermission(
   const { authorizer, keeper } = requireAccess(platform)
   const allowed = (await authorizer.authorize(principal, privilege, target)) === 'allowed'
   if (!allowed || !isInScope(principal, privilege)) return { allowed: false, because: [] }
-  const { place, chain } = await authorizer.find(target)
+  const { chain } = await authorizer.find(target)
   const names = keeper.book.namesOf(nameOfPrincipal(principal))
   const reasons = keeper.book.reasonsFor(privilege, names, chain)
-  const shown = await namesOfPlaces(platform, { place, chain })
+  const shown = await namesOfPlaces(platform, chain)
   return {
     allowed,
     because: reasons.map((each) => ({ ...each, on: shown.get(each.on) ?? each.on })),
@@ -72,7 +72,7 @@ export async function checkPermission(
 
 async function namesOfPlaces(
   platform: AccessPlatform,
-  { chain }: Found,
+  chain: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
   const uuids = chain.filter((securable) => securable !== CATALOG_SECURABLE)
   const places = await platform.catalog.grants.findPlaces(uuids)
