@@ -1,4 +1,4 @@
-import type { Visibility } from './grant-store.ts'
+import type { Visibility } from '../core/access/visibility.ts'
 import type { MutationOptions } from './replay-store.ts'
 
 /**
@@ -40,7 +40,7 @@ export interface ListChildNamespacesQuery {
   readonly after?: readonly string[]
   readonly limit: number
   /** Only what one of these may see, or the path to it. */
-  readonly visibleTo?: Visibility
+  readonly visibleTo?: Visibility | undefined
 }
 
 export interface NamespacePropertiesChange {

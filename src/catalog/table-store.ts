@@ -1,10 +1,10 @@
+import type { Visibility } from '../core/access/visibility.ts'
 import type { EventOrigin } from '../core/event-origin.ts'
 import type { NewReplay } from '../core/replay.ts'
 import type { Snapshot, SnapshotLogEntry } from '../core/table/snapshot.ts'
 import type { TableState } from '../core/table/table.ts'
 import type { Transaction } from '../core/table/transaction.ts'
 import type { NewDeletion } from './deletion-store.ts'
-import type { Visibility } from './grant-store.ts'
 import type { Publication } from './publication-store.ts'
 import type { MutationOptions } from './replay-store.ts'
 
@@ -100,7 +100,7 @@ export interface ListTablesQuery {
   readonly after?: { readonly namespace: readonly string[]; readonly name: string }
   readonly limit: number
   /** Only tables that one of these may see. */
-  readonly visibleTo?: Visibility
+  readonly visibleTo?: Visibility | undefined
 }
 
 export interface TableSummary {

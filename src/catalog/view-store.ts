@@ -1,4 +1,4 @@
-import type { Visibility } from './grant-store.ts'
+import type { Visibility } from '../core/access/visibility.ts'
 import type { MutationOptions } from './replay-store.ts'
 
 /**
@@ -39,7 +39,7 @@ export interface ListViewsQuery {
   readonly after?: string
   readonly limit: number
   /** Only views that one of these may see. */
-  readonly visibleTo?: Visibility
+  readonly visibleTo?: Visibility | undefined
 }
 
 export interface ViewSummary {

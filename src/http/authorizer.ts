@@ -1,4 +1,5 @@
 import type { Privilege } from '../core/access/privilege.ts'
+import type { Visibility } from '../core/access/visibility.ts'
 import type { NamespacedName } from '../core/table/table-name.ts'
 
 /** The caller: nobody in particular, or whoever has signed in. */
@@ -49,11 +50,6 @@ export type Target = {
  */
 export type Decision = 'allowed' | 'denied' | 'hidden' | 'unauthenticated'
 
-/** Whose privileges count in a list. */
-export interface VisibleTo {
-  readonly principals: readonly string[]
-}
-
 /** Decides who may do what. */
 export interface Authorizer {
   /** Returns a promise only if something must be looked up; most calls are decided at once. */
@@ -63,7 +59,7 @@ export interface Authorizer {
     target: Target,
   ): Decision | Promise<Decision>
   /** What lists show the principal; `undefined`: everything. */
-  visibilityOf?(principal: Principal): VisibleTo | undefined
+  visibilityOf?(principal: Principal): Visibility | undefined
   /** As `RequirePaths`; without it, everybody may name any file that may be read. */
   requirePaths?(
     principal: Principal,

@@ -1,4 +1,5 @@
 import type { Privilege } from '../core/access/privilege.ts'
+import type { Visibility } from '../core/access/visibility.ts'
 import { CatalogError } from '../core/errors.ts'
 import { shown, shownName, shownNamespace } from '../core/table/shown-name.ts'
 import { ProblemError } from '../problem/problems.ts'
@@ -9,7 +10,6 @@ import type {
   Securable,
   Target,
   TargetName,
-  VisibleTo,
 } from './authorizer.ts'
 
 /** The parts of a request that are known before its body is read. */
@@ -89,7 +89,7 @@ export class CallPermissions {
   }
 
   /** What lists show the principal; `undefined`: everything. */
-  get visibleTo(): VisibleTo | undefined {
+  get visibleTo(): Visibility | undefined {
     return this.#authorizer.visibilityOf?.(this.principal)
   }
 

@@ -2,9 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import type { Privilege } from '../core/access/privilege.ts'
 import type { RequirePaths } from '../core/access/require-paths.ts'
+import type { Visibility } from '../core/access/visibility.ts'
 import type { AnswerKeeper } from '../core/replay.ts'
 import type { ProblemCode } from '../problem/problems.ts'
-import type { Principal, Target, VisibleTo } from './authorizer.ts'
+import type { Principal, Target } from './authorizer.ts'
 import { type BodyLimits, ORDINARY_BODY } from './body-limits.ts'
 import type { Permission } from './permission.ts'
 import type { Reply } from './reply.ts'
@@ -19,7 +20,7 @@ export interface Call<Query, Body, Parameter extends string = string> {
   readonly request: IncomingMessage
   readonly principal: Principal
   /** What lists show the principal: they are filtered where they are read. */
-  readonly visibleTo: VisibleTo | undefined
+  readonly visibleTo: Visibility | undefined
   /** Stores the response to a request with an `Idempotency-Key` together with its effect. */
   readonly keeper: AnswerKeeper
   /** Aborted when the response is sent or the client has disconnected. */

@@ -1,5 +1,6 @@
 import { CATALOG_SECURABLE, type Place } from '../../catalog/grant-store.ts'
 import { BIT_OF, bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
+import type { Visibility } from '../../core/access/visibility.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
 import {
   type Authorizer,
@@ -7,7 +8,6 @@ import {
   nameOfPrincipal,
   type Principal,
   type Target,
-  type VisibleTo,
 } from '../../http/authorizer.ts'
 import type { BookKeeper } from './book-keeper.ts'
 import { chainOf } from './grant-book.ts'
@@ -60,7 +60,7 @@ export class GrantAuthorizer implements Authorizer {
     return this.#paths.require(principal, paths, ownLocation)
   }
 
-  visibilityOf(principal: Principal): VisibleTo | undefined {
+  visibilityOf(principal: Principal): Visibility | undefined {
     const { book } = this.#keeper
     if (holds(book, principal, 'describe', [CATALOG_SECURABLE])) return undefined
     return { principals: book.namesOf(nameOfPrincipal(principal)) }

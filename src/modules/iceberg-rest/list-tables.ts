@@ -1,6 +1,6 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import type { Visibility } from '../../core/access/visibility.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
-import type { VisibleTo } from '../../http/authorizer.ts'
 import type { Page } from '../../http/page-token.ts'
 import { getNamespace } from '../namespaces/namespaces.ts'
 import { type PageRequest, readPages } from './page.ts'
@@ -9,7 +9,7 @@ import { type PageRequest, readPages } from './page.ts'
 export async function listTables(
   deps: Stores<'tables' | 'namespaces'>,
   { namespace, page }: { readonly namespace: readonly string[]; readonly page: PageRequest },
-  visibleTo: VisibleTo | undefined,
+  visibleTo: Visibility | undefined,
 ): Promise<Page<NamespacedName>> {
   await getNamespace(deps, namespace)
   const { items, nextPageToken } = await readPages(page, {
@@ -18,7 +18,7 @@ export async function listTables(
         namespace,
         limit,
         ...(name === undefined ? {} : { after: { namespace, name } }),
-        ...(visibleTo !== undefined && { visibleTo }),
+        visibleTo,
       }),
     position: ({ name }) => name,
   })

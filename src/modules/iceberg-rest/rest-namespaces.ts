@@ -1,8 +1,8 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { NamespaceProperties, NamespaceRecord } from '../../catalog/namespace-store.ts'
+import type { Visibility } from '../../core/access/visibility.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import { requireNewNamespaceLevels } from '../../core/table/namespace-levels.ts'
-import type { VisibleTo } from '../../http/authorizer.ts'
 import type { Page } from '../../http/page-token.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import * as namespaces from '../namespaces/namespaces.ts'
@@ -41,7 +41,7 @@ export async function createNamespace(
 export async function listNamespaces(
   deps: Stores<'namespaces'>,
   { parent, page }: { readonly parent: readonly string[]; readonly page: PageRequest },
-  visibleTo: VisibleTo | undefined,
+  visibleTo: Visibility | undefined,
 ): Promise<Page<readonly string[]>> {
   if (parent.length > 0) await namespaces.getNamespace(deps, parent)
   return readPages(page, {
@@ -50,7 +50,7 @@ export async function listNamespaces(
         parent,
         limit,
         ...(after === undefined ? {} : { after: [...parent, after] }),
-        ...(visibleTo !== undefined && { visibleTo }),
+        visibleTo,
       }),
     position: (levels) => levels.at(-1) ?? '',
   })

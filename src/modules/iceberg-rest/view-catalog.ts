@@ -1,5 +1,6 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { ViewState } from '../../catalog/view-store.ts'
+import type { Visibility } from '../../core/access/visibility.ts'
 import { CatalogError } from '../../core/errors.ts'
 import {
   applyViewUpdates,
@@ -11,7 +12,6 @@ import type { AnswerKeeper } from '../../core/replay.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { VIEW_METADATA_TEXT_BYTES_MAX } from '../../formats/metadata/metadata-file.ts'
-import type { VisibleTo } from '../../http/authorizer.ts'
 import type { Page } from '../../http/page-token.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { defaultLocation } from '../../lake/table/table-location.ts'
@@ -47,7 +47,7 @@ interface InNamespace {
 export async function listRestViews(
   deps: RestViewDependencies,
   { namespace, page }: { readonly namespace: readonly string[]; readonly page: PageRequest },
-  visibleTo: VisibleTo | undefined,
+  visibleTo: Visibility | undefined,
 ): Promise<Page<NamespacedName>> {
   await getNamespace(deps, namespace)
   return readPages(page, {
@@ -56,7 +56,7 @@ export async function listRestViews(
         namespace,
         limit,
         ...(after === undefined ? {} : { after }),
-        ...(visibleTo !== undefined && { visibleTo }),
+        visibleTo,
       }),
     position: ({ name }) => name,
   })

@@ -102,7 +102,7 @@ const list = (deps: Stores<'namespaces'>) =>
         parent,
         ...(last === undefined ? {} : { after: [...parent, last] }),
         limit: page_size + 1,
-        ...(visibleTo !== undefined && { visibleTo }),
+        visibleTo,
       })
       const { items, nextPageToken } = cutPage(found, page_size, (levels) => [levels.at(-1)])
       return jsonReply({ namespaces: items.map(named), next_page_token: nextPageToken })

@@ -124,7 +124,7 @@ const list = (deps: Stores<'tables'>) =>
         ...(prefix === undefined ? {} : { prefix }),
         ...(page_token === undefined ? {} : { after: positionOf(page_token) }),
         limit: page_size + 1,
-        ...(visibleTo !== undefined && { visibleTo }),
+        visibleTo,
       })
       const { items, nextPageToken } = cutPage(tables, page_size, (last) => [
         last.namespace,

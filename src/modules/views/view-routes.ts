@@ -117,7 +117,7 @@ const list = (deps: Stores<'views'>) =>
         namespace: namespaceOf(namespace),
         ...(page_token === undefined ? {} : { after: parsePageToken(page_token, ViewPosition)[0] }),
         limit: page_size + 1,
-        ...(visibleTo !== undefined && { visibleTo }),
+        visibleTo,
       })
       const { items, nextPageToken } = cutPage(views, page_size, ({ name }) => [name])
       return jsonReply({ views: items.map(viewNameToJson), next_page_token: nextPageToken })

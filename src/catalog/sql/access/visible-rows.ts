@@ -1,5 +1,5 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
-import type { Visibility } from '../../grant-store.ts'
+import type { Visibility } from '../../../core/access/visibility.ts'
 
 /** Below every character of a name, and between the levels of a namespace. */
 const SEPARATOR = sql`cast(${'\u001f'} as text)`
