@@ -19,9 +19,6 @@ interface Roots {
   readonly readableRoots: readonly string[]
 }
 
-/** The roots of one scheme. */
-type RootsOf = (scheme: 'file' | 's3' | 'gs') => Roots
-
 /** All files, and the links to those in buckets. */
 export interface OpenedObjects {
   readonly objects: ObjectStore
@@ -42,13 +39,10 @@ export async function openObjects(
   const path = localPathOf(config.warehouse)
   if (path !== undefined) await makeFolder(config, path)
   await requireWritableLocations(config)
-  const writable = [config.warehouse, ...config.writableLocations, ...writableFolders]
-  const rootsOf: RootsOf = (scheme) => ({
-    writableRoots: writable.filter((root) => schemeOf(root) === scheme),
-    readableRoots: config.allowedLocations.filter((root) => schemeOf(root) === scheme),
-  })
-  const local = await openLocalStore({ ...rootsOf('file'), ...others })
-  const buckets = await openBuckets(config, rootsOf, opened)
+  const { writableRoots, readableRoots } = rootsOf(config, 'file')
+  const own = { writableRoots: [...writableRoots, ...writableFolders], readableRoots }
+  const local = await openLocalStore({ ...own, ...others })
+  const buckets = await openBuckets(config, opened)
   const { stores, links } = buckets
   const objects = stores.size === 0 ? local : schemedStore(local, stores)
   const { relocations } = config
@@ -66,13 +60,10 @@ interface Buckets {
 }
 
 /** The stores that are used, by scheme. Their libraries are large: each is loaded when needed. */
-async function openBuckets(
-  { s3, gcs }: Config,
-  rootsOf: RootsOf,
-  opened: Opened,
-): Promise<Buckets> {
+async function openBuckets(config: Config, opened: Opened): Promise<Buckets> {
+  const { s3, gcs } = config
   const buckets: Buckets = { stores: new Map(), links: new Map() }
-  const inS3 = rootsOf('s3')
+  const inS3 = rootsOf(config, 's3')
   if (hasAny(inS3)) {
     const { openS3Store } = await import('./objects/s3/s3-store.ts')
     const { openS3Links } = await import('./objects/s3/s3-links.ts')
@@ -84,7 +75,7 @@ async function openBuckets(
       buckets.links.set(scheme, links)
     }
   }
-  const inGcs = rootsOf('gs')
+  const inGcs = rootsOf(config, 'gs')
   if (hasAny(inGcs)) {
     const { openGcsStore } = await import('./objects/gcs/gcs-store.ts')
     const { openGcsLinks } = await import('./objects/gcs/gcs-links.ts')
@@ -117,8 +108,20 @@ export function watchedStores(
   return [...stores.values()]
 }
 
-function hasAny({ writableRoots, readableRoots }: Roots): boolean {
+export function hasAny({ writableRoots, readableRoots }: Roots): boolean {
   return writableRoots.length + readableRoots.length > 0
+}
+
+/** The folders of one scheme. */
+export function rootsOf(
+  { warehouse, writableLocations, allowedLocations }: Config,
+  scheme: 'file' | 's3' | 'gs',
+): Roots {
+  const isOf = (root: string) => schemeOf(root) === scheme
+  return {
+    writableRoots: [warehouse, ...writableLocations].filter(isOf),
+    readableRoots: allowedLocations.filter(isOf),
+  }
 }
 
 /** A plain path is local. */

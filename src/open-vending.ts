@@ -1,6 +1,7 @@
 import type { Config } from './config.ts'
 import type { ObjectVending } from './objects/object-vending.ts'
 import { schemedVending } from './objects/schemed-vending.ts'
+import { hasAny, rootsOf } from './open-objects.ts'
 import type { Opened } from './opened.ts'
 
 /** Opens what engines are given for the stores that are used. Asks no store anything. */
@@ -9,13 +10,9 @@ export async function openVending(
   nowMs: () => number,
   opened: Opened,
 ): Promise<ObjectVending> {
-  const { s3, warehouse, writableLocations, allowedLocations, vending } = config
+  const { s3, vending } = config
   const byScheme = new Map<string, ObjectVending>()
-  const roots = (pattern: RegExp) => ({
-    writableRoots: [warehouse, ...writableLocations].filter((root) => pattern.test(root)),
-    readableRoots: allowedLocations.filter((root) => pattern.test(root)),
-  })
-  const inS3 = roots(/^s3:/)
+  const inS3 = rootsOf(config, 's3')
   if (hasAny(inS3)) {
     const { openS3Vending } = await import('./objects/s3/s3-vending.ts')
     const options = {
@@ -27,8 +24,4 @@ export async function openVending(
     for (const scheme of ['s3', 's3a', 's3n']) byScheme.set(scheme, opening)
   }
   return schemedVending(byScheme)
-}
-
-function hasAny(roots: Readonly<Record<string, readonly string[]>>): boolean {
-  return Object.values(roots).some(({ length }) => length > 0)
 }

@@ -1,12 +1,11 @@
 import { CatalogError } from '../core/errors.ts'
+import { byScheme } from './by-scheme.ts'
 import type { ObjectLinks } from './object-links.ts'
 import { quoted } from './store-errors.ts'
 
-const SCHEME = /^([a-z][a-z0-9]*):\/\//
-
 /** Links of several stores, each for the locations of its scheme; other locations have none. */
-export function schemedLinks(byScheme: ReadonlyMap<string, ObjectLinks>): ObjectLinks {
-  const of = (location: string) => byScheme.get(SCHEME.exec(location)?.[1] ?? '')
+export function schemedLinks(all: ReadonlyMap<string, ObjectLinks>): ObjectLinks {
+  const of = byScheme(all)
   return {
     canLink: (location) => of(location)?.canLink(location) ?? false,
     signedUrl: async (location, wish) => {

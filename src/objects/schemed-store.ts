@@ -1,15 +1,14 @@
+import { byScheme } from './by-scheme.ts'
 import type { ObjectStore } from './object-store.ts'
 import { missingFile } from './store-errors.ts'
-
-const SCHEME = /^([a-z][a-z0-9]*):\/\//
 
 /** One store of several: each location is in that of its scheme, or else in the local one. */
 export function schemedStore(
   local: ObjectStore,
-  byScheme: ReadonlyMap<string, ObjectStore>,
+  buckets: ReadonlyMap<string, ObjectStore>,
 ): ObjectStore {
-  const of = (location: string): ObjectStore =>
-    byScheme.get(SCHEME.exec(location)?.[1] ?? '') ?? local
+  const inBucket = byScheme(buckets)
+  const of = (location: string): ObjectStore => inBucket(location) ?? local
   return {
     requireReadable: (location) => of(location).requireReadable(location),
     putIfAbsent: async (location, bytes) => of(location).putIfAbsent(location, bytes),

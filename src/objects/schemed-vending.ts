@@ -1,11 +1,10 @@
 import { CatalogError } from '../core/errors.ts'
+import { byScheme } from './by-scheme.ts'
 import type { ObjectVending } from './object-vending.ts'
 
-const SCHEME = /^([a-z][a-z0-9]*):\/\//
-
 /** What each scheme's store gives; local files have nothing to give. */
-export function schemedVending(byScheme: ReadonlyMap<string, ObjectVending>): ObjectVending {
-  const of = (folder: string) => byScheme.get(SCHEME.exec(folder)?.[1] ?? '')
+export function schemedVending(all: ReadonlyMap<string, ObjectVending>): ObjectVending {
+  const of = byScheme(all)
   return {
     settingsOf: (folder) => of(folder)?.settingsOf(folder) ?? {},
     vend: async (folder, request) => of(folder)?.vend(folder, request),

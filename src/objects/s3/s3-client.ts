@@ -4,7 +4,6 @@ import {
   CopyObjectCommand,
   DeleteObjectCommand,
   GetObjectCommand,
-  HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -25,7 +24,7 @@ import {
 } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
 import { type ByteRange, rangeHeader, totalBytes } from '../bucket/bucket-range.ts'
-import { connectS3, type S3Options } from './s3-connection.ts'
+import { connectS3, headS3, type S3Options, s3StateOf } from './s3-connection.ts'
 import { explainS3Error } from './s3-error.ts'
 import { planCopy } from './s3-join-plan.ts'
 import { copyPart, uploadInParts } from './s3-parts.ts'
@@ -49,10 +48,8 @@ export class S3BucketClient implements BucketClient {
     this.#uploader = connectS3(place, writeCredentials, PART_TRIES)
   }
 
-  async head({ bucket, key }: BucketPlace, { signal }: Attempt): Promise<ObjectState> {
-    const command = new HeadObjectCommand({ Bucket: bucket, Key: key })
-    const found = await this.#reader.send(command, { abortSignal: signal })
-    return { ...stateOf(found, found.ContentLength), mark: found.Metadata?.[MARK] }
+  head(place: BucketPlace, { signal }: Attempt): Promise<ObjectState> {
+    return headS3(this.#reader, place, signal)
   }
 
   async get(
@@ -67,7 +64,7 @@ export class S3BucketClient implements BucketClient {
     })
     const found = await this.#reader.send(command, { abortSignal: signal })
     const sizeBytes = totalBytes(found.ContentRange) ?? found.ContentLength
-    return { ...stateOf(found, sizeBytes), chunks: found.Body as Readable }
+    return { ...s3StateOf(found, sizeBytes), chunks: found.Body as Readable }
   }
 
   async list(
@@ -82,7 +79,7 @@ export class S3BucketClient implements BucketClient {
     })
     const found = await this.#reader.send(command, { abortSignal: signal })
     const objects = (found.Contents ?? []).map((each) => {
-      return { key: each.Key ?? '', ...stateOf(each, each.Size) }
+      return { key: each.Key ?? '', ...s3StateOf(each, each.Size) }
     })
     return { objects, next: found.IsTruncated ? found.NextContinuationToken : undefined }
   }
@@ -179,14 +176,4 @@ export class S3BucketClient implements BucketClient {
 
 function created({ bucket, key }: BucketPlace, { mark }: Marked) {
   return { Bucket: bucket, Key: key, IfNoneMatch: '*', Metadata: { [MARK]: mark } }
-}
-
-function stateOf(
-  found: { readonly ETag?: string | undefined; readonly LastModified?: Date | undefined },
-  sizeBytes: number | undefined,
-): ObjectState {
-  if (sizeBytes === undefined || found.ETag === undefined || found.LastModified === undefined) {
-    throw new Error('the store does not tell size, ETag and time of an object')
-  }
-  return { sizeBytes, version: found.ETag, modifiedAtMs: found.LastModified.getTime() }
 }

@@ -1,7 +1,10 @@
-import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { HeadObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { fromIni } from '@aws-sdk/credential-provider-ini'
+import { MARK, type ObjectState } from '../bucket/bucket-client.ts'
+import type { BucketPlace } from '../bucket/bucket-location.ts'
 
-const ANY_REGION = 'us-east-1'
+/** Known to every store that is compatible. */
+export const ANY_REGION = 'us-east-1'
 
 export interface S3Place {
   /** The SDK looks for its own default without; stores that are compatible need none. */
@@ -54,4 +57,25 @@ export function providerOf(
   if (!('path' in credentials)) return credentials
   const { path, profile } = credentials
   return fromIni({ filepath: path, configFilepath: path, profile, ignoreCache: isReadAgain })
+}
+
+/** How an object is now, and who made it. */
+export async function headS3(
+  client: S3Client,
+  { bucket, key }: BucketPlace,
+  signal: AbortSignal,
+): Promise<ObjectState> {
+  const command = new HeadObjectCommand({ Bucket: bucket, Key: key })
+  const found = await client.send(command, { abortSignal: signal })
+  return { ...s3StateOf(found, found.ContentLength), mark: found.Metadata?.[MARK] }
+}
+
+export function s3StateOf(
+  found: { readonly ETag?: string | undefined; readonly LastModified?: Date | undefined },
+  sizeBytes: number | undefined,
+): ObjectState {
+  if (sizeBytes === undefined || found.ETag === undefined || found.LastModified === undefined) {
+    throw new Error('the store does not tell size, ETag and time of an object')
+  }
+  return { sizeBytes, version: found.ETag, modifiedAtMs: found.LastModified.getTime() }
 }

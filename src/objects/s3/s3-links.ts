@@ -3,12 +3,11 @@ import {
   type CompletedPart,
   DeleteObjectCommand,
   GetObjectCommand,
-  HeadObjectCommand,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
-import { type Attempt, MARK, type ObjectState, type StoreFault } from '../bucket/bucket-client.ts'
+import type { Attempt, ObjectState, StoreFault } from '../bucket/bucket-client.ts'
 import {
   BucketLinks,
   type BucketLinksOptions,
@@ -20,7 +19,7 @@ import type { BucketPlace } from '../bucket/bucket-location.ts'
 import { rangeHeader } from '../bucket/bucket-range.ts'
 import { JoinVersions } from '../bucket/join-versions.ts'
 import type { LinkWish } from '../object-links.ts'
-import { connectS3, type S3Options } from './s3-connection.ts'
+import { connectS3, headS3, type S3Options } from './s3-connection.ts'
 import { explainS3Error } from './s3-error.ts'
 import { type PlannedPart, planJoin } from './s3-join-plan.ts'
 import { copyPart, type PartUpload, uploadInParts } from './s3-parts.ts'
@@ -70,14 +69,8 @@ class S3LinkClient implements LinkClient {
     return getSignedUrl(this.#signer, command, { expiresIn: wish.expiresInSeconds })
   }
 
-  async head({ bucket, key }: BucketPlace, { signal }: Attempt): Promise<ObjectState> {
-    const command = new HeadObjectCommand({ Bucket: bucket, Key: key })
-    const found = await this.#reader.send(command, { abortSignal: signal })
-    const { ContentLength: sizeBytes, ETag: version, LastModified, Metadata } = found
-    if (sizeBytes === undefined || version === undefined || LastModified === undefined) {
-      throw new Error('the store does not tell size, ETag and time of an object')
-    }
-    return { sizeBytes, version, modifiedAtMs: LastModified.getTime(), mark: Metadata?.[MARK] }
+  head(place: BucketPlace, { signal }: Attempt): Promise<ObjectState> {
+    return headS3(this.#reader, place, signal)
   }
 
   async delete({ bucket, key }: BucketPlace, { signal }: Attempt): Promise<void> {

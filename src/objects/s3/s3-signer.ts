@@ -1,10 +1,9 @@
 import { S3Client } from '@aws-sdk/client-s3'
 import type { UsableFolder } from '../bucket/folder-rights.ts'
 import type { SignedRequest, StoreRequest } from '../object-vending.ts'
-import { providerOf, type S3Options } from './s3-connection.ts'
+import { ANY_REGION, providerOf, type S3Options } from './s3-connection.ts'
 import { type ParsedRequest, requireSignable } from './s3-signable.ts'
 
-const ANY_REGION = 'us-east-1'
 const UNSIGNED = 'UNSIGNED-PAYLOAD'
 const HASH = 'x-amz-content-sha256'
 /** Only these are signed: others may be changed on the way. */

@@ -13,7 +13,7 @@ import type {
   VendingRequest,
 } from '../object-vending.ts'
 import { nothingToSign } from '../schemed-vending.ts'
-import { providerOf, type S3Credentials, type S3Options } from './s3-connection.ts'
+import { ANY_REGION, providerOf, type S3Credentials, type S3Options } from './s3-connection.ts'
 import { explainS3Error } from './s3-error.ts'
 import { sessionPolicy } from './s3-session-policy.ts'
 import { S3Signer } from './s3-signer.ts'
@@ -23,8 +23,6 @@ import { S3_LOCATIONS } from './s3-store.ts'
 const SESSION_SECONDS = 3_600
 /** How long the keys for engines are kept, so that a changed file is read again. */
 const KEYS_KEPT_MS = 10 * 60_000
-/** Known to every store that is compatible. */
-const ANY_REGION = 'us-east-1'
 
 export interface S3VendingOptions extends S3Options {
   readonly writableRoots: readonly string[]
