@@ -37,7 +37,10 @@ export interface GrantStore {
     options?: MutationOptions,
   ): Promise<'changed' | 'last-admin' | 'cyclic'>
   /** Takes all privileges and memberships of the role, too. */
-  dropRole(role: string, options?: MutationOptions): Promise<'dropped' | 'not-found' | 'last-admin'>
+  dropRole(
+    drop: Pick<RoleChange, 'role' | 'nowMs'>,
+    options?: MutationOptions,
+  ): Promise<'dropped' | 'not-found' | 'last-admin'>
   /**
    * Notes which privileges are on things that are gone, and forgets those noted before `beforeMs`.
    * Returns how many it forgot.

@@ -203,7 +203,7 @@ export function describeGrants(catalog: () => Catalog): void {
       expect(await grants.changeRole(inner)).toBe('changed')
       expect(await revoke(ADA)).toBe('changed')
       expect(await ops([], ['role:inner'])).toBe('last-admin')
-      expect(await grants.dropRole('inner')).toBe('last-admin')
+      expect(await grants.dropRole({ role: 'inner', nowMs: NOW })).toBe('last-admin')
       expect(await keys.revoke({ keyId: 'bob000000000', nowMs: NOW })).toBe('last-admin')
       const both = await Promise.all([ops([ADA], ['role:inner']), revoke('role:ops')])
       expect(both.filter((outcome) => outcome === 'last-admin')).toHaveLength(1)
@@ -221,8 +221,8 @@ export function describeGrants(catalog: () => Catalog): void {
         { role: 'all', members: ['role:readers'] },
         { role: 'readers', members: ['group:staff', ADA] },
       ])
-      expect(await grants.dropRole('readers')).toBe('dropped')
-      expect(await grants.dropRole('readers')).toBe('not-found')
+      expect(await grants.dropRole({ role: 'readers', nowMs: NOW })).toBe('dropped')
+      expect(await grants.dropRole({ role: 'readers', nowMs: NOW })).toBe('not-found')
       expect(await grants.listRoles()).toEqual([{ role: 'all', members: [] }])
       expect(await grants.listAll()).toEqual([])
     })

@@ -170,7 +170,7 @@ export const DELETION: readonly MutantGroup[] = [
         `,\n    )\n    return new Set`,
       ],
       ['    if (deleted.numDeletedRows < FORGOTTEN_AT_ONCE) return\n', '    return\n'],
-      ['path_hash: pathHash(path) })', 'path_hash: 1n })'],
+      ['chunk.map(pathHash))', 'chunk.map(() => 1n))'],
     ],
   },
   {

@@ -84,15 +84,15 @@ export async function takeAllFromDeletion(
     .limit(DOOMED_READ_MAX + 1)
     .execute()
   if (doomed.length === 0) return
-  const keys = new Set(doomed.map((row) => row.path_key))
+  const isFew = doomed.length <= DOOMED_READ_MAX
+  const keys = new Set(isFew ? doomed.map((row) => row.path_key) : [])
   const prefixes = new Set([...keys].map(hashOfKey))
   for (const table of tables) {
     const { addedPaths, pathsNamedAgain = [] } = table
     const paths = [...addedPaths, ...pathsNamedAgain]
-    const hashes = ahead.get(table)
-    const isFew = doomed.length <= DOOMED_READ_MAX
+    const hashes = isFew ? ahead.get(table) : undefined
     const taken =
-      hashes === undefined || !isFew
+      hashes === undefined
         ? paths
         : paths.filter((path, i) => prefixes.has(hashes[i] as bigint) && keys.has(pathKey(path)))
     await takeFromDeletion(transaction, taken, rewritten)

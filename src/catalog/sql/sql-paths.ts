@@ -156,10 +156,7 @@ export interface PathsOfTable {
 export function* pathInserts(transaction: SqlTransaction, tables: readonly PathsOfTable[]) {
   for (const { tableUuid, paths } of tables) {
     for (const chunk of chunks(paths)) {
-      yield transaction
-        .insertInto('known_paths')
-        .values(chunk.map((path) => ({ table_uuid: tableUuid, path_hash: pathHash(path) })))
-        .onConflict((conflict) => conflict.doNothing())
+      yield hashInsert(transaction, tableUuid, chunk.map(pathHash))
     }
   }
 }
@@ -169,12 +166,15 @@ export async function addHashes(
   { tableUuid, hashes }: { readonly tableUuid: string; readonly hashes: BigInt64Array },
 ): Promise<void> {
   for (const chunk of chunks([...hashes])) {
-    await transaction
-      .insertInto('known_paths')
-      .values(chunk.map((hash) => ({ table_uuid: tableUuid, path_hash: hash })))
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
+    await hashInsert(transaction, tableUuid, chunk).execute()
   }
+}
+
+function hashInsert(transaction: SqlTransaction, tableUuid: string, hashes: readonly bigint[]) {
+  return transaction
+    .insertInto('known_paths')
+    .values(hashes.map((hash) => ({ table_uuid: tableUuid, path_hash: hash })))
+    .onConflict((conflict) => conflict.doNothing())
 }
 
 /**

@@ -102,7 +102,8 @@ const dropRole = (platform: AccessPlatform) =>
       const { keeper: book } = requireAccess(platform)
       const role = param('role')
       const kept = keeper.withEffect({ status: 200 })
-      const outcome = await platform.catalog.grants.dropRole(role, kept)
+      const drop = { role, nowMs: platform.ambient.nowMs() }
+      const outcome = await platform.catalog.grants.dropRole(drop, kept)
       if (outcome === 'last-admin') throw lastAdmin()
       if (outcome === 'not-found') throw new ProblemError('role-not-found', 'No role has this name')
       await book.catchUp()

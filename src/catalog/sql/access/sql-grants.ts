@@ -90,11 +90,11 @@ export class SqlGrants implements GrantStore {
   }
 
   dropRole(
-    role: string,
+    drop: Pick<RoleChange, 'role' | 'nowMs'>,
     options: MutationOptions = {},
   ): Promise<'dropped' | 'not-found' | 'last-admin'> {
     return mutate(this.#engine, options, (transaction, raised) =>
-      dropRole(transaction, role, raised),
+      dropRole(transaction, drop, raised),
     )
   }
 

@@ -50,11 +50,11 @@ export async function changeRole(
 /** Throws `Refusal`. */
 export async function dropRole(
   transaction: SqlTransaction,
-  role: string,
+  { role, nowMs }: Pick<RoleChange, 'role' | 'nowMs'>,
   raised: RaisedEvents,
 ): Promise<'dropped'> {
   const principal = `role:${role}`
-  await keepingAdmin(transaction, Date.now(), async () => {
+  await keepingAdmin(transaction, nowMs, async () => {
     const deleted = await transaction
       .deleteFrom('roles')
       .where('role', '=', role)

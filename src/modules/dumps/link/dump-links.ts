@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { BoundedMap } from '../../../core/bounded-map.ts'
 import { CatalogError } from '../../../core/errors.ts'
+import { deleteUnchanged } from '../../../lake/file/delete-unchanged.ts'
 import { newClosing } from '../../../lake/jobs/closing.ts'
 import { Lease } from '../../../lake/jobs/lease.ts'
 import type { ObjectLinks } from '../../../objects/object-links.ts'
@@ -165,7 +166,7 @@ export class DumpLinks {
     try {
       const there = await objects.find(location)
       if (there?.sizeBytes === dump.index.lengthBytes) return location
-      if (there !== undefined) await objects.delete(location)
+      if (there !== undefined) await deleteUnchanged(objects, there)
       const { pieces } = dump.index
       const confirm = () => this.#requireUnchanged(dump.index)
       const outcome = await links.join(pieces, location, { signal, confirm })

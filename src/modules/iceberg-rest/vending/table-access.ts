@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { withoutSlashes } from '../../../core/metadata/location.ts'
 import { foldersOf } from '../../../core/table/metadata-folder.ts'
 import type { TableState } from '../../../core/table/table.ts'
 import type { EngineSettings, FolderRight, ObjectVending } from '../../../objects/object-vending.ts'
@@ -68,7 +69,7 @@ export async function credentialsOf(
     foldersOf(state.definition).map(async (folder) => {
       const issued = await vending.vend(folder, { right, holdsAll, refreshPath })
       const config = { ...vending.settingsOf(folder), ...issued }
-      return issued === undefined ? [] : [{ prefix: `${folder.replace(/\/+$/, '')}/`, config }]
+      return issued === undefined ? [] : [{ prefix: `${withoutSlashes(folder)}/`, config }]
     }),
   )
   return vended.flat()
