@@ -2,9 +2,11 @@
 
 import os
 import sys
+import time
 import types
 
 import pyarrow as pa
+import pyiceberg.io.pyarrow
 import pytest
 from pyiceberg.catalog.rest import RestCatalog
 
@@ -94,6 +96,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     others = [item for item in items if any(other in item.name for other in OTHERS)]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
+
+
+@pytest.fixture(autouse=True)
+def files_take_a_while(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the client's threads are counted: a file of this machine is read before another thread is needed."""
+    if not request.node.name.startswith("test_add_files_parallelized"):
+        return
+    read = pyiceberg.io.pyarrow.parquet_file_to_data_file
+
+    def read_later(**given: object) -> object:
+        time.sleep(0.1)
+        return read(**given)
+
+    monkeypatch.setattr(pyiceberg.io.pyarrow, "parquet_file_to_data_file", read_later)
 
 
 @pytest.fixture(autouse=True)
