@@ -21,7 +21,7 @@ export function writeBenchSnapshot(metadata: Answer, snapshotId: bigint): Record
         status: 'added' as const,
         ...{ snapshotId: null, sequenceNumber: null, fileSequenceNumber: null },
         dataFile: {
-          ...{ content: 'data' as const, path: `file:///lake/${name}.parquet` },
+          ...{ content: 'data' as const, path: `${metadata.location}/data/${name}.parquet` },
           ...{ format: 'parquet' as const, specId: 0, partition: [] },
           ...{ recordCount: 1000, fileSizeBytes: 100_000 },
         },
