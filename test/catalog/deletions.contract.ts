@@ -100,6 +100,17 @@ export function describeDeletions(catalog: () => Catalog): void {
       expect(await due()).toHaveLength(1)
     })
 
+    test.each(['unlinking', 'unlinked'] as const)(
+      'a file that is %s keeps its row, whoever dooms it again or begins once more',
+      async (state) => {
+        const first = await inState('file:///x', 'doomed')
+        const row = await inState('file:///x', state)
+        await catalog().deletions.add([doomed('file:/x', { mark: 'later', dueAtMs: 0 })])
+        expect(await begin([first])).toEqual([])
+        expect(await due(NOW_MS + 10)).toEqual([row])
+      },
+    )
+
     test.each(['commit', 'stage', 'create'] as const)(
       'a %s takes away the mark, and is refused from when the file is being deleted',
       async (how) => {
@@ -194,6 +205,17 @@ export function describeDeletions(catalog: () => Catalog): void {
       await begin(await due())
       const again = newTable({ ...state, version: state.version + 1 })
       await expect(catalog().tables.create(again)).rejects.toBeInstanceOf(FilesDeletedError)
+    })
+
+    test('a table that is registered again keeps the rows of files that are deleted', async () => {
+      const state = stateOf('planets')
+      const { tableUuid } = state.definition
+      await catalog().deletions.add([doomed('file:///own', { tableUuid })])
+      const [begun] = await begin(await due())
+      const deleted = { state: 'unlinked', dueAtMs: NOW_MS } as const
+      await catalog().deletions.update([begun as FileDeletion], deleted)
+      expect(await catalog().tables.create(newTable(state))).toBe('created')
+      expect(await due()).toMatchObject([{ path: 'file:///own', state: 'unlinked' }])
     })
 
     test('a clone of a snapshot that its source has forgotten is refused', async () => {

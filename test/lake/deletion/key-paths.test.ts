@@ -48,6 +48,36 @@ test('paths of an older catalog are known again, and until then nothing is lost'
   }
 })
 
+test('while a table is not keyed, it may name every path', async () => {
+  const shop = await openWorkshop()
+  try {
+    const columns = [{ name: 'n', type: 'long' }]
+    const made = await createTable(shop.deps, { name: 't', columns })
+    const { tableUuid } = made.definition
+    age(shop.deps)
+    const { catalog } = await shop.another()
+    const path = 'file:///anywhere/x.parquet'
+    expect(await catalog.paths.findTables([path])).toEqual(new Map([[path, [tableUuid]]]))
+    const deletion = { path, tableUuid: 'u', mark: 'm', reason: 'purge', dueAtMs: 1 } as const
+    await catalog.deletions.add([deletion])
+    const deletions = await catalog.deletions.listDue({ nowMs: 1, limit: 9 })
+    const begin = (examined: readonly string[]) =>
+      catalog.deletions.beginUnlinking({
+        ...{ deletions, nowMs: 1, dueAtMs: 1 },
+        examinedTableUuids: new Set(examined),
+      })
+    expect(await begin([])).toEqual([])
+    expect(await begin([tableUuid])).toHaveLength(1)
+    // It was changed since it was read: paths may be missing.
+    expect(await catalog.paths.endKeying(tableUuid, made.version + 1)).toBe('changed')
+    expect(await catalog.paths.listUnkeyed(9)).toEqual([tableUuid])
+    expect(await catalog.paths.endKeying(tableUuid, made.version)).toBe('ended')
+    expect(await catalog.paths.findTables([path])).toEqual(new Map())
+  } finally {
+    await shop.close()
+  }
+})
+
 test('the upgrade trims metadata of a table that is never committed to again', async () => {
   const shop = await openWorkshop()
   try {
