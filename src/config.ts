@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { ByteSize, Duration, HostName, Hours, NetworkAddress } from './config-values.ts'
+import { type ExportConfig, readExports } from './export-config.ts'
 import { Nothing, readStores, type StoreConfig } from './store-config.ts'
 
 /** A worker does not start with less memory. */
@@ -11,7 +12,7 @@ const BODY_BYTES_MIN = 32 * 1024 * 1024
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
 /** Settings of the service, read once at the start. */
-export interface Config extends StoreConfig {
+export interface Config extends StoreConfig, ExportConfig {
   /** Absolute path of the default folder for everything. */
   readonly home: string
   readonly host: string
@@ -91,6 +92,7 @@ export function readConfig(environment: Environment): Config {
     ),
     ...readAccess(read),
     ...readFolders(read, home),
+    ...readExports(read, home, environment),
     ...stores,
     logLevel: read('MORAINE_LOG_LEVEL', 'info', LOG_LEVELS.join(', '), z.enum(LOG_LEVELS)),
     manifestCacheBytes: read(

@@ -6,6 +6,7 @@ import { accessModule } from './modules/access/access-module.ts'
 import { deletionsModule } from './modules/deletions/deletions-module.ts'
 import { dumpsModule } from './modules/dumps/http/dumps-module.ts'
 import { eventsModule } from './modules/events/events-module.ts'
+import { exportsModule } from './modules/exports/exports-module.ts'
 import { filesModule } from './modules/files/files-module.ts'
 import { icebergRestModule } from './modules/iceberg-rest/http/iceberg-rest-module.ts'
 import type { Module } from './modules/module.ts'
@@ -24,6 +25,7 @@ const CAPABILITIES = [
   icebergRestModule,
   deletionsModule,
   eventsModule,
+  exportsModule,
   accessModule,
   operationsModule,
 ] as const

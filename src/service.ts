@@ -41,6 +41,7 @@ import type { ObjectStore } from './objects/object-store.ts'
 import { oldLocation } from './objects/relocated-store.ts'
 import { gateOf, openAccess, sitesOf } from './open-access.ts'
 import { openObjects, watchedStores } from './open-objects.ts'
+import { openSources } from './open-sources.ts'
 import { openVending } from './open-vending.ts'
 import { type Opened, openAll } from './opened.ts'
 import { OwnWarehouse } from './own-warehouse.ts'
@@ -120,9 +121,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
     )
     return {
       ...lake,
-      waiters,
-      feed,
-      access,
+      ...{ waiters, feed, access },
       jobs: new Jobs(lake, waiters),
       metrics,
       watchedStores: watchedStores(config, lake.objects, lake.lookForWarehouse),
@@ -137,6 +136,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
         writeLocalFile,
         removeLocalFile: (path) => rm(path, { force: true }),
       }),
+      ...(await openSources(config, lake.ambient)),
       vending: await openVending(config, lake.ambient.nowMs, opened),
       dumpBudgetBytes: config.dumpBudgetBytes,
       linkExpirySeconds: config.linkExpirySeconds,

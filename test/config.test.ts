@@ -35,6 +35,8 @@ test('without any variable, a laptop has all that it needs below one folder', ()
     deleteGraceMs: 7 * 86_400_000,
     s3: { forcePathStyle: false },
     gcs: {},
+    exportsFolder: `${home}/exports`,
+    exportSources: new Map(),
     vending: { isOn: false },
     temporaryFolder: `${home}/tmp`,
   })
@@ -119,6 +121,21 @@ test.each([
       ],
     },
   ],
+  ['MORAINE_HOME', '/srv/moraine', { exportsFolder: '/srv/moraine/exports' }],
+  ['MORAINE_EXPORTS', '/etc/moraine/exports', { exportsFolder: '/etc/moraine/exports' }],
+  ['DSL_PATH', '/etc/dsl', { exportsFolder: '/etc/dsl' }],
+  [
+    'MORAINE_EXPORT_SOURCES',
+    'crm=postgres://a:p,w@h/db,erp=postgresql://h2/db',
+    {
+      exportSources: new Map([
+        ['crm', 'postgres://a:p,w@h/db'],
+        ['erp', 'postgresql://h2/db'],
+      ]),
+    },
+  ],
+  ['DATABASE_URL', 'postgres://h/db', { exportSources: new Map([['default', 'postgres://h/db']]) }],
+  ['DATABASE_URL', 'mysql://h/db', { exportSources: new Map() }],
   ['MORAINE_VEND', 'on', { vending: { isOn: true } }],
   [
     'MORAINE_S3_VEND_ROLE',

@@ -2,6 +2,7 @@ import { type CatalogErrorCode, CodedError } from '../core/errors.ts'
 import { ACCESS_PROBLEMS } from './access-problems.ts'
 import { DUMP_PROBLEMS } from './dump-problems.ts'
 import { EVENT_PROBLEMS } from './event-problems.ts'
+import { EXPORT_PROBLEMS } from './export-problems.ts'
 import { FILE_PROBLEMS } from './file-problems.ts'
 import { ICEBERG_REST_PROBLEMS } from './iceberg-rest-problems.ts'
 import type { ProblemRow } from './problem-row.ts'
@@ -20,6 +21,7 @@ const ROWS = {
   ...ICEBERG_REST_PROBLEMS,
   ...DUMP_PROBLEMS,
   ...EVENT_PROBLEMS,
+  ...EXPORT_PROBLEMS,
   ...REQUEST_PROBLEMS,
   ...SERVICE_PROBLEMS,
   ...ACCESS_PROBLEMS,

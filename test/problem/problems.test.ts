@@ -27,6 +27,12 @@ dump-not-ready 503 503 ServiceUnavailableException
 dump-too-large 507 507 ServiceFailureException
 engine-failed 503 503 ServiceUnavailableException
 events-expired 410 404 NotFoundException
+export-count-mismatch 409 400 BadRequestException
+export-file-not-found 404 404 NotFoundException
+export-not-found 404 404 NotFoundException
+export-outcome-unknown 409 400 BadRequestException
+export-task-invalid 422 422 UnprocessableEntityException
+export-task-unusable 422 422 UnprocessableEntityException
 file-already-in-table 409 409 CommitFailedException
 file-being-deleted 409 409 CommitFailedException
 file-changed 409 409 CommitFailedException
@@ -79,6 +85,8 @@ schema-change-rewrites-files 501 406 UnsupportedOperationException
 schema-invalid 422 400 BadRequestException
 signature-refused 403 403 ForbiddenException
 snapshot-not-found 404 404 NotFoundException
+source-refused 422 422 UnprocessableEntityException
+source-unavailable 409 400 BadRequestException
 storage-full 507 507 ServiceFailureException
 storage-misconfigured 503 507 ServiceFailureException
 storage-unavailable 503 429 TooManyRequestsException

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { changes } from '../../../src/http/idempotency/keyed-request.ts'
 import { documentedDialects } from '../../../src/modules.ts'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { writeTask } from '../../modules/exports/export-harness.ts'
 import { writeParquet } from '../../parquet-files.ts'
 import { ask, type Json, must, post, type RequestOptions } from '../client.ts'
 import { startTestService, type TestService } from '../harness.ts'
@@ -10,14 +13,21 @@ import { databaseState } from './database-state.ts'
 let service: TestService
 let other: TestService
 let count = 0
+/** Rows to export, where there can be a server. */
+let source: PostgresServer | undefined
+const canExport = whyNoPostgres() === undefined
 beforeAll(async () => {
-  service = await startTestService()
-  other = await startTestService({ home: service.home })
+  source = canExport ? await startPostgres() : undefined
+  const url = await source?.newDatabase()
+  const environment = { ...(url !== undefined && { MORAINE_EXPORT_SOURCES: `default=${url}` }) }
+  service = await startTestService({ environment })
+  other = await startTestService({ home: service.home, environment })
   await rest('/namespaces', { namespace: ['sky'] })
 })
 afterAll(async () => {
   await other.stop()
   await service.close()
+  await source?.stop()
 })
 
 interface Case extends RequestOptions {
@@ -52,6 +62,13 @@ async function tableWithFile(): Promise<{ readonly name: string; readonly path: 
   const [name, path] = [await newTable(), await newFile()]
   await must(post(service, `/v1/tables/sky.${name}/files`, { files: [{ path }] }))
   return { name, path }
+}
+
+async function newExport(): Promise<string> {
+  const name = newName()
+  const task = { 'select.sql': 'select 1 as one', 'task.json': { mode: 'keep' } }
+  await writeTask(join(service.home, 'exports'), name, task)
+  return name
 }
 
 async function newTransaction(): Promise<string> {
@@ -162,6 +179,12 @@ const CASES: Readonly<Record<string, () => Promise<Case>>> = {
     await service.deps.catalog.jobs.submit(job)
     return { path: `/v1/jobs/${jobId}`, method: 'DELETE' }
   },
+  runExport: async () => ({ path: `/v1/exports/${await newExport()}/runs`, method: 'POST' }),
+  runSeedExport: async () => ({ path: `/exports/${await newExport()}`, method: 'POST' }),
+  runSeedExports: async () => {
+    await newExport()
+    return { path: '/exports', method: 'POST' }
+  },
   icebergCreateNamespace: async () => ({ path: SPACE, json: { namespace: [newName()] } }),
   icebergDropNamespace: async () => {
     const name = newName()
@@ -259,7 +282,11 @@ test('each route that changes something has a request here', () => {
   expect(Object.keys(CASES).sort()).toEqual([...ROUTES].sort())
 })
 
-describe.each(ROUTES)('%s', (operationId) => {
+/** They answer when rows of a real source were exported. */
+const NEEDS_SOURCE: ReadonlySet<string> = new Set(['runSeedExport', 'runSeedExports'])
+const SENT = ROUTES.filter((operationId) => canExport || !NEEDS_SOURCE.has(operationId))
+
+describe.each(SENT)('%s', (operationId) => {
   const newCase = CASES[operationId] as () => Promise<Case>
 
   test('repeated with its key, has its effect once and the same answer', async () => {

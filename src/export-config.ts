@@ -1,0 +1,55 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+
+/** Where exports are described, and the databases they are of. */
+export interface ExportConfig {
+  /** Absolute path of the folder of tasks. */
+  readonly exportsFolder: string
+  /** `postgres://` URLs by name. */
+  readonly exportSources: ReadonlyMap<string, string>
+}
+
+type Read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>) => T
+
+/** Only before the name of the next source: passwords may have commas. */
+const BETWEEN_SOURCES = /,\s*(?=[A-Za-z0-9_-]+=postgres(?:ql)?:\/\/)/
+const SOURCE = /^([A-Za-z0-9_-]{1,100})=(postgres(?:ql)?:\/\/[^/].*)$/
+const POSTGRES_URL = /^postgres(?:ql)?:\/\/[^/]/
+
+const Sources = z.string().transform((text, context) => {
+  const sources = new Map<string, string>()
+  for (const part of text.split(BETWEEN_SOURCES).filter((each) => each.trim() !== '')) {
+    const [, name, url] = SOURCE.exec(part.trim()) ?? []
+    if (name === undefined || url === undefined || sources.has(name)) {
+      context.addIssue('not a source, or one twice')
+      return z.NEVER
+    }
+    sources.set(name, url)
+  }
+  return sources
+})
+
+/**
+ * An older service's variables stand for ours where these are not set: `DSL_PATH` for the folder,
+ * `DATABASE_URL` for the source of tasks that name none.
+ */
+export function readExports(
+  read: Read,
+  home: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): ExportConfig {
+  const sources = read(
+    'MORAINE_EXPORT_SOURCES',
+    '',
+    'names and addresses like crm=postgres://user@host/database, separated by commas',
+    Sources,
+  )
+  const url = environment['DATABASE_URL'] ?? ''
+  const isGiven = sources.size === 0 && POSTGRES_URL.test(url)
+  return {
+    exportsFolder: resolve(
+      environment['MORAINE_EXPORTS'] || environment['DSL_PATH'] || `${home}/exports`,
+    ),
+    exportSources: isGiven ? new Map([['default', url]]) : sources,
+  }
+}

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { CatalogError } from '../../core/errors.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
+import { CsvRecords } from './csv-records.ts'
+
+/** Room for the largest export: a bound against a query that never ends. */
+const ARCHIVE_BYTES_MAX = 1024 ** 4
+
+export interface Archive {
+  readonly sizeBytes: number
+  readonly sha256: string
+  /** Rows that are in the file, as counted in it. */
+  readonly records: number
+}
+
+export interface ArchiveTarget {
+  readonly location: string
+  readonly compression: 'gzip' | 'none'
+  report(progress: { readonly rows: number; readonly bytes: number }): void
+}
+
+/** Writes CSV with a header to a new object; durable when it resolves, in constant memory. */
+export async function archiveRows(
+  objects: Pick<ObjectStore, 'putStreamIfAbsent'>,
+  rows: AsyncIterable<Uint8Array>,
+  { location, compression, report }: ArchiveTarget,
+): Promise<Archive> {
+  const records = new CsvRecords()
+  const hash = createHash('sha256')
+  let sizeBytes = 0
+  const counted = async function* () {
+    for await (const chunk of rows) {
+      records.add(chunk)
+      yield chunk
+    }
+  }
+  const packed = compression === 'gzip' ? gzipped(counted()) : counted()
+  const hashed = async function* () {
+    for await (const chunk of packed) {
+      hash.update(chunk)
+      sizeBytes += chunk.byteLength
+      report({ rows: Math.max(0, records.count - 1), bytes: sizeBytes })
+      yield chunk
+    }
+  }
+  const { outcome } = await objects.putStreamIfAbsent(location, hashed(), {
+    bytesMax: ARCHIVE_BYTES_MAX,
+  })
+  if (outcome === 'already-exists') {
+    throw new CatalogError('overloaded', 'another attempt writes the same file: try again')
+  }
+  return { sizeBytes, sha256: hash.digest('hex'), records: Math.max(0, records.count - 1) }
+}
+
+async function* gzipped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const gzip = createGzip()
+  // A failure of the rows ends the compression with that failure.
+  const fed = pipeline(Readable.from(chunks), gzip)
+  fed.catch(() => undefined)
+  yield* gzip as AsyncIterable<Uint8Array>
+  await fed
+}

@@ -1,0 +1,289 @@
+import type { ServerResponse } from 'node:http'
+import type { JobRecord } from '../../catalog/job-store.ts'
+import { contentRange, parseRange } from '../../http/byte-range.ts'
+import { timeText } from '../../http/common-shapes.ts'
+import { contentDisposition, reprDigest } from '../../http/http-fields.ts'
+import { onCatalog } from '../../http/permission.ts'
+import { isRangeCurrent, judgePreconditions } from '../../http/preconditions.ts'
+import { jsonReply, type Reply } from '../../http/reply.ts'
+import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
+import { ProblemError } from '../../problem/problems.ts'
+import type { DumpStreams } from '../dumps/http/dump-streams.ts'
+import type { ExportReceipt } from './export-files.ts'
+import {
+  ExportFilesAnswer,
+  ExportRunAsked,
+  ExportRunsAnswer,
+  ExportsAnswer,
+  ExportTaskAnswer,
+} from './export-shapes.ts'
+import { askForExport, EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
+
+export interface ExportService extends ExportJobDependencies {
+  readonly streams: DumpStreams
+}
+
+export const EXPORTS_TAG: Tag = {
+  name: 'exports',
+  description: 'Archive rows of other databases, then delete them there.',
+}
+export const TASK_PARAMETER = { task: 'The name of the folder of the task.' }
+const RUNS_MAX = 100
+const JOBS_READ_MAX = 5_000
+const RETRY_AFTER_SECONDS = 2
+
+export function exportRoutes(service: ExportService): readonly Route[] {
+  return [...taskRoutes(service), ...runRoutes(service), ...fileRoutes(service)]
+}
+
+function taskRoutes(service: ExportService): readonly Route[] {
+  const { folder } = service
+  const listExports = defineRoute(
+    {
+      method: 'get',
+      path: '/v1/exports',
+      operationId: 'listExports',
+      tag: EXPORTS_TAG,
+      summary: 'List all export tasks',
+      permission: onCatalog('admin'),
+      answers: [{ status: 200, description: 'Every task.', shape: ExportsAnswer }],
+      problems: [],
+      curl: 'curl $MORAINE/v1/exports',
+    },
+    async () => {
+      const names = await folder.list()
+      return jsonReply({ exports: await Promise.all(names.map((name) => describe(service, name))) })
+    },
+  )
+
+  const getExport = defineRoute(
+    {
+      method: 'get',
+      path: '/v1/exports/{task}',
+      parameters: TASK_PARAMETER,
+      operationId: 'getExport',
+      tag: EXPORTS_TAG,
+      summary: 'Get an export task and its last run',
+      permission: onCatalog('admin'),
+      answers: [{ status: 200, description: 'The task.', shape: ExportTaskAnswer }],
+      problems: ['export-not-found'],
+      curl: 'curl $MORAINE/v1/exports/agency',
+    },
+    async ({ param }) => jsonReply(await describe(service, param('task'))),
+  )
+
+  return [listExports, getExport]
+}
+
+function runRoutes(service: ExportService): readonly Route[] {
+  const { folder, jobs } = service
+  const runExport = defineRoute(
+    {
+      method: 'post',
+      path: '/v1/exports/{task}/runs',
+      parameters: TASK_PARAMETER,
+      operationId: 'runExport',
+      tag: EXPORTS_TAG,
+      summary: 'Run an export task',
+      description:
+        'Copies the rows of the task to a file, deletes them in the same transaction, and gives ' +
+        'the file its name once that is committed. A task that runs already is joined.',
+      permission: onCatalog('admin'),
+      answers: [{ status: 202, description: 'The run.', shape: ExportRunAsked }],
+      problems: ['export-not-found', 'export-task-unusable'],
+      curl: 'curl -X POST $MORAINE/v1/exports/agency/runs',
+    },
+    async ({ param, keeper }) => {
+      const task = await folder.read(param('task'))
+      const asked = runToJson(await askForExport(jobs, task.name))
+      const { run_id, job_url, created_at } = asked
+      const run = { run_id, task: task.name, job_url, created_at }
+      const headers = { Location: job_url, 'Retry-After': String(RETRY_AFTER_SECONDS) }
+      await keeper.withoutEffect({ status: 202, headers, value: run })
+      return jsonReply(run, { status: 202, headers })
+    },
+  )
+
+  const listExportRuns = defineRoute(
+    {
+      method: 'get',
+      path: '/v1/exports/{task}/runs',
+      parameters: TASK_PARAMETER,
+      operationId: 'listExportRuns',
+      tag: EXPORTS_TAG,
+      summary: 'List the runs of a task, newest first',
+      description: 'The last 100 of the last week; its files are kept for ever.',
+      permission: onCatalog('admin'),
+      answers: [{ status: 200, description: 'Runs.', shape: ExportRunsAnswer }],
+      problems: ['export-not-found'],
+      curl: 'curl $MORAINE/v1/exports/agency/runs',
+    },
+    async ({ param }) => {
+      const task = param('task')
+      await describe(service, task)
+      return jsonReply({ runs: (await runsOf(service, task)).map(runToJson) })
+    },
+  )
+
+  return [runExport, listExportRuns]
+}
+
+function fileRoutes(service: ExportService): readonly Route[] {
+  const { files } = service
+  const listExportFiles = defineRoute(
+    {
+      method: 'get',
+      path: '/v1/exports/{task}/files',
+      parameters: TASK_PARAMETER,
+      operationId: 'listExportFiles',
+      tag: EXPORTS_TAG,
+      summary: 'List the files of a task, newest first',
+      permission: onCatalog('admin'),
+      answers: [{ status: 200, description: 'Files.', shape: ExportFilesAnswer }],
+      problems: ['export-not-found'],
+      curl: 'curl $MORAINE/v1/exports/agency/files',
+    },
+    async ({ param }) => {
+      const task = param('task')
+      await describe(service, task)
+      return jsonReply({ files: (await files.list(task)).map(fileToJson) })
+    },
+  )
+
+  const getExportFile = defineRoute(
+    {
+      method: 'get',
+      path: '/v1/exports/{task}/files/{file}',
+      parameters: { ...TASK_PARAMETER, file: 'The name of the file.' },
+      operationId: 'getExportFile',
+      tag: EXPORTS_TAG,
+      summary: 'Download an exported file',
+      description: 'With ETag, ranges and Repr-Digest; the file never changes.',
+      permission: onCatalog('admin'),
+      answers: [
+        { status: 200, description: 'The file.', mediaType: 'application/gzip' },
+        { status: 206, description: 'The range asked for.', mediaType: 'application/gzip' },
+        { status: 304, description: 'The client has it.' },
+      ],
+      problems: [
+        'export-not-found',
+        'export-file-not-found',
+        'precondition-failed',
+        'range-not-satisfiable',
+      ],
+      curl: 'curl -fOJ $MORAINE/v1/exports/agency/files/agency-20250101T000000Z-0f8c1c9e.csv.gz',
+    },
+    async (call) => {
+      const { task } = await describe(service, call.param('task'))
+      return fileReply(service, call, await files.find(task, call.param('file')))
+    },
+  )
+  return [listExportFiles, getExportFile]
+}
+
+/** Throws `export-not-found`. */
+async function describe({ folder, jobs }: ExportService, name: string) {
+  const { task, problem } = await folder.read(name).then(
+    (read) => ({ task: read, problem: null }),
+    (error: unknown) => {
+      if (error instanceof ProblemError && error.code === 'export-task-unusable') {
+        return { task: undefined, problem: error.message }
+      }
+      throw error
+    },
+  )
+  const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
+  return {
+    task: name,
+    source: task?.source ?? null,
+    mode: task?.work.mode ?? null,
+    problem,
+    last_run: last === undefined ? null : runToJson(last),
+  }
+}
+
+async function runsOf({ jobs }: ExportService, task: string): Promise<readonly JobRecord[]> {
+  const runs: JobRecord[] = []
+  let before: JobRecord | undefined
+  for (let read = 0; read < JOBS_READ_MAX && runs.length < RUNS_MAX; ) {
+    const page = await jobs.list({ kind: EXPORT_KIND, limit: 1_000, ...(before && { before }) })
+    runs.push(...page.filter(({ key }) => key === task))
+    before = page.at(-1)
+    read += page.length
+    if (page.length < 1_000) break
+  }
+  return runs.slice(0, RUNS_MAX)
+}
+
+function fileReply(
+  { files, streams }: ExportService,
+  { request, closed }: Pick<Call<unknown, unknown>, 'request' | 'closed'>,
+  receipt: ExportReceipt,
+): Reply {
+  const { headers: asked, method } = request
+  const validators = {
+    etag: `"${receipt.sha256}"`,
+    lastModifiedMs: Date.parse(receipt.exported_at),
+    isDateExact: true,
+  }
+  const headers = {
+    ETag: validators.etag,
+    'Last-Modified': new Date(validators.lastModifiedMs).toUTCString(),
+    'Cache-Control': 'private, max-age=31536000, immutable',
+    'Accept-Ranges': 'bytes',
+    'Content-Disposition': contentDisposition(receipt.file),
+    'Repr-Digest': reprDigest(receipt.sha256),
+  }
+  const verdict = judgePreconditions(asked, validators)
+  if (verdict === 'failed') {
+    throw new ProblemError('precondition-failed', `The file has the ETag ${validators.etag}`)
+  }
+  const end = (response: ServerResponse) => void response.end()
+  if (verdict === 'not-modified') return { status: 304, mediaType: '', headers, body: end }
+  const mediaType = receipt.file.endsWith('.gz') ? 'application/gzip' : 'text/csv; charset=utf-8'
+  const range = isRangeCurrent(asked, validators) ? asked.range : undefined
+  const wanted = parseRange(method === 'HEAD' ? undefined : range, receipt.bytes)
+  if (wanted.outcome === 'unsatisfiable') {
+    const detail = `${receipt.file} has ${receipt.bytes} bytes: the range starts beyond its end`
+    throw new ProblemError('range-not-satisfiable', detail, {
+      facts: { lengthBytes: receipt.bytes },
+    })
+  }
+  const part = wanted.outcome === 'part' ? wanted.range : { start: 0, end: receipt.bytes }
+  const told = {
+    ...headers,
+    'Content-Length': String(part.end - part.start),
+    ...(wanted.outcome === 'part' && { 'Content-Range': contentRange(part, receipt.bytes) }),
+  }
+  if (method === 'HEAD') return { status: 200, mediaType, headers: told, body: end }
+  streams.enter(closed)
+  return {
+    status: wanted.outcome === 'part' ? 206 : 200,
+    mediaType,
+    headers: told,
+    body: (response) => streams.send(response, files.read(receipt, part.start, part.end)),
+  }
+}
+
+function fileToJson(receipt: ExportReceipt) {
+  const { task, ...rest } = receipt
+  return { ...rest, url: `/v1/exports/${task}/files/${receipt.file}` }
+}
+
+function runToJson(job: JobRecord) {
+  const { problem } = job
+  const time = (ms: number | undefined) => (ms === undefined ? null : timeText(ms))
+  return {
+    run_id: job.jobId,
+    task: job.key,
+    state: job.state,
+    job_url: `/v1/jobs/${job.jobId}`,
+    progress: job.progress ?? null,
+    result: job.result ?? null,
+    problem: problem === undefined ? null : { type: `/problems/${problem.code}`, ...problem },
+    attempts: job.attempts,
+    created_at: timeText(job.createdAtMs),
+    started_at: time(job.startedAtMs),
+    ended_at: time(job.endedAtMs),
+  }
+}

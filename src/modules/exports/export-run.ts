@@ -1,0 +1,202 @@
+import type { Ambient } from '../../core/ambient.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { JobFence, RunningJob } from '../../lake/jobs/job-kind.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
+import { ProblemError } from '../../problem/problems.ts'
+import {
+  type RowSource,
+  SourceConflictError,
+  type SourceSession,
+  type SourceTransaction,
+} from '../../sources/row-source.ts'
+import { archiveRows } from './archive.ts'
+import type { ExportFiles, ExportNote } from './export-files.ts'
+import { type ExportTask, taskInvalid } from './export-task.ts'
+import { fileNames } from './file-name.ts'
+
+/** How often a run begins again at once after others changed its rows. */
+const CONFLICTS_MAX = 5
+
+export interface ExportDependencies {
+  readonly objects: ObjectStore
+  readonly ambient: Ambient
+  /** By name. */
+  readonly exportSources: ReadonlyMap<string, RowSource>
+}
+
+/** What a run came to. */
+export type ExportResult =
+  | { readonly outcome: 'empty' }
+  | {
+      readonly outcome: 'exported'
+      readonly file: string
+      readonly rows: number
+      readonly deleted: number
+      readonly proof: string
+      readonly bytes: number
+      readonly sha256: string
+    }
+
+interface Run {
+  readonly job: Pick<RunningJob<unknown>, 'jobId' | 'report'>
+  readonly fence: JobFence
+  readonly signal: AbortSignal
+}
+
+/** One run of a task, from its rows to its file. Nothing of earlier attempts is open. */
+export async function exportOnce(
+  deps: ExportDependencies & { readonly files: ExportFiles },
+  task: ExportTask,
+  run: Run,
+): Promise<ExportResult> {
+  const session = await sourceOf(deps, task).open(task.name, run.signal)
+  try {
+    for (let conflicts = 0; ; conflicts++) {
+      try {
+        return await attempt(deps, { task, session, run })
+      } catch (error) {
+        if (!(error instanceof SourceConflictError)) throw error
+        if (conflicts < CONFLICTS_MAX) continue
+        const detail = `others keep changing the rows of ${task.name}: ${error.message}`
+        throw new CatalogError('overloaded', detail, { facts: { retryAfterSeconds: 5 } })
+      }
+    }
+  } finally {
+    await session.close()
+  }
+}
+
+/**
+ * Ends a run whose transaction may have been committed. `undefined`: it was not, and nothing of it
+ * is left. Throws `export-outcome-unknown`, and keeps everything, when the source cannot tell.
+ */
+export async function settle(
+  deps: ExportDependencies & { readonly files: ExportFiles },
+  note: ExportNote,
+  signal: AbortSignal,
+): Promise<ExportResult | undefined> {
+  const { files } = deps
+  const session = await sourceOf(deps, { name: note.task, source: note.source }).open(
+    note.task,
+    signal,
+  )
+  try {
+    const outcome = await session.outcomeOf(note.mark)
+    if (outcome === 'unknown') throw outcomeUnknown(note)
+    if (outcome === 'committed') return await publish(files, session, note)
+    await files.discard(note.staged)
+    return undefined
+  } finally {
+    await session.close()
+  }
+}
+
+/** Staged, synced, marked, committed, published: in this order (DESIGN, section 14). */
+async function attempt(
+  deps: ExportDependencies & { readonly files: ExportFiles },
+  { task, session, run }: { task: ExportTask; session: SourceSession; run: Run },
+): Promise<ExportResult> {
+  const { files } = deps
+  const transaction = await session.begin(task.work)
+  const staged = files.stagedLocation(task.name, run.job.jobId, transaction.mark.id)
+  let note: ExportNote | undefined
+  try {
+    note = await stage(deps, { task, transaction, staged, run })
+    if (note === undefined) {
+      await transaction.rollback()
+      await files.discard(staged)
+      return { outcome: 'empty' }
+    }
+    await files.addNote(note)
+    // Nobody else may have begun it in between.
+    await run.fence.confirm()
+  } catch (error) {
+    // Nobody was asked to commit it.
+    await transaction.rollback()
+    await files.discard(staged).catch(() => undefined)
+    throw error
+  }
+  try {
+    await transaction.commit()
+  } catch (error) {
+    // The source has said that it did not; any other failure leaves that open.
+    const isRefused = error instanceof CatalogError && error.code === 'source-refused'
+    if (isRefused || error instanceof SourceConflictError) {
+      await files.discard(staged).catch(() => undefined)
+    }
+    throw error
+  }
+  return publish(files, session, note)
+}
+
+/** Writes the rows to the file and deletes them in the transaction. `undefined`: there are none. */
+async function stage(
+  { objects, ambient, files }: ExportDependencies & { readonly files: ExportFiles },
+  {
+    task,
+    transaction,
+    staged,
+    run,
+  }: { task: ExportTask; transaction: SourceTransaction; staged: string; run: Run },
+): Promise<ExportNote | undefined> {
+  const { compression } = task
+  const report = (progress: unknown) => run.job.report(progress)
+  const archive = await archiveRows(objects, transaction.rows, {
+    ...{ location: staged, compression, report },
+  })
+  const counts = await transaction.finish()
+  if (archive.records !== counts.copied) {
+    throw new CatalogError(
+      'export-count-mismatch',
+      `the file has ${archive.records} rows, and the source sent ${counts.copied}`,
+      { facts: { archived: archive.records, copied: counts.copied } },
+    )
+  }
+  if (counts.copied === 0) return undefined
+  const at = new Date(ambient.nowMs())
+  const [first, other] = fileNames(task, run.job.jobId, at)
+  return {
+    run_id: run.job.jobId,
+    task: task.name,
+    source: task.source,
+    staged,
+    file: (await files.hasFile(task.name, first)) ? other : first,
+    mark: transaction.mark,
+    rows: counts.copied,
+    deleted: counts.deleted,
+    proof: counts.proof,
+    bytes: archive.sizeBytes,
+    sha256: archive.sha256,
+    exported_at: at.toISOString(),
+  }
+}
+
+async function publish(
+  files: ExportFiles,
+  session: SourceSession,
+  note: ExportNote,
+): Promise<ExportResult> {
+  const { file, rows, deleted, proof, bytes, sha256 } = await files.publish(note)
+  await files.forgetNote(note)
+  // Without its note nobody asks for the mark again.
+  await session.forget(note.mark).catch(() => undefined)
+  return { outcome: 'exported', file, rows, deleted, proof, bytes, sha256 }
+}
+
+function sourceOf(
+  { exportSources }: Pick<ExportDependencies, 'exportSources'>,
+  { name, source }: Pick<ExportTask, 'name' | 'source'>,
+): RowSource {
+  const found = exportSources.get(source)
+  if (found !== undefined) return found
+  throw taskInvalid(name, `its source ${JSON.stringify(source)} is not in MORAINE_EXPORT_SOURCES`)
+}
+
+function outcomeUnknown({ task, run_id, mark, staged }: ExportNote): ProblemError {
+  return new ProblemError(
+    'export-outcome-unknown',
+    `The source of ${task} does not remember whether the transaction ${mark.transactionId} was ` +
+      'committed: see whether the rows are still there, and keep or delete the staged file',
+    { facts: { task, run_id, transaction_id: mark.transactionId, staged } },
+  )
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import { EXAMPLE_TIME, Time } from '../../http/common-shapes.ts'
+
+const EXAMPLE_FILE = 'agency-20250101T000000Z-0f8c1c9e.csv.gz'
+const RUN_STATES = ['waiting', 'running', 'succeeded', 'failed', 'cancelled'] as const
+
+export const ExportFile = z
+  .strictObject({
+    file: z.string(),
+    url: z.string().meta({ description: 'Where the file is downloaded.' }),
+    run_id: z.string(),
+    source: z.string(),
+    rows: z.int().meta({ description: 'Rows in the file, without its header.' }),
+    deleted: z.int().meta({ description: 'Rows that the same transaction deleted.' }),
+    proof: z.string().meta({
+      description:
+        'Why the deleted rows are those in the file: `one statement` copied and deleted them; ' +
+        'their `keys` are equal; or only their `count` is. `none deleted` for copies.',
+    }),
+    bytes: z.int(),
+    sha256: z.string(),
+    exported_at: Time,
+  })
+  .meta({
+    id: 'ExportFile',
+    example: {
+      file: EXAMPLE_FILE,
+      url: `/v1/exports/agency/files/${EXAMPLE_FILE}`,
+      run_id: '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
+      source: 'default',
+      rows: 63_300,
+      deleted: 63_300,
+      proof: 'one statement',
+      bytes: 1_284_103,
+      sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      exported_at: EXAMPLE_TIME,
+    },
+  })
+
+export const ExportRun = z
+  .strictObject({
+    run_id: z.string(),
+    task: z.string(),
+    state: z.enum(RUN_STATES),
+    job_url: z.string().meta({ description: 'The same run as a job; DELETE cancels it.' }),
+    progress: z.unknown().meta({ description: 'Rows and bytes so far; null before the first.' }),
+    result: z.unknown().meta({
+      description: 'The file and its rows, or `{"outcome": "empty"}`; null unless it succeeded.',
+    }),
+    problem: z.unknown().meta({ description: 'Why it failed, or its last attempt did; or null.' }),
+    attempts: z.int(),
+    created_at: Time,
+    started_at: Time.nullable(),
+    ended_at: Time.nullable(),
+  })
+  .meta({
+    id: 'ExportRun',
+    example: {
+      run_id: '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
+      task: 'agency',
+      state: 'running',
+      job_url: '/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
+      progress: { rows: 12_000, bytes: 240_112 },
+      result: null,
+      problem: null,
+      attempts: 1,
+      created_at: EXAMPLE_TIME,
+      started_at: EXAMPLE_TIME,
+      ended_at: null,
+    },
+  })
+
+/** What stays the same while the run goes on, so that a repeated request has the same answer. */
+export const ExportRunAsked = ExportRun.pick({
+  ...{ run_id: true, task: true, job_url: true, created_at: true },
+}).meta({
+  id: 'ExportRunAsked',
+  example: {
+    run_id: '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
+    task: 'agency',
+    job_url: '/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
+    created_at: EXAMPLE_TIME,
+  },
+})
+
+export const ExportTaskAnswer = z
+  .strictObject({
+    task: z.string(),
+    source: z.string().nullable(),
+    mode: z.enum(['atomic', 'snapshot', 'keep']).nullable(),
+    problem: z.string().nullable().meta({ description: 'Why it cannot be run; null if it can.' }),
+    last_run: ExportRun.nullable(),
+  })
+  .meta({
+    id: 'ExportTask',
+    example: { task: 'agency', source: 'crm', mode: 'atomic', problem: null, last_run: null },
+  })
+
+export const ExportsAnswer = z
+  .strictObject({ exports: z.array(ExportTaskAnswer) })
+  .meta({ id: 'Exports', example: { exports: [] } })
+export const ExportFilesAnswer = z
+  .strictObject({ files: z.array(ExportFile) })
+  .meta({ id: 'ExportFiles', example: { files: [] } })
+export const ExportRunsAnswer = z
+  .strictObject({ runs: z.array(ExportRun) })
+  .meta({ id: 'ExportRuns', example: { runs: [] } })
+export const SeedNames = z.strictObject({ exports: z.array(z.string()) })
+export const SeedOk = z.strictObject({ status: z.literal('Ok') })
+export const SeedTask = z.strictObject({ export: z.string() })

@@ -1,0 +1,40 @@
+import type { Log } from '../../core/log.ts'
+import type { Jobs } from '../../lake/jobs/jobs.ts'
+import { DumpStreams, type StreamMeter } from '../dumps/http/dump-streams.ts'
+import type { Module } from '../module.ts'
+import { ExportFiles, type ExportPlaces } from './export-files.ts'
+import { exportRoutes } from './export-routes.ts'
+import type { ExportDependencies } from './export-run.ts'
+import { exportJob, recoveryTask } from './run-job.ts'
+import { seedRoutes } from './seed-routes.ts'
+import { TaskFolder } from './task-folder.ts'
+
+export type ExportsPlatform = ExportDependencies &
+  ExportPlaces & {
+    readonly jobs: Jobs
+    readonly log: Log
+    /** Absolute path of the folder of tasks. */
+    readonly exportsFolder: string
+  }
+
+const UNCOUNTED: StreamMeter = {
+  dumpStreamsActive: () => undefined,
+  dumpBytesSent: () => undefined,
+  dumpReaderStalled: () => undefined,
+}
+
+/** Archives rows of other databases, and deletes them there in the same transaction. */
+export function exportsModule(platform: ExportsPlatform): Module {
+  const service = {
+    ...platform,
+    files: new ExportFiles(platform),
+    folder: new TaskFolder(platform.exportsFolder),
+    streams: new DumpStreams(UNCOUNTED),
+  }
+  return {
+    name: 'exports',
+    routes: [...exportRoutes(service), ...seedRoutes(service)],
+    jobs: [exportJob(service)],
+    tasks: [recoveryTask(service)],
+  }
+}

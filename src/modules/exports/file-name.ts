@@ -1,0 +1,28 @@
+import type { ExportTask } from './export-task.ts'
+
+const ENDINGS = { gzip: '.csv.gz', none: '.csv' } as const
+
+/**
+ * Two names for the file of a run: the first unless that is taken. Sortable ones have the run's id
+ * and are never taken; those of the seed are of a second.
+ */
+export function fileNames(
+  { name, naming, compression }: Pick<ExportTask, 'name' | 'naming' | 'compression'>,
+  runId: string,
+  at: Date,
+): readonly [string, string] {
+  const run = runId.slice(0, 8)
+  const ending = ENDINGS[compression]
+  const sortable = `${name}-${at.toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${run}${ending}`
+  if (naming === 'sortable') return [sortable, sortable]
+  return [`${name}-${seedTime(at)}${ending}`, `${name}-${seedTime(at)}-${run}${ending}`]
+}
+
+/** `2025_01_01-12_00_00_AM`, in UTC. */
+function seedTime(at: Date): string {
+  const two = (part: number) => String(part).padStart(2, '0')
+  const hour = at.getUTCHours()
+  const day = [at.getUTCFullYear(), two(at.getUTCMonth() + 1), two(at.getUTCDate())].join('_')
+  const time = [two(hour % 12 || 12), two(at.getUTCMinutes()), two(at.getUTCSeconds())].join('_')
+  return `${day}-${time}_${hour < 12 ? 'AM' : 'PM'}`
+}

@@ -1,0 +1,117 @@
+import type { JobRecord } from '../../catalog/job-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { Log } from '../../core/log.ts'
+import type { JobKind } from '../../lake/jobs/job-kind.ts'
+import type { Jobs } from '../../lake/jobs/jobs.ts'
+import type { Task } from '../../lake/jobs/task.ts'
+import { type ExportFiles, runOfStaged } from './export-files.ts'
+import { type ExportDependencies, type ExportResult, exportOnce, settle } from './export-run.ts'
+import type { TaskFolder } from './task-folder.ts'
+
+export const EXPORT_KIND = 'export'
+/** Attempts to begin a run; those to end one that may be committed are not limited. */
+const BEGUN_MAX = 10
+const ATTEMPTS_MAX = 1_000_000
+const RECOVERY_MS = 10 * 60_000
+/** A staged file without a note is of an attempt that never came to commit. */
+const ABANDONED_MS = 3_600_000
+
+export interface ExportJobDependencies extends ExportDependencies {
+  readonly files: ExportFiles
+  readonly folder: TaskFolder
+  readonly jobs: Jobs
+  readonly log: Log
+}
+
+interface ExportInput {
+  readonly task: string
+}
+
+/** Runs a task. A run that was cut off is ended by the next attempt, before it begins again. */
+export function exportJob(deps: ExportJobDependencies): JobKind<ExportInput> {
+  return {
+    kind: EXPORT_KIND,
+    attemptsMax: ATTEMPTS_MAX,
+    input: inputOf,
+    async run({ jobId, input, attempt, report }, fence, signal): Promise<ExportResult> {
+      for (const note of await deps.files.listNotes(input.task, jobId)) {
+        const result = await settle(deps, note, signal)
+        if (result !== undefined) return result
+      }
+      const task = await deps.folder.read(input.task)
+      try {
+        return await exportOnce(deps, task, { job: { jobId, report }, fence, signal })
+      } catch (error) {
+        const isOpen = (await deps.files.listNotes(input.task, jobId)).length > 0
+        if (attempt < BEGUN_MAX || isOpen || !(error instanceof CatalogError)) throw error
+        if (error.code !== 'overloaded') throw error
+        throw new CatalogError('source-unavailable', error.message, { facts: error.facts })
+      }
+    },
+  }
+}
+
+/** Asks for a run. A task that runs already is joined: it never runs twice at a time. */
+export async function askForExport(jobs: Jobs, task: string): Promise<JobRecord> {
+  return (await jobs.submit({ kind: EXPORT_KIND, key: task, input: { task } })).job
+}
+
+/**
+ * Ends runs whose jobs have ended before them: cancelled while the outcome was not known, or
+ * forgotten. Staged files whose transactions were never committed are deleted.
+ */
+export function recoveryTask(deps: ExportJobDependencies): Task {
+  return {
+    name: 'end exports',
+    everyMs: RECOVERY_MS,
+    run: async (signal) => {
+      for (const task of await deps.files.listTasks()) {
+        signal.throwIfAborted()
+        await recover(deps, task, signal)
+      }
+    },
+  }
+}
+
+/** For tests, too: returns how many runs it ended. */
+export async function recover(
+  deps: ExportJobDependencies,
+  task: string,
+  signal: AbortSignal,
+): Promise<number> {
+  let ended = 0
+  for (const note of await deps.files.listNotes(task)) {
+    if (await isJobOpen(deps.jobs, note.run_id)) continue
+    try {
+      await settle(deps, note, signal)
+      ended++
+    } catch (err) {
+      if (signal.aborted) throw err
+      deps.log.warn({ err, task, runId: note.run_id }, 'an export could not be ended')
+    }
+  }
+  const noted = new Set((await deps.files.listNotes(task)).map(({ staged }) => staged))
+  const beforeMs = deps.ambient.nowMs() - ABANDONED_MS
+  for (const { location, modifiedAtMs } of await deps.files.listStaged(task)) {
+    const isNoted = noted.has(location.replace(/\.json$/, ''))
+    if (isNoted || modifiedAtMs > beforeMs) continue
+    if (await isJobOpen(deps.jobs, runOfStaged(location))) continue
+    await deps.files.discard(location)
+  }
+  return ended
+}
+
+async function isJobOpen(jobs: Jobs, jobId: string): Promise<boolean> {
+  try {
+    return (await jobs.get(jobId)).endedAtMs === undefined
+  } catch (error) {
+    if (error instanceof CatalogError && error.code === 'job-not-found') return false
+    throw error
+  }
+}
+
+function inputOf(stored: unknown): ExportInput {
+  const { task } = (stored ?? {}) as Partial<ExportInput>
+  if (task !== undefined) return { task }
+  throw new CatalogError('request-invalid', 'the input of the job names no export')
+}

@@ -1,0 +1,136 @@
+import type { JobRecord } from '../../catalog/job-store.ts'
+import { CatalogError, CodedError } from '../../core/errors.ts'
+import { onCatalog } from '../../http/permission.ts'
+import { jsonReply } from '../../http/reply.ts'
+import { defineRoute, type Route } from '../../http/route.ts'
+import { PROBLEMS, type ProblemCode } from '../../problem/problems.ts'
+import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
+import { SeedNames, SeedOk, SeedTask } from './export-shapes.ts'
+import { askForExport } from './run-job.ts'
+
+/** A client that waits longer has gone; the run goes on. */
+const WAIT_MS_MAX = 6 * 3_600_000
+
+/** The addresses of an older service: they answer when the work is done. */
+export function seedRoutes(service: ExportService): readonly Route[] {
+  return [...seedLists(service), ...seedRuns(service)]
+}
+
+function seedLists({ folder }: ExportService): readonly Route[] {
+  const listSeedExports = defineRoute(
+    {
+      method: 'get',
+      path: '/exports',
+      operationId: 'listSeedExports',
+      tag: EXPORTS_TAG,
+      summary: 'List the names of all export tasks',
+      description: 'As an older service had it.',
+      permission: onCatalog('admin'),
+      answers: [{ status: 200, description: 'The names.', shape: SeedNames }],
+      problems: [],
+      curl: 'curl $MORAINE/exports',
+    },
+    async () => jsonReply({ exports: await folder.list() }),
+  )
+
+  const getSeedExport = defineRoute(
+    {
+      method: 'get',
+      path: '/exports/{task}',
+      parameters: TASK_PARAMETER,
+      operationId: 'getSeedExport',
+      tag: EXPORTS_TAG,
+      summary: 'Whether an export task is there',
+      description: 'As an older service had it.',
+      permission: onCatalog('admin'),
+      answers: [{ status: 200, description: 'Its name.', shape: SeedTask }],
+      problems: ['export-not-found', 'export-task-unusable'],
+      curl: 'curl $MORAINE/exports/agency',
+    },
+    async ({ param }) => jsonReply({ export: (await folder.read(param('task'))).name }),
+  )
+
+  return [listSeedExports, getSeedExport]
+}
+
+function seedRuns(service: ExportService): readonly Route[] {
+  const runSeedExports = defineRoute(
+    {
+      method: 'post',
+      path: '/exports',
+      operationId: 'runSeedExports',
+      tag: EXPORTS_TAG,
+      summary: 'Run all export tasks, and answer when they are done',
+      description: 'One that fails does not stop the others; the first failure is the answer.',
+      permission: onCatalog('admin'),
+      answers: [{ status: 200, description: 'All are done.', shape: SeedOk }],
+      problems: ['export-task-unusable', 'export-count-mismatch', 'source-refused'],
+      curl: 'curl -X POST $MORAINE/exports',
+    },
+    async ({ closed, keeper }) => {
+      const asked = await Promise.allSettled(
+        (await service.folder.list()).map((task) => runToEnd(service, task, closed)),
+      )
+      const failed = asked.find((each) => each.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+      await keeper.withoutEffect({ status: 200, value: OK })
+      return jsonReply(OK)
+    },
+  )
+
+  const runSeedExport = defineRoute(
+    {
+      method: 'post',
+      path: '/exports/{task}',
+      parameters: TASK_PARAMETER,
+      operationId: 'runSeedExport',
+      tag: EXPORTS_TAG,
+      summary: 'Run an export task, and answer when it is done',
+      description: 'As an older service had it, but a failure is a problem.',
+      permission: onCatalog('admin'),
+      answers: [{ status: 200, description: 'It is done.', shape: SeedOk }],
+      problems: [
+        'export-not-found',
+        'export-task-unusable',
+        'export-task-invalid',
+        'export-count-mismatch',
+        'export-outcome-unknown',
+        'source-refused',
+        'source-unavailable',
+      ],
+      curl: 'curl -X POST $MORAINE/exports/agency',
+    },
+    async ({ param, closed, keeper }) => {
+      await runToEnd(service, param('task'), closed)
+      await keeper.withoutEffect({ status: 200, value: OK })
+      return jsonReply(OK)
+    },
+  )
+  return [runSeedExports, runSeedExport]
+}
+
+const OK = { status: 'Ok' } as const
+
+/** Throws what the run failed with. */
+async function runToEnd(
+  { folder, jobs }: ExportService,
+  name: string,
+  closed: AbortSignal,
+): Promise<void> {
+  const task = await folder.read(name)
+  const { jobId } = await askForExport(jobs, task.name)
+  const job = await jobs.waitForEnd(jobId, { waitMs: WAIT_MS_MAX, signal: closed })
+  if (job.state !== 'succeeded') throw failureOf(job)
+}
+
+function failureOf({ jobId, key, problem, state }: JobRecord): Error {
+  if (problem !== undefined && problem.code in PROBLEMS) {
+    const { code, detail, facts } = problem
+    return new CodedError<ProblemCode>(code as ProblemCode, detail, { ...(facts && { facts }) })
+  }
+  const detail =
+    state === 'cancelled'
+      ? `The run of ${key} was cancelled`
+      : `The run of ${key} has not ended: GET /v1/jobs/${jobId} tells how far it is`
+  return new CatalogError('overloaded', detail, { facts: { jobId } })
+}

@@ -1,0 +1,70 @@
+import { open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ProblemError } from '../../problem/problems.ts'
+import { type ExportTask, parseTask, type TaskFiles, taskInvalid } from './export-task.ts'
+
+/** Names that are safe in paths, addresses and file names. */
+const TASK_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/
+const TASK_FILE_BYTES_MAX = 1024 * 1024
+const TASKS_MAX = 10_000
+
+/** The operator's tasks: one folder each, read anew whenever one is asked for. */
+export class TaskFolder {
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** Names in order. A folder that is not there has none. */
+  async list(): Promise<readonly string[]> {
+    const entries = await readdir(this.#folder, { withFileTypes: true }).catch((error) => {
+      if (error.code === 'ENOENT') return []
+      throw error
+    })
+    const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+    return names
+      .filter((name) => TASK_NAME.test(name))
+      .sort()
+      .slice(0, TASKS_MAX)
+  }
+
+  /** Throws `export-not-found` and `export-task-unusable`. */
+  async read(name: string): Promise<ExportTask> {
+    const files = TASK_NAME.test(name) ? await this.#files(name) : {}
+    if (Object.keys(files).length === 0) throw exportNotFound(name)
+    return parseTask(name, files)
+  }
+
+  async #files(task: string): Promise<TaskFiles> {
+    const [json, select, remove] = await Promise.all(
+      ['task.json', 'select.sql', 'delete.sql'].map((file) => this.#text(task, file)),
+    )
+    return {
+      ...(json !== undefined && { json }),
+      ...(select !== undefined && { select }),
+      ...(remove !== undefined && { remove }),
+    }
+  }
+
+  async #text(task: string, file: string): Promise<string | undefined> {
+    const opened = await open(join(this.#folder, task, file)).catch((error) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+      throw taskInvalid(task, `its ${file} cannot be read (${error.code})`)
+    })
+    if (opened === undefined) return undefined
+    try {
+      const { size } = await opened.stat()
+      if (size > TASK_FILE_BYTES_MAX) throw taskInvalid(task, `its ${file} is over 1 MiB`)
+      return await opened.readFile('utf8')
+    } finally {
+      await opened.close()
+    }
+  }
+}
+
+export function exportNotFound(task: string): ProblemError {
+  return new ProblemError('export-not-found', `There is no export ${JSON.stringify(task)}`, {
+    facts: { task },
+  })
+}

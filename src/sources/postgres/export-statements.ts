@@ -1,0 +1,86 @@
+import type { QueryConfig } from 'pg'
+import { CatalogError } from '../../core/errors.ts'
+import type { SourceTable } from '../row-source.ts'
+
+/** Options of every COPY: those of the operator's own would be another file than we promise. */
+const CSV = "(format csv, header true, encoding 'UTF8')"
+const COPY_OF_QUERY =
+  /^copy\s*\(([\s\S]+)\)\s*to\s+stdout(?:\s+with)?(?:\s*\(?[\s,]*([a-z\s,]*)\)?)?$/i
+/** The options that mean what we write; each may be left out. */
+const OPTIONS = /^(?:(?:format\s+)?csv)?[\s,]*(?:header(?:\s+(?:true|on))?)?[\s,]*$/i
+const COMMENTS = /^(?:\s+|--[^\n]*(?:\n|$)|\/\*(?:[^*]|\*(?!\/))*\*\/)+/
+
+/** The query in a file: alone, or in `COPY (...) TO STDOUT WITH CSV HEADER`. */
+export function selectOf(text: string): string {
+  const bare = statementOf(text)
+  if (!/^copy\b/i.test(bare)) return requireStart(bare, /^(?:select|with|table|values)\b/i)
+  const [, query, options = ''] = COPY_OF_QUERY.exec(bare) ?? []
+  if (query === undefined || !OPTIONS.test(options)) {
+    throw invalid('a COPY must be: COPY (<query>) TO STDOUT WITH CSV HEADER', bare)
+  }
+  return query.trim()
+}
+
+/** The deletion in a file. */
+export function deletionOf(text: string): string {
+  return requireStart(statementOf(text), /^(?:delete|with)\b/i)
+}
+
+/** The table of a deletion of one table, if it can be seen. */
+export function tableOfDeletion(statement: string): string | undefined {
+  return /^delete\s+from\s+(?:only\s+)?((?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+))?)/i.exec(
+    statement,
+  )?.[1]
+}
+
+/** By the extended protocol, which refuses a second statement. */
+export function oneStatement(text: string): QueryConfig {
+  // What pg's types leave out.
+  const config: QueryConfig & { readonly queryMode: 'extended' } = { text, queryMode: 'extended' }
+  return config
+}
+
+export function copyOf(query: string): string {
+  // The line end closes a comment at the end of the query.
+  return `copy (${query}\n) to stdout with ${CSV}`
+}
+
+export function deleteReturning({ table, where, columns }: SourceTable): string {
+  const returned = columns === undefined ? '*' : columns.map(identifier).join(', ')
+  return `delete from ${tableName(table)} where (${where}\n) returning ${returned}`
+}
+
+export function selectFrom({ table, where, columns }: SourceTable): string {
+  const selected = columns === undefined ? '*' : columns.map(identifier).join(', ')
+  return `select ${selected} from ${tableName(table)} where (${where}\n)`
+}
+
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+function tableName(name: string): string {
+  return name.split('.').map(identifier).join('.')
+}
+
+/** Without comments before it and semicolons after it. */
+function statementOf(text: string): string {
+  return text
+    .replace(/^\uFEFF/, '')
+    .replace(COMMENTS, '')
+    .replace(/[\s;]+$/, '')
+}
+
+function requireStart(statement: string, start: RegExp): string {
+  if (start.test(statement)) return statement
+  throw invalid(
+    `a statement must begin with ${String(start).replaceAll(/[^a-z|]|i$/g, '')}`,
+    statement,
+  )
+}
+
+function invalid(detail: string, statement: string): CatalogError {
+  return new CatalogError('export-task-invalid', detail, {
+    facts: { statement: statement.slice(0, 200) },
+  })
+}

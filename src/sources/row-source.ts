@@ -1,0 +1,83 @@
+/**
+ * A database outside, whose rows are copied into files and then deleted. All of a run is one
+ * transaction of the source: rows are gone there only if its commit was reached, and what became of
+ * it can be asked later, by another process, too. Failures to reach it are `overloaded`, its
+ * refusals `source-refused`.
+ */
+export interface RowSource {
+  /**
+   * Waits until no other run of this task works on the source, in any process, and keeps others
+   * away until the session is closed or its connection has ended on the side of the source.
+   */
+  open(task: string, signal: AbortSignal): Promise<SourceSession>
+}
+
+export interface SourceSession {
+  /** `unknown`: the source remembers neither the mark nor the transaction. */
+  outcomeOf(mark: RunMark): Promise<'committed' | 'rolled-back' | 'unknown'>
+  /** Lets the source forget a mark whose outcome nobody will ask for again. */
+  forget(mark: RunMark): Promise<void>
+  /** Begins the transaction. Throws `export-task-invalid` when its statements are none. */
+  begin(work: SourceWork): Promise<SourceTransaction>
+  close(): Promise<void>
+}
+
+/** How a run finds out later whether its transaction was committed. */
+export interface RunMark {
+  /** Unique to one attempt of one run. */
+  readonly id: string
+  /** The source's own number of the transaction; it remembers it for a limited time. */
+  readonly transactionId: string
+  /** Whether a row with the id is written in the transaction, which is proof for ever. */
+  readonly isWritten: boolean
+}
+
+/** Statements are the operator's own and reach the source as they are. */
+export type SourceWork =
+  /** Rows are copied by the statement that deletes them. */
+  | ({ readonly mode: 'atomic' } & SourceTable)
+  /** Copied, then deleted, both of one state of the source; as many as were copied. */
+  | { readonly mode: 'snapshot'; readonly select: string; readonly remove: string }
+  /** Copied only. */
+  | { readonly mode: 'keep'; readonly select: string }
+  | ({ readonly mode: 'keep'; readonly select?: undefined } & SourceTable)
+
+export interface SourceTable {
+  /** `name` or `schema.name`, as it is, without quotes. */
+  readonly table: string
+  /** A condition in SQL. */
+  readonly where: string
+  /** All when absent. */
+  readonly columns?: readonly string[]
+}
+
+export interface SourceTransaction {
+  readonly mark: RunMark
+  /** CSV as in RFC 4180, with a header, in UTF-8. To be read to its end before `finish`. */
+  readonly rows: AsyncIterable<Uint8Array>
+  /**
+   * Deletes what was copied, and returns how many rows that was by the source's count. Throws
+   * `export-count-mismatch` when other rows would be deleted than were copied, and
+   * `SourceConflictError` when somebody else changed them in between.
+   */
+  finish(): Promise<SourceCounts>
+  /**
+   * When it throws anything but `SourceConflictError`, the outcome is unknown until it was asked
+   * for (`outcomeOf`).
+   */
+  commit(): Promise<void>
+  rollback(): Promise<void>
+}
+
+export interface SourceCounts {
+  readonly copied: number
+  readonly deleted: number
+  /**
+   * Why the deleted rows are those copied: one statement did both, their keys are equal, their
+   * numbers are equal, or none was deleted.
+   */
+  readonly proof: 'one statement' | 'keys' | 'count' | 'none deleted'
+}
+
+/** Somebody changed the rows in between: the same may succeed at once. */
+export class SourceConflictError extends Error {}

@@ -1,0 +1,17 @@
+import type { Expected } from './asked-permissions.ts'
+
+const asks = ['admin catalog']
+
+/** As `EXPECTED`, of exports: nobody else sees rows of other databases. */
+export const EXPORTS_EXPECTED: Readonly<Record<string, Expected>> = {
+  listExports: { path: '/v1/exports', asks },
+  getExport: { path: '/v1/exports/nothing', asks },
+  runExport: { path: '/v1/exports/nothing/runs', asks },
+  listExportRuns: { path: '/v1/exports/nothing/runs', asks },
+  listExportFiles: { path: '/v1/exports/nothing/files', asks },
+  getExportFile: { path: '/v1/exports/nothing/files/nothing.csv', asks },
+  listSeedExports: { path: '/exports', asks },
+  getSeedExport: { path: '/exports/nothing', asks },
+  runSeedExport: { path: '/exports/nothing', asks },
+  runSeedExports: { path: '/exports', asks },
+}

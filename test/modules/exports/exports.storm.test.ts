@@ -1,0 +1,184 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { buildService, KillableService, removeBuild } from '../../crash/killable-service.ts'
+import { ask, must, post } from '../../http/client.ts'
+import { type CommitProxy, openCommitProxy } from './commit-proxy.ts'
+import { linesOf, writeTask } from './export-harness.ts'
+import { rowsLostBySeedPattern } from './seed-pattern.ts'
+import { sendBytes } from './send-bytes.ts'
+
+const KILLS = Number(process.env['EXPORT_KILLS'] ?? 20)
+const obstacle = whyNoPostgres()
+const withPostgres = obstacle === undefined ? describe : describe.skip
+const MODES = ['atomic', 'snapshot', 'byCount'] as const
+
+withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+  let server: PostgresServer
+  let url: string
+  let home: string
+  let proxy: CommitProxy
+  let source: pg.Client
+  let service: KillableService
+  /** Version of each row that was acknowledged last, by id. */
+  const written = new Map<number, number>()
+  let nextId = 0
+
+  beforeAll(async () => {
+    buildService()
+    server = await startPostgres()
+    url = await server.newDatabase()
+    home = await mkdtemp(join(tmpdir(), 'moraine-export-storm-'))
+    proxy = await openCommitProxy(new URL(url))
+    source = new pg.Client({ connectionString: url })
+    await source.connect()
+    await source.query('create table t (id int primary key, version int not null, batch int)')
+    await start()
+  }, 120_000)
+  afterAll(async () => {
+    await service.kill()
+    await removeBuild()
+    await source.end()
+    await proxy.close()
+    await server.stop()
+    await rm(home, { recursive: true, force: true })
+  })
+
+  async function start(): Promise<void> {
+    const through = new URL(url)
+    through.port = String(proxy.port)
+    service = await KillableService.start({
+      MORAINE_HOME: home,
+      MORAINE_EXPORT_SOURCES: `default=${through.href}`,
+    })
+  }
+
+  /** Inserts and updates until it is told to stop. */
+  async function write(batch: number, stop: { isStopped: boolean }): Promise<void> {
+    const writer = new pg.Client({ connectionString: url })
+    await writer.connect()
+    while (!stop.isStopped) {
+      const first = nextId
+      nextId += 20
+      await writer.query('insert into t select i, 0, $1 from generate_series($2::int, $3::int) i', [
+        batch,
+        first,
+        nextId - 1,
+      ])
+      for (let id = first; id < nextId; id++) written.set(id, 0)
+      const { rows } = await writer.query(
+        'update t set version = version + 1 where id between $1 and $2 and id % 7 = 0 ' +
+          'returning id, version',
+        [first, nextId],
+      )
+      for (const { id, version } of rows) written.set(id, version)
+      await sleep(2)
+    }
+    await writer.end()
+  }
+
+  async function taskOf(mode: (typeof MODES)[number], name: string): Promise<void> {
+    const folder = join(home, 'exports')
+    const where = 'true'
+    if (mode === 'atomic') {
+      return writeTask(folder, name, { 'task.json': { table: 't', where } })
+    }
+    const columns = mode === 'snapshot' ? '*' : 'id, version'
+    const select =
+      mode === 'snapshot' ? `select ${columns} from t` : "select id || '' as id, version from t"
+    await writeTask(folder, name, { 'select.sql': select, 'delete.sql': 'delete from t' })
+  }
+
+  /** Starts a run, and kills the service at some moment of it. */
+  async function killDuring(name: string, how: number): Promise<void> {
+    proxy.fate =
+      (['answered', 'held back', 'answer lost', 'answered'] as const)[how % 4] ?? 'answered'
+    const commit = proxy.nextCommit()
+    await must(post(service, `/v1/exports/${name}/runs`, {}), 202)
+    // Every other time at the commit, else anywhere.
+    if (how % 2 === 0) await Promise.race([commit, sleep(3_000)])
+    await sleep(Math.random() * 60)
+    await service.kill()
+    proxy.fate = 'answered'
+    await start()
+  }
+
+  test(
+    `${KILLS} kills beside a writer and an updater: each row is left or archived, once`,
+    async () => {
+      const names: string[] = []
+      const stop = { isStopped: false }
+      const writing = write(0, stop)
+      for (let kill = 0; kill < KILLS; kill++) {
+        const mode = MODES[kill % MODES.length] ?? 'atomic'
+        const name = `${mode}${kill}`
+        names.push(name)
+        await taskOf(mode, name)
+        await killDuring(name, kill)
+      }
+      stop.isStopped = true
+      await writing
+      const outcomes = new Map<string, number>()
+      for (const name of names) {
+        const outcome = await endOf(name)
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+      }
+      const archived = await archivedRows(names)
+      const { rows: left } = await source.query('select id, version from t')
+      const { lost, twice, old } = compare(archived, left)
+      process.stdout.write(
+        `${KILLS} kills, ${written.size} rows written, ${archived.size} archived, ` +
+          `${left.length} left; runs: ${JSON.stringify([...outcomes])}\n`,
+      )
+      expect({ lost, twice, old }).toEqual({ lost: [], twice: [], old: [] })
+      expect(archived.size + left.length).toBe(written.size)
+      expect(archived.size).toBeGreaterThan(0)
+    },
+    KILLS * 30_000 + 180_000,
+  )
+
+  test('copying, then deleting, as an older service did, loses rows', async () => {
+    expect(await rowsLostBySeedPattern(url)).toBeGreaterThan(0)
+  })
+
+  /** Versions by id. */
+  async function archivedRows(names: readonly string[]): Promise<Map<number, number[]>> {
+    const archived = new Map<number, number[]>()
+    for (const name of names) {
+      const { files } = await must(ask(service, `/v1/exports/${name}/files`))
+      for (const { url: path } of files) {
+        for (const line of linesOf(await sendBytes(service.url + path)).slice(1)) {
+          const [id, version] = line.split(',').map(Number) as [number, number]
+          archived.set(id, [...(archived.get(id) ?? []), version])
+        }
+      }
+    }
+    return archived
+  }
+
+  function compare(
+    archived: ReadonlyMap<number, readonly number[]>,
+    left: readonly { readonly id: number; readonly version: number }[],
+  ) {
+    const found = new Map(archived)
+    for (const { id, version } of left) found.set(id, [...(found.get(id) ?? []), version])
+    return {
+      lost: [...written.keys()].filter((id) => !found.has(id)),
+      twice: [...found].filter(([, versions]) => versions.length > 1),
+      old: [...written].filter(([id, version]) => (found.get(id)?.[0] ?? 0) < version),
+    }
+  }
+
+  /** How the run ended, once the lease of the killed process is over. */
+  async function endOf(name: string): Promise<string> {
+    for (;;) {
+      const { runs } = await must(ask(service, `/v1/exports/${name}/runs`))
+      const [run] = runs
+      if (run.ended_at !== null) return run.result?.outcome ?? run.problem?.code ?? run.state
+      await sleep(200)
+    }
+  }
+})
