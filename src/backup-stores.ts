@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Catalog } from './catalog/catalog.ts'
-import { type Config, ConfigError, localPathOf } from './config.ts'
+import { type Config, ConfigError, localPathOf, shown } from './config.ts'
 import { openLocalStore } from './objects/local/local-store.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { openObjects } from './open-objects.ts'
@@ -26,17 +26,21 @@ export async function openWarehouse(config: Config): Promise<ObjectStore> {
 }
 
 /** Copies the catalog of this moment into the folder. Throws a `ConfigError` that says why not. */
-export async function copyCatalog(config: Config, folder: string): Promise<void> {
+export async function copyCatalog(
+  config: Config,
+  { folder, signal }: { readonly folder: string; readonly signal: AbortSignal },
+): Promise<void> {
   const to = join(folder, COPY_NAMES[config.catalog.kind])
   try {
     if (config.catalog.kind === 'postgres') {
       const { dumpPostgres } = await import('./catalog/postgres/postgres-copy.ts')
-      await dumpPostgres(config.catalog.url, to)
+      await dumpPostgres(config.catalog.url, { to, signal })
     } else {
       const { copySqlite } = await import('./catalog/sqlite/sqlite-copy.ts')
       await copySqlite({ from: config.catalog.path, to })
     }
   } catch (error) {
+    signal.throwIfAborted()
     throw catalogUnusable(config, error)
   }
 }
@@ -63,11 +67,24 @@ export async function restoreCatalog(config: Config, folder: string): Promise<vo
       await restoreSqlite({ from, to: config.catalog.path })
     }
   } catch (error) {
+    // Somebody else may have been faster; what is there is then theirs alone.
+    await requireVacant(config)
     throw catalogUnusable(config, error)
   }
 }
 
-/** Throws a `ConfigError` where an SQLite catalog is already, or for a backup of another kind. */
+/**
+ * Whether there is a catalog. None is made, as opening one would. Throws a `ConfigError` that says
+ * why a database cannot be asked.
+ */
+export async function hasCatalog(config: Config): Promise<boolean> {
+  return (await whatIsThere(config)) === 'catalog'
+}
+
+/**
+ * Throws a `ConfigError` unless the catalog can be restored to a place that has none: asked before
+ * anything is written.
+ */
 export async function requireRestorable(config: Config, folder: string): Promise<void> {
   const { catalog } = config
   const name = COPY_NAMES[catalog.kind]
@@ -79,11 +96,35 @@ export async function requireRestorable(config: Config, folder: string): Promise
         `give a catalog in ${other}`,
     )
   }
-  if (catalog.kind === 'postgres') return
-  const there = await stat(catalog.path).catch(() => undefined)
-  if (there === undefined) return
-  throw new ConfigError(
-    `MORAINE_CATALOG=sqlite:${catalog.path} cannot take this backup: a catalog is there already; ` +
-      'stop the service and move that file away, or give the path of a new one',
-  )
+  await requireVacant(config)
+  if (catalog.kind === 'sqlite') return
+  const { requireReadableDump } = await import('./catalog/postgres/postgres-copy.ts')
+  await requireReadableDump(join(folder, name)).catch((error: unknown) => {
+    throw catalogUnusable(config, error)
+  })
+}
+
+async function requireVacant(config: Config): Promise<void> {
+  const { catalog } = config
+  const found = await whatIsThere(config)
+  if (found === 'empty') return
+  const value = catalog.kind === 'sqlite' ? `sqlite:${catalog.path}` : shown(catalog.url)
+  const cause = found === 'catalog' ? 'a catalog is there already' : 'that database is not empty'
+  const remedy =
+    catalog.kind === 'sqlite'
+      ? 'stop the service and move that file away, or give the path of a new one'
+      : 'stop the services and drop that database, or give a new, empty one'
+  throw new ConfigError(`MORAINE_CATALOG=${value} cannot take this backup: ${cause}; ${remedy}`)
+}
+
+async function whatIsThere(config: Config): Promise<'catalog' | 'other' | 'empty'> {
+  const { catalog } = config
+  if (catalog.kind === 'sqlite') {
+    const found = await stat(catalog.path).catch(() => undefined)
+    return found === undefined ? 'empty' : 'catalog'
+  }
+  const { lookIntoPostgres } = await import('./catalog/postgres/postgres-copy.ts')
+  return await lookIntoPostgres(catalog.url).catch((error: unknown) => {
+    throw catalogUnusable(config, error)
+  })
 }

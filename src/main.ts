@@ -66,7 +66,7 @@ function report(error: unknown): void {
   const told =
     error instanceof Error && !isForeseen ? error.stack : String((error as Error).message)
   say(process.stderr, `moraine: ${told}\n`)
-  process.exitCode = 1
+  process.exitCode ??= 1
 }
 
 process.setSourceMapsEnabled(true)

@@ -36,6 +36,20 @@ test('the project is found', () => {
   expect(files.filter((path) => basename(path) === '.gitignore')).toEqual(['.gitignore'])
 })
 
+test('no pause outlasts a stop: each has a signal, or is short', () => {
+  const isCall = (line: string) => /(?:\bsleep|\.sleep|#sleep)\(/.test(line)
+  const isStopped = (line: string) => /signal|until\b/.test(line)
+  // Shares of a batch's time, races of a change, turns: milliseconds, within what a request takes.
+  const short = /^src\/(?:lake\/commit|catalog\/sql(?:ite|\/engine))\//
+  const pauses = linesThat((line) => isCall(line) && !isStopped(line), sources)
+  // How long a reply waits for bytes, which nothing waits for.
+  const ofReply = linesThat(
+    (line) => line.includes('sleep(waitMs)'),
+    ['src/modules/dumps/http/open-bytes.ts'],
+  )
+  expect(pauses.filter((path) => !short.test(path))).toEqual(ofReply)
+})
+
 describe('folders', () => {
   test('no two files of src have the same name', () => {
     const twins = groups(sources, (path) => basename(path)).filter(([, paths]) => paths.length > 1)

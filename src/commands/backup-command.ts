@@ -1,6 +1,6 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { type Config, ConfigError } from '../config.ts'
+import { type Config, ConfigError, shown } from '../config.ts'
 import { isBelow } from '../core/file/location-key.ts'
 import { LogLines } from '../log-lines.ts'
 import { makeMissing } from '../start-failure.ts'
@@ -10,11 +10,12 @@ import type { AddCommand, Shell } from './shell.ts'
 
 const STDERR = 2
 const EXIT_MISSING = 2
+const EXIT_NOTHING = 3
 const HELP = `
 Services may go on meanwhile: every change acknowledged before the start is in the backup, and no
 process deletes what it needs. Dumps are left out; files outside the warehouse are listed in
-registered-files.txt, not copied. Exit code: 0 when it is whole, 1 when there is no backup, 2 when
-files of tables are gone, which missing-files.txt lists.
+registered-files.txt, not copied. Exit code: 0 when it is whole, 1 when it could not be made, 2 when
+files of tables are gone, which missing-files.txt lists, 3 when there is no catalog to back up.
 `
 
 export const addBackup: AddCommand = (program, shell) => {
@@ -26,30 +27,37 @@ export const addBackup: AddCommand = (program, shell) => {
     .action((folder: string) => backup(shell, resolve(folder)))
 }
 
-async function backup({ readConfig, environment, print }: Shell, folder: string): Promise<void> {
+async function backup(shell: Shell, folder: string): Promise<void> {
+  const { readConfig, environment, print } = shell
   const config = readConfig()
-  await requireCatalog(config)
+  const stores = await import('../backup-stores.ts')
+  // A home or database that is mistyped would be made, and a backup of nothing be called whole.
+  if (!(await stores.hasCatalog(config))) {
+    process.exitCode = EXIT_NOTHING
+    throw new ConfigError(noCatalog(config))
+  }
   await makeEmpty(config, folder)
-  const [{ pino }, { openPlatform }, stores, operations, claims] = await Promise.all([
+  const [{ pino }, { openPlatform }, operations, claims] = await Promise.all([
     import('pino'),
     import('../service.ts'),
-    import('../backup-stores.ts'),
     import('../modules/operations/backup.ts'),
     import('../modules/operations/warehouse-ids.ts'),
   ])
   const log = pino({ level: config.logLevel }, new LogLines(STDERR))
   for (const warning of await startWarnings(config, environment)) log.warn(warning)
+  const { signal } = stoppedBy(shell)
   const platform = await openPlatform(config, { log })
   try {
     const target = {
       objects: await stores.openFolder(folder),
       root: `file://${folder}`,
-      copyCatalog: () => stores.copyCatalog(config, folder),
+      copyCatalog: () => stores.copyCatalog(config, { folder, signal }),
       openCopy: () => stores.openCopiedCatalog(config, folder),
       nowMs: () => Date.now(),
     }
     const warehouseId = await claims.ownWarehouseId(platform)
-    const report = await operations.backUp(platform, target, { version: VERSION, warehouseId })
+    const about = { version: VERSION, warehouseId }
+    const report = await operations.backUp(platform, target, about, signal)
     const { files, bytes, registeredFiles, missingFiles } = report
     print(`backed up  ${files} files  ${bytes} bytes  ${folder}`)
     if (registeredFiles > 0) print(`not copied  ${registeredFiles} files outside the warehouse`)
@@ -65,15 +73,21 @@ async function backup({ readConfig, environment, print }: Shell, folder: string)
   }
 }
 
-/** A home that is mistyped would be made, and a backup of nothing be called whole. */
-async function requireCatalog({ catalog }: Config): Promise<void> {
-  if (catalog.kind !== 'sqlite') return
-  const found = await stat(catalog.path).catch(() => undefined)
-  if (found !== undefined) return
-  throw new ConfigError(
-    `there is no catalog ${catalog.path}, so nothing to back up: give the MORAINE_HOME (or ` +
-      'MORAINE_CATALOG) that the service has',
-  )
+/** Aborted by the first signal to end the process, so that others need not wait for a lease. */
+function stoppedBy({ untilStopped }: Shell): AbortController {
+  const stop = new AbortController()
+  const end = (signal: NodeJS.Signals) =>
+    stop.abort(new ConfigError(`stopped by ${signal}: what was copied is no backup`))
+  void untilStopped().then(end)
+  return stop
+}
+
+function noCatalog({ catalog }: Config): string {
+  return catalog.kind === 'sqlite'
+    ? `there is no catalog ${catalog.path}, so nothing to back up: give the MORAINE_HOME (or ` +
+        'MORAINE_CATALOG) that the service has'
+    : `MORAINE_CATALOG=${shown(catalog.url)} has no catalog, so nothing to back up: give the ` +
+        'one that the service has'
 }
 
 async function makeEmpty({ warehouse }: Config, folder: string): Promise<void> {

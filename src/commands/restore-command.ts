@@ -5,10 +5,13 @@ import type { BackupReport } from '../modules/operations/backup.ts'
 import { makeMissing } from '../start-failure.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
+const EXIT_MISSING = 2
 const HELP = `
 With the settings of the service that is to serve it: there must be no catalog yet, and the
 warehouse must be empty, or the very one that was backed up (then only missing files are copied).
-A PostgreSQL database must be empty.
+A PostgreSQL database must be empty. The catalog comes last and as a whole: a restore that was
+interrupted is simply run again. Exit code: 0 when everything in the backup is back, 1 when there
+is no catalog still, 2 when the backup itself lacks files, which its missing-files.txt lists.
 `
 
 export const addRestore: AddCommand = (program, shell) => {
@@ -23,7 +26,7 @@ export const addRestore: AddCommand = (program, shell) => {
 async function restore({ readConfig, print }: Shell, folder: string): Promise<void> {
   const config = readConfig()
   await requireFolder(folder)
-  const [stores, { copyFolder, readReport }, { mayReceive }] = await Promise.all([
+  const [stores, { copyWarehouse, readReport }, { mayReceive }] = await Promise.all([
     import('../backup-stores.ts'),
     import('../modules/operations/backup.ts'),
     import('../modules/operations/warehouse-ids.ts'),
@@ -45,12 +48,21 @@ async function restore({ readConfig, print }: Shell, folder: string): Promise<vo
   }
   if (config.catalog.kind === 'sqlite') await makeMissing(dirname(config.catalog.path))
   const from = { objects, root: `${root}/warehouse` }
-  const copied = await copyFolder(from, { objects: place.objects, root: warehouse })
+  const to = { objects: place.objects, root: warehouse }
+  const copied = await copyWarehouse(from, to)
+  const [differing] = copied.differing
+  if (differing !== undefined) {
+    throw new ConfigError(
+      `MORAINE_WAREHOUSE=${warehouse} cannot take this backup: ${differing} has another size ` +
+        'than in the backup; give an empty folder',
+    )
+  }
   // Last: until then a start says that the catalog is missing.
   await stores.restoreCatalog(config, folder)
   print(`restored  ${copied.written} files  everything acknowledged before ${report.startedAt}`)
   if (copied.present > 0) print(`left as it was  ${copied.present} files that were there already`)
   for (const line of remarks(config, report)) print(line)
+  if (report.missingFiles > 0) process.exitCode = EXIT_MISSING
 }
 
 /** A store would make the folder. */
@@ -66,6 +78,9 @@ function remarks({ warehouse, relocations }: Config, report: BackupReport): stri
   const isTold = relocations.some(({ from }) => from === report.warehouse)
   return [
     ...(isMoved && !isTold ? [`moved  start it with MORAINE_RELOCATED=${relocation}`] : []),
+    ...(report.missingFiles > 0
+      ? [`missing  ${report.missingFiles} files of tables: see missing-files.txt of the backup`]
+      : []),
     ...(report.registeredFiles > 0
       ? [
           `not restored  ${report.registeredFiles} files outside the warehouse: list their ` +

@@ -1,37 +1,59 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { copyFile, link, mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { copyFile, link, mkdir, readdir, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CatalogError } from '../core/errors.ts'
 
 const PREFIX = 'engine-'
 const FOLDER_PATTERN = /^engine-(\d{1,10})-[0-9a-f-]{36}$/
 
+/** How often a living process shows that it uses its folder. */
+const BEAT_MS = 10_000
+/** How long a process that does not show it, such as one that is stopped, is told by its number. */
+const NUMBER_MS = 24 * 3_600_000
+
 /** Names of folders that this process has made. */
 const OWN = new Set<string>()
 
-/** Creates a folder of this process for the folders of its jobs. */
-export async function openEngineFolder(temporaryFolder: string): Promise<string> {
+/**
+ * Creates a folder of this process for the folders of its jobs, and shows that it is used for as
+ * long as it is there and the process lives.
+ */
+export async function openEngineFolder(
+  temporaryFolder: string,
+  { beatMs = BEAT_MS }: { readonly beatMs?: number } = {},
+): Promise<string> {
   const name = `${PREFIX}${process.pid}-${randomUUID()}`
   OWN.add(name)
   const folder = join(temporaryFolder, name)
   await mkdir(folder, { recursive: true, mode: 0o700 })
+  const beat = setInterval(() => {
+    const now = new Date()
+    utimes(folder, now, now).catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) clearInterval(beat)
+    })
+  }, beatMs)
+  beat.unref()
   return folder
 }
 
 /**
- * Removes folders of engines whose processes have ended, if nothing in them has changed for
- * `idleMs`. In a container each process has the number of the one before it.
+ * Removes folders of engines whose processes have ended: in which nothing has changed for `idleMs`,
+ * which is longer than `BEAT_MS`. A number tells processes apart only within a container: another's
+ * may have ours, or none that is known here. So it proves life alone, and only for a day: by then
+ * it may be that of any other process.
  */
 export async function sweepEngineFolders(temporaryFolder: string, idleMs: number): Promise<void> {
   for (const name of await readdir(temporaryFolder)) {
     const pid = Number(FOLDER_PATTERN.exec(name)?.[1])
     if (Number.isNaN(pid) || OWN.has(name)) continue
-    if (pid !== process.pid && isRunning(pid)) continue
     const folder = join(temporaryFolder, name)
-    // In a shared folder, the process may be in another container.
-    const changedAtMs = (await stat(folder)).mtimeMs
-    if (Date.now() - changedAtMs > idleMs) await rm(folder, { recursive: true, force: true })
+    // Others sweep at the same time.
+    const changedAtMs = (await stat(folder).catch(() => undefined))?.mtimeMs
+    if (changedAtMs === undefined) continue
+    const ageMs = Date.now() - changedAtMs
+    if (ageMs <= idleMs || (pid !== process.pid && isRunning(pid) && ageMs <= NUMBER_MS)) continue
+    await rm(folder, { recursive: true, force: true })
   }
 }
 

@@ -158,10 +158,12 @@ testWithPostgres(
       MORAINE_CATALOG: await server.newDatabase(),
     })
     try {
-      await backUpUnderLoad({ from: await place('old'), to: await place('new') })
+      const from = await place('old')
+      await backUpUnderLoad({ from, to: await place('new') })
       await stopAll()
+      await rename(join(base, 'lost'), join(base, 'old'))
       const words = ['backup', join(base, 'without')]
-      const ended = await runToEnd(words, { ...(await place('old')), PATH: '/nowhere' })
+      const ended = await runToEnd(words, { ...from, PATH: '/nowhere' })
       expect(ended).toMatchObject({ code: 1, stdout: '' })
       expect(ended.stderr).toMatch(/pg_dump is not found; install PostgreSQL's client programs/)
     } finally {
@@ -186,12 +188,13 @@ test('what cannot be backed up or restored is told in one line, and nothing chan
     [['backup', join(base, 'old')], home, /is not empty: give a new folder/],
     [['backup', join(base, 'old', 'warehouse', 'x')], home, /is in the warehouse/],
     [['backup', '/proc/x'], home, /cannot hold a backup/],
-    [['backup', folder], { MORAINE_HOME: join(base, 'nowhere') }, /there is no catalog .*nowhere/],
   ]
   for (const [words, environment, said] of refusals) {
     const { code, stderr } = await runToEnd(words, environment)
     expect([code, stderr.split('\n').length, stderr]).toEqual([1, 2, expect.stringMatching(said)])
   }
+  const nothing = await runToEnd(['backup', folder], { MORAINE_HOME: join(base, 'nowhere') })
+  expect(nothing).toMatchObject({ code: 3, stderr: expect.stringMatching(/no catalog .*nowhere/) })
   expect((await readdir(base)).sort()).toEqual(['old'])
   expect(await runToEnd(['backup', folder], home)).toMatchObject({ code: 0 })
   const onto = await runToEnd(['restore', folder], home)
@@ -223,4 +226,6 @@ test('what cannot be backed up or restored is told in one line, and nothing chan
     stdout: expect.stringContaining('missing  1 files'),
   })
   expect(await readFile(join(base, 'holed', 'missing-files.txt'), 'utf8')).toContain(lost)
+  const back = await runToEnd(['restore', join(base, 'holed')], { MORAINE_HOME: join(base, 'b') })
+  expect(back).toMatchObject({ code: 2, stdout: expect.stringContaining('missing  1 files') })
 }, 60_000)

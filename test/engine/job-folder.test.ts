@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readdir, rm, utimes } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { openEngineFolder, sweepEngineFolders } from '../../src/engine/job-folder.ts'
 
 const UUID = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff'
@@ -12,8 +13,8 @@ beforeEach(async () => {
 })
 afterEach(() => rm(base, { recursive: true, force: true }))
 
-async function age(folder: string): Promise<void> {
-  const at = new Date(Date.now() - 2 * IDLE_MS)
+async function age(folder: string, ageMs = 2 * IDLE_MS): Promise<void> {
+  const at = new Date(Date.now() - ageMs)
   await utimes(folder, at, at)
 }
 
@@ -31,4 +32,20 @@ test('what has changed lately stays', async () => {
   await mkdir(join(base, `engine-${process.pid}-${UUID}`))
   await sweepEngineFolders(base, IDLE_MS)
   expect(await readdir(base)).toHaveLength(1)
+})
+
+test('a folder shows that its process lives, until it is removed', async () => {
+  const own = await openEngineFolder(base, { beatMs: 1 })
+  await age(own)
+  while (Date.now() - (await stat(own)).mtimeMs > IDLE_MS) await nextTurn()
+  await rm(own, { recursive: true })
+  expect(await readdir(base)).toEqual([])
+})
+
+test('after a day a number proves nothing: it may be that of another process by now', async () => {
+  const left = join(base, `engine-${process.ppid}-${UUID}`)
+  await mkdir(left)
+  await age(left, 25 * 3_600_000)
+  await sweepEngineFolders(base, IDLE_MS)
+  expect(await readdir(base)).toEqual([])
 })

@@ -89,7 +89,7 @@ async function unlinkRound(
   await deletions.forget(lasting)
   await postpone(deps, forNow, nowMs + RETRY_MS)
   const beganAtMs = performance.now()
-  const begun = await beginUnlinking(deps, free, use)
+  const begun = await beginUnlinking(deps, free, { use, signal })
   const ids = new Set(begun.map(({ path }) => path))
   const changed = free.filter(({ path }) => !ids.has(path))
   await postpone(deps, changed, nowMs + CHANGED_RETRY_MS)
@@ -145,10 +145,12 @@ async function postpone(
 async function beginUnlinking(
   deps: UnlinkDependencies,
   deletions: readonly FileDeletion[],
-  { examinedTableUuids }: FileUse,
+  { use, signal }: { readonly use: FileUse; readonly signal: AbortSignal | undefined },
 ): Promise<readonly FileDeletion[]> {
   if (deletions.length === 0) return []
+  const { examinedTableUuids } = use
   for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted()
     const nowMs = deps.ambient.nowMs()
     const dueAtMs = nowMs + CLAIM_MS
     try {
@@ -158,7 +160,7 @@ async function beginUnlinking(
       const isBusy = error instanceof CatalogError && error.code === 'overloaded'
       if (!isBusy || attempt === HOLD_ATTEMPTS_MAX) throw error
     }
-    await deps.ambient.sleep(attempt * 200)
+    await deps.ambient.sleep(attempt * 200, signal)
   }
 }
 

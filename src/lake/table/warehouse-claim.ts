@@ -7,8 +7,8 @@ import { METADATA_FILE } from './metadata-file-name.ts'
 import { isNamespaceNote } from './namespace-note.ts'
 import type { Warehouse } from './table-location.ts'
 
-/** No namespace or table can have this name. */
-const MARKER_NAME = '.moraine-warehouse.json'
+/** File below a warehouse that says which it is. No namespace or table can have this name. */
+export const MARKER_NAME = '.moraine-warehouse.json'
 const MARKER_BYTES_MAX = 64 * 1024
 const SETTING = 'warehouse-id'
 

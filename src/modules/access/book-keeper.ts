@@ -7,6 +7,7 @@ import {
   type PlaceKey,
 } from '../../catalog/grant-store.ts'
 import type { KeyRecord } from '../../catalog/key-store.ts'
+import type { Ambient } from '../../core/ambient.ts'
 import type { Log } from '../../core/log.ts'
 import { nameKey } from '../../core/table/name-key.ts'
 import type { EventFeed } from '../../lake/events/event-feed.ts'
@@ -17,6 +18,7 @@ const STARTERS_MAX = 100_000
 const KEYS_PAGE = 1_000
 const EVENTS_PAGE = 500
 const WAIT_MS = 60_000
+const RETRY_MS = 500
 /** Events after which something is granted, named or placed otherwise. */
 const EVENTS: readonly EventType[] = [
   'moraine.key.changed.v1',
@@ -34,6 +36,7 @@ const EVENTS: readonly EventType[] = [
 ]
 
 export type BookDependencies = Stores<'grants' | 'keys' | 'events' | 'transactions'> & {
+  readonly ambient: Pick<Ambient, 'sleep'>
   readonly log: Log
   readonly feed: EventFeed
 }
@@ -144,7 +147,7 @@ export class BookKeeper {
         await this.catchUp()
       } catch (err) {
         this.#deps.log.warn({ err }, 'changes of permissions could not be read; trying again')
-        await new Promise((resolve) => setTimeout(resolve, 500).unref())
+        await this.#deps.ambient.sleep(RETRY_MS, signal)
       }
     }
   }

@@ -6,12 +6,14 @@ import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-jso
 import { holdDeletions } from '../../lake/jobs/held-deletions.ts'
 import { LEASE_MS, type Lease, type LeaseDependencies } from '../../lake/jobs/lease.ts'
 import type { LakeServices } from '../../lake/lake.ts'
+import { MARKER_NAME } from '../../lake/table/warehouse-claim.ts'
 import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
 import { type NamedFile, namedFiles } from './files-of-tables.ts'
 
 const GONE: ReadonlySet<string> = new Set(['file-not-found', 'data-file-changed'])
 const COPIES_AT_ONCE = 8
 const WAIT_MS = 500
+const DIFFERING_TOLD_MAX = 10
 /** Dumps and the like, which are made again when asked for; no table is below such a name. */
 const SERVICE_FOLDER = /^\/\.[^/]+\//
 const REPORT_BYTES_MAX = 1024 * 1024
@@ -60,8 +62,9 @@ export async function backUp(
   deps: BackupDependencies,
   target: BackupTarget,
   about: Pick<BackupReport, 'version' | 'warehouseId'>,
+  signal: AbortSignal,
 ): Promise<BackupReport> {
-  const hold = await holdForBackup(deps)
+  const hold = await holdForBackup(deps, signal)
   try {
     const startedAt = new Date(target.nowMs()).toISOString()
     await target.copyCatalog()
@@ -83,12 +86,13 @@ export async function backUp(
  * Waits for the lease of a backup that was killed. A restored catalog has one, too: that of its own
  * backup.
  */
-async function holdForBackup(deps: LeaseDependencies): Promise<Lease> {
+async function holdForBackup(deps: LeaseDependencies, signal: AbortSignal): Promise<Lease> {
   const giveUpAtMs = performance.now() + LEASE_MS + WAIT_MS
   while (performance.now() < giveUpAtMs) {
-    const hold = await holdDeletions(deps, new AbortController().signal)
+    signal.throwIfAborted()
+    const hold = await holdDeletions(deps, signal)
     if (hold !== undefined) return hold
-    await deps.ambient.sleep(WAIT_MS)
+    await deps.ambient.sleep(WAIT_MS, signal)
   }
   throw new BackupRunsError('another backup is being made: try again when it is done')
 }
@@ -104,20 +108,41 @@ export async function readReport(
   return parseExactJson(new TextDecoder().decode(bytes)) as unknown as BackupReport
 }
 
-/** Copies every file of a folder that is not there yet. Returns how many it copied. */
-export async function copyFolder(
+export interface CopyReport {
+  readonly written: number
+  /** There already. */
+  readonly present: number
+  /** Locations in `to` where something of another size is, which stays; at most ten. */
+  readonly differing: readonly string[]
+}
+
+/**
+ * Copies every file of a warehouse that is not there yet. Its marker comes first: a copy that was
+ * interrupted is told by it, and goes on.
+ */
+export async function copyWarehouse(
   from: { readonly objects: ObjectStore; readonly root: string },
   to: { readonly objects: ObjectStore; readonly root: string },
-): Promise<{ readonly written: number; readonly present: number }> {
+): Promise<CopyReport> {
   const infos: ObjectInfo[] = []
   for await (const info of from.objects.list(from.root)) infos.push(info)
-  const outcomes = await mapBounded(infos, COPIES_AT_ONCE, ({ location, sizeBytes, version }) => {
+  const differing: string[] = []
+  const copy = async ({ location, sizeBytes, version }: ObjectInfo): Promise<number> => {
     const chunks = from.objects.readStream(location, 0, sizeBytes, { version })
     const there = to.root + location.slice(from.root.length)
-    return to.objects.putStreamIfAbsent(there, chunks, { bytesMax: sizeBytes })
-  })
-  const written = outcomes.filter(({ outcome }) => outcome === 'written').length
-  return { written, present: outcomes.length - written }
+    const put = await to.objects.putStreamIfAbsent(there, chunks, { bytesMax: sizeBytes })
+    if (put.outcome === 'written') return 1
+    // No file of a warehouse is ever written again: another size is another file.
+    const isSame = (await to.objects.find(there))?.sizeBytes === sizeBytes
+    if (!isSame && differing.length < DIFFERING_TOLD_MAX) differing.push(there)
+    return 0
+  }
+  const isFirst = ({ location }: ObjectInfo) => location === `${from.root}/${MARKER_NAME}`
+  let written = 0
+  for (const group of [infos.filter(isFirst), infos.filter((info) => !isFirst(info))]) {
+    for (const n of await mapBounded(group, COPIES_AT_ONCE, copy)) written += n
+  }
+  return { written, present: infos.length - written, differing }
 }
 
 /** Sizes of what was copied, by location. */

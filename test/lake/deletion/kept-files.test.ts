@@ -1,5 +1,6 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
+import { CatalogError } from '../../../src/core/errors.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import { findDeletable } from '../../../src/lake/deletion/deletable-files.ts'
 import { FileUse } from '../../../src/lake/deletion/file-use.ts'
@@ -91,6 +92,30 @@ test('a file is used for now only if nothing but the passing holds it, and somet
     expect([kind, use.isUsedForNow('file:/b')]).toEqual([kind, false])
   }
   expect([use.isUsed('file:///c'), use.isUsedForNow('file:///c')]).toEqual([false, false])
+})
+
+test('whoever waits to mark files ends when it is stopped', async () => {
+  await upload('t', 'a')
+  await purge(true)
+  const stop = new AbortController()
+  const beginUnlinking = async () => {
+    throw new CatalogError('overloaded', 'others hold what it waits for')
+  }
+  // Each pause lasts until it is cut short.
+  const sleep = (_ms: number, until?: AbortSignal) => {
+    const cut = new Promise<void>((resolve) => {
+      until?.addEventListener('abort', () => resolve(), { once: true })
+    })
+    stop.abort(new Error('it stops'))
+    return cut
+  }
+  shop.setClock(START_MS + 8 * DAY_MS)
+  const { catalog } = shop.deps
+  const deletions = withMethod(catalog.deletions, 'beginUnlinking', beginUnlinking)
+  const deps = { ...shop.deps, catalog: { ...catalog, deletions } }
+  const ambient = { ...shop.deps.ambient, sleep }
+  const ended = unlinkDue({ ...deps, ambient }, { signal: stop.signal })
+  await expect(ended).rejects.toThrow('it stops')
 })
 
 test('a clone keeps every list and manifest of its origin that it names', async () => {

@@ -281,7 +281,9 @@ test('a backup lists the files there, of which it copies none', async () => {
     openCopy: async () => undefined,
     nowMs: () => Date.now(),
   }
-  const report = await backUp(service.deps, target, { version: '1', warehouseId: 'x' })
+  const { signal } = new AbortController()
+  const about = { version: '1', warehouseId: 'x' }
+  const report = await backUp(service.deps, target, about, signal)
   const listed = await objects.read(`file://${folder}/registered-files.txt`, { bytesMax: 1e6 })
   const lines = new TextDecoder().decode(listed).trim().split('\n')
   expect(lines).toHaveLength(report.registeredFiles)

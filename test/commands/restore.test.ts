@@ -1,0 +1,195 @@
+import { chmod, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import pg from 'pg'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
+import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import { freePort } from '../free-port.ts'
+
+const describeWithPostgres = whyNoPostgres() === undefined ? describe : describe.skip
+
+let base: string
+beforeAll(buildService)
+afterAll(removeBuild)
+beforeEach(async () => {
+  base = await realpath(await mkdtemp(join(tmpdir(), 'moraine-restore-')))
+})
+afterEach(() => rm(base, { recursive: true, force: true }))
+
+/** Runs a service for as long as `use` takes. */
+async function serving<T>(
+  environment: Record<string, string>,
+  use: (url: string) => Promise<T>,
+): Promise<T> {
+  const service = await KillableService.start(environment)
+  try {
+    return await use(service.url)
+  } finally {
+    await service.kill('SIGTERM')
+  }
+}
+
+/** A table with one row, and its backup. */
+async function backedUp(environment: Record<string, string>, name: string): Promise<string> {
+  await serving(environment, async (url) => {
+    const headers = { 'Content-Type': 'application/json' }
+    const body = JSON.stringify({ name, schema: { columns: [{ name: 'n', type: 'long' }] } })
+    await fetch(`${url}/v1/tables`, { method: 'POST', headers, body })
+    const csv = { method: 'POST', headers: { 'Content-Type': 'text/csv' }, body: 'n\n1\n' }
+    expect((await fetch(`${url}/v1/tables/${name}/files`, csv)).status).toBe(201)
+  })
+  const folder = join(base, `backup-${name}`)
+  expect(await runToEnd(['backup', folder], environment)).toMatchObject({ code: 0, stderr: '' })
+  return folder
+}
+
+async function rowsOf(url: string, table: string): Promise<string> {
+  return await (await fetch(`${url}/v1/tables/${table}/dump?format=csv`)).text()
+}
+
+async function query(url: string, sql: string): Promise<readonly Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query(sql)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+async function filesOf(folder: string): Promise<readonly string[]> {
+  return (await readdir(folder, { recursive: true }).catch(() => [])).sort()
+}
+
+describeWithPostgres('to PostgreSQL', () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres()
+  }, 60_000)
+  afterAll(() => server.stop())
+
+  const place = async (home: string) => ({
+    MORAINE_HOME: join(base, home),
+    MORAINE_CATALOG: await server.newDatabase(),
+  })
+
+  test('a second restore is refused before anything is written, and the first stays', async () => {
+    const from = await place('old')
+    const folder = await backedUp(from, 'a')
+    const to = await place('new')
+    expect(await runToEnd(['restore', folder], to)).toMatchObject({ code: 0, stderr: '' })
+    const again = await runToEnd(['restore', folder], to)
+    expect(again).toMatchObject({ code: 1, stdout: '' })
+    expect(again.stderr).toMatch(
+      /^moraine: MORAINE_CATALOG=postgres:.* cannot take this backup: a catalog is there.*\n$/,
+    )
+    // The catalog of another warehouse, and a new folder: nothing is copied there.
+    const elsewhere = { ...from, MORAINE_HOME: join(base, 'elsewhere') }
+    expect(await runToEnd(['restore', folder], elsewhere)).toMatchObject({ code: 1, stdout: '' })
+    expect(await filesOf(join(base, 'elsewhere'))).toEqual([])
+    const relocated = `file://${base}/old/warehouse=file://${base}/new/warehouse`
+    await rm(join(base, 'old'), { recursive: true })
+    await serving({ ...to, MORAINE_RELOCATED: relocated }, async (url) => {
+      expect(await rowsOf(url, 'a')).toBe('n\n1\n')
+    })
+  }, 120_000)
+
+  test('a database with anything else is refused, and left as it was', async () => {
+    const folder = await backedUp(await place('old'), 'a')
+    const to = await place('new')
+    await query(to.MORAINE_CATALOG, 'create schema s; create table s.mine (n int)')
+    const refused = await runToEnd(['restore', folder], to)
+    expect(refused).toMatchObject({ code: 1, stdout: '' })
+    expect(refused.stderr).toMatch(/cannot take this backup: that database is not empty; .*\n$/)
+    expect(await filesOf(join(base, 'new'))).toEqual([])
+  }, 120_000)
+
+  test('killed before the catalog is whole, it is simply run again', async () => {
+    const folder = await backedUp(await place('old'), 'a')
+    const to = await place('new')
+    const PATH = await programs({
+      pg_restore: 'case "$*" in *--list*) exit 0;; esac; kill -KILL $PPID',
+    })
+    expect(await runToEnd(['restore', folder], { ...to, PATH })).toMatchObject({ code: null })
+    expect((await filesOf(join(base, 'new'))).join()).toContain('.parquet')
+    const again = await runToEnd(['restore', folder], to)
+    expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/^restored {2}0 files/) })
+    await rm(join(base, 'old'), { recursive: true })
+    const relocated = `file://${base}/old/warehouse=file://${base}/new/warehouse`
+    await serving({ ...to, MORAINE_RELOCATED: relocated }, async (url) => {
+      expect(await rowsOf(url, 'a')).toBe('n\n1\n')
+    })
+  }, 120_000)
+
+  test('programs that are missing or too old, and databases that are away, are told', async () => {
+    const from = await place('old')
+    const folder = await backedUp(from, 'a')
+    const to = await place('new')
+    const none = await runToEnd(['restore', folder], { ...to, PATH: '/nowhere' })
+    expect([none.code, none.stderr]).toEqual([
+      1,
+      expect.stringMatching(/pg_restore is not found; install PostgreSQL's client programs.*\n$/),
+    ])
+    const told = 'echo "pg_dump: error: aborting because of server version mismatch" >&2; exit 1'
+    const PATH = await programs({
+      pg_dump: `echo part > "\${5#--file=}"; ${told}`,
+      pg_restore: 'echo "pg_restore: error: unsupported version (1.16) in file header" >&2; exit 1',
+    })
+    const old = await runToEnd(['backup', join(base, 'x')], { ...from, PATH })
+    expect(old).toMatchObject({ code: 1, stdout: '' })
+    expect(old.stderr).toMatch(/version mismatch; put a newer pg_dump first in PATH.*\n$/)
+    // What is left is empty, so that the same words can be given again.
+    expect(await filesOf(join(base, 'x'))).toEqual([])
+    const unread = await runToEnd(['restore', folder], { ...to, PATH })
+    expect(unread).toMatchObject({ code: 1, stdout: '' })
+    expect(unread.stderr).toMatch(/unsupported version .*; put a newer pg_restore first.*\n$/)
+    expect(await filesOf(join(base, 'new'))).toEqual([])
+
+    const away = `postgres://moraine:secret@127.0.0.1:${await freePort()}/moraine`
+    for (const words of [
+      ['backup', join(base, 'y')],
+      ['restore', folder],
+    ]) {
+      const { code, stderr } = await runToEnd(words, { ...from, MORAINE_CATALOG: away })
+      expect([code, stderr.split('\n').length]).toEqual([1, 2])
+      expect(stderr).toMatch(/MORAINE_CATALOG=postgres:.*cannot be used: connect ECONNREFUSED/)
+      expect(stderr).not.toContain('secret')
+    }
+    expect(await filesOf(join(base, 'y'))).toEqual([])
+  }, 120_000)
+
+  test('a database without a catalog has nothing to back up, and gets none', async () => {
+    const from = await place('old')
+    const ended = await runToEnd(['backup', join(base, 'x')], from)
+    expect(ended).toMatchObject({ code: 3, stdout: '' })
+    expect(ended.stderr).toMatch(/MORAINE_CATALOG=postgres:.* has no catalog, so nothing to back/)
+    expect(
+      await query(from.MORAINE_CATALOG, 'select 1 from pg_tables where schemaname = $$public$$'),
+    ).toEqual([])
+    expect(await filesOf(base)).toEqual([])
+  }, 60_000)
+
+  test('a backup that is stopped ends at once, in one line, and holds nothing', async () => {
+    const from = await place('old')
+    await backedUp(from, 'a')
+    const PATH = await programs({ pg_dump: 'kill -INT $PPID; exec sleep 600' })
+    const stopped = await runToEnd(['backup', join(base, 'x')], { ...from, PATH })
+    expect(stopped).toMatchObject({ code: 1, stdout: '' })
+    expect(stopped.stderr).toBe('moraine: stopped by SIGINT: what was copied is no backup\n')
+    const held = await query(
+      from.MORAINE_CATALOG,
+      "select * from leases where name = 'deletions held' and owner <> ''",
+    )
+    expect(held).toEqual([])
+  }, 60_000)
+})
+
+/** A PATH with these shell scripts before all others. */
+async function programs(scripts: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await mkdtemp(join(base, 'bin-'))
+  for (const [name, script] of Object.entries(scripts)) {
+    await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`)
+    await chmod(join(folder, name), 0o755)
+  }
+  return [folder, process.env['PATH']].join(delimiter)
+}
