@@ -4,6 +4,7 @@ import type { SnapshotSelector } from '../core/table/snapshot-selector.ts'
 
 export const PAGE_SIZE_MAX = 1_000
 const PAGE_SIZE_DEFAULT = 100
+const REF_LENGTH_MAX = 1_000
 const PAGE_TOKEN_LENGTH_MAX = 4_000
 
 export const EXAMPLE_UUID = '5f0d6c2e-1c1b-4a55-9d2b-3a8f1f6f2b10'
@@ -98,12 +99,49 @@ export function timeText(atMs: number): string {
   return new Date(atMs).toISOString()
 }
 
-/** The selector, without absent members. */
-export function selectorOf(selector: {
+export const RefInput = z
+  .string()
+  .min(1)
+  .max(REF_LENGTH_MAX)
+  .meta({ description: 'The name of a branch or tag.', example: 'v1' })
+
+/** Members of a body that select a snapshot, of which at most one is given. */
+export const bodySelectors = {
+  as_at: BodyMoment.optional(),
+  snapshot_id: SnapshotIdInput.optional(),
+  ref: RefInput.optional(),
+}
+
+const SELECTORS = ['as_at', 'snapshot_id', 'ref'] as const
+
+/** What selects a snapshot of a table, by members of a body or a query. */
+export interface SelectorInput {
   readonly as_at?: number | undefined
   readonly snapshot_id?: string | undefined
-}): SnapshotSelector {
+  readonly ref?: string | undefined
+}
+
+/** Those that are given; more than one says nothing. */
+export function givenSelectors(selector: SelectorInput): readonly string[] {
+  return SELECTORS.filter((name) => selector[name] !== undefined)
+}
+
+/** For a shape's `refine`. */
+export const AT_MOST_ONE = [
+  (selector: SelectorInput) => givenSelectors(selector).length <= 1,
+  { message: 'give only one of as_at, snapshot_id and ref' },
+] as const
+
+/** As `AT_MOST_ONE`. */
+export const EXACTLY_ONE = [
+  (selector: SelectorInput) => givenSelectors(selector).length === 1,
+  { message: 'give one of as_at, snapshot_id and ref' },
+] as const
+
+/** The selector, without absent members. */
+export function selectorOf(selector: SelectorInput): SnapshotSelector {
   return {
+    ...(selector.ref === undefined ? {} : { ref: selector.ref }),
     ...(selector.as_at === undefined ? {} : { asAtMs: selector.as_at }),
     ...(selector.snapshot_id === undefined ? {} : { snapshotIdentifier: selector.snapshot_id }),
   }

@@ -40,13 +40,15 @@ export function tableNotFound(key: TableKey): CatalogError {
 export async function getSnapshot(
   deps: LookupDependencies,
   state: TableState,
-  { asAtMs, snapshotIdentifier }: SnapshotSelector,
+  selector: SnapshotSelector,
 ): Promise<Snapshot | undefined> {
+  const { asAtMs, ref, snapshotIdentifier = ref } = selector
   if (asAtMs !== undefined) return getSnapshotAsAt(deps, state, asAtMs)
-  if (isCurrent(snapshotIdentifier)) return state.currentSnapshot
-  const snapshotId = SNAPSHOT_ID.test(snapshotIdentifier)
-    ? BigInt(snapshotIdentifier)
-    : state.refs[snapshotIdentifier]?.snapshotId
+  if (snapshotIdentifier === undefined || isCurrent(selector)) return state.currentSnapshot
+  const snapshotId =
+    ref === undefined && SNAPSHOT_ID.test(snapshotIdentifier)
+      ? BigInt(snapshotIdentifier)
+      : state.refs[snapshotIdentifier]?.snapshotId
   const snapshot =
     snapshotId === undefined ? undefined : await findSnapshot(deps.catalog, state, snapshotId)
   if (snapshot === undefined) {
@@ -61,9 +63,9 @@ export async function getSnapshot(
 }
 
 /** Whether it means the table as it is now. */
-export function isCurrent(
-  snapshotIdentifier: string | undefined,
-): snapshotIdentifier is 'latest' | typeof MAIN_BRANCH | undefined {
+export function isCurrent({ asAtMs, snapshotIdentifier, ref }: SnapshotSelector): boolean {
+  if (asAtMs !== undefined) return false
+  if (ref !== undefined) return ref === MAIN_BRANCH
   return snapshotIdentifier === undefined || ['latest', MAIN_BRANCH].includes(snapshotIdentifier)
 }
 
@@ -73,18 +75,19 @@ export function isCurrent(
  */
 export function schemaOfReading(
   { definition, refs }: TableState,
-  { asAtMs, snapshotIdentifier }: SnapshotSelector,
+  selector: SnapshotSelector,
   snapshot: Snapshot | undefined,
 ): Schema {
-  const isMoving = asAtMs === undefined && movesWithTable(refs, snapshotIdentifier)
-  if (isMoving || snapshot === undefined) return currentSchema(definition)
+  if (movesWithTable(refs, selector) || snapshot === undefined) return currentSchema(definition)
   return getSchema(definition, snapshot.schemaId)
 }
 
-function movesWithTable(refs: TableState['refs'], snapshotIdentifier: string | undefined): boolean {
-  if (isCurrent(snapshotIdentifier)) return true
-  if (SNAPSHOT_ID.test(snapshotIdentifier)) return false
-  return refs[snapshotIdentifier]?.type === 'branch'
+function movesWithTable(refs: TableState['refs'], selector: SnapshotSelector): boolean {
+  if (isCurrent(selector)) return true
+  const { asAtMs, snapshotIdentifier = '', ref } = selector
+  if (asAtMs !== undefined || (ref === undefined && SNAPSHOT_ID.test(snapshotIdentifier)))
+    return false
+  return refs[ref ?? snapshotIdentifier]?.type === 'branch'
 }
 
 async function findSnapshot(

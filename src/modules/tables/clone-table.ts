@@ -7,7 +7,7 @@ import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { parseNewTableName } from '../../core/table/table-name.ts'
 import type { TableProperties } from '../../core/table-properties.ts'
 import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
-import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
+import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
 import { alreadyExists, type NewTableDependencies, newState, publishedLocation } from './tables.ts'
 
 /**
@@ -28,15 +28,13 @@ export async function cloneTable(
   const { namespace, name } = parseNewTableName(request)
   const tableUuid = deps.ambient.newUuid()
   const location = defaultLocation(deps, { name }, tableUuid)
-  const isPast = request.asAtMs !== undefined || request.snapshotIdentifier !== undefined
   const definition: TableDefinition = {
     ...source.definition,
     tableUuid,
     location,
     // A folder has the metadata of one table.
     properties: withoutMetadataPath(source.definition.properties),
-    currentSchemaId:
-      isPast && found !== undefined ? found.schemaId : source.definition.currentSchemaId,
+    currentSchemaId: schemaOfReading(source, request, found).schemaId,
   }
   const born = newState(deps, { namespace, name, definition })
   const snapshot = found === undefined ? undefined : { ...found, parentSnapshotId: null }

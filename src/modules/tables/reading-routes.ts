@@ -39,10 +39,11 @@ const read = (deps: ReadDependencies) =>
       summary: 'Read a table, as of now or of any moment',
       description:
         'Definition, schema, snapshot, and the data files that may have matching rows. Without ' +
-        '`as_at` the schema is the current one; with it, the schema of the snapshot.',
+        '`as_at`, `snapshot_id` or a tag as `ref` the schema is the current one; with them, the ' +
+        'schema of the snapshot.',
       query: ReadTableQuery,
       answers: [ANSWER],
-      problems: [...PROBLEMS, 'as-at-invalid', 'as-at-before-first-snapshot'],
+      problems: [...PROBLEMS, 'as-at-invalid', 'as-at-before-first-snapshot', 'snapshot-not-found'],
       curl:
         'curl -G $MORAINE/v1/tables/aviation.flights --data-urlencode "filter=flight_id = 4242" ' +
         '--data-urlencode "as_at=2024-03-17T23:59:59Z"',
@@ -50,8 +51,8 @@ const read = (deps: ReadDependencies) =>
     async ({ param, query, accepts }) => {
       const form = acceptedForm(accepts)
       const table = param('table_identifier')
-      const selector = selectorOf({ as_at: query.as_at })
-      return readingReply(await readTable(deps, { table, filter: query.filter, ...selector }), form)
+      const request = { table, filter: query.filter, ...selectorOf(query) }
+      return readingReply(await readTable(deps, request), form)
     },
   )
 

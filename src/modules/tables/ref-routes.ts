@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import { MAIN_BRANCH, type SnapshotRef } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
-import { BodyMoment, SnapshotIdInput, selectorOf } from '../../http/common-shapes.ts'
+import { AT_MOST_ONE, bodySelectors, selectorOf } from '../../http/common-shapes.ts'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
@@ -37,15 +37,12 @@ const Kind = z.enum(['branch', 'tag'])
 const SetRefBody = z
   .strictObject({
     type: Kind.default('tag'),
-    snapshot_id: SnapshotIdInput.optional(),
-    as_at: BodyMoment.optional(),
+    ...bodySelectors,
     min_snapshots_to_keep: retention.min_snapshots_to_keep.optional(),
     max_snapshot_age_ms: retention.max_snapshot_age_ms.optional(),
     max_ref_age_ms: retention.max_ref_age_ms.optional(),
   })
-  .refine(({ as_at, snapshot_id }) => as_at === undefined || snapshot_id === undefined, {
-    message: 'give as_at or snapshot_id, not both',
-  })
+  .refine(...AT_MOST_ONE)
   .meta({ id: 'SetRef', example: { type: 'tag', snapshot_id: EXAMPLE_ID } })
 
 const EXAMPLE_REF = {

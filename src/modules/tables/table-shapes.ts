@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { boundedArray, boundedRecord } from '../../http/bounded-shapes.ts'
 import {
+  AT_MOST_ONE,
   Author,
-  BodyMoment,
+  bodySelectors,
+  EXACTLY_ONE,
   EXAMPLE_SNAPSHOT_ID,
   EXAMPLE_TIME,
   EXAMPLE_TRANSACTION_ID,
@@ -13,6 +15,7 @@ import {
   NextPageToken,
   PageQuery,
   QueryMoment,
+  RefInput,
   SnapshotIdInput,
   Time,
 } from '../../http/common-shapes.ts'
@@ -133,12 +136,9 @@ export const CloneTableRequest = z
   .strictObject({
     name: TableName,
     namespace: Namespace.optional(),
-    as_at: BodyMoment.optional(),
-    snapshot_id: SnapshotIdInput.optional(),
+    ...bodySelectors,
   })
-  .refine((r) => r.as_at === undefined || r.snapshot_id === undefined, {
-    message: 'give as_at or snapshot_id, not both',
-  })
+  .refine(...AT_MOST_ONE)
   .meta({ id: 'CloneTableRequest', example: { name: 'flights_2024', as_at: '2024-12-31' } })
 
 export const RenameRequest = z
@@ -149,16 +149,18 @@ export const RenameRequest = z
   .meta({ id: 'RenameRequest', example: { name: 'flights_2024' } })
 
 export const RollbackTableRequest = z
-  .strictObject({ as_at: BodyMoment.optional(), snapshot_id: SnapshotIdInput.optional() })
-  .refine((r) => (r.as_at === undefined) !== (r.snapshot_id === undefined), {
-    message: 'give either as_at or snapshot_id',
-  })
+  .strictObject(bodySelectors)
+  .refine(...EXACTLY_ONE)
   .meta({ id: 'RollbackTableRequest', example: { snapshot_id: EXAMPLE_SNAPSHOT_ID } })
 
-export const ReadTableQuery = z.strictObject({
-  as_at: QueryMoment.optional(),
-  filter: Filter.optional(),
-})
+export const ReadTableQuery = z
+  .strictObject({
+    as_at: QueryMoment.optional(),
+    snapshot_id: SnapshotIdInput.optional(),
+    ref: RefInput.optional(),
+    filter: Filter.optional(),
+  })
+  .refine(...AT_MOST_ONE)
 export const ReadSnapshotQuery = z.strictObject({ filter: Filter.optional() })
 export const ListTablesQuery = z.strictObject({
   namespace: Namespace.optional().meta({

@@ -214,7 +214,7 @@ export async function readTable(
   request: SnapshotSelector & { readonly table: string; readonly filter?: string | undefined },
 ): Promise<TableReading> {
   const state = await getTable(deps.catalog, request.table)
-  const isNow = request.asAtMs === undefined && isCurrent(request.snapshotIdentifier)
+  const isNow = isCurrent(request)
   const snapshot = await getSnapshot(deps, state, request)
   const schema = schemaOfReading(state, request, snapshot)
   const plan = await planScan(deps, state, { snapshot, schema, filter: request.filter })

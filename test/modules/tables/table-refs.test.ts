@@ -101,3 +101,58 @@ test('what cannot be a ref is refused, and nothing is changed', async () => {
   expect(await refusalOf(drop('main'))).toEqual([400, 'update-invalid'])
   expect(await must(ask(service, REFS))).toEqual(before)
 })
+
+test('a branch or tag selects a snapshot wherever one can be selected', async () => {
+  const [first, second, third] = ids
+  await must(put('old', { snapshot_id: first }))
+  await must(put('line', { type: 'branch', snapshot_id: second }))
+  // Made by an engine: digits, which are read as a snapshot id elsewhere.
+  const named = { action: 'set-snapshot-ref', 'ref-name': '2024', type: 'tag' }
+  const updates = [{ ...named, 'snapshot-id': first }]
+  const commit = JSON.stringify({ requirements: [], updates }).replace(`"${first}"`, `${first}`)
+  const made = await fetch(`${service.url}/iceberg/v1/namespaces/default/tables/t`, {
+    ...{ method: 'POST', headers: { 'Content-Type': 'application/json' }, body: commit },
+  })
+  expect(made.status).toBe(200)
+  for (const [ref, id] of [
+    ['old', first],
+    ['line', second],
+    ['2024', first],
+    ['main', third],
+  ]) {
+    expect((await must(ask(service, `/v1/tables/t?ref=${ref}`))).snapshot.snapshot_id).toBe(id)
+    await must(post(service, '/v1/tables/t/clone', { name: `of-${ref}`, ref }), 201)
+    const clone = await must(ask(service, `/v1/tables/of-${ref}`))
+    expect(clone.snapshot.snapshot_id).toBe(id)
+    expect(await must(put('again', { ref }))).toMatchObject({ snapshot_id: id })
+    const status = await must(ask(service, `/v1/tables/t/dump/status?ref=${ref}`))
+    expect(status.snapshot_id).toBe(id)
+    const file = await fetch(`${service.url}/v1/tables/t/t.csv?ref=${ref}`, { redirect: 'manual' })
+    expect(file.headers.get('Location')).toContain(`/${id}/dump`)
+  }
+  await must(post(service, '/v1/tables/t/rollback', { ref: '2024' }))
+  expect((await must(ask(service, '/v1/tables/t'))).snapshot.snapshot_id).toBe(first)
+  await must(post(service, '/v1/tables/t/rollback', { snapshot_id: third }))
+
+  for (const attempt of [
+    ask(service, '/v1/tables/t?ref=none'),
+    post(service, '/v1/tables/t/clone', { name: 'x', ref: 'none' }),
+    post(service, '/v1/tables/t/rollback', { ref: '__proto__' }),
+    put('again', { ref: first }),
+  ]) {
+    expect(await refusalOf(attempt)).toEqual([404, 'snapshot-not-found'])
+  }
+  for (const attempt of [
+    ask(service, `/v1/tables/t?ref=old&snapshot_id=${first}`),
+    post(service, '/v1/tables/t/clone', { name: 'x', ref: 'old', as_at: '2024' }),
+    post(service, '/v1/tables/t/rollback', { ref: 'old', snapshot_id: first }),
+    post(service, '/v1/tables/t/rollback', {}),
+    put('again', { ref: 'old', snapshot_id: first }),
+  ]) {
+    const { status, body } = await attempt
+    expect([status, JSON.stringify(body)]).toEqual([
+      400,
+      expect.stringMatching(/give (only )?one of as_at, snapshot_id and ref/),
+    ])
+  }
+})

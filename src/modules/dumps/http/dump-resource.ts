@@ -1,5 +1,7 @@
 import type { Stores } from '../../../catalog/catalog.ts'
+import { MAIN_BRANCH } from '../../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../../core/table/snapshot-selector.ts'
+import { givenSelectors, selectorOf } from '../../../http/common-shapes.ts'
 import { contentDisposition } from '../../../http/http-fields.ts'
 import { httpDate, type Validators } from '../../../http/preconditions.ts'
 import { requestInvalid } from '../../../http/problem.ts'
@@ -74,18 +76,11 @@ export async function findDump(
   call: DumpCall,
   choice: Choice,
 ): Promise<DumpResource> {
-  const given = (['as_at', 'snapshot_id', 'ref'] as const).filter(
-    (name) => choice[name] !== undefined,
-  )
+  const given = givenSelectors(choice)
   if (given.length > 1) {
     throw requestInvalid([{ path: 'query', message: `give only one of ${given.join(', ')}` }])
   }
-  const snapshotIdentifier = choice.snapshot_id ?? choice.ref
-  const selector: SnapshotSelector = {
-    ...(choice.as_at !== undefined && { asAtMs: choice.as_at }),
-    ...(snapshotIdentifier !== undefined && { snapshotIdentifier }),
-  }
-  return describe(service, { call, choice, selector })
+  return describe(service, { call, choice, selector: selectorOf(choice) })
 }
 
 /** The dump of the snapshot that the path names. Only an id is stable; `latest` and refs move. */
@@ -119,12 +114,13 @@ async function describe(
     schemaId: schemaId === undefined ? undefined : Number(schemaId),
   })
   const { asAtMs, snapshotIdentifier = '' } = selector
+  const isOfRef = selector.ref !== undefined && selector.ref !== MAIN_BRANCH
   // Without a schema, what a table without rows shows are its columns of now.
   const isOfNone = target.snapshot.snapshotId === NO_SNAPSHOT_ID
   const isPinned = NUMERIC.test(snapshotIdentifier) && !(isOfNone && schemaId === undefined)
   const isMoving = !isPinned
   // Refs other than main have no log, so when they moved is unknown.
-  const isLogged = isMoving && ['', 'latest', 'main'].includes(snapshotIdentifier)
+  const isLogged = isMoving && !isOfRef && ['', 'latest', 'main'].includes(snapshotIdentifier)
   const change = isLogged ? await findChangeTime(service, target, asAtMs) : undefined
   const validators = {
     etag: entityTag(target),

@@ -4,13 +4,12 @@ import {
   EXAMPLE_UUID,
   LongText,
   QueryMoment,
+  RefInput,
   Time,
 } from '../../../http/common-shapes.ts'
 import { Problem } from '../../../http/problem.ts'
 import { EDITION } from '../format/dump-edition.ts'
 import { DUMP_COMPRESSIONS, DUMP_FORMATS } from '../format/dump-index.ts'
-
-const REF_LENGTH_MAX = 1_000
 
 const Format = z.enum(DUMP_FORMATS)
 const Compression = z.enum(DUMP_COMPRESSIONS).default('none').meta({
@@ -63,12 +62,7 @@ const selectors = {
     .regex(/^\d{1,19}$/, 'is not a snapshot id')
     .optional()
     .meta({ description: 'A snapshot id; its rows never change.' }),
-  ref: z
-    .string()
-    .min(1)
-    .max(REF_LENGTH_MAX)
-    .optional()
-    .meta({ description: 'The name of a branch or tag.' }),
+  ref: RefInput.optional(),
 }
 
 /** At most one of `as_at`, `snapshot_id` and `ref`; without any, the table as it is now. */
@@ -96,7 +90,7 @@ export const MovingDumpQuery = z.strictObject({ ...MovingChoiceQuery.shape, ...d
 
 /** Choices for the file that the path names. */
 export const NamedDumpQuery = z.strictObject({
-  as_at: selectors.as_at,
+  ...selectors,
   redirect: Redirect.optional().meta({ description: 'As at the permanent address.' }),
 })
 
