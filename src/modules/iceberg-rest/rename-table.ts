@@ -2,7 +2,7 @@ import type { CatalogError } from '../../core/errors.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { renameTable } from '../../lake/commit/table-rename.ts'
-import { getNamespace } from '../namespaces/namespaces.ts'
+import { getTargetNamespace } from '../namespaces/namespaces.ts'
 import { nameTaken } from './create-table.ts'
 import { NO_CONTENT } from './kept-answer.ts'
 import { getRestTable } from './load-table.ts'
@@ -26,7 +26,7 @@ export async function renameRestTable(
   await authorize('own', [{ on: 'table', name: source }])
   await authorize('create', [{ on: 'namespace', name: destination.namespace }])
   const { tableUuid } = (await getRestTable(deps, source)).definition
-  const { levels } = await getNamespace(deps, destination.namespace)
+  const { levels } = await getTargetNamespace(deps, destination.namespace, '/iceberg/v1')
   const target = { namespace: levels, name: destination.name }
   await renameTable(deps, {
     tableUuid,

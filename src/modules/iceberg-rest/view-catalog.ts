@@ -15,7 +15,7 @@ import { VIEW_METADATA_TEXT_BYTES_MAX } from '../../formats/metadata/metadata-fi
 import type { Page } from '../../http/page-token.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { defaultLocation } from '../../lake/table/table-location.ts'
-import { getNamespace } from '../namespaces/namespaces.ts'
+import { getNamespace, getTargetNamespace } from '../namespaces/namespaces.ts'
 import type { ViewDependencies } from '../views/change-view.ts'
 import {
   addView,
@@ -145,7 +145,7 @@ export async function renameView(
   await authorize('own', [{ on: 'view', name: source }])
   await authorize('create', [{ on: 'namespace', name: destination.namespace }])
   const { viewUuid } = await getRestView(deps, source)
-  const { levels } = await getNamespace(deps, destination.namespace)
+  const { levels } = await getTargetNamespace(deps, destination.namespace, '/iceberg/v1')
   await refuseTakenDestination(deps, viewUuid, { source, destination })
   await changeView(deps, wantedByName(source), {
     change: () => ({ name: { namespace: levels, name: destination.name } }),

@@ -7,11 +7,13 @@ import type {
 import { CatalogError } from '../../core/errors.ts'
 import type { KeptWithEffect } from '../../core/replay.ts'
 import { requireBoundedNamespace } from '../../core/table/definition-size.ts'
+import { nameKey } from '../../core/table/name-key.ts'
 import {
   requireNamespaceLevels,
   requireNewNamespaceLevels,
 } from '../../core/table/namespace-levels.ts'
 import { shownNamespace } from '../../core/table/shown-name.ts'
+import { DEFAULT_NAMESPACE } from '../../core/table/table-name.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
 type NamespacesOnly = Stores<'namespaces'>
@@ -85,11 +87,32 @@ export async function dropNamespace(
   })
 }
 
-export function namespaceNotFound(levels: readonly string[]): ProblemError {
+export function namespaceNotFound(levels: readonly string[], advice = ''): ProblemError {
   const namespace = shownNamespace(levels)
-  return new ProblemError('namespace-not-found', `Namespace does not exist: ${namespace}`, {
-    facts: { namespace },
-  })
+  const detail = `Namespace does not exist: ${namespace}${advice}`
+  return new ProblemError('namespace-not-found', detail, { facts: { namespace } })
+}
+
+/** Throws unless something may be listed there; `default` always is, as it need not be created. */
+export async function requireListable(
+  deps: NamespacesOnly,
+  levels: readonly string[],
+): Promise<void> {
+  const isDefault = levels.map(nameKey).join('.') === DEFAULT_NAMESPACE.join('.')
+  if (!isDefault) await getNamespace(deps, levels)
+}
+
+/** As `getNamespace`, for one that something is to be moved to: `face` is where to create it. */
+export async function getTargetNamespace(
+  deps: NamespacesOnly,
+  levels: readonly string[],
+  face: '/v1' | '/iceberg/v1',
+): Promise<NamespaceRecord> {
+  const advice = `; renaming creates none: create it first, with POST ${face}/namespaces`
+  if (levels.includes('')) throw namespaceNotFound(levels)
+  const found = await deps.catalog.namespaces.find(requireNamespaceLevels(levels))
+  if (found === undefined) throw namespaceNotFound(levels, advice)
+  return found
 }
 
 function refuseTooMany(count: number): void {

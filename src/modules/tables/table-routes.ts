@@ -11,7 +11,7 @@ import { defineRoute, type KeptFacts, type RepeatedCall, type Route } from '../.
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import { type RenameDependencies, renameTable } from '../../lake/commit/table-rename.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
-import { getNamespace } from '../namespaces/namespaces.ts'
+import { getTargetNamespace, requireListable } from '../namespaces/namespaces.ts'
 import { cloneTable } from './clone-table.ts'
 import { DropTableAnswer, DropTableQuery } from './drop-shapes.ts'
 import {
@@ -97,7 +97,7 @@ const create = (deps: NewTableDependencies) =>
     newTableAgain(deps),
   )
 
-const list = (deps: Stores<'tables'>) =>
+const list = (deps: Stores<'tables' | 'namespaces'>) =>
   defineRoute(
     {
       method: 'get',
@@ -114,13 +114,15 @@ const list = (deps: Stores<'tables'>) =>
       description: 'Sorted by namespace, then name.',
       query: ListTablesQuery,
       answers: [{ status: 200, description: 'One page of tables.', shape: TableListAnswer }],
-      problems: ['name-invalid', 'page-token-invalid'],
+      problems: ['name-invalid', 'namespace-not-found', 'page-token-invalid'],
       curl: 'curl "$MORAINE/v1/tables?namespace=aviation&prefix=fli"',
     },
     async ({ query, visibleTo }) => {
-      const { namespace, prefix, page_token, page_size } = query
+      const { prefix, page_token, page_size } = query
+      const namespace = query.namespace === undefined ? undefined : parseNamespace(query.namespace)
+      if (namespace !== undefined) await requireListable(deps, namespace)
       const tables = await listTables(deps, {
-        ...(namespace === undefined ? {} : { namespace: parseNamespace(namespace) }),
+        ...(namespace === undefined ? {} : { namespace }),
         ...(prefix === undefined ? {} : { prefix }),
         ...(page_token === undefined ? {} : { after: positionOf(page_token) }),
         limit: page_size + 1,
@@ -262,7 +264,7 @@ const rename = (deps: RenameDependencies & Stores<'namespaces'>) =>
       const { definition, namespace } = await getTable(deps.catalog, table)
       const target = newNameOf(namespace, body)
       await authorize('create', [{ on: 'namespace', name: target.namespace }])
-      await getNamespace(deps, target.namespace)
+      await getTargetNamespace(deps, target.namespace, '/v1')
       const { tableUuid } = definition
       const renamed = await renameTable(deps, {
         ...{ tableUuid, target },

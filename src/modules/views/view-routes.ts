@@ -17,7 +17,7 @@ import {
   type Route,
   type Tag,
 } from '../../http/route.ts'
-import { getNamespace } from '../namespaces/namespaces.ts'
+import { getTargetNamespace, requireListable } from '../namespaces/namespaces.ts'
 import { RenameRequest } from '../tables/table-shapes.ts'
 import type { NewViewDependencies, ViewDependencies } from './change-view.ts'
 import { viewNameToJson, viewToJson } from './view-response.ts'
@@ -92,7 +92,7 @@ const create = (deps: NewViewDependencies) =>
     viewAgain(deps),
   )
 
-const list = (deps: Stores<'views'>) =>
+const list = (deps: Stores<'views' | 'namespaces'>) =>
   defineRoute(
     {
       method: 'get',
@@ -108,11 +108,12 @@ const list = (deps: Stores<'views'>) =>
       description: 'The views of one namespace, sorted by name.',
       query: ListViewsQuery,
       answers: [{ status: 200, description: 'One page of views.', shape: ViewListAnswer }],
-      problems: ['name-invalid', 'page-token-invalid'],
+      problems: ['name-invalid', 'namespace-not-found', 'page-token-invalid'],
       curl: 'curl "$MORAINE/v1/views?namespace=aviation"',
     },
     async ({ query, visibleTo }) => {
       const { namespace, page_token, page_size } = query
+      await requireListable(deps, namespaceOf(namespace))
       const views = await listViews(deps, {
         namespace: namespaceOf(namespace),
         ...(page_token === undefined ? {} : { after: parsePageToken(page_token, ViewPosition)[0] }),
@@ -196,7 +197,7 @@ const rename = (deps: ViewDependencies & Stores<'namespaces'>) =>
       const view = await readView(deps, identifier)
       const target = newNameOf(view.namespace, body)
       await authorize('create', [{ on: 'namespace', name: target.namespace }])
-      await getNamespace(deps, target.namespace)
+      await getTargetNamespace(deps, target.namespace, '/v1')
       const keep = keeper.keeping(viewAnswer)
       return jsonReply(viewToJson(await renameView(deps, view, { target, keep })))
     },

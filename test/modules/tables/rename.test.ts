@@ -39,9 +39,36 @@ describe.each(THINGS)('%s', (folder, kind, body) => {
   test('it goes into another namespace only if that is there', async () => {
     await create(`sky.${kind}_c`)
     const missing = await rename(`sky.${kind}_c`, { name: 'c', namespace: 'cellar' })
-    expect(missing.body).toMatchObject({ type: '/problems/namespace-not-found', status: 404 })
+    expect(missing.body).toMatchObject({
+      ...{ type: '/problems/namespace-not-found', status: 404, namespace: 'cellar' },
+      detail: expect.stringMatching(/^Namespace does not exist: cellar; .*POST \/v1\/namespaces$/),
+    })
     expect(await must(rename(`sky.${kind}_c`, { name: `attic.${kind}_c` }))).toMatchObject({
       ...{ namespace: 'attic', name: `${kind}_c` },
+    })
+  })
+
+  test('over Iceberg REST, too, as clients know it', async () => {
+    await create(`sky.${kind}_r`)
+    const json = {
+      source: { namespace: ['sky'], name: `${kind}_r` },
+      destination: { namespace: ['cellar'], name: `${kind}_r` },
+    }
+    const missing = await post(service, `/iceberg/v1/${folder}/rename`, json)
+    expect(missing.body.error).toMatchObject({
+      ...{ code: 404, type: 'NoSuchNamespaceException' },
+      message: expect.stringMatching(
+        /^Namespace does not exist: cellar; .*iceberg\/v1\/namespaces$/,
+      ),
+    })
+  })
+
+  test('only those of a namespace that is there are listed', async () => {
+    const missing = await ask(service, `/v1/${folder}?namespace=cellar`)
+    expect(missing.body).toMatchObject({ status: 404, namespace: 'cellar' })
+    expect(await must(ask(service, `/v1/${folder}?namespace=attic`))).toBeDefined()
+    expect(await must(ask(service, `/v1/${folder}?namespace=default`))).toMatchObject({
+      [folder]: [],
     })
   })
 

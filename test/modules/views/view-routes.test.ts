@@ -118,10 +118,9 @@ test('views are listed by namespace, in pages', async () => {
     token = page.next_page_token
   }
   expect(names).toEqual(['A', 'b', 'c'])
-  expect(await must(ask(service, '/v1/views?namespace=nowhere'))).toEqual({
-    views: [],
-    next_page_token: null,
-  })
+  const missing = await ask(service, '/v1/views?namespace=nowhere')
+  const told = { type: '/problems/namespace-not-found', status: 404, namespace: 'nowhere' }
+  expect(missing.body).toMatchObject(told)
 })
 
 test('names are shared with tables, and follow the rule of /v1', async () => {

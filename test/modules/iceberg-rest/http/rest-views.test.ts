@@ -136,7 +136,8 @@ test('a view is renamed, also into another namespace, and keeps all else', async
   expect(await refused(rename(inSky('two'), { namespace: ['nix'], name: 'two' }))).toEqual([
     404,
     'NoSuchNamespaceException',
-    'Namespace does not exist: nix',
+    'Namespace does not exist: nix; renaming creates none: create it first, with POST ' +
+      '/iceberg/v1/namespaces',
   ])
   await must(rename(inSky('two'), inSky('TWO')), 204)
   expect((await must(rest(service, VIEWS))).identifiers).toContainEqual(inSky('TWO'))
