@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import { addBackup } from './commands/backup-command.ts'
 import { addCreateAdminKey } from './commands/create-admin-key-command.ts'
+import { nameProgram } from './commands/own-program.ts'
 import { addRebuild } from './commands/rebuild-command.ts'
 import { addRestore } from './commands/restore-command.ts'
 import { addServe } from './commands/serve-command.ts'
@@ -47,10 +48,11 @@ function say(stream: NodeJS.WriteStream, text: string): void {
 }
 
 function newProgram(): Command {
-  const program = new Command('moraine')
+  const name = nameProgram()
+  const program = new Command(name)
     .description('A table metastore: Iceberg snapshots, transactions and time travel.')
     .version(VERSION)
-    .showHelpAfterError('(moraine --help lists the commands)')
+    .showHelpAfterError(`(${name} --help lists the commands)`)
     .configureOutput({
       writeOut: (text) => say(process.stdout, text),
       writeErr: (text) => say(process.stderr, text),

@@ -3,6 +3,7 @@ import { dirname, relative } from 'node:path'
 import { CatalogDamagedError, CatalogUnusableError } from './catalog/catalog-unusable-error.ts'
 import { type Config, ConfigError, localPathOf, shown } from './config.ts'
 import { CatalogError } from './core/errors.ts'
+import { ownCommand } from './core/own-command.ts'
 import type { WarehouseFault } from './lake/table/warehouse-claim.ts'
 
 /** The cause of a failure, and what to do about it. */
@@ -116,8 +117,9 @@ function warehouseAdvice({ warehouse }: Config, fault: WarehouseFault): Advice {
     case 'catalog-empty':
       return [
         'there are tables in its warehouse, and the catalog has none',
-        'give the catalog of these tables, restore it from a backup, or run "moraine rebuild"; ' +
-          'to leave them and begin with none, start with "moraine serve --adopt-warehouse"',
+        'give the catalog of these tables, restore it from a backup, or run ' +
+          `${ownCommand('rebuild')}; ` +
+          `to leave them and begin with none, start with ${ownCommand('serve --adopt-warehouse')}`,
       ]
   }
 }

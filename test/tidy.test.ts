@@ -50,6 +50,14 @@ test('no pause outlasts a stop: each has a signal, or is short', () => {
   expect(pauses.filter((path) => !short.test(path))).toEqual(ofReply)
 })
 
+test('messages spell commands of this program in one place', () => {
+  const commands = 'backup|create-admin-key|rebuild|restore|serve|--'
+  const spelled = new RegExp(`(?:moraine|dist/main\\.js|npm start --) (?:${commands})`)
+  const isComment = /^\s*(?:\/?\*|\/\/)/
+  const told = linesThat((line) => spelled.test(line) && !isComment.test(line), sources)
+  expect(told).toEqual([])
+})
+
 describe('folders', () => {
   test('no two files of src have the same name', () => {
     const twins = groups(sources, (path) => basename(path)).filter(([, paths]) => paths.length > 1)

@@ -1,3 +1,4 @@
+import { ownCommand } from '../core/own-command.ts'
 /**
  * A catalog database that this process cannot work with as it is; an operator can put that right.
  */
@@ -18,7 +19,8 @@ export class CatalogDamagedError extends CatalogUnusableError {
     super({
       problem,
       remedy:
-        'restore it from a backup, or run "moraine rebuild", which sets the file aside and ' +
+        `restore it from a backup, or run ${ownCommand('rebuild')}, ` +
+        'which sets the file aside and ' +
         'registers every table again from the warehouse',
     })
   }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type Config, ConfigError } from '../config.ts'
+import { ownCommand } from '../core/own-command.ts'
 import type { BackupReport } from '../modules/operations/backup.ts'
 import { makeMissing } from '../start-failure.ts'
 import type { AddCommand, Shell } from './shell.ts'
@@ -18,7 +19,7 @@ export const addRestore: AddCommand = (program, shell) => {
   program
     .command('restore')
     .description('bring back the catalog and the warehouse of a backup')
-    .argument('<folder>', 'what "moraine backup" made')
+    .argument('<folder>', `what ${ownCommand('backup')} made`)
     .addHelpText('after', HELP)
     .action((folder: string) => restore(shell, resolve(folder)))
 }

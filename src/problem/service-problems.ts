@@ -38,7 +38,7 @@ export const SERVICE_PROBLEMS = {
       'service ran. Nothing was changed, and nothing will be until an operator has acted.',
     remedy:
       'The operator stops the service, then restores a backup of the catalog or runs ' +
-      '`moraine rebuild`, which sets the damaged file aside.',
+      'the command `rebuild`, which sets the damaged file aside.',
     retry: 'no',
   },
   'engine-failed': {

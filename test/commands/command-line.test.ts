@@ -1,12 +1,22 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { ownProgram } from '../../src/commands/own-program.ts'
 import { readConfig } from '../../src/config.ts'
 import { NOT_REBUILT } from '../../src/modules/operations/rebuild.ts'
 import { createTable } from '../../src/modules/tables/tables.ts'
 import { openPlatform } from '../../src/service.ts'
-import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import {
+  buildService,
+  builtMain,
+  builtProgram,
+  KillableService,
+  removeBuild,
+  runToEnd,
+} from '../crash/killable-service.ts'
 
 let home: string
 beforeAll(async () => {
@@ -38,13 +48,47 @@ test.each([
   ],
 ])('%j is refused before anything is opened', async (words, stderr) => {
   const left = join(home, 'untouched')
-  const told = `${stderr}(moraine --help lists the commands)\n`
+  const told = `${stderr}(${builtProgram()} --help lists the commands)\n`
   expect(await runToEnd(words, { MORAINE_HOME: left })).toEqual({
     code: 1,
     stdout: '',
     stderr: told,
   })
   expect(() => readFileSync(left)).toThrow('ENOENT')
+})
+
+test('commands are spelled as the person who reads of them can give them', async () => {
+  const bin = await mkdtemp(join(home, 'bin-'))
+  await symlink(builtMain(), join(bin, 'moraine'))
+  // As `npm start` sets it.
+  const npm = { npm_package_name: 'moraine', npm_lifecycle_event: 'start' }
+  const other = { ...npm, npm_package_name: 'other' }
+  const elsewhere = { cwd: bin }
+  for (const [main, environment, options, program] of [
+    [builtMain(), {}, {}, builtProgram()],
+    [builtMain(), other, {}, builtProgram()],
+    [builtMain(), {}, elsewhere, `node ${builtMain()}`],
+    [builtMain(), npm, {}, 'npm start --'],
+    [join(bin, 'moraine'), {}, {}, 'moraine'],
+  ] as const) {
+    const run = (...words: string[]) =>
+      promisify(execFile)(process.execPath, [main, ...words], {
+        ...options,
+        env: { MORAINE_HOME: join(bin, 'home'), ...environment },
+      })
+    expect((await run('--help')).stdout).toContain(`Usage: ${program} [options]`)
+    expect((await run('restore', '--help')).stdout).toContain(`what "${program} backup" made`)
+    await expect(run('sreve')).rejects.toMatchObject({
+      stderr: expect.stringContaining(`(${program} --help lists the commands)`),
+    })
+  }
+})
+
+test('a file of a strange name is spelled for a shell, and one of a source for tsx', () => {
+  const place = { environment: {}, folder: '/opt/x' }
+  expect(ownProgram("/opt/x/it's here/main.js", place)).toBe("node 'it'\\''s here/main.js'")
+  expect(ownProgram('/opt/x/src/main.ts', place)).toBe('npx tsx src/main.ts')
+  expect(ownProgram('/opt/y/main.js', place)).toBe('node /opt/y/main.js')
 })
 
 test('it serves without a word, and by its name; each time SIGTERM ends it with 0', async () => {

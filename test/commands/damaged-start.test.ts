@@ -5,11 +5,17 @@ import { readConfig } from '../../src/config.ts'
 import { createTable } from '../../src/modules/tables/tables.ts'
 import { openPlatform } from '../../src/service.ts'
 import { damageHeader, damageTables } from '../catalog/sqlite/damage.ts'
-import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import {
+  buildService,
+  builtProgram,
+  KillableService,
+  removeBuild,
+  runToEnd,
+} from '../crash/killable-service.ts'
 
 const REBUILD =
-  'restore it from a backup, or run "moraine rebuild", which sets the file aside and registers ' +
-  'every table again from the warehouse'
+  `restore it from a backup, or run "${builtProgram()} rebuild", ` +
+  'which sets the file aside and registers every table again from the warehouse'
 
 let home: string
 let path: string

@@ -9,6 +9,7 @@ import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
 import {
   buildService,
   builtMain,
+  builtProgram,
   type Ended,
   removeBuild,
   runToEnd,
@@ -148,8 +149,8 @@ test('a catalog file that is no database stays as it is', async () => {
   expect(refusalOf(ended)).toBe(
     `moraine: MORAINE_CATALOG=sqlite:${path} cannot be used: ` +
       'that file is damaged, or not an SQLite database; restore it from a backup, or run ' +
-      '"moraine rebuild", which sets the file aside and registers every table again from the ' +
-      'warehouse',
+      `"${builtProgram()} rebuild", which sets the file aside ` +
+      'and registers every table again from the warehouse',
   )
   expect(await readFile(path, 'utf8')).toBe(letters)
 })

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 
@@ -24,6 +24,11 @@ export function buildService(): void {
 /** What `buildService` made: the command line. */
 export function builtMain(): string {
   return join(BUILD, 'main.js')
+}
+
+/** How messages of what was built call it. */
+export function builtProgram(): string {
+  return `node ${relative(process.cwd(), builtMain())}`
 }
 
 /**

@@ -1,4 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { ownCommand } from '../../../core/own-command.ts'
 
 /** Clients that come back need not hurry: an operator has to act first. */
 const RETRY_AFTER_SECONDS = 60
@@ -34,7 +35,7 @@ export function damaged(cause: unknown): CatalogError {
   return new CatalogError(
     'catalog-damaged',
     'the catalog database is damaged, so nothing is written any more; the operator restores a ' +
-      'backup or runs "moraine rebuild"',
+      `backup or runs ${ownCommand('rebuild')}`,
     { cause, facts: { retryAfterSeconds: RETRY_AFTER_SECONDS } },
   )
 }
