@@ -2,6 +2,7 @@ import type { Catalog, Stores } from '../../catalog/catalog.ts'
 import type { TableKey } from '../../catalog/table-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { endingAdvice } from '../../core/table/file-endings.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { currentSchema, getSchema, type TableState } from '../../core/table/table.ts'
@@ -52,10 +53,11 @@ export async function getSnapshot(
   const snapshot =
     snapshotId === undefined ? undefined : await findSnapshot(deps.catalog, state, snapshotId)
   if (snapshot === undefined) {
+    const table = formatTableName(state.namespace, state.name)
     const shortened = snapshotIdentifier.slice(0, 100)
     throw new CatalogError(
       'snapshot-not-found',
-      `${formatTableName(state.namespace, state.name)} has no snapshot or ref ${shortened}`,
+      `${table} has no snapshot or ref ${shortened}${endingAdvice([table, state.name], shortened)}`,
       { facts: { snapshot: shortened, refs: Object.keys(state.refs) } },
     )
   }

@@ -1,10 +1,11 @@
 import type { z } from 'zod'
 import { CatalogError } from '../../../core/errors.ts'
+import { FILE_ENDINGS } from '../../../core/table/file-endings.ts'
 import { parseTableIdentifier } from '../../../core/table/table-name.ts'
 import { onTable } from '../../../http/permission.ts'
 import type { Reply } from '../../../http/reply.ts'
 import { defineRoute, type Route } from '../../../http/route.ts'
-import { DUMP_FORMATS, type DumpFormat } from '../format/dump-index.ts'
+import type { DumpCompression, DumpFormat } from '../format/dump-index.ts'
 import { DUMP_PROBLEMS, DUMPS_TAG, MOVING_PROBLEMS } from './dump-docs.ts'
 import {
   type DumpCall,
@@ -16,37 +17,52 @@ import {
 import { NamedDumpQuery } from './dump-shapes.ts'
 import { notReady, openDump, waitForIndex } from './open-bytes.ts'
 
-const OPERATIONS: Readonly<Record<DumpFormat, string>> = {
-  csv: 'openCsvFile',
-  ndjson: 'openNdjsonFile',
-  parquet: 'openParquetFile',
-  arrow: 'openArrowFile',
-  tsv: 'openTsvFile',
-  json: 'openJsonFile',
-  xml: 'openXmlFile',
-}
-
 const NAMES: Readonly<Record<DumpFormat, string>> = {
-  csv: 'CSV',
-  ndjson: 'NDJSON',
+  csv: 'Csv',
+  ndjson: 'Ndjson',
   parquet: 'Parquet',
   arrow: 'Arrow',
-  tsv: 'TSV',
-  json: 'JSON',
-  xml: 'XML',
+  tsv: 'Tsv',
+  json: 'Json',
+  xml: 'Xml',
+}
+const COMPRESSIONS: Readonly<Record<string, DumpCompression>> = { gz: 'gzip', zst: 'zstd' }
+
+interface NamedForm {
+  readonly format: DumpFormat
+  readonly compression: DumpCompression
+  readonly operationId: string
+  /** As people call it. */
+  readonly called: string
+}
+
+function formOfEnding(ending: (typeof FILE_ENDINGS)[number]): NamedForm {
+  const [kind = '', packing = ''] = ending.split('.')
+  const format = kind === 'jsonl' ? 'ndjson' : (kind as DumpFormat)
+  const compression = COMPRESSIONS[packing] ?? 'none'
+  const name = kind === 'jsonl' ? 'Jsonl' : NAMES[format]
+  const packed =
+    compression === 'none' ? '' : `${compression[0]?.toUpperCase()}${compression.slice(1)}`
+  return {
+    ...{ format, compression, operationId: `open${packed}${name}File` },
+    called: `${name === 'Parquet' || name === 'Arrow' ? name : name.toUpperCase()} file${
+      packing === '' ? '' : `, compressed by ${compression},`
+    }`,
+  }
 }
 
 /** A table as a file with an address that ends as the file does, which is all that readers need. */
 export function namedDumpRoutes(service: DumpService): readonly Route[] {
-  return DUMP_FORMATS.map((format) =>
-    defineRoute(
+  return FILE_ENDINGS.map((ending) => {
+    const { format, compression, operationId, called } = formOfEnding(ending)
+    return defineRoute(
       {
         method: 'get',
-        path: `/v1/tables/{table_identifier}/{file_name}.${format}` as const,
-        operationId: OPERATIONS[format],
+        path: `/v1/tables/{table_identifier}/{file_name}.${ending}` as const,
+        operationId,
         tag: DUMPS_TAG,
         permission: onTable('select'),
-        summary: `Open the table as a ${NAMES[format]} file by its name`,
+        summary: `Open the table as a ${called} by its name`,
         description:
           'For `pl.read_parquet(url)`, `pd.read_csv(url)`, DuckDB and browsers, which tell a ' +
           'file by its address: redirects to the permanent address of the dump of now, or of ' +
@@ -64,26 +80,26 @@ export function namedDumpRoutes(service: DumpService): readonly Route[] {
           },
         ],
         problems: [...DUMP_PROBLEMS, ...MOVING_PROBLEMS],
-        curl: `curl -fLO "$MORAINE/v1/tables/flights/flights.${format}"`,
+        curl: `curl -fLO "$MORAINE/v1/tables/flights/flights.${ending}"`,
       },
       async (call) => {
-        requireOwnName(call.param('table_identifier'), call.param('file_name'), format)
-        const choice = { format, compression: 'none', ...call.query } as const
+        requireOwnName(call.param('table_identifier'), call.param('file_name'), ending)
+        const choice = { format, compression, ...call.query }
         return answerRedirect(service, call, await findDump(service, call, choice), call.query)
       },
-    ),
-  )
+    )
+  })
 }
 
 /** So that a file of another name is not mistaken for another table, snapshot or ref. */
-function requireOwnName(table: string, fileName: string, format: DumpFormat): void {
+function requireOwnName(table: string, fileName: string, ending: string): void {
   const key = parseTableIdentifier(table)
   const names = 'tableUuid' in key ? [table] : [table, key.name]
   if (names.includes(fileName)) return
-  const file = `${names.at(-1)}.${format}`
+  const file = `${names.at(-1)}.${ending}`
   throw new CatalogError(
     'snapshot-not-found',
-    `the table's file is called ${file}; read a snapshot or ref whose name ends in .${format} ` +
+    `the table's file is called ${file}; read a snapshot or ref whose name ends in .${ending} ` +
       'by its snapshot id',
     { facts: { file } },
   )

@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises'
+import { gunzipSync } from 'node:zlib'
 import { tableFromIPC } from 'apache-arrow'
+import { decompress } from 'fzstd'
 import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet'
 import { ask, must, post } from '../../../http/client.ts'
 import { startTestService, type TestService } from '../../../http/harness.ts'
@@ -37,6 +39,40 @@ test.each(['csv', 'ndjson', 'parquet', 'arrow', 'tsv', 'json', 'xml'])(
     )
   },
 )
+
+test.each(['csv', 'tsv', 'ndjson', 'jsonl'])(
+  'flights.%s is also served compressed',
+  async (kind) => {
+    const format = kind === 'jsonl' ? 'ndjson' : kind
+    const plain = await fetch(`${service.url}/v1/tables/flights/flights.${kind}`)
+    expect(plain.url).toBe(service.url + (await pinnedOf(format)))
+    const text = await plain.text()
+    for (const [packing, unpack] of [
+      ['gz', gunzipSync],
+      ['zst', (bytes: Buffer) => Buffer.from(decompress(bytes))],
+    ] as const) {
+      const packed = await fetch(`${service.url}/v1/tables/flights/flights.${kind}.${packing}`)
+      expect(packed.status).toBe(200)
+      expect(packed.headers.get('content-disposition')).toContain(`.${format}.${packing}`)
+      expect(String(unpack(Buffer.from(await packed.arrayBuffer())))).toBe(text)
+    }
+  },
+)
+
+test('an ending or format that there is not names those that there are', async () => {
+  for (const file of ['flights.xlsx', 'default.flights.parquet.gz']) {
+    const { status, body } = await ask(service, `/v1/tables/flights/${file}`)
+    expect([status, body.type]).toEqual([404, '/problems/snapshot-not-found'])
+    expect(body.detail).toContain('files of a table end in .csv, .csv.gz, ')
+  }
+  const other = await ask(service, '/v1/tables/flights/v1.0')
+  expect(other.body.detail).not.toContain('files of a table')
+  const format = await ask(service, '/v1/tables/flights/dump?format=xlsx')
+  expect([format.status, JSON.stringify(format.body)]).toEqual([
+    400,
+    expect.stringMatching(/csv.*ndjson.*parquet.*arrow.*tsv/),
+  ])
+})
 
 test('it moves with the table, and as_at leads back', async () => {
   await makeTable(service, 'moving', [rows(10)])
