@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { ByteSize, Duration, HostName, Hours, NetworkAddress } from './config-values.ts'
 import { type ExportConfig, readExports } from './export-config.ts'
+import { type OidcConfig, readOidc } from './oidc-config.ts'
 import { Nothing, readStores, type StoreConfig } from './store-config.ts'
 
 /** A worker does not start with less memory. */
@@ -29,7 +30,9 @@ export interface Config extends StoreConfig, ExportConfig {
   /** Origin under which clients reach the service, if a proxy gives it another one. */
   readonly publicUrl: string | undefined
   /** Whether callers are asked who they are. */
-  readonly auth: 'none' | 'keys'
+  readonly auth: 'none' | 'keys' | 'oidc'
+  /** Whose tokens sign callers in; `undefined`: nobody's. */
+  readonly oidc: OidcConfig | undefined
   /** Whether anybody on the network may do everything, as the operator says. */
   readonly isOpenToAll: boolean
   /** Addresses of proxies whose `X-Forwarded-Proto` is believed: `10.0.0.7` or `10.0.0.0/8`. */
@@ -227,9 +230,12 @@ function readNetwork(
   }
 }
 
-function readAccess(read: Read): Pick<Config, 'auth' | 'isOpenToAll' | 'trustedProxies'> {
+function readAccess(read: Read): Pick<Config, 'auth' | 'oidc' | 'isOpenToAll' | 'trustedProxies'> {
+  const auths = ['none', 'keys', 'oidc'] as const
+  const auth = read('MORAINE_AUTH', 'none', 'none, keys or oidc', z.enum(auths))
   return {
-    auth: read('MORAINE_AUTH', 'none', 'none or keys', z.enum(['none', 'keys'])),
+    auth,
+    oidc: readOidc(read, auth),
     isOpenToAll: read(
       'MORAINE_OPEN_TO_ALL',
       'no',

@@ -11,15 +11,20 @@ type AccessDependencies = Parameters<typeof KeyedAccess.open>[0] & {
 
 /** Loads the grants, and follows their changes; `undefined` if nobody is asked who they are. */
 export async function openAccess(
-  { auth, trustedProxies }: Config,
+  { auth, oidc, trustedProxies }: Config,
   deps: AccessDependencies,
   opened: Opened,
 ): Promise<KeyedAccess | undefined> {
   if (auth === 'none') return undefined
   const { KeyedAccess: Keyed } = await import('./modules/access/keyed-access.ts')
-  const access = opened.add(await Keyed.open(deps, { trustedProxies }), (it) => it.close())
+  const access = opened.add(await Keyed.open(deps, { trustedProxies, oidc }), (it) => it.close())
   deps.nameChanges.follow(() => access.follow())
   return access
+}
+
+/** What modules use of it. */
+export function accessServices(access: KeyedAccess | undefined) {
+  return { access, tokenEndpoint: async () => access?.oidc?.tokenEndpoint() }
 }
 
 /** Who is let in; by default everybody. */

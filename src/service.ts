@@ -39,7 +39,7 @@ import { writeLocalFile } from './objects/local/local-file.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { oldLocation } from './objects/relocated-store.ts'
-import { gateOf, openAccess, sitesOf } from './open-access.ts'
+import { accessServices, gateOf, openAccess, sitesOf } from './open-access.ts'
 import { openObjects, watchedStores } from './open-objects.ts'
 import { openSources } from './open-sources.ts'
 import { openVending } from './open-vending.ts'
@@ -121,7 +121,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
     )
     return {
       ...lake,
-      ...{ waiters, feed, access },
+      ...{ waiters, feed, ...accessServices(access) },
       jobs: new Jobs(lake, waiters),
       metrics,
       watchedStores: watchedStores(config, lake.objects, lake.lookForWarehouse),

@@ -19,6 +19,10 @@ export const VARIABLES: readonly string[] = [
   'MORAINE_ALLOWED_ORIGINS',
   'MORAINE_PUBLIC_URL',
   'MORAINE_AUTH',
+  'MORAINE_OIDC_ISSUER',
+  'MORAINE_OIDC_AUDIENCE',
+  'MORAINE_OIDC_GROUPS',
+  'MORAINE_OIDC_ROLES',
   'MORAINE_OPEN_TO_ALL',
   'MORAINE_TRUST_PROXY',
   'MORAINE_CATALOG',
@@ -57,7 +61,16 @@ const TYPOS_MAX = 3
 /** What an operator probably did not mean, in one line each: nothing of it stops the start. */
 export async function startWarnings(config: Config, environment: Environment): Promise<string[]> {
   const folders = await Promise.all(config.allowedLocations.map(missingFolder))
-  return [...unknownVariables(environment), ...folders.flat()]
+  return [
+    ...unknownVariables(environment),
+    ...unusedIssuers(config, environment),
+    ...folders.flat(),
+  ]
+}
+
+function unusedIssuers({ auth }: Config, environment: Environment): string[] {
+  if (auth === 'oidc' || !environment['MORAINE_OIDC_ISSUER']) return []
+  return [`MORAINE_OIDC_ISSUER is ignored: MORAINE_AUTH=${auth}; set MORAINE_AUTH=oidc to use it`]
 }
 
 /**

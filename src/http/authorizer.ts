@@ -10,11 +10,13 @@ export interface AnonymousPrincipal {
 }
 
 export interface KnownPrincipal {
-  readonly kind: 'key'
-  /** As in grants: `key:<id>`. */
+  readonly kind: 'key' | 'user'
+  /** As in grants: `key:<id>` or `user:<issuer>~<sub>`. */
   readonly name: string
   /** The most that may be done, whatever is granted; `null`: all of it. */
   readonly scopes: readonly Privilege[] | null
+  /** Groups and roles that a token names, as in grants: `group:<claim>` and `role:<name>`. */
+  readonly memberOf?: readonly string[]
 }
 
 export const ANONYMOUS: Principal = { kind: 'anonymous' }

@@ -34,7 +34,9 @@ export const ACCESS_PROBLEMS = {
     status: 401,
     iceberg: NOT_SIGNED_IN,
     title: 'Invalid credential',
-    meaning: 'The key or token is malformed, unknown, revoked or not signed by this service.',
+    meaning:
+      'The key or token is malformed, unknown, revoked, for another audience, or signed by ' +
+      'nobody who is trusted here.',
     remedy: 'Send a valid key or token as `Authorization: Bearer`.',
     retry: 'no',
   },
@@ -55,6 +57,16 @@ export const ACCESS_PROBLEMS = {
       'Use https: put a proxy in front that says `X-Forwarded-Proto: https`, and give its ' +
       'address in `MORAINE_TRUST_PROXY`.',
     retry: 'no',
+  },
+  'identity-provider-unavailable': {
+    status: 503,
+    iceberg: { status: 429, type: 'TooManyRequestsException' },
+    title: 'Identity provider out of reach',
+    meaning:
+      'The keys of the identity provider that has signed the token could not be read yet. ' +
+      'Nothing was changed.',
+    remedy: 'Repeat the request after the seconds of `Retry-After`; a key works all the while.',
+    retry: 'yes',
   },
   'key-not-found': {
     status: 404,

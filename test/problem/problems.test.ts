@@ -48,6 +48,7 @@ headers-too-large 431 431 BadRequestException
 host-not-allowed 421 421 BadRequestException
 idempotency-key-in-use 409 409 CommitFailedException
 idempotency-key-reused 422 422 UnprocessableEntityException
+identity-provider-unavailable 503 429 TooManyRequestsException
 internal 500 500 InternalServerError
 job-not-found 404 404 NotFoundException
 key-not-found 404 404 NotFoundException

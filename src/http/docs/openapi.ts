@@ -216,6 +216,7 @@ const BODY_PROBLEMS: readonly ProblemCode[] = [
 
 const CREDENTIAL_PROBLEMS: readonly ProblemCode[] = [
   'credential-expired',
+  'identity-provider-unavailable',
   'credential-in-url',
   'credential-invalid',
   'credential-missing',

@@ -32,6 +32,7 @@ const SIGN_IN_AGAIN: ReadonlySet<string> = new Set([
   'credential-missing',
   'credential-invalid',
   'credential-expired',
+  'identity-provider-unavailable',
 ])
 
 /** Checks between a request and its handler. */

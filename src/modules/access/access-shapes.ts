@@ -78,7 +78,7 @@ export const ChecksAnswer = z
 
 export const Me = z
   .strictObject({
-    auth: z.enum(['none', 'keys']),
+    auth: z.enum(['none', 'keys', 'oidc']),
     principal: z.string(),
     principals: z.array(z.string()),
     scopes: z.array(PrivilegeName).nullable(),

@@ -63,7 +63,7 @@ export class GrantAuthorizer implements Authorizer {
   visibilityOf(principal: Principal): Visibility | undefined {
     const { book } = this.#keeper
     if (holds(book, principal, 'describe', [CATALOG_SECURABLE])) return undefined
-    return { principals: book.namesOf(nameOfPrincipal(principal)) }
+    return { principals: book.namesOf(principal) }
   }
 
   /** The thing that a target names, and everything above it. Throws `name-invalid`. */
@@ -103,7 +103,7 @@ export class GrantAuthorizer implements Authorizer {
     { target, found }: { readonly target: Target; readonly found: Found },
   ): Decision {
     const { book } = this.#keeper
-    const names = book.namesOf(nameOfPrincipal(principal))
+    const names = book.namesOf(principal)
     const { place, chain } = found
     const isThere = place !== undefined || target.on === 'catalog' || isRoot(target)
     const bits = book.bitsOf(names, chain)

@@ -1,6 +1,7 @@
 import { CATALOG_SECURABLE, type Grant, type Place, type Role } from '../../catalog/grant-store.ts'
 import { EVERYONE } from '../../core/access/principal-name.ts'
 import { BIT_OF, bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
+import { nameOfPrincipal, type Principal } from '../../http/authorizer.ts'
 
 /** A privilege, by whom it is had, and what it was given on. */
 export interface Reason {
@@ -79,15 +80,22 @@ export class GrantBook {
     return [...this.#grants.keys()]
   }
 
-  /** All names whose privileges the principal has: its own, `everyone`, and its roles. */
-  namesOf(principal: string): readonly string[] {
-    const known = this.#closures.get(principal)
+  /**
+   * All names whose privileges the principal has: its own, `everyone`, what it is a member of as
+   * its token says, and the roles of all these.
+   */
+  namesOf(principal: Principal): readonly string[] {
+    const name = nameOfPrincipal(principal)
+    const memberOf = principal.kind === 'anonymous' ? [] : (principal.memberOf ?? [])
+    // No name has a line break in it.
+    const key = memberOf.length === 0 ? name : [name, ...memberOf].join('\n')
+    const known = this.#closures.get(key)
     if (known !== undefined) return known
-    const names = new Set([principal, EVERYONE])
+    const names = new Set([name, EVERYONE, ...memberOf])
     for (const name of names) for (const role of this.#rolesOf.get(name) ?? []) names.add(role)
     if (this.#closures.size >= CLOSURES_MAX) this.#closures.clear()
     const closure = [...names]
-    this.#closures.set(principal, closure)
+    this.#closures.set(key, closure)
     return closure
   }
 

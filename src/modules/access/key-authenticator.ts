@@ -8,12 +8,15 @@ import { requestTarget } from '../../http/request-log.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import { hasKey, parseKeyText, sha256 } from './key-text.ts'
+import { expiredCredential, invalidCredential } from './oidc/credential-problems.ts'
+import type { OidcTokens, VerifiedUser } from './oidc/oidc-tokens.ts'
 
 /** Tokens that were verified, by hash: verifying costs more than all else of a request. */
 const VERIFIED_MAX = 10_000
 const HOUR_MS = 3_600_000
+const TOKEN_EXPIRED = 'The token has expired: get a new one'
 /** Longer ones are no credential of this service. */
-const CREDENTIAL_LENGTH_MAX = 4_096
+const CREDENTIAL_LENGTH_MAX = 16_384
 
 export interface KeyRing {
   readonly keys: ReadonlyMap<string, KeyRecord>
@@ -22,6 +25,7 @@ export interface KeyRing {
 export interface AuthenticatorOptions {
   readonly ring: KeyRing
   readonly tokens: AccessTokens
+  readonly oidc: OidcTokens | undefined
   readonly nowMs: () => number
   readonly trustedProxies: readonly string[]
 }
@@ -35,7 +39,7 @@ interface Verified {
 export class KeyAuthenticator implements Authenticator {
   readonly #options: AuthenticatorOptions
   readonly #proxies = new BlockList()
-  readonly #verified = new Map<string, Verified>()
+  readonly #verified = new Map<string, Verified | VerifiedUser>()
   #uses = new Map<string, number>()
 
   constructor(options: AuthenticatorOptions) {
@@ -56,7 +60,7 @@ export class KeyAuthenticator implements Authenticator {
     if (authorization === undefined) return ANONYMOUS
     this.requirePrivate(request)
     const [, token = ''] = /^bearer +(\S+) *$/i.exec(authorization) ?? []
-    if (token === '' || token.length > CREDENTIAL_LENGTH_MAX) throw invalid()
+    if (token === '' || token.length > CREDENTIAL_LENGTH_MAX) throw invalidCredential()
     if (token.startsWith('mor_')) return this.signInByKey(token)
     const hash = sha256(token)
     const known = this.#verified.get(hash)
@@ -79,10 +83,15 @@ export class KeyAuthenticator implements Authenticator {
   signInByKey(text: string): KnownPrincipal {
     const key = parseKeyText(text)
     const record = key === undefined ? undefined : this.#options.ring.keys.get(key.keyId)
-    if (key === undefined || record === undefined) throw invalid()
+    if (key === undefined || record === undefined) throw invalidCredential()
     const [given, kept] = [Buffer.from(key.hash), Buffer.from(record.secretHash)]
-    if (given.length !== kept.length || !timingSafeEqual(given, kept)) throw invalid()
+    if (given.length !== kept.length || !timingSafeEqual(given, kept)) throw invalidCredential()
     return this.#principalOf(record)
+  }
+
+  /** How many tokens are remembered as verified. */
+  get rememberedCount(): number {
+    return this.#verified.size
   }
 
   /** The hours in which keys were used since the last call. */
@@ -98,26 +107,32 @@ export class KeyAuthenticator implements Authenticator {
   }
 
   async #verify(token: string, hash: string): Promise<Principal> {
-    const verified = await this.#options.tokens.verify(token)
-    if (verified === 'expired') throw expired('The token has expired: get a new one')
-    if (verified === 'invalid') throw invalid()
+    const verified = (await this.#options.oidc?.verify(token)) ?? (await this.#verifyOwn(token))
     const principal = this.#ofToken(verified)
     if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear()
     this.#verified.set(hash, verified)
     return principal
   }
 
-  #ofToken({ keyId, expiresAtMs }: Verified): Principal {
-    if (expiresAtMs <= this.#options.nowMs()) throw expired('The token has expired: get a new one')
-    const record = this.#options.ring.keys.get(keyId)
-    if (record === undefined) throw invalid()
+  async #verifyOwn(token: string): Promise<Verified> {
+    const verified = await this.#options.tokens.verify(token)
+    if (verified === 'expired') throw expiredCredential(TOKEN_EXPIRED)
+    if (verified === 'invalid') throw invalidCredential()
+    return verified
+  }
+
+  #ofToken(verified: Verified | VerifiedUser): Principal {
+    if (verified.expiresAtMs <= this.#options.nowMs()) throw expiredCredential(TOKEN_EXPIRED)
+    if ('user' in verified) return verified.user
+    const record = this.#options.ring.keys.get(verified.keyId)
+    if (record === undefined) throw invalidCredential()
     return this.#principalOf(record)
   }
 
   #principalOf({ keyId, scopes, revokedAtMs, expiresAtMs }: KeyRecord): KnownPrincipal {
-    if (revokedAtMs !== null) throw invalid()
+    if (revokedAtMs !== null) throw invalidCredential()
     const nowMs = this.#options.nowMs()
-    if (expiresAtMs !== null && expiresAtMs <= nowMs) throw expired('The key has expired')
+    if (expiresAtMs !== null && expiresAtMs <= nowMs) throw expiredCredential('The key has expired')
     this.#uses.set(keyId, nowMs - (nowMs % HOUR_MS))
     return { kind: 'key', name: `key:${keyId}`, scopes }
   }
@@ -125,12 +140,4 @@ export class KeyAuthenticator implements Authenticator {
 
 function isLoopback(address: string): boolean {
   return address === '::1' || /^(?:::ffff:)?127\./.test(address)
-}
-
-function invalid(): ProblemError {
-  return new ProblemError('credential-invalid', 'The key or token is not valid here')
-}
-
-function expired(detail: string): ProblemError {
-  return new ProblemError('credential-expired', detail)
 }

@@ -1,5 +1,5 @@
 import { bitsThatInclude, includes, type Privilege } from '../../core/access/privilege.ts'
-import { nameOfPrincipal, type Principal } from '../../http/authorizer.ts'
+import type { Principal } from '../../http/authorizer.ts'
 import type { GrantBook } from './grant-book.ts'
 
 /** Whether a key's scopes, if it has some, go so far. */
@@ -15,6 +15,6 @@ export function holds(
   wanted: Privilege,
   securables: readonly string[],
 ): boolean {
-  const bits = book.bitsOf(book.namesOf(nameOfPrincipal(principal)), securables)
+  const bits = book.bitsOf(book.namesOf(principal), securables)
   return (bits & bitsThatInclude(wanted)) !== 0 && isInScope(principal, wanted)
 }

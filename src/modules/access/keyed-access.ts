@@ -4,6 +4,7 @@ import { AccessTokens } from './access-tokens.ts'
 import { type BookDependencies, BookKeeper } from './book-keeper.ts'
 import { GrantAuthorizer } from './grant-authorizer.ts'
 import { KeyAuthenticator } from './key-authenticator.ts'
+import { type OidcOptions, OidcTokens } from './oidc/oidc-tokens.ts'
 import { PathRule, type PathRuleDependencies } from './path-rule.ts'
 
 type AccessDependencies = BookDependencies & PathRuleDependencies & { readonly ambient: Ambient }
@@ -12,6 +13,8 @@ const HOUR_MS = 3_600_000
 
 export interface KeyedAccessOptions {
   readonly trustedProxies: readonly string[]
+  /** Identity providers whose tokens sign callers in; `undefined`: none. */
+  readonly oidc?: OidcOptions | undefined
   /** How often the last uses of keys are written; every hour by default. */
   readonly noteEveryMs?: number
 }
@@ -22,21 +25,28 @@ export class KeyedAccess {
   readonly authorizer: GrantAuthorizer & Authorizer
   readonly authenticator: KeyAuthenticator
   readonly tokens: AccessTokens
+  /** Tokens of identity providers, if there are some. */
+  readonly oidc: OidcTokens | undefined
   readonly #deps: BookDependencies
   readonly #noting: NodeJS.Timeout
 
   private constructor(
     keeper: BookKeeper,
     deps: AccessDependencies,
-    { trustedProxies, noteEveryMs = HOUR_MS }: KeyedAccessOptions,
+    { trustedProxies, oidc, noteEveryMs = HOUR_MS }: KeyedAccessOptions,
   ) {
     const { nowMs } = deps.ambient
     this.keeper = keeper
     this.#deps = deps
     this.authorizer = new GrantAuthorizer(keeper, new PathRule(keeper, deps))
     this.tokens = new AccessTokens(deps)
+    const { log } = deps
+    this.oidc = oidc === undefined ? undefined : new OidcTokens(oidc, { nowMs, log })
     const { tokens } = this
-    this.authenticator = new KeyAuthenticator({ ring: keeper, tokens, nowMs, trustedProxies })
+    const known = { ring: keeper, tokens, oidc: this.oidc }
+    this.authenticator = new KeyAuthenticator({ ...known, nowMs, trustedProxies })
+    // A provider that is down stops no start.
+    void this.oidc?.lookForAll()
     // Each process has the uses of its own, so this is no task of one replica.
     this.#noting = setInterval(() => void this.noteUses(), noteEveryMs).unref()
   }

@@ -166,7 +166,9 @@ async function listed(platform: AccessPlatform, target: PlaceTarget): Promise<Re
 }
 
 function named(principal: string): Principal {
-  return principal === ANONYMOUS_NAME ? ANONYMOUS : { kind: 'key', name: principal, scopes: null }
+  if (principal === ANONYMOUS_NAME) return ANONYMOUS
+  const kind = principal.startsWith('key:') ? 'key' : 'user'
+  return { kind, name: principal, scopes: null }
 }
 
 function requireGrantable(privilege: Privilege, kind: SecurableKind): void {

@@ -3,7 +3,7 @@ import { ANONYMOUS_NAME, EVERYONE } from '../../core/access/principal-name.ts'
 import type { Privilege } from '../../core/access/privilege.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
-import { nameOfPrincipal, type Principal, type Target } from '../../http/authorizer.ts'
+import type { Principal, Target } from '../../http/authorizer.ts'
 import { type AccessPlatform, lastAdmin, requireAccess } from './access-platform.ts'
 import type { Reason } from './grant-book.ts'
 import { isInScope } from './key-scopes.ts'
@@ -61,7 +61,7 @@ export async function checkPermission(
   const allowed = (await authorizer.authorize(principal, privilege, target)) === 'allowed'
   if (!allowed || !isInScope(principal, privilege)) return { allowed: false, because: [] }
   const { chain } = await authorizer.find(target)
-  const names = keeper.book.namesOf(nameOfPrincipal(principal))
+  const names = keeper.book.namesOf(principal)
   const reasons = keeper.book.reasonsFor(privilege, names, chain)
   const shown = await namesOfPlaces(platform, chain)
   return {

@@ -30,9 +30,9 @@ const me = (platform: AccessPlatform) =>
     ({ principal }) => {
       const { access } = platform
       const name = nameOfPrincipal(principal)
-      const principals = access === undefined ? [name] : access.keeper.book.namesOf(name)
+      const principals = access === undefined ? [name] : access.keeper.book.namesOf(principal)
       const scopes = principal.kind === 'anonymous' ? null : principal.scopes
-      const auth = access === undefined ? 'none' : 'keys'
+      const auth = access === undefined ? 'none' : access.oidc === undefined ? 'keys' : 'oidc'
       return jsonReply({ auth, principal: name, principals, scopes })
     },
   )

@@ -7,5 +7,7 @@ import type { DropDependencies } from '../tables/drop-table.ts'
 export type RestServices = LakeServices &
   DropDependencies & {
     readonly vending: ObjectVending
+    /** Where an identity provider gives tokens; `undefined` if there is none, or it is down. */
+    readonly tokenEndpoint?: () => Promise<string | undefined>
     readonly catalog: Pick<Catalog, 'events' | 'views' | 'namespaces' | 'replays' | 'publications'>
   }

@@ -1,3 +1,4 @@
+import type { Ambient } from '../../../src/core/ambient.ts'
 import { newKeyText } from '../../../src/modules/access/key-text.ts'
 import { type Answer, ask, must } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
@@ -20,10 +21,12 @@ export interface Caller {
 export async function startKeyedService(
   environment: Readonly<Record<string, string>> = {},
   home?: string,
+  ambient: Partial<Ambient> = {},
 ): Promise<KeyedService> {
   const service = await startTestService({
     environment: { MORAINE_AUTH: 'keys', ...environment },
     ...(home !== undefined && { home }),
+    ambient,
   })
   const admin = callerOf(service, await addAdminKey(service))
   return {

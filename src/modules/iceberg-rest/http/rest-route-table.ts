@@ -10,7 +10,7 @@ import { vendingRoutes } from './vending-routes.ts'
 
 /** Every route of the Iceberg REST API; exactly these are served and advertised. */
 export function icebergRoutes(deps: RestServices): readonly Route[] {
-  return configRoutes([
+  return configRoutes(deps, [
     ...namespaceRoutes(deps),
     ...tableRoutes(deps),
     ...tableMoreRoutes(deps),

@@ -1,0 +1,59 @@
+import { z } from 'zod'
+
+/** Whose tokens sign callers in. */
+export interface OidcConfig {
+  /** Addresses of identity providers, without a slash at the end. */
+  readonly issuers: readonly string[]
+  /** What tokens must be for: one of these. */
+  readonly audiences: readonly string[]
+  /** Claims that name groups and roles. */
+  readonly claims: { readonly groups: readonly string[]; readonly roles: readonly string[] }
+}
+
+type Read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>) => T
+
+const WELL_KNOWN = /\/\.well-known\/openid-configuration\/?$/
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
+const CLAIMS = 'claims like groups or realm_access.roles, separated by commas'
+
+const List = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+)
+
+const Issuer = z.string().transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isPrivate = url?.protocol === 'https:' || LOOPBACK.test(url?.hostname ?? '')
+  if (/^https?:\/\/[^~?#@\s]+$/.test(text) && isPrivate) {
+    return text.replace(WELL_KNOWN, '').replace(/\/+$/, '')
+  }
+  context.addIssue('no issuer')
+  return z.NEVER
+})
+
+/** `undefined` if nobody signs in by tokens of a provider. */
+export function readOidc(read: Read, auth: string): OidcConfig | undefined {
+  const least = auth === 'oidc' ? 1 : 0
+  const oidc = {
+    issuers: read(
+      'MORAINE_OIDC_ISSUER',
+      '',
+      'addresses like https://login.example.org/realms/lake, separated by commas; http only on ' +
+        'this machine (MORAINE_AUTH=oidc needs one)',
+      List.pipe(z.array(Issuer).min(least)),
+    ),
+    audiences: read(
+      'MORAINE_OIDC_AUDIENCE',
+      '',
+      'what tokens for this service have as "aud", like moraine (MORAINE_AUTH=oidc needs one)',
+      List.pipe(z.array(z.string()).min(least)),
+    ),
+    claims: {
+      groups: read('MORAINE_OIDC_GROUPS', 'groups', CLAIMS, List),
+      roles: read('MORAINE_OIDC_ROLES', '', CLAIMS, List),
+    },
+  }
+  return auth === 'oidc' ? oidc : undefined
+}
