@@ -32,7 +32,6 @@ const SIGN_IN_AGAIN: ReadonlySet<string> = new Set([
   'credential-missing',
   'credential-invalid',
   'credential-expired',
-  'identity-provider-unavailable',
 ])
 
 /** Checks between a request and its handler. */
