@@ -44,7 +44,8 @@ export function explainS3Error(error: unknown): StoreFault | undefined {
   } = error as Partial<Error> & {
     readonly $metadata?: { readonly httpStatusCode?: number }
   }
-  const byName = BY_NAME[name]
+  // The name is the store's own text: `constructor` is none of ours.
+  const byName = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined
   if (byName !== undefined) return byName
   if (message === 'Region is missing') return 'credentials-refused'
   const status = $metadata?.httpStatusCode

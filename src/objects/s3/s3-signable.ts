@@ -34,16 +34,19 @@ const PLAIN_HEADER = new RegExp(
 )
 
 /** Parameters of requests for one object, by method; everything else is another operation. */
-const OF_OBJECT: Readonly<Record<string, ReadonlySet<string>>> = {
-  GET: new Set([
-    ...['partNumber', 'versionId', 'uploadId', 'max-parts', 'part-number-marker', 'x-id'],
-    ...['response-content-type', 'response-content-disposition', 'response-cache-control'],
-  ]),
-  HEAD: new Set(['partNumber', 'versionId', 'x-id']),
-  PUT: new Set(['partNumber', 'uploadId', 'x-id']),
-  POST: new Set(['uploads', 'uploadId', 'x-id']),
-  DELETE: new Set(['uploadId', 'x-id']),
-}
+const OF_OBJECT: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  [
+    'GET',
+    new Set([
+      ...['partNumber', 'versionId', 'uploadId', 'max-parts', 'part-number-marker', 'x-id'],
+      ...['response-content-type', 'response-content-disposition', 'response-cache-control'],
+    ]),
+  ],
+  ['HEAD', new Set(['partNumber', 'versionId', 'x-id'])],
+  ['PUT', new Set(['partNumber', 'uploadId', 'x-id'])],
+  ['POST', new Set(['uploads', 'uploadId', 'x-id'])],
+  ['DELETE', new Set(['uploadId', 'x-id'])],
+])
 const OF_LIST = new Set([
   ...['list-type', 'prefix', 'delimiter', 'max-keys', 'continuation-token', 'start-after'],
   ...['encoding-type', 'fetch-owner', 'marker', 'x-id'],
@@ -74,7 +77,7 @@ export function requireSignable(request: StoreRequest, scope: SigningScope): Par
 }
 
 function requireObject({ method, url }: ParsedRequest, scope: SigningScope): void {
-  const allowed = OF_OBJECT[method]
+  const allowed = OF_OBJECT.get(method)
   if (allowed === undefined) throw refused(`${quoted(method)} is none of an engine's methods`)
   requireParameters(url, allowed)
   const names = Object.keys(url.query)
@@ -91,6 +94,14 @@ function requireList({ url }: ParsedRequest, { folders }: SigningScope): void {
     return bucket === url.bucket && prefix.startsWith(key === '' ? '' : `${key}/`)
   })
   if (!isInside) throw refused(`the prefix ${quoted(prefix)} is not below the table's folder`)
+  // A store that keeps its objects as files could climb.
+  const fault = prefix === '' ? undefined : faultOf({ bucket: url.bucket, key: unended(prefix) })
+  if (fault !== undefined) throw refused(fault)
+}
+
+/** Without the slash at its end, if it has one. */
+function unended(prefix: string): string {
+  return prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
 }
 
 function requireParameters({ query }: StoreUrl, allowed: ReadonlySet<string>): void {

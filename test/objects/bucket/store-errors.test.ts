@@ -45,6 +45,7 @@ test.each<[string, unknown, StoreFault | undefined]>([
   ['no region', new Error('Region is missing'), 'credentials-refused'],
   ['a fault of ours', new TypeError('x is not a function'), undefined],
   ['a fault of ours with a code', Object.assign(new Error(), { code: 'x' }), undefined],
+  ['a name that every object has', s3('constructor', 403), 'rights-missing'],
   ['nothing', undefined, undefined],
 ])('S3: %s', (_what, error, fault) => {
   expect(explainS3Error(error)).toBe(fault)

@@ -179,11 +179,17 @@ for (const name of ['weed', 'versitygw'] as const) {
       ['a bucket as host', (at) => ({ uri: `${at.folder.replace('//', '//other.')}/x` }), /below/],
       ['the whole bucket', (at) => ({ uri: `${at.bucket}?list-type=2` }), /prefix/],
       ['a list above', (at) => ({ uri: `${at.bucket}?list-type=2&prefix=t` }), /prefix/],
+      ['a list that climbs', (at) => listOf(at, '/../'), /dots/],
+      ['a list that ends in a climb', (at) => listOf(at, '/data/..'), /dots/],
+      ['a list that ends in two slashes', (at) => listOf(at, '//'), /ends with a slash/],
+      ['a list with an empty segment', (at) => listOf(at, '//x'), /empty segment/],
       ['a name twice', (at) => ({ uri: `${at.folder}/x?partNumber=1&partNumber=2` }), /encoding/],
       ['rights of an object', (at) => ({ uri: `${at.folder}/x?acl` }), /parameter "?acl/],
       ['a version to delete', (at) => del(`${at.folder}/x?versionId=1`), /versionId/],
       ['a plain POST', (at) => ({ method: 'POST', uri: `${at.folder}/x` }), /in parts/],
       ['another method', (at) => ({ method: 'PATCH', uri: `${at.folder}/x` }), /PATCH/],
+      ['a constructor', (at) => ({ method: 'constructor', uri: `${at.folder}/x` }), /methods/],
+      ['a prototype', (at) => ({ method: '__proto__', uri: `${at.folder}/x?x-id=1` }), /methods/],
       ['a bucket', (at) => ({ method: 'PUT', uri: at.bucket }), /whole bucket/],
       ['rights', (at) => put(`${at.folder}/x`, { 'x-amz-acl': ['public-read'] }), /x-amz-acl/],
       [
@@ -255,6 +261,11 @@ function put(uri: string, headers: Record<string, string[]>): Wanted {
 
 function del(uri: string): Wanted {
   return { method: 'DELETE', uri }
+}
+
+function listOf(at: { folder: string; bucket: string }, more: string): Wanted {
+  const prefix = encodeURIComponent(`${at.folder.slice(at.bucket.length + 1)}${more}`)
+  return { uri: `${at.bucket}?list-type=2&prefix=${prefix}` }
 }
 
 function pathOf(uri: string): string {
