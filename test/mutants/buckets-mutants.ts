@@ -38,6 +38,19 @@ export const BUCKETS: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/objects/bucket/bucket-location.ts',
+    tests: S3_STORE,
+    named: 'weed',
+    edits: [[`folderKey === '' ? '' : \`\${folderKey}/\``, 'folderKey']],
+  },
+  {
+    file: 'src/objects/bucket/watched-upload.ts',
+    tests: GCS_FAULTS,
+    edits: [
+      ['Promise.race([upload(watched(), stop.signal), stalled])', 'upload(watched(), stop.signal)'],
+    ],
+  },
+  {
     file: 'src/objects/bucket/cuts.ts',
     tests: RANGE,
     edits: [
@@ -105,7 +118,6 @@ export const BUCKETS: readonly MutantGroup[] = [
       ['    await this.delete(from, { version })\n', ''],
       ['Math.min(offset + bytesMax, body.sizeBytes)', 'offset + bytesMax'],
       ['Math.max(0, sizeBytes - bytesMax)', 'sizeBytes - bytesMax'],
-      [`folderKey === '' ? '' : \`\${folderKey}/\``, 'folderKey'],
       [`folder.endsWith('/') ? folder : `, ''],
       ['      if (isNotFound(error)) return undefined\n', ''],
       ['      if (!isGone) throw error\n', ''],
@@ -127,7 +139,10 @@ export const BUCKETS: readonly MutantGroup[] = [
         'const source = this.#writable.placeOfObject(from)',
         'const source = this.#readable.placeOfObject(from)',
       ],
-      ['this.#putChunks(this.#writable.placeOf', 'this.#putChunks(this.#readable.placeOf'],
+      [
+        'this.#putChunks(\n      this.#writable.placeOf',
+        'this.#putChunks(\n      this.#readable.placeOf',
+      ],
     ],
   },
   {

@@ -3,6 +3,7 @@ import { CATALOG } from './catalog-mutants.ts'
 import { CORE } from './core-mutants.ts'
 import { DELETION } from './deletion-mutants.ts'
 import { ENGINE } from './engine-mutants.ts'
+import { EXPORTS } from './exports-mutants.ts'
 import { FORMATS } from './formats-mutants.ts'
 import { LAKE } from './lake-mutants.ts'
 import type { MutantGroup } from './mutant.ts'
@@ -17,6 +18,7 @@ export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   formats: FORMATS,
   lake: LAKE,
   service: SERVICE,
+  exports: EXPORTS,
   buckets: BUCKETS,
   objects: OBJECTS,
   core: CORE,

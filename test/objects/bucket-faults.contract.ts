@@ -1,6 +1,6 @@
 import type { BucketStore } from '../../src/objects/bucket/bucket-store.ts'
 import { refusal } from '../refusal.ts'
-import { bytesOf, namesBelow, textOf } from './object-store.contract.ts'
+import { bytesOf, chunksOf, namesBelow, textOf } from './object-store.contract.ts'
 import { type FaultyFront, openFaultyFront, type SeenRequest } from './stores/faulty-front.ts'
 
 const BUSY = { kind: 'answer', status: 503 } as const
@@ -10,7 +10,7 @@ export interface FailingStore {
   readonly endpoint: string
   /** A folder for this test alone, in which the opened store may write. */
   newRoot(): string
-  open(root: string, endpoint: string): BucketStore
+  open(root: string, endpoint: string, options?: { readonly uploadStallMs: number }): BucketStore
   /** Requests that create an object, and those that read its bytes. */
   readonly is: { put(seen: SeenRequest): boolean; get(seen: SeenRequest): boolean }
   /** Answers that mean a fault of the settings, as the store itself words them. */
@@ -114,6 +114,18 @@ export function describeBucketFaults(name: string, start: () => FailingStore): v
         expect([code, facts['fault']]).toEqual(['storage-misconfigured', 'bucket-missing'])
       }
       await other.close()
+    })
+
+    test('an upload that nobody answers ends in time, and the next one is taken', async () => {
+      const hasty = open(root, front.endpoint, { uploadStallMs: 500 })
+      const text = 'x'.repeat(9_000_000)
+      front.failAll({ kind: 'silence' })
+      const put = (name: string) =>
+        hasty.putStreamIfAbsent(`${root}/${name}`, chunksOf(text), { bytesMax: 9_000_000 })
+      expect((await refusal(put('silent'))).code).toBe('storage-unavailable')
+      front.failAll(undefined)
+      expect((await put('heard')).outcome).toBe('written')
+      await hasty.close()
     })
 
     test('a store that is away is left alone, and comes back without a restart', async () => {

@@ -94,7 +94,11 @@ export interface BucketClient {
   /** Short objects, in one request. */
   put(place: BucketPlace, bytes: Uint8Array, attempt: MarkedAttempt): Promise<void>
   /** Puts it in parts, each tried again by the library; nothing is left of a failure. */
-  putStream(place: BucketPlace, chunks: AsyncIterable<Uint8Array>, marked: Marked): Promise<void>
+  putStream(
+    place: BucketPlace,
+    chunks: AsyncIterable<Uint8Array>,
+    attempt: MarkedAttempt,
+  ): Promise<void>
   /** Within the store, in one request, of that version where the store holds to it. */
   copy(
     from: BucketPlace,

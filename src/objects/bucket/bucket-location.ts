@@ -13,6 +13,11 @@ export interface BucketPlace {
   readonly key: string
 }
 
+/** What the keys of all objects below a folder begin with. */
+export function prefixOf(folderKey: string): string {
+  return folderKey === '' ? '' : `${folderKey}/`
+}
+
 /** The locations of one kind of bucket store, such as `gs://bucket/folder/name`. */
 export class BucketLocations {
   /** The first is its own name, the others are aliases. */

@@ -19,11 +19,13 @@ import {
   type BucketPlace,
   BucketRoots,
   isUsableKey,
+  prefixOf,
 } from './bucket-location.ts'
 import type { ByteRange } from './bucket-range.ts'
 import { Cuts } from './cuts.ts'
-import { joined } from './joined-chunks.ts'
+import { inOnePiece, joined } from './joined-chunks.ts'
 import { isImpatience, StorePatience } from './store-patience.ts'
+import { UPLOAD_STALL_MS_MAX, watchedUpload } from './watched-upload.ts'
 import { StalledError, withoutStalls } from './without-stalls.ts'
 
 /** Longer objects are put in parts, each of which may be tried again. */
@@ -41,6 +43,8 @@ export interface BucketStoreOptions {
   readonly readableRoots: readonly string[]
   /** Longer objects are copied in parts of at most as many bytes. */
   readonly copyBytesMax?: number
+  /** How long an upload may take nothing. */
+  readonly uploadStallMs?: number
   /** The bytes of a file of this machine. */
   readFile(path: string): AsyncIterable<Uint8Array>
 }
@@ -55,14 +59,12 @@ export class BucketStore implements ObjectStore {
   readonly #readable: BucketRoots
   readonly #writable: BucketRoots
   readonly #patience: StorePatience
-  readonly #copyBytesMax: number
-  readonly #readFile: (path: string) => AsyncIterable<Uint8Array>
+  readonly #options: BucketStoreOptions
 
   constructor(options: BucketStoreOptions) {
     const { client, locations, writableRoots, readableRoots } = options
     this.#client = client
-    this.#readFile = options.readFile
-    this.#copyBytesMax = options.copyBytesMax ?? COPY_BYTES_MAX
+    this.#options = options
     this.#readable = new BucketRoots('read', locations, [...writableRoots, ...readableRoots])
     this.#writable = new BucketRoots('write', locations, writableRoots)
     this.#patience = new StorePatience((error) => client.explain(error) === 'busy')
@@ -99,7 +101,11 @@ export class BucketStore implements ObjectStore {
   }
 
   async putFileIfAbsent(location: string, path: string): Promise<PutOutcome> {
-    return this.#putChunks(this.#writable.placeOfObject(location), location, this.#readFile(path))
+    return this.#putChunks(
+      this.#writable.placeOfObject(location),
+      location,
+      this.#options.readFile(path),
+    )
   }
 
   async read(location: string, { bytesMax }: { readonly bytesMax: number }): Promise<Uint8Array> {
@@ -209,7 +215,7 @@ export class BucketStore implements ObjectStore {
     ])
     if (taken !== undefined) return 'already-exists'
     const written = { place: target, location: to, from, missing: 'missing' as const }
-    const partBytesMax = this.#copyBytesMax
+    const partBytesMax = this.#options.copyBytesMax ?? COPY_BYTES_MAX
     const outcome = await this.#put(written, (mark) => {
       return sizeBytes > partBytesMax
         ? this.#client.copyLong(source, target, { mark, version, sizeBytes, partBytesMax })
@@ -322,7 +328,10 @@ export class BucketStore implements ObjectStore {
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<PutOutcome> {
     return this.#put({ place, location, missing: 'bucket-missing' }, (mark) => {
-      return this.#client.putStream(place, keepingErrors(chunks), { mark })
+      const { uploadStallMs = UPLOAD_STALL_MS_MAX } = this.#options
+      return watchedUpload(keepingErrors(chunks), uploadStallMs, (watched, signal) =>
+        this.#client.putStream(place, watched, { mark, signal }),
+      )
     })
   }
 
@@ -388,13 +397,4 @@ interface Part {
   readonly end: number
   /** Any without. */
   readonly version?: string | undefined
-}
-
-/** What the keys of all objects below a folder begin with. */
-function prefixOf(folderKey: string): string {
-  return folderKey === '' ? '' : `${folderKey}/`
-}
-
-async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }

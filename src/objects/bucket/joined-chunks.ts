@@ -11,3 +11,8 @@ export async function joined(
   }
   return bytes
 }
+
+/** The bytes as the only chunk. */
+export async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}

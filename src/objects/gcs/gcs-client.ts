@@ -117,13 +117,13 @@ export class GcsBucketClient implements BucketClient {
   async putStream(
     place: BucketPlace,
     chunks: AsyncIterable<Uint8Array>,
-    { mark }: Marked,
+    { mark, signal }: MarkedAttempt,
   ): Promise<void> {
     const upload = fileOf(this.#uploader, place).createWriteStream({
       ...created(mark),
       ...{ resumable: true, chunkSize: PART_BYTES },
     })
-    await pipeline(Readable.from(chunks, { objectMode: false }), upload)
+    await pipeline(Readable.from(chunks, { objectMode: false }), upload, { signal })
   }
 
   copy(from: BucketPlace, to: BucketPlace, { mark }: MarkedAttempt): Promise<void> {

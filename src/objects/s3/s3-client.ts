@@ -92,7 +92,7 @@ export class S3BucketClient implements BucketClient {
   async putStream(
     place: BucketPlace,
     chunks: AsyncIterable<Uint8Array>,
-    marked: Marked,
+    { signal, ...marked }: MarkedAttempt,
   ): Promise<void> {
     const body = Readable.from(chunks, { objectMode: false })
     const upload = new Upload({
@@ -101,9 +101,12 @@ export class S3BucketClient implements BucketClient {
       partSize: PART_BYTES,
       queueSize: PARTS_AT_ONCE,
     })
+    const abort = () => void upload.abort().catch(() => undefined)
+    signal.addEventListener('abort', abort, { once: true })
     try {
       await upload.done()
     } finally {
+      signal.removeEventListener('abort', abort)
       body.destroy()
     }
   }

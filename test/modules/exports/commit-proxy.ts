@@ -12,6 +12,8 @@ export interface CommitProxy {
   fate: Fate
   /** Resolves when the next COMMIT came by. */
   nextCommit(): Promise<void>
+  /** Ends all connections. */
+  cut(): void
   close(): Promise<void>
 }
 
@@ -49,8 +51,11 @@ export async function openCommitProxy(target: URL): Promise<CommitProxy> {
       new Promise((resolve) => {
         seen = resolve
       }),
-    close: () => {
+    cut: () => {
       for (const socket of sockets) socket.destroy()
+    },
+    close: () => {
+      proxy.cut()
       return new Promise((resolve) => server.close(() => resolve()))
     },
   }

@@ -25,13 +25,16 @@ export interface ExportShop {
 type Answer = any
 
 /** A service beside a PostgreSQL of its own with an empty database. */
-export async function openExportShop(): Promise<ExportShop> {
+export async function openExportShop(
+  /** What the service connects to in place of the source, as its setting has it. */
+  sourcesAt: (url: string) => Promise<string> = async (url) => `default=${url}`,
+): Promise<ExportShop> {
   const server = await startPostgres()
   const url = await server.newDatabase()
   const source = new pg.Client({ connectionString: url })
   await source.connect()
   const service = await startTestService({
-    environment: { MORAINE_EXPORT_SOURCES: `default=${url}` },
+    environment: { MORAINE_EXPORT_SOURCES: await sourcesAt(url) },
   })
   const files = async (name: string) =>
     (await must(ask(service, `/v1/exports/${name}/files`))).files

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { whyNoPostgres } from '../../catalog/postgres-server.ts'
 import { ask, post } from '../../http/client.ts'
+import { type CommitProxy, openCommitProxy } from './commit-proxy.ts'
 import { type ExportShop, openExportShop } from './export-harness.ts'
 import { sendBytes } from './send-bytes.ts'
 
@@ -11,13 +12,26 @@ const withPostgres = obstacle === undefined ? describe : describe.skip
 
 withPostgres(`exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
   let shop: ExportShop
+  let proxy: CommitProxy
   beforeAll(async () => {
-    shop = await openExportShop()
+    shop = await openExportShop(async (url) => {
+      proxy = await openCommitProxy(new URL(url))
+      const through = new URL(url)
+      through.port = String(proxy.port)
+      const limited = new URL(through)
+      limited.username = 'limited'
+      return `default=${through.href},limited=${limited.href}`
+    })
+    await shop.source.query('create role limited login; revoke create on schema public from public')
   })
-  afterAll(() => shop.close())
+  afterAll(async () => {
+    await proxy.close()
+    await shop.close()
+  })
   beforeEach(async () => {
     await shop.source.query(
       'drop table if exists t cascade; create table t (id int primary key, day date, note text); ' +
+        'grant select, delete on t to limited; ' +
         "insert into t select i, date '2025-01-01' + i % 3, 'note ' || i " +
         'from generate_series(1, 300) i',
     )
@@ -68,7 +82,7 @@ withPostgres(`exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
   })
 
   test('keep copies only, the columns that are chosen, and quotes values', async () => {
-    await shop.source.query(`insert into t values (301, null, 'a "b", c')`)
+    await shop.source.query(`insert into t values (301, null, e'a "b",\n c')`)
     await shop.task('copied', {
       'task.json': {
         ...{ table: 'public.t', where: 'id > 299', columns: ['note', 'id'], mode: 'keep' },
@@ -80,7 +94,7 @@ withPostgres(`exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
     const [file] = await shop.files('copied')
     expect(file.file).toMatch(/^copied-\d{4}(_\d\d){2}-\d\d_\d\d_\d\d_[AP]M\.csv$/)
     const text = String(await sendBytes(`${shop.service.url}${file.url}`))
-    expect(text).toBe('note,id\nnote 300,300\n"a ""b"", c",301\n')
+    expect(text).toBe('note,id\nnote 300,300\n"a ""b"",\n c",301\n')
   })
 
   test('a range, a known tag and a HEAD of a file', async () => {
@@ -129,6 +143,7 @@ withPostgres(`exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
     ['no query', 'drop table t', 'delete from t', 'export-task-invalid'],
     ['another COPY', "copy (select 1) to '/tmp/x'", 'delete from t', 'export-task-invalid'],
     ['no deletion', 'select * from t', 'truncate t', 'export-task-invalid'],
+    ['a query for it', 'select 1', 'with one as (select 1) select 1', 'export-task-invalid'],
     ['a commit after it', 'select * from t', 'delete from t; commit', 'source-refused'],
     ['no such table', 'select * from missing', 'delete from t', 'source-refused'],
     ['a text that breaks out', 'select 1) to stdout; delete from t; --', 'x', 'source-refused'],
@@ -138,6 +153,15 @@ withPostgres(`exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
     expect({ status, type: body.type }).toEqual({ status: 422, type: `/problems/${code}` })
     expect(await left()).toBe(300)
     await nothingStaged('bad')
+  })
+
+  test('a copy that would do more is refused', async () => {
+    await shop.task('more-than-copied', {
+      'task.json': { mode: 'keep' },
+      'select.sql': 'select 1 as one) to stdout; delete from t; copy (select 2 as two',
+    })
+    expect((await shop.run('more-than-copied')).body.type).toBe('/problems/source-refused')
+    expect(await left()).toBe(300)
   })
 
   test('rights, foreign keys and triggers of the source hold', async () => {
@@ -195,7 +219,53 @@ withPostgres(`exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
     const rows = await shop.archived('beside')
     expect(rows).toHaveLength(300)
     expect(rows.filter((row) => row.endsWith(',changed'))).toHaveLength(1)
+    const { runs } = (await ask(shop.service, '/v1/exports/beside/runs')).body
+    expect(runs).toMatchObject([{ attempts: 1 }])
   })
+
+  test('a row that comes between copying and deleting stays', async () => {
+    await shop.task('between', {
+      'select.sql': 'select t.* from t, (select pg_sleep(1)) slept',
+      'delete.sql': 'delete from t',
+    })
+    const running = shop.run('between')
+    for (let isRunning = false; !isRunning; ) {
+      const active = "select 1 from pg_stat_activity where query like 'copy%pg_sleep(1)%'"
+      isRunning = ((await shop.source.query(active)).rowCount ?? 0) > 0
+    }
+    await shop.source.query("insert into t values (500, null, 'late')")
+    expect((await running).status).toBe(200)
+    expect(await left()).toBe(1)
+    expect(await shop.archived('between')).toHaveLength(300)
+  })
+
+  test.each([
+    ['answer lost', true],
+    ['answer lost', false],
+    ['held back', true],
+    ['held back', false],
+  ] as const)(
+    'a commit that is %s, with a table for marks or without (%s): each row once',
+    async (fate, mayMark) => {
+      const name = `${fate}-${mayMark}`.replaceAll(' ', '-')
+      const source = mayMark ? 'default' : 'limited'
+      await shop.task(name, { 'task.json': { table: 't', where: 'true', source } })
+      proxy.fate = fate
+      const commit = proxy.nextCommit()
+      const running = shop.run(name)
+      await commit
+      // Until the source has done what it was sent.
+      await untilIdle()
+      proxy.fate = 'answered'
+      proxy.cut()
+      expect(await running).toMatchObject({ status: 200 })
+      expect(await left()).toBe(0)
+      expect(await shop.archived(name)).toHaveLength(300)
+      const { runs } = (await ask(shop.service, `/v1/exports/${name}/runs`)).body
+      expect(runs).toMatchObject([{ attempts: 2, result: { outcome: 'exported' } }])
+      await nothingStaged(name)
+    },
+  )
 
   test('cancelled while it waits for a lock: rolled back', async () => {
     await shop.task('cancelled', { 'task.json': { table: 't', where: 'true' } })
@@ -218,6 +288,16 @@ withPostgres(`exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
       )
       if (rows.length > 0) return
     }
+  }
+
+  /** Until no session of an export has a transaction whose commit is on its way. */
+  async function untilIdle(): Promise<void> {
+    const { fate } = proxy
+    if (fate === 'held back') return
+    const open =
+      "select 1 from pg_stat_activity where application_name = 'moraine export' and xact_start " +
+      'is not null'
+    while (((await shop.source.query(open)).rowCount ?? 0) > 0);
   }
 
   async function nothingStaged(name: string): Promise<void> {

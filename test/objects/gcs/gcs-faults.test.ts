@@ -24,8 +24,9 @@ describeHere(why ?? 'fake-gcs-server', () => {
   describeBucketFaults('Google Cloud Storage', () => ({
     endpoint: server.endpoint,
     newRoot: () => `gs://${server.bucket}/${randomUUID()}`,
-    open: (root, endpoint) =>
+    open: (root, endpoint, options) =>
       openGcsStore({
+        ...options,
         ...{ writableRoots: [root], readableRoots: [], endpoint },
         ...{ readKeyFile: server.keyFile, writeKeyFile: server.keyFile },
         readFile: (path) => createReadStream(path),

@@ -38,14 +38,16 @@ describeHere(why ?? 'S3 that fails', () => {
     await front.close()
   })
 
-  type Credentials = Partial<Pick<S3Server, 'readCredentials' | 'writeCredentials'>>
-  const open = (credentials?: Credentials) => openAt(root, front.endpoint, credentials)
+  type Options = Partial<Pick<S3Server, 'readCredentials' | 'writeCredentials'>> & {
+    readonly uploadStallMs?: number
+  }
+  const open = (options?: Options) => openAt(root, front.endpoint, options)
 
-  function openAt(folder: string, endpoint: string, credentials: Credentials = {}) {
+  function openAt(folder: string, endpoint: string, options: Options = {}) {
     const { region, readCredentials, writeCredentials } = server
     return openS3Store({
       ...{ writableRoots: [folder], readableRoots: [], endpoint, region },
-      ...{ forcePathStyle: true, readCredentials, writeCredentials, ...credentials },
+      ...{ forcePathStyle: true, readCredentials, writeCredentials, ...options },
       readFile: (path) => createReadStream(path),
     })
   }
@@ -53,7 +55,7 @@ describeHere(why ?? 'S3 that fails', () => {
   describeBucketFaults('S3', () => ({
     endpoint: server.endpoint,
     newRoot: () => `s3://${server.bucket}/${randomUUID()}`,
-    open: (folder, endpoint) => openAt(folder, endpoint),
+    open: (folder, endpoint, options) => openAt(folder, endpoint, options),
     makesBuckets: true,
     refusals: {
       'rights-missing': xml(403, 'AccessDenied'),

@@ -10,6 +10,8 @@ export type Fault =
   | { readonly kind: 'lost-answer' }
   /** Only so many bytes of the answer arrive. */
   | { readonly kind: 'cut'; readonly afterBytes: number }
+  /** The store does not see it, and nobody ever answers. */
+  | { readonly kind: 'silence' }
 
 export interface SeenRequest {
   readonly method: string
@@ -73,6 +75,10 @@ interface Passage {
 function pass(store: string, { incoming, response, fault }: Passage): void {
   if (fault?.kind === 'answer') {
     incoming.resume().once('end', () => response.writeHead(fault.status).end(fault.body))
+    return
+  }
+  if (fault?.kind === 'silence') {
+    incoming.resume()
     return
   }
   // With the host that was signed.

@@ -1,0 +1,42 @@
+import type { MutantGroup } from './mutant.ts'
+
+const TESTS = ['test/modules/exports/exports.test.ts']
+
+/** Bugs by which an export would lose rows, double them, or tell a wrong number. */
+export const EXPORTS: readonly MutantGroup[] = [
+  {
+    file: 'src/sources/postgres/postgres-source.ts',
+    tests: TESTS,
+    edits: [
+      ['begin isolation level repeatable read', 'begin isolation level read committed'],
+      ['if (counts.deleted !== copied && ', 'if (false && '],
+      [`    if (this.#work.mode !== 'atomic') await this.#requireOne(statement)\n`, ''],
+      [`if (command !== 'DELETE') {`, 'if (false) {'],
+      ['    if (this.mark.isWritten) {\n', '    if (false) {\n'],
+      ["if (status === 'committed') return 'committed'\n", ''],
+    ],
+  },
+  {
+    file: 'src/sources/postgres/key-proof.ts',
+    tests: TESTS,
+    edits: [['copied.first === deleted.first && copied.second === deleted.second', 'true']],
+  },
+  {
+    file: 'src/modules/exports/export-run.ts',
+    tests: TESTS,
+    edits: [
+      [`if (outcome === 'committed') return await publish(files, session, note)`, ''],
+      ['    await files.addNote(note)\n', ''],
+      [
+        '    await transaction.rollback()\n    await files.discard(staged).catch',
+        '    await files.discard(staged).catch',
+      ],
+      ['if (conflicts < CONFLICTS_MAX) continue', ''],
+    ],
+  },
+  {
+    file: 'src/modules/exports/csv-records.ts',
+    tests: TESTS,
+    edits: [['if (byte === QUOTE) isQuoted = !isQuoted', 'if (false) isQuoted = !isQuoted']],
+  },
+]
