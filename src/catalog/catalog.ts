@@ -7,6 +7,7 @@ import type { LeaseStore } from './lease-store.ts'
 import type { LocationStore } from './location-store.ts'
 import type { NamespaceStore } from './namespace-store.ts'
 import type { PathStore } from './path-store.ts'
+import type { PolicyStore } from './policy-store.ts'
 import type { PublicationStore } from './publication-store.ts'
 import type { ReplayStore } from './replay-store.ts'
 import type { SettingStore } from './setting-store.ts'
@@ -38,6 +39,7 @@ export interface Catalog {
   readonly turns: TurnStore
   readonly settings: SettingStore
   readonly grants: GrantStore
+  readonly policies: PolicyStore
   readonly keys: KeyStore
 
   /**

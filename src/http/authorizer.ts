@@ -49,8 +49,9 @@ export type Target = {
 /**
  * `denied`: the principal may know that the thing exists, and may not do this. `hidden`: the thing
  * does not exist, as far as the principal may know. `unauthenticated`: signing in may help.
+ * `restricted`: a policy on the table withholds rows from the principal.
  */
-export type Decision = 'allowed' | 'denied' | 'hidden' | 'unauthenticated'
+export type Decision = 'allowed' | 'restricted' | 'denied' | 'hidden' | 'unauthenticated'
 
 /** Decides who may do what. */
 export interface Authorizer {

@@ -124,6 +124,13 @@ function refusalOf(
   }
   const { on } = target
   const named = nameOfTarget(target)
+  if (decision === 'restricted') {
+    const table = named ?? ''
+    const detail =
+      `A policy withholds rows of ${table} from you: ask who has manage_grants on it to ` +
+      'except you'
+    return new ProblemError('table-restricted', detail, { facts: { privilege, table } })
+  }
   const what = named === undefined ? `this ${on}` : `the ${on} ${named}`
   const detail = `You lack the privilege ${privilege} on ${what}`
   const facts = { privilege, on, ...(named !== undefined && { [on]: named }) }

@@ -104,4 +104,14 @@ export const ACCESS_PROBLEMS = {
     remedy: 'List the roles with `GET /v1/roles`.',
     retry: 'no',
   },
+  'table-restricted': {
+    status: 403,
+    iceberg: { status: 403, type: 'ForbiddenException' },
+    title: 'Rows withheld by a policy',
+    meaning:
+      'The caller has the privilege, but a policy on the table withholds rows from them, so that ' +
+      'they get none of it, nor its files, statistics and credentials, and change nothing of it.',
+    remedy: 'Ask somebody with `manage_grants` on the table to except you from its policy.',
+    retry: 'no',
+  },
 } as const satisfies ProblemRows

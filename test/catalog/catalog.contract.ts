@@ -11,6 +11,7 @@ import { describeLeases } from './leases.contract.ts'
 import { describeLocationRaces, describeLocations } from './locations.contract.ts'
 import { describeNamespaces } from './namespaces.contract.ts'
 import { describePaths } from './paths.contract.ts'
+import { describePolicies } from './policies.contract.ts'
 import { describePublications } from './publications.contract.ts'
 import { describeReplacements } from './replacement.contract.ts'
 import { describeReplays, describeReservations } from './replays.contract.ts'
@@ -63,6 +64,7 @@ export function describeCatalog(
   describeJobs(catalog)
   describeSettings(catalog)
   describeGrants(catalog)
+  describePolicies(catalog)
   describeKeys(catalog)
   if (isShared) {
     describeSharing(opened)

@@ -1,6 +1,7 @@
 import type { Expected } from './asked-permissions.ts'
 
 const GRANT = { grant: [{ principal: 'role:readers', privilege: 'select' }] }
+const POLICY = '/v1/tables/sky.planets/policy'
 const CHECK = '/permissions/check?privilege=modify'
 
 function of(path: string, name: string, on: string): Readonly<Record<string, Expected>> {
@@ -24,6 +25,13 @@ export const ACCESS_EXPECTED: Readonly<Record<string, Expected>> = {
   ...of('/v1/namespaces/sky', 'Namespace', 'namespace [sky]'),
   ...of('/v1/tables/sky.planets', 'Table', 'table sky.planets'),
   ...of('/v1/views/sky.bright', 'View', 'view sky.bright'),
+  getTablePolicy: { path: POLICY, asks: ['manage_grants table sky.planets'] },
+  setTablePolicy: {
+    path: POLICY,
+    json: { row_filter: 'id > 1', except: ['everyone'] },
+    asks: ['manage_grants table sky.planets'],
+  },
+  dropTablePolicy: { path: POLICY, asks: ['manage_grants table sky.planets'] },
   checkPermissions: {
     path: '/v1/permissions/check',
     json: { checks: [{ privilege: 'select', on: 'table', name: 'sky.planets' }] },

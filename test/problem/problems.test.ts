@@ -94,6 +94,7 @@ storage-unavailable 503 429 TooManyRequestsException
 table-already-exists 409 409 AlreadyExistsException
 table-not-found 404 404 NoSuchTableException
 table-property-invalid 422 400 BadRequestException
+table-restricted 403 403 ForbiddenException
 transaction-aborted 409 409 CommitFailedException
 transaction-committed 409 409 CommitFailedException
 transaction-expired 409 409 CommitFailedException

@@ -3,6 +3,7 @@ import type { Catalog } from '../catalog.ts'
 import type { TurnStore } from '../turn-store.ts'
 import { SqlAccessKeys } from './access/sql-access-keys.ts'
 import { SqlGrants } from './access/sql-grants.ts'
+import { SqlPolicies } from './access/sql-policies.ts'
 import { migrate } from './engine/migrations.ts'
 import { read, type SqlEngine } from './engine/sql-engine.ts'
 import { SqlReplays } from './mutation/sql-replays.ts'
@@ -57,6 +58,7 @@ export function sqlCatalog(
     turns,
     settings: new SqlSettings(engine),
     grants: new SqlGrants(engine),
+    policies: new SqlPolicies(engine),
     keys: new SqlAccessKeys(engine),
     migrate: () => migrate(engine, FINISHES),
     ping: async () => {

@@ -246,6 +246,7 @@ export function problemCodesOf(route: Route): readonly ProblemCode[] {
           ...hiddenProblems(route.permission),
           ...([
             'permission-denied',
+            'table-restricted',
             'path-not-readable',
             'catalog-damaged',
             'warehouse-unavailable',

@@ -3,6 +3,7 @@ import type { Module } from '../module.ts'
 import type { AccessPlatform } from './access-platform.ts'
 import { keyRoutes } from './key-routes.ts'
 import { permissionRoutes } from './permission-routes.ts'
+import { policyRoutes } from './policy-routes.ts'
 import { roleRoutes } from './role-routes.ts'
 
 const HOUR_MS = 3_600_000
@@ -14,7 +15,12 @@ export type AccessModulePlatform = AccessPlatform & { readonly deleteGraceMs: nu
 export function accessModule(platform: AccessModulePlatform): Module {
   return {
     name: 'access',
-    routes: [...keyRoutes(platform), ...permissionRoutes(platform), ...roleRoutes(platform)],
+    routes: [
+      ...keyRoutes(platform),
+      ...permissionRoutes(platform),
+      ...policyRoutes(platform),
+      ...roleRoutes(platform),
+    ],
     tasks: [forgetOldAccess(platform)],
   }
 }
@@ -26,6 +32,7 @@ function forgetOldAccess({ catalog, ambient, deleteGraceMs }: AccessModulePlatfo
     run: async () => {
       const nowMs = ambient.nowMs()
       await catalog.grants.forgetOrphans({ nowMs, beforeMs: nowMs - deleteGraceMs })
+      await catalog.policies.forgetOrphans({ nowMs, beforeMs: nowMs - deleteGraceMs })
       await catalog.keys.forgetSigningKeys(nowMs - SIGNING_KEYS_KEPT_MS)
     },
   }

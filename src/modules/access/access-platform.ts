@@ -9,7 +9,7 @@ export const ACCESS_TAG: Tag = {
   description: 'Keys, privileges and roles, where `MORAINE_AUTH` is not `none`.',
 }
 
-export type AccessPlatform = Stores<'grants' | 'keys'> & {
+export type AccessPlatform = Stores<'grants' | 'keys' | 'policies' | 'tables'> & {
   readonly ambient: Ambient
   /** `undefined`: nobody is asked who they are. */
   readonly access: KeyedAccess | undefined

@@ -8,6 +8,7 @@ const CHANGES_MAX = 1_000
 const CHECKS_MAX = 1_000
 const MEMBERS_MAX = 10_000
 const DESCRIPTION_MAX = 1_000
+const FILTER_MAX = 10_000
 const DAYS_MAX = 3_650
 
 const PrivilegeName = z.enum(PRIVILEGES)
@@ -35,6 +36,26 @@ export const PermissionsAnswer = z.strictObject({ permissions: z.array(GrantShap
   id: 'Permissions',
   example: { permissions: [{ principal: 'everyone', privilege: 'select' }] },
 })
+
+export const PolicyBody = z
+  .strictObject({
+    row_filter: z.string().min(1).max(FILTER_MAX).meta({
+      description: 'Rows that those may see who are not excepted.',
+      example: "origin = 'LAX'",
+    }),
+    except: boundedArray(PrincipalName, { max: CHANGES_MAX }).optional().meta({
+      description: 'For whom the policy does not hold.',
+    }),
+  })
+  .meta({ id: 'TablePolicy', example: { row_filter: "origin = 'LAX'", except: ['role:staff'] } })
+
+export const PolicyAnswer = z
+  .strictObject({ row_filter: z.string().nullable(), except: z.array(z.string()) })
+  .meta({
+    id: 'TablePolicyAnswer',
+    description: '`row_filter` is null without a policy.',
+    example: { row_filter: "origin = 'LAX'", except: ['role:staff'] },
+  })
 
 export const CheckQuery = z.strictObject({
   principal: PrincipalName.optional().meta({ description: 'The caller if absent.' }),

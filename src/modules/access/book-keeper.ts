@@ -35,7 +35,9 @@ const EVENTS: readonly EventType[] = [
   'moraine.view.renamed.v1',
 ]
 
-export type BookDependencies = Stores<'grants' | 'keys' | 'events' | 'transactions'> & {
+export type BookDependencies = Stores<
+  'grants' | 'policies' | 'keys' | 'events' | 'transactions'
+> & {
   readonly ambient: Pick<Ambient, 'sleep'>
   readonly log: Log
   readonly feed: EventFeed
@@ -159,6 +161,7 @@ export class BookKeeper {
     this.#forgetPlaces()
     const all = bySecurable(await grants.listAll())
     await this.#loadGrants([...new Set([...all.keys(), ...this.book.securables])], all)
+    await this.#loadPolicies()
     this.book.setRoles(await grants.listRoles())
     await this.#loadKeys()
     this.#after = last
@@ -173,6 +176,18 @@ export class BookKeeper {
     const paths = new Map(places.map((place) => [place.uuid, place.namespaceUuids]))
     for (const securable of securables) {
       this.book.set(securable, grants.get(securable) ?? [], paths.get(securable) ?? [])
+    }
+  }
+
+  /** Those of all tables, or of these. */
+  async #loadPolicies(tableUuids?: readonly string[]): Promise<void> {
+    const { policies } = this.#deps.catalog
+    const found = await (tableUuids === undefined
+      ? policies.listAll()
+      : policies.listOn(tableUuids))
+    const kept = new Map(found.map(({ tableUuid, policy }) => [tableUuid, policy.except]))
+    for (const uuid of [...(tableUuids ?? this.book.restricted), ...kept.keys()]) {
+      this.book.setPolicy(uuid, kept.get(uuid))
     }
   }
 
@@ -215,6 +230,7 @@ export class BookKeeper {
       }
     }
     const list = [...securables]
+    await this.#loadPolicies(list)
     await this.#loadGrants(list, bySecurable(await grants.listOn(list)))
   }
 

@@ -110,13 +110,26 @@ export class GrantAuthorizer implements Authorizer {
     const isPath = this.#isPath(names, { principal, target, place })
     const isGranted = (bits & bitsThatInclude(privilege)) !== 0
     const has = isGranted || (privilege === 'describe' && isPath)
+    // `modify` on the catalog is to read and change every table, by keys to all files.
+    const isAll = target.on === 'catalog' && privilege === 'modify'
+    if (isAll && book.isRestrictedAnywhere(names)) return 'denied'
     if (has && isInScope(principal, privilege)) {
       // Whoever has it from the catalog may be told by the route that nothing is there.
       const mayKnow = isThere || privilege === 'create' || (bits & BIT_OF.admin) !== 0
       return mayKnow ? 'allowed' : 'hidden'
     }
+    const isWithheld = target.on === 'table' && this.#isWithheld(principal, privilege, found)
+    if (isWithheld) return 'restricted'
     const isSeen = isPath || (bits & bitsThatInclude('describe')) !== 0
     return refusalOf(principal, privilege, { target, isThere, isSeen })
+  }
+
+  /** Whether only a policy on the table takes the privilege away. */
+  #isWithheld(principal: Principal, privilege: Privilege, { chain }: Found): boolean {
+    const { book } = this.#keeper
+    const names = book.namesOf(nameOfPrincipal(principal))
+    if (!book.isRestricted(names, chain[0]) || !isInScope(principal, privilege)) return false
+    return (book.grantedTo(names, chain) & bitsThatInclude(privilege)) !== 0
   }
 
   /** Whether a namespace is on the way to something that is granted. */

@@ -27,6 +27,8 @@ export class GrantBook {
   readonly #seen = new Map<string, Map<string, number>>()
   /** Roles that each principal is a direct member of. */
   #rolesOf = new Map<string, readonly string[]>()
+  /** Principals that the policy of each table excepts, by UUID. */
+  readonly #excepted = new Map<string, ReadonlySet<string>>()
   readonly #closures = new Map<string, readonly string[]>()
 
   /** Replaces what is known of a securable. `path`: empty for one that is gone. */
@@ -76,6 +78,28 @@ export class GrantBook {
     this.#closures.clear()
   }
 
+  /** Replaces who is excepted from the policy of a table; `undefined`: it has none. */
+  setPolicy(tableUuid: string, except: readonly string[] | undefined): void {
+    if (except === undefined) this.#excepted.delete(tableUuid)
+    else this.#excepted.set(tableUuid, new Set(except))
+  }
+
+  isRestrictedAnywhere(names: readonly string[]): boolean {
+    for (const uuid of this.#excepted.keys()) if (this.isRestricted(names, uuid)) return true
+    return false
+  }
+
+  /** Tables with a policy. */
+  get restricted(): readonly string[] {
+    return [...this.#excepted.keys()]
+  }
+
+  /** Whether a policy on the table holds for whoever has these names. */
+  isRestricted(names: readonly string[], tableUuid: string | undefined): boolean {
+    const excepted = tableUuid === undefined ? undefined : this.#excepted.get(tableUuid)
+    return excepted !== undefined && !names.some((name) => excepted.has(name))
+  }
+
   get securables(): readonly string[] {
     return [...this.#grants.keys()]
   }
@@ -99,8 +123,17 @@ export class GrantBook {
     return closure
   }
 
-  /** Bits of all privileges that the names have on any of the securables. */
+  /**
+   * Bits of all privileges that the names have on the first of the securables, or inherit from the
+   * others. A policy on it leaves those of them that show no rows.
+   */
   bitsOf(names: readonly string[], securables: readonly string[]): number {
+    const bits = this.grantedTo(names, securables)
+    return this.isRestricted(names, securables[0]) ? withoutRows(bits) : bits
+  }
+
+  /** The same, whatever policies say. */
+  grantedTo(names: readonly string[], securables: readonly string[]): number {
     let bits = 0
     for (const securable of securables) {
       const granted = this.#grants.get(securable)
@@ -129,6 +162,12 @@ export class GrantBook {
       ),
     )
   }
+}
+
+function withoutRows(bits: number): number {
+  return (['describe', 'manage_grants'] as const)
+    .filter((kept) => (bits & bitsThatInclude(kept)) !== 0)
+    .reduce((left, kept) => left | BIT_OF[kept], 0)
 }
 
 function privilegesOf(bits: number): readonly Privilege[] {

@@ -3,7 +3,7 @@ import { CATALOG_SECURABLE } from '../../catalog/grant-store.ts'
 import type { Privilege } from '../../core/access/privilege.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { isBelow, locationKey } from '../../core/file/location-key.ts'
-import type { Principal } from '../../http/authorizer.ts'
+import { nameOfPrincipal, type Principal } from '../../http/authorizer.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { ProblemError } from '../../problem/problems.ts'
@@ -28,6 +28,8 @@ interface Claims {
 }
 
 interface Reader {
+  /** Whether all files that no table claims may be read, too. */
+  readonly isTrusted: boolean
   has(privilege: Privilege, uuid: string): boolean | Promise<boolean>
 }
 
@@ -51,13 +53,15 @@ export class PathRule {
     ownLocation?: string,
   ): Promise<void> | undefined {
     const { book } = this.#keeper
-    if (paths.length === 0 || holds(book, principal, 'modify', [CATALOG_SECURABLE]))
-      return undefined
-    return this.#requireEach(this.#readerOf(principal), paths, ownLocation)
+    if (paths.length === 0) return undefined
+    const isTrusted = holds(book, principal, 'modify', [CATALOG_SECURABLE])
+    const names = book.namesOf(nameOfPrincipal(principal))
+    if (isTrusted && !book.isRestrictedAnywhere(names)) return undefined
+    return this.#requireEach(this.#readerOf(principal, isTrusted), paths, ownLocation)
   }
 
   /** Asks once for each table: most files of a request have the same few. */
-  #readerOf(principal: Principal): Reader {
+  #readerOf(principal: Principal, isTrusted: boolean): Reader {
     const known = new Map<string, boolean | Promise<boolean>>()
     const ask = async (privilege: Privilege, uuid: string): Promise<boolean> => {
       const [place] = await this.#deps.catalog.grants.findPlaces([uuid])
@@ -66,6 +70,7 @@ export class PathRule {
       return holds(this.#keeper.book, principal, privilege, chain)
     }
     return {
+      isTrusted,
       has: (privilege, uuid) => {
         const key = `${privilege} ${uuid}`
         const asked = known.get(key) ?? ask(privilege, uuid)
@@ -102,7 +107,7 @@ export class PathRule {
     for (const uuid of namers) if (!(await reader.has('select', uuid))) return false
     if (namers.length > 0) return true
     for (const uuid of owners) if (!(await reader.has('modify', uuid))) return false
-    if (owners.length > 0) return true
+    if (owners.length > 0 || reader.isTrusted) return true
     const key = locationKey(path)
     if (LEADS_UP.test(key)) return false
     const isIn = (folder: string) => isBelow(folder, key)

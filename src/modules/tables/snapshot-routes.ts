@@ -40,12 +40,18 @@ const list = (deps: Stores<'tables' | 'snapshots'>) =>
         snapshots: entries.map(({ timestampMs, snapshotId, snapshot }) => ({
           logged_at: timeText(timestampMs),
           is_current: snapshotId === currentId,
-          ...snapshotToJson(snapshot),
+          ...snapshotToJson({ ...snapshot, summary: withoutValues(snapshot.summary) }),
         })),
         next_page_token: nextBeforeMs === undefined ? null : pageToken([nextBeforeMs]),
       })
     },
   )
+
+/** Who may only describe the table is told no values of its rows. */
+function withoutValues(summary: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = Object.entries(summary).filter(([name]) => !name.startsWith('partitions.'))
+  return Object.fromEntries(entries)
+}
 
 function earliest(beforeMs: number | undefined, token: string | undefined): number | undefined {
   if (token === undefined) return beforeMs

@@ -1,6 +1,7 @@
 import { EVERYONE, isSignedIn } from '../../../core/access/principal-name.ts'
 import { CATALOG_SECURABLE } from '../../grant-store.ts'
 import type { SqlTransaction } from '../engine/sql-engine.ts'
+import { movePolicy } from './sql-policies.ts'
 
 /**
  * Gives `own` on a new thing to who made it, if they are signed in. What replaces another thing
@@ -64,6 +65,7 @@ async function moveGrants(
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<void> {
   if (from === to) return
+  await movePolicy(transaction, { from, to })
   await transaction.deleteFrom('grants').where('securable', '=', to).execute()
   await transaction
     .updateTable('grants')

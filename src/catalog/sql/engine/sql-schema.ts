@@ -83,6 +83,7 @@ export interface Database {
     privilege: string
     orphaned_at_ms: bigint | null
   }
+  table_policies: { table_uuid: string; policy: string; orphaned_at_ms: bigint | null }
   roles: { role: string; created_at_ms: bigint }
   role_members: { role: string; member: string }
   access_keys: AccessKeyRow

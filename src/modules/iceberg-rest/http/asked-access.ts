@@ -7,7 +7,11 @@ import { type IcebergCall, tableName } from './rest-route.ts'
 /** The header in which a client lists what it can make use of. */
 const DELEGATION = 'x-iceberg-access-delegation'
 /** What a caller may learn about while it lacks a privilege. */
-const LACKING: ReadonlySet<string> = new Set(['permission-denied', 'credential-missing'])
+const LACKING: ReadonlySet<string> = new Set([
+  'permission-denied',
+  'credential-missing',
+  'table-restricted',
+])
 
 type Asking = Pick<IcebergCall, 'request' | 'authorize'>
 

@@ -1,0 +1,99 @@
+import { bindFilter } from '../../core/filter/bind/bind-filter.ts'
+import { parseFilter } from '../../core/filter/parse/filter-parser.ts'
+import type { AnswerKeeper } from '../../core/replay.ts'
+import { currentSchema } from '../../core/table/table.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
+import type { TablePolicy } from '../../core/table/table-policy.ts'
+import { onTable } from '../../http/permission.ts'
+import { jsonReply, type Reply } from '../../http/reply.ts'
+import { defineRoute, type Route } from '../../http/route.ts'
+import { getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
+import { ACCESS_TAG, type AccessPlatform, requireAccess } from './access-platform.ts'
+import { PolicyAnswer, PolicyBody } from './access-shapes.ts'
+
+const COMMON = {
+  path: '/v1/tables/{table_identifier}/policy',
+  tag: ACCESS_TAG,
+  permission: onTable('manage_grants'),
+} as const
+const PROBLEMS = ['access-off', 'table-not-found', 'name-invalid'] as const
+const CURL = '$MORAINE/v1/tables/aviation.flights/policy'
+
+export function policyRoutes(platform: AccessPlatform): readonly Route[] {
+  return [getPolicy(platform), setPolicy(platform), dropPolicy(platform)]
+}
+
+const getPolicy = (platform: AccessPlatform) =>
+  defineRoute(
+    {
+      ...{ ...COMMON, method: 'get', operationId: 'getTablePolicy', problems: PROBLEMS },
+      summary: 'Get the policy on the rows of a table',
+      answers: [{ status: 200, description: 'The policy, if any.', shape: PolicyAnswer }],
+      curl: `curl ${CURL}`,
+    },
+    async ({ param }) => {
+      requireAccess(platform)
+      const { definition } = await getTable(platform.catalog, param('table_identifier'))
+      const [kept] = await platform.catalog.policies.listOn([definition.tableUuid])
+      return shown(kept?.policy)
+    },
+  )
+
+const setPolicy = (platform: AccessPlatform) =>
+  defineRoute(
+    {
+      ...{ ...COMMON, method: 'put', operationId: 'setTablePolicy' },
+      summary: 'Set the policy on the rows of a table',
+      description:
+        'Until rows can be filtered for them, all who are not excepted are refused the whole ' +
+        'table: its rows, files, statistics and credentials, and every change of it.',
+      body: PolicyBody,
+      changesNothing: true,
+      answers: [{ status: 200, description: 'The policy as it is now.', shape: PolicyAnswer }],
+      problems: [...PROBLEMS, 'filter-invalid'],
+      curl:
+        `curl -X PUT ${CURL} -H 'Content-Type: application/json' ` +
+        `-d '{"row_filter":"carrier = 1","except":["role:staff"]}'`,
+    },
+    async ({ param, body, keeper }) => {
+      const { row_filter: rowFilter, except = [] } = body
+      return change(platform, param('table_identifier'), { keeper, policy: { rowFilter, except } })
+    },
+  )
+
+const dropPolicy = (platform: AccessPlatform) =>
+  defineRoute(
+    {
+      ...{ ...COMMON, method: 'delete', operationId: 'dropTablePolicy', problems: PROBLEMS },
+      summary: 'Take the policy on the rows of a table away',
+      changesNothing: true,
+      answers: [{ status: 200, description: 'There is none now.', shape: PolicyAnswer }],
+      curl: `curl -X DELETE ${CURL}`,
+    },
+    ({ param, keeper }) =>
+      change(platform, param('table_identifier'), { keeper, policy: undefined }),
+  )
+
+async function change(
+  platform: AccessPlatform,
+  identifier: string,
+  { keeper, policy }: { readonly keeper: AnswerKeeper; readonly policy: TablePolicy | undefined },
+): Promise<Reply> {
+  const access = requireAccess(platform)
+  const state = await getTable(platform.catalog, identifier)
+  const { definition, namespace } = state
+  const { tableUuid } = definition
+  if (policy !== undefined) bindFilter(parseFilter(policy.rowFilter), currentSchema(definition))
+  const name = formatTableName(namespace, state.name)
+  const outcome = await platform.catalog.policies.change(
+    { tableUuid, name, policy },
+    keeper.withEffect({ status: 200 }),
+  )
+  if (outcome === 'not-found') throw tableNotFound({ tableUuid })
+  await access.keeper.catchUp()
+  return shown(policy)
+}
+
+function shown(policy: TablePolicy | undefined): Reply {
+  return jsonReply({ row_filter: policy?.rowFilter ?? null, except: policy?.except ?? [] })
+}

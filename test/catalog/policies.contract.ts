@@ -1,0 +1,43 @@
+import type { Catalog } from '../../src/catalog/catalog.ts'
+import { create, definitionOf, newTable, stateOf } from './catalog-samples.ts'
+
+const POLICY = { rowFilter: 'id > 1', except: ['role:staff'] }
+
+export function describePolicies(catalog: () => Catalog): void {
+  const change = (tableUuid: string, policy: typeof POLICY | undefined) =>
+    catalog().policies.change({ tableUuid, name: 'it', policy })
+
+  describe('policies', () => {
+    test('the last one counts, and none is on what is no table', async () => {
+      const { tableUuid } = (await create(catalog(), 'planets')).definition
+      const { policies } = catalog()
+      expect(await change('gone', POLICY)).toBe('not-found')
+      expect(await change(tableUuid, { ...POLICY, rowFilter: 'id > 2' })).toBe('changed')
+      expect(await change(tableUuid, POLICY)).toBe('changed')
+      expect(await policies.listOn([tableUuid, 'gone'])).toEqual([{ tableUuid, policy: POLICY }])
+      expect(await policies.listAll()).toHaveLength(1)
+      expect(await change(tableUuid, undefined)).toBe('changed')
+      expect(await policies.listAll()).toEqual([])
+    })
+
+    test('they pass to what replaces a table, and outlive a drop for a while', async () => {
+      const { tableUuid } = (await create(catalog(), 'planets')).definition
+      const { policies } = catalog()
+      await change(tableUuid, POLICY)
+      const table = newTable(stateOf('planets', { definition: definitionOf() }))
+      await catalog().tables.replace({ tableUuid, expectedVersion: 0, table })
+      const { tableUuid: second } = table.state.definition
+      const both = [tableUuid, second].sort()
+      const found = async () => (await policies.listOn(both)).map((each) => each.tableUuid).sort()
+      // The files of the first are still there to be named.
+      expect(await found()).toEqual(both)
+      expect(await policies.forgetOrphans({ nowMs: 5_000, beforeMs: 0 })).toBe(0)
+      expect(await policies.forgetOrphans({ nowMs: 9_000, beforeMs: 5_001 })).toBe(1)
+      expect(await found()).toEqual([second])
+      await catalog().tables.drop({ tableUuid: second, expectedVersion: 0 })
+      expect(await policies.forgetOrphans({ nowMs: 9_000, beforeMs: 0 })).toBe(0)
+      expect(await found()).toEqual([second])
+      expect(await policies.forgetOrphans({ nowMs: 9_500, beforeMs: 9_001 })).toBe(1)
+    })
+  })
+}
