@@ -127,7 +127,7 @@ export class GrantAuthorizer implements Authorizer {
   /** Whether only a policy on the table takes the privilege away. */
   #isWithheld(principal: Principal, privilege: Privilege, { chain }: Found): boolean {
     const { book } = this.#keeper
-    const names = book.namesOf(nameOfPrincipal(principal))
+    const names = book.namesOf(principal)
     if (!book.isRestricted(names, chain[0]) || !isInScope(principal, privilege)) return false
     return (book.grantedTo(names, chain) & bitsThatInclude(privilege)) !== 0
   }

@@ -3,7 +3,7 @@ import { CATALOG_SECURABLE } from '../../catalog/grant-store.ts'
 import type { Privilege } from '../../core/access/privilege.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { isBelow, locationKey } from '../../core/file/location-key.ts'
-import { nameOfPrincipal, type Principal } from '../../http/authorizer.ts'
+import type { Principal } from '../../http/authorizer.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { ProblemError } from '../../problem/problems.ts'
@@ -55,7 +55,7 @@ export class PathRule {
     const { book } = this.#keeper
     if (paths.length === 0) return undefined
     const isTrusted = holds(book, principal, 'modify', [CATALOG_SECURABLE])
-    const names = book.namesOf(nameOfPrincipal(principal))
+    const names = book.namesOf(principal)
     if (isTrusted && !book.isRestrictedAnywhere(names)) return undefined
     return this.#requireEach(this.#readerOf(principal, isTrusted), paths, ownLocation)
   }
