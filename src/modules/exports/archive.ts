@@ -8,6 +8,7 @@ import { CsvRecords } from './csv-records.ts'
 
 /** Room for the largest export: a bound against a query that never ends. */
 const ARCHIVE_BYTES_MAX = 1024 ** 4
+const PIECE_BYTES = 256 * 1024
 
 export interface Archive {
   readonly sizeBytes: number
@@ -32,7 +33,7 @@ export async function archiveRows(
   const hash = createHash('sha256')
   let sizeBytes = 0
   const counted = async function* () {
-    for await (const chunk of rows) {
+    for await (const chunk of gathered(rows)) {
       records.add(chunk)
       yield chunk
     }
@@ -55,8 +56,23 @@ export async function archiveRows(
   return { sizeBytes, sha256: hash.digest('hex'), records: Math.max(0, records.count - 1) }
 }
 
+/** In pieces that are worth a trip to another thread: the source sends single rows. */
+async function* gathered(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of chunks) {
+    held.push(chunk)
+    bytes += chunk.byteLength
+    if (bytes < PIECE_BYTES) continue
+    yield Buffer.concat(held, bytes)
+    held = []
+    bytes = 0
+  }
+  if (bytes > 0) yield Buffer.concat(held, bytes)
+}
+
 async function* gzipped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const gzip = createGzip()
+  const gzip = createGzip({ chunkSize: PIECE_BYTES })
   // A failure of the rows ends the compression with that failure.
   const fed = pipeline(Readable.from(chunks), gzip)
   fed.catch(() => undefined)
