@@ -197,6 +197,7 @@ async function describe({ folder, jobs }: ExportService, name: string) {
     task: name,
     source: task?.source ?? null,
     mode: task?.work.mode ?? null,
+    schedule: task?.schedule?.cron ?? null,
     problem,
     last_run: last === undefined ? null : runToJson(last),
   }

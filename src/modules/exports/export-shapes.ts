@@ -88,12 +88,19 @@ export const ExportTaskAnswer = z
     task: z.string(),
     source: z.string().nullable(),
     mode: z.enum(['atomic', 'snapshot', 'keep']).nullable(),
+    schedule: z
+      .string()
+      .nullable()
+      .meta({ description: 'As in task.json; null if there is none.' }),
     problem: z.string().nullable().meta({ description: 'Why it cannot be run; null if it can.' }),
     last_run: ExportRun.nullable(),
   })
   .meta({
     id: 'ExportTask',
-    example: { task: 'agency', source: 'crm', mode: 'atomic', problem: null, last_run: null },
+    example: {
+      ...{ task: 'agency', source: 'crm', mode: 'atomic', schedule: '0 3 * * *' },
+      ...{ problem: null, last_run: null },
+    },
   })
 
 export const ExportsAnswer = z

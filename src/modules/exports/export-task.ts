@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ticksOf } from '../../lake/jobs/schedule.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { SourceWork } from '../../sources/row-source.ts'
 
@@ -10,6 +11,18 @@ export interface ExportTask {
   readonly work: SourceWork
   readonly compression: 'gzip' | 'none'
   readonly naming: 'sortable' | 'seed'
+  /** Runs only when it is asked for, if absent. */
+  readonly schedule?: ExportSchedule
+  /** When its files were changed last. */
+  readonly changedAtMs: number
+}
+
+export interface ExportSchedule {
+  /** As in `Schedule`. */
+  readonly cron: string
+  readonly zone?: string
+  /** What becomes of a time at which no service ran. */
+  readonly catchUp: 'none' | 'one'
 }
 
 /** The texts of a task's folder; those of files that are not there are absent. */
@@ -17,6 +30,7 @@ export interface TaskFiles {
   readonly json?: string
   readonly select?: string
   readonly remove?: string
+  readonly changedAtMs: number
 }
 
 /** The source of tasks that name none. */
@@ -37,19 +51,43 @@ const TaskJson = z.strictObject({
   mode: z.enum(['atomic', 'snapshot', 'keep']).optional(),
   compression: z.enum(['gzip', 'none']).default('gzip'),
   name: z.enum(['sortable', 'seed']).default('sortable'),
+  schedule: z.string().min(1).max(200).optional(),
+  zone: z.string().min(1).max(100).optional(),
+  catch_up: z.enum(['none', 'one']).default('none'),
 })
 type TaskJson = z.output<typeof TaskJson>
 
 /** Throws `export-task-invalid`. */
-export function parseTask(name: string, { json, select, remove }: TaskFiles): ExportTask {
+export function parseTask(
+  name: string,
+  { json, select, remove, changedAtMs }: TaskFiles,
+): ExportTask {
   const given = jsonOf(name, json)
+  const schedule = scheduleOf(name, given)
   return {
+    changedAtMs,
+    ...(schedule !== undefined && { schedule }),
     name,
     source: given.source,
     work: workOf(name, given, { select, remove }),
     compression: given.compression,
     naming: given.name,
   }
+}
+
+function scheduleOf(
+  task: string,
+  { schedule: cron, zone, catch_up: catchUp }: TaskJson,
+): ExportSchedule | undefined {
+  if (cron === undefined) return undefined
+  const schedule = { cron, ...(zone !== undefined && { zone }) }
+  try {
+    ticksOf(schedule)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'it is no schedule'
+    throw taskInvalid(task, `schedule or zone: ${why}`)
+  }
+  return { ...schedule, catchUp }
 }
 
 function jsonOf(task: string, text = '{}'): TaskJson {

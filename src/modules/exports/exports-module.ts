@@ -5,6 +5,7 @@ import type { Module } from '../module.ts'
 import { ExportFiles, type ExportPlaces } from './export-files.ts'
 import { exportRoutes } from './export-routes.ts'
 import type { ExportDependencies } from './export-run.ts'
+import { scheduleTask } from './export-schedule.ts'
 import { exportJob, recoveryTask } from './run-job.ts'
 import { seedRoutes } from './seed-routes.ts'
 import { TaskFolder } from './task-folder.ts'
@@ -35,6 +36,6 @@ export function exportsModule(platform: ExportsPlatform): Module {
     name: 'exports',
     routes: [...exportRoutes(service), ...seedRoutes(service)],
     jobs: [exportJob(service)],
-    tasks: [recoveryTask(service)],
+    tasks: [recoveryTask(service), scheduleTask(service)],
   }
 }

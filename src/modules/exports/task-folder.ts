@@ -31,32 +31,39 @@ export class TaskFolder {
 
   /** Throws `export-not-found` and `export-task-unusable`. */
   async read(name: string): Promise<ExportTask> {
-    const files = TASK_NAME.test(name) ? await this.#files(name) : {}
-    if (Object.keys(files).length === 0) throw exportNotFound(name)
+    const files = TASK_NAME.test(name) ? await this.#files(name) : undefined
+    if (files === undefined) throw exportNotFound(name)
     return parseTask(name, files)
   }
 
-  async #files(task: string): Promise<TaskFiles> {
-    const [json, select, remove] = await Promise.all(
+  /** `undefined` when there are none. */
+  async #files(task: string): Promise<TaskFiles | undefined> {
+    const found = await Promise.all(
       ['task.json', 'select.sql', 'delete.sql'].map((file) => this.#text(task, file)),
     )
+    const [json, select, remove] = found
+    if (found.every((file) => file === undefined)) return undefined
     return {
-      ...(json !== undefined && { json }),
-      ...(select !== undefined && { select }),
-      ...(remove !== undefined && { remove }),
+      ...(json !== undefined && { json: json.text }),
+      ...(select !== undefined && { select: select.text }),
+      ...(remove !== undefined && { remove: remove.text }),
+      changedAtMs: Math.max(...found.map((file) => file?.changedAtMs ?? 0)),
     }
   }
 
-  async #text(task: string, file: string): Promise<string | undefined> {
+  async #text(
+    task: string,
+    file: string,
+  ): Promise<{ readonly text: string; readonly changedAtMs: number } | undefined> {
     const opened = await open(join(this.#folder, task, file)).catch((error) => {
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
       throw taskInvalid(task, `its ${file} cannot be read (${error.code})`)
     })
     if (opened === undefined) return undefined
     try {
-      const { size } = await opened.stat()
+      const { size, mtimeMs } = await opened.stat()
       if (size > TASK_FILE_BYTES_MAX) throw taskInvalid(task, `its ${file} is over 1 MiB`)
-      return await opened.readFile('utf8')
+      return { text: await opened.readFile('utf8'), changedAtMs: mtimeMs }
     } finally {
       await opened.close()
     }

@@ -267,6 +267,15 @@ withPostgres(`exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
     },
   )
 
+  test('a schedule runs the task', async () => {
+    await shop.task('scheduled', {
+      'task.json': { table: 't', where: 'id = 1', schedule: '* * * * * *' },
+    })
+    for (let isRun = false; !isRun; ) isRun = (await shop.files('scheduled')).length > 0
+    await shop.task('scheduled', { 'task.json': { table: 't', where: 'id = 1' } })
+    expect(await shop.archived('scheduled')).toHaveLength(1)
+  })
+
   test('cancelled while it waits for a lock: rolled back', async () => {
     await shop.task('cancelled', { 'task.json': { table: 't', where: 'true' } })
     await shop.source.query('begin; lock table t in exclusive mode')

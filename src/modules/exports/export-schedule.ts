@@ -1,0 +1,72 @@
+import { type Ticks, ticksOf } from '../../lake/jobs/schedule.ts'
+import type { Task } from '../../lake/jobs/task.ts'
+import type { ExportSchedule } from './export-task.ts'
+import { askForExport, EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
+
+const LOOK_MS = 10_000
+const MINUTE_MS = 60_000
+const DAY_MS = 1_440 * MINUTE_MS
+/** How late a run still begins: in time, or after the service was away. Jobs are kept a week. */
+const LATE_MS = { none: 5 * MINUTE_MS, one: 6 * DAY_MS } as const
+/** Each is searched from its beginning, so that few instants of a frequent schedule are passed. */
+const SEARCHED_MS = [MINUTE_MS, 5 * MINUTE_MS, 60 * MINUTE_MS, 360 * MINUTE_MS, DAY_MS, 6 * DAY_MS]
+
+/** Asks for runs at their times. A run that is open is joined: none is doubled. */
+export function scheduleTask(deps: ExportJobDependencies): Task {
+  return {
+    name: 'schedule exports',
+    everyMs: LOOK_MS,
+    run: async (signal) => {
+      for (const name of await deps.folder.list()) {
+        signal.throwIfAborted()
+        await askIfDue(deps, name)
+      }
+    },
+  }
+}
+
+async function askIfDue(deps: ExportJobDependencies, name: string): Promise<void> {
+  const { ambient, folder, jobs, log } = deps
+  try {
+    const { schedule, changedAtMs } = await folder.read(name)
+    if (schedule === undefined) return
+    const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
+    const asked = { changedAtMs, lastAskedAtMs: last?.createdAtMs, nowMs: ambient.nowMs() }
+    if (isDue(schedule, asked)) await askForExport(jobs, name)
+  } catch (err) {
+    log.warn({ err, task: name }, 'an export could not be scheduled')
+  }
+}
+
+/**
+ * Whether the last instant of the schedule has come since the task was changed, without a run asked
+ * for at it or after, and not too long ago.
+ */
+export function isDue(
+  { catchUp, ...schedule }: ExportSchedule,
+  {
+    changedAtMs,
+    lastAskedAtMs = Number.NEGATIVE_INFINITY,
+    nowMs,
+  }: {
+    readonly changedAtMs: number
+    readonly lastAskedAtMs: number | undefined
+    readonly nowMs: number
+  },
+): boolean {
+  const tickMs = lastTick(ticksOf(schedule), nowMs, LATE_MS[catchUp])
+  return tickMs !== undefined && tickMs >= changedAtMs && tickMs > lastAskedAtMs
+}
+
+function lastTick(ticks: Ticks, nowMs: number, lateMs: number): number | undefined {
+  for (const searchedMs of SEARCHED_MS.filter((ms) => ms <= lateMs)) {
+    let last: number | undefined
+    let next = ticks.next(nowMs - searchedMs)
+    while (next !== undefined && next <= nowMs) {
+      last = next
+      next = ticks.next(next)
+    }
+    if (last !== undefined) return last
+  }
+  return undefined
+}
