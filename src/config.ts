@@ -224,8 +224,8 @@ function readNetwork(
     publicUrl: read(
       'MORAINE_PUBLIC_URL',
       '',
-      'an address like https://lake.example.org, without a path',
-      OptionalOrigin,
+      'an address like https://lake.example.org or https://data.example.org/lake',
+      OptionalBase,
     ),
   }
 }
@@ -295,6 +295,17 @@ const Origin = z.string().transform((text, context) => {
 })
 const Origins = List.pipe(z.array(Origin))
 const OptionalOrigin = z.union([Nothing, Origin])
+
+/** Origin and path, without a slash at the end; encoded as a URL, so it fits into any header. */
+const Base = z.string().transform((text, context) => {
+  const { origin, protocol, pathname, href } = new URL(URL.canParse(text) ? text : 'about:blank')
+  if (/^https?:$/.test(protocol) && href === origin + pathname && !pathname.includes('//')) {
+    return href.replace(/\/$/, '')
+  }
+  context.addIssue('not an address')
+  return z.NEVER
+})
+const OptionalBase = z.union([Nothing, Base])
 
 const Relocations = z
   .string()

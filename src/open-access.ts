@@ -1,6 +1,5 @@
 import type { Config } from './config.ts'
 import type { AppOptions } from './http/serve/app.ts'
-import type { SiteOptions } from './http/serve/guards.ts'
 import type { NameChanges } from './lake/table/followed-names.ts'
 import type { KeyedAccess } from './modules/access/keyed-access.ts'
 import type { Opened } from './opened.ts'
@@ -36,11 +35,15 @@ export function gateOf(
   return { authenticator, authorizer }
 }
 
-/** The names and pages of this service, as the settings say. */
-export function sitesOf({ host, allowedHosts, allowedOrigins, publicUrl }: Config): SiteOptions {
-  const ofProxy = publicUrl === undefined ? [] : [publicUrl]
-  return {
-    hosts: [host.toLowerCase(), ...allowedHosts, ...ofProxy.map((url) => new URL(url).hostname)],
-    origins: [...allowedOrigins, ...ofProxy],
-  }
+/** The names, the pages and the public address of this service, as the settings say. */
+export function addressesOf({
+  host,
+  allowedHosts,
+  allowedOrigins,
+  publicUrl,
+}: Config): Pick<AppOptions, 'sites' | 'publicUrl'> {
+  const ofProxy = publicUrl === undefined ? [] : [new URL(publicUrl)]
+  const hosts = [host.toLowerCase(), ...allowedHosts, ...ofProxy.map(({ hostname }) => hostname)]
+  const origins = [...allowedOrigins, ...ofProxy.map(({ origin }) => origin)]
+  return { sites: { hosts, origins }, publicUrl }
 }

@@ -39,7 +39,7 @@ import { writeLocalFile } from './objects/local/local-file.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { oldLocation } from './objects/relocated-store.ts'
-import { accessServices, gateOf, openAccess, sitesOf } from './open-access.ts'
+import { accessServices, addressesOf, gateOf, openAccess } from './open-access.ts'
 import { openObjects, watchedStores } from './open-objects.ts'
 import { openSources } from './open-sources.ts'
 import { openVending } from './open-vending.ts'
@@ -354,7 +354,7 @@ export function startService(
       metrics,
       log,
       dialects: dialectsOf(modules),
-      sites: sitesOf(config),
+      ...addressesOf(config),
       connectionsMax: config.connectionsMax,
       bodyBytesMax: config.bodyBytesMax,
       answersOnce: { ...ambient, replays: catalog.replays },

@@ -13,6 +13,7 @@ import { defineRoute } from '../../src/http/route.ts'
 import { Guard, LOOPBACK_ONLY } from '../../src/http/serve/guards.ts'
 import { serveDialects } from '../../src/http/serve/pipeline.ts'
 import { plainDialect } from '../../src/http/serve/plain-dialect.ts'
+import { PublicPath } from '../../src/http/serve/public-path.ts'
 
 const LINE = `${'x'.repeat(999)}\n`
 let made = 0
@@ -70,6 +71,7 @@ beforeAll(async () => {
     serveDialects([plainDialect(routes)], {
       ...{ authenticator: KNOWS_NOBODY, authorizer: ALLOWS_ALL, unasked: () => undefined, once },
       guard: new Guard(LOOPBACK_ONLY),
+      publicPath: new PublicPath(undefined),
       bodyMemory: new BodyMemory(1024),
     }),
   )

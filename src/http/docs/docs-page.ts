@@ -9,10 +9,13 @@ import type {
 
 /** Stands in the page where the address of the service goes. */
 const ADDRESS = '{address}'
+/** Stands in the page before the paths of links. */
+const BASE = '{base}'
 
 /** The page for a reader who has reached the service at this address. */
 export function addressedPage(page: string, address: string): string {
-  return page.replace(ADDRESS, () => escapeHtml(address))
+  const base = new URL(address).pathname.replace(/\/$/, '')
+  return page.replaceAll(BASE, () => escapeHtml(base)).replace(ADDRESS, () => escapeHtml(address))
 }
 
 /** A self-contained page without scripts, for `addressedPage`. */
@@ -29,7 +32,7 @@ ${sections.map(links).join('')}
     .map((id) => `<a href="#shape-${escapeHtml(id)}">${escapeHtml(id)}</a>`)
     .join('')}
 </nav><main><h1>${escapeHtml(info.title)} API</h1>${paragraphs(info.description)}
-<p>For machines: <a href="/openapi.yaml">openapi.yaml</a>. The examples
+<p>For machines: <a href="${BASE}/openapi.yaml">openapi.yaml</a>. The examples
 expect the URL of the service in a shell variable:</p>
 ${pre(`MORAINE=${ADDRESS}`)}
 ${sections.map(section).join('')}
@@ -105,7 +108,7 @@ const PROBLEM_CODE = /(?<=^|<br>)<code>([a-z-]+)<\/code>/g
 function response([status, doc]: [string, ResponseDoc]): readonly string[] {
   const shapes = Object.values(doc.content ?? {}).map(({ schema }) => typeText(schema))
   const description = doc.description.split('\n\n').map(inline).join('<br>')
-  const linked = description.replaceAll(PROBLEM_CODE, '<a href="/problems/$1">$&</a>')
+  const linked = description.replaceAll(PROBLEM_CODE, `<a href="${BASE}/problems/$1">$&</a>`)
   return [
     `<code>${status}</code>`,
     Number(status) < 400 ? description : linked,

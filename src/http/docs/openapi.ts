@@ -64,6 +64,9 @@ Writers change them in transactions; readers get any table as it was at any mome
 Every error is a problem document (RFC 9457): switch on its \`type\`, \`/problems/<code>\`,
 which says what to do. Below \`/iceberg\`, the Iceberg REST catalog, errors have the model of its
 specification instead: \`error\` with \`message\`, \`type\` and \`code\`.
+Paths in bodies (\`url\`, \`job_url\`, \`pinned_url\`, \`resume\`) are appended to the address of
+the service, \`"$MORAINE$job_url"\`; those in \`Location\`, \`Content-Location\` and \`Link\` are
+resolved against the address of the request, as HTTP clients do. Both hold behind a proxy.
 64-bit ids are text. Times are RFC 3339 in UTC. Unknown members and parameters are refused.
 Every response has an \`X-Request-Id\`, which is the client's own if it sent one.`
 

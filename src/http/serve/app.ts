@@ -14,6 +14,7 @@ import { requestLog } from '../request-log.ts'
 import type { Route } from '../route.ts'
 import { Guard, LOOPBACK_ONLY, type SiteOptions } from './guards.ts'
 import { routeOf, serveDialects } from './pipeline.ts'
+import { PublicPath } from './public-path.ts'
 
 /** nginx's code: the client disconnected before the end of the response. */
 const CLIENT_GONE = 499
@@ -30,6 +31,8 @@ export interface AppOptions {
   readonly bodyBytesMax?: number
   /** If absent, the service is known by addresses and as `localhost`. */
   readonly sites?: SiteOptions
+  /** Where clients see the service, if it is behind a proxy. */
+  readonly publicUrl?: string | undefined
   /** If absent, every caller is anonymous. */
   readonly authenticator?: Authenticator
   /** If absent, everything is allowed. */
@@ -49,23 +52,27 @@ export function createApp({
   log,
   bodyBytesMax = BODY_BYTES_MAX,
   sites = LOOPBACK_ONLY,
+  publicUrl,
   authenticator = KNOWS_NOBODY,
   authorizer = ALLOWS_ALL,
   isPermissionEnforced = false,
 }: AppOptions): express.Express {
   const bodyMemory = new BodyMemory(bodyBytesMax)
   metrics.register([bodyMeter(bodyMemory)])
+  const publicPath = new PublicPath(publicUrl)
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('query parser', false)
   app.enable('case sensitive routing')
+  app.use(publicPath.strip(dialects))
   app.use(requestLog(log))
   app.use(measureRequests(metrics))
   app.use(securityHeaders())
   app.use(
     serveDialects(dialects, {
       guard: new Guard(sites),
+      publicPath,
       authenticator,
       authorizer,
       bodyMemory,

@@ -23,6 +23,7 @@ import { isSurplus, requireConnection } from './connection-limit.ts'
 import { preflightReply, shareWithOrigin } from './cross-origin.ts'
 import type { Guard } from './guards.ts'
 import { type Match, PathMatcher } from './path-matcher.ts'
+import type { PublicPath } from './public-path.ts'
 
 /** Shared, since making an error for each response would cost more than many responses. */
 const CLOSED = new Error('the response is closed')
@@ -37,6 +38,7 @@ const SIGN_IN_AGAIN: ReadonlySet<string> = new Set([
 /** Checks between a request and its handler. */
 export interface Gate {
   readonly guard: Guard
+  readonly publicPath: PublicPath
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly bodyMemory: BodyMemory
@@ -87,10 +89,10 @@ export function serveDialects(dialects: readonly Dialect[], gate: Gate) {
         preflightReply(gate.guard, request) ??
         (await answer(arrivalOf(face, request, response), gate))
       closeIfUnfinished(request, response)
-      await sendReply(request, response, reply)
+      await sendReply(request, response, gate.publicPath.seen(reply))
       drain(request)
     } catch (error) {
-      sendFailure(face.dialect, { request, response, error })
+      sendFailure(face.dialect, gate.publicPath, { request, response, error })
     }
   }
 }
@@ -332,6 +334,7 @@ function refusalOf({ errors }: Dialect, request: IncomingMessage, error: unknown
  */
 function sendFailure(
   dialect: Dialect,
+  publicPath: PublicPath,
   {
     request,
     response,
@@ -347,6 +350,6 @@ function sendFailure(
   for (const name of ['Content-Type', 'Content-Length', 'Location']) response.removeHeader(name)
   closeIfUnfinished(request, response)
   // A short body is sent before this returns.
-  void sendReply(request, response, refusalOf(dialect, request, error))
+  void sendReply(request, response, publicPath.seen(refusalOf(dialect, request, error)))
   drain(request)
 }

@@ -98,9 +98,10 @@ test('documents show the address where they are read, and the Iceberg REST catal
 })
 
 test('behind a proxy they show the address of the setting', async () => {
-  const environment = { MORAINE_PUBLIC_URL: 'https://lake.example.org' }
-  const proxied = await startTestService({ environment })
-  expect((await ask(proxied, '/docs')).text).toContain('MORAINE=https://lake.example.org<')
+  const address = 'https://data.example.org/lake'
+  const proxied = await startTestService({ environment: { MORAINE_PUBLIC_URL: address } })
+  expect((await ask(proxied, '/docs')).text).toContain(`MORAINE=${address}<`)
+  expect((await ask(proxied, '/openapi.yaml')).text).toContain(`  - url: "${address}"`)
   await proxied.close()
 })
 
