@@ -1,3 +1,4 @@
+import { callerOf, startKeyedService } from '../modules/access/keyed-service.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { ask, must, post } from './client.ts'
 import { startTestService, type TestService } from './harness.ts'
@@ -173,4 +174,22 @@ test('a path that begins like a route is left to the proxy', async () => {
   await textAt(new URL(location, other.url).href)
   await own.close()
   await other.close()
+})
+
+test('keys pass a trusted proxy that says https, and no other', async () => {
+  const secure = await startPrefixProxy('/lake', { 'X-Forwarded-Proto': 'https' })
+  const plain = await startPrefixProxy('/lake', { 'X-Forwarded-Proto': 'http' })
+  const keyed = await startKeyedService({
+    MORAINE_PUBLIC_URL: secure.url,
+    MORAINE_TRUST_PROXY: '127.0.0.1',
+  })
+  for (const proxied of [secure, plain]) proxied.target = keyed.url
+  const [taken, refused] = [secure, plain].map((at) => callerOf(at, keyed.admin.key))
+  const made = await taken?.send('post', '/v1/keys', {})
+  expect(made?.status).toBe(201)
+  const { type } = (await refused?.send('get', '/v1/me'))?.body ?? {}
+  expect(type).toBe('/problems/credential-over-plain-http')
+  await keyed.close()
+  await secure.close()
+  await plain.close()
 })
