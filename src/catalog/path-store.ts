@@ -16,7 +16,8 @@ export interface PathStore {
     readonly nowMs: number
   }): Promise<readonly StagedPath[]>
   /**
-   * Tables of an older catalog, which may reference any path until theirs are all known by keys.
+   * Tables of an older catalog, or rebuilt without some files, which may reference any path until
+   * theirs are all known by keys.
    */
   listUnkeyed(limit: number): Promise<readonly string[]>
   /** Makes paths of an unkeyed table known by their keys. */

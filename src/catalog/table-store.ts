@@ -75,6 +75,8 @@ export interface NewTable {
   readonly copyPathsFromTableUuid?: string
   /** Whether its location may be that of another table, as Moraine 0.1 allowed it. */
   readonly mayShareLocation?: boolean
+  /** Whether it may reference more than the paths given, until its keys end (`PathStore`). */
+  readonly mayNameAnyPath?: boolean
   /** Metadata files of a registered table's earlier versions, for the metadata log. */
   readonly earlierPublications?: readonly Omit<Publication, 'tableUuid'>[]
 }

@@ -13,7 +13,7 @@ const EXIT_UNREADABLE = 2
 const EXIT_NOTHING = 3
 const HELP = `
 Exit code: 0 when every table, view and namespace found is in the catalog, 1 when it could not run,
-2 when something could not be brought back, 3 when there is nothing in the warehouse.
+2 when something could not be brought back whole, 3 when there is nothing in the warehouse.
 `
 
 export const addRebuild: AddCommand = (program, shell) => {
@@ -51,8 +51,10 @@ async function rebuild({ readConfig, environment, print }: Shell): Promise<void>
       tell(`namespace ${each.namespace ?? ''}`, each)
     }
     for await (const each of rebuildCatalog(platform)) tell(each.table ?? '', each)
-    if (told.has('unreadable')) process.exitCode = EXIT_UNREADABLE
-    if (told.has('registered')) print(`not brought back, as no file has them: ${NOT_REBUILT}`)
+    const isLess = told.has('unreadable') || told.has('incomplete')
+    if (isLess) process.exitCode = EXIT_UNREADABLE
+    if (told.has('registered') || told.has('incomplete'))
+      print(`not brought back, as no file has them: ${NOT_REBUILT}`)
     if (told.size > 0) return
     log.warn(`nothing in ${config.warehouse}: check MORAINE_HOME, MORAINE_WAREHOUSE`)
     process.exitCode = EXIT_NOTHING

@@ -68,6 +68,11 @@ export function keepsFiles(properties: TableProperties): boolean {
   return isEnabled !== undefined && isEnabled.toLowerCase() !== 'true'
 }
 
+/** The same properties, of a table whose files may never be deleted. */
+export function withKeptFiles(properties: TableProperties): TableProperties {
+  return { ...properties, [GC_PROPERTY]: 'false' }
+}
+
 export function readDescription(properties: TableProperties): TableDescription {
   return {
     description: properties[DESCRIPTION] ?? null,

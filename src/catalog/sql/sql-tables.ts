@@ -131,7 +131,7 @@ async function insertTable(
   { engine, definitions, raised, replaces }: MutationContext & { readonly replaces?: string },
 ): Promise<'created'> {
   const { state, snapshots, snapshotLog } = table
-  const { mayShareLocation = false, earlierPublications = [] } = table
+  const { mayShareLocation = false, mayNameAnyPath = false, earlierPublications = [] } = table
   const { namespace, name } = state
   const { tableUuid } = state.definition
   await holdSource(transaction, table) // first, as renamings do: a table's row, then names
@@ -175,6 +175,9 @@ async function insertTable(
     await addPublication(transaction, { tableUuid, ...publication })
   }
   await addFirstPublication(transaction, state)
+  if (mayNameAnyPath) {
+    await transaction.insertInto('unkeyed_paths').values({ table_uuid: tableUuid }).execute()
+  }
   await namePaths(transaction, table)
   return 'created'
 }

@@ -2,6 +2,7 @@ import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import type { TableState } from '../../core/table/table.ts'
+import { keepsFiles } from '../../core/table-properties.ts'
 import { Turns } from '../../core/turns.ts'
 import { forEachLiveEntry } from '../scan/live-entries.ts'
 import type { NamedFilesDependencies } from './named-files.ts'
@@ -58,13 +59,16 @@ async function addKeys(deps: KeyDependencies, state: TableState): Promise<void> 
   await add(publications.map(({ metadataLocation }) => metadataLocation))
   await add(statisticsPaths(state.definition))
   const seen = new Set<string>()
+  const isWhole = keepsFiles(state.definition.properties)
   for await (const page of deps.catalog.snapshots.read(tableUuid)) {
     await add(page.map(({ manifestList }) => manifestList))
     for (const { manifestList } of page) {
-      for (const file of await readOrNothing(() => deps.manifests.getManifestList(manifestList))) {
+      for (const file of await readOr(isWhole, () =>
+        deps.manifests.getManifestList(manifestList),
+      )) {
         if (seen.has(file.path)) continue
         seen.add(file.path)
-        await add([file.path, ...(await pathsIn(deps, file))])
+        await add([file.path, ...(await pathsIn(deps, file, isWhole))])
       }
     }
   }
@@ -73,8 +77,9 @@ async function addKeys(deps: KeyDependencies, state: TableState): Promise<void> 
 async function pathsIn(
   { manifests }: Pick<KeyDependencies, 'manifests'>,
   file: ManifestFile,
+  isNeeded: boolean,
 ): Promise<readonly string[]> {
-  const [manifest] = await readOrNothing(async () => [await manifests.getManifest(file)])
+  const [manifest] = await readOr(isNeeded, async () => [await manifests.getManifest(file)])
   const paths: string[] = []
   if (manifest === undefined) return paths
   await forEachLiveEntry(manifest, new Turns(), (i) => {
@@ -83,12 +88,16 @@ async function pathsIn(
   return paths
 }
 
-/** A file that is missing names nothing. */
-async function readOrNothing<T>(read: () => Promise<readonly T[]>): Promise<readonly T[]> {
+/** A file that is missing names nothing, unless the table keeps its files. */
+async function readOr<T>(
+  isNeeded: boolean,
+  read: () => Promise<readonly T[]>,
+): Promise<readonly T[]> {
   try {
     return await read()
   } catch (error) {
-    if (error instanceof CatalogError && error.code === 'file-not-found') return []
+    const isGone = error instanceof CatalogError && error.code === 'file-not-found'
+    if (isGone && !isNeeded) return []
     throw error
   }
 }

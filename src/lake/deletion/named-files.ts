@@ -5,6 +5,7 @@ import { locationKey } from '../../core/file/location-key.ts'
 import type { Log } from '../../core/log.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { StoredJson, TableDefinition, TableState } from '../../core/table/table.ts'
+import { keepsFiles } from '../../core/table-properties.ts'
 import { Turns } from '../../core/turns.ts'
 import { refsOf } from '../publish/metadata-pieces.ts'
 import { forEachLiveEntry } from '../scan/live-entries.ts'
@@ -26,7 +27,7 @@ const PUBLICATIONS_MAX = 100_000
 /**
  * Finds out which files of these keys a table names: in its metadata, and in the manifests of all
  * its snapshots. What cannot be read may name any of them; only files of snapshots that no branch
- * or tag has may be missing, as after a registration.
+ * or tag has may be missing, as after a registration, and not of a table that keeps its files.
  */
 export async function findNamed(
   deps: NamedFilesDependencies,
@@ -54,10 +55,11 @@ async function findNamedBySnapshots(
 ): Promise<void> {
   const refsOfSnapshots = refsBySnapshot(state)
   const walk = new ManifestWalk(deps, wanted)
+  const isWhole = keepsFiles(state.definition.properties)
   for await (const page of deps.catalog.snapshots.read(state.definition.tableUuid)) {
     for (const snapshot of page) {
       const refs = refsOfSnapshots.get(snapshot.snapshotId) ?? []
-      const named = await walk.namedBy(snapshot, refs.length > 0)
+      const named = await walk.namedBy(snapshot, isWhole || refs.length > 0)
       const bys: readonly NamedBy[] = refs.length > 0 ? refs : [undefined]
       for (const by of bys) for (const key of named) onNamed(key, by)
     }

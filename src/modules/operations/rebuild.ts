@@ -1,11 +1,12 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { liveFilesCount } from '../../core/file/data-file.ts'
+import { liveFilesCount, type ManifestFile } from '../../core/file/data-file.ts'
 import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
 import { foldersOf } from '../../core/table/metadata-folder.ts'
 import { MAIN_BRANCH, type Snapshot } from '../../core/table/snapshot.ts'
 import type { TableMetadata, TableState } from '../../core/table/table.ts'
 import { formatTableName, type NamespacedName } from '../../core/table/table-name.ts'
+import { withKeptFiles } from '../../core/table-properties.ts'
 import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { snapshotFromJson } from '../../formats/metadata/snapshot-json.ts'
 import { tableMetadataFromJson } from '../../formats/metadata/table-metadata-json.ts'
@@ -29,7 +30,8 @@ export interface RebuiltTable {
   readonly location: string
   /** Dotted; `undefined` if the files do not say. */
   readonly table: string | undefined
-  readonly outcome: 'registered' | 'already-there' | 'dropped' | 'unreadable'
+  /** `incomplete`: registered, but some of its older snapshots cannot be read. */
+  readonly outcome: 'registered' | 'incomplete' | 'already-there' | 'dropped' | 'unreadable'
   readonly detail?: string
 }
 
@@ -46,8 +48,9 @@ export const NOT_REBUILT =
 /**
  * Registers every table of the warehouse from its newest metadata file, and later commits from
  * their snapshot files, and every view; namespaces come before (`rebuildNamespaces`). Those already
- * in the catalog stay unchanged. A commit that a crash interrupted before it was acknowledged may
- * come back, too.
+ * in the catalog stay unchanged. A table whose older snapshots have lost files comes back with all
+ * of its snapshots, and keeps its files: nobody knows which of them these name. A commit that a
+ * crash interrupted before it was acknowledged may come back, too.
  */
 export async function* rebuildCatalog(deps: RebuildDependencies): AsyncIterable<RebuiltTable> {
   for (const files of await findTables(deps)) {
@@ -87,18 +90,44 @@ async function rebuildTable(
     version: Math.max(file.version, named?.version ?? 0),
   })
   const uuid = state.definition.tableUuid
-  const addedPaths = [...(await pathsOf(deps, metadata.snapshots))]
+  const { paths, lost } = await pathsOf(deps, metadata)
   const { snapshots, snapshotLog } = metadata
-  return await comeBack(location, { namespace, name }, uuid, {
+  const kept = lost.size === 0 ? state : keepingFiles(state)
+  const back = await comeBack(location, { namespace, name }, uuid, {
     isThere: async () => (await deps.catalog.tables.find({ tableUuid: uuid })) !== undefined,
     // As the catalog had it, which may have been one of Moraine 0.1.
     create: async (asNamed) => {
-      const table = { state: { ...state, ...asNamed }, snapshots, snapshotLog, addedPaths }
-      const outcome = await deps.catalog.tables.create({ ...table, mayShareLocation: true })
+      const outcome = await deps.catalog.tables.create({
+        ...{ state: { ...kept, ...asNamed }, snapshots, snapshotLog, addedPaths: [...paths] },
+        mayShareLocation: true,
+        mayNameAnyPath: lost.size > 0,
+      })
       if (outcome === 'created') deps.publisher.schedule(uuid)
       return outcome === 'created'
     },
   })
+  if (lost.size === 0 || back.outcome !== 'registered') return back
+  return { ...back, outcome: 'incomplete', detail: tellLost(back, metadata, lost) }
+}
+
+function keepingFiles(state: TableState): TableState {
+  const { definition } = state
+  const properties = withKeptFiles(definition.properties)
+  return { ...state, definition: { ...definition, properties } }
+}
+
+function tellLost(
+  { detail }: RebuiltTable,
+  { refs }: TableMetadata,
+  lost: ReadonlyMap<bigint, string>,
+): string {
+  const each = Array.from(lost, ([snapshotId, file]) => {
+    const names = Object.keys(refs).filter((ref) => refs[ref]?.snapshotId === snapshotId)
+    const named = names.length === 0 ? '' : ` (${names.join(', ')})`
+    return `snapshot ${snapshotId}${named} cannot be read: ${file}`
+  })
+  const kept = 'the table keeps its files (gc.enabled is false) until these are expired'
+  return [...(detail === undefined ? [] : [detail]), ...each, kept].join('; ')
 }
 
 /**
@@ -224,23 +253,56 @@ function stateOf(
   }
 }
 
-/** Every data file, manifest and manifest list, as commits would have recorded them. */
+/**
+ * Every data file, manifest and manifest list, as commits would have recorded them; and snapshots
+ * that name more than can be read, with the file that is missing or corrupt. The current snapshot
+ * must be whole.
+ */
 async function pathsOf(
-  deps: Pick<LakeServices, 'manifests'>,
-  snapshots: readonly Snapshot[],
-): Promise<ReadonlySet<string>> {
+  { manifests }: Pick<LakeServices, 'manifests'>,
+  { snapshots, currentSnapshotId }: Pick<TableMetadata, 'snapshots' | 'currentSnapshotId'>,
+): Promise<{
+  readonly paths: ReadonlySet<string>
+  readonly lost: ReadonlyMap<bigint, string>
+}> {
   const paths = new Set<string>()
-  for (const { manifestList } of snapshots) {
+  const lost = new Map<bigint, string>()
+  const whole = new Set<string>()
+  for (const { snapshotId, manifestList } of snapshots) {
+    const readOrLose = <T>(path: string, read: () => Promise<T>): Promise<T | undefined> =>
+      read().catch((error: unknown) => {
+        if (snapshotId === currentSnapshotId || !isLost(error)) throw error
+        lost.set(snapshotId, path)
+        return undefined
+      })
     paths.add(manifestList)
-    for (const file of await deps.manifests.getManifestList(manifestList)) {
-      if (paths.has(file.path)) continue
+    const files = await readOrLose(manifestList, () => manifests.getManifestList(manifestList))
+    for (const file of files ?? []) {
+      if (whole.has(file.path)) continue
       paths.add(file.path)
-      if (liveFilesCount(file) === 0) continue
-      const manifest = await deps.manifests.getManifest(file)
-      for (let i = 0; i < manifest.entryCount; i++) paths.add(manifest.path(i))
+      const found = await readOrLose(file.path, () => pathsIn(manifests, file))
+      if (found !== undefined) whole.add(file.path)
+      for (const path of found ?? []) paths.add(path)
     }
   }
-  return paths
+  return { paths, lost }
+}
+
+async function pathsIn(
+  manifests: LakeServices['manifests'],
+  file: ManifestFile,
+): Promise<readonly string[]> {
+  if (liveFilesCount(file) === 0) return []
+  const manifest = await manifests.getManifest(file)
+  return Array.from({ length: manifest.entryCount }, (_, i) => manifest.path(i))
+}
+
+/** Not those of a store that does not answer: it may have the file. */
+function isLost(error: unknown): boolean {
+  return (
+    error instanceof CatalogError &&
+    (error.code === 'file-not-found' || error.code === 'metadata-corrupt')
+  )
 }
 
 /** The name in the newest metadata file, or that of a renaming after it. */
