@@ -113,23 +113,29 @@ export async function changeView(
     isConflict = false,
   }: {
     change(state: ViewState, metadata: ViewMetadata): ChangedView | undefined
-    /** Options of the mutation to the next state. */
-    options(next: ViewState): MutationOptions
+    /** Options of the mutation to the next state, which has this metadata. */
+    options(next: ViewState, metadata: ViewMetadata): MutationOptions
     /** Whether lost races are a conflict, as `onNewest` takes it. */
     readonly isConflict?: boolean
   },
-): Promise<{ readonly state: ViewState; readonly isChanged: boolean }> {
+): Promise<{
+  readonly state: ViewState
+  readonly metadata: ViewMetadata
+  readonly isChanged: boolean
+}> {
   const attempt = async () => {
     const state = await getView(deps, wanted)
     const base = parseViewMetadata(state.metadata)
     const changed = change(state, base)
-    if (changed === undefined) return { state, isChanged: false }
+    if (changed === undefined) return { state, metadata: base, isChanged: false }
     const { metadata, name } = changed
-    if (metadata !== undefined) requireBoundedView(viewMetadataToJson(metadata), state.metadata)
+    const text = metadata === undefined ? state.metadata : viewMetadataToJson(metadata)
+    if (metadata !== undefined) requireBoundedView(text, state.metadata)
     const folders = metadata === undefined ? [] : await newFolders(deps, metadata, base)
-    const replacement = { state, metadata, name, folders }
-    const replaced = await tryReplace(deps, replacement, options)
-    return replaced === undefined ? new LostRace() : { state: replaced, isChanged: true }
+    const replacement = { state, base, metadata, text, name, folders }
+    const replaced = await tryReplace(deps, replacement, (next) => options(next, metadata ?? base))
+    if (replaced === undefined) return new LostRace()
+    return { state: replaced, metadata: metadata ?? base, isChanged: true }
   }
   const { viewUuid } = await getView(deps, wanted)
   return deps.commits.inTurns([viewUuid], (turn) => onNewest(deps, attempt, { turn, isConflict }))
@@ -137,8 +143,11 @@ export async function changeView(
 
 interface ViewReplacement {
   readonly state: ViewState
+  readonly base: ViewMetadata
   /** `undefined` if it stays, and its file with it: so do those of Iceberg's catalogs. */
   readonly metadata: ViewMetadata | undefined
+  /** The metadata that it has with the change, as text. */
+  readonly text: string
   /** `undefined` if it stays. */
   readonly name: NamespacedName | undefined
   /** That it takes with the change. */
@@ -148,14 +157,14 @@ interface ViewReplacement {
 /** The changed view; `undefined` if another change came first. */
 async function tryReplace(
   deps: ViewDependencies,
-  { state, metadata, name, folders }: ViewReplacement,
+  { state, base, metadata, text, name, folders }: ViewReplacement,
   options: (next: ViewState) => MutationOptions,
 ): Promise<ViewState | undefined> {
   const changed = {
     ...state,
     ...name,
     version: state.version + 1,
-    metadata: metadata === undefined ? state.metadata : viewMetadataToJson(metadata),
+    metadata: text,
     lastUpdatedMs: Math.max(deps.ambient.nowMs(), state.lastUpdatedMs),
   }
   const replace = async (metadataLocation: string) => {
@@ -169,7 +178,7 @@ async function tryReplace(
   try {
     if (metadata === undefined) {
       const next = await replace(state.metadataLocation)
-      const { location } = parseViewMetadata(next.metadata)
+      const { location } = base
       await markNamed(deps, { ...next, tableUuid: next.viewUuid, location })
       return next
     }

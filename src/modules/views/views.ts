@@ -105,14 +105,14 @@ export async function replaceView(
   request: ReplaceViewRequest,
   keep: Keep<ViewReading> = () => ({}),
 ): Promise<ViewReading> {
-  const { state } = await changeView(deps, wanted(identifier), {
+  const { state, metadata } = await changeView(deps, wanted(identifier), {
     change: ({ namespace }, base) => {
-      const metadata = replaced(base, request, { namespace, nowMs: deps.ambient.nowMs() })
-      return metadata === base ? undefined : { metadata }
+      const next = replaced(base, request, { namespace, nowMs: deps.ambient.nowMs() })
+      return next === base ? undefined : { metadata: next }
     },
-    options: (next) => keep({ ...next, metadata: parseViewMetadata(next.metadata) }),
+    options: (next, changed) => keep({ ...next, metadata: changed }),
   })
-  return { ...state, metadata: parseViewMetadata(state.metadata) }
+  return { ...state, metadata }
 }
 
 /** Gives the view another name, which must be free, possibly in another namespace. */
@@ -124,11 +124,11 @@ export async function renameView(
   if (formatTableName(view.namespace, view.name) === formatTableName(target.namespace, target.name))
     throw viewNameTaken(target, 'view-exists')
   const { viewUuid } = view.metadata
-  const { state } = await changeView(deps, wanted(viewUuid), {
+  const { state, metadata } = await changeView(deps, wanted(viewUuid), {
     change: () => ({ name: target }),
-    options: (next) => keep({ ...next, metadata: parseViewMetadata(next.metadata) }),
+    options: (next, changed) => keep({ ...next, metadata: changed }),
   })
-  return { ...state, metadata: parseViewMetadata(state.metadata) }
+  return { ...state, metadata }
 }
 
 /** Drops the view, and returns it. Its metadata files stay. */
