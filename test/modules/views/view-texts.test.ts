@@ -26,7 +26,7 @@ async function jsonOf(work: () => Promise<unknown>): Promise<{ parsed: number; w
   return lengths
 }
 
-test('a change of a view parses its metadata once, writes it once, and compares it once', async () => {
+test('a change of a view parses, writes and compares its metadata once each', async () => {
   const shop = await openWorkshop()
   try {
     const padding = 'x'.repeat(LENGTH)
