@@ -16,12 +16,16 @@ export const isInFolder = name === ''
 /** `test` where the warehouse is a folder; in a bucket it is skipped by its name. */
 export const testOfFiles = isInFolder ? test : test.skip
 
-/** Settings of a service whose warehouse is in the store that is tested; one server a test file. */
+/**
+ * Settings of a service whose warehouse is in the store that is tested; one server a test file.
+ * The service sends the dumps itself, as it does from a folder: links to them have tests of their
+ * own, on each store.
+ */
 export async function storeSettings(home: string): Promise<Record<string, string>> {
   const store = NAMES[name]
   if (store === undefined) return {}
   opening ??= openBucketServer(store)
-  return (await opening).settingsFor(home)
+  return { ...(await opening).settingsFor(home), MORAINE_LINK_EXPIRY_HOURS: '0' }
 }
 
 if (!isInFolder) afterAll(async () => (await opening)?.stop())
