@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { Storage } from '@google-cloud/storage'
 import { openGcsStore } from '../../../src/objects/gcs/gcs-store.ts'
+import { describeEmptySegments } from '../empty-segment.contract.ts'
 import { describeObjectStore } from '../object-store.contract.ts'
 import { describeObjectVersions } from '../object-versions.contract.ts'
 import { type FakeGcsServer, startFakeGcs } from '../stores/gcs-server.ts'
@@ -16,16 +18,35 @@ describeHere(why ?? 'fake-gcs-server', () => {
   }, 60_000)
   afterAll(() => server.stop())
 
-  for (const describeStore of [describeObjectStore, describeObjectVersions])
-    describeStore('of Google Cloud Storage, on fake-gcs-server', async () => {
-      const { endpoint, bucket, keyFile } = server
-      const folder = `gs://${bucket}/${randomUUID()}`
-      const root = `${folder}/warehouse`
-      const store = openGcsStore({
-        ...{ writableRoots: [root], readableRoots: [`${folder}/read-only`], endpoint },
-        ...{ readKeyFile: keyFile, writeKeyFile: keyFile },
-        readFile: (path) => createReadStream(path),
-      })
-      return { store, root, outside: `${folder}/elsewhere`, close: () => store.close() }
+  const open = async () => {
+    const { endpoint, bucket, keyFile } = server
+    const folder = `gs://${bucket}/${randomUUID()}`
+    const root = `${folder}/warehouse`
+    const store = openGcsStore({
+      ...{ writableRoots: [root], readableRoots: [`${folder}/read-only`], endpoint },
+      ...{ readKeyFile: keyFile, writeKeyFile: keyFile },
+      readFile: (path) => createReadStream(path),
     })
+    return { store, root, outside: `${folder}/elsewhere`, close: () => store.close() }
+  }
+  for (const describeStore of [describeObjectStore, describeObjectVersions])
+    describeStore('of Google Cloud Storage, on fake-gcs-server', open)
+
+  const openRaw = async () => {
+    const opened = await open()
+    const storage = new Storage({
+      ...{ apiEndpoint: server.endpoint, projectId: 'moraine', keyFilename: server.keyFile },
+      useAuthWithCustomEndpoint: false,
+    })
+    const bucket = storage.bucket(server.bucket)
+    return {
+      ...{ ...opened, rootKey: opened.root.slice(`gs://${server.bucket}/`.length) },
+      raw: {
+        put: (key: string, text: string) => bucket.file(key).save(text, { resumable: false }),
+        read: async (key: string) => `${(await bucket.file(key).download())[0]}`,
+      },
+    }
+  }
+  const name = 'of Google Cloud Storage, on fake-gcs-server'
+  describeEmptySegments(name, { isOneObject: false, open: openRaw })
 })
