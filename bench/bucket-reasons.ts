@@ -9,7 +9,7 @@ export interface Explained {
 }
 
 interface Rule {
-  /** Of the method and the address. */
+  /** Matches the method, a space and the address. */
   readonly pattern: RegExp
   readonly what: string
   readonly reason: string
