@@ -20,7 +20,7 @@ const Sources = z.string().transform((text, context) => {
   const sources = new Map<string, string>()
   for (const part of text.split(BETWEEN_SOURCES).filter((each) => each.trim() !== '')) {
     const [, name, url] = SOURCE.exec(part.trim()) ?? []
-    if (name === undefined || url === undefined || sources.has(name)) {
+    if (!name || !url || !URL.canParse(url) || sources.has(name)) {
       context.addIssue('not a source, or one twice')
       return z.NEVER
     }
@@ -45,7 +45,7 @@ export function readExports(
     Sources,
   )
   const url = environment['DATABASE_URL'] ?? ''
-  const isGiven = sources.size === 0 && POSTGRES_URL.test(url)
+  const isGiven = sources.size === 0 && POSTGRES_URL.test(url) && URL.canParse(url)
   return {
     exportsFolder: resolve(
       environment['MORAINE_EXPORTS'] || environment['DSL_PATH'] || `${home}/exports`,

@@ -13,7 +13,10 @@ export interface RowSource {
 }
 
 export interface SourceSession {
-  /** `unknown`: the source remembers neither the mark nor the transaction. */
+  /**
+   * `rolled-back` only where the very database and table of the run say so; `unknown` if they are
+   * gone, or others now.
+   */
   outcomeOf(mark: RunMark): Promise<'committed' | 'rolled-back' | 'unknown'>
   /** Lets the source forget a mark whose outcome nobody will ask for again. */
   forget(mark: RunMark): Promise<void>
@@ -30,6 +33,8 @@ export interface RunMark {
   readonly transactionId: string
   /** Whether a row with the id is written in the transaction, which is proof for ever. */
   readonly isWritten: boolean
+  /** Names the database, and the table of such rows: elsewhere nothing is known of the run. */
+  readonly place: string
 }
 
 /** Statements are the operator's own and reach the source as they are. */

@@ -248,7 +248,7 @@ test('NUL bytes in the path, the query and the body', async () => {
 
 test('unknown and repeated parameters name themselves', async () => {
   const typo = await refused(ask(service, '/v1/tables/target?fliter=x'), 400, 'request-invalid')
-  expect(typo.parameters_known).toEqual(['as_at', 'filter'])
+  expect(typo.parameters_known).toEqual(['as_at', 'snapshot_id', 'ref', 'filter'])
   await refused(ask(service, '/v1/tables?prefix=a&prefix=b'), 400, 'request-invalid')
   for (const size of ['0', '1001', 'x', '-1', '1.5']) {
     await refused(ask(service, `/v1/tables?page_size=${size}`), 400, 'request-invalid')
@@ -333,7 +333,11 @@ test('what is asked at the wrong place names the right one', async () => {
       404,
       /no such route: GET \/v1\/config; the Iceberg REST catalog is at \/iceberg/,
     ],
-    ['/v1/tables/target?ref=main', 400, /; a branch or tag stands in the path: \/v1\/tables\//],
+    [
+      '/v1/tables/target/snapshots?ref=main',
+      400,
+      /; a branch or tag stands in the path: \/v1\/tables\//,
+    ],
     ['/v1/tables?page_size=abc', 400, /^query.page_size: must be an integer from 1 to \d+$/],
   ] as const) {
     const answer = await ask(service, path)

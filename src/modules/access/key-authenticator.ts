@@ -13,6 +13,13 @@ import type { OidcTokens, VerifiedUser } from './oidc/oidc-tokens.ts'
 
 /** Tokens that were verified, by hash: verifying costs more than all else of a request. */
 const VERIFIED_MAX = 10_000
+/** As long as a provider's keys are believed without a look: it may have withdrawn one since. */
+const REMEMBERED_MS = 10 * 60_000
+
+interface Remembered {
+  readonly verified: Verified | VerifiedUser
+  readonly untilMs: number
+}
 const HOUR_MS = 3_600_000
 const TOKEN_EXPIRED = 'The token has expired: get a new one'
 /** Longer ones are no credential of this service. */
@@ -39,7 +46,7 @@ interface Verified {
 export class KeyAuthenticator implements Authenticator {
   readonly #options: AuthenticatorOptions
   readonly #proxies = new BlockList()
-  readonly #verified = new Map<string, Verified | VerifiedUser>()
+  readonly #verified = new Map<string, Remembered>()
   #uses = new Map<string, number>()
 
   constructor(options: AuthenticatorOptions) {
@@ -64,7 +71,8 @@ export class KeyAuthenticator implements Authenticator {
     if (token.startsWith('mor_')) return this.signInByKey(token)
     const hash = sha256(token)
     const known = this.#verified.get(hash)
-    return known === undefined ? this.#verify(token, hash) : this.#ofToken(known)
+    const isFresh = known !== undefined && this.#options.nowMs() < known.untilMs
+    return isFresh ? this.#ofToken(known.verified) : this.#verify(token, hash)
   }
 
   /** Throws `credential-over-plain-http` when others on the way could read the credential. */
@@ -110,7 +118,8 @@ export class KeyAuthenticator implements Authenticator {
     const verified = (await this.#options.oidc?.verify(token)) ?? (await this.#verifyOwn(token))
     const principal = this.#ofToken(verified)
     if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear()
-    this.#verified.set(hash, verified)
+    const untilMs = this.#options.nowMs() + REMEMBERED_MS
+    this.#verified.set(hash, { verified, untilMs })
     return principal
   }
 

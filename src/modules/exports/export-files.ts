@@ -12,7 +12,11 @@ const Note = z.object({
   source: z.string(),
   staged: z.string(),
   file: z.string(),
-  mark: z.object({ id: z.string(), transactionId: z.string(), isWritten: z.boolean() }),
+  /** If the file's name turns out to be another run's. */
+  other_file: z.string(),
+  mark: z.object({
+    ...{ id: z.string(), transactionId: z.string(), isWritten: z.boolean(), place: z.string() },
+  }),
   rows: z.int(),
   deleted: z.int(),
   proof: z.string(),
@@ -23,7 +27,7 @@ const Note = z.object({
 export type ExportNote = z.output<typeof Note>
 
 /** What is kept beside each archived file, and shown of it. */
-const Receipt = Note.omit({ staged: true, mark: true })
+const Receipt = Note.omit({ staged: true, mark: true, other_file: true })
 export type ExportReceipt = z.output<typeof Receipt>
 
 export interface ExportPlaces {
@@ -50,25 +54,28 @@ export class ExportFiles {
     return `${this.#root}/${task}/${file}`
   }
 
-  async hasFile(task: string, file: string): Promise<boolean> {
-    return (await this.#objects.find(this.location(task, file))) !== undefined
-  }
-
   /** Durable when it resolves. */
   async addNote(note: ExportNote): Promise<void> {
     await this.#put(noteLocation(note.staged), note)
   }
 
-  /** Notes of one run, or of all runs of the task. */
-  async listNotes(task: string, runId?: string): Promise<readonly ExportNote[]> {
+  /** Notes of one run. Throws when one cannot be read. */
+  async listNotes(task: string, runId: string): Promise<readonly ExportNote[]> {
     const notes: ExportNote[] = []
     for (const { location } of await this.listStaged(task)) {
-      if (!location.endsWith('.json')) continue
-      if (runId !== undefined && runOfStaged(location) !== runId) continue
-      const bytes = await this.#objects.read(location, { bytesMax: NOTE_BYTES_MAX })
-      notes.push(Note.parse(JSON.parse(new TextDecoder().decode(bytes))))
+      if (runOfStaged(location) !== runId) continue
+      const note = await this.findNote(stagedOf(location))
+      const isKnown = notes.some(({ staged }) => staged === note?.staged)
+      if (note !== undefined && !isKnown) notes.push(note)
     }
     return notes
+  }
+
+  /** The note of a staged file. Throws when it cannot be read. */
+  async findNote(staged: string): Promise<ExportNote | undefined> {
+    const location = noteLocation(staged)
+    if ((await this.#objects.find(location)) === undefined) return undefined
+    return Note.parse(await this.#json(location))
   }
 
   /** Every object of runs that have not ended. */
@@ -102,39 +109,59 @@ export class ExportFiles {
    * a crash at any point of it.
    */
   async publish(note: ExportNote): Promise<ExportReceipt> {
-    const { staged, mark: _, ...receipt } = note
-    const to = this.location(note.task, note.file)
-    if ((await this.#objects.find(staged)) !== undefined) {
-      const outcome = await this.#objects.moveIfAbsent(staged, to)
-      if (outcome === 'already-exists') {
-        await this.#requireSame(note, to)
-        await this.#objects.delete(staged)
-      }
-    } else {
-      await this.#requireSame(note, to)
+    const { staged } = note
+    const receipt = await this.#claimName(note)
+    const to = this.location(note.task, receipt.file)
+    if ((await this.#objects.find(staged)) === undefined) {
+      await this.#requireSame(receipt, to)
+      return receipt
     }
-    await this.#put(receiptLocation(to), receipt)
+    const outcome = await this.#objects.moveIfAbsent(staged, to)
+    if (outcome === 'already-exists') {
+      await this.#requireSame(receipt, to)
+      await this.#objects.delete(staged)
+    }
     return receipt
+  }
+
+  /** The receipt comes first: whose it is has the name. */
+  async #claimName({
+    staged: _,
+    mark: __,
+    other_file,
+    ...receipt
+  }: ExportNote): Promise<ExportReceipt> {
+    for (const file of [receipt.file, other_file]) {
+      const location = receiptLocation(this.location(receipt.task, file))
+      const own = { ...receipt, file }
+      if ((await this.#put(location, own)) === 'written') return own
+      const found = await this.#receipt(location)
+      if (found.run_id === own.run_id && found.sha256 === own.sha256) return own
+    }
+    throw new Error(`both names of an export's file are taken: ${receipt.file}`)
   }
 
   async forgetNote({ staged }: ExportNote): Promise<void> {
     await this.#objects.delete(noteLocation(staged))
   }
 
-  /** Receipts of archived files, newest first. */
-  async list(task: string): Promise<readonly ExportReceipt[]> {
+  /** Receipts of archived files in the order of their names, the last first. */
+  async list(
+    task: string,
+    { before, limit }: { readonly before: string | undefined; readonly limit: number },
+  ): Promise<readonly ExportReceipt[]> {
     const folder = `${this.#root}/${task}`
-    const locations: string[] = []
+    const names: string[] = []
     for await (const { location } of this.#objects.list(folder)) {
-      const isOwn = !location.slice(folder.length + 1).includes('/')
-      if (isOwn && location.endsWith('.json')) locations.push(location)
+      const name = location.slice(folder.length + 1).replace(NOTE_ENDING, '')
+      const isReceipt = NOTE_ENDING.test(location) && !name.includes('/')
+      if (isReceipt && (before === undefined || name < before)) names.push(name)
     }
-    return Promise.all(
-      locations
-        .sort()
-        .reverse()
-        .map((each) => this.#receipt(each)),
-    )
+    const receipts: ExportReceipt[] = []
+    for (const name of names.sort().reverse().slice(0, limit)) {
+      receipts.push(await this.#receipt(receiptLocation(this.location(task, name))))
+    }
+    return receipts
   }
 
   /** Throws `export-file-not-found`. */
@@ -150,19 +177,23 @@ export class ExportFiles {
     return this.#objects.readStream(this.location(task, file), start, end - start)
   }
 
-  async #requireSame({ bytes, file }: ExportNote, location: string): Promise<void> {
+  async #requireSame({ bytes, file }: ExportReceipt, location: string): Promise<void> {
     const found = await this.#objects.find(location)
     if (found?.sizeBytes === bytes) return
     throw new Error(`the export's file ${file} is not the one that was written: ${location}`)
   }
 
   async #receipt(location: string): Promise<ExportReceipt> {
-    const bytes = await this.#objects.read(location, { bytesMax: NOTE_BYTES_MAX })
-    return Receipt.parse(JSON.parse(new TextDecoder().decode(bytes)))
+    return Receipt.parse(await this.#json(location))
   }
 
-  async #put(location: string, value: unknown): Promise<void> {
-    await this.#objects.putIfAbsent(
+  async #json(location: string): Promise<unknown> {
+    const bytes = await this.#objects.read(location, { bytesMax: NOTE_BYTES_MAX })
+    return JSON.parse(new TextDecoder().decode(bytes))
+  }
+
+  #put(location: string, value: unknown): Promise<'written' | 'already-exists'> {
+    return this.#objects.putIfAbsent(
       location,
       new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`),
     )
@@ -170,6 +201,13 @@ export class ExportFiles {
 }
 
 const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,250}$/
+
+const NOTE_ENDING = /\.json$/
+
+/** The staged file that an object is, or is the note of. */
+export function stagedOf(location: string): string {
+  return location.replace(NOTE_ENDING, '')
+}
 
 /** The run that an object of a run that has not ended belongs to. */
 export function runOfStaged(location: string): string {

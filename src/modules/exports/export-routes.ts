@@ -3,6 +3,7 @@ import type { JobRecord } from '../../catalog/job-store.ts'
 import { contentRange, parseRange } from '../../http/byte-range.ts'
 import { timeText } from '../../http/common-shapes.ts'
 import { contentDisposition, reprDigest } from '../../http/http-fields.ts'
+import { cutPage, parsePageToken } from '../../http/page-token.ts'
 import { onCatalog } from '../../http/permission.ts'
 import { isRangeCurrent, judgePreconditions } from '../../http/preconditions.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
@@ -11,7 +12,9 @@ import { ProblemError } from '../../problem/problems.ts'
 import type { DumpStreams } from '../dumps/http/dump-streams.ts'
 import type { ExportReceipt } from './export-files.ts'
 import {
+  ExportFilePosition,
   ExportFilesAnswer,
+  ExportFilesQuery,
   ExportRunAsked,
   ExportRunsAnswer,
   ExportsAnswer,
@@ -139,14 +142,20 @@ function fileRoutes(service: ExportService): readonly Route[] {
       tag: EXPORTS_TAG,
       summary: 'List the files of a task, newest first',
       permission: onCatalog('admin'),
-      answers: [{ status: 200, description: 'Files.', shape: ExportFilesAnswer }],
-      problems: ['export-not-found'],
+      query: ExportFilesQuery,
+      answers: [{ status: 200, description: 'One page of files.', shape: ExportFilesAnswer }],
+      problems: ['export-not-found', 'page-token-invalid'],
       curl: 'curl $MORAINE/v1/exports/agency/files',
     },
-    async ({ param }) => {
+    async ({ param, query }) => {
       const task = param('task')
       await describe(service, task)
-      return jsonReply({ files: (await files.list(task)).map(fileToJson) })
+      const { page_size, page_token } = query
+      const before =
+        page_token === undefined ? undefined : parsePageToken(page_token, ExportFilePosition)[0]
+      const found = await files.list(task, { before, limit: page_size + 1 })
+      const { items, nextPageToken } = cutPage(found, page_size, ({ file }) => [file])
+      return jsonReply({ files: items.map(fileToJson), next_page_token: nextPageToken })
     },
   )
 

@@ -131,7 +131,7 @@ async function attempt(
 
 /** Writes the rows to the file and deletes them in the transaction. `undefined`: there are none. */
 async function stage(
-  { objects, ambient, files }: ExportDependencies & { readonly files: ExportFiles },
+  { objects, ambient }: ExportDependencies,
   {
     task,
     transaction,
@@ -160,7 +160,8 @@ async function stage(
     task: task.name,
     source: task.source,
     staged,
-    file: (await files.hasFile(task.name, first)) ? other : first,
+    file: first,
+    other_file: other,
     mark: transaction.mark,
     rows: counts.copied,
     deleted: counts.deleted,

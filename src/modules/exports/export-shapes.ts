@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { EXAMPLE_TIME, Time } from '../../http/common-shapes.ts'
+import { EXAMPLE_TIME, NextPageToken, PageQuery, Time } from '../../http/common-shapes.ts'
 
 const EXAMPLE_FILE = 'agency-20250101T000000Z-0f8c1c9e.csv.gz'
 const RUN_STATES = ['waiting', 'running', 'succeeded', 'failed', 'cancelled'] as const
@@ -107,8 +107,10 @@ export const ExportsAnswer = z
   .strictObject({ exports: z.array(ExportTaskAnswer) })
   .meta({ id: 'Exports', example: { exports: [] } })
 export const ExportFilesAnswer = z
-  .strictObject({ files: z.array(ExportFile) })
-  .meta({ id: 'ExportFiles', example: { files: [] } })
+  .strictObject({ files: z.array(ExportFile), next_page_token: NextPageToken })
+  .meta({ id: 'ExportFiles', example: { files: [], next_page_token: null } })
+export const ExportFilesQuery = z.strictObject({ ...PageQuery })
+export const ExportFilePosition = z.tuple([z.string().max(300)])
 export const ExportRunsAnswer = z
   .strictObject({ runs: z.array(ExportRun) })
   .meta({ id: 'ExportRuns', example: { runs: [] } })

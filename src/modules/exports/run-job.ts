@@ -4,7 +4,7 @@ import type { Log } from '../../core/log.ts'
 import type { JobKind } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import type { Task } from '../../lake/jobs/task.ts'
-import { type ExportFiles, runOfStaged } from './export-files.ts'
+import { type ExportFiles, runOfStaged, stagedOf } from './export-files.ts'
 import { type ExportDependencies, type ExportResult, exportOnce, settle } from './export-run.ts'
 import type { TaskFolder } from './task-folder.ts'
 
@@ -67,7 +67,10 @@ export function recoveryTask(deps: ExportJobDependencies): Task {
     run: async (signal) => {
       for (const task of await deps.files.listTasks()) {
         signal.throwIfAborted()
-        await recover(deps, task, signal)
+        await recover(deps, task, signal).catch((err: unknown) => {
+          if (signal.aborted) throw err
+          deps.log.warn({ err, task }, 'exports of a task could not be ended')
+        })
       }
     },
   }
@@ -80,25 +83,44 @@ export async function recover(
   signal: AbortSignal,
 ): Promise<number> {
   let ended = 0
-  for (const note of await deps.files.listNotes(task)) {
-    if (await isJobOpen(deps.jobs, note.run_id)) continue
+  // By the newest of file and note: either may be left alone.
+  const staged = new Map<string, number>()
+  for (const { location, modifiedAtMs } of await deps.files.listStaged(task)) {
+    const file = stagedOf(location)
+    staged.set(file, Math.max(modifiedAtMs, staged.get(file) ?? 0))
+  }
+  for (const [location, modifiedAtMs] of staged) {
     try {
-      await settle(deps, note, signal)
-      ended++
+      if (await recoverOne(deps, { location, modifiedAtMs, signal })) ended++
     } catch (err) {
       if (signal.aborted) throw err
-      deps.log.warn({ err, task, runId: note.run_id }, 'an export could not be ended')
+      deps.log.warn({ err, task, staged: location }, 'an export could not be ended')
     }
   }
-  const noted = new Set((await deps.files.listNotes(task)).map(({ staged }) => staged))
-  const beforeMs = deps.ambient.nowMs() - ABANDONED_MS
-  for (const { location, modifiedAtMs } of await deps.files.listStaged(task)) {
-    const isNoted = noted.has(location.replace(/\.json$/, ''))
-    if (isNoted || modifiedAtMs > beforeMs) continue
-    if (await isJobOpen(deps.jobs, runOfStaged(location))) continue
-    await deps.files.discard(location)
-  }
   return ended
+}
+
+/**
+ * The job is looked at before the note: a run whose job has ended comes to no commit after a note
+ * that it writes from then on (`JobFence.confirm`).
+ */
+async function recoverOne(
+  deps: ExportJobDependencies,
+  {
+    location,
+    modifiedAtMs,
+    signal,
+  }: { readonly location: string; readonly modifiedAtMs: number; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const { files, jobs, ambient } = deps
+  if (await isJobOpen(jobs, runOfStaged(location))) return false
+  const note = await files.findNote(location)
+  if (note !== undefined) {
+    await settle(deps, note, signal)
+    return true
+  }
+  if (modifiedAtMs < ambient.nowMs() - ABANDONED_MS) await files.discard(location)
+  return false
 }
 
 async function isJobOpen(jobs: Jobs, jobId: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { open, readdir } from 'node:fs/promises'
+import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ProblemError } from '../../problem/problems.ts'
 import { type ExportTask, parseTask, type TaskFiles, taskInvalid } from './export-task.ts'
@@ -22,11 +22,14 @@ export class TaskFolder {
       if (error.code === 'ENOENT') return []
       throw error
     })
-    const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
-    return names
-      .filter((name) => TASK_NAME.test(name))
-      .sort()
-      .slice(0, TASKS_MAX)
+    const names = entries.map(({ name }) => name).filter((name) => TASK_NAME.test(name))
+    const tasks: string[] = []
+    for (const name of names.sort().slice(0, TASKS_MAX)) {
+      // Through links, as in volumes of Kubernetes.
+      const found = await stat(join(this.#folder, name)).catch(() => undefined)
+      if (found?.isDirectory() === true) tasks.push(name)
+    }
+    return tasks
   }
 
   /** Throws `export-not-found` and `export-task-unusable`. */

@@ -26,8 +26,9 @@ export function deletionOf(text: string): string {
   return requireStart(statementOf(text), /^(?:delete|with)\b/i)
 }
 
-/** The table of a deletion of one table, if it can be seen. */
-export function tableOfDeletion(statement: string): string | undefined {
+/** The table of a deletion of one table, if it can be seen, as it stands there. */
+export function tableOfDeletion(text: string): string | undefined {
+  const statement = statementOf(text)
   return /^delete\s+from\s+(?:only\s+)?((?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+))?)/i.exec(
     statement,
   )?.[1]
@@ -59,7 +60,8 @@ export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-function tableName(name: string): string {
+/** In quotes. */
+export function tableName(name: string): string {
   return name.split('.').map(identifier).join('.')
 }
 

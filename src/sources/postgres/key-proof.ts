@@ -14,27 +14,59 @@ interface KeySum {
   readonly second: string
 }
 
+/** Seen by this transaction alone. */
+const NOTED = 'pg_temp.moraine_keys'
+
 /**
- * Deletes, and returns how many rows, if the query has the primary key of the table whose rows are
- * deleted; else returns `undefined` and has done nothing. Throws `export-count-mismatch` when the
- * keys are others, though as many. Both are read in one state of the source, so the query finds
- * here what it found when it was copied.
+ * Columns of the primary key of the table whose rows are deleted, if the query has them and the
+ * role may note keys; else `undefined`.
  */
-export async function compareKeys(
+export async function findKeys(
   client: pg.Client,
   { select, remove }: Statements,
-): Promise<number | undefined> {
+): Promise<readonly string[] | undefined> {
   const table = tableOfDeletion(remove)
   // With USING, a name of a column could be that of another table.
   if (table === undefined || /\b(?:returning|using)\b/i.test(remove)) return undefined
   const keys = await primaryKeyOf(client, table)
-  if (keys.length === 0 || !(await hasColumns(client, select, keys))) return undefined
-  const copied = await sumOf(client, keys, `select * from (${select}\n) as exported`)
-  const deleted = await sumOf(
-    client,
-    keys,
-    `${remove}\nreturning ${keys.map(identifier).join(', ')}`,
+  const isNotable = keys.length > 0 && (await mayNote(client))
+  return isNotable && (await hasColumns(client, select, keys)) ? keys : undefined
+}
+
+/**
+ * The query, extended so that the keys of the very rows that it returns are noted: asked twice, a
+ * query may answer differently.
+ */
+export async function notingKeys(
+  client: pg.Client,
+  keys: readonly string[],
+  select: string,
+): Promise<string> {
+  const columns = keys.map(identifier).join(', ')
+  await client.query(
+    oneStatement(
+      `create temporary table moraine_keys on commit drop as select ${columns} ` +
+        `from (${select}\n) as exported limit 0`,
+    ),
   )
+  return (
+    `with exported as materialized (${select}\n), ` +
+    `noted as (insert into ${NOTED} select ${columns} from exported) select * from exported`
+  )
+}
+
+/**
+ * Deletes, and returns how many rows. Throws `export-count-mismatch` when their keys are not those
+ * noted.
+ */
+export async function deleteByKeys(
+  client: pg.Client,
+  keys: readonly string[],
+  remove: string,
+): Promise<number> {
+  const columns = keys.map(identifier).join(', ')
+  const copied = await sumOf(client, keys, `select ${columns} from ${NOTED}`)
+  const deleted = await sumOf(client, keys, `${remove}\nreturning ${columns}`)
   const isSame = copied.first === deleted.first && copied.second === deleted.second
   if (copied.count === deleted.count && isSame) return Number(deleted.count)
   throw new CatalogError(
@@ -42,6 +74,29 @@ export async function compareKeys(
     `the ${deleted.count} rows that would have been deleted have other keys than the ` +
       `${copied.count} that were copied: nothing was deleted`,
     { facts: { copied: Number(copied.count), deleted: Number(deleted.count), keys } },
+  )
+}
+
+/**
+ * Throws `export-task-invalid` when a deletion from the table would change rows that are archived
+ * nowhere: those that refer to it, or columns of tables that inherit from it.
+ */
+export async function requireAlone(client: pg.Client, table: string): Promise<void> {
+  const { rows } = await client.query<{ other: string; how: string }>(
+    "select conrelid::regclass::text as other, 'refers to it, ON DELETE CASCADE or SET' as how " +
+      "from pg_constraint where confrelid = to_regclass($1) and contype = 'f' " +
+      "and confdeltype in ('c', 'n', 'd') union all " +
+      "select inhrelid::regclass::text, 'inherits from it' from pg_inherits " +
+      "join pg_class on oid = inhparent where inhparent = to_regclass($1) and relkind = 'r'",
+    [table],
+  )
+  const [found] = rows
+  if (found === undefined) return
+  throw new CatalogError(
+    'export-task-invalid',
+    `${found.other} ${found.how}: deleting from ${table} would change it, too, and that is ` +
+      'archived nowhere',
+    { facts: { table, other: found.other } },
   )
 }
 
@@ -71,6 +126,13 @@ async function primaryKeyOf(client: pg.Client, table: string): Promise<readonly 
     [table],
   )
   return rows.map(({ name }) => name)
+}
+
+async function mayNote(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ may: boolean }>(
+    "select has_database_privilege(current_database(), 'TEMPORARY') as may",
+  )
+  return rows[0]?.may === true
 }
 
 async function hasColumns(

@@ -17,8 +17,10 @@ import {
   oneStatement,
   selectFrom,
   selectOf,
+  tableName,
+  tableOfDeletion,
 } from './export-statements.ts'
-import { compareKeys } from './key-proof.ts'
+import { deleteByKeys, findKeys, notingKeys, requireAlone } from './key-proof.ts'
 import { sourceError } from './source-failure.ts'
 
 const CONNECT_MS_MAX = 10_000
@@ -26,6 +28,8 @@ const CONNECT_MS_MAX = 10_000
 const EXPORT_LOCK = 0x65787031
 const LOCK_POLL_MS = 200
 const COMMIT_MS_MAX = 60_000
+const ROLLBACK_MS_MAX = 10_000
+const KEEP_ALIVE_MS = 10_000
 const CLOSE_MS_MAX = 2_000
 
 export interface PostgresSourceOptions {
@@ -48,7 +52,9 @@ export class PostgresSource implements RowSource {
       connectionString: this.#options.url,
       application_name: 'moraine export',
       connectionTimeoutMillis: CONNECT_MS_MAX,
+      // A network that falls silent is noticed by the system's probes.
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     })
     // Whoever queries next learns of a lost connection; unheard, it would end the process.
     client.on('error', () => undefined)
@@ -100,15 +106,18 @@ class PostgresSession implements SourceSession {
   }
 
   async outcomeOf(mark: RunMark): Promise<'committed' | 'rolled-back' | 'unknown'> {
-    if (mark.isWritten) return (await this.#isWritten(mark)) ? 'committed' : 'rolled-back'
+    if (mark.isWritten && (await this.#isWritten(mark))) return 'committed'
+    if (mark.place !== (await this.#place(mark.isWritten))) return 'unknown'
     const { rows } = await asked(
       this.#client.query<{ status: string | null }>('select txid_status($1::bigint) as status', [
         mark.transactionId,
       ]),
     )
     const status = rows[0]?.status
-    if (status === 'committed') return 'committed'
-    return status === 'aborted' ? 'rolled-back' : 'unknown'
+    if (status === 'aborted') return 'rolled-back'
+    if (!mark.isWritten) return status === 'committed' ? 'committed' : 'unknown'
+    // Too old to be remembered, but its mark would be: its row is never deleted before the note.
+    return status === null ? 'rolled-back' : 'unknown'
   }
 
   async forget(mark: RunMark): Promise<void> {
@@ -126,9 +135,11 @@ class PostgresSession implements SourceSession {
       ),
     )
     const { rows } = await asked(client.query<{ id: string }>('select txid_current()::text as id'))
-    const mark = { id: this.#newId(), transactionId: rows[0]?.id ?? '', isWritten }
+    const place = await this.#place(isWritten)
+    const mark = { id: this.#newId(), transactionId: rows[0]?.id ?? '', isWritten, place }
     return new PostgresTransaction(client, {
       ...{ work, mark, task: this.#task },
+      cut: () => this.#destroy(),
       beforeCommit: () => this.#signal.removeEventListener('abort', this.#cut),
     })
   }
@@ -146,6 +157,22 @@ class PostgresSession implements SourceSession {
       connection?: { stream?: { destroy(): void } }
     }
     connection?.stream?.destroy()
+  }
+
+  /** Throws `overloaded` at a standby: it may not know yet what its primary does. */
+  async #place(hasTable: boolean): Promise<string> {
+    const table = hasTable ? "coalesce(to_regclass('moraine_exports')::oid::text, '')" : "''"
+    const { rows } = await asked(
+      this.#client.query<{ place: string; standby: boolean }>(
+        "select (select system_identifier from pg_control_system()) || '/' || oid || '/' || " +
+          `${table} as place, pg_is_in_recovery() as standby ` +
+          'from pg_database where datname = current_database()',
+      ),
+    )
+    if (rows[0]?.standby !== false) {
+      throw new CatalogError('overloaded', 'the source is a standby: it takes no deletions')
+    }
+    return rows[0].place
   }
 
   async #isWritten({ id }: RunMark): Promise<boolean> {
@@ -198,6 +225,8 @@ interface TransactionOptions {
   readonly task: string
   /** From here on nothing but its answer ends the transaction. */
   readonly beforeCommit: () => void
+  /** Ends the connection, and with it the transaction. */
+  readonly cut: () => void
 }
 
 class PostgresTransaction implements SourceTransaction {
@@ -206,9 +235,14 @@ class PostgresTransaction implements SourceTransaction {
   readonly #work: SourceWork
   readonly #task: string
   readonly #beforeCommit: () => void
+  readonly #cut: () => void
+  /** Whether rows are on their way that nobody reads any more: nothing else can be asked. */
+  #isCopying = false
   #copied: number | undefined
+  #keys: readonly string[] | undefined
 
-  constructor(client: pg.Client, { work, mark, task, beforeCommit }: TransactionOptions) {
+  constructor(client: pg.Client, { work, mark, task, beforeCommit, cut }: TransactionOptions) {
+    this.#cut = cut
     this.#client = client
     this.#work = work
     this.#task = task
@@ -252,18 +286,27 @@ class PostgresTransaction implements SourceTransaction {
   }
 
   async rollback(): Promise<void> {
-    await this.#client.query('rollback').catch(() => undefined)
+    if (this.#isCopying) {
+      this.#cut()
+      return
+    }
+    const rollback = { text: 'rollback', query_timeout: ROLLBACK_MS_MAX }
+    await this.#client.query(rollback).catch(() => this.#cut())
   }
 
   async *#copy(): AsyncGenerator<Uint8Array> {
     const statement = this.#statement()
-    if (this.#work.mode !== 'atomic') await this.#requireOne(statement)
-    const copy = this.#client.query(copyTo(copyOf(statement)))
+    await this.#requireOne(statement)
+    const copy = this.#client.query(copyTo(copyOf(await this.#noting(statement))))
+    this.#isCopying = true
     try {
       for await (const chunk of copy as AsyncIterable<Uint8Array>) yield chunk
     } catch (error) {
+      // The source has ended it.
+      this.#isCopying = false
       throw sourceError(error)
     }
+    this.#isCopying = false
     this.#copied = copy.rowCount ?? undefined
   }
 
@@ -275,18 +318,40 @@ class PostgresTransaction implements SourceTransaction {
 
   /** Before the COPY, which would run every statement of its text. */
   async #requireOne(query: string): Promise<void> {
-    const text = `select * from (${query}\n) as exported limit 0`
+    const { mode } = this.#work
+    const text =
+      mode === 'atomic' ? `explain ${query}` : `select * from (${query}\n) as exported limit 0`
     await asked(this.#client.query(oneStatement(text)))
+    const table = this.#table()
+    if (table !== undefined) await asked(requireAlone(this.#client, table))
+  }
+
+  /** The table that rows are deleted from, in quotes, if it can be seen. */
+  #table(): string | undefined {
+    const work = this.#work
+    if (work.mode === 'keep') return undefined
+    return work.mode === 'atomic' ? tableName(work.table) : tableOfDeletion(work.remove)
+  }
+
+  /** Keeps the keys of the rows that are copied, where they are to be compared. */
+  async #noting(statement: string): Promise<string> {
+    const work = this.#work
+    if (work.mode !== 'snapshot') return statement
+    const remove = deletionOf(work.remove)
+    this.#keys = await asked(findKeys(this.#client, { select: statement, remove }))
+    if (this.#keys === undefined) return statement
+    return asked(notingKeys(this.#client, this.#keys, statement))
   }
 
   async #deleted(copied: number): Promise<SourceCounts> {
     const work = this.#work
     if (work.mode === 'keep') return { copied, deleted: 0, proof: 'none deleted' }
     if (work.mode === 'atomic') return { copied, deleted: copied, proof: 'one statement' }
-    const select = selectOf(work.select)
     const remove = deletionOf(work.remove)
-    const compared = await asked(compareKeys(this.#client, { select, remove }))
-    if (compared !== undefined) return { copied, deleted: compared, proof: 'keys' }
+    if (this.#keys !== undefined) {
+      const deleted = await asked(deleteByKeys(this.#client, this.#keys, remove))
+      return { copied, deleted, proof: 'keys' }
+    }
     const { command, rowCount } = await asked(this.#client.query(oneStatement(remove)))
     if (command !== 'DELETE') {
       throw new CatalogError('export-task-invalid', `the deletion is a ${command}`)

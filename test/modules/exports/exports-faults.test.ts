@@ -1,0 +1,203 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { CatalogError } from '../../../src/core/errors.ts'
+import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
+import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
+import { parseTask } from '../../../src/modules/exports/export-task.ts'
+import { openLocalStore } from '../../../src/objects/local/local-store.ts'
+import type { ObjectStore } from '../../../src/objects/object-store.ts'
+import { PostgresSource } from '../../../src/sources/postgres/postgres-source.ts'
+import type { RowSource, SourceSession } from '../../../src/sources/row-source.ts'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { refusal } from '../../refusal.ts'
+
+const obstacle = whyNoPostgres()
+const withPostgres = obstacle === undefined ? describe : describe.skip
+const SIGNAL = new AbortController().signal
+
+withPostgres(`faults of exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+  let server: PostgresServer
+  let url: string
+  let source: pg.Client
+  let home: string
+  let objects: ObjectStore
+  let count = 0
+  beforeAll(async () => {
+    server = await startPostgres()
+    url = await server.newDatabase()
+    source = new pg.Client({ connectionString: url })
+    await source.connect()
+  })
+  afterAll(async () => {
+    await source.end()
+    await server.stop()
+  })
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'moraine-export-faults-'))
+    objects = await openLocalStore({ writableRoots: [home], readableRoots: [] })
+  })
+  afterEach(() => rm(home, { recursive: true }))
+
+  const newId = () => `id-${++count}`
+  const sourceAt = (address: string) => {
+    return new PostgresSource({ url: address, newId, sleep: (ms) => sleep(ms) })
+  }
+  const ambient = {
+    ...{ nowMs: () => 1_735_732_800_000, newUuid: newId, random: () => 0.5 },
+    sleep: (ms: number) => sleep(ms),
+  }
+  const depsOf = (of: RowSource, store = objects) => ({
+    ...{ objects: store, ambient, exportSources: new Map([['default', of]]) },
+    files: new ExportFiles({ objects: store, warehouse: `file://${home}` }),
+  })
+  const runOf = (jobId: string) => ({
+    job: { jobId, report: () => undefined },
+    fence: { token: 1n, confirm: async () => undefined },
+    signal: SIGNAL,
+  })
+  const task = (more: object = {}, sql: object = {}) => {
+    const json = JSON.stringify({ ...('select' in sql ? {} : ATOMIC), ...more })
+    return parseTask('t', { json, ...sql, changedAtMs: 0 })
+  }
+  const ATOMIC = { table: 't', where: 'true' }
+  const fill = (rows: number) =>
+    source.query(
+      'drop table if exists t; create table t (id int primary key, note text); ' +
+        "insert into t select i, repeat('x', 100) || i " +
+        `from generate_series(1000000, ${999_999 + rows}) i`,
+    )
+  const left = async () => Number((await source.query('select count(*) from t')).rows[0].count)
+
+  test.each(['gzip', 'none'])(
+    'a store that fails in mid-copy ends the run: %s',
+    async (compression) => {
+      await fill(100_000)
+      const full: ObjectStore = Object.assign(Object.create(objects), {
+        putStreamIfAbsent: async (_: string, chunks: AsyncIterable<Uint8Array>) => {
+          for await (const _chunk of chunks) throw new CatalogError('storage-full', 'disk full')
+        },
+      })
+      const deps = depsOf(sourceAt(url), full)
+      const failed = await refusal(exportOnce(deps, task({ compression }), runOf('full')))
+      expect(failed.code).toBe('storage-full')
+      expect(await left()).toBe(100_000)
+      // Nothing is locked any more.
+      await source.query("set lock_timeout = '20s'; lock table t in access exclusive mode")
+    },
+  )
+
+  /** The source, whose answer to a commit is lost. */
+  function losing(of: RowSource): RowSource {
+    const changed = (session: SourceSession): SourceSession => ({
+      outcomeOf: (mark) => session.outcomeOf(mark),
+      forget: (mark) => session.forget(mark),
+      close: () => session.close(),
+      begin: async (work) => {
+        const transaction = await session.begin(work)
+        const commit = async () => {
+          await transaction.commit()
+          throw new CatalogError('overloaded', 'the answer is lost')
+        }
+        return {
+          mark: transaction.mark,
+          rows: transaction.rows,
+          finish: () => transaction.finish(),
+          commit,
+          rollback: () => transaction.rollback(),
+        }
+      },
+    })
+    return { open: async (name, signal) => changed(await of.open(name, signal)) }
+  }
+
+  test.each(['another schema', 'another database', 'no table of marks'] as const)(
+    'what the source does not know (%s) is no proof that nothing was deleted',
+    async (how) => {
+      await fill(10)
+      const deps = depsOf(losing(sourceAt(url)))
+      await expect(exportOnce(deps, task(), runOf('lost'))).rejects.toThrow('lost')
+      const [note] = await deps.files.listNotes('t', 'lost')
+      if (note === undefined) throw new Error('no note')
+      let other = url
+      if (how === 'another schema') other = `${url}?options=-c%20search_path%3Dother`
+      if (how === 'another database') other = await server.newDatabase()
+      if (how === 'no table of marks') await source.query('drop table moraine_exports')
+      await expect(settle(depsOf(sourceAt(other)), note, SIGNAL)).rejects.toMatchObject({
+        code: 'export-outcome-unknown',
+      })
+      expect(await left()).toBe(0)
+      expect(await objects.find(note.staged)).toBeDefined()
+    },
+  )
+
+  test('a query that answers differently each time has the keys of what it answered', async () => {
+    await fill(1_000)
+    // Each row of the first answer is missing in the second.
+    await source.query(
+      'drop sequence if exists turn; create sequence turn; ' +
+        'create or replace function turned() returns bigint volatile language sql as ' +
+        "$$ select nextval('turn') $$",
+    )
+    const select =
+      'select t.* from t, (select turned() % 2 as turn offset 0) s where t.id % 2 = s.turn'
+    const sql = { select, remove: 'delete from t where id % 2 = 1' }
+    const outcome = await exportOnce(depsOf(sourceAt(url)), task({}, sql), runOf('turned')).catch(
+      (error: unknown) => error,
+    )
+    const archived = (await objects.find(`file://${home}/.exports/t/none`)) !== undefined
+    expect(archived).toBe(false)
+    if (outcome instanceof CatalogError) {
+      expect(outcome.code).toBe('export-count-mismatch')
+      expect(await left()).toBe(1_000)
+    } else {
+      expect(outcome).toMatchObject({ rows: 500, deleted: 500, proof: 'keys' })
+      const { files } = depsOf(sourceAt(url))
+      const [receipt] = await files.list('t', { before: undefined, limit: 1 })
+      expect(receipt?.rows).toBe(500)
+      const even = await source.query('select count(*) from t where id % 2 = 0')
+      expect(Number(even.rows[0].count)).toBe(500)
+    }
+  })
+
+  test('two runs of one name and size keep both files', async () => {
+    await fill(10)
+    const seed = task({ name: 'seed', compression: 'none' })
+    await expect(exportOnce(depsOf(losing(sourceAt(url))), seed, runOf('one'))).rejects.toThrow()
+    const deps = depsOf(sourceAt(url))
+    const [note] = await deps.files.listNotes('t', 'one')
+    if (note === undefined) throw new Error('no note')
+    await fill(10)
+    await exportOnce(deps, seed, runOf('two'))
+    await settle(deps, note, SIGNAL)
+    const receipts = await deps.files.list('t', { before: undefined, limit: 9 })
+    expect(receipts.map(({ run_id }) => run_id).sort()).toEqual(['one', 'two'])
+    expect(new Set(receipts.map(({ file }) => file)).size).toBe(2)
+    for (const { file } of receipts) {
+      expect(await objects.find(deps.files.location('t', file))).toBeDefined()
+    }
+  })
+
+  test.each([
+    ['a cascade', 'create table other (t int references t on delete cascade)'],
+    ['a child table', 'create table other (extra text) inherits (t)'],
+  ])('%s would change rows that are archived nowhere: refused', async (_, statement) => {
+    await fill(10)
+    await source.query(statement)
+    const failed = await refusal(exportOnce(depsOf(sourceAt(url)), task(), runOf('alone')))
+    await source.query('drop table other')
+    expect(failed.code).toBe('export-task-invalid')
+    expect(failed.message).toContain('other')
+    expect(await left()).toBe(10)
+  })
+
+  test('a condition that would be another statement is refused', async () => {
+    await fill(10)
+    const where = 'id = 1) returning *) to stdout; delete from t; copy (delete from t where (false'
+    const failed = await refusal(exportOnce(depsOf(sourceAt(url)), task({ where }), runOf('more')))
+    expect(failed.code).toBe('source-refused')
+    expect(await left()).toBe(10)
+  })
+})
