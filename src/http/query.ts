@@ -37,9 +37,6 @@ function parametersOf(query: string, shape: z.ZodObject): ReadonlyMap<string, st
 
 /** Where else what was meant is found. */
 function hint(name: string, known: readonly string[]): string {
-  if (name === 'ref' && known.includes('as_at')) {
-    return '; a branch or tag stands in the path: /v1/tables/<table>/<ref>'
-  }
   const isPart = name === 'limit' || name === 'offset'
   return isPart && known.includes('format')
     ? '; a dump is always whole: take a part of its bytes by a Range header'

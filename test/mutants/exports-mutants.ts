@@ -10,10 +10,10 @@ export const EXPORTS: readonly MutantGroup[] = [
     edits: [
       ['begin isolation level repeatable read', 'begin isolation level read committed'],
       ['if (counts.deleted !== copied && ', 'if (false && '],
-      [`    if (this.#work.mode !== 'atomic') await this.#requireOne(statement)\n`, ''],
+      ['    await this.#requireOne(statement)\n', ''],
       [`if (command !== 'DELETE') {`, 'if (false) {'],
       ['    if (this.mark.isWritten) {\n', '    if (false) {\n'],
-      ["if (status === 'committed') return 'committed'\n", ''],
+      ["return status === 'committed' ? 'committed' : 'unknown'", "return 'unknown'"],
     ],
   },
   {
