@@ -23,7 +23,8 @@ export async function openAccess(
 
 /** What modules use of it. */
 export function accessServices(access: KeyedAccess | undefined) {
-  return { access, tokenEndpoint: async () => access?.oidc?.tokenEndpoint() }
+  const tokenFor = access?.tokenFor.bind(access)
+  return { access, tokenFor, tokenEndpoint: async () => access?.oidc?.tokenEndpoint() }
 }
 
 /** Who is let in; by default everybody. */

@@ -42,7 +42,7 @@ export function noSuchRoute(method: string, path: string): ProblemError {
 /** For what Iceberg clients ask first, when they were given another address. */
 function routeHint(path: string): string {
   if (path.endsWith('/oauth/tokens')) {
-    return '; no tokens are made here: give the client no credential, or with keys its key as token'
+    return '; tokens for keys are made by POST /iceberg/v1/oauth/tokens'
   }
   return path.endsWith('/config')
     ? '; the Iceberg REST catalog is at /iceberg: give the client http://<host>:<port>/iceberg'

@@ -345,7 +345,7 @@ test('what is asked at the wrong place names the right one', async () => {
   }
   for (const [path, hint] of [
     ['v1/v1/config', 'the Iceberg REST catalog is at /iceberg'],
-    ['v1/oauth/tokens', 'give the client no credential'],
+    ['v1/v1/oauth/tokens', 'tokens for keys are made by POST /iceberg/v1/oauth/tokens'],
   ]) {
     const answer = await ask(service, `/iceberg/${path}`)
     expect([answer.status, answer.body]).toEqual([

@@ -30,20 +30,23 @@ export class AccessTokens {
     this.#deps = deps
   }
 
-  async issue(keyId: string): Promise<AccessToken> {
+  /** A token for the key, which ends no later than the key does. */
+  async issue(keyId: string, keyExpiresAtMs: number | null = null): Promise<AccessToken> {
     const { SignJWT } = await import('jose')
     const nowMs = this.#deps.ambient.nowMs()
     const { id, secret } = await this.#keyOfDay(dayOf(nowMs))
     const nowSeconds = Math.floor(nowMs / 1_000)
+    const keyEndsAt = Math.floor((keyExpiresAtMs ?? Number.POSITIVE_INFINITY) / 1_000)
+    const endsAt = Math.min(nowSeconds + LIFETIME_SECONDS, keyEndsAt)
     const token = await new SignJWT()
       .setProtectedHeader({ alg: ALGORITHM, kid: id })
       .setIssuer(ISSUER)
       .setAudience(ISSUER)
       .setSubject(keyId)
       .setIssuedAt(nowSeconds)
-      .setExpirationTime(nowSeconds + LIFETIME_SECONDS)
+      .setExpirationTime(endsAt)
       .sign(Buffer.from(secret, 'base64url'))
-    return { token, expiresInSeconds: LIFETIME_SECONDS }
+    return { token, expiresInSeconds: endsAt - nowSeconds }
   }
 
   async verify(

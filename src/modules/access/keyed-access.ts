@@ -1,9 +1,12 @@
+import type { IncomingMessage } from 'node:http'
 import type { Ambient } from '../../core/ambient.ts'
 import type { Authorizer } from '../../http/authorizer.ts'
-import { AccessTokens } from './access-tokens.ts'
+import { type AccessToken, AccessTokens } from './access-tokens.ts'
 import { type BookDependencies, BookKeeper } from './book-keeper.ts'
 import { GrantAuthorizer } from './grant-authorizer.ts'
 import { KeyAuthenticator } from './key-authenticator.ts'
+import { parseKeyText } from './key-text.ts'
+import { invalidCredential } from './oidc/credential-problems.ts'
 import { type OidcOptions, OidcTokens } from './oidc/oidc-tokens.ts'
 import { PathRule, type PathRuleDependencies } from './path-rule.ts'
 
@@ -53,6 +56,21 @@ export class KeyedAccess {
 
   static async open(deps: AccessDependencies, options: KeyedAccessOptions): Promise<KeyedAccess> {
     return new KeyedAccess(await BookKeeper.open(deps), deps, options)
+  }
+
+  /**
+   * A token for whoever sends the id of a key and the key, or its secret part. Throws
+   * `credential-invalid`, `credential-expired` or `credential-over-plain-http`.
+   */
+  async tokenFor(
+    request: IncomingMessage,
+    { id, secret }: { readonly id: string; readonly secret: string },
+  ): Promise<AccessToken> {
+    this.authenticator.requirePrivate(request)
+    const text = secret.startsWith('mor_') ? secret : `mor_${id}_${secret}`
+    if (parseKeyText(text)?.keyId !== id) throw invalidCredential()
+    this.authenticator.signInByKey(text)
+    return this.tokens.issue(id, this.keeper.keys.get(id)?.expiresAtMs)
   }
 
   /** Makes known what this process has changed; a failure is mended by the next look at events. */

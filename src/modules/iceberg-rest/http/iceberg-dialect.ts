@@ -49,10 +49,10 @@ export function icebergDialect(deps: RestServices): Dialect {
   }
 }
 
-function takesBody({ method }: Route, request: IncomingMessage): boolean {
+function takesBody({ method, uploads }: Route, request: IncomingMessage): boolean {
   if (method !== 'post') return false
   // Pages of other sites may send anything else without asking.
-  if (hasBody(request)) requireMediaType(request)
+  if (hasBody(request)) requireMediaType(request, uploads)
   return true
 }
 
