@@ -333,11 +333,6 @@ test('what is asked at the wrong place names the right one', async () => {
       404,
       /no such route: GET \/v1\/config; the Iceberg REST catalog is at \/iceberg/,
     ],
-    [
-      '/v1/tables/target/snapshots?ref=main',
-      400,
-      /; a branch or tag stands in the path: \/v1\/tables\//,
-    ],
     ['/v1/tables?page_size=abc', 400, /^query.page_size: must be an integer from 1 to \d+$/],
   ] as const) {
     const answer = await ask(service, path)

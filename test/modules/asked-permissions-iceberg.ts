@@ -13,7 +13,8 @@ const CREATION = [{ type: 'assert-create' }]
 /** As `EXPECTED`, of the Iceberg REST API. */
 export const ICEBERG_EXPECTED: Readonly<Record<string, Expected>> = {
   icebergConfig: { path: '/iceberg/v1/config', asks: [] },
-  icebergGetToken: { path: '/iceberg/v1/oauth/tokens', json: {}, asks: [] },
+  // Nobody is signed in there yet, and without keys nobody can be.
+  icebergGetToken: { path: '/iceberg/v1/oauth/tokens', json: {}, asks: [], refusedWith: 400 },
   icebergListNamespaces: {
     path: '/iceberg/v1/namespaces?parent=sky',
     asks: ['describe namespace [sky]'],

@@ -7,6 +7,8 @@ export interface Expected {
   readonly json?: object | (() => object)
   /** One or several questions, in order; none for a public route. */
   readonly asks: readonly string[] | (() => readonly string[])
+  /** The status of a route that asks for nothing and refuses the request for another reason. */
+  readonly refusedWith?: number
 }
 
 const QUERIES = [{ dialect: 'duckdb', sql: 'SELECT 2 AS one' }]
