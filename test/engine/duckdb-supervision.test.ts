@@ -252,10 +252,13 @@ onLinux(
 test('what an engine left behind is swept when its process is gone', async () => {
   const dead = join(temporaryFolder, 'engine-999999999-00000000-0000-4000-8000-000000000000')
   const alive = join(temporaryFolder, `engine-${process.ppid}-00000000-0000-4000-8000-000000000000`)
+  // By then the number may be that of any other process.
+  const old = join(temporaryFolder, `engine-${process.ppid}-00000000-0000-4000-8000-000000000001`)
   const foreign = join(temporaryFolder, 'not-ours')
-  for (const path of [dead, alive, foreign]) {
+  for (const path of [dead, alive, old, foreign]) {
     await mkdir(path, { recursive: true })
-    await utimes(path, 1_000, 1_000)
+    const seconds = path === alive ? Date.now() / 1000 - 7_200 : 1_000
+    await utimes(path, seconds, seconds)
   }
   const engine = await open()
   await engine.close()

@@ -120,11 +120,11 @@ export function describeBucketFaults(name: string, start: () => FailingStore): v
       const hasty = open(root, front.endpoint, { uploadStallMs: 500 })
       const text = 'x'.repeat(9_000_000)
       front.failAll({ kind: 'silence' })
-      const put = (name: string) =>
-        hasty.putStreamIfAbsent(`${root}/${name}`, chunksOf(text), { bytesMax: 9_000_000 })
-      expect((await refusal(put('silent'))).code).toBe('storage-unavailable')
+      const put = (to: BucketStore, name: string) =>
+        to.putStreamIfAbsent(`${root}/${name}`, chunksOf(text), { bytesMax: 9_000_000 })
+      expect((await refusal(put(hasty, 'silent'))).code).toBe('storage-unavailable')
       front.failAll(undefined)
-      expect((await put('heard')).outcome).toBe('written')
+      expect((await put(store, 'heard')).outcome).toBe('written')
       await hasty.close()
     })
 

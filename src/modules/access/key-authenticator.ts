@@ -16,6 +16,8 @@ const VERIFIED_MAX = 10_000
 /** As long as a provider's keys are believed without a look: it may have withdrawn one since. */
 const REMEMBERED_MS = 10 * 60_000
 
+const NO_BEARER = 'Send the key or token as `Authorization: Bearer <key>`, and as nothing else'
+
 interface Remembered {
   readonly verified: Verified | VerifiedUser
   readonly untilMs: number
@@ -66,8 +68,9 @@ export class KeyAuthenticator implements Authenticator {
     const { authorization } = request.headers
     if (authorization === undefined) return ANONYMOUS
     this.requirePrivate(request)
-    const [, token = ''] = /^bearer +(\S+) *$/i.exec(authorization) ?? []
-    if (token === '' || token.length > CREDENTIAL_LENGTH_MAX) throw invalidCredential()
+    const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? []
+    if (token === undefined) throw invalidCredential(NO_BEARER)
+    if (token.length > CREDENTIAL_LENGTH_MAX) throw invalidCredential()
     if (token.startsWith('mor_')) return this.signInByKey(token)
     const hash = sha256(token)
     const known = this.#verified.get(hash)

@@ -31,13 +31,19 @@ export function textBody(
   return checkedAtStart(text, format)
 }
 
+/** Some of those that are known: all of https://encoding.spec.whatwg.org. */
+const CHARSETS = ['utf-8', 'windows-1252', 'iso-8859-15', 'shift_jis', 'utf-16le'].map(
+  (name) => `charset=${name}`,
+)
+
 type Decoder = InstanceType<typeof TextDecoder>
 
 function decoderOf(charset: string): Decoder {
   try {
     return new TextDecoder(charset, { fatal: true })
   } catch {
-    throw charsetUnsupported(charset, 'send the text in UTF-8', ['charset=utf-8'])
+    const way = 'send the text in UTF-8, or name its encoding as browsers do, like windows-1252'
+    throw charsetUnsupported(charset, way, CHARSETS)
   }
 }
 
