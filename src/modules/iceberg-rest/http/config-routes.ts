@@ -3,6 +3,7 @@ import { jsonReply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
 import type { RestServices } from '../rest-services.ts'
 import { defineRestRoute } from './rest-route.ts'
+import { TOKENS_PATH } from './rest-token-routes.ts'
 import { ConfigAnswer } from './shapes/rest-answer-shapes.ts'
 
 /** The one path that clients must know: its response lists all others. */
@@ -35,6 +36,8 @@ export function configRoutes(
     },
   )
   const routes = [config, ...others]
-  const endpoints = routes.map(({ method, path }) => `${method.toUpperCase()} ${path}`)
+  // Whoever signs in asks there before it reads this.
+  const told = routes.filter(({ path }) => path !== TOKENS_PATH)
+  const endpoints = told.map(({ method, path }) => `${method.toUpperCase()} ${path}`)
   return routes
 }

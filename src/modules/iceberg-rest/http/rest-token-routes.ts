@@ -7,6 +7,7 @@ import { defineRestRoute } from './rest-route.ts'
 import { OAuthRefusal, TokenAnswer } from './shapes/token-shapes.ts'
 
 const FORM = 'application/x-www-form-urlencoded'
+export const TOKENS_PATH = '/v1/oauth/tokens'
 const FORM_BYTES_MAX = 16_384
 const GRANT = 'client_credentials'
 const NO_STORE = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }
@@ -17,7 +18,7 @@ export function tokenRoutes(deps: Pick<RestServices, 'tokenFor'>): readonly Rout
     defineRestRoute(
       {
         method: 'post',
-        path: '/v1/oauth/tokens',
+        path: TOKENS_PATH,
         operationId: 'icebergGetToken',
         permission: 'public',
         changesNothing: true,
