@@ -2,6 +2,17 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { LINK_SECONDS_MAX } from './objects/object-links.ts'
 
+/** Reads one variable, or its default; `allowed` is what the message of a `ConfigError` says. */
+export type Read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>) => T
+
+/** Texts between commas. */
+export const List = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+)
+
 const BYTES_PER_UNIT = { KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const
 
 /** Bytes, from `256MB` or so. */

@@ -1,7 +1,15 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { ByteSize, Duration, HostName, Hours, NetworkAddress } from './config-values.ts'
+import {
+  ByteSize,
+  Duration,
+  HostName,
+  Hours,
+  List,
+  NetworkAddress,
+  type Read,
+} from './config-values.ts'
 import { type ExportConfig, readExports } from './export-config.ts'
 import { type OidcConfig, readOidc } from './oidc-config.ts'
 import { Nothing, readStores, type StoreConfig } from './store-config.ts'
@@ -133,9 +141,6 @@ export function readConfig(environment: Environment): Config {
     temporaryFolder: `${home}/tmp`,
   }
 }
-
-/** Reads one variable, or its default; `allowed` is what the message of a `ConfigError` says. */
-type Read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>) => T
 
 function readerOf(environment: Environment): Read {
   return (name, fallback, allowed, schema) => {
@@ -275,12 +280,6 @@ const FolderUri = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-const List = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== ''),
-)
 const FolderUris = List.pipe(z.array(FolderUri))
 
 const HostNames = List.pipe(z.array(HostName))

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import type { Read } from './config-values.ts'
 
 /** Where exports are described, and the databases they are of. */
 export interface ExportConfig {
@@ -8,8 +9,6 @@ export interface ExportConfig {
   /** `postgres://` URLs by name. */
   readonly exportSources: ReadonlyMap<string, string>
 }
-
-type Read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>) => T
 
 /** Only before the name of the next source: passwords may have commas. */
 const BETWEEN_SOURCES = /,\s*(?=[A-Za-z0-9_-]+=postgres(?:ql)?:\/\/)/

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { List, type Read } from './config-values.ts'
+import { isPrivateAddress } from './core/access/private-address.ts'
 
 /** Whose tokens sign callers in. */
 export interface OidcConfig {
@@ -10,22 +12,11 @@ export interface OidcConfig {
   readonly claims: { readonly groups: readonly string[]; readonly roles: readonly string[] }
 }
 
-type Read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>) => T
-
 const WELL_KNOWN = /\/\.well-known\/openid-configuration\/?$/
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 const CLAIMS = 'claims like groups or realm_access.roles, separated by commas'
 
-const List = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== ''),
-)
-
 const Issuer = z.string().transform((text, context) => {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const isPrivate = url?.protocol === 'https:' || LOOPBACK.test(url?.hostname ?? '')
+  const isPrivate = URL.canParse(text) && isPrivateAddress(text)
   if (/^https?:\/\/[^~?#@\s]+$/.test(text) && isPrivate) {
     return text.replace(WELL_KNOWN, '').replace(/\/+$/, '')
   }

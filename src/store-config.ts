@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import type { Read } from './config-values.ts'
 
 /** Where files in buckets are, and what engines get of them. */
 export interface StoreConfig {
@@ -43,8 +44,6 @@ interface ProfilePlace {
   readonly path: string
   readonly profile: string
 }
-
-type Read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>) => T
 
 export const Nothing = z.literal('').transform(() => undefined)
 

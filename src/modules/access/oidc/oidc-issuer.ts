@@ -1,5 +1,6 @@
 import type { createLocalJWKSet, JSONWebKeySet } from 'jose'
 import { z } from 'zod'
+import { isPrivateAddress } from '../../../core/access/private-address.ts'
 import type { Log } from '../../../core/log.ts'
 
 const DISCOVERY = '/.well-known/openid-configuration'
@@ -129,12 +130,6 @@ async function readJson(url: string): Promise<unknown> {
     if (bytes > BYTES_MAX) throw new Error(`${url} answers more than ${BYTES_MAX} bytes`)
   }
   return JSON.parse(Buffer.concat(chunks).toString()) as unknown
-}
-
-/** Whether nobody on the way can answer in place of the provider. */
-export function isPrivateAddress(url: string): boolean {
-  const { protocol, hostname } = new URL(url)
-  return protocol === 'https:' || /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname)
 }
 
 function causeOf(error: unknown): string {
