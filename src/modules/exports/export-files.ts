@@ -1,9 +1,12 @@
 import { z } from 'zod'
+import { mapBounded } from '../../core/bounded.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
 const NOTE_BYTES_MAX = 64 * 1024
+/** No task's name begins with a dot. */
 const UNFINISHED = '.staged'
+const READS_AT_ONCE = 16
 
 /** Everything that must be known of a run to end it after its transaction was committed. */
 const Note = z.object({
@@ -35,6 +38,15 @@ export interface ExportPlaces {
   readonly warehouse: string
 }
 
+/** The file of a run that has not ended, or its note, or both. */
+export interface StagedExport {
+  /** That of the file. */
+  readonly location: string
+  readonly runId: string
+  /** When either was written last. */
+  readonly modifiedAtMs: number
+}
+
 /** Archived files of all tasks, and those of runs that have not ended. */
 export class ExportFiles {
   readonly #objects: ObjectStore
@@ -47,7 +59,7 @@ export class ExportFiles {
 
   /** Unique to one attempt. */
   stagedLocation(task: string, runId: string, markId: string): string {
-    return `${this.#root}/${task}/${UNFINISHED}/${runId}_${markId}.csv`
+    return `${this.#root}/${UNFINISHED}/${task}/${runId}_${markId}.csv`
   }
 
   location(task: string, file: string): string {
@@ -62,11 +74,10 @@ export class ExportFiles {
   /** Notes of one run. Throws when one cannot be read. */
   async listNotes(task: string, runId: string): Promise<readonly ExportNote[]> {
     const notes: ExportNote[] = []
-    for (const { location } of await this.listStaged(task)) {
-      if (runOfStaged(location) !== runId) continue
-      const note = await this.findNote(stagedOf(location))
-      const isKnown = notes.some(({ staged }) => staged === note?.staged)
-      if (note !== undefined && !isKnown) notes.push(note)
+    for (const staged of await this.listStaged(task)) {
+      if (staged.runId !== runId) continue
+      const note = await this.findNote(staged.location)
+      if (note !== undefined) notes.push(note)
     }
     return notes
   }
@@ -78,24 +89,18 @@ export class ExportFiles {
     return Note.parse(await this.#json(location))
   }
 
-  /** Every object of runs that have not ended. */
-  async listStaged(
-    task: string,
-  ): Promise<readonly { readonly location: string; readonly modifiedAtMs: number }[]> {
-    const staged: { location: string; modifiedAtMs: number }[] = []
-    for await (const object of this.#objects.list(`${this.#root}/${task}/${UNFINISHED}`)) {
-      staged.push(object)
+  /** Those of one task, or of all, whether or not they still have a folder. */
+  async listStaged(task?: string): Promise<readonly StagedExport[]> {
+    const staged = new Map<string, StagedExport>()
+    const folder = `${this.#root}/${UNFINISHED}`
+    const listed = this.#objects.list(task === undefined ? folder : `${folder}/${task}`)
+    for await (const object of listed) {
+      const location = object.location.replace(NOTE_ENDING, '')
+      const otherMs = staged.get(location)?.modifiedAtMs ?? 0
+      const modifiedAtMs = Math.max(object.modifiedAtMs, otherMs)
+      staged.set(location, { location, runId: runOfStaged(location), modifiedAtMs })
     }
-    return staged
-  }
-
-  /** Tasks that have files, whether or not they still have a folder. */
-  async listTasks(): Promise<ReadonlySet<string>> {
-    const tasks = new Set<string>()
-    for await (const { location } of this.#objects.list(this.#root)) {
-      tasks.add(location.slice(this.#root.length + 1).split('/')[0] ?? '')
-    }
-    return tasks
+    return [...staged.values()]
   }
 
   /** The file of a run whose transaction is rolled back, or was never begun. */
@@ -157,11 +162,10 @@ export class ExportFiles {
       const isReceipt = NOTE_ENDING.test(location) && !name.includes('/')
       if (isReceipt && (before === undefined || name < before)) names.push(name)
     }
-    const receipts: ExportReceipt[] = []
-    for (const name of names.sort().reverse().slice(0, limit)) {
-      receipts.push(await this.#receipt(receiptLocation(this.location(task, name))))
-    }
-    return receipts
+    const page = names.sort().reverse().slice(0, limit)
+    return mapBounded(page, READS_AT_ONCE, (name) => {
+      return this.#receipt(receiptLocation(this.location(task, name)))
+    })
   }
 
   /** Throws `export-file-not-found`. */
@@ -204,13 +208,8 @@ const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,250}$/
 
 const NOTE_ENDING = /\.json$/
 
-/** The staged file that an object is, or is the note of. */
-export function stagedOf(location: string): string {
-  return location.replace(NOTE_ENDING, '')
-}
-
 /** The run that an object of a run that has not ended belongs to. */
-export function runOfStaged(location: string): string {
+function runOfStaged(location: string): string {
   return /([^/_]+)_[^/]*$/.exec(location)?.[1] ?? ''
 }
 

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { JobRecord } from '../../catalog/job-store.ts'
+import { mapBounded } from '../../core/bounded.ts'
 import { contentRange, parseRange } from '../../http/byte-range.ts'
 import { timeText } from '../../http/common-shapes.ts'
 import { contentDisposition, reprDigest } from '../../http/http-fields.ts'
@@ -32,6 +33,7 @@ export const EXPORTS_TAG: Tag = {
 }
 export const TASK_PARAMETER = { task: 'The name of the folder of the task.' }
 const RUNS_MAX = 100
+const READS_AT_ONCE = 16
 const JOBS_READ_MAX = 5_000
 const RETRY_AFTER_SECONDS = 2
 
@@ -55,7 +57,8 @@ function taskRoutes(service: ExportService): readonly Route[] {
     },
     async () => {
       const names = await folder.list()
-      return jsonReply({ exports: await Promise.all(names.map((name) => describe(service, name))) })
+      const exports = await mapBounded(names, READS_AT_ONCE, (name) => describe(service, name))
+      return jsonReply({ exports })
     },
   )
 

@@ -4,7 +4,7 @@ import type { Log } from '../../core/log.ts'
 import type { JobKind } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import type { Task } from '../../lake/jobs/task.ts'
-import { type ExportFiles, runOfStaged, stagedOf } from './export-files.ts'
+import type { ExportFiles, StagedExport } from './export-files.ts'
 import { type ExportDependencies, type ExportResult, exportOnce, settle } from './export-run.ts'
 import type { TaskFolder } from './task-folder.ts'
 
@@ -65,36 +65,21 @@ export function recoveryTask(deps: ExportJobDependencies): Task {
     name: 'end exports',
     everyMs: RECOVERY_MS,
     run: async (signal) => {
-      for (const task of await deps.files.listTasks()) {
-        signal.throwIfAborted()
-        await recover(deps, task, signal).catch((err: unknown) => {
-          if (signal.aborted) throw err
-          deps.log.warn({ err, task }, 'exports of a task could not be ended')
-        })
-      }
+      await recover(deps, signal)
     },
   }
 }
 
-/** For tests, too: returns how many runs it ended. */
-export async function recover(
-  deps: ExportJobDependencies,
-  task: string,
-  signal: AbortSignal,
-): Promise<number> {
+/** For tests, too: returns how many runs it ended. One that cannot be ended stops no other. */
+export async function recover(deps: ExportJobDependencies, signal: AbortSignal): Promise<number> {
   let ended = 0
-  // By the newest of file and note: either may be left alone.
-  const staged = new Map<string, number>()
-  for (const { location, modifiedAtMs } of await deps.files.listStaged(task)) {
-    const file = stagedOf(location)
-    staged.set(file, Math.max(modifiedAtMs, staged.get(file) ?? 0))
-  }
-  for (const [location, modifiedAtMs] of staged) {
+  for (const staged of await deps.files.listStaged()) {
+    signal.throwIfAborted()
     try {
-      if (await recoverOne(deps, { location, modifiedAtMs, signal })) ended++
+      if (await recoverOne(deps, staged, signal)) ended++
     } catch (err) {
       if (signal.aborted) throw err
-      deps.log.warn({ err, task, staged: location }, 'an export could not be ended')
+      deps.log.warn({ err, staged: staged.location }, 'an export could not be ended')
     }
   }
   return ended
@@ -106,14 +91,11 @@ export async function recover(
  */
 async function recoverOne(
   deps: ExportJobDependencies,
-  {
-    location,
-    modifiedAtMs,
-    signal,
-  }: { readonly location: string; readonly modifiedAtMs: number; readonly signal: AbortSignal },
+  { location, runId, modifiedAtMs }: StagedExport,
+  signal: AbortSignal,
 ): Promise<boolean> {
   const { files, jobs, ambient } = deps
-  if (await isJobOpen(jobs, runOfStaged(location))) return false
+  if (await isJobOpen(jobs, runId)) return false
   const note = await files.findNote(location)
   if (note !== undefined) {
     await settle(deps, note, signal)

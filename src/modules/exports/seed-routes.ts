@@ -1,4 +1,5 @@
 import type { JobRecord } from '../../catalog/job-store.ts'
+import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError, CodedError } from '../../core/errors.ts'
 import { onCatalog } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
@@ -8,6 +9,8 @@ import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes
 import { SeedNames, SeedOk, SeedTask } from './export-shapes.ts'
 import { askForExport } from './run-job.ts'
 
+/** More than run at once in one process, fewer than may wait. */
+const RUNS_AT_ONCE = 100
 /** A client that waits longer has gone; the run goes on. */
 const WAIT_MS_MAX = 6 * 3_600_000
 
@@ -68,11 +71,14 @@ function seedRuns(service: ExportService): readonly Route[] {
       curl: 'curl -X POST $MORAINE/exports',
     },
     async ({ closed, keeper }) => {
-      const asked = await Promise.allSettled(
-        (await service.folder.list()).map((task) => runToEnd(service, task, closed)),
+      const failures = await mapBounded(await service.folder.list(), RUNS_AT_ONCE, (task) =>
+        runToEnd(service, task, closed).then(
+          () => [],
+          (failure: unknown) => [failure],
+        ),
       )
-      const failed = asked.find((each) => each.status === 'rejected')
-      if (failed !== undefined) throw failed.reason
+      const [first] = failures.flat()
+      if (first !== undefined) throw first
       await keeper.withoutEffect({ status: 200, value: OK })
       return jsonReply(OK)
     },

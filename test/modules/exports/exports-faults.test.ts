@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { CatalogError } from '../../../src/core/errors.ts'
+import type { Jobs } from '../../../src/lake/jobs/jobs.ts'
 import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
 import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
+import { recover } from '../../../src/modules/exports/run-job.ts'
+import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { PostgresSource } from '../../../src/sources/postgres/postgres-source.ts'
@@ -160,6 +163,39 @@ withPostgres(`faults of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
       const even = await source.query('select count(*) from t where id % 2 = 0')
       expect(Number(even.rows[0].count)).toBe(500)
     }
+  })
+
+  test('a run whose job has ended is ended later, whatever lies beside it', async () => {
+    await fill(10)
+    const deps = depsOf(losing(sourceAt(url)))
+    await expect(exportOnce(deps, task(), runOf('ended'))).rejects.toThrow('lost')
+    await expect(exportOnce(deps, task(), runOf('running'))).resolves.toEqual({ outcome: 'empty' })
+    const unreadable = deps.files.stagedLocation('a', 'cut', 'id-0')
+    await objects.putIfAbsent(`${unreadable}.json`, new TextEncoder().encode('{"run_id":'))
+    const left = deps.files.stagedLocation('t', 'abandoned', 'id-0')
+    await objects.putIfAbsent(left, new TextEncoder().encode('id\n'))
+    const told: unknown[] = []
+    const open = new Set<string>()
+    const recovering = {
+      ...depsOf(sourceAt(url)),
+      folder: new TaskFolder(home),
+      // Jobs as they are read, without a catalog.
+      jobs: { get: async (id: string) => ({ endedAtMs: open.has(id) ? undefined : 1 }) } as Jobs,
+      log: { warn: (fields: object) => void told.push(fields) },
+    }
+    open.add('ended')
+    expect(await recover(recovering, SIGNAL)).toBe(0)
+    open.clear()
+    expect(await recover(recovering, SIGNAL)).toBe(1)
+    const receipts = await deps.files.list('t', { before: undefined, limit: 9 })
+    expect(receipts).toMatchObject([{ run_id: 'ended', rows: 10 }])
+    expect(told).toMatchObject([{ staged: unreadable }, { staged: unreadable }])
+    // Not yet an hour old; then nobody will ever want it.
+    expect(await objects.find(left)).toBeDefined()
+    const nowMs = () => Date.now() + 7_200_000
+    await recover({ ...recovering, ambient: { ...recovering.ambient, nowMs } }, SIGNAL)
+    expect(await objects.find(left)).toBeUndefined()
+    expect(await recover(recovering, SIGNAL)).toBe(0)
   })
 
   test('two runs of one name and size keep both files', async () => {

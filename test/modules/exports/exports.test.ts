@@ -310,8 +310,7 @@ withPostgres(`exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
   }
 
   async function nothingStaged(name: string): Promise<void> {
-    const folder = join(shop.service.home, 'warehouse', '.exports', name)
-    const found = await readdir(folder, { recursive: true }).catch(() => [])
-    expect(found.filter((each) => /\.staged\//.test(each))).toEqual([])
+    const folder = join(shop.service.home, 'warehouse', '.exports', '.staged', name)
+    expect(await readdir(folder, { recursive: true }).catch(() => [])).toEqual([])
   }
 })
