@@ -1,15 +1,14 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { truncate } from 'node:fs/promises'
-import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
 import { commitFiles, commitRemoval } from '../../../src/lake/commit/transactions.ts'
 import { keyAllPaths } from '../../../src/lake/deletion/key-paths.ts'
 import { uploadFile } from '../../../src/modules/files/upload.ts'
-import { type RebuiltTable, rebuildCatalog } from '../../../src/modules/operations/rebuild.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
-import { composeLake, type Lake } from '../../../src/service.ts'
+import type { Lake } from '../../../src/service.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import { writeParquet } from '../../parquet-files.ts'
+import { rebuiltOver } from './rebuilt.ts'
 
 let shop: Workshop
 beforeEach(async () => {
@@ -45,16 +44,7 @@ async function snapshotsOf(lake: Lake, table: string) {
   return lake.catalog.snapshots.list(state.definition.tableUuid)
 }
 
-/** The services over an empty catalog and the same files. */
-async function rebuilt(): Promise<{ deps: Lake; tables: RebuiltTable[] }> {
-  const catalog = await openSqliteCatalog({ path: ':memory:' })
-  await catalog.migrate()
-  const deps = composeLake({ ...shop.deps, catalog })
-  const tables: RebuiltTable[] = []
-  for await (const table of rebuildCatalog(deps)) tables.push(table)
-  await deps.publisher.close()
-  return { deps, tables }
-}
+const rebuilt = () => rebuiltOver(shop.deps)
 
 test.each([
   ['an old manifest list is gone', 'list', 'gone'],

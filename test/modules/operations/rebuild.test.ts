@@ -1,8 +1,6 @@
-import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
 import { KEEPS_NOTHING } from '../../../src/core/replay.ts'
 import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { renameRestTable } from '../../../src/modules/iceberg-rest/rename-table.ts'
-import { type RebuiltTable, rebuildCatalog } from '../../../src/modules/operations/rebuild.ts'
 import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
@@ -19,10 +17,11 @@ import {
   renameView,
   replaceView,
 } from '../../../src/modules/views/views.ts'
-import { composeLake, type Lake } from '../../../src/service.ts'
+import type { Lake } from '../../../src/service.ts'
 import { logOf } from '../../catalog/catalog-samples.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import { writeParquet } from '../../parquet-files.ts'
+import { rebuiltOver } from './rebuilt.ts'
 
 let shop: Workshop
 beforeEach(async () => {
@@ -36,16 +35,7 @@ async function append(table: string, name: string): Promise<void> {
   await commitFiles(shop.deps, { table, paths: [path] })
 }
 
-/** The services over an empty catalog and the same files. */
-async function rebuilt(): Promise<{ deps: Lake; tables: RebuiltTable[] }> {
-  const catalog = await openSqliteCatalog({ path: ':memory:' })
-  await catalog.migrate()
-  const deps = composeLake({ ...shop.deps, catalog })
-  const tables: RebuiltTable[] = []
-  for await (const table of rebuildCatalog(deps)) tables.push(table)
-  await deps.publisher.close()
-  return { deps, tables }
-}
+const rebuilt = () => rebuiltOver(shop.deps)
 
 async function historyOf(deps: Lake, table: string) {
   const { state, snapshot, plan } = await readTable(deps, { table })

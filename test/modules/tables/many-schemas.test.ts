@@ -1,5 +1,6 @@
 import { must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
+import { jsonTextsOf } from '../../json-texts.ts'
 
 const COLUMNS = 500
 const SCHEMAS = 40
@@ -35,26 +36,10 @@ async function send(path: string, body?: unknown): Promise<Buffer> {
   return Buffer.from(await response.arrayBuffer())
 }
 
-/** Characters of JSON that are parsed and written until the work is done. */
+/** Characters of JSON that are parsed or written until the work is done. */
 async function jsonLengthOf(work: () => Promise<unknown>): Promise<number> {
-  const { parse, stringify } = JSON
-  let length = 0
-  JSON.parse = (text, ...rest) => {
-    length += String(text).length
-    return parse(text, ...rest)
-  }
-  const counted = (value: unknown, replacer: undefined, space?: number) => {
-    const text = stringify(value, replacer, space)
-    length += text?.length ?? 0
-    return text
-  }
-  JSON.stringify = counted as typeof stringify
-  try {
-    await work()
-  } finally {
-    Object.assign(JSON, { parse, stringify })
-  }
-  return length
+  const { parsed, written } = await jsonTextsOf(work)
+  return parsed + written
 }
 
 const setProperty = (value: string) =>

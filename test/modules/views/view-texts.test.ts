@@ -1,30 +1,9 @@
 import { createView, renameView, replaceView } from '../../../src/modules/views/views.ts'
+import { jsonTextsOf } from '../../json-texts.ts'
 import { openWorkshop } from '../../lake/workshop.ts'
 
 const LENGTH = 20_000
 const VERSIONS = 9
-
-/** Characters of JSON that are parsed and written until the work is done. */
-async function jsonOf(work: () => Promise<unknown>): Promise<{ parsed: number; written: number }> {
-  const { parse, stringify } = JSON
-  const lengths = { parsed: 0, written: 0 }
-  JSON.parse = (text, ...rest) => {
-    lengths.parsed += String(text).length
-    return parse(text, ...rest)
-  }
-  const counted = (value: unknown, replacer: undefined, space?: number) => {
-    const text = stringify(value, replacer, space)
-    lengths.written += text?.length ?? 0
-    return text
-  }
-  JSON.stringify = counted as typeof stringify
-  try {
-    await work()
-  } finally {
-    Object.assign(JSON, { parse, stringify })
-  }
-  return lengths
-}
 
 test('a change of a view parses, writes and compares its metadata once each', async () => {
   const shop = await openWorkshop()
@@ -36,9 +15,9 @@ test('a change of a view parses, writes and compares its metadata once each', as
       view = await replaceView(shop.deps, 'v', { queries: textOf(i) })
     }
     const whole = LENGTH * (VERSIONS + 1)
-    const replaced = await jsonOf(() => replaceView(shop.deps, 'v', { queries: textOf(99) }))
+    const replaced = await jsonTextsOf(() => replaceView(shop.deps, 'v', { queries: textOf(99) }))
     const target = { namespace: ['default'], name: 'w' }
-    const renamed = await jsonOf(() => renameView(shop.deps, view, { target }))
+    const renamed = await jsonTextsOf(() => renameView(shop.deps, view, { target }))
     const wholes = [replaced, renamed].flatMap(({ parsed, written }) => [parsed, written])
     // To find one that is the same, versions are compared as texts: once more all of them.
     expect(wholes.map((length) => Math.floor(length / whole))).toEqual([1, 2, 1, 0])
