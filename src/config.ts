@@ -85,7 +85,9 @@ export function readConfig(environment: Environment): Config {
   const home = resolve(environment['MORAINE_HOME'] || './.moraine')
   const network = readNetwork(read)
   const stores = readStores(read, OptionalOrigin)
-  if (stores.vending.isOn && !isLoopback(network.host)) throw vendingUnsafe(network.host)
+  const access = readAccess(read)
+  const isKnown = access.auth !== 'none' || isLoopback(network.host)
+  if (stores.vending.isOn && !isKnown) throw vendingUnsafe(network.host)
   return {
     home,
     ...network,
@@ -101,7 +103,7 @@ export function readConfig(environment: Environment): Config {
       'a number of connections from 1 to 1000',
       integer(1, 1_000),
     ),
-    ...readAccess(read),
+    ...access,
     ...readFolders(read, home),
     ...readExports(read, home, environment),
     ...stores,
@@ -348,7 +350,7 @@ function vendingUnsafe(host: string): ConfigError {
   return new ConfigError(
     `MORAINE_VEND=on cannot be used with MORAINE_HOST=${shown(host)}: there is no ` +
       'authentication, so whoever reaches the port would get credentials for the files; listen ' +
-      'on 127.0.0.1, behind a proxy that authenticates, or leave MORAINE_VEND off',
+      'on 127.0.0.1, set MORAINE_AUTH=keys or oidc, or leave MORAINE_VEND off',
   )
 }
 

@@ -10,7 +10,7 @@ export async function openVending(
   nowMs: () => number,
   opened: Opened,
 ): Promise<ObjectVending> {
-  const { s3, vending } = config
+  const { s3, gcs, vending } = config
   const byScheme = new Map<string, ObjectVending>()
   const inS3 = rootsOf(config, 's3')
   if (hasAny(inS3)) {
@@ -22,6 +22,18 @@ export async function openVending(
     }
     const opening = opened.add(await openS3Vending(options), (it) => it.close())
     for (const scheme of ['s3', 's3a', 's3n']) byScheme.set(scheme, opening)
+  }
+  const inGcs = rootsOf(config, 'gs')
+  if (hasAny(inGcs)) {
+    const { GcsVending } = await import('./objects/gcs/gcs-vending.ts')
+    const options = {
+      ...inGcs,
+      ...gcs,
+      nowMs,
+      isOn: vending.isOn,
+      stsEndpoint: vending.gcsStsEndpoint,
+    }
+    byScheme.set('gs', new GcsVending(options))
   }
   return schemedVending(byScheme)
 }

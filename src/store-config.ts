@@ -37,6 +37,8 @@ interface VendingConfig {
   readonly s3StsEndpoint: string | undefined
   /** Keys that are given to engines as they are. */
   readonly s3EngineCredentials: ProfilePlace | undefined
+  /** The address of the Security Token Service, if it is not Google's. */
+  readonly gcsStsEndpoint: string | undefined
 }
 
 interface ProfilePlace {
@@ -76,6 +78,7 @@ function readVending(read: Read, endpoint: (name: string) => string | undefined)
       CREDENTIALS_FILE,
       CredentialsFile,
     ),
+    gcsStsEndpoint: endpoint('MORAINE_GCS_STS_ENDPOINT'),
   }
 }
 

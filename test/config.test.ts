@@ -152,6 +152,11 @@ test.each([
     { vending: { s3StsEndpoint: 'http://127.0.0.1:9000' } },
   ],
   [
+    'MORAINE_GCS_STS_ENDPOINT',
+    'http://127.0.0.1:9001',
+    { vending: { gcsStsEndpoint: 'http://127.0.0.1:9001' } },
+  ],
+  [
     'MORAINE_S3_CREDENTIALS_ENGINES',
     '/etc/s3#engines',
     { vending: { s3EngineCredentials: { path: '/etc/s3', profile: 'engines' } } },
@@ -262,7 +267,7 @@ function messageOf(environment: Record<string, string>): string {
   throw new Error('it was accepted')
 }
 
-test('credentials are given to engines only where no other machine can ask for them', () => {
+test('without sign-in, credentials are given to engines only where no other machine asks', () => {
   for (const MORAINE_HOST of ['127.0.0.1', 'localhost', '::1']) {
     expect(readConfig({ MORAINE_HOST, MORAINE_VEND: 'on' }).vending.isOn).toBe(true)
   }
@@ -271,5 +276,7 @@ test('credentials are given to engines only where no other machine can ask for t
     expect(() => readConfig({ MORAINE_HOST, MORAINE_VEND: 'on' })).toThrow(
       `MORAINE_VEND=on cannot be used with MORAINE_HOST=${MORAINE_HOST}: there is no auth`,
     )
+    const keyed = { MORAINE_HOST, MORAINE_VEND: 'on', MORAINE_AUTH: 'keys' }
+    expect(readConfig(keyed).vending.isOn).toBe(true)
   }
 })

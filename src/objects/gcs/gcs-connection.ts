@@ -17,10 +17,13 @@ export function connectGcs({
   endpoint,
   keyFile,
   maxRetries,
+  ownLifeLeftMs,
 }: {
   readonly endpoint: string | undefined
   readonly keyFile: string | undefined
   readonly maxRetries: number
+  /** How much of its life a token of the user has left at least, where it is not the usual. */
+  readonly ownLifeLeftMs?: number
 }): Storage {
   return new Storage({
     ...(endpoint !== undefined && {
@@ -29,6 +32,9 @@ export function connectGcs({
       useAuthWithCustomEndpoint: false,
     }),
     ...(keyFile !== undefined && { keyFilename: keyFile }),
+    ...(ownLifeLeftMs !== undefined && {
+      clientOptions: { eagerRefreshThresholdMillis: ownLifeLeftMs },
+    }),
     timeout: REQUEST_MS_MAX,
     retryOptions: {
       autoRetry: maxRetries > 0,
