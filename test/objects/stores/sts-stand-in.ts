@@ -4,8 +4,11 @@ import { text } from 'node:stream/consumers'
 
 const LIFE_SECONDS = 3_600
 /** The one form of condition that the product writes; any other allows nothing. */
-const CONDITION =
-  /^resource\.name\.startsWith\(("(?:[^"\\]|\\.)*")\) \|\| api\.getAttribute\("storage\.googleapis\.com\/objectListPrefix", ""\)\.startsWith\(("(?:[^"\\]|\\.)*")\)$/
+const TEXT = String.raw`("(?:[^"\\]|\\.)*")`
+const CONDITION = new RegExp(
+  String.raw`^resource\.name\.startsWith\(${TEXT}\) \|\| api\.getAttribute` +
+    String.raw`\("storage\.googleapis\.com/objectListPrefix", ""\)\.startsWith\(${TEXT}\)$`,
+)
 const ROLES: Readonly<Record<string, readonly string[]>> = {
   'inRole:roles/storage.objectViewer': ['get', 'list'],
   'inRole:roles/storage.objectUser': ['get', 'list', 'create', 'delete'],
