@@ -96,6 +96,8 @@ export interface IngestJob {
   /** Absolute path of the uploaded text. */
   readonly path: string
   readonly format: TextFormat
+  /** How values of a CSV are written: as uploads write them, or as COPY of PostgreSQL does. */
+  readonly dialect?: 'postgres' | undefined
   readonly schema: Schema
   /** Absolute path of the Parquet file; must not exist. */
   readonly targetPath: string

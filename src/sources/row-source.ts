@@ -56,8 +56,19 @@ export interface SourceTable {
   readonly columns?: readonly string[]
 }
 
+/** A column of the rows, and the Iceberg type, by its name, that holds its values. */
+export interface SourceColumn {
+  readonly name: string
+  readonly type: string
+}
+
 export interface SourceTransaction {
   readonly mark: RunMark
+  /**
+   * Asked before the rows are read: from then on values are written in one form, whatever the
+   * settings of the source: dates in ISO, times in UTC, bytes in hexadecimal digits.
+   */
+  describe(): Promise<readonly SourceColumn[]>
   /** CSV as in RFC 4180, with a header, in UTF-8. To be read to its end before `finish`. */
   readonly rows: AsyncIterable<Uint8Array>
   /**

@@ -25,13 +25,27 @@ export const EXPORTS: readonly MutantGroup[] = [
     file: 'src/modules/exports/export-run.ts',
     tests: TESTS,
     edits: [
-      [`if (outcome === 'committed') return await publish(files, session, note)`, ''],
+      [`if (outcome === 'committed') return`, `if (outcome === 'never') return`],
       ['    await files.addNote(note)\n', ''],
       [
         '    await transaction.rollback()\n    await files.discard(staged).catch',
         '    await files.discard(staged).catch',
       ],
       ['if (conflicts < CONFLICTS_MAX) continue', ''],
+    ],
+  },
+  {
+    file: 'src/modules/exports/archive-table.ts',
+    tests: [
+      'test/modules/exports/archive-to.test.ts',
+      'test/modules/exports/archive-faults.test.ts',
+    ],
+    edits: [
+      [`if (transaction?.state === 'committed') return true`, ''],
+      ['if ((await catalog.paths.findKnown(tableUuid, paths)).size > 0) return true', ''],
+      ['    commitId: note.mark.id,\n', ''],
+      ['if (!isSame || parquet === undefined) {', 'if (parquet === undefined) {'],
+      ['if (missing === undefined) return changes', 'return changes'],
     ],
   },
   {

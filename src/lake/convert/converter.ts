@@ -4,6 +4,7 @@ import {
   type Engine,
   type ExportJob,
   type ExportRequest,
+  type IngestJob,
   type IngestResult,
   type JobOptions,
   type JobResult,
@@ -125,6 +126,7 @@ export class Converter {
   async ingest<T>(
     text: {
       readonly format: TextFormat
+      readonly dialect?: IngestJob['dialect']
       readonly chunks: AsyncIterable<Uint8Array>
       readonly bytesMax: number
       readonly schema: Schema
@@ -132,12 +134,12 @@ export class Converter {
     },
     place: (result: IngestResult, path: string) => Promise<T>,
   ): Promise<T> {
-    const { format, chunks, bytesMax, schema, signal } = text
+    const { format, dialect, chunks, bytesMax, schema, signal } = text
     const { engine, writeLocalFile, removeLocalFile } = this.options
     const [path, targetPath] = [this.#newPath(), this.#newPath()]
     try {
       await writeLocalFile(path, chunks, { bytesMax })
-      const job = { path, format, schema, targetPath }
+      const job = { path, format, dialect, schema, targetPath }
       return await place(await engine.ingest(job, optionsOf({ signal })), targetPath)
     } finally {
       await removeLocalFile(path)

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { mapBounded } from '../../core/bounded.ts'
-import type { ObjectStore } from '../../objects/object-store.ts'
+import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
-const NOTE_BYTES_MAX = 64 * 1024
+/** Room for the columns of the widest table. */
+const NOTE_BYTES_MAX = 4 * 1024 * 1024
 /** No task's name begins with a dot. */
 const UNFINISHED = '.staged'
 const READS_AT_ONCE = 16
@@ -26,12 +28,26 @@ const Note = z.object({
   bytes: z.int(),
   sha256: z.string(),
   exported_at: z.string(),
+  /** The rows as a staged Parquet file of the table that they are appended to. */
+  append: z
+    .object({
+      table: z.string(),
+      /** The table, and its schema, that the file is of. */
+      table_uuid: z.string(),
+      schema_id: z.int(),
+      parquet: z.string(),
+      columns: z.array(z.object({ name: z.string(), type: z.string() })),
+    })
+    .optional(),
 })
 export type ExportNote = z.output<typeof Note>
 
 /** What is kept beside each archived file, and shown of it. */
-const Receipt = Note.omit({ staged: true, mark: true, other_file: true })
+const Receipt = Note.omit({ staged: true, mark: true, other_file: true, append: true })
 export type ExportReceipt = z.output<typeof Receipt>
+
+const Placed = z.object({ tableUuid: z.string(), paths: z.array(z.string()) })
+type PlacedFiles = { readonly tableUuid: string; readonly paths: readonly string[] }
 
 export interface ExportPlaces {
   readonly objects: ObjectStore
@@ -95,7 +111,7 @@ export class ExportFiles {
     const folder = `${this.#root}/${UNFINISHED}`
     const listed = this.#objects.list(task === undefined ? folder : `${folder}/${task}`)
     for await (const object of listed) {
-      const location = object.location.replace(NOTE_ENDING, '')
+      const location = object.location.replace(BESIDE_STAGED, '.csv')
       const otherMs = staged.get(location)?.modifiedAtMs ?? 0
       const modifiedAtMs = Math.max(object.modifiedAtMs, otherMs)
       staged.set(location, { location, runId: runOfStaged(location), modifiedAtMs })
@@ -106,7 +122,35 @@ export class ExportFiles {
   /** The file of a run whose transaction is rolled back, or was never begun. */
   async discard(staged: string): Promise<void> {
     await this.#objects.delete(staged)
-    await this.#objects.delete(noteLocation(staged))
+    await this.#forget(staged)
+  }
+
+  /** Files of a table, in which the rows of a run are, before a commit names them. */
+  async notePlaced({ staged }: ExportNote, placed: PlacedFiles): Promise<void> {
+    const { paths } = placed
+    // The file is unique to its attempt.
+    const hash = createHash('sha256').update(JSON.stringify(paths)).digest('hex').slice(0, 16)
+    await this.#put(`${staged}.${hash}${PLACED_ENDING}`, placed)
+  }
+
+  async listPlaced({ staged }: ExportNote): Promise<readonly PlacedFiles[]> {
+    const placed: PlacedFiles[] = []
+    for await (const { location } of this.#beside(staged)) {
+      if (!location.endsWith(PLACED_ENDING)) continue
+      placed.push(Placed.parse(await this.#json(location, PLACED_BYTES_MAX)))
+    }
+    return placed
+  }
+
+  /** Whether the file of the run has its name: then its transaction was committed. */
+  async isPublished(note: ExportNote): Promise<boolean> {
+    for (const file of [note.file, note.other_file]) {
+      const location = receiptLocation(this.location(note.task, file))
+      if ((await this.#objects.find(location)) === undefined) continue
+      const found = await this.#receipt(location)
+      if (found.run_id === note.run_id && found.sha256 === note.sha256) return true
+    }
+    return false
   }
 
   /**
@@ -133,6 +177,7 @@ export class ExportFiles {
   async #claimName({
     staged: _,
     mark: __,
+    append: ___,
     other_file,
     ...receipt
   }: ExportNote): Promise<ExportReceipt> {
@@ -147,7 +192,20 @@ export class ExportFiles {
   }
 
   async forgetNote({ staged }: ExportNote): Promise<void> {
+    await this.#forget(staged)
+  }
+
+  /** The note goes first: without the others it would be believed that nothing was appended. */
+  async #forget(staged: string): Promise<void> {
     await this.#objects.delete(noteLocation(staged))
+    for await (const { location } of this.#beside(staged)) await this.#objects.delete(location)
+  }
+
+  async *#beside(staged: string): AsyncIterable<ObjectInfo> {
+    const folder = staged.slice(0, staged.lastIndexOf('/'))
+    for await (const object of this.#objects.list(folder)) {
+      if (object.location.startsWith(`${staged}.`)) yield object
+    }
   }
 
   /** Receipts of archived files in the order of their names, the last first. */
@@ -191,8 +249,8 @@ export class ExportFiles {
     return Receipt.parse(await this.#json(location))
   }
 
-  async #json(location: string): Promise<unknown> {
-    const bytes = await this.#objects.read(location, { bytesMax: NOTE_BYTES_MAX })
+  async #json(location: string, bytesMax = NOTE_BYTES_MAX): Promise<unknown> {
+    const bytes = await this.#objects.read(location, { bytesMax })
     return JSON.parse(new TextDecoder().decode(bytes))
   }
 
@@ -207,6 +265,11 @@ export class ExportFiles {
 const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,250}$/
 
 const NOTE_ENDING = /\.json$/
+/** What lies beside a staged file: its note, its rows as Parquet, where they were placed. */
+const BESIDE_STAGED = /\.csv\..+$/
+const PLACED_ENDING = '.placed'
+/** Up to a thousand paths. */
+const PLACED_BYTES_MAX = 16 * 1024 * 1024
 
 /** The run that an object of a run that has not ended belongs to. */
 function runOfStaged(location: string): string {

@@ -10,6 +10,12 @@ import {
   type SourceTransaction,
 } from '../../sources/row-source.ts'
 import { archiveRows } from './archive.ts'
+import {
+  type ArchiveTableDependencies,
+  appendRows,
+  requireFitting,
+  stageAppend,
+} from './archive-table.ts'
 import type { ExportFiles, ExportNote } from './export-files.ts'
 import { type ExportTask, taskInvalid } from './export-task.ts'
 import { fileNames } from './file-name.ts'
@@ -22,6 +28,8 @@ export interface ExportDependencies {
   readonly ambient: Ambient
   /** By name. */
   readonly exportSources: ReadonlyMap<string, RowSource>
+  /** For rows that are appended to one of our tables, too. */
+  readonly tables: ArchiveTableDependencies
 }
 
 /** What a run came to. */
@@ -35,6 +43,8 @@ export type ExportResult =
       readonly proof: string
       readonly bytes: number
       readonly sha256: string
+      /** That the rows were appended to, too. */
+      readonly table?: string
     }
 
 interface Run {
@@ -76,14 +86,20 @@ export async function settle(
   signal: AbortSignal,
 ): Promise<ExportResult | undefined> {
   const { files } = deps
-  const session = await sourceOf(deps, { name: note.task, source: note.source }).open(
-    note.task,
-    signal,
-  )
+  const source = sourceOf(deps, { name: note.task, source: note.source })
+  if (await files.isPublished(note)) {
+    const result = await publish(deps, note, signal)
+    // What is left to do needs no source; a mark that stays there is harmless.
+    const ended = await source.open(note.task, signal).catch(() => undefined)
+    await ended?.forget(note.mark).catch(() => undefined)
+    await ended?.close()
+    return result
+  }
+  const session = await source.open(note.task, signal)
   try {
     const outcome = await session.outcomeOf(note.mark)
     if (outcome === 'unknown') throw outcomeUnknown(note)
-    if (outcome === 'committed') return await publish(files, session, note)
+    if (outcome === 'committed') return await publishAndForget(deps, { session, note, signal })
     await files.discard(note.staged)
     return undefined
   } finally {
@@ -126,12 +142,12 @@ async function attempt(
     }
     throw error
   }
-  return publish(files, session, note)
+  return publishAndForget(deps, { session, note, signal: run.signal })
 }
 
 /** Writes the rows to the file and deletes them in the transaction. `undefined`: there are none. */
 async function stage(
-  { objects, ambient }: ExportDependencies,
+  { objects, ambient, tables }: ExportDependencies,
   {
     task,
     transaction,
@@ -139,17 +155,26 @@ async function stage(
     run,
   }: { task: ExportTask; transaction: SourceTransaction; staged: string; run: Run },
 ): Promise<ExportNote | undefined> {
-  const { compression } = task
+  const { compression, archiveTo: table } = task
+  const columns = table === undefined ? [] : await transaction.describe()
+  if (table !== undefined) await requireFitting(tables, task.name, { table, columns })
   const report = (progress: unknown) => run.job.report(progress)
   const archive = await archiveRows(objects, transaction.rows, {
     ...{ location: staged, compression, report },
   })
+  const { records: rows, sizeBytes, sha256 } = archive
+  const { signal } = run
+  const csv = { csv: staged, compression, sizeBytes, rows, signal }
+  const append =
+    table === undefined || rows === 0
+      ? undefined
+      : await stageAppend(tables, task.name, { ...csv, table, columns })
   const counts = await transaction.finish()
-  if (archive.records !== counts.copied) {
+  if (rows !== counts.copied) {
     throw new CatalogError(
       'export-count-mismatch',
-      `the file has ${archive.records} rows, and the source sent ${counts.copied}`,
-      { facts: { archived: archive.records, copied: counts.copied } },
+      `the file has ${rows} rows, and the source sent ${counts.copied}`,
+      { facts: { archived: rows, copied: counts.copied } },
     )
   }
   if (counts.copied === 0) return undefined
@@ -163,25 +188,41 @@ async function stage(
     file: first,
     other_file: other,
     mark: transaction.mark,
-    rows: counts.copied,
+    rows,
     deleted: counts.deleted,
     proof: counts.proof,
-    bytes: archive.sizeBytes,
-    sha256: archive.sha256,
+    bytes: sizeBytes,
+    sha256,
     exported_at: at.toISOString(),
+    ...(append !== undefined && { append }),
   }
 }
 
-async function publish(
-  files: ExportFiles,
-  session: SourceSession,
-  note: ExportNote,
+async function publishAndForget(
+  deps: ExportDependencies & { readonly files: ExportFiles },
+  { session, note, signal }: { session: SourceSession; note: ExportNote; signal: AbortSignal },
 ): Promise<ExportResult> {
-  const { file, rows, deleted, proof, bytes, sha256 } = await files.publish(note)
-  await files.forgetNote(note)
+  const result = await publish(deps, note, signal)
   // Without its note nobody asks for the mark again.
   await session.forget(note.mark).catch(() => undefined)
-  return { outcome: 'exported', file, rows, deleted, proof, bytes, sha256 }
+  return result
+}
+
+/** Gives the file its name, then appends its rows: both may be done again. */
+async function publish(
+  { files, tables }: ExportDependencies & { readonly files: ExportFiles },
+  note: ExportNote,
+  signal: AbortSignal,
+): Promise<ExportResult> {
+  const { file, rows, deleted, proof, bytes, sha256 } = await files.publish(note)
+  const { append } = note
+  if (append !== undefined) {
+    const csv = files.location(note.task, file)
+    await appendRows(tables, files, { note, append, csv, signal })
+  }
+  await files.forgetNote(note)
+  const table = append === undefined ? {} : { table: append.table }
+  return { outcome: 'exported', file, rows, deleted, proof, bytes, sha256, ...table }
 }
 
 function sourceOf(

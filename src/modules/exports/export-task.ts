@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { formatTableName, parseNewTableName } from '../../core/table/table-name.ts'
 import { ticksOf } from '../../lake/jobs/schedule.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { SourceWork } from '../../sources/row-source.ts'
@@ -10,6 +11,8 @@ export interface ExportTask {
   readonly source: string
   readonly work: SourceWork
   readonly compression: 'gzip' | 'none'
+  /** The table that the rows are appended to, too, by its dotted name. */
+  readonly archiveTo?: string
   readonly naming: 'sortable' | 'seed'
   /** Runs only when it is asked for, if absent. */
   readonly schedule?: ExportSchedule
@@ -54,6 +57,7 @@ const TaskJson = z.strictObject({
   schedule: z.string().min(1).max(200).optional(),
   zone: z.string().min(1).max(100).optional(),
   catch_up: z.enum(['none', 'one']).default('none'),
+  archive_to: z.string().min(1).max(400).optional(),
 })
 type TaskJson = z.output<typeof TaskJson>
 
@@ -71,7 +75,18 @@ export function parseTask(
     source: given.source,
     work: workOf(name, given, { select, remove }),
     compression: given.compression,
+    ...(given.archive_to !== undefined && { archiveTo: tableOf(name, given.archive_to) }),
     naming: given.name,
+  }
+}
+
+function tableOf(task: string, archiveTo: string): string {
+  try {
+    const { namespace, name } = parseNewTableName({ name: archiveTo })
+    return formatTableName(namespace, name)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'it is no name of a table'
+    throw taskInvalid(task, `archive_to: ${why}`)
   }
 }
 

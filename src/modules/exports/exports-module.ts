@@ -2,6 +2,7 @@ import type { Log } from '../../core/log.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import { DumpStreams, type StreamMeter } from '../dumps/http/dump-streams.ts'
 import type { Module } from '../module.ts'
+import type { ArchiveTableDependencies } from './archive-table.ts'
 import { ExportFiles, type ExportPlaces } from './export-files.ts'
 import { exportRoutes } from './export-routes.ts'
 import type { ExportDependencies } from './export-run.ts'
@@ -10,7 +11,8 @@ import { exportJob, recoveryTask } from './run-job.ts'
 import { seedRoutes } from './seed-routes.ts'
 import { TaskFolder } from './task-folder.ts'
 
-export type ExportsPlatform = ExportDependencies &
+export type ExportsPlatform = Omit<ExportDependencies, 'tables'> &
+  ArchiveTableDependencies &
   ExportPlaces & {
     readonly jobs: Jobs
     readonly log: Log
@@ -28,6 +30,7 @@ const UNCOUNTED: StreamMeter = {
 export function exportsModule(platform: ExportsPlatform): Module {
   const service = {
     ...platform,
+    tables: platform,
     files: new ExportFiles(platform),
     folder: new TaskFolder(platform.exportsFolder),
     streams: new DumpStreams(UNCOUNTED),

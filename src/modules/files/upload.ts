@@ -2,7 +2,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { UPLOAD_BYTES_MAX } from '../../core/limits.ts'
 import type { Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
-import type { StagedFile, TableCommitResult } from '../../core/table/transaction.ts'
+import type { StagedFile, TableCommitResult, Transaction } from '../../core/table/transaction.ts'
 import type { TextFormat } from '../../engine/engine.ts'
 import { withoutArrowSchema } from '../../formats/parquet/arrow/without-arrow-schema.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
@@ -37,6 +37,10 @@ export type UploadRequest = StartRequest & {
   readonly table: string
   readonly transactionId?: string | undefined
   readonly chunks: AsyncIterable<Uint8Array>
+  /** Id of the transaction that it commits by itself: committed already, it is not again. */
+  readonly commitId?: string
+  /** Told of the files that it is about to commit. */
+  readonly onPlaced?: (paths: readonly string[]) => Promise<void>
   readonly keep?: Keep<UploadReport> | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -106,12 +110,8 @@ async function place(
   receiver: Receiver,
 ): Promise<UploadReport> {
   const state = await getWritableTable(deps.catalog, request.table)
-  const transaction =
-    request.transactionId === undefined
-      ? newTransaction(deps, request)
-      : await getOpenTransaction(deps, request.transactionId)
-  const { createdAtMs } = transaction
-  const { transactionId } = transaction
+  const transaction = await transactionOf(deps, request)
+  const { createdAtMs, transactionId } = transaction
   const pending = new PendingUploads(deps, state.definition.tableUuid)
   let files: readonly StagedFile[] = []
   try {
@@ -122,6 +122,7 @@ async function place(
       await stageInspected(deps, state, { transactionId, files, options })
       return report
     }
+    await request.onPlaced?.(files.map(({ dataFile }) => dataFile.path))
     const results = await commitInspected(deps, state, {
       transaction,
       files,
@@ -133,6 +134,16 @@ async function place(
     await pending.forgetGone()
     throw error
   }
+}
+
+async function transactionOf(
+  deps: UploadDependencies,
+  request: UploadRequest,
+): Promise<Transaction> {
+  const { transactionId, commitId } = request
+  if (transactionId !== undefined) return getOpenTransaction(deps, transactionId)
+  const transaction = newTransaction(deps, request)
+  return commitId === undefined ? transaction : { ...transaction, transactionId: commitId }
 }
 
 /** Deletes the files after a definite refusal only; otherwise the catalog may refer to them. */

@@ -4,12 +4,14 @@ import { CatalogError } from '../../core/errors.ts'
 import {
   type RowSource,
   type RunMark,
+  type SourceColumn,
   SourceConflictError,
   type SourceCounts,
   type SourceSession,
   type SourceTransaction,
   type SourceWork,
 } from '../row-source.ts'
+import { columnsOf } from './column-types.ts'
 import {
   copyOf,
   deleteReturning,
@@ -219,6 +221,10 @@ class PostgresSession implements SourceSession {
 /** No right, no schema in the path, made by another at this moment. */
 const MAY_MAKE_NONE = new Set(['42501', '3F000', '42P07', '23505'])
 
+const ONE_FORM =
+  "set local datestyle = 'ISO, YMD'; set local timezone = 'UTC'; set local bytea_output = 'hex'; " +
+  'set local extra_float_digits = 1'
+
 interface TransactionOptions {
   readonly work: SourceWork
   readonly mark: RunMark
@@ -248,6 +254,16 @@ class PostgresTransaction implements SourceTransaction {
     this.#task = task
     this.#beforeCommit = beforeCommit
     this.mark = mark
+  }
+
+  async describe(): Promise<readonly SourceColumn[]> {
+    await asked(this.#client.query(ONE_FORM))
+    const work = this.#work
+    const query =
+      work.mode === 'atomic' ? selectFrom({ ...work, where: 'false' }) : this.#statement()
+    const text = `select * from (${query}\n) as exported limit 0`
+    const { fields } = await asked(this.#client.query(oneStatement(text)))
+    return columnsOf(fields)
   }
 
   get rows(): AsyncIterable<Uint8Array> {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { CatalogError } from '../../../src/core/errors.ts'
 import type { Jobs } from '../../../src/lake/jobs/jobs.ts'
+import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
 import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
 import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
@@ -54,6 +55,7 @@ withPostgres(`faults of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
   }
   const depsOf = (of: RowSource, store = objects) => ({
     ...{ objects: store, ambient, exportSources: new Map([['default', of]]) },
+    tables: {} as ArchiveTableDependencies,
     files: new ExportFiles({ objects: store, warehouse: `file://${home}` }),
   })
   const runOf = (jobId: string) => ({
@@ -106,6 +108,7 @@ withPostgres(`faults of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
         }
         return {
           mark: transaction.mark,
+          describe: () => transaction.describe(),
           rows: transaction.rows,
           finish: () => transaction.finish(),
           commit,

@@ -14,7 +14,7 @@ import { sendBytes } from './send-bytes.ts'
 const KILLS = Number(process.env['EXPORT_KILLS'] ?? 20)
 const obstacle = whyNoPostgres()
 const withPostgres = obstacle === undefined ? describe : describe.skip
-const MODES = ['atomic', 'snapshot', 'byCount'] as const
+const MODES = ['atomic', 'snapshot', 'byCount', 'archived'] as const
 
 withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
   let server: PostgresServer
@@ -83,8 +83,9 @@ withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle
   async function taskOf(mode: (typeof MODES)[number], name: string): Promise<void> {
     const folder = join(home, 'exports')
     const where = 'true'
-    if (mode === 'atomic') {
-      return writeTask(folder, name, { 'task.json': { table: 't', where } })
+    if (mode === 'atomic' || mode === 'archived') {
+      const archive = mode === 'archived' ? { archive_to: `archive.${name}` } : {}
+      return writeTask(folder, name, { 'task.json': { table: 't', where, ...archive } })
     }
     const columns = mode === 'snapshot' ? '*' : 'id, version'
     const select =
@@ -94,12 +95,12 @@ withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle
 
   /** Starts a run, and kills the service at some moment of it. */
   async function killDuring(name: string, how: number): Promise<void> {
+    const isAnywhere = how % 4 === 3
     proxy.fate =
       (['answered', 'held back', 'answer lost', 'answered'] as const)[how % 4] ?? 'answered'
     const commit = proxy.nextCommit()
     await must(post(service, `/v1/exports/${name}/runs`, {}), 202)
-    // Every other time at the commit, else anywhere.
-    if (how % 2 === 0) await Promise.race([commit, sleep(3_000)])
+    if (!isAnywhere) await Promise.race([commit, sleep(3_000)])
     await sleep(Math.random() * 60)
     await service.kill()
     proxy.fate = 'answered'
@@ -117,7 +118,8 @@ withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle
         const name = `${mode}${kill}`
         names.push(name)
         await taskOf(mode, name)
-        await killDuring(name, kill)
+        // Each mode in each way.
+        await killDuring(name, Math.floor(kill / MODES.length))
       }
       stop.isStopped = true
       await writing
@@ -127,6 +129,13 @@ withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
       }
       const archived = await archivedRows(names)
+      for (const name of names.filter((each) => each.startsWith('archived'))) {
+        const inFiles = [...(await archivedRows([name]))].map(([id, [version]]) => ({
+          id,
+          version,
+        }))
+        expect((await appendedRows(name)).sort(byId)).toEqual(inFiles.sort(byId))
+      }
       const { rows: left } = await source.query('select id, version from t')
       const { lost, twice, old } = compare(archived, left)
       process.stdout.write(
@@ -157,6 +166,21 @@ withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle
       }
     }
     return archived
+  }
+
+  const byId = (one: { readonly id: number }, other: { readonly id: number }) => one.id - other.id
+
+  /** Rows of the table that a task appends to, which is not there before its first rows are. */
+  async function appendedRows(name: string): Promise<{ id: number; version: number }[]> {
+    const path = `/v1/tables/archive.${name}`
+    const { status, body } = await ask(service, path)
+    if (status === 404 || body.totals.data_files === 0) return []
+    const text = (await sendBytes(`${service.url}${path}/dump?format=ndjson`)).toString()
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line))
+      .map(({ id, version }) => ({ id, version }))
   }
 
   function compare(

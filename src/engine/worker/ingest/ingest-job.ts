@@ -13,6 +13,7 @@ import { quoteConstant, quoteName } from '../sql/sql-text.ts'
 import { typeSql } from '../sql/type-sql.ts'
 import { type CsvField, CsvParser } from './csv-parser.ts'
 import { hasRepeatedKeys, parseJsonExactly } from './json-row.ts'
+import { fromPostgres } from './postgres-text.ts'
 import { RowInvalid, shown } from './row-invalid.ts'
 import { readWholeLines } from './text-lines.ts'
 import { WireFile } from './wire-file.ts'
@@ -36,8 +37,9 @@ export async function runIngest(job: IngestJob, place: TaskPlace): Promise<Inges
   symlinkSync(job.path, TEXT_NAME)
   const wire = new WireFile(WIRE_NAME, { hasFloats: hasFloats(job.schema) })
   try {
-    const write = job.format === 'csv' ? writeCsvRows : writeJsonRows
-    await write(job.schema.fields, wire)
+    const { fields } = job.schema
+    if (job.format === 'csv') await writeCsvRows(fields, wire, job.dialect)
+    else await writeJsonRows(fields, wire)
   } catch (error) {
     if (!(error instanceof RowInvalid)) throw error
     return { outcome: 'row-invalid', line: error.line, detail: error.message }
@@ -51,7 +53,11 @@ function hasFloats(schema: Schema): boolean {
   return allFields(schema).some(({ type: { kind } }) => kind === 'float' || kind === 'double')
 }
 
-async function writeCsvRows(fields: readonly Field[], wire: WireFile): Promise<void> {
+async function writeCsvRows(
+  fields: readonly Field[],
+  wire: WireFile,
+  dialect: IngestJob['dialect'],
+): Promise<void> {
   let columns: readonly (number | undefined)[] | undefined
   const parser = new CsvParser((record, line) => {
     if (columns === undefined) {
@@ -59,7 +65,8 @@ async function writeCsvRows(fields: readonly Field[], wire: WireFile): Promise<v
       return
     }
     // In a table of one column a blank line is its null: dumps write it so.
-    const isBlank = record.length === 1 && record[0] === null && fields.length > 1
+    const isBlank =
+      record.length === 1 && record[0] === null && fields.length > 1 && dialect === undefined
     const count = record.length
     const expected = columns.filter((column) => column !== undefined).length
     if (isBlank) return
@@ -71,7 +78,8 @@ async function writeCsvRows(fields: readonly Field[], wire: WireFile): Promise<v
       atLine(line, () =>
         fields.map((field, i) => {
           const index = found[i]
-          return index === undefined ? defaultText(field) : csvText(field, record[index] ?? null)
+          if (index === undefined) return defaultText(field)
+          return csvText(field, record[index] ?? null, dialect)
         }),
       ),
     )
@@ -108,9 +116,10 @@ function unknownColumn(name: string): string {
   return `the table has no column ${shown(name)}${told}`
 }
 
-function csvText(field: Field, text: CsvField): string | null {
-  if (text === null) return requireNullable(field)
+function csvText(field: Field, given: CsvField, dialect: IngestJob['dialect']): string | null {
+  if (given === null) return requireNullable(field)
   const { type, name } = field
+  const text = dialect === undefined || isNested(type) ? given : fromPostgres(type, given)
   if (isNested(type)) return JSON.stringify(wireValue(type, parseNested(text, name), name))
   const wire = wireText(type, text)
   if (wire !== undefined) return wire

@@ -1,0 +1,175 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
+import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
+import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
+import { parseTask } from '../../../src/modules/exports/export-task.ts'
+import { dropTable } from '../../../src/modules/tables/drop-table.ts'
+import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
+import type { ObjectStore } from '../../../src/objects/object-store.ts'
+import { PostgresSource } from '../../../src/sources/postgres/postgres-source.ts'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
+
+const obstacle = whyNoPostgres()
+const withPostgres = obstacle === undefined ? describe : describe.skip
+const SIGNAL = new AbortController().signal
+const TABLE = 'archive.t'
+const DAY_MS = 86_400_000
+
+class Killed extends Error {}
+
+withPostgres(`faults of an append${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+  let server: PostgresServer
+  let url: string
+  let source: pg.Client
+  let workshop: Workshop
+  beforeAll(async () => {
+    server = await startPostgres()
+    url = await server.newDatabase()
+    source = new pg.Client({ connectionString: url })
+    await source.connect()
+  })
+  afterAll(async () => {
+    await source.end()
+    await server.stop()
+  })
+  beforeEach(async () => {
+    workshop = await openWorkshop()
+    await source.query(
+      'drop table if exists t, moraine_exports; ' +
+        'create table t as select i as id from generate_series(1, 10) i',
+    )
+  })
+  afterEach(() => workshop.close())
+
+  /** What a run has, with parts that fail as if the process died. */
+  function depsOf(broken: { readonly objects?: ObjectStore; readonly tables?: object } = {}) {
+    const { deps } = workshop
+    const objects = broken.objects ?? deps.objects
+    const { ambient } = deps
+    return {
+      ...{ objects, ambient },
+      exportSources: new Map([
+        ['default', new PostgresSource({ url, newId: ambient.newUuid, sleep: (ms) => sleep(ms) })],
+      ]),
+      files: new ExportFiles({ objects, warehouse: deps.warehouse }),
+      tables: { ...deps, objects, ...broken.tables } as ArchiveTableDependencies,
+    }
+  }
+  const task = parseTask('t', {
+    json: JSON.stringify({ table: 't', where: 'true', archive_to: TABLE }),
+    changedAtMs: 0,
+  })
+  const run = {
+    job: { jobId: '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11', report: () => undefined },
+    fence: { token: 1n, confirm: async () => undefined },
+    signal: SIGNAL,
+  }
+  const left = async () => Number((await source.query('select count(*) from t')).rows[0].count)
+  const appended = async () => {
+    const found = await workshop.deps.catalog.tables.find({ namespace: ['archive'], name: 't' })
+    return Number(found?.currentSnapshot?.summary['total-records'] ?? 0)
+  }
+
+  /** The store, which dies at the first call that the test is about. */
+  function dying(method: keyof ObjectStore, isIt: (location: string) => boolean, after: boolean) {
+    const { objects } = workshop.deps
+    let isDead = false
+    return new Proxy(objects, {
+      get(target, name) {
+        const called = Reflect.get(target, name)
+        if (typeof called !== 'function') return called
+        return (...given: unknown[]) => {
+          if (isDead) throw new Killed()
+          if (name !== method || !isIt(String(given[0]))) return called.apply(target, given)
+          isDead = true
+          if (!after) throw new Killed()
+          return called.apply(target, given).then(() => {
+            throw new Killed()
+          })
+        }
+      },
+    })
+  }
+
+  const isParquet = (location: string) => location.endsWith('.csv.parquet')
+  const isNote = (location: string) => location.endsWith('.csv.json')
+  const isPlaced = (location: string) => location.endsWith('.placed')
+  const isIncoming = (location: string) => location.includes('/data/incoming/')
+  const isStaged = (location: string) => /\/\.staged\/.*\.csv$/.test(location)
+  test.each([
+    ['before the rows are Parquet', 'putFileIfAbsent', isParquet, false],
+    ['after the rows are Parquet', 'putFileIfAbsent', isParquet, true],
+    ['before the note', 'putIfAbsent', isNote, false],
+    ['after the commit, before the file has its name', 'moveIfAbsent', isStaged, false],
+    ['after the file has its name', 'moveIfAbsent', isStaged, true],
+    ['before the file is in the folder of the table', 'putStreamIfAbsent', isIncoming, false],
+    ['while it is', 'moveIfAbsent', isIncoming, false],
+    ['after it is', 'moveIfAbsent', isIncoming, true],
+    ['before it is noted there', 'putIfAbsent', isPlaced, false],
+    ['before the append', 'putIfAbsent', isPlaced, true],
+    ['after the append', 'delete', isNote, false],
+    ['after the note is gone', 'delete', isNote, true],
+    ['between what lies beside it', 'delete', isParquet, false],
+  ] as const)('killed %s: each row is there once', async (_, method, isIt, after) => {
+    const broken = depsOf({ objects: dying(method, isIt, after) })
+    await expect(exportOnce(broken, task, run)).rejects.toThrow(Killed)
+    const deps = depsOf()
+    const notes = await deps.files.listNotes('t', run.job.jobId)
+    for (const note of notes) await settle(deps, note, SIGNAL)
+    if ((await left()) > 0) await exportOnce(deps, task, run)
+    expect(await left()).toBe(0)
+    expect(await appended()).toBe(10)
+    const receipts = await deps.files.list('t', { before: undefined, limit: 9 })
+    expect(receipts).toMatchObject([{ rows: 10 }])
+    expect(await deps.files.listNotes('t', run.job.jobId)).toEqual([])
+  })
+
+  /** A run whose process dies after the append, and its note. */
+  async function cutOff(broken = dying('delete', isNote, false)) {
+    await expect(exportOnce(depsOf({ objects: broken }), task, run)).rejects.toThrow(Killed)
+    const [note] = await depsOf().files.listNotes('t', run.job.jobId)
+    if (note === undefined) throw new Error('no note')
+    return note
+  }
+
+  test('however late: a commit that the catalog has forgotten is not made again', async () => {
+    const note = await cutOff()
+    workshop.setClock(Date.now() + 30 * DAY_MS)
+    await workshop.deps.catalog.transactions.forget(Date.now() + 30 * DAY_MS)
+    expect(await workshop.deps.catalog.transactions.find(note.mark.id)).toBeUndefined()
+    await settle(depsOf(), note, SIGNAL)
+    expect(await appended()).toBe(10)
+  })
+
+  test('without the source, what was committed there is appended here', async () => {
+    const note = await cutOff(dying('putStreamIfAbsent', isIncoming, false))
+    const { exportSources: _, ...rest } = depsOf()
+    const away = { open: async () => Promise.reject(new Error('away')) }
+    const deps = { ...rest, exportSources: new Map([['default', away]]) }
+    await settle(deps, note, SIGNAL)
+    expect(await appended()).toBe(10)
+  })
+
+  test('the table was dropped in between: it is made again', async () => {
+    const note = await cutOff(dying('putStreamIfAbsent', isIncoming, false))
+    await dropTable({ ...workshop.deps, fileNamers: () => [] }, TABLE, { purge: false })
+    await settle(depsOf(), note, SIGNAL)
+    expect(await appended()).toBe(10)
+  })
+
+  test('the table has another schema by then: the rows are converted to that', async () => {
+    const note = await cutOff(dying('putStreamIfAbsent', isIncoming, false))
+    const changes = [{ op: 'add', column: { name: 'extra', type: 'int', default: 7 } } as const]
+    await evolveTable(workshop.deps, TABLE, { changes })
+    await settle(depsOf(), note, SIGNAL)
+    expect(await appended()).toBe(10)
+  })
+
+  test('two that end one run at once append its rows once', async () => {
+    const note = await cutOff(dying('putStreamIfAbsent', isIncoming, false))
+    await Promise.allSettled([settle(depsOf(), note, SIGNAL), settle(depsOf(), note, SIGNAL)])
+    expect(await appended()).toBe(10)
+  })
+})
