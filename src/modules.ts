@@ -12,6 +12,7 @@ import { icebergRestModule } from './modules/iceberg-rest/http/iceberg-rest-modu
 import type { Module } from './modules/module.ts'
 import { namespacesModule } from './modules/namespaces/namespaces-module.ts'
 import { operationsModule } from './modules/operations/operations-module.ts'
+import { rowsModule } from './modules/rows/rows-module.ts'
 import { tablesModule } from './modules/tables/tables-module.ts'
 import { viewsModule } from './modules/views/views-module.ts'
 
@@ -22,6 +23,7 @@ const CAPABILITIES = [
   namespacesModule,
   filesModule,
   dumpsModule,
+  rowsModule,
   icebergRestModule,
   deletionsModule,
   eventsModule,

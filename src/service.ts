@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,7 +14,7 @@ import { LOCAL_FILE_CACHE_BYTES_MAX } from './core/limits.ts'
 import type { Log } from './core/log.ts'
 import type { Engine } from './engine/engine.ts'
 import { openEngineFolder, sweepEngineFolders } from './engine/job-folder.ts'
-import { reserveOn } from './engine/job-watch.ts'
+import type { EngineOverrides } from './engine/open-engines.ts'
 import { readTableMetadataFile, readViewMetadataFile } from './formats/metadata/metadata-file.ts'
 import { counterOf, Metrics, type Meter as ShownMeter } from './http/metrics.ts'
 import type { AppOptions } from './http/serve/app.ts'
@@ -66,21 +66,15 @@ const AMBIENT: Ambient = {
 const OBJECT_THREADS = { writers: 4, readers: 1 }
 /** One core is left to the event loop. */
 const MANIFEST_THREADS = Math.min(4, availableParallelism() - 1)
-/** A job converts one data file. */
-const ENGINE_JOB_TIMEOUT_MS = 30 * 60 * 1000
-const ENGINE_QUEUE_MAX = 1_000
 
 /** Parts that tests and benches replace or wrap. */
-export interface Overrides {
+export interface Overrides extends EngineOverrides {
   readonly ambient?: Partial<Ambient>
   readonly log?: Log
   readonly meter?: Meter
   readonly wrapCatalog?: (catalog: Catalog) => Catalog
   /** A bench adds the latency of a bucket here. */
   readonly wrapObjects?: (objects: ObjectStore) => ObjectStore
-  readonly wrapEngine?: (engine: Engine) => Engine
-  readonly engineJobTimeoutMs?: number
-  readonly engineQueueMax?: number
   /** Whether threads write short files and decode manifests; true by default. */
   readonly inThreads?: boolean
   /** Whether an empty catalog takes over a warehouse that has tables. */
@@ -114,7 +108,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
     const feed = opened.add(new EventFeed(lake), (it) => it.close())
     const access = await openAccess(config, { ...lake, feed }, opened)
     await makeFolder(config, config.temporaryFolder)
-    const ownEngine = opened.add(await openEngine(config, overrides), (it) => it.close())
+    const engines = await openEnginesOf(config, overrides, opened)
     // If this process is killed, the engine of a later one removes the folder.
     const folder = opened.add(await openEngineFolder(config.temporaryFolder), (path) =>
       rm(path, { recursive: true, force: true }),
@@ -128,12 +122,13 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
       ...{ version: VERSION, publicUrl: config.publicUrl },
       converter: new Converter({
         objects: lake.objects,
-        engine: overrides.wrapEngine?.(ownEngine) ?? ownEngine,
+        ...engines,
         folder,
         cacheBytesMax: LOCAL_FILE_CACHE_BYTES_MAX,
         atOnce: config.engineProcesses,
         newUuid: lake.ambient.newUuid,
         writeLocalFile,
+        readLocalFile: (path) => readFile(path),
         removeLocalFile: (path) => rm(path, { force: true }),
       }),
       ...(await openSources(config, lake.ambient)),
@@ -306,16 +301,13 @@ async function openDatabase(
   return openSqliteCatalog({ path: catalog.path, checksWhole: checksWholeCatalog, onDamage })
 }
 
-async function openEngine(config: Config, overrides: Overrides): Promise<Engine> {
-  const { openDuckDbEngine } = await import('./engine/duckdb.ts')
-  return openDuckDbEngine({
-    processes: config.engineProcesses,
-    memoryBytes: config.engineMemoryBytes,
-    temporaryFolder: config.temporaryFolder,
-    jobTimeoutMs: overrides.engineJobTimeoutMs ?? ENGINE_JOB_TIMEOUT_MS,
-    queueMax: overrides.engineQueueMax ?? ENGINE_QUEUE_MAX,
-    freeBytesMin: await reserveOn(config.temporaryFolder, config.diskReserveBytes),
-  })
+async function openEnginesOf(config: Config, overrides: Overrides, opened: Opened) {
+  const { openEngines } = await import('./engine/open-engines.ts')
+  const { engineProcesses: processes, engineMemoryBytes: memoryBytes, temporaryFolder } = config
+  const reserveBytesMax = config.diskReserveBytes
+  const add = (engine: Engine) => opened.add(engine, (it) => it.close())
+  const options = { processes, memoryBytes, temporaryFolder, reserveBytesMax, add }
+  return openEngines(options, overrides)
 }
 
 export interface ServiceOverrides extends Omit<Overrides, 'log'> {

@@ -8,6 +8,8 @@ import {
   type IngestResult,
   type JobOptions,
   type JobResult,
+  type QueryJob,
+  type QueryResult,
   type SplitJob,
   type SplitResult,
   splitTarget,
@@ -67,6 +69,13 @@ class DuckDbEngine implements Engine {
       const result = taskResult as SplitResult
       if (result.outcome === 'split') await publishParts(job, result.parts.length, dirname(output))
       return result
+    })
+  }
+
+  async query(job: QueryJob, options?: JobOptions): Promise<QueryResult> {
+    return await this.#perform({ kind: 'query', job }, options, async (result, output) => {
+      await publishFile(output, job.target.path)
+      return result as QueryResult
     })
   }
 

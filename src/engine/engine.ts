@@ -1,5 +1,6 @@
 import type { PartitionSpec } from '../core/partition/partition-spec.ts'
 import type { PartitionTuple } from '../core/partition/partition-values.ts'
+import type { BoundQuery } from '../core/query/bound-query.ts'
 import type { ConstantColumns } from '../core/schema/column-projection.ts'
 import type { ColumnNames } from '../core/schema/name-mapping.ts'
 import type { Field, Schema } from '../core/value/type.ts'
@@ -139,6 +140,49 @@ export type SplitResult =
       readonly parts: readonly (JobResult & { readonly partition: PartitionTuple })[]
     }
 
+/** The rows of a table, as the engine reads them. */
+export interface QueryTable {
+  /** The fields that the query uses, at least. */
+  readonly schema: Schema
+  /** In the order of the table; the columns of each are those of the schema. */
+  readonly sources: readonly SourceFile[]
+}
+
+/** Position of a row in a table. */
+export interface RowPosition {
+  /** Index of its source. */
+  readonly source: number
+  /** Its position in the source, deleted rows included. */
+  readonly row: number
+}
+
+/** The part of a result that is wanted. */
+export interface ResultPart {
+  readonly rowsMax: number
+  /** More is `result-too-large`. */
+  readonly bytesMax: number
+  /** Rows that are left out at its beginning. */
+  readonly offset?: number
+  /** Rows up to this one are left out; for queries without groups and order. */
+  readonly after?: RowPosition
+}
+
+/** A query of a table, written to a file. Floating sums are added in the order of the rows. */
+export interface QueryJob {
+  readonly table: QueryTable
+  readonly query: BoundQuery
+  /** Everything without it. */
+  readonly part?: ResultPart
+  readonly target: ExportJob['target']
+}
+
+export interface QueryResult extends JobResult {
+  /** Whether the query has rows after the part. */
+  readonly hasMore: boolean
+  /** The last row of a part of a query without groups. */
+  readonly last?: RowPosition
+}
+
 export interface JobOptions {
   /** Stops the job and frees its worker; the job fails with the signal's reason. */
   readonly signal?: AbortSignal
@@ -158,6 +202,7 @@ export interface Engine {
   export(job: ExportRequest, options?: JobOptions): Promise<JobResult>
   ingest(job: IngestJob, options?: JobOptions): Promise<IngestResult>
   split(job: SplitJob, options?: JobOptions): Promise<SplitResult>
+  query(job: QueryJob, options?: JobOptions): Promise<QueryResult>
   /** Kills running jobs. */
   close(): Promise<void>
 }

@@ -4,6 +4,8 @@ import type {
   IngestJob,
   IngestResult,
   JobResult,
+  QueryJob,
+  QueryResult,
   SplitJob,
   SplitResult,
 } from './engine.ts'
@@ -13,6 +15,7 @@ export type Task =
   | { readonly kind: 'export'; readonly job: ExportRequest }
   | { readonly kind: 'ingest'; readonly job: IngestJob }
   | { readonly kind: 'split'; readonly job: SplitJob }
+  | { readonly kind: 'query'; readonly job: QueryJob }
 
 export interface TaskRequest {
   readonly task: Task
@@ -21,7 +24,7 @@ export interface TaskRequest {
   readonly memoryBytes: number
 }
 
-export type TaskResult = JobResult | IngestResult | SplitResult
+export type TaskResult = JobResult | IngestResult | SplitResult | QueryResult
 
 export type WorkerReply =
   | { readonly outcome: 'ready' }

@@ -6,6 +6,7 @@ import { EXPORT_PROBLEMS } from './export-problems.ts'
 import { FILE_PROBLEMS } from './file-problems.ts'
 import { ICEBERG_REST_PROBLEMS } from './iceberg-rest-problems.ts'
 import type { ProblemRow } from './problem-row.ts'
+import { QUERY_PROBLEMS } from './query-problems.ts'
 import { REQUEST_PROBLEMS } from './request-problems.ts'
 import { SERVICE_PROBLEMS } from './service-problems.ts'
 import { TABLE_PROBLEMS } from './table-problems.ts'
@@ -22,6 +23,7 @@ const ROWS = {
   ...DUMP_PROBLEMS,
   ...EVENT_PROBLEMS,
   ...EXPORT_PROBLEMS,
+  ...QUERY_PROBLEMS,
   ...REQUEST_PROBLEMS,
   ...SERVICE_PROBLEMS,
   ...ACCESS_PROBLEMS,

@@ -28,6 +28,8 @@ class SharedEngine implements Engine {
 
   split: Engine['split'] = async (job, options) => (await this.#open()).split(job, options)
 
+  query: Engine['query'] = async (job, options) => (await this.#open()).query(job, options)
+
   /** Closes nothing: others share it. */
   async close(): Promise<void> {}
 

@@ -150,6 +150,7 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
     asks: () => [`describe transaction ${ids.open}`],
   },
 
+  readRows: { path: `${TABLE}/rows`, asks: ['select table sky.planets'] },
   dumpTable: { path: `${TABLE}/dump?format=csv`, asks: ['select table sky.planets'] },
   dumpSnapshot: { path: `${TABLE}/latest/dump?format=csv`, asks: ['select table sky.planets'] },
   openGzipCsvFile: { path: `${TABLE}/planets.csv.gz`, asks: ['select table sky.planets'] },

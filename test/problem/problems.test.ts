@@ -76,8 +76,11 @@ plan-not-found 404 404 NoSuchPlanIdException
 plan-task-not-found 404 404 NoSuchPlanTaskException
 precondition-failed 412 412 BadRequestException
 precondition-required 428 428 BadRequestException
+query-invalid 400 400 BadRequestException
+query-too-costly 422 400 BadRequestException
 range-not-satisfiable 416 416 BadRequestException
 request-invalid 400 400 BadRequestException
+result-too-large 413 413 BadRequestException
 role-not-found 404 404 NotFoundException
 route-not-found 404 404 NotFoundException
 row-invalid 422 400 BadRequestException

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import type { Task, TaskRequest, TaskResult, WorkerReply } from '../protocol.ts'
 import { runExport } from './export/export-job.ts'
 import { runIngest } from './ingest/ingest-job.ts'
+import { runQuery } from './query/query-job.ts'
 import { runSplit } from './split/split-job.ts'
 import { OutOfMemoryError, taskFailure } from './sql/failure.ts'
 
@@ -63,6 +64,8 @@ async function run({ task, ...place }: TaskRequest): Promise<TaskResult> {
       return await runIngest(task.job, place)
     case 'split':
       return await runSplit(task.job, place)
+    case 'query':
+      return await runQuery(task.job, place)
   }
 }
 
@@ -72,5 +75,6 @@ function reply(message: WorkerReply): void {
 }
 
 function pathOf(task: Task): string {
+  if (task.kind === 'query') return 'the table'
   return task.kind === 'ingest' ? task.job.path : (task.job.source?.path ?? 'no rows')
 }

@@ -1,3 +1,4 @@
+import { mapBounded } from '../../core/bounded.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import {
@@ -8,6 +9,8 @@ import {
   type IngestResult,
   type JobOptions,
   type JobResult,
+  type QueryJob,
+  type QueryResult,
   type SplitJob,
   type SplitResult,
   splitTarget,
@@ -20,9 +23,14 @@ import { namingSource, requireRows } from './data-file-faults.ts'
 import { LocalFileCache } from './local-file-cache.ts'
 import { describeNewFile, describeSource } from './source-file.ts'
 
+/** Footers that one query reads at once. */
+const SOURCES_AT_ONCE = 16
+
 export interface ConverterOptions {
   readonly objects: ObjectStore
   readonly engine: Engine
+  /** Other children, so that conversions and queries do not wait for each other. */
+  readonly queryEngine: Engine
   /** Absolute path of a folder of this process alone; best on the warehouse's disk. */
   readonly folder: string
   /** Bound of local copies of objects that nobody uses at the moment. */
@@ -39,6 +47,7 @@ export interface ConverterOptions {
     chunks: AsyncIterable<Uint8Array>,
     limits: { readonly bytesMax: number },
   ): Promise<void>
+  readLocalFile(path: string): Promise<Uint8Array>
   /** No error when nothing is there. */
   removeLocalFile(path: string): Promise<void>
 }
@@ -59,6 +68,17 @@ export interface Conversion extends Output {
   readonly readAs: Schema
   /** Field id in the file of each field of the output that has another one there. */
   readonly idsInFile?: ReadonlyMap<number, number>
+}
+
+/** A query of some data files of a table. */
+export interface TableQuery extends Pick<QueryJob, 'query' | 'part'> {
+  readonly definition: TableDefinition
+  /** The fields that the query uses, at least. */
+  readonly readAs: Schema
+  readonly sources: readonly Pick<PlannedFile, 'dataFile' | 'deleteFiles'>[]
+  readonly format: ExportJob['target']['format']
+  readonly header?: boolean
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A file that was made, on the local disk: it is gone when the work that is given it ends. */
@@ -115,6 +135,47 @@ export class Converter {
     } catch (error) {
       throw namingSource(error, source)
     }
+  }
+
+  /** The result of a query as a file; `result-too-large` where its part is. */
+  async query<T>(
+    { definition, readAs, sources, query, part, signal, ...output }: TableQuery,
+    place: (result: QueryResult, path: string) => Promise<T>,
+  ): Promise<T> {
+    const path = this.#newPath()
+    try {
+      return await this.#localFiles.use(async ({ pathOf }) => {
+        const access = { objects: this.options.objects, pathOf }
+        const files = await mapBounded(sources, SOURCES_AT_ONCE, async (source) => {
+          signal?.throwIfAborted()
+          try {
+            return (await describeSource(access, { definition, schema: readAs }, source)).file
+          } catch (error) {
+            throw namingSource(error, source)
+          }
+        })
+        const { format, header = false } = output
+        const job: QueryJob = {
+          table: { schema: readAs, sources: files },
+          query,
+          ...(part !== undefined && { part }),
+          target: { path, format, compression: 'none', header },
+        }
+        const result = await this.options.queryEngine.query(job, optionsOf({ signal }))
+        return await place(result, path)
+      })
+    } finally {
+      await this.options.removeLocalFile(path)
+    }
+  }
+
+  /** A part of a result, as the bytes of a text. */
+  queryBytes(
+    query: TableQuery & Required<Pick<QueryJob, 'part'>>,
+  ): Promise<{ readonly result: QueryResult; readonly bytes: Uint8Array }> {
+    return this.query(query, async (result, path) => {
+      return { result, bytes: await this.options.readLocalFile(path) }
+    })
   }
 
   /** The columns without a row, in formats that can say so. */

@@ -2,6 +2,7 @@ import { mapBounded } from '../../core/bounded.ts'
 import type { DataFile, ManifestFile } from '../../core/file/data-file.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
 import { bindFilter } from '../../core/filter/bind/bind-filter.ts'
+import type { FilterExpression } from '../../core/filter/parse/expression.ts'
 import { parseFilter } from '../../core/filter/parse/filter-parser.ts'
 import { compilePruner, type Pruner } from '../../core/filter/prune/pruner.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
@@ -71,7 +72,8 @@ export async function planScan(
   }: {
     readonly snapshot: Snapshot | undefined
     readonly schema: Schema
-    readonly filter?: string | undefined
+    /** Text, or what was made of it. */
+    readonly filter?: string | FilterExpression | undefined
   },
 ): Promise<ScanPlan> {
   const pruner = filter === undefined ? undefined : newPruner(state, schema, filter)
@@ -91,9 +93,10 @@ export async function planScan(
   return assemble({ schema, live, candidates, kept, deletes, totals })
 }
 
-function newPruner(state: TableState, schema: Schema, filter: string): Pruner {
+function newPruner(state: TableState, schema: Schema, filter: string | FilterExpression): Pruner {
   const specs = state.definition.partitionSpecs
-  return compilePruner({ filter: bindFilter(parseFilter(filter), schema), specs })
+  const expression = typeof filter === 'string' ? parseFilter(filter) : filter
+  return compilePruner({ filter: bindFilter(expression, schema), specs })
 }
 
 function loadDeletes(

@@ -2,6 +2,7 @@ import type { DataFile } from '../../core/file/data-file.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
 import { Turns } from '../../core/turns.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
+import { byCommitOrder } from '../../lake/scan/commit-order.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { NO_SNAPSHOT_ID } from './dump-folder.ts'
@@ -89,13 +90,4 @@ class DeletesIdentities {
 function identityOf(file: DataFile): FileIdentity {
   const { path, fileSizeBytes: sizeBytes, contentOffset } = file
   return { path, sizeBytes, ...(contentOffset !== undefined && { contentOffset }) }
-}
-
-function byCommitOrder(left: DumpSource, right: DumpSource): number {
-  if (left.sequenceNumber !== right.sequenceNumber) {
-    return left.sequenceNumber < right.sequenceNumber ? -1 : 1
-  }
-  const [leftPath, rightPath] = [left.dataFile.path, right.dataFile.path]
-  if (leftPath === rightPath) return 0
-  return leftPath < rightPath ? -1 : 1
 }

@@ -62,6 +62,8 @@ export class CountingEngine implements Engine {
 
   split: Engine['split'] = (job, options) => this.#engine.split(job, options)
 
+  query: Engine['query'] = (job, options) => this.#engine.query(job, options)
+
   close(): Promise<void> {
     return this.#engine.close()
   }

@@ -1,7 +1,7 @@
 import { statSync, unlinkSync } from 'node:fs'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { CatalogError } from '../../../core/errors.ts'
-import type { ExportJob, ExportRequest, JobResult } from '../../engine.ts'
+import type { ExportJob, ExportRequest, JobResult, SourceFile } from '../../engine.ts'
 import { OUTPUT_NAME } from '../../protocol.ts'
 import { writeArrowStream } from '../sql/arrow-file.ts'
 import { copyOptions } from '../sql/copy-options.ts'
@@ -33,7 +33,7 @@ export async function runExport(job: ExportRequest, place: TaskPlace): Promise<J
   return await blaming(source.path, async () => {
     const linked = linkFiles(source)
     const options = { ...place, linkedPaths: linked.paths }
-    const deleted = hasDeletes(job)
+    const deleted = hasDeletes(source)
       ? await withSession({ ...options, trust: 'values' }, (connection) =>
           deletedRows(connection, { source, linked }),
         )
@@ -80,8 +80,8 @@ async function finish(
   return { rows, bytes: statSync(OUTPUT_NAME).size }
 }
 
-function hasDeletes({ source }: ExportRequest): boolean {
-  const { deletedRows = [], positionDeletes = [], equalityDeletes = [] } = source ?? {}
+export function hasDeletes(source: SourceFile): boolean {
+  const { deletedRows = [], positionDeletes = [], equalityDeletes = [] } = source
   return deletedRows.length + positionDeletes.length + equalityDeletes.length > 0
 }
 

@@ -12,8 +12,8 @@ export interface LinkedFiles {
   readonly paths: readonly string[]
 }
 
-export function linkFiles(source: SourceFile): LinkedFiles {
-  const paths: string[] = []
+/** `paths` are those that were linked before in the same folder; it gets these, too. */
+export function linkFiles(source: SourceFile, paths: string[] = []): LinkedFiles {
   const link = (path: string): string => {
     const name = `source-${paths.push(path)}.parquet`
     symlinkSync(path, name)

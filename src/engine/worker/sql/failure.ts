@@ -47,7 +47,8 @@ export function taskFailure(
   }
   if (NO_MEMORY.test(message)) {
     const detail = `Not enough memory to convert ${path}.`
-    return new OutOfMemoryError('engine-failed', detail, { facts: { file: path }, cause: error })
+    const facts = { file: path, isOutOfMemory: true }
+    return new OutOfMemoryError('engine-failed', detail, { facts, cause: error })
   }
   const missingPath = findMissingPath(error)
   if (missingPath !== undefined) {

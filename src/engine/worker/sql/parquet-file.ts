@@ -3,7 +3,7 @@ import { columnOf, type FileColumn, type SchemaRow, type TimeUnit, treeOf } from
 import { quoteConstant } from './sql-text.ts'
 
 /** The unit of a column of times; older writers say it by another name. */
-const UNIT_SQL =
+export const UNIT_SQL =
   `CASE converted_type WHEN 'TIMESTAMP_MILLIS' THEN 'MilliSeconds' ` +
   `ELSE regexp_extract(logical_type, '(Milli|Micro|Nano)Seconds') END`
 
@@ -25,8 +25,18 @@ export async function openParquetFile(
   connection: DuckDBConnection,
   fileName: string,
 ): Promise<ParquetFile> {
-  const read = `read_parquet(${quoteConstant(fileName)}, hive_partitioning = false`
-  const nodes = treeOf(await schemaRows(connection, fileName)) ?? []
+  return await openAlike(connection, [fileName], await schemaRows(connection, fileName))
+}
+
+/** Files of one schema, as one scan of all, one after the other. */
+export async function openAlike(
+  connection: DuckDBConnection,
+  fileNames: readonly string[],
+  schema: readonly SchemaRow[],
+): Promise<ParquetFile> {
+  const listed = `[${fileNames.map(quoteConstant).join(', ')}]`
+  const read = `read_parquet(${listed}, hive_partitioning = false`
+  const nodes = treeOf(schema) ?? []
   const described = await connection.runAndReadAll(`SELECT * FROM ${read}) LIMIT 0`)
   const types = described.columnTypes()
   if (nodes.length !== types.length) throw new Error('Invalid Input Error: no tree of columns')

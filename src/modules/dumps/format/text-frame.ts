@@ -1,5 +1,5 @@
 import type { Schema, Type } from '../../../core/value/type.ts'
-import { csvHeader } from './csv-header.ts'
+import { csvHeader } from '../../../formats/csv-header.ts'
 import type { DumpFormat } from './dump-index.ts'
 
 /** What a text dump has around its rows, which are in shards. */

@@ -1,6 +1,6 @@
-import type { Schema } from '../../../core/value/type.ts'
+import type { Schema } from '../core/value/type.ts'
 
-/** The header line of a CSV dump, with its line ending (RFC 4180 quoting, `\n`). */
+/** The header line of CSV, with its line ending (RFC 4180 quoting, `\n`). */
 export function csvHeader({ fields }: Schema, delimiter: ',' | '\t' = ','): string {
   return `${fields.map(({ name }) => quoteName(name, delimiter)).join(delimiter)}\n`
 }

@@ -1,0 +1,133 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { findPathToField } from '../../../core/schema/schema-lookup.ts'
+import { isNested, type Schema } from '../../../core/value/type.ts'
+import type { QueryTable, RowPosition, SourceFile } from '../../engine.ts'
+import { outputSql } from '../export/output-column.ts'
+import type { RowSet } from '../export/row-set.ts'
+import type { LinkedFiles } from '../export/source-files.ts'
+import { openAlike, type ParquetFile } from '../sql/parquet-file.ts'
+import { typeSql } from '../sql/type-sql.ts'
+import { readFileSchemas } from './file-schemas.ts'
+
+/** The sources of a table in the task's folder. */
+export interface LinkedTable extends QueryTable {
+  readonly linked: readonly LinkedFiles[]
+  /** Rows that are deleted, of each source that has any. */
+  readonly deleted: readonly (RowSet | undefined)[]
+}
+
+/**
+ * The rows of a table as SQL: a query with the columns `v0`, `v1`, ... of the schema's fields, with
+ * the table's types, `f`, the index of the source, and `r`, the position of the row in it.
+ */
+export interface TableRows {
+  readonly sql: string
+  /** Values of its parameters. */
+  readonly bits: readonly Uint8Array[]
+}
+
+export interface RowsOptions {
+  /** Rows up to this one are left out. */
+  readonly after?: RowPosition | undefined
+  /** Whether maps may have a key twice; without it, those fail. */
+  readonly hasRepeatedKeys: boolean
+}
+
+export async function tableRows(
+  connection: DuckDBConnection,
+  table: LinkedTable,
+  options: RowsOptions,
+): Promise<TableRows> {
+  if (table.sources.length === 0) return { sql: noRows(table.schema), bits: [] }
+  const bits: Uint8Array[] = []
+  const parts: string[] = []
+  for (const group of await groupsOf(connection, table, options)) {
+    parts.push(groupSql(table, group, { ...options, bits }))
+  }
+  return { sql: parts.join(' UNION ALL '), bits }
+}
+
+/** SQL of a field of the schema, in such rows. */
+export function fieldSql(schema: Schema, fieldId: number): string {
+  const path = findPathToField(schema.fields, fieldId) ?? []
+  const [top] = path
+  const index = top === undefined ? -1 : schema.fields.indexOf(top)
+  if (top === undefined || index < 0) throw new Error(`no column has the field ${fieldId}`)
+  let sql = `v${index}`
+  for (let { type } = top, depth = 1; depth < path.length; depth++) {
+    if (type.kind !== 'struct') throw new Error(`field ${fieldId} is not in a struct`)
+    const at = type.fields.findIndex(({ id }) => id === path[depth]?.id)
+    sql = `struct_extract_at(${sql}, ${at + 1})`
+    type = type.fields[at]?.type ?? { kind: 'unknown' }
+  }
+  return sql
+}
+
+function noRows({ fields }: Schema): string {
+  const nulls = fields.map(({ type, name }, i) => `CAST(NULL AS ${typeSql(type, name)}) AS v${i}`)
+  return `SELECT ${[...nulls, '0 AS f', 'CAST(0 AS BIGINT) AS r'].join(', ')} FROM range(0)`
+}
+
+/** Sources that are read by one scan, one after the other. */
+interface Group {
+  readonly first: number
+  readonly source: SourceFile
+  readonly file: ParquetFile
+}
+
+/** Neighbours with the same physical schema, in which nothing is deleted or constant. */
+async function groupsOf(
+  connection: DuckDBConnection,
+  { schema, sources, linked, deleted }: LinkedTable,
+  { after }: RowsOptions,
+): Promise<readonly Group[]> {
+  const names = linked.map(({ source }) => source)
+  const schemas = await readFileSchemas(connection, names)
+  const keys = sources.map((source, i) => {
+    const isAlone = deleted[i] !== undefined || i === after?.source
+    return isAlone ? undefined : groupKey(source, schema, schemas[i]?.key)
+  })
+  const groups: Group[] = []
+  for (let first = 0; first < sources.length; ) {
+    let end = first + 1
+    while (keys[first] !== undefined && keys[end] === keys[first]) end++
+    const file = await openAlike(connection, names.slice(first, end), schemas[first]?.rows ?? [])
+    groups.push({ first, file, source: sources[first] as SourceFile })
+    first = end
+  }
+  return groups
+}
+
+/** Names are those of the table, so they are the same for all. */
+function groupKey(
+  { columns, constants, idsInFile }: SourceFile,
+  { fields }: Schema,
+  shape: string | undefined,
+): string {
+  const isPlain = fields.every(({ type }) => !isNested(type))
+  const isComplete = isPlain && columns.every(({ nameInFile }) => nameInFile !== undefined)
+  const known = isComplete ? [] : [...(constants ?? [])].map(([id, value]) => [id, String(value)])
+  const read = columns.map(({ fieldId, nameInFile }) => [fieldId, nameInFile ?? null])
+  return JSON.stringify([shape, read, known, [...(idsInFile ?? [])]])
+}
+
+function groupSql(
+  { schema, deleted }: LinkedTable,
+  { first, file, source }: Group,
+  { after, hasRepeatedKeys, bits }: RowsOptions & { readonly bits: Uint8Array[] },
+): string {
+  const values = schema.fields.map((field, index) => {
+    const from = { index, source, file, hasRepeatedKeys }
+    return `${outputSql(field, from, 'parquet')} AS v${index}`
+  })
+  const rowSet = deleted[first]
+  const conditions: string[] = []
+  if (rowSet !== undefined) {
+    bits.push(rowSet.bits)
+    conditions.push(`get_bit(CAST($${bits.length} AS BIT), CAST(row AS INTEGER)) = 0`)
+  }
+  if (after?.source === first) conditions.push(`row > ${Math.trunc(after.row)}`)
+  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`
+  const index = `CAST(file_index AS INTEGER) + ${first} AS f`
+  return `SELECT ${[...values, index, 'row AS r'].join(', ')} FROM ${file.numberedScan}${where}`
+}

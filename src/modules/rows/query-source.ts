@@ -1,0 +1,89 @@
+import type { Stores } from '../../catalog/catalog.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { BoundQuery } from '../../core/query/bound-query.ts'
+import type { Snapshot } from '../../core/table/snapshot.ts'
+import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
+import type { TableState } from '../../core/table/table.ts'
+import { Turns } from '../../core/turns.ts'
+import type { Schema } from '../../core/value/type.ts'
+import type { Converter } from '../../lake/convert/converter.ts'
+import { AllowedFiles } from '../../lake/file/allowed-files.ts'
+import type { LakeServices } from '../../lake/lake.ts'
+import { byCommitOrder } from '../../lake/scan/commit-order.ts'
+import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
+import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
+import { ProblemError } from '../../problem/problems.ts'
+
+/** Everything that reading rows uses. */
+export type RowsDependencies = Stores<'tables' | 'snapshots'> &
+  Pick<LakeServices, 'ambient' | 'manifests' | 'objects'> & {
+    readonly converter: Converter
+  }
+
+/** The snapshot of a table that a query reads, and how. */
+export interface QuerySource {
+  readonly state: TableState
+  /** `undefined` if the table has none yet. */
+  readonly snapshot: Snapshot | undefined
+  readonly schema: Schema
+}
+
+const FILES_PER_TURN = 32
+
+export async function findSource(
+  deps: RowsDependencies,
+  table: string,
+  selector: SnapshotSelector,
+): Promise<QuerySource> {
+  const state = await getTable(deps.catalog, table)
+  const snapshot = await getSnapshot(deps, state, selector)
+  return { state, snapshot, schema: schemaOfReading(state, selector, snapshot) }
+}
+
+/**
+ * The data files that may have matching rows, in the order of the table. `location-not-allowed`
+ * before any is read.
+ */
+export async function listSources(
+  deps: Pick<RowsDependencies, 'manifests' | 'objects'>,
+  { state, snapshot, schema }: QuerySource,
+  filter: string | undefined,
+): Promise<readonly PlannedFile[]> {
+  const plan = await planScan(deps, state, { snapshot, schema, filter })
+  const allowed = new AllowedFiles(deps.objects)
+  const turns = new Turns()
+  const sources: PlannedFile[] = []
+  for (const source of plan.plannedFiles([])) {
+    allowed.require(source.dataFile.path)
+    for (const { path } of source.deleteFiles) allowed.require(path)
+    if (sources.push(source) % FILES_PER_TURN === 0) await turns.take()
+  }
+  return sources.sort(byCommitOrder)
+}
+
+/** The snapshot, by its id as text. */
+export function snapshotIdOf({ snapshot }: Pick<QuerySource, 'snapshot'>): string | null {
+  return snapshot === undefined ? null : String(snapshot.snapshotId)
+}
+
+/** Whether the order of the result depends on all rows. */
+export function readsAll({ groupBy, orderBy }: BoundQuery): boolean {
+  return groupBy !== undefined || orderBy.length > 0
+}
+
+/** A query that was ended because of what it takes is the client's to mend. */
+export async function asCostly<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof CatalogError) || error.code !== 'engine-failed') throw error
+    const { timeoutMs, isOutOfMemory } = error.facts
+    if (typeof timeoutMs === 'number') {
+      const detail = `the query takes longer than ${timeoutMs / 1000} s, and was ended`
+      throw new ProblemError('query-too-costly', detail, { facts: { timeoutMs }, cause: error })
+    }
+    if (isOutOfMemory !== true) throw error
+    const detail = 'the query takes more memory than a query may, and was ended'
+    throw new ProblemError('query-too-costly', detail, { cause: error })
+  }
+}
