@@ -3,7 +3,9 @@ import type { Route } from './http/route.ts'
 import { plainDialect } from './http/serve/plain-dialect.ts'
 import type { FileNamers } from './lake/deletion/file-namer.ts'
 import { accessModule } from './modules/access/access-module.ts'
+import { datasetsModule } from './modules/datasets/datasets-module.ts'
 import { deletionsModule } from './modules/deletions/deletions-module.ts'
+import type { DumpService } from './modules/dumps/http/dump-resource.ts'
 import { dumpsModule } from './modules/dumps/http/dumps-module.ts'
 import { eventsModule } from './modules/events/events-module.ts'
 import { exportsModule } from './modules/exports/exports-module.ts'
@@ -24,6 +26,7 @@ const CAPABILITIES = [
   filesModule,
   dumpsModule,
   rowsModule,
+  datasetsModule,
   icebergRestModule,
   deletionsModule,
   eventsModule,
@@ -44,6 +47,8 @@ interface ModuleSeams {
   dialects(): readonly Dialect[]
   /** What names files besides tables; called only after every module was made. */
   readonly fileNamers: FileNamers
+  /** What hands out the rows of any table; called only after every module was made. */
+  dumpService(): DumpService
 }
 
 /** The intersection of a union's members: `A & B` for `A | B`. */
@@ -58,9 +63,13 @@ export function listModules(platform: ModulePlatform): readonly Module[] {
   const seams: ModuleSeams = {
     dialects: () => dialectsOf(modules),
     fileNamers: () => modules.flatMap(({ fileNamers = [] }) => fileNamers),
+    dumpService: () => dumps.service,
   }
   const whole = { ...platform, ...seams }
-  const modules: readonly Module[] = CAPABILITIES.map((makeModule) => makeModule(whole))
+  const dumps = dumpsModule(whole)
+  const modules: readonly Module[] = CAPABILITIES.map((makeModule) =>
+    makeModule === dumpsModule ? dumps : makeModule(whole),
+  )
   return modules
 }
 

@@ -1,7 +1,9 @@
+import type { Catalog } from './catalog/catalog.ts'
 import type { Config } from './config.ts'
 import type { AppOptions } from './http/serve/app.ts'
 import type { NameChanges } from './lake/table/followed-names.ts'
 import type { KeyedAccess } from './modules/access/keyed-access.ts'
+import { datasetAuthorizer } from './modules/datasets/dataset-authorizer.ts'
 import type { Opened } from './opened.ts'
 
 type AccessDependencies = Parameters<typeof KeyedAccess.open>[0] & {
@@ -30,10 +32,11 @@ export function accessServices(access: KeyedAccess | undefined) {
 /** Who is let in; by default everybody. */
 export function gateOf(
   access: KeyedAccess | undefined,
+  { datasets }: Pick<Catalog, 'datasets'>,
 ): Pick<AppOptions, 'authenticator' | 'authorizer'> {
   if (access === undefined) return {}
   const { authenticator, authorizer } = access
-  return { authenticator, authorizer }
+  return { authenticator, authorizer: datasetAuthorizer(authorizer, datasets) }
 }
 
 /** The names, the pages and the public address of this service, as the settings say. */

@@ -1,7 +1,7 @@
 import { access, constants, mkdir, realpath, stat } from 'node:fs/promises'
 import { dirname, relative } from 'node:path'
-import { CatalogDamagedError, CatalogUnusableError } from './catalog/catalog-unusable-error.ts'
 import { type Config, ConfigError, localPathOf, shown } from './config.ts'
+import { CatalogDamagedError, CatalogUnusableError } from './core/catalog-unusable-error.ts'
 import { CatalogError } from './core/errors.ts'
 import { ownCommand } from './core/own-command.ts'
 import type { WarehouseFault } from './lake/table/warehouse-claim.ts'

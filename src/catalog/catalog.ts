@@ -1,3 +1,4 @@
+import type { DatasetStore } from './dataset-store.ts'
 import type { DeletionStore } from './deletion-store.ts'
 import type { EventStore } from './event-store.ts'
 import type { GrantStore } from './grant-store.ts'
@@ -41,6 +42,7 @@ export interface Catalog {
   readonly grants: GrantStore
   readonly policies: PolicyStore
   readonly keys: KeyStore
+  readonly datasets: DatasetStore
 
   /**
    * Brings the schema up to date; two processes may call it at once. Returns what an operator

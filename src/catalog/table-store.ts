@@ -103,6 +103,8 @@ export interface ListTablesQuery {
   readonly limit: number
   /** Only tables that one of these may see. */
   readonly visibleTo?: Visibility | undefined
+  /** Whether the hidden tables of datasets are among them, which no list shows. */
+  readonly withDatasets?: boolean
 }
 
 export interface TableSummary {

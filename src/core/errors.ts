@@ -13,6 +13,7 @@ export const CATALOG_ERROR_CODES = [
   'commit-state-unknown',
   'data-file-changed',
   'data-file-missing',
+  'dataset-immutable',
   'definition-too-large',
   'engine-failed',
   'export-count-mismatch',

@@ -1,5 +1,6 @@
 import { type CatalogErrorCode, CodedError } from '../core/errors.ts'
 import { ACCESS_PROBLEMS } from './access-problems.ts'
+import { DATASET_PROBLEMS } from './dataset-problems.ts'
 import { DUMP_PROBLEMS } from './dump-problems.ts'
 import { EVENT_PROBLEMS } from './event-problems.ts'
 import { EXPORT_PROBLEMS } from './export-problems.ts'
@@ -21,6 +22,7 @@ const ROWS = {
   ...VIEW_PROBLEMS,
   ...ICEBERG_REST_PROBLEMS,
   ...DUMP_PROBLEMS,
+  ...DATASET_PROBLEMS,
   ...EVENT_PROBLEMS,
   ...EXPORT_PROBLEMS,
   ...QUERY_PROBLEMS,

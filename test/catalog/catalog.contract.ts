@@ -1,5 +1,6 @@
 import type { OpenedCatalog } from './catalog-samples.ts'
 import { describeCommits } from './commit.contract.ts'
+import { describeDatasets } from './datasets.contract.ts'
 import { describeDeletions } from './deletions.contract.ts'
 import { describeEventOrder } from './event-order.contract.ts'
 import { describeEvents } from './events.contract.ts'
@@ -66,6 +67,7 @@ export function describeCatalog(
   describeGrants(catalog)
   describePolicies(catalog)
   describeKeys(catalog)
+  describeDatasets(catalog)
   if (isShared) {
     describeSharing(opened)
     describeLocationRaces(opened)

@@ -12,6 +12,7 @@ import { type Answer, ask, must } from '../http/client.ts'
 import { startTestService, type TestService } from '../http/harness.ts'
 import { EXPECTED as EXPECTED_HERE, type Expected, ids } from './asked-permissions.ts'
 import { ACCESS_EXPECTED } from './asked-permissions-access.ts'
+import { DATASETS_EXPECTED } from './asked-permissions-datasets.ts'
 import { EXPORTS_EXPECTED } from './asked-permissions-exports.ts'
 import { ICEBERG_EXPECTED } from './asked-permissions-iceberg.ts'
 
@@ -92,7 +93,13 @@ function send(method: string, path: string, json?: object): Promise<Answer> {
   return ask(face, path, { method: method.toUpperCase(), ...(json !== undefined && { json }) })
 }
 
-const EXPECTED = { ...EXPECTED_HERE, ...ACCESS_EXPECTED, ...EXPORTS_EXPECTED, ...ICEBERG_EXPECTED }
+const EXPECTED = {
+  ...EXPECTED_HERE,
+  ...ACCESS_EXPECTED,
+  ...DATASETS_EXPECTED,
+  ...EXPORTS_EXPECTED,
+  ...ICEBERG_EXPECTED,
+}
 const ROUTES: readonly (readonly [string, Route])[] = documentedDialects().flatMap(({ routes }) =>
   routes.map((route) => [route.operationId, route] as const),
 )

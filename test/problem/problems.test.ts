@@ -21,6 +21,10 @@ credential-missing 401 401 NotAuthorizedException
 credential-over-plain-http 403 403 ForbiddenException
 data-file-changed 410 404 NotFoundException
 data-file-missing 410 404 NotFoundException
+dataset-gone 410 404 NotFoundException
+dataset-immutable 403 403 ForbiddenException
+dataset-not-found 404 404 NotFoundException
+dataset-not-ready 409 404 NotFoundException
 definition-too-large 422 400 BadRequestException
 dump-edition-gone 410 404 NotFoundException
 dump-not-ready 503 503 ServiceUnavailableException

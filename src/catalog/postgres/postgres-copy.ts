@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { CatalogUnusableError } from '../catalog-unusable-error.ts'
+import { CatalogUnusableError } from '../../core/catalog-unusable-error.ts'
 
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 const SAID_LENGTH_MAX = 300

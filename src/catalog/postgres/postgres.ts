@@ -1,7 +1,7 @@
 import { type Compilable, CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
+import { CatalogUnusableError } from '../../core/catalog-unusable-error.ts'
 import type { Catalog } from '../catalog.ts'
-import { CatalogUnusableError } from '../catalog-unusable-error.ts'
 import { Damage } from '../sql/engine/damage.ts'
 import {
   type FolderPlace,

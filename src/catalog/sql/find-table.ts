@@ -1,5 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import { nameKey } from '../../core/table/name-key.ts'
+import { DATASETS_NAMESPACE } from '../../core/table/reserved-namespace.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { ListTablesQuery, TableKey, TableSummary } from '../table-store.ts'
 import { isVisible } from './access/visible-rows.ts'
@@ -16,6 +17,8 @@ interface Spared {
   readonly sparedUuid: string
   readonly sparedVersion: bigint
 }
+
+const DATASETS_KEY = namespaceKey(DATASETS_NAMESPACE)
 
 const NOTHING_SPARED: Spared = { sparedUuid: '', sparedVersion: -1n }
 
@@ -97,7 +100,7 @@ function sparedOf({ definition, version }: KnownDefinition): Spared {
 
 export async function listTables(
   connection: Connection,
-  { namespace, prefix, after, limit, visibleTo }: ListTablesQuery,
+  { namespace, prefix, after, limit, visibleTo, withDatasets = false }: ListTablesQuery,
 ): Promise<readonly TableSummary[]> {
   let query = connection
     .selectFrom('tables')
@@ -120,6 +123,7 @@ export async function listTables(
     )
   }
   if (visibleTo !== undefined) query = query.where(isVisible(visibleTo, 'tables'))
+  if (!withDatasets) query = query.where('namespace_key', '!=', DATASETS_KEY)
   const rows = await query.execute()
   return rows.map((row) => ({
     namespace: decodeExact<readonly string[]>(row.namespace),

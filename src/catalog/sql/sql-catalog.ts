@@ -7,6 +7,8 @@ import { SqlPolicies } from './access/sql-policies.ts'
 import { migrate } from './engine/migrations.ts'
 import { read, type SqlEngine } from './engine/sql-engine.ts'
 import { SqlReplays } from './mutation/sql-replays.ts'
+import { keyStagedPaths } from './rows/staged-path-keys.ts'
+import { SqlDatasets } from './sql-datasets.ts'
 import { SqlDeletions } from './sql-deletions.ts'
 import { SqlEvents } from './sql-events.ts'
 import { SqlJobs } from './sql-jobs.ts'
@@ -20,7 +22,6 @@ import { SqlSnapshots } from './sql-snapshots.ts'
 import { SqlTables } from './sql-tables.ts'
 import { SqlTransactions } from './sql-transactions.ts'
 import { SqlViews } from './sql-views.ts'
-import { keyStagedPaths } from './staged-path-keys.ts'
 
 /** What migrations do in code with the rows of their tables. */
 const FINISHES = new Map([
@@ -60,6 +61,7 @@ export function sqlCatalog(
     grants: new SqlGrants(engine),
     policies: new SqlPolicies(engine),
     keys: new SqlAccessKeys(engine),
+    datasets: new SqlDatasets(engine),
     migrate: () => migrate(engine, FINISHES),
     ping: async () => {
       engine.damage.refuse()

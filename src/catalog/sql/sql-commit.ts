@@ -1,6 +1,7 @@
 import { type Compilable, sql } from 'kysely'
 import { CatalogError } from '../../core/errors.ts'
 import { foldersOf } from '../../core/table/metadata-folder.ts'
+import { refuseReserved } from '../../core/table/reserved-namespace.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Transaction } from '../../core/table/transaction.ts'
 import type { CatalogCommit, CatalogCommitOutcome, TableCommit } from '../table-store.ts'
@@ -217,6 +218,7 @@ async function renameTable(
 ): Promise<SwappedTable> {
   const { state } = table
   const before = await findName(transaction, table)
+  refuseReserved(before?.namespace ?? [])
   try {
     const columns = nameColumns(state)
     const logLength = await updateTable(transaction, table, { columns, ...context })

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { DATASETS_NAMESPACE, refuseReserved } from '../../core/table/reserved-namespace.ts'
 import type {
   ListChildNamespacesQuery,
   NamespacePropertiesChange,
@@ -16,10 +17,12 @@ import {
   type SqlEngine,
   type SqlTransaction,
 } from './engine/sql-engine.ts'
-import { namespaceEvent, type RaisedEvents } from './mutation/sql-raised-events.ts'
+import { namespaceEvent, type RaisedEvents, type Raising } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
 import { childKeyRange, namespaceKey } from './rows/sql-keys.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
+
+const DATASETS_KEY = namespaceKey(DATASETS_NAMESPACE)
 
 export class SqlNamespaces implements NamespaceStore {
   readonly #engine: SqlEngine
@@ -28,10 +31,11 @@ export class SqlNamespaces implements NamespaceStore {
     this.#engine = engine
   }
 
-  create(
+  async create(
     namespace: NamespaceRecord,
     options: MutationOptions = {},
   ): Promise<'created' | 'already-exists'> {
+    refuseReserved(namespace.levels)
     return mutate(this.#engine, options, (transaction, raised) =>
       insertNamespace(transaction, namespace, { engine: this.#engine, raised }),
     )
@@ -54,19 +58,21 @@ export class SqlNamespaces implements NamespaceStore {
     return read(this.#engine, (connection) => listChildNamespaces(connection, query))
   }
 
-  updateProperties(
+  async updateProperties(
     change: NamespacePropertiesChange,
     options: MutationOptions = {},
   ): Promise<NamespacePropertiesChanged | 'not-found'> {
+    refuseReserved(change.levels)
     return mutate(this.#engine, options, (transaction, raised) =>
       updateNamespaceProperties(transaction, change, raised),
     )
   }
 
-  drop(
+  async drop(
     levels: readonly string[],
     options: MutationOptions = {},
   ): Promise<'dropped' | 'not-found' | 'not-empty'> {
+    refuseReserved(levels)
     return mutate(this.#engine, options, (transaction, raised) =>
       deleteNamespace(transaction, levels, raised),
     )
@@ -76,7 +82,7 @@ export class SqlNamespaces implements NamespaceStore {
 /** What is needed where namespaces may be made on the way. */
 export interface RaisingContext {
   readonly engine: SqlEngine
-  readonly raised: RaisedEvents
+  readonly raised: Raising
 }
 
 /**
@@ -153,7 +159,8 @@ async function listChildNamespaces(
 
 function children(connection: Connection, parent: readonly string[]) {
   const query = connection.selectFrom('namespaces').where('depth', '=', BigInt(parent.length + 1))
-  if (parent.length === 0) return query
+  // No list shows where the tables of datasets are.
+  if (parent.length === 0) return query.where('namespace_key', '!=', DATASETS_KEY)
   const { start, end } = childKeyRange(parent)
   return query.where('namespace_key', '>=', start).where('namespace_key', '<', end)
 }

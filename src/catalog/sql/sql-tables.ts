@@ -1,6 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
 import { jointOrigin } from '../../core/event-origin.ts'
 import { foldersOf } from '../../core/table/metadata-folder.ts'
+import { refuseReserved } from '../../core/table/reserved-namespace.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { keepsFiles } from '../../core/table-properties.ts'
 import type { NewDeletion } from '../deletion-store.ts'
@@ -20,7 +21,7 @@ import { requireOwnUuid } from './access/own-uuid.ts'
 import { grantOwner } from './access/owner-grants.ts'
 import { chunks, Refusal, read, type SqlEngine, type SqlTransaction } from './engine/sql-engine.ts'
 import { findTable, listTables } from './find-table.ts'
-import { type RaisedEvents, tableCreated, tableDropped } from './mutation/sql-raised-events.ts'
+import { type Raising, tableCreated, tableDropped } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
 import { nameAhead } from './paths-ahead.ts'
 import { DefinitionCache, type TableContext } from './rows/definition-cache.ts'
@@ -34,7 +35,7 @@ import { addNamespaces } from './sql-namespaces.ts'
 import { addPaths, copyPaths, forgetPaths, knowsMany } from './sql-paths.ts'
 import { addPublication } from './sql-publications.ts'
 
-type MutationContext = TableContext & { readonly raised: RaisedEvents }
+export type MutationContext = TableContext & { readonly raised: Raising }
 
 export class SqlTables implements TableStore {
   readonly #context: TableContext
@@ -47,6 +48,7 @@ export class SqlTables implements TableStore {
     table: NewTable,
     options: MutationOptions = {},
   ): Promise<'created' | 'already-exists' | 'view-exists'> {
+    refuseReserved(table.state.namespace)
     const { engine } = this.#context
     const isLarge = await isLargeTable(engine, table)
     return mutate(engine, { ...options, isLarge }, (transaction, raised) =>
@@ -60,6 +62,7 @@ export class SqlTables implements TableStore {
   ): Promise<'created' | 'already-exists' | 'view-exists' | 'version-mismatch'> {
     const { engine } = this.#context
     const { table, tableUuid } = replacement
+    refuseReserved(table.state.namespace)
     const isLarge = (await isLargeTable(engine, table)) || (await knowsMany(engine, tableUuid))
     return mutate(engine, { ...options, isLarge }, (transaction, raised) =>
       replaceTable(transaction, replacement, { raised, ...this.#context }),
@@ -91,6 +94,7 @@ export class SqlTables implements TableStore {
     commit: CatalogCommit,
     options: MutationOptions = {},
   ): Promise<CatalogCommitOutcome> {
+    for (const { state } of commit.tables) refuseReserved(state.namespace)
     const { engine, definitions } = this.#context
     const origin = options.events ?? jointOrigin(commit.transactions.map(({ events }) => events))
     const isLarge = rowsOf(commit) > engine.rowsOnLoopMax
@@ -116,7 +120,8 @@ function rowsOf({ tables, transactions }: CatalogCommit): number {
   )
 }
 
-async function isLargeTable(
+/** About the rows that making it writes. */
+export async function isLargeTable(
   engine: SqlEngine,
   { addedPaths, snapshots, snapshotLog, copyPathsFromTableUuid: from }: NewTable,
 ): Promise<boolean> {
@@ -124,8 +129,8 @@ async function isLargeTable(
   return rows > engine.rowsOnLoopMax || (from !== undefined && (await knowsMany(engine, from)))
 }
 
-/** Throws `Refusal`. */
-async function insertTable(
+/** Throws `Refusal`. Asked for by the stores of tables and of datasets. */
+export async function insertTable(
   transaction: SqlTransaction,
   table: NewTable,
   { engine, definitions, raised, replaces }: MutationContext & { readonly replaces?: string },
@@ -246,7 +251,7 @@ async function replaceTable(
     .where('version', '=', BigInt(expectedVersion))
     .executeTakeFirst()
   if (found.numUpdatedRows === 0n) throw new Refusal('version-mismatch')
-  await deleteTable(transaction, { tableUuid, expectedVersion }, context)
+  refuseReserved(await deleteTable(transaction, { tableUuid, expectedVersion }, context))
   return insertTable(transaction, table, { ...context, replaces: tableUuid })
 }
 
@@ -263,17 +268,17 @@ async function dropTable(
   { deletions = [], ...table }: ExpectedTable & { readonly deletions?: readonly NewDeletion[] },
   context: MutationContext,
 ): Promise<'dropped'> {
-  await deleteTable(transaction, table, context)
+  refuseReserved(await deleteTable(transaction, table, context))
   await addDeletions(transaction, deletions)
   return 'dropped'
 }
 
-/** Throws `Refusal`. */
-async function deleteTable(
+/** Returns the namespace that it was in. Throws `Refusal`. */
+export async function deleteTable(
   transaction: SqlTransaction,
   { tableUuid, expectedVersion, isUnregistered = false }: ExpectedTable,
   { raised, definitions }: MutationContext,
-): Promise<'dropped'> {
+): Promise<readonly string[]> {
   // The table's own row first: who commits to it at the same time waits here, and then finds it
   // gone.
   const deleted = await transaction
@@ -302,7 +307,7 @@ async function deleteTable(
   const keeps = isUnregistered || keepsFiles(properties)
   await endLife(transaction, { uuid: tableUuid, version: expectedVersion, keepsFiles: keeps })
   await forgetPaths(transaction, tableUuid)
-  return 'dropped'
+  return namespace
 }
 
 async function whyNotDeleted(

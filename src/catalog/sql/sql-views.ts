@@ -1,4 +1,5 @@
 import { nameKey } from '../../core/table/name-key.ts'
+import { refuseReserved } from '../../core/table/reserved-namespace.ts'
 import type { MutationOptions } from '../replay-store.ts'
 import type {
   ListViewsQuery,
@@ -100,6 +101,7 @@ async function nameView(
   { namespace, name, viewUuid }: ViewState,
   context: RaisingContext,
 ): Promise<void> {
+  refuseReserved(namespace)
   await addNamespaces(transaction, namespace, context)
   const claimed = await claimName(transaction, { namespace, name, kind: 'view', uuid: viewUuid })
   if (claimed !== 'claimed') throw new Refusal(`${claimed}-exists`)

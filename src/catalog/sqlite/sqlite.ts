@@ -8,8 +8,8 @@ import {
   SqliteQueryCompiler,
   sql,
 } from 'kysely'
+import { CatalogDamagedError } from '../../core/catalog-unusable-error.ts'
 import type { Catalog } from '../catalog.ts'
-import { CatalogDamagedError } from '../catalog-unusable-error.ts'
 import { Damage } from '../sql/engine/damage.ts'
 import type { Connection, SqlEngine, SqlFailure, SqlTransaction } from '../sql/engine/sql-engine.ts'
 import type { Database } from '../sql/engine/sql-schema.ts'

@@ -1,5 +1,6 @@
 import { CatalogError } from '../errors.ts'
 import { requireNamePart, requireNamespaceLevels } from './namespace-levels.ts'
+import { refuseReserved } from './reserved-namespace.ts'
 
 export const DEFAULT_NAMESPACE: readonly string[] = ['default']
 
@@ -42,7 +43,7 @@ export function parseNewNamespace(text: string): readonly string[] {
 
 /**
  * Parses the name of a new table; `name` may be dotted only if no namespace is given. Throws
- * `name-invalid`.
+ * `name-invalid` and `dataset-immutable`.
  */
 export function parseNewTableName({
   namespace,
@@ -56,6 +57,7 @@ export function parseNewTableName({
   }
   const parsed =
     namespace === undefined ? parseDottedName(name) : { namespace: parseNamespace(namespace), name }
+  refuseReserved(parsed.namespace)
   requireNewPart(parsed.name, name)
   if (parsed.namespace.length > NAMESPACE_LEVELS_MAX) throw tooDeep(name)
   return parsed

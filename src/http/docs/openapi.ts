@@ -240,7 +240,9 @@ export function problemCodesOf(route: Route): readonly ProblemCode[] {
     ? ['idempotency-key-in-use', 'idempotency-key-reused']
     : []
   const isChanging = route.method !== 'get' && route.method !== 'head'
-  const ofSite: readonly ProblemCode[] = isChanging ? ['origin-not-allowed'] : []
+  const ofSite: readonly ProblemCode[] = isChanging
+    ? ['origin-not-allowed', 'dataset-immutable']
+    : []
   const ofCaller: readonly ProblemCode[] =
     route.permission === 'public'
       ? []

@@ -1,4 +1,5 @@
 import type { Catalog } from '../../catalog/catalog.ts'
+import type { DatasetStore } from '../../catalog/dataset-store.ts'
 import type { NamespaceStore } from '../../catalog/namespace-store.ts'
 import type { TableStore } from '../../catalog/table-store.ts'
 import type { ViewStore } from '../../catalog/view-store.ts'
@@ -16,16 +17,16 @@ export class NameChanges {
   }
 }
 
+type FollowedStores = Pick<Catalog, 'tables' | 'views' | 'namespaces' | 'datasets'>
+
 /** Stores that tell of changes of names before they return. */
-export function followedCatalog<C extends Pick<Catalog, 'tables' | 'views' | 'namespaces'>>(
-  catalog: C,
-  changes: NameChanges,
-): C {
+export function followedCatalog<C extends FollowedStores>(catalog: C, changes: NameChanges): C {
   return {
     ...catalog,
     tables: followedTables(catalog.tables, changes),
     views: followedViews(catalog.views, changes),
     namespaces: followedNamespaces(catalog.namespaces, changes),
+    datasets: followedDatasets(catalog.datasets, changes),
   }
 }
 
@@ -62,6 +63,20 @@ function followedNamespaces(namespaces: NamespaceStore, changes: NameChanges): N
     listChildren: (query) => namespaces.listChildren(query),
     updateProperties: (change, options) => namespaces.updateProperties(change, options),
     drop: (levels, options) => telling(changes, namespaces.drop(levels, options)),
+  }
+}
+
+/** Their hidden tables are names, and a publication gives one an owner. */
+function followedDatasets(datasets: DatasetStore, changes: NameChanges): DatasetStore {
+  return {
+    create: (dataset, options) => telling(changes, datasets.create(dataset, options)),
+    find: (key) => datasets.find(key),
+    list: (query) => datasets.list(query),
+    listVersions: (name, limit) => datasets.listVersions(name, limit),
+    listDue: (query) => datasets.listDue(query),
+    finish: (finish, options) => telling(changes, datasets.finish(finish, options)),
+    publish: (publication, options) => telling(changes, datasets.publish(publication, options)),
+    end: (ending, options) => telling(changes, datasets.end(ending, options)),
   }
 }
 

@@ -164,7 +164,7 @@ async function isHere(
 
 async function isCatalogEmpty({ catalog }: Stores<'tables' | 'namespaces'>): Promise<boolean> {
   const [tables, namespaces] = await Promise.all([
-    catalog.tables.list({ limit: 1 }),
+    catalog.tables.list({ limit: 1, withDatasets: true }),
     catalog.namespaces.listChildren({ parent: [], limit: 1 }),
   ])
   return tables.length === 0 && namespaces.length === 0

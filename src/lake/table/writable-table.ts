@@ -1,5 +1,6 @@
 import type { Catalog } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { refuseReserved } from '../../core/table/reserved-namespace.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { getTable } from './table-lookup.ts'
 
@@ -13,8 +14,12 @@ export async function getWritableTable(
   return state
 }
 
-/** Row lineage, which version 3 asks of every writer, is not written here yet. */
-export function requireWritableVersion({ definition }: TableState): void {
+/**
+ * Throws `dataset-immutable` for the hidden table of a dataset, and `not-implemented`: row lineage,
+ * which version 3 asks of every writer, is not written here yet.
+ */
+export function requireWritableVersion({ definition, namespace }: TableState): void {
+  refuseReserved(namespace)
   if (definition.formatVersion <= 2) return
   throw new CatalogError(
     'not-implemented',

@@ -3,6 +3,7 @@ import { CATALOG_SECURABLE } from '../../catalog/grant-store.ts'
 import type { Privilege } from '../../core/access/privilege.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { isBelow, locationKey } from '../../core/file/location-key.ts'
+import { mayBeHiddenUuid } from '../../core/table/reserved-namespace.ts'
 import type { Principal } from '../../http/authorizer.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
@@ -15,7 +16,7 @@ const LOOKS_AT_ONCE = 16
 const SHOWN_MAX = 1_000
 const LEADS_UP = /(?:^|\/)\.\.(?:\/|$)/
 
-export type PathRuleDependencies = Stores<'paths' | 'locations' | 'grants'> &
+export type PathRuleDependencies = Stores<'paths' | 'locations' | 'grants' | 'datasets'> &
   Pick<LakeServices, 'objects' | 'warehouse' | 'writableLocations'>
 
 /** What the catalog knows of a path. */
@@ -63,7 +64,16 @@ export class PathRule {
   /** Asks once for each table: most files of a request have the same few. */
   #readerOf(principal: Principal, isTrusted: boolean): Reader {
     const known = new Map<string, boolean | Promise<boolean>>()
-    const ask = async (privilege: Privilege, uuid: string): Promise<boolean> => {
+    const askDataset = async (privilege: Privilege, uuid: string): Promise<boolean> => {
+      const dataset = await this.#deps.catalog.datasets.find({ tableUuid: uuid })
+      if (dataset === undefined) return askTable(privilege, uuid)
+      const { sourceUuid, securable } = dataset
+      if (await askTable(privilege, sourceUuid)) return true
+      return securable === uuid && (await askTable(privilege, uuid))
+    }
+    const ask = (privilege: Privilege, uuid: string) =>
+      mayBeHiddenUuid(uuid) ? askDataset(privilege, uuid) : askTable(privilege, uuid)
+    const askTable = async (privilege: Privilege, uuid: string): Promise<boolean> => {
       const [place] = await this.#deps.catalog.grants.findPlaces([uuid])
       // Of what is dropped, the grants on itself are kept for a while.
       const chain = place === undefined ? [uuid, CATALOG_SECURABLE] : chainOf(place)

@@ -1,6 +1,7 @@
 import { bindFilter } from '../../core/filter/bind/bind-filter.ts'
 import { parseFilter } from '../../core/filter/parse/filter-parser.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
+import { refuseReserved } from '../../core/table/reserved-namespace.ts'
 import { currentSchema } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { TablePolicy } from '../../core/table/table-policy.ts'
@@ -82,6 +83,7 @@ async function change(
   const access = requireAccess(platform)
   const state = await getTable(platform.catalog, identifier)
   const { definition, namespace } = state
+  refuseReserved(namespace)
   const { tableUuid } = definition
   if (policy !== undefined) bindFilter(parseFilter(policy.rowFilter), currentSchema(definition))
   const name = formatTableName(namespace, state.name)

@@ -1,10 +1,12 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import type { NewTable } from '../../catalog/table-store.ts'
 import type { Keep } from '../../core/replay.ts'
 import { METADATA_PATH_PROPERTY } from '../../core/table/metadata-folder.ts'
+import type { Snapshot } from '../../core/table/snapshot.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
-import { parseNewTableName } from '../../core/table/table-name.ts'
+import { type NamespacedName, parseNewTableName } from '../../core/table/table-name.ts'
 import type { TableProperties } from '../../core/table-properties.ts'
 import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
@@ -26,7 +28,33 @@ export async function cloneTable(
   const source = await getTable(deps.catalog, request.table)
   const found = await getSnapshot(deps, source, request)
   const { namespace, name } = parseNewTableName(request)
+  const currentSchemaId = schemaOfReading(source, request, found).schemaId
   const tableUuid = deps.ambient.newUuid()
+  const table = newClone(deps, source, { namespace, name, tableUuid, found, currentSchemaId })
+  const { state } = table
+  await makeTableFolders(deps, state.definition)
+  const outcome = await deps.catalog.tables.create(table, keep?.(state))
+  if (outcome !== 'created') throw alreadyExists(state, outcome)
+  const metadataLocation = await publishedLocation(deps, state)
+  return { ...state, metadataLocation }
+}
+
+/** A table that begins with one snapshot of another, over the same files; it is not there yet. */
+export function newClone(
+  deps: Pick<NewTableDependencies, 'ambient' | 'warehouse'>,
+  source: TableState,
+  {
+    namespace,
+    name,
+    tableUuid,
+    found,
+    currentSchemaId,
+  }: NamespacedName & {
+    readonly tableUuid: string
+    readonly found: Snapshot | undefined
+    readonly currentSchemaId: number
+  },
+): NewTable {
   const location = defaultLocation(deps, { name }, tableUuid)
   const definition: TableDefinition = {
     ...source.definition,
@@ -34,7 +62,7 @@ export async function cloneTable(
     location,
     // A folder has the metadata of one table.
     properties: withoutMetadataPath(source.definition.properties),
-    currentSchemaId: schemaOfReading(source, request, found).schemaId,
+    currentSchemaId,
   }
   const born = newState(deps, { namespace, name, definition })
   const snapshot = found === undefined ? undefined : { ...found, parentSnapshotId: null }
@@ -48,7 +76,7 @@ export async function cloneTable(
     // The highest sequence number of the files that it starts with.
     lastSequenceNumber: snapshot?.sequenceNumber ?? 0n,
   }
-  const table = {
+  return {
     state,
     snapshots: snapshot === undefined ? [] : [snapshot],
     snapshotLog:
@@ -58,11 +86,6 @@ export async function cloneTable(
     addedPaths: [],
     copyPathsFromTableUuid: source.definition.tableUuid,
   }
-  await makeTableFolders(deps, definition)
-  const outcome = await deps.catalog.tables.create(table, keep?.(state))
-  if (outcome !== 'created') throw alreadyExists(state, outcome)
-  const metadataLocation = await publishedLocation(deps, state)
-  return { ...state, metadataLocation }
 }
 
 function withoutMetadataPath(properties: TableProperties): TableProperties {

@@ -45,6 +45,16 @@ async function newTable(): Promise<string> {
   return name
 }
 
+async function datasetWish() {
+  const { name } = await tableWithFile()
+  return { name, source: { table: `sky.${name}` } }
+}
+
+async function newDataset(): Promise<string> {
+  const { name } = await must(post(service, '/v1/datasets', await datasetWish()), 201)
+  return `/v1/datasets/${name}`
+}
+
 async function newView(): Promise<string> {
   const name = newName()
   const view = { name, namespace: 'sky', queries: QUERIES, schema: COLUMNS }
@@ -179,6 +189,11 @@ const CASES: Readonly<Record<string, () => Promise<Case>>> = {
     await service.deps.catalog.jobs.submit(job)
     return { path: `/v1/jobs/${jobId}`, method: 'DELETE' }
   },
+  makeDataset: async () => ({ path: '/v1/datasets', json: await datasetWish() }),
+  publishDataset: async () => ({ path: `${await newDataset()}/publish`, method: 'POST' }),
+  publishDatasetVersion: async () => ({ path: `${await newDataset()}/1/publish`, method: 'POST' }),
+  deleteDataset: async () => ({ path: await newDataset(), method: 'DELETE' }),
+  deleteDatasetVersion: async () => ({ path: `${await newDataset()}/1`, method: 'DELETE' }),
   runExport: async () => ({ path: `/v1/exports/${await newExport()}/runs`, method: 'POST' }),
   runSeedExport: async () => ({ path: `/exports/${await newExport()}`, method: 'POST' }),
   runSeedExports: async () => {

@@ -4,11 +4,18 @@ import { documentedDialects } from '../../../src/modules.ts'
 import { must } from '../../http/client.ts'
 import { EXPECTED, type Expected, ids } from '../asked-permissions.ts'
 import { ACCESS_EXPECTED } from '../asked-permissions-access.ts'
+import { DATASETS_EXPECTED } from '../asked-permissions-datasets.ts'
 import { EXPORTS_EXPECTED } from '../asked-permissions-exports.ts'
 import { ICEBERG_EXPECTED } from '../asked-permissions-iceberg.ts'
 import { type Caller, type KeyedService, startKeyedService } from './keyed-service.ts'
 
-const ROWS = { ...EXPECTED, ...ACCESS_EXPECTED, ...EXPORTS_EXPECTED, ...ICEBERG_EXPECTED }
+const ROWS = {
+  ...EXPECTED,
+  ...ACCESS_EXPECTED,
+  ...DATASETS_EXPECTED,
+  ...EXPORTS_EXPECTED,
+  ...ICEBERG_EXPECTED,
+}
 const LEVELS = ['describe', 'select', 'modify', 'own'] as const
 const ROUTES: readonly (readonly [string, Route])[] = documentedDialects().flatMap(({ routes }) =>
   routes.map((route) => [route.operationId, route] as const),

@@ -3,11 +3,18 @@ import { documentedDialects } from '../../../src/modules.ts'
 import { ask, must } from '../../http/client.ts'
 import { EXPECTED, type Expected, ids } from '../asked-permissions.ts'
 import { ACCESS_EXPECTED } from '../asked-permissions-access.ts'
+import { DATASETS_EXPECTED } from '../asked-permissions-datasets.ts'
 import { EXPORTS_EXPECTED } from '../asked-permissions-exports.ts'
 import { ICEBERG_EXPECTED } from '../asked-permissions-iceberg.ts'
 import { type Caller, type KeyedService, startKeyedService } from './keyed-service.ts'
 
-const ROWS = { ...EXPECTED, ...ACCESS_EXPECTED, ...EXPORTS_EXPECTED, ...ICEBERG_EXPECTED }
+const ROWS = {
+  ...EXPECTED,
+  ...ACCESS_EXPECTED,
+  ...DATASETS_EXPECTED,
+  ...EXPORTS_EXPECTED,
+  ...ICEBERG_EXPECTED,
+}
 const TABLE = '/v1/tables/sky.planets'
 const POLICY = `${TABLE}/policy`
 /** What shows or changes rows, files or statistics asks for one of these. */

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { sql } from 'kysely'
+import { CatalogUnusableError } from '../../../core/catalog-unusable-error.ts'
 import { folderKey } from '../../../core/table/folder-key.ts'
-import { CatalogUnusableError } from '../../catalog-unusable-error.ts'
 import { type SqlEngine, type SqlTransaction, write } from './sql-engine.ts'
 
 interface Migration {

@@ -83,6 +83,7 @@ export interface Database {
     privilege: string
     orphaned_at_ms: bigint | null
   }
+  datasets: DatasetRow
   table_policies: { table_uuid: string; policy: string; orphaned_at_ms: bigint | null }
   roles: { role: string; created_at_ms: bigint }
   role_members: { role: string; member: string }
@@ -156,6 +157,33 @@ export interface AccessKeyRow {
   expires_at_ms: bigint | null
   revoked_at_ms: bigint | null
   last_used_at_ms: bigint | null
+}
+
+export interface DatasetRow {
+  /** Its own UUID and that of its hidden table. */
+  table_uuid: string
+  name: string
+  name_key: string
+  version: bigint
+  identity: string
+  /** The same, until it ends. */
+  living_identity: string | null
+  state: string
+  source_uuid: string
+  source_name: string
+  snapshot_id: bigint
+  /** As JSON, like card, facts and problem. */
+  query: string | null
+  card: string
+  facts: string
+  problem: string | null
+  job_id: string | null
+  created_at_ms: bigint
+  created_by: string | null
+  published_at_ms: bigint | null
+  expires_at_ms: bigint | null
+  ended_at_ms: bigint | null
+  securable: string
 }
 
 export interface SigningKeyRow {

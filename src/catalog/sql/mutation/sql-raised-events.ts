@@ -19,6 +19,9 @@ export interface RaisedEvent {
   readonly data: EventData
 }
 
+/** Where changes tell what they did, and for whom. */
+export type Raising = Pick<RaisedEvents, 'principal' | 'raise'>
+
 type Named = Pick<TableState, 'namespace' | 'name'>
 
 type NewRow = Omit<EventRow, 'position' | 'written'>

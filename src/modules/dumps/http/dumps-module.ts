@@ -12,6 +12,7 @@ import { moveOldDumps } from '../old-dumps.ts'
 import { SourceWatch } from '../source/source-watch.ts'
 import { ckanRoutes } from './ckan-routes.ts'
 import { DumpMetrics } from './dump-metrics.ts'
+import type { DumpService } from './dump-resource.ts'
 import { dumpRoutes } from './dump-routes.ts'
 import { type DumpLimits, DumpStreams } from './dump-streams.ts'
 import { namedDumpRoutes } from './named-dump-routes.ts'
@@ -32,7 +33,7 @@ export type DumpsPlatform = DumpDependencies &
   }
 
 /** Downloads of any snapshot as one file. */
-export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps: Dumps } {
+export function dumpsModule(platform: DumpsPlatform): Module & { readonly service: DumpService } {
   const { ambient, catalog, log, objects, jobs, dumpBudgetBytes: bytesMax } = platform
   const metrics = new DumpMetrics()
   const dumps = new Dumps(platform, {
@@ -61,7 +62,7 @@ export function dumpsModule(platform: DumpsPlatform): Module & { readonly dumps:
       },
     ],
     fileNamers: [dumpedFiles(platform, dumps)],
-    dumps,
+    service,
     prepare: async () => {
       const files = await moveOldDumps(platform)
       if (files > 0)

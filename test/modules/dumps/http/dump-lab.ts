@@ -138,7 +138,7 @@ export async function openFace(
   const deps = withEngine(service.deps, engine ?? {}, one)
   const dumping = dumpsModule({ ...deps, dumpLimits: limits })
   metrics.register(dumping.meters ?? [])
-  const { dumps } = dumping
+  const { dumps } = dumping.service
   const others = listModules(deps).filter(({ name }) => name !== dumping.name)
   const log = pino({ level: 'silent' })
   const { ambient, catalog } = deps

@@ -1,4 +1,4 @@
-import { ownCommand } from '../core/own-command.ts'
+import { ownCommand } from './own-command.ts'
 /**
  * A catalog database that this process cannot work with as it is; an operator can put that right.
  */

@@ -1,7 +1,7 @@
-import type { StagedFile } from '../../core/table/transaction.ts'
-import { ROWS_PER_STATEMENT, type SqlTransaction } from './engine/sql-engine.ts'
-import { pathKey } from './rows/sql-keys.ts'
-import { decodeExact } from './rows/tagged-json.ts'
+import type { StagedFile } from '../../../core/table/transaction.ts'
+import { ROWS_PER_STATEMENT, type SqlTransaction } from '../engine/sql-engine.ts'
+import { pathKey } from './sql-keys.ts'
+import { decodeExact } from './tagged-json.ts'
 
 /**
  * Gives what open transactions of an older catalog have staged the keys of its paths instead of

@@ -1,0 +1,150 @@
+import type { Visibility } from '../core/access/visibility.ts'
+import type { NewDeletion } from './deletion-store.ts'
+import type { JobProblem } from './job-store.ts'
+import type { MutationOptions } from './replay-store.ts'
+import type { NewTable } from './table-store.ts'
+
+/**
+ * Queries of snapshots, frozen, and their hidden tables. Each version of a name is a dataset of its
+ * own. Its contract: test/catalog/datasets.contract.ts.
+ */
+export interface DatasetStore {
+  /**
+   * Makes the next version of the name, with its hidden table if that is given. Of the datasets of
+   * a name only one with an identity lives at a time: whoever asks for it again gets that one,
+   * which then lives as long as the longer of the two was to live. Throws as `TableStore.create`
+   * does when the source of the hidden table is gone.
+   */
+  create(dataset: NewDataset, options?: MutationOptions): Promise<CreatedDataset>
+  /** Without a version, the newest that lives at the instant, else the newest. */
+  find(key: DatasetKey): Promise<DatasetRecord | undefined>
+  /** By name, then version, of those that live. */
+  list(query: ListDatasetsQuery): Promise<readonly DatasetRecord[]>
+  /** All versions of a name, the newest first. */
+  listVersions(name: string, limit: number): Promise<readonly DatasetRecord[]>
+  /** Gives a dataset that was queued its hidden table, or the reason why it has none. */
+  finish(finish: DatasetFinish, options?: MutationOptions): Promise<'finished' | 'not-queued'>
+  /** Lets it live for ever, with privileges of its own, which the principal who asks owns. */
+  publish(publication: DatasetPublication, options?: MutationOptions): Promise<DatasetOutcome>
+  /** Drops its hidden table, and keeps its card. */
+  end(ending: DatasetEnding, options?: MutationOptions): Promise<DatasetOutcome>
+  /** Those that were to end before the instant and have not, the longest overdue first. */
+  listDue(query: {
+    readonly beforeMs: number
+    readonly limit: number
+  }): Promise<readonly DatasetRecord[]>
+}
+
+export type DatasetState = 'queued' | 'ready' | 'failed' | 'expired'
+export type DatasetOutcome = 'changed' | 'not-living'
+
+export type DatasetKey =
+  | { readonly tableUuid: string }
+  | { readonly name: string; readonly version: number }
+  | { readonly name: string; readonly nowMs: number }
+
+/** What people say of a dataset. */
+export interface DatasetCard {
+  readonly title: string | null
+  readonly description: string | null
+  readonly creators: readonly DatasetCreator[]
+  /** An SPDX identifier or an address. */
+  readonly license: string | null
+  readonly keywords: readonly string[]
+}
+
+export interface DatasetCreator {
+  readonly name: string
+  /** An ORCID or another address. */
+  readonly id?: string | undefined
+  readonly affiliation?: string | undefined
+}
+
+/** What is known of its rows once it is ready, and is kept when they are gone. */
+export interface DatasetFacts {
+  readonly rows: number | null
+  readonly files: number | null
+  readonly bytes: number | null
+  /** When the snapshot was made. */
+  readonly snapshotAtMs: number
+  readonly columns: readonly DatasetColumn[]
+}
+
+export interface DatasetColumn {
+  readonly name: string
+  readonly type: unknown
+  readonly nullable: boolean
+  readonly description: string | null
+}
+
+export interface DatasetRecord {
+  /** UUID of its hidden table, and its own. */
+  readonly tableUuid: string
+  readonly name: string
+  /** From 1 on. */
+  readonly version: number
+  /** SHA-256 in hexadecimal of all that decides its rows. */
+  readonly identity: string
+  readonly state: DatasetState
+  readonly sourceUuid: string
+  /** What the source was called. */
+  readonly sourceName: string
+  readonly snapshotId: bigint
+  /** Canonical; `undefined`: the whole snapshot. */
+  readonly query: unknown
+  readonly card: DatasetCard
+  readonly facts: DatasetFacts
+  readonly problem: JobProblem | undefined
+  /** The job that makes it. */
+  readonly jobId: string | undefined
+  readonly createdAtMs: number
+  readonly createdBy: string | undefined
+  readonly publishedAtMs: number | undefined
+  /** `undefined`: it lives for ever. */
+  readonly expiresAtMs: number | undefined
+  readonly endedAtMs: number | undefined
+  /** Privileges on it are those on this table: its source, or itself once it is published. */
+  readonly securable: string
+}
+
+export type NewDataset = Omit<
+  DatasetRecord,
+  'version' | 'state' | 'problem' | 'createdBy' | 'publishedAtMs' | 'endedAtMs' | 'securable'
+> & {
+  /** Namespace and name are given by the store. */
+  readonly table?: NewTable | undefined
+}
+
+export interface CreatedDataset {
+  /** `expired`: it is to be ended first; nothing was changed. */
+  readonly outcome: 'created' | 'exists' | 'expired'
+  readonly dataset: DatasetRecord
+}
+
+export interface ListDatasetsQuery {
+  /** Only datasets after this one in the order. */
+  readonly after?: { readonly name: string; readonly version: number }
+  readonly limit: number
+  /** Those that expire before are left out. */
+  readonly nowMs: number
+  /** Only datasets whose securable one of these may see. */
+  readonly visibleTo?: Visibility | undefined
+}
+
+export type DatasetFinish = { readonly tableUuid: string } & (
+  | { readonly table: NewTable; readonly facts: DatasetFacts }
+  | { readonly problem: JobProblem; readonly nowMs: number }
+)
+
+export interface DatasetPublication {
+  readonly tableUuid: string
+  readonly nowMs: number
+}
+
+export interface DatasetEnding {
+  readonly tableUuid: string
+  readonly nowMs: number
+  /** Only if it was to end by then: somebody may have prolonged it. */
+  readonly ifExpiredBy?: number | undefined
+  readonly deletions?: readonly NewDeletion[]
+}

@@ -1,0 +1,391 @@
+import { sql } from 'kysely'
+import { nameKey } from '../../core/table/name-key.ts'
+import { DATASETS_NAMESPACE, hiddenTableName } from '../../core/table/reserved-namespace.ts'
+import type {
+  CreatedDataset,
+  DatasetEnding,
+  DatasetFinish,
+  DatasetKey,
+  DatasetOutcome,
+  DatasetPublication,
+  DatasetRecord,
+  DatasetState,
+  DatasetStore,
+  ListDatasetsQuery,
+  NewDataset,
+} from '../dataset-store.ts'
+import type { MutationOptions } from '../replay-store.ts'
+import type { NewTable } from '../table-store.ts'
+import { grantOwner } from './access/owner-grants.ts'
+import { isVisible } from './access/visible-rows.ts'
+import {
+  type Connection,
+  Refusal,
+  read,
+  type SqlEngine,
+  type SqlTransaction,
+} from './engine/sql-engine.ts'
+import type { DatasetRow } from './engine/sql-schema.ts'
+import type { RaisedEvents } from './mutation/sql-raised-events.ts'
+import { mutate } from './mutation/sql-replays.ts'
+import { DefinitionCache } from './rows/definition-cache.ts'
+import { decodeExact, encodeExact } from './rows/tagged-json.ts'
+import { addDeletions } from './sql-deletions.ts'
+import { deleteTable, insertTable, isLargeTable, type MutationContext } from './sql-tables.ts'
+
+export class SqlDatasets implements DatasetStore {
+  readonly #engine: SqlEngine
+  readonly #definitions = new DefinitionCache()
+
+  constructor(engine: SqlEngine) {
+    this.#engine = engine
+  }
+
+  async create(dataset: NewDataset, options: MutationOptions = {}): Promise<CreatedDataset> {
+    const { table } = dataset
+    const isLarge = table !== undefined && (await isLargeTable(this.#engine, table))
+    return mutate(this.#engine, { ...options, isLarge }, (transaction, raised) =>
+      createDataset(transaction, dataset, this.#context(raised)),
+    )
+  }
+
+  async find(key: DatasetKey): Promise<DatasetRecord | undefined> {
+    const row = await read(this.#engine, (connection) => findRow(connection, key))
+    return row && recordOf(row)
+  }
+
+  async list(query: ListDatasetsQuery): Promise<readonly DatasetRecord[]> {
+    const rows = await read(this.#engine, (connection) => listRows(connection, query))
+    return rows.map(recordOf)
+  }
+
+  async listVersions(name: string, limit: number): Promise<readonly DatasetRecord[]> {
+    const rows = await read(this.#engine, (connection) =>
+      connection
+        .selectFrom('datasets')
+        .selectAll()
+        .where('name_key', '=', nameKey(name))
+        .orderBy('version', 'desc')
+        .limit(limit)
+        .execute(),
+    )
+    return rows.map(recordOf)
+  }
+
+  async finish(
+    finish: DatasetFinish,
+    options: MutationOptions = {},
+  ): Promise<'finished' | 'not-queued'> {
+    const isLarge = 'table' in finish && (await isLargeTable(this.#engine, finish.table))
+    return mutate(this.#engine, { ...options, isLarge }, (transaction, raised) =>
+      finishDataset(transaction, finish, this.#context(raised)),
+    )
+  }
+
+  publish(publication: DatasetPublication, options: MutationOptions = {}): Promise<DatasetOutcome> {
+    return mutate(this.#engine, options, (transaction, raised) =>
+      publishDataset(transaction, publication, raised),
+    )
+  }
+
+  end(ending: DatasetEnding, options: MutationOptions = {}): Promise<DatasetOutcome> {
+    return mutate(this.#engine, options, (transaction, raised) =>
+      endDataset(transaction, ending, this.#context(raised)),
+    )
+  }
+
+  async listDue({
+    beforeMs,
+    limit,
+  }: {
+    readonly beforeMs: number
+    readonly limit: number
+  }): Promise<readonly DatasetRecord[]> {
+    const rows = await read(this.#engine, (connection) =>
+      connection
+        .selectFrom('datasets')
+        .selectAll()
+        .where('expires_at_ms', '<', BigInt(Math.floor(beforeMs)))
+        .where('ended_at_ms', 'is', null)
+        .orderBy('expires_at_ms')
+        .limit(limit)
+        .execute(),
+    )
+    return rows.map(recordOf)
+  }
+
+  /** Nobody owns the hidden table, nor the namespace, before the dataset is published. */
+  #context(raised: RaisedEvents): DatasetContext {
+    const unowned = { principal: undefined, raise: raised.raise.bind(raised) }
+    const engine = this.#engine
+    return { engine, definitions: this.#definitions, raised: unowned, asked: raised.principal }
+  }
+}
+
+interface DatasetContext extends MutationContext {
+  /** Who asked for the mutation. */
+  readonly asked: string | undefined
+}
+
+async function createDataset(
+  transaction: SqlTransaction,
+  dataset: NewDataset,
+  context: DatasetContext,
+): Promise<CreatedDataset> {
+  const { table } = dataset
+  for (;;) {
+    const version = await nextVersion(transaction, dataset.name)
+    const row = newRow(dataset, version, context.asked)
+    const inserted = await transaction
+      .insertInto('datasets')
+      .values(row)
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirst()
+    if (inserted.numInsertedOrUpdatedRows === 1n) {
+      if (table !== undefined) await addHiddenTable(transaction, { table, row }, context)
+      return { outcome: 'created', dataset: recordOf(row) }
+    }
+    const living = await prolong(transaction, row)
+    if (living !== undefined) return existing(living, row)
+    // Another one took the version in between.
+  }
+}
+
+/** Throws `Refusal`. */
+function existing(living: DatasetRow, { created_at_ms: now }: DatasetRow): CreatedDataset {
+  const { expires_at_ms } = living
+  const dataset = recordOf(living)
+  if (expires_at_ms === null || expires_at_ms > now) return { outcome: 'exists', dataset }
+  throw new Refusal<CreatedDataset>({ outcome: 'expired', dataset })
+}
+
+async function nextVersion(transaction: SqlTransaction, name: string): Promise<number> {
+  const { version } = await transaction
+    .selectFrom('datasets')
+    .select((column) => column.fn.max<bigint | null>('version').as('version'))
+    .where('name_key', '=', nameKey(name))
+    .executeTakeFirstOrThrow()
+  return Number(version ?? 0n) + 1
+}
+
+/** The one with this identity that lives; one that has expired already is not prolonged. */
+async function prolong(
+  transaction: SqlTransaction,
+  { name_key, living_identity, expires_at_ms, created_at_ms }: DatasetRow,
+): Promise<DatasetRow | undefined> {
+  const living = () =>
+    transaction
+      .updateTable('datasets')
+      .where('name_key', '=', name_key)
+      .where('living_identity', '=', living_identity)
+  if (expires_at_ms !== null) {
+    await living()
+      .set({ expires_at_ms })
+      .where('expires_at_ms', '<', expires_at_ms)
+      .where('expires_at_ms', '>', created_at_ms)
+      .execute()
+  }
+  return living()
+    .set((column) => ({ version: column.ref('version') }))
+    .returningAll()
+    .executeTakeFirst()
+}
+
+function newRow(dataset: NewDataset, version: number, asked: string | undefined): DatasetRow {
+  const { expiresAtMs } = dataset
+  return {
+    table_uuid: dataset.tableUuid,
+    name: dataset.name,
+    name_key: nameKey(dataset.name),
+    version: BigInt(version),
+    identity: dataset.identity,
+    living_identity: dataset.identity,
+    state: dataset.table === undefined ? 'queued' : 'ready',
+    source_uuid: dataset.sourceUuid,
+    source_name: dataset.sourceName,
+    snapshot_id: dataset.snapshotId,
+    query: dataset.query === undefined ? null : encodeExact(dataset.query),
+    card: encodeExact(dataset.card),
+    facts: encodeExact(dataset.facts),
+    problem: null,
+    job_id: dataset.jobId ?? null,
+    created_at_ms: BigInt(Math.ceil(dataset.createdAtMs)),
+    created_by: asked ?? null,
+    published_at_ms: null,
+    expires_at_ms: expiresAtMs === undefined ? null : BigInt(Math.ceil(expiresAtMs)),
+    ended_at_ms: null,
+    securable: dataset.sourceUuid,
+  }
+}
+
+async function addHiddenTable(
+  transaction: SqlTransaction,
+  { table, row }: { readonly table: NewTable; readonly row: Pick<DatasetRow, 'name' | 'version'> },
+  context: MutationContext,
+): Promise<void> {
+  const name = hiddenTableName(row.name, Number(row.version))
+  const state = { ...table.state, namespace: DATASETS_NAMESPACE, name }
+  try {
+    await insertTable(transaction, { ...table, state }, context)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    throw new Error(`the hidden table ${name} could not be made: ${error.outcome}`)
+  }
+}
+
+async function finishDataset(
+  transaction: SqlTransaction,
+  finish: DatasetFinish,
+  context: DatasetContext,
+): Promise<'finished' | 'not-queued'> {
+  const isReady = 'table' in finish
+  const row = await transaction
+    .updateTable('datasets')
+    .set(
+      isReady
+        ? { state: 'ready', facts: encodeExact(finish.facts) }
+        : {
+            state: 'failed',
+            problem: encodeExact(finish.problem),
+            living_identity: null,
+            ended_at_ms: BigInt(Math.ceil(finish.nowMs)),
+          },
+    )
+    .where('table_uuid', '=', finish.tableUuid)
+    .where('state', '=', 'queued')
+    .returning(['name', 'version'])
+    .executeTakeFirst()
+  if (row === undefined) return 'not-queued'
+  if (isReady) await addHiddenTable(transaction, { table: finish.table, row }, context)
+  return 'finished'
+}
+
+async function publishDataset(
+  transaction: SqlTransaction,
+  { tableUuid, nowMs }: DatasetPublication,
+  raised: RaisedEvents,
+): Promise<DatasetOutcome> {
+  const row = await transaction
+    .updateTable('datasets')
+    .set({
+      published_at_ms: BigInt(Math.ceil(nowMs)),
+      expires_at_ms: null,
+      securable: tableUuid,
+    })
+    .where('table_uuid', '=', tableUuid)
+    .where('state', '=', 'ready')
+    .where('ended_at_ms', 'is', null)
+    .where('published_at_ms', 'is', null)
+    .returning(['name', 'version'])
+    .executeTakeFirst()
+  if (row === undefined) return 'not-living'
+  await grantOwner(transaction, tableUuid, { principal: raised.principal })
+  raised.raise({
+    type: 'moraine.permissions.changed.v1',
+    subject: tableUuid,
+    name: [...DATASETS_NAMESPACE, hiddenTableName(row.name, Number(row.version))].join('.'),
+    version: 0,
+    data: { granted: [], revoked: [] },
+  })
+  return 'changed'
+}
+
+async function endDataset(
+  transaction: SqlTransaction,
+  { tableUuid, nowMs, ifExpiredBy, deletions = [] }: DatasetEnding,
+  context: DatasetContext,
+): Promise<DatasetOutcome> {
+  let update = transaction
+    .updateTable('datasets')
+    .set({ state: 'expired', living_identity: null, ended_at_ms: BigInt(Math.ceil(nowMs)) })
+    .where('table_uuid', '=', tableUuid)
+    .where('ended_at_ms', 'is', null)
+  if (ifExpiredBy !== undefined) {
+    update = update.where('expires_at_ms', '<=', BigInt(Math.floor(ifExpiredBy)))
+  }
+  const ended = await update.executeTakeFirst()
+  if (ended.numUpdatedRows === 0n) throw new Refusal<DatasetOutcome>('not-living')
+  const table = await transaction
+    .selectFrom('tables')
+    .select('version')
+    .where('table_uuid', '=', tableUuid)
+    .executeTakeFirst()
+  if (table === undefined) return 'changed'
+  await deleteTable(transaction, { tableUuid, expectedVersion: Number(table.version) }, context)
+  await addDeletions(transaction, deletions)
+  return 'changed'
+}
+
+function findRow(connection: Connection, key: DatasetKey): Promise<DatasetRow | undefined> {
+  const all = connection.selectFrom('datasets').selectAll()
+  if ('tableUuid' in key) return all.where('table_uuid', '=', key.tableUuid).executeTakeFirst()
+  const named = all.where('name_key', '=', nameKey(key.name))
+  if ('version' in key) return named.where('version', '=', BigInt(key.version)).executeTakeFirst()
+  const now = BigInt(Math.floor(key.nowMs))
+  return named
+    .orderBy(
+      sql`case when ended_at_ms is null and (expires_at_ms is null or expires_at_ms > ${now})
+        then 0 else 1 end`,
+    )
+    .orderBy('version', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
+async function listRows(
+  connection: Connection,
+  { after, limit, nowMs, visibleTo }: ListDatasetsQuery,
+): Promise<readonly DatasetRow[]> {
+  let query = connection
+    .selectFrom('datasets')
+    .selectAll('datasets')
+    .where('datasets.ended_at_ms', 'is', null)
+    .where((where) =>
+      where.or([
+        where('datasets.expires_at_ms', 'is', null),
+        where('datasets.expires_at_ms', '>', BigInt(Math.floor(nowMs))),
+      ]),
+    )
+    .orderBy('datasets.name_key')
+    .orderBy('datasets.version')
+    .limit(limit)
+  if (after !== undefined) {
+    const start = [nameKey(after.name), BigInt(after.version)] as const
+    query = query.where((where) =>
+      where(where.refTuple('datasets.name_key', 'datasets.version'), '>', where.tuple(...start)),
+    )
+  }
+  if (visibleTo === undefined) return query.execute()
+  return query
+    .innerJoin('tables', 'tables.table_uuid', 'datasets.securable')
+    .where(isVisible(visibleTo, 'tables'))
+    .execute()
+}
+
+function recordOf(row: DatasetRow): DatasetRecord {
+  return {
+    tableUuid: row.table_uuid,
+    name: row.name,
+    version: Number(row.version),
+    identity: row.identity,
+    state: row.state as DatasetState,
+    sourceUuid: row.source_uuid,
+    sourceName: row.source_name,
+    snapshotId: row.snapshot_id,
+    query: row.query === null ? undefined : decodeExact(row.query),
+    card: decodeExact(row.card),
+    facts: decodeExact(row.facts),
+    problem: row.problem === null ? undefined : decodeExact(row.problem),
+    jobId: row.job_id ?? undefined,
+    createdAtMs: Number(row.created_at_ms),
+    createdBy: row.created_by ?? undefined,
+    publishedAtMs: numberOf(row.published_at_ms),
+    expiresAtMs: numberOf(row.expires_at_ms),
+    endedAtMs: numberOf(row.ended_at_ms),
+    securable: row.securable,
+  }
+}
+
+function numberOf(value: bigint | null): number | undefined {
+  return value === null ? undefined : Number(value)
+}

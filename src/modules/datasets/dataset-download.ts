@@ -1,0 +1,53 @@
+import type { z } from 'zod'
+import { type Call, defineRoute, type Route } from '../../http/route.ts'
+import { answerDump } from '../dumps/http/dump-answer.ts'
+import { DUMP_ANSWERS, DUMP_PROBLEMS } from '../dumps/http/dump-docs.ts'
+import { chooseFormat, type DumpService, findDumpAt } from '../dumps/http/dump-resource.ts'
+import { PinnedDumpQuery } from '../dumps/http/dump-shapes.ts'
+import { DATASET_FORMS, OF_DATASET } from './dataset-routes.ts'
+import { type FindDependencies, getReadyDataset, type NamedDataset } from './find-dataset.ts'
+
+export type DownloadService = FindDependencies & { dumpService(): DumpService }
+
+const PROBLEMS = [
+  ...DUMP_PROBLEMS,
+  ...(['dataset-not-found', 'dataset-gone', 'dataset-not-ready', 'precondition-required'] as const),
+]
+const DESCRIPTION =
+  'The dump of its hidden table, with all that dumps have: ranges, ETag, digest, `Prefer`. ' +
+  '`Content-Location` is the permanent address of the bytes.'
+
+export function downloadRoutes(service: DownloadService): readonly Route[] {
+  return DATASET_FORMS.map(({ path, suffix, which, curl, namedBy }) =>
+    defineRoute(
+      {
+        ...{ ...OF_DATASET, method: 'get', path: `${path}/download` },
+        operationId: `downloadDataset${suffix}`,
+        summary: `Download the ${which} as one file`,
+        description: DESCRIPTION,
+        query: PinnedDumpQuery,
+        answers: DUMP_ANSWERS,
+        problems: PROBLEMS,
+        curl: `curl -fLOJ "${curl}/download?format=csv"`,
+      },
+      (call) => download(service, call, namedBy(call)),
+    ),
+  )
+}
+
+/** Whoever downloads is asked each time whether they may. */
+async function download(
+  service: DownloadService,
+  call: Omit<Call<z.output<typeof PinnedDumpQuery>, unknown>, 'param'>,
+  named: NamedDataset,
+) {
+  const { tableUuid, snapshotId } = await getReadyDataset(service, named, call)
+  const dumps = service.dumpService()
+  const parameters = { table_identifier: tableUuid, snapshot_identifier: String(snapshotId) }
+  const { accepts, closed, request, requireOwnSite, query } = call
+  const param = (name: string) => parameters[name as keyof typeof parameters]
+  const dumpCall = { accepts, closed, request, requireOwnSite, param }
+  const format = chooseFormat(query.format, accepts)
+  const resource = await findDumpAt(dumps, dumpCall, { ...query, format })
+  return answerDump(dumps, dumpCall, { ...resource, isMoving: named.version === undefined })
+}

@@ -1,0 +1,25 @@
+import { createHash } from 'node:crypto'
+
+/** The version of what writes the rows of filtered datasets: a new version makes new datasets. */
+const WRITER_VERSION = 1
+const NAME_DIGITS = 24
+
+/** Everything that decides the rows of a dataset. */
+export interface DatasetOrigin {
+  readonly sourceUuid: string
+  readonly snapshotId: bigint
+  readonly schemaId: number
+  /** Canonical, as it is kept; `undefined`: the whole snapshot. */
+  readonly query: unknown
+}
+
+/** SHA-256 in hexadecimal. The same rows were asked for if, and only if, it is the same. */
+export function identityOf({ sourceUuid, snapshotId, schemaId, query }: DatasetOrigin): string {
+  const parts = [sourceUuid, String(snapshotId), schemaId, query ?? null, WRITER_VERSION]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
+
+/** What a dataset is called that nobody gave a name. */
+export function automaticName(identity: string): string {
+  return `ds-${identity.slice(0, NAME_DIGITS)}`
+}

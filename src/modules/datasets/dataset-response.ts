@@ -1,0 +1,78 @@
+import type { DatasetRecord } from '../../catalog/dataset-store.ts'
+import type { JobProblem, JobRecord } from '../../catalog/job-store.ts'
+import { DATASETS_NAMESPACE, hiddenTableName } from '../../core/table/reserved-namespace.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
+import { timeText } from '../../http/common-shapes.ts'
+import { isLiving } from './end-dataset.ts'
+
+type Shown = 'queued' | 'building' | 'ready' | 'failed' | 'expired'
+
+export function pathOf({ name, version }: Pick<DatasetRecord, 'name' | 'version'>): string {
+  return `/v1/datasets/${name}/${version}`
+}
+
+export function hiddenNameOf({ name, version }: DatasetRecord): string {
+  return formatTableName(DATASETS_NAMESPACE, hiddenTableName(name, version))
+}
+
+export function stateOf(dataset: DatasetRecord, nowMs: number): Shown {
+  if (dataset.state === 'ready' && !isLiving(dataset, nowMs)) return 'expired'
+  return dataset.state
+}
+
+export function datasetToJson(dataset: DatasetRecord, nowMs: number) {
+  const { card, facts, query, sourceUuid, sourceName, snapshotId } = dataset
+  const { name, version, identity, tableUuid, jobId } = dataset
+  const url = pathOf(dataset)
+  return {
+    ...{ name, version, url },
+    state: stateOf(dataset, nowMs),
+    identity,
+    source: {
+      table_id: sourceUuid,
+      table: sourceName,
+      snapshot_id: String(snapshotId),
+      snapshot_at: timeText(facts.snapshotAtMs),
+    },
+    query: query ?? null,
+    table_id: tableUuid,
+    table: hiddenNameOf(dataset),
+    ...card,
+    rows: facts.rows,
+    files: facts.files,
+    bytes: facts.bytes,
+    columns: [...facts.columns],
+    created_at: timeText(dataset.createdAtMs),
+    published_at: time(dataset.publishedAtMs),
+    expires_at: time(dataset.expiresAtMs),
+    ended_at: time(dataset.endedAtMs),
+    download_url: `${url}/download`,
+    status_url: `${url}/status`,
+    job_url: jobId === undefined ? null : `/v1/jobs/${jobId}`,
+    problem: problemToJson(dataset.problem),
+  }
+}
+
+export function statusToJson(dataset: DatasetRecord, nowMs: number, job?: JobRecord) {
+  const { name, version, facts, problem, expiresAtMs } = dataset
+  const url = pathOf(dataset)
+  const state = stateOf(dataset, nowMs)
+  return {
+    ...{ name, version },
+    state: state === 'queued' && job?.state === 'running' ? ('building' as const) : state,
+    progress: job?.progress ?? null,
+    rows: facts.rows,
+    expires_at: time(expiresAtMs),
+    dataset_url: url,
+    download_url: state === 'ready' ? `${url}/download` : null,
+    problem: problemToJson(problem),
+  }
+}
+
+function problemToJson(problem: JobProblem | undefined) {
+  return problem === undefined ? null : { type: `/problems/${problem.code}`, ...problem }
+}
+
+function time(ms: number | undefined): string | null {
+  return ms === undefined ? null : timeText(ms)
+}

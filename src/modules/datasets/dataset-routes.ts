@@ -1,0 +1,366 @@
+import type { Stores } from '../../catalog/catalog.ts'
+import type { DatasetCard, DatasetRecord } from '../../catalog/dataset-store.ts'
+import { CodedError } from '../../core/errors.ts'
+import { selectorOf } from '../../http/common-shapes.ts'
+import { cutPage, parsePageToken } from '../../http/page-token.ts'
+import { jsonReply, type Reply } from '../../http/reply.ts'
+import {
+  type Call,
+  defineRoute,
+  type KeptFacts,
+  type RepeatedCall,
+  type Route,
+  type Tag,
+} from '../../http/route.ts'
+import type { Jobs } from '../../lake/jobs/jobs.ts'
+import { datasetToJson, pathOf, statusToJson } from './dataset-response.ts'
+import {
+  DatasetAnswer,
+  DatasetListAnswer,
+  DatasetPosition,
+  DatasetStatus,
+  DatasetVersionsAnswer,
+  ListDatasetsQuery,
+  MakeDatasetRequest,
+  VERSIONS_MAX,
+} from './dataset-shapes.ts'
+import { endDataset } from './end-dataset.ts'
+import {
+  findDataset,
+  getReadyDataset,
+  type NamedDataset,
+  notFound,
+  requireNotGone,
+} from './find-dataset.ts'
+import { type MakeDependencies, makeDataset } from './make-dataset.ts'
+
+export type DatasetService = MakeDependencies & Stores<'jobs'> & { readonly jobs: Jobs }
+
+export const DATASETS_TAG: Tag = {
+  name: 'datasets',
+  description: 'Snapshots that are frozen, and can be cited.',
+}
+export const DATASET_PARAMETERS = {
+  dataset: 'The name of a dataset: its newest version.',
+  version: 'The number of a version, from 1 on.',
+}
+const LOCATION = { Location: 'The permanent address of the dataset.' }
+const GONE = ['dataset-not-found', 'dataset-gone'] as const
+const NEWEST = '/v1/datasets/{dataset}'
+const PINNED = '/v1/datasets/{dataset}/{version}'
+
+const make = (service: DatasetService) =>
+  defineRoute(
+    {
+      method: 'post',
+      path: '/v1/datasets',
+      operationId: 'makeDataset',
+      tag: DATASETS_TAG,
+      permission: 'in-use-case',
+      summary: 'Freeze a snapshot as a dataset',
+      description:
+        'No bytes are copied. Whatever becomes of the table, its snapshot stays for as long as ' +
+        'the dataset lives: a week by default, for ever once it is published. Who asks for the ' +
+        'same again gets the same dataset, which then lives as long as the longer of the two.',
+      body: MakeDatasetRequest,
+      answers: [
+        { status: 201, description: 'It is ready.', shape: DatasetAnswer, headers: LOCATION },
+        { status: 200, description: 'It was there.', shape: DatasetAnswer, headers: LOCATION },
+      ],
+      problems: [
+        'table-not-found',
+        'name-invalid',
+        'snapshot-not-found',
+        'as-at-invalid',
+        'as-at-before-first-snapshot',
+        'storage-full',
+        'commit-state-unknown',
+        'file-being-deleted',
+      ],
+      curl:
+        "curl -X POST $MORAINE/v1/datasets -H 'Content-Type: application/json' -d '" +
+        '{"name":"flights-2024","source":{"table":"aviation.flights"},"title":"Flights"}' +
+        "'",
+    },
+    async ({ authorize, body, keeper }) => {
+      const { name, source, ttl_seconds: ttlSeconds } = body
+      await authorize('select', [{ on: 'table', name: source.table }])
+      const wish = {
+        name,
+        source: source.table,
+        selector: selectorOf(source),
+        card: cardOf(body),
+        ttlMs: ttlSeconds * 1000,
+      }
+      const kept = (called: string) =>
+        keeper.withEffect({ status: 201, from: { dataset: called }, isProvisional: true })
+      const { outcome, dataset } = await makeDataset(service, wish, kept)
+      return datasetReply(service, dataset, outcome === 'created' ? 201 : 200)
+    },
+    madeAgain(service),
+  )
+
+const list = (service: DatasetService) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/datasets',
+      operationId: 'listDatasets',
+      tag: DATASETS_TAG,
+      permission: { privilege: 'describe', on: 'namespace', target: () => [] },
+      summary: 'List datasets',
+      description: 'Every version that lives, by name and version.',
+      query: ListDatasetsQuery,
+      answers: [{ status: 200, description: 'One page of datasets.', shape: DatasetListAnswer }],
+      problems: ['page-token-invalid'],
+      curl: 'curl $MORAINE/v1/datasets',
+    },
+    async ({ query, visibleTo }) => {
+      const { page_size, page_token } = query
+      const nowMs = service.ambient.nowMs()
+      const after = page_token === undefined ? undefined : positionOf(page_token)
+      const found = await service.catalog.datasets.list({
+        ...(after !== undefined && { after }),
+        ...{ limit: page_size + 1, nowMs, visibleTo },
+      })
+      const { items, nextPageToken } = cutPage(found, page_size, (last) => [
+        last.name,
+        last.version,
+      ])
+      const datasets = items.map((dataset) => datasetToJson(dataset, nowMs))
+      return jsonReply({ datasets, next_page_token: nextPageToken })
+    },
+  )
+
+const versions = (service: DatasetService) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: `${NEWEST}/versions`,
+      parameters: DATASET_PARAMETERS,
+      operationId: 'listDatasetVersions',
+      tag: DATASETS_TAG,
+      permission: 'in-use-case',
+      summary: 'List the versions of a dataset, newest first',
+      description: 'Those that ended, too; the last 1,000.',
+      answers: [{ status: 200, description: 'Versions.', shape: DatasetVersionsAnswer }],
+      problems: ['dataset-not-found'],
+      curl: 'curl $MORAINE/v1/datasets/flights-2024/versions',
+    },
+    async ({ param, authorize }) => {
+      const name = param('dataset')
+      const all = await service.catalog.datasets.listVersions(name, VERSIONS_MAX)
+      const seen: DatasetRecord[] = []
+      for (const { version } of all) {
+        const named = { dataset: name, version: String(version) }
+        const dataset = await findDataset(service, named, { authorize }).catch(unlessHidden)
+        if (dataset !== undefined) seen.push(dataset)
+      }
+      if (seen.length === 0) throw notFound(name, undefined)
+      const nowMs = service.ambient.nowMs()
+      return jsonReply({ versions: seen.map((dataset) => datasetToJson(dataset, nowMs)) })
+    },
+  )
+
+/** An address of one dataset: of the newest version, or of one that is named. */
+export interface DatasetForm {
+  readonly path: typeof NEWEST | typeof PINNED
+  /** Ends the operation ids. */
+  readonly suffix: '' | 'Version'
+  readonly which: string
+  readonly curl: string
+  namedBy(call: { param(name: 'dataset' | 'version'): string }): NamedDataset
+}
+
+export const DATASET_FORMS: readonly DatasetForm[] = [
+  {
+    ...{ path: NEWEST, suffix: '', which: 'newest version of a dataset' },
+    curl: '$MORAINE/v1/datasets/flights-2024',
+    namedBy: ({ param }) => ({ dataset: param('dataset') }),
+  },
+  {
+    ...{ path: PINNED, suffix: 'Version', which: 'given version of a dataset' },
+    curl: '$MORAINE/v1/datasets/flights-2024/1',
+    namedBy: ({ param }) => ({ dataset: param('dataset'), version: param('version') }),
+  },
+]
+
+/** What the routes of one dataset have in common. */
+export const OF_DATASET = {
+  parameters: DATASET_PARAMETERS,
+  tag: DATASETS_TAG,
+  permission: 'in-use-case',
+} as const
+
+function readingRoutes(service: DatasetService, form: DatasetForm): readonly Route[] {
+  const { path, suffix, which, curl, namedBy } = form
+  const get = defineRoute(
+    {
+      ...{ ...OF_DATASET, method: 'get', path, operationId: `getDataset${suffix}` },
+      summary: `Get the ${which}`,
+      answers: [{ status: 200, description: 'The dataset.', shape: DatasetAnswer }],
+      problems: GONE,
+      curl: `curl ${curl}`,
+    },
+    async (call) => {
+      const dataset = await findDataset(service, namedBy(call), call)
+      requireNotGone(dataset, service.ambient.nowMs())
+      return datasetReply(service, dataset, 200)
+    },
+  )
+
+  const status = defineRoute(
+    {
+      ...{ ...OF_DATASET, method: 'get', path: `${path}/status` },
+      operationId: `getDataset${suffix}Status`,
+      summary: `Get the status of the ${which}`,
+      answers: [{ status: 200, description: 'How far it is.', shape: DatasetStatus }],
+      problems: ['dataset-not-found'],
+      curl: `curl ${curl}/status`,
+    },
+    async (call) => {
+      const dataset = await findDataset(service, namedBy(call), call)
+      const { jobId } = dataset
+      const job = jobId === undefined ? undefined : await service.catalog.jobs.find(jobId)
+      return jsonReply(statusToJson(dataset, service.ambient.nowMs(), job))
+    },
+  )
+
+  return [get, status]
+}
+
+function changingRoutes(service: DatasetService, form: DatasetForm): readonly Route[] {
+  const { path, suffix, which, curl, namedBy } = form
+  const end = defineRoute(
+    {
+      ...{ ...OF_DATASET, method: 'delete', path, operationId: `deleteDataset${suffix}` },
+      summary: `Delete the ${which}`,
+      description:
+        'Needs `own` on its source, or on itself once it is published. Its card stays, and is ' +
+        'what `dataset-gone` shows. Files that nothing else names are deleted after the grace.',
+      answers: [{ status: 200, description: 'What it was.', shape: DatasetAnswer }],
+      problems: GONE,
+      curl: `curl -X DELETE ${curl}`,
+    },
+    async (call) => {
+      const dataset = await findDataset(service, namedBy(call), { ...call, privilege: 'own' })
+      requireNotGone(dataset, service.ambient.nowMs())
+      const keep = call.keeper.withEffect({
+        ...{ status: 200, from: keptOf(dataset), isProvisional: true },
+      })
+      await endDataset(service, dataset, { keep })
+      return againReply(service, dataset)
+    },
+    changedAgain(service),
+  )
+
+  const publish = defineRoute(
+    {
+      ...{ ...OF_DATASET, method: 'post', path: `${path}/publish` },
+      operationId: `publishDataset${suffix}`,
+      summary: `Publish the ${which}`,
+      description:
+        'From then on it lives for ever, and has privileges of its own: who publishes it owns ' +
+        'it, and gives others `select` on its table (`PUT /v1/tables/{table}/permissions`). ' +
+        'Needs `own` on its source. A published dataset stays as it is.',
+      answers: [{ status: 200, description: 'It is published.', shape: DatasetAnswer }],
+      problems: [...GONE, 'dataset-not-ready'],
+      curl: `curl -X POST ${curl}/publish`,
+    },
+    async (call) => {
+      const dataset = await getOwned(service, namedBy(call), call)
+      const keep = call.keeper.withEffect({
+        ...{ status: 200, from: keptOf(dataset), isProvisional: true },
+      })
+      const { tableUuid } = dataset
+      const publication = { tableUuid, nowMs: service.ambient.nowMs() }
+      await service.catalog.datasets.publish(publication, keep)
+      return againReply(service, dataset)
+    },
+    changedAgain(service),
+  )
+  return [end, publish]
+}
+
+/** For one who owns its source, or itself once it is published. */
+async function getOwned(
+  service: DatasetService,
+  named: NamedDataset,
+  call: Pick<Call<unknown, unknown>, 'authorize'>,
+): Promise<DatasetRecord> {
+  const dataset = await getReadyDataset(service, named, call)
+  const { sourceUuid, publishedAtMs } = dataset
+  if (publishedAtMs === undefined) {
+    await call.authorize('own', [{ on: 'table', name: sourceUuid }])
+  }
+  return dataset
+}
+
+function positionOf(token: string) {
+  const [name, version] = parsePageToken(token, DatasetPosition)
+  return { name, version }
+}
+
+function cardOf(body: {
+  readonly title?: string | undefined
+  readonly description?: string | undefined
+  readonly creators?: DatasetCard['creators'] | undefined
+  readonly license?: string | undefined
+  readonly keywords?: readonly string[] | undefined
+}): DatasetCard {
+  const { title = null, description = null, license = null } = body
+  const { creators = [], keywords = [] } = body
+  return { title, description, creators, license, keywords }
+}
+
+function datasetReply(service: DatasetService, dataset: DatasetRecord, status: number): Reply {
+  const value = datasetToJson(dataset, service.ambient.nowMs())
+  return jsonReply(value, { status, headers: { Location: pathOf(dataset) } })
+}
+
+/** The dataset after a change. */
+async function againReply(service: DatasetService, { tableUuid }: DatasetRecord): Promise<Reply> {
+  const dataset = await service.catalog.datasets.find({ tableUuid })
+  if (dataset === undefined) throw notFound(tableUuid, undefined)
+  return datasetReply(service, dataset, 200)
+}
+
+/** Facts from which a repeated request is answered. */
+function keptOf({ tableUuid }: DatasetRecord): KeptFacts {
+  return { tableUuid }
+}
+
+function changedAgain(service: DatasetService) {
+  return async (from: KeptFacts, { authorize }: RepeatedCall): Promise<Reply> => {
+    const dataset = await service.catalog.datasets.find({ tableUuid: String(from['tableUuid']) })
+    if (dataset === undefined) throw notFound(String(from['tableUuid']), undefined)
+    await authorize('select', [{ on: 'table', name: dataset.sourceUuid }])
+    return datasetReply(service, dataset, 200)
+  }
+}
+
+function madeAgain(service: DatasetService) {
+  return async (from: KeptFacts, { first, authorize }: RepeatedCall): Promise<Reply> => {
+    const named = { dataset: String(from['dataset']) }
+    const dataset = await findDataset(service, named, { authorize })
+    return datasetReply(service, dataset, first.status)
+  }
+}
+
+/** In a list, what may not be seen is left out. */
+function unlessHidden(error: unknown): undefined {
+  if (error instanceof CodedError && HIDING.includes(error.code)) return undefined
+  throw error
+}
+
+const HIDING: readonly string[] = ['dataset-not-found', 'permission-denied', 'table-restricted']
+
+export function datasetRoutes(service: DatasetService): readonly Route[] {
+  return [
+    ...[make(service), list(service), versions(service)],
+    ...DATASET_FORMS.flatMap((form) => [
+      ...readingRoutes(service, form),
+      ...changingRoutes(service, form),
+    ]),
+  ]
+}

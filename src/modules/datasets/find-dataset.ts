@@ -1,0 +1,94 @@
+import type { Stores } from '../../catalog/catalog.ts'
+import type { DatasetRecord } from '../../catalog/dataset-store.ts'
+import type { Privilege } from '../../core/access/privilege.ts'
+import type { Ambient } from '../../core/ambient.ts'
+import { CodedError } from '../../core/errors.ts'
+import type { Call } from '../../http/route.ts'
+import { ProblemError } from '../../problem/problems.ts'
+import { datasetToJson, pathOf, stateOf } from './dataset-response.ts'
+
+const VERSION = /^[1-9]\d{0,8}$/
+
+export type FindDependencies = Stores<'datasets'> & { readonly ambient: Pick<Ambient, 'nowMs'> }
+
+/** What an address names. */
+export interface NamedDataset {
+  readonly dataset: string
+  /** As in the address; `undefined`: the newest. */
+  readonly version?: string | undefined
+}
+
+/**
+ * The dataset, living or not, for one who has the privilege on its rows: on its source, or on
+ * itself once it is published. What has ended is shown to those who read its source. Throws
+ * `dataset-not-found`.
+ */
+export async function findDataset(
+  deps: FindDependencies,
+  { dataset: name, version }: NamedDataset,
+  {
+    authorize,
+    privilege = 'select',
+  }: Pick<Call<unknown, unknown>, 'authorize'> & {
+    readonly privilege?: Privilege
+  },
+): Promise<DatasetRecord> {
+  const found = await lookUp(deps, { dataset: name, version })
+  if (found === undefined) throw notFound(name, version)
+  const { endedAtMs, sourceUuid, securable } = found
+  const target = endedAtMs === undefined ? securable : sourceUuid
+  try {
+    await authorize(privilege, [{ on: 'table', name: target }])
+  } catch (error) {
+    // Whoever may not see its table is not told that there is such a dataset, either.
+    if (error instanceof CodedError && error.code === 'table-not-found') {
+      throw notFound(name, version)
+    }
+    throw error
+  }
+  return found
+}
+
+/** As `findDataset`; throws `dataset-gone` and `dataset-not-ready`, too. */
+export async function getReadyDataset(
+  deps: FindDependencies,
+  named: NamedDataset,
+  asked: Parameters<typeof findDataset>[2],
+): Promise<DatasetRecord> {
+  const found = await findDataset(deps, named, asked)
+  requireNotGone(found, deps.ambient.nowMs())
+  if (found.state === 'ready') return found
+  const detail =
+    found.state === 'failed'
+      ? `Making ${pathOf(found)} failed: ${found.problem?.detail ?? ''}`
+      : `${pathOf(found)} is being made: its status tells how far it is`
+  throw new ProblemError('dataset-not-ready', detail, {
+    facts: { state: found.state, statusUrl: `${pathOf(found)}/status` },
+  })
+}
+
+/** Throws `dataset-gone`, with the card that is left. */
+export function requireNotGone(dataset: DatasetRecord, nowMs: number): void {
+  if (stateOf(dataset, nowMs) !== 'expired') return
+  const path = pathOf(dataset)
+  throw new ProblemError('dataset-gone', `${path} has expired or was deleted: ask for it again`, {
+    facts: { card: datasetToJson(dataset, nowMs) },
+  })
+}
+
+async function lookUp(
+  { catalog, ambient }: FindDependencies,
+  { dataset: name, version }: NamedDataset,
+): Promise<DatasetRecord | undefined> {
+  if (version === undefined) return catalog.datasets.find({ name, nowMs: ambient.nowMs() })
+  if (!VERSION.test(version)) return undefined
+  return catalog.datasets.find({ name, version: Number(version) })
+}
+
+export function notFound(dataset: string, version: string | undefined): ProblemError {
+  const shown = dataset.slice(0, 200)
+  const what = version === undefined ? shown : `${shown}, version ${version.slice(0, 20)}`
+  return new ProblemError('dataset-not-found', `There is no dataset ${what}`, {
+    facts: { dataset: shown },
+  })
+}

@@ -1,0 +1,41 @@
+import { NOT_FOUND, type ProblemRows } from './problem-row.ts'
+
+/** Datasets: queries of snapshots, frozen. */
+export const DATASET_PROBLEMS = {
+  'dataset-not-found': {
+    status: 404,
+    iceberg: NOT_FOUND,
+    title: 'Dataset not found',
+    meaning: 'There is no dataset of this name, or it has no such version.',
+    remedy:
+      'GET /v1/datasets lists all datasets, and /v1/datasets/{dataset}/versions the versions.',
+    retry: 'no',
+  },
+  'dataset-gone': {
+    status: 410,
+    iceberg: NOT_FOUND,
+    title: 'Dataset gone',
+    meaning:
+      'The dataset has expired or was deleted. Its rows are gone, its `card` says what it was.',
+    remedy: 'Ask for it again with POST /v1/datasets, as the `card` describes it.',
+    retry: 'no',
+  },
+  'dataset-not-ready': {
+    status: 409,
+    iceberg: NOT_FOUND,
+    title: 'Dataset not ready',
+    meaning: 'The rows of the dataset are not there yet, or making them failed.',
+    remedy: 'Its `status_url` tells how far it is, and why it failed if it did.',
+    retry: 'yes',
+  },
+  'dataset-immutable': {
+    status: 403,
+    iceberg: { status: 403, type: 'ForbiddenException' },
+    title: 'Dataset immutable',
+    meaning:
+      'The namespace `moraine$datasets` has the hidden tables of datasets, which nobody makes, ' +
+      'changes, renames or drops.',
+    remedy: 'Clone the table and change the clone; or make another dataset.',
+    retry: 'no',
+  },
+} as const satisfies ProblemRows

@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto'
+import type { Catalog } from '../../src/catalog/catalog.ts'
+import type { NewDataset } from '../../src/catalog/dataset-store.ts'
+import type { NewTable } from '../../src/catalog/table-store.ts'
+import type { TableState } from '../../src/core/table/table.ts'
+import { appendTo, create, definitionOf, newTable, snapshotOf, stateOf } from './catalog-samples.ts'
+
+const CARD = { title: 'Planets', description: null, creators: [], license: null, keywords: ['a'] }
+const FACTS = { rows: 3, files: 1, bytes: 9, snapshotAtMs: 2_000, columns: [] }
+const HIDDEN = { namespace: ['moraine$datasets'], name: 'planets_v1' }
+
+export function describeDatasets(catalog: () => Catalog): void {
+  const datasets = () => catalog().datasets
+
+  /** A table with one snapshot, of id 7. */
+  async function sourceOf(name: string): Promise<TableState> {
+    const state = await create(catalog(), name)
+    const commit = appendTo(state, 7n, [`file:///warehouse/${name}.parquet`])
+    await catalog().tables.commit({ tables: [commit], transactions: [] })
+    return commit.state
+  }
+
+  function cloneOf(source: TableState, tableUuid: string): NewTable {
+    const snapshot = snapshotOf(7n, { timestampMs: source.lastUpdatedMs })
+    const state = stateOf('any', { definition: definitionOf(tableUuid), currentSnapshot: snapshot })
+    return newTable(state, {
+      snapshots: [snapshot],
+      copyPathsFromTableUuid: source.definition.tableUuid,
+    })
+  }
+
+  function wish(source: TableState, overrides: Partial<NewDataset> = {}): NewDataset {
+    const tableUuid = randomUUID()
+    return {
+      ...{ tableUuid, name: 'planets', identity: 'i1', snapshotId: 7n, card: CARD, facts: FACTS },
+      ...{ sourceUuid: source.definition.tableUuid, sourceName: 'sky.planets' },
+      ...{ query: undefined, jobId: undefined, createdAtMs: 1_000, expiresAtMs: 5_000 },
+      table: cloneOf(source, tableUuid),
+      ...overrides,
+    }
+  }
+
+  describe('datasets', () => {
+    test('one that is made has a hidden table, which no list shows', async () => {
+      const source = await sourceOf('planets')
+      const { outcome, dataset } = await datasets().create(wish(source))
+      expect(outcome).toBe('created')
+      expect(dataset).toMatchObject({ version: 1, state: 'ready', card: CARD, facts: FACTS })
+      expect(dataset.securable).toBe(source.definition.tableUuid)
+      expect(await datasets().find({ name: 'Planets', nowMs: 0 })).toEqual(dataset)
+      expect(await datasets().find({ tableUuid: dataset.tableUuid })).toEqual(dataset)
+      expect(await catalog().tables.find(HIDDEN)).toMatchObject({
+        ...HIDDEN,
+        currentSnapshot: { snapshotId: 7n },
+      })
+      const shown = await catalog().tables.list({ limit: 10 })
+      expect(shown.map(({ name }) => name)).toEqual(['planets'])
+      const within = { namespace: HIDDEN.namespace, limit: 10 }
+      expect(await catalog().tables.list(within)).toEqual([])
+      const all = await catalog().tables.list({ limit: 10, withDatasets: true })
+      expect(all.map(({ name }) => name).sort()).toEqual(['planets', 'planets_v1'])
+      const namespaces = await catalog().namespaces.listChildren({ parent: [], limit: 10 })
+      expect(namespaces).toEqual([['sky']])
+    })
+
+    test('asked twice it is one, and lives as long as the longer of the two', async () => {
+      const source = await sourceOf('planets')
+      const asked = await Promise.all(
+        [5_000, 9_000, 7_000].map((expiresAtMs) =>
+          datasets().create(wish(source, { expiresAtMs })),
+        ),
+      )
+      expect(asked.map(({ outcome }) => outcome).sort()).toEqual(['created', 'exists', 'exists'])
+      expect(new Set(asked.map(({ dataset }) => dataset.tableUuid)).size).toBe(1)
+      expect(await datasets().listVersions('planets', 10)).toMatchObject([{ expiresAtMs: 9_000 }])
+    })
+
+    test('the same name with other rows is the next version', async () => {
+      const source = await sourceOf('planets')
+      const versions = await Promise.all(
+        ['i1', 'i2', 'i3'].map((identity) => datasets().create(wish(source, { identity }))),
+      )
+      expect(versions.map(({ dataset }) => dataset.version).sort()).toEqual([1, 2, 3])
+      const listed = await datasets().list({ limit: 2, nowMs: 0 })
+      expect(listed.map(({ version }) => version)).toEqual([1, 2])
+      const [, after] = listed
+      const rest = await datasets().list({ limit: 2, nowMs: 0, ...(after && { after }) })
+      expect(rest.map(({ version }) => version)).toEqual([3])
+      expect(await datasets().find({ name: 'planets', nowMs: 0 })).toMatchObject({ version: 3 })
+      expect(await datasets().find({ name: 'planets', version: 2 })).toMatchObject({ version: 2 })
+    })
+
+    test('one that has expired is told apart, ended, and made again', async () => {
+      const source = await sourceOf('planets')
+      const { dataset } = await datasets().create(wish(source))
+      const late = { createdAtMs: 6_000, expiresAtMs: 9_000 }
+      expect(await datasets().create(wish(source, late))).toMatchObject({ outcome: 'expired' })
+      expect(await datasets().list({ limit: 2, nowMs: 6_000 })).toEqual([])
+      const { tableUuid } = dataset
+      expect(await datasets().listDue({ beforeMs: 5_000, limit: 9 })).toEqual([])
+      expect(await datasets().listDue({ beforeMs: 5_001, limit: 9 })).toMatchObject([{ tableUuid }])
+      const ending = { tableUuid, nowMs: 6_000 }
+      expect(await datasets().end({ ...ending, ifExpiredBy: 4_999 })).toBe('not-living')
+      expect(await datasets().end({ ...ending, ifExpiredBy: 6_000 })).toBe('changed')
+      expect(await datasets().end(ending)).toBe('not-living')
+      expect(await catalog().tables.find(HIDDEN)).toBeUndefined()
+      expect(await datasets().find({ name: 'planets', version: 1 })).toMatchObject({
+        ...{ state: 'expired', endedAtMs: 6_000, card: CARD },
+      })
+      const again = await datasets().create(wish(source, late))
+      expect(again).toMatchObject({ outcome: 'created', dataset: { version: 2 } })
+    })
+
+    test('one that is published lives for ever, under privileges of its own', async () => {
+      const source = await sourceOf('planets')
+      const { dataset } = await datasets().create(wish(source))
+      const { tableUuid } = dataset
+      const events = { principal: 'key:ada' }
+      expect(await datasets().publish({ tableUuid, nowMs: 3_000 }, { events })).toBe('changed')
+      expect(await datasets().publish({ tableUuid, nowMs: 4_000 }, { events })).toBe('not-living')
+      expect(await datasets().find({ tableUuid })).toMatchObject({
+        ...{ publishedAtMs: 3_000, expiresAtMs: undefined, securable: tableUuid },
+      })
+      const own = { securable: tableUuid, principal: 'key:ada', privilege: 'own' }
+      expect(await catalog().grants.listAll()).toMatchObject([own])
+    })
+
+    test('nobody owns the hidden table before', async () => {
+      const source = await sourceOf('planets')
+      await datasets().create(wish(source), { events: { principal: 'key:ada' } })
+      expect(await catalog().grants.listAll()).toEqual([])
+    })
+
+    test('one that is queued becomes ready once, or fails and may be asked for again', async () => {
+      const source = await sourceOf('planets')
+      const queue = () => datasets().create(wish(source, { table: undefined, jobId: 'job' }))
+      const first = (await queue()).dataset
+      expect(first).toMatchObject({ state: 'queued', jobId: 'job' })
+      const problem = { code: 'engine-failed', detail: 'no memory' }
+      const { tableUuid } = first
+      expect(await datasets().finish({ tableUuid, problem, nowMs: 2_000 })).toBe('finished')
+      expect(await datasets().find({ tableUuid })).toMatchObject({ state: 'failed', problem })
+      const second = (await queue()).dataset
+      expect(second.version).toBe(2)
+      const table = cloneOf(source, second.tableUuid)
+      const finish = { tableUuid: second.tableUuid, table, facts: { ...FACTS, rows: 2 } }
+      expect(await datasets().finish(finish)).toBe('finished')
+      expect(await datasets().finish(finish)).toBe('not-queued')
+      const ready = await datasets().find({ tableUuid: second.tableUuid })
+      expect(ready).toMatchObject({ state: 'ready', facts: { rows: 2 } })
+      const hidden = { ...HIDDEN, name: 'planets_v2' }
+      expect(await catalog().tables.find(hidden)).toMatchObject(hidden)
+    })
+
+    test('without its source or its snapshot there is no dataset', async () => {
+      const source = await sourceOf('planets')
+      const { tableUuid } = source.definition
+      await catalog().tables.drop({ tableUuid, expectedVersion: source.version })
+      await expect(datasets().create(wish(source))).rejects.toMatchObject({
+        code: 'table-not-found',
+      })
+      expect(await datasets().listVersions('planets', 9)).toEqual([])
+    })
+
+    test('nobody else makes, changes, renames or drops what is there', async () => {
+      const source = await sourceOf('planets')
+      const { dataset } = await datasets().create(wish(source))
+      const hidden = await catalog().tables.find(HIDDEN)
+      if (hidden === undefined) throw new Error('there is no hidden table')
+      const { tableUuid } = dataset
+      const refused = { code: 'dataset-immutable' }
+      const { tables, namespaces, views } = catalog()
+      const commit = (state: TableState) => {
+        const change = { ...appendTo(state, 8n), keepsMetadata: true }
+        return tables.commit({ tables: [change], transactions: [] })
+      }
+      const moved = { ...hidden, namespace: ['sky'], name: 'mine' }
+      const into = { ...source, namespace: ['Moraine$Datasets', 'deeper'] }
+      const table = newTable(stateOf('mine', { namespace: ['MORAINE$datasets'] }))
+      const view = {
+        ...{ namespace: HIDDEN.namespace, name: 'v', viewUuid: randomUUID(), version: 0 },
+        ...{ metadata: '{}', metadataLocation: 'file:///v', createdAtMs: 1, lastUpdatedMs: 1 },
+      }
+      const levels = HIDDEN.namespace
+      const change = { levels, updates: { a: 'b' }, removals: [] }
+      const replacement = { tableUuid, expectedVersion: 0, table: newTable(stateOf('mine')) }
+      for (const attempt of [
+        () => commit(hidden),
+        () => commit(moved),
+        () => commit(into),
+        () => tables.create(table),
+        () => tables.replace(replacement),
+        () => tables.drop({ tableUuid, expectedVersion: 0 }),
+        () => views.create(view),
+        () => namespaces.create({ levels: [...levels, 'below'], properties: {} }),
+        () => namespaces.updateProperties(change),
+        () => namespaces.drop(levels),
+      ]) {
+        await expect(attempt()).rejects.toMatchObject(refused)
+      }
+      expect(await catalog().tables.find(HIDDEN)).toEqual(hidden)
+    })
+  })
+}

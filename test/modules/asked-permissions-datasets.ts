@@ -1,0 +1,27 @@
+import type { Expected } from './asked-permissions.ts'
+
+/** Which table is asked for is known once there is a dataset: test/modules/datasets has those. */
+const nothing = { asks: [], refusedWith: 404 }
+const NEWEST = '/v1/datasets/nothing'
+const PINNED = `${NEWEST}/1`
+
+/** As `EXPECTED`, of datasets. */
+export const DATASETS_EXPECTED: Readonly<Record<string, Expected>> = {
+  makeDataset: {
+    path: '/v1/datasets',
+    json: { source: { table: 'sky.planets' } },
+    asks: ['select table sky.planets'],
+  },
+  listDatasets: { path: '/v1/datasets', asks: ['describe namespace []'] },
+  listDatasetVersions: { path: `${NEWEST}/versions`, ...nothing },
+  getDataset: { path: NEWEST, ...nothing },
+  getDatasetVersion: { path: PINNED, ...nothing },
+  getDatasetStatus: { path: `${NEWEST}/status`, ...nothing },
+  getDatasetVersionStatus: { path: `${PINNED}/status`, ...nothing },
+  deleteDataset: { path: NEWEST, ...nothing },
+  deleteDatasetVersion: { path: PINNED, ...nothing },
+  publishDataset: { path: `${NEWEST}/publish`, ...nothing },
+  publishDatasetVersion: { path: `${PINNED}/publish`, ...nothing },
+  downloadDataset: { path: `${NEWEST}/download`, ...nothing },
+  downloadDatasetVersion: { path: `${PINNED}/download`, ...nothing },
+}

@@ -1,0 +1,122 @@
+import { type Json, must } from '../../http/client.ts'
+import { type Caller, type KeyedService, startKeyedService } from '../access/keyed-service.ts'
+
+const TABLE = '/v1/tables/sky.planets'
+const HIDDEN = '/v1/tables/moraine$datasets.planets_v1'
+const REST = '/iceberg/v1/namespaces/moraine$datasets/tables/planets_v1'
+const DATASET = '/v1/datasets/planets/1'
+const READING = [
+  ...[DATASET, `${DATASET}/status`, `${DATASET}/download`, '/v1/datasets/planets'],
+  ...[HIDDEN, `${HIDDEN}/dump`, REST],
+]
+
+let service: KeyedService
+let owner: Caller
+let reader: Caller
+let stranger: Caller
+beforeEach(async () => {
+  service = await startKeyedService()
+  const { admin } = service
+  const schema = { columns: [{ name: 'id', type: 'long' }] }
+  await must(admin.send('post', '/v1/tables', { name: 'planets', namespace: 'sky', schema }), 201)
+  owner = await service.newCaller({ '/v1/namespaces/sky': ['own'] })
+  reader = await service.newCaller({ [TABLE]: ['select'] })
+  stranger = await service.newCaller()
+  const headers = { 'Content-Type': 'text/csv', Authorization: `Bearer ${owner.key}` }
+  const body = 'id\n1\n2\n'
+  const added = await fetch(`${service.url}${TABLE}/files`, { method: 'POST', headers, body })
+  expect(added.status).toBe(201)
+})
+afterEach(() => service.close())
+
+async function make(caller: Caller): Promise<Json> {
+  return must(
+    caller.send('post', '/v1/datasets', { name: 'planets', source: { table: 'sky.planets' } }),
+    201,
+  )
+}
+
+async function statuses(caller: Caller, paths = READING): Promise<readonly number[]> {
+  const found: number[] = []
+  for (const path of paths) found.push((await caller.send('get', path)).status)
+  return found
+}
+
+const all = (status: number) => READING.map(() => status)
+
+test('whoever reads the source makes and reads a dataset, and nobody else', async () => {
+  const { table_id: id } = await make(reader)
+  expect(await statuses(reader)).toEqual(all(200))
+  expect(await statuses(owner)).toEqual(all(200))
+  expect(await statuses(stranger)).toEqual(all(404))
+  expect(await statuses(service.nobody)).toEqual(all(401))
+  expect((await reader.send('get', `/v1/tables/${id}/dump`)).status).toBe(200)
+  expect((await stranger.send('get', `/v1/tables/${id}/dump`)).status).toBe(404)
+  const wish = { source: { table: 'sky.planets' } }
+  expect((await stranger.send('post', '/v1/datasets', wish)).status).toBe(404)
+  const namesFor = async (caller: Caller) => {
+    const { datasets } = await must(caller.send('get', '/v1/datasets'))
+    return datasets.map(({ name }: Json) => name)
+  }
+  expect(await namesFor(reader)).toEqual(['planets'])
+  expect(await namesFor(stranger)).toEqual([])
+})
+
+test('whose right is taken away reads it no more, from the next download on', async () => {
+  await make(reader)
+  const revoke = [{ principal: reader.principal, privilege: 'select' }]
+  await must(service.admin.send('post', `${TABLE}/permissions`, { revoke }))
+  expect(await statuses(reader)).toEqual(all(404))
+})
+
+test('a policy on the source withholds it from all who are not excepted', async () => {
+  await make(reader)
+  const policy = { row_filter: 'id > 1', except: [owner.principal] }
+  await must(service.admin.send('put', `${TABLE}/policy`, policy))
+  expect(await statuses(reader)).toEqual(all(403))
+  expect(await statuses(owner)).toEqual(all(200))
+  const wish = { name: 'more', source: { table: 'sky.planets' } }
+  const refused = await reader.send('post', '/v1/datasets', wish)
+  expect(refused.body.type).toBe('/problems/table-restricted')
+})
+
+test('its reader neither publishes, deletes, shares nor changes it; its owner does', async () => {
+  await make(reader)
+  const grant = [{ principal: stranger.principal, privilege: 'select' }]
+  for (const caller of [reader, owner]) {
+    expect((await caller.send('post', `${HIDDEN}/permissions`, { grant })).status).toBe(403)
+  }
+  expect((await reader.send('post', `${DATASET}/publish`)).status).toBe(403)
+  expect((await reader.send('delete', DATASET)).status).toBe(403)
+  expect((await owner.send('post', `${HIDDEN}/metadata`, { steward: 'me' })).body.type).toBe(
+    '/problems/dataset-immutable',
+  )
+  await must(owner.send('delete', DATASET))
+  expect((await reader.send('get', DATASET)).status).toBe(410)
+})
+
+test('a published one has rights of its own, which its publisher gives', async () => {
+  await make(reader)
+  await must(owner.send('post', `${DATASET}/publish`))
+  expect(await statuses(reader)).toEqual(all(404))
+  expect(await statuses(owner)).toEqual(all(200))
+  const grant = [{ principal: stranger.principal, privilege: 'select' }]
+  await must(owner.send('post', `${HIDDEN}/permissions`, { grant }))
+  expect(await statuses(stranger)).toEqual(all(200))
+  await must(owner.send('delete', `${TABLE}?purge=now`))
+  expect(await statuses(stranger)).toEqual(all(200))
+  const policy = { row_filter: 'id > 1', except: [] }
+  const refused = await owner.send('put', `${HIDDEN}/policy`, policy)
+  expect(refused.body.type).toBe('/problems/dataset-immutable')
+  await must(owner.send('delete', DATASET))
+})
+
+test('a dataset keeps nobody from naming the files of its source', async () => {
+  await make(owner)
+  const { data_files: files } = await must(reader.send('get', TABLE))
+  await must(service.admin.send('post', '/v1/namespaces', { name: 'mine' }), 201)
+  const grant = [{ principal: reader.principal, privilege: 'own' }]
+  await must(service.admin.send('post', '/v1/namespaces/mine/permissions', { grant }))
+  const table = { name: 'mine', namespace: 'mine', infer_from: files[0].path }
+  await must(reader.send('post', '/v1/tables', table), 201)
+})
