@@ -151,6 +151,16 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   },
 
   readRows: { path: `${TABLE}/rows`, asks: ['select table sky.planets'] },
+  query: {
+    path: '/v1/query',
+    json: { source: { table: 'sky.planets' } },
+    asks: ['select table sky.planets'],
+  },
+  estimateQuery: {
+    path: '/v1/query/estimate',
+    json: { source: { table: 'sky.planets' } },
+    asks: ['select table sky.planets'],
+  },
   dumpTable: { path: `${TABLE}/dump?format=csv`, asks: ['select table sky.planets'] },
   dumpSnapshot: { path: `${TABLE}/latest/dump?format=csv`, asks: ['select table sky.planets'] },
   openGzipCsvFile: { path: `${TABLE}/planets.csv.gz`, asks: ['select table sky.planets'] },

@@ -10,7 +10,7 @@ import type { Converter } from '../../lake/convert/converter.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { byCommitOrder } from '../../lake/scan/commit-order.ts'
-import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
+import { type PlannedFile, planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
@@ -40,25 +40,28 @@ export async function findSource(
   return { state, snapshot, schema: schemaOfReading(state, selector, snapshot) }
 }
 
-/**
- * The data files that may have matching rows, in the order of the table. `location-not-allowed`
- * before any is read.
- */
-export async function listSources(
+/** The data files that may have matching rows, in the order of the table, and their plan. */
+export interface PlannedSources {
+  readonly plan: ScanPlan
+  readonly files: readonly PlannedFile[]
+}
+
+/** `location-not-allowed` before any of the files is read. */
+export async function planSources(
   deps: Pick<RowsDependencies, 'manifests' | 'objects'>,
   { state, snapshot, schema }: QuerySource,
   filter: string | undefined,
-): Promise<readonly PlannedFile[]> {
+): Promise<PlannedSources> {
   const plan = await planScan(deps, state, { snapshot, schema, filter })
   const allowed = new AllowedFiles(deps.objects)
   const turns = new Turns()
-  const sources: PlannedFile[] = []
-  for (const source of plan.plannedFiles([])) {
-    allowed.require(source.dataFile.path)
-    for (const { path } of source.deleteFiles) allowed.require(path)
-    if (sources.push(source) % FILES_PER_TURN === 0) await turns.take()
+  const files: PlannedFile[] = []
+  for (const file of plan.plannedFiles(['columnSizes'])) {
+    allowed.require(file.dataFile.path)
+    for (const { path } of file.deleteFiles) allowed.require(path)
+    if (files.push(file) % FILES_PER_TURN === 0) await turns.take()
   }
-  return sources.sort(byCommitOrder)
+  return { plan, files: files.sort(byCommitOrder) }
 }
 
 /** The snapshot, by its id as text. */

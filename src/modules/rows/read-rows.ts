@@ -13,7 +13,7 @@ import { ProblemError } from '../../problem/problems.ts'
 import {
   asCostly,
   findSource,
-  listSources,
+  planSources,
   type QuerySource,
   type RowsDependencies,
   readsAll,
@@ -61,7 +61,7 @@ export async function readRows(deps: RowsDependencies, request: RowsRequest): Pr
   if (position !== undefined && position.digest !== digest) {
     throw tokenInvalid('it is of another request: repeat the columns, the filter and the order')
   }
-  const files = await listSources(deps, source, filter)
+  const { files } = await planSources(deps, source, filter)
   const reader = new PageReader(deps, { request, source, query, files, digest })
   return await asCostly(() =>
     readsAll(query) ? reader.ordered(position) : reader.inTurn(position),

@@ -1,0 +1,117 @@
+import type {
+  FilterExpression,
+  FilterNode,
+  FilterPredicate,
+} from '../../core/filter/parse/expression.ts'
+import { parseFilter } from '../../core/filter/parse/filter-parser.ts'
+import { fieldsOfQuery } from '../../core/query/bind-query.ts'
+import type { BoundQuery } from '../../core/query/bound-query.ts'
+import { childFields } from '../../core/schema/schema-lookup.ts'
+import type { Field } from '../../core/value/type.ts'
+import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
+import type { PlannedSources, QuerySource, RowsDependencies } from './query-source.ts'
+
+/** What a query will read and return, as far as manifests tell. */
+export interface QueryEstimate {
+  /** Rows of the result. */
+  readonly rows: { readonly min: number; readonly max: number }
+  /** Compressed bytes of the columns that are read, of the files that are. */
+  readonly bytes: number
+  readonly files: number
+  readonly filesSkipped: number
+  /** Bytes that the query counts for: a file counts for a megabyte at least. */
+  readonly cost: number
+}
+
+const FILE_COST_BYTES = 1024 * 1024
+
+/** Reads no data. */
+export async function estimateQuery(
+  deps: Pick<RowsDependencies, 'manifests'>,
+  source: QuerySource,
+  asked: PlannedSources & { readonly query: BoundQuery; readonly filter: string | undefined },
+): Promise<QueryEstimate> {
+  const { plan, files, query, filter } = asked
+  const ids = new Set(fieldsOfQuery(query, source.schema).flatMap(idsBelow))
+  let bytes = 0
+  let cost = 0
+  for (const { dataFile } of files) {
+    const read = bytesOf(dataFile, ids)
+    bytes += read
+    cost += Math.max(read, FILE_COST_BYTES)
+  }
+  const matching = {
+    min: filter === undefined ? (plan.totals.liveRecords ?? 0) : await surely(deps, source, filter),
+    max: plan.totals.liveRecords ?? plan.totals.records,
+  }
+  const rows = resultRows(query, matching)
+  return { rows, bytes, files: files.length, filesSkipped: plan.files.skipped, cost }
+}
+
+/** Compressed bytes of the columns; of the whole file where it does not say theirs. */
+function bytesOf(
+  { columnSizes, fileSizeBytes }: PlannedFile['dataFile'],
+  ids: ReadonlySet<number>,
+): number {
+  if (columnSizes === undefined || columnSizes.size === 0) return fileSizeBytes
+  let bytes = 0
+  for (const [id, size] of columnSizes) if (ids.has(id)) bytes += Number(size)
+  return Math.min(bytes, fileSizeBytes)
+}
+
+function idsBelow({ id, type }: Field): readonly number[] {
+  return [id, ...childFields(type).flatMap(idsBelow)]
+}
+
+/**
+ * Rows of the files in which every row matches: those that a filter for the other rows, for which
+ * this one is FALSE or unknown, rules out.
+ */
+async function surely(
+  deps: Pick<RowsDependencies, 'manifests'>,
+  { state, snapshot, schema }: QuerySource,
+  filter: string,
+): Promise<number> {
+  const expression = parseFilter(filter)
+  // A comparison with NULL may be unknown for any row.
+  if (predicatesOf(expression.root).some(hasNull)) return 0
+  const others = otherRows(expression)
+  const all = await planScan(deps, state, { snapshot, schema })
+  const kept = await planScan(deps, state, { snapshot, schema, filter: others })
+  const [live, left] = [all.totals.liveRecords, kept.totals.liveRecords]
+  return live === undefined || left === undefined ? 0 : live - left
+}
+
+function otherRows({ text, root }: FilterExpression): FilterExpression {
+  const unknown = predicatesOf(root).map(({ column }): FilterNode => ({ kind: 'is-null', column }))
+  return { text, root: { kind: 'or', operands: [{ kind: 'not', operand: root }, ...unknown] } }
+}
+
+function predicatesOf(node: FilterNode): readonly FilterPredicate[] {
+  switch (node.kind) {
+    case 'and':
+    case 'or':
+      return node.operands.flatMap(predicatesOf)
+    case 'not':
+      return predicatesOf(node.operand)
+    case 'comparison':
+    case 'in':
+    case 'like':
+    case 'is-null':
+      return [node]
+  }
+}
+
+function hasNull(predicate: FilterPredicate): boolean {
+  if (predicate.kind === 'comparison') return predicate.literal.kind === 'null'
+  return predicate.kind === 'in' && predicate.literals.some(({ kind }) => kind === 'null')
+}
+
+function resultRows(
+  { groupBy, limit = Number.POSITIVE_INFINITY }: BoundQuery,
+  { min, max }: QueryEstimate['rows'],
+): QueryEstimate['rows'] {
+  if (groupBy?.length === 0) return { min: Math.min(1, limit), max: Math.min(1, limit) }
+  const least = groupBy === undefined ? min : Math.min(min, 1)
+  return { min: Math.min(least, limit), max: Math.min(max, limit) }
+}
