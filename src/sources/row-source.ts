@@ -10,6 +10,8 @@ export interface RowSource {
    * away until the session is closed or its connection has ended on the side of the source.
    */
   open(task: string, signal: AbortSignal): Promise<SourceSession>
+  /** How many rows there are to archive now. Writes and deletes nothing, and waits for no run. */
+  count(task: string, work: SourceWork, signal: AbortSignal): Promise<number>
 }
 
 export interface SourceSession {
@@ -40,7 +42,32 @@ export interface RunMark {
 /** Statements are the operator's own and reach the source as they are. */
 export type SourceWork =
   /** Rows are copied by the statement that deletes them. */
-  | ({ readonly mode: 'atomic' } & SourceTable)
+  | ({ readonly mode: 'atomic'; readonly rowsMax?: number | undefined } & SourceTable)
+  /** As `atomic`, so many rows, of those that nobody else has locked. */
+  | ({ readonly mode: 'batches'; readonly rowsMax: number } & SourceTable)
+  /**
+   * The keys of the rows are noted first, in the temporary table `moraine_keys`, which the query
+   * joins and has the columns of; then exactly those rows are deleted, by a deletion of their own.
+   */
+  | ({
+      readonly mode: 'keys'
+      readonly select: string
+      readonly remove?: string | undefined
+      /** The primary key when absent. */
+      readonly keys?: readonly string[] | undefined
+      readonly rowsMax?: number | undefined
+    } & SourceTable)
+  /**
+   * One partition of a table by ranges of time, that has ended so long ago: detached, which is not
+   * undone, then copied and dropped.
+   */
+  | {
+      readonly mode: 'partition'
+      readonly table: string
+      /** As PostgreSQL writes intervals. */
+      readonly minAge: string
+      readonly columns?: readonly string[]
+    }
   /** Copied, then deleted, both of one state of the source; as many as were copied. */
   | { readonly mode: 'snapshot'; readonly select: string; readonly remove: string }
   /** Copied only. */
@@ -89,10 +116,10 @@ export interface SourceCounts {
   readonly copied: number
   readonly deleted: number
   /**
-   * Why the deleted rows are those copied: one statement did both, their keys are equal, their
-   * numbers are equal, or none was deleted.
+   * Why the deleted rows are those copied: one statement did both, their keys are equal, all of a
+   * table was copied and dropped under one lock, their numbers are equal, or none was deleted.
    */
-  readonly proof: 'one statement' | 'keys' | 'count' | 'none deleted'
+  readonly proof: 'one statement' | 'keys' | 'whole partition' | 'count' | 'none deleted'
 }
 
 /** Somebody changed the rows in between: the same may succeed at once. */

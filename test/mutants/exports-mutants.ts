@@ -8,13 +8,32 @@ export const EXPORTS: readonly MutantGroup[] = [
     file: 'src/sources/postgres/postgres-source.ts',
     tests: TESTS,
     edits: [
-      ['begin isolation level repeatable read', 'begin isolation level read committed'],
+      ["isPartition ? 'read committed' : 'repeatable read'", "'read committed'"],
+      ["return status === 'committed' ? 'committed' : 'unknown'", "return 'unknown'"],
+    ],
+  },
+  {
+    file: 'src/sources/postgres/postgres-transaction.ts',
+    tests: TESTS,
+    edits: [
       ['if (counts.deleted !== copied && ', 'if (false && '],
       ['    await this.#requireOne(statement)\n', ''],
       [`if (command !== 'DELETE') {`, 'if (false) {'],
       ['    if (this.mark.isWritten) {\n', '    if (false) {\n'],
-      ["return status === 'committed' ? 'committed' : 'unknown'", "return 'unknown'"],
     ],
+  },
+  {
+    file: 'src/sources/postgres/chosen-keys.ts',
+    tests: ['test/modules/exports/export-modes.test.ts'],
+    edits: [
+      ['if (different.rows.length > 0) {', 'if (false) {'],
+      [`if (Number(chosen) === rowCount && left === '0') return rowCount`, 'return rowCount ?? 0'],
+    ],
+  },
+  {
+    file: 'src/sources/postgres/detached-partition.ts',
+    tests: ['test/modules/exports/export-modes.test.ts'],
+    edits: [['  if (left !== undefined) return left\n', '']],
   },
   {
     file: 'src/sources/postgres/key-proof.ts',

@@ -226,6 +226,19 @@ export class ExportFiles {
     })
   }
 
+  /** Receipts of the files of one run, in the order of their parts. */
+  async listOfRun(task: string, runId: string): Promise<readonly ExportReceipt[]> {
+    const folder = `${this.#root}/${task}`
+    const found: ExportReceipt[] = []
+    for await (const { location } of this.#objects.list(folder)) {
+      const isOfRun = location.includes(`-${runId.slice(0, 8)}`)
+      if (!isOfRun || !NOTE_ENDING.test(location)) continue
+      const receipt = await this.#receipt(location)
+      if (receipt.run_id === runId) found.push(receipt)
+    }
+    return found.sort((one, other) => (one.file < other.file ? -1 : 1))
+  }
+
   /** Throws `export-file-not-found`. */
   async find(task: string, file: string): Promise<ExportReceipt> {
     const location = receiptLocation(this.location(task, file))

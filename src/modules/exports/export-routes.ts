@@ -12,7 +12,9 @@ import { type Call, defineRoute, type Route, type Tag } from '../../http/route.t
 import { ProblemError } from '../../problem/problems.ts'
 import type { DumpStreams } from '../dumps/http/dump-streams.ts'
 import type { ExportReceipt } from './export-files.ts'
+import { countRows } from './export-run.ts'
 import {
+  ExportDryRun,
   ExportFilePosition,
   ExportFilesAnswer,
   ExportFilesQuery,
@@ -20,6 +22,7 @@ import {
   ExportRunsAnswer,
   ExportsAnswer,
   ExportTaskAnswer,
+  RunExportRequest,
 } from './export-shapes.ts'
 import { askForExport, EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
 
@@ -95,12 +98,26 @@ function runRoutes(service: ExportService): readonly Route[] {
         'Copies the rows of the task to a file, deletes them in the same transaction, and gives ' +
         'the file its name once that is committed. A task that runs already is joined.',
       permission: onCatalog('admin'),
-      answers: [{ status: 202, description: 'The run.', shape: ExportRunAsked }],
-      problems: ['export-not-found', 'export-task-unusable'],
+      body: RunExportRequest,
+      isBodyOptional: true,
+      answers: [
+        { status: 202, description: 'The run.', shape: ExportRunAsked },
+        { status: 200, description: 'What a run would do.', shape: ExportDryRun },
+      ],
+      problems: [
+        ...['export-not-found', 'export-task-unusable', 'export-task-invalid'],
+        ...['source-refused', 'overloaded'],
+      ] as const,
       curl: 'curl -X POST $MORAINE/v1/exports/agency/runs',
     },
-    async ({ param, keeper }) => {
+    async ({ param, body, keeper, closed }) => {
       const task = await folder.read(param('task'))
+      if (body.dry_run === true) {
+        const rows = await countRows(service, task, closed)
+        const counted = { task: task.name, dry_run: true, mode: task.work.mode, rows }
+        await keeper.withoutEffect({ status: 200, value: counted })
+        return jsonReply(counted)
+      }
       const asked = runToJson(await askForExport(jobs, task.name))
       const { run_id, job_url, created_at } = asked
       const run = { run_id, task: task.name, job_url, created_at }

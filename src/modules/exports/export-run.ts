@@ -17,7 +17,7 @@ import {
   stageAppend,
 } from './archive-table.ts'
 import type { ExportFiles, ExportNote } from './export-files.ts'
-import { type ExportTask, taskInvalid } from './export-task.ts'
+import { type ExportTask, isInParts, taskInvalid } from './export-task.ts'
 import { fileNames } from './file-name.ts'
 
 /** How often a run begins again at once after others changed its rows. */
@@ -35,17 +35,29 @@ export interface ExportDependencies {
 /** What a run came to. */
 export type ExportResult =
   | { readonly outcome: 'empty' }
+  | ({ readonly outcome: 'exported' } & ExportedPart)
+  /** A run of several transactions; its files are listed with those of the task. */
   | {
       readonly outcome: 'exported'
-      readonly file: string
+      readonly parts: number
       readonly rows: number
       readonly deleted: number
       readonly proof: string
       readonly bytes: number
-      readonly sha256: string
-      /** That the rows were appended to, too. */
       readonly table?: string
     }
+
+/** What one transaction came to. */
+export interface ExportedPart {
+  readonly file: string
+  readonly rows: number
+  readonly deleted: number
+  readonly proof: string
+  readonly bytes: number
+  readonly sha256: string
+  /** That the rows were appended to, too. */
+  readonly table?: string
+}
 
 interface Run {
   readonly job: Pick<RunningJob<unknown>, 'jobId' | 'report'>
@@ -53,7 +65,7 @@ interface Run {
   readonly signal: AbortSignal
 }
 
-/** One run of a task, from its rows to its file. Nothing of earlier attempts is open. */
+/** One run of a task, from its rows to its files. Nothing of earlier attempts is open. */
 export async function exportOnce(
   deps: ExportDependencies & { readonly files: ExportFiles },
   task: ExportTask,
@@ -61,18 +73,99 @@ export async function exportOnce(
 ): Promise<ExportResult> {
   const session = await sourceOf(deps, task).open(task.name, run.signal)
   try {
-    for (let conflicts = 0; ; conflicts++) {
-      try {
-        return await attempt(deps, { task, session, run })
-      } catch (error) {
-        if (!(error instanceof SourceConflictError)) throw error
-        if (conflicts < CONFLICTS_MAX) continue
-        const detail = `others keep changing the rows of ${task.name}: ${error.message}`
-        throw new CatalogError('overloaded', detail, { facts: { retryAfterSeconds: 5 } })
-      }
+    if (!isInParts(task.work.mode)) {
+      const part = await onePart(deps, { task, session, run })
+      return part === undefined ? { outcome: 'empty' } : { outcome: 'exported', ...part }
     }
+    const before = await deps.files.listOfRun(task.name, run.job.jobId)
+    return await allParts(deps, { task, session, run, before })
   } finally {
     await session.close()
+  }
+}
+
+/** How many rows a run would archive now. */
+export function countRows(
+  deps: ExportDependencies,
+  { name, source, work, rowsMax }: ExportTask,
+  signal: AbortSignal,
+): Promise<number> {
+  const counted = sourceOf(deps, { name, source }).count(name, work, signal)
+  return counted.then((rows) => Math.min(rows, rowsMax ?? rows))
+}
+
+/** Until nothing is left to archive, or the task says that it is enough. */
+async function allParts(
+  deps: ExportDependencies & { readonly files: ExportFiles },
+  {
+    before,
+    ...attempted
+  }: {
+    readonly task: ExportTask
+    readonly session: SourceSession
+    readonly run: Run
+    /** Those of earlier attempts. */
+    readonly before: readonly Omit<ExportedPart, 'table'>[]
+  },
+): Promise<ExportResult> {
+  const { task } = attempted
+  const parts: Omit<ExportedPart, 'table'>[] = [...before]
+  const { rowsMax = Number.POSITIVE_INFINITY } = task
+  for (;;) {
+    const left = rowsMax - sumOf(parts, 'rows')
+    if (left <= 0) break
+    const work =
+      task.work.mode === 'batches'
+        ? { ...task.work, rowsMax: Math.min(task.work.rowsMax, left) }
+        : task.work
+    const next = { ...attempted, task: { ...task, work }, part: parts.length + 1 }
+    const part = await onePart(deps, next)
+    if (part === undefined) break
+    parts.push(part)
+    // What is written while it runs would keep it running.
+    if (work.mode === 'batches' && part.rows < work.rowsMax) break
+  }
+  const [first] = parts
+  if (first === undefined) return { outcome: 'empty' }
+  return {
+    outcome: 'exported',
+    parts: parts.length,
+    rows: sumOf(parts, 'rows'),
+    deleted: sumOf(parts, 'deleted'),
+    proof: first.proof,
+    bytes: sumOf(parts, 'bytes'),
+    ...(task.archiveTo !== undefined && { table: task.archiveTo }),
+  }
+}
+
+function sumOf(
+  parts: readonly Omit<ExportedPart, 'table'>[],
+  what: 'rows' | 'deleted' | 'bytes',
+): number {
+  return parts.reduce((sum, part) => sum + part[what], 0)
+}
+
+interface Attempted {
+  readonly task: ExportTask
+  readonly session: SourceSession
+  readonly run: Run
+  readonly part?: number
+}
+
+/** One transaction, and its file. `undefined`: there was nothing to archive. */
+async function onePart(
+  deps: ExportDependencies & { readonly files: ExportFiles },
+  attempted: Attempted,
+): Promise<ExportedPart | undefined> {
+  for (let conflicts = 0; ; conflicts++) {
+    try {
+      return await attempt(deps, attempted)
+    } catch (error) {
+      if (!(error instanceof SourceConflictError)) throw error
+      if (conflicts < CONFLICTS_MAX) continue
+      const detail = `others keep changing the rows of ${attempted.task.name}: ${error.message}`
+      throw new CatalogError('overloaded', detail, { facts: { retryAfterSeconds: 5 } })
+    }
   }
 }
 
@@ -84,7 +177,7 @@ export async function settle(
   deps: ExportDependencies & { readonly files: ExportFiles },
   note: ExportNote,
   signal: AbortSignal,
-): Promise<ExportResult | undefined> {
+): Promise<ExportedPart | undefined> {
   const { files } = deps
   const source = sourceOf(deps, { name: note.task, source: note.source })
   if (await files.isPublished(note)) {
@@ -110,18 +203,18 @@ export async function settle(
 /** Staged, synced, marked, committed, published: in this order (DESIGN, section 14). */
 async function attempt(
   deps: ExportDependencies & { readonly files: ExportFiles },
-  { task, session, run }: { task: ExportTask; session: SourceSession; run: Run },
-): Promise<ExportResult> {
+  { task, session, run, part }: Attempted,
+): Promise<ExportedPart | undefined> {
   const { files } = deps
   const transaction = await session.begin(task.work)
   const staged = files.stagedLocation(task.name, run.job.jobId, transaction.mark.id)
   let note: ExportNote | undefined
   try {
-    note = await stage(deps, { task, transaction, staged, run })
+    note = await stage(deps, { task, transaction, staged, run, part })
     if (note === undefined) {
       await transaction.rollback()
       await files.discard(staged)
-      return { outcome: 'empty' }
+      return undefined
     }
     await files.addNote(note)
     // Nobody else may have begun it in between.
@@ -153,7 +246,12 @@ async function stage(
     transaction,
     staged,
     run,
-  }: { task: ExportTask; transaction: SourceTransaction; staged: string; run: Run },
+    part,
+  }: Pick<Attempted, 'task' | 'run'> & {
+    readonly part: number | undefined
+    readonly transaction: SourceTransaction
+    readonly staged: string
+  },
 ): Promise<ExportNote | undefined> {
   const { compression, archiveTo: table } = task
   const columns = table === undefined ? [] : await transaction.describe()
@@ -179,7 +277,7 @@ async function stage(
   }
   if (counts.copied === 0) return undefined
   const at = new Date(ambient.nowMs())
-  const [first, other] = fileNames(task, run.job.jobId, at)
+  const [first, other] = fileNames(task, { runId: run.job.jobId, at, part })
   return {
     run_id: run.job.jobId,
     task: task.name,
@@ -201,7 +299,7 @@ async function stage(
 async function publishAndForget(
   deps: ExportDependencies & { readonly files: ExportFiles },
   { session, note, signal }: { session: SourceSession; note: ExportNote; signal: AbortSignal },
-): Promise<ExportResult> {
+): Promise<ExportedPart> {
   const result = await publish(deps, note, signal)
   // Without its note nobody asks for the mark again.
   await session.forget(note.mark).catch(() => undefined)
@@ -213,7 +311,7 @@ async function publish(
   { files, tables }: ExportDependencies & { readonly files: ExportFiles },
   note: ExportNote,
   signal: AbortSignal,
-): Promise<ExportResult> {
+): Promise<ExportedPart> {
   const { file, rows, deleted, proof, bytes, sha256 } = await files.publish(note)
   const { append } = note
   if (append !== undefined) {
@@ -222,7 +320,7 @@ async function publish(
   }
   await files.forgetNote(note)
   const table = append === undefined ? {} : { table: append.table }
-  return { outcome: 'exported', file, rows, deleted, proof, bytes, sha256, ...table }
+  return { file, rows, deleted, proof, bytes, sha256, ...table }
 }
 
 function sourceOf(

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { EXAMPLE_TIME, NextPageToken, PageQuery, Time } from '../../http/common-shapes.ts'
+import { MODES } from './export-task.ts'
 
 const EXAMPLE_FILE = 'agency-20250101T000000Z-0f8c1c9e.csv.gz'
 const RUN_STATES = ['waiting', 'running', 'succeeded', 'failed', 'cancelled'] as const
@@ -15,7 +16,8 @@ export const ExportFile = z
     proof: z.string().meta({
       description:
         'Why the deleted rows are those in the file: `one statement` copied and deleted them; ' +
-        'their `keys` are equal; or only their `count` is. `none deleted` for copies.',
+        'their `keys` are equal; a `whole partition` was; or only their `count` is. ' +
+        '`none deleted` for copies.',
     }),
     bytes: z.int(),
     sha256: z.string(),
@@ -83,11 +85,31 @@ export const ExportRunAsked = ExportRun.pick({
   },
 })
 
+export const RunExportRequest = z
+  .strictObject({
+    dry_run: z.boolean().optional().meta({
+      description: 'Whether to count only: nothing is written and nothing deleted.',
+    }),
+  })
+  .meta({ id: 'RunExportRequest', example: { dry_run: true } })
+
+export const ExportDryRun = z
+  .strictObject({
+    task: z.string(),
+    dry_run: z.literal(true),
+    mode: z.enum(MODES),
+    rows: z.int().meta({ description: 'Rows that a run would archive now.' }),
+  })
+  .meta({
+    id: 'ExportDryRun',
+    example: { task: 'agency', dry_run: true, mode: 'atomic', rows: 63_300 },
+  })
+
 export const ExportTaskAnswer = z
   .strictObject({
     task: z.string(),
     source: z.string().nullable(),
-    mode: z.enum(['atomic', 'snapshot', 'keep']).nullable(),
+    mode: z.enum(MODES).nullable(),
     schedule: z
       .string()
       .nullable()

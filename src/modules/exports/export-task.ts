@@ -10,6 +10,8 @@ export interface ExportTask {
   /** Name of the source in the configuration. */
   readonly source: string
   readonly work: SourceWork
+  /** The most rows of a run of several parts. */
+  readonly rowsMax?: number
   readonly compression: 'gzip' | 'none'
   /** The table that the rows are appended to, too, by its dotted name. */
   readonly archiveTo?: string
@@ -42,6 +44,13 @@ export const DEFAULT_SOURCE = 'default'
 const Name = z.string().min(1).max(200)
 const Statement = z.string().min(1).max(100_000)
 
+/** How rows are archived: docs/exports.md. */
+export const MODES = ['atomic', 'snapshot', 'keys', 'batches', 'partition', 'keep'] as const
+type Mode = (typeof MODES)[number]
+
+const AGE = /^\d{1,6} (?:minute|hour|day|week|month|year)s?$/
+const BATCH_ROWS = 10_000
+
 const TaskJson = z.strictObject({
   source: Name.default(DEFAULT_SOURCE),
   table: z
@@ -51,7 +60,13 @@ const TaskJson = z.strictObject({
     .optional(),
   where: Statement.optional(),
   columns: z.array(Name).min(1).max(2_000).optional(),
-  mode: z.enum(['atomic', 'snapshot', 'keep']).optional(),
+  mode: z.enum(MODES).optional(),
+  /** Columns of `keys` that are unique together. */
+  keys: z.array(Name).min(1).max(32).optional(),
+  batch_rows: z.int().min(1).max(10_000_000).optional(),
+  max_rows: z.int().min(1).optional(),
+  min_age: z.string().regex(AGE, 'is not like `90 days`').optional(),
+  age_column: Name.optional(),
   compression: z.enum(['gzip', 'none']).default('gzip'),
   name: z.enum(['sortable', 'seed']).default('sortable'),
   schedule: z.string().min(1).max(200).optional(),
@@ -74,6 +89,7 @@ export function parseTask(
     name,
     source: given.source,
     work: workOf(name, given, { select, remove }),
+    ...(given.max_rows !== undefined && { rowsMax: given.max_rows }),
     compression: given.compression,
     ...(given.archive_to !== undefined && { archiveTo: tableOf(name, given.archive_to) }),
     naming: given.name,
@@ -119,31 +135,97 @@ function jsonOf(task: string, text = '{}'): TaskJson {
   throw taskInvalid(task, `${where}: ${issue?.message ?? 'it has another shape'}`)
 }
 
-function workOf(
-  task: string,
-  { table, where, columns, mode }: TaskJson,
-  { select, remove }: { select: string | undefined; remove: string | undefined },
-): SourceWork {
-  if (table !== undefined) {
-    if (select !== undefined || remove !== undefined) {
-      throw taskInvalid(task, 'it has a table in task.json and SQL files: give one of both')
-    }
-    if (mode === 'snapshot') throw taskInvalid(task, 'the mode snapshot needs SQL files')
-    if (where === undefined) {
-      throw taskInvalid(task, 'it needs `where`, the condition in SQL for rows to export')
-    }
-    const of = { table, where, ...(columns !== undefined && { columns }) }
-    return mode === 'keep' ? { mode, ...of } : { mode: 'atomic', ...of }
+interface Statements {
+  readonly select: string | undefined
+  readonly remove: string | undefined
+}
+
+function workOf(task: string, json: TaskJson, statements: Statements): SourceWork {
+  const { table } = json
+  const mode = json.mode ?? (table === undefined ? 'snapshot' : 'atomic')
+  refuseOthers(task, mode, json)
+  if (table === undefined) return workOfStatements(task, mode, statements)
+  const { select, remove } = statements
+  if (mode !== 'keys' && (select !== undefined || remove !== undefined)) {
+    throw taskInvalid(task, 'it has a table in task.json and SQL files: give one of both')
   }
+  return workOfTable(task, mode, { ...json, ...statements, table })
+}
+
+function workOfTable(
+  task: string,
+  mode: Mode,
+  { select, remove, ...json }: TaskJson & Statements & { readonly table: string },
+): SourceWork {
+  const { table, columns, keys, max_rows: rowsMax, min_age: minAge, batch_rows } = json
+  const chosen = { table, ...(columns !== undefined && { columns }) }
+  if (mode === 'partition') {
+    if (minAge === undefined) throw taskInvalid(task, 'the mode partition needs `min_age`')
+    return { mode, minAge, ...chosen }
+  }
+  const of = { ...chosen, where: conditionOf(task, json) }
+  switch (mode) {
+    case 'keep':
+      return { mode, ...of }
+    case 'atomic':
+      return { mode, ...of, rowsMax }
+    case 'batches':
+      return { mode, ...of, rowsMax: batch_rows ?? BATCH_ROWS }
+    case 'keys':
+      if (select !== undefined) return { mode, ...of, select, remove, keys, rowsMax }
+      throw taskInvalid(task, 'the mode keys needs a select.sql that joins moraine_keys')
+    default:
+      throw taskInvalid(task, `the mode ${mode} needs SQL files and no table`)
+  }
+}
+
+/** Rows of the task's condition, of at least the age that it says. */
+function conditionOf(task: string, { where, min_age, age_column }: TaskJson): string {
+  if ((min_age === undefined) !== (age_column === undefined)) {
+    throw taskInvalid(task, 'min_age and age_column belong together')
+  }
+  const old = age_column && `"${age_column.replaceAll('"', '""')}" < now() - interval '${min_age}'`
+  const conditions = [where && `(${where}\n)`, old].filter((each) => each !== undefined)
+  if (conditions.length > 0) return conditions.join(' and ')
+  throw taskInvalid(task, 'it needs `where`, the condition in SQL for rows to export')
+}
+
+function workOfStatements(task: string, mode: Mode, { select, remove }: Statements): SourceWork {
   if (select === undefined) {
     throw taskInvalid(task, 'it needs select.sql and delete.sql, or task.json with a table')
   }
   if (mode === 'keep') return { mode, select }
-  if (mode === 'atomic') throw taskInvalid(task, 'the mode atomic needs a table in task.json')
+  if (mode !== 'snapshot') throw taskInvalid(task, `the mode ${mode} needs a table in task.json`)
   if (remove === undefined) {
     throw taskInvalid(task, 'it has no delete.sql: add it, or say "mode": "keep" in task.json')
   }
-  return { mode: 'snapshot', select, remove }
+  return { mode, select, remove }
+}
+
+/** Members that only some modes have, and these. */
+const ONLY_OF = {
+  keys: ['keys'],
+  batch_rows: ['batches'],
+  max_rows: ['atomic', 'keys', 'batches'],
+  min_age: ['atomic', 'keys', 'batches', 'keep', 'partition'],
+  age_column: ['atomic', 'keys', 'batches', 'keep'],
+  where: ['atomic', 'keys', 'batches', 'keep'],
+} as const satisfies Partial<Record<keyof TaskJson, readonly Mode[]>>
+
+function refuseOthers(task: string, mode: Mode, json: TaskJson): void {
+  for (const [member, modes] of Object.entries(ONLY_OF)) {
+    const isGiven = json[member as keyof TaskJson] !== undefined
+    if (!isGiven || (modes as readonly string[]).includes(mode)) continue
+    throw taskInvalid(task, `${member} has no meaning in the mode ${mode}`)
+  }
+  if (json.name === 'seed' && isInParts(mode)) {
+    throw taskInvalid(task, `files of the mode ${mode} cannot be named as the seed's`)
+  }
+}
+
+/** Whether runs of the mode have several transactions, with a file each. */
+export function isInParts(mode: Mode): boolean {
+  return mode === 'batches' || mode === 'partition'
 }
 
 export function taskInvalid(task: string, why: string): ProblemError {

@@ -8,10 +8,19 @@ const ENDINGS = { gzip: '.csv.gz', none: '.csv' } as const
  */
 export function fileNames(
   { name, naming, compression }: Pick<ExportTask, 'name' | 'naming' | 'compression'>,
-  runId: string,
-  at: Date,
+  {
+    runId,
+    at,
+    part,
+  }: {
+    readonly runId: string
+    readonly at: Date
+    /** From 1; absent in runs of one file. */
+    readonly part?: number | undefined
+  },
 ): readonly [string, string] {
-  const run = runId.slice(0, 8)
+  const number = part === undefined ? '' : `-${String(part).padStart(5, '0')}`
+  const run = `${runId.slice(0, 8)}${number}`
   const ending = ENDINGS[compression]
   const sortable = `${name}-${at.toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${run}${ending}`
   if (naming === 'sortable') return [sortable, sortable]
@@ -25,4 +34,9 @@ function seedTime(at: Date): string {
   const day = [at.getUTCFullYear(), two(at.getUTCMonth() + 1), two(at.getUTCDate())].join('_')
   const time = [two(hour % 12 || 12), two(at.getUTCMinutes()), two(at.getUTCSeconds())].join('_')
   return `${day}-${time}_${hour < 12 ? 'AM' : 'PM'}`
+}
+
+/** Whether the run of the file may have others. */
+export function isOfPart(file: string): boolean {
+  return /-[0-9a-f]{8}-\d{5,}\.csv(?:\.gz)?$/.test(file)
 }

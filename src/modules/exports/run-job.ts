@@ -5,7 +5,14 @@ import type { JobKind } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import type { Task } from '../../lake/jobs/task.ts'
 import type { ExportFiles, StagedExport } from './export-files.ts'
-import { type ExportDependencies, type ExportResult, exportOnce, settle } from './export-run.ts'
+import {
+  type ExportDependencies,
+  type ExportedPart,
+  type ExportResult,
+  exportOnce,
+  settle,
+} from './export-run.ts'
+import { isOfPart } from './file-name.ts'
 import type { TaskFolder } from './task-folder.ts'
 
 export const EXPORT_KIND = 'export'
@@ -34,10 +41,11 @@ export function exportJob(deps: ExportJobDependencies): JobKind<ExportInput> {
     attemptsMax: ATTEMPTS_MAX,
     input: inputOf,
     async run({ jobId, input, attempt, report }, fence, signal): Promise<ExportResult> {
+      let ended: ExportedPart | undefined
       for (const note of await deps.files.listNotes(input.task, jobId)) {
-        const result = await settle(deps, note, signal)
-        if (result !== undefined) return result
+        ended = (await settle(deps, note, signal)) ?? ended
       }
+      if (ended !== undefined && !isOfPart(ended.file)) return { outcome: 'exported', ...ended }
       const task = await deps.folder.read(input.task)
       try {
         return await exportOnce(deps, task, { job: { jobId, report }, fence, signal })

@@ -46,14 +46,33 @@ export function copyOf(query: string): string {
   return `copy (${query}\n) to stdout with ${CSV}`
 }
 
-export function deleteReturning({ table, where, columns }: SourceTable): string {
-  const returned = columns === undefined ? '*' : columns.map(identifier).join(', ')
-  return `delete from ${tableName(table)} where (${where}\n) returning ${returned}`
+/** `isSpread`: the places of its rows are those of several tables. */
+export function deleteReturning(
+  work: SourceTable & {
+    readonly mode: 'atomic' | 'batches'
+    readonly rowsMax?: number | undefined
+  },
+  isSpread: boolean,
+): string {
+  const { mode, where, rowsMax } = work
+  const table = tableName(work.table)
+  const deletion = (chosen: string) =>
+    `delete from ${table} where ${chosen} returning ${selectedColumns(work)}`
+  if (rowsMax === undefined) return deletion(`(${where}\n)`)
+  const skip = mode === 'batches' ? ' skip locked' : ''
+  const some = (place: string) =>
+    `select ${place} from ${table} where (${where}\n) limit ${rowsMax} for update${skip}`
+  // By their places at once, where a join would read the whole table again for each batch.
+  if (!isSpread) return deletion(`ctid = any(array(${some('ctid')}))`)
+  return deletion(`(tableoid, ctid) in (${some('tableoid, ctid')})`)
 }
 
-export function selectFrom({ table, where, columns }: SourceTable): string {
-  const selected = columns === undefined ? '*' : columns.map(identifier).join(', ')
-  return `select ${selected} from ${tableName(table)} where (${where}\n)`
+export function selectFrom(work: SourceTable): string {
+  return `select ${selectedColumns(work)} from ${tableName(work.table)} where (${work.where}\n)`
+}
+
+export function selectedColumns({ columns }: Pick<SourceTable, 'columns'>): string {
+  return columns === undefined ? '*' : columns.map(identifier).join(', ')
 }
 
 export function identifier(name: string): string {

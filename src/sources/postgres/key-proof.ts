@@ -14,8 +14,8 @@ interface KeySum {
   readonly second: string
 }
 
-/** Seen by this transaction alone. */
-const NOTED = 'pg_temp.moraine_keys'
+/** Keys of the rows that were copied. Seen by this transaction alone. */
+export const NOTED = 'pg_temp.moraine_copied'
 
 /**
  * Columns of the primary key of the table whose rows are deleted, if the query has them and the
@@ -45,7 +45,7 @@ export async function notingKeys(
   const columns = keys.map(identifier).join(', ')
   await client.query(
     oneStatement(
-      `create temporary table moraine_keys on commit drop as select ${columns} ` +
+      `create temporary table moraine_copied on commit drop as select ${columns} ` +
         `from (${select}\n) as exported limit 0`,
     ),
   )
@@ -119,13 +119,22 @@ async function sumOf(
   return sum
 }
 
-async function primaryKeyOf(client: pg.Client, table: string): Promise<readonly string[]> {
+/** Its columns; the table is named as in SQL. */
+export async function primaryKeyOf(client: pg.Client, table: string): Promise<readonly string[]> {
   const { rows } = await client.query<{ name: string }>(
     'select a.attname as name from pg_index i join pg_attribute a on a.attrelid = i.indrelid ' +
       'and a.attnum = any(i.indkey) where i.indrelid = to_regclass($1) and i.indisprimary',
     [table],
   )
   return rows.map(({ name }) => name)
+}
+
+export async function isPartitioned(client: pg.Client, table: string): Promise<boolean> {
+  const { rows } = await client.query<{ relkind: string }>(
+    'select relkind from pg_class where oid = to_regclass($1)',
+    [table],
+  )
+  return rows[0]?.relkind === 'p'
 }
 
 async function mayNote(client: pg.Client): Promise<boolean> {

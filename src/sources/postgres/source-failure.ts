@@ -2,8 +2,8 @@ import pg from 'pg'
 import { CatalogError, CodedError } from '../../core/errors.ts'
 import { SourceConflictError } from '../row-source.ts'
 
-/** Serialization failures and deadlocks: what another transaction was in the way of. */
-const CONFLICTS = new Set(['40001', '40P01'])
+/** Serialization failures, deadlocks, locks not had in time: another transaction in the way. */
+const CONFLICTS = new Set(['40001', '40P01', '55P03'])
 /** Connections, too many of them, shutting down, starting up, out of memory or of disk. */
 const PASSING = /^(?:08|53|57P)/
 
@@ -24,4 +24,13 @@ export function sourceError(error: unknown): Error {
 function away(why: string): CatalogError {
   const detail = `the source cannot be reached: ${why}`
   return new CatalogError('overloaded', detail, { facts: { retryAfterSeconds: 5 } })
+}
+
+/** The answer of the source; a failure as clients are told of it. */
+export async function asked<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    throw sourceError(error)
+  }
 }

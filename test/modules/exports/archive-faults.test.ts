@@ -146,7 +146,8 @@ withPostgres(`faults of an append${obstacle === undefined ? '' : `: ${obstacle}`
   test('without the source, what was committed there is appended here', async () => {
     const note = await cutOff(dying('putStreamIfAbsent', isIncoming, false))
     const { exportSources: _, ...rest } = depsOf()
-    const away = { open: async () => Promise.reject(new Error('away')) }
+    const fails = async () => Promise.reject(new Error('away'))
+    const away = { open: fails, count: fails }
     const deps = { ...rest, exportSources: new Map([['default', away]]) }
     await settle(deps, note, SIGNAL)
     expect(await appended()).toBe(10)

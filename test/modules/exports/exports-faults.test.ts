@@ -116,7 +116,10 @@ withPostgres(`faults of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
         }
       },
     })
-    return { open: async (name, signal) => changed(await of.open(name, signal)) }
+    return {
+      open: async (name, signal) => changed(await of.open(name, signal)),
+      count: (...given) => of.count(...given),
+    }
   }
 
   test.each(['another schema', 'another database', 'no table of marks'] as const)(

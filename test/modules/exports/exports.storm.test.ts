@@ -14,7 +14,7 @@ import { sendBytes } from './send-bytes.ts'
 const KILLS = Number(process.env['EXPORT_KILLS'] ?? 20)
 const obstacle = whyNoPostgres()
 const withPostgres = obstacle === undefined ? describe : describe.skip
-const MODES = ['atomic', 'snapshot', 'byCount', 'archived'] as const
+const MODES = ['atomic', 'snapshot', 'byCount', 'archived', 'keys', 'batches', 'partition'] as const
 
 withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
   let server: PostgresServer
@@ -87,10 +87,50 @@ withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle
       const archive = mode === 'archived' ? { archive_to: `archive.${name}` } : {}
       return writeTask(folder, name, { 'task.json': { table: 't', where, ...archive } })
     }
+    if (mode === 'batches') {
+      const task = { mode, table: 't', where, batch_rows: 500, archive_to: `archive.${name}` }
+      return writeTask(folder, name, { 'task.json': task })
+    }
+    if (mode === 'keys') {
+      const select = 'select id, version from t join moraine_keys using (id)'
+      const task = { mode, table: 't', where }
+      return writeTask(folder, name, { 'task.json': task, 'select.sql': select })
+    }
+    if (mode === 'partition') {
+      await partitioned(name)
+      return writeTask(folder, name, { 'task.json': { mode, table: name, min_age: '1 day' } })
+    }
     const columns = mode === 'snapshot' ? '*' : 'id, version'
     const select =
       mode === 'snapshot' ? `select ${columns} from t` : "select id || '' as id, version from t"
     await writeTask(folder, name, { 'select.sql': select, 'delete.sql': 'delete from t' })
+  }
+
+  /** A table of its own, with rows in two partitions whose time is over. */
+  async function partitioned(name: string): Promise<void> {
+    const first = nextId
+    nextId += 2_000
+    await source.query(
+      `create table ${name} (id int, version int, at date) partition by range (at); ` +
+        `create table ${name}_a partition of ${name} for values from ('2020-01-01') ` +
+        `to ('2021-01-01'); create table ${name}_b partition of ${name} ` +
+        `for values from ('2021-01-01') to ('2022-01-01'); insert into ${name} ` +
+        `select i, 0, date '2020-06-01' + i % 2 * 365 from generate_series(${first}, ` +
+        `${nextId - 1}) i`,
+    )
+    for (let id = first; id < nextId; id++) written.set(id, 0)
+  }
+
+  /** Rows that are still in the source, in partitions that were detached, too. */
+  async function leftRows(names: readonly string[]) {
+    const tables = ['t', ...names.flatMap((name) => [`${name}_a`, `${name}_b`])]
+    const rows: { id: number; version: number }[] = []
+    for (const table of tables) {
+      const found = await source.query('select to_regclass($1) as found', [table])
+      if (found.rows[0].found === null) continue
+      rows.push(...(await source.query(`select id, version from ${table}`)).rows)
+    }
+    return rows
   }
 
   /** Starts a run, and kills the service at some moment of it. */
@@ -129,14 +169,14 @@ withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
       }
       const archived = await archivedRows(names)
-      for (const name of names.filter((each) => each.startsWith('archived'))) {
+      for (const name of names.filter((each) => /^(?:archived|batches)/.test(each))) {
         const inFiles = [...(await archivedRows([name]))].map(([id, [version]]) => ({
           id,
           version,
         }))
         expect((await appendedRows(name)).sort(byId)).toEqual(inFiles.sort(byId))
       }
-      const { rows: left } = await source.query('select id, version from t')
+      const left = await leftRows(names.filter((name) => name.startsWith('partition')))
       const { lost, twice, old } = compare(archived, left)
       process.stdout.write(
         `${KILLS} kills, ${written.size} rows written, ${archived.size} archived, ` +

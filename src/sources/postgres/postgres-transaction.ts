@@ -1,0 +1,222 @@
+import type pg from 'pg'
+import { to as copyTo } from 'pg-copy-streams'
+import { CatalogError } from '../../core/errors.ts'
+import {
+  type RunMark,
+  type SourceColumn,
+  SourceConflictError,
+  type SourceCounts,
+  type SourceTransaction,
+  type SourceWork,
+} from '../row-source.ts'
+import { chooseKeys, deleteChosen } from './chosen-keys.ts'
+import { columnsOf } from './column-types.ts'
+import {
+  copyOf,
+  deleteReturning,
+  deletionOf,
+  oneStatement,
+  selectedColumns,
+  selectFrom,
+  selectOf,
+  tableName,
+  tableOfDeletion,
+} from './export-statements.ts'
+import { deleteByKeys, findKeys, isPartitioned, notingKeys, requireAlone } from './key-proof.ts'
+import { asked, sourceError } from './source-failure.ts'
+
+const COMMIT_MS_MAX = 60_000
+const ROLLBACK_MS_MAX = 10_000
+
+const ONE_FORM =
+  "set local datestyle = 'ISO, YMD'; set local timezone = 'UTC'; set local bytea_output = 'hex'; " +
+  'set local extra_float_digits = 1'
+
+interface TransactionOptions {
+  readonly work: SourceWork
+  readonly mark: RunMark
+  readonly task: string
+  /** The detached partition that is archived, as it stands in SQL. */
+  readonly partition: string | undefined
+  /** From here on nothing but its answer ends the transaction. */
+  readonly beforeCommit: () => void
+  /** Ends the connection, and with it the transaction. */
+  readonly cut: () => void
+}
+
+/** One transaction of a run, on a connection that the session closes. */
+export class PostgresTransaction implements SourceTransaction {
+  readonly mark: RunMark
+  readonly #client: pg.Client
+  readonly #work: SourceWork
+  readonly #task: string
+  readonly #beforeCommit: () => void
+  readonly #cut: () => void
+  /** Whether rows are on their way that nobody reads any more: nothing else can be asked. */
+  #isCopying = false
+  #copied: number | undefined
+  #keys: readonly string[] | undefined
+  readonly #partition: string | undefined
+
+  constructor(client: pg.Client, options: TransactionOptions) {
+    const { work, mark, task, partition, beforeCommit, cut } = options
+    this.#partition = partition
+    this.#cut = cut
+    this.#client = client
+    this.#work = work
+    this.#task = task
+    this.#beforeCommit = beforeCommit
+    this.mark = mark
+  }
+
+  async describe(): Promise<readonly SourceColumn[]> {
+    await asked(this.#client.query(ONE_FORM))
+    const work = this.#work
+    const isDeletion = work.mode === 'atomic' || work.mode === 'batches'
+    const query = isDeletion ? selectFrom({ ...work, where: 'false' }) : await this.#chosen()
+    const text = `select * from (${query}\n) as exported limit 0`
+    const { fields } = await asked(this.#client.query(oneStatement(text)))
+    return columnsOf(fields)
+  }
+
+  get rows(): AsyncIterable<Uint8Array> {
+    return this.#copy()
+  }
+
+  async finish(): Promise<SourceCounts> {
+    const copied = this.#copied
+    if (copied === undefined) throw new Error('the rows were not read to their end')
+    const counts = await this.#deleted(copied)
+    if (counts.deleted !== copied && counts.proof !== 'none deleted') {
+      throw new CatalogError(
+        'export-count-mismatch',
+        `${copied} rows were copied, and ${counts.deleted} would have been deleted: nothing was`,
+        { facts: { copied, deleted: counts.deleted } },
+      )
+    }
+    if (this.mark.isWritten) {
+      await asked(
+        this.#client.query('insert into moraine_exports (mark, task, rows) values ($1, $2, $3)', [
+          this.mark.id,
+          this.#task,
+          counts.deleted,
+        ]),
+      )
+    }
+    return counts
+  }
+
+  async commit(): Promise<void> {
+    this.#beforeCommit()
+    const commit = { text: 'commit', query_timeout: COMMIT_MS_MAX }
+    const { command } = await asked(this.#client.query(commit))
+    // A transaction that failed before answers a COMMIT with a ROLLBACK.
+    if (command !== 'COMMIT') throw new SourceConflictError('the transaction was rolled back')
+  }
+
+  async rollback(): Promise<void> {
+    if (this.#isCopying) {
+      this.#cut()
+      return
+    }
+    const rollback = { text: 'rollback', query_timeout: ROLLBACK_MS_MAX }
+    await this.#client.query(rollback).catch(() => this.#cut())
+  }
+
+  async *#copy(): AsyncGenerator<Uint8Array> {
+    const statement = await this.#chosen()
+    await this.#requireOne(statement)
+    const copy = this.#client.query(copyTo(copyOf(await this.#noting(statement))))
+    this.#isCopying = true
+    try {
+      for await (const chunk of copy as AsyncIterable<Uint8Array>) yield chunk
+    } catch (error) {
+      // The source has ended it.
+      this.#isCopying = false
+      throw sourceError(error)
+    }
+    this.#isCopying = false
+    this.#copied = copy.rowCount ?? undefined
+  }
+
+  /** The statement that returns the rows, once they are chosen or locked. */
+  async #chosen(): Promise<string> {
+    const work = this.#work
+    switch (work.mode) {
+      case 'atomic':
+      case 'batches': {
+        const isSpread = await asked(isPartitioned(this.#client, tableName(work.table)))
+        return deleteReturning(work, isSpread)
+      }
+      case 'keys':
+        this.#keys ??= await asked(chooseKeys(this.#client, work))
+        return selectOf(work.select)
+      case 'partition': {
+        const columns = selectedColumns(work)
+        if (this.#partition === undefined) {
+          return `select ${columns} from only ${tableName(work.table)} where false`
+        }
+        await asked(this.#client.query(`lock table only ${this.#partition} in exclusive mode`))
+        return `select ${columns} from only ${this.#partition}`
+      }
+      default:
+        return work.select === undefined ? selectFrom(work) : selectOf(work.select)
+    }
+  }
+
+  /** Before the COPY, which would run every statement of its text. */
+  async #requireOne(query: string): Promise<void> {
+    const { mode } = this.#work
+    const isDeletion = mode === 'atomic' || mode === 'batches'
+    const text = isDeletion ? `explain ${query}` : `select * from (${query}\n) as exported limit 0`
+    await asked(this.#client.query(oneStatement(text)))
+    const table = this.#table()
+    if (table !== undefined) await asked(requireAlone(this.#client, table))
+  }
+
+  /** The table that rows are deleted from, in quotes, if it can be seen. */
+  #table(): string | undefined {
+    const work = this.#work
+    if (work.mode === 'keep') return undefined
+    if (work.mode === 'partition') return this.#partition
+    return work.mode === 'snapshot' ? tableOfDeletion(work.remove) : tableName(work.table)
+  }
+
+  /** Keeps the keys of the rows that are copied, where they are to be compared. */
+  async #noting(statement: string): Promise<string> {
+    const work = this.#work
+    if (work.mode === 'snapshot') {
+      const remove = deletionOf(work.remove)
+      this.#keys = await asked(findKeys(this.#client, { select: statement, remove }))
+    }
+    if (this.#keys === undefined) return statement
+    return asked(notingKeys(this.#client, this.#keys, statement))
+  }
+
+  async #deleted(copied: number): Promise<SourceCounts> {
+    const work = this.#work
+    if (work.mode === 'keep') return { copied, deleted: 0, proof: 'none deleted' }
+    if (work.mode === 'atomic' || work.mode === 'batches') {
+      return { copied, deleted: copied, proof: 'one statement' }
+    }
+    if (work.mode === 'partition') {
+      const partition = this.#partition
+      if (partition !== undefined) await asked(this.#client.query(`drop table ${partition}`))
+      return { copied, deleted: copied, proof: 'whole partition' }
+    }
+    if (work.mode === 'keys') {
+      const deleted = await asked(deleteChosen(this.#client, this.#keys ?? [], work))
+      return { copied, deleted, proof: 'keys' }
+    }
+    const remove = deletionOf(work.remove)
+    if (this.#keys !== undefined) {
+      const deleted = await asked(deleteByKeys(this.#client, this.#keys, remove))
+      return { copied, deleted, proof: 'keys' }
+    }
+    const { command, rowCount } = await asked(this.#client.query(oneStatement(remove)))
+    if (command !== 'DELETE') {
+      throw new CatalogError('export-task-invalid', `the deletion is a ${command}`)
+    }
+    return { copied, deleted: rowCount ?? 0, proof: 'count' }
+  }
+}
