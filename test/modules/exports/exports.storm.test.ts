@@ -80,30 +80,26 @@ withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle
     await writer.end()
   }
 
+  /** The files of the task of each mode. */
+  function filesOf(mode: (typeof MODES)[number], name: string): Record<string, unknown> {
+    const of = { table: 't', where: 'true' }
+    const archive_to = `archive.${name}`
+    const twoFiles = (select: string) => ({ 'select.sql': select, 'delete.sql': 'delete from t' })
+    const joined = 'select id, version from t join moraine_keys using (id)'
+    return {
+      atomic: { 'task.json': of },
+      archived: { 'task.json': { ...of, archive_to } },
+      snapshot: twoFiles('select * from t'),
+      byCount: twoFiles("select id || '' as id, version from t"),
+      keys: { 'task.json': { mode, ...of }, 'select.sql': joined },
+      batches: { 'task.json': { mode, ...of, batch_rows: 500, archive_to } },
+      partition: { 'task.json': { mode, table: name, min_age: '1 day' } },
+    }[mode]
+  }
+
   async function taskOf(mode: (typeof MODES)[number], name: string): Promise<void> {
-    const folder = join(home, 'exports')
-    const where = 'true'
-    if (mode === 'atomic' || mode === 'archived') {
-      const archive = mode === 'archived' ? { archive_to: `archive.${name}` } : {}
-      return writeTask(folder, name, { 'task.json': { table: 't', where, ...archive } })
-    }
-    if (mode === 'batches') {
-      const task = { mode, table: 't', where, batch_rows: 500, archive_to: `archive.${name}` }
-      return writeTask(folder, name, { 'task.json': task })
-    }
-    if (mode === 'keys') {
-      const select = 'select id, version from t join moraine_keys using (id)'
-      const task = { mode, table: 't', where }
-      return writeTask(folder, name, { 'task.json': task, 'select.sql': select })
-    }
-    if (mode === 'partition') {
-      await partitioned(name)
-      return writeTask(folder, name, { 'task.json': { mode, table: name, min_age: '1 day' } })
-    }
-    const columns = mode === 'snapshot' ? '*' : 'id, version'
-    const select =
-      mode === 'snapshot' ? `select ${columns} from t` : "select id || '' as id, version from t"
-    await writeTask(folder, name, { 'select.sql': select, 'delete.sql': 'delete from t' })
+    if (mode === 'partition') await partitioned(name)
+    await writeTask(join(home, 'exports'), name, filesOf(mode, name))
   }
 
   /** A table of its own, with rows in two partitions whose time is over. */
