@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { NextFunction } from 'express'
 import type { Logger } from 'pino'
+import { withoutCredentials } from '../core/access/url-credentials.ts'
 
 declare module 'node:http' {
   interface IncomingMessage {
@@ -13,7 +14,6 @@ declare module 'node:http' {
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/
 const URL_LENGTH_MAX = 2_000
-const KEY = /mor(?:_|%5f)([a-z0-9]{12})(?:_|%5f)[\w%-]+/gi
 /** Polled by machines every few seconds, so logged only at level debug. */
 const QUIET = /^\/(?:health|ready|metrics)(?:\?|$)/
 
@@ -57,7 +57,7 @@ export function requestLog(log: Logger) {
         reqId: request.id,
         req: {
           method: request.method,
-          url: withoutKeys(requestUrl(request)).slice(0, URL_LENGTH_MAX),
+          url: withoutCredentials(requestUrl(request)).slice(0, URL_LENGTH_MAX),
           remoteAddress,
           userAgent: request.headers['user-agent']?.slice(0, URL_LENGTH_MAX),
         },
@@ -69,11 +69,6 @@ export function requestLog(log: Logger) {
     })
     next()
   }
-}
-
-/** A URL without the secrets of keys, which somebody may have put there. */
-function withoutKeys(url: string): string {
-  return /mor(?:_|%5f)/i.test(url) ? url.replace(KEY, 'mor_$1_***') : url
 }
 
 function quietLevel(request: IncomingMessage): 'debug' | 'info' {

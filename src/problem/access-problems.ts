@@ -26,7 +26,9 @@ export const ACCESS_PROBLEMS = {
     status: 400,
     iceberg: BAD_REQUEST,
     title: 'Key in a URL',
-    meaning: 'URLs are kept in logs and histories, so a key in one is no secret any more.',
+    meaning:
+      'URLs are kept in logs and histories, so a key or token in one is no secret any more. ' +
+      'Parameters such as `access_token` and `api_key` are refused whatever they hold.',
     remedy: 'Revoke the key, and send its successor as `Authorization: Bearer`.',
     retry: 'no',
   },

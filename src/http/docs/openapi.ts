@@ -220,7 +220,6 @@ const BODY_PROBLEMS: readonly ProblemCode[] = [
 const CREDENTIAL_PROBLEMS: readonly ProblemCode[] = [
   'credential-expired',
   'identity-provider-unavailable',
-  'credential-in-url',
   'credential-invalid',
   'credential-missing',
   'credential-over-plain-http',
@@ -260,7 +259,8 @@ export function problemCodesOf(route: Route): readonly ProblemCode[] {
         ]
   const codes = new Set<ProblemCode>([
     ...[...route.problems, ...ofBody, ...ofCaller, ...ofKey, ...ofSite],
-    ...(['request-invalid', 'host-not-allowed', 'internal', 'overloaded'] as const),
+    ...(['request-invalid', 'credential-in-url', 'host-not-allowed'] as const),
+    ...(['internal', 'overloaded'] as const),
   ])
   return PROBLEM_CODES.filter((code) => codes.has(code))
 }

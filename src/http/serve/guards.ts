@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
+import { credentialInUrl } from '../../core/access/url-credentials.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { requestInvalid } from '../problem.ts'
 import { requestUrl } from '../request-log.ts'
@@ -39,6 +40,8 @@ export class Guard {
     if (NUL.test(url)) {
       throw requestInvalid([{ path: 'url', message: 'must not contain a NUL character' }])
     }
+    const credential = credentialInUrl(url)
+    if (credential !== undefined) throw inUrl(credential.parameter)
     const authority = authorityOf(request)
     if (authority === undefined && request.httpVersion !== '1.0') {
       throw requestInvalid([{ path: 'Host', message: 'is missing' }])
@@ -94,6 +97,16 @@ export class Guard {
 /** Host and port that the client asked for; HTTP/1.0 may leave them out. */
 function authorityOf(request: IncomingMessage): string | undefined {
   return AUTHORITY.exec(requestUrl(request))?.[1] ?? request.headers.host
+}
+
+function inUrl(parameter: string | undefined): ProblemError {
+  const place = parameter === undefined ? 'a key' : `a parameter ${parameter}`
+  const detail =
+    `The URL has ${place}: send the key or token as \`Authorization: Bearer <key>\`, and revoke ` +
+    'this one, as URLs are kept in logs and histories'
+  return new ProblemError('credential-in-url', detail, {
+    facts: parameter === undefined ? {} : { parameter },
+  })
 }
 
 function hostNotAllowed(authority: string): ProblemError {

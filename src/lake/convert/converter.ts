@@ -208,6 +208,25 @@ export class Converter {
     }
   }
 
+  /** The rows of a new file of the table, with the table's types. */
+  async rewrite<T>(
+    file: {
+      readonly definition: TableDefinition
+      readonly location: string
+      readonly signal?: AbortSignal | undefined
+    },
+    place: (made: LocalResult) => Promise<T>,
+  ): Promise<T> {
+    const { definition, location, signal } = file
+    return await this.#localFiles.use(async ({ pathOf }) => {
+      const access = { objects: this.options.objects, pathOf }
+      const source = await describeNewFile(access, definition, location)
+      const schema = currentSchema(definition)
+      const output = { schema, signal, format: 'parquet', compression: 'none' } as const
+      return await this.#export({ ...output, source }, place)
+    })
+  }
+
   /**
    * The rows of a new file of the table by partition, each as a file with its index in the result;
    * those are gone when `place` ends.

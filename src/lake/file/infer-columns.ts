@@ -9,10 +9,15 @@ import type { ObjectStore } from '../../objects/object-store.ts'
 import { dataFileLocation } from './data-file-location.ts'
 import { readFooterOf } from './read-footer.ts'
 
+/** Further notes on the columns are left out. */
+const NOTES_MAX = 100
+
 export interface InferredColumns {
   readonly fields: readonly Field[]
   /** Columns that only the folders of the file tell: the table must be partitioned by them. */
   readonly pathColumns: readonly string[]
+  /** What is to be known about the columns of the file. */
+  readonly notes: readonly string[]
 }
 
 /**
@@ -40,7 +45,8 @@ export async function inferColumns(
   const fields = [...inFile, ...fromPath]
   for (const { name } of allFields({ fields })) requireColumnName(name)
   requireValidFields(fields)
-  return { fields, pathColumns: fromPath.map(({ name }) => name) }
+  const notes = inFile.flatMap((field) => field.notes ?? []).slice(0, NOTES_MAX)
+  return { fields, notes, pathColumns: fromPath.map(({ name }) => name) }
 }
 
 function fieldsOfPath(location: string, inFile: readonly Field[]): readonly Field[] {

@@ -68,6 +68,21 @@ export async function inspectSplittable(
   return describeWhole(definition, location, { ...file, nullsChecked })
 }
 
+/**
+ * How the columns of a file are to be converted to those of the table, where `inspectSplittable`
+ * finds that it does not fit. Throws `file-schema-mismatch` if that does not suffice.
+ */
+export async function conversionsOf(
+  objects: ObjectStore,
+  definition: TableDefinition,
+  location: string,
+): Promise<readonly string[]> {
+  const { footer } = await readOwnFooter(objects, location)
+  const schema = currentSchema(definition)
+  const nameMapping = nameMappingOf(schema, readAliases(definition.properties))
+  return matchFileSchema({ footer, schema, nameMapping, canConvert: true }).conversions
+}
+
 /** A file of the engine's own, whose rows were put together by partition. */
 export async function inspectPart(
   objects: ObjectStore,

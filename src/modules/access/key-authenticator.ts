@@ -4,10 +4,9 @@ import { BlockList, isIPv6 } from 'node:net'
 import type { KeyRecord } from '../../catalog/key-store.ts'
 import type { Authenticator } from '../../http/authenticator.ts'
 import { ANONYMOUS, type KnownPrincipal, type Principal } from '../../http/authorizer.ts'
-import { requestTarget } from '../../http/request-log.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { AccessTokens } from './access-tokens.ts'
-import { hasKey, parseKeyText, sha256 } from './key-text.ts'
+import { parseKeyText, sha256 } from './key-text.ts'
 import { expiredCredential, invalidCredential } from './oidc/credential-problems.ts'
 import type { OidcTokens, VerifiedUser } from './oidc/oidc-tokens.ts'
 
@@ -62,9 +61,6 @@ export class KeyAuthenticator implements Authenticator {
   }
 
   authenticate(request: IncomingMessage): Principal | Promise<Principal> {
-    if (hasKey(requestTarget(request))) {
-      throw new ProblemError('credential-in-url', 'A key is in the URL: revoke it, it is in logs')
-    }
     const { authorization } = request.headers
     if (authorization === undefined) return ANONYMOUS
     this.requirePrivate(request)

@@ -5,7 +5,6 @@ const ID_LENGTH = 12
 const ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
 /** `mor_<id>_<32 random bytes in base64url><checksum>`. */
 const KEY = /^mor_([a-z0-9]{12})_([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{6})$/
-const ANYWHERE = /mor_[a-z0-9]{12}_[A-Za-z0-9_-]{49}/g
 
 export interface KeyText {
   readonly keyId: string
@@ -30,13 +29,6 @@ export function parseKeyText(text: string): KeyText | undefined {
   if (keyId === undefined || checksum === undefined) return undefined
   if (checksumOf(text.slice(0, -checksum.length)) !== checksum) return undefined
   return { keyId, hash: sha256(text) }
-}
-
-/** Whether a key is anywhere in the text. */
-export function hasKey(text: string): boolean {
-  if (!/mor(?:_|%5f)/i.test(text)) return false
-  const decoded = text.replaceAll(/%5f/gi, '_').replaceAll(/%2d/gi, '-')
-  return [...decoded.matchAll(ANYWHERE)].some(([found]) => parseKeyText(found) !== undefined)
 }
 
 export function sha256(text: string): string {

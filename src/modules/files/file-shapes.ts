@@ -69,7 +69,8 @@ const StagedFile = z.strictObject({
       description:
         'By column: what other engines may not read, such as unsigned and nanosecond types, ' +
         'times in milliseconds, durations and time zones of Arrow; and what a folder of the path ' +
-        'says of a column that the file lacks, taken or not.',
+        'says of a column that the file lacks, taken or not; and which columns of an upload were ' +
+        'converted to the table’s types.',
       example: ['clock: TIME_MILLIS: PyIceberg refuses it'],
     }),
 })

@@ -7,13 +7,19 @@ import {
 } from '../../core/limits.ts'
 import { type PartitionTuple, partitionFolder } from '../../core/partition/partition-values.ts'
 import { allFields } from '../../core/schema/schema-lookup.ts'
-import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
+import {
+  currentSchema,
+  defaultSpec,
+  type TableDefinition,
+  type TableState,
+} from '../../core/table/table.ts'
 import type { StagedFile } from '../../core/table/transaction.ts'
 import type { Schema } from '../../core/value/type.ts'
 import type { SplitResult } from '../../engine/engine.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import type { PendingUploads } from '../../lake/deletion/pending-uploads.ts'
 import {
+  conversionsOf,
   inspectPart,
   inspectSplittable,
   type NullsChecked,
@@ -38,6 +44,8 @@ type Placing = CommitDependencies & TextUploadDependencies
 interface Place {
   readonly pending: PendingUploads
   readonly incoming: string
+  /** That of a file which is written from it, and takes its place. */
+  readonly converted: string
   pathOf(partition: PartitionTuple, index: number): string
 }
 
@@ -56,24 +64,49 @@ export async function placeUpload(
   }: Receiver & { readonly createdAtMs: number; readonly pending: PendingUploads },
 ): Promise<readonly StagedFile[]> {
   const { definition } = state
-  const place = placeOf(deps, state, { createdAtMs: rest.createdAtMs, pending })
-  await receive(state, place.incoming)
+  const received = placeOf(deps, state, { createdAtMs: rest.createdAtMs, pending })
+  await receive(state, received.incoming)
   try {
-    const found = await inspectSplittable(
-      deps.objects,
-      definition,
-      place.incoming,
-      rest.nullsChecked,
-    )
+    const { found, place } = await fitting(deps, definition, { received, ...rest })
     if (found.spans.some(({ reason }) => reason === 'column-absent')) {
       throw spansPartitions(found.spans)
     }
     if (found.spans.length === 0) return [await moveWhole(deps, place, found.file)]
     return await placeSplit(deps, state, { found, place, signal: rest.signal })
   } catch (error) {
-    await deleteQuietly(deps, [place.incoming])
+    await deleteQuietly(deps, [received.incoming, received.converted])
     throw error
   }
+}
+
+/**
+ * The file, or where its columns have other types than the table's and the values allow it, one
+ * that is written from it with those.
+ */
+async function fitting(
+  deps: Placing,
+  definition: TableDefinition,
+  {
+    received: place,
+    nullsChecked,
+    signal,
+  }: Pick<Receiver, 'nullsChecked' | 'signal'> & { readonly received: Place },
+): Promise<{ readonly found: SpanningFile; readonly place: Place }> {
+  const { objects } = deps
+  const { incoming: location, converted } = place
+  try {
+    return { place, found: await inspectSplittable(objects, definition, location, nullsChecked) }
+  } catch (error) {
+    if (!(error instanceof CatalogError) || error.code !== 'file-schema-mismatch') throw error
+  }
+  const conversions = await conversionsOf(objects, definition, location)
+  await deps.converter.rewrite({ definition, location, signal }, ({ path }) =>
+    objects.putFileIfAbsent(converted, path),
+  )
+  await deleteQuietly(deps, [location])
+  const { file, spans } = await inspectSplittable(objects, definition, converted, 'by-the-engine')
+  const notes = [...conversions, ...(file.notes ?? [])]
+  return { found: { spans, file: { ...file, notes } }, place: { ...place, incoming: converted } }
 }
 
 function placeOf(
@@ -88,6 +121,7 @@ function placeOf(
   return {
     pending,
     incoming: `${folder}/incoming/${uuid}.parquet`,
+    converted: `${folder}/incoming/${uuid}-converted.parquet`,
     pathOf: (partition, index) => {
       const name = `data-${String(index).padStart(4, '0')}-${uuid}.parquet`
       const folders = [partitionFolder(spec, schema, partition), asAtFolder(createdAtMs)]

@@ -10,7 +10,14 @@ import { type NamespacedName, parseNewTableName } from '../../core/table/table-n
 import type { TableProperties } from '../../core/table-properties.ts'
 import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
-import { alreadyExists, type NewTableDependencies, newState, publishedLocation } from './tables.ts'
+import {
+  alreadyExists,
+  type CreatedTable,
+  isNewNamespace,
+  type NewTableDependencies,
+  newState,
+  publishedLocation,
+} from './tables.ts'
 
 /**
  * Creates a table over the same files, without copying a byte: it starts with the source's
@@ -23,8 +30,8 @@ export async function cloneTable(
     readonly name: string
     readonly namespace?: string | undefined
   },
-  keep?: Keep<TableState>,
-): Promise<TableState> {
+  keep?: Keep<CreatedTable>,
+): Promise<CreatedTable> {
   const source = await getTable(deps.catalog, request.table)
   const found = await getSnapshot(deps, source, request)
   const { namespace, name } = parseNewTableName(request)
@@ -32,11 +39,12 @@ export async function cloneTable(
   const tableUuid = deps.ambient.newUuid()
   const table = newClone(deps, source, { namespace, name, tableUuid, found, currentSchemaId })
   const { state } = table
+  const told = { notes: [], isNamespaceNew: await isNewNamespace(deps, namespace) }
   await makeTableFolders(deps, state.definition)
-  const outcome = await deps.catalog.tables.create(table, keep?.(state))
+  const outcome = await deps.catalog.tables.create(table, keep?.({ ...state, ...told }))
   if (outcome !== 'created') throw alreadyExists(state, outcome)
   const metadataLocation = await publishedLocation(deps, state)
-  return { ...state, metadataLocation }
+  return { ...state, ...told, metadataLocation }
 }
 
 /** A table that begins with one snapshot of another, over the same files; it is not there yet. */

@@ -13,13 +13,13 @@ import { type RenameDependencies, renameTable } from '../../lake/commit/table-re
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { getTargetNamespace, requireListable } from '../namespaces/namespaces.ts'
 import { cloneTable } from './clone-table.ts'
-import { DropTableAnswer, DropTableQuery } from './drop-shapes.ts'
 import {
   type DropDependencies,
   type DropReport,
   dropTable,
   type PurgeChoice,
 } from './drop-table.ts'
+import { DropTableAnswer, DropTableQuery, NewTableAnswer } from './new-and-dropped-shapes.ts'
 import { summaryToJson, tableToJson } from './table-response.ts'
 import {
   CloneTableRequest,
@@ -33,6 +33,7 @@ import {
 } from './table-shapes.ts'
 import { TABLES_TAG } from './table-tags.ts'
 import {
+  type CreatedTable,
   createTable,
   describeTable,
   listTables,
@@ -58,10 +59,10 @@ const create = (deps: NewTableDependencies) =>
       summary: 'Create a table',
       description:
         'A new table has a schema and no snapshot. Give its columns, or a Parquet file to infer ' +
-        'them from.',
+        'them from. A namespace that does not exist is made with it, which the answer says.',
       body: CreateTableRequest,
       bodyMax: LARGE_BODY,
-      answers: [{ status: 201, description: 'Created.', shape: TableAnswer, headers: LOCATION }],
+      answers: [{ status: 201, description: 'Created.', shape: NewTableAnswer, headers: LOCATION }],
       problems: [
         'name-invalid',
         'table-already-exists',
@@ -205,9 +206,10 @@ const clone = (deps: NewTableDependencies & Stores<'snapshots'>) =>
       summary: 'Clone a table',
       description:
         'Creates a table over the same data files, as of now or of any moment. No data is ' +
-        'copied; the two tables are independent from then on.',
+        'copied; the two tables are independent from then on. A namespace that does not exist is ' +
+        'made with it, which the answer says.',
       body: CloneTableRequest,
-      answers: [{ status: 201, description: 'Cloned.', shape: TableAnswer, headers: LOCATION }],
+      answers: [{ status: 201, description: 'Cloned.', shape: NewTableAnswer, headers: LOCATION }],
       problems: [
         'table-not-found',
         'name-invalid',
@@ -310,16 +312,19 @@ const rollback = (deps: CommitDependencies) =>
     tableAgain(deps),
   )
 
-function createdReply(state: TableState): Reply {
+function createdReply(state: CreatedTable): Reply {
   const { value, status, headers } = newTableAnswer(state)
   return jsonReply(value, { status, headers })
 }
 
 /** Where its metadata file is becomes known after it is made. */
-function newTableAnswer(state: TableState) {
-  const value = tableToJson(state)
+function newTableAnswer(state: CreatedTable) {
+  const { notes, isNamespaceNew } = state
+  const told = { namespace_created: isNamespaceNew, ...(notes.length > 0 && { notes }) }
+  const value = { ...tableToJson(state), ...told }
   const headers = { Location: `/v1/tables/${value.identifier}` }
-  return { ...tableAnswer(state), status: 201, headers, value, isProvisional: true }
+  const from = { tableUuid: state.definition.tableUuid, told }
+  return { from, status: 201, headers, value, isProvisional: true }
 }
 
 function tableAnswer(state: TableState) {
@@ -346,7 +351,9 @@ function newTableAgain(deps: NewTableDependencies) {
     await authorize('select', [{ on: 'table', name }])
     const state = await getTable(deps.catalog, name)
     const metadataLocation = await publishedLocation(deps, state)
-    const table = typeof first.body === 'string' ? JSON.parse(first.body) : tableToJson(state)
+    const told = Object(from['told'])
+    const isKept = typeof first.body === 'string'
+    const table = isKept ? JSON.parse(first.body) : { ...tableToJson(state), ...told }
     const metadata_location = metadataLocation ?? null
     return { ...first, ...jsonReply({ ...table, metadata_location }, first) }
   }

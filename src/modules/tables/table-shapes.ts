@@ -245,7 +245,7 @@ const tableMembers = {
   }),
 }
 
-const exampleTable = {
+export const exampleTable = {
   table_id: EXAMPLE_UUID,
   name: 'flights',
   namespace: 'aviation',

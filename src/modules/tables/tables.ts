@@ -10,11 +10,13 @@ import type { Keep } from '../../core/replay.ts'
 import { type ColumnDefinition, parseColumns } from '../../core/schema/column-definition.ts'
 import { foldName, highestFieldId } from '../../core/schema/schema-lookup.ts'
 import { requireBoundedDefinition } from '../../core/table/definition-size.ts'
+import { nameKey } from '../../core/table/name-key.ts'
 import { schemaIdAfterRollback } from '../../core/table/schema-of-rollback.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import {
+  DEFAULT_NAMESPACE,
   formatTableName,
   type NamespacedName,
   parseNewTableName,
@@ -57,6 +59,14 @@ export interface CreateTableRequest extends TableDescriptionChange {
   readonly location?: string | undefined
 }
 
+/** A table that was made, with what its maker is to know. */
+export type CreatedTable = TableState & {
+  /** By column of the file that it was inferred from. */
+  readonly notes: readonly string[]
+  /** Whether its namespace was made with it. */
+  readonly isNamespaceNew: boolean
+}
+
 export interface TableReading {
   readonly state: TableState
   /** `undefined` if the table has none yet. */
@@ -70,7 +80,9 @@ export interface TableReading {
 }
 
 /** Everything that creating a table uses. */
-export type NewTableDependencies = Stores<'events' | 'locations' | 'paths' | 'tables'> &
+export type NewTableDependencies = Stores<
+  'events' | 'locations' | 'namespaces' | 'paths' | 'tables'
+> &
   Pick<
     LakeServices,
     'ambient' | 'log' | 'objects' | 'publisher' | 'warehouse' | 'writableLocations'
@@ -84,10 +96,10 @@ export type ReadDependencies = Stores<'tables' | 'snapshots'> &
 export async function createTable(
   deps: NewTableDependencies,
   request: CreateTableRequest,
-  keep?: Keep<TableState>,
-): Promise<TableState> {
+  keep?: Keep<CreatedTable>,
+): Promise<CreatedTable> {
   const { namespace, name } = parseNewTableName(request)
-  const { fields, aliasesById, pathColumns } = await columnsOf(deps, request)
+  const { fields, aliasesById, pathColumns, notes } = await columnsOf(deps, request)
   const schema: Schema = { schemaId: 0, fields, identifierFieldIds: [] }
   const spec = buildPartitionSpec(schema, partitioningOf(request, pathColumns))
   const tableUuid = deps.ambient.newUuid()
@@ -107,7 +119,18 @@ export async function createTable(
     properties: changeAliases(changeDescription({}, request), aliasesById),
   }
   requireBoundedDefinition(definition)
-  return addTable(deps, newState(deps, { namespace, name, definition }), keep)
+  const state = newState(deps, { namespace, name, definition })
+  const isNamespaceNew = await isNewNamespace(deps, namespace)
+  return addTable(deps, { ...state, notes, isNamespaceNew }, keep)
+}
+
+/** Whether a table makes its namespace; `default` is no name that anybody mistypes. */
+export async function isNewNamespace(
+  { catalog }: Stores<'namespaces'>,
+  levels: readonly string[],
+): Promise<boolean> {
+  if (levels.map(nameKey).join('.') === DEFAULT_NAMESPACE.join('.')) return false
+  return (await catalog.namespaces.find(levels)) === undefined
 }
 
 /** A state of version 0, not yet in any catalog. */
@@ -133,15 +156,19 @@ export function newState(
 
 async function addTable(
   deps: Stores<'tables'> & Pick<NewTableDependencies, 'objects' | 'publisher' | 'log'>,
-  state: TableState,
-  keep?: Keep<TableState>,
-): Promise<TableState> {
+  { notes, isNamespaceNew, ...state }: CreatedTable,
+  keep?: Keep<CreatedTable>,
+): Promise<CreatedTable> {
+  const told = { notes, isNamespaceNew }
   const none = { snapshots: [], snapshotLog: [], addedPaths: [] }
   await makeTableFolders(deps, state.definition)
-  const outcome = await deps.catalog.tables.create({ state, ...none }, keep?.(state))
+  const outcome = await deps.catalog.tables.create(
+    { state, ...none },
+    keep?.({ ...state, ...told }),
+  )
   if (outcome !== 'created') throw alreadyExists(state, outcome)
   const metadataLocation = await publishedLocation(deps, state)
-  return { ...state, metadataLocation }
+  return { ...state, ...told, metadataLocation }
 }
 
 export function alreadyExists(
@@ -170,7 +197,7 @@ async function columnsOf(
   { columns, inferFrom, hivePartitioning: readsPath, requirePaths }: CreateTableRequest,
 ): Promise<InferredColumns & { aliasesById: AliasesById }> {
   if (columns !== undefined && inferFrom === undefined) {
-    return { ...parseColumns(columns), pathColumns: [] }
+    return { ...parseColumns(columns), pathColumns: [], notes: [] }
   }
   if (columns === undefined && inferFrom !== undefined) {
     const inferred = await inferColumns(deps, inferFrom, { readsPath, requirePaths })

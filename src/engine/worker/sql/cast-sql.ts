@@ -1,5 +1,5 @@
-import { DuckDBTypeId } from '@duckdb/node-api'
-import type { PrimitiveType } from '../../../core/value/type.ts'
+import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
+import { type PrimitiveType, typeName } from '../../../core/value/type.ts'
 import { refusalSql } from './failure.ts'
 import type { FileColumn } from './file-column.ts'
 import { typeSql } from './type-sql.ts'
@@ -12,6 +12,7 @@ export function castSql(
 ): string {
   const { type: from } = file
   const target = typeSql(to, column)
+  if (file.isNull) return `CAST(NULL AS ${target})`
   const checked = checkedSql(file, { sql, column })
   if (from.typeId === DuckDBTypeId.TIMESTAMP && to.kind === 'timestamptz') return zonedSql(checked)
   if (from.toString() === target && from.alias === undefined) return checked
@@ -22,7 +23,45 @@ export function castSql(
   }
   if (target === 'BLOB' && from.typeId === DuckDBTypeId.VARCHAR) return `encode(${sql})`
   if (from.typeId === DuckDBTypeId.TIMESTAMP_NS) return `CAST(${flooredSql(sql)} AS ${target})`
+  if (!isWidening(from, to)) return exactSql(checked, { from, to, column })
   return `CAST(${checked} AS ${target})`
+}
+
+/** Types that DuckDB reads from files of which every value is one of the table's type. */
+const NARROWER: Partial<Record<PrimitiveType['kind'], readonly DuckDBTypeId[]>> = {
+  int: [
+    ...[DuckDBTypeId.BOOLEAN, DuckDBTypeId.TINYINT, DuckDBTypeId.SMALLINT, DuckDBTypeId.INTEGER],
+    ...[DuckDBTypeId.UTINYINT, DuckDBTypeId.USMALLINT],
+  ],
+  long: [
+    ...[DuckDBTypeId.TINYINT, DuckDBTypeId.SMALLINT, DuckDBTypeId.INTEGER, DuckDBTypeId.BIGINT],
+    ...[DuckDBTypeId.UTINYINT, DuckDBTypeId.USMALLINT, DuckDBTypeId.UINTEGER],
+  ],
+}
+
+/** Other types are converted without a look at their values. */
+function isWidening(from: DuckDBType, to: PrimitiveType): boolean {
+  if (to.kind === 'decimal') {
+    return from.typeId === DuckDBTypeId.DECIMAL && from.scale === to.scale
+  }
+  return NARROWER[to.kind]?.includes(from.typeId) ?? true
+}
+
+/** The value as the type, or a refusal where it is none of them. */
+function exactSql(
+  sql: string,
+  {
+    from,
+    to,
+    column,
+  }: { readonly from: DuckDBType; readonly to: PrimitiveType; readonly column: string },
+): string {
+  const cast = `TRY_CAST(${sql} AS ${typeSql(to, column)})`
+  const detail = `column ${column} has values that are no ${typeName(to)}`
+  return (
+    `CASE WHEN ${sql} IS NULL THEN NULL WHEN TRY_CAST(${cast} AS ${from}) = ${sql} ` +
+    `THEN ${cast} ELSE ${refusalSql(detail)} END`
+  )
 }
 
 /** The value, unless DuckDB's reader has made another one of that in the file. */

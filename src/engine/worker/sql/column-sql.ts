@@ -15,6 +15,7 @@ import { castSql } from './cast-sql.ts'
 import type { FileColumn } from './file-column.ts'
 import { notImplemented } from './sql-text.ts'
 import type { Dialect } from './text-dialect.ts'
+import { typeSql } from './type-sql.ts'
 
 /** Position of an expression in a schema. */
 export interface Place {
@@ -58,6 +59,9 @@ class ColumnWriter {
       requireSameShape(source.file.children.length === 0, place)
       const cast = { sql: source.sql, column: place.column }
       return this.#dialect.primitive(type, castSql(source.file, type, cast))
+    }
+    if (source.file.isNull) {
+      return this.#dialect.absent(`CAST(NULL AS ${typeSql(type, place.column)})`)
     }
     const nested = this.#nested(type, source, place)
     return nested === source.sql ? nested : `CASE WHEN ${source.sql} IS NOT NULL THEN ${nested} END`

@@ -7,6 +7,7 @@ export interface ParquetNode {
   readonly name: string
   readonly fieldId: number | undefined
   readonly unit: TimeUnit | undefined
+  readonly isNull?: boolean | undefined
   readonly children: readonly ParquetNode[]
 }
 
@@ -17,6 +18,8 @@ export interface FileColumn {
   readonly type: DuckDBType
   /** What the file counts times in, whatever DuckDB reads. */
   readonly unit: TimeUnit | undefined
+  /** Whether its writer saw no value, of any type: it is NULL in every row. */
+  readonly isNull?: boolean | undefined
   /** Members of a struct in order, the element of a list, or key and value of a map. */
   readonly children: readonly FileColumn[]
 }
@@ -26,6 +29,7 @@ export interface SchemaRow {
   readonly childCount: number
   readonly fieldId: number | undefined
   readonly unit: TimeUnit | undefined
+  readonly isNull?: boolean | undefined
 }
 
 const DEPTH_MAX = 100
@@ -42,8 +46,8 @@ export function treeOf(rows: readonly SchemaRow[]): readonly ParquetNode[] | und
       if (child === undefined) return undefined
       children.push(child)
     }
-    const { name, fieldId, unit } = row
-    return { name, fieldId, unit, children }
+    const { name, fieldId, unit, isNull } = row
+    return { name, fieldId, unit, isNull, children }
   }
   const root = take(0)
   return next === rows.length ? root?.children : undefined
@@ -60,7 +64,7 @@ export function columnOf(
 ): FileColumn | undefined {
   const column = (children: readonly (FileColumn | undefined)[]): FileColumn | undefined =>
     children.every((child) => child !== undefined)
-      ? { name, fieldId: node.fieldId, type, unit: node.unit, children }
+      ? { name, type, fieldId: node.fieldId, unit: node.unit, isNull: node.isNull, children }
       : undefined
   if (type.typeId === DuckDBTypeId.STRUCT) {
     const { entryNames, entryTypes } = type

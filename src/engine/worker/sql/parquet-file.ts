@@ -57,14 +57,15 @@ async function schemaRows(
   fileName: string,
 ): Promise<readonly SchemaRow[]> {
   const result = await connection.runAndReadAll(
-    `SELECT name, num_children, field_id, ${UNIT_SQL} ` +
+    `SELECT name, num_children, field_id, ${UNIT_SQL}, logical_type = 'NullType()' ` +
       `FROM parquet_schema(${quoteConstant(fileName)})`,
   )
-  return result.getRowsJS().map(([name, childCount, fieldId, unit]) => ({
+  return result.getRowsJS().map(([name, childCount, fieldId, unit, isNull]) => ({
     name: String(name),
     childCount: Number(childCount ?? 0),
     fieldId: fieldId === null || fieldId === undefined ? undefined : Number(fieldId),
     unit: unit === '' || unit === null ? undefined : (unit as TimeUnit),
+    isNull: isNull === true,
   }))
 }
 

@@ -2,8 +2,9 @@ import { CatalogError } from '../../../core/errors.ts'
 import type { Field, Type } from '../../../core/value/type.ts'
 import type { ParquetFooter, ParquetLeaf } from '../footer/footer-model.ts'
 import { shownPath } from '../footer/shown-path.ts'
+import { isNullLeaf } from './convertible.ts'
 import { type FileField, fileFields, withDescendants } from './file-field.ts'
-import { leafTypeOf } from './leaf-type.ts'
+import { type LeafType, leafTypeOf, type UnsupportedLeaf } from './leaf-type.ts'
 
 /** Largest field id; those above are reserved (Iceberg spec, "Reserved Field IDs"). */
 export const FIELD_ID_MAX = 2_147_483_447
@@ -29,7 +30,7 @@ export function inferSchemaFields(footer: ParquetFooter): readonly InferredField
   refuseDuplicates(columns)
   const ids = new FieldIds(hasAllFieldIds(columns))
   return inferStruct(columns, ids).map((field, i) => {
-    const notes = notesOf(columns[i] as FileField)
+    const notes = notesOf(columns[i] as FileField, inferredLeaf)
     return notes.length === 0 ? field : { ...field, notes }
   })
 }
@@ -40,7 +41,7 @@ function refuseUnsupported(columns: readonly FileField[]): void {
     .flatMap(({ path, shape }) => {
       if (shape.kind === 'unsupported') return [{ column: path, type: shape.name }]
       if (shape.kind !== 'leaf') return []
-      const leafType = leafTypeOf(shape.leaf)
+      const leafType = inferredLeaf(shape.leaf)
       return 'unsupported' in leafType ? [{ column: path, type: leafType.unsupported }] : []
     })
   if (unsupported.length === 0) return
@@ -124,15 +125,30 @@ function inferType({ shape }: FileField, ids: FieldIds): Type {
 }
 
 function inferLeaf(leaf: ParquetLeaf): Type {
-  const leafType = leafTypeOf(leaf)
+  const leafType = inferredLeaf(leaf)
   if ('type' in leafType) return leafType.type
   throw new Error('unsupported columns were refused before')
 }
 
-export function notesOf(column: FileField): readonly string[] {
+/** Also types that files have of which only uploads become data files, as they are converted. */
+function inferredLeaf(leaf: ParquetLeaf): LeafType | UnsupportedLeaf {
+  if (isNullLeaf(leaf)) {
+    const note =
+      'no value in the file tells its type, so string is a guess; add the file by uploading it, ' +
+      'which writes the column as the table has it'
+    return { type: { kind: 'string' }, form: 'text', note }
+  }
+  if (leaf.annotation?.kind === 'FLOAT16') {
+    const note = 'FLOAT16 becomes float; add the file by uploading it, which converts the column'
+    return { type: { kind: 'float' }, form: 'float', note }
+  }
+  return leafTypeOf(leaf)
+}
+
+export function notesOf(column: FileField, typeOf = leafTypeOf): readonly string[] {
   return [...withDescendants(column)].flatMap(({ path, shape }) => {
     if (shape.kind !== 'leaf') return []
-    const leafType = leafTypeOf(shape.leaf)
+    const leafType = typeOf(shape.leaf)
     return 'note' in leafType && leafType.note !== undefined
       ? [`${shownPath(path)}: ${leafType.note}`]
       : []

@@ -6,6 +6,7 @@ import { type Field, isNested, type Schema, type Type, typeName } from '../../..
 import { arrowNotes } from '../arrow/arrow-notes.ts'
 import type { ParquetFooter } from '../footer/footer-model.ts'
 import { shownPath } from '../footer/shown-path.ts'
+import { isConvertible } from './convertible.ts'
 import { type FileField, fileFields, withDescendants } from './file-field.ts'
 import { leafTypeOf } from './leaf-type.ts'
 import { isNeverNull } from './never-null.ts'
@@ -28,6 +29,8 @@ export interface FileSchemaMatch {
   readonly missingNames: readonly { readonly fieldId: number; readonly name: string }[]
   /** Warnings for people about what engines may have difficulties with. */
   readonly notes: readonly string[]
+  /** How each column of another type is to be written again; see `canConvert`. */
+  readonly conversions: readonly string[]
 }
 
 /**
@@ -40,13 +43,15 @@ export function matchFileSchema(input: {
   readonly nameMapping?: NameMapping
   /** The mapping that engines read by, if another: what it leaves out they read as NULL. */
   readonly readBy?: NameMapping
+  /** Whether columns may be converted, which then have no field id: the file is to be rewritten. */
+  readonly canConvert?: boolean
 }): FileSchemaMatch {
-  const { footer, schema, nameMapping, readBy } = input
+  const { footer, schema, nameMapping, readBy, canConvert = false } = input
   const columns = fileFields(footer.root)
   const hasFieldIds = columns.some((column) =>
     [...withDescendants(column)].some((field) => field.fieldId !== undefined),
   )
-  const matcher = new Matcher(footer, hasFieldIds)
+  const matcher = new Matcher(footer, { hasFieldIds, canConvert })
   matcher.matchStruct(columns, { fields: schema.fields, names: nameMapping, readBy, path: '' })
   if (matcher.problems.length > 0) throw schemaMismatch(matcher.problems)
   return {
@@ -54,6 +59,7 @@ export function matchFileSchema(input: {
     fieldIds: matcher.fieldIds,
     missingNames: matcher.missingNames,
     notes: [...notesOfAll(columns), ...arrowNotes(footer)],
+    conversions: matcher.conversions.slice(0, NOTES_MAX),
   }
 }
 
@@ -92,12 +98,18 @@ class Matcher {
   readonly problems: SchemaProblem[] = []
   readonly fieldIds: number[] = []
   readonly missingNames: { fieldId: number; name: string }[] = []
+  readonly conversions: string[] = []
   readonly #footer: ParquetFooter
   readonly #hasFieldIds: boolean
+  readonly #canConvert: boolean
 
-  constructor(footer: ParquetFooter, hasFieldIds: boolean) {
+  constructor(
+    footer: ParquetFooter,
+    how: { readonly hasFieldIds: boolean; readonly canConvert: boolean },
+  ) {
     this.#footer = footer
-    this.#hasFieldIds = hasFieldIds
+    this.#hasFieldIds = how.hasFieldIds
+    this.#canConvert = how.canConvert
   }
 
   matchStruct(columns: readonly FileField[], table: StructOfTable): void {
@@ -196,23 +208,23 @@ class Matcher {
       }
     }
     const fileType = leafType === undefined ? shapeName(shape) : nameOf(leafType)
-    const inTable = `${typeName(type)} in the table${wayOut(shape)}`
+    const isOther = shape.kind === 'leaf' && isConvertible(this.#footer, shape.leaf, type)
+    if (isOther && this.#canConvert) {
+      const column = shownPath(path)
+      this.conversions.push(`${column}: ${fileType} in the file, written as ${typeName(type)}`)
+      return
+    }
+    const wayOut = isOther ? ': upload the file, which converts it, or cast the column' : ''
     this.problems.push({
       column: path,
       rule: 'column-type',
-      detail: `has type ${fileType} in the file, but ${inTable}`,
+      detail: `has type ${fileType} in the file, but ${typeName(type)} in the table${wayOut}`,
     })
   }
 }
 
 function nameOf(leafType: { readonly type: Type } | { readonly unsupported: string }): string {
   return 'type' in leafType ? typeName(leafType.type) : leafType.unsupported
-}
-
-/** Writers give a column without any value the type NULL, which no Iceberg reader reads. */
-function wayOut(shape: FileField['shape']): string {
-  const isNull = shape.kind === 'leaf' && shape.leaf.annotation?.kind === 'NULL'
-  return isNull ? ': it has no values; cast it to that type, or leave it out' : ''
 }
 
 function shapeName(shape: FileField['shape']): string {

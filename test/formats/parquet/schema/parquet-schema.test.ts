@@ -55,7 +55,6 @@ test.each<[string, Omit<SampleNode, 'name'>]>([
 })
 
 test.each<[string, Omit<SampleNode, 'name'>]>([
-  ['FLOAT16', { physical: 'FIXED_LEN_BYTE_ARRAY', typeLength: 2, logical: LOGICAL.float16 }],
   ['INTERVAL', { physical: 'FIXED_LEN_BYTE_ARRAY', typeLength: 12, converted: 21 }],
   ['logical type 99', { physical: 'INT32', logical: LOGICAL.later }],
   ['VARIANT', { logical: LOGICAL.variant, children: [INT] }],
@@ -77,6 +76,16 @@ test.each<[string, Omit<SampleNode, 'name'>]>([
   await expect(refusal).rejects.toMatchObject({
     code: 'column-type-unknown',
     facts: { columns: [{ column: 'odd', type: expect.stringContaining(name) }] },
+  })
+})
+
+test('half floats are taken as floats, with a note', async () => {
+  const logical = LOGICAL.float16
+  const column = { physical: 'FIXED_LEN_BYTE_ARRAY', typeLength: 2, logical } as const
+  const [half] = await infer({ name: 'half', ...column })
+  expect(half).toMatchObject({
+    type: { kind: 'float' },
+    notes: [expect.stringMatching(/^half: FLOAT16 becomes float/)],
   })
 })
 

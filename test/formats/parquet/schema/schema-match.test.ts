@@ -45,6 +45,7 @@ test('columns without ids are found by name, in any order', async () => {
     fieldIds: [2, 1],
     missingNames: [],
     notes: [],
+    conversions: [],
   })
 })
 

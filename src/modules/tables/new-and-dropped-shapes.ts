@@ -1,5 +1,20 @@
 import { z } from 'zod'
 import { EXAMPLE_UUID } from '../../http/common-shapes.ts'
+import { exampleTable, TableAnswer } from './table-shapes.ts'
+
+export const NewTableAnswer = TableAnswer.extend({
+  namespace_created: z.boolean().optional().meta({
+    description: 'Whether the namespace did not exist before, and was made with the table.',
+  }),
+  notes: z
+    .array(z.string())
+    .optional()
+    .meta({
+      description:
+        'By column of `infer_from`: what was guessed, as for a column without any value, and ' +
+        'what other engines may not read.',
+    }),
+}).meta({ id: 'NewTable', example: { ...exampleTable, namespace_created: true } })
 
 export const DropTableQuery = z.strictObject({
   purge: z
