@@ -9,6 +9,11 @@ import { freePort } from '../free-port.ts'
 export interface PostgresServer {
   /** The URL of an empty database of its own. */
   newDatabase(): Promise<string>
+  /**
+   * Ends the server as a crash does, and starts it again on its data: its main process is killed,
+   * or told to stop immediately (SIGQUIT). Absent where the server was not started here.
+   */
+  crash?(how: 'SIGKILL' | 'SIGQUIT'): Promise<void>
   /** Ends the server with all databases if it was started here, else drops them. */
   stop(): Promise<void>
 }
@@ -35,20 +40,36 @@ export async function startPostgres({ isDurable = false } = {}): Promise<Postgre
   const options = ['-D', data, '-k', folder, '-p', String(port), '-c', 'listen_addresses=127.0.0.1']
   const settings = isDurable ? [] : ['-c', 'fsync=off']
   const postgres = commandOf('postgres', [...options, ...settings])
-  const child = spawn(postgres.file, postgres.args, { stdio: 'ignore' })
+  const launch = () => spawn(postgres.file, postgres.args, { stdio: 'ignore' })
+  let child = launch()
   const killAtExit = () => child.kill('SIGQUIT')
   process.once('exit', killAtExit)
   const url = `postgres://moraine@127.0.0.1:${port}/postgres`
   await untilReady(url, child)
-  return serverAt(url, async () => {
+  const server = serverAt(url, async () => {
     process.off('exit', killAtExit)
     await end(child)
     rmSync(folder, { recursive: true, force: true })
   })
+  const crash = async (how: 'SIGKILL' | 'SIGQUIT') => {
+    await end(child, how)
+    // What the killed process has started ends by itself, and keeps its memory until then.
+    for (let attempt = 1; ; attempt++) {
+      child = launch()
+      try {
+        return await untilReady(url, child)
+      } catch (error) {
+        if (attempt === RESTARTS_MAX) throw error
+        await sleep(200)
+      }
+    }
+  }
+  return { ...server, crash }
 }
 
 const INITDB_OPTIONS = ['-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync']
 const READY_ATTEMPTS_MAX = 300
+const RESTARTS_MAX = 50
 
 async function dropAll(adminUrl: string, databases: readonly string[]): Promise<void> {
   for (const database of databases) {
@@ -98,10 +119,11 @@ async function untilReady(url: string, child: ChildProcess): Promise<void> {
   throw new Error('postgres was not ready in time')
 }
 
-async function end(child: ChildProcess): Promise<void> {
+/** SIGINT is PostgreSQL's "fast shutdown". */
+async function end(child: ChildProcess, how: NodeJS.Signals = 'SIGINT'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGINT') // PostgreSQL's "fast shutdown".
+  child.kill(how)
   await ended
 }
 

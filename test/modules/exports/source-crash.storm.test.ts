@@ -1,0 +1,210 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { gunzipSync } from 'node:zlib'
+import pg from 'pg'
+import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
+import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
+import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
+import { parseTask } from '../../../src/modules/exports/export-task.ts'
+import { isOfPart } from '../../../src/modules/exports/file-name.ts'
+import { openLocalStore } from '../../../src/objects/local/local-store.ts'
+import type { ObjectStore } from '../../../src/objects/object-store.ts'
+import { PostgresSource } from '../../../src/sources/postgres/postgres-source.ts'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+
+const given = process.env['TEST_POSTGRES_URL']
+const obstacle = whyNoPostgres() ?? (given === undefined ? undefined : 'the server is not ours')
+const withPostgres = obstacle === undefined ? describe : describe.skip
+const SIGNAL = new AbortController().signal
+const ROWS = 20_000
+const JOB = '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11'
+
+withPostgres(`crashes of the source${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+  let server: PostgresServer
+  let url: string
+  let home: string
+  let objects: ObjectStore
+  let ids = 0
+  beforeAll(async () => {
+    server = await startPostgres()
+    url = await server.newDatabase()
+  })
+  afterAll(() => server.stop())
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'moraine-source-crash-'))
+    objects = await openLocalStore({ writableRoots: [home], readableRoots: [] })
+  })
+  afterEach(() => rm(home, { recursive: true }))
+
+  const newId = () => `id-${++ids}`
+  const ambient = {
+    ...{ nowMs: () => Date.now(), newUuid: newId, random: () => 0.5 },
+    sleep: (ms: number) => sleep(ms),
+  }
+  const depsOf = (store: ObjectStore) => ({
+    ...{ objects: store, ambient, tables: {} as ArchiveTableDependencies },
+    exportSources: new Map([
+      ['default', new PostgresSource({ url, newId, sleep: (ms) => sleep(ms) })],
+    ]),
+    files: new ExportFiles({ objects: store, warehouse: `file://${home}` }),
+  })
+  const run = {
+    job: { jobId: JOB, report: () => undefined },
+    fence: { token: 1n, confirm: async () => undefined },
+    signal: SIGNAL,
+  }
+
+  async function query(text: string): Promise<readonly { id: number }[]> {
+    const client = new pg.Client({ connectionString: url })
+    client.on('error', () => undefined)
+    await client.connect()
+    try {
+      const { rows } = await client.query(text)
+      return rows
+    } finally {
+      await client.end()
+    }
+  }
+
+  /** Inserts rows until it is stopped. Those of a cut connection may or may not be there. */
+  async function write(stop: { isStopped: boolean }, acknowledged: Set<number>): Promise<void> {
+    for (let id = 1_000_000; !stop.isStopped; id += 10) {
+      const last = id + 9
+      await query(`insert into t select i, now() from generate_series(${id}, ${last}) i`).then(
+        () => {
+          for (let each = id; each <= last; each++) acknowledged.add(each)
+        },
+        () => sleep(20),
+      )
+    }
+  }
+
+  const where = 'true'
+  const TASKS = {
+    atomic: { json: { table: 't', where } },
+    snapshot: { json: {}, select: 'select * from t', remove: 'delete from t' },
+    keys: {
+      json: { mode: 'keys', table: 't', where },
+      select: 'select * from t join moraine_keys using (id)',
+    },
+    batches: { json: { mode: 'batches', table: 't', where, batch_rows: 6_000 } },
+    partition: { json: { mode: 'partition', table: 'p', min_age: '1 day' } },
+  } as const
+
+  /** What the crash comes upon. */
+  const MOMENTS = {
+    'in mid-copy': 'putStreamIfAbsent',
+    'before the commit': 'putIfAbsent',
+    'about the commit': 'putIfAbsent',
+  } as const
+
+  /** The store; at its first call of the kind the source crashes. */
+  function crashing(moment: keyof typeof MOMENTS, how: 'SIGKILL' | 'SIGQUIT') {
+    let crashed: Promise<void> | undefined
+    const crash = () => (crashed ??= server.crash?.(how) ?? Promise.resolve())
+    const store: ObjectStore = Object.assign(Object.create(objects), {
+      putStreamIfAbsent: (
+        location: string,
+        chunks: AsyncIterable<Uint8Array>,
+        limits: { bytesMax: number },
+      ) => {
+        const cut = async function* () {
+          for await (const chunk of chunks) {
+            yield chunk
+            if (moment === 'in mid-copy') await crash()
+          }
+        }
+        return objects.putStreamIfAbsent(location, cut(), limits)
+      },
+      putIfAbsent: async (location: string, bytes: Uint8Array) => {
+        const outcome = await objects.putIfAbsent(location, bytes)
+        if (!location.endsWith('.csv.json')) return outcome
+        if (moment === 'before the commit') await crash()
+        if (moment === 'about the commit') setTimeout(crash, Math.random() * 4)
+        return outcome
+      },
+    })
+    return { store, ended: () => crash() }
+  }
+
+  /** Attempts of the job, until one succeeds. */
+  async function untilDone(task: ReturnType<typeof parseTask>): Promise<void> {
+    for (;;) {
+      const deps = depsOf(objects)
+      try {
+        for (const note of await deps.files.listNotes('t', JOB)) {
+          const ended = await settle(deps, note, SIGNAL)
+          if (ended !== undefined && !isOfPart(ended.file)) return
+        }
+        await exportOnce(deps, task, run)
+        return
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'overloaded') throw error
+        await sleep(50)
+      }
+    }
+  }
+
+  async function archivedIds(): Promise<number[]> {
+    const { files } = depsOf(objects)
+    const found: number[] = []
+    for (const receipt of await files.list('t', { before: undefined, limit: 1_000 })) {
+      const chunks = []
+      for await (const chunk of files.read(receipt, 0, receipt.bytes)) chunks.push(chunk)
+      const lines = gunzipSync(Buffer.concat(chunks)).toString().trim().split('\n').slice(1)
+      found.push(...lines.map((line) => Number(line.split(',')[0])))
+    }
+    return found
+  }
+
+  async function leftIds(): Promise<number[]> {
+    const tables = await query(
+      "select oid::regclass::text as id from pg_class where relname ~ '^(t|p_[ab])$'",
+    )
+    const found: number[] = []
+    for (const { id: table } of tables) {
+      found.push(...(await query(`select id from ${table}`)).map(({ id }) => id))
+    }
+    return found
+  }
+
+  const CASES = Object.keys(TASKS).flatMap((mode) =>
+    Object.keys(MOMENTS).flatMap((moment) =>
+      (['SIGKILL', 'SIGQUIT'] as const).map((how) => [mode, moment, how] as const),
+    ),
+  )
+  test.each(CASES)('%s, %s, %s: each row is left or archived, once', async (mode, moment, how) => {
+    await query(
+      'drop table if exists t, p, p_a, p_b, moraine_exports; ' +
+        'create table t (id int primary key, at timestamptz); ' +
+        `insert into t select i, now() from generate_series(1, ${ROWS}) i; ` +
+        'create table p (id int, at timestamptz) partition by range (at); ' +
+        "create table p_a partition of p for values from ('2020-01-01') to ('2021-01-01'); " +
+        "create table p_b partition of p for values from ('2021-01-01') to ('2022-01-01'); " +
+        "insert into p select -i, timestamptz '2020-06-01' + i % 2 * interval '1 year' " +
+        `from generate_series(1, ${ROWS}) i`,
+    )
+    const { json, ...statements } = TASKS[mode as keyof typeof TASKS]
+    const task = parseTask('t', { json: JSON.stringify(json), ...statements, changedAtMs: 0 })
+    const stop = { isStopped: false }
+    const acknowledged = new Set<number>()
+    const writing = write(stop, acknowledged)
+    const { store, ended } = crashing(moment as keyof typeof MOMENTS, how)
+    await exportOnce(depsOf(store), task, run).catch(() => undefined)
+    await ended()
+    stop.isStopped = true
+    await writing
+    await untilDone(task)
+    const [archived, left] = [await archivedIds(), await leftIds()]
+    const all = [...archived, ...left]
+    expect(all.length - new Set(all).size).toBe(0)
+    const there = new Set(all)
+    expect([...acknowledged].filter((id) => !there.has(id))).toEqual([])
+    // Besides them only those of the writer whose answer was lost.
+    const first = Array.from({ length: ROWS }, (_, i) => i + 1)
+    expect(first.filter((id) => !there.has(id) || !there.has(-id))).toEqual([])
+    expect(archived.length).toBeGreaterThanOrEqual(ROWS)
+  })
+})
