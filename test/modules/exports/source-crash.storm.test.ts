@@ -129,21 +129,27 @@ withPostgres(`crashes of the source${obstacle === undefined ? '' : `: ${obstacle
     return { store, ended: () => crash() }
   }
 
-  /** Attempts of the job, until one succeeds. */
+  /** As the job attempts it. */
+  async function attempt(task: ReturnType<typeof parseTask>): Promise<void> {
+    const deps = depsOf(objects)
+    for (const note of await deps.files.listNotes('t', JOB)) {
+      const ended = await settle(deps, note, SIGNAL)
+      if (ended !== undefined && !isOfPart(ended.file)) return
+    }
+    await exportOnce(deps, task, run)
+  }
+
+  /** Until an attempt succeeds. */
   async function untilDone(task: ReturnType<typeof parseTask>): Promise<void> {
-    for (;;) {
-      const deps = depsOf(objects)
-      try {
-        for (const note of await deps.files.listNotes('t', JOB)) {
-          const ended = await settle(deps, note, SIGNAL)
-          if (ended !== undefined && !isOfPart(ended.file)) return
-        }
-        await exportOnce(deps, task, run)
-        return
-      } catch (error) {
-        if ((error as { code?: string }).code !== 'overloaded') throw error
-        await sleep(50)
-      }
+    const isAway = (error: unknown) => (error as { code?: string }).code === 'overloaded'
+    for (let isDone = false; !isDone; ) {
+      isDone = await attempt(task).then(
+        () => true,
+        (error: unknown) => {
+          if (!isAway(error)) throw error
+          return sleep(50, false)
+        },
+      )
     }
   }
 
