@@ -12,6 +12,12 @@ const frames = new PythonEnvironment({
   requirements: 'frames/requirements.txt',
 })
 
+/** A Python that reads descriptions of datasets. */
+const documents = new PythonEnvironment({
+  folder: 'documents/.venv',
+  requirements: 'documents/requirements.txt',
+})
+
 /** Those of our own tests that read with libraries of Python, which `make test` skips without. */
 export const readersSuite: Suite = {
   name: 'Our tests with readers in Python',
@@ -19,6 +25,7 @@ export const readersSuite: Suite = {
   async install() {
     await python.install()
     await frames.install()
+    await documents.install()
   },
   run: () =>
     runJest({
@@ -27,6 +34,10 @@ export const readersSuite: Suite = {
       tiers: ['rules', 'lake', 'service'],
       files: ['test/interop-readers/', 'test/docs/blocks', 'other-readers.oracle'],
       timeoutMs: TIMEOUT_MS,
-      environment: { TEST_PYTHON: python.python, TEST_FRAMES_PYTHON: frames.python },
+      environment: {
+        TEST_PYTHON: python.python,
+        TEST_FRAMES_PYTHON: frames.python,
+        TEST_DOCUMENTS_PYTHON: documents.python,
+      },
     }),
 }

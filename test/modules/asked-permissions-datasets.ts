@@ -5,6 +5,16 @@ const nothing = { asks: [], refusedWith: 404 }
 const NEWEST = '/v1/datasets/nothing'
 const PINNED = `${NEWEST}/1`
 
+const DOCUMENTS = {
+  croissant: 'croissant.json',
+  dataPackage: 'datapackage.json',
+  dataCite: 'datacite.json',
+  roCrate: 'ro-crate-metadata.json',
+  digests: 'SHA256SUMS',
+}
+const SNAPSHOT = '/v1/tables/sky.planets/latest'
+const asks = ['select table sky.planets']
+
 /** As `EXPECTED`, of datasets. */
 export const DATASETS_EXPECTED: Readonly<Record<string, Expected>> = {
   makeDataset: {
@@ -24,4 +34,16 @@ export const DATASETS_EXPECTED: Readonly<Record<string, Expected>> = {
   publishDatasetVersion: { path: `${PINNED}/publish`, ...nothing },
   downloadDataset: { path: `${NEWEST}/download`, ...nothing },
   downloadDatasetVersion: { path: `${PINNED}/download`, ...nothing },
+  verifyDataset: { path: `${NEWEST}/verify`, ...nothing },
+  verifyDatasetVersion: { path: `${PINNED}/verify`, ...nothing },
+  citeDataset: { path: `${NEWEST}/citation`, ...nothing },
+  citeDatasetVersion: { path: `${PINNED}/citation`, ...nothing },
+  citeSnapshot: { path: `${SNAPSHOT}/citation`, asks },
+  ...Object.fromEntries(
+    Object.entries(DOCUMENTS).flatMap(([id, path]): [string, Expected][] => [
+      [`${id}OfDataset`, { path: `${NEWEST}/${path}`, ...nothing }],
+      [`${id}OfDatasetVersion`, { path: `${PINNED}/${path}`, ...nothing }],
+      [`${id}OfSnapshot`, { path: `${SNAPSHOT}/${path}`, asks }],
+    ]),
+  ),
 }

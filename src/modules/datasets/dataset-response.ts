@@ -3,7 +3,33 @@ import type { JobProblem, JobRecord } from '../../catalog/job-store.ts'
 import { DATASETS_NAMESPACE, hiddenTableName } from '../../core/table/reserved-namespace.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import { timeText } from '../../http/common-shapes.ts'
+import { isOrcid, licenseUrl } from './documents/cited-data.ts'
+import { DOCUMENT_KINDS } from './documents/document-kinds.ts'
 import { isLiving } from './end-dataset.ts'
+
+/** Signposts for programs that land on the page of a dataset (signposting.org). */
+export function signposts(dataset: DatasetRecord): string {
+  const url = pathOf(dataset)
+  const license = licenseUrl(dataset.card.license)
+  const documents = DOCUMENT_KINDS.filter(({ path }) => path.endsWith('.json'))
+  return [
+    `<${url}>; rel="cite-as"`,
+    '<https://schema.org/Dataset>; rel="type"',
+    ...(license === undefined ? [] : [`<${license}>; rel="license"`]),
+    ...dataset.card.creators.flatMap(({ id }) => (isOrcid(id) ? `<${id}>; rel="author"` : [])),
+    ...documents.map(
+      ({ path, mediaType }) => `<${url}/${path}>; rel="describedby"; type="${mediaType}"`,
+    ),
+    ...ITEMS.map(
+      ({ format, type }) => `<${url}/download?format=${format}>; rel="item"; type="${type}"`,
+    ),
+  ].join(', ')
+}
+
+const ITEMS = [
+  { format: 'csv', type: 'text/csv' },
+  { format: 'parquet', type: 'application/vnd.apache.parquet' },
+]
 
 type Shown = 'queued' | 'building' | 'ready' | 'failed' | 'expired'
 

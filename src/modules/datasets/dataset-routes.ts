@@ -13,7 +13,7 @@ import {
   type Tag,
 } from '../../http/route.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
-import { datasetToJson, pathOf, statusToJson } from './dataset-response.ts'
+import { datasetToJson, pathOf, signposts, statusToJson } from './dataset-response.ts'
 import {
   DatasetAnswer,
   DatasetListAnswer,
@@ -44,7 +44,10 @@ export const DATASET_PARAMETERS = {
   dataset: 'The name of a dataset: its newest version.',
   version: 'The number of a version, from 1 on.',
 }
-const LOCATION = { Location: 'The permanent address of the dataset.' }
+const HEADERS = {
+  Location: 'The permanent address of the dataset.',
+  Link: 'Signposts: `cite-as`, `describedby`, `item`, `license`, `author`, `type`.',
+}
 const GONE = ['dataset-not-found', 'dataset-gone'] as const
 const NEWEST = '/v1/datasets/{dataset}'
 const PINNED = '/v1/datasets/{dataset}/{version}'
@@ -64,8 +67,8 @@ const make = (service: DatasetService) =>
         'same again gets the same dataset, which then lives as long as the longer of the two.',
       body: MakeDatasetRequest,
       answers: [
-        { status: 201, description: 'It is ready.', shape: DatasetAnswer, headers: LOCATION },
-        { status: 200, description: 'It was there.', shape: DatasetAnswer, headers: LOCATION },
+        { status: 201, description: 'It is ready.', shape: DatasetAnswer, headers: HEADERS },
+        { status: 200, description: 'It was there.', shape: DatasetAnswer, headers: HEADERS },
       ],
       problems: [
         'table-not-found',
@@ -198,7 +201,9 @@ function readingRoutes(service: DatasetService, form: DatasetForm): readonly Rou
     {
       ...{ ...OF_DATASET, method: 'get', path, operationId: `getDataset${suffix}` },
       summary: `Get the ${which}`,
-      answers: [{ status: 200, description: 'The dataset.', shape: DatasetAnswer }],
+      answers: [
+        { status: 200, description: 'The dataset.', shape: DatasetAnswer, headers: HEADERS },
+      ],
       problems: GONE,
       curl: `curl ${curl}`,
     },
@@ -315,7 +320,8 @@ function cardOf(body: {
 
 function datasetReply(service: DatasetService, dataset: DatasetRecord, status: number): Reply {
   const value = datasetToJson(dataset, service.ambient.nowMs())
-  return jsonReply(value, { status, headers: { Location: pathOf(dataset) } })
+  const headers = { Location: pathOf(dataset), Link: signposts(dataset) }
+  return jsonReply(value, { status, headers })
 }
 
 /** The dataset after a change. */

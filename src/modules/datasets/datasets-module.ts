@@ -1,13 +1,24 @@
 import type { Module } from '../module.ts'
+import type { CiteService } from './cite-data.ts'
 import { type DownloadService, downloadRoutes } from './dataset-download.ts'
 import { type DatasetService, datasetRoutes } from './dataset-routes.ts'
+import { documentRoutes } from './document-routes.ts'
 import { endExpired } from './end-dataset.ts'
+import type { VerifyDependencies } from './verify-dataset.ts'
+import { verifyRoutes } from './verify-route.ts'
 
 /** Queries of snapshots, frozen: hidden tables that never change. */
-export function datasetsModule(platform: DatasetService & DownloadService): Module {
+export function datasetsModule(
+  platform: DatasetService & DownloadService & CiteService & VerifyDependencies,
+): Module {
   return {
     name: 'datasets',
-    routes: [...datasetRoutes(platform), ...downloadRoutes(platform)],
+    routes: [
+      ...datasetRoutes(platform),
+      ...downloadRoutes(platform),
+      ...documentRoutes(platform),
+      ...verifyRoutes(platform),
+    ],
     tasks: [endExpired(platform)],
   }
 }

@@ -1,0 +1,54 @@
+import { textCitation } from './citation.ts'
+import { type CitedData, dayOf, licenseUrl } from './cited-data.ts'
+
+const FILE = 'ro-crate-metadata.json'
+
+/** A Research Object Crate 1.1 whose files are on the web. */
+export function roCrateOf(data: CitedData): object {
+  const { title, description, url, creators, keywords, license, publisher, version } = data
+  const people = creators.map(({ name, id, affiliation }, i) => ({
+    '@id': id ?? `#creator-${i + 1}`,
+    '@type': 'Person',
+    name,
+    ...(affiliation !== undefined && { affiliation }),
+  }))
+  const licenseId = licenseUrl(license)
+  const files = data.files.map(({ url: id, fileName, mediaType, bytes, sha256 }) => ({
+    ...{ '@id': id, '@type': 'File', name: fileName, encodingFormat: mediaType },
+    ...(bytes !== undefined && { contentSize: String(bytes) }),
+    ...(sha256 !== undefined && { sha256 }),
+  }))
+  return {
+    '@context': 'https://w3id.org/ro/crate/1.1/context',
+    '@graph': [
+      {
+        '@id': FILE,
+        '@type': 'CreativeWork',
+        about: { '@id': './' },
+        conformsTo: { '@id': 'https://w3id.org/ro/crate/1.1' },
+      },
+      {
+        '@id': './',
+        '@type': 'Dataset',
+        identifier: url,
+        url,
+        name: title,
+        description: description ?? title,
+        datePublished: dayOf(data.issuedAtMs),
+        version,
+        license: licenseId === undefined ? (license ?? 'unknown') : { '@id': licenseId },
+        keywords: keywords.join(', '),
+        author: people.map((person) => ({ '@id': person['@id'] })),
+        publisher: { '@id': '#publisher' },
+        creditText: textCitation(data),
+        hasPart: files.map((file) => ({ '@id': file['@id'] })),
+      },
+      { '@id': '#publisher', '@type': 'Organization', name: publisher },
+      ...(licenseId === undefined
+        ? []
+        : [{ '@id': licenseId, '@type': 'CreativeWork', name: license }]),
+      ...people,
+      ...files,
+    ],
+  }
+}

@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { jsonReply } from '../../http/reply.ts'
+import { defineRoute, type Route } from '../../http/route.ts'
+import { pathOf } from './dataset-response.ts'
+import { DATASET_FORMS, OF_DATASET } from './dataset-routes.ts'
+import { type FindDependencies, getReadyDataset } from './find-dataset.ts'
+import { type VerifyDependencies, verifyDataset } from './verify-dataset.ts'
+
+const FILES_MAX = 100
+
+const DatasetVerification = z
+  .strictObject({
+    dataset_url: z.string(),
+    reproduced: z
+      .boolean()
+      .nullable()
+      .meta({
+        description:
+          'null: the table, or its snapshot, is gone, so that nothing can be run again; ' +
+          'the files of the dataset are as they were.',
+      }),
+    files: z.int().meta({ description: 'Data files that were looked at.' }),
+    differing: z
+      .array(z.string())
+      .max(FILES_MAX)
+      .meta({ description: 'Files that are not as they were; the first 100.' }),
+  })
+  .meta({
+    id: 'DatasetVerification',
+    example: {
+      dataset_url: '/v1/datasets/flights-2024/1',
+      reproduced: true,
+      files: 4,
+      differing: [],
+    },
+  })
+
+export function verifyRoutes(service: FindDependencies & VerifyDependencies): readonly Route[] {
+  return DATASET_FORMS.map(({ path, suffix, which, curl, namedBy }) =>
+    defineRoute(
+      {
+        ...{ ...OF_DATASET, method: 'post', path: `${path}/verify` as typeof path },
+        operationId: `verifyDataset${suffix}`,
+        summary: `Verify the ${which}`,
+        description:
+          'Takes the snapshot of the source again: it must have the very files that the dataset ' +
+          'has, and each must be there with its size. Reads no rows.',
+        changesNothing: true,
+        answers: [{ status: 200, description: 'What came out.', shape: DatasetVerification }],
+        problems: ['dataset-not-found', 'dataset-gone', 'dataset-not-ready', 'metadata-corrupt'],
+        curl: `curl -X POST ${curl}/verify`,
+      },
+      async (call) => {
+        const dataset = await getReadyDataset(service, namedBy(call), call)
+        const { isReproduced, files, differing } = await verifyDataset(service, dataset)
+        const reproduced = isReproduced ?? null
+        return jsonReply({ dataset_url: pathOf(dataset), reproduced, files, differing })
+      },
+    ),
+  )
+}
