@@ -277,7 +277,9 @@ async function stage(
   }
   if (counts.copied === 0) return undefined
   const at = new Date(ambient.nowMs())
-  const [first, other] = fileNames(task, { runId: run.job.jobId, at, part })
+  const [first, other] = fileNames(task, {
+    ...{ runId: run.job.jobId, markId: transaction.mark.id, at, part },
+  })
   return {
     run_id: run.job.jobId,
     task: task.name,

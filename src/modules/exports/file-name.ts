@@ -3,17 +3,20 @@ import type { ExportTask } from './export-task.ts'
 const ENDINGS = { gzip: '.csv.gz', none: '.csv' } as const
 
 /**
- * Two names for the file of a run: the first unless that is taken. Sortable ones have the run's id
- * and are never taken; those of the seed are of a second.
+ * Two names for the file of a run: the first unless that is taken. Sortable ones have the run's
+ * id: one is taken only if the run's outcome was not kept, and it began again within a second.
+ * Those of the seed are of a second.
  */
 export function fileNames(
   { name, naming, compression }: Pick<ExportTask, 'name' | 'naming' | 'compression'>,
   {
     runId,
+    markId,
     at,
     part,
   }: {
     readonly runId: string
+    readonly markId: string
     readonly at: Date
     /** From 1; absent in runs of one file. */
     readonly part?: number | undefined
@@ -22,8 +25,9 @@ export function fileNames(
   const number = part === undefined ? '' : `-${String(part).padStart(5, '0')}`
   const run = `${runId.slice(0, 8)}${number}`
   const ending = ENDINGS[compression]
-  const sortable = `${name}-${at.toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${run}${ending}`
-  if (naming === 'sortable') return [sortable, sortable]
+  const sortable = `${name}-${at.toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${run}`
+  const again = `${sortable}_${markId.slice(0, 8)}`
+  if (naming === 'sortable') return [`${sortable}${ending}`, `${again}${ending}`]
   return [`${name}-${seedTime(at)}${ending}`, `${name}-${seedTime(at)}-${run}${ending}`]
 }
 
@@ -38,5 +42,5 @@ function seedTime(at: Date): string {
 
 /** Whether the run of the file may have others. */
 export function isOfPart(file: string): boolean {
-  return /-[0-9a-f]{8}-\d{5,}\.csv(?:\.gz)?$/.test(file)
+  return /-[0-9a-f]{8}-\d{5,}(?:_[^.]*)?\.csv(?:\.gz)?$/.test(file)
 }

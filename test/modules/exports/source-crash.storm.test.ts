@@ -13,6 +13,7 @@ import { openLocalStore } from '../../../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { PostgresSource } from '../../../src/sources/postgres/postgres-source.ts'
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { changedStore } from './changed-store.ts'
 
 const given = process.env['TEST_POSTGRES_URL']
 const obstacle = whyNoPostgres() ?? (given === undefined ? undefined : 'the server is not ours')
@@ -104,7 +105,7 @@ withPostgres(`crashes of the source${obstacle === undefined ? '' : `: ${obstacle
   function crashing(moment: keyof typeof MOMENTS, how: 'SIGKILL' | 'SIGQUIT') {
     let crashed: Promise<void> | undefined
     const crash = () => (crashed ??= server.crash?.(how) ?? Promise.resolve())
-    const store: ObjectStore = Object.assign(Object.create(objects), {
+    const store = changedStore(objects, {
       putStreamIfAbsent: (
         location: string,
         chunks: AsyncIterable<Uint8Array>,

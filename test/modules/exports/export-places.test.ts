@@ -1,0 +1,294 @@
+import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { gunzipSync } from 'node:zlib'
+import pg from 'pg'
+import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
+import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
+import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
+import { parseTask } from '../../../src/modules/exports/export-task.ts'
+import { openLocalStore } from '../../../src/objects/local/local-store.ts'
+import type { ObjectStore } from '../../../src/objects/object-store.ts'
+import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
+import { PostgresSource } from '../../../src/sources/postgres/postgres-source.ts'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { type FaultyFront, openFaultyFront } from '../../objects/stores/faulty-front.ts'
+import { type S3Server, startS3 } from '../../objects/stores/s3-server.ts'
+import { whyNoStore } from '../../objects/stores/store-program.ts'
+import { refusal } from '../../refusal.ts'
+import { changedStore } from './changed-store.ts'
+
+const obstacle = whyNoPostgres()
+const withPostgres = obstacle === undefined ? describe : describe.skip
+const whyNoBucket = whyNoStore('weed')
+const testWithBucket = whyNoBucket === undefined ? test : test.skip
+const canMount = process.getuid?.() === 0 && process.platform === 'linux' && mayMount()
+const testWithDisk = canMount ? test : test.skip
+const SIGNAL = new AbortController().signal
+const ROWS = 20_000
+
+withPostgres(`places of exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+  let server: PostgresServer
+  let url: string
+  let source: pg.Client
+  let home: string
+  let nowMs = 1_735_732_800_000
+  beforeAll(async () => {
+    server = await startPostgres()
+    url = await server.newDatabase()
+    source = new pg.Client({ connectionString: url })
+    await source.connect()
+  })
+  afterAll(async () => {
+    await source.end()
+    await server.stop()
+  })
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'moraine-export-places-'))
+    await source.query(
+      'drop table if exists t; create table t (id int primary key, note text); ' +
+        `insert into t select i, md5(i::text) || md5((-i)::text) from generate_series(1, ${ROWS}) i`,
+    )
+  })
+  afterEach(() => rm(home, { recursive: true, force: true }))
+
+  const ambient = {
+    ...{ nowMs: () => nowMs, newUuid: randomUUID, random: () => 0.5 },
+    sleep: (ms: number) => sleep(ms),
+  }
+  const depsOf = (objects: ObjectStore, warehouse = `file://${home}/lake`, address = url) => ({
+    ...{ objects, ambient, tables: {} as ArchiveTableDependencies },
+    exportSources: new Map([
+      [
+        'default',
+        new PostgresSource({ url: address, newId: randomUUID, sleep: (ms) => sleep(ms) }),
+      ],
+    ]),
+    files: new ExportFiles({ objects, warehouse }),
+  })
+  const localStore = async () => {
+    await mkdir(`${home}/lake`, { recursive: true })
+    return openLocalStore({ writableRoots: [`${home}/lake`], readableRoots: [] })
+  }
+  const runOf = (jobId: string = randomUUID()) => ({
+    job: { jobId, report: () => undefined },
+    fence: { token: 1n, confirm: async () => undefined },
+    signal: SIGNAL,
+  })
+  const MODES = {
+    atomic: { json: { table: 't', where: 'true' } },
+    snapshot: { json: {}, select: 'select * from t', remove: 'delete from t' },
+    keys: {
+      json: { mode: 'keys', table: 't', where: 'true' },
+      select: 'select * from t join moraine_keys using (id)',
+    },
+    batches: { json: { mode: 'batches', table: 't', where: 'true', batch_rows: 8_000 } },
+  } as const
+  const taskOf = (mode: keyof typeof MODES, more: object = {}) => {
+    const { json, ...statements } = MODES[mode]
+    const text = JSON.stringify({ ...json, ...more })
+    return parseTask('t', { json: text, ...statements, changedAtMs: 0 })
+  }
+  const left = async () => Number((await source.query('select count(*) from t')).rows[0].count)
+
+  async function textsOf({ files }: ReturnType<typeof depsOf>): Promise<readonly string[]> {
+    const texts: string[] = []
+    for (const receipt of await files.list('t', { before: undefined, limit: 1_000 })) {
+      const chunks = []
+      for await (const chunk of files.read(receipt, 0, receipt.bytes)) chunks.push(chunk)
+      texts.push(gunzipSync(Buffer.concat(chunks)).toString('latin1'))
+    }
+    return texts
+  }
+
+  /** Rows left and archived: together all that were written, each once. */
+  async function everyRow(deps: ReturnType<typeof depsOf>): Promise<void> {
+    const archived = (await textsOf(deps)).flatMap((text) => text.trim().split('\n').slice(1))
+    const ids = archived.map((line) => Number(line.split(',')[0]))
+    const { rows } = await source.query<{ id: number }>('select id from t')
+    const all = [...ids, ...rows.map(({ id }) => id)]
+    expect([all.length, new Set(all).size]).toEqual([ROWS, ROWS])
+  }
+
+  testWithDisk.each(Object.keys(MODES) as (keyof typeof MODES)[])(
+    `a full disk deletes nothing, and is no matter when there is room: %s${
+      canMount ? '' : ' (needs a mount)'
+    }`,
+    async (mode) => {
+      const folder = `${home}/lake`
+      await mkdir(folder)
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder])
+      try {
+        const deps = depsOf(await localStore())
+        const failed = await refusal(exportOnce(deps, taskOf(mode), runOf()))
+        expect(failed.code).toBe('storage-full')
+        await everyRow(deps)
+        execFileSync('mount', ['-o', 'remount,size=64m', folder])
+        await exportOnce(deps, taskOf(mode), runOf())
+        expect(await left()).toBe(0)
+        await everyRow(deps)
+      } finally {
+        execFileSync('umount', ['-l', folder])
+      }
+    },
+  )
+
+  describe('in a bucket', () => {
+    let bucket: S3Server
+    let front: FaultyFront
+    beforeAll(async () => {
+      if (whyNoBucket === undefined) bucket = await startS3('weed')
+    }, 60_000)
+    afterAll(async () => {
+      if (whyNoBucket === undefined) await bucket.stop()
+    })
+    beforeEach(async () => {
+      if (whyNoBucket === undefined) front = await openFaultyFront(bucket.endpoint)
+    })
+    afterEach(async () => {
+      if (whyNoBucket === undefined) await front.close()
+    })
+    const bucketStore = (root: string) => {
+      const { region, readCredentials, writeCredentials } = bucket
+      return openS3Store({
+        ...{ writableRoots: [root], readableRoots: [], endpoint: front.endpoint, region },
+        ...{ forcePathStyle: true, readCredentials, writeCredentials },
+        readFile: (path) => createReadStream(path),
+      })
+    }
+    const refusing = (status: number, code: string) => ({
+      kind: 'answer' as const,
+      status,
+      body: `<Error><Code>${code}</Code><Message>${code}</Message></Error>`,
+    })
+
+    testWithBucket.each([
+      ['atomic', 507, 'XMinioStorageFull'],
+      ['snapshot', 403, 'AccessDenied'],
+      ['keys', 403, 'QuotaExceeded'],
+      ['batches', 507, 'InsufficientStorage'],
+    ] as const)(
+      `%s: a bucket that answers %i %s deletes nothing${whyNoBucket ?? ''}`,
+      async (mode, status, code) => {
+        const root = `s3://${bucket.bucket}/${randomUUID()}`
+        const store = bucketStore(root)
+        const deps = depsOf(store, root)
+        front.failAll(refusing(status, code))
+        await expect(exportOnce(deps, taskOf(mode), runOf())).rejects.toThrow()
+        front.failAll(undefined)
+        expect(await left()).toBe(ROWS)
+        await exportOnce(deps, taskOf(mode), runOf())
+        expect(await left()).toBe(0)
+        await everyRow(deps)
+        await store.close()
+      },
+    )
+
+    testWithBucket('full just after the commit: the run is ended when there is room', async () => {
+      const root = `s3://${bucket.bucket}/${randomUUID()}`
+      const store = bucketStore(root)
+      const deps = depsOf(store, root)
+      const isNote = (location: string) => location.endsWith('.csv.json')
+      const filling = changedStore(store, {
+        putIfAbsent: async (location: string, bytes: Uint8Array) => {
+          const outcome = await store.putIfAbsent(location, bytes)
+          if (isNote(location)) front.failAll(refusing(507, 'InsufficientStorage'))
+          return outcome
+        },
+      })
+      const run = runOf()
+      await expect(exportOnce(depsOf(filling, root), taskOf('atomic'), run)).rejects.toThrow()
+      expect(await left()).toBe(0)
+      front.failAll(undefined)
+      const notes = await deps.files.listNotes('t', run.job.jobId)
+      expect(notes).toHaveLength(1)
+      for (const note of notes) await settle(deps, note, SIGNAL)
+      await everyRow(deps)
+      await store.close()
+    })
+  })
+
+  test('a clock that steps back loses no file and no row', async () => {
+    const deps = depsOf(await localStore())
+    for (const [i, stepMs] of [0, -3_600_000, 3_600_000, 0].entries()) {
+      nowMs = 1_735_732_800_000 + stepMs
+      const where = `id between ${i * 5_000 + 1} and ${(i + 1) * 5_000}`
+      await exportOnce(deps, taskOf('atomic', { where, name: 'seed' }), runOf())
+    }
+    expect(await left()).toBe(0)
+    expect(await textsOf(deps)).toHaveLength(4)
+    await everyRow(deps)
+  })
+
+  test('two that run one task in two processes do so one after the other', async () => {
+    const deps = depsOf(await localStore())
+    let open = 0
+    let most = 0
+    const counting = changedStore(deps.objects, {
+      putStreamIfAbsent: async (...given: Parameters<ObjectStore['putStreamIfAbsent']>) => {
+        most = Math.max(most, ++open)
+        await sleep(20)
+        const written = await deps.objects.putStreamIfAbsent(...given)
+        open--
+        return written
+      },
+    })
+    const some = taskOf('atomic', { max_rows: 5_000 })
+    const outcomes = await Promise.all(
+      Array.from({ length: 4 }, () => exportOnce(depsOf(counting), some, runOf())),
+    )
+    expect(most).toBe(1)
+    expect(outcomes.map((each) => 'rows' in each && each.rows)).toEqual(Array(4).fill(5_000))
+    await everyRow(deps)
+  })
+
+  /** A database in the encoding, with one row. */
+  async function inEncoding(encoding: string, values: string): Promise<string> {
+    const name = `in_${encoding.toLowerCase()}`
+    await source.query(`drop database if exists ${name}`)
+    await source.query(
+      `create database ${name} encoding '${encoding}' locale 'C' template template0`,
+    )
+    const address = new URL(url)
+    address.pathname = `/${name}`
+    const client = new pg.Client({ connectionString: address.href })
+    await client.connect()
+    await client.query(`create table t (id int primary key, note text, raw bytea)`)
+    await client.query(`insert into t values ${values}`)
+    await client.end()
+    return address.href
+  }
+
+  test('text in another encoding is archived in UTF-8, NUL in bytes as its digits', async () => {
+    const address = await inEncoding('LATIN1', "(1, chr(233), '\\x0041')")
+    const deps = depsOf(await localStore(), undefined, address)
+    await exportOnce(deps, taskOf('atomic'), runOf())
+    const [text = ''] = await textsOf(deps)
+    expect(Buffer.from(text, 'latin1').toString()).toBe('id,note,raw\n1,é,\\x0041\n')
+  })
+
+  test('bytes that are no text in any encoding are archived as they are', async () => {
+    const address = await inEncoding('SQL_ASCII', "(1, e'\\xff\\xfe', null)")
+    const deps = depsOf(await localStore(), undefined, address)
+    const outcome = await exportOnce(deps, taskOf('atomic'), runOf()).catch((error) => error)
+    if (outcome instanceof Error) {
+      // Refused by the source: then nothing was deleted.
+      expect(await textsOf(deps)).toEqual([])
+      return
+    }
+    expect(await textsOf(deps)).toEqual(['id,note,raw\n1,\xff\xfe,\n'])
+  })
+})
+
+function mayMount(): boolean {
+  try {
+    execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
