@@ -51,7 +51,8 @@ withPostgres(`places of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
     home = await mkdtemp(join(tmpdir(), 'moraine-export-places-'))
     await source.query(
       'drop table if exists t; create table t (id int primary key, note text); ' +
-        `insert into t select i, md5(i::text) || md5((-i)::text) from generate_series(1, ${ROWS}) i`,
+        'insert into t select i, md5(i::text) || md5((-i)::text) ' +
+        `from generate_series(1, ${ROWS}) i`,
     )
   })
   afterEach(() => rm(home, { recursive: true, force: true }))
