@@ -27,7 +27,7 @@ export function plainMessage(issue: z.core.$ZodRawIssue): string | undefined {
     case 'too_small':
       return tooLittle(issue)
     case 'unrecognized_keys':
-      return unknownMembers(issue.keys)
+      return unknownMembers(issue.keys, membersOf(issue.inst))
     case 'invalid_union':
       return ofUnion(issue)
     case 'invalid_key':
@@ -73,10 +73,17 @@ function tooLittle({ origin, minimum }: Sized<'too_small'>): string {
   return Number(minimum) === 1 ? 'must not be empty' : `has fewer than ${minimum} ${unit}`
 }
 
-function unknownMembers(keys: readonly string[]): string {
+function unknownMembers(keys: readonly string[], known: readonly string[]): string {
   const shown = keys.slice(0, SHOWN_KEYS_MAX).map(quoted).join(', ')
   const more = keys.length > SHOWN_KEYS_MAX ? ` and ${keys.length - SHOWN_KEYS_MAX} more` : ''
-  return `unknown ${keys.length === 1 ? 'member' : 'members'} ${shown}${more}`
+  const there = known.length === 0 ? 'none is known here' : `known here: ${known.join(', ')}`
+  return `unknown ${keys.length === 1 ? 'member' : 'members'} ${shown}${more}; ${there}`
+}
+
+/** Those of the object that a shape describes. */
+function membersOf(shape: unknown): readonly string[] {
+  const { shape: members } = Object(shape) as { readonly shape?: object }
+  return Object.keys(members ?? {})
 }
 
 /** The reason of the one alternative that fits the kind of value, or all kinds that would do. */

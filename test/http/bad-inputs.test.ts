@@ -99,6 +99,20 @@ test('wrong types and unknown members, each with its path', async () => {
   for (const body of [null, [], 'x', 5]) await refused(create(body), 400, 'request-invalid')
 })
 
+test('an unknown member of a column or a change is told which are known', async () => {
+  const column = { name: 'n', type: 'long', nulable: true }
+  const body = { name: 'x', schema: { columns: [column] } }
+  const { detail } = await refused(create(body), 400, 'request-invalid')
+  expect(detail).toMatch(/unknown member "nulable"; known here: .*name, type, nullable/)
+  const changes = [{ op: 'rename', name: 'n', into: 'm' }]
+  const change = post(service, '/v1/tables/target/schemas', { changes })
+  const { errors } = await refused(change, 400, 'request-invalid')
+  expect(errors).toContainEqual({
+    path: 'body.changes.0',
+    message: 'unknown member "into"; known here: op, name, id, to',
+  })
+})
+
 test('an unknown column type lists the known ones', async () => {
   const body = { name: 'x', schema: { columns: [{ name: 'n', type: 'varchat' }] } }
   const problem = await refused(create(body), 422, 'column-type-unknown')

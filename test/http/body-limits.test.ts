@@ -102,8 +102,12 @@ test.each([
   [z.string().max(2), 'abc', 'has more than 2 characters'],
   [z.enum(['a', 'b']), 'c', 'must be "a" or "b"'],
   [z.literal(true), false, 'must be true'],
-  [z.strictObject({}), { x: 1 }, 'unknown member "x"'],
-  [z.strictObject({}), { x: 1, y: 2 }, 'unknown members "x", "y"'],
+  [z.strictObject({}), { x: 1 }, 'unknown member "x"; none is known here'],
+  [
+    z.strictObject({ a: z.int().optional(), b: z.int().optional() }),
+    { x: 1, y: 2 },
+    'unknown members "x", "y"; known here: a, b',
+  ],
   [
     z.union([z.string(), z.record(z.string(), z.unknown())]),
     7,

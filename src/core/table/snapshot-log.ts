@@ -43,3 +43,24 @@ export function loggedTimestampMs(
 ): number {
   return lastLoggedMs < snapshotMs && snapshotMs <= nowMs + SKEW_MS_MAX ? snapshotMs : timestampMs
 }
+
+interface Timed {
+  readonly timestampMs: number
+}
+
+/**
+ * The earliest moment that a metadata file tells, in milliseconds: the table is at least as old,
+ * and as old as that while the log of its metadata is whole.
+ */
+export function earliestMsOf(metadata: {
+  readonly lastUpdatedMs: number
+  readonly snapshots: readonly Timed[]
+  readonly snapshotLog: readonly Timed[]
+  readonly metadataLog: readonly Timed[]
+}): number {
+  let earliest = metadata.lastUpdatedMs
+  for (const list of [metadata.snapshots, metadata.snapshotLog, metadata.metadataLog]) {
+    for (const { timestampMs } of list) earliest = Math.min(earliest, timestampMs)
+  }
+  return earliest
+}

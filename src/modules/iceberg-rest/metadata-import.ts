@@ -6,6 +6,7 @@ import { checkProperties } from '../../core/metadata/property-update.ts'
 import { highestFieldId } from '../../core/schema/schema-lookup.ts'
 import { findNumberWithoutRoom } from '../../core/table/number-room.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/table/snapshot.ts'
+import { earliestMsOf } from '../../core/table/snapshot-log.ts'
 import type { TableDefinition, TableMetadata } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { METADATA_TEXT_BYTES_MAX } from '../../formats/metadata/metadata-file.ts'
@@ -90,7 +91,7 @@ export async function importTable(
     version,
     lastSequenceNumber: metadata.lastSequenceNumber,
     lastUpdatedMs: metadata.lastUpdatedMs,
-    createdAtMs: deps.ambient.nowMs(),
+    createdAtMs: earliestMsOf(metadata),
     currentSnapshot: currentSnapshotId === undefined ? undefined : byId.get(currentSnapshotId),
     refs,
     metadataLocation,

@@ -4,6 +4,7 @@ import { liveFilesCount, type ManifestFile } from '../../core/file/data-file.ts'
 import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
 import { foldersOf } from '../../core/table/metadata-folder.ts'
 import { MAIN_BRANCH, type Snapshot } from '../../core/table/snapshot.ts'
+import { earliestMsOf } from '../../core/table/snapshot-log.ts'
 import type { TableMetadata, TableState } from '../../core/table/table.ts'
 import { formatTableName, type NamespacedName } from '../../core/table/table-name.ts'
 import { withKeptFiles } from '../../core/table-properties.ts'
@@ -245,7 +246,7 @@ function stateOf(
     version: version + 1,
     lastSequenceNumber: metadata.lastSequenceNumber,
     lastUpdatedMs: metadata.lastUpdatedMs,
-    createdAtMs: metadata.snapshotLog[0]?.timestampMs ?? metadata.lastUpdatedMs,
+    createdAtMs: earliestMsOf(metadata),
     currentSnapshot: metadata.snapshots.find((s) => s.snapshotId === metadata.currentSnapshotId),
     refs,
     metadataLocation: undefined,

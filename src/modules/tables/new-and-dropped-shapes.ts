@@ -66,6 +66,10 @@ export const DropTableAnswer = z
         }),
       )
       .meta({ description: 'What else names files of the table: at most 100, most files first.' }),
+    notes: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'Why files were kept that nothing else names.' }),
   })
   .meta({
     id: 'DropTableAnswer',

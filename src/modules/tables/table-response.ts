@@ -3,13 +3,22 @@ import { describeColumns } from '../../core/schema/column-definition.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import { currentSchema, defaultSpec, type TableState } from '../../core/table/table.ts'
 import { formatIdentifier } from '../../core/table/table-name.ts'
-import { type AliasesById, readAliases, readDescription } from '../../core/table-properties.ts'
+import {
+  type AliasesById,
+  keepsFiles,
+  readAliases,
+  readDescription,
+} from '../../core/table-properties.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { aroundMember } from '../../formats/json/json-text.ts'
 import { timeText } from '../../http/common-shapes.ts'
 import { DataFileWriter, SHOWN_METRICS } from './data-file-response.ts'
+import type { DropReport, PurgeChoice } from './drop-table.ts'
 import type { listTables, TableReading } from './tables.ts'
+
+/** Named in the answer to a drop. */
+const HOLDERS_MAX = 100
 
 /** Many changes a millisecond put the stamps ahead of the clock, but not by this much. */
 const AHEAD_MS = 60_000
@@ -152,4 +161,31 @@ function warningsOf({ state, aheadMs }: TableReading): readonly string[] {
 export function* readingAsNdjson({ state, schema, plan }: TableReading): Generator<string> {
   const writer = new DataFileWriter(state.definition, schema)
   for (const file of plan.plannedFiles(SHOWN_METRICS)) yield `${writer.toJson(file)}\n`
+}
+
+export function droppedToJson(
+  { state, metadataLocation, deletedFiles, scheduledFiles, keptFiles, holders }: DropReport,
+  purge: PurgeChoice,
+) {
+  const { table_id, identifier } = tableToJson(state)
+  const mostFirst = holders.toSorted((a, b) => b.files - a.files).slice(0, HOLDERS_MAX)
+  return {
+    ...{ identifier, table_id, purged: purge !== false && scheduledFiles === 0 },
+    metadata_location: metadataLocation ?? null,
+    deleted_files: deletedFiles,
+    scheduled_files: scheduledFiles,
+    kept_files: keptFiles,
+    held_by: mostFirst.map(({ kind, name, tableUuid, ref = null, files }) => {
+      return { kind, name, table_id: tableUuid, ref, files }
+    }),
+    ...(keptFiles > 0 && holders.length === 0 && { notes: [keptBy(state)] }),
+  }
+}
+
+/** Why files stay that nothing else names. */
+function keptBy({ definition: { properties, location } }: TableState): string {
+  return keepsFiles(properties)
+    ? 'nothing else names the kept files: the table keeps them by its property gc.enabled=false'
+    : 'nothing else names the kept files: they were added by path, and are neither below ' +
+        `${location} nor where another table is or was, so they are not the service’s to delete`
 }

@@ -13,14 +13,9 @@ import { type RenameDependencies, renameTable } from '../../lake/commit/table-re
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { getTargetNamespace, requireListable } from '../namespaces/namespaces.ts'
 import { cloneTable } from './clone-table.ts'
-import {
-  type DropDependencies,
-  type DropReport,
-  dropTable,
-  type PurgeChoice,
-} from './drop-table.ts'
+import { type DropDependencies, type DropReport, dropTable } from './drop-table.ts'
 import { DropTableAnswer, DropTableQuery, NewTableAnswer } from './new-and-dropped-shapes.ts'
-import { summaryToJson, tableToJson } from './table-response.ts'
+import { droppedToJson, summaryToJson, tableToJson } from './table-response.ts'
 import {
   CloneTableRequest,
   CreateTableRequest,
@@ -44,8 +39,6 @@ import {
 } from './tables.ts'
 
 const TablePosition = z.tuple([z.array(z.string()).min(1), z.string().min(1)])
-/** Named in the answer to a drop. */
-const HOLDERS_MAX = 100
 const LOCATION = { Location: 'Address of the table.' }
 
 const create = (deps: NewTableDependencies) =>
@@ -356,24 +349,6 @@ function newTableAgain(deps: NewTableDependencies) {
     const table = isKept ? JSON.parse(first.body) : { ...tableToJson(state), ...told }
     const metadata_location = metadataLocation ?? null
     return { ...first, ...jsonReply({ ...table, metadata_location }, first) }
-  }
-}
-
-function droppedToJson(
-  { state, metadataLocation, deletedFiles, scheduledFiles, keptFiles, holders }: DropReport,
-  purge: PurgeChoice,
-) {
-  const { table_id, identifier } = tableToJson(state)
-  const mostFirst = holders.toSorted((a, b) => b.files - a.files).slice(0, HOLDERS_MAX)
-  return {
-    ...{ identifier, table_id, purged: purge !== false && scheduledFiles === 0 },
-    metadata_location: metadataLocation ?? null,
-    deleted_files: deletedFiles,
-    scheduled_files: scheduledFiles,
-    kept_files: keptFiles,
-    held_by: mostFirst.map(({ kind, name, tableUuid, ref = null, files }) => {
-      return { kind, name, table_id: tableUuid, ref, files }
-    }),
   }
 }
 

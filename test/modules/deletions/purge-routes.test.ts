@@ -53,6 +53,7 @@ test.each(['purge=false', 'purge=true'])(
   async (query) => {
     const name = `back_${query.replace('=', '_')}`
     const { id } = await make(name)
+    const { created_at } = await must(ask(service, `/v1/tables/${name}`))
     const { metadata_location } = await drop(name, query)
     const dropped = await must(
       ask(service, `/v1/events?subject=${id}&types=moraine.table.dropped.v1`),
@@ -60,8 +61,9 @@ test.each(['purge=false', 'purge=true'])(
     expect(dropped.events[0].data).toMatchObject({ metadata_location })
     const registration = { name, 'metadata-location': metadata_location }
     await must(post(service, '/iceberg/v1/namespaces/default/register', registration))
-    const { table_id, totals } = await must(ask(service, `/v1/tables/${name}`))
-    expect([table_id, totals.data_files]).toEqual([id, 1])
+    const back = await must(ask(service, `/v1/tables/${name}`))
+    expect([back.table_id, back.totals.data_files]).toEqual([id, 1])
+    expect(back.created_at).toBe(created_at)
   },
 )
 
@@ -90,6 +92,24 @@ test('a purge now takes the dumps at once, and names what holds files', async ()
   expect(answer.deleted_files).toBeGreaterThan(0)
   expect(await dumpsOf(id)).toEqual([])
   expect((await ask(service, '/v1/tables/copy/dump?format=csv')).text.split('\n')).toHaveLength(12)
+})
+
+test('files that are kept although nothing names them are explained', async () => {
+  const columns = [{ name: 'n', type: 'long' }]
+  await must(post(service, '/v1/tables', { name: 'lent', schema: { columns } }), 201)
+  const path = join(service.dataFolder, 'lent.parquet')
+  await copyFile(template, path)
+  await must(post(service, '/v1/tables/lent/files', { files: [{ path }] }))
+  const lent = await drop('lent', 'purge=now')
+  expect(lent).toMatchObject({ purged: true, kept_files: 1, held_by: [] })
+  expect(lent.notes).toEqual([expect.stringContaining('added by path')])
+  await make('keeping')
+  const updates = [{ action: 'set-properties', updates: { 'gc.enabled': 'false' } }]
+  const commit = { requirements: [], updates }
+  await must(post(service, '/iceberg/v1/namespaces/default/tables/keeping', commit))
+  const keeping = await drop('keeping', 'purge=now')
+  expect(keeping).toMatchObject({ deleted_files: 0, held_by: [] })
+  expect(keeping.notes).toEqual([expect.stringContaining('gc.enabled')])
 })
 
 test('files that a dump consists of stay while it is there', async () => {

@@ -111,8 +111,9 @@ function base64Text(type: PrimitiveType, text: string): string | undefined {
 }
 
 function otherText(type: PrimitiveType, text: string): string | undefined {
-  // A time without offset is in UTC.
-  const utc = type.kind.startsWith('timestamptz') ? findValueFromJson(type, `${text}Z`) : undefined
+  // A time without offset is in UTC, and a day is its first moment, as of other timestamps.
+  const moment = ISO_DAY.test(text) ? `${text}T00:00:00Z` : `${text}Z`
+  const utc = type.kind.startsWith('timestamptz') ? findValueFromJson(type, moment) : undefined
   const value = findValueFromJson(type, text) ?? utc
   return value === undefined ? undefined : ticksText(type, value)
 }
