@@ -126,6 +126,10 @@ class MeasuredEngine implements Engine {
 
   query: Engine['query'] = (job, options) => this.#engine.query(job, options)
 
+  parseSql: Engine['parseSql'] = (sql, options) => this.#engine.parseSql(sql, options)
+
+  querySql: Engine['querySql'] = (job, options) => this.#engine.querySql(job, options)
+
   close(): Promise<void> {
     return this.#engine.close()
   }

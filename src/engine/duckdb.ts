@@ -8,10 +8,13 @@ import {
   type IngestResult,
   type JobOptions,
   type JobResult,
+  type ParsedSql,
   type QueryJob,
   type QueryResult,
   type SplitJob,
   type SplitResult,
+  type SqlJob,
+  type SqlResult,
   splitTarget,
 } from './engine.ts'
 import { openEngineFolder, publishFile, sweepEngineFolders, withJobFolder } from './job-folder.ts'
@@ -76,6 +79,18 @@ class DuckDbEngine implements Engine {
     return await this.#perform({ kind: 'query', job }, options, async (result, output) => {
       await publishFile(output, job.target.path)
       return result as QueryResult
+    })
+  }
+
+  async parseSql(sql: string, options?: JobOptions): Promise<ParsedSql> {
+    const task: Task = { kind: 'parse-sql', job: { sql } }
+    return await this.#perform(task, options, async (result) => result as ParsedSql)
+  }
+
+  async querySql(job: SqlJob, options?: JobOptions): Promise<SqlResult> {
+    return await this.#perform({ kind: 'query-sql', job }, options, async (result, output) => {
+      await publishFile(output, job.target.path)
+      return result as SqlResult
     })
   }
 

@@ -183,6 +183,31 @@ export interface QueryResult extends JobResult {
   readonly last?: RowPosition
 }
 
+/** A table that a text of SQL names, at a moment, at a version, or now. */
+export interface SqlReference {
+  readonly table: string
+  readonly timestamp?: string
+  /** A snapshot id, or the name of a branch or tag. */
+  readonly version?: string
+}
+
+export interface ParsedSql {
+  readonly references: readonly SqlReference[]
+}
+
+/** One SELECT of a user. */
+export interface SqlJob extends Pick<QueryJob, 'part' | 'target'> {
+  readonly sql: string
+  /** For each reference, in their order. */
+  readonly tables: readonly QueryTable[]
+}
+
+export interface SqlResult extends JobResult {
+  readonly hasMore: boolean
+  /** Names and types of the result; its field ids are 1, 2, ... */
+  readonly schema: Schema
+}
+
 export interface JobOptions {
   /** Stops the job and frees its worker; the job fails with the signal's reason. */
   readonly signal?: AbortSignal
@@ -203,6 +228,9 @@ export interface Engine {
   ingest(job: IngestJob, options?: JobOptions): Promise<IngestResult>
   split(job: SplitJob, options?: JobOptions): Promise<SplitResult>
   query(job: QueryJob, options?: JobOptions): Promise<QueryResult>
+  /** `query-invalid` unless it is one SELECT of what queries may have. Binds and folds nothing. */
+  parseSql(sql: string, options?: JobOptions): Promise<ParsedSql>
+  querySql(job: SqlJob, options?: JobOptions): Promise<SqlResult>
   /** Kills running jobs. */
   close(): Promise<void>
 }

@@ -4,10 +4,13 @@ import type {
   IngestJob,
   IngestResult,
   JobResult,
+  ParsedSql,
   QueryJob,
   QueryResult,
   SplitJob,
   SplitResult,
+  SqlJob,
+  SqlResult,
 } from './engine.ts'
 
 /** Messages between the service and its children, sent by structured clone. */
@@ -16,6 +19,8 @@ export type Task =
   | { readonly kind: 'ingest'; readonly job: IngestJob }
   | { readonly kind: 'split'; readonly job: SplitJob }
   | { readonly kind: 'query'; readonly job: QueryJob }
+  | { readonly kind: 'parse-sql'; readonly job: { readonly sql: string } }
+  | { readonly kind: 'query-sql'; readonly job: SqlJob }
 
 export interface TaskRequest {
   readonly task: Task
@@ -24,7 +29,13 @@ export interface TaskRequest {
   readonly memoryBytes: number
 }
 
-export type TaskResult = JobResult | IngestResult | SplitResult | QueryResult
+export type TaskResult =
+  | JobResult
+  | IngestResult
+  | SplitResult
+  | QueryResult
+  | ParsedSql
+  | SqlResult
 
 export type WorkerReply =
   | { readonly outcome: 'ready' }

@@ -30,6 +30,10 @@ class SharedEngine implements Engine {
 
   query: Engine['query'] = async (job, options) => (await this.#open()).query(job, options)
 
+  parseSql: Engine['parseSql'] = async (sql, o) => (await this.#open()).parseSql(sql, o)
+
+  querySql: Engine['querySql'] = async (job, o) => (await this.#open()).querySql(job, o)
+
   /** Closes nothing: others share it. */
   async close(): Promise<void> {}
 

@@ -3,6 +3,7 @@ import type { Task, TaskRequest, TaskResult, WorkerReply } from '../protocol.ts'
 import { runExport } from './export/export-job.ts'
 import { runIngest } from './ingest/ingest-job.ts'
 import { runQuery } from './query/query-job.ts'
+import { runParse, runSql } from './query/sql-job.ts'
 import { runSplit } from './split/split-job.ts'
 import { OutOfMemoryError, taskFailure } from './sql/failure.ts'
 
@@ -66,6 +67,10 @@ async function run({ task, ...place }: TaskRequest): Promise<TaskResult> {
       return await runSplit(task.job, place)
     case 'query':
       return await runQuery(task.job, place)
+    case 'parse-sql':
+      return await runParse(task.job, place)
+    case 'query-sql':
+      return await runSql(task.job, place)
   }
 }
 
@@ -75,6 +80,16 @@ function reply(message: WorkerReply): void {
 }
 
 function pathOf(task: Task): string {
-  if (task.kind === 'query') return 'the table'
-  return task.kind === 'ingest' ? task.job.path : (task.job.source?.path ?? 'no rows')
+  switch (task.kind) {
+    case 'export':
+      return task.job.source?.path ?? 'no rows'
+    case 'ingest':
+      return task.job.path
+    case 'split':
+      return task.job.source.path
+    case 'query':
+    case 'parse-sql':
+    case 'query-sql':
+      return 'the query'
+  }
 }

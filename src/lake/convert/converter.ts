@@ -9,10 +9,15 @@ import {
   type IngestResult,
   type JobOptions,
   type JobResult,
+  type ParsedSql,
   type QueryJob,
   type QueryResult,
+  type QueryTable,
+  type ResultPart,
   type SplitJob,
   type SplitResult,
+  type SqlJob,
+  type SqlResult,
   splitTarget,
   type TextFormat,
 } from '../../engine/engine.ts'
@@ -70,15 +75,25 @@ export interface Conversion extends Output {
   readonly idsInFile?: ReadonlyMap<number, number>
 }
 
-/** A query of some data files of a table. */
-export interface TableQuery extends Pick<QueryJob, 'query' | 'part'> {
+/** Some data files of a table. */
+export interface QueriedTable {
   readonly definition: TableDefinition
   /** The fields that the query uses, at least. */
   readonly readAs: Schema
   readonly sources: readonly Pick<PlannedFile, 'dataFile' | 'deleteFiles'>[]
+}
+
+interface QueryOutput {
   readonly format: ExportJob['target']['format']
   readonly header?: boolean
   readonly signal?: AbortSignal | undefined
+}
+
+export interface TableQuery extends QueriedTable, QueryOutput, Pick<QueryJob, 'query' | 'part'> {}
+
+/** A text of a user, and the tables that it names, in their order. */
+export interface SqlQuery extends QueryOutput, Pick<SqlJob, 'sql' | 'part'> {
+  readonly tables: readonly QueriedTable[]
 }
 
 /** A file that was made, on the local disk: it is gone when the work that is given it ends. */
@@ -139,43 +154,64 @@ export class Converter {
 
   /** The result of a query as a file; `result-too-large` where its part is. */
   async query<T>(
-    { definition, readAs, sources, query, part, signal, ...output }: TableQuery,
+    { query, part, ...asked }: TableQuery,
     place: (result: QueryResult, path: string) => Promise<T>,
+  ): Promise<T> {
+    return await this.#ask([asked], asked, place, async ([table], target, options) => {
+      const job = { table: table as QueryTable, query, ...partOf(part), target }
+      return await this.options.queryEngine.query(job, options)
+    })
+  }
+
+  /** Does the same for a text that `parseSql` has taken. */
+  async querySql<T>(
+    { sql, part, tables, ...output }: SqlQuery,
+    place: (result: SqlResult, path: string) => Promise<T>,
+  ): Promise<T> {
+    return await this.#ask(tables, output, place, async (described, target, options) => {
+      const job = { sql, tables: described, ...partOf(part), target }
+      return await this.options.queryEngine.querySql(job, options)
+    })
+  }
+
+  parseSql(sql: string, signal?: AbortSignal): Promise<ParsedSql> {
+    return this.options.queryEngine.parseSql(sql, optionsOf({ signal }))
+  }
+
+  /** A local file, whole. */
+  read(path: string): Promise<Uint8Array> {
+    return this.options.readLocalFile(path)
+  }
+
+  async #ask<Result, T>(
+    tables: readonly QueriedTable[],
+    { format, header = false, signal }: QueryOutput,
+    place: (result: Result, path: string) => Promise<T>,
+    run: (
+      tables: readonly QueryTable[],
+      target: ExportJob['target'],
+      options: JobOptions,
+    ) => Promise<Result>,
   ): Promise<T> {
     const path = this.#newPath()
     try {
       return await this.#localFiles.use(async ({ pathOf }) => {
-        const access = { objects: this.options.objects, pathOf }
-        const files = await mapBounded(sources, SOURCES_AT_ONCE, async (source) => {
-          signal?.throwIfAborted()
-          try {
-            return (await describeSource(access, { definition, schema: readAs }, source)).file
-          } catch (error) {
-            throw namingSource(error, source)
-          }
-        })
-        const { format, header = false } = output
-        const job: QueryJob = {
-          table: { schema: readAs, sources: files },
-          query,
-          ...(part !== undefined && { part }),
-          target: { path, format, compression: 'none', header },
+        const described: QueryTable[] = []
+        for (const { definition, readAs, sources } of tables) {
+          const files = await mapBounded(sources, SOURCES_AT_ONCE, async (source) => {
+            signal?.throwIfAborted()
+            const access = { objects: this.options.objects, pathOf }
+            const found = describeSource(access, { definition, schema: readAs }, source)
+            return (await found.catch((error) => Promise.reject(namingSource(error, source)))).file
+          })
+          described.push({ schema: readAs, sources: files })
         }
-        const result = await this.options.queryEngine.query(job, optionsOf({ signal }))
-        return await place(result, path)
+        const target = { path, format, compression: 'none' as const, header }
+        return await place(await run(described, target, optionsOf({ signal })), path)
       })
     } finally {
       await this.options.removeLocalFile(path)
     }
-  }
-
-  /** A part of a result, as the bytes of a text. */
-  queryBytes(
-    query: TableQuery & Required<Pick<QueryJob, 'part'>>,
-  ): Promise<{ readonly result: QueryResult; readonly bytes: Uint8Array }> {
-    return this.query(query, async (result, path) => {
-      return { result, bytes: await this.options.readLocalFile(path) }
-    })
   }
 
   /** The columns without a row, in formats that can say so. */
@@ -277,6 +313,10 @@ export class Converter {
   #newPath(): string {
     return `${this.options.folder}/${this.options.newUuid()}`
   }
+}
+
+function partOf(part: ResultPart | undefined): { readonly part?: ResultPart } {
+  return part === undefined ? {} : { part }
 }
 
 function optionsOf({ signal, onWrite }: Pick<Output, 'signal' | 'onWrite'>): JobOptions {

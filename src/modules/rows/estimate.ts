@@ -13,8 +13,8 @@ import type { PlannedSources, QuerySource, RowsDependencies } from './query-sour
 
 /** What a query will read and return, as far as manifests tell. */
 export interface QueryEstimate {
-  /** Rows of the result. */
-  readonly rows: { readonly min: number; readonly max: number }
+  /** Rows of the result; `null` if only running it tells how many there may be. */
+  readonly rows: { readonly min: number; readonly max: number | null }
   /** Compressed bytes of the columns that are read, of the files that are. */
   readonly bytes: number
   readonly files: number
@@ -46,6 +46,15 @@ export async function estimateQuery(
   }
   const rows = resultRows(query, matching)
   return { rows, bytes, files: files.length, filesSkipped: plan.files.skipped, cost }
+}
+
+/** A text may join anything with anything: only what it reads is known. */
+export function estimateSql(tables: readonly PlannedSources[]): QueryEstimate {
+  const files = tables.flatMap((table) => table.files)
+  const sizes = files.map(({ dataFile }) => dataFile.fileSizeBytes)
+  const bytes = sizes.reduce((sum, size) => sum + size, 0)
+  const cost = sizes.reduce((sum, size) => sum + Math.max(size, FILE_COST_BYTES), 0)
+  return { rows: { min: 0, max: null }, bytes, files: files.length, filesSkipped: 0, cost }
 }
 
 /** Compressed bytes of the columns; of the whole file where it does not say theirs. */
@@ -109,7 +118,7 @@ function hasNull(predicate: FilterPredicate): boolean {
 
 function resultRows(
   { groupBy, limit = Number.POSITIVE_INFINITY }: BoundQuery,
-  { min, max }: QueryEstimate['rows'],
+  { min, max }: { readonly min: number; readonly max: number },
 ): QueryEstimate['rows'] {
   if (groupBy?.length === 0) return { min: Math.min(1, limit), max: Math.min(1, limit) }
   const least = groupBy === undefined ? min : Math.min(min, 1)

@@ -2,15 +2,15 @@ import { parsePrefer } from '../../http/prefer.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE } from '../../http/reply.ts'
 import { type AnswerDoc, defineRoute, type Route } from '../../http/route.ts'
 import { EstimateAnswer, QueryAnswer, QueryParameters, QueryRequestShape } from './query-shapes.ts'
-import { type RowsDependencies, snapshotIdOf } from './query-source.ts'
+import type { RowsDependencies } from './query-source.ts'
 import { CSV_MEDIA_TYPE, chooseForm, resultColumns, rowsReply } from './rows-response.ts'
 import { READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
 import { Row } from './rows-shapes.ts'
-import { estimateJson, prepareQuery, runInline } from './run-query.ts'
+import { estimateJson, prepareQuery, runInline, sourcesJson } from './run-query.ts'
 
 const ANSWER: AnswerDoc = {
   status: 200,
-  description: 'The result. `Moraine-Snapshot-Id` is the snapshot that was read.',
+  description: 'The result.',
   shape: QueryAnswer,
   alternatives: { [NDJSON_MEDIA_TYPE]: Row, [CSV_MEDIA_TYPE]: Row },
 }
@@ -25,7 +25,7 @@ const query = (deps: RowsDependencies) =>
       permission: 'in-use-case',
       summary: 'Ask a question of a snapshot of a table',
       description:
-        'Rows, or groups of them. A result of at most 10,000 rows and 8 MiB comes in the ' +
+        'Rows, groups of them, or what a SELECT gives. A result of at most 10,000 rows and 8 MiB comes in the ' +
         'response. One that may be larger is tried for as long as `Prefer: wait=N` says, at most ' +
         '10 seconds; with `Prefer: respond-async` or `inline=require` it is not tried.',
       query: QueryParameters,
@@ -39,28 +39,17 @@ const query = (deps: RowsDependencies) =>
     },
     async (call) => {
       const { body, query: parameters, closed } = call
-      await call.authorize('select', [{ on: 'table', name: body.source.table }])
       const form = chooseForm(parameters.format, call.accepts)
-      const prepared = await prepareQuery(deps, body)
-      const { bytes } = await runInline(deps, prepared, {
+      const prepared = await prepareQuery(deps, body, call)
+      const { bytes, result } = await runInline(deps, prepared, {
         form,
         preferences: parsePrefer(call.request.headers['prefer']),
         isInlineRequired: parameters.inline === 'require',
         closed,
       })
-      const { source } = prepared
-      const snapshotId = snapshotIdOf(source)
-      const { result } = prepared.query
-      return rowsReply(form, {
-        result,
-        pieces: [bytes],
-        members: {
-          table_uuid: source.state.definition.tableUuid,
-          snapshot_id: snapshotId,
-          columns: resultColumns(result),
-        },
-        headers: snapshotId === null ? {} : { 'Moraine-Snapshot-Id': snapshotId },
-      })
+      const sources = sourcesJson(prepared.tables)
+      const members = { sources, columns: resultColumns(result) }
+      return rowsReply(form, { result, pieces: [bytes], members, headers: {} })
     },
   )
 
@@ -86,15 +75,16 @@ const estimate = (deps: RowsDependencies) =>
         'as-at-before-first-snapshot',
         'snapshot-not-found',
         'location-not-allowed',
+        'query-too-costly',
+        'engine-failed',
+        'overloaded',
+        'storage-full',
       ],
       curl:
         `curl $MORAINE/v1/query/estimate --json '{"source": {"table": "aviation.flights"}, ` +
         `"filter": "flight_id = 4242"}'`,
     },
-    async ({ body, authorize }) => {
-      await authorize('select', [{ on: 'table', name: body.source.table }])
-      return jsonReply(estimateJson(await prepareQuery(deps, body)))
-    },
+    async (call) => jsonReply(estimateJson(await prepareQuery(deps, call.body, call))),
   )
 
 export function queryRoutes(deps: RowsDependencies): readonly Route[] {

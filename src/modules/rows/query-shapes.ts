@@ -13,6 +13,7 @@ import { EXAMPLE_RESULT_COLUMN, ResultColumn, Row, RowFilterText } from './rows-
 const COLUMNS_MAX = 2_000
 const AGGREGATES_MAX = 200
 const NAME_LENGTH_MAX = 1_000
+const SQL_LENGTH_MAX = 32_768
 
 const ColumnName = z.string().min(1).max(NAME_LENGTH_MAX)
 const Names = boundedArray(ColumnName, { max: COLUMNS_MAX })
@@ -62,7 +63,18 @@ const EXAMPLE_QUERY = {
 
 export const QueryRequestShape = z
   .strictObject({
-    source: QuerySourceShape,
+    source: QuerySourceShape.optional(),
+    sql: z
+      .string()
+      .min(1)
+      .max(SQL_LENGTH_MAX)
+      .optional()
+      .meta({
+        description:
+          'One SELECT of DuckDB’s dialect over tables, instead of everything else. `FROM sky.planets ' +
+          'AT (TIMESTAMP => ...)` or `AT (VERSION => ...)` is an older snapshot.',
+        example: 'SELECT origin, count(*) AS flights FROM aviation.flights GROUP BY origin',
+      }),
     columns: Names.optional().meta({
       description: 'All by default; in a query of groups, those of `group_by`.',
       example: ['flight_id', 'origin'],
@@ -82,6 +94,12 @@ export const QueryRequestShape = z
     order_by: boundedArray(OrderShape, { max: COLUMNS_MAX }).optional(),
     limit: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().meta({ example: 10 }),
   })
+  .refine(({ sql, source }) => (sql === undefined) !== (source === undefined), {
+    message: 'give source or sql',
+  })
+  .refine((body) => body.sql === undefined || Object.keys(body).length === 1, {
+    message: 'nothing stands beside sql',
+  })
   .meta({ id: 'QueryRequest', example: EXAMPLE_QUERY })
 
 export type QueryBody = z.output<typeof QueryRequestShape>
@@ -97,27 +115,34 @@ export const QueryParameters = z.strictObject({
   }),
 })
 
-const EXAMPLE_ANSWER = {
-  table_uuid: EXAMPLE_UUID,
-  snapshot_id: EXAMPLE_SNAPSHOT_ID,
-  columns: [{ name: 'origin', type: 'string' }, EXAMPLE_RESULT_COLUMN],
-  rows: [{ origin: 'LHR', flight_id: 4242 }],
-}
+const EXAMPLE_SOURCE = { table_uuid: EXAMPLE_UUID, snapshot_id: EXAMPLE_SNAPSHOT_ID }
 
-export const QueryAnswer = z
+const QueriedSnapshot = z
   .strictObject({
     table_uuid: z.string().meta({ example: EXAMPLE_UUID }),
     snapshot_id: LongText.nullable().meta({
       description: 'The snapshot that was read; null if the table has none yet.',
       example: EXAMPLE_SNAPSHOT_ID,
     }),
+  })
+  .meta({ id: 'QueriedSnapshot', example: EXAMPLE_SOURCE })
+
+const EXAMPLE_ANSWER = {
+  sources: [EXAMPLE_SOURCE],
+  columns: [{ name: 'origin', type: 'string' }, EXAMPLE_RESULT_COLUMN],
+  rows: [{ origin: 'LHR', flight_id: 4242 }],
+}
+
+export const QueryAnswer = z
+  .strictObject({
+    sources: z.array(QueriedSnapshot),
     columns: z.array(ResultColumn),
     rows: z.array(Row),
   })
   .meta({ id: 'QueryResult', example: EXAMPLE_ANSWER })
 
 const EXAMPLE_ESTIMATE = {
-  snapshot_id: EXAMPLE_SNAPSHOT_ID,
+  sources: [EXAMPLE_SOURCE],
   rows: { min: 0, max: 120_000 },
   bytes: 1_480_000,
   files: 2,
@@ -128,9 +153,9 @@ const EXAMPLE_ESTIMATE = {
 
 export const EstimateAnswer = z
   .strictObject({
-    snapshot_id: LongText.nullable().meta({ example: EXAMPLE_SNAPSHOT_ID }),
-    rows: z.strictObject({ min: Count, max: Count }).meta({
-      description: 'Rows of the result: not fewer, not more.',
+    sources: z.array(QueriedSnapshot),
+    rows: z.strictObject({ min: Count, max: Count.nullable() }).meta({
+      description: 'Rows of the result: not fewer, not more. `max` is null for SQL.',
       example: { min: 0, max: 9 },
     }),
     bytes: Count.meta({ description: 'Compressed bytes of the columns to read.' }),

@@ -200,7 +200,8 @@ class PageReader {
   async #read(sources: readonly PlannedFile[], part: Pick<ResultPart, 'after' | 'offset'>) {
     const { request, source, query } = this.#reading
     const { schema, state } = source
-    const { result, bytes } = await this.#deps.converter.queryBytes({
+    const { converter } = this.#deps
+    const asked = {
       definition: state.definition,
       readAs: { ...schema, fields: fieldsOfQuery(query, schema) },
       sources,
@@ -212,6 +213,9 @@ class PageReader {
       },
       format: request.format,
       signal: request.signal,
+    }
+    const { result, bytes } = await converter.query(asked, async (made, path) => {
+      return { result: made, bytes: await converter.read(path) }
     })
     this.#rows += result.rows
     this.#bytes += bytes.length

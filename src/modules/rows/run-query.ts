@@ -2,9 +2,14 @@ import { CatalogError } from '../../core/errors.ts'
 import { LinkedStop } from '../../core/linked-stop.ts'
 import { bindQuery, fieldsOfQuery } from '../../core/query/bind-query.ts'
 import type { BoundQuery, QueryRequest } from '../../core/query/bound-query.ts'
+import { parseAsAt } from '../../core/table/as-at.ts'
+import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
+import type { Schema } from '../../core/value/type.ts'
+import type { SqlReference } from '../../engine/engine.ts'
+import type { Target } from '../../http/authorizer.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
 import type { Preferences } from '../../http/prefer.ts'
-import { estimateQuery, type QueryEstimate } from './estimate.ts'
+import { estimateQuery, estimateSql, type QueryEstimate } from './estimate.ts'
 import type { QueryBody } from './query-shapes.ts'
 import {
   asCostly,
@@ -22,53 +27,88 @@ export const INLINE_MAX = { rows: 10_000, bytes: 8 * 1024 * 1024, files: 16 }
 /** How long a query that may be larger is tried. */
 const WAIT_SECONDS_MAX = 10
 
-/** A query of a pinned snapshot, and what it will take. */
-export interface PreparedQuery extends PlannedSources {
+/** A table at a snapshot, and its data files. */
+export interface PlannedTable extends PlannedSources {
   readonly source: QuerySource
-  readonly query: BoundQuery
-  readonly estimate: QueryEstimate
 }
 
+/** A query of pinned snapshots, and what it will take. */
+export type PreparedQuery = {
+  readonly tables: readonly PlannedTable[]
+  readonly estimate: QueryEstimate
+} & (
+  | { readonly kind: 'structured'; readonly query: BoundQuery }
+  | { readonly kind: 'sql'; readonly sql: string }
+)
+
 export interface QueryRows {
+  readonly result: Schema
   readonly rows: number
   readonly bytes: Uint8Array
+}
+
+export interface AskOptions {
+  /** Whether the caller may read the tables. */
+  authorize(privilege: 'select', targets: readonly Target[]): Promise<void>
+  readonly closed: AbortSignal
 }
 
 /** Reads no data. */
 export async function prepareQuery(
   deps: RowsDependencies,
   body: QueryBody,
+  { authorize, closed }: AskOptions,
 ): Promise<PreparedQuery> {
-  const source = await findSource(deps, body.source.table, selectorOf(body.source))
+  const { sql, source: asked, filter } = body
+  if (asked === undefined) {
+    return await prepareSql(deps, sql ?? '', { authorize, closed })
+  }
+  await authorize('select', [{ on: 'table', name: asked.table }])
+  const source = await findSource(deps, asked.table, selectorOf(asked))
   const query = bindQuery(requestOf(body), source.schema)
-  const planned = await planSources(deps, source, body.filter)
-  const estimate = await estimateQuery(deps, source, { ...planned, query, filter: body.filter })
-  return { source, query, estimate, ...planned }
+  const planned = await planSources(deps, source, filter)
+  const estimate = await estimateQuery(deps, source, { ...planned, query, filter })
+  return { kind: 'structured', query, tables: [{ source, ...planned }], estimate }
 }
 
-function requestOf({
-  columns,
-  filter,
-  group_by,
-  aggregates,
-  order_by,
-  limit,
-}: QueryBody): QueryRequest {
-  return {
-    columns,
-    filter,
-    groupBy: group_by,
-    aggregates,
-    orderBy: order_by?.map(({ column, direction, nulls }) => {
-      return { column, descending: direction === 'desc', nullsFirst: nulls === 'first' }
-    }),
-    limit,
+function requestOf({ group_by: groupBy, order_by: orderBy, ...body }: QueryBody): QueryRequest {
+  const { columns, filter, aggregates, limit } = body
+  const order = orderBy?.map(({ column, direction, nulls }) => {
+    return { column, descending: direction === 'desc', nullsFirst: nulls === 'first' }
+  })
+  return { columns, filter, groupBy, aggregates, orderBy: order, limit }
+}
+
+async function prepareSql(
+  deps: RowsDependencies,
+  sql: string,
+  { authorize, closed }: AskOptions,
+): Promise<PreparedQuery> {
+  const { references } = await asCostly(() => deps.converter.parseSql(sql, closed))
+  if (references.length === 0) {
+    throw new CatalogError('query-invalid', 'a query names a table')
   }
+  await authorize(
+    'select',
+    references.map(({ table }) => ({ on: 'table', name: table })),
+  )
+  const tables: PlannedTable[] = []
+  for (const reference of references) {
+    const source = await findSource(deps, reference.table, selectorOfReference(reference))
+    tables.push({ source, ...(await planSources(deps, source, undefined)) })
+  }
+  return { kind: 'sql', sql, tables, estimate: estimateSql(tables) }
+}
+
+function selectorOfReference({ timestamp, version }: SqlReference): SnapshotSelector {
+  if (timestamp !== undefined) return { asAtMs: parseAsAt(timestamp) }
+  return version === undefined ? {} : { snapshotIdentifier: version }
 }
 
 /** Whether the result surely fits into a response, and is read at once. */
 export function isInline({ rows, bytes, files }: QueryEstimate): boolean {
-  return rows.max <= INLINE_MAX.rows && bytes <= INLINE_MAX.bytes && files <= INLINE_MAX.files
+  const rowsMax = rows.max ?? Number.POSITIVE_INFINITY
+  return rowsMax <= INLINE_MAX.rows && bytes <= INLINE_MAX.bytes && files <= INLINE_MAX.files
 }
 
 export interface RunOptions {
@@ -89,7 +129,8 @@ export async function runInline(
   { form, preferences, isInlineRequired, closed }: RunOptions,
 ): Promise<QueryRows> {
   const isSmall = isInline(prepared.estimate)
-  if (!isSmall && (isInlineRequired || preferences.isAsync)) {
+  const isKnown = prepared.estimate.rows.max !== null
+  if (!isSmall && ((isInlineRequired && isKnown) || preferences.isAsync)) {
     throw tooLarge(prepared, 'the result may be larger than what comes in a response')
   }
   const ends = new LinkedStop(closed)
@@ -110,37 +151,51 @@ export async function runInline(
 }
 
 async function readInline(
-  deps: RowsDependencies,
+  { converter }: RowsDependencies,
   prepared: PreparedQuery,
   form: ResultForm,
   signal: AbortSignal,
 ): Promise<QueryRows> {
-  const { source, query, files } = prepared
-  const { schema, state } = source
-  const { result, bytes } = await deps.converter.queryBytes({
-    definition: state.definition,
-    readAs: { ...schema, fields: fieldsOfQuery(query, schema) },
-    sources: files,
-    query,
-    part: { rowsMax: INLINE_MAX.rows, bytesMax: INLINE_MAX.bytes },
-    format: formatOf(form),
-    signal,
-  })
-  if (!result.hasMore) return { rows: result.rows, bytes }
+  const part = { rowsMax: INLINE_MAX.rows, bytesMax: INLINE_MAX.bytes }
+  const output = { part, format: formatOf(form), signal }
+  const found =
+    prepared.kind === 'sql'
+      ? await converter.querySql(
+          { sql: prepared.sql, tables: prepared.tables.map((each) => queried(each)), ...output },
+          async (result, path) => ({ ...result, bytes: await converter.read(path) }),
+        )
+      : await converter.query(
+          { ...queried(prepared.tables[0], prepared.query), query: prepared.query, ...output },
+          async (result, path) => {
+            const schema = prepared.query.result
+            return { ...result, schema, bytes: await converter.read(path) }
+          },
+        )
+  if (!found.hasMore) return { result: found.schema, rows: found.rows, bytes: found.bytes }
   throw tooLarge(prepared, `the result has more than ${INLINE_MAX.rows} rows`)
 }
 
+/** The table as it is read: all of its columns, or those of a query. */
+function queried(table: PlannedTable | undefined, query?: BoundQuery) {
+  if (table === undefined) throw new Error('a query has a table')
+  const { source, files } = table
+  const { schema, state } = source
+  const fields = query === undefined ? schema.fields : fieldsOfQuery(query, schema)
+  return { definition: state.definition, readAs: { ...schema, fields }, sources: files }
+}
+
 function tooLarge(prepared: PreparedQuery, why: string): CatalogError {
-  return new CatalogError('result-too-large', `${why}: limit it, or filter it further`, {
+  const detail = why.includes(': ') ? why : `${why}: limit it, or filter it further`
+  return new CatalogError('result-too-large', detail, {
     facts: { estimate: estimateJson(prepared) },
   })
 }
 
 /** As the API shows it. */
-export function estimateJson({ source, estimate }: Pick<PreparedQuery, 'source' | 'estimate'>) {
+export function estimateJson({ tables, estimate }: Pick<PreparedQuery, 'tables' | 'estimate'>) {
   const { rows, bytes, files, filesSkipped, cost } = estimate
   return {
-    snapshot_id: snapshotIdOf(source),
+    sources: sourcesJson(tables),
     rows,
     bytes,
     files,
@@ -148,4 +203,12 @@ export function estimateJson({ source, estimate }: Pick<PreparedQuery, 'source' 
     would: isInline(estimate) ? 'inline' : 'dataset',
     cost,
   }
+}
+
+/** The snapshots that a query reads. */
+export function sourcesJson(tables: readonly PlannedTable[]) {
+  return tables.map(({ source }) => ({
+    table_uuid: source.state.definition.tableUuid,
+    snapshot_id: snapshotIdOf(source),
+  }))
 }

@@ -64,6 +64,10 @@ export class CountingEngine implements Engine {
 
   query: Engine['query'] = (job, options) => this.#engine.query(job, options)
 
+  parseSql: Engine['parseSql'] = (sql, options) => this.#engine.parseSql(sql, options)
+
+  querySql: Engine['querySql'] = (job, options) => this.#engine.querySql(job, options)
+
   close(): Promise<void> {
     return this.#engine.close()
   }

@@ -10,15 +10,13 @@ import type { ParquetFile } from '../sql/parquet-file.ts'
 export async function describeResult(
   connection: DuckDBConnection,
   { fields }: Schema,
-  { from, bits }: { readonly from: string; readonly bits: readonly Uint8Array[] },
+  from: string,
 ): Promise<ParquetFile> {
   const columns = fields.map((_, i) => `o${i}`)
   const aliases = fields.map((_, i) => `c${i}`)
   const inner = `(SELECT ${columns.join(', ')} FROM ${from})`
   const scan = `${inner} AS t(${aliases.join(', ')})`
-  const statement = await connection.prepare(`SELECT * FROM ${scan} LIMIT 0`)
-  for (const [i, each] of bits.entries()) statement.bindBlob(i + 1, each)
-  const types = (await statement.runAndReadAll()).columnTypes()
+  const types = (await connection.runAndReadAll(`SELECT * FROM ${scan} LIMIT 0`)).columnTypes()
   return {
     scan,
     numberedScan: scan,

@@ -16,35 +16,39 @@ export interface LinkedTable extends QueryTable {
   readonly deleted: readonly (RowSet | undefined)[]
 }
 
-/**
- * The rows of a table as SQL: a query with the columns `v0`, `v1`, ... of the schema's fields, with
- * the table's types, `f`, the index of the source, and `r`, the position of the row in it.
- */
-export interface TableRows {
-  readonly sql: string
-  /** Values of its parameters. */
-  readonly bits: readonly Uint8Array[]
-}
-
 export interface RowsOptions {
+  /** Number of the table in its query. */
+  readonly number: number
   /** Rows up to this one are left out. */
   readonly after?: RowPosition | undefined
   /** Whether maps may have a key twice; without it, those fail. */
   readonly hasRepeatedKeys: boolean
 }
 
+/**
+ * The rows of a table as SQL: a query with the columns `v0`, `v1`, ... of the schema's fields, with
+ * the table's types, `f`, the index of the source, and `r`, the position of the row in it. What is
+ * deleted is in variables of the session.
+ */
 export async function tableRows(
   connection: DuckDBConnection,
   table: LinkedTable,
   options: RowsOptions,
-): Promise<TableRows> {
-  if (table.sources.length === 0) return { sql: noRows(table.schema), bits: [] }
-  const bits: Uint8Array[] = []
-  const parts: string[] = []
-  for (const group of await groupsOf(connection, table, options)) {
-    parts.push(groupSql(table, group, { ...options, bits }))
+): Promise<string> {
+  if (table.sources.length === 0) return noRows(table.schema)
+  for (const [i, rowSet] of table.deleted.entries()) {
+    if (rowSet === undefined) continue
+    const setting = `SET VARIABLE ${deletedName(options, i)} = CAST($1 AS BIT)`
+    const statement = await connection.prepare(setting)
+    statement.bindBlob(1, rowSet.bits)
+    await statement.run()
   }
-  return { sql: parts.join(' UNION ALL '), bits }
+  const groups = await groupsOf(connection, table, options)
+  return groups.map((group) => groupSql(table, group, options)).join(' UNION ALL ')
+}
+
+function deletedName({ number }: RowsOptions, source: number): string {
+  return `deleted_${number}_${source}`
 }
 
 /** SQL of a field of the schema, in such rows. */
@@ -114,17 +118,17 @@ function groupKey(
 function groupSql(
   { schema, deleted }: LinkedTable,
   { first, file, source }: Group,
-  { after, hasRepeatedKeys, bits }: RowsOptions & { readonly bits: Uint8Array[] },
+  options: RowsOptions,
 ): string {
+  const { after, hasRepeatedKeys } = options
   const values = schema.fields.map((field, index) => {
     const from = { index, source, file, hasRepeatedKeys }
     return `${outputSql(field, from, 'parquet')} AS v${index}`
   })
-  const rowSet = deleted[first]
   const conditions: string[] = []
-  if (rowSet !== undefined) {
-    bits.push(rowSet.bits)
-    conditions.push(`get_bit(CAST($${bits.length} AS BIT), CAST(row AS INTEGER)) = 0`)
+  if (deleted[first] !== undefined) {
+    const bits = `getvariable('${deletedName(options, first)}')`
+    conditions.push(`get_bit(${bits}, CAST(row AS INTEGER)) = 0`)
   }
   if (after?.source === first) conditions.push(`row > ${Math.trunc(after.row)}`)
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`

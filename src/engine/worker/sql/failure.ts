@@ -17,6 +17,8 @@ const OWN_FAULT =
 const NO_MEMORY = new RegExp(
   [
     ...['^Out of Memory Error', 'bad_alloc', 'std::length_error'],
+    // What DuckDB makes of a text for which there was no memory.
+    ...['basic_string: construction from null'],
     ...['Array buffer allocation failed', 'Allocation error :'],
   ].join('|'),
 )
@@ -97,6 +99,17 @@ export function notUtf8(path: string, cause: unknown, column?: string): CatalogE
 
 export function areKeysRepeated(error: unknown): boolean {
   return error instanceof Error && KEY_TWICE.test(error.message)
+}
+
+/** What the text of a query is the reason for: names, types, and values that have no result. */
+const QUERY_FAULT =
+  /^(?:Binder|Catalog|Conversion|Invalid Input|Out of Range|Parser|Syntax|Not implemented) Error/
+
+/** Whether a user's query is the reason, and no file. */
+export function isFaultOfQuery(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof CatalogError) return false
+  const { message } = error
+  return QUERY_FAULT.test(message) && !/\.parquet|Parquet/.test(message) && !NOT_UTF8.test(message)
 }
 
 export async function blaming<T>(path: string, task: () => Promise<T>): Promise<T> {

@@ -1,0 +1,172 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { CatalogError } from '../../../core/errors.ts'
+import type { Schema } from '../../../core/value/type.ts'
+import { parseExactJson, stringifyExactJson } from '../../../formats/json/exact-json.ts'
+import type { ParsedSql, SqlJob, SqlReference, SqlResult } from '../../engine.ts'
+import type { TaskPlace } from '../export/export-job.ts'
+import { sqlNames } from '../sql/duckdb-names.ts'
+import { areKeysRepeated, isFaultOfQuery } from '../sql/failure.ts'
+import { withSession } from '../sql/session.ts'
+import { quoteName } from '../sql/sql-text.ts'
+import { typeSql } from '../sql/type-sql.ts'
+import { linkTables } from './link-tables.ts'
+import { checkSql, type SqlNode } from './sql-check.ts'
+import { resultSchema } from './sql-types.ts'
+import { type LinkedTable, tableRows } from './table-rows.ts'
+import { copyPart, copyResult, finishResult, queryFailure, RESULT } from './write-result.ts'
+
+const DETAIL_LENGTH_MAX = 500
+
+/** The tables that a text names. `query-invalid` if it is more than one query of them. */
+export async function runParse(
+  { sql }: { readonly sql: string },
+  place: TaskPlace,
+): Promise<ParsedSql> {
+  const options = { ...place, linkedPaths: [], trust: 'values' } as const
+  return await withSession(options, async (connection) => {
+    const { references } = checkSql(selectOf(await parsed(connection, sql)))
+    return { references }
+  })
+}
+
+/** Runs a text of a user, of which nothing is left but what `checkSql` knows. */
+export async function runSql(job: SqlJob, place: TaskPlace): Promise<SqlResult> {
+  const linkedPaths: string[] = []
+  try {
+    const tables = await linkTables(job.tables, place, linkedPaths)
+    const options = { ...place, linkedPaths, trust: 'values' } as const
+    return await withSession(options, async (connection) => {
+      const sql = await ownSql(connection, job)
+      return await queryAnyMaps(connection, { job, tables, sql })
+    })
+  } catch (error) {
+    throw queryFailure(error, linkedPaths)
+  }
+}
+
+/** The text with names of our own. */
+async function ownSql(connection: DuckDBConnection, { sql, tables }: SqlJob): Promise<string> {
+  const tree = await parsed(connection, sql)
+  const { references } = checkSql(selectOf(tree))
+  if (references.length !== tables.length) throw new Error('each reference has a table')
+  const json = stringifyExactJson(tree)
+  const [text] = await valuesOf(connection, 'json_deserialize_sql(CAST($1 AS JSON))', json)
+  const own = String(text)
+  // What is run is looked at, too: DuckDB writes some things in another way.
+  const { references: left } = checkSql(selectOf(await parsed(connection, own)))
+  if (left.every((reference) => isOwn(reference, tables.length))) return own
+  throw invalid('the query is written in a way that cannot be checked: write it in another')
+}
+
+function isOwn({ table, timestamp, version }: SqlReference, count: number): boolean {
+  const number = /^t(\d{1,3})$/.exec(table)?.[1]
+  return (
+    number !== undefined &&
+    Number(number) < count &&
+    timestamp === undefined &&
+    version === undefined
+  )
+}
+
+interface Running {
+  readonly job: SqlJob
+  readonly tables: readonly LinkedTable[]
+  readonly sql: string
+}
+
+async function queryAnyMaps(connection: DuckDBConnection, running: Running): Promise<SqlResult> {
+  try {
+    return await query(connection, running, false)
+  } catch (error) {
+    if (!areKeysRepeated(error)) throw error
+    await connection.run(`DROP TABLE IF EXISTS ${RESULT}`)
+    return await query(connection, running, true)
+  }
+}
+
+async function query(
+  connection: DuckDBConnection,
+  { job, tables, sql }: Running,
+  hasRepeatedKeys: boolean,
+): Promise<SqlResult> {
+  for (const [number, table] of tables.entries()) {
+    const rows = await tableRows(connection, table, { number, hasRepeatedKeys })
+    const names = sqlNames(table.schema.fields).map(quoteName)
+    const columns = names.map((name, i) => `v${i} AS ${name}`).join(', ')
+    const view = `CREATE OR REPLACE TEMP VIEW t${number} AS SELECT ${columns} FROM (${rows}) AS s`
+    await connection.run(view)
+  }
+  const schema = await blamingQuery(() => describe(connection, sql))
+  const { part, target } = job
+  const from = resultSql(sql, schema)
+  const result = { schema, target }
+  const written = await blamingQuery(async () => {
+    if (part === undefined) {
+      return { rows: await copyResult(connection, result, `(${from})`), hasMore: false }
+    }
+    const limited = `${from} LIMIT ${Math.trunc(part.rowsMax + 1)}`
+    await connection.run(`CREATE TEMP TABLE ${RESULT} AS ${limited}`)
+    return await copyPart(connection, result, part)
+  })
+  return { ...written, bytes: finishResult(result, part), schema }
+}
+
+async function describe(connection: DuckDBConnection, sql: string): Promise<Schema> {
+  const described = await connection.runAndReadAll(`SELECT * FROM (${sql}) LIMIT 0`)
+  return resultSchema(described.columnNames(), described.columnTypes())
+}
+
+/** The rows of the query, with the table's types. */
+function resultSql(sql: string, { fields }: Schema): string {
+  const names = fields.map((_, i) => `c${i}`)
+  const values = fields.map(({ type, name }, i) => `CAST(c${i} AS ${typeSql(type, name)}) AS o${i}`)
+  return `SELECT ${values.join(', ')} FROM (${sql}) AS q(${names.join(', ')})`
+}
+
+/** What DuckDB says of the text is the client's to mend. */
+async function blamingQuery<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!isFaultOfQuery(error)) throw error
+    const [line = ''] = (error as Error).message.split('\n')
+    throw invalid(line.slice(0, DETAIL_LENGTH_MAX))
+  }
+}
+
+async function parsed(connection: DuckDBConnection, sql: string): Promise<SqlNode> {
+  const [text] = await valuesOf(connection, 'json_serialize_sql(CAST($1 AS VARCHAR))', sql)
+  const tree = parseExactJson(String(text), {
+    bytesMax: Number.POSITIVE_INFINITY,
+    depthMax: Number.POSITIVE_INFINITY,
+  }) as SqlNode
+  if (tree['error'] !== true) return tree
+  const position = Number(tree['position'])
+  throw new CatalogError(
+    'query-invalid',
+    String(tree['error_message']).slice(0, DETAIL_LENGTH_MAX),
+    {
+      facts: Number.isNaN(position) ? {} : { position },
+    },
+  )
+}
+
+function selectOf({ statements }: SqlNode): SqlNode {
+  const [statement, ...others] = Array.isArray(statements) ? (statements as SqlNode[]) : []
+  if (statement === undefined || others.length > 0) throw invalid('one SELECT, and nothing else')
+  return statement['node'] as SqlNode
+}
+
+async function valuesOf(
+  connection: DuckDBConnection,
+  expression: string,
+  argument: string,
+): Promise<readonly unknown[]> {
+  const statement = await connection.prepare(`SELECT ${expression}`)
+  statement.bindVarchar(1, argument)
+  return (await statement.runAndReadAll()).getRowsJS()[0] ?? []
+}
+
+function invalid(detail: string): CatalogError {
+  return new CatalogError('query-invalid', detail)
+}

@@ -1,0 +1,69 @@
+import { statSync } from 'node:fs'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { CatalogError } from '../../../core/errors.ts'
+import { allFields } from '../../../core/schema/schema-lookup.ts'
+import type { Schema } from '../../../core/value/type.ts'
+import type { ExportJob, ResultPart } from '../../engine.ts'
+import { OUTPUT_NAME } from '../../protocol.ts'
+import { selectedSql } from '../export/output-column.ts'
+import { copyOptions } from '../sql/copy-options.ts'
+import { taskFailure } from '../sql/failure.ts'
+import { finishParquet } from '../sql/finish-parquet.ts'
+import { quoteConstant } from '../sql/sql-text.ts'
+import { describeResult, resultValues } from './result-columns.ts'
+
+/** The table in which a part of a result is gathered, with the columns `o0`, `o1`, ... */
+export const RESULT = 'result'
+
+/** Writes rows with the columns `o0`, `o1`, ... of the schema's types; returns their number. */
+export async function copyResult(
+  connection: DuckDBConnection,
+  { schema, target }: { readonly schema: Schema; readonly target: ExportJob['target'] },
+  from: string,
+): Promise<number> {
+  const file = await describeResult(connection, schema, from)
+  const values = resultValues(schema, file, target.format)
+  const select = `SELECT ${selectedSql(schema.fields, values, target.format)} FROM ${file.scan}`
+  // A dictionary would make one value of both zeros.
+  const options = copyOptions({ target, schema }, { hasMinusZero: hasFloats(schema) })
+  const copying = `COPY (${select}) TO ${quoteConstant(OUTPUT_NAME)} (${options})`
+  return (await connection.run(copying)).rowsChanged
+}
+
+/** Writes the rows of `RESULT` that are wanted. */
+export async function copyPart(
+  connection: DuckDBConnection,
+  result: Parameters<typeof copyResult>[1],
+  { rowsMax }: ResultPart,
+): Promise<{ readonly rows: number; readonly hasMore: boolean }> {
+  const kept = `(SELECT * FROM ${RESULT} LIMIT ${Math.trunc(rowsMax)})`
+  const rows = await copyResult(connection, result, kept)
+  const counted = await connection.runAndReadAll(`SELECT count(*) FROM ${RESULT}`)
+  return { rows, hasMore: Number(counted.getRowsJS()[0]?.[0]) > rows }
+}
+
+/** Bytes of the finished output; `result-too-large`. */
+export function finishResult(
+  { schema, target }: Parameters<typeof copyResult>[1],
+  part: ResultPart | undefined,
+): number {
+  if (target.format === 'parquet') finishParquet(OUTPUT_NAME, schema)
+  const bytes = statSync(OUTPUT_NAME).size
+  if (part === undefined || bytes <= part.bytesMax) return bytes
+  const detail = `the rows take ${bytes} bytes as text, and ${part.bytesMax} are sent at once`
+  throw new CatalogError('result-too-large', `${detail}: ask for fewer rows or columns`, {
+    facts: { bytes, bytesMax: part.bytesMax },
+  })
+}
+
+/** The failure of a query, with the file that DuckDB's message names by its link. */
+export function queryFailure(error: unknown, linkedPaths: readonly string[]): CatalogError {
+  const message = error instanceof Error ? error.message : ''
+  const number = Number(/source-(\d+)\.parquet/.exec(message)?.[1])
+  const path = linkedPaths[number - 1] ?? linkedPaths[0] ?? 'no file'
+  return taskFailure(error, path, 'file-corrupt')
+}
+
+function hasFloats(schema: Schema): boolean {
+  return allFields(schema).some(({ type }) => type.kind === 'float' || type.kind === 'double')
+}

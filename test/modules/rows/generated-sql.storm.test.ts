@@ -1,0 +1,136 @@
+import { join } from 'node:path'
+import { type Json, must, post } from '../../http/client.ts'
+import { startTestService, type TestService } from '../../http/harness.ts'
+import { querySql, writeParquet } from '../../parquet-files.ts'
+
+const QUERIES = 500
+let service: TestService
+const views: string[] = []
+
+const COLUMNS = [
+  { name: 'id', type: 'long' },
+  { name: 'kind', type: 'string' },
+  { name: 'small', type: 'int' },
+  { name: 'price', type: 'decimal(9,2)' },
+  { name: 'ratio', type: 'double' },
+  { name: 'day', type: 'date' },
+  { name: 'ok', type: 'boolean' },
+]
+const SELECT =
+  `SELECT i AS id, CASE WHEN i % 7 <> 0 THEN 'k' || (i % 4) END AS kind, ` +
+  `CAST(i % 10 - 5 AS INTEGER) AS small, CAST(i * 1.25 AS DECIMAL(9,2)) AS price, ` +
+  `CASE WHEN i % 17 = 0 THEN 'NaN'::DOUBLE WHEN i % 13 = 0 THEN -0.0 ELSE i / 4 END AS ratio, ` +
+  `DATE '2024-01-01' + CAST(i // 10 AS INTEGER) AS day, ` +
+  `CASE i % 3 WHEN 0 THEN true WHEN 1 THEN false END AS ok `
+
+beforeAll(async () => {
+  service = await startTestService()
+  for (const name of ['asked', 'others']) {
+    await must(post(service, '/v1/tables', { name, schema: { columns: COLUMNS } }), 201)
+    const paths: string[] = []
+    for (let i = 0; i < 4; i++) {
+      const path = join(service.dataFolder, `${name}-${i}.parquet`)
+      paths.push(await writeParquet(path, `${SELECT} FROM range(${i * 25}, ${i * 25 + 25}) t(i)`))
+      await must(post(service, `/v1/tables/${name}/files`, { files: [{ path }] }), 200)
+    }
+    const list = paths.map((path) => `'${path}'`)
+    views.push(`${name} AS (SELECT * FROM read_parquet([${list}]))`)
+  }
+})
+afterAll(() => service.close())
+
+/** Texts that are the same in each run. */
+class Author {
+  #state = 11
+  #alias = 'a'
+
+  query(): string {
+    const shape = this.#roll(4)
+    const rows = `${this.#from()} WHERE ${this.#condition(2)}`
+    if (shape === 0) {
+      const key = this.#value()
+      const made = [this.#aggregate(), this.#aggregate()].map(text)
+      return `SELECT ${text(key)} AS k, ${made.join(', ')} FROM ${rows} GROUP BY ${key} ORDER BY ALL`
+    }
+    if (shape === 1) return `SELECT ${text(this.#aggregate())} FROM ${rows}`
+    const values = [this.#value(), this.#value(), this.#value()].map(text)
+    if (shape === 2) return `SELECT DISTINCT ${values.join(', ')} FROM ${rows} ORDER BY ALL`
+    const where = `${this.#from()} WHERE ${this.#condition(1)}`
+    const pair = values.slice(0, 1).join(', ')
+    return (
+      `SELECT * FROM (SELECT ${pair} AS v FROM ${rows} ` +
+      `${this.#pick(['UNION', 'UNION ALL', 'EXCEPT', 'INTERSECT'])} ` +
+      `SELECT ${text(this.#value())} FROM ${where}) AS u ORDER BY ALL`
+    )
+  }
+
+  #from(): string {
+    this.#alias = 'a'
+    const table = this.#pick(['asked', 'others'])
+    if (this.#roll(3) > 0) return `${table} AS a`
+    const join = this.#pick(['JOIN', 'LEFT JOIN', 'SEMI JOIN', 'ANTI JOIN'])
+    return `${table} AS a ${join} others AS b ON a.id = b.id + ${this.#roll(20)}`
+  }
+
+  #condition(depth: number): string {
+    if (depth > 0 && this.#roll(2) > 0) {
+      const [left, right] = [this.#condition(depth - 1), this.#condition(depth - 1)]
+      return `(${left} ${this.#pick(['AND', 'OR', 'AND NOT'])} ${right})`
+    }
+    return this.#pick([
+      `${this.#alias}.id % ${2 + this.#roll(5)} = ${this.#roll(3)}`,
+      `${this.#alias}.kind = 'k${this.#roll(5)}'`,
+      `${this.#alias}.price > ${this.#roll(120)}.5`,
+      `${this.#alias}.ratio <= ${this.#roll(30)}`,
+      `${this.#alias}.day >= DATE '2024-01-0${1 + this.#roll(9)}'`,
+      `${this.#alias}.ok IS NOT ${this.#pick(['NULL', 'TRUE'])}`,
+      `${this.#alias}.small IN (${this.#roll(5)}, -${this.#roll(5)}, NULL)`,
+      `${this.#alias}.id IN (SELECT id FROM others WHERE small = ${this.#roll(5)})`,
+      `${this.#alias}.kind LIKE '%${this.#roll(4)}'`,
+    ])
+  }
+
+  #value(): string {
+    const a = this.#alias
+    return this.#pick([
+      ...[`${a}.id`, `${a}.kind`, `${a}.small`, `${a}.price`, `${a}.day`, `${a}.ok`],
+      ...[`${a}.id // 10`, `abs(${a}.small)`, `upper(${a}.kind)`, `month(${a}.day)`],
+      ...[`coalesce(${a}.kind, 'none')`, `CASE WHEN ${a}.ok THEN ${a}.small END`],
+      ...[`round(${a}.price, 0)`, `${a}.price * 2`, `${a}.kind || '-' || ${a}.small`],
+    ])
+  }
+
+  #aggregate(): string {
+    const a = this.#alias
+    return this.#pick([
+      ...['count(*)', `count(${a}.kind)`, `sum(${a}.small)`, `sum(${a}.price)`, `avg(${a}.id)`],
+      ...[`min(${a}.day)`, `max(${a}.ratio)`, `count(DISTINCT ${a}.kind)`, `median(${a}.id)`],
+      ...[`bool_or(${a}.ok)`, `count(*) FILTER (WHERE ${a}.small > 0)`, `max(${a}.kind)`],
+    ])
+  }
+
+  #pick(choices: readonly string[]): string {
+    return choices[this.#roll(choices.length)] as string
+  }
+
+  #roll(sides: number): number {
+    this.#state = (this.#state * 1_103_515_245 + 12_345) % 2_147_483_648
+    return Math.floor((this.#state / 2_147_483_648) * sides)
+  }
+}
+
+function text(expression: string): string {
+  return `CAST(${expression} AS VARCHAR)`
+}
+
+test('five hundred generated texts have the rows that DuckDB has of the same files', async () => {
+  const author = new Author()
+  for (let i = 0; i < QUERIES; i++) {
+    const sql = author.query()
+    const ours = await post(service, '/v1/query', { sql })
+    const theirs = await querySql(`WITH ${views.join(', ')} ${sql}`)
+    const told = (rows: readonly Json[]) => rows.map((row) => Object.values(row))
+    expect([sql, ours.status, ours.text]).toEqual([sql, 200, ours.text])
+    expect([sql, told(ours.body.rows)]).toEqual([sql, told(theirs)])
+  }
+}, 300_000)

@@ -1,0 +1,234 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { ask, type Json, must, post } from '../../http/client.ts'
+import { startTestService, type TestService } from '../../http/harness.ts'
+import { querySql, writeParquet } from '../../parquet-files.ts'
+
+let service: TestService
+const paths: Record<string, string[]> = { asked: [], others: [] }
+
+const COLUMNS = [
+  { name: 'id', type: 'long' },
+  { name: 'kind', type: 'string' },
+  { name: 'price', type: 'decimal(9,2)' },
+  { name: 'day', type: 'date' },
+  { name: 'tags', type: 'ARRAY<VARCHAR>' },
+]
+const SELECT =
+  `SELECT i AS id, CASE WHEN i % 7 <> 0 THEN 'k' || (i % 4) END AS kind, ` +
+  `CAST(i * 1.25 AS DECIMAL(9,2)) AS price, DATE '2024-01-01' + CAST(i // 10 AS INTEGER) AS day, ` +
+  `[CAST(i AS VARCHAR), 'x'] AS tags `
+
+beforeAll(async () => {
+  service = await startTestService()
+  for (const [name, found] of Object.entries(paths)) {
+    await must(post(service, '/v1/tables', { name, schema: { columns: COLUMNS } }), 201)
+    for (let i = 0; i < 3; i++) found.push(await addFile(name, i))
+  }
+})
+afterAll(() => service.close())
+
+/** What hostile texts try to write. */
+const WRITTEN = ['/tmp/moraine-hostile.csv', '/tmp/moraine-hostile.db']
+
+async function addFile(name: string, index: number): Promise<string> {
+  const path = join(service.dataFolder, `${name}-${index}.parquet`)
+  await writeParquet(path, `${SELECT} FROM range(${index * 20}, ${index * 20 + 20}) t(i)`)
+  await must(post(service, `/v1/tables/${name}/files`, { files: [{ path }] }), 200)
+  return path
+}
+
+function sqlOf(sql: string): Promise<Json> {
+  return must(post(service, '/v1/query', { sql })).then(({ rows }) => rows)
+}
+
+async function truth(sql: string): Promise<Json[]> {
+  const read = (name: string) => `read_parquet([${paths[name]?.map((path) => `'${path}'`)}])`
+  const views = (text: string) =>
+    `WITH asked AS (SELECT * FROM ${read('asked')}), others AS (SELECT * FROM ${read('others')}) ` +
+    `SELECT * FROM (${text})`
+  return await querySql(views(sql))
+}
+
+function told(rows: readonly Json[]): string[] {
+  return rows.map((row) =>
+    Object.values(row as object)
+      .map(String)
+      .join(' | '),
+  )
+}
+
+const QUESTIONS = [
+  'SELECT id, kind FROM asked ORDER BY id DESC LIMIT 5',
+  'SELECT kind, count(*) AS n, sum(price) AS paid FROM asked GROUP BY kind ORDER BY kind',
+  'WITH a AS (SELECT id, price FROM asked WHERE id < 9), b AS (SELECT * FROM a WHERE id > 3) ' +
+    'SELECT b.id, a.price FROM a JOIN b USING (id) ORDER BY 1',
+  'SELECT a.id FROM asked a LEFT JOIN others o ON a.id = o.id + 30 WHERE o.id IS NULL ORDER BY 1',
+  'SELECT id, row_number() OVER (PARTITION BY kind ORDER BY price DESC) AS place FROM asked ' +
+    'QUALIFY place = 1 ORDER BY id',
+  "SELECT day, list_contains(tags, '7') AS has, tags[1] AS one FROM asked ORDER BY id LIMIT 9",
+  'SELECT id FROM asked WHERE id IN (SELECT id FROM others WHERE price > 60) ORDER BY id',
+  'SELECT max(id) FROM asked UNION ALL SELECT min(id) FROM others',
+  "SELECT CASE WHEN id > 30 THEN 'big' ELSE 'small' END AS size, avg(price) FROM asked " +
+    'GROUP BY ALL HAVING count(*) > 1 ORDER BY 1',
+  "SELECT CAST(date_trunc('month', day) AS DATE) AS m, count(DISTINCT kind) FROM asked GROUP BY 1 ORDER BY 1",
+  'SELECT 9223372036854775807 AS most, CAST(id AS DOUBLE) / 3 AS third FROM asked ORDER BY id LIMIT 3',
+  "SELECT DISTINCT lower(kind) || '!' AS loud FROM asked WHERE kind LIKE 'k%' ORDER BY 1",
+  'SELECT * EXCLUDE (tags, day) FROM asked WHERE price BETWEEN 10 AND 20 ORDER BY id',
+  'SELECT asked.id FROM asked, (SELECT id FROM others WHERE id % 19 = 0) AS few ' +
+    'WHERE asked.id = few.id ORDER BY 1',
+]
+
+test.each(QUESTIONS)('DuckDB gives the same for %s', async (sql) => {
+  const [ours, theirs] = [await post(service, '/v1/query', { sql }), await truth(sql)]
+  expect(ours.text).toContain('"rows"')
+  const text = (rows: readonly Json[]) => told(rows).map((row) => row.replace(/ 00:00:00/g, ''))
+  // 64-bit integers are numbers in our JSON.
+  if (!sql.includes('9223372036854775807')) expect(text(ours.body.rows)).toEqual(text(theirs))
+  else expect(ours.text).toContain('{"most":9223372036854775807,')
+})
+
+test('a table is read at a moment and at a version', async () => {
+  const { sources } = await must(post(service, '/v1/query', { sql: 'SELECT * FROM others' }))
+  const before = sources[0].snapshot_id
+  await addFile('others', 7)
+  const count = (at: string) => sqlOf(`SELECT count(*) AS n FROM others ${at}`)
+  expect(await count('')).toEqual([{ n: 80 }])
+  expect(await count(`AT (VERSION => ${before})`)).toEqual([{ n: 60 }])
+  expect(await count(`AT (VERSION => 'main')`)).toEqual([{ n: 80 }])
+  expect(await count(`AT (TIMESTAMP => '2999-01-01')`)).toEqual([{ n: 80 }])
+  const early = await post(service, '/v1/query', {
+    sql: `SELECT * FROM others AT (TIMESTAMP => '2001-01-01')`,
+  })
+  expect(early.body.type).toBe('/problems/as-at-before-first-snapshot')
+  const unknown = await post(service, '/v1/query', { sql: 'SELECT * FROM sky.nobody' })
+  expect(unknown.body.type).toBe('/problems/table-not-found')
+})
+
+test('the estimate of a text says what it reads, and not how many rows come of it', async () => {
+  const sql = 'SELECT count(*) FROM asked, others'
+  const answer = await must(post(service, '/v1/query/estimate', { sql }))
+  expect(answer).toMatchObject({ rows: { min: 0, max: null }, would: 'dataset' })
+  expect(answer.sources).toHaveLength(2)
+})
+
+const HOSTILE = [
+  "SELECT * FROM read_parquet('/etc/passwd')",
+  "SELECT * FROM read_csv('/etc/passwd')",
+  "SELECT * FROM read_text('/etc/passwd')",
+  "SELECT * FROM glob('/**')",
+  "SELECT * FROM '/etc/passwd.parquet'",
+  "SELECT * FROM 'source-1.parquet'",
+  "SELECT getenv('HOME') FROM asked",
+  "SELECT current_setting('temp_directory') FROM asked",
+  "SELECT getvariable('deleted_0_0') FROM asked",
+  'SELECT * FROM duckdb_settings()',
+  'SELECT * FROM duckdb_tables',
+  'SELECT * FROM information_schema.tables',
+  'SELECT * FROM pg_catalog.pg_class',
+  'SELECT * FROM sqlite_master',
+  'SELECT * FROM t0',
+  'SELECT * FROM result',
+  'WITH duckdb_settings AS (SELECT * FROM duckdb_settings) SELECT * FROM duckdb_settings',
+  'SELECT * FROM asked, (SELECT * FROM duckdb_views) AS v',
+  "SELECT query('SELECT 1') FROM asked",
+  "SELECT * FROM query('SELECT 1')",
+  "SELECT * FROM query_table('asked')",
+  `SELECT json_execute_serialized_sql('{}') FROM asked`,
+  "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
+  'SELECT enable_logging() FROM asked',
+  'SELECT checkpoint() FROM asked',
+  'PRAGMA database_list',
+  'SELECT * FROM pragma_database_list()',
+  'SHOW TABLES',
+  'DESCRIBE asked',
+  'SELECT * FROM (DESCRIBE asked)',
+  'SUMMARIZE asked',
+  "COPY asked TO '/tmp/moraine-hostile.csv'",
+  "COPY (SELECT 1) TO '/tmp/moraine-hostile.csv'",
+  "ATTACH '/tmp/moraine-hostile.db'",
+  'INSTALL httpfs',
+  'LOAD httpfs',
+  'SET threads = 100',
+  'RESET ALL',
+  'CREATE TABLE x AS SELECT 1',
+  'DROP TABLE asked',
+  'DELETE FROM asked',
+  'INSERT INTO asked SELECT * FROM asked',
+  'SELECT 1; SELECT * FROM asked',
+  'SELECT * FROM asked; DROP TABLE asked',
+  'EXPLAIN ANALYZE SELECT * FROM asked',
+  'CALL enable_logging()',
+  'WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT * FROM r, asked',
+  'WITH RECURSIVE r AS (SELECT id FROM asked UNION ALL SELECT id FROM r) SELECT * FROM r',
+  'SELECT * FROM range(1000000000000), asked',
+  'SELECT unnest(range(1000000000)) FROM asked',
+  "SELECT repeat('x', 1000000000) FROM asked",
+  "SELECT rpad('x', 1000000000, 'y') FROM asked",
+  'SELECT list_transform(tags, lambda x: x) FROM asked',
+  'SELECT [x FOR x IN tags] FROM asked',
+  'SELECT $1 FROM asked',
+  'SELECT ? FROM asked',
+  'SELECT random() FROM asked',
+  'SELECT now() FROM asked',
+  'SELECT current_date FROM asked',
+  "SELECT nextval('s') FROM asked",
+  "SELECT error('x') FROM asked",
+  'SELECT id::mytype FROM asked',
+  'SELECT kind COLLATE nocase FROM asked',
+  'SELECT * FROM asked TABLESAMPLE 10%',
+  'SELECT * FROM asked USING SAMPLE 3',
+  'SELECT main.pragma_version() FROM asked',
+  'SELECT system.main.getenv(kind) FROM asked',
+  'SELECT 1',
+  'VALUES (1)',
+  'PIVOT asked ON kind USING sum(price)',
+  'FROM asked SELECT columns(lambda c: c)',
+  '',
+  'SELECT',
+  '\u0000',
+  `SELECT ${'1 + '.repeat(8_000)}1 FROM asked`,
+  `SELECT ${'NOT '.repeat(8_000)}true FROM asked`,
+  `SELECT 1 FROM asked ${'WHERE 1 IN (SELECT 1 FROM asked '.repeat(500)}${')'.repeat(500)}`,
+  'x'.repeat(40_000),
+]
+
+test.each(HOSTILE)('a hostile text is refused before it is bound: %#', async (sql) => {
+  const { status, body } = await post(service, '/v1/query', { sql })
+  expect([sql.slice(0, 100), status, body.type]).toEqual([
+    sql.slice(0, 100),
+    expect.any(Number),
+    expect.stringMatching(
+      /(query-invalid|request-invalid|table-not-found|name-invalid|body-invalid)$/,
+    ),
+  ])
+  expect([400, 404, 422]).toContain(status)
+})
+
+test('no hostile text has written a file', () => {
+  expect(WRITTEN.filter((path) => existsSync(path))).toEqual([])
+})
+
+test('a text of ten megabytes is refused by its size', async () => {
+  const { status } = await post(service, '/v1/query', { sql: `SELECT '${'x'.repeat(10_000_000)}'` })
+  expect(status).toBe(413)
+})
+
+/** Texts of what may be said, that take long or much. */
+const BOMBS = [
+  'SELECT count(*) FROM asked a, asked b, asked c, asked d, asked e, asked f',
+  `SELECT length(${'replace('.repeat(30)}'xx'${`, 'x', 'xxx')`.repeat(30)}) FROM asked`,
+  'SELECT list(a.tags) FROM asked a, asked b, asked c, asked d, asked e',
+]
+
+test('bombs end in time, and others are answered while they burn', async () => {
+  const burning = BOMBS.map((sql) =>
+    ask(service, '/v1/query', { method: 'POST', json: { sql }, headers: { Prefer: 'wait=2' } }),
+  )
+  const health = await ask(service, '/health')
+  expect(health.status).toBe(200)
+  for (const answer of await Promise.all(burning)) {
+    expect([413, 422, 503]).toContain(answer.status)
+  }
+  expect(await sqlOf('SELECT count(*) AS n FROM asked')).toEqual([{ n: 60 }])
+})
