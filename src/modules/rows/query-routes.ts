@@ -25,7 +25,8 @@ const query = (deps: RowsDependencies) =>
       permission: 'in-use-case',
       summary: 'Ask a question of a snapshot of a table',
       description:
-        'Rows, groups of them, or what a SELECT gives. A result of at most 10,000 rows and 8 MiB comes in the ' +
+        'Rows, groups of them, or what a SELECT gives. A result of at most ' +
+        '10,000 rows and 8 MiB comes in the ' +
         'response. One that may be larger is tried for as long as `Prefer: wait=N` says, at most ' +
         '10 seconds; with `Prefer: respond-async` or `inline=require` it is not tried.',
       query: QueryParameters,

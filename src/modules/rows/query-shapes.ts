@@ -71,7 +71,8 @@ export const QueryRequestShape = z
       .optional()
       .meta({
         description:
-          'One SELECT of DuckDB’s dialect over tables, instead of everything else. `FROM sky.planets ' +
+          'One SELECT of DuckDB’s dialect over tables, instead of everything else. `FROM ' +
+          'sky.planets ' +
           'AT (TIMESTAMP => ...)` or `AT (VERSION => ...)` is an older snapshot.',
         example: 'SELECT origin, count(*) AS flights FROM aviation.flights GROUP BY origin',
       }),

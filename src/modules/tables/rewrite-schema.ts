@@ -25,6 +25,7 @@ import {
 } from '../../lake/deletion/pending-uploads.ts'
 import { withoutRequired } from '../../lake/file/converted-file.ts'
 import { readFooterOf } from '../../lake/file/read-footer.ts'
+import { byCommitOrder } from '../../lake/scan/commit-order.ts'
 import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
 import { asAtFolder } from '../../lake/snapshot/as-at-folder.ts'
 import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
@@ -183,15 +184,6 @@ function keyOf(
   const files = [dataFile, ...deleteFiles].map((file) => [file.path, file.contentOffset ?? 0])
   const schemas = [currentSchema(definition), currentSchema(evolved)].map(schemaToJson)
   return stringifyExactJson([...schemas, ...files])
-}
-
-function byCommitOrder(left: PlannedFile, right: PlannedFile): number {
-  if (left.sequenceNumber !== right.sequenceNumber) {
-    return left.sequenceNumber < right.sequenceNumber ? -1 : 1
-  }
-  const [leftPath, rightPath] = [left.dataFile.path, right.dataFile.path]
-  if (leftPath === rightPath) return 0
-  return leftPath < rightPath ? -1 : 1
 }
 
 /** `n: long to double`. */

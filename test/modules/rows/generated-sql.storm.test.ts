@@ -50,7 +50,8 @@ class Author {
     if (shape === 0) {
       const key = this.#value()
       const made = [this.#aggregate(), this.#aggregate()].map(text)
-      return `SELECT ${text(key)} AS k, ${made.join(', ')} FROM ${rows} GROUP BY ${key} ORDER BY ALL`
+      const selected = `${text(key)} AS k, ${made.join(', ')}`
+      return `SELECT ${selected} FROM ${rows} GROUP BY ${key} ORDER BY ALL`
     }
     if (shape === 1) return `SELECT ${text(this.#aggregate())} FROM ${rows}`
     const values = [this.#value(), this.#value(), this.#value()].map(text)

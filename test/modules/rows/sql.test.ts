@@ -71,8 +71,10 @@ const QUESTIONS = [
   'SELECT max(id) FROM asked UNION ALL SELECT min(id) FROM others',
   "SELECT CASE WHEN id > 30 THEN 'big' ELSE 'small' END AS size, avg(price) FROM asked " +
     'GROUP BY ALL HAVING count(*) > 1 ORDER BY 1',
-  "SELECT CAST(date_trunc('month', day) AS DATE) AS m, count(DISTINCT kind) FROM asked GROUP BY 1 ORDER BY 1",
-  'SELECT 9223372036854775807 AS most, CAST(id AS DOUBLE) / 3 AS third FROM asked ORDER BY id LIMIT 3',
+  "SELECT CAST(date_trunc('month', day) AS DATE) AS m, count(DISTINCT kind) " +
+    'FROM asked GROUP BY 1 ORDER BY 1',
+  'SELECT 9223372036854775807 AS most, CAST(id AS DOUBLE) / 3 AS third ' +
+    'FROM asked ORDER BY id LIMIT 3',
   "SELECT DISTINCT lower(kind) || '!' AS loud FROM asked WHERE kind LIKE 'k%' ORDER BY 1",
   'SELECT * EXCLUDE (tags, day) FROM asked WHERE price BETWEEN 10 AND 20 ORDER BY id',
   'SELECT asked.id FROM asked, (SELECT id FROM others WHERE id % 19 = 0) AS few ' +
