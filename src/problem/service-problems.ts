@@ -73,7 +73,8 @@ export const SERVICE_PROBLEMS = {
     title: 'Storage misconfigured',
     meaning:
       'The store of a bucket refuses the service: `fault` is `rights-missing`, `bucket-missing`, ' +
-      '`credentials-refused`, `clock-skewed` or `not-supported`. Nothing was changed.',
+      '`credentials-refused`, `credentials-missing`, `region-missing`, `clock-skewed` or ' +
+      '`not-supported`. Nothing was changed.',
     remedy: 'Ask the operator to mend what `detail` says, then repeat the request.',
     retry: 'after checking',
   },

@@ -44,6 +44,31 @@ function lockDatabase(path: string): void {
   database.close()
 }
 
+test.each([
+  ['s3://nobody/lake', 'MORAINE_S3_CREDENTIALS'],
+  ['gs://nobody/lake', 'MORAINE_GCS_CREDENTIALS'],
+])('a warehouse in %s without credentials: one line that names %s', async (warehouse, name) => {
+  const ended = await runToEnd([], {
+    ...{ MORAINE_HOME: home, MORAINE_WAREHOUSE: warehouse, MORAINE_S3_REGION: 'eu-central-1' },
+    // Neither of this machine, nor of the cloud that it may be in.
+    ...{ HOME: base, AWS_EC2_METADATA_DISABLED: 'true', METADATA_SERVER_DETECTION: 'none' },
+    ...{ AWS_ACCESS_KEY_ID: '', AWS_PROFILE: '', GOOGLE_APPLICATION_CREDENTIALS: '' },
+  })
+  const said = refusalOf(ended)
+  expect(said).toMatch(/^moraine: MORAINE_WAREHOUSE=.* needs credentials, and none are found: set/)
+  expect(said).toContain(name)
+})
+
+test('a bucket of S3 without a region: one line that names the variable', async () => {
+  const credentials = join(base, 'keys')
+  await writeFile(credentials, '[default]\naws_access_key_id = a\naws_secret_access_key = b\n')
+  const ended = await runToEnd([], {
+    ...{ MORAINE_HOME: home, MORAINE_WAREHOUSE: 's3://nobody/lake', HOME: base },
+    ...{ MORAINE_S3_CREDENTIALS: credentials, AWS_REGION: '', AWS_DEFAULT_REGION: '' },
+  })
+  expect(refusalOf(ended)).toContain('MORAINE_S3_REGION')
+})
+
 test('a taken port: one line, exit code 1, and the database is free', async () => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -40,6 +40,9 @@ export type StoreFault =
   | 'rights-missing'
   | 'bucket-missing'
   | 'credentials-refused'
+  /** None are set, or the file that is set has none. */
+  | 'credentials-missing'
+  | 'region-missing'
   /** The store does not have what was asked for: a condition, as a rule. */
   | 'not-supported'
   /** The upload in parts is no more: completed by a try whose answer was lost, or given up. */

@@ -12,6 +12,8 @@ const MISCONFIGURED = {
   'credentials-refused':
     'does not accept the credentials that are set: check the key and its secret, and for S3 the ' +
     'region (MORAINE_S3_REGION) and the endpoint',
+  'credentials-missing': 'needs credentials, and none are found: set ',
+  'region-missing': 'needs a region: set MORAINE_S3_REGION',
   'signing-refused':
     'cannot sign links with the credentials that are set: give the key file of a service account ' +
     'in MORAINE_GCS_CREDENTIALS, or its own the right iam.serviceAccounts.signBlob',
@@ -47,17 +49,24 @@ export function bucketError(
           cause: error,
         },
       )
-    default:
+    default: {
+      const told = MISCONFIGURED[fault] + detailOf(error, fault, location)
       return new CatalogError(
         'storage-misconfigured',
-        `The store of ${quoted(location)} ${MISCONFIGURED[fault]}${lacking(error, fault)}.`,
+        `The store of ${quoted(location)} ${told}.`,
         { facts: { location: quoted(location), fault }, cause: error },
       )
+    }
   }
 }
 
-/** The header that a store does not know, if it names it. */
-function lacking(error: unknown, fault: StoreFault): string {
+/** The setting that is missing, or the header that a store does not know, if it names it. */
+function detailOf(error: unknown, fault: StoreFault, location: string): string {
+  if (fault === 'credentials-missing') {
+    return location.startsWith('gs:')
+      ? 'MORAINE_GCS_CREDENTIALS to the file of a key'
+      : 'MORAINE_S3_CREDENTIALS to a file of them, with the profile behind # if it is not default'
+  }
   const { Header: header } = Object(error) as { readonly Header?: unknown }
   const isNamed = fault === 'not-supported' && typeof header === 'string'
   return isNamed ? `; it does not know ${quoted(header)}` : ''

@@ -12,7 +12,8 @@ const BY_STATUS: Readonly<Record<number, StoreFault>> = {
   501: 'not-supported',
 }
 const NO_BUCKET = /bucket (?:does|did) not exist/i
-const REFUSED = /invalid_grant|invalid_client|unauthorized_client|Could not load the default cred/
+const REFUSED = /invalid_grant|invalid_client|unauthorized_client/
+const NO_CREDENTIALS = /Could not load the default credentials/
 const SKEWED = /Invalid JWT: Token must be a short-lived token|reasonable timeframe/
 
 /** What an error of the library of Google Cloud Storage, or of what is below it, means. */
@@ -28,6 +29,7 @@ export function explainGcsError(error: unknown): StoreFault | undefined {
   const message = typeof text === 'string' ? text : ''
   if (SKEWED.test(message)) return 'clock-skewed'
   if (REFUSED.test(message)) return 'credentials-refused'
+  if (NO_CREDENTIALS.test(message)) return 'credentials-missing'
   if (NO_BUCKET.test(message)) return 'bucket-missing'
   const status = Number(code ?? told)
   const byStatus = BY_STATUS[status]

@@ -3,6 +3,9 @@ import { fromIni } from '@aws-sdk/credential-provider-ini'
 import { MARK, type ObjectState } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
 
+// Eight lines on standard error about the SDK's own future, to people who cannot change it.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+
 /** Known to every store that is compatible. */
 export const ANY_REGION = 'us-east-1'
 

@@ -16,7 +16,7 @@ const BY_NAME: Readonly<Record<string, StoreFault>> = {
   AuthorizationHeaderMalformed: 'credentials-refused',
   ExpiredToken: 'credentials-refused',
   InvalidToken: 'credentials-refused',
-  CredentialsProviderError: 'credentials-refused',
+  CredentialsProviderError: 'credentials-missing',
   PermanentRedirect: 'bucket-missing',
   ConditionalRequestConflict: 'busy',
   OperationAborted: 'busy',
@@ -34,6 +34,9 @@ const BY_STATUS: Readonly<Record<number, StoreFault>> = {
   501: 'not-supported',
 }
 
+/** That none is set, and that an empty one is. */
+const NO_REGION = /^Region (?:is missing$|not accepted)/
+
 /** What an error of the AWS SDK, or of the connection below it, means. */
 export function explainS3Error(error: unknown): StoreFault | undefined {
   if (typeof error !== 'object' || error === null) return undefined
@@ -47,7 +50,7 @@ export function explainS3Error(error: unknown): StoreFault | undefined {
   // The name is the store's own text: `constructor` is none of ours.
   const byName = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined
   if (byName !== undefined) return byName
-  if (message === 'Region is missing') return 'credentials-refused'
+  if (NO_REGION.test(message)) return 'region-missing'
   const status = $metadata?.httpStatusCode
   const byStatus = status === undefined ? undefined : BY_STATUS[status]
   if (byStatus !== undefined) return byStatus

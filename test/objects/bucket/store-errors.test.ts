@@ -42,7 +42,8 @@ test.each<[string, unknown, StoreFault | undefined]>([
   ['a refused connection', Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 'busy'],
   ['a cut connection', new Error('socket hang up'), 'busy'],
   ['a cut body', new Error('aborted'), 'busy'],
-  ['no region', new Error('Region is missing'), 'credentials-refused'],
+  ['no region', new Error('Region is missing'), 'region-missing'],
+  ['no credentials', s3('CredentialsProviderError', undefined), 'credentials-missing'],
   ['a fault of ours', new TypeError('x is not a function'), undefined],
   ['a fault of ours with a code', Object.assign(new Error(), { code: 'x' }), undefined],
   ['a name that every object has', s3('constructor', 403), 'rights-missing'],
@@ -65,7 +66,7 @@ test.each<[string, unknown, StoreFault | undefined]>([
   [
     'none to be found',
     gcs(undefined, 'Could not load the default credentials'),
-    'credentials-refused',
+    'credentials-missing',
   ],
   ['no bucket', gcs(404, 'The specified bucket does not exist.'), 'bucket-missing'],
   [
@@ -95,6 +96,8 @@ test.each<[StoreFault, string]>([
   ['rights-missing', 'storage-misconfigured'],
   ['bucket-missing', 'storage-misconfigured'],
   ['credentials-refused', 'storage-misconfigured'],
+  ['credentials-missing', 'storage-misconfigured'],
+  ['region-missing', 'storage-misconfigured'],
   ['clock-skewed', 'storage-misconfigured'],
   ['not-supported', 'storage-misconfigured'],
   ['upload-gone', 'storage-unavailable'],
