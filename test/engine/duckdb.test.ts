@@ -12,6 +12,7 @@ import { describeExport } from './export.contract.ts'
 import { describeFinishedFiles } from './finished-files.contract.ts'
 import { describeIngest } from './ingest.contract.ts'
 import { describeNanoseconds } from './nanoseconds.contract.ts'
+import { describeQuery } from './query.contract.ts'
 import { describeSplit } from './split.contract.ts'
 import { describeZeros } from './zeros.contract.ts'
 
@@ -46,4 +47,5 @@ describeNanoseconds('DuckDB', open)
 describeDeletes('DuckDB', open)
 describeIngest('DuckDB', open)
 describeSplit('DuckDB', open)
+describeQuery('DuckDB', open)
 describeZeros('DuckDB', open)

@@ -151,6 +151,10 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   },
 
   readRows: { path: `${TABLE}/rows`, asks: ['select table sky.planets'] },
+  columnStatistics: {
+    path: `${TABLE}/columns/id/statistics`,
+    asks: ['select table sky.planets'],
+  },
   query: {
     path: '/v1/query',
     json: { source: { table: 'sky.planets' } },

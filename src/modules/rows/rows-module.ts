@@ -1,9 +1,18 @@
 import type { Module } from '../module.ts'
+import { StatisticsOfColumns } from './column-statistics.ts'
 import { queryRoutes } from './query-routes.ts'
 import type { RowsDependencies } from './query-source.ts'
 import { rowsRoutes } from './rows-routes.ts'
+import { statisticsRoutes } from './statistics-routes.ts'
 
 /** Looking at the rows of a table, and asking questions of them. */
 export function rowsModule(platform: RowsDependencies): Module {
-  return { name: 'rows', routes: [...rowsRoutes(platform), ...queryRoutes(platform)] }
+  return {
+    name: 'rows',
+    routes: [
+      ...rowsRoutes(platform),
+      ...queryRoutes(platform),
+      ...statisticsRoutes(new StatisticsOfColumns(platform)),
+    ],
+  }
 }

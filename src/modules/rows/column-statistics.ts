@@ -1,0 +1,187 @@
+import { BoundedMap } from '../../core/bounded-map.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { columnNames, findColumn } from '../../core/filter/bind/filter-column.ts'
+import { findPathToField } from '../../core/schema/schema-lookup.ts'
+import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
+import { type Field, isNested, type Type, typeName } from '../../core/value/type.ts'
+import { parseExactJson } from '../../formats/json/exact-json.ts'
+import {
+  asCostly,
+  findSource,
+  planSources,
+  type QuerySource,
+  type RowsDependencies,
+  snapshotIdOf,
+} from './query-source.ts'
+
+/** Statistics that are kept, by snapshot and column. */
+const KEPT_MAX = 1_000
+const BINS = 20
+const TOP_VALUES = 20
+/** With more values, the most frequent ones are not looked for. */
+const DISTINCT_MAX = 10_000
+const COLUMNS_LISTED_MAX = 20
+const PART = { rowsMax: 1_000, bytesMax: 4 * 1024 * 1024 }
+
+/** What a column has at a snapshot. Values are as dumps write them. */
+export interface ColumnStatistics {
+  readonly rows: unknown
+  readonly nulls: unknown
+  /** Of floating point only. */
+  readonly nans: unknown
+  /** Off by some percent. */
+  readonly distinct: unknown
+  readonly least: unknown
+  readonly greatest: unknown
+  /** Rows in bins of one width from the least to the greatest value. */
+  readonly histogram: readonly unknown[] | null
+  readonly topValues: readonly { readonly value: unknown; readonly rows: unknown }[] | null
+}
+
+export interface DescribedColumn {
+  readonly source: QuerySource
+  readonly name: string
+  readonly type: Type
+  readonly statistics: ColumnStatistics
+}
+
+/** A snapshot never changes: what was found of it once is kept. */
+export class StatisticsOfColumns {
+  readonly #deps: RowsDependencies
+  readonly #kept = new BoundedMap<string, Promise<ColumnStatistics>>(KEPT_MAX)
+
+  constructor(deps: RowsDependencies) {
+    this.#deps = deps
+  }
+
+  async describe(
+    table: string,
+    column: string,
+    selector: SnapshotSelector,
+  ): Promise<DescribedColumn> {
+    const source = await findSource(this.#deps, table, selector)
+    const { fieldId, type } = resolve(source, column)
+    const { state, schema } = source
+    const key = [state.definition.tableUuid, snapshotIdOf(source), schema.schemaId, fieldId].join()
+    const known = this.#kept.get(key)
+    if (known !== undefined) return { source, name: column, type, statistics: await known }
+    const found = asCostly(() => this.#compute(source, fieldId, type))
+    this.#kept.set(key, found)
+    try {
+      return { source, name: column, type, statistics: await found }
+    } catch (error) {
+      this.#kept.delete(key)
+      throw error
+    }
+  }
+
+  async #compute(source: QuerySource, fieldId: number, type: Type): Promise<ColumnStatistics> {
+    const path = findPathToField(source.schema.fields, fieldId) ?? []
+    const value = ['x', ...path.map(({ name }) => `"${name.replaceAll('"', '""')}"`)].join('.')
+    const { files } = await planSources(this.#deps, source, undefined)
+    const { definition } = source.state
+    const readAs = { ...source.schema, fields: path.slice(0, 1) as readonly Field[] }
+    // Others may wait for it, so it goes on when who asked first has left.
+    const ask = (sql: string) =>
+      this.#ask({ sql, tables: [{ definition, readAs, sources: files }] })
+    const [totals = {}] = await ask(totalsSql(value, type))
+    const distinct = Number(totals['distinct'] ?? 0)
+    const isTop = distinct > 0 && distinct <= DISTINCT_MAX && !isNested(type)
+    const isBinned = binnedSql(value, type) !== undefined && distinct > TOP_VALUES
+    const bins = isBinned ? await ask(histogramSql(value, type)) : []
+    const top = isTop ? await ask(topSql(value, type)) : []
+    return {
+      rows: totals['rows'] ?? 0,
+      nulls: totals['nulls'] ?? 0,
+      nans: totals['nans'] ?? null,
+      distinct,
+      least: totals['least'] ?? null,
+      greatest: totals['greatest'] ?? null,
+      histogram: isBinned ? countsOf(bins) : null,
+      topValues: isTop ? top.map((row) => ({ value: row['value'], rows: row['rows'] })) : null,
+    }
+  }
+
+  async #ask(asked: Omit<Parameters<RowsDependencies['converter']['querySql']>[0], 'format'>) {
+    const { converter } = this.#deps
+    const query = { ...asked, part: PART, format: 'ndjson' as const }
+    return await converter.querySql(query, async (_, path) => {
+      const text = new TextDecoder().decode(await converter.read(path))
+      const lines = text.split('\n').filter((line) => line !== '')
+      return lines.map((line) => parseExactJson(line) as Readonly<Record<string, unknown>>)
+    })
+  }
+}
+
+function resolve({ schema }: QuerySource, column: string) {
+  const path = column.split('.')
+  const exact = findColumn(schema, [column])
+  const found = typeof exact === 'object' ? exact : findColumn(schema, path)
+  const shown = column.slice(0, 100)
+  if (typeof found === 'string') {
+    const columns = columnNames(schema, COLUMNS_LISTED_MAX)
+    const facts = { column: shown, columns }
+    throw new CatalogError('query-invalid', `column ${shown} is ${found}`, { facts })
+  }
+  if (!['variant', 'opaque', 'unknown'].includes(found.type.kind)) return found
+  const detail = `column ${shown} of type ${typeName(found.type)} has no statistics`
+  throw new CatalogError('query-invalid', detail, { facts: { column: shown } })
+}
+
+function totalsSql(value: string, type: Type): string {
+  if (isNested(type)) return `SELECT count(*) AS "rows", count(*) - count(${value}) AS nulls FROM x`
+  const isFloat = isFloating(type)
+  const numbers = isFloat ? ` FILTER (WHERE NOT isnan(${value}))` : ''
+  const nans = isFloat ? `, count(*) FILTER (WHERE isnan(${value})) AS nans` : ''
+  return (
+    `SELECT count(*) AS "rows", count(*) - count(${value}) AS nulls${nans}, ` +
+    `approx_count_distinct(${value}) AS "distinct", min(${value})${numbers} AS least, ` +
+    `max(${value})${numbers} AS greatest FROM x`
+  )
+}
+
+function topSql(value: string, type: Type): string {
+  const known = `${value} IS NOT NULL${isFloating(type) ? ` AND NOT isnan(${value})` : ''}`
+  return (
+    `SELECT ${value} AS "value", count(*) AS "rows" FROM x WHERE ${known} ` +
+    `GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${TOP_VALUES}`
+  )
+}
+
+function isFloating({ kind }: Type): boolean {
+  return kind === 'float' || kind === 'double'
+}
+
+/** The value as a number, where it has a place on a line. */
+function binnedSql(value: string, { kind }: Type): string | undefined {
+  switch (kind) {
+    case 'int':
+    case 'long':
+    case 'float':
+    case 'double':
+    case 'decimal':
+      return `CAST(${value} AS DOUBLE)`
+    case 'date':
+    case 'timestamp':
+    case 'timestamptz':
+      return `epoch(${value})`
+    default:
+      return undefined
+  }
+}
+
+function histogramSql(value: string, type: Type): string {
+  return (
+    `WITH v AS (SELECT ${binnedSql(value, type)} AS n FROM x), ` +
+    'f AS (SELECT n FROM v WHERE isfinite(n)), s AS (SELECT min(n) AS lo, max(n) AS hi FROM f) ' +
+    `SELECT CASE WHEN hi = lo THEN 0 ELSE least(${BINS - 1}, ` +
+    `CAST(floor((n - lo) / (hi - lo) * ${BINS}) AS INTEGER)) END AS bin, count(*) AS "rows" ` +
+    'FROM f, s GROUP BY 1 ORDER BY 1'
+  )
+}
+
+function countsOf(bins: readonly Readonly<Record<string, unknown>>[]): readonly unknown[] {
+  const counts: unknown[] = Array.from({ length: BINS }, () => 0)
+  for (const { bin, rows } of bins) counts[Number(bin)] = rows
+  return counts
+}

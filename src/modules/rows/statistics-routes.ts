@@ -1,0 +1,127 @@
+import { z } from 'zod'
+import { describeColumns } from '../../core/schema/column-definition.ts'
+import {
+  AT_MOST_ONE,
+  EXAMPLE_SNAPSHOT_ID,
+  EXAMPLE_UUID,
+  LongText,
+  QueryMoment,
+  RefInput,
+  SnapshotIdInput,
+  selectorOf,
+} from '../../http/common-shapes.ts'
+import { onTable } from '../../http/permission.ts'
+import { jsonReply } from '../../http/reply.ts'
+import { defineRoute, type Route } from '../../http/route.ts'
+import type { DescribedColumn, StatisticsOfColumns } from './column-statistics.ts'
+import { snapshotIdOf } from './query-source.ts'
+import { READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
+import { EXAMPLE_RESULT_COLUMN, ResultColumn } from './rows-shapes.ts'
+
+const StatisticsQuery = z
+  .strictObject({
+    as_at: QueryMoment.optional(),
+    snapshot_id: SnapshotIdInput.optional(),
+    ref: RefInput.optional(),
+  })
+  .refine(...AT_MOST_ONE)
+
+const Count = z.union([z.int(), z.bigint()])
+const Value = z.unknown().meta({ description: 'As dumps write it.', example: 4242 })
+
+const EXAMPLE_STATISTICS = {
+  table_uuid: EXAMPLE_UUID,
+  snapshot_id: EXAMPLE_SNAPSHOT_ID,
+  column: EXAMPLE_RESULT_COLUMN,
+  rows: 3,
+  nulls: 1,
+  nans: null,
+  distinct: { count: 2, is_approximate: true },
+  least: 7,
+  greatest: 4242,
+  histogram: null,
+  top_values: [
+    { value: 7, rows: 1 },
+    { value: 4242, rows: 1 },
+  ],
+}
+
+const StatisticsAnswer = z
+  .strictObject({
+    table_uuid: z.string().meta({ example: EXAMPLE_UUID }),
+    snapshot_id: LongText.nullable().meta({ example: EXAMPLE_SNAPSHOT_ID }),
+    column: ResultColumn,
+    rows: Count,
+    nulls: Count,
+    nans: Count.nullable().meta({ description: 'Of floating point; no other value counts them.' }),
+    distinct: z
+      .strictObject({ count: Count, is_approximate: z.literal(true) })
+      .meta({ description: 'Off by some percent.', example: { count: 2, is_approximate: true } }),
+    least: Value,
+    greatest: Value,
+    histogram: z
+      .strictObject({ counts: z.array(Count) })
+      .nullable()
+      .meta({
+        description:
+          'Rows in 20 bins of one width from the least to the greatest value, of columns of ' +
+          'numbers and times with more than 20 values.',
+        example: null,
+      }),
+    top_values: z
+      .array(z.strictObject({ value: Value, rows: Count }))
+      .nullable()
+      .meta({
+        description: 'The most frequent values, of columns with at most 10,000.',
+        example: EXAMPLE_STATISTICS.top_values,
+      }),
+  })
+  .meta({ id: 'ColumnStatistics', example: EXAMPLE_STATISTICS })
+
+const columnStatistics = (columns: StatisticsOfColumns) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/tables/{table_identifier}/columns/{column}/statistics',
+      parameters: { column: 'The name of a column, or the dotted one of a member of a struct.' },
+      operationId: 'columnStatistics',
+      tag: ROWS_TAG,
+      permission: onTable('select'),
+      summary: 'Statistics of a column',
+      description:
+        'Of a snapshot they never change: they are computed once, and kept in memory by its id.',
+      query: StatisticsQuery,
+      answers: [{ status: 200, description: 'The statistics.', shape: StatisticsAnswer }],
+      problems: READING_PROBLEMS.filter((code) => code !== 'not-acceptable'),
+      curl: 'curl $MORAINE/v1/tables/aviation.flights/columns/origin/statistics',
+    },
+    async ({ param, query, requireOwnSite }) => {
+      requireOwnSite()
+      const table = param('table_identifier')
+      const found = await columns.describe(table, param('column'), selectorOf(query))
+      return jsonReply(statisticsJson(found))
+    },
+  )
+
+function statisticsJson({ source, name, type, statistics }: DescribedColumn) {
+  const field = { id: 1, name, required: false, type }
+  const [described] = describeColumns({ fields: [field] })
+  const { rows, nulls, nans, distinct, least, greatest, histogram, topValues } = statistics
+  return {
+    table_uuid: source.state.definition.tableUuid,
+    snapshot_id: snapshotIdOf(source),
+    column: { name, type: described?.type },
+    rows,
+    nulls,
+    nans,
+    distinct: { count: distinct, is_approximate: true },
+    least,
+    greatest,
+    histogram: histogram === null ? null : { counts: histogram },
+    top_values: topValues,
+  }
+}
+
+export function statisticsRoutes(columns: StatisticsOfColumns): readonly Route[] {
+  return [columnStatistics(columns)]
+}
