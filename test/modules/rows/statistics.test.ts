@@ -54,7 +54,7 @@ test('a table without rows has none of anything', async () => {
   })
 })
 
-test('a column tells its nulls, its ends, how it is spread, and its most frequent values', async () => {
+test('a column tells its nulls, its ends, its spread, and its most frequent values', async () => {
   await addFile(0)
   await addFile(1)
   const id = await statisticsOf('id')
