@@ -73,6 +73,26 @@ export function refreshedGauge(
   })
 }
 
+/**
+ * As `refreshedGauge`, for what has to be asked. When that fails, nothing is shown, and the other
+ * metrics are.
+ */
+export function askedGauge(
+  name: string,
+  help: string,
+  label: string,
+  read: () => Promise<readonly (readonly [label: string, value: number])[]>,
+): Gauge<string> {
+  return new Gauge({
+    ...{ name, help, labelNames: [label], registers: [] },
+    async collect() {
+      const values = await read().catch(() => [])
+      this.reset()
+      for (const [of, value] of values) this.set({ [label]: of }, value)
+    },
+  })
+}
+
 /** The metrics at `/metrics`. Each service of a process has its own. */
 export class Metrics {
   readonly #registry = new Registry()

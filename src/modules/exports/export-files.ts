@@ -8,6 +8,7 @@ import { ProblemError } from '../../problem/problems.ts'
 const NOTE_BYTES_MAX = 4 * 1024 * 1024
 /** No task's name begins with a dot. */
 const UNFINISHED = '.staged'
+const PAUSED = '.paused'
 const READS_AT_ONCE = 16
 
 /** Everything that must be known of a run to end it after its transaction was committed. */
@@ -206,6 +207,24 @@ export class ExportFiles {
     for await (const object of this.#objects.list(folder)) {
       if (object.location.startsWith(`${staged}.`)) yield object
     }
+  }
+
+  /** The schedule of the task is left out until it is resumed, by every process. */
+  async pause(task: string, at: string): Promise<void> {
+    await this.#put(`${this.#root}/${PAUSED}/${task}.json`, { task, paused_at: at })
+  }
+
+  async resume(task: string): Promise<void> {
+    await this.#objects.delete(`${this.#root}/${PAUSED}/${task}.json`)
+  }
+
+  async listPaused(): Promise<ReadonlySet<string>> {
+    const paused = new Set<string>()
+    const folder = `${this.#root}/${PAUSED}`
+    for await (const { location } of this.#objects.list(folder)) {
+      paused.add(location.slice(folder.length + 1).replace(NOTE_ENDING, ''))
+    }
+    return paused
   }
 
   /** Receipts of archived files in the order of their names, the last first. */

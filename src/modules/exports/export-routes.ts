@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { JobRecord } from '../../catalog/job-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
+import { CodedError } from '../../core/errors.ts'
 import { contentRange, parseRange } from '../../http/byte-range.ts'
 import { timeText } from '../../http/common-shapes.ts'
 import { contentDisposition, reprDigest } from '../../http/http-fields.ts'
@@ -23,6 +24,7 @@ import {
   ExportsAnswer,
   ExportTaskAnswer,
   RunExportRequest,
+  RunsOfAll,
 } from './export-shapes.ts'
 import { askForExport, EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
 
@@ -41,7 +43,12 @@ const JOBS_READ_MAX = 5_000
 const RETRY_AFTER_SECONDS = 2
 
 export function exportRoutes(service: ExportService): readonly Route[] {
-  return [...taskRoutes(service), ...runRoutes(service), ...fileRoutes(service)]
+  return [
+    ...taskRoutes(service),
+    ...runRoutes(service),
+    runOfAllRoute(service),
+    ...fileRoutes(service),
+  ]
 }
 
 function taskRoutes(service: ExportService): readonly Route[] {
@@ -60,7 +67,9 @@ function taskRoutes(service: ExportService): readonly Route[] {
     },
     async () => {
       const names = await folder.list()
-      const exports = await mapBounded(names, READS_AT_ONCE, (name) => describe(service, name))
+      const paused = await service.files.listPaused()
+      const described = (name: string) => describe(service, name, paused)
+      const exports = await mapBounded(names, READS_AT_ONCE, described)
       return jsonReply({ exports })
     },
   )
@@ -151,6 +160,37 @@ function runRoutes(service: ExportService): readonly Route[] {
   return [runExport, listExportRuns]
 }
 
+function runOfAllRoute({ folder, jobs }: ExportService): Route {
+  return defineRoute(
+    {
+      method: 'post',
+      path: '/v1/exports/runs',
+      operationId: 'runExports',
+      tag: EXPORTS_TAG,
+      summary: 'Run all export tasks',
+      description: 'One that cannot be run stops no other.',
+      permission: onCatalog('admin'),
+      answers: [{ status: 202, description: 'Each task with its run.', shape: RunsOfAll }],
+      problems: [],
+      curl: 'curl -X POST $MORAINE/v1/exports/runs',
+    },
+    async ({ keeper }) => {
+      const runs = await mapBounded(await folder.list(), READS_AT_ONCE, async (task) => {
+        try {
+          await folder.read(task)
+          const { run_id, job_url } = runToJson(await askForExport(jobs, task))
+          return { task, run_id, job_url, problem: null }
+        } catch (error) {
+          if (!(error instanceof CodedError)) throw error
+          return { task, run_id: null, job_url: null, problem: error.message }
+        }
+      })
+      await keeper.withoutEffect({ status: 202, value: { runs } })
+      return jsonReply({ runs }, { status: 202 })
+    },
+  )
+}
+
 function fileRoutes(service: ExportService): readonly Route[] {
   const { files } = service
   const listExportFiles = defineRoute(
@@ -211,7 +251,11 @@ function fileRoutes(service: ExportService): readonly Route[] {
 }
 
 /** Throws `export-not-found`. */
-async function describe({ folder, jobs }: ExportService, name: string) {
+async function describe(
+  { files, folder, jobs }: ExportService,
+  name: string,
+  paused?: ReadonlySet<string>,
+) {
   const { task, problem } = await folder.read(name).then(
     (read) => ({ task: read, problem: null }),
     (error: unknown) => {
@@ -227,6 +271,7 @@ async function describe({ folder, jobs }: ExportService, name: string) {
     source: task?.source ?? null,
     mode: task?.work.mode ?? null,
     schedule: task?.schedule?.cron ?? null,
+    is_paused: (paused ?? (await files.listPaused())).has(name),
     problem,
     last_run: last === undefined ? null : runToJson(last),
   }

@@ -17,9 +17,10 @@ export function scheduleTask(deps: ExportJobDependencies): Task {
     name: 'schedule exports',
     everyMs: LOOK_MS,
     run: async (signal) => {
+      const paused = await deps.files.listPaused()
       for (const name of await deps.folder.list()) {
         signal.throwIfAborted()
-        await askIfDue(deps, name)
+        if (!paused.has(name)) await askIfDue(deps, name)
       }
     },
   }
@@ -56,6 +57,27 @@ export function isDue(
 ): boolean {
   const tickMs = lastTick(ticksOf(schedule), nowMs, LATE_MS[catchUp])
   return tickMs !== undefined && tickMs >= changedAtMs && tickMs > lastAskedAtMs
+}
+
+/**
+ * By how long the last instant of the schedule within six days has passed without a run that was
+ * asked for; 0 when one was.
+ */
+export function overdueMs(
+  { catchUp: _, ...schedule }: ExportSchedule,
+  {
+    changedAtMs,
+    lastAskedAtMs = Number.NEGATIVE_INFINITY,
+    nowMs,
+  }: {
+    readonly changedAtMs: number
+    readonly lastAskedAtMs: number | undefined
+    readonly nowMs: number
+  },
+): number {
+  const tickMs = lastTick(ticksOf(schedule), nowMs, LATE_MS.one)
+  const isAsked = tickMs === undefined || tickMs < changedAtMs || tickMs <= lastAskedAtMs
+  return isAsked ? 0 : nowMs - tickMs
 }
 
 function lastTick(ticks: Ticks, nowMs: number, lateMs: number): number | undefined {

@@ -105,6 +105,46 @@ export const ExportDryRun = z
     example: { task: 'agency', dry_run: true, mode: 'atomic', rows: 63_300 },
   })
 
+export const PauseExportsRequest = z
+  .strictObject({
+    tasks: z
+      .array(z.string().max(100))
+      .max(10_000)
+      .optional()
+      .meta({ description: 'Names of tasks; all when absent.' }),
+  })
+  .meta({ id: 'PauseExportsRequest', example: { tasks: ['agency'] } })
+
+export const PausedExport = z
+  .strictObject({ task: z.string(), is_paused: z.boolean() })
+  .meta({ id: 'PausedExport', example: { task: 'agency', is_paused: true } })
+
+export const PausedExports = z
+  .strictObject({ tasks: z.array(PausedExport) })
+  .meta({ id: 'PausedExports', example: { tasks: [{ task: 'agency', is_paused: true }] } })
+
+/** One task of a request for all: its run, or why it has none. */
+const RunOfAll = z.strictObject({
+  task: z.string(),
+  run_id: z.string().nullable(),
+  job_url: z.string().nullable(),
+  problem: z.string().nullable().meta({ description: 'Why it cannot be run; null if it can.' }),
+})
+
+export const RunsOfAll = z.strictObject({ runs: z.array(RunOfAll) }).meta({
+  id: 'ExportRunsOfAll',
+  example: {
+    runs: [
+      {
+        task: 'agency',
+        run_id: '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
+        job_url: '/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
+        problem: null,
+      },
+    ],
+  },
+})
+
 export const ExportTaskAnswer = z
   .strictObject({
     task: z.string(),
@@ -114,6 +154,7 @@ export const ExportTaskAnswer = z
       .string()
       .nullable()
       .meta({ description: 'As in task.json; null if there is none.' }),
+    is_paused: z.boolean().meta({ description: 'Whether its schedule is left out.' }),
     problem: z.string().nullable().meta({ description: 'Why it cannot be run; null if it can.' }),
     last_run: ExportRun.nullable(),
   })
@@ -121,7 +162,7 @@ export const ExportTaskAnswer = z
     id: 'ExportTask',
     example: {
       ...{ task: 'agency', source: 'crm', mode: 'atomic', schedule: '0 3 * * *' },
-      ...{ problem: null, last_run: null },
+      ...{ is_paused: false, problem: null, last_run: null },
     },
   })
 

@@ -4,10 +4,12 @@ import { DumpStreams, type StreamMeter } from '../dumps/http/dump-streams.ts'
 import type { Module } from '../module.ts'
 import type { ArchiveTableDependencies } from './archive-table.ts'
 import { ExportFiles, type ExportPlaces } from './export-files.ts'
+import { exportMeters } from './export-meters.ts'
 import { exportRoutes } from './export-routes.ts'
 import type { ExportDependencies } from './export-run.ts'
 import { scheduleTask } from './export-schedule.ts'
 import { exportJob, recoveryTask } from './run-job.ts'
+import { scheduleRoutes } from './schedule-routes.ts'
 import { seedRoutes } from './seed-routes.ts'
 import { TaskFolder } from './task-folder.ts'
 
@@ -37,7 +39,8 @@ export function exportsModule(platform: ExportsPlatform): Module {
   }
   return {
     name: 'exports',
-    routes: [...exportRoutes(service), ...seedRoutes(service)],
+    routes: [...exportRoutes(service), ...scheduleRoutes(service), ...seedRoutes(service)],
+    meters: exportMeters(service),
     jobs: [exportJob(service)],
     tasks: [recoveryTask(service), scheduleTask(service)],
   }

@@ -32,6 +32,12 @@ export class TaskFolder {
     return tasks
   }
 
+  /** Throws `export-not-found`; a task that cannot be run is one. */
+  async require(name: string): Promise<void> {
+    const files = TASK_NAME.test(name) ? await this.#files(name) : undefined
+    if (files === undefined) throw exportNotFound(name)
+  }
+
   /** Throws `export-not-found` and `export-task-unusable`. */
   async read(name: string): Promise<ExportTask> {
     const files = TASK_NAME.test(name) ? await this.#files(name) : undefined

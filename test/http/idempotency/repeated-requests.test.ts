@@ -9,6 +9,7 @@ import { ask, type Json, must, post, type RequestOptions } from '../client.ts'
 import { startTestService, type TestService } from '../harness.ts'
 import { send } from '../send.ts'
 import { databaseState } from './database-state.ts'
+import { exportCases } from './export-cases.ts'
 
 let service: TestService
 let other: TestService
@@ -194,12 +195,7 @@ const CASES: Readonly<Record<string, () => Promise<Case>>> = {
   publishDatasetVersion: async () => ({ path: `${await newDataset()}/1/publish`, method: 'POST' }),
   deleteDataset: async () => ({ path: await newDataset(), method: 'DELETE' }),
   deleteDatasetVersion: async () => ({ path: `${await newDataset()}/1`, method: 'DELETE' }),
-  runExport: async () => ({ path: `/v1/exports/${await newExport()}/runs`, method: 'POST' }),
-  runSeedExport: async () => ({ path: `/exports/${await newExport()}`, method: 'POST' }),
-  runSeedExports: async () => {
-    await newExport()
-    return { path: '/exports', method: 'POST' }
-  },
+  ...exportCases(newExport, (task) => must(post(service, `/v1/exports/${task}/pause`, {}))),
   icebergCreateNamespace: async () => ({ path: SPACE, json: { namespace: [newName()] } }),
   icebergDropNamespace: async () => {
     const name = newName()
@@ -293,6 +289,16 @@ async function sent(to: TestService, { path, json, raw, method, headers }: Case,
   return [status, given.get('content-type'), given.get('location'), text] as const
 }
 
+/** All that requests change: the database, and which exports are paused. */
+async function state() {
+  const { exports } = await must(ask(service, '/v1/exports'))
+  const paused = exports.filter(({ is_paused }: { is_paused: boolean }) => is_paused)
+  return {
+    ...databaseState(service.home),
+    paused: paused.map(({ task }: { task: string }) => task),
+  }
+}
+
 test('each route that changes something has a request here', () => {
   expect(Object.keys(CASES).sort()).toEqual([...ROUTES].sort())
 })
@@ -306,14 +312,14 @@ describe.each(SENT)('%s', (operationId) => {
 
   test('repeated with its key, has its effect once and the same answer', async () => {
     const [request, key] = [await newCase(), randomUUID()]
-    const before = databaseState(service.home)
+    const before = await state()
     const first = await sent(service, request, key)
     expect([first[0] < 300, first]).toEqual([true, first])
-    const after = databaseState(service.home)
+    const after = await state()
     expect(after).not.toEqual(before)
     expect(await sent(service, request, key)).toEqual(first)
     expect(await sent(other, request, key)).toEqual(first)
-    expect(databaseState(service.home)).toEqual(after)
+    expect(await state()).toEqual(after)
   })
 
   test('sent twice at once to two processes, has one effect and one answer', async () => {
@@ -322,18 +328,18 @@ describe.each(SENT)('%s', (operationId) => {
     expect(twins[1]).toEqual(twins[0])
     const [status = 0] = twins[0] ?? []
     expect([status < 300, twins[0]]).toEqual([true, twins[0]])
-    const after = databaseState(service.home)
+    const after = await state()
     expect(await sent(service, request, key)).toEqual(twins[0])
-    expect(databaseState(service.home)).toEqual(after)
+    expect(await state()).toEqual(after)
   })
 
   test('with a key of another request is 422', async () => {
     const key = randomUUID()
     await sent(service, { path: '/v1/tables', json: { name: newName(), schema: COLUMNS } }, key)
     const request = await newCase()
-    const ready = databaseState(service.home)
+    const ready = await state()
     expect((await sent(service, request, key))[0]).toBe(422)
-    expect(databaseState(service.home)).toEqual(ready)
+    expect(await state()).toEqual(ready)
   })
 })
 

@@ -1,4 +1,4 @@
-import { isDue } from '../../../src/modules/exports/export-schedule.ts'
+import { isDue, overdueMs } from '../../../src/modules/exports/export-schedule.ts'
 import { type ExportSchedule, parseTask } from '../../../src/modules/exports/export-task.ts'
 
 const at = (text: string) => Date.parse(`2026-03-${text}Z`)
@@ -45,4 +45,14 @@ test('a schedule or zone that is none makes the task unusable', () => {
   for (const more of [{ schedule: 'daily' }, { zone: 'Mars/North' }, { schedule: '61 3 * * *' }]) {
     expect(() => parse(more)).toThrow(/schedule or zone/)
   }
+})
+
+test.each([
+  ['no run since the last time', '12T12:00', undefined, 9 * 3_600],
+  ['a run since', '12T12:00', '12T03:00', 0],
+  ['not a minute', '12T03:00:30', '11T03:00', 30],
+])('overdue: %s', (_, now, asked, seconds) => {
+  const lastAskedAtMs = asked === undefined ? undefined : at(asked)
+  const times = { nowMs: at(now), changedAtMs: at('01T00:00'), lastAskedAtMs }
+  expect(overdueMs(DAILY, times) / 1_000).toBe(seconds)
 })

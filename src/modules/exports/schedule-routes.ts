@@ -1,0 +1,78 @@
+import { mapBounded } from '../../core/bounded.ts'
+import { timeText } from '../../http/common-shapes.ts'
+import { onCatalog } from '../../http/permission.ts'
+import { jsonReply } from '../../http/reply.ts'
+import { defineRoute, type Route } from '../../http/route.ts'
+import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
+import { PausedExport, PausedExports, PauseExportsRequest } from './export-shapes.ts'
+
+const WRITES_AT_ONCE = 16
+
+/** Whether schedules are followed: of one task, of some, of all. */
+export function scheduleRoutes(service: ExportService): readonly Route[] {
+  return [...routesOf(service, true), ...routesOf(service, false)]
+}
+
+function routesOf(service: ExportService, isPaused: boolean): readonly Route[] {
+  const verb = isPaused ? 'pause' : 'resume'
+  const what = isPaused ? 'Pause' : 'Resume'
+  const description = isPaused
+    ? 'Its schedule is left out until it is resumed. A run goes on, and can be asked for.'
+    : 'With `catch_up`, a time that passed in between is made up for, once.'
+  const one = defineRoute(
+    {
+      method: 'post',
+      path: `/v1/exports/{task}/${verb}`,
+      parameters: TASK_PARAMETER,
+      operationId: `${verb}Export`,
+      tag: EXPORTS_TAG,
+      summary: `${what} the schedule of an export task`,
+      description,
+      permission: onCatalog('admin'),
+      answers: [{ status: 200, description: 'Its state from now on.', shape: PausedExport }],
+      problems: ['export-not-found'],
+      curl: `curl -X POST $MORAINE/v1/exports/agency/${verb}`,
+    },
+    async ({ param, keeper }) => {
+      const [value] = await change(service, { isPaused, tasks: [param('task')] })
+      await keeper.withoutEffect({ status: 200, value })
+      return jsonReply(value)
+    },
+  )
+  const several = defineRoute(
+    {
+      method: 'post',
+      path: `/v1/exports/${verb}`,
+      operationId: `${verb}Exports`,
+      tag: EXPORTS_TAG,
+      summary: `${what} the schedules of several export tasks`,
+      description: `${description} Of all tasks when none are named; of none if one is unknown.`,
+      permission: onCatalog('admin'),
+      body: PauseExportsRequest,
+      isBodyOptional: true,
+      answers: [{ status: 200, description: 'Their state from now on.', shape: PausedExports }],
+      problems: ['export-not-found'],
+      curl: `curl -X POST $MORAINE/v1/exports/${verb}`,
+    },
+    async ({ body, keeper }) => {
+      const tasks = body.tasks ?? (await service.folder.list())
+      const value = { tasks: await change(service, { isPaused, tasks }) }
+      await keeper.withoutEffect({ status: 200, value })
+      return jsonReply(value)
+    },
+  )
+  return [one, several]
+}
+
+/** Throws `export-not-found` before anything is changed. */
+async function change(
+  { files, folder, ambient }: ExportService,
+  { isPaused, tasks }: { readonly isPaused: boolean; readonly tasks: readonly string[] },
+) {
+  for (const task of tasks) await folder.require(task)
+  return mapBounded(tasks, WRITES_AT_ONCE, async (task) => {
+    if (isPaused) await files.pause(task, timeText(ambient.nowMs()))
+    else await files.resume(task)
+    return { task, is_paused: isPaused }
+  })
+}

@@ -1,0 +1,35 @@
+import type { RequestOptions } from '../client.ts'
+
+type Case = RequestOptions & { readonly path: string }
+
+/** Requests of exports; `newExport` makes a task, `pause` pauses the schedule of one. */
+export function exportCases(
+  newExport: () => Promise<string>,
+  pause: (task: string) => Promise<unknown>,
+): Readonly<Record<string, () => Promise<Case>>> {
+  const pausedExport = async () => {
+    const task = await newExport()
+    await pause(task)
+    return task
+  }
+  const ofOne = (verb: string, task: () => Promise<string>) => async () => {
+    return { path: `/v1/exports/${await task()}/${verb}`, method: 'POST' } as const
+  }
+  const ofSome = (verb: string, task: () => Promise<string>) => async () => {
+    return { path: `/v1/exports/${verb}`, json: { tasks: [await task()] } }
+  }
+  const ofAll = (path: string) => async () => {
+    await newExport()
+    return { path, method: 'POST' } as const
+  }
+  return {
+    runExport: ofOne('runs', newExport),
+    runExports: ofAll('/v1/exports/runs'),
+    pauseExport: ofOne('pause', newExport),
+    pauseExports: ofSome('pause', newExport),
+    resumeExport: ofOne('resume', pausedExport),
+    resumeExports: ofSome('resume', pausedExport),
+    runSeedExport: async () => ({ path: `/exports/${await newExport()}`, method: 'POST' }),
+    runSeedExports: ofAll('/exports'),
+  }
+}
