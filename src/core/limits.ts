@@ -37,6 +37,10 @@ export const UPLOAD_BYTES_MAX = 64 * 1024 * 1024 * 1024
  * conversion.
  */
 export const TEXT_UPLOAD_BYTES_MAX = 16 * 1024 * 1024 * 1024
+/** Bytes that any compressed text may become, */
+export const INFLATED_BYTES_MIN = 64 * 1024 * 1024
+/** and bytes of text for each compressed one beyond. Tables compress to a tenth, rarely a 50th. */
+export const INFLATED_RATIO_MAX = 200
 /** Files that one upload becomes, one for each partition of its rows. */
 export const UPLOAD_PARTITIONS_MAX = 1_000
 /**

@@ -5,9 +5,9 @@ import type { ConstantColumns } from '../core/schema/column-projection.ts'
 import type { ColumnNames } from '../core/schema/name-mapping.ts'
 import type { Field, Schema } from '../core/value/type.ts'
 
-export type TextFormat = 'csv' | 'ndjson'
+export type TextFormat = 'csv' | 'ndjson' | 'tsv'
 /** Text of one row a line; `json` and `xml` are the rows of a file, without what is around them. */
-export type LineFormat = TextFormat | 'tsv' | 'json' | 'xml'
+export type LineFormat = TextFormat | 'json' | 'xml'
 export type ExportFormat = LineFormat | 'parquet' | 'arrow'
 export type Compression = 'none' | 'gzip' | 'zstd'
 

@@ -102,6 +102,8 @@ export interface RouteSpec<
   readonly bodyMax?: Partial<BodyLimits>
   /** Media types besides JSON, whose body is passed on as a stream. */
   readonly uploads?: readonly string[]
+  /** Those of them that may have `Content-Encoding: gzip`, which the handler undoes. */
+  readonly gzipUploads?: readonly string[]
   /**
    * Whatever the method, the request has no effect, so its `Idempotency-Key` is not stored.
    */

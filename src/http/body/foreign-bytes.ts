@@ -1,6 +1,9 @@
 const SIGNATURES: readonly (readonly [signature: readonly number[], what: string])[] = [
   [[0x1f, 0x8b], 'is compressed with gzip: send it uncompressed'],
-  [[0x28, 0xb5, 0x2f, 0xfd], 'is compressed with Zstandard: send it uncompressed'],
+  [
+    [0x28, 0xb5, 0x2f, 0xfd],
+    'is compressed with Zstandard: send it uncompressed, or a text with gzip',
+  ],
   [[0x50, 0x4b, 0x03, 0x04], 'is a ZIP archive: send the text itself'],
   [[0x50, 0x41, 0x52, 0x31, 0x15], 'is a Parquet file: send it as application/vnd.apache.parquet'],
   [[0xff, 0xfe], 'is UTF-16: send UTF-8'],

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { ProblemError } from '../../problem/problems.ts'
 import { JSON_MEDIA_TYPE } from '../reply.ts'
+import type { Route } from '../route.ts'
 
 const SHOWN_LENGTH_MAX = 100
 const UTF8_NAMES: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii'])
@@ -8,6 +9,12 @@ const UTF8_NAMES: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii'])
 /** The media type without parameters, in lower case. */
 export function mediaTypeOf({ headers }: IncomingMessage): string | undefined {
   return headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+}
+
+/** The compression of the body, in lower case; `identity` if it has none. */
+export function encodingOf({ headers }: IncomingMessage): string {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
+  return encoding === 'x-gzip' ? 'gzip' : encoding
 }
 
 /** A parameter of the media type, in lower case and without quotes. */
@@ -32,11 +39,14 @@ export function otherCharsetOf(request: IncomingMessage): string | undefined {
 
 /**
  * Throws `media-type-unsupported` unless the body is JSON in UTF-8 or has one of these other types,
- * and is not compressed.
+ * and is not compressed, but for uploads whose handlers undo that.
  */
-export function requireMediaType(request: IncomingMessage, others: readonly string[] = []): void {
+export function requireMediaType(
+  request: IncomingMessage,
+  { uploads: others = [], gzipUploads = [] }: Pick<Route, 'uploads' | 'gzipUploads'> = {},
+): void {
   const mediaType = mediaTypeOf(request) ?? 'none'
-  const encoding = request.headers['content-encoding'] ?? 'identity'
+  const encoding = encodingOf(request)
   const supported = [JSON_MEDIA_TYPE, ...others]
   const isJson = mediaType === JSON_MEDIA_TYPE || mediaType.endsWith('+json')
   const remedy = `send ${supported.join(' or ')}, without Content-Encoding`
@@ -45,7 +55,8 @@ export function requireMediaType(request: IncomingMessage, others: readonly stri
     const what = isAbsent ? 'the request has no Content-Type' : `unsupported body ${cut(mediaType)}`
     throw unsupported(`${what}: ${remedy}`, mediaType, supported)
   }
-  if (encoding !== 'identity') {
+  const isUndone = encoding === 'gzip' && gzipUploads.includes(mediaType)
+  if (encoding !== 'identity' && !isUndone) {
     throw unsupported(`unsupported body ${cut(encoding)}: ${remedy}`, encoding, supported)
   }
   const charset = isJson ? otherCharsetOf(request) : undefined

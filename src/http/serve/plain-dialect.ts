@@ -51,7 +51,7 @@ function decodeSegment(segment: string): string {
 
 function takesBody(route: Route, request: IncomingMessage): boolean {
   if (route.body === undefined) return false
-  if (hasBody(request)) requireMediaType(request, route.uploads)
+  if (hasBody(request)) requireMediaType(request, route)
   return true
 }
 

@@ -4,6 +4,7 @@ import { locationKey } from '../../core/file/location-key.ts'
 import { UPLOAD_COLUMNS_MAX, UPLOAD_PARTITIONS_MAX } from '../../core/limits.ts'
 import type { AnswerKeeper, Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
+import type { TextFormat } from '../../engine/engine.ts'
 import { mediaTypeOf } from '../../http/body/media-type.ts'
 import { LARGE_BODY } from '../../http/body-limits.ts'
 import { onTable } from '../../http/permission.ts'
@@ -55,8 +56,9 @@ const PARQUET_MEDIA_TYPES = [
   'application/x-parquet',
   'application/octet-stream',
 ]
-const TEXT_FORMATS = new Map<string, 'csv' | 'ndjson'>([
+const TEXT_FORMATS = new Map<string, TextFormat>([
   ['text/csv', 'csv'],
+  ['text/tab-separated-values', 'tsv'],
   [NDJSON_MEDIA_TYPE, 'ndjson'],
   ['application/ndjson', 'ndjson'],
 ])
@@ -91,8 +93,9 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
         'Either by path, as JSON: the footers are read at once, and all files are added or none. ' +
         'A column by which the table is partitioned as it is (`identity`), and which a file ' +
         'lacks, has the value of the folder `column=value` of its path, as in Hive’s layouts. ' +
-        'Or as a Parquet, CSV or NDJSON body, which is streamed to the table’s own folder. CSV ' +
-        'begins with a line of column names, in the format that dumps are written in. Rows of ' +
+        'Or as a Parquet, CSV, TSV or NDJSON body, which is streamed to the table’s own folder. ' +
+        'Texts may be compressed with gzip, said by `Content-Encoding` or not. CSV and TSV ' +
+        'begin with a line of column names, in the format that dumps are written in. Rows of ' +
         'CSV, and objects of NDJSON, become a Parquet file with the table’s types; missing ' +
         'columns get their default. The first bad row refuses the whole file, with its `line`. ' +
         'An upload whose rows are of several partitions becomes a file of each, rows in their ' +
@@ -103,6 +106,7 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
       body: StageFilesRequest,
       bodyMax: LARGE_BODY,
       uploads: [...PARQUET_MEDIA_TYPES, ...TEXT_FORMATS.keys()],
+      gzipUploads: [...TEXT_FORMATS.keys()],
       answers: [
         { status: 200, description: 'Added by path: staged or committed.', shape: FilesAnswer },
         { status: 201, description: 'Uploaded: staged or committed.', shape: FilesAnswer },

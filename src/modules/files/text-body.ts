@@ -1,8 +1,10 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { TextFormat } from '../../engine/engine.ts'
 import { foreignKindOf } from '../../http/body/foreign-bytes.ts'
+import { inflated } from '../../http/body/inflated.ts'
 import {
   charsetUnsupported,
+  encodingOf,
   mediaParameterOf,
   otherCharsetOf,
   unsupported,
@@ -14,8 +16,9 @@ const OPENING_BRACKET = 0x5b
 const SPACES: ReadonlySet<number | undefined> = new Set([0x09, 0x0a, 0x0d, 0x20])
 
 /**
- * The body in UTF-8, whichever charset its media type names. Throws `media-type-unsupported` for
- * an unknown one, and `row-invalid` as soon as the first bytes tell that it is no such text.
+ * The body without gzip and in UTF-8, whichever charset its media type names. Throws
+ * `media-type-unsupported` for an unknown one, and `row-invalid` as soon as the first bytes tell
+ * that it is no such text.
  */
 export function textBody(
   request: Call<unknown, unknown>['request'],
@@ -27,7 +30,8 @@ export function textBody(
     throw unsupported(detail, 'header=absent', ['header=present'])
   }
   const charset = otherCharsetOf(request)
-  const text = charset === undefined ? chunks : inUtf8(chunks, decoderOf(charset))
+  const plain = inflated(chunks, { isDeclared: encodingOf(request) === 'gzip' })
+  const text = charset === undefined ? plain : inUtf8(plain, decoderOf(charset))
   return checkedAtStart(text, format)
 }
 

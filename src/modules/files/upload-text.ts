@@ -36,9 +36,9 @@ export async function ingestText(
 
 /** What a program that failed leaves behind must not look like an upload that did not. */
 function noRows(format: TextFormat) {
-  const found = format === 'csv' ? 'a header and no rows' : 'no rows'
+  const found = format === 'ndjson' ? 'no rows' : 'a header and no rows'
   return rowInvalid({
-    line: format === 'csv' ? 2 : 1,
+    line: format === 'ndjson' ? 1 : 2,
     detail: `the text has ${found}, so nothing was added: see whether what makes it has failed`,
   })
 }

@@ -2,7 +2,6 @@ import { RowInvalid } from './row-invalid.ts'
 
 const FIELDS_MAX = 10_000
 const FIELD_LENGTH_MAX = 16 * 1024 * 1024
-const COMMA = 44
 const NEWLINE = 10
 const QUOTE = 34
 
@@ -10,18 +9,24 @@ const QUOTE = 34
 export type CsvField = string | null
 
 /**
- * A strict parser for RFC 4180: quotes only around whole fields. Lines end with LF or CR LF. `push`
- * takes whole lines, since only quoted fields may span several.
+ * A strict parser for RFC 4180, or the same with tabs for commas: quotes only around whole fields.
+ * Lines end with LF or CR LF. `push` takes whole lines, since only quoted fields may span several.
  */
 export class CsvParser {
   readonly #onRecord: (fields: readonly CsvField[], line: number) => void
+  /** Code of what is between two fields. */
+  readonly #separator: number
   #fields: CsvField[] = []
   #quoted: string | undefined
   #line = 1
   #recordLine = 1
 
-  constructor(onRecord: (fields: readonly CsvField[], line: number) => void) {
+  constructor(
+    onRecord: (fields: readonly CsvField[], line: number) => void,
+    separator: ',' | '\t' = ',',
+  ) {
     this.#onRecord = onRecord
+    this.#separator = separator.charCodeAt(0)
   }
 
   push(text: string): void {
@@ -33,7 +38,7 @@ export class CsvParser {
 
   finish(): void {
     if (this.#quoted !== undefined) throw this.#invalid('a quoted field is not closed')
-    // A comma at the very end is followed by an empty field.
+    // A separator at the very end is followed by an empty field.
     if (this.#fields.length > 0) this.#endRecord(null)
   }
 
@@ -45,10 +50,10 @@ export class CsvParser {
     let end = start
     for (; end < text.length; end++) {
       const code = text.charCodeAt(end)
-      if (code === COMMA || code === NEWLINE) break
+      if (code === this.#separator || code === NEWLINE) break
       if (code === QUOTE) throw this.#invalid('there is a quote inside a field that is not quoted')
     }
-    const isLast = text.charCodeAt(end) !== COMMA
+    const isLast = text.charCodeAt(end) !== this.#separator
     const stop = isLast && text[end - 1] === '\r' && end > start ? end - 1 : end
     const field = text.slice(start, stop)
     if (field.includes('\r')) throw this.#invalid('there is a carriage return outside quotes')
@@ -76,7 +81,7 @@ export class CsvParser {
     const next =
       text[after] === '\r' && /^\r(?:\n|$)/.test(text.slice(after, after + 2)) ? after + 1 : after
     const code = next < text.length ? text.charCodeAt(next) : NEWLINE
-    if (code !== NEWLINE && (code !== COMMA || next > after)) {
+    if (code !== NEWLINE && (code !== this.#separator || next > after)) {
       throw this.#invalid('there is text between a closing quote and the next comma')
     }
     const field = this.#quoted ?? ''

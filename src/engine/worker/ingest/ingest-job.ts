@@ -38,8 +38,8 @@ export async function runIngest(job: IngestJob, place: TaskPlace): Promise<Inges
   const wire = new WireFile(WIRE_NAME, { hasFloats: hasFloats(job.schema) })
   try {
     const { fields } = job.schema
-    if (job.format === 'csv') await writeCsvRows(fields, wire, job.dialect)
-    else await writeJsonRows(fields, wire)
+    if (job.format === 'ndjson') await writeJsonRows(fields, wire)
+    else await writeCsvRows(fields, wire, job)
   } catch (error) {
     if (!(error instanceof RowInvalid)) throw error
     return { outcome: 'row-invalid', line: error.line, detail: error.message }
@@ -56,12 +56,13 @@ function hasFloats(schema: Schema): boolean {
 async function writeCsvRows(
   fields: readonly Field[],
   wire: WireFile,
-  dialect: IngestJob['dialect'],
+  { dialect, format }: Pick<IngestJob, 'dialect' | 'format'>,
 ): Promise<void> {
+  const separator = format === 'tsv' ? '\t' : ','
   let columns: readonly (number | undefined)[] | undefined
   const parser = new CsvParser((record, line) => {
     if (columns === undefined) {
-      columns = columnsOfHeader(record, fields)
+      columns = columnsOfHeader(record, fields, separator)
       return
     }
     // In a table of one column a blank line is its null: dumps write it so.
@@ -83,7 +84,7 @@ async function writeCsvRows(
         }),
       ),
     )
-  })
+  }, separator)
   for await (const text of readWholeLines(TEXT_NAME)) parser.push(text)
   parser.finish()
   if (columns === undefined) throw new RowInvalid(1, 'the header line is missing')
@@ -93,12 +94,13 @@ async function writeCsvRows(
 function columnsOfHeader(
   header: readonly CsvField[],
   fields: readonly Field[],
+  separator: string,
 ): readonly (number | undefined)[] {
   const names = new FieldNames(fields)
   const columns: (number | undefined)[] = fields.map(() => undefined)
   for (const [i, name] of header.entries()) {
     const index = names.find(name ?? '')
-    if (index === undefined) throw new RowInvalid(1, unknownColumn(name ?? ''))
+    if (index === undefined) throw new RowInvalid(1, unknownColumn(name ?? '', separator))
     if (columns[index] !== undefined) {
       throw new RowInvalid(1, `column ${shown(name ?? '')} is given twice`)
     }
@@ -110,9 +112,11 @@ function columnsOfHeader(
   return columns
 }
 
-function unknownColumn(name: string): string {
-  const isOtherText = /[;\t|]/.test(name)
-  const told = isOtherText ? '; fields are separated by commas' : ''
+function unknownColumn(name: string, separator: string): string {
+  const isOtherText = /[,;\t|]/.test(name)
+  const told = isOtherText
+    ? `; fields are separated by ${separator === ',' ? 'commas' : 'tabs'}`
+    : ''
   return `the table has no column ${shown(name)}${told}`
 }
 

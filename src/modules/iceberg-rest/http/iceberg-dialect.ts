@@ -49,10 +49,10 @@ export function icebergDialect(deps: RestServices): Dialect {
   }
 }
 
-function takesBody({ method, uploads }: Route, request: IncomingMessage): boolean {
-  if (method !== 'post') return false
+function takesBody(route: Route, request: IncomingMessage): boolean {
+  if (route.method !== 'post') return false
   // Pages of other sites may send anything else without asking.
-  if (hasBody(request)) requireMediaType(request, uploads)
+  if (hasBody(request)) requireMediaType(request, route)
   return true
 }
 
