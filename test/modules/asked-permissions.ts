@@ -155,6 +155,7 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
     path: `${TABLE}/columns/id/statistics`,
     asks: ['select table sky.planets'],
   },
+  diffSnapshots: { path: `${TABLE}/diff?from=latest`, asks: ['select table sky.planets'] },
   query: {
     path: '/v1/query',
     json: { source: { table: 'sky.planets' } },

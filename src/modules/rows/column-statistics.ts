@@ -27,7 +27,7 @@ const PART = { rowsMax: 1_000, bytesMax: 4 * 1024 * 1024 }
 export interface ColumnStatistics {
   readonly rows: unknown
   readonly nulls: unknown
-  /** Of floating point only. */
+  /** For floating point only. */
   readonly nans: unknown
   /** Off by some percent. */
   readonly distinct: unknown

@@ -1,5 +1,6 @@
 import type { Module } from '../module.ts'
 import { StatisticsOfColumns } from './column-statistics.ts'
+import { diffRoutes } from './diff-routes.ts'
 import { queryRoutes } from './query-routes.ts'
 import type { RowsDependencies } from './query-source.ts'
 import { rowsRoutes } from './rows-routes.ts'
@@ -12,6 +13,7 @@ export function rowsModule(platform: RowsDependencies): Module {
     routes: [
       ...rowsRoutes(platform),
       ...queryRoutes(platform),
+      ...diffRoutes(platform),
       ...statisticsRoutes(new StatisticsOfColumns(platform)),
     ],
   }

@@ -1,12 +1,12 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
-import { transformResultType } from '../../core/partition/transform.ts'
 import { childFields } from '../../core/schema/schema-lookup.ts'
-import { getSpec, type TableDefinition } from '../../core/table/table.ts'
+import type { TableDefinition } from '../../core/table/table.ts'
 import { decodeSingleValue, valueToJson } from '../../core/value/single-value.ts'
 import { type Field, isNested, type PrimitiveType, type Schema } from '../../core/value/type.ts'
 import type { Value } from '../../core/value/value.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
+import { ShownPartitions } from '../../lake/file/shown-partitions.ts'
 import type { PlannedFile } from '../../lake/scan/plan-files.ts'
 
 interface NamedType {
@@ -22,13 +22,12 @@ export const SHOWN_METRICS = ['nullValueCounts', 'lowerBounds', 'upperBounds'] a
 
 /** Writes data files as JSON; everything that depends only on the table is computed once. */
 export class DataFileWriter {
-  readonly #definition: TableDefinition
   readonly #columns: ReadonlyMap<number, NamedType>
-  readonly #partitions = new Map<number, readonly NamedType[]>()
+  readonly #partitions: ShownPartitions
 
   /** Bounds are shown for the columns of `schema`. */
   constructor(definition: TableDefinition, schema: Schema) {
-    this.#definition = definition
+    this.#partitions = new ShownPartitions(definition)
     this.#columns = new Map(primitiveColumns(schema.fields))
   }
 
@@ -38,43 +37,10 @@ export class DataFileWriter {
       `{"path":${JSON.stringify(dataFile.path)},"format":"${dataFile.format}"` +
       `,"record_count":${dataFile.recordCount},"file_size_bytes":${dataFile.fileSizeBytes}` +
       `,"sequence_number":"${sequenceNumber}"` +
-      `,"partition":${stringifyExactJson(this.#partition(dataFile))}` +
+      `,"partition":${stringifyExactJson(this.#partitions.of(dataFile))}` +
       `,"bounds":{${this.#bounds(dataFile)}},"null_counts":{${this.#nullCounts(dataFile)}}` +
       `,"delete_files":${deleteFiles.length === 0 ? '[]' : deleteFilesToJson(deleteFiles)}}`
     )
-  }
-
-  #partition({ specId, partition }: DataFile): Record<string, unknown> {
-    const fields = this.#partitionFields(specId)
-    return Object.fromEntries(
-      fields.map(({ name, type }, i) => {
-        const value = partition[i] ?? null
-        return [name, value === null ? null : valueToJson(type, value)]
-      }),
-    )
-  }
-
-  #partitionFields(specId: number): readonly NamedType[] {
-    const known = this.#partitions.get(specId)
-    if (known !== undefined) return known
-    const spec = getSpec(this.#definition, specId)
-    const fields = spec.fields.map(({ name, sourceId, transform }) => {
-      const sourceType = this.#typeOf(sourceId)
-      return namedType(name, transformResultType(transform, sourceType))
-    })
-    this.#partitions.set(specId, fields)
-    return fields
-  }
-
-  /** Type of a partition field's source, which may exist only in other schemas. */
-  #typeOf(fieldId: number): PrimitiveType {
-    const shown = this.#columns.get(fieldId)
-    if (shown !== undefined) return shown.type
-    for (const schema of this.#definition.schemas) {
-      const column = new Map(primitiveColumns(schema.fields)).get(fieldId)
-      if (column !== undefined) return column.type
-    }
-    return { kind: 'unknown' }
   }
 
   #bounds({ lowerBounds, upperBounds }: DataFile): string {
