@@ -67,6 +67,8 @@ export interface DatasetFacts {
   readonly bytes: number | null
   /** When the snapshot was made. */
   readonly snapshotAtMs: number
+  /** The schema of the source by which it is read. */
+  readonly schemaId: number
   readonly columns: readonly DatasetColumn[]
 }
 
@@ -95,8 +97,6 @@ export interface DatasetRecord {
   readonly card: DatasetCard
   readonly facts: DatasetFacts
   readonly problem: JobProblem | undefined
-  /** The job that makes it. */
-  readonly jobId: string | undefined
   readonly createdAtMs: number
   readonly createdBy: string | undefined
   readonly publishedAtMs: number | undefined

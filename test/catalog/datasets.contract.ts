@@ -6,7 +6,7 @@ import type { TableState } from '../../src/core/table/table.ts'
 import { appendTo, create, definitionOf, newTable, snapshotOf, stateOf } from './catalog-samples.ts'
 
 const CARD = { title: 'Planets', description: null, creators: [], license: null, keywords: ['a'] }
-const FACTS = { rows: 3, files: 1, bytes: 9, snapshotAtMs: 2_000, columns: [] }
+const FACTS = { rows: 3, files: 1, bytes: 9, snapshotAtMs: 2_000, schemaId: 0, columns: [] }
 const HIDDEN = { namespace: ['moraine$datasets'], name: 'planets_v1' }
 
 export function describeDatasets(catalog: () => Catalog): void {
@@ -34,7 +34,7 @@ export function describeDatasets(catalog: () => Catalog): void {
     return {
       ...{ tableUuid, name: 'planets', identity: 'i1', snapshotId: 7n, card: CARD, facts: FACTS },
       ...{ sourceUuid: source.definition.tableUuid, sourceName: 'sky.planets' },
-      ...{ query: undefined, jobId: undefined, createdAtMs: 1_000, expiresAtMs: 5_000 },
+      ...{ query: undefined, createdAtMs: 1_000, expiresAtMs: 5_000 },
       table: cloneOf(source, tableUuid),
       ...overrides,
     }
@@ -133,9 +133,9 @@ export function describeDatasets(catalog: () => Catalog): void {
 
     test('one that is queued becomes ready once, or fails and may be asked for again', async () => {
       const source = await sourceOf('planets')
-      const queue = () => datasets().create(wish(source, { table: undefined, jobId: 'job' }))
+      const queue = () => datasets().create(wish(source, { table: undefined }))
       const first = (await queue()).dataset
-      expect(first).toMatchObject({ state: 'queued', jobId: 'job' })
+      expect(first).toMatchObject({ state: 'queued' })
       const problem = { code: 'engine-failed', detail: 'no memory' }
       const { tableUuid } = first
       expect(await datasets().finish({ tableUuid, problem, nowMs: 2_000 })).toBe('finished')

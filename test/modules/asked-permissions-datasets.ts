@@ -38,6 +38,10 @@ export const DATASETS_EXPECTED: Readonly<Record<string, Expected>> = {
   verifyDatasetVersion: { path: `${PINNED}/verify`, ...nothing },
   citeDataset: { path: `${NEWEST}/citation`, ...nothing },
   citeDatasetVersion: { path: `${PINNED}/citation`, ...nothing },
+  materialiseRecords: { path: '/data/sky.planets/records?materialise=true', asks },
+  downloadRecords: { path: '/data/sky.planets/records.csv.gz', asks },
+  getDataDataset: { path: '/data/datasets/nothing', ...nothing },
+  getDataDatasetStatus: { path: '/data/datasets/nothing/status', ...nothing },
   citeSnapshot: { path: `${SNAPSHOT}/citation`, asks },
   ...Object.fromEntries(
     Object.entries(DOCUMENTS).flatMap(([id, path]): [string, Expected][] => [

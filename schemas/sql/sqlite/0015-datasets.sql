@@ -16,7 +16,6 @@ create table datasets (
   card text not null,
   facts text not null,
   problem text,
-  job_id text,
   created_at_ms integer not null,
   created_by text,
   published_at_ms integer,

@@ -89,7 +89,10 @@ interface QueryOutput {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface TableQuery extends QueriedTable, QueryOutput, Pick<QueryJob, 'query' | 'part'> {}
+export interface TableQuery extends QueriedTable, QueryOutput, Pick<QueryJob, 'query' | 'part'> {
+  /** `conversion`: has as long as one, and waits behind them. */
+  readonly runsAs?: 'conversion'
+}
 
 /** A text of a user, and the tables that it names, in their order. */
 export interface SqlQuery extends QueryOutput, Pick<SqlJob, 'sql' | 'part'> {
@@ -157,9 +160,11 @@ export class Converter {
     { query, part, ...asked }: TableQuery,
     place: (result: QueryResult, path: string) => Promise<T>,
   ): Promise<T> {
+    const { engine, queryEngine } = this.options
+    const runner = asked.runsAs === 'conversion' ? engine : queryEngine
     return await this.#ask([asked], asked, place, async ([table], target, options) => {
       const job = { table: table as QueryTable, query, ...partOf(part), target }
-      return await this.options.queryEngine.query(job, options)
+      return await runner.query(job, options)
     })
   }
 

@@ -14,11 +14,16 @@ import {
   pinnedPath,
 } from '../dumps/http/dump-resource.ts'
 import { notReady, openDump, waitForIndex } from '../dumps/http/open-bytes.ts'
+import { factsOf } from './dataset-facts.ts'
 import { pathOf } from './dataset-response.ts'
 import type { CitedData, CitedFile } from './documents/cited-data.ts'
 import type { FilesWish } from './documents/document-kinds.ts'
-import { type FindDependencies, getReadyDataset, type NamedDataset } from './find-dataset.ts'
-import { factsOf } from './make-dataset.ts'
+import {
+  type FindDependencies,
+  getReadyDataset,
+  type NamedDataset,
+  ownSnapshotOf,
+} from './find-dataset.ts'
 
 export interface CiteService extends Stores<'datasets' | 'tables' | 'snapshots'> {
   readonly ambient: FindDependencies['ambient']
@@ -37,7 +42,8 @@ export async function citeDataset(
   { named, files }: { readonly named: NamedDataset; readonly files: FilesWish },
 ): Promise<CitedData> {
   const dataset = await getReadyDataset(service, named, call)
-  const { facts, card, name, tableUuid, snapshotId } = dataset
+  const { facts, card, name, tableUuid } = dataset
+  const snapshotId = await ownSnapshotOf(service, dataset)
   const base = ownAddress(call.request, service.publicUrl)
   const url = base + pathOf(dataset)
   return {

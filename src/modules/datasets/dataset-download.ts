@@ -1,13 +1,19 @@
 import type { z } from 'zod'
+import type { Stores } from '../../catalog/catalog.ts'
 import { type Call, defineRoute, type Route } from '../../http/route.ts'
 import { answerDump } from '../dumps/http/dump-answer.ts'
 import { DUMP_ANSWERS, DUMP_PROBLEMS } from '../dumps/http/dump-docs.ts'
 import { chooseFormat, type DumpService, findDumpAt } from '../dumps/http/dump-resource.ts'
 import { PinnedDumpQuery } from '../dumps/http/dump-shapes.ts'
 import { DATASET_FORMS, OF_DATASET } from './dataset-routes.ts'
-import { type FindDependencies, getReadyDataset, type NamedDataset } from './find-dataset.ts'
+import {
+  type FindDependencies,
+  getReadyDataset,
+  type NamedDataset,
+  ownSnapshotOf,
+} from './find-dataset.ts'
 
-export type DownloadService = FindDependencies & { dumpService(): DumpService }
+export type DownloadService = FindDependencies & Stores<'tables'> & { dumpService(): DumpService }
 
 const PROBLEMS = [
   ...DUMP_PROBLEMS,
@@ -41,7 +47,9 @@ async function download(
   call: Omit<Call<z.output<typeof PinnedDumpQuery>, unknown>, 'param'>,
   named: NamedDataset,
 ) {
-  const { tableUuid, snapshotId } = await getReadyDataset(service, named, call)
+  const dataset = await getReadyDataset(service, named, call)
+  const { tableUuid } = dataset
+  const snapshotId = await ownSnapshotOf(service, dataset)
   const dumps = service.dumpService()
   const parameters = { table_identifier: tableUuid, snapshot_identifier: String(snapshotId) }
   const { accepts, closed, request, requireOwnSite, query } = call

@@ -48,7 +48,7 @@ export function stateOf(dataset: DatasetRecord, nowMs: number): Shown {
 
 export function datasetToJson(dataset: DatasetRecord, nowMs: number) {
   const { card, facts, query, sourceUuid, sourceName, snapshotId } = dataset
-  const { name, version, identity, tableUuid, jobId } = dataset
+  const { name, version, identity, tableUuid } = dataset
   const url = pathOf(dataset)
   return {
     ...{ name, version, url },
@@ -74,7 +74,6 @@ export function datasetToJson(dataset: DatasetRecord, nowMs: number) {
     ended_at: time(dataset.endedAtMs),
     download_url: `${url}/download`,
     status_url: `${url}/status`,
-    job_url: jobId === undefined ? null : `/v1/jobs/${jobId}`,
     problem: problemToJson(dataset.problem),
   }
 }
@@ -85,14 +84,20 @@ export function statusToJson(dataset: DatasetRecord, nowMs: number, job?: JobRec
   const state = stateOf(dataset, nowMs)
   return {
     ...{ name, version },
-    state: state === 'queued' && job?.state === 'running' ? ('building' as const) : state,
+    state: state === 'queued' ? stateOfJob(job) : state,
     progress: job?.progress ?? null,
     rows: facts.rows,
     expires_at: time(expiresAtMs),
     dataset_url: url,
     download_url: state === 'ready' ? `${url}/download` : null,
-    problem: problemToJson(problem),
+    problem: problemToJson(problem ?? job?.problem),
   }
+}
+
+/** A job that failed for another reason than its query is asked for again by the next request. */
+function stateOfJob(job: JobRecord | undefined): Shown {
+  if (job?.state === 'running') return 'building'
+  return job?.state === 'failed' ? 'failed' : 'queued'
 }
 
 function problemToJson(problem: JobProblem | undefined) {

@@ -3,6 +3,7 @@ import type { DatasetCard, DatasetRecord } from '../../catalog/dataset-store.ts'
 import { CodedError } from '../../core/errors.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
 import { cutPage, parsePageToken } from '../../http/page-token.ts'
+import { parsePrefer } from '../../http/prefer.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import {
   type Call,
@@ -12,7 +13,7 @@ import {
   type Route,
   type Tag,
 } from '../../http/route.ts'
-import type { Jobs } from '../../lake/jobs/jobs.ts'
+import { FINDING_PROBLEMS } from '../dumps/http/dump-docs.ts'
 import { datasetToJson, pathOf, signposts, statusToJson } from './dataset-response.ts'
 import {
   DatasetAnswer,
@@ -33,8 +34,10 @@ import {
   requireNotGone,
 } from './find-dataset.ts'
 import { type MakeDependencies, makeDataset } from './make-dataset.ts'
+import { findRowsJob } from './query-dataset.ts'
+import { acceptedReply, requireMade, waitForRows } from './wait-for-rows.ts'
 
-export type DatasetService = MakeDependencies & Stores<'jobs'> & { readonly jobs: Jobs }
+export type DatasetService = MakeDependencies & Stores<'jobs'>
 
 export const DATASETS_TAG: Tag = {
   name: 'datasets',
@@ -60,23 +63,32 @@ const make = (service: DatasetService) =>
       operationId: 'makeDataset',
       tag: DATASETS_TAG,
       permission: 'in-use-case',
-      summary: 'Freeze a snapshot as a dataset',
+      summary: 'Freeze a snapshot, or a query of one, as a dataset',
       description:
-        'No bytes are copied. Whatever becomes of the table, its snapshot stays for as long as ' +
+        'Of a whole snapshot, no bytes are copied; the rows of a query are written by a job: the ' +
+        'response waits for it, for at most 10 seconds or `Prefer: wait=N`, and not at all with ' +
+        '`respond-async`. Whatever becomes of the table, its snapshot stays for as long as ' +
         'the dataset lives: a week by default, for ever once it is published. Who asks for the ' +
         'same again gets the same dataset, which then lives as long as the longer of the two.',
       body: MakeDatasetRequest,
       answers: [
         { status: 201, description: 'It is ready.', shape: DatasetAnswer, headers: HEADERS },
         { status: 200, description: 'It was there.', shape: DatasetAnswer, headers: HEADERS },
+        {
+          status: 202,
+          description: 'Its rows are being made.',
+          shape: DatasetAnswer,
+          headers: { Location: 'Its status.', 'Retry-After': 'Seconds to wait.' },
+        },
       ],
       problems: [
-        'table-not-found',
-        'name-invalid',
-        'snapshot-not-found',
+        ...FINDING_PROBLEMS,
+        'query-invalid',
+        'filter-invalid',
+        'query-too-costly',
+        'location-not-allowed',
         'as-at-invalid',
         'as-at-before-first-snapshot',
-        'storage-full',
         'commit-state-unknown',
         'file-being-deleted',
       ],
@@ -85,20 +97,28 @@ const make = (service: DatasetService) =>
         '{"name":"flights-2024","source":{"table":"aviation.flights"},"title":"Flights"}' +
         "'",
     },
-    async ({ authorize, body, keeper }) => {
-      const { name, source, ttl_seconds: ttlSeconds } = body
+    async ({ authorize, body, closed, keeper, request }) => {
+      const { name, ttl_seconds: ttlSeconds } = body
+      const { source, ...query } = body.query ?? { source: body.source }
+      // One of the two, as the shape has seen to.
+      if (source === undefined) throw new Error('a dataset without a source')
       await authorize('select', [{ on: 'table', name: source.table }])
       const wish = {
         name,
         source: source.table,
         selector: selectorOf(source),
+        query: body.query === undefined ? undefined : query,
         card: cardOf(body),
         ttlMs: ttlSeconds * 1000,
       }
       const kept = (called: string) =>
         keeper.withEffect({ status: 201, from: { dataset: called }, isProvisional: true })
       const { outcome, dataset } = await makeDataset(service, wish, kept)
-      return datasetReply(service, dataset, outcome === 'created' ? 201 : 200)
+      const preferences = parsePrefer(request.headers['prefer'])
+      const made = await waitForRows(service, dataset, { preferences, closed })
+      if (made.state === 'queued') return acceptedReply(service, made, preferences)
+      requireMade(made)
+      return datasetReply(service, made, outcome === 'created' ? 201 : 200)
     },
     madeAgain(service),
   )
@@ -225,8 +245,7 @@ function readingRoutes(service: DatasetService, form: DatasetForm): readonly Rou
     },
     async (call) => {
       const dataset = await findDataset(service, namedBy(call), call)
-      const { jobId } = dataset
-      const job = jobId === undefined ? undefined : await service.catalog.jobs.find(jobId)
+      const job = dataset.state === 'queued' ? await findRowsJob(service.jobs, dataset) : undefined
       return jsonReply(statusToJson(dataset, service.ambient.nowMs(), job))
     },
   )

@@ -1,8 +1,6 @@
 import { z } from 'zod'
 import { boundedArray } from '../../http/bounded-shapes.ts'
 import {
-  AT_MOST_ONE,
-  bodySelectors,
   EXAMPLE_SNAPSHOT_ID,
   EXAMPLE_TIME,
   EXAMPLE_UUID,
@@ -11,8 +9,9 @@ import {
   PageQuery,
   Time,
 } from '../../http/common-shapes.ts'
+import { QuerySourceShape, StructuredQueryShape } from '../rows/query-shapes.ts'
 
-const TTL_SECONDS_DEFAULT = 7 * 24 * 3_600
+export const TTL_SECONDS_DEFAULT = 7 * 24 * 3_600
 const TTL_SECONDS_MAX = 366 * 24 * 3_600
 const CREATORS_MAX = 500
 const KEYWORDS_MAX = 100
@@ -54,13 +53,12 @@ export const MakeDatasetRequest = z
           'absent, the name is made from what the dataset is made of.',
         example: 'flights-2024',
       }),
-    source: z
-      .strictObject({
-        table: z.string().min(1).max(2_048).meta({ example: 'aviation.flights' }),
-        ...bodySelectors,
-      })
-      .refine(...AT_MOST_ONE)
-      .meta({ description: 'The table, and which snapshot of it; by default that of now.' }),
+    source: QuerySourceShape.optional().meta({
+      description: 'The table, and which snapshot of it; by default that of now. All its rows.',
+    }),
+    query: StructuredQueryShape.optional().meta({
+      description: 'Instead of `source`: the rows of a query, as `POST /v1/query` takes it.',
+    }),
     title: TITLE.optional(),
     description: DESCRIPTION.optional(),
     creators: boundedArray(Creator, { max: CREATORS_MAX }).optional(),
@@ -72,6 +70,9 @@ export const MakeDatasetRequest = z
       .max(TTL_SECONDS_MAX)
       .default(TTL_SECONDS_DEFAULT)
       .meta({ description: 'How long it lives unless it is published; 7 days by default.' }),
+  })
+  .refine(({ source, query }) => (source === undefined) !== (query === undefined), {
+    message: 'give either source or query',
   })
   .meta({
     id: 'MakeDatasetRequest',
@@ -138,7 +139,6 @@ export const DatasetAnswer = z
     ended_at: Time.nullable(),
     download_url: z.string(),
     status_url: z.string(),
-    job_url: z.string().nullable(),
     problem: z.unknown().meta({ description: 'Why it failed; or null.' }),
   })
   .meta({
@@ -173,7 +173,6 @@ export const DatasetAnswer = z
       ended_at: null,
       download_url: `${EXAMPLE_PATH}/1/download`,
       status_url: `${EXAMPLE_PATH}/1/status`,
-      job_url: null,
       problem: null,
     },
   })

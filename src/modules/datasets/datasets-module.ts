@@ -1,15 +1,21 @@
 import type { Module } from '../module.ts'
 import type { CiteService } from './cite-data.ts'
+import { dataRoutes } from './data-routes.ts'
 import { type DownloadService, downloadRoutes } from './dataset-download.ts'
 import { type DatasetService, datasetRoutes } from './dataset-routes.ts'
 import { documentRoutes } from './document-routes.ts'
 import { endExpired } from './end-dataset.ts'
+import { datasetJob, type QueryDatasetDependencies } from './query-dataset.ts'
 import type { VerifyDependencies } from './verify-dataset.ts'
 import { verifyRoutes } from './verify-route.ts'
 
 /** Queries of snapshots, frozen: hidden tables that never change. */
 export function datasetsModule(
-  platform: DatasetService & DownloadService & CiteService & VerifyDependencies,
+  platform: DatasetService &
+    DownloadService &
+    CiteService &
+    VerifyDependencies &
+    QueryDatasetDependencies,
 ): Module {
   return {
     name: 'datasets',
@@ -18,7 +24,9 @@ export function datasetsModule(
       ...downloadRoutes(platform),
       ...documentRoutes(platform),
       ...verifyRoutes(platform),
+      ...dataRoutes(platform),
     ],
+    jobs: [datasetJob(platform)],
     tasks: [endExpired(platform)],
   }
 }

@@ -4,6 +4,7 @@ import type { Privilege } from '../../core/access/privilege.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CodedError } from '../../core/errors.ts'
 import type { Call } from '../../http/route.ts'
+import { tableNotFound } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { datasetToJson, pathOf, stateOf } from './dataset-response.ts'
 
@@ -91,4 +92,15 @@ export function notFound(dataset: string, version: string | undefined): ProblemE
   return new ProblemError('dataset-not-found', `There is no dataset ${what}`, {
     facts: { dataset: shown },
   })
+}
+
+/** The one snapshot of its hidden table: a clone has that of the source. */
+export async function ownSnapshotOf(
+  { catalog }: Stores<'tables'>,
+  { tableUuid, query, snapshotId }: DatasetRecord,
+): Promise<bigint> {
+  if (query === undefined) return snapshotId
+  const state = await catalog.tables.find({ tableUuid })
+  if (state?.currentSnapshot === undefined) throw tableNotFound({ tableUuid })
+  return state.currentSnapshot.snapshotId
 }

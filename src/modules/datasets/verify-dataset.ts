@@ -1,14 +1,16 @@
-import type { Stores } from '../../catalog/catalog.ts'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import type { DatasetRecord } from '../../catalog/dataset-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
+import { CatalogError } from '../../core/errors.ts'
+import { bindQuery } from '../../core/query/bind-query.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
-import type { LakeServices } from '../../lake/lake.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
-import { getTable, type LookupDependencies } from '../../lake/table/table-lookup.ts'
+import { getTable } from '../../lake/table/table-lookup.ts'
+import { planSources, type RowsDependencies } from '../rows/query-source.ts'
+import { queryOfDataset } from './query-dataset.ts'
 
-export type VerifyDependencies = Stores<'tables' | 'snapshots'> &
-  LookupDependencies &
-  Pick<LakeServices, 'manifests' | 'objects'>
+export type VerifyDependencies = RowsDependencies
 
 export interface Verification {
   /** `undefined`: the source has not the snapshot any more, so that nothing can be run again. */
@@ -27,8 +29,11 @@ const LOOKS_AT_ONCE = 16
  */
 export async function verifyDataset(
   deps: VerifyDependencies,
-  { tableUuid, sourceUuid, snapshotId }: DatasetRecord,
+  dataset: DatasetRecord,
+  signal: AbortSignal,
 ): Promise<Verification> {
+  if (dataset.query !== undefined) return verifyQuery(deps, dataset, signal)
+  const { tableUuid, sourceUuid, snapshotId } = dataset
   const own = await filesOf(deps, await getTable(deps.catalog, tableUuid), snapshotId)
   const source = await deps.catalog.tables.find({ tableUuid: sourceUuid })
   const again = source && (await filesOf(deps, source, snapshotId))
@@ -46,6 +51,56 @@ export async function verifyDataset(
     differing: differing.slice(0, SHOWN_MAX),
   }
 }
+
+/** Runs the query again: it must give the very rows of the dataset, in their order. */
+async function verifyQuery(
+  deps: VerifyDependencies,
+  dataset: DatasetRecord,
+  signal: AbortSignal,
+): Promise<Verification> {
+  const again = await queryOfDataset(deps, dataset).catch(unlessGone)
+  const all = await rowsOf(deps, dataset)
+  const [wanted, found] = [
+    await digestOf(deps, all, signal),
+    again && (await digestOf(deps, again, signal)),
+  ]
+  const isReproduced = found === undefined ? undefined : found === wanted
+  const paths = all.sources.map(({ dataFile }) => dataFile.path)
+  return { isReproduced, files: paths.length, differing: isReproduced === false ? paths : [] }
+}
+
+type AskedRows = Awaited<ReturnType<typeof queryOfDataset>>
+
+/** All rows of the hidden table. */
+async function rowsOf(deps: VerifyDependencies, { tableUuid }: DatasetRecord): Promise<AskedRows> {
+  const state = await getTable(deps.catalog, tableUuid)
+  const { definition, currentSnapshot: snapshot } = state
+  const readAs = currentSchema(definition)
+  const { files } = await planSources(deps, { state, snapshot, schema: readAs }, undefined)
+  return { definition, readAs, query: bindQuery({}, readAs), sources: files }
+}
+
+/** SHA-256 of the rows as CSV. */
+async function digestOf(
+  { converter }: VerifyDependencies,
+  rows: AskedRows,
+  signal: AbortSignal,
+): Promise<string> {
+  const wish = { ...rows, format: 'csv', runsAs: 'conversion', signal } as const
+  return converter.query(wish, async (_result, path) => {
+    const hash = createHash('sha256')
+    for await (const chunk of createReadStream(path)) hash.update(chunk)
+    return hash.digest('hex')
+  })
+}
+
+function unlessGone(error: unknown): undefined {
+  const isGone = error instanceof CatalogError && GONE.includes(error.code)
+  if (!isGone) throw error
+  return undefined
+}
+
+const GONE: readonly string[] = ['table-not-found', 'snapshot-not-found']
 
 /** By path; `undefined` if the table has not the snapshot. */
 async function filesOf(deps: VerifyDependencies, state: TableState, snapshotId: bigint) {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
+import { FINDING_PROBLEMS } from '../dumps/http/dump-docs.ts'
 import { pathOf } from './dataset-response.ts'
 import { DATASET_FORMS, OF_DATASET } from './dataset-routes.ts'
 import { type FindDependencies, getReadyDataset } from './find-dataset.ts'
@@ -44,15 +45,24 @@ export function verifyRoutes(service: FindDependencies & VerifyDependencies): re
         summary: `Verify the ${which}`,
         description:
           'Takes the snapshot of the source again: it must have the very files that the dataset ' +
-          'has, and each must be there with its size. Reads no rows.',
+          'has, and each must be there with its size. The query of a dataset is run again, and ' +
+          'must give its very rows.',
         changesNothing: true,
         answers: [{ status: 200, description: 'What came out.', shape: DatasetVerification }],
-        problems: ['dataset-not-found', 'dataset-gone', 'dataset-not-ready', 'metadata-corrupt'],
+        problems: [
+          ...FINDING_PROBLEMS,
+          ...(['dataset-not-found', 'dataset-gone', 'dataset-not-ready'] as const),
+          ...(['metadata-corrupt', 'location-not-allowed'] as const),
+        ],
         curl: `curl -X POST ${curl}/verify`,
       },
       async (call) => {
         const dataset = await getReadyDataset(service, namedBy(call), call)
-        const { isReproduced, files, differing } = await verifyDataset(service, dataset)
+        const { isReproduced, files, differing } = await verifyDataset(
+          service,
+          dataset,
+          call.closed,
+        )
         const reproduced = isReproduced ?? null
         return jsonReply({ dataset_url: pathOf(dataset), reproduced, files, differing })
       },

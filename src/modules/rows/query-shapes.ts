@@ -61,6 +61,35 @@ const EXAMPLE_QUERY = {
   limit: 10,
 }
 
+/** A query but its source. */
+const structured = {
+  columns: Names.optional().meta({
+    description: 'All by default; in a query of groups, those of `group_by`.',
+    example: ['flight_id', 'origin'],
+  }),
+  filter: RowFilterText.optional(),
+  group_by: Names.optional().meta({
+    description: 'One row for each combination of values; with aggregates alone, one row.',
+    example: ['origin'],
+  }),
+  aggregates: boundedArray(AggregateShape, { max: AGGREGATES_MAX })
+    .optional()
+    .meta({
+      description:
+        'A sum of integers is a decimal of 38 digits, one of floating point is added in the ' +
+        'order of the table. `approx_count_distinct` is off by some percent.',
+    }),
+  order_by: boundedArray(OrderShape, { max: COLUMNS_MAX }).optional(),
+  limit: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().meta({ example: 10 }),
+}
+
+/** A query of one table, by names. */
+export const StructuredQueryShape = z
+  .strictObject({ source: QuerySourceShape, ...structured })
+  .meta({ id: 'StructuredQuery', example: EXAMPLE_QUERY })
+
+export type StructuredQuery = z.output<typeof StructuredQueryShape>
+
 export const QueryRequestShape = z
   .strictObject({
     source: QuerySourceShape.optional(),
@@ -76,24 +105,7 @@ export const QueryRequestShape = z
           'AT (TIMESTAMP => ...)` or `AT (VERSION => ...)` is an older snapshot.',
         example: 'SELECT origin, count(*) AS flights FROM aviation.flights GROUP BY origin',
       }),
-    columns: Names.optional().meta({
-      description: 'All by default; in a query of groups, those of `group_by`.',
-      example: ['flight_id', 'origin'],
-    }),
-    filter: RowFilterText.optional(),
-    group_by: Names.optional().meta({
-      description: 'One row for each combination of values; with aggregates alone, one row.',
-      example: ['origin'],
-    }),
-    aggregates: boundedArray(AggregateShape, { max: AGGREGATES_MAX })
-      .optional()
-      .meta({
-        description:
-          'A sum of integers is a decimal of 38 digits, one of floating point is added in the ' +
-          'order of the table. `approx_count_distinct` is off by some percent.',
-      }),
-    order_by: boundedArray(OrderShape, { max: COLUMNS_MAX }).optional(),
-    limit: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().meta({ example: 10 }),
+    ...structured,
   })
   .refine(({ sql, source }) => (sql === undefined) !== (source === undefined), {
     message: 'give source or sql',

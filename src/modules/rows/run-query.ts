@@ -10,7 +10,7 @@ import type { Target } from '../../http/authorizer.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
 import type { Preferences } from '../../http/prefer.ts'
 import { estimateQuery, estimateSql, type QueryEstimate } from './estimate.ts'
-import type { QueryBody } from './query-shapes.ts'
+import type { QueryBody, StructuredQuery } from './query-shapes.ts'
 import {
   asCostly,
   findSource,
@@ -71,7 +71,12 @@ export async function prepareQuery(
   return { kind: 'structured', query, tables: [{ source, ...planned }], estimate }
 }
 
-function requestOf({ group_by: groupBy, order_by: orderBy, ...body }: QueryBody): QueryRequest {
+/** As the rules of queries take it. */
+export function requestOf({
+  group_by: groupBy,
+  order_by: orderBy,
+  ...body
+}: Omit<StructuredQuery, 'source'>): QueryRequest {
   const { columns, filter, aggregates, limit } = body
   const order = orderBy?.map(({ column, direction, nulls }) => {
     return { column, descending: direction === 'desc', nullsFirst: nulls === 'first' }

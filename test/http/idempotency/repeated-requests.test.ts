@@ -191,6 +191,10 @@ const CASES: Readonly<Record<string, () => Promise<Case>>> = {
     return { path: `/v1/jobs/${jobId}`, method: 'DELETE' }
   },
   makeDataset: async () => ({ path: '/v1/datasets', json: await datasetWish() }),
+  materialiseRecords: async () => {
+    const { source } = await datasetWish()
+    return { path: `/data/${source.table}/records?materialise=true`, method: 'POST' }
+  },
   publishDataset: async () => ({ path: `${await newDataset()}/publish`, method: 'POST' }),
   publishDatasetVersion: async () => ({ path: `${await newDataset()}/1/publish`, method: 'POST' }),
   deleteDataset: async () => ({ path: await newDataset(), method: 'DELETE' }),

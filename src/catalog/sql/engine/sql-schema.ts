@@ -177,7 +177,6 @@ export interface DatasetRow {
   card: string
   facts: string
   problem: string | null
-  job_id: string | null
   created_at_ms: bigint
   created_by: string | null
   published_at_ms: bigint | null

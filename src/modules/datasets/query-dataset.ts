@@ -1,0 +1,200 @@
+import type { Stores } from '../../catalog/catalog.ts'
+import type { DatasetFacts, DatasetRecord } from '../../catalog/dataset-store.ts'
+import type { JobRecord } from '../../catalog/job-store.ts'
+import type { NewTable } from '../../catalog/table-store.ts'
+import { CatalogError } from '../../core/errors.ts'
+import {
+  PARTITION_FIELD_ID_BASE,
+  UNPARTITIONED,
+  UNSORTED,
+} from '../../core/partition/partition-spec.ts'
+import { bindQuery, fieldsOfQuery } from '../../core/query/bind-query.ts'
+import { highestFieldId } from '../../core/schema/schema-lookup.ts'
+import { getSchema, type TableDefinition } from '../../core/table/table.ts'
+import type { Schema } from '../../core/value/type.ts'
+import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
+import type { TableQuery } from '../../lake/convert/converter.ts'
+import {
+  type PendingUploadDependencies,
+  PendingUploads,
+} from '../../lake/deletion/pending-uploads.ts'
+import { inspectPart } from '../../lake/file/inspect-file.ts'
+import type { JobKind } from '../../lake/jobs/job-kind.ts'
+import type { Jobs } from '../../lake/jobs/jobs.ts'
+import { writeSnapshot } from '../../lake/snapshot/snapshot-writer.ts'
+import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
+import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
+import type { StructuredQuery } from '../rows/query-shapes.ts'
+import { planSources, type RowsDependencies } from '../rows/query-source.ts'
+import { requestOf } from '../rows/run-query.ts'
+import { type NewTableDependencies, newState } from '../tables/tables.ts'
+import { factsOf } from './dataset-facts.ts'
+
+const KIND = 'dataset'
+/** Before the first id of partition fields. */
+const LAST_PARTITION_ID = PARTITION_FIELD_ID_BASE
+
+/** What a query asks for, without what it asks. */
+export type DatasetQuery = Omit<StructuredQuery, 'source'>
+
+export type QueryDatasetDependencies = RowsDependencies &
+  CommitDependencies &
+  NewTableDependencies &
+  PendingUploadDependencies &
+  Stores<'datasets'>
+
+/** Names the dataset that a job makes. */
+interface JobInput {
+  readonly tableUuid: string
+}
+
+/** Asks for the rows of a dataset that is queued; joins the job that makes it. */
+export async function askForRows(
+  jobs: Jobs,
+  { tableUuid }: Pick<DatasetRecord, 'tableUuid'>,
+): Promise<JobRecord> {
+  const input: JobInput = { tableUuid }
+  return (await jobs.submit({ kind: KIND, key: tableUuid, input })).job
+}
+
+/** The job that makes the rows, or was the last to try. */
+export function findRowsJob(
+  jobs: Jobs,
+  { tableUuid }: Pick<DatasetRecord, 'tableUuid'>,
+): Promise<JobRecord | undefined> {
+  return jobs.findByKey({ kind: KIND, key: tableUuid })
+}
+
+/** Runs the query of a dataset, and gives the dataset its hidden table. */
+export function datasetJob(deps: QueryDatasetDependencies): JobKind<JobInput> {
+  return {
+    kind: KIND,
+    attemptsMax: 5,
+    input: inputOf,
+    async run({ input }, fence, signal) {
+      const { datasets } = deps.catalog
+      const dataset = await datasets.find({ tableUuid: input.tableUuid })
+      if (dataset?.state !== 'queued') return { state: dataset?.state ?? 'expired' }
+      const { tableUuid } = dataset
+      try {
+        const made = await makeRows(deps, dataset, signal)
+        await fence.confirm()
+        await datasets.finish({ tableUuid, ...made })
+        deps.publisher.schedule(tableUuid)
+        return { rows: made.facts.rows, bytes: made.facts.bytes }
+      } catch (error) {
+        if (error instanceof CatalogError && error.code !== 'overloaded') {
+          const { code, message: detail, facts } = error
+          const problem = { code, detail, facts }
+          await datasets.finish({ tableUuid, problem, nowMs: deps.ambient.nowMs() })
+        }
+        throw error
+      }
+    },
+  }
+}
+
+/**
+ * The query of a dataset, on the snapshot that it was asked for. Throws if the source, or its
+ * snapshot, is gone.
+ */
+export async function queryOfDataset(
+  deps: RowsDependencies,
+  { sourceUuid, snapshotId, facts, query: asked }: DatasetRecord,
+): Promise<Pick<TableQuery, 'definition' | 'readAs' | 'query' | 'sources'>> {
+  const state = await getTable(deps.catalog, sourceUuid)
+  const snapshot = await getSnapshot(deps, state, { snapshotIdentifier: String(snapshotId) })
+  const { definition } = state
+  const schema = getSchema(definition, facts.schemaId)
+  const wanted = asked as DatasetQuery
+  const query = bindQuery(requestOf(wanted), schema)
+  const { files } = await planSources(deps, { state, snapshot, schema }, wanted.filter)
+  const readAs = { ...schema, fields: fieldsOfQuery(query, schema) }
+  return { definition, readAs, query, sources: files }
+}
+
+interface MadeRows {
+  readonly table: NewTable
+  readonly facts: DatasetFacts
+}
+
+async function makeRows(
+  deps: QueryDatasetDependencies,
+  dataset: DatasetRecord,
+  signal: AbortSignal,
+): Promise<MadeRows> {
+  const { tableUuid, name, facts } = dataset
+  const found = await queryOfDataset(deps, dataset)
+  const schema = found.query.result
+  const definition = definitionOf(deps, { tableUuid, name, schema })
+  await makeTableFolders(deps, definition)
+  const location = `${definition.location}/data/data-0000-${deps.ambient.newUuid()}.parquet`
+  await new PendingUploads(deps, tableUuid).add([location])
+  await deps.converter.query(
+    { ...found, format: 'parquet', runsAs: 'conversion', signal },
+    (_result, path) => deps.objects.putFileIfAbsent(location, path),
+  )
+  const made = await tableOf(deps, { definition, name, location })
+  const { snapshotAtMs, schemaId } = facts
+  return { ...made, facts: { ...made.facts, snapshotAtMs, schemaId } }
+}
+
+function definitionOf(
+  deps: NewTableDependencies,
+  { tableUuid, name, schema }: Pick<DatasetRecord, 'tableUuid' | 'name'> & { schema: Schema },
+): TableDefinition {
+  return {
+    formatVersion: 2,
+    tableUuid,
+    location: defaultLocation(deps, { name }, tableUuid),
+    lastColumnId: highestFieldId(schema),
+    schemas: [{ ...schema, schemaId: 0 }],
+    currentSchemaId: 0,
+    partitionSpecs: [UNPARTITIONED],
+    defaultSpecId: 0,
+    lastPartitionId: LAST_PARTITION_ID,
+    sortOrders: [UNSORTED],
+    defaultSortOrderId: 0,
+    properties: {},
+  }
+}
+
+/** The table with the file as its one snapshot. */
+async function tableOf(
+  deps: QueryDatasetDependencies,
+  {
+    definition,
+    name,
+    location,
+  }: {
+    readonly definition: TableDefinition
+    readonly name: string
+    readonly location: string
+  },
+): Promise<MadeRows> {
+  const born = newState(deps, { namespace: [], name, definition })
+  const { dataFile } = await inspectPart(deps.objects, definition, location, [])
+  const change = { added: [dataFile], removedPaths: [], truncate: false }
+  const prepared = await writeSnapshot(deps, born, { change, summary: {} })
+  if (prepared === undefined) throw new Error('a snapshot with a file has changed nothing')
+  const { snapshot, addedPaths } = prepared
+  const { snapshotId, timestampMs, sequenceNumber: lastSequenceNumber } = snapshot
+  const state = {
+    ...born,
+    lastUpdatedMs: timestampMs,
+    currentSnapshot: snapshot,
+    lastSequenceNumber,
+  }
+  const log = { snapshots: [snapshot], snapshotLog: [{ timestampMs, snapshotId }] }
+  const schema = getSchema(definition, 0)
+  return {
+    table: { state, ...log, addedPaths },
+    facts: factsOf(snapshot, schema),
+  }
+}
+
+function inputOf(stored: unknown): JobInput {
+  const { tableUuid } = (stored ?? {}) as Partial<JobInput>
+  if (typeof tableUuid === 'string') return { tableUuid }
+  throw new CatalogError('request-invalid', 'the input of the job does not name a dataset')
+}

@@ -1,0 +1,62 @@
+import type { DatasetRecord } from '../../catalog/dataset-store.ts'
+import { CodedError } from '../../core/errors.ts'
+import type { Preferences } from '../../http/prefer.ts'
+import { jsonReply, type Reply } from '../../http/reply.ts'
+import type { Jobs } from '../../lake/jobs/jobs.ts'
+import type { ProblemCode } from '../../problem/problems.ts'
+import { datasetToJson, pathOf } from './dataset-response.ts'
+import { type FindDependencies, notFound } from './find-dataset.ts'
+import { findRowsJob } from './query-dataset.ts'
+
+const WAIT_SECONDS_MAX = 10
+const RETRY_AFTER_SECONDS = 2
+
+type WaitDependencies = FindDependencies & { readonly jobs: Jobs }
+
+/** The dataset once its rows are there, or as it is when the client waits no longer. */
+export async function waitForRows(
+  { catalog, jobs }: WaitDependencies,
+  dataset: DatasetRecord,
+  {
+    preferences: { isAsync, waitSeconds },
+    closed,
+  }: { readonly preferences: Preferences; readonly closed: AbortSignal },
+): Promise<DatasetRecord> {
+  if (dataset.state !== 'queued') return dataset
+  const seconds = Math.min(waitSeconds ?? (isAsync ? 0 : WAIT_SECONDS_MAX), WAIT_SECONDS_MAX)
+  const job = await findRowsJob(jobs, dataset)
+  if (job === undefined || seconds === 0) return dataset
+  await jobs.waitForEnd(job.jobId, { waitMs: seconds * 1000, signal: closed })
+  const { tableUuid } = dataset
+  const found = await catalog.datasets.find({ tableUuid })
+  if (found === undefined) throw notFound(dataset.name, String(dataset.version))
+  return found
+}
+
+/** Throws what making the rows failed with. */
+export function requireMade({ state, problem }: DatasetRecord): void {
+  if (state !== 'failed' || problem === undefined) return
+  const { code, detail, facts = {} } = problem
+  throw new CodedError<ProblemCode>(code as ProblemCode, detail, { facts })
+}
+
+/** The 202 for a client that waits no longer. */
+export function acceptedReply(
+  { ambient }: Pick<FindDependencies, 'ambient'>,
+  dataset: DatasetRecord,
+  { isAsync, waitSeconds }: Preferences,
+): Reply {
+  const applied = [
+    ...(isAsync ? ['respond-async'] : []),
+    ...(waitSeconds === undefined ? [] : [`wait=${Math.min(waitSeconds, WAIT_SECONDS_MAX)}`]),
+  ]
+  return jsonReply(datasetToJson(dataset, ambient.nowMs()), {
+    status: 202,
+    headers: {
+      Location: `${pathOf(dataset)}/status`,
+      'Retry-After': String(RETRY_AFTER_SECONDS),
+      'Cache-Control': 'no-store',
+      ...(applied.length > 0 && { 'Preference-Applied': applied.join(', ') }),
+    },
+  })
+}
