@@ -22,6 +22,8 @@ interface Place {
   readonly timeoutMs?: number
   /** Whether tables may be in the folder of the data, too. */
   readonly tablesInData?: boolean
+  /** Whether the service asks for keys: `MORAINE_KEY` is then one that may do everything. */
+  readonly asksForKeys?: boolean
 }
 
 /** A Python with PyIceberg and fastavro. */
@@ -37,10 +39,16 @@ export const pyicebergSuite: Suite = {
   run: () => runPytest({ folder: 'pyiceberg', python: python.python, tablesInData: true }),
 }
 
+export const pyicebergKeysSuite: Suite = {
+  ...pyicebergSuite,
+  name: 'PyIceberg 0.12.0 with keys',
+  run: () => runPytest({ folder: 'pyiceberg-keys', python: python.python, asksForKeys: true }),
+}
+
 /** Runs the tests of a folder against a service of its own. */
 export async function runPytest(place: Place): Promise<TestResult[]> {
-  const { name = place.folder, tablesInData = false } = place
-  const service = await startTestedService({ name, tablesInData })
+  const { name = place.folder, tablesInData = false, asksForKeys = false } = place
+  const service = await startTestedService({ name, tablesInData, asksForKeys })
   try {
     return await testService(service, place)
   } finally {
@@ -66,6 +74,7 @@ async function testService(service: TestedService, place: Place): Promise<TestRe
       ...place.environment,
       MORAINE_URL: service.url,
       MORAINE_DATA: service.dataFolder,
+      ...(service.adminKey !== undefined && { MORAINE_KEY: service.adminKey }),
       PYTHONDONTWRITEBYTECODE: '1',
     },
   })

@@ -10,9 +10,10 @@ import type { Outcome, TestResult } from './junit-report.ts'
 import { nodeSuite } from './node-suite.ts'
 import { RESULTS, ROOT } from './places.ts'
 import { pyicebergIntegrationSuite, pyicebergOwnSuite } from './pyiceberg-own-suite.ts'
-import { pyicebergSuite } from './pyiceberg-suite.ts'
+import { pyicebergKeysSuite, pyicebergSuite } from './pyiceberg-suite.ts'
 import { rckSuite } from './rck-suite.ts'
 import { readersSuite } from './readers-suite.ts'
+import { ruffSuite } from './ruff-suite.ts'
 import { rustSuite } from './rust-suite.ts'
 import { sparkSuite } from './spark-suite.ts'
 import { storesSuite } from './stores-suite.ts'
@@ -20,7 +21,9 @@ import { stormSuite } from './storm-suite.ts'
 import type { Suite } from './suite.ts'
 
 const SUITES: Readonly<Record<string, Suite>> = {
+  ruff: ruffSuite,
   pyiceberg: pyicebergSuite,
+  'pyiceberg-keys': pyicebergKeysSuite,
   'pyiceberg-own': pyicebergOwnSuite,
   'pyiceberg-integration': pyicebergIntegrationSuite,
   'duckdb-1.4': duckdbSuite('1.4'),

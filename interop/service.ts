@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,6 +14,8 @@ export interface TestedService {
   readonly url: string
   /** A folder from which files may be registered. */
   readonly dataFolder: string
+  /** One that may do everything, where keys are asked for. */
+  readonly adminKey: string | undefined
   /** Ends the service and removes its home. */
   stop(): Promise<void>
 }
@@ -28,6 +30,7 @@ export interface ServiceOptions {
   readonly tablesInData?: boolean
   /** Whether the warehouse may have tables of others. */
   readonly adoptsWarehouse?: boolean
+  readonly asksForKeys?: boolean
 }
 
 /** Starts the built service on a free port, with a home of its own. */
@@ -38,20 +41,25 @@ export async function startTestedService(options: ServiceOptions): Promise<Teste
   const logFile = join(RESULTS, `${options.name}-service.log`)
   const log = openSync(logFile, 'w')
   const words = options.adoptsWarehouse ? ['serve', '--adopt-warehouse'] : []
-  const program = [join(ROOT, 'dist/main.js'), ...words]
-  const child = spawn(process.execPath, ['--enable-source-maps', ...program], {
+  const program = ['--enable-source-maps', join(ROOT, 'dist/main.js')]
+  const env = {
+    ...process.env,
+    MORAINE_HOME: home,
+    MORAINE_PORT: '0',
+    MORAINE_HOST: '127.0.0.1',
+    MORAINE_CATALOG: '',
+    MORAINE_WAREHOUSE: options.warehouse === undefined ? '' : `file://${options.warehouse}`,
+    MORAINE_ALLOWED_LOCATIONS: [dataFolder, options.allowedFolder ?? ''].join(','),
+    MORAINE_WRITABLE_LOCATIONS: options.tablesInData === true ? dataFolder : '',
+    MORAINE_LOG_LEVEL: 'info',
+    MORAINE_AUTH: options.asksForKeys === true ? 'keys' : 'none',
+  }
+  const adminKey = options.asksForKeys
+    ? execFileSync(process.execPath, [...program, 'create-admin-key'], { env, encoding: 'utf8' })
+    : undefined
+  const child = spawn(process.execPath, [...program, ...words], {
     stdio: ['ignore', log, log],
-    env: {
-      ...process.env,
-      MORAINE_HOME: home,
-      MORAINE_PORT: '0',
-      MORAINE_HOST: '127.0.0.1',
-      MORAINE_CATALOG: '',
-      MORAINE_WAREHOUSE: options.warehouse === undefined ? '' : `file://${options.warehouse}`,
-      MORAINE_ALLOWED_LOCATIONS: [dataFolder, options.allowedFolder ?? ''].join(','),
-      MORAINE_WRITABLE_LOCATIONS: options.tablesInData === true ? dataFolder : '',
-      MORAINE_LOG_LEVEL: 'info',
-    },
+    env,
   })
   closeSync(log)
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
@@ -69,7 +77,7 @@ export async function startTestedService(options: ServiceOptions): Promise<Teste
     rmSync(home, { recursive: true, force: true })
   }
   const url = await untilListening(logFile, () => child.exitCode !== null)
-  if (url !== undefined) return { url, dataFolder, stop }
+  if (url !== undefined) return { url, dataFolder, adminKey: adminKey?.trim(), stop }
   await stop()
   throw new Error(`the service did not start:\n${readFileSync(logFile, 'utf8')}`)
 }

@@ -1,6 +1,9 @@
-"""One-file append commits per second by DuckLake with DuckDB as its catalog: one process, several threads.
+"""One-file append commits per second by DuckLake with DuckDB as its catalog.
 
-Durable: DuckDB syncs its log once a commit. DuckLake does not look whether a file is in the table already.
+One process, several threads.
+
+Durable: DuckDB syncs its log once a commit. DuckLake does not look whether
+a file is in the table already.
 """
 
 import glob
@@ -20,7 +23,9 @@ def open_lake(home, template):
     database = duckdb.connect()
     database.execute(f"LOAD '{extension}'")
     os.makedirs(f"{home}/ducklake-files")
-    database.execute(f"ATTACH 'ducklake:{home}/lake.ducklake' AS lake (DATA_PATH '{home}/ducklake')")
+    database.execute(
+        f"ATTACH 'ducklake:{home}/lake.ducklake' AS lake (DATA_PATH '{home}/ducklake')"
+    )
     database.execute(f"CREATE TABLE lake.t AS FROM '{template}' LIMIT 0")
     return database
 

@@ -1,6 +1,7 @@
 """One-file append commits per second by PyIceberg's SQL catalog: SQLite and a local warehouse.
 
-Each process adds one file after the other to one table, from a fresh start, and retries when another came first.
+Each process adds one file after the other to one table, from a fresh start, and
+retries when another came first.
 Durable: the catalog's row (SQLite); PyIceberg syncs none of the files it writes.
 """
 
@@ -55,7 +56,9 @@ def measure(home, template, processes, check, seconds):
         os.unlink(f"{home}/peer-files/{name}")
     barrier, results = multiprocessing.Barrier(processes), multiprocessing.Queue()
     workers = [
-        multiprocessing.Process(target=work, args=(home, template, i, check, barrier, seconds, results))
+        multiprocessing.Process(
+            target=work, args=(home, template, i, check, barrier, seconds, results)
+        )
         for i in range(processes)
     ]
     for worker in workers:

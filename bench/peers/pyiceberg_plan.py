@@ -1,4 +1,7 @@
-"""How long PyIceberg plans a scan: it reads the manifests itself, from local files, in as many threads as it likes."""
+"""How long PyIceberg plans a scan.
+
+It reads the manifests itself, from local files, in as many threads as it likes.
+"""
 
 import json
 import sys

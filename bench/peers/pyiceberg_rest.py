@@ -1,4 +1,6 @@
-"""One-file append commits per second by PyIceberg through a REST catalog: the same client for each server.
+"""One-file append commits per second by PyIceberg through a REST catalog.
+
+The same client for each server.
 
 Each process adds one file after the other to one table, and retries when another came first.
 """
@@ -51,4 +53,12 @@ if __name__ == "__main__":
     for worker in workers:
         worker.join()
     rates = [sum(column) / request["seconds"] for column in zip(*answers)]
-    print(json.dumps({"version": pyiceberg.__version__, "perSecond": rates[0], "conflictsPerSecond": rates[1]}))
+    print(
+        json.dumps(
+            {
+                "version": pyiceberg.__version__,
+                "perSecond": rates[0],
+                "conflictsPerSecond": rates[1],
+            }
+        )
+    )

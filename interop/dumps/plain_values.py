@@ -5,7 +5,7 @@ import json
 import re
 import struct
 import uuid
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
@@ -28,7 +28,7 @@ def plain(value):
     if isinstance(value, uuid.UUID):
         return str(value)
     if isinstance(value, datetime):
-        since = value.astimezone(timezone.utc).replace(tzinfo=None) if value.tzinfo else value
+        since = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
         return moment((since - EPOCH) // datetime.resolution * 1_000)
     if isinstance(value, dict):
         return {name: plain(member) for name, member in value.items()}

@@ -1,4 +1,4 @@
-"""A plugin of pytest: PyIceberg's own integration tests, without Spark and Hive, on the service under test."""
+"""A plugin of pytest: PyIceberg's own integration tests, without Spark and Hive."""
 
 import os
 import sys
@@ -13,7 +13,13 @@ from pyiceberg.catalog.rest import RestCatalog
 SERVICE = "http://localhost:8181"
 URI = f"{os.environ['MORAINE_URL']}/iceberg"
 # What the tests run on beside a catalog over REST: PyIceberg's own catalogs, and Hive's.
-OTHERS = ("memory_catalog", "sqlite_catalog", "hive_catalog", "session_catalog_hive", "rest_test_catalog")
+OTHERS = (
+    "memory_catalog",
+    "sqlite_catalog",
+    "hive_catalog",
+    "session_catalog_hive",
+    "rest_test_catalog",
+)
 # Tables that Spark makes before the tests (dev/provision.py, which does not come with the sources).
 PROVIDED = (
     *("test_all_types", "test_empty_scan_ordered_str", "test_incremental_read"),
@@ -21,7 +27,12 @@ PROVIDED = (
     *("test_table_empty_list_and_map", "test_table_sanitized_character", "test_table_version"),
     "test_uuid_and_fixed_unpartitioned",
 )
-NANS = pa.table({"idx": pa.array([1, 2, 3], pa.int32()), "col_numeric": pa.array([float("nan"), None, 1], pa.float32())})
+NANS = pa.table(
+    {
+        "idx": pa.array([1, 2, 3], pa.int32()),
+        "col_numeric": pa.array([float("nan"), None, 1], pa.float32()),
+    }
+)
 NUMBERS = [pa.table({"number": pa.array([n], pa.int32())}) for n in range(5)]
 TENS = [pa.table({"idx": pa.array([n], pa.int32())}) for n in range(1, 11)]
 # Those that need no Spark: what is appended to them, one after the other.
@@ -57,12 +68,20 @@ def module(name: str, **members: object) -> types.ModuleType:
     return made
 
 
-session = type("SparkSession", (), {"builder": types.SimpleNamespace(remote=lambda _url: NoSpark())})
+session = type(
+    "SparkSession", (), {"builder": types.SimpleNamespace(remote=lambda _url: NoSpark())}
+)
 module("pyspark")
 module("pyspark.sql", SparkSession=session, DataFrame=object)
 module("pyspark.sql.utils", AnalysisException=Exception)
 module("hive_metastore")
-module("hive_metastore.ttypes", LockRequest=object, LockResponse=object, LockState=object, UnlockRequest=object)
+module(
+    "hive_metastore.ttypes",
+    LockRequest=object,
+    LockResponse=object,
+    LockState=object,
+    UnlockRequest=object,
+)
 module("pyiceberg.catalog.hive", HiveCatalog=HiveCatalog, _HiveClient=object)
 
 open_catalog = RestCatalog.__init__
@@ -100,7 +119,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def files_take_a_while(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the client's threads are counted: a file of this machine is read before another thread is needed."""
+    """Where the client's threads are counted.
+
+    A file of this machine is read before another thread is needed.
+    """
     if not request.node.name.startswith("test_add_files_parallelized"):
         return
     read = pyiceberg.io.pyarrow.parquet_file_to_data_file

@@ -39,7 +39,7 @@ def people() -> pa.Table:
     return pa.table(
         {
             "id": pa.array([1, 2, 3, 4], pa.int64()),
-            "name": pa.array(["Ada", "Grace", None, "Żółć, \"q\"\n"], pa.string()),
+            "name": pa.array(["Ada", "Grace", None, 'Żółć, "q"\n'], pa.string()),
             "height": pa.array([1.65, 1.7, None, -0.5], pa.float64()),
         }
     )

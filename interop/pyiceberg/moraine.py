@@ -59,9 +59,7 @@ class V1:
     def read(self, table: str, query: str = "") -> dict:
         return self.get(f"/v1/tables/{table}{query}")
 
-    def _send(
-        self, path: str, body: bytes | None, content_type: str = "application/json"
-    ) -> bytes:
+    def _send(self, path: str, body: bytes | None, content_type: str = "application/json") -> bytes:
         headers = {"content-type": content_type} if body is not None else {}
         request = urllib.request.Request(URL + path, data=body, headers=headers)
         try:

@@ -1,4 +1,4 @@
-"""Tables of format version 1 whose snapshots name their manifests, with manifests as PyIceberg writes them."""
+"""Tables of format version 1 whose snapshots name their manifests, as PyIceberg writes those."""
 
 import json
 from pathlib import Path

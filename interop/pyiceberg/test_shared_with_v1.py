@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import uuid
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -43,8 +43,8 @@ def kinds(count: int) -> pa.Table:
             "ratio": n / 7,
             "price": Decimal(n) / 8,
             "day": date(2024, 1 + n % 12, 17),
-            "at": datetime(2024, 1 + n % 12, 17, 23, 51, 46, n, tzinfo=timezone.utc),
-            "name": f"naïve, \"{n}\"\n",
+            "at": datetime(2024, 1 + n % 12, 17, 23, 51, 46, n, tzinfo=UTC),
+            "name": f'naïve, "{n}"\n',
             "raw": bytes([n % 256, 0, 255]),
             "flag": n % 2 == 0,
             "tags": [f"t{n}", None],
@@ -137,7 +137,9 @@ def test_v1_tells_the_files_of_a_table_of_pyiceberg(catalog, namespace, v1):
     table.append(kinds(20).slice(10))
     table.delete("small = -4")
     told = v1.read(f"{namespace}.t")
-    read = [pq.read_table(local_path(file["path"]), partitioning=None) for file in told["data_files"]]
+    read = [
+        pq.read_table(local_path(file["path"]), partitioning=None) for file in told["data_files"]
+    ]
     expected = catalog.load_table((namespace, "t")).scan().to_arrow()
     assert rows(pa.concat_tables(read), KINDS.names) == rows(expected, KINDS.names)
     assert told["totals"]["records"] == len(expected)

@@ -52,9 +52,7 @@ def test_equality_deletes_without_a_partition_apply_to_all(make):
 @pytest.mark.parametrize("version", [2, 3])
 def test_deletes_of_all_kinds_are_applied_after_the_columns_changed(make, version):
     table = make("id BIGINT, k INT, f FLOAT, d DECIMAL(4, 2), gone STRING", version=version)
-    table.do(
-        "INSERT INTO $t SELECT /*+ COALESCE(1) */ id, id, id, id, 'x' || id FROM range(10)"
-    )
+    table.do("INSERT INTO $t SELECT /*+ COALESCE(1) */ id, id, id, id, 'x' || id FROM range(10)")
     java(table).delete_equal([1], ["k", "f", "d"])
     java(table).delete_equal([2], ["gone", "k"])
     table.do("DELETE FROM $t WHERE id = 3")

@@ -62,9 +62,7 @@ def java_value(jvm, value):
 
 
 @pytest.mark.parametrize(("type_", "transform"), CASES)
-def test_rows_that_java_writes_are_dumped_and_never_pruned(
-    spark, namespace, v1, type_, transform
-):
+def test_rows_that_java_writes_are_dumped_and_never_pruned(spark, namespace, v1, type_, transform):
     create(v1, namespace, "t", type_, [{"source-id": 2, "name": "p", "transform": transform}])
     table = JavaTable(spark, f"moraine.{namespace}.t")
     values = [java_value(spark._jvm, value) for value in VALUES[type_]]

@@ -33,7 +33,9 @@ print(
     json.dumps(
         {
             "polars parquet": of_polars(polars.read_parquet(f"{address}.parquet")),
-            "polars scan": of_polars(polars.scan_parquet(f"{address}.parquet").select("id").collect()),
+            "polars scan": of_polars(
+                polars.scan_parquet(f"{address}.parquet").select("id").collect()
+            ),
             "polars csv": of_polars(polars.read_csv(f"{address}.csv")),
             "polars ndjson": of_polars(polars.read_ndjson(f"{address}.ndjson")),
             "pandas parquet": of_pandas(pandas.read_parquet(f"{address}.parquet")),

@@ -30,7 +30,9 @@ def by_frictionless():
     report = package.validate()
     if not report.valid:
         raise SystemExit(str(report.flatten(["type", "message"])))
-    return [[text(cell) for cell in row.to_dict().values()] for row in package.resources[0].read_rows()]
+    return [
+        [text(cell) for cell in row.to_dict().values()] for row in package.resources[0].read_rows()
+    ]
 
 
 def by_mlcroissant():

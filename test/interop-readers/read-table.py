@@ -1,4 +1,7 @@
-"""Reads a table through its metadata file with PyIceberg; writes the rows as Parquet, without field ids."""
+"""Reads a table through its metadata file with PyIceberg.
+
+Writes the rows as Parquet, without field ids.
+"""
 
 import sys
 

@@ -1,4 +1,8 @@
-"""Writes the blobs `pyroaring-*.dv` with CRoaring, and beside each the ranges that it holds: python make-deletion-vectors.py"""
+"""Writes the blobs `pyroaring-*.dv` with CRoaring, and beside each the ranges that it holds.
+
+Run by hand: python make-deletion-vectors.py
+"""
+
 import json
 import pathlib
 import struct

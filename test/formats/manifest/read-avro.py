@@ -1,4 +1,4 @@
-"""Prints the records of an Avro file as JSON, read by fastavro or avro; with `--iceberg`, by PyIceberg.
+"""Prints the records of an Avro file as JSON, read by fastavro, avro or (`--iceberg`) PyIceberg.
 
 Bytes are "0x...", longs are decimal strings with an n, as in plain-json.ts; logical types stay raw.
 """
@@ -35,7 +35,9 @@ def read_with_avro(path):
     class Raw(io.DatumReader):
         def read_data(self, writers_schema, readers_schema, decoder):
             if getattr(writers_schema, "logical_type", None):
-                plain_schema = {k: v for k, v in writers_schema.to_json().items() if k != "logicalType"}
+                plain_schema = {
+                    k: v for k, v in writers_schema.to_json().items() if k != "logicalType"
+                }
                 writers_schema = readers_schema = schema.parse(json.dumps(plain_schema))
             return super().read_data(writers_schema, readers_schema, decoder)
 
@@ -52,15 +54,17 @@ def read_with_pyiceberg(manifest_list):
     for manifest in read_manifest_list(io.new_input(manifest_list)):
         for entry in manifest.fetch_manifest_entry(io, discard_deleted=False):
             file = entry.data_file
-            found.append({
-                "status": entry.status.name,
-                "snapshot_id": entry.snapshot_id,
-                "sequence_number": entry.sequence_number,
-                "path": file.file_path,
-                "rows": file.record_count,
-                "partition": str([str(file.partition[i]) for i in range(len(file.partition))]),
-                "lower": {str(k): v for k, v in (file.lower_bounds or {}).items()},
-            })
+            found.append(
+                {
+                    "status": entry.status.name,
+                    "snapshot_id": entry.snapshot_id,
+                    "sequence_number": entry.sequence_number,
+                    "path": file.file_path,
+                    "rows": file.record_count,
+                    "partition": str([str(file.partition[i]) for i in range(len(file.partition))]),
+                    "lower": {str(k): v for k, v in (file.lower_bounds or {}).items()},
+                }
+            )
     return found
 
 

@@ -1,4 +1,6 @@
-"""Makes the golden files of stitch-writers.oracle.test.ts: the same columns, three files of each writer.
+"""Makes the golden files of stitch-writers.oracle.test.ts.
+
+The same columns, three files of each writer.
 
 Run: pip install pyarrow polars fastparquet pandas && python make-files.py
 """

@@ -1,4 +1,6 @@
-"""Writes the cases beside this file: what PyIceberg makes of a table's metadata and a list of updates.
+"""Writes the cases beside this file.
+
+What PyIceberg makes of a table's metadata and a list of updates.
 
 Run by hand, with pyiceberg 0.12 installed: python make-cases.py
 """
@@ -68,53 +70,125 @@ def snapshot(number, parent=None, **more):
 
 
 def ref(name, number, kind="branch", **more):
-    return {"action": "set-snapshot-ref", "ref-name": name, "type": kind, "snapshot-id": ID + number, **more}
+    return {
+        "action": "set-snapshot-ref",
+        "ref-name": name,
+        "type": kind,
+        "snapshot-id": ID + number,
+        **more,
+    }
 
 
 WIDER = {
     **SCHEMA,
     "schema-id": 1,
-    "fields": [*SCHEMA["fields"], {"id": 4, "name": "mass", "required": False, "type": "decimal(9, 2)"}],
+    "fields": [
+        *SCHEMA["fields"],
+        {"id": 4, "name": "mass", "required": False, "type": "decimal(9, 2)"},
+    ],
 }
 
 CASES = {
-    "schema-evolution": (2, [
-        {"action": "add-schema", "schema": WIDER},
-        {"action": "set-current-schema", "schema-id": -1},
-        {"action": "set-properties", "updates": {"a": "b", "owner": "you"}},
-        {"action": "remove-properties", "removals": ["write.format.default"]},
-        {"action": "set-location", "location": "s3://bucket/moved"},
-    ]),
-    "partition-evolution": (2, [
-        {"action": "add-spec", "spec": {"spec-id": 1, "fields": [
-            {"source-id": 3, "field-id": 1000, "transform": "day", "name": "at_day"},
-            {"source-id": 1, "field-id": 1001, "transform": "bucket[16]", "name": "id_bucket"}]}},
-        {"action": "set-default-spec", "spec-id": -1},
-        {"action": "add-sort-order", "sort-order": {"order-id": 1, "fields": [
-            {"source-id": 2, "transform": "truncate[4]", "direction": "desc", "null-order": "nulls-last"}]}},
-        {"action": "set-default-sort-order", "sort-order-id": -1},
-        {"action": "remove-partition-specs", "spec-ids": [0]},
-    ]),
-    "snapshots": (2, [
-        snapshot(1), ref("main", 1), snapshot(2, 1), ref("main", 2), snapshot(3, 1),
-        ref("audit", 3, **{"min-snapshots-to-keep": 2, "max-snapshot-age-ms": 5}),
-        ref("v1", 1, "tag", **{"max-ref-age-ms": 9}),
-        {"action": "set-statistics", "snapshot-id": ID + 2, "statistics": {
-            "snapshot-id": ID + 2, "statistics-path": "s3://bucket/2.puffin", "file-size-in-bytes": 9,
-            "file-footer-size-in-bytes": 3, "blob-metadata": []}},
-    ]),
-    "expiry": (2, [
-        snapshot(1), ref("main", 1), snapshot(2, 1), ref("main", 2), ref("v1", 1, "tag"), ref("b", 2),
-        {"action": "remove-snapshots", "snapshot-ids": [ID + 1]},
-        {"action": "remove-snapshot-ref", "ref-name": "b"},
-    ]),
-    "row-lineage": (3, [
-        snapshot(1, **{"first-row-id": 0, "added-rows": 40}), ref("main", 1),
-        snapshot(2, 1, **{"first-row-id": 40, "added-rows": 2}), ref("main", 2),
-    ]),
-    "upgrade": (1, [
-        {"action": "upgrade-format-version", "format-version": 2}, snapshot(1), ref("main", 1),
-    ]),
+    "schema-evolution": (
+        2,
+        [
+            {"action": "add-schema", "schema": WIDER},
+            {"action": "set-current-schema", "schema-id": -1},
+            {"action": "set-properties", "updates": {"a": "b", "owner": "you"}},
+            {"action": "remove-properties", "removals": ["write.format.default"]},
+            {"action": "set-location", "location": "s3://bucket/moved"},
+        ],
+    ),
+    "partition-evolution": (
+        2,
+        [
+            {
+                "action": "add-spec",
+                "spec": {
+                    "spec-id": 1,
+                    "fields": [
+                        {"source-id": 3, "field-id": 1000, "transform": "day", "name": "at_day"},
+                        {
+                            "source-id": 1,
+                            "field-id": 1001,
+                            "transform": "bucket[16]",
+                            "name": "id_bucket",
+                        },
+                    ],
+                },
+            },
+            {"action": "set-default-spec", "spec-id": -1},
+            {
+                "action": "add-sort-order",
+                "sort-order": {
+                    "order-id": 1,
+                    "fields": [
+                        {
+                            "source-id": 2,
+                            "transform": "truncate[4]",
+                            "direction": "desc",
+                            "null-order": "nulls-last",
+                        }
+                    ],
+                },
+            },
+            {"action": "set-default-sort-order", "sort-order-id": -1},
+            {"action": "remove-partition-specs", "spec-ids": [0]},
+        ],
+    ),
+    "snapshots": (
+        2,
+        [
+            snapshot(1),
+            ref("main", 1),
+            snapshot(2, 1),
+            ref("main", 2),
+            snapshot(3, 1),
+            ref("audit", 3, **{"min-snapshots-to-keep": 2, "max-snapshot-age-ms": 5}),
+            ref("v1", 1, "tag", **{"max-ref-age-ms": 9}),
+            {
+                "action": "set-statistics",
+                "snapshot-id": ID + 2,
+                "statistics": {
+                    "snapshot-id": ID + 2,
+                    "statistics-path": "s3://bucket/2.puffin",
+                    "file-size-in-bytes": 9,
+                    "file-footer-size-in-bytes": 3,
+                    "blob-metadata": [],
+                },
+            },
+        ],
+    ),
+    "expiry": (
+        2,
+        [
+            snapshot(1),
+            ref("main", 1),
+            snapshot(2, 1),
+            ref("main", 2),
+            ref("v1", 1, "tag"),
+            ref("b", 2),
+            {"action": "remove-snapshots", "snapshot-ids": [ID + 1]},
+            {"action": "remove-snapshot-ref", "ref-name": "b"},
+        ],
+    ),
+    "row-lineage": (
+        3,
+        [
+            snapshot(1, **{"first-row-id": 0, "added-rows": 40}),
+            ref("main", 1),
+            snapshot(2, 1, **{"first-row-id": 40, "added-rows": 2}),
+            ref("main", 2),
+        ],
+    ),
+    "upgrade": (
+        1,
+        [
+            {"action": "upgrade-format-version", "format-version": 2},
+            snapshot(1),
+            ref("main", 1),
+        ],
+    ),
 }
 
 for name, (version, updates) in CASES.items():

@@ -1,0 +1,84 @@
+"""PyIceberg signs in with the id and secret of a key, as it does elsewhere with a client's."""
+
+import json
+import os
+import urllib.error
+import urllib.request
+import uuid
+
+import pyarrow as pa
+import pytest
+from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.exceptions import ForbiddenError, OAuthError, UnauthorizedError
+
+URL = os.environ["MORAINE_URL"]
+ADMIN_KEY = os.environ["MORAINE_KEY"]
+PEOPLE = pa.table({"id": pa.array([1, 2], pa.int64()), "name": pa.array(["Ada", None])})
+
+
+def v1(method: str, path: str, body: object = None) -> dict:
+    request = urllib.request.Request(f"{URL}/v1{path}", method=method)
+    request.add_header("Authorization", f"Bearer {ADMIN_KEY}")
+    if body is not None:
+        request.add_header("Content-Type", "application/json")
+        request.data = json.dumps(body).encode()
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def credential(key: str) -> str:
+    _, key_id, _ = key.split("_", 2)
+    return f"{key_id}:{key}"
+
+
+def connect(**properties: str) -> RestCatalog:
+    return RestCatalog("moraine", uri=f"{URL}/iceberg", **properties)
+
+
+@pytest.fixture
+def namespace() -> str:
+    name = f"ns_{uuid.uuid4().hex[:12]}"
+    v1("POST", "/namespaces", {"name": name})
+    return name
+
+
+def test_makes_appends_and_reads(namespace: str) -> None:
+    catalog = connect(credential=credential(ADMIN_KEY))
+    table = catalog.create_table((namespace, "people"), schema=PEOPLE.schema)
+    table.append(PEOPLE)
+    table.append(PEOPLE)
+    read = connect(credential=credential(ADMIN_KEY)).load_table((namespace, "people"))
+    assert read.scan().to_arrow().num_rows == 4
+    assert read.scan(row_filter="id == 1").to_arrow()["name"].to_pylist() == ["Ada", "Ada"]
+    assert catalog.list_tables(namespace) == [(namespace, "people")]
+
+
+def test_a_key_as_token(namespace: str) -> None:
+    catalog = connect(token=ADMIN_KEY)
+    catalog.create_table((namespace, "people"), schema=PEOPLE.schema).append(PEOPLE)
+    assert catalog.load_table((namespace, "people")).scan().to_arrow().num_rows == 2
+
+
+def test_a_key_that_may_read_only(namespace: str) -> None:
+    connect(token=ADMIN_KEY).create_table((namespace, "people"), PEOPLE.schema).append(PEOPLE)
+    made = v1("POST", "/keys", {"description": "reader"})
+    grant = {"principal": f"key:{made['key_id']}", "privilege": "select"}
+    v1("POST", f"/namespaces/{namespace}/permissions", {"grant": [grant]})
+    reader = connect(credential=credential(made["key"]))
+    table = reader.load_table((namespace, "people"))
+    assert table.scan().to_arrow().num_rows == 2
+    with pytest.raises(ForbiddenError):
+        table.append(PEOPLE)
+
+
+def test_a_wrong_key_is_told() -> None:
+    wrong = ADMIN_KEY[:-1] + ("A" if ADMIN_KEY[-1] != "A" else "B")
+    with pytest.raises(OAuthError, match="invalid_client"):
+        connect(credential=credential(wrong))
+    with pytest.raises(UnauthorizedError):
+        connect(token=wrong).list_namespaces()
+
+
+def test_nobody_is_let_in_without_one() -> None:
+    with pytest.raises(UnauthorizedError):
+        connect().list_namespaces()
