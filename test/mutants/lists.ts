@@ -1,6 +1,7 @@
 import { BUCKETS } from './buckets-mutants.ts'
 import { CATALOG } from './catalog-mutants.ts'
 import { CORE } from './core-mutants.ts'
+import { DATASETS } from './datasets-mutants.ts'
 import { DELETION } from './deletion-mutants.ts'
 import { ENGINE } from './engine-mutants.ts'
 import { EXPORTS } from './exports-mutants.ts'
@@ -18,6 +19,7 @@ export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   formats: FORMATS,
   lake: LAKE,
   service: SERVICE,
+  datasets: DATASETS,
   exports: EXPORTS,
   buckets: BUCKETS,
   objects: OBJECTS,

@@ -3,6 +3,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { liveFilesCount, type ManifestFile } from '../../core/file/data-file.ts'
 import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
 import { foldersOf } from '../../core/table/metadata-folder.ts'
+import { isReserved } from '../../core/table/reserved-namespace.ts'
 import { MAIN_BRANCH, type Snapshot } from '../../core/table/snapshot.ts'
 import { earliestMsOf } from '../../core/table/snapshot-log.ts'
 import type { TableMetadata, TableState } from '../../core/table/table.ts'
@@ -43,8 +44,9 @@ type RebuildDependencies = Stores<'tables' | 'views' | 'locations'> &
  * What is in no file of the warehouse: for people, in the order of what they miss first.
  */
 export const NOT_REBUILT =
-  'open transactions and what they staged, events, jobs, the answers kept for repeated requests ' +
-  '(for an hour), and when views were made and last changed (their versions tell it about)'
+  'datasets, open transactions and what they staged, events, jobs, the answers kept for ' +
+  'repeated requests (for an hour), and when views were made and last changed (their versions ' +
+  'tell it about)'
 
 /**
  * Registers every table of the warehouse from its newest metadata file, and later commits from
@@ -83,6 +85,8 @@ async function rebuildTable(
   const { named } = found
   if (isView) return await rebuildView(deps, { location, file, json, named })
   const { namespace, name } = newestName(json, file, named)
+  if (isReserved(namespace))
+    return await tellDataset(deps, tableUuid, { location, namespace, name })
   const listed = await makeManifestLists(deps, tableMetadataFromJson(json))
   await writeManifestLists(deps, listed.lists)
   const metadata = await withLaterSnapshots(deps, listed.metadata, found.snapshots)
@@ -109,6 +113,21 @@ async function rebuildTable(
   })
   if (lost.size === 0 || back.outcome !== 'registered') return back
   return { ...back, outcome: 'incomplete', detail: tellLost(back, metadata, lost) }
+}
+
+/** What a dataset is of, and whom it was published for, is in no file. */
+async function tellDataset(
+  { catalog }: Stores<'tables'>,
+  tableUuid: string | undefined,
+  { location, namespace, name }: NamespacedName & { readonly location: string },
+): Promise<RebuiltTable> {
+  const table = formatTableName(namespace, name)
+  const found = tableUuid && (await catalog.tables.find({ tableUuid }))
+  if (found) return { location, table, outcome: 'already-there' }
+  const detail =
+    'it is a dataset, and these are not rebuilt: restore a backup to have it again, or clone ' +
+    'its source at the snapshot that its metadata file has'
+  return { location, table, outcome: 'unreadable', detail }
 }
 
 function keepingFiles(state: TableState): TableState {

@@ -1,0 +1,114 @@
+import type { MutantGroup } from './mutant.ts'
+
+const HTTP = 'test/modules/datasets/datasets.test.ts'
+const RIGHTS = 'test/modules/datasets/dataset-rights.test.ts'
+const QUERIES = 'test/modules/datasets/query-datasets.test.ts'
+const DOCUMENTS = 'test/modules/datasets/documents.test.ts'
+const STORE = 'test/catalog/sqlite/sqlite.test.ts'
+
+/** Bugs by which a dataset would change, be lost, be shown to others, or be made twice. */
+export const DATASETS: readonly MutantGroup[] = [
+  {
+    file: 'src/catalog/sql/sql-datasets.ts',
+    tests: [STORE],
+    named: 'datasets',
+    edits: [
+      ['    living_identity: dataset.identity,\n', '    living_identity: null,\n'],
+      [`      .where('expires_at_ms', '<', expires_at_ms)\n`, ''],
+      [
+        '      expires_at_ms: null,\n      securable: tableUuid,\n',
+        '      securable: tableUuid,\n',
+      ],
+      ['      securable: tableUuid,\n', ''],
+      ['principal: undefined, raise:', 'principal: raised.principal, raise:'],
+      [`    .where('state', '=', 'queued')\n`, ''],
+      [`set({ state: 'expired', living_identity: null,`, `set({ state: 'expired',`],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-tables.ts',
+    tests: [STORE],
+    named: 'datasets',
+    edits: [
+      ['    for (const { state } of commit.tables) refuseReserved(state.namespace)\n', ''],
+      [
+        'refuseReserved(await deleteTable(transaction, table, context))',
+        'await deleteTable(transaction, table, context)',
+      ],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-commit.ts',
+    tests: [STORE],
+    named: 'datasets',
+    edits: [['  refuseReserved(before?.namespace ?? [])\n', '']],
+  },
+  {
+    file: 'src/catalog/sql/find-table.ts',
+    tests: [STORE],
+    named: 'datasets',
+    edits: [['  if (!withDatasets) query', '  if (withDatasets) query']],
+  },
+  {
+    file: 'src/modules/datasets/dataset-authorizer.ts',
+    tests: [RIGHTS],
+    edits: [
+      [`if (isOfSource && privilege === 'manage_grants') return 'denied'`, ''],
+      ['dataset === undefined ? target : securableOf(dataset)', 'target'],
+    ],
+  },
+  {
+    file: 'src/modules/datasets/find-dataset.ts',
+    tests: [RIGHTS, HTTP],
+    edits: [
+      ['endedAtMs === undefined ? securable : sourceUuid', 'securable'],
+      [`if (stateOf(dataset, nowMs) !== 'expired') return`, 'return'],
+      [`error.code === 'table-not-found'`, 'false'],
+    ],
+  },
+  {
+    file: 'src/modules/datasets/dataset-routes.ts',
+    tests: [RIGHTS],
+    edits: [
+      [`{ ...call, privilege: 'own' }`, 'call'],
+      [`    await call.authorize('own', [{ on: 'table', name: sourceUuid }])\n`, ''],
+    ],
+  },
+  {
+    file: 'src/modules/access/path-rule.ts',
+    tests: [RIGHTS],
+    edits: [['if (await askTable(privilege, sourceUuid)) return true', '']],
+  },
+  {
+    file: 'src/modules/datasets/end-dataset.ts',
+    tests: [HTTP],
+    edits: [
+      ['const DOWNLOAD_MS_MAX = 24 * HOUR_MS', 'const DOWNLOAD_MS_MAX = 0'],
+      ['expiresAtMs === undefined || expiresAtMs > nowMs', 'true'],
+    ],
+  },
+  {
+    file: 'src/modules/datasets/dataset-identity.ts',
+    tests: [QUERIES, HTTP],
+    edits: [
+      ['query ?? null', 'null'],
+      ['String(snapshotId), ', ''],
+    ],
+  },
+  {
+    file: 'src/modules/datasets/query-dataset.ts',
+    tests: [QUERIES],
+    edits: [
+      [`if (dataset?.state !== 'queued')`, 'if (true)'],
+      ['await datasets.finish({ tableUuid, problem,', 'void ({ tableUuid, problem,'],
+    ],
+  },
+  {
+    file: 'src/modules/datasets/verify-dataset.ts',
+    tests: [DOCUMENTS],
+    edits: [
+      ['info?.sizeBytes !== sizeBytes', 'false'],
+      ['again === undefined && isSame ? undefined : isSame', 'isSame'],
+    ],
+  },
+]
