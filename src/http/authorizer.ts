@@ -62,13 +62,17 @@ export interface Authorizer {
     target: Target,
   ): Decision | Promise<Decision>
   /** What lists show the principal; `undefined`: everything. */
-  visibilityOf?(principal: Principal): Visibility | undefined
-  /** As `RequirePaths`; without it, everybody may name any file that may be read. */
-  requirePaths?(
+  visibilityOf(principal: Principal): Visibility | undefined
+  /** As `RequirePaths`. */
+  requirePaths(
     principal: Principal,
     paths: readonly string[],
     ownLocation?: string,
   ): Promise<void> | undefined
 }
 
-export const ALLOWS_ALL: Authorizer = { authorize: () => 'allowed' }
+export const ALLOWS_ALL: Authorizer = {
+  authorize: () => 'allowed',
+  visibilityOf: () => undefined,
+  requirePaths: () => undefined,
+}

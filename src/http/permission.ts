@@ -1,4 +1,5 @@
 import type { Privilege } from '../core/access/privilege.ts'
+import type { RequirePaths } from '../core/access/require-paths.ts'
 import type { Visibility } from '../core/access/visibility.ts'
 import { CatalogError } from '../core/errors.ts'
 import { shown, shownName, shownNamespace } from '../core/table/shown-name.ts'
@@ -90,13 +91,11 @@ export class CallPermissions {
 
   /** What lists show the principal; `undefined`: everything. */
   get visibleTo(): Visibility | undefined {
-    return this.#authorizer.visibilityOf?.(this.principal)
+    return this.#authorizer.visibilityOf(this.principal)
   }
 
-  /** As `RequirePaths`. */
-  requirePaths(paths: readonly string[], ownLocation?: string): Promise<void> | undefined {
-    return this.#authorizer.requirePaths?.(this.principal, paths, ownLocation)
-  }
+  readonly requirePaths: RequirePaths = (paths, ownLocation) =>
+    this.#authorizer.requirePaths(this.principal, paths, ownLocation)
 
   async requireAll(privilege: Privilege, targets: readonly Target[]): Promise<void> {
     this.#hasAsked = true

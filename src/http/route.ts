@@ -134,6 +134,8 @@ export interface RepeatedCall {
   /** As in `Call`: the caller may have lost privileges since. */
   readonly authorize: Call<unknown, unknown>['authorize']
   /** As in `Call`. */
+  readonly requirePaths: RequirePaths
+  /** As in `Call`. */
   readonly body: unknown
 }
 

@@ -2,10 +2,10 @@ import { cp, mkdir, mkdtemp, readdir, realpath, rename, rm } from 'node:fs/promi
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readConfig } from '../../src/config.ts'
-import { commitFiles } from '../../src/lake/commit/transactions.ts'
 import { createTable } from '../../src/modules/tables/tables.ts'
 import { openPlatform } from '../../src/service.ts'
 import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import { commitFiles } from '../lake/trusted-caller.ts'
 import { writeParquet } from '../parquet-files.ts'
 
 let base: string

@@ -1,6 +1,7 @@
 import { evolveTable } from '../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../src/modules/tables/tables.ts'
 import { append, Lake, liveNames } from '../lake/lake.ts'
+import { givenFile } from '../lake/trusted-caller.ts'
 import { openWorkshop, type Workshop } from '../lake/workshop.ts'
 import { refusal } from '../refusal.ts'
 import { type Row, readMetadata, readRows, serveFilesToFetch } from './icebird.ts'
@@ -63,7 +64,7 @@ test.each(PARTITIONINGS)(
       }),
     )
     const partitioning = [{ column, transform }]
-    await createTable(shop.deps, { name: 'parts', inferFrom: paths[0], partitioning })
+    await createTable(shop.deps, { name: 'parts', inferFrom: givenFile(paths[0]), partitioning })
     const first = await append(shop, 'parts', ...paths.slice(0, 3))
     const second = await append(shop, 'parts', ...paths.slice(3))
     await expectSameRows('parts', first, paths.slice(0, 3))
@@ -80,7 +81,7 @@ test('64-bit ids, decimals and extreme times survive the way to another reader',
         TIMESTAMP '1969-12-31 23:59:59.999999', TIMESTAMP '1970-01-01']) AS at,
       unnest(['NaN', 'Infinity', '-0.0', NULL, '5e-324'])::DOUBLE AS size`
   const path = await lake.write(`${shop.dataFolder}/extremes.parquet`, query)
-  await createTable(shop.deps, { name: 'extremes', inferFrom: path })
+  await createTable(shop.deps, { name: 'extremes', inferFrom: givenFile(path) })
   await expectSameRows('extremes', await append(shop, 'extremes', path), [path])
 })
 
@@ -90,7 +91,7 @@ test('an added column is null in files from before, and has its values in later 
     `${shop.dataFolder}/after.parquet`,
     `SELECT 2::BIGINT AS a, 'x' AS b`,
   )
-  await createTable(shop.deps, { name: 'grown', inferFrom: before })
+  await createTable(shop.deps, { name: 'grown', inferFrom: givenFile(before) })
   const first = await append(shop, 'grown', before)
   expect((await refusal(append(shop, 'grown', after))).code).toBe('file-schema-mismatch')
   await evolveTable(shop.deps, 'grown', {

@@ -6,6 +6,7 @@ import { cloneTable } from '../../src/modules/tables/clone-table.ts'
 import { evolveTable } from '../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable, rollbackTable } from '../../src/modules/tables/tables.ts'
 import { append, Lake } from '../lake/lake.ts'
+import { givenFile } from '../lake/trusted-caller.ts'
 import { openWorkshop, SHARED_DATA, type Workshop } from '../lake/workshop.ts'
 import { hasPyIceberg, readWithPyIceberg } from './pyiceberg.ts'
 
@@ -58,7 +59,7 @@ testPyWithShared.each(['planets', 'satellites', 'astronauts', 'space_missions'])
   'PyIceberg reads %s as its file has it',
   async (name) => {
     const path = join(SHARED_DATA, `${name}.parquet`)
-    await createTable(shop.deps, { name, inferFrom: path })
+    await createTable(shop.deps, { name, inferFrom: givenFile(path) })
     await append(shop, name, path)
     await expectRows(name, { rows: fromFiles(path) })
   },
@@ -70,7 +71,7 @@ testPyWithShared.each(['missions', 'security_findings'])(
   async (name) => {
     const files = await parquetFiles(name)
     const [first = '', ...others] = files
-    await createTable(shop.deps, { name, inferFrom: first })
+    await createTable(shop.deps, { name, inferFrom: givenFile(first) })
     const one = await append(shop, name, first)
     const all = await append(shop, name, ...others)
     const change = { removedPaths: [first], truncate: false }
@@ -87,7 +88,7 @@ testPy(
   async () => {
     const old = `SELECT range::INTEGER AS i, 'o' || range AS s, range AS gone FROM range(5)`
     const oldPath = await lake.write(`${shop.dataFolder}/old.parquet`, old)
-    await createTable(shop.deps, { name: 't', inferFrom: oldPath })
+    await createTable(shop.deps, { name: 't', inferFrom: givenFile(oldPath) })
     const first = await append(shop, 't', oldPath)
     await evolveTable(shop.deps, 't', {
       changes: [

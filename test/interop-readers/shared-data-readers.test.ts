@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { stageFiles, stageRemoval, stageTruncation } from '../../src/lake/commit/staging.ts'
+import { stageRemoval, stageTruncation } from '../../src/lake/commit/staging.ts'
 import { commitTransaction, startTransaction } from '../../src/lake/commit/transactions.ts'
 import { createTable, readTable } from '../../src/modules/tables/tables.ts'
+import { givenFile, stageFiles } from '../lake/trusted-caller.ts'
 import { openWorkshop, SHARED_DATA, type Workshop } from '../lake/workshop.ts'
 import { type Row, readMetadata, readRows, serveFilesToFetch } from './icebird.ts'
 import { canonical, readParquetRows } from './rows.ts'
@@ -60,7 +61,7 @@ function apply(paths: readonly string[], { add = [], remove = [], truncate }: St
  * Makes the table of the first file's columns, does the steps, and returns what it held after each.
  */
 async function makeTable(name: string, first: string, steps: readonly Step[]): Promise<Moment[]> {
-  await createTable(shop.deps, { name, inferFrom: first })
+  await createTable(shop.deps, { name, inferFrom: givenFile(first) })
   const moments: Moment[] = []
   let paths: string[] = []
   for (const step of steps) {

@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { SnapshotSelector } from '../../src/core/table/snapshot-selector.ts'
-import { commitFiles } from '../../src/lake/commit/transactions.ts'
 import { readTable } from '../../src/modules/tables/tables.ts'
+import { commitFiles } from './trusted-caller.ts'
 import type { Workshop } from './workshop.ts'
 
 /**

@@ -2,7 +2,12 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
 import pino from 'pino'
-import type { Authorizer, Decision, Target } from '../../src/http/authorizer.ts'
+import {
+  ALLOWS_ALL,
+  type Authorizer,
+  type Decision,
+  type Target,
+} from '../../src/http/authorizer.ts'
 import { Metrics } from '../../src/http/metrics.ts'
 import { defineRoute, type Route } from '../../src/http/route.ts'
 import { createApp } from '../../src/http/serve/app.ts'
@@ -26,6 +31,9 @@ class SpyAuthorizer implements Authorizer {
     this.asked.push([privilege, target.on, nameOf(target)].filter((part) => part !== '').join(' '))
     return this.decide(target)
   }
+
+  visibilityOf = ALLOWS_ALL.visibilityOf
+  requirePaths = ALLOWS_ALL.requirePaths
 }
 
 function nameOf({ name }: Target): string {

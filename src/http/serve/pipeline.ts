@@ -264,7 +264,8 @@ function onceOf(arrival: Arrival, body: () => unknown) {
       const { param } = match
       const authorize: Call<unknown, unknown>['authorize'] = (privilege, targets) =>
         permissions.requireAll(privilege, targets)
-      return rebuild(from, { first, request, authorize, body: await body(), param })
+      const { requirePaths } = permissions
+      return rebuild(from, { first, request, authorize, requirePaths, body: await body(), param })
     },
   }
 }
@@ -294,7 +295,7 @@ async function handle(
     param: match.param,
     accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
     authorize: (privilege, targets) => permissions.requireAll(privilege, targets),
-    requirePaths: (paths, own) => permissions.requirePaths(paths, own),
+    requirePaths: permissions.requirePaths,
     requireOwnSite: () => gate.guard.requireOwnSite(request),
   }
   const { route } = match

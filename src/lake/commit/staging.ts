@@ -34,11 +34,9 @@ export interface StagedReport {
 export async function stageFiles(
   deps: Stores<'paths' | 'tables' | 'transactions'> &
     Pick<CommitServices, 'ambient' | 'manifests' | 'meter' | 'objects'>,
-  request: {
+  request: GivenPaths & {
     readonly table: string
     readonly transactionId: string
-    readonly paths: readonly string[]
-    readonly requirePaths?: RequirePaths | undefined
     readonly keep?: Keep<StagedReport> | undefined
   },
 ): Promise<StagedReport> {
@@ -77,10 +75,11 @@ export async function stageInspected(
   deps.meter.filesStaged(files.length)
 }
 
+/** Paths of files that a caller names. */
 export interface GivenPaths {
   readonly paths: readonly string[]
   /** Asked before any of the files is looked at. */
-  readonly requirePaths?: RequirePaths | undefined
+  readonly requirePaths: RequirePaths
 }
 
 /** Footers of new files for a table, in the order given; a file given twice is refused. */
@@ -97,7 +96,7 @@ export async function inspectFiles(
     if (seen.has(key)) throw alreadyThere(location, 'is given twice')
     seen.add(key)
   }
-  await requirePaths?.(locations)
+  await requirePaths(locations)
   const turns = new Turns()
   return mapBounded(locations, INSPECTIONS_AT_ONCE, async (location) => {
     // Footers come faster than they are read, and would never let go of the event loop.

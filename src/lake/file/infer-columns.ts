@@ -33,11 +33,12 @@ export async function inferColumns(
     requirePaths,
   }: {
     readonly readsPath?: boolean | undefined
-    readonly requirePaths?: RequirePaths | undefined
+    /** Asked before the file is looked at. */
+    readonly requirePaths: RequirePaths
   },
 ): Promise<InferredColumns> {
   const location = dataFileLocation(file)
-  await requirePaths?.([location])
+  await requirePaths([location])
   const { footer } = await readFooterOf(objects, location)
   const inFile = inferSchemaFields(footer)
   const isOurs = locationKey(location).startsWith(`${locationKey(warehouse)}/`)

@@ -169,14 +169,14 @@ async function stageByPath(
 async function stagedAgain(
   deps: FileDependencies,
   { transactionId }: KeptFacts,
-  { authorize, param, body }: RepeatedCall,
+  { authorize, requirePaths, param, body }: RepeatedCall,
 ): Promise<Reply> {
   const { files: given, transaction_id } = body as z.output<typeof StageFilesRequest>
   const name = param('table_identifier')
   await authorize('select', [{ on: 'table', name }])
   const state = await getTable(deps.catalog, name)
   const paths = given.map(({ path }) => path)
-  const files = await inspectFiles(deps, state, { paths })
+  const files = await inspectFiles(deps, state, { paths, requirePaths })
   const id = String(transactionId)
   const results = transaction_id === undefined ? await commitTransaction(deps, id) : undefined
   return jsonReply(filesToJson({ transactionId: id, state, files, results }))

@@ -32,7 +32,7 @@ import { type PageRequest, readPages } from './page.ts'
 import { readIdentifier, readName, requestNode } from './requests/table-request-json.ts'
 import { parseCommitViewRequest, parseCreateViewRequest } from './requests/view-request-json.ts'
 import { requireRestName } from './rest-name.ts'
-import type { UseCaseCall } from './use-case-call.ts'
+import type { PathsCall, UseCaseCall } from './use-case-call.ts'
 
 export type RestViewDependencies = ViewDependencies &
   Stores<'namespaces'> &
@@ -178,13 +178,14 @@ async function refuseTakenDestination(
 export async function registerView(
   deps: RestViewDependencies,
   { namespace, json }: InNamespace,
-  keeper: AnswerKeeper,
+  { keeper, requirePaths }: Pick<PathsCall, 'keeper' | 'requirePaths'>,
 ): Promise<ViewState> {
   const node = requestNode(json)
   const name = requireRestName({ namespace, name: readName(node.get('name')) })
   const metadataLocation = node.get('metadata-location').string()
   const { levels } = await getNamespace(deps, namespace)
   await refuseTakenViewName(deps, name)
+  await requirePaths([metadataLocation])
   const metadata = await readMetadataAt(deps, metadataLocation)
   const viewUuid = metadata.viewUuid.toLowerCase()
   const options = () => keeper.withEffect(viewAnswer(viewUuid))

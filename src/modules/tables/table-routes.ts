@@ -82,8 +82,7 @@ const create = (deps: NewTableDependencies) =>
       const request = {
         ...rest,
         columns: schema?.columns,
-        inferFrom: infer_from,
-        requirePaths,
+        inferFrom: infer_from === undefined ? undefined : { location: infer_from, requirePaths },
         hivePartitioning: hive_partitioning,
       }
       return createdReply(await createTable(deps, request, keeper.keeping(newTableAnswer)))

@@ -49,9 +49,8 @@ export interface CreateTableRequest extends TableDescriptionChange {
   readonly namespace?: string | undefined
   /** Exactly one of these and `inferFrom`. */
   readonly columns?: readonly ColumnDefinition[] | undefined
-  /** Location of a Parquet file to infer the columns from. */
-  readonly inferFrom?: string | undefined
-  readonly requirePaths?: RequirePaths | undefined
+  /** A Parquet file to infer the columns from. */
+  readonly inferFrom?: GivenFile | undefined
   /** Whether its folders `name=value` tell columns, too; true by default. */
   readonly hivePartitioning?: boolean | undefined
   readonly partitioning?: readonly PartitioningColumn[] | undefined
@@ -65,6 +64,13 @@ export type CreatedTable = TableState & {
   readonly notes: readonly string[]
   /** Whether its namespace was made with it. */
   readonly isNamespaceNew: boolean
+}
+
+/** A file that a caller names. */
+export interface GivenFile {
+  readonly location: string
+  /** Asked before the file is looked at. */
+  readonly requirePaths: RequirePaths
 }
 
 export interface TableReading {
@@ -194,13 +200,14 @@ export function nameTaken(
 
 async function columnsOf(
   deps: Pick<LakeServices, 'objects' | 'warehouse'>,
-  { columns, inferFrom, hivePartitioning: readsPath, requirePaths }: CreateTableRequest,
+  { columns, inferFrom, hivePartitioning: readsPath }: CreateTableRequest,
 ): Promise<InferredColumns & { aliasesById: AliasesById }> {
   if (columns !== undefined && inferFrom === undefined) {
     return { ...parseColumns(columns), pathColumns: [], notes: [] }
   }
   if (columns === undefined && inferFrom !== undefined) {
-    const inferred = await inferColumns(deps, inferFrom, { readsPath, requirePaths })
+    const { location, requirePaths } = inferFrom
+    const inferred = await inferColumns(deps, location, { readsPath, requirePaths })
     return { ...inferred, aliasesById: new Map() }
   }
   throw new CatalogError(

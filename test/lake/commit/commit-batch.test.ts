@@ -1,8 +1,7 @@
 import type { CatalogError } from '../../../src/core/errors.ts'
-import { stageFiles, stageRemoval, stageTruncation } from '../../../src/lake/commit/staging.ts'
+import { stageRemoval, stageTruncation } from '../../../src/lake/commit/staging.ts'
 import {
   abortTransaction,
-  commitFiles,
   commitTransaction,
   startTransaction,
   viewTransaction,
@@ -11,6 +10,7 @@ import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { logOf } from '../../catalog/catalog-samples.ts'
 import { writeParquet } from '../../parquet-files.ts'
 import { refusal } from '../../refusal.ts'
+import { commitFiles, stageFiles } from '../trusted-caller.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
 let shop: Workshop

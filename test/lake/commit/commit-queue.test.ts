@@ -9,10 +9,8 @@ import {
   onlyAppends,
   type PendingTransaction,
 } from '../../../src/lake/commit/commit-queue.ts'
-import { inspectFiles, stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
   abortTransaction,
-  commitFiles,
   commitInspected,
   commitTransaction,
   newTransaction,
@@ -24,6 +22,7 @@ import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { refusal } from '../../refusal.ts'
 import { queueOf } from '../compose.ts'
 import { Lake, liveNames } from '../lake.ts'
+import { commitFiles, inspectFiles, stageFiles } from '../trusted-caller.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
 let lake: Lake

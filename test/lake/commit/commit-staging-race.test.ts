@@ -1,7 +1,5 @@
 import type { TransactionStore } from '../../../src/catalog/transaction-store.ts'
-import { stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
-  commitFiles,
   commitTransaction,
   startTransaction,
   viewTransaction,
@@ -11,6 +9,7 @@ import { createTable } from '../../../src/modules/tables/tables.ts'
 import { refusal } from '../../refusal.ts'
 import { withStore } from '../failing-disk.ts'
 import { Lake, liveNames } from '../lake.ts'
+import { commitFiles, stageFiles } from '../trusted-caller.ts'
 import { openWorkshop, type Workshop } from '../workshop.ts'
 
 let lake: Lake

@@ -1,12 +1,12 @@
 import type { TableState } from '../../../src/core/table/table.ts'
 import type { StagedChange } from '../../../src/core/table/transaction.ts'
 import { validateChange } from '../../../src/lake/commit/commit-validation.ts'
-import { inspectFiles } from '../../../src/lake/commit/staging.ts'
 import { newTransaction } from '../../../src/lake/commit/transactions.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { refusal } from '../../refusal.ts'
 import { append, Lake } from '../lake.ts'
+import { inspectFiles } from '../trusted-caller.ts'
 import { openWorkshop, type Workshop } from '../workshop.ts'
 
 let lake: Lake

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { inspectFiles } from '../../../src/lake/commit/staging.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { writeParquet } from '../../parquet-files.ts'
+import { inspectFiles } from '../trusted-caller.ts'
 import { openWorkshop, type Workshop } from '../workshop.ts'
 
 const FILES = 4_000

@@ -2,7 +2,6 @@ import { CatalogError } from '../../../src/core/errors.ts'
 import { COMMIT_ATTEMPTS_MAX } from '../../../src/core/limits.ts'
 import { readDescription } from '../../../src/core/table-properties.ts'
 import { LostRace, onNewest } from '../../../src/lake/commit/on-newest.ts'
-import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import {
   createTable,
@@ -12,6 +11,7 @@ import {
 } from '../../../src/modules/tables/tables.ts'
 import { refusal } from '../../refusal.ts'
 import { append, Lake, liveNames } from '../lake.ts'
+import { commitFiles } from '../trusted-caller.ts'
 import { openWorkshop, type Workshop, type WorkshopDependencies } from '../workshop.ts'
 
 let lake: Lake

@@ -1,13 +1,13 @@
 import { link, readdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, describeTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { startPgBouncer, whyNoPgBouncer } from '../../catalog/pgbouncer.ts'
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
 import { Lake } from '../lake.ts'
 import { actTogether, type Replica, Replicas } from '../replicas.ts'
+import { commitFiles } from '../trusted-caller.ts'
 
 let lake: Lake
 let replicas: Replicas

@@ -1,8 +1,9 @@
 import type { TableCommitResult } from '../../../src/core/table/transaction.ts'
-import { stageFiles, stageRemoval, stageTruncation } from '../../../src/lake/commit/staging.ts'
+import { stageRemoval, stageTruncation } from '../../../src/lake/commit/staging.ts'
 import { commitTransaction, startTransaction } from '../../../src/lake/commit/transactions.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { append, Lake, liveNames } from '../lake.ts'
+import { stageFiles } from '../trusted-caller.ts'
 import { openWorkshop, type Workshop } from '../workshop.ts'
 
 let lake: Lake

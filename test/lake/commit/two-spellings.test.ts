@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { stageFiles, stageRemoval } from '../../../src/lake/commit/staging.ts'
+import { stageRemoval } from '../../../src/lake/commit/staging.ts'
 import {
-  commitFiles,
   commitRemoval,
   commitTransaction,
   startTransaction,
@@ -11,6 +10,7 @@ import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { madeFile, commitFiles as writeAs } from '../../modules/iceberg-rest/http/made-files.ts'
 import { refusal } from '../../refusal.ts'
 import { append, Lake, liveNames } from '../lake.ts'
+import { commitFiles, stageFiles } from '../trusted-caller.ts'
 import { openWorkshop, type Workshop } from '../workshop.ts'
 
 let lake: Lake

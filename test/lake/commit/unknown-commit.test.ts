@@ -1,10 +1,10 @@
 import { CatalogError } from '../../../src/core/errors.ts'
-import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
 import { composeLake } from '../../../src/service.ts'
 import { refusal } from '../../refusal.ts'
 import { withStore } from '../failing-disk.ts'
 import { Lake, liveNames } from '../lake.ts'
+import { commitFiles } from '../trusted-caller.ts'
 import { openWorkshop, type Workshop, type WorkshopDependencies } from '../workshop.ts'
 
 let lake: Lake

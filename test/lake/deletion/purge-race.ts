@@ -1,16 +1,12 @@
 import { CatalogError } from '../../../src/core/errors.ts'
 import type { DataFile } from '../../../src/core/file/data-file.ts'
-import { stageFiles } from '../../../src/lake/commit/staging.ts'
-import {
-  commitFiles,
-  commitTransaction,
-  startTransaction,
-} from '../../../src/lake/commit/transactions.ts'
+import { commitTransaction, startTransaction } from '../../../src/lake/commit/transactions.ts'
 import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import type { Platform } from '../../../src/service.ts'
+import { commitFiles, stageFiles } from '../trusted-caller.ts'
 
 /** What others do with a file while the table that it was uploaded to is purged. */
 export const RIVALS = ['commit', 'stage', 'clone'] as const

@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Catalog } from '../../../src/catalog/catalog.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
-import { stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
-  commitFiles,
   commitRemoval,
   commitTransaction,
   startTransaction,
@@ -14,6 +12,7 @@ import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { queueOver } from '../compose.ts'
 import { Lake } from '../lake.ts'
+import { commitFiles, stageFiles } from '../trusted-caller.ts'
 import { openWorkshop, type Workshop, type WorkshopDependencies } from '../workshop.ts'
 
 type Step = () => Promise<void>

@@ -2,7 +2,6 @@ import { createReadStream, existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { TableState } from '../../../src/core/table/table.ts'
-import { stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
   abortTransaction,
   commitTransaction,
@@ -18,6 +17,7 @@ import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { madeFile, commitFiles as writeAs } from '../../modules/iceberg-rest/http/made-files.ts'
 import { refusal } from '../../refusal.ts'
 import { append, Lake, liveNames } from '../lake.ts'
+import { stageFiles } from '../trusted-caller.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
 const DAY_MS = 86_400_000

@@ -3,10 +3,8 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { CatalogError } from '../../../src/core/errors.ts'
 import type { CommitQueue, PendingTransaction } from '../../../src/lake/commit/commit-queue.ts'
-import { stageFiles } from '../../../src/lake/commit/staging.ts'
 import {
   abortTransaction,
-  commitFiles,
   forgetOldTransactions,
   startTransaction,
 } from '../../../src/lake/commit/transactions.ts'
@@ -19,6 +17,7 @@ import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { definitionOf, newTable, stateOf } from '../../catalog/catalog-samples.ts'
 import { Lake } from '../lake.ts'
+import { commitFiles, stageFiles } from '../trusted-caller.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
 const DAY_MS = 86_400_000

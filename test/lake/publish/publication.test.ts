@@ -2,11 +2,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TableMetadata } from '../../../src/core/table/table.ts'
 import { parseTableMetadata } from '../../../src/formats/metadata/table-metadata-json.ts'
-import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { createTable, describeTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { composeLake } from '../../../src/service.ts'
 import { withFailingDisk, withStore } from '../failing-disk.ts'
 import { append, Lake, liveNames } from '../lake.ts'
+import { commitFiles } from '../trusted-caller.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
 let lake: Lake

@@ -1,9 +1,9 @@
 import type { ManifestFile } from '../../../src/core/file/data-file.ts'
-import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
 import { cacheOver, queueOver } from '../compose.ts'
 import { changed, withStore } from '../failing-disk.ts'
 import { append, Lake, liveNames } from '../lake.ts'
+import { commitFiles } from '../trusted-caller.ts'
 import { CountingMeter, openWorkshop, type Workshop } from '../workshop.ts'
 
 let lake: Lake

@@ -8,6 +8,7 @@ import { createTable, readTable, type TableReading } from '../../../src/modules/
 import { refusal } from '../../refusal.ts'
 import { commitDeletes } from '../commit/commit-deletes.ts'
 import { append, Lake, nameOf } from '../lake.ts'
+import { givenFile } from '../trusted-caller.ts'
 import { openWorkshop, SHARED_DATA, START_MS, type Workshop } from '../workshop.ts'
 
 const testWithShared = existsSync(SHARED_DATA) ? test : test.skip
@@ -31,7 +32,7 @@ testWithShared(
   async () => {
     const folder = join(SHARED_DATA, 'security_findings')
     const paths = (await readdir(folder)).map((name) => join(folder, name)).sort()
-    await createTable(shop.deps, { name: 'findings', inferFrom: paths[0] })
+    await createTable(shop.deps, { name: 'findings', inferFrom: givenFile(paths[0]) })
     await append(shop, 'findings', ...paths.slice(0, 50))
     await append(shop, 'findings', ...paths.slice(50))
     const reading = await readTable(shop.deps, { table: 'findings', filter: 'id = 4242' })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { jest } from '@jest/globals'
 import { createTable } from '../../../src/modules/tables/tables.ts'
 import { append, Lake } from '../../lake/lake.ts'
+import { givenFile } from '../../lake/trusted-caller.ts'
 import { SHARED_DATA } from '../../lake/workshop.ts'
 import { type DumpShop, openDumpShop } from './dump-shop.ts'
 import { expectRowsInEveryFormat } from './every-format.ts'
@@ -39,7 +40,7 @@ async function checkEverySnapshot(
   table: string,
   parts: readonly (readonly string[])[],
 ): Promise<void> {
-  await createTable(shop.deps, { name: table, inferFrom: parts[0]?.[0] })
+  await createTable(shop.deps, { name: table, inferFrom: givenFile(parts[0]?.[0]) })
   const snapshots: { id: string; paths: string[] }[] = []
   const paths: string[] = []
   for (const part of parts) {

@@ -1,3 +1,4 @@
+import { READS_ALL } from '../../../src/core/access/require-paths.ts'
 import { schemaToJson } from '../../../src/formats/metadata/schema-json.ts'
 import { snapshotFromJson } from '../../../src/formats/metadata/snapshot-json.ts'
 import { requireOwnNames } from '../../../src/lake/file/own-names.ts'
@@ -48,13 +49,13 @@ test('a commit and a registration of very many files let others have turns', asy
     const files = snapshotId === 1n ? names.slice(0, half) : names.slice(half)
     const { json } = await writeAppend(metadata, { snapshotId, files, status })
     const newSnapshots = [snapshotFromJson(json)]
-    const paths = () => pathsOfNewSnapshots(deps, { base, change: { state: base, newSnapshots } })
+    const change = { state: base, newSnapshots }
+    const paths = () => pathsOfNewSnapshots(deps, { base, change, requirePaths: READS_ALL })
     const { added } = await paths()
     expect(added).toHaveLength(half + 2)
     // What was read stays in memory, so that all is work of the loop.
     expect(await turnsWhile(paths)).toBeGreaterThan(2)
-    const imported = () =>
-      pathsOfImported({ ...deps, requirePaths: () => undefined }, base, newSnapshots)
+    const imported = () => pathsOfImported({ ...deps, requirePaths: READS_ALL }, base, newSnapshots)
     await imported()
     expect(await turnsWhile(imported)).toBeGreaterThan(1)
   }

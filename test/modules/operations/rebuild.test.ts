@@ -1,5 +1,4 @@
 import { KEEPS_NOTHING } from '../../../src/core/replay.ts'
-import { commitFiles } from '../../../src/lake/commit/transactions.ts'
 import { renameRestTable } from '../../../src/modules/iceberg-rest/rename-table.ts'
 import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
@@ -19,6 +18,7 @@ import {
 } from '../../../src/modules/views/views.ts'
 import type { Lake } from '../../../src/service.ts'
 import { logOf } from '../../catalog/catalog-samples.ts'
+import { commitFiles } from '../../lake/trusted-caller.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import { writeParquet } from '../../parquet-files.ts'
 import { rebuiltOver } from './rebuilt.ts'

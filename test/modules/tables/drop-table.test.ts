@@ -1,10 +1,11 @@
 import { createReadStream, existsSync } from 'node:fs'
-import { commitFiles, commitRemoval } from '../../../src/lake/commit/transactions.ts'
+import { commitRemoval } from '../../../src/lake/commit/transactions.ts'
 import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { append, Lake, liveNames } from '../../lake/lake.ts'
+import { commitFiles } from '../../lake/trusted-caller.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import { refusal } from '../../refusal.ts'
 

@@ -1,11 +1,11 @@
 import type { SchemaChange } from '../../../src/core/schema/schema-evolution.ts'
 import { currentSchema } from '../../../src/core/table/table.ts'
 import { NAME_MAPPING_PROPERTY } from '../../../src/core/table-properties.ts'
-import { stageFiles } from '../../../src/lake/commit/staging.ts'
 import { commitTransaction, startTransaction } from '../../../src/lake/commit/transactions.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { append, Lake, liveNames } from '../../lake/lake.ts'
+import { stageFiles } from '../../lake/trusted-caller.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import { refusal } from '../../refusal.ts'
 

@@ -175,7 +175,7 @@ function movingRoutes(deps: RestViewDependencies): readonly Route[] {
       },
       async (call) => {
         const request = { namespace: namespaceOf(call), json: call.body }
-        return viewReply(await registerView(deps, request, call.keeper))
+        return viewReply(await registerView(deps, request, call))
       },
     ),
   ]

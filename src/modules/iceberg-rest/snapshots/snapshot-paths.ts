@@ -57,7 +57,7 @@ export async function pathsOfNewSnapshots(
     readonly base: TableState
     readonly change: Pick<TableChange, 'state' | 'newSnapshots'>
     /** Asked before any of the files is read. */
-    readonly requirePaths?: RequirePaths | undefined
+    readonly requirePaths: RequirePaths
   },
 ): Promise<NewPaths> {
   const { newSnapshots: snapshots, state } = change
@@ -67,7 +67,7 @@ export async function pathsOfNewSnapshots(
     tableUuid: base.definition.tableUuid,
     manifests: await manifestsBefore(deps, base, snapshots),
     allowed: new AllowedFiles(deps.objects),
-    requirePaths: (paths: readonly string[]) => requirePaths?.(paths, state.definition.location),
+    requirePaths: (paths: readonly string[]) => requirePaths(paths, state.definition.location),
   }
   const ofSnapshots = await mapBounded(snapshots, LISTS_AT_ONCE, (s) =>
     pathsOfSnapshot(deps, s, known),
