@@ -11,7 +11,7 @@ import {
   type Read,
 } from './config-values.ts'
 import { type ExportConfig, readExports } from './export-config.ts'
-import { type OidcConfig, readOidc } from './oidc-config.ts'
+import { type OidcConfig, readCkanUrl, readOidc } from './oidc-config.ts'
 import { Nothing, readStores, type StoreConfig } from './store-config.ts'
 
 /** A worker does not start with less memory. */
@@ -38,9 +38,11 @@ export interface Config extends StoreConfig, ExportConfig {
   /** Origin under which clients reach the service, if a proxy gives it another one. */
   readonly publicUrl: string | undefined
   /** Whether callers are asked who they are. */
-  readonly auth: 'none' | 'keys' | 'oidc'
+  readonly auth: 'none' | 'keys' | 'oidc' | 'ckan'
   /** Whose tokens sign callers in; `undefined`: nobody's. */
   readonly oidc: OidcConfig | undefined
+  /** The CKAN that decides who may read, without a slash at the end; `undefined`: none does. */
+  readonly ckanUrl: string | undefined
   /** Whether anybody on the network may do everything, as the operator says. */
   readonly isOpenToAll: boolean
   /** Addresses of proxies whose `X-Forwarded-Proto` is believed: `10.0.0.7` or `10.0.0.0/8`. */
@@ -237,12 +239,15 @@ function readNetwork(
   }
 }
 
-function readAccess(read: Read): Pick<Config, 'auth' | 'oidc' | 'isOpenToAll' | 'trustedProxies'> {
-  const auths = ['none', 'keys', 'oidc'] as const
-  const auth = read('MORAINE_AUTH', 'none', 'none, keys or oidc', z.enum(auths))
+function readAccess(
+  read: Read,
+): Pick<Config, 'auth' | 'oidc' | 'ckanUrl' | 'isOpenToAll' | 'trustedProxies'> {
+  const auths = ['none', 'keys', 'oidc', 'ckan'] as const
+  const auth = read('MORAINE_AUTH', 'none', 'none, keys, oidc or ckan', z.enum(auths))
   return {
     auth,
     oidc: readOidc(read, auth),
+    ckanUrl: readCkanUrl(read, auth),
     isOpenToAll: read(
       'MORAINE_OPEN_TO_ALL',
       'no',

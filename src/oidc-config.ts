@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { List, type Read } from './config-values.ts'
 import { isPrivateAddress } from './core/access/private-address.ts'
+import { Nothing } from './store-config.ts'
 
 /** Whose tokens sign callers in. */
 export interface OidcConfig {
@@ -13,6 +14,12 @@ export interface OidcConfig {
 }
 
 const WELL_KNOWN = /\/\.well-known\/openid-configuration\/?$/
+const CkanUrl = z.string().transform((text, context) => {
+  const isPrivate = URL.canParse(text) && isPrivateAddress(text)
+  if (/^https?:\/\/[^~?#@\s]{1,300}$/.test(text) && isPrivate) return text.replace(/\/+$/, '')
+  context.addIssue('no address of CKAN')
+  return z.NEVER
+})
 const CLAIMS = 'claims like groups or realm_access.roles, separated by commas'
 
 const Issuer = z.string().transform((text, context) => {
@@ -47,4 +54,16 @@ export function readOidc(read: Read, auth: string): OidcConfig | undefined {
     },
   }
   return auth === 'oidc' ? oidc : undefined
+}
+
+/** `undefined` if CKAN does not decide. */
+export function readCkanUrl(read: Read, auth: string): string | undefined {
+  const url = read(
+    'MORAINE_CKAN_URL',
+    '',
+    'an address like https://data.example.org; http only on this machine (MORAINE_AUTH=ckan ' +
+      'needs it)',
+    auth === 'ckan' ? CkanUrl : z.union([Nothing, CkanUrl]),
+  )
+  return auth === 'ckan' ? url : undefined
 }

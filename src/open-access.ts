@@ -12,13 +12,15 @@ type AccessDependencies = Parameters<typeof KeyedAccess.open>[0] & {
 
 /** Loads the grants, and follows their changes; `undefined` if nobody is asked who they are. */
 export async function openAccess(
-  { auth, oidc, trustedProxies }: Config,
+  { auth, oidc, ckanUrl, trustedProxies }: Config,
   deps: AccessDependencies,
   opened: Opened,
 ): Promise<KeyedAccess | undefined> {
   if (auth === 'none') return undefined
   const { KeyedAccess: Keyed } = await import('./modules/access/keyed-access.ts')
-  const access = opened.add(await Keyed.open(deps, { trustedProxies, oidc }), (it) => it.close())
+  const access = opened.add(await Keyed.open(deps, { trustedProxies, oidc, ckanUrl }), (it) =>
+    it.close(),
+  )
   deps.nameChanges.follow(() => access.follow())
   return access
 }

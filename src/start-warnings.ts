@@ -23,6 +23,7 @@ export const VARIABLES: readonly string[] = [
   'MORAINE_OIDC_AUDIENCE',
   'MORAINE_OIDC_GROUPS',
   'MORAINE_OIDC_ROLES',
+  'MORAINE_CKAN_URL',
   'MORAINE_OPEN_TO_ALL',
   'MORAINE_TRUST_PROXY',
   'MORAINE_CATALOG',
@@ -64,14 +65,18 @@ export async function startWarnings(config: Config, environment: Environment): P
   const folders = await Promise.all(config.allowedLocations.map(missingFolder))
   return [
     ...unknownVariables(environment),
-    ...unusedIssuers(config, environment),
+    ...unusedProviders(config, environment),
     ...folders.flat(),
   ]
 }
 
-function unusedIssuers({ auth }: Config, environment: Environment): string[] {
-  if (auth === 'oidc' || !environment['MORAINE_OIDC_ISSUER']) return []
-  return [`MORAINE_OIDC_ISSUER is ignored: MORAINE_AUTH=${auth}; set MORAINE_AUTH=oidc to use it`]
+function unusedProviders({ auth }: Config, environment: Environment): string[] {
+  const users = { MORAINE_OIDC_ISSUER: 'oidc', MORAINE_CKAN_URL: 'ckan' }
+  return Object.entries(users)
+    .filter(([name, user]) => auth !== user && environment[name])
+    .map(([name, user]) => {
+      return `${name} is ignored: MORAINE_AUTH=${auth}; set MORAINE_AUTH=${user} to use it`
+    })
 }
 
 /**

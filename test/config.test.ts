@@ -56,6 +56,7 @@ test.each([
   ['MORAINE_AUTH', 'keys', { auth: 'keys' }],
   ['MORAINE_OPEN_TO_ALL', 'yes', { isOpenToAll: true }],
   ['MORAINE_OIDC_ISSUER', 'https://a.example', { oidc: undefined }],
+  ['MORAINE_CKAN_URL', 'https://a.example', { ckanUrl: undefined }],
   ['MORAINE_TRUST_PROXY', '10.0.0.7, ::1/128', { trustedProxies: ['10.0.0.7', '::1/128'] }],
   ['MORAINE_PORT', '0', { port: 0 }],
   ['MORAINE_PORT', '65535', { port: 65_535 }],

@@ -23,6 +23,20 @@ test('an issuer may be given by its discovery address', () => {
   ])
 })
 
+test('the address of CKAN is used with MORAINE_AUTH=ckan only', () => {
+  const MORAINE_CKAN_URL = 'https://data.example.org/ckan/'
+  const urlOf = (auth: string) => readConfig({ MORAINE_AUTH: auth, MORAINE_CKAN_URL }).ckanUrl
+  expect([urlOf('ckan'), urlOf('keys')]).toEqual(['https://data.example.org/ckan', undefined])
+})
+
+test.each(['', 'data.example.org', 'http://data.example.org', 'https://data.example.org/?q'])(
+  'CKAN at %p is one line',
+  (MORAINE_CKAN_URL) => {
+    const start = () => readConfig({ MORAINE_AUTH: 'ckan', MORAINE_CKAN_URL })
+    expect(start).toThrow(/^MORAINE_CKAN_URL=.* cannot be used: give [^\n]+$/)
+  },
+)
+
 test.each([
   ['MORAINE_OIDC_ISSUER', {}],
   ['MORAINE_OIDC_ISSUER', { MORAINE_OIDC_ISSUER: 'login.example.org' }],

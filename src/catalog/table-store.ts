@@ -16,7 +16,8 @@ export interface TableStore {
   /**
    * Also makes the namespace and its parents. Names compare without case. `already-exists`, too,
    * when the UUID is taken; `view-exists` when a view has the name. Throws `location-taken` when
-   * the location overlaps with that of another table (`LocationStore`).
+   * the location overlaps with that of another table (`LocationStore`), and `resource-taken` when
+   * another has the same `moraine.ckan-resource-id`, as `replace` and `commit` do.
    */
   create(
     table: NewTable,
@@ -31,6 +32,8 @@ export interface TableStore {
     options?: MutationOptions,
   ): Promise<'created' | 'already-exists' | 'view-exists' | 'version-mismatch'>
   find(key: TableKey): Promise<TableState | undefined>
+  /** UUID of the table whose property `moraine.ckan-resource-id` this is. */
+  findByResource(resourceId: string): Promise<string | undefined>
   /** By namespace, then name, both without case. */
   list(query: ListTablesQuery): Promise<readonly TableSummary[]>
   /**

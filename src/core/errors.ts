@@ -41,6 +41,7 @@ export const CATALOG_ERROR_CODES = [
   'partitioning-invalid',
   'query-invalid',
   'request-invalid',
+  'resource-taken',
   'result-too-large',
   'row-invalid',
   'schema-change-invalid',

@@ -13,6 +13,9 @@ const METADATA_LOG_DEFAULT = 100
 /** Every metadata file has the whole log. */
 const METADATA_LOG_MAX = 10_000
 const DELETE_METADATA_PROPERTY = 'write.metadata.delete-after-commit.enabled'
+/** Id of the resource of CKAN that the table is; no two tables have the same. */
+export const CKAN_RESOURCE_PROPERTY = 'moraine.ckan-resource-id'
+const CKAN_RESOURCE_ID = /^[A-Za-z0-9_-]{1,100}$/
 const DESCRIPTION = 'comment'
 const STEWARD = 'moraine.steward'
 const DISPOSITION = 'moraine.disposition'
@@ -71,6 +74,12 @@ export function keepsFiles(properties: TableProperties): boolean {
 /** The same properties, of a table whose files may never be deleted. */
 export function withKeptFiles(properties: TableProperties): TableProperties {
   return { ...properties, [GC_PROPERTY]: 'false' }
+}
+
+/** The resource of CKAN that the table is, if it says so. */
+export function ckanResourceOf(properties: TableProperties): string | undefined {
+  const id = properties[CKAN_RESOURCE_PROPERTY]
+  return id !== undefined && CKAN_RESOURCE_ID.test(id) ? id : undefined
 }
 
 export function readDescription(properties: TableProperties): TableDescription {

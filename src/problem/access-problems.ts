@@ -14,6 +14,16 @@ export const ACCESS_PROBLEMS = {
     remedy: 'Start the service with `MORAINE_AUTH=keys`.',
     retry: 'no',
   },
+  'ckan-unavailable': {
+    status: 503,
+    iceberg: { status: 429, type: 'TooManyRequestsException' },
+    title: 'CKAN out of reach',
+    meaning:
+      'CKAN decides who may read the table, and could not be asked, or its answer was none. ' +
+      'Nothing was changed.',
+    remedy: 'Repeat the request after the seconds of `Retry-After`; a key works all the while.',
+    retry: 'yes',
+  },
   'credential-expired': {
     status: 401,
     iceberg: EXPIRED,

@@ -54,6 +54,14 @@ export const TABLE_PROBLEMS = {
       'dropped table’s files are purged or removed.',
     retry: 'no',
   },
+  'resource-taken': {
+    status: 409,
+    iceberg: BAD_REQUEST,
+    title: 'Resource of another table',
+    meaning: 'Another table has this `moraine.ckan-resource-id`; a resource of CKAN is one table.',
+    remedy: 'Remove the property from the other table first, or choose another id.',
+    retry: 'no',
+  },
   'name-invalid': {
     status: 400,
     iceberg: BAD_REQUEST,

@@ -16,6 +16,7 @@ import { describePolicies } from './policies.contract.ts'
 import { describePublications } from './publications.contract.ts'
 import { describeReplacements } from './replacement.contract.ts'
 import { describeReplays, describeReservations } from './replays.contract.ts'
+import { describeResources } from './resources.contract.ts'
 import { describeSettings } from './settings.contract.ts'
 import { describeSharing } from './sharing.contract.ts'
 import { describeSnapshots } from './snapshots.contract.ts'
@@ -66,6 +67,7 @@ export function describeCatalog(
   describeSettings(catalog)
   describeGrants(catalog)
   describePolicies(catalog)
+  describeResources(catalog)
   describeKeys(catalog)
   describeDatasets(catalog)
   if (isShared) {

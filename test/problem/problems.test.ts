@@ -11,6 +11,7 @@ as-at-invalid 400 400 BadRequestException
 body-invalid 400 400 BadRequestException
 body-too-large 413 413 BadRequestException
 catalog-damaged 503 507 ServiceFailureException
+ckan-unavailable 503 429 TooManyRequestsException
 column-type-unknown 422 400 BadRequestException
 commit-conflict 409 409 CommitFailedException
 commit-state-unknown 503 500 CommitStateUnknownException
@@ -84,6 +85,7 @@ query-invalid 400 400 BadRequestException
 query-too-costly 422 400 BadRequestException
 range-not-satisfiable 416 416 BadRequestException
 request-invalid 400 400 BadRequestException
+resource-taken 409 400 BadRequestException
 result-too-large 413 413 BadRequestException
 role-not-found 404 404 NotFoundException
 route-not-found 404 404 NotFoundException

@@ -5,6 +5,7 @@ import { refuseReserved } from '../../core/table/reserved-namespace.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Transaction } from '../../core/table/transaction.ts'
 import type { CatalogCommit, CatalogCommitOutcome, TableCommit } from '../table-store.ts'
+import { takeResource } from './access/table-resources.ts'
 import {
   chunks,
   Refusal,
@@ -322,6 +323,7 @@ async function updateTable(
       .set({ definition: definitions.encode(definition) })
       .where('table_uuid', '=', definition.tableUuid)
       .execute()
+    await takeResource(transaction, definition)
   }
   return updated?.log_length
 }

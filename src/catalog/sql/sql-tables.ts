@@ -19,6 +19,7 @@ import type {
 } from '../table-store.ts'
 import { requireOwnUuid } from './access/own-uuid.ts'
 import { grantOwner } from './access/owner-grants.ts'
+import { findTableOfResource, freeResource, takeResource } from './access/table-resources.ts'
 import { chunks, Refusal, read, type SqlEngine, type SqlTransaction } from './engine/sql-engine.ts'
 import { findTable, listTables } from './find-table.ts'
 import { type Raising, tableCreated, tableDropped } from './mutation/sql-raised-events.ts'
@@ -72,6 +73,10 @@ export class SqlTables implements TableStore {
   find(key: TableKey): Promise<TableState | undefined> {
     const { engine, definitions } = this.#context
     return read(engine, (connection) => findTable(connection, key, definitions))
+  }
+
+  findByResource(resourceId: string): Promise<string | undefined> {
+    return read(this.#context.engine, (connection) => findTableOfResource(connection, resourceId))
   }
 
   list(query: ListTablesQuery): Promise<readonly TableSummary[]> {
@@ -162,6 +167,7 @@ export async function insertTable(
     .values({ table_uuid: tableUuid, definition: definitions.encode(state.definition) })
     .execute()
   await requireOwnUuid(transaction, { kind: 'table', uuid: tableUuid }, engine)
+  await takeResource(transaction, state.definition)
   for (const location of foldersOf(state.definition)) {
     const place = { tableUuid, location }
     if (mayShareLocation) await insertLocation(transaction, place)
@@ -294,6 +300,7 @@ export async function deleteTable(
   const version = expectedVersion + 1
   raised.raise(tableDropped({ ...deleted, namespace, tableUuid, version, metadataLocation }))
   await releaseName(transaction, { kind: 'table', uuid: tableUuid })
+  await freeResource(transaction, tableUuid)
   for (const name of ['snapshots', 'snapshot_log', 'publications', 'unkeyed_paths'] as const) {
     await transaction.deleteFrom(name).where('table_uuid', '=', tableUuid).execute()
   }

@@ -1,7 +1,13 @@
 import { CatalogError } from '../errors.ts'
 import { readNameMapping } from '../schema/name-mapping-property.ts'
 import type { TableDefinition } from '../table/table.ts'
-import { NAME_MAPPING_PROPERTY, readAliases, readDescription } from '../table-properties.ts'
+import {
+  CKAN_RESOURCE_PROPERTY,
+  ckanResourceOf,
+  NAME_MAPPING_PROPERTY,
+  readAliases,
+  readDescription,
+} from '../table-properties.ts'
 import type { TableDraft } from './table-draft.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'
 
@@ -113,6 +119,9 @@ function checkOwn(properties: Readonly<Record<string, string>>): void {
   requirePlainObject(metadata, 'moraine.metadata')
   if (disposition !== null && disposition !== 'snapshot' && disposition !== 'continuous') {
     throw new Error('moraine.disposition is snapshot or continuous')
+  }
+  if (CKAN_RESOURCE_PROPERTY in properties && ckanResourceOf(properties) === undefined) {
+    throw new Error(`${CKAN_RESOURCE_PROPERTY} has 1 to 100 letters, digits, _ and -`)
   }
   for (const [id, names] of readAliases(properties)) {
     const isList = Array.isArray(names) && names.every((name) => typeof name === 'string')

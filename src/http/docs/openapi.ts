@@ -220,6 +220,7 @@ const BODY_PROBLEMS: readonly ProblemCode[] = [
 const CREDENTIAL_PROBLEMS: readonly ProblemCode[] = [
   'credential-expired',
   'identity-provider-unavailable',
+  'ckan-unavailable',
   'credential-invalid',
   'credential-missing',
   'credential-over-plain-http',

@@ -36,6 +36,7 @@ function followedTables(tables: TableStore, changes: NameChanges): TableStore {
     replace: (replacement, options) => telling(changes, tables.replace(replacement, options)),
     drop: (table, options) => telling(changes, tables.drop(table, options)),
     find: (key) => tables.find(key),
+    findByResource: (resourceId) => tables.findByResource(resourceId),
     list: (query) => tables.list(query),
     commit: async (change, options) => {
       const outcome = await tables.commit(change, options)

@@ -26,6 +26,7 @@ export function guardedTables(
       return tables.drop(table, options)
     },
     find: (key) => tables.find(key),
+    findByResource: (resourceId) => tables.findByResource(resourceId),
     list: (query) => tables.list(query),
     commit: async (change, options) => {
       const isWritten = change.tables.every(({ newSnapshots }) => newSnapshots.length > 0)

@@ -99,7 +99,7 @@ export const ChecksAnswer = z
 
 export const Me = z
   .strictObject({
-    auth: z.enum(['none', 'keys', 'oidc']),
+    auth: z.enum(['none', 'keys', 'oidc', 'ckan']),
     principal: z.string(),
     principals: z.array(z.string()),
     scopes: z.array(PrivilegeName).nullable(),

@@ -66,6 +66,12 @@ export class GrantAuthorizer implements Authorizer {
     return { principals: book.namesOf(principal) }
   }
 
+  /** Whether a policy on the table holds for the principal. */
+  isRestricted(principal: Principal, tableUuid: string): boolean {
+    const { book } = this.#keeper
+    return book.isRestricted(book.namesOf(principal), tableUuid)
+  }
+
   /** The thing that a target names, and everything above it. Throws `name-invalid`. */
   find(target: Exclude<Target, { on: 'transaction' }>): Found | Promise<Found> {
     if (target.on === 'catalog') return ONLY_CATALOG

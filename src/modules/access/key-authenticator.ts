@@ -6,6 +6,7 @@ import type { Authenticator } from '../../http/authenticator.ts'
 import { ANONYMOUS, type KnownPrincipal, type Principal } from '../../http/authorizer.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { AccessTokens } from './access-tokens.ts'
+import type { CkanCallers } from './ckan/ckan-callers.ts'
 import { parseKeyText, sha256 } from './key-text.ts'
 import { expiredCredential, invalidCredential } from './oidc/credential-problems.ts'
 import type { OidcTokens, VerifiedUser } from './oidc/oidc-tokens.ts'
@@ -34,6 +35,7 @@ export interface AuthenticatorOptions {
   readonly ring: KeyRing
   readonly tokens: AccessTokens
   readonly oidc: OidcTokens | undefined
+  readonly ckan: CkanCallers | undefined
   readonly nowMs: () => number
   readonly trustedProxies: readonly string[]
 }
@@ -62,9 +64,11 @@ export class KeyAuthenticator implements Authenticator {
 
   authenticate(request: IncomingMessage): Principal | Promise<Principal> {
     const { authorization } = request.headers
-    if (authorization === undefined) return ANONYMOUS
+    const ofCkan = this.#options.ckan?.find(request.headers)
+    if (ofCkan === undefined && authorization === undefined) return ANONYMOUS
     this.requirePrivate(request)
-    const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? []
+    if (ofCkan !== undefined) return ofCkan
+    const [, token] = /^bearer +(\S+) *$/i.exec(authorization ?? '') ?? []
     if (token === undefined) throw invalidCredential(NO_BEARER)
     if (token.length > CREDENTIAL_LENGTH_MAX) throw invalidCredential()
     if (token.startsWith('mor_')) return this.signInByKey(token)

@@ -1,8 +1,12 @@
 import type { IncomingMessage } from 'node:http'
+import type { Stores } from '../../catalog/catalog.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import type { Authorizer } from '../../http/authorizer.ts'
 import { type AccessToken, AccessTokens } from './access-tokens.ts'
 import { type BookDependencies, BookKeeper } from './book-keeper.ts'
+import { CkanCallers } from './ckan/ckan-callers.ts'
+import { CkanDecisions } from './ckan/ckan-decisions.ts'
+import { CkanAuthorizer } from './ckan-authorizer.ts'
 import { GrantAuthorizer } from './grant-authorizer.ts'
 import { KeyAuthenticator } from './key-authenticator.ts'
 import { parseKeyText } from './key-text.ts'
@@ -10,7 +14,9 @@ import { invalidCredential } from './oidc/credential-problems.ts'
 import { type OidcOptions, OidcTokens } from './oidc/oidc-tokens.ts'
 import { PathRule, type PathRuleDependencies } from './path-rule.ts'
 
-type AccessDependencies = BookDependencies & PathRuleDependencies & { readonly ambient: Ambient }
+type AccessDependencies = BookDependencies &
+  PathRuleDependencies &
+  Stores<'tables'> & { readonly ambient: Ambient }
 
 const HOUR_MS = 3_600_000
 
@@ -18,6 +24,8 @@ export interface KeyedAccessOptions {
   readonly trustedProxies: readonly string[]
   /** Identity providers whose tokens sign callers in; `undefined`: none. */
   readonly oidc?: OidcOptions | undefined
+  /** Address of the CKAN that decides who else may read; `undefined`: none. */
+  readonly ckanUrl?: string | undefined
   /** How often the last uses of keys are written; every hour by default. */
   readonly noteEveryMs?: number
 }
@@ -25,7 +33,10 @@ export interface KeyedAccessOptions {
 /** Access control by keys and grants, with everything that a check needs in memory. */
 export class KeyedAccess {
   readonly keeper: BookKeeper
-  readonly authorizer: GrantAuthorizer & Authorizer
+  readonly mode: 'keys' | 'oidc' | 'ckan'
+  /** Decides by grants alone. */
+  readonly grants: GrantAuthorizer
+  readonly authorizer: Authorizer
   readonly authenticator: KeyAuthenticator
   readonly tokens: AccessTokens
   /** Tokens of identity providers, if there are some. */
@@ -36,17 +47,25 @@ export class KeyedAccess {
   private constructor(
     keeper: BookKeeper,
     deps: AccessDependencies,
-    { trustedProxies, oidc, noteEveryMs = HOUR_MS }: KeyedAccessOptions,
+    { trustedProxies, oidc, ckanUrl, noteEveryMs = HOUR_MS }: KeyedAccessOptions,
   ) {
     const { nowMs } = deps.ambient
     this.keeper = keeper
     this.#deps = deps
-    this.authorizer = new GrantAuthorizer(keeper, new PathRule(keeper, deps))
+    this.grants = new GrantAuthorizer(keeper, new PathRule(keeper, deps))
+    const ckan = ckanUrl === undefined ? undefined : new CkanCallers(ckanUrl)
+    this.mode = ckan !== undefined ? 'ckan' : oidc !== undefined ? 'oidc' : 'keys'
     this.tokens = new AccessTokens(deps)
-    const { log } = deps
+    const { log, catalog } = deps
+    if (ckanUrl === undefined || ckan === undefined) this.authorizer = this.grants
+    else {
+      const decisions = new CkanDecisions({ address: ckanUrl, nowMs, log })
+      const { grants } = this
+      this.authorizer = new CkanAuthorizer({ grants, callers: ckan, decisions, catalog })
+    }
     this.oidc = oidc === undefined ? undefined : new OidcTokens(oidc, { nowMs, log })
     const { tokens } = this
-    const known = { ring: keeper, tokens, oidc: this.oidc }
+    const known = { ring: keeper, tokens, oidc: this.oidc, ckan }
     this.authenticator = new KeyAuthenticator({ ...known, nowMs, trustedProxies })
     // A provider that is down stops no start.
     void this.oidc?.lookForAll()

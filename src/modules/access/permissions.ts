@@ -57,10 +57,10 @@ export async function checkPermission(
   principal: Principal,
   { privilege, target }: { readonly privilege: Privilege; readonly target: PlaceTarget },
 ): Promise<{ readonly allowed: boolean; readonly because: readonly Reason[] }> {
-  const { authorizer, keeper } = requireAccess(platform)
+  const { authorizer, grants, keeper } = requireAccess(platform)
   const allowed = (await authorizer.authorize(principal, privilege, target)) === 'allowed'
   if (!allowed || !isInScope(principal, privilege)) return { allowed: false, because: [] }
-  const { chain } = await authorizer.find(target)
+  const { chain } = await grants.find(target)
   const names = keeper.book.namesOf(principal)
   const reasons = keeper.book.reasonsFor(privilege, names, chain)
   const shown = await namesOfPlaces(platform, chain)
@@ -85,7 +85,7 @@ async function securableOf(
   target: PlaceTarget,
 ): Promise<{ readonly securable: string; readonly name: string }> {
   if (target.on === 'catalog') return { securable: CATALOG_SECURABLE, name: CATALOG_SECURABLE }
-  const { place } = await requireAccess(platform).authorizer.find(target)
+  const { place } = await requireAccess(platform).grants.find(target)
   if (place === undefined) throw gone(target)
   return { securable: place.uuid, name: dotted(place) }
 }

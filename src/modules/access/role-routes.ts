@@ -32,8 +32,7 @@ const me = (platform: AccessPlatform) =>
       const name = nameOfPrincipal(principal)
       const principals = access === undefined ? [name] : access.keeper.book.namesOf(principal)
       const scopes = principal.kind === 'anonymous' ? null : principal.scopes
-      const auth = access === undefined ? 'none' : access.oidc === undefined ? 'keys' : 'oidc'
-      return jsonReply({ auth, principal: name, principals, scopes })
+      return jsonReply({ auth: access?.mode ?? 'none', principal: name, principals, scopes })
     },
   )
 

@@ -7,7 +7,7 @@ import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
 import { type NamespacedName, parseNewTableName } from '../../core/table/table-name.ts'
-import type { TableProperties } from '../../core/table-properties.ts'
+import { CKAN_RESOURCE_PROPERTY, type TableProperties } from '../../core/table-properties.ts'
 import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
 import {
@@ -68,8 +68,7 @@ export function newClone(
     ...source.definition,
     tableUuid,
     location,
-    // A folder has the metadata of one table.
-    properties: withoutMetadataPath(source.definition.properties),
+    properties: propertiesOfCopy(source.definition.properties),
     currentSchemaId,
   }
   const born = newState(deps, { namespace, name, definition })
@@ -96,7 +95,12 @@ export function newClone(
   }
 }
 
-function withoutMetadataPath(properties: TableProperties): TableProperties {
-  const { [METADATA_PATH_PROPERTY]: _path, ...others } = properties
+/** A folder has the metadata of one table, and a resource is one table. */
+function propertiesOfCopy(properties: TableProperties): TableProperties {
+  const {
+    [METADATA_PATH_PROPERTY]: _path,
+    [CKAN_RESOURCE_PROPERTY]: _resource,
+    ...others
+  } = properties
   return others
 }

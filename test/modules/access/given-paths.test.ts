@@ -45,7 +45,8 @@ const NAME_NONE = [
   ...['changeViewPermissions', 'setTablePolicy', 'changeMembers', 'icebergCreateNamespace'],
   ...['icebergUpdateNamespace', 'icebergCreateTable', 'icebergRenameTable'],
   ...['icebergReportMetrics', 'icebergSignRequest', 'icebergPlanScan', 'icebergFetchTasks'],
-  ...['icebergCreateView', 'icebergReplaceView', 'icebergRenameView'],
+  ...['icebergCreateView', 'icebergReplaceView', 'icebergRenameView', 'query', 'estimateQuery'],
+  ...['makeDataset', 'runExport', 'pauseExports', 'resumeExports'],
 ]
 
 function updatesThatName(path: string): readonly (readonly object[])[] {
@@ -113,7 +114,7 @@ test.each(Object.entries(WAYS))('%s refuses each path before it looks at it', as
   }
 })
 
-test('whoever may change a view may name its file, and administrators that of a dropped one', async () => {
+test('who may change a view may name its file, administrators that of a dropped one', async () => {
   const { admin } = service
   const own = (await must(mallory.send('get', `${REST}/own/views/v`)))['metadata-location']
   const taken = await mallory.send('post', `${REST}/own/register-view`, {
@@ -125,7 +126,7 @@ test('whoever may change a view may name its file, and administrators that of a 
   await must(admin.send('post', `${REST}/secret/register-view`, given))
 })
 
-test('a long answer is made again from no footer that its caller may not read any more', async () => {
+test('a long answer is not made again of footers that are forbidden by now', async () => {
   const { admin, dataFolder } = service
   const reader = await service.newCaller({
     ...{ '/v1/namespaces/own': ['own'], '/v1/tables/secret.t': ['select'] },

@@ -85,6 +85,7 @@ export interface Database {
   }
   datasets: DatasetRow
   table_policies: { table_uuid: string; policy: string; orphaned_at_ms: bigint | null }
+  table_resources: { resource_id: string; table_uuid: string }
   roles: { role: string; created_at_ms: bigint }
   role_members: { role: string; member: string }
   access_keys: AccessKeyRow

@@ -56,6 +56,8 @@ export type DumpCall = Pick<
 >
 
 interface Choice {
+  /** Instead of the one that the path names. */
+  readonly table?: string | undefined
   readonly format: DumpFormat
   readonly compression: DumpFormatChoice['compression']
   readonly as_at?: number | undefined
@@ -98,6 +100,7 @@ async function describe(
   {
     call,
     choice: {
+      table = call.param('table_identifier'),
       format,
       compression,
       bom = false,
@@ -108,7 +111,6 @@ async function describe(
     selector,
   }: { call: DumpCall; choice: Choice; selector: SnapshotSelector },
 ): Promise<DumpResource> {
-  const table = call.param('table_identifier')
   const target = await getDumpTarget(service, {
     ...{ table, selector, format, compression, bom },
     schemaId: schemaId === undefined ? undefined : Number(schemaId),

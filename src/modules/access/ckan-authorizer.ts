@@ -1,0 +1,84 @@
+import type { Stores } from '../../catalog/catalog.ts'
+import type { Privilege } from '../../core/access/privilege.ts'
+import { ckanResourceOf } from '../../core/table-properties.ts'
+import type { Authorizer, Decision, Principal, Target } from '../../http/authorizer.ts'
+import type { CkanCallers } from './ckan/ckan-callers.ts'
+import type { CkanDecisions } from './ckan/ckan-decisions.ts'
+import type { GrantAuthorizer } from './grant-authorizer.ts'
+
+/** Reading a table is reading its resource. */
+const ACTION = 'resource_show'
+
+export interface CkanAuthorizerDependencies extends Stores<'tables'> {
+  readonly grants: GrantAuthorizer
+  readonly callers: CkanCallers
+  readonly decisions: CkanDecisions
+}
+
+/**
+ * Decides by grants, as for keys; who has none may read the tables whose resources CKAN lets them
+ * read. Only keys change anything.
+ */
+export class CkanAuthorizer implements Authorizer {
+  readonly #deps: CkanAuthorizerDependencies
+  readonly visibilityOf: Authorizer['visibilityOf']
+  readonly requirePaths: Authorizer['requirePaths']
+
+  constructor(deps: CkanAuthorizerDependencies) {
+    this.#deps = deps
+    this.visibilityOf = (principal) => deps.grants.visibilityOf(principal)
+    this.requirePaths = (...asked) => deps.grants.requirePaths(...asked)
+  }
+
+  authorize(
+    principal: Principal,
+    privilege: Privilege,
+    target: Target,
+  ): Decision | Promise<Decision> {
+    const granted = this.#deps.grants.authorize(principal, privilege, target)
+    if (principal.kind === 'key') return granted
+    if (privilege !== 'describe' && privilege !== 'select') return withoutKey(principal, granted)
+    return granted instanceof Promise
+      ? granted.then((late) => this.#orAsk(late, { principal, privilege, target }))
+      : this.#orAsk(granted, { principal, privilege, target })
+  }
+
+  #orAsk(
+    granted: Decision,
+    asked: {
+      readonly principal: Principal
+      readonly privilege: Privilege
+      readonly target: Target
+    },
+  ): Decision | Promise<Decision> {
+    if (granted === 'allowed' || granted === 'restricted') return granted
+    return asked.target.on === 'table' ? this.#ask(granted, asked.target, asked) : granted
+  }
+
+  async #ask(
+    granted: Decision,
+    target: Extract<Target, { on: 'table' }>,
+    { principal, privilege }: { readonly principal: Principal; readonly privilege: Privilege },
+  ): Promise<Decision> {
+    const { grants, callers, decisions, catalog } = this.#deps
+    const { place } = await grants.find(target)
+    if (place === undefined) return granted
+    const table = await catalog.tables.find({ tableUuid: place.uuid })
+    if (table === undefined) return granted
+    const resourceId = ckanResourceOf(table.definition.properties) ?? place.uuid
+    const credential = callers.credentialOf(principal)
+    if (!(await decisions.isAllowed({ credential, action: ACTION, resourceId }))) return granted
+    const isWithheld = privilege === 'select' && grants.isRestricted(principal, place.uuid)
+    return isWithheld ? 'restricted' : 'allowed'
+  }
+}
+
+/** Whatever is granted to everybody. */
+async function withoutKey(
+  principal: Principal,
+  granted: Decision | Promise<Decision>,
+): Promise<Decision> {
+  const decision = await granted
+  if (decision !== 'allowed') return decision
+  return principal.kind === 'anonymous' ? 'unauthenticated' : 'denied'
+}
