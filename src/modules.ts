@@ -4,6 +4,7 @@ import { plainDialect } from './http/serve/plain-dialect.ts'
 import type { FileNamers } from './lake/deletion/file-namer.ts'
 import { accessModule } from './modules/access/access-module.ts'
 import { datasetsModule } from './modules/datasets/datasets-module.ts'
+import { laterAnswer } from './modules/datasets/later-answer.ts'
 import { deletionsModule } from './modules/deletions/deletions-module.ts'
 import type { DumpService } from './modules/dumps/http/dump-resource.ts'
 import { dumpsModule } from './modules/dumps/http/dumps-module.ts'
@@ -14,6 +15,7 @@ import { icebergRestModule } from './modules/iceberg-rest/http/iceberg-rest-modu
 import type { Module } from './modules/module.ts'
 import { namespacesModule } from './modules/namespaces/namespaces-module.ts'
 import { operationsModule } from './modules/operations/operations-module.ts'
+import type { AnswerLater } from './modules/rows/answer-later.ts'
 import { rowsModule } from './modules/rows/rows-module.ts'
 import { tablesModule } from './modules/tables/tables-module.ts'
 import { viewsModule } from './modules/views/views-module.ts'
@@ -49,6 +51,8 @@ interface ModuleSeams {
   readonly fileNamers: FileNamers
   /** What hands out the rows of any table; called only after every module was made. */
   dumpService(): DumpService
+  /** Makes the result of a query a dataset. */
+  readonly answerLater: AnswerLater
 }
 
 /** The intersection of a union's members: `A & B` for `A | B`. */
@@ -63,6 +67,7 @@ export function listModules(platform: ModulePlatform): readonly Module[] {
   const seams: ModuleSeams = {
     dialects: () => dialectsOf(modules),
     fileNamers: () => modules.flatMap(({ fileNamers = [] }) => fileNamers),
+    answerLater: (asked) => laterAnswer(whole)(asked),
     dumpService: () => dumps.service,
   }
   const whole = { ...platform, ...seams }

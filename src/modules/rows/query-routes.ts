@@ -1,12 +1,22 @@
-import { parsePrefer } from '../../http/prefer.ts'
-import { jsonReply, NDJSON_MEDIA_TYPE } from '../../http/reply.ts'
-import { type AnswerDoc, defineRoute, type Route } from '../../http/route.ts'
-import { EstimateAnswer, QueryAnswer, QueryParameters, QueryRequestShape } from './query-shapes.ts'
+import { z } from 'zod'
+import { CatalogError } from '../../core/errors.ts'
+import { selectorOf } from '../../http/common-shapes.ts'
+import { type Preferences, parsePrefer } from '../../http/prefer.ts'
+import { jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
+import { type AnswerDoc, type Call, defineRoute, type Route } from '../../http/route.ts'
+import type { AnswerLater } from './answer-later.ts'
+import {
+  EstimateAnswer,
+  QueryAnswer,
+  type QueryBody,
+  QueryParameters,
+  QueryRequestShape,
+} from './query-shapes.ts'
 import type { RowsDependencies } from './query-source.ts'
 import { CSV_MEDIA_TYPE, chooseForm, resultColumns, rowsReply } from './rows-response.ts'
 import { READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
 import { Row } from './rows-shapes.ts'
-import { estimateJson, prepareQuery, runInline, sourcesJson } from './run-query.ts'
+import { estimateJson, prepareQuery, type RunOptions, runInline, sourcesJson } from './run-query.ts'
 
 const ANSWER: AnswerDoc = {
   status: 200,
@@ -15,7 +25,21 @@ const ANSWER: AnswerDoc = {
   alternatives: { [NDJSON_MEDIA_TYPE]: Row, [CSV_MEDIA_TYPE]: Row },
 }
 
-const query = (deps: RowsDependencies) =>
+const LATER: AnswerDoc = {
+  status: 202,
+  description: 'The result becomes a dataset, which is shown as `GET /v1/datasets/{dataset}` does.',
+  shape: z.record(z.string(), z.unknown()).meta({ example: { name: 'ds-1', state: 'queued' } }),
+  headers: {
+    Location: 'The status of the dataset.',
+    'Content-Location': 'The dataset.',
+    'Retry-After': 'Seconds to wait.',
+    'Preference-Applied': 'What was preferred, and done.',
+  },
+}
+
+type QueryDependencies = RowsDependencies & { readonly answerLater: AnswerLater }
+
+const query = (deps: QueryDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -28,11 +52,12 @@ const query = (deps: RowsDependencies) =>
         'Rows, groups of them, or what a SELECT gives. A result of at most ' +
         '10,000 rows and 8 MiB comes in the ' +
         'response. One that may be larger is tried for as long as `Prefer: wait=N` says, at most ' +
-        '10 seconds; with `Prefer: respond-async` or `inline=require` it is not tried.',
+        '10 seconds; with `Prefer: respond-async` or `inline=require` it is not tried. What does ' +
+        'not fit becomes a dataset (202), but that of SQL, and with `inline=require` (413).',
       query: QueryParameters,
       body: QueryRequestShape,
       changesNothing: true,
-      answers: [ANSWER],
+      answers: [ANSWER, LATER],
       problems: READING_PROBLEMS,
       curl:
         `curl $MORAINE/v1/query --json '{"source": {"table": "aviation.flights"}, ` +
@@ -42,17 +67,43 @@ const query = (deps: RowsDependencies) =>
       const { body, query: parameters, closed } = call
       const form = chooseForm(parameters.format, call.accepts)
       const prepared = await prepareQuery(deps, body, call)
-      const { bytes, result } = await runInline(deps, prepared, {
+      const options = {
         form,
         preferences: parsePrefer(call.request.headers['prefer']),
         isInlineRequired: parameters.inline === 'require',
         closed,
+      }
+      const found = await runInline(deps, prepared, options).catch((error: unknown) => {
+        if (!mayBeLater(body, options) || !isTooLarge(error)) throw error
+        return undefined
       })
+      if (found === undefined) return answerLater(deps, call, options.preferences)
+      const { bytes, result } = found
       const sources = sourcesJson(prepared.tables)
       const members = { sources, columns: resultColumns(result) }
       return rowsReply(form, { result, pieces: [bytes], members, headers: {} })
     },
   )
+
+/** A text becomes no dataset yet. */
+function mayBeLater({ source }: QueryBody, { isInlineRequired }: RunOptions): boolean {
+  return source !== undefined && !isInlineRequired
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof CatalogError && error.code === 'result-too-large'
+}
+
+function answerLater(
+  deps: QueryDependencies,
+  { body, keeper }: Pick<Call<unknown, QueryBody>, 'body' | 'keeper'>,
+  preferences: Preferences,
+): Promise<Reply> {
+  const { source, sql: _, ...asked } = body
+  if (source === undefined) throw new Error('a text becomes no dataset')
+  const selector = selectorOf(source)
+  return deps.answerLater({ table: source.table, selector, query: asked, preferences, keeper })
+}
 
 const estimate = (deps: RowsDependencies) =>
   defineRoute(
@@ -88,6 +139,6 @@ const estimate = (deps: RowsDependencies) =>
     async (call) => jsonReply(estimateJson(await prepareQuery(deps, call.body, call))),
   )
 
-export function queryRoutes(deps: RowsDependencies): readonly Route[] {
+export function queryRoutes(deps: QueryDependencies): readonly Route[] {
   return [query(deps), estimate(deps)]
 }

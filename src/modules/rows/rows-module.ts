@@ -1,4 +1,5 @@
 import type { Module } from '../module.ts'
+import type { AnswerLater } from './answer-later.ts'
 import { StatisticsOfColumns } from './column-statistics.ts'
 import { diffRoutes } from './diff-routes.ts'
 import { queryRoutes } from './query-routes.ts'
@@ -7,7 +8,9 @@ import { rowsRoutes } from './rows-routes.ts'
 import { statisticsRoutes } from './statistics-routes.ts'
 
 /** Looking at the rows of a table, and asking questions of them. */
-export function rowsModule(platform: RowsDependencies): Module {
+export function rowsModule(
+  platform: RowsDependencies & { readonly answerLater: AnswerLater },
+): Module {
   return {
     name: 'rows',
     routes: [

@@ -135,7 +135,8 @@ export async function runInline(
 ): Promise<QueryRows> {
   const isSmall = isInline(prepared.estimate)
   const isKnown = prepared.estimate.rows.max !== null
-  if (!isSmall && ((isInlineRequired && isKnown) || preferences.isAsync)) {
+  const isLate = preferences.isAsync && !isInlineRequired && mayBecomeDataset(prepared)
+  if (isLate || (!isSmall && isInlineRequired && isKnown)) {
     throw tooLarge(prepared, 'the result may be larger than what comes in a response')
   }
   const ends = new LinkedStop(closed)
@@ -153,6 +154,11 @@ export async function runInline(
     clearTimeout(timer)
     ends.unlink()
   }
+}
+
+/** A text becomes no dataset, nor does a table without a snapshot. */
+function mayBecomeDataset({ kind, tables: [table] }: PreparedQuery): boolean {
+  return kind === 'structured' && table?.source.snapshot !== undefined
 }
 
 async function readInline(

@@ -31,8 +31,17 @@ beforeAll(async () => {
     paths.push(await writeParquet(path, `${SELECT} FROM range(${i * 50}, ${i * 50 + 50}) t(i)`))
     await must(post(service, '/v1/tables/asked/files', { files: [{ path }] }), 200)
   }
+  await addWide()
 })
 afterAll(() => service.close())
+
+/** More rows than come in a response. */
+async function addWide(): Promise<void> {
+  await must(post(service, '/v1/tables', { name: 'wide', schema: { columns: COLUMNS } }), 201)
+  const path = join(service.dataFolder, 'wide.parquet')
+  await writeParquet(path, `${SELECT} FROM range(10001) t(i)`)
+  await must(post(service, '/v1/tables/wide/files', { files: [{ path }] }), 200)
+}
 
 const SOURCE = { source: { table: 'asked' } }
 
@@ -171,27 +180,36 @@ test('an estimate counts the rows of files in which every row matches', async ()
 })
 
 test('what may be large is not tried where only the result itself is wanted', async () => {
-  const name = 'wide'
-  await must(post(service, '/v1/tables', { name, schema: { columns: COLUMNS } }), 201)
-  const path = join(service.dataFolder, 'wide.parquet')
-  await writeParquet(path, `${SELECT} FROM range(10001) t(i)`)
-  await must(post(service, `/v1/tables/${name}/files`, { files: [{ path }] }), 200)
-  const query = { source: { table: name }, columns: ['id'] }
-  for (const [parameters, headers] of [
-    ['?inline=require', {}],
-    ['', { Prefer: 'respond-async' }],
-    ['', {}],
-  ] as const) {
-    const options = { method: 'POST', json: query, headers }
-    const answer = await ask(service, `/v1/query${parameters}`, options)
-    expect(answer.status).toBe(413)
-    expect(answer.body).toMatchObject({
+  const query = { source: { table: 'wide' }, columns: ['id'] }
+  const refused = await ask(service, '/v1/query?inline=require', { method: 'POST', json: query })
+  expect(refused).toMatchObject({
+    status: 413,
+    body: {
       type: '/problems/result-too-large',
       estimate: { rows: { min: 10_001, max: 10_001 }, would: 'dataset' },
-    })
-  }
+    },
+  })
   const counted = { ...query, columns: undefined, aggregates: [{ function: 'count' }] }
   expect((await must(post(service, '/v1/query', counted))).rows).toEqual([{ count: 10_001 }])
+})
+
+test('what does not fit becomes a dataset, and so does what is not waited for', async () => {
+  const query = { source: { table: 'wide' }, columns: ['id'] }
+  const later = await ask(service, '/v1/query', { method: 'POST', json: query })
+  expect(later).toMatchObject({ status: 202, body: { state: expect.any(String) } })
+  const url = later.headers.get('content-location') ?? ''
+  expect(later.headers.get('location')).toBe(`${url}/status`)
+  const headers = { Prefer: 'respond-async' }
+  const again = await ask(service, '/v1/query', { method: 'POST', json: query, headers })
+  expect(again.status).toBe(202)
+  expect(again.headers.get('preference-applied')).toBe('respond-async')
+  expect(again.headers.get('content-location')).toBe(url)
+  const small = { ...query, limit: 1 }
+  const late = await ask(service, '/v1/query', { method: 'POST', json: small, headers })
+  expect(late.status).toBe(202)
+  const whole = { source: { table: 'wide' } }
+  const frozen = await ask(service, '/v1/query', { method: 'POST', json: whole })
+  expect(frozen).toMatchObject({ status: 202, body: { state: 'ready' } })
 })
 
 test('queries that cannot be are refused', async () => {

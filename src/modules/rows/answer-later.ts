@@ -1,0 +1,17 @@
+import type { AnswerKeeper } from '../../core/replay.ts'
+import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
+import type { Preferences } from '../../http/prefer.ts'
+import type { Reply } from '../../http/reply.ts'
+import type { StructuredQuery } from './query-shapes.ts'
+
+/** A query whose result is too large for a response, or for which its client does not wait. */
+export interface LaterQuery {
+  readonly table: string
+  readonly selector: SnapshotSelector
+  readonly query: Omit<StructuredQuery, 'source'>
+  readonly preferences: Preferences
+  readonly keeper: AnswerKeeper
+}
+
+/** Has the result made, and says where it will be. The caller may read the table. */
+export type AnswerLater = (asked: LaterQuery) => Promise<Reply>
