@@ -81,6 +81,8 @@ export interface SourceTable {
   readonly where: string
   /** All when absent. */
   readonly columns?: readonly string[]
+  /** Only of our own tables, whose conditions know no time: rows whose column is so much older. */
+  readonly older?: { readonly column: string; readonly ms: number }
 }
 
 /** A column of the rows, and the Iceberg type, by its name, that holds its values. */
@@ -116,10 +118,17 @@ export interface SourceCounts {
   readonly copied: number
   readonly deleted: number
   /**
-   * Why the deleted rows are those copied: one statement did both, their keys are equal, all of a
-   * table was copied and dropped under one lock, their numbers are equal, or none was deleted.
+   * Why the deleted rows are those copied: one statement did both; their keys are equal; all of a
+   * partition was copied and dropped under one lock; all rows of files were, which the commit
+   * removed; their numbers are equal; or none was deleted.
    */
-  readonly proof: 'one statement' | 'keys' | 'whole partition' | 'count' | 'none deleted'
+  readonly proof:
+    | 'one statement'
+    | 'keys'
+    | 'whole partition'
+    | 'whole files'
+    | 'count'
+    | 'none deleted'
 }
 
 /** Somebody changed the rows in between: the same may succeed at once. */

@@ -62,9 +62,17 @@ export const EXPORTS: readonly MutantGroup[] = [
     edits: [
       [`if (transaction?.state === 'committed') return true`, ''],
       ['if ((await catalog.paths.findKnown(tableUuid, paths)).size > 0) return true', ''],
-      ['    commitId: note.mark.id,\n', ''],
+      ['    commitId: append.commit_id,\n', ''],
       ['if (!isSame || parquet === undefined) {', 'if (parquet === undefined) {'],
       ['if (missing === undefined) return changes', 'return changes'],
+    ],
+  },
+  {
+    file: 'src/modules/exports/table-source.ts',
+    tests: ['test/modules/exports/own-tables.test.ts'],
+    edits: [
+      ['operand: root }, ...nulls]', 'operand: root }, ...nulls.slice(1)]'],
+      ['baseSnapshotId: currentSnapshot?.snapshotId ?? null', 'baseSnapshotId: null'],
     ],
   },
   {

@@ -50,7 +50,8 @@ export async function stageAppend(
     if (!(error instanceof CatalogError) || error.code !== 'row-invalid') throw error
     throw taskInvalid(task, `${table} cannot hold a row, at ${error.message} of the file`)
   }
-  return { table, columns: [...columns], parquet, ...identityOf(state) }
+  const commit_id = deps.ambient.newUuid()
+  return { table, commit_id, columns: [...columns], parquet, ...identityOf(state) }
 }
 
 /**
@@ -73,7 +74,7 @@ export async function appendRows(
     readonly signal: AbortSignal
   },
 ): Promise<void> {
-  if (await isAppended(deps, files, note)) return
+  if (await isAppended(deps, files, { note, append })) return
   const { table, columns } = append
   const state = await fitTable(deps, note.task, { table, columns })
   const { table_uuid, schema_id } = identityOf(state)
@@ -88,7 +89,7 @@ export async function appendRows(
   await uploadFile(deps, {
     table: table_uuid,
     chunks: deps.objects.readStream(parquet.location, 0, parquet.sizeBytes),
-    commitId: note.mark.id,
+    commitId: append.commit_id,
     author: `export ${note.task}`,
     message: `run ${note.run_id}`,
     signal,
@@ -103,9 +104,9 @@ export async function appendRows(
 async function isAppended(
   { catalog }: ArchiveTableDependencies,
   files: ExportFiles,
-  note: ExportNote,
+  { note, append }: { readonly note: ExportNote; readonly append: TableAppend },
 ): Promise<boolean> {
-  const transaction = await catalog.transactions.find(note.mark.id)
+  const transaction = await catalog.transactions.find(append.commit_id)
   if (transaction?.state === 'committed') return true
   for (const { tableUuid, paths } of await files.listPlaced(note)) {
     if ((await catalog.paths.findKnown(tableUuid, paths)).size > 0) return true

@@ -33,6 +33,8 @@ const Note = z.object({
   append: z
     .object({
       table: z.string(),
+      /** Id of the transaction that appends them. */
+      commit_id: z.string(),
       /** The table, and its schema, that the file is of. */
       table_uuid: z.string(),
       schema_id: z.int(),

@@ -17,8 +17,9 @@ import {
   stageAppend,
 } from './archive-table.ts'
 import type { ExportFiles, ExportNote } from './export-files.ts'
-import { type ExportTask, isInParts, taskInvalid } from './export-task.ts'
+import { type ExportTask, isInParts, OWN_TABLES, taskInvalid } from './export-task.ts'
 import { fileNames } from './file-name.ts'
+import { TableSource } from './table-source.ts'
 
 /** How often a run begins again at once after others changed its rows. */
 const CONFLICTS_MAX = 5
@@ -28,7 +29,7 @@ export interface ExportDependencies {
   readonly ambient: Ambient
   /** By name. */
   readonly exportSources: ReadonlyMap<string, RowSource>
-  /** For rows that are appended to one of our tables, too. */
+  /** For rows that are appended to one of our tables, or are of one. */
   readonly tables: ArchiveTableDependencies
 }
 
@@ -326,9 +327,10 @@ async function publish(
 }
 
 function sourceOf(
-  { exportSources }: Pick<ExportDependencies, 'exportSources'>,
+  { exportSources, tables }: Pick<ExportDependencies, 'exportSources' | 'tables'>,
   { name, source }: Pick<ExportTask, 'name' | 'source'>,
 ): RowSource {
+  if (source === OWN_TABLES) return new TableSource(tables)
   const found = exportSources.get(source)
   if (found !== undefined) return found
   throw taskInvalid(name, `its source ${JSON.stringify(source)} is not in MORAINE_EXPORT_SOURCES`)

@@ -41,6 +41,9 @@ export interface TaskFiles {
 /** The source of tasks that name none. */
 export const DEFAULT_SOURCE = 'default'
 
+/** The source that is this service's own tables. */
+export const OWN_TABLES = 'moraine'
+
 const Name = z.string().min(1).max(200)
 const Statement = z.string().min(1).max(100_000)
 
@@ -145,6 +148,7 @@ function workOf(task: string, json: TaskJson, statements: Statements): SourceWor
   const mode = json.mode ?? (table === undefined ? 'snapshot' : 'atomic')
   refuseOthers(task, mode, json)
   if (table === undefined) return workOfStatements(task, mode, statements)
+  if (json.source === OWN_TABLES) return workOfOwn(task, mode, { ...json, table })
   const { select, remove } = statements
   if (mode !== 'keys' && (select !== undefined || remove !== undefined)) {
     throw taskInvalid(task, 'it has a table in task.json and SQL files: give one of both')
@@ -177,6 +181,35 @@ function workOfTable(
     default:
       throw taskInvalid(task, `the mode ${mode} needs SQL files and no table`)
   }
+}
+
+function workOfOwn(
+  task: string,
+  mode: Mode,
+  json: TaskJson & { readonly table: string },
+): SourceWork {
+  const { table, columns, where, min_age: age, age_column: column, max_rows } = json
+  if ((mode !== 'atomic' && mode !== 'keep') || max_rows !== undefined) {
+    throw taskInvalid(
+      task,
+      'of our own tables whole files are archived: atomic or keep, all of them',
+    )
+  }
+  conditionOf(task, json)
+  const of = {
+    ...{ table, where: where ?? 'true' },
+    ...(columns !== undefined && { columns }),
+    ...(age !== undefined && column !== undefined && { older: { column, ms: msOf(age) } }),
+  }
+  return mode === 'keep' ? { mode, ...of } : { mode, ...of }
+}
+
+/** Months and years as long as they are at most. */
+function msOf(age: string): number {
+  const [, count, unit = ''] = /^(\d+) ([a-z]+?)s?$/.exec(age) ?? []
+  const days = { day: 1, week: 7, month: 31, year: 366 }[unit]
+  const ms = days === undefined ? { minute: 60_000, hour: 3_600_000 }[unit] : days * 86_400_000
+  return Number(count) * (ms ?? 0)
 }
 
 /** Rows of the task's condition, of at least the age that it says. */

@@ -138,7 +138,9 @@ withPostgres(`faults of an append${obstacle === undefined ? '' : `: ${obstacle}`
     const note = await cutOff()
     workshop.setClock(Date.now() + 30 * DAY_MS)
     await workshop.deps.catalog.transactions.forget(Date.now() + 30 * DAY_MS)
-    expect(await workshop.deps.catalog.transactions.find(note.mark.id)).toBeUndefined()
+    expect(
+      await workshop.deps.catalog.transactions.find(note.append?.commit_id ?? ''),
+    ).toBeUndefined()
     await settle(depsOf(), note, SIGNAL)
     expect(await appended()).toBe(10)
   })

@@ -1,0 +1,166 @@
+import { gunzipSync } from 'node:zlib'
+import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
+import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
+import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
+import { parseTask } from '../../../src/modules/exports/export-task.ts'
+import type { ObjectStore } from '../../../src/objects/object-store.ts'
+import { ask, must, post } from '../../http/client.ts'
+import { startTestService, type TestService } from '../../http/harness.ts'
+import { writeParquet } from '../../parquet-files.ts'
+import { changedStore } from './changed-store.ts'
+import { writeTask } from './export-harness.ts'
+import { sendBytes } from './send-bytes.ts'
+
+const SIGNAL = new AbortController().signal
+const JOB = '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11'
+
+class Killed extends Error {}
+
+let service: TestService
+let files = 0
+beforeEach(async () => {
+  service = await startTestService()
+  const columns = [
+    { name: 'id', type: 'long' },
+    { name: 'day', type: 'date' },
+    { name: 'note', type: 'string' },
+  ]
+  await must(post(service, '/v1/tables', { name: 's.t', schema: { columns } }), 201)
+})
+afterEach(() => service.close())
+
+/** A data file with so many rows from each of these days on. */
+async function append(first: number, rows: number, day: string, nullAt = -1): Promise<void> {
+  const path = `${service.dataFolder}/${++files}.parquet`
+  const select =
+    `SELECT CASE WHEN i <> ${nullAt} THEN (${first} + i)::BIGINT END AS id, ` +
+    `(DATE '${day}' + i::INT) AS day, 'a,b' AS note FROM range(${rows}) r(i)`
+  await writeParquet(path, select)
+  await must(post(service, '/v1/tables/s.t/files', { files: [{ path: `file://${path}` }] }))
+}
+
+const left = async (): Promise<number> =>
+  (await must(ask(service, '/v1/tables/s.t'))).totals.records
+const task = (more: object) =>
+  writeTask(`${service.home}/exports`, 't', {
+    'task.json': { source: 'moraine', table: 's.t', ...more },
+  })
+const resultOf = async () => (await must(ask(service, '/v1/exports/t/runs'))).runs[0].result
+
+async function archived(): Promise<readonly string[]> {
+  const { files: listed } = await must(ask(service, '/v1/exports/t/files'))
+  const lines: string[] = []
+  for (const { url } of listed) {
+    const text = gunzipSync(await sendBytes(`${service.url}${url}`)).toString()
+    lines.push(...text.trim().split('\n').slice(1))
+  }
+  return lines
+}
+
+test('files all of whose rows are meant are archived and removed, others stay whole', async () => {
+  await append(0, 100, '2020-01-01')
+  await append(100, 100, '2020-06-01')
+  await append(200, 100, '2020-12-31')
+  await append(300, 100, '2021-06-01')
+  await task({ where: "day < '2021-01-01'" })
+  const { rows } = await must(post(service, '/v1/exports/t/runs', { dry_run: true }))
+  expect(rows).toBe(200)
+  expect((await post(service, '/exports/t', {})).status).toBe(200)
+  expect(await left()).toBe(200)
+  expect(await resultOf()).toMatchObject({ rows: 200, deleted: 200, proof: 'whole files' })
+  const lines = await archived()
+  expect(lines[0]).toBe('0,2020-01-01,"a,b"')
+  expect(new Set(lines).size).toBe(200)
+  // The snapshot before it still has them.
+  const { snapshots } = await must(ask(service, '/v1/tables/s.t/snapshots'))
+  expect(snapshots[0].operation).toBe('delete')
+  expect((await post(service, '/exports/t', {})).status).toBe(200)
+  expect(await resultOf()).toEqual({ outcome: 'empty' })
+})
+
+test('a file in which the condition is not known for a row stays', async () => {
+  await append(0, 10, '2020-01-01', 3)
+  await append(10, 10, '2020-01-01')
+  await task({ where: 'id < 1000' })
+  expect((await post(service, '/exports/t', {})).status).toBe(200)
+  expect(await left()).toBe(10)
+  expect(await resultOf()).toMatchObject({ rows: 10 })
+})
+
+test('min_age archives what is old, and archive_to appends it to another table', async () => {
+  await append(0, 10, '2020-01-01')
+  await append(10, 10, new Date().toISOString().slice(0, 10))
+  await task({ min_age: '90 days', age_column: 'day', archive_to: 'archive.t' })
+  expect((await post(service, '/exports/t', {})).status).toBe(200)
+  expect(await left()).toBe(10)
+  expect((await must(ask(service, '/v1/tables/archive.t'))).totals.records).toBe(10)
+})
+
+/** What a run has, on a store that dies. */
+function depsOf(objects: ObjectStore) {
+  const { deps } = service
+  return {
+    ...{ objects, ambient: deps.ambient, exportSources: new Map() },
+    files: new ExportFiles({ objects, warehouse: deps.warehouse }),
+    tables: deps as ArchiveTableDependencies,
+  }
+}
+const RUN = {
+  job: { jobId: JOB, report: () => undefined },
+  fence: { token: 1n, confirm: async () => undefined },
+  signal: SIGNAL,
+}
+const parsed = () =>
+  parseTask('t', {
+    json: JSON.stringify({ source: 'moraine', table: 's.t', where: 'true' }),
+    changedAtMs: 0,
+  })
+const isNote = (location: string) => location.endsWith('.csv.json')
+
+test.each([
+  ['before the commit', false],
+  ['after it', true],
+] as const)('killed %s: each row is in the table or archived, once', async (_, after) => {
+  await append(0, 50, '2020-01-01')
+  await writeTask(`${service.home}/exports`, 't', { 'task.json': { table: 'x', where: 'true' } })
+  const { objects } = service.deps
+  const broken = changedStore(objects, {
+    putIfAbsent: async (location, bytes) => {
+      const outcome = await objects.putIfAbsent(location, bytes)
+      if (isNote(location) && !after) throw new Killed()
+      return outcome
+    },
+    moveIfAbsent: async () => {
+      throw new Killed()
+    },
+    delete: async () => {
+      throw new Killed()
+    },
+  })
+  await expect(exportOnce(depsOf(broken), parsed(), RUN)).rejects.toThrow(Killed)
+  const deps = depsOf(objects)
+  const notes = await deps.files.listNotes('t', JOB)
+  expect(notes).toHaveLength(1)
+  for (const note of notes) {
+    expect((await settle(deps, note, SIGNAL))?.rows).toBe(after ? 50 : undefined)
+  }
+  expect([await left(), (await archived()).length]).toEqual(after ? [0, 50] : [50, 0])
+})
+
+test('an append in between is a conflict that is tried again', async () => {
+  await append(0, 50, '2020-01-01')
+  await writeTask(`${service.home}/exports`, 't', { 'task.json': { table: 'x', where: 'true' } })
+  const { objects } = service.deps
+  let isFirst = true
+  const racing = changedStore(objects, {
+    putIfAbsent: async (location, bytes) => {
+      if (isNote(location) && isFirst) {
+        isFirst = false
+        await append(50, 50, '2020-01-01')
+      }
+      return objects.putIfAbsent(location, bytes)
+    },
+  })
+  await expect(exportOnce(depsOf(racing), parsed(), RUN)).resolves.toMatchObject({ rows: 100 })
+  expect([await left(), (await archived()).length]).toEqual([0, 100])
+})
