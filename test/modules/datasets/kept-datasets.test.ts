@@ -37,7 +37,7 @@ test('two replicas make one dataset of one wish, of all rows and of a query', as
   }
 })
 
-test('a dataset whose process ended before it asked for its rows is made when asked again', async () => {
+test('a dataset whose process ended before it asked for its rows is made later', async () => {
   const wish = { name: 'few', query: { source: { table: 'sky' }, filter: 'id = 1' } }
   const accepted = await ask(service, '/v1/datasets', {
     ...{ method: 'POST', json: wish, headers: { Prefer: 'respond-async' } },
