@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { requestInvalid } from './problem.ts'
 
 /** Validators that distinguish states of a resource. */
 export interface Validators {
@@ -114,4 +115,17 @@ function fullYear(year: number): number {
   const thisYear = new Date().getUTCFullYear()
   const candidate = thisYear - (thisYear % 100) + year
   return candidate > thisYear + HALF_CENTURY ? candidate - 100 : candidate
+}
+
+/**
+ * The time in Accept-Datetime (RFC 7089), to the second; `undefined` without one. Throws
+ * `request-invalid` for what is no date.
+ */
+export function acceptDatetime(headers: IncomingHttpHeaders): number | undefined {
+  const text = headers['accept-datetime']
+  if (text === undefined) return undefined
+  const atMs = parseHttpDate(String(text))
+  if (atMs !== undefined) return atMs
+  const message = 'is no date, such as `Sun, 17 Mar 2024 23:51:46 GMT`'
+  throw requestInvalid([{ path: 'header.accept-datetime', message }])
 }

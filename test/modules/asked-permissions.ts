@@ -41,6 +41,7 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   readTable: { path: TABLE, asks: ['select table sky.planets'] },
   readSnapshot: { path: `${TABLE}/latest`, asks: ['select table sky.planets'] },
   listSnapshots: { path: `${TABLE}/snapshots`, asks: ['describe table sky.planets'] },
+  getTimemap: { path: `${TABLE}/timemap`, asks: ['describe table sky.planets'] },
   listSchemas: { path: `${TABLE}/schemas`, asks: ['describe table sky.planets'] },
   listViewSchemas: {
     path: '/v1/views/sky.planets/schemas',

@@ -1,7 +1,10 @@
-import { selectorOf } from '../../http/common-shapes.ts'
+import { givenSelectors, selectorOf } from '../../http/common-shapes.ts'
 import { onTable } from '../../http/permission.ts'
+import { acceptDatetime, httpDate } from '../../http/preconditions.ts'
 import { JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
+import { findMemento } from '../../lake/table/memento.ts'
+import { getTable } from '../../lake/table/table-lookup.ts'
 import { type ProblemCode, ProblemError } from '../../problem/problems.ts'
 import { readingAsJson, readingAsNdjson } from './table-response.ts'
 import {
@@ -42,15 +45,27 @@ const read = (deps: ReadDependencies) =>
         '`as_at`, `snapshot_id` or a tag as `ref` the schema is the current one; with them, the ' +
         'schema of the snapshot.',
       query: ReadTableQuery,
-      answers: [ANSWER],
+      answers: [
+        ANSWER,
+        {
+          status: 302,
+          description: 'With `Accept-Datetime` (RFC 7089): the table as it was then.',
+          headers: {
+            Location: 'The snapshot that was current, or the first.',
+            Link: 'The table as it is now, and all of its snapshots.',
+          },
+        },
+      ],
       problems: [...PROBLEMS, 'as-at-invalid', 'as-at-before-first-snapshot', 'snapshot-not-found'],
       curl:
         'curl -G $MORAINE/v1/tables/aviation.flights --data-urlencode "filter=flight_id = 4242" ' +
         '--data-urlencode "as_at=2024-03-17T23:59:59Z"',
     },
-    async ({ param, query, accepts }) => {
+    async ({ param, query, accepts, request: { headers } }) => {
       const form = acceptedForm(accepts)
       const table = param('table_identifier')
+      const secondMs = givenSelectors(query).length === 0 ? acceptDatetime(headers) : undefined
+      if (secondMs !== undefined) return mementoReply(deps, table, secondMs)
       const request = { table, filter: query.filter, ...selectorOf(query) }
       return readingReply(await readTable(deps, request), form)
     },
@@ -75,9 +90,40 @@ const readSnapshot = (deps: ReadDependencies) =>
       const form = acceptedForm(accepts)
       const table = param('table_identifier')
       const selector = selectorOf({ snapshot_id: param('snapshot_identifier') })
-      return readingReply(await readTable(deps, { table, filter: query.filter, ...selector }), form)
+      const reading = await readTable(deps, { table, filter: query.filter, ...selector })
+      const reply = readingReply(reading, form)
+      const isPinned = param('snapshot_identifier') === String(reading.snapshot?.snapshotId)
+      return isPinned ? { ...reply, headers: { ...reply.headers, ...mementoOf(reading) } } : reply
     },
   )
+
+/** Leads to the snapshot that was current in the second. */
+async function mementoReply(
+  deps: ReadDependencies,
+  table: string,
+  secondMs: number,
+): Promise<Reply> {
+  const state = await getTable(deps.catalog, table)
+  const { tableUuid } = state.definition
+  const found = await findMemento(deps, state, secondMs)
+  const path = `/v1/tables/${tableUuid}`
+  const Location = found === undefined ? `${path}/latest` : `${path}/${found.snapshotId}`
+  const headers = { Location, Vary: 'Accept-Datetime, Accept, Origin', Link: linksOf(tableUuid) }
+  return { status: 302, headers: { ...headers, 'Cache-Control': 'private, no-cache' } }
+}
+
+/** What tells clients of Memento that a response stays as it is. */
+function mementoOf({ state, snapshot }: TableReading): Readonly<Record<string, string>> {
+  if (snapshot === undefined) return {}
+  const { tableUuid } = state.definition
+  return { 'Memento-Datetime': httpDate(snapshot.timestampMs), Link: linksOf(tableUuid) }
+}
+
+function linksOf(tableUuid: string): string {
+  const path = `/v1/tables/${tableUuid}`
+  const map = `<${path}/timemap>; rel="timemap"; type="application/link-format"`
+  return `<${path}>; rel="original timegate", ${map}`
+}
 
 function acceptedForm(accepts: (mediaTypes: readonly string[]) => string | undefined): string {
   const available = [JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, 'application/ndjson']

@@ -60,7 +60,8 @@ export const DUMP_ANSWERS: readonly AnswerDoc[] = [
     status: 302,
     description:
       'With `redirect=always`, or `auto` where it helps: the dump is an object in a bucket, and ' +
-      'the store serves it, whole and in ranges. Give clients their option for redirects, such ' +
+      'the store serves it, whole and in ranges. With `Accept-Datetime` and no snapshot, the ' +
+      'permanent address of the dump of then. Give clients their option for redirects, such ' +
       'as `-L` of curl.',
     headers: {
       Location: 'An address in the store: a secret that reads this file until it expires.',

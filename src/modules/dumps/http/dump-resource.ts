@@ -55,7 +55,8 @@ export type DumpCall = Pick<
   'accepts' | 'closed' | 'param' | 'request' | 'requireOwnSite'
 >
 
-interface Choice {
+/** Which dump a request is for. */
+export interface Choice {
   /** Instead of the one that the path names. */
   readonly table?: string | undefined
   readonly format: DumpFormat

@@ -1,5 +1,10 @@
+import { givenSelectors } from '../../../http/common-shapes.ts'
 import { onTable } from '../../../http/permission.ts'
+import { acceptDatetime } from '../../../http/preconditions.ts'
+import type { Reply } from '../../../http/reply.ts'
 import { type AnswerDoc, defineRoute, type Route } from '../../../http/route.ts'
+import { findMemento } from '../../../lake/table/memento.ts'
+import { getTable } from '../../../lake/table/table-lookup.ts'
 import { answerDump } from './dump-answer.ts'
 import { answerDigest } from './dump-digest-answer.ts'
 import {
@@ -10,7 +15,15 @@ import {
   FINDING_PROBLEMS,
   MOVING_PROBLEMS,
 } from './dump-docs.ts'
-import { chooseFormat, type DumpService, findDump, findDumpAt } from './dump-resource.ts'
+import {
+  type Choice,
+  chooseFormat,
+  type DumpCall,
+  type DumpService,
+  findDump,
+  findDumpAt,
+  pinnedPath,
+} from './dump-resource.ts'
 import {
   DigestLine,
   DumpStatusAnswer,
@@ -42,9 +55,28 @@ const dump = (service: DumpService) =>
     },
     async (call) => {
       const format = chooseFormat(call.query.format, call.accepts)
-      return answerDump(service, call, await findDump(service, call, { ...call.query, format }))
+      const choice = { ...call.query, format }
+      const secondMs = acceptDatetime(call.request.headers)
+      if (secondMs !== undefined && givenSelectors(choice).length === 0) {
+        return mementoReply(service, call, { choice, secondMs })
+      }
+      return answerDump(service, call, await findDump(service, call, choice))
     },
   )
+
+/** Leads to the dump of the snapshot that was current in the second (RFC 7089). */
+async function mementoReply(
+  service: DumpService,
+  call: DumpCall,
+  { choice, secondMs }: { readonly choice: Choice; readonly secondMs: number },
+): Promise<Reply> {
+  const state = await getTable(service.catalog, call.param('table_identifier'))
+  const found = await findMemento(service, state, secondMs)
+  const snapshot_id = found === undefined ? undefined : String(found.snapshotId)
+  const { target } = await findDump(service, call, { ...choice, snapshot_id })
+  const headers = { Location: pinnedPath(target), Vary: 'Accept-Datetime, Accept, Origin' }
+  return { status: 302, headers: { ...headers, 'Cache-Control': 'private, no-cache' } }
+}
 
 const dumpAt = (service: DumpService) =>
   defineRoute(
