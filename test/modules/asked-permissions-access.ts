@@ -37,6 +37,7 @@ export const ACCESS_EXPECTED: Readonly<Record<string, Expected>> = {
     json: { checks: [{ privilege: 'select', on: 'table', name: 'sky.planets' }] },
     asks: ['describe namespace []'],
   },
+  listPrincipalGrants: { path: '/v1/principals/role:readers/grants', asks: ['admin catalog'] },
   getMe: { path: '/v1/me', asks: ['describe namespace []'] },
   listRoles: { path: '/v1/roles', asks: ['admin catalog'] },
   changeMembers: {

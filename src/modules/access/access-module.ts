@@ -4,6 +4,7 @@ import type { AccessPlatform } from './access-platform.ts'
 import { keyRoutes } from './key-routes.ts'
 import { permissionRoutes } from './permission-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
+import { principalRoutes } from './principal-routes.ts'
 import { roleRoutes } from './role-routes.ts'
 
 const HOUR_MS = 3_600_000
@@ -18,6 +19,7 @@ export function accessModule(platform: AccessModulePlatform): Module {
     routes: [
       ...keyRoutes(platform),
       ...permissionRoutes(platform),
+      ...principalRoutes(platform),
       ...policyRoutes(platform),
       ...roleRoutes(platform),
     ],

@@ -37,6 +37,28 @@ export const PermissionsAnswer = z.strictObject({ permissions: z.array(GrantShap
   example: { permissions: [{ principal: 'everyone', privilege: 'select' }] },
 })
 
+export const PrincipalGrantsAnswer = z
+  .strictObject({
+    principal: z.string(),
+    grants: z.array(
+      z.strictObject({
+        privilege: PrivilegeName,
+        on: z.enum(['catalog', 'namespace', 'table', 'view']),
+        name: z.string().nullable().meta({ description: 'Null for the catalog.' }),
+        through: z.string().meta({ description: 'The name that has it: their own, or a role.' }),
+      }),
+    ),
+    next_page_token: NextPageToken,
+  })
+  .meta({
+    id: 'PrincipalGrants',
+    example: {
+      principal: 'key:k3v9x2m1q8z7',
+      grants: [{ privilege: 'select', on: 'namespace', name: 'aviation', through: 'role:readers' }],
+      next_page_token: null,
+    },
+  })
+
 export const PolicyBody = z
   .strictObject({
     row_filter: z.string().min(1).max(FILTER_MAX).meta({

@@ -115,7 +115,7 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
       const isOwn = principal === undefined || principal === nameOfPrincipal(call.principal)
       await call.authorize(isOwn ? 'describe' : 'manage_grants', [target(call)])
       requireAccess(platform)
-      const who = isOwn ? call.principal : named(principal)
+      const who = isOwn ? call.principal : namedPrincipal(principal)
       return jsonReply(await checkPermission(platform, who, { privilege, target: target(call) }))
     },
   )
@@ -165,7 +165,8 @@ async function listed(platform: AccessPlatform, target: PlaceTarget): Promise<Re
   return jsonReply({ permissions: await listPermissions(platform, target) })
 }
 
-function named(principal: string): Principal {
+/** Somebody of that name, without what only a token would say. */
+export function namedPrincipal(principal: string): Principal {
   if (principal === ANONYMOUS_NAME) return ANONYMOUS
   const kind = principal.startsWith('key:') ? 'key' : 'user'
   return { kind, name: principal, scopes: null }
