@@ -9,6 +9,7 @@ import type { NamespacedName } from '../../core/table/table-name.ts'
 import { withMembers } from '../../formats/json/json-text.ts'
 import type { MetadataFrame } from '../../formats/metadata/table-metadata-json.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
+import { newClosing } from '../jobs/closing.ts'
 import { HistoryCache } from './history-cache.ts'
 import { JsonCache, metadataName } from './json-cache.ts'
 import {
@@ -101,7 +102,8 @@ export class Publisher {
   #closing = false
   #wake: () => void = () => undefined
   /** Ends the timers of those that rest: they would keep the process alive for minutes. */
-  readonly #stop = new AbortController()
+  /** Each table that rests listens to it. */
+  readonly #stop = newClosing()
   readonly #closed = new Promise<void>((resolve) => {
     this.#wake = resolve
   })
