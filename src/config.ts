@@ -18,6 +18,7 @@ import { Nothing, readStores, type StoreConfig } from './store-config.ts'
 const ENGINE_MEMORY_BYTES_MIN = 256 * 1024 * 1024
 /** Room for one of the largest bodies beside what is kept for short ones. */
 const BODY_BYTES_MIN = 32 * 1024 * 1024
+const DAY_MS = 86_400_000
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
 /** Settings of the service, read once at the start. */
@@ -45,8 +46,10 @@ export interface Config extends StoreConfig, ExportConfig {
   readonly ckanUrl: string | undefined
   /** Whether anybody on the network may do everything, as the operator says. */
   readonly isOpenToAll: boolean
-  /** Addresses of proxies whose `X-Forwarded-Proto` is believed: `10.0.0.7` or `10.0.0.0/8`. */
+  /** Addresses of proxies whose `X-Forwarded-` is believed: `10.0.0.7` or `10.0.0.0/8`. */
   readonly trustedProxies: readonly string[]
+  /** How long usage by day is kept. */
+  readonly auditRetentionMs: number
   readonly catalog:
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'postgres'; readonly url: string }
@@ -106,6 +109,7 @@ export function readConfig(environment: Environment): Config {
       integer(1, 1_000),
     ),
     ...access,
+    ...readAudit(read),
     ...readFolders(read, home),
     ...readExports(read, home, environment),
     ...stores,
@@ -259,6 +263,17 @@ function readAccess(
       '',
       'addresses like 10.0.0.7 or 10.0.0.0/8, separated by commas',
       List.pipe(z.array(NetworkAddress)),
+    ),
+  }
+}
+
+function readAudit(read: Read): Pick<Config, 'auditRetentionMs'> {
+  return {
+    auditRetentionMs: read(
+      'MORAINE_AUDIT_RETENTION',
+      '400d',
+      'a time of at least 1d, like 90d or 400d',
+      Duration.pipe(z.int().min(DAY_MS)),
     ),
   }
 }

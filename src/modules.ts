@@ -3,6 +3,7 @@ import type { Route } from './http/route.ts'
 import { plainDialect } from './http/serve/plain-dialect.ts'
 import type { FileNamers } from './lake/deletion/file-namer.ts'
 import { accessModule } from './modules/access/access-module.ts'
+import { auditModule } from './modules/audit/audit-module.ts'
 import { datasetsModule } from './modules/datasets/datasets-module.ts'
 import { laterAnswer } from './modules/datasets/later-answer.ts'
 import { deletionsModule } from './modules/deletions/deletions-module.ts'
@@ -34,6 +35,7 @@ const CAPABILITIES = [
   eventsModule,
   exportsModule,
   accessModule,
+  auditModule,
   operationsModule,
 ] as const
 

@@ -3,15 +3,31 @@ import type { Config } from './config.ts'
 import type { AppOptions } from './http/serve/app.ts'
 import type { NameChanges } from './lake/table/followed-names.ts'
 import type { KeyedAccess } from './modules/access/keyed-access.ts'
+import { AuditTrail, type TrailDependencies } from './modules/audit/audit-trail.ts'
 import { datasetAuthorizer } from './modules/datasets/dataset-authorizer.ts'
 import type { Opened } from './opened.ts'
 
-type AccessDependencies = Parameters<typeof KeyedAccess.open>[0] & {
-  readonly nameChanges: NameChanges
+type AccessDependencies = Parameters<typeof KeyedAccess.open>[0] &
+  TrailDependencies & { readonly nameChanges: NameChanges }
+
+/** Who is let in, and what is noted of it. */
+export interface OpenAccess {
+  /** `undefined` if nobody is asked who they are. */
+  readonly access: KeyedAccess | undefined
+  readonly auditTrail: AuditTrail
 }
 
-/** Loads the grants, and follows their changes; `undefined` if nobody is asked who they are. */
+/** Loads the grants, and follows their changes. */
 export async function openAccess(
+  config: Config,
+  deps: AccessDependencies,
+  opened: Opened,
+): Promise<OpenAccess> {
+  const auditTrail = opened.add(new AuditTrail(deps), (it) => it.close())
+  return { access: await openKeyedAccess(config, deps, opened), auditTrail }
+}
+
+async function openKeyedAccess(
   { auth, oidc, ckanUrl, trustedProxies }: Config,
   deps: AccessDependencies,
   opened: Opened,
@@ -26,19 +42,20 @@ export async function openAccess(
 }
 
 /** What modules use of it. */
-export function accessServices(access: KeyedAccess | undefined) {
+export function accessServices({ access, auditTrail }: OpenAccess, { auditRetentionMs }: Config) {
   const tokenFor = access?.tokenFor.bind(access)
-  return { access, tokenFor, tokenEndpoint: async () => access?.oidc?.tokenEndpoint() }
+  const tokenEndpoint = async () => access?.oidc?.tokenEndpoint()
+  return { access, tokenFor, tokenEndpoint, auditTrail, auditRetentionMs }
 }
 
-/** Who is let in; by default everybody. */
+/** Who is let in, by default everybody, and who notes it. */
 export function gateOf(
-  access: KeyedAccess | undefined,
+  { access, auditTrail }: OpenAccess,
   { datasets }: Pick<Catalog, 'datasets'>,
-): Pick<AppOptions, 'authenticator' | 'authorizer'> {
-  if (access === undefined) return {}
+): Pick<AppOptions, 'authenticator' | 'authorizer' | 'notes'> {
+  if (access === undefined) return { notes: auditTrail }
   const { authenticator, authorizer } = access
-  return { authenticator, authorizer: datasetAuthorizer(authorizer, datasets) }
+  return { authenticator, authorizer: datasetAuthorizer(authorizer, datasets), notes: auditTrail }
 }
 
 /** The names, the pages and the public address of this service, as the settings say. */
@@ -47,9 +64,10 @@ export function addressesOf({
   allowedHosts,
   allowedOrigins,
   publicUrl,
-}: Config): Pick<AppOptions, 'sites' | 'publicUrl'> {
+  trustedProxies,
+}: Config): Pick<AppOptions, 'sites' | 'publicUrl' | 'trustedProxies'> {
   const ofProxy = publicUrl === undefined ? [] : [new URL(publicUrl)]
   const hosts = [host.toLowerCase(), ...allowedHosts, ...ofProxy.map(({ hostname }) => hostname)]
   const origins = [...allowedOrigins, ...ofProxy.map(({ origin }) => origin)]
-  return { sites: { hosts, origins }, publicUrl }
+  return { sites: { hosts, origins }, publicUrl, trustedProxies }
 }

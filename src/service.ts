@@ -115,7 +115,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
     )
     return {
       ...lake,
-      ...{ waiters, feed, ...accessServices(access) },
+      ...{ waiters, feed, ...accessServices(access, config) },
       jobs: new Jobs(lake, waiters),
       metrics,
       watchedStores: watchedStores(config, lake.objects, lake.lookForWarehouse),
@@ -350,7 +350,7 @@ export function startService(
       connectionsMax: config.connectionsMax,
       bodyBytesMax: config.bodyBytesMax,
       answersOnce: { ...ambient, replays: catalog.replays },
-      ...gateOf(platform.access, platform.catalog),
+      ...gateOf(platform, platform.catalog),
       ...overrides.app,
     }
     const server = await openServer(config, options).catch((error: unknown) => {

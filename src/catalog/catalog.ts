@@ -1,3 +1,5 @@
+import type { AuditStore } from './audit/audit-store.ts'
+import type { UsageStore } from './audit/usage-store.ts'
 import type { DatasetStore } from './dataset-store.ts'
 import type { DeletionStore } from './deletion-store.ts'
 import type { EventStore } from './event-store.ts'
@@ -43,6 +45,8 @@ export interface Catalog {
   readonly policies: PolicyStore
   readonly keys: KeyStore
   readonly datasets: DatasetStore
+  readonly audit: AuditStore
+  readonly usage: UsageStore
 
   /**
    * Brings the schema up to date; two processes may call it at once. Returns what an operator

@@ -59,11 +59,24 @@ export function onCatalog(privilege: Privilege) {
   return { privilege, on: 'catalog' as const, target: () => undefined }
 }
 
+/** A privilege that somebody needs on something. */
+export interface Asked {
+  readonly privilege: Privilege
+  readonly target: Target
+  /** Why it was refused. */
+  readonly decision?: Exclude<Decision, 'allowed'>
+}
+
+/** One call may ask for a thousand; so many are kept to tell of. */
+const ASKED_KEPT_MAX = 50
+
 /** The permission checks of one call. */
 export class CallPermissions {
   readonly principal: Principal
   readonly #authorizer: Authorizer
   #hasAsked = false
+  readonly #asked: Asked[] = []
+  #refused: Asked | undefined
 
   constructor(authorizer: Authorizer, principal: Principal) {
     this.#authorizer = authorizer
@@ -75,18 +88,35 @@ export class CallPermissions {
     return this.#hasAsked
   }
 
+  /** What was asked for, in order; of very many only the first. */
+  get asked(): readonly Asked[] {
+    return this.#asked
+  }
+
+  /** The last that was refused. */
+  get refused(): Asked | undefined {
+    return this.#refused
+  }
+
   /**
    * Throws `permission-denied`, that the thing is not found, or `credential-missing`.
    * Returns a promise only if the authorizer must look something up.
    */
   require(privilege: Privilege, target: Target): Promise<void> | undefined {
     this.#hasAsked = true
+    const asked = { privilege, target }
+    if (this.#asked.length < ASKED_KEPT_MAX) this.#asked.push(asked)
     const decision = this.#authorizer.authorize(this.principal, privilege, target)
     if (decision === 'allowed') return undefined
-    if (typeof decision === 'string') throw refusalOf(decision, privilege, target)
+    if (typeof decision === 'string') throw this.#refuse(asked, decision)
     return decision.then((late) => {
-      if (late !== 'allowed') throw refusalOf(late, privilege, target)
+      if (late !== 'allowed') throw this.#refuse(asked, late)
     })
+  }
+
+  #refuse(asked: Asked, decision: Exclude<Decision, 'allowed'>): Error {
+    this.#refused = { ...asked, decision }
+    return refusalOf(decision, asked.privilege, asked.target)
   }
 
   /** What lists show the principal; `undefined`: everything. */

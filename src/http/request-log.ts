@@ -9,6 +9,8 @@ declare module 'node:http' {
     /** The client's own request id, or a generated one. */
     id: string
     log: RequestLog
+    /** Address of the client, behind proxies that are trusted; `undefined` once it is gone. */
+    clientAddress: string | undefined
   }
 }
 
@@ -42,11 +44,15 @@ class RequestLog {
  * Logs one line for each request, when it was answered or the client disconnected. Neither headers
  * nor bodies are logged.
  */
-export function requestLog(log: Logger) {
+export function requestLog(
+  log: Logger,
+  addressOf = (request: IncomingMessage) => request.socket.remoteAddress,
+) {
   return (request: IncomingMessage, response: ServerResponse, next: NextFunction): void => {
     const startedAt = performance.now()
-    const { remoteAddress } = request.socket
+    const remoteAddress = addressOf(request)
     request.id = requestId(request)
+    request.clientAddress = remoteAddress
     request.log = new RequestLog(log, request.id)
     response.setHeader('X-Request-Id', request.id)
     // Unheard, the event would end the process.

@@ -1,3 +1,4 @@
+import { describeAudit } from './audit.contract.ts'
 import type { OpenedCatalog } from './catalog-samples.ts'
 import { describeCommits } from './commit.contract.ts'
 import { describeDatasets } from './datasets.contract.ts'
@@ -70,6 +71,7 @@ export function describeCatalog(
   describeResources(catalog)
   describeKeys(catalog)
   describeDatasets(catalog)
+  describeAudit(catalog)
   if (isShared) {
     describeSharing(opened)
     describeLocationRaces(opened)

@@ -16,6 +16,7 @@ export const BEFORE_FOLDERS_OF_VIEWS = `
   drop table grants; drop table roles; drop table role_members;
   drop table access_keys; drop table signing_keys; drop table table_policies;
   drop table datasets; drop table table_resources;
+  drop table audit_rows; drop table audit_seals; drop table usage_days;
   delete from moraine_migrations where number >= 10`
 
 /** Views without folders, as they were made before these are claimed: one below a table. */

@@ -38,6 +38,13 @@ export const ACCESS_EXPECTED: Readonly<Record<string, Expected>> = {
     asks: ['describe namespace []'],
   },
   listPrincipalGrants: { path: '/v1/principals/role:readers/grants', asks: ['admin catalog'] },
+  listAuditLogs: { path: '/v1/audit-logs', asks: ['admin catalog'] },
+  listTableAuditLogs: {
+    path: '/v1/tables/sky.planets/audit-logs',
+    asks: ['own table sky.planets'],
+  },
+  listViewAuditLogs: { path: '/v1/views/sky.bright/audit-logs', asks: ['own view sky.bright'] },
+  listUsage: { path: '/v1/usage', asks: ['admin catalog'] },
   getMe: { path: '/v1/me', asks: ['describe namespace []'] },
   listRoles: { path: '/v1/roles', asks: ['admin catalog'] },
   changeMembers: {

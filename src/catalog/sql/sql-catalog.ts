@@ -4,6 +4,8 @@ import type { TurnStore } from '../turn-store.ts'
 import { SqlAccessKeys } from './access/sql-access-keys.ts'
 import { SqlGrants } from './access/sql-grants.ts'
 import { SqlPolicies } from './access/sql-policies.ts'
+import { SqlAudit } from './audit/sql-audit.ts'
+import { SqlUsage } from './audit/sql-usage.ts'
 import { migrate } from './engine/migrations.ts'
 import { read, type SqlEngine } from './engine/sql-engine.ts'
 import { SqlReplays } from './mutation/sql-replays.ts'
@@ -62,6 +64,8 @@ export function sqlCatalog(
     policies: new SqlPolicies(engine),
     keys: new SqlAccessKeys(engine),
     datasets: new SqlDatasets(engine),
+    audit: new SqlAudit(engine),
+    usage: new SqlUsage(engine),
     migrate: () => migrate(engine, FINISHES),
     ping: async () => {
       engine.damage.refuse()

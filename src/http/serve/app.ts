@@ -15,6 +15,8 @@ import type { Route } from '../route.ts'
 import { Guard, LOOPBACK_ONLY, type SiteOptions } from './guards.ts'
 import { routeOf, serveDialects } from './pipeline.ts'
 import { PublicPath } from './public-path.ts'
+import { endedRequest, type RequestNotes } from './request-notes.ts'
+import { TrustedProxies } from './trusted-proxies.ts'
 
 /** nginx's code: the client disconnected before the end of the response. */
 const CLIENT_GONE = 499
@@ -33,6 +35,10 @@ export interface AppOptions {
   readonly sites?: SiteOptions
   /** Where clients see the service, if it is behind a proxy. */
   readonly publicUrl?: string | undefined
+  /** Proxies whose `X-Forwarded-For` is believed; none if absent. */
+  readonly trustedProxies?: readonly string[]
+  /** Who keeps a record of requests; nobody if absent. */
+  readonly notes?: RequestNotes
   /** If absent, every caller is anonymous. */
   readonly authenticator?: Authenticator
   /** If absent, everything is allowed. */
@@ -53,6 +59,8 @@ export function createApp({
   bodyBytesMax = BODY_BYTES_MAX,
   sites = LOOPBACK_ONLY,
   publicUrl,
+  trustedProxies = [],
+  notes,
   authenticator = KNOWS_NOBODY,
   authorizer = ALLOWS_ALL,
   isPermissionEnforced = false,
@@ -60,14 +68,15 @@ export function createApp({
   const bodyMemory = new BodyMemory(bodyBytesMax)
   metrics.register([bodyMeter(bodyMemory)])
   const publicPath = new PublicPath(publicUrl)
+  const proxies = new TrustedProxies(trustedProxies)
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('query parser', false)
   app.enable('case sensitive routing')
   app.use(publicPath.strip(dialects))
-  app.use(requestLog(log))
-  app.use(measureRequests(metrics))
+  app.use(requestLog(log, (request) => proxies.clientOf(request)))
+  app.use(measureRequests(metrics, notes))
   app.use(securityHeaders())
   app.use(
     serveDialects(dialects, {
@@ -96,7 +105,7 @@ function logUnasked({ operationId }: Route, request: IncomingMessage): void {
   request.log.error({ operationId }, 'a route has responded without checking a permission')
 }
 
-function measureRequests(metrics: Metrics) {
+function measureRequests(metrics: Metrics, notes: RequestNotes | undefined) {
   return (request: Request, response: Response, next: NextFunction) => {
     const startedAt = performance.now()
     response.once('close', () => {
@@ -106,6 +115,7 @@ function measureRequests(metrics: Metrics) {
         status: response.writableFinished ? response.statusCode : CLIENT_GONE,
         seconds: (performance.now() - startedAt) / 1000,
       })
+      notes?.ended(endedRequest(request, response))
     })
     next()
   }

@@ -24,6 +24,7 @@ import { preflightReply, shareWithOrigin } from './cross-origin.ts'
 import type { Guard } from './guards.ts'
 import { type Match, PathMatcher } from './path-matcher.ts'
 import type { PublicPath } from './public-path.ts'
+import { factsOf } from './request-notes.ts'
 
 /** Shared, since making an error for each response would cost more than many responses. */
 const CLOSED = new Error('the response is closed')
@@ -120,10 +121,14 @@ function arrivalOf(face: Face, request: Request, response: Response): Omit<Arriv
 
 async function answer(arrived: Omit<Arrival, 'permissions'>, gate: Gate): Promise<Reply> {
   const { route } = arrived.match
+  const facts = factsOf(arrived.response)
+  facts.route = route
   const caller =
     route.permission === 'public' ? ANONYMOUS : gate.authenticator.authenticate(arrived.request)
   const principal = caller instanceof Promise ? await caller : caller
   const permissions = new CallPermissions(gate.authorizer, principal)
+  facts.principal = nameOfPrincipal(principal)
+  facts.permissions = permissions
   let arrival: Arrival = { ...arrived, permissions }
   const isUpload = route.uploads?.includes(mediaTypeOf(arrived.request) ?? '') === true
   if (typeof route.permission === 'object') {
@@ -244,7 +249,7 @@ function keyless(arrival: Arrival): AnswerKeeper {
 
 /** Who asks, as the events of the change keep it. */
 function originOf({ request, permissions }: Arrival): EventOrigin {
-  const address = request.socket.remoteAddress
+  const address = request.clientAddress
   return {
     principal: nameOfPrincipal(permissions.principal),
     requestId: String(request.id),

@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { BlockList, isIPv6 } from 'node:net'
 import type { KeyRecord } from '../../catalog/key-store.ts'
 import type { Authenticator } from '../../http/authenticator.ts'
 import { ANONYMOUS, type KnownPrincipal, type Principal } from '../../http/authorizer.ts'
+import { TrustedProxies } from '../../http/serve/trusted-proxies.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import type { CkanCallers } from './ckan/ckan-callers.ts'
@@ -48,18 +48,13 @@ interface Verified {
 /** Signs callers in by the keys of the catalog, and by tokens that were given for one. */
 export class KeyAuthenticator implements Authenticator {
   readonly #options: AuthenticatorOptions
-  readonly #proxies = new BlockList()
+  readonly #proxies: TrustedProxies
   readonly #verified = new Map<string, Remembered>()
   #uses = new Map<string, number>()
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options
-    for (const proxy of options.trustedProxies) {
-      const [address = '', bits] = proxy.split('/')
-      const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-      if (bits === undefined) this.#proxies.addAddress(address, family)
-      else this.#proxies.addSubnet(address, Number(bits), family)
-    }
+    this.#proxies = new TrustedProxies(options.trustedProxies)
   }
 
   authenticate(request: IncomingMessage): Principal | Promise<Principal> {
@@ -81,9 +76,8 @@ export class KeyAuthenticator implements Authenticator {
   /** Throws `credential-over-plain-http` when others on the way could read the credential. */
   requirePrivate(request: IncomingMessage): void {
     const address = request.socket.remoteAddress ?? ''
-    const isProxy = this.#proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
     const proto = request.headers['x-forwarded-proto']
-    if (isProxy && proto !== undefined) {
+    if (this.#proxies.has(address) && proto !== undefined) {
       if (proto === 'https') return
     } else if (isLoopback(address)) return
     const detail = `A key came over plain HTTP from ${address}: use https behind a trusted proxy`

@@ -5,6 +5,8 @@ import Sqlite from 'better-sqlite3'
 const OTHER_TABLES = new Set([
   ...['replays', 'leases', 'publications', 'moraine_migrations'],
   ...['event_cursors', 'event_horizon', 'task_ticks'],
+  // Copied from events, which are compared, and from requests, by what runs every second.
+  ...['audit_rows', 'audit_seals', 'usage_days'],
 ])
 const OTHER_COLUMNS = new Set(['metadata_location', 'published_version', 'position'])
 /** The rest of a job that runs is written by whoever does it, at its own times. */

@@ -91,6 +91,19 @@ export interface Database {
   access_keys: AccessKeyRow
   signing_keys: SigningKeyRow
   task_ticks: { name: string; tick_ms: bigint }
+  audit_rows: Omit<AuditRowColumns, 'position' | 'seal'> & {
+    position: GeneratedAlways<bigint>
+    seal: Nullable<bigint>
+  }
+  audit_seals: { seal: bigint; hash: string; newest_ms: bigint; pruned_through: bigint }
+  usage_days: {
+    day: string
+    principal: string
+    namespace: string
+    requests: bigint
+    bytes_received: bigint
+    bytes_sent: bigint
+  }
   /** Made by migrations.ts. */
   moraine_migrations: { number: bigint; name: string }
 }
@@ -118,6 +131,21 @@ export interface TableRow {
 export interface TableDefinitionRow {
   table_uuid: string
   definition: string
+}
+
+export interface AuditRowColumns {
+  position: bigint
+  row_id: string
+  time_ms: bigint
+  principal: string
+  action: string
+  kind: string
+  subject: string
+  name: string
+  decision: string
+  content: string
+  hash: string
+  seal: bigint | null
 }
 
 export interface ViewRow {

@@ -1,0 +1,69 @@
+import type { Catalog } from '../../catalog/catalog.ts'
+import { type CatalogEvent, EVENT_TYPES } from '../../catalog/event-store.ts'
+import type { Consumer } from '../../lake/events/consumer.ts'
+import { type AuditFacts, newAuditRow } from './new-audit-row.ts'
+
+/** Copies every change from its event, away from the commit that raised it. */
+export function auditChanges({ catalog }: { readonly catalog: Pick<Catalog, 'audit'> }): Consumer {
+  return {
+    name: 'audit',
+    events: EVENT_TYPES,
+    scope: 'cluster',
+    handle: (batch) => catalog.audit.add(batch.map(rowOfEvent)),
+  }
+}
+
+function rowOfEvent(event: CatalogEvent) {
+  const { origin } = event
+  const facts: AuditFacts = {
+    rowId: event.eventId,
+    timeMs: event.timeMs,
+    principal: origin.principal ?? 'service',
+    action: event.type.replace(/^moraine\./, '').replace(/\.v\d+$/, ''),
+    kind: kindOf(event),
+    subject: event.subject,
+    name: event.name,
+    decision: 'allowed',
+  }
+  return newAuditRow(facts, {
+    request_id: origin.requestId ?? null,
+    address: origin.address ?? null,
+    ...{ status: null, count: 1 },
+    ...statesOf(event),
+  })
+}
+
+function kindOf({ type, subject }: CatalogEvent): string {
+  const [, kind = ''] = type.split('.')
+  if (kind !== 'permissions') return kind
+  return subject === 'catalog' ? 'catalog' : 'permissions'
+}
+
+interface States {
+  readonly before: unknown
+  readonly after: unknown
+}
+
+/** What the event tells of the states before and after the change. */
+function statesOf({ type, version, data }: CatalogEvent): States {
+  const { before: names, ...after } = data
+  if (/\.dropped\.v1$/.test(type))
+    return { before: { version: version - 1, ...after }, after: null }
+  if (!/\.(?:committed|renamed|replaced)\.v1$/.test(type)) return { before: null, after }
+  if (type === 'moraine.table.replaced.v1') {
+    return { before: { table_id: data['replaced_table_uuid'] }, after: { version, ...after } }
+  }
+  const parent = parentOf(data)
+  const before = {
+    version: version - 1,
+    ...(names !== undefined && (names as object)),
+    ...(parent !== undefined && { snapshot_id: parent }),
+  }
+  return { before, after: { version, ...after } }
+}
+
+/** The snapshot before the change; `undefined` if the event does not say. */
+function parentOf(data: CatalogEvent['data']): unknown {
+  const [first] = (data['new_snapshots'] ?? []) as { readonly parent_snapshot_id: unknown }[]
+  return first?.parent_snapshot_id
+}

@@ -1,0 +1,173 @@
+import type { z } from 'zod'
+import type { Catalog } from '../../catalog/catalog.ts'
+import { parseTableIdentifier } from '../../core/table/table-name.ts'
+import { stringifyExactJson } from '../../formats/json/exact-json.ts'
+import { cutPage, parsePageToken } from '../../http/page-token.ts'
+import { onCatalog, onTable, onView } from '../../http/permission.ts'
+import { JSON_MEDIA_TYPE, jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
+import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
+import { getTable } from '../../lake/table/table-lookup.ts'
+import { ProblemError } from '../../problem/problems.ts'
+import {
+  AuditLog,
+  AuditLogsAnswer,
+  AuditPosition,
+  AuditQuery,
+  auditLogOf,
+  TargetAuditQuery,
+  UsageAnswer,
+  UsagePosition,
+  UsageQuery,
+  usageOf,
+} from './audit-shapes.ts'
+
+export interface AuditRoutesPlatform {
+  readonly catalog: Pick<Catalog, 'audit' | 'usage' | 'tables' | 'views'>
+}
+
+const AUDIT_TAG: Tag = {
+  name: 'audit',
+  description: 'Who did what, who was refused, and how much was used.',
+}
+const NEXT_PAGE = 'Next-Page-Token'
+const FORMS = [JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, 'application/ndjson']
+const DESCRIPTION =
+  'Changes, reads of what is in tables and views, and refusals. Changes are there a second after ' +
+  'they were made, and all else a second after its response. NDJSON has the rows of one page, ' +
+  'and the token of the next one in a header (docs/audit.md).'
+const ANSWER = {
+  status: 200,
+  description: 'One page of rows, newest first.',
+  shape: AuditLogsAnswer,
+  alternatives: { [NDJSON_MEDIA_TYPE]: AuditLog },
+  headers: { [NEXT_PAGE]: 'For NDJSON: token of the next page, unless it is the last.' },
+} as const
+const PROBLEMS = ['page-token-invalid', 'as-at-invalid', 'not-acceptable'] as const
+
+export function auditRoutes(platform: AuditRoutesPlatform): readonly Route[] {
+  return [auditOfAll(platform), auditOfTable(platform), auditOfView(platform), usage(platform)]
+}
+
+const auditOfAll = ({ catalog }: AuditRoutesPlatform) =>
+  defineRoute(
+    {
+      ...{ method: 'get', path: '/v1/audit-logs', operationId: 'listAuditLogs', tag: AUDIT_TAG },
+      summary: 'List what was done and what was refused',
+      description: DESCRIPTION,
+      permission: onCatalog('admin'),
+      query: AuditQuery,
+      answers: [ANSWER],
+      problems: PROBLEMS,
+      curl: 'curl "$MORAINE/v1/audit-logs?action=table.dropped&from=2024-03"',
+    },
+    (call) => page(catalog, call, call.query.subject),
+  )
+
+const auditOfTable = ({ catalog }: AuditRoutesPlatform) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/tables/{table_identifier}/audit-logs',
+      ...{ operationId: 'listTableAuditLogs', tag: AUDIT_TAG },
+      summary: 'List what was done to a table, and who was refused it',
+      description: DESCRIPTION,
+      permission: onTable('own'),
+      query: TargetAuditQuery,
+      answers: [ANSWER],
+      problems: [...PROBLEMS, 'table-not-found', 'name-invalid'],
+      curl: 'curl "$MORAINE/v1/tables/aviation.flights/audit-logs"',
+    },
+    async (call) => {
+      const { definition } = await getTable(catalog, call.param('table_identifier'))
+      return page(catalog, call, definition.tableUuid)
+    },
+  )
+
+const auditOfView = ({ catalog }: AuditRoutesPlatform) =>
+  defineRoute(
+    {
+      method: 'get',
+      path: '/v1/views/{view_identifier}/audit-logs',
+      ...{ operationId: 'listViewAuditLogs', tag: AUDIT_TAG },
+      summary: 'List what was done to a view, and who was refused it',
+      description: DESCRIPTION,
+      permission: onView('own'),
+      query: TargetAuditQuery,
+      answers: [ANSWER],
+      problems: [...PROBLEMS, 'view-not-found', 'name-invalid'],
+      curl: 'curl "$MORAINE/v1/views/aviation.late_flights/audit-logs"',
+    },
+    async (call) => page(catalog, call, await viewUuidOf(catalog, call.param('view_identifier'))),
+  )
+
+const usage = ({ catalog }: AuditRoutesPlatform) =>
+  defineRoute(
+    {
+      ...{ method: 'get', path: '/v1/usage', operationId: 'listUsage', tag: AUDIT_TAG },
+      summary: 'List requests and bytes by day, principal and namespace',
+      description:
+        'Days are in UTC. What was used in the last ten seconds may be missing. `other` stands ' +
+        'for the rest where there were too many principals and namespaces to count each.',
+      permission: onCatalog('admin'),
+      query: UsageQuery,
+      answers: [{ status: 200, description: 'One page, oldest first.', shape: UsageAnswer }],
+      problems: ['page-token-invalid'],
+      curl: 'curl "$MORAINE/v1/usage?from=2024-03-01&namespace=aviation"',
+    },
+    async ({ query }) => {
+      const { page_size: size, page_token: token, from, to, principal, namespace } = query
+      const [day, who, where] = token === undefined ? [] : parsePageToken(token, UsagePosition)
+      const found = await catalog.usage.list({
+        ...{ fromDay: from, toDay: to, principal, namespace, limit: size + 1 },
+        ...(day !== undefined && { after: { day, principal: who ?? '', namespace: where ?? '' } }),
+      })
+      const { items, nextPageToken } = cutPage(found, size, (last) => [
+        ...[last.day, last.principal, last.namespace],
+      ])
+      return jsonReply({ usage: items.map(usageOf), next_page_token: nextPageToken })
+    },
+  )
+
+type AuditCall = Pick<Call<z.output<typeof TargetAuditQuery>, unknown>, 'query' | 'accepts'>
+
+async function page(
+  { audit }: Pick<Catalog, 'audit'>,
+  { query, accepts }: AuditCall,
+  subject: string | undefined,
+): Promise<Reply> {
+  const form = accepts(FORMS)
+  if (form === undefined) {
+    const detail = `no acceptable media type: available are ${FORMS.join(', ')}`
+    throw new ProblemError('not-acceptable', detail, { facts: { available: FORMS } })
+  }
+  const { page_size: size, page_token: token, principal, action, from, to } = query
+  const [timeMs, position] = token === undefined ? [] : parsePageToken(token, AuditPosition)
+  const found = await audit.list({
+    ...{ principal, action, subject, fromMs: from, toMs: to, limit: size + 1 },
+    ...(timeMs !== undefined && { before: { timeMs, position: position ?? 0n } }),
+  })
+  const { items, nextPageToken } = cutPage(found, size, (last) => [
+    last.timeMs,
+    String(last.position),
+  ])
+  const logs = items.map(auditLogOf)
+  const headers = { Vary: 'Accept, Origin', 'Cache-Control': 'no-store' }
+  if (form === JSON_MEDIA_TYPE) {
+    return jsonReply({ audit_logs: logs, next_page_token: nextPageToken }, { headers })
+  }
+  return {
+    ...{ status: 200, mediaType: NDJSON_MEDIA_TYPE },
+    body: logs.map((log) => `${stringifyExactJson(log)}\n`).join(''),
+    headers: { ...headers, ...(nextPageToken !== null && { [NEXT_PAGE]: nextPageToken }) },
+  }
+}
+
+async function viewUuidOf({ views }: Pick<Catalog, 'views'>, identifier: string): Promise<string> {
+  const key = parseTableIdentifier(identifier)
+  const viewKey = 'tableUuid' in key ? { viewUuid: key.tableUuid } : key
+  const view = await views.find(viewKey)
+  if (view !== undefined) return view.viewUuid
+  throw new ProblemError('view-not-found', `View does not exist: ${identifier}`, {
+    facts: { view: identifier },
+  })
+}
