@@ -49,6 +49,8 @@ test('whoever reads the source makes and reads a dataset, and nobody else', asyn
   expect(await statuses(reader)).toEqual(all(200))
   expect(await statuses(owner)).toEqual(all(200))
   expect(await statuses(stranger)).toEqual(all(404))
+  const unseen = await stranger.send('get', DATASET)
+  expect(unseen.body.type).toBe('/problems/dataset-not-found')
   expect(await statuses(service.nobody)).toEqual(all(401))
   expect((await reader.send('get', `/v1/tables/${id}/dump`)).status).toBe(200)
   expect((await stranger.send('get', `/v1/tables/${id}/dump`)).status).toBe(404)
@@ -109,6 +111,14 @@ test('a published one has rights of its own, which its publisher gives', async (
   const refused = await owner.send('put', `${HIDDEN}/policy`, policy)
   expect(refused.body.type).toBe('/problems/dataset-immutable')
   await must(owner.send('delete', DATASET))
+})
+
+test('the card of a published one that ended is for those who read its source', async () => {
+  await make(reader)
+  await must(owner.send('post', `${DATASET}/publish`))
+  await must(owner.send('delete', DATASET))
+  expect((await reader.send('get', DATASET)).status).toBe(410)
+  expect((await stranger.send('get', DATASET)).status).toBe(404)
 })
 
 test('a dataset keeps nobody from naming the files of its source', async () => {

@@ -152,6 +152,8 @@ test('a download that began in its time is finished after it', async () => {
   const response = await fetch(`${service.url}${url}/${CSV}`)
   clock.aheadMs = 3_600_000
   await endExpired()
+  // Its files, too, are there until nobody can be reading them any more.
+  expect((await get('/v1/tables/moraine$datasets.slow_v1')).status).toBe(200)
   expect((await response.text()).split('\n')).toHaveLength(200_002)
   expect((await get(`${url}/${CSV}`)).status).toBe(410)
   clock.aheadMs = 2 * DAY_MS
