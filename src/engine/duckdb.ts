@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { LinkedStop } from '../core/linked-stop.ts'
 import {
@@ -22,6 +22,9 @@ import { watchJob } from './job-watch.ts'
 import { OUTPUT_NAME, outputPartName, type Task, type TaskResult } from './protocol.ts'
 import { type PoolOptions, WorkerPool } from './worker-pool.ts'
 import { LostChildError } from './worker-process.ts'
+
+/** An upload of so much takes seconds, and with many columns or partitions minutes. */
+const LONG_BYTES_MIN = 32 * 1024 * 1024
 
 export interface DuckDbEngineOptions extends Omit<PoolOptions, 'folder'> {
   /** Memory of each child; beyond it DuckDB spills to disk. */
@@ -111,7 +114,8 @@ class DuckDbEngine implements Engine {
       stop: (reason: unknown) => ends.abort(reason),
     }
     try {
-      return await this.#pool.inTurn({ signal: ends.signal }, async (run) => {
+      const turn = { signal: ends.signal, isLong: await isLong(task) }
+      return await this.#pool.inTurn(turn, async (run) => {
         const attempt = (inNewChild: boolean) =>
           withJobFolder(this.#folder, async (folder) => {
             const request = { task, folder, memoryBytes: this.#memoryBytes }
@@ -130,6 +134,15 @@ class DuckDbEngine implements Engine {
       ends.unlink()
     }
   }
+}
+
+/** Whether it reads a large upload: what people send may be of any size, data files are not. */
+async function isLong(task: Task): Promise<boolean> {
+  if (task.kind !== 'ingest' && task.kind !== 'split') return false
+  const path = task.kind === 'ingest' ? task.job.path : task.job.source.path
+  // One that is not there fails in its turn.
+  const found = await stat(path).catch(() => undefined)
+  return found !== undefined && found.size > LONG_BYTES_MIN
 }
 
 /** All parts, or none. */

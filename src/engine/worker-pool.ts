@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { CatalogError } from '../core/errors.ts'
 import { LinkedStop } from '../core/linked-stop.ts'
-import type { JobOptions } from './engine.ts'
 import type { TaskRequest, TaskResult } from './protocol.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -21,20 +20,28 @@ export type RunTask = (
   options?: { readonly inNewChild: boolean },
 ) => Promise<TaskResult>
 
+interface Turn {
+  readonly signal?: AbortSignal | undefined
+  /** Whether it may take minutes. */
+  readonly isLong?: boolean
+}
+
 interface Waiting {
+  readonly isLong: boolean
   readonly start: () => void
   readonly refuse: (reason: unknown) => void
 }
 
 /**
- * A pool with as many children as tasks run at once, first come, first served. A dead child is
- * replaced when it is needed.
+ * A pool with as many children as tasks run at once, first come, first served, but that long ones
+ * leave a place to the others where there are several. A dead child is replaced when it is needed.
  */
 export class WorkerPool {
   readonly #options: PoolOptions
   readonly #idle: WorkerProcess[] = []
   readonly #jobs = new Set<Promise<unknown>>()
   #running = 0
+  #runningLong = 0
   readonly #waiting: Waiting[] = []
   readonly #closing = new AbortController()
 
@@ -48,10 +55,10 @@ export class WorkerPool {
    * Runs `use` when its turn comes, in the order of the calls. It passes its task to a child by
    * `run`, and may do related work before and after.
    */
-  async inTurn<T>({ signal }: JobOptions, use: (run: RunTask) => Promise<T>): Promise<T> {
+  async inTurn<T>({ signal, isLong = false }: Turn, use: (run: RunTask) => Promise<T>): Promise<T> {
     signal?.throwIfAborted()
     this.#closing.signal.throwIfAborted()
-    const job = this.#takePlace(signal).then(() => this.#inPlace(signal, use))
+    const job = this.#takePlace(signal, isLong).then(() => this.#inPlace({ signal, isLong }, use))
     this.#jobs.add(job)
     try {
       return await job
@@ -91,9 +98,9 @@ export class WorkerPool {
     return worker
   }
 
-  #takePlace(signal: AbortSignal | undefined): Promise<void> {
-    if (this.#running < this.#options.processes) {
-      this.#running++
+  #takePlace(signal: AbortSignal | undefined, isLong: boolean): Promise<void> {
+    if (this.#running < this.#options.processes && this.#mayStart(isLong)) {
+      this.#count(isLong, 1)
       return Promise.resolve()
     }
     const { queueMax } = this.#options
@@ -103,6 +110,7 @@ export class WorkerPool {
     }
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
+        isLong,
         start: () => {
           signal?.removeEventListener('abort', onAbort)
           resolve()
@@ -121,8 +129,17 @@ export class WorkerPool {
     })
   }
 
+  #mayStart(isLong: boolean): boolean {
+    return !isLong || this.#runningLong < Math.max(1, this.#options.processes - 1)
+  }
+
+  #count(isLong: boolean, by: 1 | -1): void {
+    this.#running += by
+    if (isLong) this.#runningLong += by
+  }
+
   async #inPlace<T>(
-    signal: AbortSignal | undefined,
+    { signal, isLong }: Turn & { readonly isLong: boolean },
     use: (run: RunTask) => Promise<T>,
   ): Promise<T> {
     const signals = signal === undefined ? [] : [signal]
@@ -133,10 +150,19 @@ export class WorkerPool {
       )
     } finally {
       ends.unlink()
-      // The place passes from job to job, and is free only if none waits.
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#running--
-      else next.start()
+      this.#count(isLong, -1)
+      this.#startNext()
+    }
+  }
+
+  /** The first that may: two, where a long one has ended and others waited behind it. */
+  #startNext(): void {
+    while (this.#running < this.#options.processes) {
+      const i = this.#waiting.findIndex((each) => this.#mayStart(each.isLong))
+      const [next] = i < 0 ? [] : this.#waiting.splice(i, 1)
+      if (next === undefined) return
+      this.#count(next.isLong, 1)
+      next.start()
     }
   }
 }
