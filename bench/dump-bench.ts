@@ -167,7 +167,8 @@ async function openService(folder: string): Promise<Service> {
       const state = await getTable(catalog, name)
       if (state.currentSnapshot === undefined) throw new Error('no snapshot')
       const begin = performance.now()
-      const opened = await dumps.open(dumpTargetOf(state, state.currentSnapshot, choice))
+      const asked = { ...choice, restriction: 'unrestricted' as const }
+      const opened = await dumps.open(dumpTargetOf(state, state.currentSnapshot, asked))
       const first = await firstByte(opened)
       const firstByteSeconds = (first - begin) / 1000
       const index = opened instanceof DumpProgress ? await opened.done : opened

@@ -1,8 +1,10 @@
 import type { PartitionSpec } from '../core/partition/partition-spec.ts'
 import type { PartitionTuple } from '../core/partition/partition-values.ts'
 import type { BoundQuery } from '../core/query/bound-query.ts'
+import type { RowFilter } from '../core/query/row-filter.ts'
 import type { ConstantColumns } from '../core/schema/column-projection.ts'
 import type { ColumnNames } from '../core/schema/name-mapping.ts'
+import type { ColumnAction } from '../core/table/table-policy.ts'
 import type { Field, Schema } from '../core/value/type.ts'
 
 export type TextFormat = 'csv' | 'ndjson' | 'tsv'
@@ -78,6 +80,7 @@ export interface ExportJob {
   readonly source: SourceFile
   /** Names and types of the output, including nested types. */
   readonly schema: Schema
+  readonly restriction?: SourceRestriction | undefined
   readonly target: {
     /** Absolute path; must not exist. */
     readonly path: string
@@ -87,6 +90,16 @@ export interface ExportJob {
     /** Whether CSV starts with a line of column names; other formats have none. */
     readonly header?: boolean
   }
+}
+
+/** What is left out of a source, and what is shown otherwise than it is. */
+export interface SourceRestriction {
+  /** Columns of the source: those of the output, and those that the filter looks at. */
+  readonly readAs: Schema
+  /** Rows for which it is not TRUE are left out; it sees values as they are. */
+  readonly filter: RowFilter | undefined
+  /** By field id of columns of the output. */
+  readonly actions: ReadonlyMap<number, ColumnAction>
 }
 
 /** Without a source, the output has columns but no rows, in formats that allow it. */

@@ -1,6 +1,7 @@
 import type { Privilege } from '../core/access/privilege.ts'
 import type { Visibility } from '../core/access/visibility.ts'
 import type { NamespacedName } from '../core/table/table-name.ts'
+import type { TablePolicy } from '../core/table/table-policy.ts'
 
 /** The caller: nobody in particular, or whoever has signed in. */
 export type Principal = AnonymousPrincipal | KnownPrincipal
@@ -49,7 +50,7 @@ export type Target = {
 /**
  * `denied`: the principal may know that the thing exists, and may not do this. `hidden`: the thing
  * does not exist, as far as the principal may know. `unauthenticated`: signing in may help.
- * `restricted`: a policy on the table withholds rows from the principal.
+ * `restricted`: it would be allowed, but a policy on the table withholds rows or columns.
  */
 export type Decision = 'allowed' | 'restricted' | 'denied' | 'hidden' | 'unauthenticated'
 
@@ -63,6 +64,8 @@ export interface Authorizer {
   ): Decision | Promise<Decision>
   /** What lists show the principal; `undefined`: everything. */
   visibilityOf(principal: Principal): Visibility | undefined
+  /** The policy on the table, if it holds for the principal. */
+  policyOn(principal: Principal, tableUuid: string): TablePolicy | undefined
   /** As `RequirePaths`. */
   requirePaths(
     principal: Principal,
@@ -75,4 +78,5 @@ export const ALLOWS_ALL: Authorizer = {
   authorize: () => 'allowed',
   visibilityOf: () => undefined,
   requirePaths: () => undefined,
+  policyOn: () => undefined,
 }

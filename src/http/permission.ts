@@ -3,6 +3,7 @@ import type { RequirePaths } from '../core/access/require-paths.ts'
 import type { Visibility } from '../core/access/visibility.ts'
 import { CatalogError } from '../core/errors.ts'
 import { shown, shownName, shownNamespace } from '../core/table/shown-name.ts'
+import type { TablePolicy } from '../core/table/table-policy.ts'
 import { ProblemError } from '../problem/problems.ts'
 import type {
   Authorizer,
@@ -25,6 +26,8 @@ export type Requirement<Query = unknown, Parameter extends string = string> = {
     readonly privilege: Privilege
     readonly on: On
     target(call: TargetCall<Query, Parameter>): TargetName<On>
+    /** The route shows of rows what `Call.policyOn` leaves, so policies do not refuse it. */
+    readonly rows?: 'filtered'
   }
 }[Securable]
 
@@ -38,9 +41,10 @@ export type Permission<Query = unknown, Parameter extends string = string> =
   | Requirement<Query, Parameter>
 
 /** A privilege on the table of the path. */
-export function onTable(privilege: Privilege) {
+export function onTable(privilege: Privilege, rows?: 'filtered') {
   return {
     privilege,
+    ...(rows !== undefined && { rows }),
     on: 'table' as const,
     target: ({ param }: TargetCall<unknown, 'table_identifier'>) => param('table_identifier'),
   }
@@ -70,6 +74,9 @@ export interface Asked {
 /** One call may ask for a thousand; so many are kept to tell of. */
 const ASKED_KEPT_MAX = 50
 
+/** Of a table that is let through although nobody knows what of it: it was another one before. */
+const SHOWS_NOTHING: TablePolicy = { rowFilter: null, except: [] }
+
 /** The permission checks of one call. */
 export class CallPermissions {
   readonly principal: Principal
@@ -77,6 +84,7 @@ export class CallPermissions {
   #hasAsked = false
   readonly #asked: Asked[] = []
   #refused: Asked | undefined
+  #isRestricted = false
 
   constructor(authorizer: Authorizer, principal: Principal) {
     this.#authorizer = authorizer
@@ -102,16 +110,30 @@ export class CallPermissions {
    * Throws `permission-denied`, that the thing is not found, or `credential-missing`.
    * Returns a promise only if the authorizer must look something up.
    */
-  require(privilege: Privilege, target: Target): Promise<void> | undefined {
+  require(
+    privilege: Privilege,
+    target: Target,
+    rows?: Requirement['rows'],
+  ): Promise<void> | undefined {
     this.#hasAsked = true
     const asked = { privilege, target }
     if (this.#asked.length < ASKED_KEPT_MAX) this.#asked.push(asked)
     const decision = this.#authorizer.authorize(this.principal, privilege, target)
-    if (decision === 'allowed') return undefined
-    if (typeof decision === 'string') throw this.#refuse(asked, decision)
-    return decision.then((late) => {
-      if (late !== 'allowed') throw this.#refuse(asked, late)
-    })
+    const decide = (made: Decision) => {
+      if (made === 'allowed') return undefined
+      if (made === 'restricted' && rows === 'filtered') {
+        this.#isRestricted = true
+        return undefined
+      }
+      throw this.#refuse(asked, made)
+    }
+    return typeof decision === 'string' ? decide(decision) : decision.then(decide)
+  }
+
+  /** The policy on the table, if it holds for the principal. */
+  policyOn(tableUuid: string): TablePolicy | undefined {
+    const policy = this.#authorizer.policyOn(this.principal, tableUuid)
+    return policy ?? (this.#isRestricted ? SHOWS_NOTHING : undefined)
   }
 
   #refuse(asked: Asked, decision: Exclude<Decision, 'allowed'>): Error {
@@ -127,9 +149,13 @@ export class CallPermissions {
   readonly requirePaths: RequirePaths = (paths, ownLocation) =>
     this.#authorizer.requirePaths(this.principal, paths, ownLocation)
 
-  async requireAll(privilege: Privilege, targets: readonly Target[]): Promise<void> {
+  async requireAll(
+    privilege: Privilege,
+    targets: readonly Target[],
+    rows?: Requirement['rows'],
+  ): Promise<void> {
     this.#hasAsked = true
-    for (const target of targets) await this.require(privilege, target)
+    for (const target of targets) await this.require(privilege, target, rows)
   }
 }
 
@@ -156,8 +182,8 @@ function refusalOf(
   if (decision === 'restricted') {
     const table = named ?? ''
     const detail =
-      `A policy withholds rows of ${table} from you: ask who has manage_grants on it to ` +
-      'except you'
+      `A policy withholds rows or columns of ${table} from you: with select, download what is ` +
+      `left at /v1/tables/${table}/dump, or ask who has manage_grants on it to except you`
     return new ProblemError('table-restricted', detail, { facts: { privilege, table } })
   }
   const what = named === undefined ? `this ${on}` : `the ${on} ${named}`

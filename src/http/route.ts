@@ -4,6 +4,7 @@ import type { Privilege } from '../core/access/privilege.ts'
 import type { RequirePaths } from '../core/access/require-paths.ts'
 import type { Visibility } from '../core/access/visibility.ts'
 import type { AnswerKeeper } from '../core/replay.ts'
+import type { TablePolicy } from '../core/table/table-policy.ts'
 import type { ProblemCode } from '../problem/problems.ts'
 import type { Principal, Target } from './authorizer.ts'
 import { type BodyLimits, ORDINARY_BODY } from './body-limits.ts'
@@ -33,7 +34,12 @@ export interface Call<Query, Body, Parameter extends string = string> {
    * Throws `permission-denied` unless the principal has the privilege on all of these. A route
    * whose permission is `in-use-case` must call it before it returns.
    */
-  authorize(privilege: Privilege, targets: readonly Target[]): Promise<void>
+  authorize(privilege: Privilege, targets: readonly Target[], rows?: 'filtered'): Promise<void>
+  /**
+   * The policy on a table, if it holds for the principal: for routes whose permission has
+   * `rows: 'filtered'`.
+   */
+  policyOn(tableUuid: string): TablePolicy | undefined
   /** Whoever is given paths of files asks before it looks at any of them. */
   readonly requirePaths: RequirePaths
   /**

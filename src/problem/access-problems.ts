@@ -119,11 +119,14 @@ export const ACCESS_PROBLEMS = {
   'table-restricted': {
     status: 403,
     iceberg: { status: 403, type: 'ForbiddenException' },
-    title: 'Rows withheld by a policy',
+    title: 'Withheld by a policy',
     meaning:
-      'The caller has the privilege, but a policy on the table withholds rows from them, so that ' +
-      'they get none of it, nor its files, statistics and credentials, and change nothing of it.',
-    remedy: 'Ask somebody with `manage_grants` on the table to except you from its policy.',
+      'The caller has the privilege, but a policy on the table withholds rows or columns from ' +
+      'them: its dumps have what is left, and everything else is refused, such as files, ' +
+      'statistics, credentials and changes.',
+    remedy:
+      'With `select`, download `/v1/tables/{table}/dump`; or ask somebody with `manage_grants` ' +
+      'on the table to except you from its policy.',
     retry: 'no',
   },
 } as const satisfies ProblemRows

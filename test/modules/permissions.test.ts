@@ -26,6 +26,10 @@ class SpyAuthorizer implements Authorizer {
   asked: string[] = []
   decide: (target: Target) => Decision | Promise<Decision> = () => 'allowed'
 
+  policyOn() {
+    return undefined
+  }
+
   authorize(...[principal, privilege, target]: Parameters<Authorizer['authorize']>) {
     expect(principal).toEqual({ kind: 'anonymous' })
     this.asked.push([privilege, target.on, nameOf(target)].filter((part) => part !== '').join(' '))

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs'
 import type { Task, TaskRequest, TaskResult, WorkerReply } from '../protocol.ts'
-import { runExport } from './export/export-job.ts'
 import { runIngest } from './ingest/ingest-job.ts'
 import { runQuery } from './query/query-job.ts'
+import { runAnyExport } from './query/restricted-export.ts'
 import { runParse, runSql } from './query/sql-job.ts'
 import { runSplit } from './split/split-job.ts'
 import { OutOfMemoryError, taskFailure } from './sql/failure.ts'
@@ -60,7 +60,7 @@ async function perform(request: TaskRequest): Promise<void> {
 async function run({ task, ...place }: TaskRequest): Promise<TaskResult> {
   switch (task.kind) {
     case 'export':
-      return await runExport(task.job, place)
+      return await runAnyExport(task.job, place)
     case 'ingest':
       return await runIngest(task.job, place)
     case 'split':

@@ -134,7 +134,8 @@ async function answer(arrived: Omit<Arrival, 'permissions'>, gate: Gate): Promis
   if (typeof route.permission === 'object') {
     const target = targetOf(route.permission, { ...arrived, param: arrived.match.param })
     try {
-      const decided = permissions.require(route.permission.privilege, target)
+      const { privilege, rows } = route.permission
+      const decided = permissions.require(privilege, target, rows)
       if (decided !== undefined) await decided
     } catch (refusal) {
       if (isUpload || principal.kind === 'anonymous' || keyFor(arrival) === undefined) throw refusal
@@ -299,7 +300,8 @@ async function handle(
     keeper,
     param: match.param,
     accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
-    authorize: (privilege, targets) => permissions.requireAll(privilege, targets),
+    authorize: (privilege, targets, rows) => permissions.requireAll(privilege, targets, rows),
+    policyOn: (tableUuid) => permissions.policyOn(tableUuid),
     requirePaths: permissions.requirePaths,
     requireOwnSite: () => gate.guard.requireOwnSite(request),
   }

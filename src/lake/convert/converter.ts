@@ -1,4 +1,5 @@
 import { mapBounded } from '../../core/bounded.ts'
+import { type Restriction, withFilterFields } from '../../core/table/restriction.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import {
@@ -69,6 +70,8 @@ interface Output extends Pick<ExportJob['target'], 'format' | 'compression'> {
 export interface Conversion extends Output {
   readonly definition: TableDefinition
   readonly source: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>
+  /** What of the rows may be in the output. */
+  readonly restriction: Restriction
   /** Columns as the file is read by. */
   readonly readAs: Schema
   /** Field id in the file of each field of the output that has another one there. */
@@ -80,6 +83,8 @@ export interface QueriedTable {
   readonly definition: TableDefinition
   /** The fields that the query uses, at least. */
   readonly readAs: Schema
+  /** Whoever is restricted has dumps. */
+  readonly restriction: Extract<Restriction, string>
   readonly sources: readonly Pick<PlannedFile, 'dataFile' | 'deleteFiles'>[]
 }
 
@@ -129,13 +134,14 @@ export class Converter {
     conversion: Conversion,
     place: (made: LocalResult, identity: () => SourceIdentity) => Promise<T>,
   ): Promise<T> {
-    const { source, definition, readAs, schema, idsInFile, ...output } = conversion
+    const { source, definition, readAs, schema, idsInFile, restriction, ...output } = conversion
+    const readable = restriction === 'unrestricted' ? readAs : withFilterFields(readAs, restriction)
     try {
       return await this.#localFiles.use(async ({ pathOf }) => {
         const access = { objects: this.options.objects, pathOf }
         const { file, identity } = await describeSource(
           access,
-          { definition, schema: readAs },
+          { definition, schema: readable },
           source,
         )
         const names = new Map(file.columns.map((each) => [each.fieldId, each.nameInFile]))
@@ -144,8 +150,13 @@ export class Converter {
           nameInFile: names.get(idsInFile?.get(id) ?? id),
         }))
         const known = idsInFile === undefined ? {} : { idsInFile }
-        const job = { ...output, schema, source: { ...file, ...known, columns } }
-        return this.#export(job, (made) => {
+        const read = { ...file, ...known, columns }
+        if (restriction !== 'unrestricted') {
+          const { filter, actions } = restriction
+          const job = { ...output, schema, restriction: { readAs: readable, filter, actions } }
+          return this.#export({ ...job, source: file }, (made) => place(made, identity))
+        }
+        return this.#export({ ...output, schema, source: read }, (made) => {
           requireRows(source, made.rows)
           return place(made, identity)
         })
@@ -302,11 +313,18 @@ export class Converter {
   }
 
   async #export<T>(
-    { source, schema, format, compression, ...options }: Output & Pick<ExportRequest, 'source'>,
+    {
+      source,
+      schema,
+      restriction,
+      format,
+      compression,
+      ...options
+    }: Output & Pick<ExportRequest, 'source' | 'restriction'>,
     place: (made: LocalResult) => Promise<T>,
   ): Promise<T> {
     const path = this.#newPath()
-    const job = { source, schema, target: { path, format, compression } }
+    const job = { source, schema, restriction, target: { path, format, compression } }
     try {
       const result = await this.options.engine.export(job, optionsOf(options))
       return await place({ ...result, path })

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isPrincipalName } from '../../core/access/principal-name.ts'
 import { PRIVILEGES } from '../../core/access/privilege.ts'
+import { COLUMN_ACTIONS } from '../../core/table/table-policy.ts'
 import { boundedArray } from '../../http/bounded-shapes.ts'
 import { NextPageToken, PageQuery } from '../../http/common-shapes.ts'
 
@@ -9,6 +10,8 @@ const CHECKS_MAX = 1_000
 const MEMBERS_MAX = 10_000
 const DESCRIPTION_MAX = 1_000
 const FILTER_MAX = 10_000
+const COLUMNS_MAX = 1_000
+const NAME_MAX = 1_000
 const DAYS_MAX = 3_650
 
 const PrivilegeName = z.enum(PRIVILEGES)
@@ -59,24 +62,46 @@ export const PrincipalGrantsAnswer = z
     },
   })
 
+const EXAMPLE_POLICY = {
+  row_filter: "origin = 'LAX'",
+  columns: [{ column: 'tail_number', action: 'show-last-4' }],
+  except: ['role:staff'],
+}
+
+const PolicyColumn = z
+  .strictObject({
+    column: z.string().min(1).max(NAME_MAX).meta({ description: 'A top-level column.' }),
+    action: z.enum(COLUMN_ACTIONS).meta({
+      description: 'As in `read-restrictions` of Iceberg REST.',
+    }),
+  })
+  .meta({ id: 'PolicyColumn', example: { column: 'tail_number', action: 'show-last-4' } })
+
 export const PolicyBody = z
   .strictObject({
-    row_filter: z.string().min(1).max(FILTER_MAX).meta({
-      description: 'Rows that those may see who are not excepted.',
+    row_filter: z.string().min(1).max(FILTER_MAX).nullable().optional().meta({
+      description: 'Rows that those may see who are not excepted; all by default.',
       example: "origin = 'LAX'",
+    }),
+    columns: boundedArray(PolicyColumn, { max: COLUMNS_MAX }).optional().meta({
+      description: 'Columns that they see changed; all others as they are.',
     }),
     except: boundedArray(PrincipalName, { max: CHANGES_MAX }).optional().meta({
       description: 'For whom the policy does not hold.',
     }),
   })
-  .meta({ id: 'TablePolicy', example: { row_filter: "origin = 'LAX'", except: ['role:staff'] } })
+  .meta({ id: 'TablePolicy', example: EXAMPLE_POLICY })
 
 export const PolicyAnswer = z
-  .strictObject({ row_filter: z.string().nullable(), except: z.array(z.string()) })
+  .strictObject({
+    row_filter: z.string().nullable(),
+    columns: z.array(PolicyColumn),
+    except: z.array(z.string()),
+  })
   .meta({
     id: 'TablePolicyAnswer',
-    description: '`row_filter` is null without a policy.',
-    example: { row_filter: "origin = 'LAX'", except: ['role:staff'] },
+    description: 'Without a policy all rows and columns are shown.',
+    example: EXAMPLE_POLICY,
   })
 
 export const CheckQuery = z.strictObject({
@@ -87,6 +112,9 @@ export const CheckQuery = z.strictObject({
 export const CheckAnswer = z
   .strictObject({
     allowed: z.boolean(),
+    restricted: z.boolean().meta({
+      description: 'Only a policy on the table takes it away; with select, dumps have the rest.',
+    }),
     because: z.array(
       z.strictObject({ privilege: PrivilegeName, on: z.string(), through: z.string() }),
     ),
@@ -95,6 +123,7 @@ export const CheckAnswer = z
     id: 'PermissionCheck',
     example: {
       allowed: true,
+      restricted: false,
       because: [{ privilege: 'own', on: 'aviation', through: 'role:ops' }],
     },
   })
@@ -115,9 +144,10 @@ export const ChecksBody = z
     example: { checks: [{ privilege: 'select', on: 'table', name: 'aviation.flights' }] },
   })
 
-export const ChecksAnswer = z
-  .strictObject({ checks: z.array(CheckAnswer) })
-  .meta({ id: 'PermissionChecksAnswer', example: { checks: [{ allowed: false, because: [] }] } })
+export const ChecksAnswer = z.strictObject({ checks: z.array(CheckAnswer) }).meta({
+  id: 'PermissionChecksAnswer',
+  example: { checks: [{ allowed: false, restricted: true, because: [] }] },
+})
 
 export const Me = z
   .strictObject({

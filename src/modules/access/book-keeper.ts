@@ -185,7 +185,7 @@ export class BookKeeper {
     const found = await (tableUuids === undefined
       ? policies.listAll()
       : policies.listOn(tableUuids))
-    const kept = new Map(found.map(({ tableUuid, policy }) => [tableUuid, policy.except]))
+    const kept = new Map(found.map(({ tableUuid, policy }) => [tableUuid, policy]))
     for (const uuid of [...(tableUuids ?? this.book.restricted), ...kept.keys()]) {
       this.book.setPolicy(uuid, kept.get(uuid))
     }

@@ -22,11 +22,13 @@ export interface CkanAuthorizerDependencies extends Stores<'tables'> {
 export class CkanAuthorizer implements Authorizer {
   readonly #deps: CkanAuthorizerDependencies
   readonly visibilityOf: Authorizer['visibilityOf']
+  readonly policyOn: Authorizer['policyOn']
   readonly requirePaths: Authorizer['requirePaths']
 
   constructor(deps: CkanAuthorizerDependencies) {
     this.#deps = deps
     this.visibilityOf = (principal) => deps.grants.visibilityOf(principal)
+    this.policyOn = (principal, tableUuid) => deps.grants.policyOn(principal, tableUuid)
     this.requirePaths = (...asked) => deps.grants.requirePaths(...asked)
   }
 
@@ -68,8 +70,8 @@ export class CkanAuthorizer implements Authorizer {
     const resourceId = ckanResourceOf(table.definition.properties) ?? place.uuid
     const credential = callers.credentialOf(principal)
     if (!(await decisions.isAllowed({ credential, action: ACTION, resourceId }))) return granted
-    const isWithheld = privilege === 'select' && grants.isRestricted(principal, place.uuid)
-    return isWithheld ? 'restricted' : 'allowed'
+    const isWithheld = grants.policyOn(principal, place.uuid) !== undefined
+    return privilege === 'select' && isWithheld ? 'restricted' : 'allowed'
   }
 }
 

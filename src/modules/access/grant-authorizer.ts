@@ -2,6 +2,7 @@ import { CATALOG_SECURABLE, type Place } from '../../catalog/grant-store.ts'
 import { BIT_OF, bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
 import type { Visibility } from '../../core/access/visibility.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
+import type { TablePolicy } from '../../core/table/table-policy.ts'
 import {
   type Authorizer,
   type Decision,
@@ -66,10 +67,9 @@ export class GrantAuthorizer implements Authorizer {
     return { principals: book.namesOf(principal) }
   }
 
-  /** Whether a policy on the table holds for the principal. */
-  isRestricted(principal: Principal, tableUuid: string): boolean {
+  policyOn(principal: Principal, tableUuid: string): TablePolicy | undefined {
     const { book } = this.#keeper
-    return book.isRestricted(book.namesOf(principal), tableUuid)
+    return book.policyFor(book.namesOf(principal), tableUuid)
   }
 
   /** The thing that a target names, and everything above it. Throws `name-invalid`. */

@@ -1,6 +1,7 @@
 import { CATALOG_SECURABLE, type Grant, type Place, type Role } from '../../catalog/grant-store.ts'
 import { EVERYONE } from '../../core/access/principal-name.ts'
 import { BIT_OF, bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
+import type { TablePolicy } from '../../core/table/table-policy.ts'
 import { nameOfPrincipal, type Principal } from '../../http/authorizer.ts'
 
 /** A privilege, by whom it is had, and what it was given on. */
@@ -27,8 +28,8 @@ export class GrantBook {
   readonly #seen = new Map<string, Map<string, number>>()
   /** Roles that each principal is a direct member of. */
   #rolesOf = new Map<string, readonly string[]>()
-  /** Principals that the policy of each table excepts, by UUID. */
-  readonly #excepted = new Map<string, ReadonlySet<string>>()
+  /** Policies on tables, by UUID. */
+  readonly #policies = new Map<string, TablePolicy>()
   readonly #closures = new Map<string, readonly string[]>()
 
   /** Replaces what is known of a securable. `path`: empty for one that is gone. */
@@ -78,26 +79,30 @@ export class GrantBook {
     this.#closures.clear()
   }
 
-  /** Replaces who is excepted from the policy of a table; `undefined`: it has none. */
-  setPolicy(tableUuid: string, except: readonly string[] | undefined): void {
-    if (except === undefined) this.#excepted.delete(tableUuid)
-    else this.#excepted.set(tableUuid, new Set(except))
+  /** Replaces the policy of a table; `undefined`: it has none. */
+  setPolicy(tableUuid: string, policy: TablePolicy | undefined): void {
+    if (policy === undefined) this.#policies.delete(tableUuid)
+    else this.#policies.set(tableUuid, policy)
   }
 
   isRestrictedAnywhere(names: readonly string[]): boolean {
-    for (const uuid of this.#excepted.keys()) if (this.isRestricted(names, uuid)) return true
+    for (const uuid of this.#policies.keys()) if (this.isRestricted(names, uuid)) return true
     return false
   }
 
   /** Tables with a policy. */
   get restricted(): readonly string[] {
-    return [...this.#excepted.keys()]
+    return [...this.#policies.keys()]
   }
 
-  /** Whether a policy on the table holds for whoever has these names. */
+  /** The policy on the table, if it holds for whoever has these names. */
+  policyFor(names: readonly string[], tableUuid: string | undefined): TablePolicy | undefined {
+    const policy = tableUuid === undefined ? undefined : this.#policies.get(tableUuid)
+    return policy?.except.some((name) => names.includes(name)) === true ? undefined : policy
+  }
+
   isRestricted(names: readonly string[], tableUuid: string | undefined): boolean {
-    const excepted = tableUuid === undefined ? undefined : this.#excepted.get(tableUuid)
-    return excepted !== undefined && !names.some((name) => excepted.has(name))
+    return this.policyFor(names, tableUuid) !== undefined
   }
 
   get securables(): readonly string[] {

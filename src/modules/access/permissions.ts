@@ -9,6 +9,13 @@ import type { Reason } from './grant-book.ts'
 import { isInScope } from './key-scopes.ts'
 
 type PlaceTarget = Exclude<Target, { on: 'transaction' }>
+interface PermissionCheck {
+  readonly allowed: boolean
+  /** Whether only a policy takes it away. */
+  readonly restricted: boolean
+  readonly because: readonly Reason[]
+}
+
 type Bestowed = Omit<Grant, 'securable'>
 
 /** Whom nobody can sign in as, so that nothing may be left to them. */
@@ -56,16 +63,21 @@ export async function checkPermission(
   platform: AccessPlatform,
   principal: Principal,
   { privilege, target }: { readonly privilege: Privilege; readonly target: PlaceTarget },
-): Promise<{ readonly allowed: boolean; readonly because: readonly Reason[] }> {
+): Promise<PermissionCheck> {
   const { authorizer, grants, keeper } = requireAccess(platform)
-  const allowed = (await authorizer.authorize(principal, privilege, target)) === 'allowed'
-  if (!allowed || !isInScope(principal, privilege)) return { allowed: false, because: [] }
+  const decision = await authorizer.authorize(principal, privilege, target)
+  const allowed = decision === 'allowed'
+  const restricted = decision === 'restricted'
+  if (!allowed || !isInScope(principal, privilege)) {
+    return { allowed: false, restricted, because: [] }
+  }
   const { chain } = await grants.find(target)
   const names = keeper.book.namesOf(principal)
   const reasons = keeper.book.reasonsFor(privilege, names, chain)
   const shown = await namesOfPlaces(platform, chain)
   return {
     allowed,
+    restricted,
     because: reasons.map((each) => ({ ...each, on: shown.get(each.on) ?? each.on })),
   }
 }

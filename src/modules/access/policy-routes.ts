@@ -1,8 +1,6 @@
-import { bindFilter } from '../../core/filter/bind/bind-filter.ts'
-import { parseFilter } from '../../core/filter/parse/filter-parser.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import { refuseReserved } from '../../core/table/reserved-namespace.ts'
-import { currentSchema } from '../../core/table/table.ts'
+import { bindRestriction } from '../../core/table/restriction.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { TablePolicy } from '../../core/table/table-policy.ts'
 import { onTable } from '../../http/permission.ts'
@@ -44,21 +42,24 @@ const setPolicy = (platform: AccessPlatform) =>
   defineRoute(
     {
       ...{ ...COMMON, method: 'put', operationId: 'setTablePolicy' },
-      summary: 'Set the policy on the rows of a table',
+      summary: 'Set the policy on the rows and columns of a table',
       description:
-        'Until rows can be filtered for them, all who are not excepted are refused the whole ' +
-        'table: its rows, files, statistics and credentials, and every change of it.',
+        'All who are not excepted have of the table what is left in its dumps: rows that do ' +
+        'not match are left out, and columns are changed. They are refused everything else: ' +
+        'files, statistics, credentials, and every change of it.',
       body: PolicyBody,
       changesNothing: true,
       answers: [{ status: 200, description: 'The policy as it is now.', shape: PolicyAnswer }],
       problems: [...PROBLEMS, 'filter-invalid'],
       curl:
         `curl -X PUT ${CURL} -H 'Content-Type: application/json' ` +
-        `-d '{"row_filter":"carrier = 1","except":["role:staff"]}'`,
+        `-d '{"row_filter":"carrier = 1","columns":[{"column":"tail","action":"show-last-4"}],` +
+        `"except":["role:staff"]}'`,
     },
     async ({ param, body, keeper }) => {
-      const { row_filter: rowFilter, except = [] } = body
-      return change(platform, param('table_identifier'), { keeper, policy: { rowFilter, except } })
+      const { row_filter: rowFilter = null, columns = [], except = [] } = body
+      const policy = { rowFilter, columns, except }
+      return change(platform, param('table_identifier'), { keeper, policy })
     },
   )
 
@@ -78,14 +79,15 @@ const dropPolicy = (platform: AccessPlatform) =>
 async function change(
   platform: AccessPlatform,
   identifier: string,
-  { keeper, policy }: { readonly keeper: AnswerKeeper; readonly policy: TablePolicy | undefined },
+  { keeper, ...given }: { readonly keeper: AnswerKeeper; readonly policy: TablePolicy | undefined },
 ): Promise<Reply> {
   const access = requireAccess(platform)
   const state = await getTable(platform.catalog, identifier)
   const { definition, namespace } = state
   refuseReserved(namespace)
-  const { tableUuid } = definition
-  if (policy !== undefined) bindFilter(parseFilter(policy.rowFilter), currentSchema(definition))
+  const { tableUuid, currentSchemaId: schemaId } = definition
+  const policy = given.policy && { ...given.policy, names: { tableUuid, schemaId } }
+  if (policy !== undefined) bindRestriction(policy, definition, schemaId)
   const name = formatTableName(namespace, state.name)
   const outcome = await platform.catalog.policies.change(
     { tableUuid, name, policy },
@@ -97,5 +99,6 @@ async function change(
 }
 
 function shown(policy: TablePolicy | undefined): Reply {
-  return jsonReply({ row_filter: policy?.rowFilter ?? null, except: policy?.except ?? [] })
+  const { rowFilter = null, columns = [], except = [] } = policy ?? {}
+  return jsonReply({ row_filter: rowFilter, columns, except })
 }

@@ -103,7 +103,7 @@ export async function citeSnapshot(
 /** A format that cannot have a type of the columns is left out. */
 async function filesOf(
   { dumpService }: CiteService,
-  { accepts, closed, request, requireOwnSite }: CiteCall,
+  { accepts, closed, policyOn, request, requireOwnSite }: CiteCall,
   {
     tableUuid,
     snapshotId,
@@ -119,7 +119,7 @@ async function filesOf(
   const service = dumpService()
   const parameters = { table_identifier: tableUuid, snapshot_identifier: String(snapshotId) }
   const param = (name: string) => parameters[name as keyof typeof parameters]
-  const call = { accepts, closed, request, requireOwnSite, param }
+  const call = { accepts, closed, policyOn, request, requireOwnSite, param }
   const files: CitedFile[] = []
   for (const format of FORMATS) {
     const choice = { format, compression: 'none' } as const

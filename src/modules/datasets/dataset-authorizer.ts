@@ -24,6 +24,7 @@ export function datasetAuthorizer(
         return inner.authorize(principal, privilege, asked)
       })()
     },
+    policyOn: (principal, tableUuid) => inner.policyOn(principal, tableUuid),
     visibilityOf: (principal) => inner.visibilityOf?.(principal),
     requirePaths: (...asked) => inner.requirePaths?.(...asked),
   }

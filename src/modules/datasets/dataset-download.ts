@@ -52,9 +52,9 @@ async function download(
   const snapshotId = await ownSnapshotOf(service, dataset)
   const dumps = service.dumpService()
   const parameters = { table_identifier: tableUuid, snapshot_identifier: String(snapshotId) }
-  const { accepts, closed, request, requireOwnSite, query } = call
+  const { accepts, closed, policyOn, request, requireOwnSite, query } = call
   const param = (name: string) => parameters[name as keyof typeof parameters]
-  const dumpCall = { accepts, closed, request, requireOwnSite, param }
+  const dumpCall = { accepts, closed, policyOn, request, requireOwnSite, param }
   const format = chooseFormat(query.format, accepts)
   const resource = await findDumpAt(dumps, dumpCall, { ...query, format })
   return answerDump(dumps, dumpCall, { ...resource, isMoving: named.version === undefined })

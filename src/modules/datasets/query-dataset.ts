@@ -131,7 +131,7 @@ async function makeRows(
   const location = `${definition.location}/data/data-0000-${deps.ambient.newUuid()}.parquet`
   await new PendingUploads(deps, tableUuid).add([location])
   await deps.converter.query(
-    { ...found, format: 'parquet', runsAs: 'conversion', signal },
+    { ...found, restriction: 'unrestricted', format: 'parquet', runsAs: 'conversion', signal },
     (_result, path) => deps.objects.putFileIfAbsent(location, path),
   )
   const made = await tableOf(deps, { definition, name, location })

@@ -21,13 +21,16 @@ export async function obtainShard(
     return made
   }
   const { target, signal } = build
-  const { format, compression, schema } = target
+  const { format, compression, schema, restriction } = target
   const { definition } = target.state
   const conversion = build.space?.beginConversion({ isPlain: isPlain(target) })
   const onWrite = conversion?.onWrite
   try {
     return await deps.converter.convert(
-      { definition, source, readAs: schema, schema, format, compression, signal, onWrite },
+      {
+        ...{ definition, source, restriction, readAs: schema },
+        ...{ schema, format, compression, signal, onWrite },
+      },
       (result, identity) => {
         build.record.add(identity())
         conversion?.onWrite(result.bytes)
@@ -42,7 +45,8 @@ export async function obtainShard(
 }
 
 /** Whether a conversion writes nothing beside what is in the dump. */
-function isPlain({ format, compression }: DumpTarget): boolean {
+function isPlain({ format, compression, restriction }: DumpTarget): boolean {
+  if (restriction !== 'unrestricted') return false
   return format !== 'parquet' && format !== 'arrow' && compression !== 'gzip'
 }
 

@@ -1,5 +1,6 @@
 import type { JobRecord } from '../../catalog/job-store.ts'
 import { CatalogError } from '../../core/errors.ts'
+import type { TablePolicy } from '../../core/table/table-policy.ts'
 import type { JobKind } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import { ProblemError } from '../../problem/problems.ts'
@@ -23,6 +24,8 @@ type DumpInput = DumpFormatChoice & {
   /** The snapshot's own if absent. */
   readonly schemaId?: number
   readonly edition?: string
+  /** What holds for whoever asked. */
+  readonly policy?: TablePolicy
 }
 
 /** Makes dumps in the background. */
@@ -34,9 +37,10 @@ export function dumpJob(
     kind: KIND,
     input: inputOf,
     async run({ input, report }, _fence, signal) {
-      const { tableUuid, snapshotId, edition, ...rest } = input
+      const { tableUuid, snapshotId, edition, policy, ...rest } = input
+      const policyOn = () => policy
       const selector = { snapshotIdentifier: snapshotId }
-      const target = await getDumpTarget(deps, { table: tableUuid, selector, ...rest })
+      const target = await getDumpTarget(deps, { table: tableUuid, selector, policyOn, ...rest })
       if (edition !== undefined) requireSame(target, edition)
       const index = await dumps.build(target, {
         report: (pieces) => report({ pieces_done: pieces }),
@@ -54,13 +58,14 @@ export async function askForDump(
   target: DumpTarget,
   asker: string,
 ): Promise<JobRecord> {
-  const { state } = target
+  const { state, restriction } = target
   const { snapshotId, ...version } = versionOf(target)
   const input: DumpInput = {
     tableUuid: state.definition.tableUuid,
     snapshotId: String(snapshotId),
     ...version,
     ...choiceOf(target),
+    ...(restriction !== 'unrestricted' && { policy: restriction.policy }),
   }
   return (await jobs.submit({ kind: KIND, key: dumpName(target), input, asker })).job
 }
@@ -82,11 +87,12 @@ function requireSame(target: DumpTarget, edition: string): void {
 
 function inputOf(stored: unknown): DumpInput {
   const input = (stored ?? {}) as Partial<DumpInput>
-  const { tableUuid, snapshotId, schemaId, edition, format, compression, bom } = input
+  const { tableUuid, snapshotId, schemaId, edition, format, compression, bom, policy } = input
   if (tableUuid && snapshotId && format && compression) {
     const version = {
       ...(schemaId !== undefined && { schemaId }),
       ...(edition !== undefined && { edition }),
+      ...(policy !== undefined && { policy }),
     }
     const choice = choiceOf({ format, compression, ...(bom === true && { bom }) })
     return { tableUuid, snapshotId, ...version, ...choice }

@@ -1,10 +1,11 @@
 import { CatalogError } from '../../core/errors.ts'
+import type { Restriction } from '../../core/table/restriction.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import { getSchema, type TableState } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { type DumpVersion, indexLocationIn, versionText } from './dump-folder.ts'
 import { DIALECT_VERSION } from './format/dialect-version.ts'
-import { editionOf } from './format/dump-edition.ts'
+import { editionOf, fingerprintOf } from './format/dump-edition.ts'
 import { homeOf } from './format/dump-home.ts'
 import type { DumpCompression, DumpFormat, DumpIndex } from './format/dump-index.ts'
 
@@ -13,6 +14,8 @@ export interface DumpTarget {
   readonly state: TableState
   readonly snapshot: Snapshot
   readonly schema: Schema
+  /** What of the rows it has. */
+  readonly restriction: Restriction
   readonly format: DumpFormat
   readonly compression: DumpCompression
   /** Whether the text begins with a byte order mark, by which some programs know UTF-8. */
@@ -23,10 +26,11 @@ export interface DumpTarget {
 export function dumpTargetOf(
   state: TableState,
   snapshot: Snapshot,
-  choice: DumpFormatChoice,
+  choice: DumpFormatChoice & Pick<DumpTarget, 'restriction'>,
   schema = getSchema(state.definition, snapshot.schemaId),
 ): DumpTarget {
-  return { state, snapshot, schema, ...choiceOf(choice) }
+  const { restriction } = choice
+  return { state, snapshot, schema, restriction, ...choiceOf(choice) }
 }
 
 const MEDIA_TYPES: Record<DumpFormat, string> = {
@@ -64,9 +68,11 @@ export function extensionOf({ format, compression }: DumpFormatChoice): string {
   return EXTENSIONS[format] + COMPRESSED_EXTENSIONS[compression]
 }
 
-/** The extension, with what else tells dumps apart that have the same rows. */
-export function formOf(choice: DumpFormatChoice): string {
-  return `${extensionOf(choice)}${choice.bom === true ? '-bom' : ''}`
+/** The extension, with what else tells dumps apart of the same snapshot: `csv-bom`, `csv-r5d41402abc4b`. */
+export function formOf(choice: DumpFormatChoice & Pick<DumpTarget, 'restriction'>): string {
+  const fingerprint = fingerprintOf(choice.restriction)
+  const mark = choice.bom === true ? '-bom' : ''
+  return `${extensionOf(choice)}${mark}${fingerprint === undefined ? '' : `-r${fingerprint}`}`
 }
 
 export function versionOf(target: DumpTarget): DumpVersion & { readonly edition: string } {
@@ -108,10 +114,10 @@ export function dumpsFolder(warehouse: string, tableUuid: string): string {
   return `${allDumpsFolder(warehouse)}/${tableUuid}`
 }
 
-/** Folder of the dumps of one table in one format. */
+/** Folder of the dumps of one table in one format, for those who may see the same of it. */
 export function folderOf(
   warehouse: string,
-  { state, ...choice }: Pick<DumpTarget, 'state'> & DumpFormatChoice,
+  { state, ...choice }: Pick<DumpTarget, 'state' | 'restriction'> & DumpFormatChoice,
 ): string {
   return `${dumpsFolder(warehouse, state.definition.tableUuid)}/${formOf(choice)}`
 }

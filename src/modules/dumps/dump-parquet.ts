@@ -137,7 +137,8 @@ async function inspect(
   source: DumpSource,
 ): Promise<Part> {
   const { dataFile, deleteFiles } = source
-  if (deleteFiles.length > 0 || dataFile.format !== 'parquet') return { source, copied: undefined }
+  const isOther = dataFile.format !== 'parquet' || source.isFiltered
+  if (deleteFiles.length > 0 || isOther) return { source, copied: undefined }
   try {
     const constants = partitionConstants(build.target.state.definition.partitionSpecs, dataFile)
     const { schema } = build.target

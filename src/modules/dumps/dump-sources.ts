@@ -25,6 +25,8 @@ export interface DumpSource {
   readonly sequenceNumber: bigint
   readonly deleteFiles: readonly DataFile[]
   readonly shardLocation: string
+  /** Whether rows may be left out that the manifest counts. */
+  readonly isFiltered: boolean
 }
 
 /**
@@ -41,7 +43,9 @@ export async function listDumpSources(
   const isOfNone = snapshot.snapshotId === NO_SNAPSHOT_ID
   const plan = await planScan(deps, state, { snapshot: isOfNone ? undefined : snapshot, schema })
   const shards = `${folderOf(deps.warehouse, target)}/shards`
-  const columns = columnsText(definition, schema)
+  const { restriction } = target
+  const isFiltered = restriction !== 'unrestricted'
+  const columns = columnsText(definition, schema) + (isFiltered ? restriction.text : '')
   const sources: DumpSource[] = []
   const turns = new Turns()
   const allowed = new AllowedFiles(deps.objects)
@@ -58,7 +62,7 @@ export async function listDumpSources(
       dialectVersion: DIALECT_VERSION,
     })
     const shardLocation = `${shards}/${key}.${extensionOf(target)}`
-    sources.push({ dataFile, sequenceNumber, deleteFiles, shardLocation })
+    sources.push({ dataFile, sequenceNumber, deleteFiles, shardLocation, isFiltered })
     if (sources.length % FILES_PER_TURN === 0) await turns.take()
   }
   return sources.sort(byCommitOrder)

@@ -85,12 +85,13 @@ export class MadeShards {
   /**
    * The shard of a source; `undefined` if it is missing, too short, or its row count is unknown.
    */
-  find({ shardLocation, dataFile, deleteFiles }: DumpSource): DumpPiece | undefined {
+  find({ shardLocation, dataFile, deleteFiles, isFiltered }: DumpSource): DumpPiece | undefined {
     const lengthBytes = this.#sizes.get(shardLocation)
     const named = this.#named.get(shardLocation)
     if (lengthBytes === undefined || lengthBytes < (named?.endBytes ?? 0)) return undefined
     // A shard is published only after its rows were counted.
-    const counted = deleteFiles.length === 0 ? dataFile.recordCount : undefined
+    const isCounted = deleteFiles.length === 0 && !isFiltered
+    const counted = isCounted ? dataFile.recordCount : undefined
     const rowCount = counted ?? named?.rowCount
     if (rowCount === undefined) return undefined
     return { location: shardLocation, offset: 0, lengthBytes, rowCount }

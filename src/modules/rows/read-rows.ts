@@ -203,6 +203,7 @@ class PageReader {
     const { converter } = this.#deps
     const asked = {
       definition: state.definition,
+      restriction: 'unrestricted' as const,
       readAs: { ...schema, fields: fieldsOfQuery(query, schema) },
       sources,
       query,

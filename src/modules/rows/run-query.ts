@@ -192,7 +192,12 @@ function queried(table: PlannedTable | undefined, query?: BoundQuery) {
   const { source, files } = table
   const { schema, state } = source
   const fields = query === undefined ? schema.fields : fieldsOfQuery(query, schema)
-  return { definition: state.definition, readAs: { ...schema, fields }, sources: files }
+  return {
+    restriction: 'unrestricted' as const,
+    definition: state.definition,
+    readAs: { ...schema, fields },
+    sources: files,
+  }
 }
 
 function tooLarge(prepared: PreparedQuery, why: string): CatalogError {

@@ -187,7 +187,9 @@ export async function readChanges(
   { format, signal }: { readonly format: 'ndjson' | 'csv'; readonly signal: AbortSignal },
 ): Promise<QueryRows & { readonly hasMore: boolean }> {
   const { definition } = to.state
-  const table = (sources: readonly PlannedFile[]) => ({ definition, readAs: to.schema, sources })
+  const restriction = 'unrestricted' as const
+  const readAs = to.schema
+  const table = (sources: readonly PlannedFile[]) => ({ definition, readAs, restriction, sources })
   const query = {
     sql: CHANGES,
     tables: [table(removed), table(added)],

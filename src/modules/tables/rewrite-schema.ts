@@ -127,6 +127,7 @@ export class SchemaRewrite {
     const conversion = {
       definition,
       source,
+      restriction: 'unrestricted' as const,
       format: 'parquet' as const,
       compression: 'none' as const,
       readAs: currentSchema(definition),

@@ -92,7 +92,8 @@ export async function openDumpShop({
     const { format = 'csv', compression = 'none', ...moment } = wish
     const { state, snapshot, schema } = await readTable(shop.deps, { table, ...moment })
     if (snapshot === undefined) throw new Error(`${table} has no snapshot`)
-    return dumpTargetOf(state, snapshot, { format, compression }, schema)
+    const restriction = 'unrestricted' as const
+    return dumpTargetOf(state, snapshot, { format, compression, restriction }, schema)
   }
   return {
     ...shop,

@@ -24,5 +24,6 @@ const dumps = new Dumps(platform, { keepNewest: 3 })
 const state = await getTable(platform.catalog, table)
 if (state.currentSnapshot === undefined) throw new Error(`${table} has no snapshot`)
 const choice = { format: format as 'csv', compression: 'none' } as const
-const opened = await dumps.open(dumpTargetOf(state, state.currentSnapshot, choice))
+const asked = { ...choice, restriction: 'unrestricted' } as const
+const opened = await dumps.open(dumpTargetOf(state, state.currentSnapshot, asked))
 if (opened instanceof DumpProgress) await opened.done

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { nameMappingToJson } from '../../../core/schema/name-mapping.ts'
+import type { Restriction } from '../../../core/table/restriction.ts'
 import type { Snapshot } from '../../../core/table/snapshot.ts'
 import type { TableDefinition, TableState } from '../../../core/table/table.ts'
 import type { Schema } from '../../../core/value/type.ts'
@@ -16,6 +17,7 @@ export interface EditionParts {
   readonly state: TableState
   readonly snapshot: Pick<Snapshot, 'manifestList'>
   readonly schema: Schema
+  readonly restriction: Restriction
   readonly dialectVersion: number
   readonly bom?: boolean
 }
@@ -26,15 +28,22 @@ export interface EditionParts {
  * how older files are read, and a newer service writes the same rows as other bytes.
  */
 export function editionOf(parts: EditionParts): string {
-  const { state, snapshot, schema, dialectVersion, bom = false } = parts
+  const { state, snapshot, schema, restriction, dialectVersion, bom = false } = parts
   const columns = columnsDigest(state.definition, schema)
   const text = stringifyExactJson([
     dialectVersion,
     columns,
     snapshot.manifestList,
     ...(bom ? ['bom'] : []),
+    ...(restriction === 'unrestricted' ? [] : [{ restriction: restriction.text }]),
   ])
   return createHash('sha256').update(text).digest('hex').slice(0, EDITION_LENGTH)
+}
+
+/** Tells those apart who may see another part of a table; `undefined`: all of it. */
+export function fingerprintOf(restriction: Restriction): string | undefined {
+  if (restriction === 'unrestricted') return undefined
+  return createHash('sha256').update(restriction.text).digest('hex').slice(0, EDITION_LENGTH)
 }
 
 /** Everything that determines a shard's columns: files without field ids use the name mapping. */

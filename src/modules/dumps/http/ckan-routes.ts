@@ -27,7 +27,7 @@ const dump = (service: DumpService) =>
     async (call) => {
       const { format, bom, redirect } = call.query
       const table = await tableOf(service, call.param('table_identifier'))
-      await call.authorize('select', [{ on: 'table', name: table }])
+      await call.authorize('select', [{ on: 'table', name: table }], 'filtered')
       const choice = { table, format, compression: 'none', bom, redirect } as const
       return answerDump(service, call, await findDump(service, call, choice))
     },

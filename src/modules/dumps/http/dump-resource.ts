@@ -52,7 +52,7 @@ export interface DumpService
 
 export type DumpCall = Pick<
   Call<unknown, unknown>,
-  'accepts' | 'closed' | 'param' | 'request' | 'requireOwnSite'
+  'accepts' | 'closed' | 'param' | 'policyOn' | 'request' | 'requireOwnSite'
 >
 
 /** Which dump a request is for. */
@@ -113,7 +113,7 @@ async function describe(
   }: { call: DumpCall; choice: Choice; selector: SnapshotSelector },
 ): Promise<DumpResource> {
   const target = await getDumpTarget(service, {
-    ...{ table, selector, format, compression, bom },
+    ...{ table, selector, format, compression, bom, policyOn: call.policyOn },
     schemaId: schemaId === undefined ? undefined : Number(schemaId),
   })
   const { asAtMs, snapshotIdentifier = '' } = selector

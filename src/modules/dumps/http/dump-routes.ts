@@ -41,7 +41,7 @@ const dump = (service: DumpService) =>
       path: '/v1/tables/{table_identifier}/dump',
       operationId: 'dumpTable',
       tag: DUMPS_TAG,
-      permission: onTable('select'),
+      permission: onTable('select', 'filtered'),
       summary: 'Download the table as one file, as of now or of any moment',
       description:
         `${DUMP_DESCRIPTION}\n\n` +
@@ -85,7 +85,7 @@ const dumpAt = (service: DumpService) =>
       path: '/v1/tables/{table_identifier}/{snapshot_identifier}/dump',
       operationId: 'dumpSnapshot',
       tag: DUMPS_TAG,
-      permission: onTable('select'),
+      permission: onTable('select', 'filtered'),
       summary: 'Download a snapshot as one file',
       description: `${DUMP_DESCRIPTION}
 
@@ -119,7 +119,7 @@ const digest = (service: DumpService) =>
       path: '/v1/tables/{table_identifier}/dump.sha256',
       operationId: 'digestDump',
       tag: DUMPS_TAG,
-      permission: onTable('select'),
+      permission: onTable('select', 'filtered'),
       summary: 'Get the SHA-256 of a dump',
       description: DIGEST_DESCRIPTION,
       query: MovingChoiceQuery,
@@ -137,7 +137,7 @@ const digestAt = (service: DumpService) =>
       path: '/v1/tables/{table_identifier}/{snapshot_identifier}/dump.sha256',
       operationId: 'digestSnapshotDump',
       tag: DUMPS_TAG,
-      permission: onTable('select'),
+      permission: onTable('select', 'filtered'),
       summary: 'Get the SHA-256 of a snapshot’s dump',
       description: DIGEST_DESCRIPTION,
       query: PinnedChoiceQuery,
@@ -171,7 +171,7 @@ const status = (service: DumpService) =>
       path: '/v1/tables/{table_identifier}/dump/status',
       operationId: 'dumpStatus',
       tag: DUMPS_TAG,
-      permission: onTable('select'),
+      permission: onTable('select', 'filtered'),
       summary: 'Get the status of a dump, and what it extends',
       description: STATUS_DESCRIPTION,
       query: MovingChoiceQuery,
@@ -189,7 +189,7 @@ const statusAt = (service: DumpService) =>
       path: '/v1/tables/{table_identifier}/{snapshot_identifier}/dump/status',
       operationId: 'snapshotDumpStatus',
       tag: DUMPS_TAG,
-      permission: onTable('select'),
+      permission: onTable('select', 'filtered'),
       summary: 'Get the status of a snapshot’s dump, and what it extends',
       description: STATUS_DESCRIPTION,
       query: PinnedChoiceQuery,

@@ -61,7 +61,7 @@ export function namedDumpRoutes(service: DumpService): readonly Route[] {
         path: `/v1/tables/{table_identifier}/{file_name}.${ending}` as const,
         operationId,
         tag: DUMPS_TAG,
-        permission: onTable('select'),
+        permission: onTable('select', 'filtered'),
         summary: `Open the table as a ${called} by its name`,
         description:
           'For `pl.read_parquet(url)`, `pd.read_csv(url)`, DuckDB and browsers, which tell a ' +

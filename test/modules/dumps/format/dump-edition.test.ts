@@ -24,7 +24,7 @@ function edition(changes: Changes = {}): string {
   const definition = { ...DEFINITION, schemas: [schema], properties }
   return editionOf({
     ...{ state: stateOf('t', { definition }), snapshot: { manifestList } },
-    ...{ schema, dialectVersion, bom },
+    ...{ schema, dialectVersion, bom, restriction: 'unrestricted' },
   })
 }
 

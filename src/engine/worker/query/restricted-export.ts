@@ -1,0 +1,90 @@
+import { unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { ExportJob, ExportRequest, JobResult, SourceRestriction } from '../../engine.ts'
+import { runExport, type TaskPlace } from '../export/export-job.ts'
+import { copyOptions } from '../sql/copy-options.ts'
+import { sqlNames } from '../sql/duckdb-names.ts'
+import { areKeysRepeated, blaming } from '../sql/failure.ts'
+import { finishParquet } from '../sql/finish-parquet.ts'
+import { withSession } from '../sql/session.ts'
+import { quoteConstant, quoteName } from '../sql/sql-text.ts'
+import { linkTables } from './link-tables.ts'
+import { maskSql } from './mask-sql.ts'
+import { rowFilterSql } from './row-filter-sql.ts'
+import { fieldSql, type LinkedTable, tableRows } from './table-rows.ts'
+
+const SHOWN_NAME = 'shown.parquet'
+
+type RestrictedJob = ExportJob & { readonly restriction: SourceRestriction }
+
+export function runAnyExport(job: ExportRequest, place: TaskPlace): Promise<JobResult> {
+  const { source, restriction } = job
+  if (source === undefined || restriction === undefined) return runExport(job, place)
+  return runRestrictedExport({ ...job, source, restriction }, place)
+}
+
+/**
+ * First makes a file of what may be shown, and then exports that: no format gets to see the rows
+ * and values of the source.
+ */
+async function runRestrictedExport(
+  { restriction, ...job }: RestrictedJob,
+  place: TaskPlace,
+): Promise<JobResult> {
+  const { source, schema } = job
+  const linkedPaths: string[] = []
+  const tables = [{ schema: restriction.readAs, sources: [source] }]
+  await blaming(source.path, async () => {
+    const [table] = await linkTables(tables, place, linkedPaths)
+    if (table === undefined) throw new Error('an export has a source')
+    await withSession({ ...place, linkedPaths, trust: 'values' }, (connection) =>
+      copyAnyMaps(connection, { ...job, restriction }, table),
+    )
+  })
+  for (const i of linkedPaths.keys()) unlinkSync(`source-${i + 1}.parquet`)
+  finishParquet(SHOWN_NAME, schema)
+  const names = sqlNames(schema.fields)
+  const columns = schema.fields.map(({ id }, i) => ({ fieldId: id, nameInFile: names[i] }))
+  const path = join(place.folder, SHOWN_NAME)
+  const result = await runExport({ ...job, source: { path, columns } }, place)
+  unlinkSync(SHOWN_NAME)
+  return result
+}
+
+async function copyAnyMaps(
+  connection: DuckDBConnection,
+  job: RestrictedJob,
+  table: LinkedTable,
+): Promise<void> {
+  try {
+    await copy(connection, job, { table, hasRepeatedKeys: false })
+  } catch (error) {
+    if (!areKeysRepeated(error)) throw error
+    await copy(connection, job, { table, hasRepeatedKeys: true })
+  }
+}
+
+async function copy(
+  connection: DuckDBConnection,
+  { schema, restriction }: RestrictedJob,
+  { table, hasRepeatedKeys }: { readonly table: LinkedTable; readonly hasRepeatedKeys: boolean },
+): Promise<void> {
+  const { readAs, filter, actions } = restriction
+  const rows = await tableRows(connection, table, { number: 0, hasRepeatedKeys })
+  const names = sqlNames(schema.fields)
+  const shown = schema.fields.map((field, i) => {
+    const value = fieldSql(readAs, field.id)
+    const action = actions.get(field.id)
+    const sql = action === undefined ? value : maskSql(action, field, value)
+    return `${sql} AS ${quoteName(names[i] ?? '')}`
+  })
+  const where =
+    filter === undefined ? '' : ` WHERE ${rowFilterSql(filter, (id) => fieldSql(readAs, id))}`
+  const query = `SELECT ${shown.join(', ')} FROM (${rows})${where}`
+  const options = copyOptions({ schema, target: ROWS_BETWEEN }, { hasMinusZero: true })
+  await connection.run(`COPY (${query}) TO ${quoteConstant(SHOWN_NAME)} (${options})`)
+}
+
+/** As what is read again at once. */
+const ROWS_BETWEEN = { path: SHOWN_NAME, format: 'arrow', compression: 'none' } as const
