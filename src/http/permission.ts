@@ -74,7 +74,7 @@ export interface Asked {
 /** One call may ask for a thousand; so many are kept to tell of. */
 const ASKED_KEPT_MAX = 50
 
-/** Of a table that is let through although nobody knows what of it: it was another one before. */
+/** For a table of which nobody says what is left, though a policy holds for the caller. */
 const SHOWS_NOTHING: TablePolicy = { rowFilter: null, except: [] }
 
 /** The permission checks of one call. */

@@ -68,7 +68,9 @@ export function extensionOf({ format, compression }: DumpFormatChoice): string {
   return EXTENSIONS[format] + COMPRESSED_EXTENSIONS[compression]
 }
 
-/** The extension, with what else tells dumps apart of the same snapshot: `csv-bom`, `csv-r5d41402abc4b`. */
+/**
+ * The extension, with what else tells dumps of one snapshot apart: `csv-bom`, `csv-r5d41402abc4b`.
+ */
 export function formOf(choice: DumpFormatChoice & Pick<DumpTarget, 'restriction'>): string {
   const fingerprint = fingerprintOf(choice.restriction)
   const mark = choice.bom === true ? '-bom' : ''
