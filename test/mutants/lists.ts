@@ -9,6 +9,7 @@ import { FORMATS } from './formats-mutants.ts'
 import { LAKE } from './lake-mutants.ts'
 import type { MutantGroup } from './mutant.ts'
 import { OBJECTS } from './objects-mutants.ts'
+import { POLICIES } from './policies-mutants.ts'
 import { SERVICE } from './service-mutants.ts'
 
 /** All deliberate bugs by the name that `npm run mutants` takes; what runs longest comes first. */
@@ -20,6 +21,7 @@ export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   lake: LAKE,
   service: SERVICE,
   datasets: DATASETS,
+  policies: POLICIES,
   exports: EXPORTS,
   buckets: BUCKETS,
   objects: OBJECTS,
