@@ -307,7 +307,7 @@ test('a dump in the background is made for whom it is asked', async () => {
   expect(rowsOf(await dump(reader, 'format=ndjson', prefer)).map(({ id }) => id)).toEqual([4, 5])
 })
 
-test('a policy follows field ids, and shows nothing without the columns of its filter', async () => {
+test('a policy follows field ids, and shows nothing without those of its filter', async () => {
   const { admin } = service
   const columns = [{ column: 'tail', action: 'replace-with-null' }]
   await restrict({ row_filter: "region = 'EU'", columns, except: [admin.principal] })
