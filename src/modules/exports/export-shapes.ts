@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { boundedArray } from '../../http/bounded-shapes.ts'
 import { EXAMPLE_TIME, NextPageToken, PageQuery, Time } from '../../http/common-shapes.ts'
 import { MODES } from './export-task.ts'
 
@@ -107,9 +108,7 @@ export const ExportDryRun = z
 
 export const PauseExportsRequest = z
   .strictObject({
-    tasks: z
-      .array(z.string().max(100))
-      .max(10_000)
+    tasks: boundedArray(z.string().max(100), { max: 10_000 })
       .optional()
       .meta({ description: 'Names of tasks; all when absent.' }),
   })

@@ -48,6 +48,7 @@ test('who creates a thing owns it, shares it, and others see only what is shared
   const why = await must(ada.send('get', `${check}?privilege=select&principal=${bob.principal}`))
   expect(why).toEqual({
     allowed: true,
+    restricted: false,
     because: [{ privilege: 'select', on: mine, through: bob.principal }],
   })
   await must(ada.send('post', `/v1/tables/${mine}/permissions`, { revoke: grant }))
