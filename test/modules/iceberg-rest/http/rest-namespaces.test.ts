@@ -43,6 +43,17 @@ test('a namespace is created, loaded, changed and dropped', async () => {
   expect([gone.status, gone.text]).toEqual([404, ''])
 })
 
+test.each([[[]], [['']], [['a', '']], [[' ']], [['a', ' \u3000']]])(
+  'a namespace %j, with a level that says nothing, is not made',
+  async (namespace) => {
+    const listed = async () => (await must(rest(service, '/namespaces'))).namespaces
+    const before = await listed()
+    const { status, body } = await rest(service, '/namespaces', { json: { namespace } })
+    expect([status, body.error.type]).toEqual([400, 'BadRequestException'])
+    expect(await listed()).toEqual(before)
+  },
+)
+
 test('refusals have the types and messages of the specification', async () => {
   await must(make(['taken']))
   expect(await refused(make(['taken']))).toEqual([
