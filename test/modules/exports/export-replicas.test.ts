@@ -80,6 +80,8 @@ withPostgres(`exports of replicas${obstacle === undefined ? '' : `: ${obstacle}`
     const { rows } = await shop.source.query('select count(*)::int as count from t')
     expect(rows[0].count).toBe(60)
     expect(await shop.run('t')).toMatchObject({ status: 200 })
-    expect((await shop.files('t'))[0]).toMatchObject({ rows: 60 })
+    // Of one second perhaps, so in no order.
+    const files: readonly { rows: number }[] = await shop.files('t')
+    expect(files.map((file) => file.rows)).toEqual(expect.arrayContaining([40, 60]))
   })
 })
