@@ -1,6 +1,15 @@
-import { mkdtemp, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
 import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
 import { writeParquet } from '../parquet-files.ts'
@@ -144,6 +153,34 @@ test('a backup under load has everything acknowledged before it, and every row',
     from: { MORAINE_HOME: join(base, 'old'), MORAINE_ALLOWED_LOCATIONS: base },
     to: { MORAINE_HOME: join(base, 'new'), MORAINE_ALLOWED_LOCATIONS: base },
   })
+}, 120_000)
+
+test('a backup has what the service keeps in the warehouse, but for dumps', async () => {
+  const home = { MORAINE_HOME: join(base, 'old') }
+  const url = await serve(home)
+  await createTable(url, 'a')
+  await append(url, 'a', 1)
+  expect(await rowsOf(url, 'a')).toEqual([1])
+  await stopAll()
+  const kept = [
+    '.exports/agency/agency-20250101T000000Z-0f8c1c9e.csv.gz',
+    '.exports/.staged/agency/0f8c1c9e',
+    '.namespaces/0f8c1c9e.json',
+  ]
+  for (const name of kept) {
+    const path = join(base, 'old/warehouse', name)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, name)
+  }
+  expect(await readdir(join(base, 'old/warehouse'))).toContain('.dumps')
+  const folder = join(base, 'backup')
+  expect(await runToEnd(['backup', folder], home)).toMatchObject({ code: 0, stderr: '' })
+  const place = { MORAINE_HOME: join(base, 'new') }
+  expect(await runToEnd(['restore', folder], place)).toMatchObject({ code: 0, stderr: '' })
+  const warehouse = join(base, 'new/warehouse')
+  const texts = await Promise.all(kept.map((name) => readFile(join(warehouse, name), 'utf8')))
+  expect(texts).toEqual(kept)
+  expect(await readdir(warehouse)).not.toContain('.dumps')
 }, 120_000)
 
 const testWithPostgres = whyNoPostgres() === undefined ? test : test.skip

@@ -8,14 +8,13 @@ import { LEASE_MS, type Lease, type LeaseDependencies } from '../../lake/jobs/le
 import type { LakeServices } from '../../lake/lake.ts'
 import { MARKER_NAME } from '../../lake/table/warehouse-claim.ts'
 import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
+import { allDumpsFolder } from '../dumps/dump-key.ts'
 import { type NamedFile, namedFiles } from './files-of-tables.ts'
 
 const GONE: ReadonlySet<string> = new Set(['file-not-found', 'data-file-changed'])
 const COPIES_AT_ONCE = 8
 const WAIT_MS = 500
 const DIFFERING_TOLD_MAX = 10
-/** Dumps and the like, which are made again when asked for; no table is below such a name. */
-const SERVICE_FOLDER = /^\/\.[^/]+\//
 const REPORT_BYTES_MAX = 1024 * 1024
 const REPORT_NAME = 'backup.json'
 const REGISTERED_NAME = 'registered-files.txt'
@@ -155,9 +154,10 @@ async function copyFiles(
   untilMs: number,
 ): Promise<Copied> {
   const infos: ObjectInfo[] = []
+  // They are made again when asked for. Archives of exports are nowhere else.
+  const dumps = `${allDumpsFolder(deps.warehouse)}/`
   for await (const info of deps.objects.list(deps.warehouse)) {
-    const isOfService = SERVICE_FOLDER.test(info.location.slice(deps.warehouse.length))
-    if (!isOfService && info.modifiedAtMs <= untilMs) infos.push(info)
+    if (!info.location.startsWith(dumps) && info.modifiedAtMs <= untilMs) infos.push(info)
   }
   const copied: Copied = new Map()
   await mapBounded(infos, COPIES_AT_ONCE, async (info) => {
