@@ -47,15 +47,18 @@ interface States {
 /** What the event tells of the states before and after the change. */
 function statesOf({ type, version, data }: CatalogEvent): States {
   const { before: names, ...after } = data
-  if (/\.dropped\.v1$/.test(type))
-    return { before: { version: version - 1, ...after }, after: null }
+  // Namespaces and roles have no versions.
+  const versionBefore = version > 0 && { version: version - 1 }
+  if (/\.dropped\.v1$/.test(type)) {
+    return { before: { ...versionBefore, ...after }, after: null }
+  }
   if (!/\.(?:committed|renamed|replaced)\.v1$/.test(type)) return { before: null, after }
   if (type === 'moraine.table.replaced.v1') {
     return { before: { table_id: data['replaced_table_uuid'] }, after: { version, ...after } }
   }
   const parent = parentOf(data)
   const before = {
-    version: version - 1,
+    ...versionBefore,
     ...(names !== undefined && (names as object)),
     ...(parent !== undefined && { snapshot_id: parent }),
   }

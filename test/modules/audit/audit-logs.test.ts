@@ -147,5 +147,11 @@ test('without authentication, callers are anonymous, and views have their audit,
   const { audit_logs: all } = await must(ask(open, '/v1/audit-logs?page_size=1'))
   expect(told(all[0])).toBe('anonymous delete denied 403 catalog  ')
   expect((await ask(open, '/v1/views/sky.none/audit-logs')).status).toBe(404)
+  await must(ask(open, '/v1/namespaces', { method: 'POST', json: { name: 'sea' } }), 201)
+  await must(ask(open, '/v1/namespaces/sea', { method: 'DELETE' }))
+  await untilAudited(open)
+  const dropped = '/v1/audit-logs?action=namespace.dropped'
+  const [drop] = (await must(ask(open, dropped))).audit_logs
+  expect(drop.before).not.toHaveProperty('version')
   await open.close()
 })
