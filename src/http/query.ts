@@ -38,6 +38,9 @@ function parametersOf(query: string, shape: z.ZodObject): ReadonlyMap<string, st
 /** Where else what was meant is found. */
 function hint(name: string, known: readonly string[]): string {
   const isPart = name === 'limit' || name === 'offset'
+  if (isPart && known.includes('after')) {
+    return '; the next page is asked for with `after`'
+  }
   return isPart && known.includes('format')
     ? '; a dump is always whole: take a part of its bytes by a Range header'
     : ''

@@ -72,7 +72,7 @@ export const REQUEST_PROBLEMS = {
     iceberg: { status: 415, type: 'BadRequestException' },
     title: 'Unsupported media type',
     meaning: 'This route does not accept the Content-Type or Content-Encoding of the body.',
-    remedy: 'Send one of `supported`, uncompressed, with the matching Content-Type.',
+    remedy: 'Send one of `supported`, with its Content-Type; only texts to upload may be in gzip.',
     retry: 'no',
   },
   'host-not-allowed': {

@@ -49,7 +49,11 @@ export function requireMediaType(
   const encoding = encodingOf(request)
   const supported = [JSON_MEDIA_TYPE, ...others]
   const isJson = mediaType === JSON_MEDIA_TYPE || mediaType.endsWith('+json')
-  const remedy = `send ${supported.join(' or ')}, without Content-Encoding`
+  const compressed =
+    gzipUploads.length === 0
+      ? ', without Content-Encoding'
+      : '; a text may be in gzip, with the Content-Type of the text'
+  const remedy = `send ${supported.join(' or ')}${compressed}`
   if (!isJson && !others.includes(mediaType)) {
     const isAbsent = mediaType === 'none'
     const what = isAbsent ? 'the request has no Content-Type' : `unsupported body ${cut(mediaType)}`

@@ -173,7 +173,7 @@ const EXAMPLE_KEY = {
   key_id: 'k3v9x2m1q8z7',
   principal: 'key:k3v9x2m1q8z7',
   description: 'nightly load',
-  scopes: null,
+  scopes: ['modify', 'create'],
   created_by: 'key:a1b2c3d4e5f6',
   created_at: '2026-11-28T09:00:00.000Z',
   expires_at: null,

@@ -213,3 +213,14 @@ test('a folder to add is called a folder', async () => {
     expect(answer.body.detail).toContain('is a folder: name the files in it')
   }
 })
+
+test.each(['application/gzip', 'application/x-www-form-urlencoded'])(
+  'who sends a text as %s is told of its own type, which gzip leaves as it is',
+  async (type) => {
+    const { body } = await upload(type, gzipSync('note\na\n'))
+    expect(body).toMatchObject({ status: 415, given: type })
+    expect(body.detail).toContain('text/csv')
+    expect(body.detail).toMatch(/; a text may be in gzip, with the Content-Type of the text$/)
+    expect(await notes()).toBe('note\n')
+  },
+)

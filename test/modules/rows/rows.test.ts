@@ -195,3 +195,10 @@ test('what is asked wrongly is said', async () => {
   expect(await refused({ limit: '10001' })).toEqual([400, 'request-invalid'])
   expect(await refused({ after: 'abc' })).toEqual([400, 'page-token-invalid'])
 })
+
+test('who asks for rows by an offset is told of the next page, and not of dumps', async () => {
+  await tableOf('by_offset', 1)
+  const { body } = await ask(service, '/v1/tables/by_offset/rows?limit=2&offset=2')
+  expect(body.status).toBe(400)
+  expect(body.detail).toMatch(/; the next page is asked for with `after`$/)
+})

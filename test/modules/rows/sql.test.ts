@@ -107,6 +107,15 @@ test('a table is read at a moment and at a version', async () => {
   expect(unknown.body.type).toBe('/problems/table-not-found')
 })
 
+test.each(['DELETE FROM asked', 'PIVOT asked ON kind', 'SELECT 1; DELETE FROM asked', ''])(
+  'what is not one SELECT is told so, in words of ours: %s',
+  async (sql) => {
+    const { body } = await post(service, '/v1/query', { sql })
+    expect([body.status, body.detail.includes('json')]).toEqual([400, false])
+    if (sql !== '') expect(body.detail).toBe('a query is one SELECT, and nothing else')
+  },
+)
+
 test('the estimate of a text says what it reads, and not how many rows come of it', async () => {
   const sql = 'SELECT count(*) FROM asked, others'
   const answer = await must(post(service, '/v1/query/estimate', { sql }))

@@ -15,6 +15,7 @@ import { resultSchema } from './sql-types.ts'
 import { type LinkedTable, tableRows } from './table-rows.ts'
 import { copyPart, copyResult, finishResult, queryFailure, RESULT } from './write-result.ts'
 
+const ONE_SELECT = 'a query is one SELECT, and nothing else'
 const DETAIL_LENGTH_MAX = 500
 
 /** The tables that a text names. `query-invalid` if it is more than one query of them. */
@@ -141,6 +142,8 @@ async function parsed(connection: DuckDBConnection, sql: string): Promise<SqlNod
     depthMax: Number.POSITIVE_INFINITY,
   }) as SqlNode
   if (tree['error'] !== true) return tree
+  // DuckDB tells of its own means here: only a SELECT can be serialized.
+  if (tree['error_type'] === 'not implemented') throw invalid(ONE_SELECT)
   const position = Number(tree['position'])
   throw new CatalogError(
     'query-invalid',
@@ -153,7 +156,7 @@ async function parsed(connection: DuckDBConnection, sql: string): Promise<SqlNod
 
 function selectOf({ statements }: SqlNode): SqlNode {
   const [statement, ...others] = Array.isArray(statements) ? (statements as SqlNode[]) : []
-  if (statement === undefined || others.length > 0) throw invalid('one SELECT, and nothing else')
+  if (statement === undefined || others.length > 0) throw invalid(ONE_SELECT)
   return statement['node'] as SqlNode
 }
 
