@@ -1,4 +1,5 @@
 import { EVERYONE, isSignedIn } from '../../../core/access/principal-name.ts'
+import { CatalogError } from '../../../core/errors.ts'
 import { CATALOG_SECURABLE } from '../../grant-store.ts'
 import type { SqlTransaction } from '../engine/sql-engine.ts'
 import { movePolicy } from './sql-policies.ts'
@@ -14,6 +15,7 @@ export async function grantOwner(
   by: { readonly principal: string | undefined; readonly replaces?: string | undefined },
 ): Promise<void> {
   const { principal, replaces } = by
+  if (replaces !== securable) await requireOwnDatasets(transaction, securable, principal)
   if (replaces !== undefined) return moveGrants(transaction, { from: replaces, to: securable })
   if (principal === undefined || !isSignedIn(principal)) return
   if (!(await owned(transaction, securable, principal))) {
@@ -24,6 +26,45 @@ export async function grantOwner(
     .values({ securable, principal, privilege: 'own', orphaned_at_ms: null })
     .onConflict((conflict) => conflict.doNothing())
     .execute()
+}
+
+/**
+ * Throws `request-invalid` if datasets of a dropped table with this UUID live, since what is
+ * granted on it reads them, or their files by path, unless the principal owned it.
+ */
+async function requireOwnDatasets(
+  transaction: SqlTransaction,
+  uuid: string,
+  principal: string | undefined,
+): Promise<void> {
+  if (principal === undefined) return
+  const living = await transaction
+    .selectFrom('datasets')
+    .select('name')
+    .where('source_uuid', '=', uuid)
+    .where('ended_at_ms', 'is', null)
+    .limit(1)
+    .executeTakeFirst()
+  if (living === undefined || (await owned(transaction, uuid, principal))) return
+  if (!isSignedIn(principal) && !(await hasAdministrator(transaction))) return
+  throw new CatalogError(
+    'request-invalid',
+    `the UUID ${uuid} is that of a dropped table of which datasets live: only who owned it, or ` +
+      'an administrator, brings it back: choose another UUID',
+    { facts: { uuid } },
+  )
+}
+
+/** Without one, nobody is asked who they are. */
+async function hasAdministrator(transaction: SqlTransaction): Promise<boolean> {
+  const admin = await transaction
+    .selectFrom('grants')
+    .select('principal')
+    .where('securable', '=', CATALOG_SECURABLE)
+    .where('privilege', '=', 'admin')
+    .limit(1)
+    .executeTakeFirst()
+  return admin !== undefined
 }
 
 /** Whether the signed-in principal, or a role that they have, owns it or the whole catalog. */
