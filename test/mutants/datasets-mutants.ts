@@ -77,7 +77,7 @@ export const DATASETS: readonly MutantGroup[] = [
   {
     file: 'src/modules/access/path-rule.ts',
     tests: [RIGHTS],
-    edits: [['if (await askTable(privilege, sourceUuid)) return true', '']],
+    edits: [['return askTable(privilege, securable)', 'return askTable(privilege, uuid)']],
   },
   {
     file: 'src/modules/datasets/end-dataset.ts',

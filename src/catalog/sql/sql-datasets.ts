@@ -132,10 +132,11 @@ async function createDataset(
   dataset: NewDataset,
   context: DatasetContext,
 ): Promise<CreatedDataset> {
-  const { table } = dataset
+  const { table, sourceUuid } = dataset
+  const securable = await securableOf(transaction, sourceUuid)
   for (;;) {
     const version = await nextVersion(transaction, dataset.name)
-    const row = newRow(dataset, version, context.asked)
+    const row = newRow(dataset, { version, securable, asked: context.asked })
     const inserted = await transaction
       .insertInto('datasets')
       .values(row)
@@ -149,6 +150,12 @@ async function createDataset(
     if (living !== undefined) return existing(living, row)
     // Another one took the version in between.
   }
+}
+
+/** What it is read by: a dataset of a dataset by what that one is. */
+async function securableOf(transaction: SqlTransaction, tableUuid: string): Promise<string> {
+  const source = await findRow(transaction, { tableUuid })
+  return source?.securable ?? tableUuid
 }
 
 /** Throws `Refusal`. */
@@ -191,8 +198,10 @@ async function prolong(
     .executeTakeFirst()
 }
 
-function newRow(dataset: NewDataset, version: number, asked: string | undefined): DatasetRow {
-  const { expiresAtMs } = dataset
+function newRow(
+  { expiresAtMs, ...dataset }: NewDataset,
+  { version, securable, asked }: { version: number; securable: string; asked: string | undefined },
+): DatasetRow {
   return {
     table_uuid: dataset.tableUuid,
     name: dataset.name,
@@ -213,7 +222,7 @@ function newRow(dataset: NewDataset, version: number, asked: string | undefined)
     published_at_ms: null,
     expires_at_ms: expiresAtMs === undefined ? null : BigInt(Math.ceil(expiresAtMs)),
     ended_at_ms: null,
-    securable: dataset.sourceUuid,
+    securable,
   }
 }
 

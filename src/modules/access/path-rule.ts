@@ -68,8 +68,8 @@ export class PathRule {
       const dataset = await this.#deps.catalog.datasets.find({ tableUuid: uuid })
       if (dataset === undefined) return askTable(privilege, uuid)
       const { sourceUuid, securable } = dataset
-      if (await askTable(privilege, sourceUuid)) return true
-      return securable === uuid && (await askTable(privilege, uuid))
+      if (securable !== uuid) return askTable(privilege, securable)
+      return (await askTable(privilege, sourceUuid)) || askTable(privilege, uuid)
     }
     const ask = (privilege: Privilege, uuid: string) =>
       mayBeHiddenUuid(uuid) ? askDataset(privilege, uuid) : askTable(privilege, uuid)

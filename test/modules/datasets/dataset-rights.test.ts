@@ -130,3 +130,18 @@ test('a dataset keeps nobody from naming the files of its source', async () => {
   const table = { name: 'mine', namespace: 'mine', infer_from: files[0].path }
   await must(reader.send('post', '/v1/tables', table), 201)
 })
+
+test('a dataset of a dataset is as readable as the table that both come from', async () => {
+  await make(owner)
+  const source = { table: 'moraine$datasets.planets_v1' }
+  await must(owner.send('post', '/v1/datasets', { name: 'again', source }), 201)
+  const hidden = '/v1/tables/moraine$datasets.again_v1'
+  const paths = ['/v1/datasets/again/1', `${hidden}/rows`, `${hidden}/dump`]
+  expect(await statuses(owner, paths)).toEqual([200, 200, 200])
+  expect(await statuses(reader, paths)).toEqual([200, 200, 200])
+  const policy = { row_filter: 'id > 1', except: [owner.principal] }
+  await must(service.admin.send('put', `${TABLE}/policy`, policy))
+  expect(await statuses(service.admin, paths)).toEqual([403, 403, 403])
+  expect(await statuses(reader, paths)).toEqual([403, 403, 403])
+  expect(await statuses(owner, paths)).toEqual([200, 200, 200])
+})
