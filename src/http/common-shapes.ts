@@ -95,6 +95,10 @@ export const NextPageToken = z
 export const Time = z.string().meta({ description: 'RFC 3339, UTC.', example: EXAMPLE_TIME })
 export const LongText = z.string().regex(/^-?\d+$/)
 
+export function timeOrNull(atMs: number | undefined): string | null {
+  return atMs === undefined ? null : timeText(atMs)
+}
+
 export function timeText(atMs: number): string {
   return new Date(atMs).toISOString()
 }

@@ -11,6 +11,7 @@ import {
   type DumpCall,
   type DumpService,
   findDumpAt,
+  pinnedCall,
   pinnedPath,
 } from '../dumps/http/dump-resource.ts'
 import { notReady, openDump, waitForIndex } from '../dumps/http/open-bytes.ts'
@@ -103,7 +104,7 @@ export async function citeSnapshot(
 /** A format that cannot have a type of the columns is left out. */
 async function filesOf(
   { dumpService }: CiteService,
-  { accepts, closed, policyOn, request, requireOwnSite }: CiteCall,
+  cited: CiteCall,
   {
     tableUuid,
     snapshotId,
@@ -117,9 +118,7 @@ async function filesOf(
   },
 ): Promise<readonly CitedFile[]> {
   const service = dumpService()
-  const parameters = { table_identifier: tableUuid, snapshot_identifier: String(snapshotId) }
-  const param = (name: string) => parameters[name as keyof typeof parameters]
-  const call = { accepts, closed, policyOn, request, requireOwnSite, param }
+  const call = pinnedCall(cited, { tableUuid, snapshotId })
   const files: CitedFile[] = []
   for (const format of FORMATS) {
     const choice = { format, compression: 'none' } as const
@@ -132,7 +131,7 @@ async function filesOf(
         : await waitForIndex(
             await openDump(service, call, target),
             service.streams.limits.indexWaitMs,
-            closed,
+            call.closed,
           )
     if (index === undefined && wish === 'made') throw notReady(target)
     files.push({

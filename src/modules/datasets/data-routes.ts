@@ -6,17 +6,14 @@ import { answerDump } from '../dumps/http/dump-answer.ts'
 import { DUMP_ANSWERS, DUMP_PROBLEMS } from '../dumps/http/dump-docs.ts'
 import { type DumpService, findDump } from '../dumps/http/dump-resource.ts'
 import { RowFilterText } from '../rows/rows-shapes.ts'
-import { datasetToJson, statusToJson } from './dataset-response.ts'
+import { datasetToJson } from './dataset-response.ts'
 import { DATASETS_TAG, type DatasetService, OF_DATASET } from './dataset-routes.ts'
-import { DatasetAnswer, DatasetStatus, TTL_SECONDS_DEFAULT } from './dataset-shapes.ts'
+import { DatasetAnswer, DatasetStatus } from './dataset-shapes.ts'
 import { findDataset, requireNotGone } from './find-dataset.ts'
-import { makeDataset } from './make-dataset.ts'
-import { findRowsJob } from './query-dataset.ts'
+import { makeDataset, undescribed } from './make-dataset.ts'
+import { RETRY_AFTER_SECONDS, statusReply } from './wait-for-rows.ts'
 
 type DataService = DatasetService & { dumpService(): DumpService }
-
-const NO_CARD = { title: null, description: null, creators: [], license: null, keywords: [] }
-const RETRY_AFTER_SECONDS = 2
 
 const MaterialiseQuery = z.strictObject({
   materialise: z.enum(['true']).meta({ description: 'The rows become a dataset.' }),
@@ -58,14 +55,11 @@ const materialise = (service: DataService) =>
       curl: 'curl -X POST "$MORAINE/data/aviation.flights/records?materialise=true"',
     },
     async ({ param, query: { filter }, keeper }) => {
-      const wish = {
-        name: undefined,
+      const wish = undescribed({
         source: param('table_identifier'),
         selector: {},
         query: filter === undefined ? undefined : { filter },
-        card: NO_CARD,
-        ttlMs: TTL_SECONDS_DEFAULT * 1000,
-      }
+      })
       const replyTo = (name: string) => {
         const dataset_url = `/data/datasets/${name}`
         const value = { dataset_url, status_url: `${dataset_url}/status` }
@@ -127,11 +121,7 @@ function datasets(service: DataService): readonly Route[] {
       problems: ['dataset-not-found'],
       curl: 'curl $MORAINE/data/datasets/flights-2024/status',
     },
-    async (call) => {
-      const dataset = await findDataset(service, { dataset: call.param('dataset') }, call)
-      const job = dataset.state === 'queued' ? await findRowsJob(service.jobs, dataset) : undefined
-      return jsonReply(statusToJson(dataset, service.ambient.nowMs(), job))
-    },
+    (call) => statusReply(service, { dataset: call.param('dataset') }, call),
   )
   return [get, status]
 }

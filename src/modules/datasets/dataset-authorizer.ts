@@ -25,8 +25,8 @@ export function datasetAuthorizer(
       })()
     },
     policyOn: (principal, tableUuid) => inner.policyOn(principal, tableUuid),
-    visibilityOf: (principal) => inner.visibilityOf?.(principal),
-    requirePaths: (...asked) => inner.requirePaths?.(...asked),
+    visibilityOf: (principal) => inner.visibilityOf(principal),
+    requirePaths: (...asked) => inner.requirePaths(...asked),
   }
 }
 

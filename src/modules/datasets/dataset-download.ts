@@ -3,9 +3,14 @@ import type { Stores } from '../../catalog/catalog.ts'
 import { type Call, defineRoute, type Route } from '../../http/route.ts'
 import { answerDump } from '../dumps/http/dump-answer.ts'
 import { DUMP_ANSWERS, DUMP_PROBLEMS } from '../dumps/http/dump-docs.ts'
-import { chooseFormat, type DumpService, findDumpAt } from '../dumps/http/dump-resource.ts'
+import {
+  chooseFormat,
+  type DumpService,
+  findDumpAt,
+  pinnedCall,
+} from '../dumps/http/dump-resource.ts'
 import { PinnedDumpQuery } from '../dumps/http/dump-shapes.ts'
-import { DATASET_FORMS, OF_DATASET } from './dataset-routes.ts'
+import { DATASET_FORMS, OF_DATASET, UNREADY_PROBLEMS } from './dataset-routes.ts'
 import {
   type FindDependencies,
   getReadyDataset,
@@ -15,10 +20,7 @@ import {
 
 export type DownloadService = FindDependencies & Stores<'tables'> & { dumpService(): DumpService }
 
-const PROBLEMS = [
-  ...DUMP_PROBLEMS,
-  ...(['dataset-not-found', 'dataset-gone', 'dataset-not-ready', 'precondition-required'] as const),
-]
+const PROBLEMS = [...DUMP_PROBLEMS, ...UNREADY_PROBLEMS, 'precondition-required'] as const
 const DESCRIPTION =
   'The dump of its hidden table, with all that dumps have: ranges, ETag, digest, `Prefer`. ' +
   '`Content-Location` is the permanent address of the bytes.'
@@ -51,10 +53,8 @@ async function download(
   const { tableUuid } = dataset
   const snapshotId = await ownSnapshotOf(service, dataset)
   const dumps = service.dumpService()
-  const parameters = { table_identifier: tableUuid, snapshot_identifier: String(snapshotId) }
-  const { accepts, closed, policyOn, request, requireOwnSite, query } = call
-  const param = (name: string) => parameters[name as keyof typeof parameters]
-  const dumpCall = { accepts, closed, policyOn, request, requireOwnSite, param }
+  const { accepts, query } = call
+  const dumpCall = pinnedCall(call, { tableUuid, snapshotId })
   const format = chooseFormat(query.format, accepts)
   const resource = await findDumpAt(dumps, dumpCall, { ...query, format })
   return answerDump(dumps, dumpCall, { ...resource, isMoving: named.version === undefined })

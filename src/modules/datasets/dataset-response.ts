@@ -2,7 +2,7 @@ import type { DatasetRecord } from '../../catalog/dataset-store.ts'
 import type { JobProblem, JobRecord } from '../../catalog/job-store.ts'
 import { DATASETS_NAMESPACE, hiddenTableName } from '../../core/table/reserved-namespace.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
-import { timeText } from '../../http/common-shapes.ts'
+import { timeOrNull, timeText } from '../../http/common-shapes.ts'
 import { isOrcid, licenseUrl } from './documents/cited-data.ts'
 import { DOCUMENT_KINDS } from './documents/document-kinds.ts'
 import { isLiving } from './end-dataset.ts'
@@ -69,9 +69,9 @@ export function datasetToJson(dataset: DatasetRecord, nowMs: number) {
     bytes: facts.bytes,
     columns: [...facts.columns],
     created_at: timeText(dataset.createdAtMs),
-    published_at: time(dataset.publishedAtMs),
-    expires_at: time(dataset.expiresAtMs),
-    ended_at: time(dataset.endedAtMs),
+    published_at: timeOrNull(dataset.publishedAtMs),
+    expires_at: timeOrNull(dataset.expiresAtMs),
+    ended_at: timeOrNull(dataset.endedAtMs),
     download_url: `${url}/download`,
     status_url: `${url}/status`,
     problem: problemToJson(dataset.problem),
@@ -87,7 +87,7 @@ export function statusToJson(dataset: DatasetRecord, nowMs: number, job?: JobRec
     state: state === 'queued' ? stateOfJob(job) : state,
     progress: job?.progress ?? null,
     rows: facts.rows,
-    expires_at: time(expiresAtMs),
+    expires_at: timeOrNull(expiresAtMs),
     dataset_url: url,
     download_url: state === 'ready' ? `${url}/download` : null,
     problem: problemToJson(problem ?? job?.problem),
@@ -102,8 +102,4 @@ function stateOfJob(job: JobRecord | undefined): Shown {
 
 function problemToJson(problem: JobProblem | undefined) {
   return problem === undefined ? null : { type: `/problems/${problem.code}`, ...problem }
-}
-
-function time(ms: number | undefined): string | null {
-  return ms === undefined ? null : timeText(ms)
 }

@@ -14,7 +14,7 @@ import {
   type Tag,
 } from '../../http/route.ts'
 import { FINDING_PROBLEMS } from '../dumps/http/dump-docs.ts'
-import { datasetToJson, pathOf, signposts, statusToJson } from './dataset-response.ts'
+import { datasetToJson, pathOf, signposts } from './dataset-response.ts'
 import {
   DatasetAnswer,
   DatasetListAnswer,
@@ -34,8 +34,7 @@ import {
   requireNotGone,
 } from './find-dataset.ts'
 import { type MakeDependencies, makeDataset } from './make-dataset.ts'
-import { findRowsJob } from './query-dataset.ts'
-import { acceptedReply, requireMade, waitForRows } from './wait-for-rows.ts'
+import { acceptedReply, requireMade, statusReply, waitForRows } from './wait-for-rows.ts'
 
 export type DatasetService = MakeDependencies & Stores<'jobs'>
 
@@ -52,6 +51,8 @@ const HEADERS = {
   Link: 'Signposts: `cite-as`, `describedby`, `item`, `license`, `author`, `type`.',
 }
 const GONE = ['dataset-not-found', 'dataset-gone'] as const
+/** For routes that need its rows. */
+export const UNREADY_PROBLEMS = [...GONE, 'dataset-not-ready'] as const
 const NEWEST = '/v1/datasets/{dataset}'
 const PINNED = '/v1/datasets/{dataset}/{version}'
 
@@ -243,11 +244,7 @@ function readingRoutes(service: DatasetService, form: DatasetForm): readonly Rou
       problems: ['dataset-not-found'],
       curl: `curl ${curl}/status`,
     },
-    async (call) => {
-      const dataset = await findDataset(service, namedBy(call), call)
-      const job = dataset.state === 'queued' ? await findRowsJob(service.jobs, dataset) : undefined
-      return jsonReply(statusToJson(dataset, service.ambient.nowMs(), job))
-    },
+    (call) => statusReply(service, namedBy(call), call),
   )
 
   return [get, status]
@@ -288,7 +285,7 @@ function changingRoutes(service: DatasetService, form: DatasetForm): readonly Ro
         'it, and gives others `select` on its table (`PUT /v1/tables/{table}/permissions`). ' +
         'Needs `own` on its source. A published dataset stays as it is.',
       answers: [{ status: 200, description: 'It is published.', shape: DatasetAnswer }],
-      problems: [...GONE, 'dataset-not-ready'],
+      problems: UNREADY_PROBLEMS,
       curl: `curl -X POST ${curl}/publish`,
     },
     async (call) => {

@@ -4,7 +4,7 @@ import { jsonReply, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../http/route.ts'
 import { FINDING_PROBLEMS } from '../dumps/http/dump-docs.ts'
 import { type CiteService, citeDataset, citeSnapshot } from './cite-data.ts'
-import { DATASET_FORMS, DATASETS_TAG, OF_DATASET } from './dataset-routes.ts'
+import { DATASET_FORMS, DATASETS_TAG, OF_DATASET, UNREADY_PROBLEMS } from './dataset-routes.ts'
 import { CITATION_MEDIA_TYPES, CITATION_STYLES, citationOf } from './documents/citation.ts'
 import type { CitedData } from './documents/cited-data.ts'
 import { DOCUMENT_KINDS, type DocumentKind } from './documents/document-kinds.ts'
@@ -25,7 +25,6 @@ const CitationQuery = z.strictObject({
 })
 
 const OF_FILES = ['dump-not-ready', 'not-acceptable'] as const
-const OF_DATASETS = ['dataset-not-found', 'dataset-gone', 'dataset-not-ready'] as const
 const PROBLEMS = [...FINDING_PROBLEMS, ...OF_FILES]
 const DESCRIPTION =
   'Tells length and digest of the files. Those that must be made first are waited for, up to a ' +
@@ -54,7 +53,7 @@ function ofDatasets(service: CiteService, kind: DocumentKind): readonly Route[] 
         summary: `Get the ${called}, of the ${which}`,
         ...(files === 'made' && { description: DESCRIPTION }),
         answers: answersOf(kind),
-        problems: [...PROBLEMS, ...OF_DATASETS],
+        problems: [...PROBLEMS, ...UNREADY_PROBLEMS],
         curl: `curl -f ${curl}/${path}`,
       },
       async (call) =>
@@ -91,7 +90,7 @@ function citationsOfDatasets(service: CiteService): readonly Route[] {
         summary: `Cite the ${which}`,
         query: CitationQuery,
         answers: CITATIONS,
-        problems: [...PROBLEMS, ...OF_DATASETS],
+        problems: [...PROBLEMS, ...UNREADY_PROBLEMS],
         curl: `curl -f "${curl}/citation?style=bibtex"`,
       },
       async (call) => {

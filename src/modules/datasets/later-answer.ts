@@ -1,24 +1,14 @@
 import type { AnswerLater } from '../rows/answer-later.ts'
 import { pathOf } from './dataset-response.ts'
 import type { DatasetService } from './dataset-routes.ts'
-import { TTL_SECONDS_DEFAULT } from './dataset-shapes.ts'
-import { makeDataset } from './make-dataset.ts'
+import { makeDataset, undescribed } from './make-dataset.ts'
 import { acceptedReply, requireMade } from './wait-for-rows.ts'
-
-const NO_CARD = { title: null, description: null, creators: [], license: null, keywords: [] }
 
 /** The result of a query, as a dataset without a name of its client's. */
 export function laterAnswer(service: DatasetService): AnswerLater {
   return async ({ table, selector, query, preferences, keeper }) => {
     const isWhole = Object.values(query).every((member) => member === undefined)
-    const wish = {
-      name: undefined,
-      source: table,
-      selector,
-      query: isWhole ? undefined : query,
-      card: NO_CARD,
-      ttlMs: TTL_SECONDS_DEFAULT * 1000,
-    }
+    const wish = undescribed({ source: table, selector, query: isWhole ? undefined : query })
     const kept = (name: string) =>
       keeper.withEffect({ status: 202, value: { name, url: `/v1/datasets/${name}` } })
     const { dataset } = await makeDataset(service, wish, kept)

@@ -15,6 +15,7 @@ import { newClone } from '../tables/clone-table.ts'
 import type { NewTableDependencies } from '../tables/tables.ts'
 import { factsAhead, factsOf } from './dataset-facts.ts'
 import { automaticName, identityOf } from './dataset-identity.ts'
+import { TTL_SECONDS_DEFAULT } from './dataset-shapes.ts'
 import { type EndDependencies, endDataset, isLiving } from './end-dataset.ts'
 import { askForRows, type DatasetQuery } from './query-dataset.ts'
 
@@ -30,6 +31,12 @@ export interface DatasetWish {
   readonly query: DatasetQuery | undefined
   readonly card: DatasetCard
   readonly ttlMs: number
+}
+
+/** A dataset that nobody has described: its name tells what it is made of. */
+export function undescribed(of: Pick<DatasetWish, 'source' | 'selector' | 'query'>): DatasetWish {
+  const card = { title: null, description: null, creators: [], license: null, keywords: [] }
+  return { ...of, name: undefined, card, ttlMs: TTL_SECONDS_DEFAULT * 1000 }
 }
 
 /**
@@ -53,10 +60,6 @@ export async function makeDataset(
   const identity = identityOf({ sourceUuid, snapshotId, schemaId, query: canonical })
   const called = name ?? automaticName(identity)
   const tableUuid = hiddenUuidOf(deps.ambient.newUuid())
-  const hidden = newClone(deps, source, {
-    ...{ namespace: DATASETS_NAMESPACE, name: called, tableUuid, found: snapshot },
-    currentSchemaId: schemaId,
-  })
   const wished = {
     ...{ tableUuid, name: called, identity, sourceUuid, snapshotId, card },
     sourceName: formatTableName(source.namespace, source.name),
@@ -65,7 +68,13 @@ export async function makeDataset(
       bound === undefined
         ? factsOf(snapshot, schema)
         : factsAhead(bound, { snapshotAtMs: snapshot.timestampMs, schemaId }),
-    table: bound === undefined ? hidden : undefined,
+    table:
+      bound === undefined
+        ? newClone(deps, source, {
+            ...{ namespace: DATASETS_NAMESPACE, name: called, tableUuid, found: snapshot },
+            currentSchemaId: schemaId,
+          })
+        : undefined,
   }
   const created = await keep(deps, { ...wished, ttlMs }, kept(called))
   const { state } = created.dataset

@@ -31,8 +31,6 @@ import { type NewTableDependencies, newState } from '../tables/tables.ts'
 import { factsOf } from './dataset-facts.ts'
 
 const KIND = 'dataset'
-/** Before the first id of partition fields. */
-const LAST_PARTITION_ID = PARTITION_FIELD_ID_BASE
 
 /** What a query asks for, without what it asks. */
 export type DatasetQuery = Omit<StructuredQuery, 'source'>
@@ -152,7 +150,7 @@ function definitionOf(
     currentSchemaId: 0,
     partitionSpecs: [UNPARTITIONED],
     defaultSpecId: 0,
-    lastPartitionId: LAST_PARTITION_ID,
+    lastPartitionId: PARTITION_FIELD_ID_BASE,
     sortOrders: [UNSORTED],
     defaultSortOrderId: 0,
     properties: {},

@@ -3,7 +3,7 @@ import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import { FINDING_PROBLEMS } from '../dumps/http/dump-docs.ts'
 import { pathOf } from './dataset-response.ts'
-import { DATASET_FORMS, OF_DATASET } from './dataset-routes.ts'
+import { DATASET_FORMS, OF_DATASET, UNREADY_PROBLEMS } from './dataset-routes.ts'
 import { type FindDependencies, getReadyDataset } from './find-dataset.ts'
 import { type VerifyDependencies, verifyDataset } from './verify-dataset.ts'
 
@@ -51,7 +51,7 @@ export function verifyRoutes(service: FindDependencies & VerifyDependencies): re
         answers: [{ status: 200, description: 'What came out.', shape: DatasetVerification }],
         problems: [
           ...FINDING_PROBLEMS,
-          ...(['dataset-not-found', 'dataset-gone', 'dataset-not-ready'] as const),
+          ...UNREADY_PROBLEMS,
           ...(['metadata-corrupt', 'location-not-allowed'] as const),
         ],
         curl: `curl -X POST ${curl}/verify`,

@@ -2,14 +2,16 @@ import type { DatasetRecord } from '../../catalog/dataset-store.ts'
 import { CodedError } from '../../core/errors.ts'
 import type { Preferences } from '../../http/prefer.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
+import type { Call } from '../../http/route.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import type { ProblemCode } from '../../problem/problems.ts'
-import { datasetToJson, pathOf } from './dataset-response.ts'
-import { type FindDependencies, notFound } from './find-dataset.ts'
+import { datasetToJson, pathOf, statusToJson } from './dataset-response.ts'
+import { type FindDependencies, findDataset, type NamedDataset, notFound } from './find-dataset.ts'
 import { findRowsJob } from './query-dataset.ts'
 
 const WAIT_SECONDS_MAX = 10
-const RETRY_AFTER_SECONDS = 2
+/** How long a client does well to wait before it asks again. */
+export const RETRY_AFTER_SECONDS = 2
 
 type WaitDependencies = FindDependencies & { readonly jobs: Jobs }
 
@@ -59,4 +61,15 @@ export function acceptedReply(
       ...(applied.length > 0 && { 'Preference-Applied': applied.join(', ') }),
     },
   })
+}
+
+/** How far a dataset is. */
+export async function statusReply(
+  deps: WaitDependencies,
+  named: NamedDataset,
+  call: Pick<Call<unknown, unknown>, 'authorize'>,
+): Promise<Reply> {
+  const dataset = await findDataset(deps, named, call)
+  const job = dataset.state === 'queued' ? await findRowsJob(deps.jobs, dataset) : undefined
+  return jsonReply(statusToJson(dataset, deps.ambient.nowMs(), job))
 }

@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import type { JobRecord } from '../../catalog/job-store.ts'
-import { EXAMPLE_TIME, NextPageToken, PageQuery, Time, timeText } from '../../http/common-shapes.ts'
+import {
+  EXAMPLE_TIME,
+  NextPageToken,
+  PageQuery,
+  Time,
+  timeOrNull,
+  timeText,
+} from '../../http/common-shapes.ts'
 import { Wait } from './event-shapes.ts'
 
 const JOB_STATES = ['waiting', 'running', 'succeeded', 'failed', 'cancelled'] as const
@@ -109,8 +116,4 @@ export function jobToJson(job: JobRecord): z.input<typeof Job> {
     started_at: timeOrNull(job.startedAtMs),
     ended_at: timeOrNull(job.endedAtMs),
   }
-}
-
-function timeOrNull(ms: number | undefined): string | null {
-  return ms === undefined ? null : timeText(ms)
 }

@@ -3,7 +3,7 @@ import type { JobRecord } from '../../catalog/job-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CodedError } from '../../core/errors.ts'
 import { contentRange, parseRange } from '../../http/byte-range.ts'
-import { timeText } from '../../http/common-shapes.ts'
+import { timeOrNull, timeText } from '../../http/common-shapes.ts'
 import { contentDisposition, reprDigest } from '../../http/http-fields.ts'
 import { cutPage, parsePageToken } from '../../http/page-token.ts'
 import { onCatalog } from '../../http/permission.ts'
@@ -347,7 +347,6 @@ function fileToJson(receipt: ExportReceipt) {
 
 function runToJson(job: JobRecord) {
   const { problem } = job
-  const time = (ms: number | undefined) => (ms === undefined ? null : timeText(ms))
   return {
     run_id: job.jobId,
     task: job.key,
@@ -358,7 +357,7 @@ function runToJson(job: JobRecord) {
     problem: problem === undefined ? null : { type: `/problems/${problem.code}`, ...problem },
     attempts: job.attempts,
     created_at: timeText(job.createdAtMs),
-    started_at: time(job.startedAtMs),
-    ended_at: time(job.endedAtMs),
+    started_at: timeOrNull(job.startedAtMs),
+    ended_at: timeOrNull(job.endedAtMs),
   }
 }

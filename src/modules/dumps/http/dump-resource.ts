@@ -55,6 +55,16 @@ export type DumpCall = Pick<
   'accepts' | 'closed' | 'param' | 'policyOn' | 'request' | 'requireOwnSite'
 >
 
+/** A call for the dump of one snapshot, whatever its own path is. */
+export function pinnedCall(
+  { accepts, closed, policyOn, request, requireOwnSite }: Omit<DumpCall, 'param'>,
+  { tableUuid, snapshotId }: { readonly tableUuid: string; readonly snapshotId: bigint },
+): DumpCall {
+  const parameters = { table_identifier: tableUuid, snapshot_identifier: String(snapshotId) }
+  const param = (name: string) => parameters[name as keyof typeof parameters]
+  return { accepts, closed, policyOn, request, requireOwnSite, param }
+}
+
 /** Which dump a request is for. */
 export interface Choice {
   /** Instead of the one that the path names. */
