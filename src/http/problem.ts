@@ -33,6 +33,17 @@ export function requestInvalid(
   return new CatalogError('request-invalid', detail, { facts: { errors: listed, ...facts } })
 }
 
+/** The one of these media types that the client likes best; throws `not-acceptable`. */
+export function requireAccepted(
+  accepts: (mediaTypes: readonly string[]) => string | undefined,
+  available: readonly string[],
+): string {
+  const accepted = accepts(available)
+  if (accepted !== undefined) return accepted
+  const detail = `no acceptable media type: available are ${available.join(', ')}`
+  throw new ProblemError('not-acceptable', detail, { facts: { available } })
+}
+
 /** The error for a path without a route. */
 export function noSuchRoute(method: string, path: string): ProblemError {
   const detail = `no such route: ${method} ${path.slice(0, 200)}${routeHint(path)}`

@@ -35,10 +35,14 @@ export const ENGINE: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/core/quoted-name.ts',
+    tests: ['test/engine/worker/sql-text.test.ts'],
+    edits: [[`name.replaceAll('"', '""')`, 'name']],
+  },
+  {
     file: 'src/engine/worker/sql/sql-text.ts',
     tests: ['test/engine/worker/sql-text.test.ts'],
     edits: [
-      [`name.replaceAll('"', '""')`, 'name'],
       [`part.replaceAll("'", "''")`, 'part'],
       [`text.replaceAll("'", "''")}'\``, `text}'\``],
       ['  requireNoNul(name, name)\n', ''],

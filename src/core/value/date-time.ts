@@ -180,3 +180,8 @@ function minutesOfOffset([, sign, hours, minutes = '0']: RegExpExecArray): numbe
   const magnitude = Number(hours) * 60 + Number(minutes)
   return sign === '-' ? -magnitude : magnitude
 }
+
+/** The day of an instant in milliseconds, in UTC: `2024-03-17`. */
+export function dayOf(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 10)
+}

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Stores } from '../../catalog/catalog.ts'
 import type { SigningKey } from '../../catalog/key-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
+import { dayOf } from '../../core/value/date-time.ts'
 
 const LIFETIME_SECONDS = 900
 const SECRET_BYTES = 32
@@ -97,8 +98,4 @@ export class AccessTokens {
     this.#keys.set(key.id, key)
     return key
   }
-}
-
-function dayOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10)
 }

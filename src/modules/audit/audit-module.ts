@@ -1,5 +1,6 @@
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { Ambient } from '../../core/ambient.ts'
+import { dayOf } from '../../core/value/date-time.ts'
 import type { Task } from '../../lake/jobs/task.ts'
 import type { Module } from '../module.ts'
 import { auditChanges } from './audit-changes.ts'
@@ -22,6 +23,7 @@ export function auditModule(platform: AuditPlatform): Module {
     routes: auditRoutes(platform),
     consumes: [auditChanges(platform)],
     tasks: [forgetUsage(platform)],
+    // Absent where routes are only documented.
     meters: platform.auditTrail?.meters() ?? [],
   }
 }
@@ -31,7 +33,7 @@ function forgetUsage({ catalog, ambient, auditRetentionMs }: AuditPlatform): Tas
     name: 'forget usage',
     everyMs: HOUR_MS,
     run: async () => {
-      const before = new Date(ambient.nowMs() - auditRetentionMs).toISOString().slice(0, 10)
+      const before = dayOf(ambient.nowMs() - auditRetentionMs)
       await catalog.usage.forget(before)
     },
   }

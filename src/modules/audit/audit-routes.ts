@@ -1,13 +1,14 @@
 import type { z } from 'zod'
 import type { Catalog } from '../../catalog/catalog.ts'
-import { parseTableIdentifier } from '../../core/table/table-name.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { cutPage, parsePageToken } from '../../http/page-token.ts'
 import { onCatalog, onTable, onView } from '../../http/permission.ts'
+import { requireAccepted } from '../../http/problem.ts'
 import { JSON_MEDIA_TYPE, jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
-import { ProblemError } from '../../problem/problems.ts'
+import { getView } from '../views/change-view.ts'
+import { wantedView } from '../views/views.ts'
 import {
   AuditLog,
   AuditLogsAnswer,
@@ -97,7 +98,10 @@ const auditOfView = ({ catalog }: AuditRoutesPlatform) =>
       problems: [...PROBLEMS, 'view-not-found', 'name-invalid'],
       curl: 'curl "$MORAINE/v1/views/aviation.late_flights/audit-logs"',
     },
-    async (call) => page(catalog, call, await viewUuidOf(catalog, call.param('view_identifier'))),
+    async (call) => {
+      const { viewUuid } = await getView({ catalog }, wantedView(call.param('view_identifier')))
+      return page(catalog, call, viewUuid)
+    },
   )
 
 const usage = ({ catalog }: AuditRoutesPlatform) =>
@@ -135,11 +139,7 @@ async function page(
   { query, accepts }: AuditCall,
   subject: string | undefined,
 ): Promise<Reply> {
-  const form = accepts(FORMS)
-  if (form === undefined) {
-    const detail = `no acceptable media type: available are ${FORMS.join(', ')}`
-    throw new ProblemError('not-acceptable', detail, { facts: { available: FORMS } })
-  }
+  const form = requireAccepted(accepts, FORMS)
   const { page_size: size, page_token: token, principal, action, from, to } = query
   const [timeMs, position] = token === undefined ? [] : parsePageToken(token, AuditPosition)
   const found = await audit.list({
@@ -160,14 +160,4 @@ async function page(
     body: logs.map((log) => `${stringifyExactJson(log)}\n`).join(''),
     headers: { ...headers, ...(nextPageToken !== null && { [NEXT_PAGE]: nextPageToken }) },
   }
-}
-
-async function viewUuidOf({ views }: Pick<Catalog, 'views'>, identifier: string): Promise<string> {
-  const key = parseTableIdentifier(identifier)
-  const viewKey = 'tableUuid' in key ? { viewUuid: key.tableUuid } : key
-  const view = await views.find(viewKey)
-  if (view !== undefined) return view.viewUuid
-  throw new ProblemError('view-not-found', `View does not exist: ${identifier}`, {
-    facts: { view: identifier },
-  })
 }

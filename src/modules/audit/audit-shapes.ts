@@ -82,7 +82,7 @@ export const AuditLog = z
     before: State.meta({ description: 'What the change tells of the state before it.' }),
     after: State,
     seal: z.string().nullable().meta({
-      description: 'Number of the seal that has the row; null for a minute at most.',
+      description: 'Number of the seal that has the row; null: none has it, as of all so far.',
     }),
   })
   .meta({
@@ -100,7 +100,7 @@ export const AuditLog = z
       count: 1,
       before: { version: 6, namespace: ['aviation'], name: 'flight' },
       after: { version: 7, namespace: ['aviation'], name: 'flights' },
-      seal: '42',
+      seal: null,
     },
   })
 

@@ -4,6 +4,7 @@ import type { Ambient } from '../../core/ambient.ts'
 import { BoundedMap } from '../../core/bounded-map.ts'
 import type { Log } from '../../core/log.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
+import { dayOf } from '../../core/value/date-time.ts'
 import type { Target } from '../../http/authorizer.ts'
 import { counter, type Meter } from '../../http/metrics.ts'
 import type { EndedRequest } from '../../http/serve/request-notes.ts'
@@ -61,7 +62,7 @@ export class UsageCounts {
   add(request: EndedRequest): void {
     const { route, principal, bytesReceived, bytesSent } = request
     if (route === undefined || route.permission === 'public') return
-    const day = new Date(this.#deps.ambient.nowMs()).toISOString().slice(0, 10)
+    const day = dayOf(this.#deps.ambient.nowMs())
     const place = this.#placeOf(request)
     const count = this.#countOf({ day, principal, place })
     count.requests++

@@ -39,45 +39,37 @@ async function askIfDue(deps: ExportJobDependencies, name: string): Promise<void
   }
 }
 
+/** When a task was last changed and asked for. */
+interface Asked {
+  readonly changedAtMs: number
+  readonly lastAskedAtMs: number | undefined
+  readonly nowMs: number
+}
+
 /**
  * Whether the last instant of the schedule has come since the task was changed, without a run asked
  * for at it or after, and not too long ago.
  */
-export function isDue(
-  { catchUp, ...schedule }: ExportSchedule,
-  {
-    changedAtMs,
-    lastAskedAtMs = Number.NEGATIVE_INFINITY,
-    nowMs,
-  }: {
-    readonly changedAtMs: number
-    readonly lastAskedAtMs: number | undefined
-    readonly nowMs: number
-  },
-): boolean {
-  const tickMs = lastTick(ticksOf(schedule), nowMs, LATE_MS[catchUp])
-  return tickMs !== undefined && tickMs >= changedAtMs && tickMs > lastAskedAtMs
+export function isDue({ catchUp, ...schedule }: ExportSchedule, asked: Asked): boolean {
+  return missedTick(schedule, asked, LATE_MS[catchUp]) !== undefined
 }
 
 /**
  * By how long the last instant of the schedule within six days has passed without a run that was
  * asked for; 0 when one was.
  */
-export function overdueMs(
-  { catchUp: _, ...schedule }: ExportSchedule,
-  {
-    changedAtMs,
-    lastAskedAtMs = Number.NEGATIVE_INFINITY,
-    nowMs,
-  }: {
-    readonly changedAtMs: number
-    readonly lastAskedAtMs: number | undefined
-    readonly nowMs: number
-  },
-): number {
-  const tickMs = lastTick(ticksOf(schedule), nowMs, LATE_MS.one)
-  const isAsked = tickMs === undefined || tickMs < changedAtMs || tickMs <= lastAskedAtMs
-  return isAsked ? 0 : nowMs - tickMs
+export function overdueMs({ catchUp: _, ...schedule }: ExportSchedule, asked: Asked): number {
+  return asked.nowMs - (missedTick(schedule, asked, LATE_MS.one) ?? asked.nowMs)
+}
+
+function missedTick(
+  schedule: Omit<ExportSchedule, 'catchUp'>,
+  { changedAtMs, lastAskedAtMs = Number.NEGATIVE_INFINITY, nowMs }: Asked,
+  lateMs: number,
+): number | undefined {
+  const tickMs = lastTick(ticksOf(schedule), nowMs, lateMs)
+  const isMissed = tickMs !== undefined && tickMs >= changedAtMs && tickMs > lastAskedAtMs
+  return isMissed ? tickMs : undefined
 }
 
 function lastTick(ticks: Ticks, nowMs: number, lateMs: number): number | undefined {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { quotedName } from '../../core/quoted-name.ts'
 import { formatTableName, parseNewTableName } from '../../core/table/table-name.ts'
 import { ticksOf } from '../../lake/jobs/schedule.ts'
 import { ProblemError } from '../../problem/problems.ts'
@@ -217,7 +218,7 @@ function conditionOf(task: string, { where, min_age, age_column }: TaskJson): st
   if ((min_age === undefined) !== (age_column === undefined)) {
     throw taskInvalid(task, 'min_age and age_column belong together')
   }
-  const old = age_column && `"${age_column.replaceAll('"', '""')}" < now() - interval '${min_age}'`
+  const old = age_column && `${quotedName(age_column)} < now() - interval '${min_age}'`
   const conditions = [where && `(${where}\n)`, old].filter((each) => each !== undefined)
   if (conditions.length > 0) return conditions.join(' and ')
   throw taskInvalid(task, 'it needs `where`, the condition in SQL for rows to export')

@@ -2,6 +2,7 @@ import { open, rename, rm } from 'node:fs/promises'
 import { CatalogError } from '../../core/errors.ts'
 import type { ColumnReference, FilterNode } from '../../core/filter/parse/expression.ts'
 import { parseFilter } from '../../core/filter/parse/filter-parser.ts'
+import { quotedName } from '../../core/quoted-name.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
 import { isNested, type Schema, typeName } from '../../core/value/type.ts'
 import { csvHeader } from '../../formats/csv-header.ts'
@@ -120,7 +121,7 @@ function conditionOf(where: string, older: TableWork['older'], nowMs: number): s
   const given = /^\s*true\s*$/i.test(where) ? [] : [`(${where})`]
   if (older !== undefined) {
     const before = new Date(nowMs - older.ms).toISOString()
-    given.push(`"${older.column.replaceAll('"', '""')}" < '${before.slice(0, 10)}'`)
+    given.push(`${quotedName(older.column)} < '${before.slice(0, 10)}'`)
   }
   return given.length === 0 ? undefined : given.join(' AND ')
 }

@@ -1,6 +1,7 @@
 import { BoundedMap } from '../../core/bounded-map.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { columnNames, findColumn } from '../../core/filter/bind/filter-column.ts'
+import { quotedName } from '../../core/quoted-name.ts'
 import { findPathToField } from '../../core/schema/schema-lookup.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { type Field, isNested, type Type, typeName } from '../../core/value/type.ts'
@@ -77,7 +78,7 @@ export class StatisticsOfColumns {
 
   async #compute(source: QuerySource, fieldId: number, type: Type): Promise<ColumnStatistics> {
     const path = findPathToField(source.schema.fields, fieldId) ?? []
-    const value = ['x', ...path.map(({ name }) => `"${name.replaceAll('"', '""')}"`)].join('.')
+    const value = ['x', ...path.map(({ name }) => quotedName(name))].join('.')
     const { files } = await planSources(this.#deps, source, undefined)
     const { definition } = source.state
     const readAs = { ...source.schema, fields: path.slice(0, 1) as readonly Field[] }

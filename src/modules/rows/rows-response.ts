@@ -3,8 +3,8 @@ import { describeColumns } from '../../core/schema/column-definition.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { csvHeader } from '../../formats/csv-header.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
+import { requireAccepted } from '../../http/problem.ts'
 import { JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
-import { ProblemError } from '../../problem/problems.ts'
 
 export const CSV_MEDIA_TYPE = 'text/csv'
 const FORM_BY_MEDIA_TYPE: Readonly<Record<string, ResultForm>> = {
@@ -24,10 +24,7 @@ export function chooseForm(
 ): ResultForm {
   if (given !== undefined) return given
   const available = Object.keys(FORM_BY_MEDIA_TYPE)
-  const form = FORM_BY_MEDIA_TYPE[accepts(available) ?? '']
-  if (form !== undefined) return form
-  const detail = `no acceptable media type: available are ${available.join(', ')}`
-  throw new ProblemError('not-acceptable', detail, { facts: { available } })
+  return FORM_BY_MEDIA_TYPE[requireAccepted(accepts, available)] ?? 'json'
 }
 
 /** JSON is made of lines of JSON. */

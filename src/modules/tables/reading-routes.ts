@@ -1,11 +1,12 @@
 import { givenSelectors, selectorOf } from '../../http/common-shapes.ts'
 import { onTable } from '../../http/permission.ts'
 import { acceptDatetime, httpDate } from '../../http/preconditions.ts'
+import { requireAccepted } from '../../http/problem.ts'
 import { JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import { findMemento } from '../../lake/table/memento.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
-import { type ProblemCode, ProblemError } from '../../problem/problems.ts'
+import type { ProblemCode } from '../../problem/problems.ts'
 import { readingAsJson, readingAsNdjson } from './table-response.ts'
 import {
   DataFileAnswer,
@@ -15,6 +16,8 @@ import {
 } from './table-shapes.ts'
 import { TABLES_TAG } from './table-tags.ts'
 import { type ReadDependencies, readTable, type TableReading } from './tables.ts'
+
+const FORMS = [JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, 'application/ndjson']
 
 const ANSWER = {
   status: 200,
@@ -62,7 +65,7 @@ const read = (deps: ReadDependencies) =>
         '--data-urlencode "as_at=2024-03-17T23:59:59Z"',
     },
     async ({ param, query, accepts, request: { headers } }) => {
-      const form = acceptedForm(accepts)
+      const form = requireAccepted(accepts, FORMS)
       const table = param('table_identifier')
       const secondMs = givenSelectors(query).length === 0 ? acceptDatetime(headers) : undefined
       if (secondMs !== undefined) return mementoReply(deps, table, secondMs)
@@ -87,7 +90,7 @@ const readSnapshot = (deps: ReadDependencies) =>
       curl: 'curl $MORAINE/v1/tables/aviation.flights/latest',
     },
     async ({ param, query, accepts }) => {
-      const form = acceptedForm(accepts)
+      const form = requireAccepted(accepts, FORMS)
       const table = param('table_identifier')
       const selector = selectorOf({ snapshot_id: param('snapshot_identifier') })
       const reading = await readTable(deps, { table, filter: query.filter, ...selector })
@@ -123,19 +126,6 @@ function linksOf(tableUuid: string): string {
   const path = `/v1/tables/${tableUuid}`
   const map = `<${path}/timemap>; rel="timemap"; type="application/link-format"`
   return `<${path}>; rel="original timegate", ${map}`
-}
-
-function acceptedForm(accepts: (mediaTypes: readonly string[]) => string | undefined): string {
-  const available = [JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, 'application/ndjson']
-  const accepted = accepts(available)
-  if (accepted !== undefined) return accepted
-  throw new ProblemError(
-    'not-acceptable',
-    `no acceptable media type: available are ${available.join(', ')}`,
-    {
-      facts: { available },
-    },
-  )
 }
 
 function readingReply(reading: TableReading, form: string): Reply {

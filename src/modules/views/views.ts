@@ -87,7 +87,7 @@ export async function createView(
 
 /** The view with its parsed metadata; throws `view-not-found`. */
 export async function readView(deps: Stores<'views'>, identifier: string): Promise<ViewReading> {
-  const state = await getView(deps, wanted(identifier))
+  const state = await getView(deps, wantedView(identifier))
   return { ...state, metadata: parseViewMetadata(state.metadata) }
 }
 
@@ -105,7 +105,7 @@ export async function replaceView(
   request: ReplaceViewRequest,
   keep: Keep<ViewReading> = () => ({}),
 ): Promise<ViewReading> {
-  const { state, metadata } = await changeView(deps, wanted(identifier), {
+  const { state, metadata } = await changeView(deps, wantedView(identifier), {
     change: ({ namespace }, base) => {
       const next = replaced(base, request, { namespace, nowMs: deps.ambient.nowMs() })
       return next === base ? undefined : { metadata: next }
@@ -124,7 +124,7 @@ export async function renameView(
   if (formatTableName(view.namespace, view.name) === formatTableName(target.namespace, target.name))
     throw viewNameTaken(target, 'view-exists')
   const { viewUuid } = view.metadata
-  const { state, metadata } = await changeView(deps, wanted(viewUuid), {
+  const { state, metadata } = await changeView(deps, wantedView(viewUuid), {
     change: () => ({ name: target }),
     options: (next, changed) => keep({ ...next, metadata: changed }),
   })
@@ -137,13 +137,14 @@ export async function dropView(
   identifier: string,
   keep?: Keep<ViewReading>,
 ): Promise<ViewReading> {
-  const state = await getView(deps, wanted(identifier))
+  const state = await getView(deps, wantedView(identifier))
   const view = { ...state, metadata: parseViewMetadata(state.metadata) }
   if ((await dropViewOf(deps, state, keep?.(view))) === 'dropped') return view
-  throw viewNotFound(wanted(identifier))
+  throw viewNotFound(wantedView(identifier))
 }
 
-function wanted(identifier: string): WantedView {
+/** As an address names it. Throws `name-invalid`. */
+export function wantedView(identifier: string): WantedView {
   const key = parseTableIdentifier(identifier)
   if ('tableUuid' in key) return { key: { viewUuid: key.tableUuid }, shown: key.tableUuid }
   return { key, shown: formatTableName(key.namespace, key.name) }

@@ -1,7 +1,8 @@
 import type pg from 'pg'
 import { CatalogError } from '../../core/errors.ts'
+import { quotedName } from '../../core/quoted-name.ts'
 import type { SourceWork } from '../row-source.ts'
-import { deletionOf, identifier, oneStatement, tableName } from './export-statements.ts'
+import { deletionOf, oneStatement, tableName } from './export-statements.ts'
 import { NOTED, primaryKeyOf } from './key-proof.ts'
 
 type KeysWork = Extract<SourceWork, { mode: 'keys' }>
@@ -63,12 +64,12 @@ export async function deleteChosen(
 }
 
 function removal(keys: readonly string[], { table }: KeysWork): string {
-  const same = keys.map((key) => `gone.${identifier(key)} = moraine_keys.${identifier(key)}`)
+  const same = keys.map((key) => `gone.${quotedName(key)} = moraine_keys.${quotedName(key)}`)
   return `delete from ${tableName(table)} as gone using ${CHOSEN} where ${same.join(' and ')}`
 }
 
 function columnsOf(keys: readonly string[]): string {
-  return keys.map(identifier).join(', ')
+  return keys.map(quotedName).join(', ')
 }
 
 function invalid(detail: string): CatalogError {

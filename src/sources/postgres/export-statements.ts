@@ -1,5 +1,6 @@
 import type { QueryConfig } from 'pg'
 import { CatalogError } from '../../core/errors.ts'
+import { quotedName } from '../../core/quoted-name.ts'
 import type { SourceTable } from '../row-source.ts'
 
 /** Options of every COPY: those of the operator's own would be another file than we promise. */
@@ -72,16 +73,12 @@ export function selectFrom(work: SourceTable): string {
 }
 
 export function selectedColumns({ columns }: Pick<SourceTable, 'columns'>): string {
-  return columns === undefined ? '*' : columns.map(identifier).join(', ')
-}
-
-export function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
+  return columns === undefined ? '*' : columns.map(quotedName).join(', ')
 }
 
 /** In quotes. */
 export function tableName(name: string): string {
-  return name.split('.').map(identifier).join('.')
+  return name.split('.').map(quotedName).join('.')
 }
 
 /** Without comments before it and semicolons after it. */

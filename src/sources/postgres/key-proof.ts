@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { CatalogError } from '../../core/errors.ts'
-import { identifier, oneStatement, tableOfDeletion } from './export-statements.ts'
+import { quotedName } from '../../core/quoted-name.ts'
+import { oneStatement, tableOfDeletion } from './export-statements.ts'
 
 interface Statements {
   readonly select: string
@@ -42,7 +43,7 @@ export async function notingKeys(
   keys: readonly string[],
   select: string,
 ): Promise<string> {
-  const columns = keys.map(identifier).join(', ')
+  const columns = keys.map(quotedName).join(', ')
   await client.query(
     oneStatement(
       `create temporary table moraine_copied on commit drop as select ${columns} ` +
@@ -64,7 +65,7 @@ export async function deleteByKeys(
   keys: readonly string[],
   remove: string,
 ): Promise<number> {
-  const columns = keys.map(identifier).join(', ')
+  const columns = keys.map(quotedName).join(', ')
   const copied = await sumOf(client, keys, `select ${columns} from ${NOTED}`)
   const deleted = await sumOf(client, keys, `${remove}\nreturning ${columns}`)
   const isSame = copied.first === deleted.first && copied.second === deleted.second
@@ -105,7 +106,7 @@ async function sumOf(
   keys: readonly string[],
   statement: string,
 ): Promise<KeySum> {
-  const row = `row(${keys.map((key) => `keyed.${identifier(key)}`).join(', ')})::text`
+  const row = `row(${keys.map((key) => `keyed.${quotedName(key)}`).join(', ')})::text`
   const hash = (seed: number) =>
     `coalesce(sum(hashtextextended(${row}, ${seed})::numeric), 0)::text`
   const { rows } = await client.query<KeySum>(

@@ -1,9 +1,10 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { quotedName } from '../../../core/quoted-name.ts'
 
 /** A name as SQL. DuckDB ends a statement at U+0000, so a name that contains it is refused. */
 export function quoteName(name: string): string {
   requireNoNul(name, name)
-  return `"${name.replaceAll('"', '""')}"`
+  return quotedName(name)
 }
 
 /** A text as SQL, including U+0000. */

@@ -1,4 +1,5 @@
-import { type CitedData, dayOf, isOrcid } from './cited-data.ts'
+import { dayOf } from '../../../core/value/date-time.ts'
+import { type CitedData, isOrcid } from './cited-data.ts'
 
 export const CITATION_STYLES = ['text', 'bibtex', 'ris', 'csl'] as const
 export type CitationStyle = (typeof CITATION_STYLES)[number]

@@ -49,11 +49,6 @@ export function isOrcid(id: string | undefined): id is string {
   return id !== undefined && ORCID.test(id)
 }
 
-/** `2024-03-17`, in UTC. */
-export function dayOf(atMs: number): string {
-  return new Date(atMs).toISOString().slice(0, 10)
-}
-
 /** The word before the parameters of a type: `decimal` of `decimal(9,2)`, `list` of a list. */
 export function kindOf(type: unknown): string {
   if (typeof type === 'string') return type.replace(/[([].*$/, '')

@@ -1,5 +1,6 @@
+import { dayOf } from '../../../core/value/date-time.ts'
 import { bibtexCitation } from './citation.ts'
-import { type CitedData, dayOf, kindOf, licenseUrl } from './cited-data.ts'
+import { type CitedData, kindOf, licenseUrl } from './cited-data.ts'
 
 /** As the specification of Croissant 1.0 has it. */
 const CONTEXT = {

@@ -1,4 +1,5 @@
-import { type CitedData, dayOf, isOrcid, isSpdx, licenseUrl } from './cited-data.ts'
+import { dayOf } from '../../../core/value/date-time.ts'
+import { type CitedData, isOrcid, isSpdx, licenseUrl } from './cited-data.ts'
 
 /** DataCite's word for what nobody has said. */
 const UNAVAILABLE = ':unav'

@@ -1,5 +1,6 @@
+import { dayOf } from '../../../core/value/date-time.ts'
 import { textCitation } from './citation.ts'
-import { type CitedData, dayOf, licenseUrl } from './cited-data.ts'
+import { type CitedData, licenseUrl } from './cited-data.ts'
 
 const FILE = 'ro-crate-metadata.json'
 
