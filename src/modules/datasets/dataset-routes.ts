@@ -32,6 +32,7 @@ import {
   type NamedDataset,
   notFound,
   requireNotGone,
+  requireVisible,
 } from './find-dataset.ts'
 import { type MakeDependencies, makeDataset } from './make-dataset.ts'
 import { acceptedReply, requireMade, statusReply, waitForRows } from './wait-for-rows.ts'
@@ -175,10 +176,9 @@ const versions = (service: DatasetService) =>
       const name = param('dataset')
       const all = await service.catalog.datasets.listVersions(name, VERSIONS_MAX)
       const seen: DatasetRecord[] = []
-      for (const { version } of all) {
-        const named = { dataset: name, version: String(version) }
-        const dataset = await findDataset(service, named, { authorize }).catch(unlessHidden)
-        if (dataset !== undefined) seen.push(dataset)
+      for (const dataset of all) {
+        const named = { dataset: name, version: String(dataset.version) }
+        if (await isVisible(dataset, named, { authorize })) seen.push(dataset)
       }
       if (seen.length === 0) throw notFound(name, undefined)
       const nowMs = service.ambient.nowMs()
@@ -370,9 +370,14 @@ function madeAgain(service: DatasetService) {
 }
 
 /** In a list, what may not be seen is left out. */
-function unlessHidden(error: unknown): undefined {
-  if (error instanceof CodedError && HIDING.includes(error.code)) return undefined
-  throw error
+async function isVisible(...asked: Parameters<typeof requireVisible>): Promise<boolean> {
+  try {
+    await requireVisible(...asked)
+    return true
+  } catch (error) {
+    if (error instanceof CodedError && HIDING.includes(error.code)) return false
+    throw error
+  }
 }
 
 const HIDING: readonly string[] = ['dataset-not-found', 'permission-denied', 'table-restricted']

@@ -19,24 +19,31 @@ export interface NamedDataset {
   readonly version?: string | undefined
 }
 
-/**
- * The dataset, living or not, for one who has the privilege on its rows: on its source, or on
- * itself once it is published. What has ended is shown to those who read its source. Throws
- * `dataset-not-found`.
- */
+/** Who asks, and for what privilege: `select` by default. */
+type Asking = Pick<Call<unknown, unknown>, 'authorize'> & { readonly privilege?: Privilege }
+
+/** The dataset, living or not, as `requireVisible` has it. Throws `dataset-not-found`. */
 export async function findDataset(
   deps: FindDependencies,
   { dataset: name, version }: NamedDataset,
-  {
-    authorize,
-    privilege = 'select',
-  }: Pick<Call<unknown, unknown>, 'authorize'> & {
-    readonly privilege?: Privilege
-  },
+  asking: Asking,
 ): Promise<DatasetRecord> {
   const found = await lookUp(deps, { dataset: name, version })
   if (found === undefined) throw notFound(name, version)
-  const { endedAtMs, sourceUuid, securable } = found
+  await requireVisible(found, { dataset: name, version }, asking)
+  return found
+}
+
+/**
+ * Throws unless one has the privilege on the rows of the dataset: on its source, or on itself once
+ * it is published. What has ended is shown to those who read its source. Throws
+ * `dataset-not-found` for who may not see its table.
+ */
+export async function requireVisible(
+  { endedAtMs, sourceUuid, securable }: DatasetRecord,
+  { dataset: name, version }: NamedDataset,
+  { authorize, privilege = 'select' }: Asking,
+): Promise<void> {
   const target = endedAtMs === undefined ? securable : sourceUuid
   try {
     await authorize(privilege, [{ on: 'table', name: target }])
@@ -47,16 +54,15 @@ export async function findDataset(
     }
     throw error
   }
-  return found
 }
 
 /** As `findDataset`; throws `dataset-gone` and `dataset-not-ready`, too. */
 export async function getReadyDataset(
   deps: FindDependencies,
   named: NamedDataset,
-  asked: Parameters<typeof findDataset>[2],
+  asking: Asking,
 ): Promise<DatasetRecord> {
-  const found = await findDataset(deps, named, asked)
+  const found = await findDataset(deps, named, asking)
   requireNotGone(found, deps.ambient.nowMs())
   if (found.state === 'ready') return found
   const detail =
