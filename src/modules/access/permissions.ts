@@ -102,7 +102,8 @@ async function securableOf(
   return { securable: place.uuid, name: dotted(place) }
 }
 
-function dotted({ levels, name }: Place): string {
+/** The dotted name of a namespace, table or view. */
+export function dotted({ levels, name }: Place): string {
   return [...levels, ...(name === '' ? [] : [name])].join('.')
 }
 

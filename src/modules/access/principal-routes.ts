@@ -9,6 +9,7 @@ import { defineRoute, type Route } from '../../http/route.ts'
 import { ACCESS_TAG, type AccessPlatform, requireAccess } from './access-platform.ts'
 import { KeysQuery, PrincipalGrantsAnswer } from './access-shapes.ts'
 import { namedPrincipal } from './permission-routes.ts'
+import { dotted } from './permissions.ts'
 
 const Position = z.tuple([z.string()])
 
@@ -72,8 +73,7 @@ async function grantsOf(
     if (securable === CATALOG_SECURABLE) return [{ privilege, on: 'catalog', name: null, through }]
     const place = byUuid.get(securable)
     if (place === undefined) return []
-    const name = [...place.levels, ...(place.name === '' ? [] : [place.name])].join('.')
-    return [{ privilege, on: place.kind, name, through }]
+    return [{ privilege, on: place.kind, name: dotted(place), through }]
   })
   return shown.sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
 }
