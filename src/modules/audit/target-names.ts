@@ -25,8 +25,7 @@ export class TargetNames {
       case 'transaction':
         return target.name
       default: {
-        const { name } = target
-        const key = typeof name === 'string' ? parsed(name) : name
+        const key = identifierOf(target)
         if (key === undefined) return ''
         return 'tableUuid' in key ? key.tableUuid : this.#find(target.on, key)
       }
@@ -51,9 +50,13 @@ export class TargetNames {
   }
 }
 
-function parsed(identifier: string): TableIdentifier | undefined {
+/** `undefined` for what names nothing. */
+export function identifierOf({
+  name,
+}: Extract<Target, { on: 'table' | 'view' }>): TableIdentifier | undefined {
+  if (typeof name !== 'string') return name
   try {
-    return parseTableIdentifier(identifier)
+    return parseTableIdentifier(name)
   } catch {
     return undefined
   }

@@ -3,11 +3,11 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { BoundedMap } from '../../core/bounded-map.ts'
 import type { Log } from '../../core/log.ts'
-import { parseTableIdentifier } from '../../core/table/table-name.ts'
 import { dayOf } from '../../core/value/date-time.ts'
 import type { Target } from '../../http/authorizer.ts'
 import { counter, type Meter } from '../../http/metrics.ts'
 import type { EndedRequest } from '../../http/serve/request-notes.ts'
+import { identifierOf } from './target-names.ts'
 
 const FLUSH_MS = 10_000
 /** Pairs of a principal and a namespace between two flushes; more count as `other`. */
@@ -171,14 +171,11 @@ export class UsageCounts {
   }
 }
 
-function placeOf({ on, name }: Target): Place | undefined {
+function placeOf(target: Target): Place | undefined {
+  const { on } = target
   if (on === 'catalog' || on === 'transaction') return undefined
-  if (on === 'namespace') return { namespace: name.join('.') }
-  if (typeof name !== 'string') return { namespace: name.namespace.join('.') }
-  try {
-    const key = parseTableIdentifier(name)
-    return 'tableUuid' in key ? { on, id: key.tableUuid } : { namespace: key.namespace.join('.') }
-  } catch {
-    return undefined
-  }
+  if (on === 'namespace') return { namespace: target.name.join('.') }
+  const key = identifierOf(target)
+  if (key === undefined) return undefined
+  return 'tableUuid' in key ? { on, id: key.tableUuid } : { namespace: key.namespace.join('.') }
 }
