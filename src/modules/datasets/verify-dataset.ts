@@ -20,7 +20,8 @@ export interface Verification {
   readonly differing: readonly string[]
 }
 
-const SHOWN_MAX = 100
+/** How many of the files that differ are told. */
+export const DIFFERING_MAX = 100
 const LOOKS_AT_ONCE = 16
 
 /**
@@ -48,7 +49,7 @@ export async function verifyDataset(
   return {
     isReproduced: again === undefined && isSame ? undefined : isSame,
     files: own?.size ?? 0,
-    differing: differing.slice(0, SHOWN_MAX),
+    differing: differing.slice(0, DIFFERING_MAX),
   }
 }
 

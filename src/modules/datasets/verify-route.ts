@@ -5,9 +5,7 @@ import { FINDING_PROBLEMS } from '../dumps/http/dump-docs.ts'
 import { pathOf } from './dataset-response.ts'
 import { DATASET_FORMS, OF_DATASET, UNREADY_PROBLEMS } from './dataset-routes.ts'
 import { type FindDependencies, getReadyDataset } from './find-dataset.ts'
-import { type VerifyDependencies, verifyDataset } from './verify-dataset.ts'
-
-const FILES_MAX = 100
+import { DIFFERING_MAX, type VerifyDependencies, verifyDataset } from './verify-dataset.ts'
 
 const DatasetVerification = z
   .strictObject({
@@ -23,7 +21,7 @@ const DatasetVerification = z
     files: z.int().meta({ description: 'Data files that were looked at.' }),
     differing: z
       .array(z.string())
-      .max(FILES_MAX)
+      .max(DIFFERING_MAX)
       .meta({ description: 'Files that are not as they were; the first 100.' }),
   })
   .meta({
