@@ -5,7 +5,7 @@ import type { ExportJob, ExportRequest, JobResult, SourceFile } from '../../engi
 import { OUTPUT_NAME } from '../../protocol.ts'
 import { writeArrowStream } from '../sql/arrow-file.ts'
 import { copyOptions } from '../sql/copy-options.ts'
-import { areKeysRepeated, blaming } from '../sql/failure.ts'
+import { blaming, withAnyMaps } from '../sql/failure.ts'
 import { finishParquet } from '../sql/finish-parquet.ts'
 import { hasMinusZero } from '../sql/minus-zero.ts'
 import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
@@ -42,7 +42,9 @@ export async function runExport(job: ExportRequest, place: TaskPlace): Promise<J
       const file = await openParquetFile(connection, linked.source)
       const from = { file, deleted: deleted?.isEmpty === false ? deleted : undefined }
       const copying = { job, from, copyName: copyNameOf(target) }
-      return await blamingColumn(connection, file, source, () => copyAnyMaps(connection, copying))
+      return await blamingColumn(connection, file, source, () =>
+        withAnyMaps((hasRepeatedKeys) => copy(connection, { ...copying, hasRepeatedKeys })),
+      )
     })
     return await finish(job, rows)
   })
@@ -108,16 +110,6 @@ interface Copying {
   readonly from: From | undefined
   readonly copyName: string
   readonly hasRepeatedKeys?: boolean
-}
-
-/** DuckDB makes no map with a key twice, although it reads them. */
-async function copyAnyMaps(connection: DuckDBConnection, copying: Copying): Promise<number> {
-  try {
-    return await copy(connection, copying)
-  } catch (error) {
-    if (!areKeysRepeated(error)) throw error
-    return await copy(connection, { ...copying, hasRepeatedKeys: true })
-  }
 }
 
 async function copy(

@@ -4,12 +4,12 @@ import { fieldsOfFilter } from '../../../core/query/row-filter.ts'
 import { allFields } from '../../../core/schema/schema-lookup.ts'
 import type { QueryJob, QueryResult, RowPosition } from '../../engine.ts'
 import type { TaskPlace } from '../export/export-job.ts'
-import { areKeysRepeated } from '../sql/failure.ts'
+import { withAnyMaps } from '../sql/failure.ts'
 import { withSession } from '../sql/session.ts'
 import { linkTables } from './link-tables.ts'
 import { querySql } from './query-sql.ts'
 import { type LinkedTable, tableRows } from './table-rows.ts'
-import { copyPart, copyResult, finishResult, queryFailure, RESULT } from './write-result.ts'
+import { finishResult, queryFailure, RESULT, writeResult } from './write-result.ts'
 
 /** Writes the result of a query of a table, or a part of it. */
 export async function runQuery(job: QueryJob, place: TaskPlace): Promise<QueryResult> {
@@ -19,7 +19,7 @@ export async function runQuery(job: QueryJob, place: TaskPlace): Promise<QueryRe
     if (table === undefined) throw new Error('a query has a table')
     const trust = isTrusting(job) ? 'statistics' : 'values'
     const result = await withSession({ ...place, linkedPaths, trust }, (connection) =>
-      queryAnyMaps(connection, job, table),
+      withAnyMaps((hasRepeatedKeys) => write(connection, job, { table, hasRepeatedKeys })),
     )
     const bytes = finishResult({ schema: job.query.result, target: job.target }, job.part)
     return { ...result, bytes }
@@ -42,39 +42,17 @@ function isTrusting({ query, table }: QueryJob): boolean {
   return !allFields(table.schema).some(({ id, type }) => used.has(id) && DISTRUSTED.has(type.kind))
 }
 
-type Written = Omit<QueryResult, 'bytes'>
-
-/** DuckDB makes no map with a key twice, although it reads them. */
-async function queryAnyMaps(
-  connection: DuckDBConnection,
-  job: QueryJob,
-  table: LinkedTable,
-): Promise<Written> {
-  try {
-    return await write(connection, job, table, false)
-  } catch (error) {
-    if (!areKeysRepeated(error)) throw error
-    await connection.run(`DROP TABLE IF EXISTS ${RESULT}`)
-    return await write(connection, job, table, true)
-  }
-}
-
 async function write(
   connection: DuckDBConnection,
   job: QueryJob,
-  table: LinkedTable,
-  hasRepeatedKeys: boolean,
-): Promise<Written> {
+  { table, hasRepeatedKeys }: { readonly table: LinkedTable; readonly hasRepeatedKeys: boolean },
+): Promise<Omit<QueryResult, 'bytes'>> {
   const { query, part, target } = job
   const options = { number: 0, after: part?.after, hasRepeatedKeys }
   const rows = await tableRows(connection, table, options)
   const sql = querySql(query, rows, { schema: table.schema, part })
-  const result = { schema: query.result, target }
-  if (part === undefined) {
-    return { rows: await copyResult(connection, result, `(${sql})`), hasMore: false }
-  }
-  await connection.run(`CREATE TEMP TABLE ${RESULT} AS ${sql}`)
-  const written = await copyPart(connection, result, part)
+  const written = await writeResult(connection, { schema: query.result, target }, { sql, part })
+  if (part === undefined) return written
   return { ...written, ...(await lastOf(connection, query, written.rows)) }
 }
 

@@ -5,7 +5,7 @@ import type { ExportJob, ExportRequest, JobResult, SourceRestriction } from '../
 import { runExport, type TaskPlace } from '../export/export-job.ts'
 import { copyOptions } from '../sql/copy-options.ts'
 import { sqlNames } from '../sql/duckdb-names.ts'
-import { areKeysRepeated, blaming } from '../sql/failure.ts'
+import { blaming, withAnyMaps } from '../sql/failure.ts'
 import { finishParquet } from '../sql/finish-parquet.ts'
 import { withSession } from '../sql/session.ts'
 import { quoteConstant, quoteName } from '../sql/sql-text.ts'
@@ -39,7 +39,9 @@ async function runRestrictedExport(
     const [table] = await linkTables(tables, place, linkedPaths)
     if (table === undefined) throw new Error('an export has a source')
     await withSession({ ...place, linkedPaths, trust: 'values' }, (connection) =>
-      copyAnyMaps(connection, { ...job, restriction }, table),
+      withAnyMaps((hasRepeatedKeys) =>
+        copy(connection, { ...job, restriction }, { table, hasRepeatedKeys }),
+      ),
     )
   })
   for (const i of linkedPaths.keys()) unlinkSync(`source-${i + 1}.parquet`)
@@ -50,19 +52,6 @@ async function runRestrictedExport(
   const result = await runExport({ ...job, source: { path, columns } }, place)
   unlinkSync(SHOWN_NAME)
   return result
-}
-
-async function copyAnyMaps(
-  connection: DuckDBConnection,
-  job: RestrictedJob,
-  table: LinkedTable,
-): Promise<void> {
-  try {
-    await copy(connection, job, { table, hasRepeatedKeys: false })
-  } catch (error) {
-    if (!areKeysRepeated(error)) throw error
-    await copy(connection, job, { table, hasRepeatedKeys: true })
-  }
 }
 
 async function copy(

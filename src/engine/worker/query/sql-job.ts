@@ -5,7 +5,7 @@ import { parseExactJson, stringifyExactJson } from '../../../formats/json/exact-
 import type { ParsedSql, SqlJob, SqlReference, SqlResult } from '../../engine.ts'
 import type { TaskPlace } from '../export/export-job.ts'
 import { sqlNames } from '../sql/duckdb-names.ts'
-import { areKeysRepeated, isFaultOfQuery } from '../sql/failure.ts'
+import { isFaultOfQuery, withAnyMaps } from '../sql/failure.ts'
 import { withSession } from '../sql/session.ts'
 import { quoteName } from '../sql/sql-text.ts'
 import { typeSql } from '../sql/type-sql.ts'
@@ -13,7 +13,7 @@ import { linkTables } from './link-tables.ts'
 import { checkSql, type SqlNode } from './sql-check.ts'
 import { resultSchema } from './sql-types.ts'
 import { type LinkedTable, tableRows } from './table-rows.ts'
-import { copyPart, copyResult, finishResult, queryFailure, RESULT } from './write-result.ts'
+import { finishResult, queryFailure, writeResult } from './write-result.ts'
 
 const ONE_SELECT = 'a query is one SELECT, and nothing else'
 const DETAIL_LENGTH_MAX = 500
@@ -38,7 +38,8 @@ export async function runSql(job: SqlJob, place: TaskPlace): Promise<SqlResult> 
     const options = { ...place, linkedPaths, trust: 'values' } as const
     return await withSession(options, async (connection) => {
       const sql = await ownSql(connection, job)
-      return await queryAnyMaps(connection, { job, tables, sql })
+      const running = { job, tables, sql }
+      return await withAnyMaps((hasRepeatedKeys) => query(connection, running, hasRepeatedKeys))
     })
   } catch (error) {
     throw queryFailure(error, linkedPaths)
@@ -75,16 +76,6 @@ interface Running {
   readonly sql: string
 }
 
-async function queryAnyMaps(connection: DuckDBConnection, running: Running): Promise<SqlResult> {
-  try {
-    return await query(connection, running, false)
-  } catch (error) {
-    if (!areKeysRepeated(error)) throw error
-    await connection.run(`DROP TABLE IF EXISTS ${RESULT}`)
-    return await query(connection, running, true)
-  }
-}
-
 async function query(
   connection: DuckDBConnection,
   { job, tables, sql }: Running,
@@ -99,16 +90,10 @@ async function query(
   }
   const schema = await blamingQuery(() => describe(connection, sql))
   const { part, target } = job
-  const from = resultSql(sql, schema)
+  const all = resultSql(sql, schema)
+  const limited = part === undefined ? all : `${all} LIMIT ${Math.trunc(part.rowsMax + 1)}`
   const result = { schema, target }
-  const written = await blamingQuery(async () => {
-    if (part === undefined) {
-      return { rows: await copyResult(connection, result, `(${from})`), hasMore: false }
-    }
-    const limited = `${from} LIMIT ${Math.trunc(part.rowsMax + 1)}`
-    await connection.run(`CREATE TEMP TABLE ${RESULT} AS ${limited}`)
-    return await copyPart(connection, result, part)
-  })
+  const written = await blamingQuery(() => writeResult(connection, result, { sql: limited, part }))
   return { ...written, bytes: finishResult(result, part), schema }
 }
 

@@ -15,10 +15,34 @@ import { describeResult, resultValues } from './result-columns.ts'
 /** The table in which a part of a result is gathered, with the columns `o0`, `o1`, ... */
 export const RESULT = 'result'
 
-/** Writes rows with the columns `o0`, `o1`, ... of the schema's types; returns their number. */
-export async function copyResult(
+interface Result {
+  readonly schema: Schema
+  readonly target: ExportJob['target']
+}
+
+/**
+ * Writes the rows of a query with the columns `o0`, `o1`, ... of the schema's types: all, or of a
+ * part, which is gathered in `RESULT`, those that are wanted.
+ */
+export async function writeResult(
   connection: DuckDBConnection,
-  { schema, target }: { readonly schema: Schema; readonly target: ExportJob['target'] },
+  result: Result,
+  { sql, part }: { readonly sql: string; readonly part: ResultPart | undefined },
+): Promise<{ readonly rows: number; readonly hasMore: boolean }> {
+  if (part === undefined) {
+    return { rows: await copyResult(connection, result, `(${sql})`), hasMore: false }
+  }
+  // There is one already if it could not be written before.
+  await connection.run(`CREATE OR REPLACE TEMP TABLE ${RESULT} AS ${sql}`)
+  const kept = `(SELECT * FROM ${RESULT} LIMIT ${Math.trunc(part.rowsMax)})`
+  const rows = await copyResult(connection, result, kept)
+  const counted = await connection.runAndReadAll(`SELECT count(*) FROM ${RESULT}`)
+  return { rows, hasMore: Number(counted.getRowsJS()[0]?.[0]) > rows }
+}
+
+async function copyResult(
+  connection: DuckDBConnection,
+  { schema, target }: Result,
   from: string,
 ): Promise<number> {
   const file = await describeResult(connection, schema, from)
@@ -30,23 +54,8 @@ export async function copyResult(
   return (await connection.run(copying)).rowsChanged
 }
 
-/** Writes the rows of `RESULT` that are wanted. */
-export async function copyPart(
-  connection: DuckDBConnection,
-  result: Parameters<typeof copyResult>[1],
-  { rowsMax }: ResultPart,
-): Promise<{ readonly rows: number; readonly hasMore: boolean }> {
-  const kept = `(SELECT * FROM ${RESULT} LIMIT ${Math.trunc(rowsMax)})`
-  const rows = await copyResult(connection, result, kept)
-  const counted = await connection.runAndReadAll(`SELECT count(*) FROM ${RESULT}`)
-  return { rows, hasMore: Number(counted.getRowsJS()[0]?.[0]) > rows }
-}
-
 /** Bytes of the finished output; `result-too-large`. */
-export function finishResult(
-  { schema, target }: Parameters<typeof copyResult>[1],
-  part: ResultPart | undefined,
-): number {
+export function finishResult({ schema, target }: Result, part: ResultPart | undefined): number {
   if (target.format === 'parquet') finishParquet(OUTPUT_NAME, schema)
   const bytes = statSync(OUTPUT_NAME).size
   if (part === undefined || bytes <= part.bytesMax) return bytes

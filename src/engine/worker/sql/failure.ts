@@ -97,8 +97,14 @@ export function notUtf8(path: string, cause: unknown, column?: string): CatalogE
   return new CatalogError('file-unsupported', detail, { facts, cause })
 }
 
-export function areKeysRepeated(error: unknown): boolean {
-  return error instanceof Error && KEY_TWICE.test(error.message)
+/** DuckDB makes no map with a key twice, although it reads them: `work` is done again for such. */
+export async function withAnyMaps<T>(work: (hasRepeatedKeys: boolean) => Promise<T>): Promise<T> {
+  try {
+    return await work(false)
+  } catch (error) {
+    if (!(error instanceof Error && KEY_TWICE.test(error.message))) throw error
+    return await work(true)
+  }
 }
 
 /** What the text of a query is the reason for: names, types, and values that have no result. */
