@@ -370,7 +370,7 @@ function vendingUnsafe(host: string): ConfigError {
   return new ConfigError(
     `MORAINE_VEND=on cannot be used with MORAINE_HOST=${shown(host)}: there is no ` +
       'authentication, so whoever reaches the port would get credentials for the files; listen ' +
-      'on 127.0.0.1, set MORAINE_AUTH=keys or oidc, or leave MORAINE_VEND off',
+      'on 127.0.0.1, set MORAINE_AUTH to keys, oidc or ckan, or leave MORAINE_VEND off',
   )
 }
 

@@ -1,6 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
 import { nameKey } from '../../core/table/name-key.ts'
-import { DATASETS_NAMESPACE } from '../../core/table/reserved-namespace.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { ListTablesQuery, TableKey, TableSummary } from '../table-store.ts'
 import { isVisible } from './access/visible-rows.ts'
@@ -8,7 +7,7 @@ import type { Connection } from './engine/sql-engine.ts'
 import { type Param, prepared } from './engine/sql-prepared.ts'
 import type { SnapshotRow } from './engine/sql-schema.ts'
 import type { DefinitionCache, KnownDefinition } from './rows/definition-cache.ts'
-import { namespaceKey, prefixEnd } from './rows/sql-keys.ts'
+import { DATASETS_KEY, namespaceKey, prefixEnd } from './rows/sql-keys.ts'
 import { tableStateOf } from './rows/sql-rows.ts'
 import { decodeExact } from './rows/tagged-json.ts'
 
@@ -17,8 +16,6 @@ interface Spared {
   readonly sparedUuid: string
   readonly sparedVersion: bigint
 }
-
-const DATASETS_KEY = namespaceKey(DATASETS_NAMESPACE)
 
 const NOTHING_SPARED: Spared = { sparedUuid: '', sparedVersion: -1n }
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { nameKey } from '../../core/table/name-key.ts'
 import { DATASETS_NAMESPACE, hiddenTableName } from '../../core/table/reserved-namespace.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
 import type {
   CreatedDataset,
   DatasetEnding,
@@ -29,6 +30,7 @@ import type { DatasetRow } from './engine/sql-schema.ts'
 import type { RaisedEvents } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
 import { DefinitionCache } from './rows/definition-cache.ts'
+import { numberOf } from './rows/sql-rows.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
 import { addDeletions } from './sql-deletions.ts'
 import { deleteTable, insertTable, isLargeTable, type MutationContext } from './sql-tables.ts'
@@ -291,7 +293,7 @@ async function publishDataset(
   raised.raise({
     type: 'moraine.permissions.changed.v1',
     subject: tableUuid,
-    name: [...DATASETS_NAMESPACE, hiddenTableName(row.name, Number(row.version))].join('.'),
+    name: formatTableName(DATASETS_NAMESPACE, hiddenTableName(row.name, Number(row.version))),
     version: 0,
     data: { granted: [], revoked: [] },
   })
@@ -391,8 +393,4 @@ function recordOf(row: DatasetRow): DatasetRecord {
     endedAtMs: numberOf(row.ended_at_ms),
     securable: row.securable,
   }
-}
-
-function numberOf(value: bigint | null): number | undefined {
-  return value === null ? undefined : Number(value)
 }

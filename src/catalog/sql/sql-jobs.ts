@@ -23,6 +23,7 @@ import {
   write,
 } from './engine/sql-engine.ts'
 import type { JobRow } from './engine/sql-schema.ts'
+import { numberOf } from './rows/sql-rows.ts'
 
 /** Rows that are forgotten in one transaction. */
 const ROWS_AT_ONCE = 1_000
@@ -346,8 +347,8 @@ function jobOf(row: JobRow): JobRecord {
     dueAtMs: Number(row.due_at_ms),
     isCancelled: row.is_cancelled === 1n,
     createdAtMs: Number(row.created_at_ms),
-    startedAtMs: row.started_at_ms === null ? undefined : Number(row.started_at_ms),
-    endedAtMs: row.ended_at_ms === null ? undefined : Number(row.ended_at_ms),
+    startedAtMs: numberOf(row.started_at_ms),
+    endedAtMs: numberOf(row.ended_at_ms),
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { DATASETS_NAMESPACE, refuseReserved } from '../../core/table/reserved-namespace.ts'
+import { refuseReserved } from '../../core/table/reserved-namespace.ts'
 import type {
   ListChildNamespacesQuery,
   NamespacePropertiesChange,
@@ -19,10 +19,8 @@ import {
 } from './engine/sql-engine.ts'
 import { namespaceEvent, type RaisedEvents, type Raising } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
-import { childKeyRange, namespaceKey } from './rows/sql-keys.ts'
+import { childKeyRange, DATASETS_KEY, namespaceKey } from './rows/sql-keys.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
-
-const DATASETS_KEY = namespaceKey(DATASETS_NAMESPACE)
 
 export class SqlNamespaces implements NamespaceStore {
   readonly #engine: SqlEngine

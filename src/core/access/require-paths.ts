@@ -7,6 +7,3 @@ export type RequirePaths = (
   paths: readonly string[],
   ownLocation?: string,
 ) => Promise<void> | undefined
-
-/** Lets every file be named by path: for whoever may read all of them, like the service itself. */
-export const READS_ALL: RequirePaths = () => undefined

@@ -2,7 +2,7 @@ import { CatalogError } from '../errors.ts'
 import { columnNames, findColumn } from '../filter/bind/filter-column.ts'
 import { parseFilter } from '../filter/parse/filter-parser.ts'
 import { assignFreshIds } from '../schema/column-definition.ts'
-import { findPathToField } from '../schema/schema-lookup.ts'
+import { topFieldsOf } from '../schema/schema-lookup.ts'
 import { type Field, isNested, type Schema, type Type, typeName } from '../value/type.ts'
 import type {
   AggregateFunction,
@@ -41,8 +41,7 @@ export function fieldsOfQuery(query: BoundQuery, schema: Schema): readonly Field
   }
   for (const { by } of query.orderBy) if ('fieldId' in by) used.add(by.fieldId)
   if (query.filter !== undefined) for (const id of fieldsOfFilter(query.filter)) used.add(id)
-  const tops = new Set([...used].map((id) => findPathToField(schema.fields, id)?.[0]?.id))
-  return schema.fields.filter(({ id }) => tops.has(id))
+  return topFieldsOf(schema.fields, used)
 }
 
 /**

@@ -104,6 +104,12 @@ function matchesOf(
   return found
 }
 
+/** The top-level fields that are, or contain, fields of these ids. */
+export function topFieldsOf(fields: readonly Field[], ids: Iterable<number>): readonly Field[] {
+  const tops = new Set([...ids].map((id) => findPathToField(fields, id)?.[0]?.id))
+  return fields.filter(({ id }) => tops.has(id))
+}
+
 function collect(fields: readonly Field[], found: Field[]): void {
   for (const field of fields) {
     found.push(field)

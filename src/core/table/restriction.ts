@@ -2,7 +2,7 @@ import { CatalogError } from '../errors.ts'
 import { findColumn } from '../filter/bind/filter-column.ts'
 import { parseFilter } from '../filter/parse/filter-parser.ts'
 import { bindRowFilter, fieldsOfFilter, type RowFilter } from '../query/row-filter.ts'
-import { allFields, findPathToField } from '../schema/schema-lookup.ts'
+import { allFields, findPathToField, topFieldsOf } from '../schema/schema-lookup.ts'
 import { type Field, type Schema, type Type, typeName } from '../value/type.ts'
 import { currentSchema, type TableDefinition } from './table.ts'
 import type { ColumnAction, TablePolicy } from './table-policy.ts'
@@ -64,11 +64,9 @@ export function bindRestriction(
     requireFitting(field, action)
     actions.set(id, action)
   }
-  const filterIds = filter === undefined ? [] : [...fieldsOfFilter(filter)]
-  const tops = new Set(filterIds.map((id) => findPathToField(now.fields, id)?.[0]?.id))
   return {
     filter,
-    filterFields: now.fields.filter(({ id }) => tops.has(id)),
+    filterFields: filter === undefined ? [] : topFieldsOf(now.fields, fieldsOfFilter(filter)),
     actions,
     policy: { ...policy, except: [] },
     text: JSON.stringify([rowFilter, [...actions].sort(byId), schemaId, now.schemaId]),

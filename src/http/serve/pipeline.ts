@@ -268,8 +268,8 @@ function onceOf(arrival: Arrival, body: () => unknown) {
       const rebuild = match.route.rebuild ?? face.dialect.rebuild
       if (rebuild === undefined) throw new Error(`${match.pattern} cannot rebuild its response`)
       const { param } = match
-      const authorize: Call<unknown, unknown>['authorize'] = (privilege, targets) =>
-        permissions.requireAll(privilege, targets)
+      const authorize: Call<unknown, unknown>['authorize'] = (privilege, targets, rows) =>
+        permissions.requireAll(privilege, targets, rows)
       const { requirePaths } = permissions
       return rebuild(from, { first, request, authorize, requirePaths, body: await body(), param })
     },

@@ -144,6 +144,11 @@ export class Converter {
           { definition, schema: readable },
           source,
         )
+        if (restriction !== 'unrestricted') {
+          const { filter, actions } = restriction
+          const job = { ...output, schema, restriction: { readAs: readable, filter, actions } }
+          return this.#export({ ...job, source: file }, (made) => place(made, identity))
+        }
         const names = new Map(file.columns.map((each) => [each.fieldId, each.nameInFile]))
         const columns = schema.fields.map(({ id }) => ({
           fieldId: id,
@@ -151,11 +156,6 @@ export class Converter {
         }))
         const known = idsInFile === undefined ? {} : { idsInFile }
         const read = { ...file, ...known, columns }
-        if (restriction !== 'unrestricted') {
-          const { filter, actions } = restriction
-          const job = { ...output, schema, restriction: { readAs: readable, filter, actions } }
-          return this.#export({ ...job, source: file }, (made) => place(made, identity))
-        }
         return this.#export({ ...output, schema, source: read }, (made) => {
           requireRows(source, made.rows)
           return place(made, identity)

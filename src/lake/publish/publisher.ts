@@ -101,8 +101,10 @@ export class Publisher {
   readonly #restsUntilMs = new Map<string, number>()
   #closing = false
   #wake: () => void = () => undefined
-  /** Ends the timers of those that rest: they would keep the process alive for minutes. */
-  /** Each table that rests listens to it. */
+  /**
+   * Ends the timers of those that rest: they would keep the process alive for minutes. Each table
+   * that rests listens to it.
+   */
   readonly #stop = newClosing()
   readonly #closed = new Promise<void>((resolve) => {
     this.#wake = resolve

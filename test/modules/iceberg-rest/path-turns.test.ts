@@ -1,10 +1,10 @@
-import { READS_ALL } from '../../../src/core/access/require-paths.ts'
 import { schemaToJson } from '../../../src/formats/metadata/schema-json.ts'
 import { snapshotFromJson } from '../../../src/formats/metadata/snapshot-json.ts'
 import { requireOwnNames } from '../../../src/lake/file/own-names.ts'
 import { pathsOfImported } from '../../../src/modules/iceberg-rest/snapshots/imported-paths.ts'
 import { pathsOfNewSnapshots } from '../../../src/modules/iceberg-rest/snapshots/snapshot-paths.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
+import { READS_ALL } from '../../lake/trusted-caller.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
 import { writeAppend } from './http/engine-client.ts'
 

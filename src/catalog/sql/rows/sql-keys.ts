@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { locationKey } from '../../../core/file/location-key.ts'
 import { nameKey } from '../../../core/table/name-key.ts'
+import { DATASETS_NAMESPACE } from '../../../core/table/reserved-namespace.ts'
 
 const LEVEL_SEPARATOR = '\u001f'
 const CODE_POINT_MAX = 0x10ffff
@@ -9,6 +10,9 @@ const CODE_POINT_MAX = 0x10ffff
 export function namespaceKey(namespace: readonly string[]): string {
   return namespace.map(nameKey).join(LEVEL_SEPARATOR)
 }
+
+/** Where the hidden tables of datasets are. */
+export const DATASETS_KEY = namespaceKey(DATASETS_NAMESPACE)
 
 /**
  * From `start` up to but not including `end` are the keys of all namespaces below the parent, at

@@ -144,3 +144,8 @@ export function transactionOf(row: TransactionRow): Transaction {
     results: decodeExact<Transaction['results']>(row.results),
   }
 }
+
+/** A number that may be missing. */
+export function numberOf(value: bigint | null): number | undefined {
+  return value === null ? undefined : Number(value)
+}
