@@ -15,10 +15,8 @@ import { plainDialect } from '../../src/http/serve/plain-dialect.ts'
 import { dialectsOf, documentedDialects, listModules } from '../../src/modules.ts'
 import { type Answer, ask, must } from '../http/client.ts'
 import { startTestService, type TestService } from '../http/harness.ts'
-import { EXPECTED as EXPECTED_HERE, type Expected, ids } from './asked-permissions.ts'
-import { ACCESS_EXPECTED } from './asked-permissions-access.ts'
-import { DATASETS_EXPECTED } from './asked-permissions-datasets.ts'
-import { EXPORTS_EXPECTED } from './asked-permissions-exports.ts'
+import { type Expected, ids } from './asked-permissions.ts'
+import { ALL_EXPECTED } from './asked-permissions-all.ts'
 import { ICEBERG_EXPECTED } from './asked-permissions-iceberg.ts'
 
 /** Decides as it was told to, and records every question. */
@@ -105,31 +103,24 @@ function send(method: string, path: string, json?: object): Promise<Answer> {
   return ask(face, path, { method: method.toUpperCase(), ...(json !== undefined && { json }) })
 }
 
-const EXPECTED = {
-  ...EXPECTED_HERE,
-  ...ACCESS_EXPECTED,
-  ...DATASETS_EXPECTED,
-  ...EXPORTS_EXPECTED,
-  ...ICEBERG_EXPECTED,
-}
 const ROUTES: readonly (readonly [string, Route])[] = documentedDialects().flatMap(({ routes }) =>
   routes.map((route) => [route.operationId, route] as const),
 )
 
 function request({ operationId, method }: Route): Promise<Answer> {
-  const { path, json } = EXPECTED[operationId] as Expected
+  const { path, json } = ALL_EXPECTED[operationId] as Expected
   const filled = path.replace(/\{(\w+)\}/, (_, id) => ids[id as keyof typeof ids])
   return send(method, filled, typeof json === 'function' ? json() : json)
 }
 
 function questionsOf({ operationId }: Route): readonly string[] {
-  const { asks } = EXPECTED[operationId] as Expected
+  const { asks } = ALL_EXPECTED[operationId] as Expected
   return typeof asks === 'function' ? asks() : asks
 }
 
 test('every route has its row here, and every row its route', () => {
   const routes = ROUTES.map(([operationId]) => operationId)
-  expect(Object.keys(EXPECTED).sort()).toEqual([...routes].sort())
+  expect(Object.keys(ALL_EXPECTED).sort()).toEqual([...routes].sort())
 })
 
 test.each(ROUTES)('%s answers 403 to who may not, and does nothing', async (_, route) => {
@@ -137,7 +128,7 @@ test.each(ROUTES)('%s answers 403 to who may not, and does nothing', async (_, r
   const [first] = questionsOf(route)
   const { status, body } = await request(route)
   expect(spy.asked).toEqual(first === undefined ? [] : [first])
-  const { refusedWith } = EXPECTED[route.operationId] as Expected
+  const { refusedWith } = ALL_EXPECTED[route.operationId] as Expected
   if (refusedWith !== undefined) expect(status).toBe(refusedWith)
   else if (first === undefined) expect(status).toBeLessThan(400)
   else expect(status).toBe(403)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, rm, utimes, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { ViewState } from '../../../src/catalog/view-store.ts'
 import type { ViewMetadata } from '../../../src/core/metadata/view-metadata.ts'
 import { sweepUnfinished } from '../../../src/lake/deletion/sweep-unfinished.ts'
@@ -10,8 +10,9 @@ import { sweepFailedDumps } from '../../../src/modules/dumps/failed-dumps.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { deleteOldViewMetadata } from '../../../src/modules/views/old-view-metadata.ts'
 import { openWorkshop, type Workshop } from '../workshop.ts'
+import { oldFile } from './old-file.ts'
 
-const DAY_MS = 86_400_000
+const OLD_MS = 2 * 86_400_000
 const { signal } = new AbortController()
 
 let shop: Workshop
@@ -22,14 +23,6 @@ beforeEach(async () => {
 })
 afterEach(() => shop.close())
 
-async function oldFile(path: string, text = 'x'): Promise<string> {
-  await mkdir(dirname(path), { recursive: true })
-  await writeFile(path, text)
-  const at = new Date(Date.now() - 2 * DAY_MS)
-  await utimes(path, at, at)
-  return path
-}
-
 /** What a sweep deletes, and the sweep. */
 type Swept = () => Promise<{ readonly path: string; sweep(): Promise<void> }>
 
@@ -37,17 +30,20 @@ const SWEEPS: Readonly<Record<string, Swept>> = {
   'uploads that never came': async () => {
     const { state } = await readTable(shop.deps, { table: 't' })
     const folder = state.definition.location.replace('file://', '')
-    const path = await oldFile(join(folder, 'data/incoming', `${randomUUID()}.parquet`))
+    const path = await oldFile(join(folder, 'data/incoming', `${randomUUID()}.parquet`), OLD_MS)
     return { path, sweep: () => sweepUnfinished(shop.deps, signal) }
   },
   'folders of engines that ended': async () => {
-    const path = await oldFile(join(shop.dataFolder, 'engine'))
+    const path = await oldFile(join(shop.dataFolder, 'engine'), OLD_MS)
     const sweepTemporaryFolders = () => rm(path, { force: true })
     return { path, sweep: () => sweepUnfinished({ ...shop.deps, sweepTemporaryFolders }, signal) }
   },
   'shards of dumps that failed': async () => {
     const { warehouse } = shop.deps
-    const path = await oldFile(`${warehouse.replace('file://', '')}/.dumps/uuid/csv/shards/a.csv`)
+    const path = await oldFile(
+      `${warehouse.replace('file://', '')}/.dumps/uuid/csv/shards/a.csv`,
+      OLD_MS,
+    )
     return { path, sweep: () => sweepFailedDumps(shop.deps, signal) }
   },
   'old metadata files of views': async () => {
@@ -55,7 +51,7 @@ const SWEEPS: Readonly<Record<string, Swept>> = {
     const folder = `${shop.deps.warehouse.replace('file://', '')}/views/metadata`
     const nameOf = (n: number) => `${String(n).padStart(5, '0')}-${randomUUID()}.metadata.json`
     const text = JSON.stringify({ 'view-uuid': viewUuid, location: 'x' })
-    const path = await oldFile(join(folder, nameOf(3)), text)
+    const path = await oldFile(join(folder, nameOf(3)), OLD_MS, text)
     const metadataLocation = `file://${folder}/${nameOf(200)}`
     const state = { viewUuid, version: 200, metadataLocation } as unknown as ViewState
     const metadata = { properties: {} } as unknown as ViewMetadata

@@ -1,6 +1,6 @@
 import { createReadStream, existsSync } from 'node:fs'
-import { mkdir, utimes, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { utimes } from 'node:fs/promises'
+import { join } from 'node:path'
 import { CatalogError } from '../../../src/core/errors.ts'
 import type { CommitQueue, PendingTransaction } from '../../../src/lake/commit/commit-queue.ts'
 import {
@@ -19,6 +19,7 @@ import { definitionOf, newTable, stateOf } from '../../catalog/catalog-samples.t
 import { Lake } from '../lake.ts'
 import { commitFiles, stageFiles } from '../trusted-caller.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
+import { oldFile } from './old-file.ts'
 
 const DAY_MS = 86_400_000
 const { signal } = new AbortController()
@@ -43,14 +44,6 @@ async function uploadTo(transactionId: string, name: string): Promise<string> {
 
 function isThere(location: string): boolean {
   return existsSync(location.replace('file://', ''))
-}
-
-async function oldFile(path: string, ageMs: number): Promise<string> {
-  await mkdir(dirname(path), { recursive: true })
-  await writeFile(path, 'x')
-  const at = new Date(Date.now() - ageMs)
-  await utimes(path, at, at)
-  return path
 }
 
 test('uploads of an aborted transaction go after the grace, files given by path stay', async () => {

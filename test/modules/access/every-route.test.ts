@@ -2,20 +2,10 @@ import { includes, type Privilege } from '../../../src/core/access/privilege.ts'
 import type { Route } from '../../../src/http/route.ts'
 import { documentedDialects } from '../../../src/modules.ts'
 import { must } from '../../http/client.ts'
-import { EXPECTED, type Expected, ids } from '../asked-permissions.ts'
-import { ACCESS_EXPECTED } from '../asked-permissions-access.ts'
-import { DATASETS_EXPECTED } from '../asked-permissions-datasets.ts'
-import { EXPORTS_EXPECTED } from '../asked-permissions-exports.ts'
-import { ICEBERG_EXPECTED } from '../asked-permissions-iceberg.ts'
+import { type Expected, ids } from '../asked-permissions.ts'
+import { ALL_EXPECTED } from '../asked-permissions-all.ts'
 import { type Caller, type KeyedService, startKeyedService } from './keyed-service.ts'
 
-const ROWS = {
-  ...EXPECTED,
-  ...ACCESS_EXPECTED,
-  ...DATASETS_EXPECTED,
-  ...EXPORTS_EXPECTED,
-  ...ICEBERG_EXPECTED,
-}
 const LEVELS = ['describe', 'select', 'modify', 'own'] as const
 const ROUTES: readonly (readonly [string, Route])[] = documentedDialects().flatMap(({ routes }) =>
   routes.map((route) => [route.operationId, route] as const),
@@ -58,7 +48,7 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 function send(caller: Caller, { operationId, method }: Route) {
-  const { path, json } = ROWS[operationId] as Expected
+  const { path, json } = ALL_EXPECTED[operationId] as Expected
   const filled = path.replace(/\{(\w+)\}/, (_, id) => ids[id as keyof typeof ids])
   return caller.send(method, filled, typeof json === 'function' ? json() : json)
 }
@@ -72,7 +62,7 @@ function has(level: Privilege, question: string): boolean {
 }
 
 function questionsOf({ operationId }: Route): readonly string[] {
-  const { asks } = ROWS[operationId] as Expected
+  const { asks } = ALL_EXPECTED[operationId] as Expected
   return typeof asks === 'function' ? asks() : asks
 }
 
@@ -104,7 +94,7 @@ function isThere(name: string): boolean {
 }
 
 test('every route has its row, and every row its route', () => {
-  expect(Object.keys(ROWS).sort()).toEqual(ROUTES.map(([id]) => id).sort())
+  expect(Object.keys(ALL_EXPECTED).sort()).toEqual(ROUTES.map(([id]) => id).sort())
 })
 
 describe.each(['anonymous', 'none', ...LEVELS])('%s', (level) => {

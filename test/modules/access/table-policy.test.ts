@@ -1,20 +1,10 @@
 import type { Route } from '../../../src/http/route.ts'
 import { documentedDialects } from '../../../src/modules.ts'
 import { ask, must } from '../../http/client.ts'
-import { EXPECTED, type Expected, ids } from '../asked-permissions.ts'
-import { ACCESS_EXPECTED } from '../asked-permissions-access.ts'
-import { DATASETS_EXPECTED } from '../asked-permissions-datasets.ts'
-import { EXPORTS_EXPECTED } from '../asked-permissions-exports.ts'
-import { ICEBERG_EXPECTED } from '../asked-permissions-iceberg.ts'
+import { type Expected, ids } from '../asked-permissions.ts'
+import { ALL_EXPECTED } from '../asked-permissions-all.ts'
 import { type Caller, type KeyedService, startKeyedService } from './keyed-service.ts'
 
-const ROWS = {
-  ...EXPECTED,
-  ...ACCESS_EXPECTED,
-  ...DATASETS_EXPECTED,
-  ...EXPORTS_EXPECTED,
-  ...ICEBERG_EXPECTED,
-}
 const TABLE = '/v1/tables/sky.planets'
 const POLICY = `${TABLE}/policy`
 /** What shows or changes rows, files or statistics asks for one of these. */
@@ -25,7 +15,7 @@ const ROUTES: readonly (readonly [string, Route])[] = documentedDialects()
     // Dumps have what is left.
     const isFiltered = typeof permission === 'object' && permission.rows === 'filtered'
     if (isFiltered || id === 'ckanDump') return false
-    const { asks } = ROWS[id] as Expected
+    const { asks } = ALL_EXPECTED[id] as Expected
     return (typeof asks === 'function' ? asks() : asks).some((asked) => WITHHELD.test(asked))
   })
 
@@ -52,7 +42,7 @@ describe('a policy on a table', () => {
     for (const name of ['open', 'staged', 'aborted'] as const) {
       ids[name] = (await must(owner.send('post', '/v1/transactions/start', {}), 201)).transaction_id
     }
-    const { path, json } = ROWS[id] as Expected
+    const { path, json } = ALL_EXPECTED[id] as Expected
     const filled = path.replace(/\{(\w+)\}/, (_, name) => ids[name as keyof typeof ids])
     const sent = typeof json === 'function' ? json() : json
     const { status, text } = await owner.send(method, filled, sent)
