@@ -116,12 +116,14 @@ function placeOf(
 ): Place {
   const folder = `${definition.location}/data`
   const uuid = deps.ambient.newUuid()
+  // Called as uploads are, so that what a crash leaves is swept.
+  const incoming = (id: string) => `${folder}/incoming/${id}.parquet`
   const spec = defaultSpec(definition)
   const schema = currentSchema(definition)
   return {
     pending,
-    incoming: `${folder}/incoming/${uuid}.parquet`,
-    converted: `${folder}/incoming/${uuid}-converted.parquet`,
+    incoming: incoming(uuid),
+    converted: incoming(deps.ambient.newUuid()),
     pathOf: (partition, index) => {
       const name = `data-${String(index).padStart(4, '0')}-${uuid}.parquet`
       const folders = [partitionFolder(spec, schema, partition), asAtFolder(createdAtMs)]

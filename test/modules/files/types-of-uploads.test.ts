@@ -1,13 +1,25 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import {
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { withFields, withoutFields } from '../../../src/formats/parquet/stitch/thrift-edit.ts'
 import { THRIFT, type ThriftStruct } from '../../../src/formats/parquet/thrift/thrift.ts'
+import { sweepUnfinished } from '../../../src/lake/deletion/sweep-unfinished.ts'
+import { uploadFile } from '../../../src/modules/files/upload.ts'
+import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { editElements } from '../../formats/parquet/edited-footer.ts'
 import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
+import { oldFile } from '../../lake/deletion/old-file.ts'
 import { querySql, writeParquet } from '../../parquet-files.ts'
 
+const TWO_DAYS_MS = 2 * 86_400_000
 let folder: string
 let service: TestService
 
@@ -233,4 +245,26 @@ test('what cannot be converted is told alone', async () => {
   const { status, body } = await upload(table, await write("SELECT NULL AS a, 'x' AS b", ['a']))
   expect(status).toBe(422)
   expect(body.problems).toMatchObject([{ column: 'b', rule: 'column-type' }])
+})
+
+test('what a killed upload leaves where uploads arrive is swept', async () => {
+  const table = await newTable([{ name: 'n', type: 'int' }])
+  const arrived: string[] = []
+  const objects = new Proxy(service.deps.objects, {
+    get: (store, name: keyof ObjectStore) => {
+      return (...given: readonly unknown[]) => {
+        const [location] = given
+        const isPut = name.startsWith('put') && typeof location === 'string'
+        if (isPut && location.includes('/incoming/')) arrived.push(location)
+        return Reflect.apply(store[name] as () => unknown, store, given)
+      }
+    },
+  })
+  const chunks = createReadStream(await write('SELECT 1::BIGINT AS n'))
+  await uploadFile({ ...service.deps, objects }, { table, chunks })
+  expect(arrived).toHaveLength(2)
+  const paths = arrived.map((location) => location.replace('file://', ''))
+  for (const path of paths) await oldFile(path, TWO_DAYS_MS)
+  await sweepUnfinished(service.deps, new AbortController().signal)
+  expect(paths.map((path) => existsSync(path))).toEqual([false, false])
 })
