@@ -19,7 +19,7 @@ const SHOWN_LENGTH_MAX = 200
 /**
  * Every path referenced by the snapshots of an imported table. Snapshots of branches and tags must
  * be complete; files of older ones may have been deleted. All must be where files may be read:
- * throws `location-not-allowed`.
+ * throws `location-not-allowed`, or `location-invalid` of what no store here can hold.
  */
 export async function pathsOfImported(
   deps: Pick<LakeServices, 'objects'> & {
@@ -35,6 +35,7 @@ export async function pathsOfImported(
   const specs = new Map(state.definition.partitionSpecs.map((spec) => [spec.specId, spec]))
   const manifests = new Map<string, { file: ManifestFile; isCurrent: boolean }>()
   await mapBounded(snapshots, LISTS_AT_ONCE, async ({ snapshotId, manifestList }) => {
+    requireReachable(allowed, manifestList)
     add(paths, manifestList)
     const isCurrent = current.has(snapshotId)
     const files = await readOr(isCurrent, `manifest list ${manifestList}`, () =>
@@ -47,6 +48,7 @@ export async function pathsOfImported(
   })
   await deps.requirePaths([...manifests.keys()])
   await mapBounded([...manifests.values()], MANIFESTS_AT_ONCE, async ({ file, isCurrent }) => {
+    requireReachable(allowed, file.path)
     add(paths, file.path)
     const manifest = await readOr(isCurrent, `manifest ${file.path}`, () =>
       deps.manifests.getManifest(file),
