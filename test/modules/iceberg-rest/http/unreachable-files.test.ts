@@ -241,7 +241,7 @@ test.each(PLACES.filter(([, kind]) => kind === 'foreign'))(
   },
 )
 
-test('statistics, which no read needs, may be anywhere, and keep no table from being purged', async () => {
+test('statistics, which no read needs, may be anywhere and stop no purge', async () => {
   const statistics = (path: string) => ({
     ...{ 'snapshot-id': 7, 'statistics-path': path, 'file-size-in-bytes': 9 },
   })
