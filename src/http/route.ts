@@ -114,6 +114,11 @@ export interface RouteSpec<
    * Whatever the method, the request has no effect, so its `Idempotency-Key` is not stored.
    */
   readonly changesNothing?: true
+  /**
+   * The effect is in no database transaction with the response, so an `Idempotency-Key` is reserved
+   * while the request is worked on.
+   */
+  readonly reservesKey?: true
   readonly answers: readonly AnswerDoc[]
   /** Problems besides those of every route. */
   readonly problems: readonly ProblemCode[]

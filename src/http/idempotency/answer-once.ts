@@ -59,8 +59,44 @@ export class AnswerOnce {
     return this.#attempt(once, new Keeper(this.#options, once), once.work)
   }
 
-  /** Like `answer`, for a body that is not read before the key is reserved. */
-  async answerUpload(once: Omit<OnceUpload, 'work'>): Promise<Reply> {
+  /**
+   * Like `answer`, for work whose effect is in no database transaction with its response: the key
+   * is reserved meanwhile, so that a duplicate waits instead of having the effect again.
+   */
+  answerReserved(once: OnceRequest): Promise<Reply> {
+    return this.#reserved(once, {
+      replayed: (record) => {
+        if (record.requestHash !== once.keyed.requestHash) throw reused(once.keyed)
+        return replay(once, record)
+      },
+      work: once.work,
+    })
+  }
+
+  /** Like `answerReserved`, for a body that is not read before the key is reserved. */
+  answerUpload(once: Omit<OnceUpload, 'work'>): Promise<Reply> {
+    return this.#reserved(once, {
+      replayed: (record) => replayUpload(once, record),
+      work: (keeper) =>
+        once.upload(
+          keeper,
+          hashed(once.chunks, (bodyHash) => {
+            keeper.bodyHash = bodyHash
+          }),
+        ),
+    })
+  }
+
+  async #reserved(
+    once: Omit<OnceRequest, 'work'>,
+    {
+      replayed,
+      work,
+    }: {
+      readonly replayed: (record: ReplayRecord) => Promise<Reply> | Reply
+      readonly work: (keeper: Keeper) => Promise<Reply>
+    },
+  ): Promise<Reply> {
     const { replays, nowMs, newUuid } = this.#options
     const owner = newUuid()
     const reservation = () => ({
@@ -68,7 +104,7 @@ export class AnswerOnce {
       ...{ owner, nowMs: nowMs(), durationMs: RESERVED_MS },
     })
     const reserved = await replays.reserve(reservation())
-    if (reserved.outcome === 'answered') return replayUpload(once, reserved.record)
+    if (reserved.outcome === 'answered') return replayed(reserved.record)
     if (reserved.outcome === 'in-use') throw inUse(once.keyed, reserved, nowMs())
     const renewal = setInterval(() => {
       replays.renew(reservation()).catch((err) => {
@@ -76,11 +112,7 @@ export class AnswerOnce {
       })
     }, RENEW_MS)
     try {
-      const keeper = new Keeper(this.#options, once, owner)
-      const chunks = hashed(once.chunks, (bodyHash) => {
-        keeper.bodyHash = bodyHash
-      })
-      return await this.#attempt(once, keeper, () => once.upload(keeper, chunks))
+      return await this.#attempt(once, new Keeper(this.#options, once, owner), work)
     } finally {
       clearInterval(renewal)
       // Has no effect on a stored response.
@@ -97,7 +129,7 @@ export class AnswerOnce {
   async #attempt(
     once: Omit<OnceRequest, 'work'>,
     keeper: Keeper,
-    work: (keeper: AnswerKeeper) => Promise<Reply>,
+    work: (keeper: Keeper) => Promise<Reply>,
   ): Promise<Reply> {
     try {
       const reply = await work(keeper)

@@ -179,11 +179,11 @@ async function answerBytes(arrival: Arrival, gate: Gate, bytes: Uint8Array): Pro
   }
   if (arrival.refusal !== undefined) return answerAgain(arrival, gate, { key, body, bytes })
   if (key === undefined) return work(keyless(arrival))
-  return gate.once.answer({
-    ...onceOf(arrival, body),
-    keyed: { ...key, requestHash: requestHash(request, bytes) },
-    work,
-  })
+  const keyed = { ...key, requestHash: requestHash(request, bytes) }
+  const once = { ...onceOf(arrival, body), keyed, work }
+  return arrival.match.route.reservesKey === true
+    ? gate.once.answerReserved(once)
+    : gate.once.answer(once)
 }
 
 /** What was dropped or renamed is hidden from who did it: a repeated request is told of that. */

@@ -107,6 +107,7 @@ function runRoutes(service: ExportService): readonly Route[] {
         'Copies the rows of the task to a file, deletes them in the same transaction, and gives ' +
         'the file its name once that is committed. A task that runs already is joined.',
       permission: onCatalog('admin'),
+      reservesKey: true,
       body: RunExportRequest,
       isBodyOptional: true,
       answers: [
@@ -170,6 +171,7 @@ function runOfAllRoute({ folder, jobs }: ExportService): Route {
       summary: 'Run all export tasks',
       description: 'One that cannot be run stops no other.',
       permission: onCatalog('admin'),
+      reservesKey: true,
       answers: [{ status: 202, description: 'Each task with its run.', shape: RunsOfAll }],
       problems: [],
       curl: 'curl -X POST $MORAINE/v1/exports/runs',

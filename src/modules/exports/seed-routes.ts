@@ -66,6 +66,7 @@ function seedRuns(service: ExportService): readonly Route[] {
       summary: 'Run all export tasks, and answer when they are done',
       description: 'One that fails does not stop the others; the first failure is the answer.',
       permission: onCatalog('admin'),
+      reservesKey: true,
       answers: [{ status: 200, description: 'All are done.', shape: SeedOk }],
       problems: ['export-task-unusable', 'export-count-mismatch', 'source-refused'],
       curl: 'curl -X POST $MORAINE/exports',
@@ -94,6 +95,7 @@ function seedRuns(service: ExportService): readonly Route[] {
       summary: 'Run an export task, and answer when it is done',
       description: 'As an older service had it, but a failure is a problem.',
       permission: onCatalog('admin'),
+      reservesKey: true,
       answers: [{ status: 200, description: 'It is done.', shape: SeedOk }],
       problems: [
         'export-not-found',

@@ -55,3 +55,22 @@ test('an answer is kept for as long as clients are told, and not for ever', asyn
   await mustRest(create(), 409)
   await must(createV1(), 409)
 })
+
+test('an answer too long to keep is made again from the state', async () => {
+  const columns = Array.from({ length: 1_000 }, (_, i) => ({
+    ...{ name: `column_${i}`, type: 'long', description: 'x'.repeat(40) },
+  }))
+  const key = randomUUID()
+  const create = async () => {
+    const options = { json: { name: 'wide', schema: { columns } } }
+    const { status, text } = await ask(service, '/v1/tables', {
+      ...{ ...options, headers: { 'Idempotency-Key': key } },
+    })
+    return [status, text] as const
+  }
+  const first = await create()
+  expect(first[1].length).toBeGreaterThan(64 * 1024)
+  expect(await create()).toEqual(first)
+  const kept = await service.deps.catalog.replays.find({ principal: 'anonymous', key })
+  expect(kept?.body.length).toBeLessThan(1_000)
+})

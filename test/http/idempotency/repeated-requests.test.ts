@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { changes } from '../../../src/http/idempotency/keyed-request.ts'
 import { documentedDialects } from '../../../src/modules.ts'
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
@@ -351,7 +352,9 @@ describe.each(SENT)('%s', (operationId) => {
 async function settled(to: TestService, request: Case, key: string) {
   for (;;) {
     const answer = await sent(to, request, key)
-    if (answer[0] !== 503 && answer[0] !== 429) return answer
+    const isBeingWorkedOn = answer[3].includes('/problems/idempotency-key-in-use')
+    if (!isBeingWorkedOn && answer[0] !== 503 && answer[0] !== 429) return answer
+    await sleep(20)
   }
 }
 
@@ -383,18 +386,4 @@ test('a key outlives the process that answered it', async () => {
   const later = await startTestService({ home: service.home })
   expect(await sent(later, request, key)).toEqual(first)
   await later.stop()
-})
-
-test('an answer too long to keep is made again from the state', async () => {
-  const name = newName()
-  const columns = Array.from({ length: 1_000 }, (_, i) => ({
-    ...{ name: `column_${i}`, type: 'long', description: 'x'.repeat(40) },
-  }))
-  const key = randomUUID()
-  const create = { path: '/v1/tables', json: { name, schema: { columns } } }
-  const first = await sent(service, create, key)
-  expect(first[3].length).toBeGreaterThan(64 * 1024)
-  expect(await sent(service, create, key)).toEqual(first)
-  const kept = await service.deps.catalog.replays.find({ principal: 'anonymous', key })
-  expect(kept?.body.length).toBeLessThan(1_000)
 })
