@@ -152,7 +152,7 @@ export function describeDatasets(catalog: () => Catalog): void {
       expect(await catalog().tables.find(hidden)).toMatchObject(hidden)
     })
 
-    test('without its source or its snapshot there is no dataset', async () => {
+    test('without its source there is no dataset', async () => {
       const source = await sourceOf('planets')
       const { tableUuid } = source.definition
       await catalog().tables.drop({ tableUuid, expectedVersion: source.version })

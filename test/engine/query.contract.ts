@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { bindQuery } from '../../src/core/query/bind-query.ts'
 import type { QueryRequest } from '../../src/core/query/bound-query.ts'
 import type { ResultPart, RowPosition, SourceFile } from '../../src/engine/engine.ts'
+import { querySql } from '../parquet-files.ts'
 import { refusal } from '../refusal.ts'
 import { Bench, field, type OpenEngine, rowBits, schemaOf, sourceOf } from './engine-samples.ts'
 
@@ -141,6 +142,14 @@ export function describeQuery(name: string, open: OpenEngine): void {
       const query = bindQuery({ columns: ['s', 'i'], filter: 'i > 50' }, SCHEMA)
       const result = await bench.engine.query({ table: { schema: SCHEMA, sources }, query, target })
       expect(result.rows).toBe(9)
+      const columns = await querySql(`SELECT name, field_id FROM parquet_schema('${path}')`)
+      expect(columns.slice(1)).toEqual([
+        { name: 's', field_id: '1' },
+        { name: 'i', field_id: '2' },
+      ])
+      expect(await querySql(`SELECT count(*)::INTEGER AS n, min(i) AS i FROM '${path}'`)).toEqual([
+        { n: 9, i: expect.anything() },
+      ])
     })
 
     test('a part of too many bytes is refused', async () => {

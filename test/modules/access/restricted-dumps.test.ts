@@ -224,10 +224,13 @@ test('all formats have what is left, and no file holds what is withheld', async 
   for (const form of ['parquet', 'arrow', 'csv&compression=gzip', 'csv&compression=zstd']) {
     const bytes = await download(form)
     expect([form, bytes.includes('Ab-4000')]).toEqual([form, false])
-    if (form !== 'parquet') continue
-    const path = join(service.dataFolder, 'shown.parquet')
+    // Arrow is not compressed.
+    if (form === 'arrow') continue
+    const [format, , compression] = form.split(/[&=]/)
+    const path = join(service.dataFolder, `shown.${compression ?? format}`)
     writeFileSync(path, bytes)
-    const found = await querySql(`SELECT id, tail FROM read_parquet('${path}')`)
+    const more = compression === undefined ? '' : `, compression = '${compression}'`
+    const found = await querySql(`SELECT id, tail FROM read_${format}('${path}'${more})`)
     expect(found.map((row) => Object.values(row).map(String))).toEqual([
       ...[0, 1].map((id) => [String(id), 'xx-nnnnnnnxx.x']),
     ])
@@ -247,9 +250,15 @@ test('nobody is answered from what was made for others', async () => {
   expect(address).not.toBe(wholeAddress)
   expect((await dump(reader, 'format=ndjson', { 'If-None-Match': etag ?? '' })).status).toBe(304)
   for (const held of [{ 'If-None-Match': wholeTag ?? '' }, { 'If-Range': wholeTag ?? '' }]) {
-    const again = await dump(reader, 'format=ndjson', { ...held, Range: 'bytes=0-5' })
-    const isRefused = again.status === 428
-    expect([held, isRefused || mine.text.startsWith(again.text)]).toEqual([held, true])
+    // Beyond the rows that both may see.
+    const Range = `bytes=${Buffer.byteLength(mine.text) - 6}-`
+    const again = await dump(reader, 'format=ndjson', { ...held, Range })
+    if ('If-Range' in held) {
+      expect([again.status, again.headers.get('etag'), again.text]).toEqual([200, etag, mine.text])
+    } else {
+      // The address moves with the table: whose bytes are held already is not known.
+      expect([again.status, again.body.etag]).toEqual([428, etag])
+    }
   }
   const head = await ask(service, `${TABLE}/dump?format=ndjson`, {
     ...{ method: 'HEAD', headers: { Authorization: `Bearer ${reader.key}` } },

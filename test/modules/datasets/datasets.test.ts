@@ -76,7 +76,7 @@ test('its hidden table is loaded by name on both faces, and is in no list', asyn
   await makeTable(service, 'seen', [rows(2)])
   await make({ name: 'hidden', source: { table: 'seen' } })
   const hidden = await must(get('/v1/tables/moraine$datasets.hidden_v1'))
-  expect(hidden.snapshot.summary ?? hidden.totals).toBeDefined()
+  expect(hidden.totals).toMatchObject({ records: 2 })
   const loaded = await must(get('/iceberg/v1/namespaces/moraine$datasets/tables/hidden_v1'))
   expect(loaded.metadata['table-uuid']).toBe(hidden.table_id)
   expect(await must(get('/iceberg/v1/namespaces/moraine$datasets/tables'))).toMatchObject({

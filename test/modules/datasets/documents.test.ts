@@ -19,10 +19,12 @@ const DOCUMENTS = ['croissant.json', 'datapackage.json', 'datacite.json', 'ro-cr
 
 let service: TestService
 let snapshotId = ''
+let tableId = ''
 beforeAll(async () => {
   service = await startTestService()
   const ids = await makeTable(service, 'moons', [rows(20)])
   snapshotId = ids[0] ?? ''
+  tableId = (await must(get('/v1/tables/moons'))).table_id
   const wish = { name: 'moons', source: { table: 'moons' }, ...CARD }
   await must(post(service, '/v1/datasets', wish), 201)
   await must(post(service, '/v1/datasets', { name: 'bare', source: { table: 'moons' } }), 201)
@@ -41,12 +43,12 @@ const PLACES = () => [
   ['a dataset', '/v1/datasets/moons', '/v1/datasets/moons/1'],
   ['a version', '/v1/datasets/moons/1', '/v1/datasets/moons/1'],
   ['one without a card', '/v1/datasets/bare/1', '/v1/datasets/bare/1'],
-  ['a snapshot', `/v1/tables/moons/${snapshotId}`, undefined],
-  ['the table as it is now', '/v1/tables/moons/latest', undefined],
+  ['a snapshot', `/v1/tables/moons/${snapshotId}`, `/v1/tables/${tableId}/${snapshotId}`],
+  ['the table as it is now', '/v1/tables/moons/latest', `/v1/tables/${tableId}/${snapshotId}`],
 ]
 
 test('documents tell length and digest of the very files that they lead to', async () => {
-  for (const [, place] of PLACES()) {
+  for (const [, place, permanent] of PLACES()) {
     const csv = (await must(get(`${place}/datapackage.json`))).resources[0]
     const { distribution, url } = await must(get(`${place}/croissant.json`))
     const crate = await must(get(`${place}/ro-crate-metadata.json`))
@@ -67,6 +69,7 @@ test('documents tell length and digest of the very files that they lead to', asy
     const digest = createHash('sha256').update(bytes).digest('hex')
     expect(digest).toBe(distribution[1].sha256)
     expect(sums).toContain(digest)
+    expect(url).toBe(service.url + permanent)
     expect((await fetch(url)).status).toBe(200)
   }
 })

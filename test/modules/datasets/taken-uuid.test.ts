@@ -80,7 +80,9 @@ test('nor does who replaces a table of theirs by it', async () => {
   const schema = { columns: [{ name: 'id', type: 'long' }] }
   const table = { name: 'mine', namespace: 'sand', schema }
   await must(mallory.send('post', '/v1/tables', table), 201)
-  expect((await register(mallory, { overwrite: true })).status).toBe(400)
+  const answer = await register(mallory, { overwrite: true })
+  expect(answer.status).toBe(400)
+  expect(answer.body.error.message).toContain('of which datasets live')
   await expectUntouched()
 })
 

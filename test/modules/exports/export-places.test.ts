@@ -247,10 +247,24 @@ withPostgres(`places of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
     await everyRow(deps)
   })
 
+  /** Databases that are dropped at the end. */
+  const encoded: string[] = []
+  afterEach(async () => {
+    for (const name of encoded.splice(0)) await source.query(`drop database ${name} with (force)`)
+  })
+
+  async function rowsLeftAt(address: string): Promise<number> {
+    const client = new pg.Client({ connectionString: address })
+    await client.connect()
+    const { rows } = await client.query('select count(*)::int as count from t')
+    await client.end()
+    return rows[0].count
+  }
+
   /** A database in the encoding, with one row. */
   async function inEncoding(encoding: string, values: string): Promise<string> {
-    const name = `in_${encoding.toLowerCase()}`
-    await source.query(`drop database if exists ${name}`)
+    const name = `in_${encoding.toLowerCase()}_${randomUUID().replaceAll('-', '')}`
+    encoded.push(name)
     await source.query(
       `create database ${name} encoding '${encoding}' locale 'C' template template0`,
     )
@@ -272,16 +286,14 @@ withPostgres(`places of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
     expect(Buffer.from(text, 'latin1').toString()).toBe('id,note,raw\n1,é,\\x0041\n')
   })
 
-  test('bytes that are no text in any encoding are archived as they are', async () => {
+  test('bytes that are no text in any encoding are refused, and no row is deleted', async () => {
     const address = await inEncoding('SQL_ASCII', "(1, e'\\xff\\xfe', null)")
     const deps = depsOf(await localStore(), undefined, address)
-    const outcome = await exportOnce(deps, taskOf('atomic'), runOf()).catch((error) => error)
-    if (outcome instanceof Error) {
-      // Refused by the source: then nothing was deleted.
-      expect(await textsOf(deps)).toEqual([])
-      return
-    }
-    expect(await textsOf(deps)).toEqual(['id,note,raw\n1,\xff\xfe,\n'])
+    await expect(exportOnce(deps, taskOf('atomic'), runOf())).rejects.toMatchObject({
+      ...{ code: 'source-refused', facts: { sqlState: '22021' } },
+    })
+    expect(await rowsLeftAt(address)).toBe(1)
+    expect(await textsOf(deps)).toEqual([])
   })
 })
 

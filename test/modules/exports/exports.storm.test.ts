@@ -131,9 +131,10 @@ withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle
 
   /** Starts a run, and kills the service at some moment of it. */
   async function killDuring(name: string, how: number): Promise<void> {
-    const isAnywhere = how % 4 === 3
-    proxy.fate =
-      (['answered', 'held back', 'answer lost', 'answered'] as const)[how % 4] ?? 'answered'
+    // Every other time at the commit, else anywhere.
+    const isAnywhere = how % 2 === 1
+    const fates = ['answered', 'held back', 'answer lost', 'answered'] as const
+    proxy.fate = fates[Math.floor(how / 2) % 4] ?? 'answered'
     const commit = proxy.nextCommit()
     await must(post(service, `/v1/exports/${name}/runs`, {}), 202)
     if (!isAnywhere) await Promise.race([commit, sleep(3_000)])
@@ -154,8 +155,8 @@ withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle
         const name = `${mode}${kill}`
         names.push(name)
         await taskOf(mode, name)
-        // Each mode in each way.
-        await killDuring(name, Math.floor(kill / MODES.length))
+        // Seven modes and eight ways: over 56 kills each mode in each way.
+        await killDuring(name, kill)
       }
       stop.isStopped = true
       await writing

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
@@ -29,7 +30,8 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 /** What hostile texts try to write. */
-const WRITTEN = ['/tmp/moraine-hostile.csv', '/tmp/moraine-hostile.db']
+const HOSTILE_PATH = join(tmpdir(), `moraine-hostile-${process.pid}`)
+const WRITTEN = [`${HOSTILE_PATH}.csv`, `${HOSTILE_PATH}.db`]
 
 async function addFile(name: string, index: number): Promise<string> {
   const path = join(service.dataFolder, `${name}-${index}.parquet`)
@@ -155,9 +157,9 @@ const HOSTILE = [
   'DESCRIBE asked',
   'SELECT * FROM (DESCRIBE asked)',
   'SUMMARIZE asked',
-  "COPY asked TO '/tmp/moraine-hostile.csv'",
-  "COPY (SELECT 1) TO '/tmp/moraine-hostile.csv'",
-  "ATTACH '/tmp/moraine-hostile.db'",
+  `COPY asked TO '${HOSTILE_PATH}.csv'`,
+  `COPY (SELECT 1) TO '${HOSTILE_PATH}.csv'`,
+  `ATTACH '${HOSTILE_PATH}.db'`,
   'INSTALL httpfs',
   'LOAD httpfs',
   'SET threads = 100',
