@@ -100,9 +100,16 @@ export function sampleBytes(file: SampleFile): Uint8Array {
 
 /** A file of zeros with this footer. */
 export function fileOf(footer: Uint8Array, magic = 'PAR1'): Uint8Array {
-  const bytes = new Uint8Array(4 + DATA_BYTES + footer.length + 8)
-  bytes.set(bytesOf('PAR1'))
-  bytes.set(footer, 4 + DATA_BYTES)
+  const data = new Uint8Array(4 + DATA_BYTES)
+  data.set(bytesOf('PAR1'))
+  return withFooter(data, footer, magic)
+}
+
+/** A file that begins with this, its magic and its pages. */
+export function withFooter(data: Uint8Array, footer: Uint8Array, magic = 'PAR1'): Uint8Array {
+  const bytes = new Uint8Array(data.length + footer.length + 8)
+  bytes.set(data)
+  bytes.set(footer, data.length)
   new DataView(bytes.buffer).setUint32(bytes.length - 8, footer.length, true)
   bytes.set(bytesOf(magic), bytes.length - 4)
   return bytes

@@ -1,14 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import {
-  sharedFile,
-  startTestService,
-  type TestService,
-  testWithShared,
-} from '../../http/harness.ts'
+import { startTestService, type TestService } from '../../http/harness.ts'
+import { writeParquet } from '../../parquet-files.ts'
 
 let service: TestService
 beforeAll(async () => {
-  service = await startTestService({ allowedLocations: [sharedFile('')] })
+  service = await startTestService()
 })
 afterAll(() => service.close())
 
@@ -99,8 +95,8 @@ test('so do changes of views', async () => {
   }
 })
 
-testWithShared('transactions of one snapshot list all who asked for them', async () => {
-  const path = sharedFile('planets.parquet')
+test('transactions of one snapshot list all who asked for them', async () => {
+  const path = await writeParquet(`${service.dataFolder}/planets.parquet`, 'SELECT 3::BIGINT AS id')
   await change('POST', '/v1/tables', { name: 'planets', infer_from: path })
   const { nextAfter } = await eventsAfter(0n)
   const bytes = new Uint8Array(await readFile(path))
