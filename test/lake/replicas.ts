@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readConfig } from '../../src/config.ts'
+import { type Environment, readConfig } from '../../src/config.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
 import { openPlatform, type Platform } from '../../src/service.ts'
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
@@ -15,14 +15,15 @@ export interface Replica {
   readonly writes: string[]
 }
 
-/** Clients of each replica that act together. */
-const CLIENTS = 4
-
-/** Acts of clients that never rest, until so many are acknowledged; counts by replica. */
+/**
+ * Acts of clients that never rest, so many of each replica, until so many are acknowledged; counts
+ * by replica.
+ */
 export async function actTogether(
   all: readonly Replica[],
   total: number,
   act: (replica: Replica) => Promise<unknown>,
+  clientsOfEach = 4,
 ): Promise<number[]> {
   const acknowledged = all.map(() => 0)
   let sum = 0
@@ -33,7 +34,7 @@ export async function actTogether(
       sum++
     }
   }
-  const clients = Array.from({ length: CLIENTS }, () => all.map(client))
+  const clients = Array.from({ length: clientsOfEach }, () => all.map(client))
   await Promise.all(clients.flat())
   return acknowledged
 }
@@ -78,13 +79,14 @@ export class Replicas {
   }
 
   /** One whose writes of files take as much longer as those of a bucket so far away. */
-  async add(catalog: string, delayMs = 0): Promise<Replica> {
+  async add(catalog: string, delayMs = 0, environment: Environment = {}): Promise<Replica> {
     const writes: string[] = []
     const config = readConfig({
       MORAINE_ALLOWED_LOCATIONS: `${this.home}/lake`,
       MORAINE_CATALOG: catalog,
       MORAINE_HOME: join(this.home, `home-${this.#open.length}`),
       MORAINE_WAREHOUSE: `file://${this.home}/warehouse`,
+      ...environment,
     })
     const wrapObjects = (objects: ObjectStore) => farStore(objects, delayMs, writes)
     const deps = await openPlatform(config, { wrapObjects, inThreads: false })
