@@ -1,39 +1,38 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
 import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
-import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
 import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
-import { PostgresSource } from '../../../src/sources/postgres/postgres-source.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { whyNoPostgres } from '../../catalog/postgres-server.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
+import {
+  exportParts,
+  JOB,
+  openTestSource,
+  runOf,
+  SIGNAL,
+  sourceAt,
+  type TestSource,
+} from './export-runs.ts'
 
 const obstacle = whyNoPostgres()
 const withPostgres = obstacle === undefined ? describe : describe.skip
-const SIGNAL = new AbortController().signal
 const TABLE = 'archive.t'
 const DAY_MS = 86_400_000
 
 class Killed extends Error {}
 
 withPostgres(`faults of an append${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
-  let server: PostgresServer
-  let url: string
+  let opened: TestSource
   let source: pg.Client
   let workshop: Workshop
   beforeAll(async () => {
-    server = await startPostgres()
-    url = await server.newDatabase()
-    source = new pg.Client({ connectionString: url })
-    await source.connect()
+    opened = await openTestSource()
+    source = opened.client
   })
-  afterAll(async () => {
-    await source.end()
-    await server.stop()
-  })
+  afterAll(() => opened.close())
   beforeEach(async () => {
     workshop = await openWorkshop()
     await source.query(
@@ -47,25 +46,16 @@ withPostgres(`faults of an append${obstacle === undefined ? '' : `: ${obstacle}`
   function depsOf(broken: { readonly objects?: ObjectStore; readonly tables?: object } = {}) {
     const { deps } = workshop
     const objects = broken.objects ?? deps.objects
-    const { ambient } = deps
-    return {
-      ...{ objects, ambient },
-      exportSources: new Map([
-        ['default', new PostgresSource({ url, newId: ambient.newUuid, sleep: (ms) => sleep(ms) })],
-      ]),
-      files: new ExportFiles({ objects, warehouse: deps.warehouse }),
+    return exportParts({
+      ...{ objects, warehouse: deps.warehouse, source: sourceAt(opened.url) },
       tables: { ...deps, objects, ...broken.tables } as ArchiveTableDependencies,
-    }
+    })
   }
   const task = parseTask('t', {
     json: JSON.stringify({ table: 't', where: 'true', archive_to: TABLE }),
     changedAtMs: 0,
   })
-  const run = {
-    job: { jobId: '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11', report: () => undefined },
-    fence: { token: 1n, confirm: async () => undefined },
-    signal: SIGNAL,
-  }
+  const run = runOf(JOB)
   const left = async () => Number((await source.query('select count(*) from t')).rows[0].count)
   const appended = async () => {
     const found = await workshop.deps.catalog.tables.find({ namespace: ['archive'], name: 't' })

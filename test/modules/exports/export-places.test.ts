@@ -5,22 +5,29 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { gunzipSync } from 'node:zlib'
 import pg from 'pg'
-import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
-import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
 import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
-import { PostgresSource } from '../../../src/sources/postgres/postgres-source.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { whyNoPostgres } from '../../catalog/postgres-server.ts'
 import { type FaultyFront, openFaultyFront } from '../../objects/stores/faulty-front.ts'
 import { type S3Server, startS3 } from '../../objects/stores/s3-server.ts'
 import { whyNoStore } from '../../objects/stores/store-program.ts'
 import { refusal } from '../../refusal.ts'
 import { changedStore } from './changed-store.ts'
+import {
+  archivedIds,
+  archivedTexts,
+  type ExportParts,
+  exportParts,
+  openTestSource,
+  runOf,
+  SIGNAL,
+  sourceAt,
+  type TestSource,
+} from './export-runs.ts'
 
 const obstacle = whyNoPostgres()
 const withPostgres = obstacle === undefined ? describe : describe.skip
@@ -28,25 +35,20 @@ const whyNoBucket = whyNoStore('weed')
 const testWithBucket = whyNoBucket === undefined ? test : test.skip
 const canMount = process.getuid?.() === 0 && process.platform === 'linux' && mayMount()
 const testWithDisk = canMount ? test : test.skip
-const SIGNAL = new AbortController().signal
 const ROWS = 20_000
 
 withPostgres(`places of exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
-  let server: PostgresServer
+  let opened: TestSource
   let url: string
   let source: pg.Client
   let home: string
   let nowMs = 1_735_732_800_000
   beforeAll(async () => {
-    server = await startPostgres()
-    url = await server.newDatabase()
-    source = new pg.Client({ connectionString: url })
-    await source.connect()
+    opened = await openTestSource()
+    url = opened.url
+    source = opened.client
   })
-  afterAll(async () => {
-    await source.end()
-    await server.stop()
-  })
+  afterAll(() => opened.close())
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), 'moraine-export-places-'))
     await source.query(
@@ -57,29 +59,12 @@ withPostgres(`places of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
   })
   afterEach(() => rm(home, { recursive: true, force: true }))
 
-  const ambient = {
-    ...{ nowMs: () => nowMs, newUuid: randomUUID, random: () => 0.5 },
-    sleep: (ms: number) => sleep(ms),
-  }
-  const depsOf = (objects: ObjectStore, warehouse = `file://${home}/lake`, address = url) => ({
-    ...{ objects, ambient, tables: {} as ArchiveTableDependencies },
-    exportSources: new Map([
-      [
-        'default',
-        new PostgresSource({ url: address, newId: randomUUID, sleep: (ms) => sleep(ms) }),
-      ],
-    ]),
-    files: new ExportFiles({ objects, warehouse }),
-  })
+  const depsOf = (objects: ObjectStore, warehouse = `file://${home}/lake`, address = url) =>
+    exportParts({ objects, warehouse, source: sourceAt(address), nowMs: () => nowMs })
   const localStore = async () => {
     await mkdir(`${home}/lake`, { recursive: true })
     return openLocalStore({ writableRoots: [`${home}/lake`], readableRoots: [] })
   }
-  const runOf = (jobId: string = randomUUID()) => ({
-    job: { jobId, report: () => undefined },
-    fence: { token: 1n, confirm: async () => undefined },
-    signal: SIGNAL,
-  })
   const MODES = {
     atomic: { json: { table: 't', where: 'true' } },
     snapshot: { json: {}, select: 'select * from t', remove: 'delete from t' },
@@ -96,20 +81,9 @@ withPostgres(`places of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
   }
   const left = async () => Number((await source.query('select count(*) from t')).rows[0].count)
 
-  async function textsOf({ files }: ReturnType<typeof depsOf>): Promise<readonly string[]> {
-    const texts: string[] = []
-    for (const receipt of await files.list('t', { before: undefined, limit: 1_000 })) {
-      const chunks = []
-      for await (const chunk of files.read(receipt, 0, receipt.bytes)) chunks.push(chunk)
-      texts.push(gunzipSync(Buffer.concat(chunks)).toString('latin1'))
-    }
-    return texts
-  }
-
   /** Rows left and archived: together all that were written, each once. */
-  async function everyRow(deps: ReturnType<typeof depsOf>): Promise<void> {
-    const archived = (await textsOf(deps)).flatMap((text) => text.trim().split('\n').slice(1))
-    const ids = archived.map((line) => Number(line.split(',')[0]))
+  async function everyRow(deps: ExportParts): Promise<void> {
+    const ids = await archivedIds(deps)
     const { rows } = await source.query<{ id: number }>('select id from t')
     const all = [...ids, ...rows.map(({ id }) => id)]
     expect([all.length, new Set(all).size]).toEqual([ROWS, ROWS])
@@ -221,7 +195,7 @@ withPostgres(`places of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
       await exportOnce(deps, taskOf('atomic', { where, name: 'seed' }), runOf())
     }
     expect(await left()).toBe(0)
-    expect(await textsOf(deps)).toHaveLength(4)
+    expect(await archivedTexts(deps)).toHaveLength(4)
     await everyRow(deps)
   })
 
@@ -282,7 +256,7 @@ withPostgres(`places of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
     const address = await inEncoding('LATIN1', "(1, chr(233), '\\x0041')")
     const deps = depsOf(await localStore(), undefined, address)
     await exportOnce(deps, taskOf('atomic'), runOf())
-    const [text = ''] = await textsOf(deps)
+    const [text = ''] = await archivedTexts(deps)
     expect(Buffer.from(text, 'latin1').toString()).toBe('id,note,raw\n1,é,\\x0041\n')
   })
 
@@ -293,7 +267,7 @@ withPostgres(`places of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
       ...{ code: 'source-refused', facts: { sqlState: '22021' } },
     })
     expect(await rowsLeftAt(address)).toBe(1)
-    expect(await textsOf(deps)).toEqual([])
+    expect(await archivedTexts(deps)).toEqual([])
   })
 })
 

@@ -1,68 +1,53 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
 import { CatalogError } from '../../../src/core/errors.ts'
 import type { Jobs } from '../../../src/lake/jobs/jobs.ts'
-import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
-import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
 import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
 import { recover } from '../../../src/modules/exports/run-job.ts'
 import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
-import { PostgresSource } from '../../../src/sources/postgres/postgres-source.ts'
 import type { RowSource, SourceSession } from '../../../src/sources/row-source.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { whyNoPostgres } from '../../catalog/postgres-server.ts'
 import { refusal } from '../../refusal.ts'
+import {
+  exportParts,
+  openTestSource,
+  runOf,
+  SIGNAL,
+  sourceAt,
+  type TestSource,
+} from './export-runs.ts'
 
 const obstacle = whyNoPostgres()
 const withPostgres = obstacle === undefined ? describe : describe.skip
-const SIGNAL = new AbortController().signal
 
 withPostgres(`faults of exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
-  let server: PostgresServer
+  let opened: TestSource
   let url: string
   let source: pg.Client
   let home: string
   let objects: ObjectStore
-  let count = 0
   beforeAll(async () => {
-    server = await startPostgres()
-    url = await server.newDatabase()
-    source = new pg.Client({ connectionString: url })
-    await source.connect()
+    opened = await openTestSource()
+    url = opened.url
+    source = opened.client
   })
-  afterAll(async () => {
-    await source.end()
-    await server.stop()
-  })
+  afterAll(() => opened.close())
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), 'moraine-export-faults-'))
     objects = await openLocalStore({ writableRoots: [home], readableRoots: [] })
   })
   afterEach(() => rm(home, { recursive: true }))
 
-  const newId = () => `id-${++count}`
-  const sourceAt = (address: string) => {
-    return new PostgresSource({ url: address, newId, sleep: (ms) => sleep(ms) })
-  }
-  const ambient = {
-    ...{ nowMs: () => 1_735_732_800_000, newUuid: newId, random: () => 0.5 },
-    sleep: (ms: number) => sleep(ms),
-  }
-  const depsOf = (of: RowSource, store = objects) => ({
-    ...{ objects: store, ambient, exportSources: new Map([['default', of]]) },
-    tables: {} as ArchiveTableDependencies,
-    files: new ExportFiles({ objects: store, warehouse: `file://${home}` }),
-  })
-  const runOf = (jobId: string) => ({
-    job: { jobId, report: () => undefined },
-    fence: { token: 1n, confirm: async () => undefined },
-    signal: SIGNAL,
-  })
+  const depsOf = (of: RowSource, store = objects) =>
+    exportParts({
+      ...{ objects: store, warehouse: `file://${home}`, source: of },
+      nowMs: () => 1_735_732_800_000,
+    })
   const task = (more: object = {}, sql: object = {}) => {
     const json = JSON.stringify({ ...('select' in sql ? {} : ATOMIC), ...more })
     return parseTask('t', { json, ...sql, changedAtMs: 0 })
@@ -132,7 +117,7 @@ withPostgres(`faults of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
       if (note === undefined) throw new Error('no note')
       let other = url
       if (how === 'another schema') other = `${url}?options=-c%20search_path%3Dother`
-      if (how === 'another database') other = await server.newDatabase()
+      if (how === 'another database') other = await opened.server.newDatabase()
       if (how === 'no table of marks') await source.query('drop table moraine_exports')
       await expect(settle(depsOf(sourceAt(other)), note, SIGNAL)).rejects.toMatchObject({
         code: 'export-outcome-unknown',

@@ -1,6 +1,5 @@
 import { gunzipSync } from 'node:zlib'
 import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
-import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
 import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
@@ -9,10 +8,8 @@ import { startTestService, type TestService } from '../../http/harness.ts'
 import { writeParquet } from '../../parquet-files.ts'
 import { changedStore } from './changed-store.ts'
 import { writeTask } from './export-harness.ts'
+import { exportParts, JOB, runOf, SIGNAL } from './export-runs.ts'
 import { sendBytes } from './send-bytes.ts'
-
-const SIGNAL = new AbortController().signal
-const JOB = '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11'
 
 class Killed extends Error {}
 
@@ -98,18 +95,10 @@ test('min_age archives what is old, and archive_to appends it to another table',
 
 /** What a run has, on a store that dies. */
 function depsOf(objects: ObjectStore) {
-  const { deps } = service
-  return {
-    ...{ objects, ambient: deps.ambient, exportSources: new Map() },
-    files: new ExportFiles({ objects, warehouse: deps.warehouse }),
-    tables: deps as ArchiveTableDependencies,
-  }
+  const tables = service.deps as ArchiveTableDependencies
+  return exportParts({ objects, warehouse: service.deps.warehouse, tables })
 }
-const RUN = {
-  job: { jobId: JOB, report: () => undefined },
-  fence: { token: 1n, confirm: async () => undefined },
-  signal: SIGNAL,
-}
+const RUN = runOf(JOB)
 const parsed = () =>
   parseTask('t', {
     json: JSON.stringify({ source: 'moraine', table: 's.t', where: 'true' }),

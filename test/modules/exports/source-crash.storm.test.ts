@@ -2,32 +2,26 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { gunzipSync } from 'node:zlib'
 import pg from 'pg'
-import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
-import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
 import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
 import { isOfPart } from '../../../src/modules/exports/file-name.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
-import { PostgresSource } from '../../../src/sources/postgres/postgres-source.ts'
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
 import { changedStore } from './changed-store.ts'
+import { archivedIds, exportParts, JOB, runOf, SIGNAL, sourceAt } from './export-runs.ts'
 
 const given = process.env['TEST_POSTGRES_URL']
 const obstacle = whyNoPostgres() ?? (given === undefined ? undefined : 'the server is not ours')
 const withPostgres = obstacle === undefined ? describe : describe.skip
-const SIGNAL = new AbortController().signal
 const ROWS = 20_000
-const JOB = '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11'
 
 withPostgres(`crashes of the source${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
   let server: PostgresServer
   let url: string
   let home: string
   let objects: ObjectStore
-  let ids = 0
   beforeAll(async () => {
     server = await startPostgres()
     url = await server.newDatabase()
@@ -39,23 +33,9 @@ withPostgres(`crashes of the source${obstacle === undefined ? '' : `: ${obstacle
   })
   afterEach(() => rm(home, { recursive: true }))
 
-  const newId = () => `id-${++ids}`
-  const ambient = {
-    ...{ nowMs: () => Date.now(), newUuid: newId, random: () => 0.5 },
-    sleep: (ms: number) => sleep(ms),
-  }
-  const depsOf = (store: ObjectStore) => ({
-    ...{ objects: store, ambient, tables: {} as ArchiveTableDependencies },
-    exportSources: new Map([
-      ['default', new PostgresSource({ url, newId, sleep: (ms) => sleep(ms) })],
-    ]),
-    files: new ExportFiles({ objects: store, warehouse: `file://${home}` }),
-  })
-  const run = {
-    job: { jobId: JOB, report: () => undefined },
-    fence: { token: 1n, confirm: async () => undefined },
-    signal: SIGNAL,
-  }
+  const depsOf = (store: ObjectStore) =>
+    exportParts({ objects: store, warehouse: `file://${home}`, source: sourceAt(url) })
+  const run = runOf(JOB)
 
   async function query(text: string): Promise<readonly { id: number }[]> {
     const client = new pg.Client({ connectionString: url })
@@ -154,18 +134,6 @@ withPostgres(`crashes of the source${obstacle === undefined ? '' : `: ${obstacle
     }
   }
 
-  async function archivedIds(): Promise<number[]> {
-    const { files } = depsOf(objects)
-    const found: number[] = []
-    for (const receipt of await files.list('t', { before: undefined, limit: 1_000 })) {
-      const chunks = []
-      for await (const chunk of files.read(receipt, 0, receipt.bytes)) chunks.push(chunk)
-      const lines = gunzipSync(Buffer.concat(chunks)).toString().trim().split('\n').slice(1)
-      found.push(...lines.map((line) => Number(line.split(',')[0])))
-    }
-    return found
-  }
-
   async function leftIds(): Promise<number[]> {
     const tables = await query(
       "select oid::regclass::text as id from pg_class where relname ~ '^(t|p_[ab])$'",
@@ -204,7 +172,7 @@ withPostgres(`crashes of the source${obstacle === undefined ? '' : `: ${obstacle
     stop.isStopped = true
     await writing
     await untilDone(task)
-    const [archived, left] = [await archivedIds(), await leftIds()]
+    const [archived, left] = [await archivedIds(depsOf(objects)), await leftIds()]
     const all = [...archived, ...left]
     expect(all.length - new Set(all).size).toBe(0)
     const there = new Set(all)
