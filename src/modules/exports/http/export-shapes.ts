@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { boundedArray } from '../../http/bounded-shapes.ts'
-import { EXAMPLE_TIME, NextPageToken, PageQuery, Time } from '../../http/common-shapes.ts'
-import { MODES } from './export-task.ts'
+import { boundedArray } from '../../../http/bounded-shapes.ts'
+import { EXAMPLE_TIME, NextPageToken, PageQuery, Time } from '../../../http/common-shapes.ts'
+import { MODES } from '../export-task.ts'
 
 const EXAMPLE_FILE = 'agency-20250101T000000Z-0f8c1c9e.csv.gz'
 const RUN_STATES = ['waiting', 'running', 'succeeded', 'failed', 'cancelled'] as const

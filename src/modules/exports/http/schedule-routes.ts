@@ -1,8 +1,8 @@
-import { mapBounded } from '../../core/bounded.ts'
-import { timeText } from '../../http/common-shapes.ts'
-import { onCatalog } from '../../http/permission.ts'
-import { jsonReply } from '../../http/reply.ts'
-import { defineRoute, type Route } from '../../http/route.ts'
+import { mapBounded } from '../../../core/bounded.ts'
+import { timeText } from '../../../http/common-shapes.ts'
+import { onCatalog } from '../../../http/permission.ts'
+import { jsonReply } from '../../../http/reply.ts'
+import { defineRoute, type Route } from '../../../http/route.ts'
 import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
 import { PausedExport, PausedExports, PauseExportsRequest } from './export-shapes.ts'
 

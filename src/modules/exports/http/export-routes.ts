@@ -1,19 +1,20 @@
 import type { ServerResponse } from 'node:http'
-import type { JobRecord } from '../../catalog/job-store.ts'
-import { mapBounded } from '../../core/bounded.ts'
-import { CodedError } from '../../core/errors.ts'
-import { contentRange, parseRange } from '../../http/byte-range.ts'
-import { timeOrNull, timeText } from '../../http/common-shapes.ts'
-import { contentDisposition, reprDigest } from '../../http/http-fields.ts'
-import { cutPage, parsePageToken } from '../../http/page-token.ts'
-import { onCatalog } from '../../http/permission.ts'
-import { isRangeCurrent, judgePreconditions } from '../../http/preconditions.ts'
-import { jsonReply, type Reply } from '../../http/reply.ts'
-import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
-import { ProblemError } from '../../problem/problems.ts'
-import type { DumpStreams } from '../dumps/http/dump-streams.ts'
-import type { ExportReceipt } from './export-files.ts'
-import { countRows } from './export-run.ts'
+import type { JobRecord } from '../../../catalog/job-store.ts'
+import { mapBounded } from '../../../core/bounded.ts'
+import { CodedError } from '../../../core/errors.ts'
+import { contentRange, parseRange } from '../../../http/byte-range.ts'
+import { timeOrNull, timeText } from '../../../http/common-shapes.ts'
+import { contentDisposition, reprDigest } from '../../../http/http-fields.ts'
+import { cutPage, parsePageToken } from '../../../http/page-token.ts'
+import { onCatalog } from '../../../http/permission.ts'
+import { isRangeCurrent, judgePreconditions } from '../../../http/preconditions.ts'
+import { jsonReply, type Reply } from '../../../http/reply.ts'
+import { type Call, defineRoute, type Route, type Tag } from '../../../http/route.ts'
+import { ProblemError } from '../../../problem/problems.ts'
+import type { DumpStreams } from '../../dumps/http/dump-streams.ts'
+import type { ExportReceipt } from '../export-files.ts'
+import { countRows } from '../export-run.ts'
+import { askForExport, EXPORT_KIND, type ExportJobDependencies } from '../run-job.ts'
 import {
   ExportDryRun,
   ExportFilePosition,
@@ -26,7 +27,6 @@ import {
   RunExportRequest,
   RunsOfAll,
 } from './export-shapes.ts'
-import { askForExport, EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
 
 export interface ExportService extends ExportJobDependencies {
   readonly streams: DumpStreams

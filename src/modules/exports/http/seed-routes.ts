@@ -1,13 +1,13 @@
-import type { JobRecord } from '../../catalog/job-store.ts'
-import { mapBounded } from '../../core/bounded.ts'
-import { CatalogError, CodedError } from '../../core/errors.ts'
-import { onCatalog } from '../../http/permission.ts'
-import { jsonReply } from '../../http/reply.ts'
-import { defineRoute, type Route } from '../../http/route.ts'
-import { PROBLEMS, type ProblemCode } from '../../problem/problems.ts'
+import type { JobRecord } from '../../../catalog/job-store.ts'
+import { mapBounded } from '../../../core/bounded.ts'
+import { CatalogError, CodedError } from '../../../core/errors.ts'
+import { onCatalog } from '../../../http/permission.ts'
+import { jsonReply } from '../../../http/reply.ts'
+import { defineRoute, type Route } from '../../../http/route.ts'
+import { PROBLEMS, type ProblemCode } from '../../../problem/problems.ts'
+import { askForExport } from '../run-job.ts'
 import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
 import { SeedNames, SeedOk, SeedTask } from './export-shapes.ts'
-import { askForExport } from './run-job.ts'
 
 /** More than run at once in one process, fewer than may wait. */
 const RUNS_AT_ONCE = 100
