@@ -10,6 +10,14 @@ export const EXPORT_PROBLEMS = {
     remedy: 'GET /v1/exports lists all tasks; each is a folder below MORAINE_EXPORTS.',
     retry: 'no',
   },
+  'export-run-not-found': {
+    status: 404,
+    iceberg: NOT_FOUND,
+    title: 'Run of an export not found',
+    meaning: 'The export has no run of this id. Runs are forgotten a week after they ended.',
+    remedy: 'GET /v1/exports/{task}/runs lists its runs, and /files its files, which are kept.',
+    retry: 'no',
+  },
   'export-file-not-found': {
     status: 404,
     iceberg: NOT_FOUND,

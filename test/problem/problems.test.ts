@@ -36,6 +36,7 @@ export-count-mismatch 409 400 BadRequestException
 export-file-not-found 404 404 NotFoundException
 export-not-found 404 404 NotFoundException
 export-outcome-unknown 409 400 BadRequestException
+export-run-not-found 404 404 NotFoundException
 export-task-invalid 422 422 UnprocessableEntityException
 export-task-unusable 422 422 UnprocessableEntityException
 file-already-in-table 409 409 CommitFailedException

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { mapBounded } from '../../core/bounded.ts'
 import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
 import { ProblemError } from '../../problem/problems.ts'
+import { mayBeOfRun } from './file-name.ts'
 
 /** Room for the columns of the widest table. */
 const NOTE_BYTES_MAX = 4 * 1024 * 1024
@@ -250,13 +251,13 @@ export class ExportFiles {
   /** Receipts of the files of one run, in the order of their parts. */
   async listOfRun(task: string, runId: string): Promise<readonly ExportReceipt[]> {
     const folder = `${this.#root}/${task}`
-    const found: ExportReceipt[] = []
+    const named: string[] = []
     for await (const { location } of this.#objects.list(folder)) {
-      const isOfRun = location.includes(`-${runId.slice(0, 8)}`)
-      if (!isOfRun || !NOTE_ENDING.test(location)) continue
-      const receipt = await this.#receipt(location)
-      if (receipt.run_id === runId) found.push(receipt)
+      const file = location.slice(folder.length + 1)
+      if (NOTE_ENDING.test(file) && mayBeOfRun(file, runId)) named.push(location)
     }
+    const read = await mapBounded(named, READS_AT_ONCE, (location) => this.#receipt(location))
+    const found = read.filter(({ run_id }) => run_id === runId)
     return found.sort((one, other) => (one.file < other.file ? -1 : 1))
   }
 

@@ -1,6 +1,6 @@
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
-import type { JobFence, RunningJob } from '../../lake/jobs/job-kind.ts'
+import type { JobFence } from '../../lake/jobs/job-kind.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import {
@@ -19,6 +19,7 @@ import {
 import type { ExportFiles, ExportNote } from './export-files.ts'
 import { type ExportTask, isInParts, OWN_TABLES, taskInvalid } from './export-task.ts'
 import { fileNames } from './file-name.ts'
+import type { RunLog } from './run-log.ts'
 import { TableSource } from './table-source.ts'
 
 /** How often a run begins again at once after others changed its rows. */
@@ -61,7 +62,8 @@ export interface ExportedPart {
 }
 
 interface Run {
-  readonly job: Pick<RunningJob<unknown>, 'jobId' | 'report'>
+  readonly jobId: string
+  readonly log: RunLog
   readonly fence: JobFence
   readonly signal: AbortSignal
 }
@@ -73,12 +75,13 @@ export async function exportOnce(
   run: Run,
 ): Promise<ExportResult> {
   const session = await sourceOf(deps, task).open(task.name, run.signal)
+  run.log.add('opened-source')
   try {
     if (!isInParts(task.work.mode)) {
       const part = await onePart(deps, { task, session, run })
       return part === undefined ? { outcome: 'empty' } : { outcome: 'exported', ...part }
     }
-    const before = await deps.files.listOfRun(task.name, run.job.jobId)
+    const before = await deps.files.listOfRun(task.name, run.jobId)
     return await allParts(deps, { task, session, run, before })
   } finally {
     await session.close()
@@ -163,6 +166,7 @@ async function onePart(
       return await attempt(deps, attempted)
     } catch (error) {
       if (!(error instanceof SourceConflictError)) throw error
+      attempted.run.log.add('conflict', { part: attempted.part })
       if (conflicts < CONFLICTS_MAX) continue
       const detail = `others keep changing the rows of ${attempted.task.name}: ${error.message}`
       throw new CatalogError('overloaded', detail, { facts: { retryAfterSeconds: 5 } })
@@ -182,7 +186,7 @@ export async function settle(
   const { files } = deps
   const source = sourceOf(deps, { name: note.task, source: note.source })
   if (await files.isPublished(note)) {
-    const result = await publish(deps, note, signal)
+    const result = await publish(deps, note, { signal })
     // What is left to do needs no source; a mark that stays there is harmless.
     const ended = await source.open(note.task, signal).catch(() => undefined)
     await ended?.forget(note.mark).catch(() => undefined)
@@ -207,17 +211,21 @@ async function attempt(
   { task, session, run, part }: Attempted,
 ): Promise<ExportedPart | undefined> {
   const { files } = deps
+  const { log } = run
   const transaction = await session.begin(task.work)
-  const staged = files.stagedLocation(task.name, run.job.jobId, transaction.mark.id)
+  log.add('began-transaction', { part })
+  const staged = files.stagedLocation(task.name, run.jobId, transaction.mark.id)
   let note: ExportNote | undefined
   try {
     note = await stage(deps, { task, transaction, staged, run, part })
     if (note === undefined) {
       await transaction.rollback()
       await files.discard(staged)
+      log.add('empty', { part })
       return undefined
     }
     await files.addNote(note)
+    log.add('noted', { part })
     // Nobody else may have begun it in between.
     await run.fence.confirm()
   } catch (error) {
@@ -236,7 +244,8 @@ async function attempt(
     }
     throw error
   }
-  return publishAndForget(deps, { session, note, signal: run.signal })
+  log.add('committed', { part })
+  return publishAndForget(deps, { session, note, signal: run.signal, log, part })
 }
 
 /** Writes the rows to the file and deletes them in the transaction. `undefined`: there are none. */
@@ -257,17 +266,20 @@ async function stage(
   const { compression, archiveTo: table } = task
   const columns = table === undefined ? [] : await transaction.describe()
   if (table !== undefined) await requireFitting(tables, task.name, { table, columns })
-  const report = (progress: unknown) => run.job.report(progress)
+  const { log } = run
+  const report = (counts: Parameters<RunLog['count']>[0]) => log.count(counts)
   const archive = await archiveRows(objects, transaction.rows, {
     ...{ location: staged, compression, report },
   })
   const { records: rows, sizeBytes, sha256 } = archive
+  log.add('copied', { part, rows, bytes: sizeBytes })
   const { signal } = run
   const csv = { csv: staged, compression, sizeBytes, rows, signal }
   const append =
     table === undefined || rows === 0
       ? undefined
       : await stageAppend(tables, task.name, { ...csv, table, columns })
+  if (append !== undefined) log.add('converted', { part })
   const counts = await transaction.finish()
   if (rows !== counts.copied) {
     throw new CatalogError(
@@ -277,12 +289,14 @@ async function stage(
     )
   }
   if (counts.copied === 0) return undefined
+  const { deleted, proof } = counts
+  log.add('deleted', { part, rows: deleted, proof })
   const at = new Date(ambient.nowMs())
   const [first, other] = fileNames(task, {
-    ...{ runId: run.job.jobId, markId: transaction.mark.id, at, part },
+    ...{ runId: run.jobId, markId: transaction.mark.id, at, part },
   })
   return {
-    run_id: run.job.jobId,
+    run_id: run.jobId,
     task: task.name,
     source: task.source,
     staged,
@@ -290,8 +304,8 @@ async function stage(
     other_file: other,
     mark: transaction.mark,
     rows,
-    deleted: counts.deleted,
-    proof: counts.proof,
+    deleted,
+    proof,
     bytes: sizeBytes,
     sha256,
     exported_at: at.toISOString(),
@@ -299,11 +313,18 @@ async function stage(
   }
 }
 
+/** How a committed transaction is ended; the log of its run, while that goes on. */
+interface Ended {
+  readonly signal: AbortSignal
+  readonly log?: RunLog
+  readonly part?: number | undefined
+}
+
 async function publishAndForget(
   deps: ExportDependencies & { readonly files: ExportFiles },
-  { session, note, signal }: { session: SourceSession; note: ExportNote; signal: AbortSignal },
+  { session, note, ...ended }: { session: SourceSession; note: ExportNote } & Ended,
 ): Promise<ExportedPart> {
-  const result = await publish(deps, note, signal)
+  const result = await publish(deps, note, ended)
   // Without its note nobody asks for the mark again.
   await session.forget(note.mark).catch(() => undefined)
   return result
@@ -313,13 +334,15 @@ async function publishAndForget(
 async function publish(
   { files, tables }: ExportDependencies & { readonly files: ExportFiles },
   note: ExportNote,
-  signal: AbortSignal,
+  { signal, log, part }: Ended,
 ): Promise<ExportedPart> {
   const { file, rows, deleted, proof, bytes, sha256 } = await files.publish(note)
+  log?.add('published', { part, file })
   const { append } = note
   if (append !== undefined) {
     const csv = files.location(note.task, file)
     await appendRows(tables, files, { note, append, csv, signal })
+    log?.add('appended', { part, rows })
   }
   await files.forgetNote(note)
   const table = append === undefined ? {} : { table: append.table }

@@ -44,3 +44,8 @@ function seedTime(at: Date): string {
 export function isOfPart(file: string): boolean {
   return /-[0-9a-f]{8}-\d{5,}(?:_[^.]*)?\.csv(?:\.gz)?$/.test(file)
 }
+
+/** Whether the file may be one of the run: names of the seed tell nothing of it. */
+export function mayBeOfRun(file: string, runId: string): boolean {
+  return file.includes(`-${runId.slice(0, 8)}`) || /_[AP]M\.csv/.test(file)
+}

@@ -1,5 +1,5 @@
 import type { JobRecord } from '../../catalog/job-store.ts'
-import { CatalogError } from '../../core/errors.ts'
+import { CatalogError, CodedError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import type { JobKind } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
@@ -13,6 +13,7 @@ import {
   settle,
 } from './export-run.ts'
 import { isOfPart } from './file-name.ts'
+import { RunLog } from './run-log.ts'
 import type { TaskFolder } from './task-folder.ts'
 
 export const EXPORT_KIND = 'export'
@@ -41,22 +42,65 @@ export function exportJob(deps: ExportJobDependencies): JobKind<ExportInput> {
     attemptsMax: ATTEMPTS_MAX,
     input: inputOf,
     async run({ jobId, input, attempt, report }, fence, signal): Promise<ExportResult> {
-      let ended: ExportedPart | undefined
-      for (const note of await deps.files.listNotes(input.task, jobId)) {
-        ended = (await settle(deps, note, signal)) ?? ended
-      }
-      if (ended !== undefined && !isOfPart(ended.file)) return { outcome: 'exported', ...ended }
-      const task = await deps.folder.read(input.task)
+      const { nowMs } = deps.ambient
+      const before = attempt === 1 ? undefined : (await deps.jobs.get(jobId)).progress
+      const log = new RunLog({ nowMs, attempt, before, report })
+      log.add('began')
       try {
-        return await exportOnce(deps, task, { job: { jobId, report }, fence, signal })
+        const ended = await endNoted(deps, { jobId, task: input.task, log, signal })
+        if (ended !== undefined && !isOfPart(ended.file)) return { outcome: 'exported', ...ended }
+        const task = await deps.folder.read(input.task)
+        return await exportOnce(deps, task, { jobId, log, fence, signal })
       } catch (error) {
-        const isOpen = (await deps.files.listNotes(input.task, jobId)).length > 0
-        if (attempt < BEGUN_MAX || isOpen || !(error instanceof CatalogError)) throw error
-        if (error.code !== 'overloaded') throw error
-        throw new CatalogError('source-unavailable', error.message, { facts: error.facts })
+        log.add('failed', { problem: error instanceof CodedError ? error.code : 'internal' })
+        throw await failureOf(deps, error, { jobId, task: input.task, attempt })
       }
     },
   }
+}
+
+/** What the attempt has failed with: after so many, a source that is away is the end. */
+async function failureOf(
+  { files }: ExportJobDependencies,
+  error: unknown,
+  {
+    jobId,
+    task,
+    attempt,
+  }: { readonly jobId: string; readonly task: string; readonly attempt: number },
+): Promise<unknown> {
+  const isOpen = (await files.listNotes(task, jobId)).length > 0
+  if (attempt < BEGUN_MAX || isOpen || !(error instanceof CatalogError)) return error
+  if (error.code !== 'overloaded') return error
+  return new CatalogError('source-unavailable', error.message, { facts: error.facts })
+}
+
+/** Ends what earlier attempts of the run left. Returns the last part of it that was committed. */
+async function endNoted(
+  deps: ExportJobDependencies,
+  {
+    jobId,
+    task,
+    log,
+    signal,
+  }: {
+    readonly jobId: string
+    readonly task: string
+    readonly log: RunLog
+    readonly signal: AbortSignal
+  },
+): Promise<ExportedPart | undefined> {
+  let ended: ExportedPart | undefined
+  for (const note of await deps.files.listNotes(task, jobId)) {
+    const part = await settle(deps, note, signal)
+    if (part === undefined) {
+      log.add('settled', { outcome: 'rolled-back' })
+      continue
+    }
+    log.add('settled', { outcome: 'committed', rows: part.rows, file: part.file })
+    ended = part
+  }
+  return ended
 }
 
 /** Asks for a run. A task that runs already is joined: it never runs twice at a time. */

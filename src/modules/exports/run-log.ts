@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { timeText } from '../../http/common-shapes.ts'
 
-/** So many of the first steps are kept, and so many of the last: runs may have any number of parts. */
+/** Steps that are kept of the first and of the last: runs may have any number of parts. */
 const FIRST_MAX = 20
 const LAST_MAX = 180
 
@@ -37,7 +37,7 @@ export const RunStep = z.object({
   bytes: z.int().optional(),
   proof: z.string().optional(),
   file: z.string().optional(),
-  outcome: z.string().optional(),
+  outcome: z.enum(['committed', 'rolled-back']).optional(),
   problem: z.string().optional(),
 })
 export type RunStep = z.output<typeof RunStep>
@@ -53,8 +53,8 @@ type Progress = z.output<typeof Progress>
 
 /** The log in the progress of a job; empty where there is none. */
 export function logOf(progress: unknown): Pick<Progress, 'steps' | 'left_out'> {
-  const parsed = Progress.safeParse(progress)
-  return parsed.success ? parsed.data : { steps: [], left_out: 0 }
+  const { steps = [], left_out = 0 } = Progress.safeParse(progress).data ?? {}
+  return { steps, left_out }
 }
 
 /** How far a run is, without its log; `null` before the first row. */

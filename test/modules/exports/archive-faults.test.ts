@@ -106,20 +106,20 @@ withPostgres(`faults of an append${obstacle === undefined ? '' : `: ${obstacle}`
     const broken = depsOf({ objects: dying(method, isIt, after) })
     await expect(exportOnce(broken, task, run)).rejects.toThrow(Killed)
     const deps = depsOf()
-    const notes = await deps.files.listNotes('t', run.job.jobId)
+    const notes = await deps.files.listNotes('t', run.jobId)
     for (const note of notes) await settle(deps, note, SIGNAL)
     if ((await left()) > 0) await exportOnce(deps, task, run)
     expect(await left()).toBe(0)
     expect(await appended()).toBe(10)
     const receipts = await deps.files.list('t', { before: undefined, limit: 9 })
     expect(receipts).toMatchObject([{ rows: 10 }])
-    expect(await deps.files.listNotes('t', run.job.jobId)).toEqual([])
+    expect(await deps.files.listNotes('t', run.jobId)).toEqual([])
   })
 
   /** A run whose process dies after the append, and its note. */
   async function cutOff(broken = dying('delete', isNote, false)) {
     await expect(exportOnce(depsOf({ objects: broken }), task, run)).rejects.toThrow(Killed)
-    const [note] = await depsOf().files.listNotes('t', run.job.jobId)
+    const [note] = await depsOf().files.listNotes('t', run.jobId)
     if (note === undefined) throw new Error('no note')
     return note
   }

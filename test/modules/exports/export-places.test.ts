@@ -179,7 +179,7 @@ withPostgres(`places of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
       await expect(exportOnce(depsOf(filling, root), taskOf('atomic'), run)).rejects.toThrow()
       expect(await left()).toBe(0)
       front.failAll(undefined)
-      const notes = await deps.files.listNotes('t', run.job.jobId)
+      const notes = await deps.files.listNotes('t', run.jobId)
       expect(notes).toHaveLength(1)
       for (const note of notes) await settle(deps, note, SIGNAL)
       await everyRow(deps)

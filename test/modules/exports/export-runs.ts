@@ -5,19 +5,21 @@ import pg from 'pg'
 import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
 import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
 import type { ExportDependencies } from '../../../src/modules/exports/export-run.ts'
+import { RunLog } from '../../../src/modules/exports/run-log.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { PostgresSource } from '../../../src/sources/postgres/postgres-source.ts'
 import type { RowSource } from '../../../src/sources/row-source.ts'
 import { type PostgresServer, startPostgres } from '../../catalog/postgres-server.ts'
 
-/** Of runs that nobody cancels. */
+/** Nobody cancels these runs. */
 export const SIGNAL = new AbortController().signal
 export const JOB = '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11'
 
 /** A run without a service: of a job of which nobody else knows. */
 export function runOf(jobId: string = randomUUID()) {
   return {
-    job: { jobId, report: () => undefined },
+    jobId,
+    log: new RunLog({ nowMs: Date.now, attempt: 1, before: undefined, report: () => undefined }),
     fence: { token: 1n, confirm: async () => undefined },
     signal: SIGNAL,
   }

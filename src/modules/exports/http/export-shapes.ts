@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { boundedArray } from '../../../http/bounded-shapes.ts'
 import { EXAMPLE_TIME, NextPageToken, PageQuery, Time } from '../../../http/common-shapes.ts'
 import { MODES } from '../export-task.ts'
+import { RUN_STEPS } from '../run-log.ts'
 
 const EXAMPLE_FILE = 'agency-20250101T000000Z-0f8c1c9e.csv.gz'
 const RUN_STATES = ['waiting', 'running', 'succeeded', 'failed', 'cancelled'] as const
@@ -46,7 +47,10 @@ export const ExportRun = z
     task: z.string(),
     state: z.enum(RUN_STATES),
     job_url: z.string().meta({ description: 'The same run as a job; DELETE cancels it.' }),
-    progress: z.unknown().meta({ description: 'Rows and bytes so far; null before the first.' }),
+    progress: z
+      .strictObject({ rows: z.int(), bytes: z.int() })
+      .nullable()
+      .meta({ description: 'Rows and bytes so far; null before the first.' }),
     result: z.unknown().meta({
       description: 'The file and its rows, or `{"outcome": "empty"}`; null unless it succeeded.',
     }),
@@ -70,6 +74,44 @@ export const ExportRun = z
       created_at: EXAMPLE_TIME,
       started_at: EXAMPLE_TIME,
       ended_at: null,
+    },
+  })
+
+export const ExportRunLog = z
+  .strictObject({
+    run_id: z.string(),
+    task: z.string(),
+    state: z.enum(RUN_STATES),
+    steps: z.array(
+      z.strictObject({
+        step: z.enum(RUN_STEPS),
+        at: Time.meta({ description: 'When it ended.' }),
+        ms: z.int().meta({ description: 'Since the step before it.' }),
+        attempt: z.int().meta({ description: 'From 1: which claim of the job.' }),
+        part: z.int().optional().meta({ description: 'From 1, in runs of several files.' }),
+        rows: z.int().optional(),
+        bytes: z.int().optional(),
+        proof: z.string().optional(),
+        file: z.string().optional(),
+        outcome: z.enum(['committed', 'rolled-back']).optional().meta({
+          description: 'What became of the transaction of an attempt that was cut off.',
+        }),
+        problem: z.string().optional().meta({ description: 'The code of the failure.' }),
+      }),
+    ),
+    left_out: z.int().meta({ description: 'Steps in the middle that are not kept.' }),
+  })
+  .meta({
+    id: 'ExportRunLog',
+    example: {
+      run_id: '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
+      task: 'agency',
+      state: 'running',
+      steps: [
+        { step: 'began', at: EXAMPLE_TIME, ms: 0, attempt: 1 },
+        { step: 'copied', at: EXAMPLE_TIME, ms: 812, attempt: 1, rows: 63_300, bytes: 1_284_103 },
+      ],
+      left_out: 0,
     },
   })
 

@@ -10,6 +10,7 @@ import { scheduleTask } from '../export-schedule.ts'
 import { exportJob, recoveryTask } from '../run-job.ts'
 import { TaskFolder } from '../task-folder.ts'
 import { exportRoutes } from './export-routes.ts'
+import { runHistoryRoutes } from './run-history-routes.ts'
 import { scheduleRoutes } from './schedule-routes.ts'
 import { seedRoutes } from './seed-routes.ts'
 
@@ -39,7 +40,12 @@ export function exportsModule(platform: ExportsPlatform): Module {
   }
   return {
     name: 'exports',
-    routes: [...exportRoutes(service), ...scheduleRoutes(service), ...seedRoutes(service)],
+    routes: [
+      ...exportRoutes(service),
+      ...runHistoryRoutes(service),
+      ...scheduleRoutes(service),
+      ...seedRoutes(service),
+    ],
     meters: exportMeters(service),
     jobs: [exportJob(service)],
     tasks: [recoveryTask(service), scheduleTask(service)],

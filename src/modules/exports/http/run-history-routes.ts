@@ -1,0 +1,97 @@
+import type { JobRecord } from '../../../catalog/job-store.ts'
+import { CatalogError } from '../../../core/errors.ts'
+import { cutPage, parsePageToken } from '../../../http/page-token.ts'
+import { onCatalog } from '../../../http/permission.ts'
+import { jsonReply } from '../../../http/reply.ts'
+import { defineRoute, type Route } from '../../../http/route.ts'
+import { ProblemError } from '../../../problem/problems.ts'
+import { EXPORT_KIND } from '../run-job.ts'
+import { logOf } from '../run-log.ts'
+import { fileToJson, runToJson } from './export-answers.ts'
+import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
+import {
+  ExportFilePosition,
+  ExportFilesAnswer,
+  ExportFilesQuery,
+  ExportRun,
+  ExportRunLog,
+} from './export-shapes.ts'
+
+const PARAMETERS = { ...TASK_PARAMETER, run: 'The `run_id` of the run.' }
+const EXAMPLE = 'curl $MORAINE/v1/exports/agency/runs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11'
+
+/** One run: how it went, what it did, what it archived. */
+export function runHistoryRoutes(service: ExportService): readonly Route[] {
+  const { files } = service
+  const common = { method: 'get', parameters: PARAMETERS, tag: EXPORTS_TAG } as const
+  const permission = onCatalog('admin')
+  const getExportRun = defineRoute(
+    {
+      ...{ ...common, permission, path: '/v1/exports/{task}/runs/{run}' },
+      operationId: 'getExportRun',
+      summary: 'Get one run of a task',
+      description: 'Runs are kept for a week after they ended.',
+      answers: [{ status: 200, description: 'The run.', shape: ExportRun }],
+      problems: ['export-run-not-found'],
+      curl: EXAMPLE,
+    },
+    async ({ param }) => jsonReply(runToJson(await getRun(service, param('task'), param('run')))),
+  )
+
+  const getExportRunLog = defineRoute(
+    {
+      ...{ ...common, permission, path: '/v1/exports/{task}/runs/{run}/log' },
+      operationId: 'getExportRunLog',
+      summary: 'Tell what a run did, step by step',
+      description:
+        'With times and counts, of all its attempts. Of more than 200 steps the first 20 and ' +
+        'the last 180 are kept. While the run goes on, it is some seconds behind.',
+      answers: [{ status: 200, description: 'The steps, in order.', shape: ExportRunLog }],
+      problems: ['export-run-not-found'],
+      curl: `${EXAMPLE}/log`,
+    },
+    async ({ param }) => {
+      const job = await getRun(service, param('task'), param('run'))
+      const { run_id, task, state } = runToJson(job)
+      return jsonReply({ run_id, task, state, ...logOf(job.progress) })
+    },
+  )
+
+  const listExportRunFiles = defineRoute(
+    {
+      ...{ ...common, permission, path: '/v1/exports/{task}/runs/{run}/files' },
+      operationId: 'listExportRunFiles',
+      summary: 'List the files of a run, in the order of its parts',
+      description:
+        'Each is downloaded at its `url`, with ETag, ranges and Repr-Digest. They are known for ' +
+        'as long as they are there, also when the run is forgotten.',
+      query: ExportFilesQuery,
+      answers: [{ status: 200, description: 'One page of files.', shape: ExportFilesAnswer }],
+      problems: ['export-run-not-found', 'page-token-invalid'],
+      curl: `${EXAMPLE}/files`,
+    },
+    async ({ param, query }) => {
+      const [task, run] = [param('task'), param('run')]
+      const { page_size, page_token } = query
+      const after = page_token && parsePageToken(page_token, ExportFilePosition)[0]
+      const found = await files.listOfRun(task, run)
+      if (found.length === 0) await getRun(service, task, run)
+      const left = found.filter(({ file }) => after === undefined || file > after)
+      const page = left.slice(0, page_size + 1)
+      const { items, nextPageToken } = cutPage(page, page_size, ({ file }) => [file])
+      return jsonReply({ files: items.map(fileToJson), next_page_token: nextPageToken })
+    },
+  )
+  return [getExportRun, getExportRunLog, listExportRunFiles]
+}
+
+/** Throws `export-run-not-found`; a run of another task is none. */
+async function getRun({ jobs }: ExportService, task: string, run: string): Promise<JobRecord> {
+  const job = await jobs.get(run).catch((error: unknown) => {
+    if (error instanceof CatalogError && error.code === 'job-not-found') return undefined
+    throw error
+  })
+  if (job !== undefined && job.kind === EXPORT_KIND && job.key === task) return job
+  const detail = `The export ${JSON.stringify(task)} has no run ${JSON.stringify(run)}`
+  throw new ProblemError('export-run-not-found', detail, { facts: { task, run_id: run } })
+}
