@@ -31,7 +31,7 @@ test: node_modules/.installed
 	npm run layers
 	@mkdir -p coverage && rm -f coverage/jest.json
 	@npm run --silent test:all -- --json --outputFile=coverage/jest.json; \
-	code=$$?; npx tsx scripts/print-test-counts.ts coverage/jest.json; exit $$code
+	code=$$?; npx tsx scripts/print-test-counts.ts coverage/jest.json || code=1; exit $$code
 
 # Other people's clients, and the steps of the Dockerfile on the newer Node that it names.
 interop: node_modules/.installed
