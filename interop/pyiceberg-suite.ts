@@ -24,6 +24,8 @@ interface Place {
   readonly tablesInData?: boolean
   /** Whether the service asks for keys: `MORAINE_KEY` is then one that may do everything. */
   readonly asksForKeys?: boolean
+  /** Further ones of the service. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 /** A Python with PyIceberg and fastavro. */
@@ -47,8 +49,8 @@ export const pyicebergKeysSuite: Suite = {
 
 /** Runs the tests of a folder against a service of its own. */
 export async function runPytest(place: Place): Promise<TestResult[]> {
-  const { name = place.folder, tablesInData = false, asksForKeys = false } = place
-  const service = await startTestedService({ name, tablesInData, asksForKeys })
+  const { name = place.folder, tablesInData = false, asksForKeys = false, settings = {} } = place
+  const service = await startTestedService({ name, tablesInData, asksForKeys, settings })
   try {
     return await testService(service, place)
   } finally {

@@ -1,6 +1,7 @@
 /** `make interop`: other people's clients against the built service. The last line is the count. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
+import { bucketsSuite } from './buckets-suite.ts'
 import { endRunningCommands } from './command.ts'
 import { duckdbSuite } from './duckdb-suite.ts'
 import { failure, missing } from './expected-failures.ts'
@@ -28,6 +29,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   'pyiceberg-integration': pyicebergIntegrationSuite,
   'duckdb-1.4': duckdbSuite('1.4'),
   'duckdb-1.5': duckdbSuite('1.5'),
+  buckets: bucketsSuite,
   readers: readersSuite,
   go: goSuite,
   rck: rckSuite,

@@ -31,6 +31,8 @@ export interface ServiceOptions {
   /** Whether the warehouse may have tables of others. */
   readonly adoptsWarehouse?: boolean
   readonly asksForKeys?: boolean
+  /** Further ones, and others than those above. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 /** Starts the built service on a free port, with a home of its own. */
@@ -53,6 +55,7 @@ export async function startTestedService(options: ServiceOptions): Promise<Teste
     MORAINE_WRITABLE_LOCATIONS: options.tablesInData === true ? dataFolder : '',
     MORAINE_LOG_LEVEL: 'info',
     MORAINE_AUTH: options.asksForKeys === true ? 'keys' : 'none',
+    ...options.settings,
   }
   const adminKey = options.asksForKeys
     ? execFileSync(process.execPath, [...program, 'create-admin-key'], { env, encoding: 'utf8' })

@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type S3Server, startS3 } from '../test/objects/stores/s3-server.ts'
+import { runCommand } from './command.ts'
+import type { TestResult } from './junit-report.ts'
+import { RESULTS, ROOT } from './places.ts'
+import { runPytest } from './pyiceberg-suite.ts'
+import { findPythonObstacle, PythonEnvironment } from './python.ts'
+import type { Suite } from './suite.ts'
+
+const TIMEOUT_MS = 5 * 60 * 1000
+const python = new PythonEnvironment({
+  folder: 'buckets/.venv',
+  requirements: 'buckets/requirements.txt',
+})
+
+/** Engines that have no keys of the store, and clients that follow links to it. */
+export const bucketsSuite: Suite = {
+  name: 'Engines and clients with a warehouse in a bucket',
+  findObstacle: findPythonObstacle,
+  install: async () => {
+    await python.install()
+    const log = join(RESULTS, 'buckets-install.log')
+    const make = { program: 'make', args: ['stores'], cwd: ROOT, log, timeoutMs: TIMEOUT_MS }
+    if ((await runCommand(make)) !== 0) throw new Error(`make stores failed: ${log}`)
+  },
+  run: async () => {
+    const store = await startS3('weed', { hasRoles: true })
+    const folder = mkdtempSync(join(tmpdir(), 'moraine-interop-keys-'))
+    try {
+      return await runWith(store, join(folder, 'keys'))
+    } finally {
+      await store.stop()
+      rmSync(folder, { recursive: true })
+    }
+  },
+}
+
+function runWith(store: S3Server, keysFile: string): Promise<TestResult[]> {
+  const { accessKeyId, secretAccessKey } = store.writeCredentials
+  const lines = [`aws_access_key_id=${accessKeyId}`, `aws_secret_access_key=${secretAccessKey}`]
+  writeFileSync(keysFile, ['[default]', ...lines].join('\n'), { mode: 0o600 })
+  return runPytest({
+    folder: 'buckets',
+    python: python.python,
+    settings: {
+      MORAINE_WAREHOUSE: `s3://${store.bucket}/warehouse`,
+      MORAINE_S3_ENDPOINT: store.endpoint,
+      MORAINE_S3_CREDENTIALS: keysFile,
+      MORAINE_VEND: 'on',
+      MORAINE_S3_VEND_ROLE: store.role,
+    },
+    // Whatever the machine has: engines get keys from the catalog, or none.
+    environment: {
+      ...{ AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_SESSION_TOKEN: '' },
+      ...{ AWS_SHARED_CREDENTIALS_FILE: '/dev/null', AWS_CONFIG_FILE: '/dev/null' },
+      AWS_EC2_METADATA_DISABLED: 'true',
+    },
+  })
+}
