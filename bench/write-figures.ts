@@ -1,19 +1,16 @@
-/** Writes the figures of the last full run into docs/performance.md, between its marks. */
+/** Records the last full run, and writes its figures into the documents, between their marks. */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { ROOT } from './machine.ts'
-import { readResults, renderAims, renderTable, replaceBetweenMarks } from './results.ts'
+import { readResults } from './results.ts'
+import { DOCUMENTS, RECORDED, recordResults, writeFigures } from './written-figures.ts'
 
-const DOCUMENT = join(ROOT, 'docs/performance.md')
-
-const { runs, records } = readResults()
-const text = readFileSync(DOCUMENT, 'utf8')
-const [first] = records
-if (first === undefined) throw new Error('there are no figures: npm run bench')
-const commits = [...new Set(records.map(({ commit }) => commit))].join(', ')
-const versions = Object.entries(first.versions).map(([name, version]) => `${name} ${version}`)
-const circumstances = `${first.machine}; ${versions.join(', ')}; commit ${commits}`
-const seconds = runs.map(({ bench, seconds }) => `${bench} ${seconds} s`).join(', ')
-const figures = `${circumstances}.\n\n${renderTable(records)}\n\nThe run: ${seconds}.`
-const aims = replaceBetweenMarks(text, 'aims', renderAims(records))
-writeFileSync(DOCUMENT, replaceBetweenMarks(aims, 'figures', figures))
+const results = readResults()
+writeFileSync(RECORDED, recordResults(results))
+const { performance, readme } = writeFigures(
+  {
+    performance: readFileSync(DOCUMENTS.performance, 'utf8'),
+    readme: readFileSync(DOCUMENTS.readme, 'utf8'),
+  },
+  results,
+)
+writeFileSync(DOCUMENTS.performance, performance)
+writeFileSync(DOCUMENTS.readme, readme)
