@@ -1,5 +1,5 @@
-import type { Catalog } from './catalog/catalog.ts'
 import type { Config } from './config.ts'
+import { ALLOWS_ALL } from './http/authorizer.ts'
 import type { AppOptions } from './http/serve/app.ts'
 import type { NameChanges } from './lake/table/followed-names.ts'
 import type { KeyedAccess } from './modules/access/keyed-access.ts'
@@ -51,11 +51,10 @@ export function accessServices({ access, auditTrail }: OpenAccess, { auditRetent
 /** Who is let in, by default everybody, and who notes it. */
 export function gateOf(
   { access, auditTrail }: OpenAccess,
-  { datasets }: Pick<Catalog, 'datasets'>,
+  rules: Parameters<typeof datasetAuthorizer>[1],
 ): Pick<AppOptions, 'authenticator' | 'authorizer' | 'notes'> {
-  if (access === undefined) return { notes: auditTrail }
-  const { authenticator, authorizer } = access
-  return { authenticator, authorizer: datasetAuthorizer(authorizer, datasets), notes: auditTrail }
+  const authorizer = datasetAuthorizer(access?.authorizer ?? ALLOWS_ALL, rules)
+  return { ...(access && { authenticator: access.authenticator }), authorizer, notes: auditTrail }
 }
 
 /** The names, the pages and the public address of this service, as the settings say. */

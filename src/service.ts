@@ -350,7 +350,7 @@ export function startService(
       connectionsMax: config.connectionsMax,
       bodyBytesMax: config.bodyBytesMax,
       answersOnce: { ...ambient, replays: catalog.replays },
-      ...gateOf(platform, platform.catalog),
+      ...gateOf(platform, { datasets: catalog.datasets, ambient }),
       ...overrides.app,
     }
     const server = await openServer(config, options).catch((error: unknown) => {

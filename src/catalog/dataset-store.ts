@@ -26,6 +26,8 @@ export interface DatasetStore {
   finish(finish: DatasetFinish, options?: MutationOptions): Promise<'finished' | 'not-queued'>
   /** Lets it live for ever, with privileges of its own, which the principal who asks owns. */
   publish(publication: DatasetPublication, options?: MutationOptions): Promise<DatasetOutcome>
+  /** Replaces members of its card, whether its rows are left or not. */
+  describe(correction: DatasetCorrection, options?: MutationOptions): Promise<DatasetRecord>
   /** Drops its hidden table, and keeps its card. */
   end(ending: DatasetEnding, options?: MutationOptions): Promise<DatasetOutcome>
   /** Those that were to end before the instant and have not, the longest overdue first. */
@@ -113,11 +115,16 @@ export type NewDataset = Omit<
 > & {
   /** Namespace and name are given by the store. */
   readonly table?: NewTable | undefined
+  /** The newest version of its name, 0 if there is none, if it must be that. */
+  readonly follows?: number | undefined
 }
 
 export interface CreatedDataset {
-  /** `expired`: it is to be ended first; nothing was changed. */
-  readonly outcome: 'created' | 'exists' | 'expired'
+  /**
+   * Nothing was changed if it is `expired`, and is to be ended first, or `overtaken` by another
+   * version than it was to follow.
+   */
+  readonly outcome: 'created' | 'exists' | 'expired' | 'overtaken'
   readonly dataset: DatasetRecord
 }
 
@@ -135,6 +142,11 @@ export type DatasetFinish = { readonly tableUuid: string } & (
   | { readonly table: NewTable; readonly facts: DatasetFacts }
   | { readonly problem: JobProblem; readonly nowMs: number }
 )
+
+export interface DatasetCorrection {
+  readonly tableUuid: string
+  readonly card: Partial<DatasetCard>
+}
 
 export interface DatasetPublication {
   readonly tableUuid: string

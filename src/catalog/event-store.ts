@@ -2,6 +2,7 @@ import type { EventOrigin } from '../core/event-origin.ts'
 
 /** Every type of event. Names are never changed; another shape of `data` is another version. */
 export const EVENT_TYPES = [
+  'moraine.dataset.changed.v1',
   'moraine.key.changed.v1',
   'moraine.namespace.created.v1',
   'moraine.namespace.dropped.v1',

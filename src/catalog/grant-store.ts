@@ -5,6 +5,14 @@ import type { MutationOptions } from './replay-store.ts'
 export const CATALOG_SECURABLE = 'catalog'
 
 /**
+ * In place of the UUID of a table that was dropped: what was granted on it and above it then, which
+ * datasets of it that live are read by.
+ */
+export function droppedSecurable(tableUuid: string): string {
+  return `dropped:${tableUuid}`
+}
+
+/**
  * Who may do what, and the members of roles. Privileges are kept by the UUIDs of tables, views and
  * namespaces: they follow a renaming, pass to what replaces a thing, and outlive its drop until
  * `forgetOrphans`. Whoever creates a thing and is signed in gets `own` on it in the same database

@@ -1,4 +1,4 @@
-import { NOT_FOUND, type ProblemRows } from './problem-row.ts'
+import { ALREADY_EXISTS, NOT_FOUND, type ProblemRows } from './problem-row.ts'
 
 /** Datasets: queries of snapshots, frozen. */
 export const DATASET_PROBLEMS = {
@@ -18,6 +18,16 @@ export const DATASET_PROBLEMS = {
     meaning:
       'The dataset has expired or was deleted. Its rows are gone, its `card` says what it was.',
     remedy: 'Ask for it again with POST /v1/datasets, as the `card` describes it.',
+    retry: 'no',
+  },
+  'dataset-name-taken': {
+    status: 409,
+    iceberg: ALREADY_EXISTS,
+    title: 'Dataset name taken',
+    meaning:
+      'The name has a dataset of somebody else: one that was published, or one that lives. Only ' +
+      'who owns that makes the next version of it.',
+    remedy: 'Choose another name, or none; or ask its owner.',
     retry: 'no',
   },
   'dataset-not-ready': {

@@ -90,6 +90,67 @@ export function describeDatasets(catalog: () => Catalog): void {
       expect(await datasets().find({ name: 'planets', version: 2 })).toMatchObject({ version: 2 })
     })
 
+    test('one that is to follow a version is refused if another one came before it', async () => {
+      const source = await sourceOf('planets')
+      const follow = (identity: string, follows: number) =>
+        datasets().create(wish(source, { identity, follows }))
+      const asked = await Promise.all(['i1', 'i2', 'i3'].map((identity) => follow(identity, 0)))
+      expect(asked.map(({ outcome }) => outcome).sort()).toEqual([
+        ...['created', 'overtaken', 'overtaken'],
+      ])
+      const [made] = await datasets().listVersions('planets', 9)
+      expect(asked.map(({ dataset }) => dataset.tableUuid)).toEqual(
+        asked.map(() => made?.tableUuid),
+      )
+      const { identity = '' } = made ?? {}
+      expect(await follow(identity, 0)).toMatchObject({ outcome: 'exists' })
+      expect(await follow('i4', 1)).toMatchObject({ dataset: { version: 2 } })
+    })
+
+    test('texts of a card are corrected, all others stay, and an event tells of it', async () => {
+      const source = await sourceOf('planets')
+      const { tableUuid } = (await datasets().create(wish(source))).dataset
+      const before = await datasets().find({ tableUuid })
+      const card = { title: null, license: 'CC0-1.0' }
+      const changed = await datasets().describe({ tableUuid, card })
+      expect(changed).toEqual({ ...before, card: { ...CARD, ...card } })
+      expect(await datasets().find({ tableUuid })).toEqual(changed)
+      const { events } = await catalog().events.list({
+        ...{ after: 0n, types: ['moraine.dataset.changed.v1'], limit: 9 },
+      })
+      expect(events).toMatchObject([{ subject: tableUuid, data: { before: CARD } }])
+    })
+
+    test('who could read a dropped table is known as long as datasets of it live', async () => {
+      const source = await sourceOf('planets')
+      const { tableUuid: uuid } = source.definition
+      const { tableUuid } = (await datasets().create(wish(source))).dataset
+      const { grants, tables } = catalog()
+      const place = await grants.findPlace({ kind: 'namespace', levels: ['sky'] })
+      const grant = (securable: string, principal: string, privilege: 'select' | 'create') =>
+        grants.change({
+          ...{ securable, name: 'sky', grant: [{ principal, privilege }], revoke: [], nowMs: 1 },
+        })
+      await grant(place?.uuid ?? '', 'key:ada', 'select')
+      await grant(place?.uuid ?? '', 'key:eve', 'create')
+      await grant(uuid, 'key:bob', 'select')
+      await tables.drop({ tableUuid: uuid, expectedVersion: source.version })
+      const kept = () => grants.listOn([`dropped:${uuid}`])
+      const readers = async () => (await kept()).map(({ principal }) => principal).sort()
+      expect(await readers()).toEqual(['key:ada', 'key:bob'])
+      const seen = (principal: string) =>
+        datasets().list({ limit: 9, nowMs: 1, visibleTo: { principals: [principal] } })
+      expect(await seen('key:ada')).toHaveLength(1)
+      expect(await seen('key:eve')).toHaveLength(0)
+      const forget = () => grants.forgetOrphans({ nowMs: 9_000, beforeMs: 9_001 })
+      await forget()
+      expect(await readers()).toEqual(['key:ada', 'key:bob'])
+      await datasets().end({ tableUuid, nowMs: 9_000 })
+      await forget()
+      await forget()
+      expect(await readers()).toEqual([])
+    })
+
     test('one that has expired is told apart, ended, and made again', async () => {
       const source = await sourceOf('planets')
       const { dataset } = await datasets().create(wish(source))

@@ -30,6 +30,7 @@ export const DATASETS_EXPECTED: Readonly<Record<string, Expected>> = {
   getDatasetVersionStatus: { path: `${PINNED}/status`, ...nothing },
   deleteDataset: { path: NEWEST, ...nothing },
   deleteDatasetVersion: { path: PINNED, ...nothing },
+  describeDatasetVersion: { path: PINNED, json: { title: 'Planets' }, ...nothing },
   publishDataset: { path: `${NEWEST}/publish`, ...nothing },
   publishDatasetVersion: { path: `${PINNED}/publish`, ...nothing },
   downloadDataset: { path: `${NEWEST}/download`, ...nothing },

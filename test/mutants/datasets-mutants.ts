@@ -2,6 +2,7 @@ import type { MutantGroup } from './mutant.ts'
 
 const HTTP = 'test/modules/datasets/datasets.test.ts'
 const RIGHTS = 'test/modules/datasets/dataset-rights.test.ts'
+const NAMES = 'test/modules/datasets/dataset-names.test.ts'
 const QUERIES = 'test/modules/datasets/query-datasets.test.ts'
 const DOCUMENTS = 'test/modules/datasets/documents.test.ts'
 const STORE = 'test/catalog/sqlite/sqlite.test.ts'
@@ -13,7 +14,6 @@ export const DATASETS: readonly MutantGroup[] = [
     tests: [STORE],
     named: 'datasets',
     edits: [
-      ['    living_identity: dataset.identity,\n', '    living_identity: null,\n'],
       [`      .where('expires_at_ms', '<', expires_at_ms)\n`, ''],
       [
         '      expires_at_ms: null,\n      securable: tableUuid,\n',
@@ -24,6 +24,54 @@ export const DATASETS: readonly MutantGroup[] = [
       [`    .where('state', '=', 'queued')\n`, ''],
       [`set({ state: 'expired', living_identity: null,`, `set({ state: 'expired',`],
     ],
+  },
+  {
+    file: 'src/catalog/sql/rows/dataset-rows.ts',
+    tests: [STORE],
+    named: 'datasets',
+    edits: [['    living_identity: dataset.identity,\n', '    living_identity: null,\n']],
+  },
+  {
+    file: 'src/catalog/sql/sql-datasets.ts',
+    tests: [STORE],
+    named: 'datasets',
+    edits: [
+      ['const after = { ...before, ...card }', 'const after = { ...card, ...before }'],
+      [
+        'if (dataset.follows !== undefined) await refuseOvertaken',
+        'if (false) await refuseOvertaken',
+      ],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/access/dropped-grants.ts',
+    tests: [STORE],
+    named: 'datasets',
+    edits: [
+      [`    .where('privilege', '!=', 'create')\n`, ''],
+      ['[tableUuid, ...(place?.namespaceUuids ?? [])]', '[tableUuid]'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/access/sql-grants.ts',
+    tests: [STORE],
+    named: 'datasets',
+    edits: [[`        .where('ended_at_ms', 'is', null),\n`, '']],
+  },
+  {
+    file: 'src/modules/datasets/dataset-names.ts',
+    tests: [NAMES],
+    edits: [
+      ['versions.find(({ publishedAtMs }) => publishedAtMs !== undefined) ??', ''],
+      ['isLiving(version, nowMs)', 'true'],
+      ['publishedAtMs === undefined && createdBy', 'createdBy'],
+      ['endedAtMs === undefined ? securable : sourceUuid', 'securable'],
+    ],
+  },
+  {
+    file: 'src/modules/access/grant-authorizer.ts',
+    tests: [RIGHTS],
+    edits: [[' || found.isDropped === true', '']],
   },
   {
     file: 'src/catalog/sql/sql-tables.ts',
@@ -58,19 +106,26 @@ export const DATASETS: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/modules/datasets/dataset-authorizer.ts',
+    tests: [HTTP],
+    edits: [['!isLiving(dataset, ambient.nowMs())', 'false']],
+  },
+  {
     file: 'src/modules/datasets/find-dataset.ts',
     tests: [RIGHTS, HTTP],
     edits: [
-      ['endedAtMs === undefined ? securable : sourceUuid', 'securable'],
+      ['endedAtMs !== undefined && hasOwnRights ? sourceUuid : securable', 'securable'],
       [`if (stateOf(dataset, nowMs) !== 'expired') return`, 'return'],
       [`error.code === 'table-not-found'`, 'false'],
     ],
   },
   {
-    file: 'src/modules/datasets/dataset-routes.ts',
-    tests: [RIGHTS],
+    file: 'src/modules/datasets/http/dataset-change-routes.ts',
+    tests: [RIGHTS, NAMES],
     edits: [
-      [`{ ...call, privilege: 'own' }`, 'call'],
+      [`namedBy(call), { ...call, privilege: 'own' }`, 'namedBy(call), call'],
+      [`named, { ...call, privilege: 'own' }`, 'named, call'],
+      ['      await requireOwnVersions(service, dataset, call)\n', ''],
       [`    await call.authorize('own', [{ on: 'table', name: sourceUuid }])\n`, ''],
     ],
   },

@@ -24,6 +24,7 @@ data-file-changed 410 404 NotFoundException
 data-file-missing 410 404 NotFoundException
 dataset-gone 410 404 NotFoundException
 dataset-immutable 403 403 ForbiddenException
+dataset-name-taken 409 409 AlreadyExistsException
 dataset-not-found 404 404 NotFoundException
 dataset-not-ready 409 404 NotFoundException
 definition-too-large 422 400 BadRequestException

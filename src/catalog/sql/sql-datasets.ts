@@ -4,13 +4,14 @@ import { DATASETS_NAMESPACE, hiddenTableName } from '../../core/table/reserved-n
 import { formatTableName } from '../../core/table/table-name.ts'
 import type {
   CreatedDataset,
+  DatasetCard,
+  DatasetCorrection,
   DatasetEnding,
   DatasetFinish,
   DatasetKey,
   DatasetOutcome,
   DatasetPublication,
   DatasetRecord,
-  DatasetState,
   DatasetStore,
   ListDatasetsQuery,
   NewDataset,
@@ -18,7 +19,7 @@ import type {
 import type { MutationOptions } from '../replay-store.ts'
 import type { NewTable } from '../table-store.ts'
 import { grantOwner } from './access/owner-grants.ts'
-import { isVisible } from './access/visible-rows.ts'
+import { isVisible, isVisibleDropped } from './access/visible-rows.ts'
 import {
   type Connection,
   Refusal,
@@ -29,8 +30,8 @@ import {
 import type { DatasetRow } from './engine/sql-schema.ts'
 import type { RaisedEvents } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
+import { newRow, recordOf } from './rows/dataset-rows.ts'
 import { DefinitionCache } from './rows/definition-cache.ts'
-import { numberOf } from './rows/sql-rows.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
 import { addDeletions } from './sql-deletions.ts'
 import { deleteTable, insertTable, isLargeTable, type MutationContext } from './sql-tables.ts'
@@ -90,6 +91,12 @@ export class SqlDatasets implements DatasetStore {
     )
   }
 
+  describe(correction: DatasetCorrection, options: MutationOptions = {}): Promise<DatasetRecord> {
+    return mutate(this.#engine, options, (transaction, raised) =>
+      describeDataset(transaction, correction, raised),
+    )
+  }
+
   end(ending: DatasetEnding, options: MutationOptions = {}): Promise<DatasetOutcome> {
     return mutate(this.#engine, options, (transaction, raised) =>
       endDataset(transaction, ending, this.#context(raised)),
@@ -137,7 +144,9 @@ async function createDataset(
   const { table, sourceUuid } = dataset
   const securable = await securableOf(transaction, sourceUuid)
   for (;;) {
-    const version = await nextVersion(transaction, dataset.name)
+    // Of the version that would come next another one may have been made in between.
+    const { follows = await newestVersion(transaction, dataset.name) } = dataset
+    const version = follows + 1
     const row = newRow(dataset, { version, securable, asked: context.asked })
     const inserted = await transaction
       .insertInto('datasets')
@@ -150,6 +159,7 @@ async function createDataset(
     }
     const living = await prolong(transaction, row)
     if (living !== undefined) return existing(living, row)
+    if (dataset.follows !== undefined) await refuseOvertaken(transaction, { ...dataset, version })
     // Another one took the version in between.
   }
 }
@@ -168,13 +178,23 @@ function existing(living: DatasetRow, { created_at_ms: now }: DatasetRow): Creat
   throw new Refusal<CreatedDataset>({ outcome: 'expired', dataset })
 }
 
-async function nextVersion(transaction: SqlTransaction, name: string): Promise<number> {
+/** Throws `Refusal`, unless the version is gone again. */
+async function refuseOvertaken(
+  transaction: SqlTransaction,
+  { name, version }: { readonly name: string; readonly version: number },
+): Promise<void> {
+  const row = await findRow(transaction, { name, version })
+  if (row === undefined) return
+  throw new Refusal<CreatedDataset>({ outcome: 'overtaken', dataset: recordOf(row) })
+}
+
+async function newestVersion(transaction: SqlTransaction, name: string): Promise<number> {
   const { version } = await transaction
     .selectFrom('datasets')
     .select((column) => column.fn.max<bigint | null>('version').as('version'))
     .where('name_key', '=', nameKey(name))
     .executeTakeFirstOrThrow()
-  return Number(version ?? 0n) + 1
+  return Number(version ?? 0n)
 }
 
 /** The one with this identity that lives; one that has expired already is not prolonged. */
@@ -198,34 +218,6 @@ async function prolong(
     .set((column) => ({ version: column.ref('version') }))
     .returningAll()
     .executeTakeFirst()
-}
-
-function newRow(
-  { expiresAtMs, ...dataset }: NewDataset,
-  { version, securable, asked }: { version: number; securable: string; asked: string | undefined },
-): DatasetRow {
-  return {
-    table_uuid: dataset.tableUuid,
-    name: dataset.name,
-    name_key: nameKey(dataset.name),
-    version: BigInt(version),
-    identity: dataset.identity,
-    living_identity: dataset.identity,
-    state: dataset.table === undefined ? 'queued' : 'ready',
-    source_uuid: dataset.sourceUuid,
-    source_name: dataset.sourceName,
-    snapshot_id: dataset.snapshotId,
-    query: dataset.query === undefined ? null : encodeExact(dataset.query),
-    card: encodeExact(dataset.card),
-    facts: encodeExact(dataset.facts),
-    problem: null,
-    created_at_ms: BigInt(Math.ceil(dataset.createdAtMs)),
-    created_by: asked ?? null,
-    published_at_ms: null,
-    expires_at_ms: expiresAtMs === undefined ? null : BigInt(Math.ceil(expiresAtMs)),
-    ended_at_ms: null,
-    securable,
-  }
 }
 
 async function addHiddenTable(
@@ -300,6 +292,32 @@ async function publishDataset(
   return 'changed'
 }
 
+async function describeDataset(
+  transaction: SqlTransaction,
+  { tableUuid, card }: DatasetCorrection,
+  raised: RaisedEvents,
+): Promise<DatasetRecord> {
+  const ofDataset = () =>
+    transaction.updateTable('datasets').where('table_uuid', '=', tableUuid).returningAll()
+  // Who corrects it at the same time waits for the row.
+  const row = await ofDataset()
+    .set((column) => ({ version: column.ref('version') }))
+    .executeTakeFirstOrThrow()
+  const before: DatasetCard = decodeExact(row.card)
+  const after = { ...before, ...card }
+  const changed = await ofDataset()
+    .set({ card: encodeExact(after) })
+    .executeTakeFirstOrThrow()
+  raised.raise({
+    type: 'moraine.dataset.changed.v1',
+    subject: tableUuid,
+    name: formatTableName(DATASETS_NAMESPACE, hiddenTableName(row.name, Number(row.version))),
+    version: 0,
+    data: { before, after },
+  })
+  return recordOf(changed)
+}
+
 async function endDataset(
   transaction: SqlTransaction,
   { tableUuid, nowMs, ifExpiredBy, deletions = [] }: DatasetEnding,
@@ -367,30 +385,15 @@ async function listRows(
   }
   if (visibleTo === undefined) return query.execute()
   return query
-    .innerJoin('tables', 'tables.table_uuid', 'datasets.securable')
-    .where(isVisible(visibleTo, 'tables'))
+    .leftJoin('tables', 'tables.table_uuid', 'datasets.securable')
+    .where((where) =>
+      where.or([
+        isVisible(visibleTo, 'tables'),
+        where.and([
+          where('tables.table_uuid', 'is', null),
+          isVisibleDropped(visibleTo, 'datasets.securable'),
+        ]),
+      ]),
+    )
     .execute()
-}
-
-function recordOf(row: DatasetRow): DatasetRecord {
-  return {
-    tableUuid: row.table_uuid,
-    name: row.name,
-    version: Number(row.version),
-    identity: row.identity,
-    state: row.state as DatasetState,
-    sourceUuid: row.source_uuid,
-    sourceName: row.source_name,
-    snapshotId: row.snapshot_id,
-    query: row.query === null ? undefined : decodeExact(row.query),
-    card: decodeExact(row.card),
-    facts: decodeExact(row.facts),
-    problem: row.problem === null ? undefined : decodeExact(row.problem),
-    createdAtMs: Number(row.created_at_ms),
-    createdBy: row.created_by ?? undefined,
-    publishedAtMs: numberOf(row.published_at_ms),
-    expiresAtMs: numberOf(row.expires_at_ms),
-    endedAtMs: numberOf(row.ended_at_ms),
-    securable: row.securable,
-  }
 }

@@ -17,6 +17,7 @@ import type {
   TableStore,
   TableSummary,
 } from '../table-store.ts'
+import { keepReaders } from './access/dropped-grants.ts'
 import { requireOwnUuid } from './access/own-uuid.ts'
 import { grantOwner } from './access/owner-grants.ts'
 import { findTableOfResource, freeResource, takeResource } from './access/table-resources.ts'
@@ -299,6 +300,7 @@ export async function deleteTable(
   const metadataLocation = isPublished ? deleted.metadata_location : null
   const version = expectedVersion + 1
   raised.raise(tableDropped({ ...deleted, namespace, tableUuid, version, metadataLocation }))
+  await keepReaders(transaction, { tableUuid, namespace })
   await releaseName(transaction, { kind: 'table', uuid: tableUuid })
   await freeResource(transaction, tableUuid)
   for (const name of ['snapshots', 'snapshot_log', 'publications', 'unkeyed_paths'] as const) {

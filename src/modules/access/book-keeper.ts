@@ -2,6 +2,7 @@ import type { Stores } from '../../catalog/catalog.ts'
 import type { CatalogEvent, EventType } from '../../catalog/event-store.ts'
 import {
   CATALOG_SECURABLE,
+  droppedSecurable,
   type Grant,
   type Place,
   type PlaceKey,
@@ -219,9 +220,12 @@ export class BookKeeper {
     const securables = new Set<string>()
     for (const event of events) {
       if (is('role')(event) || is('key')(event)) continue
-      const { subject, data } = event
+      const { type, subject, data } = event
       const replaced = data['replaced_table_uuid']
-      if (typeof replaced === 'string') securables.add(replaced)
+      if (typeof replaced === 'string') {
+        securables.add(replaced).add(droppedSecurable(replaced))
+      }
+      if (type.endsWith('.dropped.v1')) securables.add(droppedSecurable(subject))
       if (!is('namespace')(event)) securables.add(subject)
       else {
         const levels = data['namespace'] as readonly string[]

@@ -11,7 +11,7 @@ import {
   type Target,
 } from '../../http/authorizer.ts'
 import type { BookKeeper } from './book-keeper.ts'
-import { chainOf } from './grant-book.ts'
+import { chainOf, chainOfDropped } from './grant-book.ts'
 import { holds, isInScope } from './key-scopes.ts'
 import type { PathRule } from './path-rule.ts'
 
@@ -20,6 +20,8 @@ export interface Found {
   readonly place: Place | undefined
   /** What a privilege may be given on, the nearest first. */
   readonly chain: readonly string[]
+  /** Whether it was dropped, and datasets of it live. */
+  readonly isDropped?: boolean
 }
 
 interface Asked {
@@ -82,7 +84,16 @@ export class GrantAuthorizer implements Authorizer {
       'tableUuid' in id
         ? this.#keeper.findByUuid(id.tableUuid, kind)
         : this.#keeper.findPlace({ kind, levels: id.namespace, name: id.name })
-    return place instanceof Promise ? place.then(foundOf) : foundOf(place)
+    const dropped =
+      'tableUuid' in id && kind === 'table' ? this.#findDropped(id.tableUuid) : ONLY_CATALOG
+    const found = (at: Place | undefined) => (at === undefined ? dropped : foundOf(at))
+    return place instanceof Promise ? place.then(found) : found(place)
+  }
+
+  /** A dropped table is there as long as datasets of it are, which are read by what it had. */
+  #findDropped(tableUuid: string): Found {
+    if (!this.#keeper.book.isDropped(tableUuid)) return ONLY_CATALOG
+    return { place: undefined, chain: chainOfDropped(tableUuid), isDropped: true }
   }
 
   /** Without a namespace of that name, the nearest one above it counts. */
@@ -111,7 +122,8 @@ export class GrantAuthorizer implements Authorizer {
     const { book } = this.#keeper
     const names = book.namesOf(principal)
     const { place, chain } = found
-    const isThere = place !== undefined || target.on === 'catalog' || isRoot(target)
+    const isNamed = target.on === 'catalog' || isRoot(target)
+    const isThere = place !== undefined || isNamed || found.isDropped === true
     const bits = book.bitsOf(names, chain)
     const isPath = this.#isPath(names, { principal, target, place })
     const isGranted = (bits & bitsThatInclude(privilege)) !== 0

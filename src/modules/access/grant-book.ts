@@ -1,4 +1,10 @@
-import { CATALOG_SECURABLE, type Grant, type Place, type Role } from '../../catalog/grant-store.ts'
+import {
+  CATALOG_SECURABLE,
+  droppedSecurable,
+  type Grant,
+  type Place,
+  type Role,
+} from '../../catalog/grant-store.ts'
 import { EVERYONE } from '../../core/access/principal-name.ts'
 import { BIT_OF, bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
 import type { TablePolicy } from '../../core/table/table-policy.ts'
@@ -148,6 +154,11 @@ export class GrantBook {
     return bits
   }
 
+  /** Whether the table was dropped, and readers of its datasets are kept. */
+  isDropped(tableUuid: string): boolean {
+    return this.#grants.has(droppedSecurable(tableUuid))
+  }
+
   /** Whether anything in the namespace, at any depth, or the namespace itself is granted. */
   hasGrantsWithin(names: readonly string[], namespaceUuid: string): boolean {
     return names.some((name) => this.#seen.get(name)?.has(namespaceUuid) === true)
@@ -185,4 +196,9 @@ function privilegesOf(bits: number): readonly Privilege[] {
 export function chainOf({ kind, uuid, namespaceUuids }: Place): readonly string[] {
   const above = [...namespaceUuids].reverse()
   return [...(kind === 'namespace' ? [] : [uuid]), ...above, CATALOG_SECURABLE]
+}
+
+/** The same for a table that was dropped, of which datasets live. */
+export function chainOfDropped(tableUuid: string): readonly string[] {
+  return [tableUuid, droppedSecurable(tableUuid), CATALOG_SECURABLE]
 }

@@ -9,7 +9,7 @@ import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { BookKeeper } from './book-keeper.ts'
-import { chainOf } from './grant-book.ts'
+import { chainOf, chainOfDropped } from './grant-book.ts'
 import { holds } from './key-scopes.ts'
 
 const LOOKS_AT_ONCE = 16
@@ -76,7 +76,7 @@ export class PathRule {
     const askTable = async (privilege: Privilege, uuid: string): Promise<boolean> => {
       const [place] = await this.#deps.catalog.grants.findPlaces([uuid])
       // Of what is dropped, the grants on itself are kept for a while.
-      const chain = place === undefined ? [uuid, CATALOG_SECURABLE] : chainOf(place)
+      const chain = place === undefined ? chainOfDropped(uuid) : chainOf(place)
       return holds(this.#keeper.book, principal, privilege, chain)
     }
     return {

@@ -52,6 +52,7 @@ function statesOf({ type, version, data }: CatalogEvent): States {
   if (/\.dropped\.v1$/.test(type)) {
     return { before: { ...versionBefore, ...after }, after: null }
   }
+  if (type === 'moraine.dataset.changed.v1') return { before: names, after: data['after'] }
   if (!/\.(?:committed|renamed|replaced)\.v1$/.test(type)) return { before: null, after }
   if (type === 'moraine.table.replaced.v1') {
     return { before: { table_id: data['replaced_table_uuid'] }, after: { version, ...after } }

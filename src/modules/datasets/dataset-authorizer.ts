@@ -1,15 +1,23 @@
 import type { DatasetRecord, DatasetStore } from '../../catalog/dataset-store.ts'
+import type { Ambient } from '../../core/ambient.ts'
 import { hiddenTableOf, isReserved, mayBeHiddenUuid } from '../../core/table/reserved-namespace.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
 import type { Authorizer, Decision, Target } from '../../http/authorizer.ts'
+import { isLiving } from './end-dataset.ts'
+
+interface DatasetRules {
+  readonly datasets: Pick<DatasetStore, 'find'>
+  readonly ambient: Pick<Ambient, 'nowMs'>
+}
 
 /**
  * Whoever reads the source of a dataset reads its hidden table, as long as it is not published:
- * from then on it has privileges of its own.
+ * from then on it has privileges of its own. Nobody reads it once it has expired, though it is
+ * there until the downloads that began before have had their time.
  */
 export function datasetAuthorizer(
   inner: Authorizer,
-  datasets: Pick<DatasetStore, 'find'>,
+  { datasets, ambient }: DatasetRules,
 ): Authorizer {
   return {
     authorize: (principal, privilege, target) => {
@@ -17,6 +25,7 @@ export function datasetAuthorizer(
       if (key === undefined) return inner.authorize(principal, privilege, target)
       return (async (): Promise<Decision> => {
         const dataset = await datasets.find(key)
+        if (dataset !== undefined && !isLiving(dataset, ambient.nowMs())) return 'hidden'
         const asked = dataset === undefined ? target : securableOf(dataset)
         const isOfSource = dataset !== undefined && dataset.securable !== dataset.tableUuid
         // A grant on it would come to life when it is published.

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 /** The version of what writes the rows of filtered datasets: a new version makes new datasets. */
 const WRITER_VERSION = 1
 const NAME_DIGITS = 24
+const AUTOMATIC = /^ds-[0-9a-f]{24}$/i
 
 /** Everything that decides the rows of a dataset. */
 export interface DatasetOrigin {
@@ -22,4 +23,9 @@ export function identityOf({ sourceUuid, snapshotId, schemaId, query }: DatasetO
 /** What a dataset is called that nobody gave a name. */
 export function automaticName(identity: string): string {
   return `ds-${identity.slice(0, NAME_DIGITS)}`
+}
+
+/** Whether it is such a name, which nobody may give. */
+export function isAutomaticName(name: string): boolean {
+  return AUTOMATIC.test(name)
 }

@@ -10,6 +10,7 @@ import {
   Time,
 } from '../../http/common-shapes.ts'
 import { QuerySourceShape, StructuredQueryShape } from '../rows/query-shapes.ts'
+import { isAutomaticName } from './dataset-identity.ts'
 
 export const TTL_SECONDS_DEFAULT = 7 * 24 * 3_600
 const TTL_SECONDS_MAX = 366 * 24 * 3_600
@@ -46,6 +47,9 @@ export const MakeDatasetRequest = z
         /^[A-Za-z_][A-Za-z0-9_-]{0,99}$/,
         'begins with a letter or an underscore and has at most 100 letters, digits, _ and -',
       )
+      .refine((name) => !isAutomaticName(name), {
+        message: 'names like this are given by the service: choose another',
+      })
       .optional()
       .meta({
         description:
@@ -83,6 +87,18 @@ export const MakeDatasetRequest = z
       license: 'CC-BY-4.0',
     },
   })
+
+/** Texts of a card; `null` takes one out. */
+export const DescribeDatasetRequest = z
+  .strictObject({
+    title: TITLE.nullable().optional(),
+    description: DESCRIPTION.nullable().optional(),
+    creators: boundedArray(Creator, { max: CREATORS_MAX }).optional(),
+    license: LICENSE.nullable().optional(),
+    keywords: boundedArray(KEYWORD, { max: KEYWORDS_MAX }).optional(),
+  })
+  .refine((texts) => Object.keys(texts).length > 0, { message: 'give at least one member' })
+  .meta({ id: 'DescribeDatasetRequest', example: { title: 'Flights of 2024, all airports' } })
 
 const STATES = ['queued', 'building', 'ready', 'failed', 'expired'] as const
 const STATE = z.enum(STATES).meta({

@@ -36,15 +36,16 @@ export async function findDataset(
 
 /**
  * Throws unless one has the privilege on the rows of the dataset: on its source, or on itself once
- * it is published. What has ended is shown to those who read its source. Throws
+ * it is published. What has ended is shown to those who read what it was made of. Throws
  * `dataset-not-found` for who may not see its table.
  */
 export async function requireVisible(
-  { endedAtMs, sourceUuid, securable }: DatasetRecord,
+  { endedAtMs, sourceUuid, tableUuid, securable }: DatasetRecord,
   { dataset: name, version }: NamedDataset,
   { authorize, privilege = 'select' }: Asking,
 ): Promise<void> {
-  const target = endedAtMs === undefined ? securable : sourceUuid
+  const hasOwnRights = securable === tableUuid
+  const target = endedAtMs !== undefined && hasOwnRights ? sourceUuid : securable
   try {
     await authorize(privilege, [{ on: 'table', name: target }])
   } catch (error) {

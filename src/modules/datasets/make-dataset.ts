@@ -15,7 +15,8 @@ import { newClone } from '../tables/clone-table.ts'
 import type { NewTableDependencies } from '../tables/tables.ts'
 import { factsAhead, factsOf } from './dataset-facts.ts'
 import { automaticName, identityOf } from './dataset-identity.ts'
-import { TTL_SECONDS_DEFAULT } from './dataset-shapes.ts'
+import { type Asker, requireOwnName } from './dataset-names.ts'
+import { TTL_SECONDS_DEFAULT, VERSIONS_MAX } from './dataset-shapes.ts'
 import { type EndDependencies, endDataset, isLiving } from './end-dataset.ts'
 import { askForRows, type DatasetQuery } from './query-dataset.ts'
 
@@ -24,7 +25,8 @@ export type MakeDependencies = NewTableDependencies &
   EndDependencies & { readonly jobs: Jobs }
 
 export interface DatasetWish {
-  readonly name: string | undefined
+  /** `undefined`: it is called after what it is made of, and needs nobody's leave. */
+  readonly named: { readonly name: string; readonly asker: Asker } | undefined
   readonly source: string
   readonly selector: SnapshotSelector
   /** `undefined`: all rows. */
@@ -36,7 +38,7 @@ export interface DatasetWish {
 /** A dataset that nobody has described: its name tells what it is made of. */
 export function undescribed(of: Pick<DatasetWish, 'source' | 'selector' | 'query'>): DatasetWish {
   const card = { title: null, description: null, creators: [], license: null, keywords: [] }
-  return { ...of, name: undefined, card, ttlMs: TTL_SECONDS_DEFAULT * 1000 }
+  return { ...of, named: undefined, card, ttlMs: TTL_SECONDS_DEFAULT * 1000 }
 }
 
 /**
@@ -45,7 +47,7 @@ export function undescribed(of: Pick<DatasetWish, 'source' | 'selector' | 'query
  */
 export async function makeDataset(
   deps: MakeDependencies,
-  { name, source: table, selector, query, card, ttlMs }: DatasetWish,
+  { named, source: table, selector, query, card, ttlMs }: DatasetWish,
   kept: (called: string) => KeptWithEffect,
 ): Promise<CreatedDataset> {
   const source = await getTable(deps.catalog, table)
@@ -58,7 +60,7 @@ export async function makeDataset(
   const bound = query === undefined ? undefined : bindQuery(requestOf(query), schema)
   const canonical = bound === undefined ? undefined : canonicalQuery(bound)
   const identity = identityOf({ sourceUuid, snapshotId, schemaId, query: canonical })
-  const called = name ?? automaticName(identity)
+  const called = named?.name ?? automaticName(identity)
   const tableUuid = hiddenUuidOf(deps.ambient.newUuid())
   const wished = {
     ...{ tableUuid, name: called, identity, sourceUuid, snapshotId, card },
@@ -76,7 +78,7 @@ export async function makeDataset(
           })
         : undefined,
   }
-  const created = await keep(deps, { ...wished, ttlMs }, kept(called))
+  const created = await keep(deps, { ...wished, ttlMs, owner: named?.asker }, kept(called))
   const { state } = created.dataset
   // Again, if whoever asked first was interrupted here.
   if (state === 'queued') await askForRows(deps.jobs, created.dataset)
@@ -84,34 +86,37 @@ export async function makeDataset(
   return created
 }
 
-type Wished = Omit<NewDataset, 'createdAtMs' | 'expiresAtMs'> & { readonly ttlMs: number }
+interface Wished extends Omit<NewDataset, 'createdAtMs' | 'expiresAtMs'> {
+  readonly ttlMs: number
+  /** Whose the name must be; `undefined`: it needs nobody's leave. */
+  readonly owner: Asker | undefined
+}
 
 /** Ends the one of before that has expired, if need be. */
 async function keep(
   deps: MakeDependencies,
-  { ttlMs, ...wished }: Wished,
+  { ttlMs, owner, ...wished }: Wished,
   kept: KeptWithEffect,
 ): Promise<CreatedDataset> {
   const { name, identity, table } = wished
   for (;;) {
     const nowMs = deps.ambient.nowMs()
-    if (table !== undefined && !(await isThere(deps, { name, identity, nowMs }))) {
-      await makeTableFolders(deps, table.state.definition)
-    }
-    const dataset = { ...wished, createdAtMs: nowMs, expiresAtMs: nowMs + ttlMs }
-    const created = await deps.catalog.datasets.create(dataset, kept)
-    if (created.outcome !== 'expired') return created
-    await endDataset(deps, created.dataset, { ifExpiredBy: nowMs })
+    const versions = await deps.catalog.datasets.listVersions(name, VERSIONS_MAX)
+    const isThere = versions.some((it) => it.identity === identity && isLiving(it, nowMs))
+    if (owner !== undefined && !isThere) await requireOwnName(versions, { nowMs, asker: owner })
+    // A look ahead: most who ask twice leave no empty folder.
+    if (table !== undefined && !isThere) await makeTableFolders(deps, table.state.definition)
+    const created = await deps.catalog.datasets.create(
+      {
+        ...{ ...wished, createdAtMs: nowMs, expiresAtMs: nowMs + ttlMs },
+        ...(owner !== undefined && { follows: versions[0]?.version ?? 0 }),
+      },
+      kept,
+    )
+    const { outcome, dataset } = created
+    if (outcome === 'expired') await endDataset(deps, dataset, { ifExpiredBy: nowMs })
+    else if (outcome !== 'overtaken') return created
   }
-}
-
-/** A look ahead: most who ask twice leave no empty folder. */
-async function isThere(
-  { catalog }: Stores<'datasets'>,
-  { name, identity, nowMs }: Pick<NewDataset, 'name' | 'identity'> & { readonly nowMs: number },
-): Promise<boolean> {
-  const found = await catalog.datasets.find({ name, nowMs })
-  return found?.identity === identity && isLiving(found, nowMs)
 }
 
 function noSnapshot({ namespace, name }: TableState): CatalogError {

@@ -3,6 +3,7 @@ import type { NewTable } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { newTableDefinition } from '../../core/metadata/new-table.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
+import { refuseReserved } from '../../core/table/reserved-namespace.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
@@ -42,6 +43,7 @@ export async function createTable(
 ): Promise<CreatedTable> {
   const request = parseCreateTableRequest(json)
   const name = requireRestName({ namespace, name: request.name })
+  refuseReserved(namespace)
   const { levels } = await getNamespace(deps, namespace)
   await refuseTakenName(deps, name)
   const tableUuid = deps.ambient.newUuid()

@@ -10,6 +10,7 @@ import { ask, type Json, must, post, type RequestOptions } from '../client.ts'
 import { startTestService, type TestService } from '../harness.ts'
 import { send } from '../send.ts'
 import { databaseState } from './database-state.ts'
+import { datasetCases } from './dataset-cases.ts'
 import { exportCases } from './export-cases.ts'
 
 let service: TestService
@@ -196,10 +197,7 @@ const CASES: Readonly<Record<string, () => Promise<Case>>> = {
     const { source } = await datasetWish()
     return { path: `/data/${source.table}/records?materialise=true`, method: 'POST' }
   },
-  publishDataset: async () => ({ path: `${await newDataset()}/publish`, method: 'POST' }),
-  publishDatasetVersion: async () => ({ path: `${await newDataset()}/1/publish`, method: 'POST' }),
-  deleteDataset: async () => ({ path: await newDataset(), method: 'DELETE' }),
-  deleteDatasetVersion: async () => ({ path: `${await newDataset()}/1`, method: 'DELETE' }),
+  ...datasetCases(newDataset),
   ...exportCases(newExport, (task) => must(post(service, `/v1/exports/${task}/pause`, {}))),
   icebergCreateNamespace: async () => ({ path: SPACE, json: { namespace: [newName()] } }),
   icebergDropNamespace: async () => {

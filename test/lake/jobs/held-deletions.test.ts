@@ -1,6 +1,6 @@
 import { areDeletionsHeld, holdDeletions } from '../../../src/lake/jobs/held-deletions.ts'
 import { LEASE_MS } from '../../../src/lake/jobs/lease.ts'
-import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
+import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
 let shop: Workshop
 beforeEach(async () => {

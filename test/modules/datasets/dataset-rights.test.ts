@@ -145,3 +145,36 @@ test('a dataset of a dataset is as readable as the table that both come from', a
   expect(await statuses(reader, paths)).toEqual([403, 403, 403])
   expect(await statuses(owner, paths)).toEqual([200, 200, 200])
 })
+
+test('a source that is dropped leaves its datasets to those who read it', async () => {
+  await make(reader)
+  const query = { source: { table: 'sky.planets' }, filter: 'id = 1' }
+  await must(owner.send('post', '/v1/datasets', { name: 'few', query }), 201)
+  await must(owner.send('delete', `${TABLE}?purge=now`))
+  for (const caller of [reader, owner, service.admin]) {
+    expect(await statuses(caller)).toEqual(all(200))
+    expect((await caller.send('get', '/v1/datasets')).body.datasets).toHaveLength(2)
+  }
+  expect(await statuses(stranger)).toEqual(all(404))
+  expect((await stranger.send('get', '/v1/datasets')).body.datasets).toEqual([])
+  // Others have its name now, and nothing else of it.
+  const { admin } = service
+  const schema = { columns: [{ name: 'id', type: 'long' }] }
+  await must(admin.send('post', '/v1/tables', { name: 'planets', namespace: 'sky', schema }), 201)
+  const grant = [{ principal: stranger.principal, privilege: 'own' }]
+  await must(admin.send('post', `${TABLE}/permissions`, { grant }))
+  expect(await statuses(stranger)).toEqual(all(404))
+  expect((await reader.send('delete', DATASET)).status).toBe(403)
+  await must(owner.send('delete', DATASET))
+  expect((await reader.send('get', DATASET)).status).toBe(410)
+  expect((await stranger.send('get', DATASET)).status).toBe(404)
+})
+
+test('a policy on the source outlives it, as long as there are datasets', async () => {
+  await make(reader)
+  const policy = { row_filter: 'id > 1', except: [owner.principal] }
+  await must(service.admin.send('put', `${TABLE}/policy`, policy))
+  await must(owner.send('delete', TABLE))
+  expect(await statuses(reader)).toEqual(all(403))
+  expect(await statuses(owner)).toEqual(all(200))
+})

@@ -152,17 +152,27 @@ test('a download that began in its time is finished after it', async () => {
   const response = await fetch(`${service.url}${url}/${CSV}`)
   clock.aheadMs = 3_600_000
   await endExpired()
-  // Its files, too, are there until nobody can be reading them any more.
-  expect((await get('/v1/tables/moraine$datasets.slow_v1')).status).toBe(200)
+  // Its files, too, are there until nobody can be reading them any more, but nobody begins to.
+  const hidden = { namespace: ['moraine$datasets'], name: 'slow_v1' }
+  const { tables } = service.deps.catalog
+  const [tableUuid] = [(await tables.find(hidden))?.definition.tableUuid]
+  expect(tableUuid).toBeDefined()
+  const named = '/v1/tables/moraine$datasets.slow_v1'
+  const readings = [named, `${named}/rows`, `${named}/dump`, `/v1/tables/${tableUuid}/dump`]
+  const loading = '/iceberg/v1/namespaces/moraine$datasets/tables/slow_v1'
+  for (const path of [...readings, loading]) expect((await get(path)).status).toBe(404)
+  for (const body of [{ sql: 'SELECT * FROM "moraine$datasets".slow_v1' }]) {
+    expect((await post(service, '/v1/query', body)).status).toBe(404)
+  }
   expect((await response.text()).split('\n')).toHaveLength(200_002)
   expect((await get(`${url}/${CSV}`)).status).toBe(410)
   clock.aheadMs = 2 * DAY_MS
   await endExpired()
-  expect((await get('/v1/tables/moraine$datasets.slow_v1')).status).toBe(404)
+  expect(await tables.find(hidden)).toBeUndefined()
 })
 
 async function endExpired(): Promise<void> {
-  const { datasetsModule } = await import('../../../src/modules/datasets/datasets-module.ts')
+  const { datasetsModule } = await import('../../../src/modules/datasets/http/datasets-module.ts')
   const dumpService = () => {
     throw new Error('nothing is downloaded')
   }
@@ -195,4 +205,14 @@ test('a table without a snapshot, or not at that time, has no dataset', async ()
   expect((await post(service, '/v1/datasets', early)).status).toBe(404)
   const both = { source: { table: 'empty', as_at: '2001', ref: 'main' } }
   expect((await post(service, '/v1/datasets', both)).status).toBe(400)
+})
+
+test('nothing is staged in the namespace of datasets, either', async () => {
+  const schema = { type: 'struct', fields: [{ id: 1, name: 'id', required: false, type: 'long' }] }
+  for (const staged of [{ 'stage-create': true }, {}]) {
+    const { status, body } = await post(service, '/iceberg/v1/namespaces/moraine$datasets/tables', {
+      ...{ name: 'mine', schema, ...staged },
+    })
+    expect([status, body.error.type]).toEqual([403, 'ForbiddenException'])
+  }
 })

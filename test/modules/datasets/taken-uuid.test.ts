@@ -72,7 +72,7 @@ async function expectUntouched(): Promise<void> {
 test('who registers the UUID of a dropped table takes over none of its datasets', async () => {
   const answer = await register(mallory)
   expect(answer.status).toBe(400)
-  expect(answer.body.error.message).toContain('of which datasets live')
+  expect(answer.body.error.message).toContain('of which there are datasets')
   await expectUntouched()
 })
 
@@ -103,6 +103,13 @@ test('nor does a view with it', async () => {
   const answer = await mallory.send('post', `${REST}/sand/register-view`, asked)
   expect(answer.status).toBe(400)
   await expectUntouched()
+})
+
+test('nor reads who takes it the card of one that has ended', async () => {
+  await must(owner.send('delete', DATASET))
+  expect((await register(mallory)).status).toBe(400)
+  expect((await mallory.send('get', DATASET)).status).toBe(404)
+  expect((await service.admin.send('get', DATASET)).status).toBe(410)
 })
 
 test('who owned it brings it back, and an administrator does', async () => {

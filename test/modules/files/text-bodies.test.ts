@@ -224,3 +224,22 @@ test.each(['application/gzip', 'application/x-www-form-urlencoded'])(
     expect(await notes()).toBe('note\n')
   },
 )
+
+test('a backslash and an N are text in TSV, of dumps and of uploads', async () => {
+  const columns = [
+    { name: 'n', type: 'long' },
+    { name: 'note', type: 'string' },
+  ]
+  await must(post(service, '/v1/tables', { name: 'backs', schema: { columns } }), 201)
+  const tsv = 'n\tnote\n1\t\\N\n2\t\n3\t""\n'
+  const send = (raw: string) =>
+    ask(service, '/v1/tables/backs/files', {
+      ...{ method: 'POST', raw, headers: { 'Content-Type': 'text/tab-separated-values' } },
+    })
+  await must(send(tsv), 201)
+  expect((await ask(service, '/v1/tables/backs/dump?format=tsv')).text).toBe(tsv)
+  const { rows } = await must(ask(service, '/v1/tables/backs/rows'))
+  expect(rows.map(({ note }: { note: unknown }) => note)).toEqual(['\\N', null, ''])
+  const refused = await send('n\tnote\n\\N\tx\n')
+  expect([refused.status, refused.body.type]).toEqual([422, '/problems/row-invalid'])
+})

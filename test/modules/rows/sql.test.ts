@@ -118,6 +118,42 @@ test.each(['DELETE FROM asked', 'PIVOT asked ON kind', 'SELECT 1; DELETE FROM as
   },
 )
 
+test.each([
+  ['SELECT nothing FROM asked', 'there is no column nothing', { column: 'nothing' }],
+  ['SELECT asked.prize FROM asked', 'asked has no column prize', { column: 'prize' }],
+  ['SELECT b.id FROM asked AS a', 'FROM has no table b', {}],
+  ['SELECT id FROM asked, others', 'write asked.id or others.id', { column: 'id' }],
+  ['SELECT id, count(*) FROM asked', 'neither in GROUP BY nor in an aggregate', { column: 'id' }],
+  ["SELECT abs('x') FROM asked", 'abs does not take values of these types', {}],
+  ['SELECT FROM WHERE', 'unexpected', {}],
+  ['SELECT * FROM asked WHERE', 'the query ends too early', {}],
+  ['SELECT * EXCLUDE (nothing) FROM asked', 'there is no column nothing', { column: 'nothing' }],
+  ["SELECT CAST('x' AS INTEGER) + id FROM asked", "string 'x'", {}],
+])('what is wrong with a text is told in words of ours: %s', async (sql, told, facts) => {
+  const { status, body } = await post(service, '/v1/query', { sql })
+  expect([status, body.type]).toEqual([400, '/problems/query-invalid'])
+  expect(body.detail).toContain(told)
+  expect(body.detail).not.toMatch(/Error|clause!|LINE|json/)
+  expect(body).toMatchObject(facts)
+})
+
+const VALUES = [
+  ...['current_user', 'user', 'session_user', 'current_role', 'current_schema', 'localtime'],
+  ...['current_catalog', 'current_date', 'current_time', 'current_timestamp', 'localtimestamp'],
+]
+
+test.each(VALUES)('%s is a column where a table has it, and nothing else', async (name) => {
+  const refused = await post(service, '/v1/query', { sql: `SELECT ${name} FROM asked` })
+  expect([refused.status, refused.body.type]).toEqual([400, '/problems/query-invalid'])
+  expect(refused.body.detail).toBe(`there is no column ${name}`)
+  const sql = `SELECT ${name} AS n FROM (SELECT id AS "${name}" FROM asked WHERE id = 3) AS s`
+  expect(await sqlOf(sql)).toEqual([{ n: 3 }])
+  for (const call of [`${name}()`, `main.${name}()`, `"${name}"()`]) {
+    const { status } = await post(service, '/v1/query', { sql: `SELECT ${call} FROM asked` })
+    expect([call, status]).toEqual([call, 400])
+  }
+})
+
 test('the estimate of a text says what it reads, and not how many rows come of it', async () => {
   const sql = 'SELECT count(*) FROM asked, others'
   const answer = await must(post(service, '/v1/query/estimate', { sql }))

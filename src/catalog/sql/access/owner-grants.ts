@@ -29,8 +29,9 @@ export async function grantOwner(
 }
 
 /**
- * Throws `request-invalid` if datasets of a dropped table with this UUID live, since what is
- * granted on it reads them, or their files by path, unless the principal owned it.
+ * Throws `request-invalid` if there were datasets of a dropped table with this UUID, or one with
+ * this hidden table, unless the principal owned it: what is granted on it reads them, their files
+ * by path, or the cards that are left of them.
  */
 async function requireOwnDatasets(
   transaction: SqlTransaction,
@@ -41,16 +42,20 @@ async function requireOwnDatasets(
   const living = await transaction
     .selectFrom('datasets')
     .select('name')
-    .where('source_uuid', '=', uuid)
-    .where('ended_at_ms', 'is', null)
+    .where((where) =>
+      where.or([
+        where('source_uuid', '=', uuid),
+        where.and([where('table_uuid', '=', uuid), where('ended_at_ms', 'is not', null)]),
+      ]),
+    )
     .limit(1)
     .executeTakeFirst()
   if (living === undefined || (await owned(transaction, uuid, principal))) return
   if (!isSignedIn(principal) && !(await hasAdministrator(transaction))) return
   throw new CatalogError(
     'request-invalid',
-    `the UUID ${uuid} is that of a dropped table of which datasets live: only who owned it, or ` +
-      'an administrator, brings it back: choose another UUID',
+    `the UUID ${uuid} is that of a dropped table of which there are datasets: only who owned it, ` +
+      'or an administrator, brings it back: choose another UUID',
     { facts: { uuid } },
   )
 }

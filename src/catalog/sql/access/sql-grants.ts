@@ -1,6 +1,8 @@
+import { sql } from 'kysely'
 import type { Privilege } from '../../../core/access/privilege.ts'
 import {
   CATALOG_SECURABLE,
+  droppedSecurable,
   type Grant,
   type GrantChange,
   type GrantStore,
@@ -161,6 +163,12 @@ async function forgetOrphans(
     .select('table_uuid as uuid')
     .unionAll(transaction.selectFrom('views').select('view_uuid as uuid'))
     .unionAll(transaction.selectFrom('namespaces').select('namespace_uuid as uuid'))
+    .unionAll(
+      transaction
+        .selectFrom('datasets')
+        .select(sql<string>`cast(${droppedSecurable('')} as text) || securable`.as('uuid'))
+        .where('ended_at_ms', 'is', null),
+    )
   await transaction
     .updateTable('grants')
     .set({ orphaned_at_ms: null })

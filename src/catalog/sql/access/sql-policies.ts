@@ -97,7 +97,16 @@ async function forgetOrphans(
   transaction: SqlTransaction,
   { nowMs, beforeMs }: { readonly nowMs: number; readonly beforeMs: number },
 ): Promise<number> {
-  const living = transaction.selectFrom('tables').select('table_uuid')
+  // Datasets of a dropped table are restricted as it was.
+  const living = transaction
+    .selectFrom('tables')
+    .select('table_uuid')
+    .unionAll(
+      transaction
+        .selectFrom('datasets')
+        .select('securable as table_uuid')
+        .where('ended_at_ms', 'is', null),
+    )
   await transaction
     .updateTable('table_policies')
     .set({ orphaned_at_ms: null })

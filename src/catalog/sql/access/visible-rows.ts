@@ -1,5 +1,6 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { Visibility } from '../../../core/access/visibility.ts'
+import { droppedSecurable } from '../../grant-store.ts'
 
 /** Below every character of a name, and between the levels of a namespace. */
 const SEPARATOR = sql`cast(${'\u001f'} as text)`
@@ -22,6 +23,16 @@ export function isVisible(
       select 1 from grants g join namespaces above on above.namespace_uuid = g.securable
         where g.principal in (${names}) and g.privilege <> 'create'
           and ${isWithin(key, sql.ref('above.namespace_key'))}))`
+}
+
+/** Whether anything was granted on the dropped table, or above it, when it was dropped. */
+export function isVisibleDropped(
+  { principals }: Visibility,
+  column: 'datasets.securable',
+): RawBuilder<SqlBool> {
+  return sql<SqlBool>`exists (
+    select 1 from grants g where g.principal in (${sql.join(principals)})
+      and g.securable = cast(${droppedSecurable('')} as text) || ${sql.ref(column)})`
 }
 
 /**

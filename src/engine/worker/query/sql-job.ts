@@ -12,11 +12,11 @@ import { typeSql } from '../sql/type-sql.ts'
 import { linkTables } from './link-tables.ts'
 import { checkSql, type SqlNode } from './sql-check.ts'
 import { resultSchema } from './sql-types.ts'
+import { invalidSql, withoutValues } from './sql-words.ts'
 import { type LinkedTable, tableRows } from './table-rows.ts'
 import { finishResult, queryFailure, writeResult } from './write-result.ts'
 
 const ONE_SELECT = 'a query is one SELECT, and nothing else'
-const DETAIL_LENGTH_MAX = 500
 
 /** The tables that a text names. `query-invalid` if it is more than one query of them. */
 export async function runParse(
@@ -88,6 +88,7 @@ async function query(
     const view = `CREATE OR REPLACE TEMP VIEW t${number} AS SELECT ${columns} FROM (${rows}) AS s`
     await connection.run(view)
   }
+  await connection.run(withoutValues())
   const schema = await blamingQuery(() => describe(connection, sql))
   const { part, target } = job
   const all = resultSql(sql, schema)
@@ -115,8 +116,7 @@ async function blamingQuery<T>(work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (error) {
     if (!isFaultOfQuery(error)) throw error
-    const [line = ''] = (error as Error).message.split('\n')
-    throw invalid(line.slice(0, DETAIL_LENGTH_MAX))
+    throw invalidSql((error as Error).message)
   }
 }
 
@@ -130,13 +130,7 @@ async function parsed(connection: DuckDBConnection, sql: string): Promise<SqlNod
   // DuckDB tells of its own means here: only a SELECT can be serialized.
   if (tree['error_type'] === 'not implemented') throw invalid(ONE_SELECT)
   const position = Number(tree['position'])
-  throw new CatalogError(
-    'query-invalid',
-    String(tree['error_message']).slice(0, DETAIL_LENGTH_MAX),
-    {
-      facts: Number.isNaN(position) ? {} : { position },
-    },
-  )
+  throw invalidSql(String(tree['error_message']), Number.isNaN(position) ? {} : { position })
 }
 
 function selectOf({ statements }: SqlNode): SqlNode {

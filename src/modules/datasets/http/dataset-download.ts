@@ -1,22 +1,22 @@
 import type { z } from 'zod'
-import type { Stores } from '../../catalog/catalog.ts'
-import { type Call, defineRoute, type Route } from '../../http/route.ts'
-import { answerDump } from '../dumps/http/dump-answer.ts'
-import { DUMP_ANSWERS, DUMP_PROBLEMS } from '../dumps/http/dump-docs.ts'
+import type { Stores } from '../../../catalog/catalog.ts'
+import { type Call, defineRoute, type Route } from '../../../http/route.ts'
+import { answerDump } from '../../dumps/http/dump-answer.ts'
+import { DUMP_ANSWERS, DUMP_PROBLEMS } from '../../dumps/http/dump-docs.ts'
 import {
   chooseFormat,
   type DumpService,
   findDumpAt,
   pinnedCall,
-} from '../dumps/http/dump-resource.ts'
-import { PinnedDumpQuery } from '../dumps/http/dump-shapes.ts'
-import { DATASET_FORMS, OF_DATASET, UNREADY_PROBLEMS } from './dataset-routes.ts'
+} from '../../dumps/http/dump-resource.ts'
+import { PinnedDumpQuery } from '../../dumps/http/dump-shapes.ts'
 import {
   type FindDependencies,
   getReadyDataset,
   type NamedDataset,
   ownSnapshotOf,
-} from './find-dataset.ts'
+} from '../find-dataset.ts'
+import { DATASET_FORMS, OF_DATASET, UNREADY_PROBLEMS } from './dataset-forms.ts'
 
 export type DownloadService = FindDependencies & Stores<'tables'> & { dumpService(): DumpService }
 

@@ -1,20 +1,12 @@
-import type { Stores } from '../../catalog/catalog.ts'
-import type { DatasetCard, DatasetRecord } from '../../catalog/dataset-store.ts'
-import { CodedError } from '../../core/errors.ts'
-import { selectorOf } from '../../http/common-shapes.ts'
-import { cutPage, parsePageToken } from '../../http/page-token.ts'
-import { parsePrefer } from '../../http/prefer.ts'
-import { jsonReply, type Reply } from '../../http/reply.ts'
-import {
-  type Call,
-  defineRoute,
-  type KeptFacts,
-  type RepeatedCall,
-  type Route,
-  type Tag,
-} from '../../http/route.ts'
-import { FINDING_PROBLEMS } from '../dumps/http/dump-docs.ts'
-import { datasetToJson, pathOf, signposts } from './dataset-response.ts'
+import type { DatasetCard, DatasetRecord } from '../../../catalog/dataset-store.ts'
+import { CodedError } from '../../../core/errors.ts'
+import { selectorOf } from '../../../http/common-shapes.ts'
+import { cutPage, parsePageToken } from '../../../http/page-token.ts'
+import { parsePrefer } from '../../../http/prefer.ts'
+import { jsonReply, type Reply } from '../../../http/reply.ts'
+import { defineRoute, type KeptFacts, type RepeatedCall, type Route } from '../../../http/route.ts'
+import { FINDING_PROBLEMS } from '../../dumps/http/dump-docs.ts'
+import { datasetToJson } from '../dataset-response.ts'
 import {
   DatasetAnswer,
   DatasetListAnswer,
@@ -24,38 +16,23 @@ import {
   ListDatasetsQuery,
   MakeDatasetRequest,
   VERSIONS_MAX,
-} from './dataset-shapes.ts'
-import { endDataset } from './end-dataset.ts'
+} from '../dataset-shapes.ts'
+import { findDataset, notFound, requireNotGone, requireVisible } from '../find-dataset.ts'
+import { makeDataset } from '../make-dataset.ts'
+import { acceptedReply, requireMade, statusReply, waitForRows } from '../wait-for-rows.ts'
+import { datasetChangeRoutes } from './dataset-change-routes.ts'
 import {
-  findDataset,
-  getReadyDataset,
-  type NamedDataset,
-  notFound,
-  requireNotGone,
-  requireVisible,
-} from './find-dataset.ts'
-import { type MakeDependencies, makeDataset } from './make-dataset.ts'
-import { acceptedReply, requireMade, statusReply, waitForRows } from './wait-for-rows.ts'
-
-export type DatasetService = MakeDependencies & Stores<'jobs'>
-
-export const DATASETS_TAG: Tag = {
-  name: 'datasets',
-  description: 'Snapshots that are frozen, and can be cited.',
-}
-export const DATASET_PARAMETERS = {
-  dataset: 'The name of a dataset: its newest version.',
-  version: 'The number of a version, from 1 on.',
-}
-const HEADERS = {
-  Location: 'The permanent address of the dataset.',
-  Link: 'Signposts: `cite-as`, `describedby`, `item`, `license`, `author`, `type`.',
-}
-const GONE = ['dataset-not-found', 'dataset-gone'] as const
-/** For routes that need its rows. */
-export const UNREADY_PROBLEMS = [...GONE, 'dataset-not-ready'] as const
-const NEWEST = '/v1/datasets/{dataset}'
-const PINNED = '/v1/datasets/{dataset}/{version}'
+  DATASET_FORMS,
+  DATASET_PARAMETERS,
+  DATASETS_TAG,
+  type DatasetForm,
+  type DatasetService,
+  datasetReply,
+  GONE,
+  HEADERS,
+  NEWEST,
+  OF_DATASET,
+} from './dataset-forms.ts'
 
 const make = (service: DatasetService) =>
   defineRoute(
@@ -85,6 +62,7 @@ const make = (service: DatasetService) =>
       ],
       problems: [
         ...FINDING_PROBLEMS,
+        'dataset-name-taken',
         'query-invalid',
         'filter-invalid',
         'query-too-costly',
@@ -99,14 +77,14 @@ const make = (service: DatasetService) =>
         '{"name":"flights-2024","source":{"table":"aviation.flights"},"title":"Flights"}' +
         "'",
     },
-    async ({ authorize, body, closed, keeper, request }) => {
+    async ({ authorize, body, closed, keeper, principal, request }) => {
       const { name, ttl_seconds: ttlSeconds } = body
       const { source, ...query } = body.query ?? { source: body.source }
       // One of the two, as the shape has seen to.
       if (source === undefined) throw new Error('a dataset without a source')
       await authorize('select', [{ on: 'table', name: source.table }])
       const wish = {
-        name,
+        named: name === undefined ? undefined : { name, asker: { authorize, principal } },
         source: source.table,
         selector: selectorOf(source),
         query: body.query === undefined ? undefined : query,
@@ -186,36 +164,6 @@ const versions = (service: DatasetService) =>
     },
   )
 
-/** An address of one dataset: of the newest version, or of one that is named. */
-export interface DatasetForm {
-  readonly path: typeof NEWEST | typeof PINNED
-  /** Ends the operation ids. */
-  readonly suffix: '' | 'Version'
-  readonly which: string
-  readonly curl: string
-  namedBy(call: { param(name: 'dataset' | 'version'): string }): NamedDataset
-}
-
-export const DATASET_FORMS: readonly DatasetForm[] = [
-  {
-    ...{ path: NEWEST, suffix: '', which: 'newest version of a dataset' },
-    curl: '$MORAINE/v1/datasets/flights-2024',
-    namedBy: ({ param }) => ({ dataset: param('dataset') }),
-  },
-  {
-    ...{ path: PINNED, suffix: 'Version', which: 'given version of a dataset' },
-    curl: '$MORAINE/v1/datasets/flights-2024/1',
-    namedBy: ({ param }) => ({ dataset: param('dataset'), version: param('version') }),
-  },
-]
-
-/** What the routes of one dataset have in common. */
-export const OF_DATASET = {
-  parameters: DATASET_PARAMETERS,
-  tag: DATASETS_TAG,
-  permission: 'in-use-case',
-} as const
-
 function readingRoutes(service: DatasetService, form: DatasetForm): readonly Route[] {
   const { path, suffix, which, curl, namedBy } = form
   const get = defineRoute(
@@ -250,73 +198,6 @@ function readingRoutes(service: DatasetService, form: DatasetForm): readonly Rou
   return [get, status]
 }
 
-function changingRoutes(service: DatasetService, form: DatasetForm): readonly Route[] {
-  const { path, suffix, which, curl, namedBy } = form
-  const end = defineRoute(
-    {
-      ...{ ...OF_DATASET, method: 'delete', path, operationId: `deleteDataset${suffix}` },
-      summary: `Delete the ${which}`,
-      description:
-        'Needs `own` on its source, or on itself once it is published. Its card stays, and is ' +
-        'what `dataset-gone` shows. Files that nothing else names are deleted after the grace.',
-      answers: [{ status: 200, description: 'What it was.', shape: DatasetAnswer }],
-      problems: GONE,
-      curl: `curl -X DELETE ${curl}`,
-    },
-    async (call) => {
-      const dataset = await findDataset(service, namedBy(call), { ...call, privilege: 'own' })
-      requireNotGone(dataset, service.ambient.nowMs())
-      const keep = call.keeper.withEffect({
-        ...{ status: 200, from: keptOf(dataset), isProvisional: true },
-      })
-      await endDataset(service, dataset, { keep })
-      return againReply(service, dataset)
-    },
-    changedAgain(service),
-  )
-
-  const publish = defineRoute(
-    {
-      ...{ ...OF_DATASET, method: 'post', path: `${path}/publish` },
-      operationId: `publishDataset${suffix}`,
-      summary: `Publish the ${which}`,
-      description:
-        'From then on it lives for ever, and has privileges of its own: who publishes it owns ' +
-        'it, and gives others `select` on its table (`PUT /v1/tables/{table}/permissions`). ' +
-        'Needs `own` on its source. A published dataset stays as it is.',
-      answers: [{ status: 200, description: 'It is published.', shape: DatasetAnswer }],
-      problems: UNREADY_PROBLEMS,
-      curl: `curl -X POST ${curl}/publish`,
-    },
-    async (call) => {
-      const dataset = await getOwned(service, namedBy(call), call)
-      const keep = call.keeper.withEffect({
-        ...{ status: 200, from: keptOf(dataset), isProvisional: true },
-      })
-      const { tableUuid } = dataset
-      const publication = { tableUuid, nowMs: service.ambient.nowMs() }
-      await service.catalog.datasets.publish(publication, keep)
-      return againReply(service, dataset)
-    },
-    changedAgain(service),
-  )
-  return [end, publish]
-}
-
-/** For one who owns its source, or itself once it is published. */
-async function getOwned(
-  service: DatasetService,
-  named: NamedDataset,
-  call: Pick<Call<unknown, unknown>, 'authorize'>,
-): Promise<DatasetRecord> {
-  const dataset = await getReadyDataset(service, named, call)
-  const { sourceUuid, publishedAtMs } = dataset
-  if (publishedAtMs === undefined) {
-    await call.authorize('own', [{ on: 'table', name: sourceUuid }])
-  }
-  return dataset
-}
-
 function positionOf(token: string) {
   const [name, version] = parsePageToken(token, DatasetPosition)
   return { name, version }
@@ -332,33 +213,6 @@ function cardOf(body: {
   const { title = null, description = null, license = null } = body
   const { creators = [], keywords = [] } = body
   return { title, description, creators, license, keywords }
-}
-
-function datasetReply(service: DatasetService, dataset: DatasetRecord, status: number): Reply {
-  const value = datasetToJson(dataset, service.ambient.nowMs())
-  const headers = { Location: pathOf(dataset), Link: signposts(dataset) }
-  return jsonReply(value, { status, headers })
-}
-
-/** The dataset after a change. */
-async function againReply(service: DatasetService, { tableUuid }: DatasetRecord): Promise<Reply> {
-  const dataset = await service.catalog.datasets.find({ tableUuid })
-  if (dataset === undefined) throw notFound(tableUuid, undefined)
-  return datasetReply(service, dataset, 200)
-}
-
-/** Facts from which a repeated request is answered. */
-function keptOf({ tableUuid }: DatasetRecord): KeptFacts {
-  return { tableUuid }
-}
-
-function changedAgain(service: DatasetService) {
-  return async (from: KeptFacts, { authorize }: RepeatedCall): Promise<Reply> => {
-    const dataset = await service.catalog.datasets.find({ tableUuid: String(from['tableUuid']) })
-    if (dataset === undefined) throw notFound(String(from['tableUuid']), undefined)
-    await authorize('select', [{ on: 'table', name: dataset.sourceUuid }])
-    return datasetReply(service, dataset, 200)
-  }
 }
 
 function madeAgain(service: DatasetService) {
@@ -385,9 +239,7 @@ const HIDING: readonly string[] = ['dataset-not-found', 'permission-denied', 'ta
 export function datasetRoutes(service: DatasetService): readonly Route[] {
   return [
     ...[make(service), list(service), versions(service)],
-    ...DATASET_FORMS.flatMap((form) => [
-      ...readingRoutes(service, form),
-      ...changingRoutes(service, form),
-    ]),
+    ...DATASET_FORMS.flatMap((form) => readingRoutes(service, form)),
+    ...datasetChangeRoutes(service),
   ]
 }

@@ -1,13 +1,13 @@
 import { z } from 'zod'
-import { onTable } from '../../http/permission.ts'
-import { jsonReply, type Reply } from '../../http/reply.ts'
-import { type Call, defineRoute, type Route } from '../../http/route.ts'
-import { FINDING_PROBLEMS } from '../dumps/http/dump-docs.ts'
-import { type CiteService, citeDataset, citeSnapshot } from './cite-data.ts'
-import { DATASET_FORMS, DATASETS_TAG, OF_DATASET, UNREADY_PROBLEMS } from './dataset-routes.ts'
-import { CITATION_MEDIA_TYPES, CITATION_STYLES, citationOf } from './documents/citation.ts'
-import type { CitedData } from './documents/cited-data.ts'
-import { DOCUMENT_KINDS, type DocumentKind } from './documents/document-kinds.ts'
+import { onTable } from '../../../http/permission.ts'
+import { jsonReply, type Reply } from '../../../http/reply.ts'
+import { type Call, defineRoute, type Route } from '../../../http/route.ts'
+import { FINDING_PROBLEMS } from '../../dumps/http/dump-docs.ts'
+import { type CiteService, citeDataset, citeSnapshot } from '../cite-data.ts'
+import { CITATION_MEDIA_TYPES, CITATION_STYLES, citationOf } from '../documents/citation.ts'
+import type { CitedData } from '../documents/cited-data.ts'
+import { DOCUMENT_KINDS, type DocumentKind } from '../documents/document-kinds.ts'
+import { DATASET_FORMS, DATASETS_TAG, OF_DATASET, UNREADY_PROBLEMS } from './dataset-forms.ts'
 
 const Document = z
   .record(z.string(), z.unknown())

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { jsonReply } from '../../http/reply.ts'
-import { defineRoute, type Route } from '../../http/route.ts'
-import { FINDING_PROBLEMS } from '../dumps/http/dump-docs.ts'
-import { pathOf } from './dataset-response.ts'
-import { DATASET_FORMS, OF_DATASET, UNREADY_PROBLEMS } from './dataset-routes.ts'
-import { type FindDependencies, getReadyDataset } from './find-dataset.ts'
-import { DIFFERING_MAX, type VerifyDependencies, verifyDataset } from './verify-dataset.ts'
+import { jsonReply } from '../../../http/reply.ts'
+import { defineRoute, type Route } from '../../../http/route.ts'
+import { FINDING_PROBLEMS } from '../../dumps/http/dump-docs.ts'
+import { pathOf } from '../dataset-response.ts'
+import { type FindDependencies, getReadyDataset } from '../find-dataset.ts'
+import { DIFFERING_MAX, type VerifyDependencies, verifyDataset } from '../verify-dataset.ts'
+import { DATASET_FORMS, OF_DATASET, UNREADY_PROBLEMS } from './dataset-forms.ts'
 
 const DatasetVerification = z
   .strictObject({

@@ -1,8 +1,8 @@
-import type { AnswerLater } from '../rows/answer-later.ts'
-import { pathOf } from './dataset-response.ts'
-import type { DatasetService } from './dataset-routes.ts'
-import { makeDataset, undescribed } from './make-dataset.ts'
-import { acceptedReply, requireMade } from './wait-for-rows.ts'
+import type { AnswerLater } from '../../rows/answer-later.ts'
+import { pathOf } from '../dataset-response.ts'
+import { makeDataset, undescribed } from '../make-dataset.ts'
+import { acceptedReply, requireMade } from '../wait-for-rows.ts'
+import type { DatasetService } from './dataset-forms.ts'
 
 /** The result of a query, as a dataset without a name of its client's. */
 export function laterAnswer(service: DatasetService): AnswerLater {

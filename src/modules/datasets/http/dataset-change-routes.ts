@@ -1,0 +1,174 @@
+import type { z } from 'zod'
+import type { DatasetCard, DatasetRecord } from '../../../catalog/dataset-store.ts'
+import type { Reply } from '../../../http/reply.ts'
+import {
+  type Call,
+  defineRoute,
+  type KeptFacts,
+  type RepeatedCall,
+  type Route,
+} from '../../../http/route.ts'
+import { type Asker, requireOwnName } from '../dataset-names.ts'
+import { DatasetAnswer, DescribeDatasetRequest, VERSIONS_MAX } from '../dataset-shapes.ts'
+import { endDataset } from '../end-dataset.ts'
+import {
+  findDataset,
+  getReadyDataset,
+  type NamedDataset,
+  notFound,
+  requireNotGone,
+} from '../find-dataset.ts'
+import {
+  DATASET_FORMS,
+  type DatasetForm,
+  type DatasetService,
+  datasetReply,
+  GONE,
+  OF_DATASET,
+  PINNED,
+  UNREADY_PROBLEMS,
+} from './dataset-forms.ts'
+
+function changingRoutes(service: DatasetService, form: DatasetForm): readonly Route[] {
+  const { path, suffix, which, curl, namedBy } = form
+  const end = defineRoute(
+    {
+      ...{ ...OF_DATASET, method: 'delete', path, operationId: `deleteDataset${suffix}` },
+      summary: `Delete the ${which}`,
+      description:
+        'Needs `own` on its source, or on itself once it is published. Its card stays, and is ' +
+        'what `dataset-gone` shows. Files that nothing else names are deleted after the grace.',
+      answers: [{ status: 200, description: 'What it was.', shape: DatasetAnswer }],
+      problems: GONE,
+      curl: `curl -X DELETE ${curl}`,
+    },
+    async (call) => {
+      const dataset = await findDataset(service, namedBy(call), { ...call, privilege: 'own' })
+      requireNotGone(dataset, service.ambient.nowMs())
+      const keep = call.keeper.withEffect({
+        ...{ status: 200, from: keptOf(dataset), isProvisional: true },
+      })
+      await endDataset(service, dataset, { keep })
+      return againReply(service, dataset)
+    },
+    changedAgain(service),
+  )
+
+  const publish = defineRoute(
+    {
+      ...{ ...OF_DATASET, method: 'post', path: `${path}/publish` },
+      operationId: `publishDataset${suffix}`,
+      summary: `Publish the ${which}`,
+      description:
+        'From then on it lives for ever, and has privileges of its own: who publishes it owns ' +
+        'it, and gives others `select` on its table (`PUT /v1/tables/{table}/permissions`). ' +
+        'Needs `own` on its source. A published dataset stays as it is.',
+      answers: [{ status: 200, description: 'It is published.', shape: DatasetAnswer }],
+      problems: [...UNREADY_PROBLEMS, 'dataset-name-taken'],
+      curl: `curl -X POST ${curl}/publish`,
+    },
+    async (call) => {
+      const dataset = await getOwned(service, namedBy(call), call)
+      await requireOwnVersions(service, dataset, call)
+      const keep = call.keeper.withEffect({
+        ...{ status: 200, from: keptOf(dataset), isProvisional: true },
+      })
+      const { tableUuid } = dataset
+      const publication = { tableUuid, nowMs: service.ambient.nowMs() }
+      await service.catalog.datasets.publish(publication, keep)
+      return againReply(service, dataset)
+    },
+    changedAgain(service),
+  )
+  return [end, publish]
+}
+
+/** Versions that were published before are theirs, too. */
+async function requireOwnVersions(
+  { catalog, ambient }: DatasetService,
+  { name, tableUuid }: DatasetRecord,
+  asker: Asker,
+): Promise<void> {
+  const all = await catalog.datasets.listVersions(name, VERSIONS_MAX)
+  const published = all.filter((it) => it.publishedAtMs !== undefined)
+  if (published.some((it) => it.tableUuid === tableUuid)) return
+  await requireOwnName(published, { nowMs: ambient.nowMs(), asker })
+}
+
+/** For one who owns its source, or itself once it is published. */
+async function getOwned(
+  service: DatasetService,
+  named: NamedDataset,
+  call: Pick<Call<unknown, unknown>, 'authorize'>,
+): Promise<DatasetRecord> {
+  const dataset = await getReadyDataset(service, named, call)
+  const { sourceUuid, publishedAtMs } = dataset
+  if (publishedAtMs === undefined) {
+    await call.authorize('own', [{ on: 'table', name: sourceUuid }])
+  }
+  return dataset
+}
+
+/** The dataset after a change. */
+async function againReply(service: DatasetService, { tableUuid }: DatasetRecord): Promise<Reply> {
+  const dataset = await service.catalog.datasets.find({ tableUuid })
+  if (dataset === undefined) throw notFound(tableUuid, undefined)
+  return datasetReply(service, dataset, 200)
+}
+
+/** Facts from which a repeated request is answered. */
+function keptOf({ tableUuid }: DatasetRecord): KeptFacts {
+  return { tableUuid }
+}
+
+function changedAgain(service: DatasetService) {
+  return async (from: KeptFacts, { authorize }: RepeatedCall): Promise<Reply> => {
+    const dataset = await service.catalog.datasets.find({ tableUuid: String(from['tableUuid']) })
+    if (dataset === undefined) throw notFound(String(from['tableUuid']), undefined)
+    await authorize('select', [{ on: 'table', name: dataset.sourceUuid }])
+    return datasetReply(service, dataset, 200)
+  }
+}
+
+const describe = (service: DatasetService) =>
+  defineRoute(
+    {
+      ...{ ...OF_DATASET, method: 'patch', path: PINNED, operationId: 'describeDatasetVersion' },
+      summary: 'Correct the texts of a version of a dataset',
+      description:
+        'Title, description, creators, licence and keywords; members that are left out stay, and ' +
+        'null takes one out. Its rows never change, and its documents and citations have the new ' +
+        'texts at once. Needs `own` on its source, or on itself once it is published; the audit ' +
+        'has what the texts were.',
+      body: DescribeDatasetRequest,
+      answers: [{ status: 200, description: 'It says so.', shape: DatasetAnswer }],
+      problems: ['dataset-not-found', 'dataset-gone'],
+      curl:
+        "curl -X PATCH $MORAINE/v1/datasets/flights-2024/1 -H 'Content-Type: application/json' " +
+        `-d '{"title":"Flights of 2024"}'`,
+    },
+    async (call) => {
+      const named = { dataset: call.param('dataset'), version: call.param('version') }
+      const dataset = await findDataset(service, named, { ...call, privilege: 'own' })
+      requireNotGone(dataset, service.ambient.nowMs())
+      const keep = call.keeper.withEffect({
+        ...{ status: 200, from: keptOf(dataset), isProvisional: true },
+      })
+      const { tableUuid } = dataset
+      const correction = { tableUuid, card: given(call.body) }
+      return datasetReply(service, await service.catalog.datasets.describe(correction, keep), 200)
+    },
+    changedAgain(service),
+  )
+
+type Given = z.output<typeof DescribeDatasetRequest>
+
+/** Without members that are `undefined`. */
+function given(texts: Given): Partial<DatasetCard> {
+  return Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== undefined))
+}
+
+/** Routes that change datasets. */
+export function datasetChangeRoutes(service: DatasetService): readonly Route[] {
+  return [describe(service), ...DATASET_FORMS.flatMap((form) => changingRoutes(service, form))]
+}
