@@ -22,6 +22,7 @@ import { commitBatch } from './lake/commit/commit-batch.ts'
 import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
 import { SharedTurns } from './lake/commit/shared-turns.ts'
 import { Converter } from './lake/convert/converter.ts'
+import { FileHolds } from './lake/deletion/file-holds.ts'
 import { EventFeed } from './lake/events/event-feed.ts'
 import { Jobs } from './lake/jobs/jobs.ts'
 import { Waiters } from './lake/jobs/waiters.ts'
@@ -211,6 +212,7 @@ async function openLake(
     },
   )
   opened.add(lake.publisher, (it) => it.close())
+  opened.add(lake.holds, (it) => it.close())
   return { ...lake, links, nameChanges, requireWarehouse: own.require, lookForWarehouse: own.look }
 }
 
@@ -218,7 +220,7 @@ async function openLake(
 export interface LakePorts
   extends Omit<
     LakeServices,
-    'commits' | 'manifests' | 'publisher' | 'readTableMetadata' | 'readViewMetadata'
+    'commits' | 'holds' | 'manifests' | 'publisher' | 'readTableMetadata' | 'readViewMetadata'
   > {
   readonly catalog: Catalog
 }
@@ -266,6 +268,7 @@ export function composeLake(ports: LakePorts, settings: LakeSettings = {}): Lake
     writableLocations,
     manifests: new ManifestCache({ objects, bytesMax, meter, decodeAside }),
     publisher: new Publisher({ catalog, objects, ambient, log, meter }),
+    holds: new FileHolds({ catalog, ambient, log }),
     readTableMetadata: (bytes) => aside.read(bytes),
     readViewMetadata: (bytes) => aside.readView(bytes),
   }

@@ -4,6 +4,7 @@ import type { DatasetStore } from './dataset-store.ts'
 import type { DeletionStore } from './deletion-store.ts'
 import type { EventStore } from './event-store.ts'
 import type { GrantStore } from './grant-store.ts'
+import type { HoldStore } from './hold/hold-store.ts'
 import type { JobStore } from './job-store.ts'
 import type { KeyStore } from './key-store.ts'
 import type { LeaseStore } from './lease-store.ts'
@@ -37,6 +38,7 @@ export interface Catalog {
   readonly views: ViewStore
   readonly replays: ReplayStore
   readonly leases: LeaseStore
+  readonly holds: HoldStore
   readonly events: EventStore
   readonly jobs: JobStore
   readonly turns: TurnStore

@@ -2,6 +2,7 @@ import type { Log } from '../core/log.ts'
 import type { ViewMetadata } from '../core/metadata/view-metadata.ts'
 import type { TableMetadata } from '../core/table/table.ts'
 import type { CommitDependencies, CommitMeter } from './commit/commit-dependencies.ts'
+import type { FileHolds } from './deletion/file-holds.ts'
 import type { PublicationMeter } from './publish/publisher.ts'
 import type { CacheMeter } from './scan/manifest-cache.ts'
 import type { TablePlaces } from './table/table-location.ts'
@@ -21,6 +22,8 @@ export interface LakeServices extends CommitDependencies, TablePlaces {
   readonly readTableMetadata: ReadTableMetadata
   /** Does the same for a view. */
   readonly readViewMetadata: ReadViewMetadata
+  /** What this process reads. */
+  readonly holds: FileHolds
   readonly meter: Meter
   readonly log: Log
 }

@@ -6,6 +6,7 @@ import { describeDeletions } from './deletions.contract.ts'
 import { describeEventOrder } from './event-order.contract.ts'
 import { describeEvents } from './events.contract.ts'
 import { describeGrants } from './grants.contract.ts'
+import { describeHolds } from './holds.contract.ts'
 import { describeJobs } from './jobs.contract.ts'
 import { describeKeys } from './keys.contract.ts'
 import { describeLargeCommits } from './large-commits.contract.ts'
@@ -63,6 +64,7 @@ export function describeCatalog(
   describeReservations(catalog)
   describeReplacements(catalog)
   describeLeases(catalog)
+  describeHolds(catalog)
   describeEvents(catalog)
   describeJobs(catalog)
   describeSettings(catalog)

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import pino from 'pino'
 import { readConfig } from '../../src/config.ts'
 import type { Ambient } from '../../src/core/ambient.ts'
+import type { ObjectStore } from '../../src/objects/object-store.ts'
 import { type RunningService, startService } from '../../src/service.ts'
 import { storeSettings } from '../objects/stores/test-store.ts'
 
@@ -42,6 +43,7 @@ export async function startTestService(
     readonly home?: string
     readonly environment?: Readonly<Record<string, string>>
     readonly ambient?: Partial<Ambient>
+    readonly wrapObjects?: (objects: ObjectStore) => ObjectStore
   } = {},
 ): Promise<TestService> {
   const home = options.home ?? (await realpath(await mkdtemp(join(tmpdir(), 'moraine-http-'))))
@@ -58,6 +60,7 @@ export async function startTestService(
   const service = await startService(config, memoryLog(log), {
     app: { isPermissionEnforced: true },
     ...(options.ambient !== undefined && { ambient: options.ambient }),
+    ...(options.wrapObjects !== undefined && { wrapObjects: options.wrapObjects }),
   })
   let stopping: Promise<void> | undefined
   const stop = () => {

@@ -8,6 +8,7 @@ import { SqlAudit } from './audit/sql-audit.ts'
 import { SqlUsage } from './audit/sql-usage.ts'
 import { migrate } from './engine/migrations.ts'
 import { read, type SqlEngine } from './engine/sql-engine.ts'
+import { SqlHolds } from './hold/sql-holds.ts'
 import { SqlReplays } from './mutation/sql-replays.ts'
 import { keyStagedPaths } from './rows/staged-path-keys.ts'
 import { SqlDatasets } from './sql-datasets.ts'
@@ -56,6 +57,7 @@ export function sqlCatalog(
     views: new SqlViews(engine),
     replays: new SqlReplays(engine),
     leases: new SqlLeases(engine),
+    holds: new SqlHolds(engine),
     events: new SqlEvents(engine),
     jobs: new SqlJobs(engine),
     turns,

@@ -23,6 +23,7 @@ import {
   type TextFormat,
 } from '../../engine/engine.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
+import type { HeldFiles } from '../deletion/file-holds.ts'
 import type { SourceIdentity } from '../file/source-identity.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import { namingSource, requireRows } from './data-file-faults.ts'
@@ -72,6 +73,8 @@ export interface Conversion extends Output {
   readonly source: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>
   /** What of the rows may be in the output. */
   readonly restriction: Restriction
+  /** Until the conversion ends. */
+  readonly held: HeldFiles
   /** Columns as the file is read by. */
   readonly readAs: Schema
   /** Field id in the file of each field of the output that has another one there. */
@@ -85,6 +88,8 @@ export interface QueriedTable {
   readonly readAs: Schema
   /** Whoever is restricted has dumps. */
   readonly restriction: Extract<Restriction, string>
+  /** Until the query ends. */
+  readonly held: HeldFiles
   readonly sources: readonly Pick<PlannedFile, 'dataFile' | 'deleteFiles'>[]
 }
 
@@ -134,7 +139,8 @@ export class Converter {
     conversion: Conversion,
     place: (made: LocalResult, identity: () => SourceIdentity) => Promise<T>,
   ): Promise<T> {
-    const { source, definition, readAs, schema, idsInFile, restriction, ...output } = conversion
+    const { source, definition, readAs, schema, idsInFile, restriction, held, ...output } =
+      conversion
     const readable = restriction === 'unrestricted' ? readAs : withFilterFields(readAs, restriction)
     try {
       return await this.#localFiles.use(async ({ pathOf }) => {

@@ -6,18 +6,18 @@ import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import { isMetadataName } from '../table/metadata-file-name.ts'
 import type { FileNamers } from './file-namer.ts'
-import { findNamed, type NamedFilesDependencies } from './named-files.ts'
+import { findNamed, type NamedFilesDependencies, namedBySnapshot } from './named-files.ts'
 
 export type FileUseDependencies = NamedFilesDependencies &
-  Stores<'locations' | 'paths'> & {
+  Stores<'holds' | 'locations' | 'paths'> & {
     readonly ambient: Pick<Ambient, 'nowMs'>
     readonly fileNamers?: FileNamers
   }
 
-/** What names files: a table, a branch or tag of one, an open transaction, a dump. */
+/** What names files: a table, a branch or tag of one, an open transaction, a dump, a reader. */
 export interface FileHolder {
   readonly kind: 'table' | 'branch' | 'tag' | 'transaction' | string
-  /** That of the table, or the id of the transaction. */
+  /** That of the table or of the reader, or the id of the transaction. */
   readonly name: string
   readonly tableUuid: string
   /** Name of the branch or tag. */
@@ -32,6 +32,8 @@ export class FileUse {
   readonly examinedTableUuids = new Set<string>()
   /** Which versions of these were there to ask. */
   readonly examinedVersions = new Map<string, number | undefined>()
+  /** What was read, by the ids of the holds. */
+  readonly examinedHoldIds = new Set<string>()
 
   add(key: string, holder: FileHolder): void {
     const id = JSON.stringify([holder.kind, holder.tableUuid, holder.name, holder.ref])
@@ -45,7 +47,7 @@ export class FileUse {
     return this.#byKey.has(locationKey(path))
   }
 
-  /** Used only for as long as a transaction is open, or something made of a table is there. */
+  /** Used only while a transaction is open, something made of a table is there, or one reads. */
   isUsedForNow(path: string): boolean {
     const ids = [...(this.#byKey.get(locationKey(path)) ?? [])]
     return ids.length > 0 && ids.every((id) => !this.#isTable(id))
@@ -89,8 +91,8 @@ export class HolderCounts {
 
 /**
  * Finds out what names these files: tables by the manifests of all their snapshots, open
- * transactions, and what capabilities made of tables. Tables that never knew a path do not name
- * it; the others are read. `exceptTableUuid` is about to be dropped.
+ * transactions, what capabilities made of tables, and readers of snapshots. Tables that never knew
+ * a path do not name it; the others are read. `exceptTableUuid` is about to be dropped.
  */
 export async function findUse(
   deps: FileUseDependencies,
@@ -115,6 +117,7 @@ export async function findUse(
     if (state !== undefined) await addNamed(deps, use, { state, keys })
   }
   await addPlaced(deps, use, { paths, exceptTableUuid })
+  await addRead(deps, use, { paths, exceptTableUuid })
   return use
 }
 
@@ -149,6 +152,28 @@ async function addNamed(
     for await (const location of namedFor(tableUuid)) {
       const key = locationKey(location)
       if (keys.has(key)) use.add(key, { ...holder, kind })
+    }
+  }
+}
+
+/** Files of the snapshots that are read, whether or not their tables are still there. */
+async function addRead(
+  deps: FileUseDependencies,
+  use: FileUse,
+  {
+    paths,
+    exceptTableUuid,
+  }: { readonly paths: readonly string[]; readonly exceptTableUuid: string | undefined },
+): Promise<void> {
+  const keys = new Set(paths.map(locationKey))
+  for (const hold of await deps.catalog.holds.list(deps.ambient.nowMs())) {
+    const { holdId, kind, name, tableUuid } = hold
+    use.examinedHoldIds.add(holdId)
+    const mayName = use.examinedTableUuids.has(tableUuid) || tableUuid === exceptTableUuid
+    // A living table knows what it names.
+    if (!mayName && (await deps.catalog.tables.find({ tableUuid })) !== undefined) continue
+    for (const key of await namedBySnapshot(deps, hold, keys)) {
+      use.add(key, { kind, name, tableUuid })
     }
   }
 }

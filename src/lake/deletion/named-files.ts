@@ -47,6 +47,15 @@ export async function findNamed(
   await findNamedBySnapshots(deps, state, wanted, onNamed)
 }
 
+/** Keys of the wanted files that one snapshot names; all of them if it cannot be read. */
+export function namedBySnapshot(
+  deps: NamedFilesDependencies,
+  snapshot: Pick<Snapshot, 'manifestList'>,
+  wanted: ReadonlySet<string>,
+): Promise<ReadonlySet<string>> {
+  return new ManifestWalk(deps, wanted).namedBy(snapshot, true)
+}
+
 async function findNamedBySnapshots(
   deps: NamedFilesDependencies,
   state: TableState,
@@ -98,7 +107,10 @@ class ManifestWalk {
   }
 
   /** Keys of the wanted files that a snapshot names. */
-  async namedBy({ manifestList }: Snapshot, isNeeded: boolean): Promise<ReadonlySet<string>> {
+  async namedBy(
+    { manifestList }: Pick<Snapshot, 'manifestList'>,
+    isNeeded: boolean,
+  ): Promise<ReadonlySet<string>> {
     const { manifests } = this.#deps
     const named = new Set(this.#wantedAmong([manifestList]))
     const listed = await this.#read(() => manifests.getManifestList(manifestList))

@@ -110,23 +110,32 @@ async function unlinkRound(
 
 /**
  * Those that an examined table may have been given again between its examination and their mark, by
- * a commit that began before they were to be deleted. From the mark on, nobody names them.
+ * a commit that began before they were to be deleted, or that somebody has begun to read. From the
+ * mark on, nobody names them, and who begins to read finds their table gone.
  */
 async function namedMeanwhile(
   deps: UnlinkDependencies,
   begun: readonly FileDeletion[],
-  { examinedVersions }: FileUse,
+  examined: FileUse,
 ): Promise<ReadonlySet<FileDeletion>> {
-  if (begun.length === 0) return new Set()
+  if (begun.length === 0 || !(await isChanged(deps, examined))) return new Set()
+  const use = await findUse(
+    deps,
+    begun.map(({ path }) => path),
+  )
+  return new Set(begun.filter(({ path }) => use.isUsed(path)))
+}
+
+async function isChanged(
+  { catalog, ambient }: Pick<UnlinkDependencies, 'ambient' | 'catalog'>,
+  { examinedHoldIds, examinedVersions }: FileUse,
+): Promise<boolean> {
+  const holds = await catalog.holds.list(ambient.nowMs())
+  if (holds.some(({ holdId }) => !examinedHoldIds.has(holdId))) return true
   for (const [tableUuid, version] of examinedVersions) {
-    if ((await deps.catalog.tables.find({ tableUuid }))?.version === version) continue
-    const use = await findUse(
-      deps,
-      begun.map(({ path }) => path),
-    )
-    return new Set(begun.filter(({ path }) => use.isUsed(path)))
+    if ((await catalog.tables.find({ tableUuid }))?.version !== version) return true
   }
-  return new Set()
+  return false
 }
 
 /** Leaves their states: one that was being deleted may be gone. */

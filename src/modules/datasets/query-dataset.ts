@@ -14,6 +14,7 @@ import { getSchema, type TableDefinition } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import type { TableQuery } from '../../lake/convert/converter.ts'
+import type { ReadSnapshot } from '../../lake/deletion/file-holds.ts'
 import {
   type PendingUploadDependencies,
   PendingUploads,
@@ -92,6 +93,12 @@ export function datasetJob(deps: QueryDatasetDependencies): JobKind<JobInput> {
   }
 }
 
+/** A query, and the snapshot that it reads. */
+export interface DatasetRows
+  extends Pick<TableQuery, 'definition' | 'readAs' | 'query' | 'sources'> {
+  readonly read: ReadSnapshot
+}
+
 /**
  * The query of a dataset, on the snapshot that it was asked for. Throws if the source, or its
  * snapshot, is gone.
@@ -99,7 +106,7 @@ export function datasetJob(deps: QueryDatasetDependencies): JobKind<JobInput> {
 export async function queryOfDataset(
   deps: RowsDependencies,
   { sourceUuid, snapshotId, facts, query: asked }: DatasetRecord,
-): Promise<Pick<TableQuery, 'definition' | 'readAs' | 'query' | 'sources'>> {
+): Promise<DatasetRows> {
   const state = await getTable(deps.catalog, sourceUuid)
   const snapshot = await getSnapshot(deps, state, { snapshotIdentifier: String(snapshotId) })
   const { definition } = state
@@ -108,7 +115,7 @@ export async function queryOfDataset(
   const query = bindQuery(requestOf(wanted), schema)
   const { files } = await planSources(deps, { state, snapshot, schema }, wanted.filter)
   const readAs = { ...schema, fields: fieldsOfQuery(query, schema) }
-  return { definition, readAs, query, sources: files }
+  return { definition, readAs, query, sources: files, read: { state, snapshot } }
 }
 
 interface MadeRows {
@@ -122,15 +129,17 @@ async function makeRows(
   signal: AbortSignal,
 ): Promise<MadeRows> {
   const { tableUuid, name, facts } = dataset
-  const found = await queryOfDataset(deps, dataset)
+  const { read, ...found } = await queryOfDataset(deps, dataset)
   const schema = found.query.result
   const definition = definitionOf(deps, { tableUuid, name, schema })
   await makeTableFolders(deps, definition)
   const location = `${definition.location}/data/data-0000-${deps.ambient.newUuid()}.parquet`
   await new PendingUploads(deps, tableUuid).add([location])
-  await deps.converter.query(
-    { ...found, restriction: 'unrestricted', format: 'parquet', runsAs: 'conversion', signal },
-    (_result, path) => deps.objects.putFileIfAbsent(location, path),
+  const wish = { restriction: 'unrestricted', format: 'parquet', runsAs: 'conversion' } as const
+  await deps.holds.during({ kind: 'dataset', name }, [read], (held) =>
+    deps.converter.query({ ...found, ...wish, held, signal }, (_result, path) =>
+      deps.objects.putFileIfAbsent(location, path),
+    ),
   )
   const made = await tableOf(deps, { definition, name, location })
   const { snapshotAtMs, schemaId } = facts

@@ -5,10 +5,11 @@ import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { bindQuery } from '../../core/query/bind-query.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
+import type { TableQuery } from '../../lake/convert/converter.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { planSources, type RowsDependencies } from '../rows/query-source.ts'
-import { queryOfDataset } from './query-dataset.ts'
+import { type DatasetRows, queryOfDataset } from './query-dataset.ts'
 
 export type VerifyDependencies = RowsDependencies
 
@@ -61,34 +62,38 @@ async function verifyQuery(
 ): Promise<Verification> {
   const again = await queryOfDataset(deps, dataset).catch(unlessGone)
   const all = await rowsOf(deps, dataset)
-  const [wanted, found] = [
-    await digestOf(deps, all, signal),
-    again && (await digestOf(deps, again, signal)),
-  ]
+  const reads = [all.read, ...(again === undefined ? [] : [again.read])]
+  const reader = { kind: 'dataset', name: dataset.name } as const
+  const [wanted, found] = await deps.holds.during(reader, reads, async (held) => [
+    await digestOf(deps, all, { held, signal }),
+    again && (await digestOf(deps, again, { held, signal })),
+  ])
   const isReproduced = found === undefined ? undefined : found === wanted
   const paths = all.sources.map(({ dataFile }) => dataFile.path)
   return { isReproduced, files: paths.length, differing: isReproduced === false ? paths : [] }
 }
 
-type AskedRows = Awaited<ReturnType<typeof queryOfDataset>>
-
 /** All rows of the hidden table. */
-async function rowsOf(deps: VerifyDependencies, { tableUuid }: DatasetRecord): Promise<AskedRows> {
+async function rowsOf(
+  deps: VerifyDependencies,
+  { tableUuid }: DatasetRecord,
+): Promise<DatasetRows> {
   const state = await getTable(deps.catalog, tableUuid)
   const { definition, currentSnapshot: snapshot } = state
   const readAs = currentSchema(definition)
   const { files } = await planSources(deps, { state, snapshot, schema: readAs }, undefined)
-  return { definition, readAs, query: bindQuery({}, readAs), sources: files }
+  const query = bindQuery({}, readAs)
+  return { definition, readAs, query, sources: files, read: { state, snapshot } }
 }
 
 /** SHA-256 of the rows as CSV. */
 async function digestOf(
   { converter }: VerifyDependencies,
-  rows: AskedRows,
-  signal: AbortSignal,
+  { read: _, ...rows }: DatasetRows,
+  reading: Pick<TableQuery, 'held' | 'signal'>,
 ): Promise<string> {
   const restriction = 'unrestricted'
-  const wish = { ...rows, restriction, format: 'csv', runsAs: 'conversion', signal } as const
+  const wish = { ...rows, ...reading, restriction, format: 'csv', runsAs: 'conversion' } as const
   return converter.query(wish, async (_result, path) => {
     const hash = createHash('sha256')
     for await (const chunk of createReadStream(path)) hash.update(chunk)

@@ -1,3 +1,4 @@
+import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { type DumpTarget, fileNameOf, mediaTypeOf, versionOf } from './dump-key.ts'
 import type { DumpProgress } from './dump-progress.ts'
 import type { DumpSource } from './dump-sources.ts'
@@ -10,6 +11,7 @@ import type { SpaceOfDump } from './space/dump-space.ts'
 export interface DumpBuild {
   readonly target: DumpTarget
   readonly sources: readonly DumpSource[]
+  readonly held: HeldFiles
   readonly made: MadeShards
   readonly record: SourceRecord
   readonly progress: DumpProgress

@@ -28,7 +28,7 @@ export async function obtainShard(
   try {
     return await deps.converter.convert(
       {
-        ...{ definition, source, restriction, readAs: schema },
+        ...{ definition, source, restriction, held: build.held, readAs: schema },
         ...{ schema, format, compression, signal, onWrite },
       },
       (result, identity) => {

@@ -5,7 +5,7 @@ import type { LakeServices } from '../../lake/lake.ts'
 /** What dumps need. */
 export interface DumpDependencies
   extends Stores<'tables' | 'snapshots' | 'leases'>,
-    Pick<LakeServices, 'ambient' | 'log' | 'manifests' | 'objects' | 'warehouse'> {
+    Pick<LakeServices, 'ambient' | 'holds' | 'log' | 'manifests' | 'objects' | 'warehouse'> {
   readonly converter: Converter
 }
 

@@ -1,6 +1,7 @@
 import type { DataFile } from '../../core/file/data-file.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
 import { Turns } from '../../core/turns.ts'
+import type { ReadSnapshot } from '../../lake/deletion/file-holds.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import { byCommitOrder } from '../../lake/scan/commit-order.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
@@ -38,10 +39,10 @@ export async function listDumpSources(
   deps: Pick<DumpDependencies, 'manifests' | 'objects' | 'warehouse'>,
   target: DumpTarget,
 ): Promise<readonly DumpSource[]> {
-  const { state, snapshot, schema } = target
+  const { state, schema } = target
   const { definition } = state
-  const isOfNone = snapshot.snapshotId === NO_SNAPSHOT_ID
-  const plan = await planScan(deps, state, { snapshot: isOfNone ? undefined : snapshot, schema })
+  const { snapshot } = readOf(target)
+  const plan = await planScan(deps, state, { snapshot, schema })
   const shards = `${folderOf(deps.warehouse, target)}/shards`
   const { restriction } = target
   const isFiltered = restriction !== 'unrestricted'
@@ -66,6 +67,11 @@ export async function listDumpSources(
     if (sources.length % FILES_PER_TURN === 0) await turns.take()
   }
   return sources.sort(byCommitOrder)
+}
+
+/** What a dump reads; no snapshot if the table had none. */
+export function readOf({ state, snapshot }: Pick<DumpTarget, 'snapshot' | 'state'>): ReadSnapshot {
+  return { state, snapshot: snapshot.snapshotId === NO_SNAPSHOT_ID ? undefined : snapshot }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { BoundedMap } from '../../core/bounded-map.ts'
 import { CatalogError, CodedError } from '../../core/errors.ts'
+import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { newClosing } from '../../lake/jobs/closing.ts'
 import { Lease } from '../../lake/jobs/lease.ts'
 import type { ObjectInfo } from '../../objects/object-store.ts'
@@ -22,13 +23,13 @@ import {
 } from './dump-key.ts'
 import { buildParquet } from './dump-parquet.ts'
 import { DumpProgress } from './dump-progress.ts'
-import { listDumpSources } from './dump-sources.ts'
+import { listDumpSources, readOf } from './dump-sources.ts'
 import { forgetDumpsOfTable, lastingDumps, removeShortShards, sweepDumps } from './dump-sweep.ts'
 import { buildText } from './dump-text.ts'
 import { type DumpIndex, serialiseDumpIndex } from './format/dump-index.ts'
 import { MadeShards } from './made-shards.ts'
 import { SourceRecord } from './source/source-record.ts'
-import { DumpSpace, isTooLarge, type SpaceOfDump } from './space/dump-space.ts'
+import { DumpSpace, isStorageFull, isTooLarge, type SpaceOfDump } from './space/dump-space.ts'
 
 const INDEXES_CACHED_MAX = 200
 /** Shorter dumps are hashed again in 100 ms. */
@@ -55,6 +56,7 @@ interface Begun {
   readonly progress: DumpProgress
   readonly lease: Lease
   readonly space: SpaceOfDump | undefined
+  readonly held: HeldFiles
 }
 
 export interface BuildOptions {
@@ -242,7 +244,9 @@ export class Dumps {
         return made
       }
       this.#options.meter?.dumpStarted()
-      const index = await this.#build({ target, progress, lease, space })
+      const index = await this.#deps.holds.during({ kind: 'dump' }, [readOf(target)], (held) =>
+        this.#build({ target, progress, lease, space, held }),
+      )
       isReleased = true
       this.#tidyLater(target, index, lease)
       return index
@@ -260,13 +264,13 @@ export class Dumps {
     }
   }
 
-  async #build({ target, progress, lease, space }: Begun): Promise<DumpIndex> {
+  async #build({ target, progress, lease, space, held }: Begun): Promise<DumpIndex> {
     const deps = this.#deps
     const sources = await listDumpSources(deps, target)
     const made = await MadeShards.load(deps, folderOf(deps.warehouse, target))
     const { signal } = lease
     const record = new SourceRecord(made.bases)
-    const build = { target, sources, made, record, progress, space, signal }
+    const build = { target, sources, made, record, progress, space, held, signal }
     const content = await this.#buildContent(build)
     const createdAtMs = deps.ambient.nowMs()
     const earlier = await made.findEarlier(deps, target)
@@ -393,8 +397,4 @@ export class Dumps {
       await lease.release()
     }
   }
-}
-
-function isStorageFull(error: unknown): boolean {
-  return error instanceof CatalogError && error.code === 'storage-full'
 }

@@ -12,7 +12,7 @@ const JOBS_KEPT_MS = 7 * DAY_MS
 export interface HousekeepingPlatform {
   readonly catalog: Pick<
     Catalog,
-    'deletions' | 'events' | 'jobs' | 'leases' | 'replays' | 'transactions'
+    'deletions' | 'events' | 'holds' | 'jobs' | 'leases' | 'replays' | 'transactions'
   >
   readonly ambient: Ambient
 }
@@ -26,6 +26,7 @@ export function housekeepingTasks(platform: HousekeepingPlatform): readonly Task
     hourly('forget replays', () => catalog.replays.forget(ambient.nowMs())),
     hourly('forget transactions', () => forgetOldTransactions(platform)),
     hourly('forget leases', () => forgetOldLeases(platform)),
+    hourly('forget holds', () => catalog.holds.forget(ambient.nowMs())),
   ]
 }
 

@@ -9,6 +9,8 @@ import { csvHeader } from '../../formats/csv-header.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import { newTransaction } from '../../lake/commit/transactions.ts'
 import type { Converter, LocalResult } from '../../lake/convert/converter.ts'
+import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { byCommitOrder } from '../../lake/scan/commit-order.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
 import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
@@ -25,7 +27,8 @@ import {
   type SourceWork,
 } from '../../sources/row-source.ts'
 
-export type TableSourceDependencies = CommitDependencies & { readonly converter: Converter }
+export type TableSourceDependencies = CommitDependencies &
+  Pick<LakeServices, 'holds'> & { readonly converter: Converter }
 
 /** Transactions are remembered for a week: after that, one that is not there may have been. */
 const REMEMBERED_MS = 6 * 24 * 3_600_000
@@ -45,17 +48,24 @@ export class TableSource implements RowSource {
     this.#deps = deps
   }
 
-  /** Two runs at once would have one base: the second to commit conflicts. */
-  async open(_task: string, signal: AbortSignal): Promise<SourceSession> {
+  /**
+   * Two runs at once would have one base: the second to commit conflicts. The files of a snapshot
+   * stay from the beginning of its transaction to the end of the session.
+   */
+  async open(task: string, signal: AbortSignal): Promise<SourceSession> {
     const deps = this.#deps
+    const reader = { kind: 'export', name: task } as const
+    let held: HeldFiles | undefined
     return {
       outcomeOf: (mark) => outcomeOf(deps, mark),
       forget: async () => undefined,
       begin: async (work) => {
         const state = await getWritableTable(deps.catalog, ownWork(work).table)
-        return new TableTransaction(deps, { state, work: ownWork(work), signal })
+        await held?.release()
+        held = await deps.holds.hold(reader, [{ state, snapshot: state.currentSnapshot }])
+        return new TableTransaction(deps, { state, work: ownWork(work), held, signal })
       },
-      close: async () => undefined,
+      close: async () => await held?.release(),
     }
   }
 
@@ -137,6 +147,7 @@ class TableTransaction implements SourceTransaction {
   readonly #deps: TableSourceDependencies
   readonly #state: TableState
   readonly #work: TableWork
+  readonly #held: HeldFiles
   readonly #signal: AbortSignal
   #files: readonly PlannedFile[] = []
   #rows: number | undefined
@@ -146,10 +157,17 @@ class TableTransaction implements SourceTransaction {
     {
       state,
       work,
+      held,
       signal,
-    }: { readonly state: TableState; readonly work: TableWork; readonly signal: AbortSignal },
+    }: {
+      readonly state: TableState
+      readonly work: TableWork
+      readonly held: HeldFiles
+      readonly signal: AbortSignal
+    },
   ) {
     this.#deps = deps
+    this.#held = held
     this.#state = state
     this.#work = work
     this.#signal = signal
@@ -222,7 +240,7 @@ class TableTransaction implements SourceTransaction {
       const readAs = currentSchema(definition)
       // Whoever writes tasks of exports is the operator.
       const restriction = 'unrestricted'
-      const read = { definition, source, restriction, readAs } as const
+      const read = { definition, source, restriction, held: this.#held, readAs } as const
       const made = await converter.convert({ ...output, ...read }, kept)
       rows += made.rows
       yield* streamed(made)

@@ -6,6 +6,7 @@ import { findPathToField } from '../../core/schema/schema-lookup.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { type Field, isNested, type Type, typeName } from '../../core/value/type.ts'
 import { parseExactJson } from '../../formats/json/exact-json.ts'
+import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import {
   asCostly,
   findSource,
@@ -66,7 +67,9 @@ export class StatisticsOfColumns {
     const key = [state.definition.tableUuid, snapshotIdOf(source), schema.schemaId, fieldId].join()
     const known = this.#kept.get(key)
     if (known !== undefined) return { source, name: column, type, statistics: await known }
-    const found = asCostly(() => this.#compute(source, fieldId, type))
+    const found = this.#deps.holds.during({ kind: 'query' }, [source], (held) =>
+      asCostly(() => this.#compute(source, held, { fieldId, type })),
+    )
     this.#kept.set(key, found)
     try {
       return { source, name: column, type, statistics: await found }
@@ -76,13 +79,18 @@ export class StatisticsOfColumns {
     }
   }
 
-  async #compute(source: QuerySource, fieldId: number, type: Type): Promise<ColumnStatistics> {
+  async #compute(
+    source: QuerySource,
+    held: HeldFiles,
+    { fieldId, type }: { readonly fieldId: number; readonly type: Type },
+  ): Promise<ColumnStatistics> {
     const path = findPathToField(source.schema.fields, fieldId) ?? []
     const value = ['x', ...path.map(({ name }) => quotedName(name))].join('.')
     const { files } = await planSources(this.#deps, source, undefined)
     const { definition } = source.state
     const readAs = { ...source.schema, fields: path.slice(0, 1) as readonly Field[] }
-    const table = { definition, readAs, restriction: 'unrestricted' as const, sources: files }
+    const restriction = 'unrestricted' as const
+    const table = { definition, readAs, restriction, held, sources: files }
     // Others may wait for it, so it goes on when who asked first has left.
     const ask = (sql: string) => this.#ask({ sql, tables: [table] })
     const [totals = {}] = await ask(totalsSql(value, type))

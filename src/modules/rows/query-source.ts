@@ -16,7 +16,7 @@ import { ProblemError } from '../../problem/problems.ts'
 
 /** Everything that reading rows uses. */
 export type RowsDependencies = Stores<'tables' | 'snapshots'> &
-  Pick<LakeServices, 'ambient' | 'manifests' | 'objects'> & {
+  Pick<LakeServices, 'ambient' | 'holds' | 'manifests' | 'objects'> & {
     readonly converter: Converter
   }
 

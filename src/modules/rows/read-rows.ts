@@ -6,6 +6,7 @@ import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { getSchema } from '../../core/table/table.ts'
 import type { ResultPart } from '../../engine/engine.ts'
 import { pageToken, parsePageToken } from '../../http/page-token.ts'
+import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { PlannedFile } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
@@ -61,11 +62,13 @@ export async function readRows(deps: RowsDependencies, request: RowsRequest): Pr
   if (position !== undefined && position.digest !== digest) {
     throw tokenInvalid('it is of another request: repeat the columns, the filter and the order')
   }
-  const { files } = await planSources(deps, source, filter)
-  const reader = new PageReader(deps, { request, source, query, files, digest })
-  return await asCostly(() =>
-    readsAll(query) ? reader.ordered(position) : reader.inTurn(position),
-  )
+  return await deps.holds.during({ kind: 'query' }, [source], async (held) => {
+    const { files } = await planSources(deps, source, filter)
+    const reader = new PageReader(deps, { request, source, query, files, digest, held })
+    return await asCostly(() =>
+      readsAll(query) ? reader.ordered(position) : reader.inTurn(position),
+    )
+  })
 }
 
 async function sourceOf(
@@ -129,6 +132,7 @@ interface Reading {
   readonly query: BoundQuery
   readonly files: readonly PlannedFile[]
   readonly digest: string
+  readonly held: HeldFiles
 }
 
 class PageReader {
@@ -198,13 +202,14 @@ class PageReader {
   }
 
   async #read(sources: readonly PlannedFile[], part: Pick<ResultPart, 'after' | 'offset'>) {
-    const { request, source, query } = this.#reading
+    const { request, source, query, held } = this.#reading
     const { schema, state } = source
     const { converter } = this.#deps
     const asked = {
       definition: state.definition,
       restriction: 'unrestricted' as const,
       readAs: { ...schema, fields: fieldsOfQuery(query, schema) },
+      held,
       sources,
       query,
       part: {

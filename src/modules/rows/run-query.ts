@@ -9,6 +9,7 @@ import type { SqlReference } from '../../engine/engine.ts'
 import type { Target } from '../../http/authorizer.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
 import type { Preferences } from '../../http/prefer.ts'
+import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { estimateQuery, estimateSql, type QueryEstimate } from './estimate.ts'
 import type { QueryBody, StructuredQuery } from './query-shapes.ts'
 import {
@@ -146,7 +147,10 @@ export async function runInline(
     ? undefined
     : setTimeout(() => ends.abort(late), Math.min(waitSeconds, WAIT_SECONDS_MAX) * 1000)
   try {
-    return await asCostly(() => readInline(deps, prepared, form, ends.signal))
+    const reads = prepared.tables.map(({ source }) => source)
+    return await deps.holds.during({ kind: 'query' }, reads, (held) =>
+      asCostly(() => readInline(deps, prepared, { form, held, signal: ends.signal })),
+    )
   } catch (error) {
     const isLarge = error instanceof CatalogError && error.code === 'result-too-large'
     throw isLarge ? tooLarge(prepared, error.message) : error
@@ -164,19 +168,30 @@ function mayBecomeDataset({ kind, tables: [table] }: PreparedQuery): boolean {
 async function readInline(
   { converter }: RowsDependencies,
   prepared: PreparedQuery,
-  form: ResultForm,
-  signal: AbortSignal,
+  {
+    form,
+    held,
+    signal,
+  }: { readonly form: ResultForm; readonly held: HeldFiles; readonly signal: AbortSignal },
 ): Promise<QueryRows> {
   const part = { rowsMax: INLINE_MAX.rows, bytesMax: INLINE_MAX.bytes }
   const output = { part, format: formatOf(form), signal }
   const found =
     prepared.kind === 'sql'
       ? await converter.querySql(
-          { sql: prepared.sql, tables: prepared.tables.map((each) => queried(each)), ...output },
+          {
+            sql: prepared.sql,
+            tables: prepared.tables.map((each) => queried(each, held)),
+            ...output,
+          },
           async (result, path) => ({ ...result, bytes: await converter.read(path) }),
         )
       : await converter.query(
-          { ...queried(prepared.tables[0], prepared.query), query: prepared.query, ...output },
+          {
+            ...queried(prepared.tables[0], held, prepared.query),
+            query: prepared.query,
+            ...output,
+          },
           async (result, path) => {
             const schema = prepared.query.result
             return { ...result, schema, bytes: await converter.read(path) }
@@ -187,13 +202,14 @@ async function readInline(
 }
 
 /** The table as it is read: all of its columns, or those of a query. */
-function queried(table: PlannedTable | undefined, query?: BoundQuery) {
+function queried(table: PlannedTable | undefined, held: HeldFiles, query?: BoundQuery) {
   if (table === undefined) throw new Error('a query has a table')
   const { source, files } = table
   const { schema, state } = source
   const fields = query === undefined ? schema.fields : fieldsOfQuery(query, schema)
   return {
     restriction: 'unrestricted' as const,
+    held,
     definition: state.definition,
     readAs: { ...schema, fields },
     sources: files,

@@ -182,24 +182,28 @@ const CHANGES = `SELECT 'delete' AS "_change", * FROM (SELECT * FROM a EXCEPT AL
  * only written again, as by compaction, are in neither.
  */
 export async function readChanges(
-  { converter }: RowsDependencies,
-  { to, added, removed }: SnapshotDiff,
+  { converter, holds }: RowsDependencies,
+  { from, to, added, removed }: SnapshotDiff,
   { format, signal }: { readonly format: 'ndjson' | 'csv'; readonly signal: AbortSignal },
 ): Promise<QueryRows & { readonly hasMore: boolean }> {
   const { definition } = to.state
   const restriction = 'unrestricted' as const
   const readAs = to.schema
-  const table = (sources: readonly PlannedFile[]) => ({ definition, readAs, restriction, sources })
   const query = {
     sql: CHANGES,
-    tables: [table(removed), table(added)],
     part: { rowsMax: INLINE_MAX.rows, bytesMax: INLINE_MAX.bytes },
     format,
     signal,
   }
-  return await asCostly(() =>
-    converter.querySql(query, async ({ schema, ...result }, path) => {
-      return { ...result, result: schema, bytes: await converter.read(path) }
-    }),
-  )
+  return await holds.during({ kind: 'query' }, [from, to], (held) => {
+    const table = (sources: readonly PlannedFile[]) => {
+      return { definition, readAs, restriction, held, sources }
+    }
+    const tables = [table(removed), table(added)]
+    return asCostly(() =>
+      converter.querySql({ ...query, tables }, async ({ schema, ...result }, path) => {
+        return { ...result, result: schema, bytes: await converter.read(path) }
+      }),
+    )
+  })
 }

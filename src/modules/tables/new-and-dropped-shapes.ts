@@ -56,10 +56,15 @@ export const DropTableAnswer = z
       .array(
         z.strictObject({
           kind: z.string().meta({
-            description: '`table`, `branch`, `tag`, `transaction` or `dump`.',
+            description:
+              '`table`, `branch`, `tag`, `transaction` or `dump`; while it reads, also `query`, ' +
+              '`dataset`, `export` or `rewrite`.',
             example: 'tag',
           }),
-          name: z.string().meta({ description: 'Of the table, or the id of the transaction.' }),
+          name: z.string().meta({
+            description:
+              'Of the table, the dataset or the export task, or the id of the transaction.',
+          }),
           table_id: z.string(),
           ref: z.string().nullable().meta({ description: 'Name of the branch or tag.' }),
           files: z.int(),

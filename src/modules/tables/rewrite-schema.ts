@@ -19,12 +19,14 @@ import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetrics } from '../../formats/parquet/statistics/file-metrics.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
+import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import {
   type PendingUploadDependencies,
   PendingUploads,
 } from '../../lake/deletion/pending-uploads.ts'
 import { withoutRequired } from '../../lake/file/converted-file.ts'
 import { readFooterOf } from '../../lake/file/read-footer.ts'
+import type { LakeServices } from '../../lake/lake.ts'
 import { byCommitOrder } from '../../lake/scan/commit-order.ts'
 import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
 import { asAtFolder } from '../../lake/snapshot/as-at-folder.ts'
@@ -35,12 +37,18 @@ import { requireWritableVersion } from '../../lake/table/writable-table.ts'
 
 /** Everything that rewriting data files uses. */
 export type RewriteDependencies = SnapshotDependencies &
-  PendingUploadDependencies & { readonly converter: Converter }
+  PendingUploadDependencies &
+  Pick<LakeServices, 'holds'> & { readonly converter: Converter }
 
 /** The new definition; for each column to convert, its new field id and the one in the files. */
 export interface EvolvedTable {
   readonly definition: TableDefinition
   readonly rewrites: ReadonlyMap<number, number>
+}
+
+interface HeldSource {
+  readonly source: PlannedFile
+  readonly held: HeldFiles
 }
 
 /**
@@ -74,13 +82,17 @@ export class SchemaRewrite {
     if (plan.totals.dataFiles === 0) return undefined
     if (plan.totals.bytes > REWRITE_BYTES_MAX) throw tooLarge(state, plan.totals.bytes)
     requireWritableVersion(state)
-    const files: DataFile[] = []
     const before = this.#converted.size
     const sources = [...plan.plannedFiles()].sort(byCommitOrder)
-    const results = inOrder(sources, this.#deps.converter.atOnce, (source) =>
-      this.#convertOnce(state, evolved, source),
-    )
-    for await (const file of results) if (file !== undefined) files.push(file)
+    const read = { state, snapshot: state.currentSnapshot }
+    const files = await this.#deps.holds.during({ kind: 'rewrite' }, [read], async (held) => {
+      const results = inOrder(sources, this.#deps.converter.atOnce, (source) =>
+        this.#convertOnce(state, evolved, { source, held }),
+      )
+      const made: DataFile[] = []
+      for await (const file of results) if (file !== undefined) made.push(file)
+      return made
+    })
     return { files, converted: this.#converted.size - before }
   }
 
@@ -109,11 +121,11 @@ export class SchemaRewrite {
   async #convertOnce(
     state: TableState,
     evolved: EvolvedTable,
-    source: PlannedFile,
+    read: HeldSource,
   ): Promise<DataFile | undefined> {
-    const key = keyOf(state, evolved, source)
+    const key = keyOf(state, evolved, read.source)
     if (this.#converted.has(key)) return this.#converted.get(key)
-    const file = await this.#convertFile(state, evolved, source)
+    const file = await this.#convertFile(state, evolved, read)
     this.#converted.set(key, file)
     return file
   }
@@ -121,12 +133,13 @@ export class SchemaRewrite {
   #convertFile(
     { definition }: TableState,
     evolved: EvolvedTable,
-    source: PlannedFile,
+    { source, held }: HeldSource,
   ): Promise<DataFile | undefined> {
     const { converter, objects } = this.#deps
     const conversion = {
       definition,
       source,
+      held,
       restriction: 'unrestricted' as const,
       format: 'parquet' as const,
       compression: 'none' as const,

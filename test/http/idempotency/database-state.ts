@@ -3,7 +3,7 @@ import Sqlite from 'better-sqlite3'
 
 /** Tables about requests, or that housekeeping and publication write at their own times. */
 const OTHER_TABLES = new Set([
-  ...['replays', 'leases', 'publications', 'moraine_migrations'],
+  ...['replays', 'leases', 'file_holds', 'publications', 'moraine_migrations'],
   ...['event_cursors', 'event_horizon', 'task_ticks'],
   // Copied from events, which are compared, and from requests, by what runs every second.
   ...['audit_rows', 'audit_seals', 'usage_days'],

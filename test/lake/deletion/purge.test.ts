@@ -132,10 +132,16 @@ test('clones, branches, tags and older snapshots hold files, and are named', asy
   await append(shop, 'u', a)
   const tagged = (await find('u')).currentSnapshot?.snapshotId ?? 0n
   await append(shop, 'u', b)
-  await change('u', () => ({ refs: { v1: { type: 'tag', snapshotId: tagged } } }))
+  const at = { snapshotId: tagged }
+  await change('u', () => ({
+    refs: { v1: { type: 'tag', ...at }, audit: { type: 'branch', ...at } },
+  }))
   const report = await purge('now')
   const told = report.holders.map(({ kind, name, ref, files }) => [kind, name, ref, files])
-  expect(told.filter(([kind]) => kind === 'tag')).toEqual([['tag', 'default.u', 'v1', 1]])
+  expect(told.filter(([, , ref]) => ref !== undefined).toSorted()).toEqual([
+    ['branch', 'default.u', 'audit', 1],
+    ['tag', 'default.u', 'v1', 1],
+  ])
   expect(told).toContainEqual(['table', 'default.u', undefined, 2])
   expect(told.find(([, name]) => name === 'default.copy')).toBeDefined()
   expect([a, b].map(isThere)).toEqual([true, true])

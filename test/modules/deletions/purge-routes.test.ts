@@ -82,11 +82,28 @@ test('a purge now takes the dumps at once, and names what holds files', async ()
   const { transaction_id } = await must(post(service, '/v1/transactions/start', {}), 201)
   const staged = { transaction_id, files: [{ path: `file:${path}` }] }
   await must(post(service, '/v1/tables/other/files', staged))
+  // A branch holds its file when the table itself has let go.
+  const branched = await make('branched')
+  await must(post(service, '/v1/tables/branched/files', { files: [{ path }] }))
+  const { snapshot_id } = (await must(ask(service, '/v1/tables/branched'))).snapshot
+  const updates = [
+    { action: 'set-snapshot-ref', 'ref-name': 'audit', type: 'branch', 'snapshot-id': 0 },
+  ]
+  const ref = JSON.stringify({ requirements: [], updates }).replace(':0}', `:${snapshot_id}}`)
+  const headers = { 'Content-Type': 'application/json' }
+  const commit = { method: 'POST', raw: ref, headers }
+  await must(ask(service, '/iceberg/v1/namespaces/default/tables/branched', commit))
+  const paths = { files: [{ path }] }
+  await must(post(service, '/v1/tables/branched/files/remove', paths))
   const answer = await drop('now', 'purge=now')
   expect(answer.held_by).toEqual(
     expect.arrayContaining([
       expect.objectContaining({ kind: 'table', name: 'default.copy', table_id, ref: null }),
       expect.objectContaining({ kind: 'transaction', name: transaction_id, files: 1 }),
+      {
+        ...{ kind: 'branch', name: 'default.branched', table_id: branched.id },
+        ...{ ref: 'audit', files: 1 },
+      },
     ]),
   )
   expect(answer.deleted_files).toBeGreaterThan(0)

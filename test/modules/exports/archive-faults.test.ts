@@ -1,7 +1,11 @@
 import type pg from 'pg'
+import { sweepUnfinished } from '../../../src/lake/deletion/sweep-unfinished.ts'
+import { unlinkDue } from '../../../src/lake/deletion/unlinker.ts'
 import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
 import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
+import { EXPORT_KIND, recover } from '../../../src/modules/exports/run-job.ts'
+import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
@@ -133,6 +137,35 @@ withPostgres(`faults of an append${obstacle === undefined ? '' : `: ${obstacle}`
     ).toBeUndefined()
     await settle(depsOf(), note, SIGNAL)
     expect(await appended()).toBe(10)
+  })
+
+  test('what is staged outlasts purges and every sweep until the late append', async () => {
+    const { deps } = workshop
+    const note = await cutOff(dying('moveIfAbsent', isStaged, false))
+    const staged = [note.staged, note.append?.parquet ?? '']
+    await dropTable({ ...deps, fileNamers: () => [] }, TABLE, { purge: 'now' })
+    workshop.setClock(Date.now() + 30 * DAY_MS)
+    await unlinkDue(deps)
+    await sweepUnfinished(deps, SIGNAL)
+    const { files } = depsOf()
+    // Its job is there and runs, so that nobody else ends the run.
+    const { job } = await deps.catalog.jobs.submit({
+      ...{ jobId: run.jobId, kind: EXPORT_KIND, key: 't', input: { task: 't' } },
+      nowMs: Date.now(),
+    })
+    expect(job.endedAtMs).toBeUndefined()
+    const recovery = {
+      ...depsOf(),
+      folder: new TaskFolder('/none'),
+      jobs: deps.jobs,
+      log: deps.log,
+    }
+    expect(await recover(recovery, SIGNAL)).toBe(0)
+    for (const location of staged) expect(await deps.objects.find(location)).toBeDefined()
+    expect(await files.listNotes('t', run.jobId)).toHaveLength(1)
+    await settle(depsOf(), note, SIGNAL)
+    expect(await appended()).toBe(10)
+    for (const location of staged) expect(await deps.objects.find(location)).toBeUndefined()
   })
 
   test('without the source, what was committed there is appended here', async () => {

@@ -71,6 +71,15 @@ export interface Database {
     expires_at_ms: bigint
   }
   leases: { name: string; owner: string; fencing_token: bigint; expires_at_ms: bigint }
+  file_holds: {
+    hold_id: string
+    table_uuid: string
+    snapshot_id: bigint
+    manifest_list: string
+    kind: string
+    name: string
+    expires_at_ms: bigint
+  }
   events: EventColumns
   event_horizon: { forgotten: bigint }
   event_cursors: { name: string; position: bigint; fencing_token: bigint }

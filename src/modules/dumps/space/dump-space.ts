@@ -121,6 +121,10 @@ export class SpaceOfDump {
   }
 }
 
+export function isStorageFull(error: unknown): boolean {
+  return error instanceof CatalogError && error.code === 'storage-full'
+}
+
 /** Whether making the same dump again can only fail again. */
 export function isTooLarge(error: unknown): boolean {
   return error instanceof ProblemError && error.code === 'dump-too-large'

@@ -111,7 +111,7 @@ function runRoutes(service: ExportService): readonly Route[] {
       ],
       problems: [
         ...['export-not-found', 'export-task-unusable', 'export-task-invalid'],
-        ...['source-refused', 'overloaded'],
+        ...['source-refused', 'overloaded', 'table-not-found'],
       ] as const,
       curl: 'curl -X POST $MORAINE/v1/exports/agency/runs',
     },

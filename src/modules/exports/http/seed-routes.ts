@@ -68,7 +68,10 @@ function seedRuns(service: ExportService): readonly Route[] {
       permission: onCatalog('admin'),
       reservesKey: true,
       answers: [{ status: 200, description: 'All are done.', shape: SeedOk }],
-      problems: ['export-task-unusable', 'export-count-mismatch', 'source-refused'],
+      problems: [
+        ...['export-task-unusable', 'export-count-mismatch', 'source-refused'],
+        'table-not-found',
+      ] as const,
       curl: 'curl -X POST $MORAINE/exports',
     },
     async ({ closed, keeper }) => {
@@ -105,6 +108,7 @@ function seedRuns(service: ExportService): readonly Route[] {
         'export-outcome-unknown',
         'source-refused',
         'source-unavailable',
+        'table-not-found',
       ],
       curl: 'curl -X POST $MORAINE/exports/agency',
     },
