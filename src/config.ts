@@ -48,8 +48,12 @@ export interface Config extends StoreConfig, ExportConfig {
   readonly isOpenToAll: boolean
   /** Addresses of proxies whose `X-Forwarded-` is believed: `10.0.0.7` or `10.0.0.0/8`. */
   readonly trustedProxies: readonly string[]
-  /** How long usage by day is kept. */
+  /** How long sealed rows of the audit, and usage by day, are kept. */
   readonly auditRetentionMs: number
+  /** Absolute path of the key that signs seals of the audit. */
+  readonly auditKeyPath: string
+  /** Whether that file is made if it is not there: not where the operator named one. */
+  readonly makesAuditKey: boolean
   readonly catalog:
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'postgres'; readonly url: string }
@@ -109,7 +113,7 @@ export function readConfig(environment: Environment): Config {
       integer(1, 1_000),
     ),
     ...access,
-    ...readAudit(read),
+    ...readAudit(read, home),
     ...readFolders(read, home),
     ...readExports(read, home, environment),
     ...stores,
@@ -267,8 +271,14 @@ function readAccess(
   }
 }
 
-function readAudit(read: Read): Pick<Config, 'auditRetentionMs'> {
+function readAudit(
+  read: Read,
+  home: string,
+): Pick<Config, 'auditRetentionMs' | 'auditKeyPath' | 'makesAuditKey'> {
+  const given = read('MORAINE_AUDIT_KEY', '', 'the path of a file', z.string())
   return {
+    auditKeyPath: given === '' ? `${home}/audit-key.pem` : resolve(given),
+    makesAuditKey: given === '',
     auditRetentionMs: read(
       'MORAINE_AUDIT_RETENTION',
       '400d',

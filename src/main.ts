@@ -8,6 +8,7 @@ import { addRebuild } from './commands/rebuild-command.ts'
 import { addRestore } from './commands/restore-command.ts'
 import { addServe } from './commands/serve-command.ts'
 import type { AddCommand, Shell } from './commands/shell.ts'
+import { addVerifyAudit } from './commands/verify-audit-command.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { VERSION } from './version.ts'
 
@@ -17,6 +18,7 @@ const COMMANDS: readonly AddCommand[] = [
   addRestore,
   addRebuild,
   addCreateAdminKey,
+  addVerifyAudit,
 ]
 const DEFAULT_COMMAND = 'serve'
 /** How long open handles may keep the process alive after a command has ended. */

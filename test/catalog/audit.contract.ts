@@ -82,6 +82,22 @@ export function describeAudit(catalog: () => Catalog): void {
       expect(await audit.findLastSeal()).toEqual(second)
     })
 
+    test('seals are listed in order, and a row of none of them is found', async () => {
+      const { audit } = catalog()
+      const seal = (n: bigint) => {
+        return { seal: n, hash: `${n}`, newestMs: Number(n), prunedThrough: n - 1n }
+      }
+      expect(await audit.listSeals({ after: 0n, limit: 10 })).toEqual([])
+      expect(await audit.findBeyond(0n)).toBeUndefined()
+      await audit.add(['a', 'b'].map((id) => rowOf(id)))
+      const [a] = await audit.listOfSeal({ seal: null, limit: 1 })
+      for (const n of [2n, 10n, 9n]) await audit.addSeal(seal(n), n === 10n && a ? [a] : [])
+      expect(await audit.listSeals({ after: 0n, limit: 2 })).toEqual([seal(2n), seal(9n)])
+      expect(await audit.listSeals({ after: 9n, limit: 2 })).toEqual([seal(10n)])
+      expect(await audit.findBeyond(9n)).toMatchObject({ rowId: 'a', seal: 10n })
+      expect(await audit.findBeyond(10n)).toBeUndefined()
+    })
+
     test('seals are pruned as far as all their rows are old, and positions go on', async () => {
       const { audit } = catalog()
       expect(await audit.findLastOlder(5_000)).toBe(0n)

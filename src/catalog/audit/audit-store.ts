@@ -11,6 +11,13 @@ export interface AuditStore {
   listOfSeal(query: SealQuery): Promise<readonly AuditRow[]>
   /** `undefined` before the first. */
   findLastSeal(): Promise<AuditSeal | undefined>
+  /** In their order, those after a number. */
+  listSeals(query: {
+    readonly after: bigint
+    readonly limit: number
+  }): Promise<readonly AuditSeal[]>
+  /** A row that says that a seal has it which is none of 1 to the last one. */
+  findBeyond(lastSeal: bigint): Promise<AuditRow | undefined>
   /**
    * Adds the seal unless it is there, and marks the rows that it has: those of these positions and
    * hashes that no seal has yet.

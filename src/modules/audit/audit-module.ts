@@ -1,19 +1,18 @@
 import type { Catalog } from '../../catalog/catalog.ts'
-import type { Ambient } from '../../core/ambient.ts'
 import { dayOf } from '../../core/value/date-time.ts'
 import type { Task } from '../../lake/jobs/task.ts'
 import type { Module } from '../module.ts'
 import { auditChanges } from './audit-changes.ts'
 import { type AuditRoutesPlatform, auditRoutes } from './audit-routes.ts'
+import { AuditSealer, type SealerDependencies } from './audit-sealer.ts'
 import type { AuditTrail } from './audit-trail.ts'
 
 const HOUR_MS = 3_600_000
+const SEAL_EVERY_MS = 60_000
 
-export interface AuditPlatform extends AuditRoutesPlatform {
-  readonly catalog: AuditRoutesPlatform['catalog'] & Pick<Catalog, 'audit' | 'usage'>
-  readonly ambient: Pick<Ambient, 'nowMs'>
+export interface AuditPlatform extends AuditRoutesPlatform, SealerDependencies {
+  readonly catalog: AuditRoutesPlatform['catalog'] & Pick<Catalog, 'audit' | 'usage' | 'leases'>
   readonly auditTrail: AuditTrail
-  readonly auditRetentionMs: number
 }
 
 /** Who did what, and how much was used. */
@@ -22,9 +21,25 @@ export function auditModule(platform: AuditPlatform): Module {
     name: 'audit',
     routes: auditRoutes(platform),
     consumes: [auditChanges(platform)],
-    tasks: [forgetUsage(platform)],
+    tasks: [forgetUsage(platform), sealRows(platform)],
     // Absent where routes are only documented.
     meters: platform.auditTrail?.meters() ?? [],
+    // A key that cannot be used is told at the start, not a minute later.
+    prepare: async () => {
+      await platform.sealKey()
+    },
+  }
+}
+
+function sealRows(platform: AuditPlatform): Task {
+  let sealer: AuditSealer | undefined
+  return {
+    name: 'seal the audit',
+    everyMs: SEAL_EVERY_MS,
+    run: (signal) => {
+      sealer ??= new AuditSealer(platform)
+      return sealer.run(signal)
+    },
   }
 }
 

@@ -82,7 +82,7 @@ export const AuditLog = z
     before: State.meta({ description: 'What the change tells of the state before it.' }),
     after: State,
     seal: z.string().nullable().meta({
-      description: 'Number of the seal that has the row; null: none has it, as of all so far.',
+      description: 'Number of the seal that has the row; null: none has it yet.',
     }),
   })
   .meta({

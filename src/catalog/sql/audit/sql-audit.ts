@@ -17,7 +17,7 @@ import {
   type SqlTransaction,
   write,
 } from '../engine/sql-engine.ts'
-import type { AuditRowColumns } from '../engine/sql-schema.ts'
+import type { AuditRowColumns, AuditSealColumns } from '../engine/sql-schema.ts'
 
 /** Rows of one statement that adds them, of one transaction, and of one that removes them. */
 const ADDED_BY_STATEMENT = 50
@@ -73,9 +73,36 @@ export class SqlAudit implements AuditStore {
         .limit(1)
         .executeTakeFirst(),
     )
-    if (row === undefined) return undefined
-    const { seal, hash, newest_ms: newestMs, pruned_through: prunedThrough } = row
-    return { seal, hash, newestMs: Number(newestMs), prunedThrough }
+    return row && sealOf(row)
+  }
+
+  async listSeals(query: {
+    readonly after: bigint
+    readonly limit: number
+  }): Promise<readonly AuditSeal[]> {
+    const rows = await read(this.#engine, (connection) =>
+      connection
+        .selectFrom('audit_seals')
+        .selectAll()
+        .where('seal', '>', query.after)
+        .orderBy('seal')
+        .limit(query.limit)
+        .execute(),
+    )
+    return rows.map(sealOf)
+  }
+
+  async findBeyond(lastSeal: bigint): Promise<AuditRow | undefined> {
+    const row = await read(this.#engine, (connection) =>
+      connection
+        .selectFrom('audit_rows')
+        .selectAll()
+        .where((where) => where.or([where('seal', '>', lastSeal), where('seal', '<', 1n)]))
+        .orderBy('seal')
+        .limit(1)
+        .executeTakeFirst(),
+    )
+    return row && rowOf(row)
   }
 
   addSeal(seal: AuditSeal, rows: readonly SealedRow[]): Promise<void> {
@@ -120,6 +147,10 @@ export class SqlAudit implements AuditStore {
 function columnsOf(row: NewAuditRow): Omit<AuditRowColumns, 'position' | 'seal'> {
   const { rowId, timeMs, ...same } = row
   return { ...same, row_id: rowId, time_ms: BigInt(timeMs) }
+}
+
+function sealOf({ seal, hash, newest_ms, pruned_through }: AuditSealColumns): AuditSeal {
+  return { seal, hash, newestMs: Number(newest_ms), prunedThrough: pruned_through }
 }
 
 function rowOf({ row_id, time_ms, decision, ...same }: AuditRowColumns): AuditRow {

@@ -104,7 +104,7 @@ export interface Database {
     position: GeneratedAlways<bigint>
     seal: Nullable<bigint>
   }
-  audit_seals: { seal: bigint; hash: string; newest_ms: bigint; pruned_through: bigint }
+  audit_seals: AuditSealColumns
   usage_days: {
     day: string
     principal: string
@@ -140,6 +140,13 @@ export interface TableRow {
 export interface TableDefinitionRow {
   table_uuid: string
   definition: string
+}
+
+export interface AuditSealColumns {
+  seal: bigint
+  hash: string
+  newest_ms: bigint
+  pruned_through: bigint
 }
 
 export interface AuditRowColumns {
