@@ -17,7 +17,7 @@ import { openEngineFolder, sweepEngineFolders } from './engine/job-folder.ts'
 import type { EngineOverrides } from './engine/open-engines.ts'
 import { readTableMetadataFile, readViewMetadataFile } from './formats/metadata/metadata-file.ts'
 import { counterOf, Metrics, type Meter as ShownMeter } from './http/metrics.ts'
-import type { AppOptions } from './http/serve/app.ts'
+import type { ServerOptions } from './http/serve/server.ts'
 import { commitBatch } from './lake/commit/commit-batch.ts'
 import { type CommitBatch, CommitQueue } from './lake/commit/commit-queue.ts'
 import { SharedTurns } from './lake/commit/shared-turns.ts'
@@ -316,7 +316,10 @@ async function openEnginesOf(config: Config, overrides: Overrides, opened: Opene
 export interface ServiceOverrides extends Omit<Overrides, 'log'> {
   /** Returns how many lines of its log were lost. */
   readonly logLinesDropped?: () => number
-  readonly app?: Pick<AppOptions, 'authorizer' | 'isPermissionEnforced'>
+  readonly app?: Pick<
+    ServerOptions,
+    'authorizer' | 'isPermissionEnforced' | 'uploadPace' | 'idleMs'
+  >
 }
 
 export interface RunningService {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import pino from 'pino'
 import { readConfig } from '../../src/config.ts'
 import type { Ambient } from '../../src/core/ambient.ts'
+import type { ServerOptions } from '../../src/http/serve/server.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
 import { type RunningService, startService } from '../../src/service.ts'
 import { storeSettings } from '../objects/stores/test-store.ts'
@@ -44,6 +45,8 @@ export async function startTestService(
     readonly environment?: Readonly<Record<string, string>>
     readonly ambient?: Partial<Ambient>
     readonly wrapObjects?: (objects: ObjectStore) => ObjectStore
+    /** How long clients may take. */
+    readonly patience?: Pick<ServerOptions, 'uploadPace' | 'idleMs'>
   } = {},
 ): Promise<TestService> {
   const home = options.home ?? (await realpath(await mkdtemp(join(tmpdir(), 'moraine-http-'))))
@@ -58,7 +61,7 @@ export async function startTestService(
   })
   const log: Record<string, unknown>[] = []
   const service = await startService(config, memoryLog(log), {
-    app: { isPermissionEnforced: true },
+    app: { isPermissionEnforced: true, ...options.patience },
     ...(options.ambient !== undefined && { ambient: options.ambient }),
     ...(options.wrapObjects !== undefined && { wrapObjects: options.wrapObjects }),
   })

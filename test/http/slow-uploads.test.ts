@@ -69,6 +69,29 @@ test('a body that brings enough in each period may take as long as it takes', as
   expect(await upload(40, 2_000, 30)).toContain('done')
 })
 
+test('a body is judged by whole periods: one that has just begun is not late', async () => {
+  endWatch()
+  const looks = jest.spyOn(globalThis, 'setInterval')
+  endWatch = endSlowUploads(server, { ...PACE, periodMs: 3_600_000 })
+  const [look] = looks.mock.calls[0] as [() => void]
+  looks.mockRestore()
+  const begun = new Promise((resolve) => server.once('request', resolve))
+  const socket: Socket = connect(port, '127.0.0.1')
+  socket.on('error', () => undefined)
+  let answer = ''
+  socket.on('data', (chunk) => {
+    answer += chunk.toString()
+  })
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n')
+  socket.write('Content-Length: 2\r\n\r\n')
+  await begun
+  look()
+  socket.write('ab')
+  await closed
+  expect(answer).toContain('done')
+})
+
 test('the time in which the service does not read is not the client’s', async () => {
   // The looks come when this test says so: a body that is late to arrive is not meant here.
   endWatch()

@@ -25,6 +25,8 @@ export interface ServerOptions extends AppOptions {
   readonly connectionsMax?: number
   /** How fast bodies must arrive. */
   readonly uploadPace?: UploadPace
+  /** How long a client may neither send nor receive; two minutes if absent. */
+  readonly idleMs?: number
 }
 
 export interface OpenServer {
@@ -36,7 +38,7 @@ export interface OpenServer {
 /** Starts to listen. On failure, rejects with the system's error and leaves nothing open. */
 export async function openServer(address: Address, options: ServerOptions): Promise<OpenServer> {
   const server = createHttpServer(createApp(options))
-  cutIdleSockets(server, IDLE_SOCKET_MS)
+  cutIdleSockets(server, options.idleMs ?? IDLE_SOCKET_MS)
   limitConnections(server, options.connectionsMax ?? CONNECTIONS_MAX)
   const endPace = endSlowUploads(server, options.uploadPace ?? UPLOAD_PACE)
   answerUnparsed(server, options.log)

@@ -1,5 +1,4 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import { standardMembers } from '../problem.ts'
 import { LINE_END, PROBLEM_MEDIA_TYPE } from '../reply.ts'
 
@@ -16,7 +15,8 @@ export const UPLOAD_PACE: UploadPace = { periodMs: 60_000, bytesMin: 64 * 1024 }
 interface Upload {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  bytesRead: number
+  /** What its connection had brought when it was looked at; `undefined` before the first look. */
+  bytesRead?: number
 }
 
 /**
@@ -25,22 +25,25 @@ interface Upload {
  * that stops the watch.
  */
 export function endSlowUploads(server: Server, { periodMs, bytesMin }: UploadPace): () => void {
-  const uploads = new Map<Socket, Upload>()
+  // Not by connection: a request before it may still be without its response.
+  const uploads = new Set<Upload>()
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const { socket } = request
     if (request.complete) return
-    uploads.set(socket, { request, response, bytesRead: socket.bytesRead })
-    const forget = () => uploads.delete(socket)
+    const upload = { request, response }
+    uploads.add(upload)
+    const forget = () => uploads.delete(upload)
     request.once('end', forget)
     response.once('close', forget)
   })
   const timer = setInterval(() => {
-    for (const [socket, upload] of uploads) {
-      const arrived = socket.bytesRead - upload.bytesRead
-      upload.bytesRead = socket.bytesRead
-      const isOurTurn = upload.request.readableLength > 0
-      if (upload.request.complete || isOurTurn || arrived >= bytesMin) continue
-      uploads.delete(socket)
+    for (const upload of uploads) {
+      const { request, bytesRead } = upload
+      upload.bytesRead = request.socket.bytesRead
+      const isNew = bytesRead === undefined
+      const isOurTurn = request.readableLength > 0
+      if (isNew || request.complete || isOurTurn) continue
+      if (upload.bytesRead - bytesRead >= bytesMin) continue
+      uploads.delete(upload)
       end(upload, { periodMs, bytesMin })
     }
   }, periodMs)
@@ -51,7 +54,8 @@ export function endSlowUploads(server: Server, { periodMs, bytesMin }: UploadPac
 /** The body is not read to its end, so only the connection can carry the reason. */
 function end({ request, response }: Upload, { periodMs, bytesMin }: UploadPace): void {
   const { socket } = request
-  if (response.headersSent) return void socket.destroy()
+  // Without its socket, it waits for the response before it, which this one must not be taken for.
+  if (response.headersSent || response.socket === null) return void socket.destroy()
   const detail =
     `the body arrives too slowly: less than ${bytesMin} bytes in ${periodMs / 1000} seconds; ` +
     'send it again over a faster connection'

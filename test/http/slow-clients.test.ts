@@ -1,0 +1,156 @@
+import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { writeParquet } from '../parquet-files.ts'
+import { ask, must, post } from './client.ts'
+import { startTestService, type TestService } from './harness.ts'
+
+const IDLE_MS = 300
+const PACE = { periodMs: 200, bytesMin: 1_000 }
+/** Below the pace however fast the machine is. */
+const TRICKLE = 'x'.repeat(10)
+const TRICKLE_MS = 20
+
+const UPLOADS: readonly (readonly [path: string, type: string])[] = [
+  ['/v1/tables/t/files', 'application/vnd.apache.parquet'],
+  ['/v1/tables/t/files', 'text/csv'],
+  ['/v1/transactions/start', 'application/json'],
+  ['/iceberg/v1/namespaces', 'application/json'],
+]
+
+let service: TestService
+
+async function start(patience: Parameters<typeof startTestService>[0]): Promise<void> {
+  service = await startTestService(patience)
+  const schema = { columns: [{ name: 'n', type: 'double' }] }
+  await must(post(service, '/v1/tables', { name: 't', schema }), 201)
+}
+
+async function open(): Promise<Socket> {
+  const { hostname, port } = new URL(service.url)
+  const socket = connect(Number(port), hostname)
+  socket.on('error', () => undefined)
+  await once(socket, 'connect')
+  return socket
+}
+
+/** Everything that comes until the service ends the connection. */
+function untilEnd(socket: Socket): Promise<string> {
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += String(chunk)
+  })
+  return once(socket, 'close').then(() => text)
+}
+
+function headOf(path: string, type: string, length: string): string {
+  return `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\n${length}\r\n\r\n`
+}
+
+async function trickle(socket: Socket, bytes: string): Promise<void> {
+  while (socket.writable) {
+    socket.write(bytes)
+    await sleep(TRICKLE_MS)
+  }
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile())
+  return files.map(({ parentPath, name }) => join(parentPath, name)).sort()
+}
+
+async function metrics(): Promise<string> {
+  return (await ask(service, '/metrics')).text
+}
+
+/** Once the service has done with a body, it holds nothing of it, in memory or on the disk. */
+async function untilNothingIsLeft(before: readonly string[]): Promise<void> {
+  for (let isLeft = true; isLeft; await sleep(20)) {
+    const held = /^moraine_request_body_bytes (\d+)$/m.exec(await metrics())?.[1]
+    const files = await filesBelow(join(service.home, 'warehouse'))
+    isLeft = held !== '0' || files.join() !== before.join()
+  }
+}
+
+describe('a body that trickles', () => {
+  beforeAll(() => start({ patience: { uploadPace: PACE } }))
+  afterAll(() => service.close())
+
+  test.each(
+    UPLOADS.flatMap(([path, type]) => [
+      [path, type, 'Content-Length: 100000'] as const,
+      [path, type, 'Transfer-Encoding: chunked'] as const,
+    ]),
+  )('is a 408 and leaves nothing: %s, %s, %s', async (path, type, length) => {
+    const before = await filesBelow(join(service.home, 'warehouse'))
+    const socket = await open()
+    const answer = untilEnd(socket)
+    socket.write(headOf(path, type, length))
+    await trickle(socket, length.startsWith('T') ? `a\r\n${TRICKLE}\r\n` : TRICKLE)
+    expect(await answer).toMatch(/^HTTP\/1.1 408 /)
+    expect(await answer).toMatch(/connection: close/i)
+    expect(await answer).toContain('upload-too-slow')
+    await untilNothingIsLeft(before)
+  })
+
+  test('so it is behind another request on its connection', async () => {
+    const socket = await open()
+    const answer = untilEnd(socket)
+    const first = 'GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    socket.write(first + headOf('/v1/tables', 'application/json', 'Content-Length: 100000'))
+    await trickle(socket, TRICKLE)
+    expect(await answer).toMatch(/^HTTP\/1.1 200 .*HTTP\/1.1 408 /s)
+  })
+})
+
+describe('a client that neither sends nor receives', () => {
+  beforeAll(() => start({ patience: { idleMs: IDLE_MS } }))
+  afterAll(() => service.close())
+
+  test('is cut off before its request', async () => {
+    expect(await untilEnd(await open())).toBe('')
+  })
+
+  test.each(UPLOADS)('is cut off in the middle of its body: %s, %s', async (path, type) => {
+    const before = await filesBelow(join(service.home, 'warehouse'))
+    const socket = await open()
+    const answer = untilEnd(socket)
+    socket.write(`${headOf(path, type, 'Content-Length: 100000')}{"name":`)
+    expect(await answer).toBe('')
+    await untilNothingIsLeft(before)
+  })
+
+  test('is cut off in the middle of a long response', async () => {
+    const path = join(service.dataFolder, 'long.parquet')
+    await writeParquet(path, 'SELECT random() AS n FROM range(3_000_000)')
+    await must(post(service, '/v1/tables/t/files', { files: [{ path }] }))
+    await ask(service, '/v1/tables/t/dump?format=parquet', { method: 'HEAD' })
+    const socket = await open()
+    socket.pause()
+    socket.write('GET /v1/tables/t/dump?format=parquet HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    while (!/status="499"/.test(await metrics())) await sleep(20)
+    const received = await untilEnd(socket.resume())
+    expect(received).toMatch(/^HTTP\/1.1 200 /)
+    const total = Number(/content-length: (\d+)/i.exec(received)?.[1] ?? Number.NaN)
+    expect(received.length).not.toBeGreaterThan(total)
+  })
+
+  test('is not cut off while the service works for it', async () => {
+    let letGo: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    const { table_id } = await must(ask(service, '/v1/tables/t'))
+    const holding = service.deps.commits.inTurns([table_id], () => held)
+    const path = join(service.dataFolder, 'short.parquet')
+    await writeParquet(path, 'SELECT 1::DOUBLE AS n')
+    const answer = post(service, '/v1/tables/t/files', { files: [{ path }] })
+    await sleep(4 * IDLE_MS)
+    letGo()
+    expect((await answer).status).toBe(200)
+    await holding
+  })
+})
