@@ -13,6 +13,7 @@ const WITH_WAREHOUSE = [
   ...['dumps/dump-evolution', 'dumps/dump-hive', 'dumps/dump-parquet', 'dumps/http/dump.test'],
   ...['dumps/http/dump-editions', 'dumps/http/dump-clients', 'dumps/http/ckan-formats'],
   ...['iceberg-rest/http/plan-pages', 'iceberg-rest/http/rest-plan'],
+  ...['files/types-of-uploads', 'files/text-bodies', 'rows/', 'datasets/'],
 ].map((path) => `test/modules/${path}`)
 const STORM_SECONDS = '60'
 

@@ -82,7 +82,7 @@ test('nor does who replaces a table of theirs by it', async () => {
   await must(mallory.send('post', '/v1/tables', table), 201)
   const answer = await register(mallory, { overwrite: true })
   expect(answer.status).toBe(400)
-  expect(answer.body.error.message).toContain('of which datasets live')
+  expect(answer.body.error.message).toContain('of which there are datasets')
   await expectUntouched()
 })
 

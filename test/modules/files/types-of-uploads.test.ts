@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,7 @@ import { editElements } from '../../formats/parquet/edited-footer.ts'
 import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { oldFile } from '../../lake/deletion/old-file.ts'
+import { testOfFiles } from '../../objects/stores/test-store.ts'
 import { querySql, writeParquet } from '../../parquet-files.ts'
 
 const TWO_DAYS_MS = 2 * 86_400_000
@@ -105,8 +107,10 @@ test.each<[unknown]>(
   ])
   expect(await rowsOf(table)).toEqual([0, 1, 2].map((n) => ({ n, v: null })))
   const { data_files } = await must(ask(service, `/v1/tables/${table}`))
-  const local = data_files[0].path.slice('file://'.length)
-  const fieldIds = `SELECT field_id FROM parquet_schema('${local}') WHERE name IN ('n', 'v')`
+  const written = await service.deps.objects.read(data_files[0].path, { bytesMax: 1_000_000 })
+  const copy = join(folder, 'written.parquet')
+  writeFileSync(copy, written)
+  const fieldIds = `SELECT field_id FROM parquet_schema('${copy}') WHERE name IN ('n', 'v')`
   expect(await querySql(fieldIds)).toEqual([{ field_id: '1' }, { field_id: '2' }])
 })
 
@@ -247,7 +251,7 @@ test('what cannot be converted is told alone', async () => {
   expect(body.problems).toMatchObject([{ column: 'b', rule: 'column-type' }])
 })
 
-test('what a killed upload leaves where uploads arrive is swept', async () => {
+testOfFiles('what a killed upload leaves where uploads arrive is swept', async () => {
   const table = await newTable([{ name: 'n', type: 'int' }])
   const arrived: string[] = []
   const objects = new Proxy(service.deps.objects, {
