@@ -51,6 +51,14 @@ test.each(ROUTES)('%s refuses a key of this service anywhere in the URL', async 
   expect(await refused(`${route}/${key}`)).not.toContain(key.slice(17))
 })
 
+test.each(ROUTES)('%s refuses a signed token anywhere in the URL', async (route) => {
+  const token = `eyJhbGciOiJSUzI1NiJ9.${btoa('{"sub":"ada"}').replaceAll('=', '')}.c2lnbmF0dXJl`
+  for (const spelled of [token, token.replaceAll('.', '%2E'), token.replace('eyJ', '%65yJ')]) {
+    expect(await refused(`${route}?page_token=${spelled}`)).not.toContain('c2lnbmF0dXJl')
+    expect(await refused(`${route}/${spelled}`)).not.toContain('c2lnbmF0dXJl')
+  }
+})
+
 test('changes are refused as well, before their bodies are read', async () => {
   await refused(`/v1/tables?token=${SECRET}`, 'POST')
   await refused(`/v1/tables/t?access_token=${SECRET}`, 'DELETE')

@@ -1,3 +1,4 @@
+import { AUDIT } from './audit-mutants.ts'
 import { BUCKETS } from './buckets-mutants.ts'
 import { CATALOG } from './catalog-mutants.ts'
 import { CORE } from './core-mutants.ts'
@@ -22,6 +23,7 @@ export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   service: SERVICE,
   datasets: DATASETS,
   policies: POLICIES,
+  audit: AUDIT,
   exports: EXPORTS,
   buckets: BUCKETS,
   objects: OBJECTS,

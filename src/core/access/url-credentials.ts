@@ -3,14 +3,17 @@ const NAMES: ReadonlySet<string> = new Set([
   ...['accesstoken', 'apikey', 'auth', 'authorization', 'authtoken', 'bearer', 'clientsecret'],
   ...['credential', 'credentials', 'idtoken', 'key', 'password', 'secret', 'token', 'xapikey'],
 ])
-/** Begins like a key of this service, whatever follows; a whole one has 66 characters. */
-const KEY = /mor_[a-z0-9]{12}_[\w-]{40,}/
+/**
+ * Begins like a key of this service, whatever follows (a whole one has 66 characters), or is a
+ * signed token: a JWT, whose header and claims both begin with `{"`.
+ */
+const KEY = /mor_[a-z0-9]{12}_[\w-]{40,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\./
 /** Without one of these there is nothing to look for. */
-const SUSPECT = /mor_|%|auth|bearer|credential|key|password|secret|token/i
+const SUSPECT = /mor_|eyJ|%|auth|bearer|credential|key|password|secret|token/i
 
 /**
- * What in a path and query is a credential: the name of a parameter, or a key of this service
- * anywhere. `undefined` if there is none.
+ * What in a path and query is a credential: the name of a parameter, or a key of this service or a
+ * token anywhere. `undefined` if there is none.
  */
 export function credentialInUrl(
   url: string,
@@ -26,7 +29,7 @@ export function credentialInUrl(
   return KEY.test(decoded(url)) ? { parameter: undefined } : undefined
 }
 
-/** The URL as it may be logged: of one with a credential only the path, and no key in that. */
+/** The URL as it may be logged: of one with a credential only the path, and no key or token in that. */
 export function withoutCredentials(url: string): string {
   if (credentialInUrl(url) === undefined) return url
   const [path = ''] = url.split('?')

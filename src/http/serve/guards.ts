@@ -100,7 +100,7 @@ function authorityOf(request: IncomingMessage): string | undefined {
 }
 
 function inUrl(parameter: string | undefined): ProblemError {
-  const place = parameter === undefined ? 'a key' : `a parameter ${parameter}`
+  const place = parameter === undefined ? 'a key or token' : `a parameter ${parameter}`
   const detail =
     `The URL has ${place}: send the key or token as \`Authorization: Bearer <key>\`, and revoke ` +
     'this one, as URLs are kept in logs and histories'
