@@ -11,7 +11,9 @@ import { LAKE } from './lake-mutants.ts'
 import type { MutantGroup } from './mutant.ts'
 import { OBJECTS } from './objects-mutants.ts'
 import { POLICIES } from './policies-mutants.ts'
+import { ROWS } from './rows-mutants.ts'
 import { SERVICE } from './service-mutants.ts'
+import { UPLOADS } from './uploads-mutants.ts'
 
 /** All deliberate bugs by the name that `npm run mutants` takes; what runs longest comes first. */
 export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
@@ -25,6 +27,8 @@ export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   policies: POLICIES,
   audit: AUDIT,
   exports: EXPORTS,
+  rows: ROWS,
+  uploads: UPLOADS,
   buckets: BUCKETS,
   objects: OBJECTS,
   core: CORE,

@@ -1,0 +1,91 @@
+import type { MutantGroup } from './mutant.ts'
+
+const QUERY = ['test/modules/rows/query.test.ts']
+const DIFF = ['test/modules/rows/diff.test.ts']
+const STATISTICS = ['test/modules/rows/statistics.test.ts']
+
+/** Bugs by which rows, estimates, differences and statistics would tell what is not so. */
+export const ROWS: readonly MutantGroup[] = [
+  {
+    file: 'src/modules/rows/estimate.ts',
+    tests: QUERY,
+    edits: [
+      ['cost += Math.max(read, FILE_COST_BYTES)', 'cost += read'],
+      ['if (predicatesOf(expression.root).some(hasNull)) return 0\n', ''],
+      [
+        "operands: [{ kind: 'not', operand: root }, ...unknown]",
+        "operands: [{ kind: 'not', operand: root }]",
+      ],
+      ['? 0 : live - left', '? 0 : live'],
+      ['if (ids.has(id)) bytes += Number(size)', 'bytes += Number(size)'],
+      ['groupBy === undefined ? min : Math.min(min, 1)', 'min'],
+      ['if (groupBy?.length === 0) return {', 'if (false) return {'],
+      ['max: Math.min(max, limit) }', 'max }'],
+    ],
+  },
+  {
+    file: 'src/modules/rows/query-source.ts',
+    tests: [...QUERY, 'test/modules/rows/rows.test.ts'],
+    edits: [
+      ['files: files.sort(byCommitOrder)', 'files: files.reverse()'],
+      ['groupBy !== undefined || orderBy.length > 0', 'groupBy !== undefined'],
+      ["if (typeof timeoutMs === 'number') {", 'if (false) {'],
+    ],
+  },
+  {
+    file: 'src/modules/rows/read-rows.ts',
+    tests: ['test/modules/rows/rows.test.ts'],
+    edits: [
+      ['if (position !== undefined && position.digest !== digest) {', 'if (false) {'],
+      ['{ snapshotIdentifier: position.snapshotId }', '{}'],
+      ['      canonicalQuery(query),\n', ''],
+    ],
+  },
+  {
+    file: 'src/modules/rows/run-query.ts',
+    tests: [...QUERY, 'test/modules/rows/sql.test.ts'],
+    edits: [
+      ["  await authorize('select', [{ on: 'table', name: asked.table }])\n", ''],
+      ["    references.map(({ table }) => ({ on: 'table', name: table })),", '    [],'],
+      ['return { asAtMs: parseAsAt(timestamp) }', 'return {}'],
+      ["descending: direction === 'desc'", 'descending: false'],
+      ["nullsFirst: nulls === 'first'", 'nullsFirst: false'],
+      ['if (!found.hasMore) return', 'if (true) return'],
+      ['if (isLate || (!isSmall && isInlineRequired && isKnown)) {', 'if (isLate) {'],
+      ["isInline(estimate) ? 'inline' : 'dataset'", "'inline'"],
+    ],
+  },
+  {
+    file: 'src/modules/rows/snapshot-diff.ts',
+    tests: DIFF,
+    edits: [
+      ['MOMENT.test(text) && state.refs[text] === undefined', 'MOMENT.test(text)'],
+      ["return [dataFile.path, ...deletes.sort()].join('\\0')", 'return dataFile.path'],
+      [
+        'before === undefined || rows === undefined ? undefined : before + rows',
+        'Number(before) + Number(rows)',
+      ],
+      ["  if (side === 'added') {", '  if (true) {'],
+      ['    removed: names(from, to),', '    removed: [],'],
+      ['.filter(({ before, field }) => before.name !== field.name)', '.filter(() => false)'],
+      ['.filter(({ from: old, to: current }) => old !== current)', ''],
+      ['(SELECT * FROM a EXCEPT ALL SELECT * FROM b)', '(SELECT * FROM a EXCEPT SELECT * FROM b)'],
+      ['tables: [table(removed), table(added)]', 'tables: [table(added), table(removed)]'],
+    ],
+  },
+  {
+    file: 'src/modules/rows/column-statistics.ts',
+    tests: STATISTICS,
+    edits: [
+      ['schema.schemaId, fieldId].join()', 'schema.schemaId].join()'],
+      ['      this.#kept.delete(key)\n', ''],
+      ['distinct > TOP_VALUES', 'true'],
+      ['distinct > 0 && distinct <= DISTINCT_MAX && !isNested(type)', '!isNested(type)'],
+      ['` FILTER (WHERE NOT isnan(${value}))`', "''"],
+      ['WHERE ${known} ', ''],
+      ['CASE WHEN hi = lo THEN 0 ELSE ', 'CASE WHEN FALSE THEN 0 ELSE '],
+      ['least(${BINS - 1}, ', 'least(${BINS}, '],
+      ['(SELECT n FROM v WHERE isfinite(n))', '(SELECT n FROM v)'],
+    ],
+  },
+]
