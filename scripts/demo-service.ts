@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -13,18 +13,17 @@ export interface DemoService {
   readonly pid: number
 }
 
-/** Builds the service and leaves it running, with a new home in `folder`. */
+/** Starts the service from its sources and leaves it running, with a new home in `folder`. */
 export async function startDemoService(
   folder: string,
   { allowedLocation }: { readonly allowedLocation: string },
 ): Promise<DemoService> {
-  console.log(`${await stopDemoService(folder)}; building it (npm run build), some seconds ...`)
+  console.log(`${await stopDemoService(folder)}; starting it ...`)
   rmSync(join(folder, 'home'), { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const port = await findPort()
-  execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
   const log = openSync(join(folder, 'service.log'), 'w')
-  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js'], {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
     detached: true,
     stdio: ['ignore', log, log],
     env: {

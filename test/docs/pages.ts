@@ -46,7 +46,7 @@ export const RUN = ['sh', 'python']
 export const NOT_RUN: Readonly<Record<string, string>> = {
   'README.md: make demo     # 3,000,000 real flights month by month; shows every request it makes':
     'test/docs/demo.storm.test.ts runs the demo and its stop; make test is what runs this',
-  'README.md: make stop': 'installs, builds and stays: the test starts the built service so',
+  'README.md: make stop': 'builds and stays: the test starts the service in its own process',
   'README.md: docker build -t moraine .': 'needs Docker; the image suite of interop does its steps',
   'CONTRIBUTING.md: npm ci': 'installs packages, and runs all tests',
   'docs/access.md: node dist/main.js create-admin-key':

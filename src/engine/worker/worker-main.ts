@@ -41,7 +41,7 @@ async function perform(request: TaskRequest): Promise<void> {
     // All names in SQL are relative to this folder.
     process.chdir(request.folder)
     const result = await run(request)
-    reply({ outcome: 'done', result, residentBytes: process.memoryUsage.rss() })
+    reply({ outcome: 'done', result, residentBytes: residentBytes() })
   } catch (error) {
     const failure = taskFailure(error, pathOf(request.task), 'engine-failed')
     reply({
@@ -50,10 +50,19 @@ async function perform(request: TaskRequest): Promise<void> {
       detail: failure.message,
       facts: failure.facts,
       isOutOfMemory: failure instanceof OutOfMemoryError,
-      residentBytes: process.memoryUsage.rss(),
+      residentBytes: residentBytes(),
     })
   } finally {
     process.chdir('/')
+  }
+}
+
+/** Where it cannot be read, as without /proc, the most that there has been. */
+function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    return process.resourceUsage().maxRSS * 1024
   }
 }
 

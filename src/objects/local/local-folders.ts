@@ -4,6 +4,7 @@ import { invalidLocation } from '../store-errors.ts'
 import { errorCodeOf, translateError } from './local-error.ts'
 import { folderOf, nameOf } from './local-location.ts'
 import { type LocalRoots, realPathOf } from './local-roots.ts'
+import { HAS_PROC } from './proc.ts'
 
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY
 const CREATE_ATTEMPTS = 3
@@ -23,7 +24,7 @@ export class OpenFolder {
     this.#realPath = realPath
     // Node has no openat, but /proc has the same effect on Linux: no link can be slipped in
     // between.
-    this.#base = process.platform === 'linux' ? `/proc/self/fd/${handle.fd}` : realPath
+    this.#base = HAS_PROC ? `/proc/self/fd/${handle.fd}` : realPath
   }
 
   /** That of the folder when it was opened; `''` for the root folder. */

@@ -4,6 +4,7 @@ import { type FileAccess, forbiddenLocation, missingFile } from '../store-errors
 import { errorCodeOf, translateError } from './local-error.ts'
 import { isWithin } from './local-location.ts'
 import { READ_FLAGS } from './local-open-flags.ts'
+import { HAS_PROC } from './proc.ts'
 
 const LINKS_MAX = 40
 
@@ -111,7 +112,7 @@ export class LocalRoots {
 
 /** The real path of an open file or folder, which was opened as `path`. */
 export async function realPathOf(handle: FileHandle, path: string): Promise<string | undefined> {
-  if (process.platform !== 'linux') return realPathByIdentity(handle, path)
+  if (!HAS_PROC) return realPathByIdentity(handle, path)
   try {
     return await readlink(`/proc/self/fd/${handle.fd}`)
   } catch {

@@ -27,6 +27,7 @@ import { sweepEmptyFolders, sweepTemporaryFiles } from './local-sweep.ts'
 import type { LocalThreads } from './local-threads.ts'
 import { requireVersion, requireVersionOf, stateOf } from './local-version.ts'
 import type { ThreadOutcome, ThreadTask } from './local-worker-protocol.ts'
+import { HAS_PROC } from './proc.ts'
 
 const WRITE_ATTEMPTS = 3
 const THREAD_BYTES_MAX = 1024 * 1024
@@ -67,7 +68,7 @@ export async function openLocalStore({
     readable: await LocalRoots.of('read', [...writable, ...readable]),
     writable: await LocalRoots.of('write', writable),
   }
-  const usesThreads = threads !== undefined && process.platform === 'linux'
+  const usesThreads = threads !== undefined && HAS_PROC
   return new LocalStore({ ...roots, beforeNewFolder, ...(usesThreads && { threads }) })
 }
 
