@@ -2,9 +2,10 @@ import { CatalogError } from '../core/errors.ts'
 
 /**
  * Files that nothing names any more, to be deleted after a grace. Their rows are made by the
- * transaction that unnamed them (`TableStore.drop`). Whoever names such a file again takes its row
- * away in its own transaction, or is refused with a `FilesDeletedError` from the moment on that the
- * file is being deleted. Its contract: test/catalog/deletions.contract.ts.
+ * transaction that unnamed them (`TableStore.drop`), or before it, and count from it on. Whoever
+ * names such a file again takes its row away in its own transaction, or is refused with a
+ * `FilesDeletedError` from the moment on that the file is being deleted. Its contract:
+ * test/catalog/deletions.contract.ts, slices.contract.ts.
  */
 export interface DeletionStore {
   /**
@@ -29,6 +30,11 @@ export interface DeletionStore {
   count(tableUuid: string): Promise<number>
   /** Removes rows that are still as given. */
   forget(deletions: readonly FileDeletion[]): Promise<void>
+  /**
+   * Removes, some at a time, rows of purges that never dropped their table, or whose table came
+   * back, if they were due before this instant. Returns how many.
+   */
+  forgetVoid(beforeMs: number): Promise<number>
 }
 
 /** Why a file is deleted. */
@@ -38,7 +44,10 @@ export interface NewDeletion {
   readonly path: string
   /** The table that named it. */
   readonly tableUuid: string
-  /** Tells the drop that unnamed it: a row that was taken away and made again has another one. */
+  /**
+   * Tells the drop that unnamed it, the same for all who would drop one version of the table: a row
+   * that was taken away and made again has another one.
+   */
   readonly mark: string
   readonly reason: DeletionReason
   /** Not deleted before this. */

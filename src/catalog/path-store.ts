@@ -24,6 +24,12 @@ export interface PathStore {
   addKeys(tableUuid: string, paths: readonly string[]): Promise<void>
   /** All that this version of the table references is known by keys; or the table has changed. */
   endKeying(tableUuid: string, version: number): Promise<'ended' | 'changed'>
+  /**
+   * Forgets the paths of tables that are gone, or were never made, some at a time: what a process
+   * that was killed has left of a drop, or of a creation. One under way begins again. Returns of
+   * how many tables.
+   */
+  forgetLeftovers(): Promise<number>
 }
 
 export interface StagedPath {

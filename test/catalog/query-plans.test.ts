@@ -29,6 +29,7 @@ const engine: SqlEngine = {
   holdPaths: async () => undefined,
   transact: (work) => connection.transaction().execute(work),
   ...{ lockFolder: async () => undefined, lockNumbering: undefined, skipLocked: rawSql`` },
+  pathOrder: 'rowid',
   ...{ runTogether: async () => [], rowsOnLoopMax: Number.POSITIVE_INFINITY },
 }
 const snapshots = new SqlSnapshots(engine)

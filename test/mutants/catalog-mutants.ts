@@ -123,7 +123,7 @@ export const CATALOG: readonly MutantGroup[] = [
     ] as const,
   })),
   {
-    file: 'src/catalog/sql/find-table.ts',
+    file: 'src/catalog/sql/find/find-table.ts',
     tests: ['test/catalog/sqlite/sqlite.test.ts'],
     named: 'definition of that version|another table of its name',
     edits: [
@@ -132,7 +132,7 @@ export const CATALOG: readonly MutantGroup[] = [
     ],
   },
   {
-    file: 'src/catalog/sql/sql-tables.ts',
+    file: 'src/catalog/sql/sql-creations.ts',
     tests: ['test/catalog/sqlite/sqlite.test.ts'],
     named: 'comes back has a version',
     edits: [
@@ -143,7 +143,7 @@ export const CATALOG: readonly MutantGroup[] = [
     ],
   },
   {
-    file: 'src/catalog/sql/sql-tables.ts',
+    file: 'src/catalog/sql/sql-drops.ts',
     tests: ['test/modules/iceberg-rest/http/second-lives.test.ts'],
     edits: [
       [

@@ -92,7 +92,7 @@ export const DATASETS: readonly MutantGroup[] = [
     edits: [['  refuseReserved(before?.namespace ?? [])\n', '']],
   },
   {
-    file: 'src/catalog/sql/find-table.ts',
+    file: 'src/catalog/sql/find/find-table.ts',
     tests: [STORE],
     named: 'datasets',
     edits: [['  if (!withDatasets) query', '  if (withDatasets) query']],

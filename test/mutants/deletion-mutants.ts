@@ -3,6 +3,7 @@ import type { MutantGroup } from './mutant.ts'
 const KEPT = 'test/lake/deletion/kept-files.test.ts'
 const PURGE = [KEPT, 'test/lake/deletion/purge.test.ts']
 const SWEEPS = ['test/lake/deletion/sweeps.test.ts']
+const SLICES = ['test/catalog/sqlite/sqlite-slices.test.ts']
 const FOREIGN = ['test/modules/iceberg-rest/http/foreign-metadata.test.ts']
 
 /** Bugs in deleting, each of which loses a file that something names, or keeps one for ever. */
@@ -147,10 +148,10 @@ export const DELETION: readonly MutantGroup[] = [
       [`deletion.state === 'unlinking' || !rewritten`, `!rewritten`],
       [`    if (deletion.state === 'doomed') return false\n`, '    return false\n'],
       [`.when('excluded.due_at_ms', '<',`, `.when('excluded.due_at_ms', '>',`],
-      [`    .where('state', '!=', 'unlinked')\n    .returningAll()`, '    .returningAll()'],
+      [`    .where('state', '=', 'unlinking')\n    .limit(REFUSED_MAX)`, '    .limit(REFUSED_MAX)'],
       [
-        `'=', mark)\n      .where('state', '=', state)\n      .returningAll`,
-        `'=', mark)\n      .returningAll`,
+        `'=', mark)\n      .where('state', '=', state)\n      .where(counts)`,
+        `'=', mark)\n      .where(counts)`,
       ],
     ],
   },
@@ -160,7 +161,7 @@ export const DELETION: readonly MutantGroup[] = [
     edits: [['  if (unkeyed.some(isNew)) return new Set(keys)\n', '']],
   },
   {
-    file: 'src/catalog/sql/sql-paths.ts',
+    file: 'src/catalog/sql/paths/sql-paths.ts',
     tests: ['test/catalog/sqlite/sqlite.test.ts'],
     named: 'SQLite, a file (known paths|file deletions)',
     edits: [
@@ -169,18 +170,79 @@ export const DELETION: readonly MutantGroup[] = [
         `        .where('table_uuid', '=', tableUuid),\n    )\n    return new Set`,
         `,\n    )\n    return new Set`,
       ],
-      ['    if (deleted.numDeletedRows < FORGOTTEN_AT_ONCE) return\n', '    return\n'],
       ['chunk.map(pathHash))', 'chunk.map(() => 1n))'],
     ],
   },
   {
-    file: 'src/catalog/sql/sql-paths.ts',
+    file: 'src/catalog/sql/paths/sql-paths.ts',
     tests: ['test/lake/deletion/key-paths.test.ts'],
     edits: [
       ['if ((await this.#findUnkeyed()).includes(tableUuid)) return new Set(paths)', ''],
       ['    if (unkeyed.length === 0) return found\n', '    return found\n'],
       [`if (found !== undefined && found !== BigInt(version)) return 'changed'`, ''],
       ['if ((await holdTable(transaction, tableUuid)) === undefined) return\n', 'return\n'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/paths/table-leftovers.ts',
+    tests: SLICES,
+    edits: [
+      [`        .where('claim', '=', claim)\n`, ''],
+      ['  if (claim === undefined || note?.claim === claim) return\n', '  return\n'],
+      ['      return claim === undefined ? isFree : where', '      return where'],
+      ['  if (!(await forgetSomePaths(transaction, tableUuid))) return true\n', ''],
+      [
+        `    if (living !== undefined) return undefined\n    await transaction`,
+        '    await transaction',
+      ],
+      [
+        `  await transaction.deleteFrom('table_leftovers').where('table_uuid',`,
+        `  void transaction.deleteFrom('table_leftovers').where('table_uuid',`,
+      ],
+      ['  return numDeletedRows < PATHS_AT_ONCE', '  return true'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-creations.ts',
+    tests: SLICES,
+    edits: [
+      ['  await endClaim(transaction, tableUuid, ahead?.claim)\n', ''],
+      ['if (lastVersion !== source.lastVersion) throw', 'if (false) throw'],
+      ['    await copyMark(transaction, table, ahead)\n', ''],
+      ['    await takeTableFromDeletion(transaction, tableUuid)\n    const', '    const'],
+      ['  if (source?.isUnkeyed !== true) return\n', ''],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-drops.ts',
+    tests: SLICES,
+    edits: [
+      ['  await endPurge(transaction, tableUuid)\n', ''],
+      ['  await noteLeftovers(transaction, tableUuid)\n', ''],
+      ['        if (version === undefined) return false\n', ''],
+      ['  for (const purge of deletions?.purges ?? []) await notePurge(transaction, purge)\n', ''],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/paths/sql-purges.ts',
+    tests: SLICES,
+    edits: [
+      [`state <> 'doomed' or reason <> 'purge' or exists`, `exists`],
+      [`state <> 'doomed' or reason <> 'purge' or exists`, `true or exists`],
+      ['  if (living !== undefined) return\n', ''],
+      [
+        `purges.table_uuid = file_deletions.table_uuid and purges.mark = file_deletions.mark`,
+        '1 = 1',
+      ],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/paths-ahead.ts',
+    tests: SLICES,
+    edits: [
+      ['      if (!(error instanceof LostClaimError)) throw error\n', '      throw error\n'],
+      [`        where('state', '!=', 'doomed'),\n`, ''],
+      [`        where('reason', '!=', 'purge'),\n`, ''],
     ],
   },
 ]

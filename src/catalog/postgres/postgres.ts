@@ -37,16 +37,29 @@ const NUMBERING_LOCK = MIGRATION_LOCK + 1n
  * Any server that speaks PostgreSQL's protocol and SQL. Nothing is asked of it until the first
  * call.
  */
-export async function openPostgresCatalog({
+export async function openPostgresCatalog(options: PostgresOptions): Promise<Catalog> {
+  const { engine, config } = openPostgresEngine(options)
+  const turns = new PostgresTurns(config)
+  return sqlCatalog(engine, {
+    turns,
+    readClock: () => readClock(engine),
+    beforeClose: () => turns.close(),
+  })
+}
+
+export interface PostgresOptions {
+  readonly url: string
+  readonly connectionsMax?: number
+  /** Called once, when the server reports damaged data. */
+  readonly onDamage?: (cause: unknown) => void
+}
+
+/** What is below the catalog, and what else connects as it does. */
+export function openPostgresEngine({
   url,
   connectionsMax = CONNECTIONS_MAX,
   onDamage,
-}: {
-  url: string
-  connectionsMax?: number
-  /** Called once, when the server reports damaged data. */
-  onDamage?: (cause: unknown) => void
-}): Promise<Catalog> {
+}: PostgresOptions): { readonly engine: SqlEngine; readonly config: pg.PoolConfig } {
   const config: pg.PoolConfig = {
     connectionString: url,
     max: connectionsMax,
@@ -58,13 +71,7 @@ export async function openPostgresCatalog({
     types: { getTypeParser: typeParser as pg.CustomTypesConfig['getTypeParser'] },
   }
   checkUrl(config)
-  const engine = postgresEngine(new pg.Pool(config), new Damage(onDamage))
-  const turns = new PostgresTurns(config)
-  return sqlCatalog(engine, {
-    turns,
-    readClock: () => readClock(engine),
-    beforeClose: () => turns.close(),
-  })
+  return { engine: postgresEngine(new pg.Pool(config), new Damage(onDamage)), config }
 }
 
 async function readClock(engine: SqlEngine): Promise<number> {
@@ -113,6 +120,7 @@ function postgresEngine(pool: pg.Pool, damage: Damage): SqlEngine {
     holdPaths,
     hasOwnClock: true,
     lockNumbering,
+    pathOrder: 'path_hash',
     skipLocked: sql`for update skip locked`,
     runTogether,
   }

@@ -1,21 +1,34 @@
-import type { CatalogCommit, TableCommit } from '../table-store.ts'
-import { chunks, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
+import type { CatalogCommit, ExpectedTable, NewTable, TableCommit } from '../table-store.ts'
+import { chunks, read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
+import {
+  addHashes,
+  holdTable,
+  isUnkeyed,
+  knowsMore,
+  nextHashes,
+  type OrderedHash,
+} from './paths/sql-paths.ts'
+import {
+  type Claim,
+  claimPaths,
+  forgetLeftovers,
+  LostClaimError,
+  PATHS_AT_ONCE,
+  writeClaimed,
+} from './paths/table-leftovers.ts'
 import { pathHash, pathKey } from './rows/sql-keys.ts'
 import { takeFromDeletion } from './sql-deletions.ts'
-import { addHashes, holdTable } from './sql-paths.ts'
+import { findLastVersion } from './sql-locations.ts'
 import { tableUuidOf } from './sql-snapshots.ts'
 
-/** A commit of more paths makes them known before its own transaction. */
+/** What names more paths makes them known before its own transaction, `PATHS_AT_ONCE` at a time. */
 const PATHS_TOGETHER_MAX = 5_000
-/**
- * In one transaction before it. With 5,000 the whole takes three quarters of the processor time,
- * and others wait twice as long.
- */
-const PATHS_AT_ONCE = 2_000
 /** All keys of as many doomed files are read, instead of looking for each path among them. */
 const DOOMED_READ_MAX = 50_000
 /** As `pathHash` takes them of a key. */
 const HASH_BYTES = 8
+/** Then a creation whose claim others take all the time is done in one transaction. */
+const CREATION_ATTEMPTS_MAX = 3
 
 /** By the commits whose paths are known already: the hashes of all that they name, in order. */
 export type AheadPaths = ReadonlyMap<TableCommit, BigInt64Array>
@@ -33,66 +46,190 @@ export async function nameAhead(engine: SqlEngine, commit: CatalogCommit): Promi
   const ahead = new Map<TableCommit, BigInt64Array>()
   for (const table of commit.tables) {
     if (table.addedPaths.length <= PATHS_TOGETHER_MAX) continue
-    const hashes = await nameTable(engine, table)
-    if (hashes === undefined) return NONE_AHEAD
-    ahead.set(table, hashes)
+    const { addedPaths, pathsNamedAgain = [], expectedVersion } = table
+    const expected = { tableUuid: tableUuidOf(table), expectedVersion }
+    const added = await nameAt(engine, expected, addedPaths)
+    if (added === undefined) return NONE_AHEAD
+    ahead.set(table, BigInt64Array.from([...added, ...pathsNamedAgain.map(pathHash)]))
   }
   return ahead
 }
 
-/** `undefined` if the commit will be refused: the table is gone, or has another version. */
-async function nameTable(
+/** `undefined` if the table is gone, or has another version. */
+async function nameAt(
   engine: SqlEngine,
-  table: TableCommit,
+  { tableUuid, expectedVersion }: Pick<ExpectedTable, 'tableUuid' | 'expectedVersion'>,
+  paths: readonly string[],
 ): Promise<BigInt64Array | undefined> {
-  const { addedPaths, pathsNamedAgain = [], expectedVersion } = table
-  const tableUuid = tableUuidOf(table)
-  const hashes = new BigInt64Array(addedPaths.length + pathsNamedAgain.length)
-  let end = 0
-  for (const paths of chunks(addedPaths, PATHS_AT_ONCE)) {
-    const start = end
-    for (const path of paths) hashes[end++] = pathHash(path)
-    const slice = hashes.subarray(start, end)
-    const isNamed = await write(
+  const add = (hashes: BigInt64Array) =>
+    write(
       engine,
       async (transaction) => {
         const version = await holdTable(transaction, tableUuid)
         if (version !== BigInt(expectedVersion)) return false
-        await addHashes(transaction, { tableUuid, hashes: slice })
+        await addHashes(transaction, { tableUuid, hashes })
         return true
       },
       { isLarge: true },
     )
-    if (!isNamed) return undefined
+  const hashes = new BigInt64Array(paths.length)
+  let end = 0
+  for (const slice of chunks(paths, PATHS_AT_ONCE)) {
+    const start = end
+    for (const path of slice) hashes[end++] = pathHash(path)
+    if (!(await add(hashes.subarray(start, end)))) return undefined
   }
-  for (const path of pathsNamedAgain) hashes[end++] = pathHash(path)
   return hashes
 }
 
+/** What a large creation has made known before its own transaction. */
+export interface CreationAhead {
+  /** Absent where the table is there until it is replaced by one of its UUID. */
+  readonly claim?: string
+  /** Those of `addedPaths`, in order. */
+  readonly hashes: BigInt64Array
+  readonly source?: CopiedSource
+}
+
+/** The table that a clone takes its paths from, as it was before they were read. */
+interface CopiedSource {
+  /** Another one after them means that the table was dropped in between. */
+  readonly lastVersion: number | undefined
+  readonly isUnkeyed: boolean
+}
+
+/** A table to be created, and the one that it takes the place of, if there is one. */
+export interface Creation extends Partial<Pick<ExpectedTable, 'tableUuid' | 'expectedVersion'>> {
+  readonly table: NewTable
+}
+
 /**
- * Does the same as `takeFromDeletion` for all that the commit names. Where little is doomed, the
- * doomed are compared with the hashes, not each path looked for among them.
+ * Makes the paths of a large table known before `create` makes the table, some at a time, under a
+ * claim to its UUID. Those of one that is refused or cut off go as those of a dropped table do.
+ */
+export async function createNamedAhead<T>(
+  engine: SqlEngine,
+  creation: Creation,
+  create: (ahead: CreationAhead | undefined) => Promise<T>,
+): Promise<T> {
+  if (!(await isLarge(engine, creation.table))) return create(undefined)
+  for (let attempt = 1; attempt <= CREATION_ATTEMPTS_MAX; attempt++) {
+    try {
+      return await createOnce(engine, creation, create)
+    } catch (error) {
+      if (!(error instanceof LostClaimError)) throw error
+    }
+  }
+  return create(undefined)
+}
+
+async function isLarge(
+  engine: SqlEngine,
+  { addedPaths, copyPathsFromTableUuid: from }: NewTable,
+): Promise<boolean> {
+  if (addedPaths.length > PATHS_TOGETHER_MAX) return true
+  return from !== undefined && (await knowsMore(engine, from, PATHS_TOGETHER_MAX))
+}
+
+async function createOnce<T>(
+  engine: SqlEngine,
+  { table, tableUuid: replacedUuid, expectedVersion = 0 }: Creation,
+  create: (ahead: CreationAhead | undefined) => Promise<T>,
+): Promise<T> {
+  const { tableUuid } = table.state.definition
+  if (replacedUuid === tableUuid) {
+    const hashes = await nameAt(engine, { tableUuid, expectedVersion }, table.addedPaths)
+    return create(hashes && { hashes })
+  }
+  const claim = await claimPaths(engine, tableUuid)
+  // Without one the table is there, and `create` will be refused.
+  if (claim === undefined) return create(undefined)
+  try {
+    return await create(await nameCreation(engine, table, claim))
+  } finally {
+    // Nothing is noted when the table was made.
+    await forgetLeftovers(engine, tableUuid, claim.claim)
+  }
+}
+
+async function nameCreation(
+  engine: SqlEngine,
+  { addedPaths, copyPathsFromTableUuid: from }: NewTable,
+  claimed: Claim,
+): Promise<CreationAhead> {
+  const { tableUuid, claim } = claimed
+  const add = (hashes: BigInt64Array) =>
+    writeClaimed(engine, claimed, (transaction) => addHashes(transaction, { tableUuid, hashes }))
+  const hashes = new BigInt64Array(addedPaths.length)
+  let end = 0
+  for (const slice of chunks(addedPaths, PATHS_AT_ONCE)) {
+    const start = end
+    for (const path of slice) hashes[end++] = pathHash(path)
+    await add(hashes.subarray(start, end))
+  }
+  if (from === undefined) return { claim, hashes }
+  return { claim, hashes, source: await copyHashes(engine, from, add) }
+}
+
+/** What the table comes to know in between, the clone does not name. */
+async function copyHashes(
+  engine: SqlEngine,
+  tableUuid: string,
+  add: (hashes: BigInt64Array) => Promise<void>,
+): Promise<CopiedSource> {
+  const source = await read(engine, async (connection) => ({
+    lastVersion: await findLastVersion(connection, tableUuid),
+    isUnkeyed: await isUnkeyed(connection, tableUuid),
+  }))
+  for (let last: OrderedHash | undefined; ; ) {
+    const page = await nextHashes(engine, { tableUuid, limit: PATHS_AT_ONCE }, last)
+    last = page.at(-1)
+    if (last === undefined) return source
+    await add(BigInt64Array.from(page, (row) => row.path_hash))
+  }
+}
+
+/** Paths that are named from now on, and their hashes if these are at hand. */
+export interface NamedPaths {
+  readonly paths: readonly string[]
+  readonly hashes?: BigInt64Array | undefined
+}
+
+/**
+ * Does the same as `takeFromDeletion` for all that are named. Where little is doomed, the doomed
+ * are compared with the hashes, not each path looked for among them.
  */
 export async function takeAllFromDeletion(
   transaction: SqlTransaction,
-  { tables, rewritten }: CatalogCommit,
-  ahead: AheadPaths,
+  named: readonly NamedPaths[],
+  {
+    rewritten,
+    endedPurgeOf = '',
+  }: {
+    readonly rewritten?: ReadonlySet<string> | undefined
+    /** Passes over what only a purge of this table has doomed, which counts no longer. */
+    readonly endedPurgeOf?: string
+  },
 ): Promise<void> {
   const doomed = await transaction
     .selectFrom('file_deletions')
     .select('path_key')
+    .where((where) =>
+      where.or([
+        where('table_uuid', '!=', endedPurgeOf),
+        where('state', '!=', 'doomed'),
+        where('reason', '!=', 'purge'),
+      ]),
+    )
     .limit(DOOMED_READ_MAX + 1)
     .execute()
   if (doomed.length === 0) return
   const isFew = doomed.length <= DOOMED_READ_MAX
   const keys = new Set(isFew ? doomed.map((row) => row.path_key) : [])
   const prefixes = new Set([...keys].map(hashOfKey))
-  for (const table of tables) {
-    const { addedPaths, pathsNamedAgain = [] } = table
-    const paths = [...addedPaths, ...pathsNamedAgain]
-    const hashes = isFew ? ahead.get(table) : undefined
+  for (const { paths, hashes } of named) {
     const taken =
-      hashes === undefined
+      hashes === undefined || !isFew
         ? paths
         : paths.filter((path, i) => prefixes.has(hashes[i] as bigint) && keys.has(pathKey(path)))
     await takeFromDeletion(transaction, taken, rewritten)

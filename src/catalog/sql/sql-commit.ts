@@ -78,7 +78,11 @@ async function runAndTake(
   const { tables, rewritten } = commit
   if (ahead.size > 0) {
     await engine.runTogether(transaction, statements)
-    return takeAllFromDeletion(transaction, commit, ahead)
+    const named = tables.map((table) => {
+      const { addedPaths, pathsNamedAgain = [] } = table
+      return { paths: [...addedPaths, ...pathsNamedAgain], hashes: ahead.get(table) }
+    })
+    return takeAllFromDeletion(transaction, named, { rewritten })
   }
   const paths = tables.flatMap(({ addedPaths, pathsNamedAgain = [] }) =>
     pathsNamedAgain.length === 0 ? addedPaths : [...addedPaths, ...pathsNamedAgain],

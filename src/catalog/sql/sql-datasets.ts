@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import { nameKey } from '../../core/table/name-key.ts'
 import { DATASETS_NAMESPACE, hiddenTableName } from '../../core/table/reserved-namespace.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
@@ -19,22 +18,22 @@ import type {
 import type { MutationOptions } from '../replay-store.ts'
 import type { NewTable } from '../table-store.ts'
 import { grantOwner } from './access/owner-grants.ts'
-import { isVisible, isVisibleDropped } from './access/visible-rows.ts'
-import {
-  type Connection,
-  Refusal,
-  read,
-  type SqlEngine,
-  type SqlTransaction,
-} from './engine/sql-engine.ts'
+import { Refusal, read, type SqlEngine, type SqlTransaction } from './engine/sql-engine.ts'
 import type { DatasetRow } from './engine/sql-schema.ts'
+import { findDataset, listDatasets } from './find/dataset-queries.ts'
 import type { RaisedEvents } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
+import { type CreationAhead, createNamedAhead } from './paths-ahead.ts'
 import { newRow, recordOf } from './rows/dataset-rows.ts'
 import { DefinitionCache } from './rows/definition-cache.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
-import { addDeletions } from './sql-deletions.ts'
-import { deleteTable, insertTable, isLargeTable, type MutationContext } from './sql-tables.ts'
+import {
+  type CreationContext,
+  insertTable,
+  isLargeTable,
+  type MutationContext,
+} from './sql-creations.ts'
+import { type DropDeletions, deleteTable, doomAhead, forgetRest } from './sql-drops.ts'
 
 export class SqlDatasets implements DatasetStore {
   readonly #engine: SqlEngine
@@ -45,20 +44,20 @@ export class SqlDatasets implements DatasetStore {
   }
 
   async create(dataset: NewDataset, options: MutationOptions = {}): Promise<CreatedDataset> {
-    const { table } = dataset
-    const isLarge = table !== undefined && (await isLargeTable(this.#engine, table))
-    return mutate(this.#engine, { ...options, isLarge }, (transaction, raised) =>
-      createDataset(transaction, dataset, this.#context(raised)),
+    return this.#createAhead(dataset.table, (ahead, isLarge) =>
+      mutate(this.#engine, { ...options, isLarge }, (transaction, raised) =>
+        createDataset(transaction, dataset, { ...this.#context(raised), ahead }),
+      ),
     )
   }
 
   async find(key: DatasetKey): Promise<DatasetRecord | undefined> {
-    const row = await read(this.#engine, (connection) => findRow(connection, key))
+    const row = await read(this.#engine, (connection) => findDataset(connection, key))
     return row && recordOf(row)
   }
 
   async list(query: ListDatasetsQuery): Promise<readonly DatasetRecord[]> {
-    const rows = await read(this.#engine, (connection) => listRows(connection, query))
+    const rows = await read(this.#engine, (connection) => listDatasets(connection, query))
     return rows.map(recordOf)
   }
 
@@ -79,9 +78,22 @@ export class SqlDatasets implements DatasetStore {
     finish: DatasetFinish,
     options: MutationOptions = {},
   ): Promise<'finished' | 'not-queued'> {
-    const isLarge = 'table' in finish && (await isLargeTable(this.#engine, finish.table))
-    return mutate(this.#engine, { ...options, isLarge }, (transaction, raised) =>
-      finishDataset(transaction, finish, this.#context(raised)),
+    return this.#createAhead('table' in finish ? finish.table : undefined, (ahead, isLarge) =>
+      mutate(this.#engine, { ...options, isLarge }, (transaction, raised) =>
+        finishDataset(transaction, finish, { ...this.#context(raised), ahead }),
+      ),
+    )
+  }
+
+  /** Makes something with a hidden table, or without one. */
+  async #createAhead<T>(
+    table: NewTable | undefined,
+    create: (ahead: CreationAhead | undefined, isLarge: boolean) => Promise<T>,
+  ): Promise<T> {
+    if (table === undefined) return create(undefined, false)
+    const engine = this.#engine
+    return createNamedAhead(engine, { table }, async (ahead) =>
+      create(ahead, await isLargeTable(engine, table, ahead)),
     )
   }
 
@@ -97,10 +109,16 @@ export class SqlDatasets implements DatasetStore {
     )
   }
 
-  end(ending: DatasetEnding, options: MutationOptions = {}): Promise<DatasetOutcome> {
-    return mutate(this.#engine, options, (transaction, raised) =>
-      endDataset(transaction, ending, this.#context(raised)),
+  async end(ending: DatasetEnding, options: MutationOptions = {}): Promise<DatasetOutcome> {
+    const { tableUuid, deletions = [] } = ending
+    const engine = this.#engine
+    const doomed = await doomAhead(engine, { tableUuid }, deletions)
+    const isLarge = doomed.own.length > engine.rowsOnLoopMax
+    const outcome = await mutate(engine, { ...options, isLarge }, (transaction, raised) =>
+      endDataset(transaction, { ...ending, doomed }, this.#context(raised)),
     )
+    if (outcome === 'changed') await forgetRest(engine, tableUuid)
+    return outcome
   }
 
   async listDue({
@@ -131,15 +149,17 @@ export class SqlDatasets implements DatasetStore {
   }
 }
 
-interface DatasetContext extends MutationContext {
+type DatasetContext = MutationContext & {
   /** Who asked for the mutation. */
   readonly asked: string | undefined
 }
 
+type NewDatasetContext = DatasetContext & Pick<CreationContext, 'ahead'>
+
 async function createDataset(
   transaction: SqlTransaction,
   dataset: NewDataset,
-  context: DatasetContext,
+  context: NewDatasetContext,
 ): Promise<CreatedDataset> {
   const { table, sourceUuid } = dataset
   const securable = await securableOf(transaction, sourceUuid)
@@ -166,7 +186,7 @@ async function createDataset(
 
 /** What it is read by: a dataset of a dataset by what that one is. */
 async function securableOf(transaction: SqlTransaction, tableUuid: string): Promise<string> {
-  const source = await findRow(transaction, { tableUuid })
+  const source = await findDataset(transaction, { tableUuid })
   return source?.securable ?? tableUuid
 }
 
@@ -183,7 +203,7 @@ async function refuseOvertaken(
   transaction: SqlTransaction,
   { name, version }: { readonly name: string; readonly version: number },
 ): Promise<void> {
-  const row = await findRow(transaction, { name, version })
+  const row = await findDataset(transaction, { name, version })
   if (row === undefined) return
   throw new Refusal<CreatedDataset>({ outcome: 'overtaken', dataset: recordOf(row) })
 }
@@ -223,7 +243,7 @@ async function prolong(
 async function addHiddenTable(
   transaction: SqlTransaction,
   { table, row }: { readonly table: NewTable; readonly row: Pick<DatasetRow, 'name' | 'version'> },
-  context: MutationContext,
+  context: CreationContext,
 ): Promise<void> {
   const name = hiddenTableName(row.name, Number(row.version))
   const state = { ...table.state, namespace: DATASETS_NAMESPACE, name }
@@ -238,7 +258,7 @@ async function addHiddenTable(
 async function finishDataset(
   transaction: SqlTransaction,
   finish: DatasetFinish,
-  context: DatasetContext,
+  context: NewDatasetContext,
 ): Promise<'finished' | 'not-queued'> {
   const isReady = 'table' in finish
   const row = await transaction
@@ -320,7 +340,7 @@ async function describeDataset(
 
 async function endDataset(
   transaction: SqlTransaction,
-  { tableUuid, nowMs, ifExpiredBy, deletions = [] }: DatasetEnding,
+  { tableUuid, nowMs, ifExpiredBy, doomed }: DatasetEnding & { readonly doomed: DropDeletions },
   context: DatasetContext,
 ): Promise<DatasetOutcome> {
   let update = transaction
@@ -339,61 +359,7 @@ async function endDataset(
     .where('table_uuid', '=', tableUuid)
     .executeTakeFirst()
   if (table === undefined) return 'changed'
-  await deleteTable(transaction, { tableUuid, expectedVersion: Number(table.version) }, context)
-  await addDeletions(transaction, deletions)
+  const expectedVersion = Number(table.version)
+  await deleteTable(transaction, { tableUuid, expectedVersion, deletions: doomed }, context)
   return 'changed'
-}
-
-function findRow(connection: Connection, key: DatasetKey): Promise<DatasetRow | undefined> {
-  const all = connection.selectFrom('datasets').selectAll()
-  if ('tableUuid' in key) return all.where('table_uuid', '=', key.tableUuid).executeTakeFirst()
-  const named = all.where('name_key', '=', nameKey(key.name))
-  if ('version' in key) return named.where('version', '=', BigInt(key.version)).executeTakeFirst()
-  const now = BigInt(Math.floor(key.nowMs))
-  return named
-    .orderBy(
-      sql`case when ended_at_ms is null and (expires_at_ms is null or expires_at_ms > ${now})
-        then 0 else 1 end`,
-    )
-    .orderBy('version', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-}
-
-async function listRows(
-  connection: Connection,
-  { after, limit, nowMs, visibleTo }: ListDatasetsQuery,
-): Promise<readonly DatasetRow[]> {
-  let query = connection
-    .selectFrom('datasets')
-    .selectAll('datasets')
-    .where('datasets.ended_at_ms', 'is', null)
-    .where((where) =>
-      where.or([
-        where('datasets.expires_at_ms', 'is', null),
-        where('datasets.expires_at_ms', '>', BigInt(Math.floor(nowMs))),
-      ]),
-    )
-    .orderBy('datasets.name_key')
-    .orderBy('datasets.version')
-    .limit(limit)
-  if (after !== undefined) {
-    const start = [nameKey(after.name), BigInt(after.version)] as const
-    query = query.where((where) =>
-      where(where.refTuple('datasets.name_key', 'datasets.version'), '>', where.tuple(...start)),
-    )
-  }
-  if (visibleTo === undefined) return query.execute()
-  return query
-    .leftJoin('tables', 'tables.table_uuid', 'datasets.securable')
-    .where((where) =>
-      where.or([
-        isVisible(visibleTo, 'tables'),
-        where.and([
-          where('tables.table_uuid', 'is', null),
-          isVisibleDropped(visibleTo, 'datasets.securable'),
-        ]),
-      ]),
-    )
-    .execute()
 }

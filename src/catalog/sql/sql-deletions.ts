@@ -12,6 +12,8 @@ import {
 import {
   type Connection,
   chunks,
+  forgetInRounds,
+  lockUuid,
   read,
   type SqlEngine,
   type SqlTransaction,
@@ -19,11 +21,22 @@ import {
 } from './engine/sql-engine.ts'
 import { type Param, prepared } from './engine/sql-prepared.ts'
 import type { DeletionRow } from './engine/sql-schema.ts'
+import {
+  counts,
+  endPurge,
+  forgetSomePurges,
+  forgetSomeVoid,
+  notePurge,
+  purgesOf,
+  VOID_AT_ONCE,
+} from './paths/sql-purges.ts'
 import { pathHash, pathKey } from './rows/sql-keys.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
 
 /** Building the statement takes milliseconds, in which nobody else works. */
 const ADDED_AT_ONCE = 200
+/** A refusal names as many files. */
+const REFUSED_MAX = 1_000
 
 export class SqlDeletions implements DeletionStore {
   readonly #engine: SqlEngine
@@ -34,7 +47,14 @@ export class SqlDeletions implements DeletionStore {
 
   async add(deletions: readonly NewDeletion[]): Promise<void> {
     const isLarge = deletions.length > this.#engine.rowsOnLoopMax
-    await write(this.#engine, (transaction) => addDeletions(transaction, deletions), { isLarge })
+    const add = async (transaction: SqlTransaction) => {
+      await addDeletions(transaction, deletions)
+      for (const purge of purgesOf(deletions)) {
+        await lockUuid(this.#engine, transaction, purge.tableUuid)
+        await notePurge(transaction, purge)
+      }
+    }
+    await write(this.#engine, add, { isLarge })
   }
 
   async listDue({ nowMs, tableUuid, limit }: DueDeletionsQuery): Promise<readonly FileDeletion[]> {
@@ -43,6 +63,7 @@ export class SqlDeletions implements DeletionStore {
         .selectFrom('file_deletions')
         .selectAll()
         .where('due_at_ms', '<=', BigInt(Math.floor(nowMs)))
+        .where(counts)
         .orderBy('due_at_ms')
         .limit(limit)
       const ofTable = tableUuid === undefined ? due : due.where('table_uuid', '=', tableUuid)
@@ -58,6 +79,7 @@ export class SqlDeletions implements DeletionStore {
         .select((count) => count.fn.countAll<bigint>().as('count'))
         .where('table_uuid', '=', tableUuid)
         .where('state', '!=', 'unlinked')
+        .where(counts)
         .executeTakeFirstOrThrow(),
     )
     return Number(row.count)
@@ -84,6 +106,16 @@ export class SqlDeletions implements DeletionStore {
     }
   }
 
+  async forgetVoid(beforeMs: number): Promise<number> {
+    const forgotten = await forgetInRounds(this.#engine, VOID_AT_ONCE, (transaction) =>
+      forgetSomeVoid(transaction, beforeMs),
+    )
+    await forgetInRounds(this.#engine, VOID_AT_ONCE, (transaction) =>
+      forgetSomePurges(transaction, this.#engine),
+    )
+    return forgotten
+  }
+
   async forget(deletions: readonly FileDeletion[]): Promise<void> {
     for (const same of groups(deletions)) {
       await write(this.#engine, (transaction) =>
@@ -98,9 +130,14 @@ export class SqlDeletions implements DeletionStore {
   }
 }
 
+/**
+ * Those of purges count from when the purge is noted (`notePurge`). A file that has a row keeps the
+ * earlier instant, as it was unnamed all the time since the first; or it gets the new one.
+ */
 export async function addDeletions(
   transaction: SqlTransaction,
   deletions: readonly NewDeletion[],
+  instant: 'earlier' | 'new' = 'earlier',
 ): Promise<void> {
   for (const chunk of chunks(deletions, ADDED_AT_ONCE)) {
     // A statement must not change a row twice.
@@ -114,13 +151,16 @@ export async function addDeletions(
           .doUpdateSet((row) => ({
             mark: row.ref('excluded.mark'),
             table_uuid: row.ref('excluded.table_uuid'),
-            // It was unnamed all the time since the first.
-            due_at_ms: row
-              .case()
-              .when('excluded.due_at_ms', '<', row.ref('file_deletions.due_at_ms'))
-              .then(row.ref('excluded.due_at_ms'))
-              .else(row.ref('file_deletions.due_at_ms'))
-              .end(),
+            reason: row.ref('excluded.reason'),
+            due_at_ms:
+              instant === 'new'
+                ? row.ref('excluded.due_at_ms')
+                : row
+                    .case()
+                    .when('excluded.due_at_ms', '<', row.ref('file_deletions.due_at_ms'))
+                    .then(row.ref('excluded.due_at_ms'))
+                    .else(row.ref('file_deletions.due_at_ms'))
+                    .end(),
           }))
           .where('file_deletions.state', '=', 'doomed'),
       )
@@ -181,18 +221,20 @@ export function refuseDeleted(
 }
 
 /**
- * Takes away all rows of a table that is registered again. Throws `FilesDeletedError` if files of
- * it are being deleted.
+ * Takes back what a purge has doomed of a table that is registered again; to be called as
+ * `takeFromDeletion` is. Throws `FilesDeletedError` if files of it are being deleted.
  */
 export async function takeTableFromDeletion(
   transaction: SqlTransaction,
   tableUuid: string,
 ): Promise<void> {
+  await endPurge(transaction, tableUuid)
   const rows = await transaction
-    .deleteFrom('file_deletions')
+    .selectFrom('file_deletions')
+    .selectAll()
     .where('table_uuid', '=', tableUuid)
-    .where('state', '!=', 'unlinked')
-    .returningAll()
+    .where('state', '=', 'unlinking')
+    .limit(REFUSED_MAX)
     .execute()
   refuseDeleted(rows)
 }
@@ -214,6 +256,7 @@ async function beginUnlinking(
       .where('path_key', 'in', free)
       .where('mark', '=', mark)
       .where('state', '=', state)
+      .where(counts)
       .returningAll()
       .execute()
     begun.push(...rows.map(deletionOf))

@@ -227,7 +227,11 @@ export async function beginLife(
   await markKeepsFiles(transaction, uuid, false)
 }
 
-async function findLastVersion(connection: Connection, uuid: string): Promise<number | undefined> {
+/** That of the last life that a table or view of this UUID has ended. */
+export async function findLastVersion(
+  connection: Connection,
+  uuid: string,
+): Promise<number | undefined> {
   const row = await connection
     .selectFrom('last_versions')
     .select('version')

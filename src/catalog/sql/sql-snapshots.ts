@@ -12,8 +12,8 @@ import {
 } from './engine/sql-engine.ts'
 import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
 import type { SnapshotRow } from './engine/sql-schema.ts'
+import { noPathInsert, pathInserts } from './paths/sql-paths.ts'
 import { logRows, SNAPSHOT_COLUMNS, snapshotOf, snapshotRow } from './rows/sql-rows.ts'
-import { noPathInsert, pathInserts } from './sql-paths.ts'
 
 export class SqlSnapshots implements SnapshotStore {
   readonly #engine: SqlEngine

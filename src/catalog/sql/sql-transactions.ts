@@ -25,9 +25,9 @@ import type { Database, TransactionRow } from './engine/sql-schema.ts'
 import { mutate } from './mutation/sql-replays.ts'
 import { pathKey } from './rows/sql-keys.ts'
 import { TRANSACTION_COLUMNS, transactionOf, transactionRow } from './rows/sql-rows.ts'
+import { stagedChangesOf, stagedRows } from './rows/sql-staged-changes.ts'
 import { encodeExact } from './rows/tagged-json.ts'
 import { addDeletions, takeFromDeletion } from './sql-deletions.ts'
-import { stagedChangesOf, stagedRows } from './sql-staged-changes.ts'
 
 const STAGING_TABLES = ['staged_files', 'staged_removals', 'transaction_tables'] as const
 const FORGOTTEN_PER_STEP = 500

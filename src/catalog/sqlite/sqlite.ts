@@ -115,7 +115,8 @@ interface EngineParts {
   readonly rowsOnLoopMax: number
 }
 
-function sqliteEngine(
+/** What is below the catalog. */
+export function sqliteEngine(
   database: Sqlite.Database,
   { contentionMsMax, damage, file, inThread, rowsOnLoopMax }: EngineParts,
 ): SqlEngine {
@@ -142,6 +143,7 @@ function sqliteEngine(
     // Writers take turns, so positions come in the order of commits.
     hasOwnClock: false,
     lockNumbering: undefined,
+    pathOrder: 'rowid',
     skipLocked: sql``,
     runTogether,
   }

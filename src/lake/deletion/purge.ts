@@ -34,9 +34,8 @@ export class Purge {
   readonly #deps: PurgeDependencies
   readonly #when: 'after-grace' | 'now'
   readonly #files: TableFiles
-  readonly #mark: string
   readonly #dueAtMs: number
-  readonly #deletions: NewDeletion[] = []
+  readonly #doomed: string[] = []
   readonly #holders = new HolderCounts()
   readonly #turns = new Turns()
 
@@ -44,7 +43,6 @@ export class Purge {
     this.#deps = deps
     this.#when = when
     this.#files = new TableFiles(deps)
-    this.#mark = deps.ambient.newUuid()
     this.#dueAtMs = deps.ambient.nowMs() + (when === 'now' ? 0 : deps.deleteGraceMs)
   }
 
@@ -55,14 +53,15 @@ export class Purge {
   async prepare(state: TableState): Promise<readonly NewDeletion[]> {
     const paths = await this.#files.collect(state)
     if (keepsFiles(state.definition.properties)) return []
+    const { tableUuid } = state.definition
     // One by one: arguments of a call have a limit.
-    for (const deletion of await this.#doom(state, paths)) this.#deletions.push(deletion)
-    return this.#deletions
+    for (const path of await this.#free(tableUuid, paths)) this.#doomed.push(path)
+    return this.#deletionsOf(tableUuid, this.#doomed, markOfDrop(state))
   }
 
   /** The report, so far as it is known when the table is dropped. */
   planned(): PurgeReport {
-    const scheduledFiles = this.#deletions.length
+    const scheduledFiles = this.#doomed.length
     return {
       deletedFiles: 0,
       scheduledFiles,
@@ -79,7 +78,11 @@ export class Purge {
     const { catalog } = this.#deps
     const { tableUuid, properties } = state.definition
     const late = await this.#files.collectMetadata(state)
-    if (!keepsFiles(properties)) await catalog.deletions.add(await this.#doom(state, late))
+    if (!keepsFiles(properties)) {
+      const free = await this.#free(tableUuid, late)
+      const mark = this.#deps.ambient.newUuid()
+      await catalog.deletions.add(this.#deletionsOf(tableUuid, free, mark))
+    }
     let deletedFiles = 0
     if (this.#when === 'now') {
       const { deleted, uses } = await unlinkDue(this.#deps, { tableUuid })
@@ -94,11 +97,9 @@ export class Purge {
     return { deletedFiles, scheduledFiles, keptFiles, holders: this.#holders.list() }
   }
 
-  async #doom(
-    { definition: { tableUuid } }: TableState,
-    paths: readonly string[],
-  ): Promise<readonly NewDeletion[]> {
-    const doomed: NewDeletion[] = []
+  /** Those that nothing else names, and that may be deleted. */
+  async #free(tableUuid: string, paths: readonly string[]): Promise<readonly string[]> {
+    const free: string[] = []
     for (let start = 0; start < paths.length; start += PATHS_AT_ONCE) {
       const page = paths.slice(start, start + PATHS_AT_ONCE)
       const use = await findUse(this.#deps, page, tableUuid)
@@ -108,13 +109,19 @@ export class Purge {
       this.#holders.add(use)
       for (const path of page) {
         const isFree = !use.isUsed(path) || use.isUsedForNow(path)
-        if (isFree && deletable.has(path)) doomed.push(this.#deletionOf(tableUuid, path))
+        if (isFree && deletable.has(path)) free.push(path)
       }
     }
-    return doomed
+    return free
   }
 
-  #deletionOf(tableUuid: string, path: string): NewDeletion {
-    return { path, tableUuid, mark: this.#mark, reason: 'purge', dueAtMs: this.#dueAtMs }
+  #deletionsOf(tableUuid: string, paths: readonly string[], mark: string): readonly NewDeletion[] {
+    const dueAtMs = this.#dueAtMs
+    return paths.map((path) => ({ path, tableUuid, mark, reason: 'purge', dueAtMs }))
   }
+}
+
+/** A version comes once, and only one of those who would drop it does. */
+function markOfDrop({ definition, version }: TableState): string {
+  return `${definition.tableUuid} ${version}`
 }

@@ -8,6 +8,8 @@ import {
 import type { Module } from '../module.ts'
 
 const HOUR_MS = 3_600_000
+/** A drop that is under way has come by then. */
+const VOID_MS = 24 * HOUR_MS
 
 /** Deletes the files that nothing names any more, and what was never finished. */
 export function deletionsModule(
@@ -30,6 +32,14 @@ export function deletionsModule(
         everyMs: HOUR_MS,
         run: async (signal) => {
           await unlinkDue(platform, { signal })
+        },
+      },
+      {
+        name: 'forget what large tables left in the catalog',
+        everyMs: HOUR_MS,
+        run: async () => {
+          await platform.catalog.paths.forgetLeftovers()
+          await platform.catalog.deletions.forgetVoid(platform.ambient.nowMs() - VOID_MS)
         },
       },
       {

@@ -1,5 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
-import type { SqlEngine, SqlTransaction } from '../engine/sql-engine.ts'
+import { lockUuid, type SqlEngine, type SqlTransaction } from '../engine/sql-engine.ts'
 
 /**
  * Throws `request-invalid` if the UUID of a new table or view, whose row is there already, is that
@@ -11,7 +11,7 @@ export async function requireOwnUuid(
   { kind, uuid }: { readonly kind: 'table' | 'view'; readonly uuid: string },
   engine: SqlEngine,
 ): Promise<void> {
-  await engine.lockFolder(transaction, { folder: `uuid:${uuid}`, above: [] })
+  await lockUuid(engine, transaction, uuid)
   const namespaces = transaction
     .selectFrom('namespaces')
     .select('namespace_uuid as uuid')

@@ -82,6 +82,8 @@ export interface SqlEngine {
    * ended before it returns, or comes after the transaction. Throws `overloaded` after a second.
    */
   holdPaths(transaction: SqlTransaction): Promise<void>
+  /** What an index gives the known paths of one table in the order of. */
+  readonly pathOrder: 'rowid' | 'path_hash'
   /** Ends a SELECT of rows to change: those that others are about to change are passed over. */
   readonly skipLocked: RawBuilder<unknown>
   /**
@@ -212,6 +214,15 @@ function translated(engine: SqlEngine, error: unknown): unknown {
     default:
       return error
   }
+}
+
+/** Held until the transaction ends, by all who make something of this UUID or forget its rest. */
+export function lockUuid(
+  engine: SqlEngine,
+  transaction: SqlTransaction,
+  uuid: string,
+): Promise<void> {
+  return engine.lockFolder(transaction, { folder: `uuid:${uuid}`, above: [] })
 }
 
 // Engines limit the parameters of a statement: SQLite to 32,766, PostgreSQL to 65,535.

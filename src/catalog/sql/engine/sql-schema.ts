@@ -41,7 +41,11 @@ export interface Database {
   known_paths: { table_uuid: string; path_hash: bigint }
   /** Tables whose `path_hash` may be that of another spelling than the key. */
   unkeyed_paths: { table_uuid: string }
+  /** Tables that are not there, of which known paths may be. */
+  table_leftovers: { table_uuid: string; claim: string | null }
   file_deletions: DeletionRow
+  /** Those that have dropped their table. */
+  purges: { table_uuid: string; mark: string }
   /** Without who started it where that does not matter. */
   transactions: TransactionRow & { principal: Nullable<string> }
   transaction_tables: {

@@ -1,9 +1,15 @@
 import { sql } from 'kysely'
-import type { PathStore, StagedPath } from '../path-store.ts'
-import { chunks, read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
-import { pathHash, pathKey } from './rows/sql-keys.ts'
-
-const FORGOTTEN_AT_ONCE = 2_000n
+import type { PathStore, StagedPath } from '../../path-store.ts'
+import {
+  type Connection,
+  chunks,
+  read,
+  type SqlEngine,
+  type SqlTransaction,
+  write,
+} from '../engine/sql-engine.ts'
+import { pathHash, pathKey } from '../rows/sql-keys.ts'
+import { forgetAllLeftovers } from './table-leftovers.ts'
 
 export class SqlPaths implements PathStore {
   readonly #engine: SqlEngine
@@ -91,6 +97,10 @@ export class SqlPaths implements PathStore {
       await transaction.deleteFrom('unkeyed_paths').where('table_uuid', '=', tableUuid).execute()
       return 'ended'
     })
+  }
+
+  forgetLeftovers(): Promise<number> {
+    return forgetAllLeftovers(this.#engine)
   }
 
   async #findUnkeyed(): Promise<readonly string[]> {
@@ -197,11 +207,35 @@ export async function addPaths(
   for (const insert of pathInserts(transaction, tables)) await insert.execute()
 }
 
-export async function copyPaths(
-  transaction: SqlTransaction,
-  { fromTableUuid, toTableUuid }: { fromTableUuid: string; toTableUuid: string },
-): Promise<void> {
+interface CopiedPaths {
+  readonly fromTableUuid: string
+  readonly toTableUuid: string
+}
+
+export async function copyPaths(transaction: SqlTransaction, copied: CopiedPaths): Promise<void> {
   // First: a table that is keyed in between has all its keys by then.
+  await copyUnkeyed(transaction, copied)
+  await transaction
+    .insertInto('known_paths')
+    .columns(['table_uuid', 'path_hash'])
+    .expression((from) =>
+      from
+        .selectFrom('known_paths')
+        .select((column) => [
+          column.cast<string>(column.val(copied.toTableUuid), 'text').as('to_table'),
+        ])
+        .select('path_hash')
+        .where('table_uuid', '=', copied.fromTableUuid),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+/** Lets a clone name any path if its source may. */
+export async function copyUnkeyed(
+  transaction: SqlTransaction,
+  { fromTableUuid, toTableUuid }: CopiedPaths,
+): Promise<void> {
   await transaction
     .insertInto('unkeyed_paths')
     .columns(['table_uuid'])
@@ -211,50 +245,58 @@ export async function copyPaths(
         .select((column) => [column.cast<string>(column.val(toTableUuid), 'text').as('to_table')])
         .where('table_uuid', '=', fromTableUuid),
     )
-    .execute()
-  await transaction
-    .insertInto('known_paths')
-    .columns(['table_uuid', 'path_hash'])
-    .expression((from) =>
-      from
-        .selectFrom('known_paths')
-        .select((column) => [column.cast<string>(column.val(toTableUuid), 'text').as('to_table')])
-        .select('path_hash')
-        .where('table_uuid', '=', fromTableUuid),
-    )
     .onConflict((conflict) => conflict.doNothing())
     .execute()
 }
 
-/** Whether the table knows so many that to copy or forget them is large work. */
-export async function knowsMany(engine: SqlEngine, tableUuid: string): Promise<boolean> {
-  if (!Number.isFinite(engine.rowsOnLoopMax)) return false
+/** Whether the table may name any path. */
+export async function isUnkeyed(connection: Connection, tableUuid: string): Promise<boolean> {
+  const row = await connection
+    .selectFrom('unkeyed_paths')
+    .select('table_uuid')
+    .where('table_uuid', '=', tableUuid)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Whether the table knows more paths than this. */
+export async function knowsMore(
+  engine: SqlEngine,
+  tableUuid: string,
+  count: number,
+): Promise<boolean> {
   const beyond = await read(engine, (connection) =>
     connection
       .selectFrom('known_paths')
       .select('path_hash')
       .where('table_uuid', '=', tableUuid)
       .limit(1)
-      .offset(Math.max(0, engine.rowsOnLoopMax))
+      .offset(count)
       .executeTakeFirst(),
   )
   return beyond !== undefined
 }
 
-/** Some at a time: a table may know millions, and others work in between. */
-export async function forgetPaths(transaction: SqlTransaction, tableUuid: string): Promise<void> {
-  for (;;) {
-    const deleted = await transaction
-      .deleteFrom('known_paths')
+export interface OrderedHash {
+  readonly path_hash: bigint
+  /** Its place in `SqlEngine.pathOrder`. */
+  readonly place: bigint
+}
+
+/** The next of what a table knows; what becomes known in between may be missed. */
+export function nextHashes(
+  engine: SqlEngine,
+  { tableUuid, limit }: { readonly tableUuid: string; readonly limit: number },
+  last: OrderedHash | undefined,
+): Promise<readonly OrderedHash[]> {
+  const place = sql.ref<bigint>(engine.pathOrder)
+  return read(engine, (connection) => {
+    const page = connection
+      .selectFrom('known_paths')
+      .select(['path_hash', place.as('place')])
       .where('table_uuid', '=', tableUuid)
-      .where('path_hash', 'in', (from) =>
-        from
-          .selectFrom('known_paths')
-          .select('path_hash')
-          .where('table_uuid', '=', tableUuid)
-          .limit(Number(FORGOTTEN_AT_ONCE)),
-      )
-      .executeTakeFirst()
-    if (deleted.numDeletedRows < FORGOTTEN_AT_ONCE) return
-  }
+      .orderBy(place)
+      .limit(limit)
+    return last === undefined ? page.execute() : page.where(place, '>', last.place).execute()
+  })
 }

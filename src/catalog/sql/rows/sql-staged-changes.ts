@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { StagedChange, StagedFile } from '../../core/table/transaction.ts'
-import { sortInTurns, Turns } from '../../core/turns.ts'
-import type { Connection } from './engine/sql-engine.ts'
-import { decodeExact } from './rows/tagged-json.ts'
+import type { StagedChange, StagedFile } from '../../../core/table/transaction.ts'
+import { sortInTurns, Turns } from '../../../core/turns.ts'
+import type { Connection } from '../engine/sql-engine.ts'
+import { decodeExact } from './tagged-json.ts'
 
 /** More than most transactions have, and less than a millisecond's work. */
 const BODIES_PER_TURN = 128

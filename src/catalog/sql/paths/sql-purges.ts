@@ -1,0 +1,95 @@
+import { type Expression, type SqlBool, sql } from 'kysely'
+import type { NewDeletion } from '../../deletion-store.ts'
+import { lockUuid, type SqlEngine, type SqlTransaction } from '../engine/sql-engine.ts'
+
+export const VOID_AT_ONCE = 500
+
+/** A deletion by a purge counts only once the purge has dropped its table. */
+export function counts(): Expression<SqlBool> {
+  return sql<boolean>`(state <> 'doomed' or reason <> 'purge' or exists (
+    select 1 from purges
+    where purges.table_uuid = file_deletions.table_uuid and purges.mark = file_deletions.mark
+  ))`
+}
+
+export type PurgeOfTable = Pick<NewDeletion, 'tableUuid' | 'mark'>
+
+/** Those that these deletions are of. */
+export function purgesOf(deletions: readonly NewDeletion[]): readonly PurgeOfTable[] {
+  const purges = new Map<string, PurgeOfTable>()
+  for (const { reason, tableUuid, mark } of deletions) {
+    if (reason === 'purge') purges.set(`${tableUuid} ${mark}`, { tableUuid, mark })
+  }
+  return [...purges.values()]
+}
+
+/** Lets the deletions of a purge count, unless the table is there: then it names its files. */
+export async function notePurge(
+  transaction: SqlTransaction,
+  { tableUuid, mark }: PurgeOfTable,
+): Promise<void> {
+  const living = await transaction
+    .selectFrom('tables')
+    .select('table_uuid')
+    .where('table_uuid', '=', tableUuid)
+    .executeTakeFirst()
+  if (living !== undefined) return
+  await transaction
+    .insertInto('purges')
+    .values({ table_uuid: tableUuid, mark })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+/** What purges have doomed of the table counts no longer. */
+export async function endPurge(transaction: SqlTransaction, tableUuid: string): Promise<void> {
+  await transaction.deleteFrom('purges').where('table_uuid', '=', tableUuid).execute()
+}
+
+/** Returns how many. */
+export async function forgetSomeVoid(
+  transaction: SqlTransaction,
+  beforeMs: number,
+): Promise<number> {
+  const { numDeletedRows } = await transaction
+    .deleteFrom('file_deletions')
+    .where('path_key', 'in', (from) =>
+      from
+        .selectFrom('file_deletions')
+        .select('path_key')
+        .where('due_at_ms', '<', BigInt(Math.floor(beforeMs)))
+        .where((where) => where.not(counts()))
+        .limit(VOID_AT_ONCE),
+    )
+    .where((where) => where.not(counts()))
+    .executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
+/** Whoever adds a deletion of one of these holds the lock of its UUID. */
+export async function forgetSomePurges(
+  transaction: SqlTransaction,
+  engine: SqlEngine,
+): Promise<number> {
+  const isOver = sql<boolean>`not exists (
+    select 1 from file_deletions
+    where file_deletions.table_uuid = purges.table_uuid and file_deletions.mark = purges.mark
+  )`
+  const over = await transaction
+    .selectFrom('purges')
+    .selectAll()
+    .where(isOver)
+    .orderBy('table_uuid')
+    .limit(VOID_AT_ONCE)
+    .execute()
+  for (const { table_uuid, mark } of over) {
+    await lockUuid(engine, transaction, table_uuid)
+    await transaction
+      .deleteFrom('purges')
+      .where('table_uuid', '=', table_uuid)
+      .where('mark', '=', mark)
+      .where(isOver)
+      .execute()
+  }
+  return over.length
+}
