@@ -6,9 +6,9 @@ import { DuckDBInstance } from '@duckdb/node-api'
  * Writes the rows of a query to a Parquet file without field ids, as most writers do. Answers the
  * path.
  */
-export async function writeParquet(path: string, query: string): Promise<string> {
+export async function writeParquet(path: string, query: string, options = ''): Promise<string> {
   await mkdir(dirname(path), { recursive: true })
-  await runSql(`COPY (${query}) TO '${path}' (FORMAT parquet)`)
+  await runSql(`COPY (${query}) TO '${path}' (FORMAT parquet${options})`)
   return path
 }
 
