@@ -70,7 +70,10 @@ export const ROWS: readonly MutantGroup[] = [
       ['.filter(({ before, field }) => before.name !== field.name)', '.filter(() => false)'],
       ['.filter(({ from: old, to: current }) => old !== current)', ''],
       ['(SELECT * FROM a EXCEPT ALL SELECT * FROM b)', '(SELECT * FROM a EXCEPT SELECT * FROM b)'],
-      ['tables: [table(removed), table(added)]', 'tables: [table(added), table(removed)]'],
+      [
+        'const tables = [table(removed), table(added)]',
+        'const tables = [table(added), table(removed)]',
+      ],
     ],
   },
   {

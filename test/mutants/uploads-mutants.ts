@@ -57,7 +57,7 @@ export const UPLOADS: readonly MutantGroup[] = [
         '  if (credentialInUrl(url) === undefined) return url\n',
         '  if (url.length > 0) return url\n',
       ],
-      ['mor_|%|auth', 'mor_|auth'],
+      ['mor_|eyJ|%|auth', 'mor_|eyJ|auth'],
       ['replaceAll(/%([0-9a-f]{2})/gi', 'replaceAll(/%([0-9A-F]{2})/g'],
     ],
   },
