@@ -33,7 +33,6 @@ export const AUDIT: readonly MutantGroup[] = [
       ['!isNext || !(isOwn', '!(isOwn'],
       ['next === undefined || next.newestMs >= beforeMs', 'next === undefined'],
       ['if (prunedThrough > 0n) await this.#audit.prune(prunedThrough)', ''],
-      ['kept?.prunedThrough ?? last?.prunedThrough ?? 0n', 'last?.prunedThrough ?? 0n'],
       ['after, limit })', 'after: 0n, limit })'],
     ],
   },

@@ -116,7 +116,13 @@ export const CheckAnswer = z
       description: 'Only a policy on the table takes it away; with select, dumps have the rest.',
     }),
     because: z.array(
-      z.strictObject({ privilege: PrivilegeName, on: z.string(), through: z.string() }),
+      z.strictObject({
+        privilege: PrivilegeName,
+        on: z.string(),
+        through: z.string().meta({
+          description: 'The principal that it is granted to; `policy`: takes it away again.',
+        }),
+      }),
     ),
   })
   .meta({

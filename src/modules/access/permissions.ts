@@ -18,6 +18,8 @@ interface PermissionCheck {
 
 type Bestowed = Omit<Grant, 'securable'>
 
+/** In place of a principal: no principal is called so. */
+const THROUGH_POLICY = 'policy'
 /** Whom nobody can sign in as, so that nothing may be left to them. */
 const NOBODY_IN_PARTICULAR = [ANONYMOUS_NAME, EVERYONE]
 
@@ -58,7 +60,10 @@ export async function changePermissions(
   await requireAccess(platform).keeper.catchUp()
 }
 
-/** Whether the principal has the privilege, and every grant that gives it. */
+/**
+ * Whether the principal has the privilege, and every grant that gives it; last comes the policy that
+ * takes it away, if one does.
+ */
 export async function checkPermission(
   platform: AccessPlatform,
   principal: Principal,
@@ -68,17 +73,21 @@ export async function checkPermission(
   const decision = await authorizer.authorize(principal, privilege, target)
   const allowed = decision === 'allowed'
   const restricted = decision === 'restricted'
-  if (!allowed || !isInScope(principal, privilege)) {
+  if (!(allowed || restricted) || !isInScope(principal, privilege)) {
     return { allowed: false, restricted, because: [] }
   }
   const { chain } = await grants.find(target)
   const names = keeper.book.namesOf(principal)
   const reasons = keeper.book.reasonsFor(privilege, names, chain)
+  const withheld = restricted ? [{ privilege, on: chain[0] ?? '', through: THROUGH_POLICY }] : []
   const shown = await namesOfPlaces(platform, chain)
   return {
     allowed,
     restricted,
-    because: reasons.map((each) => ({ ...each, on: shown.get(each.on) ?? each.on })),
+    because: [...reasons, ...withheld].map((each) => ({
+      ...each,
+      on: shown.get(each.on) ?? each.on,
+    })),
   }
 }
 

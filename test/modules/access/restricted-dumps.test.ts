@@ -301,7 +301,11 @@ test('a check says that only a policy takes a privilege away', async () => {
   await restrict({ row_filter: 'id < 3', except: [staff.principal] })
   const check = (caller: Caller, privilege: string) =>
     must(caller.send('get', `${TABLE}/permissions/check?privilege=${privilege}`))
-  expect(await check(reader, 'select')).toEqual({ allowed: false, restricted: true, because: [] })
+  const granted = { privilege: 'select', on: 'air.flights', through: reader.principal }
+  expect(await check(reader, 'select')).toEqual({
+    ...{ allowed: false, restricted: true },
+    because: [granted, { ...granted, through: 'policy' }],
+  })
   expect(await check(reader, 'modify')).toEqual({ allowed: false, restricted: false, because: [] })
   expect(await check(staff, 'select')).toMatchObject({ allowed: true, restricted: false })
   const refused = await reader.send('get', TABLE)

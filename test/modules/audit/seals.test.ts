@@ -246,6 +246,20 @@ test('what is changed in both, and signed by another key, has an unknown key', a
   expect(await audit.verify({ keys })).toMatchObject({ seals: 3n, rows: 7 })
 })
 
+test.each([
+  ['another before it', { previous: '0'.repeat(64) }],
+  ['another number', { seal: 4n }],
+  ['rows of its own given up', { prunedThrough: 3n }],
+])('a seal that is signed, and has %s, does not follow', async (_, changed) => {
+  await sealThree()
+  const key = await audit.deps.sealKey()
+  await replaceFile(audit.copyOf(3), writeSeal({ ...(await sealOf(3)), ...changed }, key))
+  const { hash, prunedThrough } = await sealOf(3)
+  const values = `hash = '${hash}', pruned_through = ${prunedThrough}`
+  audit.change(`update audit_seals set ${values} where seal = 3`)
+  expect(await audit.verify()).toBe('seal: seal 3 does not follow the one before')
+})
+
 test('a tail cut in both is told by a seal that was noted before', async () => {
   await sealThree()
   const expected = { seal: 3n, hash: (await sealOf(3)).hash }
