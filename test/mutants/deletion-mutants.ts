@@ -186,6 +186,7 @@ export const DELETION: readonly MutantGroup[] = [
   {
     file: 'src/catalog/sql/paths/table-leftovers.ts',
     tests: SLICES,
+    named: 'cut off is no table|swept in between|comes back while',
     edits: [
       [`        .where('claim', '=', claim)\n`, ''],
       ['  if (claim === undefined || note?.claim === claim) return\n', '  return\n'],
@@ -205,6 +206,7 @@ export const DELETION: readonly MutantGroup[] = [
   {
     file: 'src/catalog/sql/sql-creations.ts',
     tests: SLICES,
+    named: 'in between|may name any path|purge that is cut off|comes back while',
     edits: [
       ['  await endClaim(transaction, tableUuid, ahead?.claim)\n', ''],
       ['if (lastVersion !== source.lastVersion) throw', 'if (false) throw'],
@@ -216,6 +218,7 @@ export const DELETION: readonly MutantGroup[] = [
   {
     file: 'src/catalog/sql/sql-drops.ts',
     tests: SLICES,
+    named: 'purge that is cut off|of two purges|create that is cut off',
     edits: [
       ['  await endPurge(transaction, tableUuid)\n', ''],
       ['  await noteLeftovers(transaction, tableUuid)\n', ''],
@@ -226,6 +229,7 @@ export const DELETION: readonly MutantGroup[] = [
   {
     file: 'src/catalog/sql/paths/sql-purges.ts',
     tests: SLICES,
+    named: 'purge that is cut off|of two purges|from deletion',
     edits: [
       [`state <> 'doomed' or reason <> 'purge' or exists`, `exists`],
       [`state <> 'doomed' or reason <> 'purge' or exists`, `true or exists`],
@@ -239,6 +243,7 @@ export const DELETION: readonly MutantGroup[] = [
   {
     file: 'src/catalog/sql/paths-ahead.ts',
     tests: SLICES,
+    named: 'swept in between|from deletion|purge that is cut off',
     edits: [
       ['      if (!(error instanceof LostClaimError)) throw error\n', '      throw error\n'],
       [`        where('state', '!=', 'doomed'),\n`, ''],
